@@ -1,0 +1,1 @@
+//! The root package holds examples, tests and benchmarks; it has no library of its own.

@@ -1,0 +1,55 @@
+use std::time::Duration;
+
+/// How long a failed task waits before it is due again.
+///
+/// The delay grows with the number of failures in a row and never exceeds `max`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Backoff {
+    /// Due at once.
+    #[default]
+    None,
+    /// The same delay after every failure.
+    Fixed(Duration),
+    /// `step`, 2 × `step`, 3 × `step` … up to `max`.
+    Linear {
+        /// The first delay, and what each further failure adds.
+        step: Duration,
+        /// The longest delay.
+        max: Duration,
+    },
+    /// `first`, 2 × `first`, 4 × `first` … up to `max`.
+    Exponential {
+        /// The first delay.
+        first: Duration,
+        /// The longest delay.
+        max: Duration,
+    },
+}
+
+impl Backoff {
+    /// The delay after `failures` failures in a row (0 counts as 1), before jitter.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tracker_core::Backoff;
+    ///
+    /// let second = Duration::from_secs(1);
+    /// let backoff = Backoff::Exponential { first: second, max: 5 * second };
+    /// assert_eq!(backoff.delay(1), second);
+    /// assert_eq!(backoff.delay(3), 4 * second);
+    /// assert_eq!(backoff.delay(400), 5 * second);
+    /// ```
+    #[must_use]
+    pub fn delay(self, failures: u32) -> Duration {
+        let nth = failures.max(1);
+        match self {
+            Self::None => Duration::ZERO,
+            Self::Fixed(delay) => delay,
+            Self::Linear { step, max } => step.saturating_mul(nth).min(max),
+            Self::Exponential { first, max } => {
+                let factor = 1_u32.checked_shl(nth - 1).unwrap_or(u32::MAX);
+                first.saturating_mul(factor).min(max)
+            }
+        }
+    }
+}
