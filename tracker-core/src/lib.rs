@@ -1,9 +1,11 @@
 //! An embedded task tracker: one redb file, no server.
 #![warn(missing_docs)]
 
+mod error;
 mod status;
 mod task;
 
+pub use error::{Error, ErrorKind, Reason, Refusal, Result};
 pub use status::{Graph, GraphError, Role, StatusDef, StatusGraph, StatusInfo, TaskStatus};
 pub use task::{Backoff, Fingerprint, IndexValue, Policy, Retention, TaskId, TaskKey, TrackedTask, UniqueDef};
 

@@ -1,0 +1,121 @@
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+use super::ErrorKind;
+use crate::task::TaskKey;
+
+/// A call that the task's state refused: which task, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The kind's name.
+    pub kind: String,
+    /// The task's id.
+    pub id: TaskKey,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why a call was refused. Where several hold, the first in this order is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// There is no such task.
+    NotFound,
+    /// The task belongs to a worker.
+    Leased {
+        /// Who holds it.
+        worker: String,
+        /// Until when, unless it is renewed.
+        until: DateTime<Utc>,
+    },
+    /// The lease that the caller held is gone: somebody else has the task, or it has ended.
+    LeaseLost,
+    /// The task stands in another step.
+    WrongStep {
+        /// Where it stands.
+        step: String,
+        /// Which step was asked for.
+        asked: String,
+    },
+    /// The task has succeeded.
+    AlreadySucceeded,
+    /// The task has no attempts left.
+    Exhausted {
+        /// Failures in a row.
+        failures: u32,
+        /// Rescues after lost leases.
+        crashes: u32,
+    },
+    /// The task is ignored.
+    Ignored,
+    /// The task is cancelled.
+    Cancelled,
+    /// What was asked cannot be done from this status.
+    NotStartable {
+        /// The status in which the task stands.
+        status: String,
+    },
+    /// The status type has no status with the role that the call needs.
+    MissingRole {
+        /// The role's name.
+        role: &'static str,
+    },
+    /// Another task holds one of its unique keys.
+    Conflict {
+        /// The id of the other one.
+        other: TaskKey,
+    },
+}
+
+impl Reason {
+    /// The error kind of this reason.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotFound => ErrorKind::NotFound,
+            Self::Leased { .. } => ErrorKind::Leased,
+            Self::LeaseLost => ErrorKind::LeaseLost,
+            Self::WrongStep { .. } => ErrorKind::WrongStep,
+            Self::AlreadySucceeded => ErrorKind::AlreadySucceeded,
+            Self::Exhausted { .. } => ErrorKind::Exhausted,
+            Self::Ignored => ErrorKind::Ignored,
+            Self::Cancelled => ErrorKind::Cancelled,
+            Self::NotStartable { .. } => ErrorKind::NotStartable,
+            Self::MissingRole { .. } => ErrorKind::MissingRole,
+            Self::Conflict { .. } => ErrorKind::Conflict,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => f.write_str("there is no such task"),
+            Self::Leased { worker, until } => {
+                write!(f, "it is leased by {worker} until {}", until.format("%Y-%m-%d %H:%M:%S%.3f UTC"))
+            }
+            Self::LeaseLost => f.write_str("its lease is lost: the task belongs to somebody else or has ended"),
+            Self::WrongStep { step, asked } => write!(f, "it stands in step {step:?}, not in {asked:?}"),
+            Self::AlreadySucceeded => f.write_str("it has already succeeded; requeue it or start it with force"),
+            Self::Exhausted { failures, crashes } => {
+                write!(
+                    f,
+                    "it is exhausted after {failures} failures and {crashes} crashes; requeue it or start it with force"
+                )
+            }
+            Self::Ignored => f.write_str("it is ignored; requeue it or start it with force"),
+            Self::Cancelled => f.write_str("it is cancelled; requeue it or start it with force"),
+            Self::NotStartable { status } => write!(f, "this cannot be done while it is {status}"),
+            Self::MissingRole { role } => write!(f, "its status type has no status with the role {role}"),
+            Self::Conflict { other } => write!(f, "a unique key of it belongs to \"{other}\""),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} \"{}\" was refused: {}", self.kind, self.id, self.reason)
+    }
+}
