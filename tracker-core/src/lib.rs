@@ -2,12 +2,16 @@
 #![warn(missing_docs)]
 
 mod error;
+mod rules;
 mod status;
 mod task;
+mod time;
 
 pub use error::{Error, ErrorKind, Reason, Refusal, Result};
+pub use rules::{Ending, Explanation, Failure, Outcome};
 pub use status::{Graph, GraphError, Role, StatusDef, StatusGraph, StatusInfo, TaskStatus};
 pub use task::{Backoff, Fingerprint, IndexValue, Policy, Retention, TaskId, TaskKey, TrackedTask, UniqueDef};
+pub use time::{Clock, ClockReading, ManualClock, SystemClock};
 
 #[cfg(feature = "derive")]
 pub use tracker_derive::{TaskStatus, TrackedTask};

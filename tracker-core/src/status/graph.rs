@@ -12,7 +12,7 @@ pub struct Graph {
 }
 
 /// One status of a kind.
-#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusInfo {
     /// The integer on disk.
     pub code: i32,

@@ -1,7 +1,7 @@
 use std::fmt;
 
 /// What a status means to the engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, bincode::Encode, bincode::Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// Waiting for its first start, or for the next one after a requeue.
     Pending,

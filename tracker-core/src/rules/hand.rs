@@ -1,0 +1,115 @@
+//! What people do by hand: cancel, ignore, requeue, move, update, delete.
+
+use super::{BodyChange, Decision, Ended, Ending, Failure, Header, Remarks, Requeue, Rules};
+use crate::{
+    error::Reason,
+    status::{Role, StatusInfo},
+};
+
+impl Rules<'_> {
+    pub(super) fn cancel(&self, header: &Header) -> Result<Decision, Reason> {
+        let code = self.cancelled(header)?;
+        let mut header = header.clone();
+        if header.lease.is_some() {
+            header.cancel = true;
+            return Ok(Decision::of(header));
+        }
+        self.open(&header)?;
+        header.enter(code, self.now, self.now);
+        Ok(Decision::of(header))
+    }
+
+    pub(super) fn ignore(&self, header: &Header, fence: u64, reason: &str) -> Result<Decision, Reason> {
+        let status = self.unleased(header)?;
+        let step = status.step;
+        let code = self.graph.code(step, Role::Ignored).ok_or_else(|| Self::missing(Role::Ignored))?;
+        self.open(header)?;
+        let mut header = header.clone();
+        let mut history = Vec::new();
+        if !reason.is_empty() {
+            let ended = Ended {
+                fence,
+                attempt: header.attempts,
+                step,
+                worker: "by hand".to_owned(),
+                started: self.now,
+                ended: self.now,
+                run: None,
+                ending: Ending::Ignored,
+                failure: Some(Failure::new(reason)),
+                remarks: Remarks::default(),
+            };
+            header.book(ended, &mut history);
+        }
+        header.enter(code, self.now, self.now);
+        Ok(Decision { history, ..Decision::of(header) })
+    }
+
+    /// Makes a task startable again, with nothing held against it.
+    pub(super) fn requeue(&self, header: &Header, requeue: &Requeue) -> Result<Decision, Reason> {
+        let status = self.unleased(header)?;
+        let step = if requeue.from_start { 0 } else { status.step };
+        let mut header = header.clone();
+        self.restart(&mut header, requeue.due.unwrap_or(self.now));
+        header.code = self.graph.start_of(step);
+        header.priority = requeue.priority.unwrap_or(header.priority);
+        Ok(Decision::of(header))
+    }
+
+    /// Moves a task between parked and startable statuses.
+    pub(super) fn move_to(&self, header: &Header, code: i32) -> Result<Decision, Reason> {
+        let movable = |status: &StatusInfo| {
+            status.role == Role::Parked
+                || (0..=status.step + 1).any(|step| self.graph.startable(step).contains(&status.code))
+        };
+        self.unleased(header)?;
+        self.open(header)?;
+        match self.graph.status(code) {
+            Some(target) if movable(target) => {
+                let mut header = header.clone();
+                header.enter(code, self.now, self.now);
+                Ok(Decision::of(header))
+            }
+            Some(target) => Err(Self::not_startable(target)),
+            None => Err(Self::missing(Role::Parked)),
+        }
+    }
+
+    pub(super) fn update(&self, header: &Header, revision: u32) -> Result<Decision, Reason> {
+        let status = self.unleased(header)?;
+        if header.revision != revision {
+            return Err(Self::not_startable(status));
+        }
+        let mut header = header.clone();
+        header.revision = revision.wrapping_add(1);
+        header.unreadable = false;
+        Ok(Decision { body: BodyChange::Put, ..Decision::of(header) })
+    }
+
+    pub(super) fn delete(&self, header: &Header) -> Result<Decision, Reason> {
+        self.unleased(header)?;
+        Ok(Decision { header: None, ..Decision::of(header.clone()) })
+    }
+
+    /// The status of a task that nobody holds.
+    fn unleased(&self, header: &Header) -> Result<&StatusInfo, Reason> {
+        match &header.lease {
+            Some(lease) => Err(Self::leased(lease)),
+            None => self.status(header),
+        }
+    }
+
+    /// Refuses what has ended.
+    fn open(&self, header: &Header) -> Result<(), Reason> {
+        let status = self.status(header)?;
+        if !self.graph.is_terminal(status) {
+            return Ok(());
+        }
+        Err(match status.role {
+            Role::Succeeded => Reason::AlreadySucceeded,
+            Role::Exhausted => self.exhausted(header),
+            Role::Cancelled => Reason::Cancelled,
+            _ => Reason::Ignored,
+        })
+    }
+}

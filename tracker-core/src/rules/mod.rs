@@ -1,0 +1,165 @@
+//! The rules: what a command makes of a task. One pure function over values: no clock, no file, no randomness.
+//!
+//! [`Rules::decide`] gets the task's header (or none), a command, the policy and the time, and gives a new header with
+//! what goes into the history, or the reason for a refusal. Whoever calls it applies the result.
+
+mod command;
+mod explain;
+mod finish;
+mod hand;
+mod header;
+mod history;
+mod rescue;
+mod start;
+mod submit;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use command::{Command, Finish, Owner, Requeue, Start, Submit};
+pub use explain::Explanation;
+pub(crate) use explain::Situation;
+pub use finish::Outcome;
+pub(crate) use header::{Header, Lease, NEVER};
+pub(crate) use history::{Ended, Remarks};
+pub use history::{Ending, Failure};
+
+use std::time::Duration;
+
+use crate::{
+    error::Reason,
+    status::{Graph, Role, StatusInfo},
+    task::Policy,
+    time::{Micros, micros_of},
+};
+
+/// What the rules look at besides the task and the command.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules<'a> {
+    pub graph: &'a Graph,
+    pub policy: &'a Policy,
+    pub now: Micros,
+}
+
+/// What a command makes of a task.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Decision {
+    /// The header from now on; `None` deletes the task.
+    pub header: Option<Header>,
+    /// Attempts that ended by this command, oldest first, to be written into the history.
+    pub history: Vec<Ended>,
+    pub body: BodyChange,
+    pub told: Told,
+}
+
+/// What becomes of the task's body: its payload and keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyChange {
+    Keep,
+    /// The command's body replaces it.
+    Put,
+    /// The command's body waits until the running attempt has ended.
+    PutSuccessor,
+    /// The waiting body replaces it.
+    TakeSuccessor,
+}
+
+/// What the caller is told besides the new header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    Done,
+    New,
+    Existing,
+    Requeued,
+}
+
+impl Rules<'_> {
+    /// Decides what `command` makes of a task.
+    pub(crate) fn decide(&self, header: Option<&Header>, command: &Command) -> Result<Decision, Reason> {
+        if let Command::Submit(submit) = command {
+            return Ok(self.submit(header, submit));
+        }
+        let header = header.ok_or(Reason::NotFound)?;
+        if let Some(lease) = header.lease.as_ref().filter(|lease| lease.is_over(self.now) && command.frees()) {
+            return self.decide_freed(header, lease.fence, command);
+        }
+        match command {
+            Command::Submit(submit) => Ok(self.submit(Some(header), submit)),
+            Command::Start(start) => self.start(header, start),
+            Command::Renew { owner, lease, begin } => self.renew(header, owner, *lease, *begin),
+            Command::Checkpoint { owner } => self.checkpoint(header, owner),
+            Command::Finish(finish) => self.finish(header, finish),
+            Command::Detach { owner } => self.detach(header, owner),
+            Command::Resume { owner, instance, lease } => self.resume(header, owner, *instance, *lease),
+            Command::Unreadable { owner } => self.unreadable(header, owner),
+            Command::Readable => Ok(self.readable(header)),
+            Command::Rescue { fence, chance } => self.rescue(header, *fence, *chance),
+            Command::Cancel => self.cancel(header),
+            Command::Ignore { fence, reason } => self.ignore(header, *fence, reason),
+            Command::Requeue(requeue) => self.requeue(header, requeue),
+            Command::Move { code } => self.move_to(header, *code),
+            Command::Update { revision } => self.update(header, *revision),
+            Command::Delete => self.delete(header),
+        }
+    }
+
+    /// Decides on a task whose lease has run out: first the rescue, then the command.
+    fn decide_freed(&self, header: &Header, fence: u64, command: &Command) -> Result<Decision, Reason> {
+        let chance = if let Command::Start(start) = command { start.chance } else { 0.5 };
+        let rescued = self.rescue(header, fence, chance)?;
+        let decision = self.decide(rescued.header.as_ref(), command)?;
+        let mut history = rescued.history;
+        history.extend(decision.history);
+        let body = if decision.body == BodyChange::Keep { rescued.body } else { decision.body };
+        Ok(Decision { history, body, ..decision })
+    }
+
+    /// The status in which a task stands.
+    pub(crate) fn status(&self, header: &Header) -> Result<&StatusInfo, Reason> {
+        self.graph
+            .status(header.code)
+            .ok_or_else(|| Reason::NotStartable { status: format!("in the unknown status {}", header.code) })
+    }
+
+    /// The lease of a task that belongs to `owner`.
+    fn owned<'h>(header: &'h Header, owner: &Owner) -> Result<&'h Lease, Reason> {
+        let lease = header.lease.as_ref().ok_or(Reason::LeaseLost)?;
+        if lease.fence == owner.fence && lease.token == owner.token { Ok(lease) } else { Err(Reason::LeaseLost) }
+    }
+
+    /// The refusal of a task that somebody holds.
+    fn leased(lease: &Lease) -> Reason {
+        Reason::Leased { worker: lease.worker.clone(), until: crate::time::utc(lease.expires) }
+    }
+
+    fn not_startable(status: &StatusInfo) -> Reason {
+        Reason::NotStartable { status: status.name.clone() }
+    }
+
+    /// The moment `delay` from now; never later than the end of time.
+    fn after(&self, delay: Duration) -> Micros {
+        self.now.saturating_add(micros_of(delay)).min(NEVER - 1)
+    }
+
+    /// When a task is due that has failed or crashed `times` times in a row.
+    fn retry_at(&self, times: u32, chance: f32) -> Micros {
+        let delay = self.policy.backoff.delay(times);
+        let jitter = self.policy.jitter.clamp(0.0, 1.0);
+        let share = 1.0 - jitter + jitter * chance.clamp(0.0, 1.0);
+        self.after(delay.mul_f32(share))
+    }
+
+    /// Whether a task has no failures left.
+    fn is_spent(&self, header: &Header) -> bool {
+        self.policy.max_attempts.is_some_and(|most| header.failures >= most)
+    }
+
+    fn missing(role: Role) -> Reason {
+        Reason::MissingRole { role: role.name() }
+    }
+}
+
+impl Decision {
+    fn of(header: Header) -> Self {
+        Self { header: Some(header), history: Vec::new(), body: BodyChange::Keep, told: Told::Done }
+    }
+}

@@ -1,0 +1,56 @@
+use super::{BodyChange, Decision, Ended, Ending, Failure, Header, Lease, Rules};
+use crate::error::Reason;
+
+impl Rules<'_> {
+    /// Ends the lease with this fence, whose owner is gone: a crash, a line in the history, and to the back of the line.
+    pub(super) fn rescue(&self, old: &Header, fence: u64, chance: f32) -> Result<Decision, Reason> {
+        let lease = old.lease.clone().filter(|lease| lease.fence == fence).ok_or(Reason::LeaseLost)?;
+        let mut header = old.clone();
+        let mut history = Vec::new();
+        let body = self.end_by_rescue(&mut header, &lease, chance, &mut history);
+        Ok(Decision { history, body, ..Decision::of(header) })
+    }
+
+    fn end_by_rescue(&self, header: &mut Header, lease: &Lease, chance: f32, history: &mut Vec<Ended>) -> BodyChange {
+        let step = self.graph.status(header.code).map_or(0, |status| status.step);
+        if !lease.begun {
+            // Claimed ahead and never begun: nothing of it has run, so it costs nothing.
+            header.attempts = header.attempts.saturating_sub(1);
+            let cancelled = if header.cancel { self.cancelled(header).ok() } else { None };
+            match cancelled {
+                Some(code) => header.enter(code, self.now, self.now),
+                None => header.enter(lease.from, lease.due, self.now),
+            }
+            return self.take_successor(header);
+        }
+        header.crashes = header.crashes.saturating_add(1);
+        let spent = header.crashes >= self.policy.max_crashes;
+        let ended =
+            Ended { failure: Some(Self::crash(header, lease, spent)), ..self.ended(header, lease, Ending::Crashed) };
+        header.book(ended, history);
+        let cancelled = if header.cancel { self.cancelled(header).ok() } else { None };
+        if let Some(code) = cancelled {
+            header.enter(code, self.now, self.now);
+        } else if spent {
+            self.exhaust(header, step);
+        } else {
+            header.enter(self.graph.after_failure(step), self.retry_at(header.crashes, chance), self.now);
+        }
+        self.take_successor(header)
+    }
+
+    fn take_successor(&self, header: &mut Header) -> BodyChange {
+        if !header.successor {
+            return BodyChange::Keep;
+        }
+        header.successor = false;
+        header.revision = header.revision.wrapping_add(1);
+        self.restart(header, self.now);
+        BodyChange::TakeSuccessor
+    }
+
+    fn crash(header: &Header, lease: &Lease, spent: bool) -> Failure {
+        let end = if spent { format!("; given up after {} crashes", header.crashes) } else { String::new() };
+        Failure::new(format!("the lease of {} ended without an outcome{end}", lease.worker))
+    }
+}

@@ -1,0 +1,61 @@
+use super::{BodyChange, Decision, Header, Rules, Submit, Told};
+use crate::status::Role;
+
+impl Rules<'_> {
+    /// Puts a task in. One that exists is never reset, unless its fingerprint changed.
+    pub(super) fn submit(&self, header: Option<&Header>, submit: &Submit) -> Decision {
+        let Some(old) = header else {
+            return Decision { body: BodyChange::Put, told: Told::New, ..Decision::of(self.fresh(submit)) };
+        };
+        let changed = submit.fingerprint.is_some() && submit.fingerprint != old.fingerprint;
+        let mut header = old.clone();
+        if !changed {
+            return Decision { told: Told::Existing, ..Decision::of(header) };
+        }
+        header.fingerprint = submit.fingerprint;
+        if header.lease.is_some() {
+            header.successor = true;
+            return Decision { body: BodyChange::PutSuccessor, told: Told::Existing, ..Decision::of(header) };
+        }
+        header.revision = header.revision.wrapping_add(1);
+        let waits = header.code == self.graph.start_of(0)
+            || self.graph.status(header.code).is_some_and(|status| status.role == Role::Parked);
+        let told = if waits {
+            header.unreadable = false;
+            Told::Existing
+        } else {
+            self.restart(&mut header, submit.due.unwrap_or(self.now));
+            Told::Requeued
+        };
+        Decision { body: BodyChange::Put, told, ..Decision::of(header) }
+    }
+
+    fn fresh(&self, submit: &Submit) -> Header {
+        Header {
+            code: self.graph.start_of(0),
+            priority: submit.priority,
+            created: self.now,
+            updated: self.now,
+            due: submit.due.unwrap_or(self.now),
+            attempts: 0,
+            failures: 0,
+            crashes: 0,
+            revision: 0,
+            ended: 0,
+            fingerprint: submit.fingerprint,
+            lease: None,
+            last: None,
+            cancel: false,
+            unreadable: false,
+            successor: false,
+        }
+    }
+
+    /// Back to the first step, with nothing held against it.
+    pub(super) fn restart(&self, header: &mut Header, due: i64) {
+        header.enter(self.graph.start_of(0), due, self.now);
+        header.failures = 0;
+        header.crashes = 0;
+        header.unreadable = false;
+    }
+}

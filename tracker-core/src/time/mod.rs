@@ -1,0 +1,40 @@
+//! Time: injected, never standing still, never going back.
+
+mod clock;
+mod manual;
+mod now;
+
+pub use clock::{Clock, ClockReading, SystemClock};
+pub use manual::ManualClock;
+pub(crate) use now::TimeKeeper;
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+/// Microseconds since 1970 in UTC.
+pub(crate) type Micros = i64;
+
+/// A duration in microseconds; one that is too long counts as the longest.
+pub(crate) fn micros_of(duration: Duration) -> Micros {
+    Micros::try_from(duration.as_micros()).unwrap_or(Micros::MAX)
+}
+
+/// How long it is from `start` to `end`; zero if `end` lies before.
+pub(crate) fn between(start: Micros, end: Micros) -> Duration {
+    Duration::from_micros(u64::try_from(end.saturating_sub(start)).unwrap_or(0))
+}
+
+/// A time as people know it; what lies beyond chrono's calendar counts as its end.
+pub(crate) fn utc(at: Micros) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(at).unwrap_or(if at < 0 {
+        DateTime::<Utc>::MIN_UTC
+    } else {
+        DateTime::<Utc>::MAX_UTC
+    })
+}
+
+/// The microseconds of a time.
+pub(crate) fn micros_at(at: DateTime<Utc>) -> Micros {
+    at.timestamp_micros()
+}

@@ -1,0 +1,82 @@
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::{Clock, ClockReading, Micros, micros_at, micros_of};
+
+/// Makes one time of two clocks: max(wall, the file's high mark, last time + monotonic time passed).
+pub(crate) struct TimeKeeper {
+    clock: Arc<dyn Clock>,
+    last: Mutex<Option<Last>>,
+}
+
+#[derive(Clone, Copy)]
+struct Last {
+    now: Micros,
+    seen: ClockReading,
+}
+
+impl TimeKeeper {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, last: Mutex::new(None) }
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The time now, never before `mark` nor before any time this has given.
+    pub(crate) fn now(&self, mark: Micros) -> Micros {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = self.clock.now();
+        let on = last.map_or(Micros::MIN, |last| {
+            last.now.saturating_add(micros_of(seen.monotonic.saturating_sub(last.seen.monotonic)))
+        });
+        let now = micros_at(seen.wall).max(mark).max(on);
+        *last = Some(Last { now, seen });
+        now
+    }
+
+    /// The time that the monotonic clock shows.
+    pub(crate) fn monotonic(&self) -> Duration {
+        self.clock.now().monotonic
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::time::ManualClock;
+
+    #[test]
+    fn a_clock_that_steps_back_a_day_goes_on_from_where_it_was() {
+        let clock = ManualClock::new();
+        let keeper = TimeKeeper::new(Arc::new(clock.clone()));
+        let first = keeper.now(0);
+        clock.jump(TimeDelta::days(-1));
+        assert_eq!(keeper.now(0), first);
+        clock.advance(Duration::from_secs(5));
+        assert_eq!(keeper.now(0), first + 5_000_000);
+    }
+
+    #[test]
+    fn the_mark_in_the_file_is_never_undercut() {
+        let clock = ManualClock::new();
+        let keeper = TimeKeeper::new(Arc::new(clock));
+        let ahead = keeper.now(0) + 1_000;
+        assert_eq!(keeper.now(ahead), ahead);
+        assert_eq!(keeper.now(0), ahead);
+    }
+
+    #[test]
+    fn a_jump_forward_is_believed() {
+        let clock = ManualClock::new();
+        let keeper = TimeKeeper::new(Arc::new(clock.clone()));
+        let first = keeper.now(0);
+        clock.jump(TimeDelta::hours(1));
+        assert_eq!(keeper.now(0), first + 3_600_000_000);
+    }
+}
