@@ -100,3 +100,46 @@ impl Drop for Draft {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::tempdir;
+
+    use super::*;
+
+    fn no_links(_: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    #[test]
+    fn without_hard_links_a_file_is_published_and_never_over_another() {
+        let folder = tempdir().unwrap();
+        let (draft, path) = (folder.path().join("draft"), folder.path().join("jobs.redb"));
+        fs::write(&draft, "first").unwrap();
+        assert!(publish(&draft, &path, no_links).unwrap());
+        assert!(!draft.exists());
+
+        fs::write(&draft, "second").unwrap();
+        assert!(!publish(&draft, &path, no_links).unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "first");
+        assert!(draft.exists());
+    }
+
+    #[test]
+    fn a_reservation_that_leads_to_nothing_is_given_back() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("jobs.redb");
+        publish(&folder.path().join("gone"), &path, no_links).unwrap_err();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_hard_link_is_never_made_over_another_file() {
+        let folder = tempdir().unwrap();
+        let (draft, path) = (folder.path().join("draft"), folder.path().join("jobs.redb"));
+        fs::write(&draft, "second").unwrap();
+        fs::write(&path, "first").unwrap();
+        assert!(!publish(&draft, &path, |from, to| fs::hard_link(from, to)).unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "first");
+    }
+}
