@@ -1,12 +1,14 @@
 //! An embedded task tracker: one redb file, no server.
 #![warn(missing_docs)]
 
+mod disk;
 mod error;
 mod rules;
 mod status;
 mod task;
 mod time;
 
+pub use disk::file::Sharing;
 pub use error::{Error, ErrorKind, Reason, Refusal, Result};
 pub use rules::{Ending, Explanation, Failure, Outcome};
 pub use status::{Graph, GraphError, Role, StatusDef, StatusGraph, StatusInfo, TaskStatus};

@@ -1,0 +1,33 @@
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Runs calls of redb, which may panic on a damaged file, and turns a panic into an error of kind `Corrupted`.
+///
+/// `doing` completes "while …". Only under `panic = "unwind"`; and the panic hook has run by then: its message is on
+/// standard error, since silencing it would take a hook for the whole process, which is not ours to set.
+/// Whatever `work` changed through references must not be trusted after such an error: abort the transaction, or
+/// reopen the file.
+pub(crate) fn guard<T>(doing: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic_text(&*panic);
+        tracing::error!(doing, panic = text, "redb panicked");
+        Err(Error::new(
+            ErrorKind::Corrupted,
+            format!(
+                "redb panicked while {doing} ({text}): the file is probably damaged; open it with check_on_open to be sure, and copy what is readable into a new file with recover"
+            ),
+        ))
+    })
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}

@@ -1,0 +1,106 @@
+use redb::{Database, ReadableDatabase, StorageBackend, backends::InMemoryBackend};
+
+use super::{
+    Factory, FileOptions, Place, Sharing,
+    backend::Boxed,
+    create::create,
+    fault::Fault,
+    folder::{self, folder},
+    guard::guard,
+    leftover::sweep,
+    survey::{Survey, survey},
+};
+use crate::error::{Error, ErrorKind, Result};
+
+/// An open database.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub db: Database,
+    /// Whether it is new, and was filled by this call.
+    pub created: bool,
+}
+
+/// Opens the database, and creates it where there is none. `init` writes the first contents, into a file that nobody
+/// else can see yet; where two create it at once, it runs in both and only one of the results stays.
+pub(crate) fn open_or_create(
+    place: &Place,
+    options: &FileOptions,
+    init: &dyn Fn(&Database) -> Result<()>,
+) -> Result<Opened> {
+    guard(&format!("opening {}", place.name().display()), || match place {
+        Place::Path(path) => {
+            let created = survey(path)? == Survey::Nothing && create(path, options, init)?;
+            sweep(path);
+            let db = open(place, options)?;
+            if !created && let Err(error) = folder::sync(folder(path)) {
+                // Whoever created it may have crashed before its name was durable.
+                tracing::warn!(path = %path.display(), %error, "the folder could not be flushed");
+            }
+            Ok(Opened { db, created })
+        }
+        Place::Memory => {
+            let options = FileOptions { sharing: Sharing::Exclusive, ..options.clone() };
+            let db = options.builder().create_with_backend(InMemoryBackend::new())?;
+            init(&db)?;
+            Ok(Opened { db, created: true })
+        }
+        Place::Backend(_) => {
+            let db = open(place, options)?;
+            // Bytes have no second name under which to prepare them: whoever crashed before `init` left no table.
+            let created = is_bare(&db)?;
+            if created {
+                init(&db)?;
+            }
+            Ok(Opened { db, created })
+        }
+    })
+}
+
+/// Opens the database for writing and never creates one. The handle that was there before must be gone, with all of
+/// its write transactions.
+pub(crate) fn open_existing(place: &Place, options: &FileOptions) -> Result<Database> {
+    guard(&format!("opening {}", place.name().display()), || match place {
+        Place::Path(path) => {
+            if survey(path)? == Survey::Nothing {
+                return Err(missing(place));
+            }
+            open(place, options)
+        }
+        Place::Memory => {
+            Err(Error::new(ErrorKind::Closed, "a tracker in memory is gone once it is closed; create another one"))
+        }
+        Place::Backend(factory) => {
+            let backend = made(place, factory)?;
+            if backend.len().map_err(|error| Fault::from(error).at(place.name()))? == 0 {
+                return Err(missing(place));
+            }
+            options.builder().create_with_backend(backend).map_err(|error| Fault::from(error).at(place.name()))
+        }
+    })
+}
+
+/// A storage from the factory.
+pub(super) fn made(place: &Place, factory: &Factory) -> Result<Boxed> {
+    factory().map(Boxed).map_err(|error| Fault::from(error).at(place.name()))
+}
+
+pub(super) fn missing(place: &Place) -> Error {
+    Fault::new(ErrorKind::Io, "there is no file here; check the path, or open a tracker there to create it")
+        .at(place.name())
+}
+
+/// Opens what is there. An empty backend becomes a database; an empty file does not.
+pub(super) fn open(place: &Place, options: &FileOptions) -> Result<Database> {
+    let builder = options.builder();
+    match place {
+        Place::Path(path) => builder.open(path),
+        Place::Memory => builder.create_with_backend(InMemoryBackend::new()),
+        Place::Backend(factory) => builder.create_with_backend(made(place, factory)?),
+    }
+    .map_err(|error| Fault::from(error).at(place.name()))
+}
+
+fn is_bare(db: &Database) -> Result<bool> {
+    let snapshot = db.begin_read()?;
+    Ok(snapshot.list_tables()?.next().is_none() && snapshot.list_multimap_tables()?.next().is_none())
+}

@@ -1,0 +1,50 @@
+use tempfile::tempdir;
+
+use super::*;
+
+#[test]
+fn a_file_that_is_open_is_not_opened_a_second_time() {
+    for sharing in [Sharing::Exclusive, Sharing::Readers] {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("jobs.redb");
+        let first = open(&path, &shared(sharing)).unwrap();
+        for other in ALL {
+            let error = open(&path, &shared(other)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::AlreadyOpen, "{sharing:?}, {other:?}");
+            assert!(error.to_string().starts_with(&format!("{}: it is open in another process", path.display())));
+        }
+        assert_eq!(all_squares(&first.db).unwrap(), 500);
+        drop(first);
+        open(&path, &shared(sharing)).unwrap();
+    }
+}
+
+#[test]
+fn writers_share_it_even_in_one_process() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("jobs.redb");
+    let one = open(&path, &shared(Sharing::Writers)).unwrap();
+    let two = open(&path, &shared(Sharing::Writers)).unwrap();
+    for other in [Sharing::Exclusive, Sharing::Readers] {
+        assert_eq!(open(&path, &shared(other)).unwrap_err().kind(), ErrorKind::AlreadyOpen);
+    }
+    add(&one.db, 500);
+    add(&two.db, 501);
+    add(&one.db, 502);
+    assert_eq!(all_squares(&two.db).unwrap(), 503);
+}
+
+#[test]
+fn it_can_be_reopened_as_soon_as_the_old_handle_is_gone() {
+    for sharing in ALL {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("jobs.redb");
+        let opened = open(&path, &shared(sharing)).unwrap();
+        if sharing != Sharing::Writers {
+            let error = open_existing(&place(&path), &shared(sharing)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::AlreadyOpen);
+        }
+        drop(opened);
+        assert_eq!(all_squares(&open_existing(&place(&path), &shared(sharing)).unwrap()).unwrap(), 500);
+    }
+}
