@@ -1,4 +1,6 @@
-//! What touches the disk.
-#![allow(dead_code, unused_imports)]
+//! What touches the disk: the file itself, and every byte in it.
 
 pub(crate) mod file;
+pub(crate) mod keys;
+pub(crate) mod records;
+pub(crate) mod tables;

@@ -1,0 +1,39 @@
+//! The tables of a tracker file. Their names start with `tracker.`, and so do no others.
+
+use redb::TableDefinition;
+
+use super::keys::{CountKey, LineKey, RunKey, TaskRef, UpdatedKey};
+
+/// What the names of the tracker's own tables start with.
+pub(crate) const RESERVED: &str = "tracker.";
+
+pub(crate) type Bytes = &'static [u8];
+type Fixed<const N: usize> = &'static [u8; N];
+
+/// `format` and `pulse`.
+pub(crate) const META: TableDefinition<&str, Bytes> = TableDefinition::new("tracker.meta");
+/// Kind number -> what the file says of the kind.
+pub(crate) const KINDS: TableDefinition<u32, Bytes> = TableDefinition::new("tracker.kinds");
+/// Task -> header.
+pub(crate) const HEADERS: TableDefinition<Fixed<{ TaskRef::LEN }>, Bytes> = TableDefinition::new("tracker.headers");
+/// Task -> id, keys and payload.
+pub(crate) const BODIES: TableDefinition<Fixed<{ TaskRef::LEN }>, Bytes> = TableDefinition::new("tracker.bodies");
+/// Task -> the body that waits for the end of the running attempt.
+pub(crate) const SUCCESSORS: TableDefinition<Fixed<{ TaskRef::LEN }>, Bytes> =
+    TableDefinition::new("tracker.successors");
+/// Task -> progress of the running attempt.
+pub(crate) const LIVE: TableDefinition<Fixed<{ TaskRef::LEN }>, Bytes> = TableDefinition::new("tracker.live");
+/// Task and fence -> an attempt that ended.
+pub(crate) const HISTORY: TableDefinition<Fixed<{ RunKey::LEN }>, Bytes> = TableDefinition::new("tracker.history");
+/// Kind and id -> sequence number.
+pub(crate) const IDS: TableDefinition<Bytes, u64> = TableDefinition::new("tracker.ids");
+/// Kind, key number and value -> sequence number.
+pub(crate) const UNIQUES: TableDefinition<Bytes, u64> = TableDefinition::new("tracker.uniques");
+/// Kind, field number, value and sequence number.
+pub(crate) const INDEXES: TableDefinition<Bytes, ()> = TableDefinition::new("tracker.indexes");
+/// Kind, status, priority, time and sequence number: the order in which tasks are due, or expire, or ended.
+pub(crate) const LINE: TableDefinition<Fixed<{ LineKey::LEN }>, ()> = TableDefinition::new("tracker.line");
+/// Kind, status, time of the last change and sequence number, for the statuses that the line orders otherwise.
+pub(crate) const UPDATED: TableDefinition<Fixed<{ UpdatedKey::LEN }>, ()> = TableDefinition::new("tracker.updated");
+/// Kind and status -> how many tasks have it.
+pub(crate) const COUNTS: TableDefinition<Fixed<{ CountKey::LEN }>, u64> = TableDefinition::new("tracker.counts");

@@ -1,0 +1,170 @@
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{Action, Target};
+use crate::{
+    disk::keys::TaskRef,
+    engine::writer::Writer,
+    error::{ErrorKind, Reason, Result},
+    rules::{BodyChange, Command, Header, Owner, Start},
+    status::Role,
+    store::{Body, Kind, Ready},
+    task::TaskKey,
+    time::Micros,
+};
+
+/// Crashes after which a task is a suspect and runs alone in its process.
+const SUSPECT: u32 = 2;
+
+/// A task that the caller owns now.
+#[derive(Clone, Debug)]
+pub(crate) struct Claimed {
+    pub task: TaskRef,
+    pub owner: Owner,
+    pub header: Header,
+    pub body: Body,
+    /// It has crashed so often that it should run alone.
+    pub suspect: bool,
+}
+
+/// Takes the next tasks of the line.
+#[derive(Clone, Debug)]
+pub(crate) struct Claim {
+    pub kind: u32,
+    pub start: Start,
+    /// How many at most.
+    pub most: usize,
+    /// Whether a suspect may be among them; it is then the only one.
+    pub suspects: bool,
+}
+
+/// What a claim found.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Claims {
+    pub tasks: Vec<Claimed>,
+    /// When the next look is worthwhile: something is due then, or a lease runs out. `None`: only a submit changes it.
+    pub next: Option<Micros>,
+    /// A suspect is next in line, and this claim did not take suspects.
+    pub suspect_waits: bool,
+    pub paused: bool,
+    /// The time of the transaction.
+    pub now: Micros,
+    /// Tasks that cannot be decoded and were put out of the line, by id.
+    pub unreadable: Vec<TaskKey>,
+}
+
+impl Action for Claim {
+    type Out = Claims;
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<Claims> {
+        let kind: Arc<Kind> = writer.kind(self.kind)?;
+        let mut claims = Claims { now: writer.now(), paused: kind.paused, ..Claims::default() };
+        if kind.paused {
+            return Ok(claims);
+        }
+        writer.sweep(&kind)?;
+        let mut codes = kind.graph.startable(self.start.step);
+        codes.extend(self.start.extra.iter().filter(|code| !codes.contains(code)).copied().collect::<Vec<_>>());
+        while claims.tasks.len() < self.most {
+            match writer.rows().next_ready(kind.id, &codes, claims.now)? {
+                Ready::Now(task) => {
+                    if !self.take(writer, &kind, task, &mut claims)? {
+                        break;
+                    }
+                }
+                Ready::At(at) => {
+                    claims.next = Some(at);
+                    break;
+                }
+                Ready::Nobody => break,
+            }
+        }
+        if claims.tasks.is_empty() {
+            claims.next = claims.next.into_iter().chain(next_expiry(writer, &kind)?).min();
+        }
+        Ok(claims)
+    }
+}
+
+impl Claim {
+    /// Takes this task; false where no further one may be taken now.
+    fn take(&self, writer: &mut Writer<'_>, kind: &Kind, task: TaskRef, claims: &mut Claims) -> Result<bool> {
+        let header = writer.known(task)?;
+        let suspect = header.crashes >= SUSPECT;
+        if suspect && (!self.suspects || !claims.tasks.is_empty()) {
+            claims.suspect_waits = true;
+            return Ok(false);
+        }
+        let body = match writer.rows().body_of(task) {
+            Ok(body) => body,
+            Err(error) if error.kind() == ErrorKind::Corrupted => {
+                tracing::error!(kind = kind.name, %task, %error, "a task cannot be read and is out of the line");
+                return writer.strand(kind, task, &header).map(|()| true);
+            }
+            Err(error) => return Err(error),
+        };
+        claims.tasks.push(lease(writer, kind, task, &header, body, &self.start)?);
+        Ok(!suspect)
+    }
+}
+
+/// When the first lease of the kind runs out.
+fn next_expiry(writer: &mut Writer<'_>, kind: &Kind) -> Result<Option<Micros>> {
+    let mut first = None;
+    for status in kind.graph.statuses().iter().filter(|status| status.role == Role::InProgress) {
+        let key = writer.rows().first_expiring(kind.id, status.code, None)?;
+        first = first.into_iter().chain(key.map(|key| key.at)).min();
+    }
+    Ok(first)
+}
+
+/// Starts one task by its id.
+#[derive(Clone, Debug)]
+pub(crate) struct StartById {
+    pub kind: u32,
+    pub target: Target,
+    pub start: Start,
+}
+
+impl Action for StartById {
+    type Out = Claimed;
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<Claimed> {
+        let kind: Arc<Kind> = writer.kind(self.kind)?;
+        let (task, id) = self.target.find(writer, &kind)?;
+        start(writer, &kind, task, &id, &self.start)
+    }
+}
+
+pub(super) fn start(
+    writer: &mut Writer<'_>,
+    kind: &Kind,
+    task: TaskRef,
+    id: &TaskKey,
+    start: &Start,
+) -> Result<Claimed> {
+    let header = writer.header(task)?.ok_or_else(|| kind.refuse(id.clone(), Reason::NotFound))?;
+    let body = writer.rows().body_of(task)?;
+    lease(writer, kind, task, &header, body, start)
+}
+
+fn lease(
+    writer: &mut Writer<'_>,
+    kind: &Kind,
+    task: TaskRef,
+    header: &Header,
+    body: Body,
+    start: &Start,
+) -> Result<Claimed> {
+    let token = Uuid::new_v4();
+    let owner = Owner { fence: writer.next_fence(), token };
+    let start = Start { token, fence: owner.fence, chance: writer.chance(), ..start.clone() };
+    let done = writer.decide(kind, task, Some(header), &Command::Start(start), None, &body.id)?;
+    writer.use_fence();
+    // The start may have freed an expired lease for whose end another payload was waiting.
+    let body = if done.body == BodyChange::TakeSuccessor { writer.rows().body_of(task)? } else { body };
+    let header = done.header.ok_or_else(|| kind.refuse(body.id.clone(), Reason::NotFound))?;
+    let suspect = header.crashes >= SUSPECT;
+    Ok(Claimed { task, owner, header, body, suspect })
+}

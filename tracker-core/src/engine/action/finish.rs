@@ -1,0 +1,60 @@
+use std::sync::Arc;
+
+use super::{Action, NewTask};
+use crate::{
+    disk::keys::TaskRef,
+    engine::writer::Writer,
+    error::{ErrorKind, Reason, Result},
+    rules::{Command, Finish, Header},
+    store::{Body, Kind},
+    task::TaskKey,
+};
+
+/// The end of an attempt, with the tasks that follow from it: one commit, or nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct FinishTask {
+    pub task: TaskRef,
+    pub id: TaskKey,
+    pub finish: Finish,
+    /// The staged task, where it is stored.
+    pub body: Option<Body>,
+    pub next: Vec<NewTask>,
+}
+
+/// Where the attempt's end has led.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    pub header: Header,
+}
+
+impl Action for FinishTask {
+    type Out = Report;
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<Report> {
+        let kind: Arc<Kind> = writer.kind(self.task.kind)?;
+        if self.next.is_empty() {
+            return self.finish(writer, &kind);
+        }
+        writer.all_or_nothing(|writer| {
+            for new in &self.next {
+                new.run(writer)?;
+            }
+            self.finish(writer, &kind)
+        })
+    }
+}
+
+impl FinishTask {
+    fn finish(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<Report> {
+        let header = writer.header(self.task)?;
+        let lost = || kind.refuse(self.id.clone(), Reason::LeaseLost);
+        let command = Command::Finish(Finish { chance: writer.chance(), ..self.finish.clone() });
+        let done = writer.decide(kind, self.task, header.as_ref(), &command, self.body.as_ref(), &self.id);
+        match done {
+            Ok(done) => done.header.map(|header| Report { header }).ok_or_else(lost),
+            // A task that was deleted meanwhile belongs to nobody.
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(lost()),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! What callers hand to the engine: actions as values. Each runs inside a transaction that it may share with others,
+//! and leaves no trace when it is refused.
+
+mod claim;
+mod finish;
+mod register;
+mod rescue;
+mod submit;
+mod task;
+
+pub(crate) use claim::{Claim, Claimed, Claims, StartById};
+pub(crate) use finish::{FinishTask, Report};
+pub(crate) use register::{Pause, Register};
+pub(crate) use rescue::{Prune, Rescue, Rescued, Scope};
+pub(crate) use submit::{NewTask, SubmitAndStart, Submitted};
+pub(crate) use task::{Target, TaskCommand};
+
+use super::writer::Writer;
+use crate::error::Result;
+
+/// Something to do in a transaction.
+pub(crate) trait Action: Send + 'static {
+    type Out: Send + 'static;
+
+    /// Does it. It may be run again in another transaction if this one fails.
+    fn run(&self, writer: &mut Writer<'_>) -> Result<Self::Out>;
+}
+
+/// Nothing: its answer says that all before it is durable.
+pub(crate) struct Flush;
+
+impl Action for Flush {
+    type Out = ();
+
+    fn run(&self, _: &mut Writer<'_>) -> Result<()> {
+        Ok(())
+    }
+}

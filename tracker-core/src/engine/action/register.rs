@@ -1,0 +1,141 @@
+use std::sync::Arc;
+
+use super::Action;
+use crate::{
+    disk::keys::TaskRef,
+    engine::writer::Writer,
+    error::{Error, ErrorKind, Result},
+    rules::Command,
+    store::{Body, Kind, KindSpec},
+};
+
+/// The encoded values of a task's indexes and unique keys.
+pub(crate) type Values = (Vec<Vec<u8>>, Vec<Vec<u8>>);
+
+/// Makes a kind known to the file, or brings what the file says of it up to date with the type that opens it.
+pub(crate) struct Register {
+    pub spec: KindSpec,
+    /// The values of the indexes and unique keys of a payload; `None` if it cannot be decoded.
+    pub values: fn(&Body) -> Option<Values>,
+}
+
+impl Action for Register {
+    type Out = Arc<Kind>;
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<Arc<Kind>> {
+        let spec = &self.spec;
+        let old = writer.kinds().find(|kind| kind.name == spec.name);
+        let Some(old) = old else {
+            let id = writer.kinds().map(|kind| kind.id).max().unwrap_or(0) + 1;
+            return writer.put_kind(self.kind(id, false));
+        };
+        let new = self.kind(old.id, old.paused);
+        if new == *old {
+            self.readmit(writer, &old)?;
+            return Ok(old);
+        }
+        check_codes(writer, &old, &new)?;
+        if old.indexes != new.indexes || old.uniques != new.uniques || orders_differ(&old, &new) {
+            self.rebuild(writer, &old, &new)?;
+        }
+        let kind = writer.put_kind(new)?;
+        self.readmit(writer, &kind)?;
+        Ok(kind)
+    }
+}
+
+impl Register {
+    fn kind(&self, id: u32, paused: bool) -> Kind {
+        let spec = self.spec.clone();
+        Kind {
+            id,
+            name: spec.name,
+            graph: spec.graph,
+            indexes: spec.indexes,
+            uniques: spec.uniques,
+            policy: spec.policy,
+            paused,
+        }
+    }
+
+    /// Puts the tasks into the line again that an earlier opener could not decode.
+    fn readmit(&self, writer: &mut Writer<'_>, kind: &Arc<Kind>) -> Result<()> {
+        for task in writer.rows().stranded(kind)? {
+            let header = writer.known(task)?;
+            if header.unreadable
+                && let Ok(body) = writer.rows().body_of(task)
+                && (self.values)(&body).is_some()
+            {
+                writer.decide(kind, task, Some(&header), &Command::Readable, None, &body.id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes every task out of the old indexes and puts it into the new ones.
+    fn rebuild(&self, writer: &mut Writer<'_>, old: &Arc<Kind>, new: &Kind) -> Result<()> {
+        tracing::info!(kind = new.name, "the kind's indexes or statuses changed: rebuilding");
+        let mut from = 0;
+        loop {
+            let tasks: Vec<TaskRef> = writer.rows().tasks_from(old.id, from, 1_000)?;
+            let Some(last) = tasks.last() else { return Ok(()) };
+            from = last.seq + 1;
+            for task in tasks {
+                let header = writer.known(task)?;
+                let body = writer.rows().body_of(task)?;
+                let (indexes, uniques) = (self.values)(&body).unwrap_or_default();
+                let rebuilt = Body { indexes, uniques, ..body.clone() };
+                writer.rebuild(old, new, task, &header, &body, &rebuilt)?;
+            }
+        }
+    }
+}
+
+/// Refuses a type that no longer knows a code still in use, or gives it another role.
+fn check_codes(writer: &mut Writer<'_>, old: &Kind, new: &Kind) -> Result<()> {
+    for was in old.graph.statuses() {
+        let now = new.graph.status(was.code);
+        if now.is_some_and(|now| now.role == was.role) {
+            continue;
+        }
+        let tasks = writer.rows().count(old.id, was.code)?;
+        if tasks > 0 {
+            let what = match now {
+                None => "the status type no longer has it".to_owned(),
+                Some(now) => format!("the status type gives it the role {}, it was {}", now.role, was.role),
+            };
+            return Err(Error::new(
+                ErrorKind::SchemaMismatch,
+                format!(
+                    "kind {:?}: {tasks} tasks have the status {} (code {}), but {what}; put it back, or move these tasks with the former type first",
+                    old.name, was.name, was.code
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn orders_differ(old: &Kind, new: &Kind) -> bool {
+    old.graph.statuses().iter().any(|status| {
+        new.graph.status(status.code).is_some_and(|now| old.graph.is_terminal(status) != new.graph.is_terminal(now))
+    })
+}
+
+/// Pauses or resumes a kind: nothing is claimed from a paused one.
+pub(crate) struct Pause {
+    pub kind: u32,
+    pub paused: bool,
+}
+
+impl Action for Pause {
+    type Out = ();
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<()> {
+        let kind = writer.kind(self.kind)?;
+        if kind.paused != self.paused {
+            writer.put_kind(Kind { paused: self.paused, ..(*kind).clone() })?;
+        }
+        Ok(())
+    }
+}

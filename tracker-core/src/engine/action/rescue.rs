@@ -1,0 +1,119 @@
+use std::{sync::Arc, time::Duration};
+
+use super::Action;
+use crate::{
+    disk::keys::TaskRef,
+    engine::writer::Writer,
+    error::Result,
+    rules::{Command, Header, Lease},
+    status::Role,
+    store::Kind,
+    task::TaskKey,
+    time::micros_of,
+};
+
+/// Ends leases whose owners are gone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rescue {
+    /// One kind, or all.
+    pub kind: Option<u32>,
+    pub scope: Scope,
+}
+
+/// Which leases a rescue ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Those that ran out.
+    Expired,
+    /// Those that ran out, and those of all other instances: the file's lock proves that none of them lives.
+    Foreign,
+    /// Those that were claimed longer ago than this.
+    RunningLongerThan(Duration),
+}
+
+/// A task whose lease a rescue ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Rescued {
+    pub kind: Arc<Kind>,
+    pub id: TaskKey,
+    pub worker: String,
+}
+
+impl Action for Rescue {
+    type Out = Vec<Rescued>;
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<Vec<Rescued>> {
+        let mut rescued = Vec::new();
+        for kind in writer.kinds() {
+            if self.kind.is_none_or(|only| only == kind.id) {
+                self.rescue_kind(writer, &kind, &mut rescued)?;
+            }
+        }
+        Ok(rescued)
+    }
+}
+
+impl Rescue {
+    fn rescue_kind(self, writer: &mut Writer<'_>, kind: &Arc<Kind>, rescued: &mut Vec<Rescued>) -> Result<()> {
+        for status in kind.graph.statuses().iter().filter(|status| status.role == Role::InProgress) {
+            let mut after = None;
+            while let Some(key) = writer.rows().first_expiring(kind.id, status.code, after)? {
+                after = Some(key);
+                let header = writer.known(key.task())?;
+                let Some(lease) = &header.lease else { continue };
+                if self.ends(writer, lease) {
+                    let id = writer.rescue(kind, key.task(), &header, lease)?;
+                    rescued.push(Rescued { kind: kind.clone(), id, worker: lease.worker.clone() });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn ends(self, writer: &Writer<'_>, lease: &Lease) -> bool {
+        match self.scope {
+            Scope::Expired => lease.is_over(writer.now()) && !writer.holds(lease),
+            Scope::Foreign => {
+                let foreign = lease.instance != writer.instance() && !lease.detached;
+                foreign || (lease.is_over(writer.now()) && !writer.holds(lease))
+            }
+            Scope::RunningLongerThan(limit) => lease.started.saturating_add(micros_of(limit)) < writer.now(),
+        }
+    }
+}
+
+/// Deletes ended tasks that have been kept long enough.
+#[derive(Clone, Debug)]
+pub(crate) struct Prune {
+    pub kind: u32,
+    /// A status, and how long it is kept.
+    pub rules: Vec<(i32, Duration)>,
+    /// How many at most in one transaction.
+    pub most: usize,
+}
+
+impl Action for Prune {
+    type Out = usize;
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<usize> {
+        let kind: Arc<Kind> = writer.kind(self.kind)?;
+        let mut pruned = 0;
+        for (code, keep) in &self.rules {
+            let before = writer.now().saturating_sub(micros_of(*keep));
+            for task in writer.rows().ended_before(&kind, *code, before, self.most - pruned)? {
+                self.delete(writer, &kind, task)?;
+                pruned += 1;
+            }
+        }
+        Ok(pruned)
+    }
+}
+
+impl Prune {
+    fn delete(&self, writer: &mut Writer<'_>, kind: &Kind, task: TaskRef) -> Result<()> {
+        let header: Header = writer.known(task)?;
+        let id = writer.rows().body_of(task)?.id;
+        writer.decide(kind, task, Some(&header), &Command::Delete, None, &id)?;
+        Ok(())
+    }
+}

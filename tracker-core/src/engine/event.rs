@@ -1,0 +1,52 @@
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::{rules::Ending, task::TaskKey};
+
+/// Something that happened to a task, told after it is durable.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Event {
+    /// The kind's name.
+    pub kind: Arc<str>,
+    /// The task's id.
+    pub id: TaskKey,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The code of the task's status now; `None` if the task is gone.
+    pub status: Option<i32>,
+    /// What happened.
+    pub what: Happening,
+}
+
+/// What happened to a task.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Happening {
+    /// It was put in.
+    Submitted,
+    /// A worker has it now.
+    Claimed {
+        /// The worker's name.
+        worker: String,
+    },
+    /// An attempt ended.
+    Ended {
+        /// How.
+        ending: Ending,
+    },
+    /// A body told how far it is.
+    Progress {
+        /// How much is done, in units of the body's own.
+        done: u64,
+        /// How much there is, if it is known.
+        total: Option<u64>,
+        /// In words.
+        message: String,
+    },
+    /// Its status or payload was changed by hand: requeued, cancelled, moved, updated.
+    Changed,
+    /// It was deleted.
+    Deleted,
+}

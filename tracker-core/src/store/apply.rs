@@ -1,0 +1,195 @@
+use redb::{ReadableTable, WriteTransaction};
+
+use super::{Body, Handles, Kind, position};
+use crate::{
+    disk::{
+        keys::{self, CountKey, RunKey, TaskRef},
+        records,
+    },
+    error::Result,
+    rules::{Ended, Header},
+};
+
+/// One task before and after: all that is written follows from the two.
+#[derive(Default)]
+pub(crate) struct Change<'a> {
+    pub old: Option<&'a Header>,
+    pub new: Option<&'a Header>,
+    /// The body before; needed where the body changes, the task ends, or keys pass.
+    pub old_body: Option<&'a Body>,
+    /// The body after, where it changes.
+    pub new_body: Option<&'a Body>,
+    pub history: &'a [Ended],
+    /// The body that waits for the end of the running attempt: set, taken or left.
+    pub successor: Option<Option<&'a Body>>,
+}
+
+impl Handles<&WriteTransaction> {
+    /// Writes a task and everything that is derived from it. Nothing else writes these tables.
+    pub(crate) fn apply(&mut self, kind: &Kind, task: TaskRef, change: &Change) -> Result<[Option<CountKey>; 2]> {
+        self.apply_header(kind, task, change)?;
+        self.apply_body(kind, task, change)?;
+        self.apply_history(kind, task, change)?;
+        if let Some(successor) = change.successor {
+            match successor {
+                Some(body) => drop(self.successors()?.insert(&task.pack(), records::encode(body)?.as_slice())?),
+                None => drop(self.successors()?.remove(&task.pack())?),
+            }
+        }
+        let runs = |header: Option<&Header>| header.is_some_and(|header| header.lease.is_some());
+        if runs(change.old) && !runs(change.new) {
+            self.live()?.remove(&task.pack())?;
+        }
+        let count = |header: Option<&Header>| header.map(|header| CountKey { kind: kind.id, code: header.code });
+        Ok([count(change.old), count(change.new)])
+    }
+
+    fn apply_header(&mut self, kind: &Kind, task: TaskRef, change: &Change) -> Result<()> {
+        let place = |header: &Header| position(&kind.graph, task, header);
+        let (before, after) = (change.old.map(place), change.new.map(place));
+        if before.map(|place| place.line) != after.map(|place| place.line) {
+            let line = self.line()?;
+            if let Some(place) = before {
+                line.remove(&place.line.pack())?;
+            }
+            if let Some(place) = after {
+                line.insert(&place.line.pack(), ())?;
+            }
+        }
+        let (left, entered) = (before.and_then(|place| place.updated), after.and_then(|place| place.updated));
+        if left != entered {
+            let updated = self.updated()?;
+            if let Some(key) = left {
+                updated.remove(&key.pack())?;
+            }
+            if let Some(key) = entered {
+                updated.insert(&key.pack(), ())?;
+            }
+        }
+        match change.new {
+            Some(header) => drop(self.headers()?.insert(&task.pack(), records::encode(header)?.as_slice())?),
+            None => drop(self.headers()?.remove(&task.pack())?),
+        }
+        Ok(())
+    }
+
+    fn apply_body(&mut self, kind: &Kind, task: TaskRef, change: &Change) -> Result<()> {
+        self.apply_uniques(kind, task, change)?;
+        let gone = change.new.is_none();
+        let new = if gone { None } else { change.new_body };
+        if new.is_none() && !gone {
+            return Ok(());
+        }
+        for (number, value) in (0..).zip(0..kind.indexes.len()) {
+            let key = |body: &Body| body.indexes.get(value).map(|value| keys::index_key(kind.id, number, value, task.seq));
+            let (left, entered) = (change.old_body.and_then(key), new.and_then(key));
+            if left != entered {
+                let indexes = self.indexes()?;
+                if let Some(key) = left {
+                    indexes.remove(key.as_slice())?;
+                }
+                if let Some(key) = entered {
+                    indexes.insert(key.as_slice(), ())?;
+                }
+            }
+        }
+        if change.old.is_none()
+            && let Some(body) = new
+        {
+            self.ids()?.insert(keys::id_key(kind.id, &body.id).as_slice(), task.seq)?;
+        }
+        match new {
+            Some(body) => drop(self.bodies()?.insert(&task.pack(), records::encode(body)?.as_slice())?),
+            None => {
+                self.bodies()?.remove(&task.pack())?;
+                if let Some(body) = change.old_body {
+                    self.ids()?.remove(keys::id_key(kind.id, &body.id).as_slice())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_uniques(&mut self, kind: &Kind, task: TaskRef, change: &Change) -> Result<()> {
+        if kind.uniques.is_empty() {
+            return Ok(());
+        }
+        let (left, entered) = change.keys(kind);
+        for (number, value) in left {
+            self.uniques()?.remove(keys::unique_key(kind.id, number, value).as_slice())?;
+        }
+        for (number, value) in entered {
+            self.uniques()?.insert(keys::unique_key(kind.id, number, value).as_slice(), task.seq)?;
+        }
+        Ok(())
+    }
+
+    fn apply_history(&mut self, kind: &Kind, task: TaskRef, change: &Change) -> Result<()> {
+        if change.new.is_none() {
+            let (first, last) = (RunKey { task, fence: 0 }.pack(), RunKey { task, fence: u64::MAX }.pack());
+            if change.old.is_some_and(|header| header.ended > 0) {
+                self.history()?.retain_in::<&[u8; RunKey::LEN], _>(&first..=&last, |_, _| false)?;
+            }
+            return Ok(());
+        }
+        if change.history.is_empty() {
+            return Ok(());
+        }
+        let history = self.history()?;
+        for ended in change.history {
+            let key = RunKey { task, fence: ended.fence }.pack();
+            history.insert(&key, records::encode(ended)?.as_slice())?;
+        }
+        // The header may hold one more.
+        let keep = usize::from(kind.policy.history.max(1));
+        let kept = keep - usize::from(change.new.is_some_and(|header| header.last.is_some())).min(keep);
+        let (first, last) = (RunKey { task, fence: 0 }.pack(), RunKey { task, fence: u64::MAX }.pack());
+        let mut fences = Vec::new();
+        for entry in history.range::<&[u8; RunKey::LEN]>(&first..=&last)? {
+            fences.push(*entry?.0.value());
+        }
+        for key in fences.iter().take(fences.len().saturating_sub(kept)) {
+            history.remove(key)?;
+        }
+        Ok(())
+    }
+
+    /// The task that holds a unique value which this change would enter.
+    pub(crate) fn rival(&mut self, kind: &Kind, task: TaskRef, change: &Change) -> Result<Option<TaskRef>> {
+        if kind.uniques.is_empty() {
+            return Ok(None);
+        }
+        for (number, value) in change.keys(kind).1 {
+            if let Some(other) = self.with_unique(kind.id, number, value)?
+                && other != task
+            {
+                return Ok(Some(other));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Unique keys by number and value.
+type Keys<'a> = Vec<(u16, &'a [u8])>;
+
+impl<'a> Change<'a> {
+    /// The unique keys that the task leaves and those that it enters.
+    fn keys(&self, kind: &Kind) -> (Keys<'a>, Keys<'a>) {
+        let held = |header: Option<&Header>, body: Option<&'a Body>| match (header, body) {
+            (Some(header), Some(body)) => kind.held(header, body),
+            _ => Vec::new(),
+        };
+        let before = held(self.old, self.old_body);
+        let after = held(self.new, self.new_body.or(self.old_body));
+        let left = before.iter().filter(|key| !after.contains(key)).copied().collect();
+        let entered = after.iter().filter(|key| !before.contains(key)).copied().collect();
+        (left, entered)
+    }
+
+    /// Whether the body before must be known to write this change.
+    pub(crate) fn needs_old_body(kind: &Kind, old: Option<&Header>, new: Option<&Header>, body_changes: bool) -> bool {
+        let finished = |header: Option<&Header>| header.is_some_and(|header| kind.is_finished(header));
+        old.is_some() && (new.is_none() || body_changes || (kind.has_passing_keys() && finished(old) != finished(new)))
+    }
+}

@@ -1,0 +1,101 @@
+use redb::ReadableTable;
+
+use super::{Handles, Source};
+use crate::{
+    disk::keys::{LineKey, TaskRef},
+    error::Result,
+    time::Micros,
+};
+
+/// What the line says: who is next, or when somebody will be due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ready {
+    Now(TaskRef),
+    /// Nobody is due before this time.
+    At(Micros),
+    /// Nobody waits.
+    Nobody,
+}
+
+impl<S: Source> Handles<S> {
+    /// The first place in the line between two places.
+    fn first_between(&mut self, from: LineKey, to: LineKey) -> Result<Option<LineKey>> {
+        if from > to {
+            return Ok(None);
+        }
+        let mut range = self.line()?.range::<&[u8; LineKey::LEN]>(&from.pack()..=&to.pack())?;
+        Ok(range.next().transpose()?.map(|(key, ())| LineKey::unpack(key.value())))
+    }
+
+    /// The next task of these statuses that is due: by priority, then due time, then submission.
+    pub(crate) fn next_ready(&mut self, kind: u32, codes: &[i32], now: Micros) -> Result<Ready> {
+        let mut best: Option<LineKey> = None;
+        let mut soonest: Option<Micros> = None;
+        for &code in codes {
+            let mut rank = 0;
+            // One look per priority that is in use: the first place of each says when it is due.
+            while let Some(key) = self.first_between(LineKey::first(kind, code, rank), LineKey::last(kind, code, u8::MAX))? {
+                let order = |key: LineKey| (key.rank, key.at, key.seq);
+                if key.at <= now {
+                    if best.is_none_or(|best| order(key) < order(best)) {
+                        best = Some(key);
+                    }
+                    break;
+                }
+                if key.at < Micros::MAX {
+                    soonest = Some(soonest.map_or(key.at, |at| at.min(key.at)));
+                }
+                match key.rank.checked_add(1) {
+                    Some(next) => rank = next,
+                    None => break,
+                }
+            }
+        }
+        Ok(match (best, soonest) {
+            (Some(key), _) => Ready::Now(key.task()),
+            (None, Some(at)) => Ready::At(at),
+            (None, None) => Ready::Nobody,
+        })
+    }
+
+    /// The lease of this in-progress status that runs out first, and when.
+    pub(crate) fn first_expiring(&mut self, kind: u32, code: i32, after: Option<LineKey>) -> Result<Option<LineKey>> {
+        let from = match after {
+            Some(key) => LineKey { seq: key.seq.saturating_add(1), ..key },
+            None => LineKey::first(kind, code, 0),
+        };
+        self.first_between(from, LineKey::last(kind, code, 0))
+    }
+
+    /// How many tasks of these statuses stand before a place in the line; counts at most `most`.
+    pub(crate) fn ahead_of(&mut self, place: LineKey, codes: &[i32], now: Micros, most: u64) -> Result<u64> {
+        let mut ahead = 0;
+        for &code in codes {
+            let mut rank = 0;
+            loop {
+                let first = LineKey::first(place.kind, code, rank);
+                let Some(head) = self.first_between(first, LineKey::last(place.kind, code, place.rank))? else { break };
+                let end = if head.rank == place.rank {
+                    LineKey { code, ..place }
+                } else {
+                    LineKey { at: now, seq: u64::MAX, ..LineKey::first(place.kind, code, head.rank) }
+                };
+                if head < end {
+                    let range = self.line()?.range::<&[u8; LineKey::LEN]>(&head.pack()..&end.pack())?;
+                    for entry in range {
+                        entry?;
+                        ahead += 1;
+                        if ahead >= most {
+                            return Ok(ahead);
+                        }
+                    }
+                }
+                match head.rank.checked_add(1) {
+                    Some(next) if next <= place.rank => rank = next,
+                    _ => break,
+                }
+            }
+        }
+        Ok(ahead)
+    }
+}

@@ -1,0 +1,263 @@
+use std::collections::HashMap;
+
+use redb::{Key, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, Value, WriteTransaction};
+
+use super::{Body, Kind, Kinds, Progress, Pulse};
+use crate::{
+    disk::{
+        keys::{self, CountKey, RunKey, TaskRef},
+        records::{self, Stored},
+        tables::{self, Bytes},
+    },
+    error::{Error, Result},
+    rules::{Ended, Header},
+    task::TaskKey,
+};
+
+/// A transaction whose tables can be opened.
+pub(crate) trait Source: Copy {
+    type Table<K: Key + 'static, V: Value + 'static>: ReadableTable<K, V>;
+
+    fn open<K: Key + 'static, V: Value + 'static>(self, table: TableDefinition<K, V>) -> Result<Self::Table<K, V>>;
+}
+
+impl<'t> Source for &'t WriteTransaction {
+    type Table<K: Key + 'static, V: Value + 'static> = Table<'t, K, V>;
+
+    fn open<K: Key + 'static, V: Value + 'static>(self, table: TableDefinition<K, V>) -> Result<Table<'t, K, V>> {
+        Ok(self.open_table(table)?)
+    }
+}
+
+impl Source for &ReadTransaction {
+    type Table<K: Key + 'static, V: Value + 'static> = ReadOnlyTable<K, V>;
+
+    fn open<K: Key + 'static, V: Value + 'static>(self, table: TableDefinition<K, V>) -> Result<ReadOnlyTable<K, V>> {
+        Ok(self.open_table(table)?)
+    }
+}
+
+type Fixed<const N: usize> = &'static [u8; N];
+
+/// The tables of one transaction, opened when first needed: a commit pays for each table that was opened.
+pub(crate) struct Handles<S: Source> {
+    source: S,
+    meta: Option<S::Table<&'static str, Bytes>>,
+    kinds: Option<S::Table<u32, Bytes>>,
+    headers: Option<S::Table<Fixed<{ TaskRef::LEN }>, Bytes>>,
+    bodies: Option<S::Table<Fixed<{ TaskRef::LEN }>, Bytes>>,
+    successors: Option<S::Table<Fixed<{ TaskRef::LEN }>, Bytes>>,
+    live: Option<S::Table<Fixed<{ TaskRef::LEN }>, Bytes>>,
+    history: Option<S::Table<Fixed<{ RunKey::LEN }>, Bytes>>,
+    ids: Option<S::Table<Bytes, u64>>,
+    uniques: Option<S::Table<Bytes, u64>>,
+    indexes: Option<S::Table<Bytes, ()>>,
+    line: Option<S::Table<Fixed<{ keys::LineKey::LEN }>, ()>>,
+    updated: Option<S::Table<Fixed<{ keys::UpdatedKey::LEN }>, ()>>,
+    counts: Option<S::Table<Fixed<{ CountKey::LEN }>, u64>>,
+}
+
+fn opened<T>(slot: &mut Option<T>, open: impl FnOnce() -> Result<T>) -> Result<&mut T> {
+    match slot {
+        Some(table) => Ok(table),
+        None => Ok(slot.insert(open()?)),
+    }
+}
+
+macro_rules! accessors {
+    ($($name:ident: $key:ty => $value:ty = $table:ident;)*) => {
+        $(pub(super) fn $name(&mut self) -> Result<&mut S::Table<$key, $value>> {
+            let source = self.source;
+            opened(&mut self.$name, || source.open(tables::$table))
+        })*
+    };
+}
+
+/// Decodes a row; bytes that are no such row are reported with their table and key, and never trusted.
+pub(super) fn row<T: Stored>(table: &str, key: impl std::fmt::Display, bytes: &[u8]) -> Result<T> {
+    records::decode(bytes).map_err(|what| Error::corrupted(table, key, what))
+}
+
+/// Creates every table and writes what a new file begins with.
+pub(crate) fn init(txn: &WriteTransaction) -> Result<()> {
+    let mut handles = Handles::new(txn);
+    handles.kinds()?;
+    handles.headers()?;
+    handles.bodies()?;
+    handles.successors()?;
+    handles.live()?;
+    handles.history()?;
+    handles.ids()?;
+    handles.uniques()?;
+    handles.indexes()?;
+    handles.line()?;
+    handles.updated()?;
+    handles.counts()?;
+    let pulse = records::encode(&Pulse::new())?;
+    let meta = handles.meta()?;
+    meta.insert(FORMAT_KEY, FORMAT)?;
+    meta.insert(PULSE_KEY, pulse.as_slice())?;
+    Ok(())
+}
+
+const FORMAT_KEY: &str = "format";
+const PULSE_KEY: &str = "pulse";
+/// What the file says of itself: a name, and the version of the format as the last byte.
+const FORMAT: &[u8] = b"tracker\x01";
+
+impl<S: Source> Handles<S> {
+    pub(crate) fn new(source: S) -> Self {
+        Self {
+            source,
+            meta: None,
+            kinds: None,
+            headers: None,
+            bodies: None,
+            successors: None,
+            live: None,
+            history: None,
+            ids: None,
+            uniques: None,
+            indexes: None,
+            line: None,
+            updated: None,
+            counts: None,
+        }
+    }
+
+    accessors! {
+        meta: &'static str => Bytes = META;
+        kinds: u32 => Bytes = KINDS;
+        headers: Fixed<{ TaskRef::LEN }> => Bytes = HEADERS;
+        bodies: Fixed<{ TaskRef::LEN }> => Bytes = BODIES;
+        successors: Fixed<{ TaskRef::LEN }> => Bytes = SUCCESSORS;
+        live: Fixed<{ TaskRef::LEN }> => Bytes = LIVE;
+        history: Fixed<{ RunKey::LEN }> => Bytes = HISTORY;
+        ids: Bytes => u64 = IDS;
+        uniques: Bytes => u64 = UNIQUES;
+        indexes: Bytes => () = INDEXES;
+        line: Fixed<{ keys::LineKey::LEN }> => () = LINE;
+        updated: Fixed<{ keys::UpdatedKey::LEN }> => () = UPDATED;
+        counts: Fixed<{ CountKey::LEN }> => u64 = COUNTS;
+    }
+
+    /// Refuses a file that another program or a newer version wrote.
+    pub(crate) fn check_format(&mut self) -> Result<(), FormatProblem> {
+        let meta = self.meta().map_err(|_| FormatProblem::Foreign)?;
+        let format = meta.get(FORMAT_KEY).map_err(|error| FormatProblem::Damaged(error.into()))?;
+        let (name, version) = FORMAT.split_at(FORMAT.len() - 1);
+        match format.as_ref().map(|format| format.value()).and_then(|format| format.strip_prefix(name)) {
+            Some(found) if found == version => Ok(()),
+            Some([found]) if *found > version[0] => Err(FormatProblem::Newer { found: *found, known: version[0] }),
+            _ => Err(FormatProblem::Foreign),
+        }
+    }
+
+    pub(crate) fn pulse(&mut self) -> Result<Pulse> {
+        let meta = self.meta()?;
+        let bytes = meta.get(PULSE_KEY)?.ok_or_else(|| Error::corrupted("tracker.meta", PULSE_KEY, "it is missing"))?;
+        row("tracker.meta", PULSE_KEY, bytes.value())
+    }
+
+    pub(crate) fn all_kinds(&mut self) -> Result<Kinds> {
+        let schema = self.pulse()?.schema;
+        let mut kinds = Vec::new();
+        for entry in self.kinds()?.iter()? {
+            let (key, value) = entry?;
+            let id = key.value();
+            kinds.push(Kind { id, ..row("tracker.kinds", id, value.value())? });
+        }
+        Ok(Kinds::new(schema, kinds))
+    }
+
+    pub(crate) fn header(&mut self, task: TaskRef) -> Result<Option<Header>> {
+        let bytes = self.headers()?.get(&task.pack())?;
+        bytes.map(|bytes| row("tracker.headers", task, bytes.value())).transpose()
+    }
+
+    pub(crate) fn body(&mut self, task: TaskRef) -> Result<Option<Body>> {
+        let bytes = self.bodies()?.get(&task.pack())?;
+        bytes.map(|bytes| row("tracker.bodies", task, bytes.value())).transpose()
+    }
+
+    /// The body of a task that has a header.
+    pub(crate) fn body_of(&mut self, task: TaskRef) -> Result<Body> {
+        self.body(task)?.ok_or_else(|| Error::corrupted("tracker.bodies", task, "the task has no body"))
+    }
+
+    pub(crate) fn successor(&mut self, task: TaskRef) -> Result<Option<Body>> {
+        let bytes = self.successors()?.get(&task.pack())?;
+        bytes.map(|bytes| row("tracker.successors", task, bytes.value())).transpose()
+    }
+
+    pub(crate) fn progress(&mut self, task: TaskRef) -> Result<Option<Progress>> {
+        let bytes = self.live()?.get(&task.pack())?;
+        bytes.map(|bytes| row("tracker.live", task, bytes.value())).transpose()
+    }
+
+    pub(crate) fn with_id(&mut self, kind: u32, id: &TaskKey) -> Result<Option<TaskRef>> {
+        let seq = self.ids()?.get(keys::id_key(kind, id).as_slice())?;
+        Ok(seq.map(|seq| TaskRef { kind, seq: seq.value() }))
+    }
+
+    pub(crate) fn with_unique(&mut self, kind: u32, number: u16, value: &[u8]) -> Result<Option<TaskRef>> {
+        let seq = self.uniques()?.get(keys::unique_key(kind, number, value).as_slice())?;
+        Ok(seq.map(|seq| TaskRef { kind, seq: seq.value() }))
+    }
+
+    /// The attempts that the history holds, oldest first; the latest one may stand in the header instead.
+    pub(crate) fn past(&mut self, task: TaskRef) -> Result<Vec<Ended>> {
+        let (first, last) = (RunKey { task, fence: 0 }.pack(), RunKey { task, fence: u64::MAX }.pack());
+        let mut past = Vec::new();
+        for entry in self.history()?.range::<&[u8; RunKey::LEN]>(&first..=&last)? {
+            let (_, value) = entry?;
+            past.push(row("tracker.history", task, value.value())?);
+        }
+        Ok(past)
+    }
+
+    pub(crate) fn count(&mut self, kind: u32, code: i32) -> Result<u64> {
+        Ok(self.counts()?.get(&CountKey { kind, code }.pack())?.map_or(0, |count| count.value()))
+    }
+}
+
+/// Why a file is not one that this version reads.
+pub(crate) enum FormatProblem {
+    Foreign,
+    Newer { found: u8, known: u8 },
+    Damaged(Error),
+}
+
+impl Handles<&WriteTransaction> {
+    pub(crate) fn put_pulse(&mut self, pulse: &Pulse) -> Result<()> {
+        let bytes = records::encode(pulse)?;
+        self.meta()?.insert(PULSE_KEY, bytes.as_slice())?;
+        Ok(())
+    }
+
+    pub(crate) fn put_kind(&mut self, kind: &Kind) -> Result<()> {
+        let bytes = records::encode(kind)?;
+        self.kinds()?.insert(kind.id, bytes.as_slice())?;
+        Ok(())
+    }
+
+    pub(crate) fn put_progress(&mut self, task: TaskRef, progress: &Progress) -> Result<()> {
+        let bytes = records::encode(progress)?;
+        self.live()?.insert(&task.pack(), bytes.as_slice())?;
+        Ok(())
+    }
+
+    /// Adds the differences that a transaction gathered to the kept counters.
+    pub(crate) fn add_counts(&mut self, differences: &HashMap<CountKey, i64>) -> Result<()> {
+        let counts = self.counts()?;
+        for (key, difference) in differences {
+            let key = key.pack();
+            let old = counts.get(&key)?.map_or(0, |count| count.value());
+            match old.saturating_add_signed(*difference) {
+                0 => drop(counts.remove(&key)?),
+                new => drop(counts.insert(&key, new)?),
+            }
+        }
+        Ok(())
+    }
+}

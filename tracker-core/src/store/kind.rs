@@ -1,0 +1,106 @@
+use crate::{
+    disk::keys::TaskRef,
+    error::{Error, ErrorKind, Reason, Refusal, Result},
+    rules::{Header, Rules},
+    status::{Graph, TaskStatus},
+    store::Body,
+    task::{Policy, TaskKey, TrackedTask},
+    time::Micros,
+};
+
+/// A kind as the file describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Kind {
+    /// Its number in the file.
+    pub id: u32,
+    pub name: String,
+    pub graph: Graph,
+    pub indexes: Vec<String>,
+    /// Name, and whether only unfinished tasks hold the key.
+    pub uniques: Vec<(String, bool)>,
+    pub policy: Policy,
+    pub paused: bool,
+}
+
+/// A kind as a type declares it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct KindSpec {
+    pub name: String,
+    pub graph: Graph,
+    pub indexes: Vec<String>,
+    pub uniques: Vec<(String, bool)>,
+    pub policy: Policy,
+}
+
+impl KindSpec {
+    /// What a type declares, under a name; checked.
+    pub(crate) fn of<T: TrackedTask>(name: &str) -> Result<Self> {
+        if name.is_empty() || name.len() > 128 {
+            return Err(Error::invalid(format!("the kind's name {name:?} must have 1 to 128 bytes")));
+        }
+        let graph = Graph::of(&T::Status::GRAPH)
+            .map_err(|error| Error::new(ErrorKind::Invalid, format!("{}: {error}", T::Status::GRAPH.name)))?;
+        let policy = T::policy();
+        check_policy(name, &policy)?;
+        Ok(Self {
+            name: name.to_owned(),
+            graph,
+            indexes: T::INDEXES.iter().map(ToString::to_string).collect(),
+            uniques: T::UNIQUES.iter().map(|unique| (unique.name.to_owned(), unique.while_unfinished)).collect(),
+            policy,
+        })
+    }
+}
+
+fn check_policy(name: &str, policy: &Policy) -> Result<()> {
+    let wrong = if policy.max_attempts == Some(0) {
+        "max_attempts is 0: give at least 1, or none to retry for ever"
+    } else if policy.max_crashes == 0 {
+        "max_crashes is 0: give at least 1"
+    } else if policy.lease.as_millis() == 0 {
+        "the lease is shorter than a millisecond"
+    } else if !(0.0..=1.0).contains(&policy.jitter) {
+        "the jitter is not between 0 and 1"
+    } else if policy.history == 0 {
+        "the history keeps 0 attempts: give at least 1"
+    } else if policy.time_limit.is_some_and(|limit| limit.is_zero()) {
+        "the time limit is zero"
+    } else {
+        return Ok(());
+    };
+    Err(Error::invalid(format!("kind {name:?}: {wrong}")))
+}
+
+impl Kind {
+    pub(crate) fn rules(&self, now: Micros) -> Rules<'_> {
+        Rules { graph: &self.graph, policy: &self.policy, now }
+    }
+
+    pub(crate) fn task(&self, seq: u64) -> TaskRef {
+        TaskRef { kind: self.id, seq }
+    }
+
+    /// The refusal of a task of this kind.
+    pub(crate) fn refuse(&self, id: TaskKey, reason: Reason) -> Error {
+        Error::refused(Refusal { kind: self.name.clone(), id, reason })
+    }
+
+    /// Whether a task waits for nothing any more.
+    pub(crate) fn is_finished(&self, header: &Header) -> bool {
+        self.graph.status(header.code).is_some_and(|status| self.graph.is_terminal(status))
+    }
+
+    /// Whether some unique key is held only while a task is unfinished.
+    pub(crate) fn has_passing_keys(&self) -> bool {
+        self.uniques.iter().any(|(_, passing)| *passing)
+    }
+
+    /// The unique values that a task holds: those that hold for ever, and the passing ones while it is unfinished.
+    pub(crate) fn held<'b>(&self, header: &Header, body: &'b Body) -> Vec<(u16, &'b [u8])> {
+        let finished = self.is_finished(header);
+        let keys = self.uniques.iter().zip(&body.uniques).zip(0..);
+        keys.filter(|(((_, passing), _), _)| !(*passing && finished))
+            .map(|((_, value), number)| (number, value.as_slice()))
+            .collect()
+    }
+}

@@ -1,0 +1,22 @@
+//! The rows of a tracker file: what is in them, how they are read, and the one place that writes a task.
+
+mod apply;
+mod body;
+mod find;
+mod handles;
+mod kind;
+mod kinds;
+mod limits;
+mod position;
+mod pulse;
+mod scan;
+
+pub(crate) use apply::Change;
+pub(crate) use body::{Body, Progress};
+pub(crate) use find::Ready;
+pub(crate) use handles::{Handles, Source, init};
+pub(crate) use kind::{Kind, KindSpec};
+pub(crate) use kinds::Kinds;
+pub(crate) use limits::{check_id, check_payload, check_values, cut, shorten};
+pub(crate) use position::{Position, position};
+pub(crate) use pulse::Pulse;
