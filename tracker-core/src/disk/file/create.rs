@@ -102,6 +102,7 @@ impl Drop for Draft {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use tempfile::tempdir;
 

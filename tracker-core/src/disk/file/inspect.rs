@@ -9,7 +9,7 @@ use super::{
     FileOptions, Place,
     fault::Fault,
     guard::guard,
-    open::{made, missing, open},
+    open::{close, made, missing, open},
     survey::{Survey, survey},
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -66,7 +66,7 @@ fn repair(place: &Place, options: &FileOptions) -> Result<()> {
     let options = FileOptions { check_on_open: false, ..options.clone() };
     match open(place, &options) {
         Ok(db) => {
-            db.close().map_err(|error| Fault::from(error).at(place.name()))?;
+            close(place, db)?;
             tracing::info!(%path, "the file had not been closed cleanly: it was opened for writing once to repair it");
             Ok(())
         }

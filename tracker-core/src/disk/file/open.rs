@@ -79,6 +79,14 @@ pub(crate) fn open_existing(place: &Place, options: &FileOptions) -> Result<Data
     })
 }
 
+/// Closes the database and says whether that went well. After a panic inside redb, dropping the handle panics again, on
+/// a poisoned lock: let it go through here, never while unwinding.
+pub(crate) fn close(place: &Place, db: Database) -> Result<()> {
+    guard(&format!("closing {}", place.name().display()), || {
+        db.close().map_err(|error| Fault::from(error).at(place.name()))
+    })
+}
+
 /// A storage from the factory.
 pub(super) fn made(place: &Place, factory: &Factory) -> Result<Boxed> {
     factory().map(Boxed).map_err(|error| Fault::from(error).at(place.name()))
