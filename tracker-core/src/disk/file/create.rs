@@ -81,7 +81,7 @@ impl Draft {
         std::os::unix::fs::OpenOptionsExt::mode(&mut how, 0o600);
         match how.open(&temporary) {
             Ok(file) => Ok(Self { path: temporary, file }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !folder(path).exists() => {
                 let folder = folder(path).display();
                 Err(Fault::caused(ErrorKind::Io, format!("there is no folder {folder}; create it first"), error)
                     .at(path))
@@ -102,6 +102,7 @@ impl Drop for Draft {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use tempfile::tempdir;
 

@@ -30,6 +30,19 @@ impl Fault {
         Self { text, ..self }.into()
     }
 
+    /// The same for somebody who only wanted to look: what the operating system refused was the repair.
+    pub fn in_repair(self) -> Self {
+        match (self.kind, &self.source) {
+            (ErrorKind::Io | ErrorKind::NoSpace, Some(source)) => Self {
+                text: format!(
+                    "it was not closed cleanly and must be opened for writing once, to be repaired, which failed ({source}); copy it to where that can be done, and look at the copy"
+                ),
+                ..self
+            },
+            _ => self,
+        }
+    }
+
     fn damaged(what: &str) -> Self {
         Self::new(
             ErrorKind::Corrupted,

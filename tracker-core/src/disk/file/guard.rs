@@ -9,6 +9,10 @@ use crate::error::{Error, ErrorKind, Result};
 ///
 /// `doing` completes "while …". Only under `panic = "unwind"`; and the panic hook has run by then: its message is on
 /// standard error, since silencing it would take a hook for the whole process, which is not ours to set.
+///
+/// It is a net, no wall: a second panic in a destructor of redb's, while the first one unwinds, ends the process, which
+/// writes to a damaged file have been seen to do. `check_on_open` is the wall: nothing damaged gets past it.
+///
 /// Whatever `work` changed through references must not be trusted after such an error: abort the transaction, or
 /// reopen the file.
 pub(crate) fn guard<T>(doing: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {

@@ -3,13 +3,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use redb::{DatabaseError, ReadOnlyDatabase};
+use redb::{DatabaseError, ReadOnlyDatabase, backends::InMemoryBackend};
 
 use super::{
     FileOptions, Place,
+    backend::Boxed,
     fault::Fault,
     guard::guard,
-    open::{made, missing, open},
+    open::{close, missing, open_there},
     survey::{Survey, survey},
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -36,7 +37,7 @@ pub(crate) fn inspect(place: &Place, options: &FileOptions) -> Result<ReadOnlyDa
         }
         let until = Instant::now() + PATIENCE;
         loop {
-            match open_read_only(place, options)? {
+            match open_read_only(place, options).map_err(|fault| fault.at(place.name()))? {
                 Some(db) => return Ok(db),
                 None if Instant::now() >= until => return Err(busy(place)),
                 None => repair(place, options)?,
@@ -46,40 +47,37 @@ pub(crate) fn inspect(place: &Place, options: &FileOptions) -> Result<ReadOnlyDa
 }
 
 /// `None` if it must be repaired first.
-fn open_read_only(place: &Place, options: &FileOptions) -> Result<Option<ReadOnlyDatabase>> {
+fn open_read_only(place: &Place, options: &FileOptions) -> Result<Option<ReadOnlyDatabase>, Fault> {
     let builder = options.builder();
     let opened = match place {
         Place::Path(path) => builder.open_read_only(path),
-        Place::Memory => return Err(missing(place)),
-        Place::Backend(factory) => builder.open_read_only_with_backend(made(place, factory)?),
+        Place::Memory => builder.open_read_only_with_backend(InMemoryBackend::new()),
+        Place::Backend(factory) => builder.open_read_only_with_backend(Boxed(factory()?)),
     };
     match opened {
         Ok(db) => Ok(Some(db)),
         Err(DatabaseError::RepairAborted) => Ok(None),
-        Err(error) => Err(Fault::from(error).at(place.name())),
+        Err(error) => Err(error.into()),
     }
 }
 
 /// Has redb repair the file, or lets the process that is at it already go on for a moment.
 fn repair(place: &Place, options: &FileOptions) -> Result<()> {
-    let path = place.name().display();
     let options = FileOptions { check_on_open: false, ..options.clone() };
-    match open(place, &options) {
+    match open_there(place, &options) {
         Ok(db) => {
-            db.close().map_err(|error| Fault::from(error).at(place.name()))?;
-            tracing::info!(%path, "the file had not been closed cleanly: it was opened for writing once to repair it");
+            close(place, db)?;
+            tracing::info!(
+                path = %place.name().display(),
+                "the file had not been closed cleanly: it was opened for writing once to repair it"
+            );
             Ok(())
         }
-        Err(error) if error.kind() == ErrorKind::AlreadyOpen => {
+        Err(fault) if fault.kind == ErrorKind::AlreadyOpen => {
             thread::sleep(Duration::from_millis(20));
             Ok(())
         }
-        Err(error) if error.kind() == ErrorKind::Io || error.kind() == ErrorKind::NoSpace => {
-            let text =
-                format!("the file was not closed cleanly; to look at it, it must be opened for writing once: {error}");
-            Err(Error::caused(error.kind(), text, error))
-        }
-        Err(error) => Err(error),
+        Err(fault) => Err(fault.in_repair().at(place.name())),
     }
 }
 

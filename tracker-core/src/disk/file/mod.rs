@@ -15,7 +15,7 @@ mod tests;
 
 pub(crate) use guard::guard;
 pub(crate) use inspect::inspect;
-pub(crate) use open::{Opened, open_existing, open_or_create};
+pub(crate) use open::{Opened, close, open_existing, open_or_create};
 pub use sharing::Sharing;
 
 use std::{

@@ -70,18 +70,17 @@ pub(crate) fn open_existing(place: &Place, options: &FileOptions) -> Result<Data
             Err(Error::new(ErrorKind::Closed, "a tracker in memory is gone once it is closed; create another one"))
         }
         Place::Backend(factory) => {
-            let backend = made(place, factory)?;
-            if backend.len().map_err(|error| Fault::from(error).at(place.name()))? == 0 {
-                return Err(missing(place));
-            }
-            options.builder().create_with_backend(backend).map_err(|error| Fault::from(error).at(place.name()))
+            reopen_backend(factory, options).map_err(|fault| fault.at(place.name()))?.ok_or_else(|| missing(place))
         }
     })
 }
 
-/// A storage from the factory.
-pub(super) fn made(place: &Place, factory: &Factory) -> Result<Boxed> {
-    factory().map(Boxed).map_err(|error| Fault::from(error).at(place.name()))
+/// Closes the database and says whether that went well. After a panic inside redb, dropping the handle panics again, on
+/// a poisoned lock: let it go through here, never while unwinding.
+pub(crate) fn close(place: &Place, db: Database) -> Result<()> {
+    guard(&format!("closing {}", place.name().display()), || {
+        db.close().map_err(|error| Fault::from(error).at(place.name()))
+    })
 }
 
 pub(super) fn missing(place: &Place) -> Error {
@@ -89,15 +88,27 @@ pub(super) fn missing(place: &Place) -> Error {
         .at(place.name())
 }
 
+fn open(place: &Place, options: &FileOptions) -> Result<Database> {
+    open_there(place, options).map_err(|fault| fault.at(place.name()))
+}
+
 /// Opens what is there. An empty backend becomes a database; an empty file does not.
-pub(super) fn open(place: &Place, options: &FileOptions) -> Result<Database> {
+pub(super) fn open_there(place: &Place, options: &FileOptions) -> Result<Database, Fault> {
     let builder = options.builder();
-    match place {
+    Ok(match place {
         Place::Path(path) => builder.open(path),
         Place::Memory => builder.create_with_backend(InMemoryBackend::new()),
-        Place::Backend(factory) => builder.create_with_backend(made(place, factory)?),
+        Place::Backend(factory) => builder.create_with_backend(Boxed(factory()?)),
+    }?)
+}
+
+/// `None` if the storage is empty.
+fn reopen_backend(factory: &Factory, options: &FileOptions) -> Result<Option<Database>, Fault> {
+    let backend = Boxed(factory()?);
+    if backend.len()? == 0 {
+        return Ok(None);
     }
-    .map_err(|error| Fault::from(error).at(place.name()))
+    Ok(Some(options.builder().create_with_backend(backend)?))
 }
 
 fn is_bare(db: &Database) -> Result<bool> {

@@ -1,4 +1,4 @@
-use std::{fs, process::Command};
+use std::fs;
 
 use tempfile::tempdir;
 
@@ -60,7 +60,7 @@ fn a_directory_is_refused() {
 fn a_named_pipe_is_refused_at_once() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("pipe");
-    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
     says(&refusal(&path), ErrorKind::Foreign, &["a named pipe"]);
     says(
         &inspect(&place(&path), &FileOptions::default()).map(drop).unwrap_err(),

@@ -44,7 +44,7 @@ fn it_can_be_reopened_as_soon_as_the_old_handle_is_gone() {
             let error = open_existing(&place(&path), &shared(sharing)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::AlreadyOpen);
         }
-        drop(opened);
+        close(&place(&path), opened.db).unwrap();
         assert_eq!(all_squares(&open_existing(&place(&path), &shared(sharing)).unwrap()).unwrap(), 500);
     }
 }

@@ -53,6 +53,15 @@ fn each_error_of_redb_has_its_kind() {
 }
 
 #[test]
+fn a_repair_that_cannot_be_made_is_told_as_such() {
+    let fault = fault::Fault::from(io::Error::from_raw_os_error(30)).in_repair();
+    let error = fault.at(Path::new("jobs.redb"));
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(error.to_string().starts_with("jobs.redb: it was not closed cleanly"), "{error}");
+    assert!(error.source().is_some());
+}
+
+#[test]
 fn the_file_is_named_first() {
     let error = fault::Fault::from(StorageError::PreviousIo).at(Path::new("/data/jobs.redb"));
     assert!(error.to_string().starts_with("/data/jobs.redb: an earlier failure"), "{error}");
