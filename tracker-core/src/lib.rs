@@ -1,6 +1,8 @@
 //! An embedded task tracker: one redb file, no server.
 #![warn(missing_docs)]
 
+#[doc(hidden)]
+pub mod __private;
 mod status;
 mod task;
 

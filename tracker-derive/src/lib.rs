@@ -1,11 +1,18 @@
 //! The derives of `tracker-core`.
 
+mod attribute;
+mod crate_path;
+mod errors;
+mod status;
+mod suggest;
+
 use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
 
 /// Derives `TaskStatus` for an enum.
 #[proc_macro_derive(TaskStatus, attributes(status))]
-pub fn derive_task_status(_input: TokenStream) -> TokenStream {
-    TokenStream::new()
+pub fn derive_task_status(input: TokenStream) -> TokenStream {
+    status::derive(&parse_macro_input!(input as DeriveInput)).into()
 }
 
 /// Derives `TrackedTask` for a struct.

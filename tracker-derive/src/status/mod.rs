@@ -1,0 +1,25 @@
+//! `#[derive(TaskStatus)]`: parse, check, expand.
+
+mod check;
+mod expand;
+mod parse;
+mod role;
+mod steps;
+
+use proc_macro2::TokenStream;
+use syn::DeriveInput;
+
+use crate::errors::Errors;
+
+pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
+    let mut errors = Errors::default();
+    let declared = parse::parse(input, &mut errors);
+    let checked = check::check(&declared, &mut errors);
+    match (errors.into_compile_errors(), checked) {
+        (None, Some(checked)) => expand::implement(&checked),
+        (errors, _) => {
+            let stand_in = expand::stand_in(input, &declared.tracker_core);
+            quote::quote!(#errors #stand_in)
+        }
+    }
+}
