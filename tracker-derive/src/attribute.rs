@@ -96,9 +96,14 @@ impl Word {
         }
     }
 
+    /// Whether it has neither value nor list.
+    pub fn is_alone(&self) -> bool {
+        matches!(self.value, Value::None)
+    }
+
     /// Whether it stands alone; if not, says so.
     pub fn check_alone(&self, errors: &mut Errors) -> bool {
-        let alone = matches!(self.value, Value::None);
+        let alone = self.is_alone();
         if !alone {
             errors.on(self, format!("`{0}` takes no value: write `{0}` alone", self.name));
         }

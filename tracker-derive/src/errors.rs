@@ -28,6 +28,6 @@ impl Errors {
 
     /// The mistakes as `compile_error!`s; `None` where there are none.
     pub fn into_compile_errors(self) -> Option<TokenStream> {
-        self.all.map(|all| all.into_compile_error())
+        self.all.map(syn::Error::into_compile_error)
     }
 }

@@ -2,9 +2,12 @@
 
 mod attribute;
 mod crate_path;
+mod duration;
 mod errors;
+mod snake_case;
 mod status;
 mod suggest;
+mod task;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
@@ -17,6 +20,6 @@ pub fn derive_task_status(input: TokenStream) -> TokenStream {
 
 /// Derives `TrackedTask` for a struct.
 #[proc_macro_derive(TrackedTask, attributes(task))]
-pub fn derive_tracked_task(_input: TokenStream) -> TokenStream {
-    TokenStream::new()
+pub fn derive_tracked_task(input: TokenStream) -> TokenStream {
+    task::derive(&parse_macro_input!(input as DeriveInput)).into()
 }

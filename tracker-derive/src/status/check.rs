@@ -1,5 +1,5 @@
 use proc_macro2::Ident;
-use syn::{LitStr, Path, ext::IdentExt};
+use syn::{Path, ext::IdentExt};
 
 use super::{
     parse::{Declaration, Variant},
@@ -112,21 +112,22 @@ fn check_required(enum_name: &Ident, step: &Step, number: u16, members: &[&Sorte
     }
     for roles in missing {
         let words: Vec<_> = roles.iter().map(|role| role.word()).collect();
-        let (words, variant) = (suggest::one_of(&words).replace('`', ""), roles[0].variant());
-        match step.opened_by() {
-            Some(literal) => errors.on(literal, missing_in_step(&words, &variant, roles[0], literal)),
-            None => {
-                let text = "no status has the role {words}: add e.g. `{variant} = …`, or write `#[status({role})]` on a variant";
-                let text = text.replace("{words}", &words).replace("{variant}", &variant.to_string());
-                errors.on(enum_name, text.replace("{role}", roles[0].word()));
-            }
+        let words = suggest::one_of(&words).replace('`', "");
+        let (role, variant) = (roles[0].word(), roles[0].variant());
+        if let Some(literal) = step.opened_by() {
+            let camel = super::role::camel_case(step.name());
+            errors.on(
+                literal,
+                missing_role(&words, &format!(" in step {:?}", step.name()), &format!("{camel}{variant}"), role),
+            );
+        } else {
+            errors.on(enum_name, missing_role(&words, "", &variant.to_string(), role));
         }
     }
 }
 
-fn missing_in_step(words: &str, variant: &Ident, role: Role, step: &LitStr) -> String {
-    let (step, camel, role) = (step.value(), super::role::camel_case(&step.value()), role.word());
+fn missing_role(words: &str, place: &str, variant: &str, role: &str) -> String {
     format!(
-        "no status in step {step:?} has the role {words}: add e.g. `{camel}{variant} = …`, or write `#[status({role})]` on a variant"
+        "no status{place} has the role {words}: add e.g. `{variant} = …`, or write `#[status({role})]` on a variant"
     )
 }
