@@ -1,5 +1,7 @@
 //! What the code of the derives needs beyond the public items. No part of the interface.
 
+// Hidden once more, so that the compiler's messages say `serde::Serialize`.
+#[doc(hidden)]
 pub use serde::{Serialize, de::DeserializeOwned};
 
 use crate::status::{StatusGraph, TaskStatus};

@@ -71,7 +71,8 @@ impl Word {
             [TokenTree::Group(group)] if group.delimiter() == Delimiter::Parenthesis => Value::List(group.clone()),
             _ => {
                 errors.on(stream(rest), format!("this does not belong to `{name}`: write a comma between two words"));
-                return None;
+                // The word itself is clear: that it is there spares a second message.
+                Value::None
             }
         };
         Some(Self { name: name.clone(), value })

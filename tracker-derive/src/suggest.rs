@@ -17,6 +17,11 @@ pub(crate) fn unknown(written: impl Display, known: &[&str]) -> String {
     }
 }
 
+/// Whether the written word was probably meant to be this one of the known.
+pub(crate) fn meant(written: &str, word: &str, known: &[&str]) -> bool {
+    nearest(written, known) == Some(word)
+}
+
 /// The words as a choice: "`a`, `b` or `c`".
 pub(crate) fn one_of(words: &[&str]) -> String {
     let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();

@@ -2,9 +2,10 @@ use proc_macro2::Ident;
 use syn::{Path, ext::IdentExt};
 
 use super::{
-    parse::{Declaration, Variant},
+    code::FreeCodes,
+    parse::{Declaration, Variant, Variants},
     role::Role,
-    steps::{self, Step},
+    steps::{self, Sorting, Step},
 };
 use crate::{errors::Errors, suggest};
 
@@ -32,8 +33,8 @@ struct Sorted<'a> {
     role: Option<Role>,
 }
 
-pub(super) fn check<'a>(declared: &'a Declaration<'a>, errors: &mut Errors) -> Option<StatusEnum<'a>> {
-    let variants = declared.variants.as_ref()?;
+pub(super) fn check<'a>(declared: &'a mut Declaration<'_>, errors: &mut Errors) -> Option<StatusEnum<'a>> {
+    let Variants { all: variants, free } = declared.variants.as_mut()?;
     if variants.is_empty() {
         errors.on(
             declared.ident,
@@ -43,15 +44,16 @@ pub(super) fn check<'a>(declared: &'a Declaration<'a>, errors: &mut Errors) -> O
     if let Some(surplus) = variants.get(STATUSES_MAX) {
         errors.on(surplus.ident, "a status type has at most 1024 statuses: remove this one and those that follow");
     }
-    let (steps, numbers) = steps::sort(variants, errors);
+    let Sorting { steps, numbers, sound } = steps::sort(variants, errors);
     let mut sorted: Vec<Sorted> = Vec::with_capacity(variants.len());
     for (variant, step) in variants.iter().zip(numbers) {
-        check_code(variant, &sorted, errors);
+        check_code(variant, &sorted, free, errors);
         let name = steps[usize::from(step)].name();
-        let role = role(variant, name, errors).filter(|role| is_free(*role, variant, name, step, &sorted, errors));
+        let role = if sound { role(variant, name, errors) } else { None };
+        let role = role.filter(|role| is_free(*role, variant, name, step, &sorted, errors));
         sorted.push(Sorted { variant, step, role });
     }
-    for (step, number) in steps.iter().zip(0_u16..).filter(|_| !variants.is_empty()) {
+    for (step, number) in steps.iter().zip(0_u16..).filter(|_| sound && !variants.is_empty()) {
         let members: Vec<_> = sorted.iter().filter(|status| status.step == number).collect();
         check_required(declared.ident, step, number, &members, errors);
     }
@@ -66,18 +68,19 @@ pub(super) fn check<'a>(declared: &'a Declaration<'a>, errors: &mut Errors) -> O
     })
 }
 
-fn check_code(variant: &Variant, before: &[Sorted], errors: &mut Errors) {
+fn check_code(variant: &Variant, before: &[Sorted], free: &mut FreeCodes, errors: &mut Errors) {
     let Some(code) = &variant.code else { return };
     let has_it = |other: &&Sorted| other.variant.code.as_ref().is_some_and(|other| other.value == code.value);
     if let Some(twin) = before.iter().find(has_it) {
-        let text = format!("the code {} belongs to `{}`: write another", code.value, twin.variant.ident);
+        let (value, owner, example) = (code.value, twin.variant.ident, free.example(variant.ident));
+        let text = format!("the code {value} belongs to `{owner}`: write a free one, e.g. {example}");
         errors.on(code.written, text);
     }
 }
 
 fn role(variant: &Variant, step: &str, errors: &mut Errors) -> Option<Role> {
     let name = variant.ident.unraw().to_string();
-    let role = variant.role.or_else(|| Role::of_variant(&name, step));
+    let role = variant.role.as_ref().map(|(role, _)| *role).or_else(|| Role::of_variant(&name, step));
     if role.is_none() && !variant.faulty {
         let meant = suggest::nearest(&name, &Role::WORDS).filter(|word| *word != "parked");
         let example =
@@ -94,7 +97,8 @@ fn is_free(role: Role, variant: &Variant, step: &str, number: u16, before: &[Sor
         let place = if step.is_empty() { String::new() } else { format!(" in step {step:?}") };
         let text = "`{}` has the role {role} already{place}: write another role, or `#[status(parked)]`";
         let text = text.replace("{}", &twin.variant.ident.to_string());
-        errors.on(variant.ident, text.replace("{role}", role.word()).replace("{place}", &place));
+        let written = variant.role.as_ref().map_or(variant.ident, |(_, word)| word);
+        errors.on(written, text.replace("{role}", role.word()).replace("{place}", &place));
     }
     twin.is_none()
 }

@@ -1,6 +1,7 @@
 //! `#[derive(TaskStatus)]`: parse, check, expand.
 
 mod check;
+mod code;
 mod expand;
 mod parse;
 mod role;
@@ -13,8 +14,8 @@ use crate::errors::Errors;
 
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     let mut errors = Errors::default();
-    let declared = parse::parse(input, &mut errors);
-    let checked = check::check(&declared, &mut errors);
+    let mut declared = parse::parse(input, &mut errors);
+    let checked = check::check(&mut declared, &mut errors);
     match (errors.into_compile_errors(), checked) {
         (None, Some(checked)) => expand::implement(&checked),
         (errors, _) => {

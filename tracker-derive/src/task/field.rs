@@ -2,7 +2,11 @@ use proc_macro2::Ident;
 use syn::{Type, ext::IdentExt};
 
 use super::{header, unique::Unique};
-use crate::{attribute::Word, errors::Errors, suggest};
+use crate::{
+    attribute::Word,
+    errors::Errors,
+    suggest::{self, meant},
+};
 
 /// A field of the task and the words it bears.
 pub(super) struct Field<'a> {
@@ -49,7 +53,10 @@ impl<'a> Field<'a> {
     fn read(&mut self, word: Word, text: &str, errors: &mut Errors) {
         match text {
             "unique" => self.unique = Unique::of_field(word, self.ident, errors),
-            "id" if word.check_alone(errors) => self.id = Some(word.name().clone()),
+            "id" => {
+                word.check_alone(errors);
+                self.id = Some(word.name().clone());
+            }
             "index" if word.check_alone(errors) => self.index = true,
             "fingerprint" if word.check_alone(errors) => self.fingerprint = true,
             "priority" if word.check_alone(errors) => {
@@ -61,7 +68,11 @@ impl<'a> Field<'a> {
             known if header::WORDS.contains(&known) => {
                 errors.on(word.name(), format!("`{known}` belongs to the struct: write it above the struct"));
             }
-            _ => errors.on(word.name(), suggest::unknown(text, &Self::WORDS)),
+            _ => {
+                errors.on(word.name(), suggest::unknown(text, &Self::WORDS));
+                // Whoever meant this word shall not read as well that it is missing.
+                self.id = self.id.take().or_else(|| meant(text, "id", &Self::WORDS).then(|| word.name().clone()));
+            }
         }
     }
 }

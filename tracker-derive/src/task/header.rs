@@ -2,7 +2,12 @@ use proc_macro2::Ident;
 use syn::{Attribute, LitStr, Path, Type};
 
 use super::{field::Field, policy::Policy, unique::Unique};
-use crate::{attribute::Word, crate_path, errors::Errors, suggest};
+use crate::{
+    attribute::Word,
+    crate_path,
+    errors::Errors,
+    suggest::{self, meant},
+};
 
 const KIND_BYTES_MAX: usize = 128;
 
@@ -72,7 +77,11 @@ impl Header {
             known if Field::WORDS.contains(&known) => {
                 errors.on(word.name(), format!("`{known}` belongs to a field: write it above the field"));
             }
-            _ => errors.on(word.name(), suggest::unknown(text, &WORDS)),
+            _ => {
+                errors.on(word.name(), suggest::unknown(text, &WORDS));
+                // Whoever meant this word shall not read as well that it is missing.
+                self.names_status |= meant(text, "status", &WORDS);
+            }
         }
     }
 }

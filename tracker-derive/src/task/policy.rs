@@ -105,12 +105,12 @@ fn attempts(word: &Word, errors: &mut Errors) -> Option<Attempts> {
                     "a task has at least 1 attempt and at most {}: write e.g. `{EXAMPLE}`, or `max_attempts = \"unlimited\"`",
                     u32::MAX
                 );
-                errors.on(&literal, text);
+                errors.on(word.value(), text);
             }
             value.map(Attempts::AtMost)
         }
         _ => {
-            errors.on(&literal, format!("`max_attempts` takes a whole number or \"unlimited\": write `{EXAMPLE}`"));
+            errors.on(word.value(), format!("`max_attempts` takes a whole number or \"unlimited\": write `{EXAMPLE}`"));
             None
         }
     }
@@ -145,7 +145,7 @@ fn jitter(word: &Word, errors: &mut Errors) -> Option<f32> {
     };
     let share = share.filter(|share| (0.0..=1.0).contains(share));
     if share.is_none() {
-        errors.on(&literal, format!("`jitter` takes a number from 0 to 1: write e.g. `{EXAMPLE}`"));
+        errors.on(word.value(), format!("`jitter` takes a number from 0 to 1: write e.g. `{EXAMPLE}`"));
     }
     share
 }
