@@ -1,7 +1,6 @@
 //! What the code of the derives needs beyond the public items. No part of the interface.
 
-// Hidden once more, so that the compiler's messages say `serde::Serialize`.
-#[doc(hidden)]
+// Without a path to these through this crate, the compiler calls `TrackedTask` sealed where a `Serialize` is missing.
 pub use serde::{Serialize, de::DeserializeOwned};
 
 use crate::status::{StatusGraph, TaskStatus};
