@@ -1,10 +1,14 @@
 //! An embedded task tracker: one redb file, no server.
 #![warn(missing_docs)]
 
+#[doc(hidden)]
+pub mod __private;
 mod disk;
+mod engine;
 mod error;
 mod rules;
 mod status;
+mod store;
 mod task;
 mod time;
 

@@ -1,0 +1,21 @@
+//! A task borrows.
+use serde::{Deserialize, Serialize};
+use tracker_core::{TaskStatus, TrackedTask};
+
+#[derive(TaskStatus, Clone, Copy)]
+enum JobStatus {
+    Pending = 10,
+    InProgress = 20,
+    Failed = 30,
+    Succeeded = 40,
+    Ignored = 50,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize)]
+#[task(status = JobStatus)]
+struct Job<'a> {
+    #[task(id)]
+    url: &'a str,
+}
+
+fn main() {}

@@ -1,0 +1,25 @@
+//! The priority is no u8.
+use serde::{Deserialize, Serialize};
+use tracker_core::{TaskStatus, TrackedTask};
+
+#[derive(TaskStatus, Clone, Copy)]
+enum JobStatus {
+    Pending = 10,
+    InProgress = 20,
+    Failed = 30,
+    Succeeded = 40,
+    Ignored = 50,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize)]
+#[task(status = JobStatus)]
+struct Job {
+    #[task(id)]
+    url: String,
+    #[task(priority)]
+    urgency: u32,
+}
+
+fn main() {
+    println!("{}", <Job as TrackedTask>::KIND);
+}

@@ -1,0 +1,30 @@
+//! The retention has no roles, or no duration.
+use serde::{Deserialize, Serialize};
+use tracker_core::{TaskStatus, TrackedTask};
+
+#[derive(TaskStatus, Clone, Copy)]
+enum JobStatus {
+    Pending = 10,
+    InProgress = 20,
+    Failed = 30,
+    Succeeded = 40,
+    Ignored = 50,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize)]
+#[task(status = JobStatus, retention = "30d")]
+struct Job {
+    #[task(id)]
+    url: String,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize)]
+#[task(status = JobStatus, retention(succeeded))]
+struct Other {
+    #[task(id)]
+    url: String,
+}
+
+fn main() {
+    println!("{}", <Job as TrackedTask>::KIND);
+}

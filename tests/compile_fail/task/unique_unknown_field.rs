@@ -1,0 +1,24 @@
+//! A unique key names a field that does not exist.
+use serde::{Deserialize, Serialize};
+use tracker_core::{TaskStatus, TrackedTask};
+
+#[derive(TaskStatus, Clone, Copy)]
+enum JobStatus {
+    Pending = 10,
+    InProgress = 20,
+    Failed = 30,
+    Succeeded = 40,
+    Ignored = 50,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize)]
+#[task(status = JobStatus, unique(clinet, url))]
+struct Job {
+    #[task(id)]
+    url: String,
+    client: String,
+}
+
+fn main() {
+    println!("{}", <Job as TrackedTask>::KIND);
+}

@@ -1,0 +1,24 @@
+//! Words are written twice.
+use serde::{Deserialize, Serialize};
+use tracker_core::{TaskStatus, TrackedTask};
+
+#[derive(TaskStatus, Clone, Copy)]
+enum JobStatus {
+    Pending = 10,
+    InProgress = 20,
+    Failed = 30,
+    Succeeded = 40,
+    Ignored = 50,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize)]
+#[task(status = JobStatus, lease = "5m", lease = "6m")]
+struct Job {
+    #[task(id)]
+    #[task(id)]
+    url: String,
+}
+
+fn main() {
+    println!("{}", <Job as TrackedTask>::KIND);
+}

@@ -1,0 +1,39 @@
+//! What the code of the derives needs beyond the public items. No part of the interface.
+
+// Without a path to these through this crate, the compiler calls `TrackedTask` sealed where a `Serialize` is missing.
+pub use serde::{Serialize, de::DeserializeOwned};
+
+use crate::status::{StatusGraph, TaskStatus};
+
+/// The statuses of a type whose derive has reported a mistake.
+pub const NO_STATUSES: StatusGraph = StatusGraph { name: "", steps: &[], statuses: &[] };
+
+/// The status type of a task whose derive has reported a mistake.
+#[derive(Clone, Copy, Debug)]
+pub enum NoStatus {}
+
+impl TaskStatus for NoStatus {
+    const GRAPH: StatusGraph = NO_STATUSES;
+
+    fn code(self) -> i32 {
+        match self {}
+    }
+
+    fn from_code(_: i32) -> Option<Self> {
+        None
+    }
+}
+
+/// The value of a unique key of several fields: each encoded value behind its length (u32, little-endian), so that no
+/// two lists of values share their bytes.
+#[must_use]
+pub fn join_encoded(values: &[Vec<u8>]) -> Vec<u8> {
+    let mut joined = Vec::new();
+    for value in values {
+        // A value of 4 GiB does not fit a task; were there one, its last four bytes of length would be missed.
+        let length = u32::try_from(value.len()).unwrap_or(u32::MAX);
+        joined.extend_from_slice(&length.to_le_bytes());
+        joined.extend_from_slice(value);
+    }
+    joined
+}

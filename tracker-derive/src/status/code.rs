@@ -1,0 +1,79 @@
+use proc_macro2::Ident;
+use syn::{DataEnum, Expr, ExprLit, ExprUnary, Fields, Lit, LitInt, UnOp};
+
+use crate::errors::Errors;
+
+/// The integer that stands for a status on disk.
+pub(super) struct Code<'a> {
+    pub value: i32,
+    pub written: &'a Expr,
+}
+
+impl<'a> Code<'a> {
+    /// The code of a variant, which is unit and has a literal for a discriminant; if not, says so.
+    pub fn parse(variant: &'a syn::Variant, free: &mut FreeCodes, errors: &mut Errors) -> Option<Self> {
+        let name = &variant.ident;
+        if !matches!(variant.fields, Fields::Unit) {
+            let example = free.example(name);
+            errors
+                .on(&variant.fields, format!("a status holds no data: write {example}, and keep the data in the task"));
+            return None;
+        }
+        let Some((_, written)) = &variant.discriminant else {
+            let example = free.example(name);
+            errors.on(name, format!("`{name}` has no code, and codes stay on disk: write {example}"));
+            return None;
+        };
+        let Some(literal) = integer(written) else {
+            let example = free.example(name);
+            errors.on(written, format!("the code of `{name}` is not an integer literal: write {example}"));
+            return None;
+        };
+        let value = value(literal);
+        if value.is_none() {
+            let example = free.example(name);
+            errors
+                .on(written, format!("the code of `{name}` does not fit an i32: write one that does, e.g. {example}"));
+        }
+        Some(Self { value: value?, written })
+    }
+}
+
+/// Codes for examples, which no variant has: the next multiples of ten.
+pub(super) struct FreeCodes {
+    next: i32,
+}
+
+impl FreeCodes {
+    pub fn of(data: &DataEnum) -> Self {
+        let literals = data.variants.iter().filter_map(|variant| integer(&variant.discriminant.as_ref()?.1));
+        let highest = literals.filter_map(value).max().unwrap_or(0).max(0);
+        Self { next: (highest / 10).saturating_add(1).saturating_mul(10) }
+    }
+
+    /// "`Failed = 30`", another code each time.
+    pub fn example(&mut self, name: &Ident) -> String {
+        let code = self.next;
+        self.next = self.next.saturating_add(10);
+        format!("`{name} = {code}`")
+    }
+}
+
+/// A literal, and whether a minus stands before it.
+fn integer(written: &Expr) -> Option<(bool, &LitInt)> {
+    match written {
+        Expr::Lit(ExprLit { lit: Lit::Int(literal), .. }) => Some((false, literal)),
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => match integer(expr)? {
+            (false, literal) => Some((true, literal)),
+            (true, _) => None,
+        },
+        // What a `macro_rules!` macro handed on.
+        Expr::Group(group) => integer(&group.expr),
+        _ => None,
+    }
+}
+
+fn value((negative, literal): (bool, &LitInt)) -> Option<i32> {
+    let value = literal.base10_parse::<i64>().ok()?;
+    i32::try_from(if negative { -value } else { value }).ok()
+}

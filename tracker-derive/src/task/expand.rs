@@ -1,0 +1,216 @@
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::{DeriveInput, Path, WhereClause, parse_quote, spanned::Spanned};
+
+use super::{
+    bounds,
+    check::{Declaration, Task},
+    field::Field,
+    policy::{Attempts, Policy, duration_tokens},
+    unique::Unique,
+};
+
+/// The impl of a sound task.
+pub(super) fn implement(task: &Task) -> TokenStream {
+    let Task { ident, tracker_core, kind, status, uniques, .. } = task;
+    let (generics, arguments, _) = task.generics.split_for_impl();
+    let bounds = bounds::of(task);
+    let (u8, u64, str) =
+        (quote!(::core::primitive::u8), quote!(::core::primitive::u64), quote!(::core::primitive::str));
+    let indexes: Vec<_> = task.fields.iter().filter(|field| field.index).collect();
+    let index_names = indexes.iter().map(|field| &field.name);
+    let index_values = indexes.iter().map(|field| encoded(field, tracker_core));
+    let unique_defs = uniques.iter().map(|unique| {
+        let (name, while_unfinished) = (unique.name(), unique.while_unfinished);
+        quote!(#tracker_core::UniqueDef { name: #name, while_unfinished: #while_unfinished })
+    });
+    let unique_values = uniques.iter().map(|unique| unique_value(unique, task));
+    let (policy, task_id) = (policy(task), task_id(task));
+    let (fingerprint, priority) = (fingerprint(task), priority(task));
+    quote! {
+        #[automatically_derived]
+        #[allow(deprecated, unused_mut, unused_qualifications, clippy::all, clippy::pedantic, clippy::absolute_paths)]
+        impl #generics #tracker_core::TrackedTask for #ident #arguments #bounds {
+            type Status = #status;
+
+            const KIND: &'static #str = #kind;
+
+            const INDEXES: &'static [&'static #str] = &[#(#index_names),*];
+
+            const UNIQUES: &'static [#tracker_core::UniqueDef] = &[#(#unique_defs),*];
+
+            fn policy() -> #tracker_core::Policy {
+                #policy
+            }
+
+            fn task_id(&self) -> ::core::option::Option<#tracker_core::TaskKey> {
+                #task_id
+            }
+
+            fn index_values(&self) -> ::std::vec::Vec<::std::vec::Vec<#u8>> {
+                ::std::vec![#(#index_values),*]
+            }
+
+            fn unique_values(&self) -> ::std::vec::Vec<::std::vec::Vec<#u8>> {
+                ::std::vec![#(#unique_values),*]
+            }
+
+            fn fingerprint(&self) -> ::core::option::Option<#u64> {
+                #fingerprint
+            }
+
+            fn priority(&self) -> ::core::option::Option<#u8> {
+                #priority
+            }
+        }
+    }
+}
+
+/// An impl that stands in for a faulty one: whoever uses the type gets no second message.
+pub(super) fn stand_in(input: &DeriveInput, declared: &Declaration) -> TokenStream {
+    let (ident, tracker_core) = (declared.ident, declared.tracker_core());
+    let (generics, arguments, bounds) = input.generics.split_for_impl();
+    let mut bounds: WhereClause = bounds.cloned().unwrap_or_else(|| parse_quote!(where));
+    if declared.fields.is_none() || !input.generics.params.is_empty() {
+        // A bound with a lifetime of its own is believed until someone uses it: the type need not be `Serialize` now.
+        bounds.predicates.push(parse_quote! {
+            for<'__tracker> Self: #tracker_core::__private::Serialize
+                + #tracker_core::__private::DeserializeOwned + ::core::marker::Send + 'static
+        });
+    }
+    let unknown: syn::Type = parse_quote!(#tracker_core::__private::NoStatus);
+    let status = declared.header.status.as_ref().unwrap_or(&unknown);
+    let (option, vec, u8) = (quote!(::core::option::Option), quote!(::std::vec::Vec), quote!(::core::primitive::u8));
+    quote! {
+        #[automatically_derived]
+        impl #generics #tracker_core::TrackedTask for #ident #arguments #bounds {
+            type Status = #status;
+
+            const KIND: &'static ::core::primitive::str = "";
+
+            const INDEXES: &'static [&'static ::core::primitive::str] = &[];
+
+            const UNIQUES: &'static [#tracker_core::UniqueDef] = &[];
+
+            fn policy() -> #tracker_core::Policy {
+                #tracker_core::Policy::DEFAULT
+            }
+
+            fn task_id(&self) -> #option<#tracker_core::TaskKey> {
+                #option::None
+            }
+
+            fn index_values(&self) -> #vec<#vec<#u8>> {
+                #vec::new()
+            }
+
+            fn unique_values(&self) -> #vec<#vec<#u8>> {
+                #vec::new()
+            }
+
+            fn fingerprint(&self) -> #option<::core::primitive::u64> {
+                #option::None
+            }
+
+            fn priority(&self) -> #option<#u8> {
+                #option::None
+            }
+        }
+    }
+}
+
+fn policy(task: &Task) -> TokenStream {
+    let (tracker_core, policy) = (&task.tracker_core, task.policy);
+    let Policy { max_crashes, priority, history, jitter, .. } = policy;
+    let attempts = policy.max_attempts.map(|attempts| match attempts {
+        Attempts::AtMost(most) => quote!(::core::option::Option::Some(#most)),
+        Attempts::Unlimited => quote!(::core::option::Option::None),
+    });
+    let time_limit = policy.time_limit.map(|limit| {
+        let limit = duration_tokens(limit);
+        quote!(::core::option::Option::Some(#limit))
+    });
+    let assignments = [
+        ("max_attempts", attempts),
+        ("max_crashes", max_crashes.map(|value| quote!(#value))),
+        ("lease", policy.lease.map(duration_tokens)),
+        ("time_limit", time_limit),
+        ("backoff", policy.backoff.map(|backoff| backoff.tokens(tracker_core))),
+        ("jitter", jitter.map(|value| quote!(#value))),
+        ("priority", priority.map(|value| quote!(#value))),
+        ("history", history.map(|value| quote!(#value))),
+        ("startable", startable(task)),
+        ("retention", retention(task)),
+    ];
+    let assignments = assignments.into_iter().filter_map(|(name, value)| {
+        let (field, value) = (quote::format_ident!("{name}"), value?);
+        Some(quote!(__tracker_policy.#field = #value;))
+    });
+    quote! {
+        let mut __tracker_policy = #tracker_core::Policy::DEFAULT;
+        #(#assignments)*
+        __tracker_policy
+    }
+}
+
+fn startable(task: &Task) -> Option<TokenStream> {
+    let (tracker_core, status, variants) = (&task.tracker_core, task.status, &task.policy.startable);
+    let codes = variants.iter().map(
+        |variant| quote_spanned!(variant.span()=> <#status as #tracker_core::TaskStatus>::code(<#status>::#variant)),
+    );
+    let owned = quote!(::std::borrow::Cow::Owned(::std::vec![#(#codes),*]));
+    (!variants.is_empty()).then_some(owned)
+}
+
+fn retention(task: &Task) -> Option<TokenStream> {
+    let (tracker_core, retention) = (&task.tracker_core, &task.policy.retention);
+    let rules = retention.iter().map(|rule| {
+        let (role, keep) = (&rule.role, duration_tokens(rule.keep));
+        quote!(#tracker_core::Retention { role: #tracker_core::Role::#role, keep: #keep })
+    });
+    let owned = quote!(::std::borrow::Cow::Owned(::std::vec![#(#rules),*]));
+    (!retention.is_empty()).then_some(owned)
+}
+
+fn task_id(task: &Task) -> TokenStream {
+    let Some(Field { ident, ty, .. }) = task.id else { return quote!(::core::option::Option::None) };
+    let tracker_core = &task.tracker_core;
+    // On the field's type, so that a type that cannot be an id is marked there.
+    let key = quote_spanned!(ty.span()=> <#ty as #tracker_core::TaskId>::to_key(&self.#ident));
+    quote!(::core::option::Option::Some(#key))
+}
+
+fn encoded(field: &Field, tracker_core: &Path) -> TokenStream {
+    let Field { ident, ty, .. } = field;
+    quote_spanned!(ty.span()=> <#ty as #tracker_core::IndexValue>::encoded(&self.#ident))
+}
+
+fn unique_value(unique: &Unique, task: &Task) -> TokenStream {
+    let tracker_core = &task.tracker_core;
+    let field = |name: &proc_macro2::Ident| task.fields.iter().find(|field| *name == field.name);
+    let values: Vec<_> = unique.fields.iter().filter_map(field).map(|field| encoded(field, tracker_core)).collect();
+    if let [value] = values.as_slice() {
+        return value.clone();
+    }
+    quote!(#tracker_core::__private::join_encoded(&[#(#values),*]))
+}
+
+fn fingerprint(task: &Task) -> TokenStream {
+    let tracker_core = &task.tracker_core;
+    let marked: Vec<_> = task.fields.iter().filter(|field| field.fingerprint).collect();
+    if marked.is_empty() {
+        return quote!(::core::option::Option::None);
+    }
+    let start = quote!(#tracker_core::Fingerprint::new());
+    let hashed = marked.into_iter().fold(start, |before, Field { ident, name, ty, .. }| {
+        quote_spanned!(ty.span()=> #tracker_core::Fingerprint::field(#before, #name, &self.#ident))
+    });
+    quote!(::core::option::Option::Some(#tracker_core::Fingerprint::finish(#hashed)))
+}
+
+fn priority(task: &Task) -> TokenStream {
+    let marked = task.fields.iter().find(|field| field.priority.is_some());
+    let value = marked.map(|Field { ident, ty, .. }| quote_spanned!(ty.span()=> Some(self.#ident)));
+    let value = value.unwrap_or_else(|| quote!(None));
+    quote!(::core::option::Option::#value)
+}

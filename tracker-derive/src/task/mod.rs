@@ -1,0 +1,28 @@
+//! `#[derive(TrackedTask)]`: parse, check, expand.
+
+mod backoff;
+mod bounds;
+mod check;
+mod expand;
+mod field;
+mod header;
+mod policy;
+mod unique;
+
+use proc_macro2::TokenStream;
+use syn::DeriveInput;
+
+use crate::errors::Errors;
+
+pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
+    let mut errors = Errors::default();
+    let declared = check::parse(input, &mut errors);
+    let checked = check::check(&declared, &mut errors);
+    match (errors.into_compile_errors(), checked) {
+        (None, Some(checked)) => expand::implement(&checked),
+        (errors, _) => {
+            let stand_in = expand::stand_in(input, &declared);
+            quote::quote!(#errors #stand_in)
+        }
+    }
+}
