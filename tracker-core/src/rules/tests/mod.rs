@@ -6,3 +6,5 @@ mod enumerate;
 mod invariants;
 mod machines;
 mod refusals;
+mod scene;
+mod stories;
