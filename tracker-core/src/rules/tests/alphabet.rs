@@ -150,6 +150,7 @@ fn by_hand(machine: &Machine) -> Vec<Command> {
         requeue(false, Some(NOW + 13_000_000)),
         Command::Update { revision: REVISION },
         Command::Update { revision: REVISION - 1 },
+        Command::Update { revision: REVISION + 1 },
         Command::Delete,
         Command::Move { code: -1 },
     ];

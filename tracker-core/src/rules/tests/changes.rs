@@ -189,6 +189,8 @@ impl Case<'_> {
         let waits = decision.body == BodyChange::PutSuccessor;
         let changes = !matches!(decision.body, BodyChange::Keep | BodyChange::PutSuccessor);
         ensure(!waits || (new.successor && new.lease.is_some()), "a successor that does not wait for the run's end")?;
+        let taken = !self.freed || !self.old.successor || decision.body != BodyChange::Keep;
+        ensure(taken, "the successor's payload is not taken")?;
         ensure(self.freed || new.revision == REVISION + u32::from(changes), "the revision does not follow the payload")
     }
 

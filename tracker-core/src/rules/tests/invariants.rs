@@ -39,7 +39,7 @@ pub(super) fn check(
             .as_ref()
             .map_or(Ok(()), |decision| decision.header.as_ref().map_or(Ok(()), |new| shape(rules, new)));
     };
-    let freed = command.frees() && old.lease.as_ref().is_some_and(|lease| lease.expires <= NOW);
+    let freed = !leaves_alone(command) && old.lease.as_ref().is_some_and(|lease| lease.expires <= NOW);
     let rescue = Command::Rescue { fence: HOLDER, chance: 0.5 };
     let rescued = if freed { rules.decide(Some(old), &rescue).ok().and_then(|decision| decision.header) } else { None };
     let case = Case { rules, command, old, found: rescued.unwrap_or_else(|| old.clone()), freed };
@@ -59,6 +59,26 @@ pub(super) fn check(
     case.endings(decision, new)?;
     case.leases(new)?;
     case.revisions(decision, new)
+}
+
+/// Whether a command leaves a lease alone that has run out: those of owners, and those that do not need the task free.
+fn leaves_alone(command: &Command) -> bool {
+    match command {
+        Command::Submit(_) | Command::Readable | Command::Rescue { .. } => true,
+        _ => owner(command).is_some(),
+    }
+}
+
+fn owner(command: &Command) -> Option<&Owner> {
+    match command {
+        Command::Renew { owner, .. }
+        | Command::Checkpoint { owner }
+        | Command::Detach { owner }
+        | Command::Resume { owner, .. }
+        | Command::Unreadable { owner }
+        | Command::Finish(Finish { owner, .. }) => Some(owner),
+        _ => None,
+    }
 }
 
 /// What holds for every header by itself.
@@ -101,15 +121,7 @@ impl Case<'_> {
     }
 
     pub(super) fn owner(&self) -> Option<&Owner> {
-        match self.command {
-            Command::Renew { owner, .. }
-            | Command::Checkpoint { owner }
-            | Command::Detach { owner }
-            | Command::Resume { owner, .. }
-            | Command::Unreadable { owner }
-            | Command::Finish(Finish { owner, .. }) => Some(owner),
-            _ => None,
-        }
+        owner(self.command)
     }
 
     pub(super) fn finish(&self) -> Option<&Finish> {
