@@ -93,6 +93,7 @@ pub(crate) struct Submit {
 }
 
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own, and all of them combine")]
 pub(crate) struct Start {
     pub step: u16,
     /// Further codes to start from, besides the step's own.

@@ -82,8 +82,7 @@ impl Rules<'_> {
         let Some(status) = self.graph.status(header.code) else {
             return Explanation::Parked { status: header.code.to_string() };
         };
-        let starts = (0..=status.step.saturating_add(1)).any(|step| self.graph.startable(step).contains(&status.code))
-            || self.policy.startable.contains(&status.code);
+        let starts = self.starts_by_itself(status) || self.policy.startable.contains(&status.code);
         let exhausted = Explanation::Exhausted { failures: header.failures, crashes: header.crashes };
         if !starts {
             return match status.role {

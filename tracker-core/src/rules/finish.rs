@@ -57,10 +57,10 @@ impl Rules<'_> {
         let lease = Self::owned(old, &finish.owner)?.clone();
         let mut header = old.clone();
         let mut history = Vec::new();
-        let cancelled = old.cancel && finish.outcome != Outcome::Succeed;
+        let cancelled = if finish.outcome == Outcome::Succeed { None } else { self.called_off(old) };
         let speaks = finish.failure.is_some() || !finish.remarks.is_empty();
-        if finish.outcome.counts() || speaks || cancelled {
-            let ending = if cancelled { Ending::Cancelled } else { finish.outcome.ending() };
+        if finish.outcome.counts() || speaks || cancelled.is_some() {
+            let ending = if cancelled.is_some() { Ending::Cancelled } else { finish.outcome.ending() };
             let silent = self.ended(old, &lease, ending);
             let ended =
                 Ended { run: finish.run, failure: finish.failure.clone(), remarks: finish.remarks.clone(), ..silent };
@@ -69,17 +69,13 @@ impl Rules<'_> {
         if !finish.outcome.counts() {
             header.attempts = header.attempts.saturating_sub(1);
         }
-        self.settle(&mut header, &lease, finish)?;
-        let mut body = if finish.keep { BodyChange::Put } else { BodyChange::Keep };
-        if cancelled && !old.successor {
-            header.enter(self.cancelled(old)?, self.now, self.now);
+        match cancelled {
+            Some(code) => header.enter(code, self.now, self.now),
+            None => self.settle(&mut header, &lease, finish)?,
         }
-        if old.successor {
-            body = BodyChange::TakeSuccessor;
-            header.successor = false;
-            self.restart(&mut header, self.now);
-        }
-        if body != BodyChange::Keep {
+        let mut body = self.take_successor(&mut header);
+        if body == BodyChange::Keep && finish.keep {
+            body = BodyChange::Put;
             header.revision = header.revision.wrapping_add(1);
         }
         Ok(Decision { history, body, ..Decision::of(header) })
@@ -116,7 +112,7 @@ impl Rules<'_> {
                 header.enter(code, now, now);
             }
             Outcome::Snooze { delay } => header.enter(lease.from, self.after(delay), now),
-            Outcome::Park { code } => header.enter(self.parked(code)?, now, now),
+            Outcome::Park { code } => self.put_by(header, self.parked(code)?),
             Outcome::Release => header.enter(lease.from, lease.due, now),
         }
         Ok(())
@@ -139,9 +135,24 @@ impl Rules<'_> {
 
     /// Where a cancelled task of this step goes: cancelled, or ignored where the enum has no such status.
     pub(super) fn cancelled(&self, header: &Header) -> Result<i32, Reason> {
-        let step = self.status(header)?.step;
+        let step = self.step_of(self.status(header)?);
         let code = self.graph.code(step, Role::Cancelled).or_else(|| self.graph.code(step, Role::Ignored));
         code.ok_or_else(|| Self::missing(Role::Cancelled))
+    }
+
+    /// Where a running task ends that somebody has cancelled, unless it succeeds.
+    pub(super) fn called_off(&self, header: &Header) -> Option<i32> {
+        if header.cancel { self.cancelled(header).ok() } else { None }
+    }
+
+    /// Puts a task into a status that somebody named. Failures and crashes belong to the step that it leaves by that.
+    pub(super) fn put_by(&self, header: &mut Header, code: i32) {
+        let step = |code| self.graph.status(code).map(|status| self.step_of(status));
+        if step(header.code) != step(code) {
+            header.failures = 0;
+            header.crashes = 0;
+        }
+        header.enter(code, self.now, self.now);
     }
 
     /// What cannot be decoded goes back without cost and out of the line.
@@ -149,12 +160,16 @@ impl Rules<'_> {
         let lease = Self::owned(header, owner)?.clone();
         let mut header = header.clone();
         header.attempts = header.attempts.saturating_sub(1);
-        header.enter(lease.from, lease.due, self.now);
+        match self.called_off(&header) {
+            Some(code) => header.enter(code, self.now, self.now),
+            None => header.enter(lease.from, lease.due, self.now),
+        }
         header.unreadable = true;
-        Ok(Decision::of(header))
+        let body = self.take_successor(&mut header);
+        Ok(Decision { body, ..Decision::of(header) })
     }
 
-    pub(super) fn readable(&self, header: &Header) -> Decision {
+    pub(super) fn readable(header: &Header) -> Decision {
         Decision::of(Header { unreadable: false, ..header.clone() })
     }
 }

@@ -8,22 +8,21 @@ use crate::{
 
 impl Rules<'_> {
     pub(super) fn cancel(&self, header: &Header) -> Result<Decision, Reason> {
-        let code = self.cancelled(header)?;
         let mut header = header.clone();
         if header.lease.is_some() {
+            self.cancelled(&header)?;
             header.cancel = true;
             return Ok(Decision::of(header));
         }
         self.open(&header)?;
-        header.enter(code, self.now, self.now);
+        header.enter(self.cancelled(&header)?, self.now, self.now);
         Ok(Decision::of(header))
     }
 
     pub(super) fn ignore(&self, header: &Header, fence: u64, reason: &str) -> Result<Decision, Reason> {
-        let status = self.unleased(header)?;
-        let step = status.step;
-        let code = self.graph.code(step, Role::Ignored).ok_or_else(|| Self::missing(Role::Ignored))?;
+        let step = self.step_of(self.unleased(header)?);
         self.open(header)?;
+        let code = self.graph.code(step, Role::Ignored).ok_or_else(|| Self::missing(Role::Ignored))?;
         let mut header = header.clone();
         let mut history = Vec::new();
         if !reason.is_empty() {
@@ -48,7 +47,7 @@ impl Rules<'_> {
     /// Makes a task startable again, with nothing held against it.
     pub(super) fn requeue(&self, header: &Header, requeue: &Requeue) -> Result<Decision, Reason> {
         let status = self.unleased(header)?;
-        let step = if requeue.from_start { 0 } else { status.step };
+        let step = if requeue.from_start { 0 } else { self.step_of(status) };
         let mut header = header.clone();
         self.restart(&mut header, requeue.due.unwrap_or(self.now));
         header.code = self.graph.start_of(step);
@@ -58,16 +57,13 @@ impl Rules<'_> {
 
     /// Moves a task between parked and startable statuses.
     pub(super) fn move_to(&self, header: &Header, code: i32) -> Result<Decision, Reason> {
-        let movable = |status: &StatusInfo| {
-            status.role == Role::Parked
-                || (0..=status.step + 1).any(|step| self.graph.startable(step).contains(&status.code))
-        };
+        let movable = |status: &StatusInfo| status.role == Role::Parked || self.starts_by_itself(status);
         self.unleased(header)?;
         self.open(header)?;
         match self.graph.status(code) {
             Some(target) if movable(target) => {
                 let mut header = header.clone();
-                header.enter(code, self.now, self.now);
+                self.put_by(&mut header, code);
                 Ok(Decision::of(header))
             }
             Some(target) => Err(Self::not_startable(target)),
@@ -102,12 +98,12 @@ impl Rules<'_> {
     /// Refuses what has ended.
     fn open(&self, header: &Header) -> Result<(), Reason> {
         let status = self.status(header)?;
-        if !self.graph.is_terminal(status) {
+        if !self.graph.is_terminal(status) && !Self::given_up(header, status) {
             return Ok(());
         }
         Err(match status.role {
             Role::Succeeded => Reason::AlreadySucceeded,
-            Role::Exhausted => self.exhausted(header),
+            Role::Exhausted | Role::Failed => Self::exhausted(header),
             Role::Cancelled => Reason::Cancelled,
             _ => Reason::Ignored,
         })

@@ -3,6 +3,7 @@ use crate::time::Micros;
 
 /// An attempt that has ended.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_field_names, reason = "started and ended are a pair")]
 pub(crate) struct Ended {
     pub fence: u64,
     pub attempt: u32,

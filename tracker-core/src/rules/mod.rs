@@ -86,12 +86,12 @@ impl Rules<'_> {
             Command::Submit(submit) => Ok(self.submit(Some(header), submit)),
             Command::Start(start) => self.start(header, start),
             Command::Renew { owner, lease, begin } => self.renew(header, owner, *lease, *begin),
-            Command::Checkpoint { owner } => self.checkpoint(header, owner),
+            Command::Checkpoint { owner } => Self::checkpoint(header, owner),
             Command::Finish(finish) => self.finish(header, finish),
-            Command::Detach { owner } => self.detach(header, owner),
+            Command::Detach { owner } => Self::detach(header, owner),
             Command::Resume { owner, instance, lease } => self.resume(header, owner, *instance, *lease),
             Command::Unreadable { owner } => self.unreadable(header, owner),
-            Command::Readable => Ok(self.readable(header)),
+            Command::Readable => Ok(Self::readable(header)),
             Command::Rescue { fence, chance } => self.rescue(header, *fence, *chance),
             Command::Cancel => self.cancel(header),
             Command::Ignore { fence, reason } => self.ignore(header, *fence, reason),
@@ -120,6 +120,23 @@ impl Rules<'_> {
             .ok_or_else(|| Reason::NotStartable { status: format!("in the unknown status {}", header.code) })
     }
 
+    /// The step in which a task of this status runs or waits: the succeeded of a step that is not the last waits for
+    /// the next one.
+    fn step_of(&self, status: &StatusInfo) -> u16 {
+        let waits = status.role == Role::Succeeded && !self.graph.is_last(status.step);
+        status.step + u16::from(waits)
+    }
+
+    /// Whether some step starts from this status without being told to.
+    fn starts_by_itself(&self, status: &StatusInfo) -> bool {
+        (0..).zip(self.graph.steps()).any(|(step, _)| self.graph.startable(step).contains(&status.code))
+    }
+
+    /// Whether a task is given up where the enum has only `failed` for it.
+    fn given_up(header: &Header, status: &StatusInfo) -> bool {
+        status.role == Role::Failed && header.due == NEVER
+    }
+
     /// The lease of a task that belongs to `owner`.
     fn owned<'h>(header: &'h Header, owner: &Owner) -> Result<&'h Lease, Reason> {
         let lease = header.lease.as_ref().ok_or(Reason::LeaseLost)?;
@@ -144,8 +161,10 @@ impl Rules<'_> {
     fn retry_at(&self, times: u32, chance: f32) -> Micros {
         let delay = self.policy.backoff.delay(times);
         let jitter = self.policy.jitter.clamp(0.0, 1.0);
-        let share = 1.0 - jitter + jitter * chance.clamp(0.0, 1.0);
-        self.after(delay.mul_f32(share))
+        let cut = f64::from(jitter * (1.0 - chance.clamp(0.0, 1.0)));
+        // No cut where the product is no duration: a share that is not a number, a delay near the end of time.
+        let cut = Duration::try_from_secs_f64(delay.as_secs_f64() * cut).unwrap_or(Duration::ZERO);
+        self.after(delay.saturating_sub(cut))
     }
 
     /// Whether a task has no failures left.

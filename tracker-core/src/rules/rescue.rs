@@ -16,10 +16,9 @@ impl Rules<'_> {
         if !lease.begun {
             // Claimed ahead and never begun: nothing of it has run, so it costs nothing.
             header.attempts = header.attempts.saturating_sub(1);
-            let cancelled = if header.cancel { self.cancelled(header).ok() } else { None };
-            match cancelled {
+            match self.called_off(header) {
                 Some(code) => header.enter(code, self.now, self.now),
-                None => header.enter(lease.from, lease.due, self.now),
+                None => header.enter(lease.from, lease.due.max(self.now), self.now),
             }
             return self.take_successor(header);
         }
@@ -28,8 +27,7 @@ impl Rules<'_> {
         let ended =
             Ended { failure: Some(Self::crash(header, lease, spent)), ..self.ended(header, lease, Ending::Crashed) };
         header.book(ended, history);
-        let cancelled = if header.cancel { self.cancelled(header).ok() } else { None };
-        if let Some(code) = cancelled {
+        if let Some(code) = self.called_off(header) {
             header.enter(code, self.now, self.now);
         } else if spent {
             self.exhaust(header, step);
@@ -39,7 +37,8 @@ impl Rules<'_> {
         self.take_successor(header)
     }
 
-    fn take_successor(&self, header: &mut Header) -> BodyChange {
+    /// The end of a run for which a changed payload waits: the task starts again with it.
+    pub(super) fn take_successor(&self, header: &mut Header) -> BodyChange {
         if !header.successor {
             return BodyChange::Keep;
         }

@@ -15,7 +15,7 @@ impl Rules<'_> {
         let mut header = header.clone();
         if let Some(lease) = header.lease.clone() {
             return if start.reenter == Some(lease.token) {
-                Ok(self.reenter(header, &lease, start))
+                self.reenter(header, &lease, start)
             } else if start.ignore_lease {
                 self.take_over(header, &lease, start)
             } else {
@@ -24,9 +24,8 @@ impl Rules<'_> {
         }
         let status = self.status(&header)?;
         let forced = self.may_start(&header, status, start)?;
-        let moved = status.step != start.step;
-        let settled = forced || header.due == NEVER;
-        let (from, due) = if settled || self.graph.is_terminal(status) {
+        let moved = self.step_of(status) != start.step;
+        let (from, due) = if forced || self.graph.is_terminal(status) {
             (self.graph.start_of(start.step), self.now)
         } else {
             (header.code, header.due)
@@ -47,13 +46,13 @@ impl Rules<'_> {
         if !extra && !own && status.step != start.step {
             return Err(self.wrong_step(status, start.step));
         }
-        if (extra || own) && !(status.role == Role::Failed && self.is_spent(header)) {
+        if (extra || own) && !Self::given_up(header, status) {
             let due = header.due <= self.now && !header.unreadable;
             return if due || !start.by_line { Ok(false) } else { Err(Self::not_startable(status)) };
         }
         let closed = match status.role {
             Role::Succeeded => Reason::AlreadySucceeded,
-            Role::Exhausted | Role::Failed => self.exhausted(header),
+            Role::Exhausted | Role::Failed => Self::exhausted(header),
             Role::Ignored => Reason::Ignored,
             Role::Cancelled => Reason::Cancelled,
             Role::Pending | Role::InProgress | Role::Parked => return Err(Self::not_startable(status)),
@@ -61,7 +60,7 @@ impl Rules<'_> {
         if start.force { Ok(true) } else { Err(closed) }
     }
 
-    pub(super) fn exhausted(&self, header: &Header) -> Reason {
+    pub(super) fn exhausted(header: &Header) -> Reason {
         Reason::Exhausted { failures: header.failures, crashes: header.crashes }
     }
 
@@ -70,8 +69,14 @@ impl Rules<'_> {
         Reason::WrongStep { step: name(status.step), asked: name(asked) }
     }
 
+    fn same_step(&self, header: &Header, start: &Start) -> Result<(), Reason> {
+        let status = self.status(header)?;
+        if status.step == start.step { Ok(()) } else { Err(self.wrong_step(status, start.step)) }
+    }
+
     /// A new token and fence for the owner of a live lease: his old guard is lost, nothing else changes.
-    fn reenter(&self, mut header: Header, lease: &Lease, start: &Start) -> Decision {
+    fn reenter(&self, mut header: Header, lease: &Lease, start: &Start) -> Result<Decision, Reason> {
+        self.same_step(&header, start)?;
         header.lease = Some(Lease {
             token: start.token,
             fence: start.fence,
@@ -79,19 +84,16 @@ impl Rules<'_> {
             instance: start.instance,
             expires: self.after(start.lease),
             length: micros_of(start.lease),
-            begun: start.begun,
+            begun: lease.begun || start.begun,
             detached: false,
             ..lease.clone()
         });
-        Decision::of(header)
+        Ok(Decision::of(header))
     }
 
     /// A live lease is taken away: an attempt and a line in the history, no failure.
     fn take_over(&self, mut header: Header, lease: &Lease, start: &Start) -> Result<Decision, Reason> {
-        let status = self.status(&header)?;
-        if status.step != start.step {
-            return Err(self.wrong_step(status, start.step));
-        }
+        self.same_step(&header, start)?;
         let mut history = Vec::new();
         let ended = self.ended(&header, lease, Ending::TakenOver);
         header.book(ended, &mut history);
@@ -154,13 +156,13 @@ impl Rules<'_> {
         Ok(Decision::of(Header { lease: Some(lease), ..header.clone() }))
     }
 
-    pub(super) fn checkpoint(&self, header: &Header, owner: &Owner) -> Result<Decision, Reason> {
+    pub(super) fn checkpoint(header: &Header, owner: &Owner) -> Result<Decision, Reason> {
         Self::owned(header, owner)?;
         let revision = header.revision.wrapping_add(1);
         Ok(Decision { body: BodyChange::Put, ..Decision::of(Header { revision, ..header.clone() }) })
     }
 
-    pub(super) fn detach(&self, header: &Header, owner: &Owner) -> Result<Decision, Reason> {
+    pub(super) fn detach(header: &Header, owner: &Owner) -> Result<Decision, Reason> {
         let lease = Lease { detached: true, ..Self::owned(header, owner)?.clone() };
         Ok(Decision::of(Header { lease: Some(lease), ..header.clone() }))
     }

@@ -1,0 +1,10 @@
+//! The rules, one story each.
+
+#![expect(clippy::expect_used, reason = "a story one of whose steps is refused has failed")]
+
+mod attempts;
+mod by_hand;
+mod leases;
+mod pipeline;
+mod resubmit;
+mod time;
