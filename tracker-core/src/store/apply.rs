@@ -73,6 +73,20 @@ impl Handles<&WriteTransaction> {
         Ok(())
     }
 
+    /// Moves a task between the places that two definitions of its kind give it.
+    pub(crate) fn reposition(&mut self, from: &Kind, to: &Kind, task: TaskRef, header: &Header) -> Result<()> {
+        let (before, after) = (position(&from.graph, task, header), position(&to.graph, task, header));
+        self.line()?.remove(&before.line.pack())?;
+        self.line()?.insert(&after.line.pack(), ())?;
+        if let Some(key) = before.updated {
+            self.updated()?.remove(&key.pack())?;
+        }
+        if let Some(key) = after.updated {
+            self.updated()?.insert(&key.pack(), ())?;
+        }
+        Ok(())
+    }
+
     fn apply_body(&mut self, kind: &Kind, task: TaskRef, change: &Change) -> Result<()> {
         self.apply_uniques(kind, task, change)?;
         let gone = change.new.is_none();

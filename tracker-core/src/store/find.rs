@@ -19,7 +19,7 @@ pub(crate) enum Ready {
 
 impl<S: Source> Handles<S> {
     /// The first place in the line between two places.
-    fn first_between(&mut self, from: LineKey, to: LineKey) -> Result<Option<LineKey>> {
+    pub(super) fn first_between(&mut self, from: LineKey, to: LineKey) -> Result<Option<LineKey>> {
         if from > to {
             return Ok(None);
         }

@@ -1,0 +1,208 @@
+//! The engine: gathers the actions of many callers into one transaction and one fsync, and answers each when it is
+//! durable.
+
+mod action;
+mod commit;
+mod database;
+mod event;
+mod held;
+mod keeper;
+mod queue;
+mod signal;
+mod turn;
+mod watch;
+mod writer;
+
+pub(crate) use action::{
+    Action, Claim, Claimed, Claims, FinishTask, Flush, NewTask, Pause, Prune, Register, Rescue, Rescued, Scope,
+    StartById, SubmitAndStart, Submitted, Target, TaskCommand, Values,
+};
+pub use event::{Event, Happening};
+pub(crate) use held::Held;
+pub(crate) use signal::Signal;
+pub use watch::{Watch, Watched};
+pub(crate) use writer::Writer;
+
+use std::{
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use redb::ReadTransaction;
+use uuid::Uuid;
+
+use crate::{
+    disk::file::{FileOptions, Place},
+    error::{Error, Result},
+    store::{Handles, Kinds},
+    time::{Micros, TimeKeeper},
+};
+use database::Database;
+use queue::{Pending, Queue};
+use watch::Watchers;
+
+/// One open file. Callers of any thread hand in actions; one of them at a time leads and commits for all.
+pub(crate) struct Engine {
+    database: Database,
+    queue: Queue,
+    instance: Uuid,
+    time: Arc<TimeKeeper>,
+    kinds: RwLock<Arc<Kinds>>,
+    held: Arc<Held>,
+    /// Rises when something may be startable that was not.
+    pub(crate) signal: Arc<Signal>,
+    watchers: Watchers,
+    keeper: Mutex<Option<JoinHandle<()>>>,
+    commits: commit::Commits,
+}
+
+/// How an engine is opened.
+pub(crate) struct EngineOptions {
+    pub place: Place,
+    pub file: FileOptions,
+    pub time: TimeKeeper,
+    pub read_only: bool,
+    /// How long a write waits for another process.
+    pub patience: Duration,
+}
+
+impl Engine {
+    pub(crate) fn open(options: EngineOptions) -> Result<Arc<Self>> {
+        let database = Database::open(options.place, options.file, options.read_only, options.patience)?;
+        let time = Arc::new(options.time);
+        let signal = Arc::new(Signal::default());
+        let waker = signal.clone();
+        time.clock().on_set(Arc::new(move || waker.raise()));
+        let engine = Arc::new(Self {
+            database,
+            queue: Queue::default(),
+            instance: Uuid::new_v4(),
+            time,
+            kinds: RwLock::default(),
+            held: Arc::default(),
+            signal,
+            watchers: Watchers::default(),
+            keeper: Mutex::default(),
+            commits: commit::Commits::default(),
+        });
+        let kinds = engine.read(Handles::all_kinds)?;
+        engine.set_kinds(Arc::new(kinds));
+        if !options.read_only {
+            *engine.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper::start(&engine)?);
+        }
+        Ok(engine)
+    }
+
+    pub(crate) fn instance(&self) -> Uuid {
+        self.instance
+    }
+
+    pub(crate) fn held(&self) -> &Arc<Held> {
+        &self.held
+    }
+
+    pub(crate) fn time(&self) -> &TimeKeeper {
+        &self.time
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Does something, and returns when it is durable.
+    pub(crate) fn call<A: Action>(&self, action: A) -> Result<A::Out> {
+        let (pending, slot) = Pending::waiting(action);
+        self.enqueue(vec![pending])?;
+        self.wait_for(&slot)
+    }
+
+    /// Does several things that have nothing to do with each other, if possible in one commit.
+    pub(crate) fn call_all<A: Action>(&self, actions: Vec<A>) -> Result<Vec<Result<A::Out>>> {
+        let (pending, slots): (Vec<_>, Vec<_>) = actions.into_iter().map(Pending::waiting).unzip();
+        self.enqueue(pending)?;
+        Ok(slots.iter().map(|slot| self.wait_for(slot)).collect())
+    }
+
+    /// Does two things that have nothing to do with each other in one commit.
+    pub(crate) fn call_both<A: Action, B: Action>(&self, one: A, other: B) -> Result<(Result<A::Out>, Result<B::Out>)> {
+        let (one, first) = Pending::waiting(one);
+        let (other, second) = Pending::waiting(other);
+        self.enqueue(vec![one, other])?;
+        Ok((self.wait_for(&first), self.wait_for(&second)))
+    }
+
+    /// Queues something and does not wait: it is in a durable commit within 100 ms, or after the next one. Never blocks.
+    pub(crate) fn post<A: Action>(&self, action: A) -> Result<()> {
+        if self.database.is_read_only() {
+            return Err(Error::read_only());
+        }
+        self.queue.push_relaxed(Pending::unheard(action))
+    }
+
+    /// Queues something and tells the outcome to `answer`, on another thread.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn call_then<A: Action>(&self, action: A, answer: impl FnOnce(Result<A::Out>) + Send + 'static) -> Result<()> {
+        if self.database.is_read_only() {
+            return Err(Error::read_only());
+        }
+        self.queue.push_for_keeper(Pending::answering(action, answer))
+    }
+
+    fn enqueue(&self, pending: Vec<Box<dyn queue::Job>>) -> Result<()> {
+        if turn::is_open(self.instance) {
+            return Err(Error::inside_transaction());
+        }
+        if self.database.is_read_only() {
+            return Err(Error::read_only());
+        }
+        self.queue.push(pending)
+    }
+
+    fn wait_for<T>(&self, slot: &queue::Slot<T>) -> Result<T> {
+        while slot.must_lead() {
+            self.lead();
+        }
+        slot.take()
+    }
+
+    /// Reads from a snapshot. Short: a snapshot that stays open keeps the file from reusing pages.
+    pub(crate) fn read<R>(&self, look: impl FnOnce(&mut Handles<&ReadTransaction>) -> Result<R>) -> Result<R> {
+        if turn::is_open(self.instance) {
+            return Err(Error::inside_transaction());
+        }
+        self.database.read(|txn| look(&mut Handles::new(txn)))
+    }
+
+    /// The kinds, as of a snapshot.
+    pub(crate) fn kinds(&self) -> Arc<Kinds> {
+        self.kinds.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_kinds(&self, kinds: Arc<Kinds>) {
+        *self.kinds.write().unwrap_or_else(PoisonError::into_inner) = kinds;
+    }
+
+    /// The time now, for looking: never before the last time that was given.
+    pub(crate) fn now(&self) -> Micros {
+        self.time.now(Micros::MIN)
+    }
+
+    pub(crate) fn watch(&self, capacity: usize) -> Watch {
+        self.watchers.subscribe(capacity)
+    }
+
+    /// Commits what is queued, answers everybody, and closes the file. Later calls are refused.
+    pub(crate) fn close(&self) -> Result<()> {
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.queue.close();
+        self.signal.raise();
+        if let Some(keeper) = keeper
+            && keeper.thread().id() != std::thread::current().id()
+        {
+            drop(keeper.join());
+        }
+        self.watchers.close();
+        self.database.close()
+    }
+}

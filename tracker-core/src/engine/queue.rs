@@ -1,0 +1,343 @@
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{action::Action, writer::Writer};
+use crate::error::{Error, Result};
+
+/// How many actions wait at most before callers wait for room.
+const ROOM: usize = 16_384;
+/// How long a leader waits for the callers of the last batch to come back.
+const GATHER: Duration = Duration::from_micros(300);
+/// Within this time, what was queued without waiting is committed.
+pub(super) const RELAXED: Duration = Duration::from_millis(100);
+
+/// An action with somebody, or nobody, waiting for its answer.
+pub(super) trait Job: Send {
+    /// Runs it and keeps the answer for later. True if it went well.
+    fn run(&mut self, writer: &mut Writer<'_>) -> bool;
+    /// Whether the last run failed in a way that only this action is concerned by; takes the error out otherwise.
+    fn fatal(&mut self, spoilt: bool) -> Option<Error>;
+    fn fail(&mut self, error: &Error);
+    fn answer(self: Box<Self>);
+    /// The caller's waiting place, if a thread waits for the answer.
+    fn waiter(&self) -> Option<&Arc<Waiter>>;
+    /// Whether it is a turn: its caller runs a transaction of its own.
+    fn is_turn(&self) -> bool {
+        false
+    }
+}
+
+enum Answer<T> {
+    Slot(Arc<SlotInner<T>>),
+    #[cfg(feature = "tokio")]
+    Tell(Box<dyn FnOnce(Result<T>) + Send>),
+    Nobody,
+}
+
+pub(super) struct Pending<A: Action> {
+    action: A,
+    out: Option<Result<A::Out>>,
+    answer: Answer<A::Out>,
+}
+
+/// Where a thread waits for its answer, or for its turn to lead.
+pub(super) struct Waiter {
+    state: Mutex<State>,
+    condition: Condvar,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Leading,
+    Answered,
+}
+
+struct SlotInner<T> {
+    waiter: Arc<Waiter>,
+    out: Mutex<Option<Result<T>>>,
+}
+
+pub(super) struct Slot<T>(Arc<SlotInner<T>>);
+
+impl Waiter {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(State::Waiting), condition: Condvar::new() })
+    }
+
+    fn set(&self, state: State) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+        self.condition.notify_one();
+    }
+
+    /// Waits; true if this thread must lead now, false if its answer is there.
+    pub(super) fn must_lead(&self) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        while *state == State::Waiting {
+            state = self.condition.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let lead = *state == State::Leading;
+        if lead {
+            *state = State::Waiting;
+        }
+        lead
+    }
+}
+
+impl<T> Slot<T> {
+    pub(super) fn must_lead(&self) -> bool {
+        self.0.waiter.must_lead()
+    }
+
+    pub(super) fn take(&self) -> Result<T> {
+        self.0.out.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_else(|| Err(Error::closed()))
+    }
+}
+
+impl<A: Action> Pending<A> {
+    pub(super) fn waiting(action: A) -> (Box<dyn Job>, Slot<A::Out>) {
+        let slot = Arc::new(SlotInner { waiter: Waiter::new(), out: Mutex::new(None) });
+        (Box::new(Self { action, out: None, answer: Answer::Slot(slot.clone()) }), Slot(slot))
+    }
+
+    pub(super) fn unheard(action: A) -> Box<dyn Job> {
+        Box::new(Self { action, out: None, answer: Answer::Nobody })
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn answering(action: A, answer: impl FnOnce(Result<A::Out>) + Send + 'static) -> Box<dyn Job> {
+        Box::new(Self { action, out: None, answer: Answer::Tell(Box::new(answer)) })
+    }
+}
+
+impl<A: Action> Job for Pending<A> {
+    fn run(&mut self, writer: &mut Writer<'_>) -> bool {
+        let out = self.action.run(writer);
+        let well = out.is_ok();
+        self.out = Some(out);
+        well
+    }
+
+    fn fatal(&mut self, spoilt: bool) -> Option<Error> {
+        match &self.out {
+            Some(Err(error)) if spoilt || error.stops_a_batch() => Some(error.share()),
+            _ => None,
+        }
+    }
+
+    fn fail(&mut self, error: &Error) {
+        self.out = Some(Err(error.share()));
+    }
+
+    fn answer(self: Box<Self>) {
+        let out = self.out.unwrap_or_else(|| Err(Error::closed()));
+        match self.answer {
+            Answer::Slot(slot) => {
+                *slot.out.lock().unwrap_or_else(PoisonError::into_inner) = Some(out);
+                slot.waiter.set(State::Answered);
+            }
+            #[cfg(feature = "tokio")]
+            Answer::Tell(tell) => tell(out),
+            Answer::Nobody => {
+                if let Err(error) = out {
+                    tracing::debug!(%error, "a change that nobody waited for was not made");
+                }
+            }
+        }
+    }
+
+    fn waiter(&self) -> Option<&Arc<Waiter>> {
+        match &self.answer {
+            Answer::Slot(slot) => Some(&slot.waiter),
+            _ => None,
+        }
+    }
+}
+
+/// What waits to be committed. At most one thread leads at a time: it takes what is there and commits it for all.
+#[derive(Default)]
+pub(super) struct Queue {
+    state: Mutex<Waiting>,
+    /// Somebody added something.
+    added: Condvar,
+    /// A leader took something out.
+    room: Condvar,
+    /// The keeper is wanted.
+    keeper: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    jobs: VecDeque<Box<dyn Job>>,
+    leading: bool,
+    gathering: bool,
+    closed: bool,
+    /// How many waiting threads the last batch answered.
+    last: usize,
+    /// The keeper must lead at once.
+    keeper_wanted: bool,
+    /// Since when something waits for which no thread waits.
+    relaxed_since: Option<Instant>,
+}
+
+/// Why the keeper wakes up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    /// It leads now.
+    Lead,
+    /// Nothing happened for so long.
+    Quiet,
+    Closed,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds jobs of a waiting caller. He becomes the leader if there is none: his waiter tells him.
+    pub(super) fn push(&self, jobs: Vec<Box<dyn Job>>) -> Result<()> {
+        let mut waiting = self.lock();
+        while waiting.jobs.len() >= ROOM && !waiting.closed {
+            waiting = self.room.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        if waiting.closed {
+            return Err(Error::closed());
+        }
+        let leader = jobs.first().and_then(|job| job.waiter().cloned());
+        waiting.jobs.extend(jobs);
+        if !waiting.leading
+            && let Some(leader) = leader
+        {
+            waiting.leading = true;
+            leader.set(State::Leading);
+        } else if waiting.gathering {
+            self.added.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Adds a job that nobody waits for. Never blocks.
+    pub(super) fn push_relaxed(&self, job: Box<dyn Job>) -> Result<()> {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return Err(Error::closed());
+        }
+        waiting.jobs.push_back(job);
+        waiting.relaxed_since.get_or_insert_with(Instant::now);
+        self.keeper.notify_one();
+        Ok(())
+    }
+
+    /// Adds a job whose answer the keeper tells, since no thread waits for it.
+    #[cfg(feature = "tokio")]
+    pub(super) fn push_for_keeper(&self, job: Box<dyn Job>) -> Result<()> {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return Err(Error::closed());
+        }
+        waiting.jobs.push_back(job);
+        if !waiting.leading {
+            waiting.keeper_wanted = true;
+            self.keeper.notify_one();
+        }
+        Ok(())
+    }
+
+    /// The leader takes what is there, up to somebody's turn. If callers of the last batch are likely to come back in a
+    /// moment, it waits for them.
+    pub(super) fn take(&self) -> Vec<Box<dyn Job>> {
+        let mut waiting = self.lock();
+        let until = Instant::now() + GATHER;
+        waiting.gathering = true;
+        while waiting.jobs.len() < waiting.last && !waiting.closed {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            waiting = self.added.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        waiting.gathering = false;
+        let end = waiting.jobs.iter().position(|job| job.is_turn()).unwrap_or(waiting.jobs.len());
+        let taken: Vec<_> = waiting.jobs.drain(..end).collect();
+        waiting.last = taken.iter().filter(|job| job.waiter().is_some()).count();
+        waiting.relaxed_since = None;
+        self.room.notify_all();
+        taken
+    }
+
+    /// The leader of a turn takes it out; false if it is not at the head yet.
+    pub(super) fn take_turn(&self) -> bool {
+        let mut waiting = self.lock();
+        let mine = waiting.jobs.front().is_some_and(|job| job.is_turn());
+        if mine {
+            drop(waiting.jobs.pop_front());
+        }
+        mine
+    }
+
+    /// The leader is done: the next one is the first caller that waits, or the keeper.
+    pub(super) fn hand_over(&self) {
+        let mut waiting = self.lock();
+        let next = waiting.jobs.iter().position(|job| job.waiter().is_some());
+        match next {
+            // What nobody waits for stands before somebody's turn: the keeper clears the way.
+            Some(at) if !(at > 0 && waiting.jobs[at].is_turn()) => {
+                if let Some(waiter) = waiting.jobs[at].waiter() {
+                    waiter.set(State::Leading);
+                }
+            }
+            None if waiting.jobs.is_empty() => {
+                waiting.leading = false;
+                self.keeper.notify_one();
+            }
+            _ => {
+                waiting.leading = false;
+                waiting.keeper_wanted = true;
+                self.keeper.notify_one();
+            }
+        }
+    }
+
+    /// The keeper waits until it must lead: for what nobody waits for, at the end of its time; to close; or because
+    /// nothing happened for `quiet`.
+    pub(super) fn keep(&self, quiet: Option<Duration>) -> Call {
+        let begun = Instant::now();
+        let mut waiting = self.lock();
+        loop {
+            if !waiting.leading && !waiting.jobs.is_empty() {
+                let due = waiting.relaxed_since.is_some_and(|since| since.elapsed() >= RELAXED);
+                if waiting.keeper_wanted || due || waiting.closed {
+                    waiting.keeper_wanted = false;
+                    waiting.leading = true;
+                    return Call::Lead;
+                }
+            }
+            if waiting.closed && !waiting.leading {
+                return Call::Closed;
+            }
+            let relaxed = waiting.relaxed_since.map(|since| RELAXED.saturating_sub(since.elapsed()));
+            let silent = quiet.map(|quiet| quiet.saturating_sub(begun.elapsed()));
+            if silent.is_some_and(|left| left.is_zero()) && !waiting.leading && waiting.jobs.is_empty() {
+                waiting.leading = true;
+                return Call::Quiet;
+            }
+            let left = relaxed.into_iter().chain(silent).min().map(|left| left.max(Duration::from_millis(1)));
+            waiting = match left {
+                Some(left) => self.keeper.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0,
+                None => self.keeper.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    pub(super) fn close(&self) {
+        let mut waiting = self.lock();
+        waiting.closed = true;
+        self.room.notify_all();
+        self.added.notify_all();
+        self.keeper.notify_all();
+    }
+}

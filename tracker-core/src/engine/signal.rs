@@ -1,0 +1,58 @@
+use std::{
+    sync::{Condvar, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// Something to wait for: a number that rises.
+#[derive(Debug, Default)]
+pub(crate) struct Signal {
+    raised: Mutex<u64>,
+    condition: Condvar,
+    #[cfg(feature = "tokio")]
+    notify: tokio::sync::Notify,
+}
+
+impl Signal {
+    /// The number now. Read it before looking for work, so that nothing that comes meanwhile is missed.
+    pub(crate) fn seen(&self) -> u64 {
+        *self.raised.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn raise(&self) {
+        *self.raised.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.condition.notify_all();
+        #[cfg(feature = "tokio")]
+        self.notify.notify_waiters();
+    }
+
+    /// Waits until the number is no longer `seen`, at most this long.
+    pub(crate) fn wait(&self, seen: u64, at_most: Option<Duration>) {
+        let deadline = at_most.and_then(|time| Instant::now().checked_add(time));
+        let mut raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
+        while *raised == seen {
+            raised = match deadline {
+                None => self.condition.wait(raised).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return;
+                    }
+                    self.condition.wait_timeout(raised, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    /// The same for async callers.
+    #[cfg(feature = "tokio")]
+    pub(crate) async fn changed(&self, seen: u64, at_most: Option<Duration>) {
+        let notified = self.notify.notified();
+        if self.seen() != seen {
+            return;
+        }
+        match at_most {
+            Some(time) => drop(tokio::time::timeout(time, notified).await),
+            None => notified.await,
+        }
+    }
+}

@@ -1,0 +1,220 @@
+use redb::ReadableTable;
+
+use super::{
+    Handles, Kind, Source,
+    handles::row,
+    position::{Order, order},
+};
+use crate::{
+    disk::keys::{self, CountKey, LineKey, TaskRef, UpdatedKey},
+    error::Result,
+    rules::Header,
+    time::Micros,
+};
+
+/// Where a listing goes on: after the task with this time and number.
+pub(crate) type Mark = (Micros, u64);
+
+impl<S: Source> Handles<S> {
+    /// Tasks of a kind in the order of submission, from a number on.
+    pub(crate) fn tasks_from(&mut self, kind: u32, from: u64, most: usize) -> Result<Vec<TaskRef>> {
+        let (first, last) = (TaskRef { kind, seq: from }.pack(), TaskRef { kind, seq: u64::MAX }.pack());
+        let range = self.headers()?.range::<&[u8; TaskRef::LEN]>(&first..=&last)?;
+        range.take(most).map(|entry| Ok(TaskRef::unpack(entry?.0.value()))).collect()
+    }
+
+    /// Headers of a kind in the order of submission, both ways, beyond a number.
+    pub(crate) fn headers_beyond(
+        &mut self,
+        kind: u32,
+        beyond: Option<u64>,
+        newest_first: bool,
+        mut wanted: impl FnMut(&Header) -> bool,
+        most: usize,
+    ) -> Result<Vec<(TaskRef, Header)>> {
+        let (low, high) = match (beyond, newest_first) {
+            (None, _) => (0, u64::MAX),
+            (Some(seq), false) => (seq.saturating_add(1), u64::MAX),
+            (Some(0), true) => return Ok(Vec::new()),
+            (Some(seq), true) => (0, seq - 1),
+        };
+        let (first, last) = (TaskRef { kind, seq: low }.pack(), TaskRef { kind, seq: high }.pack());
+        let mut range = self.headers()?.range::<&[u8; TaskRef::LEN]>(&first..=&last)?;
+        let mut found = Vec::new();
+        while found.len() < most {
+            let entry = if newest_first { range.next_back() } else { range.next() };
+            let Some(entry) = entry else { break };
+            let (key, value) = entry?;
+            let task = TaskRef::unpack(key.value());
+            let header: Header = row("tracker.headers", task, value.value())?;
+            if wanted(&header) {
+                found.push((task, header));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The tasks of one status in the order of their last change, both ways, beyond a mark.
+    pub(crate) fn changed_beyond(
+        &mut self,
+        kind: &Kind,
+        code: i32,
+        beyond: Option<Mark>,
+        newest_first: bool,
+        most: usize,
+    ) -> Result<Vec<(Mark, TaskRef)>> {
+        let mut found = match order(&kind.graph, code) {
+            Order::Waiting => self.updated_beyond(kind.id, code, beyond, newest_first, most)?,
+            Order::Ended => {
+                let mut found = Vec::new();
+                for rank in self.ranks(kind.id, code)? {
+                    found.extend(self.line_beyond(kind.id, code, rank, beyond, newest_first, most)?);
+                }
+                found
+            }
+            Order::Leased => {
+                let mut found = Vec::new();
+                for key in self.line_of(kind.id, code)? {
+                    let mark = (self.header(key.task())?.map_or(0, |header| header.updated), key.seq);
+                    if beyond.is_none_or(|beyond| if newest_first { mark < beyond } else { mark > beyond }) {
+                        found.push((mark, key.task()));
+                    }
+                }
+                found
+            }
+        };
+        found.sort_unstable_by_key(|(mark, _)| *mark);
+        if newest_first {
+            found.reverse();
+        }
+        found.truncate(most);
+        Ok(found)
+    }
+
+    fn updated_beyond(
+        &mut self,
+        kind: u32,
+        code: i32,
+        beyond: Option<Mark>,
+        newest_first: bool,
+        most: usize,
+    ) -> Result<Vec<(Mark, TaskRef)>> {
+        let Some((low, high)) = bounds(beyond, newest_first) else { return Ok(Vec::new()) };
+        let key = |(at, seq)| UpdatedKey { kind, code, at, seq }.pack();
+        let mut range = self.updated()?.range::<&[u8; UpdatedKey::LEN]>(&key(low)..=&key(high))?;
+        let mut found = Vec::new();
+        while found.len() < most {
+            let entry = if newest_first { range.next_back() } else { range.next() };
+            let Some(entry) = entry else { break };
+            let key = UpdatedKey::unpack(entry?.0.value());
+            found.push(((key.at, key.seq), TaskRef { kind, seq: key.seq }));
+        }
+        Ok(found)
+    }
+
+    fn line_beyond(
+        &mut self,
+        kind: u32,
+        code: i32,
+        rank: u8,
+        beyond: Option<Mark>,
+        newest_first: bool,
+        most: usize,
+    ) -> Result<Vec<(Mark, TaskRef)>> {
+        let Some((low, high)) = bounds(beyond, newest_first) else { return Ok(Vec::new()) };
+        let key = |(at, seq)| LineKey { kind, code, rank, at, seq }.pack();
+        let mut range = self.line()?.range::<&[u8; LineKey::LEN]>(&key(low)..=&key(high))?;
+        let mut found = Vec::new();
+        while found.len() < most {
+            let entry = if newest_first { range.next_back() } else { range.next() };
+            let Some(entry) = entry else { break };
+            let key = LineKey::unpack(entry?.0.value());
+            found.push(((key.at, key.seq), key.task()));
+        }
+        Ok(found)
+    }
+
+    /// Everything that stands in the line with a status.
+    pub(crate) fn line_of(&mut self, kind: u32, code: i32) -> Result<Vec<LineKey>> {
+        let (first, last) = (LineKey::first(kind, code, 0).pack(), LineKey::last(kind, code, u8::MAX).pack());
+        let range = self.line()?.range::<&[u8; LineKey::LEN]>(&first..=&last)?;
+        range.map(|entry| Ok(LineKey::unpack(entry?.0.value()))).collect()
+    }
+
+    /// The ranks that are in use in the line of a status.
+    fn ranks(&mut self, kind: u32, code: i32) -> Result<Vec<u8>> {
+        let mut ranks = Vec::new();
+        let mut from = Some(0);
+        while let Some(rank) = from {
+            let (first, last) = (LineKey::first(kind, code, rank), LineKey::last(kind, code, u8::MAX));
+            let Some(head) = self.first_between(first, last)? else { break };
+            ranks.push(head.rank);
+            from = head.rank.checked_add(1);
+        }
+        Ok(ranks)
+    }
+
+    /// The ended tasks of a status that ended before a time, oldest first within a priority.
+    pub(crate) fn ended_before(&mut self, kind: &Kind, code: i32, before: Micros, most: usize) -> Result<Vec<TaskRef>> {
+        if order(&kind.graph, code) != Order::Ended {
+            return Ok(Vec::new());
+        }
+        let mut found = Vec::new();
+        for rank in self.ranks(kind.id, code)? {
+            let (first, last) =
+                (LineKey::first(kind.id, code, rank), LineKey { at: before, ..LineKey::first(kind.id, code, rank) });
+            let range = self.line()?.range::<&[u8; LineKey::LEN]>(&first.pack()..&last.pack())?;
+            for entry in range.take(most - found.len()) {
+                found.push(LineKey::unpack(entry?.0.value()).task());
+            }
+        }
+        Ok(found)
+    }
+
+    /// The waiting tasks that no claim finds: unreadable ones, and those without a due time.
+    pub(crate) fn stranded(&mut self, kind: &Kind) -> Result<Vec<TaskRef>> {
+        let mut found = Vec::new();
+        for status in kind.graph.statuses() {
+            if order(&kind.graph, status.code) != Order::Waiting {
+                continue;
+            }
+            for rank in self.ranks(kind.id, status.code)? {
+                let last = LineKey::last(kind.id, status.code, rank);
+                let first = LineKey { seq: 0, ..last };
+                for entry in self.line()?.range::<&[u8; LineKey::LEN]>(&first.pack()..=&last.pack())? {
+                    found.push(LineKey::unpack(entry?.0.value()).task());
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The numbers of the tasks whose index has this value, in the order of submission.
+    pub(crate) fn with_index(&mut self, kind: u32, number: u16, value: &[u8]) -> Result<Vec<u64>> {
+        let (first, last) = (keys::index_key(kind, number, value, 0), keys::index_key(kind, number, value, u64::MAX));
+        let range = self.indexes()?.range::<&[u8]>(first.as_slice()..=last.as_slice())?;
+        range.map(|entry| Ok(keys::index_seq(entry?.0.value()).unwrap_or(0))).collect()
+    }
+
+    /// The kept counters of a kind.
+    pub(crate) fn counts_of(&mut self, kind: u32) -> Result<Vec<(i32, u64)>> {
+        let key = |code| CountKey { kind, code }.pack();
+        let range = self.counts()?.range::<&[u8; CountKey::LEN]>(&key(i32::MIN)..=&key(i32::MAX))?;
+        range
+            .map(|entry| {
+                let (key, count) = entry?;
+                Ok((CountKey::unpack(key.value()).code, count.value()))
+            })
+            .collect()
+    }
+}
+
+/// The first and the last mark that lie beyond one; `None` where nothing does.
+fn bounds(beyond: Option<Mark>, newest_first: bool) -> Option<(Mark, Mark)> {
+    let (least, most) = ((Micros::MIN, 0), (Micros::MAX, u64::MAX));
+    match (beyond, newest_first) {
+        (None, _) => Some((least, most)),
+        (Some((at, seq)), false) => Some((if seq == u64::MAX { (at.checked_add(1)?, 0) } else { (at, seq + 1) }, most)),
+        (Some((at, seq)), true) => Some((least, if seq == 0 { (at.checked_sub(1)?, u64::MAX) } else { (at, seq - 1) })),
+    }
+}
