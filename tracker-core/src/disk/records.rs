@@ -458,7 +458,8 @@ fn policy_record(policy: &Policy) -> PolicyRecord {
 fn policy_of(record: PolicyRecord) -> Result<Policy, &'static str> {
     let span = |micros| crate::time::between(0, micros);
     let (form, first, max) = record.backoff;
-    let retention = record.retention.into_iter().map(|(role, keep)| Ok(Retention { role: role_of(role)?, keep: span(keep) }));
+    let retention =
+        record.retention.into_iter().map(|(role, keep)| Ok(Retention { role: role_of(role)?, keep: span(keep) }));
     let mut policy = Policy::DEFAULT;
     policy.max_attempts = record.max_attempts;
     policy.max_crashes = record.max_crashes;

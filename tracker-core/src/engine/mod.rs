@@ -86,7 +86,7 @@ impl Engine {
             keeper: Mutex::default(),
             commits: commit::Commits::default(),
         });
-        let kinds = engine.read(Handles::all_kinds)?;
+        let kinds = engine.read(|rows| rows.all_kinds())?;
         engine.set_kinds(Arc::new(kinds));
         if !options.read_only {
             *engine.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper::start(&engine)?);
@@ -106,7 +106,7 @@ impl Engine {
         &self.time
     }
 
-    pub(crate) fn database(&self) -> &Database {
+    pub(crate) fn file(&self) -> &Database {
         &self.database
     }
 
@@ -142,7 +142,11 @@ impl Engine {
 
     /// Queues something and tells the outcome to `answer`, on another thread.
     #[cfg(feature = "tokio")]
-    pub(crate) fn call_then<A: Action>(&self, action: A, answer: impl FnOnce(Result<A::Out>) + Send + 'static) -> Result<()> {
+    pub(crate) fn call_then<A: Action>(
+        &self,
+        action: A,
+        answer: impl FnOnce(Result<A::Out>) + Send + 'static,
+    ) -> Result<()> {
         if self.database.is_read_only() {
             return Err(Error::read_only());
         }

@@ -118,6 +118,12 @@ impl<'t> Writer<'t> {
         Ok((self.dirty, self.effects))
     }
 
+    /// The same for a transaction that commits in any case.
+    pub(crate) fn finish_marked(mut self, batch: u64) -> Result<(bool, Effects)> {
+        self.dirty = true;
+        self.finish(batch)
+    }
+
     pub(crate) fn rows(&mut self) -> &mut Handles<&'t WriteTransaction> {
         &mut self.rows
     }
@@ -184,7 +190,8 @@ impl<'t> Writer<'t> {
 
     /// A number between 0 and 1, for jitter.
     pub(crate) fn chance(&self) -> f32 {
-        f32::from(u16::from_le_bytes([Uuid::new_v4().as_bytes()[0], Uuid::new_v4().as_bytes()[1]])) / f32::from(u16::MAX)
+        f32::from(u16::from_le_bytes([Uuid::new_v4().as_bytes()[0], Uuid::new_v4().as_bytes()[1]]))
+            / f32::from(u16::MAX)
     }
 
     pub(crate) fn header(&mut self, task: TaskRef) -> Result<Option<Header>> {
@@ -259,7 +266,14 @@ impl<'t> Writer<'t> {
             _ if new.is_none() && old.is_some_and(|header| header.successor) => Some(None),
             _ => None,
         };
-        let change = |new_body| Change { old, new, old_body: old_body.as_ref(), new_body, history: &decision.history, successor };
+        let change = |new_body| Change {
+            old,
+            new,
+            old_body: old_body.as_ref(),
+            new_body,
+            history: &decision.history,
+            successor,
+        };
         if let Some(rival) = self.rows.rival(kind, task, &change(new_body))? {
             if decision.body != BodyChange::TakeSuccessor {
                 let other = self.rows.body_of(rival)?.id;
@@ -311,7 +325,7 @@ impl<'t> Writer<'t> {
 
     /// Runs several actions of which either all stand or none. They may submit tasks; the last one may do anything.
     pub(crate) fn all_or_nothing<R>(&mut self, work: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
-        let (woke, events) = (self.effects.woke, self.effects.events.len());
+        let (woke, events, writes) = (self.effects.woke, self.effects.events.len(), self.writes);
         self.undo = Some(Vec::new());
         let result = work(self);
         let undo = self.undo.take().unwrap_or_default();
@@ -321,6 +335,7 @@ impl<'t> Writer<'t> {
             }
             self.effects.woke = woke;
             self.effects.events.truncate(events);
+            self.writes = writes;
         }
         result
     }
@@ -400,7 +415,13 @@ impl<'t> Writer<'t> {
     ) -> Result<()> {
         let bare = Body { indexes: Vec::new(), uniques: Vec::new(), ..body.clone() };
         self.touch();
-        let leave = Change { old: Some(header), new: Some(header), old_body: Some(body), new_body: Some(&bare), ..Change::default() };
+        let leave = Change {
+            old: Some(header),
+            new: Some(header),
+            old_body: Some(body),
+            new_body: Some(&bare),
+            ..Change::default()
+        };
         self.rows.apply(old, task, &leave)?;
         self.rows.reposition(old, new, task, header)?;
         let enter = Change { old_body: Some(&bare), new_body: Some(rebuilt), ..leave };
@@ -408,7 +429,10 @@ impl<'t> Writer<'t> {
             let other = self.rows.body_of(rival)?.id;
             return Err(Error::new(
                 ErrorKind::SchemaMismatch,
-                format!("kind {:?}: a unique key cannot be added, \"{}\" and \"{other}\" share its value", new.name, body.id),
+                format!(
+                    "kind {:?}: a unique key cannot be added, \"{}\" and \"{other}\" share its value",
+                    new.name, body.id
+                ),
             ));
         }
         self.rows.apply(new, task, &enter)?;
@@ -419,12 +443,10 @@ impl<'t> Writer<'t> {
         self.touch();
         self.rows.put_progress(task, progress)?;
         if self.context.watched {
-            let what = Happening::Progress {
-                done: progress.done,
-                total: progress.total,
-                message: progress.message.clone(),
-            };
-            let event = Event { kind: kind.name.as_str().into(), id: id.clone(), at: utc(self.now), status: None, what };
+            let what =
+                Happening::Progress { done: progress.done, total: progress.total, message: progress.message.clone() };
+            let event =
+                Event { kind: kind.name.as_str().into(), id: id.clone(), at: utc(self.now), status: None, what };
             self.effects.events.push(event);
         }
         Ok(())
@@ -447,6 +469,12 @@ impl<'t> Writer<'t> {
             _ => Happening::Changed,
         };
         let status = decision.header.as_ref().map(|header| header.code);
-        self.effects.events.push(Event { kind: kind.name.as_str().into(), id: id.clone(), at: utc(self.now), status, what });
+        self.effects.events.push(Event {
+            kind: kind.name.as_str().into(),
+            id: id.clone(),
+            at: utc(self.now),
+            status,
+            what,
+        });
     }
 }

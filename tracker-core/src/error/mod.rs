@@ -181,6 +181,14 @@ impl Error {
         Self::new(kind, format!("{}: {message}", path.display()))
     }
 
+    /// Whether the storage failed and not the call: whatever shares the transaction must be tried again.
+    pub(crate) fn stops_a_batch(&self) -> bool {
+        matches!(
+            self.kind(),
+            ErrorKind::Io | ErrorKind::NoSpace | ErrorKind::Busy | ErrorKind::Closed | ErrorKind::OutcomeUnknown
+        )
+    }
+
     /// The same error for one more of the callers whose commands shared a commit.
     pub(crate) fn share(&self) -> Self {
         let source = self.0.source.as_ref().map(|source| source.to_string().into());

@@ -95,7 +95,8 @@ impl Handles<&WriteTransaction> {
             return Ok(());
         }
         for (number, value) in (0..).zip(0..kind.indexes.len()) {
-            let key = |body: &Body| body.indexes.get(value).map(|value| keys::index_key(kind.id, number, value, task.seq));
+            let key =
+                |body: &Body| body.indexes.get(value).map(|value| keys::index_key(kind.id, number, value, task.seq));
             let (left, entered) = (change.old_body.and_then(key), new.and_then(key));
             if left != entered {
                 let indexes = self.indexes()?;

@@ -24,7 +24,7 @@ impl<S: Source> Handles<S> {
             return Ok(None);
         }
         let mut range = self.line()?.range::<&[u8; LineKey::LEN]>(&from.pack()..=&to.pack())?;
-        Ok(range.next().transpose()?.map(|(key, ())| LineKey::unpack(key.value())))
+        Ok(range.next().transpose()?.map(|(key, _)| LineKey::unpack(key.value())))
     }
 
     /// The next task of these statuses that is due: by priority, then due time, then submission.
@@ -34,7 +34,9 @@ impl<S: Source> Handles<S> {
         for &code in codes {
             let mut rank = 0;
             // One look per priority that is in use: the first place of each says when it is due.
-            while let Some(key) = self.first_between(LineKey::first(kind, code, rank), LineKey::last(kind, code, u8::MAX))? {
+            while let Some(key) =
+                self.first_between(LineKey::first(kind, code, rank), LineKey::last(kind, code, u8::MAX))?
+            {
                 let order = |key: LineKey| (key.rank, key.at, key.seq);
                 if key.at <= now {
                     if best.is_none_or(|best| order(key) < order(best)) {

@@ -10,7 +10,7 @@ mod task;
 
 pub(crate) use claim::{Claim, Claimed, Claims, StartById};
 pub(crate) use finish::{FinishTask, Report};
-pub(crate) use register::{Pause, Register};
+pub(crate) use register::{Pause, Register, Values};
 pub(crate) use rescue::{Prune, Rescue, Rescued, Scope};
 pub(crate) use submit::{NewTask, SubmitAndStart, Submitted};
 pub(crate) use task::{Target, TaskCommand};

@@ -1,0 +1,170 @@
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{
+    Engine,
+    queue::Job,
+    writer::{Context, Effects, Writer},
+};
+use crate::{
+    disk::file::guard,
+    error::{Error, Result},
+};
+
+/// After this time without a commit, the next one makes opening after a crash instant; and if it did not, one is made
+/// for that.
+pub(super) const QUIET: Duration = Duration::from_millis(500);
+
+/// The commits of this instance.
+#[derive(Default)]
+pub(super) struct Commits {
+    made: AtomicU64,
+    last: Mutex<Option<Last>>,
+}
+
+#[derive(Clone, Copy)]
+struct Last {
+    at: Instant,
+    quick: bool,
+}
+
+impl Commits {
+    /// The number of the next commit, and whether it should make the next open instant.
+    fn begin(&self) -> (u64, bool) {
+        let quick = self.last().is_none_or(|last| last.at.elapsed() >= QUIET);
+        (self.made.fetch_add(1, Ordering::Relaxed) + 1, quick)
+    }
+
+    fn end(&self, quick: bool) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Last { at: Instant::now(), quick });
+    }
+
+    fn last(&self) -> Option<Last> {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether opening after a crash would take a repair now.
+    pub(super) fn needs_quick(&self) -> bool {
+        self.last().is_some_and(|last| !last.quick)
+    }
+}
+
+impl Engine {
+    /// Leads once: commits what is queued, answers, hands over.
+    pub(super) fn lead(&self) {
+        let mut jobs = self.queue.take();
+        let mut effects = Vec::new();
+        match self.commit(&mut jobs) {
+            Ok(done) => effects.push(done),
+            Err(error) if jobs.len() == 1 => jobs.iter_mut().for_each(|job| job.fail(&error)),
+            // One of them spoilt the transaction: each gets one of its own.
+            Err(_) => {
+                for job in &mut jobs {
+                    match self.commit(std::slice::from_mut(job)) {
+                        Ok(done) => effects.push(done),
+                        Err(error) => job.fail(&error),
+                    }
+                }
+            }
+        }
+        jobs.into_iter().for_each(Job::answer);
+        self.queue.hand_over();
+        effects.into_iter().for_each(|done| self.publish(done));
+    }
+
+    fn commit(&self, jobs: &mut [Box<dyn Job>]) -> Result<Effects> {
+        if jobs.is_empty() {
+            return Ok(Effects::default());
+        }
+        self.write(|writer| {
+            for job in jobs {
+                let before = writer.writes();
+                if !job.run(writer)
+                    && let Some(error) = job.fatal(writer.writes() != before)
+                {
+                    return Err(error);
+                }
+            }
+            Ok(())
+        })
+        .map(|((), effects)| effects)
+    }
+
+    /// One write transaction of the leader's.
+    fn write<R>(&self, work: impl FnOnce(&mut Writer<'_>) -> Result<R>) -> Result<(R, Effects)> {
+        let (batch, quick) = self.commits.begin();
+        let written = self.database.write(quick, (self.instance, batch), |txn| {
+            guard("writing", || {
+                let mut writer = self.writer(txn)?;
+                let result = work(&mut writer)?;
+                let (dirty, effects) = writer.finish(batch)?;
+                Ok((dirty, (dirty, result, effects)))
+            })
+        });
+        match written {
+            Ok((dirty, result, effects)) => {
+                if dirty {
+                    self.commits.end(quick);
+                }
+                if let Some(kinds) = &effects.kinds {
+                    self.set_kinds(kinds.clone());
+                }
+                Ok((result, effects))
+            }
+            Err(error) => Err(self.after(error)),
+        }
+    }
+
+    /// A transaction of the caller's own, in his turn: `work` gets it with the writer.
+    pub(super) fn write_own<R, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&mut Writer<'_>, &redb::WriteTransaction) -> Result<R, E>,
+    ) -> Result<(R, Effects), E> {
+        let (batch, quick) = self.commits.begin();
+        let written = self.database.write(quick, (self.instance, batch), |txn| {
+            let mut writer = guard("writing", || self.writer(txn))?;
+            let result = work(&mut writer, txn)?;
+            let (_, effects) = guard("writing", || writer.finish_marked(batch))?;
+            Ok::<_, E>((true, (result, effects)))
+        });
+        let (result, effects) = written?;
+        self.commits.end(quick);
+        if let Some(kinds) = &effects.kinds {
+            self.set_kinds(kinds.clone());
+        }
+        Ok((result, effects))
+    }
+
+    fn writer<'t>(&self, txn: &'t redb::WriteTransaction) -> Result<Writer<'t>> {
+        let context = Context { instance: self.instance, held: self.held.clone(), watched: self.watchers.any() };
+        Writer::begin(txn, context, &self.kinds(), |mark| self.time.now(mark))
+    }
+
+    /// After a storage error that was not a commit's, redb may need to be reopened.
+    fn after(&self, error: Error) -> Error {
+        if error.stops_a_batch() { self.database.recover(error) } else { error }
+    }
+
+    /// Tells who waits or watches what is durable now.
+    pub(super) fn publish(&self, effects: Effects) {
+        if effects.woke {
+            self.signal.raise();
+        }
+        self.watchers.tell(effects.events);
+    }
+
+    /// An empty commit that makes the next open instant.
+    pub(super) fn settle(&self) {
+        let (batch, _) = self.commits.begin();
+        let settled = self.database.write::<(), Error>(true, (self.instance, batch), |_| Ok((true, ())));
+        self.commits.end(true);
+        if let Err(error) = settled {
+            tracing::warn!(%error, "the commit that makes opening quick failed");
+        }
+    }
+}

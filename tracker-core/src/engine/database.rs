@@ -1,0 +1,220 @@
+use std::{
+    sync::{PoisonError, RwLock, RwLockReadGuard},
+    thread,
+    time::{Duration, Instant},
+};
+
+use redb::{ReadTransaction, ReadableDatabase, TransactionError, WriteTransaction};
+use uuid::Uuid;
+
+use crate::{
+    disk::file::{self, FileOptions, Opened, Place, Sharing, guard},
+    error::{Error, ErrorKind, Result},
+    store::{self, FormatProblem, Handles},
+};
+
+/// The open file. After an error that leaves redb unusable it is opened again, and what became of a commit is read from
+/// the file instead of guessed.
+pub(crate) struct Database {
+    place: Place,
+    options: FileOptions,
+    patience: Duration,
+    read_only: bool,
+    handle: RwLock<Option<Handle>>,
+}
+
+enum Handle {
+    Write(redb::Database),
+    Read(redb::ReadOnlyDatabase),
+}
+
+/// Which commit it is: the instance that makes it, and its number.
+pub(super) type Mark = (Uuid, u64);
+
+impl Database {
+    pub(super) fn open(place: Place, options: FileOptions, read_only: bool, patience: Duration) -> Result<Self> {
+        let handle = if read_only {
+            Handle::Read(file::inspect(&place, &options)?)
+        } else {
+            let Opened { db, .. } = file::open_or_create(&place, &options, &|db| {
+                let txn = db.begin_write()?;
+                store::init(&txn)?;
+                Ok(txn.commit()?)
+            })?;
+            Handle::Write(db)
+        };
+        let database = Self { place, options, patience, read_only, handle: RwLock::new(Some(handle)) };
+        database.check_format()?;
+        Ok(database)
+    }
+
+    /// Refuses what is no tracker file, or a newer one.
+    fn check_format(&self) -> Result<()> {
+        let name = match &self.place {
+            Place::Path(path) => path.display().to_string(),
+            other => format!("{other:?}"),
+        };
+        match self.read(|txn| Ok(Handles::new(txn).check_format()))? {
+            Ok(()) => Ok(()),
+            Err(FormatProblem::Foreign) => Err(Error::new(
+                ErrorKind::Foreign,
+                format!(
+                    "{name}: this is a redb file of another program; give the path of a tracker file, or of none yet"
+                ),
+            )),
+            Err(FormatProblem::Newer { found, known }) => Err(Error::new(
+                ErrorKind::NewerFormat,
+                format!(
+                    "{name}: it has format {found}, this version knows up to {known}; use a newer version of the tracker"
+                ),
+            )),
+            Err(FormatProblem::Damaged(error)) => Err(error),
+        }
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    pub(crate) fn sharing(&self) -> Sharing {
+        self.options.sharing
+    }
+
+    pub(crate) fn in_memory(&self) -> bool {
+        matches!(self.place, Place::Memory)
+    }
+
+    fn handle(&self) -> RwLockReadGuard<'_, Option<Handle>> {
+        self.handle.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn read<R>(&self, look: impl FnOnce(&ReadTransaction) -> Result<R>) -> Result<R> {
+        let handle = self.handle();
+        guard("reading", || {
+            let txn = match &*handle {
+                Some(Handle::Write(db)) => db.begin_read()?,
+                Some(Handle::Read(db)) => db.begin_read()?,
+                None => return Err(Error::closed()),
+            };
+            look(&txn)
+        })
+    }
+
+    /// Runs `work` in a write transaction and commits it if it says so. `quick` makes the next open after a crash instant.
+    pub(super) fn write<R, E: From<Error>>(
+        &self,
+        quick: bool,
+        mark: Mark,
+        work: impl FnOnce(&WriteTransaction) -> Result<(bool, R), E>,
+    ) -> Result<R, E> {
+        let handle = self.handle();
+        let db = match &*handle {
+            Some(Handle::Write(db)) => db,
+            Some(Handle::Read(_)) => return Err(Error::read_only().into()),
+            None => return Err(Error::closed().into()),
+        };
+        let mut txn = match guard("beginning a transaction", || self.begin(db)) {
+            Ok(txn) => txn,
+            Err(error) => {
+                drop(handle);
+                return Err(self.recover(error).into());
+            }
+        };
+        txn.set_quick_repair(quick);
+        match work(&txn) {
+            Ok((true, result)) => match guard("committing", || Ok(txn.commit()?)) {
+                Ok(()) => Ok(result),
+                Err(error) => {
+                    drop(handle);
+                    self.resolve(mark, error)?;
+                    Ok(result)
+                }
+            },
+            Ok((false, result)) => {
+                guard("ending a transaction", || Ok(txn.abort()?))?;
+                Ok(result)
+            }
+            Err(error) => {
+                let aborted = guard("ending a transaction", || Ok(txn.abort()?));
+                drop(handle);
+                if let Err(fault) = aborted {
+                    drop(self.recover(fault));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Begins a write transaction; another process's one is waited for, but not for ever.
+    fn begin(&self, db: &redb::Database) -> Result<WriteTransaction> {
+        let mut until = None;
+        loop {
+            match db.try_begin_write() {
+                Ok(txn) => return Ok(txn),
+                Err(TransactionError::WouldBlock) => {
+                    let until = *until.get_or_insert_with(|| Instant::now() + self.patience);
+                    if Instant::now() >= until {
+                        return Err(Error::new(
+                            ErrorKind::Busy,
+                            format!("another process has been writing to the file for {:?}; try again", self.patience),
+                        ));
+                    }
+                    thread::sleep(Duration::from_micros(200));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// A commit failed, and may or may not be on disk: the file says which.
+    fn resolve(&self, mark: Mark, error: Error) -> Result<()> {
+        tracing::error!(%error, "a commit failed: reopening the file to see what became of it");
+        self.reopen().map_err(|_| Error::outcome_unknown(&error.to_string()))?;
+        let pulse = self.read(|txn| Handles::new(txn).pulse())?;
+        if (pulse.instance, pulse.batch) == mark {
+            return Ok(());
+        }
+        let alone = self.options.sharing != Sharing::Writers || pulse.instance == mark.0;
+        Err(if alone { error } else { Error::outcome_unknown(&error.to_string()) })
+    }
+
+    /// After an error that redb does not get over: opens the file again, so that the next call can work.
+    pub(super) fn recover(&self, error: Error) -> Error {
+        if matches!(error.kind(), ErrorKind::Io | ErrorKind::NoSpace | ErrorKind::Corrupted) && !self.in_memory() {
+            match self.reopen() {
+                Ok(()) => tracing::warn!(%error, "the file was reopened after an error"),
+                Err(again) => tracing::error!(%again, "the file could not be reopened after an error"),
+            }
+        }
+        error
+    }
+
+    fn reopen(&self) -> Result<()> {
+        let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Handle::Write(db)) = handle.take()
+            && let Err(error) = file::close(&self.place, db)
+        {
+            tracing::debug!(%error, "closing before reopening");
+        }
+        *handle = Some(Handle::Write(file::open_existing(&self.place, &self.options)?));
+        Ok(())
+    }
+
+    /// Runs a call that needs the database for itself, without readers or writers.
+    pub(crate) fn alone<R>(&self, work: impl FnOnce(&mut redb::Database) -> Result<R>) -> Result<R> {
+        let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
+        match &mut *handle {
+            Some(Handle::Write(db)) => guard("maintaining the file", || work(db)),
+            Some(Handle::Read(_)) => Err(Error::read_only()),
+            None => Err(Error::closed()),
+        }
+    }
+
+    pub(super) fn close(&self) -> Result<()> {
+        match self.handle.write().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(Handle::Write(db)) => file::close(&self.place, db),
+            Some(Handle::Read(db)) => guard("closing", || Ok(db.close()?)),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+use std::{
+    cell::RefCell,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Arc,
+};
+
+use uuid::Uuid;
+
+use super::{
+    Engine,
+    queue::{Job, Waiter},
+    writer::Writer,
+};
+use crate::error::{Error, Result};
+
+thread_local! {
+    /// The instances that have a transaction open on this thread.
+    static OPEN: RefCell<Vec<Uuid>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether a transaction of this instance is open on this thread: every other call would wait for ever.
+pub(super) fn is_open(instance: Uuid) -> bool {
+    OPEN.with_borrow(|open| open.contains(&instance))
+}
+
+struct Open;
+
+impl Open {
+    fn new(instance: Uuid) -> Self {
+        OPEN.with_borrow_mut(|open| open.push(instance));
+        Self
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        OPEN.with_borrow_mut(Vec::pop);
+    }
+}
+
+/// A place in the queue for a transaction of the caller's own.
+struct Turn(Arc<Waiter>);
+
+impl Job for Turn {
+    fn run(&mut self, _: &mut Writer<'_>) -> bool {
+        true
+    }
+
+    fn fatal(&mut self, _: bool) -> Option<Error> {
+        None
+    }
+
+    fn fail(&mut self, _: &Error) {}
+
+    fn answer(self: Box<Self>) {}
+
+    fn waiter(&self) -> Option<&Arc<Waiter>> {
+        Some(&self.0)
+    }
+
+    fn is_turn(&self) -> bool {
+        true
+    }
+}
+
+/// Hands the lead over, whatever happens.
+struct Lead<'e>(&'e Engine);
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        self.0.queue.hand_over();
+    }
+}
+
+impl Engine {
+    /// Waits for its turn, then runs `work` in a transaction of its own on this thread. An error or a panic rolls it
+    /// back; the panic goes on.
+    pub(crate) fn turn<R, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&mut Writer<'_>, &redb::WriteTransaction) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let waiter = Waiter::new();
+        self.enqueue(vec![Box::new(Turn(waiter.clone()))])?;
+        loop {
+            if !waiter.must_lead() {
+                return Err(Error::closed().into());
+            }
+            if self.queue.take_turn() {
+                break;
+            }
+            self.lead();
+        }
+        let lead = Lead(self);
+        let mut panic = None;
+        let written = self.write_own(|writer, txn| {
+            let open = Open::new(self.instance);
+            let result = catch_unwind(AssertUnwindSafe(|| work(writer, txn)));
+            drop(open);
+            result.unwrap_or_else(|payload| {
+                panic = Some(payload);
+                Err(Error::closed().into())
+            })
+        });
+        drop(lead);
+        if let Some(payload) = panic {
+            resume_unwind(payload);
+        }
+        let (result, effects) = written?;
+        self.publish(effects);
+        Ok(result)
+    }
+}

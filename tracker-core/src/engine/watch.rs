@@ -1,0 +1,134 @@
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
+    time::{Duration, Instant},
+};
+
+use super::event::Event;
+
+/// What a watcher hears.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Watched {
+    /// Something happened to a task.
+    Event(Event),
+    /// The watcher was too slow for so many events; they are gone. Read the tracker's state to catch up.
+    Missed(u64),
+}
+
+/// Hears of what happens to tasks, after it is durable. Made by [`Tracker::watch`](crate::Tracker::watch).
+///
+/// A slow watcher never makes a writer wait: it misses events, and is told how many. It hears of changes that this
+/// process makes.
+pub struct Watch(Arc<Ear>);
+
+struct Ear {
+    state: Mutex<Heard>,
+    condition: Condvar,
+    capacity: usize,
+}
+
+#[derive(Default)]
+struct Heard {
+    events: VecDeque<Event>,
+    missed: u64,
+    closed: bool,
+}
+
+impl Ear {
+    fn lock(&self) -> MutexGuard<'_, Heard> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Heard {
+    fn next(&mut self) -> Option<Watched> {
+        if self.missed > 0 {
+            return Some(Watched::Missed(std::mem::take(&mut self.missed)));
+        }
+        self.events.pop_front().map(Watched::Event)
+    }
+}
+
+impl Watch {
+    /// The next event, if one is there.
+    #[must_use]
+    pub fn try_next(&self) -> Option<Watched> {
+        self.0.lock().next()
+    }
+
+    /// Waits for the next event, at most this long. `None` if there was none, or the tracker is closed.
+    #[must_use]
+    pub fn next_within(&self, at_most: Duration) -> Option<Watched> {
+        let until = Instant::now().checked_add(at_most)?;
+        let mut heard = self.0.lock();
+        loop {
+            let next = heard.next();
+            let left = until.saturating_duration_since(Instant::now());
+            if next.is_some() || heard.closed || left.is_zero() {
+                return next;
+            }
+            heard = self.0.condition.wait_timeout(heard, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+/// Waits for each event; ends when the tracker is closed.
+impl Iterator for Watch {
+    type Item = Watched;
+
+    fn next(&mut self) -> Option<Watched> {
+        let mut heard = self.0.lock();
+        loop {
+            let next = heard.next();
+            if next.is_some() || heard.closed {
+                return next;
+            }
+            heard = self.0.condition.wait(heard).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Watchers(Mutex<Vec<Weak<Ear>>>);
+
+impl Watchers {
+    pub(super) fn subscribe(&self, capacity: usize) -> Watch {
+        let ear = Arc::new(Ear { state: Mutex::default(), condition: Condvar::new(), capacity: capacity.max(1) });
+        self.lock().push(Arc::downgrade(&ear));
+        Watch(ear)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Ear>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn any(&self) -> bool {
+        let mut ears = self.lock();
+        ears.retain(|ear| ear.strong_count() > 0);
+        !ears.is_empty()
+    }
+
+    pub(super) fn tell(&self, events: Vec<Event>) {
+        if events.is_empty() {
+            return;
+        }
+        for ear in self.lock().iter().filter_map(Weak::upgrade) {
+            let mut heard = ear.lock();
+            for event in &events {
+                if heard.events.len() >= ear.capacity {
+                    heard.events.pop_front();
+                    heard.missed += 1;
+                }
+                heard.events.push_back(event.clone());
+            }
+            ear.condition.notify_all();
+        }
+    }
+
+    pub(super) fn close(&self) {
+        for ear in self.lock().drain(..).filter_map(|ear| ear.upgrade()) {
+            ear.lock().closed = true;
+            ear.condition.notify_all();
+        }
+    }
+}
