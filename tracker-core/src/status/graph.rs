@@ -115,6 +115,7 @@ impl Graph {
     }
 
     /// The names of the steps in their order; one empty name where the kind has no steps.
+    #[must_use]
     pub fn steps(&self) -> impl ExactSizeIterator<Item = &str> {
         self.steps.iter().map(|step| step.name.as_str())
     }

@@ -125,6 +125,11 @@ impl<S: Source> Handles<S> {
         }
     }
 
+    /// The transaction.
+    pub(crate) fn source(&self) -> S {
+        self.source
+    }
+
     accessors! {
         meta: &'static str => Bytes = META;
         kinds: u32 => Bytes = KINDS;

@@ -43,15 +43,15 @@ pub(crate) struct Claim {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Claims {
     pub tasks: Vec<Claimed>,
-    /// When the next look is worthwhile: something is due then, or a lease runs out. `None`: only a submit changes it.
-    pub next: Option<Micros>,
+    /// When the next task is due, if none is now.
+    pub due: Option<Micros>,
+    /// When the first lease runs out, if nothing was found.
+    pub expiry: Option<Micros>,
     /// A suspect is next in line, and this claim did not take suspects.
     pub suspect_waits: bool,
     pub paused: bool,
     /// The time of the transaction.
     pub now: Micros,
-    /// Tasks that cannot be decoded and were put out of the line, by id.
-    pub unreadable: Vec<TaskKey>,
 }
 
 impl Action for Claim {
@@ -74,14 +74,14 @@ impl Action for Claim {
                     }
                 }
                 Ready::At(at) => {
-                    claims.next = Some(at);
+                    claims.due = Some(at);
                     break;
                 }
                 Ready::Nobody => break,
             }
         }
         if claims.tasks.is_empty() {
-            claims.next = claims.next.into_iter().chain(next_expiry(writer, &kind)?).min();
+            claims.expiry = next_expiry(writer, &kind)?;
         }
         Ok(claims)
     }

@@ -1,0 +1,104 @@
+//! Bodies: what they may return, and what becomes of it.
+
+use std::{any::Any, error::Error as StdError, fmt, thread};
+
+use crate::{
+    engine::FinishTask,
+    error::{Error, ErrorKind, Result},
+    execution::{Execution, failure_of, failure_of_panic},
+    rules::{Failure, Outcome},
+    task::TrackedTask,
+};
+
+/// What a body may return when all went well: `()` for success, or an [`Outcome`].
+pub trait IntoOutcome {
+    /// The outcome.
+    fn into_outcome(self) -> Outcome;
+}
+
+impl IntoOutcome for () {
+    fn into_outcome(self) -> Outcome {
+        Outcome::Succeed
+    }
+}
+
+impl IntoOutcome for Outcome {
+    fn into_outcome(self) -> Outcome {
+        self
+    }
+}
+
+/// Why [`Tasks::run`](crate::Tasks::run) did not end well.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The task's state refused the start.
+    Refused(Error),
+    /// The body's own error. The attempt is stored as failed.
+    Body(Box<dyn StdError + Send + Sync>),
+    /// Somebody else has the task now; nothing was stored.
+    LeaseLost(Error),
+    /// The file, not the task: nothing is held against the task.
+    Storage(Error),
+}
+
+impl RunError {
+    pub(crate) fn from_start(error: Error) -> Self {
+        if error.is_refusal() { Self::Refused(error) } else { Self::Storage(error) }
+    }
+
+    pub(crate) fn from_end(error: Error) -> Self {
+        if error.kind() == ErrorKind::LeaseLost { Self::LeaseLost(error) } else { Self::Storage(error) }
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(error) | Self::LeaseLost(error) | Self::Storage(error) => error.fmt(f),
+            Self::Body(error) => error.fmt(f),
+        }
+    }
+}
+
+impl StdError for RunError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Refused(error) | Self::LeaseLost(error) | Self::Storage(error) => error.source(),
+            Self::Body(error) => error.source(),
+        }
+    }
+}
+
+/// What a body's end asks for.
+pub(crate) struct Finished {
+    /// What to store; `None` if the body has asked for an outcome itself.
+    pub action: Option<Result<FinishTask>>,
+    pub error: Option<Box<dyn StdError + Send + Sync>>,
+    pub failure: Option<Failure>,
+    pub panic: Option<Box<dyn Any + Send>>,
+}
+
+/// Makes an outcome of what a body returned, or of its panic.
+pub(crate) fn finish_body<T, R, E>(execution: &mut Execution<T>, result: thread::Result<Result<R, E>>) -> Finished
+where
+    T: TrackedTask,
+    R: IntoOutcome,
+    E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
+{
+    let asked = execution.is_asked();
+    let (outcome, failure, error, panic) = match result {
+        Ok(Ok(outcome)) => (outcome.into_outcome(), None, None, None),
+        Ok(Err(error)) => {
+            let debug = format!("{error:?}");
+            let error = error.into();
+            let failure = Failure { debug, ..failure_of(&*error) };
+            (Outcome::Fail { retry_in: None }, Some(failure), Some(error), None)
+        }
+        Err(panic) => (Outcome::Fail { retry_in: None }, Some(failure_of_panic(&*panic)), None, Some(panic)),
+    };
+    let keep = matches!(outcome, Outcome::Succeed | Outcome::Snooze { .. } | Outcome::Park { .. });
+    let action = (!asked).then(|| execution.finish_of(outcome, failure.clone(), keep));
+    execution.set_asked();
+    Finished { action, error, failure, panic }
+}

@@ -1,0 +1,469 @@
+use std::{
+    error::Error as StdError,
+    fmt,
+    ops::{Deref, DerefMut},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use crate::{
+    disk::keys::TaskRef,
+    engine::{Claimed, FinishTask, NewTask, Target, TaskCommand},
+    error::{Error, ErrorKind, Result},
+    payload,
+    rules::{Command, Failure, Finish, Outcome, Owner, Remarks},
+    status::TaskStatus,
+    store::{Body, Kind, Progress, cut, shorten},
+    task::{TaskKey, TrackedTask},
+    ticket::Ticket,
+    tracker::Shared,
+    transaction::Transaction,
+};
+
+/// The longest error text, cause, note, message: 16 KiB.
+const TEXT: usize = 16 << 10;
+/// How many causes, notes and metrics an attempt keeps.
+const MANY: usize = 100;
+
+/// A claimed task in the hands of its worker. It derefs to the task; changes are staged and stored with the success.
+///
+/// Where a field of the task hides a method, call it as `Execution::method(&mut execution)`.
+///
+/// Dropped without an outcome, by an early return or a panic, the attempt has failed and its error says so. Dropping never
+/// waits for the disk.
+pub struct Execution<T: TrackedTask> {
+    shared: Arc<Shared>,
+    kind: Arc<Kind>,
+    task_ref: TaskRef,
+    id: TaskKey,
+    owner: Owner,
+    attempt: u32,
+    crashes: u32,
+    lease: Duration,
+    task: T,
+    remarks: Remarks,
+    next: Vec<NewTask>,
+    begun: Duration,
+    cancelled: Arc<AtomicBool>,
+    /// An outcome was asked for, or the execution was given out of hand: dropping it writes nothing.
+    asked: bool,
+    /// Dropped, it is given back instead of failed.
+    pub(crate) release_on_drop: bool,
+}
+
+impl<T: TrackedTask> Execution<T> {
+    /// Takes what was claimed; what cannot be decoded is given back, and reported.
+    pub(crate) fn new(shared: &Arc<Shared>, kind: &Arc<Kind>, claimed: Claimed) -> Result<Self> {
+        let Claimed { task, owner, header, body, .. } = claimed;
+        let decoded = payload::decode(&kind.name, &body.id, &body.payload);
+        let decoded = match decoded {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                tracing::error!(kind = kind.name, id = %body.id, %error, "a task cannot be read and is out of the line");
+                let target = Target::Known(task, body.id);
+                shared.engine.call(TaskCommand::new(kind.id, target, Command::Unreadable { owner }))?;
+                return Err(error);
+            }
+        };
+        let lease = header.lease.as_ref().map_or(0, |lease| lease.length);
+        tracing::debug!(kind = kind.name, id = %body.id, attempt = header.attempts, fence = owner.fence, "claimed");
+        Ok(Self {
+            shared: shared.clone(),
+            kind: kind.clone(),
+            task_ref: task,
+            id: body.id,
+            owner,
+            attempt: header.attempts,
+            crashes: header.crashes,
+            lease: crate::time::between(0, lease),
+            task: decoded,
+            remarks: Remarks::default(),
+            next: Vec::new(),
+            begun: shared.engine.time().monotonic(),
+            cancelled: Arc::new(AtomicBool::new(header.cancel)),
+            asked: false,
+            release_on_drop: false,
+        })
+    }
+
+    /// The task's id.
+    #[must_use]
+    pub fn id(&self) -> &TaskKey {
+        &self.id
+    }
+
+    /// The task, where a field hides a method or the other way round.
+    #[must_use]
+    pub fn task(&self) -> &T {
+        &self.task
+    }
+
+    /// The task, to be changed.
+    pub fn task_mut(&mut self) -> &mut T {
+        &mut self.task
+    }
+
+    /// Which attempt of the task this is, from 1.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// How many leases of the task in a row ended without an outcome.
+    #[must_use]
+    pub fn crashes(&self) -> u32 {
+        self.crashes
+    }
+
+    /// The number of this claim: it rises over the whole file. Hand it to systems that can refuse late writers.
+    #[must_use]
+    pub fn fence(&self) -> u64 {
+        self.owner.fence
+    }
+
+    /// How long the lease lasts from each renewal.
+    #[must_use]
+    pub fn lease(&self) -> Duration {
+        self.lease
+    }
+
+    /// The token of the lease, with which its owner can start the task again.
+    #[must_use]
+    pub fn token(&self) -> uuid::Uuid {
+        self.owner.token
+    }
+
+    /// Whether somebody asked this attempt to end as cancelled. Known since the last renewal or progress.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Extends the lease by its length from now.
+    ///
+    /// # Errors
+    /// `LeaseLost`: somebody else has the task, or it has ended.
+    pub fn renew(&mut self) -> Result<()> {
+        self.command(Command::Renew { owner: self.owner, lease: None, begin: false }, None)
+    }
+
+    /// Stores the task as it is now, whatever becomes of the attempt.
+    ///
+    /// # Errors
+    /// `LeaseLost`, `Unwritable`, `TooLarge`, `Invalid` if the id was changed.
+    pub fn checkpoint(&mut self) -> Result<()> {
+        let body = payload::body(&self.id, &self.task)?;
+        self.command(Command::Checkpoint { owner: self.owner }, Some(body))
+    }
+
+    fn command(&mut self, command: Command, body: Option<Body>) -> Result<()> {
+        let command = TaskCommand { body, ..TaskCommand::new(self.kind.id, self.target(), command) };
+        let header = self.shared.engine.call(command).map_err(|error| self.lost_if_gone(error))?;
+        if header.is_some_and(|header| header.cancel) {
+            self.cancelled.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn lost_if_gone(&self, error: Error) -> Error {
+        if error.kind() == ErrorKind::NotFound {
+            self.kind.refuse(self.id.clone(), crate::error::Reason::LeaseLost)
+        } else {
+            error
+        }
+    }
+
+    fn target(&self) -> Target {
+        Target::Known(self.task_ref, self.id.clone())
+    }
+
+    /// Tells how far the attempt is. Does not wait: it is durable within 100 ms. Renews the lease too.
+    pub fn progress(&mut self, done: u64, total: Option<u64>, message: impl Into<String>) {
+        let progress = Progress { done, total, message: shorten(message.into(), TEXT), at: self.shared.engine.now() };
+        let command = Command::Renew { owner: self.owner, lease: None, begin: false };
+        let command =
+            TaskCommand { progress: Some(progress), ..TaskCommand::new(self.kind.id, self.target(), command) };
+        if let Err(error) = self.shared.engine.post(command) {
+            tracing::debug!(%error, "progress was not stored");
+        }
+    }
+
+    /// Notes something in the attempt's history, whatever its outcome. At most 100 notes of 16 KiB are kept.
+    pub fn note(&mut self, text: impl Into<String>) {
+        if self.remarks.notes.len() < MANY {
+            self.remarks.notes.push(shorten(text.into(), TEXT));
+        }
+    }
+
+    /// Stores a number in the attempt's history, whatever its outcome. At most 100 are kept.
+    pub fn metric(&mut self, name: impl Into<String>, value: f64) {
+        if self.remarks.metrics.len() < MANY {
+            self.remarks.metrics.push((shorten(name.into(), 256), value));
+        }
+    }
+
+    /// Has another task submitted in the commit of this one's success.
+    ///
+    /// # Errors
+    /// `Unwritable`, `TooLarge`, `Invalid`.
+    pub fn submit_next<N: TrackedTask>(&mut self, tasks: &crate::tasks::Tasks<N>, task: &N) -> Result<()> {
+        let new = tasks.new_task(task)?;
+        self.next.push(new);
+        Ok(())
+    }
+
+    /// Succeeds: the changed task, the status and the follow-up tasks are durable together when this returns.
+    ///
+    /// # Errors
+    /// `LeaseLost`; or the success could not be stored: then the lease stands and the same can be asked for again.
+    pub fn succeed(&mut self) -> Result<()> {
+        self.end(Outcome::Succeed, None, true)
+    }
+
+    /// Succeeds together with the caller's own tables: all in one commit.
+    ///
+    /// # Errors
+    /// As [`Execution::succeed`], or the error of `work`; then nothing is stored, and the lease stands.
+    pub fn succeed_with<R, E: From<Error>>(
+        &mut self,
+        work: impl FnOnce(&mut Transaction<'_, '_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let finish = self.finish_of(Outcome::Succeed, None, true)?;
+        self.asked = true;
+        self.shared.engine.turn(|writer, txn| {
+            let result = work(&mut Transaction::new(writer, txn))?;
+            crate::engine::Action::run(&finish, writer)?;
+            Ok(result)
+        })
+    }
+
+    /// Fails: tried again after the kind's delay while failures are left, else exhausted. Staged changes are dropped.
+    ///
+    /// # Errors
+    /// As [`Execution::succeed`].
+    pub fn fail(&mut self, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<()> {
+        self.end(Outcome::Fail { retry_in: None }, Some(failure_of(&*error.into())), false)
+    }
+
+    /// Fails like [`Execution::fail`], but is tried again after this delay.
+    ///
+    /// # Errors
+    /// As [`Execution::succeed`].
+    pub fn fail_retry_in(&mut self, error: impl Into<Box<dyn StdError + Send + Sync>>, delay: Duration) -> Result<()> {
+        self.end(Outcome::Fail { retry_in: Some(delay) }, Some(failure_of(&*error.into())), false)
+    }
+
+    /// Fails like [`Execution::fail`], but stores the staged changes.
+    ///
+    /// # Errors
+    /// As [`Execution::succeed`].
+    pub fn fail_keeping(&mut self, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<()> {
+        self.end(Outcome::Fail { retry_in: None }, Some(failure_of(&*error.into())), true)
+    }
+
+    /// Fails for good: no further attempt makes sense.
+    ///
+    /// # Errors
+    /// As [`Execution::succeed`].
+    pub fn give_up(&mut self, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<()> {
+        self.end(Outcome::GiveUp, Some(failure_of(&*error.into())), false)
+    }
+
+    /// Sets the task aside, for this reason.
+    ///
+    /// # Errors
+    /// As [`Execution::succeed`]; `MissingRole` where the status type has no ignored.
+    pub fn ignore(&mut self, reason: impl Into<String>) -> Result<()> {
+        self.end(Outcome::Ignore, Some(Failure::new(reason)), false)
+    }
+
+    /// Puts the task off: back where it came from, due after the delay. The attempt is not counted.
+    ///
+    /// # Errors
+    /// As [`Execution::succeed`].
+    pub fn snooze(&mut self, delay: Duration) -> Result<()> {
+        self.end(Outcome::Snooze { delay }, None, true)
+    }
+
+    /// Puts the task into a parked status, with its staged changes.
+    ///
+    /// # Errors
+    /// As [`Execution::succeed`]; `NotStartable` if the status is not a parked one.
+    pub fn park(&mut self, status: T::Status) -> Result<()> {
+        self.end(Outcome::Park { code: status.code() }, None, true)
+    }
+
+    /// Gives the task back as if it had not been claimed.
+    ///
+    /// # Errors
+    /// As [`Execution::succeed`].
+    pub fn release(&mut self) -> Result<()> {
+        self.end(Outcome::Release, None, false)
+    }
+
+    /// Lets a ticket stand for the execution: whoever holds it can take it up again, also in another process. From now on
+    /// only the lease's expiry ends it otherwise.
+    ///
+    /// # Errors
+    /// `LeaseLost`, or a failure of the storage.
+    pub fn detach(mut self) -> Result<Ticket> {
+        self.command(Command::Detach { owner: self.owner }, None)?;
+        self.asked = true;
+        Ok(Ticket::new(&self.kind.name, &self.id, self.owner))
+    }
+
+    pub(crate) fn end(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<()> {
+        let finish = self.finish_of(outcome, failure, keep)?;
+        self.asked = true;
+        self.shared.engine.call(finish)?;
+        tracing::debug!(kind = self.kind.name, id = %self.id, ?outcome, "ended");
+        Ok(())
+    }
+
+    /// The end of this attempt as an action. A task that cannot be stored is given back, without cost.
+    pub(crate) fn finish_of(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<FinishTask> {
+        let body = if keep {
+            match payload::body(&self.id, &self.task) {
+                Ok(body) => Some(body),
+                Err(error) => {
+                    if error.kind() == ErrorKind::Unwritable {
+                        self.end(Outcome::Release, None, false)?;
+                    }
+                    return Err(error);
+                }
+            }
+        } else {
+            None
+        };
+        let next = if outcome == Outcome::Succeed { self.next.clone() } else { Vec::new() };
+        Ok(FinishTask {
+            task: self.task_ref,
+            id: self.id.clone(),
+            finish: self.finish(outcome, failure, keep),
+            body,
+            next,
+        })
+    }
+
+    fn finish(&self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Finish {
+        let failure = failure.map(|mut failure| {
+            if let Some(redact) = &self.shared.redact {
+                redact(&mut failure);
+            }
+            bounded(failure)
+        });
+        Finish {
+            owner: self.owner,
+            outcome,
+            keep,
+            failure,
+            remarks: self.remarks.clone(),
+            run: u64::try_from(self.run_time().as_micros()).ok(),
+            chance: 0.5,
+        }
+    }
+
+    /// How long the attempt has been running.
+    #[must_use]
+    pub fn run_time(&self) -> Duration {
+        self.shared.engine.time().monotonic().saturating_sub(self.begun)
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        self.asked
+    }
+
+    pub(crate) fn set_asked(&mut self) {
+        self.asked = true;
+    }
+
+    pub(crate) fn cancelled_flag(&self) -> Arc<AtomicBool> {
+        self.cancelled.clone()
+    }
+
+    pub(crate) fn owned(&self) -> (TaskRef, TaskKey, Owner) {
+        (self.task_ref, self.id.clone(), self.owner)
+    }
+}
+
+impl<T: TrackedTask> Deref for Execution<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.task
+    }
+}
+
+impl<T: TrackedTask> DerefMut for Execution<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.task
+    }
+}
+
+impl<T: TrackedTask> Drop for Execution<T> {
+    fn drop(&mut self) {
+        if self.asked {
+            return;
+        }
+        let (outcome, failure) = if self.release_on_drop {
+            (Outcome::Release, None)
+        } else {
+            let panicked = thread::panicking();
+            let error = if panicked { "the body panicked" } else { "the execution was dropped without an outcome" };
+            (Outcome::Fail { retry_in: None }, Some(Failure { panicked, ..Failure::new(error) }))
+        };
+        let finish = self.finish(outcome, failure, false);
+        let action = FinishTask { task: self.task_ref, id: self.id.clone(), finish, body: None, next: Vec::new() };
+        if let Err(error) = self.shared.engine.post(action) {
+            tracing::warn!(%error, "an execution was dropped and its end could not be queued");
+        }
+    }
+}
+
+impl<T: TrackedTask + fmt::Debug> fmt::Debug for Execution<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Execution")
+            .field("id", &self.id)
+            .field("attempt", &self.attempt)
+            .field("fence", &self.owner.fence)
+            .field("task", &self.task)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is kept of an error: its text, its causes, its debug form.
+pub(crate) fn failure_of(error: &(dyn StdError + 'static)) -> Failure {
+    let mut causes = Vec::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        causes.push(cause.to_string());
+        source = cause.source();
+        if causes.len() >= MANY {
+            break;
+        }
+    }
+    Failure { error: error.to_string(), causes, debug: format!("{error:?}"), panicked: false }
+}
+
+/// The failure of a panic.
+pub(crate) fn failure_of_panic(payload: &(dyn std::any::Any + Send)) -> Failure {
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "the body panicked".to_owned());
+    Failure { panicked: true, ..Failure::new(text) }
+}
+
+fn bounded(failure: Failure) -> Failure {
+    Failure {
+        error: shorten(failure.error, TEXT),
+        causes: cut(failure.causes, MANY).into_iter().map(|cause| shorten(cause, TEXT)).collect(),
+        debug: shorten(failure.debug, TEXT),
+        panicked: failure.panicked,
+    }
+}

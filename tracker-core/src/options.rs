@@ -1,0 +1,154 @@
+use std::{fmt, io, path::Path, sync::Arc, time::Duration};
+
+use redb::StorageBackend;
+
+use crate::{
+    disk::file::{FileOptions, Place, Sharing},
+    engine::EngineOptions,
+    error::Result,
+    rules::Failure,
+    time::{Clock, SystemClock, TimeKeeper},
+    tracker::{Redact, Tracker},
+};
+
+/// How a tracker is opened. Start with [`Tracker::options`].
+///
+/// ```
+/// use std::time::Duration;
+/// use tracker_core::{Sharing, Tracker};
+///
+/// let folder = tempfile::tempdir()?;
+/// let tracker = Tracker::options()
+///     .sharing(Sharing::Exclusive)
+///     .cache_bytes(16 << 20)
+///     .busy_timeout(Duration::from_secs(2))
+///     .open(folder.path().join("jobs.redb"))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Options {
+    file: FileOptions,
+    clock: Arc<dyn Clock>,
+    patience: Duration,
+    redact: Option<Redact>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            file: FileOptions::default(),
+            clock: Arc::new(SystemClock),
+            patience: Duration::from_secs(10),
+            redact: None,
+        }
+    }
+}
+
+impl Options {
+    /// How processes share the file: [`Sharing::Readers`] unless said otherwise. All processes must say the same.
+    #[must_use]
+    pub fn sharing(mut self, sharing: Sharing) -> Self {
+        self.file.sharing = sharing;
+        self
+    }
+
+    /// Memory for pages of the file, in bytes: 64 MiB unless said otherwise.
+    #[must_use]
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.file.cache_bytes = bytes;
+        self
+    }
+
+    /// Reads the whole file at opening and verifies its checksums. A damaged file is then refused instead of trusted.
+    #[must_use]
+    pub fn check_on_open(mut self, check: bool) -> Self {
+        self.file.check_on_open = check;
+        self
+    }
+
+    /// Where time comes from: the computer's clocks unless said otherwise.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// How long a write waits for another process that writes: 10 s unless said otherwise. Then it fails with `Busy`.
+    #[must_use]
+    pub fn busy_timeout(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Hears how far a repair is, from 0 to 1, where the file needs one.
+    #[must_use]
+    pub fn on_repair(mut self, hear: impl Fn(f64) + Send + Sync + 'static) -> Self {
+        self.file.on_repair = Some(Arc::new(hear));
+        self
+    }
+
+    /// Sees every failure before it is stored, and may take secrets out of its texts.
+    #[must_use]
+    pub fn redact(mut self, redact: impl Fn(&mut Failure) + Send + Sync + 'static) -> Self {
+        self.redact = Some(Arc::new(redact));
+        self
+    }
+
+    /// Opens the file for work, and creates it where there is none. Where the sharing mode proves that no other process
+    /// works on it, tasks that a dead one held are free at once.
+    ///
+    /// # Errors
+    /// The file is open elsewhere, no tracker file, newer, damaged, or the operating system refuses.
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Tracker> {
+        self.start(Place::Path(path.as_ref().to_owned()), false)
+    }
+
+    /// Opens the file only to look at it. It must exist; nothing in it is changed.
+    ///
+    /// # Errors
+    /// As [`Options::open`].
+    pub fn inspect(self, path: impl AsRef<Path>) -> Result<Tracker> {
+        self.start(Place::Path(path.as_ref().to_owned()), true)
+    }
+
+    /// A tracker in memory: gone when it is closed.
+    ///
+    /// # Errors
+    /// The background thread cannot be started.
+    pub fn in_memory(mut self) -> Result<Tracker> {
+        self.file.sharing = Sharing::Exclusive;
+        self.start(Place::Memory, false)
+    }
+
+    /// A tracker on a storage of the caller's own: `make` gives a handle to the same bytes at each call, since the
+    /// tracker reopens its storage after an error. Made for tests that inject faults.
+    ///
+    /// # Errors
+    /// As [`Options::open`].
+    pub fn open_backend(
+        self,
+        make: impl Fn() -> io::Result<Box<dyn StorageBackend>> + Send + Sync + 'static,
+    ) -> Result<Tracker> {
+        self.start(Place::Backend(Arc::new(make)), false)
+    }
+
+    fn start(self, place: Place, read_only: bool) -> Result<Tracker> {
+        let options = EngineOptions {
+            place,
+            file: self.file,
+            time: TimeKeeper::new(self.clock),
+            read_only,
+            patience: self.patience,
+        };
+        Tracker::start(options, self.redact)
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("file", &self.file)
+            .field("busy_timeout", &self.patience)
+            .finish_non_exhaustive()
+    }
+}

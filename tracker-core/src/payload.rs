@@ -1,0 +1,79 @@
+//! Payloads: what of a task is stored, and how it is read again. MessagePack with field names, so that structs can change
+//! and tools can look inside.
+
+use serde::Serialize;
+
+use crate::{
+    engine::{NewTask, Values},
+    error::{Error, ErrorKind, Result},
+    rules::Submit,
+    store::{Body, Kind, check_id, check_payload, check_values},
+    task::{TaskKey, TrackedTask},
+    time::Micros,
+};
+
+pub(crate) fn encode<T: TrackedTask>(task: &T) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut writer = rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();
+    task.serialize(&mut writer).map_err(|error| {
+        Error::caused(
+            ErrorKind::Unwritable,
+            format!("the task cannot be stored, its serialization failed: {error}"),
+            error,
+        )
+    })?;
+    check_payload(&bytes)?;
+    Ok(bytes)
+}
+
+pub(crate) fn decode<T: TrackedTask>(kind: &str, id: &TaskKey, bytes: &[u8]) -> Result<T> {
+    let mut reader = rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable();
+    T::deserialize(&mut reader).map_err(|error| {
+        Error::caused(
+            ErrorKind::Unreadable,
+            format!("{kind} \"{id}\" cannot be read as {}: {error}", std::any::type_name::<T>()),
+            error,
+        )
+    })
+}
+
+/// The values of the indexes and unique keys of a stored payload.
+pub(crate) fn values<T: TrackedTask>(body: &Body) -> Option<Values> {
+    let task: T = decode("", &body.id, &body.payload).ok()?;
+    Some((task.index_values(), task.unique_values()))
+}
+
+/// The body of a task whose id is known; refused if the task says another one.
+pub(crate) fn body<T: TrackedTask>(id: &TaskKey, task: &T) -> Result<Body> {
+    if let Some(own) = task.task_id()
+        && own != *id
+    {
+        return Err(Error::invalid(format!(
+            "the task's id was changed from \"{id}\" to \"{own}\": an id stays; submit another task instead"
+        )));
+    }
+    let body =
+        Body { id: id.clone(), indexes: task.index_values(), uniques: task.unique_values(), payload: encode(task)? };
+    check_values(&body.indexes)?;
+    check_values(&body.uniques)?;
+    Ok(body)
+}
+
+/// A task as it is submitted.
+pub(crate) fn new_task<T: TrackedTask>(
+    kind: &Kind,
+    task: &T,
+    due: Option<Micros>,
+    priority: Option<u8>,
+) -> Result<NewTask> {
+    let id = task.task_id();
+    if let Some(id) = &id {
+        check_id(id)?;
+    }
+    let (indexes, uniques) = (task.index_values(), task.unique_values());
+    check_values(&indexes)?;
+    check_values(&uniques)?;
+    let priority = priority.or(task.priority()).unwrap_or(kind.policy.priority);
+    let submit = Submit { due, priority, fingerprint: task.fingerprint() };
+    Ok(NewTask { kind: kind.id, id, indexes, uniques, payload: encode(task)?, submit })
+}

@@ -1,0 +1,276 @@
+use std::{
+    any::TypeId,
+    collections::HashMap,
+    fmt,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
+
+use crate::{
+    disk::file::Sharing,
+    engine::{Engine, EngineOptions, Flush, Register, Rescue, Rescued, Scope, Watch},
+    error::{Error, ErrorKind, Result},
+    options::Options,
+    payload,
+    rules::Failure,
+    store::{Kind, KindSpec},
+    task::{TaskKey, TrackedTask},
+    tasks::Tasks,
+    transaction::Transaction,
+    verify::{self, Difference},
+};
+
+/// An open tracker file. Clones are the same tracker; the last one that goes closes it.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use tracker_core::{TaskStatus, TrackedTask, Tracker};
+///
+/// #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+/// enum JobStatus { Pending = 10, InProgress = 20, Failed = 30, Succeeded = 40, Ignored = 50 }
+///
+/// #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+/// #[task(name = "greeting", status = JobStatus)]
+/// struct Greeting {
+///     #[task(id)]
+///     name: String,
+///     text: Option<String>,
+/// }
+///
+/// let tracker = Tracker::in_memory()?;
+/// let greetings = tracker.tasks::<Greeting>()?;
+/// greetings.submit(&Greeting { name: "Ada".into(), text: None })?;
+/// while let Some(mut greeting) = greetings.claim()? {
+///     greeting.text = Some(format!("Hello, {}!", greeting.name));
+///     greeting.succeed()?;
+/// }
+/// let ada = greetings.get("Ada")?.expect("it was submitted");
+/// assert_eq!(ada.status, JobStatus::Succeeded);
+/// assert_eq!(ada.task.text.as_deref(), Some("Hello, Ada!"));
+/// # Ok::<(), tracker_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Tracker {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// Takes secrets out of failures before they are stored.
+pub(crate) type Redact = Arc<dyn Fn(&mut Failure) + Send + Sync>;
+
+pub(crate) struct Shared {
+    pub engine: Arc<Engine>,
+    pub redact: Option<Redact>,
+    /// The names that are open, each with the type that opened it.
+    open: Mutex<HashMap<String, (TypeId, Weak<Opened>)>>,
+}
+
+/// A name that is open as some type.
+pub(crate) struct Opened;
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Err(error) = self.engine.close() {
+            tracing::warn!(%error, "closing the tracker");
+        }
+    }
+}
+
+impl Tracker {
+    /// Opens a tracker file with the default options, and creates it where there is none.
+    ///
+    /// # Errors
+    /// As [`Options::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Options::default().open(path)
+    }
+
+    /// Opens a tracker file only to look at it, beside a process that works on it with the default sharing.
+    ///
+    /// # Errors
+    /// As [`Options::inspect`].
+    pub fn inspect(path: impl AsRef<Path>) -> Result<Self> {
+        Options::default().inspect(path)
+    }
+
+    /// A tracker in memory: gone when it is closed.
+    ///
+    /// # Errors
+    /// As [`Options::in_memory`].
+    pub fn in_memory() -> Result<Self> {
+        Options::default().in_memory()
+    }
+
+    /// The options with which a tracker can be opened.
+    #[must_use]
+    pub fn options() -> Options {
+        Options::default()
+    }
+
+    pub(crate) fn start(options: EngineOptions, redact: Option<Redact>) -> Result<Self> {
+        let rescues = !options.read_only;
+        let engine = Engine::open(options)?;
+        let shared = Shared { engine, redact, open: Mutex::default() };
+        let tracker = Self { shared: Arc::new(shared) };
+        if rescues {
+            let alone = tracker.shared.engine.file().sharing() != Sharing::Writers;
+            let scope = if alone { Scope::Foreign } else { Scope::Expired };
+            tracker.shared.engine.call(Rescue { kind: None, scope })?;
+        }
+        Ok(tracker)
+    }
+
+    /// The tasks of a type, under the name that the type declares.
+    ///
+    /// # Errors
+    /// As [`Tracker::tasks_as`].
+    pub fn tasks<T: TrackedTask>(&self) -> Result<Tasks<T>> {
+        self.tasks_as(T::KIND)
+    }
+
+    /// The tasks of a type under a name of their own, so that one type can serve many use cases.
+    ///
+    /// # Errors
+    /// The name is empty or longer than 128 bytes, or open as another type; or tasks in the file have a status that the
+    /// type no longer knows, or knows in another role.
+    pub fn tasks_as<T: TrackedTask>(&self, name: &str) -> Result<Tasks<T>> {
+        let opened = self.enter::<T>(name)?;
+        let spec = KindSpec::of::<T>(name)?;
+        let engine = &self.shared.engine;
+        let kind = if engine.file().is_read_only() {
+            let kinds = engine.read(|rows| rows.all_kinds())?;
+            kinds.named(name).cloned().ok_or_else(|| {
+                Error::new(
+                    ErrorKind::SchemaMismatch,
+                    format!("the file has no kind {name:?}, and it is open for inspection only"),
+                )
+            })?
+        } else {
+            engine.call(Register { spec, values: payload::values::<T> })?
+        };
+        Ok(Tasks::new(self.shared.clone(), &kind, opened))
+    }
+
+    fn enter<T: TrackedTask>(&self, name: &str) -> Result<Arc<Opened>> {
+        let mut open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((other, opened)) = open.get(name)
+            && let Some(opened) = opened.upgrade()
+        {
+            if *other == TypeId::of::<T>() {
+                return Ok(opened);
+            }
+            return Err(Error::new(
+                ErrorKind::SchemaMismatch,
+                format!("kind {name:?} is open as another type; drop its Tasks first, or use another name"),
+            ));
+        }
+        let opened = Arc::new(Opened);
+        open.insert(name.to_owned(), (TypeId::of::<T>(), Arc::downgrade(&opened)));
+        Ok(opened)
+    }
+
+    /// The names of the kinds in the file, in the order in which they came.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn kinds(&self) -> Result<Vec<String>> {
+        let kinds = self.shared.engine.read(|rows| rows.all_kinds())?;
+        Ok(kinds.all().map(|kind| kind.name.clone()).collect())
+    }
+
+    /// Runs `work` in one transaction: the calls of tasks made through it, and the caller's own redb tables, are all
+    /// durable together or not at all. An error, a panic or a lost lease rolls everything back.
+    ///
+    /// It runs on this thread, in a turn of its own: keep it short. Other calls of this tracker inside it are refused.
+    ///
+    /// # Errors
+    /// The error of `work`, or a failure of the storage.
+    ///
+    /// # Panics
+    /// With the panic of `work`, after everything was rolled back.
+    pub fn transaction<R, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&mut Transaction<'_, '_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        self.shared.engine.turn(|writer, txn| work(&mut Transaction::new(writer, txn)))
+    }
+
+    /// Hears of what happens to tasks from now on; see [`Watch`]. Keeps at most 1,024 events for a slow listener.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        self.shared.engine.watch(1024)
+    }
+
+    /// Frees the tasks of all kinds whose leases ran out. Claims do this by themselves for their own kind.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn rescue(&self) -> Result<Vec<TaskKey>> {
+        Ok(self.rescue_with(None, Scope::Expired)?.into_iter().map(|rescued| rescued.id).collect())
+    }
+
+    pub(crate) fn rescue_with(&self, kind: Option<u32>, scope: Scope) -> Result<Vec<Rescued>> {
+        let rescued = self.shared.engine.call(Rescue { kind, scope })?;
+        for one in &rescued {
+            tracing::debug!(kind = one.kind.name, id = %one.id, worker = one.worker, "freed");
+        }
+        Ok(rescued)
+    }
+
+    /// A number that rises with every commit that changed something, in any process: look at it to see whether a new look
+    /// at the file is worthwhile.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn change_number(&self) -> Result<u64> {
+        self.shared.engine.read(|rows| Ok(rows.pulse()?.change))
+    }
+
+    /// Recomputes every index and counter from the tasks, and reports each difference. Empty for a sound file.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn verify(&self) -> Result<Vec<Difference>> {
+        self.shared.engine.read(verify::verify)
+    }
+
+    /// Gives free space back to the file system; true if there was any. Waits until nobody reads or writes.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn compact(&self) -> Result<bool> {
+        self.flush()?;
+        self.shared.engine.file().alone(|db| Ok(db.compact()?))
+    }
+
+    /// Returns when everything that was queued before is durable: progress, renewals, dropped executions.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn flush(&self) -> Result<()> {
+        self.shared.engine.call(Flush)
+    }
+
+    /// Commits what is queued and closes the file; every clone and handle of this tracker is closed with it.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn close(self) -> Result<()> {
+        self.shared.engine.close()
+    }
+}
+
+impl Shared {
+    pub(crate) fn kind(&self, id: u32) -> Result<Arc<Kind>> {
+        self.engine
+            .kinds()
+            .get(id)
+            .cloned()
+            .ok_or_else(|| Error::new(ErrorKind::SchemaMismatch, "the kind is no longer in the file: open it again"))
+    }
+}
+
+impl fmt::Debug for Tracker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tracker").field("instance", &self.shared.engine.instance()).finish_non_exhaustive()
+    }
+}

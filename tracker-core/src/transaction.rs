@@ -1,0 +1,128 @@
+use redb::WriteTransaction;
+
+use crate::{
+    disk::tables::RESERVED,
+    engine::{Action, Target, TaskCommand, Writer},
+    error::{Error, Result},
+    payload,
+    rules::{Command, Requeue},
+    task::{TaskId, TrackedTask},
+    tasks::{Receipt, Tasks},
+};
+
+/// One transaction over tasks and the caller's own tables. Made by [`Tracker::transaction`](crate::Tracker::transaction).
+pub struct Transaction<'a, 't> {
+    writer: &'a mut Writer<'t>,
+    txn: &'t WriteTransaction,
+}
+
+impl<'a, 't> Transaction<'a, 't> {
+    pub(crate) fn new(writer: &'a mut Writer<'t>, txn: &'t WriteTransaction) -> Self {
+        Self { writer, txn }
+    }
+
+    /// The redb transaction, for tables of the caller's own. Names that start with `tracker.` are the tracker's.
+    ///
+    /// # Errors
+    /// A table with a reserved name is asked for.
+    pub fn table<K: redb::Key + 'static, V: redb::Value + 'static>(
+        &self,
+        definition: redb::TableDefinition<'_, K, V>,
+    ) -> Result<redb::Table<'t, K, V>> {
+        let name = redb::TableHandle::name(&definition);
+        if name.starts_with(RESERVED) {
+            return Err(Error::invalid(format!("the table name {name:?} is reserved for the tracker: choose another")));
+        }
+        Ok(self.txn.open_table(definition)?)
+    }
+
+    fn run<A: Action>(&mut self, action: &A) -> Result<A::Out> {
+        action.run(self.writer)
+    }
+
+    /// [`Tasks::submit`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn submit<T: TrackedTask>(&mut self, tasks: &Tasks<T>, task: &T) -> Result<Receipt> {
+        let new = tasks.new_task(task)?;
+        Ok(self.run(&new)?.into())
+    }
+
+    /// The task with this id as the transaction sees it.
+    ///
+    /// # Errors
+    /// `Unreadable`, or a failure of the storage.
+    pub fn get<T: TrackedTask>(&mut self, tasks: &Tasks<T>, id: impl TaskId) -> Result<Option<T>> {
+        let rows = self.writer.rows();
+        let Some(task) = rows.with_id(tasks.kind_id(), &id.to_key())? else { return Ok(None) };
+        let body = rows.body_of(task)?;
+        payload::decode(tasks.name(), &body.id, &body.payload).map(Some)
+    }
+
+    /// Replaces a task's payload.
+    ///
+    /// # Errors
+    /// `NotFound`, `Leased`, `Invalid` if the id was changed.
+    pub fn update<T: TrackedTask>(
+        &mut self,
+        tasks: &Tasks<T>,
+        id: impl TaskId,
+        change: impl FnOnce(&mut T),
+    ) -> Result<()> {
+        let id = id.to_key();
+        let kind = self.writer.kind(tasks.kind_id())?;
+        let (task, id) = match self.writer.rows().with_id(kind.id, &id)? {
+            Some(task) => (task, id),
+            None => return Err(kind.refuse(id, crate::error::Reason::NotFound)),
+        };
+        let revision = self.writer.known(task)?.revision;
+        let body = self.writer.rows().body_of(task)?;
+        let mut value: T = payload::decode(tasks.name(), &id, &body.payload)?;
+        change(&mut value);
+        let body = Some(payload::body(&id, &value)?);
+        let target = Target::Known(task, id);
+        self.run(&TaskCommand { body, ..TaskCommand::new(kind.id, target, Command::Update { revision }) })?;
+        Ok(())
+    }
+
+    /// [`Tasks::requeue`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn requeue<T: TrackedTask>(&mut self, tasks: &Tasks<T>, id: impl TaskId) -> Result<()> {
+        self.command(tasks, id, Command::Requeue(Requeue::default()))
+    }
+
+    /// [`Tasks::cancel`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn cancel<T: TrackedTask>(&mut self, tasks: &Tasks<T>, id: impl TaskId) -> Result<()> {
+        self.command(tasks, id, Command::Cancel)
+    }
+
+    /// [`Tasks::remove`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn remove<T: TrackedTask>(&mut self, tasks: &Tasks<T>, id: impl TaskId) -> Result<()> {
+        self.command(tasks, id, Command::Delete)
+    }
+
+    fn command<T: TrackedTask>(&mut self, tasks: &Tasks<T>, id: impl TaskId, command: Command) -> Result<()> {
+        self.run(&TaskCommand::new(tasks.kind_id(), Target::Id(id.to_key()), command))?;
+        Ok(())
+    }
+
+    /// The success of an execution, in this transaction. If the transaction does not commit, the lease stands.
+    ///
+    /// # Errors
+    /// `LeaseLost`, `Unwritable`.
+    pub fn succeed<T: TrackedTask>(&mut self, execution: &mut crate::Execution<T>) -> Result<()> {
+        let finish = execution.finish_of(crate::Outcome::Succeed, None, true)?;
+        execution.set_asked();
+        self.run(&finish)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,195 @@
+//! Recomputes every index and counter from the tasks themselves.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use redb::{ReadTransaction, ReadableTable};
+
+use crate::{
+    disk::{
+        keys::{self, CountKey, LineKey, RunKey, TaskRef, UpdatedKey},
+        tables,
+    },
+    error::Result,
+    status::Role,
+    store::{Body, Handles, position},
+};
+
+/// Something in the file that does not follow from its tasks, or a row that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Difference {
+    /// The table.
+    pub table: String,
+    /// What is wrong, with the key.
+    pub what: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.table, self.what)
+    }
+}
+
+#[derive(Default)]
+struct Expected {
+    line: BTreeSet<LineKey>,
+    updated: BTreeSet<UpdatedKey>,
+    ids: BTreeMap<Vec<u8>, u64>,
+    uniques: BTreeMap<Vec<u8>, u64>,
+    indexes: BTreeSet<Vec<u8>>,
+    counts: BTreeMap<CountKey, u64>,
+    tasks: BTreeSet<TaskRef>,
+    running: BTreeSet<TaskRef>,
+    successors: BTreeSet<TaskRef>,
+    ended: BTreeMap<TaskRef, u32>,
+}
+
+pub(crate) fn verify(rows: &mut Handles<&ReadTransaction>) -> Result<Vec<Difference>> {
+    let mut found = Found(Vec::new());
+    let expected = expect(rows, &mut found)?;
+    compare(rows, &expected, &mut found)?;
+    Ok(found.0)
+}
+
+struct Found(Vec<Difference>);
+
+impl Found {
+    fn add(&mut self, table: &str, what: impl fmt::Display) {
+        self.0.push(Difference { table: table.to_owned(), what: what.to_string() });
+    }
+
+    /// Reports what is on one side only.
+    fn differ<K: Ord + fmt::Debug>(&mut self, table: &str, expected: &BTreeSet<K>, actual: &BTreeSet<K>) {
+        for key in expected.difference(actual) {
+            self.add(table, format!("{key:?} is missing"));
+        }
+        for key in actual.difference(expected) {
+            self.add(table, format!("{key:?} belongs to no task"));
+        }
+    }
+
+    fn differ_in<K: Ord + fmt::Debug, V: PartialEq + fmt::Debug>(
+        &mut self,
+        table: &str,
+        expected: &BTreeMap<K, V>,
+        actual: &BTreeMap<K, V>,
+    ) {
+        for (key, value) in expected {
+            if actual.get(key) != Some(value) {
+                self.add(table, format!("{key:?} is {:?} and should be {value:?}", actual.get(key)));
+            }
+        }
+        for (key, value) in actual {
+            if !expected.contains_key(key) {
+                self.add(table, format!("{key:?} is {value:?} and should not be"));
+            }
+        }
+    }
+}
+
+/// What the tables should hold, from headers and bodies.
+fn expect(rows: &mut Handles<&ReadTransaction>, found: &mut Found) -> Result<Expected> {
+    let mut expected = Expected::default();
+    let kinds = rows.all_kinds()?;
+    for kind in kinds.all() {
+        let mut from = 0;
+        loop {
+            let tasks = rows.tasks_from(kind.id, from, 1_000)?;
+            let Some(last) = tasks.last() else { break };
+            from = last.seq + 1;
+            for task in tasks {
+                expected.tasks.insert(task);
+                let header = match rows.header(task) {
+                    Ok(Some(header)) => header,
+                    Ok(None) => continue,
+                    Err(error) => {
+                        found.add("tracker.headers", error);
+                        continue;
+                    }
+                };
+                let role = kind.graph.status(header.code).map(|status| status.role);
+                if role.is_none() || header.lease.is_some() != (role == Some(Role::InProgress)) {
+                    found.add("tracker.headers", format!("{task}: status {} does not fit its lease", header.code));
+                }
+                let place = position(&kind.graph, task, &header);
+                expected.line.insert(place.line);
+                expected.updated.extend(place.updated);
+                *expected.counts.entry(CountKey { kind: kind.id, code: header.code }).or_default() += 1;
+                if header.lease.is_some() {
+                    expected.running.insert(task);
+                }
+                if header.successor {
+                    expected.successors.insert(task);
+                }
+                expected.ended.insert(task, header.ended);
+                match rows.body(task) {
+                    Ok(Some(body)) => expect_keys(&mut expected, kind, task, &header, &body),
+                    Ok(None) => found.add("tracker.bodies", format!("{task} has none")),
+                    Err(error) => found.add("tracker.bodies", error),
+                }
+            }
+        }
+    }
+    Ok(expected)
+}
+
+fn expect_keys(
+    expected: &mut Expected,
+    kind: &crate::store::Kind,
+    task: TaskRef,
+    header: &crate::rules::Header,
+    body: &Body,
+) {
+    expected.ids.insert(keys::id_key(kind.id, &body.id), task.seq);
+    for (number, value) in kind.held(header, body) {
+        expected.uniques.insert(keys::unique_key(kind.id, number, value), task.seq);
+    }
+    for (number, value) in (0..).zip(&body.indexes) {
+        expected.indexes.insert(keys::index_key(kind.id, number, value, task.seq));
+    }
+}
+
+/// What the tables hold, against what they should.
+fn compare(rows: &mut Handles<&ReadTransaction>, expected: &Expected, found: &mut Found) -> Result<()> {
+    let txn = rows.source();
+    macro_rules! keys_of {
+        ($table:ident, $unpack:path) => {{
+            let mut keys = BTreeSet::new();
+            for entry in txn.open_table(tables::$table)?.iter()? {
+                keys.insert($unpack(entry?.0.value()));
+            }
+            keys
+        }};
+    }
+    found.differ("tracker.line", &expected.line, &keys_of!(LINE, LineKey::unpack));
+    found.differ("tracker.updated", &expected.updated, &keys_of!(UPDATED, UpdatedKey::unpack));
+    found.differ("tracker.indexes", &expected.indexes, &keys_of!(INDEXES, <[u8]>::to_vec));
+    found.differ("tracker.successors", &expected.successors, &keys_of!(SUCCESSORS, TaskRef::unpack));
+    found.differ("tracker.headers", &keys_of!(BODIES, TaskRef::unpack), &keys_of!(HEADERS, TaskRef::unpack));
+    found.differ("tracker.headers", &expected.tasks, &keys_of!(HEADERS, TaskRef::unpack));
+    for task in keys_of!(LIVE, TaskRef::unpack).difference(&expected.running) {
+        found.add("tracker.live", format!("{task} does not run"));
+    }
+    for run in keys_of!(HISTORY, RunKey::unpack) {
+        if expected.ended.get(&run.task).is_none_or(|ended| *ended == 0) {
+            found.add("tracker.history", format!("{run:?} belongs to no attempt"));
+        }
+    }
+    macro_rules! map_of {
+        ($table:ident, $unpack:path) => {{
+            let mut map = BTreeMap::new();
+            for entry in txn.open_table(tables::$table)?.iter()? {
+                let (key, value) = entry?;
+                map.insert($unpack(key.value()), value.value());
+            }
+            map
+        }};
+    }
+    found.differ_in("tracker.ids", &expected.ids, &map_of!(IDS, <[u8]>::to_vec));
+    found.differ_in("tracker.uniques", &expected.uniques, &map_of!(UNIQUES, <[u8]>::to_vec));
+    found.differ_in("tracker.counts", &expected.counts, &map_of!(COUNTS, CountKey::unpack));
+    Ok(())
+}

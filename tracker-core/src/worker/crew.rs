@@ -1,0 +1,274 @@
+use std::{
+    error::Error as StdError,
+    fmt,
+    marker::PhantomData,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use super::{
+    Settings, Summary,
+    gate::Gate,
+    lane::{Lane, LaneOf, Turn},
+    running::Running,
+};
+use crate::{
+    body::IntoOutcome,
+    disk::file::Sharing,
+    engine::{Engine, Signal},
+    error::{Error, Result},
+    execution::Execution,
+    rules::{Failure, Outcome},
+    task::TrackedTask,
+    tasks::Tasks,
+    time::between,
+};
+
+/// Threads that serve several kinds at once, taking turns between them.
+///
+/// ```
+/// # use serde::{Deserialize, Serialize};
+/// # use tracker_core::{Crew, Execution, TaskStatus, TrackedTask, Tracker};
+/// # #[derive(TaskStatus, Clone, Copy)]
+/// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+/// # #[derive(TrackedTask, Serialize, Deserialize)]
+/// # #[task(name = "job", status = Status)]
+/// # struct Job { #[task(id)] name: String }
+/// let tracker = Tracker::in_memory()?;
+/// let (mails, images) = (tracker.tasks_as::<Job>("mail")?, tracker.tasks_as::<Job>("image")?);
+/// mails.submit(&Job { name: "a".into() })?;
+/// images.submit(&Job { name: "b".into() })?;
+/// let summary = Crew::new()
+///     .threads(2)
+///     .serve(&mails, |_: &mut Execution<Job>| Ok::<_, std::io::Error>(()))
+///     .serve(&images, |_: &mut Execution<Job>| Ok::<_, std::io::Error>(()))
+///     .run()?;
+/// assert_eq!(summary.succeeded, 2);
+/// # Ok::<(), tracker_core::Error>(())
+/// ```
+#[derive(Default)]
+pub struct Crew<'a> {
+    settings: Settings,
+    lanes: Vec<Box<dyn Lane + Send + 'a>>,
+    engine: Option<Arc<Engine>>,
+}
+
+/// Stops workers from anywhere. Clones stop the same ones.
+#[derive(Clone, Default)]
+pub struct StopHandle(Arc<Stop>);
+
+#[derive(Default)]
+struct Stop {
+    stopped: AtomicBool,
+    signals: Mutex<Vec<Arc<Signal>>>,
+}
+
+impl StopHandle {
+    /// A handle that has not stopped anything yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Tasks that run end, none begins, and the workers return.
+    pub fn stop(&self) {
+        self.0.stopped.store(true, Ordering::Relaxed);
+        for signal in self.0.signals.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            signal.raise();
+        }
+    }
+
+    /// Whether it was stopped.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.0.stopped.load(Ordering::Relaxed)
+    }
+
+    fn wakes(&self, signal: &Arc<Signal>) {
+        self.0.signals.lock().unwrap_or_else(PoisonError::into_inner).push(signal.clone());
+    }
+}
+
+impl fmt::Debug for StopHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StopHandle").field(&self.is_stopped()).finish()
+    }
+}
+
+/// What the threads of a crew share while they work.
+pub(super) struct Shift<'s> {
+    pub settings: &'s Settings,
+    pub gate: Gate,
+    pub running: Running,
+    summary: Mutex<Summary>,
+    /// Too many failures, or an error of the storage.
+    halted: AtomicBool,
+}
+
+impl Shift<'_> {
+    pub(super) fn summary(&self) -> MutexGuard<'_, Summary> {
+        self.summary.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn stops(&self) -> bool {
+        self.halted.load(Ordering::Relaxed) || self.settings.stop.is_stopped()
+    }
+
+    pub(super) fn count(&self, outcome: &Outcome, failure: Option<&Failure>, panicked: bool, run: Duration) {
+        let mut summary = self.summary();
+        match outcome {
+            Outcome::Succeed => summary.succeeded += 1,
+            Outcome::Fail { .. } | Outcome::GiveUp => summary.failed += 1,
+            _ => summary.other += 1,
+        }
+        summary.panicked += u64::from(panicked);
+        summary.time(run);
+        if let Some(failure) = failure {
+            summary.error(&failure.error);
+        }
+        let (failed, all) = (summary.failed, summary.attempts());
+        #[expect(clippy::cast_precision_loss, reason = "a share of a count needs no more than 52 bits")]
+        let share = self.settings.halt_share.is_some_and(|share| all >= 20 && failed as f64 >= share * all as f64);
+        if share || self.settings.halt_after.is_some_and(|most| failed >= most) {
+            summary.halted = true;
+            self.halted.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl<'a> Crew<'a> {
+    /// One thread, no kinds yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn with(settings: Settings) -> Self {
+        Self { settings, ..Self::default() }
+    }
+
+    super::settings!();
+
+    /// Serves a kind, with this body. All kinds must be of the same tracker.
+    #[must_use]
+    pub fn serve<T, F, R, E>(mut self, tasks: &Tasks<T>, body: F) -> Self
+    where
+        T: TrackedTask,
+        F: Fn(&mut Execution<T>) -> Result<R, E> + Sync + Send + 'a,
+        R: IntoOutcome + 'a,
+        E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug + 'a,
+    {
+        self.engine = Some(tasks.shared.engine.clone());
+        self.lanes.push(Box::new(LaneOf { tasks: tasks.clone(), body, lifetime: PhantomData }));
+        self
+    }
+
+    /// Works until nothing is left, or it is stopped. Returns when all outcomes are durable.
+    ///
+    /// # Errors
+    /// As [`Worker::run`](super::Worker::run).
+    pub fn run(self) -> Result<Summary> {
+        let Some(engine) = self.engine else { return Ok(Summary::default()) };
+        self.settings.stop.wakes(&engine.signal);
+        let shift = Shift {
+            settings: &self.settings,
+            gate: Gate::default(),
+            running: Running::default(),
+            summary: Mutex::default(),
+            halted: AtomicBool::new(false),
+        };
+        let done = (Mutex::new(false), Condvar::new());
+        let result = thread::scope(|scope| {
+            let tender = scope.spawn(|| tend(&shift, &done));
+            let threads: Vec<_> = (0..self.settings.threads)
+                .map(|number| {
+                    let (lanes, engine, shift) = (&self.lanes, &engine, &shift);
+                    scope.spawn(move || work(lanes, engine, shift, number))
+                })
+                .collect();
+            let mut result = Ok(());
+            for thread in threads {
+                let ended = thread.join().unwrap_or_else(|_| Err(Error::closed()));
+                result = result.and(ended);
+            }
+            *done.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+            done.1.notify_all();
+            drop(tender.join());
+            result
+        });
+        result?;
+        Ok(shift.summary.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Renews and limits what runs, until the crew is done.
+fn tend(shift: &Shift<'_>, done: &(Mutex<bool>, Condvar)) {
+    let mut over = done.0.lock().unwrap_or_else(PoisonError::into_inner);
+    while !*over {
+        over = done.1.wait_timeout(over, shift.running.pause()).unwrap_or_else(PoisonError::into_inner).0;
+        if *over {
+            return;
+        }
+        drop(over);
+        shift.running.tend();
+        over = done.0.lock().unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+/// One thread: takes turns between the kinds, and sleeps when nothing is due.
+fn work(lanes: &[Box<dyn Lane + Send + '_>], engine: &Engine, shift: &Shift<'_>, number: usize) -> Result<()> {
+    let mut first = number;
+    while !shift.stops() {
+        let seen = engine.signal.seen();
+        let (mut idle, mut blocked, mut paused) = (true, false, false);
+        let (mut due, mut expiry) = (None, None);
+        for at in 0..lanes.len() {
+            let turn = lanes[(first + at) % lanes.len()].turn(shift, number, lanes.len()).inspect_err(|_| {
+                shift.halted.store(true, Ordering::Relaxed);
+                engine.signal.raise();
+            })?;
+            match turn {
+                Turn::Worked => idle = false,
+                Turn::Blocked => blocked = true,
+                Turn::Idle { due: next, expiry: over, paused: rests } => {
+                    due = due.into_iter().chain(next).min();
+                    expiry = expiry.into_iter().chain(over).min();
+                    paused |= rests;
+                }
+            }
+        }
+        first += 1;
+        if !idle {
+            continue;
+        }
+        let nothing_left = due.is_none() && !blocked && !paused && shift.gate.is_empty();
+        if nothing_left && !shift.settings.run_on {
+            engine.signal.raise();
+            return Ok(());
+        }
+        let now = engine.now();
+        let next = due.into_iter().chain(expiry.filter(|at| *at > now)).min();
+        let mut wait = next.map(|at| between(now, at).max(Duration::from_micros(100)));
+        if engine.file().sharing() == Sharing::Writers || blocked {
+            // Other processes submit without a word to this one.
+            wait = Some(wait.unwrap_or(Duration::MAX).min(Duration::from_millis(100)));
+        }
+        if !shift.stops() {
+            engine.signal.wait(seen, wait);
+        }
+    }
+    Ok(())
+}
+
+impl fmt::Debug for Crew<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Crew")
+            .field("settings", &self.settings)
+            .field("kinds", &self.lanes.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,168 @@
+use std::{
+    error::Error as StdError,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use super::{crew::Shift, gate::Entry};
+use crate::{
+    body::{Finished, IntoOutcome, finish_body},
+    engine::{Claim, Claims, FinishTask},
+    error::{Error, ErrorKind, Result},
+    execution::{Execution, failure_of},
+    rules::Outcome,
+    task::TrackedTask,
+    tasks::{StartOptions, Tasks},
+    time::Micros,
+};
+
+/// How many tasks of one kind a thread does in a row before it looks at the next kind.
+const ROW: usize = 64;
+
+/// One kind with its body.
+pub(super) trait Lane: Sync {
+    /// Claims and does what is there. `Idle` if nothing was.
+    fn turn(&self, shift: &Shift<'_>, thread: usize, kinds: usize) -> Result<Turn>;
+}
+
+/// What came of a look at a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    Worked,
+    /// Nothing is due. When something will be, and when a lease of another's ends.
+    Idle {
+        due: Option<Micros>,
+        expiry: Option<Micros>,
+        paused: bool,
+    },
+    /// A suspect is at work or waits for the others to end.
+    Blocked,
+}
+
+pub(super) struct LaneOf<'a, T: TrackedTask, F> {
+    pub tasks: Tasks<T>,
+    pub body: F,
+    pub lifetime: std::marker::PhantomData<&'a ()>,
+}
+
+impl<T, F, R, E> Lane for LaneOf<'_, T, F>
+where
+    T: TrackedTask,
+    F: Fn(&mut Execution<T>) -> Result<R, E> + Sync,
+    R: IntoOutcome,
+    E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
+{
+    fn turn(&self, shift: &Shift<'_>, thread: usize, kinds: usize) -> Result<Turn> {
+        let entry = shift.gate.enter();
+        if entry == Entry::Closed {
+            return Ok(Turn::Blocked);
+        }
+        let tasks = self.tasks.named(&format!("pid {} thread {thread}", std::process::id()));
+        let turn = self.work(shift, &tasks, entry, kinds);
+        shift.gate.leave(entry);
+        // Whoever waits for the others to end looks again.
+        if entry == Entry::Alone || shift.gate.is_empty() || !shift.gate.may_go_on() {
+            self.tasks.shared.engine.signal.raise();
+        }
+        turn
+    }
+}
+
+impl<T, F, R, E> LaneOf<'_, T, F>
+where
+    T: TrackedTask,
+    F: Fn(&mut Execution<T>) -> Result<R, E> + Sync,
+    R: IntoOutcome,
+    E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
+{
+    fn work(&self, shift: &Shift<'_>, tasks: &Tasks<T>, entry: Entry, kinds: usize) -> Result<Turn> {
+        let engine = &tasks.shared.engine;
+        let mut claims = engine.call(Self::claim(tasks, entry == Entry::Alone)?)?;
+        let mut row = 0;
+        loop {
+            if claims.suspect_waits {
+                shift.gate.drain();
+            }
+            let Some(claimed) = claims.tasks.pop() else {
+                let Claims { due, expiry, paused, suspect_waits, .. } = claims;
+                let worked = row > 0 || suspect_waits;
+                return Ok(if worked { Turn::Worked } else { Turn::Idle { due, expiry, paused } });
+            };
+            row += 1;
+            let kind = tasks.kind()?;
+            let mut execution = match Execution::new(&tasks.shared, &kind, claimed) {
+                Ok(execution) => execution,
+                Err(error) if error.kind() == ErrorKind::Unreadable => {
+                    shift.summary().unreadable += 1;
+                    claims = engine.call(Self::claim(tasks, false)?)?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let fence = execution.fence();
+            shift.running.add(&tasks.shared, &execution, shift.settings.time_limit.or(kind.policy.time_limit));
+            let result = catch_unwind(AssertUnwindSafe(|| (self.body)(&mut execution)));
+            let run = execution.run_time();
+            let finished = finish_body(&mut execution, result);
+            let goes_on = entry == Entry::Open && !shift.stops() && shift.gate.may_go_on() && (kinds == 1 || row < ROW);
+            let next = if goes_on { Some(Self::claim(tasks, false)?) } else { None };
+            let after = Self::store(shift, tasks, &mut execution, finished, run, next);
+            shift.running.remove(&tasks.shared, fence);
+            match after? {
+                Some(next) => claims = next,
+                None => return Ok(Turn::Worked),
+            }
+        }
+    }
+
+    fn claim(tasks: &Tasks<T>, suspects: bool) -> Result<Claim> {
+        let start = tasks.start_command(&*tasks.kind()?, &StartOptions::default(), true)?;
+        Ok(Claim { kind: tasks.kind_id(), start, most: 1, suspects })
+    }
+
+    /// Stores the outcome and claims the next task, in one commit.
+    fn store(
+        shift: &Shift<'_>,
+        tasks: &Tasks<T>,
+        execution: &mut Execution<T>,
+        finished: Finished,
+        run: std::time::Duration,
+        next: Option<Claim>,
+    ) -> Result<Option<Claims>> {
+        let engine = &tasks.shared.engine;
+        let Finished { action, failure, panic, .. } = finished;
+        let action: FinishTask = match action {
+            // The body has stored an outcome itself.
+            None => {
+                shift.count(&Outcome::Release, None, false, run);
+                return next.map(|next| engine.call(next)).transpose();
+            }
+            Some(action) => action?,
+        };
+        let outcome = action.finish.outcome;
+        let (stored, claims) = match next {
+            Some(next) => {
+                let (stored, claims) = engine.call_both(action, next)?;
+                (stored, Some(claims?))
+            }
+            None => (engine.call(action), None),
+        };
+        match stored {
+            Ok(_) => shift.count(&outcome, failure.as_ref(), panic.is_some(), run),
+            Err(error) if error.kind() == ErrorKind::LeaseLost => {
+                tracing::warn!(%error, "an attempt ended after its lease was lost");
+                shift.summary().lost += 1;
+            }
+            // The outcome is not to be had for this task: that is its failure.
+            Err(error) if error.is_refusal() => {
+                let failure = failure_of(&error);
+                let again: Result<(), Error> =
+                    execution.end(Outcome::Fail { retry_in: None }, Some(failure.clone()), false);
+                shift.count(&Outcome::Fail { retry_in: None }, Some(&failure), false, run);
+                again?;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(claims)
+    }
+}

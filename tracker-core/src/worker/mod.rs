@@ -1,0 +1,128 @@
+//! Workers: threads that claim tasks, run a body on each, and report what came of it.
+
+mod crew;
+mod gate;
+mod lane;
+mod running;
+mod summary;
+
+pub use crew::{Crew, StopHandle};
+pub use summary::Summary;
+
+use std::{error::Error as StdError, fmt, time::Duration};
+
+use crate::{body::IntoOutcome, error::Result, execution::Execution, task::TrackedTask, tasks::Tasks};
+
+/// A worker for the tasks of one kind. Made by [`Tasks::worker`]. For several kinds at once see [`Crew`].
+pub struct Worker<T: TrackedTask> {
+    tasks: Tasks<T>,
+    settings: Settings,
+}
+
+/// How a worker works.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub threads: usize,
+    pub run_on: bool,
+    pub halt_after: Option<u64>,
+    pub halt_share: Option<f64>,
+    pub time_limit: Option<Duration>,
+    pub stop: StopHandle,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            threads: 1,
+            run_on: false,
+            halt_after: None,
+            halt_share: None,
+            time_limit: None,
+            stop: StopHandle::default(),
+        }
+    }
+}
+
+macro_rules! settings {
+    () => {
+        /// How many tasks run at once, at most: exactly so many threads. 1 unless said otherwise; 0 counts as 1.
+        #[must_use]
+        pub fn threads(mut self, threads: usize) -> Self {
+            self.settings.threads = threads.max(1);
+            self
+        }
+
+        /// Goes on when nothing is left, and waits for more, until it is stopped. Otherwise it ends when no task waits,
+        /// not even for a later time, and none runs here.
+        #[must_use]
+        pub fn run_on(mut self) -> Self {
+            self.settings.run_on = true;
+            self
+        }
+
+        /// Stops when so many attempts have failed.
+        #[must_use]
+        pub fn halt_after(mut self, failures: u64) -> Self {
+            self.settings.halt_after = Some(failures);
+            self
+        }
+
+        /// Stops when this share (0 to 1) of the attempts has failed, once there were twenty.
+        #[must_use]
+        pub fn halt_at_share(mut self, share: f64) -> Self {
+            self.settings.halt_share = Some(share);
+            self
+        }
+
+        /// The longest time of one attempt, in place of the kind's. An attempt that takes longer is stored as failed and
+        /// its lease ends; its body is told by [`Execution::is_cancelled`], and its thread is free when it returns.
+        #[must_use]
+        pub fn time_limit(mut self, limit: Duration) -> Self {
+            self.settings.time_limit = Some(limit);
+            self
+        }
+
+        /// A handle that stops this worker from anywhere, such as a Ctrl-C handler: tasks that run end, none begins.
+        #[must_use]
+        pub fn stop_handle(&self) -> StopHandle {
+            self.settings.stop.clone()
+        }
+
+        /// Uses this handle, so that one handle stops several workers.
+        #[must_use]
+        pub fn stopped_by(mut self, handle: &StopHandle) -> Self {
+            self.settings.stop = handle.clone();
+            self
+        }
+    };
+}
+pub(crate) use settings;
+
+impl<T: TrackedTask> Worker<T> {
+    pub(crate) fn new(tasks: Tasks<T>) -> Self {
+        Self { tasks, settings: Settings::default() }
+    }
+
+    settings!();
+
+    /// Runs `body` on every task until nothing is left, or it is stopped. Returns when all outcomes are durable.
+    ///
+    /// A panic of the body is a failure of its task. Leases are renewed as long as a body runs.
+    ///
+    /// # Errors
+    /// A failure of the storage, or a task that cannot be serialized: then all threads have stopped.
+    pub fn run<F, R, E>(self, body: F) -> Result<Summary>
+    where
+        F: Fn(&mut Execution<T>) -> Result<R, E> + Sync,
+        R: IntoOutcome,
+        E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
+    {
+        Crew::with(self.settings).serve(&self.tasks, body).run()
+    }
+}
+
+impl<T: TrackedTask> fmt::Debug for Worker<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").field("tasks", &self.tasks).field("settings", &self.settings).finish()
+    }
+}

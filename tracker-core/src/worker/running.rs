@@ -1,0 +1,131 @@
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::{
+    disk::keys::TaskRef,
+    engine::{FinishTask, Target, TaskCommand},
+    error::{Error, ErrorKind},
+    execution::Execution,
+    rules::{Command, Failure, Finish, Outcome, Owner, Remarks},
+    task::{TaskKey, TrackedTask},
+    tracker::Shared,
+};
+
+/// What runs in a crew: renewed as long as it runs, ended when it takes too long.
+#[derive(Default)]
+pub(super) struct Running(Mutex<HashMap<u64, Run>>);
+
+#[derive(Clone)]
+struct Run {
+    shared: Arc<Shared>,
+    task: TaskRef,
+    id: TaskKey,
+    owner: Owner,
+    lease: Duration,
+    limit: Option<Duration>,
+    began: Duration,
+    renewed: Duration,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Running {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Run>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn add<T: TrackedTask>(&self, shared: &Arc<Shared>, execution: &Execution<T>, limit: Option<Duration>) {
+        let (task, id, owner) = execution.owned();
+        let now = shared.engine.time().monotonic();
+        let run = Run {
+            shared: shared.clone(),
+            task,
+            id,
+            owner,
+            lease: execution.lease(),
+            limit,
+            began: now,
+            renewed: now,
+            cancelled: execution.cancelled_flag(),
+        };
+        shared.engine.held().add(owner.fence);
+        self.lock().insert(owner.fence, run);
+    }
+
+    pub(super) fn remove(&self, shared: &Shared, fence: u64) {
+        self.lock().remove(&fence);
+        shared.engine.held().remove(fence);
+    }
+
+    /// How long the next look may wait.
+    pub(super) fn pause(&self) -> Duration {
+        let shortest =
+            self.lock().values().map(|run| run.limit.map_or(run.lease / 3, |limit| limit.min(run.lease) / 4)).min();
+        shortest.unwrap_or(Duration::MAX).clamp(Duration::from_millis(2), Duration::from_millis(100))
+    }
+
+    /// Renews what is due for it, and ends what has taken too long.
+    pub(super) fn tend(&self) {
+        let runs: Vec<Run> = self.lock().values().cloned().collect();
+        for mut run in runs {
+            let now = run.shared.engine.time().monotonic();
+            if run.limit.is_some_and(|limit| now.saturating_sub(run.began) > limit) {
+                run.expire(now);
+                self.remove(&run.shared, run.owner.fence);
+            } else if now.saturating_sub(run.renewed) >= run.lease / 3 {
+                if run.renew() {
+                    run.renewed = now;
+                    self.lock().entry(run.owner.fence).and_modify(|kept| kept.renewed = now);
+                } else {
+                    self.remove(&run.shared, run.owner.fence);
+                }
+            }
+        }
+    }
+}
+
+impl Run {
+    /// False if the lease is lost.
+    fn renew(&self) -> bool {
+        let command = Command::Renew { owner: self.owner, lease: None, begin: false };
+        let target = Target::Known(self.task, self.id.clone());
+        match self.shared.engine.call(TaskCommand::new(self.task.kind, target, command)) {
+            Ok(header) => {
+                if header.is_some_and(|header| header.cancel) {
+                    self.cancelled.store(true, Ordering::Relaxed);
+                }
+                true
+            }
+            Err(error) => {
+                let lost = matches!(error.kind(), ErrorKind::LeaseLost | ErrorKind::NotFound);
+                tracing::warn!(id = %self.id, %error, "a lease could not be renewed");
+                self.cancelled.store(lost, Ordering::Relaxed);
+                !lost
+            }
+        }
+    }
+
+    fn expire(&self, now: Duration) {
+        self.cancelled.store(true, Ordering::Relaxed);
+        let limit = self.limit.unwrap_or_default();
+        let finish = Finish {
+            owner: self.owner,
+            outcome: Outcome::Fail { retry_in: None },
+            keep: false,
+            failure: Some(Failure::new(format!("the attempt took longer than its time limit of {limit:?}"))),
+            remarks: Remarks::default(),
+            run: u64::try_from(now.saturating_sub(self.began).as_micros()).ok(),
+            chance: 0.5,
+        };
+        let action = FinishTask { task: self.task, id: self.id.clone(), finish, body: None, next: Vec::new() };
+        if let Err(error) = self.shared.engine.call(action) {
+            let error: Error = error;
+            tracing::warn!(id = %self.id, %error, "the end of an attempt at its time limit could not be stored");
+        }
+    }
+}

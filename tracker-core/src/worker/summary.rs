@@ -1,0 +1,106 @@
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+/// What a worker did.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Attempts that ended as succeeded.
+    pub succeeded: u64,
+    /// Attempts that failed, by error, panic or time limit.
+    pub failed: u64,
+    /// Of these, those by panic.
+    pub panicked: u64,
+    /// Attempts that ended otherwise by their body's word: snoozed, parked, ignored, released.
+    pub other: u64,
+    /// Attempts whose lease was lost before they ended; nothing of them was stored.
+    pub lost: u64,
+    /// Tasks that could not be decoded and are out of the line.
+    pub unreadable: u64,
+    /// Whether the worker stopped because of too many failures.
+    pub halted: bool,
+    /// The texts of the errors with their numbers; at most 100 different ones.
+    pub errors: BTreeMap<String, u64>,
+    /// Run times, by logarithmic bucket.
+    times: BTreeMap<u32, u64>,
+}
+
+/// Buckets per doubling of the run time.
+const FINENESS: u32 = 16;
+
+impl Summary {
+    /// Attempts in all.
+    #[must_use]
+    pub fn attempts(&self) -> u64 {
+        self.succeeded + self.failed + self.other + self.lost
+    }
+
+    /// The run time that this share (0 to 1) of the attempts did not exceed, within 5 %. Zero if there were none.
+    #[must_use]
+    pub fn percentile(&self, share: f64) -> Duration {
+        let all: u64 = self.times.values().sum();
+        #[expect(clippy::cast_precision_loss, reason = "a share of a count needs no more than 52 bits")]
+        let wanted = all as f64 * share.clamp(0.0, 1.0);
+        let mut seen = 0.0;
+        for (bucket, count) in &self.times {
+            #[expect(clippy::cast_precision_loss, reason = "as above")]
+            let count = *count as f64;
+            seen += count;
+            if seen >= wanted {
+                return Duration::from_secs_f64((f64::from(*bucket + 1) / f64::from(FINENESS)).exp2() / 1e6);
+            }
+        }
+        Duration::ZERO
+    }
+
+    pub(super) fn time(&mut self, run: Duration) {
+        let micros = (run.as_secs_f64() * 1e6).max(1.0);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "at most 64 doublings, not negative"
+        )]
+        let bucket = (micros.log2() * f64::from(FINENESS)) as u32;
+        *self.times.entry(bucket).or_default() += 1;
+    }
+
+    pub(super) fn error(&mut self, text: &str) {
+        if self.errors.len() < 100 || self.errors.contains_key(text) {
+            *self.errors.entry(text.to_owned()).or_default() += 1;
+        }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} succeeded, {} failed", self.succeeded, self.failed)?;
+        for (count, what) in
+            [(self.other, "otherwise"), (self.lost, "lost their lease"), (self.unreadable, "unreadable")]
+        {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        if self.attempts() > 0 {
+            let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| self.percentile(share));
+            write!(f, "; run times p50 {p50:.1?}, p95 {p95:.1?}, p99 {p99:.1?}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_within_five_percent() {
+        let mut summary = Summary::default();
+        for milli in 1..=1000 {
+            summary.time(Duration::from_millis(milli));
+        }
+        for (share, expected) in [(0.5, 500.0), (0.95, 950.0), (0.99, 990.0)] {
+            let found = summary.percentile(share).as_secs_f64() * 1e3;
+            assert!((found - expected).abs() < expected * 0.05, "{share}: {found}");
+        }
+    }
+}
