@@ -58,7 +58,7 @@ pub struct Execution<T: TrackedTask> {
 impl<T: TrackedTask> Execution<T> {
     /// Takes what was claimed; what cannot be decoded is given back, and reported.
     pub(crate) fn new(shared: &Arc<Shared>, kind: &Arc<Kind>, claimed: Claimed) -> Result<Self> {
-        let Claimed { task, owner, header, body, .. } = claimed;
+        let Claimed { task, owner, header, body } = claimed;
         let decoded = payload::decode(&kind.name, &body.id, &body.payload);
         let decoded = match decoded {
             Ok(decoded) => decoded,
@@ -234,8 +234,8 @@ impl<T: TrackedTask> Execution<T> {
     ) -> Result<R, E> {
         let finish = self.finish_of(Outcome::Succeed, None, true)?;
         self.asked = true;
-        self.shared.engine.turn(|writer, txn| {
-            let result = work(&mut Transaction::new(writer, txn))?;
+        self.shared.engine.turn(|writer| {
+            let result = work(&mut Transaction::new(writer))?;
             crate::engine::Action::run(&finish, writer)?;
             Ok(result)
         })

@@ -1,8 +1,6 @@
 //! Payloads: what of a task is stored, and how it is read again. MessagePack with field names, so that structs can change
 //! and tools can look inside.
 
-use serde::Serialize;
-
 use crate::{
     engine::{NewTask, Values},
     error::{Error, ErrorKind, Result},

@@ -713,7 +713,7 @@ impl Action for Resume {
         let (task, id) = self.command.target.find(writer, &kind)?;
         let header = self.command.run(writer)?.ok_or_else(|| kind.refuse(id, crate::Reason::NotFound))?;
         let body = writer.rows().body_of(task)?;
-        Ok(crate::engine::Claimed { task, owner: self.ticket.owner(), header, body, suspect: false })
+        Ok(crate::engine::Claimed { task, owner: self.ticket.owner(), header, body })
     }
 }
 

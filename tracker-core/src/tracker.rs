@@ -191,7 +191,7 @@ impl Tracker {
         &self,
         work: impl FnOnce(&mut Transaction<'_, '_>) -> Result<R, E>,
     ) -> Result<R, E> {
-        self.shared.engine.turn(|writer, txn| work(&mut Transaction::new(writer, txn)))
+        self.shared.engine.turn(|writer| work(&mut Transaction::new(writer)))
     }
 
     /// Hears of what happens to tasks from now on; see [`Watch`]. Keeps at most 1,024 events for a slow listener.

@@ -17,7 +17,8 @@ pub struct Transaction<'a, 't> {
 }
 
 impl<'a, 't> Transaction<'a, 't> {
-    pub(crate) fn new(writer: &'a mut Writer<'t>, txn: &'t WriteTransaction) -> Self {
+    pub(crate) fn new(writer: &'a mut Writer<'t>) -> Self {
+        let txn = writer.rows().source();
         Self { writer, txn }
     }
 

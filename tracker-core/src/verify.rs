@@ -156,7 +156,7 @@ fn expect_keys(
 fn compare(rows: &mut Handles<&ReadTransaction>, expected: &Expected, found: &mut Found) -> Result<()> {
     let txn = rows.source();
     macro_rules! keys_of {
-        ($table:ident, $unpack:path) => {{
+        ($table:ident, $unpack:expr) => {{
             let mut keys = BTreeSet::new();
             for entry in txn.open_table(tables::$table)?.iter()? {
                 keys.insert($unpack(entry?.0.value()));
@@ -179,7 +179,7 @@ fn compare(rows: &mut Handles<&ReadTransaction>, expected: &Expected, found: &mu
         }
     }
     macro_rules! map_of {
-        ($table:ident, $unpack:path) => {{
+        ($table:ident, $unpack:expr) => {{
             let mut map = BTreeMap::new();
             for entry in txn.open_table(tables::$table)?.iter()? {
                 let (key, value) = entry?;

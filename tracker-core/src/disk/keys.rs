@@ -199,12 +199,6 @@ pub(crate) fn index_key(kind: u32, number: u16, value: &[u8], seq: u64) -> Vec<u
     [&kind.to_be_bytes()[..], &number.to_be_bytes(), &length, value, &seq.to_be_bytes()].concat()
 }
 
-/// The kind and the rest of an id's or a unique value's key.
-pub(crate) fn split_kind(key: &[u8]) -> Option<(u32, &[u8])> {
-    let (kind, rest) = key.split_first_chunk()?;
-    Some((u32::from_be_bytes(*kind), rest))
-}
-
 /// The sequence number at the end of an indexed value's key.
 pub(crate) fn index_seq(key: &[u8]) -> Option<u64> {
     key.last_chunk().map(|seq| u64::from_be_bytes(*seq))

@@ -123,12 +123,12 @@ impl Engine {
     /// A transaction of the caller's own, in his turn: `work` gets it with the writer.
     pub(super) fn write_own<R, E: From<Error>>(
         &self,
-        work: impl FnOnce(&mut Writer<'_>, &redb::WriteTransaction) -> Result<R, E>,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<R, E>,
     ) -> Result<(R, Effects), E> {
         let (batch, quick) = self.commits.begin();
         let written = self.database.write(quick, (self.instance, batch), |txn| {
             let mut writer = guard("writing", || self.writer(txn))?;
-            let result = work(&mut writer, txn)?;
+            let result = work(&mut writer)?;
             let (_, effects) = guard("writing", || writer.finish_marked(batch))?;
             Ok::<_, E>((true, (result, effects)))
         });

@@ -75,10 +75,7 @@ impl Drop for Lead<'_> {
 impl Engine {
     /// Waits for its turn, then runs `work` in a transaction of its own on this thread. An error or a panic rolls it
     /// back; the panic goes on.
-    pub(crate) fn turn<R, E: From<Error>>(
-        &self,
-        work: impl FnOnce(&mut Writer<'_>, &redb::WriteTransaction) -> Result<R, E>,
-    ) -> Result<R, E> {
+    pub(crate) fn turn<R, E: From<Error>>(&self, work: impl FnOnce(&mut Writer<'_>) -> Result<R, E>) -> Result<R, E> {
         let waiter = Waiter::new();
         self.enqueue(vec![Box::new(Turn(waiter.clone()))])?;
         loop {
@@ -92,9 +89,9 @@ impl Engine {
         }
         let lead = Lead(self);
         let mut panic = None;
-        let written = self.write_own(|writer, txn| {
+        let written = self.write_own(|writer| {
             let open = Open::new(self.instance);
-            let result = catch_unwind(AssertUnwindSafe(|| work(writer, txn)));
+            let result = catch_unwind(AssertUnwindSafe(|| work(writer)));
             drop(open);
             result.unwrap_or_else(|payload| {
                 panic = Some(payload);

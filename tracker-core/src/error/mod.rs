@@ -4,7 +4,7 @@ mod refusal;
 
 pub use refusal::{Reason, Refusal};
 
-use std::{error::Error as StdError, fmt, path::Path};
+use std::{error::Error as StdError, fmt};
 
 /// The result of the tracker's calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -175,10 +175,6 @@ impl Error {
                 "a commit failed ({cause}) and the file could not be reopened to see whether it holds it; open the tracker again"
             ),
         )
-    }
-
-    pub(crate) fn at_path(kind: ErrorKind, path: &Path, message: impl fmt::Display) -> Self {
-        Self::new(kind, format!("{}: {message}", path.display()))
     }
 
     /// Whether the storage failed and not the call: whatever shares the transaction must be tried again.

@@ -18,6 +18,6 @@ pub(crate) use handles::{FormatProblem, Handles, Source, init};
 pub(crate) use kind::{Kind, KindSpec};
 pub(crate) use kinds::Kinds;
 pub(crate) use limits::{check_id, check_payload, check_values, cut, shorten};
-pub(crate) use position::{Position, position};
+pub(crate) use position::position;
 pub(crate) use pulse::Pulse;
 pub(crate) use scan::Mark;

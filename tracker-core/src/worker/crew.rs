@@ -53,7 +53,7 @@ use crate::{
 #[derive(Default)]
 pub struct Crew<'a> {
     settings: Settings,
-    lanes: Vec<Box<dyn Lane + Send + 'a>>,
+    lanes: Vec<Box<dyn Lane + 'a>>,
     engine: Option<Arc<Engine>>,
 }
 
@@ -158,7 +158,7 @@ impl<'a> Crew<'a> {
     pub fn serve<T, F, R, E>(mut self, tasks: &Tasks<T>, body: F) -> Self
     where
         T: TrackedTask,
-        F: Fn(&mut Execution<T>) -> Result<R, E> + Sync + Send + 'a,
+        F: Fn(&mut Execution<T>) -> Result<R, E> + Sync + 'a,
         R: IntoOutcome + 'a,
         E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug + 'a,
     {
@@ -220,7 +220,7 @@ fn tend(shift: &Shift<'_>, done: &(Mutex<bool>, Condvar)) {
 }
 
 /// One thread: takes turns between the kinds, and sleeps when nothing is due.
-fn work(lanes: &[Box<dyn Lane + Send + '_>], engine: &Engine, shift: &Shift<'_>, number: usize) -> Result<()> {
+fn work(lanes: &[Box<dyn Lane + '_>], engine: &Engine, shift: &Shift<'_>, number: usize) -> Result<()> {
     let mut first = number;
     while !shift.stops() {
         let seen = engine.signal.seen();

@@ -90,7 +90,7 @@ where
             };
             row += 1;
             let kind = tasks.kind()?;
-            let mut execution = match Execution::new(&tasks.shared, &kind, claimed) {
+            let mut execution: Execution<T> = match Execution::new(&tasks.shared, &kind, claimed) {
                 Ok(execution) => execution,
                 Err(error) if error.kind() == ErrorKind::Unreadable => {
                     shift.summary().unreadable += 1;

@@ -24,8 +24,6 @@ pub(crate) struct Claimed {
     pub owner: Owner,
     pub header: Header,
     pub body: Body,
-    /// It has crashed so often that it should run alone.
-    pub suspect: bool,
 }
 
 /// Takes the next tasks of the line.
@@ -165,6 +163,5 @@ fn lease(
     // The start may have freed an expired lease for whose end another payload was waiting.
     let body = if done.body == BodyChange::TakeSuccessor { writer.rows().body_of(task)? } else { body };
     let header = done.header.ok_or_else(|| kind.refuse(body.id.clone(), Reason::NotFound))?;
-    let suspect = header.crashes >= SUSPECT;
-    Ok(Claimed { task, owner, header, body, suspect })
+    Ok(Claimed { task, owner, header, body })
 }

@@ -21,16 +21,10 @@ pub(crate) struct FinishTask {
     pub next: Vec<NewTask>,
 }
 
-/// Where the attempt's end has led.
-#[derive(Clone, Debug)]
-pub(crate) struct Report {
-    pub header: Header,
-}
-
 impl Action for FinishTask {
-    type Out = Report;
+    type Out = Header;
 
-    fn run(&self, writer: &mut Writer<'_>) -> Result<Report> {
+    fn run(&self, writer: &mut Writer<'_>) -> Result<Header> {
         let kind: Arc<Kind> = writer.kind(self.task.kind)?;
         if self.next.is_empty() {
             return self.finish(writer, &kind);
@@ -45,13 +39,13 @@ impl Action for FinishTask {
 }
 
 impl FinishTask {
-    fn finish(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<Report> {
+    fn finish(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<Header> {
         let header = writer.header(self.task)?;
         let lost = || kind.refuse(self.id.clone(), Reason::LeaseLost);
         let command = Command::Finish(Finish { chance: writer.chance(), ..self.finish.clone() });
         let done = writer.decide(kind, self.task, header.as_ref(), &command, self.body.as_ref(), &self.id);
         match done {
-            Ok(done) => done.header.map(|header| Report { header }).ok_or_else(lost),
+            Ok(done) => done.header.ok_or_else(lost),
             // A task that was deleted meanwhile belongs to nobody.
             Err(error) if error.kind() == ErrorKind::NotFound => Err(lost()),
             Err(error) => Err(error),

@@ -9,7 +9,7 @@ mod submit;
 mod task;
 
 pub(crate) use claim::{Claim, Claimed, Claims, StartById};
-pub(crate) use finish::{FinishTask, Report};
+pub(crate) use finish::FinishTask;
 pub(crate) use register::{Pause, Register, Values};
 pub(crate) use rescue::{Prune, Rescue, Rescued, Scope};
 pub(crate) use submit::{NewTask, SubmitAndStart, Submitted};

@@ -1,0 +1,3 @@
+//! The tracker as its users see it: one module per behaviour.
+
+mod story;

@@ -1,0 +1,58 @@
+//! A task's whole life, told once.
+
+use serde::{Deserialize, Serialize};
+use tracker_core::{ErrorKind, ManualClock, Submission, TaskStatus, TrackedTask, Tracker};
+
+#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    Pending = 10,
+    InProgress = 20,
+    Failed = 30,
+    Succeeded = 40,
+    Exhausted = 50,
+    Ignored = 60,
+    Cancelled = 70,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[task(name = "job", status = Status, max_attempts = 3, lease = "1m", backoff = "fixed(10s)")]
+struct Job {
+    #[task(id)]
+    name: String,
+    #[task(index)]
+    host: String,
+    result: Option<u32>,
+}
+
+fn job(name: &str) -> Job {
+    Job { name: name.to_owned(), host: "a".to_owned(), result: None }
+}
+
+#[test]
+fn three_failures_of_three_exhaust_a_task_and_a_requeue_starts_it_anew() {
+    let clock = ManualClock::new();
+    let tracker = Tracker::options().clock(clock.clone()).in_memory().unwrap();
+    let jobs = tracker.tasks::<Job>().unwrap();
+    assert_eq!(jobs.submit(&job("one")).unwrap().submission, Submission::New);
+    assert_eq!(jobs.submit(&job("one")).unwrap().submission, Submission::Existing);
+    for attempt in 1..=3 {
+        let mut claimed = jobs.claim().unwrap().expect("it is due");
+        assert_eq!(claimed.attempt(), attempt);
+        claimed.fail("no luck").unwrap();
+        assert!(jobs.claim().unwrap().is_none(), "it waits for its delay");
+        clock.advance(std::time::Duration::from_secs(10));
+    }
+    assert_eq!(jobs.start("one").unwrap_err().kind(), ErrorKind::Exhausted);
+    let record = jobs.get("one").unwrap().unwrap();
+    assert_eq!((record.status, record.failures, record.history.len()), (Status::Exhausted, 3, 3));
+    assert_eq!(jobs.counts().unwrap().get(Status::Exhausted), 1);
+    jobs.requeue("one").unwrap();
+    jobs.run("one", |job| {
+        job.result = Some(7);
+        Ok::<_, std::io::Error>(())
+    })
+    .unwrap();
+    let record = jobs.get("one").unwrap().unwrap();
+    assert_eq!((record.status, record.failures, record.task.result), (Status::Succeeded, 0, Some(7)));
+    assert_eq!(tracker.verify().unwrap(), []);
+}

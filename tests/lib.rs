@@ -1,1 +1,0 @@
-//! The root package holds examples, tests and benchmarks; it has no library of its own.
