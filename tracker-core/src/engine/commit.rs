@@ -18,7 +18,7 @@ use crate::{
 
 /// After this time without a commit, the next one makes opening after a crash instant; and if it did not, one is made
 /// for that.
-pub(super) const QUIET: Duration = Duration::from_millis(500);
+const QUIET: Duration = Duration::from_millis(500);
 
 /// The commits of this instance.
 #[derive(Default)]
@@ -48,9 +48,9 @@ impl Commits {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether opening after a crash would take a repair now.
-    pub(super) fn needs_quick(&self) -> bool {
-        self.last().is_some_and(|last| !last.quick)
+    /// How long until a commit should make opening after a crash instant; `None` where the last one did.
+    pub(super) fn settles_in(&self) -> Option<Duration> {
+        self.last().filter(|last| !last.quick).map(|last| QUIET.saturating_sub(last.at.elapsed()))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, thread, thread::JoinHandle};
 
-use super::{Engine, commit::QUIET, queue::Call};
+use super::{Engine, queue::Call};
 use crate::error::{Error, ErrorKind, Result};
 
 pub(super) fn start(engine: &Arc<Engine>) -> Result<JoinHandle<()>> {
@@ -15,8 +15,8 @@ pub(super) fn start(engine: &Arc<Engine>) -> Result<JoinHandle<()>> {
 
 fn keep(engine: &Engine) {
     loop {
-        let settles = !engine.database.in_memory() && engine.commits.needs_quick();
-        match engine.queue.keep(settles.then_some(QUIET)) {
+        let settles_in = || if engine.database.in_memory() { None } else { engine.commits.settles_in() };
+        match engine.queue.keep(settles_in) {
             Call::Lead => engine.lead(),
             Call::Quiet => {
                 engine.settle();

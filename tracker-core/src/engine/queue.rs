@@ -175,8 +175,11 @@ struct Waiting {
     leading: bool,
     gathering: bool,
     closed: bool,
-    /// How many waiting threads the last batch answered.
+    /// How many callers' jobs are in the queue, and how many the last batch answered.
+    callers: usize,
     last: usize,
+    /// The keeper waits for no time: whoever changes something wakes it.
+    keeper_sleeps: bool,
     /// The keeper must lead at once.
     keeper_wanted: bool,
     /// Since when something waits for which no thread waits.
@@ -209,6 +212,7 @@ impl Queue {
         }
         let leader = jobs.first().and_then(|job| job.waiter().cloned());
         waiting.jobs.extend(jobs);
+        waiting.callers += 1;
         if !waiting.leading
             && let Some(leader) = leader
         {
@@ -253,7 +257,7 @@ impl Queue {
         let mut waiting = self.lock();
         let until = Instant::now() + GATHER;
         waiting.gathering = true;
-        while waiting.jobs.len() < waiting.last && !waiting.closed {
+        while waiting.callers < waiting.last && !waiting.closed {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
@@ -263,7 +267,7 @@ impl Queue {
         waiting.gathering = false;
         let end = waiting.jobs.iter().position(|job| job.is_turn()).unwrap_or(waiting.jobs.len());
         let taken: Vec<_> = waiting.jobs.drain(..end).collect();
-        waiting.last = taken.iter().filter(|job| job.waiter().is_some()).count();
+        waiting.last = std::mem::take(&mut waiting.callers);
         waiting.relaxed_since = None;
         self.room.notify_all();
         taken
@@ -292,7 +296,9 @@ impl Queue {
             }
             None if waiting.jobs.is_empty() => {
                 waiting.leading = false;
-                self.keeper.notify_one();
+                if waiting.keeper_sleeps || waiting.closed {
+                    self.keeper.notify_one();
+                }
             }
             _ => {
                 waiting.leading = false;
@@ -303,9 +309,8 @@ impl Queue {
     }
 
     /// The keeper waits until it must lead: for what nobody waits for, at the end of its time; to close; or because
-    /// nothing happened for `quiet`.
-    pub(super) fn keep(&self, quiet: Option<Duration>) -> Call {
-        let begun = Instant::now();
+    /// nothing has happened for so long that the time that `settles_in` gives is over.
+    pub(super) fn keep(&self, settles_in: impl Fn() -> Option<Duration>) -> Call {
         let mut waiting = self.lock();
         loop {
             if !waiting.leading && !waiting.jobs.is_empty() {
@@ -320,16 +325,18 @@ impl Queue {
                 return Call::Closed;
             }
             let relaxed = waiting.relaxed_since.map(|since| RELAXED.saturating_sub(since.elapsed()));
-            let silent = quiet.map(|quiet| quiet.saturating_sub(begun.elapsed()));
+            let silent = settles_in();
             if silent.is_some_and(|left| left.is_zero()) && !waiting.leading && waiting.jobs.is_empty() {
                 waiting.leading = true;
                 return Call::Quiet;
             }
             let left = relaxed.into_iter().chain(silent).min().map(|left| left.max(Duration::from_millis(1)));
+            waiting.keeper_sleeps = left.is_none();
             waiting = match left {
                 Some(left) => self.keeper.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0,
                 None => self.keeper.wait(waiting).unwrap_or_else(PoisonError::into_inner),
             };
+            waiting.keeper_sleeps = false;
         }
     }
 
