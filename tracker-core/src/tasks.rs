@@ -288,7 +288,7 @@ impl<T: TrackedTask> Tasks<T> {
         let mut summary = SubmitSummary::default();
         let (mut batch, mut bytes) = (Vec::new(), 0);
         for task in tasks {
-            let new = payload::new_task(&*kind, task.borrow(), None, None)?;
+            let new = payload::new_task(&kind, task.borrow(), None, None)?;
             bytes += new.payload.len();
             batch.push(new);
             if batch.len() >= BATCH || bytes >= BATCH_BYTES {

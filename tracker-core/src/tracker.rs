@@ -137,7 +137,7 @@ impl Tracker {
         let spec = KindSpec::of::<T>(name)?;
         let engine = &self.shared.engine;
         let kind = if engine.file().is_read_only() {
-            let kinds = engine.read(|rows| rows.all_kinds())?;
+            let kinds = engine.stored_kinds()?;
             kinds.named(name).cloned().ok_or_else(|| {
                 Error::new(
                     ErrorKind::SchemaMismatch,
@@ -173,7 +173,7 @@ impl Tracker {
     /// # Errors
     /// The file cannot be read.
     pub fn kinds(&self) -> Result<Vec<String>> {
-        let kinds = self.shared.engine.read(|rows| rows.all_kinds())?;
+        let kinds = self.shared.engine.stored_kinds()?;
         Ok(kinds.all().map(|kind| kind.name.clone()).collect())
     }
 

@@ -178,6 +178,7 @@ impl CountKey {
         Packer::new().put(self.kind.to_be_bytes()).put(signed32(self.code)).bytes
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "all keys are unpacked from what the table lends")]
     pub(crate) fn unpack(bytes: &[u8; Self::LEN]) -> Self {
         Self { kind: u32::from_be_bytes(part(bytes, 0)), code: unsigned32(part(bytes, 4)) }
     }

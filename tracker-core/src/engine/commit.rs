@@ -74,7 +74,9 @@ impl Engine {
         }
         jobs.into_iter().for_each(Job::answer);
         self.queue.hand_over();
-        effects.into_iter().for_each(|done| self.publish(done));
+        for done in effects {
+            self.publish(&done);
+        }
     }
 
     fn commit(&self, jobs: &mut [Box<dyn Job>]) -> Result<Effects> {
@@ -151,11 +153,11 @@ impl Engine {
     }
 
     /// Tells who waits or watches what is durable now.
-    pub(super) fn publish(&self, effects: Effects) {
+    pub(super) fn publish(&self, effects: &Effects) {
         if effects.woke {
             self.signal.raise();
         }
-        self.watchers.tell(effects.events);
+        self.watchers.tell(&effects.events);
     }
 
     /// An empty commit that makes the next open instant.

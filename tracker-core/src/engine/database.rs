@@ -36,11 +36,12 @@ impl Database {
         let handle = if read_only {
             Handle::Read(file::inspect(&place, &options)?)
         } else {
-            let Opened { db, .. } = file::open_or_create(&place, &options, &|db| {
+            let Opened { db, created } = file::open_or_create(&place, &options, &|db| {
                 let txn = db.begin_write()?;
                 store::init(&txn)?;
                 Ok(txn.commit()?)
             })?;
+            tracing::debug!(created, "opened the file");
             Handle::Write(db)
         };
         let database = Self { place, options, patience, read_only, handle: RwLock::new(Some(handle)) };

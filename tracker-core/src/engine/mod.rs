@@ -86,7 +86,7 @@ impl Engine {
             keeper: Mutex::default(),
             commits: commit::Commits::default(),
         });
-        let kinds = engine.read(|rows| rows.all_kinds())?;
+        let kinds = engine.stored_kinds()?;
         engine.set_kinds(Arc::new(kinds));
         if !options.read_only {
             *engine.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper::start(&engine)?);
@@ -125,6 +125,7 @@ impl Engine {
     }
 
     /// Does two things that have nothing to do with each other in one commit.
+    #[expect(clippy::type_complexity, reason = "an answer each, behind whether they were queued at all")]
     pub(crate) fn call_both<A: Action, B: Action>(&self, one: A, other: B) -> Result<(Result<A::Out>, Result<B::Out>)> {
         let (one, first) = Pending::waiting(one);
         let (other, second) = Pending::waiting(other);
@@ -176,6 +177,15 @@ impl Engine {
             return Err(Error::inside_transaction());
         }
         self.database.read(|txn| look(&mut Handles::new(txn)))
+    }
+
+    /// The kinds as they stand in the file.
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method's path is not general enough over lifetimes"
+    )]
+    pub(crate) fn stored_kinds(&self) -> Result<Kinds> {
+        self.read(|rows| rows.all_kinds())
     }
 
     /// The kinds, as of a snapshot.

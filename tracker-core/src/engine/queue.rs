@@ -150,10 +150,7 @@ impl<A: Action> Job for Pending<A> {
     }
 
     fn waiter(&self) -> Option<&Arc<Waiter>> {
-        match &self.answer {
-            Answer::Slot(slot) => Some(&slot.waiter),
-            _ => None,
-        }
+        if let Answer::Slot(slot) = &self.answer { Some(&slot.waiter) } else { None }
     }
 }
 
@@ -170,6 +167,7 @@ pub(super) struct Queue {
 }
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the queue, and they change apart")]
 struct Waiting {
     jobs: VecDeque<Box<dyn Job>>,
     leading: bool,

@@ -103,7 +103,7 @@ impl Engine {
             resume_unwind(payload);
         }
         let (result, effects) = written?;
-        self.publish(effects);
+        self.publish(&effects);
         Ok(result)
     }
 }

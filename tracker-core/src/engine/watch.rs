@@ -108,13 +108,13 @@ impl Watchers {
         !ears.is_empty()
     }
 
-    pub(super) fn tell(&self, events: Vec<Event>) {
+    pub(super) fn tell(&self, events: &[Event]) {
         if events.is_empty() {
             return;
         }
         for ear in self.lock().iter().filter_map(Weak::upgrade) {
             let mut heard = ear.lock();
-            for event in &events {
+            for event in events {
                 if heard.events.len() >= ear.capacity {
                     heard.events.pop_front();
                     heard.missed += 1;

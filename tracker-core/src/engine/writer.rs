@@ -73,6 +73,7 @@ struct Undo {
     new: Option<Header>,
     old_body: Option<Body>,
     new_body: Option<Body>,
+    #[expect(clippy::option_option, reason = "outside: whether it changes; inside: what it becomes")]
     successor: Option<Option<Body>>,
 }
 
@@ -189,7 +190,7 @@ impl<'t> Writer<'t> {
     }
 
     /// A number between 0 and 1, for jitter.
-    pub(crate) fn chance(&self) -> f32 {
+    pub(crate) fn chance() -> f32 {
         f32::from(u16::from_le_bytes([Uuid::new_v4().as_bytes()[0], Uuid::new_v4().as_bytes()[1]]))
             / f32::from(u16::MAX)
     }
@@ -387,7 +388,7 @@ impl<'t> Writer<'t> {
     /// Ends one lease, and says whose.
     pub(crate) fn rescue(&mut self, kind: &Kind, task: TaskRef, header: &Header, lease: &Lease) -> Result<TaskKey> {
         let id = self.rows.body_of(task)?.id;
-        let command = Command::Rescue { fence: lease.fence, chance: self.chance() };
+        let command = Command::Rescue { fence: lease.fence, chance: Self::chance() };
         self.decide(kind, task, Some(header), &command, None, &id)?;
         tracing::info!(kind = kind.name, %id, worker = lease.worker, "rescued a task whose lease ended without an outcome");
         Ok(id)

@@ -21,6 +21,7 @@ pub(crate) struct Change<'a> {
     pub new_body: Option<&'a Body>,
     pub history: &'a [Ended],
     /// The body that waits for the end of the running attempt: set, taken or left.
+    #[expect(clippy::option_option, reason = "outside: whether it changes; inside: what it becomes")]
     pub successor: Option<Option<&'a Body>>,
 }
 
@@ -113,14 +114,13 @@ impl Handles<&WriteTransaction> {
         {
             self.ids()?.insert(keys::id_key(kind.id, &body.id).as_slice(), task.seq)?;
         }
-        match new {
-            Some(body) => drop(self.bodies()?.insert(&task.pack(), records::encode(body)?.as_slice())?),
-            None => {
-                self.bodies()?.remove(&task.pack())?;
-                if let Some(body) = change.old_body {
-                    self.ids()?.remove(keys::id_key(kind.id, &body.id).as_slice())?;
-                }
-            }
+        if let Some(body) = new {
+            self.bodies()?.insert(&task.pack(), records::encode(body)?.as_slice())?;
+            return Ok(());
+        }
+        self.bodies()?.remove(&task.pack())?;
+        if let Some(body) = change.old_body {
+            self.ids()?.remove(keys::id_key(kind.id, &body.id).as_slice())?;
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 
-use redb::{Key, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, Value, WriteTransaction};
+use redb::{
+    AccessGuard, Key, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, Value, WriteTransaction,
+};
 
 use super::{Body, Kind, Kinds, Progress, Pulse};
 use crate::{
@@ -151,7 +153,7 @@ impl<S: Source> Handles<S> {
         let meta = self.meta().map_err(|_| FormatProblem::Foreign)?;
         let format = meta.get(FORMAT_KEY).map_err(|error| FormatProblem::Damaged(error.into()))?;
         let (name, version) = FORMAT.split_at(FORMAT.len() - 1);
-        match format.as_ref().map(|format| format.value()).and_then(|format| format.strip_prefix(name)) {
+        match format.as_ref().map(AccessGuard::value).and_then(|format| format.strip_prefix(name)) {
             Some(found) if found == version => Ok(()),
             Some([found]) if *found > version[0] => Err(FormatProblem::Newer { found: *found, known: version[0] }),
             _ => Err(FormatProblem::Foreign),

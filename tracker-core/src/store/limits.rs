@@ -45,9 +45,9 @@ pub(crate) fn shorten(mut text: String, limit: usize) -> String {
         return text;
     }
     let all = text.len();
-    text.truncate(text.floor_char_boundary(limit));
-    text.push_str(&format!(" … [{all} bytes, cut]"));
-    text
+    let end = (0..=limit).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    text.truncate(end);
+    text + &format!(" … [{all} bytes, cut]")
 }
 
 /// A list of at most `limit` entries.

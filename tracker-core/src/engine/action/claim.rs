@@ -157,7 +157,7 @@ fn lease(
 ) -> Result<Claimed> {
     let token = Uuid::new_v4();
     let owner = Owner { fence: writer.next_fence(), token };
-    let start = Start { token, fence: owner.fence, chance: writer.chance(), ..start.clone() };
+    let start = Start { token, fence: owner.fence, chance: Writer::chance(), ..start.clone() };
     let done = writer.decide(kind, task, Some(header), &Command::Start(start), None, &body.id)?;
     writer.use_fence();
     // The start may have freed an expired lease for whose end another payload was waiting.

@@ -42,7 +42,7 @@ impl FinishTask {
     fn finish(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<Header> {
         let header = writer.header(self.task)?;
         let lost = || kind.refuse(self.id.clone(), Reason::LeaseLost);
-        let command = Command::Finish(Finish { chance: writer.chance(), ..self.finish.clone() });
+        let command = Command::Finish(Finish { chance: Writer::chance(), ..self.finish.clone() });
         let done = writer.decide(kind, self.task, header.as_ref(), &command, self.body.as_ref(), &self.id);
         match done {
             Ok(done) => done.header.ok_or_else(lost),

@@ -101,7 +101,7 @@ impl Action for Prune {
         for (code, keep) in &self.rules {
             let before = writer.now().saturating_sub(micros_of(*keep));
             for task in writer.rows().ended_before(&kind, *code, before, self.most - pruned)? {
-                self.delete(writer, &kind, task)?;
+                delete(writer, &kind, task)?;
                 pruned += 1;
             }
         }
@@ -109,11 +109,9 @@ impl Action for Prune {
     }
 }
 
-impl Prune {
-    fn delete(&self, writer: &mut Writer<'_>, kind: &Kind, task: TaskRef) -> Result<()> {
-        let header: Header = writer.known(task)?;
-        let id = writer.rows().body_of(task)?.id;
-        writer.decide(kind, task, Some(&header), &Command::Delete, None, &id)?;
-        Ok(())
-    }
+fn delete(writer: &mut Writer<'_>, kind: &Kind, task: TaskRef) -> Result<()> {
+    let header: Header = writer.known(task)?;
+    let id = writer.rows().body_of(task)?.id;
+    writer.decide(kind, task, Some(&header), &Command::Delete, None, &id)?;
+    Ok(())
 }
