@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{
+    __private::join_encoded,
     body::{IntoOutcome, RunError, finish_body},
     engine::{Action, Claim, NewTask, Pause, Prune, Scope, StartById, SubmitAndStart, Submitted, Target, TaskCommand},
     error::{Error, ErrorKind, Result},
@@ -22,7 +23,7 @@ use crate::{
     rules::{Command, Explanation, Header, Requeue, Situation, Start, Told},
     status::TaskStatus,
     store::{Kind, position},
-    task::{TaskId, TaskKey, TrackedTask},
+    task::{IndexValue, TaskId, TaskKey, TrackedTask},
     ticket::Ticket,
     time::{Micros, micros_at, micros_of},
     tracker::{Opened, Shared},
@@ -486,6 +487,25 @@ impl<T: TrackedTask> Tasks<T> {
             }
         })?;
         found.map(|(raw, body)| self.record(raw, &body)).transpose()
+    }
+
+    /// The task that holds a unique key: its name (the fields' names joined with `_`) and the value of each field. A key
+    /// declared `while = unfinished` finds only unfinished tasks.
+    ///
+    /// # Errors
+    /// `Invalid` if there is no such key; `Unreadable` if the task cannot be decoded.
+    pub fn get_by_key(&self, key: &str, values: &[&dyn IndexValue]) -> Result<Option<Record<T, T::Status>>> {
+        let kind = self.kind()?;
+        let number =
+            kind.uniques.iter().position(|(name, _)| name == key).and_then(|number| u16::try_from(number).ok());
+        let number = number.ok_or_else(|| Error::invalid(format!("kind {:?} has no unique key {key:?}", kind.name)))?;
+        let mut encoded: Vec<Vec<u8>> = values.iter().map(|value| value.encoded()).collect();
+        let value = if encoded.len() == 1 { encoded.remove(0) } else { join_encoded(&encoded) };
+        let id = self.shared.engine.read(|rows| match rows.with_unique(self.kind, number, &value)? {
+            Some(task) => Ok(Some(rows.body_of(task)?.id)),
+            None => Ok(None),
+        })?;
+        id.map_or(Ok(None), |id| self.get(id))
     }
 
     pub(crate) fn record(&self, raw: Raw, body: &crate::store::Body) -> Result<Record<T, T::Status>> {

@@ -12,6 +12,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     options::Options,
     payload,
+    recover::{self, Recovered},
     rules::Failure,
     store::{Kind, KindSpec},
     task::{TaskKey, TrackedTask},
@@ -231,6 +232,15 @@ impl Tracker {
     /// The file cannot be read.
     pub fn verify(&self) -> Result<Vec<Difference>> {
         self.shared.engine.read(verify::verify)
+    }
+
+    /// Copies every readable task of a damaged file, with its history, into a new one, and reports what it could not.
+    /// Work on a copy of the damaged file: if it was not closed cleanly, opening it repairs it first.
+    ///
+    /// # Errors
+    /// There is a file at `into` already; redb cannot open the damaged file at all; or a failure of the storage.
+    pub fn recover(from: impl AsRef<Path>, into: impl AsRef<Path>) -> Result<Recovered> {
+        recover::recover(from.as_ref(), into.as_ref())
     }
 
     /// Gives free space back to the file system; true if there was any. Waits until nobody reads or writes.

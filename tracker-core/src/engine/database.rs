@@ -32,7 +32,7 @@ enum Handle {
 pub(super) type Mark = (Uuid, u64);
 
 impl Database {
-    pub(super) fn open(place: Place, options: FileOptions, read_only: bool, patience: Duration) -> Result<Self> {
+    pub(crate) fn open(place: Place, options: FileOptions, read_only: bool, patience: Duration) -> Result<Self> {
         let handle = if read_only {
             Handle::Read(file::inspect(&place, &options)?)
         } else {
@@ -89,7 +89,7 @@ impl Database {
         self.handle.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn read<R>(&self, look: impl FnOnce(&ReadTransaction) -> Result<R>) -> Result<R> {
+    pub(crate) fn read<R>(&self, look: impl FnOnce(&ReadTransaction) -> Result<R>) -> Result<R> {
         let handle = self.handle();
         guard("reading", || {
             let txn = match &*handle {
@@ -211,7 +211,7 @@ impl Database {
         }
     }
 
-    pub(super) fn close(&self) -> Result<()> {
+    pub(crate) fn close(&self) -> Result<()> {
         match self.handle.write().unwrap_or_else(PoisonError::into_inner).take() {
             Some(Handle::Write(db)) => file::close(&self.place, db),
             Some(Handle::Read(db)) => guard("closing", || Ok(db.close()?)),

@@ -38,7 +38,7 @@ use crate::{
     store::{Handles, Kinds},
     time::{Micros, TimeKeeper},
 };
-use database::Database;
+pub(crate) use database::Database;
 use queue::{Pending, Queue};
 use watch::Watchers;
 

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     disk::keys::{CountKey, TaskRef},
     error::{Error, ErrorKind, Reason, Result},
-    rules::{BodyChange, Command, Decision, Header, Lease, Told},
+    rules::{BodyChange, Command, Decision, Ended, Header, Lease, Told},
     status::Role,
     store::{Body, Change, Handles, Kind, Kinds, Progress, Pulse},
     task::TaskKey,
@@ -400,6 +400,28 @@ impl<'t> Writer<'t> {
         self.touch();
         let counted =
             self.rows.apply(kind, task, &Change { old: Some(header), new: Some(&stranded), ..Change::default() })?;
+        self.count(counted);
+        Ok(())
+    }
+
+    /// Writes a task as another file had it.
+    pub(crate) fn restore(
+        &mut self,
+        kind: &Kind,
+        task: TaskRef,
+        header: &Header,
+        body: &Body,
+        past: &[Ended],
+    ) -> Result<()> {
+        let header = Header { successor: false, ..header.clone() };
+        let fences = past.iter().chain(&header.last).map(|ended| ended.fence);
+        let fence = fences.chain(header.lease.as_ref().map(|lease| lease.fence)).max().unwrap_or(0);
+        self.pulse.next_seq = self.pulse.next_seq.max(task.seq + 1);
+        self.pulse.next_fence = self.pulse.next_fence.max(fence + 1);
+        self.pulse.mark = self.pulse.mark.max(header.updated);
+        self.touch();
+        let change = Change { new: Some(&header), new_body: Some(body), history: past, ..Change::default() };
+        let counted = self.rows.apply(kind, task, &change)?;
         self.count(counted);
         Ok(())
     }

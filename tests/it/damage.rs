@@ -1,0 +1,76 @@
+//! A damaged file: what is wrong is said, what is readable is read, and the rest of the work goes on.
+
+use serde::{Deserialize, Serialize};
+use tracker_core::{ErrorKind, TaskStatus, TrackedTask, Tracker};
+
+#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    Pending = 10,
+    InProgress = 20,
+    Failed = 30,
+    Succeeded = 40,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "job", status = Status)]
+struct Job {
+    #[task(id)]
+    name: String,
+    #[task(unique)]
+    key: u32,
+    text: String,
+}
+
+fn job(number: u32) -> Job {
+    Job { name: format!("job {number}"), key: number, text: format!("<the text of number {number:06}>") }
+}
+
+/// Changes every occurrence of `text` in the file by one bit.
+fn damage(path: &std::path::Path, text: &str) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let places: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(text.as_bytes())).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        bytes[at] ^= 1;
+    }
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn one_damaged_payload_is_named_the_others_run_and_recover_copies_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, saved) = (folder.path().join("jobs.redb"), folder.path().join("saved.redb"));
+    let tracker = Tracker::open(&path).unwrap();
+    let jobs = tracker.tasks::<Job>().unwrap();
+    jobs.submit_all((0..300).map(job)).unwrap();
+    jobs.run("job 7", |_| Err::<(), _>("no luck")).unwrap_err();
+    assert_eq!(jobs.get_by_key("key", &[&9_u32]).unwrap().unwrap().task.name, "job 9");
+    drop(jobs);
+    tracker.close().unwrap();
+    damage(&path, &job(123).text);
+
+    let checked = Tracker::options().check_on_open(true).open(&path).unwrap_err();
+    assert_eq!(checked.kind(), ErrorKind::Corrupted);
+
+    let copy = folder.path().join("copy.redb");
+    std::fs::copy(&path, &copy).unwrap();
+    let recovered = Tracker::recover(&copy, &saved).unwrap();
+    assert_eq!((recovered.tasks, recovered.lost.len()), (299, 1));
+    assert!(recovered.lost[0].what.contains("checksum"), "{:?}", recovered.lost);
+    let rescued = Tracker::open(&saved).unwrap();
+    assert_eq!(rescued.verify().unwrap(), []);
+    let jobs = rescued.tasks::<Job>().unwrap();
+    assert_eq!(jobs.get("job 7").unwrap().unwrap().history.len(), 1);
+    assert_eq!(jobs.worker().run(|_| Ok::<_, std::io::Error>(())).unwrap().succeeded, 299);
+
+    let tracker = Tracker::open(&path).unwrap();
+    let jobs = tracker.tasks::<Job>().unwrap();
+    assert_eq!(jobs.get("job 123").unwrap_err().kind(), ErrorKind::Corrupted);
+    assert_eq!(
+        tracker.verify().unwrap().len(),
+        3,
+        "its body, and that its id and its key belong to no task that can be read"
+    );
+    let summary = jobs.worker().run(|_| Ok::<_, std::io::Error>(())).unwrap();
+    assert_eq!(summary.succeeded, 299, "the damaged one is out of the line");
+}

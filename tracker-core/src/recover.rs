@@ -1,0 +1,133 @@
+//! Copies what is readable of a damaged file into a new one.
+
+use std::{collections::BTreeSet, path::Path, sync::Arc};
+
+use redb::ReadTransaction;
+
+use crate::{
+    disk::{
+        file::{FileOptions, Place, Sharing, guard},
+        keys::TaskRef,
+        tables,
+    },
+    engine::{Database, Writer},
+    error::{Error, Result},
+    rules::{Ended, Header},
+    store::{Body, Handles, Kind},
+    task::TaskKey,
+    tracker::Tracker,
+};
+
+/// What [`Tracker::recover`] could copy, and what it could not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Recovered {
+    /// Tasks that stand in the new file.
+    pub tasks: u64,
+    /// Tasks that could not be read: their kind, their id where at least that was readable, and what was wrong.
+    pub lost: Vec<Lost>,
+}
+
+/// A task that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Lost {
+    /// The kind's name.
+    pub kind: String,
+    /// The id, where it was readable.
+    pub id: Option<TaskKey>,
+    /// What was wrong.
+    pub what: String,
+}
+
+/// How many tasks are copied in one commit.
+const BATCH: usize = 1_000;
+
+/// A task with all its rows.
+struct Whole {
+    task: TaskRef,
+    header: Header,
+    body: Body,
+    past: Vec<Ended>,
+}
+
+pub(crate) fn recover(from: &Path, into: &Path) -> Result<Recovered> {
+    if into.exists() {
+        return Err(Error::invalid(format!("{}: there is a file already; give a new path", into.display())));
+    }
+    let options = FileOptions { sharing: Sharing::Exclusive, ..FileOptions::default() };
+    let source = Database::open(Place::Path(from.to_owned()), options, true, std::time::Duration::from_secs(10))?;
+    let target = Tracker::options().sharing(Sharing::Exclusive).open(into)?;
+    let mut report = Recovered::default();
+    source.read(|txn| {
+        let kinds = Handles::new(txn).all_kinds()?;
+        for kind in kinds.all() {
+            let kind: Arc<Kind> = target.shared.engine.turn(|writer| writer.put_kind((**kind).clone()))?;
+            copy_kind(txn, &target, &kind, &mut report)?;
+        }
+        Ok(())
+    })?;
+    source.close()?;
+    target.close()?;
+    Ok(report)
+}
+
+fn copy_kind(txn: &ReadTransaction, target: &Tracker, kind: &Arc<Kind>, report: &mut Recovered) -> Result<()> {
+    let mut batch = Vec::new();
+    for task in candidates(txn, kind.id) {
+        match guard("reading a task", || whole(txn, task)) {
+            Ok(whole) => batch.push(whole),
+            Err(error) => {
+                let body = guard("reading a task", || Handles::new(txn).body(task)).ok().flatten();
+                let lost = Lost { kind: kind.name.clone(), id: body.map(|body| body.id), what: error.to_string() };
+                report.lost.push(lost);
+            }
+        }
+        if batch.len() >= BATCH {
+            store(target, kind, &mut batch, report)?;
+        }
+    }
+    store(target, kind, &mut batch, report)
+}
+
+fn whole(txn: &ReadTransaction, task: TaskRef) -> Result<Whole> {
+    let mut rows = Handles::new(txn);
+    let header = rows.header(task)?.ok_or_else(|| Error::corrupted("tracker.headers", task, "it has no header"))?;
+    let body = rows.body_of(task)?;
+    // A task is worth more than its history.
+    let past = guard("reading a history", || rows.past(task)).unwrap_or_default();
+    Ok(Whole { task, header, body, past })
+}
+
+/// The numbers of all tasks that some table names, from both of its ends up to where it cannot be read.
+fn candidates(txn: &ReadTransaction, kind: u32) -> BTreeSet<TaskRef> {
+    let mut found = BTreeSet::new();
+    let (first, last) = (TaskRef { kind, seq: 0 }.pack(), TaskRef { kind, seq: u64::MAX }.pack());
+    for table in [tables::HEADERS, tables::BODIES] {
+        for backwards in [false, true] {
+            let walked = guard("looking for tasks", || {
+                let table = txn.open_table(table)?;
+                let mut range = table.range::<&[u8; TaskRef::LEN]>(&first..=&last)?;
+                while let Some(entry) = if backwards { range.next_back() } else { range.next() } {
+                    found.insert(TaskRef::unpack(entry?.0.value()));
+                }
+                Ok(())
+            });
+            if walked.is_ok() {
+                break;
+            }
+        }
+    }
+    found
+}
+
+fn store(target: &Tracker, kind: &Arc<Kind>, batch: &mut Vec<Whole>, report: &mut Recovered) -> Result<()> {
+    let copied = std::mem::take(batch);
+    report.tasks += copied.len() as u64;
+    target.shared.engine.turn(|writer: &mut Writer<'_>| {
+        for whole in &copied {
+            writer.restore(kind, whole.task, &whole.header, &whole.body, &whole.past)?;
+        }
+        Ok(())
+    })
+}
