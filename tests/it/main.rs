@@ -4,4 +4,6 @@
 mod crashes;
 mod damage;
 mod disk;
+mod sharing;
+mod sleep;
 mod story;
