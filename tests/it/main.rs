@@ -7,3 +7,4 @@ mod disk;
 mod sharing;
 mod sleep;
 mod story;
+mod turns;
