@@ -4,6 +4,7 @@
 mod crashes;
 mod damage;
 mod disk;
+mod random;
 mod sharing;
 mod sleep;
 mod story;

@@ -73,6 +73,10 @@ impl Action for NewTask {
         };
         let header = writer.header(task)?;
         let id = writer.rows().body_of(task)?.id;
+        // Found by a unique key under another id: the row stays as it is, its id is in its payload.
+        if self.id.as_ref().is_some_and(|own| *own != id) {
+            return Ok(Submitted { task, id, told: Told::Existing });
+        }
         let body = self.body(id.clone());
         let done = writer.decide(&kind, task, header.as_ref(), &command, Some(&body), &id)?;
         Ok(Submitted { task, id, told: done.told })
