@@ -1,7 +1,86 @@
 //! An embedded task tracker: one redb file, no server.
 //!
 //! Derive [`TaskStatus`] on an enum and [`TrackedTask`] on a struct; from there come atomic leases, attempts that end,
-//! retries, error history, status queries and crash recovery. Begin with [`Tracker`].
+//! retries, error history, status queries and crash recovery.
+//!
+//! # Guide
+//!
+//! **Define.** The enum's numbers are what stands on disk; its names say what each status means to the tracker, or an
+//! attribute does. The struct has an id, and whatever else serde can write.
+//!
+//! ```
+//! use serde::{Deserialize, Serialize};
+//! use tracker_core::{TaskStatus, TrackedTask, Tracker};
+//!
+//! #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+//! enum JobStatus {
+//!     Pending = 10,
+//!     InProgress = 20,
+//!     Failed = 30,
+//!     Succeeded = 40,
+//!     Exhausted = 50,
+//! }
+//!
+//! #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+//! #[task(name = "download", status = JobStatus, max_attempts = 3, lease = "5m", backoff = "exponential(10ms, 1s)")]
+//! struct Download {
+//!     #[task(id)]
+//!     url: String,
+//!     #[task(index)]
+//!     host: String,
+//!     bytes: Option<usize>,
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // **Open.** `Tracker::open("downloads.redb")?` makes the file where there is none.
+//! let tracker = Tracker::in_memory()?;
+//! let downloads = tracker.tasks::<Download>()?;
+//!
+//! // **Submit.** An id that exists is never reset: the same program can simply run again.
+//! for path in ["a", "b", "missing"] {
+//!     downloads.submit(&Download { url: format!("https://host/{path}"), host: "host".into(), bytes: None })?;
+//! }
+//!
+//! // **Work.** Changes of the task are stored with its success; an error or a panic is a failure, tried again.
+//! let summary = downloads.worker().threads(4).run(|download| {
+//!     if download.url.ends_with("missing") {
+//!         return Err("404 not found");
+//!     }
+//!     download.bytes = Some(download.url.len());
+//!     Ok(())
+//! })?;
+//! assert_eq!((summary.succeeded, summary.failed), (2, 3));
+//!
+//! // **Look.** Counters cost nothing; records have the history of their attempts.
+//! assert_eq!(downloads.counts()?.get(JobStatus::Exhausted), 1);
+//! let missing = downloads.get("https://host/missing")?.expect("it was submitted");
+//! assert_eq!(missing.history.len(), 3);
+//! assert_eq!(missing.history[0].failure.as_ref().map(|failure| failure.error.as_str()), Some("404 not found"));
+//!
+//! // **Try again**, by hand.
+//! downloads.query().index("host", "host").status(JobStatus::Exhausted).requeue()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to go on
+//!
+//! | for | see |
+//! |---|---|
+//! | options of the file: sharing, cache, clocks, checks | [`Options`], [`Sharing`] |
+//! | one task after the other in a loop of one's own | [`Tasks::claim`], [`Execution`] |
+//! | one task by its id, and all ways to start it | [`Tasks::run`], [`Tasks::start_with`], [`StartOptions`] |
+//! | threads, stopping, several kinds at once | [`Worker`], [`Crew`], [`StopHandle`] |
+//! | pipelines of steps | [`Tasks::step`] |
+//! | work that ends elsewhere or after a restart | [`Execution::detach`], [`Ticket`] |
+//! | effects exactly once, in tables of one's own | [`Tracker::transaction`], [`Execution::succeed_with`] |
+//! | windows and progress bars | [`Tracker::watch`], [`Execution::progress`] |
+//! | why a task is not running | [`Tasks::explain`] |
+//! | tests without waiting | [`ManualClock`] |
+//!
+//! # Features
+//!
+//! `derive` (default): the derives. `tokio`: async bodies and calls; without it no runtime comes in.
 #![warn(missing_docs)]
 
 #[doc(hidden)]
@@ -51,3 +130,7 @@ pub use worker::{Crew, StopHandle, Summary, Worker};
 
 #[cfg(feature = "derive")]
 pub use tracker_derive::{TaskStatus, TrackedTask};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
