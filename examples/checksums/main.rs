@@ -21,7 +21,7 @@ use std::{io::IsTerminal, process::ExitCode, time::Instant};
 use anyhow::Context;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use tracker_core::{ErrorKind, Role, StopHandle, Tasks, Tracker};
+use tracker_core::{Role, StopHandle, Tasks, TrackedTask, Tracker};
 
 use crate::{cli::Cli, file::FileTask, plan::Plan, walk::Walk};
 
@@ -34,11 +34,10 @@ fn main() -> anyhow::Result<ExitCode> {
 /// Says what would run and why. Looks into the file, if there is one, and changes nothing.
 fn show_plan(cli: &Cli, walk: &Walk) -> anyhow::Result<ExitCode> {
     let tracker = if cli.db.exists() { Some(Tracker::inspect(&cli.db)?) } else { None };
-    let tasks = match tracker.as_ref().map(Tracker::tasks::<FileTask>) {
-        // A tracker file that has no checksums yet.
-        Some(Err(error)) if error.kind() == ErrorKind::SchemaMismatch && tracker_is_new(tracker.as_ref()) => None,
-        tasks => tasks.transpose()?,
-    };
+    // The file may be one of another program's, with no checksums yet.
+    let kinds = tracker.as_ref().map_or(Ok(Vec::new()), Tracker::kinds)?;
+    let known = tracker.filter(|_| kinds.iter().any(|kind| kind == FileTask::KIND));
+    let tasks = known.map(|tracker| tracker.tasks::<FileTask>()).transpose()?;
     let mut plan = Plan::of_all(cli.retry_failed);
     for found in walk.files() {
         match found {
@@ -48,10 +47,6 @@ fn show_plan(cli: &Cli, walk: &Walk) -> anyhow::Result<ExitCode> {
     }
     println!("{plan}");
     Ok(ExitCode::SUCCESS)
-}
-
-fn tracker_is_new(tracker: Option<&Tracker>) -> bool {
-    tracker.and_then(|tracker| tracker.kinds().ok()).is_some_and(|kinds| kinds.is_empty())
 }
 
 fn run(cli: &Cli, walk: &Walk) -> anyhow::Result<ExitCode> {
