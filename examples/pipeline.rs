@@ -82,7 +82,7 @@ fn extract(reports: &Tasks<Report>) -> anyhow::Result<Summary> {
             "Porto" => "15.8",
             _ => "n/a",
         };
-        report.raw = raw.to_owned();
+        report.raw = raw.into();
         Ok(())
     })?;
     Ok(summary)

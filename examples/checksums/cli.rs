@@ -17,7 +17,7 @@ pub struct Cli {
     /// The tracker file, made where there is none
     #[arg(long, value_name = "FILE", default_value = "checksums.redb")]
     pub db: PathBuf,
-    /// How many files are read at once [default: one per processor]
+    /// How many files are in work at once [default: four per processor, since they mostly wait for the disk]
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
     /// Tries files again that failed in an earlier run; otherwise they wait until they change
@@ -33,6 +33,7 @@ pub struct Cli {
 
 impl Cli {
     pub fn threads(&self) -> usize {
-        self.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get)
+        let processors = || thread::available_parallelism().map_or(1, NonZero::get);
+        self.threads.map_or_else(|| 4 * processors(), NonZero::get)
     }
 }

@@ -58,7 +58,7 @@ fn run(cli: &Cli, walk: &Walk) -> anyhow::Result<ExitCode> {
 
     let retried = if cli.retry_failed { tasks.query().role(Role::Exhausted).requeue()? } else { 0 };
     if retried > 0 {
-        println!("{retried} failed files are tried again");
+        println!("failed files that are tried again: {retried}");
     }
     let plan = submit(&tasks, walk, &stop)?;
     println!("{plan}");

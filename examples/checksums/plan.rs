@@ -1,6 +1,6 @@
 use std::fmt;
 
-use tracker_core::{Tasks, TrackedTask};
+use tracker_core::{TaskId, TaskKey, Tasks};
 
 use crate::{
     file::{FileRecord, FileStatus, FileTask},
@@ -83,8 +83,8 @@ impl Plan {
     }
 
     /// The ids of files that were gone and are back.
-    pub fn returned(&self) -> impl Iterator<Item = tracker_core::TaskKey> {
-        self.returned.iter().filter_map(TrackedTask::task_id)
+    pub fn returned(&self) -> impl Iterator<Item = TaskKey> {
+        self.returned.iter().map(|file| file.path.to_key())
     }
 }
 
@@ -112,9 +112,9 @@ impl Need {
     }
 }
 
-/// A path for people.
+/// A path for people: on one line, whatever its bytes are.
 pub fn shown(file: &FileTask) -> String {
-    file.path().display().to_string().replace('\n', "\\n").replace('\r', "\\r")
+    file.path.to_key().to_string().replace('\n', "\\n").replace('\r', "\\r")
 }
 
 impl fmt::Display for Plan {

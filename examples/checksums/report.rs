@@ -68,7 +68,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} files have their sums, {} failed", self.done, self.failed)?;
         if self.gone > 0 {
-            write!(f, ", {} tasks are about files that are gone", self.gone)?;
+            write!(f, "; tasks whose files are gone: {}", self.gone)?;
         }
         Ok(())
     }
