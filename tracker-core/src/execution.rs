@@ -51,6 +51,8 @@ pub struct Execution<T: TrackedTask> {
     cancelled: Arc<AtomicBool>,
     /// An outcome was asked for, or the execution was given out of hand: dropping it writes nothing.
     asked: bool,
+    /// What the body has stored itself.
+    ended: Option<(Outcome, Option<Failure>)>,
     /// Dropped, it is given back instead of failed.
     pub(crate) release_on_drop: bool,
 }
@@ -86,6 +88,7 @@ impl<T: TrackedTask> Execution<T> {
             begun: shared.engine.time().monotonic(),
             cancelled: Arc::new(AtomicBool::new(header.cancel)),
             asked: false,
+            ended: None,
             release_on_drop: false,
         })
     }
@@ -233,12 +236,14 @@ impl<T: TrackedTask> Execution<T> {
         work: impl FnOnce(&mut Transaction<'_, '_>) -> Result<R, E>,
     ) -> Result<R, E> {
         let finish = self.finish_of(Outcome::Succeed, None, true)?;
-        self.asked = true;
-        self.shared.engine.turn(|writer| {
+        let result = self.shared.engine.turn(|writer| {
             let result = work(&mut Transaction::new(writer))?;
             crate::engine::Action::run(&finish, writer)?;
-            Ok(result)
-        })
+            Ok::<R, E>(result)
+        })?;
+        self.asked = true;
+        self.ended = Some((Outcome::Succeed, None));
+        Ok(result)
     }
 
     /// Fails: tried again after the kind's delay while failures are left, else exhausted. Staged changes are dropped.
@@ -317,9 +322,13 @@ impl<T: TrackedTask> Execution<T> {
     }
 
     pub(crate) fn end(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<()> {
-        let finish = self.finish_of(outcome, failure, keep)?;
+        let finish = self.finish_of(outcome, failure.clone(), keep)?;
         self.asked = true;
-        self.shared.engine.call(finish)?;
+        self.shared.engine.call(finish).inspect_err(|error| {
+            // Nothing of it is stored: what becomes of the attempt is still open.
+            self.asked = !error.is_refusal();
+        })?;
+        self.ended = Some((outcome, failure));
         tracing::debug!(kind = self.kind.name, id = %self.id, ?outcome, "ended");
         Ok(())
     }
@@ -371,6 +380,10 @@ impl<T: TrackedTask> Execution<T> {
     #[must_use]
     pub fn run_time(&self) -> Duration {
         self.shared.engine.time().monotonic().saturating_sub(self.begun)
+    }
+
+    pub(crate) fn take_ended(&mut self) -> Option<(Outcome, Option<Failure>)> {
+        self.ended.take()
     }
 
     pub(crate) fn is_asked(&self) -> bool {

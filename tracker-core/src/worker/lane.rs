@@ -134,7 +134,8 @@ where
         let action: FinishTask = match action {
             // The body has stored an outcome itself.
             None => {
-                shift.count(&Outcome::Release, None, false, run);
+                let (outcome, failure) = execution.take_ended().unwrap_or((Outcome::Release, None));
+                shift.count(&outcome, failure.as_ref(), panic.is_some(), run);
                 return next.map(|next| engine.call(next)).transpose();
             }
             Some(action) => action?,

@@ -1,0 +1,75 @@
+//! Bodies that ask for their outcome themselves: a worker counts it, and what was refused does not leave the task held.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use serde::{Deserialize, Serialize};
+use tracker_core::{Ending, Error, TaskStatus, Tasks, TrackedTask, Tracker};
+
+/// It has no ignored: a body that asks for it is refused.
+#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    Pending = 1,
+    InProgress = 2,
+    Failed = 3,
+    Succeeded = 4,
+    Exhausted = 5,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "job", status = Status, max_attempts = 1)]
+struct Job {
+    #[task(id)]
+    id: u32,
+}
+
+fn jobs(count: u32) -> Tasks<Job> {
+    let jobs = Tracker::in_memory().unwrap().tasks::<Job>().unwrap();
+    jobs.submit_all((0..count).map(|id| Job { id })).unwrap();
+    jobs
+}
+
+#[test]
+fn outcomes_that_bodies_store_themselves_are_counted_as_what_they_are() {
+    let jobs = jobs(3);
+    let summary = jobs
+        .worker()
+        .run(|job| match job.id {
+            0 => job.give_up("no such host"),
+            1 => job.fail("timeout"),
+            _ => job.succeed(),
+        })
+        .unwrap();
+    assert_eq!((summary.succeeded, summary.failed), (1, 2), "{summary}");
+    assert_eq!(summary.errors.keys().collect::<Vec<_>>(), ["no such host", "timeout"]);
+}
+
+#[test]
+fn a_refused_outcome_is_the_failure_of_its_task() {
+    let jobs = jobs(1);
+    let summary = jobs.worker().run(|job| job.ignore("not needed")).unwrap();
+    assert_eq!(summary.failed, 1, "{summary}");
+    let record = jobs.get(0).unwrap().unwrap();
+    assert_eq!((record.status, record.lease), (Status::Exhausted, None));
+    assert_eq!(record.history[0].ending, Ending::Failed);
+}
+
+#[test]
+fn a_failed_success_with_tables_is_the_failure_of_its_task() {
+    let jobs = jobs(1);
+    let summary = jobs
+        .worker()
+        .run(|job| job.succeed_with(|_| Err::<(), anyhow::Error>(anyhow::anyhow!("the table is full"))))
+        .unwrap();
+    assert_eq!(summary.failed, 1, "{summary}");
+    let record = jobs.get(0).unwrap().unwrap();
+    assert_eq!((record.status, record.lease), (Status::Exhausted, None));
+    assert_eq!(record.history[0].failure.as_ref().unwrap().error, "the table is full");
+}
+
+#[test]
+fn a_panic_in_a_success_with_tables_is_the_failure_of_its_task() {
+    let jobs = jobs(1);
+    let summary =
+        jobs.worker().run(|job| job.succeed_with(|_| -> Result<(), Error> { panic!("out of range") })).unwrap();
+    assert_eq!((summary.failed, summary.panicked), (1, 1), "{summary}");
+    assert_eq!(jobs.get(0).unwrap().unwrap().status, Status::Exhausted);
+}
