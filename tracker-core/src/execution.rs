@@ -15,7 +15,7 @@ use crate::{
     engine::{Claimed, FinishTask, NewTask, Target, TaskCommand},
     error::{Error, ErrorKind, Result},
     payload,
-    rules::{Command, Failure, Finish, Outcome, Owner, Remarks},
+    rules::{Command, Failure, Finish, Header, Outcome, Owner, Remarks},
     status::TaskStatus,
     store::{Body, Kind, Progress, cut, shorten},
     task::{TaskKey, TrackedTask},
@@ -53,24 +53,37 @@ pub struct Execution<T: TrackedTask> {
     asked: bool,
     /// What the body has stored itself.
     ended: Option<(Outcome, Option<Failure>)>,
-    /// Dropped, it is given back instead of failed.
+    /// Dropped, it is given back instead of failed, unless by a panic.
     pub(crate) release_on_drop: bool,
+}
+
+/// A claimed task that cannot be decoded.
+pub(crate) struct Unreadable {
+    pub error: Error,
+    /// Puts it out of the line.
+    pub strand: TaskCommand,
 }
 
 impl<T: TrackedTask> Execution<T> {
     /// Takes what was claimed; what cannot be decoded is given back, and reported.
     pub(crate) fn new(shared: &Arc<Shared>, kind: &Arc<Kind>, claimed: Claimed) -> Result<Self> {
-        let Claimed { task, owner, header, body } = claimed;
-        let decoded = payload::decode(&kind.name, &body.id, &body.payload);
-        let decoded = match decoded {
-            Ok(decoded) => decoded,
-            Err(error) => {
-                tracing::error!(kind = kind.name, id = %body.id, %error, "a task cannot be read and is out of the line");
-                let target = Target::Known(task, body.id);
-                shared.engine.call(TaskCommand::new(kind.id, target, Command::Unreadable { owner }))?;
-                return Err(error);
+        match Self::decode(shared, kind, claimed) {
+            Ok(execution) => Ok(execution),
+            Err(unreadable) => {
+                shared.engine.call(unreadable.strand)?;
+                Err(unreadable.error)
             }
-        };
+        }
+    }
+
+    /// Takes what was claimed; what cannot be decoded is to be put out of the line.
+    pub(crate) fn decode(shared: &Arc<Shared>, kind: &Arc<Kind>, claimed: Claimed) -> Result<Self, Box<Unreadable>> {
+        let Claimed { task, owner, header, body } = claimed;
+        let decoded = payload::decode(&kind.name, &body.id, &body.payload).map_err(|error| {
+            tracing::error!(kind = kind.name, id = %body.id, %error, "a task cannot be read and is out of the line");
+            let target = Target::Known(task, body.id.clone());
+            Unreadable { error, strand: TaskCommand::new(kind.id, target, Command::Unreadable { owner }) }
+        })?;
         let lease = header.lease.as_ref().map_or(0, |lease| lease.length);
         tracing::debug!(kind = kind.name, id = %body.id, attempt = header.attempts, fence = owner.fence, "claimed");
         Ok(Self {
@@ -164,8 +177,17 @@ impl<T: TrackedTask> Execution<T> {
     }
 
     fn command(&mut self, command: Command, body: Option<Body>) -> Result<()> {
-        let command = TaskCommand { body, ..TaskCommand::new(self.kind.id, self.target(), command) };
-        let header = self.shared.engine.call(command).map_err(|error| self.lost_if_gone(error))?;
+        let answer = self.shared.engine.call(self.task_command(command, body));
+        self.commanded(answer)
+    }
+
+    pub(crate) fn task_command(&self, command: Command, body: Option<Body>) -> TaskCommand {
+        TaskCommand { body, ..TaskCommand::new(self.kind.id, self.target(), command) }
+    }
+
+    /// Hears the answer to a command about the lease.
+    pub(crate) fn commanded(&mut self, answer: Result<Option<Header>>) -> Result<()> {
+        let header = answer.map_err(|error| self.lost_if_gone(error))?;
         if header.is_some_and(|header| header.cancel) {
             self.cancelled.store(true, Ordering::Relaxed);
         }
@@ -386,6 +408,11 @@ impl<T: TrackedTask> Execution<T> {
         self.ended.take()
     }
 
+    #[cfg(feature = "tokio")]
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     pub(crate) fn is_asked(&self) -> bool {
         self.asked
     }
@@ -422,10 +449,10 @@ impl<T: TrackedTask> Drop for Execution<T> {
         if self.asked {
             return;
         }
-        let (outcome, failure) = if self.release_on_drop {
+        let panicked = thread::panicking();
+        let (outcome, failure) = if self.release_on_drop && !panicked {
             (Outcome::Release, None)
         } else {
-            let panicked = thread::panicking();
             let error = if panicked { "the body panicked" } else { "the execution was dropped without an outcome" };
             (Outcome::Fail { retry_in: None }, Some(Failure { panicked, ..Failure::new(error) }))
         };

@@ -85,6 +85,8 @@
 
 #[doc(hidden)]
 pub mod __private;
+#[cfg(feature = "tokio")]
+mod asynchronous;
 mod body;
 mod disk;
 mod engine;
@@ -107,6 +109,8 @@ mod transaction;
 mod verify;
 mod worker;
 
+#[cfg(feature = "tokio")]
+pub use asynchronous::AsyncTasks;
 pub use body::{IntoOutcome, RunError};
 pub use disk::file::Sharing;
 pub use engine::{Event, Happening, Watch, Watched};
@@ -126,6 +130,8 @@ pub use time::{Clock, ClockReading, ManualClock, SystemClock};
 pub use tracker::Tracker;
 pub use transaction::Transaction;
 pub use verify::Difference;
+#[cfg(feature = "tokio")]
+pub use worker::AsyncWorker;
 pub use worker::{Crew, StopHandle, Summary, Worker};
 
 #[cfg(feature = "derive")]

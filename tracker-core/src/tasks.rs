@@ -274,7 +274,7 @@ impl<T: TrackedTask> Tasks<T> {
         self.new_task_with(task, &SubmitOptions::default())
     }
 
-    fn new_task_with(&self, task: &T, options: &SubmitOptions) -> Result<NewTask> {
+    pub(crate) fn new_task_with(&self, task: &T, options: &SubmitOptions) -> Result<NewTask> {
         let due = options.due(self.shared.engine.now());
         payload::new_task(&*self.kind()?, task, due, options.priority)
     }
@@ -528,25 +528,29 @@ impl<T: TrackedTask> Tasks<T> {
     pub fn update(&self, id: impl TaskId, mut change: impl FnMut(&mut T)) -> Result<()> {
         let id = id.to_key();
         loop {
-            let read = self.shared.engine.read(|rows| {
-                let Some(task) = rows.with_id(self.kind, &id)? else { return Ok(None) };
-                let Some(header) = rows.header(task)? else { return Ok(None) };
-                Ok(Some((task, header.revision, rows.body_of(task)?)))
-            })?;
-            let Some((task, revision, body)) = read else {
-                return Err(self.kind()?.refuse(id, crate::Reason::NotFound));
-            };
-            let mut value: T = payload::decode(&self.name, &id, &body.payload)?;
-            change(&mut value);
-            let body = Some(payload::body(&id, &value)?);
-            let target = Target::Known(task, id.clone());
-            let command = TaskCommand { body, ..TaskCommand::new(self.kind, target, Command::Update { revision }) };
-            match self.shared.engine.call(command) {
+            match self.shared.engine.call(self.changed(&id, &mut change)?) {
                 // Somebody changed it since it was read.
                 Err(error) if error.kind() == ErrorKind::NotStartable => {}
                 other => return other.map(drop),
             }
         }
+    }
+
+    /// Reads a task, changes it, and makes the command that stores it if nobody else changed it meanwhile.
+    pub(crate) fn changed(&self, id: &TaskKey, change: &mut impl FnMut(&mut T)) -> Result<TaskCommand> {
+        let read = self.shared.engine.read(|rows| {
+            let Some(task) = rows.with_id(self.kind, id)? else { return Ok(None) };
+            let Some(header) = rows.header(task)? else { return Ok(None) };
+            Ok(Some((task, header.revision, rows.body_of(task)?)))
+        })?;
+        let Some((task, revision, body)) = read else {
+            return Err(self.kind()?.refuse(id.clone(), crate::Reason::NotFound));
+        };
+        let mut value: T = payload::decode(&self.name, id, &body.payload)?;
+        change(&mut value);
+        let body = Some(payload::body(id, &value)?);
+        let target = Target::Known(task, id.clone());
+        Ok(TaskCommand { body, ..TaskCommand::new(self.kind, target, Command::Update { revision }) })
     }
 
     /// Makes a task startable again, with nothing held against it: in its current step.

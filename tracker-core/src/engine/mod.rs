@@ -141,17 +141,35 @@ impl Engine {
         self.queue.push_relaxed(Pending::unheard(action))
     }
 
-    /// Queues something and tells the outcome to `answer`, on another thread.
+    /// Queues something and tells the outcome to `answer`, on the thread that commits: it must not wait for anything.
     #[cfg(feature = "tokio")]
     pub(crate) fn call_then<A: Action>(
         &self,
         action: A,
         answer: impl FnOnce(Result<A::Out>) + Send + 'static,
     ) -> Result<()> {
+        self.enqueue_for_keeper(vec![Pending::answering(action, answer)])
+    }
+
+    /// The same for two things in one commit.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn call_both_then<A: Action, B: Action>(
+        &self,
+        (one, first): (A, impl FnOnce(Result<A::Out>) + Send + 'static),
+        (other, second): (B, impl FnOnce(Result<B::Out>) + Send + 'static),
+    ) -> Result<()> {
+        self.enqueue_for_keeper(vec![Pending::answering(one, first), Pending::answering(other, second)])
+    }
+
+    #[cfg(feature = "tokio")]
+    fn enqueue_for_keeper(&self, pending: Vec<Box<dyn queue::Job>>) -> Result<()> {
+        if turn::is_open(self.instance) {
+            return Err(Error::inside_transaction());
+        }
         if self.database.is_read_only() {
             return Err(Error::read_only());
         }
-        self.queue.push_for_keeper(Pending::answering(action, answer))
+        self.queue.push_for_keeper(pending)
     }
 
     fn enqueue(&self, pending: Vec<Box<dyn queue::Job>>) -> Result<()> {
@@ -211,10 +229,15 @@ impl Engine {
         let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.queue.close();
         self.signal.raise();
-        if let Some(keeper) = keeper
-            && keeper.thread().id() != std::thread::current().id()
-        {
-            drop(keeper.join());
+        if let Some(keeper) = keeper {
+            if keeper.thread().id() == std::thread::current().id() {
+                // The last handle went with an answer that nobody took: what was queued with it is still committed.
+                while !self.queue.is_empty() {
+                    self.lead();
+                }
+            } else {
+                drop(keeper.join());
+            }
         }
         self.watchers.close();
         self.database.close()

@@ -234,17 +234,19 @@ impl Queue {
         Ok(())
     }
 
-    /// Adds a job whose answer the keeper tells, since no thread waits for it.
+    /// Adds jobs for whose answers no thread waits: the keeper tells them, or whoever leads by then. Never blocks.
     #[cfg(feature = "tokio")]
-    pub(super) fn push_for_keeper(&self, job: Box<dyn Job>) -> Result<()> {
+    pub(super) fn push_for_keeper(&self, jobs: Vec<Box<dyn Job>>) -> Result<()> {
         let mut waiting = self.lock();
         if waiting.closed {
             return Err(Error::closed());
         }
-        waiting.jobs.push_back(job);
+        waiting.jobs.extend(jobs);
         if !waiting.leading {
             waiting.keeper_wanted = true;
             self.keeper.notify_one();
+        } else if waiting.gathering {
+            self.added.notify_one();
         }
         Ok(())
     }
@@ -336,6 +338,10 @@ impl Queue {
             };
             waiting.keeper_sleeps = false;
         }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().jobs.is_empty()
     }
 
     pub(super) fn close(&self) {

@@ -46,7 +46,9 @@ impl Signal {
     /// The same for async callers.
     #[cfg(feature = "tokio")]
     pub(crate) async fn changed(&self, seen: u64, at_most: Option<Duration>) {
-        let notified = self.notify.notified();
+        let mut notified = std::pin::pin!(self.notify.notified());
+        // In line before the look: what is raised after the look is heard.
+        notified.as_mut().enable();
         if self.seen() != seen {
             return;
         }

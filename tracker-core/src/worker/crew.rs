@@ -12,20 +12,19 @@ use std::{
 
 use super::{
     Settings, Summary,
-    gate::Gate,
+    gate::{Entry, Gate},
     lane::{Lane, LaneOf, Turn},
+    round::{Rest, Round},
     running::Running,
 };
 use crate::{
     body::IntoOutcome,
-    disk::file::Sharing,
     engine::{Engine, Signal},
-    error::{Error, Result},
-    execution::Execution,
-    rules::{Failure, Outcome},
+    error::{Error, ErrorKind, Result},
+    execution::{Execution, failure_of},
+    rules::{Failure, Header, Outcome},
     task::TrackedTask,
     tasks::Tasks,
-    time::between,
 };
 
 /// Threads that serve several kinds at once, taking turns between them.
@@ -88,7 +87,7 @@ impl StopHandle {
         self.0.stopped.load(Ordering::Relaxed)
     }
 
-    fn wakes(&self, signal: &Arc<Signal>) {
+    pub(super) fn wakes(&self, signal: &Arc<Signal>) {
         self.0.signals.lock().unwrap_or_else(PoisonError::into_inner).push(signal.clone());
     }
 }
@@ -109,13 +108,69 @@ pub(super) struct Shift<'s> {
     halted: AtomicBool,
 }
 
-impl Shift<'_> {
+impl<'s> Shift<'s> {
+    pub(super) fn new(settings: &'s Settings) -> Self {
+        Self {
+            settings,
+            gate: Gate::default(),
+            running: Running::default(),
+            summary: Mutex::default(),
+            halted: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn into_summary(self) -> Summary {
+        self.summary.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stops everybody, after an error of the storage.
+    pub(super) fn halt(&self, signal: &Signal) {
+        self.halted.store(true, Ordering::Relaxed);
+        signal.raise();
+    }
+
     pub(super) fn summary(&self) -> MutexGuard<'_, Summary> {
         self.summary.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Leaves the gate after a turn, and wakes whoever waits for that.
+    pub(super) fn leave(&self, entry: Entry, turn: Option<&Turn>, signal: &Signal) {
+        self.gate.leave(entry);
+        // A look that found nothing changes nothing for the others: to wake them, or oneself, would never end.
+        let looked = matches!(turn, Some(Turn::Idle { .. }));
+        if entry == Entry::Alone || !self.gate.may_go_on() || (!looked && self.gate.is_empty()) {
+            signal.raise();
+        }
+    }
+
     pub(super) fn stops(&self) -> bool {
         self.halted.load(Ordering::Relaxed) || self.settings.stop.is_stopped()
+    }
+
+    /// Counts what came of storing the end of an attempt. Where the outcome was refused, the failure to be stored instead.
+    pub(super) fn stored(
+        &self,
+        stored: Result<Header>,
+        outcome: &Outcome,
+        failure: Option<&Failure>,
+        panicked: bool,
+        run: Duration,
+    ) -> Result<Option<Failure>> {
+        match stored {
+            Ok(_) => self.count(outcome, failure, panicked, run),
+            Err(error) if error.kind() == ErrorKind::LeaseLost => {
+                tracing::warn!(%error, "an attempt ended after its lease was lost");
+                self.summary().lost += 1;
+            }
+            // The outcome is not to be had for this task: that is its failure.
+            Err(error) if error.is_refusal() => {
+                let failure = failure_of(&error);
+                self.count(&Outcome::Fail { retry_in: None }, Some(&failure), false, run);
+                return Ok(Some(failure));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(None)
     }
 
     pub(super) fn count(&self, outcome: &Outcome, failure: Option<&Failure>, panicked: bool, run: Duration) {
@@ -174,13 +229,7 @@ impl<'a> Crew<'a> {
     pub fn run(self) -> Result<Summary> {
         let Some(engine) = self.engine else { return Ok(Summary::default()) };
         self.settings.stop.wakes(&engine.signal);
-        let shift = Shift {
-            settings: &self.settings,
-            gate: Gate::default(),
-            running: Running::default(),
-            summary: Mutex::default(),
-            halted: AtomicBool::new(false),
-        };
+        let shift = Shift::new(&self.settings);
         let done = (Mutex::new(false), Condvar::new());
         let result = thread::scope(|scope| {
             let tender = scope.spawn(|| tend(&shift, &done));
@@ -201,7 +250,7 @@ impl<'a> Crew<'a> {
             result
         });
         result?;
-        Ok(shift.summary.into_inner().unwrap_or_else(PoisonError::into_inner))
+        Ok(shift.into_summary())
     }
 }
 
@@ -224,41 +273,17 @@ fn work(lanes: &[Box<dyn Lane + '_>], engine: &Engine, shift: &Shift<'_>, number
     let mut first = number;
     while !shift.stops() {
         let seen = engine.signal.seen();
-        let (mut idle, mut blocked, mut paused) = (true, false, false);
-        let (mut due, mut expiry) = (None, None);
+        let mut round = Round::default();
         for at in 0..lanes.len() {
-            let turn = lanes[(first + at) % lanes.len()].turn(shift, number, lanes.len()).inspect_err(|_| {
-                shift.halted.store(true, Ordering::Relaxed);
-                engine.signal.raise();
-            })?;
-            match turn {
-                Turn::Worked => idle = false,
-                Turn::Blocked => blocked = true,
-                Turn::Idle { due: next, expiry: over, paused: rests } => {
-                    due = due.into_iter().chain(next).min();
-                    expiry = expiry.into_iter().chain(over).min();
-                    paused |= rests;
-                }
-            }
+            let lane = &lanes[(first + at) % lanes.len()];
+            round.add(lane.turn(shift, number, lanes.len()).inspect_err(|_| shift.halt(&engine.signal))?);
         }
         first += 1;
-        if !idle {
-            continue;
-        }
-        let nothing_left = due.is_none() && !blocked && !paused && shift.gate.is_empty();
-        if nothing_left && !shift.settings.run_on {
-            engine.signal.raise();
-            return Ok(());
-        }
-        let now = engine.now();
-        let next = due.into_iter().chain(expiry.filter(|at| *at > now)).min();
-        let mut wait = next.map(|at| between(now, at).max(Duration::from_micros(100)));
-        if engine.file().sharing() == Sharing::Writers || blocked {
-            // Other processes submit without a word to this one.
-            wait = Some(wait.unwrap_or(Duration::MAX).min(Duration::from_millis(100)));
-        }
-        if !shift.stops() {
-            engine.signal.wait(seen, wait);
+        match round.rest(shift, engine) {
+            Rest::None => {}
+            Rest::Over => return Ok(()),
+            Rest::Wait(wait) if !shift.stops() => engine.signal.wait(seen, wait),
+            Rest::Wait(_) => {}
         }
     }
     Ok(())

@@ -8,8 +8,8 @@ use super::{crew::Shift, gate::Entry};
 use crate::{
     body::{Finished, IntoOutcome, finish_body},
     engine::{Claim, Claims, FinishTask},
-    error::{Error, ErrorKind, Result},
-    execution::{Execution, failure_of},
+    error::{ErrorKind, Result},
+    execution::Execution,
     rules::Outcome,
     task::TrackedTask,
     tasks::{StartOptions, Tasks},
@@ -59,11 +59,7 @@ where
         }
         let tasks = self.tasks.named(&format!("pid {} thread {thread}", std::process::id()));
         let turn = self.work(shift, &tasks, entry, kinds);
-        shift.gate.leave(entry);
-        // Whoever waits for the others to end looks again.
-        if entry == Entry::Alone || shift.gate.is_empty() || !shift.gate.may_go_on() {
-            self.tasks.shared.engine.signal.raise();
-        }
+        shift.leave(entry, turn.as_ref().ok(), &self.tasks.shared.engine.signal);
         turn
     }
 }
@@ -77,7 +73,7 @@ where
 {
     fn work(&self, shift: &Shift<'_>, tasks: &Tasks<T>, entry: Entry, kinds: usize) -> Result<Turn> {
         let engine = &tasks.shared.engine;
-        let mut claims = engine.call(Self::claim(tasks, entry == Entry::Alone)?)?;
+        let mut claims = engine.call(claim_of(tasks, entry == Entry::Alone)?)?;
         let mut row = 0;
         loop {
             if claims.suspect_waits {
@@ -94,7 +90,7 @@ where
                 Ok(execution) => execution,
                 Err(error) if error.kind() == ErrorKind::Unreadable => {
                     shift.summary().unreadable += 1;
-                    claims = engine.call(Self::claim(tasks, false)?)?;
+                    claims = engine.call(claim_of(tasks, false)?)?;
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -105,7 +101,7 @@ where
             let run = execution.run_time();
             let finished = finish_body(&mut execution, result);
             let goes_on = entry == Entry::Open && !shift.stops() && shift.gate.may_go_on() && (kinds == 1 || row < ROW);
-            let next = if goes_on { Some(Self::claim(tasks, false)?) } else { None };
+            let next = if goes_on { Some(claim_of(tasks, false)?) } else { None };
             let after = Self::store(shift, tasks, &mut execution, finished, run, next);
             shift.running.remove(&tasks.shared, fence);
             match after? {
@@ -113,11 +109,6 @@ where
                 None => return Ok(Turn::Worked),
             }
         }
-    }
-
-    fn claim(tasks: &Tasks<T>, suspects: bool) -> Result<Claim> {
-        let start = tasks.start_command(&*tasks.kind()?, &StartOptions::default(), true)?;
-        Ok(Claim { kind: tasks.kind_id(), start, most: 1, suspects })
     }
 
     /// Stores the outcome and claims the next task, in one commit.
@@ -148,22 +139,15 @@ where
             }
             None => (engine.call(action), None),
         };
-        match stored {
-            Ok(_) => shift.count(&outcome, failure.as_ref(), panic.is_some(), run),
-            Err(error) if error.kind() == ErrorKind::LeaseLost => {
-                tracing::warn!(%error, "an attempt ended after its lease was lost");
-                shift.summary().lost += 1;
-            }
-            // The outcome is not to be had for this task: that is its failure.
-            Err(error) if error.is_refusal() => {
-                let failure = failure_of(&error);
-                let again: Result<(), Error> =
-                    execution.end(Outcome::Fail { retry_in: None }, Some(failure.clone()), false);
-                shift.count(&Outcome::Fail { retry_in: None }, Some(&failure), false, run);
-                again?;
-            }
-            Err(error) => return Err(error),
+        if let Some(failure) = shift.stored(stored, &outcome, failure.as_ref(), panic.is_some(), run)? {
+            execution.end(Outcome::Fail { retry_in: None }, Some(failure), false)?;
         }
         Ok(claims)
     }
+}
+
+/// A claim of the next task.
+pub(super) fn claim_of<T: TrackedTask>(tasks: &Tasks<T>, suspects: bool) -> Result<Claim> {
+    let start = tasks.start_command(&*tasks.kind()?, &StartOptions::default(), true)?;
+    Ok(Claim { kind: tasks.kind_id(), start, most: 1, suspects })
 }

@@ -1,11 +1,22 @@
 //! Workers: threads that claim tasks, run a body on each, and report what came of it.
 
+#[cfg(feature = "tokio")]
+mod async_lane;
+#[cfg(feature = "tokio")]
+mod async_worker;
+#[cfg(feature = "tokio")]
+pub(crate) mod attempt;
 mod crew;
 mod gate;
+#[cfg(feature = "tokio")]
+mod join;
 mod lane;
+mod round;
 mod running;
 mod summary;
 
+#[cfg(feature = "tokio")]
+pub use async_worker::AsyncWorker;
 pub use crew::{Crew, StopHandle};
 pub use summary::Summary;
 
@@ -45,13 +56,16 @@ impl Default for Settings {
 
 macro_rules! settings {
     () => {
+        $crate::worker::settings!(common);
+
         /// How many tasks run at once, at most: exactly so many threads. 1 unless said otherwise; 0 counts as 1.
         #[must_use]
         pub fn threads(mut self, threads: usize) -> Self {
             self.settings.threads = threads.max(1);
             self
         }
-
+    };
+    (common) => {
         /// Goes on when nothing is left, and waits for more, until it is stopped. Otherwise it ends when no task waits,
         /// not even for a later time, and none runs here.
         #[must_use]

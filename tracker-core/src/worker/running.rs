@@ -7,12 +7,14 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "tokio")]
+use crate::asynchronous::calls;
 use crate::{
     disk::keys::TaskRef,
     engine::{FinishTask, Target, TaskCommand},
-    error::{Error, ErrorKind},
+    error::{Error, ErrorKind, Result},
     execution::Execution,
-    rules::{Command, Failure, Finish, Outcome, Owner, Remarks},
+    rules::{Command, Failure, Finish, Header, Outcome, Owner, Remarks},
     task::{TaskKey, TrackedTask},
     tracker::Shared,
 };
@@ -71,30 +73,68 @@ impl Running {
 
     /// Renews what is due for it, and ends what has taken too long.
     pub(super) fn tend(&self) {
-        let runs: Vec<Run> = self.lock().values().cloned().collect();
-        for mut run in runs {
-            let now = run.shared.engine.time().monotonic();
+        for run in self.runs() {
+            let now = run.now();
             if run.limit.is_some_and(|limit| now.saturating_sub(run.began) > limit) {
                 run.expire(now);
                 self.remove(&run.shared, run.owner.fence);
-            } else if now.saturating_sub(run.renewed) >= run.lease / 3 {
-                if run.renew() {
-                    run.renewed = now;
-                    self.lock().entry(run.owner.fence).and_modify(|kept| kept.renewed = now);
-                } else {
-                    self.remove(&run.shared, run.owner.fence);
-                }
+            } else if run.is_due(now) {
+                let answer = run.shared.engine.call(run.renewal());
+                self.renewed(&run, now, answer);
             }
+        }
+    }
+
+    /// Renews what is due for it, until the future is dropped.
+    #[cfg(feature = "tokio")]
+    pub(super) async fn renew(&self) -> std::convert::Infallible {
+        loop {
+            tokio::time::sleep(self.pause()).await;
+            let runs = self.runs().into_iter().map(|run| (run.now(), run)).filter(|(now, run)| run.is_due(*now));
+            // All are queued before the first answer is waited for: one commit.
+            let renewals: Vec<_> =
+                runs.map(|(now, run)| (calls::queue(&run.shared, run.renewal()), run, now)).collect();
+            for (answer, run, now) in renewals {
+                self.renewed(&run, now, answer.await);
+            }
+        }
+    }
+
+    fn runs(&self) -> Vec<Run> {
+        self.lock().values().cloned().collect()
+    }
+
+    fn renewed(&self, run: &Run, now: Duration, answer: Result<Option<Header>>) {
+        if run.is_renewed(answer) {
+            self.lock().entry(run.owner.fence).and_modify(|kept| kept.renewed = now);
+        } else {
+            self.remove(&run.shared, run.owner.fence);
         }
     }
 }
 
+/// The words for an attempt that took too long.
+pub(super) fn overtime(limit: Duration) -> String {
+    format!("the attempt took longer than its time limit of {limit:?}")
+}
+
 impl Run {
-    /// False if the lease is lost.
-    fn renew(&self) -> bool {
+    fn now(&self) -> Duration {
+        self.shared.engine.time().monotonic()
+    }
+
+    fn is_due(&self, now: Duration) -> bool {
+        now.saturating_sub(self.renewed) >= self.lease / 3
+    }
+
+    fn renewal(&self) -> TaskCommand {
         let command = Command::Renew { owner: self.owner, lease: None, begin: false };
-        let target = Target::Known(self.task, self.id.clone());
-        match self.shared.engine.call(TaskCommand::new(self.task.kind, target, command)) {
+        TaskCommand::new(self.task.kind, Target::Known(self.task, self.id.clone()), command)
+    }
+
+    /// False if the lease is lost.
+    fn is_renewed(&self, answer: Result<Option<Header>>) -> bool {
+        match answer {
             Ok(header) => {
                 if header.is_some_and(|header| header.cancel) {
                     self.cancelled.store(true, Ordering::Relaxed);
@@ -117,7 +157,7 @@ impl Run {
             owner: self.owner,
             outcome: Outcome::Fail { retry_in: None },
             keep: false,
-            failure: Some(Failure::new(format!("the attempt took longer than its time limit of {limit:?}"))),
+            failure: Some(Failure::new(overtime(limit))),
             remarks: Remarks::default(),
             run: u64::try_from(now.saturating_sub(self.began).as_micros()).ok(),
             chance: 0.5,

@@ -1,0 +1,46 @@
+use std::{mem, sync::Arc};
+
+use crate::{
+    engine::{Claimed, Claims, FinishTask},
+    rules::{Finish, Outcome, Remarks},
+    tracker::Shared,
+};
+
+/// Claimed tasks on the way to their caller. If he is gone, they are given back as if they had not been claimed.
+pub(crate) struct Delivery {
+    shared: Arc<Shared>,
+    claims: Claims,
+}
+
+impl Delivery {
+    pub(super) fn new(shared: Arc<Shared>, claims: Claims) -> Self {
+        Self { shared, claims }
+    }
+
+    pub(crate) fn take(mut self) -> Claims {
+        mem::take(&mut self.claims)
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        for claimed in self.claims.tasks.drain(..) {
+            if let Err(error) = self.shared.engine.post(release(claimed)) {
+                tracing::warn!(%error, "a claimed task that nobody took could not be given back");
+            }
+        }
+    }
+}
+
+fn release(claimed: Claimed) -> FinishTask {
+    let finish = Finish {
+        owner: claimed.owner,
+        outcome: Outcome::Release,
+        keep: false,
+        failure: None,
+        remarks: Remarks::default(),
+        run: None,
+        chance: 0.5,
+    };
+    FinishTask { task: claimed.task, id: claimed.body.id, finish, body: None, next: Vec::new() }
+}

@@ -1,0 +1,9 @@
+//! The same calls for async programs, by tokio: nothing here waits on a thread of the runtime for the disk to sync.
+
+pub(crate) mod calls;
+mod delivery;
+mod ends;
+mod tasks;
+
+pub(crate) use delivery::Delivery;
+pub use tasks::AsyncTasks;

@@ -1,0 +1,171 @@
+use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
+
+use super::{
+    attempt,
+    crew::Shift,
+    gate::Entry,
+    lane::{Turn, claim_of},
+    round::{Rest, Round},
+    running::{Running, overtime},
+};
+use crate::{
+    asynchronous::{Delivery, calls},
+    body::{Finished, IntoOutcome, finish_body},
+    engine::{Claim, Claims},
+    error::{ErrorKind, Result},
+    execution::Execution,
+    rules::Outcome,
+    task::TrackedTask,
+    tasks::Tasks,
+    tracker::Shared,
+};
+
+/// One of the places in which an async worker runs bodies, one after the other.
+pub(super) struct AsyncLane<'w, T: TrackedTask, F> {
+    pub tasks: Tasks<T>,
+    pub body: &'w F,
+    pub shift: &'w Shift<'w>,
+}
+
+/// A lease that is renewed until this is dropped.
+struct Renewed<'s> {
+    running: &'s Running,
+    shared: Arc<Shared>,
+    fence: u64,
+}
+
+impl Drop for Renewed<'_> {
+    fn drop(&mut self) {
+        self.running.remove(&self.shared, self.fence);
+    }
+}
+
+impl<T, F, R, E> AsyncLane<'_, T, F>
+where
+    T: TrackedTask,
+    F: AsyncFn(&mut Execution<T>) -> Result<R, E>,
+    R: IntoOutcome,
+    E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
+{
+    /// Works until nothing is left, or it is stopped.
+    pub(super) async fn run(self) -> Result<()> {
+        let engine = &self.tasks.shared.engine;
+        while !self.shift.stops() {
+            let seen = engine.signal.seen();
+            let mut round = Round::default();
+            round.add(self.turn().await.inspect_err(|_| self.shift.halt(&engine.signal))?);
+            match round.rest(self.shift, engine) {
+                Rest::None => {}
+                Rest::Over => return Ok(()),
+                Rest::Wait(wait) if !self.shift.stops() => engine.signal.changed(seen, wait).await,
+                Rest::Wait(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn turn(&self) -> Result<Turn> {
+        let entry = self.shift.gate.enter();
+        if entry == Entry::Closed {
+            return Ok(Turn::Blocked);
+        }
+        let turn = self.work(entry).await;
+        self.shift.leave(entry, turn.as_ref().ok(), &self.tasks.shared.engine.signal);
+        turn
+    }
+
+    async fn work(&self, entry: Entry) -> Result<Turn> {
+        let (tasks, shift) = (&self.tasks, self.shift);
+        let mut claims = calls::claim(&tasks.shared, claim_of(tasks, entry == Entry::Alone)?).await?;
+        let mut worked = false;
+        loop {
+            if claims.suspect_waits {
+                shift.gate.drain();
+            }
+            let Some(claimed) = claims.tasks.pop() else {
+                let Claims { due, expiry, paused, suspect_waits, .. } = claims;
+                return Ok(if worked || suspect_waits { Turn::Worked } else { Turn::Idle { due, expiry, paused } });
+            };
+            worked = true;
+            let kind = tasks.kind()?;
+            let mut execution: Execution<T> = match calls::execution(&tasks.shared, &kind, claimed).await {
+                Ok(execution) => execution,
+                Err(error) if error.kind() == ErrorKind::Unreadable => {
+                    shift.summary().unreadable += 1;
+                    claims = calls::claim(&tasks.shared, claim_of(tasks, false)?).await?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let renewed = self.renewed(&execution);
+            let (finished, run) =
+                self.attempt(&mut execution, shift.settings.time_limit.or(kind.policy.time_limit)).await;
+            let goes_on = entry == Entry::Open && !shift.stops() && shift.gate.may_go_on();
+            let next = if goes_on { Some(claim_of(tasks, false)?) } else { None };
+            let after = self.store(&mut execution, finished, run, next).await;
+            drop(renewed);
+            match after? {
+                Some(next) => claims = next,
+                None => return Ok(Turn::Worked),
+            }
+        }
+    }
+
+    fn renewed(&self, execution: &Execution<T>) -> Renewed<'_> {
+        let shared = &self.tasks.shared;
+        // The time limit is this lane's business: it drops the body.
+        self.shift.running.add(shared, execution, None);
+        Renewed { running: &self.shift.running, shared: shared.clone(), fence: execution.fence() }
+    }
+
+    /// Runs the body, as long as it may.
+    async fn attempt(&self, execution: &mut Execution<T>, limit: Option<Duration>) -> (Finished, Duration) {
+        let shared = self.tasks.shared.clone();
+        let began = shared.engine.time().monotonic();
+        let elapsed = || shared.engine.time().monotonic().saturating_sub(began);
+        let body = async { (self.body)(execution).await };
+        let result = attempt::limited(body, limit, elapsed).await;
+        let finished = match result {
+            Some(result) => finish_body(execution, result),
+            None => finish_body(execution, Ok(late(limit.unwrap_or_default()))),
+        };
+        (finished, elapsed())
+    }
+
+    /// Stores the outcome and claims the next task, in one commit.
+    async fn store(
+        &self,
+        execution: &mut Execution<T>,
+        finished: Finished,
+        run: Duration,
+        next: Option<Claim>,
+    ) -> Result<Option<Claims>> {
+        let (shared, shift) = (&self.tasks.shared, self.shift);
+        let Finished { action, failure, panic, .. } = finished;
+        let panicked = panic.is_some();
+        let Some(action) = action.transpose()? else {
+            // The body has stored an outcome itself.
+            shift.count(&Outcome::Release, None, false, run);
+            return match next {
+                Some(next) => calls::claim(shared, next).await.map(Some),
+                None => Ok(None),
+            };
+        };
+        let outcome = action.finish.outcome;
+        let (stored, claims) = match next {
+            Some(next) => {
+                let (stored, claims) = calls::finish_and_claim(shared, action, next).await;
+                (stored, Some(claims?))
+            }
+            None => (calls::queue(shared, action).await, None),
+        };
+        if let Some(failure) = shift.stored(stored, &outcome, failure.as_ref(), panicked, run)? {
+            execution.end_async(Outcome::Fail { retry_in: None }, Some(failure), false).await?;
+        }
+        Ok(claims.map(Delivery::take))
+    }
+}
+
+fn late(limit: Duration) -> Result<(), Box<dyn StdError + Send + Sync>> {
+    Err(overtime(limit).into())
+}

@@ -1,0 +1,90 @@
+use std::{error::Error as StdError, fmt, time::Duration};
+
+use super::{Settings, StopHandle, Summary, async_lane::AsyncLane, crew::Shift, join::Join};
+use crate::{body::IntoOutcome, error::Result, execution::Execution, task::TrackedTask, tasks::Tasks};
+
+/// A worker for async bodies. Made by [`Tasks::async_worker`].
+///
+/// All bodies run in the one task that awaits [`AsyncWorker::run`]: they overlap where they await, on any runtime of
+/// tokio with time enabled, and they may borrow. A body that computes keeps the others and the renewal of the leases
+/// waiting: give such work to `tokio::task::spawn_blocking` and await it.
+///
+/// If the future of `run` is dropped, so are the bodies, and their tasks are given back without cost.
+///
+/// ```
+/// # use serde::{Deserialize, Serialize};
+/// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+/// # #[derive(TaskStatus, Clone, Copy)]
+/// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+/// # #[derive(TrackedTask, Serialize, Deserialize)]
+/// # #[task(name = "job", status = Status)]
+/// # struct Job { #[task(id)] name: String }
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let tracker = Tracker::in_memory()?;
+/// let jobs = tracker.tasks::<Job>()?;
+/// jobs.submit_all((0..10).map(|number| Job { name: number.to_string() }))?;
+/// let summary = jobs
+///     .async_worker()
+///     .concurrency(4)
+///     .run(async |_| {
+///         tokio::task::yield_now().await;
+///         Ok::<_, std::io::Error>(())
+///     })
+///     .await?;
+/// assert_eq!(summary.succeeded, 10);
+/// # Ok::<(), tracker_core::Error>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct AsyncWorker<T: TrackedTask> {
+    tasks: Tasks<T>,
+    settings: Settings,
+}
+
+impl<T: TrackedTask> AsyncWorker<T> {
+    pub(crate) fn new(tasks: Tasks<T>) -> Self {
+        Self { tasks, settings: Settings::default() }
+    }
+
+    /// How many bodies run at once, at most. 1 unless said otherwise; 0 counts as 1.
+    #[must_use]
+    pub fn concurrency(mut self, bodies: usize) -> Self {
+        self.settings.threads = bodies.max(1);
+        self
+    }
+
+    super::settings!(common);
+
+    /// Runs `body` on every task until nothing is left, or it is stopped. Returns when all outcomes are durable.
+    ///
+    /// A panic of the body is a failure of its task. Leases are renewed as long as a body runs. A body that takes longer
+    /// than its time limit is dropped where it awaits, and its attempt has failed.
+    ///
+    /// # Errors
+    /// A failure of the storage, or a task that cannot be serialized: then all bodies have ended.
+    pub async fn run<F, R, E>(self, body: F) -> Result<Summary>
+    where
+        F: AsyncFn(&mut Execution<T>) -> Result<R, E>,
+        R: IntoOutcome,
+        E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
+    {
+        self.settings.stop.wakes(&self.tasks.shared.engine.signal);
+        let shift = Shift::new(&self.settings);
+        let lanes = (0..self.settings.threads).map(|number| {
+            let tasks = self.tasks.named(&format!("pid {} lane {number}", std::process::id()));
+            AsyncLane { tasks, body: &body, shift: &shift }.run()
+        });
+        let ended = tokio::select! {
+            ended = Join::new(lanes) => ended,
+            never = shift.running.renew() => match never {},
+        };
+        ended.into_iter().collect::<Result<()>>()?;
+        Ok(shift.into_summary())
+    }
+}
+
+impl<T: TrackedTask> fmt::Debug for AsyncWorker<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncWorker").field("tasks", &self.tasks).field("settings", &self.settings).finish()
+    }
+}

@@ -1,0 +1,81 @@
+use std::{
+    mem,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, Wake, Waker},
+};
+
+/// Runs futures beside each other in one task, and polls only those that were woken. Ends when all have ended.
+pub(super) struct Join<F: Future> {
+    futures: Vec<State<F>>,
+    woken: Arc<Woken>,
+}
+
+enum State<F: Future> {
+    Running(Pin<Box<F>>, Waker),
+    Ended(Option<F::Output>),
+}
+
+/// Which futures were woken, and who polls them all.
+#[derive(Default)]
+struct Woken(Mutex<(Vec<usize>, Option<Waker>)>);
+
+struct One {
+    at: usize,
+    woken: Arc<Woken>,
+}
+
+impl Wake for One {
+    fn wake(self: Arc<Self>) {
+        let waker = {
+            let mut woken = self.woken.0.lock().unwrap_or_else(PoisonError::into_inner);
+            woken.0.push(self.at);
+            woken.1.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl<F: Future> Join<F> {
+    pub(super) fn new(futures: impl Iterator<Item = F>) -> Self {
+        let woken = Arc::new(Woken::default());
+        let futures: Vec<_> = (0..)
+            .zip(futures)
+            .map(|(at, future)| State::Running(Box::pin(future), Arc::new(One { at, woken: woken.clone() }).into()))
+            .collect();
+        woken.0.lock().unwrap_or_else(PoisonError::into_inner).0.extend(0..futures.len());
+        Self { futures, woken }
+    }
+}
+
+// The futures are boxed, their results are never pinned.
+impl<F: Future> Unpin for Join<F> {}
+
+impl<F: Future> Future for Join<F> {
+    type Output = Vec<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let woken = {
+            let mut woken = self.woken.0.lock().unwrap_or_else(PoisonError::into_inner);
+            woken.1 = Some(context.waker().clone());
+            mem::take(&mut woken.0)
+        };
+        for at in woken {
+            if let State::Running(future, waker) = &mut self.futures[at]
+                && let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(waker))
+            {
+                self.futures[at] = State::Ended(Some(output));
+            }
+        }
+        if self.futures.iter().any(|state| matches!(state, State::Running(..))) {
+            return Poll::Pending;
+        }
+        let outputs = self.futures.iter_mut().filter_map(|state| match state {
+            State::Ended(output) => output.take(),
+            State::Running(..) => None,
+        });
+        Poll::Ready(outputs.collect())
+    }
+}

@@ -1,0 +1,62 @@
+use std::time::Duration;
+
+use super::{crew::Shift, lane::Turn};
+use crate::{
+    disk::file::Sharing,
+    engine::Engine,
+    time::{Micros, between},
+};
+
+/// What one look at each kind found.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    worked: bool,
+    blocked: bool,
+    paused: bool,
+    due: Option<Micros>,
+    expiry: Option<Micros>,
+}
+
+/// What comes before the next round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Nothing: there is more to do.
+    None,
+    /// Until the signal rises, at most this long.
+    Wait(Option<Duration>),
+    /// There is no next round: nothing is left.
+    Over,
+}
+
+impl Round {
+    pub(super) fn add(&mut self, turn: Turn) {
+        match turn {
+            Turn::Worked => self.worked = true,
+            Turn::Blocked => self.blocked = true,
+            Turn::Idle { due, expiry, paused } => {
+                self.due = self.due.into_iter().chain(due).min();
+                self.expiry = self.expiry.into_iter().chain(expiry).min();
+                self.paused |= paused;
+            }
+        }
+    }
+
+    pub(super) fn rest(&self, shift: &Shift<'_>, engine: &Engine) -> Rest {
+        if self.worked {
+            return Rest::None;
+        }
+        let nothing_left = self.due.is_none() && !self.blocked && !self.paused && shift.gate.is_empty();
+        if nothing_left && !shift.settings.run_on {
+            engine.signal.raise();
+            return Rest::Over;
+        }
+        let now = engine.now();
+        let next = self.due.into_iter().chain(self.expiry.filter(|at| *at > now)).min();
+        let mut wait = next.map(|at| between(now, at).max(Duration::from_micros(100)));
+        if engine.file().sharing() == Sharing::Writers || self.blocked {
+            // Other processes submit without a word to this one.
+            wait = Some(wait.unwrap_or(Duration::MAX).min(Duration::from_millis(100)));
+        }
+        Rest::Wait(wait)
+    }
+}
