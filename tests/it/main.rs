@@ -1,10 +1,12 @@
 //! The tracker as its users see it: one module per behaviour.
 
+mod commits;
 mod files;
 mod kinds;
 mod leases;
 mod outcomes;
 mod queries;
 mod schema;
+mod starts;
 mod story;
 mod workers;
