@@ -9,4 +9,5 @@ mod queries;
 mod schema;
 mod starts;
 mod story;
+mod submits;
 mod workers;
