@@ -10,7 +10,7 @@ use crate::{
     engine::{Claim, Claims, FinishTask},
     error::{Error, ErrorKind, Result},
     execution::{Execution, failure_of},
-    rules::Outcome,
+    rules::{Failure, Outcome},
     task::TrackedTask,
     tasks::{StartOptions, Tasks},
     time::Micros,
@@ -99,6 +99,11 @@ where
                 }
                 Err(error) => return Err(error),
             };
+            if shift.stops() {
+                // Claimed with the end of the one before, which has halted the worker: none begins any more.
+                execution.release()?;
+                return Ok(Turn::Worked);
+            }
             let fence = execution.fence();
             shift.running.add(&tasks.shared, &execution, shift.settings.time_limit.or(kind.policy.time_limit));
             let result = catch_unwind(AssertUnwindSafe(|| (self.body)(&mut execution)));
@@ -149,6 +154,10 @@ where
         };
         match stored {
             Ok(_) => shift.count(&outcome, failure.as_ref(), panic.is_some(), run),
+            Err(error) if error.kind() == ErrorKind::LeaseLost && shift.running.has_expired(execution.fence()) => {
+                let failure = Failure::new("the attempt took longer than its time limit");
+                shift.count(&Outcome::Fail { retry_in: None }, Some(&failure), false, run);
+            }
             Err(error) if error.kind() == ErrorKind::LeaseLost => {
                 tracing::warn!(%error, "an attempt ended after its lease was lost");
                 shift.summary().lost += 1;
