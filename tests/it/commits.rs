@@ -200,7 +200,8 @@ fn an_id_stays() {
         job.name.clear();
         fine()
     });
-    assert!(matches!(&error, Err(RunError::Storage(error)) if error.kind() == ErrorKind::Invalid), "{error:?}");
+    assert!(matches!(&error, Err(RunError::Body(_))), "{error:?}");
+    assert_eq!(status(&tasks, "a"), Status::Failed);
     assert!(tasks.get("").unwrap().is_none());
     sound(&tracker);
 }

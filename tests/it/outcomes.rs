@@ -75,7 +75,9 @@ fn a_body_may_return_an_outcome() {
     }
     let wrong = Outcome::Park { code: Status::Succeeded.code() };
     let error = tasks.run("4", |_| Ok::<_, io::Error>(wrong)).unwrap_err();
-    assert!(matches!(&error, RunError::Storage(error) if error.kind() == ErrorKind::NotStartable), "{error:?}");
+    assert!(matches!(&error, RunError::Body(_)), "{error:?}");
+    let record = tasks.get("4").unwrap().unwrap();
+    assert_eq!((record.status, record.failures), (Status::Failed, 1), "an outcome that is not to be had is a failure");
     sound(&tracker);
 }
 
