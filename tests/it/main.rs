@@ -1,11 +1,21 @@
 //! The tracker as its users see it: one module per behaviour.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod commits;
 mod crashes;
 mod damage;
 mod disk;
+mod files;
+mod kinds;
+mod leases;
+mod outcomes;
+mod queries;
 mod random;
+mod schema;
 mod sharing;
 mod sleep;
+mod starts;
 mod story;
+mod submits;
 mod turns;
+mod workers;

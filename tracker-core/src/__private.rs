@@ -24,11 +24,23 @@ impl TaskStatus for NoStatus {
     }
 }
 
-/// The value of a unique key of several fields: each encoded value behind its length (u32, little-endian), so that no
+/// How a field without a value is encoded: `None::<T>`.
+const NO_VALUE: &[u8] = &[0];
+
+/// The value of a unique key of one field; empty, which binds nobody, where the field has none.
+#[must_use]
+pub fn unique_encoded(value: Vec<u8>) -> Vec<u8> {
+    if value == NO_VALUE { Vec::new() } else { value }
+}
+
+/// The value of a unique key of several fields; empty, which binds nobody, where one of them has none. Otherwise each encoded value behind its length (u32, little-endian), so that no
 /// two lists of values share their bytes.
 #[must_use]
 pub fn join_encoded(values: &[Vec<u8>]) -> Vec<u8> {
     let mut joined = Vec::new();
+    if values.iter().any(|value| value == NO_VALUE) {
+        return joined;
+    }
     for value in values {
         // A value of 4 GiB does not fit a task; were there one, its last four bytes of length would be missed.
         let length = u32::try_from(value.len()).unwrap_or(u32::MAX);

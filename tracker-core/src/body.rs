@@ -87,7 +87,7 @@ where
     E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
 {
     let asked = execution.is_asked();
-    let (outcome, failure, error, panic) = match result {
+    let (outcome, mut failure, mut error, panic) = match result {
         Ok(Ok(outcome)) => (outcome.into_outcome(), None, None, None),
         Ok(Err(error)) => {
             let debug = format!("{error:?}");
@@ -98,7 +98,15 @@ where
         Err(panic) => (Outcome::Fail { retry_in: None }, Some(failure_of_panic(&*panic)), None, Some(panic)),
     };
     let keep = matches!(outcome, Outcome::Succeed | Outcome::Snooze { .. } | Outcome::Park { .. });
-    let action = (!asked).then(|| execution.finish_of(outcome, failure.clone(), keep));
+    let mut action = (!asked).then(|| execution.finish_of(outcome, failure.clone(), keep));
+    // The body has changed the id, or made the task too large: nobody can ask again, so the attempt has failed.
+    if let Some(Err(refused)) = &action
+        && matches!(refused.kind(), ErrorKind::Invalid | ErrorKind::TooLarge)
+    {
+        let (told, refused) = (failure_of(refused), refused.share());
+        action = Some(execution.finish_of(Outcome::Fail { retry_in: None }, Some(told.clone()), false));
+        (failure, error) = (Some(told), Some(refused.into()));
+    }
     execution.set_asked();
     Finished { action, error, failure, panic }
 }

@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     disk::keys::TaskRef,
-    engine::{Claimed, FinishTask, NewTask, Target, TaskCommand},
+    engine::{Action, Claimed, FinishTask, NewTask, Target, TaskCommand, Writer},
     error::{Error, ErrorKind, Result},
     payload,
     rules::{Command, Failure, Finish, Header, Outcome, Owner, Remarks},
@@ -212,7 +212,8 @@ impl<T: TrackedTask> Execution<T> {
         let command = Command::Renew { owner: self.owner, lease: None, begin: false };
         let command =
             TaskCommand { progress: Some(progress), ..TaskCommand::new(self.kind.id, self.target(), command) };
-        if let Err(error) = self.shared.engine.post(command) {
+        let told = Told { command, cancelled: self.cancelled.clone() };
+        if let Err(error) = self.shared.engine.post(told) {
             tracing::debug!(%error, "progress was not stored");
         }
     }
@@ -260,7 +261,7 @@ impl<T: TrackedTask> Execution<T> {
         let finish = self.finish_of(Outcome::Succeed, None, true)?;
         let result = self.shared.engine.turn(|writer| {
             let result = work(&mut Transaction::new(writer))?;
-            crate::engine::Action::run(&finish, writer)?;
+            finish.run(writer)?;
             Ok::<R, E>(result)
         })?;
         self.asked = true;
@@ -355,6 +356,18 @@ impl<T: TrackedTask> Execution<T> {
         Ok(())
     }
 
+    /// Gives back what cannot be stored; inside a transaction, when the execution is dropped.
+    fn give_back(&mut self) -> Result<()> {
+        match self.end(Outcome::Release, None, false) {
+            Err(error) if error.kind() == ErrorKind::InsideTransaction => {
+                self.asked = false;
+                self.release_on_drop = true;
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
     /// The end of this attempt as an action. A task that cannot be stored is given back, without cost.
     pub(crate) fn finish_of(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<FinishTask> {
         let body = if keep {
@@ -362,7 +375,7 @@ impl<T: TrackedTask> Execution<T> {
                 Ok(body) => Some(body),
                 Err(error) => {
                     if error.kind() == ErrorKind::Unwritable {
-                        self.end(Outcome::Release, None, false)?;
+                        self.give_back()?;
                     }
                     return Err(error);
                 }
@@ -472,6 +485,23 @@ impl<T: TrackedTask + fmt::Debug> fmt::Debug for Execution<T> {
             .field("fence", &self.owner.fence)
             .field("task", &self.task)
             .finish_non_exhaustive()
+    }
+}
+
+/// A command that nobody waits for, but which hears that the attempt is called off.
+struct Told {
+    command: TaskCommand,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Action for Told {
+    type Out = ();
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<()> {
+        if self.command.run(writer)?.is_some_and(|header| header.cancel) {
+            self.cancelled.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 }
 

@@ -85,10 +85,18 @@ impl<'t, T: TrackedTask> Query<'t, T> {
         self
     }
 
-    /// Only tasks that are neither done nor given up, ignored or cancelled, and that nobody has.
+    /// Only tasks that are neither done nor given up, ignored or cancelled, and that nobody has: those that wait to
+    /// start, those between two steps, and the parked ones.
     #[must_use]
-    pub fn unfinished(self) -> Self {
-        self.role(Role::Pending).role(Role::Failed)
+    pub fn unfinished(mut self) -> Self {
+        let last = T::Status::GRAPH.statuses.iter().map(|status| status.step).max().unwrap_or(0);
+        let unfinished = T::Status::GRAPH.statuses.iter().filter(|status| match status.role {
+            Role::Pending | Role::Failed | Role::Parked => true,
+            Role::Succeeded => status.step < last,
+            Role::InProgress | Role::Exhausted | Role::Ignored | Role::Cancelled => false,
+        });
+        self.codes.extend(unfinished.map(|status| status.code));
+        self
     }
 
     /// Only tasks whose field has this value; the field must be marked `#[task(index)]`.

@@ -16,11 +16,11 @@ use crate::{
     body::{IntoOutcome, RunError, finish_body},
     engine::{Action, Claim, NewTask, Pause, Prune, Scope, StartById, SubmitAndStart, Submitted, Target, TaskCommand},
     error::{Error, ErrorKind, Result},
-    execution::Execution,
+    execution::{Execution, failure_of},
     payload,
     query::Query,
     record::{Raw, Record},
-    rules::{Command, Explanation, Header, Requeue, Situation, Start, Told},
+    rules::{Command, Explanation, Header, Outcome, Requeue, Situation, Start, Told},
     status::TaskStatus,
     store::{Kind, position},
     task::{IndexValue, TaskId, TaskKey, TrackedTask},
@@ -446,7 +446,16 @@ impl<T: TrackedTask> Tasks<T> {
         if let Some(panic) = finished.panic {
             resume_unwind(panic);
         }
-        stored.map_err(RunError::from_end)?;
+        if let Err(error) = stored {
+            // The outcome is not to be had for this task, and nobody can ask again: that is its failure.
+            if error.is_refusal() && error.kind() != ErrorKind::LeaseLost {
+                let failure = failure_of(&error);
+                let failed = execution.end(Outcome::Fail { retry_in: None }, Some(failure), false);
+                failed.map_err(RunError::from_end)?;
+                return Err(RunError::Body(error.into()));
+            }
+            return Err(RunError::from_end(error));
+        }
         finished.error.map_or(Ok(()), |error| Err(RunError::Body(error)))
     }
 

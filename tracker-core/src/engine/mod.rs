@@ -173,13 +173,16 @@ impl Engine {
     }
 
     fn enqueue(&self, pending: Vec<Box<dyn queue::Job>>) -> Result<()> {
-        if turn::is_open(self.instance) {
-            return Err(Error::inside_transaction());
-        }
+        self.refuse_inside()?;
         if self.database.is_read_only() {
             return Err(Error::read_only());
         }
         self.queue.push(pending)
+    }
+
+    /// Refuses what would wait for the transaction that is open on this thread.
+    pub(crate) fn refuse_inside(&self) -> Result<()> {
+        if turn::is_open(self.instance) { Err(Error::inside_transaction()) } else { Ok(()) }
     }
 
     fn wait_for<T>(&self, slot: &queue::Slot<T>) -> Result<T> {

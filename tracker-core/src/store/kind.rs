@@ -96,10 +96,11 @@ impl Kind {
     }
 
     /// The unique values that a task holds: those that hold for ever, and the passing ones while it is unfinished.
+    /// An empty value binds nobody.
     pub(crate) fn held<'b>(&self, header: &Header, body: &'b Body) -> Vec<(u16, &'b [u8])> {
         let finished = self.is_finished(header);
         let keys = self.uniques.iter().zip(&body.uniques).zip(0..);
-        keys.filter(|(((_, passing), _), _)| !(*passing && finished))
+        keys.filter(|(((_, passing), value), _)| !value.is_empty() && !(*passing && finished))
             .map(|((_, value), number)| (number, value.as_slice()))
             .collect()
     }

@@ -60,6 +60,8 @@ pub trait TrackedTask: Serialize + DeserializeOwned + Send + 'static {
     fn index_values(&self) -> Vec<Vec<u8>>;
 
     /// The encoded value of each unique key, in the order of [`Self::UNIQUES`].
+    ///
+    /// An empty value binds nobody: that of a key with an optional field that has no value.
     fn unique_values(&self) -> Vec<Vec<u8>>;
 
     /// The fingerprint of the fields that were marked so, or none.

@@ -228,6 +228,8 @@ impl<'a> Crew<'a> {
     /// As [`Worker::run`](super::Worker::run).
     pub fn run(self) -> Result<Summary> {
         let Some(engine) = self.engine else { return Ok(Summary::default()) };
+        // Its threads would wait for a transaction that waits for them.
+        engine.refuse_inside()?;
         self.settings.stop.wakes(&engine.signal);
         let shift = Shift::new(&self.settings);
         let done = (Mutex::new(false), Condvar::new());

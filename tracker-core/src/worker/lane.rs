@@ -10,7 +10,7 @@ use crate::{
     engine::{Claim, Claims, FinishTask},
     error::{ErrorKind, Result},
     execution::Execution,
-    rules::Outcome,
+    rules::{Failure, Outcome},
     task::TrackedTask,
     tasks::{StartOptions, Tasks},
     time::Micros,
@@ -95,6 +95,11 @@ where
                 }
                 Err(error) => return Err(error),
             };
+            if shift.stops() {
+                // Claimed with the end of the one before, which has halted the worker: none begins any more.
+                execution.release()?;
+                return Ok(Turn::Worked);
+            }
             let fence = execution.fence();
             shift.running.add(&tasks.shared, &execution, shift.settings.time_limit.or(kind.policy.time_limit));
             let result = catch_unwind(AssertUnwindSafe(|| (self.body)(&mut execution)));
@@ -139,7 +144,14 @@ where
             }
             None => (engine.call(action), None),
         };
-        if let Some(failure) = shift.stored(stored, &outcome, failure.as_ref(), panic.is_some(), run)? {
+        // The crew has stored the failure itself when the time was over.
+        if let Err(error) = &stored
+            && error.kind() == ErrorKind::LeaseLost
+            && shift.running.has_expired(execution.fence())
+        {
+            let failure = Failure::new("the attempt took longer than its time limit");
+            shift.count(&Outcome::Fail { retry_in: None }, Some(&failure), false, run);
+        } else if let Some(failure) = shift.stored(stored, &outcome, failure.as_ref(), panic.is_some(), run)? {
             execution.end(Outcome::Fail { retry_in: None }, Some(failure), false)?;
         }
         Ok(claims)

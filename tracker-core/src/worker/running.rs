@@ -1,5 +1,5 @@
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -21,7 +21,11 @@ use crate::{
 
 /// What runs in a crew: renewed as long as it runs, ended when it takes too long.
 #[derive(Default)]
-pub(super) struct Running(Mutex<HashMap<u64, Run>>);
+pub(super) struct Running {
+    runs: Mutex<HashMap<u64, Run>>,
+    /// The fences of attempts that were ended at their time limit, and whose bodies have not returned yet.
+    expired: Mutex<HashSet<u64>>,
+}
 
 #[derive(Clone)]
 struct Run {
@@ -38,7 +42,7 @@ struct Run {
 
 impl Running {
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Run>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn add<T: TrackedTask>(&self, shared: &Arc<Shared>, execution: &Execution<T>, limit: Option<Duration>) {
@@ -64,6 +68,11 @@ impl Running {
         shared.engine.held().remove(fence);
     }
 
+    /// Whether the attempt was ended at its time limit; its body has returned now.
+    pub(super) fn has_expired(&self, fence: u64) -> bool {
+        self.expired.lock().unwrap_or_else(PoisonError::into_inner).remove(&fence)
+    }
+
     /// How long the next look may wait.
     pub(super) fn pause(&self) -> Duration {
         let shortest =
@@ -76,7 +85,9 @@ impl Running {
         for run in self.runs() {
             let now = run.now();
             if run.limit.is_some_and(|limit| now.saturating_sub(run.began) > limit) {
-                run.expire(now);
+                if run.expire(now) {
+                    self.expired.lock().unwrap_or_else(PoisonError::into_inner).insert(run.owner.fence);
+                }
                 self.remove(&run.shared, run.owner.fence);
             } else if run.is_due(now) {
                 let answer = run.shared.engine.call(run.renewal());
@@ -150,7 +161,8 @@ impl Run {
         }
     }
 
-    fn expire(&self, now: Duration) {
+    /// False if its end could not be stored.
+    fn expire(&self, now: Duration) -> bool {
         self.cancelled.store(true, Ordering::Relaxed);
         let limit = self.limit.unwrap_or_default();
         let finish = Finish {
@@ -163,9 +175,10 @@ impl Run {
             chance: 0.5,
         };
         let action = FinishTask { task: self.task, id: self.id.clone(), finish, body: None, next: Vec::new() };
-        if let Err(error) = self.shared.engine.call(action) {
-            let error: Error = error;
+        let stored: Result<_, Error> = self.shared.engine.call(action);
+        if let Err(error) = &stored {
             tracing::warn!(id = %self.id, %error, "the end of an attempt at its time limit could not be stored");
         }
+        stored.is_ok()
     }
 }

@@ -190,7 +190,7 @@ fn unique_value(unique: &Unique, task: &Task) -> TokenStream {
     let field = |name: &proc_macro2::Ident| task.fields.iter().find(|field| *name == field.name);
     let values: Vec<_> = unique.fields.iter().filter_map(field).map(|field| encoded(field, tracker_core)).collect();
     if let [value] = values.as_slice() {
-        return value.clone();
+        return quote!(#tracker_core::__private::unique_encoded(#value));
     }
     quote!(#tracker_core::__private::join_encoded(&[#(#values),*]))
 }

@@ -43,7 +43,7 @@ impl NewTask {
             Some(id) => writer.rows().with_id(self.kind, id)?,
             None => None,
         };
-        for (number, value) in (0..).zip(&self.uniques) {
+        for (number, value) in (0..).zip(&self.uniques).filter(|(_, value)| !value.is_empty()) {
             let holder = writer.rows().with_unique(self.kind, number, value)?;
             match (found, holder) {
                 (Some(one), Some(other)) if one != other => {

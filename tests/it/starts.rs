@@ -1,0 +1,143 @@
+//! Starts by id and their options, and what becomes of executions that end without a word.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
+use tracker_core::{Ending, ErrorKind, StartOptions};
+
+use crate::kinds::{DAY, Status, fine, jobs, refused, sound, status, tracker};
+
+const TINY: Duration = Duration::from_micros(1);
+
+#[test]
+fn a_live_lease_can_be_taken_over_by_name_only() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a", "done"]);
+    let mut old = tasks.start("a").unwrap();
+    refused(tasks.start_with("a", &StartOptions::new().force()), ErrorKind::Leased);
+    let mut new = tasks.start_with("a", &StartOptions::new().ignore_lease()).unwrap();
+    assert!(new.fence() > old.fence());
+    refused(old.succeed(), ErrorKind::LeaseLost);
+    new.fail("no luck").unwrap();
+    let record = tasks.get("a").unwrap().unwrap();
+    assert_eq!((record.attempts, record.failures, record.crashes, record.ended), (2, 1, 0, 2));
+    assert_eq!(record.history[0].ending, Ending::TakenOver);
+
+    tasks.start("done").unwrap().succeed().unwrap();
+    refused(tasks.start_with("done", &StartOptions::new().ignore_lease()), ErrorKind::AlreadySucceeded);
+    sound(&tracker);
+}
+
+#[test]
+fn force_starts_from_every_terminal_status_with_nothing_held_against_the_task() {
+    let (_, tracker) = tracker();
+    let tasks = crate::kinds::one_of_each(&tracker);
+    for (name, kind) in [
+        ("succeeded", ErrorKind::AlreadySucceeded),
+        ("exhausted", ErrorKind::Exhausted),
+        ("ignored", ErrorKind::Ignored),
+        ("cancelled", ErrorKind::Cancelled),
+    ] {
+        refused(tasks.start(name), kind);
+        refused(
+            tasks.run(name, |_| fine()).map_err(|error| match error {
+                tracker_core::RunError::Refused(error) => error,
+                other => panic!("{other:?}"),
+            }),
+            kind,
+        );
+        let mut forced = tasks.start_with(name, &StartOptions::new().force()).unwrap();
+        assert_eq!(tasks.get(name).unwrap().unwrap().failures, 0);
+        forced.release().unwrap();
+        assert_eq!(status(&tasks, name), Status::Pending, "released, it is startable and not terminal again");
+    }
+    refused(tasks.start("parked"), ErrorKind::NotStartable);
+    let extra = StartOptions::new().extra([Status::OnHold]);
+    refused(
+        tasks.start_with("pending", &StartOptions::new().extra([])).and_then(|mut d| d.park(Status::Failed)),
+        ErrorKind::NotStartable,
+    );
+    let mut parked = tasks.start_with("parked", &extra).unwrap();
+    parked.release().unwrap();
+    assert_eq!(status(&tasks, "parked"), Status::OnHold);
+    assert_eq!(
+        tasks.claim_with(&StartOptions::new().extra([Status::OnHold, Status::Ignored])).unwrap().unwrap().name,
+        "succeeded"
+    );
+    sound(&tracker);
+}
+
+#[test]
+fn an_owner_enters_his_own_lease_again_by_its_token() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a"]);
+    let mut old = tasks.claim().unwrap().unwrap();
+    let wrong = StartOptions::new().token(uuid::Uuid::new_v4());
+    refused(tasks.start_with("a", &wrong), ErrorKind::Leased);
+    let mut again = tasks.start_with("a", &StartOptions::new().token(old.token())).unwrap();
+    assert_eq!(again.attempt(), 1);
+    assert!(again.token() != old.token() && again.fence() > old.fence());
+    refused(old.renew(), ErrorKind::LeaseLost);
+    again.succeed().unwrap();
+    assert_eq!(tasks.get("a").unwrap().unwrap().ended, 1);
+    sound(&tracker);
+}
+
+#[test]
+fn an_execution_dropped_without_an_outcome_has_failed() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["dropped", "panicked", "asked"]);
+    drop(tasks.start("dropped").unwrap());
+    let panic = catch_unwind(AssertUnwindSafe(|| {
+        let _held = tasks.start("panicked").unwrap();
+        panic!("ouch");
+    }));
+    assert!(panic.is_err());
+    tasks.start("asked").unwrap().release().unwrap();
+    tracker.flush().unwrap();
+    let text = |name: &str| {
+        let record = tasks.get(name).unwrap().unwrap();
+        assert_eq!((record.status, record.failures), (Status::Failed, 1));
+        record.history[0].failure.clone().unwrap()
+    };
+    assert!(text("dropped").error.contains("without an outcome"));
+    assert!(text("panicked").panicked);
+    assert_eq!(status(&tasks, "asked"), Status::Pending);
+    sound(&tracker);
+}
+
+#[test]
+fn a_panic_in_run_is_recorded_and_goes_on() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a"]);
+    let panic = catch_unwind(AssertUnwindSafe(|| {
+        tasks.run("a", |job| -> std::io::Result<()> {
+            job.result = Some(1);
+            panic!("number {}", job.name.len() + 6)
+        })
+    }));
+    assert_eq!(panic.unwrap_err().downcast_ref::<String>().unwrap(), "number 7");
+    let record = tasks.get("a").unwrap().unwrap();
+    let failure = record.history[0].failure.clone().unwrap();
+    assert_eq!((failure.error.as_str(), failure.panicked), ("number 7", true));
+    assert_eq!((record.status, record.task.result), (Status::Failed, None));
+    sound(&tracker);
+}
+
+#[test]
+fn a_lease_of_no_length_is_refused_before_anything_is_written() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a"]);
+    for lease in [Duration::ZERO, TINY, Duration::from_micros(999)] {
+        let options = StartOptions::new().lease(lease);
+        refused(tasks.start_with("a", &options), ErrorKind::Invalid);
+        refused(tasks.claim_with(&options), ErrorKind::Invalid);
+    }
+    assert_eq!(tasks.get("a").unwrap().unwrap().attempts, 0);
+    let held = tasks.start_with("a", &StartOptions::new().lease(Duration::MAX)).unwrap();
+    assert!(held.lease() > DAY * 365);
+    let _ = tasks.get("a").unwrap().unwrap().lease.unwrap();
+    sound(&tracker);
+}

@@ -1,0 +1,202 @@
+//! Submits: what is found, what starts anew, and what watchers hear of it.
+
+use std::time::Duration;
+
+use tracker_core::{Ending, ErrorKind, Happening, Submission, Watch, Watched};
+
+use crate::kinds::{Job, Mail, Page, SECOND, Status, fine, job, jobs, mail, page, refused, sound, tracker};
+
+#[test]
+fn a_submit_of_what_exists_never_resets_it() {
+    let (_, tracker) = tracker();
+    let tasks = crate::kinds::one_of_each(&tracker);
+    let before = format!("{:?}", tasks.query().by_creation().fetch().unwrap());
+    for name in ["failed", "succeeded", "exhausted", "ignored", "cancelled", "parked", "leased", "pending"] {
+        let again = Job { result: Some(1), ..job(name) };
+        assert_eq!(tasks.submit(&again).unwrap().submission, Submission::Existing);
+    }
+    assert_eq!(format!("{:?}", tasks.query().by_creation().fetch().unwrap()), before);
+    let summary = tasks.submit_all(["pending", "new", "new"].map(job)).unwrap();
+    assert_eq!((summary.new, summary.existing, summary.requeued), (1, 2, 0));
+    sound(&tracker);
+}
+
+#[test]
+fn a_unique_key_holds_for_ever_or_while_a_task_is_unfinished() {
+    let (_, tracker) = tracker();
+    let mails = tracker.tasks::<Mail>().unwrap();
+    mails.submit_all((0..10).map(mail)).unwrap();
+    let same_request = Mail { number: 100, reference: Some("own".to_owned()), ..mail(3) };
+    let receipt = mails.submit(&same_request).unwrap();
+    assert_eq!((receipt.id.as_int(), receipt.submission), (Some(3), Submission::Existing));
+    let same_reference = Mail { number: 100, request: 100, ..mail(3) };
+    assert_eq!(mails.submit(&same_reference).unwrap().id.as_int(), Some(3));
+    let error = refused(mails.submit(&Mail { request: 4, ..mail(3) }), ErrorKind::Conflict);
+    assert!(error.to_string().contains("\"4\""), "{error}");
+    refused(mails.submit(&Mail { number: 100, request: 5, ..mail(3) }), ErrorKind::Conflict);
+    mails.run(3, |_| fine()).unwrap();
+    assert_eq!(mails.submit(&same_request).unwrap().submission, Submission::Existing, "the request is for ever");
+    assert_eq!(mails.submit(&same_reference).unwrap().submission, Submission::New, "the reference is free");
+    refused(mails.requeue(3), ErrorKind::Conflict);
+    refused(mails.update(4, |mail| mail.reference = Some("5".to_owned())), ErrorKind::Conflict);
+    let mut held = mails.start(4).unwrap();
+    held.request = 5;
+    refused(held.checkpoint(), ErrorKind::Conflict);
+    refused(held.succeed(), ErrorKind::Conflict);
+    held.request = 400;
+    held.succeed().unwrap();
+    assert_eq!(mails.submit(&Mail { number: 4_000, reference: None, ..mail(4) }).unwrap().submission, Submission::New);
+    mails.remove(3).unwrap();
+    assert_eq!(mails.submit(&Mail { number: 3_000, reference: None, ..mail(3) }).unwrap().submission, Submission::New);
+    assert_eq!(mails.counts().unwrap().total(), 12);
+    sound(&tracker);
+}
+
+#[test]
+fn a_key_without_a_value_binds_nobody() {
+    let (_, tracker) = tracker();
+    let mails = tracker.tasks::<Mail>().unwrap();
+    for number in 0..3 {
+        let receipt = mails.submit(&Mail { reference: None, ..mail(number) }).unwrap();
+        assert_eq!(receipt.submission, Submission::New);
+    }
+    sound(&tracker);
+}
+
+#[test]
+fn a_changed_fingerprint_starts_a_task_anew() {
+    let (_, tracker) = tracker();
+    let pages = tracker.tasks::<Page>().unwrap();
+    let get = |url: &str| pages.get(url).unwrap().unwrap();
+    pages.submit_all([page("done", 1), page("failed", 1), page("waits", 1), page("runs", 1)]).unwrap();
+    pages
+        .run("done", |page| {
+            page.bytes = Some(7);
+            page.version = 99;
+            fine()
+        })
+        .unwrap();
+    pages.start("failed").unwrap().fail("no").unwrap();
+    let mut held = pages.start("runs").unwrap();
+    assert_eq!(pages.submit(&page("done", 1)).unwrap().submission, Submission::Existing, "as submitted, not as stored");
+    for (url, submission) in [
+        ("done", Submission::Requeued),
+        ("failed", Submission::Requeued),
+        ("waits", Submission::Existing),
+        ("runs", Submission::Existing),
+    ] {
+        assert_eq!(pages.submit(&page(url, 2)).unwrap().submission, submission, "{url}");
+    }
+    assert_eq!((get("done").status, get("done").task), (Status::Pending, page("done", 2)));
+    assert_eq!((get("failed").status, get("failed").failures), (Status::Pending, 0));
+    assert_eq!(get("waits").task.version, 2);
+    assert_eq!((get("runs").status, get("runs").task.version), (Status::InProgress, 1));
+    pages.submit(&page("runs", 3)).unwrap();
+    held.bytes = Some(1);
+    held.checkpoint().unwrap();
+    held.succeed().unwrap();
+    assert_eq!((get("runs").status, get("runs").task), (Status::Pending, page("runs", 3)), "the newest is next");
+    assert_eq!(get("runs").history[0].ending, Ending::Succeeded);
+    let summary = pages.worker().run(|_| fine()).unwrap();
+    assert_eq!(summary.succeeded, 4);
+    sound(&tracker);
+}
+
+#[test]
+fn an_update_replaces_what_nobody_holds() {
+    let (_, tracker) = tracker();
+    let tasks = crate::kinds::one_of_each(&tracker);
+    for name in ["failed", "succeeded", "exhausted", "parked", "pending"] {
+        let before = tasks.get(name).unwrap().unwrap().status;
+        tasks.update(name, |job| job.host = "moved".to_owned()).unwrap();
+        assert_eq!(tasks.get(name).unwrap().unwrap().status, before);
+    }
+    refused(tasks.update("leased", |job| job.result = None), ErrorKind::Leased);
+    refused(tasks.update("nobody", |job| job.result = None), ErrorKind::NotFound);
+    assert_eq!(tasks.query().index("host", "moved").total().unwrap(), 5);
+    assert_eq!(tasks.query().index("host", "a").total().unwrap(), 3);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    tasks.update("pending", |job| job.result = Some(job.result.unwrap_or(0) + 1)).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(tasks.get("pending").unwrap().unwrap().task.result, Some(100), "no update is lost");
+    sound(&tracker);
+}
+
+fn heard(watch: &Watch) -> Vec<(String, Happening)> {
+    std::iter::from_fn(|| match watch.try_next() {
+        Some(Watched::Event(event)) => Some((event.id.to_string(), event.what)),
+        Some(Watched::Missed(missed)) => panic!("missed {missed}"),
+        None => None,
+    })
+    .collect()
+}
+
+#[test]
+fn a_watcher_hears_of_everything_in_its_order() {
+    let (clock, tracker) = tracker();
+    let watch = tracker.watch();
+    let tasks = jobs(&tracker, &["a"]).named("w");
+    let mut held = tasks.claim().unwrap().unwrap();
+    held.progress(1, Some(2), "half");
+    tracker.flush().unwrap();
+    held.fail("no").unwrap();
+    tasks.requeue("a").unwrap();
+    let _lost = tasks.claim().unwrap().unwrap();
+    clock.advance(crate::kinds::MINUTE);
+    tasks.rescue().unwrap();
+    tasks.cancel("a").unwrap();
+    tasks.remove("a").unwrap();
+    let claimed = || Happening::Claimed { worker: "w".to_owned() };
+    let expected = [
+        Happening::Submitted,
+        claimed(),
+        Happening::Progress { done: 1, total: Some(2), message: "half".to_owned() },
+        Happening::Ended { ending: Ending::Failed },
+        Happening::Changed,
+        claimed(),
+        Happening::Ended { ending: Ending::Crashed },
+        Happening::Changed,
+        Happening::Deleted,
+    ];
+    let events = heard(&watch);
+    assert_eq!(events, expected.map(|what| ("a".to_owned(), what)));
+    refused(tasks.start("a"), ErrorKind::NotFound);
+    let rolled = tracker.transaction(|tx| {
+        tx.submit(&tasks, &job("b"))?;
+        Err::<(), _>(anyhow::anyhow!("no"))
+    });
+    rolled.unwrap_err();
+    assert_eq!(heard(&watch), [], "what was rolled back did not happen");
+    sound(&tracker);
+}
+
+#[test]
+fn a_slow_watcher_learns_how_much_it_missed() {
+    let (_, tracker) = tracker();
+    let (slow, late) = (tracker.watch(), tracker.watch());
+    drop(late);
+    let mails = tracker.tasks::<Mail>().unwrap();
+    mails.submit_all((0..3_000).map(mail)).unwrap();
+    let (mut missed, mut events) = (0, 0);
+    while let Some(watched) = slow.try_next() {
+        match watched {
+            Watched::Event(event) => {
+                assert_eq!(event.what, Happening::Submitted);
+                events += 1;
+            }
+            Watched::Missed(number) => missed += number,
+        }
+    }
+    assert_eq!((events, missed), (1_024, 1_976));
+    assert!(slow.next_within(Duration::from_millis(1)).is_none());
+    mails.submit(&mail(9_999)).unwrap();
+    assert!(matches!(slow.next_within(SECOND), Some(Watched::Event(_))));
+    tracker.close().unwrap();
+    assert_eq!(slow.count(), 0, "it ends with the tracker");
+}

@@ -1,0 +1,333 @@
+//! Workers: threads that do what is there, and stop when they should.
+
+use std::{
+    collections::BTreeSet,
+    io,
+    sync::{
+        Barrier, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    thread,
+    time::Duration,
+};
+
+use tracker_core::{Crew, Ending, ErrorKind, Happening, ManualClock, RunError, StopHandle, Tracker, Watched};
+
+use crate::kinds::{Job, MINUTE, Mail, Page, SECOND, Status, fine, job, jobs, mail, page, refused, sound, tracker};
+
+/// Far longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[test]
+fn as_many_tasks_run_at_once_as_there_are_threads_and_never_more() {
+    let (_, tracker) = tracker();
+    let mails = tracker.tasks::<Mail>().unwrap();
+    mails.submit_all((0..40).map(mail)).unwrap();
+    let (running, meet) = (AtomicUsize::new(0), Barrier::new(4));
+    let summary = mails
+        .worker()
+        .threads(4)
+        .run(|_| {
+            assert!(running.fetch_add(1, SeqCst) < 4);
+            meet.wait();
+            running.fetch_sub(1, SeqCst);
+            fine()
+        })
+        .unwrap();
+    assert_eq!((summary.succeeded, summary.attempts()), (40, 40), "{summary}");
+    assert_eq!(mails.worker().threads(0).run(|_| fine()).unwrap().attempts(), 0);
+    sound(&tracker);
+}
+
+#[test]
+fn eight_threads_do_two_thousand_tasks_once_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = Tracker::open(folder.path().join("mails.redb")).unwrap();
+    let mails = tracker.tasks::<Mail>().unwrap();
+    mails.submit_all((0..2_000).map(mail)).unwrap();
+    let done = Mutex::new(Vec::new());
+    let summary = mails
+        .worker()
+        .threads(8)
+        .run(|mail| {
+            done.lock().unwrap().push(mail.number);
+            mail.client = "done".to_owned();
+            fine()
+        })
+        .unwrap();
+    let done = done.into_inner().unwrap();
+    assert_eq!((done.len(), done.iter().collect::<BTreeSet<_>>().len()), (2_000, 2_000));
+    assert_eq!((summary.succeeded, summary.lost), (2_000, 0));
+    assert_eq!(mails.counts().unwrap().get(Status::Succeeded), 2_000);
+    assert!(mails.query().fetch().unwrap().iter().all(|record| record.task.client == "done" && record.attempts == 1));
+    sound(&tracker);
+}
+
+#[test]
+fn panics_and_errors_fail_their_task_and_no_other() {
+    let (_, tracker) = tracker();
+    let pages = tracker.tasks::<Page>().unwrap();
+    pages.submit_all((0..30).map(|number| page(&number.to_string(), number))).unwrap();
+    let summary = pages
+        .worker()
+        .threads(3)
+        .run(|page| match page.version % 3 {
+            0 => panic!("ouch"),
+            1 => Err(io::Error::other("no luck")),
+            _ => Ok(()),
+        })
+        .unwrap();
+    assert_eq!((summary.succeeded, summary.failed, summary.panicked), (10, 20, 10));
+    assert_eq!(summary.errors.into_iter().collect::<Vec<_>>(), [("no luck".to_owned(), 10), ("ouch".to_owned(), 10)]);
+    assert_eq!(pages.counts().unwrap().get(Status::Exhausted), 20);
+    assert!(pages.get("0").unwrap().unwrap().history[0].failure.as_ref().unwrap().panicked);
+    sound(&tracker);
+}
+
+#[test]
+fn too_many_failures_halt_a_worker() {
+    let (_, tracker) = tracker();
+    let pages = tracker.tasks::<Page>().unwrap();
+    pages.submit_all((0..100).map(|number| page(&number.to_string(), number))).unwrap();
+    let fail = || Err::<(), _>(io::Error::other("no luck"));
+    let summary = pages.worker().halt_after(5).run(|_| fail()).unwrap();
+    assert_eq!((summary.failed, summary.halted), (5, true));
+    let summary = pages.worker().halt_at_share(0.5).run(|page| if page.version % 2 == 0 { fail() } else { Ok(()) });
+    let summary = summary.unwrap();
+    assert!(summary.halted && (20..=21).contains(&summary.attempts()), "{summary}");
+    let counts = pages.counts().unwrap();
+    assert_eq!((counts.get(Status::InProgress), counts.total()), (0, 100), "nothing is left in somebody's hands");
+    sound(&tracker);
+}
+
+#[test]
+fn a_stopped_worker_ends_what_runs_and_begins_nothing() {
+    let (_, tracker) = tracker();
+    let mails = tracker.tasks::<Mail>().unwrap();
+    mails.submit_all((0..50).map(mail)).unwrap();
+    let worker = mails.worker().threads(2);
+    let stop = worker.stop_handle();
+    let (begun, meet) = (AtomicUsize::new(0), Barrier::new(2));
+    let summary = worker
+        .run(|_| {
+            begun.fetch_add(1, SeqCst);
+            meet.wait();
+            stop.stop();
+            meet.wait();
+            fine()
+        })
+        .unwrap();
+    assert_eq!((summary.succeeded, begun.load(SeqCst)), (2, 2));
+    let counts = mails.counts().unwrap();
+    assert_eq!((counts.get(Status::Pending), counts.get(Status::InProgress)), (48, 0));
+    let stopped = StopHandle::new();
+    stopped.stop();
+    assert_eq!(mails.worker().run_on().stopped_by(&stopped).run(|_| fine()).unwrap().attempts(), 0);
+    sound(&tracker);
+}
+
+#[test]
+fn a_crew_serves_several_kinds() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a", "b", "c"]);
+    let mails = tracker.tasks::<Mail>().unwrap();
+    mails.submit_all((0..200).map(mail)).unwrap();
+    let left = AtomicUsize::new(200);
+    let summary = Crew::new()
+        .threads(3)
+        .serve(&mails, |_| {
+            left.fetch_sub(1, SeqCst);
+            fine()
+        })
+        .serve(&tasks, |job| {
+            job.result = u32::try_from(left.load(SeqCst)).ok();
+            fine()
+        })
+        .run()
+        .unwrap();
+    assert_eq!(summary.succeeded, 203);
+    let records = tasks.query().status(Status::Succeeded).fetch().unwrap();
+    assert!(records.iter().all(|record| record.task.result > Some(0)), "a full kind does not keep another waiting");
+    assert_eq!(Crew::new().run().unwrap().attempts(), 0);
+    sound(&tracker);
+}
+
+#[test]
+fn an_attempt_that_takes_too_long_has_failed_and_is_told() {
+    let (clock, tracker) = tracker();
+    let pages = tracker.tasks::<Page>().unwrap();
+    pages.submit_all([page("slow", 1), page("fast", 1)]).unwrap();
+    let summary = pages
+        .worker()
+        .time_limit(SECOND)
+        .run(|page| {
+            if page.url == "slow" {
+                clock.advance(SECOND * 2);
+                while !page.is_cancelled() {
+                    thread::yield_now();
+                }
+            }
+            fine()
+        })
+        .unwrap();
+    assert_eq!((summary.succeeded, summary.failed, summary.lost), (1, 1, 0), "{summary}");
+    let record = pages.get("slow").unwrap().unwrap();
+    assert_eq!((record.status, record.failures, record.crashes), (Status::Exhausted, 1, 0));
+    assert!(record.history[0].failure.as_ref().unwrap().error.contains("time limit of 1s"));
+    sound(&tracker);
+}
+
+#[test]
+fn suspects_run_alone() {
+    let (clock, tracker) = tracker();
+    let tasks = jobs(&tracker, &["poison 1", "poison 2", "poison 3"]);
+    for _ in 0..2 {
+        let held: Vec<_> = (1..=3).map(|number| tasks.start(format!("poison {number}")).unwrap()).collect();
+        clock.advance(MINUTE);
+        assert_eq!(tasks.rescue().unwrap().len(), held.len());
+    }
+    tasks.submit_all((0..60).map(|number| job(&number.to_string()))).unwrap();
+    clock.advance(SECOND * 10);
+    tasks.submit_all((60..120).map(|number| job(&number.to_string()))).unwrap();
+    let (running, suspects) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let summary = tasks
+        .worker()
+        .threads(4)
+        .run(|job| {
+            let others = running.fetch_add(1, SeqCst);
+            if job.crashes() >= 2 {
+                assert_eq!(others, 0, "a suspect begins when nothing runs");
+                for _ in 0..1_000 {
+                    thread::yield_now();
+                    assert_eq!(running.load(SeqCst), 1, "nothing begins beside a suspect");
+                }
+                suspects.fetch_add(1, SeqCst);
+            }
+            running.fetch_sub(1, SeqCst);
+            fine()
+        })
+        .unwrap();
+    assert_eq!((summary.succeeded, summary.failed, suspects.into_inner()), (123, 0, 3), "{summary:?}");
+    sound(&tracker);
+}
+
+/// Lets time pass after every failure, until `work` is done.
+fn with_time<R>(tracker: &Tracker, clock: &ManualClock, work: impl FnOnce() -> R) -> R {
+    let (watch, done) = (tracker.watch(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(SeqCst) {
+                let heard = watch.next_within(Duration::from_millis(10));
+                if let Some(Watched::Event(event)) = heard
+                    && event.what == (Happening::Ended { ending: Ending::Failed })
+                {
+                    clock.advance(SECOND * 10);
+                }
+            }
+        });
+        let result = work();
+        done.store(true, SeqCst);
+        result
+    })
+}
+
+#[test]
+fn a_worker_waits_for_retries_that_will_be_due() {
+    let (clock, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a", "b", "c", "d", "hopeless"]);
+    let summary = with_time(&tracker, &clock, || {
+        tasks.worker().threads(2).run(|job| {
+            if job.name == "hopeless" || job.attempt() < 3 {
+                return Err(io::Error::other("not yet"));
+            }
+            Ok(())
+        })
+    })
+    .unwrap();
+    assert_eq!((summary.succeeded, summary.failed), (4, 11));
+    assert_eq!(tasks.counts().unwrap().get(Status::Exhausted), 1);
+    sound(&tracker);
+}
+
+#[test]
+fn a_worker_that_runs_on_is_woken_by_submits_and_by_the_end_of_a_pause() {
+    let (_, tracker) = tracker();
+    let tasks = tracker.tasks::<Job>().unwrap();
+    let worker = tasks.worker().threads(2).run_on();
+    let stop = worker.stop_handle();
+    let watch = tracker.watch();
+    let ended = || {
+        loop {
+            match watch.next_within(PATIENCE).expect("it was woken") {
+                Watched::Event(event) if matches!(event.what, Happening::Ended { .. }) => return event.id.to_string(),
+                _ => {}
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let running = scope.spawn(|| worker.run(|_| fine()).unwrap());
+        for number in 0..100 {
+            let name = number.to_string();
+            tasks.submit(&job(&name)).unwrap();
+            assert_eq!(ended(), name);
+        }
+        tasks.pause().unwrap();
+        tasks.submit(&job("paused")).unwrap();
+        assert_eq!(tasks.counts().unwrap().get(Status::Pending), 1);
+        tasks.unpause().unwrap();
+        assert_eq!(ended(), "paused");
+        stop.stop();
+        assert_eq!(running.join().unwrap().succeeded, 101);
+    });
+    sound(&tracker);
+}
+
+#[test]
+fn bad_input_is_refused_and_leaves_nothing() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["good"]);
+    refused(tasks.submit(&job("")), ErrorKind::Invalid);
+    refused(tasks.submit(&job(&"x".repeat(10_000))), ErrorKind::TooLarge);
+    refused(tasks.submit(&Job { host: "x".repeat(10_000), ..job("host") }), ErrorKind::TooLarge);
+    assert!(tasks.get("x".repeat(10_000)).unwrap().is_none());
+    refused(tasks.start(""), ErrorKind::NotFound);
+    let mails = tracker.tasks::<Page>().unwrap();
+    refused(mails.submit(&page(&"x".repeat(20 << 20), 1)), ErrorKind::TooLarge);
+    let mut odd = ["\0", "é\u{202e}", "a/b\\c", "'; --", " ", "\n"].map(job);
+    odd[0].result = Some(u32::MAX);
+    tasks.submit_all(&odd).unwrap();
+    for job in &odd {
+        assert_eq!(&tasks.get(&job.name).unwrap().unwrap().task, job);
+    }
+    assert_eq!((tasks.counts().unwrap().total(), mails.counts().unwrap().total()), (7, 0));
+    sound(&tracker);
+}
+
+#[test]
+fn a_body_that_makes_its_task_too_large_or_another_fails_it_and_the_others_go_on() {
+    let (clock, tracker) = tracker();
+    let big = tracker.tasks_as::<Mail>("big").unwrap();
+    big.submit_all((0..5).map(mail)).unwrap();
+    let summary = with_time(&tracker, &clock, || {
+        big.worker().run(|mail| {
+            match mail.number {
+                1 => mail.reference = Some("x".repeat(20 << 20)),
+                2 => mail.client = "x".repeat(20 << 20),
+                3 => mail.number = 99,
+                _ => {}
+            }
+            fine()
+        })
+    })
+    .unwrap();
+    assert_eq!((summary.succeeded, summary.failed), (2, 9), "{summary:?}");
+    assert_eq!(big.counts().unwrap().get(Status::Exhausted), 3);
+    big.requeue(2).unwrap();
+    let error = big.run(2, |mail| {
+        mail.client = "x".repeat(20 << 20);
+        fine()
+    });
+    assert!(matches!(&error, Err(RunError::Body(_))), "{error:?}");
+    assert_eq!(big.get(2).unwrap().unwrap().status, Status::Failed);
+    sound(&tracker);
+}
