@@ -256,6 +256,24 @@ impl<T: TrackedTask> Tasks<T> {
 
     /// Puts a task in. One whose id or unique key exists is never reset, unless its fingerprint changed.
     ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{Submission, TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// assert_eq!(jobs.submit(&job("one"))?.submission, Submission::New);
+    /// assert_eq!(jobs.submit(&job("one"))?.submission, Submission::Existing);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `Conflict` if its id and a unique key belong to different tasks; `Invalid` for an empty id; `TooLarge`; `Unwritable`.
     pub fn submit(&self, task: &T) -> Result<Receipt> {
@@ -281,6 +299,24 @@ impl<T: TrackedTask> Tasks<T> {
 
     /// Puts many tasks in, in batches of bounded memory. When it returns, all are durable; how many were new, were there,
     /// or start again is told. Run it again after an interruption: what is there stays.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// let summary = jobs.submit_all((0..10_000).map(|number| job(&number.to_string())))?;
+    /// assert_eq!(summary.new, 10_000);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Tasks::submit`], at the first task that fails; the batches before it stand.
@@ -361,6 +397,28 @@ impl<T: TrackedTask> Tasks<T> {
 
     /// Takes the next task of the line: by priority, then due time, then submission. `None` if nothing is due.
     ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// # jobs.submit(&job("one"))?;
+    /// while let Some(mut job) = jobs.claim()? {
+    ///     job.result = Some(7);
+    ///     job.succeed()?;
+    /// }
+    /// assert_eq!(jobs.counts()?.get(Status::Succeeded), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `Invalid` on a kind of several steps, `Unreadable` if the task cannot be decoded (it is then out of the line).
     pub fn claim(&self) -> Result<Option<Execution<T>>> {
@@ -390,6 +448,28 @@ impl<T: TrackedTask> Tasks<T> {
 
     /// Starts a task by its id, with options.
     ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{ErrorKind, StartOptions, TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// # jobs.submit(&job("one"))?;
+    /// let mut job = jobs.start("one")?;
+    /// job.succeed()?;
+    /// assert_eq!(jobs.start("one").unwrap_err().kind(), ErrorKind::AlreadySucceeded);
+    /// let again = jobs.start_with("one", &StartOptions::new().force())?;
+    /// assert_eq!(again.attempt(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Tasks::start`].
     pub fn start_with(&self, id: impl TaskId, options: &StartOptions<T::Status>) -> Result<Execution<T>> {
@@ -400,6 +480,28 @@ impl<T: TrackedTask> Tasks<T> {
     }
 
     /// Starts a task by its id, runs `body`, and stores the outcome: success with the changed task, or the failure.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// # jobs.submit(&job("one"))?;
+    /// jobs.run("one", |job| {
+    ///     job.result = Some("7".parse()?);
+    ///     Ok::<_, std::num::ParseIntError>(())
+    /// })?;
+    /// assert_eq!(jobs.get("one")?.and_then(|record| record.task.result), Some(7));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Refused, the body's own error, a lost lease, or a failure of the storage.
@@ -532,6 +634,25 @@ impl<T: TrackedTask> Tasks<T> {
     /// Changes a task that nobody holds: reads it, runs `change` outside any transaction, and replaces the task if nobody
     /// else changed it meanwhile; else again. `change` may therefore run more than once.
     ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// # jobs.submit(&job("one"))?;
+    /// jobs.update("one", |job| job.host = "b".into())?;
+    /// assert_eq!(jobs.query().index("host", "b").total()?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `NotFound`, `Leased`, `Invalid` if the id was changed.
     pub fn update(&self, id: impl TaskId, mut change: impl FnMut(&mut T)) -> Result<()> {
@@ -616,6 +737,30 @@ impl<T: TrackedTask> Tasks<T> {
     }
 
     /// Asks for tasks by status, index and order.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// # jobs.submit(&job("one"))?;
+    /// # jobs.submit(&job("two"))?;
+    /// let page = jobs.query().status(Status::Pending).newest_first().limit(1).page()?;
+    /// assert_eq!(page.items[0].task.name, "two");
+    /// if let Some(cursor) = page.next {
+    ///     let rest = jobs.query().status(Status::Pending).newest_first().after(cursor).fetch()?;
+    ///     assert_eq!(rest[0].task.name, "one");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn query(&self) -> Query<'_, T> {
         Query::new(self)
@@ -631,6 +776,26 @@ impl<T: TrackedTask> Tasks<T> {
     }
 
     /// Why a task is not running: a value, and a sentence by its `Display`.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// # jobs.submit(&job("one"))?;
+    /// # jobs.submit(&job("two"))?;
+    /// println!("{}", jobs.explain("two")?);
+    /// assert_eq!(jobs.queue_position("two")?, Some(1));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `NotFound`.
@@ -726,6 +891,31 @@ impl<T: TrackedTask> Tasks<T> {
     }
 
     /// A worker for these tasks.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// # jobs.submit_all((0..20).map(|number| job(&number.to_string())))?;
+    /// let worker = jobs.worker().threads(4);
+    /// let stop = worker.stop_handle(); // for a Ctrl-C handler
+    /// let summary = worker.run(|job| {
+    ///     job.result = Some(job.name.parse()?);
+    ///     Ok::<_, std::num::ParseIntError>(())
+    /// })?;
+    /// assert_eq!(summary.succeeded, 20);
+    /// # assert!(!stop.is_stopped());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn worker(&self) -> Worker<T> {
         Worker::new(self.clone())

@@ -183,6 +183,35 @@ impl Tracker {
     ///
     /// It runs on this thread, in a turn of its own: keep it short. Other calls of this tracker inside it are refused.
     ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// use tracker_core::redb::TableDefinition;
+    ///
+    /// const TOTALS: TableDefinition<&str, u64> = TableDefinition::new("totals");
+    ///
+    /// # jobs.submit(&job("one"))?;
+    /// let mut first = jobs.start("one")?;
+    /// tracker.transaction(|tx| {
+    ///     tx.table(TOTALS)?.insert("done", 1)?;
+    ///     tx.submit(&jobs, &job("two"))?;
+    ///     tx.succeed(&mut first)
+    /// })?;
+    /// assert_eq!(jobs.counts()?.get(Status::Succeeded), 1);
+    /// assert_eq!(jobs.counts()?.get(Status::Pending), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// The error of `work`, or a failure of the storage.
     ///

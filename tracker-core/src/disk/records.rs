@@ -479,3 +479,49 @@ fn policy_of(record: PolicyRecord) -> Result<Policy, &'static str> {
     policy.retention = retention.collect::<Result<Vec<_>, &'static str>>()?.into();
     Ok(policy)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn sample() -> Progress {
+        Progress { done: 7, total: Some(300), message: "half way".to_owned(), at: -1 }
+    }
+
+    #[test]
+    fn a_record_comes_back() {
+        assert_eq!(decode::<Progress>(&encode(&sample()).unwrap()), Ok(sample()));
+    }
+
+    #[test]
+    fn a_record_with_any_bit_flipped_is_refused() {
+        let bytes = encode(&sample()).unwrap();
+        for at in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[at / 8] ^= 1 << (at % 8);
+            assert!(decode::<Progress>(&damaged).is_err(), "bit {at}");
+        }
+    }
+
+    #[test]
+    fn a_record_cut_anywhere_is_refused() {
+        let bytes = encode(&sample()).unwrap();
+        for length in 0..bytes.len() {
+            assert!(decode::<Progress>(&bytes[..length]).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn a_record_of_another_version_is_refused_by_its_version() {
+        let mut bytes = encode(&sample()).unwrap();
+        bytes.truncate(bytes.len() - 4);
+        bytes[0] = VERSION + 1;
+        let sum = checksum(&bytes);
+        bytes.extend_from_slice(&sum);
+        assert_eq!(
+            decode::<Progress>(&bytes),
+            Err(format!("its version is {}, this program knows {VERSION}", VERSION + 1))
+        );
+    }
+}
