@@ -16,7 +16,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// # use tracker_core::{ErrorKind, TaskStatus, TrackedTask, Tracker};
 /// # #[derive(TaskStatus, Clone, Copy)]
 /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
-/// # #[derive(TrackedTask, Serialize, Deserialize)]
+/// # #[derive(TrackedTask, Serialize, Deserialize, Debug)]
 /// # #[task(name = "job", status = Status)]
 /// # struct Job { #[task(id)] name: String }
 /// let jobs = Tracker::in_memory()?.tasks::<Job>()?;
