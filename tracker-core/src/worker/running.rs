@@ -84,8 +84,10 @@ impl Running {
         for mut run in runs {
             let now = run.shared.engine.time().monotonic();
             if run.limit.is_some_and(|limit| now.saturating_sub(run.began) > limit) {
-                if run.expire(now) {
-                    self.expired.lock().unwrap_or_else(PoisonError::into_inner).insert(run.owner.fence);
+                // Known before the body can be told, and so before it can ask.
+                self.expired.lock().unwrap_or_else(PoisonError::into_inner).insert(run.owner.fence);
+                if !run.expire(now) {
+                    self.has_expired(run.owner.fence);
                 }
                 self.remove(&run.shared, run.owner.fence);
             } else if now.saturating_sub(run.renewed) >= run.lease / 3 {
