@@ -4,6 +4,7 @@ mod commits;
 mod files;
 mod kinds;
 mod leases;
+mod limits;
 mod outcomes;
 mod queries;
 mod schema;
