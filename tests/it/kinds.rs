@@ -1,9 +1,16 @@
 //! The kinds that the tests share, and a tracker with a clock in the hand.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
+    thread,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{Error, ErrorKind, ManualClock, TaskStatus, Tasks, TrackedTask, Tracker};
+use tracker_core::{
+    Ending, Error, ErrorKind, Happening, ManualClock, TaskStatus, Tasks, TrackedTask, Tracker, Watched,
+};
 
 pub const SECOND: Duration = Duration::from_secs(1);
 pub const MINUTE: Duration = Duration::from_secs(60);
@@ -151,4 +158,24 @@ pub fn refused<T>(result: Result<T, Error>, kind: ErrorKind) -> Error {
 pub fn sound(tracker: &Tracker) {
     tracker.flush().unwrap();
     assert_eq!(tracker.verify().unwrap(), []);
+}
+
+/// Lets time pass after every failure, until `work` is done.
+pub fn with_time<R>(tracker: &Tracker, clock: &ManualClock, work: impl FnOnce() -> R) -> R {
+    let (watch, done) = (tracker.watch(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(SeqCst) {
+                let heard = watch.next_within(Duration::from_millis(10));
+                if let Some(Watched::Event(event)) = heard
+                    && event.what == (Happening::Ended { ending: Ending::Failed })
+                {
+                    clock.advance(SECOND * 10);
+                }
+            }
+        });
+        let result = work();
+        done.store(true, SeqCst);
+        result
+    })
 }

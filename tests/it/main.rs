@@ -8,6 +8,7 @@ mod disk;
 mod files;
 mod kinds;
 mod leases;
+mod limits;
 mod outcomes;
 mod queries;
 mod random;

@@ -5,15 +5,15 @@ use std::{
     io,
     sync::{
         Barrier, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicUsize, Ordering::SeqCst},
     },
     thread,
     time::Duration,
 };
 
-use tracker_core::{Crew, Ending, ErrorKind, Happening, ManualClock, RunError, StopHandle, Tracker, Watched};
+use tracker_core::{Crew, Happening, StopHandle, Tracker, Watched};
 
-use crate::kinds::{Job, MINUTE, Mail, Page, SECOND, Status, fine, job, jobs, mail, page, refused, sound, tracker};
+use crate::kinds::{Job, MINUTE, Mail, Page, SECOND, Status, fine, job, jobs, mail, page, sound, tracker, with_time};
 
 /// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -211,26 +211,6 @@ fn suspects_run_alone() {
     sound(&tracker);
 }
 
-/// Lets time pass after every failure, until `work` is done.
-fn with_time<R>(tracker: &Tracker, clock: &ManualClock, work: impl FnOnce() -> R) -> R {
-    let (watch, done) = (tracker.watch(), AtomicBool::new(false));
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while !done.load(SeqCst) {
-                let heard = watch.next_within(Duration::from_millis(10));
-                if let Some(Watched::Event(event)) = heard
-                    && event.what == (Happening::Ended { ending: Ending::Failed })
-                {
-                    clock.advance(SECOND * 10);
-                }
-            }
-        });
-        let result = work();
-        done.store(true, SeqCst);
-        result
-    })
-}
-
 #[test]
 fn a_worker_waits_for_retries_that_will_be_due() {
     let (clock, tracker) = tracker();
@@ -279,55 +259,5 @@ fn a_worker_that_runs_on_is_woken_by_submits_and_by_the_end_of_a_pause() {
         stop.stop();
         assert_eq!(running.join().unwrap().succeeded, 101);
     });
-    sound(&tracker);
-}
-
-#[test]
-fn bad_input_is_refused_and_leaves_nothing() {
-    let (_, tracker) = tracker();
-    let tasks = jobs(&tracker, &["good"]);
-    refused(tasks.submit(&job("")), ErrorKind::Invalid);
-    refused(tasks.submit(&job(&"x".repeat(10_000))), ErrorKind::TooLarge);
-    refused(tasks.submit(&Job { host: "x".repeat(10_000), ..job("host") }), ErrorKind::TooLarge);
-    assert!(tasks.get("x".repeat(10_000)).unwrap().is_none());
-    refused(tasks.start(""), ErrorKind::NotFound);
-    let mails = tracker.tasks::<Page>().unwrap();
-    refused(mails.submit(&page(&"x".repeat(20 << 20), 1)), ErrorKind::TooLarge);
-    let mut odd = ["\0", "é\u{202e}", "a/b\\c", "'; --", " ", "\n"].map(job);
-    odd[0].result = Some(u32::MAX);
-    tasks.submit_all(&odd).unwrap();
-    for job in &odd {
-        assert_eq!(&tasks.get(&job.name).unwrap().unwrap().task, job);
-    }
-    assert_eq!((tasks.counts().unwrap().total(), mails.counts().unwrap().total()), (7, 0));
-    sound(&tracker);
-}
-
-#[test]
-fn a_body_that_makes_its_task_too_large_or_another_fails_it_and_the_others_go_on() {
-    let (clock, tracker) = tracker();
-    let big = tracker.tasks_as::<Mail>("big").unwrap();
-    big.submit_all((0..5).map(mail)).unwrap();
-    let summary = with_time(&tracker, &clock, || {
-        big.worker().run(|mail| {
-            match mail.number {
-                1 => mail.reference = Some("x".repeat(20 << 20)),
-                2 => mail.client = "x".repeat(20 << 20),
-                3 => mail.number = 99,
-                _ => {}
-            }
-            fine()
-        })
-    })
-    .unwrap();
-    assert_eq!((summary.succeeded, summary.failed), (2, 9), "{summary:?}");
-    assert_eq!(big.counts().unwrap().get(Status::Exhausted), 3);
-    big.requeue(2).unwrap();
-    let error = big.run(2, |mail| {
-        mail.client = "x".repeat(20 << 20);
-        fine()
-    });
-    assert!(matches!(&error, Err(RunError::Body(_))), "{error:?}");
-    assert_eq!(big.get(2).unwrap().unwrap().status, Status::Failed);
     sound(&tracker);
 }

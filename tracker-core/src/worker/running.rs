@@ -85,8 +85,10 @@ impl Running {
         for run in self.runs() {
             let now = run.now();
             if run.limit.is_some_and(|limit| now.saturating_sub(run.began) > limit) {
-                if run.expire(now) {
-                    self.expired.lock().unwrap_or_else(PoisonError::into_inner).insert(run.owner.fence);
+                // Known before the body can be told, and so before it can ask.
+                self.expired.lock().unwrap_or_else(PoisonError::into_inner).insert(run.owner.fence);
+                if !run.expire(now) {
+                    self.has_expired(run.owner.fence);
                 }
                 self.remove(&run.shared, run.owner.fence);
             } else if run.is_due(now) {
