@@ -146,6 +146,9 @@ fn other_calls_inside_a_transaction_are_refused_and_harm_nothing() {
             refused(tasks.claim(), ErrorKind::InsideTransaction);
             refused(tasks.start("a"), ErrorKind::InsideTransaction);
             refused(tracker.flush(), ErrorKind::InsideTransaction);
+            refused(tracker.compact(), ErrorKind::InsideTransaction);
+            refused(tracker.clone().close(), ErrorKind::InsideTransaction);
+            refused(tasks.counts(), ErrorKind::InsideTransaction);
             refused(tracker.transaction(|_| Ok::<_, Error>(())), ErrorKind::InsideTransaction);
             refused(tasks.worker().run(|_| fine()), ErrorKind::InsideTransaction);
             elsewhere.cancel("x")?;

@@ -229,6 +229,7 @@ impl Engine {
 
     /// Commits what is queued, answers everybody, and closes the file. Later calls are refused.
     pub(crate) fn close(&self) -> Result<()> {
+        self.refuse_inside()?;
         let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.queue.close();
         self.signal.raise();
