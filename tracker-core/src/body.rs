@@ -5,7 +5,8 @@ use std::{any::Any, error::Error as StdError, fmt, thread};
 use crate::{
     engine::FinishTask,
     error::{Error, ErrorKind, Result},
-    execution::{Execution, failure_of, failure_of_panic},
+    execution::Execution,
+    failures::{failure_of, failure_of_panic},
     rules::{Failure, Outcome},
     task::TrackedTask,
 };

@@ -14,20 +14,16 @@ use crate::{
     disk::keys::TaskRef,
     engine::{Action, Claimed, FinishTask, NewTask, Target, TaskCommand, Writer},
     error::{Error, ErrorKind, Result},
+    failures::{MANY, TEXT, bounded, failure_of},
     payload,
     rules::{Command, Failure, Finish, Header, Outcome, Owner, Remarks},
     status::TaskStatus,
-    store::{Body, Kind, Progress, cut, shorten},
+    store::{Body, Kind, Progress, shorten},
     task::{TaskKey, TrackedTask},
     ticket::Ticket,
     tracker::Shared,
-    transaction::Transaction,
+    transaction::{Ended, Transaction},
 };
-
-/// The longest error text, cause, note, message: 16 KiB.
-const TEXT: usize = 16 << 10;
-/// How many causes, notes and metrics an attempt keeps.
-const MANY: usize = 100;
 
 /// A claimed task in the hands of its worker. It derefs to the task; changes are staged and stored with the success.
 ///
@@ -51,6 +47,8 @@ pub struct Execution<T: TrackedTask> {
     cancelled: Arc<AtomicBool>,
     /// An outcome was asked for, or the execution was given out of hand: dropping it writes nothing.
     asked: bool,
+    /// A transaction that ended the attempt has committed.
+    committed: Arc<AtomicBool>,
     /// What the body has stored itself.
     ended: Option<(Outcome, Option<Failure>)>,
     /// Dropped, it is given back instead of failed, unless by a panic.
@@ -101,6 +99,7 @@ impl<T: TrackedTask> Execution<T> {
             begun: shared.engine.time().monotonic(),
             cancelled: Arc::new(AtomicBool::new(header.cancel)),
             asked: false,
+            committed: Arc::default(),
             ended: None,
             release_on_drop: false,
         })
@@ -259,13 +258,15 @@ impl<T: TrackedTask> Execution<T> {
         work: impl FnOnce(&mut Transaction<'_, '_>) -> Result<R, E>,
     ) -> Result<R, E> {
         let finish = self.finish_of(Outcome::Succeed, None, true)?;
+        let mut ended = Ended::default();
         let result = self.shared.engine.turn(|writer| {
-            let result = work(&mut Transaction::new(writer))?;
+            let result = work(&mut Transaction::new(writer, &mut ended))?;
             finish.run(writer)?;
             Ok::<R, E>(result)
         })?;
         self.asked = true;
         self.ended = Some((Outcome::Succeed, None));
+        ended.tell();
         Ok(result)
     }
 
@@ -427,7 +428,11 @@ impl<T: TrackedTask> Execution<T> {
     }
 
     pub(crate) fn is_asked(&self) -> bool {
-        self.asked
+        self.asked || self.committed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn committed(&self) -> Arc<AtomicBool> {
+        self.committed.clone()
     }
 
     pub(crate) fn set_asked(&mut self) {
@@ -459,7 +464,7 @@ impl<T: TrackedTask> DerefMut for Execution<T> {
 
 impl<T: TrackedTask> Drop for Execution<T> {
     fn drop(&mut self) {
-        if self.asked {
+        if self.is_asked() {
             return;
         }
         let panicked = thread::panicking();
@@ -502,38 +507,5 @@ impl Action for Told {
             self.cancelled.store(true, Ordering::Relaxed);
         }
         Ok(())
-    }
-}
-
-/// What is kept of an error: its text, its causes, its debug form.
-pub(crate) fn failure_of(error: &(dyn StdError + 'static)) -> Failure {
-    let mut causes = Vec::new();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        causes.push(cause.to_string());
-        source = cause.source();
-        if causes.len() >= MANY {
-            break;
-        }
-    }
-    Failure { error: error.to_string(), causes, debug: format!("{error:?}"), panicked: false }
-}
-
-/// The failure of a panic.
-pub(crate) fn failure_of_panic(payload: &(dyn std::any::Any + Send)) -> Failure {
-    let text = payload
-        .downcast_ref::<&str>()
-        .map(ToString::to_string)
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "the body panicked".to_owned());
-    Failure { panicked: true, ..Failure::new(text) }
-}
-
-fn bounded(failure: Failure) -> Failure {
-    Failure {
-        error: shorten(failure.error, TEXT),
-        causes: cut(failure.causes, MANY).into_iter().map(|cause| shorten(cause, TEXT)).collect(),
-        debug: shorten(failure.debug, TEXT),
-        panicked: failure.panicked,
     }
 }

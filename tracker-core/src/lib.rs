@@ -92,6 +92,7 @@ mod disk;
 mod engine;
 mod error;
 mod execution;
+mod failures;
 mod options;
 mod payload;
 mod query;

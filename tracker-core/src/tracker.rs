@@ -17,7 +17,7 @@ use crate::{
     store::{Kind, KindSpec},
     task::{TaskKey, TrackedTask},
     tasks::Tasks,
-    transaction::Transaction,
+    transaction::{Ended, Transaction},
     verify::{self, Difference},
 };
 
@@ -221,7 +221,10 @@ impl Tracker {
         &self,
         work: impl FnOnce(&mut Transaction<'_, '_>) -> Result<R, E>,
     ) -> Result<R, E> {
-        self.shared.engine.turn(|writer| work(&mut Transaction::new(writer)))
+        let mut ended = Ended::default();
+        let result = self.shared.engine.turn(|writer| work(&mut Transaction::new(writer, &mut ended)))?;
+        ended.tell();
+        Ok(result)
     }
 
     /// Hears of what happens to tasks from now on; see [`Watch`]. Keeps at most 1,024 events for a slow listener.

@@ -1,3 +1,8 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use redb::WriteTransaction;
 
 use crate::{
@@ -14,12 +19,25 @@ use crate::{
 pub struct Transaction<'a, 't> {
     writer: &'a mut Writer<'t>,
     txn: &'t WriteTransaction,
+    ended: &'a mut Ended,
+}
+
+/// The executions that end with a transaction, to be told once it has committed.
+#[derive(Default)]
+pub(crate) struct Ended(Vec<Arc<AtomicBool>>);
+
+impl Ended {
+    pub(crate) fn tell(self) {
+        for ended in self.0 {
+            ended.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 impl<'a, 't> Transaction<'a, 't> {
-    pub(crate) fn new(writer: &'a mut Writer<'t>) -> Self {
+    pub(crate) fn new(writer: &'a mut Writer<'t>, ended: &'a mut Ended) -> Self {
         let txn = writer.rows().source();
-        Self { writer, txn }
+        Self { writer, txn, ended }
     }
 
     /// The redb transaction, for tables of the caller's own. Names that start with `tracker.` are the tracker's.
@@ -122,8 +140,8 @@ impl<'a, 't> Transaction<'a, 't> {
     /// `LeaseLost`, `Unwritable`.
     pub fn succeed<T: TrackedTask>(&mut self, execution: &mut crate::Execution<T>) -> Result<()> {
         let finish = execution.finish_of(crate::Outcome::Succeed, None, true)?;
-        execution.set_asked();
         self.run(&finish)?;
+        self.ended.0.push(execution.committed());
         Ok(())
     }
 }

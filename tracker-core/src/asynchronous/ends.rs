@@ -3,7 +3,8 @@ use std::{error::Error as StdError, time::Duration};
 use super::calls;
 use crate::{
     error::Result,
-    execution::{Execution, failure_of},
+    execution::Execution,
+    failures::failure_of,
     payload,
     rules::{Command, Failure, Outcome},
     status::TaskStatus,

@@ -100,7 +100,7 @@ impl Kind {
     pub(crate) fn held<'b>(&self, header: &Header, body: &'b Body) -> Vec<(u16, &'b [u8])> {
         let finished = self.is_finished(header);
         let keys = self.uniques.iter().zip(&body.uniques).zip(0..);
-        keys.filter(|(((_, passing), value), _)| !value.is_empty() && !(*passing && finished))
+        keys.filter(|(((_, passing), value), _)| !(value.is_empty() || *passing && finished))
             .map(|((_, value), number)| (number, value.as_slice()))
             .collect()
     }

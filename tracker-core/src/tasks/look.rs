@@ -1,0 +1,186 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::Tasks;
+use crate::{
+    __private::join_encoded,
+    error::{Error, ErrorKind, Result},
+    payload,
+    query::Query,
+    record::{Raw, Record},
+    rules::{Explanation, Header, Situation},
+    status::TaskStatus,
+    store::{Kind, position},
+    task::{IndexValue, TaskId, TaskKey, TrackedTask},
+    time::Micros,
+};
+
+/// How many tasks there are in each status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counts {
+    counts: BTreeMap<i32, u64>,
+}
+
+impl Counts {
+    /// How many tasks have a status.
+    #[must_use]
+    pub fn get(&self, status: impl TaskStatus) -> u64 {
+        self.counts.get(&status.code()).copied().unwrap_or(0)
+    }
+
+    /// How many tasks there are in all.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.counts.values().sum()
+    }
+
+    /// The codes in use with their numbers, by code.
+    pub fn iter(&self) -> impl Iterator<Item = (i32, u64)> + '_ {
+        self.counts.iter().map(|(code, count)| (*code, *count))
+    }
+}
+
+impl<T: TrackedTask> Tasks<T> {
+    /// The task with this id, and all that is known of it.
+    ///
+    /// # Errors
+    /// `Unreadable` if it cannot be decoded.
+    pub fn get(&self, id: impl TaskId) -> Result<Option<Record<T, T::Status>>> {
+        let id = id.to_key();
+        let found = self.shared.engine.read(|rows| match rows.with_id(self.kind, &id)? {
+            None => Ok(None),
+            Some(task) => {
+                let Some(header) = rows.header(task)? else { return Ok(None) };
+                let raw = Raw { past: rows.past(task)?, progress: rows.progress(task)?, header };
+                Ok(Some((raw, rows.body_of(task)?)))
+            }
+        })?;
+        found.map(|(raw, body)| self.record(raw, &body)).transpose()
+    }
+
+    /// The task that holds a unique key: its name (the fields' names joined with `_`) and the value of each field. A key
+    /// declared `while = unfinished` finds only unfinished tasks.
+    ///
+    /// # Errors
+    /// `Invalid` if there is no such key; `Unreadable` if the task cannot be decoded.
+    pub fn get_by_key(&self, key: &str, values: &[&dyn IndexValue]) -> Result<Option<Record<T, T::Status>>> {
+        let kind = self.kind()?;
+        let number =
+            kind.uniques.iter().position(|(name, _)| name == key).and_then(|number| u16::try_from(number).ok());
+        let number = number.ok_or_else(|| Error::invalid(format!("kind {:?} has no unique key {key:?}", kind.name)))?;
+        let mut encoded: Vec<Vec<u8>> = values.iter().map(IndexValue::encoded).collect();
+        let value = if encoded.len() == 1 { encoded.remove(0) } else { join_encoded(&encoded) };
+        let id = self.shared.engine.read(|rows| match rows.with_unique(self.kind, number, &value)? {
+            Some(task) => Ok(Some(rows.body_of(task)?.id)),
+            None => Ok(None),
+        })?;
+        id.map_or(Ok(None), |id| self.get(id))
+    }
+
+    pub(crate) fn record(&self, raw: Raw, body: &crate::store::Body) -> Result<Record<T, T::Status>> {
+        let task = payload::decode(&self.name, &body.id, &body.payload)?;
+        let code = raw.header.code;
+        let status = T::Status::from_code(code).ok_or_else(|| {
+            Error::new(
+                ErrorKind::SchemaMismatch,
+                format!("{} \"{}\" has the unknown status code {code}", self.name, body.id),
+            )
+        })?;
+        Ok(raw.record(body.id.clone(), task, status))
+    }
+
+    /// Asks for tasks by status, index and order.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// # jobs.submit(&job("one"))?;
+    /// # jobs.submit(&job("two"))?;
+    /// let page = jobs.query().status(Status::Pending).newest_first().limit(1).page()?;
+    /// assert_eq!(page.items[0].task.name, "two");
+    /// if let Some(cursor) = page.next {
+    ///     let rest = jobs.query().status(Status::Pending).newest_first().after(cursor).fetch()?;
+    ///     assert_eq!(rest[0].task.name, "one");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn query(&self) -> Query<'_, T> {
+        Query::new(self)
+    }
+
+    /// How many tasks there are in each status: kept counters, no scan.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn counts(&self) -> Result<Counts> {
+        let counts = self.shared.engine.read(|rows| rows.counts_of(self.kind))?;
+        Ok(Counts { counts: counts.into_iter().collect() })
+    }
+
+    /// Why a task is not running: a value, and a sentence by its `Display`.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// # jobs.submit(&job("one"))?;
+    /// # jobs.submit(&job("two"))?;
+    /// println!("{}", jobs.explain("two")?);
+    /// assert_eq!(jobs.queue_position("two")?, Some(1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn explain(&self, id: impl TaskId) -> Result<Explanation> {
+        let (header, ahead, kind, now) = self.in_line(&id.to_key())?;
+        Ok(kind.rules(now).explain(&header, &Situation { paused: kind.paused, ahead }))
+    }
+
+    /// How many tasks are before this one in the line; `None` if it does not wait or is not due.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn queue_position(&self, id: impl TaskId) -> Result<Option<u64>> {
+        match self.explain(id)? {
+            Explanation::InLine { ahead } => Ok(Some(ahead)),
+            _ => Ok(None),
+        }
+    }
+
+    fn in_line(&self, id: &TaskKey) -> Result<(Header, u64, Arc<Kind>, Micros)> {
+        let now = self.shared.engine.now();
+        let kind = self.kind()?;
+        self.shared.engine.read(|rows| {
+            let task = rows.with_id(self.kind, id)?.ok_or_else(|| kind.refuse(id.clone(), crate::Reason::NotFound))?;
+            let header = rows.header(task)?.ok_or_else(|| kind.refuse(id.clone(), crate::Reason::NotFound))?;
+            let place = position(&kind.graph, task, &header).line;
+            let step = kind.rules(now).status(&header).map_or(0, |status| status.step);
+            // A task that waits in the last status of a step belongs to the line of the next one.
+            let starts = |step: &u16| kind.graph.startable(*step).contains(&header.code);
+            let step = [step, step + 1].into_iter().find(starts).unwrap_or(step);
+            let codes = kind.graph.startable(step);
+            let ahead = if header.lease.is_none() { rows.ahead_of(place, &codes, now, u64::MAX)? } else { 0 };
+            Ok((header, ahead, kind.clone(), now))
+        })
+    }
+}

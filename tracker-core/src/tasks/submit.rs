@@ -1,0 +1,157 @@
+use super::{SubmitOptions, Tasks};
+use crate::{
+    engine::{NewTask, Submitted},
+    error::Result,
+    payload,
+    rules::Told,
+    task::{TaskKey, TrackedTask},
+};
+
+/// What a submit found or made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Receipt {
+    /// The id of the row.
+    pub id: TaskKey,
+    /// Whether it is new.
+    pub submission: Submission,
+}
+
+/// What a submit did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Submission {
+    /// The task is new.
+    New,
+    /// It was there, and goes on as it was. A changed fingerprint has replaced its payload, or waits for the end of its run.
+    Existing,
+    /// It was there with another fingerprint, and starts again.
+    Requeued,
+}
+
+/// What [`Tasks::submit_all`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SubmitSummary {
+    /// Tasks that are new.
+    pub new: u64,
+    /// Tasks that were there.
+    pub existing: u64,
+    /// Tasks that start again, since their fingerprint changed.
+    pub requeued: u64,
+}
+
+impl From<Submitted> for Receipt {
+    fn from(submitted: Submitted) -> Self {
+        let submission = match submitted.told {
+            Told::New => Submission::New,
+            Told::Requeued => Submission::Requeued,
+            Told::Existing | Told::Done => Submission::Existing,
+        };
+        Self { id: submitted.id, submission }
+    }
+}
+
+/// How many submits share one batch of [`Tasks::submit_all`].
+const BATCH: usize = 4096;
+/// How many bytes of payload they have at most.
+const BATCH_BYTES: usize = 8 << 20;
+
+impl<T: TrackedTask> Tasks<T> {
+    /// Puts a task in. One whose id or unique key exists is never reset, unless its fingerprint changed.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{Submission, TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// assert_eq!(jobs.submit(&job("one"))?.submission, Submission::New);
+    /// assert_eq!(jobs.submit(&job("one"))?.submission, Submission::Existing);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `Conflict` if its id and a unique key belong to different tasks; `Invalid` for an empty id; `TooLarge`; `Unwritable`.
+    pub fn submit(&self, task: &T) -> Result<Receipt> {
+        self.submit_with(task, &SubmitOptions::default())
+    }
+
+    /// Puts a task in with a due time or a priority of its own.
+    ///
+    /// # Errors
+    /// As [`Tasks::submit`].
+    pub fn submit_with(&self, task: &T, options: &SubmitOptions) -> Result<Receipt> {
+        Ok(self.shared.engine.call(self.new_task_with(task, options)?)?.into())
+    }
+
+    /// Puts many tasks in, in batches of bounded memory. When it returns, all are durable; how many were new, were there,
+    /// or start again is told. Run it again after an interruption: what is there stays.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// let summary = jobs.submit_all((0..10_000).map(|number| job(&number.to_string())))?;
+    /// assert_eq!(summary.new, 10_000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Tasks::submit`], at the first task that fails; the batches before it stand.
+    pub fn submit_all<B: std::borrow::Borrow<T>>(&self, tasks: impl IntoIterator<Item = B>) -> Result<SubmitSummary> {
+        let kind = self.kind()?;
+        let mut summary = SubmitSummary::default();
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        for task in tasks {
+            let new = payload::new_task(&kind, task.borrow(), None, None)?;
+            bytes += new.payload.len();
+            batch.push(new);
+            if batch.len() >= BATCH || bytes >= BATCH_BYTES {
+                self.submit_batch(std::mem::take(&mut batch), &mut summary)?;
+                bytes = 0;
+            }
+        }
+        self.submit_batch(batch, &mut summary)?;
+        Ok(summary)
+    }
+
+    fn submit_batch(&self, batch: Vec<NewTask>, summary: &mut SubmitSummary) -> Result<()> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        for submitted in self.shared.engine.call_all(batch)? {
+            match Receipt::from(submitted?).submission {
+                Submission::New => summary.new += 1,
+                Submission::Existing => summary.existing += 1,
+                Submission::Requeued => summary.requeued += 1,
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn new_task(&self, task: &T) -> Result<NewTask> {
+        self.new_task_with(task, &SubmitOptions::default())
+    }
+
+    pub(crate) fn new_task_with(&self, task: &T, options: &SubmitOptions) -> Result<NewTask> {
+        let due = options.due(self.shared.engine.now());
+        payload::new_task(&*self.kind()?, task, due, options.priority)
+    }
+}
