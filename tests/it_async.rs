@@ -235,18 +235,20 @@ async fn an_execution_dropped_by_a_panic_has_failed() {
     assert_eq!(tasks.get("0").unwrap().unwrap().failures, 1);
 }
 
+struct Dropped<'a>(&'a AtomicUsize);
+
+impl Drop for Dropped<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
 #[tokio::test]
 async fn a_body_that_takes_too_long_is_dropped_and_its_attempt_has_failed() {
     let tracker = Tracker::in_memory().unwrap();
     let tasks = tracker.tasks::<Job>().unwrap();
     tasks.submit(&job("slow")).unwrap();
     let dropped = AtomicUsize::new(0);
-    struct Dropped<'a>(&'a AtomicUsize);
-    impl Drop for Dropped<'_> {
-        fn drop(&mut self) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
     let begun = Instant::now();
     let summary = tasks
         .async_worker()
