@@ -1,4 +1,5 @@
 //! The tracker as async programs see it.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 use std::{
     collections::BTreeMap,
@@ -234,18 +235,20 @@ async fn an_execution_dropped_by_a_panic_has_failed() {
     assert_eq!(tasks.get("0").unwrap().unwrap().failures, 1);
 }
 
+struct Dropped<'a>(&'a AtomicUsize);
+
+impl Drop for Dropped<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
 #[tokio::test]
 async fn a_body_that_takes_too_long_is_dropped_and_its_attempt_has_failed() {
     let tracker = Tracker::in_memory().unwrap();
     let tasks = tracker.tasks::<Job>().unwrap();
     tasks.submit(&job("slow")).unwrap();
     let dropped = AtomicUsize::new(0);
-    struct Dropped<'a>(&'a AtomicUsize);
-    impl Drop for Dropped<'_> {
-        fn drop(&mut self) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
     let begun = Instant::now();
     let summary = tasks
         .async_worker()
@@ -286,19 +289,21 @@ async fn a_time_limit_goes_by_the_tracker_s_clock() {
 #[tokio::test]
 async fn a_panic_is_a_failure_of_its_task_alone() {
     let (_tracker, clock, tasks) = jobs(3);
-    let summary = tasks
-        .async_worker()
-        .concurrency(2)
-        .run(async |job| {
-            if job.attempt() == 1 {
-                clock.advance(Duration::from_secs(10));
-            }
-            tokio::task::yield_now().await;
-            assert!(job.name != "1" || job.attempt() > 1, "on purpose");
-            Io::Ok(())
-        })
-        .await
-        .unwrap();
+    let time = async {
+        loop {
+            tokio::time::sleep(ms(5)).await;
+            clock.advance(Duration::from_secs(1));
+        }
+    };
+    let worker = tasks.async_worker().concurrency(2).run(async |job| {
+        tokio::task::yield_now().await;
+        assert!(job.name != "1" || job.attempt() > 1, "on purpose");
+        Io::Ok(())
+    });
+    let summary = tokio::select! {
+        summary = worker => summary.unwrap(),
+        () = time => unreachable!("time goes on"),
+    };
     assert_eq!((summary.succeeded, summary.failed, summary.panicked), (3, 1, 1));
     let record = tasks.get("1").unwrap().unwrap();
     let failure = record.history[0].failure.as_ref().unwrap();

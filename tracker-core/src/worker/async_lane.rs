@@ -55,10 +55,9 @@ where
             let mut round = Round::default();
             round.add(self.turn().await.inspect_err(|_| self.shift.halt(&engine.signal))?);
             match round.rest(self.shift, engine) {
-                Rest::None => {}
                 Rest::Over => return Ok(()),
                 Rest::Wait(wait) if !self.shift.stops() => engine.signal.changed(seen, wait).await,
-                Rest::Wait(_) => {}
+                Rest::None | Rest::Wait(_) => {}
             }
         }
         Ok(())

@@ -283,10 +283,9 @@ fn work(lanes: &[Box<dyn Lane + '_>], engine: &Engine, shift: &Shift<'_>, number
         }
         first += 1;
         match round.rest(shift, engine) {
-            Rest::None => {}
             Rest::Over => return Ok(()),
             Rest::Wait(wait) if !shift.stops() => engine.signal.wait(seen, wait),
-            Rest::Wait(_) => {}
+            Rest::None | Rest::Wait(_) => {}
         }
     }
     Ok(())
