@@ -211,6 +211,7 @@ fn an_id_stays() {
 
 static BROKEN: AtomicBool = AtomicBool::new(false);
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn fragile<S: Serializer>(value: &u32, serializer: S) -> Result<S::Ok, S::Error> {
     if BROKEN.load(Ordering::SeqCst) && *value == 13 {
         return Err(serde::ser::Error::custom("no thirteen"));

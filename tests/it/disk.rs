@@ -163,8 +163,9 @@ impl StorageBackend for Handle {
         let mut state = self.0.state();
         let done = state.operate()?;
         state.syncs += 1;
-        if state.lies_every.is_none_or(|every| state.syncs % every != 0) {
-            state.synced = state.seen.clone();
+        if state.lies_every.is_none_or(|every| !state.syncs.is_multiple_of(every)) {
+            let State { synced, seen, .. } = &mut *state;
+            synced.clone_from(seen);
             state.unsynced.clear();
         }
         fails_after(done)

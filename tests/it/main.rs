@@ -1,5 +1,11 @@
 //! The tracker as its users see it: one module per behaviour.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::similar_names,
+    clippy::unchecked_time_subtraction,
+    clippy::unnecessary_wraps,
+    reason = "constants of a test are in its hand, and its signatures are those of what it stands in for"
+)]
 
 mod commits;
 mod crashes;

@@ -24,13 +24,13 @@ fn each_outcome_leads_where_it_says() {
     start("release").release().unwrap();
     start("fail in").fail_retry_in("later", MINUTE * 9).unwrap();
     for (name, status, attempts, failures, result, wait) in [
-        ("succeed", Status::Succeeded, 1, 0, Some(1), SECOND * 0),
+        ("succeed", Status::Succeeded, 1, 0, Some(1), Duration::ZERO),
         ("fail", Status::Failed, 1, 1, None, SECOND * 10),
-        ("give up", Status::Exhausted, 1, 1, None, SECOND * 0),
-        ("ignore", Status::Ignored, 1, 0, None, SECOND * 0),
+        ("give up", Status::Exhausted, 1, 1, None, Duration::ZERO),
+        ("ignore", Status::Ignored, 1, 0, None, Duration::ZERO),
         ("snooze", Status::Pending, 0, 0, Some(1), MINUTE),
-        ("park", Status::OnHold, 1, 0, Some(1), SECOND * 0),
-        ("release", Status::Pending, 0, 0, None, SECOND * 0),
+        ("park", Status::OnHold, 1, 0, Some(1), Duration::ZERO),
+        ("release", Status::Pending, 0, 0, None, Duration::ZERO),
         ("fail in", Status::Failed, 1, 1, None, MINUTE * 9),
     ] {
         let record = tasks.get(name).unwrap().unwrap();
