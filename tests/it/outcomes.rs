@@ -1,6 +1,6 @@
 //! How attempts end, and what is stored with it.
 
-use std::{fmt, io};
+use std::{fmt, io, time::Duration};
 
 use tracker_core::{Ending, ErrorKind, Outcome, RunError, TaskStatus};
 
