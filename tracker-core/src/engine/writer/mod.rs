@@ -1,3 +1,9 @@
+mod leases;
+mod rebuild;
+mod undo;
+
+use undo::Undo;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -12,16 +18,12 @@ use super::{
 };
 use crate::{
     disk::keys::{CountKey, TaskRef},
-    error::{Error, ErrorKind, Reason, Result},
-    rules::{BodyChange, Command, Decision, Ended, Header, Lease, Told},
-    status::Role,
+    error::{Error, Reason, Result},
+    rules::{BodyChange, Command, Decision, Header, Told},
     store::{Body, Change, Handles, Kind, Kinds, Progress, Pulse},
     task::TaskKey,
     time::{Micros, utc},
 };
-
-/// How many expired leases one claim frees on its way.
-const SWEEP: usize = 256;
 
 /// What a transaction needs to know of the engine.
 #[derive(Clone)]
@@ -63,18 +65,6 @@ pub(crate) struct Done {
     pub header: Option<Header>,
     pub told: Told,
     pub body: BodyChange,
-}
-
-/// How to take a write back.
-struct Undo {
-    kind: Arc<Kind>,
-    task: TaskRef,
-    old: Option<Header>,
-    new: Option<Header>,
-    old_body: Option<Body>,
-    new_body: Option<Body>,
-    #[expect(clippy::option_option, reason = "outside: whether it changes; inside: what it becomes")]
-    successor: Option<Option<Body>>,
 }
 
 impl<'t> Writer<'t> {
@@ -140,10 +130,6 @@ impl<'t> Writer<'t> {
     /// How many writes there have been.
     pub(crate) fn writes(&self) -> u64 {
         self.writes
-    }
-
-    pub(crate) fn holds(&self, lease: &Lease) -> bool {
-        lease.instance == self.context.instance && self.context.held.has(lease.fence)
     }
 
     pub(crate) fn kinds(&self) -> impl Iterator<Item = Arc<Kind>> + use<> {
@@ -227,19 +213,6 @@ impl<'t> Writer<'t> {
         Ok(Done { header: decision.header, told, body: change })
     }
 
-    /// A lease that ran out while its worker in this process lives is renewed before anything else is decided: time
-    /// jumped, or this process slept.
-    fn renewed(&self, kind: &Kind, header: Option<&Header>, command: &Command) -> Option<Header> {
-        let header = header?;
-        let lease = header.lease.as_ref().filter(|lease| lease.is_over(self.now) && self.holds(lease))?;
-        let owner = crate::rules::Owner { fence: lease.fence, token: lease.token };
-        if matches!(command, Command::Rescue { .. }) {
-            return None;
-        }
-        let renew = Command::Renew { owner, lease: None, begin: false };
-        kind.rules(self.now).decide(Some(header), &renew).ok()?.header
-    }
-
     fn write(
         &mut self,
         kind: &Kind,
@@ -304,162 +277,6 @@ impl<'t> Writer<'t> {
                 *self.counts.entry(key).or_default() += difference;
             }
         }
-    }
-
-    fn remember(&mut self, kind: &Kind, task: TaskRef, change: &Change) -> Result<()> {
-        let successor = match change.successor {
-            Some(_) => Some(self.rows.successor(task)?),
-            None => None,
-        };
-        let undo = Undo {
-            kind: Arc::new(kind.clone()),
-            task,
-            old: change.old.cloned(),
-            new: change.new.cloned(),
-            old_body: change.old_body.cloned(),
-            new_body: change.new_body.cloned(),
-            successor,
-        };
-        self.undo.get_or_insert_default().push(undo);
-        Ok(())
-    }
-
-    /// Runs several actions of which either all stand or none. They may submit tasks; the last one may do anything.
-    pub(crate) fn all_or_nothing<R>(&mut self, work: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
-        let (woke, events, writes) = (self.effects.woke, self.effects.events.len(), self.writes);
-        self.undo = Some(Vec::new());
-        let result = work(self);
-        let undo = self.undo.take().unwrap_or_default();
-        if result.is_err() {
-            for step in undo.into_iter().rev() {
-                self.take_back(&step)?;
-            }
-            self.effects.woke = woke;
-            self.effects.events.truncate(events);
-            self.writes = writes;
-        }
-        result
-    }
-
-    /// Writes the reverse of a submit: what was new is gone, what was changed is as before.
-    fn take_back(&mut self, step: &Undo) -> Result<()> {
-        let gone = step.old.is_none();
-        let change = Change {
-            old: step.new.as_ref(),
-            new: step.old.as_ref(),
-            old_body: step.new_body.as_ref(),
-            new_body: if gone { None } else { step.old_body.as_ref() },
-            history: &[],
-            successor: step.successor.as_ref().map(Option::as_ref),
-        };
-        let counted = self.rows.apply(&step.kind, step.task, &change)?;
-        self.count(counted);
-        Ok(())
-    }
-
-    /// Ends the leases of a kind that ran out. Those that live in this process are renewed instead.
-    pub(crate) fn sweep(&mut self, kind: &Arc<Kind>) -> Result<()> {
-        if !self.swept.insert(kind.id) {
-            return Ok(());
-        }
-        for status in kind.graph.statuses().iter().filter(|status| status.role == Role::InProgress) {
-            let mut after = None;
-            for _ in 0..SWEEP {
-                let Some(key) = self.rows.first_expiring(kind.id, status.code, after)? else { break };
-                if key.at > self.now {
-                    break;
-                }
-                after = Some(key);
-                let header = self.known(key.task())?;
-                let Some(lease) = &header.lease else { continue };
-                if self.holds(lease) {
-                    let owner = crate::rules::Owner { fence: lease.fence, token: lease.token };
-                    let renew = Command::Renew { owner, lease: None, begin: false };
-                    let id = self.rows.body_of(key.task())?.id;
-                    self.decide(kind, key.task(), Some(&header), &renew, None, &id)?;
-                } else {
-                    self.rescue(kind, key.task(), &header, lease)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Ends one lease, and says whose.
-    pub(crate) fn rescue(&mut self, kind: &Kind, task: TaskRef, header: &Header, lease: &Lease) -> Result<TaskKey> {
-        let id = self.rows.body_of(task)?.id;
-        let command = Command::Rescue { fence: lease.fence, chance: Self::chance() };
-        self.decide(kind, task, Some(header), &command, None, &id)?;
-        tracing::info!(kind = kind.name, %id, worker = lease.worker, "rescued a task whose lease ended without an outcome");
-        Ok(id)
-    }
-
-    /// Puts a task out of the line whose body cannot be read.
-    pub(crate) fn strand(&mut self, kind: &Kind, task: TaskRef, header: &Header) -> Result<()> {
-        let stranded = Header { unreadable: true, ..header.clone() };
-        self.touch();
-        let counted =
-            self.rows.apply(kind, task, &Change { old: Some(header), new: Some(&stranded), ..Change::default() })?;
-        self.count(counted);
-        Ok(())
-    }
-
-    /// Writes a task as another file had it.
-    pub(crate) fn restore(
-        &mut self,
-        kind: &Kind,
-        task: TaskRef,
-        header: &Header,
-        body: &Body,
-        past: &[Ended],
-    ) -> Result<()> {
-        let header = Header { successor: false, ..header.clone() };
-        let fences = past.iter().chain(&header.last).map(|ended| ended.fence);
-        let fence = fences.chain(header.lease.as_ref().map(|lease| lease.fence)).max().unwrap_or(0);
-        self.pulse.next_seq = self.pulse.next_seq.max(task.seq + 1);
-        self.pulse.next_fence = self.pulse.next_fence.max(fence + 1);
-        self.pulse.mark = self.pulse.mark.max(header.updated);
-        self.touch();
-        let change = Change { new: Some(&header), new_body: Some(body), history: past, ..Change::default() };
-        let counted = self.rows.apply(kind, task, &change)?;
-        self.count(counted);
-        Ok(())
-    }
-
-    /// Moves a task from the indexes of one definition of its kind to those of another.
-    pub(crate) fn rebuild(
-        &mut self,
-        old: &Kind,
-        new: &Kind,
-        task: TaskRef,
-        header: &Header,
-        body: &Body,
-        rebuilt: &Body,
-    ) -> Result<()> {
-        let bare = Body { indexes: Vec::new(), uniques: Vec::new(), ..body.clone() };
-        self.touch();
-        let leave = Change {
-            old: Some(header),
-            new: Some(header),
-            old_body: Some(body),
-            new_body: Some(&bare),
-            ..Change::default()
-        };
-        self.rows.apply(old, task, &leave)?;
-        self.rows.reposition(old, new, task, header)?;
-        let enter = Change { old_body: Some(&bare), new_body: Some(rebuilt), ..leave };
-        if let Some(rival) = self.rows.rival(new, task, &enter)? {
-            let other = self.rows.body_of(rival)?.id;
-            return Err(Error::new(
-                ErrorKind::SchemaMismatch,
-                format!(
-                    "kind {:?}: a unique key cannot be added, \"{}\" and \"{other}\" share its value",
-                    new.name, body.id
-                ),
-            ));
-        }
-        self.rows.apply(new, task, &enter)?;
-        Ok(())
     }
 
     pub(crate) fn put_progress(&mut self, kind: &Kind, task: TaskRef, id: &TaskKey, progress: &Progress) -> Result<()> {

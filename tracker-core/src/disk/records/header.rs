@@ -1,0 +1,122 @@
+use bincode::{Decode, Encode};
+use uuid::Uuid;
+
+use super::{Stored, ended::EndedRecord};
+use crate::rules::{Header, Lease};
+
+#[derive(Encode, Decode)]
+pub(crate) struct HeaderRecord {
+    code: i32,
+    priority: u8,
+    created: i64,
+    updated: i64,
+    due: i64,
+    attempts: u32,
+    failures: u32,
+    crashes: u32,
+    revision: u32,
+    ended: u32,
+    fingerprint: Option<u64>,
+    lease: Option<LeaseRecord>,
+    last: Option<EndedRecord>,
+    flags: u8,
+}
+
+#[derive(Encode, Decode)]
+struct LeaseRecord {
+    token: [u8; 16],
+    fence: u64,
+    worker: String,
+    instance: [u8; 16],
+    started: i64,
+    expires: i64,
+    length: i64,
+    from: i32,
+    due: i64,
+    begun: bool,
+    detached: bool,
+}
+
+const CANCEL: u8 = 1;
+const UNREADABLE: u8 = 2;
+const SUCCESSOR: u8 = 4;
+
+fn flag(on: bool, bit: u8) -> u8 {
+    if on { bit } else { 0 }
+}
+
+impl Stored for Header {
+    type Record = HeaderRecord;
+
+    fn to_record(&self) -> HeaderRecord {
+        HeaderRecord {
+            code: self.code,
+            priority: self.priority,
+            created: self.created,
+            updated: self.updated,
+            due: self.due,
+            attempts: self.attempts,
+            failures: self.failures,
+            crashes: self.crashes,
+            revision: self.revision,
+            ended: self.ended,
+            fingerprint: self.fingerprint,
+            lease: self.lease.as_ref().map(lease_record),
+            last: self.last.as_ref().map(Stored::to_record),
+            flags: flag(self.cancel, CANCEL) | flag(self.unreadable, UNREADABLE) | flag(self.successor, SUCCESSOR),
+        }
+    }
+
+    fn from_record(record: HeaderRecord) -> Result<Self, &'static str> {
+        Ok(Self {
+            code: record.code,
+            priority: record.priority,
+            created: record.created,
+            updated: record.updated,
+            due: record.due,
+            attempts: record.attempts,
+            failures: record.failures,
+            crashes: record.crashes,
+            revision: record.revision,
+            ended: record.ended,
+            fingerprint: record.fingerprint,
+            lease: record.lease.map(lease_of),
+            last: record.last.map(Stored::from_record).transpose()?,
+            cancel: record.flags & CANCEL != 0,
+            unreadable: record.flags & UNREADABLE != 0,
+            successor: record.flags & SUCCESSOR != 0,
+        })
+    }
+}
+
+fn lease_record(lease: &Lease) -> LeaseRecord {
+    LeaseRecord {
+        token: lease.token.into_bytes(),
+        fence: lease.fence,
+        worker: lease.worker.clone(),
+        instance: lease.instance.into_bytes(),
+        started: lease.started,
+        expires: lease.expires,
+        length: lease.length,
+        from: lease.from,
+        due: lease.due,
+        begun: lease.begun,
+        detached: lease.detached,
+    }
+}
+
+fn lease_of(record: LeaseRecord) -> Lease {
+    Lease {
+        token: Uuid::from_bytes(record.token),
+        fence: record.fence,
+        worker: record.worker,
+        instance: Uuid::from_bytes(record.instance),
+        started: record.started,
+        expires: record.expires,
+        length: record.length,
+        from: record.from,
+        due: record.due,
+        begun: record.begun,
+        detached: record.detached,
+    }
+}

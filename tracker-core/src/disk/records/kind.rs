@@ -1,0 +1,135 @@
+use bincode::{Decode, Encode};
+
+use super::Stored;
+use crate::{
+    status::{Graph, Role, StatusInfo},
+    store::Kind,
+    task::{Backoff, Policy, Retention},
+    time::micros_of,
+};
+
+#[derive(Encode, Decode)]
+pub(crate) struct KindRecord {
+    name: String,
+    steps: Vec<String>,
+    statuses: Vec<(i32, String, u8, u16)>,
+    indexes: Vec<String>,
+    uniques: Vec<(String, bool)>,
+    policy: PolicyRecord,
+    paused: bool,
+}
+
+#[derive(Encode, Decode)]
+struct PolicyRecord {
+    max_attempts: Option<u32>,
+    max_crashes: u32,
+    lease: i64,
+    backoff: (u8, i64, i64),
+    jitter: f32,
+    time_limit: Option<i64>,
+    priority: u8,
+    history: u16,
+    startable: Vec<i32>,
+    retention: Vec<(u8, i64)>,
+}
+
+impl Stored for Kind {
+    type Record = KindRecord;
+
+    fn to_record(&self) -> KindRecord {
+        KindRecord {
+            name: self.name.clone(),
+            steps: self.graph.steps().map(str::to_owned).collect(),
+            statuses: self
+                .graph
+                .statuses()
+                .iter()
+                .map(|status| (status.code, status.name.clone(), role_code(status.role), status.step))
+                .collect(),
+            indexes: self.indexes.clone(),
+            uniques: self.uniques.clone(),
+            policy: policy_record(&self.policy),
+            paused: self.paused,
+        }
+    }
+
+    fn from_record(record: KindRecord) -> Result<Self, &'static str> {
+        let status = |(code, name, role, step): (i32, String, u8, u16)| {
+            Ok(StatusInfo { code, name, role: role_of(role)?, step })
+        };
+        let statuses = record.statuses.into_iter().map(status).collect::<Result<_, &'static str>>()?;
+        Ok(Self {
+            id: 0,
+            name: record.name,
+            graph: Graph::new(record.steps, statuses).map_err(|_| "its statuses do not make a kind")?,
+            indexes: record.indexes,
+            uniques: record.uniques,
+            policy: policy_of(record.policy)?,
+            paused: record.paused,
+        })
+    }
+}
+
+fn policy_record(policy: &Policy) -> PolicyRecord {
+    let backoff = match policy.backoff {
+        Backoff::None => (0, 0, 0),
+        Backoff::Fixed(delay) => (1, micros_of(delay), 0),
+        Backoff::Linear { step, max } => (2, micros_of(step), micros_of(max)),
+        Backoff::Exponential { first, max } => (3, micros_of(first), micros_of(max)),
+    };
+    PolicyRecord {
+        max_attempts: policy.max_attempts,
+        max_crashes: policy.max_crashes,
+        lease: micros_of(policy.lease),
+        backoff,
+        jitter: policy.jitter,
+        time_limit: policy.time_limit.map(micros_of),
+        priority: policy.priority,
+        history: policy.history,
+        startable: policy.startable.to_vec(),
+        retention: policy.retention.iter().map(|rule| (role_code(rule.role), micros_of(rule.keep))).collect(),
+    }
+}
+
+fn policy_of(record: PolicyRecord) -> Result<Policy, &'static str> {
+    let span = |micros| crate::time::between(0, micros);
+    let (form, first, max) = record.backoff;
+    let retention =
+        record.retention.into_iter().map(|(role, keep)| Ok(Retention { role: role_of(role)?, keep: span(keep) }));
+    let mut policy = Policy::DEFAULT;
+    policy.max_attempts = record.max_attempts;
+    policy.max_crashes = record.max_crashes;
+    policy.lease = span(record.lease);
+    policy.backoff = match form {
+        0 => Backoff::None,
+        1 => Backoff::Fixed(span(first)),
+        2 => Backoff::Linear { step: span(first), max: span(max) },
+        3 => Backoff::Exponential { first: span(first), max: span(max) },
+        _ => return Err("its backoff is unknown"),
+    };
+    policy.jitter = record.jitter;
+    policy.time_limit = record.time_limit.map(span);
+    policy.priority = record.priority;
+    policy.history = record.history;
+    policy.startable = record.startable.into();
+    policy.retention = retention.collect::<Result<Vec<_>, &'static str>>()?.into();
+    Ok(policy)
+}
+
+/// The number of a role on disk. Stable.
+fn role_code(role: Role) -> u8 {
+    match role {
+        Role::Pending => 0,
+        Role::InProgress => 1,
+        Role::Failed => 2,
+        Role::Succeeded => 3,
+        Role::Exhausted => 4,
+        Role::Ignored => 5,
+        Role::Cancelled => 6,
+        Role::Parked => 7,
+    }
+}
+
+fn role_of(code: u8) -> Result<Role, &'static str> {
+    Role::ALL.into_iter().find(|role| role_code(*role) == code).ok_or("its role is unknown")
+}

@@ -1,0 +1,109 @@
+//! The values of the tables: a version byte, the record, a checksum. Domain types become records here and nowhere else.
+
+mod body;
+mod ended;
+mod header;
+mod kind;
+mod pulse;
+
+use bincode::{Decode, Encode, config};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The version of the records in this file's tables; it stands in each of them.
+const VERSION: u8 = 1;
+/// The longest record that is decoded: the largest payload and all that can stand beside it.
+const LONGEST: usize = 64 << 20;
+
+/// A domain type that is kept as a record.
+pub(crate) trait Stored: Sized {
+    /// How the record looks on disk.
+    type Record: Encode + Decode<()>;
+
+    fn to_record(&self) -> Self::Record;
+
+    /// The value of a record; an error says what in it cannot be.
+    fn from_record(record: Self::Record) -> Result<Self, &'static str>;
+}
+
+/// The bytes of a value.
+pub(crate) fn encode<T: Stored>(value: &T) -> Result<Vec<u8>> {
+    let mut bytes = vec![VERSION];
+    bincode::encode_into_std_write(value.to_record(), &mut bytes, config::standard())
+        .map_err(|error| Error::caused(ErrorKind::Unwritable, "a record cannot be encoded", error))?;
+    let sum = checksum(&bytes);
+    bytes.extend_from_slice(&sum);
+    Ok(bytes)
+}
+
+/// The value of bytes, after their version and checksum were checked; an error says what is wrong with them.
+pub(crate) fn decode<T: Stored>(bytes: &[u8]) -> Result<T, String> {
+    let (content, sum) = bytes.split_last_chunk::<4>().ok_or("it is cut short")?;
+    if checksum(content) != *sum {
+        return Err("its checksum does not fit".to_owned());
+    }
+    let record = match content.split_first() {
+        Some((&VERSION, record)) => record,
+        Some((version, _)) => return Err(format!("its version is {version}, this program knows {VERSION}")),
+        None => return Err("it is cut short".to_owned()),
+    };
+    let limited = config::standard().with_limit::<LONGEST>();
+    let (record, read) = bincode::decode_from_slice(record, limited).map_err(|error| error.to_string())?;
+    if read + 1 != content.len() {
+        return Err("it is longer than its content".to_owned());
+    }
+    T::from_record(record).map_err(str::to_owned)
+}
+
+fn checksum(bytes: &[u8]) -> [u8; 4] {
+    let [a, b, c, d, ..] = xxh3_64(bytes).to_le_bytes();
+    [a, b, c, d]
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::store::Progress;
+
+    fn sample() -> Progress {
+        Progress { done: 7, total: Some(300), message: "half way".to_owned(), at: -1 }
+    }
+
+    #[test]
+    fn a_record_comes_back() {
+        assert_eq!(decode::<Progress>(&encode(&sample()).unwrap()), Ok(sample()));
+    }
+
+    #[test]
+    fn a_record_with_any_bit_flipped_is_refused() {
+        let bytes = encode(&sample()).unwrap();
+        for at in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[at / 8] ^= 1 << (at % 8);
+            assert!(decode::<Progress>(&damaged).is_err(), "bit {at}");
+        }
+    }
+
+    #[test]
+    fn a_record_cut_anywhere_is_refused() {
+        let bytes = encode(&sample()).unwrap();
+        for length in 0..bytes.len() {
+            assert!(decode::<Progress>(&bytes[..length]).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn a_record_of_another_version_is_refused_by_its_version() {
+        let mut bytes = encode(&sample()).unwrap();
+        bytes.truncate(bytes.len() - 4);
+        bytes[0] = VERSION + 1;
+        let sum = checksum(&bytes);
+        bytes.extend_from_slice(&sum);
+        assert_eq!(
+            decode::<Progress>(&bytes),
+            Err(format!("its version is {}, this program knows {VERSION}", VERSION + 1))
+        );
+    }
+}

@@ -1,0 +1,82 @@
+//! Leases whose owners are gone, and those whose owners only seem to be.
+
+use std::sync::Arc;
+
+use super::Writer;
+use crate::{
+    disk::keys::TaskRef,
+    error::Result,
+    rules::{Command, Header, Lease, Owner},
+    status::Role,
+    store::{Change, Kind},
+    task::TaskKey,
+};
+
+/// How many expired leases one claim frees on its way.
+const SWEEP: usize = 256;
+
+impl Writer<'_> {
+    pub(crate) fn holds(&self, lease: &Lease) -> bool {
+        lease.instance == self.context.instance && self.context.held.has(lease.fence)
+    }
+
+    /// A lease that ran out while its worker in this process lives is renewed before anything else is decided: time
+    /// jumped, or this process slept.
+    pub(super) fn renewed(&self, kind: &Kind, header: Option<&Header>, command: &Command) -> Option<Header> {
+        let header = header?;
+        let lease = header.lease.as_ref().filter(|lease| lease.is_over(self.now) && self.holds(lease))?;
+        let owner = Owner { fence: lease.fence, token: lease.token };
+        if matches!(command, Command::Rescue { .. }) {
+            return None;
+        }
+        let renew = Command::Renew { owner, lease: None, begin: false };
+        kind.rules(self.now).decide(Some(header), &renew).ok()?.header
+    }
+
+    /// Ends the leases of a kind that ran out. Those that live in this process are renewed instead.
+    pub(crate) fn sweep(&mut self, kind: &Arc<Kind>) -> Result<()> {
+        if !self.swept.insert(kind.id) {
+            return Ok(());
+        }
+        for status in kind.graph.statuses().iter().filter(|status| status.role == Role::InProgress) {
+            let mut after = None;
+            for _ in 0..SWEEP {
+                let Some(key) = self.rows.first_expiring(kind.id, status.code, after)? else { break };
+                if key.at > self.now {
+                    break;
+                }
+                after = Some(key);
+                let header = self.known(key.task())?;
+                let Some(lease) = &header.lease else { continue };
+                if self.holds(lease) {
+                    let owner = Owner { fence: lease.fence, token: lease.token };
+                    let renew = Command::Renew { owner, lease: None, begin: false };
+                    let id = self.rows.body_of(key.task())?.id;
+                    self.decide(kind, key.task(), Some(&header), &renew, None, &id)?;
+                } else {
+                    self.rescue(kind, key.task(), &header, lease)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends one lease, and says whose.
+    pub(crate) fn rescue(&mut self, kind: &Kind, task: TaskRef, header: &Header, lease: &Lease) -> Result<TaskKey> {
+        let id = self.rows.body_of(task)?.id;
+        let command = Command::Rescue { fence: lease.fence, chance: Self::chance() };
+        self.decide(kind, task, Some(header), &command, None, &id)?;
+        tracing::info!(kind = kind.name, %id, worker = lease.worker, "rescued a task whose lease ended without an outcome");
+        Ok(id)
+    }
+
+    /// Puts a task out of the line whose body cannot be read.
+    pub(crate) fn strand(&mut self, kind: &Kind, task: TaskRef, header: &Header) -> Result<()> {
+        let stranded = Header { unreadable: true, ..header.clone() };
+        self.touch();
+        let counted =
+            self.rows.apply(kind, task, &Change { old: Some(header), new: Some(&stranded), ..Change::default() })?;
+        self.count(counted);
+        Ok(())
+    }
+}

@@ -1,0 +1,67 @@
+use super::Writer;
+use crate::{
+    disk::keys::TaskRef,
+    error::{Error, ErrorKind, Result},
+    rules::{Ended, Header},
+    store::{Body, Change, Kind},
+};
+
+impl Writer<'_> {
+    /// Moves a task from the indexes of one definition of its kind to those of another.
+    pub(crate) fn rebuild(
+        &mut self,
+        old: &Kind,
+        new: &Kind,
+        task: TaskRef,
+        header: &Header,
+        body: &Body,
+        rebuilt: &Body,
+    ) -> Result<()> {
+        let bare = Body { indexes: Vec::new(), uniques: Vec::new(), ..body.clone() };
+        self.touch();
+        let leave = Change {
+            old: Some(header),
+            new: Some(header),
+            old_body: Some(body),
+            new_body: Some(&bare),
+            ..Change::default()
+        };
+        self.rows.apply(old, task, &leave)?;
+        self.rows.reposition(old, new, task, header)?;
+        let enter = Change { old_body: Some(&bare), new_body: Some(rebuilt), ..leave };
+        if let Some(rival) = self.rows.rival(new, task, &enter)? {
+            let other = self.rows.body_of(rival)?.id;
+            return Err(Error::new(
+                ErrorKind::SchemaMismatch,
+                format!(
+                    "kind {:?}: a unique key cannot be added, \"{}\" and \"{other}\" share its value",
+                    new.name, body.id
+                ),
+            ));
+        }
+        self.rows.apply(new, task, &enter)?;
+        Ok(())
+    }
+
+    /// Writes a task as another file had it.
+    pub(crate) fn restore(
+        &mut self,
+        kind: &Kind,
+        task: TaskRef,
+        header: &Header,
+        body: &Body,
+        past: &[Ended],
+    ) -> Result<()> {
+        let header = Header { successor: false, ..header.clone() };
+        let fences = past.iter().chain(&header.last).map(|ended| ended.fence);
+        let fence = fences.chain(header.lease.as_ref().map(|lease| lease.fence)).max().unwrap_or(0);
+        self.pulse.next_seq = self.pulse.next_seq.max(task.seq + 1);
+        self.pulse.next_fence = self.pulse.next_fence.max(fence + 1);
+        self.pulse.mark = self.pulse.mark.max(header.updated);
+        self.touch();
+        let change = Change { new: Some(&header), new_body: Some(body), history: past, ..Change::default() };
+        let counted = self.rows.apply(kind, task, &change)?;
+        self.count(counted);
+        Ok(())
+    }
+}
