@@ -289,6 +289,9 @@ impl Tracker {
     /// # Errors
     /// A failure of the storage.
     pub fn flush(&self) -> Result<()> {
+        if self.shared.engine.file().is_read_only() {
+            return Ok(());
+        }
         self.shared.engine.call(Flush)
     }
 

@@ -1,5 +1,6 @@
+mod ends;
+
 use std::{
-    error::Error as StdError,
     fmt,
     ops::{Deref, DerefMut},
     sync::{
@@ -14,15 +15,12 @@ use crate::{
     disk::keys::TaskRef,
     engine::{Action, Claimed, FinishTask, NewTask, Target, TaskCommand, Writer},
     error::{Error, ErrorKind, Result},
-    failures::{MANY, TEXT, bounded, failure_of},
+    failures::{MANY, TEXT},
     payload,
-    rules::{Command, Failure, Finish, Header, Outcome, Owner, Remarks},
-    status::TaskStatus,
+    rules::{Command, Failure, Header, Outcome, Owner, Remarks},
     store::{Body, Kind, Progress, shorten},
     task::{TaskKey, TrackedTask},
-    ticket::Ticket,
     tracker::Shared,
-    transaction::{Ended, Transaction},
 };
 
 /// A claimed task in the hands of its worker. It derefs to the task; changes are staged and stored with the success.
@@ -239,177 +237,6 @@ impl<T: TrackedTask> Execution<T> {
         let new = tasks.new_task(task)?;
         self.next.push(new);
         Ok(())
-    }
-
-    /// Succeeds: the changed task, the status and the follow-up tasks are durable together when this returns.
-    ///
-    /// # Errors
-    /// `LeaseLost`; or the success could not be stored: then the lease stands and the same can be asked for again.
-    pub fn succeed(&mut self) -> Result<()> {
-        self.end(Outcome::Succeed, None, true)
-    }
-
-    /// Succeeds together with the caller's own tables: all in one commit.
-    ///
-    /// # Errors
-    /// As [`Execution::succeed`], or the error of `work`; then nothing is stored, and the lease stands.
-    pub fn succeed_with<R, E: From<Error>>(
-        &mut self,
-        work: impl FnOnce(&mut Transaction<'_, '_>) -> Result<R, E>,
-    ) -> Result<R, E> {
-        let finish = self.finish_of(Outcome::Succeed, None, true)?;
-        let mut ended = Ended::default();
-        let result = self.shared.engine.turn(|writer| {
-            let result = work(&mut Transaction::new(writer, &mut ended))?;
-            finish.run(writer)?;
-            Ok::<R, E>(result)
-        })?;
-        self.asked = true;
-        self.ended = Some((Outcome::Succeed, None));
-        ended.tell();
-        Ok(result)
-    }
-
-    /// Fails: tried again after the kind's delay while failures are left, else exhausted. Staged changes are dropped.
-    ///
-    /// # Errors
-    /// As [`Execution::succeed`].
-    pub fn fail(&mut self, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<()> {
-        self.end(Outcome::Fail { retry_in: None }, Some(failure_of(&*error.into())), false)
-    }
-
-    /// Fails like [`Execution::fail`], but is tried again after this delay.
-    ///
-    /// # Errors
-    /// As [`Execution::succeed`].
-    pub fn fail_retry_in(&mut self, error: impl Into<Box<dyn StdError + Send + Sync>>, delay: Duration) -> Result<()> {
-        self.end(Outcome::Fail { retry_in: Some(delay) }, Some(failure_of(&*error.into())), false)
-    }
-
-    /// Fails like [`Execution::fail`], but stores the staged changes.
-    ///
-    /// # Errors
-    /// As [`Execution::succeed`].
-    pub fn fail_keeping(&mut self, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<()> {
-        self.end(Outcome::Fail { retry_in: None }, Some(failure_of(&*error.into())), true)
-    }
-
-    /// Fails for good: no further attempt makes sense.
-    ///
-    /// # Errors
-    /// As [`Execution::succeed`].
-    pub fn give_up(&mut self, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<()> {
-        self.end(Outcome::GiveUp, Some(failure_of(&*error.into())), false)
-    }
-
-    /// Sets the task aside, for this reason.
-    ///
-    /// # Errors
-    /// As [`Execution::succeed`]; `MissingRole` where the status type has no ignored.
-    pub fn ignore(&mut self, reason: impl Into<String>) -> Result<()> {
-        self.end(Outcome::Ignore, Some(Failure::new(reason)), false)
-    }
-
-    /// Puts the task off: back where it came from, due after the delay. The attempt is not counted.
-    ///
-    /// # Errors
-    /// As [`Execution::succeed`].
-    pub fn snooze(&mut self, delay: Duration) -> Result<()> {
-        self.end(Outcome::Snooze { delay }, None, true)
-    }
-
-    /// Puts the task into a parked status, with its staged changes.
-    ///
-    /// # Errors
-    /// As [`Execution::succeed`]; `NotStartable` if the status is not a parked one.
-    pub fn park(&mut self, status: T::Status) -> Result<()> {
-        self.end(Outcome::Park { code: status.code() }, None, true)
-    }
-
-    /// Gives the task back as if it had not been claimed.
-    ///
-    /// # Errors
-    /// As [`Execution::succeed`].
-    pub fn release(&mut self) -> Result<()> {
-        self.end(Outcome::Release, None, false)
-    }
-
-    /// Lets a ticket stand for the execution: whoever holds it can take it up again, also in another process. From now on
-    /// only the lease's expiry ends it otherwise.
-    ///
-    /// # Errors
-    /// `LeaseLost`, or a failure of the storage.
-    pub fn detach(mut self) -> Result<Ticket> {
-        self.command(Command::Detach { owner: self.owner }, None)?;
-        self.asked = true;
-        Ok(Ticket::new(&self.kind.name, &self.id, self.owner))
-    }
-
-    pub(crate) fn end(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<()> {
-        let finish = self.finish_of(outcome, failure.clone(), keep)?;
-        self.asked = true;
-        self.shared.engine.call(finish).inspect_err(|error| {
-            // Nothing of it is stored: what becomes of the attempt is still open.
-            self.asked = !error.is_refusal();
-        })?;
-        self.ended = Some((outcome, failure));
-        tracing::debug!(kind = self.kind.name, id = %self.id, ?outcome, "ended");
-        Ok(())
-    }
-
-    /// Gives back what cannot be stored; inside a transaction, when the execution is dropped.
-    fn give_back(&mut self) -> Result<()> {
-        match self.end(Outcome::Release, None, false) {
-            Err(error) if error.kind() == ErrorKind::InsideTransaction => {
-                self.asked = false;
-                self.release_on_drop = true;
-                Ok(())
-            }
-            other => other,
-        }
-    }
-
-    /// The end of this attempt as an action. A task that cannot be stored is given back, without cost.
-    pub(crate) fn finish_of(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<FinishTask> {
-        let body = if keep {
-            match payload::body(&self.id, &self.task) {
-                Ok(body) => Some(body),
-                Err(error) => {
-                    if error.kind() == ErrorKind::Unwritable {
-                        self.give_back()?;
-                    }
-                    return Err(error);
-                }
-            }
-        } else {
-            None
-        };
-        let next = if outcome == Outcome::Succeed { self.next.clone() } else { Vec::new() };
-        Ok(FinishTask {
-            task: self.task_ref,
-            id: self.id.clone(),
-            finish: self.finish(outcome, failure, keep),
-            body,
-            next,
-        })
-    }
-
-    fn finish(&self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Finish {
-        let failure = failure.map(|mut failure| {
-            if let Some(redact) = &self.shared.redact {
-                redact(&mut failure);
-            }
-            bounded(failure)
-        });
-        Finish {
-            owner: self.owner,
-            outcome,
-            keep,
-            failure,
-            remarks: self.remarks.clone(),
-            run: u64::try_from(self.run_time().as_micros()).ok(),
-            chance: 0.5,
-        }
     }
 
     /// How long the attempt has been running.
