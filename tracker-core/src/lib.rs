@@ -99,6 +99,7 @@ mod query;
 mod record;
 mod recover;
 mod rules;
+mod shared;
 mod status;
 mod store;
 mod task;

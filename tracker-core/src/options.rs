@@ -7,8 +7,9 @@ use crate::{
     engine::EngineOptions,
     error::Result,
     rules::Failure,
+    shared::Redact,
     time::{Clock, SystemClock, TimeKeeper},
-    tracker::{Redact, Tracker},
+    tracker::Tracker,
 };
 
 /// How a tracker is opened. Start with [`Tracker::options`].

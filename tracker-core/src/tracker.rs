@@ -1,9 +1,8 @@
 use std::{
     any::TypeId,
-    collections::HashMap,
     fmt,
     path::Path,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use crate::{
@@ -13,8 +12,8 @@ use crate::{
     options::Options,
     payload,
     recover::{self, Recovered},
-    rules::Failure,
-    store::{Kind, KindSpec},
+    shared::{Opened, Redact, Shared},
+    store::KindSpec,
     task::{TaskKey, TrackedTask},
     tasks::Tasks,
     transaction::{Ended, Transaction},
@@ -53,27 +52,6 @@ use crate::{
 #[derive(Clone)]
 pub struct Tracker {
     pub(crate) shared: Arc<Shared>,
-}
-
-/// Takes secrets out of failures before they are stored.
-pub(crate) type Redact = Arc<dyn Fn(&mut Failure) + Send + Sync>;
-
-pub(crate) struct Shared {
-    pub engine: Arc<Engine>,
-    pub redact: Option<Redact>,
-    /// The names that are open, each with the type that opened it.
-    open: Mutex<HashMap<String, (TypeId, Weak<Opened>)>>,
-}
-
-/// A name that is open as some type.
-pub(crate) struct Opened;
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        if let Err(error) = self.engine.close() {
-            tracing::warn!(%error, "closing the tracker");
-        }
-    }
 }
 
 impl Tracker {
@@ -301,16 +279,6 @@ impl Tracker {
     /// A failure of the storage.
     pub fn close(self) -> Result<()> {
         self.shared.engine.close()
-    }
-}
-
-impl Shared {
-    pub(crate) fn kind(&self, id: u32) -> Result<Arc<Kind>> {
-        self.engine
-            .kinds()
-            .get(id)
-            .cloned()
-            .ok_or_else(|| Error::new(ErrorKind::SchemaMismatch, "the kind is no longer in the file: open it again"))
     }
 }
 

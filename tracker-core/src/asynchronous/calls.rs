@@ -8,9 +8,9 @@ use crate::{
     error::{Error, Result},
     execution::Execution,
     rules::Header,
+    shared::Shared,
     store::Kind,
     task::TrackedTask,
-    tracker::Shared,
 };
 
 /// Queues an action at once: it is done whether or not anybody waits for the answer.

@@ -3,7 +3,7 @@ use std::{mem, sync::Arc};
 use crate::{
     engine::{Claimed, Claims, FinishTask},
     rules::{Finish, Outcome, Remarks},
-    tracker::Shared,
+    shared::Shared,
 };
 
 /// Claimed tasks on the way to their caller. If he is gone, they are given back as if they had not been claimed.

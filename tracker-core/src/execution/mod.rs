@@ -18,9 +18,9 @@ use crate::{
     failures::{MANY, TEXT},
     payload,
     rules::{Command, Failure, Header, Outcome, Owner, Remarks},
+    shared::Shared,
     store::{Body, Kind, Progress, shorten},
     task::{TaskKey, TrackedTask},
-    tracker::Shared,
 };
 
 /// A claimed task in the hands of its worker. It derefs to the task; changes are staged and stored with the success.

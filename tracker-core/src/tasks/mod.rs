@@ -15,9 +15,9 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 
 use crate::{
     error::{Error, Result},
+    shared::{Opened, Shared},
     store::Kind,
     task::TrackedTask,
-    tracker::{Opened, Shared},
     worker::Worker,
 };
 

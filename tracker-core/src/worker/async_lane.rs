@@ -15,9 +15,9 @@ use crate::{
     error::{ErrorKind, Result},
     execution::Execution,
     rules::Outcome,
+    shared::Shared,
     task::TrackedTask,
     tasks::Tasks,
-    tracker::Shared,
 };
 
 /// One of the places in which an async worker runs bodies, one after the other.

@@ -15,8 +15,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
     execution::Execution,
     rules::{Command, Failure, Finish, Header, Outcome, Owner, Remarks},
+    shared::Shared,
     task::{TaskKey, TrackedTask},
-    tracker::Shared,
 };
 
 /// What runs in a crew: renewed as long as it runs, ended when it takes too long.

@@ -1,0 +1,45 @@
+//! What all handles of an open tracker share.
+
+use std::{
+    any::TypeId,
+    collections::HashMap,
+    sync::{Arc, Mutex, Weak},
+};
+
+use crate::{
+    engine::Engine,
+    error::{Error, ErrorKind, Result},
+    rules::Failure,
+    store::Kind,
+};
+
+/// Takes secrets out of failures before they are stored.
+pub(crate) type Redact = Arc<dyn Fn(&mut Failure) + Send + Sync>;
+
+pub(crate) struct Shared {
+    pub engine: Arc<Engine>,
+    pub redact: Option<Redact>,
+    /// The names that are open, each with the type that opened it.
+    pub open: Mutex<HashMap<String, (TypeId, Weak<Opened>)>>,
+}
+
+/// A name that is open as some type.
+pub(crate) struct Opened;
+
+impl Shared {
+    pub(crate) fn kind(&self, id: u32) -> Result<Arc<Kind>> {
+        self.engine
+            .kinds()
+            .get(id)
+            .cloned()
+            .ok_or_else(|| Error::new(ErrorKind::SchemaMismatch, "the kind is no longer in the file: open it again"))
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Err(error) = self.engine.close() {
+            tracing::warn!(%error, "closing the tracker");
+        }
+    }
+}
