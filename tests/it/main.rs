@@ -12,6 +12,7 @@ mod crashes;
 mod damage;
 mod disk;
 mod files;
+mod inspection;
 mod kinds;
 mod leases;
 mod limits;

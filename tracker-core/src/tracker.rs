@@ -116,13 +116,14 @@ impl Tracker {
         let spec = KindSpec::of::<T>(name)?;
         let engine = &self.shared.engine;
         let kind = if engine.file().is_read_only() {
-            let kinds = engine.stored_kinds()?;
-            kinds.named(name).cloned().ok_or_else(|| {
+            let kind = engine.stored_kinds()?.named(name).cloned().ok_or_else(|| {
                 Error::new(
                     ErrorKind::SchemaMismatch,
                     format!("the file has no kind {name:?}, and it is open for inspection only"),
                 )
-            })?
+            })?;
+            engine.read(|rows| rows.check_codes(&kind, &spec.graph))?;
+            kind
         } else {
             engine.call(Register { spec, values: payload::values::<T> })?
         };

@@ -8,7 +8,7 @@ use redb::WriteTransaction;
 use crate::{
     disk::tables::RESERVED,
     engine::{Action, Target, TaskCommand, Writer},
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     payload,
     rules::{Command, Requeue},
     task::{TaskId, TrackedTask},
@@ -52,7 +52,17 @@ impl<'a, 't> Transaction<'a, 't> {
         if name.starts_with(RESERVED) {
             return Err(Error::invalid(format!("the table name {name:?} is reserved for the tracker: choose another")));
         }
-        Ok(self.txn.open_table(definition)?)
+        self.txn.open_table(definition).map_err(|error| match error {
+            redb::TableError::TableTypeMismatch { .. } => Error::caused(
+                ErrorKind::Invalid,
+                format!("your table {name:?} holds other types of keys or values: {error}"),
+                error,
+            ),
+            redb::TableError::TableAlreadyOpen(..) => {
+                Error::invalid(format!("your table {name:?} is open already in this transaction: drop it first"))
+            }
+            other => other.into(),
+        })
     }
 
     fn run<A: Action>(&mut self, action: &A) -> Result<A::Out> {

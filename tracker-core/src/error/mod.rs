@@ -145,7 +145,7 @@ impl Error {
         Self::new(
             ErrorKind::Corrupted,
             format!(
-                "the file is damaged in table {table} at {key}: {what}; copy what is readable into a new file with recover"
+                "the file is damaged in table {table} at {key}: {what}; copy what is readable into a new file with Tracker::recover"
             ),
         )
     }

@@ -57,6 +57,11 @@ pub enum Reason {
         /// The status in which the task stands.
         status: String,
     },
+    /// By hand or by a body's word a task cannot enter this status.
+    NotEnterable {
+        /// The status that was asked for.
+        status: String,
+    },
     /// The status type has no status with the role that the call needs.
     MissingRole {
         /// The role's name.
@@ -82,7 +87,7 @@ impl Reason {
             Self::Exhausted { .. } => ErrorKind::Exhausted,
             Self::Ignored => ErrorKind::Ignored,
             Self::Cancelled => ErrorKind::Cancelled,
-            Self::NotStartable { .. } => ErrorKind::NotStartable,
+            Self::NotStartable { .. } | Self::NotEnterable { .. } => ErrorKind::NotStartable,
             Self::MissingRole { .. } => ErrorKind::MissingRole,
             Self::Conflict { .. } => ErrorKind::Conflict,
         }
@@ -108,6 +113,12 @@ impl fmt::Display for Reason {
             Self::Ignored => f.write_str("it is ignored; requeue it or start it with force"),
             Self::Cancelled => f.write_str("it is cancelled; requeue it or start it with force"),
             Self::NotStartable { status } => write!(f, "this cannot be done while it is {status}"),
+            Self::NotEnterable { status } => {
+                write!(
+                    f,
+                    "it cannot be put into {status}: by hand only parked and startable statuses can be entered, by a body only parked ones"
+                )
+            }
             Self::MissingRole { role } => write!(f, "its status type has no status with the role {role}"),
             Self::Conflict { other } => write!(f, "a unique key of it belongs to \"{other}\""),
         }

@@ -128,7 +128,7 @@ impl Rules<'_> {
     pub(super) fn parked(&self, code: i32) -> Result<i32, Reason> {
         match self.graph.status(code) {
             Some(status) if status.role == Role::Parked => Ok(code),
-            Some(status) => Err(Self::not_startable(status)),
+            Some(status) => Err(Reason::NotEnterable { status: status.name.clone() }),
             None => Err(Self::missing(Role::Parked)),
         }
     }

@@ -66,7 +66,7 @@ impl Rules<'_> {
                 self.put_by(&mut header, code);
                 Ok(Decision::of(header))
             }
-            Some(target) => Err(Self::not_startable(target)),
+            Some(target) => Err(Reason::NotEnterable { status: target.name.clone() }),
             None => Err(Self::missing(Role::Parked)),
         }
     }

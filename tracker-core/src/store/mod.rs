@@ -10,6 +10,7 @@ mod limits;
 mod position;
 mod pulse;
 mod scan;
+mod schema;
 
 pub(crate) use apply::Change;
 pub(crate) use body::{Body, Progress};

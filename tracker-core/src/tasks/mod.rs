@@ -68,8 +68,9 @@ impl<T: TrackedTask> Tasks<T> {
     pub fn step(&self, name: &str) -> Result<Self> {
         let kind = self.kind()?;
         let step = kind.graph.step_named(name).ok_or_else(|| {
-            let known: Vec<_> = kind.graph.steps().collect();
-            Error::invalid(format!("kind {:?} has no step {name:?}; it has {known:?}", kind.name))
+            let known: Vec<_> = kind.graph.steps().filter(|step| !step.is_empty()).collect();
+            let has = if known.is_empty() { "no steps".to_owned() } else { format!("{known:?}") };
+            Error::invalid(format!("kind {:?} has no step {name:?}; it has {has}", kind.name))
         })?;
         Ok(Self { step: Some(step), ..self.clone() })
     }

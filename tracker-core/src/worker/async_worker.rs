@@ -62,6 +62,9 @@ impl<T: TrackedTask> AsyncWorker<T> {
     ///
     /// # Errors
     /// A failure of the storage, or a task that cannot be serialized: then all bodies have ended.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime whose time driver is enabled.
     pub async fn run<F, R, E>(self, body: F) -> Result<Summary>
     where
         F: AsyncFn(&mut Execution<T>) -> Result<R, E>,

@@ -46,7 +46,7 @@ impl Fault {
     fn damaged(what: &str) -> Self {
         Self::new(
             ErrorKind::Corrupted,
-            format!("the file is damaged: {what}; copy what is readable into a new file with recover"),
+            format!("the file is damaged: {what}; copy what is readable into a new file with Tracker::recover"),
         )
     }
 }
@@ -80,7 +80,7 @@ impl From<io::Error> for Fault {
             Io::UnexpectedEof => (
                 ErrorKind::Corrupted,
                 "the file is damaged: it is shorter than it says",
-                "restore a copy of it, or copy what is readable into a new file with recover",
+                "restore a copy of it, or copy what is readable into a new file with Tracker::recover",
             ),
             Io::NotFound => (ErrorKind::Io, "there is no such file or folder", "check the path"),
             Io::NotADirectory => (ErrorKind::Io, "a part of the path is no folder", "check the path"),

@@ -22,7 +22,7 @@ pub(crate) fn guard<T>(doing: &str, work: impl FnOnce() -> Result<T>) -> Result<
         Err(Error::new(
             ErrorKind::Corrupted,
             format!(
-                "redb panicked while {doing} ({text}): the file is probably damaged; open it with check_on_open to be sure, and copy what is readable into a new file with recover"
+                "redb panicked while {doing} ({text}): the file is probably damaged; open it with check_on_open to be sure, and copy what is readable into a new file with Tracker::recover"
             ),
         ))
     })

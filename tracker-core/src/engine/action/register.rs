@@ -4,7 +4,7 @@ use super::Action;
 use crate::{
     disk::keys::TaskRef,
     engine::writer::Writer,
-    error::{Error, ErrorKind, Result},
+    error::Result,
     rules::Command,
     store::{Body, Kind, KindSpec},
 };
@@ -34,7 +34,7 @@ impl Action for Register {
             self.readmit(writer, &old)?;
             return Ok(old);
         }
-        check_codes(writer, &old, &new)?;
+        writer.rows().check_codes(&old, &new.graph)?;
         if old.indexes != new.indexes || old.uniques != new.uniques || orders_differ(&old, &new) {
             self.rebuild(writer, &old, &new)?;
         }
@@ -89,31 +89,6 @@ impl Register {
             }
         }
     }
-}
-
-/// Refuses a type that no longer knows a code still in use, or gives it another role.
-fn check_codes(writer: &mut Writer<'_>, old: &Kind, new: &Kind) -> Result<()> {
-    for was in old.graph.statuses() {
-        let now = new.graph.status(was.code);
-        if now.is_some_and(|now| now.role == was.role) {
-            continue;
-        }
-        let tasks = writer.rows().count(old.id, was.code)?;
-        if tasks > 0 {
-            let what = match now {
-                None => "the status type no longer has it".to_owned(),
-                Some(now) => format!("the status type gives it the role {}, it was {}", now.role, was.role),
-            };
-            return Err(Error::new(
-                ErrorKind::SchemaMismatch,
-                format!(
-                    "kind {:?}: {tasks} tasks have the status {} (code {}), but {what}; put it back, or move these tasks with the former type first",
-                    old.name, was.name, was.code
-                ),
-            ));
-        }
-    }
-    Ok(())
 }
 
 fn orders_differ(old: &Kind, new: &Kind) -> bool {

@@ -129,7 +129,7 @@ fn a_move_goes_between_parked_and_startable_and_nowhere_else() {
         assert_eq!(scene.role(), role);
     }
     for role in [Role::Succeeded, Role::Exhausted, Role::Ignored, Role::Cancelled, Role::InProgress] {
-        assert!(matches!(scene.move_to(role), Err(Reason::NotStartable { .. })), "{role}");
+        assert!(matches!(scene.move_to(role), Err(Reason::NotEnterable { .. })), "{role}");
     }
     scene.run(Outcome::Succeed);
     assert_eq!(scene.move_to(Role::Pending), Err(Reason::AlreadySucceeded));

@@ -1,0 +1,68 @@
+//! Who only looks is held to the same types as who works.
+
+use serde::{Deserialize, Serialize};
+use tracker_core::{Error, ErrorKind, TaskStatus, TrackedTask, Tracker, redb::TableDefinition};
+
+macro_rules! job {
+    ($module:ident, $($status:ident = $code:literal),*) => {
+        mod $module {
+            use super::*;
+
+            #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+            pub enum Status { $($status = $code),* }
+
+            #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+            #[task(name = "job", status = Status)]
+            pub struct Job {
+                #[task(id)]
+                pub name: String,
+            }
+        }
+    };
+}
+
+job!(written, Pending = 10, InProgress = 20, Failed = 30, Succeeded = 40, Exhausted = 50);
+job!(swapped, Pending = 10, InProgress = 20, Failed = 30, Succeeded = 50, Exhausted = 40);
+
+#[test]
+fn an_inspector_whose_type_calls_a_status_in_use_something_else_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.redb");
+    let tracker = Tracker::open(&path).unwrap();
+    let jobs = tracker.tasks::<written::Job>().unwrap();
+    jobs.submit(&written::Job { name: "a".into() }).unwrap();
+    jobs.run("a", |_| Ok::<_, std::io::Error>(())).unwrap();
+    let looking = Tracker::inspect(&path).unwrap();
+    let refused = looking.tasks::<swapped::Job>().unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::SchemaMismatch);
+    assert!(refused.to_string().contains("1 tasks have the status Succeeded (code 40)"), "{refused}");
+    let record = looking.tasks::<written::Job>().unwrap().get("a").unwrap().unwrap();
+    assert_eq!(record.status, written::Status::Succeeded);
+    assert_eq!(tracker.verify().unwrap(), []);
+}
+
+#[test]
+fn a_refused_move_names_the_status_that_cannot_be_entered() {
+    let tracker = Tracker::in_memory().unwrap();
+    let jobs = tracker.tasks::<written::Job>().unwrap();
+    jobs.submit(&written::Job { name: "a".into() }).unwrap();
+    let refused = jobs.move_to("a", written::Status::Exhausted).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::NotStartable);
+    assert!(refused.to_string().contains("cannot be put into Exhausted"), "{refused}");
+}
+
+#[test]
+fn a_table_of_ones_own_opened_wrongly_is_an_argument_that_is_wrong() {
+    const NAMES: TableDefinition<&str, u64> = TableDefinition::new("names");
+    const OTHER: TableDefinition<u64, u64> = TableDefinition::new("names");
+    let tracker = Tracker::in_memory().unwrap();
+    tracker.transaction(|tx| tx.table(NAMES).map(drop)).unwrap();
+    let mistyped = tracker.transaction(|tx| tx.table(OTHER).map(drop)).unwrap_err();
+    assert_eq!(mistyped.kind(), ErrorKind::Invalid, "{mistyped}");
+    let doubled = tracker.transaction(|tx| {
+        let _held = tx.table(NAMES)?;
+        tx.table(NAMES).map(drop)
+    });
+    let doubled: Error = doubled.unwrap_err();
+    assert_eq!(doubled.kind(), ErrorKind::Invalid, "{doubled}");
+}
