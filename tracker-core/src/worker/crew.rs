@@ -1,7 +1,6 @@
 use std::{
     error::Error as StdError,
     fmt,
-    marker::PhantomData,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -219,7 +218,7 @@ impl<'a> Crew<'a> {
         E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug + 'a,
     {
         self.engine = Some(tasks.shared.engine.clone());
-        self.lanes.push(Box::new(LaneOf { tasks: tasks.clone(), body, lifetime: PhantomData }));
+        self.lanes.push(Box::new(LaneOf { tasks: tasks.clone(), body }));
         self
     }
 

@@ -39,13 +39,12 @@ pub(super) enum Turn {
     Blocked,
 }
 
-pub(super) struct LaneOf<'a, T: TrackedTask, F> {
+pub(super) struct LaneOf<T: TrackedTask, F> {
     pub tasks: Tasks<T>,
     pub body: F,
-    pub lifetime: std::marker::PhantomData<&'a ()>,
 }
 
-impl<T, F, R, E> Lane for LaneOf<'_, T, F>
+impl<T, F, R, E> Lane for LaneOf<T, F>
 where
     T: TrackedTask,
     F: Fn(&mut Execution<T>) -> Result<R, E> + Sync,
@@ -64,7 +63,7 @@ where
     }
 }
 
-impl<T, F, R, E> LaneOf<'_, T, F>
+impl<T, F, R, E> LaneOf<T, F>
 where
     T: TrackedTask,
     F: Fn(&mut Execution<T>) -> Result<R, E> + Sync,
