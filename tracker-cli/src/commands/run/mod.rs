@@ -38,7 +38,7 @@ use self::{
     input::Input,
     joblog::Joblog,
     line::{Line, LineStatus},
-    plan::Plan,
+    plan::{Plan, Run},
     screen::{Screen, Shows},
     template::Template,
     work::{State, Work},
@@ -179,7 +179,8 @@ impl Args {
         if let Some(tasks) = &tasks {
             self.refuse_other_command(tasks, template)?;
         }
-        Plan::of(input.read(template)?, tasks.as_ref(), self.retry_failed)
+        let run = Run { retry_failed: self.retry_failed, is_alive: self.file.is_worked_on() };
+        Plan::of(input.read(template)?, tasks.as_ref(), run)
     }
 
     /// Refuses to run another command on what is left of one, unless that is meant.

@@ -46,6 +46,16 @@ enum Why {
     Waiting,
     Failed,
     GivenUp,
+    Interrupted,
+}
+
+/// What the plan is for.
+#[derive(Clone, Copy)]
+pub struct Run {
+    /// Lines that were given up are tried again.
+    pub retry_failed: bool,
+    /// Another run is at work on the file.
+    pub is_alive: bool,
 }
 
 impl Plan {
@@ -53,7 +63,7 @@ impl Plan {
     pub fn of(
         batches: impl IntoIterator<Item = Batch>,
         tasks: Option<&Tasks<Line>>,
-        retry_failed: bool,
+        run: Run,
     ) -> Result<Self, Failure> {
         let mut plan = Self::default();
         let waiting = tasks.map_or(Ok(0), |tasks| tasks.query().unfinished().total())?;
@@ -63,7 +73,7 @@ impl Plan {
                     Some(tasks) => tasks.get(line.key())?.map(|record| record.status),
                     None => None,
                 };
-                plan.add(&line, status, retry_failed);
+                plan.add(&line, status, run);
             }
         }
         let seen = plan.run.iter().filter(|planned| matches!(planned.why, Why::Waiting | Why::Failed)).count();
@@ -71,16 +81,17 @@ impl Plan {
         Ok(plan)
     }
 
-    fn add(&mut self, line: &Line, status: Option<LineStatus>, retry_failed: bool) {
+    fn add(&mut self, line: &Line, status: Option<LineStatus>, run: Run) {
         let why = match status {
             None => Why::New,
             Some(LineStatus::Pending) => Why::Waiting,
             Some(LineStatus::Failed) => Why::Failed,
-            Some(LineStatus::Exhausted) if retry_failed => Why::GivenUp,
+            Some(LineStatus::Exhausted) if run.retry_failed => Why::GivenUp,
             Some(LineStatus::Exhausted) => return self.given_up += 1,
             Some(LineStatus::Succeeded) => return self.done += 1,
             Some(LineStatus::Ignored | LineStatus::Cancelled) => return self.set_aside += 1,
-            Some(LineStatus::InProgress) => return self.running += 1,
+            Some(LineStatus::InProgress) if run.is_alive => return self.running += 1,
+            Some(LineStatus::InProgress) => Why::Interrupted,
         };
         let filling = Filling { line: &line.text.0, number: line.number, slot: 1 };
         let command = Text(line.command.command_line(filling)).to_string();
@@ -94,6 +105,7 @@ impl Why {
             Self::New => (Ink::Plain, "new"),
             Self::Waiting => (Ink::Plain, "waits since an earlier run"),
             Self::Failed => (Ink::Warn, "failed, is tried again"),
+            Self::Interrupted => (Ink::Plain, "was interrupted"),
             Self::GivenUp => (Ink::Warn, "was given up, is tried again"),
         }
     }
