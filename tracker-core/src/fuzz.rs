@@ -53,12 +53,8 @@ pub fn keys(bytes: &[u8]) {
     }
     if let Some(key) = TaskKey::from_bytes(bytes) {
         assert_eq!(key.as_bytes(), bytes);
-        let forms = [
-            key.as_str().is_some(),
-            key.as_int().is_some(),
-            key.as_uuid().is_some(),
-            key.as_byte_string().is_some(),
-        ];
+        let forms =
+            [key.as_str().is_some(), key.as_int().is_some(), key.as_uuid().is_some(), key.as_byte_string().is_some()];
         assert_eq!(forms.iter().filter(|form| **form).count(), 1, "an id has one form");
         assert!(key.is_empty() || !key.to_string().is_empty());
         assert_eq!(keys::id_key(7, &key)[4..], *bytes);
