@@ -174,6 +174,7 @@ impl<'t, T: TrackedTask> Query<'t, T> {
     ///
     /// # Errors
     /// As [`Query::fetch`].
+    #[expect(clippy::type_complexity, reason = "a page as everywhere, and a number")]
     pub fn page_with_total(&self) -> Result<(Page<Record<T, T::Status>>, u64)> {
         let kind = self.tasks.kind()?;
         self.tasks.shared.engine.read(|rows| {
