@@ -16,7 +16,7 @@ use tracker_core::{
 };
 
 use crate::{
-    disk::Disk,
+    disk::{Disk, Fault, Operation},
     kinds::{
         DAY, Import, ImportStatus, Job, MINUTE, Mail, SECOND, Status, fine, job, jobs, mail, refused, sound, status,
         tracker,
@@ -240,6 +240,8 @@ fn to_submit_what_exists_never_resets_it() {
 fn a_success_that_cannot_be_stored_is_no_failure_of_the_task() {
     // 9. A success that cannot be stored is booked as a failure of the task.
     let (disk, clock) = (Disk::default(), ManualClock::new());
+    // The next sync fails with EIO, and does nothing.
+    let fault = Fault { operation: Operation::Sync, nth: 1, error: 5, done: false, lasting: false };
     let open = disk.clone();
     let options = Tracker::options().sharing(Sharing::Exclusive).clock(clock);
     let tracker = options.open_backend(move || open.open()).unwrap();
@@ -247,7 +249,7 @@ fn a_success_that_cannot_be_stored_is_no_failure_of_the_task() {
     let mut held = tasks.start("a").unwrap();
     held.result = Some(7);
     tracker.flush().unwrap();
-    disk.fail_at(disk.operations() + 1, false);
+    disk.fail(fault);
     let error = held.succeed().unwrap_err();
     assert!(!error.is_refusal(), "{error}");
     let record = tasks.get("a").unwrap().unwrap();
@@ -256,7 +258,7 @@ fn a_success_that_cannot_be_stored_is_no_failure_of_the_task() {
     let record = tasks.get("a").unwrap().unwrap();
     assert_eq!((record.status, record.failures, record.task.result), (Status::Succeeded, 0, Some(7)));
     let ran = tasks.run("b", |_| {
-        disk.fail_at(disk.operations() + 1, false);
+        disk.fail(fault);
         fine()
     });
     assert!(matches!(ran, Err(RunError::Storage(_))), "{ran:?}");
