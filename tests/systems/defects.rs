@@ -240,8 +240,8 @@ fn to_submit_what_exists_never_resets_it() {
 fn a_success_that_cannot_be_stored_is_no_failure_of_the_task() {
     // 9. A success that cannot be stored is booked as a failure of the task.
     let (disk, clock) = (Disk::default(), ManualClock::new());
-    // The next sync fails with EIO, and does nothing.
-    let fault = Fault { operation: Operation::Sync, nth: 1, error: 5, done: false, lasting: false };
+    // The next write fails with EIO, and does nothing.
+    let fault = Fault { operation: Operation::Write, nth: 1, error: 5, done: false, lasting: false };
     let open = disk.clone();
     let options = Tracker::options().sharing(Sharing::Exclusive).clock(clock);
     let tracker = options.open_backend(move || open.open()).unwrap();
