@@ -21,4 +21,4 @@ pub(crate) use kinds::Kinds;
 pub(crate) use limits::{check_id, check_payload, check_values, cut, shorten};
 pub(crate) use position::position;
 pub(crate) use pulse::Pulse;
-pub(crate) use scan::Mark;
+pub(crate) use scan::{Mark, Stretch};
