@@ -15,6 +15,7 @@ mod files;
 mod inspection;
 mod kinds;
 mod leases;
+mod limited;
 mod limits;
 mod outcomes;
 mod queries;

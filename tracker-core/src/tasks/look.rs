@@ -152,11 +152,11 @@ impl<T: TrackedTask> Tasks<T> {
     /// # Errors
     /// `NotFound`.
     pub fn explain(&self, id: impl TaskId) -> Result<Explanation> {
-        let (header, ahead, kind, now) = self.in_line(&id.to_key())?;
-        Ok(kind.rules(now).explain(&header, &Situation { paused: kind.paused, ahead }))
+        let (header, situation, kind, now) = self.in_line(&id.to_key())?;
+        Ok(kind.rules(now).explain(&header, &situation))
     }
 
-    /// How many tasks are before this one in the line; `None` if it does not wait or is not due.
+    /// How many tasks are before this one in the line; `None` if it does not wait, is not due, or a limit holds it back.
     ///
     /// # Errors
     /// `NotFound`.
@@ -167,7 +167,7 @@ impl<T: TrackedTask> Tasks<T> {
         }
     }
 
-    fn in_line(&self, id: &TaskKey) -> Result<(Header, u64, Arc<Kind>, Micros)> {
+    fn in_line(&self, id: &TaskKey) -> Result<(Header, Situation, Arc<Kind>, Micros)> {
         let now = self.shared.engine.now();
         let kind = self.kind()?;
         self.shared.engine.read(|rows| {
@@ -180,7 +180,9 @@ impl<T: TrackedTask> Tasks<T> {
             let step = [step, step + 1].into_iter().find(starts).unwrap_or(step);
             let codes = kind.graph.startable(step);
             let ahead = if header.lease.is_none() { rows.ahead_of(place, &codes, now, u64::MAX)? } else { 0 };
-            Ok((header, ahead, kind.clone(), now))
+            let full = kind.limit().is_some() && rows.is_limited(&kind, task)?;
+            let opens = rows.rate_opens(&kind, now)?;
+            Ok((header, Situation { paused: kind.paused, full, opens, ahead }, kind.clone(), now))
         })
     }
 }
