@@ -24,4 +24,4 @@ pub(crate) use lanes::Place;
 pub(crate) use limits::{check_id, check_payload, check_values, cut, shorten};
 pub(crate) use position::position;
 pub(crate) use pulse::Pulse;
-pub(crate) use scan::Mark;
+pub(crate) use scan::{Mark, Stretch};
