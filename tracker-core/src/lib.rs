@@ -95,6 +95,10 @@ mod engine;
 mod error;
 mod execution;
 mod failures;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+#[expect(clippy::expect_used, reason = "a finding is a panic")]
+pub mod fuzz;
 mod options;
 mod page;
 mod payload;
