@@ -66,7 +66,9 @@ fn whatever_ends_an_attempt_frees_its_slot() {
     let free = |count: usize| {
         let held: Vec<_> = std::iter::from_fn(|| claimed(&tasks)).collect();
         assert_eq!(held.len(), count);
-        held.into_iter().for_each(|(_, mut held)| held.release().unwrap());
+        for (_, mut held) in held {
+            held.release().unwrap();
+        }
         sound(&tracker);
     };
     free(2);
