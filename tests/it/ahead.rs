@@ -13,9 +13,12 @@ use std::{
 use tracker_core::{Crew, ErrorKind, Execution, ManualClock, Outcome, Sharing, Tasks, Tracker};
 
 use crate::{
-    disk::{Disk, Keep},
+    disk::{Disk, Fault, Operation},
     kinds::{Job, MINUTE, Mail, Page, SECOND, Status, fine, job, jobs, mail, page, sound, tracker, with_time},
 };
+
+/// "Input/output error" on Linux and macOS.
+const EIO: i32 = 5;
 
 #[test]
 fn every_task_is_done_once_and_all_is_durable_when_the_worker_returns() {
@@ -278,7 +281,7 @@ fn dies_in(disk: &Disk, clock: &ManualClock, ahead: usize, poison: &str) -> Disk
     worker
         .run(|job| {
             if job.name == poison && left.lock().unwrap().is_none() {
-                *left.lock().unwrap() = Some(Disk::with_bytes(disk.after_cut(Keep::All)));
+                *left.lock().unwrap() = Some(Disk::with_bytes(disk.bytes()));
                 stop.stop();
             }
             fine()
@@ -340,7 +343,7 @@ fn the_begin_of_a_body_that_goes_on_is_stored() {
         .run(|job| {
             // The crew looks around ten times a second.
             let crashes = || {
-                let died = open(&Disk::with_bytes(disk.after_cut(Keep::All)), &clock);
+                let died = open(&Disk::with_bytes(disk.bytes()), &clock);
                 let tasks: Tasks<Job> = died.tasks().unwrap();
                 ["long", "waits"].map(|name| tasks.get(name).unwrap().unwrap().crashes)
             };
@@ -357,17 +360,13 @@ fn the_begin_of_a_body_that_goes_on_is_stored() {
 
 #[test]
 fn an_error_of_the_storage_halts_the_worker_and_nothing_is_booked_wrongly() {
-    for (operation, off) in [5, 20, 40].into_iter().flat_map(|operation| [(operation, true), (operation, false)]) {
+    for (nth, lasting) in [2, 20, 60].into_iter().flat_map(|nth| [(nth, true), (nth, false)]) {
         let (clock, disk) = (ManualClock::new(), Disk::default());
         let tracker = open(&disk, &clock);
         let tasks: Tasks<Job> = tracker.tasks().unwrap();
         tasks.submit_all((0..300).map(|number| job(&number.to_string()))).unwrap();
         let ran = Mutex::new(BTreeSet::new());
-        if off {
-            disk.cut_at(disk.operations() + operation);
-        } else {
-            disk.fail_at(disk.operations() + operation, false);
-        }
+        disk.fail(Fault { operation: Operation::Write, nth, error: EIO, done: false, lasting });
         let result = tasks.worker().threads(3).ahead(8).run(|job| {
             ran.lock().unwrap().insert(job.name.clone());
             fine()
@@ -378,11 +377,12 @@ fn an_error_of_the_storage_halts_the_worker_and_nothing_is_booked_wrongly() {
                 "{error}"
             ),
             // A fault that passes is got over where the commit can be made again.
-            Ok(summary) => assert!(!off && summary.succeeded == 300, "{summary}"),
+            Ok(summary) => assert!(!lasting && summary.succeeded == 300, "{summary}"),
         }
         let ran = ran.into_inner().unwrap();
         drop((tasks, tracker));
-        let tracker = open(&Disk::with_bytes(disk.after_cut(Keep::All)), &clock);
+        assert!(disk.heal(), "fault {nth} came");
+        let tracker = open(&Disk::with_bytes(disk.bytes()), &clock);
         let tasks: Tasks<Job> = tracker.tasks().unwrap();
         let records = tasks.query().fetch().unwrap();
         let unbegun = records.iter().filter(|record| record.crashes > 0 && !ran.contains(&record.task.name)).count();

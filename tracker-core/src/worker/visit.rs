@@ -107,11 +107,11 @@ impl<'v, T: TrackedTask> Visit<'v, T> {
 
     /// What came of a look.
     pub(super) fn looked(&mut self, look: &Look, claims: Result<Claims>) {
-        if let Ok(Claims { tasks, due, expiry, paused, suspect_waits, .. }) = &claims
+        if let Ok(Claims { tasks, due, expiry, held_back, suspect_waits, .. }) = &claims
             && tasks.is_empty()
         {
-            let (due, expiry, paused) = (*due, *expiry, *paused);
-            self.found = Some(if *suspect_waits { Turn::Worked } else { Turn::Idle { due, expiry, paused } });
+            let (due, expiry, held_back) = (*due, *expiry, *held_back);
+            self.found = Some(if *suspect_waits { Turn::Worked } else { Turn::Idle { due, expiry, held_back } });
         }
         self.stock().claimed(&self.tasks.shared, self.tray, look.most, look.signal, claims);
     }
