@@ -5,6 +5,7 @@
 //! | what can be asked on the command line | `args` |
 //! | one file per command, each with its arguments and its answer | `commands` |
 //! | opening a tracker file to look or to act, and who stands in the way | `file` |
+//! | which tasks a command is about, and how they are told | `filter`, `task` |
 //! | answers for people, plain or with colour, and as JSON | `output` |
 //! | spans of time as people write them | `span` |
 //! | how the program ends, and the words for what went wrong | `exit`, `failure` |
@@ -15,8 +16,10 @@ mod commands;
 mod exit;
 mod failure;
 mod file;
+mod filter;
 mod output;
 mod span;
+mod task;
 
 use std::process::ExitCode;
 

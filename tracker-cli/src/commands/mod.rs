@@ -3,11 +3,17 @@
 //! A new command is a file here, its `mod`, and its line in the list.
 
 mod completions;
+pub mod counts;
+mod errors;
 #[cfg(unix)]
 mod guard;
+mod list;
 mod man;
+mod plan;
 #[cfg(unix)]
 mod run;
+mod show;
+mod status;
 mod verify;
 
 use clap::Subcommand;
@@ -33,6 +39,12 @@ macro_rules! commands {
 
 // In the order in which `tracker --help` lists them.
 commands! {
+    Status(status::Args),
+    List(list::Args),
+    Show(show::Args),
+    Errors(errors::Args),
+    Plan(plan::Args),
+    Counts(counts::Args),
     #[cfg(unix)]
     Run(run::Args),
     Verify(verify::Args),

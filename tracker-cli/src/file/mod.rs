@@ -1,12 +1,14 @@
 //! Opening a tracker file, and who stands in the way.
 
 mod holder;
+mod kinds;
 
 use std::path::{Path, PathBuf};
 
 use tracker_core::{Error, ErrorKind, Options, Sharing, Tracker};
 
-use self::holder::{Hold, Holder};
+pub use self::{holder::Holder, kinds::KindArg};
+use self::holder::Hold;
 use crate::failure::Failure;
 
 /// The file of a command.
@@ -35,9 +37,9 @@ impl FileArg {
         Tracker::open(&self.file).map_err(|error| explain(&self.file, &error, Purpose::Act))
     }
 
-    /// Whether another process works on its tasks, as far as this user may know.
-    pub fn is_worked_on(&self) -> bool {
-        holder::holders(&self.file).iter().any(|holder| holder.hold > Hold::Looking)
+    /// The other processes that have it open, as far as this user may know.
+    pub fn holders(&self) -> Vec<Holder> {
+        holder::holders(&self.file)
     }
 
     /// Opens it to act, alone or beside others who share it in the same way. It must exist.
