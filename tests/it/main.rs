@@ -26,4 +26,5 @@ mod starts;
 mod story;
 mod submits;
 mod turns;
+mod untyped;
 mod workers;

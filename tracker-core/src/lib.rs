@@ -76,6 +76,7 @@
 //! | effects exactly once, in tables of one's own | [`Tracker::transaction`], [`Execution::succeed_with`] |
 //! | windows and progress bars | [`Tracker::watch`], [`Execution::progress`] |
 //! | why a task is not running | [`Tasks::explain`] |
+//! | a file whose types are not at hand; what comes next; errors; pace | [`Tracker::untyped`], [`Tasks::plan`], [`Tasks::errors`], [`Tasks::pace`] |
 //! | tests without waiting | [`ManualClock`] |
 //!
 //! # Features
@@ -108,7 +109,9 @@ mod ticket;
 mod time;
 mod tracker;
 mod transaction;
+mod untyped;
 mod verify;
+mod view;
 mod worker;
 
 #[cfg(feature = "tokio")]
@@ -125,13 +128,17 @@ pub use recover::{Lost, Recovered};
 pub use redb;
 pub use rules::{Ending, Explanation, Failure, Outcome};
 pub use status::{Graph, GraphError, Role, StatusDef, StatusGraph, StatusInfo, TaskStatus};
-pub use task::{Backoff, Fingerprint, IndexValue, Policy, Retention, TaskId, TaskKey, TrackedTask, UniqueDef};
+pub use task::{
+    Backoff, Fingerprint, IndexValue, Policy, Retention, TaskId, TaskKey, TrackedTask, UniqueDef, UniqueInfo,
+};
 pub use tasks::{Counts, Receipt, StartOptions, Submission, SubmitOptions, SubmitSummary, Tasks};
 pub use ticket::Ticket;
 pub use time::{Clock, ClockReading, ManualClock, SystemClock};
 pub use tracker::Tracker;
 pub use transaction::Transaction;
+pub use untyped::{Amount, ErrorGroup, ErrorGroups, KindInfo, Leased, Minute, Pace, Payload, Plan, Planned, Rest};
 pub use verify::Difference;
+pub use view::{Untyped, View};
 #[cfg(feature = "tokio")]
 pub use worker::AsyncWorker;
 pub use worker::{Crew, StopHandle, Summary, Worker};

@@ -142,7 +142,7 @@ impl<S: Source> Handles<S> {
     }
 
     /// The ranks that are in use in the line of a status.
-    fn ranks(&mut self, kind: u32, code: i32) -> Result<Vec<u8>> {
+    pub(super) fn ranks(&mut self, kind: u32, code: i32) -> Result<Vec<u8>> {
         let mut ranks = Vec::new();
         let mut from = Some(0);
         while let Some(rank) = from {

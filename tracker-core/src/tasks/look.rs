@@ -3,15 +3,15 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::Tasks;
 use crate::{
     __private::join_encoded,
-    error::{Error, ErrorKind, Result},
-    payload,
+    error::{Error, Result},
     query::Query,
-    record::{Raw, Record},
+    record::Record,
     rules::{Explanation, Header, Situation},
     status::TaskStatus,
     store::{Kind, position},
-    task::{IndexValue, TaskId, TaskKey, TrackedTask},
+    task::{IndexValue, TaskId, TaskKey},
     time::Micros,
+    view::View,
 };
 
 /// How many tasks there are in each status.
@@ -27,6 +27,12 @@ impl Counts {
         self.counts.get(&status.code()).copied().unwrap_or(0)
     }
 
+    /// How many tasks have the status of this code.
+    #[must_use]
+    pub fn of_code(&self, code: i32) -> u64 {
+        self.counts.get(&code).copied().unwrap_or(0)
+    }
+
     /// How many tasks there are in all.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -39,22 +45,19 @@ impl Counts {
     }
 }
 
-impl<T: TrackedTask> Tasks<T> {
+impl<T: View> Tasks<T> {
     /// The task with this id, and all that is known of it.
     ///
     /// # Errors
     /// `Unreadable` if it cannot be decoded.
-    pub fn get(&self, id: impl TaskId) -> Result<Option<Record<T, T::Status>>> {
+    pub fn get(&self, id: impl TaskId) -> Result<Option<Record<T::Task, T::Status>>> {
         let id = id.to_key();
-        let found = self.shared.engine.read(|rows| match rows.with_id(self.kind, &id)? {
-            None => Ok(None),
-            Some(task) => {
-                let Some(header) = rows.header(task)? else { return Ok(None) };
-                let raw = Raw { past: rows.past(task)?, progress: rows.progress(task)?, header };
-                Ok(Some((raw, rows.body_of(task)?)))
-            }
+        let found = self.shared.engine.read(|rows| {
+            let Some(task) = rows.with_id(self.kind, &id)? else { return Ok(None) };
+            let kind = self.kind_in(rows)?;
+            Ok(rows.whole(task)?.map(|whole| (whole, kind)))
         })?;
-        found.map(|(raw, body)| self.record(raw, &body)).transpose()
+        found.map(|(whole, kind)| Record::of::<T>(&kind, whole)).transpose()
     }
 
     /// The task that holds a unique key: its name (the fields' names joined with `_`) and the value of each field. A key
@@ -62,7 +65,7 @@ impl<T: TrackedTask> Tasks<T> {
     ///
     /// # Errors
     /// `Invalid` if there is no such key; `Unreadable` if the task cannot be decoded.
-    pub fn get_by_key(&self, key: &str, values: &[&dyn IndexValue]) -> Result<Option<Record<T, T::Status>>> {
+    pub fn get_by_key(&self, key: &str, values: &[&dyn IndexValue]) -> Result<Option<Record<T::Task, T::Status>>> {
         let kind = self.kind()?;
         let number =
             kind.uniques.iter().position(|(name, _)| name == key).and_then(|number| u16::try_from(number).ok());
@@ -74,18 +77,6 @@ impl<T: TrackedTask> Tasks<T> {
             None => Ok(None),
         })?;
         id.map_or(Ok(None), |id| self.get(id))
-    }
-
-    pub(crate) fn record(&self, raw: Raw, body: &crate::store::Body) -> Result<Record<T, T::Status>> {
-        let task = payload::decode(&self.name, &body.id, &body.payload)?;
-        let code = raw.header.code;
-        let status = T::Status::from_code(code).ok_or_else(|| {
-            Error::new(
-                ErrorKind::SchemaMismatch,
-                format!("{} \"{}\" has the unknown status code {code}", self.name, body.id),
-            )
-        })?;
-        Ok(raw.record(body.id.clone(), task, status))
     }
 
     /// Asks for tasks by status, index and order.
@@ -169,8 +160,8 @@ impl<T: TrackedTask> Tasks<T> {
 
     fn in_line(&self, id: &TaskKey) -> Result<(Header, u64, Arc<Kind>, Micros)> {
         let now = self.shared.engine.now();
-        let kind = self.kind()?;
         self.shared.engine.read(|rows| {
+            let kind = self.kind_in(rows)?;
             let task = rows.with_id(self.kind, id)?.ok_or_else(|| kind.refuse(id.clone(), crate::Reason::NotFound))?;
             let header = rows.header(task)?.ok_or_else(|| kind.refuse(id.clone(), crate::Reason::NotFound))?;
             let place = position(&kind.graph, task, &header).line;
