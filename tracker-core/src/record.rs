@@ -71,6 +71,14 @@ pub struct LeaseInfo {
     pub detached: bool,
 }
 
+impl LeaseInfo {
+    /// Whether the lease still keeps others out at this time: at the very instant of its expiry the task is free.
+    #[must_use]
+    pub fn is_live(&self, at: DateTime<Utc>) -> bool {
+        at < self.until
+    }
+}
+
 /// How far a running attempt is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

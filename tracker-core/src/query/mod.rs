@@ -1,22 +1,24 @@
 //! Questions about many tasks, and what is done to all that they find.
 
 mod all;
-mod page;
 mod search;
 
-pub use page::{Cursor, Page};
 pub(crate) use search::{Search, Wanted, named};
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
+use redb::ReadTransaction;
 
 use crate::{
     error::Result,
+    page::{Cursor, Page},
     record::Record,
     status::{Role, TaskStatus},
-    store::Mark,
+    store::{Handles, Kind, Mark},
     task::{IndexValue, TaskKey, TrackedTask},
     tasks::Tasks,
-    time::micros_at,
+    time::{micros_at, micros_of},
     view::View,
 };
 use search::By;
@@ -24,7 +26,7 @@ use search::By;
 /// Asks for tasks. Made by [`Tasks::query`]; without any condition it is about all of them, oldest first by last change.
 ///
 /// A page costs what it holds, whatever the number of tasks; a query by an index costs what the index holds. A query by
-/// text, or by age in the order of creation, must look at each task: a page of it ends after 10,000 of them.
+/// text must look at each task: a page of it ends after 10,000 of them.
 #[derive(Clone)]
 pub struct Query<'t, T: View> {
     tasks: &'t Tasks<T>,
@@ -80,14 +82,21 @@ impl<'t, T: View> Query<'t, T> {
         self.among(field, vec![value.encoded()])
     }
 
-    /// Only tasks that last changed their status at this time or later.
+    /// Only tasks whose status last changed at this time or later.
     #[must_use]
-    pub fn changed_since(mut self, time: DateTime<Utc>) -> Self {
-        self.search.since = Some(micros_at(time));
+    pub fn changed_since(mut self, at: DateTime<Utc>) -> Self {
+        self.search.since = Some(micros_at(at));
         self
     }
 
-    /// Only tasks that last changed their status before this time.
+    /// Only tasks whose status last changed no longer ago than this, counted from this call by the tracker's clock.
+    #[must_use]
+    pub fn changed_within(mut self, ago: Duration) -> Self {
+        self.search.since = Some(self.tasks.shared.engine.now().saturating_sub(micros_of(ago)));
+        self
+    }
+
+    /// Only tasks whose status last changed before this time.
     #[must_use]
     pub fn changed_before(mut self, time: DateTime<Utc>) -> Self {
         self.search.until = Some(micros_at(time));
@@ -144,12 +153,43 @@ impl<'t, T: View> Query<'t, T> {
         self.pages(Self::page_of)
     }
 
+    /// The first of the tasks, if there is one.
+    ///
+    /// # Errors
+    /// As [`Query::fetch`].
+    pub fn first(self) -> Result<Option<Record<T::Task, T::Status>>> {
+        Ok(self.limit(1).fetch()?.pop())
+    }
+
     /// The tasks, and where the next page begins.
     ///
     /// # Errors
     /// As [`Query::fetch`].
     pub fn page(&self) -> Result<Page<Record<T::Task, T::Status>>> {
         Ok(told(self.page_of(&self.search)?))
+    }
+
+    /// A page, and how many tasks the query is about, both as of one instant; see [`Query::total`]. A query by text looks
+    /// at every task for that.
+    ///
+    /// # Errors
+    /// As [`Query::fetch`].
+    #[expect(clippy::type_complexity, reason = "a page as everywhere, and a number")]
+    pub fn page_with_total(&self) -> Result<(Page<Record<T::Task, T::Status>>, u64)> {
+        self.tasks.shared.engine.read(|rows| {
+            let kind = self.tasks.kind_in(rows)?;
+            let page = told(Self::records(rows, &kind, &self.search)?);
+            let mut search = self.unlimited();
+            let mut total = 0;
+            loop {
+                let (count, next) = search.count(rows, &kind)?;
+                total += count;
+                match next {
+                    Some(next) => search.after = Some(next),
+                    None => return Ok((page, total)),
+                }
+            }
+        })
     }
 
     /// Only the ids.
@@ -175,7 +215,7 @@ impl<'t, T: View> Query<'t, T> {
     /// # Errors
     /// As [`Query::ids`].
     pub fn total(&self) -> Result<u64> {
-        let mut search = Search { limit: usize::MAX, after: None, ..self.search.clone() };
+        let mut search = self.unlimited();
         let mut total = 0;
         loop {
             let (count, next) = self.tasks.shared.engine.read(|rows| {
@@ -190,17 +230,29 @@ impl<'t, T: View> Query<'t, T> {
         }
     }
 
+    fn unlimited(&self) -> Search {
+        Search { limit: usize::MAX, after: None, ..self.search.clone() }
+    }
+
     fn page_of(&self, search: &Search) -> Result<Part<Record<T::Task, T::Status>>> {
         self.tasks.shared.engine.read(|rows| {
             let kind = self.tasks.kind_in(rows)?;
-            let (found, next) = search.page(rows, &kind)?;
-            let mut records = Vec::with_capacity(found.len());
-            for (_, task) in found {
-                let Some(whole) = rows.whole(task)? else { continue };
-                records.push(Record::of::<T>(&kind, whole)?);
-            }
-            Ok((records, next))
+            Self::records(rows, &kind, search)
         })
+    }
+
+    fn records(
+        rows: &mut Handles<&ReadTransaction>,
+        kind: &Kind,
+        search: &Search,
+    ) -> Result<Part<Record<T::Task, T::Status>>> {
+        let (found, next) = search.page(rows, kind)?;
+        let mut records = Vec::with_capacity(found.len());
+        for (_, task) in found {
+            let Some(whole) = rows.whole(task)? else { continue };
+            records.push(Record::of::<T>(kind, whole)?);
+        }
+        Ok((records, next))
     }
 
     /// Everything up to the limit, page after page.

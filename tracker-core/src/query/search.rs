@@ -5,7 +5,7 @@ use crate::{
     error::{Error, Result},
     rules::Condition,
     status::{Graph, Role},
-    store::{Handles, Kind, Mark},
+    store::{Handles, Kind, Mark, Stretch},
     time::Micros,
 };
 
@@ -89,9 +89,7 @@ impl Search {
     /// One page.
     pub(crate) fn page(&self, rows: &mut Handles<&ReadTransaction>, kind: &Kind) -> Result<Found> {
         let condition = self.condition(kind)?;
-        let aged = self.since.is_some() || self.until.is_some();
-        let looks = self.text.is_some() || (aged && self.by == By::Created);
-        if !looks {
+        if self.text.is_none() {
             let found = self.candidates(rows, kind, &condition, self.after, self.limit)?;
             let next = if found.len() >= self.limit { found.last().map(|(mark, _)| *mark) } else { None };
             return Ok((found, next));
@@ -165,8 +163,17 @@ impl Search {
         }
         if self.by == By::Updated {
             let mut found = Vec::new();
+            let stretch = Stretch { beyond: after, newest_first: self.newest_first, most, ..self.stretch() };
             for code in condition.codes_of(&kind.graph) {
-                found.extend(rows.changed_beyond(kind, code, self.beyond(after), self.newest_first, most)?);
+                found.extend(rows.changed(kind, code, stretch)?);
+            }
+            return Ok(self.cut(found, after, most));
+        }
+        // A search by text looks at each task's header anyway.
+        if (self.since.is_some() || self.until.is_some()) && self.text.is_none() {
+            let mut found = Vec::new();
+            for code in condition.codes_of(&kind.graph) {
+                found.extend(rows.changed(kind, code, self.stretch())?);
             }
             return Ok(self.cut(found, after, most));
         }
@@ -189,14 +196,10 @@ impl Search {
         Ok(self.cut(found, after, most))
     }
 
-    /// Where to begin in the order of the last change: after the cursor, and within the times asked for.
-    fn beyond(&self, after: Option<Mark>) -> Option<Mark> {
-        if self.newest_first {
-            after.into_iter().chain(self.until.map(|until| (until, 0))).min()
-        } else {
-            let since = self.since.and_then(|since| since.checked_sub(1));
-            after.into_iter().chain(since.map(|before| (before, u64::MAX))).max()
-        }
+    /// The times asked for.
+    fn stretch(&self) -> Stretch {
+        let until = self.until.unwrap_or(Micros::MAX);
+        Stretch { until, ..Stretch::from(self.since.unwrap_or(Micros::MIN)) }
     }
 
     /// The tasks of the query whose index has one of the values.
@@ -213,7 +216,7 @@ impl Search {
             for seq in rows.with_index(kind.id, number, value)? {
                 let task = kind.task(seq);
                 let Some(header) = rows.header(task)? else { continue };
-                if condition.wants(header.code) {
+                if condition.holds(&header) {
                     let at = if self.by == By::Updated { header.updated } else { 0 };
                     found.push(((at, seq), task));
                 }
@@ -222,14 +225,10 @@ impl Search {
         Ok(found)
     }
 
-    /// In order, beyond the cursor, within the times, at most so many.
+    /// In order, beyond the cursor, at most so many.
     fn cut(&self, mut found: Vec<(Mark, TaskRef)>, after: Option<Mark>, most: usize) -> Vec<(Mark, TaskRef)> {
         let updated = self.by == By::Updated;
         let key = |mark: Mark| if updated { mark } else { (0, mark.1) };
-        if updated {
-            let since = self.since.unwrap_or(Micros::MIN);
-            found.retain(|((at, _), _)| *at >= since && self.until.is_none_or(|until| *at < until));
-        }
         if let Some(after) = after {
             let (after, newest) = (key(after), self.newest_first);
             found.retain(|(mark, _)| if newest { key(*mark) < after } else { key(*mark) > after });

@@ -24,5 +24,5 @@ pub(crate) use limits::{check_id, check_payload, check_values, cut, shorten};
 pub(crate) use line::Waiting;
 pub(crate) use position::{Order, order, position};
 pub(crate) use pulse::Pulse;
-pub(crate) use scan::Mark;
+pub(crate) use scan::{Mark, Stretch};
 pub(crate) use whole::Whole;

@@ -6,7 +6,7 @@ use crate::{
     error::Result,
     rules::{Explanation, Situation},
     status::StatusInfo,
-    store::{Handles, Kind, Order, Waiting, order},
+    store::{Handles, Kind, Order, Stretch, Waiting, order},
     task::TaskKey,
     tasks::Tasks,
     time::{Micros, utc},
@@ -114,7 +114,7 @@ impl<T: View> Tasks<T> {
             let kind = self.kind_in(rows)?;
             let mut oldest = None;
             for code in startable(&kind) {
-                for (mark, task) in rows.changed_beyond(&kind, code, None, false, 1_000)? {
+                for (mark, task) in rows.changed(&kind, code, Stretch { most: 1_000, ..Stretch::from(Micros::MIN) })? {
                     let Some(header) = rows.header(task)? else { continue };
                     if header.due <= now && !header.unreadable {
                         oldest = oldest.into_iter().chain([(mark, task)]).min();

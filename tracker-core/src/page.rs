@@ -1,4 +1,4 @@
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use crate::{
     error::{Error, Result},
@@ -7,7 +7,7 @@ use crate::{
 
 /// Where a page ended, and the next one begins. Its text form comes back by `parse`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor(pub(super) Mark);
+pub struct Cursor(pub(crate) Mark);
 
 /// A page of a query.
 #[derive(Clone, Debug)]
@@ -20,8 +20,8 @@ pub struct Page<R> {
     pub next: Option<Cursor>,
 }
 
-impl std::fmt::Display for Cursor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.0.0, self.0.1)
     }
 }
