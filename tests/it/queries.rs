@@ -70,10 +70,7 @@ fn conditions_and_orders_select_what_a_look_at_every_task_selects() {
                     (if created { record.created_at } else { record.updated_at }, record.task.result)
                 });
                 let expected: Vec<_> = expected.iter().map(|record| record.id.to_string()).collect();
-                let mut query = tasks.query();
-                if !statuses.is_empty() {
-                    query = query.statuses(statuses.iter().copied());
-                }
+                let mut query = tasks.query().statuses(statuses.iter().copied());
                 if let Some(host) = host {
                     query = query.index("host", host);
                 }

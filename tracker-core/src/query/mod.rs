@@ -40,11 +40,11 @@ impl<T: TrackedTask> Query<'_, T> {
         self.statuses([status])
     }
 
-    /// Only tasks with one of these statuses; none, if there are none.
+    /// Only tasks with one of these statuses. An empty list asks for nothing.
     #[must_use]
-    pub fn statuses(mut self, statuses: impl IntoIterator<Item = T::Status>) -> Self {
-        self.search.want(statuses.into_iter().map(|status| Wanted::Code(status.code())));
-        self
+    pub fn statuses(self, statuses: impl IntoIterator<Item = T::Status>) -> Self {
+        let wanted: Vec<_> = statuses.into_iter().map(|status| Wanted::Code(status.code())).collect();
+        if wanted.is_empty() { self } else { self.wanting(wanted) }
     }
 }
 
