@@ -138,7 +138,8 @@ pub use redb;
 pub use rules::{Ending, Explanation, Failure, Outcome};
 pub use status::{Graph, GraphError, Role, StatusDef, StatusGraph, StatusInfo, TaskStatus};
 pub use task::{
-    Backoff, Fingerprint, IndexValue, Policy, Retention, TaskId, TaskKey, TrackedTask, UniqueDef, UniqueInfo,
+    Backoff, Fingerprint, IndexLimit, IndexValue, Policy, Rate, Retention, TaskId, TaskKey, TrackedTask, UniqueDef,
+    UniqueInfo,
 };
 pub use tasks::{Counts, QueuePosition, Receipt, StartOptions, Submission, SubmitOptions, SubmitSummary, Tasks};
 pub use ticket::Ticket;

@@ -19,7 +19,8 @@ use crate::{
 pub struct Plan {
     /// Whether the kind is paused: then nothing would be.
     pub paused: bool,
-    /// The line ahead: these would be claimed, in this order. Of a pipeline, each by a worker of its step.
+    /// The line ahead: these would be claimed, in this order, but for those that a limit holds back. Of a pipeline, each
+    /// by a worker of its step.
     pub next: Vec<Planned>,
     /// How many are in line in all.
     pub in_line: Amount,
@@ -45,6 +46,8 @@ pub struct Planned {
     pub attempts: u32,
     /// Failures in a row so far.
     pub failures: u32,
+    /// That it is in line, or which limit holds it back now.
+    pub why: Explanation,
 }
 
 /// Tasks that would not be claimed now, for one reason.
@@ -96,8 +99,10 @@ impl<T: View> Tasks<T> {
             drawn.next.sort_unstable_by_key(|key| (key.rank, key.at, key.seq));
             drawn.next.truncate(most);
             let mut next = Vec::with_capacity(drawn.next.len());
-            for key in &drawn.next {
-                next.extend(planned(rows, &kind, *key)?);
+            let opens = rows.rate_opens(&kind, now)?;
+            for (ahead, key) in (0..).zip(&drawn.next) {
+                let full = kind.limit().is_some() && rows.is_limited(&kind, key.task())?;
+                next.extend(planned(rows, &kind, *key, now, &Situation { full, opens, ahead, paused: false })?);
             }
             Ok(Plan { paused: kind.paused, next, in_line: drawn.in_line, rest: drawn.rest })
         })
@@ -138,7 +143,13 @@ fn startable(kind: &Kind) -> Vec<i32> {
     codes
 }
 
-fn planned(rows: &mut Handles<&ReadTransaction>, kind: &Kind, key: LineKey) -> Result<Option<Planned>> {
+fn planned(
+    rows: &mut Handles<&ReadTransaction>,
+    kind: &Kind,
+    key: LineKey,
+    now: Micros,
+    situation: &Situation,
+) -> Result<Option<Planned>> {
     let Some(header) = rows.header(key.task())? else { return Ok(None) };
     let Some(status) = kind.graph.status(header.code) else { return Ok(None) };
     let starts = |(step, _): &(u16, &str)| kind.graph.startable(*step).contains(&header.code);
@@ -151,6 +162,7 @@ fn planned(rows: &mut Handles<&ReadTransaction>, kind: &Kind, key: LineKey) -> R
         due_at: utc(header.due),
         attempts: header.attempts,
         failures: header.failures,
+        why: kind.rules(now).explain(&header, situation),
     }))
 }
 
@@ -200,7 +212,7 @@ impl Drawn<'_> {
     ) -> Result<()> {
         let Some(first) = first else { return Ok(()) };
         let Some(header) = rows.header(first.task())? else { return Ok(()) };
-        let situation = Situation { paused: self.kind.paused, ahead: 0 };
+        let situation = Situation { paused: self.kind.paused, ..Situation::default() };
         let why = self.kind.rules(self.now).explain(&header, &situation);
         let example = rows.body_of(first.task())?.id;
         self.rest.push(Rest { status: status.clone(), amount, example, why });
