@@ -25,6 +25,7 @@ mod queries;
 mod random;
 mod schema;
 mod script;
+mod secrets;
 mod sharing;
 mod sleep;
 mod starts;
