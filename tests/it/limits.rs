@@ -187,9 +187,10 @@ struct Many(i32);
 const MANY: [StatusDef; 257] = {
     let roles = [Role::Pending, Role::InProgress, Role::Failed, Role::Succeeded];
     let mut statuses = [StatusDef { code: 0, name: "Parked", role: Role::Parked, step: 0 }; 257];
-    let mut at = 0;
+    let (mut at, mut code) = (0, 0);
     while at < statuses.len() {
-        statuses[at].code = at as i32;
+        statuses[at].code = code;
+        code += 1;
         if at < roles.len() {
             statuses[at].role = roles[at];
         }
