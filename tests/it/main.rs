@@ -26,6 +26,7 @@ mod queries;
 mod random;
 mod schema;
 mod script;
+mod secrets;
 mod sharing;
 mod sleep;
 mod starts;

@@ -8,6 +8,7 @@ use crate::{
     engine::{Target, TaskCommand},
     error::Result,
     rules::{Command, Requeue},
+    store::TEXT,
     view::View,
 };
 
@@ -54,7 +55,7 @@ impl<T: View> Query<'_, T> {
     /// # Errors
     /// A failure of the storage.
     pub fn ignore(&self, reason: &str) -> Result<u64> {
-        self.command_all(&Command::Ignore { fence: 0, reason: reason.to_owned() })
+        self.command_all(&Command::Ignore { fence: 0, reason: self.tasks.shared.text(reason, TEXT) })
     }
 
     fn command_all(&self, command: &Command) -> Result<u64> {

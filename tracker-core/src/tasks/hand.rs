@@ -7,6 +7,7 @@ use crate::{
     payload,
     rules::{Command, Requeue},
     status::TaskStatus,
+    store::TEXT,
     task::{TaskId, TaskKey, TrackedTask},
     view::View,
 };
@@ -104,7 +105,7 @@ impl<T: View> Tasks<T> {
     /// # Errors
     /// `NotFound`, `Leased`, a refusal if it has ended, `MissingRole`.
     pub fn ignore(&self, id: impl TaskId, reason: &str) -> Result<()> {
-        self.command(id, Command::Ignore { fence: 0, reason: reason.to_owned() })
+        self.command(id, Command::Ignore { fence: 0, reason: self.shared.text(reason, TEXT) })
     }
 
     /// Deletes a task that nobody holds, with its history.
