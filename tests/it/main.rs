@@ -7,6 +7,7 @@
     reason = "constants of a test are in its hand, and its signatures are those of what it stands in for"
 )]
 
+mod ahead;
 mod commits;
 mod crashes;
 mod damage;
@@ -25,6 +26,7 @@ mod queries;
 mod random;
 mod schema;
 mod script;
+mod secrets;
 mod sharing;
 mod sleep;
 mod starts;

@@ -10,11 +10,11 @@ use crate::{
     engine::Engine,
     error::{Error, ErrorKind, Result},
     rules::Failure,
-    store::Kind,
+    store::{Kind, MANY, TEXT, cut, shorten},
 };
 
-/// Takes secrets out of failures before they are stored.
-pub(crate) type Redact = Arc<dyn Fn(&mut Failure) + Send + Sync>;
+/// Takes secrets out of texts before anybody sees them.
+pub(crate) type Redact = Arc<dyn Fn(&mut String) + Send + Sync>;
 
 pub(crate) struct Shared {
     pub engine: Arc<Engine>,
@@ -27,6 +27,27 @@ pub(crate) struct Shared {
 pub(crate) struct Opened;
 
 impl Shared {
+    /// A text as it may be stored and told: without secrets, and of at most so many bytes.
+    pub(crate) fn text(&self, text: impl Into<String>, most: usize) -> String {
+        let mut text = text.into();
+        // Before it is cut: half a secret would not be known for one.
+        if let Some(redact) = &self.redact {
+            redact(&mut text);
+        }
+        shorten(text, most)
+    }
+
+    /// The same for all texts of a failure.
+    pub(crate) fn failure(&self, failure: Failure) -> Failure {
+        let text = |text| self.text(text, TEXT);
+        Failure {
+            error: text(failure.error),
+            causes: cut(failure.causes, MANY).into_iter().map(text).collect(),
+            debug: text(failure.debug),
+            panicked: failure.panicked,
+        }
+    }
+
     pub(crate) fn kind(&self, id: u32) -> Result<Arc<Kind>> {
         self.engine
             .kinds()

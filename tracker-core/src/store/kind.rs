@@ -3,7 +3,10 @@ use crate::{
     error::{Error, ErrorKind, Reason, Refusal, Result},
     rules::{Header, Rules},
     status::{Graph, TaskStatus},
-    store::{Body, limits::RATE},
+    store::{
+        Body,
+        limits::{RATE, check_kind},
+    },
     task::{Policy, TaskKey, TrackedTask},
     time::Micros,
 };
@@ -35,20 +38,19 @@ pub(crate) struct KindSpec {
 impl KindSpec {
     /// What a type declares, under a name; checked.
     pub(crate) fn of<T: TrackedTask>(name: &str) -> Result<Self> {
-        if name.is_empty() || name.len() > 128 {
-            return Err(Error::invalid(format!("the kind's name {name:?} must have 1 to 128 bytes")));
-        }
         let graph = Graph::of(&T::Status::GRAPH)
             .map_err(|error| Error::new(ErrorKind::Invalid, format!("{}: {error}", T::Status::GRAPH.name)))?;
         let policy = T::policy();
         check_policy(name, &policy, T::INDEXES)?;
-        Ok(Self {
+        let spec = Self {
             name: name.to_owned(),
             graph,
             indexes: T::INDEXES.iter().map(ToString::to_string).collect(),
             uniques: T::UNIQUES.iter().map(|unique| (unique.name.to_owned(), unique.while_unfinished)).collect(),
             policy,
-        })
+        };
+        check_kind(&spec)?;
+        Ok(spec)
     }
 }
 

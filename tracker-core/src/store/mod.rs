@@ -21,7 +21,9 @@ pub(crate) use handles::{FormatProblem, Handles, Source, init};
 pub(crate) use kind::{Kind, KindSpec};
 pub(crate) use kinds::Kinds;
 pub(crate) use lanes::Place;
-pub(crate) use limits::{check_id, check_payload, check_values, cut, shorten};
+pub(crate) use limits::{
+    MANY, NAME, TEXT, check_followers, check_id, check_kinds, check_payload, check_values, cut, shorten,
+};
 pub(crate) use position::position;
 pub(crate) use pulse::Pulse;
 pub(crate) use scan::{Mark, Stretch};

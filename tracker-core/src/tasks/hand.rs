@@ -7,6 +7,7 @@ use crate::{
     payload,
     rules::{Command, Requeue},
     status::TaskStatus,
+    store::TEXT,
     task::{TaskId, TaskKey, TrackedTask},
 };
 
@@ -93,7 +94,7 @@ impl<T: TrackedTask> Tasks<T> {
     /// # Errors
     /// `NotFound`, `Leased`, a refusal if it has ended, `MissingRole`.
     pub fn ignore(&self, id: impl TaskId, reason: &str) -> Result<()> {
-        self.command(id, Command::Ignore { fence: 0, reason: reason.to_owned() })
+        self.command(id, Command::Ignore { fence: 0, reason: self.shared.text(reason, TEXT) })
     }
 
     /// Moves a task between parked and startable statuses.

@@ -16,7 +16,7 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 use crate::{
     error::{Error, Result},
     shared::{Opened, Shared},
-    store::Kind,
+    store::{Kind, NAME, shorten},
     task::TrackedTask,
     worker::Worker,
 };
@@ -58,7 +58,7 @@ impl<T: TrackedTask> Tasks<T> {
     /// The same tasks, for claims and starts under this worker name (at most 128 bytes). It stands in leases and histories.
     #[must_use]
     pub fn named(&self, worker: &str) -> Self {
-        Self { worker: crate::store::shorten(worker.to_owned(), 128).into(), ..self.clone() }
+        Self { worker: shorten(worker.to_owned(), NAME).into(), ..self.clone() }
     }
 
     /// One step of a pipeline: claims, starts and workers of the result are about it.
