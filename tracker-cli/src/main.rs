@@ -9,8 +9,6 @@
 //! | answers for people, plain or with colour, and as JSON | `output` |
 //! | spans of time as people write them | `span` |
 //! | how the program ends, and the words for what went wrong | `exit`, `failure` |
-#![allow(dead_code, reason = "the commands that use all of it are being built")]
-
 mod args;
 mod commands;
 mod exit;

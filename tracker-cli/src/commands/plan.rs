@@ -158,7 +158,7 @@ impl PlanView {
             ]);
         }
         if !next.is_empty() {
-            next.show(page)?;
+            next.without_empty_columns().show(page)?;
         }
         let mut rest = Table::new(["not", "status", "the first of them", "why"]);
         for others in &self.rest {

@@ -8,7 +8,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     file::{FileArg, KindArg},
-    output::{Ink, Output, Page, View, json, time},
+    output::{Ink, Output, Page, View, json, number, time},
     span::Span,
     task::{AttemptView, TaskView, WhyView},
 };
@@ -104,7 +104,15 @@ impl Shown {
             ("changed", told(task.updated_at)),
             ("due", told(task.due_at)),
             ("priority", task.priority.to_string()),
-            ("attempts", format!("{}, {} failures in a row, {} crashes", task.attempts, task.failures, task.crashes)),
+            (
+                "attempts",
+                [
+                    task.attempts.to_string(),
+                    format!("{} in a row", number::counted(task.failures.into(), "failure", "failures")),
+                    number::counted(task.crashes.into(), "crash", "crashes"),
+                ]
+                .join(", "),
+            ),
         ];
         if !task.status.step.is_empty() {
             facts.insert(0, ("step", task.status.step.clone()));

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use tracker_core::{Error, ErrorKind, Options, Sharing, Tracker};
 
-pub use self::{holder::Holder, kinds::KindArg};
 use self::holder::Hold;
+pub use self::{holder::Holder, kinds::KindArg};
 use crate::failure::Failure;
 
 /// The file of a command.
@@ -43,6 +43,7 @@ impl FileArg {
     }
 
     /// Opens it to act, alone or beside others who share it in the same way. It must exist.
+    #[allow(dead_code, reason = "the acting commands are being built")]
     pub fn act(&self) -> Result<Tracker, Failure> {
         if !self.file.exists() {
             // Says in the library's words that nothing is there; opening for work would create it.

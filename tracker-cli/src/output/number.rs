@@ -66,7 +66,13 @@ mod tests {
 
     #[test]
     fn shares_are_nothing_or_all_only_where_they_are() {
-        assert_eq!([(0, 0), (0, 9), (1, 1_000), (999, 1_000), (5, 5)].map(|(part, whole)| percent(part, whole)), ["0%", "0%", "<1%", "99%", "100%"]);
-        assert_eq!([(0, 9), (1, 1_000), (1, 2), (3, 3)].map(|(part, whole)| bar(part, whole, 4)), ["", "▏", "██", "████"]);
+        assert_eq!(
+            [(0, 0), (0, 9), (1, 1_000), (999, 1_000), (5, 5)].map(|(part, whole)| percent(part, whole)),
+            ["0%", "0%", "<1%", "99%", "100%"]
+        );
+        assert_eq!(
+            [(0, 9), (1, 1_000), (1, 2), (3, 3)].map(|(part, whole)| bar(part, whole, 4)),
+            ["", "▏", "██", "████"]
+        );
     }
 }

@@ -3,8 +3,12 @@
 
 mod fixture;
 mod generated;
+mod look;
 mod opening;
 #[cfg(unix)]
 mod run;
+mod shop;
+#[cfg(unix)]
+mod terminal;
 
 use fixture::Scene;

@@ -43,7 +43,13 @@ use self::{
     template::Template,
     work::{State, Work},
 };
-use crate::{exit::Exit, failure::Failure, file::{FileArg, Holder}, output::Output, span::Span};
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    file::{FileArg, Holder},
+    output::Output,
+    span::Span,
+};
 
 /// Runs a command on each line of input, durably: a parallel xargs that goes on where it was
 ///

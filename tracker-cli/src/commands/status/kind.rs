@@ -119,13 +119,25 @@ impl std::fmt::Display for PaceView {
         if self.succeeded + self.failed == 0 {
             return write!(f, "nothing ended within the last {window}");
         }
-        let span = |seconds: Option<f64>| Span(Duration::try_from_secs_f64(seconds.unwrap_or_default()).unwrap_or_default());
+        let span =
+            |seconds: Option<f64>| Span(Duration::try_from_secs_f64(seconds.unwrap_or_default()).unwrap_or_default());
         if self.per_second > 0.0 {
             write!(f, "{:.1} per second; ", self.per_second)?;
         }
-        write!(f, "{} succeeded, {} failed within {window}", number::grouped(self.succeeded), number::grouped(self.failed))?;
+        write!(
+            f,
+            "{} succeeded, {} failed within {window}",
+            number::grouped(self.succeeded),
+            number::grouped(self.failed)
+        )?;
         if self.p50_seconds.is_some() {
-            write!(f, "; p50 {}, p95 {}, p99 {}", span(self.p50_seconds), span(self.p95_seconds), span(self.p99_seconds))?;
+            write!(
+                f,
+                "; p50 {}, p95 {}, p99 {}",
+                span(self.p50_seconds),
+                span(self.p95_seconds),
+                span(self.p99_seconds)
+            )?;
         }
         Ok(())
     }

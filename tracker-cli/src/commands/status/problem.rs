@@ -7,7 +7,7 @@ use crate::{commands::counts::CountsView, output::number};
 #[derive(Serialize)]
 pub struct Problem {
     /// A word for programs.
-    pub problem: &'static str,
+    pub what: &'static str,
     pub count: u64,
     /// What it is, and what to do.
     pub text: String,
@@ -16,14 +16,23 @@ pub struct Problem {
 impl Problem {
     /// What is wrong with a kind, as far as counters and the heads of its lines tell.
     pub fn all(kind: &KindInfo, counts: &CountsView, leased: &[Leased], plan: &Plan) -> Vec<Self> {
-        let given_up: u64 =
-            counts.counts.iter().filter(|counted| counted.status.means == Role::Exhausted).map(|counted| counted.count).sum();
+        let given_up: u64 = counts
+            .counts
+            .iter()
+            .filter(|counted| counted.status.means == Role::Exhausted)
+            .map(|counted| counted.count)
+            .sum();
         let over = leased.iter().filter(|leased| leased.is_over).count() as u64;
         let crashing = leased.iter().filter(|leased| leased.crashes >= 2).count() as u64;
         let unreadable: u64 =
             plan.rest.iter().filter(|rest| rest.why == Explanation::Unreadable).map(|rest| rest.amount.count).sum();
         let waiting = plan.in_line.count
-            + plan.rest.iter().filter(|rest| rest.why == Explanation::Paused).map(|rest| rest.amount.count).sum::<u64>();
+            + plan
+                .rest
+                .iter()
+                .filter(|rest| rest.why == Explanation::Paused)
+                .map(|rest| rest.amount.count)
+                .sum::<u64>();
         let found = [
             ("exhausted", given_up, "given up: `tracker errors` tells why, `tracker retry` starts them again"),
             (
@@ -39,8 +48,8 @@ impl Problem {
             ),
             ("paused", if kind.paused { waiting } else { 0 }, "waiting while the kind is paused"),
         ];
-        let told = |(problem, count, text): (_, u64, &str)| Self {
-            problem,
+        let told = |(what, count, text): (_, u64, &str)| Self {
+            what,
             count,
             text: format!("{} {text}", number::counted(count, "task", "tasks")),
         };
