@@ -56,9 +56,7 @@ pub struct Film {
 
 /// The writer, with what it has claimed.
 pub struct Shop {
-    pub tracker: Tracker,
     pub downloads: Tasks<Download>,
-    pub films: Tasks<Film>,
     pub running: Vec<Execution<Download>>,
 }
 
@@ -108,6 +106,6 @@ impl Shop {
         let running = [6, 7].map(start).into();
         films.submit_all((1..4).map(|number| Film { number })).unwrap();
         films.step("cut").unwrap().start(1_u64).unwrap().succeed().unwrap();
-        Self { tracker, downloads, films, running }
+        Self { downloads, running }
     }
 }
