@@ -127,9 +127,11 @@ impl Queue for Apalis {
     }
 
     fn close(self, workers: Option<Self::Workers>) -> Result<(), Error> {
-        // The pool closes when all its connections are back: a worker that runs keeps one.
+        // The pool closes when all its connections are back, and a worker that runs keeps one; it needs the runtime, too.
         if workers.is_none() {
             self.runtime.block_on(self.pool.close());
+        } else {
+            std::mem::forget(self.runtime);
         }
         Ok(())
     }

@@ -93,10 +93,6 @@ impl Column {
             Self::Crash => (60, 60),
         };
         let (seconds, quick_seconds) = if self == Self::Crash { (90, 20) } else { (15, 3) };
-        if quick {
-            Extent { tasks: quick_tasks, seconds: quick_seconds }
-        } else {
-            Extent { tasks, seconds }
-        }
+        if quick { Extent { tasks: quick_tasks, seconds: quick_seconds } } else { Extent { tasks, seconds } }
     }
 }

@@ -98,7 +98,10 @@ mod tests {
         let after = entries("b 5 1000000\nb 4 2000000\nb 3 5000000\ne 3 6000000\n");
         let report = Report { tasks: 6, done: 4, given_up: 1, ..Report::default() };
         let measured = judge(&before, &after, 1_000_000, &report);
-        assert!((measured.value - 4.0).abs() < 1e-9, "task 3 was begun, not ended, and ran again 4 ms after the restart");
+        assert!(
+            (measured.value - 4.0).abs() < 1e-9,
+            "task 3 was begun, not ended, and ran again 4 ms after the restart"
+        );
         assert_eq!(measured.crash, Some(Crash { orphans: 2, lost: 2, twice: 1, given_up: 1 }));
     }
 

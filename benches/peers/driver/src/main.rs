@@ -98,7 +98,8 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let chosen = |row: &&Row| options.only.is_empty() || row.name == REFERENCE || options.only.iter().any(|o| o == row.peer);
+    let chosen =
+        |row: &&Row| options.only.is_empty() || row.name == REFERENCE || options.only.iter().any(|o| o == row.peer);
     let rows: Vec<Row> = ROWS.iter().filter(chosen).copied().collect();
     let results = match &options.from {
         Some(file) => serde_json::from_str(&fs::read_to_string(file)?)?,
@@ -148,15 +149,15 @@ fn measure(options: &Options, rows: &[Row]) -> Result<Results, Box<dyn Error>> {
 
 /// The command as another would type it.
 fn command(options: &Options) -> String {
-    let mut command = "benches/peers/run".to_owned();
+    let mut words = vec!["benches/peers/run".to_owned()];
     if options.quick {
-        command.push_str(" --quick");
+        words.push("--quick".to_owned());
     }
     if !options.only.is_empty() {
-        command.push_str(&format!(" --only {}", options.only.join(",")));
+        words.push(format!("--only {}", options.only.join(",")));
     }
     if let Some(repetitions) = options.repetitions {
-        command.push_str(&format!(" --repetitions {repetitions}"));
+        words.push(format!("--repetitions {repetitions}"));
     }
-    command
+    words.join(" ")
 }

@@ -59,7 +59,8 @@ impl Call {
 
     /// Runs it to its end; kills it well after its own limit.
     pub fn run(&self, programs: &Path, row: &Row, before: &[String]) -> Result<Report, String> {
-        let mut child = self.command(programs, row, before).spawn().map_err(|error| format!("does not start: {error}"))?;
+        let mut child =
+            self.command(programs, row, before).spawn().map_err(|error| format!("does not start: {error}"))?;
         let (out, err) = (gather(child.stdout.take()), gather(child.stderr.take()));
         let deadline = Instant::now() + Duration::from_secs(self.seconds * 2 + 20);
         let ended = wait(&mut child, deadline);

@@ -1,6 +1,6 @@
 //! What was measured, as it stands in the JSON file.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{columns::Column, machine::Machine};
 
@@ -37,7 +37,8 @@ pub enum Outcome {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
-    /// Tasks per second, or milliseconds.
+    /// Tasks per second, or milliseconds; infinite where it never came, which JSON writes as null.
+    #[serde(deserialize_with = "or_never")]
     pub value: f64,
     /// Milliseconds that 99 of 100 stay below, for latencies.
     pub p99: Option<f64>,
@@ -50,6 +51,10 @@ pub struct Measured {
     /// Seconds until the bodies had run.
     pub bodies_seconds: Option<f64>,
     pub crash: Option<Crash>,
+}
+
+fn or_never<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::INFINITY))
 }
 
 /// What a kill did to the tasks.
@@ -83,10 +88,26 @@ impl Results {
     pub fn measured(&self, row: &str, column: Column) -> Vec<(u32, &Measured)> {
         let cell = self.cell(row, column).into_iter();
         cell.filter_map(|sample| match &sample.outcome {
-                Outcome::Measured(measured) => Some((sample.repetition, measured)),
-                _ => None,
-            })
-            .collect()
+            Outcome::Measured(measured) => Some((sample.repetition, measured)),
+            _ => None,
+        })
+        .collect()
+    }
+
+    /// Whether this row waits for leases of the dead: one kill is enough to know.
+    pub fn takes_long_after_a_crash(&self, row: &str) -> bool {
+        self.values(row, Column::Crash).iter().any(|milliseconds| *milliseconds > 3000.0)
+    }
+
+    /// All kills of this row taken together.
+    pub fn crashes(&self, row: &str) -> Option<Crash> {
+        let crashes = self.measured(row, Column::Crash).into_iter().filter_map(|(_, measured)| measured.crash);
+        crashes.reduce(|a, b| Crash {
+            orphans: a.orphans + b.orphans,
+            lost: a.lost + b.lost,
+            twice: a.twice + b.twice,
+            given_up: a.given_up + b.given_up,
+        })
     }
 
     pub fn values(&self, row: &str, column: Column) -> Vec<f64> {

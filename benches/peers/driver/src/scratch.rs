@@ -47,20 +47,20 @@ impl Scratch {
         name: &str,
         fill: impl FnOnce(PathBuf) -> Result<u64, String>,
     ) -> Result<(PathBuf, u64), String> {
-        let full = self.folder(&format!("{name} full"));
-        let known = self.filled.lock().ok().and_then(|filled| filled.get(&full).copied());
+        let source = self.folder(&format!("{name} full"));
+        let known = self.filled.lock().ok().and_then(|filled| filled.get(&source).copied());
         let tasks = if let Some(tasks) = known {
             tasks
         } else {
             self.empty(&format!("{name} full")).ok_or("no folder for the queue")?;
-            let tasks = fill(full.clone())?;
+            let tasks = fill(source.clone())?;
             if let Ok(mut filled) = self.filled.lock() {
-                filled.insert(full.clone(), tasks);
+                filled.insert(source.clone(), tasks);
             }
             tasks
         };
         let copy = self.empty(&format!("{name} copy")).ok_or("no folder for the copy")?;
-        copy_files(&full, &copy).map_err(|error| format!("the queue cannot be copied: {error}"))?;
+        copy_files(&source, &copy).map_err(|error| format!("the queue cannot be copied: {error}"))?;
         Ok((copy, tasks))
     }
 }

@@ -13,19 +13,27 @@ use crate::{
 /// Columns that are shown beside each other.
 const GROUPS: [&[Column]; 3] = [
     &[Column::Drain1, Column::Drain8, Column::Drain64, Column::DrainMs],
-    &[Column::Submit, Column::Bulk],
-    &[Column::Latency, Column::Crash],
+    &[Column::Submit, Column::Bulk, Column::Latency],
+    &[Column::Crash],
 ];
 
 /// All tables, and what must be said of single cells.
 pub fn tables(results: &Results, rows: &[Row]) -> String {
     let mut text = String::new();
     for group in GROUPS {
-        let titles: Vec<_> = group.iter().map(|column| column.title()).collect();
+        let mut titles: Vec<_> = group.iter().map(|column| column.title()).collect();
+        let crash = group.contains(&Column::Crash);
+        if crash {
+            titles.extend(["orphans", "lost", "run twice", "given up"]);
+        }
         let _ = writeln!(text, "| | flushed | {} |", titles.join(" | "));
-        let _ = writeln!(text, "|---|---|{}", "---:|".repeat(group.len()));
+        let _ = writeln!(text, "|---|---|{}", "---:|".repeat(titles.len()));
         for row in rows.iter().filter(|row| group.iter().any(|column| applies(row, *column))) {
-            let cells: Vec<_> = group.iter().map(|column| cell(results, row, *column)).collect();
+            let mut cells: Vec<_> = group.iter().map(|column| cell(results, row, *column)).collect();
+            if crash {
+                let numbers = results.crashes(row.name).map(|all| [all.orphans, all.lost, all.twice, all.given_up]);
+                cells.extend(numbers.map_or([const { String::new() }; 4], |all| all.map(|number| number.to_string())));
+            }
             let _ = writeln!(text, "| {} | {} | {} |", row.name, flushed(row), cells.join(" | "));
         }
         text.push('\n');
@@ -89,16 +97,8 @@ fn cell(results: &Results, row: &Row, column: Column) -> String {
 fn remarks(column: Column, measured: &Measured) -> Vec<String> {
     let Measured { tasks, done, runs, given_up, .. } = *measured;
     let mut remarks = Vec::new();
-    if let Some(crash) = measured.crash {
-        if crash.lost > 0 {
-            remarks.push(format!("{} of {tasks} tasks had not ended when the time was over", crash.lost));
-        }
-        if crash.given_up > 0 {
-            remarks.push(format!("{} tasks that never failed were given up", crash.given_up));
-        }
-        if crash.twice > 0 {
-            remarks.push(format!("{} tasks whose bodies had ended before the kill ran again", crash.twice));
-        }
+    if measured.crash.is_some() {
+        // These have columns of their own.
         return remarks;
     }
     if done < tasks {
@@ -148,9 +148,8 @@ fn notes(results: &Results, rows: &[Row]) -> Vec<String> {
 
 /// What each setting does, and the flushes that were counted.
 pub fn durability(results: &Results, rows: &[Row]) -> String {
-    let mut text = String::from(
-        "| | what it does | submit | drain, 1 worker | drain, 64 workers |\n|---|---|---:|---:|---:|\n",
-    );
+    let mut text =
+        String::from("| | what it does | submit | drain, 1 worker | drain, 64 workers |\n|---|---|---:|---:|---:|\n");
     for row in rows {
         let counted = results.flushes.iter().find(|flushes| flushes.row == row.name);
         let show = |of: fn(&Flushes) -> Option<f64>| {

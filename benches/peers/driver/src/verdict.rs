@@ -44,8 +44,11 @@ pub fn losses(results: &Results, rows: &[Row]) -> String {
             if lead > 1.05 && lead.is_finite() {
                 let flushed = if row.flush == Flush::Not { ", which does not flush" } else { "" };
                 let title = column.title().split(',').next().unwrap_or_default();
-                let workers = if column.is_drain() { format!(", {} workers", column.workers()) } else { String::new() };
-                let title = if title == "drain" { format!("drain{workers}") } else { title.to_owned() };
+                let title = match column.workers() {
+                    1 if title == "drain" => "drain, 1 worker".to_owned(),
+                    workers if title == "drain" => format!("drain, {workers} workers"),
+                    _ => title.to_owned(),
+                };
                 let _ = writeln!(text, "- {title}: {}{flushed}, {} times ours.", row.name, factor(lead));
             }
         }

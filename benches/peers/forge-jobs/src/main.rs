@@ -70,8 +70,8 @@ impl Queue for Forge {
     fn start(&self, _: usize, bodies: &Arc<Bodies>) -> Result<Self::Workers, Error> {
         let mut handlers = HandlerRegistry::new();
         handlers.register(Handler(bodies.clone()));
-        let runtime = QueueRuntime::new(self.storage.clone(), handlers, Arc::new(DefaultRouter))
-            .with_queues([QUEUE.to_owned()]);
+        let runtime =
+            QueueRuntime::new(self.storage.clone(), handlers, Arc::new(DefaultRouter)).with_queues([QUEUE.to_owned()]);
         let handle = self.runtime.block_on(runtime.start())?;
         *self.handle.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
         Ok(())

@@ -159,5 +159,12 @@ fn resume<Q: Queue>(args: &Args) -> Result<Report, Error> {
     let runs = bodies.runs();
     // A stopped worker may wait for leases of the dead: the counts are known, so the process simply ends.
     std::mem::forget((queue, workers));
-    Ok(Report { tasks: args.tasks, done: counts.terminal(), time, runs, given_up: counts.given_up, ..Report::default() })
+    Ok(Report {
+        tasks: args.tasks,
+        done: counts.terminal(),
+        time,
+        runs,
+        given_up: counts.given_up,
+        ..Report::default()
+    })
 }

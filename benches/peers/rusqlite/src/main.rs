@@ -55,7 +55,9 @@ impl Shared {
             drop(connection);
             bodies.run(id.parse().unwrap_or(u64::MAX));
             self.lock()
-                .prepare_cached("UPDATE tasks SET status = 2, updated = ?2 WHERE seq = ?1 AND status = 1 AND worker = ?3")?
+                .prepare_cached(
+                    "UPDATE tasks SET status = 2, updated = ?2 WHERE seq = ?1 AND status = 1 AND worker = ?3",
+                )?
                 .execute(params![seq, now(), worker])?;
         }
         Ok(())

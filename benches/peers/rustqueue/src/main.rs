@@ -1,10 +1,11 @@
 //! rustqueue on redb, each commit flushed. One variant. The library's own worker does one job at a time and sleeps half
-//! a second when there is none, so the peer uses its queue manager: `pull` W jobs, run them, `ack_batch` them.
+//! a second when there is none, so the peer uses its queue manager: `pull` W jobs, run them, `ack_batch` them. Where bodies
+//! hang until the kill, a batch would hang with them: there W loops pull and acknowledge one by one.
 #![forbid(unsafe_code)]
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
-use peer_protocol::{Args, Bodies, Counts, Error, PAYLOAD, Queue};
+use peer_protocol::{Args, Bodies, Counts, Error, PAYLOAD, Queue, Scenario};
 use rustqueue::{
     QueueManager,
     config::RetentionConfig,
@@ -22,15 +23,16 @@ const QUEUE: &str = "jobs";
 struct Rust {
     runtime: Runtime,
     manager: Arc<QueueManager>,
+    one_by_one: bool,
 }
 
 fn data(number: u64) -> Value {
     json!({ "number": number, "text": PAYLOAD })
 }
 
-async fn work(manager: &QueueManager, workers: u32, bodies: &Arc<Bodies>) -> Result<(), rustqueue::RustQueueError> {
+async fn work(manager: &QueueManager, batch: u32, bodies: &Arc<Bodies>) -> Result<(), rustqueue::RustQueueError> {
     loop {
-        let jobs = manager.pull(QUEUE, workers).await?;
+        let jobs = manager.pull(QUEUE, batch).await?;
         if jobs.is_empty() {
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
@@ -52,7 +54,8 @@ impl Queue for Rust {
     fn open(args: &Args) -> Result<Self, Error> {
         let runtime = Runtime::new()?;
         let storage = RedbStorage::new(args.dir.join("tasks.redb"))?;
-        Ok(Self { runtime, manager: Arc::new(QueueManager::new(Arc::new(storage))) })
+        let one_by_one = matches!(args.scenario, Scenario::Crash | Scenario::Resume);
+        Ok(Self { runtime, manager: Arc::new(QueueManager::new(Arc::new(storage))), one_by_one })
     }
 
     fn submit(&self, number: u64) -> Result<(), Error> {
@@ -67,15 +70,18 @@ impl Queue for Rust {
     }
 
     fn start(&self, workers: usize, bodies: &Arc<Bodies>) -> Result<Self::Workers, Error> {
-        let (manager, bodies, workers) = (self.manager.clone(), bodies.clone(), u32::try_from(workers)?);
+        let (loops, batch) = if self.one_by_one { (workers, 1) } else { (1, u32::try_from(workers)?) };
         let _entered = self.runtime.enter();
         // Its defaults: a look each second, 30 s without a heartbeat is a stall.
         let _housekeeping = start_scheduler(self.manager.clone(), 1000, 30_000, RetentionConfig::default());
-        self.runtime.spawn(async move {
-            if let Err(error) = work(&manager, workers, &bodies).await {
-                eprintln!("{error}");
-            }
-        });
+        for _ in 0..loops {
+            let (manager, bodies) = (self.manager.clone(), bodies.clone());
+            self.runtime.spawn(async move {
+                if let Err(error) = work(&manager, batch, &bodies).await {
+                    eprintln!("{error}");
+                }
+            });
+        }
         Ok(())
     }
 
