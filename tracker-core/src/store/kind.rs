@@ -96,6 +96,11 @@ impl Kind {
         self.graph.status(header.code).is_some_and(|status| self.graph.is_terminal(status))
     }
 
+    /// Whether claims find less than what is due.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.policy.limit.is_some() || self.policy.rate.is_some()
+    }
+
     /// The limit per value of an index: the field's number, and how many tasks at a time.
     pub(crate) fn limit(&self) -> Option<(usize, u32)> {
         let limit = self.policy.limit.as_ref()?;
