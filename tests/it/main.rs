@@ -33,4 +33,5 @@ mod starts;
 mod story;
 mod submits;
 mod turns;
+mod untyped;
 mod workers;
