@@ -24,6 +24,7 @@ mod outcomes;
 mod platter;
 mod queries;
 mod random;
+mod retention;
 mod schema;
 mod script;
 mod secrets;
