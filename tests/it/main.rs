@@ -18,6 +18,8 @@ mod inspection;
 mod kinds;
 mod leases;
 mod limits;
+mod look;
+mod model;
 mod outcomes;
 mod platter;
 mod queries;
