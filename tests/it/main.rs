@@ -7,6 +7,7 @@
     reason = "constants of a test are in its hand, and its signatures are those of what it stands in for"
 )]
 
+mod ahead;
 mod commits;
 mod crashes;
 mod damage;
@@ -17,6 +18,7 @@ mod files;
 mod inspection;
 mod kinds;
 mod leases;
+mod limited;
 mod limits;
 mod look;
 mod model;

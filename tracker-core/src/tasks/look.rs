@@ -160,7 +160,7 @@ impl<T: TrackedTask> Tasks<T> {
         Ok(self.in_line(&id.to_key())?.0)
     }
 
-    /// Where this one stands in the line; `None` if it does not wait or is not due.
+    /// Where this one stands in the line; `None` if it does not wait, is not due, or a limit holds it back.
     ///
     /// # Errors
     /// `NotFound`.
@@ -189,8 +189,9 @@ impl<T: TrackedTask> Tasks<T> {
             let running = kind.graph.code(step, Role::InProgress);
             let counts = rows.counts_of(self.kind)?;
             let running = counts.iter().find(|(code, _)| Some(*code) == running).map_or(0, |(_, count)| *count);
-            let explanation = kind.rules(now).explain(&header, &Situation { paused: kind.paused, ahead });
-            Ok((explanation, running))
+            let full = kind.limit().is_some() && rows.is_limited(&kind, task)?;
+            let situation = Situation { paused: kind.paused, full, opens: rows.rate_opens(&kind, now)?, ahead };
+            Ok((kind.rules(now).explain(&header, &situation), running))
         })
     }
 }

@@ -22,7 +22,8 @@ use crate::{
 };
 
 impl<T: TrackedTask> Tasks<T> {
-    /// Takes the next task of the line: by priority, then due time, then submission. `None` if nothing is due.
+    /// Takes the next task of the line: by priority, then due time, then submission. `None` if nothing is due,
+    /// or what is due is held back by a pause or a limit.
     ///
     /// ```
     /// # use serde::{Deserialize, Serialize};
@@ -61,7 +62,7 @@ impl<T: TrackedTask> Tasks<T> {
         let kind = self.kind()?;
         let start =
             Start { ignore_lease: false, force: false, reenter: None, ..self.start_command(&kind, options, true)? };
-        let claims = self.shared.engine.call(Claim { kind: self.kind, start, most: 1, suspects: true })?;
+        let claims = self.shared.engine.call(Claim { kind: self.kind, start, most: 1, begin: 1, suspects: true })?;
         claims.tasks.into_iter().next().map(|claimed| Execution::new(&self.shared, &kind, claimed)).transpose()
     }
 
