@@ -6,11 +6,13 @@ use std::{
     sync::{Arc, Mutex, Weak},
 };
 
+use redb::ReadTransaction;
+
 use crate::{
     engine::Engine,
     error::{Error, ErrorKind, Result},
     rules::Failure,
-    store::{Kind, MANY, TEXT, cut, shorten},
+    store::{Handles, Kind, MANY, TEXT, cut, shorten},
 };
 
 /// Takes secrets out of texts before anybody sees them.
@@ -49,12 +51,21 @@ impl Shared {
     }
 
     pub(crate) fn kind(&self, id: u32) -> Result<Arc<Kind>> {
-        self.engine
-            .kinds()
-            .get(id)
-            .cloned()
-            .ok_or_else(|| Error::new(ErrorKind::SchemaMismatch, "the kind is no longer in the file: open it again"))
+        self.engine.kinds().get(id).cloned().ok_or_else(gone)
     }
+
+    /// The kind as these rows describe it: another process may have changed it since this one looked.
+    pub(crate) fn kind_in(&self, rows: &mut Handles<&ReadTransaction>, id: u32) -> Result<Arc<Kind>> {
+        let known = self.engine.kinds();
+        if rows.pulse()?.schema == known.schema {
+            return known.get(id).cloned().ok_or_else(gone);
+        }
+        rows.all_kinds()?.get(id).cloned().ok_or_else(gone)
+    }
+}
+
+fn gone() -> Error {
+    Error::new(ErrorKind::SchemaMismatch, "the kind is no longer in the file: open it again")
 }
 
 impl Drop for Shared {

@@ -91,6 +91,14 @@ impl Kind {
         Error::refused(Refusal { kind: self.name.clone(), id, reason })
     }
 
+    /// The number of the index on a field.
+    pub(crate) fn index_number(&self, field: &str) -> Result<u16> {
+        let number = self.indexes.iter().position(|name| name == field);
+        number.and_then(|number| u16::try_from(number).ok()).ok_or_else(|| {
+            Error::invalid(format!("kind {:?} has no index {field:?}: mark the field with #[task(index)]", self.name))
+        })
+    }
+
     /// Whether a task waits for nothing any more.
     pub(crate) fn is_finished(&self, header: &Header) -> bool {
         self.graph.status(header.code).is_some_and(|status| self.graph.is_terminal(status))

@@ -9,6 +9,7 @@ use crate::{
     status::TaskStatus,
     store::TEXT,
     task::{TaskId, TaskKey, TrackedTask},
+    view::View,
 };
 
 impl<T: TrackedTask> Tasks<T> {
@@ -64,6 +65,16 @@ impl<T: TrackedTask> Tasks<T> {
         Ok(TaskCommand { body, ..TaskCommand::new(self.kind, target, Command::Update { revision }) })
     }
 
+    /// Moves a task between parked and startable statuses.
+    ///
+    /// # Errors
+    /// `NotFound`, `Leased`, a refusal if it has ended or the status is neither parked nor startable.
+    pub fn move_to(&self, id: impl TaskId, status: T::Status) -> Result<()> {
+        self.command(id, Command::Move { code: status.code() })
+    }
+}
+
+impl<T: View> Tasks<T> {
     /// Makes a task startable again, with nothing held against it: in its current step.
     ///
     /// # Errors
@@ -97,14 +108,6 @@ impl<T: TrackedTask> Tasks<T> {
         self.command(id, Command::Ignore { fence: 0, reason: self.shared.text(reason, TEXT) })
     }
 
-    /// Moves a task between parked and startable statuses.
-    ///
-    /// # Errors
-    /// `NotFound`, `Leased`, a refusal if it has ended or the status is neither parked nor startable.
-    pub fn move_to(&self, id: impl TaskId, status: T::Status) -> Result<()> {
-        self.command(id, Command::Move { code: status.code() })
-    }
-
     /// Deletes a task that nobody holds, with its history.
     ///
     /// # Errors
@@ -113,7 +116,7 @@ impl<T: TrackedTask> Tasks<T> {
         self.command(id, Command::Delete)
     }
 
-    fn command(&self, id: impl TaskId, command: Command) -> Result<()> {
+    pub(crate) fn command(&self, id: impl TaskId, command: Command) -> Result<()> {
         self.shared.engine.call(TaskCommand::new(self.kind, Target::Id(id.to_key()), command)).map(drop)
     }
 
