@@ -20,6 +20,8 @@ mod kinds;
 mod leases;
 mod limited;
 mod limits;
+mod look;
+mod model;
 mod outcomes;
 mod platter;
 mod queries;
