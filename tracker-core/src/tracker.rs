@@ -89,17 +89,17 @@ impl Tracker {
     }
 
     pub(crate) fn start(options: EngineOptions, redact: Option<Redact>) -> Result<Self> {
-        let (rescues, prunes) = (!options.read_only, options.prune_every.is_some());
+        let (rescues, tidies) = (!options.read_only, options.prune_every.is_some());
         let engine = Engine::open(options)?;
         let shared = Shared { engine, redact, open: Mutex::default() };
         let tracker = Self { shared: Arc::new(shared) };
         if rescues {
             let alone = tracker.shared.engine.file().sharing() != Sharing::Writers;
             let scope = if alone { Scope::Foreign } else { Scope::Expired };
-            let tidy = Tidy { most: if prunes { 1_000 } else { 0 } };
-            let (rescued, pruned) = tracker.shared.engine.call_both(Rescue { kind: None, scope }, tidy)?;
-            rescued?;
-            if prunes && pruned? == tidy.most {
+            let tidy = Tidy { most: if tidies { 1_000 } else { 0 } };
+            let (freed, pruned) = tracker.shared.engine.call_both(Rescue { kind: None, scope }, tidy)?;
+            freed?;
+            if tidies && pruned? == tidy.most {
                 tracker.shared.engine.tidy_soon();
             }
         }
