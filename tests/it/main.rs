@@ -7,23 +7,34 @@
     reason = "constants of a test are in its hand, and its signatures are those of what it stands in for"
 )]
 
+mod ahead;
 mod commits;
 mod crashes;
 mod damage;
+mod dice;
 mod disk;
+mod faults;
 mod files;
 mod inspection;
 mod kinds;
 mod leases;
+mod limited;
 mod limits;
+mod look;
+mod model;
 mod outcomes;
+mod platter;
 mod queries;
 mod random;
+mod retention;
 mod schema;
+mod script;
+mod secrets;
 mod sharing;
 mod sleep;
 mod starts;
 mod story;
 mod submits;
 mod turns;
+mod untyped;
 mod workers;

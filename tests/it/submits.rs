@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracker_core::{Ending, ErrorKind, Happening, Submission, Watch, Watched};
 
-use crate::kinds::{Job, Mail, Page, SECOND, Status, fine, job, jobs, mail, page, refused, sound, tracker};
+use crate::kinds::{Job, MINUTE, Mail, Page, SECOND, Status, fine, job, jobs, mail, page, refused, sound, tracker};
 
 #[test]
 fn a_submit_of_what_exists_never_resets_it() {
@@ -18,6 +18,29 @@ fn a_submit_of_what_exists_never_resets_it() {
     assert_eq!(format!("{:?}", tasks.query().by_creation().fetch().unwrap()), before);
     let summary = tasks.submit_all(["pending", "new", "new"].map(job)).unwrap();
     assert_eq!((summary.new, summary.existing, summary.requeued), (1, 2, 0));
+    sound(&tracker);
+}
+
+#[test]
+fn a_submit_can_give_the_row_that_is_there() {
+    let (_, tracker) = tracker();
+    let tasks = crate::kinds::one_of_each(&tracker);
+    for name in ["failed", "succeeded", "exhausted", "ignored", "cancelled", "parked", "leased", "pending"] {
+        let before = format!("{:?}", tasks.get(name).unwrap().unwrap());
+        let (submission, record) = tasks.submit_and_get(&Job { result: Some(1), ..job(name) }).unwrap();
+        assert_eq!((submission, format!("{record:?}")), (Submission::Existing, before), "{name}, verbatim");
+    }
+    let (submission, record) = tasks.submit_and_get(&job("new")).unwrap();
+    assert_eq!((submission, record.status, record.task), (Submission::New, Status::Pending, job("new")));
+    let pages = tracker.tasks::<Page>().unwrap();
+    pages.submit(&page("a", 1)).unwrap();
+    pages.run("a", |_| fine()).unwrap();
+    let (submission, record) = pages.submit_and_get(&page("a", 2)).unwrap();
+    assert_eq!((submission, record.status, record.task.version), (Submission::Requeued, Status::Pending, 2));
+    let mails = tracker.tasks::<Mail>().unwrap();
+    mails.submit_all((0..2).map(mail)).unwrap();
+    assert_eq!(mails.submit_and_get(&Mail { number: 9, ..mail(1) }).unwrap().1.task, mail(1), "found by its key");
+    refused(mails.submit_and_get(&Mail { request: 0, ..mail(1) }), ErrorKind::Conflict);
     sound(&tracker);
 }
 
@@ -49,6 +72,28 @@ fn a_unique_key_holds_for_ever_or_while_a_task_is_unfinished() {
     mails.remove(3).unwrap();
     assert_eq!(mails.submit(&Mail { number: 3_000, reference: None, ..mail(3) }).unwrap().submission, Submission::New);
     assert_eq!(mails.counts().unwrap().total(), 12);
+    sound(&tracker);
+}
+
+#[test]
+fn a_lease_that_ran_out_holds_a_passing_key_no_longer_than_its_task_has_lives() {
+    let (clock, tracker) = tracker();
+    let mails = tracker.tasks::<Mail>().unwrap();
+    let again = |number| Mail { number, ..mail(7) };
+    mails.submit(&mail(7)).unwrap();
+    for crash in 1..=10 {
+        mails.start(7).unwrap().detach().unwrap();
+        assert_eq!(mails.submit(&again(100)).unwrap().id.as_int(), Some(7), "while it runs, it is the one");
+        clock.advance(MINUTE * 5);
+        if crash < 10 {
+            assert_eq!(mails.submit(&again(100)).unwrap().id.as_int(), Some(7), "it will run again");
+            assert_eq!(mails.get(7).unwrap().unwrap().crashes, crash);
+        }
+    }
+    let new = Mail { request: 100, ..again(100) };
+    assert_eq!(mails.submit_and_start(&new).unwrap().number, 100, "the last of its lives is over");
+    let record = mails.get(7).unwrap().unwrap();
+    assert_eq!((record.status, record.crashes, record.history.len()), (Status::Exhausted, 10, 10));
     sound(&tracker);
 }
 

@@ -71,11 +71,14 @@
 //! | one task after the other in a loop of one's own | [`Tasks::claim`], [`Execution`] |
 //! | one task by its id, and all ways to start it | [`Tasks::run`], [`Tasks::start_with`], [`StartOptions`] |
 //! | threads, stopping, several kinds at once | [`Worker`], [`Crew`], [`StopHandle`] |
+//! | a kind named by several parts, or by the environment | [`UseCase`] |
 //! | pipelines of steps | [`Tasks::step`] |
 //! | work that ends elsewhere or after a restart | [`Execution::detach`], [`Ticket`] |
 //! | effects exactly once, in tables of one's own | [`Tracker::transaction`], [`Execution::succeed_with`] |
 //! | windows and progress bars | [`Tracker::watch`], [`Execution::progress`] |
-//! | why a task is not running | [`Tasks::explain`] |
+//! | listings: pages with a total, what changed lately | [`Query::page_with_total`], [`Query::changed_within`] |
+//! | why a task is not running, or would not start | [`Tasks::explain`], [`Tasks::check_start`] |
+//! | a file whose types are not at hand; what comes next; errors; pace | [`Tracker::untyped`], [`Tasks::plan`], [`Tasks::errors`], [`Tasks::pace`] |
 //! | tests without waiting | [`ManualClock`] |
 //!
 //! # Features
@@ -93,7 +96,12 @@ mod engine;
 mod error;
 mod execution;
 mod failures;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+#[expect(clippy::expect_used, reason = "a finding is a panic")]
+pub mod fuzz;
 mod options;
+mod page;
 mod payload;
 mod query;
 mod record;
@@ -108,7 +116,10 @@ mod ticket;
 mod time;
 mod tracker;
 mod transaction;
+mod untyped;
+mod use_case;
 mod verify;
+mod view;
 mod worker;
 
 #[cfg(feature = "tokio")]
@@ -119,19 +130,26 @@ pub use engine::{Event, Happening, Watch, Watched};
 pub use error::{Error, ErrorKind, Reason, Refusal, Result};
 pub use execution::Execution;
 pub use options::Options;
-pub use query::{Cursor, Page, Query};
+pub use page::{Cursor, Page};
+pub use query::Query;
 pub use record::{Attempt, LeaseInfo, ProgressInfo, Record};
 pub use recover::{Lost, Recovered};
 pub use redb;
 pub use rules::{Ending, Explanation, Failure, Outcome};
 pub use status::{Graph, GraphError, Role, StatusDef, StatusGraph, StatusInfo, TaskStatus};
-pub use task::{Backoff, Fingerprint, IndexValue, Policy, Retention, TaskId, TaskKey, TrackedTask, UniqueDef};
-pub use tasks::{Counts, Receipt, StartOptions, Submission, SubmitOptions, SubmitSummary, Tasks};
+pub use task::{
+    Backoff, Fingerprint, IndexLimit, IndexValue, Policy, Rate, Retention, TaskId, TaskKey, TrackedTask, UniqueDef,
+    UniqueInfo,
+};
+pub use tasks::{Counts, QueuePosition, Receipt, StartOptions, Submission, SubmitOptions, SubmitSummary, Tasks};
 pub use ticket::Ticket;
 pub use time::{Clock, ClockReading, ManualClock, SystemClock};
 pub use tracker::Tracker;
 pub use transaction::Transaction;
+pub use untyped::{Amount, ErrorGroup, ErrorGroups, KindInfo, Leased, Minute, Pace, Payload, Plan, Planned, Rest};
+pub use use_case::UseCase;
 pub use verify::Difference;
+pub use view::{Untyped, View};
 #[cfg(feature = "tokio")]
 pub use worker::AsyncWorker;
 pub use worker::{Crew, StopHandle, Summary, Worker};

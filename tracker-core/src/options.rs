@@ -6,7 +6,6 @@ use crate::{
     disk::file::{FileOptions, Place, Sharing},
     engine::EngineOptions,
     error::Result,
-    rules::Failure,
     shared::Redact,
     time::{Clock, SystemClock, TimeKeeper},
     tracker::Tracker,
@@ -32,6 +31,7 @@ pub struct Options {
     clock: Arc<dyn Clock>,
     patience: Duration,
     redact: Option<Redact>,
+    prune_every: Option<Duration>,
 }
 
 impl Default for Options {
@@ -41,6 +41,7 @@ impl Default for Options {
             clock: Arc::new(SystemClock),
             patience: Duration::from_secs(10),
             redact: None,
+            prune_every: Some(Duration::from_secs(60)),
         }
     }
 }
@@ -81,6 +82,14 @@ impl Options {
         self
     }
 
+    /// How often what the kinds' retention says is deleted by itself: at opening, and then every minute in an idle moment
+    /// unless said otherwise; unfinished tasks never are. `None`: only by [`Tasks::prune`](crate::Tasks::prune).
+    #[must_use]
+    pub fn prune_every(mut self, interval: Option<Duration>) -> Self {
+        self.prune_every = interval;
+        self
+    }
+
     /// Hears how far a repair is, from 0 to 1, where the file needs one.
     #[must_use]
     pub fn on_repair(mut self, hear: impl Fn(f64) + Send + Sync + 'static) -> Self {
@@ -88,9 +97,21 @@ impl Options {
         self
     }
 
-    /// Sees every failure before it is stored, and may take secrets out of its texts.
+    /// Sees every text about an attempt before it is stored, told to watchers, counted or logged, and may take secrets out
+    /// of it: errors, their causes and `Debug` forms (backtraces are in these), panic messages, reasons, notes, messages of
+    /// progress. What a call returns to its caller, ids and payloads are as they are, and a panic's message is printed by
+    /// the process's own panic hook.
+    ///
+    /// ```
+    /// use tracker_core::Tracker;
+    ///
+    /// let tracker = Tracker::options()
+    ///     .redact(|text| *text = text.replace("hunter2", "…"))
+    ///     .in_memory()?;
+    /// # Ok::<(), tracker_core::Error>(())
+    /// ```
     #[must_use]
-    pub fn redact(mut self, redact: impl Fn(&mut Failure) + Send + Sync + 'static) -> Self {
+    pub fn redact(mut self, redact: impl Fn(&mut String) + Send + Sync + 'static) -> Self {
         self.redact = Some(Arc::new(redact));
         self
     }
@@ -140,6 +161,7 @@ impl Options {
             time: TimeKeeper::new(self.clock),
             read_only,
             patience: self.patience,
+            prune_every: self.prune_every,
         };
         Tracker::start(options, self.redact)
     }

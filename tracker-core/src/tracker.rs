@@ -5,9 +5,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use chrono::{DateTime, Utc};
+
 use crate::{
     disk::file::Sharing,
-    engine::{Engine, EngineOptions, Flush, Register, Rescue, Rescued, Scope, Watch},
+    engine::{Engine, EngineOptions, Flush, Register, Rescue, Rescued, Scope, Tidy, Watch},
     error::{Error, ErrorKind, Result},
     options::Options,
     payload,
@@ -16,6 +18,7 @@ use crate::{
     store::KindSpec,
     task::{TaskKey, TrackedTask},
     tasks::Tasks,
+    time::utc,
     transaction::{Ended, Transaction},
     verify::{self, Difference},
 };
@@ -86,14 +89,19 @@ impl Tracker {
     }
 
     pub(crate) fn start(options: EngineOptions, redact: Option<Redact>) -> Result<Self> {
-        let rescues = !options.read_only;
+        let (rescues, tidies) = (!options.read_only, options.prune_every.is_some());
         let engine = Engine::open(options)?;
         let shared = Shared { engine, redact, open: Mutex::default() };
         let tracker = Self { shared: Arc::new(shared) };
         if rescues {
             let alone = tracker.shared.engine.file().sharing() != Sharing::Writers;
             let scope = if alone { Scope::Foreign } else { Scope::Expired };
-            tracker.shared.engine.call(Rescue { kind: None, scope })?;
+            let tidy = Tidy { most: if tidies { 1_000 } else { 0 } };
+            let (freed, pruned) = tracker.shared.engine.call_both(Rescue { kind: None, scope }, tidy)?;
+            freed?;
+            if tidies && pruned? == tidy.most {
+                tracker.shared.engine.tidy_soon();
+            }
         }
         Ok(tracker)
     }
@@ -226,6 +234,12 @@ impl Tracker {
             tracing::debug!(kind = one.kind.name, id = %one.id, worker = one.worker, "freed");
         }
         Ok(rescued)
+    }
+
+    /// The tracker's time: that of its clock, and never before a time that it has given or that stands in the file.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        utc(self.shared.engine.now())
     }
 
     /// A number that rises with every commit that changed something, in any process: look at it to see whether a new look

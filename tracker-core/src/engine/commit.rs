@@ -8,17 +8,18 @@ use std::{
 
 use super::{
     Engine,
+    action::Action,
     queue::Job,
     writer::{Context, Effects, Writer},
 };
 use crate::{
     disk::file::guard,
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
 };
 
 /// After this time without a commit, the next one makes opening after a crash instant; and if it did not, one is made
 /// for that.
-const QUIET: Duration = Duration::from_millis(500);
+pub(super) const QUIET: Duration = Duration::from_millis(500);
 
 /// The commits of this instance.
 #[derive(Default)]
@@ -61,12 +62,19 @@ impl Engine {
         let mut effects = Vec::new();
         match self.commit(&mut jobs) {
             Ok(done) => effects.push(done),
-            Err(error) if jobs.len() == 1 => jobs.iter_mut().for_each(|job| job.fail(&error)),
+            // What may be on disk must not be done a second time.
+            Err(error) if jobs.len() == 1 || error.kind() == ErrorKind::OutcomeUnknown => {
+                for job in &mut jobs {
+                    job.fail(&error);
+                }
+            }
             // One of them spoilt the transaction: each gets one of its own.
-            Err(_) => {
+            Err(first) => {
                 for job in &mut jobs {
                     match self.commit(std::slice::from_mut(job)) {
                         Ok(done) => effects.push(done),
+                        // The file is gone since then: why, the first error says.
+                        Err(error) if error.kind() == ErrorKind::Closed => job.fail(&first),
                         Err(error) => job.fail(&error),
                     }
                 }
@@ -95,6 +103,13 @@ impl Engine {
             Ok(())
         })
         .map(|((), effects)| effects)
+    }
+
+    /// Does one thing as the leader, and tells who watches.
+    pub(super) fn write_for<A: Action>(&self, action: &A) -> Result<A::Out> {
+        let (out, effects) = self.write(|writer| action.run(writer))?;
+        self.publish(&effects);
+        Ok(out)
     }
 
     /// One write transaction of the leader's.

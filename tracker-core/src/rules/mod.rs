@@ -4,6 +4,7 @@
 //! what goes into the history, or the reason for a refusal. Whoever calls it applies the result.
 
 mod command;
+mod condition;
 mod explain;
 mod finish;
 mod hand;
@@ -16,6 +17,7 @@ mod submit;
 mod tests;
 
 pub(crate) use command::{Command, Finish, Owner, Requeue, Start, Submit};
+pub(crate) use condition::Condition;
 pub use explain::Explanation;
 pub(crate) use explain::Situation;
 pub use finish::Outcome;
@@ -130,6 +132,11 @@ impl Rules<'_> {
     /// Whether some step starts from this status without being told to.
     fn starts_by_itself(&self, status: &StatusInfo) -> bool {
         (0..).zip(self.graph.steps()).any(|(step, _)| self.graph.startable(step).contains(&status.code))
+    }
+
+    /// Whether claims start tasks from this status without being told to by the call.
+    pub(crate) fn is_claimable(&self, status: &StatusInfo) -> bool {
+        self.starts_by_itself(status) || self.policy.startable.contains(&status.code)
     }
 
     /// Whether a task is given up where the enum has only `failed` for it.

@@ -28,6 +28,7 @@ pub(crate) struct Change<'a> {
 impl Handles<&WriteTransaction> {
     /// Writes a task and everything that is derived from it. Nothing else writes these tables.
     pub(crate) fn apply(&mut self, kind: &Kind, task: TaskRef, change: &Change) -> Result<[Option<CountKey>; 2]> {
+        self.apply_lane(kind, task, change)?;
         self.apply_header(kind, task, change)?;
         self.apply_body(kind, task, change)?;
         self.apply_history(kind, task, change)?;
@@ -140,14 +141,17 @@ impl Handles<&WriteTransaction> {
     }
 
     fn apply_history(&mut self, kind: &Kind, task: TaskRef, change: &Change) -> Result<()> {
-        if change.new.is_none() {
+        let Some(new) = change.new else {
             let (first, last) = (RunKey { task, fence: 0 }.pack(), RunKey { task, fence: u64::MAX }.pack());
             if change.old.is_some_and(|header| header.ended > 0) {
                 self.history()?.retain_in::<&[u8; RunKey::LEN], _>(&first..=&last, |_, _| false)?;
             }
             return Ok(());
-        }
-        if change.history.is_empty() {
+        };
+        let keep = usize::from(kind.policy.history.max(1));
+        // An end that stays in the header may be one more than is kept.
+        let silent = new.last.is_some() && change.old.is_some_and(|old| old.last.is_none());
+        if change.history.is_empty() && !(silent && new.ended as usize > keep) {
             return Ok(());
         }
         let history = self.history()?;
@@ -155,9 +159,7 @@ impl Handles<&WriteTransaction> {
             let key = RunKey { task, fence: ended.fence }.pack();
             history.insert(&key, records::encode(ended)?.as_slice())?;
         }
-        // The header may hold one more.
-        let keep = usize::from(kind.policy.history.max(1));
-        let kept = keep - usize::from(change.new.is_some_and(|header| header.last.is_some())).min(keep);
+        let kept = keep - usize::from(new.last.is_some());
         let (first, last) = (RunKey { task, fence: 0 }.pack(), RunKey { task, fence: u64::MAX }.pack());
         let mut fences = Vec::new();
         for entry in history.range::<&[u8; RunKey::LEN]>(&first..=&last)? {
@@ -203,8 +205,19 @@ impl<'a> Change<'a> {
     }
 
     /// Whether the body before must be known to write this change.
-    pub(crate) fn needs_old_body(kind: &Kind, old: Option<&Header>, new: Option<&Header>, body_changes: bool) -> bool {
+    pub(crate) fn needs_old_body(
+        kind: &Kind,
+        task: TaskRef,
+        old: Option<&Header>,
+        new: Option<&Header>,
+        body_changes: bool,
+    ) -> bool {
         let finished = |header: Option<&Header>| header.is_some_and(|header| kind.is_finished(header));
-        old.is_some() && (new.is_none() || body_changes || (kind.has_passing_keys() && finished(old) != finished(new)))
+        let place = |header: Option<&Header>| header.map(|header| kind.place(task, header));
+        old.is_some()
+            && (new.is_none()
+                || body_changes
+                || (kind.has_passing_keys() && finished(old) != finished(new))
+                || (kind.limit().is_some() && place(old) != place(new)))
     }
 }

@@ -7,11 +7,11 @@ use redb::{
 use super::{Body, Kind, Kinds, Progress, Pulse};
 use crate::{
     disk::{
-        keys::{self, CountKey, RunKey, TaskRef},
+        keys::{self, CountKey, RunKey, StartKey, TaskRef},
         records::{self, Stored},
         tables::{self, Bytes},
     },
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     rules::{Ended, Header},
     task::TaskKey,
 };
@@ -57,6 +57,10 @@ pub(crate) struct Handles<S: Source> {
     line: Option<S::Table<Fixed<{ keys::LineKey::LEN }>, ()>>,
     updated: Option<S::Table<Fixed<{ keys::UpdatedKey::LEN }>, ()>>,
     counts: Option<S::Table<Fixed<{ CountKey::LEN }>, u64>>,
+    lanes: Option<S::Table<Bytes, ()>>,
+    fronts: Option<S::Table<Fixed<{ keys::LineKey::LEN }>, Bytes>>,
+    slots: Option<S::Table<Bytes, u64>>,
+    starts: Option<S::Table<Fixed<{ StartKey::LEN }>, i64>>,
 }
 
 fn opened<T>(slot: &mut Option<T>, open: impl FnOnce() -> Result<T>) -> Result<&mut T> {
@@ -95,6 +99,10 @@ pub(crate) fn init(txn: &WriteTransaction) -> Result<()> {
     handles.line()?;
     handles.updated()?;
     handles.counts()?;
+    handles.lanes()?;
+    handles.fronts()?;
+    handles.slots()?;
+    handles.starts()?;
     let pulse = records::encode(&Pulse::new())?;
     let meta = handles.meta()?;
     meta.insert(FORMAT_KEY, FORMAT)?;
@@ -124,6 +132,10 @@ impl<S: Source> Handles<S> {
             line: None,
             updated: None,
             counts: None,
+            lanes: None,
+            fronts: None,
+            slots: None,
+            starts: None,
         }
     }
 
@@ -146,11 +158,18 @@ impl<S: Source> Handles<S> {
         line: Fixed<{ keys::LineKey::LEN }> => () = LINE;
         updated: Fixed<{ keys::UpdatedKey::LEN }> => () = UPDATED;
         counts: Fixed<{ CountKey::LEN }> => u64 = COUNTS;
+        lanes: Bytes => () = LANES;
+        fronts: Fixed<{ keys::LineKey::LEN }> => Bytes = FRONTS;
+        slots: Bytes => u64 = SLOTS;
+        starts: Fixed<{ StartKey::LEN }> => i64 = STARTS;
     }
 
     /// Refuses a file that another program or a newer version wrote.
     pub(crate) fn check_format(&mut self) -> Result<(), FormatProblem> {
-        let meta = self.meta().map_err(|_| FormatProblem::Foreign)?;
+        let meta = self.meta().map_err(|error| match error.kind() {
+            ErrorKind::Foreign => FormatProblem::Foreign,
+            _ => FormatProblem::Damaged(error),
+        })?;
         let format = meta.get(FORMAT_KEY).map_err(|error| FormatProblem::Damaged(error.into()))?;
         let (name, version) = FORMAT.split_at(FORMAT.len() - 1);
         match format.as_ref().map(AccessGuard::value).and_then(|format| format.strip_prefix(name)) {

@@ -1,10 +1,15 @@
+use std::time::Duration;
+
 use crate::{
     disk::keys::TaskRef,
     error::{Error, ErrorKind, Reason, Refusal, Result},
     rules::{Header, Rules},
     status::{Graph, TaskStatus},
-    store::Body,
-    task::{Policy, TaskKey, TrackedTask},
+    store::{
+        Body,
+        limits::{RATE, check_kind},
+    },
+    task::{Policy, Retention, TaskKey, TrackedTask},
     time::Micros,
 };
 
@@ -35,24 +40,23 @@ pub(crate) struct KindSpec {
 impl KindSpec {
     /// What a type declares, under a name; checked.
     pub(crate) fn of<T: TrackedTask>(name: &str) -> Result<Self> {
-        if name.is_empty() || name.len() > 128 {
-            return Err(Error::invalid(format!("the kind's name {name:?} must have 1 to 128 bytes")));
-        }
         let graph = Graph::of(&T::Status::GRAPH)
             .map_err(|error| Error::new(ErrorKind::Invalid, format!("{}: {error}", T::Status::GRAPH.name)))?;
         let policy = T::policy();
-        check_policy(name, &policy)?;
-        Ok(Self {
+        check_policy(name, &policy, T::INDEXES)?;
+        let spec = Self {
             name: name.to_owned(),
             graph,
             indexes: T::INDEXES.iter().map(ToString::to_string).collect(),
             uniques: T::UNIQUES.iter().map(|unique| (unique.name.to_owned(), unique.while_unfinished)).collect(),
             policy,
-        })
+        };
+        check_kind(&spec)?;
+        Ok(spec)
     }
 }
 
-fn check_policy(name: &str, policy: &Policy) -> Result<()> {
+fn check_policy(name: &str, policy: &Policy, indexes: &[&str]) -> Result<()> {
     let wrong = if policy.max_attempts == Some(0) {
         "max_attempts is 0: give at least 1, or none to retry for ever"
     } else if policy.max_crashes == 0 {
@@ -65,6 +69,10 @@ fn check_policy(name: &str, policy: &Policy) -> Result<()> {
         "the history keeps 0 attempts: give at least 1"
     } else if policy.time_limit.is_some_and(|limit| limit.is_zero()) {
         "the time limit is zero"
+    } else if policy.limit.as_ref().is_some_and(|limit| limit.most == 0 || !indexes.contains(&&*limit.index)) {
+        "the limit is 0, or of a field that has no index: give at least 1, for a field with #[task(index)]"
+    } else if policy.rate.is_some_and(|rate| !(1..=RATE).contains(&rate.starts) || rate.period.as_millis() == 0) {
+        "the rate is not 1 to 10,000 starts in at least a millisecond"
     } else {
         return Ok(());
     };
@@ -85,9 +93,43 @@ impl Kind {
         Error::refused(Refusal { kind: self.name.clone(), id, reason })
     }
 
+    /// The number of the index on a field.
+    pub(crate) fn index_number(&self, field: &str) -> Result<u16> {
+        let number = self.indexes.iter().position(|name| name == field);
+        number.and_then(|number| u16::try_from(number).ok()).ok_or_else(|| {
+            Error::invalid(format!("kind {:?} has no index {field:?}: mark the field with #[task(index)]", self.name))
+        })
+    }
+
     /// Whether a task waits for nothing any more.
     pub(crate) fn is_finished(&self, header: &Header) -> bool {
         self.graph.status(header.code).is_some_and(|status| self.graph.is_terminal(status))
+    }
+
+    /// The statuses that the retention is about, and how long each is kept.
+    pub(crate) fn retention(&self) -> Vec<(i32, Duration)> {
+        let of = |rule: &Retention| {
+            let (role, keep) = (rule.role, rule.keep);
+            let statuses = self.graph.statuses().iter().filter(move |status| status.role == role);
+            statuses.map(move |status| (status.code, keep))
+        };
+        self.policy.retention.iter().flat_map(of).collect()
+    }
+
+    /// Whether claims find less than what is due.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.policy.limit.is_some() || self.policy.rate.is_some()
+    }
+
+    /// The limit per value of an index: the field's number, and how many tasks at a time.
+    pub(crate) fn limit(&self) -> Option<(usize, u32)> {
+        let limit = self.policy.limit.as_ref()?;
+        Some((self.indexes.iter().position(|index| *index == limit.index)?, limit.most))
+    }
+
+    /// Whether claims start tasks from this status without being told to by the call.
+    pub(crate) fn is_claimable(&self, code: i32) -> bool {
+        self.graph.status(code).is_some_and(|status| self.rules(0).is_claimable(status))
     }
 
     /// Whether some unique key is held only while a task is unfinished.

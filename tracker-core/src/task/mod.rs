@@ -10,7 +10,7 @@ pub use backoff::Backoff;
 pub use fingerprint::Fingerprint;
 pub use id::{TaskId, TaskKey};
 pub use index::IndexValue;
-pub use policy::{Policy, Retention};
+pub use policy::{IndexLimit, Policy, Rate, Retention};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -69,6 +69,15 @@ pub trait TrackedTask: Serialize + DeserializeOwned + Send + 'static {
 
     /// The priority that a field of the task holds, or none: then the policy's counts.
     fn priority(&self) -> Option<u8>;
+}
+
+/// A unique key as the file describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UniqueInfo {
+    /// Its name: the fields' names joined with `_`.
+    pub name: String,
+    /// Whether only unfinished tasks hold the key (`while = unfinished`).
+    pub while_unfinished: bool,
 }
 
 /// A unique key as constant data: what the derive emits.

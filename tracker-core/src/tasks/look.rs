@@ -1,17 +1,16 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use super::Tasks;
 use crate::{
     __private::join_encoded,
-    error::{Error, ErrorKind, Result},
-    payload,
+    error::{Error, Result},
     query::Query,
-    record::{Raw, Record},
-    rules::{Explanation, Header, Situation},
-    status::TaskStatus,
-    store::{Kind, position},
-    task::{IndexValue, TaskId, TaskKey, TrackedTask},
-    time::Micros,
+    record::Record,
+    rules::{Explanation, Situation},
+    status::{Role, TaskStatus},
+    store::position,
+    task::{IndexValue, TaskId, TaskKey},
+    view::View,
 };
 
 /// How many tasks there are in each status.
@@ -27,6 +26,12 @@ impl Counts {
         self.counts.get(&status.code()).copied().unwrap_or(0)
     }
 
+    /// How many tasks have the status of this code.
+    #[must_use]
+    pub fn of_code(&self, code: i32) -> u64 {
+        self.counts.get(&code).copied().unwrap_or(0)
+    }
+
     /// How many tasks there are in all.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -39,22 +44,29 @@ impl Counts {
     }
 }
 
-impl<T: TrackedTask> Tasks<T> {
+/// Where a waiting task stands, as of one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueuePosition {
+    /// How many tasks are before it in the line; 0 means that it is next.
+    pub ahead: u64,
+    /// How many tasks of its step are running.
+    pub running: u64,
+}
+
+impl<T: View> Tasks<T> {
     /// The task with this id, and all that is known of it.
     ///
     /// # Errors
     /// `Unreadable` if it cannot be decoded.
-    pub fn get(&self, id: impl TaskId) -> Result<Option<Record<T, T::Status>>> {
+    pub fn get(&self, id: impl TaskId) -> Result<Option<Record<T::Task, T::Status>>> {
         let id = id.to_key();
-        let found = self.shared.engine.read(|rows| match rows.with_id(self.kind, &id)? {
-            None => Ok(None),
-            Some(task) => {
-                let Some(header) = rows.header(task)? else { return Ok(None) };
-                let raw = Raw { past: rows.past(task)?, progress: rows.progress(task)?, header };
-                Ok(Some((raw, rows.body_of(task)?)))
-            }
+        let found = self.shared.engine.read(|rows| {
+            let Some(task) = rows.with_id(self.kind, &id)? else { return Ok(None) };
+            let kind = self.kind_in(rows)?;
+            Ok(rows.whole(task)?.map(|whole| (whole, kind)))
         })?;
-        found.map(|(raw, body)| self.record(raw, &body)).transpose()
+        found.map(|(whole, kind)| Record::of::<T>(&kind, whole)).transpose()
     }
 
     /// The task that holds a unique key: its name (the fields' names joined with `_`) and the value of each field. A key
@@ -62,7 +74,7 @@ impl<T: TrackedTask> Tasks<T> {
     ///
     /// # Errors
     /// `Invalid` if there is no such key; `Unreadable` if the task cannot be decoded.
-    pub fn get_by_key(&self, key: &str, values: &[&dyn IndexValue]) -> Result<Option<Record<T, T::Status>>> {
+    pub fn get_by_key(&self, key: &str, values: &[&dyn IndexValue]) -> Result<Option<Record<T::Task, T::Status>>> {
         let kind = self.kind()?;
         let number =
             kind.uniques.iter().position(|(name, _)| name == key).and_then(|number| u16::try_from(number).ok());
@@ -74,18 +86,6 @@ impl<T: TrackedTask> Tasks<T> {
             None => Ok(None),
         })?;
         id.map_or(Ok(None), |id| self.get(id))
-    }
-
-    pub(crate) fn record(&self, raw: Raw, body: &crate::store::Body) -> Result<Record<T, T::Status>> {
-        let task = payload::decode(&self.name, &body.id, &body.payload)?;
-        let code = raw.header.code;
-        let status = T::Status::from_code(code).ok_or_else(|| {
-            Error::new(
-                ErrorKind::SchemaMismatch,
-                format!("{} \"{}\" has the unknown status code {code}", self.name, body.id),
-            )
-        })?;
-        Ok(raw.record(body.id.clone(), task, status))
     }
 
     /// Asks for tasks by status, index and order.
@@ -144,7 +144,7 @@ impl<T: TrackedTask> Tasks<T> {
     /// # jobs.submit(&job("one"))?;
     /// # jobs.submit(&job("two"))?;
     /// println!("{}", jobs.explain("two")?);
-    /// assert_eq!(jobs.queue_position("two")?, Some(1));
+    /// assert_eq!(jobs.queue_position("two")?.map(|place| place.ahead), Some(1));
     /// # Ok(())
     /// # }
     /// ```
@@ -152,25 +152,26 @@ impl<T: TrackedTask> Tasks<T> {
     /// # Errors
     /// `NotFound`.
     pub fn explain(&self, id: impl TaskId) -> Result<Explanation> {
-        let (header, ahead, kind, now) = self.in_line(&id.to_key())?;
-        Ok(kind.rules(now).explain(&header, &Situation { paused: kind.paused, ahead }))
+        Ok(self.in_line(&id.to_key())?.0)
     }
 
-    /// How many tasks are before this one in the line; `None` if it does not wait or is not due.
+    /// Where this one stands in the line; `None` if it does not wait, is not due, or a limit holds it back.
     ///
     /// # Errors
     /// `NotFound`.
-    pub fn queue_position(&self, id: impl TaskId) -> Result<Option<u64>> {
-        match self.explain(id)? {
-            Explanation::InLine { ahead } => Ok(Some(ahead)),
+    pub fn queue_position(&self, id: impl TaskId) -> Result<Option<QueuePosition>> {
+        let (explanation, running) = self.in_line(&id.to_key())?;
+        match explanation {
+            Explanation::InLine { ahead } => Ok(Some(QueuePosition { ahead, running })),
             _ => Ok(None),
         }
     }
 
-    fn in_line(&self, id: &TaskKey) -> Result<(Header, u64, Arc<Kind>, Micros)> {
+    /// Why a task is not running, and how many tasks of its step are.
+    fn in_line(&self, id: &TaskKey) -> Result<(Explanation, u64)> {
         let now = self.shared.engine.now();
-        let kind = self.kind()?;
         self.shared.engine.read(|rows| {
+            let kind = self.kind_in(rows)?;
             let task = rows.with_id(self.kind, id)?.ok_or_else(|| kind.refuse(id.clone(), crate::Reason::NotFound))?;
             let header = rows.header(task)?.ok_or_else(|| kind.refuse(id.clone(), crate::Reason::NotFound))?;
             let place = position(&kind.graph, task, &header).line;
@@ -180,7 +181,12 @@ impl<T: TrackedTask> Tasks<T> {
             let step = [step, step + 1].into_iter().find(starts).unwrap_or(step);
             let codes = kind.graph.startable(step);
             let ahead = if header.lease.is_none() { rows.ahead_of(place, &codes, now, u64::MAX)? } else { 0 };
-            Ok((header, ahead, kind.clone(), now))
+            let running = kind.graph.code(step, Role::InProgress);
+            let counts = rows.counts_of(self.kind)?;
+            let running = counts.iter().find(|(code, _)| Some(*code) == running).map_or(0, |(_, count)| *count);
+            let full = kind.limit().is_some() && rows.is_limited(&kind, task)?;
+            let situation = Situation { paused: kind.paused, full, opens: rows.rate_opens(&kind, now)?, ahead };
+            Ok((kind.rules(now).explain(&header, &situation), running))
         })
     }
 }

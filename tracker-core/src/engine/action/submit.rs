@@ -58,10 +58,23 @@ impl NewTask {
     }
 }
 
-impl Action for NewTask {
-    type Out = Submitted;
+impl NewTask {
+    /// Ends the lease of whoever holds one of the passing keys, if it ran out: it may have been the task's last.
+    fn free(&self, writer: &mut Writer<'_>) -> Result<()> {
+        let kind: Arc<Kind> = writer.kind(self.kind)?;
+        for ((number, value), (_, passing)) in (0..).zip(&self.uniques).zip(&kind.uniques) {
+            if !passing || value.is_empty() {
+                continue;
+            }
+            if let Some(task) = writer.rows().with_unique(kind.id, number, value)? {
+                writer.free(&kind, task)?;
+            }
+        }
+        Ok(())
+    }
 
-    fn run(&self, writer: &mut Writer<'_>) -> Result<Submitted> {
+    /// Puts it in, as one of several steps of an action.
+    pub(super) fn put(&self, writer: &mut Writer<'_>) -> Result<Submitted> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
         let command = Command::Submit(self.submit.clone());
         let Some(task) = self.matching(writer, &kind)? else {
@@ -83,6 +96,15 @@ impl Action for NewTask {
     }
 }
 
+impl Action for NewTask {
+    type Out = Submitted;
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<Submitted> {
+        self.free(writer)?;
+        self.put(writer)
+    }
+}
+
 /// Submit and start in one commit.
 pub(crate) struct SubmitAndStart {
     pub new: NewTask,
@@ -93,8 +115,9 @@ impl Action for SubmitAndStart {
     type Out = (Submitted, Claimed);
 
     fn run(&self, writer: &mut Writer<'_>) -> Result<Self::Out> {
+        self.new.free(writer)?;
         writer.all_or_nothing(|writer| {
-            let submitted = self.new.run(writer)?;
+            let submitted = self.new.put(writer)?;
             let kind = writer.kind(self.new.kind)?;
             let claimed = super::claim::start(writer, &kind, submitted.task, &submitted.id, &self.start)?;
             Ok((submitted, claimed))

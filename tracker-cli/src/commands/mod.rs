@@ -1,0 +1,46 @@
+//! One file per command, all of the same shape: its arguments, `run`, and its answer as a [`View`](crate::output::View).
+//!
+//! A new command is a file here, its `mod`, and its line in the list.
+
+mod completions;
+#[cfg(unix)]
+mod guard;
+mod man;
+#[cfg(unix)]
+mod run;
+mod verify;
+
+use clap::Subcommand;
+
+use crate::{exit::Exit, failure::Failure, output::Output};
+
+macro_rules! commands {
+    ($($(#[cfg($cfg:meta)])? $(#[command($($word:tt)*)])? $name:ident($args:ty),)*) => {
+        #[derive(Subcommand)]
+        pub enum Command {
+            $($(#[cfg($cfg)])? $(#[command($($word)*)])? $name($args),)*
+        }
+
+        impl Command {
+            pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
+                match self {
+                    $($(#[cfg($cfg)])? Self::$name(args) => args.run(output),)*
+                }
+            }
+        }
+    };
+}
+
+// In the order in which `tracker --help` lists them.
+commands! {
+    #[cfg(unix)]
+    Run(run::Args),
+    Verify(verify::Args),
+    #[cfg(unix)]
+    #[command(hide = true)]
+    Guard(guard::Args),
+    #[command(hide = true)]
+    Completions(completions::Args),
+    #[command(hide = true)]
+    Man(man::Args),
+}
