@@ -3,7 +3,11 @@
 mod holder;
 mod kinds;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
 
 use tracker_core::{Error, ErrorKind, Options, Sharing, Tracker};
 
@@ -22,6 +26,9 @@ pub struct FileArg {
 /// Little memory: a command reads a few pages and ends.
 const CACHE: usize = 16 << 20;
 
+/// How long a dead process may hold a file.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 fn options() -> Options {
     Tracker::options().cache_bytes(CACHE)
 }
@@ -33,8 +40,19 @@ impl FileArg {
     }
 
     /// Opens it to work on its tasks, as the only one who does; others may look. Made where there is none.
+    ///
+    /// A process that was just killed may hold it for a moment: a command that it was starting has its open files until
+    /// the command's program is there. So this waits a little before it refuses.
     pub fn work(&self) -> Result<Tracker, Failure> {
-        Tracker::open(&self.file).map_err(|error| explain(&self.file, &error, Purpose::Act))
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match Tracker::open(&self.file) {
+                Err(error) if error.kind() == ErrorKind::AlreadyOpen && Instant::now() < until => {
+                    thread::sleep(Duration::from_millis(20));
+                }
+                opened => return opened.map_err(|error| explain(&self.file, &error, Purpose::Act)),
+            }
+        }
     }
 
     /// The other processes that have it open, as far as this user may know.
