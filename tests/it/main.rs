@@ -20,6 +20,7 @@ mod kinds;
 mod leases;
 mod limited;
 mod limits;
+mod lines;
 mod outcomes;
 mod platter;
 mod queries;
