@@ -13,7 +13,6 @@ use crate::{
     error::{Error, ErrorKind, Result},
     rules::Failure,
     store::{Handles, Kind, MANY, TEXT, cut, shorten},
-    task::TrackedTask,
 };
 
 /// Takes secrets out of texts before anybody sees them.
@@ -32,15 +31,6 @@ pub(crate) struct Opened {
     /// What the type makes of a payload.
     #[cfg(feature = "json")]
     pub typed: Option<crate::lines::Typed>,
-}
-
-impl Opened {
-    pub(crate) fn of<T: TrackedTask>() -> Self {
-        Self {
-            #[cfg(feature = "json")]
-            typed: Some(crate::payload::own::<T>),
-        }
-    }
 }
 
 impl Shared {

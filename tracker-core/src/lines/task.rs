@@ -353,7 +353,7 @@ impl TaskLine {
             successor: self.successor.is_some(),
             doubtful: self.doubtful,
         };
-        self.check(kind, &header)?;
+        check(kind, &header)?;
         Ok(Told { header, past, fenceless })
     }
 
@@ -371,21 +371,22 @@ impl TaskLine {
             kind.graph.status(code).filter(|status| status.role == crate::Role::InProgress && self.lease.is_none());
         Ok(left.map_or(code, |status| kind.graph.start_of(status.step)))
     }
+}
 
-    fn check(&self, kind: &Kind, header: &Header) -> Result<(), String> {
-        let status = kind.graph.status(header.code);
-        let running = status.is_some_and(|status| status.role == crate::Role::InProgress);
-        if header.lease.is_some() && !running {
-            return Err("it has a lease, and its status is not one in progress: leave the lease out".to_owned());
-        }
-        if header.successor && header.lease.is_none() {
-            return Err("it has a successor, and no lease: only a running task has one".to_owned());
-        }
-        if header.due == NEVER && running {
-            return Err("it is in progress, and never due".to_owned());
-        }
-        Ok(())
+/// Refuses what no task can be.
+fn check(kind: &Kind, header: &Header) -> Result<(), String> {
+    let status = kind.graph.status(header.code);
+    let running = status.is_some_and(|status| status.role == crate::Role::InProgress);
+    if header.lease.is_some() && !running {
+        return Err("it has a lease, and its status is not one in progress: leave the lease out".to_owned());
     }
+    if header.successor && header.lease.is_none() {
+        return Err("it has a successor, and no lease: only a running task has one".to_owned());
+    }
+    if header.due == NEVER && running {
+        return Err("it is in progress, and never due".to_owned());
+    }
+    Ok(())
 }
 
 impl Named {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::Writer;
 use crate::{
     disk::keys::TaskRef,
-    error::{Error, ErrorKind, Reason, Result},
+    error::{Error, ErrorKind, Result},
     rules::Header,
     store::{Body, Change, Kind, KindSpec, Whole, check_kinds},
 };
@@ -77,7 +77,7 @@ impl Writer<'_> {
         let change = Change { new: Some(header), new_body: Some(body), ..Change::default() };
         if let Some(rival) = self.rows.rival(kind, *task, &change)? {
             let other = self.rows.body_of(rival)?.id;
-            return Err(kind.refuse(body.id.clone(), Reason::Conflict { other }));
+            return Err(kind.refuse(body.id.clone(), crate::error::Reason::Conflict { other }));
         }
         // Times from elsewhere do not set the clock of this file.
         let mark = self.pulse.mark;
