@@ -106,6 +106,7 @@ impl Rules<'_> {
         header.code = self.graph.code(start.step, Role::InProgress).ok_or_else(|| Self::missing(Role::InProgress))?;
         header.updated = self.now;
         header.unreadable = false;
+        header.doubtful &= !start.begun;
         header.lease = Some(Lease {
             token: start.token,
             fence: start.fence,

@@ -48,6 +48,7 @@ impl Rules<'_> {
             cancel: false,
             unreadable: false,
             successor: false,
+            doubtful: false,
         }
     }
 
@@ -57,5 +58,6 @@ impl Rules<'_> {
         header.failures = 0;
         header.crashes = 0;
         header.unreadable = false;
+        header.doubtful = false;
     }
 }

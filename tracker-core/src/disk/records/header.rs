@@ -40,6 +40,7 @@ struct LeaseRecord {
 const CANCEL: u8 = 1;
 const UNREADABLE: u8 = 2;
 const SUCCESSOR: u8 = 4;
+const DOUBTFUL: u8 = 8;
 
 fn flag(on: bool, bit: u8) -> u8 {
     if on { bit } else { 0 }
@@ -63,7 +64,10 @@ impl Stored for Header {
             fingerprint: self.fingerprint,
             lease: self.lease.as_ref().map(lease_record),
             last: self.last.as_ref().map(Stored::to_record),
-            flags: flag(self.cancel, CANCEL) | flag(self.unreadable, UNREADABLE) | flag(self.successor, SUCCESSOR),
+            flags: flag(self.cancel, CANCEL)
+                | flag(self.unreadable, UNREADABLE)
+                | flag(self.successor, SUCCESSOR)
+                | flag(self.doubtful, DOUBTFUL),
         }
     }
 
@@ -85,6 +89,7 @@ impl Stored for Header {
             cancel: record.flags & CANCEL != 0,
             unreadable: record.flags & UNREADABLE != 0,
             successor: record.flags & SUCCESSOR != 0,
+            doubtful: record.flags & DOUBTFUL != 0,
         })
     }
 }

@@ -58,6 +58,7 @@ pub(super) fn check(
     case.stable(new)?;
     case.endings(decision, new)?;
     case.leases(new)?;
+    case.doubts(new)?;
     case.revisions(decision, new)
 }
 
