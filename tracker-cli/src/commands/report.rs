@@ -54,11 +54,16 @@ impl Args {
 
     /// Under another name first: the page appears whole or not at all, and never in place of the tracker file.
     fn write(&self, html: &str) -> Result<(), Failure> {
-        let same = fs::canonicalize(&self.out).is_ok_and(|out| fs::canonicalize(&self.file.file).is_ok_and(|file| out == file));
+        let same = fs::canonicalize(&self.out)
+            .is_ok_and(|out| fs::canonicalize(&self.file.file).is_ok_and(|file| out == file));
         if same {
-            return Err(Failure::usage(format!("{} is the tracker file: name another for the page", self.out.display())));
+            return Err(Failure::usage(format!(
+                "{} is the tracker file: name another for the page",
+                self.out.display()
+            )));
         }
-        let failed = |error: io::Error| Failure::file(format!("{}: the page cannot be written: {error}", self.out.display()));
+        let failed =
+            |error: io::Error| Failure::file(format!("{}: the page cannot be written: {error}", self.out.display()));
         let mut unfinished = self.out.clone().into_os_string();
         unfinished.push(format!(".{}", std::process::id()));
         fs::write(&unfinished, html).map_err(failed)?;
@@ -74,6 +79,9 @@ impl View for Written<'_> {
     fn show(&self, page: &mut Page<'_>) -> io::Result<()> {
         page.line(Ink::Good, &format!("wrote {}", self.page.display()))?;
         let rest = if self.looked_at < self.tasks { " (--most raises that)" } else { "" };
-        page.line(Ink::Plain, &format!("{} of {} tasks of {} kinds looked at{rest}", self.looked_at, self.tasks, self.kinds))
+        page.line(
+            Ink::Plain,
+            &format!("{} of {} tasks of {} kinds looked at{rest}", self.looked_at, self.tasks, self.kinds),
+        )
     }
 }

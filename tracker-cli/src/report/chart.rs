@@ -39,7 +39,12 @@ pub fn timeline(out: &mut String, timeline: &Timeline) -> fmt::Result {
         let below = HEIGHT + BELOW - 6;
         writeln!(out, "<text x=\"{LEFT}\" y=\"{below}\">{}</text>", moment(first))?;
         let right = LEFT + WIDTH;
-        writeln!(out, "<text x=\"{right}\" y=\"{below}\" text-anchor=\"end\">{} + {}</text>", moment(last), Span(width))?;
+        writeln!(
+            out,
+            "<text x=\"{right}\" y=\"{below}\" text-anchor=\"end\">{} + {}</text>",
+            moment(last),
+            Span(width)
+        )?;
     }
     writeln!(out, "</svg>")
 }

@@ -86,14 +86,19 @@ impl KindReport {
 
     fn add_slow(&mut self, task: &Task) {
         let Some(longest) = task.history.iter().max_by_key(|attempt| attempt.duration) else { return };
-        enter(&mut self.slowest, longest.duration, |slow| slow.duration, || Slow {
-            id: task.id.to_string(),
-            status: task.status.clone(),
-            duration: longest.duration,
-            worker: longest.worker.clone(),
-            ended_at: longest.ended_at,
-            payload: shown(&task.task),
-        });
+        enter(
+            &mut self.slowest,
+            longest.duration,
+            |slow| slow.duration,
+            || Slow {
+                id: task.id.to_string(),
+                status: task.status.clone(),
+                duration: longest.duration,
+                worker: longest.worker.clone(),
+                ended_at: longest.ended_at,
+                payload: shown(&task.task),
+            },
+        );
     }
 
     fn add_unlucky(&mut self, task: &Task) {
@@ -103,14 +108,19 @@ impl KindReport {
             return;
         }
         let error = task.history.iter().rev().find_map(|attempt| attempt.failure.as_ref());
-        enter(&mut self.most_failed, failures, |unlucky| unlucky.failures, || Unlucky {
-            id: task.id.to_string(),
-            status: task.status.clone(),
+        enter(
+            &mut self.most_failed,
             failures,
-            attempts: task.attempts,
-            error: error.map(|failure| failure.error.clone()).unwrap_or_default(),
-            payload: shown(&task.task),
-        });
+            |unlucky| unlucky.failures,
+            || Unlucky {
+                id: task.id.to_string(),
+                status: task.status.clone(),
+                failures,
+                attempts: task.attempts,
+                error: error.map(|failure| failure.error.clone()).unwrap_or_default(),
+                payload: shown(&task.task),
+            },
+        );
     }
 }
 

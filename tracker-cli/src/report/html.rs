@@ -86,7 +86,10 @@ fn write_counts(out: &mut String, kind: &KindReport) -> fmt::Result {
         let (class, name) = (class(status), Text(&status.name));
         writeln!(out, "<i class=\"{class}\" style=\"flex:{count}\" title=\"{name}: {count}\"></i>")?;
     }
-    writeln!(out, "</div><table><tr><th>status</th><th class=\"number\">tasks</th><th class=\"number\">share</th></tr>")?;
+    writeln!(
+        out,
+        "</div><table><tr><th>status</th><th class=\"number\">tasks</th><th class=\"number\">share</th></tr>"
+    )?;
     for (status, count) in &kind.counts {
         let permille = count.saturating_mul(1_000).checked_div(all).unwrap_or(0);
         writeln!(
@@ -128,7 +131,10 @@ fn write_slowest(out: &mut String, slowest: &[Slow]) -> fmt::Result {
     if slowest.is_empty() {
         return Ok(());
     }
-    writeln!(out, "<h3>Slowest</h3><table><tr><th>task</th><th>longest attempt</th><th>ended</th><th>worker</th></tr>")?;
+    writeln!(
+        out,
+        "<h3>Slowest</h3><table><tr><th>task</th><th>longest attempt</th><th>ended</th><th>worker</th></tr>"
+    )?;
     for slow in slowest {
         writeln!(
             out,

@@ -5,9 +5,8 @@ use chrono::{DateTime, Utc};
 /// How many bars there are at most.
 const BARS: i64 = 80;
 /// The seconds that a bar may stand for.
-const WIDTHS: [i64; 18] = [
-    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 604_800,
-];
+const WIDTHS: [i64; 18] =
+    [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 604_800];
 
 /// What ended when.
 #[derive(Clone, Debug, Default)]

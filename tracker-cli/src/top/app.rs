@@ -291,7 +291,9 @@ impl App {
         match self.screen {
             Screen::Overview => self.show(Screen::Tasks),
             Screen::Tasks => {
-                let (Some(kind), Some(task)) = (self.name(), self.tasks.items.get(self.tasks.list.chosen)) else { return };
+                let (Some(kind), Some(task)) = (self.name(), self.tasks.items.get(self.tasks.list.chosen)) else {
+                    return;
+                };
                 let id = task.id.clone();
                 match self.source.task(&kind, &id) {
                     Ok(found) => self.task = found,

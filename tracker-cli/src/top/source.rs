@@ -82,7 +82,13 @@ impl Source {
     }
 
     /// A page of tasks, the latest change first.
-    pub fn tasks(&mut self, kind: &str, filter: &Filter, after: Option<Cursor>, most: usize) -> Result<Page<Task>, Failure> {
+    pub fn tasks(
+        &mut self,
+        kind: &str,
+        filter: &Filter,
+        after: Option<Cursor>,
+        most: usize,
+    ) -> Result<Page<Task>, Failure> {
         let tasks = self.tracker()?.untyped(kind)?;
         let mut query = tasks.query().newest_first().limit(most);
         if let Some(code) = filter.code {

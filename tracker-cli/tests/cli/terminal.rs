@@ -42,7 +42,13 @@ impl Terminal {
             {}
         });
         let writer = pair.master.take_writer().unwrap();
-        Self { child, writer, output, screen: vt100::Parser::new(rows, cols, 0), _master: pair.master }
+        Self {
+            child,
+            writer,
+            output,
+            screen: vt100::Parser::new(rows.try_into().unwrap(), cols.try_into().unwrap(), 0),
+            _master: pair.master,
+        }
     }
 
     pub fn press(&mut self, keys: &str) {
@@ -52,16 +58,23 @@ impl Terminal {
 
     /// Waits until the screen shows all of this, and gives what it shows.
     pub fn shows(&mut self, wanted: &[&str]) -> String {
+        self.shows_without(wanted, &[])
+    }
+
+    /// Waits until the screen shows all of this and none of that. What is broken into lines is found too.
+    pub fn shows_without(&mut self, wanted: &[&str], unwanted: &[&str]) -> String {
         let until = Instant::now() + PATIENCE;
         loop {
             let text = self.screen.screen().contents();
-            if wanted.iter().all(|wanted| text.contains(wanted)) {
+            let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let has = |part: &&str| text.contains(part) || flat.contains(part);
+            if wanted.iter().all(has) && !unwanted.iter().any(has) {
                 return text;
             }
             let left = until.saturating_duration_since(Instant::now());
             match self.output.recv_timeout(left) {
                 Ok(bytes) => self.screen.process(&bytes),
-                Err(_) => panic!("the screen never showed {wanted:?}; it shows\n{text}"),
+                Err(_) => panic!("the screen never showed {wanted:?} without {unwanted:?}; it shows\n{text}"),
             }
         }
     }
@@ -70,8 +83,8 @@ impl Terminal {
     pub fn is_coloured(&self) -> bool {
         let screen = self.screen.screen();
         let (rows, cols) = screen.size();
-        (0..rows).any(|row| {
-            (0..cols).any(|col| screen.cell(row, col).is_some_and(|cell| cell.fgcolor() != vt100::Color::Default))
+        (0..rows.get()).any(|row| {
+            (0..cols.get()).any(|col| screen.cell(row, col).is_some_and(|cell| cell.fgcolor() != vt100::Color::Default))
         })
     }
 

@@ -23,7 +23,8 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, paint: Paint) {
         ])
     });
     let widths = [Constraint::Length(7), Constraint::Length(8), Constraint::Length(11), Constraint::Min(20)];
-    let head = Row::new(["  tasks", "retrying", "latest", "error (and a task for example)"]).style(paint.of(Ink::Quiet));
+    let head =
+        Row::new(["  tasks", "retrying", "latest", "error (and a task for example)"]).style(paint.of(Ink::Quiet));
     let table = Table::new(rows, widths).header(head).row_highlight_style(paint.chosen());
     frame.render_stateful_widget(table, area, &mut TableState::default().with_selected(app.error.chosen));
 }

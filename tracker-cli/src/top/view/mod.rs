@@ -15,14 +15,15 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use self::paint::Paint;
+use self::{foot::Foot, paint::Paint};
 use super::app::{App, Mode, Screen};
 use crate::output::Ink;
 
 pub fn draw(frame: &mut Frame<'_>, app: &App, coloured: bool) {
     let paint = Paint { coloured };
-    let [head, body, foot] =
-        Layout::vertical([Constraint::Length(2), Constraint::Min(1), Constraint::Length(1)]).areas(frame.area());
+    let foot = Foot::new(app, paint);
+    let below = Constraint::Length(foot.height(frame.area().width));
+    let [head, body, below] = Layout::vertical([Constraint::Length(2), Constraint::Min(1), below]).areas(frame.area());
     draw_head(frame, head, app, paint);
     match app.screen {
         Screen::Overview => overview::draw(frame, body, app, paint),
@@ -30,7 +31,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, coloured: bool) {
         Screen::Task => task::draw(frame, body, app, paint),
         Screen::Errors => errors::draw(frame, body, app, paint),
     }
-    foot::draw(frame, foot, app, paint);
+    foot.draw(frame, below);
     if app.mode == Mode::Helping {
         help::draw(frame, body, paint);
     }

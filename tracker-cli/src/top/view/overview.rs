@@ -39,7 +39,12 @@ fn draw_kind(frame: &mut Frame<'_>, area: Rect, app: &App, kind: &Kind, chosen: 
     if kind.info.paused {
         head.push(paint.text(Ink::Warn, "  paused"));
     }
-    let text = Text::from(vec![Line::from(head), bar(kind, all, area.width, paint), counts(kind, paint), work(app, kind, paint)]);
+    let text = Text::from(vec![
+        Line::from(head),
+        bar(kind, all, area.width, paint),
+        counts(kind, paint),
+        work(app, kind, paint),
+    ]);
     frame.render_widget(text, words);
     let steps = app.pace(kind).map(super::super::pace::Pace::steps).unwrap_or_default();
     let fit = usize::from(spark.width);

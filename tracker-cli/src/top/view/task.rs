@@ -40,7 +40,10 @@ fn lines(task: &Task, why: &Explanation, paint: Paint) -> Vec<Line<'static>> {
         field("counters", &format!("attempts {}, failures {}, crashes {}", task.attempts, task.failures, task.crashes)),
     ];
     if let Some(lease) = &task.lease {
-        lines.push(field("lease", &format!("{} since {}, until {}", lease.worker, stamp(&lease.since), stamp(&lease.until))));
+        lines.push(field(
+            "lease",
+            &format!("{} since {}, until {}", lease.worker, stamp(&lease.since), stamp(&lease.until)),
+        ));
     }
     if let Some(progress) = &task.progress {
         let total = progress.total.map(|total| format!(" of {total}")).unwrap_or_default();

@@ -1,3 +1,4 @@
+use console::measure_text_width;
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
@@ -24,11 +25,15 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, paint: Paint) {
             Cell::from(paint.text(Ink::Plain, &remark(task))),
         ])
     });
+    // As wide as the longest, where that leaves room for the rest.
+    let longest = |text: &dyn Fn(&Task) -> usize| app.tasks.items.iter().map(text).max().unwrap_or(0).max(6);
+    let status = longest(&|task| measure_text_width(&task.status.name)).min(16);
+    let id = longest(&|task| measure_text_width(&task.id.to_string())).min(usize::from(area.width) / 2);
     let widths = [
-        Constraint::Length(12),
+        Constraint::Length(u16::try_from(status).unwrap_or(u16::MAX)),
         Constraint::Length(3),
         Constraint::Length(14),
-        Constraint::Percentage(35),
+        Constraint::Length(u16::try_from(id).unwrap_or(u16::MAX)),
         Constraint::Min(10),
     ];
     let head = Row::new(["status", "try", "changed", "id", ""]).style(paint.of(Ink::Quiet));
