@@ -88,7 +88,7 @@ impl KindReport {
         let Some(longest) = task.history.iter().max_by_key(|attempt| attempt.duration) else { return };
         enter(
             &mut self.slowest,
-            longest.duration,
+            &longest.duration,
             |slow| slow.duration,
             || Slow {
                 id: task.id.to_string(),
@@ -110,7 +110,7 @@ impl KindReport {
         let error = task.history.iter().rev().find_map(|attempt| attempt.failure.as_ref());
         enter(
             &mut self.most_failed,
-            failures,
+            &failures,
             |unlucky| unlucky.failures,
             || Unlucky {
                 id: task.id.to_string(),
@@ -125,8 +125,8 @@ impl KindReport {
 }
 
 /// Enters something into a list of the largest ones, if it is one of them.
-fn enter<E, K: Ord>(list: &mut Vec<E>, key: K, key_of: impl Fn(&E) -> K, entry: impl FnOnce() -> E) {
-    let at = list.partition_point(|other| key_of(other) >= key);
+fn enter<E, K: Ord>(list: &mut Vec<E>, key: &K, key_of: impl Fn(&E) -> K, entry: impl FnOnce() -> E) {
+    let at = list.partition_point(|other| key_of(other) >= *key);
     if at < LISTED {
         list.insert(at, entry());
         list.truncate(LISTED);

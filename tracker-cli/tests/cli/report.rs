@@ -19,7 +19,7 @@ fn it_tells_all_and_needs_nothing_from_outside() {
         "<td>1.5s</td><td>2.9s</td><td>3.0s</td><td>3.0s</td>",
         "sampler",
     ] {
-        assert!(page.contains(wanted) || page.replace("\n", "").contains(wanted), "{wanted} is not in\n{page}");
+        assert!(page.replace('\n', "").contains(wanted), "{wanted} is not in\n{page}");
     }
     for outside in ["http-equiv=\"refresh\"", "<link", "<img", "<script", "src=", "url(", "@import"] {
         assert!(!page.contains(outside), "{outside}");

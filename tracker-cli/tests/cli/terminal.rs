@@ -74,7 +74,9 @@ impl Terminal {
             let left = until.saturating_duration_since(Instant::now());
             match self.output.recv_timeout(left) {
                 Ok(bytes) => self.screen.process(&bytes),
-                Err(_) => panic!("the screen never showed {wanted:?} without {unwanted:?}; it shows\n{text}"),
+                Err(error) => {
+                    panic!("{error}: the screen never showed {wanted:?} without {unwanted:?}; it shows\n{text}")
+                }
             }
         }
     }

@@ -25,6 +25,6 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, paint: Paint) {
     let widths = [Constraint::Length(7), Constraint::Length(8), Constraint::Length(11), Constraint::Min(20)];
     let head =
         Row::new(["  tasks", "retrying", "latest", "error (and a task for example)"]).style(paint.of(Ink::Quiet));
-    let table = Table::new(rows, widths).header(head).row_highlight_style(paint.chosen());
+    let table = Table::new(rows, widths).header(head).row_highlight_style(Paint::chosen());
     frame.render_stateful_widget(table, area, &mut TableState::default().with_selected(app.error.chosen));
 }

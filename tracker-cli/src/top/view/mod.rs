@@ -42,7 +42,7 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, app: &App, paint: Paint) {
     let mut spans = Vec::new();
     for (name, screen) in [("1 overview", Screen::Overview), ("2 tasks", Screen::Tasks), ("3 errors", Screen::Errors)] {
         let here = app.screen == screen || (screen == Screen::Tasks && app.screen == Screen::Task);
-        spans.push(Span::styled(format!(" {name} "), if here { paint.chosen() } else { paint.of(Ink::Quiet) }));
+        spans.push(Span::styled(format!(" {name} "), if here { Paint::chosen() } else { paint.of(Ink::Quiet) }));
     }
     if let Some(kind) = app.chosen() {
         spans.push(paint.text(Ink::Strong, &format!("  {}", kind.info.name)));

@@ -34,7 +34,7 @@ fn draw_kind(frame: &mut Frame<'_>, area: Rect, app: &App, kind: &Kind, chosen: 
         Layout::vertical([Constraint::Length(4), Constraint::Length(1), Constraint::Min(0)]).areas(area);
     let all: u64 = kind.counts.iter().map(|(_, count)| count).sum();
     let name = format!(" {} ", kind.info.name);
-    let mut head = vec![if chosen { Span::styled(name, paint.chosen()) } else { paint.text(Ink::Strong, &name) }];
+    let mut head = vec![if chosen { Span::styled(name, Paint::chosen()) } else { paint.text(Ink::Strong, &name) }];
     head.push(paint.text(Ink::Plain, &format!(" {all} tasks")));
     if kind.info.paused {
         head.push(paint.text(Ink::Warn, "  paused"));

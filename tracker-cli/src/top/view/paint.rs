@@ -32,7 +32,7 @@ impl Paint {
     }
 
     /// The line or tab that is chosen: told by its form, not by its colour.
-    pub fn chosen(self) -> Style {
+    pub fn chosen() -> Style {
         Style::default().add_modifier(Modifier::REVERSED)
     }
 

@@ -37,7 +37,7 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, paint: Paint) {
         Constraint::Min(10),
     ];
     let head = Row::new(["status", "try", "changed", "id", ""]).style(paint.of(Ink::Quiet));
-    let table = Table::new(rows, widths).header(head).row_highlight_style(paint.chosen());
+    let table = Table::new(rows, widths).header(head).row_highlight_style(Paint::chosen());
     frame.render_stateful_widget(table, below, &mut TableState::default().with_selected(app.tasks.list.chosen));
 }
 
