@@ -30,8 +30,8 @@ struct Odd {
 fn odd(number: u32) -> Odd {
     Odd {
         id: uuid::Uuid::from_u128(number.into()),
-        place: (number % 3 > 0).then(|| i32::try_from(number).unwrap() - 5),
-        flag: number % 2 == 0,
+        place: (!number.is_multiple_of(3)).then(|| i32::try_from(number).unwrap() - 5),
+        flag: number.is_multiple_of(2),
         huge: u128::MAX - u128::from(number),
         ratio: if number == 3 { f64::NAN } else { 1.0 / f64::from(number + 1) },
         names: [(7, "seven".to_owned())].into(),
@@ -224,7 +224,7 @@ fn a_table_that_prints_json_moves_in() {
         {"id": 2, "state": "failed", "client": "c", "request": 2, "error": "smtp: 550"},
         {"id": 3, "state": "new", "client": "d", "request": 1, "error": null},
     ]);
-    let lines: String = rows
+    let lines: Vec<_> = rows
         .as_array()
         .unwrap()
         .iter()
@@ -237,9 +237,10 @@ fn a_table_that_prints_json_moves_in() {
             let history: Vec<_> = row["error"].as_str().into_iter().collect();
             let payload =
                 json!({"number": row["id"], "client": row["client"], "request": row["request"], "reference": null});
-            format!("{}\n", json!({"id": row["id"], "status": status, "history": history, "payload": payload}))
+            json!({"id": row["id"], "status": status, "history": history, "payload": payload}).to_string()
         })
         .collect();
+    let lines = lines.join("\n");
     let (_, tracker) = tracker();
     let mails = tracker.tasks::<Mail>().unwrap();
     assert_eq!(tracker.import_with(lines.as_bytes(), &ImportOptions::new().kind("mail")).unwrap().new, 3);
@@ -256,16 +257,16 @@ fn keys_that_only_the_type_can_tell_are_right_once_it_opens_the_kind() {
     first.tasks::<Mail>().unwrap();
     first.tasks::<Odd>().unwrap();
     let (_, second) = tracker();
-    let mut lines = export(&first);
+    let mut lines = vec![export(&first)];
     for number in 0..3_u64 {
         let payload = serde_json::to_value(tracker_core::Payload::of(&mail(number)).unwrap()).unwrap();
-        lines += &format!("{}\n", json!({"kind": "mail", "id": number, "payload": payload}));
+        lines.push(json!({"kind": "mail", "id": number, "payload": payload}).to_string());
         let id = json!({"$uuid": uuid::Uuid::from_u128(number.into()).to_string()});
         let value = odd(u32::try_from(number).unwrap());
         let payload = serde_json::to_value(tracker_core::Payload::of(&value).unwrap()).unwrap();
-        lines += &format!("{}\n", json!({"kind": "odd", "id": id, "payload": payload}));
+        lines.push(json!({"kind": "odd", "id": id, "payload": payload}).to_string());
     }
-    assert_eq!(import(&second, &lines).new, 6);
+    assert_eq!(import(&second, &lines.join("\n")).new, 6);
     sound(&second);
     let mails = second.tasks::<Mail>().unwrap();
     assert_eq!(mails.get_by_key("client_request", &[&"c", &2]).unwrap().unwrap().task, mail(2));
