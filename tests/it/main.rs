@@ -16,6 +16,8 @@ mod disk;
 mod faults;
 mod files;
 mod histories;
+#[cfg(unix)]
+mod hostile;
 mod inspection;
 mod kinds;
 mod leases;
@@ -24,7 +26,10 @@ mod limits;
 mod look;
 mod model;
 mod outcomes;
+#[cfg(unix)]
+mod part;
 mod platter;
+#[cfg(unix)]
 mod processes;
 mod queries;
 mod random;

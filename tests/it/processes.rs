@@ -2,14 +2,13 @@
 //! in the file afterwards must fit.
 //!
 //! `TRACKER_KILLS=n` kills n times instead of 30.
-#![cfg(unix)]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, OpenOptions},
     io::Write,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
     thread,
     time::Duration,
 };
@@ -17,7 +16,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tracker_core::{Error, ErrorKind, Execution, Sharing, TaskStatus, TrackedTask, Tracker, redb::TableDefinition};
 
-use crate::dice::{Dice, setting};
+use crate::{
+    dice::{Dice, setting},
+    part,
+};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -50,9 +52,6 @@ struct Tough {
     done_by: u64,
 }
 
-const ROLE: &str = "TRACKER_TEST_ROLE";
-const FILE: &str = "TRACKER_TEST_FILE";
-
 /// Where the processes of a test meet: the tracker's file, and one for what they say.
 struct Place {
     _folder: tempfile::TempDir,
@@ -81,21 +80,12 @@ impl Place {
         Self { _folder: folder, file }
     }
 
-    /// Starts this program again, to play a part.
     fn start(&self, role: &str) -> Child {
-        let errors = OpenOptions::new().create(true).append(true).open(self.file.with_extension("errors")).unwrap();
-        Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "processes::a_part_in_another_process", "--nocapture", "--test-threads=1"])
-            .env(ROLE, role)
-            .env(FILE, &self.file)
-            .stdout(Stdio::null())
-            .stderr(errors)
-            .spawn()
-            .unwrap()
+        part::start(&[], role, &self.file)
     }
 
     fn errors(&self) -> String {
-        fs::read_to_string(self.file.with_extension("errors")).unwrap_or_default()
+        part::errors(&self.file)
     }
 
     /// Waits until so many lines were said.
@@ -114,16 +104,13 @@ fn signal(child: &Child, name: &str) {
     assert!(status.success());
 }
 
-/// Does nothing but in the processes that the other tests start.
-#[test]
-fn a_part_in_another_process() {
-    let Ok(role) = std::env::var(ROLE) else { return };
-    let file = PathBuf::from(std::env::var(FILE).unwrap());
-    match role.as_str() {
-        "toil alone" => toil(&file, Sharing::Exclusive),
-        "toil together" => toil(&file, Sharing::Writers),
-        "hold the lock" => hold_the_lock(&file),
-        "run poison" => run_poison(&file),
+/// What the other processes do.
+pub fn play(role: &str, file: &Path) {
+    match role {
+        "toil alone" => toil(file, Sharing::Exclusive),
+        "toil together" => toil(file, Sharing::Writers),
+        "hold the lock" => hold_the_lock(file),
+        "run poison" => run_poison(file),
         other => panic!("{other}?"),
     }
 }
