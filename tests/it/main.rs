@@ -33,6 +33,7 @@ mod platter;
 mod processes;
 mod queries;
 mod random;
+mod retention;
 mod schema;
 mod script;
 mod secrets;
