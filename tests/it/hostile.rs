@@ -184,7 +184,11 @@ fn examine(bytes: &[u8], folder: &Path, tally: &mut Tally, what: &str) {
             let saved = Tracker::options().sharing(Sharing::Exclusive).inspect(&into).unwrap();
             assert_eq!(saved.verify().unwrap(), [], "{what}");
             if saved.kinds().unwrap().contains(&"job".to_owned()) {
-                assert_eq!(u64::from(shown_is_true(&saved.tasks::<Job>().unwrap()).unwrap()), recovered.tasks, "{what}");
+                assert_eq!(
+                    u64::from(shown_is_true(&saved.tasks::<Job>().unwrap()).unwrap()),
+                    recovered.tasks,
+                    "{what}"
+                );
             }
         }
         Err(error) => assert!(is_told(&error), "{what}: {error:?}"),
@@ -432,7 +436,8 @@ fn files_in(folder: &Path) -> std::path::PathBuf {
 fn on_a_read_only_file_system_one_can_only_look() {
     let folder = tempfile::tempdir().unwrap();
     let path = files_in(folder.path());
-    let mount = format!("mount --bind {0} {0} && mount -o remount,ro,bind {0} && exec \"$0\" \"$@\"", folder.path().display());
+    let mount =
+        format!("mount --bind {0} {0} && mount -o remount,ro,bind {0} && exec \"$0\" \"$@\"", folder.path().display());
     plays_without_powers(&["unshare", "--mount", "sh", "-c", &mount], "hostile: read-only", &path);
 }
 
