@@ -322,6 +322,30 @@ fn a_table_full_of_junk_is_told_by_its_name() {
     println!("{tally:?}");
 }
 
+#[test]
+fn damage_that_a_transaction_comes_upon_is_not_committed_whatever_is_made_of_the_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut dice = Dice::new(seed());
+    let spoilt = with_redb(&file(true), folder.path(), |txn| {
+        let headers: TableDefinition<&[u8; 12], &[u8]> = TableDefinition::new("tracker.headers");
+        let mut table = txn.open_table(headers).unwrap();
+        let last = redb::ReadableTable::last(&table).unwrap().map(|(key, _)| *key.value()).unwrap();
+        table.insert(&last, &*junk(&[1; 8], &mut dice)).unwrap();
+    });
+    let tracker = open(&Disk::with_bytes(spoilt), false).unwrap();
+    let jobs = tracker.tasks::<Job>().unwrap();
+    let damaged = (0..JOBS).map(|number| job(number).name).find(|name| jobs.get(name).is_err()).unwrap();
+    let committed = tracker.transaction(|tx| {
+        tx.submit(&jobs, &job(1_000))?;
+        let damaged = tx.cancel(&jobs, &damaged).unwrap_err();
+        assert_eq!(damaged.kind(), ErrorKind::Corrupted);
+        Ok::<_, Error>(())
+    });
+    assert_eq!(committed.unwrap_err().kind(), ErrorKind::Corrupted);
+    assert!(jobs.get(job(1_000).name).unwrap().is_none());
+    jobs.submit(&job(1_000)).unwrap();
+}
+
 /// What a program does that trusts the file, and writes: answered or refused, whatever comes.
 fn trust(bytes: Vec<u8>) {
     let Ok(tracker) = open(&Disk::with_bytes(bytes), false) else { return };
