@@ -26,6 +26,7 @@ mod outcomes;
 mod platter;
 mod queries;
 mod random;
+mod retention;
 mod schema;
 mod script;
 mod secrets;
