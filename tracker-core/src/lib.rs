@@ -83,7 +83,8 @@
 //!
 //! # Features
 //!
-//! `derive` (default): the derives. `tokio`: async bodies and calls; without it no runtime comes in.
+//! `derive` (default): the derives. `tokio`: async bodies and calls; without it no runtime comes in. `json`: tasks as lines
+//! of JSON, in and out.
 #![warn(missing_docs)]
 
 #[doc(hidden)]
@@ -100,6 +101,8 @@ mod failures;
 #[doc(hidden)]
 #[expect(clippy::expect_used, reason = "a finding is a panic")]
 pub mod fuzz;
+#[cfg(feature = "json")]
+mod lines;
 mod options;
 mod page;
 mod payload;
@@ -129,6 +132,8 @@ pub use disk::file::Sharing;
 pub use engine::{Event, Happening, Watch, Watched};
 pub use error::{Error, ErrorKind, Reason, Refusal, Result};
 pub use execution::Execution;
+#[cfg(feature = "json")]
+pub use lines::{ImportOptions, Imported, LineError};
 pub use options::Options;
 pub use page::{Cursor, Page};
 pub use query::Query;

@@ -10,10 +10,12 @@ mod guard;
 mod list;
 mod man;
 mod plan;
+mod report;
 #[cfg(unix)]
 mod run;
 mod show;
 mod status;
+mod top;
 mod verify;
 
 use clap::Subcommand;
@@ -45,6 +47,8 @@ commands! {
     Errors(errors::Args),
     Plan(plan::Args),
     Counts(counts::Args),
+    Top(top::Args),
+    Report(report::Args),
     #[cfg(unix)]
     Run(run::Args),
     Verify(verify::Args),

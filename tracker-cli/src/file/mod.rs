@@ -16,7 +16,7 @@ pub use self::{holder::Holder, kinds::KindArg};
 use crate::failure::Failure;
 
 /// The file of a command.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 pub struct FileArg {
     /// The tracker file
     #[arg(value_name = "FILE")]

@@ -1,109 +1,99 @@
-//! What is shown on a terminal, and what where it is piped.
+//! The program in a terminal of its own: what is typed goes in, the screen comes out.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::Read,
-    os::fd::OwnedFd,
+    io::{Read, Write},
+    path::Path,
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::{Duration, Instant},
 };
 
-use rustix::{
-    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
-    termios::{Winsize, tcsetwinsize},
-};
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
-use crate::{Scene, shop::Shop};
-
-/// A terminal of so many columns: the end that is looked at, and the end that a program writes to.
-fn terminal(columns: u16) -> (File, File) {
-    let master: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&master).unwrap();
-    unlockpt(&master).unwrap();
-    let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
-    let program = OpenOptions::new().read(true).write(true).open(name).unwrap();
-    tcsetwinsize(&program, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
-    (master.into(), program)
+pub struct Terminal {
+    child: Box<dyn Child + Send + Sync>,
+    writer: Box<dyn Write + Send>,
+    output: Receiver<Vec<u8>>,
+    screen: vt100::Parser,
+    // The terminal lives as long as its master.
+    _master: Box<dyn MasterPty + Send>,
 }
 
-/// What a command shows on a terminal.
-fn shown(scene: &Scene, columns: u16, environment: &[(&str, &str)], arguments: &[&str]) -> String {
-    let (mut screen, program) = terminal(columns);
-    let mut command = scene.command(arguments);
-    command.envs(environment.iter().copied()).stdout(program);
-    let mut child = command.spawn().unwrap();
-    drop(command);
-    let mut text = Vec::new();
-    // Reading fails when nobody holds the other end any more.
-    let _ = screen.read_to_end(&mut text);
-    child.wait().unwrap();
-    String::from_utf8(text).unwrap().replace("\r\n", "\n")
-}
+/// Long enough for a busy machine; a screen that is right is seen at once.
+const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Without what sets colours.
-fn plain(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("\x1b[") {
-        out.push_str(before);
-        rest = after.split_once('m').map_or("", |(_, after)| after);
+impl Terminal {
+    pub fn start(folder: &Path, rows: u16, cols: u16, arguments: &[&str]) -> Self {
+        let pair = native_pty_system().openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_tracker"));
+        command.args(arguments);
+        command.cwd(folder);
+        command.env("TERM", "xterm-256color");
+        command.env_remove("NO_COLOR");
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let (sender, output) = channel();
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(read) = reader.read(&mut bytes)
+                && read > 0
+                && sender.send(bytes[..read].to_vec()).is_ok()
+            {}
+        });
+        let writer = pair.master.take_writer().unwrap();
+        Self {
+            child,
+            writer,
+            output,
+            screen: vt100::Parser::new(rows.try_into().unwrap(), cols.try_into().unwrap(), 0),
+            _master: pair.master,
+        }
     }
-    out + rest
-}
 
-#[test]
-fn a_terminal_gets_colours_bars_and_lines_that_fit() {
-    let scene = Scene::new();
-    let _shop = Shop::open(&scene);
-    let text = shown(&scene, 80, &[], &["status", "jobs.redb"]);
-    assert!(text.contains("\x1b[32mDone     \x1b[0m"), "{text}");
-    assert!(plain(&text).contains("  Done       3  25%  █████████\n"), "{text}");
-    let text = plain(&shown(&scene, 60, &[], &["list", "jobs.redb", "-k", "download", "--columns", "id,status,task"]));
-    assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
-    assert!(text.contains("Running    {\"url\":\"https://odd.org/7\",…\n"), "{text}");
-}
+    pub fn press(&mut self, keys: &str) {
+        self.writer.write_all(keys.as_bytes()).unwrap();
+        self.writer.flush().unwrap();
+    }
 
-#[test]
-fn who_wants_no_colour_gets_none() {
-    let scene = Scene::new();
-    let _shop = Shop::open(&scene);
-    let counts = ["counts", "jobs.redb"];
-    assert!(shown(&scene, 80, &[], &counts).contains('\x1b'));
-    assert!(!shown(&scene, 80, &[("NO_COLOR", "1")], &counts).contains('\x1b'));
-    assert!(!shown(&scene, 80, &[("TERM", "dumb")], &counts).contains('\x1b'));
-    assert!(!shown(&scene, 80, &[], &["counts", "jobs.redb", "--color", "never"]).contains('\x1b'));
-    assert!(shown(&scene, 80, &[("NO_COLOR", "")], &counts).contains('\x1b'));
-    // Piped: neither colours nor bars, unless they are asked for.
-    let piped = scene.run(&counts).out;
-    assert!(!piped.contains('\x1b') && !piped.contains('█'), "{piped}");
-    assert!(scene.run(&["counts", "jobs.redb", "--color", "always"]).out.contains('\x1b'));
-}
+    /// Waits until the screen shows all of this, and gives what it shows.
+    pub fn shows(&mut self, wanted: &[&str]) -> String {
+        self.shows_without(wanted, &[])
+    }
 
-#[test]
-fn what_a_task_says_cannot_steer_the_terminal() {
-    let scene = Scene::new();
-    let line = "\x1b[2Jgone\x1b]0;title\x07";
-    assert_eq!(
-        scene
-            .run(&[
-                "run",
-                "lines.redb",
-                "-q",
-                "--",
-                "sh",
-                "-c",
-                "printf '%s' \"$1\" >&2; exit 1",
-                "sh",
-                "{}",
-                ":::",
-                line
-            ])
-            .code,
-        Some(1)
-    );
-    for command in
-        [&["list", "lines.redb"][..], &["errors", "lines.redb"], &["show", "lines.redb", line], &["plan", "lines.redb"]]
-    {
-        let text = shown(&scene, 80, &[], command);
-        assert!(plain(&text).contains("\\u{1b}[2Jgone"), "{command:?}: {text}");
-        assert!(!text.contains("\x1b[2J") && !text.contains("\x1b]"), "{command:?}: {text}");
+    /// Waits until the screen shows all of this and none of that. What is broken into lines is found too.
+    pub fn shows_without(&mut self, wanted: &[&str], unwanted: &[&str]) -> String {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let text = self.screen.screen().contents();
+            let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let has = |part: &&str| text.contains(part) || flat.contains(part);
+            if wanted.iter().all(has) && !unwanted.iter().any(has) {
+                return text;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            match self.output.recv_timeout(left) {
+                Ok(bytes) => self.screen.process(&bytes),
+                Err(error) => {
+                    panic!("{error}: the screen never showed {wanted:?} without {unwanted:?}; it shows\n{text}")
+                }
+            }
+        }
+    }
+
+    /// Whether some cell of the screen has a colour of its own.
+    pub fn is_coloured(&self) -> bool {
+        let screen = self.screen.screen();
+        let (rows, cols) = screen.size();
+        (0..rows.get()).any(|row| {
+            (0..cols.get()).any(|col| screen.cell(row, col).is_some_and(|cell| cell.fgcolor() != vt100::Color::Default))
+        })
+    }
+
+    /// Waits for the end of the program, and gives its exit code.
+    pub fn ends(mut self) -> u32 {
+        // What it still prints must be read, or it waits for that.
+        while self.output.recv_timeout(PATIENCE).is_ok() {}
+        self.child.wait().unwrap().exit_code()
     }
 }
