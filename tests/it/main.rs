@@ -35,6 +35,7 @@ mod sleep;
 mod starts;
 mod story;
 mod submits;
+mod told;
 mod turns;
 mod untyped;
 mod workers;
