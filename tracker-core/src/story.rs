@@ -192,5 +192,5 @@ fn line(text: &mut String, said: &str) {
 fn banner(text: &mut String, what: &str, told: &Told, more: &str) {
     let title = format!("{what} {} {:?} ({more}) ", told.kind, told.id);
     let rest = (WIDTH - 8).saturating_sub(title.chars().count()).max(1);
-    text.push_str(&format!("+----- {title}{}+\n", "-".repeat(rest)));
+    text.extend(["+----- ", &title, &"-".repeat(rest), "+\n"]);
 }
