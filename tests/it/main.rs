@@ -23,6 +23,7 @@ mod kinds;
 mod leases;
 mod limited;
 mod limits;
+mod lines;
 mod look;
 mod model;
 mod outcomes;

@@ -85,8 +85,8 @@
 //! # Features
 //!
 //! `derive` (default): the derives. `tokio`: async bodies and calls; without it no runtime comes in. `json`: tasks as lines
-//! of JSON. `story`: the story of each run as text, a layer for `tracing-subscriber`. Without it the same is told to
-//! `tracing` alone: events `started`, `ended` and `refused` of the target `tracker_core::run`, at the level `DEBUG`.
+//! of JSON, in and out. `story`: the story of each run as text, a layer for `tracing-subscriber`. Without it the same is
+//! told to `tracing` alone: events `started`, `ended` and `refused` of the target `tracker_core::run`, at the level `DEBUG`.
 #![warn(missing_docs)]
 
 #[doc(hidden)]
@@ -103,6 +103,8 @@ mod failures;
 #[doc(hidden)]
 #[expect(clippy::expect_used, reason = "a finding is a panic")]
 pub mod fuzz;
+#[cfg(feature = "json")]
+mod lines;
 mod options;
 mod page;
 mod payload;
@@ -134,6 +136,8 @@ pub use disk::file::Sharing;
 pub use engine::{Event, Happening, Watch, Watched};
 pub use error::{Error, ErrorKind, Reason, Refusal, Result};
 pub use execution::Execution;
+#[cfg(feature = "json")]
+pub use lines::{ImportOptions, Imported, LineError};
 pub use options::Options;
 pub use page::{Cursor, Page};
 pub use query::Query;
