@@ -45,8 +45,18 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         side: Side::Ours,
+        durability: "the same; up to 64 bodies run before their outcomes are flushed, and again after a crash",
+        ..row("tracker, ahead(64)", "tracker", "exclusive-ahead")
+    },
+    Row {
+        side: Side::Ours,
         durability: "redb, two flushes per commit, so that other processes may look",
         ..row("tracker, readers", "tracker", "readers")
+    },
+    Row {
+        side: Side::Ours,
+        durability: "the same; up to 64 bodies run before their outcomes are flushed, and again after a crash",
+        ..row("tracker, readers, ahead(64)", "tracker", "readers-ahead")
     },
     Row {
         durability: "SQLite rollback journal (its pragma for WAL is misspelt): several flushes per commit",
