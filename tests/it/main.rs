@@ -15,15 +15,23 @@ mod dice;
 mod disk;
 mod faults;
 mod files;
+mod histories;
+#[cfg(unix)]
+mod hostile;
 mod inspection;
 mod kinds;
 mod leases;
 mod limited;
 mod limits;
+mod lines;
 mod look;
 mod model;
 mod outcomes;
+#[cfg(unix)]
+mod part;
 mod platter;
+#[cfg(unix)]
+mod processes;
 mod queries;
 mod random;
 mod retention;
@@ -35,6 +43,7 @@ mod sleep;
 mod starts;
 mod story;
 mod submits;
+mod told;
 mod turns;
 mod untyped;
 mod workers;

@@ -1,6 +1,7 @@
 //! The engine: gathers the actions of many callers into one transaction and one fsync, and answers each when it is
 //! durable.
 
+pub(crate) mod account;
 mod action;
 mod commit;
 mod database;
@@ -36,6 +37,7 @@ use uuid::Uuid;
 use crate::{
     disk::file::{FileOptions, Place},
     error::{Error, Result},
+    rules::Lease,
     store::{Handles, Kinds},
     time::{Micros, TimeKeeper},
 };
@@ -105,6 +107,11 @@ impl Engine {
 
     pub(crate) fn held(&self) -> &Arc<Held> {
         &self.held
+    }
+
+    /// Whether a worker of this process lives by this lease, whatever the clock says.
+    pub(crate) fn holds(&self, lease: &Lease) -> bool {
+        lease.instance == self.instance && self.held.has(lease.fence)
     }
 
     pub(crate) fn time(&self) -> &TimeKeeper {
