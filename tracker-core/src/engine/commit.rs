@@ -132,9 +132,7 @@ impl Engine {
                 if dirty {
                     self.commits.end(quick);
                 }
-                if let Some(kinds) = &effects.kinds {
-                    self.set_kinds(kinds.clone());
-                }
+                self.learn(&effects);
                 Ok((result, effects))
             }
             Err(error) => Err(self.after(error)),
@@ -155,10 +153,16 @@ impl Engine {
         });
         let (result, effects) = written?;
         self.commits.end(quick);
+        self.learn(&effects);
+        Ok((result, effects))
+    }
+
+    /// Keeps what a transaction has found or made.
+    fn learn(&self, effects: &Effects) {
+        self.known.set(effects);
         if let Some(kinds) = &effects.kinds {
             self.set_kinds(kinds.clone());
         }
-        Ok((result, effects))
     }
 
     fn writer<'t>(&self, txn: &'t redb::WriteTransaction) -> Result<Writer<'t>> {
@@ -167,6 +171,7 @@ impl Engine {
             held: self.held.clone(),
             watched: self.watchers.any(),
             accounted: account::is_wanted(),
+            known: self.known.get(),
         };
         Writer::begin(txn, context, &self.kinds(), |mark| self.time.now(mark))
     }

@@ -8,6 +8,7 @@ mod database;
 mod event;
 mod held;
 mod keeper;
+mod others;
 mod queue;
 mod retention;
 mod signal;
@@ -59,6 +60,7 @@ pub(crate) struct Engine {
     keeper: Mutex<Option<JoinHandle<()>>>,
     commits: commit::Commits,
     retention: retention::Retention,
+    known: others::Known,
 }
 
 /// How an engine is opened.
@@ -92,6 +94,7 @@ impl Engine {
             keeper: Mutex::default(),
             commits: commit::Commits::default(),
             retention: retention::Retention::new(options.prune_every),
+            known: others::Known::default(),
         });
         let kinds = engine.stored_kinds()?;
         engine.set_kinds(Arc::new(kinds));

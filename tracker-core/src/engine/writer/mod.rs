@@ -35,6 +35,8 @@ pub(crate) struct Context {
     pub watched: bool,
     /// Whether anybody listens to the account of each run.
     pub accounted: bool,
+    /// The change number up to which this process knows the file.
+    pub known: u64,
 }
 
 /// One write transaction: runs actions, and knows what they changed.
@@ -60,6 +62,8 @@ pub(crate) struct Writer<'t> {
 pub(crate) struct Effects {
     pub events: Vec<Event>,
     pub accounts: Vec<Account>,
+    /// The file's change number after it.
+    pub change: u64,
     /// Something may be startable now that was not.
     pub woke: bool,
     /// The kinds after it, if they changed.
@@ -85,7 +89,10 @@ impl<'t> Writer<'t> {
         let pulse = rows.pulse()?;
         let kinds = if pulse.schema == known.schema { known.clone() } else { Arc::new(rows.all_kinds()?) };
         let now = time(pulse.mark);
-        let effects = Effects { kinds: (pulse.schema != known.schema).then(|| kinds.clone()), ..Effects::default() };
+        // What another process has changed since may be startable now.
+        let woke = pulse.change != context.known;
+        let kinds_now = (pulse.schema != known.schema).then(|| kinds.clone());
+        let effects = Effects { kinds: kinds_now, woke, change: pulse.change, ..Effects::default() };
         Ok(Self {
             rows,
             context,
@@ -115,6 +122,7 @@ impl<'t> Writer<'t> {
             self.pulse.batch = batch;
             self.pulse.change += 1;
             self.rows.put_pulse(&self.pulse)?;
+            self.effects.change = self.pulse.change;
         }
         Ok((self.dirty, self.effects))
     }
