@@ -142,7 +142,7 @@ struct Request {
 
 #[test]
 fn requests_move_in_and_their_keys_bind() {
-    // COPY (SELECT json_build_object('kind', 'request', 'id', correlation_id, 'status', …, 'payload', …) FROM requests)
+    // psql -At -c "SELECT json_build_object('kind', 'request', 'id', correlation_id, 'status', …) FROM requests"
     let row = |number: u32, status: &str, response: Value| {
         let id = format!("{number:016x}");
         let payload = json!({ "correlation": id, "client": "ann", "number": number, "response": response });
