@@ -43,6 +43,7 @@ mod sleep;
 mod starts;
 mod story;
 mod submits;
+mod told;
 mod turns;
 mod untyped;
 mod workers;
