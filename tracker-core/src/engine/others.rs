@@ -36,7 +36,7 @@ impl Naps {
     /// The next nap; `None` at the end of the wait.
     fn next(&mut self) -> Option<Duration> {
         let nap = self.left.map_or(self.nap, |left| left.min(self.nap));
-        self.left = self.left.map(|left| left - nap);
+        self.left = self.left.map(|left| left.saturating_sub(nap));
         self.nap = (self.nap * 2).min(NAP_MAX);
         (!nap.is_zero()).then_some(nap)
     }
