@@ -4,6 +4,7 @@
 //! what goes into the history, or the reason for a refusal. Whoever calls it applies the result.
 
 mod command;
+mod condition;
 mod explain;
 mod finish;
 mod hand;
@@ -16,6 +17,7 @@ mod submit;
 mod tests;
 
 pub(crate) use command::{Command, Finish, Owner, Requeue, Start, Submit};
+pub(crate) use condition::Condition;
 pub use explain::Explanation;
 pub(crate) use explain::Situation;
 pub use finish::Outcome;

@@ -8,11 +8,13 @@ mod kind;
 mod kinds;
 mod lanes;
 mod limits;
+mod line;
 mod position;
 mod pulse;
 mod scan;
 mod schema;
 mod starts;
+mod whole;
 
 pub(crate) use apply::Change;
 pub(crate) use body::{Body, Progress};
@@ -21,7 +23,11 @@ pub(crate) use handles::{FormatProblem, Handles, Source, init};
 pub(crate) use kind::{Kind, KindSpec};
 pub(crate) use kinds::Kinds;
 pub(crate) use lanes::Place;
-pub(crate) use limits::{check_id, check_payload, check_values, cut, shorten};
-pub(crate) use position::position;
+pub(crate) use limits::{
+    MANY, NAME, TEXT, check_followers, check_id, check_kinds, check_payload, check_values, cut, shorten,
+};
+pub(crate) use line::Waiting;
+pub(crate) use position::{Order, order, position};
 pub(crate) use pulse::Pulse;
 pub(crate) use scan::{Mark, Stretch};
+pub(crate) use whole::Whole;

@@ -162,12 +162,16 @@ pub(crate) struct StartById {
 }
 
 impl Action for StartById {
-    type Out = Claimed;
+    /// Inside: a refusal that has written something, since it found the task's last lease run out.
+    type Out = Result<Claimed>;
 
-    fn run(&self, writer: &mut Writer<'_>) -> Result<Claimed> {
+    fn run(&self, writer: &mut Writer<'_>) -> Result<Result<Claimed>> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
         let (task, id) = self.target.find(writer, &kind)?;
-        start(writer, &kind, task, &id, &self.start)
+        match start(writer, &kind, task, &id, &self.start) {
+            Err(refused) if refused.is_refusal() && writer.free(&kind, task)? => Ok(Err(refused)),
+            started => started.map(Ok),
+        }
     }
 }
 

@@ -2,8 +2,8 @@ use super::Writer;
 use crate::{
     disk::keys::TaskRef,
     error::{Error, ErrorKind, Result},
-    rules::{Ended, Header},
-    store::{Body, Change, Kind},
+    rules::Header,
+    store::{Body, Change, Kind, Whole},
 };
 
 impl Writer<'_> {
@@ -62,15 +62,9 @@ impl Writer<'_> {
     }
 
     /// Writes a task as another file had it.
-    pub(crate) fn restore(
-        &mut self,
-        kind: &Kind,
-        task: TaskRef,
-        header: &Header,
-        body: &Body,
-        past: &[Ended],
-    ) -> Result<()> {
-        let header = Header { successor: false, ..header.clone() };
+    pub(crate) fn restore(&mut self, kind: &Kind, whole: &Whole) -> Result<()> {
+        let Whole { task, body, past, .. } = whole;
+        let header = Header { successor: false, ..whole.header.clone() };
         let fences = past.iter().chain(&header.last).map(|ended| ended.fence);
         let fence = fences.chain(header.lease.as_ref().map(|lease| lease.fence)).max().unwrap_or(0);
         self.pulse.next_seq = self.pulse.next_seq.max(task.seq + 1);
@@ -78,7 +72,7 @@ impl Writer<'_> {
         self.pulse.mark = self.pulse.mark.max(header.updated);
         self.touch();
         let change = Change { new: Some(&header), new_body: Some(body), history: past, ..Change::default() };
-        let counted = self.rows.apply(kind, task, &change)?;
+        let counted = self.rows.apply(kind, *task, &change)?;
         self.count(counted);
         Ok(())
     }
