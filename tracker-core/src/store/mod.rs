@@ -2,6 +2,7 @@
 
 mod apply;
 mod body;
+mod bulk;
 mod find;
 mod handles;
 mod kind;
@@ -17,6 +18,7 @@ mod starts;
 mod whole;
 
 pub(crate) use apply::Change;
+pub(crate) use bulk::NewRow;
 pub(crate) use body::{Body, Progress};
 pub(crate) use find::Ready;
 pub(crate) use handles::{FormatProblem, Handles, Source, init};
