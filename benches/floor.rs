@@ -46,7 +46,8 @@ const BULK: usize = 4096;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let count = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(20_000);
-    let sharing = if arguments.iter().any(|argument| argument == "readers") { Sharing::Readers } else { Sharing::Exclusive };
+    let sharing =
+        if arguments.iter().any(|argument| argument == "readers") { Sharing::Readers } else { Sharing::Exclusive };
     let folder = tempfile::tempdir()?;
     println!("{count} tasks, sharing {sharing:?}; tasks per second, and the share of the floor");
     bulk(folder.path(), count, sharing)?;
@@ -75,7 +76,15 @@ fn per_second(count: usize, time: Duration) -> f64 {
 /// The processor time of this process so far, where the system tells.
 fn processor() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<u64> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
+    let fields: Vec<u64> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse().ok())
+        .collect();
     Duration::from_millis(fields.iter().sum::<u64>() * 10)
 }
 
@@ -101,7 +110,12 @@ fn raw(path: &Path, sharing: Sharing) -> Result<Database, redb::Error> {
 }
 
 /// A tracker with so many tasks, and how long it took.
-fn filled(path: &Path, count: usize, random: bool, sharing: Sharing) -> tracker_core::Result<(Tracker, Tasks<Job>, Duration)> {
+fn filled(
+    path: &Path,
+    count: usize,
+    random: bool,
+    sharing: Sharing,
+) -> tracker_core::Result<(Tracker, Tasks<Job>, Duration)> {
     let tracker = Tracker::options().sharing(sharing).open(path)?;
     let jobs = tracker.tasks::<Job>()?;
     let all: Vec<_> = (0..count).map(|number| job(number, random)).collect();
@@ -230,7 +244,13 @@ fn lengths(folder: &Path, sharing: Sharing) -> Result<[usize; 2], Box<dyn std::e
     Ok([rows.headers[1].1.len(), rows.headers[0].1.len()])
 }
 
-fn drain(folder: &Path, count: usize, threads: usize, ahead: usize, sharing: Sharing) -> Result<(), Box<dyn std::error::Error>> {
+fn drain(
+    folder: &Path,
+    count: usize,
+    threads: usize,
+    ahead: usize,
+    sharing: Sharing,
+) -> Result<(), Box<dyn std::error::Error>> {
     let path = fresh(folder, "drain.redb");
     let (tracker, jobs, _) = filled(&path, count, false, sharing)?;
     tracker.close()?;
@@ -240,11 +260,8 @@ fn drain(folder: &Path, count: usize, threads: usize, ahead: usize, sharing: Sha
     let jobs = tracker.tasks::<Job>()?;
     let change = tracker.change_number()?;
     let begun = Instant::now();
-    let summary = jobs
-        .worker()
-        .threads(threads)
-        .ahead(ahead)
-        .run(|_: &mut Execution<Job>| Ok::<_, std::io::Error>(()))?;
+    let summary =
+        jobs.worker().threads(threads).ahead(ahead).run(|_: &mut Execution<Job>| Ok::<_, std::io::Error>(()))?;
     let time = begun.elapsed();
     let commits = usize::try_from(tracker.change_number()? - change)?.max(1);
     tracker.close()?;

@@ -79,11 +79,12 @@ impl Engine {
                 }
             }
         }
-        jobs.into_iter().for_each(Job::answer);
-        self.queue.hand_over();
+        // Whoever has his answer finds the events told.
         for done in effects {
             self.publish(&done);
         }
+        jobs.into_iter().for_each(Job::answer);
+        self.queue.hand_over();
     }
 
     fn commit(&self, jobs: &mut [Box<dyn Job>]) -> Result<Effects> {

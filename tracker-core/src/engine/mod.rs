@@ -14,8 +14,8 @@ mod watch;
 mod writer;
 
 pub(crate) use action::{
-    Action, Claim, Claimed, Claims, FinishTask, Flush, NewTask, Pause, Prepared, Prune, Register, Rescue, Rescued, Scope,
-    StartById, SubmitAndStart, SubmitMany, Submitted, Target, TaskCommand, Values,
+    Action, Claim, Claimed, Claims, FinishTask, Flush, NewTask, Pause, Prepared, Prune, Register, Rescue, Rescued,
+    Scope, StartById, SubmitAndStart, SubmitMany, Submitted, Target, TaskCommand, Values,
 };
 pub use event::{Event, Happening};
 pub(crate) use held::Held;

@@ -18,8 +18,8 @@ mod starts;
 mod whole;
 
 pub(crate) use apply::Change;
-pub(crate) use bulk::NewRow;
 pub(crate) use body::{Body, Progress};
+pub(crate) use bulk::NewRow;
 pub(crate) use find::Ready;
 pub(crate) use handles::{FormatProblem, Handles, Source, init};
 pub(crate) use kind::{Kind, KindSpec};

@@ -197,13 +197,8 @@ fn lease(
 ) -> Result<Claimed> {
     let token = Uuid::new_v4();
     let owner = Owner { fence: writer.next_fence(), token };
-    let command = Command::Start(Start {
-        token,
-        fence: owner.fence,
-        begun,
-        chance: Writer::chance_of(token),
-        ..start.clone()
-    });
+    let command =
+        Command::Start(Start { token, fence: owner.fence, begun, chance: Writer::chance_of(token), ..start.clone() });
     let done = writer.decide(kind, task, Some(header), &command, None, &body.id)?;
     writer.use_fence();
     let (now, reenters) = (writer.now(), header.lease.as_ref().is_some_and(|lease| start.reenter == Some(lease.token)));
