@@ -88,8 +88,16 @@ fn processor() -> Duration {
     Duration::from_millis(fields.iter().sum::<u64>() * 10)
 }
 
-fn micros_each(time: Duration, count: usize) -> f64 {
+/// Microseconds for each.
+fn each(time: Duration, count: usize) -> f64 {
     1e6 / per_second(count, time)
+}
+
+/// How long it takes, by the wall's clock and in processor time.
+fn timed<R>(work: impl FnOnce() -> R) -> (R, Duration, Duration) {
+    let (processor_before, begun) = (processor(), Instant::now());
+    let result = work();
+    (result, begun.elapsed(), processor().saturating_sub(processor_before))
 }
 
 fn fresh(folder: &Path, name: &str) -> PathBuf {
@@ -272,13 +280,15 @@ fn drain(
     insert(&db, &before, BULK)?;
     // A smaller share of it where each task is a commit: the rate is the same.
     let some = if batch == 1 { count.min(4_000) } else { count };
-    let begun = Instant::now();
-    step(&db, &before, &lengths, batch, some)?;
-    let floor = per_second(some, begun.elapsed());
+    let (stepped, floor_time, floor_busy) = timed(|| step(&db, &before, &lengths, batch, some));
+    stepped?;
+    let floor = per_second(some, floor_time);
     let rate = per_second(count, time);
     println!(
-        "  drain, {threads:>2} threads, ahead {ahead:>2}     {rate:>9.0}   floor {floor:>9.0}   {:.2}   ({batch} tasks per commit)",
-        rate / floor
+        "  drain, {threads:>2} threads, ahead {ahead:>2}     {rate:>9.0}   floor {floor:>9.0}   {:.2}   {:>6.1} and {:>6.1} us of processor   ({batch} tasks per commit)",
+        rate / floor,
+        each(busy, count),
+        each(floor_busy, some)
     );
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::sync::{
 use redb::WriteTransaction;
 
 use crate::{
-    disk::tables::RESERVED,
+    disk::{file::guard, tables::RESERVED},
     engine::{Action, Target, TaskCommand, Writer},
     error::{Error, ErrorKind, Result},
     payload,
@@ -66,7 +66,14 @@ impl<'a, 't> Transaction<'a, 't> {
     }
 
     fn run<A: Action>(&mut self, action: &A) -> Result<A::Out> {
-        action.run(self.writer)
+        let before = self.writer.writes();
+        guard("writing", || action.run(self.writer)).inspect_err(|error| {
+            // Half an action may stand, or redb have panicked: whatever the caller makes of it, that is not committed.
+            let damage = error.stops_a_batch() || error.kind() == ErrorKind::Corrupted;
+            if damage || !error.is_refusal() && self.writer.writes() != before {
+                self.writer.spoil(error);
+            }
+        })
     }
 
     /// [`Tasks::submit`].
