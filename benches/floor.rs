@@ -267,10 +267,9 @@ fn drain(
     let tracker = Tracker::options().sharing(sharing).open(&path)?;
     let jobs = tracker.tasks::<Job>()?;
     let change = tracker.change_number()?;
-    let begun = Instant::now();
-    let summary =
-        jobs.worker().threads(threads).ahead(ahead).run(|_: &mut Execution<Job>| Ok::<_, std::io::Error>(()))?;
-    let time = begun.elapsed();
+    let body = |_: &mut Execution<Job>| Ok::<_, std::io::Error>(());
+    let (summary, time, busy) = timed(|| jobs.worker().threads(threads).ahead(ahead).run(body));
+    let summary = summary?;
     let commits = usize::try_from(tracker.change_number()? - change)?.max(1);
     tracker.close()?;
     assert_eq!(summary.succeeded, count as u64);
