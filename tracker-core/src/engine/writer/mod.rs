@@ -14,6 +14,7 @@ use redb::WriteTransaction;
 use uuid::Uuid;
 
 use super::{
+    account::Account,
     event::{Event, Happening},
     held::Held,
 };
@@ -33,6 +34,8 @@ pub(crate) struct Context {
     pub held: Arc<Held>,
     /// Whether anybody wants to hear of events.
     pub watched: bool,
+    /// Whether anybody listens to the account of each run.
+    pub accounted: bool,
 }
 
 /// One write transaction: runs actions, and knows what they changed.
@@ -57,6 +60,7 @@ pub(crate) struct Writer<'t> {
 #[derive(Default)]
 pub(crate) struct Effects {
     pub events: Vec<Event>,
+    pub accounts: Vec<Account>,
     /// Something may be startable now that was not.
     pub woke: bool,
     /// The kinds after it, if they changed.
@@ -221,13 +225,22 @@ impl<'t> Writer<'t> {
         let stored = header;
         let renewed = self.renewed(kind, header, command);
         let header = renewed.as_ref().or(header);
-        let decision =
-            kind.rules(self.now).decide(header, command).map_err(|reason| kind.refuse(id.clone(), reason))?;
+        let decided = kind.rules(self.now).decide(header, command);
+        if let Err(reason) = &decided
+            && self.context.accounted
+        {
+            self.effects.accounts.extend(Account::of_refusal(kind, id, command, reason));
+        }
+        let decision = decided.map_err(|reason| kind.refuse(id.clone(), reason))?;
         let (told, change) = (decision.told, decision.body);
         if decision.header.as_ref() == header && change == BodyChange::Keep {
             return Ok(Done { header: decision.header, told, body: change });
         }
         self.write(kind, task, stored, &decision, body, id)?;
+        if self.context.accounted {
+            let account = Account::of(kind, id, header, decision.header.as_ref(), command);
+            self.effects.accounts.extend(account);
+        }
         self.tell(kind, id, header, &decision, command);
         Ok(Done { header: decision.header, told, body: change })
     }
