@@ -81,13 +81,14 @@ impl Engine {
                 }
             }
         }
-        // Before the callers go on: a start is told before its body says anything.
+        // Before the callers go on: a start is told before its body says anything, and whoever has his answer finds the
+        // events told.
         effects.iter().for_each(Self::account);
-        jobs.into_iter().for_each(Job::answer);
-        self.queue.hand_over();
         for done in effects {
             self.publish(&done);
         }
+        jobs.into_iter().for_each(Job::answer);
+        self.queue.hand_over();
     }
 
     fn commit(&self, jobs: &mut [Box<dyn Job>]) -> Result<Effects> {

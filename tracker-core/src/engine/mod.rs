@@ -17,8 +17,8 @@ mod watch;
 mod writer;
 
 pub(crate) use action::{
-    Action, Claim, Claimed, Claims, FinishTask, Flush, NewTask, Pause, Prune, Register, Rescue, Rescued, Scope,
-    StartById, SubmitAndStart, Submitted, Target, TaskCommand, Tidy, Values,
+    Action, Claim, Claimed, Claims, FinishTask, Flush, NewTask, Pause, Prepared, Prune, Register, Rescue, Rescued,
+    Scope, StartById, SubmitAndStart, SubmitMany, Submitted, Target, TaskCommand, Tidy, Values,
 };
 pub use event::{Event, Happening};
 pub(crate) use held::Held;

@@ -1,3 +1,4 @@
+mod bulk;
 mod leases;
 mod rebuild;
 mod undo;
@@ -200,8 +201,13 @@ impl<'t> Writer<'t> {
 
     /// A number between 0 and 1, for jitter.
     pub(crate) fn chance() -> f32 {
-        f32::from(u16::from_le_bytes([Uuid::new_v4().as_bytes()[0], Uuid::new_v4().as_bytes()[1]]))
-            / f32::from(u16::MAX)
+        Self::chance_of(Uuid::new_v4())
+    }
+
+    /// A number between 0 and 1 that follows from random bytes.
+    pub(crate) fn chance_of(random: Uuid) -> f32 {
+        let [one, other, ..] = random.into_bytes();
+        f32::from(u16::from_le_bytes([one, other])) / f32::from(u16::MAX)
     }
 
     pub(crate) fn header(&mut self, task: TaskRef) -> Result<Option<Header>> {
@@ -223,6 +229,8 @@ impl<'t> Writer<'t> {
         body: Option<&Body>,
         id: &TaskKey,
     ) -> Result<Done> {
+        // The row on disk is what the indexes were made from, whatever is renewed in memory now.
+        let stored = header;
         let renewed = self.renewed(kind, header, command);
         let header = renewed.as_ref().or(header);
         let decided = kind.rules(self.now).decide(header, command);
@@ -236,7 +244,7 @@ impl<'t> Writer<'t> {
         if decision.header.as_ref() == header && change == BodyChange::Keep {
             return Ok(Done { header: decision.header, told, body: change });
         }
-        self.write(kind, task, header, &decision, body, id)?;
+        self.write(kind, task, stored, &decision, body, id)?;
         if self.context.accounted {
             let account = Account::of(kind, id, header, decision.header.as_ref(), command);
             self.effects.accounts.extend(account);
@@ -254,9 +262,7 @@ impl<'t> Writer<'t> {
         body: Option<&Body>,
         id: &TaskKey,
     ) -> Result<()> {
-        // The row on disk is what the indexes were made from, whatever was renewed in memory since.
-        let stored = if old.is_some() { self.rows.header(task)? } else { None };
-        let old = stored.as_ref();
+        debug_assert_eq!(self.rows.header(task)?.as_ref(), old, "the header is the one on disk");
         let new = decision.header.as_ref();
         let waiting = if decision.body == BodyChange::TakeSuccessor { self.rows.successor(task)? } else { None };
         let mut new_body = match decision.body {
