@@ -166,6 +166,7 @@ impl Engine {
     }
 
     /// The same for two things in one commit.
+    #[cfg(feature = "tokio")]
     pub(crate) fn call_both_then<A: Action, B: Action>(
         &self,
         (one, first): (A, impl FnOnce(Result<A::Out>) + Send + 'static),
