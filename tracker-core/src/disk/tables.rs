@@ -2,7 +2,7 @@
 
 use redb::TableDefinition;
 
-use super::keys::{CountKey, LineKey, RunKey, TaskRef, UpdatedKey};
+use super::keys::{CountKey, LineKey, MemberKey, NeedKey, RunKey, TaskRef, UpdatedKey};
 
 /// What the names of the tracker's own tables start with.
 pub(crate) const RESERVED: &str = "tracker.";
@@ -37,3 +37,17 @@ pub(crate) const LINE: TableDefinition<Fixed<{ LineKey::LEN }>, ()> = TableDefin
 pub(crate) const UPDATED: TableDefinition<Fixed<{ UpdatedKey::LEN }>, ()> = TableDefinition::new("tracker.updated");
 /// Kind and status -> how many tasks have it.
 pub(crate) const COUNTS: TableDefinition<Fixed<{ CountKey::LEN }>, u64> = TableDefinition::new("tracker.counts");
+/// Waiting task, and the task or batch that it waits for -> what becomes of it if that one ends without success.
+pub(crate) const NEEDS: TableDefinition<Fixed<{ NeedKey::LEN }>, u8> = TableDefinition::new("tracker.needs");
+/// The same, turned round.
+pub(crate) const DEPENDANTS: TableDefinition<Fixed<{ NeedKey::LEN }>, u8> = TableDefinition::new("tracker.dependants");
+/// Task or batch -> news of it that not all who wait for it have heard yet, and the number before which they were submitted.
+pub(crate) const NEWS: TableDefinition<Fixed<{ TaskRef::LEN }>, (u8, u64)> = TableDefinition::new("tracker.news");
+/// Batch number -> batch.
+pub(crate) const BATCHES: TableDefinition<u64, Bytes> = TableDefinition::new("tracker.batches");
+/// Label -> batch number.
+pub(crate) const LABELS: TableDefinition<&str, u64> = TableDefinition::new("tracker.labels");
+/// Batch and task.
+pub(crate) const MEMBERS: TableDefinition<Fixed<{ MemberKey::LEN }>, ()> = TableDefinition::new("tracker.members");
+/// Batch number -> the task that is submitted when the batch is over.
+pub(crate) const FOLLOW_UPS: TableDefinition<u64, Bytes> = TableDefinition::new("tracker.follow_ups");

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{Failure, Outcome, Remarks};
+use super::{Failure, Hear, Outcome, Remarks};
 use crate::time::Micros;
 
 /// What is asked of one task. Tokens, fences and chance come in with it.
@@ -59,6 +59,18 @@ pub(crate) enum Command {
         revision: u32,
     },
     Delete,
+    /// Wait for so many others from now on.
+    Await {
+        others: u32,
+    },
+    /// Hear what became of one that it waits for.
+    Hear(Hear),
+    /// Whether others may wait for it.
+    Watched(bool),
+    /// Belong to this batch.
+    Join {
+        batch: Option<u64>,
+    },
 }
 
 impl Command {

@@ -3,7 +3,7 @@ use redb::{ReadableTable, WriteTransaction};
 use super::{Body, Handles, Kind, position};
 use crate::{
     disk::{
-        keys::{self, CountKey, RunKey, TaskRef},
+        keys::{self, CountKey, MemberKey, RunKey, TaskRef},
         records,
     },
     error::Result,
@@ -29,6 +29,7 @@ impl Handles<&WriteTransaction> {
     /// Writes a task and everything that is derived from it. Nothing else writes these tables.
     pub(crate) fn apply(&mut self, kind: &Kind, task: TaskRef, change: &Change) -> Result<[Option<CountKey>; 2]> {
         self.apply_header(kind, task, change)?;
+        self.apply_batch(task, change)?;
         self.apply_body(kind, task, change)?;
         self.apply_history(kind, task, change)?;
         if let Some(successor) = change.successor {
@@ -70,6 +71,20 @@ impl Handles<&WriteTransaction> {
         match change.new {
             Some(header) => drop(self.headers()?.insert(&task.pack(), records::encode(header)?.as_slice())?),
             None => drop(self.headers()?.remove(&task.pack())?),
+        }
+        Ok(())
+    }
+
+    fn apply_batch(&mut self, task: TaskRef, change: &Change) -> Result<()> {
+        let batch = |header: Option<&Header>| header.and_then(|header| header.batch);
+        let (left, entered) = (batch(change.old), batch(change.new));
+        if left != entered {
+            if let Some(batch) = left {
+                self.members()?.remove(&MemberKey { batch, task }.pack())?;
+            }
+            if let Some(batch) = entered {
+                self.members()?.insert(&MemberKey { batch, task }.pack(), ())?;
+            }
         }
         Ok(())
     }

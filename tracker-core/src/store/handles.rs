@@ -7,7 +7,7 @@ use redb::{
 use super::{Body, Kind, Kinds, Progress, Pulse};
 use crate::{
     disk::{
-        keys::{self, CountKey, RunKey, TaskRef},
+        keys::{self, CountKey, MemberKey, NeedKey, RunKey, TaskRef},
         records::{self, Stored},
         tables::{self, Bytes},
     },
@@ -57,6 +57,13 @@ pub(crate) struct Handles<S: Source> {
     line: Option<S::Table<Fixed<{ keys::LineKey::LEN }>, ()>>,
     updated: Option<S::Table<Fixed<{ keys::UpdatedKey::LEN }>, ()>>,
     counts: Option<S::Table<Fixed<{ CountKey::LEN }>, u64>>,
+    needs: Option<S::Table<Fixed<{ NeedKey::LEN }>, u8>>,
+    dependants: Option<S::Table<Fixed<{ NeedKey::LEN }>, u8>>,
+    news: Option<S::Table<Fixed<{ TaskRef::LEN }>, (u8, u64)>>,
+    batches: Option<S::Table<u64, Bytes>>,
+    labels: Option<S::Table<&'static str, u64>>,
+    members: Option<S::Table<Fixed<{ MemberKey::LEN }>, ()>>,
+    follow_ups: Option<S::Table<u64, Bytes>>,
 }
 
 fn opened<T>(slot: &mut Option<T>, open: impl FnOnce() -> Result<T>) -> Result<&mut T> {
@@ -95,6 +102,13 @@ pub(crate) fn init(txn: &WriteTransaction) -> Result<()> {
     handles.line()?;
     handles.updated()?;
     handles.counts()?;
+    handles.needs()?;
+    handles.dependants()?;
+    handles.news()?;
+    handles.batches()?;
+    handles.labels()?;
+    handles.members()?;
+    handles.follow_ups()?;
     let pulse = records::encode(&Pulse::new())?;
     let meta = handles.meta()?;
     meta.insert(FORMAT_KEY, FORMAT)?;
@@ -124,6 +138,13 @@ impl<S: Source> Handles<S> {
             line: None,
             updated: None,
             counts: None,
+            needs: None,
+            dependants: None,
+            news: None,
+            batches: None,
+            labels: None,
+            members: None,
+            follow_ups: None,
         }
     }
 
@@ -146,6 +167,13 @@ impl<S: Source> Handles<S> {
         line: Fixed<{ keys::LineKey::LEN }> => () = LINE;
         updated: Fixed<{ keys::UpdatedKey::LEN }> => () = UPDATED;
         counts: Fixed<{ CountKey::LEN }> => u64 = COUNTS;
+        needs: Fixed<{ NeedKey::LEN }> => u8 = NEEDS;
+        dependants: Fixed<{ NeedKey::LEN }> => u8 = DEPENDANTS;
+        news: Fixed<{ TaskRef::LEN }> => (u8, u64) = NEWS;
+        batches: u64 => Bytes = BATCHES;
+        labels: &'static str => u64 = LABELS;
+        members: Fixed<{ MemberKey::LEN }> => () = MEMBERS;
+        follow_ups: u64 => Bytes = FOLLOW_UPS;
     }
 
     /// Refuses a file that another program or a newer version wrote.

@@ -20,6 +20,8 @@ pub(crate) struct HeaderRecord {
     lease: Option<LeaseRecord>,
     last: Option<EndedRecord>,
     flags: u8,
+    waits: u32,
+    batch: Option<u64>,
 }
 
 #[derive(Encode, Decode)]
@@ -40,6 +42,7 @@ struct LeaseRecord {
 const CANCEL: u8 = 1;
 const UNREADABLE: u8 = 2;
 const SUCCESSOR: u8 = 4;
+const WATCHED: u8 = 8;
 
 fn flag(on: bool, bit: u8) -> u8 {
     if on { bit } else { 0 }
@@ -63,7 +66,12 @@ impl Stored for Header {
             fingerprint: self.fingerprint,
             lease: self.lease.as_ref().map(lease_record),
             last: self.last.as_ref().map(Stored::to_record),
-            flags: flag(self.cancel, CANCEL) | flag(self.unreadable, UNREADABLE) | flag(self.successor, SUCCESSOR),
+            flags: flag(self.cancel, CANCEL)
+                | flag(self.unreadable, UNREADABLE)
+                | flag(self.successor, SUCCESSOR)
+                | flag(self.watched, WATCHED),
+            waits: self.waits,
+            batch: self.batch,
         }
     }
 
@@ -85,6 +93,9 @@ impl Stored for Header {
             cancel: record.flags & CANCEL != 0,
             unreadable: record.flags & UNREADABLE != 0,
             successor: record.flags & SUCCESSOR != 0,
+            waits: record.waits,
+            watched: record.flags & WATCHED != 0,
+            batch: record.batch,
         })
     }
 }

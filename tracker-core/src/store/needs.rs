@@ -1,0 +1,168 @@
+//! Who waits for whom.
+
+use redb::{ReadableTable, WriteTransaction};
+
+use super::{Handles, Source, handles::row};
+use crate::{
+    disk::{
+        keys::{MemberKey, NeedKey, TaskRef},
+        records::{self, news_code, news_of, otherwise_code, otherwise_of},
+    },
+    error::{Error, Result},
+    rules::{Batch, News, Otherwise},
+};
+
+/// News that not everybody has heard who waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Untold {
+    pub about: TaskRef,
+    pub news: News,
+    /// Only those hear it that were submitted before this number was given out.
+    pub before: u64,
+}
+
+impl<S: Source> Handles<S> {
+    /// What a task waits for, at most so many of them.
+    pub(crate) fn needs_of(&mut self, waiter: TaskRef, most: usize) -> Result<Vec<(TaskRef, Otherwise)>> {
+        let from = NeedKey { from: waiter, to: TaskRef { kind: 0, seq: 0 } };
+        let table = self.needs()?;
+        let range = table.range::<&[u8; NeedKey::LEN]>(&from.pack()..=&from.last().pack())?;
+        range.take(most).map(|entry| entry_of("tracker.needs", entry?)).collect()
+    }
+
+    /// Who waits for a task or a batch, beyond one of them.
+    pub(crate) fn dependants_of(
+        &mut self,
+        target: TaskRef,
+        beyond: Option<TaskRef>,
+        most: usize,
+    ) -> Result<Vec<(TaskRef, Otherwise)>> {
+        let from = NeedKey { from: target, to: beyond.unwrap_or(TaskRef { kind: 0, seq: 0 }) };
+        let table = self.dependants()?;
+        let range = table.range::<&[u8; NeedKey::LEN]>(&from.pack()..=&from.last().pack())?;
+        let skipped = usize::from(beyond.is_some());
+        range.skip(skipped).take(most).map(|entry| entry_of("tracker.dependants", entry?)).collect()
+    }
+
+    /// News that were not told to the end.
+    pub(crate) fn untold(&mut self) -> Result<Option<Untold>> {
+        let Some((key, value)) = self.news()?.first()? else { return Ok(None) };
+        untold_of(TaskRef::unpack(key.value()), value.value()).map(Some)
+    }
+
+    pub(crate) fn untold_of(&mut self, about: TaskRef) -> Result<Option<Untold>> {
+        let value = self.news()?.get(&about.pack())?;
+        value.map(|value| untold_of(about, value.value())).transpose()
+    }
+
+    pub(crate) fn batch(&mut self, number: u64) -> Result<Option<Batch>> {
+        let bytes = self.batches()?.get(number)?;
+        bytes.map(|bytes| row("tracker.batches", number, bytes.value())).transpose()
+    }
+
+    /// Batches by number, the latest first, below a number.
+    pub(crate) fn batches_below(&mut self, below: u64, most: usize) -> Result<Vec<(u64, Batch)>> {
+        let range = self.batches()?.range(..below)?;
+        range
+            .rev()
+            .take(most)
+            .map(|entry| {
+                let (key, value) = entry?;
+                Ok((key.value(), row("tracker.batches", key.value(), value.value())?))
+            })
+            .collect()
+    }
+
+    pub(crate) fn with_label(&mut self, label: &str) -> Result<Option<u64>> {
+        Ok(self.labels()?.get(label)?.map(|number| number.value()))
+    }
+
+    /// The tasks of a batch in the order of kinds and submission, beyond one of them; of one kind, or of all.
+    pub(crate) fn members_of(
+        &mut self,
+        batch: u64,
+        kind: Option<u32>,
+        beyond: Option<TaskRef>,
+        most: usize,
+    ) -> Result<Vec<TaskRef>> {
+        let least = TaskRef { kind: kind.unwrap_or(0), seq: 0 };
+        let last = TaskRef { kind: kind.unwrap_or(u32::MAX), seq: u64::MAX };
+        let (first, last) =
+            (MemberKey { batch, task: beyond.unwrap_or(least) }, MemberKey { batch, task: last });
+        let range = self.members()?.range::<&[u8; MemberKey::LEN]>(&first.pack()..=&last.pack())?;
+        let tasks = range.skip(usize::from(beyond.is_some())).take(most);
+        tasks.map(|entry| Ok(MemberKey::unpack(entry?.0.value()).task)).collect()
+    }
+}
+
+fn entry_of(
+    table: &str,
+    (key, value): (redb::AccessGuard<'_, &[u8; NeedKey::LEN]>, redb::AccessGuard<'_, u8>),
+) -> Result<(TaskRef, Otherwise)> {
+    let key = NeedKey::unpack(key.value());
+    let otherwise = otherwise_of(value.value()).map_err(|what| Error::corrupted(table, key.from, what))?;
+    Ok((key.to, otherwise))
+}
+
+fn untold_of(about: TaskRef, (code, before): (u8, u64)) -> Result<Untold> {
+    let news = news_of(code).map_err(|what| Error::corrupted("tracker.news", about, what))?;
+    Ok(Untold { about, news, before })
+}
+
+impl Handles<&WriteTransaction> {
+    pub(crate) fn put_need(&mut self, key: NeedKey, otherwise: Option<Otherwise>) -> Result<Option<Otherwise>> {
+        let turned = key.turned().pack();
+        let before = match otherwise.map(otherwise_code) {
+            Some(code) => {
+                self.dependants()?.insert(&turned, code)?;
+                self.needs()?.insert(&key.pack(), code)?
+            }
+            None => {
+                self.dependants()?.remove(&turned)?;
+                self.needs()?.remove(&key.pack())?
+            }
+        };
+        let before = before.map(|code| otherwise_of(code.value()));
+        before.transpose().map_err(|what| Error::corrupted("tracker.needs", key.from, what))
+    }
+
+    pub(crate) fn put_untold(&mut self, untold: Untold) -> Result<()> {
+        self.news()?.insert(&untold.about.pack(), (news_code(untold.news), untold.before))?;
+        Ok(())
+    }
+
+    pub(crate) fn remove_untold(&mut self, about: TaskRef) -> Result<()> {
+        self.news()?.remove(&about.pack())?;
+        Ok(())
+    }
+
+    pub(crate) fn put_batch(&mut self, number: u64, batch: &Batch) -> Result<()> {
+        let bytes = records::encode(batch)?;
+        self.batches()?.insert(number, bytes.as_slice())?;
+        Ok(())
+    }
+
+    /// A batch that is new, with its label and what follows it.
+    pub(crate) fn add_batch(&mut self, number: u64, batch: &Batch, follow_up: Option<&super::NewTask>) -> Result<()> {
+        self.put_batch(number, batch)?;
+        self.labels()?.insert(batch.label.as_str(), number)?;
+        if let Some(new) = follow_up {
+            let bytes = records::encode(new)?;
+            self.follow_ups()?.insert(number, bytes.as_slice())?;
+        }
+        Ok(())
+    }
+
+    /// The task that follows a batch, which is then no more kept.
+    pub(crate) fn take_follow_up(&mut self, number: u64) -> Result<Option<super::NewTask>> {
+        let bytes = self.follow_ups()?.remove(number)?;
+        bytes.map(|bytes| row("tracker.follow_ups", number, bytes.value())).transpose()
+    }
+
+    pub(crate) fn remove_batch(&mut self, number: u64, batch: &Batch) -> Result<()> {
+        self.batches()?.remove(number)?;
+        self.labels()?.remove(batch.label.as_str())?;
+        self.follow_ups()?.remove(number)?;
+        Ok(())
+    }
+}
