@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use tracker_core::{Cursor, ErrorKind, Execution, Explanation, Query, Role, SubmitOptions, Tasks, Tracker};
+use chrono::TimeDelta;
+use tracker_core::{Cursor, ErrorKind, Execution, Explanation, Query, Record, Role, SubmitOptions, Tasks, Tracker};
 
 use crate::kinds::{
     DAY, Import, ImportStatus, Job, MINUTE, Mail, SECOND, Status, fine, job, jobs, mail, one_of_each, refused, sound,
@@ -119,6 +120,61 @@ fn pages(query: &Query<'_, Job>, expected: &[String], what: &str) {
 }
 
 #[test]
+fn what_changed_since_a_time_is_what_a_look_at_every_task_finds() {
+    let (clock, tracker) = tracker();
+    let tasks = many(&tracker, &clock);
+    let all = tasks.query().fetch().unwrap();
+    let (first, last) = (all[0].updated_at, all[299].updated_at);
+    let sets: [&[Status]; 3] = [&[], &[Status::InProgress], &[Status::Pending, Status::Succeeded, Status::Failed]];
+    for since in [first, all[77].updated_at, all[200].updated_at, last, last + TimeDelta::microseconds(1)] {
+        for (statuses, host) in sets.iter().flat_map(|set| [(set, None), (set, Some("y"))]) {
+            let found = |record: &&Record<Job, Status>| {
+                record.updated_at >= since
+                    && (statuses.is_empty() || statuses.contains(&record.status))
+                    && host.is_none_or(|host| host == record.task.host)
+            };
+            let mut expected: Vec<_> = all.iter().filter(found).collect();
+            let asked = || {
+                let query = tasks.query().statuses(statuses.iter().copied()).changed_since(since);
+                if let Some(host) = host { query.index("host", host) } else { query }
+            };
+            let ids = |expected: &[&Record<Job, Status>]| -> Vec<_> {
+                expected.iter().map(|record| record.id.to_string()).collect()
+            };
+            let what = format!("{statuses:?} {host:?} since {since}");
+            assert_eq!(names(&asked()), ids(&expected), "{what}");
+            assert_eq!(asked().total().unwrap(), expected.len() as u64, "{what}");
+            pages(&asked(), &ids(&expected), &what);
+            expected.reverse();
+            pages(&asked().newest_first(), &ids(&expected), &what);
+            expected.sort_by_key(|record| record.task.result);
+            assert_eq!(names(&asked().by_creation()), ids(&expected), "{what}");
+        }
+    }
+    let ago = (tracker.now() - all[200].updated_at).to_std().unwrap();
+    let (within, since) = (tasks.query().changed_within(ago), tasks.query().changed_since(all[200].updated_at));
+    assert_eq!(names(&within), names(&since));
+    clock.advance(DAY);
+    assert_eq!(tasks.query().changed_within(DAY - SECOND).total().unwrap(), 0);
+    sound(&tracker);
+}
+
+#[test]
+fn a_page_comes_with_the_total_of_the_same_instant() {
+    let (clock, tracker) = tracker();
+    let tasks = many(&tracker, &clock);
+    let of_x = || tasks.query().statuses([Status::Failed, Status::Pending]).index("host", "x").newest_first();
+    let (page, total) = of_x().by_creation().limit(5).page_with_total().unwrap();
+    assert_eq!((page.items.len(), total), (5, of_x().fetch().unwrap().len() as u64));
+    let (second, same) = of_x().by_creation().limit(5).after(page.next.unwrap()).page_with_total().unwrap();
+    assert_eq!(same, total, "the total is that of the query, not of what is left");
+    assert!(second.items[0].created_at <= page.items[4].created_at);
+    assert_eq!(of_x().first().unwrap().unwrap().id, of_x().ids().unwrap()[0]);
+    assert!(tasks.query().index("host", "nowhere").first().unwrap().is_none());
+    sound(&tracker);
+}
+
+#[test]
 fn what_cannot_be_asked_is_refused() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
@@ -188,9 +244,15 @@ fn the_line_is_by_priority_then_due_time_then_submission() {
     with("third", SubmitOptions::new());
     let line = ["urgent", "past", "first", "second", "third"];
     for (ahead, name) in (0..).zip(line) {
-        assert_eq!(tasks.queue_position(name).unwrap(), Some(ahead), "{name}");
+        assert_eq!(tasks.queue_position(name).unwrap().unwrap().ahead, ahead, "{name}");
     }
     assert_eq!(tasks.queue_position("later").unwrap(), None);
+    let held = [tasks.start("past").unwrap(), tasks.start("first").unwrap()];
+    let place = tasks.queue_position("third").unwrap().unwrap();
+    assert_eq!((place.ahead, place.running), (2, 2));
+    for mut held in held {
+        held.release().unwrap();
+    }
     let mut done = Vec::new();
     let mut drain = || {
         while let Some(mut held) = tasks.claim().unwrap() {

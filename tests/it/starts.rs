@@ -86,6 +86,33 @@ fn an_owner_enters_his_own_lease_again_by_its_token() {
 }
 
 #[test]
+fn a_start_can_be_asked_for_beforehand_and_the_answer_is_that_of_the_start() {
+    let (clock, tracker) = tracker();
+    let tasks = crate::kinds::one_of_each(&tracker);
+    let options = [StartOptions::new(), StartOptions::new().force(), StartOptions::new().extra([Status::OnHold])];
+    for name in ["failed", "succeeded", "exhausted", "ignored", "cancelled", "parked", "leased", "pending", "nobody"] {
+        for options in &options {
+            let before = format!("{:?}", tasks.get(name).unwrap());
+            let answer = tasks.check_start(name, options).map_err(|error| error.to_string());
+            assert_eq!(format!("{:?}", tasks.get(name).unwrap()), before, "to ask changes nothing");
+            let start = tasks.start_with(name, options);
+            assert_eq!(start.as_ref().map(drop).map_err(ToString::to_string), answer, "{name} {options:?}");
+            if let Ok(mut held) = start {
+                held.release().unwrap();
+            }
+        }
+    }
+    let mine = tasks.start("pending").unwrap();
+    tasks.check_start("pending", &StartOptions::new().token(mine.token())).unwrap();
+    let lease = tasks.get("pending").unwrap().unwrap().lease.unwrap();
+    refused(tasks.check_start("pending", &StartOptions::new()), ErrorKind::Leased);
+    clock.advance(crate::kinds::MINUTE);
+    assert!(lease.is_live(tracker.now() - TINY) && !lease.is_live(tracker.now()), "free at the very instant");
+    tasks.check_start("pending", &StartOptions::new()).unwrap();
+    sound(&tracker);
+}
+
+#[test]
 fn an_execution_dropped_without_an_outcome_has_failed() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["dropped", "panicked", "asked"]);

@@ -22,6 +22,29 @@ fn a_submit_of_what_exists_never_resets_it() {
 }
 
 #[test]
+fn a_submit_can_give_the_row_that_is_there() {
+    let (_, tracker) = tracker();
+    let tasks = crate::kinds::one_of_each(&tracker);
+    for name in ["failed", "succeeded", "exhausted", "ignored", "cancelled", "parked", "leased", "pending"] {
+        let before = format!("{:?}", tasks.get(name).unwrap().unwrap());
+        let (submission, record) = tasks.submit_and_get(&Job { result: Some(1), ..job(name) }).unwrap();
+        assert_eq!((submission, format!("{record:?}")), (Submission::Existing, before), "{name}, verbatim");
+    }
+    let (submission, record) = tasks.submit_and_get(&job("new")).unwrap();
+    assert_eq!((submission, record.status, record.task), (Submission::New, Status::Pending, job("new")));
+    let pages = tracker.tasks::<Page>().unwrap();
+    pages.submit(&page("a", 1)).unwrap();
+    pages.run("a", |_| fine()).unwrap();
+    let (submission, record) = pages.submit_and_get(&page("a", 2)).unwrap();
+    assert_eq!((submission, record.status, record.task.version), (Submission::Requeued, Status::Pending, 2));
+    let mails = tracker.tasks::<Mail>().unwrap();
+    mails.submit_all((0..2).map(mail)).unwrap();
+    assert_eq!(mails.submit_and_get(&Mail { number: 9, ..mail(1) }).unwrap().1.task, mail(1), "found by its key");
+    refused(mails.submit_and_get(&Mail { request: 0, ..mail(1) }), ErrorKind::Conflict);
+    sound(&tracker);
+}
+
+#[test]
 fn a_unique_key_holds_for_ever_or_while_a_task_is_unfinished() {
     let (_, tracker) = tracker();
     let mails = tracker.tasks::<Mail>().unwrap();

@@ -44,6 +44,34 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// Takes the body's own error for settled: the attempt is stored as failed, and the caller goes on. A refused start,
+    /// a lost lease and a failure of the storage stay errors.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{RunError, TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String }
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// # jobs.submit(&Job { name: "one".into() })?;
+    /// jobs.run("one", |_| Err::<(), _>("no luck")).or_else(RunError::skip_body)?;
+    /// assert_eq!(jobs.counts()?.get(Status::Failed), 1);
+    ///
+    /// let refused = jobs.run("nobody", |_| Err::<(), _>("no luck")).or_else(RunError::skip_body);
+    /// assert!(matches!(refused, Err(RunError::Refused(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What is not the body's own error.
+    pub fn skip_body(self) -> Result<(), Self> {
+        if matches!(self, Self::Body(_)) { Ok(()) } else { Err(self) }
+    }
+
     pub(crate) fn from_start(error: Error) -> Self {
         if error.is_refusal() { Self::Refused(error) } else { Self::Storage(error) }
     }

@@ -71,11 +71,13 @@
 //! | one task after the other in a loop of one's own | [`Tasks::claim`], [`Execution`] |
 //! | one task by its id, and all ways to start it | [`Tasks::run`], [`Tasks::start_with`], [`StartOptions`] |
 //! | threads, stopping, several kinds at once | [`Worker`], [`Crew`], [`StopHandle`] |
+//! | a kind named by several parts, or by the environment | [`UseCase`] |
 //! | pipelines of steps | [`Tasks::step`] |
 //! | work that ends elsewhere or after a restart | [`Execution::detach`], [`Ticket`] |
 //! | effects exactly once, in tables of one's own | [`Tracker::transaction`], [`Execution::succeed_with`] |
 //! | windows and progress bars | [`Tracker::watch`], [`Execution::progress`] |
-//! | why a task is not running | [`Tasks::explain`] |
+//! | listings: pages with a total, what changed lately | [`Query::page_with_total`], [`Query::changed_within`] |
+//! | why a task is not running, or would not start | [`Tasks::explain`], [`Tasks::check_start`] |
 //! | tests without waiting | [`ManualClock`] |
 //!
 //! # Features
@@ -94,6 +96,7 @@ mod error;
 mod execution;
 mod failures;
 mod options;
+mod page;
 mod payload;
 mod query;
 mod record;
@@ -108,6 +111,7 @@ mod ticket;
 mod time;
 mod tracker;
 mod transaction;
+mod use_case;
 mod verify;
 mod worker;
 
@@ -119,18 +123,20 @@ pub use engine::{Event, Happening, Watch, Watched};
 pub use error::{Error, ErrorKind, Reason, Refusal, Result};
 pub use execution::Execution;
 pub use options::Options;
-pub use query::{Cursor, Page, Query};
+pub use page::{Cursor, Page};
+pub use query::Query;
 pub use record::{Attempt, LeaseInfo, ProgressInfo, Record};
 pub use recover::{Lost, Recovered};
 pub use redb;
 pub use rules::{Ending, Explanation, Failure, Outcome};
 pub use status::{Graph, GraphError, Role, StatusDef, StatusGraph, StatusInfo, TaskStatus};
 pub use task::{Backoff, Fingerprint, IndexValue, Policy, Retention, TaskId, TaskKey, TrackedTask, UniqueDef};
-pub use tasks::{Counts, Receipt, StartOptions, Submission, SubmitOptions, SubmitSummary, Tasks};
+pub use tasks::{Counts, QueuePosition, Receipt, StartOptions, Submission, SubmitOptions, SubmitSummary, Tasks};
 pub use ticket::Ticket;
 pub use time::{Clock, ClockReading, ManualClock, SystemClock};
 pub use tracker::Tracker;
 pub use transaction::Transaction;
+pub use use_case::UseCase;
 pub use verify::Difference;
 #[cfg(feature = "tokio")]
 pub use worker::AsyncWorker;

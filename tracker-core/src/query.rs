@@ -1,17 +1,20 @@
-use std::{marker::PhantomData, str::FromStr};
+use std::{marker::PhantomData, time::Duration};
 
+use chrono::{DateTime, Utc};
 use redb::ReadTransaction;
 
 use crate::{
     disk::keys::TaskRef,
     engine::{Target, TaskCommand},
     error::{Error, Result},
+    page::{Cursor, Page},
     record::{Raw, Record},
     rules::{Command, Requeue},
     status::{Role, TaskStatus},
-    store::{Handles, Kind, Mark},
+    store::{Handles, Kind, Mark, Stretch},
     task::{IndexValue, TaskKey, TrackedTask},
     tasks::Tasks,
+    time::{Micros, micros_at, micros_of},
 };
 
 /// Asks for tasks. Made by [`Tasks::query`]; without any condition it is about all of them, oldest first by last change.
@@ -26,6 +29,7 @@ pub struct Query<'t, T: TrackedTask> {
     newest_first: bool,
     limit: usize,
     after: Option<Mark>,
+    since: Micros,
     types: PhantomData<fn() -> T>,
 }
 
@@ -33,20 +37,6 @@ pub struct Query<'t, T: TrackedTask> {
 enum By {
     Updated,
     Created,
-}
-
-/// Where a page ended, and the next one begins. Its text form comes back by `parse`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor(Mark);
-
-/// A page of a query.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Page<R> {
-    /// What was found.
-    pub items: Vec<R>,
-    /// Where the next page begins, if there may be one.
-    pub next: Option<Cursor>,
 }
 
 impl<'t, T: TrackedTask> Query<'t, T> {
@@ -59,6 +49,7 @@ impl<'t, T: TrackedTask> Query<'t, T> {
             newest_first: false,
             limit: usize::MAX,
             after: None,
+            since: Micros::MIN,
             types: PhantomData,
         }
     }
@@ -106,6 +97,20 @@ impl<'t, T: TrackedTask> Query<'t, T> {
         self
     }
 
+    /// Only tasks whose status last changed at this time or later.
+    #[must_use]
+    pub fn changed_since(mut self, at: DateTime<Utc>) -> Self {
+        self.since = micros_at(at);
+        self
+    }
+
+    /// Only tasks whose status last changed no longer ago than this, counted from this call by the tracker's clock.
+    #[must_use]
+    pub fn changed_within(mut self, ago: Duration) -> Self {
+        self.since = self.tasks.shared.engine.now().saturating_sub(micros_of(ago));
+        self
+    }
+
     /// In the order of submission instead of the last change.
     #[must_use]
     pub fn by_creation(mut self) -> Self {
@@ -149,17 +154,38 @@ impl<'t, T: TrackedTask> Query<'t, T> {
         Ok(self.page()?.items)
     }
 
+    /// The first of the tasks, if there is one.
+    ///
+    /// # Errors
+    /// As [`Query::fetch`].
+    pub fn first(self) -> Result<Option<Record<T, T::Status>>> {
+        Ok(self.limit(1).fetch()?.pop())
+    }
+
     /// The tasks, and where the next page begins.
     ///
     /// # Errors
     /// As [`Query::fetch`].
     pub fn page(&self) -> Result<Page<Record<T, T::Status>>> {
-        self.look(|rows, task| {
-            let Some(header) = rows.header(task)? else { return Ok(None) };
-            let raw = Raw { past: rows.past(task)?, progress: rows.progress(task)?, header };
-            let body = rows.body_of(task)?;
-            self.tasks.record(raw, &body).map(Some)
+        self.look(Self::record)
+    }
+
+    /// A page, and how many tasks the query is about, both as of one instant; see [`Query::total`].
+    ///
+    /// # Errors
+    /// As [`Query::fetch`].
+    #[expect(clippy::type_complexity, reason = "a page as everywhere, and a number")]
+    pub fn page_with_total(&self) -> Result<(Page<Record<T, T::Status>>, u64)> {
+        let kind = self.tasks.kind()?;
+        self.tasks.shared.engine.read(|rows| {
+            let page = self.look_at(rows, &kind, Self::record)?;
+            Ok((page, self.count(rows, &kind)?))
         })
+    }
+
+    fn record(&self, rows: &mut Handles<&ReadTransaction>, task: TaskRef) -> Result<Option<Record<T, T::Status>>> {
+        let Some((raw, body)) = Raw::read(rows, task)? else { return Ok(None) };
+        self.tasks.record(raw, &body).map(Some)
     }
 
     /// Only the ids.
@@ -167,23 +193,29 @@ impl<'t, T: TrackedTask> Query<'t, T> {
     /// # Errors
     /// `Invalid` if the field has no index.
     pub fn ids(&self) -> Result<Vec<TaskKey>> {
-        let page = self.look(|rows, task| Ok(rows.body(task)?.map(|body| body.id)))?;
+        let page = self.look(|_, rows, task| Ok(rows.body(task)?.map(|body| body.id)))?;
         Ok(page.items)
     }
 
-    /// How many tasks the query is about, whatever its limit. From the kept counters where no index is asked for.
+    /// How many tasks the query is about, whatever its limit. From the kept counters where neither an index
+    /// nor a time is asked for.
     ///
     /// # Errors
     /// As [`Query::ids`].
     pub fn total(&self) -> Result<u64> {
         let kind = self.tasks.kind()?;
-        self.tasks.shared.engine.read(|rows| {
-            if self.index.is_some() {
-                return Ok(self.indexed(rows, &kind)?.len() as u64);
-            }
-            let counts = rows.counts_of(kind.id)?;
-            Ok(counts.iter().filter(|(code, _)| self.wants(*code)).map(|(_, count)| count).sum())
-        })
+        self.tasks.shared.engine.read(|rows| self.count(rows, &kind))
+    }
+
+    fn count(&self, rows: &mut Handles<&ReadTransaction>, kind: &Kind) -> Result<u64> {
+        if self.index.is_some() {
+            return Ok(self.indexed(rows, kind)?.len() as u64);
+        }
+        if self.since > Micros::MIN {
+            return Ok(self.changed(rows, kind, Stretch::from(self.since))?.len() as u64);
+        }
+        let counts = rows.counts_of(kind.id)?;
+        Ok(counts.iter().filter(|(code, _)| self.wants(*code)).map(|(_, count)| count).sum())
     }
 
     /// Makes all tasks of the query startable again, in batches; says how many. Those that are held meanwhile are left.
@@ -212,7 +244,7 @@ impl<'t, T: TrackedTask> Query<'t, T> {
 
     fn command_all(&self, command: &Command) -> Result<u64> {
         let kind = self.tasks.kind_id();
-        let page = self.look(|rows, task| Ok(rows.body(task)?.map(|body| (task, body.id))))?;
+        let page = self.look(|_, rows, task| Ok(rows.body(task)?.map(|body| (task, body.id))))?;
         let mut done = 0;
         for batch in page.items.chunks(1_000) {
             let commands = batch
@@ -236,33 +268,57 @@ impl<'t, T: TrackedTask> Query<'t, T> {
 
     fn look<R>(
         &self,
-        mut each: impl FnMut(&mut Handles<&ReadTransaction>, TaskRef) -> Result<Option<R>>,
+        each: impl FnMut(&Self, &mut Handles<&ReadTransaction>, TaskRef) -> Result<Option<R>>,
     ) -> Result<Page<R>> {
         let kind = self.tasks.kind()?;
-        self.tasks.shared.engine.read(|rows| {
-            let found = self.find(rows, &kind)?;
-            let full = found.len() >= self.limit;
-            let next = if full { found.last().map(|(mark, _)| Cursor(*mark)) } else { None };
-            let mut items = Vec::with_capacity(found.len());
-            for (_, task) in found {
-                items.extend(each(rows, task)?);
-            }
-            Ok(Page { items, next })
-        })
+        self.tasks.shared.engine.read(|rows| self.look_at(rows, &kind, each))
+    }
+
+    fn look_at<R>(
+        &self,
+        rows: &mut Handles<&ReadTransaction>,
+        kind: &Kind,
+        mut each: impl FnMut(&Self, &mut Handles<&ReadTransaction>, TaskRef) -> Result<Option<R>>,
+    ) -> Result<Page<R>> {
+        let found = self.find(rows, kind)?;
+        let full = found.len() >= self.limit;
+        let next = if full { found.last().map(|(mark, _)| Cursor(*mark)) } else { None };
+        let mut items = Vec::with_capacity(found.len());
+        for (_, task) in found {
+            items.extend(each(self, rows, task)?);
+        }
+        Ok(Page { items, next })
+    }
+
+    /// The tasks of these statuses by the time of their last change.
+    fn changed(
+        &self,
+        rows: &mut Handles<&ReadTransaction>,
+        kind: &Kind,
+        stretch: Stretch,
+    ) -> Result<Vec<(Mark, TaskRef)>> {
+        let mut found = Vec::new();
+        for code in self.codes_of(kind) {
+            found.extend(rows.changed(kind, code, stretch)?);
+        }
+        Ok(found)
+    }
+
+    fn codes_of(&self, kind: &Kind) -> Vec<i32> {
+        kind.graph.statuses().iter().map(|status| status.code).filter(|code| self.wants(*code)).collect()
     }
 
     fn find(&self, rows: &mut Handles<&ReadTransaction>, kind: &Kind) -> Result<Vec<(Mark, TaskRef)>> {
         if self.index.is_some() {
             return Ok(self.cut(self.indexed(rows, kind)?));
         }
-        let codes: Vec<i32> =
-            kind.graph.statuses().iter().map(|status| status.code).filter(|code| self.wants(*code)).collect();
         if self.by == By::Updated {
-            let mut found = Vec::new();
-            for code in codes {
-                found.extend(rows.changed_beyond(kind, code, self.after, self.newest_first, self.limit)?);
-            }
-            return Ok(self.cut(found));
+            let (after, newest_first, most) = (self.after, self.newest_first, self.limit);
+            let stretch = Stretch { beyond: after, newest_first, most, ..Stretch::from(self.since) };
+            return Ok(self.cut(self.changed(rows, kind, stretch)?));
+        }
+        if self.since > Micros::MIN {
+            return Ok(self.cut(self.changed(rows, kind, Stretch::from(self.since))?));
         }
         // Few tasks in these statuses: gather and sort them. Many: the next ones in the order of submission are near.
         let counts = rows.counts_of(kind.id)?;
@@ -276,7 +332,7 @@ impl<'t, T: TrackedTask> Query<'t, T> {
             return Ok(headers.into_iter().map(|(task, header)| ((header.created, task.seq), task)).collect());
         }
         let mut found = Vec::new();
-        for code in codes {
+        for code in self.codes_of(kind) {
             for key in rows.line_of(kind.id, code)? {
                 found.push(((0, key.seq), key.task()));
             }
@@ -295,7 +351,7 @@ impl<'t, T: TrackedTask> Query<'t, T> {
         for seq in rows.with_index(kind.id, number, value)? {
             let task = kind.task(seq);
             let Some(header) = rows.header(task)? else { continue };
-            if self.wants(header.code) {
+            if self.wants(header.code) && header.updated >= self.since {
                 let at = if self.by == By::Updated { header.updated } else { 0 };
                 found.push(((at, seq), task));
             }
@@ -316,23 +372,5 @@ impl<'t, T: TrackedTask> Query<'t, T> {
         }
         found.truncate(self.limit);
         found
-    }
-}
-
-impl std::fmt::Display for Cursor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.0.0, self.0.1)
-    }
-}
-
-impl FromStr for Cursor {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let parse = || {
-            let (at, seq) = text.split_once(':')?;
-            Some(Self((at.parse().ok()?, seq.parse().ok()?)))
-        };
-        parse().ok_or_else(|| Error::invalid(format!("{text:?} is no cursor")))
     }
 }

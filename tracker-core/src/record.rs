@@ -3,8 +3,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::{
+    disk::keys::TaskRef,
+    error::Result,
     rules::{Ended, Ending, Failure, Header},
-    store::Progress,
+    store::{Body, Handles, Progress, Source},
     task::TaskKey,
     time::{between, utc},
 };
@@ -59,6 +61,14 @@ pub struct LeaseInfo {
     pub until: DateTime<Utc>,
     /// Whether a ticket stands for the execution.
     pub detached: bool,
+}
+
+impl LeaseInfo {
+    /// Whether the lease still keeps others out at this time: at the very instant of its expiry the task is free.
+    #[must_use]
+    pub fn is_live(&self, at: DateTime<Utc>) -> bool {
+        at < self.until
+    }
 }
 
 /// How far a running attempt is.
@@ -136,6 +146,13 @@ pub(crate) struct Raw {
 }
 
 impl Raw {
+    /// The rows of a task, and its body.
+    pub(crate) fn read<S: Source>(rows: &mut Handles<S>, task: TaskRef) -> Result<Option<(Self, Body)>> {
+        let Some(header) = rows.header(task)? else { return Ok(None) };
+        let raw = Self { past: rows.past(task)?, progress: rows.progress(task)?, header };
+        Ok(Some((raw, rows.body_of(task)?)))
+    }
+
     pub(crate) fn record<T, S>(self, id: TaskKey, task: T, status: S) -> Record<T, S> {
         let Self { header, past, progress } = self;
         let lease = header.lease.as_ref().map(|lease| LeaseInfo {

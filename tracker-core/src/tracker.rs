@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use chrono::{DateTime, Utc};
+
 use crate::{
     disk::file::Sharing,
     engine::{Engine, EngineOptions, Flush, Register, Rescue, Rescued, Scope, Watch},
@@ -16,6 +18,7 @@ use crate::{
     store::KindSpec,
     task::{TaskKey, TrackedTask},
     tasks::Tasks,
+    time::utc,
     transaction::{Ended, Transaction},
     verify::{self, Difference},
 };
@@ -226,6 +229,12 @@ impl Tracker {
             tracing::debug!(kind = one.kind.name, id = %one.id, worker = one.worker, "freed");
         }
         Ok(rescued)
+    }
+
+    /// The tracker's time: that of its clock, and never before a time that it has given or that stands in the file.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        utc(self.shared.engine.now())
     }
 
     /// A number that rises with every commit that changed something, in any process: look at it to see whether a new look

@@ -25,4 +25,4 @@ pub(crate) use needs::Untold;
 pub(crate) use new_task::{NewTask, Tie, TieOn, Ties};
 pub(crate) use position::position;
 pub(crate) use pulse::Pulse;
-pub(crate) use scan::Mark;
+pub(crate) use scan::{Mark, Stretch};

@@ -15,6 +15,38 @@ use crate::{
 /// Where a listing goes on: after the task with this time and number.
 pub(crate) type Mark = (Micros, u64);
 
+/// Which part of a listing by the time of the last change is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stretch {
+    /// Nothing that changed before.
+    pub since: Micros,
+    pub beyond: Option<Mark>,
+    pub newest_first: bool,
+    pub most: usize,
+}
+
+impl From<Micros> for Stretch {
+    /// All since a time, oldest first.
+    fn from(since: Micros) -> Self {
+        Self { since, beyond: None, newest_first: false, most: usize::MAX }
+    }
+}
+
+impl Stretch {
+    /// Its first and last mark; `None` if nothing lies in it.
+    fn bounds(&self) -> Option<(Mark, Mark)> {
+        let (mut low, mut high) = ((self.since, 0), (Micros::MAX, u64::MAX));
+        match (self.beyond, self.newest_first) {
+            (None, _) => {}
+            (Some((at, u64::MAX)), false) => low = low.max((at.checked_add(1)?, 0)),
+            (Some((at, seq)), false) => low = low.max((at, seq + 1)),
+            (Some((at, 0)), true) => high = (at.checked_sub(1)?, u64::MAX),
+            (Some((at, seq)), true) => high = (at, seq - 1),
+        }
+        (low <= high).then_some((low, high))
+    }
+}
+
 impl<S: Source> Handles<S> {
     /// Tasks of a kind in the order of submission, from a number on.
     pub(crate) fn tasks_from(&mut self, kind: u32, from: u64, most: usize) -> Result<Vec<TaskRef>> {
@@ -54,21 +86,14 @@ impl<S: Source> Handles<S> {
         Ok(found)
     }
 
-    /// The tasks of one status in the order of their last change, both ways, beyond a mark.
-    pub(crate) fn changed_beyond(
-        &mut self,
-        kind: &Kind,
-        code: i32,
-        beyond: Option<Mark>,
-        newest_first: bool,
-        most: usize,
-    ) -> Result<Vec<(Mark, TaskRef)>> {
+    /// A stretch of the tasks of one status in the order of their last change.
+    pub(crate) fn changed(&mut self, kind: &Kind, code: i32, stretch: Stretch) -> Result<Vec<(Mark, TaskRef)>> {
         let mut found = match order(&kind.graph, code) {
-            Order::Waiting => self.updated_beyond(kind.id, code, beyond, newest_first, most)?,
+            Order::Waiting => self.updated_of(kind.id, code, stretch)?,
             Order::Ended => {
                 let mut found = Vec::new();
                 for rank in self.ranks(kind.id, code)? {
-                    found.extend(self.line_beyond(kind.id, code, rank, beyond, newest_first, most)?);
+                    found.extend(self.ended_of(kind.id, code, rank, stretch)?);
                 }
                 found
             }
@@ -76,7 +101,7 @@ impl<S: Source> Handles<S> {
                 let mut found = Vec::new();
                 for key in self.line_of(kind.id, code)? {
                     let mark = (self.header(key.task())?.map_or(0, |header| header.updated), key.seq);
-                    if beyond.is_none_or(|beyond| if newest_first { mark < beyond } else { mark > beyond }) {
+                    if stretch.bounds().is_some_and(|(low, high)| (low..=high).contains(&mark)) {
                         found.push((mark, key.task()));
                     }
                 }
@@ -84,27 +109,20 @@ impl<S: Source> Handles<S> {
             }
         };
         found.sort_unstable_by_key(|(mark, _)| *mark);
-        if newest_first {
+        if stretch.newest_first {
             found.reverse();
         }
-        found.truncate(most);
+        found.truncate(stretch.most);
         Ok(found)
     }
 
-    fn updated_beyond(
-        &mut self,
-        kind: u32,
-        code: i32,
-        beyond: Option<Mark>,
-        newest_first: bool,
-        most: usize,
-    ) -> Result<Vec<(Mark, TaskRef)>> {
-        let Some((low, high)) = bounds(beyond, newest_first) else { return Ok(Vec::new()) };
+    fn updated_of(&mut self, kind: u32, code: i32, stretch: Stretch) -> Result<Vec<(Mark, TaskRef)>> {
+        let Some((low, high)) = stretch.bounds() else { return Ok(Vec::new()) };
         let key = |(at, seq)| UpdatedKey { kind, code, at, seq }.pack();
         let mut range = self.updated()?.range::<&[u8; UpdatedKey::LEN]>(&key(low)..=&key(high))?;
         let mut found = Vec::new();
-        while found.len() < most {
-            let entry = if newest_first { range.next_back() } else { range.next() };
+        while found.len() < stretch.most {
+            let entry = if stretch.newest_first { range.next_back() } else { range.next() };
             let Some(entry) = entry else { break };
             let key = UpdatedKey::unpack(entry?.0.value());
             found.push(((key.at, key.seq), TaskRef { kind, seq: key.seq }));
@@ -112,21 +130,13 @@ impl<S: Source> Handles<S> {
         Ok(found)
     }
 
-    fn line_beyond(
-        &mut self,
-        kind: u32,
-        code: i32,
-        rank: u8,
-        beyond: Option<Mark>,
-        newest_first: bool,
-        most: usize,
-    ) -> Result<Vec<(Mark, TaskRef)>> {
-        let Some((low, high)) = bounds(beyond, newest_first) else { return Ok(Vec::new()) };
+    fn ended_of(&mut self, kind: u32, code: i32, rank: u8, stretch: Stretch) -> Result<Vec<(Mark, TaskRef)>> {
+        let Some((low, high)) = stretch.bounds() else { return Ok(Vec::new()) };
         let key = |(at, seq)| LineKey { kind, code, rank, at, seq }.pack();
         let mut range = self.line()?.range::<&[u8; LineKey::LEN]>(&key(low)..=&key(high))?;
         let mut found = Vec::new();
-        while found.len() < most {
-            let entry = if newest_first { range.next_back() } else { range.next() };
+        while found.len() < stretch.most {
+            let entry = if stretch.newest_first { range.next_back() } else { range.next() };
             let Some(entry) = entry else { break };
             let key = LineKey::unpack(entry?.0.value());
             found.push(((key.at, key.seq), key.task()));
@@ -206,15 +216,5 @@ impl<S: Source> Handles<S> {
                 Ok((CountKey::unpack(key.value()).code, count.value()))
             })
             .collect()
-    }
-}
-
-/// The first and the last mark that lie beyond one; `None` where nothing does.
-fn bounds(beyond: Option<Mark>, newest_first: bool) -> Option<(Mark, Mark)> {
-    let (least, most) = ((Micros::MIN, 0), (Micros::MAX, u64::MAX));
-    match (beyond, newest_first) {
-        (None, _) => Some((least, most)),
-        (Some((at, seq)), false) => Some((if seq == u64::MAX { (at.checked_add(1)?, 0) } else { (at, seq + 1) }, most)),
-        (Some((at, seq)), true) => Some((least, if seq == 0 { (at.checked_sub(1)?, u64::MAX) } else { (at, seq - 1) })),
     }
 }

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use super::Tasks;
 use crate::{
@@ -7,11 +7,10 @@ use crate::{
     payload,
     query::Query,
     record::{Raw, Record},
-    rules::{Explanation, Header, Situation},
-    status::TaskStatus,
-    store::{Kind, position},
+    rules::{Explanation, Situation},
+    status::{Role, TaskStatus},
+    store::position,
     task::{IndexValue, TaskId, TaskKey, TrackedTask},
-    time::Micros,
 };
 
 /// How many tasks there are in each status.
@@ -39,6 +38,16 @@ impl Counts {
     }
 }
 
+/// Where a waiting task stands, as of one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueuePosition {
+    /// How many tasks are before it in the line; 0 means that it is next.
+    pub ahead: u64,
+    /// How many tasks of its step are running.
+    pub running: u64,
+}
+
 impl<T: TrackedTask> Tasks<T> {
     /// The task with this id, and all that is known of it.
     ///
@@ -48,11 +57,7 @@ impl<T: TrackedTask> Tasks<T> {
         let id = id.to_key();
         let found = self.shared.engine.read(|rows| match rows.with_id(self.kind, &id)? {
             None => Ok(None),
-            Some(task) => {
-                let Some(header) = rows.header(task)? else { return Ok(None) };
-                let raw = Raw { past: rows.past(task)?, progress: rows.progress(task)?, header };
-                Ok(Some((raw, rows.body_of(task)?)))
-            }
+            Some(task) => Raw::read(rows, task),
         })?;
         found.map(|(raw, body)| self.record(raw, &body)).transpose()
     }
@@ -144,7 +149,7 @@ impl<T: TrackedTask> Tasks<T> {
     /// # jobs.submit(&job("one"))?;
     /// # jobs.submit(&job("two"))?;
     /// println!("{}", jobs.explain("two")?);
-    /// assert_eq!(jobs.queue_position("two")?, Some(1));
+    /// assert_eq!(jobs.queue_position("two")?.map(|place| place.ahead), Some(1));
     /// # Ok(())
     /// # }
     /// ```
@@ -152,22 +157,23 @@ impl<T: TrackedTask> Tasks<T> {
     /// # Errors
     /// `NotFound`.
     pub fn explain(&self, id: impl TaskId) -> Result<Explanation> {
-        let (header, ahead, kind, now) = self.in_line(&id.to_key())?;
-        Ok(kind.rules(now).explain(&header, &Situation { paused: kind.paused, ahead }))
+        Ok(self.in_line(&id.to_key())?.0)
     }
 
-    /// How many tasks are before this one in the line; `None` if it does not wait or is not due.
+    /// Where this one stands in the line; `None` if it does not wait or is not due.
     ///
     /// # Errors
     /// `NotFound`.
-    pub fn queue_position(&self, id: impl TaskId) -> Result<Option<u64>> {
-        match self.explain(id)? {
-            Explanation::InLine { ahead } => Ok(Some(ahead)),
+    pub fn queue_position(&self, id: impl TaskId) -> Result<Option<QueuePosition>> {
+        let (explanation, running) = self.in_line(&id.to_key())?;
+        match explanation {
+            Explanation::InLine { ahead } => Ok(Some(QueuePosition { ahead, running })),
             _ => Ok(None),
         }
     }
 
-    fn in_line(&self, id: &TaskKey) -> Result<(Header, u64, Arc<Kind>, Micros)> {
+    /// Why a task is not running, and how many tasks of its step are.
+    fn in_line(&self, id: &TaskKey) -> Result<(Explanation, u64)> {
         let now = self.shared.engine.now();
         let kind = self.kind()?;
         self.shared.engine.read(|rows| {
@@ -180,7 +186,11 @@ impl<T: TrackedTask> Tasks<T> {
             let step = [step, step + 1].into_iter().find(starts).unwrap_or(step);
             let codes = kind.graph.startable(step);
             let ahead = if header.lease.is_none() { rows.ahead_of(place, &codes, now, u64::MAX)? } else { 0 };
-            Ok((header, ahead, kind.clone(), now))
+            let running = kind.graph.code(step, Role::InProgress);
+            let counts = rows.counts_of(self.kind)?;
+            let running = counts.iter().find(|(code, _)| Some(*code) == running).map_or(0, |(_, count)| *count);
+            let explanation = kind.rules(now).explain(&header, &Situation { paused: kind.paused, ahead });
+            Ok((explanation, running))
         })
     }
 }

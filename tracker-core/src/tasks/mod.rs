@@ -7,7 +7,7 @@ mod start;
 mod submit;
 mod upkeep;
 
-pub use look::Counts;
+pub use look::{Counts, QueuePosition};
 pub use options::{StartOptions, SubmitOptions};
 pub use submit::{Receipt, Submission, SubmitSummary};
 

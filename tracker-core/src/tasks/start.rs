@@ -106,6 +106,45 @@ impl<T: TrackedTask> Tasks<T> {
         Execution::new(&self.shared, &kind, self.shared.engine.call(action)?)
     }
 
+    /// Whether [`Tasks::start_with`] would be refused by the task's state as it is now, and why. Changes nothing. For
+    /// looking only: by the time of the start somebody else may have the task, and the start itself says so.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{ErrorKind, StartOptions, TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// # jobs.submit(&job("one"))?;
+    /// let mine = jobs.start("one")?;
+    /// assert_eq!(jobs.check_start("one", &StartOptions::new()).unwrap_err().kind(), ErrorKind::Leased);
+    /// jobs.check_start("one", &StartOptions::new().token(mine.token()))?; // to its owner it is not locked
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Tasks::start_with`].
+    pub fn check_start(&self, id: impl TaskId, options: &StartOptions<T::Status>) -> Result<()> {
+        let kind = self.kind()?;
+        let start = Command::Start(self.start_command(&kind, options, false)?);
+        let (id, now) = (id.to_key(), self.shared.engine.now());
+        self.shared.engine.read(|rows| {
+            let header = match rows.with_id(self.kind, &id)? {
+                Some(task) => rows.header(task)?,
+                None => None,
+            };
+            let decided = kind.rules(now).decide(header.as_ref(), &start);
+            decided.map(drop).map_err(|reason| kind.refuse(id.clone(), reason))
+        })
+    }
+
     /// Puts a task in and starts it, in one commit: either both or neither.
     ///
     /// # Errors

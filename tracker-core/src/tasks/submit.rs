@@ -1,9 +1,11 @@
 use super::{SubmitOptions, Tasks};
 use crate::{
-    engine::{NewTask, Submitted},
-    error::Result,
+    engine::{Action, NewTask, Submitted, Writer},
+    error::{Reason, Result},
     payload,
+    record::{Raw, Record},
     rules::Told,
+    store::Body,
     task::{TaskKey, TrackedTask},
 };
 
@@ -92,6 +94,34 @@ impl<T: TrackedTask> Tasks<T> {
         Ok(self.shared.engine.call(self.new_task_with(task, options)?)?.into())
     }
 
+    /// Puts a task in, and gives the row that is there now, new or not: read in the same commit.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{Submission, TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// jobs.submit(&job("one"))?;
+    /// let (submission, record) = jobs.submit_and_get(&Job { host: "b".into(), ..job("one") })?;
+    /// assert_eq!((submission, record.task.host.as_str()), (Submission::Existing, "a"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Tasks::submit`]; `Unreadable` if the row cannot be decoded.
+    pub fn submit_and_get(&self, task: &T) -> Result<(Submission, Record<T, T::Status>)> {
+        let (submitted, raw, body) = self.shared.engine.call(SubmitAndGet(self.new_task(task)?))?;
+        Ok((Receipt::from(submitted).submission, self.record(raw, &body)?))
+    }
+
     /// Puts many tasks in, in batches of bounded memory. When it returns, all are durable; how many were new, were there,
     /// or start again is told. Run it again after an interruption: what is there stays.
     ///
@@ -153,5 +183,20 @@ impl<T: TrackedTask> Tasks<T> {
     pub(crate) fn new_task_with(&self, task: &T, options: &SubmitOptions) -> Result<NewTask> {
         let due = options.due(self.shared.engine.now());
         payload::new_task(&*self.kind()?, task, due, options.priority)
+    }
+}
+
+/// A submit, and the row as it leaves it.
+struct SubmitAndGet(NewTask);
+
+impl Action for SubmitAndGet {
+    type Out = (Submitted, Raw, Body);
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<Self::Out> {
+        let submitted = self.0.run(writer)?;
+        let kind = writer.kind(self.0.kind)?;
+        let found = Raw::read(writer.rows(), submitted.task)?;
+        let (raw, body) = found.ok_or_else(|| kind.refuse(submitted.id.clone(), Reason::NotFound))?;
+        Ok((submitted, raw, body))
     }
 }

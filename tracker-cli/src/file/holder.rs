@@ -1,0 +1,102 @@
+use std::{fmt, path::Path};
+
+/// A process that has the file open, and how.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Holder {
+    pub pid: u32,
+    pub name: String,
+    pub hold: Hold,
+}
+
+/// How a process holds the file; later ones exclude more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hold {
+    Looking,
+    Writers,
+    Readers,
+    Exclusive,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} ({})", self.pid, self.name)
+    }
+}
+
+/// The other processes that hold the file, as far as this user may know; nobody on systems that do not tell.
+pub fn holders(path: &Path) -> Vec<Holder> {
+    #[cfg(target_os = "linux")]
+    return linux::holders(path);
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = path;
+        Vec::new()
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::{fs, os::unix::fs::MetadataExt, path::Path, process};
+
+    use super::{Hold, Holder};
+
+    /// Where redb's locks on single bytes begin: far beyond the end of any file.
+    const BASE: u64 = 1 << 62;
+
+    pub fn holders(path: &Path) -> Vec<Holder> {
+        let (Ok(file), Ok(processes)) = (fs::metadata(path), fs::read_dir("/proc")) else { return Vec::new() };
+        let pids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let others = pids.filter(|pid| *pid != process::id());
+        others.filter_map(|pid| Some(Holder { pid, name: name(pid), hold: hold(pid, &file)? })).collect()
+    }
+
+    fn name(pid: u32) -> String {
+        fs::read_to_string(format!("/proc/{pid}/comm")).map_or_else(|_| "?".to_owned(), |name| name.trim_end().into())
+    }
+
+    /// How the process holds the file, if it does: each of its open files tells the locks on it.
+    fn hold(pid: u32, file: &fs::Metadata) -> Option<Hold> {
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+        let same = open.flatten().filter(|entry| {
+            fs::metadata(entry.path()).is_ok_and(|other| (other.dev(), other.ino()) == (file.dev(), file.ino()))
+        });
+        let info = |entry: fs::DirEntry| {
+            let number = entry.file_name();
+            fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("fdinfo").join(number)).ok()
+        };
+        same.filter_map(info).filter_map(|info| info.lines().filter_map(hold_of).max()).max()
+    }
+
+    /// What a line such as `lock: 2: OFDLCK ADVISORY WRITE -1 fe:00:10043453 0 EOF` says of redb's way of sharing.
+    fn hold_of(line: &str) -> Option<Hold> {
+        let mut words = line.strip_prefix("lock:")?.split_whitespace().skip_while(|word| *word != "OFDLCK").skip(2);
+        let (access, start) = (words.next()?, words.nth(2)?.parse::<u64>().ok()?);
+        match (access, start.checked_sub(BASE)) {
+            ("WRITE", None) => Some(Hold::Exclusive),
+            ("WRITE", Some(0)) => Some(Hold::Readers),
+            (_, Some(1)) => Some(Hold::Writers),
+            (_, Some(2)) => Some(Hold::Looking),
+            _ => None,
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn the_locks_of_a_process_tell_its_way_of_sharing() {
+            for (lock, expected) in [
+                ("WRITE -1 fe:00:1 0 4611686018427388799", Some(Hold::Exclusive)),
+                ("WRITE -1 fe:00:1 4611686018427387904 4611686018427387905", Some(Hold::Readers)),
+                ("READ -1 fe:00:1 4611686018427387905 4611686018427387905", Some(Hold::Writers)),
+                ("READ -1 fe:00:1 4611686018427387906 4611686018427387906", Some(Hold::Looking)),
+                ("READ -1 fe:00:1 4611686018427387908 4611686018427387909", None),
+            ] {
+                assert_eq!(hold_of(&format!("lock:\t1: OFDLCK ADVISORY  {lock}")), expected, "{lock}");
+            }
+            assert_eq!(hold_of("lock:\t1: FLOCK  ADVISORY  WRITE 25868 fe:00:1 0 EOF"), None);
+            assert_eq!(hold_of("pos:\t0"), None);
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The `tracker` program: see and steer any tracker file, live, and run commands durably over lines of input.
+//!
+//! | for | see |
+//! |---|---|
+//! | what can be asked on the command line | `args` |
+//! | one file per command, each with its arguments and its answer | `commands` |
+//! | opening a tracker file to look or to act, and who stands in the way | `file` |
+//! | answers for people, plain or with colour, and as JSON | `output` |
+//! | how the program ends, and the words for what went wrong | `exit`, `failure` |
+#![allow(dead_code, reason = "the commands that use all of it are being built")]
+
+mod args;
+mod commands;
+mod exit;
+mod failure;
+mod file;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::{args::Cli, output::Output};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::new(cli.json, cli.color);
+    match cli.command.run(&output) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output.fail(&failure);
+            failure.exit().into()
+        }
+    }
+}

@@ -1,0 +1,93 @@
+use std::io;
+
+use console::{Alignment, measure_text_width, pad_str, truncate_str};
+
+use super::{Ink, Page, text};
+
+/// Rows in columns. On a terminal the last column is cut where the line would not fit.
+#[derive(Default)]
+pub struct Table {
+    head: Vec<&'static str>,
+    rows: Vec<Vec<Cell>>,
+}
+
+/// A piece of text in a table.
+#[derive(Clone, Debug, Default)]
+pub struct Cell {
+    text: String,
+    ink: Ink,
+    right: bool,
+}
+
+impl Cell {
+    pub fn new(ink: Ink, text: impl AsRef<str>) -> Self {
+        Self { text: text::shown(text.as_ref()).into_owned(), ink, right: false }
+    }
+
+    /// A number, or what else stands to the right.
+    pub fn right(ink: Ink, text: &impl ToString) -> Self {
+        Self { right: true, ..Self::new(ink, text.to_string()) }
+    }
+}
+
+impl Table {
+    pub fn new(head: impl IntoIterator<Item = &'static str>) -> Self {
+        Self { head: head.into_iter().collect(), rows: Vec::new() }
+    }
+
+    pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub fn show(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let first = self.rows.first();
+        let right = |at: usize| first.and_then(|row| row.get(at)).is_some_and(|cell| cell.right);
+        let head: Vec<_> = self
+            .head
+            .iter()
+            .enumerate()
+            .map(|(at, text)| Cell { right: right(at), ..Cell::new(Ink::Quiet, text) })
+            .collect();
+        let widths = self.widths(&head);
+        let shown = (!head.is_empty()).then_some(&head);
+        for row in shown.into_iter().chain(&self.rows) {
+            show_row(row, &widths, page)?;
+        }
+        Ok(())
+    }
+
+    fn widths(&self, head: &[Cell]) -> Vec<usize> {
+        let mut widths = Vec::new();
+        for row in [head].into_iter().chain(self.rows.iter().map(Vec::as_slice)) {
+            widths.resize(widths.len().max(row.len()), 0);
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = measure_text_width(&cell.text).max(*width);
+            }
+        }
+        widths
+    }
+}
+
+fn show_row(row: &[Cell], widths: &[usize], page: &mut Page<'_>) -> io::Result<()> {
+    let mut used = 0;
+    for (at, (cell, width)) in row.iter().zip(widths).enumerate() {
+        let is_last = at + 1 == row.len();
+        let alignment = if cell.right { Alignment::Right } else { Alignment::Left };
+        let text = if is_last && !cell.right {
+            let room = page.width().map_or(usize::MAX, |all| all.saturating_sub(used).max(8));
+            truncate_str(&cell.text, room, "…")
+        } else {
+            pad_str(&cell.text, *width, alignment, None)
+        };
+        page.text(cell.ink, &text)?;
+        if !is_last {
+            page.text(Ink::Plain, "  ")?;
+        }
+        used += width + 2;
+    }
+    page.end()
+}

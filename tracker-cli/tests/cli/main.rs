@@ -1,0 +1,8 @@
+//! The program as it is run: what it prints, and how it ends.
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+
+mod fixture;
+mod generated;
+mod opening;
+
+use fixture::Scene;
