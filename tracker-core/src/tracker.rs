@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     disk::file::Sharing,
-    engine::{Engine, EngineOptions, Flush, Register, Rescue, Rescued, Scope, Watch},
+    engine::{Engine, EngineOptions, Flush, GoOn, Register, Rescue, Rescued, Scope, Watch},
     error::{Error, ErrorKind, Result},
     options::Options,
     payload,
@@ -96,7 +96,8 @@ impl Tracker {
         if rescues {
             let alone = tracker.shared.engine.file().sharing() != Sharing::Writers;
             let scope = if alone { Scope::Foreign } else { Scope::Expired };
-            tracker.shared.engine.call(Rescue { kind: None, scope })?;
+            let (rescued, told) = tracker.shared.engine.call_both(Rescue { kind: None, scope }, GoOn)?;
+            rescued.and(told)?;
         }
         Ok(tracker)
     }

@@ -8,7 +8,8 @@ use std::{
 
 use super::{
     Engine,
-    queue::Job,
+    action::GoOn,
+    queue::{Job, Pending},
     writer::{Context, Effects, Writer},
 };
 use crate::{
@@ -156,6 +157,11 @@ impl Engine {
     pub(super) fn publish(&self, effects: &Effects) {
         if effects.woke {
             self.signal.raise();
+        }
+        if effects.untold
+            && let Err(error) = self.queue.push_for_keeper(vec![Pending::unheard(GoOn)])
+        {
+            tracing::debug!(%error, "the tracker closes: the next one that opens the file tells the rest");
         }
         self.watchers.tell(&effects.events);
     }

@@ -14,7 +14,7 @@ mod watch;
 mod writer;
 
 pub(crate) use action::{
-    Action, Claim, Claimed, Claims, FinishTask, Flush, NewTask, Pause, Prune, Register, Rescue, Rescued, Scope,
+    Action, Claim, Claimed, Claims, FinishTask, Flush, GoOn, NewTask, OpenBatch, RemoveBatch, Seal, SubmitGroup, Pause, Prune, Register, Rescue, Rescued, Scope,
     StartById, SubmitAndStart, Submitted, Target, TaskCommand, Values,
 };
 pub use event::{Event, Happening};

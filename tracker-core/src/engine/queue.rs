@@ -235,7 +235,6 @@ impl Queue {
     }
 
     /// Adds jobs for whose answers no thread waits: the keeper tells them, or whoever leads by then. Never blocks.
-    #[cfg(feature = "tokio")]
     pub(super) fn push_for_keeper(&self, jobs: Vec<Box<dyn Job>>) -> Result<()> {
         let mut waiting = self.lock();
         if waiting.closed {

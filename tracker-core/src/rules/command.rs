@@ -102,6 +102,8 @@ pub(crate) struct Submit {
     pub due: Option<Micros>,
     pub priority: u8,
     pub fingerprint: Option<u64>,
+    /// The batch that a new task belongs to.
+    pub batch: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -38,6 +38,11 @@ pub(crate) struct Heard {
     pub aside: Option<Aside>,
 }
 
+impl Heard {
+    /// It goes on waiting.
+    pub(crate) const NOTHING: Self = Self { over: false, aside: None };
+}
+
 /// How a task is set aside that waited in vain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Aside {

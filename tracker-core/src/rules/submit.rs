@@ -50,7 +50,7 @@ impl Rules<'_> {
             successor: false,
             waits: 0,
             watched: false,
-            batch: None,
+            batch: submit.batch,
         }
     }
 

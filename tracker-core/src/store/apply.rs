@@ -184,6 +184,14 @@ impl Handles<&WriteTransaction> {
         Ok(())
     }
 
+    /// Takes lines of a history back.
+    pub(crate) fn remove_history(&mut self, task: TaskRef, fences: &[u64]) -> Result<()> {
+        for fence in fences {
+            self.history()?.remove(&RunKey { task, fence: *fence }.pack())?;
+        }
+        Ok(())
+    }
+
     /// The task that holds a unique value which this change would enter.
     pub(crate) fn rival(&mut self, kind: &Kind, task: TaskRef, change: &Change) -> Result<Option<TaskRef>> {
         if kind.uniques.is_empty() {

@@ -22,7 +22,7 @@ pub(crate) use kind::{Kind, KindSpec};
 pub(crate) use kinds::Kinds;
 pub(crate) use limits::{check_id, check_payload, check_values, cut, shorten};
 pub(crate) use needs::Untold;
-pub(crate) use new_task::{NewTask, Tie, TieOn, Ties};
+pub(crate) use new_task::{NewTask, Tie, TieOn};
 pub(crate) use position::position;
 pub(crate) use pulse::Pulse;
 pub(crate) use scan::{Mark, Stretch};

@@ -19,6 +19,8 @@ pub(crate) struct Untold {
     pub news: News,
     /// Only those hear it that were submitted before this number was given out.
     pub before: u64,
+    /// The last one that has heard it.
+    pub beyond: Option<TaskRef>,
 }
 
 impl<S: Source> Handles<S> {
@@ -104,9 +106,9 @@ fn entry_of(
     Ok((key.to, otherwise))
 }
 
-fn untold_of(about: TaskRef, (code, before): (u8, u64)) -> Result<Untold> {
+fn untold_of(about: TaskRef, (code, before, kind, seq): (u8, u64, u32, u64)) -> Result<Untold> {
     let news = news_of(code).map_err(|what| Error::corrupted("tracker.news", about, what))?;
-    Ok(Untold { about, news, before })
+    Ok(Untold { about, news, before, beyond: (kind > 0).then_some(TaskRef { kind, seq }) })
 }
 
 impl Handles<&WriteTransaction> {
@@ -127,7 +129,8 @@ impl Handles<&WriteTransaction> {
     }
 
     pub(crate) fn put_untold(&mut self, untold: Untold) -> Result<()> {
-        self.news()?.insert(&untold.about.pack(), (news_code(untold.news), untold.before))?;
+        let TaskRef { kind, seq } = untold.beyond.unwrap_or(TaskRef { kind: 0, seq: 0 });
+        self.news()?.insert(&untold.about.pack(), (news_code(untold.news), untold.before, kind, seq))?;
         Ok(())
     }
 

@@ -13,13 +13,7 @@ pub(crate) struct NewTask {
     pub uniques: Vec<Vec<u8>>,
     pub payload: Vec<u8>,
     pub submit: Submit,
-    pub ties: Ties,
-}
-
-/// What a task has to do with others.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Ties {
-    pub batch: Option<u64>,
+    /// What it waits for, where it is new or starts again.
     pub needs: Vec<Tie>,
 }
 

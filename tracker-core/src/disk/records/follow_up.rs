@@ -3,7 +3,7 @@ use bincode::{Decode, Encode};
 use super::Stored;
 use crate::{
     rules::Submit,
-    store::{NewTask, Ties},
+    store::NewTask,
     task::TaskKey,
 };
 
@@ -43,8 +43,8 @@ impl Stored for NewTask {
             indexes: record.indexes,
             uniques: record.uniques,
             payload: record.payload,
-            submit: Submit { due: record.due, priority: record.priority, fingerprint: record.fingerprint },
-            ties: Ties::default(),
+            submit: Submit { due: record.due, priority: record.priority, fingerprint: record.fingerprint, batch: None },
+            needs: Vec::new(),
         })
     }
 }

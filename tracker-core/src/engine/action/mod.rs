@@ -1,6 +1,7 @@
 //! What callers hand to the engine: actions as values. Each runs inside a transaction that it may share with others,
 //! and leaves no trace when it is refused.
 
+mod batch;
 mod claim;
 mod finish;
 mod register;
@@ -8,14 +9,16 @@ mod rescue;
 mod submit;
 mod task;
 
+pub(crate) use batch::{GoOn, OpenBatch, RemoveBatch, Seal};
 pub(crate) use claim::{Claim, Claimed, Claims, StartById};
 pub(crate) use finish::FinishTask;
 pub(crate) use register::{Pause, Register, Values};
 pub(crate) use rescue::{Prune, Rescue, Rescued, Scope};
-pub(crate) use submit::{NewTask, SubmitAndStart, Submitted};
+pub(crate) use submit::{SubmitAndStart, SubmitGroup, Submitted};
 pub(crate) use task::{Target, TaskCommand};
 
 use super::writer::Writer;
+pub(crate) use crate::store::NewTask;
 use crate::error::Result;
 
 /// Something to do in a transaction.

@@ -44,6 +44,16 @@ impl Batches {
             self.tally(batch).count(None, entered, sign);
         }
     }
+
+    /// Counts a task whose status another definition of its kind takes for something else.
+    pub(super) fn recount(&mut self, header: &Header, (old, new): (&Kind, &Kind)) {
+        let role = |kind: &Kind| kind.rules(0).counts_as(header);
+        if let Some(batch) = header.batch
+            && role(old) != role(new)
+        {
+            self.tally(batch).count(Some(role(old)), Some(role(new)), 1);
+        }
+    }
 }
 
 impl Writer<'_> {
@@ -141,9 +151,12 @@ impl Writer<'_> {
     }
 
     /// Counts the time of an attempt that ended a task of a batch.
-    pub(super) fn clock(&mut self, old: Option<&Header>, decision: &Decision) {
+    pub(super) fn clock(&mut self, kind: &Kind, old: Option<&Header>, decision: &Decision) {
         let (Some(old), Some(new)) = (old, &decision.header) else { return };
         let (Some(batch), Some(lease)) = (new.batch, &old.lease) else { return };
+        if News::of(kind.rules(0).counts_as(new)).is_none() {
+            return;
+        }
         let ended = decision.history.last().or(new.last.as_ref()).filter(|ended| ended.fence == lease.fence);
         if let Some(ended) = ended {
             let measured = ended.run.and_then(|run| Micros::try_from(run).ok());

@@ -196,10 +196,12 @@ impl Writer<'_> {
 
     /// Tells all news that came up to those that wait for them; what is too much for one commit is left for the next.
     pub(super) fn spread(&mut self) -> Result<()> {
-        if std::mem::replace(&mut self.spreading, true) {
-            // Whoever hears something and ends by that is told of by the same loop.
+        // Whoever hears something and ends by that is told of by the same loop; what may be taken back is told when it
+        // stands.
+        if self.spreading || self.undo.is_some() || self.tidings.is_empty() {
             return Ok(());
         }
+        self.spreading = true;
         let result = self.spread_until(PIECE);
         self.spreading = false;
         result

@@ -40,6 +40,7 @@ impl Writer<'_> {
             ));
         }
         self.rows.apply(new, task, &enter)?;
+        self.batches.recount(header, (old, new));
         Ok(())
     }
 
@@ -62,6 +63,7 @@ impl Writer<'_> {
         let change = Change { new: Some(&header), new_body: Some(body), history: past, ..Change::default() };
         let counted = self.rows.apply(kind, task, &change)?;
         self.count(counted);
+        self.batches.count(kind, None, Some(&header), 1);
         Ok(())
     }
 }

@@ -117,7 +117,7 @@ fn what_is_submitted_or_requeued_for_the_end_of_time_is_not_given_up() {
     scene.does(&Command::Requeue(Requeue { from_start: false, due, priority: None }));
     assert!(matches!(scene.explain(), Explanation::NotDue { .. }));
     scene.does(&Command::Delete);
-    scene.does(&Command::Submit(Submit { due, priority: 0, fingerprint: None }));
+    scene.does(&Command::Submit(Submit { due, priority: 0, fingerprint: None, batch: None }));
     assert!(matches!(scene.explain(), Explanation::NotDue { .. }));
     assert_eq!(scene.task().due, NEVER - 1);
 }
