@@ -89,12 +89,15 @@
 pub mod __private;
 #[cfg(feature = "tokio")]
 mod asynchronous;
+mod batch;
 mod body;
 mod disk;
 mod engine;
 mod error;
 mod execution;
 mod failures;
+mod group;
+mod need;
 mod options;
 mod page;
 mod payload;
@@ -117,18 +120,21 @@ mod worker;
 
 #[cfg(feature = "tokio")]
 pub use asynchronous::AsyncTasks;
+pub use batch::{Batch, BatchInfo, BatchOptions};
 pub use body::{IntoOutcome, RunError};
 pub use disk::file::Sharing;
 pub use engine::{Event, Happening, Watch, Watched};
 pub use error::{Error, ErrorKind, Reason, Refusal, Result};
 pub use execution::Execution;
+pub use group::Group;
+pub use need::{Dependency, Need, TaskName};
 pub use options::Options;
 pub use page::{Cursor, Page};
 pub use query::Query;
 pub use record::{Attempt, LeaseInfo, ProgressInfo, Record};
 pub use recover::{Lost, Recovered};
 pub use redb;
-pub use rules::{Ending, Explanation, Failure, Outcome};
+pub use rules::{Ending, Explanation, Failure, Otherwise, Outcome};
 pub use status::{Graph, GraphError, Role, StatusDef, StatusGraph, StatusInfo, TaskStatus};
 pub use task::{Backoff, Fingerprint, IndexValue, Policy, Retention, TaskId, TaskKey, TrackedTask, UniqueDef};
 pub use tasks::{Counts, QueuePosition, Receipt, StartOptions, Submission, SubmitOptions, SubmitSummary, Tasks};

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use redb::ReadTransaction;
 
 use crate::{
+    batch::Batch,
     disk::keys::TaskRef,
     engine::{Target, TaskCommand},
     error::{Error, Result},
@@ -19,12 +20,14 @@ use crate::{
 
 /// Asks for tasks. Made by [`Tasks::query`]; without any condition it is about all of them, oldest first by last change.
 ///
-/// A page costs what it holds, whatever the number of tasks; a query by an index costs what the index holds.
+/// A page costs what it holds, whatever the number of tasks; a query by an index or a batch costs what that
+/// holds.
 #[derive(Clone)]
 pub struct Query<'t, T: TrackedTask> {
     tasks: &'t Tasks<T>,
     codes: Vec<i32>,
     index: Option<(String, Vec<u8>)>,
+    batch: Option<u64>,
     by: By,
     newest_first: bool,
     limit: usize,
@@ -45,6 +48,7 @@ impl<'t, T: TrackedTask> Query<'t, T> {
             tasks,
             codes: Vec::new(),
             index: None,
+            batch: None,
             by: By::Updated,
             newest_first: false,
             limit: usize::MAX,
@@ -108,6 +112,13 @@ impl<'t, T: TrackedTask> Query<'t, T> {
     #[must_use]
     pub fn changed_within(mut self, ago: Duration) -> Self {
         self.since = self.tasks.shared.engine.now().saturating_sub(micros_of(ago));
+        self
+    }
+
+    /// Only tasks of this batch.
+    #[must_use]
+    pub fn batch(mut self, batch: &Batch) -> Self {
+        self.batch = Some(batch.number());
         self
     }
 
@@ -208,7 +219,7 @@ impl<'t, T: TrackedTask> Query<'t, T> {
     }
 
     fn count(&self, rows: &mut Handles<&ReadTransaction>, kind: &Kind) -> Result<u64> {
-        if self.index.is_some() {
+        if self.index.is_some() || self.batch.is_some() {
             return Ok(self.indexed(rows, kind)?.len() as u64);
         }
         if self.since > Micros::MIN {
@@ -309,7 +320,7 @@ impl<'t, T: TrackedTask> Query<'t, T> {
     }
 
     fn find(&self, rows: &mut Handles<&ReadTransaction>, kind: &Kind) -> Result<Vec<(Mark, TaskRef)>> {
-        if self.index.is_some() {
+        if self.index.is_some() || self.batch.is_some() {
             return Ok(self.cut(self.indexed(rows, kind)?));
         }
         if self.by == By::Updated {
@@ -340,18 +351,27 @@ impl<'t, T: TrackedTask> Query<'t, T> {
         Ok(self.cut(found))
     }
 
-    /// The tasks of the query whose index has the value.
-    fn indexed(&self, rows: &mut Handles<&ReadTransaction>, kind: &Kind) -> Result<Vec<(Mark, TaskRef)>> {
-        let Some((field, value)) = &self.index else { return Ok(Vec::new()) };
+    /// The tasks that the index or the batch names, whatever else is asked.
+    fn candidates(&self, rows: &mut Handles<&ReadTransaction>, kind: &Kind) -> Result<Vec<u64>> {
+        let Some((field, value)) = &self.index else {
+            let members = self.batch.map(|batch| rows.members_of(batch, Some(kind.id), None, usize::MAX));
+            return Ok(members.transpose()?.unwrap_or_default().into_iter().map(|task| task.seq).collect());
+        };
         let number = kind.indexes.iter().position(|name| name == field).and_then(|number| u16::try_from(number).ok());
         let number = number.ok_or_else(|| {
             Error::invalid(format!("kind {:?} has no index {field:?}: mark the field with #[task(index)]", kind.name))
         })?;
+        rows.with_index(kind.id, number, value)
+    }
+
+    /// The tasks of the query among those.
+    fn indexed(&self, rows: &mut Handles<&ReadTransaction>, kind: &Kind) -> Result<Vec<(Mark, TaskRef)>> {
         let mut found = Vec::new();
-        for seq in rows.with_index(kind.id, number, value)? {
+        for seq in self.candidates(rows, kind)? {
             let task = kind.task(seq);
             let Some(header) = rows.header(task)? else { continue };
-            if self.wants(header.code) && header.updated >= self.since {
+            let belongs = self.batch.is_none() || header.batch == self.batch;
+            if belongs && self.wants(header.code) && header.updated >= self.since {
                 let at = if self.by == By::Updated { header.updated } else { 0 };
                 found.push(((at, seq), task));
             }

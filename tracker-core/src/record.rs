@@ -45,6 +45,10 @@ pub struct Record<T, S> {
     pub ended: u32,
     /// Whether the running attempt was asked to end as cancelled.
     pub cancel_requested: bool,
+    /// For how many others it waits; [`Tasks::needs`](crate::Tasks::needs) names them.
+    pub waits_for: u32,
+    /// The number of the batch that it belongs to.
+    pub batch: Option<u64>,
 }
 
 /// Who has a task.
@@ -178,6 +182,8 @@ impl Raw {
             history: past.into_iter().chain(header.last).map(Into::into).collect(),
             ended: header.ended,
             cancel_requested: header.cancel,
+            waits_for: header.waits,
+            batch: header.batch,
         }
     }
 }

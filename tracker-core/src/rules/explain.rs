@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Header, NEVER, Rules};
 use crate::{
+    need::Need,
     status::Role,
     time::{between, utc},
 };
@@ -37,6 +38,13 @@ pub enum Explanation {
         /// How long that is from now.
         wait: Duration,
     },
+    /// It waits for others.
+    Waiting {
+        /// For how many.
+        others: u32,
+        /// The first ones of them.
+        needs: Vec<Need>,
+    },
     /// It would be claimed: so many tasks are before it.
     InLine {
         /// How many are before it; 0 means that it is next.
@@ -66,6 +74,8 @@ pub enum Explanation {
 pub(crate) struct Situation {
     pub paused: bool,
     pub ahead: u64,
+    /// What it waits for, or the first ones.
+    pub needs: Vec<Need>,
 }
 
 impl Rules<'_> {
@@ -97,6 +107,8 @@ impl Rules<'_> {
             Explanation::Unreadable
         } else if header.due == NEVER {
             exhausted
+        } else if header.waits > 0 {
+            Explanation::Waiting { others: header.waits, needs: situation.needs.clone() }
         } else if situation.paused {
             Explanation::Paused
         } else if header.due > self.now {
@@ -120,6 +132,11 @@ impl fmt::Display for Explanation {
                 f.write_str("it could not be decoded; open its kind with a fitting type, or requeue it")
             }
             Self::NotDue { at, wait } => write!(f, "it is due at {}, in {:.1} s", stamp(at), wait.as_secs_f64()),
+            Self::Waiting { others, needs } => {
+                let names: Vec<_> = needs.iter().map(|need| need.on.to_string()).collect();
+                let (s, more) = (if *others == 1 { "" } else { "s" }, *others as usize > needs.len());
+                write!(f, "it waits for {others} other{s}: {}{}", names.join(", "), if more { " …" } else { "" })
+            }
             Self::InLine { ahead: 0 } => f.write_str("it is next in line: a worker that claims will get it"),
             Self::InLine { ahead } => write!(f, "it is in line behind {ahead} others"),
             Self::Exhausted { failures, crashes } => {

@@ -18,7 +18,7 @@ mod submit;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use batch::{Batch, BatchEnd, Roles, Tally};
+pub(crate) use batch::{Batch, Roles, Tally};
 pub(crate) use command::{Command, Finish, Owner, Requeue, Start, Submit};
 pub use explain::Explanation;
 pub(crate) use explain::Situation;

@@ -2,7 +2,7 @@
 
 use redb::{ReadableTable, WriteTransaction};
 
-use super::{Handles, Source, handles::row};
+use super::{Handles, NewTask, Source, handles::row};
 use crate::{
     disk::{
         keys::{MemberKey, NeedKey, TaskRef},
@@ -62,9 +62,9 @@ impl<S: Source> Handles<S> {
         bytes.map(|bytes| row("tracker.batches", number, bytes.value())).transpose()
     }
 
-    /// Batches by number, the latest first, below a number.
-    pub(crate) fn batches_below(&mut self, below: u64, most: usize) -> Result<Vec<(u64, Batch)>> {
-        let range = self.batches()?.range(..below)?;
+    /// The batches with their numbers, the latest first.
+    pub(crate) fn latest_batches(&mut self, most: usize) -> Result<Vec<(u64, Batch)>> {
+        let range = self.batches()?.iter()?;
         range
             .rev()
             .take(most)
@@ -73,6 +73,12 @@ impl<S: Source> Handles<S> {
                 Ok((key.value(), row("tracker.batches", key.value(), value.value())?))
             })
             .collect()
+    }
+
+    /// The task that is submitted when a batch is over.
+    pub(crate) fn follow_up(&mut self, number: u64) -> Result<Option<NewTask>> {
+        let bytes = self.follow_ups()?.get(number)?;
+        bytes.map(|bytes| row("tracker.follow_ups", number, bytes.value())).transpose()
     }
 
     pub(crate) fn with_label(&mut self, label: &str) -> Result<Option<u64>> {
@@ -146,7 +152,7 @@ impl Handles<&WriteTransaction> {
     }
 
     /// A batch that is new, with its label and what follows it.
-    pub(crate) fn add_batch(&mut self, number: u64, batch: &Batch, follow_up: Option<&super::NewTask>) -> Result<()> {
+    pub(crate) fn add_batch(&mut self, number: u64, batch: &Batch, follow_up: Option<&NewTask>) -> Result<()> {
         self.put_batch(number, batch)?;
         self.labels()?.insert(batch.label.as_str(), number)?;
         if let Some(new) = follow_up {
@@ -157,7 +163,7 @@ impl Handles<&WriteTransaction> {
     }
 
     /// The task that follows a batch, which is then no more kept.
-    pub(crate) fn take_follow_up(&mut self, number: u64) -> Result<Option<super::NewTask>> {
+    pub(crate) fn take_follow_up(&mut self, number: u64) -> Result<Option<NewTask>> {
         let bytes = self.follow_ups()?.remove(number)?;
         bytes.map(|bytes| row("tracker.follow_ups", number, bytes.value())).transpose()
     }

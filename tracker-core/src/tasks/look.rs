@@ -13,6 +13,9 @@ use crate::{
     task::{IndexValue, TaskId, TaskKey, TrackedTask},
 };
 
+/// How many of those a task waits for are named in its explanation.
+const SOME: usize = 10;
+
 /// How many tasks there are in each status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts {
@@ -175,7 +178,7 @@ impl<T: TrackedTask> Tasks<T> {
     /// Why a task is not running, and how many tasks of its step are.
     fn in_line(&self, id: &TaskKey) -> Result<(Explanation, u64)> {
         let now = self.shared.engine.now();
-        let kind = self.kind()?;
+        let (kind, kinds) = (self.kind()?, self.shared.engine.kinds());
         self.shared.engine.read(|rows| {
             let task = rows.with_id(self.kind, id)?.ok_or_else(|| kind.refuse(id.clone(), crate::Reason::NotFound))?;
             let header = rows.header(task)?.ok_or_else(|| kind.refuse(id.clone(), crate::Reason::NotFound))?;
@@ -189,7 +192,9 @@ impl<T: TrackedTask> Tasks<T> {
             let running = kind.graph.code(step, Role::InProgress);
             let counts = rows.counts_of(self.kind)?;
             let running = counts.iter().find(|(code, _)| Some(*code) == running).map_or(0, |(_, count)| *count);
-            let explanation = kind.rules(now).explain(&header, &Situation { paused: kind.paused, ahead });
+            let needs = if header.waits > 0 { rows.named_needs(&kinds, task, SOME)? } else { Vec::new() };
+            let situation = Situation { paused: kind.paused, ahead, needs };
+            let explanation = kind.rules(now).explain(&header, &situation);
             Ok((explanation, running))
         })
     }

@@ -5,7 +5,7 @@ use crate::{
     payload,
     record::{Raw, Record},
     rules::Told,
-    store::Body,
+    store::{Body, Kind},
     task::{TaskKey, TrackedTask},
 };
 
@@ -86,10 +86,11 @@ impl<T: TrackedTask> Tasks<T> {
         self.submit_with(task, &SubmitOptions::default())
     }
 
-    /// Puts a task in with a due time or a priority of its own.
+    /// Puts a task in with a due time or a priority of its own, into a batch, or after others.
     ///
     /// # Errors
-    /// As [`Tasks::submit`].
+    /// As [`Tasks::submit`]; `Sealed`, or `Conflict` if it belongs to another batch that is not over; and those of
+    /// [`SubmitOptions::after`].
     pub fn submit_with(&self, task: &T, options: &SubmitOptions) -> Result<Receipt> {
         Ok(self.shared.engine.call(self.new_task_with(task, options)?)?.into())
     }
@@ -146,11 +147,23 @@ impl<T: TrackedTask> Tasks<T> {
     /// # Errors
     /// As [`Tasks::submit`], at the first task that fails; the batches before it stand.
     pub fn submit_all<B: std::borrow::Borrow<T>>(&self, tasks: impl IntoIterator<Item = B>) -> Result<SubmitSummary> {
+        self.submit_all_with(tasks, &SubmitOptions::default())
+    }
+
+    /// The same with options: into a batch, after others, with a due time or a priority.
+    ///
+    /// # Errors
+    /// As [`Tasks::submit_all`] and [`Tasks::submit_with`].
+    pub fn submit_all_with<B: std::borrow::Borrow<T>>(
+        &self,
+        tasks: impl IntoIterator<Item = B>,
+        options: &SubmitOptions,
+    ) -> Result<SubmitSummary> {
         let kind = self.kind()?;
         let mut summary = SubmitSummary::default();
         let (mut batch, mut bytes) = (Vec::new(), 0);
         for task in tasks {
-            let new = payload::new_task(&kind, task.borrow(), None, None)?;
+            let new = self.new_task_of(&kind, task.borrow(), options)?;
             bytes += new.payload.len();
             batch.push(new);
             if batch.len() >= BATCH || bytes >= BATCH_BYTES {
@@ -181,8 +194,15 @@ impl<T: TrackedTask> Tasks<T> {
     }
 
     pub(crate) fn new_task_with(&self, task: &T, options: &SubmitOptions) -> Result<NewTask> {
+        self.new_task_of(&*self.kind()?, task, options)
+    }
+
+    fn new_task_of(&self, kind: &Kind, task: &T, options: &SubmitOptions) -> Result<NewTask> {
         let due = options.due(self.shared.engine.now());
-        payload::new_task(&*self.kind()?, task, due, options.priority)
+        let mut new = payload::new_task(kind, task, due, options.priority)?;
+        new.submit.batch = options.batch;
+        new.needs.clone_from(&options.needs);
+        Ok(new)
     }
 }
 

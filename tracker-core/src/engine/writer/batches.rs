@@ -9,7 +9,7 @@ use crate::{
     engine::action::Action,
     error::{Error, Reason, Result},
     rules::{Batch, Command, Decision, Header, News, Tally},
-    store::Kind,
+    store::{Kind, NewTask},
     task::TaskKey,
     time::Micros,
 };
@@ -78,12 +78,17 @@ impl Writer<'_> {
     }
 
     /// Makes a batch known to the file.
-    pub(crate) fn add_batch(&mut self, batch: Batch, follow_up: Option<&crate::store::NewTask>) -> Result<u64> {
+    pub(crate) fn add_batch(&mut self, batch: Batch, follow_up: Option<&NewTask>) -> Result<u64> {
         let number = self.new_seq();
+        self.put_new_batch(number, batch, follow_up)?;
+        Ok(number)
+    }
+
+    pub(super) fn put_new_batch(&mut self, number: u64, batch: Batch, follow_up: Option<&NewTask>) -> Result<()> {
         self.touch();
         self.rows.add_batch(number, &batch, follow_up)?;
         self.batches.known.insert(number, batch);
-        Ok(number)
+        Ok(())
     }
 
     /// Deletes a batch that has no tasks any more.

@@ -6,8 +6,7 @@ use super::{Writer, batches::named, undo::Undo};
 use crate::{
     disk::keys::{NeedKey, TaskRef},
     error::{Error, Reason, Result},
-    rules::{Aside, Command, Header, Hear, Heard, News, Otherwise},
-    status::Role,
+    rules::{Command, Header, Hear, Heard, News, Otherwise},
     store::{Kind, Tie, TieOn, Untold},
     task::TaskKey,
 };
@@ -110,7 +109,8 @@ impl Writer<'_> {
         }
     }
 
-    fn watch(&mut self, target: TaskRef) -> Result<()> {
+    /// From now on others wait for it.
+    pub(super) fn watch(&mut self, target: TaskRef) -> Result<()> {
         if let Some(number) = target.batch() {
             return self.watch_batch(number);
         }
@@ -154,7 +154,7 @@ impl Writer<'_> {
         Ok(None)
     }
 
-    fn put_need(&mut self, key: NeedKey, otherwise: Option<Otherwise>) -> Result<Option<Otherwise>> {
+    pub(super) fn put_need(&mut self, key: NeedKey, otherwise: Option<Otherwise>) -> Result<Option<Otherwise>> {
         self.touch();
         let before = self.rows.put_need(key, otherwise)?;
         if let Some(undo) = &mut self.undo {

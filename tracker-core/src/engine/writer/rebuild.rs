@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
+
 use super::Writer;
 use crate::{
-    disk::keys::TaskRef,
+    disk::keys::{NeedKey, TaskRef},
     error::{Error, ErrorKind, Result},
-    rules::{Ended, Header},
-    store::{Body, Change, Kind},
+    rules::{Batch, Command, Ended, Header, News, Otherwise},
+    store::{Body, Change, Kind, NewTask, Untold},
 };
 
 impl Writer<'_> {
@@ -53,7 +55,8 @@ impl Writer<'_> {
         body: &Body,
         past: &[Ended],
     ) -> Result<()> {
-        let header = Header { successor: false, ..header.clone() };
+        let batch = header.batch.filter(|batch| self.batch_now(*batch).is_ok());
+        let header = Header { successor: false, waits: 0, watched: false, batch, ..header.clone() };
         let fences = past.iter().chain(&header.last).map(|ended| ended.fence);
         let fence = fences.chain(header.lease.as_ref().map(|lease| lease.fence)).max().unwrap_or(0);
         self.pulse.next_seq = self.pulse.next_seq.max(task.seq + 1);
@@ -64,6 +67,37 @@ impl Writer<'_> {
         let counted = self.rows.apply(kind, task, &change)?;
         self.count(counted);
         self.batches.count(kind, None, Some(&header), 1);
+        Ok(())
+    }
+
+    /// Writes a batch as another file had it, but for its tasks.
+    pub(crate) fn restore_batch(&mut self, number: u64, batch: Batch, follow_up: Option<&NewTask>) -> Result<()> {
+        self.pulse.next_seq = self.pulse.next_seq.max(number + 1);
+        self.put_new_batch(number, batch, follow_up)
+    }
+
+    /// Has a task wait for others as in another file. Those that are not here count as deleted.
+    pub(crate) fn restore_needs(&mut self, waiter: TaskRef, needs: &BTreeMap<TaskRef, Otherwise>) -> Result<()> {
+        let Some(header) = self.header(waiter)? else { return Ok(()) };
+        let (kind, id) = (self.kind(waiter.kind)?, self.rows.body_of(waiter)?.id);
+        let mut others = 0;
+        for (target, otherwise) in needs {
+            let key = NeedKey { from: waiter, to: *target };
+            let here = match target.batch() {
+                Some(number) => self.rows.batch(number)?.is_some(),
+                None => self.header(*target)?.is_some(),
+            };
+            if here {
+                self.watch(*target)?;
+            } else {
+                let untold = Untold { about: *target, news: News::Gone, before: u64::MAX, beyond: None };
+                self.rows.put_untold(untold)?;
+                self.effects.untold = true;
+            }
+            self.put_need(key, Some(*otherwise))?;
+            others += 1;
+        }
+        self.decide(&kind, waiter, Some(&header), &Command::Await { others }, None, &id)?;
         Ok(())
     }
 }
