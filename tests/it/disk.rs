@@ -1,203 +1,267 @@
-//! A disk in memory that can lose power and fail: what was not synced is lost, in part or whole.
+//! A disk in memory with byte-range locks, so that all sharing modes run on it. It writes down what is done to it, from
+//! which `platter` makes what a power cut leaves, and it fails when it is told to.
 
 use std::{
     io,
     ops::Bound,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Condvar, Mutex, MutexGuard},
 };
 
 use tracker_core::redb::{BackendError, StorageBackend};
 
-/// What a power cut leaves of what was not synced.
+/// Something that was done to the disk.
+#[derive(Clone, Debug)]
+pub enum Change {
+    Write(usize, Vec<u8>),
+    Resize(usize),
+    Sync,
+}
+
+/// What can fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    Read,
+    Write,
+    Resize,
+    Sync,
+}
+
+impl Operation {
+    pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Resize, Self::Sync];
+}
+
+/// A failure to come: the so-manieth operation of its sort from now.
 #[derive(Clone, Copy, Debug)]
-pub enum Keep {
-    Nothing,
-    All,
-    /// Of each write, by this seed: whole, lost, or torn at sectors of 512 bytes.
-    Some(u64),
+pub struct Fault {
+    pub operation: Operation,
+    pub nth: u64,
+    /// The error of the operating system, by its number.
+    pub error: i32,
+    /// Whether it takes effect all the same.
+    pub done: bool,
+    /// Whether all operations of all sorts fail from then on.
+    pub lasting: bool,
+}
+
+#[derive(Debug)]
+struct Lock {
+    owner: u64,
+    range: (Bound<u64>, Bound<u64>),
+    exclusive: bool,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// What the platter holds.
-    synced: Vec<u8>,
-    /// What reads see.
-    seen: Vec<u8>,
-    unsynced: Vec<Change>,
-    /// Operations that write, so far.
-    operations: u64,
-    /// From this operation on, the power is off.
-    cut_at: Option<u64>,
-    /// This operation fails once, after or before it took effect.
-    fail_at: Option<(u64, bool)>,
-    /// Every so many syncs are only claimed.
-    lies_every: Option<u64>,
-    syncs: u64,
-    locked: bool,
+    bytes: Vec<u8>,
+    log: Vec<Change>,
+    fault: Option<Fault>,
+    broken: Option<i32>,
+    struck: bool,
+    locks: Vec<Lock>,
+    handles: u64,
 }
 
-#[derive(Clone, Debug)]
-enum Change {
-    Write(usize, Vec<u8>),
-    Length(usize),
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    unlocked: Condvar,
 }
 
 /// A disk. Clones are the same disk.
 #[derive(Clone, Debug, Default)]
-pub struct Disk(Arc<Mutex<State>>);
+pub struct Disk(Arc<Shared>);
 
-/// One handle to a disk: holds its lock until it is closed.
+/// One handle to a disk: its locks go when it is closed.
 #[derive(Debug)]
-pub struct Handle(Disk);
+struct Handle {
+    disk: Disk,
+    owner: u64,
+}
 
 impl Disk {
     pub fn with_bytes(bytes: Vec<u8>) -> Self {
         let disk = Self::default();
-        disk.state().synced.clone_from(&bytes);
-        disk.state().seen = bytes;
+        disk.state().bytes = bytes;
         disk
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
+        self.0.state.lock().unwrap()
     }
 
-    pub fn cut_at(&self, operation: u64) {
-        self.state().cut_at = Some(operation);
+    pub fn bytes(&self) -> Vec<u8> {
+        self.state().bytes.clone()
     }
 
-    /// Lets one operation fail; `done` says whether it took effect all the same.
-    pub fn fail_at(&self, operation: u64, done: bool) {
-        self.state().fail_at = Some((operation, done));
+    /// How many changes there were.
+    pub fn changes(&self) -> usize {
+        self.state().log.len()
     }
 
-    pub fn lies_every(&self, syncs: u64) {
-        self.state().lies_every = Some(syncs);
+    pub fn log(&self) -> Vec<Change> {
+        self.state().log.clone()
     }
 
-    pub fn operations(&self) -> u64 {
-        self.state().operations
+    /// Makes an operation fail from now on, once or for ever.
+    pub fn fail(&self, fault: Fault) {
+        self.state().fault = Some(fault);
     }
 
-    /// What is on the platter after a power cut.
-    pub fn after_cut(&self, keep: Keep) -> Vec<u8> {
-        let state = self.state();
-        let mut bytes = state.synced.clone();
-        let mut random = match keep {
-            Keep::Nothing => return bytes,
-            Keep::All => return state.seen.clone(),
-            Keep::Some(seed) => seed | 1,
-        };
-        let mut next = || {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            random
-        };
-        for change in &state.unsynced {
-            match change {
-                Change::Length(length) if next() % 2 == 0 => bytes.resize(*length, 0),
-                Change::Length(_) => {}
-                Change::Write(at, data) => {
-                    for (number, sector) in data.chunks(512).enumerate() {
-                        let start = at + number * 512;
-                        if next() % 2 == 0 && start + sector.len() <= bytes.len() {
-                            bytes[start..start + sector.len()].copy_from_slice(sector);
-                        }
-                    }
-                }
-            }
-        }
-        bytes
+    /// The disk is well again. Says whether the fault had come.
+    pub fn heal(&self) -> bool {
+        let mut state = self.state();
+        (state.fault, state.broken) = (None, None);
+        std::mem::take(&mut state.struck)
+    }
+
+    /// Whether the fault has come.
+    pub fn has_failed(&self) -> bool {
+        self.state().struck
     }
 
     pub fn open(&self) -> io::Result<Box<dyn StorageBackend>> {
-        Ok(Box::new(Handle(self.clone())))
+        let mut state = self.state();
+        state.handles += 1;
+        Ok(Box::new(Handle { disk: self.clone(), owner: state.handles }))
     }
 }
 
 impl State {
-    /// Counts an operation; an error if the power is off, or this is the one that fails. The flag says whether it is done.
-    fn operate(&mut self) -> io::Result<bool> {
-        self.operations += 1;
-        if self.cut_at.is_some_and(|at| self.operations >= at) {
-            return Err(io::Error::other("the power is off"));
+    /// Counts an operation; an error if it is the one that fails before it takes effect. True if it fails after that.
+    fn begin(&mut self, operation: Operation) -> io::Result<bool> {
+        if let Some(error) = self.broken {
+            return Err(io::Error::from_raw_os_error(error));
         }
-        match self.fail_at {
-            Some((at, done)) if at == self.operations => {
-                self.fail_at = None;
-                if done { Ok(true) } else { Err(io::Error::other("the disk failed")) }
+        let Some(fault) = &mut self.fault else { return Ok(false) };
+        if fault.operation != operation {
+            return Ok(false);
+        }
+        fault.nth -= 1;
+        if fault.nth > 0 {
+            return Ok(false);
+        }
+        let Fault { error, done, lasting, .. } = *fault;
+        (self.fault, self.struck) = (None, true);
+        self.broken = lasting.then_some(error);
+        if done { Ok(true) } else { Err(io::Error::from_raw_os_error(error)) }
+    }
+
+    fn change(&mut self, operation: Operation, change: Change) -> io::Result<()> {
+        let fails = self.begin(operation)?;
+        match &change {
+            Change::Write(at, data) => self.bytes[*at..*at + data.len()].copy_from_slice(data),
+            Change::Resize(len) => self.bytes.resize(*len, 0),
+            Change::Sync => {}
+        }
+        self.log.push(change);
+        if fails { Err(io::Error::other("the disk failed after it was done")) } else { Ok(()) }
+    }
+
+    fn is_free(&self, owner: u64, range: (Bound<u64>, Bound<u64>), exclusive: bool) -> bool {
+        let conflicts = |lock: &Lock| {
+            lock.owner != owner && (exclusive || lock.exclusive) && {
+                let ((a, b), (c, d)) = (ends(lock.range), ends(range));
+                a < d && c < b
             }
-            _ => Ok(false),
+        };
+        !self.locks.iter().any(conflicts)
+    }
+
+    fn lock(&mut self, owner: u64, range: (Bound<u64>, Bound<u64>), exclusive: bool) -> bool {
+        let free = self.is_free(owner, range, exclusive);
+        if free {
+            self.locks.retain(|lock| lock.owner != owner || lock.range != range);
+            self.locks.push(Lock { owner, range, exclusive });
         }
+        free
     }
 }
 
-fn fails_after(done: bool) -> io::Result<()> {
-    if done { Err(io::Error::other("the disk failed after it was done")) } else { Ok(()) }
+/// The first offset of a range, and the first one after it.
+fn ends((start, end): (Bound<u64>, Bound<u64>)) -> (u64, u64) {
+    let start = match start {
+        Bound::Unbounded => 0,
+        Bound::Included(at) => at,
+        Bound::Excluded(at) => at + 1,
+    };
+    let end = match end {
+        Bound::Unbounded => u64::MAX,
+        Bound::Included(at) => at + 1,
+        Bound::Excluded(at) => at,
+    };
+    (start, end)
+}
+
+fn usize_of(number: u64) -> io::Result<usize> {
+    usize::try_from(number).map_err(io::Error::other)
+}
+
+impl Handle {
+    fn wait_for(&self, range: (Bound<u64>, Bound<u64>), exclusive: bool) {
+        let mut state = self.disk.state();
+        while !state.lock(self.owner, range, exclusive) {
+            state = self.disk.0.unlocked.wait(state).unwrap();
+        }
+    }
 }
 
 impl StorageBackend for Handle {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.0.state().seen.len() as u64)
+        Ok(self.disk.state().bytes.len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let state = self.0.state();
-        let at = usize::try_from(offset).map_err(io::Error::other)?;
-        let bytes = state.seen.get(at..at + out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let mut state = self.disk.state();
+        state.begin(Operation::Read)?;
+        let at = usize_of(offset)?;
+        let bytes = state.bytes.get(at..at + out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
         out.copy_from_slice(bytes);
         Ok(())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        let mut state = self.0.state();
-        let done = state.operate()?;
-        let len = usize::try_from(len).map_err(io::Error::other)?;
-        state.seen.resize(len, 0);
-        state.unsynced.push(Change::Length(len));
-        fails_after(done)
+        self.disk.state().change(Operation::Resize, Change::Resize(usize_of(len)?))
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let mut state = self.0.state();
-        let done = state.operate()?;
-        state.syncs += 1;
-        if state.lies_every.is_none_or(|every| !state.syncs.is_multiple_of(every)) {
-            let State { synced, seen, .. } = &mut *state;
-            synced.clone_from(seen);
-            state.unsynced.clear();
-        }
-        fails_after(done)
+        self.disk.state().change(Operation::Sync, Change::Sync)
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let mut state = self.0.state();
-        let done = state.operate()?;
-        let at = usize::try_from(offset).map_err(io::Error::other)?;
-        state.seen[at..at + data.len()].copy_from_slice(data);
-        state.unsynced.push(Change::Write(at, data.to_vec()));
-        fails_after(done)
+        self.disk.state().change(Operation::Write, Change::Write(usize_of(offset)?, data.to_vec()))
     }
 
     fn close(&self) -> io::Result<()> {
-        self.0.state().locked = false;
+        self.disk.state().locks.retain(|lock| lock.owner != self.owner);
+        self.disk.0.unlocked.notify_all();
         Ok(())
     }
 
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        let whole = matches!((start, end), (Bound::Unbounded | Bound::Included(0), Bound::Unbounded));
-        if !whole {
-            return Err(BackendError::Unsupported);
-        }
-        let mut state = self.0.state();
-        let free = !state.locked;
-        state.locked = true;
-        Ok(free)
+        Ok(self.disk.state().lock(self.owner, (start, end), true))
     }
 
-    fn unlock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
-        self.0.state().locked = false;
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        Ok(self.disk.state().lock(self.owner, (start, end), false))
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.wait_for((start, end), true);
         Ok(())
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.wait_for((start, end), false);
+        Ok(())
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.disk.state().locks.retain(|lock| lock.owner != self.owner || lock.range != (start, end));
+        self.disk.0.unlocked.notify_all();
+        Ok(())
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        Ok(!self.disk.state().is_free(self.owner, (start, end), true))
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracker_core::{Ending, ErrorKind, Happening, Submission, Watch, Watched};
 
-use crate::kinds::{Job, Mail, Page, SECOND, Status, fine, job, jobs, mail, page, refused, sound, tracker};
+use crate::kinds::{Job, MINUTE, Mail, Page, SECOND, Status, fine, job, jobs, mail, page, refused, sound, tracker};
 
 #[test]
 fn a_submit_of_what_exists_never_resets_it() {
@@ -72,6 +72,28 @@ fn a_unique_key_holds_for_ever_or_while_a_task_is_unfinished() {
     mails.remove(3).unwrap();
     assert_eq!(mails.submit(&Mail { number: 3_000, reference: None, ..mail(3) }).unwrap().submission, Submission::New);
     assert_eq!(mails.counts().unwrap().total(), 12);
+    sound(&tracker);
+}
+
+#[test]
+fn a_lease_that_ran_out_holds_a_passing_key_no_longer_than_its_task_has_lives() {
+    let (clock, tracker) = tracker();
+    let mails = tracker.tasks::<Mail>().unwrap();
+    let again = |number| Mail { number, ..mail(7) };
+    mails.submit(&mail(7)).unwrap();
+    for crash in 1..=10 {
+        mails.start(7).unwrap().detach().unwrap();
+        assert_eq!(mails.submit(&again(100)).unwrap().id.as_int(), Some(7), "while it runs, it is the one");
+        clock.advance(MINUTE * 5);
+        if crash < 10 {
+            assert_eq!(mails.submit(&again(100)).unwrap().id.as_int(), Some(7), "it will run again");
+            assert_eq!(mails.get(7).unwrap().unwrap().crashes, crash);
+        }
+    }
+    let new = Mail { request: 100, ..again(100) };
+    assert_eq!(mails.submit_and_start(&new).unwrap().number, 100, "the last of its lives is over");
+    let record = mails.get(7).unwrap().unwrap();
+    assert_eq!((record.status, record.crashes, record.history.len()), (Status::Exhausted, 10, 10));
     sound(&tracker);
 }
 

@@ -96,6 +96,10 @@ mod engine;
 mod error;
 mod execution;
 mod failures;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+#[expect(clippy::expect_used, reason = "a finding is a panic")]
+pub mod fuzz;
 mod group;
 mod need;
 mod options;

@@ -12,8 +12,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
     payload,
     rules::{Command, Requeue},
-    task::{TaskId, TrackedTask},
     shared::Shared,
+    task::{TaskId, TrackedTask},
     tasks::{Receipt, SubmitOptions, Tasks},
 };
 

@@ -43,7 +43,8 @@ pub(crate) const NEEDS: TableDefinition<Fixed<{ NeedKey::LEN }>, u8> = TableDefi
 pub(crate) const DEPENDANTS: TableDefinition<Fixed<{ NeedKey::LEN }>, u8> = TableDefinition::new("tracker.dependants");
 /// Task or batch -> news of it that not all have heard who wait for it; the number before which they were submitted; and the
 /// last one that heard it: its kind's number (0 for nobody) and its own.
-pub(crate) const NEWS: TableDefinition<Fixed<{ TaskRef::LEN }>, (u8, u64, u32, u64)> = TableDefinition::new("tracker.news");
+pub(crate) const NEWS: TableDefinition<Fixed<{ TaskRef::LEN }>, (u8, u64, u32, u64)> =
+    TableDefinition::new("tracker.news");
 /// Batch number -> batch.
 pub(crate) const BATCHES: TableDefinition<u64, Bytes> = TableDefinition::new("tracker.batches");
 /// Label -> batch number.

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     disk::file::guard,
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
 };
 
 /// After this time without a commit, the next one makes opening after a crash instant; and if it did not, one is made
@@ -62,12 +62,19 @@ impl Engine {
         let mut effects = Vec::new();
         match self.commit(&mut jobs) {
             Ok(done) => effects.push(done),
-            Err(error) if jobs.len() == 1 => jobs.iter_mut().for_each(|job| job.fail(&error)),
+            // What may be on disk must not be done a second time.
+            Err(error) if jobs.len() == 1 || error.kind() == ErrorKind::OutcomeUnknown => {
+                for job in &mut jobs {
+                    job.fail(&error);
+                }
+            }
             // One of them spoilt the transaction: each gets one of its own.
-            Err(_) => {
+            Err(first) => {
                 for job in &mut jobs {
                     match self.commit(std::slice::from_mut(job)) {
                         Ok(done) => effects.push(done),
+                        // The file is gone since then: why, the first error says.
+                        Err(error) if error.kind() == ErrorKind::Closed => job.fail(&first),
                         Err(error) => job.fail(&error),
                     }
                 }

@@ -204,11 +204,13 @@ impl Database {
     /// Runs a call that needs the database for itself, without readers or writers.
     pub(crate) fn alone<R>(&self, work: impl FnOnce(&mut redb::Database) -> Result<R>) -> Result<R> {
         let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
-        match &mut *handle {
+        let done = match &mut *handle {
             Some(Handle::Write(db)) => guard("maintaining the file", || work(db)),
             Some(Handle::Read(_)) => Err(Error::read_only()),
             None => Err(Error::closed()),
-        }
+        };
+        drop(handle);
+        done.map_err(|error| self.recover(error))
     }
 
     pub(crate) fn close(&self) -> Result<()> {

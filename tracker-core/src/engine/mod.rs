@@ -14,8 +14,8 @@ mod watch;
 mod writer;
 
 pub(crate) use action::{
-    Action, Claim, Claimed, Claims, FinishTask, Flush, GoOn, NewTask, OpenBatch, RemoveBatch, Seal, SubmitGroup, Pause, Prune, Register, Rescue, Rescued, Scope,
-    StartById, SubmitAndStart, Submitted, Target, TaskCommand, Values,
+    Action, Claim, Claimed, Claims, FinishTask, Flush, GoOn, NewTask, OpenBatch, Pause, Prune, Register, RemoveBatch,
+    Rescue, Rescued, Scope, Seal, StartById, SubmitAndStart, SubmitGroup, Submitted, Target, TaskCommand, Values,
 };
 pub use event::{Event, Happening};
 pub(crate) use held::Held;

@@ -113,9 +113,9 @@ impl<T: TrackedTask> Execution<T> {
     /// only the lease's expiry ends it otherwise.
     ///
     /// # Errors
-    /// `LeaseLost`, or a failure of the storage.
+    /// `LeaseLost`, or a failure of the storage: then nobody holds a ticket, and the task is given back without cost.
     pub fn detach(mut self) -> Result<Ticket> {
-        self.command(Command::Detach { owner: self.owner }, None)?;
+        self.command(Command::Detach { owner: self.owner }, None).inspect_err(|_| self.release_on_drop = true)?;
         self.asked = true;
         Ok(Ticket::new(&self.kind.name, &self.id, self.owner))
     }

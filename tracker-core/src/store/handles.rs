@@ -11,7 +11,7 @@ use crate::{
         records::{self, Stored},
         tables::{self, Bytes},
     },
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     rules::{Ended, Header},
     task::TaskKey,
 };
@@ -178,7 +178,10 @@ impl<S: Source> Handles<S> {
 
     /// Refuses a file that another program or a newer version wrote.
     pub(crate) fn check_format(&mut self) -> Result<(), FormatProblem> {
-        let meta = self.meta().map_err(|_| FormatProblem::Foreign)?;
+        let meta = self.meta().map_err(|error| match error.kind() {
+            ErrorKind::Foreign => FormatProblem::Foreign,
+            _ => FormatProblem::Damaged(error),
+        })?;
         let format = meta.get(FORMAT_KEY).map_err(|error| FormatProblem::Damaged(error.into()))?;
         let (name, version) = FORMAT.split_at(FORMAT.len() - 1);
         match format.as_ref().map(AccessGuard::value).and_then(|format| format.strip_prefix(name)) {

@@ -95,8 +95,7 @@ impl<S: Source> Handles<S> {
     ) -> Result<Vec<TaskRef>> {
         let least = TaskRef { kind: kind.unwrap_or(0), seq: 0 };
         let last = TaskRef { kind: kind.unwrap_or(u32::MAX), seq: u64::MAX };
-        let (first, last) =
-            (MemberKey { batch, task: beyond.unwrap_or(least) }, MemberKey { batch, task: last });
+        let (first, last) = (MemberKey { batch, task: beyond.unwrap_or(least) }, MemberKey { batch, task: last });
         let range = self.members()?.range::<&[u8; MemberKey::LEN]>(&first.pack()..=&last.pack())?;
         let tasks = range.skip(usize::from(beyond.is_some())).take(most);
         tasks.map(|entry| Ok(MemberKey::unpack(entry?.0.value()).task)).collect()

@@ -1,11 +1,7 @@
 use bincode::{Decode, Encode};
 
 use super::Stored;
-use crate::{
-    rules::Submit,
-    store::NewTask,
-    task::TaskKey,
-};
+use crate::{rules::Submit, store::NewTask, task::TaskKey};
 
 #[derive(Encode, Decode)]
 pub(crate) struct FollowUpRecord {

@@ -43,6 +43,15 @@ pub(crate) fn encode<T: Stored>(value: &T) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Fields of the fuzzer's, between a version and a checksum that fit.
+#[cfg(fuzzing)]
+pub(crate) fn sealed(fields: &[u8]) -> Vec<u8> {
+    let mut bytes = [&[VERSION], fields].concat();
+    let sum = checksum(&bytes);
+    bytes.extend_from_slice(&sum);
+    bytes
+}
+
 /// The value of bytes, after their version and checksum were checked; an error says what is wrong with them.
 pub(crate) fn decode<T: Stored>(bytes: &[u8]) -> Result<T, String> {
     let (content, sum) = bytes.split_last_chunk::<4>().ok_or("it is cut short")?;

@@ -1,9 +1,5 @@
 use super::{Action, NewTask};
-use crate::{
-    engine::writer::Writer,
-    error::Result,
-    rules::Batch,
-};
+use crate::{engine::writer::Writer, error::Result, rules::Batch};
 
 /// Makes a batch, or finds the one that has the label.
 #[derive(Clone, Debug)]

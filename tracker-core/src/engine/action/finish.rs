@@ -31,7 +31,7 @@ impl Action for FinishTask {
         }
         writer.all_or_nothing(|writer| {
             for new in &self.next {
-                new.run(writer)?;
+                new.put(writer)?;
             }
             self.finish(writer, &kind)
         })

@@ -18,8 +18,8 @@ pub(crate) use submit::{SubmitAndStart, SubmitGroup, Submitted};
 pub(crate) use task::{Target, TaskCommand};
 
 use super::writer::Writer;
-pub(crate) use crate::store::NewTask;
 use crate::error::Result;
+pub(crate) use crate::store::NewTask;
 
 /// Something to do in a transaction.
 pub(crate) trait Action: Send + 'static {

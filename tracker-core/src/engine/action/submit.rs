@@ -46,10 +46,26 @@ impl NewTask {
     }
 }
 
-impl Action for NewTask {
-    type Out = Submitted;
+impl NewTask {
+    /// Ends the lease of whoever holds one of the passing keys, if it ran out: it may have been the task's last.
+    pub(in crate::engine) fn free(&self, writer: &mut Writer<'_>) -> Result<()> {
+        let kind: Arc<Kind> = writer.kind(self.kind)?;
+        for ((number, value), (_, passing)) in (0..).zip(&self.uniques).zip(&kind.uniques) {
+            if !passing || value.is_empty() {
+                continue;
+            }
+            let Some(task) = writer.rows().with_unique(kind.id, number, value)? else { continue };
+            let header = writer.known(task)?;
+            let lease = header.lease.as_ref().filter(|lease| lease.is_over(writer.now()) && !writer.holds(lease));
+            if let Some(lease) = lease {
+                writer.rescue(&kind, task, &header, lease)?;
+            }
+        }
+        Ok(())
+    }
 
-    fn run(&self, writer: &mut Writer<'_>) -> Result<Submitted> {
+    /// Puts it in, as one of several steps of an action.
+    pub(in crate::engine) fn put(&self, writer: &mut Writer<'_>) -> Result<Submitted> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
         match self.matching(writer, &kind)? {
             None if self.needs.is_empty() => self.create(writer, &kind),
@@ -75,7 +91,7 @@ impl Action for NewTask {
 
 impl NewTask {
     /// Puts in a task of which there is nothing yet.
-    pub(super) fn create(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<Submitted> {
+    fn create(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<Submitted> {
         let id = self.id.clone().unwrap_or_else(|| Uuid::now_v7().to_key());
         if let Some(batch) = self.submit.batch {
             writer.admit(kind, &id, None, batch)?;
@@ -101,6 +117,15 @@ impl NewTask {
     }
 }
 
+impl Action for NewTask {
+    type Out = Submitted;
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<Submitted> {
+        self.free(writer)?;
+        self.put(writer)
+    }
+}
+
 /// Tasks that are submitted together, whoever of them waits for whom: all of them, or none.
 #[derive(Clone, Debug)]
 pub(crate) struct SubmitGroup(pub Vec<NewTask>);
@@ -109,10 +134,13 @@ impl Action for SubmitGroup {
     type Out = Vec<Submitted>;
 
     fn run(&self, writer: &mut Writer<'_>) -> Result<Vec<Submitted>> {
+        for new in &self.0 {
+            new.free(writer)?;
+        }
         writer.all_or_nothing(|writer| {
             let mut all = Vec::with_capacity(self.0.len());
             for new in &self.0 {
-                all.push(NewTask { needs: Vec::new(), ..new.clone() }.run(writer)?);
+                all.push(NewTask { needs: Vec::new(), ..new.clone() }.put(writer)?);
             }
             for (new, submitted) in self.0.iter().zip(&all).filter(|(new, _)| !new.needs.is_empty()) {
                 if submitted.told != Told::Existing {
@@ -135,8 +163,9 @@ impl Action for SubmitAndStart {
     type Out = (Submitted, Claimed);
 
     fn run(&self, writer: &mut Writer<'_>) -> Result<Self::Out> {
+        self.new.free(writer)?;
         writer.all_or_nothing(|writer| {
-            let submitted = self.new.run(writer)?;
+            let submitted = self.new.put(writer)?;
             let kind = writer.kind(self.new.kind)?;
             let claimed = super::claim::start(writer, &kind, submitted.task, &submitted.id, &self.start)?;
             Ok((submitted, claimed))

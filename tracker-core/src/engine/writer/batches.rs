@@ -6,7 +6,6 @@ use std::collections::{HashMap, VecDeque};
 use super::{Writer, needs::Tidings};
 use crate::{
     disk::keys::TaskRef,
-    engine::action::Action,
     error::{Error, Reason, Result},
     rules::{Batch, Command, Decision, Header, News, Tally},
     store::{Kind, NewTask},
@@ -61,7 +60,8 @@ impl Writer<'_> {
     fn batch(&mut self, number: u64) -> Result<&mut Batch> {
         if !self.batches.known.contains_key(&number) {
             let batch = self.rows.batch(number)?;
-            let batch = batch.ok_or_else(|| Error::invalid(format!("the batch with the number {number} is removed")))?;
+            let batch =
+                batch.ok_or_else(|| Error::invalid(format!("the batch with the number {number} is removed")))?;
             self.batches.known.insert(number, batch);
         }
         let known = self.batches.known.get_mut(&number);
@@ -201,7 +201,8 @@ impl Writer<'_> {
     /// Submits the task that follows a batch. One that is refused is told in the batch.
     fn follow(&mut self, number: u64) -> Result<()> {
         let Some(new) = self.rows.take_follow_up(number)? else { return Ok(()) };
-        match self.all_or_nothing(|writer| new.run(writer)) {
+        new.free(self)?;
+        match self.all_or_nothing(|writer| new.put(writer)) {
             Ok(_) => Ok(()),
             Err(error) if error.is_refusal() => {
                 let batch = self.batch(number)?;

@@ -19,7 +19,7 @@ use crate::{
 const DEPTH: usize = 8;
 
 /// What distinguishes two states.
-type Key = ([i64; 6], [bool; 4], Option<([i64; 4], [bool; 2])>);
+type Key = ([i64; 7], [bool; 6], Option<([i64; 4], [bool; 2])>);
 
 /// A state, and how it was reached first.
 struct Node {
@@ -141,8 +141,10 @@ fn normal(mut header: Header) -> Header {
 fn key(header: &Header) -> Key {
     let counters = [header.attempts, header.failures, header.crashes].map(i64::from);
     let [attempts, failures, crashes] = counters;
-    let state = [header.code.into(), header.due, attempts, failures, crashes, header.priority.into()];
-    let flags = [header.cancel, header.unreadable, header.successor, header.last.is_some()];
+    let waits = i64::from(header.waits);
+    let state = [header.code.into(), header.due, attempts, failures, crashes, header.priority.into(), waits];
+    let (watched, batched) = (header.watched, header.batch.is_some());
+    let flags = [header.cancel, header.unreadable, header.successor, header.last.is_some(), watched, batched];
     let lease = header.lease.as_ref();
     let lease =
         lease.map(|held| ([held.expires, held.length, held.from.into(), held.due], [held.begun, held.detached]));

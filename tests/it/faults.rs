@@ -1,0 +1,233 @@
+//! The disk fails at the first, the second, the third … read, write, resize and sync, until the script runs through: the
+//! caller is told the truth, nothing acknowledged is lost, and the tracker works on or says that it must be reopened.
+//!
+//! `TRACKER_SWEEP=1` tries each operation; otherwise every eleventh, with others in each mode and for each error.
+//! `TRACKER_POINT=n` tries one.
+
+use tracker_core::{ErrorKind, ManualClock, Sharing};
+
+use crate::{
+    dice::setting,
+    disk::{Disk, Fault, Operation},
+    script::{Look, SCRIPT, Scene, Seen, Step, Stored},
+};
+
+/// What a tracker says whose disk is gone.
+const SAYS_SO: [ErrorKind; 4] = [ErrorKind::Io, ErrorKind::NoSpace, ErrorKind::Closed, ErrorKind::OutcomeUnknown];
+const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
+
+/// What the tracker tells after each step, where nothing fails.
+fn undisturbed(sharing: Sharing) -> Vec<Look> {
+    let mut scene = Scene::open(&Disk::default(), sharing, &ManualClock::new()).unwrap();
+    let mut looks = vec![scene.look().unwrap()];
+    for step in SCRIPT {
+        (step.act)(&mut scene).unwrap();
+        looks.push(scene.look().unwrap());
+    }
+    looks
+}
+
+/// A step whose execution goes with the call, so that asking again is another attempt.
+fn is_another_attempt(step: &Step) -> bool {
+    step.name == "detach"
+}
+
+struct Case<'l> {
+    sharing: Sharing,
+    fault: Fault,
+    looks: &'l [Look],
+}
+
+#[derive(Default)]
+struct Tally {
+    faults: u64,
+    told: u64,
+    unknown: u64,
+}
+
+impl Case<'_> {
+    /// Plays the script; whether the fault came.
+    fn play(&self, tally: &mut Tally) -> Result<bool, String> {
+        let (disk, clock) = (Disk::default(), ManualClock::new());
+        let mut scene = Scene::open(&disk, self.sharing, &clock).map_err(|error| error.to_string())?;
+        disk.fail(self.fault);
+        for (number, step) in SCRIPT.iter().enumerate() {
+            let (before, after) = (&self.looks[number], &self.looks[number + 1]);
+            let answer = (step.act)(&mut scene);
+            if !disk.has_failed() {
+                answer.map_err(|error| format!("{}: {error}, without a fault", step.name))?;
+                continue;
+            }
+            let at = |what: String| format!("in {:?}, answered {answer:?}: {what}", step.name);
+            tally.faults += 1;
+            tally.told += u64::from(answer.is_err());
+            let unknown = match &answer {
+                Ok(()) => false,
+                Err(error) => match error.kind() {
+                    ErrorKind::Io if self.fault.error == EIO || self.fault.done => false,
+                    ErrorKind::NoSpace if self.fault.error == ENOSPC => false,
+                    ErrorKind::OutcomeUnknown => true,
+                    other => return Err(at(format!("{other:?} does not say what happened"))),
+                },
+            };
+            tally.unknown += u64::from(unknown);
+            if self.fault.lasting {
+                return self.open_again(&disk, scene, before, after).map(|()| true).map_err(at);
+            }
+            disk.heal();
+            let look = scene.look().map_err(|error| at(error.to_string()))?;
+            let expected = match (&answer, step.stored) {
+                (Ok(()), _) => look.is_between(after, after, Stored::Whole),
+                (Err(_), Stored::Whole) if !unknown && !is_another_attempt(step) => {
+                    look.is_between(before, before, Stored::Whole)
+                }
+                (Err(_), _) if is_another_attempt(step) => Ok(()),
+                (Err(_), stored) => look.is_between(before, after, stored),
+            };
+            expected.map_err(at)?;
+            return self.go_on(scene, &answer, number).map(|()| true).map_err(at);
+        }
+        Ok(false)
+    }
+
+    /// The disk is well again: what has failed is asked for again, and the rest of the script runs as ever.
+    fn go_on(&self, mut scene: Scene, answer: &Result<(), tracker_core::Error>, from: usize) -> Result<(), String> {
+        let first = if answer.is_err() { from } else { from + 1 };
+        for step in &SCRIPT[first..] {
+            (step.act)(&mut scene).map_err(|error| format!("{} afterwards: {error}", step.name))?;
+        }
+        let differences = scene.tracker.verify().map_err(|error| error.to_string())?;
+        if !differences.is_empty() {
+            return Err(format!("{differences:?}"));
+        }
+        if is_another_attempt(&SCRIPT[from]) {
+            return Ok(());
+        }
+        let (end, look) = (&self.looks[SCRIPT.len()], scene.look().map_err(|error| error.to_string())?);
+        look.is_between(end, end, Stored::Whole).map_err(|what| format!("at the end: {what}"))
+    }
+
+    /// The disk is gone for good: every call says so, and none hangs. Once it is back, the file opens.
+    fn open_again(&self, disk: &Disk, scene: Scene, before: &Look, after: &Look) -> Result<(), String> {
+        for answer in [scene.touch(), scene.tracker.flush(), scene.tracker.compact().map(drop)] {
+            match answer {
+                Ok(()) => return Err("a write went well on a disk that is gone".to_owned()),
+                Err(error) if SAYS_SO.contains(&error.kind()) => {}
+                Err(error) => return Err(format!("afterwards: {error}")),
+            }
+        }
+        let (clock, later) = (scene.clock.clone(), scene.is_later());
+        drop(scene);
+        disk.heal();
+        let look = Look::at(disk, self.sharing, &clock, later)?;
+        for (name, seen) in &before.0 {
+            let found = look.0.get(name);
+            // What ran was freed.
+            let is = |seen: Option<&Seen>| found == seen || seen.is_some_and(|seen| seen.running);
+            if !is(Some(seen)) && !is(after.0.get(name)) {
+                return Err(format!("{name} is {found:?} and was acknowledged as {seen:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn sweep(sharing: Sharing, phase: u64) {
+    let looks = undisturbed(sharing);
+    let stride = if setting("TRACKER_SWEEP").is_some() { 1 } else { 11 };
+    let only = setting("TRACKER_POINT");
+    let mut tally = Tally::default();
+    let mut wrong = Vec::new();
+    for operation in Operation::ALL {
+        let ways =
+            [(EIO, false, false), (EIO, true, false), (ENOSPC, false, false), (EIO, false, true), (ENOSPC, true, true)];
+        for (number, (error, done, lasting)) in (0..).zip(ways) {
+            if operation == Operation::Read && (done || error == ENOSPC) {
+                continue;
+            }
+            let mut nth = only.unwrap_or(1 + (number * 2 + phase) % stride);
+            loop {
+                let fault = Fault { operation, nth, error, done, lasting };
+                match (Case { sharing, fault, looks: &looks }).play(&mut tally) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(what) => wrong.push(format!("TRACKER_POINT={nth}, {sharing:?}, {fault:?}, {what}")),
+                }
+                if only.is_some() {
+                    break;
+                }
+                nth += stride;
+            }
+        }
+    }
+    println!("{sharing:?}: {} faults, {} told, {} of them as unknown", tally.faults, tally.told, tally.unknown);
+    assert!(wrong.is_empty(), "{} are wrong, the first: {}", wrong.len(), wrong[0]);
+    assert!(tally.faults > 80 || only.is_some(), "only {} faults came", tally.faults);
+}
+
+#[test]
+fn after_a_fault_the_caller_knows_the_truth_and_the_tracker_works_on_in_the_exclusive_mode() {
+    sweep(Sharing::Exclusive, 0);
+}
+
+#[test]
+fn after_a_fault_the_caller_knows_the_truth_and_the_tracker_works_on_in_the_readers_mode() {
+    sweep(Sharing::Readers, 3);
+}
+
+#[test]
+fn after_a_fault_the_caller_knows_the_truth_and_the_tracker_works_on_in_the_writers_mode() {
+    sweep(Sharing::Writers, 5);
+}
+
+#[test]
+fn a_fault_while_an_unclean_file_is_opened_is_told_and_the_next_open_works() {
+    for sharing in [Sharing::Exclusive, Sharing::Readers, Sharing::Writers] {
+        let (disk, clock) = (Disk::default(), ManualClock::new());
+        let mut scene = Scene::open(&disk, sharing, &clock).unwrap();
+        for step in &SCRIPT[..8] {
+            (step.act)(&mut scene).unwrap();
+        }
+        let unclean = disk.bytes();
+        let whole = Look::at(&Disk::with_bytes(unclean.clone()), sharing, &clock, false).unwrap();
+        let mut faults = 0;
+        for operation in Operation::ALL {
+            for error in [EIO, ENOSPC] {
+                for nth in 1.. {
+                    let disk = Disk::with_bytes(unclean.clone());
+                    disk.fail(Fault { operation, nth, error, done: false, lasting: false });
+                    let opened = Scene::open(&disk, sharing, &clock);
+                    if !disk.heal() {
+                        break;
+                    }
+                    faults += 1;
+                    if let Err(error) = opened.map(drop) {
+                        let said = matches!(error.kind(), ErrorKind::Io | ErrorKind::NoSpace);
+                        assert!(said, "{sharing:?}, {operation:?} {nth}: {error:?}");
+                    }
+                    let look = Look::at(&disk, sharing, &clock, false).unwrap();
+                    assert_eq!(look, whole, "{sharing:?}, {operation:?} {nth}");
+                }
+            }
+        }
+        assert!(faults > 20, "{sharing:?}: only {faults} faults came");
+    }
+}
+
+#[test]
+fn a_detach_that_the_disk_refuses_costs_the_task_nothing() {
+    let disk = Disk::default();
+    let mut scene = Scene::open(&disk, Sharing::Exclusive, &ManualClock::new()).unwrap();
+    for step in SCRIPT {
+        if step.name == "detach" {
+            disk.fail(Fault { operation: Operation::Write, nth: 1, error: EIO, done: false, lasting: false });
+            assert_eq!((step.act)(&mut scene).unwrap_err().kind(), ErrorKind::Io);
+            break;
+        }
+        (step.act)(&mut scene).unwrap();
+    }
+    scene.tracker.flush().unwrap();
+    let standing = &scene.look().unwrap().0["job/job 9"].standing;
+    assert!(standing.starts_with("10 ") && standing.contains("attempts 0 failures 0 crashes 0"), "{standing}");
+}

@@ -1,0 +1,433 @@
+//! A bit of everything that a tracker can do, step by step, for the sweeps of power cuts and faults. A new feature gets a
+//! step here, and both sweeps attack it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use tracker_core::{
+    Error, ErrorKind, Execution, ManualClock, Role, Sharing, StartOptions, SubmitOptions, TaskStatus, Tasks, Ticket,
+    TrackedTask, Tracker,
+    redb::{ReadableTable, TableDefinition},
+};
+
+use crate::disk::Disk;
+
+#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Pending = 10,
+    InProgress = 20,
+    Failed = 30,
+    Succeeded = 40,
+    Exhausted = 50,
+    Ignored = 60,
+    Cancelled = 70,
+    #[status(parked)]
+    Shelf = 80,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "job", status = Status, max_attempts = 2, history = 2, lease = "1m", backoff = "fixed(1s)")]
+#[task(retention(cancelled = "1h"))]
+pub struct Job {
+    #[task(id)]
+    name: String,
+    #[task(index)]
+    host: String,
+    #[task(unique)]
+    key: u32,
+    #[task(fingerprint)]
+    etag: u32,
+    step: u32,
+}
+
+/// What a later program makes of [`Job`]: a field more, another index, other numbers.
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "job", status = Status, max_attempts = 5, history = 3, lease = "2m")]
+pub struct LaterJob {
+    #[task(id)]
+    name: String,
+    host: String,
+    #[task(index)]
+    step: u32,
+    #[task(unique)]
+    key: u32,
+    #[serde(default)]
+    colour: Option<String>,
+}
+
+#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StageStatus {
+    #[status(step = "fetch")]
+    FetchPending = 10,
+    FetchInProgress = 11,
+    FetchFailed = 12,
+    FetchSucceeded = 13,
+    FetchIgnored = 14,
+    #[status(step = "load")]
+    LoadInProgress = 20,
+    LoadFailed = 21,
+    LoadSucceeded = 22,
+    LoadIgnored = 23,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "stage", status = StageStatus)]
+pub struct Stage {
+    #[task(id)]
+    number: u64,
+    rows: Vec<u32>,
+}
+
+const TOTALS: TableDefinition<&str, u64> = TableDefinition::new("totals");
+
+fn job(number: u32) -> Job {
+    Job { name: format!("job {number}"), host: format!("host {}", number % 3), key: number, etag: 0, step: 0 }
+}
+
+/// The program that plays the script.
+pub struct Scene {
+    pub tracker: Tracker,
+    pub clock: ManualClock,
+    jobs: Option<Tasks<Job>>,
+    later: Option<Tasks<LaterJob>>,
+    stages: Tasks<Stage>,
+    hands: BTreeMap<&'static str, Execution<Job>>,
+    stage: Option<Execution<Stage>>,
+    ticket: Option<Ticket>,
+}
+
+/// How a step is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// In one commit: the file is as before it or as after it.
+    Whole,
+    /// In several: each task is as before or as after.
+    InParts,
+}
+
+pub struct Step {
+    pub name: &'static str,
+    pub stored: Stored,
+    /// Can be asked for again after an error.
+    pub act: fn(&mut Scene) -> Result<(), Error>,
+}
+
+const fn whole(name: &'static str, act: fn(&mut Scene) -> Result<(), Error>) -> Step {
+    Step { name, stored: Stored::Whole, act }
+}
+
+const fn in_parts(name: &'static str, act: fn(&mut Scene) -> Result<(), Error>) -> Step {
+    Step { name, stored: Stored::InParts, act }
+}
+
+/// The step from which on [`LaterJob`] is the type of the kind.
+pub const LATER: &str = "a later program opens the kind";
+
+pub const SCRIPT: &[Step] = &[
+    whole("submit", |scene| scene.jobs().submit(&job(0)).map(drop)),
+    whole("submit once more", |scene| scene.jobs().submit(&job(0)).map(drop)),
+    whole("submit with a delay", |scene| {
+        let options = SubmitOptions::new().delay(Duration::from_secs(10)).priority(9);
+        scene.jobs().submit_with(&job(1), &options).map(drop)
+    }),
+    in_parts("submit many", |scene| scene.jobs().submit_all((0..12).map(job)).map(drop)),
+    in_parts("submit stages", |scene| {
+        let stages = (0..2).map(|number| Stage { number, rows: vec![7; 300] });
+        scene.stages.submit_all(stages).map(drop)
+    }),
+    whole("claim", |scene| scene.claim("first")),
+    whole("renew", |scene| scene.hand("first").renew()),
+    whole("checkpoint", |scene| {
+        scene.hand("first").step = 1;
+        scene.hand("first").checkpoint()
+    }),
+    in_parts("progress", |scene| {
+        scene.hand("first").progress(3, Some(9), "on the way");
+        scene.tracker.flush()
+    }),
+    whole("succeed with a follow-up", |scene| {
+        let jobs = scene.jobs().clone();
+        let hand = scene.hand("first");
+        hand.note("a note");
+        hand.metric("rows", 7.5);
+        if hand.step == 1 {
+            hand.step = 2;
+            hand.submit_next(&jobs, &job(20))?;
+        }
+        hand.succeed()
+    }),
+    whole("submit with another fingerprint", |scene| scene.jobs().submit(&Job { etag: 1, ..job(0) }).map(drop)),
+    whole("start by id", |scene| scene.start("second", 2)),
+    whole("fail", |scene| scene.hand("second").fail("no luck")),
+    whole("2 s pass", |scene| scene.pass(2)),
+    whole("start again", |scene| scene.start("second", 2)),
+    whole("fail for the last time", |scene| scene.hand("second").fail("still no luck")),
+    whole("requeue", |scene| scene.jobs().requeue("job 2")),
+    whole("start to snooze", |scene| scene.start("third", 3)),
+    whole("snooze", |scene| scene.hand("third").snooze(Duration::from_secs(600))),
+    whole("start to park", |scene| scene.start("fourth", 4)),
+    whole("park", |scene| scene.hand("fourth").park(Status::Shelf)),
+    whole("move", |scene| scene.jobs().move_to("job 4", Status::Pending)),
+    whole("start to release", |scene| scene.start("fifth", 5)),
+    whole("release", |scene| scene.hand("fifth").release()),
+    whole("cancel", |scene| scene.jobs().cancel("job 5")),
+    whole("start to give up", |scene| scene.start("sixth", 6)),
+    whole("give up", |scene| scene.hand("sixth").give_up("never")),
+    whole("force", |scene| {
+        let forced = scene.jobs().start_with("job 6", &StartOptions::new().force())?;
+        scene.hands.insert("sixth", forced);
+        Ok(())
+    }),
+    whole("a submit waits for the end of the run", |scene| {
+        scene.jobs().submit(&Job { etag: 5, step: 5, ..job(6) }).map(drop)
+    }),
+    whole("succeed before the one that waits", |scene| scene.hand("sixth").succeed()),
+    whole("ignore by hand", |scene| scene.jobs().ignore("job 6", "not now")),
+    whole("update", |scene| scene.jobs().update("job 7", |job| "elsewhere".clone_into(&mut job.host))),
+    whole("start to be cancelled", |scene| scene.start("eighth", 8)),
+    whole("cancel a running one", |scene| scene.jobs().cancel("job 8")),
+    in_parts("drop an execution", |scene| {
+        drop(scene.hands.remove("eighth"));
+        scene.tracker.flush()
+    }),
+    whole("start to detach", |scene| scene.start("ninth", 9)),
+    whole("detach", |scene| {
+        // The execution goes with the call, even if that fails: then the task is given back.
+        if !scene.hands.contains_key("ninth") {
+            scene.start("ninth", 9)?;
+        }
+        scene.ticket = scene.hands.remove("ninth").map(Execution::detach).transpose()?;
+        Ok(())
+    }),
+    whole("resume, and succeed in a transaction", |scene| {
+        let jobs = scene.jobs().clone();
+        let Some(ticket) = &scene.ticket else { return Ok(()) };
+        let mut hand = jobs.resume(ticket)?;
+        let succeeded = scene.tracker.transaction(|tx| {
+            tx.table(TOTALS)?.insert("done", 1)?;
+            tx.submit(&jobs, &job(21))?;
+            tx.succeed(&mut hand)
+        });
+        if succeeded.is_err() {
+            std::mem::forget(hand);
+        }
+        succeeded
+    }),
+    whole("a transaction rolls back", |scene| {
+        let rolled_back: Result<(), Error> = scene.tracker.transaction(|tx| {
+            tx.table(TOTALS)?.insert("done", 2)?;
+            tx.submit(scene.jobs(), &job(22))?;
+            tx.cancel(scene.jobs(), "nobody")
+        });
+        match rolled_back {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }),
+    whole("start to be left alone", |scene| scene.start("tenth", 10)),
+    whole("100 s pass", |scene| scene.pass(100)),
+    in_parts("rescue", |scene| scene.tracker.rescue().map(drop)),
+    whole("pause", |scene| scene.jobs().pause()),
+    whole("unpause", |scene| scene.jobs().unpause()),
+    whole("claim a stage", |scene| {
+        scene.stage = scene.stages.step("fetch")?.claim()?;
+        Ok(())
+    }),
+    whole("fetched", |scene| scene.stage()?.succeed()),
+    whole("claim the next stage", |scene| {
+        scene.stage = scene.stages.step("load")?.claim()?;
+        Ok(())
+    }),
+    whole("loaded", |scene| {
+        let stage = scene.stage()?;
+        stage.rows.clear();
+        stage.succeed_with(|tx| {
+            tx.table(TOTALS)?.insert("loaded", 300)?;
+            Ok::<_, Error>(())
+        })
+    }),
+    whole("remove", |scene| scene.jobs().remove("job 11")),
+    whole("2 h pass", |scene| scene.pass(7_200)),
+    in_parts("prune", |scene| scene.jobs().prune().map(drop)),
+    in_parts("compact", |scene| scene.tracker.compact().map(drop)),
+    in_parts(LATER, |scene| {
+        scene.hands.clear();
+        scene.jobs = None;
+        scene.later = Some(scene.tracker.tasks_as("job")?);
+        Ok(())
+    }),
+    whole("the later program submits", |scene| {
+        let job = LaterJob { name: "late".into(), host: "x".into(), step: 1, key: 99, colour: Some("red".into()) };
+        scene.later.as_ref().map_or(Ok(()), |later| later.submit(&job).map(drop))
+    }),
+    in_parts("the end", |scene| scene.tracker.flush()),
+];
+
+impl Scene {
+    pub fn open(disk: &Disk, sharing: Sharing, clock: &ManualClock) -> Result<Self, Error> {
+        let tracker = open(disk, sharing, clock)?;
+        Ok(Self {
+            clock: clock.clone(),
+            jobs: Some(tracker.tasks()?),
+            later: None,
+            stages: tracker.tasks()?,
+            hands: BTreeMap::new(),
+            stage: None,
+            ticket: None,
+            tracker,
+        })
+    }
+
+    fn jobs(&self) -> &Tasks<Job> {
+        self.jobs.as_ref().expect("the later program has not come yet")
+    }
+
+    fn hand(&mut self, name: &str) -> &mut Execution<Job> {
+        self.hands.get_mut(name).expect("a step before this one has claimed it")
+    }
+
+    fn claim(&mut self, name: &'static str) -> Result<(), Error> {
+        let claimed = self.jobs().claim()?.expect("one is due");
+        self.hands.insert(name, claimed);
+        Ok(())
+    }
+
+    fn start(&mut self, name: &'static str, number: u32) -> Result<(), Error> {
+        let started = self.jobs().start(job(number).name)?;
+        self.hands.insert(name, started);
+        Ok(())
+    }
+
+    fn stage(&mut self) -> Result<&mut Execution<Stage>, Error> {
+        Ok(self.stage.as_mut().expect("one is due"))
+    }
+
+    fn pass(&self, seconds: u64) -> Result<(), Error> {
+        self.clock.advance(Duration::from_secs(seconds));
+        Ok(())
+    }
+
+    pub fn is_later(&self) -> bool {
+        self.later.is_some()
+    }
+
+    /// Writes something.
+    pub fn touch(&self) -> Result<(), Error> {
+        self.stages.submit(&Stage { number: 1_000, rows: Vec::new() }).map(drop)
+    }
+
+    /// All that the tracker tells of its tasks.
+    pub fn look(&self) -> Result<Look, Error> {
+        let mut look = Look::default();
+        if let Some(jobs) = &self.jobs {
+            look.add(jobs)?;
+        }
+        if let Some(later) = &self.later {
+            look.add(later)?;
+        }
+        look.add(&self.stages)?;
+        Ok(look)
+    }
+}
+
+pub fn open(disk: &Disk, sharing: Sharing, clock: &ManualClock) -> Result<Tracker, Error> {
+    let disk = disk.clone();
+    Tracker::options().sharing(sharing).clock(clock.clone()).open_backend(move || disk.open())
+}
+
+/// What a file holds, by kind and id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look(pub BTreeMap<String, Seen>);
+
+/// A task, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub running: bool,
+    pub task: String,
+    pub standing: String,
+}
+
+impl Look {
+    /// What is in a file that a program of this age opens; it is verified, and can be worked with.
+    pub fn at(disk: &Disk, sharing: Sharing, clock: &ManualClock, later: bool) -> Result<Self, String> {
+        let tracker = open(disk, sharing, clock).map_err(|error| format!("opening: {error}"))?;
+        let look = if later { Self::with::<LaterJob>(&tracker) } else { Self::with::<Job>(&tracker) };
+        let look = look.map_err(|error| format!("looking: {error}"))?;
+        let differences = tracker.verify().map_err(|error| format!("verifying: {error}"))?;
+        if differences.is_empty() { Ok(look) } else { Err(format!("verifying: {differences:?}")) }
+    }
+
+    fn with<J: TrackedTask + std::fmt::Debug>(tracker: &Tracker) -> Result<Self, Error> {
+        let mut look = Self::default();
+        let jobs = tracker.tasks_as::<J>("job")?;
+        let stages = tracker.tasks::<Stage>()?;
+        look.add(&jobs)?;
+        look.add(&stages)?;
+        tracker.transaction(|tx| {
+            for row in tx.table(TOTALS)?.iter()? {
+                let (name, number) = row?;
+                let seen = Seen { running: false, task: number.value().to_string(), standing: String::new() };
+                look.0.insert(format!("totals/{}", name.value()), seen);
+            }
+            Ok::<_, Error>(())
+        })?;
+        // What is due can be worked on.
+        if let Some(mut claimed) = jobs.claim()? {
+            claimed.succeed()?;
+        }
+        Ok(look)
+    }
+
+    fn add<T: TrackedTask + std::fmt::Debug>(&mut self, tasks: &Tasks<T>) -> Result<(), Error> {
+        let counts = tasks.counts()?;
+        let mut total = 0;
+        for record in tasks.query().fetch()? {
+            let past: Vec<_> = record
+                .history
+                .iter()
+                .map(|past| {
+                    (past.fence, past.ending.name(), past.failure.as_ref().map(|failure| failure.error.as_str()))
+                })
+                .collect();
+            let standing = format!(
+                "{} priority {} due {} attempts {} failures {} crashes {} ended {} cancelled {} {past:?}",
+                record.status.code(),
+                record.priority,
+                record.due_at,
+                record.attempts,
+                record.failures,
+                record.crashes,
+                record.ended,
+                record.cancel_requested,
+            );
+            let running = T::Status::GRAPH
+                .statuses
+                .iter()
+                .any(|status| status.code == record.status.code() && status.role == Role::InProgress);
+            let seen = Seen { running, task: format!("{:?}", record.task), standing };
+            self.0.insert(format!("{}/{}", tasks.name(), record.id), seen);
+            total += 1;
+        }
+        assert_eq!(counts.total(), total, "each task is in exactly one status");
+        Ok(())
+    }
+
+    /// Whether this is what was there before a step, or what was there after it.
+    pub fn is_between(&self, before: &Self, after: &Self, stored: Stored) -> Result<(), String> {
+        if self == before || self == after {
+            return Ok(());
+        }
+        let names = self.0.keys().chain(before.0.keys()).chain(after.0.keys());
+        let mut wrong = Vec::new();
+        for name in names.collect::<std::collections::BTreeSet<_>>() {
+            let [found, old, new] = [self, before, after].map(|look| look.0.get(name));
+            if found != old && found != new {
+                wrong.push(format!("{name} is {found:?} and should be {old:?} or {new:?}"));
+            }
+        }
+        if wrong.is_empty() && stored == Stored::Whole {
+            wrong.push("half of a commit is there".to_owned());
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+    }
+}

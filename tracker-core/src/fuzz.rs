@@ -1,0 +1,74 @@
+//! What the fuzz targets reach, in builds for fuzzing only: the decoders of bytes that a damaged or hostile file may hold.
+
+use crate::{
+    disk::{keys, records},
+    payload,
+    rules::{Ended, Header},
+    store::{Body, Kind, Progress, Pulse},
+    task::{TaskId, TaskKey, TrackedTask},
+};
+
+/// Decodes a record of one of the sorts, and holds that what was decoded is encoded to bytes that say the same.
+///
+/// # Panics
+/// If that does not hold.
+pub fn record(sort: u8, bytes: &[u8]) {
+    fn both<T: records::Stored>(bytes: &[u8]) {
+        let Ok(value) = records::decode::<T>(bytes) else { return };
+        let first = records::encode(&value).expect("what was read can be written");
+        let again = records::decode::<T>(&first).expect("what was written can be read");
+        assert!(records::encode(&again).is_ok_and(|second| first == second), "a record changes by being read");
+    }
+    match sort % 6 {
+        0 => both::<Header>(bytes),
+        1 => both::<Body>(bytes),
+        2 => both::<Ended>(bytes),
+        3 => both::<Kind>(bytes),
+        4 => both::<Pulse>(bytes),
+        _ => both::<Progress>(bytes),
+    }
+}
+
+/// The bytes of a record around these fields, with a version and a checksum that fit: past the first two checks.
+#[must_use]
+pub fn sealed(fields: &[u8]) -> Vec<u8> {
+    records::sealed(fields)
+}
+
+/// Takes keys apart and puts them together again.
+///
+/// # Panics
+/// If they are not the same then.
+pub fn keys(bytes: &[u8]) {
+    macro_rules! both {
+        ($($key:ident),*) => {$(
+            if let Some(chunk) = bytes.first_chunk::<{ keys::$key::LEN }>() {
+                assert_eq!(keys::$key::unpack(chunk).pack(), *chunk, "a key changes by being read");
+            }
+        )*};
+    }
+    both!(TaskRef, RunKey, LineKey, UpdatedKey, CountKey);
+    if let Some(seq) = keys::index_seq(bytes) {
+        assert!(bytes.ends_with(&seq.to_be_bytes()));
+    }
+    if let Some(key) = TaskKey::from_bytes(bytes) {
+        assert_eq!(key.as_bytes(), bytes);
+        let forms =
+            [key.as_str().is_some(), key.as_int().is_some(), key.as_uuid().is_some(), key.as_byte_string().is_some()];
+        assert_eq!(forms.iter().filter(|form| **form).count(), 1, "an id has one form");
+        assert!(key.is_empty() || !key.to_string().is_empty());
+        assert_eq!(keys::id_key(7, &key)[4..], *bytes);
+    }
+}
+
+/// Decodes a payload as a type, and holds that what was decoded is written and read again.
+///
+/// # Panics
+/// If it is not.
+pub fn payload<T: TrackedTask>(bytes: &[u8]) {
+    let Ok(task) = payload::decode::<T>("fuzz", &"id".to_key(), bytes) else { return };
+    // What is too large is refused.
+    let Ok(first) = payload::encode(&task) else { return };
+    let again = payload::decode::<T>("fuzz", &"id".to_key(), &first).expect("what was written can be read");
+    assert!(payload::encode(&again).is_ok_and(|second| first == second), "a payload changes by being read");
+}
