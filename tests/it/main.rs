@@ -7,9 +7,11 @@
     reason = "constants of a test are in its hand, and its signatures are those of what it stands in for"
 )]
 
+mod batches;
 mod commits;
 mod crashes;
 mod damage;
+mod dependencies;
 mod dice;
 mod disk;
 mod faults;

@@ -354,7 +354,7 @@ impl<'t, T: TrackedTask> Query<'t, T> {
     /// The tasks that the index or the batch names, whatever else is asked.
     fn candidates(&self, rows: &mut Handles<&ReadTransaction>, kind: &Kind) -> Result<Vec<u64>> {
         let Some((field, value)) = &self.index else {
-            let members = self.batch.map(|batch| rows.members_of(batch, Some(kind.id), None, usize::MAX));
+            let members = self.batch.map(|batch| rows.members_of(batch, Some(kind.id), usize::MAX));
             return Ok(members.transpose()?.unwrap_or_default().into_iter().map(|task| task.seq).collect());
         };
         let number = kind.indexes.iter().position(|name| name == field).and_then(|number| u16::try_from(number).ok());

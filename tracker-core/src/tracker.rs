@@ -98,8 +98,8 @@ impl Tracker {
         if rescues {
             let alone = tracker.shared.engine.file().sharing() != Sharing::Writers;
             let scope = if alone { Scope::Foreign } else { Scope::Expired };
-            let (rescued, told) = tracker.shared.engine.call_both(Rescue { kind: None, scope }, GoOn)?;
-            rescued.and(told)?;
+            let (freed, told) = tracker.shared.engine.call_both(Rescue { kind: None, scope }, GoOn)?;
+            freed.and(told)?;
         }
         Ok(tracker)
     }

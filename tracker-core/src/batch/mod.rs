@@ -153,7 +153,7 @@ impl Batch {
     pub fn tasks(&self) -> Result<Vec<TaskName>> {
         let kinds = self.shared.engine.kinds();
         self.shared.engine.read(|rows| {
-            let members = rows.members_of(self.number, None, None, usize::MAX)?;
+            let members = rows.members_of(self.number, None, usize::MAX)?;
             let mut names = Vec::with_capacity(members.len());
             for task in members {
                 names.extend(rows.task_name(&kinds, task)?);
@@ -191,7 +191,7 @@ impl Batch {
 
     fn command_all(&self, command: &Command, wanted: impl Fn(&Kind, &Header) -> bool) -> Result<u64> {
         let engine = &self.shared.engine;
-        let mut members = engine.read(|rows| rows.members_of(self.number, None, None, usize::MAX))?;
+        let mut members = engine.read(|rows| rows.members_of(self.number, None, usize::MAX))?;
         // The latest first: those that wait go before those that they wait for, and need not hear of their end.
         members.sort_unstable_by_key(|task| std::cmp::Reverse(task.seq));
         let mut done = 0;

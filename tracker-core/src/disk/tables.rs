@@ -9,6 +9,8 @@ pub(crate) const RESERVED: &str = "tracker.";
 
 pub(crate) type Bytes = &'static [u8];
 type Fixed<const N: usize> = &'static [u8; N];
+/// News, a sequence number, and a task as kind and sequence number.
+pub(crate) type NewsRow = (u8, u64, u32, u64);
 
 /// `format` and `pulse`.
 pub(crate) const META: TableDefinition<&str, Bytes> = TableDefinition::new("tracker.meta");
@@ -43,8 +45,7 @@ pub(crate) const NEEDS: TableDefinition<Fixed<{ NeedKey::LEN }>, u8> = TableDefi
 pub(crate) const DEPENDANTS: TableDefinition<Fixed<{ NeedKey::LEN }>, u8> = TableDefinition::new("tracker.dependants");
 /// Task or batch -> news of it that not all have heard who wait for it; the number before which they were submitted; and the
 /// last one that heard it: its kind's number (0 for nobody) and its own.
-pub(crate) const NEWS: TableDefinition<Fixed<{ TaskRef::LEN }>, (u8, u64, u32, u64)> =
-    TableDefinition::new("tracker.news");
+pub(crate) const NEWS: TableDefinition<Fixed<{ TaskRef::LEN }>, NewsRow> = TableDefinition::new("tracker.news");
 /// Batch number -> batch.
 pub(crate) const BATCHES: TableDefinition<u64, Bytes> = TableDefinition::new("tracker.batches");
 /// Label -> batch number.

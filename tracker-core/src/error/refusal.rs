@@ -104,7 +104,7 @@ impl Reason {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotFound => ErrorKind::NotFound,
+            Self::NotFound | Self::NothingToWaitFor { .. } => ErrorKind::NotFound,
             Self::Leased { .. } => ErrorKind::Leased,
             Self::LeaseLost => ErrorKind::LeaseLost,
             Self::WrongStep { .. } => ErrorKind::WrongStep,
@@ -115,7 +115,6 @@ impl Reason {
             Self::NotStartable { .. } | Self::NotEnterable { .. } => ErrorKind::NotStartable,
             Self::MissingRole { .. } => ErrorKind::MissingRole,
             Self::Waiting { .. } => ErrorKind::Waiting,
-            Self::NothingToWaitFor { .. } => ErrorKind::NotFound,
             Self::Circle { .. } => ErrorKind::Circle,
             Self::Sealed { .. } => ErrorKind::Sealed,
             Self::OtherBatch { .. } | Self::Conflict { .. } => ErrorKind::Conflict,

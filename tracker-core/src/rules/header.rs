@@ -12,6 +12,7 @@ pub(crate) const LATEST: Micros = WAITING - 1;
 
 /// What the rules know of a task. Small, since every transition rewrites it.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the task, and they change apart")]
 pub(crate) struct Header {
     pub code: i32,
     pub priority: u8,

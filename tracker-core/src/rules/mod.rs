@@ -26,8 +26,10 @@ pub use finish::Outcome;
 pub(crate) use header::{Header, LATEST, Lease, NEVER, WAITING};
 pub(crate) use history::{Ended, Remarks};
 pub use history::{Ending, Failure};
+#[cfg(test)]
+pub(crate) use needs::Aside;
 pub use needs::Otherwise;
-pub(crate) use needs::{Aside, Hear, Heard, News};
+pub(crate) use needs::{Hear, Heard, News};
 pub(crate) use pace::Pace;
 
 use std::time::Duration;

@@ -59,12 +59,12 @@ pub(crate) struct Hear {
 }
 
 impl Otherwise {
-    pub(crate) const ALL: [Self; 4] = [Self::Wait, Self::Skip, Self::Cancel, Self::Run];
+    /// All choices.
+    pub const ALL: [Self; 4] = [Self::Wait, Self::Skip, Self::Cancel, Self::Run];
 
     pub(crate) fn hears(self, news: News) -> Heard {
         let aside = match (self, news) {
-            (Self::Run, _) | (_, News::Done) => None,
-            (Self::Wait, News::Missed(_)) => None,
+            (Self::Run, _) | (_, News::Done) | (Self::Wait, News::Missed(_)) => None,
             (Self::Wait, News::Gone) | (Self::Skip, _) => Some(Aside::Ignore),
             (Self::Cancel, _) => Some(Aside::Cancel),
         };

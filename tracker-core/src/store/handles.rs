@@ -9,7 +9,7 @@ use crate::{
     disk::{
         keys::{self, CountKey, MemberKey, NeedKey, RunKey, TaskRef},
         records::{self, Stored},
-        tables::{self, Bytes},
+        tables::{self, Bytes, NewsRow},
     },
     error::{Error, ErrorKind, Result},
     rules::{Ended, Header},
@@ -59,7 +59,7 @@ pub(crate) struct Handles<S: Source> {
     counts: Option<S::Table<Fixed<{ CountKey::LEN }>, u64>>,
     needs: Option<S::Table<Fixed<{ NeedKey::LEN }>, u8>>,
     dependants: Option<S::Table<Fixed<{ NeedKey::LEN }>, u8>>,
-    news: Option<S::Table<Fixed<{ TaskRef::LEN }>, (u8, u64, u32, u64)>>,
+    news: Option<S::Table<Fixed<{ TaskRef::LEN }>, NewsRow>>,
     batches: Option<S::Table<u64, Bytes>>,
     labels: Option<S::Table<&'static str, u64>>,
     members: Option<S::Table<Fixed<{ MemberKey::LEN }>, ()>>,
@@ -169,7 +169,7 @@ impl<S: Source> Handles<S> {
         counts: Fixed<{ CountKey::LEN }> => u64 = COUNTS;
         needs: Fixed<{ NeedKey::LEN }> => u8 = NEEDS;
         dependants: Fixed<{ NeedKey::LEN }> => u8 = DEPENDANTS;
-        news: Fixed<{ TaskRef::LEN }> => (u8, u64, u32, u64) = NEWS;
+        news: Fixed<{ TaskRef::LEN }> => NewsRow = NEWS;
         batches: u64 => Bytes = BATCHES;
         labels: &'static str => u64 = LABELS;
         members: Fixed<{ MemberKey::LEN }> => () = MEMBERS;

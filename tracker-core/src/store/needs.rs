@@ -1,5 +1,7 @@
 //! Who waits for whom.
 
+use std::ops::Bound;
+
 use redb::{ReadableTable, WriteTransaction};
 
 use super::{Handles, NewTask, Source, handles::row};
@@ -7,6 +9,7 @@ use crate::{
     disk::{
         keys::{MemberKey, NeedKey, TaskRef},
         records::{self, news_code, news_of, otherwise_code, otherwise_of},
+        tables::NewsRow,
     },
     error::{Error, Result},
     rules::{Batch, News, Otherwise},
@@ -23,10 +26,13 @@ pub(crate) struct Untold {
     pub beyond: Option<TaskRef>,
 }
 
+/// Comes before all tasks and batches.
+const NOBODY: TaskRef = TaskRef { kind: 0, seq: 0 };
+
 impl<S: Source> Handles<S> {
     /// What a task waits for, at most so many of them.
     pub(crate) fn needs_of(&mut self, waiter: TaskRef, most: usize) -> Result<Vec<(TaskRef, Otherwise)>> {
-        let from = NeedKey { from: waiter, to: TaskRef { kind: 0, seq: 0 } };
+        let from = NeedKey { from: waiter, to: NOBODY };
         let table = self.needs()?;
         let range = table.range::<&[u8; NeedKey::LEN]>(&from.pack()..=&from.last().pack())?;
         range.take(most).map(|entry| entry_of("tracker.needs", entry?)).collect()
@@ -39,11 +45,11 @@ impl<S: Source> Handles<S> {
         beyond: Option<TaskRef>,
         most: usize,
     ) -> Result<Vec<(TaskRef, Otherwise)>> {
-        let from = NeedKey { from: target, to: beyond.unwrap_or(TaskRef { kind: 0, seq: 0 }) };
+        let from = NeedKey { from: target, to: beyond.unwrap_or(NOBODY) };
+        let bounds = (Bound::Excluded(&from.pack()), Bound::Included(&from.last().pack()));
         let table = self.dependants()?;
-        let range = table.range::<&[u8; NeedKey::LEN]>(&from.pack()..=&from.last().pack())?;
-        let skipped = usize::from(beyond.is_some());
-        range.skip(skipped).take(most).map(|entry| entry_of("tracker.dependants", entry?)).collect()
+        let range = table.range::<&[u8; NeedKey::LEN]>(bounds)?;
+        range.take(most).map(|entry| entry_of("tracker.dependants", entry?)).collect()
     }
 
     /// News that were not told to the end.
@@ -85,20 +91,12 @@ impl<S: Source> Handles<S> {
         Ok(self.labels()?.get(label)?.map(|number| number.value()))
     }
 
-    /// The tasks of a batch in the order of kinds and submission, beyond one of them; of one kind, or of all.
-    pub(crate) fn members_of(
-        &mut self,
-        batch: u64,
-        kind: Option<u32>,
-        beyond: Option<TaskRef>,
-        most: usize,
-    ) -> Result<Vec<TaskRef>> {
-        let least = TaskRef { kind: kind.unwrap_or(0), seq: 0 };
-        let last = TaskRef { kind: kind.unwrap_or(u32::MAX), seq: u64::MAX };
-        let (first, last) = (MemberKey { batch, task: beyond.unwrap_or(least) }, MemberKey { batch, task: last });
+    /// The tasks of a batch in the order of kinds and submission; of one kind, or of all.
+    pub(crate) fn members_of(&mut self, batch: u64, kind: Option<u32>, most: usize) -> Result<Vec<TaskRef>> {
+        let first = MemberKey { batch, task: TaskRef { kind: kind.unwrap_or(0), seq: 0 } };
+        let last = MemberKey { batch, task: TaskRef { kind: kind.unwrap_or(u32::MAX), seq: u64::MAX } };
         let range = self.members()?.range::<&[u8; MemberKey::LEN]>(&first.pack()..=&last.pack())?;
-        let tasks = range.skip(usize::from(beyond.is_some())).take(most);
-        tasks.map(|entry| Ok(MemberKey::unpack(entry?.0.value()).task)).collect()
+        range.take(most).map(|entry| Ok(MemberKey::unpack(entry?.0.value()).task)).collect()
     }
 }
 
@@ -111,7 +109,7 @@ fn entry_of(
     Ok((key.to, otherwise))
 }
 
-fn untold_of(about: TaskRef, (code, before, kind, seq): (u8, u64, u32, u64)) -> Result<Untold> {
+fn untold_of(about: TaskRef, (code, before, kind, seq): NewsRow) -> Result<Untold> {
     let news = news_of(code).map_err(|what| Error::corrupted("tracker.news", about, what))?;
     Ok(Untold { about, news, before, beyond: (kind > 0).then_some(TaskRef { kind, seq }) })
 }
@@ -119,22 +117,19 @@ fn untold_of(about: TaskRef, (code, before, kind, seq): (u8, u64, u32, u64)) -> 
 impl Handles<&WriteTransaction> {
     pub(crate) fn put_need(&mut self, key: NeedKey, otherwise: Option<Otherwise>) -> Result<Option<Otherwise>> {
         let turned = key.turned().pack();
-        let before = match otherwise.map(otherwise_code) {
-            Some(code) => {
-                self.dependants()?.insert(&turned, code)?;
-                self.needs()?.insert(&key.pack(), code)?
-            }
-            None => {
-                self.dependants()?.remove(&turned)?;
-                self.needs()?.remove(&key.pack())?
-            }
+        let before = if let Some(code) = otherwise.map(otherwise_code) {
+            self.dependants()?.insert(&turned, code)?;
+            self.needs()?.insert(&key.pack(), code)?
+        } else {
+            self.dependants()?.remove(&turned)?;
+            self.needs()?.remove(&key.pack())?
         };
         let before = before.map(|code| otherwise_of(code.value()));
         before.transpose().map_err(|what| Error::corrupted("tracker.needs", key.from, what))
     }
 
     pub(crate) fn put_untold(&mut self, untold: Untold) -> Result<()> {
-        let TaskRef { kind, seq } = untold.beyond.unwrap_or(TaskRef { kind: 0, seq: 0 });
+        let TaskRef { kind, seq } = untold.beyond.unwrap_or(NOBODY);
         self.news()?.insert(&untold.about.pack(), (news_code(untold.news), untold.before, kind, seq))?;
         Ok(())
     }

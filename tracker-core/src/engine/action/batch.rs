@@ -44,7 +44,7 @@ impl Action for RemoveBatch {
     type Out = bool;
 
     fn run(&self, writer: &mut Writer<'_>) -> Result<bool> {
-        let empty = writer.rows().members_of(self.0, None, None, 1)?.is_empty();
+        let empty = writer.rows().members_of(self.0, None, 1)?.is_empty();
         if empty {
             writer.remove_batch(self.0)?;
         }

@@ -76,10 +76,12 @@ impl NewTask {
             }),
             Some(task) if self.needs.is_empty() && self.submit.batch.is_none() => self.meet(writer, &kind, task),
             Some(task) => writer.all_or_nothing(|writer| {
-                let submitted = self.meet(writer, &kind, task)?;
+                // First, while it counts in the other batch as what it was.
                 if let Some(batch) = self.submit.batch {
-                    writer.join(&kind, task, &submitted.id, batch)?;
+                    let id = writer.rows().body_of(task)?.id;
+                    writer.join(&kind, task, &id, batch)?;
                 }
+                let submitted = self.meet(writer, &kind, task)?;
                 if submitted.told == Told::Requeued && !self.needs.is_empty() {
                     writer.tie(&kind, task, &submitted.id, &self.needs)?;
                 }

@@ -317,9 +317,13 @@ impl<'t> Writer<'t> {
         let ended = decision.history.last().or(decision.header.as_ref().and_then(|header| header.last.as_ref()));
         let still_waits = decision.header.as_ref().is_some_and(|header| header.waits > 0);
         let what = match command {
-            Command::Await { .. } | Command::Watched(_) | Command::Join { .. } => return,
             Command::Hear(_) if still_waits && decision.history.is_empty() => return,
-            Command::Renew { .. } | Command::Checkpoint { .. } | Command::Detach { .. } => return,
+            Command::Renew { .. }
+            | Command::Checkpoint { .. }
+            | Command::Detach { .. }
+            | Command::Await { .. }
+            | Command::Watched(_)
+            | Command::Join { .. } => return,
             Command::Submit(_) if old.is_none() => Happening::Submitted,
             Command::Delete => Happening::Deleted,
             Command::Start(start) => Happening::Claimed { worker: start.worker.clone() },

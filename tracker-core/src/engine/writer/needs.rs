@@ -100,13 +100,11 @@ impl Writer<'_> {
 
     /// What is to be heard of a task or a batch now.
     fn standing(&mut self, target: TaskRef) -> Result<Option<News>> {
-        match target.batch() {
-            Some(number) => Ok(self.batch_now(number)?.news()),
-            None => {
-                let header = self.known(target)?;
-                Ok(News::of(self.kind(target.kind)?.rules(self.now).counts_as(&header)))
-            }
+        if let Some(number) = target.batch() {
+            return Ok(self.batch_now(number)?.news());
         }
+        let header = self.known(target)?;
+        Ok(News::of(self.kind(target.kind)?.rules(self.now).counts_as(&header)))
     }
 
     /// From now on others wait for it.

@@ -65,8 +65,13 @@ pub(super) fn check(
 /// Whether a command leaves a lease alone that has run out: those of owners, and those that do not need the task free.
 fn leaves_alone(command: &Command) -> bool {
     match command {
-        Command::Submit(_) | Command::Readable | Command::Rescue { .. } => true,
-        Command::Await { .. } | Command::Hear(_) | Command::Watched(_) | Command::Join { .. } => true,
+        Command::Submit(_)
+        | Command::Readable
+        | Command::Rescue { .. }
+        | Command::Await { .. }
+        | Command::Hear(_)
+        | Command::Watched(_)
+        | Command::Join { .. } => true,
         _ => owner(command).is_some(),
     }
 }
