@@ -19,6 +19,7 @@ mod files;
 mod inspection;
 mod kinds;
 mod leases;
+mod limited;
 mod limits;
 mod outcomes;
 mod platter;

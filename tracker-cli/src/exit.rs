@@ -11,6 +11,8 @@ pub enum Exit {
     Usage,
     /// The file cannot be used.
     File,
+    /// Ctrl-C, or another request to end.
+    Interrupted,
 }
 
 impl From<Exit> for ExitCode {
@@ -20,6 +22,7 @@ impl From<Exit> for ExitCode {
             Exit::Findings => 1,
             Exit::Usage => 2,
             Exit::File => 3,
+            Exit::Interrupted => 130,
         })
     }
 }

@@ -40,7 +40,7 @@ impl Failure {
     /// A word for programs.
     pub fn kind(&self) -> &'static str {
         match self.exit {
-            Exit::Fine | Exit::Findings => "refused",
+            Exit::Fine | Exit::Findings | Exit::Interrupted => "refused",
             Exit::Usage => "usage",
             Exit::File => "file",
         }

@@ -140,7 +140,9 @@ pub use recover::{Lost, Recovered};
 pub use redb;
 pub use rules::{Ending, Explanation, Failure, Otherwise, Outcome};
 pub use status::{Graph, GraphError, Role, StatusDef, StatusGraph, StatusInfo, TaskStatus};
-pub use task::{Backoff, Fingerprint, IndexValue, Policy, Retention, TaskId, TaskKey, TrackedTask, UniqueDef};
+pub use task::{
+    Backoff, Fingerprint, IndexLimit, IndexValue, Policy, Rate, Retention, TaskId, TaskKey, TrackedTask, UniqueDef,
+};
 pub use tasks::{Counts, QueuePosition, Receipt, StartOptions, Submission, SubmitOptions, SubmitSummary, Tasks};
 pub use ticket::Ticket;
 pub use time::{Clock, ClockReading, ManualClock, SystemClock};

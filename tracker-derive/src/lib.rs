@@ -117,6 +117,7 @@ pub fn derive_task_status(input: TokenStream) -> TokenStream {
 /// | `history = 10` | how many attempts a task's history keeps, 1 to 65535 |
 /// | `startable(Ignored, InReview)` | further statuses from which a task may start, by variant |
 /// | `retention(succeeded = "30d")` | how long ended tasks are kept: succeeded, exhausted, ignored, cancelled |
+/// | `rate = "10/s"` | how many tasks may start in a period, 1 to 10000: `"100/m"`, `"1/500ms"` |
 /// | `crate = ::path` | where `tracker-core` is, for those who rename or re-export it |
 ///
 /// A duration is a number with a unit of `ms`, `s`, `m`, `h`, `d` (24 hours), `w`: `"5m"`, `"1.5h"`, `"1h30m"` with the
@@ -129,6 +130,7 @@ pub fn derive_task_status(input: TokenStream) -> TokenStream {
 /// |---|---|
 /// | `id` | the task's id; exactly one field, unless ids are generated |
 /// | `index` | can be queried together with the status |
+/// | `index, limit = 2` | at most so many tasks with the same value are in progress at a time; at most one field |
 /// | `unique` | a unique key of this field alone; listed after those above the struct |
 /// | `fingerprint` | a change of it at a re-submit starts the task anew |
 /// | `priority` | the task's own priority, in place of the kind's; a `u8`, at most one field |

@@ -3,7 +3,11 @@
 //! A new command is a file here, its `mod`, and its line in the list.
 
 mod completions;
+#[cfg(unix)]
+mod guard;
 mod man;
+#[cfg(unix)]
+mod run;
 mod verify;
 
 use clap::Subcommand;
@@ -11,16 +15,16 @@ use clap::Subcommand;
 use crate::{exit::Exit, failure::Failure, output::Output};
 
 macro_rules! commands {
-    ($($(#[$attribute:meta])* $name:ident($args:ty),)*) => {
+    ($($(#[cfg($cfg:meta)])? $(#[command($($word:tt)*)])? $name:ident($args:ty),)*) => {
         #[derive(Subcommand)]
         pub enum Command {
-            $($(#[$attribute])* $name($args),)*
+            $($(#[cfg($cfg)])? $(#[command($($word)*)])? $name($args),)*
         }
 
         impl Command {
             pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
                 match self {
-                    $(Self::$name(args) => args.run(output),)*
+                    $($(#[cfg($cfg)])? Self::$name(args) => args.run(output),)*
                 }
             }
         }
@@ -29,7 +33,12 @@ macro_rules! commands {
 
 // In the order in which `tracker --help` lists them.
 commands! {
+    #[cfg(unix)]
+    Run(run::Args),
     Verify(verify::Args),
+    #[cfg(unix)]
+    #[command(hide = true)]
+    Guard(guard::Args),
     #[command(hide = true)]
     Completions(completions::Args),
     #[command(hide = true)]

@@ -30,6 +30,16 @@ impl FileArg {
         options().inspect(&self.file).map_err(|error| explain(&self.file, &error, Purpose::Look))
     }
 
+    /// Opens it to work on its tasks, as the only one who does; others may look. Made where there is none.
+    pub fn work(&self) -> Result<Tracker, Failure> {
+        Tracker::open(&self.file).map_err(|error| explain(&self.file, &error, Purpose::Act))
+    }
+
+    /// Whether another process works on its tasks, as far as this user may know.
+    pub fn is_worked_on(&self) -> bool {
+        holder::holders(&self.file).iter().any(|holder| holder.hold > Hold::Looking)
+    }
+
     /// Opens it to act, alone or beside others who share it in the same way. It must exist.
     pub fn act(&self) -> Result<Tracker, Failure> {
         if !self.file.exists() {

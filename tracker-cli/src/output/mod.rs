@@ -36,6 +36,10 @@ impl Output {
         Self { json, color }
     }
 
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Prints an answer to the standard output.
     pub fn put(&self, view: &impl View) -> Result<(), Failure> {
         let mut out = io::BufWriter::new(io::stdout().lock());

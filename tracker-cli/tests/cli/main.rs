@@ -4,5 +4,7 @@
 mod fixture;
 mod generated;
 mod opening;
+#[cfg(unix)]
+mod run;
 
 use fixture::Scene;

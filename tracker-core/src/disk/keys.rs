@@ -63,6 +63,13 @@ pub(crate) struct MemberKey {
     pub task: TaskRef,
 }
 
+/// A start, by its place in the ring of a kind's latest ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct StartKey {
+    pub kind: u32,
+    pub number: u32,
+}
+
 struct Packer<const N: usize> {
     bytes: [u8; N],
     at: usize,
@@ -247,6 +254,14 @@ impl CountKey {
     }
 }
 
+impl StartKey {
+    pub(crate) const LEN: usize = 8;
+
+    pub(crate) fn pack(self) -> [u8; Self::LEN] {
+        Packer::new().put(self.kind.to_be_bytes()).put(self.number.to_be_bytes()).bytes
+    }
+}
+
 /// The key of an id: the kind, then the id's bytes.
 pub(crate) fn id_key(kind: u32, id: &TaskKey) -> Vec<u8> {
     [&kind.to_be_bytes(), id.as_bytes()].concat()
@@ -266,6 +281,23 @@ pub(crate) fn index_key(kind: u32, number: u16, value: &[u8], seq: u64) -> Vec<u
 /// The sequence number at the end of an indexed value's key.
 pub(crate) fn index_seq(key: &[u8]) -> Option<u64> {
     key.last_chunk().map(|seq| u64::from_be_bytes(*seq))
+}
+
+/// What the keys of a value's lane start with: the kind, then the value behind its length.
+pub(crate) fn lane(kind: u32, value: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes();
+    [&kind.to_be_bytes()[..], &length, value].concat()
+}
+
+/// The key of a place in a lane: the lane, then the place in the line without its kind.
+pub(crate) fn lane_key(lane: &[u8], place: LineKey) -> Vec<u8> {
+    [lane, &place.pack()[4..]].concat()
+}
+
+/// The place in the line that a key of a lane names.
+pub(crate) fn lane_place(kind: u32, key: &[u8]) -> Option<LineKey> {
+    let place: &[u8; LineKey::LEN - 4] = key.last_chunk()?;
+    Some(LineKey::unpack(&Packer::new().put(kind.to_be_bytes()).put(*place).bytes))
 }
 
 #[cfg(test)]
@@ -293,6 +325,7 @@ mod tests {
             assert_eq!(UpdatedKey::unpack(&updated.pack()), updated);
             let run = RunKey { task: key.task(), fence: key.seq };
             assert_eq!(RunKey::unpack(&run.pack()), run);
+            assert_eq!(lane_place(key.kind, &lane_key(&lane(key.kind, b"a"), key)), Some(key));
             let count = CountKey { kind: key.kind, code: key.code };
             assert_eq!(CountKey::unpack(&count.pack()), count);
             let need = NeedKey { from: key.task(), to: TaskRef { kind: key.kind / 2, seq: key.seq / 3 } };

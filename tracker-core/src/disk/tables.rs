@@ -2,7 +2,7 @@
 
 use redb::TableDefinition;
 
-use super::keys::{CountKey, LineKey, MemberKey, NeedKey, RunKey, TaskRef, UpdatedKey};
+use super::keys::{CountKey, LineKey, MemberKey, NeedKey, RunKey, StartKey, TaskRef, UpdatedKey};
 
 /// What the names of the tracker's own tables start with.
 pub(crate) const RESERVED: &str = "tracker.";
@@ -54,3 +54,11 @@ pub(crate) const LABELS: TableDefinition<&str, u64> = TableDefinition::new("trac
 pub(crate) const MEMBERS: TableDefinition<Fixed<{ MemberKey::LEN }>, ()> = TableDefinition::new("tracker.members");
 /// Batch number -> the task that is submitted when the batch is over.
 pub(crate) const FOLLOW_UPS: TableDefinition<u64, Bytes> = TableDefinition::new("tracker.follow_ups");
+/// In kinds with a limit: kind, value, then the place in the line, of every task that a claim may come to.
+pub(crate) const LANES: TableDefinition<Bytes, ()> = TableDefinition::new("tracker.lanes");
+/// In kinds with a limit: the places in the line that stand first in their lane, where it has a slot free -> the value.
+pub(crate) const FRONTS: TableDefinition<Fixed<{ LineKey::LEN }>, Bytes> = TableDefinition::new("tracker.fronts");
+/// In kinds with a limit: kind and value -> how many tasks are in progress.
+pub(crate) const SLOTS: TableDefinition<Bytes, u64> = TableDefinition::new("tracker.slots");
+/// In kinds with a rate: kind and number -> when a task started; a ring of as many as may start in a period.
+pub(crate) const STARTS: TableDefinition<Fixed<{ StartKey::LEN }>, i64> = TableDefinition::new("tracker.starts");

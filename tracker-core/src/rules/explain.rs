@@ -6,7 +6,7 @@ use super::{Header, NEVER, Rules};
 use crate::{
     need::Need,
     status::Role,
-    time::{between, utc},
+    time::{Micros, between, utc},
 };
 
 /// Why a task is not running, as a value; its `Display` is a sentence.
@@ -45,6 +45,18 @@ pub enum Explanation {
         /// The first ones of them.
         needs: Vec<Need>,
     },
+    /// So many tasks with the same value of this index are in progress as may be at once.
+    Limited {
+        /// The indexed field.
+        index: String,
+        /// The limit.
+        most: u32,
+    },
+    /// So many tasks of its kind have started as may in a period.
+    RateReached {
+        /// When the next one may.
+        until: DateTime<Utc>,
+    },
     /// It would be claimed: so many tasks are before it.
     InLine {
         /// How many are before it; 0 means that it is next.
@@ -71,8 +83,13 @@ pub enum Explanation {
 }
 
 /// What besides the header decides whether a task runs.
+#[derive(Default)]
 pub(crate) struct Situation {
     pub paused: bool,
+    /// Whether its value has no slot free.
+    pub full: bool,
+    /// When the kind's rate lets the next task start, if not now.
+    pub opens: Option<Micros>,
     pub ahead: u64,
     /// What it waits for, or the first ones.
     pub needs: Vec<Need>,
@@ -92,9 +109,8 @@ impl Rules<'_> {
         let Some(status) = self.graph.status(header.code) else {
             return Explanation::Parked { status: header.code.to_string() };
         };
-        let starts = self.starts_by_itself(status) || self.policy.startable.contains(&status.code);
         let exhausted = Explanation::Exhausted { failures: header.failures, crashes: header.crashes };
-        if !starts {
+        if !self.is_claimable(status) {
             return match status.role {
                 Role::Succeeded => Explanation::Succeeded,
                 Role::Exhausted => exhausted,
@@ -113,6 +129,10 @@ impl Rules<'_> {
             Explanation::Paused
         } else if header.due > self.now {
             Explanation::NotDue { at: utc(header.due), wait: between(self.now, header.due) }
+        } else if let Some(limit) = self.policy.limit.as_ref().filter(|_| situation.full) {
+            Explanation::Limited { index: limit.index.to_string(), most: limit.most }
+        } else if let Some(opens) = situation.opens {
+            Explanation::RateReached { until: utc(opens) }
         } else {
             Explanation::InLine { ahead: situation.ahead }
         }
@@ -126,6 +146,12 @@ impl fmt::Display for Explanation {
             Self::Running { worker, until } => write!(f, "it is running: {worker} has it until {}", stamp(until)),
             Self::LeaseOver { worker, since } => {
                 write!(f, "the lease of {worker} ran out at {}; the next claim or rescue frees it", stamp(since))
+            }
+            Self::Limited { index, most } => {
+                write!(f, "it is limited: {most} with the same {index} are in progress, and no more may be")
+            }
+            Self::RateReached { until } => {
+                write!(f, "it is limited: the rate of its kind is reached until {}", stamp(until))
             }
             Self::Paused => f.write_str("its kind is paused: resume it"),
             Self::Unreadable => {

@@ -145,6 +145,11 @@ impl Rules<'_> {
         (0..).zip(self.graph.steps()).any(|(step, _)| self.graph.startable(step).contains(&status.code))
     }
 
+    /// Whether claims start tasks from this status without being told to by the call.
+    pub(crate) fn is_claimable(&self, status: &StatusInfo) -> bool {
+        self.starts_by_itself(status) || self.policy.startable.contains(&status.code)
+    }
+
     /// Whether a task is given up where the enum has only `failed` for it.
     fn given_up(header: &Header, status: &StatusInfo) -> bool {
         status.role == Role::Failed && header.due == NEVER

@@ -28,6 +28,7 @@ pub(crate) struct Change<'a> {
 impl Handles<&WriteTransaction> {
     /// Writes a task and everything that is derived from it. Nothing else writes these tables.
     pub(crate) fn apply(&mut self, kind: &Kind, task: TaskRef, change: &Change) -> Result<[Option<CountKey>; 2]> {
+        self.apply_lane(kind, task, change)?;
         self.apply_header(kind, task, change)?;
         self.apply_batch(task, change)?;
         self.apply_body(kind, task, change)?;
@@ -226,8 +227,19 @@ impl<'a> Change<'a> {
     }
 
     /// Whether the body before must be known to write this change.
-    pub(crate) fn needs_old_body(kind: &Kind, old: Option<&Header>, new: Option<&Header>, body_changes: bool) -> bool {
+    pub(crate) fn needs_old_body(
+        kind: &Kind,
+        task: TaskRef,
+        old: Option<&Header>,
+        new: Option<&Header>,
+        body_changes: bool,
+    ) -> bool {
         let finished = |header: Option<&Header>| header.is_some_and(|header| kind.is_finished(header));
-        old.is_some() && (new.is_none() || body_changes || (kind.has_passing_keys() && finished(old) != finished(new)))
+        let place = |header: Option<&Header>| header.map(|header| kind.place(task, header));
+        old.is_some()
+            && (new.is_none()
+                || body_changes
+                || (kind.has_passing_keys() && finished(old) != finished(new))
+                || (kind.limit().is_some() && place(old) != place(new)))
     }
 }

@@ -1,6 +1,6 @@
 use redb::ReadableTable;
 
-use super::{Handles, Source};
+use super::{Handles, Kind, Source};
 use crate::{
     disk::keys::{LineKey, TaskRef},
     error::Result,
@@ -14,6 +14,8 @@ pub(crate) enum Ready {
     Now(TaskRef),
     /// Nobody is due before this time.
     At(Micros),
+    /// Some are due, and may not start before others with the same value end. When the next one of another value is due.
+    HeldBack(Option<Micros>),
     /// Nobody waits.
     Nobody,
 }
@@ -28,16 +30,40 @@ impl<S: Source> Handles<S> {
         Ok(range.next().transpose()?.map(|(key, _)| LineKey::unpack(key.value())))
     }
 
-    /// The next task of these statuses that is due: by priority, then due time, then submission.
-    pub(crate) fn next_ready(&mut self, kind: u32, codes: &[i32], now: Micros) -> Result<Ready> {
+    /// The same among the places that stand first in a lane that has a slot free.
+    fn first_front(&mut self, from: LineKey, to: LineKey) -> Result<Option<LineKey>> {
+        let mut range = self.fronts()?.range::<&[u8; LineKey::LEN]>(&from.pack()..=&to.pack())?;
+        Ok(range.next().transpose()?.map(|(key, _)| LineKey::unpack(key.value())))
+    }
+
+    /// The next task of these statuses that is due and may start: by priority, then due time, then submission.
+    pub(crate) fn next_ready(&mut self, kind: &Kind, codes: &[i32], now: Micros) -> Result<Ready> {
+        if kind.limit().is_none() {
+            return self.next_of(kind.id, codes, now, Self::first_between);
+        }
+        match self.next_of(kind.id, codes, now, Self::first_front)? {
+            Ready::Now(task) => Ok(Ready::Now(task)),
+            later => Ok(match (later, self.next_of(kind.id, codes, now, Self::first_between)?) {
+                (Ready::At(at), Ready::Now(_)) => Ready::HeldBack(Some(at)),
+                (_, Ready::Now(_)) => Ready::HeldBack(None),
+                (_, whole) => whole,
+            }),
+        }
+    }
+
+    fn next_of(
+        &mut self,
+        kind: u32,
+        codes: &[i32],
+        now: Micros,
+        mut first: impl FnMut(&mut Self, LineKey, LineKey) -> Result<Option<LineKey>>,
+    ) -> Result<Ready> {
         let mut best: Option<LineKey> = None;
         let mut soonest: Option<Micros> = None;
         for &code in codes {
             let mut rank = 0;
             // One look per priority that is in use: the first place of each says when it is due.
-            while let Some(key) =
-                self.first_between(LineKey::first(kind, code, rank), LineKey::last(kind, code, u8::MAX))?
-            {
+            while let Some(key) = first(self, LineKey::first(kind, code, rank), LineKey::last(kind, code, u8::MAX))? {
                 let order = |key: LineKey| (key.rank, key.at, key.seq);
                 if key.at <= now {
                     if best.is_none_or(|best| order(key) < order(best)) {

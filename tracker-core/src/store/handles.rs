@@ -7,7 +7,7 @@ use redb::{
 use super::{Body, Kind, Kinds, Progress, Pulse};
 use crate::{
     disk::{
-        keys::{self, CountKey, MemberKey, NeedKey, RunKey, TaskRef},
+        keys::{self, CountKey, MemberKey, NeedKey, RunKey, StartKey, TaskRef},
         records::{self, Stored},
         tables::{self, Bytes, NewsRow},
     },
@@ -64,6 +64,10 @@ pub(crate) struct Handles<S: Source> {
     labels: Option<S::Table<&'static str, u64>>,
     members: Option<S::Table<Fixed<{ MemberKey::LEN }>, ()>>,
     follow_ups: Option<S::Table<u64, Bytes>>,
+    lanes: Option<S::Table<Bytes, ()>>,
+    fronts: Option<S::Table<Fixed<{ keys::LineKey::LEN }>, Bytes>>,
+    slots: Option<S::Table<Bytes, u64>>,
+    starts: Option<S::Table<Fixed<{ StartKey::LEN }>, i64>>,
 }
 
 fn opened<T>(slot: &mut Option<T>, open: impl FnOnce() -> Result<T>) -> Result<&mut T> {
@@ -109,6 +113,10 @@ pub(crate) fn init(txn: &WriteTransaction) -> Result<()> {
     handles.labels()?;
     handles.members()?;
     handles.follow_ups()?;
+    handles.lanes()?;
+    handles.fronts()?;
+    handles.slots()?;
+    handles.starts()?;
     let pulse = records::encode(&Pulse::new())?;
     let meta = handles.meta()?;
     meta.insert(FORMAT_KEY, FORMAT)?;
@@ -145,6 +153,10 @@ impl<S: Source> Handles<S> {
             labels: None,
             members: None,
             follow_ups: None,
+            lanes: None,
+            fronts: None,
+            slots: None,
+            starts: None,
         }
     }
 
@@ -174,6 +186,10 @@ impl<S: Source> Handles<S> {
         labels: &'static str => u64 = LABELS;
         members: Fixed<{ MemberKey::LEN }> => () = MEMBERS;
         follow_ups: u64 => Bytes = FOLLOW_UPS;
+        lanes: Bytes => () = LANES;
+        fronts: Fixed<{ keys::LineKey::LEN }> => Bytes = FRONTS;
+        slots: Bytes => u64 = SLOTS;
+        starts: Fixed<{ StartKey::LEN }> => i64 = STARTS;
     }
 
     /// Refuses a file that another program or a newer version wrote.

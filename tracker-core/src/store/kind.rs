@@ -3,7 +3,7 @@ use crate::{
     error::{Error, ErrorKind, Reason, Refusal, Result},
     rules::{Header, Rules},
     status::{Graph, TaskStatus},
-    store::Body,
+    store::{Body, limits::RATE},
     task::{Policy, TaskKey, TrackedTask},
     time::Micros,
 };
@@ -41,7 +41,7 @@ impl KindSpec {
         let graph = Graph::of(&T::Status::GRAPH)
             .map_err(|error| Error::new(ErrorKind::Invalid, format!("{}: {error}", T::Status::GRAPH.name)))?;
         let policy = T::policy();
-        check_policy(name, &policy)?;
+        check_policy(name, &policy, T::INDEXES)?;
         Ok(Self {
             name: name.to_owned(),
             graph,
@@ -52,7 +52,7 @@ impl KindSpec {
     }
 }
 
-fn check_policy(name: &str, policy: &Policy) -> Result<()> {
+fn check_policy(name: &str, policy: &Policy, indexes: &[&str]) -> Result<()> {
     let wrong = if policy.max_attempts == Some(0) {
         "max_attempts is 0: give at least 1, or none to retry for ever"
     } else if policy.max_crashes == 0 {
@@ -65,6 +65,10 @@ fn check_policy(name: &str, policy: &Policy) -> Result<()> {
         "the history keeps 0 attempts: give at least 1"
     } else if policy.time_limit.is_some_and(|limit| limit.is_zero()) {
         "the time limit is zero"
+    } else if policy.limit.as_ref().is_some_and(|limit| limit.most == 0 || !indexes.contains(&&*limit.index)) {
+        "the limit is 0, or of a field that has no index: give at least 1, for a field with #[task(index)]"
+    } else if policy.rate.is_some_and(|rate| !(1..=RATE).contains(&rate.starts) || rate.period.as_millis() == 0) {
+        "the rate is not 1 to 10,000 starts in at least a millisecond"
     } else {
         return Ok(());
     };
@@ -88,6 +92,17 @@ impl Kind {
     /// Whether a task waits for nothing any more.
     pub(crate) fn is_finished(&self, header: &Header) -> bool {
         self.graph.status(header.code).is_some_and(|status| self.graph.is_terminal(status))
+    }
+
+    /// The limit per value of an index: the field's number, and how many tasks at a time.
+    pub(crate) fn limit(&self) -> Option<(usize, u32)> {
+        let limit = self.policy.limit.as_ref()?;
+        Some((self.indexes.iter().position(|index| *index == limit.index)?, limit.most))
+    }
+
+    /// Whether claims start tasks from this status without being told to by the call.
+    pub(crate) fn is_claimable(&self, code: i32) -> bool {
+        self.graph.status(code).is_some_and(|status| self.rules(0).is_claimable(status))
     }
 
     /// Whether some unique key is held only while a task is unfinished.

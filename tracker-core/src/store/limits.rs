@@ -12,6 +12,9 @@ const VALUE: usize = 1024;
 /// The largest payload: 16 MiB.
 const PAYLOAD: usize = 16 << 20;
 
+/// The most starts in the period of a rate: so many times are kept.
+pub(super) const RATE: u32 = 10_000;
+
 /// Refuses ids that are empty or too long.
 pub(crate) fn check_id(id: &TaskKey) -> Result<()> {
     if id.is_empty() && id.as_int().is_none() {

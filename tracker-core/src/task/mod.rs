@@ -10,7 +10,7 @@ pub use backoff::Backoff;
 pub use fingerprint::Fingerprint;
 pub use id::{TaskId, TaskKey};
 pub use index::IndexValue;
-pub use policy::{Policy, Retention};
+pub use policy::{IndexLimit, Policy, Rate, Retention};
 
 use serde::{Serialize, de::DeserializeOwned};
 

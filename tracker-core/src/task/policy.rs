@@ -27,10 +27,14 @@ pub struct Policy {
     pub startable: Cow<'static, [i32]>,
     /// What is deleted after how long.
     pub retention: Cow<'static, [Retention]>,
+    /// How many tasks with the same value of an index may be in progress at once.
+    pub limit: Option<IndexLimit>,
+    /// How many tasks may start in a period.
+    pub rate: Option<Rate>,
 }
 
 impl Policy {
-    /// Three attempts, ten crashes, a lease of five minutes, no backoff, ten attempts of history, nothing deleted.
+    /// Three attempts, ten crashes, a lease of five minutes, no backoff, ten attempts of history, nothing deleted, no limits.
     pub const DEFAULT: Self = Self {
         max_attempts: Some(3),
         max_crashes: 10,
@@ -42,6 +46,8 @@ impl Policy {
         history: 10,
         startable: Cow::Borrowed(&[]),
         retention: Cow::Borrowed(&[]),
+        limit: None,
+        rate: None,
     };
 }
 
@@ -58,4 +64,28 @@ pub struct Retention {
     pub role: Role,
     /// How long such a task is kept after its last change.
     pub keep: Duration,
+}
+
+/// At most so many tasks with the same value of an index are in progress at a time, in all steps together.
+///
+/// Claims honour it: the tasks of a value whose limit is reached wait, and those of other values go on. A start by id
+/// does not, as it does not honour due times either, but what it starts is counted. Tasks whose value is `None` are not
+/// limited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexLimit {
+    /// The name of the indexed field.
+    pub index: Cow<'static, str>,
+    /// How many at a time. At least 1.
+    pub most: u32,
+}
+
+/// At most so many tasks start in any period of this length.
+///
+/// Claims honour it. A start by id does not, but is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How many: 1 to 10,000.
+    pub starts: u32,
+    /// In which time. At least 1 ms.
+    pub period: Duration,
 }

@@ -163,7 +163,7 @@ impl<T: TrackedTask> Tasks<T> {
         Ok(self.in_line(&id.to_key())?.0)
     }
 
-    /// Where this one stands in the line; `None` if it does not wait or is not due.
+    /// Where this one stands in the line; `None` if it does not wait, is not due, or a limit holds it back.
     ///
     /// # Errors
     /// `NotFound`.
@@ -193,9 +193,9 @@ impl<T: TrackedTask> Tasks<T> {
             let counts = rows.counts_of(self.kind)?;
             let running = counts.iter().find(|(code, _)| Some(*code) == running).map_or(0, |(_, count)| *count);
             let needs = if header.waits > 0 { rows.named_needs(&kinds, task, SOME)? } else { Vec::new() };
-            let situation = Situation { paused: kind.paused, ahead, needs };
-            let explanation = kind.rules(now).explain(&header, &situation);
-            Ok((explanation, running))
+            let full = kind.limit().is_some() && rows.is_limited(&kind, task)?;
+            let situation = Situation { paused: kind.paused, full, opens: rows.rate_opens(&kind, now)?, ahead, needs };
+            Ok((kind.rules(now).explain(&header, &situation), running))
         })
     }
 }

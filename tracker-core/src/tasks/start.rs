@@ -22,7 +22,8 @@ use crate::{
 };
 
 impl<T: TrackedTask> Tasks<T> {
-    /// Takes the next task of the line: by priority, then due time, then submission. `None` if nothing is due.
+    /// Takes the next task of the line: by priority, then due time, then submission. `None` if nothing is due,
+    /// or what is due is held back by a pause or a limit.
     ///
     /// ```
     /// # use serde::{Deserialize, Serialize};

@@ -16,8 +16,9 @@ use crate::{
         tables,
     },
     error::Result,
+    rules::Header,
     status::Role,
-    store::{Body, Handles, position},
+    store::{Body, Handles, Kind, Place, position},
 };
 
 /// Something in the file that does not follow from its tasks, or a row that cannot be read.
@@ -44,6 +45,9 @@ struct Expected {
     uniques: BTreeMap<Vec<u8>, u64>,
     indexes: BTreeSet<Vec<u8>>,
     counts: BTreeMap<CountKey, u64>,
+    lanes: BTreeSet<Vec<u8>>,
+    slots: BTreeMap<Vec<u8>, u64>,
+    fronts: BTreeMap<LineKey, Vec<u8>>,
     tasks: BTreeSet<TaskRef>,
     running: BTreeSet<TaskRef>,
     successors: BTreeSet<TaskRef>,
@@ -101,6 +105,7 @@ fn expect(rows: &mut Handles<&ReadTransaction>, found: &mut Found) -> Result<Exp
     let kinds = rows.all_kinds()?;
     for kind in kinds.all() {
         let mut from = 0;
+        let mut lanes = Lanes::new();
         loop {
             let tasks = rows.tasks_from(kind.id, from, 1_000)?;
             let Some(last) = tasks.last() else { break };
@@ -132,23 +137,46 @@ fn expect(rows: &mut Handles<&ReadTransaction>, found: &mut Found) -> Result<Exp
                 expected.ended.insert(task, header.ended);
                 expected.ties.add(kind, task, &header);
                 match rows.body(task) {
-                    Ok(Some(body)) => expect_keys(&mut expected, kind, task, &header, &body),
+                    Ok(Some(body)) => {
+                        expect_keys(&mut expected, kind, task, &header, &body);
+                        if kind.limit().is_some() {
+                            let places = lanes.entry(kind.limited_value(&body).to_vec()).or_default();
+                            places.push(kind.place(task, &header));
+                        }
+                    }
                     Ok(None) => found.add("tracker.bodies", format!("{task} has none")),
                     Err(error) => found.add("tracker.bodies", error),
                 }
             }
         }
+        expect_lanes(&mut expected, kind, lanes);
     }
     Ok(expected)
 }
 
-fn expect_keys(
-    expected: &mut Expected,
-    kind: &crate::store::Kind,
-    task: TaskRef,
-    header: &crate::rules::Header,
-    body: &Body,
-) {
+/// Where the tasks of a kind with a limit stand, by value.
+type Lanes = BTreeMap<Vec<u8>, Vec<Place>>;
+
+fn expect_lanes(expected: &mut Expected, kind: &Kind, lanes: Lanes) {
+    for (value, mut places) in lanes {
+        places.sort_unstable();
+        let lane = keys::lane(kind.id, &value);
+        let taken = places.iter().filter(|place| **place == Place::Slot).count() as u64;
+        if taken > 0 {
+            expected.slots.insert(lane.clone(), taken);
+        }
+        let full = !value.is_empty() && kind.limit().is_some_and(|(_, most)| taken >= u64::from(most));
+        let mut first = BTreeSet::new();
+        for key in places.iter().filter_map(|place| if let Place::Lane(key) = place { Some(*key) } else { None }) {
+            expected.lanes.insert(keys::lane_key(&lane, key));
+            if first.insert((key.code, key.rank)) && !full {
+                expected.fronts.insert(key, value.clone());
+            }
+        }
+    }
+}
+
+fn expect_keys(expected: &mut Expected, kind: &Kind, task: TaskRef, header: &Header, body: &Body) {
     expected.ids.insert(keys::id_key(kind.id, &body.id), task.seq);
     for (number, value) in kind.held(header, body) {
         expected.uniques.insert(keys::unique_key(kind.id, number, value), task.seq);
@@ -173,6 +201,7 @@ fn compare(rows: &mut Handles<&ReadTransaction>, expected: &Expected, found: &mu
     found.differ("tracker.line", &expected.line, &keys_of!(LINE, LineKey::unpack));
     found.differ("tracker.updated", &expected.updated, &keys_of!(UPDATED, UpdatedKey::unpack));
     found.differ("tracker.indexes", &expected.indexes, &keys_of!(INDEXES, <[u8]>::to_vec));
+    found.differ("tracker.lanes", &expected.lanes, &keys_of!(LANES, <[u8]>::to_vec));
     found.differ("tracker.successors", &expected.successors, &keys_of!(SUCCESSORS, TaskRef::unpack));
     found.differ("tracker.headers", &keys_of!(BODIES, TaskRef::unpack), &keys_of!(HEADERS, TaskRef::unpack));
     found.differ("tracker.headers", &expected.tasks, &keys_of!(HEADERS, TaskRef::unpack));
@@ -196,6 +225,13 @@ fn compare(rows: &mut Handles<&ReadTransaction>, expected: &Expected, found: &mu
     }
     found.differ_in("tracker.ids", &expected.ids, &map_of!(IDS, <[u8]>::to_vec));
     found.differ_in("tracker.uniques", &expected.uniques, &map_of!(UNIQUES, <[u8]>::to_vec));
+    found.differ_in("tracker.slots", &expected.slots, &map_of!(SLOTS, <[u8]>::to_vec));
     found.differ_in("tracker.counts", &expected.counts, &map_of!(COUNTS, CountKey::unpack));
+    let mut fronts = BTreeMap::new();
+    for entry in txn.open_table(tables::FRONTS)?.iter()? {
+        let (key, value) = entry?;
+        fronts.insert(LineKey::unpack(key.value()), value.value().to_vec());
+    }
+    found.differ_in("tracker.fronts", &expected.fronts, &fronts);
     Ok(())
 }

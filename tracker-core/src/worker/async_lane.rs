@@ -82,8 +82,8 @@ where
                 shift.gate.drain();
             }
             let Some(claimed) = claims.tasks.pop() else {
-                let Claims { due, expiry, paused, suspect_waits, .. } = claims;
-                return Ok(if worked || suspect_waits { Turn::Worked } else { Turn::Idle { due, expiry, paused } });
+                let Claims { due, expiry, held_back, suspect_waits, .. } = claims;
+                return Ok(if worked || suspect_waits { Turn::Worked } else { Turn::Idle { due, expiry, held_back } });
             };
             worked = true;
             let kind = tasks.kind()?;

@@ -33,7 +33,7 @@ pub(super) enum Turn {
     Idle {
         due: Option<Micros>,
         expiry: Option<Micros>,
-        paused: bool,
+        held_back: bool,
     },
     /// A suspect is at work or waits for the others to end.
     Blocked,
@@ -79,9 +79,9 @@ where
                 shift.gate.drain();
             }
             let Some(claimed) = claims.tasks.pop() else {
-                let Claims { due, expiry, paused, suspect_waits, .. } = claims;
+                let Claims { due, expiry, held_back, suspect_waits, .. } = claims;
                 let worked = row > 0 || suspect_waits;
-                return Ok(if worked { Turn::Worked } else { Turn::Idle { due, expiry, paused } });
+                return Ok(if worked { Turn::Worked } else { Turn::Idle { due, expiry, held_back } });
             };
             row += 1;
             let kind = tasks.kind()?;

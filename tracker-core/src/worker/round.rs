@@ -12,7 +12,7 @@ use crate::{
 pub(super) struct Round {
     worked: bool,
     blocked: bool,
-    paused: bool,
+    held_back: bool,
     due: Option<Micros>,
     expiry: Option<Micros>,
 }
@@ -33,10 +33,10 @@ impl Round {
         match turn {
             Turn::Worked => self.worked = true,
             Turn::Blocked => self.blocked = true,
-            Turn::Idle { due, expiry, paused } => {
+            Turn::Idle { due, expiry, held_back } => {
                 self.due = self.due.into_iter().chain(due).min();
                 self.expiry = self.expiry.into_iter().chain(expiry).min();
-                self.paused |= paused;
+                self.held_back |= held_back;
             }
         }
     }
@@ -45,7 +45,7 @@ impl Round {
         if self.worked {
             return Rest::None;
         }
-        let nothing_left = self.due.is_none() && !self.blocked && !self.paused && shift.gate.is_empty();
+        let nothing_left = self.due.is_none() && !self.blocked && !self.held_back && shift.gate.is_empty();
         if nothing_left && !shift.settings.run_on {
             engine.signal.raise();
             return Rest::Over;

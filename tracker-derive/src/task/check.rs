@@ -72,6 +72,7 @@ pub(super) fn check<'a>(declared: &'a Declaration<'a>, errors: &mut Errors) -> O
     let fields = fields.as_ref()?;
     let id = check_ids(declared, fields, errors);
     check_priorities(fields, errors);
+    check_limits(fields, errors);
     let uniques = check_uniques(header, fields, errors);
     Some(Task {
         ident,
@@ -116,6 +117,12 @@ fn check_ids<'a>(declared: &Declaration, fields: &'a [Field<'a>], errors: &mut E
 fn check_priorities(fields: &[Field], errors: &mut Errors) {
     for second in fields.iter().filter_map(|field| field.priority.as_ref()).skip(1) {
         errors.on(second, "a task has one priority: keep `#[task(priority)]` on one field");
+    }
+}
+
+fn check_limits(fields: &[Field], errors: &mut Errors) {
+    for (second, _) in fields.iter().filter_map(|field| field.limit.as_ref()).skip(1) {
+        errors.on(second, "a task has one limit: keep `limit` on one field, which may hold what two would");
     }
 }
 

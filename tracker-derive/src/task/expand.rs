@@ -141,6 +141,8 @@ fn policy(task: &Task) -> TokenStream {
         ("history", history.map(|value| quote!(#value))),
         ("startable", startable(task)),
         ("retention", retention(task)),
+        ("limit", limit(task)),
+        ("rate", policy.rate.map(|rate| rate.tokens(tracker_core))),
     ];
     let assignments = assignments.into_iter().filter_map(|(name, value)| {
         let (field, value) = (quote::format_ident!("{name}"), value?);
@@ -170,6 +172,15 @@ fn retention(task: &Task) -> Option<TokenStream> {
     });
     let owned = quote!(::std::borrow::Cow::Owned(::std::vec![#(#rules),*]));
     (!retention.is_empty()).then_some(owned)
+}
+
+fn limit(task: &Task) -> Option<TokenStream> {
+    let (tracker_core, name, most) =
+        task.fields.iter().find_map(|field| Some((&task.tracker_core, &field.name, field.limit.as_ref()?.1?)))?;
+    Some(quote!(::core::option::Option::Some(#tracker_core::IndexLimit {
+        index: ::std::borrow::Cow::Borrowed(#name),
+        most: #most,
+    })))
 }
 
 fn task_id(task: &Task) -> TokenStream {

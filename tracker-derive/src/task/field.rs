@@ -1,7 +1,7 @@
 use proc_macro2::Ident;
 use syn::{Type, ext::IdentExt};
 
-use super::{header, unique::Unique};
+use super::{header, policy::number, unique::Unique};
 use crate::{
     attribute::Word,
     errors::Errors,
@@ -16,6 +16,8 @@ pub(super) struct Field<'a> {
     pub ty: &'a Type,
     pub id: Option<Ident>,
     pub index: bool,
+    /// How many tasks with the same value may be in progress, and the word that says it.
+    pub limit: Option<(Ident, Option<u32>)>,
     pub fingerprint: bool,
     pub priority: Option<Ident>,
     pub unique: Option<Unique>,
@@ -23,7 +25,7 @@ pub(super) struct Field<'a> {
 
 impl<'a> Field<'a> {
     /// The words of a field.
-    pub const WORDS: [&'static str; 5] = ["id", "index", "fingerprint", "priority", "unique"];
+    pub const WORDS: [&'static str; 6] = ["id", "index", "limit", "fingerprint", "priority", "unique"];
 
     pub fn parse(field: &'a syn::Field, ident: &'a Ident, errors: &mut Errors) -> Self {
         let name = ident.unraw().to_string();
@@ -33,6 +35,7 @@ impl<'a> Field<'a> {
             ty: &field.ty,
             id: None,
             index: false,
+            limit: None,
             fingerprint: false,
             priority: None,
             unique: None,
@@ -47,6 +50,9 @@ impl<'a> Field<'a> {
             }
             seen.push(text);
         }
+        if let Some((word, _)) = parsed.limit.as_ref().filter(|_| !seen.iter().any(|text| text == "index")) {
+            errors.on(word, "a limit counts the tasks with the same value of an index: write `index, limit = 2`");
+        }
         parsed
     }
 
@@ -56,6 +62,9 @@ impl<'a> Field<'a> {
             "id" => {
                 word.check_alone(errors);
                 self.id = Some(word.name().clone());
+            }
+            "limit" => {
+                self.limit = Some((word.name().clone(), number(&word, 1..=u32::MAX, "limit = 2", errors)));
             }
             "index" if word.check_alone(errors) => self.index = true,
             "fingerprint" if word.check_alone(errors) => self.fingerprint = true,

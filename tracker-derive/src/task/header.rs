@@ -12,7 +12,7 @@ use crate::{
 const KIND_BYTES_MAX: usize = 128;
 
 /// The words of the struct.
-pub(super) const WORDS: [&str; 15] = [
+pub(super) const WORDS: [&str; 16] = [
     "name",
     "status",
     "id",
@@ -28,6 +28,7 @@ pub(super) const WORDS: [&str; 15] = [
     "history",
     "startable",
     "retention",
+    "rate",
 ];
 
 /// What stands above the struct.

@@ -7,6 +7,7 @@ mod expand;
 mod field;
 mod header;
 mod policy;
+mod rate;
 mod unique;
 
 use proc_macro2::TokenStream;

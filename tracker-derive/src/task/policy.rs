@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use syn::{Lit, LitInt};
 
-use super::backoff::Backoff;
+use super::{backoff::Backoff, rate::Rate};
 use crate::{attribute::Word, duration, errors::Errors, suggest};
 
 /// The limits and habits of a kind as they are written; what is absent stays as `Policy::DEFAULT` has it.
@@ -20,6 +20,7 @@ pub(super) struct Policy {
     pub history: Option<u16>,
     pub startable: Vec<Ident>,
     pub retention: Vec<Retention>,
+    pub rate: Option<Rate>,
 }
 
 /// How often a task may fail in a row.
@@ -42,7 +43,7 @@ const ENDINGS: [(&str, &str); 4] =
 
 impl Policy {
     /// The words that say something of the policy.
-    pub const WORDS: [&'static str; 10] = [
+    pub const WORDS: [&'static str; 11] = [
         "max_attempts",
         "max_crashes",
         "lease",
@@ -53,6 +54,7 @@ impl Policy {
         "history",
         "startable",
         "retention",
+        "rate",
     ];
 
     /// Takes in a word of [`Self::WORDS`].
@@ -67,6 +69,7 @@ impl Policy {
             "priority" => self.priority = number(word, 0..=u8::MAX, "priority = 5", errors),
             "history" => self.history = number(word, 1..=u16::MAX, "history = 10", errors),
             "startable" => self.startable = startable(word, errors),
+            "rate" => self.rate = rate(word, errors),
             _ => self.retention = retention(word, errors),
         }
     }
@@ -78,7 +81,7 @@ pub(super) fn duration_tokens(duration: Duration) -> TokenStream {
     quote!(::core::time::Duration::new(#seconds, #nanos))
 }
 
-fn number<T>(word: &Word, range: RangeInclusive<T>, example: &str, errors: &mut Errors) -> Option<T>
+pub(super) fn number<T>(word: &Word, range: RangeInclusive<T>, example: &str, errors: &mut Errors) -> Option<T>
 where
     T: Copy + Into<i128> + TryFrom<i128> + std::fmt::Display,
 {
@@ -133,6 +136,11 @@ fn lease(word: &Word, errors: &mut Errors) -> Option<Duration> {
 fn backoff(word: &Word, errors: &mut Errors) -> Option<Backoff> {
     let literal = word.assigned_text("a backoff", "backoff = \"exponential(1s, 5m)\"", errors)?;
     Backoff::parse(&literal.value()).map_err(|error| errors.on(&literal, error)).ok()
+}
+
+fn rate(word: &Word, errors: &mut Errors) -> Option<Rate> {
+    let literal = word.assigned_text("a rate", "rate = \"10/s\"", errors)?;
+    Rate::parse(&literal.value()).map_err(|error| errors.on(&literal, error)).ok()
 }
 
 fn jitter(word: &Word, errors: &mut Errors) -> Option<f32> {

@@ -4,7 +4,7 @@ use super::Stored;
 use crate::{
     status::{Graph, Role, StatusInfo},
     store::Kind,
-    task::{Backoff, Policy, Retention},
+    task::{Backoff, IndexLimit, Policy, Rate, Retention},
     time::micros_of,
 };
 
@@ -31,6 +31,8 @@ struct PolicyRecord {
     history: u16,
     startable: Vec<i32>,
     retention: Vec<(u8, i64)>,
+    limit: Option<(String, u32)>,
+    rate: Option<(u32, i64)>,
 }
 
 impl Stored for Kind {
@@ -88,6 +90,8 @@ fn policy_record(policy: &Policy) -> PolicyRecord {
         history: policy.history,
         startable: policy.startable.to_vec(),
         retention: policy.retention.iter().map(|rule| (role_code(rule.role), micros_of(rule.keep))).collect(),
+        limit: policy.limit.as_ref().map(|limit| (limit.index.to_string(), limit.most)),
+        rate: policy.rate.map(|rate| (rate.starts, micros_of(rate.period))),
     }
 }
 
@@ -113,6 +117,8 @@ fn policy_of(record: PolicyRecord) -> Result<Policy, &'static str> {
     policy.history = record.history;
     policy.startable = record.startable.into();
     policy.retention = retention.collect::<Result<Vec<_>, &'static str>>()?.into();
+    policy.limit = record.limit.map(|(index, most)| IndexLimit { index: index.into(), most });
+    policy.rate = record.rate.map(|(starts, period)| Rate { starts, period: span(period) });
     Ok(policy)
 }
 

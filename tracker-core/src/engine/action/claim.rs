@@ -6,7 +6,7 @@ use super::{Action, Target};
 use crate::{
     disk::keys::TaskRef,
     engine::writer::Writer,
-    error::{ErrorKind, Reason, Result},
+    error::{Error, ErrorKind, Reason, Result},
     rules::{BodyChange, Command, Header, Owner, Start},
     status::Role,
     store::{Body, Kind, Ready},
@@ -47,7 +47,8 @@ pub(crate) struct Claims {
     pub expiry: Option<Micros>,
     /// A suspect is next in line, and this claim did not take suspects.
     pub suspect_waits: bool,
-    pub paused: bool,
+    /// Something may wait that is due: the kind is paused, or a limit is reached.
+    pub held_back: bool,
     /// The time of the transaction.
     pub now: Micros,
 }
@@ -57,15 +58,20 @@ impl Action for Claim {
 
     fn run(&self, writer: &mut Writer<'_>) -> Result<Claims> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
-        let mut claims = Claims { now: writer.now(), paused: kind.paused, ..Claims::default() };
+        let mut claims = Claims { now: writer.now(), held_back: kind.paused, ..Claims::default() };
         if kind.paused {
             return Ok(claims);
         }
         writer.sweep(&kind)?;
         let mut codes = kind.graph.startable(self.start.step);
         codes.extend(self.start.extra.iter().filter(|code| !codes.contains(code)).copied().collect::<Vec<_>>());
+        check_lanes(&kind, &codes)?;
         while claims.tasks.len() < self.most {
-            match writer.rows().next_ready(kind.id, &codes, claims.now)? {
+            if let Some(at) = writer.rows().rate_opens(&kind, claims.now)? {
+                claims.due = Some(at);
+                break;
+            }
+            match writer.rows().next_ready(&kind, &codes, claims.now)? {
                 Ready::Now(task) => {
                     if !self.take(writer, &kind, task, &mut claims)? {
                         break;
@@ -73,6 +79,11 @@ impl Action for Claim {
                 }
                 Ready::At(at) => {
                     claims.due = Some(at);
+                    break;
+                }
+                Ready::HeldBack(due) => {
+                    claims.held_back = true;
+                    claims.due = due;
                     break;
                 }
                 Ready::Nobody => break,
@@ -104,6 +115,17 @@ impl Claim {
         };
         claims.tasks.push(lease(writer, kind, task, &header, body, &self.start)?);
         Ok(!suspect)
+    }
+}
+
+/// Refuses statuses whose tasks stand in no lane: a claim would have to walk past those that may not start.
+fn check_lanes(kind: &Kind, codes: &[i32]) -> Result<()> {
+    match codes.iter().find(|code| kind.limit().is_some() && !kind.is_claimable(**code)) {
+        None => Ok(()),
+        Some(code) => Err(Error::invalid(format!(
+            "kind {:?} has a limit, and its claims start from the statuses that it declares: name the status with the code {code} in its `startable`, or start the task by its id",
+            kind.name
+        ))),
     }
 }
 
@@ -157,9 +179,13 @@ fn lease(
 ) -> Result<Claimed> {
     let token = Uuid::new_v4();
     let owner = Owner { fence: writer.next_fence(), token };
-    let start = Start { token, fence: owner.fence, chance: Writer::chance(), ..start.clone() };
-    let done = writer.decide(kind, task, Some(header), &Command::Start(start), None, &body.id)?;
+    let command = Command::Start(Start { token, fence: owner.fence, chance: Writer::chance(), ..start.clone() });
+    let done = writer.decide(kind, task, Some(header), &command, None, &body.id)?;
     writer.use_fence();
+    let (now, reenters) = (writer.now(), header.lease.as_ref().is_some_and(|lease| start.reenter == Some(lease.token)));
+    if !reenters {
+        writer.rows().count_start(kind, now)?;
+    }
     // The start may have freed an expired lease for whose end another payload was waiting.
     let body = if done.body == BodyChange::TakeSuccessor { writer.rows().body_of(task)? } else { body };
     let header = done.header.ok_or_else(|| kind.refuse(body.id.clone(), Reason::NotFound))?;

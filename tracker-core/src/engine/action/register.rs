@@ -35,10 +35,17 @@ impl Action for Register {
             return Ok(old);
         }
         writer.rows().check_codes(&old, &new.graph)?;
-        if old.indexes != new.indexes || old.uniques != new.uniques || orders_differ(&old, &new) {
-            self.rebuild(writer, &old, &new)?;
+        let rebuilds = old.indexes != new.indexes || old.uniques != new.uniques || orders_differ(&old, &new);
+        if rebuilds {
+            self.rebuild(writer, &unlimited(&old), &unlimited(&new))?;
         }
         let kind = writer.put_kind(new)?;
+        if rebuilds || lanes_differ(&old, &kind) {
+            writer.relane(&kind)?;
+        }
+        if old.policy.rate.map(|rate| rate.starts) != kind.policy.rate.map(|rate| rate.starts) {
+            writer.rows().clear_starts(kind.id)?;
+        }
         self.readmit(writer, &kind)?;
         Ok(kind)
     }
@@ -73,7 +80,7 @@ impl Register {
     }
 
     /// Takes every task out of the old indexes and puts it into the new ones.
-    fn rebuild(&self, writer: &mut Writer<'_>, old: &Arc<Kind>, new: &Kind) -> Result<()> {
+    fn rebuild(&self, writer: &mut Writer<'_>, old: &Kind, new: &Kind) -> Result<()> {
         tracing::info!(kind = new.name, "the kind's indexes or statuses changed: rebuilding");
         let mut from = 0;
         loop {
@@ -89,6 +96,21 @@ impl Register {
             }
         }
     }
+}
+
+/// The kind without its limit: its lanes are made anew afterwards.
+fn unlimited(kind: &Kind) -> Kind {
+    let mut kind = kind.clone();
+    kind.policy.limit = None;
+    kind
+}
+
+fn lanes_differ(old: &Kind, new: &Kind) -> bool {
+    let claimable = |kind: &Kind| {
+        let codes = kind.graph.statuses().iter().map(|status| status.code);
+        codes.filter(|code| kind.is_claimable(*code)).collect::<Vec<_>>()
+    };
+    old.policy.limit != new.policy.limit || (new.policy.limit.is_some() && claimable(old) != claimable(new))
 }
 
 fn orders_differ(old: &Kind, new: &Kind) -> bool {

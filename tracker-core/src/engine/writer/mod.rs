@@ -248,7 +248,7 @@ impl<'t> Writer<'t> {
             BodyChange::Put => body,
             BodyChange::TakeSuccessor => waiting.as_ref(),
         };
-        let needs = Change::needs_old_body(kind, old, new, new_body.is_some());
+        let needs = Change::needs_old_body(kind, task, old, new, new_body.is_some());
         let old_body = if needs { Some(self.rows.body_of(task)?) } else { None };
         let successor = match decision.body {
             BodyChange::PutSuccessor => Some(body),
@@ -280,7 +280,8 @@ impl<'t> Writer<'t> {
         self.count(counted);
         self.batches.count(kind, old, new, 1);
         self.mark(kind, task, id, old, new)?;
-        self.effects.woke |= new.is_some_and(|header| header.lease.is_none() && !kind.is_finished(header));
+        let frees = kind.limit().is_some() && old.is_some_and(|header| header.lease.is_some());
+        self.effects.woke |= new.is_some_and(|header| header.lease.is_none() && (frees || !kind.is_finished(header)));
         Ok(())
     }
 

@@ -46,6 +46,24 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Puts the tasks of a kind into its lanes and slots anew.
+    pub(crate) fn relane(&mut self, kind: &Kind) -> Result<()> {
+        self.touch();
+        self.rows.clear_lanes(kind.id)?;
+        let mut from = 0;
+        while kind.limit().is_some() {
+            let tasks = self.rows.tasks_from(kind.id, from, 1_000)?;
+            let Some(last) = tasks.last() else { break };
+            from = last.seq + 1;
+            for task in tasks {
+                let (header, body) = (self.known(task)?, self.rows.body_of(task)?);
+                let enter = Change { new: Some(&header), new_body: Some(&body), ..Change::default() };
+                self.rows.apply_lane(kind, task, &enter)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Writes a task as another file had it.
     pub(crate) fn restore(
         &mut self,

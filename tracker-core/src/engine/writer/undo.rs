@@ -84,7 +84,7 @@ impl Writer<'_> {
         let change = Change {
             old: step.new.as_ref(),
             new: step.old.as_ref(),
-            old_body: step.new_body.as_ref(),
+            old_body: step.new_body.as_ref().or(step.old_body.as_ref()),
             new_body: if gone { None } else { step.old_body.as_ref() },
             history: &[],
             successor: step.successor.as_ref().map(Option::as_ref),

@@ -160,7 +160,7 @@ impl Scene {
 
     pub fn explain(&self) -> Explanation {
         let rules = Rules { graph: &self.graph, policy: &self.policy, now: self.now };
-        rules.explain(self.task(), &Situation { paused: false, ahead: 0, needs: Vec::new() })
+        rules.explain(self.task(), &Situation::default())
     }
 
     /// Moves the task by hand into this role of the first step.

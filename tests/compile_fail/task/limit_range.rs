@@ -1,0 +1,43 @@
+//! A limit of nothing, of no number, and without a value.
+use serde::{Deserialize, Serialize};
+use tracker_core::{TaskStatus, TrackedTask};
+
+#[derive(TaskStatus, Clone, Copy)]
+enum JobStatus {
+    Pending = 10,
+    InProgress = 20,
+    Failed = 30,
+    Succeeded = 40,
+    Ignored = 50,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize)]
+#[task(status = JobStatus)]
+struct Job {
+    #[task(id)]
+    url: String,
+    #[task(index, limit = 0)]
+    host: String,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize)]
+#[task(status = JobStatus)]
+struct Other {
+    #[task(id)]
+    url: String,
+    #[task(index, limit = "2")]
+    host: String,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize)]
+#[task(status = JobStatus)]
+struct Third {
+    #[task(id)]
+    url: String,
+    #[task(index, limit)]
+    host: String,
+}
+
+fn main() {
+    println!("{}", <Job as TrackedTask>::KIND);
+}

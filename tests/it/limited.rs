@@ -1,0 +1,341 @@
+//! Limits: how many at a time for each value of an index, and how many in a period.
+
+use std::{collections::BTreeMap, thread};
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use tracker_core::{
+    Clock, ErrorKind, Execution, Explanation, ManualClock, StartOptions, SubmitOptions, Tasks, TrackedTask, Tracker,
+};
+
+use crate::kinds::{MINUTE, SECOND, Status, fine, refused, sound, tracker};
+
+/// At most two of a host at a time.
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[task(name = "fetch", status = Status, lease = "1m", backoff = "fixed(10s)", startable(OnHold))]
+struct Fetch {
+    #[task(id)]
+    number: u32,
+    #[task(index, limit = 2)]
+    host: Option<String>,
+    #[task(priority)]
+    priority: u8,
+}
+
+/// At most three in ten seconds.
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[task(name = "call", status = Status, rate = "3/10s")]
+struct Call {
+    #[task(id)]
+    number: u32,
+}
+
+fn fetch(number: u32, host: &str) -> Fetch {
+    Fetch { number, host: Some(host.to_owned()), priority: 0 }
+}
+
+fn fetches(tracker: &Tracker, hosts: &[&str]) -> Tasks<Fetch> {
+    let tasks = tracker.tasks::<Fetch>().unwrap();
+    tasks.submit_all((0..).zip(hosts).map(|(number, host)| fetch(number, host))).unwrap();
+    tasks
+}
+
+fn claimed(tasks: &Tasks<Fetch>) -> Option<(u32, Execution<Fetch>)> {
+    tasks.claim().unwrap().map(|held| (held.number, held))
+}
+
+#[test]
+fn a_value_whose_limit_is_reached_lets_others_pass_and_goes_on_in_its_order() {
+    let (_, tracker) = tracker();
+    let tasks = fetches(&tracker, &["a", "a", "a", "a", "b", "b", "b", "c"]);
+    let mut held: Vec<_> = std::iter::from_fn(|| claimed(&tasks)).collect();
+    assert_eq!(held.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [0, 1, 4, 5, 7]);
+    assert_eq!(tasks.explain(2).unwrap(), Explanation::Limited { index: "host".to_owned(), most: 2 });
+    assert_eq!(tasks.queue_position(2).unwrap(), None);
+    held.remove(1).1.succeed().unwrap();
+    assert_eq!(tasks.queue_position(2).unwrap().map(|place| place.ahead), Some(0));
+    assert_eq!(claimed(&tasks).map(|(number, _)| number), Some(2));
+    assert!(claimed(&tasks).is_some_and(|(number, _)| number == 3), "the second was dropped: it has failed");
+    sound(&tracker);
+}
+
+#[test]
+fn whatever_ends_an_attempt_frees_its_slot() {
+    let (clock, tracker) = tracker();
+    let tasks = fetches(&tracker, &["a"; 20]);
+    let free = |count: usize| {
+        let held: Vec<_> = std::iter::from_fn(|| claimed(&tasks)).collect();
+        assert_eq!(held.len(), count);
+        for (_, mut held) in held {
+            held.release().unwrap();
+        }
+        sound(&tracker);
+    };
+    free(2);
+    for end in 0..8 {
+        let (_, mut held) = claimed(&tasks).unwrap();
+        free(1);
+        match end {
+            0 => held.succeed().unwrap(),
+            1 => held.fail("no luck").unwrap(),
+            2 => held.give_up("no use").unwrap(),
+            3 => held.ignore("not wanted").unwrap(),
+            4 => held.snooze(SECOND).unwrap(),
+            5 => held.park(Status::OnHold).unwrap(),
+            6 => drop(held),
+            _ => {
+                // The lease runs out, and the next claim frees it.
+                drop(held.detach().unwrap());
+                clock.advance(MINUTE);
+            }
+        }
+        tracker.flush().unwrap();
+        free(2);
+    }
+}
+
+#[test]
+fn a_start_by_id_passes_the_limit_and_is_counted() {
+    let (_, tracker) = tracker();
+    let tasks = fetches(&tracker, &["a", "a", "a", "a", "b"]);
+    let mut by_id: Vec<_> = (0..3).map(|number| tasks.start(number).unwrap()).collect();
+    assert_eq!(claimed(&tasks).map(|(number, _)| number), Some(4));
+    by_id.pop().unwrap().succeed().unwrap();
+    assert_eq!(tasks.explain(3).unwrap(), Explanation::Limited { index: "host".to_owned(), most: 2 });
+    by_id.pop().unwrap().succeed().unwrap();
+    assert_eq!(claimed(&tasks).map(|(number, _)| number), Some(3));
+    sound(&tracker);
+}
+
+#[test]
+fn tasks_without_a_value_are_not_limited() {
+    let (_, tracker) = tracker();
+    let tasks = tracker.tasks::<Fetch>().unwrap();
+    tasks.submit_all((0..5).map(|number| Fetch { host: None, ..fetch(number, "") })).unwrap();
+    tasks.submit_all((5..8).map(|number| fetch(number, ""))).unwrap();
+    let held: Vec<_> = std::iter::from_fn(|| claimed(&tasks)).collect();
+    assert_eq!(held.len(), 7, "an empty text is a value");
+    sound(&tracker);
+}
+
+#[test]
+fn a_worker_keeps_the_limit_and_ends_when_all_is_done() {
+    let (_, tracker) = tracker();
+    let hosts: Vec<_> = (0..60).map(|number| ["a", "a", "a", "b", "b", "c"][number / 10]).collect();
+    let tasks = fetches(&tracker, &hosts);
+    let running = std::sync::Mutex::new(BTreeMap::<String, u32>::new());
+    let change = |host: &str, by: i32| {
+        let mut running = running.lock().unwrap();
+        let count = running.entry(host.to_owned()).or_default();
+        *count = count.checked_add_signed(by).unwrap();
+        assert!(*count <= 2, "{running:?}");
+    };
+    let summary = tasks
+        .worker()
+        .threads(8)
+        .run(|task| {
+            let host = task.host.clone().unwrap();
+            change(&host, 1);
+            thread::yield_now();
+            change(&host, -1);
+            fine()
+        })
+        .unwrap();
+    assert_eq!((summary.succeeded, summary.failed), (60, 0));
+    sound(&tracker);
+}
+
+#[test]
+fn a_worker_waits_for_a_slot_that_somebody_else_holds() {
+    let (_, tracker) = tracker();
+    let tasks = fetches(&tracker, &["a", "a", "a"]);
+    let held = [claimed(&tasks).unwrap().1, claimed(&tasks).unwrap().1];
+    thread::scope(|scope| {
+        let running = scope.spawn(|| tasks.worker().run(|_| fine()).unwrap());
+        for mut held in held {
+            held.succeed().unwrap();
+        }
+        assert_eq!(running.join().unwrap().succeeded, 1);
+    });
+    sound(&tracker);
+}
+
+#[test]
+fn a_limited_claim_starts_only_from_statuses_that_the_kind_declares() {
+    let (_, tracker) = tracker();
+    let tasks = fetches(&tracker, &["a", "a", "a"]);
+    tasks.ignore(0, "").unwrap();
+    let from = |status| tasks.claim_with(&StartOptions::new().extra([status]));
+    let error = refused(from(Status::Ignored), ErrorKind::Invalid);
+    assert!(error.to_string().contains("`startable`"), "{error}");
+    tasks.move_to(1, Status::OnHold).unwrap();
+    let held = [from(Status::OnHold).unwrap().unwrap(), from(Status::OnHold).unwrap().unwrap()];
+    assert_eq!(held.map(|held| held.number), [1, 2]);
+    assert_eq!(tasks.start_with(0, &StartOptions::new().extra([Status::Ignored])).unwrap().number, 0);
+    sound(&tracker);
+}
+
+#[test]
+fn a_limit_that_comes_changes_or_goes_is_that_of_the_latest_opener() {
+    #[derive(TrackedTask, Serialize, Deserialize)]
+    #[task(name = "fetch", status = Status)]
+    struct Unlimited {
+        #[task(id)]
+        number: u32,
+        #[task(index)]
+        host: Option<String>,
+    }
+    #[derive(TrackedTask, Serialize, Deserialize)]
+    #[task(name = "fetch", status = Status)]
+    struct Single {
+        #[task(id)]
+        number: u32,
+        #[task(index, limit = 1)]
+        host: Option<String>,
+    }
+    let (_, tracker) = tracker();
+    drop(fetches(&tracker, &["a", "a", "a", "a", "a"]));
+    let all = tracker.tasks::<Unlimited>().unwrap();
+    sound(&tracker);
+    let mut tickets: Vec<_> = (0..2).map(|_| all.claim().unwrap().unwrap().detach().unwrap()).collect();
+    drop(all);
+    let one = tracker.tasks::<Single>().unwrap();
+    sound(&tracker);
+    assert!(one.claim().unwrap().is_none());
+    for (ticket, some) in tickets.drain(..).zip([false, true]) {
+        one.resume(&ticket).unwrap().succeed().unwrap();
+        assert_eq!(one.claim().unwrap().is_some_and(|mut held| held.release().is_ok()), some);
+    }
+    drop(one);
+    let tasks = tracker.tasks::<Fetch>().unwrap();
+    assert_eq!(std::iter::from_fn(|| claimed(&tasks)).collect::<Vec<_>>().len(), 2);
+    sound(&tracker);
+}
+
+#[test]
+fn no_more_than_the_rate_start_in_any_period() {
+    let (clock, tracker) = tracker();
+    let tasks = tracker.tasks::<Call>().unwrap();
+    tasks.submit_all((0..10).map(|number| Call { number })).unwrap();
+    let take = || tasks.claim().unwrap().map(|mut held| held.succeed().map(|()| held.number).unwrap());
+    assert_eq!((take(), take()), (Some(0), Some(1)));
+    clock.advance(SECOND * 4);
+    assert_eq!((take(), take()), (Some(2), None));
+    let Explanation::RateReached { until } = tasks.explain(3).unwrap() else { panic!("{}", tasks.explain(3).unwrap()) };
+    clock.advance(SECOND * 6);
+    assert_eq!(until, clock.now().wall);
+    assert_eq!((take(), take(), take()), (Some(3), Some(4), None), "the third of the first three counts still");
+    tasks.start(9).unwrap().succeed().unwrap();
+    clock.advance(SECOND * 4);
+    assert_eq!(take(), None, "a start by id passes, and is counted: three have started less than ten seconds ago");
+    clock.advance(SECOND * 6);
+    assert_eq!((take(), take(), take(), take()), (Some(5), Some(6), Some(7), None));
+    sound(&tracker);
+}
+
+#[test]
+fn a_worker_wakes_when_the_rate_lets_the_next_task_start() {
+    let (clock, tracker) = tracker();
+    let tasks = tracker.tasks::<Call>().unwrap();
+    tasks.submit_all((0..10).map(|number| Call { number })).unwrap();
+    thread::scope(|scope| {
+        let worker = scope.spawn(|| tasks.worker().threads(2).run(|_| fine()).unwrap());
+        while !worker.is_finished() {
+            clock.advance(SECOND / 10);
+            thread::yield_now();
+        }
+        assert_eq!(worker.join().unwrap().succeeded, 10);
+    });
+    let all = tasks.query().fetch().unwrap();
+    let mut starts: Vec<_> = all.iter().map(|record| record.history[0].started_at).collect();
+    starts.sort_unstable();
+    assert!(starts.windows(4).all(|four| four[3] - four[0] >= TimeDelta::seconds(10)), "{starts:?}");
+    sound(&tracker);
+}
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u32) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        u32::try_from(self.0 % u64::from(end)).unwrap()
+    }
+}
+
+/// What the next claim must find: a look at every task, by the words of the rule.
+fn expected(tasks: &Tasks<Fetch>, clock: &ManualClock) -> Option<u32> {
+    let all = tasks.query().by_creation().fetch().unwrap();
+    let mut running = BTreeMap::<_, u32>::new();
+    for record in all.iter().filter(|record| record.status == Status::InProgress) {
+        *running.entry(record.task.host.clone()).or_default() += 1;
+    }
+    let may = |record: &&tracker_core::Record<Fetch, Status>| {
+        matches!(record.status, Status::Pending | Status::Failed | Status::OnHold)
+            && record.due_at <= clock.now().wall
+            && (record.task.host.is_none() || running.get(&record.task.host).is_none_or(|count| *count < 2))
+    };
+    let first = all.iter().enumerate().filter(|(_, record)| may(record));
+    let first = first.min_by_key(|(at, record)| (u8::MAX - record.priority, record.due_at, *at));
+    first.map(|(_, record)| record.task.number)
+}
+
+#[test]
+fn a_claim_finds_what_a_look_at_every_task_finds_whatever_happened_before() {
+    for seed in 1..=20 {
+        let mut random = Random(seed * 7_919);
+        let (clock, tracker) = tracker();
+        let tasks = tracker.tasks::<Fetch>().unwrap();
+        let mut held: Vec<Execution<Fetch>> = Vec::new();
+        let mut claims = 0;
+        for round in 0..150 {
+            let host = ["a", "b", "c"][random.below(3) as usize];
+            let number = random.below(30);
+            let call = random.below(12);
+            let answer = match call {
+                0..4 => {
+                    let priority = u8::try_from(random.below(2)).unwrap();
+                    let host = (random.below(6) > 0).then(|| host.to_owned());
+                    let options = SubmitOptions::new().delay(SECOND * random.below(2) * 5);
+                    tasks.submit_with(&Fetch { number, host, priority }, &options).map(drop)
+                }
+                4..8 => {
+                    tracker.rescue().unwrap();
+                    let next = expected(&tasks, &clock);
+                    let found = tasks.claim().unwrap();
+                    assert_eq!(found.as_ref().map(|held| held.number), next, "seed {seed}, round {round}");
+                    claims += u32::from(found.is_some());
+                    held.extend(found);
+                    Ok(())
+                }
+                8 if !held.is_empty() => {
+                    let mut one = held.swap_remove(random.below(u32::try_from(held.len()).unwrap()) as usize);
+                    one.host = Some(host.to_owned());
+                    match random.below(5) {
+                        0 => one.succeed(),
+                        1 => one.fail("no luck"),
+                        2 => one.snooze(SECOND),
+                        3 => one.checkpoint().and_then(|()| one.detach().map(drop)),
+                        _ => one.park(Status::OnHold),
+                    }
+                }
+                9 => tasks.start(number).map(|one| held.push(one)),
+                10 => match random.below(5) {
+                    0 => tasks.update(number, |task| task.host = None),
+                    1 => tasks.remove(number),
+                    2 => tasks.cancel(number),
+                    3 => tasks.move_to(number, Status::OnHold),
+                    _ => tasks.requeue(number),
+                },
+                _ => {
+                    clock.advance(SECOND * random.below(30));
+                    Ok(())
+                }
+            };
+            assert!(answer.is_ok() || answer.as_ref().is_err_and(tracker_core::Error::is_refusal), "{answer:?}");
+            sound(&tracker);
+        }
+        assert!(claims > 10, "seed {seed}: {claims}");
+    }
+}

@@ -1,0 +1,17 @@
+//! Five ways in which people track tasks, played with their documented numbers, and what goes wrong in them and cannot
+//! here. `docs/moving.md` points to these tests; the programs of the same names are in `examples/`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unnecessary_wraps, reason = "signatures are those of what they stand in for")]
+
+mod defects;
+#[expect(dead_code, reason = "the tests of the tracker use more of it")]
+#[path = "../it/disk.rs"]
+mod disk;
+mod job_table;
+#[expect(dead_code, reason = "the tests of the tracker use more of it")]
+#[path = "../it/kinds.rs"]
+mod kinds;
+mod processing_events;
+mod request_repository;
+mod tracker_per_task;
+mod use_cases;

@@ -1,0 +1,116 @@
+use std::{
+    fs::File,
+    io::{self, IsTerminal, Seek, Write},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::child::Ended;
+
+/// What a run shows while it goes on: what commands print, one after the other, and below it how far it is.
+pub struct Screen {
+    bar: ProgressBar,
+    shows: Shows,
+    turn: Mutex<()>,
+    /// Whoever read the output has gone.
+    deaf: AtomicBool,
+}
+
+/// What is shown of commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shows {
+    /// What they print.
+    Output,
+    /// One JSON value for each attempt.
+    Json,
+    Nothing,
+}
+
+const LOOK: &str = "{elapsed} {wide_bar} {human_pos}/{human_len} lines, {eta} left{msg}";
+
+impl Screen {
+    /// With a bar on a terminal.
+    pub fn new(shows: Shows) -> Self {
+        let draws = io::stderr().is_terminal() && shows != Shows::Json;
+        let bar = if draws { ProgressBar::new(0) } else { ProgressBar::hidden() };
+        if let Ok(style) = ProgressStyle::with_template(LOOK) {
+            bar.set_style(style);
+        }
+        Self { bar, shows, turn: Mutex::default(), deaf: AtomicBool::new(false) }
+    }
+
+    /// So many lines are there, and so many of them have ended already.
+    pub fn begin(&self, lines: u64, ended: u64) {
+        self.bar.set_length(lines);
+        self.bar.set_position(ended);
+        self.bar.reset_eta();
+    }
+
+    pub fn more_lines(&self, lines: u64) {
+        self.bar.inc_length(lines);
+    }
+
+    /// A line has ended.
+    pub fn step(&self, given_up: u64) {
+        if given_up > 0 {
+            self.bar.set_message(format!(", {given_up} failed"));
+        }
+        self.bar.inc(1);
+    }
+
+    pub fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    /// Shows what a command printed.
+    pub fn printed(&self, ended: &mut Ended) -> io::Result<()> {
+        if self.shows != Shows::Output {
+            return Ok(());
+        }
+        self.in_turn(|| {
+            copy(&mut ended.stdout, &mut io::stdout().lock())?;
+            copy(&mut ended.stderr, &mut io::stderr().lock())
+        })
+    }
+
+    /// Tells what happened, where that is wanted as JSON.
+    pub fn tell(&self, event: &impl Serialize) -> io::Result<()> {
+        if self.shows != Shows::Json {
+            return Ok(());
+        }
+        let mut line = serde_json::to_vec(event)?;
+        line.push(b'\n');
+        self.in_turn(|| {
+            let mut out = io::stdout().lock();
+            out.write_all(&line)?;
+            out.flush()
+        })
+    }
+
+    /// Whether nobody reads the output any more.
+    pub fn is_deaf(&self) -> bool {
+        self.deaf.load(Ordering::Relaxed)
+    }
+
+    /// One at a time, with the bar out of the way.
+    fn in_turn(&self, print: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.bar.suspend(print).inspect_err(|error| {
+            self.deaf.fetch_or(error.kind() == io::ErrorKind::BrokenPipe, Ordering::Relaxed);
+        })
+    }
+}
+
+fn copy(from: &mut File, to: &mut impl Write) -> io::Result<()> {
+    if from.metadata()?.len() == 0 {
+        return Ok(());
+    }
+    from.rewind()?;
+    io::copy(from, to)?;
+    to.flush()
+}

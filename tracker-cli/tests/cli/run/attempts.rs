@@ -1,0 +1,143 @@
+//! Failures: tried again, given up, and tried again by hand.
+
+use crate::fixture::Scene;
+
+/// Fails until the file `fixed` exists; notes each attempt.
+const FLAKY: [&str; 3] = ["--shell", "--", "echo {}-$TRACKER_ATTEMPT >> ran; [ {} = good ] || test -e fixed"];
+
+fn run(scene: &Scene, options: &[&str]) -> (Option<i32>, Vec<String>) {
+    let before = scene.lines("ran").len();
+    let arguments = [&["run", "jobs.redb", "-j1"], options, &FLAKY, &[":::", "good", "bad"]].concat();
+    let ran = scene.run(&arguments);
+    (ran.code, scene.lines("ran").split_off(before))
+}
+
+fn strings(words: &[&str]) -> Vec<String> {
+    words.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_line_is_given_up_at_its_limit_and_runs_again_when_asked() {
+    let scene = Scene::new();
+    assert_eq!(run(&scene, &["--attempts", "3"]), (Some(1), strings(&["good-1", "bad-1", "bad-2", "bad-3"])));
+    assert_eq!(run(&scene, &["--attempts", "3"]), (Some(1), vec![]));
+    assert_eq!(run(&scene, &["--retry-failed"]), (Some(1), strings(&["bad-4"])));
+    std::fs::write(scene.path("fixed"), "").unwrap();
+    assert_eq!(run(&scene, &["--retry-failed"]), (Some(0), strings(&["bad-5"])));
+    assert_eq!(run(&scene, &["--retry-failed"]), (Some(0), vec![]));
+}
+
+#[test]
+fn a_failed_line_waits_for_its_turn() {
+    let scene = Scene::new();
+    let ran = scene.run(&[
+        "run",
+        "jobs.redb",
+        "-j1",
+        "--attempts",
+        "2",
+        "--backoff",
+        "300ms",
+        "--json",
+        "--",
+        "sh",
+        "-c",
+        "exit $(( $1 ))",
+        "sh",
+        ":::",
+        "3",
+        "0",
+    ]);
+    let events: Vec<serde_json::Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| (event["line"].as_str(), event["outcome"].as_str(), event["exit"].as_i64()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (Some("3"), Some("failed"), Some(3)),
+            (Some("0"), Some("succeeded"), Some(0)),
+            (Some("3"), Some("given_up"), Some(3)),
+            (None, None, None)
+        ]
+    );
+    let summary = serde_json::json!({"event": "summary", "succeeded": 1, "given_up": 1, "waiting": 0, "set_aside": 0});
+    assert_eq!(events.last(), Some(&summary));
+    assert_eq!(ran.code, Some(1));
+}
+
+#[test]
+fn a_program_that_is_not_there_costs_no_line_anything() {
+    let scene = Scene::new();
+    let ran = scene.run(&["run", "jobs.redb", "--", "no-such-program", "{}", ":::", "a", "b"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("\"no-such-program\" cannot be run"), "{}", ran.err);
+    let plan = scene.plan(&["--", "no-such-program", "{}", ":::", "a", "b"]);
+    assert_eq!((plan["run"].as_array().unwrap().len(), plan["given_up"].as_u64()), (2, Some(0)));
+    // Where each line names its own, only that line fails.
+    let ran = scene.run(&["run", "each.redb", "--", "{}", ":::", "true", "no-such-program"]);
+    assert_eq!(ran.code, Some(1));
+}
+
+#[test]
+fn another_command_on_the_same_lines_must_be_meant() {
+    let scene = Scene::new();
+    let echo = |options: &[&str]| scene.run(&[&["run", "jobs.redb", "-j1"], options].concat());
+    assert_eq!(echo(&["--", "sh", "-c", "exit $1", "sh", ":::", "1"]).code, Some(1));
+    let refused = echo(&["--", "echo", ":::", "1"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.err.contains("another command (sh -c exit $1 sh {}): --change-command"), "{}", refused.err);
+    let changed = echo(&["--change-command", "--retry-failed", "--", "echo", ":::", "1"]);
+    assert_eq!((changed.code, changed.out.as_str()), (Some(0), "1\n"));
+    // From now on this is the command.
+    assert_eq!(echo(&["--", "echo", ":::", "1"]).code, Some(0));
+    // Another set of lines in the same file has its own.
+    assert_eq!(echo(&["--name", "other", "--", "printf", "%s", ":::", "1"]).out, "1");
+}
+
+#[test]
+fn a_halt_leaves_the_rest_for_later() {
+    let scene = Scene::new();
+    let halt = |file: &str, when: &str, command: &str| {
+        let ran = scene.run_on(b"1\n2\n3\n4\n5\n", &["run", file, "-j1", "--halt", when, "--shell", "--", command]);
+        (ran.code, ran.out)
+    };
+    assert_eq!(halt("a.redb", "soon,fail=2", "echo {}; false"), (Some(1), "1\n2\n".to_owned()));
+    assert_eq!(halt("b.redb", "now,success=1", "echo {}"), (Some(0), "1\n".to_owned()));
+    assert_eq!(halt("c.redb", "now,fail=30%", "echo {}; false"), (Some(1), "1\n2\n3\n".to_owned()));
+    assert_eq!(halt("d.redb", "never", "echo {}; false"), (Some(1), "1\n2\n3\n4\n5\n".to_owned()));
+}
+
+#[test]
+fn the_joblog_is_that_of_gnu_parallel() {
+    let scene = Scene::new();
+    let command = "case {} in fail) exit 7;; kill) kill -9 $$;; slow) sleep 60;; esac; echo ab";
+    let arguments =
+        ["run", "jobs.redb", "-j1", "--joblog", "log", "--timeout", "300ms", "--grace", "1s", "--shell", "--", command];
+    let arguments = [&arguments[..], &[":::", "fail", "kill", "slow", "fine\nx"]].concat();
+    assert_eq!(scene.run(&arguments).code, Some(1));
+    let log = std::fs::read(scene.path("log")).unwrap();
+    let rows: Vec<Vec<String>> =
+        String::from_utf8(log).unwrap().lines().map(|row| row.split('\t').map(ToOwned::to_owned).collect()).collect();
+    assert_eq!(rows[0].join(" "), "Seq Host Starttime JobRuntime Send Receive Exitval Signal Command");
+    let told: Vec<_> = rows[1..]
+        .iter()
+        .map(|row| [&row[0], &row[1], &row[4], &row[5], &row[6], &row[7]].map(String::as_str))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ["1", ":", "0", "0", "7", "0"],
+            ["2", ":", "0", "0", "0", "9"],
+            ["3", ":", "0", "0", "-1", "15"],
+            ["4", ":", "0", "3", "0", "0"]
+        ]
+    );
+    assert!(rows[4][8].starts_with("case 'fine\0x' in fail)"), "{}", rows[4][8]);
+    assert!(rows[1][2].split_once('.').is_some_and(|(seconds, millis)| seconds.len() == 10 && millis.len() == 3));
+    assert_eq!(rows[1][3].len(), 10);
+    // The log goes on; what has ended is not logged again.
+    assert_eq!(scene.run(&arguments).code, Some(1));
+    assert_eq!(scene.lines("log").len(), 5);
+}

@@ -1,0 +1,115 @@
+//! How commands and runs are ended: by time, by Ctrl-C, by those who no longer read.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
+
+use rustix::process::Signal;
+
+use super::{finish, is_alive, process_in, signal, until};
+use crate::fixture::Scene;
+
+/// Leaves a grandchild behind that does not hear the request to end.
+const FAMILY: &str = ": {}; sh -c 'trap \"\" TERM; echo $$ > grandchild; sleep 300 & wait' & echo $! > child; wait";
+
+#[test]
+fn an_attempt_over_its_time_is_ended_with_all_its_processes() {
+    let scene = Scene::new();
+    let ran = scene.run(&[
+        "run",
+        "jobs.redb",
+        "--timeout",
+        "500ms",
+        "--grace",
+        "100ms",
+        "--json",
+        "--shell",
+        "--",
+        FAMILY,
+        ":::",
+        "a",
+    ]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.out.contains("\"outcome\":\"given_up\""), "{}", ran.out);
+    for name in ["child", "grandchild"] {
+        let pid = process_in(&scene.path(name));
+        until("the process is gone", || !is_alive(pid));
+    }
+}
+
+#[test]
+fn ctrl_c_ends_what_runs_and_costs_nothing() {
+    let scene = Scene::new();
+    let arguments = ["run", "jobs.redb", "-j2", "--grace", "100ms", "--shell", "--"];
+    let arguments = [&arguments[..], &[FAMILY, ":::", "a"]].concat();
+    for end in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let child = scene.spawn(&arguments);
+        let grandchild = process_in(&scene.path("grandchild"));
+        signal(&child, end);
+        let ran = finish(child);
+        assert_eq!(ran.code, Some(130), "{ran:?}");
+        assert!(ran.err.contains("1 lines are left, and the same command goes on with them"), "{}", ran.err);
+        until("the grandchild is gone", || !is_alive(grandchild));
+        std::fs::remove_file(scene.path("grandchild")).unwrap();
+    }
+    // It was tried three times, and not once in the book: its first attempt is still to come.
+    let shown = scene.run(&["run", "jobs.redb", "--change-command", "--shell", "--", "echo {} $TRACKER_ATTEMPT"]);
+    assert_eq!((shown.code, shown.out.as_str()), (Some(0), "a 1\n"), "{shown:?}");
+}
+
+#[test]
+fn halting_now_ends_what_runs_and_leaves_it_for_later() {
+    let scene = Scene::new();
+    let command =
+        "case {} in slow) echo $$ > slow; sleep 300;; bad) while ! test -s slow; do sleep 0.01; done; exit 1;; esac";
+    let arguments = ["run", "jobs.redb", "-j2", "--halt", "now,fail=1", "--shell", "--", command, ":::", "slow", "bad"];
+    assert_eq!(scene.run(&arguments).code, Some(1));
+    let slow = process_in(&scene.path("slow"));
+    until("the other command is gone", || !is_alive(slow));
+    let plan = scene.plan(&["--shell", "--", command, ":::", "slow", "bad"]);
+    assert_eq!((plan["run"][0]["line"].as_str(), plan["run"][0]["why"].as_str()), (Some("slow"), Some("waiting")));
+}
+
+#[test]
+fn who_stays_in_the_background_is_not_waited_for() {
+    let scene = Scene::new();
+    let ran = scene.run(&["run", "jobs.redb", "--shell", "--", "echo {}; sleep 300 & echo $! > left", ":::", "a"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "a\n"));
+    let left = process_in(&scene.path("left"));
+    assert!(is_alive(left), "it was left on purpose");
+    rustix::process::kill_process(left, Signal::KILL).unwrap();
+}
+
+#[test]
+fn a_run_ends_when_nobody_reads_its_output() {
+    let scene = Scene::new();
+    let lines: Vec<String> = (0..500).map(|number| number.to_string()).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let arguments = [&["run", "jobs.redb", "-j1", "--", "echo", ":::"], &lines[..]].concat();
+    let mut child = scene.command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(output.next().unwrap().unwrap(), "0");
+    drop(output);
+    child.wait().unwrap();
+    let left = scene.plan(&["--", "echo"])["earlier"].as_u64().unwrap();
+    assert!(left > 0, "it went on to the end");
+}
+
+#[test]
+fn others_look_on_while_it_runs() {
+    let scene = Scene::new();
+    let tracker = env!("CARGO_BIN_EXE_tracker");
+    let ran = scene.run(&["run", "jobs.redb", "--", tracker, "verify", "{}", ":::", "jobs.redb"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.starts_with("sound"), "{}", ran.out);
+    // A second run is told who is in the way.
+    let child =
+        scene.spawn(&["run", "jobs.redb", "--name", "b", "--shell", "--", "echo $$ > pid; sleep 300; {}", ":::", "a"]);
+    process_in(&scene.path("pid"));
+    let second = scene.run(&["run", "jobs.redb", "--name", "c", "--", "echo", ":::", "a"]);
+    assert_eq!(second.code, Some(3));
+    assert!(second.err.contains(&format!("process {} (tracker)", child.id())), "{}", second.err);
+    signal(&child, Signal::INT);
+    assert_eq!(finish(child).code, Some(130));
+}

@@ -1,0 +1,53 @@
+//! Killed without warning, and started again.
+
+use std::collections::BTreeSet;
+
+use rustix::process::Signal;
+
+use super::{is_alive, process_in, signal, until};
+use crate::fixture::Scene;
+
+#[test]
+fn killed_again_and_again_it_goes_on_and_runs_no_finished_line_twice() {
+    let scene = Scene::new();
+    let lines: Vec<String> = (0..60).map(|number| format!("line {number}")).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let command = ["--shell", "--", "echo {} >> begun; sleep 0.02; echo {} >> ended", ":::"];
+    let words = [&command[..], &lines].concat();
+    let arguments = [&["run", "jobs.redb", "-j3", "-q"], &words[..]].concat();
+    let mut finished = BTreeSet::new();
+    for round in 1..=3 {
+        let mut child = scene.spawn(&arguments);
+        until("some lines have ended", || scene.lines("ended").len() >= round * 12);
+        signal(&child, Signal::KILL);
+        child.wait().unwrap();
+        let plan = scene.plan(&words);
+        let left: BTreeSet<_> =
+            plan["run"].as_array().unwrap().iter().map(|line| line["line"].as_str().unwrap().to_owned()).collect();
+        let done: BTreeSet<_> = lines.iter().map(ToString::to_string).filter(|line| !left.contains(line)).collect();
+        assert!(done.len() >= round * 12 - 3, "what has ended is in the file, but for what was being written");
+        assert!(done.is_superset(&finished), "a finished line stays finished");
+        finished = done;
+    }
+    let begun_before = scene.lines("begun").len();
+    let last = scene.run(&arguments);
+    assert_eq!(last.code, Some(0), "{last:?}");
+    let begun = scene.lines("begun");
+    let again: Vec<_> = begun[begun_before..].iter().filter(|line| finished.contains(*line)).collect();
+    assert!(again.is_empty(), "finished lines ran again: {again:?}");
+    let ended: BTreeSet<_> = scene.lines("ended").into_iter().collect();
+    assert_eq!(ended.len(), lines.len(), "every line has ended");
+}
+
+#[test]
+fn a_killed_run_takes_its_commands_with_it() {
+    let scene = Scene::new();
+    let family = ": {}; sh -c 'trap \"\" TERM; echo $$ > grandchild; sleep 300 & wait' & echo $! > child; wait";
+    let mut child = scene.spawn(&["run", "jobs.redb", "--shell", "--", family, ":::", "a"]);
+    let processes = ["child", "grandchild"].map(|name| process_in(&scene.path(name)));
+    signal(&child, Signal::KILL);
+    child.wait().unwrap();
+    for pid in processes {
+        until("nothing is left of the command", || !is_alive(pid));
+    }
+}

@@ -1,0 +1,50 @@
+//! Rates: when the latest tasks of a kind started, as many as may start in one period.
+
+use redb::{ReadableTable, WriteTransaction};
+
+use super::{Handles, Kind, Source};
+use crate::{
+    disk::keys::StartKey,
+    error::Result,
+    time::{Micros, micros_of},
+};
+
+/// Where the number of the next start stands.
+const NEXT: u32 = u32::MAX;
+
+impl<S: Source> Handles<S> {
+    fn next_start(&mut self, kind: &Kind) -> Result<u32> {
+        let next = self.starts()?.get(&StartKey { kind: kind.id, number: NEXT }.pack())?;
+        Ok(next.and_then(|next| u32::try_from(next.value()).ok()).unwrap_or(0))
+    }
+
+    /// When the kind's rate lets the next task start; `None` if it may now.
+    pub(crate) fn rate_opens(&mut self, kind: &Kind, now: Micros) -> Result<Option<Micros>> {
+        let Some(rate) = kind.policy.rate else { return Ok(None) };
+        let number = self.next_start(kind)?;
+        // The next start takes the place of the oldest that counts.
+        let oldest = self.starts()?.get(&StartKey { kind: kind.id, number }.pack())?;
+        let opens = oldest.map(|oldest| oldest.value().saturating_add(micros_of(rate.period)));
+        Ok(opens.filter(|opens| *opens > now))
+    }
+}
+
+impl Handles<&WriteTransaction> {
+    /// Counts a start.
+    pub(crate) fn count_start(&mut self, kind: &Kind, now: Micros) -> Result<()> {
+        let Some(rate) = kind.policy.rate else { return Ok(()) };
+        let number = self.next_start(kind)?;
+        let next = (number + 1) % rate.starts.max(1);
+        let starts = self.starts()?;
+        starts.insert(&StartKey { kind: kind.id, number }.pack(), now)?;
+        starts.insert(&StartKey { kind: kind.id, number: NEXT }.pack(), i64::from(next))?;
+        Ok(())
+    }
+
+    /// Forgets the starts of a kind whose rate changes.
+    pub(crate) fn clear_starts(&mut self, kind: u32) -> Result<()> {
+        let (first, last) = (StartKey { kind, number: 0 }.pack(), StartKey { kind, number: NEXT }.pack());
+        self.starts()?.retain_in::<&[u8; StartKey::LEN], _>(&first..=&last, |_, _| false)?;
+        Ok(())
+    }
+}
