@@ -432,3 +432,58 @@ async fn an_idle_worker_sleeps() {
     assert!(polls.load(Ordering::SeqCst) < 50, "{} polls", polls.load(Ordering::SeqCst));
     drop(tracker);
 }
+
+#[tokio::test]
+async fn a_worker_that_works_ahead_does_all_once_within_its_bounds_and_a_stop_gives_back_the_rest() {
+    for (bodies, ahead) in [(1, 1), (1, 32), (16, 4), (4, 40)] {
+        let (tracker, _, tasks) = jobs(400);
+        let worker = tasks.async_worker().concurrency(bodies).ahead(ahead);
+        let (stop, seen, most) = (worker.stop_handle(), Mutex::new(BTreeMap::new()), AtomicUsize::new(0));
+        let body = async |job: &mut tracker_core::Execution<Job>| {
+            let leased = tasks.counts().unwrap().get(Status::InProgress);
+            most.fetch_max(usize::try_from(leased).unwrap(), Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            let mut seen = seen.lock().unwrap();
+            *seen.entry(job.name.clone()).or_insert(0) += 1;
+            if seen.len() == 200 {
+                stop.stop();
+            }
+            Io::Ok(())
+        };
+        let summary = worker.run(body).await.unwrap();
+        assert_eq!(summary.succeeded, seen.lock().unwrap().len() as u64);
+        let counts = tasks.counts().unwrap();
+        assert_eq!((counts.get(Status::InProgress), counts.get(Status::Succeeded)), (0, summary.succeeded));
+        let summary = tasks.async_worker().concurrency(bodies).ahead(ahead).run(body).await.unwrap();
+        assert_eq!(tasks.counts().unwrap().get(Status::Succeeded), 400, "{summary}");
+        assert!(seen.lock().unwrap().values().all(|times| *times == 1));
+        assert!(most.load(Ordering::SeqCst) <= bodies + ahead);
+        assert_eq!(tracker.verify().unwrap(), []);
+    }
+}
+
+#[tokio::test]
+async fn dropped_a_worker_that_works_ahead_gives_back_all_that_it_has() {
+    let (tracker, clock, tasks) = jobs(60);
+    let worker = tasks.async_worker().concurrency(3).ahead(20);
+    let run = worker.run(async |job: &mut tracker_core::Execution<Job>| {
+        if job.name == "30" {
+            std::future::pending::<()>().await;
+        }
+        Io::Ok(())
+    });
+    let mut run = Box::pin(run);
+    while tasks.get("30").unwrap().unwrap().lease.is_none() {
+        tokio::time::timeout(ms(5), &mut run).await.unwrap_err();
+    }
+    drop(run);
+    // A claim that was on its way is given back when it comes.
+    while tasks.counts().unwrap().get(Status::InProgress) > 0 {
+        tracker.flush().unwrap();
+    }
+    clock.advance(Duration::from_secs(60));
+    assert!(tasks.query().status(Status::Pending).fetch().unwrap().iter().all(|record| record.attempts == 0));
+    tasks.async_worker().ahead(8).run(async |_| Io::Ok(())).await.unwrap();
+    assert_eq!(tasks.counts().unwrap().get(Status::Succeeded), 60);
+    assert_eq!(tracker.verify().unwrap(), []);
+}

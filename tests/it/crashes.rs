@@ -11,8 +11,9 @@ use tracker_core::{ErrorKind, ManualClock, Sharing, Tracker};
 use crate::{
     dice::{Dice, setting},
     disk::{Change, Disk},
+    look::Look,
     platter::{Keep, Platter},
-    script::{LATER, Look, SCRIPT, Scene, Stored, open},
+    script::{LATER, SCRIPT, Scene, Stored, open},
 };
 
 /// A moment at which a step had returned.

@@ -9,7 +9,8 @@ use tracker_core::{ErrorKind, ManualClock, Sharing};
 use crate::{
     dice::setting,
     disk::{Disk, Fault, Operation},
-    script::{Look, SCRIPT, Scene, Seen, Step, Stored},
+    look::{Look, Seen},
+    script::{SCRIPT, Scene, Step, Stored},
 };
 
 /// What a tracker says whose disk is gone.

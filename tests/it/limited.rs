@@ -339,3 +339,21 @@ fn a_claim_finds_what_a_look_at_every_task_finds_whatever_happened_before() {
         assert!(claims > 10, "seed {seed}: {claims}");
     }
 }
+
+#[test]
+fn the_plan_says_of_each_in_line_whether_a_limit_holds_it_back() {
+    let (_, tracker) = tracker();
+    let tasks = fetches(&tracker, &["a", "a", "a", "b"]);
+    let _held = [tasks.start(0).unwrap(), tasks.start(1).unwrap()];
+    let plan = tracker.untyped("fetch").unwrap().plan(10).unwrap();
+    let why: Vec<_> = plan.next.iter().map(|planned| (planned.id.to_string(), planned.why.clone())).collect();
+    let limited = Explanation::Limited { index: "host".to_owned(), most: 2 };
+    assert_eq!(why, [("2".to_owned(), limited), ("3".to_owned(), Explanation::InLine { ahead: 1 })]);
+    let calls = tracker.tasks::<Call>().unwrap();
+    calls.submit_all((0..5).map(|number| Call { number })).unwrap();
+    for number in 0..3 {
+        calls.start(number).unwrap().succeed().unwrap();
+    }
+    let plan = calls.plan(10).unwrap();
+    assert!(plan.next.iter().all(|planned| planned.why == calls.explain(&planned.id).unwrap()) && plan.next.len() == 2);
+}

@@ -7,6 +7,7 @@
     reason = "constants of a test are in its hand, and its signatures are those of what it stands in for"
 )]
 
+mod ahead;
 mod batches;
 mod commits;
 mod crashes;
@@ -21,16 +22,20 @@ mod kinds;
 mod leases;
 mod limited;
 mod limits;
+mod look;
+mod model;
 mod outcomes;
 mod platter;
 mod queries;
 mod random;
 mod schema;
 mod script;
+mod secrets;
 mod sharing;
 mod sleep;
 mod starts;
 mod story;
 mod submits;
 mod turns;
+mod untyped;
 mod workers;

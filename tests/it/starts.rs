@@ -113,6 +113,30 @@ fn a_start_can_be_asked_for_beforehand_and_the_answer_is_that_of_the_start() {
 }
 
 #[test]
+fn a_start_that_finds_the_last_lease_run_out_is_refused_and_the_task_is_known_as_exhausted() {
+    let (clock, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a", "beside it"]);
+    let beside = tasks.start_with("beside it", &StartOptions::new().lease(DAY)).unwrap();
+    for _ in 0..3 {
+        tasks.start("a").unwrap().detach().unwrap();
+        clock.advance(crate::kinds::MINUTE);
+    }
+    let mut fourth = tasks.start("a").unwrap();
+    clock.advance(crate::kinds::MINUTE);
+    refused(tasks.start("a"), ErrorKind::Exhausted);
+    let record = tasks.get("a").unwrap().unwrap();
+    assert_eq!((record.status, record.crashes, record.attempts), (Status::Exhausted, 4, 4));
+    assert_eq!((record.lease, record.history.len()), (None, 4));
+    refused(fourth.succeed(), ErrorKind::LeaseLost);
+    let change = tracker.change_number().unwrap();
+    refused(tasks.start("a"), ErrorKind::Exhausted);
+    assert_eq!(tracker.change_number().unwrap(), change, "another refusal writes nothing");
+    assert_eq!(status(&tasks, "beside it"), Status::InProgress);
+    drop(beside);
+    sound(&tracker);
+}
+
+#[test]
 fn an_execution_dropped_without_an_outcome_has_failed() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["dropped", "panicked", "asked"]);

@@ -126,6 +126,7 @@ where
         }
         Err(panic) => (Outcome::Fail { retry_in: None }, Some(failure_of_panic(&*panic)), None, Some(panic)),
     };
+    failure = failure.map(|failure| execution.shared().failure(failure));
     let keep = matches!(outcome, Outcome::Succeed | Outcome::Snooze { .. } | Outcome::Park { .. });
     let mut action = (!asked).then(|| execution.finish_of(outcome, failure.clone(), keep));
     // The body has changed the id, or made the task too large: nobody can ask again, so the attempt has failed.

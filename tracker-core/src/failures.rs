@@ -2,15 +2,7 @@
 
 use std::error::Error as StdError;
 
-use crate::{
-    rules::Failure,
-    store::{cut, shorten},
-};
-
-/// The longest error text, cause, note, message: 16 KiB.
-pub(crate) const TEXT: usize = 16 << 10;
-/// How many causes, notes and metrics an attempt keeps.
-pub(crate) const MANY: usize = 100;
+use crate::{rules::Failure, store::MANY};
 
 /// What is kept of an error: its text, its causes, its debug form.
 pub(crate) fn failure_of(error: &(dyn StdError + 'static)) -> Failure {
@@ -34,13 +26,4 @@ pub(crate) fn failure_of_panic(payload: &(dyn std::any::Any + Send)) -> Failure 
         .or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "the body panicked".to_owned());
     Failure { panicked: true, ..Failure::new(text) }
-}
-
-pub(crate) fn bounded(failure: Failure) -> Failure {
-    Failure {
-        error: shorten(failure.error, TEXT),
-        causes: cut(failure.causes, MANY).into_iter().map(|cause| shorten(cause, TEXT)).collect(),
-        debug: shorten(failure.debug, TEXT),
-        panicked: failure.panicked,
-    }
 }

@@ -78,6 +78,7 @@
 //! | windows and progress bars | [`Tracker::watch`], [`Execution::progress`] |
 //! | listings: pages with a total, what changed lately | [`Query::page_with_total`], [`Query::changed_within`] |
 //! | why a task is not running, or would not start | [`Tasks::explain`], [`Tasks::check_start`] |
+//! | a file whose types are not at hand; what comes next; errors; pace | [`Tracker::untyped`], [`Tasks::plan`], [`Tasks::errors`], [`Tasks::pace`] |
 //! | tests without waiting | [`ManualClock`] |
 //!
 //! # Features
@@ -118,8 +119,10 @@ mod ticket;
 mod time;
 mod tracker;
 mod transaction;
+mod untyped;
 mod use_case;
 mod verify;
+mod view;
 mod worker;
 
 #[cfg(feature = "tokio")]
@@ -142,14 +145,17 @@ pub use rules::{Ending, Explanation, Failure, Otherwise, Outcome};
 pub use status::{Graph, GraphError, Role, StatusDef, StatusGraph, StatusInfo, TaskStatus};
 pub use task::{
     Backoff, Fingerprint, IndexLimit, IndexValue, Policy, Rate, Retention, TaskId, TaskKey, TrackedTask, UniqueDef,
+    UniqueInfo,
 };
 pub use tasks::{Counts, QueuePosition, Receipt, StartOptions, Submission, SubmitOptions, SubmitSummary, Tasks};
 pub use ticket::Ticket;
 pub use time::{Clock, ClockReading, ManualClock, SystemClock};
 pub use tracker::Tracker;
 pub use transaction::Transaction;
+pub use untyped::{Amount, ErrorGroup, ErrorGroups, KindInfo, Leased, Minute, Pace, Payload, Plan, Planned, Rest};
 pub use use_case::UseCase;
 pub use verify::Difference;
+pub use view::{Untyped, View};
 #[cfg(feature = "tokio")]
 pub use worker::AsyncWorker;
 pub use worker::{Crew, StopHandle, Summary, Worker};

@@ -7,9 +7,13 @@ use crate::{
     error::{Reason, Result},
     rules::Otherwise,
     store::{Handles, Kinds, Source},
-    task::{TaskId, TaskKey, TrackedTask},
+    task::{TaskId, TaskKey},
     tasks::Tasks,
+    view::View,
 };
+
+/// How many of those a task waits for are named in its explanation.
+pub(crate) const SOME: usize = 10;
 
 /// A task by the name of its kind and its id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,14 +63,13 @@ impl fmt::Display for Dependency {
     }
 }
 
-impl<T: TrackedTask> Tasks<T> {
+impl<T: View> Tasks<T> {
     /// What a task still waits for.
     ///
     /// # Errors
     /// `NotFound`.
     pub fn needs(&self, id: impl TaskId) -> Result<Vec<Need>> {
-        let kinds = self.shared.engine.kinds();
-        self.known(&id.to_key(), |rows, task| rows.named_needs(&kinds, task, usize::MAX))
+        self.known(&id.to_key(), |rows, task| rows.named_needs(task, usize::MAX))
     }
 
     /// Which tasks wait for this one, at most so many.
@@ -99,12 +102,13 @@ impl<T: TrackedTask> Tasks<T> {
 
 impl<S: Source> Handles<S> {
     /// What a task waits for, in words; at most so many of them.
-    pub(crate) fn named_needs(&mut self, kinds: &Kinds, waiter: TaskRef, most: usize) -> Result<Vec<Need>> {
+    pub(crate) fn named_needs(&mut self, waiter: TaskRef, most: usize) -> Result<Vec<Need>> {
+        let kinds = self.all_kinds()?;
         let mut needs = Vec::new();
         for (target, otherwise) in self.needs_of(waiter, most)? {
             let on = match target.batch() {
                 Some(number) => self.batch(number)?.map(|batch| Dependency::Batch { label: batch.label }),
-                None => self.task_name(kinds, target)?.map(Dependency::Task),
+                None => self.task_name(&kinds, target)?.map(Dependency::Task),
             };
             needs.extend(on.map(|on| Need { on, otherwise }));
         }

@@ -6,7 +6,6 @@ use crate::{
     disk::file::{FileOptions, Place, Sharing},
     engine::EngineOptions,
     error::Result,
-    rules::Failure,
     shared::Redact,
     time::{Clock, SystemClock, TimeKeeper},
     tracker::Tracker,
@@ -88,9 +87,21 @@ impl Options {
         self
     }
 
-    /// Sees every failure before it is stored, and may take secrets out of its texts.
+    /// Sees every text about an attempt before it is stored, told to watchers, counted or logged, and may take secrets out
+    /// of it: errors, their causes and `Debug` forms (backtraces are in these), panic messages, reasons, notes, messages of
+    /// progress. What a call returns to its caller, ids and payloads are as they are, and a panic's message is printed by
+    /// the process's own panic hook.
+    ///
+    /// ```
+    /// use tracker_core::Tracker;
+    ///
+    /// let tracker = Tracker::options()
+    ///     .redact(|text| *text = text.replace("hunter2", "…"))
+    ///     .in_memory()?;
+    /// # Ok::<(), tracker_core::Error>(())
+    /// ```
     #[must_use]
-    pub fn redact(mut self, redact: impl Fn(&mut Failure) + Send + Sync + 'static) -> Self {
+    pub fn redact(mut self, redact: impl Fn(&mut String) + Send + Sync + 'static) -> Self {
         self.redact = Some(Arc::new(redact));
         self
     }

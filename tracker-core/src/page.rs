@@ -15,7 +15,8 @@ pub struct Cursor(pub(crate) Mark);
 pub struct Page<R> {
     /// What was found.
     pub items: Vec<R>,
-    /// Where the next page begins, if there may be one.
+    /// Where the next page begins, if there may be one. A query that must look at every task gives it too where it
+    /// stopped looking, so that a page may have few items, or none, and yet be followed by another.
     pub next: Option<Cursor>,
 }
 

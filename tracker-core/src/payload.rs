@@ -1,6 +1,8 @@
 //! Payloads: what of a task is stored, and how it is read again. MessagePack with field names, so that structs can change
 //! and tools can look inside.
 
+use serde::{Serialize, de::DeserializeOwned};
+
 use crate::{
     engine::{NewTask, Values},
     error::{Error, ErrorKind, Result},
@@ -10,7 +12,7 @@ use crate::{
     time::Micros,
 };
 
-pub(crate) fn encode<T: TrackedTask>(task: &T) -> Result<Vec<u8>> {
+pub(crate) fn encode<T: Serialize>(task: &T) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut writer = rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();
     task.serialize(&mut writer).map_err(|error| {
@@ -25,14 +27,17 @@ pub(crate) fn encode<T: TrackedTask>(task: &T) -> Result<Vec<u8>> {
 }
 
 pub(crate) fn decode<T: TrackedTask>(kind: &str, id: &TaskKey, bytes: &[u8]) -> Result<T> {
-    let mut reader = rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable();
-    T::deserialize(&mut reader).map_err(|error| {
+    read(bytes).map_err(|error| {
         Error::caused(
             ErrorKind::Unreadable,
             format!("{kind} \"{id}\" cannot be read as {}: {error}", std::any::type_name::<T>()),
             error,
         )
     })
+}
+
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, rmp_serde::decode::Error> {
+    T::deserialize(&mut rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable())
 }
 
 /// The values of the indexes and unique keys of a stored payload.

@@ -3,12 +3,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    disk::keys::TaskRef,
-    error::Result,
-    rules::{Ended, Ending, Failure, Header},
-    store::{Body, Handles, Progress, Source},
+    error::{Error, ErrorKind, Result},
+    rules::{Ended, Ending, Failure, Lease},
+    store::{Kind, Progress, Whole},
     task::TaskKey,
     time::{between, utc},
+    view::View,
 };
 
 /// A task with all that the tracker knows of it.
@@ -49,6 +49,14 @@ pub struct Record<T, S> {
     pub waits_for: u32,
     /// The number of the batch that it belongs to.
     pub batch: Option<u64>,
+    /// Rises with every change of the stored task.
+    pub revision: u32,
+    /// The fingerprint of the task as it was submitted, where its type has one.
+    pub fingerprint: Option<u64>,
+    /// Whether a worker could not decode it; it is out of the line then.
+    pub unreadable: bool,
+    /// Whether it was submitted with another fingerprint while it ran: it starts again when the run ends.
+    pub has_successor: bool,
 }
 
 /// Who has a task.
@@ -142,32 +150,17 @@ impl From<Progress> for ProgressInfo {
     }
 }
 
-/// What rows say of a task, before it is known as its type.
-pub(crate) struct Raw {
-    pub header: Header,
-    pub past: Vec<Ended>,
-    pub progress: Option<Progress>,
-}
-
-impl Raw {
-    /// The rows of a task, and its body.
-    pub(crate) fn read<S: Source>(rows: &mut Handles<S>, task: TaskRef) -> Result<Option<(Self, Body)>> {
-        let Some(header) = rows.header(task)? else { return Ok(None) };
-        let raw = Self { past: rows.past(task)?, progress: rows.progress(task)?, header };
-        Ok(Some((raw, rows.body_of(task)?)))
-    }
-
-    pub(crate) fn record<T, S>(self, id: TaskKey, task: T, status: S) -> Record<T, S> {
-        let Self { header, past, progress } = self;
-        let lease = header.lease.as_ref().map(|lease| LeaseInfo {
-            worker: lease.worker.clone(),
-            fence: lease.fence,
-            since: utc(lease.started),
-            until: utc(lease.expires),
-            detached: lease.detached,
-        });
-        Record {
-            id,
+impl<T, S> Record<T, S> {
+    /// What rows say, seen as a type or without one.
+    pub(crate) fn of<V: View<Task = T, Status = S>>(kind: &Kind, whole: Whole) -> Result<Self> {
+        let Whole { header, body, past, progress, successor, .. } = whole;
+        let task = V::task(&kind.name, &body.id, &body.payload)?;
+        let status = kind.graph.status(header.code).and_then(V::status).ok_or_else(|| {
+            let what = format!("{} \"{}\" has the unknown status code {}", kind.name, body.id, header.code);
+            Error::new(ErrorKind::SchemaMismatch, what)
+        })?;
+        Ok(Self {
+            id: body.id,
             task,
             status,
             priority: header.priority,
@@ -177,13 +170,29 @@ impl Raw {
             attempts: header.attempts,
             failures: header.failures,
             crashes: header.crashes,
-            lease,
+            lease: header.lease.as_ref().map(Into::into),
             progress: progress.map(Into::into),
             history: past.into_iter().chain(header.last).map(Into::into).collect(),
             ended: header.ended,
             cancel_requested: header.cancel,
             waits_for: header.waits,
             batch: header.batch,
+            revision: header.revision,
+            fingerprint: header.fingerprint,
+            unreadable: header.unreadable,
+            has_successor: successor.is_some(),
+        })
+    }
+}
+
+impl From<&Lease> for LeaseInfo {
+    fn from(lease: &Lease) -> Self {
+        Self {
+            worker: lease.worker.clone(),
+            fence: lease.fence,
+            since: utc(lease.started),
+            until: utc(lease.expires),
+            detached: lease.detached,
         }
     }
 }

@@ -6,15 +6,17 @@ use std::{
     sync::{Arc, Mutex, Weak},
 };
 
+use redb::ReadTransaction;
+
 use crate::{
     engine::Engine,
     error::{Error, ErrorKind, Result},
     rules::Failure,
-    store::Kind,
+    store::{Handles, Kind, MANY, TEXT, cut, shorten},
 };
 
-/// Takes secrets out of failures before they are stored.
-pub(crate) type Redact = Arc<dyn Fn(&mut Failure) + Send + Sync>;
+/// Takes secrets out of texts before anybody sees them.
+pub(crate) type Redact = Arc<dyn Fn(&mut String) + Send + Sync>;
 
 pub(crate) struct Shared {
     pub engine: Arc<Engine>,
@@ -27,13 +29,43 @@ pub(crate) struct Shared {
 pub(crate) struct Opened;
 
 impl Shared {
-    pub(crate) fn kind(&self, id: u32) -> Result<Arc<Kind>> {
-        self.engine
-            .kinds()
-            .get(id)
-            .cloned()
-            .ok_or_else(|| Error::new(ErrorKind::SchemaMismatch, "the kind is no longer in the file: open it again"))
+    /// A text as it may be stored and told: without secrets, and of at most so many bytes.
+    pub(crate) fn text(&self, text: impl Into<String>, most: usize) -> String {
+        let mut text = text.into();
+        // Before it is cut: half a secret would not be known for one.
+        if let Some(redact) = &self.redact {
+            redact(&mut text);
+        }
+        shorten(text, most)
     }
+
+    /// The same for all texts of a failure.
+    pub(crate) fn failure(&self, failure: Failure) -> Failure {
+        let text = |text| self.text(text, TEXT);
+        Failure {
+            error: text(failure.error),
+            causes: cut(failure.causes, MANY).into_iter().map(text).collect(),
+            debug: text(failure.debug),
+            panicked: failure.panicked,
+        }
+    }
+
+    pub(crate) fn kind(&self, id: u32) -> Result<Arc<Kind>> {
+        self.engine.kinds().get(id).cloned().ok_or_else(gone)
+    }
+
+    /// The kind as these rows describe it: another process may have changed it since this one looked.
+    pub(crate) fn kind_in(&self, rows: &mut Handles<&ReadTransaction>, id: u32) -> Result<Arc<Kind>> {
+        let known = self.engine.kinds();
+        if rows.pulse()?.schema == known.schema {
+            return known.get(id).cloned().ok_or_else(gone);
+        }
+        rows.all_kinds()?.get(id).cloned().ok_or_else(gone)
+    }
+}
+
+fn gone() -> Error {
+    Error::new(ErrorKind::SchemaMismatch, "the kind is no longer in the file: open it again")
 }
 
 impl Drop for Shared {

@@ -32,7 +32,7 @@ pub(crate) async fn start(shared: &Arc<Shared>, start: StartById) -> Result<Clai
     let (teller, answer) = channel();
     let deliver = deliver(shared, teller);
     let one = |claimed| Claims { tasks: vec![claimed], ..Claims::default() };
-    let queued = shared.engine.call_then(start, move |out| deliver(out.map(one)));
+    let queued = shared.engine.call_then(start, move |out| deliver(out.and_then(|started| started).map(one)));
     heard(queued, answer).await?.take().tasks.pop().ok_or_else(Error::closed)
 }
 

@@ -1,8 +1,7 @@
 use std::{mem, sync::Arc};
 
 use crate::{
-    engine::{Claimed, Claims, FinishTask},
-    rules::{Finish, Outcome, Remarks},
+    engine::{Claims, FinishTask},
     shared::Shared,
 };
 
@@ -25,22 +24,9 @@ impl Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         for claimed in self.claims.tasks.drain(..) {
-            if let Err(error) = self.shared.engine.post(release(claimed)) {
+            if let Err(error) = self.shared.engine.post(FinishTask::release(claimed)) {
                 tracing::warn!(%error, "a claimed task that nobody took could not be given back");
             }
         }
     }
-}
-
-fn release(claimed: Claimed) -> FinishTask {
-    let finish = Finish {
-        owner: claimed.owner,
-        outcome: Outcome::Release,
-        keep: false,
-        failure: None,
-        remarks: Remarks::default(),
-        run: None,
-        chance: 0.5,
-    };
-    FinishTask { task: claimed.task, id: claimed.body.id, finish, body: None, next: Vec::new() }
 }

@@ -110,6 +110,7 @@ impl<T: TrackedTask> Execution<T> {
     }
 
     pub(crate) async fn end_async(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<()> {
+        let failure = failure.map(|failure| self.shared().failure(failure));
         let finish = self.finish_of(outcome, failure, keep)?;
         self.set_asked();
         calls::queue(self.shared(), finish).await.map(drop)

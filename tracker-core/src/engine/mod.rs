@@ -142,7 +142,6 @@ impl Engine {
     }
 
     /// Queues something and tells the outcome to `answer`, on the thread that commits: it must not wait for anything.
-    #[cfg(feature = "tokio")]
     pub(crate) fn call_then<A: Action>(
         &self,
         action: A,
@@ -152,7 +151,6 @@ impl Engine {
     }
 
     /// The same for two things in one commit.
-    #[cfg(feature = "tokio")]
     pub(crate) fn call_both_then<A: Action, B: Action>(
         &self,
         (one, first): (A, impl FnOnce(Result<A::Out>) + Send + 'static),
@@ -161,7 +159,6 @@ impl Engine {
         self.enqueue_for_keeper(vec![Pending::answering(one, first), Pending::answering(other, second)])
     }
 
-    #[cfg(feature = "tokio")]
     fn enqueue_for_keeper(&self, pending: Vec<Box<dyn queue::Job>>) -> Result<()> {
         if turn::is_open(self.instance) {
             return Err(Error::inside_transaction());

@@ -32,7 +32,6 @@ pub(super) trait Job: Send {
 
 enum Answer<T> {
     Slot(Arc<SlotInner<T>>),
-    #[cfg(feature = "tokio")]
     Tell(Box<dyn FnOnce(Result<T>) + Send>),
     Nobody,
 }
@@ -107,7 +106,6 @@ impl<A: Action> Pending<A> {
         Box::new(Self { action, out: None, answer: Answer::Nobody })
     }
 
-    #[cfg(feature = "tokio")]
     pub(super) fn answering(action: A, answer: impl FnOnce(Result<A::Out>) + Send + 'static) -> Box<dyn Job> {
         Box::new(Self { action, out: None, answer: Answer::Tell(Box::new(answer)) })
     }
@@ -139,7 +137,6 @@ impl<A: Action> Job for Pending<A> {
                 *slot.out.lock().unwrap_or_else(PoisonError::into_inner) = Some(out);
                 slot.waiter.set(State::Answered);
             }
-            #[cfg(feature = "tokio")]
             Answer::Tell(tell) => tell(out),
             Answer::Nobody => {
                 if let Err(error) = out {

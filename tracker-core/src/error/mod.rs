@@ -147,6 +147,10 @@ impl Error {
         Self::new(ErrorKind::TooLarge, format!("{what} has {bytes} bytes; the limit is {limit}"))
     }
 
+    pub(crate) fn too_many(whose: &str, what: &str, count: usize, limit: usize) -> Self {
+        Self::new(ErrorKind::TooLarge, format!("{whose} has {count} {what}; the limit is {limit}"))
+    }
+
     pub(crate) fn corrupted(table: &str, key: impl fmt::Display, what: impl fmt::Display) -> Self {
         Self::new(
             ErrorKind::Corrupted,

@@ -6,7 +6,7 @@ use super::Execution;
 use crate::{
     engine::{Action, FinishTask},
     error::{Error, ErrorKind, Result},
-    failures::{bounded, failure_of},
+    failures::failure_of,
     payload,
     rules::{Command, Failure, Finish, Outcome},
     status::TaskStatus,
@@ -121,6 +121,7 @@ impl<T: TrackedTask> Execution<T> {
     }
 
     pub(crate) fn end(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<()> {
+        let failure = failure.map(|failure| self.shared.failure(failure));
         let finish = self.finish_of(outcome, failure.clone(), keep)?;
         self.asked = true;
         self.shared.engine.call(finish).inspect_err(|error| {
@@ -144,7 +145,7 @@ impl<T: TrackedTask> Execution<T> {
         }
     }
 
-    /// The end of this attempt as an action. A task that cannot be stored is given back, without cost.
+    /// The end of this attempt as an action; the failure is redacted. A task that cannot be stored is given back, without cost.
     pub(crate) fn finish_of(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<FinishTask> {
         let body = if keep {
             match payload::body(&self.id, &self.task) {
@@ -170,12 +171,6 @@ impl<T: TrackedTask> Execution<T> {
     }
 
     pub(super) fn finish(&self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Finish {
-        let failure = failure.map(|mut failure| {
-            if let Some(redact) = &self.shared.redact {
-                redact(&mut failure);
-            }
-            bounded(failure)
-        });
         Finish {
             owner: self.owner,
             outcome,

@@ -15,11 +15,10 @@ use crate::{
     disk::keys::TaskRef,
     engine::{Action, Claimed, FinishTask, NewTask, Target, TaskCommand, Writer},
     error::{Error, ErrorKind, Result},
-    failures::{MANY, TEXT},
     payload,
     rules::{Command, Failure, Header, Outcome, Owner, Remarks},
     shared::Shared,
-    store::{Body, Kind, Progress, shorten},
+    store::{Body, Kind, MANY, NAME, Progress, TEXT, check_followers, shorten},
     task::{TaskKey, TrackedTask},
 };
 
@@ -76,7 +75,9 @@ impl<T: TrackedTask> Execution<T> {
     pub(crate) fn decode(shared: &Arc<Shared>, kind: &Arc<Kind>, claimed: Claimed) -> Result<Self, Box<Unreadable>> {
         let Claimed { task, owner, header, body } = claimed;
         let decoded = payload::decode(&kind.name, &body.id, &body.payload).map_err(|error| {
-            tracing::error!(kind = kind.name, id = %body.id, %error, "a task cannot be read and is out of the line");
+            // What serde complains of may quote the payload.
+            let told = shared.text(error.to_string(), TEXT);
+            tracing::error!(kind = kind.name, id = %body.id, error = told, "a task cannot be read and is out of the line");
             let target = Target::Known(task, body.id.clone());
             Unreadable { error, strand: TaskCommand::new(kind.id, target, Command::Unreadable { owner }) }
         })?;
@@ -205,7 +206,7 @@ impl<T: TrackedTask> Execution<T> {
 
     /// Tells how far the attempt is. Does not wait: it is durable within 100 ms. Renews the lease too.
     pub fn progress(&mut self, done: u64, total: Option<u64>, message: impl Into<String>) {
-        let progress = Progress { done, total, message: shorten(message.into(), TEXT), at: self.shared.engine.now() };
+        let progress = Progress { done, total, message: self.shared.text(message, TEXT), at: self.shared.engine.now() };
         let command = Command::Renew { owner: self.owner, lease: None, begin: false };
         let command =
             TaskCommand { progress: Some(progress), ..TaskCommand::new(self.kind.id, self.target(), command) };
@@ -218,24 +219,24 @@ impl<T: TrackedTask> Execution<T> {
     /// Notes something in the attempt's history, whatever its outcome. At most 100 notes of 16 KiB are kept.
     pub fn note(&mut self, text: impl Into<String>) {
         if self.remarks.notes.len() < MANY {
-            self.remarks.notes.push(shorten(text.into(), TEXT));
+            self.remarks.notes.push(self.shared.text(text, TEXT));
         }
     }
 
     /// Stores a number in the attempt's history, whatever its outcome. At most 100 are kept.
     pub fn metric(&mut self, name: impl Into<String>, value: f64) {
         if self.remarks.metrics.len() < MANY {
-            self.remarks.metrics.push((shorten(name.into(), 256), value));
+            self.remarks.metrics.push((shorten(name.into(), NAME), value));
         }
     }
 
-    /// Has another task submitted in the commit of this one's success.
+    /// Has another task submitted in the commit of this one's success; at most 1,000.
     ///
     /// # Errors
     /// `Unwritable`, `TooLarge`, `Invalid`.
     pub fn submit_next<N: TrackedTask>(&mut self, tasks: &crate::tasks::Tasks<N>, task: &N) -> Result<()> {
-        let new = tasks.new_task(task)?;
-        self.next.push(new);
+        check_followers(self.next.len())?;
+        self.next.push(tasks.new_task(task)?);
         Ok(())
     }
 
@@ -249,7 +250,6 @@ impl<T: TrackedTask> Execution<T> {
         self.ended.take()
     }
 
-    #[cfg(feature = "tokio")]
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }

@@ -14,8 +14,7 @@ use crate::{
     },
     engine::{Database, Writer},
     error::{Error, Result},
-    rules::{Ended, Header},
-    store::{Body, Handles, Kind},
+    store::{Handles, Kind, Whole},
     task::TaskKey,
     tracker::Tracker,
 };
@@ -46,14 +45,6 @@ pub struct Lost {
 
 /// How many tasks are copied in one commit.
 const BATCH: usize = 1_000;
-
-/// A task with all its rows.
-struct Whole {
-    task: TaskRef,
-    header: Header,
-    body: Body,
-    past: Vec<Ended>,
-}
 
 pub(crate) fn recover(from: &Path, into: &Path) -> Result<Recovered> {
     if into.exists() {
@@ -105,7 +96,7 @@ fn whole(txn: &ReadTransaction, task: TaskRef) -> Result<Whole> {
     let body = rows.body_of(task)?;
     // A task is worth more than its history.
     let past = guard("reading a history", || rows.past(task)).unwrap_or_default();
-    Ok(Whole { task, header, body, past })
+    Ok(Whole { task, header, body, past, progress: None, successor: None })
 }
 
 /// The numbers of all tasks that some table names, from both of its ends up to where it cannot be read.
@@ -135,7 +126,7 @@ fn store(target: &Tracker, kind: &Arc<Kind>, batch: &mut Vec<Whole>, report: &mu
     report.tasks += copied.len() as u64;
     target.shared.engine.turn(|writer: &mut Writer<'_>| {
         for whole in &copied {
-            writer.restore(kind, whole.task, &whole.header, &whole.body, &whole.past)?;
+            writer.restore(kind, whole)?;
         }
         Ok(())
     })

@@ -12,7 +12,7 @@ pub(crate) const LATEST: Micros = WAITING - 1;
 
 /// What the rules know of a task. Small, since every transition rewrites it.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the task, and they change apart")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, and they come and go apart")]
 pub(crate) struct Header {
     pub code: i32,
     pub priority: u8,
@@ -44,6 +44,8 @@ pub(crate) struct Header {
     pub watched: bool,
     /// The batch that it belongs to.
     pub batch: Option<u64>,
+    /// Its last lease ended with its process, and nobody knows whether its body had begun.
+    pub doubtful: bool,
 }
 
 /// Who holds a task, and until when.
@@ -76,6 +78,15 @@ impl Lease {
 }
 
 impl Header {
+    /// Whether the task may be claimed before somebody is free to run it. What may have killed a process is claimed only
+    /// to begin at once, and marked as begun in that same commit, so that a death of its process is held against it.
+    ///
+    /// A begin that is not on disk when the process dies is forgiven by that once: the rescue costs nothing, and leaves
+    /// the task doubtful. So a task that kills its process is counted from its second time on, at the latest.
+    pub(crate) fn may_be_claimed_ahead(&self) -> bool {
+        self.crashes == 0 && !self.doubtful
+    }
+
     /// Leaves for a status: the lease and its flags end.
     pub(super) fn enter(&mut self, code: i32, due: Micros, now: Micros) {
         self.code = code;

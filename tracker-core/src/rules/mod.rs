@@ -5,6 +5,7 @@
 
 mod batch;
 mod command;
+mod condition;
 mod explain;
 mod finish;
 mod hand;
@@ -20,6 +21,7 @@ mod tests;
 
 pub(crate) use batch::{Batch, Roles, Tally};
 pub(crate) use command::{Command, Finish, Owner, Requeue, Start, Submit};
+pub(crate) use condition::Condition;
 pub use explain::Explanation;
 pub(crate) use explain::Situation;
 pub use finish::Outcome;

@@ -14,8 +14,9 @@ impl Rules<'_> {
     fn end_by_rescue(&self, header: &mut Header, lease: &Lease, chance: f32, history: &mut Vec<Ended>) -> BodyChange {
         let step = self.graph.status(header.code).map_or(0, |status| status.step);
         if !lease.begun {
-            // Claimed ahead and never begun: nothing of it has run, so it costs nothing.
+            // Claimed ahead, and not known to have begun: it costs nothing, and is not claimed ahead again.
             header.attempts = header.attempts.saturating_sub(1);
+            header.doubtful = true;
             match self.called_off(header) {
                 Some(code) => header.enter(code, self.now, self.now),
                 None => header.enter(lease.from, lease.due.max(self.now), self.now),

@@ -111,6 +111,7 @@ impl Rules<'_> {
         header.updated = self.now;
         header.unreadable = false;
         header.waits = 0;
+        header.doubtful &= !start.begun;
         header.lease = Some(Lease {
             token: start.token,
             fence: start.fence,

@@ -51,6 +51,7 @@ impl Rules<'_> {
             waits: 0,
             watched: false,
             batch: submit.batch,
+            doubtful: false,
         }
     }
 
@@ -60,5 +61,6 @@ impl Rules<'_> {
         header.failures = 0;
         header.crashes = 0;
         header.unreadable = false;
+        header.doubtful = false;
     }
 }

@@ -156,14 +156,17 @@ impl Handles<&WriteTransaction> {
     }
 
     fn apply_history(&mut self, kind: &Kind, task: TaskRef, change: &Change) -> Result<()> {
-        if change.new.is_none() {
+        let Some(new) = change.new else {
             let (first, last) = (RunKey { task, fence: 0 }.pack(), RunKey { task, fence: u64::MAX }.pack());
             if change.old.is_some_and(|header| header.ended > 0) {
                 self.history()?.retain_in::<&[u8; RunKey::LEN], _>(&first..=&last, |_, _| false)?;
             }
             return Ok(());
-        }
-        if change.history.is_empty() {
+        };
+        let keep = usize::from(kind.policy.history.max(1));
+        // An end that stays in the header may be one more than is kept.
+        let silent = new.last.is_some() && change.old.is_some_and(|old| old.last.is_none());
+        if change.history.is_empty() && !(silent && new.ended as usize > keep) {
             return Ok(());
         }
         let history = self.history()?;
@@ -171,9 +174,7 @@ impl Handles<&WriteTransaction> {
             let key = RunKey { task, fence: ended.fence }.pack();
             history.insert(&key, records::encode(ended)?.as_slice())?;
         }
-        // The header may hold one more.
-        let keep = usize::from(kind.policy.history.max(1));
-        let kept = keep - usize::from(change.new.is_some_and(|header| header.last.is_some())).min(keep);
+        let kept = keep - usize::from(new.last.is_some());
         let (first, last) = (RunKey { task, fence: 0 }.pack(), RunKey { task, fence: u64::MAX }.pack());
         let mut fences = Vec::new();
         for entry in history.range::<&[u8; RunKey::LEN]>(&first..=&last)? {

@@ -3,7 +3,10 @@ use crate::{
     error::{Error, ErrorKind, Reason, Refusal, Result},
     rules::{Header, Rules},
     status::{Graph, TaskStatus},
-    store::{Body, limits::RATE},
+    store::{
+        Body,
+        limits::{RATE, check_kind},
+    },
     task::{Policy, TaskKey, TrackedTask},
     time::Micros,
 };
@@ -35,20 +38,19 @@ pub(crate) struct KindSpec {
 impl KindSpec {
     /// What a type declares, under a name; checked.
     pub(crate) fn of<T: TrackedTask>(name: &str) -> Result<Self> {
-        if name.is_empty() || name.len() > 128 {
-            return Err(Error::invalid(format!("the kind's name {name:?} must have 1 to 128 bytes")));
-        }
         let graph = Graph::of(&T::Status::GRAPH)
             .map_err(|error| Error::new(ErrorKind::Invalid, format!("{}: {error}", T::Status::GRAPH.name)))?;
         let policy = T::policy();
         check_policy(name, &policy, T::INDEXES)?;
-        Ok(Self {
+        let spec = Self {
             name: name.to_owned(),
             graph,
             indexes: T::INDEXES.iter().map(ToString::to_string).collect(),
             uniques: T::UNIQUES.iter().map(|unique| (unique.name.to_owned(), unique.while_unfinished)).collect(),
             policy,
-        })
+        };
+        check_kind(&spec)?;
+        Ok(spec)
     }
 }
 
@@ -87,6 +89,14 @@ impl Kind {
     /// The refusal of a task of this kind.
     pub(crate) fn refuse(&self, id: TaskKey, reason: Reason) -> Error {
         Error::refused(Refusal { kind: self.name.clone(), id, reason })
+    }
+
+    /// The number of the index on a field.
+    pub(crate) fn index_number(&self, field: &str) -> Result<u16> {
+        let number = self.indexes.iter().position(|name| name == field);
+        number.and_then(|number| u16::try_from(number).ok()).ok_or_else(|| {
+            Error::invalid(format!("kind {:?} has no index {field:?}: mark the field with #[task(index)]", self.name))
+        })
     }
 
     /// Whether a task waits for nothing any more.

@@ -8,6 +8,7 @@ mod kind;
 mod kinds;
 mod lanes;
 mod limits;
+mod line;
 mod needs;
 mod new_task;
 mod position;
@@ -15,6 +16,7 @@ mod pulse;
 mod scan;
 mod schema;
 mod starts;
+mod whole;
 
 pub(crate) use apply::Change;
 pub(crate) use body::{Body, Progress};
@@ -23,9 +25,13 @@ pub(crate) use handles::{FormatProblem, Handles, Source, init};
 pub(crate) use kind::{Kind, KindSpec};
 pub(crate) use kinds::Kinds;
 pub(crate) use lanes::Place;
-pub(crate) use limits::{check_id, check_payload, check_values, cut, shorten};
+pub(crate) use limits::{
+    MANY, NAME, TEXT, check_followers, check_id, check_kinds, check_payload, check_values, cut, shorten,
+};
+pub(crate) use line::Waiting;
 pub(crate) use needs::Untold;
 pub(crate) use new_task::{NewTask, Tie, TieOn};
-pub(crate) use position::position;
+pub(crate) use position::{Order, order, position};
 pub(crate) use pulse::Pulse;
 pub(crate) use scan::{Mark, Stretch};
+pub(crate) use whole::Whole;

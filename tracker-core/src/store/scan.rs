@@ -20,6 +20,8 @@ pub(crate) type Mark = (Micros, u64);
 pub(crate) struct Stretch {
     /// Nothing that changed before.
     pub since: Micros,
+    /// Nothing that changed at this time or later; the end of time bounds nothing.
+    pub until: Micros,
     pub beyond: Option<Mark>,
     pub newest_first: bool,
     pub most: usize,
@@ -28,20 +30,22 @@ pub(crate) struct Stretch {
 impl From<Micros> for Stretch {
     /// All since a time, oldest first.
     fn from(since: Micros) -> Self {
-        Self { since, beyond: None, newest_first: false, most: usize::MAX }
+        Self { since, until: Micros::MAX, beyond: None, newest_first: false, most: usize::MAX }
     }
 }
 
 impl Stretch {
     /// Its first and last mark; `None` if nothing lies in it.
     fn bounds(&self) -> Option<(Mark, Mark)> {
-        let (mut low, mut high) = ((self.since, 0), (Micros::MAX, u64::MAX));
+        let end =
+            if self.until == Micros::MAX { (Micros::MAX, u64::MAX) } else { (self.until.checked_sub(1)?, u64::MAX) };
+        let (mut low, mut high) = ((self.since, 0), end);
         match (self.beyond, self.newest_first) {
             (None, _) => {}
             (Some((at, u64::MAX)), false) => low = low.max((at.checked_add(1)?, 0)),
             (Some((at, seq)), false) => low = low.max((at, seq + 1)),
-            (Some((at, 0)), true) => high = (at.checked_sub(1)?, u64::MAX),
-            (Some((at, seq)), true) => high = (at, seq - 1),
+            (Some((at, 0)), true) => high = high.min((at.checked_sub(1)?, u64::MAX)),
+            (Some((at, seq)), true) => high = high.min((at, seq - 1)),
         }
         (low <= high).then_some((low, high))
     }
@@ -152,7 +156,7 @@ impl<S: Source> Handles<S> {
     }
 
     /// The ranks that are in use in the line of a status.
-    fn ranks(&mut self, kind: u32, code: i32) -> Result<Vec<u8>> {
+    pub(super) fn ranks(&mut self, kind: u32, code: i32) -> Result<Vec<u8>> {
         let mut ranks = Vec::new();
         let mut from = Some(0);
         while let Some(rank) = from {

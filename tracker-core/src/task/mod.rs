@@ -71,6 +71,15 @@ pub trait TrackedTask: Serialize + DeserializeOwned + Send + 'static {
     fn priority(&self) -> Option<u8>;
 }
 
+/// A unique key as the file describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UniqueInfo {
+    /// Its name: the fields' names joined with `_`.
+    pub name: String,
+    /// Whether only unfinished tasks hold the key (`while = unfinished`).
+    pub while_unfinished: bool,
+}
+
 /// A unique key as constant data: what the derive emits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UniqueDef {

@@ -7,7 +7,9 @@ use crate::{
     payload,
     rules::{Command, Requeue},
     status::TaskStatus,
+    store::TEXT,
     task::{TaskId, TaskKey, TrackedTask},
+    view::View,
 };
 
 impl<T: TrackedTask> Tasks<T> {
@@ -63,6 +65,16 @@ impl<T: TrackedTask> Tasks<T> {
         Ok(TaskCommand { body, ..TaskCommand::new(self.kind, target, Command::Update { revision }) })
     }
 
+    /// Moves a task between parked and startable statuses.
+    ///
+    /// # Errors
+    /// `NotFound`, `Leased`, a refusal if it has ended or the status is neither parked nor startable.
+    pub fn move_to(&self, id: impl TaskId, status: T::Status) -> Result<()> {
+        self.command(id, Command::Move { code: status.code() })
+    }
+}
+
+impl<T: View> Tasks<T> {
     /// Makes a task startable again, with nothing held against it: in its current step.
     ///
     /// # Errors
@@ -93,15 +105,7 @@ impl<T: TrackedTask> Tasks<T> {
     /// # Errors
     /// `NotFound`, `Leased`, a refusal if it has ended, `MissingRole`.
     pub fn ignore(&self, id: impl TaskId, reason: &str) -> Result<()> {
-        self.command(id, Command::Ignore { fence: 0, reason: reason.to_owned() })
-    }
-
-    /// Moves a task between parked and startable statuses.
-    ///
-    /// # Errors
-    /// `NotFound`, `Leased`, a refusal if it has ended or the status is neither parked nor startable.
-    pub fn move_to(&self, id: impl TaskId, status: T::Status) -> Result<()> {
-        self.command(id, Command::Move { code: status.code() })
+        self.command(id, Command::Ignore { fence: 0, reason: self.shared.text(reason, TEXT) })
     }
 
     /// Deletes a task that nobody holds, with its history.
@@ -112,7 +116,7 @@ impl<T: TrackedTask> Tasks<T> {
         self.command(id, Command::Delete)
     }
 
-    fn command(&self, id: impl TaskId, command: Command) -> Result<()> {
+    pub(crate) fn command(&self, id: impl TaskId, command: Command) -> Result<()> {
         self.shared.engine.call(TaskCommand::new(self.kind, Target::Id(id.to_key()), command)).map(drop)
     }
 

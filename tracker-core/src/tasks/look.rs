@@ -3,18 +3,16 @@ use std::collections::BTreeMap;
 use super::Tasks;
 use crate::{
     __private::join_encoded,
-    error::{Error, ErrorKind, Result},
-    payload,
+    error::{Error, Result},
+    need::SOME,
     query::Query,
-    record::{Raw, Record},
+    record::Record,
     rules::{Explanation, Situation},
     status::{Role, TaskStatus},
     store::position,
-    task::{IndexValue, TaskId, TaskKey, TrackedTask},
+    task::{IndexValue, TaskId, TaskKey},
+    view::View,
 };
-
-/// How many of those a task waits for are named in its explanation.
-const SOME: usize = 10;
 
 /// How many tasks there are in each status.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +25,12 @@ impl Counts {
     #[must_use]
     pub fn get(&self, status: impl TaskStatus) -> u64 {
         self.counts.get(&status.code()).copied().unwrap_or(0)
+    }
+
+    /// How many tasks have the status of this code.
+    #[must_use]
+    pub fn of_code(&self, code: i32) -> u64 {
+        self.counts.get(&code).copied().unwrap_or(0)
     }
 
     /// How many tasks there are in all.
@@ -51,18 +55,19 @@ pub struct QueuePosition {
     pub running: u64,
 }
 
-impl<T: TrackedTask> Tasks<T> {
+impl<T: View> Tasks<T> {
     /// The task with this id, and all that is known of it.
     ///
     /// # Errors
     /// `Unreadable` if it cannot be decoded.
-    pub fn get(&self, id: impl TaskId) -> Result<Option<Record<T, T::Status>>> {
+    pub fn get(&self, id: impl TaskId) -> Result<Option<Record<T::Task, T::Status>>> {
         let id = id.to_key();
-        let found = self.shared.engine.read(|rows| match rows.with_id(self.kind, &id)? {
-            None => Ok(None),
-            Some(task) => Raw::read(rows, task),
+        let found = self.shared.engine.read(|rows| {
+            let Some(task) = rows.with_id(self.kind, &id)? else { return Ok(None) };
+            let kind = self.kind_in(rows)?;
+            Ok(rows.whole(task)?.map(|whole| (whole, kind)))
         })?;
-        found.map(|(raw, body)| self.record(raw, &body)).transpose()
+        found.map(|(whole, kind)| Record::of::<T>(&kind, whole)).transpose()
     }
 
     /// The task that holds a unique key: its name (the fields' names joined with `_`) and the value of each field. A key
@@ -70,7 +75,7 @@ impl<T: TrackedTask> Tasks<T> {
     ///
     /// # Errors
     /// `Invalid` if there is no such key; `Unreadable` if the task cannot be decoded.
-    pub fn get_by_key(&self, key: &str, values: &[&dyn IndexValue]) -> Result<Option<Record<T, T::Status>>> {
+    pub fn get_by_key(&self, key: &str, values: &[&dyn IndexValue]) -> Result<Option<Record<T::Task, T::Status>>> {
         let kind = self.kind()?;
         let number =
             kind.uniques.iter().position(|(name, _)| name == key).and_then(|number| u16::try_from(number).ok());
@@ -82,18 +87,6 @@ impl<T: TrackedTask> Tasks<T> {
             None => Ok(None),
         })?;
         id.map_or(Ok(None), |id| self.get(id))
-    }
-
-    pub(crate) fn record(&self, raw: Raw, body: &crate::store::Body) -> Result<Record<T, T::Status>> {
-        let task = payload::decode(&self.name, &body.id, &body.payload)?;
-        let code = raw.header.code;
-        let status = T::Status::from_code(code).ok_or_else(|| {
-            Error::new(
-                ErrorKind::SchemaMismatch,
-                format!("{} \"{}\" has the unknown status code {code}", self.name, body.id),
-            )
-        })?;
-        Ok(raw.record(body.id.clone(), task, status))
     }
 
     /// Asks for tasks by status, index and order.
@@ -178,8 +171,8 @@ impl<T: TrackedTask> Tasks<T> {
     /// Why a task is not running, and how many tasks of its step are.
     fn in_line(&self, id: &TaskKey) -> Result<(Explanation, u64)> {
         let now = self.shared.engine.now();
-        let (kind, kinds) = (self.kind()?, self.shared.engine.kinds());
         self.shared.engine.read(|rows| {
+            let kind = self.kind_in(rows)?;
             let task = rows.with_id(self.kind, id)?.ok_or_else(|| kind.refuse(id.clone(), crate::Reason::NotFound))?;
             let header = rows.header(task)?.ok_or_else(|| kind.refuse(id.clone(), crate::Reason::NotFound))?;
             let place = position(&kind.graph, task, &header).line;
@@ -192,7 +185,7 @@ impl<T: TrackedTask> Tasks<T> {
             let running = kind.graph.code(step, Role::InProgress);
             let counts = rows.counts_of(self.kind)?;
             let running = counts.iter().find(|(code, _)| Some(*code) == running).map_or(0, |(_, count)| *count);
-            let needs = if header.waits > 0 { rows.named_needs(&kinds, task, SOME)? } else { Vec::new() };
+            let needs = if header.waits > 0 { rows.named_needs(task, SOME)? } else { Vec::new() };
             let full = kind.limit().is_some() && rows.is_limited(&kind, task)?;
             let situation = Situation { paused: kind.paused, full, opens: rows.rate_opens(&kind, now)?, ahead, needs };
             Ok((kind.rules(now).explain(&header, &situation), running))

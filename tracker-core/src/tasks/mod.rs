@@ -13,16 +13,19 @@ pub use submit::{Receipt, Submission, SubmitSummary};
 
 use std::{fmt, marker::PhantomData, sync::Arc};
 
+use redb::ReadTransaction;
+
 use crate::{
     error::{Error, Result},
     shared::{Opened, Shared},
-    store::Kind,
+    store::{Handles, Kind, NAME, shorten},
     task::TrackedTask,
+    view::View,
     worker::Worker,
 };
 
 /// The tasks of one kind. Cheap to clone and to share.
-pub struct Tasks<T: TrackedTask> {
+pub struct Tasks<T: View> {
     pub(crate) shared: Arc<Shared>,
     kind: u32,
     name: Arc<str>,
@@ -33,7 +36,7 @@ pub struct Tasks<T: TrackedTask> {
     types: PhantomData<fn() -> T>,
 }
 
-impl<T: TrackedTask> Tasks<T> {
+impl<T: View> Tasks<T> {
     pub(crate) fn new(shared: Arc<Shared>, kind: &Kind, opened: Arc<Opened>) -> Self {
         let step = (kind.graph.steps().len() == 1).then_some(0);
         let worker = format!("pid {}", std::process::id()).into();
@@ -55,10 +58,17 @@ impl<T: TrackedTask> Tasks<T> {
         self.shared.kind(self.kind)
     }
 
+    /// The kind as these rows describe it.
+    pub(crate) fn kind_in(&self, rows: &mut Handles<&ReadTransaction>) -> Result<Arc<Kind>> {
+        self.shared.kind_in(rows, self.kind)
+    }
+}
+
+impl<T: TrackedTask> Tasks<T> {
     /// The same tasks, for claims and starts under this worker name (at most 128 bytes). It stands in leases and histories.
     #[must_use]
     pub fn named(&self, worker: &str) -> Self {
-        Self { worker: crate::store::shorten(worker.to_owned(), 128).into(), ..self.clone() }
+        Self { worker: shorten(worker.to_owned(), NAME).into(), ..self.clone() }
     }
 
     /// One step of a pipeline: claims, starts and workers of the result are about it.
@@ -107,7 +117,7 @@ impl<T: TrackedTask> Tasks<T> {
     }
 }
 
-impl<T: TrackedTask> Clone for Tasks<T> {
+impl<T: View> Clone for Tasks<T> {
     fn clone(&self) -> Self {
         Self {
             shared: self.shared.clone(),
@@ -121,7 +131,7 @@ impl<T: TrackedTask> Clone for Tasks<T> {
     }
 }
 
-impl<T: TrackedTask> fmt::Debug for Tasks<T> {
+impl<T: View> fmt::Debug for Tasks<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tasks").field("kind", &self.name).field("step", &self.step).finish_non_exhaustive()
     }

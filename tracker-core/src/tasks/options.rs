@@ -9,8 +9,9 @@ use crate::{
     rules::Otherwise,
     status::TaskStatus,
     store::{Tie, TieOn},
-    task::{TaskId, TrackedTask},
+    task::TaskId,
     time::{Micros, micros_at, micros_of},
+    view::View,
 };
 
 /// How a task is submitted.
@@ -100,7 +101,7 @@ impl SubmitOptions {
     /// The submit is refused with `NotFound` if there is no such task, `Circle` if that one waits for this one, and
     /// `MissingRole` if this one's status type lacks the status that `otherwise` leads to.
     #[must_use]
-    pub fn after<N: TrackedTask>(mut self, tasks: &Tasks<N>, id: impl TaskId, otherwise: Otherwise) -> Self {
+    pub fn after<N: View>(mut self, tasks: &Tasks<N>, id: impl TaskId, otherwise: Otherwise) -> Self {
         let on = TieOn::Task { kind: tasks.kind_id(), id: id.to_key() };
         self.needs.push(Tie { on, otherwise });
         self

@@ -62,7 +62,7 @@ impl<T: TrackedTask> Tasks<T> {
         let kind = self.kind()?;
         let start =
             Start { ignore_lease: false, force: false, reenter: None, ..self.start_command(&kind, options, true)? };
-        let claims = self.shared.engine.call(Claim { kind: self.kind, start, most: 1, suspects: true })?;
+        let claims = self.shared.engine.call(Claim { kind: self.kind, start, most: 1, begin: 1, suspects: true })?;
         claims.tasks.into_iter().next().map(|claimed| Execution::new(&self.shared, &kind, claimed)).transpose()
     }
 
@@ -104,7 +104,7 @@ impl<T: TrackedTask> Tasks<T> {
         let kind = self.kind()?;
         let start = self.start_command(&kind, options, false)?;
         let action = StartById { kind: self.kind, target: Target::Id(id.to_key()), start };
-        Execution::new(&self.shared, &kind, self.shared.engine.call(action)?)
+        Execution::new(&self.shared, &kind, self.shared.engine.call(action)??)
     }
 
     /// Whether [`Tasks::start_with`] would be refused by the task's state as it is now, and why. Changes nothing. For

@@ -3,9 +3,9 @@ use crate::{
     engine::{Action, NewTask, Submitted, Writer},
     error::{Reason, Result},
     payload,
-    record::{Raw, Record},
+    record::Record,
     rules::Told,
-    store::{Body, Kind},
+    store::{Kind, Whole},
     task::{TaskKey, TrackedTask},
 };
 
@@ -119,8 +119,8 @@ impl<T: TrackedTask> Tasks<T> {
     /// # Errors
     /// As [`Tasks::submit`]; `Unreadable` if the row cannot be decoded.
     pub fn submit_and_get(&self, task: &T) -> Result<(Submission, Record<T, T::Status>)> {
-        let (submitted, raw, body) = self.shared.engine.call(SubmitAndGet(self.new_task(task)?))?;
-        Ok((Receipt::from(submitted).submission, self.record(raw, &body)?))
+        let (submitted, whole) = self.shared.engine.call(SubmitAndGet(self.new_task(task)?))?;
+        Ok((Receipt::from(submitted).submission, Record::of::<T>(&*self.kind()?, whole)?))
     }
 
     /// Puts many tasks in, in batches of bounded memory. When it returns, all are durable; how many were new, were there,
@@ -210,13 +210,13 @@ impl<T: TrackedTask> Tasks<T> {
 struct SubmitAndGet(NewTask);
 
 impl Action for SubmitAndGet {
-    type Out = (Submitted, Raw, Body);
+    type Out = (Submitted, Whole);
 
     fn run(&self, writer: &mut Writer<'_>) -> Result<Self::Out> {
         let submitted = self.0.run(writer)?;
         let kind = writer.kind(self.0.kind)?;
-        let found = Raw::read(writer.rows(), submitted.task)?;
-        let (raw, body) = found.ok_or_else(|| kind.refuse(submitted.id.clone(), Reason::NotFound))?;
-        Ok((submitted, raw, body))
+        let found = writer.rows().whole(submitted.task)?;
+        let whole = found.ok_or_else(|| kind.refuse(submitted.id.clone(), Reason::NotFound))?;
+        Ok((submitted, whole))
     }
 }

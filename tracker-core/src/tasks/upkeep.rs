@@ -4,10 +4,11 @@ use super::Tasks;
 use crate::{
     engine::{Prune, Scope},
     error::Result,
-    task::{TaskKey, TrackedTask},
+    task::TaskKey,
+    view::View,
 };
 
-impl<T: TrackedTask> Tasks<T> {
+impl<T: View> Tasks<T> {
     /// Frees the tasks of this kind whose leases ran out, and says which.
     ///
     /// # Errors
@@ -39,10 +40,14 @@ impl<T: TrackedTask> Tasks<T> {
             let statuses = kind.graph.statuses().iter().filter(|status| status.role == rule.role);
             statuses.map(|status| (status.code, rule.keep)).collect::<Vec<_>>()
         });
-        let rules: Vec<_> = rules.collect();
+        self.prune_by(&rules.collect::<Vec<_>>())
+    }
+
+    /// Deletes tasks with these codes that ended so long ago, in batches; says how many.
+    pub(crate) fn prune_by(&self, rules: &[(i32, Duration)]) -> Result<u64> {
         let mut pruned = 0;
         loop {
-            let batch = self.shared.engine.call(Prune { kind: self.kind, rules: rules.clone(), most: 1_000 })?;
+            let batch = self.shared.engine.call(Prune { kind: self.kind, rules: rules.to_vec(), most: 1_000 })?;
             pruned += batch as u64;
             if batch < 1_000 {
                 return Ok(pruned);

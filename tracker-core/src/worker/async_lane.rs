@@ -7,11 +7,13 @@ use super::{
     lane::{Turn, claim_of},
     round::{Rest, Round},
     running::{Running, overtime},
+    stock::Ended,
+    visit::{Step, Visit},
 };
 use crate::{
     asynchronous::{Delivery, calls},
     body::{Finished, IntoOutcome, finish_body},
-    engine::{Claim, Claims},
+    engine::{Claim, Claimed, Claims},
     error::{ErrorKind, Result},
     execution::Execution,
     rules::Outcome,
@@ -60,7 +62,7 @@ where
                 Rest::None | Rest::Wait(_) => {}
             }
         }
-        Ok(())
+        if self.shift.stock.goes_ahead() { self.work_ahead().await.map(drop) } else { Ok(()) }
     }
 
     async fn turn(&self) -> Result<Turn> {
@@ -68,7 +70,11 @@ where
         if entry == Entry::Closed {
             return Ok(Turn::Blocked);
         }
-        let turn = self.work(entry).await;
+        let turn = if entry == Entry::Open && self.shift.stock.goes_ahead() {
+            self.work_ahead().await
+        } else {
+            self.work(entry).await
+        };
         self.shift.leave(entry, turn.as_ref().ok(), &self.tasks.shared.engine.signal);
         turn
     }
@@ -108,6 +114,41 @@ where
                 None => return Ok(Turn::Worked),
             }
         }
+    }
+
+    /// Runs bodies ahead of the commits that store their outcomes.
+    async fn work_ahead(&self) -> Result<Turn> {
+        let (tasks, shift) = (&self.tasks, self.shift);
+        let mut visit = Visit::new(shift, tasks, 0, 1);
+        loop {
+            match visit.step()? {
+                Step::Begin(claimed) => self.run_one(&mut visit, claimed).await?,
+                Step::Look(claim, look) => {
+                    let claims = calls::claim(&tasks.shared, claim).await;
+                    visit.looked(&look, claims);
+                }
+                Step::Wait(seen) => shift.stock.news.changed(seen, None).await,
+                Step::Leave(turn) => return Ok(turn),
+            }
+        }
+    }
+
+    async fn run_one(&self, visit: &mut Visit<'_, T>, claimed: Claimed) -> Result<()> {
+        let kind = self.tasks.kind()?;
+        let (fence, begun) = (claimed.owner.fence, claimed.is_begun());
+        let mut execution: Execution<T> = match calls::execution(&self.tasks.shared, &kind, claimed).await {
+            Ok(execution) => execution,
+            Err(error) if error.kind() == ErrorKind::Unreadable => {
+                visit.unreadable(fence);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        // The time limit is this lane's business: it drops the body.
+        visit.begins(&execution, begun, None)?;
+        let (finished, run) =
+            self.attempt(&mut execution, self.shift.settings.time_limit.or(kind.policy.time_limit)).await;
+        visit.ended(&mut execution, finished, run)
     }
 
     fn renewed(&self, execution: &Execution<T>) -> Renewed<'_> {
@@ -150,7 +191,7 @@ where
                 None => Ok(None),
             };
         };
-        let outcome = action.finish.outcome;
+        let ended = Ended::new(&action, failure, panicked, run);
         let (stored, claims) = match next {
             Some(next) => {
                 let (stored, claims) = calls::finish_and_claim(shared, action, next).await;
@@ -158,7 +199,7 @@ where
             }
             None => (calls::queue(shared, action).await, None),
         };
-        if let Some(failure) = shift.stored(stored, &outcome, failure.as_ref(), panicked, run)? {
+        if let Some(failure) = shift.stored(stored.map(drop), &ended)? {
             execution.end_async(Outcome::Fail { retry_in: None }, Some(failure), false).await?;
         }
         Ok(claims.map(Delivery::take))

@@ -1,6 +1,6 @@
-use std::{error::Error as StdError, fmt, time::Duration};
+use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
-use super::{Settings, StopHandle, Summary, async_lane::AsyncLane, crew::Shift, join::Join};
+use super::{Settings, StopHandle, Summary, async_lane::AsyncLane, crew::Shift, join::Join, stock::Stock};
 use crate::{body::IntoOutcome, error::Result, execution::Execution, task::TrackedTask, tasks::Tasks};
 
 /// A worker for async bodies. Made by [`Tasks::async_worker`].
@@ -72,7 +72,8 @@ impl<T: TrackedTask> AsyncWorker<T> {
         E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
     {
         self.settings.stop.wakes(&self.tasks.shared.engine.signal);
-        let shift = Shift::new(&self.settings);
+        let shift = Shift::new(&self.settings, 1);
+        let _closing = Closing(shift.stock.clone());
         let lanes = (0..self.settings.threads).map(|number| {
             let tasks = self.tasks.named(&format!("pid {} lane {number}", std::process::id()));
             AsyncLane { tasks, body: &body, shift: &shift }.run()
@@ -83,6 +84,15 @@ impl<T: TrackedTask> AsyncWorker<T> {
         };
         ended.into_iter().collect::<Result<()>>()?;
         Ok(shift.into_summary())
+    }
+}
+
+/// Gives back what was claimed ahead, also when the worker's future is dropped.
+struct Closing(Arc<Stock>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

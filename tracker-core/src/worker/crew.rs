@@ -15,6 +15,7 @@ use super::{
     lane::{Lane, LaneOf, Turn},
     round::{Rest, Round},
     running::Running,
+    stock::{Ended, Stock},
 };
 use crate::{
     body::IntoOutcome,
@@ -22,7 +23,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     execution::Execution,
     failures::failure_of,
-    rules::{Failure, Header, Outcome},
+    rules::{Failure, Outcome},
     task::TrackedTask,
     tasks::Tasks,
 };
@@ -102,18 +103,21 @@ impl fmt::Debug for StopHandle {
 pub(super) struct Shift<'s> {
     pub settings: &'s Settings,
     pub gate: Gate,
-    pub running: Running,
+    pub running: Arc<Running>,
+    pub stock: Arc<Stock>,
     summary: Mutex<Summary>,
     /// Too many failures, or an error of the storage.
     halted: AtomicBool,
 }
 
 impl<'s> Shift<'s> {
-    pub(super) fn new(settings: &'s Settings) -> Self {
+    pub(super) fn new(settings: &'s Settings, kinds: usize) -> Self {
+        let running = Arc::<Running>::default();
         Self {
             settings,
             gate: Gate::default(),
-            running: Running::default(),
+            stock: Stock::new(settings.threads, settings.ahead, kinds, running.clone()),
+            running,
             summary: Mutex::default(),
             halted: AtomicBool::new(false),
         }
@@ -148,16 +152,16 @@ impl<'s> Shift<'s> {
     }
 
     /// Counts what came of storing the end of an attempt. Where the outcome was refused, the failure to be stored instead.
-    pub(super) fn stored(
-        &self,
-        stored: Result<Header>,
-        outcome: &Outcome,
-        failure: Option<&Failure>,
-        panicked: bool,
-        run: Duration,
-    ) -> Result<Option<Failure>> {
+    pub(super) fn stored(&self, stored: Result<()>, ended: &Ended) -> Result<Option<Failure>> {
+        let Ended { owner, outcome, failure, panicked, run, .. } = ended;
+        let run = *run;
         match stored {
-            Ok(_) => self.count(outcome, failure, panicked, run),
+            Ok(()) => self.count(outcome, failure.as_ref(), *panicked, run),
+            // The crew has stored the failure itself when the time was over.
+            Err(error) if error.kind() == ErrorKind::LeaseLost && self.running.has_expired(owner.fence) => {
+                let failure = Failure::new("the attempt took longer than its time limit");
+                self.count(&Outcome::Fail { retry_in: None }, Some(&failure), false, run);
+            }
             Err(error) if error.kind() == ErrorKind::LeaseLost => {
                 tracing::warn!(%error, "an attempt ended after its lease was lost");
                 self.summary().lost += 1;
@@ -218,7 +222,7 @@ impl<'a> Crew<'a> {
         E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug + 'a,
     {
         self.engine = Some(tasks.shared.engine.clone());
-        self.lanes.push(Box::new(LaneOf { tasks: tasks.clone(), body }));
+        self.lanes.push(Box::new(LaneOf { tasks: tasks.clone(), body, tray: self.lanes.len() }));
         self
     }
 
@@ -231,7 +235,7 @@ impl<'a> Crew<'a> {
         // Its threads would wait for a transaction that waits for them.
         engine.refuse_inside()?;
         self.settings.stop.wakes(&engine.signal);
-        let shift = Shift::new(&self.settings);
+        let shift = Shift::new(&self.settings, self.lanes.len());
         let done = (Mutex::new(false), Condvar::new());
         let result = thread::scope(|scope| {
             let tender = scope.spawn(|| tend(&shift, &done));
@@ -251,6 +255,7 @@ impl<'a> Crew<'a> {
             drop(tender.join());
             result
         });
+        shift.stock.close();
         result?;
         Ok(shift.into_summary())
     }
@@ -287,7 +292,7 @@ fn work(lanes: &[Box<dyn Lane + '_>], engine: &Engine, shift: &Shift<'_>, number
             Rest::None | Rest::Wait(_) => {}
         }
     }
-    Ok(())
+    lanes.iter().try_for_each(|lane| lane.close(shift))
 }
 
 impl fmt::Debug for Crew<'_> {

@@ -4,25 +4,28 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use super::{crew::Shift, gate::Entry};
+use super::{crew::Shift, gate::Entry, stock::Ended};
 use crate::{
     body::{Finished, IntoOutcome, finish_body},
     engine::{Claim, Claims, FinishTask},
     error::{ErrorKind, Result},
     execution::Execution,
-    rules::{Failure, Outcome},
+    rules::Outcome,
     task::TrackedTask,
     tasks::{StartOptions, Tasks},
     time::Micros,
 };
 
 /// How many tasks of one kind a thread does in a row before it looks at the next kind.
-const ROW: usize = 64;
+pub(super) const ROW: usize = 64;
 
 /// One kind with its body.
 pub(super) trait Lane: Sync {
     /// Claims and does what is there. `Idle` if nothing was.
     fn turn(&self, shift: &Shift<'_>, thread: usize, kinds: usize) -> Result<Turn>;
+
+    /// Begins nothing more, and waits until all that was handed in is durable.
+    fn close(&self, shift: &Shift<'_>) -> Result<()>;
 }
 
 /// What came of a look at a kind.
@@ -42,6 +45,8 @@ pub(super) enum Turn {
 pub(super) struct LaneOf<T: TrackedTask, F> {
     pub tasks: Tasks<T>,
     pub body: F,
+    /// Its number among the kinds of the crew.
+    pub tray: usize,
 }
 
 impl<T, F, R, E> Lane for LaneOf<T, F>
@@ -57,9 +62,17 @@ where
             return Ok(Turn::Blocked);
         }
         let tasks = self.tasks.named(&format!("pid {} thread {thread}", std::process::id()));
-        let turn = self.work(shift, &tasks, entry, kinds);
+        let turn = if entry == Entry::Open && shift.stock.goes_ahead() {
+            self.work_ahead(shift, &tasks, kinds)
+        } else {
+            self.work(shift, &tasks, entry, kinds)
+        };
         shift.leave(entry, turn.as_ref().ok(), &self.tasks.shared.engine.signal);
         turn
+    }
+
+    fn close(&self, shift: &Shift<'_>) -> Result<()> {
+        if shift.stock.goes_ahead() { self.work_ahead(shift, &self.tasks, 1).map(drop) } else { Ok(()) }
     }
 }
 
@@ -135,7 +148,7 @@ where
             }
             Some(action) => action?,
         };
-        let outcome = action.finish.outcome;
+        let ended = Ended::new(&action, failure, panic.is_some(), run);
         let (stored, claims) = match next {
             Some(next) => {
                 let (stored, claims) = engine.call_both(action, next)?;
@@ -143,14 +156,7 @@ where
             }
             None => (engine.call(action), None),
         };
-        // The crew has stored the failure itself when the time was over.
-        if let Err(error) = &stored
-            && error.kind() == ErrorKind::LeaseLost
-            && shift.running.has_expired(execution.fence())
-        {
-            let failure = Failure::new("the attempt took longer than its time limit");
-            shift.count(&Outcome::Fail { retry_in: None }, Some(&failure), false, run);
-        } else if let Some(failure) = shift.stored(stored, &outcome, failure.as_ref(), panic.is_some(), run)? {
+        if let Some(failure) = shift.stored(stored.map(drop), &ended)? {
             execution.end(Outcome::Fail { retry_in: None }, Some(failure), false)?;
         }
         Ok(claims)
@@ -160,5 +166,5 @@ where
 /// A claim of the next task.
 pub(super) fn claim_of<T: TrackedTask>(tasks: &Tasks<T>, suspects: bool) -> Result<Claim> {
     let start = tasks.start_command(&*tasks.kind()?, &StartOptions::default(), true)?;
-    Ok(Claim { kind: tasks.kind_id(), start, most: 1, suspects })
+    Ok(Claim { kind: tasks.kind_id(), start, most: 1, begin: 1, suspects })
 }

@@ -11,12 +11,13 @@ use std::{
 use crate::asynchronous::calls;
 use crate::{
     disk::keys::TaskRef,
-    engine::{FinishTask, Target, TaskCommand},
+    engine::{Claimed, FinishTask, Target, TaskCommand},
     error::{Error, ErrorKind, Result},
     execution::Execution,
-    rules::{Command, Failure, Finish, Header, Outcome, Owner, Remarks},
+    rules::{Command, Failure, Header, Outcome, Owner},
     shared::Shared,
     task::{TaskKey, TrackedTask},
+    time::between,
 };
 
 /// What runs in a crew: renewed as long as it runs, ended when it takes too long.
@@ -38,6 +39,8 @@ struct Run {
     began: Duration,
     renewed: Duration,
     cancelled: Arc<AtomicBool>,
+    /// Its body has begun, and the file does not know of it.
+    unmarked: bool,
 }
 
 impl Running {
@@ -58,9 +61,57 @@ impl Running {
             began: now,
             renewed: now,
             cancelled: execution.cancelled_flag(),
+            unmarked: false,
         };
         shared.engine.held().add(owner.fence);
         self.lock().insert(owner.fence, run);
+    }
+
+    /// Renews the lease of a task from now on that waits for its turn to begin.
+    pub(super) fn add_claimed(&self, shared: &Arc<Shared>, claimed: &Claimed) {
+        let now = shared.engine.time().monotonic();
+        let length = claimed.header.lease.as_ref().map_or(0, |lease| lease.length);
+        let run = Run {
+            shared: shared.clone(),
+            task: claimed.task,
+            id: claimed.body.id.clone(),
+            owner: claimed.owner,
+            lease: between(0, length),
+            limit: None,
+            began: now,
+            renewed: now,
+            cancelled: Arc::new(AtomicBool::new(claimed.header.cancel)),
+            unmarked: false,
+        };
+        shared.engine.held().add(run.owner.fence);
+        self.lock().insert(run.owner.fence, run);
+    }
+
+    /// The body of a task that was claimed ahead begins: its time counts from now on. Should the body still be running at
+    /// the next look, its begin is stored; a shorter one needs no word besides its outcome.
+    pub(super) fn begin<T: TrackedTask>(&self, execution: &Execution<T>, begun: bool, limit: Option<Duration>) {
+        if let Some(run) = self.lock().get_mut(&execution.fence()) {
+            (run.began, run.limit, run.unmarked) = (run.now(), limit, !begun);
+            let flag = execution.cancelled_flag();
+            flag.fetch_or(run.cancelled.load(Ordering::Relaxed), Ordering::Relaxed);
+            run.cancelled = flag;
+        }
+    }
+
+    /// Gives back, without waiting, what was claimed and has not begun.
+    pub(super) fn give_back(&self, claimed: Claimed) {
+        let Some(run) = self.lock().remove(&claimed.owner.fence) else { return };
+        run.shared.engine.held().remove(claimed.owner.fence);
+        if let Err(error) = run.shared.engine.post(FinishTask::release(claimed)) {
+            tracing::warn!(id = %run.id, %error, "a task that was claimed ahead could not be given back");
+        }
+    }
+
+    /// Nothing runs any more, and nothing is renewed.
+    pub(super) fn clear(&self) {
+        for (fence, run) in self.lock().drain() {
+            run.shared.engine.held().remove(fence);
+        }
     }
 
     pub(super) fn remove(&self, shared: &Shared, fence: u64) {
@@ -82,6 +133,7 @@ impl Running {
 
     /// Renews what is due for it, and ends what has taken too long.
     pub(super) fn tend(&self) {
+        let mut due = Vec::new();
         for run in self.runs() {
             let now = run.now();
             if run.limit.is_some_and(|limit| now.saturating_sub(run.began) > limit) {
@@ -92,9 +144,14 @@ impl Running {
                 }
                 self.remove(&run.shared, run.owner.fence);
             } else if run.is_due(now) {
-                let answer = run.shared.engine.call(run.renewal());
-                self.renewed(&run, now, answer);
+                due.push((run, now));
             }
+        }
+        let Some((first, _)) = due.first() else { return };
+        let shared = first.shared.clone();
+        match shared.engine.call_all(due.iter().map(|(run, _)| run.renewal()).collect()) {
+            Ok(answers) => due.iter().zip(answers).for_each(|((run, now), answer)| self.renewed(run, *now, answer)),
+            Err(error) => tracing::warn!(%error, "leases could not be renewed"),
         }
     }
 
@@ -119,7 +176,10 @@ impl Running {
 
     fn renewed(&self, run: &Run, now: Duration, answer: Result<Option<Header>>) {
         if run.is_renewed(answer) {
-            self.lock().entry(run.owner.fence).and_modify(|kept| kept.renewed = now);
+            self.lock().entry(run.owner.fence).and_modify(|kept| {
+                kept.renewed = now;
+                kept.unmarked &= !run.unmarked;
+            });
         } else {
             self.remove(&run.shared, run.owner.fence);
         }
@@ -137,11 +197,11 @@ impl Run {
     }
 
     fn is_due(&self, now: Duration) -> bool {
-        now.saturating_sub(self.renewed) >= self.lease / 3
+        self.unmarked || now.saturating_sub(self.renewed) >= self.lease / 3
     }
 
     fn renewal(&self) -> TaskCommand {
-        let command = Command::Renew { owner: self.owner, lease: None, begin: false };
+        let command = Command::Renew { owner: self.owner, lease: None, begin: self.unmarked };
         TaskCommand::new(self.task.kind, Target::Known(self.task, self.id.clone()), command)
     }
 
@@ -166,17 +226,10 @@ impl Run {
     /// False if its end could not be stored.
     fn expire(&self, now: Duration) -> bool {
         self.cancelled.store(true, Ordering::Relaxed);
-        let limit = self.limit.unwrap_or_default();
-        let finish = Finish {
-            owner: self.owner,
-            outcome: Outcome::Fail { retry_in: None },
-            keep: false,
-            failure: Some(Failure::new(overtime(limit))),
-            remarks: Remarks::default(),
-            run: u64::try_from(now.saturating_sub(self.began).as_micros()).ok(),
-            chance: 0.5,
-        };
-        let action = FinishTask { task: self.task, id: self.id.clone(), finish, body: None, next: Vec::new() };
+        let failure = Failure::new(overtime(self.limit.unwrap_or_default()));
+        let outcome = Outcome::Fail { retry_in: None };
+        let mut action = FinishTask::plain(self.task, self.id.clone(), self.owner, outcome, Some(failure));
+        action.finish.run = u64::try_from(now.saturating_sub(self.began).as_micros()).ok();
         let stored: Result<_, Error> = self.shared.engine.call(action);
         if let Err(error) = &stored {
             tracing::warn!(id = %self.id, %error, "the end of an attempt at its time limit could not be stored");

@@ -42,7 +42,8 @@ struct LeaseRecord {
 const CANCEL: u8 = 1;
 const UNREADABLE: u8 = 2;
 const SUCCESSOR: u8 = 4;
-const WATCHED: u8 = 8;
+const DOUBTFUL: u8 = 8;
+const WATCHED: u8 = 16;
 
 fn flag(on: bool, bit: u8) -> u8 {
     if on { bit } else { 0 }
@@ -69,6 +70,7 @@ impl Stored for Header {
             flags: flag(self.cancel, CANCEL)
                 | flag(self.unreadable, UNREADABLE)
                 | flag(self.successor, SUCCESSOR)
+                | flag(self.doubtful, DOUBTFUL)
                 | flag(self.watched, WATCHED),
             waits: self.waits,
             batch: self.batch,
@@ -96,6 +98,7 @@ impl Stored for Header {
             waits: record.waits,
             watched: record.flags & WATCHED != 0,
             batch: record.batch,
+            doubtful: record.flags & DOUBTFUL != 0,
         })
     }
 }

@@ -26,6 +26,13 @@ pub(crate) struct Claimed {
     pub body: Body,
 }
 
+impl Claimed {
+    /// Whether the file says that its body has begun.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.header.lease.as_ref().is_none_or(|lease| lease.begun)
+    }
+}
+
 /// Takes the next tasks of the line.
 #[derive(Clone, Debug)]
 pub(crate) struct Claim {
@@ -33,6 +40,8 @@ pub(crate) struct Claim {
     pub start: Start,
     /// How many at most.
     pub most: usize,
+    /// For how many of them somebody is free to begin at once; the others are claimed ahead.
+    pub begin: usize,
     /// Whether a suspect may be among them; it is then the only one.
     pub suspects: bool,
 }
@@ -105,6 +114,10 @@ impl Claim {
             claims.suspect_waits = true;
             return Ok(false);
         }
+        let begun = claims.tasks.len() < self.begin;
+        if !begun && !header.may_be_claimed_ahead() {
+            return Ok(false);
+        }
         let body = match writer.rows().body_of(task) {
             Ok(body) => body,
             Err(error) if error.kind() == ErrorKind::Corrupted => {
@@ -113,7 +126,8 @@ impl Claim {
             }
             Err(error) => return Err(error),
         };
-        claims.tasks.push(lease(writer, kind, task, &header, body, &self.start)?);
+        let start = Start { begun, ..self.start.clone() };
+        claims.tasks.push(lease(writer, kind, task, &header, body, &start)?);
         Ok(!suspect)
     }
 }
@@ -148,12 +162,16 @@ pub(crate) struct StartById {
 }
 
 impl Action for StartById {
-    type Out = Claimed;
+    /// Inside: a refusal that has written something, since it found the task's last lease run out.
+    type Out = Result<Claimed>;
 
-    fn run(&self, writer: &mut Writer<'_>) -> Result<Claimed> {
+    fn run(&self, writer: &mut Writer<'_>) -> Result<Result<Claimed>> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
         let (task, id) = self.target.find(writer, &kind)?;
-        start(writer, &kind, task, &id, &self.start)
+        match start(writer, &kind, task, &id, &self.start) {
+            Err(refused) if refused.is_refusal() && writer.free(&kind, task)? => Ok(Err(refused)),
+            started => started.map(Ok),
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
-use super::{Action, NewTask};
+use super::{Action, Claimed, NewTask};
 use crate::{
     disk::keys::TaskRef,
     engine::writer::Writer,
     error::{ErrorKind, Reason, Result},
-    rules::{Command, Finish, Header},
+    rules::{Command, Failure, Finish, Header, Outcome, Owner, Remarks},
     store::{Body, Kind},
     task::TaskKey,
 };
@@ -39,6 +39,19 @@ impl Action for FinishTask {
 }
 
 impl FinishTask {
+    /// Gives a task back as if it had not been claimed.
+    pub(crate) fn release(claimed: Claimed) -> Self {
+        let Claimed { task, owner, body, .. } = claimed;
+        Self::plain(task, body.id, owner, Outcome::Release, None)
+    }
+
+    /// An end that stores nothing besides itself.
+    pub(crate) fn plain(task: TaskRef, id: TaskKey, owner: Owner, outcome: Outcome, failure: Option<Failure>) -> Self {
+        let finish =
+            Finish { owner, outcome, keep: false, failure, remarks: Remarks::default(), run: None, chance: 0.5 };
+        Self { task, id, finish, body: None, next: Vec::new() }
+    }
+
     fn finish(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<Header> {
         let header = writer.header(self.task)?;
         let lost = || kind.refuse(self.id.clone(), Reason::LeaseLost);

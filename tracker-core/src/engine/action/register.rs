@@ -6,7 +6,7 @@ use crate::{
     engine::writer::Writer,
     error::Result,
     rules::Command,
-    store::{Body, Kind, KindSpec},
+    store::{Body, Kind, KindSpec, check_kinds},
 };
 
 /// The encoded values of a task's indexes and unique keys.
@@ -26,6 +26,7 @@ impl Action for Register {
         let spec = &self.spec;
         let old = writer.kinds().find(|kind| kind.name == spec.name);
         let Some(old) = old else {
+            check_kinds(writer.kinds().count())?;
             let id = writer.kinds().map(|kind| kind.id).max().unwrap_or(0) + 1;
             return writer.put_kind(self.kind(id, false));
         };

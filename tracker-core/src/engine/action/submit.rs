@@ -54,11 +54,8 @@ impl NewTask {
             if !passing || value.is_empty() {
                 continue;
             }
-            let Some(task) = writer.rows().with_unique(kind.id, number, value)? else { continue };
-            let header = writer.known(task)?;
-            let lease = header.lease.as_ref().filter(|lease| lease.is_over(writer.now()) && !writer.holds(lease));
-            if let Some(lease) = lease {
-                writer.rescue(&kind, task, &header, lease)?;
+            if let Some(task) = writer.rows().with_unique(kind.id, number, value)? {
+                writer.free(&kind, task)?;
             }
         }
         Ok(())

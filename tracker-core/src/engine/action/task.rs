@@ -5,7 +5,7 @@ use crate::{
     disk::keys::TaskRef,
     engine::writer::Writer,
     error::{Reason, Result},
-    rules::{Command, Header},
+    rules::{Command, Condition, Header},
     store::{Body, Kind, Progress},
     task::TaskKey,
 };
@@ -41,11 +41,13 @@ pub(crate) struct TaskCommand {
     pub body: Option<Body>,
     /// How far the attempt is, told along with a renewal.
     pub progress: Option<Progress>,
+    /// What must still hold: a task that was found by a query may have changed since.
+    pub condition: Option<Arc<Condition>>,
 }
 
 impl TaskCommand {
     pub(crate) fn new(kind: u32, target: Target, command: Command) -> Self {
-        Self { kind, target, command, body: None, progress: None }
+        Self { kind, target, command, body: None, progress: None, condition: None }
     }
 }
 
@@ -57,6 +59,12 @@ impl Action for TaskCommand {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
         let (task, id) = self.target.find(writer, &kind)?;
         let header = writer.header(task)?;
+        if let (Some(header), Some(condition)) = (&header, &self.condition)
+            && !condition.holds(header)
+        {
+            let status = kind.graph.status(header.code).map_or_else(|| header.code.to_string(), |now| now.name.clone());
+            return Err(kind.refuse(id, Reason::NotStartable { status }));
+        }
         let mut command = self.command.clone();
         if let Command::Ignore { fence, .. } = &mut command {
             *fence = writer.take_fence();
@@ -67,5 +75,65 @@ impl Action for TaskCommand {
             writer.put_progress(&kind, task, &id, progress)?;
         }
         Ok(done.header)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::{
+        ErrorKind, Policy, Role, StatusInfo, Tracker,
+        engine::{NewTask, Register},
+        rules::{Requeue, Submit},
+        status::Graph,
+        store::KindSpec,
+        task::TaskId,
+        time::Micros,
+    };
+
+    #[test]
+    fn a_task_that_no_longer_is_as_the_query_found_it_is_left_alone() {
+        let tracker = Tracker::in_memory().unwrap();
+        let engine = &tracker.shared.engine;
+        let statuses =
+            [Role::Pending, Role::InProgress, Role::Failed, Role::Succeeded, Role::Cancelled].into_iter().zip(1..);
+        let statuses = statuses.map(|(role, code)| StatusInfo { code, name: role.name().to_owned(), role, step: 0 });
+        let spec = KindSpec {
+            name: "job".to_owned(),
+            graph: Graph::new(vec![String::new()], statuses.collect()).unwrap(),
+            indexes: Vec::new(),
+            uniques: Vec::new(),
+            policy: Policy::DEFAULT,
+        };
+        let kind = engine.call(Register { spec, values: |_| None }).unwrap();
+        let submit = Submit { due: None, priority: 0, fingerprint: None, batch: None };
+        let (indexes, uniques) = (Vec::new(), Vec::new());
+        let new = |id: &str| NewTask {
+            kind: kind.id,
+            id: Some(id.to_key()),
+            indexes: indexes.clone(),
+            uniques: uniques.clone(),
+            payload: vec![0x80],
+            submit: submit.clone(),
+            needs: Vec::new(),
+        };
+        let tasks = ["left", "taken"].map(|id| engine.call(new(id)).unwrap());
+        let act = |at: usize, command: Command, condition: Condition| {
+            let target = Target::Known(tasks[at].task, tasks[at].id.clone());
+            let condition = Some(Arc::new(condition));
+            engine.call(TaskCommand { condition, ..TaskCommand::new(kind.id, target, command) })
+        };
+        let cancelled = Condition { codes: Some(vec![5]), ..Condition::default() };
+        act(1, Command::Cancel, Condition::default()).unwrap();
+        let requeue = Command::Requeue(Requeue::default());
+        let error = act(0, requeue.clone(), cancelled.clone()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotStartable);
+        assert!(error.to_string().contains("while it is pending"), "{error}");
+        let old = Condition { until: Some(0), ..cancelled.clone() };
+        assert!(act(1, requeue.clone(), old).unwrap_err().is_refusal());
+        let new = Condition { since: Some(Micros::MAX), ..cancelled.clone() };
+        assert!(act(1, requeue.clone(), new).unwrap_err().is_refusal());
+        assert_eq!(act(1, requeue, cancelled).unwrap().unwrap().code, 1);
     }
 }

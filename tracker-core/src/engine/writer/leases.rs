@@ -70,6 +70,15 @@ impl Writer<'_> {
         Ok(id)
     }
 
+    /// Ends the lease of a task if it ran out and nobody here lives by it; says whether it did.
+    pub(crate) fn free(&mut self, kind: &Kind, task: TaskRef) -> Result<bool> {
+        let Some(header) = self.header(task)? else { return Ok(false) };
+        let over = header.lease.as_ref().filter(|lease| lease.is_over(self.now) && !self.holds(lease));
+        let Some(lease) = over else { return Ok(false) };
+        self.rescue(kind, task, &header, lease)?;
+        Ok(true)
+    }
+
     /// Puts a task out of the line whose body cannot be read.
     pub(crate) fn strand(&mut self, kind: &Kind, task: TaskRef, header: &Header) -> Result<()> {
         let stranded = Header { unreadable: true, ..header.clone() };

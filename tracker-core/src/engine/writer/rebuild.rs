@@ -4,8 +4,8 @@ use super::Writer;
 use crate::{
     disk::keys::{NeedKey, TaskRef},
     error::{Error, ErrorKind, Result},
-    rules::{Batch, Command, Ended, Header, News, Otherwise},
-    store::{Body, Change, Kind, NewTask, Untold},
+    rules::{Batch, Command, Header, News, Otherwise},
+    store::{Body, Change, Kind, NewTask, Untold, Whole},
 };
 
 impl Writer<'_> {
@@ -65,16 +65,10 @@ impl Writer<'_> {
     }
 
     /// Writes a task as another file had it.
-    pub(crate) fn restore(
-        &mut self,
-        kind: &Kind,
-        task: TaskRef,
-        header: &Header,
-        body: &Body,
-        past: &[Ended],
-    ) -> Result<()> {
-        let batch = header.batch.filter(|batch| self.batch_now(*batch).is_ok());
-        let header = Header { successor: false, waits: 0, watched: false, batch, ..header.clone() };
+    pub(crate) fn restore(&mut self, kind: &Kind, whole: &Whole) -> Result<()> {
+        let Whole { task, body, past, .. } = whole;
+        let batch = whole.header.batch.filter(|batch| self.batch_now(*batch).is_ok());
+        let header = Header { successor: false, waits: 0, watched: false, batch, ..whole.header.clone() };
         let fences = past.iter().chain(&header.last).map(|ended| ended.fence);
         let fence = fences.chain(header.lease.as_ref().map(|lease| lease.fence)).max().unwrap_or(0);
         self.pulse.next_seq = self.pulse.next_seq.max(task.seq + 1);
@@ -82,7 +76,7 @@ impl Writer<'_> {
         self.pulse.mark = self.pulse.mark.max(header.updated);
         self.touch();
         let change = Change { new: Some(&header), new_body: Some(body), history: past, ..Change::default() };
-        let counted = self.rows.apply(kind, task, &change)?;
+        let counted = self.rows.apply(kind, *task, &change)?;
         self.count(counted);
         self.batches.count(kind, None, Some(&header), 1);
         Ok(())

@@ -213,6 +213,20 @@ impl Case<'_> {
         ensure(self.terminal(new), "set aside, and not ended")
     }
 
+    /// Doubt comes with the rescue of what was not known to have begun, and goes when it begins for certain or starts anew.
+    pub(super) fn doubts(&self, new: &Header) -> Broken {
+        let raised = matches!(self.command, Command::Rescue { .. }) && !self.begun();
+        let fresh =
+            self.ends() && self.found.successor || matches!(self.command, Command::Requeue(_)) || self.restarts();
+        let begins = self.start().is_some_and(|start| start.begun && !self.reenters());
+        let expected = (self.found.doubtful || raised) && !fresh && !begins;
+        ensure(new.doubtful == expected, &format!("doubtful is {}, should be {expected}", new.doubtful))?;
+        ensure(
+            !raised || fresh || !new.may_be_claimed_ahead(),
+            "claimed ahead again, and it may have killed its process",
+        )
+    }
+
     /// The revision rises with the payload.
     pub(super) fn revisions(&self, decision: &Decision, new: &Header) -> Broken {
         let waits = decision.body == BodyChange::PutSuccessor;

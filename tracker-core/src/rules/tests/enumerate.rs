@@ -19,7 +19,7 @@ use crate::{
 const DEPTH: usize = 8;
 
 /// What distinguishes two states.
-type Key = ([i64; 7], [bool; 4], Option<([i64; 4], [bool; 2])>);
+type Key = ([i64; 7], [bool; 5], Option<([i64; 4], [bool; 2])>);
 
 /// A state, and how it was reached first.
 struct Node {
@@ -143,7 +143,7 @@ fn key(header: &Header) -> Key {
     let [attempts, failures, crashes] = counters;
     let waits = i64::from(header.waits);
     let state = [header.code.into(), header.due, attempts, failures, crashes, header.priority.into(), waits];
-    let flags = [header.cancel, header.unreadable, header.successor, header.last.is_some()];
+    let flags = [header.cancel, header.unreadable, header.successor, header.last.is_some(), header.doubtful];
     let lease = header.lease.as_ref();
     let lease =
         lease.map(|held| ([held.expires, held.length, held.from.into(), held.due], [held.begun, held.detached]));

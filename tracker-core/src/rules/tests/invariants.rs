@@ -59,6 +59,7 @@ pub(super) fn check(
     case.endings(decision, new)?;
     case.leases(new)?;
     case.others(new)?;
+    case.doubts(new)?;
     case.revisions(decision, new)
 }
 

@@ -118,6 +118,23 @@ fn what_was_claimed_ahead_and_never_began_is_rescued_without_cost_to_the_back_of
     assert_eq!((scene.task().due, scene.endings()), (scene.now, vec![]));
 }
 
+/// Its begin never reached the disk, however often its process dies: it is counted from the second time on.
+#[test]
+fn what_kills_its_process_before_its_begin_is_known_is_found_out_all_the_same() {
+    let mut scene = Scene::with(full(), |policy| policy.max_crashes = 3);
+    let mut deaths = 0;
+    while scene.role() != Role::Exhausted {
+        let begun = !scene.task().may_be_claimed_ahead();
+        let owner = scene.start(|start| start.begun = begun).expect("started");
+        scene.pass(LEASE);
+        scene.does(&Command::Rescue { fence: owner.fence, chance: 0.5 });
+        deaths += 1;
+    }
+    assert_eq!((deaths, scene.task().attempts, scene.counters()), (4, 3, (0, 3)));
+    scene.requeue(false);
+    assert!(scene.task().may_be_claimed_ahead(), "nothing is held against it");
+}
+
 #[test]
 fn a_rescue_of_an_earlier_fence_touches_nothing() {
     let mut scene = Scene::of(full());

@@ -1,0 +1,107 @@
+//! What a tracker tells of its tasks, in words, so that before and after can be held against each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tracker_core::{Error, ManualClock, Role, Sharing, TaskStatus, Tasks, TrackedTask, Tracker, redb::ReadableTable};
+
+use crate::{
+    disk::Disk,
+    script::{Job, LaterJob, Stage, Stored, TOTALS, open},
+};
+
+/// What a file holds, by kind and id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look(pub BTreeMap<String, Seen>);
+
+/// A task, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub running: bool,
+    pub task: String,
+    pub standing: String,
+}
+
+impl Look {
+    /// What is in a file that a program of this age opens; it is verified, and can be worked with.
+    pub fn at(disk: &Disk, sharing: Sharing, clock: &ManualClock, later: bool) -> Result<Self, String> {
+        let tracker = open(disk, sharing, clock).map_err(|error| format!("opening: {error}"))?;
+        let look = if later { Self::with::<LaterJob>(&tracker) } else { Self::with::<Job>(&tracker) };
+        let look = look.map_err(|error| format!("looking: {error}"))?;
+        let differences = tracker.verify().map_err(|error| format!("verifying: {error}"))?;
+        if differences.is_empty() { Ok(look) } else { Err(format!("verifying: {differences:?}")) }
+    }
+
+    fn with<J: TrackedTask + std::fmt::Debug>(tracker: &Tracker) -> Result<Self, Error> {
+        let mut look = Self::default();
+        let jobs = tracker.tasks_as::<J>("job")?;
+        let stages = tracker.tasks::<Stage>()?;
+        look.add(&jobs)?;
+        look.add(&stages)?;
+        tracker.transaction(|tx| {
+            for row in tx.table(TOTALS)?.iter()? {
+                let (name, number) = row?;
+                let seen = Seen { running: false, task: number.value().to_string(), standing: String::new() };
+                look.0.insert(format!("totals/{}", name.value()), seen);
+            }
+            Ok::<_, Error>(())
+        })?;
+        // What is due can be worked on.
+        if let Some(mut claimed) = jobs.claim()? {
+            claimed.succeed()?;
+        }
+        Ok(look)
+    }
+
+    pub fn add<T: TrackedTask + std::fmt::Debug>(&mut self, tasks: &Tasks<T>) -> Result<(), Error> {
+        let counts = tasks.counts()?;
+        let mut total = 0;
+        for record in tasks.query().fetch()? {
+            let past: Vec<_> = record
+                .history
+                .iter()
+                .map(|past| {
+                    (past.fence, past.ending.name(), past.failure.as_ref().map(|failure| failure.error.as_str()))
+                })
+                .collect();
+            let standing = format!(
+                "{} priority {} due {} attempts {} failures {} crashes {} ended {} cancelled {} {past:?}",
+                record.status.code(),
+                record.priority,
+                record.due_at,
+                record.attempts,
+                record.failures,
+                record.crashes,
+                record.ended,
+                record.cancel_requested,
+            );
+            let running = T::Status::GRAPH
+                .statuses
+                .iter()
+                .any(|status| status.code == record.status.code() && status.role == Role::InProgress);
+            let seen = Seen { running, task: format!("{:?}", record.task), standing };
+            self.0.insert(format!("{}/{}", tasks.name(), record.id), seen);
+            total += 1;
+        }
+        assert_eq!(counts.total(), total, "each task is in exactly one status");
+        Ok(())
+    }
+
+    /// Whether this is what was there before a step, or what was there after it.
+    pub fn is_between(&self, before: &Self, after: &Self, stored: Stored) -> Result<(), String> {
+        if self == before || self == after {
+            return Ok(());
+        }
+        let names = self.0.keys().chain(before.0.keys()).chain(after.0.keys());
+        let mut wrong = Vec::new();
+        for name in names.collect::<BTreeSet<_>>() {
+            let [found, old, new] = [self, before, after].map(|look| look.0.get(name));
+            if found != old && found != new {
+                wrong.push(format!("{name} is {found:?} and should be {old:?} or {new:?}"));
+            }
+        }
+        if wrong.is_empty() && stored == Stored::Whole {
+            wrong.push("half of a commit is there".to_owned());
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+    }
+}

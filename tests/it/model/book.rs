@@ -1,0 +1,591 @@
+//! The documented behaviour once more, in memory and as plainly as possible: a list of tasks that is searched from end to
+//! end. It shares no code with the tracker.
+
+use std::collections::BTreeMap;
+
+use super::call::{Call, End};
+
+/// Seconds since the clock's beginning, in microseconds.
+pub type Time = i64;
+pub const SECOND: Time = 1_000_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    Pending,
+    InProgress,
+    Failed,
+    Succeeded,
+    Exhausted,
+    Ignored,
+    Cancelled,
+    Shelf,
+}
+
+/// What distinguishes one kind from another.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// Where retries wait: failed, or pending.
+    pub has_failed: bool,
+    /// Where what is given up goes: exhausted, or ignored.
+    pub has_exhausted: bool,
+    /// Where cancelled tasks go: cancelled, or ignored.
+    pub has_cancelled: bool,
+    pub max_attempts: Option<u32>,
+    pub max_crashes: u32,
+    pub lease: Time,
+    /// The delay after so many failures in a row.
+    pub delay: fn(u32) -> Time,
+    pub keeps_succeeded: Option<Time>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    owner: u64,
+    pub worker: String,
+    pub expires: Time,
+    pub started: Time,
+    length: Time,
+    from: State,
+    due: Time,
+    pub detached: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    pub state: State,
+    pub priority: u8,
+    pub due: Time,
+    pub updated: Time,
+    seq: u64,
+    pub attempts: u32,
+    pub failures: u32,
+    pub crashes: u32,
+    pub ended: u32,
+    pub history: Vec<&'static str>,
+    pub lease: Option<Lease>,
+    pub cancel: bool,
+    pub etag: u8,
+    pub value: u8,
+    /// The fingerprint as submitted.
+    print: u8,
+    successor: Option<(u8, u8)>,
+}
+
+/// What a call answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Done,
+    Refused(&'static str),
+    /// A number: of tasks pruned or rescued.
+    Count(u64),
+    Nobody,
+    /// A claim or start of this id.
+    Claimed(u8),
+    Submitted(&'static str),
+    /// There was no hand, or no ticket, to do it with.
+    Skipped,
+}
+
+/// An execution that somebody holds, or a ticket.
+#[derive(Clone, Copy, Debug)]
+pub struct Hand {
+    pub kind: u8,
+    pub id: u8,
+    owner: u64,
+    etag: u8,
+}
+
+pub struct Book {
+    policies: [Policy; 2],
+    pub tasks: [BTreeMap<u8, Task>; 2],
+    paused: [bool; 2],
+    pub hands: Vec<Hand>,
+    tickets: Vec<Hand>,
+    wall: Time,
+    monotonic: Time,
+    now: Time,
+    seen: Time,
+    seq: u64,
+    owner: u64,
+}
+
+impl Task {
+    fn enter(&mut self, state: State, due: Time, now: Time) {
+        (self.state, self.due, self.updated) = (state, due, now);
+        (self.lease, self.cancel) = (None, false);
+    }
+
+    fn end(&mut self, ending: &'static str) {
+        self.ended += 1;
+        self.history.push(ending);
+        if self.history.len() > 3 {
+            self.history.remove(0);
+        }
+    }
+
+    fn restart(&mut self, due: Time, now: Time) {
+        self.enter(State::Pending, due, now);
+        (self.failures, self.crashes) = (0, 0);
+    }
+
+    fn take_successor(&mut self, now: Time) {
+        if let Some((etag, value)) = self.successor.take() {
+            (self.etag, self.value) = (etag, value);
+            self.restart(now, now);
+        }
+    }
+
+    /// Why a task that has ended refuses.
+    fn closed(&self) -> Option<&'static str> {
+        match self.state {
+            State::Succeeded => Some("AlreadySucceeded"),
+            State::Exhausted => Some("Exhausted"),
+            State::Ignored => Some("Ignored"),
+            State::Cancelled => Some("Cancelled"),
+            _ => None,
+        }
+    }
+
+    fn expired(&self, now: Time) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.expires <= now)
+    }
+}
+
+impl Policy {
+    fn retry(&self) -> State {
+        if self.has_failed { State::Failed } else { State::Pending }
+    }
+
+    fn given_up(&self) -> State {
+        if self.has_exhausted { State::Exhausted } else { State::Ignored }
+    }
+
+    fn cancelled(&self) -> State {
+        if self.has_cancelled { State::Cancelled } else { State::Ignored }
+    }
+
+    /// The lease ended without an outcome.
+    fn rescue(&self, task: &mut Task, now: Time) {
+        task.crashes += 1;
+        task.end("crashed");
+        if task.cancel {
+            task.enter(self.cancelled(), now, now);
+        } else if task.crashes >= self.max_crashes {
+            task.enter(self.given_up(), now, now);
+        } else {
+            task.enter(self.retry(), now + (self.delay)(task.crashes), now);
+        }
+        task.take_successor(now);
+    }
+}
+
+/// Whether a task can be started without force.
+fn startable(state: State, extra: bool) -> bool {
+    matches!(state, State::Pending | State::Failed) || extra && matches!(state, State::Shelf | State::Ignored)
+}
+
+impl Book {
+    pub fn new(policies: [Policy; 2], wall: Time) -> Self {
+        Self {
+            policies,
+            tasks: [BTreeMap::new(), BTreeMap::new()],
+            paused: [false; 2],
+            hands: Vec::new(),
+            tickets: Vec::new(),
+            wall,
+            monotonic: 0,
+            now: wall,
+            seen: 0,
+            seq: 0,
+            owner: 0,
+        }
+    }
+
+    /// Time never goes back, and passes at least as fast as the monotonic clock.
+    fn tick(&mut self) -> Time {
+        self.now = self.wall.max(self.now + (self.monotonic - self.seen));
+        self.seen = self.monotonic;
+        self.now
+    }
+
+    pub fn wall(&self) -> Time {
+        self.wall
+    }
+
+    /// The kind that a call is about.
+    pub fn kind_of(&self, call: Call) -> Option<u8> {
+        match call {
+            Call::Submit { kind, .. }
+            | Call::SubmitLater { kind, .. }
+            | Call::Requeue { kind, .. }
+            | Call::Cancel { kind, .. }
+            | Call::Ignore { kind, .. }
+            | Call::Move { kind, .. }
+            | Call::Update { kind, .. }
+            | Call::Remove { kind, .. }
+            | Call::Prune { kind }
+            | Call::RescueLong { kind, .. }
+            | Call::Pause { kind, .. } => Some(kind),
+            Call::Detach { hand } if !self.hands.is_empty() => {
+                Some(self.hands[usize::from(hand) % self.hands.len()].kind)
+            }
+            _ => None,
+        }
+    }
+
+    pub fn play(&mut self, call: Call) -> Answer {
+        match call {
+            Call::Advance { seconds } => {
+                self.wall += Time::from(seconds) * SECOND;
+                self.monotonic += Time::from(seconds) * SECOND;
+                return Answer::Done;
+            }
+            Call::Jump { seconds } => {
+                self.wall += Time::from(seconds) * SECOND;
+                return Answer::Done;
+            }
+            _ => {}
+        }
+        let now = self.tick();
+        match call {
+            Call::Advance { .. } | Call::Jump { .. } => Answer::Done,
+            Call::Submit { kind, id, etag } => self.submit(kind, id, etag, None, None),
+            Call::SubmitLater { kind, id, seconds, priority } => {
+                self.submit(kind, id, 0, Some(now + Time::from(seconds) * SECOND), Some(priority))
+            }
+            Call::Claim { kind, worker } => self.claim(kind, Some(worker), false),
+            Call::ClaimExtra { kind } => self.claim(kind, None, true),
+            Call::Start { .. } => self.start(call),
+            Call::End { hand, end } => self.end(hand, end),
+            Call::Renew { hand } => self.owned(hand, |task, _| {
+                if let Some(lease) = &mut task.lease {
+                    lease.expires = lease.expires.max(now + lease.length);
+                }
+            }),
+            Call::Checkpoint { hand, value } => self.owned(hand, |task, etag| (task.value, task.etag) = (value, etag)),
+            Call::Detach { hand } => {
+                let answer = self.owned(hand, |task, _| {
+                    if let Some(lease) = &mut task.lease {
+                        lease.detached = true;
+                    }
+                });
+                if answer != Answer::Skipped {
+                    let hand = self.hands.remove(usize::from(hand) % self.hands.len());
+                    if answer == Answer::Done {
+                        self.tickets.push(hand);
+                    }
+                }
+                answer
+            }
+            Call::Resume { ticket } => self.resume(ticket),
+            Call::Requeue { kind, id } => self.by_hand(kind, id, |task, _| {
+                task.restart(now, now);
+                Ok(())
+            }),
+            Call::Cancel { kind, id } => self.cancel(kind, id),
+            Call::Ignore { kind, id } => self.by_hand(kind, id, |task, _| {
+                task.closed().map_or(Ok(()), Err)?;
+                task.end("ignored");
+                task.enter(State::Ignored, now, now);
+                Ok(())
+            }),
+            Call::Move { kind, id, to_shelf } => self.by_hand(kind, id, |task, _| {
+                task.closed().map_or(Ok(()), Err)?;
+                task.enter(if to_shelf { State::Shelf } else { State::Pending }, now, now);
+                Ok(())
+            }),
+            Call::Update { kind, id, value } => self.by_hand(kind, id, |task, _| {
+                task.value = value;
+                Ok(())
+            }),
+            Call::Remove { kind, id } => {
+                let answer = self.by_hand(kind, id, |_, _| Ok(()));
+                if answer == Answer::Done {
+                    self.tasks[usize::from(kind)].remove(&id);
+                }
+                answer
+            }
+            Call::Prune { kind } => {
+                let tasks = &mut self.tasks[usize::from(kind)];
+                let before = tasks.len();
+                if let Some(keep) = self.policies[usize::from(kind)].keeps_succeeded {
+                    tasks.retain(|_, task| task.state != State::Succeeded || task.updated >= now - keep);
+                }
+                Answer::Count((before - tasks.len()) as u64)
+            }
+            Call::Rescue => self.rescue(None, |task| task.expired(now)),
+            Call::RescueLong { kind, seconds } => self.rescue(Some(kind), |task| {
+                task.lease.as_ref().is_some_and(|lease| lease.started + Time::from(seconds) * SECOND < now)
+            }),
+            Call::Pause { kind, on } => {
+                self.paused[usize::from(kind)] = on;
+                Answer::Done
+            }
+            Call::Restart => {
+                self.hands.clear();
+                // The new program's time begins with its wall clock, which is set to what the last one had.
+                self.wall = self.now;
+                self.rescue(None, |task| task.expired(now) || task.lease.as_ref().is_some_and(|lease| !lease.detached));
+                Answer::Done
+            }
+        }
+    }
+
+    fn rescue(&mut self, only: Option<u8>, which: impl Fn(&Task) -> bool) -> Answer {
+        let mut count = 0;
+        for (kind, tasks) in (0..).zip(&mut self.tasks) {
+            for task in tasks.values_mut().filter(|task| only.is_none_or(|only| only == kind) && which(task)) {
+                self.policies[usize::from(kind)].rescue(task, self.now);
+                count += 1;
+            }
+        }
+        Answer::Count(count)
+    }
+
+    fn submit(&mut self, kind: u8, id: u8, etag: u8, due: Option<Time>, priority: Option<u8>) -> Answer {
+        let now = self.now;
+        let tasks = &mut self.tasks[usize::from(kind)];
+        let Some(task) = tasks.get_mut(&id) else {
+            self.seq += 1;
+            let task = Task {
+                state: State::Pending,
+                priority: priority.unwrap_or(id % 2),
+                due: due.unwrap_or(now),
+                updated: now,
+                seq: self.seq,
+                attempts: 0,
+                failures: 0,
+                crashes: 0,
+                ended: 0,
+                history: Vec::new(),
+                lease: None,
+                cancel: false,
+                etag,
+                value: 0,
+                print: etag,
+                successor: None,
+            };
+            tasks.insert(id, task);
+            return Answer::Submitted("New");
+        };
+        if task.print == etag {
+            return Answer::Submitted("Existing");
+        }
+        task.print = etag;
+        if task.lease.is_some() {
+            task.successor = Some((etag, 0));
+            return Answer::Submitted("Existing");
+        }
+        (task.etag, task.value) = (etag, 0);
+        if task.state == State::Pending || task.state == State::Shelf {
+            return Answer::Submitted("Existing");
+        }
+        task.restart(due.unwrap_or(now), now);
+        Answer::Submitted("Requeued")
+    }
+
+    fn grant(&mut self, kind: u8, id: u8, worker: String, length: Time, from: State, due: Time) -> Answer {
+        let now = self.now;
+        self.owner += 1;
+        let Some(task) = self.tasks[usize::from(kind)].get_mut(&id) else { return Answer::Refused("NotFound") };
+        task.attempts += 1;
+        (task.state, task.updated) = (State::InProgress, now);
+        let owner = self.owner;
+        task.lease =
+            Some(Lease { owner, worker, expires: now + length, started: now, length, from, due, detached: false });
+        self.hands.push(Hand { kind, id, owner, etag: task.etag });
+        Answer::Claimed(id)
+    }
+
+    fn claim(&mut self, kind: u8, worker: Option<u8>, extra: bool) -> Answer {
+        let (now, policy) = (self.now, self.policies[usize::from(kind)]);
+        if self.paused[usize::from(kind)] {
+            return Answer::Nobody;
+        }
+        let tasks = &mut self.tasks[usize::from(kind)];
+        for task in tasks.values_mut().filter(|task| task.expired(now)) {
+            policy.rescue(task, now);
+        }
+        let due = tasks.iter().filter(|(_, task)| startable(task.state, extra) && task.due <= now);
+        let first = due.min_by_key(|(_, task)| (u8::MAX - task.priority, task.due, task.seq));
+        let Some((id, task)) = first else { return Answer::Nobody };
+        let (id, from, due) = (*id, task.state, task.due);
+        // What is given back does not go back to an end.
+        let (from, due) = if from == State::Ignored { (State::Pending, now) } else { (from, due) };
+        let worker = worker.map_or_else(|| "somebody".to_owned(), |worker| format!("worker {worker}"));
+        self.grant(kind, id, worker, policy.lease, from, due)
+    }
+
+    fn start(&mut self, call: Call) -> Answer {
+        let Call::Start { kind, id, force, ignore_lease, extra, short } = call else { return Answer::Skipped };
+        let (now, policy) = (self.now, self.policies[usize::from(kind)]);
+        let length = if short { 2 * SECOND } else { policy.lease };
+        let Some(old) = self.tasks[usize::from(kind)].get(&id) else { return Answer::Refused("NotFound") };
+        let mut task = old.clone();
+        if task.expired(now) {
+            policy.rescue(&mut task, now);
+        }
+        let (from, due);
+        if let Some(lease) = task.lease.clone() {
+            if !ignore_lease {
+                return Answer::Refused("Leased");
+            }
+            task.end("taken_over");
+            (from, due) = (lease.from, lease.due);
+        } else if startable(task.state, extra) {
+            (from, due) = if task.closed().is_some() { (State::Pending, now) } else { (task.state, task.due) };
+        } else if let Some(why) = task.closed() {
+            if !force {
+                return Answer::Refused(why);
+            }
+            (task.failures, task.crashes) = (0, 0);
+            (from, due) = (State::Pending, now);
+        } else {
+            return Answer::Refused("NotStartable");
+        }
+        self.tasks[usize::from(kind)].insert(id, task);
+        self.grant(kind, id, "somebody".to_owned(), length, from, due)
+    }
+
+    /// Something that only the owner may do.
+    fn owned(&mut self, hand: u8, act: impl FnOnce(&mut Task, u8)) -> Answer {
+        if self.hands.is_empty() {
+            return Answer::Skipped;
+        }
+        let hand = self.hands[usize::from(hand) % self.hands.len()];
+        let task = self.tasks[usize::from(hand.kind)].get_mut(&hand.id);
+        match task.filter(|task| task.lease.as_ref().is_some_and(|lease| lease.owner == hand.owner)) {
+            Some(task) => {
+                act(task, hand.etag);
+                Answer::Done
+            }
+            None => Answer::Refused("LeaseLost"),
+        }
+    }
+
+    fn resume(&mut self, ticket: u8) -> Answer {
+        if self.tickets.is_empty() {
+            return Answer::Skipped;
+        }
+        let now = self.now;
+        let mut hand = self.tickets[usize::from(ticket) % self.tickets.len()];
+        let Some(task) = self.tasks[usize::from(hand.kind)].get_mut(&hand.id) else {
+            return Answer::Refused("NotFound");
+        };
+        let Some(lease) = task.lease.as_mut().filter(|lease| lease.owner == hand.owner) else {
+            return Answer::Refused("LeaseLost");
+        };
+        lease.detached = false;
+        lease.expires = lease.expires.max(now + lease.length);
+        hand.etag = task.etag;
+        self.hands.push(hand);
+        Answer::Claimed(hand.id)
+    }
+
+    fn end(&mut self, hand: u8, end: End) -> Answer {
+        if self.hands.is_empty() {
+            return Answer::Skipped;
+        }
+        let number = usize::from(hand) % self.hands.len();
+        let (now, policy) = (self.now, self.policies[usize::from(self.hands[number].kind)]);
+        let answer = self.owned(hand, |task, etag| {
+            let Some(lease) = task.lease.clone() else { return };
+            let cancelled = task.cancel && !matches!(end, End::Succeed { .. });
+            let counts = !matches!(end, End::Snooze { .. } | End::Release);
+            let ending = match end {
+                End::Succeed { .. } => "succeeded",
+                End::Fail { .. } | End::FailKeeping { .. } | End::FailRetryIn { .. } | End::Drop => "failed",
+                End::GiveUp => "gave_up",
+                End::Ignore => "ignored",
+                End::Snooze { .. } => "snoozed",
+                End::Park => "parked",
+                End::Release => "released",
+            };
+            if counts || cancelled {
+                task.end(if cancelled { "cancelled" } else { ending });
+            }
+            if !counts {
+                task.attempts -= 1;
+            }
+            let succeeded = matches!(end, End::Succeed { .. });
+            // What the execution has changed is stored, unless it has failed or was given back.
+            if let End::Succeed { value } | End::FailKeeping { value } = end {
+                (task.value, task.etag) = (value, etag);
+            }
+            if cancelled {
+                task.enter(policy.cancelled(), now, now);
+            } else if succeeded {
+                (task.failures, task.crashes) = (0, 0);
+                task.enter(State::Succeeded, now, now);
+            } else {
+                match end {
+                    End::GiveUp => {
+                        task.failures += 1;
+                        task.enter(policy.given_up(), now, now);
+                    }
+                    End::Ignore => task.enter(State::Ignored, now, now),
+                    End::Snooze { seconds } => task.enter(lease.from, now + Time::from(seconds) * SECOND, now),
+                    End::Park => task.enter(State::Shelf, now, now),
+                    End::Release => task.enter(lease.from, lease.due, now),
+                    _ => {
+                        task.failures += 1;
+                        if policy.max_attempts.is_some_and(|most| task.failures >= most) {
+                            task.enter(policy.given_up(), now, now);
+                        } else {
+                            let delay = match end {
+                                End::FailRetryIn { seconds } => Time::from(seconds) * SECOND,
+                                _ => (policy.delay)(task.failures),
+                            };
+                            task.enter(policy.retry(), now + delay, now);
+                        }
+                    }
+                }
+            }
+            task.take_successor(now);
+        });
+        // A refused end leaves the guard in its holder's hand; here he lets go of it.
+        self.hands.remove(number);
+        if end == End::Drop { Answer::Done } else { answer }
+    }
+
+    /// Something done by hand to a task that nobody holds.
+    fn by_hand(
+        &mut self,
+        kind: u8,
+        id: u8,
+        act: impl FnOnce(&mut Task, &Policy) -> Result<(), &'static str>,
+    ) -> Answer {
+        let (now, policy) = (self.now, self.policies[usize::from(kind)]);
+        let Some(old) = self.tasks[usize::from(kind)].get_mut(&id) else { return Answer::Refused("NotFound") };
+        // A refusal changes nothing, not even a lease that has run out.
+        let mut task = old.clone();
+        if task.expired(now) {
+            policy.rescue(&mut task, now);
+        }
+        if task.lease.is_some() {
+            return Answer::Refused("Leased");
+        }
+        match act(&mut task, &policy) {
+            Ok(()) => {
+                *old = task;
+                Answer::Done
+            }
+            Err(why) => Answer::Refused(why),
+        }
+    }
+
+    fn cancel(&mut self, kind: u8, id: u8) -> Answer {
+        let now = self.now;
+        let running =
+            self.tasks[usize::from(kind)].get_mut(&id).filter(|task| task.lease.is_some() && !task.expired(now));
+        if let Some(task) = running {
+            task.cancel = true;
+            return Answer::Done;
+        }
+        self.by_hand(kind, id, |task, policy| {
+            task.closed().map_or(Ok(()), Err)?;
+            task.enter(policy.cancelled(), now, now);
+            Ok(())
+        })
+    }
+}

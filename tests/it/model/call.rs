@@ -1,0 +1,173 @@
+//! One call of the tracker, made of four bytes, so that both proptest and a fuzzer can invent it and make it smaller.
+
+/// How many ids there are.
+pub const IDS: u8 = 6;
+
+/// A call. `kind` is the number of the kind, `hand` of one of the executions that are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    Submit {
+        kind: u8,
+        id: u8,
+        etag: u8,
+    },
+    SubmitLater {
+        kind: u8,
+        id: u8,
+        seconds: u8,
+        priority: u8,
+    },
+    Claim {
+        kind: u8,
+        worker: u8,
+    },
+    ClaimExtra {
+        kind: u8,
+    },
+    Start {
+        kind: u8,
+        id: u8,
+        force: bool,
+        ignore_lease: bool,
+        extra: bool,
+        short: bool,
+    },
+    End {
+        hand: u8,
+        end: End,
+    },
+    Renew {
+        hand: u8,
+    },
+    Checkpoint {
+        hand: u8,
+        value: u8,
+    },
+    Detach {
+        hand: u8,
+    },
+    Resume {
+        ticket: u8,
+    },
+    Requeue {
+        kind: u8,
+        id: u8,
+    },
+    Cancel {
+        kind: u8,
+        id: u8,
+    },
+    Ignore {
+        kind: u8,
+        id: u8,
+    },
+    Move {
+        kind: u8,
+        id: u8,
+        to_shelf: bool,
+    },
+    Update {
+        kind: u8,
+        id: u8,
+        value: u8,
+    },
+    Remove {
+        kind: u8,
+        id: u8,
+    },
+    Prune {
+        kind: u8,
+    },
+    Rescue,
+    RescueLong {
+        kind: u8,
+        seconds: u8,
+    },
+    Pause {
+        kind: u8,
+        on: bool,
+    },
+    /// Both clocks go on.
+    Advance {
+        seconds: u8,
+    },
+    /// The wall clock is set, forwards or back.
+    Jump {
+        seconds: i8,
+    },
+    /// The program dies and starts again.
+    Restart,
+}
+
+/// How a held execution ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Succeed { value: u8 },
+    Fail { value: u8 },
+    FailKeeping { value: u8 },
+    FailRetryIn { seconds: u8 },
+    GiveUp,
+    Ignore,
+    Snooze { seconds: u8 },
+    Park,
+    Release,
+    Drop,
+}
+
+impl Call {
+    pub fn of([what, a, b, c]: [u8; 4]) -> Self {
+        let (kind, id) = (a & 1, b % IDS);
+        match what % 40 {
+            0..6 => Self::Submit { kind, id, etag: c % 3 },
+            6 => Self::SubmitLater { kind, id, seconds: c % 20, priority: c % 3 },
+            7..12 => Self::Claim { kind, worker: c % 3 },
+            12 => Self::ClaimExtra { kind },
+            13 | 14 => {
+                Self::Start { kind, id, force: c & 1 > 0, ignore_lease: c & 2 > 0, extra: c & 4 > 0, short: c & 8 > 0 }
+            }
+            15..22 => {
+                let end = match c % 12 {
+                    0..3 => End::Succeed { value: b },
+                    3 => End::Fail { value: b },
+                    4 => End::FailKeeping { value: b },
+                    5 => End::FailRetryIn { seconds: b % 30 },
+                    6 => End::GiveUp,
+                    7 => End::Ignore,
+                    8 => End::Snooze { seconds: b % 30 },
+                    9 => End::Park,
+                    10 => End::Release,
+                    _ => End::Drop,
+                };
+                Self::End { hand: a, end }
+            }
+            22 => Self::Renew { hand: a },
+            23 => Self::Checkpoint { hand: a, value: b },
+            24 => Self::Detach { hand: a },
+            25 => Self::Resume { ticket: a },
+            26 | 27 => Self::Requeue { kind, id },
+            28 => Self::Cancel { kind, id },
+            29 => Self::Ignore { kind, id },
+            30 => Self::Move { kind, id, to_shelf: c & 1 > 0 },
+            31 => Self::Update { kind, id, value: c },
+            32 => Self::Remove { kind, id },
+            33 => Self::Prune { kind },
+            34 => {
+                if c & 1 > 0 {
+                    Self::Rescue
+                } else {
+                    Self::RescueLong { kind, seconds: b % 20 }
+                }
+            }
+            35 => Self::Pause { kind, on: c % 3 == 0 },
+            36 | 37 => Self::Advance { seconds: c % 16 },
+            38 => Self::Jump { seconds: (c % 61).cast_signed() - 30 },
+            _ => {
+                if c % 4 == 0 {
+                    Self::Restart
+                } else {
+                    Self::Advance { seconds: 1 }
+                }
+            }
+        }
+    }
+}

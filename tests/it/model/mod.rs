@@ -1,0 +1,64 @@
+//! The tracker against a model of it: whatever is called in whatever order, with the clock jumping both ways and programs
+//! dying in between, both answer alike and hold the same tasks, and every index and counter is right.
+//!
+//! `TRACKER_CASES=n` plays n sequences instead of 40, `TRACKER_CALLS=n` makes them up to n calls long instead of 80. A
+//! sequence that fails is made as short as it can be, and kept to be played first from then on.
+
+mod book;
+mod call;
+mod side;
+
+use proptest::{collection::vec, prelude::*, test_runner::FileFailurePersistence};
+
+use crate::{
+    dice::setting,
+    model::{
+        call::{Call, End},
+        side::Pair,
+    },
+};
+
+fn play(calls: &[[u8; 4]]) -> Result<(), String> {
+    let mut pair = Pair::new();
+    for (number, bytes) in calls.iter().enumerate() {
+        let call = Call::of(*bytes);
+        pair.play(call).map_err(|what| {
+            let before: Vec<_> = calls[..number].iter().map(|bytes| Call::of(*bytes)).collect();
+            format!("{before:#?}\n{what}")
+        })?;
+    }
+    Ok(())
+}
+
+fn setting_or(name: &str, otherwise: u32) -> u32 {
+    setting(name).map_or(otherwise, |number| u32::try_from(number).unwrap())
+}
+
+#[test]
+fn whatever_is_called_the_tracker_does_what_the_model_does() {
+    let config = ProptestConfig {
+        cases: setting_or("TRACKER_CASES", 40),
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("failures"))),
+        max_shrink_iters: 20_000,
+        ..ProptestConfig::default()
+    };
+    let most = setting_or("TRACKER_CALLS", 80) as usize;
+    proptest!(config, |(calls in vec(any::<[u8; 4]>(), 1..=most))| {
+        if let Err(what) = play(&calls) {
+            return Err(TestCaseError::fail(what));
+        }
+    });
+}
+
+#[test]
+fn the_history_keeps_as_many_attempts_as_the_policy_says_whether_or_not_they_have_something_to_tell() {
+    let mut pair = Pair::new();
+    pair.play(Call::Submit { kind: 0, id: 1, etag: 0 }).unwrap();
+    let start = Call::Start { kind: 0, id: 1, force: true, ignore_lease: false, extra: true, short: false };
+    for end in [End::Fail { value: 0 }, End::Fail { value: 0 }, End::Succeed { value: 1 }] {
+        for last in [End::Park, end, End::Park] {
+            pair.play(start).unwrap();
+            pair.play(Call::End { hand: 0, end: last }).unwrap();
+        }
+    }
+}

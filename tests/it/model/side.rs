@@ -1,0 +1,468 @@
+//! The tracker behind the calls of the model: two kinds of different policies, handled alike.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use tracker_core::{
+    Error, ErrorKind, Execution, ManualClock, Sharing, StartOptions, Submission, SubmitOptions, TaskStatus, Tasks,
+    Ticket, TrackedTask, Tracker,
+};
+
+use super::{
+    book::{Answer, Book, Policy, SECOND, State},
+    call::{Call, End},
+};
+use crate::disk::Disk;
+
+#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    Pending = 1,
+    InProgress = 2,
+    Failed = 3,
+    Succeeded = 4,
+    Exhausted = 5,
+    Ignored = 6,
+    Cancelled = 7,
+    #[status(parked)]
+    Shelf = 8,
+}
+
+/// No failed, exhausted or cancelled: others stand in for them.
+#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bare {
+    Pending = 1,
+    InProgress = 2,
+    Succeeded = 4,
+    Ignored = 6,
+    #[status(parked)]
+    Shelf = 8,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "job", status = Full, max_attempts = 3, max_crashes = 3, lease = "10s", backoff = "linear(1s, 5s)")]
+#[task(history = 3, retention(succeeded = "20s"))]
+pub struct Job {
+    #[task(id)]
+    id: u8,
+    #[task(fingerprint)]
+    etag: u8,
+    value: u8,
+    #[task(priority)]
+    priority: u8,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "job2", status = Bare, max_attempts = "unlimited", max_crashes = 2, lease = "7s", history = 3)]
+pub struct Plain {
+    #[task(id)]
+    id: u8,
+    #[task(fingerprint)]
+    etag: u8,
+    #[task(index)]
+    value: u8,
+    #[task(priority)]
+    priority: u8,
+}
+
+/// The policies of the two kinds, in the model's words.
+pub const POLICIES: [Policy; 2] = [
+    Policy {
+        has_failed: true,
+        has_exhausted: true,
+        has_cancelled: true,
+        max_attempts: Some(3),
+        max_crashes: 3,
+        lease: 10 * SECOND,
+        delay: |times| if times < 5 { i64::from(times) * SECOND } else { 5 * SECOND },
+        keeps_succeeded: Some(20 * SECOND),
+    },
+    Policy {
+        has_failed: false,
+        has_exhausted: false,
+        has_cancelled: false,
+        max_attempts: None,
+        max_crashes: 2,
+        lease: 7 * SECOND,
+        delay: |_| 0,
+        keeps_succeeded: None,
+    },
+];
+
+trait Task: TrackedTask {
+    const IGNORED: Self::Status;
+    const SHELF: Self::Status;
+    const PENDING: Self::Status;
+
+    fn new(id: u8, etag: u8) -> Self;
+    fn value(&mut self) -> &mut u8;
+    fn etag(&self) -> u8;
+}
+
+macro_rules! task {
+    ($task:ident, $status:ident) => {
+        impl Task for $task {
+            const IGNORED: $status = $status::Ignored;
+            const SHELF: $status = $status::Shelf;
+            const PENDING: $status = $status::Pending;
+
+            fn new(id: u8, etag: u8) -> Self {
+                Self { id, etag, value: 0, priority: id % 2 }
+            }
+
+            fn value(&mut self) -> &mut u8 {
+                &mut self.value
+            }
+
+            fn etag(&self) -> u8 {
+                self.etag
+            }
+        }
+    };
+}
+
+task!(Job, Full);
+task!(Plain, Bare);
+
+/// An execution of any kind.
+trait Held {
+    fn end(&mut self, end: End) -> Result<(), Error>;
+    fn renew(&mut self) -> Result<(), Error>;
+    fn checkpoint(&mut self, value: u8) -> Result<(), Error>;
+    fn detach(self: Box<Self>) -> Result<Ticket, Error>;
+    fn fence(&self) -> u64;
+    /// Its program has died.
+    fn forget(self: Box<Self>);
+}
+
+impl<T: Task + 'static> Held for Execution<T> {
+    fn end(&mut self, end: End) -> Result<(), Error> {
+        match end {
+            End::Succeed { value } => {
+                *self.task_mut().value() = value;
+                self.succeed()
+            }
+            End::Fail { value } => {
+                *self.task_mut().value() = value;
+                self.fail("no luck")
+            }
+            End::FailKeeping { value } => {
+                *self.task_mut().value() = value;
+                self.fail_keeping("no luck")
+            }
+            End::FailRetryIn { seconds } => self.fail_retry_in("no luck", Duration::from_secs(seconds.into())),
+            End::GiveUp => self.give_up("never"),
+            End::Ignore => self.ignore("not now"),
+            End::Snooze { seconds } => self.snooze(Duration::from_secs(seconds.into())),
+            End::Park => self.park(T::SHELF),
+            End::Release => self.release(),
+            End::Drop => Ok(()),
+        }
+    }
+
+    fn renew(&mut self) -> Result<(), Error> {
+        self.renew()
+    }
+
+    fn checkpoint(&mut self, value: u8) -> Result<(), Error> {
+        *self.task_mut().value() = value;
+        self.checkpoint()
+    }
+
+    fn detach(self: Box<Self>) -> Result<Ticket, Error> {
+        (*self).detach()
+    }
+
+    fn fence(&self) -> u64 {
+        self.fence()
+    }
+
+    fn forget(self: Box<Self>) {
+        std::mem::forget(*self);
+    }
+}
+
+/// What was claimed: its id, and the execution.
+type Taken = Option<(u8, Box<dyn Held>)>;
+
+/// A kind of any type.
+trait Kind {
+    fn call(&self, call: Call) -> Result<Answer, Error>;
+    fn take(&self, call: Call) -> Result<Taken, Error>;
+    fn resume(&self, ticket: &Ticket) -> Result<Box<dyn Held>, Error>;
+    fn look(&self) -> Result<BTreeMap<u8, String>, Error>;
+}
+
+fn number(id: &tracker_core::TaskKey) -> u8 {
+    id.as_int().and_then(|id| u8::try_from(id).ok()).expect("the ids are small numbers")
+}
+
+impl<T: Task + 'static> Kind for Tasks<T> {
+    fn call(&self, call: Call) -> Result<Answer, Error> {
+        let submission = |submission| match submission {
+            Submission::New => Answer::Submitted("New"),
+            Submission::Existing => Answer::Submitted("Existing"),
+            _ => Answer::Submitted("Requeued"),
+        };
+        match call {
+            Call::Submit { id, etag, .. } => Ok(submission(self.submit(&T::new(id, etag))?.submission)),
+            Call::SubmitLater { id, seconds, priority, .. } => {
+                let options = SubmitOptions::new().delay(Duration::from_secs(seconds.into())).priority(priority);
+                Ok(submission(self.submit_with(&T::new(id, 0), &options)?.submission))
+            }
+            Call::Requeue { id, .. } => self.requeue(id).map(|()| Answer::Done),
+            Call::Cancel { id, .. } => self.cancel(id).map(|()| Answer::Done),
+            Call::Ignore { id, .. } => self.ignore(id, "by hand").map(|()| Answer::Done),
+            Call::Move { id, to_shelf, .. } => {
+                self.move_to(id, if to_shelf { T::SHELF } else { T::PENDING }).map(|()| Answer::Done)
+            }
+            Call::Update { id, value, .. } => self.update(id, |task| *task.value() = value).map(|()| Answer::Done),
+            Call::Remove { id, .. } => self.remove(id).map(|()| Answer::Done),
+            Call::Prune { .. } => self.prune().map(Answer::Count),
+            Call::RescueLong { seconds, .. } => {
+                let rescued = self.rescue_running_longer_than(Duration::from_secs(seconds.into()))?;
+                Ok(Answer::Count(rescued.len() as u64))
+            }
+            Call::Pause { on, .. } => if on { self.pause() } else { self.unpause() }.map(|()| Answer::Done),
+            _ => Ok(Answer::Skipped),
+        }
+    }
+
+    fn take(&self, call: Call) -> Result<Taken, Error> {
+        let extra = [T::SHELF, T::IGNORED];
+        let taken = match call {
+            Call::Claim { worker, .. } => self.named(&format!("worker {worker}")).claim()?,
+            Call::ClaimExtra { .. } => self.named("somebody").claim_with(&StartOptions::new().extra(extra))?,
+            Call::Start { id, force, ignore_lease, extra: with, short, .. } => {
+                let mut options = StartOptions::new();
+                if force {
+                    options = options.force();
+                }
+                if ignore_lease {
+                    options = options.ignore_lease();
+                }
+                if with {
+                    options = options.extra(extra);
+                }
+                if short {
+                    options = options.lease(Duration::from_secs(2));
+                }
+                Some(self.named("somebody").start_with(id, &options)?)
+            }
+            _ => None,
+        };
+        Ok(taken.map(|execution| (number(execution.id()), Box::new(execution) as Box<dyn Held>)))
+    }
+
+    fn resume(&self, ticket: &Ticket) -> Result<Box<dyn Held>, Error> {
+        Ok(Box::new(self.resume(ticket)?))
+    }
+
+    fn look(&self) -> Result<BTreeMap<u8, String>, Error> {
+        let mut found = BTreeMap::new();
+        for mut record in self.query().fetch()? {
+            let code = record.status.code();
+            let state = [
+                State::Pending,
+                State::InProgress,
+                State::Failed,
+                State::Succeeded,
+                State::Exhausted,
+                State::Ignored,
+                State::Cancelled,
+                State::Shelf,
+            ][usize::try_from(code).unwrap_or(0) - 1];
+            let lease = record
+                .lease
+                .as_ref()
+                .map(|lease| (lease.worker.clone(), lease.until.timestamp_micros(), lease.detached));
+            let words = words(
+                state,
+                record.priority,
+                record.due_at.timestamp_micros(),
+                record.updated_at.timestamp_micros(),
+                [record.attempts, record.failures, record.crashes, record.ended],
+                &record.history.iter().map(|past| past.ending.name()).collect::<Vec<_>>(),
+                lease.as_ref(),
+                record.cancel_requested,
+                [record.task.etag(), *record.task.value()],
+            );
+            found.insert(number(&record.id), words);
+        }
+        assert_eq!(found.len() as u64, self.counts()?.total());
+        Ok(found)
+    }
+}
+
+/// A task in words that the tracker's and the model's can be held against each other by.
+#[expect(clippy::too_many_arguments, reason = "all that is known of a task")]
+fn words(
+    state: State,
+    priority: u8,
+    due: i64,
+    updated: i64,
+    counters: [u32; 4],
+    history: &[&str],
+    lease: Option<&(String, i64, bool)>,
+    cancel: bool,
+    payload: [u8; 2],
+) -> String {
+    // What runs has no due time of its own.
+    let due = if lease.is_some() { 0 } else { due };
+    format!(
+        "{state:?} priority {priority} due {due} updated {updated} counters {counters:?} {history:?} {lease:?} cancel {cancel} payload {payload:?}"
+    )
+}
+
+impl Book {
+    fn look(&self, kind: usize) -> BTreeMap<u8, String> {
+        let words = |task: &super::book::Task| {
+            let lease = task.lease.as_ref().map(|lease| (lease.worker.clone(), lease.expires, lease.detached));
+            words(
+                task.state,
+                task.priority,
+                task.due,
+                task.updated,
+                [task.attempts, task.failures, task.crashes, task.ended],
+                &task.history,
+                lease.as_ref(),
+                task.cancel,
+                [task.etag, task.value],
+            )
+        };
+        self.tasks[kind].iter().map(|(id, task)| (*id, words(task))).collect()
+    }
+}
+
+/// The tracker and the model, playing the same calls.
+pub struct Pair {
+    disk: Disk,
+    clock: ManualClock,
+    tracker: Option<Tracker>,
+    kinds: Vec<Box<dyn Kind>>,
+    hands: Vec<Box<dyn Held>>,
+    tickets: Vec<(u8, Ticket)>,
+    fence: u64,
+    pub book: Book,
+}
+
+impl Pair {
+    pub fn new() -> Self {
+        let clock = ManualClock::new();
+        let wall = tracker_core::Clock::now(&clock).wall.timestamp_micros();
+        let mut pair = Self {
+            disk: Disk::default(),
+            clock,
+            tracker: None,
+            kinds: Vec::new(),
+            hands: Vec::new(),
+            tickets: Vec::new(),
+            fence: 0,
+            book: Book::new(POLICIES, wall),
+        };
+        pair.open();
+        pair
+    }
+
+    fn open(&mut self) {
+        let disk = self.disk.clone();
+        let options = Tracker::options().sharing(Sharing::Exclusive).clock(self.clock.clone());
+        let tracker = options.open_backend(move || disk.open()).expect("the disk is well");
+        self.kinds = vec![
+            Box::new(tracker.tasks::<Job>().expect("the type fits")),
+            Box::new(tracker.tasks::<Plain>().expect("the type fits")),
+        ];
+        self.tracker = Some(tracker);
+    }
+
+    /// Both play a call; what differs, if anything does.
+    pub fn play(&mut self, call: Call) -> Result<(), String> {
+        let (wall, kind) = (self.book.wall(), self.book.kind_of(call));
+        let expected = self.book.play(call);
+        let answer = match self.really(call, self.book.wall() - wall, kind) {
+            Ok(answer) => answer,
+            Err(error) => match error.kind() {
+                ErrorKind::AlreadySucceeded => Answer::Refused("AlreadySucceeded"),
+                ErrorKind::Exhausted => Answer::Refused("Exhausted"),
+                ErrorKind::Ignored => Answer::Refused("Ignored"),
+                ErrorKind::Cancelled => Answer::Refused("Cancelled"),
+                ErrorKind::NotFound => Answer::Refused("NotFound"),
+                ErrorKind::Leased => Answer::Refused("Leased"),
+                ErrorKind::LeaseLost => Answer::Refused("LeaseLost"),
+                ErrorKind::NotStartable => Answer::Refused("NotStartable"),
+                other => return Err(format!("{call:?} gave {other:?}: {error}")),
+            },
+        };
+        if answer != expected {
+            return Err(format!("{call:?} was answered {answer:?} and should be {expected:?}"));
+        }
+        let tracker = self.tracker.as_ref().ok_or("it is closed")?;
+        tracker.flush().map_err(|error| error.to_string())?;
+        for (number, kind) in self.kinds.iter().enumerate() {
+            let (found, expected) = (kind.look().map_err(|error| error.to_string())?, self.book.look(number));
+            if found != expected {
+                return Err(format!("after {call:?}, kind {number} is\n{found:#?}\nand should be\n{expected:#?}"));
+            }
+        }
+        let differences = tracker.verify().map_err(|error| error.to_string())?;
+        if differences.is_empty() { Ok(()) } else { Err(format!("after {call:?}: {differences:?}")) }
+    }
+
+    /// The tracker plays a call. `jumped` is by how much the model has set the wall clock for it.
+    fn really(&mut self, call: Call, jumped: i64, kind: Option<u8>) -> Result<Answer, Error> {
+        let at = |hand: u8, of: usize| usize::from(hand) % of;
+        match call {
+            Call::Advance { seconds } => self.clock.advance(Duration::from_secs(seconds.into())),
+            Call::Jump { seconds } => self.clock.jump(TimeDelta::seconds(seconds.into())),
+            Call::Rescue => {
+                let rescued = self.tracker.as_ref().map_or(Ok(Vec::new()), Tracker::rescue)?;
+                return Ok(Answer::Count(rescued.len() as u64));
+            }
+            Call::Restart => {
+                self.hands.drain(..).for_each(Held::forget);
+                self.kinds.clear();
+                // What is forgotten holds on to the tracker: it is closed under it.
+                self.tracker.take().map_or(Ok(()), Tracker::close)?;
+                self.clock.jump(TimeDelta::microseconds(jumped));
+                self.open();
+            }
+            Call::End { .. } | Call::Renew { .. } | Call::Checkpoint { .. } | Call::Detach { .. }
+                if self.hands.is_empty() =>
+            {
+                return Ok(Answer::Skipped);
+            }
+            Call::End { hand, end } => {
+                let mut hand = self.hands.remove(at(hand, self.hands.len()));
+                hand.end(end)?;
+            }
+            Call::Renew { hand } => {
+                let at = at(hand, self.hands.len());
+                self.hands[at].renew()?;
+            }
+            Call::Checkpoint { hand, value } => {
+                let at = at(hand, self.hands.len());
+                self.hands[at].checkpoint(value)?;
+            }
+            Call::Detach { hand } => {
+                let hand = self.hands.remove(at(hand, self.hands.len()));
+                let ticket = hand.detach()?;
+                self.tickets.push((kind.unwrap_or(0), ticket));
+            }
+            Call::Resume { .. } if self.tickets.is_empty() => return Ok(Answer::Skipped),
+            Call::Resume { ticket } => {
+                let (kind, ticket) = &self.tickets[at(ticket, self.tickets.len())];
+                self.hands.push(self.kinds[usize::from(*kind)].resume(ticket)?);
+                return Ok(Answer::Claimed(number(ticket.id())));
+            }
+            Call::Claim { kind, .. } | Call::ClaimExtra { kind } | Call::Start { kind, .. } => {
+                let Some((id, hand)) = self.kinds[usize::from(kind)].take(call)? else { return Ok(Answer::Nobody) };
+                assert!(hand.fence() > self.fence, "the fence fell from {} to {}", self.fence, hand.fence());
+                self.fence = hand.fence();
+                self.hands.push(hand);
+                return Ok(Answer::Claimed(id));
+            }
+            other => return self.kinds[usize::from(kind.unwrap_or(0))].call(other),
+        }
+        Ok(Answer::Done)
+    }
+}

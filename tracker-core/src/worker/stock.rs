@@ -1,0 +1,260 @@
+//! What a worker that works ahead has in its hands: tasks that are claimed and wait, and outcomes on their way to disk.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::running::Running;
+use crate::{
+    disk::keys::TaskRef,
+    engine::{Claimed, Claims, FinishTask, Signal},
+    error::Result,
+    rules::{Failure, Outcome, Owner},
+    shared::Shared,
+    task::TaskKey,
+};
+
+/// The stock of one crew: a tray for each kind. Bodies take from it, and commits fill it.
+pub(super) struct Stock {
+    /// How many bodies run at once.
+    slots: usize,
+    /// How far ahead the crew works, and one kind of it.
+    ahead: usize,
+    share: usize,
+    state: Mutex<State>,
+    /// Rises when an answer came that somebody waits for.
+    pub news: Signal,
+    running: Arc<Running>,
+}
+
+#[derive(Default)]
+struct State {
+    trays: Vec<Tray>,
+    /// Bodies that run, and outcomes that are not known to be durable, of all kinds.
+    running: usize,
+    unsure: usize,
+    answers: Vec<Answer>,
+    /// A suspect is next in some line.
+    suspect_waits: bool,
+    /// Somebody waits for news.
+    waits: bool,
+    /// Nobody works here any more: what is claimed yet is given back.
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Tray {
+    /// Claimed, and not begun.
+    ready: VecDeque<Claimed>,
+    /// Asked for by claims that are not answered yet.
+    asked: usize,
+    running: usize,
+    unsure: usize,
+    /// Who takes from here.
+    visitors: usize,
+    /// The last claim found less than it asked for; the number that the engine's signal had then.
+    dry: Option<u64>,
+}
+
+/// The end of an attempt, as it is counted when it is durable.
+pub(super) struct Ended {
+    pub task: TaskRef,
+    pub id: TaskKey,
+    pub owner: Owner,
+    pub outcome: Outcome,
+    pub failure: Option<Failure>,
+    pub panicked: bool,
+    pub run: Duration,
+}
+
+impl Ended {
+    pub(super) fn new(action: &FinishTask, failure: Option<Failure>, panicked: bool, run: Duration) -> Self {
+        let (task, id, owner) = (action.task, action.id.clone(), action.finish.owner);
+        Self { task, id, owner, outcome: action.finish.outcome, failure, panicked, run }
+    }
+}
+
+/// What came of something that was handed in without waiting.
+pub(super) struct Answer {
+    /// The end of an attempt; else it is a claim that failed.
+    pub ended: Option<Ended>,
+    pub result: Result<()>,
+}
+
+/// What a visitor may do.
+#[derive(Clone, Copy)]
+pub(super) struct May {
+    pub begin: bool,
+    pub claim: bool,
+}
+
+/// What a visitor does next.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
+pub(super) enum Next {
+    /// Counts these answers; and whether a suspect is next in line.
+    Settle(Vec<Answer>, bool),
+    Begin(Claimed),
+    GiveBack(VecDeque<Claimed>),
+    /// Claims so many; the first one begins at once.
+    Claim(usize),
+    Wait,
+    /// Nothing is left for him.
+    Nothing,
+}
+
+impl Stock {
+    pub(super) fn new(slots: usize, ahead: usize, kinds: usize, running: Arc<Running>) -> Arc<Self> {
+        let trays = (0..kinds).map(|_| Tray::default()).collect();
+        let state = Mutex::new(State { trays, ..State::default() });
+        Arc::new(Self { slots, ahead, share: ahead / kinds.max(1), state, news: Signal::default(), running })
+    }
+
+    pub(super) fn goes_ahead(&self) -> bool {
+        self.share > 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn enter(&self, tray: usize) {
+        self.lock().trays[tray].visitors += 1;
+    }
+
+    pub(super) fn leave(&self, tray: usize) {
+        self.lock().trays[tray].visitors -= 1;
+    }
+
+    /// What comes next for a visitor. He leaves when all that was handed in is answered and counted.
+    pub(super) fn next(&self, at: usize, may: May) -> Next {
+        let mut state = self.lock();
+        if !state.answers.is_empty() || state.suspect_waits {
+            return Next::Settle(std::mem::take(&mut state.answers), std::mem::take(&mut state.suspect_waits));
+        }
+        let open = state.running + state.unsure;
+        let tray = &mut state.trays[at];
+        if !tray.ready.is_empty() {
+            if !may.begin {
+                return Next::GiveBack(std::mem::take(&mut tray.ready));
+            }
+            // Never more finished bodies that a crash would repeat than were allowed.
+            if open < self.ahead.max(self.slots)
+                && let Some(claimed) = tray.ready.pop_front()
+            {
+                tray.running += 1;
+                state.running += 1;
+                return Next::Begin(claimed);
+            }
+        } else if may.claim {
+            let most = tray.room(self.share);
+            if most > 0 {
+                tray.asked += most;
+                return Next::Claim(most);
+            }
+        } else if tray.asked == 0 && tray.unsure == 0 {
+            return Next::Nothing;
+        }
+        state.waits = true;
+        Next::Wait
+    }
+
+    /// Whether a visitor may go although there is something on the tray: the others can take all of it.
+    pub(super) fn can_spare(&self, at: usize) -> bool {
+        let state = self.lock();
+        let tray = &state.trays[at];
+        tray.ready.len() + tray.asked + tray.running < tray.visitors + self.share
+    }
+
+    /// How many to claim along with an outcome; none while enough is there, or nothing more was to be had.
+    pub(super) fn ask(&self, at: usize, signal: u64) -> Option<usize> {
+        let mut state = self.lock();
+        let tray = &mut state.trays[at];
+        if tray.dry == Some(signal) || tray.ready.len() + tray.asked > self.share / 2 {
+            return None;
+        }
+        let most = tray.room(self.share);
+        tray.asked += most;
+        (most > 0).then_some(most)
+    }
+
+    /// A body has ended, and its outcome is queued: a claim may have its place.
+    pub(super) fn end(&self, at: usize) {
+        let mut state = self.lock();
+        state.trays[at].running -= 1;
+        state.running -= 1;
+        self.tell(state);
+    }
+
+    /// An outcome is about to be queued.
+    pub(super) fn hand_in(&self, at: usize) {
+        let mut state = self.lock();
+        state.trays[at].unsure += 1;
+        state.unsure += 1;
+    }
+
+    /// It is answered. `ended` is what to count; there is nothing to count where a task was given back.
+    pub(super) fn answered(&self, shared: &Shared, at: usize, fence: u64, answer: Option<Answer>) {
+        self.running.remove(shared, fence);
+        let mut state = self.lock();
+        state.trays[at].unsure -= 1;
+        state.unsure -= 1;
+        state.answers.extend(answer);
+        self.tell(state);
+    }
+
+    /// A claim of so many is answered; `signal` is what the engine's signal was when it was asked.
+    pub(super) fn claimed(&self, shared: &Arc<Shared>, at: usize, most: usize, signal: u64, claims: Result<Claims>) {
+        let mut state = self.lock();
+        let tray = &mut state.trays[at];
+        tray.asked -= most;
+        match claims {
+            Ok(claims) => {
+                tray.dry = (claims.tasks.len() < most).then_some(signal);
+                for claimed in &claims.tasks {
+                    self.running.add_claimed(shared, claimed);
+                }
+                tray.ready.extend(claims.tasks);
+                state.suspect_waits |= claims.suspect_waits;
+                if state.closed {
+                    self.give_back_all(state);
+                    return;
+                }
+            }
+            Err(error) => state.answers.push(Answer { ended: None, result: Err(error) }),
+        }
+        self.tell(state);
+    }
+
+    fn tell(&self, mut state: MutexGuard<'_, State>) {
+        if std::mem::take(&mut state.waits) {
+            drop(state);
+            self.news.raise();
+        }
+    }
+
+    /// Nobody works here any more.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        self.give_back_all(state);
+        self.running.clear();
+    }
+
+    /// Gives back what has not begun, without waiting.
+    fn give_back_all(&self, mut state: MutexGuard<'_, State>) {
+        let ready: Vec<_> = state.trays.iter_mut().flat_map(|tray| std::mem::take(&mut tray.ready)).collect();
+        drop(state);
+        for claimed in ready {
+            self.running.give_back(claimed);
+        }
+    }
+}
+
+impl Tray {
+    /// How many more may be claimed. Outcomes that are handed in leave their place: they are stored before the next claim.
+    fn room(&self, share: usize) -> usize {
+        (self.visitors + share).saturating_sub(self.ready.len() + self.asked + self.running)
+    }
+}
