@@ -6,7 +6,7 @@
 //!
 //! Run it with `cargo run --example processing_events`; it works in a folder of its own, by a clock in its hand.
 
-use std::{path::Path, thread, time::Duration};
+use std::{env, process::Command, thread, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -45,12 +45,12 @@ struct Events {
 
 impl Events {
     /// The names are given, or stand in `SERVICE_NAME` and `PROCESSOR_NAME`.
-    fn of(tracker: &Tracker, service: Option<&str>, processor: Option<&str>) -> tracker_core::Result<Self> {
-        let name = UseCase::new()
-            .part("service", service, "SERVICE_NAME")
-            .part("processor", processor, "PROCESSOR_NAME")
-            .name()?;
-        Ok(Self { runs: tracker.tasks_as::<Run>(&name)? })
+    fn name(service: Option<&str>, processor: Option<&str>) -> tracker_core::Result<String> {
+        UseCase::new().part("service", service, "SERVICE_NAME").part("processor", processor, "PROCESSOR_NAME").name()
+    }
+
+    fn of(tracker: &Tracker, name: &str) -> tracker_core::Result<Self> {
+        Ok(Self { runs: tracker.tasks_as::<Run>(name)? })
     }
 
     /// Starts a run, unless the reference has one that runs. The ticket ends it, from any thread, after any restart.
@@ -90,19 +90,27 @@ impl Events {
 }
 
 fn main() -> anyhow::Result<()> {
+    if env::args().len() > 1 {
+        // Started by the program itself, with both variables set.
+        println!("  from the environment: {}", Events::name(None, None)?);
+        return Ok(());
+    }
+    println!("names");
+    match Events::name(None, Some("invoices")) {
+        Ok(name) => println!("  from the environment: {name}"),
+        Err(error) => println!("  {error}"),
+    }
+    let names = [("SERVICE_NAME", "shipping"), ("PROCESSOR_NAME", "labels")];
+    Command::new(env::current_exe()?).arg("names").envs(names).status()?;
+    let name = Events::name(Some("billing"), Some("invoices"))?;
+    println!("  from arguments: {name}");
+
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("events.redb");
     let clock = ManualClock::new();
-    let open = |path: &Path| Tracker::options().clock(clock.clone()).open(path);
-
-    let tracker = open(&path)?;
-    println!("names");
-    match Events::of(&tracker, Some("billing"), None) {
-        Ok(events) => println!("  from the environment: {}", events.runs.name()),
-        Err(error) => println!("  {error}"),
-    }
-    let events = Events::of(&tracker, Some("billing"), Some("invoices"))?;
-    println!("  {}", events.runs.name());
+    let open = || Tracker::options().clock(clock.clone()).open(&path);
+    let tracker = open()?;
+    let events = Events::of(&tracker, &name)?;
 
     println!("one running per reference");
     let first = events.start("2030-01", json!({ "file": "january.csv" }), 120)?;
@@ -136,8 +144,8 @@ fn main() -> anyhow::Result<()> {
     let before = events.start("2030-02", json!({ "file": "february.csv" }), 80)?.to_string();
     drop(events);
     tracker.close()?;
-    let tracker = open(&path)?;
-    let events = Events::of(&tracker, Some("billing"), Some("invoices"))?;
+    let tracker = open()?;
+    let events = Events::of(&tracker, &name)?;
     println!("  still running: {}", events.running("2030-02")?.is_some());
     println!("  ended by its ticket: {}", events.end(&before.parse()?, true, "after a restart", 80)?);
     println!("  by id: {}", events.runs.get(first.id())?.is_some_and(|run| run.task.output_rows == Some(118)));

@@ -1,8 +1,8 @@
 //! One file, many use cases: the same struct under several names, each with counts, queries and deletes of its own.
 //!
-//! Shown: `test` is not a prefix of `test1`; refusals, generic or with their reason; statuses to start from, call by
-//! call; data that is staged and data that is written at once; a history of errors that outlives the success; who holds
-//! a task; what is unfinished, across statuses in one order; a final write that comes too late.
+//! Shown: `test` is not a prefix of `test1`; several steps in one row; refusals, generic or with their reason; statuses
+//! to start from, call by call; data that is staged and data that is written at once; a history of errors that outlives
+//! the success; who holds a task; what is unfinished, across statuses in one order; a final write that comes too late.
 //!
 //! Run it with `cargo run --example use_cases`; it works in a folder of its own, by a clock in its hand.
 
@@ -28,6 +28,29 @@ struct Task {
     data: u32,
 }
 
+/// Another use case in the same file, of two steps.
+#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+enum BackupStatus {
+    #[status(step = "copy")]
+    CopyPending = 110,
+    CopyInProgress = 120,
+    CopyFailed = 130,
+    CopySucceeded = 140,
+    CopyIgnored = 150,
+    #[status(step = "check")]
+    CheckInProgress = 220,
+    CheckFailed = 230,
+    CheckSucceeded = 240,
+    CheckIgnored = 250,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "backup", status = BackupStatus)]
+struct Backup {
+    #[task(id)]
+    file: String,
+}
+
 const MINUTE: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -43,12 +66,26 @@ fn main() -> anyhow::Result<()> {
         clock.advance(SECOND);
     }
 
+    steps(&tracker.tasks()?)?;
     refusals(&test)?;
     staged_and_written(&test)?;
     call_by_call(&test, &clock)?;
     who_holds_it(&tracker, &test, &clock)?;
     lists(&test)?;
     by_use_case(&tracker, &test, &test1)
+}
+
+/// The second step of a use case starts from the first one's success.
+fn steps(backups: &Tasks<Backup>) -> anyhow::Result<()> {
+    println!("steps");
+    backups.submit(&Backup { file: "a.txt".to_owned() })?;
+    let (copy, check) = (backups.step("copy")?, backups.step("check")?);
+    println!("  {}", error_of(check.start("a.txt")));
+    for step in [copy, check] {
+        step.run("a.txt", |_| Ok::<_, RunError>(()))?;
+        println!("  {:?}", backups.get("a.txt")?.map(|record| record.status));
+    }
+    Ok(())
 }
 
 /// A refusal is one thing to a program that only wants to go on, and a reason to one that asks for it.
