@@ -1,6 +1,6 @@
 //! Limits: how many at a time for each value of an index, and how many in a period.
 
-use std::{collections::BTreeMap, thread};
+use std::{collections::BTreeMap, sync::Mutex, thread};
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -119,30 +119,22 @@ fn tasks_without_a_value_are_not_limited() {
 }
 
 #[test]
-fn a_worker_keeps_the_limit_and_ends_when_all_is_done() {
-    let (_, tracker) = tracker();
-    let hosts: Vec<_> = (0..60).map(|number| ["a", "a", "a", "b", "b", "c"][number / 10]).collect();
-    let tasks = fetches(&tracker, &hosts);
-    let running = std::sync::Mutex::new(BTreeMap::<String, u32>::new());
-    let change = |host: &str, by: i32| {
-        let mut running = running.lock().unwrap();
-        let count = running.entry(host.to_owned()).or_default();
-        *count = count.checked_add_signed(by).unwrap();
-        assert!(*count <= 2, "{running:?}");
-    };
-    let summary = tasks
-        .worker()
-        .threads(8)
-        .run(|task| {
-            let host = task.host.clone().unwrap();
-            change(&host, 1);
-            thread::yield_now();
-            change(&host, -1);
-            fine()
-        })
-        .unwrap();
-    assert_eq!((summary.succeeded, summary.failed), (60, 0));
-    sound(&tracker);
+fn a_worker_keeps_the_limit_and_ends_when_all_is_done_also_when_it_works_ahead() {
+    for ahead in [0, 64] {
+        let (_, tracker) = tracker();
+        let hosts: Vec<_> = (0..60).map(|number| ["a", "a", "a", "b", "b", "c"][number / 10]).collect();
+        let tasks = fetches(&tracker, &hosts);
+        let most = Mutex::new(BTreeMap::new());
+        let summary = tasks.worker().threads(8).ahead(ahead).run(|task| {
+            let host = task.host.clone();
+            let running = tasks.query().status(Status::InProgress).index("host", &host).total()?;
+            most.lock().unwrap().entry(host).and_modify(|most: &mut u64| *most = running.max(*most)).or_insert(running);
+            Ok::<_, tracker_core::Error>(())
+        });
+        assert_eq!(summary.unwrap().succeeded, 60);
+        assert!(most.into_inner().unwrap().values().all(|most| *most <= 2));
+        sound(&tracker);
+    }
 }
 
 #[test]

@@ -17,6 +17,9 @@ mod dice;
 mod disk;
 mod faults;
 mod files;
+mod histories;
+#[cfg(unix)]
+mod hostile;
 mod inspection;
 mod kinds;
 mod leases;
@@ -25,9 +28,14 @@ mod limits;
 mod look;
 mod model;
 mod outcomes;
+#[cfg(unix)]
+mod part;
 mod platter;
+#[cfg(unix)]
+mod processes;
 mod queries;
 mod random;
+mod retention;
 mod schema;
 mod script;
 mod secrets;

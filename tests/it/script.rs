@@ -329,7 +329,8 @@ impl Scene {
     }
 }
 
+/// Opens it; nothing is deleted by itself, since what was acknowledged is looked for later.
 pub fn open(disk: &Disk, sharing: Sharing, clock: &ManualClock) -> Result<Tracker, Error> {
     let disk = disk.clone();
-    Tracker::options().sharing(sharing).clock(clock.clone()).open_backend(move || disk.open())
+    Tracker::options().sharing(sharing).clock(clock.clone()).prune_every(None).open_backend(move || disk.open())
 }

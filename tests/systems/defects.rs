@@ -12,7 +12,8 @@ use std::{
 };
 
 use tracker_core::{
-    Ending, ErrorKind, Execution, ManualClock, Reason, RunError, Sharing, StartOptions, Submission, Tasks, Tracker,
+    Ending, ErrorKind, Execution, Explanation, ManualClock, Reason, RunError, Sharing, StartOptions, Submission, Tasks,
+    Tracker,
 };
 
 use crate::{
@@ -158,9 +159,12 @@ fn work_that_takes_longer_than_its_lease_is_not_run_twice() {
     let runs = AtomicU32::new(0);
     let summary = tasks
         .worker()
+        .halt_after(1) // a failed assertion ends it: its retry would wait for the clock
         .run(|_| {
             runs.fetch_add(1, SeqCst);
             clock.advance(DAY);
+            refused(tasks.check_start("by a worker", &StartOptions::new()), ErrorKind::Leased);
+            assert!(matches!(tasks.explain("by a worker")?, Explanation::Running { .. }));
             assert!(tasks.claim()?.is_none(), "the worker renews while its body runs");
             assert!(tracker.rescue()?.is_empty());
             refused(tasks.start("by a worker"), ErrorKind::Leased);

@@ -6,6 +6,7 @@
 //! | one file per command, each with its arguments and its answer | `commands` |
 //! | opening a tracker file to look or to act, and who stands in the way | `file` |
 //! | answers for people, plain or with colour, and as JSON | `output` |
+//! | the live view, and the page about a file | `top`, `report` |
 //! | spans of time as people write them | `span` |
 //! | how the program ends, and the words for what went wrong | `exit`, `failure` |
 #![allow(dead_code, reason = "the commands that use all of it are being built")]
@@ -16,7 +17,9 @@ mod exit;
 mod failure;
 mod file;
 mod output;
+mod report;
 mod span;
+mod top;
 
 use std::process::ExitCode;
 

@@ -31,6 +31,7 @@ pub struct Options {
     clock: Arc<dyn Clock>,
     patience: Duration,
     redact: Option<Redact>,
+    prune_every: Option<Duration>,
 }
 
 impl Default for Options {
@@ -40,6 +41,7 @@ impl Default for Options {
             clock: Arc::new(SystemClock),
             patience: Duration::from_secs(10),
             redact: None,
+            prune_every: Some(Duration::from_secs(60)),
         }
     }
 }
@@ -77,6 +79,14 @@ impl Options {
     #[must_use]
     pub fn busy_timeout(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// How often what the kinds' retention says is deleted by itself: at opening, and then every minute in an idle moment
+    /// unless said otherwise; unfinished tasks never are. `None`: only by [`Tasks::prune`](crate::Tasks::prune).
+    #[must_use]
+    pub fn prune_every(mut self, interval: Option<Duration>) -> Self {
+        self.prune_every = interval;
         self
     }
 
@@ -151,6 +161,7 @@ impl Options {
             time: TimeKeeper::new(self.clock),
             read_only,
             patience: self.patience,
+            prune_every: self.prune_every,
         };
         Tracker::start(options, self.redact)
     }

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     batch::{Batch, BatchInfo, BatchOptions},
     disk::file::Sharing,
-    engine::{Engine, EngineOptions, Flush, GoOn, Register, Rescue, Rescued, Scope, Watch},
+    engine::{Engine, EngineOptions, Flush, GoOn, Register, Rescue, Rescued, Scope, Tidy, Watch},
     error::{Error, ErrorKind, Result},
     group::Group,
     options::Options,
@@ -91,15 +91,22 @@ impl Tracker {
     }
 
     pub(crate) fn start(options: EngineOptions, redact: Option<Redact>) -> Result<Self> {
-        let rescues = !options.read_only;
+        let (rescues, tidies) = (!options.read_only, options.prune_every.is_some());
         let engine = Engine::open(options)?;
         let shared = Shared { engine, redact, open: Mutex::default() };
         let tracker = Self { shared: Arc::new(shared) };
         if rescues {
             let alone = tracker.shared.engine.file().sharing() != Sharing::Writers;
             let scope = if alone { Scope::Foreign } else { Scope::Expired };
-            let (freed, told) = tracker.shared.engine.call_both(Rescue { kind: None, scope }, GoOn)?;
-            freed.and(told)?;
+            let tidy = Tidy { most: if tidies { 1_000 } else { 0 } };
+            let (freed, pruned) = tracker.shared.engine.call_both(Rescue { kind: None, scope }, tidy)?;
+            freed?;
+            if tidies && pruned? == tidy.most {
+                tracker.shared.engine.tidy_soon();
+            }
+            if tracker.shared.engine.read(|rows| Ok(rows.untold()?.is_some()))? {
+                tracker.shared.engine.call(GoOn)?;
+            }
         }
         Ok(tracker)
     }

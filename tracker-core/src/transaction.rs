@@ -7,7 +7,7 @@ use redb::WriteTransaction;
 
 use crate::{
     batch::{Batch, BatchOptions},
-    disk::tables::RESERVED,
+    disk::{file::guard, tables::RESERVED},
     engine::{Action, Target, TaskCommand, Writer},
     error::{Error, ErrorKind, Result},
     payload,
@@ -69,7 +69,14 @@ impl<'a, 't> Transaction<'a, 't> {
     }
 
     fn run<A: Action>(&mut self, action: &A) -> Result<A::Out> {
-        action.run(self.writer)
+        let before = self.writer.writes();
+        guard("writing", || action.run(self.writer)).inspect_err(|error| {
+            // Half an action may stand, or redb have panicked: whatever the caller makes of it, that is not committed.
+            let damage = error.stops_a_batch() || error.kind() == ErrorKind::Corrupted;
+            if damage || !error.is_refusal() && self.writer.writes() != before {
+                self.writer.spoil(error);
+            }
+        })
     }
 
     /// [`Tasks::submit`].

@@ -245,6 +245,7 @@ impl Book {
         // Also after a jump: the flush that follows each call sees the time.
         let now = self.tick();
         match call {
+            // The time was looked at.
             Call::Advance { .. } | Call::Jump { .. } => Answer::Done,
             Call::Submit { kind, id, etag } => self.submit(kind, id, etag, None, None),
             Call::SubmitLater { kind, id, seconds, priority } => {

@@ -366,7 +366,7 @@ impl Pair {
 
     fn open(&mut self) {
         let disk = self.disk.clone();
-        let options = Tracker::options().sharing(Sharing::Exclusive).clock(self.clock.clone());
+        let options = Tracker::options().sharing(Sharing::Exclusive).prune_every(None).clock(self.clock.clone());
         let tracker = options.open_backend(move || disk.open()).expect("the disk is well");
         self.kinds = vec![
             Box::new(tracker.tasks::<Job>().expect("the type fits")),

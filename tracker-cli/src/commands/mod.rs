@@ -6,8 +6,10 @@ mod completions;
 #[cfg(unix)]
 mod guard;
 mod man;
+mod report;
 #[cfg(unix)]
 mod run;
+mod top;
 mod verify;
 
 use clap::Subcommand;
@@ -35,6 +37,8 @@ macro_rules! commands {
 commands! {
     #[cfg(unix)]
     Run(run::Args),
+    Top(top::Args),
+    Report(report::Args),
     Verify(verify::Args),
     #[cfg(unix)]
     #[command(hide = true)]

@@ -10,7 +10,7 @@ use self::holder::{Hold, Holder};
 use crate::failure::Failure;
 
 /// The file of a command.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 pub struct FileArg {
     /// The tracker file
     #[arg(value_name = "FILE")]

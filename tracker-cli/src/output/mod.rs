@@ -8,6 +8,7 @@ mod text;
 pub use ink::Ink;
 pub use page::Page;
 pub use table::{Cell, Table};
+pub use text::shown;
 
 use std::{
     env,
@@ -68,7 +69,8 @@ impl Output {
         }
     }
 
-    fn is_coloured(&self, stream: &impl IsTerminal) -> bool {
+    /// Whether what goes to this stream has colours.
+    pub fn is_coloured(&self, stream: &impl IsTerminal) -> bool {
         match self.color {
             Color::Always => true,
             Color::Never => false,

@@ -4,7 +4,13 @@
 mod fixture;
 mod generated;
 mod opening;
+mod report;
 #[cfg(unix)]
 mod run;
+mod sample;
+#[cfg(unix)]
+mod terminal;
+#[cfg(unix)]
+mod top;
 
 use fixture::Scene;

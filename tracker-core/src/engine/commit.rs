@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Engine,
-    action::GoOn,
+    action::{Action, GoOn},
     queue::{Job, Pending},
     writer::{Context, Effects, Writer},
 };
@@ -19,7 +19,7 @@ use crate::{
 
 /// After this time without a commit, the next one makes opening after a crash instant; and if it did not, one is made
 /// for that.
-const QUIET: Duration = Duration::from_millis(500);
+pub(super) const QUIET: Duration = Duration::from_millis(500);
 
 /// The commits of this instance.
 #[derive(Default)]
@@ -103,6 +103,13 @@ impl Engine {
             Ok(())
         })
         .map(|((), effects)| effects)
+    }
+
+    /// Does one thing as the leader, and tells who watches.
+    pub(super) fn write_for<A: Action>(&self, action: &A) -> Result<A::Out> {
+        let (out, effects) = self.write(|writer| action.run(writer))?;
+        self.publish(&effects);
+        Ok(out)
     }
 
     /// One write transaction of the leader's.

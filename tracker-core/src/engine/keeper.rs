@@ -1,4 +1,5 @@
-//! The keeper: a thread that commits what no thread waits for, and keeps the file quick to open when nothing happens.
+//! The keeper: a thread that commits what no thread waits for; when nothing happens it keeps the file quick to open, and
+//! deletes what has been kept long enough.
 
 use std::{sync::Arc, thread, thread::JoinHandle};
 
@@ -16,10 +17,15 @@ pub(super) fn start(engine: &Arc<Engine>) -> Result<JoinHandle<()>> {
 fn keep(engine: &Engine) {
     loop {
         let settles_in = || if engine.database.in_memory() { None } else { engine.commits.settles_in() };
-        match engine.queue.keep(settles_in) {
+        let idles_in = || settles_in().into_iter().chain(engine.retention.due_in()).min();
+        match engine.queue.keep(idles_in) {
             Call::Lead => engine.lead(),
             Call::Quiet => {
-                engine.settle();
+                if engine.retention.due_in().is_some_and(|left| left.is_zero()) {
+                    engine.tidy();
+                } else {
+                    engine.settle();
+                }
                 engine.queue.hand_over();
             }
             Call::Closed => return,

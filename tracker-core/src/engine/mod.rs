@@ -8,6 +8,7 @@ mod event;
 mod held;
 mod keeper;
 mod queue;
+mod retention;
 mod signal;
 mod turn;
 mod watch;
@@ -15,7 +16,7 @@ mod writer;
 
 pub(crate) use action::{
     Action, Claim, Claimed, Claims, FinishTask, Flush, GoOn, NewTask, OpenBatch, Pause, Prune, Register, RemoveBatch,
-    Rescue, Rescued, Scope, Seal, StartById, SubmitAndStart, SubmitGroup, Submitted, Target, TaskCommand, Values,
+    Rescue, Rescued, Scope, Seal, StartById, SubmitAndStart, SubmitGroup, Submitted, Target, TaskCommand, Tidy, Values,
 };
 pub use event::{Event, Happening};
 pub(crate) use held::Held;
@@ -35,6 +36,7 @@ use uuid::Uuid;
 use crate::{
     disk::file::{FileOptions, Place},
     error::{Error, Result},
+    rules::Lease,
     store::{Handles, Kinds},
     time::{Micros, TimeKeeper},
 };
@@ -55,6 +57,7 @@ pub(crate) struct Engine {
     watchers: Watchers,
     keeper: Mutex<Option<JoinHandle<()>>>,
     commits: commit::Commits,
+    retention: retention::Retention,
 }
 
 /// How an engine is opened.
@@ -65,6 +68,8 @@ pub(crate) struct EngineOptions {
     pub read_only: bool,
     /// How long a write waits for another process.
     pub patience: Duration,
+    /// How often what has been kept long enough is deleted by itself.
+    pub prune_every: Option<Duration>,
 }
 
 impl Engine {
@@ -85,6 +90,7 @@ impl Engine {
             watchers: Watchers::default(),
             keeper: Mutex::default(),
             commits: commit::Commits::default(),
+            retention: retention::Retention::new(options.prune_every),
         });
         let kinds = engine.stored_kinds()?;
         engine.set_kinds(Arc::new(kinds));
@@ -100,6 +106,11 @@ impl Engine {
 
     pub(crate) fn held(&self) -> &Arc<Held> {
         &self.held
+    }
+
+    /// Whether a worker of this process lives by this lease, whatever the clock says.
+    pub(crate) fn holds(&self, lease: &Lease) -> bool {
+        lease.instance == self.instance && self.held.has(lease.fence)
     }
 
     pub(crate) fn time(&self) -> &TimeKeeper {

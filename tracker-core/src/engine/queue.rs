@@ -4,7 +4,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{action::Action, writer::Writer};
+use super::{action::Action, commit::QUIET, writer::Writer};
 use crate::error::{Error, Result};
 
 /// How many actions wait at most before callers wait for room.
@@ -13,6 +13,8 @@ const ROOM: usize = 16_384;
 const GATHER: Duration = Duration::from_micros(300);
 /// Within this time, what was queued without waiting is committed.
 pub(super) const RELAXED: Duration = Duration::from_millis(100);
+/// After this time the keeper looks again for an idle moment, when the last one was none.
+const BUSY: Duration = Duration::from_millis(20);
 
 /// An action with somebody, or nobody, waiting for its answer.
 pub(super) trait Job: Send {
@@ -173,7 +175,7 @@ struct Waiting {
     /// How many callers' jobs are in the queue, and how many the last batch answered.
     callers: usize,
     last: usize,
-    /// The keeper waits for no time: whoever changes something wakes it.
+    /// The keeper waits for longer than a commit may stay unsettled: whoever makes one wakes it.
     keeper_sleeps: bool,
     /// The keeper must lead at once.
     keeper_wanted: bool,
@@ -305,8 +307,8 @@ impl Queue {
     }
 
     /// The keeper waits until it must lead: for what nobody waits for, at the end of its time; to close; or because
-    /// nothing has happened for so long that the time that `settles_in` gives is over.
-    pub(super) fn keep(&self, settles_in: impl Fn() -> Option<Duration>) -> Call {
+    /// the time that `idles_in` gives is over, and nobody waits for anything.
+    pub(super) fn keep(&self, idles_in: impl Fn() -> Option<Duration>) -> Call {
         let mut waiting = self.lock();
         loop {
             if !waiting.leading && !waiting.jobs.is_empty() {
@@ -321,19 +323,30 @@ impl Queue {
                 return Call::Closed;
             }
             let relaxed = waiting.relaxed_since.map(|since| RELAXED.saturating_sub(since.elapsed()));
-            let silent = settles_in();
-            if silent.is_some_and(|left| left.is_zero()) && !waiting.leading && waiting.jobs.is_empty() {
-                waiting.leading = true;
-                return Call::Quiet;
+            let mut silent = idles_in();
+            if silent.is_some_and(|left| left.is_zero()) {
+                if !waiting.leading && waiting.jobs.is_empty() {
+                    waiting.leading = true;
+                    return Call::Quiet;
+                }
+                silent = Some(BUSY);
             }
             let left = relaxed.into_iter().chain(silent).min().map(|left| left.max(Duration::from_millis(1)));
-            waiting.keeper_sleeps = left.is_none();
+            waiting.keeper_sleeps = left.is_none_or(|left| left > QUIET);
             waiting = match left {
                 Some(left) => self.keeper.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0,
                 None => self.keeper.wait(waiting).unwrap_or_else(PoisonError::into_inner),
             };
             waiting.keeper_sleeps = false;
         }
+    }
+
+    /// The keeper looks again at what it waits for.
+    pub(super) fn wake_keeper(&self) {
+        // Not between its look and its sleep.
+        let waiting = self.lock();
+        self.keeper.notify_one();
+        drop(waiting);
     }
 
     pub(super) fn is_empty(&self) -> bool {

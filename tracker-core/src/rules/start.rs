@@ -162,6 +162,13 @@ impl Rules<'_> {
         Ok(Decision::of(Header { lease: Some(lease), ..header.clone() }))
     }
 
+    /// The header once its owner has renewed the lease now; `None` where there is none.
+    pub(crate) fn renewed_by_owner(&self, header: &Header) -> Option<Header> {
+        let lease = header.lease.as_ref()?;
+        let owner = Owner { fence: lease.fence, token: lease.token };
+        self.renew(header, &owner, None, false).ok()?.header
+    }
+
     pub(super) fn checkpoint(header: &Header, owner: &Owner) -> Result<Decision, Reason> {
         Self::owned(header, owner)?;
         let revision = header.revision.wrapping_add(1);

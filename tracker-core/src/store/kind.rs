@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::{
     disk::keys::TaskRef,
     error::{Error, ErrorKind, Reason, Refusal, Result},
@@ -7,7 +9,7 @@ use crate::{
         Body,
         limits::{RATE, check_kind},
     },
-    task::{Policy, TaskKey, TrackedTask},
+    task::{Policy, Retention, TaskKey, TrackedTask},
     time::Micros,
 };
 
@@ -102,6 +104,21 @@ impl Kind {
     /// Whether a task waits for nothing any more.
     pub(crate) fn is_finished(&self, header: &Header) -> bool {
         self.graph.status(header.code).is_some_and(|status| self.graph.is_terminal(status))
+    }
+
+    /// The statuses that the retention is about, and how long each is kept.
+    pub(crate) fn retention(&self) -> Vec<(i32, Duration)> {
+        let of = |rule: &Retention| {
+            let (role, keep) = (rule.role, rule.keep);
+            let statuses = self.graph.statuses().iter().filter(move |status| status.role == role);
+            statuses.map(move |status| (status.code, keep))
+        };
+        self.policy.retention.iter().flat_map(of).collect()
+    }
+
+    /// Whether claims find less than what is due.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.policy.limit.is_some() || self.policy.rate.is_some()
     }
 
     /// The limit per value of an index: the field's number, and how many tasks at a time.

@@ -7,7 +7,7 @@ use crate::{
     need::SOME,
     query::Query,
     record::Record,
-    rules::{Explanation, Situation},
+    rules::{Explanation, Header, Lease, Rules, Situation},
     status::{Role, TaskStatus},
     store::position,
     task::{IndexValue, TaskId, TaskKey},
@@ -168,6 +168,15 @@ impl<T: View> Tasks<T> {
         }
     }
 
+    /// A header as the next writer finds it: a lease that a worker of this process lives by is renewed first.
+    pub(super) fn revived(&self, rules: &Rules<'_>, header: Header) -> Header {
+        let lives = |lease: &Lease| lease.is_over(rules.now) && self.shared.engine.holds(lease);
+        if header.lease.as_ref().is_some_and(lives) {
+            return rules.renewed_by_owner(&header).unwrap_or(header);
+        }
+        header
+    }
+
     /// Why a task is not running, and how many tasks of its step are.
     fn in_line(&self, id: &TaskKey) -> Result<(Explanation, u64)> {
         let now = self.shared.engine.now();
@@ -175,6 +184,7 @@ impl<T: View> Tasks<T> {
             let kind = self.kind_in(rows)?;
             let task = rows.with_id(self.kind, id)?.ok_or_else(|| kind.refuse(id.clone(), crate::Reason::NotFound))?;
             let header = rows.header(task)?.ok_or_else(|| kind.refuse(id.clone(), crate::Reason::NotFound))?;
+            let header = self.revived(&kind.rules(now), header);
             let place = position(&kind.graph, task, &header).line;
             let step = kind.rules(now).status(&header).map_or(0, |status| status.step);
             // A task that waits in the last status of a step belongs to the line of the next one.

@@ -137,12 +137,12 @@ impl<T: TrackedTask> Tasks<T> {
         let start = Command::Start(self.start_command(&kind, options, false)?);
         let (id, now) = (id.to_key(), self.shared.engine.now());
         self.shared.engine.read(|rows| {
+            let rules = kind.rules(now);
             let header = match rows.with_id(self.kind, &id)? {
-                Some(task) => rows.header(task)?,
+                Some(task) => rows.header(task)?.map(|header| self.revived(&rules, header)),
                 None => None,
             };
-            let decided = kind.rules(now).decide(header.as_ref(), &start);
-            decided.map(drop).map_err(|reason| kind.refuse(id.clone(), reason))
+            rules.decide(header.as_ref(), &start).map(drop).map_err(|reason| kind.refuse(id.clone(), reason))
         })
     }
 

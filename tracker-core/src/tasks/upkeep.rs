@@ -3,8 +3,9 @@ use std::time::Duration;
 use super::Tasks;
 use crate::{
     engine::{Prune, Scope},
-    error::Result,
-    task::TaskKey,
+    error::{Error, Result},
+    status::TaskStatus,
+    task::{TaskKey, TrackedTask},
     view::View,
 };
 
@@ -35,12 +36,7 @@ impl<T: View> Tasks<T> {
     /// # Errors
     /// A failure of the storage.
     pub fn prune(&self) -> Result<u64> {
-        let kind = self.kind()?;
-        let rules = kind.policy.retention.iter().flat_map(|rule| {
-            let statuses = kind.graph.statuses().iter().filter(|status| status.role == rule.role);
-            statuses.map(|status| (status.code, rule.keep)).collect::<Vec<_>>()
-        });
-        self.prune_by(&rules.collect::<Vec<_>>())
+        self.prune_by(&self.kind()?.retention())
     }
 
     /// Deletes tasks with these codes that ended so long ago, in batches; says how many.
@@ -52,6 +48,45 @@ impl<T: View> Tasks<T> {
             if batch < 1_000 {
                 return Ok(pruned);
             }
+        }
+    }
+}
+
+impl<T: TrackedTask> Tasks<T> {
+    /// Deletes the tasks of a terminal status that ended longer ago than this, whatever the kind's retention says, in
+    /// batches; says how many.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// # jobs.submit(&job("one"))?;
+    /// # jobs.start("one")?.succeed()?;
+    /// let week = std::time::Duration::from_secs(7 * 24 * 3600);
+    /// assert_eq!(jobs.prune_older_than(Status::Succeeded, week)?, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `Invalid` if tasks go on from this status; a failure of the storage.
+    pub fn prune_older_than(&self, status: T::Status, age: Duration) -> Result<u64> {
+        let kind = self.kind()?;
+        match kind.graph.status(status.code()) {
+            Some(ended) if kind.graph.is_terminal(ended) => self.prune_by(&[(ended.code, age)]),
+            Some(other) => Err(Error::invalid(format!(
+                "kind {:?}: {} is no end of a task, and only ended tasks are deleted by their age",
+                kind.name, other.name
+            ))),
+            None => Err(Error::invalid(format!("kind {:?} has no status with this code", kind.name))),
         }
     }
 }

@@ -136,6 +136,15 @@ fn expect(rows: &mut Handles<&ReadTransaction>, found: &mut Found) -> Result<Exp
                 }
                 expected.ended.insert(task, header.ended);
                 expected.ties.add(kind, task, &header);
+                for (table, readable) in [
+                    ("tracker.history", rows.past(task).map(drop)),
+                    ("tracker.live", rows.progress(task).map(drop)),
+                    ("tracker.successors", rows.successor(task).map(drop)),
+                ] {
+                    if let Err(error) = readable {
+                        found.add(table, error);
+                    }
+                }
                 match rows.body(task) {
                     Ok(Some(body)) => {
                         expect_keys(&mut expected, kind, task, &header, &body);

@@ -62,19 +62,16 @@ where
                 Rest::None | Rest::Wait(_) => {}
             }
         }
-        if self.shift.stock.goes_ahead() { self.work_ahead().await.map(drop) } else { Ok(()) }
+        if self.shift.goes_ahead(&self.tasks)? { self.work_ahead().await.map(drop) } else { Ok(()) }
     }
 
     async fn turn(&self) -> Result<Turn> {
+        let ahead = self.shift.goes_ahead(&self.tasks)?;
         let entry = self.shift.gate.enter();
         if entry == Entry::Closed {
             return Ok(Turn::Blocked);
         }
-        let turn = if entry == Entry::Open && self.shift.stock.goes_ahead() {
-            self.work_ahead().await
-        } else {
-            self.work(entry).await
-        };
+        let turn = if entry == Entry::Open && ahead { self.work_ahead().await } else { self.work(entry).await };
         self.shift.leave(entry, turn.as_ref().ok(), &self.tasks.shared.engine.signal);
         turn
     }

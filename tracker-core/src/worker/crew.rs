@@ -123,6 +123,12 @@ impl<'s> Shift<'s> {
         }
     }
 
+    /// Whether tasks of this kind are claimed ahead. Under a limit none is: it would hold a slot while it waits here, and
+    /// start later than the rate has counted.
+    pub(super) fn goes_ahead<T: TrackedTask>(&self, tasks: &Tasks<T>) -> Result<bool> {
+        Ok(self.stock.goes_ahead() && !tasks.kind()?.is_limited())
+    }
+
     pub(super) fn into_summary(self) -> Summary {
         self.summary.into_inner().unwrap_or_else(PoisonError::into_inner)
     }

@@ -57,12 +57,13 @@ where
     E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
 {
     fn turn(&self, shift: &Shift<'_>, thread: usize, kinds: usize) -> Result<Turn> {
+        let ahead = shift.goes_ahead(&self.tasks)?;
         let entry = shift.gate.enter();
         if entry == Entry::Closed {
             return Ok(Turn::Blocked);
         }
         let tasks = self.tasks.named(&format!("pid {} thread {thread}", std::process::id()));
-        let turn = if entry == Entry::Open && shift.stock.goes_ahead() {
+        let turn = if entry == Entry::Open && ahead {
             self.work_ahead(shift, &tasks, kinds)
         } else {
             self.work(shift, &tasks, entry, kinds)
@@ -72,7 +73,7 @@ where
     }
 
     fn close(&self, shift: &Shift<'_>) -> Result<()> {
-        if shift.stock.goes_ahead() { self.work_ahead(shift, &self.tasks, 1).map(drop) } else { Ok(()) }
+        if shift.goes_ahead(&self.tasks)? { self.work_ahead(shift, &self.tasks, 1).map(drop) } else { Ok(()) }
     }
 }
 

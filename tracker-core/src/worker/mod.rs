@@ -92,6 +92,8 @@ macro_rules! settings {
         ///   dies before they begin, it costs them nothing. Give a small number where several processes share the work.
         /// - A worker that halts after failures has begun up to `tasks` more bodies by then.
         ///
+        /// Tasks of a kind with a limit or a rate are not claimed ahead.
+        ///
         /// A task whose process died is not claimed ahead again before it has begun for certain: one that kills its
         /// process is found out, at the latest with its second time. What [`run`](Self::run) reports is durable, as
         /// always; a stop gives back what has not begun.

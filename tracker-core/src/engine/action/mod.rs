@@ -6,6 +6,7 @@ mod claim;
 mod finish;
 mod register;
 mod rescue;
+mod retention;
 mod submit;
 mod task;
 
@@ -13,7 +14,8 @@ pub(crate) use batch::{GoOn, OpenBatch, RemoveBatch, Seal};
 pub(crate) use claim::{Claim, Claimed, Claims, StartById};
 pub(crate) use finish::FinishTask;
 pub(crate) use register::{Pause, Register, Values};
-pub(crate) use rescue::{Prune, Rescue, Rescued, Scope};
+pub(crate) use rescue::{Rescue, Rescued, Scope};
+pub(crate) use retention::{Prune, Tidy};
 pub(crate) use submit::{SubmitAndStart, SubmitGroup, Submitted};
 pub(crate) use task::{Target, TaskCommand};
 

@@ -2,14 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::Action;
 use crate::{
-    disk::keys::TaskRef,
-    engine::writer::Writer,
-    error::Result,
-    rules::{Command, Header, Lease},
-    status::Role,
-    store::Kind,
-    task::TaskKey,
-    time::micros_of,
+    engine::writer::Writer, error::Result, rules::Lease, status::Role, store::Kind, task::TaskKey, time::micros_of,
 };
 
 /// Ends leases whose owners are gone.
@@ -80,38 +73,4 @@ impl Rescue {
             Scope::RunningLongerThan(limit) => lease.started.saturating_add(micros_of(limit)) < writer.now(),
         }
     }
-}
-
-/// Deletes ended tasks that have been kept long enough.
-#[derive(Clone, Debug)]
-pub(crate) struct Prune {
-    pub kind: u32,
-    /// A status, and how long it is kept.
-    pub rules: Vec<(i32, Duration)>,
-    /// How many at most in one transaction.
-    pub most: usize,
-}
-
-impl Action for Prune {
-    type Out = usize;
-
-    fn run(&self, writer: &mut Writer<'_>) -> Result<usize> {
-        let kind: Arc<Kind> = writer.kind(self.kind)?;
-        let mut pruned = 0;
-        for (code, keep) in &self.rules {
-            let before = writer.now().saturating_sub(micros_of(*keep));
-            for task in writer.rows().ended_before(&kind, *code, before, self.most - pruned)? {
-                delete(writer, &kind, task)?;
-                pruned += 1;
-            }
-        }
-        Ok(pruned)
-    }
-}
-
-fn delete(writer: &mut Writer<'_>, kind: &Kind, task: TaskRef) -> Result<()> {
-    let header: Header = writer.known(task)?;
-    let id = writer.rows().body_of(task)?.id;
-    writer.decide(kind, task, Some(&header), &Command::Delete, None, &id)?;
-    Ok(())
 }

@@ -24,13 +24,11 @@ impl Writer<'_> {
     /// jumped, or this process slept.
     pub(super) fn renewed(&self, kind: &Kind, header: Option<&Header>, command: &Command) -> Option<Header> {
         let header = header?;
-        let lease = header.lease.as_ref().filter(|lease| lease.is_over(self.now) && self.holds(lease))?;
-        let owner = Owner { fence: lease.fence, token: lease.token };
-        if matches!(command, Command::Rescue { .. }) {
+        let lives = header.lease.as_ref().is_some_and(|lease| lease.is_over(self.now) && self.holds(lease));
+        if !lives || matches!(command, Command::Rescue { .. }) {
             return None;
         }
-        let renew = Command::Renew { owner, lease: None, begin: false };
-        kind.rules(self.now).decide(Some(header), &renew).ok()?.header
+        kind.rules(self.now).renewed_by_owner(header)
     }
 
     /// Ends the leases of a kind that ran out. Those that live in this process are renewed instead.

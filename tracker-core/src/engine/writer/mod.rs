@@ -55,6 +55,8 @@ pub(crate) struct Writer<'t> {
     effects: Effects,
     /// Writes so far, whatever became of them: an action that failed after some has spoilt the transaction.
     writes: u64,
+    /// Why the transaction cannot be committed any more.
+    spoilt: Option<Error>,
     dirty: bool,
 }
 
@@ -104,12 +106,16 @@ impl<'t> Writer<'t> {
             spreading: false,
             effects,
             writes: 0,
+            spoilt: None,
             dirty: false,
         })
     }
 
     /// Writes what is written once per commit; true if there is anything to commit.
     pub(crate) fn finish(mut self, batch: u64) -> Result<(bool, Effects)> {
+        if let Some(error) = self.spoilt {
+            return Err(error);
+        }
         self.settle()?;
         if self.dirty {
             self.counts.retain(|_, difference| *difference != 0);
@@ -144,6 +150,11 @@ impl<'t> Writer<'t> {
     /// How many writes there have been.
     pub(crate) fn writes(&self) -> u64 {
         self.writes
+    }
+
+    /// Has the transaction end with this error.
+    pub(crate) fn spoil(&mut self, error: &Error) {
+        self.spoilt.get_or_insert_with(|| error.share());
     }
 
     pub(crate) fn kinds(&self) -> impl Iterator<Item = Arc<Kind>> + use<> {

@@ -1,0 +1,98 @@
+//! The columns of the table: what every peer is asked to do.
+
+use serde::{Deserialize, Serialize};
+
+/// One thing to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Column {
+    Submit,
+    Bulk,
+    Drain1,
+    Drain8,
+    Drain64,
+    DrainMs,
+    Latency,
+    Crash,
+}
+
+/// How much of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    pub tasks: u64,
+    pub seconds: u64,
+}
+
+impl Column {
+    pub const ALL: [Self; 8] = [
+        Self::Submit,
+        Self::Bulk,
+        Self::Drain1,
+        Self::Drain8,
+        Self::Drain64,
+        Self::DrainMs,
+        Self::Latency,
+        Self::Crash,
+    ];
+
+    /// As the head of a column.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Submit => "submit one by one, tasks/s",
+            Self::Bulk => "submit in bulk, tasks/s",
+            Self::Drain1 => "drain, 1 worker, tasks/s",
+            Self::Drain8 => "drain, 8 workers, tasks/s",
+            Self::Drain64 => "drain, 64 workers, tasks/s",
+            Self::DrainMs => "1 ms bodies, 8 workers, tasks/s",
+            Self::Latency => "submit to start, ms",
+            Self::Crash => "first orphan runs again, ms",
+        }
+    }
+
+    /// The scenario of the protocol, for those that need nothing more.
+    pub fn scenario(self) -> &'static str {
+        match self {
+            Self::Submit => "submit",
+            Self::Bulk => "bulk",
+            Self::Latency => "latency",
+            _ => "drain",
+        }
+    }
+
+    pub fn workers(self) -> u64 {
+        match self {
+            Self::Drain8 | Self::DrainMs | Self::Crash => 8,
+            Self::Drain64 => 64,
+            _ => 1,
+        }
+    }
+
+    pub fn body_us(self) -> u64 {
+        if self == Self::DrainMs { 1000 } else { 0 }
+    }
+
+    /// Whether the queue is filled beforehand.
+    pub fn is_drain(self) -> bool {
+        matches!(self, Self::Drain1 | Self::Drain8 | Self::Drain64 | Self::DrainMs)
+    }
+
+    /// Whether less is better.
+    pub fn is_time(self) -> bool {
+        matches!(self, Self::Latency | Self::Crash)
+    }
+
+    pub fn extent(self, quick: bool) -> Extent {
+        let (tasks, quick_tasks) = match self {
+            Self::Submit => (2_000, 500),
+            Self::Bulk => (100_000, 20_000),
+            Self::Drain1 => (3_000, 1_000),
+            Self::Drain8 => (10_000, 3_000),
+            Self::Drain64 => (40_000, 10_000),
+            Self::DrainMs => (6_000, 2_000),
+            Self::Latency => (100, 25),
+            Self::Crash => (60, 60),
+        };
+        let (seconds, quick_seconds) = if self == Self::Crash { (90, 20) } else { (15, 3) };
+        if quick { Extent { tasks: quick_tasks, seconds: quick_seconds } } else { Extent { tasks, seconds } }
+    }
+}

@@ -1,0 +1,75 @@
+//! What a durability setting really does: strace counts the flushes.
+
+use std::{fs, path::Path};
+
+use crate::{process::Call, results::Flushes, rows::Row, scratch::Scratch};
+
+/// Tasks of one count.
+const SUBMITS: u64 = 100;
+const DRAINS: u64 = 320;
+
+/// Whether strace is there.
+pub fn can_count() -> bool {
+    std::process::Command::new("strace").arg("-V").output().is_ok_and(|output| output.status.success())
+}
+
+/// Flushes per task: those of a run with tasks less those of a run without.
+pub fn count(programs: &Path, row: &Row, scratch: &Scratch) -> Flushes {
+    let submit = |tasks: u64| {
+        let dir = scratch.empty(row.name)?;
+        traced(programs, row, &Call { scenario: "submit", tasks, workers: 1, body_us: 0, seconds: 20, dir })
+    };
+    let drain = |tasks: u64, workers: u64| {
+        let dir = scratch.empty(row.name)?;
+        let call = Call { scenario: "fill", tasks, workers, body_us: 0, seconds: 20, dir };
+        call.run(programs, row, &[]).ok()?;
+        traced(programs, row, &Call { scenario: "drain", ..call })
+    };
+    let per_task = |with: Option<u64>, without: Option<u64>, tasks: u64| {
+        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+        Some(with?.saturating_sub(without?) as f64 / tasks as f64)
+    };
+    let idle = submit(0);
+    Flushes {
+        row: row.name.to_owned(),
+        submit: per_task(submit(SUBMITS), idle, SUBMITS),
+        drain_1: per_task(drain(DRAINS, 1), idle, DRAINS),
+        drain_64: per_task(drain(DRAINS, 64), idle, DRAINS),
+    }
+}
+
+fn traced(programs: &Path, row: &Row, call: &Call) -> Option<u64> {
+    let table = call.dir.join("strace.txt");
+    let words = ["strace", "-f", "-c", "-e", "trace=fsync,fdatasync,msync,sync_file_range,syncfs", "-o"];
+    let mut before: Vec<String> = words.map(str::to_owned).into();
+    before.push(table.display().to_string());
+    call.run(programs, row, &before).ok()?;
+    Some(calls(&fs::read_to_string(table).ok()?))
+}
+
+/// The sum of the column `calls` of strace's table.
+fn calls(table: &str) -> u64 {
+    let number = |line: &str| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let flush = words.last().is_some_and(|name| name.contains("sync"));
+        if flush { words.get(3)?.parse::<u64>().ok() } else { None }
+    };
+    table.lines().filter_map(number).sum::<u64>()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_table_of_strace_is_read() {
+        let table = "\
+% time     seconds  usecs/call     calls    errors syscall
+------ ----------- ----------- --------- --------- ----------------
+ 99.00    0.051000         255       200           fdatasync
+  1.00    0.000500         250         2         1 fsync
+------ ----------- ----------- --------- --------- ----------------
+100.00    0.051500         254       202         1 total
+";
+        assert_eq!(super::calls(table), 202);
+        assert_eq!(super::calls(""), 0);
+    }
+}

@@ -1,0 +1,148 @@
+//! The order of the runs, and each run.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    columns::Column,
+    crash,
+    process::{Call, Report},
+    results::{Measured, Outcome, Results, Sample},
+    rows::{Row, Side, peers},
+    scratch::Scratch,
+    spread::percentile,
+};
+
+/// What the runs need to know.
+pub struct Bench<'a> {
+    pub rows: &'a [Row],
+    pub programs: PathBuf,
+    pub scratch: Scratch,
+    pub quick: bool,
+    pub repetitions: u32,
+    /// No repetition begins after this.
+    pub budget: Duration,
+}
+
+/// Builds every peer; what does not build is told with its first error.
+pub fn build(home: &Path, rows: &[Row]) -> Vec<(String, String)> {
+    let mut not_built = Vec::new();
+    for peer in peers(rows) {
+        eprintln!("building {peer}");
+        let manifest = home.join(peer).join("Cargo.toml");
+        let arguments = ["build", "--release", "--quiet", "--manifest-path"];
+        let output = Command::new("cargo").args(arguments).arg(manifest).output();
+        let error = match output {
+            Ok(output) if output.status.success() => continue,
+            Ok(output) => {
+                let said = String::from_utf8_lossy(&output.stderr).into_owned();
+                said.lines().find(|line| line.starts_with("error")).unwrap_or("error: unknown").to_owned()
+            }
+            Err(error) => format!("cargo does not start: {error}"),
+        };
+        eprintln!("  {error}");
+        not_built.push((peer.to_owned(), error));
+    }
+    not_built
+}
+
+/// Whether this row has this column.
+pub fn applies(row: &Row, column: Column) -> bool {
+    match column {
+        Column::DrainMs | Column::Latency | Column::Crash => row.side != Side::Floor,
+        Column::Submit | Column::Bulk => !row.variant.ends_with("ahead"),
+        _ => true,
+    }
+}
+
+impl Bench<'_> {
+    /// Runs everything in turn: each repetition goes through all columns, each column through all rows, and each
+    /// repetition begins with another row, so that a slow spell of the disk hits all alike.
+    pub fn run(&self, results: &mut Results) {
+        let begun = Instant::now();
+        for repetition in 0..self.repetitions {
+            if repetition > 0 && begun.elapsed() > self.budget {
+                eprintln!("no time for repetition {}", repetition + 1);
+                break;
+            }
+            for column in Column::ALL {
+                let mut turn: Vec<_> = self.rows.iter().filter(|row| applies(row, column)).collect();
+                let first = repetition as usize % turn.len().max(1);
+                turn.rotate_left(first);
+                for row in turn {
+                    if column == Column::Crash && results.takes_long_after_a_crash(row.name) {
+                        continue;
+                    }
+                    let outcome = match results.not_built.iter().find(|(peer, _)| peer == row.peer) {
+                        Some((_, error)) => Outcome::Failed(format!("does not build: {error}")),
+                        None => self.cell(row, column).unwrap_or_else(Outcome::Failed),
+                    };
+                    eprintln!("{:>4}s  {}  {}  {outcome}", begun.elapsed().as_secs(), row.name, column.title());
+                    results.samples.push(Sample { row: row.name.to_owned(), column, repetition, outcome });
+                }
+            }
+        }
+    }
+
+    fn cell(&self, row: &Row, column: Column) -> Result<Outcome, String> {
+        let extent = column.extent(self.quick);
+        let (workers, body_us, seconds) = (column.workers(), column.body_us(), extent.seconds);
+        let mut call =
+            Call { scenario: column.scenario(), tasks: extent.tasks, workers, body_us, seconds, dir: PathBuf::new() };
+        if column.is_drain() {
+            let fill = |dir| {
+                let fill = Call { scenario: "fill", dir, seconds: extent.seconds * 2, ..call.clone() };
+                Ok(fill.run(&self.programs, row, &[])?.done)
+            };
+            (call.dir, call.tasks) = self.scratch.copy(&format!("{} {}", row.name, extent.tasks), fill)?;
+        } else {
+            call.dir = self.scratch.empty(row.name).ok_or("no folder for the queue")?;
+        }
+        if column == Column::Crash {
+            return crash::run(&self.programs, row, &call);
+        }
+        let report = call.run(&self.programs, row, &[])?;
+        Ok(if report.unsupported { Outcome::Unsupported } else { Outcome::Measured(measured(column, &report)) })
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "rates for people")]
+fn measured(column: Column, report: &Report) -> Measured {
+    let milliseconds: Vec<f64> = report.latencies_us.iter().map(|latency| latency / 1000.0).collect();
+    let value = if column == Column::Latency {
+        percentile(&milliseconds, 0.5).unwrap_or(f64::INFINITY)
+    } else {
+        report.done as f64 / report.seconds.max(1e-9)
+    };
+    Measured {
+        value,
+        p99: percentile(&milliseconds, 0.99),
+        tasks: report.tasks,
+        done: report.done,
+        runs: report.runs,
+        given_up: report.given_up,
+        bodies_seconds: report.bodies_seconds,
+        crash: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_counts_what_was_done() {
+        let report = Report { tasks: 5000, done: 1000, seconds: 2.0, ..Report::default() };
+        assert!((measured(Column::Drain8, &report).value - 500.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_latency_is_the_median_in_milliseconds() {
+        let report = Report { latencies_us: vec![9000.0, 1000.0, 2000.0], ..Report::default() };
+        let measured = measured(Column::Latency, &report);
+        assert_eq!((measured.value, measured.p99), (2.0, Some(9.0)));
+    }
+}

@@ -1,0 +1,56 @@
+//! The page in the documentation: what stands between the marks comes from here, the rest is written by hand.
+
+use std::{fmt::Write, fs, io, path::Path};
+
+use crate::{
+    chart,
+    results::Results,
+    rows::Row,
+    table::{durability, tables},
+    verdict::{losses, targets},
+};
+
+const BEGIN: &str = "<!-- measured: begin -->";
+const END: &str = "<!-- measured: end -->";
+
+/// What is measured, as Markdown.
+pub fn measured(results: &Results, rows: &[Row]) -> String {
+    let machine = &results.machine;
+    let mut text = String::new();
+    let _ = writeln!(text, "`{}`, begun {}, {} minutes.", results.command, results.begun, results.seconds.div_ceil(60));
+    let _ = writeln!(
+        text,
+        "{}, {} cores; {}; {}; {}. Load before and after: {}.\n",
+        machine.processor,
+        machine.cores,
+        machine.system,
+        machine.file_system,
+        machine.rustc,
+        machine.load.join(", ")
+    );
+    text.push_str("![Tasks per second](performance.svg)\n\n");
+    text.push_str(&tables(results, rows));
+    text.push_str("### Where we lose\n\n");
+    text.push_str(&losses(results, rows));
+    text.push_str("\n### Targets\n\n");
+    text.push_str(&targets(results, rows));
+    text.push_str("\n### What a durability setting really does\n\nFlushes per task, counted by strace.\n\n");
+    text.push_str(&durability(results, rows));
+    text
+}
+
+/// Puts new numbers between the marks of a page.
+pub fn replace(page: &str, measured: &str) -> Result<String, String> {
+    let missing = |mark| format!("the page has no mark {mark}");
+    let (head, rest) = page.split_once(BEGIN).ok_or_else(|| missing(BEGIN))?;
+    let (_, tail) = rest.split_once(END).ok_or_else(|| missing(END))?;
+    Ok(format!("{head}{BEGIN}\n\n{measured}\n{END}{tail}"))
+}
+
+/// Writes `performance.md` and `performance.svg`.
+pub fn write(docs: &Path, results: &Results, rows: &[Row]) -> io::Result<()> {
+    let path = docs.join("performance.md");
+    let page = replace(&fs::read_to_string(&path)?, &measured(results, rows)).map_err(io::Error::other)?;
+    fs::write(path, page)?;
+    fs::write(docs.join("performance.svg"), chart::svg(results, rows))
+}

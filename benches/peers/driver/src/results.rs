@@ -1,0 +1,126 @@
+//! What was measured, as it stands in the JSON file.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::{columns::Column, machine::Machine};
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Results {
+    pub machine: Machine,
+    pub command: String,
+    pub begun: String,
+    pub seconds: u64,
+    /// Peers that do not build, with the first error.
+    pub not_built: Vec<(String, String)>,
+    pub samples: Vec<Sample>,
+    pub flushes: Vec<Flushes>,
+}
+
+/// One run of one peer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Sample {
+    pub row: String,
+    pub column: Column,
+    pub repetition: u32,
+    pub outcome: Outcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Measured(Measured),
+    /// The library has no such call.
+    Unsupported,
+    /// It crashed, or did not end.
+    Failed(String),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Tasks per second, or milliseconds; infinite where it never came, which JSON writes as null.
+    #[serde(deserialize_with = "or_never")]
+    pub value: f64,
+    /// Milliseconds that 99 of 100 stay below, for latencies.
+    pub p99: Option<f64>,
+    pub tasks: u64,
+    /// Submitted, or terminal in the store.
+    pub done: u64,
+    /// Bodies that ran.
+    pub runs: u64,
+    pub given_up: u64,
+    /// Seconds until the bodies had run.
+    pub bodies_seconds: Option<f64>,
+    pub crash: Option<Crash>,
+}
+
+fn or_never<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::INFINITY))
+}
+
+/// What a kill did to the tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Crash {
+    /// Begun and not ended when the process was killed.
+    pub orphans: u64,
+    /// Not terminal in the store when the time was over.
+    pub lost: u64,
+    /// Ended before the kill, and run again.
+    pub twice: u64,
+    /// Never failed, and given up all the same.
+    pub given_up: u64,
+}
+
+/// Flushes that strace counted, per task.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Flushes {
+    pub row: String,
+    pub submit: Option<f64>,
+    pub drain_1: Option<f64>,
+    pub drain_64: Option<f64>,
+}
+
+impl Results {
+    /// The runs of one cell.
+    pub fn cell(&self, row: &str, column: Column) -> Vec<&Sample> {
+        self.samples.iter().filter(|sample| sample.row == row && sample.column == column).collect()
+    }
+
+    pub fn measured(&self, row: &str, column: Column) -> Vec<(u32, &Measured)> {
+        let cell = self.cell(row, column).into_iter();
+        cell.filter_map(|sample| match &sample.outcome {
+            Outcome::Measured(measured) => Some((sample.repetition, measured)),
+            _ => None,
+        })
+        .collect()
+    }
+
+    /// Whether this row waits for leases of the dead: one kill is enough to know.
+    pub fn takes_long_after_a_crash(&self, row: &str) -> bool {
+        self.values(row, Column::Crash).iter().any(|milliseconds| *milliseconds > 3000.0)
+    }
+
+    /// All kills of this row taken together.
+    pub fn crashes(&self, row: &str) -> Option<Crash> {
+        let crashes = self.measured(row, Column::Crash).into_iter().filter_map(|(_, measured)| measured.crash);
+        crashes.reduce(|a, b| Crash {
+            orphans: a.orphans + b.orphans,
+            lost: a.lost + b.lost,
+            twice: a.twice + b.twice,
+            given_up: a.given_up + b.given_up,
+        })
+    }
+
+    pub fn values(&self, row: &str, column: Column) -> Vec<f64> {
+        self.measured(row, column).into_iter().map(|(_, measured)| measured.value).collect()
+    }
+
+    /// Run by run, how one row compares with another: the values of the same repetition divided.
+    pub fn ratios(&self, row: &str, to: &str, column: Column) -> Vec<f64> {
+        let others = self.measured(to, column);
+        let same = |repetition: u32| others.iter().find(|(other, _)| *other == repetition);
+        let ratio = |(repetition, measured): (u32, &Measured)| {
+            same(repetition).filter(|(_, other)| other.value > 0.0).map(|(_, other)| measured.value / other.value)
+        };
+        self.measured(row, column).into_iter().filter_map(ratio).collect()
+    }
+}

@@ -1,0 +1,100 @@
+//! Folders for the peers' files.
+
+use std::{
+    collections::HashMap,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
+
+/// A folder that goes when this goes.
+pub struct Scratch {
+    root: PathBuf,
+    /// Filled queues, and how many tasks are in them.
+    filled: Mutex<HashMap<PathBuf, u64>>,
+}
+
+impl Scratch {
+    /// Below `parent`, which decides what disk is measured.
+    pub fn new(parent: &Path) -> io::Result<Self> {
+        let root = parent.join(format!("peers-{}", std::process::id()));
+        fs::create_dir_all(&root)?;
+        Ok(Self { root, filled: Mutex::default() })
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn folder(&self, name: &str) -> PathBuf {
+        let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        self.root.join(plain)
+    }
+
+    /// An empty folder of this name.
+    pub fn empty(&self, name: &str) -> Option<PathBuf> {
+        let folder = self.folder(name);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).ok()?;
+        Some(folder)
+    }
+
+    /// A copy of a queue that `fill` has filled, once for all copies, and its number of tasks. The copy is flushed, so
+    /// that no write of the copying falls into what is measured.
+    pub fn copy(
+        &self,
+        name: &str,
+        fill: impl FnOnce(PathBuf) -> Result<u64, String>,
+    ) -> Result<(PathBuf, u64), String> {
+        let source = self.folder(&format!("{name} full"));
+        let known = self.filled.lock().ok().and_then(|filled| filled.get(&source).copied());
+        let tasks = if let Some(tasks) = known {
+            tasks
+        } else {
+            self.empty(&format!("{name} full")).ok_or("no folder for the queue")?;
+            let tasks = fill(source.clone())?;
+            if let Ok(mut filled) = self.filled.lock() {
+                filled.insert(source.clone(), tasks);
+            }
+            tasks
+        };
+        let copy = self.empty(&format!("{name} copy")).ok_or("no folder for the copy")?;
+        copy_files(&source, &copy).map_err(|error| format!("the queue cannot be copied: {error}"))?;
+        Ok((copy, tasks))
+    }
+}
+
+fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        fs::copy(entry.path(), &target)?;
+        File::options().write(true).open(target)?.sync_all()?;
+    }
+    File::open(to)?.sync_all()
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.root);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_filled_once_and_copied_often() {
+        let scratch = Scratch::new(&std::env::temp_dir()).unwrap();
+        let fill = |dir: PathBuf| fs::write(dir.join("tasks"), "xyz").map(|()| 3).map_err(|error| error.to_string());
+        let (copy, tasks) = scratch.copy("a row", fill).unwrap();
+        fs::write(copy.join("tasks"), "used up").unwrap();
+        let (copy, again) = scratch.copy("a row", |_| Err("filled twice".to_owned())).unwrap();
+        assert_eq!((tasks, again, fs::read_to_string(copy.join("tasks")).unwrap()), (3, 3, "xyz".to_owned()));
+        let root = scratch.root().to_owned();
+        drop(scratch);
+        assert!(!root.exists());
+    }
+}

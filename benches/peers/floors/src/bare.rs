@@ -1,0 +1,123 @@
+use std::{ops::Range, path::Path};
+
+use peer_protocol::{Error, PAYLOAD};
+use tracker_core::redb::{Database, TableDefinition};
+
+use crate::Floor;
+
+// The tables that this tracker writes for a plain task, with keys and values as long as its own (docs/format.md).
+const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
+const HEADERS: TableDefinition<&[u8; 12], &[u8]> = TableDefinition::new("headers");
+const BODIES: TableDefinition<&[u8; 12], &[u8]> = TableDefinition::new("bodies");
+const IDS: TableDefinition<&[u8], u64> = TableDefinition::new("ids");
+const LINE: TableDefinition<&[u8; 25], ()> = TableDefinition::new("line");
+const UPDATED: TableDefinition<&[u8; 24], ()> = TableDefinition::new("updated");
+const COUNTS: TableDefinition<&[u8; 8], u64> = TableDefinition::new("counts");
+
+const WAITING: [u8; 43] = [0x11; 43];
+const LEASED: [u8; 133] = [0x22; 133];
+const ENDED: [u8; 95] = [0x33; 95];
+const PULSE: [u8; 55] = [0x44; 55];
+
+/// Codes of the statuses, as in the tracker's peer.
+const PENDING: i32 = 10;
+const RUNNING: i32 = 20;
+const SUCCEEDED: i32 = 40;
+
+/// redb and nothing else.
+pub struct Bare(Database);
+
+impl Bare {
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        Ok(Self(Database::builder().set_cache_size(64 << 20).create(path)?))
+    }
+}
+
+fn task(number: u64) -> [u8; 12] {
+    let mut key = [0; 12];
+    key[4..].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// Kind, code, rank, a time that grows with the number, the number.
+fn line(code: i32, number: u64) -> [u8; 25] {
+    let mut key = [0; 25];
+    key[4..8].copy_from_slice(&code.to_be_bytes());
+    key[9..17].copy_from_slice(&number.to_be_bytes());
+    key[17..].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
+fn updated(code: i32, number: u64) -> [u8; 24] {
+    let mut key = [0; 24];
+    key[4..8].copy_from_slice(&code.to_be_bytes());
+    key[8..16].copy_from_slice(&number.to_be_bytes());
+    key[16..].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
+fn count(code: i32) -> [u8; 8] {
+    let mut key = [0; 8];
+    key[4..].copy_from_slice(&code.to_be_bytes());
+    key
+}
+
+fn body(number: u64) -> Vec<u8> {
+    let mut body = format!("{number:012}{:036}", number).into_bytes();
+    body.extend_from_slice(PAYLOAD.as_bytes());
+    body
+}
+
+impl Floor for Bare {
+    fn submit(&self, numbers: Range<u64>) -> Result<(), Error> {
+        let transaction = self.0.begin_write()?;
+        {
+            let mut headers = transaction.open_table(HEADERS)?;
+            let mut bodies = transaction.open_table(BODIES)?;
+            let mut ids = transaction.open_table(IDS)?;
+            let mut lines = transaction.open_table(LINE)?;
+            let mut changes = transaction.open_table(UPDATED)?;
+            for number in numbers.clone() {
+                ids.insert(format!("kinds{number:012}").as_bytes(), number)?;
+                headers.insert(&task(number), WAITING.as_slice())?;
+                bodies.insert(&task(number), body(number).as_slice())?;
+                lines.insert(&line(PENDING, number), ())?;
+                changes.insert(&updated(PENDING, number), ())?;
+            }
+            transaction.open_table(COUNTS)?.insert(&count(PENDING), numbers.end)?;
+            transaction.open_table(META)?.insert("pulse", PULSE.as_slice())?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    fn turn(&self, ended: Range<u64>, begun: Range<u64>) -> Result<(), Error> {
+        let transaction = self.0.begin_write()?;
+        {
+            let mut headers = transaction.open_table(HEADERS)?;
+            let mut lines = transaction.open_table(LINE)?;
+            let mut changes = transaction.open_table(UPDATED)?;
+            for number in ended.clone() {
+                headers.insert(&task(number), ENDED.as_slice())?;
+                lines.remove(&line(RUNNING, number))?;
+                lines.insert(&line(SUCCEEDED, number), ())?;
+            }
+            let bodies = transaction.open_table(BODIES)?;
+            for number in begun.clone() {
+                headers.insert(&task(number), LEASED.as_slice())?;
+                lines.remove(&line(PENDING, number))?;
+                lines.insert(&line(RUNNING, number), ())?;
+                changes.remove(&updated(PENDING, number))?;
+                let body = tracker_core::redb::ReadableTable::get(&bodies, &task(number))?;
+                std::hint::black_box(body.map(|body| body.value().len()));
+            }
+            let mut counts = transaction.open_table(COUNTS)?;
+            for code in [PENDING, RUNNING, SUCCEEDED] {
+                counts.insert(&count(code), begun.end)?;
+            }
+            transaction.open_table(META)?.insert("pulse", PULSE.as_slice())?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    file::FileArg,
+    output::{Ink, Output, Page, View},
+    report::{self, Report},
+};
+
+/// Writes one self-contained page about the file: totals, what ended when, durations, errors
+///
+/// The page needs no network and no scripts: any browser opens it, also from a mail. Payloads are in it.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    file: FileArg,
+    /// Where the page goes; `-` is the standard output
+    #[arg(long, short, value_name = "PAGE", default_value = "report.html")]
+    out: PathBuf,
+    /// Look at no more than so many tasks of each kind, the latest first
+    #[arg(long, value_name = "TASKS", default_value_t = 200_000)]
+    most: usize,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    page: &'a Path,
+    kinds: usize,
+    tasks: u64,
+    looked_at: u64,
+}
+
+impl Args {
+    pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
+        let tracker = self.file.look()?;
+        let report = Report::gather(&tracker, &self.file.file, self.most)?;
+        let html = report::page(&report);
+        if self.out == Path::new("-") {
+            io::stdout().lock().write_all(html.as_bytes())?;
+            return Ok(Exit::Fine);
+        }
+        self.write(&html)?;
+        let (kinds, tasks, looked_at) = (report.kinds.len(), report.tasks(), report.looked_at());
+        output.put(&Written { page: &self.out, kinds, tasks, looked_at })?;
+        Ok(Exit::Fine)
+    }
+
+    /// Under another name first: the page appears whole or not at all, and never in place of the tracker file.
+    fn write(&self, html: &str) -> Result<(), Failure> {
+        let same = fs::canonicalize(&self.out)
+            .is_ok_and(|out| fs::canonicalize(&self.file.file).is_ok_and(|file| out == file));
+        if same {
+            return Err(Failure::usage(format!(
+                "{} is the tracker file: name another for the page",
+                self.out.display()
+            )));
+        }
+        let failed =
+            |error: io::Error| Failure::file(format!("{}: the page cannot be written: {error}", self.out.display()));
+        let mut unfinished = self.out.clone().into_os_string();
+        unfinished.push(format!(".{}", std::process::id()));
+        fs::write(&unfinished, html).map_err(failed)?;
+        fs::rename(&unfinished, &self.out).map_err(|error| {
+            // The error tells what matters; that a rest stays is all that can happen here.
+            let _ = fs::remove_file(&unfinished);
+            failed(error)
+        })
+    }
+}
+
+impl View for Written<'_> {
+    fn show(&self, page: &mut Page<'_>) -> io::Result<()> {
+        page.line(Ink::Good, &format!("wrote {}", self.page.display()))?;
+        let rest = if self.looked_at < self.tasks { " (--most raises that)" } else { "" };
+        page.line(
+            Ink::Plain,
+            &format!("{} of {} tasks of {} kinds looked at{rest}", self.looked_at, self.tasks, self.kinds),
+        )
+    }
+}

@@ -1,0 +1,79 @@
+//! Charts as SVG within the page.
+
+use std::fmt::{self, Write};
+
+use super::{Bar, Timeline};
+use crate::span::Span;
+
+const WIDTH: u32 = 800;
+const HEIGHT: u32 = 160;
+/// Room for the words on the left and below.
+const LEFT: u32 = 56;
+const BELOW: u32 = 22;
+
+/// What ended when, as stacked bars with a scale; the numbers of each bar stand in its title.
+pub fn timeline(out: &mut String, timeline: &Timeline) -> fmt::Result {
+    let (width, bars) = timeline.bars();
+    let highest = bars.iter().map(|bar| bar.succeeded + bar.failed).max().unwrap_or(0);
+    if highest == 0 {
+        return writeln!(out, "<p class=\"quiet\">Nothing has ended yet.</p>");
+    }
+    writeln!(
+        out,
+        "<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"attempts that ended, per {}\">",
+        LEFT + WIDTH,
+        HEIGHT + BELOW,
+        Span(width)
+    )?;
+    for (at, share) in [(0, highest), (HEIGHT / 2, highest / 2), (HEIGHT, 0)] {
+        writeln!(out, "<line x1=\"{LEFT}\" x2=\"{}\" y1=\"{at}\" y2=\"{at}\"/>", LEFT + WIDTH)?;
+        let below = if at == 0 { 12 } else { at };
+        writeln!(out, "<text x=\"{}\" y=\"{below}\" text-anchor=\"end\">{share}</text>", LEFT - 6)?;
+    }
+    let (x, each) = (f64::from(LEFT), f64::from(WIDTH) / scale(bars.len() as u64));
+    for (number, bar) in bars.iter().enumerate() {
+        let left = x + each * scale(number as u64);
+        column(out, bar, highest, left, each)?;
+    }
+    if let (Some(first), Some(last)) = (bars.first(), bars.last()) {
+        let below = HEIGHT + BELOW - 6;
+        writeln!(out, "<text x=\"{LEFT}\" y=\"{below}\">{}</text>", moment(first))?;
+        let right = LEFT + WIDTH;
+        writeln!(
+            out,
+            "<text x=\"{right}\" y=\"{below}\" text-anchor=\"end\">{} + {}</text>",
+            moment(last),
+            Span(width)
+        )?;
+    }
+    writeln!(out, "</svg>")
+}
+
+fn column(out: &mut String, bar: &Bar, highest: u64, left: f64, each: f64) -> fmt::Result {
+    if bar.succeeded + bar.failed == 0 {
+        return Ok(());
+    }
+    let tall = |count: u64| f64::from(HEIGHT) * scale(count) / scale(highest);
+    let (good, bad) = (tall(bar.succeeded), tall(bar.failed));
+    let (width, bottom) = ((each - 1.0).max(0.5), f64::from(HEIGHT));
+    writeln!(
+        out,
+        "<g><title>{}: {} succeeded, {} failed</title>\
+         <rect class=\"good\" x=\"{left:.1}\" width=\"{width:.1}\" y=\"{:.1}\" height=\"{good:.1}\"/>\
+         <rect class=\"bad\" x=\"{left:.1}\" width=\"{width:.1}\" y=\"{:.1}\" height=\"{bad:.1}\"/></g>",
+        moment(bar),
+        bar.succeeded,
+        bar.failed,
+        bottom - good,
+        bottom - good - bad,
+    )
+}
+
+fn moment(bar: &Bar) -> impl fmt::Display {
+    bar.start.format("%Y-%m-%d %H:%M:%S")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for a picture, 52 bits of a number are enough")]
+fn scale(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,98 @@
+use ratatui::{
+    Frame,
+    layout::{Constraint, Layout, Rect},
+    text::{Line, Span, Text},
+    widgets::Sparkline,
+};
+
+use super::paint::Paint;
+use crate::{
+    output::Ink,
+    span,
+    top::{app::App, source::Kind},
+};
+
+/// How many lines a kind takes, with the empty one below.
+const LINES: u16 = 6;
+
+/// Each kind with its counts, its pace and those who work on it.
+pub fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, paint: Paint) {
+    if app.kinds.is_empty() {
+        return frame.render_widget(paint.text(Ink::Quiet, "the file has no tasks yet"), area);
+    }
+    let fit = usize::from((area.height / LINES).max(1));
+    // The chosen kind is always among those on the screen.
+    let first = app.kind.chosen.saturating_sub(fit - 1);
+    let places = Layout::vertical(vec![Constraint::Length(LINES); fit]).split(area);
+    for ((number, kind), place) in app.kinds.iter().enumerate().skip(first).zip(places.iter()) {
+        draw_kind(frame, *place, app, kind, number == app.kind.chosen, paint);
+    }
+}
+
+fn draw_kind(frame: &mut Frame<'_>, area: Rect, app: &App, kind: &Kind, chosen: bool, paint: Paint) {
+    let [words, spark, _] =
+        Layout::vertical([Constraint::Length(4), Constraint::Length(1), Constraint::Min(0)]).areas(area);
+    let all: u64 = kind.counts.iter().map(|(_, count)| count).sum();
+    let name = format!(" {} ", kind.info.name);
+    let mut head = vec![if chosen { Span::styled(name, Paint::chosen()) } else { paint.text(Ink::Strong, &name) }];
+    head.push(paint.text(Ink::Plain, &format!(" {all} tasks")));
+    if kind.info.paused {
+        head.push(paint.text(Ink::Warn, "  paused"));
+    }
+    let text = Text::from(vec![
+        Line::from(head),
+        bar(kind, all, area.width, paint),
+        counts(kind, paint),
+        work(app, kind, paint),
+    ]);
+    frame.render_widget(text, words);
+    let steps = app.pace(kind).map(super::super::pace::Pace::steps).unwrap_or_default();
+    let fit = usize::from(spark.width);
+    let latest = &steps[steps.len().saturating_sub(fit)..];
+    frame.render_widget(Sparkline::default().data(latest).style(paint.of(Ink::Good)), spark);
+}
+
+/// The shares of the statuses, as wide as the screen.
+fn bar(kind: &Kind, all: u64, width: u16, paint: Paint) -> Line<'static> {
+    let width = u64::from(width);
+    let mut spans = Vec::new();
+    let (mut seen, mut drawn) = (0, 0);
+    for (status, count) in &kind.counts {
+        seen += count;
+        let until = seen.saturating_mul(width).checked_div(all).unwrap_or(0);
+        let cells = usize::try_from(until.saturating_sub(drawn)).unwrap_or(0);
+        drawn = until;
+        let mark = if status.role == tracker_core::Role::Pending { "░" } else { "█" };
+        spans.push(paint.text(Ink::from(status.role), &mark.repeat(cells)));
+    }
+    Line::from(spans)
+}
+
+fn counts(kind: &Kind, paint: Paint) -> Line<'static> {
+    let counts = kind.counts.iter().filter(|(_, count)| *count > 0);
+    let spans = counts.map(|(status, count)| paint.text(Ink::from(status.role), &format!("{} {count}  ", status.name)));
+    Line::from(spans.collect::<Vec<_>>())
+}
+
+/// The pace, how long the rest takes, who works, and what waits longest.
+fn work(app: &App, kind: &Kind, paint: Paint) -> Line<'static> {
+    let mut spans = Vec::new();
+    if let Some(pace) = app.pace(kind) {
+        spans.push(paint.text(Ink::Plain, &format!("{:.1}/s  ", pace.per_second())));
+        if let Some(eta) = pace.eta() {
+            spans.push(paint.text(Ink::Plain, &format!("about {} left  ", span::Span(eta))));
+        }
+    }
+    let over = kind.leases.iter().filter(|leased| leased.is_over).count();
+    if !kind.leases.is_empty() {
+        spans.push(paint.text(Ink::Busy, &format!("{} at work  ", kind.leases.len() - over)));
+    }
+    if over > 0 {
+        spans.push(paint.text(Ink::Bad, &format!("{over} leases ran out  ")));
+    }
+    if let Some((id, since)) = &kind.oldest {
+        let waits = (chrono::Utc::now() - since).to_std().unwrap_or_default();
+        spans.push(paint.text(Ink::Quiet, &format!("{id} waits since {}", span::Span(waits))));
+    }
+    Line::from(spans)
+}

@@ -1,0 +1,69 @@
+use console::measure_text_width;
+use ratatui::{
+    Frame,
+    layout::{Constraint, Layout, Rect},
+    text::Line,
+    widgets::{Cell, Row, Table, TableState},
+};
+
+use super::paint::Paint;
+use crate::{
+    output::Ink,
+    top::{app::App, source::Task},
+};
+
+/// A page of tasks, the latest change first.
+pub fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, paint: Paint) {
+    let [above, below] = Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(area);
+    frame.render_widget(about(app, paint), above);
+    let rows = app.tasks.items.iter().map(|task| {
+        Row::new([
+            Cell::from(paint.text(Ink::from(task.status.role), &task.status.name)),
+            Cell::from(paint.text(Ink::Quiet, &format!("{:>3}", task.attempts))),
+            Cell::from(paint.text(Ink::Quiet, &task.updated_at.format("%m-%d %H:%M:%S").to_string())),
+            Cell::from(paint.text(Ink::Strong, &task.id.to_string())),
+            Cell::from(paint.text(Ink::Plain, &remark(task))),
+        ])
+    });
+    // As wide as the longest, where that leaves room for the rest.
+    let longest = |text: &dyn Fn(&Task) -> usize| app.tasks.items.iter().map(text).max().unwrap_or(0).max(6);
+    let status = longest(&|task| measure_text_width(&task.status.name)).min(16);
+    let id = longest(&|task| measure_text_width(&task.id.to_string())).min(usize::from(area.width) / 2);
+    let widths = [
+        Constraint::Length(u16::try_from(status).unwrap_or(u16::MAX)),
+        Constraint::Length(3),
+        Constraint::Length(14),
+        Constraint::Length(u16::try_from(id).unwrap_or(u16::MAX)),
+        Constraint::Min(10),
+    ];
+    let head = Row::new(["status", "try", "changed", "id", ""]).style(paint.of(Ink::Quiet));
+    let table = Table::new(rows, widths).header(head).row_highlight_style(Paint::chosen());
+    frame.render_stateful_widget(table, below, &mut TableState::default().with_selected(app.tasks.list.chosen));
+}
+
+fn about(app: &App, paint: Paint) -> Line<'static> {
+    let statuses = app.chosen().map(|kind| kind.counts.as_slice()).unwrap_or_default();
+    let status = statuses.iter().find(|(status, _)| Some(status.code) == app.filter.code);
+    let mut spans = vec![match status {
+        Some((status, count)) => paint.text(Ink::from(status.role), &format!("{} ({count})", status.name)),
+        None => paint.text(Ink::Plain, "all statuses"),
+    }];
+    if !app.filter.text.is_empty() {
+        spans.push(paint.text(Ink::Warn, &format!("  containing {:?}", app.filter.text)));
+    }
+    spans.push(paint.text(Ink::Quiet, &format!("  page {}  s status  / filter  Enter open", app.tasks.number())));
+    Line::from(spans)
+}
+
+/// The one thing worth saying beside the status: who has it and how far, or what went wrong last.
+fn remark(task: &Task) -> String {
+    if let Some(lease) = &task.lease {
+        let progress = task.progress.as_ref().map(|progress| match progress.total {
+            Some(total) => format!("{}/{total} {}", progress.done, progress.message),
+            None => format!("{} {}", progress.done, progress.message),
+        });
+        return format!("{} {}", lease.worker, progress.unwrap_or_default());
+    }
+    let failure = task.history.last().and_then(|attempt| attempt.failure.as_ref());
+    failure.map(|failure| failure.error.clone()).unwrap_or_default()
+}

@@ -1,0 +1,171 @@
+//! The live view, driven through a terminal; its screens are read.
+
+use tracker_core::Tracker;
+
+use crate::{
+    fixture::Scene,
+    sample::{self, Download, Status, download},
+    terminal::Terminal,
+};
+
+fn top(scene: &Scene) -> Terminal {
+    sample::write(&scene.path("work.redb"));
+    Terminal::start(&scene.path("."), 24, 80, &["top", "work.redb", "--every", "100ms"])
+}
+
+#[test]
+fn the_overview_tells_of_every_kind_within_80_columns() {
+    let scene = Scene::new();
+    let mut top = top(&scene);
+    let screen = top.shows(&["download", "60 tasks", "mail", "4 tasks", "Succeeded 30", "Exhausted 6", "Failed 3"]);
+    assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
+    assert!(top.is_coloured());
+    top.press("q");
+    assert_eq!(top.ends(), 0);
+}
+
+#[test]
+fn without_colours_it_is_readable_too() {
+    let scene = Scene::new();
+    sample::write(&scene.path("work.redb"));
+    let mut top = Terminal::start(&scene.path("."), 24, 80, &["--color", "never", "top", "work.redb"]);
+    top.shows(&["Succeeded 30"]);
+    assert!(!top.is_coloured());
+    top.press("q");
+    assert_eq!(top.ends(), 0);
+}
+
+#[test]
+fn from_the_overview_to_a_task_and_back() {
+    let scene = Scene::new();
+    let mut top = top(&scene);
+    top.shows(&["60 tasks"]);
+    top.press("\r");
+    top.shows(&["all statuses", "https://host1/040", "Cancelled"]);
+    // Statuses in their order: the fifth is that of those given up.
+    top.press("sssss");
+    top.shows(&["Exhausted (6)", "https://host2/035", "404 not found"]);
+    top.press("j\r");
+    top.shows(&[
+        "https://host1/034  Exhausted (50)",
+        "it was given up",
+        "404 not found",
+        "gave_up",
+        "sampler",
+        "\"host\": \"host1\"",
+    ]);
+    top.press("\u{1b}");
+    top.shows(&["Exhausted (6)"]);
+    top.press("q");
+    assert_eq!(top.ends(), 0);
+}
+
+#[test]
+fn a_filter_finds_tasks_by_what_their_error_says() {
+    let scene = Scene::new();
+    let mut top = top(&scene);
+    top.shows(&["60 tasks"]);
+    top.press("2");
+    top.shows(&["all statuses"]);
+    top.press("/reset\r");
+    top.shows_without(&["containing \"reset\"", "https://host0/036", "https://host2/038"], &["404", "host2/035"]);
+    top.press("q");
+    assert_eq!(top.ends(), 0);
+}
+
+#[test]
+fn errors_are_grouped_and_lead_to_their_tasks() {
+    let scene = Scene::new();
+    let mut top = top(&scene);
+    top.shows(&["60 tasks"]);
+    top.press("3");
+    top.shows(&["404 not found", "connection reset", "6", "3"]);
+    top.press("\r");
+    top.shows(&["containing \"404 not found\"", "https://host0/030"]);
+    top.press("q");
+    assert_eq!(top.ends(), 0);
+}
+
+#[test]
+fn what_a_task_holds_never_steers_the_terminal() {
+    let scene = Scene::new();
+    let mut top = top(&scene);
+    top.shows(&["60 tasks"]);
+    top.press("l2");
+    top.shows(&["<b>bold</b> & \\u{1b}[31mred"]);
+    top.press("q");
+    assert_eq!(top.ends(), 0);
+}
+
+#[test]
+fn help_names_the_keys() {
+    let scene = Scene::new();
+    let mut top = top(&scene);
+    top.shows(&["60 tasks"]);
+    top.press("?");
+    top.shows(&["upper case changes tasks", "retry: startable again", "pause or resume the kind"]);
+    top.press("x");
+    top.shows(&["Succeeded 30"]);
+    top.press("q");
+    assert_eq!(top.ends(), 0);
+}
+
+#[test]
+fn a_task_is_retried_after_a_question_and_only_after_a_yes() {
+    let scene = Scene::new();
+    let mut top = top(&scene);
+    top.shows(&["60 tasks"]);
+    top.press("/404\r");
+    top.shows(&["https://host2/035"]);
+    top.press("R");
+    top.shows(&["retry https://host2/035?"]);
+    top.press("n");
+    top.shows(&["nothing was changed"]);
+    top.press("R");
+    top.shows(&["retry https://host2/035?"]);
+    top.press("y");
+    top.shows(&["https://host2/035: startable again"]);
+    top.press("1");
+    top.shows(&["Exhausted 5", "Pending 20"]);
+    top.press("q");
+    assert_eq!(top.ends(), 0);
+    let tracker = Tracker::open(scene.path("work.redb")).unwrap();
+    let downloads = tracker.tasks::<Download>().unwrap();
+    assert_eq!(downloads.get(download(35).url).unwrap().unwrap().status, Status::Pending);
+}
+
+#[test]
+fn it_follows_an_application_at_work_and_says_why_it_cannot_act_beside_it() {
+    let scene = Scene::new();
+    sample::write(&scene.path("work.redb"));
+    let tracker = Tracker::open(scene.path("work.redb")).unwrap();
+    let downloads = tracker.tasks::<Download>().unwrap();
+    let mut top = Terminal::start(&scene.path("."), 24, 80, &["top", "work.redb", "--every", "50ms"]);
+    top.shows(&["Succeeded 30"]);
+    downloads.start(download(50).url).unwrap().succeed().unwrap();
+    let mut running = downloads.named("busy bee").start(download(51).url).unwrap();
+    running.progress(3, Some(10), "half way");
+    tracker.flush().unwrap();
+    top.shows(&["Succeeded 31", "1 at work"]);
+    top.press("2");
+    top.shows(&["busy bee 3/10 half way"]);
+    top.press("P");
+    top.shows(&["pause or resume the kind?"]);
+    top.press("y");
+    top.shows(&["lets others look but not act"]);
+    running.succeed().unwrap();
+    top.press("1");
+    top.shows(&["Succeeded 32"]);
+    top.press("q");
+    assert_eq!(top.ends(), 0);
+}
+
+#[test]
+fn a_file_that_is_not_there_and_a_pipe_are_told_in_words() {
+    let scene = Scene::new();
+    let ran = scene.run(&["top", "nothing.redb"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(ran.err.contains("top needs a terminal"), "{}", ran.err);
+    let top = Terminal::start(&scene.path("."), 24, 80, &["top", "nothing.redb"]);
+    assert_eq!(top.ends(), 3);
+}

@@ -1,0 +1,67 @@
+use std::{sync::Arc, time::Duration};
+
+use super::Action;
+use crate::{
+    disk::keys::TaskRef,
+    engine::writer::Writer,
+    error::Result,
+    rules::{Command, Header},
+    store::Kind,
+    time::micros_of,
+};
+
+/// Deletes ended tasks that have been kept long enough.
+#[derive(Clone, Debug)]
+pub(crate) struct Prune {
+    pub kind: u32,
+    /// A status, and how long it is kept.
+    pub rules: Vec<(i32, Duration)>,
+    /// How many at most in one transaction.
+    pub most: usize,
+}
+
+impl Action for Prune {
+    type Out = usize;
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<usize> {
+        let kind: Arc<Kind> = writer.kind(self.kind)?;
+        let mut pruned = 0;
+        for (code, keep) in &self.rules {
+            let before = writer.now().saturating_sub(micros_of(*keep));
+            for task in writer.rows().ended_before(&kind, *code, before, self.most - pruned)? {
+                delete(writer, &kind, task)?;
+                pruned += 1;
+            }
+        }
+        Ok(pruned)
+    }
+}
+
+fn delete(writer: &mut Writer<'_>, kind: &Kind, task: TaskRef) -> Result<()> {
+    let header: Header = writer.known(task)?;
+    let id = writer.rows().body_of(task)?.id;
+    writer.decide(kind, task, Some(&header), &Command::Delete, None, &id)?;
+    Ok(())
+}
+
+/// The same for what the retention of every kind says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tidy {
+    /// How many at most in one transaction.
+    pub most: usize,
+}
+
+impl Action for Tidy {
+    type Out = usize;
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<usize> {
+        let mut pruned = 0;
+        for kind in writer.kinds() {
+            let rules = kind.retention();
+            if !rules.is_empty() && pruned < self.most {
+                pruned += Prune { kind: kind.id, rules, most: self.most - pruned }.run(writer)?;
+            }
+        }
+        Ok(pruned)
+    }
+}

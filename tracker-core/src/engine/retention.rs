@@ -1,0 +1,58 @@
+//! What the kinds' retention says, done by itself: at opening, and then in idle moments.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{Engine, action::Tidy};
+
+/// How many tasks one idle moment deletes at most: whoever calls meanwhile waits a few milliseconds.
+const BATCH: usize = 256;
+
+/// When the next look for what has been kept long enough is due.
+pub(super) struct Retention {
+    /// `None` where only calls delete.
+    every: Option<Duration>,
+    next: Mutex<Option<Instant>>,
+}
+
+impl Retention {
+    pub(super) fn new(every: Option<Duration>) -> Self {
+        let retention = Self { every, next: Mutex::default() };
+        retention.looks_in(every);
+        retention
+    }
+
+    fn looks_in(&self, time: Option<Duration>) {
+        let next = time.and_then(|time| Instant::now().checked_add(time));
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = next;
+    }
+
+    /// How long until the next look; `None` if there is none.
+    pub(super) fn due_in(&self) -> Option<Duration> {
+        let next = *self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        next.map(|next| next.saturating_duration_since(Instant::now()))
+    }
+}
+
+impl Engine {
+    /// Goes on deleting in the next idle moment.
+    pub(crate) fn tidy_soon(&self) {
+        self.retention.looks_in(Some(Duration::ZERO));
+        self.queue.wake_keeper();
+    }
+
+    /// Deletes some of what has been kept long enough. The caller leads.
+    pub(super) fn tidy(&self) {
+        let more = match self.write_for(&Tidy { most: BATCH }) {
+            Ok(pruned) => pruned == BATCH,
+            Err(error) => {
+                tracing::warn!(%error, "what has been kept long enough could not be deleted");
+                false
+            }
+        };
+        // The rest in the next idle moment.
+        self.retention.looks_in(if more { Some(Duration::ZERO) } else { self.retention.every });
+    }
+}
