@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     Engine,
+    account::{self, Account},
     action::{Action, GoOn},
     queue::{Job, Pending},
     writer::{Context, Effects, Writer},
@@ -80,6 +81,8 @@ impl Engine {
                 }
             }
         }
+        // Before the callers go on: a start is told before its body says anything.
+        effects.iter().for_each(Self::account);
         jobs.into_iter().for_each(Job::answer);
         self.queue.hand_over();
         for done in effects {
@@ -108,6 +111,7 @@ impl Engine {
     /// Does one thing as the leader, and tells who watches.
     pub(super) fn write_for<A: Action>(&self, action: &A) -> Result<A::Out> {
         let (out, effects) = self.write(|writer| action.run(writer))?;
+        Self::account(&effects);
         self.publish(&effects);
         Ok(out)
     }
@@ -158,13 +162,23 @@ impl Engine {
     }
 
     fn writer<'t>(&self, txn: &'t redb::WriteTransaction) -> Result<Writer<'t>> {
-        let context = Context { instance: self.instance, held: self.held.clone(), watched: self.watchers.any() };
+        let context = Context {
+            instance: self.instance,
+            held: self.held.clone(),
+            watched: self.watchers.any(),
+            accounted: account::is_wanted(),
+        };
         Writer::begin(txn, context, &self.kinds(), |mark| self.time.now(mark))
     }
 
     /// After a storage error that was not a commit's, redb may need to be reopened.
     fn after(&self, error: Error) -> Error {
         if error.stops_a_batch() { self.database.recover(error) } else { error }
+    }
+
+    /// Tells the log.
+    pub(super) fn account(effects: &Effects) {
+        effects.accounts.iter().for_each(Account::tell);
     }
 
     /// Tells who waits or watches what is durable now.

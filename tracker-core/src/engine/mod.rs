@@ -1,6 +1,7 @@
 //! The engine: gathers the actions of many callers into one transaction and one fsync, and answers each when it is
 //! durable.
 
+pub(crate) mod account;
 mod action;
 mod commit;
 mod database;

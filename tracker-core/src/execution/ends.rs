@@ -129,7 +129,6 @@ impl<T: TrackedTask> Execution<T> {
             self.asked = !error.is_refusal();
         })?;
         self.ended = Some((outcome, failure));
-        tracing::debug!(kind = self.kind.name, id = %self.id, ?outcome, "ended");
         Ok(())
     }
 

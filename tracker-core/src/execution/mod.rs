@@ -82,7 +82,6 @@ impl<T: TrackedTask> Execution<T> {
             Unreadable { error, strand: TaskCommand::new(kind.id, target, Command::Unreadable { owner }) }
         })?;
         let lease = header.lease.as_ref().map_or(0, |lease| lease.length);
-        tracing::debug!(kind = kind.name, id = %body.id, attempt = header.attempts, fence = owner.fence, "claimed");
         Ok(Self {
             shared: shared.clone(),
             kind: kind.clone(),

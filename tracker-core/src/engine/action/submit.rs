@@ -93,7 +93,7 @@ impl NewTask {
     fn create(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<Submitted> {
         let id = self.id.clone().unwrap_or_else(|| Uuid::now_v7().to_key());
         if let Some(batch) = self.submit.batch {
-            writer.admit(kind, &id, None, batch)?;
+            writer.may_join(kind, &id, None, batch)?;
         }
         let task = kind.task(writer.new_seq());
         let body = self.body(id.clone());

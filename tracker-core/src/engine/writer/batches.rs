@@ -126,7 +126,7 @@ impl Writer<'_> {
     }
 
     /// Refuses a task for which a batch has no place: a new one, or one that stands elsewhere.
-    pub(crate) fn admit(&mut self, kind: &Kind, id: &TaskKey, header: Option<&Header>, number: u64) -> Result<()> {
+    pub(crate) fn may_join(&mut self, kind: &Kind, id: &TaskKey, header: Option<&Header>, number: u64) -> Result<()> {
         let batch = self.batch_now(number)?;
         if batch.sealed {
             return Err(kind.refuse(id.clone(), Reason::Sealed { batch: batch.label }));
@@ -146,7 +146,7 @@ impl Writer<'_> {
         if header.batch == Some(number) {
             return Ok(());
         }
-        self.admit(kind, id, Some(&header), number)?;
+        self.may_join(kind, id, Some(&header), number)?;
         if self.batch(number)?.watched && self.waits_for(TaskRef::of_batch(number), None, &[task])?.is_some() {
             let what = named(&self.batch(number)?.label);
             return Err(kind.refuse(id.clone(), Reason::Circle { what }));

@@ -17,6 +17,7 @@ use redb::WriteTransaction;
 use uuid::Uuid;
 
 use super::{
+    account::Account,
     event::{Event, Happening},
     held::Held,
 };
@@ -36,6 +37,8 @@ pub(crate) struct Context {
     pub held: Arc<Held>,
     /// Whether anybody wants to hear of events.
     pub watched: bool,
+    /// Whether anybody listens to the account of each run.
+    pub accounted: bool,
 }
 
 /// One write transaction: runs actions, and knows what they changed.
@@ -64,6 +67,7 @@ pub(crate) struct Writer<'t> {
 #[derive(Default)]
 pub(crate) struct Effects {
     pub events: Vec<Event>,
+    pub accounts: Vec<Account>,
     /// Something may be startable now that was not.
     pub woke: bool,
     /// Not all have heard yet what became of those they wait for: another commit must go on.
@@ -227,14 +231,23 @@ impl<'t> Writer<'t> {
     ) -> Result<Done> {
         let renewed = self.renewed(kind, header, command);
         let header = renewed.as_ref().or(header);
-        let decision =
-            kind.rules(self.now).decide(header, command).map_err(|reason| kind.refuse(id.clone(), reason))?;
+        let decided = kind.rules(self.now).decide(header, command);
+        if let Err(reason) = &decided
+            && self.context.accounted
+        {
+            self.effects.accounts.extend(Account::of_refusal(kind, id, command, reason));
+        }
+        let decision = decided.map_err(|reason| kind.refuse(id.clone(), reason))?;
         let (told, change) = (decision.told, decision.body);
         if decision.header.as_ref() == header && change == BodyChange::Keep {
             return Ok(Done { header: decision.header, told, body: change });
         }
         self.write(kind, task, header, &decision, body, id)?;
         self.clock(kind, header, &decision);
+        if self.context.accounted {
+            let account = Account::of(kind, id, header, decision.header.as_ref(), command);
+            self.effects.accounts.extend(account);
+        }
         self.tell(kind, id, header, &decision, command);
         self.spread()?;
         Ok(Done { header: decision.header, told, body: change })

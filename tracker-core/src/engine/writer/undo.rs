@@ -3,6 +3,7 @@ use std::sync::Arc;
 use super::Writer;
 use crate::{
     disk::keys::{NeedKey, TaskRef},
+    engine::account::Account,
     error::Result,
     rules::{Header, Otherwise},
     store::{Body, Change, Kind},
@@ -36,6 +37,7 @@ impl Writer<'_> {
         let (woke, events, writes) = (self.effects.woke, self.effects.events.len(), self.writes);
         let tidings = self.tidings.len();
         let outer = self.undo.replace(Vec::new());
+        let accounts = self.effects.accounts.len();
         let result = work(self);
         let undo = self.undo.take().unwrap_or_default();
         self.undo = outer;
@@ -53,6 +55,8 @@ impl Writer<'_> {
             self.effects.woke = woke;
             self.effects.events.truncate(events);
             self.tidings.truncate(tidings);
+            let undone = self.effects.accounts.split_off(accounts);
+            self.effects.accounts.extend(undone.into_iter().filter(Account::is_refusal));
             self.writes = writes;
         }
         self.spread()?;
