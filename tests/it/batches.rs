@@ -291,7 +291,9 @@ fn the_rest_takes_as_long_as_the_last_ones_say() {
     for _ in 0..14 {
         let mut two = [tasks.claim().unwrap().unwrap(), tasks.claim().unwrap().unwrap()];
         clock.advance(SECOND * 6);
-        two.iter_mut().for_each(|one| one.succeed().unwrap());
+        for one in &mut two {
+            one.succeed().unwrap();
+        }
     }
     tasks.move_to("38", Status::OnHold).unwrap();
     let eta = batch.info().unwrap().eta.unwrap();
@@ -333,7 +335,9 @@ fn batches_end_one_another_in_one_commit() {
     add(&tasks, &one, &["a"]);
     tasks.submit_with(&job("b"), &into(&two).after_batch(&one, Otherwise::Cancel)).unwrap();
     tasks.submit_with(&job("c"), &into(&three).after_batch(&two, Otherwise::Skip)).unwrap();
-    [&one, &two, &three].iter().for_each(|batch| batch.seal().unwrap());
+    for batch in [&one, &two, &three] {
+        batch.seal().unwrap();
+    }
     let before = tracker.change_number().unwrap();
     tasks.cancel("a").unwrap();
     assert_eq!(tracker.change_number().unwrap(), before + 1);

@@ -143,7 +143,9 @@ fn a_chain_that_was_skipped_runs_in_order_once_it_is_requeued_whatever_the_order
         waits(&tasks, "c", &["b"], Otherwise::Skip);
         tasks.start("a").unwrap().give_up("a bug").unwrap();
         assert_eq!(tasks.counts().unwrap().get(Status::Ignored), 2);
-        order.iter().for_each(|name| tasks.requeue(*name).unwrap());
+        for name in order {
+            tasks.requeue(name).unwrap();
+        }
         assert_eq!(
             [next(&tasks), next(&tasks), next(&tasks)].map(Option::unwrap_or_default),
             ["a", "b", "c"],
