@@ -115,6 +115,11 @@ impl SubmitOptions {
         self
     }
 
+    /// Whether the task has to do with others.
+    pub(super) fn ties(&self) -> bool {
+        self.batch.is_some() || !self.needs.is_empty()
+    }
+
     pub(super) fn due(&self, now: Micros) -> Option<Micros> {
         self.due.map(|due| match due {
             Due::At(time) => micros_at(time),

@@ -2,6 +2,7 @@
 //! and leaves no trace when it is refused.
 
 mod batch;
+mod bulk;
 mod claim;
 mod finish;
 mod register;
@@ -11,6 +12,7 @@ mod submit;
 mod task;
 
 pub(crate) use batch::{GoOn, OpenBatch, RemoveBatch, Seal};
+pub(crate) use bulk::{Prepared, SubmitMany};
 pub(crate) use claim::{Claim, Claimed, Claims, StartById};
 pub(crate) use finish::FinishTask;
 pub(crate) use register::{Pause, Register, Values};
