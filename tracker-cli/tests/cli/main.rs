@@ -4,10 +4,14 @@
 mod fixture;
 mod generated;
 mod opening;
+#[cfg(unix)]
+mod picture;
 mod report;
 #[cfg(unix)]
 mod run;
 mod sample;
+#[cfg(unix)]
+mod screens;
 #[cfg(unix)]
 mod terminal;
 #[cfg(unix)]
