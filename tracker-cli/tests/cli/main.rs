@@ -1,8 +1,12 @@
 //! The program as it is run: what it prints, and how it ends.
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
+mod acts;
+#[cfg(unix)]
+mod colour;
 mod fixture;
 mod generated;
+mod look;
 mod opening;
 #[cfg(unix)]
 mod picture;
@@ -10,6 +14,7 @@ mod report;
 #[cfg(unix)]
 mod run;
 mod sample;
+mod shop;
 #[cfg(unix)]
 mod screens;
 #[cfg(unix)]
