@@ -14,9 +14,9 @@ mod report;
 #[cfg(unix)]
 mod run;
 mod sample;
-mod shop;
 #[cfg(unix)]
 mod screens;
+mod shop;
 #[cfg(unix)]
 mod terminal;
 #[cfg(unix)]

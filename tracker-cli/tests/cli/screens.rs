@@ -25,6 +25,11 @@ fn status_and_top_beside_an_application_at_work() {
         scope.spawn(|| work(&tracker, &stop));
         let mut top = start(&["top", "work.redb", "--every", "100ms"]);
         top.shows(&["download", "mail", "at work", "left", "Exhausted", "of the body"]);
+        if env::var_os("TRACKER_SCREENS").is_some() {
+            // Some history for the picture.
+            thread::sleep(Duration::from_secs(8));
+            top.shows_without(&["at work", "of the body"], &["0.0/s  about"]);
+        }
         keep("top.svg", &picture(top.screen()));
         top.press("q");
         assert_eq!(top.ends(), 0);
@@ -37,20 +42,24 @@ fn status_and_top_beside_an_application_at_work() {
 
 /// An application: downloads of which some fail, by four threads that tell how far they are.
 fn work(tracker: &Tracker, stop: &StopHandle) {
+    let downloads = tracker.tasks::<Download>().unwrap().named("downloader");
     let mails = tracker.tasks::<Mail>().unwrap();
     mails.submit_all((0..40).map(|number| Mail { number, text: "hello".to_owned() })).unwrap();
-    let downloads = tracker.tasks::<Download>().unwrap().named("downloader");
-    downloads.submit_all((0..6_000).map(download)).unwrap();
-    let body = |download: &mut Execution<Download>| {
+    let body = |download: &mut Execution<Download>| match download.url.as_bytes().last() {
+        Some(b'3') if download.attempt() == 1 => Err("connection reset"),
+        Some(b'7') if download.url.contains("77") => Err("404 not found"),
+        _ => Ok(()),
+    };
+    downloads.submit_all((0..4_000).map(download)).unwrap();
+    downloads.worker().threads(4).ahead(64).run(body).unwrap();
+    downloads.submit_all((4_000..6_000).map(download)).unwrap();
+    let slow = |download: &mut Execution<Download>| {
         download.progress(1, Some(2), "of the body");
         // The work itself, for the picture.
-        thread::sleep(Duration::from_millis(if download.url.ends_with('7') { 40 } else { 4 }));
-        match download.url.as_bytes().last() {
-            Some(b'3') => Err("404 not found"),
-            _ => Ok(()),
-        }
+        thread::sleep(Duration::from_millis(if download.url.ends_with('5') { 80 } else { 20 }));
+        body(download)
     };
-    downloads.worker().threads(4).stopped_by(stop).run(body).unwrap();
+    downloads.worker().threads(4).stopped_by(stop).run(slow).unwrap();
 }
 
 /// Keeps a picture where the environment says; in any case it must be one.
