@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{
+    durability::Durability,
     status::TaskStatus,
     time::{Micros, micros_at, micros_of},
 };
@@ -13,6 +14,7 @@ use crate::{
 pub struct SubmitOptions {
     due: Option<Due>,
     pub(super) priority: Option<u8>,
+    durability: Option<Durability>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +49,20 @@ impl SubmitOptions {
     pub fn priority(mut self, priority: u8) -> Self {
         self.priority = Some(priority);
         self
+    }
+
+    /// When the submit is answered, in place of what the tracker was opened with. A relaxed one is told as
+    /// [`Submission::Queued`](crate::Submission::Queued). Tasks without an id of their own, but with unique keys, are
+    /// always answered when they are on disk: the receipt names the row.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = Some(durability);
+        self
+    }
+
+    /// Whether the submit is answered once it is queued.
+    pub(crate) fn is_relaxed(&self, tracker: Durability) -> bool {
+        self.durability.unwrap_or(tracker) == Durability::Relaxed
     }
 
     pub(super) fn due(&self, now: Micros) -> Option<Micros> {
