@@ -1,16 +1,21 @@
 //! The program as it is run: what it prints, and how it ends.
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
+mod acts;
 #[cfg(unix)]
 mod colour;
 mod fixture;
 mod generated;
 mod look;
 mod opening;
+#[cfg(unix)]
+mod picture;
 mod report;
 #[cfg(unix)]
 mod run;
 mod sample;
+#[cfg(unix)]
+mod screens;
 mod shop;
 #[cfg(unix)]
 mod terminal;
