@@ -17,8 +17,9 @@ mod watch;
 mod writer;
 
 pub(crate) use action::{
-    Action, Claim, Claimed, Claims, FinishTask, Flush, NewTask, Pause, Prepared, Prune, Register, Rescue, Rescued,
-    Scope, StartById, SubmitAndStart, SubmitMany, Submitted, Target, TaskCommand, Tidy, Values,
+    Action, Claim, Claimed, Claims, FinishTask, Flush, GoOn, NewTask, OpenBatch, Pause, Prepared, Prune, Register,
+    RemoveBatch, Rescue, Rescued, Scope, Seal, StartById, SubmitAndStart, SubmitGroup, SubmitMany, Submitted, Target,
+    TaskCommand, Tidy, Values,
 };
 pub use event::{Event, Happening};
 pub(crate) use held::Held;
@@ -37,6 +38,7 @@ use uuid::Uuid;
 
 use crate::{
     disk::file::{FileOptions, Place},
+    durability::Durability,
     error::{Error, Result},
     rules::Lease,
     store::{Handles, Kinds},
@@ -60,6 +62,7 @@ pub(crate) struct Engine {
     keeper: Mutex<Option<JoinHandle<()>>>,
     commits: commit::Commits,
     retention: retention::Retention,
+    durability: Durability,
     known: others::Known,
 }
 
@@ -71,6 +74,8 @@ pub(crate) struct EngineOptions {
     pub read_only: bool,
     /// How long a write waits for another process.
     pub patience: Duration,
+    /// When submits are answered that do not say it themselves.
+    pub durability: Durability,
     /// How often what has been kept long enough is deleted by itself.
     pub prune_every: Option<Duration>,
 }
@@ -94,6 +99,7 @@ impl Engine {
             keeper: Mutex::default(),
             commits: commit::Commits::default(),
             retention: retention::Retention::new(options.prune_every),
+            durability: options.durability,
             known: others::Known::default(),
         });
         let kinds = engine.stored_kinds()?;
@@ -102,6 +108,11 @@ impl Engine {
             *engine.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper::start(&engine)?);
         }
         Ok(engine)
+    }
+
+    /// When submits are answered that do not say it themselves.
+    pub(crate) fn durability(&self) -> Durability {
+        self.durability
     }
 
     pub(crate) fn instance(&self) -> Uuid {
@@ -154,6 +165,24 @@ impl Engine {
             return Err(Error::read_only());
         }
         self.queue.push_relaxed(Pending::unheard(action))
+    }
+
+    /// The same for a caller who may add much: waits for room in the queue, not for the disk.
+    pub(crate) fn post_in_turn<A: Action>(&self, action: A) -> Result<()> {
+        self.refuse_inside()?;
+        if self.database.is_read_only() {
+            return Err(Error::read_only());
+        }
+        self.queue.wait_for_room()?;
+        self.queue.push_relaxed(Pending::unheard(action))
+    }
+
+    /// Waits for room in the queue, without a thread.
+    #[cfg(feature = "tokio")]
+    pub(crate) async fn room(&self) {
+        while let Some(seen) = self.queue.is_full() {
+            self.queue.freed.changed(seen, None).await;
+        }
     }
 
     /// Queues something and tells the outcome to `answer`, on the thread that commits: it must not wait for anything.
