@@ -81,7 +81,7 @@ impl StopHandle {
         self.wake();
     }
 
-    /// Workers that [run on](Worker::run_on) return when nothing is left, as others do: for when it is known that no more
+    /// Workers that [run on](super::Worker::run_on) return when nothing is left, as others do: for when it is known that no more
     /// tasks will come.
     pub fn finish(&self) {
         self.0.finishing.store(true, Ordering::Relaxed);
