@@ -57,7 +57,7 @@ use crate::{
 /// started again, it goes on; a line that has succeeded never runs again. Lines are told apart by their text: they may
 /// move, and others may come between them. The same text twice is two tasks.
 ///
-///     find . -name '*.wav' | tracker run jobs.redb -j 4 --attempts 3 -- flac -s {}
+/// `find . -name '*.wav' | tracker run jobs.redb -j 4 --attempts 3 -- flac -s {}`
 ///
 /// Places in the command: {} the line, {.} without extension, {/} its last part, {//} its folder, {/.} the last part
 /// without extension, {#} the line's number, {%} a number from 1 to the number of jobs that no other running command
