@@ -3,12 +3,18 @@
 //! A new command is a file here, its `mod`, and its line in the list.
 
 mod completions;
+pub mod counts;
+mod errors;
 #[cfg(unix)]
 mod guard;
+mod list;
 mod man;
+mod plan;
 mod report;
 #[cfg(unix)]
 mod run;
+mod show;
+mod status;
 mod top;
 mod verify;
 
@@ -35,10 +41,16 @@ macro_rules! commands {
 
 // In the order in which `tracker --help` lists them.
 commands! {
-    #[cfg(unix)]
-    Run(run::Args),
+    Status(status::Args),
+    List(list::Args),
+    Show(show::Args),
+    Errors(errors::Args),
+    Plan(plan::Args),
+    Counts(counts::Args),
     Top(top::Args),
     Report(report::Args),
+    #[cfg(unix)]
+    Run(run::Args),
     Verify(verify::Args),
     #[cfg(unix)]
     #[command(hide = true)]
