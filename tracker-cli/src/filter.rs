@@ -28,7 +28,6 @@ pub struct FilterArg {
 
 impl FilterArg {
     /// Whether it is about all tasks.
-    #[allow(dead_code, reason = "the acting commands are being built")]
     pub fn is_empty(&self) -> bool {
         self.status.is_empty()
             && self.role.is_empty()

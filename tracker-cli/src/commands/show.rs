@@ -39,30 +39,9 @@ struct Shown {
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
         let tracker = self.file.look()?;
-        let mut found = Vec::new();
-        for tasks in self.kind.all(&tracker)? {
-            for id in tasks.ids_written(&self.id)? {
-                found.push((tasks.clone(), id));
-            }
-        }
-        let (tasks, id) = match found.as_slice() {
-            [(tasks, id)] => (tasks, id),
-            [] => return Err(Failure::refused(format!("there is no task {:?}", self.id))),
-            several => return Err(self.ambiguous(several)),
-        };
-        output.put(&shown(tasks, id)?)?;
+        let (tasks, id) = self.kind.task(&tracker, &self.id)?;
+        output.put(&shown(&tasks, &id)?)?;
         Ok(Exit::Fine)
-    }
-
-    fn ambiguous(&self, found: &[(Tasks<Untyped>, TaskKey)]) -> Failure {
-        let mut kinds: Vec<_> = found.iter().map(|(tasks, _)| tasks.name()).collect();
-        kinds.dedup();
-        let advice = if kinds.len() > 1 {
-            format!("choose one of its kinds by --kind: {}", kinds.join(", "))
-        } else {
-            "they differ in the type of their ids: `tracker list --json` tells them apart".to_owned()
-        };
-        Failure::usage(format!("several tasks have the id {:?}; {advice}", self.id))
     }
 }
 

@@ -1,4 +1,4 @@
-use tracker_core::{Tasks, Tracker, Untyped};
+use tracker_core::{TaskKey, Tasks, Tracker, Untyped};
 
 use crate::failure::Failure;
 
@@ -29,6 +29,28 @@ impl KindArg {
             (Some(last), others) => {
                 let names: Vec<_> = others.iter().chain([&last]).map(Tasks::name).collect();
                 Err(Failure::usage(format!("the file has several kinds: choose one by --kind: {}", names.join(", "))))
+            }
+        }
+    }
+
+    /// The one task with this id, as people write it.
+    pub fn task(&self, tracker: &Tracker, id: &str) -> Result<(Tasks<Untyped>, TaskKey), Failure> {
+        let mut found = Vec::new();
+        for tasks in self.all(tracker)? {
+            found.extend(tasks.ids_written(id)?.into_iter().map(|id| (tasks.clone(), id)));
+        }
+        match (found.pop(), found.as_slice()) {
+            (Some(only), []) => Ok(only),
+            (None, _) => Err(Failure::refused(format!("there is no task {id:?}"))),
+            (Some(last), others) => {
+                let mut kinds: Vec<_> = others.iter().chain([&last]).map(|(tasks, _)| tasks.name()).collect();
+                kinds.dedup();
+                let advice = if kinds.len() > 1 {
+                    format!("choose one of its kinds by --kind: {}", kinds.join(", "))
+                } else {
+                    "they differ in the type of their ids; a filter tells them apart".to_owned()
+                };
+                Err(Failure::usage(format!("several tasks have the id {id:?}; {advice}")))
             }
         }
     }

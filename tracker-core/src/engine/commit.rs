@@ -9,8 +9,8 @@ use std::{
 use super::{
     Engine,
     account::{self, Account},
-    action::Action,
-    queue::Job,
+    action::{Action, GoOn},
+    queue::{Job, Pending},
     writer::{Context, Effects, Writer},
 };
 use crate::{
@@ -81,13 +81,14 @@ impl Engine {
                 }
             }
         }
-        // Before the callers go on: a start is told before its body says anything.
+        // Before the callers go on: a start is told before its body says anything, and whoever has his answer finds the
+        // events told.
         effects.iter().for_each(Self::account);
-        jobs.into_iter().for_each(Job::answer);
-        self.queue.hand_over();
         for done in effects {
             self.publish(&done);
         }
+        jobs.into_iter().for_each(Job::answer);
+        self.queue.hand_over();
     }
 
     fn commit(&self, jobs: &mut [Box<dyn Job>]) -> Result<Effects> {
@@ -132,9 +133,7 @@ impl Engine {
                 if dirty {
                     self.commits.end(quick);
                 }
-                if let Some(kinds) = &effects.kinds {
-                    self.set_kinds(kinds.clone());
-                }
+                self.learn(&effects);
                 Ok((result, effects))
             }
             Err(error) => Err(self.after(error)),
@@ -155,10 +154,16 @@ impl Engine {
         });
         let (result, effects) = written?;
         self.commits.end(quick);
+        self.learn(&effects);
+        Ok((result, effects))
+    }
+
+    /// Keeps what a transaction has found or made.
+    fn learn(&self, effects: &Effects) {
+        self.known.set(effects);
         if let Some(kinds) = &effects.kinds {
             self.set_kinds(kinds.clone());
         }
-        Ok((result, effects))
     }
 
     fn writer<'t>(&self, txn: &'t redb::WriteTransaction) -> Result<Writer<'t>> {
@@ -167,6 +172,7 @@ impl Engine {
             held: self.held.clone(),
             watched: self.watchers.any(),
             accounted: account::is_wanted(),
+            known: self.known.get(),
         };
         Writer::begin(txn, context, &self.kinds(), |mark| self.time.now(mark))
     }
@@ -185,6 +191,11 @@ impl Engine {
     pub(super) fn publish(&self, effects: &Effects) {
         if effects.woke {
             self.signal.raise();
+        }
+        if effects.untold
+            && let Err(error) = self.queue.push_for_keeper(vec![Pending::unheard(GoOn)])
+        {
+            tracing::debug!(%error, "the tracker closes: the next one that opens the file tells the rest");
         }
         self.watchers.tell(&effects.events);
     }

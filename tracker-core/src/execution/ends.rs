@@ -35,7 +35,7 @@ impl<T: TrackedTask> Execution<T> {
         let finish = self.finish_of(Outcome::Succeed, None, true)?;
         let mut ended = Ended::default();
         let result = self.shared.engine.turn(|writer| {
-            let result = work(&mut Transaction::new(writer, &mut ended))?;
+            let result = work(&mut Transaction::new(&self.shared, writer, &mut ended))?;
             finish.run(writer)?;
             Ok::<R, E>(result)
         })?;
@@ -148,7 +148,7 @@ impl<T: TrackedTask> Execution<T> {
     pub(crate) fn finish_of(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<FinishTask> {
         let body = if keep {
             match payload::body(&self.id, &self.task) {
-                Ok(body) => Some(body),
+                Ok(body) => Some(body).filter(|body| body.payload != self.stored),
                 Err(error) => {
                     if error.kind() == ErrorKind::Unwritable {
                         self.give_back()?;
@@ -163,7 +163,7 @@ impl<T: TrackedTask> Execution<T> {
         Ok(FinishTask {
             task: self.task_ref,
             id: self.id.clone(),
-            finish: self.finish(outcome, failure, keep),
+            finish: self.finish(outcome, failure, body.is_some()),
             body,
             next,
         })

@@ -1,11 +1,13 @@
+use std::sync::mpsc::{self, Receiver};
+
 use super::{SubmitOptions, Tasks};
 use crate::{
-    engine::{Action, NewTask, Submitted, Writer},
-    error::{Reason, Result},
+    engine::{Action, NewTask, Prepared, SubmitMany, Submitted, Writer},
+    error::{Error, Reason, Result},
     payload,
     record::Record,
     rules::Told,
-    store::Whole,
+    store::{Kind, Whole},
     task::{TaskKey, TrackedTask},
 };
 
@@ -54,8 +56,29 @@ impl From<Submitted> for Receipt {
     }
 }
 
+impl SubmitSummary {
+    /// Waits for a batch and counts what came of it.
+    fn add(&mut self, batch: Option<Receiver<Result<Vec<Result<Told>>>>>) -> Result<()> {
+        let Some(batch) = batch else { return Ok(()) };
+        for told in batch.recv().unwrap_or_else(|_| Err(Error::closed()))? {
+            self.count(told?);
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, told: Told) {
+        match told {
+            Told::New => self.new += 1,
+            Told::Requeued => self.requeued += 1,
+            Told::Existing | Told::Done => self.existing += 1,
+        }
+    }
+}
+
 /// How many submits share one batch of [`Tasks::submit_all`].
 const BATCH: usize = 4096;
+/// The same of tasks that have to do with others.
+const TIED: usize = 1024;
 /// How many bytes of payload they have at most.
 const BATCH_BYTES: usize = 8 << 20;
 
@@ -86,10 +109,11 @@ impl<T: TrackedTask> Tasks<T> {
         self.submit_with(task, &SubmitOptions::default())
     }
 
-    /// Puts a task in with a due time or a priority of its own.
+    /// Puts a task in with a due time or a priority of its own, into a batch, or after others.
     ///
     /// # Errors
-    /// As [`Tasks::submit`].
+    /// As [`Tasks::submit`]; `Sealed`, or `Conflict` if it belongs to another batch that is not over; and those of
+    /// [`SubmitOptions::after`].
     pub fn submit_with(&self, task: &T, options: &SubmitOptions) -> Result<Receipt> {
         Ok(self.shared.engine.call(self.new_task_with(task, options)?)?.into())
     }
@@ -146,34 +170,70 @@ impl<T: TrackedTask> Tasks<T> {
     /// # Errors
     /// As [`Tasks::submit`], at the first task that fails; the batches before it stand.
     pub fn submit_all<B: std::borrow::Borrow<T>>(&self, tasks: impl IntoIterator<Item = B>) -> Result<SubmitSummary> {
+        self.submit_all_with(tasks, &SubmitOptions::default())
+    }
+
+    /// The same with options: into a batch, after others, with a due time or a priority.
+    ///
+    /// # Errors
+    /// As [`Tasks::submit_all`] and [`Tasks::submit_with`].
+    pub fn submit_all_with<B: std::borrow::Borrow<T>>(
+        &self,
+        tasks: impl IntoIterator<Item = B>,
+        options: &SubmitOptions,
+    ) -> Result<SubmitSummary> {
         let kind = self.kind()?;
         let mut summary = SubmitSummary::default();
+        if options.ties() {
+            self.submit_tied(tasks, options, &mut summary)?;
+            return Ok(summary);
+        }
+        let mut on_its_way = None;
         let (mut batch, mut bytes) = (Vec::new(), 0);
         for task in tasks {
-            let new = payload::new_task(&kind, task.borrow(), None, None)?;
-            bytes += new.payload.len();
+            let new = Prepared::new(self.new_task_of(&kind, task.borrow(), options)?)?;
+            bytes += new.record.len();
             batch.push(new);
             if batch.len() >= BATCH || bytes >= BATCH_BYTES {
-                self.submit_batch(std::mem::take(&mut batch), &mut summary)?;
+                let before = on_its_way.replace(self.submit_many(std::mem::take(&mut batch))?);
+                summary.add(before)?;
                 bytes = 0;
             }
         }
-        self.submit_batch(batch, &mut summary)?;
+        summary.add(on_its_way)?;
+        if !batch.is_empty() {
+            let last = self.submit_many(batch)?;
+            summary.add(Some(last))?;
+        }
         Ok(summary)
     }
 
-    fn submit_batch(&self, batch: Vec<NewTask>, summary: &mut SubmitSummary) -> Result<()> {
-        if batch.is_empty() {
-            return Ok(());
-        }
-        for submitted in self.shared.engine.call_all(batch)? {
-            match Receipt::from(submitted?).submission {
-                Submission::New => summary.new += 1,
-                Submission::Existing => summary.existing += 1,
-                Submission::Requeued => summary.requeued += 1,
+    /// Puts tasks in that have to do with others, a part at a time.
+    fn submit_tied<B: std::borrow::Borrow<T>>(
+        &self,
+        tasks: impl IntoIterator<Item = B>,
+        options: &SubmitOptions,
+        summary: &mut SubmitSummary,
+    ) -> Result<()> {
+        let mut tasks = tasks.into_iter();
+        loop {
+            let part = tasks.by_ref().take(TIED).map(|task| self.new_task_with(task.borrow(), options));
+            let part = part.collect::<Result<Vec<_>>>()?;
+            if part.is_empty() {
+                return Ok(());
+            }
+            for submitted in self.shared.engine.call_all(part)? {
+                summary.count(submitted?.told);
             }
         }
-        Ok(())
+    }
+
+    /// Hands a batch in; while it is on its way to disk, the next one is made.
+    fn submit_many(&self, tasks: Vec<Prepared>) -> Result<Receiver<Result<Vec<Result<Told>>>>> {
+        let (teller, answer) = mpsc::channel();
+        let many = SubmitMany { kind: self.kind, tasks };
+        self.shared.engine.call_then(many, move |out| drop(teller.send(out)))?;
+        Ok(answer)
     }
 
     pub(crate) fn new_task(&self, task: &T) -> Result<NewTask> {
@@ -181,8 +241,15 @@ impl<T: TrackedTask> Tasks<T> {
     }
 
     pub(crate) fn new_task_with(&self, task: &T, options: &SubmitOptions) -> Result<NewTask> {
+        self.new_task_of(&*self.kind()?, task, options)
+    }
+
+    fn new_task_of(&self, kind: &Kind, task: &T, options: &SubmitOptions) -> Result<NewTask> {
         let due = options.due(self.shared.engine.now());
-        payload::new_task(&*self.kind()?, task, due, options.priority)
+        let mut new = payload::new_task(kind, task, due, options.priority)?;
+        new.submit.batch = options.batch;
+        new.needs.clone_from(&options.needs);
+        Ok(new)
     }
 }
 

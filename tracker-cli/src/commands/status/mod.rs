@@ -2,6 +2,8 @@ mod kind;
 mod pace;
 mod problem;
 
+pub use self::problem::Problem;
+
 use std::{fs, io, path::PathBuf, time::Duration};
 
 use chrono::{DateTime, Utc};

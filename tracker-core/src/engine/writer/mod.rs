@@ -1,11 +1,16 @@
+mod batches;
+mod bulk;
 mod leases;
+mod needs;
 mod rebuild;
 mod undo;
 
+use batches::Batches;
+use needs::Tidings;
 use undo::Undo;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -35,6 +40,8 @@ pub(crate) struct Context {
     pub watched: bool,
     /// Whether anybody listens to the account of each run.
     pub accounted: bool,
+    /// The change number up to which this process knows the file.
+    pub known: u64,
 }
 
 /// One write transaction: runs actions, and knows what they changed.
@@ -47,6 +54,10 @@ pub(crate) struct Writer<'t> {
     counts: HashMap<CountKey, i64>,
     swept: HashSet<u32>,
     undo: Option<Vec<Undo>>,
+    batches: Batches,
+    /// What those are to be told that wait for others.
+    tidings: VecDeque<Tidings>,
+    spreading: bool,
     effects: Effects,
     /// Writes so far, whatever became of them: an action that failed after some has spoilt the transaction.
     writes: u64,
@@ -60,8 +71,12 @@ pub(crate) struct Writer<'t> {
 pub(crate) struct Effects {
     pub events: Vec<Event>,
     pub accounts: Vec<Account>,
+    /// The file's change number after it.
+    pub change: u64,
     /// Something may be startable now that was not.
     pub woke: bool,
+    /// Not all have heard yet what became of those they wait for: another commit must go on.
+    pub untold: bool,
     /// The kinds after it, if they changed.
     pub kinds: Option<Arc<Kinds>>,
 }
@@ -85,7 +100,10 @@ impl<'t> Writer<'t> {
         let pulse = rows.pulse()?;
         let kinds = if pulse.schema == known.schema { known.clone() } else { Arc::new(rows.all_kinds()?) };
         let now = time(pulse.mark);
-        let effects = Effects { kinds: (pulse.schema != known.schema).then(|| kinds.clone()), ..Effects::default() };
+        // What another process has changed since may be startable now.
+        let woke = pulse.change != context.known;
+        let kinds_now = (pulse.schema != known.schema).then(|| kinds.clone());
+        let effects = Effects { kinds: kinds_now, woke, change: pulse.change, ..Effects::default() };
         Ok(Self {
             rows,
             context,
@@ -95,6 +113,9 @@ impl<'t> Writer<'t> {
             counts: HashMap::new(),
             swept: HashSet::new(),
             undo: None,
+            batches: Batches::default(),
+            tidings: VecDeque::new(),
+            spreading: false,
             effects,
             writes: 0,
             spoilt: None,
@@ -107,6 +128,7 @@ impl<'t> Writer<'t> {
         if let Some(error) = self.spoilt {
             return Err(error);
         }
+        self.settle()?;
         if self.dirty {
             self.counts.retain(|_, difference| *difference != 0);
             self.rows.add_counts(&self.counts)?;
@@ -115,6 +137,7 @@ impl<'t> Writer<'t> {
             self.pulse.batch = batch;
             self.pulse.change += 1;
             self.rows.put_pulse(&self.pulse)?;
+            self.effects.change = self.pulse.change;
         }
         Ok((self.dirty, self.effects))
     }
@@ -192,8 +215,13 @@ impl<'t> Writer<'t> {
 
     /// A number between 0 and 1, for jitter.
     pub(crate) fn chance() -> f32 {
-        f32::from(u16::from_le_bytes([Uuid::new_v4().as_bytes()[0], Uuid::new_v4().as_bytes()[1]]))
-            / f32::from(u16::MAX)
+        Self::chance_of(Uuid::new_v4())
+    }
+
+    /// A number between 0 and 1 that follows from random bytes.
+    pub(crate) fn chance_of(random: Uuid) -> f32 {
+        let [one, other, ..] = random.into_bytes();
+        f32::from(u16::from_le_bytes([one, other])) / f32::from(u16::MAX)
     }
 
     pub(crate) fn header(&mut self, task: TaskRef) -> Result<Option<Header>> {
@@ -215,6 +243,8 @@ impl<'t> Writer<'t> {
         body: Option<&Body>,
         id: &TaskKey,
     ) -> Result<Done> {
+        // The row on disk is what the indexes were made from, whatever is renewed in memory now.
+        let stored = header;
         let renewed = self.renewed(kind, header, command);
         let header = renewed.as_ref().or(header);
         let decided = kind.rules(self.now).decide(header, command);
@@ -229,11 +259,14 @@ impl<'t> Writer<'t> {
             return Ok(Done { header: decision.header, told, body: change });
         }
         self.write(kind, task, header, &decision, body, id)?;
+        self.clock(kind, header, &decision);
+        self.write(kind, task, stored, &decision, body, id)?;
         if self.context.accounted {
             let account = Account::of(kind, id, header, decision.header.as_ref(), command);
             self.effects.accounts.extend(account);
         }
         self.tell(kind, id, header, &decision, command);
+        self.spread()?;
         Ok(Done { header: decision.header, told, body: change })
     }
 
@@ -246,9 +279,7 @@ impl<'t> Writer<'t> {
         body: Option<&Body>,
         id: &TaskKey,
     ) -> Result<()> {
-        // The row on disk is what the indexes were made from, whatever was renewed in memory since.
-        let stored = if old.is_some() { self.rows.header(task)? } else { None };
-        let old = stored.as_ref();
+        debug_assert_eq!(self.rows.header(task)?.as_ref(), old, "the header is the one on disk");
         let new = decision.header.as_ref();
         let waiting = if decision.body == BodyChange::TakeSuccessor { self.rows.successor(task)? } else { None };
         let mut new_body = match decision.body {
@@ -286,6 +317,8 @@ impl<'t> Writer<'t> {
         self.touch();
         let counted = self.rows.apply(kind, task, &change(new_body))?;
         self.count(counted);
+        self.batches.count(kind, old, new, 1);
+        self.mark(kind, task, id, old, new)?;
         let frees = kind.limit().is_some() && old.is_some_and(|header| header.lease.is_some());
         self.effects.woke |= new.is_some_and(|header| header.lease.is_none() && (frees || !kind.is_finished(header)));
         Ok(())
@@ -322,8 +355,15 @@ impl<'t> Writer<'t> {
             return;
         }
         let ended = decision.history.last().or(decision.header.as_ref().and_then(|header| header.last.as_ref()));
+        let still_waits = decision.header.as_ref().is_some_and(|header| header.waits > 0);
         let what = match command {
-            Command::Renew { .. } | Command::Checkpoint { .. } | Command::Detach { .. } => return,
+            Command::Hear(_) if still_waits && decision.history.is_empty() => return,
+            Command::Renew { .. }
+            | Command::Checkpoint { .. }
+            | Command::Detach { .. }
+            | Command::Await { .. }
+            | Command::Watched(_)
+            | Command::Join { .. } => return,
             Command::Submit(_) if old.is_none() => Happening::Submitted,
             Command::Delete => Happening::Deleted,
             Command::Start(start) => Happening::Claimed { worker: start.worker.clone() },
