@@ -74,8 +74,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         count(Role::Exhausted),
         count(Role::Ignored)
     );
-    let skipped = pages.get("broken/details")?.expect("it was submitted");
-    println!("broken/details: {}", skipped.history[0].failure.as_ref().expect("it says why").error);
+    let skipped = pages.get("broken/details")?.ok_or("it was submitted")?;
+    let why = skipped.history.iter().find_map(|attempt| attempt.failure.as_ref()).ok_or("it says why")?;
+    println!("broken/details: {}", why.error);
     while let Some(mut message) = messages.claim()? {
         println!("message: {}", message.about);
         message.succeed()?;
