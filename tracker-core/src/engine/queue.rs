@@ -13,6 +13,8 @@ use crate::error::{Error, Result};
 const ROOM: usize = 16_384;
 /// How long a leader waits for the callers of the last batch to come back.
 const GATHER: Duration = Duration::from_micros(300);
+/// After this was in vain again and again, so many batches go without.
+const HASTE: u32 = 64;
 /// Within this time, what was queued without waiting is committed.
 pub(super) const RELAXED: Duration = Duration::from_millis(100);
 /// After this time the keeper looks again for an idle moment, when the last one was none.
@@ -46,17 +48,16 @@ pub(super) struct Pending<A: Action> {
     answer: Answer<A::Out>,
 }
 
-/// Where a thread waits for its answer, or for its turn to lead.
+/// Where a thread waits for its answers, or for its turn to lead.
 pub(super) struct Waiter {
     state: Mutex<State>,
     condition: Condvar,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Waiting,
-    Leading,
-    Answered,
+struct State {
+    leads: bool,
+    /// How many answers are still to come.
+    answers: usize,
 }
 
 struct SlotInner<T> {
@@ -67,42 +68,50 @@ struct SlotInner<T> {
 pub(super) struct Slot<T>(Arc<SlotInner<T>>);
 
 impl Waiter {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::Waiting), condition: Condvar::new() })
+    /// For so many answers.
+    pub(super) fn new(answers: usize) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(State { leads: false, answers }), condition: Condvar::new() })
     }
 
-    fn set(&self, state: State) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lead(&self) {
+        self.lock().leads = true;
         self.condition.notify_one();
     }
 
-    /// Waits; true if this thread must lead now, false if its answer is there.
+    /// One more answer is there. The last one wakes the thread.
+    fn answered(&self) {
+        let mut state = self.lock();
+        state.answers -= 1;
+        if state.answers == 0 {
+            drop(state);
+            self.condition.notify_one();
+        }
+    }
+
+    /// Waits; true if this thread must lead now, false if its answers are there.
     pub(super) fn must_lead(&self) -> bool {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        while *state == State::Waiting {
+        let mut state = self.lock();
+        while !state.leads && state.answers > 0 {
             state = self.condition.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        let lead = *state == State::Leading;
-        if lead {
-            *state = State::Waiting;
-        }
-        lead
+        std::mem::take(&mut state.leads)
     }
 }
 
 impl<T> Slot<T> {
-    pub(super) fn must_lead(&self) -> bool {
-        self.0.waiter.must_lead()
-    }
-
     pub(super) fn take(&self) -> Result<T> {
         self.0.out.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_else(|| Err(Error::closed()))
     }
 }
 
 impl<A: Action> Pending<A> {
-    pub(super) fn waiting(action: A) -> (Box<dyn Job>, Slot<A::Out>) {
-        let slot = Arc::new(SlotInner { waiter: Waiter::new(), out: Mutex::new(None) });
+    /// Its caller waits there.
+    pub(super) fn waiting(action: A, waiter: &Arc<Waiter>) -> (Box<dyn Job>, Slot<A::Out>) {
+        let slot = Arc::new(SlotInner { waiter: waiter.clone(), out: Mutex::new(None) });
         (Box::new(Self { action, out: None, answer: Answer::Slot(slot.clone()) }), Slot(slot))
     }
 
@@ -139,7 +148,7 @@ impl<A: Action> Job for Pending<A> {
         match self.answer {
             Answer::Slot(slot) => {
                 *slot.out.lock().unwrap_or_else(PoisonError::into_inner) = Some(out);
-                slot.waiter.set(State::Answered);
+                slot.waiter.answered();
             }
             Answer::Tell(tell) => tell(out),
             Answer::Nobody => {
@@ -180,6 +189,9 @@ struct Waiting {
     /// How many callers' jobs are in the queue, and how many the last batch answered.
     callers: usize,
     last: usize,
+    /// For how many batches no leader waits for callers, after it was in vain; and for how many the next time.
+    hasty: u32,
+    vain: u32,
     /// The keeper waits for longer than a commit may stay unsettled: whoever makes one wakes it.
     keeper_sleeps: bool,
     /// The keeper must lead at once.
@@ -199,6 +211,13 @@ pub(super) enum Call {
     /// Nothing happened for so long.
     Quiet,
     Closed,
+}
+
+impl Waiting {
+    /// Whether as many callers wait as the last batch answered.
+    fn are_all_here(&self) -> bool {
+        self.callers >= self.last
+    }
 }
 
 impl Queue {
@@ -222,8 +241,8 @@ impl Queue {
             && let Some(leader) = leader
         {
             waiting.leading = true;
-            leader.set(State::Leading);
-        } else if waiting.gathering {
+            leader.lead();
+        } else if waiting.gathering && waiting.are_all_here() {
             self.added.notify_one();
         }
         Ok(())
@@ -277,26 +296,13 @@ impl Queue {
         if !waiting.leading {
             waiting.keeper_wanted = true;
             self.keeper.notify_one();
-        } else if waiting.gathering {
-            self.added.notify_one();
         }
         Ok(())
     }
 
-    /// The leader takes what is there, up to somebody's turn. If callers of the last batch are likely to come back in a
-    /// moment, it waits for them.
+    /// The leader takes what is there, up to somebody's turn.
     pub(super) fn take(&self) -> Vec<Box<dyn Job>> {
-        let mut waiting = self.lock();
-        let until = Instant::now() + GATHER;
-        waiting.gathering = true;
-        while waiting.callers < waiting.last && !waiting.closed {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            waiting = self.added.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        waiting.gathering = false;
+        let mut waiting = self.gather();
         let end = waiting.jobs.iter().position(|job| job.is_turn()).unwrap_or(waiting.jobs.len());
         let taken: Vec<_> = waiting.jobs.drain(..end).collect();
         waiting.last = std::mem::take(&mut waiting.callers);
@@ -307,6 +313,33 @@ impl Queue {
             self.freed.raise();
         }
         taken
+    }
+
+    /// If the callers of the last batch are likely to come back in a moment, the leader waits for them: a commit for all
+    /// costs little more than one for a few. Bodies that take longer than that would be waited for in vain.
+    fn gather(&self) -> MutexGuard<'_, Waiting> {
+        let mut waiting = self.lock();
+        if waiting.are_all_here() {
+            return waiting;
+        }
+        if waiting.hasty > 0 {
+            waiting.hasty -= 1;
+            return waiting;
+        }
+        let until = Instant::now() + GATHER;
+        waiting.gathering = true;
+        while !waiting.are_all_here() && !waiting.closed {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            waiting = self.added.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        waiting.gathering = false;
+        let in_vain = waiting.callers * 2 < waiting.last;
+        waiting.vain = if in_vain { (waiting.vain * 2).clamp(1, HASTE) } else { 0 };
+        waiting.hasty = waiting.vain;
+        waiting
     }
 
     /// The leader of a turn takes it out; false if it is not at the head yet.
@@ -327,7 +360,7 @@ impl Queue {
             // What nobody waits for stands before somebody's turn: the keeper clears the way.
             Some(at) if !(at > 0 && waiting.jobs[at].is_turn()) => {
                 if let Some(waiter) = waiting.jobs[at].waiter() {
-                    waiter.set(State::Leading);
+                    waiter.lead();
                 }
             }
             None if waiting.jobs.is_empty() => {
