@@ -211,6 +211,31 @@ impl Engine {
         self.enqueue_for_keeper(vec![Pending::answering(action, answer)])
     }
 
+    /// The same for a thread that comes back in a moment, to [`help`](Self::help); should it not, it is committed as what
+    /// is posted.
+    pub(crate) fn post_then<A: Action>(
+        &self,
+        action: A,
+        answer: impl FnOnce(Result<A::Out>) + Send + 'static,
+    ) -> Result<()> {
+        if turn::is_open(self.instance) {
+            return Err(Error::inside_transaction());
+        }
+        if self.database.is_read_only() {
+            return Err(Error::read_only());
+        }
+        self.queue.push_relaxed(Pending::answering(action, answer))
+    }
+
+    /// A thread that waits for what it has posted commits it itself, unless somebody is at it already. False if it did not.
+    pub(crate) fn help(&self) -> bool {
+        let leads = self.queue.try_lead();
+        if leads {
+            self.lead();
+        }
+        leads
+    }
+
     /// The same for two things in one commit.
     #[cfg(feature = "tokio")]
     pub(crate) fn call_both_then<A: Action, B: Action>(

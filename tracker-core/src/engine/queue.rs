@@ -17,6 +17,8 @@ const GATHER: Duration = Duration::from_micros(300);
 const HASTE: u32 = 64;
 /// Within this time, what was queued without waiting is committed.
 pub(super) const RELAXED: Duration = Duration::from_millis(100);
+/// A time that no process lives to see the end of.
+const FOREVER: Duration = Duration::from_secs(1 << 32);
 /// After this time the keeper looks again for an idle moment, when the last one was none.
 const BUSY: Duration = Duration::from_millis(20);
 
@@ -192,10 +194,12 @@ struct Waiting {
     /// For how many batches no leader waits for callers, after it was in vain; and for how many the next time.
     hasty: u32,
     vain: u32,
-    /// The keeper waits for longer than a commit may stay unsettled: whoever makes one wakes it.
-    keeper_sleeps: bool,
+    /// Until when the keeper waits at most, if it waits. Who has something for it before then wakes it.
+    keeper_until: Option<Instant>,
     /// The keeper must lead at once.
     keeper_wanted: bool,
+    /// Somebody waits for what is in the queue, be it no thread: it is committed at once.
+    urgent: bool,
     /// An async caller waits for room.
     #[cfg(feature = "tokio")]
     crowded: bool,
@@ -281,9 +285,31 @@ impl Queue {
             return Err(Error::closed());
         }
         waiting.jobs.push_back(job);
-        waiting.relaxed_since.get_or_insert_with(Instant::now);
-        self.keeper.notify_one();
+        if waiting.relaxed_since.is_none() {
+            let now = Instant::now();
+            waiting.relaxed_since = Some(now);
+            self.wake_keeper_before(&waiting, now + RELAXED);
+        }
         Ok(())
+    }
+
+    /// Wakes the keeper unless it wakes up by itself until then.
+    fn wake_keeper_before(&self, waiting: &Waiting, time: Instant) {
+        if waiting.keeper_until.is_some_and(|until| until > time) {
+            self.keeper.notify_one();
+        }
+    }
+
+    /// Makes the caller the leader if there is something to commit and nobody at it. Otherwise whoever leads sees to it
+    /// that what is queued by now is committed next.
+    pub(super) fn try_lead(&self) -> bool {
+        let mut waiting = self.lock();
+        if waiting.leading || waiting.jobs.front().is_none_or(|job| job.is_turn()) {
+            waiting.urgent = true;
+            return false;
+        }
+        waiting.leading = true;
+        true
     }
 
     /// Adds jobs for whose answers no thread waits: the keeper tells them, or whoever leads by then. Never blocks.
@@ -293,6 +319,7 @@ impl Queue {
             return Err(Error::closed());
         }
         waiting.jobs.extend(jobs);
+        waiting.urgent = true;
         if !waiting.leading {
             waiting.keeper_wanted = true;
             self.keeper.notify_one();
@@ -305,6 +332,7 @@ impl Queue {
         let mut waiting = self.gather();
         let end = waiting.jobs.iter().position(|job| job.is_turn()).unwrap_or(waiting.jobs.len());
         let taken: Vec<_> = waiting.jobs.drain(..end).collect();
+        waiting.urgent &= !waiting.jobs.is_empty();
         waiting.last = std::mem::take(&mut waiting.callers);
         waiting.relaxed_since = None;
         self.room.notify_all();
@@ -363,10 +391,12 @@ impl Queue {
                     waiter.lead();
                 }
             }
-            None if waiting.jobs.is_empty() => {
+            None if waiting.jobs.is_empty() || !waiting.urgent => {
                 waiting.leading = false;
-                if waiting.keeper_sleeps || waiting.closed {
+                if waiting.closed {
                     self.keeper.notify_one();
+                } else {
+                    self.wake_keeper_before(&waiting, Instant::now() + QUIET);
                 }
             }
             _ => {
@@ -403,12 +433,10 @@ impl Queue {
                 silent = Some(BUSY);
             }
             let left = relaxed.into_iter().chain(silent).min().map(|left| left.max(Duration::from_millis(1)));
-            waiting.keeper_sleeps = left.is_none_or(|left| left > QUIET);
-            waiting = match left {
-                Some(left) => self.keeper.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0,
-                None => self.keeper.wait(waiting).unwrap_or_else(PoisonError::into_inner),
-            };
-            waiting.keeper_sleeps = false;
+            let left = left.unwrap_or(FOREVER);
+            waiting.keeper_until = Some(Instant::now() + left);
+            waiting = self.keeper.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
+            waiting.keeper_until = None;
         }
     }
 
