@@ -10,6 +10,7 @@ mod keeper;
 mod queue;
 mod retention;
 mod signal;
+mod sync;
 mod turn;
 mod watch;
 mod writer;
