@@ -60,7 +60,9 @@ fn every_line_of_every_table_names_a_test_that_exists() {
 fn every_test_of_the_systems_is_on_the_page() {
     let page = read("docs/moving.md").unwrap();
     let named: BTreeSet<_> = named(&page.replace('\n', " ")).map(str::to_owned).collect();
-    for file in ["defects", "job_table", "processing_events", "request_repository", "tracker_per_task", "use_cases"] {
+    for file in
+        ["defects", "job_table", "processing_events", "request_repository", "rows", "tracker_per_task", "use_cases"]
+    {
         let source = read(&format!("tests/systems/{file}.rs")).unwrap();
         for test in tests_in(&source) {
             assert!(named.contains(&format!("systems::{file}::{test}")), "{file}::{test} is not in docs/moving.md");

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Mutex, thread};
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{ErrorKind, Execution, ManualClock, Sharing, TaskStatus, TrackedTask, Tracker};
+use tracker_core::{ErrorKind, Execution, Happening, ManualClock, Sharing, TaskStatus, TrackedTask, Tracker, Watched};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -69,5 +69,41 @@ fn in_the_writers_mode_a_live_lease_of_another_process_is_left_alone() {
     assert_eq!(held.succeed().unwrap_err().kind(), ErrorKind::LeaseLost);
     taken.succeed().unwrap();
     assert_eq!(jobs.get(1).unwrap().unwrap().crashes, 0, "a success clears what was held against it");
+    assert_eq!(one.verify().unwrap(), []);
+}
+
+#[test]
+fn a_worker_wakes_for_what_another_process_submits_or_frees() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shared.redb");
+    let open = || Tracker::options().sharing(Sharing::Writers).open(&path).unwrap();
+    let (one, other) = (open(), open());
+    let (jobs, others) = (one.tasks::<Job>().unwrap(), other.tasks::<Job>().unwrap());
+    others.submit(&Job { number: 0 }).unwrap();
+    let mut held = others.claim().unwrap().unwrap();
+    let worker = jobs.worker().threads(3).run_on();
+    let (stop, watch) = (worker.stop_handle(), one.watch());
+    let ended = || loop {
+        match watch.next_within(std::time::Duration::from_secs(60)).expect("it was woken") {
+            Watched::Event(event) if matches!(event.what, Happening::Ended { .. }) => return event.id.to_string(),
+            _ => {}
+        }
+    };
+    thread::scope(|scope| {
+        let running = scope.spawn(|| worker.run(|_| Ok::<_, std::io::Error>(())).unwrap());
+        for number in 1..=20 {
+            others.submit(&Job { number }).unwrap();
+            if number % 2 == 0 {
+                // A commit of this process that sees the other's change wakes the workers too.
+                jobs.pause().unwrap();
+                jobs.unpause().unwrap();
+            }
+            assert_eq!(ended(), number.to_string());
+        }
+        held.release().unwrap();
+        assert_eq!(ended(), "0");
+        stop.stop();
+        assert_eq!(running.join().unwrap().succeeded, 21);
+    });
     assert_eq!(one.verify().unwrap(), []);
 }

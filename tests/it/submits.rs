@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tracker_core::{Ending, ErrorKind, Happening, Submission, Watch, Watched};
+use tracker_core::{Ending, Error, ErrorKind, Happening, Submission, Tasks, Watch, Watched};
 
 use crate::kinds::{Job, MINUTE, Mail, Page, SECOND, Status, fine, job, jobs, mail, page, refused, sound, tracker};
 
@@ -244,4 +244,33 @@ fn a_slow_watcher_learns_how_much_it_missed() {
     assert!(matches!(slow.next_within(SECOND), Some(Watched::Event(_))));
     tracker.close().unwrap();
     assert_eq!(slow.count(), 0, "it ends with the tracker");
+}
+
+/// Many at once, in batches, among some that are there: each is what a submit of its own would have made it.
+#[test]
+fn many_at_once_are_what_each_would_be_alone() {
+    let (_, tracker) = tracker();
+    let (many, alone) = (tracker.tasks_as::<Job>("many").unwrap(), tracker.tasks_as::<Job>("alone").unwrap());
+    // Numbers in no order, some of them twice.
+    let names = |from: u64, count: u64| (from..from + count).map(|number| (number * 7_919 % 9_973 / 2).to_string());
+    for (from, count) in [(0, 3_000), (2_000, 7_000), (1, 1)] {
+        let summary = many.submit_all(names(from, count).map(|name| job(&name))).unwrap();
+        let mut new = 0;
+        for chunk in names(from, count).collect::<Vec<_>>().chunks(100) {
+            tracker
+                .transaction(|tx| {
+                    for name in chunk {
+                        new += u64::from(tx.submit(&alone, &job(name))?.submission == Submission::New);
+                    }
+                    Ok::<_, Error>(())
+                })
+                .unwrap();
+        }
+        assert_eq!((summary.new, summary.existing), (new, count - new));
+    }
+    let order = |tasks: &Tasks<Job>| tasks.query().by_creation().ids().unwrap();
+    assert_eq!(order(&many), order(&alone), "of two with one id it is the first");
+    let found = |tasks: &Tasks<Job>| tasks.query().index("host", "a").total().unwrap();
+    assert_eq!((found(&many), found(&alone)), (many.counts().unwrap().total(), alone.counts().unwrap().total()));
+    sound(&tracker);
 }

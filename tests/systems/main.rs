@@ -13,5 +13,6 @@ mod job_table;
 mod kinds;
 mod processing_events;
 mod request_repository;
+mod rows;
 mod tracker_per_task;
 mod use_cases;

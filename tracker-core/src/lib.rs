@@ -79,11 +79,14 @@
 //! | listings: pages with a total, what changed lately | [`Query::page_with_total`], [`Query::changed_within`] |
 //! | why a task is not running, or would not start | [`Tasks::explain`], [`Tasks::check_start`] |
 //! | a file whose types are not at hand; what comes next; errors; pace | [`Tracker::untyped`], [`Tasks::plan`], [`Tasks::errors`], [`Tasks::pace`] |
+//! | what each run came to, in the log or as text | features `story`, below |
 //! | tests without waiting | [`ManualClock`] |
 //!
 //! # Features
 //!
-//! `derive` (default): the derives. `tokio`: async bodies and calls; without it no runtime comes in.
+//! `derive` (default): the derives. `tokio`: async bodies and calls; without it no runtime comes in. `json`: tasks as lines
+//! of JSON, in and out. `story`: the story of each run as text, a layer for `tracing-subscriber`. Without it the same is
+//! told to `tracing` alone: events `started`, `ended` and `refused` of the target `tracker_core::run`, at the level `DEBUG`.
 #![warn(missing_docs)]
 
 #[doc(hidden)]
@@ -100,6 +103,8 @@ mod failures;
 #[doc(hidden)]
 #[expect(clippy::expect_used, reason = "a finding is a panic")]
 pub mod fuzz;
+#[cfg(feature = "json")]
+mod lines;
 mod options;
 mod page;
 mod payload;
@@ -110,6 +115,8 @@ mod rules;
 mod shared;
 mod status;
 mod store;
+#[cfg(feature = "story")]
+mod story;
 mod task;
 mod tasks;
 mod ticket;
@@ -129,6 +136,8 @@ pub use disk::file::Sharing;
 pub use engine::{Event, Happening, Watch, Watched};
 pub use error::{Error, ErrorKind, Reason, Refusal, Result};
 pub use execution::Execution;
+#[cfg(feature = "json")]
+pub use lines::{ImportOptions, Imported, LineError};
 pub use options::Options;
 pub use page::{Cursor, Page};
 pub use query::Query;
@@ -137,6 +146,8 @@ pub use recover::{Lost, Recovered};
 pub use redb;
 pub use rules::{Ending, Explanation, Failure, Outcome};
 pub use status::{Graph, GraphError, Role, StatusDef, StatusGraph, StatusInfo, TaskStatus};
+#[cfg(feature = "story")]
+pub use story::Story;
 pub use task::{
     Backoff, Fingerprint, IndexLimit, IndexValue, Policy, Rate, Retention, TaskId, TaskKey, TrackedTask, UniqueDef,
     UniqueInfo,

@@ -46,6 +46,25 @@ pub(crate) fn values<T: TrackedTask>(body: &Body) -> Option<Values> {
     Some((task.index_values(), task.unique_values()))
 }
 
+/// What a task says of itself.
+#[cfg(feature = "json")]
+pub(crate) struct Own {
+    pub id: Option<TaskKey>,
+    pub values: Values,
+    pub fingerprint: Option<u64>,
+}
+
+/// What a stored payload says of itself as its type; `None` if it cannot be decoded.
+#[cfg(feature = "json")]
+pub(crate) fn own<T: TrackedTask>(body: &Body) -> Option<Own> {
+    let task: T = decode("", &body.id, &body.payload).ok()?;
+    Some(Own {
+        id: task.task_id(),
+        values: (task.index_values(), task.unique_values()),
+        fingerprint: task.fingerprint(),
+    })
+}
+
 /// The body of a task whose id is known; refused if the task says another one.
 pub(crate) fn body<T: TrackedTask>(id: &TaskKey, task: &T) -> Result<Body> {
     if let Some(own) = task.task_id()

@@ -25,8 +25,13 @@ pub(crate) struct Shared {
     pub open: Mutex<HashMap<String, (TypeId, Weak<Opened>)>>,
 }
 
-/// A name that is open as some type.
-pub(crate) struct Opened;
+/// A name that is open as some type, or without one.
+#[derive(Default)]
+pub(crate) struct Opened {
+    /// What the type makes of a payload.
+    #[cfg(feature = "json")]
+    pub typed: Option<crate::lines::Typed>,
+}
 
 impl Shared {
     /// A text as it may be stored and told: without secrets, and of at most so many bytes.
@@ -48,6 +53,13 @@ impl Shared {
             debug: text(failure.debug),
             panicked: failure.panicked,
         }
+    }
+
+    /// What the type that is open under a name makes of a payload.
+    #[cfg(feature = "json")]
+    pub(crate) fn typed(&self, name: &str) -> Option<crate::lines::Typed> {
+        let open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        open.get(name).and_then(|(_, opened)| opened.upgrade()).and_then(|opened| opened.typed)
     }
 
     pub(crate) fn kind(&self, id: u32) -> Result<Arc<Kind>> {

@@ -151,7 +151,10 @@ impl Tracker {
                 format!("kind {name:?} is open as another type; drop its Tasks first, or use another name"),
             ));
         }
-        let opened = Arc::new(Opened);
+        let opened = Arc::new(Opened {
+            #[cfg(feature = "json")]
+            typed: Some(payload::own::<T>),
+        });
         open.insert(name.to_owned(), (TypeId::of::<T>(), Arc::downgrade(&opened)));
         Ok(opened)
     }

@@ -2,13 +2,31 @@
 //!
 //! A new command is a file here, its `mod`, and its line in the list.
 
+mod cancel;
+mod compact;
 mod completions;
+pub mod counts;
+mod doctor;
+mod edit;
+mod errors;
+mod export;
 #[cfg(unix)]
 mod guard;
+mod ignore;
+mod import;
+mod list;
 mod man;
+mod plan;
+mod prune;
+mod recover;
 mod report;
+mod requeue;
+mod rescue;
+mod retry;
 #[cfg(unix)]
 mod run;
+mod show;
+mod status;
 mod top;
 mod verify;
 
@@ -35,11 +53,29 @@ macro_rules! commands {
 
 // In the order in which `tracker --help` lists them.
 commands! {
-    #[cfg(unix)]
-    Run(run::Args),
+    Status(status::Args),
+    List(list::Args),
+    Show(show::Args),
+    Errors(errors::Args),
+    Plan(plan::Args),
+    Counts(counts::Args),
     Top(top::Args),
     Report(report::Args),
+    Retry(retry::Args),
+    Requeue(requeue::Args),
+    Cancel(cancel::Args),
+    Ignore(ignore::Args),
+    Rescue(rescue::Args),
+    Prune(prune::Args),
+    Edit(edit::Args),
+    Import(import::Args),
+    Export(export::Args),
+    #[cfg(unix)]
+    Run(run::Args),
     Verify(verify::Args),
+    Doctor(doctor::Args),
+    Compact(compact::Args),
+    Recover(recover::Args),
     #[cfg(unix)]
     #[command(hide = true)]
     Guard(guard::Args),

@@ -79,9 +79,6 @@ impl View for Written<'_> {
     fn show(&self, page: &mut Page<'_>) -> io::Result<()> {
         page.line(Ink::Good, &format!("wrote {}", self.page.display()))?;
         let rest = if self.looked_at < self.tasks { " (--most raises that)" } else { "" };
-        page.line(
-            Ink::Plain,
-            &format!("{} of {} tasks of {} kinds looked at{rest}", self.looked_at, self.tasks, self.kinds),
-        )
+        page.line(Ink::Plain, &format!("looked at {} of {} tasks{rest}", self.looked_at, self.tasks))
     }
 }

@@ -1,15 +1,26 @@
 use std::{fmt, path::Path};
 
+use serde::Serialize;
+
 /// A process that has the file open, and how.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Holder {
     pub pid: u32,
     pub name: String,
+    #[serde(rename = "sharing")]
     pub hold: Hold,
 }
 
+impl Holder {
+    /// Whether it works on tasks, and does not only look.
+    pub fn works(&self) -> bool {
+        self.hold > Hold::Looking
+    }
+}
+
 /// How a process holds the file; later ones exclude more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Hold {
     Looking,
     Writers,

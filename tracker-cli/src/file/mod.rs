@@ -1,12 +1,18 @@
 //! Opening a tracker file, and who stands in the way.
 
 mod holder;
+mod kinds;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
 
 use tracker_core::{Error, ErrorKind, Options, Sharing, Tracker};
 
-use self::holder::{Hold, Holder};
+use self::holder::Hold;
+pub use self::{holder::Holder, kinds::KindArg};
 use crate::failure::Failure;
 
 /// The file of a command.
@@ -20,6 +26,9 @@ pub struct FileArg {
 /// Little memory: a command reads a few pages and ends.
 const CACHE: usize = 16 << 20;
 
+/// How long a dead process may hold a file.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 fn options() -> Options {
     Tracker::options().cache_bytes(CACHE)
 }
@@ -31,16 +40,28 @@ impl FileArg {
     }
 
     /// Opens it to work on its tasks, as the only one who does; others may look. Made where there is none.
+    ///
+    /// A process that was just killed may hold it for a moment: a command that it was starting has its open files until
+    /// the command's program is there. So this waits a little before it refuses.
     pub fn work(&self) -> Result<Tracker, Failure> {
-        Tracker::open(&self.file).map_err(|error| explain(&self.file, &error, Purpose::Act))
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match Tracker::open(&self.file) {
+                Err(error) if error.kind() == ErrorKind::AlreadyOpen && Instant::now() < until => {
+                    thread::sleep(Duration::from_millis(20));
+                }
+                opened => return opened.map_err(|error| explain(&self.file, &error, Purpose::Act)),
+            }
+        }
     }
 
-    /// Whether another process works on its tasks, as far as this user may know.
-    pub fn is_worked_on(&self) -> bool {
-        holder::holders(&self.file).iter().any(|holder| holder.hold > Hold::Looking)
+    /// The other processes that have it open, as far as this user may know.
+    pub fn holders(&self) -> Vec<Holder> {
+        holder::holders(&self.file)
     }
 
     /// Opens it to act, alone or beside others who share it in the same way. It must exist.
+    #[allow(dead_code, reason = "the acting commands are being built")]
     pub fn act(&self) -> Result<Tracker, Failure> {
         if !self.file.exists() {
             // Says in the library's words that nothing is there; opening for work would create it.

@@ -1,9 +1,12 @@
 //! Answers: for people on a terminal, plain where they are piped, or as JSON.
 
 mod ink;
+pub mod json;
+pub mod number;
 mod page;
 mod table;
 mod text;
+pub mod time;
 
 pub use ink::Ink;
 pub use page::Page;

@@ -43,6 +43,22 @@ impl Table {
         self.rows.is_empty()
     }
 
+    /// Without the columns in which no row has anything.
+    pub fn without_empty_columns(mut self) -> Self {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
+        let filled: Vec<bool> = (0..columns)
+            .map(|at| self.rows.iter().any(|row| row.get(at).is_some_and(|cell| !cell.text.is_empty())))
+            .collect();
+        let keep = |at: usize| filled.get(at).copied().unwrap_or(true);
+        let mut at = 0;
+        self.head.retain(|_| (keep(at), at += 1).0);
+        for row in &mut self.rows {
+            let mut at = 0;
+            row.retain(|_| (keep(at), at += 1).0);
+        }
+        self
+    }
+
     pub fn show(&self, page: &mut Page<'_>) -> io::Result<()> {
         let first = self.rows.first();
         let right = |at: usize| first.and_then(|row| row.get(at)).is_some_and(|cell| cell.right);
@@ -73,9 +89,11 @@ impl Table {
 }
 
 fn show_row(row: &[Cell], widths: &[usize], page: &mut Page<'_>) -> io::Result<()> {
+    // Nothing follows the last cell that has something.
+    let cells = row.iter().rposition(|cell| !cell.text.is_empty()).map_or(0, |last| last + 1);
     let mut used = 0;
-    for (at, (cell, width)) in row.iter().zip(widths).enumerate() {
-        let is_last = at + 1 == row.len();
+    for (at, (cell, width)) in row.iter().zip(widths).enumerate().take(cells) {
+        let is_last = at + 1 == cells;
         let alignment = if cell.right { Alignment::Right } else { Alignment::Left };
         let text = if is_last && !cell.right {
             let room = page.width().map_or(usize::MAX, |all| all.saturating_sub(used).max(8));

@@ -49,7 +49,7 @@ fn write_page(out: &mut String, report: &Report) -> fmt::Result {
     )?;
     writeln!(out, "<h1>{file}</h1>")?;
     let at = report.at.format("%Y-%m-%d %H:%M:%S UTC");
-    writeln!(out, "<p class=\"quiet\">{at}: {} tasks of {} kinds</p>", report.tasks(), report.kinds.len())?;
+    writeln!(out, "<p class=\"quiet\">{at}: {} tasks</p>", report.tasks())?;
     for kind in &report.kinds {
         write_kind(out, kind)?;
     }

@@ -1,13 +1,18 @@
 //! The program as it is run: what it prints, and how it ends.
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
+mod acts;
+#[cfg(unix)]
+mod colour;
 mod fixture;
 mod generated;
+mod look;
 mod opening;
 mod report;
 #[cfg(unix)]
 mod run;
 mod sample;
+mod shop;
 #[cfg(unix)]
 mod terminal;
 #[cfg(unix)]

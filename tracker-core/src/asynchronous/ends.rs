@@ -32,6 +32,7 @@ impl<T: TrackedTask> Execution<T> {
     pub async fn checkpoint_async(&mut self) -> Result<()> {
         let (_, id, owner) = self.owned();
         let body = payload::body(&id, self.task())?;
+        self.unsettle();
         let checkpoint = self.task_command(Command::Checkpoint { owner }, Some(body));
         let answer = calls::queue(self.shared(), checkpoint).await;
         self.commanded(answer)

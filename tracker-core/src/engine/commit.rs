@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     Engine,
+    account::{self, Account},
     action::Action,
     queue::Job,
     writer::{Context, Effects, Writer},
@@ -80,11 +81,14 @@ impl Engine {
                 }
             }
         }
-        jobs.into_iter().for_each(Job::answer);
-        self.queue.hand_over();
+        // Before the callers go on: a start is told before its body says anything, and whoever has his answer finds the
+        // events told.
+        effects.iter().for_each(Self::account);
         for done in effects {
             self.publish(&done);
         }
+        jobs.into_iter().for_each(Job::answer);
+        self.queue.hand_over();
     }
 
     fn commit(&self, jobs: &mut [Box<dyn Job>]) -> Result<Effects> {
@@ -108,6 +112,7 @@ impl Engine {
     /// Does one thing as the leader, and tells who watches.
     pub(super) fn write_for<A: Action>(&self, action: &A) -> Result<A::Out> {
         let (out, effects) = self.write(|writer| action.run(writer))?;
+        Self::account(&effects);
         self.publish(&effects);
         Ok(out)
     }
@@ -128,9 +133,7 @@ impl Engine {
                 if dirty {
                     self.commits.end(quick);
                 }
-                if let Some(kinds) = &effects.kinds {
-                    self.set_kinds(kinds.clone());
-                }
+                self.learn(&effects);
                 Ok((result, effects))
             }
             Err(error) => Err(self.after(error)),
@@ -151,20 +154,37 @@ impl Engine {
         });
         let (result, effects) = written?;
         self.commits.end(quick);
-        if let Some(kinds) = &effects.kinds {
-            self.set_kinds(kinds.clone());
-        }
+        self.learn(&effects);
         Ok((result, effects))
     }
 
+    /// Keeps what a transaction has found or made.
+    fn learn(&self, effects: &Effects) {
+        self.known.set(effects);
+        if let Some(kinds) = &effects.kinds {
+            self.set_kinds(kinds.clone());
+        }
+    }
+
     fn writer<'t>(&self, txn: &'t redb::WriteTransaction) -> Result<Writer<'t>> {
-        let context = Context { instance: self.instance, held: self.held.clone(), watched: self.watchers.any() };
+        let context = Context {
+            instance: self.instance,
+            held: self.held.clone(),
+            watched: self.watchers.any(),
+            accounted: account::is_wanted(),
+            known: self.known.get(),
+        };
         Writer::begin(txn, context, &self.kinds(), |mark| self.time.now(mark))
     }
 
     /// After a storage error that was not a commit's, redb may need to be reopened.
     fn after(&self, error: Error) -> Error {
         if error.stops_a_batch() { self.database.recover(error) } else { error }
+    }
+
+    /// Tells the log.
+    pub(super) fn account(effects: &Effects) {
+        effects.accounts.iter().for_each(Account::tell);
     }
 
     /// Tells who waits or watches what is durable now.

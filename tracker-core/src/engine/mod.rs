@@ -1,12 +1,14 @@
 //! The engine: gathers the actions of many callers into one transaction and one fsync, and answers each when it is
 //! durable.
 
+pub(crate) mod account;
 mod action;
 mod commit;
 mod database;
 mod event;
 mod held;
 mod keeper;
+mod others;
 mod queue;
 mod retention;
 mod signal;
@@ -16,8 +18,8 @@ mod watch;
 mod writer;
 
 pub(crate) use action::{
-    Action, Claim, Claimed, Claims, FinishTask, Flush, NewTask, Pause, Prune, Register, Rescue, Rescued, Scope,
-    StartById, SubmitAndStart, Submitted, Target, TaskCommand, Tidy, Values,
+    Action, Claim, Claimed, Claims, FinishTask, Flush, NewTask, Pause, Prepared, Prune, Register, Rescue, Rescued,
+    Scope, StartById, SubmitAndStart, SubmitMany, Submitted, Target, TaskCommand, Tidy, Values,
 };
 pub use event::{Event, Happening};
 pub(crate) use held::Held;
@@ -59,6 +61,7 @@ pub(crate) struct Engine {
     keeper: Mutex<Option<JoinHandle<()>>>,
     commits: commit::Commits,
     retention: retention::Retention,
+    known: others::Known,
 }
 
 /// How an engine is opened.
@@ -92,6 +95,7 @@ impl Engine {
             keeper: Mutex::default(),
             commits: commit::Commits::default(),
             retention: retention::Retention::new(options.prune_every),
+            known: others::Known::default(),
         });
         let kinds = engine.stored_kinds()?;
         engine.set_kinds(Arc::new(kinds));

@@ -103,6 +103,7 @@ impl Engine {
             resume_unwind(payload);
         }
         let (result, effects) = written?;
+        Self::account(&effects);
         self.publish(&effects);
         Ok(result)
     }

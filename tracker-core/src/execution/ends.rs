@@ -129,7 +129,6 @@ impl<T: TrackedTask> Execution<T> {
             self.asked = !error.is_refusal();
         })?;
         self.ended = Some((outcome, failure));
-        tracing::debug!(kind = self.kind.name, id = %self.id, ?outcome, "ended");
         Ok(())
     }
 
@@ -149,7 +148,7 @@ impl<T: TrackedTask> Execution<T> {
     pub(crate) fn finish_of(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<FinishTask> {
         let body = if keep {
             match payload::body(&self.id, &self.task) {
-                Ok(body) => Some(body),
+                Ok(body) => Some(body).filter(|body| body.payload != self.stored),
                 Err(error) => {
                     if error.kind() == ErrorKind::Unwritable {
                         self.give_back()?;
@@ -164,7 +163,7 @@ impl<T: TrackedTask> Execution<T> {
         Ok(FinishTask {
             task: self.task_ref,
             id: self.id.clone(),
-            finish: self.finish(outcome, failure, keep),
+            finish: self.finish(outcome, failure, body.is_some()),
             body,
             next,
         })

@@ -38,6 +38,8 @@ pub struct Execution<T: TrackedTask> {
     crashes: u32,
     lease: Duration,
     task: T,
+    /// The payload as it is stored, so that what a body leaves as it was is not written again.
+    stored: Vec<u8>,
     remarks: Remarks,
     next: Vec<NewTask>,
     begun: Duration,
@@ -82,7 +84,6 @@ impl<T: TrackedTask> Execution<T> {
             Unreadable { error, strand: TaskCommand::new(kind.id, target, Command::Unreadable { owner }) }
         })?;
         let lease = header.lease.as_ref().map_or(0, |lease| lease.length);
-        tracing::debug!(kind = kind.name, id = %body.id, attempt = header.attempts, fence = owner.fence, "claimed");
         Ok(Self {
             shared: shared.clone(),
             kind: kind.clone(),
@@ -93,6 +94,7 @@ impl<T: TrackedTask> Execution<T> {
             crashes: header.crashes,
             lease: crate::time::between(0, lease),
             task: decoded,
+            stored: body.payload,
             remarks: Remarks::default(),
             next: Vec::new(),
             begun: shared.engine.time().monotonic(),
@@ -171,7 +173,16 @@ impl<T: TrackedTask> Execution<T> {
     /// `LeaseLost`, `Unwritable`, `TooLarge`, `Invalid` if the id was changed.
     pub fn checkpoint(&mut self) -> Result<()> {
         let body = payload::body(&self.id, &self.task)?;
-        self.command(Command::Checkpoint { owner: self.owner }, Some(body))
+        let payload = body.payload.clone();
+        self.unsettle();
+        self.command(Command::Checkpoint { owner: self.owner }, Some(body))?;
+        self.stored = payload;
+        Ok(())
+    }
+
+    /// What is stored is open from now on: whatever the body leaves is written.
+    pub(crate) fn unsettle(&mut self) {
+        self.stored.clear();
     }
 
     fn command(&mut self, command: Command, body: Option<Body>) -> Result<()> {

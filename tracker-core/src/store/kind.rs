@@ -25,6 +25,8 @@ pub(crate) struct Kind {
     pub uniques: Vec<(String, bool)>,
     pub policy: Policy,
     pub paused: bool,
+    /// Tasks came in without their type: what their keys are is known when it opens the kind.
+    pub stale: bool,
 }
 
 /// A kind as a type declares it.
@@ -42,21 +44,31 @@ impl KindSpec {
     pub(crate) fn of<T: TrackedTask>(name: &str) -> Result<Self> {
         let graph = Graph::of(&T::Status::GRAPH)
             .map_err(|error| Error::new(ErrorKind::Invalid, format!("{}: {error}", T::Status::GRAPH.name)))?;
-        let policy = T::policy();
-        check_policy(name, &policy, T::INDEXES)?;
         let spec = Self {
             name: name.to_owned(),
             graph,
             indexes: T::INDEXES.iter().map(ToString::to_string).collect(),
             uniques: T::UNIQUES.iter().map(|unique| (unique.name.to_owned(), unique.while_unfinished)).collect(),
-            policy,
+            policy: T::policy(),
         };
-        check_kind(&spec)?;
-        Ok(spec)
+        spec.checked()
+    }
+
+    /// The same, if everything in it is within its range.
+    pub(crate) fn checked(self) -> Result<Self> {
+        check_kind(&self)?;
+        check_policy(&self.name, &self.policy, &self.indexes)?;
+        Ok(self)
+    }
+
+    /// The kind in a file, under a number.
+    pub(crate) fn kind(self, id: u32, paused: bool) -> Kind {
+        let Self { name, graph, indexes, uniques, policy } = self;
+        Kind { id, name, graph, indexes, uniques, policy, paused, stale: false }
     }
 }
 
-fn check_policy(name: &str, policy: &Policy, indexes: &[&str]) -> Result<()> {
+fn check_policy(name: &str, policy: &Policy, indexes: &[String]) -> Result<()> {
     let wrong = if policy.max_attempts == Some(0) {
         "max_attempts is 0: give at least 1, or none to retry for ever"
     } else if policy.max_crashes == 0 {
@@ -69,7 +81,11 @@ fn check_policy(name: &str, policy: &Policy, indexes: &[&str]) -> Result<()> {
         "the history keeps 0 attempts: give at least 1"
     } else if policy.time_limit.is_some_and(|limit| limit.is_zero()) {
         "the time limit is zero"
-    } else if policy.limit.as_ref().is_some_and(|limit| limit.most == 0 || !indexes.contains(&&*limit.index)) {
+    } else if policy
+        .limit
+        .as_ref()
+        .is_some_and(|limit| limit.most == 0 || !indexes.iter().any(|index| *index == limit.index))
+    {
         "the limit is 0, or of a field that has no index: give at least 1, for a field with #[task(index)]"
     } else if policy.rate.is_some_and(|rate| !(1..=RATE).contains(&rate.starts) || rate.period.as_millis() == 0) {
         "the rate is not 1 to 10,000 starts in at least a millisecond"

@@ -2,6 +2,7 @@
 
 mod apply;
 mod body;
+mod bulk;
 mod find;
 mod handles;
 mod kind;
@@ -18,6 +19,7 @@ mod whole;
 
 pub(crate) use apply::Change;
 pub(crate) use body::{Body, Progress};
+pub(crate) use bulk::NewRow;
 pub(crate) use find::Ready;
 pub(crate) use handles::{FormatProblem, Handles, Source, init};
 pub(crate) use kind::{Kind, KindSpec};

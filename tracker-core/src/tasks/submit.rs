@@ -1,7 +1,9 @@
+use std::sync::mpsc::{self, Receiver};
+
 use super::{SubmitOptions, Tasks};
 use crate::{
-    engine::{Action, NewTask, Submitted, Writer},
-    error::{Reason, Result},
+    engine::{Action, NewTask, Prepared, SubmitMany, Submitted, Writer},
+    error::{Error, Reason, Result},
     payload,
     record::Record,
     rules::Told,
@@ -51,6 +53,21 @@ impl From<Submitted> for Receipt {
             Told::Existing | Told::Done => Submission::Existing,
         };
         Self { id: submitted.id, submission }
+    }
+}
+
+impl SubmitSummary {
+    /// Waits for a batch and counts what came of it.
+    fn add(&mut self, batch: Option<Receiver<Result<Vec<Result<Told>>>>>) -> Result<()> {
+        let Some(batch) = batch else { return Ok(()) };
+        for told in batch.recv().unwrap_or_else(|_| Err(Error::closed()))? {
+            match told? {
+                Told::New => self.new += 1,
+                Told::Requeued => self.requeued += 1,
+                Told::Existing | Told::Done => self.existing += 1,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -148,32 +165,32 @@ impl<T: TrackedTask> Tasks<T> {
     pub fn submit_all<B: std::borrow::Borrow<T>>(&self, tasks: impl IntoIterator<Item = B>) -> Result<SubmitSummary> {
         let kind = self.kind()?;
         let mut summary = SubmitSummary::default();
+        let mut on_its_way = None;
         let (mut batch, mut bytes) = (Vec::new(), 0);
         for task in tasks {
-            let new = payload::new_task(&kind, task.borrow(), None, None)?;
-            bytes += new.payload.len();
+            let new = Prepared::new(payload::new_task(&kind, task.borrow(), None, None)?)?;
+            bytes += new.record.len();
             batch.push(new);
             if batch.len() >= BATCH || bytes >= BATCH_BYTES {
-                self.submit_batch(std::mem::take(&mut batch), &mut summary)?;
+                let before = on_its_way.replace(self.submit_many(std::mem::take(&mut batch))?);
+                summary.add(before)?;
                 bytes = 0;
             }
         }
-        self.submit_batch(batch, &mut summary)?;
+        summary.add(on_its_way)?;
+        if !batch.is_empty() {
+            let last = self.submit_many(batch)?;
+            summary.add(Some(last))?;
+        }
         Ok(summary)
     }
 
-    fn submit_batch(&self, batch: Vec<NewTask>, summary: &mut SubmitSummary) -> Result<()> {
-        if batch.is_empty() {
-            return Ok(());
-        }
-        for submitted in self.shared.engine.call_all(batch)? {
-            match Receipt::from(submitted?).submission {
-                Submission::New => summary.new += 1,
-                Submission::Existing => summary.existing += 1,
-                Submission::Requeued => summary.requeued += 1,
-            }
-        }
-        Ok(())
+    /// Hands a batch in; while it is on its way to disk, the next one is made.
+    fn submit_many(&self, tasks: Vec<Prepared>) -> Result<Receiver<Result<Vec<Result<Told>>>>> {
+        let (teller, answer) = mpsc::channel();
+        let many = SubmitMany { kind: self.kind, tasks };
+        self.shared.engine.call_then(many, move |out| drop(teller.send(out)))?;
+        Ok(answer)
     }
 
     pub(crate) fn new_task(&self, task: &T) -> Result<NewTask> {

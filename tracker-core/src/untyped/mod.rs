@@ -13,7 +13,11 @@ pub use errors::{ErrorGroup, ErrorGroups};
 pub use info::KindInfo;
 pub use leases::Leased;
 pub use pace::{Minute, Pace};
+#[cfg(feature = "json")]
+pub(crate) use payload::Node;
 pub use payload::Payload;
+#[cfg(feature = "json")]
+pub(crate) use payload::{base64, from_base64};
 pub use plan::{Amount, Plan, Planned, Rest};
 
 use std::{sync::Arc, time::Duration};
@@ -22,7 +26,6 @@ use crate::{
     error::{Error, ErrorKind, Result},
     query::named,
     rules::Command,
-    shared::Opened,
     store::Kind,
     task::{TaskId, TaskKey},
     tasks::Tasks,
@@ -65,7 +68,7 @@ impl Tracker {
             let known: Vec<_> = kinds.all().map(|kind| kind.name.as_str()).collect();
             Error::invalid(format!("the file has no kind {kind:?}; it has {known:?}"))
         })?;
-        Ok(Tasks::new(self.shared.clone(), found, Arc::new(Opened)))
+        Ok(Tasks::new(self.shared.clone(), found, Arc::default()))
     }
 }
 

@@ -58,7 +58,7 @@ where
             round.add(self.turn().await.inspect_err(|_| self.shift.halt(&engine.signal))?);
             match round.rest(self.shift, engine) {
                 Rest::Over => return Ok(()),
-                Rest::Wait(wait) if !self.shift.stops() => engine.signal.changed(seen, wait).await,
+                Rest::Wait(wait) if !self.shift.stops() => engine.wait_async(seen, wait).await,
                 Rest::None | Rest::Wait(_) => {}
             }
         }

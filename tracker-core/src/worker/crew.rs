@@ -294,7 +294,7 @@ fn work(lanes: &[Box<dyn Lane + '_>], engine: &Engine, shift: &Shift<'_>, number
         first += 1;
         match round.rest(shift, engine) {
             Rest::Over => return Ok(()),
-            Rest::Wait(wait) if !shift.stops() => engine.signal.wait(seen, wait),
+            Rest::Wait(wait) if !shift.stops() => engine.wait(seen, wait),
             Rest::None | Rest::Wait(_) => {}
         }
     }

@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use super::{crew::Shift, lane::Turn};
 use crate::{
-    disk::file::Sharing,
     engine::Engine,
     time::{Micros, between},
 };
@@ -53,8 +52,7 @@ impl Round {
         let now = engine.now();
         let next = self.due.into_iter().chain(self.expiry.filter(|at| *at > now)).min();
         let mut wait = next.map(|at| between(now, at).max(Duration::from_micros(100)));
-        if engine.file().sharing() == Sharing::Writers || self.blocked {
-            // Other processes submit without a word to this one.
+        if self.blocked {
             wait = Some(wait.unwrap_or(Duration::MAX).min(Duration::from_millis(100)));
         }
         Rest::Wait(wait)

@@ -52,16 +52,16 @@ pub fn svg(results: &Results, rows: &[Row]) -> String {
         #[expect(clippy::cast_precision_loss, reason = "three panels")]
         let x = LEFT + panel as f64 * (WIDTH + GAP);
         let _ = writeln!(svg, "<text x=\"{x}\" y=\"46\" font-weight=\"bold\">{title}</text>");
-        for decade in 1..=5 {
+        for (decade, label) in [(1, "10"), (2, "100"), (3, "1k"), (4, "10k"), (5, "")] {
             let at = x + length(10_f64.powi(decade));
-            let label = number(10_f64.powi(decade)).replace(",000", "k");
             let _ = writeln!(
                 svg,
                 "<path d=\"M{at:.1} {:.1}V{bottom:.1}\" stroke=\"#e4e4e4\"/><text x=\"{at:.1}\" y=\"{:.1}\" \
                  text-anchor=\"middle\" fill=\"#777\" font-size=\"10\">{}</text>",
                 TOP - 8.0,
                 bottom + 14.0,
-                label.trim_end_matches(".0")
+                // None at the end: the next panel's scale begins there.
+                label
             );
         }
         for (index, row) in rows.iter().enumerate() {
@@ -81,13 +81,15 @@ pub fn svg(results: &Results, rows: &[Row]) -> String {
                 continue;
             };
             let bar = length(spread.median);
+            let inside = bar > WIDTH - 50.0;
             let _ = writeln!(
                 svg,
                 "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{bar:.1}\" height=\"15\" fill=\"{}\"/><text x=\"{:.1}\" \
-                 y=\"{:.1}\" font-size=\"11\">{}</text>",
+                 y=\"{:.1}\" font-size=\"11\" fill=\"{}\">{}</text>",
                 colour(row),
-                if bar > WIDTH - 50.0 { x + bar - 46.0 } else { x + bar + 4.0 },
+                if inside { x + bar - 46.0 } else { x + bar + 4.0 },
                 y + 12.0,
+                if inside && row.side == Side::Ours { "#ffffff" } else { "#000000" },
                 number(spread.median)
             );
         }

@@ -49,6 +49,12 @@ impl Column {
         }
     }
 
+    /// The title without its unit.
+    pub fn name(self) -> &'static str {
+        let title = self.title();
+        title.strip_suffix(", tasks/s").or_else(|| title.strip_suffix(", ms")).unwrap_or(title)
+    }
+
     /// The scenario of the protocol, for those that need nothing more.
     pub fn scenario(self) -> &'static str {
         match self {
@@ -92,7 +98,7 @@ impl Column {
             Self::Latency => (100, 25),
             Self::Crash => (60, 60),
         };
-        let (seconds, quick_seconds) = if self == Self::Crash { (90, 20) } else { (15, 3) };
+        let (seconds, quick_seconds) = if self == Self::Crash { (90, 20) } else { (8, 3) };
         if quick { Extent { tasks: quick_tasks, seconds: quick_seconds } } else { Extent { tasks, seconds } }
     }
 }

@@ -13,29 +13,31 @@ pub fn can_count() -> bool {
     std::process::Command::new("strace").arg("-V").output().is_ok_and(|output| output.status.success())
 }
 
-/// Flushes per task: those of a run with tasks less those of a run without.
+/// Flushes per task: those of a run with tasks less those of opening the same file and closing it.
 pub fn count(programs: &Path, row: &Row, scratch: &Scratch) -> Flushes {
-    let submit = |tasks: u64| {
-        let dir = scratch.empty(row.name)?;
-        traced(programs, row, &Call { scenario: "submit", tasks, workers: 1, body_us: 0, seconds: 20, dir })
-    };
-    let drain = |tasks: u64, workers: u64| {
+    let fill = |tasks: u64, workers: u64| {
         let dir = scratch.empty(row.name)?;
         let call = Call { scenario: "fill", tasks, workers, body_us: 0, seconds: 20, dir };
         call.run(programs, row, &[]).ok()?;
-        traced(programs, row, &Call { scenario: "drain", ..call })
+        Some(call)
     };
-    let per_task = |with: Option<u64>, without: Option<u64>, tasks: u64| {
-        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-        Some(with?.saturating_sub(without?) as f64 / tasks as f64)
+    let submit = |tasks: u64| traced(programs, row, &Call { scenario: "submit", tasks, ..fill(0, 1)? });
+    let drain = |workers: u64| {
+        let call = fill(DRAINS, workers)?;
+        let idle = traced(programs, row, &Call { scenario: "submit", tasks: 0, ..call.clone() });
+        per_task(traced(programs, row, &Call { scenario: "drain", ..call }), idle, DRAINS)
     };
-    let idle = submit(0);
     Flushes {
         row: row.name.to_owned(),
-        submit: per_task(submit(SUBMITS), idle, SUBMITS),
-        drain_1: per_task(drain(DRAINS, 1), idle, DRAINS),
-        drain_64: per_task(drain(DRAINS, 64), idle, DRAINS),
+        submit: per_task(submit(SUBMITS), submit(0), SUBMITS),
+        drain_1: drain(1),
+        drain_64: drain(64),
     }
+}
+
+fn per_task(with: Option<u64>, without: Option<u64>, tasks: u64) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    Some(with?.saturating_sub(without?) as f64 / tasks as f64)
 }
 
 fn traced(programs: &Path, row: &Row, call: &Call) -> Option<u64> {

@@ -45,8 +45,18 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         side: Side::Ours,
+        durability: "one flush per commit; up to 64 bodies run before their outcomes are flushed, which a crash runs again",
+        ..row("tracker, ahead(64)", "tracker", "exclusive-ahead")
+    },
+    Row {
+        side: Side::Ours,
         durability: "redb, two flushes per commit, so that other processes may look",
         ..row("tracker, readers", "tracker", "readers")
+    },
+    Row {
+        side: Side::Ours,
+        durability: "two flushes per commit; up to 64 bodies run before their outcomes are flushed",
+        ..row("tracker, readers, ahead(64)", "tracker", "readers-ahead")
     },
     Row {
         durability: "SQLite rollback journal (its pragma for WAL is misspelt): several flushes per commit",
@@ -58,12 +68,13 @@ pub const ROWS: &[Row] = &[
         ..row("effectum, WAL", "effectum", "wal")
     },
     Row {
-        durability: "SQLite WAL, `synchronous = FULL` by a pool of one's own: one flush per commit",
+        durability: "SQLite WAL, `synchronous = FULL` by a pool of one's own: one flush per commit; 100 jobs claimed at \
+                     once, ends stored together after the bodies, which a crash runs again",
         ..row("apalis, FULL", "apalis", "full")
     },
     Row {
         flush: Flush::Not,
-        durability: "SQLite WAL; `setup` turns flushing off on the connection that runs it, others of the pool flush",
+        durability: "the same; but `setup` turns flushing off on the connection that runs it, others of the pool flush",
         ..row("apalis, setup", "apalis", "setup")
     },
     Row {
@@ -81,7 +92,10 @@ pub const ROWS: &[Row] = &[
         durability: "SQLite WAL, SQLite's own `synchronous = FULL`: one flush per commit",
         ..row("forge-jobs", "forge-jobs", "sqlite")
     },
-    Row { durability: "redb 2, one flush per commit", ..row("rustqueue", "rustqueue", "redb") },
+    Row {
+        durability: "redb 2, one flush per commit; W jobs pulled at once and acknowledged at once, which a crash runs again",
+        ..row("rustqueue", "rustqueue", "redb")
+    },
     Row {
         side: Side::Hand,
         durability: "SQLite WAL, `synchronous = FULL`: one flush per commit, two commits per task",

@@ -74,7 +74,7 @@ fn cell(results: &Results, row: &Row, column: Column) -> String {
     let failed = results.cell(row.name, column).iter().any(|sample| matches!(sample.outcome, Outcome::Failed(_)));
     let mark = if failed { " \\*" } else { mark };
     let mut text = if spread.median.is_infinite() {
-        "never".to_owned()
+        "not in time".to_owned()
     } else {
         let several = measured.len() > 1 && spread.half_range.is_finite();
         let around = if several { format!(" ±{:.0} %", spread.half_range * 100.0) } else { String::new() };
@@ -128,8 +128,7 @@ fn notes(results: &Results, rows: &[Row]) -> Vec<String> {
                     _ => {}
                 }
             }
-            let what = column.title().split(", tasks/s").next().unwrap_or_default();
-            let what = what.strip_suffix(", ms").unwrap_or(what);
+            let what = column.name();
             if let Some((peer, _)) = results.not_built.iter().find(|(peer, _)| peer == row.peer) {
                 said.retain(|error| !error.starts_with("does not build"));
                 let error = results.not_built.iter().find(|(other, _)| other == peer).map(|(_, error)| error.as_str());

@@ -33,25 +33,25 @@ fn our_best<'a>(results: &Results, rows: &'a [Row], column: Column) -> Option<&'
     best(results, ours, column, REFERENCE).map(|(row, _)| row)
 }
 
-/// Every row that beats each of ours, column by column.
+/// Every row that beats the best of ours, column by column, and by how much.
 pub fn losses(results: &Results, rows: &[Row]) -> String {
     let mut text = String::new();
     for column in Column::ALL {
         let Some(ours) = our_best(results, rows, column) else { continue };
-        for row in rows.iter().filter(|row| is_rival(row)) {
-            let Some(lead) = better(results, row.name, ours.name, column) else { continue };
+        let beats = |flush: Flush| {
+            let rivals = rows.iter().filter(|row| is_rival(row) && row.flush == flush);
+            let leads = rivals.filter_map(|row| Some((row.name, better(results, row.name, ours.name, column)?)));
             // Less than a twentieth is noise.
-            if lead > 1.05 && lead.is_finite() {
-                let flushed = if row.flush == Flush::Not { ", which does not flush" } else { "" };
-                let title = column.title().split(',').next().unwrap_or_default();
-                let title = match column.workers() {
-                    1 if title == "drain" => "drain, 1 worker".to_owned(),
-                    workers if title == "drain" => format!("drain, {workers} workers"),
-                    _ => title.to_owned(),
-                };
-                let _ = writeln!(text, "- {title}: {}{flushed}, {} times ours.", row.name, factor(lead));
-            }
-        }
+            let leads = leads.filter(|(_, lead)| *lead > 1.05 && lead.is_finite());
+            leads.map(|(name, lead)| format!("{name} {}×", factor(lead))).collect::<Vec<_>>().join("; ")
+        };
+        let (flushed, not) = (beats(Flush::Each), beats(Flush::Not));
+        let flushed = if flushed.is_empty() { "none that flushes".to_owned() } else { flushed };
+        let _ = match not.as_str() {
+            "" if flushed == "none that flushes" => Ok(()),
+            "" => writeln!(text, "- {}: {flushed}", column.name()),
+            not => writeln!(text, "- {}: {flushed}; without flushing {not}", column.name()),
+        };
     }
     if text.is_empty() {
         text.push_str("Nowhere in this run.\n");

@@ -1,4 +1,5 @@
-//! This tracker. Variants: `exclusive` and `readers`, after its sharing modes.
+//! This tracker. Variants: `exclusive` and `readers`, after its sharing modes; each also with `-ahead`, whose worker works
+//! ahead by 64 tasks.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -34,6 +35,7 @@ fn job(number: u64) -> Job {
 
 struct Ours {
     tracker: Tracker,
+    ahead: usize,
 }
 
 impl Queue for Ours {
@@ -43,7 +45,8 @@ impl Queue for Ours {
         let sharing = if args.variant.starts_with("readers") { Sharing::Readers } else { Sharing::Exclusive };
         let tracker = Tracker::options().sharing(sharing).open(args.dir.join("tasks.redb"))?;
         tracker.tasks::<Job>()?;
-        Ok(Self { tracker })
+        let ahead = if args.variant.ends_with("-ahead") { 64 } else { 0 };
+        Ok(Self { tracker, ahead })
     }
 
     fn submit(&self, number: u64) -> Result<(), Error> {
@@ -57,7 +60,7 @@ impl Queue for Ours {
     }
 
     fn start(&self, workers: usize, bodies: &Arc<Bodies>) -> Result<Self::Workers, Error> {
-        let worker = self.tracker.tasks::<Job>()?.worker().threads(workers).run_on();
+        let worker = self.tracker.tasks::<Job>()?.worker().threads(workers).ahead(self.ahead).run_on();
         let (stop, bodies) = (worker.stop_handle(), bodies.clone());
         let body = move |job: &mut Execution<Job>| {
             bodies.run(job.id.parse().unwrap_or(u64::MAX));

@@ -43,7 +43,13 @@ use self::{
     template::Template,
     work::{State, Work},
 };
-use crate::{exit::Exit, failure::Failure, file::FileArg, output::Output, span::Span};
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    file::{FileArg, Holder},
+    output::Output,
+    span::Span,
+};
 
 /// Runs a command on each line of input, durably: a parallel xargs that goes on where it was
 ///
@@ -179,7 +185,7 @@ impl Args {
         if let Some(tasks) = &tasks {
             self.refuse_other_command(tasks, template)?;
         }
-        let run = Run { retry_failed: self.retry_failed, is_alive: self.file.is_worked_on() };
+        let run = Run { retry_failed: self.retry_failed, is_alive: self.file.holders().iter().any(Holder::works) };
         Plan::of(input.read(template)?, tasks.as_ref(), run)
     }
 

@@ -1,10 +1,7 @@
 use std::{
     fs::File,
     io::{self, IsTerminal, Seek, Write},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, PoisonError},
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -17,8 +14,6 @@ pub struct Screen {
     bar: ProgressBar,
     shows: Shows,
     turn: Mutex<()>,
-    /// Whoever read the output has gone.
-    deaf: AtomicBool,
 }
 
 /// What is shown of commands.
@@ -41,7 +36,7 @@ impl Screen {
         if let Ok(style) = ProgressStyle::with_template(LOOK) {
             bar.set_style(style);
         }
-        Self { bar, shows, turn: Mutex::default(), deaf: AtomicBool::new(false) }
+        Self { bar, shows, turn: Mutex::default() }
     }
 
     /// So many lines are there, and so many of them have ended already.
@@ -92,17 +87,10 @@ impl Screen {
         })
     }
 
-    /// Whether nobody reads the output any more.
-    pub fn is_deaf(&self) -> bool {
-        self.deaf.load(Ordering::Relaxed)
-    }
-
     /// One at a time, with the bar out of the way.
     fn in_turn(&self, print: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        self.bar.suspend(print).inspect_err(|error| {
-            self.deaf.fetch_or(error.kind() == io::ErrorKind::BrokenPipe, Ordering::Relaxed);
-        })
+        self.bar.suspend(print)
     }
 }
 

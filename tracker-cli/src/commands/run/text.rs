@@ -7,10 +7,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub struct Text(pub Vec<u8>);
 
 impl Text {
-    pub fn as_os_str(&self) -> &OsStr {
-        OsStr::from_bytes(&self.0)
-    }
-
     pub fn as_str(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
     }

@@ -2,7 +2,9 @@ use std::{
     collections::BTreeSet,
     error::Error as StdError,
     ffi::OsString,
+    fmt,
     io::{self, ErrorKind},
+    os::unix::process::ExitStatusExt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -125,7 +127,7 @@ impl Work<'_> {
         let shown = self.screen.printed(&mut ended);
         let result = RunResult {
             exit: ended.status.code(),
-            signal: std::os::unix::process::ExitStatusExt::signal(&ended.status),
+            signal: ended.status.signal(),
             stdout: Kept::of(&mut ended.stdout, self.keep)?,
             stderr: Kept::of(&mut ended.stderr, self.keep)?,
         };
@@ -205,7 +207,7 @@ impl Work<'_> {
             ErrorKind::WouldBlock | ErrorKind::OutOfMemory => return Ok(Outcome::Snooze { delay: LATER }),
             // No attempt could ever begin.
             ErrorKind::InvalidInput | ErrorKind::ArgumentListTooLong => line.give_up(error)?,
-            _ if is_no_program && !self.template.has_fixed_program() => line.fail(NotStarted(program, error))?,
+            _ if is_no_program && !self.template.has_fixed_program() => line.fail(NotStarted(error))?,
             _ if is_no_program => {
                 let advice = "check the command after --; with --shell it is read by /bin/sh";
                 self.trouble(Failure::usage(format!("{program:?} cannot be run ({error}): {advice}")));
@@ -224,16 +226,12 @@ impl Work<'_> {
 
 /// A command that could not be started, since its program is not there.
 #[derive(Debug)]
-struct NotStarted(String, io::Error);
+struct NotStarted(io::Error);
 
-impl std::fmt::Display for NotStarted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the command cannot be run: {}", self.1)
+impl fmt::Display for NotStarted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the command cannot be run: {}", self.0)
     }
 }
 
-impl StdError for NotStarted {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        None
-    }
-}
+impl StdError for NotStarted {}

@@ -1,5 +1,6 @@
 //! What is drawn: a head, the screen, and a foot. The lines of text are the file's and may hold anything.
 
+mod cut;
 mod errors;
 mod foot;
 mod help;

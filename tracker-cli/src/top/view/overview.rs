@@ -5,7 +5,9 @@ use ratatui::{
     widgets::Sparkline,
 };
 
-use super::paint::Paint;
+use tracker_core::{ProgressInfo, Role};
+
+use super::{cut, paint::Paint};
 use crate::{
     output::Ink,
     span,
@@ -20,6 +22,9 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, paint: Paint) {
     if app.kinds.is_empty() {
         return frame.render_widget(paint.text(Ink::Quiet, "the file has no tasks yet"), area);
     }
+    let wanted = u16::try_from(app.kinds.len()).unwrap_or(u16::MAX).saturating_mul(LINES);
+    let [area, below] = Layout::vertical([Constraint::Length(wanted), Constraint::Fill(1)]).areas(area);
+    draw_leases(frame, below, app, paint);
     let fit = usize::from((area.height / LINES).max(1));
     // The chosen kind is always among those on the screen.
     let first = app.kind.chosen.saturating_sub(fit - 1);
@@ -62,7 +67,7 @@ fn bar(kind: &Kind, all: u64, width: u16, paint: Paint) -> Line<'static> {
         let until = seen.saturating_mul(width).checked_div(all).unwrap_or(0);
         let cells = usize::try_from(until.saturating_sub(drawn)).unwrap_or(0);
         drawn = until;
-        let mark = if status.role == tracker_core::Role::Pending { "░" } else { "█" };
+        let mark = if status.role == Role::Pending { "░" } else { "█" };
         spans.push(paint.text(Ink::from(status.role), &mark.repeat(cells)));
     }
     Line::from(spans)
@@ -83,16 +88,45 @@ fn work(app: &App, kind: &Kind, paint: Paint) -> Line<'static> {
             spans.push(paint.text(Ink::Plain, &format!("about {} left  ", span::Span(eta))));
         }
     }
-    let over = kind.leases.iter().filter(|leased| leased.is_over).count();
-    if !kind.leases.is_empty() {
-        spans.push(paint.text(Ink::Busy, &format!("{} at work  ", kind.leases.len() - over)));
+    // Those that run out first are listed first.
+    let over = kind.leases.iter().filter(|leased| leased.is_over).count() as u64;
+    let held = kind.counts.iter().filter(|(status, _)| status.role == Role::InProgress).map(|(_, count)| count);
+    let at_work = held.sum::<u64>().saturating_sub(over);
+    if at_work > 0 {
+        spans.push(paint.text(Ink::Busy, &format!("{at_work} at work  ")));
     }
     if over > 0 {
-        spans.push(paint.text(Ink::Bad, &format!("{over} leases ran out  ")));
+        let more = if over == kind.leases.len() as u64 && at_work > 0 { "or more " } else { "" };
+        spans.push(paint.text(Ink::Bad, &format!("{over} {more}leases ran out  ")));
     }
-    if let Some((id, since)) = &kind.oldest {
+    if let Some((_, since)) = &kind.oldest {
         let waits = (chrono::Utc::now() - since).to_std().unwrap_or_default();
-        spans.push(paint.text(Ink::Quiet, &format!("{id} waits since {}", span::Span(waits))));
+        spans.push(paint.text(Ink::Quiet, &format!("longest wait {}", span::Span(waits))));
     }
     Line::from(spans)
+}
+
+/// Who works on what in the chosen kind, as far as there is room.
+fn draw_leases(frame: &mut Frame<'_>, area: Rect, app: &App, paint: Paint) {
+    let Some(kind) = app.chosen() else { return };
+    let width = usize::from(area.width) / 2;
+    let lines = kind.leases.iter().take(usize::from(area.height)).map(|leased| {
+        let since = (chrono::Utc::now() - leased.lease.since).to_std().unwrap_or_default();
+        let progress = leased.progress.as_ref().map(progress).unwrap_or_default();
+        Line::from(vec![
+            paint.text(
+                if leased.is_over { Ink::Bad } else { Ink::Busy },
+                &format!(" {:>8}  ", span::Span(since).to_string()),
+            ),
+            paint.text(Ink::Plain, &format!("{}  {progress}  ", cut::middle(&leased.id.to_string(), width))),
+            paint.text(Ink::Quiet, &leased.lease.worker),
+        ])
+    });
+    frame.render_widget(Text::from(lines.collect::<Vec<_>>()), area);
+}
+
+/// How far an attempt is: `3/10 half way`.
+pub fn progress(progress: &ProgressInfo) -> String {
+    let total = progress.total.map(|total| format!("/{total}")).unwrap_or_default();
+    format!("{}{total} {}", progress.done, progress.message)
 }

@@ -6,7 +6,7 @@ use ratatui::{
 };
 use tracker_core::{Attempt, Ending, Explanation};
 
-use super::paint::Paint;
+use super::{overview, paint::Paint};
 use crate::{
     output::Ink,
     span::Span,
@@ -46,8 +46,7 @@ fn lines(task: &Task, why: &Explanation, paint: Paint) -> Vec<Line<'static>> {
         ));
     }
     if let Some(progress) = &task.progress {
-        let total = progress.total.map(|total| format!(" of {total}")).unwrap_or_default();
-        lines.push(field("progress", &format!("{}{total} {}", progress.done, progress.message)));
+        lines.push(field("progress", &overview::progress(progress)));
     }
     lines.extend([Line::default(), Line::from(paint.text(Ink::Quiet, "attempts"))]);
     if task.history.is_empty() {

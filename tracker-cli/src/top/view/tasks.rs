@@ -6,7 +6,7 @@ use ratatui::{
     widgets::{Cell, Row, Table, TableState},
 };
 
-use super::paint::Paint;
+use super::{cut, overview::progress, paint::Paint};
 use crate::{
     output::Ink,
     top::{app::App, source::Task},
@@ -16,15 +16,6 @@ use crate::{
 pub fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, paint: Paint) {
     let [above, below] = Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(area);
     frame.render_widget(about(app, paint), above);
-    let rows = app.tasks.items.iter().map(|task| {
-        Row::new([
-            Cell::from(paint.text(Ink::from(task.status.role), &task.status.name)),
-            Cell::from(paint.text(Ink::Quiet, &format!("{:>3}", task.attempts))),
-            Cell::from(paint.text(Ink::Quiet, &task.updated_at.format("%m-%d %H:%M:%S").to_string())),
-            Cell::from(paint.text(Ink::Strong, &task.id.to_string())),
-            Cell::from(paint.text(Ink::Plain, &remark(task))),
-        ])
-    });
     // As wide as the longest, where that leaves room for the rest.
     let longest = |text: &dyn Fn(&Task) -> usize| app.tasks.items.iter().map(text).max().unwrap_or(0).max(6);
     let status = longest(&|task| measure_text_width(&task.status.name)).min(16);
@@ -36,6 +27,15 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, paint: Paint) {
         Constraint::Length(u16::try_from(id).unwrap_or(u16::MAX)),
         Constraint::Min(10),
     ];
+    let rows = app.tasks.items.iter().map(|task| {
+        Row::new([
+            Cell::from(paint.text(Ink::from(task.status.role), &task.status.name)),
+            Cell::from(paint.text(Ink::Quiet, &format!("{:>3}", task.attempts))),
+            Cell::from(paint.text(Ink::Quiet, &task.updated_at.format("%m-%d %H:%M:%S").to_string())),
+            Cell::from(paint.text(Ink::Strong, &cut::middle(&task.id.to_string(), id))),
+            Cell::from(paint.text(Ink::Plain, &remark(task))),
+        ])
+    });
     let head = Row::new(["status", "try", "changed", "id", ""]).style(paint.of(Ink::Quiet));
     let table = Table::new(rows, widths).header(head).row_highlight_style(Paint::chosen());
     frame.render_stateful_widget(table, below, &mut TableState::default().with_selected(app.tasks.list.chosen));
@@ -58,10 +58,7 @@ fn about(app: &App, paint: Paint) -> Line<'static> {
 /// The one thing worth saying beside the status: who has it and how far, or what went wrong last.
 fn remark(task: &Task) -> String {
     if let Some(lease) = &task.lease {
-        let progress = task.progress.as_ref().map(|progress| match progress.total {
-            Some(total) => format!("{}/{total} {}", progress.done, progress.message),
-            None => format!("{} {}", progress.done, progress.message),
-        });
+        let progress = task.progress.as_ref().map(progress);
         return format!("{} {}", lease.worker, progress.unwrap_or_default());
     }
     let failure = task.history.last().and_then(|attempt| attempt.failure.as_ref());

@@ -1,4 +1,4 @@
-use bincode::{Decode, Encode};
+use bincode::{Decode, Encode, config, error::EncodeError};
 
 use super::Stored;
 use crate::{
@@ -12,6 +12,15 @@ pub(crate) struct BodyRecord {
     indexes: Vec<Vec<u8>>,
     uniques: Vec<Vec<u8>>,
     payload: Vec<u8>,
+}
+
+/// The same, borrowed: a payload is not copied to be written.
+#[derive(Encode)]
+struct BodyView<'a> {
+    id: &'a [u8],
+    indexes: &'a [Vec<u8>],
+    uniques: &'a [Vec<u8>],
+    payload: &'a [u8],
 }
 
 #[derive(Encode, Decode)]
@@ -34,6 +43,13 @@ impl Stored for Body {
         }
     }
 
+    fn encode_into(&self, bytes: &mut Vec<u8>) -> Result<usize, EncodeError> {
+        bytes.reserve(self.payload.len() + self.id.as_bytes().len() + 32);
+        let Self { id, indexes, uniques, payload } = self;
+        let view = BodyView { id: id.as_bytes(), indexes, uniques, payload };
+        bincode::encode_into_std_write(view, bytes, config::standard())
+    }
+
     fn from_record(record: BodyRecord) -> Result<Self, &'static str> {
         Ok(Self {
             id: TaskKey::from_bytes(&record.id).ok_or("its id is no id")?,
@@ -53,5 +69,25 @@ impl Stored for Progress {
 
     fn from_record(record: ProgressRecord) -> Result<Self, &'static str> {
         Ok(Self { done: record.done, total: record.total, message: record.message, at: record.at })
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::task::TaskId;
+
+    #[test]
+    fn a_body_is_written_as_its_record_says() {
+        let body = Body {
+            id: "one".to_key(),
+            indexes: vec![vec![1, 2], Vec::new()],
+            uniques: vec![vec![3]],
+            payload: (0..255).collect(),
+        };
+        let mut bytes = Vec::new();
+        body.encode_into(&mut bytes).unwrap();
+        assert_eq!(bytes, bincode::encode_to_vec(body.to_record(), config::standard()).unwrap());
     }
 }

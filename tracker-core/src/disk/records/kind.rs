@@ -17,6 +17,7 @@ pub(crate) struct KindRecord {
     uniques: Vec<(String, bool)>,
     policy: PolicyRecord,
     paused: bool,
+    stale: bool,
 }
 
 #[derive(Encode, Decode)]
@@ -52,6 +53,7 @@ impl Stored for Kind {
             uniques: self.uniques.clone(),
             policy: policy_record(&self.policy),
             paused: self.paused,
+            stale: self.stale,
         }
     }
 
@@ -68,6 +70,7 @@ impl Stored for Kind {
             uniques: record.uniques,
             policy: policy_of(record.policy)?,
             paused: record.paused,
+            stale: record.stale,
         })
     }
 }

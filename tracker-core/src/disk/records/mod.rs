@@ -6,7 +6,7 @@ mod header;
 mod kind;
 mod pulse;
 
-use bincode::{Decode, Encode, config};
+use bincode::{Decode, Encode, config, error::EncodeError};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -23,6 +23,11 @@ pub(crate) trait Stored: Sized {
 
     fn to_record(&self) -> Self::Record;
 
+    /// Writes the record. Large values do it without a copy.
+    fn encode_into(&self, bytes: &mut Vec<u8>) -> Result<usize, EncodeError> {
+        bincode::encode_into_std_write(self.to_record(), bytes, config::standard())
+    }
+
     /// The value of a record; an error says what in it cannot be.
     fn from_record(record: Self::Record) -> Result<Self, &'static str>;
 }
@@ -30,7 +35,8 @@ pub(crate) trait Stored: Sized {
 /// The bytes of a value.
 pub(crate) fn encode<T: Stored>(value: &T) -> Result<Vec<u8>> {
     let mut bytes = vec![VERSION];
-    bincode::encode_into_std_write(value.to_record(), &mut bytes, config::standard())
+    value
+        .encode_into(&mut bytes)
         .map_err(|error| Error::caused(ErrorKind::Unwritable, "a record cannot be encoded", error))?;
     let sum = checksum(&bytes);
     bytes.extend_from_slice(&sum);

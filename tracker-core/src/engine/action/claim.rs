@@ -126,8 +126,7 @@ impl Claim {
             }
             Err(error) => return Err(error),
         };
-        let start = Start { begun, ..self.start.clone() };
-        claims.tasks.push(lease(writer, kind, task, &header, body, &start)?);
+        claims.tasks.push(lease(writer, kind, task, &header, body, &self.start, begun)?);
         Ok(!suspect)
     }
 }
@@ -184,7 +183,7 @@ pub(super) fn start(
 ) -> Result<Claimed> {
     let header = writer.header(task)?.ok_or_else(|| kind.refuse(id.clone(), Reason::NotFound))?;
     let body = writer.rows().body_of(task)?;
-    lease(writer, kind, task, &header, body, start)
+    lease(writer, kind, task, &header, body, start, start.begun)
 }
 
 fn lease(
@@ -194,10 +193,12 @@ fn lease(
     header: &Header,
     body: Body,
     start: &Start,
+    begun: bool,
 ) -> Result<Claimed> {
     let token = Uuid::new_v4();
     let owner = Owner { fence: writer.next_fence(), token };
-    let command = Command::Start(Start { token, fence: owner.fence, chance: Writer::chance(), ..start.clone() });
+    let command =
+        Command::Start(Start { token, fence: owner.fence, begun, chance: Writer::chance_of(token), ..start.clone() });
     let done = writer.decide(kind, task, Some(header), &command, None, &body.id)?;
     writer.use_fence();
     let (now, reenters) = (writer.now(), header.lease.as_ref().is_some_and(|lease| start.reenter == Some(lease.token)));

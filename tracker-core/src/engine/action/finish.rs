@@ -55,7 +55,9 @@ impl FinishTask {
     fn finish(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<Header> {
         let header = writer.header(self.task)?;
         let lost = || kind.refuse(self.id.clone(), Reason::LeaseLost);
-        let command = Command::Finish(Finish { chance: Writer::chance(), ..self.finish.clone() });
+        let waits = matches!(self.finish.outcome, Outcome::Fail { retry_in: None });
+        let chance = if waits { Writer::chance() } else { 0.5 };
+        let command = Command::Finish(Finish { chance, ..self.finish.clone() });
         let done = writer.decide(kind, self.task, header.as_ref(), &command, self.body.as_ref(), &self.id);
         match done {
             Ok(done) => done.header.ok_or_else(lost),

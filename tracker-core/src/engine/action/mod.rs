@@ -1,6 +1,7 @@
 //! What callers hand to the engine: actions as values. Each runs inside a transaction that it may share with others,
 //! and leaves no trace when it is refused.
 
+mod bulk;
 mod claim;
 mod finish;
 mod register;
@@ -9,6 +10,7 @@ mod retention;
 mod submit;
 mod task;
 
+pub(crate) use bulk::{Prepared, SubmitMany};
 pub(crate) use claim::{Claim, Claimed, Claims, StartById};
 pub(crate) use finish::FinishTask;
 pub(crate) use register::{Pause, Register, Values};

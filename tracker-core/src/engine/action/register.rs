@@ -6,7 +6,7 @@ use crate::{
     engine::writer::Writer,
     error::Result,
     rules::Command,
-    store::{Body, Kind, KindSpec, check_kinds},
+    store::{Body, Kind, KindSpec},
 };
 
 /// The encoded values of a task's indexes and unique keys.
@@ -26,17 +26,16 @@ impl Action for Register {
         let spec = &self.spec;
         let old = writer.kinds().find(|kind| kind.name == spec.name);
         let Some(old) = old else {
-            check_kinds(writer.kinds().count())?;
-            let id = writer.kinds().map(|kind| kind.id).max().unwrap_or(0) + 1;
-            return writer.put_kind(self.kind(id, false));
+            return writer.define(spec.clone(), false);
         };
-        let new = self.kind(old.id, old.paused);
+        let new = spec.clone().kind(old.id, old.paused);
         if new == *old {
             self.readmit(writer, &old)?;
             return Ok(old);
         }
         writer.rows().check_codes(&old, &new.graph)?;
-        let rebuilds = old.indexes != new.indexes || old.uniques != new.uniques || orders_differ(&old, &new);
+        let rebuilds =
+            old.stale || old.indexes != new.indexes || old.uniques != new.uniques || orders_differ(&old, &new);
         if rebuilds {
             self.rebuild(writer, &unlimited(&old), &unlimited(&new))?;
         }
@@ -53,19 +52,6 @@ impl Action for Register {
 }
 
 impl Register {
-    fn kind(&self, id: u32, paused: bool) -> Kind {
-        let spec = self.spec.clone();
-        Kind {
-            id,
-            name: spec.name,
-            graph: spec.graph,
-            indexes: spec.indexes,
-            uniques: spec.uniques,
-            policy: spec.policy,
-            paused,
-        }
-    }
-
     /// Puts the tasks into the line again that an earlier opener could not decode.
     fn readmit(&self, writer: &mut Writer<'_>, kind: &Arc<Kind>) -> Result<()> {
         for task in writer.rows().stranded(kind)? {

@@ -1,3 +1,4 @@
+mod bulk;
 mod leases;
 mod rebuild;
 mod undo;
@@ -13,6 +14,7 @@ use redb::WriteTransaction;
 use uuid::Uuid;
 
 use super::{
+    account::Account,
     event::{Event, Happening},
     held::Held,
 };
@@ -32,6 +34,10 @@ pub(crate) struct Context {
     pub held: Arc<Held>,
     /// Whether anybody wants to hear of events.
     pub watched: bool,
+    /// Whether anybody listens to the account of each run.
+    pub accounted: bool,
+    /// The change number up to which this process knows the file.
+    pub known: u64,
 }
 
 /// One write transaction: runs actions, and knows what they changed.
@@ -56,6 +62,9 @@ pub(crate) struct Writer<'t> {
 #[derive(Default)]
 pub(crate) struct Effects {
     pub events: Vec<Event>,
+    pub accounts: Vec<Account>,
+    /// The file's change number after it.
+    pub change: u64,
     /// Something may be startable now that was not.
     pub woke: bool,
     /// The kinds after it, if they changed.
@@ -81,7 +90,10 @@ impl<'t> Writer<'t> {
         let pulse = rows.pulse()?;
         let kinds = if pulse.schema == known.schema { known.clone() } else { Arc::new(rows.all_kinds()?) };
         let now = time(pulse.mark);
-        let effects = Effects { kinds: (pulse.schema != known.schema).then(|| kinds.clone()), ..Effects::default() };
+        // What another process has changed since may be startable now.
+        let woke = pulse.change != context.known;
+        let kinds_now = (pulse.schema != known.schema).then(|| kinds.clone());
+        let effects = Effects { kinds: kinds_now, woke, change: pulse.change, ..Effects::default() };
         Ok(Self {
             rows,
             context,
@@ -111,6 +123,7 @@ impl<'t> Writer<'t> {
             self.pulse.batch = batch;
             self.pulse.change += 1;
             self.rows.put_pulse(&self.pulse)?;
+            self.effects.change = self.pulse.change;
         }
         Ok((self.dirty, self.effects))
     }
@@ -188,8 +201,13 @@ impl<'t> Writer<'t> {
 
     /// A number between 0 and 1, for jitter.
     pub(crate) fn chance() -> f32 {
-        f32::from(u16::from_le_bytes([Uuid::new_v4().as_bytes()[0], Uuid::new_v4().as_bytes()[1]]))
-            / f32::from(u16::MAX)
+        Self::chance_of(Uuid::new_v4())
+    }
+
+    /// A number between 0 and 1 that follows from random bytes.
+    pub(crate) fn chance_of(random: Uuid) -> f32 {
+        let [one, other, ..] = random.into_bytes();
+        f32::from(u16::from_le_bytes([one, other])) / f32::from(u16::MAX)
     }
 
     pub(crate) fn header(&mut self, task: TaskRef) -> Result<Option<Header>> {
@@ -211,15 +229,26 @@ impl<'t> Writer<'t> {
         body: Option<&Body>,
         id: &TaskKey,
     ) -> Result<Done> {
+        // The row on disk is what the indexes were made from, whatever is renewed in memory now.
+        let stored = header;
         let renewed = self.renewed(kind, header, command);
         let header = renewed.as_ref().or(header);
-        let decision =
-            kind.rules(self.now).decide(header, command).map_err(|reason| kind.refuse(id.clone(), reason))?;
+        let decided = kind.rules(self.now).decide(header, command);
+        if let Err(reason) = &decided
+            && self.context.accounted
+        {
+            self.effects.accounts.extend(Account::of_refusal(kind, id, command, reason));
+        }
+        let decision = decided.map_err(|reason| kind.refuse(id.clone(), reason))?;
         let (told, change) = (decision.told, decision.body);
         if decision.header.as_ref() == header && change == BodyChange::Keep {
             return Ok(Done { header: decision.header, told, body: change });
         }
-        self.write(kind, task, header, &decision, body, id)?;
+        self.write(kind, task, stored, &decision, body, id)?;
+        if self.context.accounted {
+            let account = Account::of(kind, id, header, decision.header.as_ref(), command);
+            self.effects.accounts.extend(account);
+        }
         self.tell(kind, id, header, &decision, command);
         Ok(Done { header: decision.header, told, body: change })
     }
@@ -233,9 +262,7 @@ impl<'t> Writer<'t> {
         body: Option<&Body>,
         id: &TaskKey,
     ) -> Result<()> {
-        // The row on disk is what the indexes were made from, whatever was renewed in memory since.
-        let stored = if old.is_some() { self.rows.header(task)? } else { None };
-        let old = stored.as_ref();
+        debug_assert_eq!(self.rows.header(task)?.as_ref(), old, "the header is the one on disk");
         let new = decision.header.as_ref();
         let waiting = if decision.body == BodyChange::TakeSuccessor { self.rows.successor(task)? } else { None };
         let mut new_body = match decision.body {

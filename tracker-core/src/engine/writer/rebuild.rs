@@ -1,9 +1,11 @@
+use std::sync::Arc;
+
 use super::Writer;
 use crate::{
     disk::keys::TaskRef,
     error::{Error, ErrorKind, Result},
     rules::Header,
-    store::{Body, Change, Kind, Whole},
+    store::{Body, Change, Kind, KindSpec, Whole, check_kinds},
 };
 
 impl Writer<'_> {
@@ -57,6 +59,40 @@ impl Writer<'_> {
                 let enter = Change { new: Some(&header), new_body: Some(&body), ..Change::default() };
                 self.rows.apply_lane(kind, task, &enter)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Makes a kind known that the file has not.
+    pub(crate) fn define(&mut self, spec: KindSpec, paused: bool) -> Result<Arc<Kind>> {
+        check_kinds(self.kinds.all().count())?;
+        let id = self.kinds.all().map(|kind| kind.id).max().unwrap_or(0) + 1;
+        self.put_kind(spec.kind(id, paused))
+    }
+
+    /// Writes a task that comes from elsewhere, whose id is not there; refused if a unique key of it is.
+    #[cfg(feature = "json")]
+    pub(crate) fn admit(&mut self, kind: &Kind, whole: &Whole) -> Result<()> {
+        let Whole { task, header, body, .. } = whole;
+        let change = Change { new: Some(header), new_body: Some(body), ..Change::default() };
+        if let Some(rival) = self.rows.rival(kind, *task, &change)? {
+            let other = self.rows.body_of(rival)?.id;
+            return Err(kind.refuse(body.id.clone(), crate::error::Reason::Conflict { other }));
+        }
+        // Times from elsewhere do not set the clock of this file.
+        let mark = self.pulse.mark;
+        self.restore(kind, whole)?;
+        self.pulse.mark = mark;
+        self.effects.woke = true;
+        Ok(())
+    }
+
+    /// Notes that tasks of a kind have keys that only its type can tell for sure.
+    #[cfg(feature = "json")]
+    pub(crate) fn outdate(&mut self, kind: u32) -> Result<()> {
+        let kind = self.kind(kind)?;
+        if !kind.stale {
+            self.put_kind(Kind { stale: true, ..(*kind).clone() })?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use super::Writer;
 use crate::{
     disk::keys::TaskRef,
+    engine::account::Account,
     error::Result,
     rules::Header,
     store::{Body, Change, Kind},
@@ -24,6 +25,7 @@ impl Writer<'_> {
     /// Runs several actions of which either all stand or none. They may submit tasks; the last one may do anything.
     pub(crate) fn all_or_nothing<R>(&mut self, work: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
         let (woke, events, writes) = (self.effects.woke, self.effects.events.len(), self.writes);
+        let accounts = self.effects.accounts.len();
         self.undo = Some(Vec::new());
         let result = work(self);
         let undo = self.undo.take().unwrap_or_default();
@@ -33,6 +35,8 @@ impl Writer<'_> {
             }
             self.effects.woke = woke;
             self.effects.events.truncate(events);
+            let undone = self.effects.accounts.split_off(accounts);
+            self.effects.accounts.extend(undone.into_iter().filter(Account::is_refusal));
             self.writes = writes;
         }
         result

@@ -1,0 +1,123 @@
+use std::{
+    env, fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde::Serialize;
+use tracker_core::Payload;
+
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    file::{FileArg, KindArg},
+    output::{Ink, Output, Page, View},
+};
+
+/// Changes a task's payload in an editor
+///
+/// It opens as JSON in $VISUAL or $EDITOR, and is written back if it can be read and nobody changed or claimed the task
+/// meanwhile. What JSON has not is an object with one key that begins with $: docs/json-lines.md.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    file: FileArg,
+    /// The task's id, as other commands print it
+    id: String,
+    #[command(flatten)]
+    kind: KindArg,
+    /// The payload is read from this file instead, or from the standard input (-)
+    #[arg(long, value_name = "JSON")]
+    from: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Edited {
+    changed: bool,
+}
+
+impl Args {
+    pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
+        // Whether it can be written is known before anybody types. Nobody is kept waiting while the editor is open.
+        let tracker = self.file.act()?;
+        let (tasks, id) = self.kind.task(&tracker, &self.id)?;
+        let record = tasks.get(&id)?.ok_or_else(|| Failure::refused(format!("task {id} was just deleted")))?;
+        if let Some(lease) = &record.lease {
+            return Err(Failure::refused(format!(
+                "{} has the task until {}: a task that runs is not changed",
+                lease.worker, lease.until
+            )));
+        }
+        let kind = tasks.name().to_owned();
+        drop(tasks);
+        tracker.close()?;
+        let before = serde_json::to_string_pretty(&record.task).map_err(io::Error::from)?;
+        let (after, kept) = match &self.from {
+            Some(path) => (read(path)?, None),
+            None => edited(&before)?,
+        };
+        let store = || -> Result<bool, Failure> {
+            let payload: Payload = serde_json::from_str(&after)
+                .map_err(|error| Failure::refused(format!("this cannot be read as a payload: {error}")))?;
+            if payload == record.task {
+                return Ok(false);
+            }
+            let tracker = self.file.act()?;
+            let replaced = tracker.untyped(&kind)?.replace(&id, record.revision, &payload);
+            replaced.map_err(|error| Failure::refused(error.to_string()))?;
+            tracker.close()?;
+            Ok(true)
+        };
+        let changed = store().map_err(|failure| match &kept {
+            Some(path) => Failure::refused(format!("{failure}; what you wrote is in {}", path.display())),
+            None => failure,
+        })?;
+        if let Some(path) = kept {
+            fs::remove_file(path)?;
+        }
+        output.put(&Edited { changed })?;
+        Ok(Exit::Fine)
+    }
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = if path == Path::new("-") {
+        io::stdin().lock().read_to_string(&mut text).map(drop)
+    } else {
+        fs::read_to_string(path).map(|read| text = read)
+    };
+    read.map_err(|error| Failure::file(format!("{}: {error}", path.display())))?;
+    Ok(text)
+}
+
+/// What the editor makes of a text, and the file in which it stands.
+fn edited(text: &str) -> Result<(String, Option<PathBuf>), Failure> {
+    let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| env::var(name).ok().filter(|editor| !editor.is_empty()));
+    let editor =
+        editor.ok_or_else(|| Failure::usage("there is no editor: set EDITOR, or give the payload with --from"))?;
+    let path = env::temp_dir().join(format!("tracker-{}.json", std::process::id()));
+    let mut made = fs::OpenOptions::new();
+    made.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut made, 0o600);
+    io::Write::write_all(&mut made.open(&path)?, text.as_bytes())?;
+    // The variable may hold arguments, as in `code --wait`.
+    let status = if cfg!(unix) {
+        Command::new("sh").args(["-c", &format!("{editor} \"$1\""), "tracker"]).arg(&path).status()?
+    } else {
+        Command::new(&editor).arg(&path).status()?
+    };
+    if !status.success() {
+        fs::remove_file(&path)?;
+        return Err(Failure::refused(format!("{editor} ended with {status}: nothing was changed")));
+    }
+    Ok((fs::read_to_string(&path)?, Some(path)))
+}
+
+impl View for Edited {
+    fn show(&self, page: &mut Page<'_>) -> io::Result<()> {
+        page.line(Ink::Plain, if self.changed { "changed" } else { "nothing was changed" })
+    }
+}

@@ -1,0 +1,58 @@
+use std::{io, path::PathBuf};
+
+use serde::Serialize;
+use tracker_core::Tracker;
+
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    file::FileArg,
+    output::{Ink, Output, Page, View, number},
+};
+
+/// Copies what is readable of a damaged file into a new one
+///
+/// Work on a copy of the damaged file: if it was not closed cleanly, opening it repairs it first. Ends with 1 if tasks
+/// were lost.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    file: FileArg,
+    /// The new file
+    #[arg(value_name = "INTO")]
+    into: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Recovered {
+    tasks: u64,
+    lost: Vec<Lost>,
+}
+
+#[derive(Serialize)]
+struct Lost {
+    kind: String,
+    id: Option<String>,
+    what: String,
+}
+
+impl Args {
+    pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
+        let recovered = Tracker::recover(&self.file.file, &self.into)?;
+        let lost = recovered.lost.into_iter();
+        let lost = lost.map(|lost| Lost { kind: lost.kind, id: lost.id.map(|id| id.to_string()), what: lost.what });
+        let recovered = Recovered { tasks: recovered.tasks, lost: lost.collect() };
+        output.put(&recovered)?;
+        Ok(if recovered.lost.is_empty() { Exit::Fine } else { Exit::Findings })
+    }
+}
+
+impl View for Recovered {
+    fn show(&self, page: &mut Page<'_>) -> io::Result<()> {
+        for lost in &self.lost {
+            let id = lost.id.as_deref().unwrap_or("(its id cannot be read)");
+            page.line(Ink::Bad, &format!("lost: {} {id}: {}", lost.kind, lost.what))?;
+        }
+        page.line(Ink::Plain, &format!("{} recovered", number::counted(self.tasks, "task", "tasks")))
+    }
+}

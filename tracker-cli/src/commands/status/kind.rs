@@ -1,0 +1,144 @@
+use std::{collections::BTreeMap, io, time::Duration};
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use tracker_core::{Leased, Tasks, Untyped};
+
+use super::{pace::PaceView, problem::Problem};
+use crate::{
+    commands::counts::CountsView,
+    failure::Failure,
+    output::{Ink, Page, number, time},
+    span::Span,
+};
+
+/// How far a kind is.
+#[derive(Serialize)]
+pub struct KindStatus {
+    #[serde(flatten)]
+    counts: CountsView,
+    paused: bool,
+    pace: PaceView,
+    oldest_waiting: Option<Oldest>,
+    /// At most the first thousand to run out.
+    leases: u64,
+    /// Who has them.
+    owners: Vec<Owner>,
+    problems: Vec<Problem>,
+}
+
+#[derive(Serialize)]
+struct Oldest {
+    id: String,
+    since: DateTime<Utc>,
+}
+
+#[derive(Serialize)]
+struct Owner {
+    worker: String,
+    tasks: u64,
+    /// Its longest attempt began then.
+    since: DateTime<Utc>,
+}
+
+/// So many leases are looked at.
+const LEASES: usize = 1_000;
+/// So many of their owners are named.
+const OWNERS: usize = 8;
+
+impl KindStatus {
+    pub fn of(tasks: &Tasks<Untyped>, window: Duration) -> Result<Self, Failure> {
+        let now = Utc::now();
+        let (kind, counts) = (tasks.info()?, CountsView::of(tasks)?);
+        let leased = tasks.leases(LEASES)?;
+        let plan = tasks.plan(1)?;
+        let oldest = tasks.oldest_waiting()?;
+        Ok(Self {
+            pace: PaceView::of(tasks, &kind, &counts, window, now)?,
+            oldest_waiting: oldest.map(|(id, since)| Oldest { id: id.to_string(), since }),
+            leases: leased.len() as u64,
+            owners: owners(&leased),
+            problems: Problem::all(&kind, &counts, &leased, &plan),
+            paused: kind.paused,
+            counts,
+        })
+    }
+
+    pub fn show(&self, page: &mut Page<'_>, now: DateTime<Utc>) -> io::Result<()> {
+        page.text(Ink::Strong, &self.counts.kind)?;
+        page.text(Ink::Plain, &format!("  {}", number::counted(self.counts.total, "task", "tasks")))?;
+        page.line(Ink::Warn, if self.paused { ", paused" } else { "" })?;
+        self.counts.show(page)?;
+        fact(page, "pace", &self.pace.to_string())?;
+        if let Some(eta) = self.pace.eta_seconds.and_then(|eta| Duration::try_from_secs_f64(eta).ok()) {
+            fact(page, "left", &format!("about {}", Span(eta)))?;
+        }
+        if let Some(oldest) = &self.oldest_waiting {
+            fact(page, "waiting", &format!("longest, for {}: {}", time::since(oldest.since, now), oldest.id))?;
+        }
+        for (at, owner) in self.owners.iter().take(OWNERS).enumerate() {
+            let name = if at == 0 { "workers" } else { "" };
+            let tasks = number::counted(owner.tasks, "task", "tasks");
+            fact(page, name, &format!("{}: {tasks}, the longest for {}", owner.worker, time::since(owner.since, now)))?;
+        }
+        if self.owners.len() > OWNERS {
+            fact(page, "", &format!("and {} others", self.owners.len() - OWNERS))?;
+        }
+        for problem in &self.problems {
+            page.line(Ink::Warn, &format!("  ! {}", problem.text))?;
+        }
+        Ok(())
+    }
+}
+
+fn fact(page: &mut Page<'_>, name: &str, text: &str) -> io::Result<()> {
+    page.text(Ink::Quiet, &format!("  {name:<9}"))?;
+    page.line(Ink::Plain, text)
+}
+
+/// By worker; who has most comes first.
+fn owners(leased: &[Leased]) -> Vec<Owner> {
+    let mut by_worker: BTreeMap<&str, Owner> = BTreeMap::new();
+    for Leased { lease, .. } in leased {
+        let owner = by_worker.entry(&lease.worker).or_insert_with(|| Owner {
+            worker: lease.worker.clone(),
+            tasks: 0,
+            since: lease.since,
+        });
+        owner.tasks += 1;
+        owner.since = owner.since.min(lease.since);
+    }
+    let mut owners: Vec<_> = by_worker.into_values().collect();
+    owners.sort_by_key(|owner| std::cmp::Reverse(owner.tasks));
+    owners
+}
+
+impl std::fmt::Display for PaceView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let window = Span(Duration::try_from_secs_f64(self.window_seconds).unwrap_or_default());
+        if self.succeeded + self.failed == 0 {
+            return write!(f, "nothing ended within the last {window}");
+        }
+        let span =
+            |seconds: Option<f64>| Span(Duration::try_from_secs_f64(seconds.unwrap_or_default()).unwrap_or_default());
+        if self.per_second > 0.0 {
+            write!(f, "{:.1} per second; ", self.per_second)?;
+        }
+        write!(
+            f,
+            "{} succeeded, {} failed within {window}",
+            number::grouped(self.succeeded),
+            number::grouped(self.failed)
+        )?;
+        if self.p50_seconds.is_some() {
+            write!(
+                f,
+                "; p50 {}, p95 {}, p99 {}",
+                span(self.p50_seconds),
+                span(self.p95_seconds),
+                span(self.p99_seconds)
+            )?;
+        }
+        Ok(())
+    }
+}

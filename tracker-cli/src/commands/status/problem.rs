@@ -1,0 +1,58 @@
+use serde::Serialize;
+use tracker_core::{Explanation, KindInfo, Leased, Plan, Role};
+
+use crate::{commands::counts::CountsView, output::number};
+
+/// Something that needs a look.
+#[derive(Serialize)]
+pub struct Problem {
+    /// A word for programs.
+    pub what: &'static str,
+    pub count: u64,
+    /// What it is, and what to do.
+    pub text: String,
+}
+
+impl Problem {
+    /// What is wrong with a kind, as far as counters and the heads of its lines tell.
+    pub fn all(kind: &KindInfo, counts: &CountsView, leased: &[Leased], plan: &Plan) -> Vec<Self> {
+        let given_up: u64 = counts
+            .counts
+            .iter()
+            .filter(|counted| counted.status.means == Role::Exhausted)
+            .map(|counted| counted.count)
+            .sum();
+        let over = leased.iter().filter(|leased| leased.is_over).count() as u64;
+        let crashing = leased.iter().filter(|leased| leased.crashes >= 2).count() as u64;
+        let unreadable: u64 =
+            plan.rest.iter().filter(|rest| rest.why == Explanation::Unreadable).map(|rest| rest.amount.count).sum();
+        let waiting = plan.in_line.count
+            + plan
+                .rest
+                .iter()
+                .filter(|rest| rest.why == Explanation::Paused)
+                .map(|rest| rest.amount.count)
+                .sum::<u64>();
+        let found = [
+            ("exhausted", given_up, "given up: `tracker errors` tells why, `tracker retry` starts them again"),
+            (
+                "lease_over",
+                over,
+                "held by workers that have gone: the next claim frees them, or `tracker rescue` where nobody claims",
+            ),
+            ("crashing", crashing, "running although their last attempts crashed: they may kill their process"),
+            (
+                "unreadable",
+                unreadable,
+                "that could not be decoded: open the kind with a type that fits, or `tracker edit` them",
+            ),
+            ("paused", if kind.paused { waiting } else { 0 }, "waiting while the kind is paused"),
+        ];
+        let told = |(what, count, text): (_, u64, &str)| Self {
+            what,
+            count,
+            text: format!("{} {text}", number::counted(count, "task", "tasks")),
+        };
+        found.into_iter().filter(|(_, count, _)| *count > 0).map(told).collect()
+    }
+}

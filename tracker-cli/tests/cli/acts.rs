@@ -1,0 +1,235 @@
+//! Acting on a file: while its writer has it open, beside one that shares it, and alone.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use tracker_core::{Sharing, Tracker};
+
+use crate::{
+    Scene,
+    shop::{Download, Film, FilmStatus, JobStatus, Shop},
+};
+
+impl Scene {
+    /// A file whose application has ended: downloads 3, 5, 6 and 7 have failed, 4 was given up, 8 is cancelled.
+    fn left() -> Self {
+        let scene = Self::new();
+        drop(Shop::open(&scene));
+        scene
+    }
+
+    #[track_caller]
+    fn fine(&self, arguments: &[&str]) -> Value {
+        let ran = self.run(&[arguments, &["--json"]].concat());
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{arguments:?}");
+        serde_json::from_str(&ran.out).unwrap()
+    }
+
+    fn count(&self, status: JobStatus) -> u64 {
+        let tracker = Tracker::inspect(self.path("jobs.redb")).unwrap();
+        assert_eq!(tracker.verify().unwrap(), []);
+        tracker.tasks::<Download>().unwrap().counts().unwrap().get(status)
+    }
+}
+
+#[test]
+fn acting_beside_a_writer_that_does_not_share_is_refused_with_what_to_do() {
+    let scene = Scene::new();
+    let shop = Shop::open(&scene);
+    for arguments in [
+        &["retry", "jobs.redb", "--all", "--yes"][..],
+        &["cancel", "jobs.redb", "https://even.org/10"],
+        &["prune", "jobs.redb", "--older-than", "1d", "--yes"],
+        &["compact", "jobs.redb"],
+        &["edit", "jobs.redb", "https://even.org/10", "--from", "-"],
+        &["import", "jobs.redb"],
+    ] {
+        let ran = scene.run(arguments);
+        assert_eq!(ran.code, Some(3), "{arguments:?}: {}", ran.err);
+        #[cfg(target_os = "linux")]
+        assert!(ran.err.contains("stop it, or start it with writers sharing (Sharing::Writers)"), "{}", ran.err);
+    }
+    assert_eq!(shop.downloads.counts().unwrap().get(JobStatus::Exhausted), 1);
+    drop(shop);
+    scene.fine(&["retry", "jobs.redb", "--all", "--yes"]);
+}
+
+#[test]
+fn acting_beside_a_writer_that_shares_is_seen_by_it() {
+    let scene = Scene::left();
+    let tracker = Tracker::options().sharing(Sharing::Writers).open(scene.path("jobs.redb")).unwrap();
+    let downloads = tracker.tasks::<Download>().unwrap();
+    assert_eq!(scene.fine(&["retry", "jobs.redb", "--kind", "download", "--all", "--yes"])["done"], 5);
+    assert_eq!(downloads.counts().unwrap().get(JobStatus::Exhausted), 0);
+    let held = downloads.start("https://even.org/4").unwrap();
+    let ran = scene.run(&["requeue", "jobs.redb", "https://even.org/4", "https://even.org/0"]);
+    assert_eq!(ran.code, Some(1), "one was done, the other refused");
+    assert!(ran.out.contains("it is leased by") && ran.out.contains("1 task made startable again"), "{}", ran.out);
+    assert_eq!(scene.fine(&["cancel", "jobs.redb", "https://even.org/4"])["done"], 1);
+    assert!(downloads.get("https://even.org/4").unwrap().unwrap().cancel_requested, "a running one is asked to end");
+    drop(held);
+}
+
+#[test]
+fn nothing_is_done_to_many_without_a_filter_and_a_word() {
+    let scene = Scene::left();
+    for act in ["retry", "requeue", "cancel", "ignore"] {
+        let ran = scene.run(&[act, "jobs.redb"]);
+        assert_eq!(ran.code, Some(2));
+        assert!(ran.err.contains("or say --all"), "{}", ran.err);
+        let ran = scene.run(&[act, "jobs.redb", "--kind", "download", "--all"]);
+        assert_eq!(ran.code, Some(2));
+        assert!(ran.err.contains("tasks of download would be") && ran.err.contains("say --yes"), "{}", ran.err);
+        let ran = scene.run(&[act, "jobs.redb", "https://even.org/4", "--all", "--yes"]);
+        assert_eq!(ran.code, Some(2), "ids and all of them do not go together");
+    }
+    let ran = scene.run(&["retry", "jobs.redb", "-k", "download", "--status", "Failed"]);
+    assert!(ran.err.contains("4 tasks of download would be made startable again"), "{}", ran.err);
+    assert_eq!((scene.count(JobStatus::Failed), scene.count(JobStatus::Exhausted)), (4, 1), "nothing was done");
+}
+
+#[test]
+fn retry_is_about_what_failed_and_nothing_else() {
+    let scene = Scene::left();
+    let retried = scene.fine(&["retry", "jobs.redb", "--index", "host=odd.org", "--yes", "--kind", "download"]);
+    assert_eq!(retried, json!({"what": "made startable again", "done": 3, "meant": 3, "refused": []}));
+    assert_eq!(scene.fine(&["retry", "jobs.redb", "--all", "--yes"])["done"], 2);
+    assert_eq!(scene.fine(&["retry", "jobs.redb", "--all", "--yes"])["done"], 0, "then there is nothing left");
+    assert_eq!((scene.count(JobStatus::Done), scene.count(JobStatus::Cancelled)), (3, 1));
+    assert_eq!(scene.run(&["retry", "jobs.redb", "https://nowhere"]).code, Some(1));
+}
+
+#[test]
+fn requeue_goes_to_the_current_step_or_the_first() {
+    let scene = Scene::left();
+    let films = || {
+        let tracker = Tracker::inspect(scene.path("jobs.redb")).unwrap();
+        tracker.tasks::<Film>().unwrap().counts().unwrap()
+    };
+    assert_eq!(films().get(FilmStatus::Cut), 1);
+    scene.fine(&["requeue", "jobs.redb", "--kind", "film", "1"]);
+    assert_eq!(films().get(FilmStatus::Cut), 1);
+    scene.fine(&["requeue", "jobs.redb", "--kind", "film", "1", "--reset"]);
+    assert_eq!(films().get(FilmStatus::Raw), 3);
+    assert_eq!(scene.fine(&["requeue", "jobs.redb", "--kind", "download", "--status", "Done", "--yes"])["done"], 3);
+}
+
+#[test]
+fn what_has_not_ended_is_cancelled_or_ignored_and_what_has_is_pruned() {
+    let scene = Scene::left();
+    assert_eq!(scene.fine(&["cancel", "jobs.redb", "--kind", "download", "--containing", "/9", "--yes"])["done"], 1);
+    assert_eq!(scene.fine(&["cancel", "jobs.redb", "--kind", "download", "--all", "--yes"])["done"], 6);
+    assert_eq!(scene.count(JobStatus::Cancelled), 8);
+    let ran = scene.run(&["ignore", "jobs.redb", "--kind", "film", "2"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.out.contains("no status with the role ignored"), "{}", ran.out);
+    assert_eq!(scene.fine(&["prune", "jobs.redb", "--older-than", "1h", "--yes"])["done"], 0);
+    assert_eq!(scene.run(&["prune", "jobs.redb"]).code, Some(2), "how old must be said");
+    let ran = scene.run(&["prune", "jobs.redb", "--older-than", "0", "--status", "Pending", "--yes", "--kind", "film"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert_eq!(
+        scene.fine(&["prune", "jobs.redb", "--older-than", "0", "--status", "Done", "-k", "download", "--yes"])["done"],
+        3
+    );
+    assert_eq!(scene.fine(&["prune", "jobs.redb", "--older-than", "0", "--yes"])["done"], 9);
+    assert_eq!(scene.fine(&["counts", "jobs.redb"])["kinds"][1]["total"], 3, "what has not ended stays");
+}
+
+#[test]
+fn tasks_that_run_for_too_long_are_freed() {
+    let scene = Scene::left();
+    let tracker = Tracker::options().sharing(Sharing::Writers).open(scene.path("jobs.redb")).unwrap();
+    let downloads = tracker.tasks::<Download>().unwrap();
+    let _held = downloads.start("https://odd.org/9").unwrap().detach().unwrap();
+    assert_eq!(scene.fine(&["rescue", "jobs.redb"])["done"], 0);
+    let ran = scene.run(&["rescue", "jobs.redb", "--running-longer-than", "0"]);
+    assert!(ran.err.contains("1 task would be taken from their workers"), "{}", ran.err);
+    assert_eq!(scene.fine(&["rescue", "jobs.redb", "--running-longer-than", "0", "--yes"])["done"], 1);
+    assert_eq!(downloads.counts().unwrap().get(JobStatus::Running), 0);
+}
+
+#[test]
+fn a_payload_is_edited_and_written_back_if_it_can_be() {
+    let scene = Scene::left();
+    let edit = |text: &str| scene.run_on(text.as_bytes(), &["edit", "jobs.redb", "https://odd.org/9", "--from", "-"]);
+    let good = r#"{"url":"https://odd.org/9","host":"even.org","bytes":7}"#;
+    assert_eq!((edit(good).out, edit(good).out), ("changed\n".to_owned(), "nothing was changed\n".to_owned()));
+    let found = scene.fine(&["list", "jobs.redb", "-k", "download", "--index", "host=even.org", "--status", "Pending"]);
+    assert_eq!(found["total"], 2, "the index follows");
+    for (bad, says) in [("{", "cannot be read"), (r#"{"url":"other","host":"a","bytes":1}"#, "an id stays")] {
+        let ran = edit(bad);
+        assert!(ran.code == Some(1) && ran.err.contains(says), "{}", ran.err);
+    }
+    let ran = scene.run(&["edit", "jobs.redb", "https://odd.org/9"]);
+    assert!(ran.code == Some(2) && ran.err.contains("set EDITOR"), "{}", ran.err);
+}
+
+#[test]
+#[cfg(unix)]
+fn an_editor_changes_a_payload_and_what_was_written_in_vain_is_kept() {
+    let scene = Scene::left();
+    let edit = |editor: &str| {
+        let mut command = scene.command(&["edit", "jobs.redb", "https://odd.org/9"]);
+        let ran: crate::fixture::Ran =
+            command.env_remove("VISUAL").env("EDITOR", editor).env("TMPDIR", scene.path("")).output().unwrap().into();
+        ran
+    };
+    let ran = edit("sed -i s/null/70/");
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "changed\n"), "{}", ran.err);
+    assert_eq!(scene.fine(&["show", "jobs.redb", "https://odd.org/9"])["task"]["bytes"], 70);
+    let ran = edit("sed -i s/70/7x/");
+    assert!(ran.code == Some(1) && ran.err.contains("what you wrote is in "), "{}", ran.err);
+    let kept = ran.err.trim().rsplit(' ').next().unwrap();
+    assert!(fs::read_to_string(kept).unwrap().contains("7x"));
+    assert!(edit("false").err.contains("nothing was changed"));
+    let left: Vec<_> = fs::read_dir(scene.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "the file, and what was kept: {left:?}");
+}
+
+#[test]
+fn lines_go_out_and_into_a_new_file() {
+    let scene = Scene::left();
+    let lines = scene.run(&["export", "jobs.redb"]).out;
+    assert_eq!(lines.lines().count(), 2 + 12 + 3);
+    let ran = scene.run_on(lines.as_bytes(), &["import", "new.redb"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "15 tasks new, 2 kinds new\n"), "{}", ran.err);
+    assert_eq!(scene.run(&["export", "new.redb"]).out, lines);
+    assert_eq!(scene.run(&["export", "new.redb", "-o", "lines.jsonl"]).code, Some(0));
+    assert_eq!(scene.read("lines.jsonl"), lines);
+    assert_eq!(scene.run(&["export", "new.redb", "-o", "new.redb"]).code, Some(3), "what is there stays");
+    assert_eq!(scene.fine(&["import", "new.redb", "lines.jsonl"])["existing"], 15);
+    fs::write(scene.path("bad.jsonl"), "{\"id\":\"x\",\"payload\":{}}\nnonsense\n").unwrap();
+    let ran = scene.run(&["import", "new.redb", "bad.jsonl", "--kind", "film"]);
+    assert!(ran.code == Some(1) && ran.err.contains("line 2: "), "{}", ran.err);
+    let ran = scene.run(&["import", "new.redb", "bad.jsonl", "--kind", "film", "--go-on"]);
+    assert!(ran.code == Some(1) && ran.out.contains("0 tasks new, 1 were there, 1 line left out"), "{}", ran.out);
+}
+
+#[test]
+fn csv_is_for_spreadsheets() {
+    let scene = Scene::left();
+    let csv = scene.run(&["export", "jobs.redb", "--csv", "--kind", "download", "--role", "exhausted"]).out;
+    let lines: Vec<_> = csv.split("\r\n").collect();
+    assert!(lines[0].starts_with("id,status,role,step,") && lines.len() == 3, "{csv}");
+    assert!(lines[1].starts_with("https://even.org/4,Exhausted,exhausted,,0,"), "{csv}");
+    assert!(lines[1].ends_with(r#","{""url"":""https://even.org/4"",""host"":""even.org"",""bytes"":null}""#), "{csv}");
+    assert_eq!(scene.run(&["export", "jobs.redb", "--csv"]).code, Some(2), "of one kind");
+    assert_eq!(scene.run(&["export", "jobs.redb", "--status", "Done"]).code, Some(2));
+}
+
+#[test]
+fn a_file_is_examined_compacted_and_recovered() {
+    let scene = Scene::left();
+    let ran = scene.run(&["doctor", "jobs.redb"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.out.contains("download: 1 task given up: `tracker errors` tells why"), "{}", ran.out);
+    scene.fine(&["retry", "jobs.redb", "--all", "--yes"]);
+    assert!(scene.run(&["doctor", "jobs.redb"]).out.starts_with("sound: "));
+    let compacted = scene.fine(&["compact", "jobs.redb"]);
+    assert!(compacted["bytes_after"].as_u64() <= compacted["bytes_before"].as_u64());
+    let recovered = scene.fine(&["recover", "jobs.redb", "again.redb"]);
+    assert_eq!(recovered, json!({"tasks": 15, "lost": []}));
+    assert_eq!(scene.fine(&["counts", "again.redb"]), scene.fine(&["counts", "jobs.redb"]));
+    assert_eq!(scene.run(&["recover", "jobs.redb", "again.redb"]).code, Some(2), "nothing is overwritten");
+    assert_eq!(scene.run(&["verify", "again.redb"]).code, Some(0));
+}

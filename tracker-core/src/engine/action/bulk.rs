@@ -1,0 +1,72 @@
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{Action, NewTask};
+use crate::{
+    disk::records,
+    engine::writer::Writer,
+    error::{Error, Result},
+    rules::{Submit, Told},
+    store::{Body, Kind},
+    task::{TaskId, TaskKey},
+};
+
+/// A task to be submitted, encoded on the thread of its caller.
+pub(crate) struct Prepared {
+    pub id: TaskKey,
+    /// Whether the id was made for it.
+    generated: bool,
+    pub indexes: Vec<Vec<u8>>,
+    /// The record of its body.
+    pub record: Vec<u8>,
+    pub submit: Submit,
+}
+
+impl Prepared {
+    pub(crate) fn new(new: NewTask) -> Result<Self> {
+        let NewTask { id, indexes, uniques, payload, submit, .. } = new;
+        let generated = id.is_none();
+        let body = Body { id: id.unwrap_or_else(|| Uuid::now_v7().to_key()), indexes, uniques, payload };
+        let record = records::encode(&body)?;
+        Ok(Self { id: body.id, generated, indexes: body.indexes, record, submit })
+    }
+
+    /// The same as a submit of its own.
+    fn alone(&self, kind: &Kind) -> Result<NewTask> {
+        let body: Body =
+            records::decode(&self.record).map_err(|what| Error::corrupted("tracker.bodies", &self.id, what))?;
+        let Body { id, indexes, uniques, payload } = body;
+        let id = (!self.generated).then_some(id);
+        Ok(NewTask { kind: kind.id, id, indexes, uniques, payload, submit: self.submit.clone() })
+    }
+}
+
+/// Puts many tasks of a kind in. Each is told for itself what came of it.
+pub(crate) struct SubmitMany {
+    pub kind: u32,
+    pub tasks: Vec<Prepared>,
+}
+
+impl Action for SubmitMany {
+    type Out = Vec<Result<Told>>;
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<Self::Out> {
+        let kind: Arc<Kind> = writer.kind(self.kind)?;
+        let new = if kind.is_plain() { writer.put_new(&kind, &self.tasks)? } else { vec![false; self.tasks.len()] };
+        let mut told = Vec::with_capacity(new.len());
+        for (task, new) in self.tasks.iter().zip(new) {
+            told.push(if new { Ok(Told::New) } else { put_alone(writer, &kind, task)? });
+        }
+        Ok(told)
+    }
+}
+
+/// Outside: what concerns the transaction; inside: what concerns the task.
+fn put_alone(writer: &mut Writer<'_>, kind: &Kind, task: &Prepared) -> Result<Result<Told>> {
+    let before = writer.writes();
+    match task.alone(kind)?.run(writer) {
+        Err(error) if writer.writes() != before || error.stops_a_batch() => Err(error),
+        answer => Ok(answer.map(|submitted| submitted.told)),
+    }
+}

@@ -1,0 +1,48 @@
+use super::Writer;
+use crate::{
+    disk::keys,
+    engine::{account::Account, action::Prepared},
+    error::Result,
+    rules::Command,
+    store::{Kind, NewRow},
+};
+
+impl Writer<'_> {
+    /// Puts in those whose ids are new, of a plain kind, and says which they were. Of two with the same id it is the first.
+    pub(crate) fn put_new(&mut self, kind: &Kind, tasks: &[Prepared]) -> Result<Vec<bool>> {
+        let base = self.pulse.next_seq;
+        let mut ids: Vec<_> = (base..).zip(tasks).map(|(seq, task)| (keys::id_key(kind.id, &task.id), seq)).collect();
+        ids.sort_unstable();
+        ids.dedup_by(|one, before| one.0 == before.0);
+        self.writes += 1;
+        let mut new = vec![false; tasks.len()];
+        for ((_, seq), is_new) in ids.iter().zip(self.rows.number(&ids)?) {
+            let at = usize::try_from(seq - base).unwrap_or(usize::MAX);
+            if let Some(flag) = new.get_mut(at) {
+                *flag = is_new;
+            }
+        }
+        let mut rows = Vec::with_capacity(tasks.len());
+        for ((seq, task), _) in (base..).zip(tasks).zip(&new).filter(|(_, new)| **new) {
+            let command = Command::Submit(task.submit.clone());
+            let decided = kind.rules(self.now).decide(None, &command);
+            let decision = decided.map_err(|reason| kind.refuse(task.id.clone(), reason))?;
+            if self.context.accounted {
+                let account = Account::of(kind, &task.id, None, decision.header.as_ref(), &command);
+                self.effects.accounts.extend(account);
+            }
+            self.tell(kind, &task.id, None, &decision, &command);
+            if let Some(header) = decision.header {
+                self.effects.woke |= !kind.is_finished(&header);
+                self.count([None, Some(keys::CountKey { kind: kind.id, code: header.code })]);
+                rows.push(NewRow { task: kind.task(seq), header, indexes: &task.indexes, record: &task.record });
+            }
+        }
+        if !rows.is_empty() {
+            self.touch();
+            self.pulse.next_seq += tasks.len() as u64;
+            self.rows.apply_new(kind, &rows)?;
+        }
+        Ok(new)
+    }
+}

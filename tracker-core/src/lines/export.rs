@@ -1,0 +1,119 @@
+use std::{io::Write, sync::Arc};
+
+use serde::Serialize;
+
+use super::{kind::KindLine, task::TaskLine};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    store::Kind,
+    tasks::Tasks,
+    tracker::Tracker,
+    view::View,
+};
+
+/// How many tasks are read from one snapshot: one that stays open keeps the file from reusing pages.
+const BATCH: usize = 500;
+/// How many bytes of payload they have at most.
+const BATCH_BYTES: usize = 8 << 20;
+
+impl Tracker {
+    /// Writes everything as lines of JSON: the definitions of all kinds, then their tasks in the order of submission, each
+    /// with its history; says how many tasks. [`Tracker::import`] reads them. The form is described in
+    /// `docs/json-lines.md`.
+    ///
+    /// Each task is written as of one instant. Tasks that change meanwhile may be written as they were before or after.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// # jobs.submit_all(["one", "two"].map(job))?;
+    /// let mut lines = Vec::new();
+    /// assert_eq!(tracker.export(&mut lines)?, 2);
+    ///
+    /// let other = Tracker::in_memory()?;
+    /// assert_eq!(other.import(lines.as_slice())?.new, 2);
+    /// assert_eq!(other.tasks::<Job>()?.counts()?.get(Status::Pending), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The file cannot be read, or the writer fails.
+    pub fn export(&self, mut out: impl Write) -> Result<u64> {
+        let kinds = self.shared.engine.stored_kinds()?;
+        for kind in kinds.all() {
+            line(&mut out, &KindLine::of(kind))?;
+        }
+        let mut tasks = 0;
+        for kind in kinds.all() {
+            tasks += self.export_kind(kind, &mut out)?;
+        }
+        flush(&mut out)?;
+        Ok(tasks)
+    }
+
+    fn export_kind(&self, kind: &Arc<Kind>, out: &mut impl Write) -> Result<u64> {
+        let (mut from, mut written) = (0, 0);
+        loop {
+            let lines = self.shared.engine.read(|rows| {
+                let (mut lines, mut bytes) = (Vec::new(), 0);
+                for task in rows.tasks_from(kind.id, from, BATCH)? {
+                    if let Some(whole) = rows.whole(task)? {
+                        bytes += whole.body.payload.len();
+                        lines.push(TaskLine::of(kind, &whole));
+                    }
+                    from = task.seq + 1;
+                    if bytes >= BATCH_BYTES {
+                        break;
+                    }
+                }
+                Ok(lines)
+            })?;
+            if lines.is_empty() {
+                return Ok(written);
+            }
+            for task in lines {
+                line(out, &task)?;
+                written += 1;
+            }
+        }
+    }
+}
+
+impl<T: View> Tasks<T> {
+    /// Writes the kind as lines of JSON: its definition, then its tasks; says how many. See [`Tracker::export`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn export(&self, mut out: impl Write) -> Result<u64> {
+        let kind = self.shared.engine.read(|rows| self.kind_in(rows))?;
+        line(&mut out, &KindLine::of(&kind))?;
+        let written = Tracker { shared: self.shared.clone() }.export_kind(&kind, &mut out)?;
+        flush(&mut out)?;
+        Ok(written)
+    }
+}
+
+fn line(out: &mut impl Write, value: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_vec(value)
+        .map_err(|error| Error::caused(ErrorKind::Unwritable, "a line cannot be written as JSON", error))?;
+    text.push(b'\n');
+    out.write_all(&text).map_err(unwritten)
+}
+
+fn flush(out: &mut impl Write) -> Result<()> {
+    out.flush().map_err(unwritten)
+}
+
+fn unwritten(error: std::io::Error) -> Error {
+    Error::caused(ErrorKind::Io, "the lines cannot be written further", error)
+}

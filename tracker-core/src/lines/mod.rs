@@ -1,0 +1,11 @@
+//! Tasks as lines of JSON, in and out: `docs/json-lines.md`.
+
+mod export;
+mod import;
+mod kind;
+mod stamp;
+mod task;
+mod value;
+
+pub(crate) use import::Typed;
+pub use import::{ImportOptions, Imported, LineError};

@@ -1,0 +1,426 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{stamp::Stamp, value::Value};
+use crate::{
+    rules::{Ended, Ending, Failure, Header, Lease, NEVER, Remarks},
+    store::{Body, Kind, Whole},
+    untyped::{Node, Payload},
+};
+
+/// The line of a task. Only the id and the payload are needed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TaskLine {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    pub id: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Named>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Stamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated: Option<Stamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Stamp>,
+    #[serde(default)]
+    pub attempts: u32,
+    #[serde(default)]
+    pub failures: u32,
+    #[serde(default)]
+    pub crashes: u32,
+    #[serde(default)]
+    pub revision: u32,
+    /// How many attempts have ended in all; the history may hold fewer.
+    #[serde(default)]
+    pub ended: u32,
+    /// In 16 hexadecimal digits: JSON's readers lose digits of large numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unreadable: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub doubtful: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<LeaseLine>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<ProgressLine>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<History>,
+    /// Values by the names of the kind's indexes; found in the payload where they are not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub indexes: Option<Keys>,
+    /// The same for its unique keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uniques: Option<Keys>,
+    pub payload: Payload,
+    /// What replaces the payload when the running attempt ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<BodyLine>,
+}
+
+/// A status by its name or its code.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Named {
+    Code(i32),
+    Name(String),
+}
+
+/// Values by the names of their indexes or unique keys.
+pub(super) type Keys = BTreeMap<String, Value>;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BodyLine {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub indexes: Option<Keys>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uniques: Option<Keys>,
+    pub payload: Payload,
+}
+
+/// Who had the task when it was written: a fact, not a claim.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LeaseLine {
+    pub worker: String,
+    pub fence: u64,
+    pub since: Stamp,
+    pub until: Stamp,
+    /// Where the task goes if the attempt is given back.
+    pub from: Named,
+    pub due: Stamp,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub detached: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub cancel_requested: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProgressLine {
+    done: u64,
+    total: Option<u64>,
+    message: String,
+    at: Stamp,
+}
+
+/// An attempt that has ended, or just what went wrong in it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum History {
+    Error(String),
+    Attempt(Box<AttemptLine>),
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AttemptLine {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fence: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<String>,
+    worker: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started: Option<Stamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<Stamp>,
+    /// How long the body ran by a monotonic clock, in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ending: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    causes: Vec<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    debug: String,
+    #[serde(skip_serializing_if = "is_false")]
+    panicked: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    metrics: Vec<(String, Payload)>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+impl TaskLine {
+    pub(super) fn of(kind: &Kind, whole: &Whole) -> Self {
+        let Whole { header, body, past, progress, successor, .. } = whole;
+        let name = |code: i32| match kind.graph.status(code) {
+            Some(status) => Named::Name(status.name.clone()),
+            None => Named::Code(code),
+        };
+        let lease = header.lease.as_ref().map(|lease| LeaseLine {
+            worker: lease.worker.clone(),
+            fence: lease.fence,
+            since: Stamp(lease.started),
+            until: Stamp(lease.expires),
+            from: name(lease.from),
+            due: Stamp(lease.due),
+            detached: lease.detached,
+            cancel_requested: header.cancel,
+        });
+        let BodyLine { indexes, uniques, payload } = BodyLine::of(kind, body);
+        Self {
+            kind: Some(kind.name.clone()),
+            id: Value::of_id(&body.id),
+            status: Some(name(header.code)),
+            code: Some(header.code),
+            priority: Some(header.priority),
+            created: Some(Stamp(header.created)),
+            updated: Some(Stamp(header.updated)),
+            due: Some(Stamp(header.due)),
+            attempts: header.attempts,
+            failures: header.failures,
+            crashes: header.crashes,
+            revision: header.revision,
+            ended: header.ended,
+            fingerprint: header.fingerprint.map(|fingerprint| format!("{fingerprint:016x}")),
+            unreadable: header.unreadable,
+            doubtful: header.doubtful,
+            lease,
+            progress: progress.as_ref().map(|progress| ProgressLine {
+                done: progress.done,
+                total: progress.total,
+                message: progress.message.clone(),
+                at: Stamp(progress.at),
+            }),
+            history: past
+                .iter()
+                .chain(&header.last)
+                .map(|ended| History::Attempt(Box::new(AttemptLine::of(kind, ended))))
+                .collect(),
+            indexes,
+            uniques,
+            payload,
+            successor: successor.as_ref().map(|body| BodyLine::of(kind, body)),
+        }
+    }
+}
+
+impl BodyLine {
+    fn of(kind: &Kind, body: &Body) -> Self {
+        let named = |names: &mut dyn Iterator<Item = &String>, values: &[Vec<u8>]| {
+            let values = names.cloned().zip(values.iter().map(|value| Value::of(value)));
+            Some(values.collect::<Keys>()).filter(|values| !values.is_empty())
+        };
+        Self {
+            indexes: named(&mut kind.indexes.iter(), &body.indexes),
+            uniques: named(&mut kind.uniques.iter().map(|(name, _)| name), &body.uniques),
+            payload: Payload::from_bytes(body.payload.clone()),
+        }
+    }
+}
+
+impl AttemptLine {
+    fn of(kind: &Kind, ended: &Ended) -> Self {
+        let step = kind.graph.steps().nth(usize::from(ended.step)).filter(|name| !name.is_empty());
+        let failure = ended.failure.as_ref();
+        Self {
+            fence: Some(ended.fence),
+            attempt: Some(ended.attempt),
+            step: step.map(str::to_owned),
+            worker: ended.worker.clone(),
+            started: Some(Stamp(ended.started)),
+            ended: Some(Stamp(ended.ended)),
+            run_us: ended.run,
+            ending: Some(ended.ending.name().to_owned()),
+            error: failure.map(|failure| failure.error.clone()),
+            causes: failure.map(|failure| failure.causes.clone()).unwrap_or_default(),
+            debug: failure.map(|failure| failure.debug.clone()).unwrap_or_default(),
+            panicked: failure.is_some_and(|failure| failure.panicked),
+            notes: ended.remarks.notes.clone(),
+            metrics: ended
+                .remarks
+                .metrics
+                .iter()
+                .map(|(name, value)| (name.clone(), Payload::from_bytes(Node::F64(*value).bytes())))
+                .collect(),
+        }
+    }
+
+    /// The attempt, with what is not told taken from the task.
+    fn ended(self, kind: &Kind, number: u32, fence: u64, updated: i64) -> Result<Ended, String> {
+        let ending = match &self.ending {
+            None if self.error.is_some() => Ending::Failed,
+            None => Ending::Succeeded,
+            Some(name) => Ending::ALL.into_iter().find(|ending| ending.name() == name).ok_or_else(|| {
+                let known: Vec<_> = Ending::ALL.iter().map(|ending| ending.name()).collect();
+                format!("there is no ending {name:?}; there are {}", known.join(", "))
+            })?,
+        };
+        let step = match &self.step {
+            None => 0,
+            Some(name) => kind.graph.step_named(name).ok_or_else(|| format!("there is no step {name:?}"))?,
+        };
+        let metric = |(name, value): (String, Payload)| match value.node() {
+            Some(Node::F64(value)) => Ok((name, value)),
+            _ => value.to().map(|value| (name.clone(), value)).map_err(|_| format!("the metric {name:?} is no number")),
+        };
+        let told = self.error.is_some() || !self.causes.is_empty() || !self.debug.is_empty() || self.panicked;
+        let mut failure = Failure::new(self.error.unwrap_or_default());
+        (failure.causes, failure.debug, failure.panicked) = (self.causes, self.debug, self.panicked);
+        let end = self.ended.map_or(updated, |stamp| stamp.0);
+        Ok(Ended {
+            fence: self.fence.unwrap_or(fence),
+            attempt: self.attempt.unwrap_or(number),
+            step,
+            worker: self.worker,
+            started: self.started.map_or(end, |stamp| stamp.0),
+            ended: end,
+            run: self.run_us,
+            ending,
+            failure: told.then_some(failure),
+            remarks: Remarks {
+                notes: self.notes,
+                metrics: self.metrics.into_iter().map(metric).collect::<Result<_, _>>()?,
+            },
+        })
+    }
+}
+
+/// What a line says of a task but for its keys, as far as the file's kind can understand it.
+pub(super) struct Told {
+    pub header: Header,
+    pub past: Vec<Ended>,
+    /// Fences are to be given to the attempts.
+    pub fenceless: bool,
+}
+
+/// No fence of a file ever comes near it.
+const FENCES: u64 = u64::MAX / 2;
+
+impl TaskLine {
+    /// The header and the history; what is not told is as of a task that is submitted now.
+    pub(super) fn told(&mut self, kind: &Kind, now: i64) -> Result<Told, String> {
+        let code = self.resolve(kind)?;
+        let updated = self.updated.map_or(now, |stamp| stamp.0);
+        let created = self.created.map_or(updated, |stamp| stamp.0);
+        let due = self.due.map_or(created, |stamp| stamp.0);
+        let lease = self.lease.take().map(|lease| lease.of(kind)).transpose()?;
+        let cancel = lease.as_ref().is_some_and(|(_, cancel)| *cancel);
+        let mut past = Vec::new();
+        let mut fenceless = false;
+        for (number, told) in (1..).zip(std::mem::take(&mut self.history)) {
+            let attempt = match told {
+                History::Error(error) => AttemptLine { error: Some(error), ..AttemptLine::default() },
+                History::Attempt(attempt) => *attempt,
+            };
+            fenceless |= attempt.fence.is_none();
+            past.push(attempt.ended(kind, number, u64::from(number), updated)?);
+        }
+        if !fenceless
+            && (!past.is_sorted_by(|one, other| one.fence < other.fence) || past.iter().any(|one| one.fence > FENCES))
+        {
+            return Err(
+                "the fences of a history rise from attempt to attempt; leave them out to have them given".to_owned()
+            );
+        }
+        // What ended last with nothing to tell stands in the header.
+        let plain = |ended: &Ended| ended.failure.is_none() && ended.remarks.is_empty();
+        let ended = self.ended.max(u32::try_from(past.len()).unwrap_or(u32::MAX));
+        let last = past.pop_if(|ended| plain(ended));
+        let header = Header {
+            code,
+            priority: self.priority.unwrap_or(kind.policy.priority),
+            created,
+            updated,
+            due,
+            attempts: self.attempts,
+            failures: self.failures,
+            crashes: self.crashes,
+            revision: self.revision,
+            ended,
+            fingerprint: self.fingerprint.as_deref().map(fingerprint).transpose()?,
+            lease: lease.map(|(lease, _)| lease),
+            last,
+            cancel,
+            unreadable: self.unreadable,
+            successor: self.successor.is_some(),
+            doubtful: self.doubtful,
+        };
+        check(kind, &header)?;
+        Ok(Told { header, past, fenceless })
+    }
+
+    fn resolve(&self, kind: &Kind) -> Result<i32, String> {
+        let named = self.status.as_ref().map(|status| status.code(kind)).transpose()?;
+        let code = match (named, self.code) {
+            (Some(one), Some(other)) if one != other => {
+                return Err(format!("its status has the code {one}, but the line says {other}: leave one out"));
+            }
+            (named, code) => named.or(code).unwrap_or_else(|| kind.graph.start_of(0)),
+        };
+        let code = Named::Code(code).code(kind)?;
+        // Whoever ran it elsewhere does not run it here.
+        let left =
+            kind.graph.status(code).filter(|status| status.role == crate::Role::InProgress && self.lease.is_none());
+        Ok(left.map_or(code, |status| kind.graph.start_of(status.step)))
+    }
+}
+
+/// Refuses what no task can be.
+fn check(kind: &Kind, header: &Header) -> Result<(), String> {
+    let status = kind.graph.status(header.code);
+    let running = status.is_some_and(|status| status.role == crate::Role::InProgress);
+    if header.lease.is_some() && !running {
+        return Err("it has a lease, and its status is not one in progress: leave the lease out".to_owned());
+    }
+    if header.successor && header.lease.is_none() {
+        return Err("it has a successor, and no lease: only a running task has one".to_owned());
+    }
+    if header.due == NEVER && running {
+        return Err("it is in progress, and never due".to_owned());
+    }
+    Ok(())
+}
+
+impl Named {
+    fn code(&self, kind: &Kind) -> Result<i32, String> {
+        let text = match self {
+            Self::Code(code) => code.to_string(),
+            Self::Name(name) => name.clone(),
+        };
+        crate::query::named(kind, &text).map_err(|error| error.to_string())
+    }
+}
+
+impl LeaseLine {
+    fn of(self, kind: &Kind) -> Result<(Lease, bool), String> {
+        if self.fence > FENCES {
+            return Err(format!("its fence {} is larger than any file's", self.fence));
+        }
+        let lease = Lease {
+            token: uuid::Uuid::nil(),
+            fence: self.fence,
+            worker: self.worker,
+            instance: uuid::Uuid::nil(),
+            started: self.since.0,
+            expires: self.until.0,
+            length: self.until.0.saturating_sub(self.since.0),
+            from: self.from.code(kind)?,
+            due: self.due.0,
+            begun: true,
+            detached: self.detached,
+        };
+        Ok((lease, self.cancel_requested))
+    }
+}
+
+fn fingerprint(digits: &str) -> Result<u64, String> {
+    u64::from_str_radix(digits, 16).map_err(|_| "a fingerprint is text of 16 hexadecimal digits".to_owned())
+}
