@@ -24,6 +24,7 @@ mod leases;
 mod limited;
 mod limits;
 mod lines;
+mod longevity;
 mod look;
 mod model;
 mod outcomes;
