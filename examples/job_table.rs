@@ -2,14 +2,17 @@
 //!
 //! Each step has its own failures and errors. Shown: staged updates, errors that stop the program and errors that do
 //! not, three failures of three, all failed ones of all steps by one query and run again with new logic, further
-//! statuses to start from, a status report.
+//! statuses to start from, a status report, and the story of a start as text.
 //!
-//! Run it with `cargo run --example job_table`; it works in a folder of its own.
+//! Run it with `cargo run --example job_table`; it works in a folder of its own, by a clock in its hand.
 
-use std::fmt::Display;
+use std::{fmt::Display, io};
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{Execution, Record, Role, RunError, StartOptions, TaskStatus, Tasks, TrackedTask, Tracker};
+use tracing_subscriber::layer::SubscriberExt;
+use tracker_core::{
+    Execution, ManualClock, Record, Role, RunError, StartOptions, Story, TaskStatus, Tasks, TrackedTask, Tracker,
+};
 
 /// Step 2 has no pending: it starts from the success of step 1, and step 3 from that of step 2.
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +53,8 @@ type Body = fn(&mut Execution<Job>) -> Result<(), String>;
 
 fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let tracker = Tracker::open(folder.path().join("jobs.redb"))?;
-    let jobs = tracker.tasks::<Job>()?;
+    let tracker = Tracker::options().clock(ManualClock::new()).open(folder.path().join("jobs.redb"))?;
+    let jobs = tracker.tasks::<Job>()?.named("me");
     jobs.submit_all((1..=4).map(|id| Job { id, text: None, words: None, published: false }))?;
 
     the_first_job(&jobs)?;
@@ -59,7 +62,8 @@ fn main() -> anyhow::Result<()> {
     three_failures(&jobs)?;
     new_logic(&jobs)?;
     further_statuses(&jobs)?;
-    report(&jobs)
+    report(&jobs)?;
+    story(&jobs)
 }
 
 fn download(job: &mut Execution<Job>) -> Result<(), String> {
@@ -150,6 +154,19 @@ fn report(jobs: &Tasks<Job>) -> anyhow::Result<()> {
         println!("  {code} {:?}: {count}", Status::from_code(code));
     }
     Ok(())
+}
+
+/// What `debug` printed: the story of a start, from banner to banner.
+fn story(jobs: &Tasks<Job>) -> anyhow::Result<()> {
+    println!("story");
+    let story = tracing_subscriber::registry().with(Story::new(io::stdout()));
+    tracing::subscriber::with_default(story, || {
+        let publisher = jobs.step("publish")?;
+        publisher.run(2, |_| Err::<(), _>("the site is down")).or_else(RunError::skip_body)?;
+        publisher.run(2, publish)?;
+        println!("{}", error_of(publisher.run(2, publish)));
+        Ok(())
+    })
 }
 
 fn show(jobs: &Tasks<Job>, id: u32) -> anyhow::Result<()> {

@@ -2,14 +2,15 @@
 //!
 //! Six statuses with codes of their own, a lease of 900 seconds, three attempts. Shown: loading, a run, a second worker
 //! in the way of the first, re-entry by token, a lease that runs out, ignoring a lease, forcing, giving up, setting
-//! aside.
+//! aside, and the story of each run as text.
 //!
 //! Run it with `cargo run --example tracker_per_task`; it works in a folder of its own, by a clock in its hand.
 
-use std::{fmt::Display, time::Duration};
+use std::{fmt::Display, io, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{ManualClock, Record, RunError, StartOptions, TaskStatus, Tasks, TrackedTask, Tracker};
+use tracing_subscriber::layer::SubscriberExt;
+use tracker_core::{ManualClock, Record, RunError, StartOptions, Story, TaskStatus, Tasks, TrackedTask, Tracker};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -46,7 +47,8 @@ fn main() -> anyhow::Result<()> {
     expiry(&invoices, &clock)?;
     three_failures(&invoices)?;
     set_aside(&invoices)?;
-    Ok(())
+    tracker.flush()?;
+    verbose(&invoices)
 }
 
 fn load(invoices: &Tasks<Invoice>) -> anyhow::Result<()> {
@@ -136,6 +138,19 @@ fn set_aside(invoices: &Tasks<Invoice>) -> anyhow::Result<()> {
     refuse(&invoices.start("A-5"));
     invoices.start_with("A-5", &Options::new().force())?.succeed()?;
     show(invoices, "A-5")
+}
+
+/// What the log tells of each run, as text for people: from banner to banner, refused starts too.
+fn verbose(invoices: &Tasks<Invoice>) -> anyhow::Result<()> {
+    head("verbose");
+    submit(invoices, "A-6")?;
+    let story = tracing_subscriber::registry().with(Story::new(io::stdout()));
+    tracing::subscriber::with_default(story, || {
+        invoices.run("A-6", |_| Err::<(), _>("no printer")).or_else(RunError::skip_body)?;
+        invoices.run("A-6", |_| Ok::<_, RunError>(()))?;
+        refuse(&invoices.start("A-6"));
+        Ok(())
+    })
 }
 
 fn submit(invoices: &Tasks<Invoice>, number: &str) -> anyhow::Result<()> {

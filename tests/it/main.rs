@@ -8,9 +8,11 @@
 )]
 
 mod ahead;
+mod batches;
 mod commits;
 mod crashes;
 mod damage;
+mod dependencies;
 mod dice;
 mod disk;
 mod faults;

@@ -5,7 +5,10 @@ use std::io;
 use serde::{Deserialize, Serialize};
 use tracker_core::{ErrorKind, Role, RunError, StartOptions, TaskStatus, Tasks, TrackedTask, Tracker};
 
-use crate::kinds::{SECOND, fine, refused, sound, tracker};
+use crate::{
+    kinds::{SECOND, fine, refused, sound, tracker},
+    listener::told,
+};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -244,5 +247,54 @@ fn a_report_of_statuses_is_that_of_a_look_at_every_row() {
         let status = Status::from_code(code).unwrap();
         assert_eq!(rows.iter().filter(|row| row.status == status).count() as u64, count, "{status:?}");
     }
+    sound(&tracker);
+}
+
+#[test]
+fn the_story_of_a_start_goes_from_banner_to_banner() {
+    let (_, tracker) = tracker();
+    let jobs = jobs(&tracker, 1..2).named("me");
+    let (one, two) = (jobs.step("one").unwrap(), jobs.step("two").unwrap());
+    let lines = told(|| {
+        one.run(1, |_| fine()).unwrap();
+        for _ in 1..=3 {
+            two.run(1, |_| unlucky()).or_else(RunError::skip_body).unwrap();
+        }
+        refused(two.start(1), ErrorKind::Ignored);
+    });
+    let said: Vec<_> = lines.iter().map(String::as_str).collect();
+    assert_eq!(
+        said[..6],
+        [
+            r#"+----- start job "1" (110 OnePending, attempt 1) "#,
+            "| trying to lock it, with status 120 (OneInProgress)",
+            "| locked by me until 2030-01-01 00:05:00 UTC, fence 1",
+            "| succeeded: status 140 (OneSucceeded), unlocked",
+            "| goes on at 2030-01-01 00:00:00 UTC",
+            r#"+----- end job "1" (140 OneSucceeded) "#,
+        ]
+    );
+    let ends: Vec<_> = said.iter().filter(|line| line.starts_with("| failed")).collect();
+    assert_eq!(
+        ends,
+        [
+            &"| failed 1 of 3: status 230 (TwoFailed), unlocked",
+            &"| failed 2 of 3: status 230 (TwoFailed), unlocked",
+            &"| failed 3 times already: status 250 (TwoIgnored), unlocked",
+        ]
+    );
+    assert_eq!(
+        said[said.len() - 3..],
+        [
+            r#"+----- start job "1" (refused) "#,
+            "| it is ignored; requeue it or start it with force: nothing is done",
+            r#"+----- end job "1" (unchanged) "#,
+        ]
+    );
+    let (starts, ends) = (
+        lines.iter().filter(|line| line.starts_with("+----- start")),
+        lines.iter().filter(|line| line.starts_with("+----- end")),
+    );
+    assert_eq!((starts.count(), ends.count()), (5, 5), "every banner is closed");
     sound(&tracker);
 }

@@ -5,7 +5,10 @@ use std::{io, time::Duration};
 use serde::{Deserialize, Serialize};
 use tracker_core::{Ending, ErrorKind, Reason, RunError, StartOptions, TaskStatus, Tasks, TrackedTask, Tracker};
 
-use crate::kinds::{SECOND, fine, refused, sound, tracker};
+use crate::{
+    kinds::{SECOND, fine, refused, sound, tracker},
+    listener::told,
+};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -194,5 +197,46 @@ fn a_lease_of_no_length_is_refused_before_anything_is_written() {
     let held = invoices.start_with("a", &StartOptions::new().lease(SECOND)).unwrap();
     assert_eq!(held.lease(), SECOND, "a lease of the call's own");
     drop(held);
+    sound(&tracker);
+}
+
+#[test]
+fn the_verbose_story_tells_each_step_of_the_life_of_a_task() {
+    let (_, tracker) = tracker();
+    let invoices = invoices(&tracker, &["a"]).named("me");
+    let lines = told(|| {
+        for _ in 1..=3 {
+            fail(&invoices, "a");
+        }
+        refused(invoices.start("a"), ErrorKind::Exhausted);
+        invoices.run_with("a", &StartOptions::new().force(), |_| fine()).unwrap();
+    });
+    let mut expected = Vec::new();
+    let until = "2030-01-01 00:15:00 UTC";
+    for (attempt, was) in [(1, "0 Pending"), (2, "20 Failed"), (3, "20 Failed"), (4, "30 Exhausted")] {
+        expected.push(format!("+----- start invoice \"a\" ({was}, attempt {attempt}) "));
+        expected.push("| trying to lock it, with status 10 (InProgress)".to_owned());
+        expected.push(format!("| locked by me until {until}, fence {attempt}"));
+        let (how, status) = match attempt {
+            1 | 2 => (format!("failed {attempt} of 3"), "20 (Failed)"),
+            3 => ("failed 3 times already".to_owned(), "30 (Exhausted)"),
+            _ => ("succeeded".to_owned(), "40 (Succeeded)"),
+        };
+        expected.push(format!("| {how}: status {status}, unlocked"));
+        if attempt < 4 {
+            expected.push("| no luck".to_owned());
+        }
+        if attempt < 3 {
+            expected.push("| due again at 2030-01-01 00:00:00 UTC".to_owned());
+        }
+        expected.push(format!("+----- end invoice \"a\" ({} ", status.replace('(', "")));
+        if attempt == 3 {
+            expected.push("+----- start invoice \"a\" (refused) ".to_owned());
+            let reason = "it is exhausted after 3 failures and 0 crashes; requeue it or start it with force";
+            expected.push(format!("| {reason}: nothing is done"));
+            expected.push("+----- end invoice \"a\" (unchanged) ".to_owned());
+        }
+    }
+    assert_eq!(lines, expected);
     sound(&tracker);
 }

@@ -93,6 +93,7 @@
 pub mod __private;
 #[cfg(feature = "tokio")]
 mod asynchronous;
+mod batch;
 mod body;
 mod disk;
 mod engine;
@@ -103,8 +104,10 @@ mod failures;
 #[doc(hidden)]
 #[expect(clippy::expect_used, reason = "a finding is a panic")]
 pub mod fuzz;
+mod group;
 #[cfg(feature = "json")]
 mod lines;
+mod need;
 mod options;
 mod page;
 mod payload;
@@ -131,20 +134,23 @@ mod worker;
 
 #[cfg(feature = "tokio")]
 pub use asynchronous::AsyncTasks;
+pub use batch::{Batch, BatchInfo, BatchOptions};
 pub use body::{IntoOutcome, RunError};
 pub use disk::file::Sharing;
 pub use engine::{Event, Happening, Watch, Watched};
 pub use error::{Error, ErrorKind, Reason, Refusal, Result};
 pub use execution::Execution;
+pub use group::Group;
 #[cfg(feature = "json")]
 pub use lines::{ImportOptions, Imported, LineError};
+pub use need::{Dependency, Need, TaskName};
 pub use options::Options;
 pub use page::{Cursor, Page};
 pub use query::Query;
 pub use record::{Attempt, LeaseInfo, ProgressInfo, Record};
 pub use recover::{Lost, Recovered};
 pub use redb;
-pub use rules::{Ending, Explanation, Failure, Outcome};
+pub use rules::{Ending, Explanation, Failure, Otherwise, Outcome};
 pub use status::{Graph, GraphError, Role, StatusDef, StatusGraph, StatusInfo, TaskStatus};
 #[cfg(feature = "story")]
 pub use story::Story;

@@ -96,6 +96,6 @@ pub(crate) fn new_task<T: TrackedTask>(
     check_values(&indexes)?;
     check_values(&uniques)?;
     let priority = priority.or(task.priority()).unwrap_or(kind.policy.priority);
-    let submit = Submit { due, priority, fingerprint: task.fingerprint() };
-    Ok(NewTask { kind: kind.id, id, indexes, uniques, payload: encode(task)?, submit })
+    let submit = Submit { due, priority, fingerprint: task.fingerprint(), batch: None };
+    Ok(NewTask { kind: kind.id, id, indexes, uniques, payload: encode(task)?, submit, needs: Vec::new() })
 }

@@ -45,6 +45,10 @@ pub struct Record<T, S> {
     pub ended: u32,
     /// Whether the running attempt was asked to end as cancelled.
     pub cancel_requested: bool,
+    /// For how many others it waits; [`Tasks::needs`](crate::Tasks::needs) names them.
+    pub waits_for: u32,
+    /// The number of the batch that it belongs to.
+    pub batch: Option<u64>,
     /// Rises with every change of the stored task.
     pub revision: u32,
     /// The fingerprint of the task as it was submitted, where its type has one.
@@ -171,6 +175,8 @@ impl<T, S> Record<T, S> {
             history: past.into_iter().chain(header.last).map(Into::into).collect(),
             ended: header.ended,
             cancel_requested: header.cancel,
+            waits_for: header.waits,
+            batch: header.batch,
             revision: header.revision,
             fingerprint: header.fingerprint,
             unreadable: header.unreadable,

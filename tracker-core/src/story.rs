@@ -152,7 +152,9 @@ impl Told {
                 line(&mut text, &format!("{}: status {} ({}), unlocked", self.how(), self.status, self.status_name));
                 line(&mut text, &self.error);
                 if !self.due.is_empty() {
-                    line(&mut text, &format!("due again at {}", self.due));
+                    // After a success it is the next step, or a changed task, that is due.
+                    let what = if self.ending == "succeeded" { "goes on" } else { "due again" };
+                    line(&mut text, &format!("{what} at {}", self.due));
                 }
                 banner(&mut text, "end", self, &format!("{} {}", self.status, self.status_name));
             }

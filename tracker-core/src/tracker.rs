@@ -8,9 +8,11 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use crate::{
+    batch::{Batch, BatchInfo, BatchOptions},
     disk::file::Sharing,
-    engine::{Engine, EngineOptions, Flush, Register, Rescue, Rescued, Scope, Tidy, Watch},
+    engine::{Engine, EngineOptions, Flush, GoOn, Register, Rescue, Rescued, Scope, Tidy, Watch},
     error::{Error, ErrorKind, Result},
+    group::Group,
     options::Options,
     payload,
     recover::{self, Recovered},
@@ -101,6 +103,9 @@ impl Tracker {
             freed?;
             if tidies && pruned? == tidy.most {
                 tracker.shared.engine.tidy_soon();
+            }
+            if tracker.shared.engine.read(|rows| Ok(rows.untold()?.is_some()))? {
+                tracker.shared.engine.call(GoOn)?;
             }
         }
         Ok(tracker)
@@ -212,9 +217,51 @@ impl Tracker {
         work: impl FnOnce(&mut Transaction<'_, '_>) -> Result<R, E>,
     ) -> Result<R, E> {
         let mut ended = Ended::default();
-        let result = self.shared.engine.turn(|writer| work(&mut Transaction::new(writer, &mut ended)))?;
+        let result = self.shared.engine.turn(|writer| work(&mut Transaction::new(&self.shared, writer, &mut ended)))?;
         ended.tell();
         Ok(result)
+    }
+
+    /// Opens a batch: makes a new one, or finds the one that has this label, whose options then stay as they are. Labels have
+    /// 1 to 256 bytes.
+    ///
+    /// # Errors
+    /// `Invalid` for a label that is empty or too long.
+    pub fn open_batch(&self, label: &str, options: &BatchOptions) -> Result<Batch> {
+        let number = self.shared.engine.call(options.open(label)?)?;
+        Ok(Batch::new(&self.shared, number, label))
+    }
+
+    /// The batch that has this label.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn batch(&self, label: &str) -> Result<Option<Batch>> {
+        let number = self.shared.engine.read(|rows| rows.with_label(label))?;
+        Ok(number.map(|number| Batch::new(&self.shared, number, label)))
+    }
+
+    /// The batch that has this number.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn batch_numbered(&self, number: u64) -> Result<Option<Batch>> {
+        let batch = self.shared.engine.read(|rows| rows.batch(number))?;
+        Ok(batch.map(|batch| Batch::new(&self.shared, number, &batch.label)))
+    }
+
+    /// The batches, the latest first, at most so many.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn batches(&self, most: usize) -> Result<Vec<BatchInfo>> {
+        let batches = self.shared.engine.read(|rows| rows.latest_batches(most))?;
+        Ok(batches.into_iter().map(|(number, batch)| BatchInfo::new(number, batch)).collect())
+    }
+
+    /// Tasks that are submitted together, and may wait for each other.
+    pub fn group(&self) -> Group {
+        Group::new(&self.shared)
     }
 
     /// Hears of what happens to tasks from now on; see [`Watch`]. Keeps at most 1,024 events for a slow listener.

@@ -6,17 +6,20 @@ use std::sync::{
 use redb::WriteTransaction;
 
 use crate::{
+    batch::{Batch, BatchOptions},
     disk::{file::guard, tables::RESERVED},
     engine::{Action, Target, TaskCommand, Writer},
     error::{Error, ErrorKind, Result},
     payload,
     rules::{Command, Requeue},
+    shared::Shared,
     task::{TaskId, TrackedTask},
-    tasks::{Receipt, Tasks},
+    tasks::{Receipt, SubmitOptions, Tasks},
 };
 
 /// One transaction over tasks and the caller's own tables. Made by [`Tracker::transaction`](crate::Tracker::transaction).
 pub struct Transaction<'a, 't> {
+    shared: &'a Arc<Shared>,
     writer: &'a mut Writer<'t>,
     txn: &'t WriteTransaction,
     ended: &'a mut Ended,
@@ -35,9 +38,9 @@ impl Ended {
 }
 
 impl<'a, 't> Transaction<'a, 't> {
-    pub(crate) fn new(writer: &'a mut Writer<'t>, ended: &'a mut Ended) -> Self {
+    pub(crate) fn new(shared: &'a Arc<Shared>, writer: &'a mut Writer<'t>, ended: &'a mut Ended) -> Self {
         let txn = writer.rows().source();
-        Self { writer, txn, ended }
+        Self { shared, writer, txn, ended }
     }
 
     /// The redb transaction, for tables of the caller's own. Names that start with `tracker.` are the tracker's.
@@ -81,8 +84,38 @@ impl<'a, 't> Transaction<'a, 't> {
     /// # Errors
     /// As there.
     pub fn submit<T: TrackedTask>(&mut self, tasks: &Tasks<T>, task: &T) -> Result<Receipt> {
-        let new = tasks.new_task(task)?;
+        self.submit_with(tasks, task, &SubmitOptions::default())
+    }
+
+    /// [`Tasks::submit_with`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn submit_with<T: TrackedTask>(
+        &mut self,
+        tasks: &Tasks<T>,
+        task: &T,
+        options: &SubmitOptions,
+    ) -> Result<Receipt> {
+        let new = tasks.new_task_with(task, options)?;
         Ok(self.run(&new)?.into())
+    }
+
+    /// [`Tracker::open_batch`](crate::Tracker::open_batch). If the transaction does not commit, there is no such batch.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_batch(&mut self, label: &str, options: &BatchOptions) -> Result<Batch> {
+        let number = self.run(&options.open(label)?)?;
+        Ok(Batch::new(self.shared, number, label))
+    }
+
+    /// [`Batch::seal`]. What ends the batch follows when the transaction commits.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn seal(&mut self, batch: &Batch) -> Result<()> {
+        self.run(&batch.sealing(true))
     }
 
     /// The task with this id as the transaction sees it.

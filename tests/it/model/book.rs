@@ -242,6 +242,7 @@ impl Book {
             Call::Jump { seconds } => self.wall += Time::from(seconds) * SECOND,
             _ => {}
         }
+        // Also after a jump: the flush that follows each call sees the time.
         let now = self.tick();
         match call {
             // The time was looked at.

@@ -1,5 +1,6 @@
 //! The same calls for async programs, by tokio: nothing here waits on a thread of the runtime for the disk to sync.
 
+mod batch;
 pub(crate) mod calls;
 mod delivery;
 mod ends;

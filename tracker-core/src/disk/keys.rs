@@ -49,6 +49,20 @@ pub(crate) struct CountKey {
     pub code: i32,
 }
 
+/// Who waits for whom, in one direction or the other. Batches stand among the tasks as those of kind 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct NeedKey {
+    pub from: TaskRef,
+    pub to: TaskRef,
+}
+
+/// A task of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct MemberKey {
+    pub batch: u64,
+    pub task: TaskRef,
+}
+
 /// A start, by its place in the ring of a kind's latest ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct StartKey {
@@ -105,6 +119,55 @@ impl TaskRef {
 
     pub(crate) fn unpack(bytes: &[u8; Self::LEN]) -> Self {
         Self { kind: u32::from_be_bytes(part(bytes, 0)), seq: u64::from_be_bytes(part(bytes, 4)) }
+    }
+}
+
+/// The number under which batches stand where a kind's number is expected: kinds begin with 1.
+const BATCHES: u32 = 0;
+
+impl TaskRef {
+    /// A batch in the place of a task.
+    pub(crate) fn of_batch(batch: u64) -> Self {
+        Self { kind: BATCHES, seq: batch }
+    }
+
+    /// The batch that stands in the place of a task.
+    pub(crate) fn batch(self) -> Option<u64> {
+        (self.kind == BATCHES).then_some(self.seq)
+    }
+}
+
+impl NeedKey {
+    pub(crate) const LEN: usize = 24;
+
+    pub(crate) fn pack(self) -> [u8; Self::LEN] {
+        Packer::new().put(self.from.pack()).put(self.to.pack()).bytes
+    }
+
+    pub(crate) fn unpack(bytes: &[u8; Self::LEN]) -> Self {
+        Self { from: TaskRef::unpack(&part(bytes, 0)), to: TaskRef::unpack(&part(bytes, 12)) }
+    }
+
+    /// Behind all that have the same beginning.
+    pub(crate) fn last(self) -> Self {
+        Self { to: TaskRef { kind: u32::MAX, seq: u64::MAX }, ..self }
+    }
+
+    /// The other direction.
+    pub(crate) fn turned(self) -> Self {
+        Self { from: self.to, to: self.from }
+    }
+}
+
+impl MemberKey {
+    pub(crate) const LEN: usize = 20;
+
+    pub(crate) fn pack(self) -> [u8; Self::LEN] {
+        Packer::new().put(self.batch.to_be_bytes()).put(self.task.pack()).bytes
+    }
+
+    pub(crate) fn unpack(bytes: &[u8; Self::LEN]) -> Self {
+        Self { batch: u64::from_be_bytes(part(bytes, 0)), task: TaskRef::unpack(&part(bytes, 8)) }
     }
 }
 
@@ -265,6 +328,10 @@ mod tests {
             assert_eq!(lane_place(key.kind, &lane_key(&lane(key.kind, b"a"), key)), Some(key));
             let count = CountKey { kind: key.kind, code: key.code };
             assert_eq!(CountKey::unpack(&count.pack()), count);
+            let need = NeedKey { from: key.task(), to: TaskRef { kind: key.kind / 2, seq: key.seq / 3 } };
+            assert_eq!(NeedKey::unpack(&need.pack()), need);
+            let member = MemberKey { batch: key.seq, task: need.to };
+            assert_eq!(MemberKey::unpack(&member.pack()), member);
         }
     }
 

@@ -2,13 +2,15 @@
 
 use redb::TableDefinition;
 
-use super::keys::{CountKey, LineKey, RunKey, StartKey, TaskRef, UpdatedKey};
+use super::keys::{CountKey, LineKey, MemberKey, NeedKey, RunKey, StartKey, TaskRef, UpdatedKey};
 
 /// What the names of the tracker's own tables start with.
 pub(crate) const RESERVED: &str = "tracker.";
 
 pub(crate) type Bytes = &'static [u8];
 type Fixed<const N: usize> = &'static [u8; N];
+/// News, a sequence number, and a task as kind and sequence number.
+pub(crate) type NewsRow = (u8, u64, u32, u64);
 
 /// `format` and `pulse`.
 pub(crate) const META: TableDefinition<&str, Bytes> = TableDefinition::new("tracker.meta");
@@ -37,6 +39,21 @@ pub(crate) const LINE: TableDefinition<Fixed<{ LineKey::LEN }>, ()> = TableDefin
 pub(crate) const UPDATED: TableDefinition<Fixed<{ UpdatedKey::LEN }>, ()> = TableDefinition::new("tracker.updated");
 /// Kind and status -> how many tasks have it.
 pub(crate) const COUNTS: TableDefinition<Fixed<{ CountKey::LEN }>, u64> = TableDefinition::new("tracker.counts");
+/// Waiting task, and the task or batch that it waits for -> what becomes of it if that one ends without success.
+pub(crate) const NEEDS: TableDefinition<Fixed<{ NeedKey::LEN }>, u8> = TableDefinition::new("tracker.needs");
+/// The same, turned round.
+pub(crate) const DEPENDANTS: TableDefinition<Fixed<{ NeedKey::LEN }>, u8> = TableDefinition::new("tracker.dependants");
+/// Task or batch -> news of it that not all have heard who wait for it; the number before which they were submitted; and the
+/// last one that heard it: its kind's number (0 for nobody) and its own.
+pub(crate) const NEWS: TableDefinition<Fixed<{ TaskRef::LEN }>, NewsRow> = TableDefinition::new("tracker.news");
+/// Batch number -> batch.
+pub(crate) const BATCHES: TableDefinition<u64, Bytes> = TableDefinition::new("tracker.batches");
+/// Label -> batch number.
+pub(crate) const LABELS: TableDefinition<&str, u64> = TableDefinition::new("tracker.labels");
+/// Batch and task.
+pub(crate) const MEMBERS: TableDefinition<Fixed<{ MemberKey::LEN }>, ()> = TableDefinition::new("tracker.members");
+/// Batch number -> the task that is submitted when the batch is over.
+pub(crate) const FOLLOW_UPS: TableDefinition<u64, Bytes> = TableDefinition::new("tracker.follow_ups");
 /// In kinds with a limit: kind, value, then the place in the line, of every task that a claim may come to.
 pub(crate) const LANES: TableDefinition<Bytes, ()> = TableDefinition::new("tracker.lanes");
 /// In kinds with a limit: the places in the line that stand first in their lane, where it has a slot free -> the value.

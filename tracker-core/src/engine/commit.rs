@@ -9,8 +9,8 @@ use std::{
 use super::{
     Engine,
     account::{self, Account},
-    action::Action,
-    queue::Job,
+    action::{Action, GoOn},
+    queue::{Job, Pending},
     writer::{Context, Effects, Writer},
 };
 use crate::{
@@ -191,6 +191,11 @@ impl Engine {
     pub(super) fn publish(&self, effects: &Effects) {
         if effects.woke {
             self.signal.raise();
+        }
+        if effects.untold
+            && let Err(error) = self.queue.push_for_keeper(vec![Pending::unheard(GoOn)])
+        {
+            tracing::debug!(%error, "the tracker closes: the next one that opens the file tells the rest");
         }
         self.watchers.tell(&effects.events);
     }

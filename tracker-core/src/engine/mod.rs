@@ -18,8 +18,9 @@ mod watch;
 mod writer;
 
 pub(crate) use action::{
-    Action, Claim, Claimed, Claims, FinishTask, Flush, NewTask, Pause, Prepared, Prune, Register, Rescue, Rescued,
-    Scope, StartById, SubmitAndStart, SubmitMany, Submitted, Target, TaskCommand, Tidy, Values,
+    Action, Claim, Claimed, Claims, FinishTask, Flush, GoOn, NewTask, OpenBatch, Pause, Prepared, Prune, Register,
+    RemoveBatch, Rescue, Rescued, Scope, Seal, StartById, SubmitAndStart, SubmitGroup, SubmitMany, Submitted, Target,
+    TaskCommand, Tidy, Values,
 };
 pub use event::{Event, Happening};
 pub(crate) use held::Held;

@@ -54,11 +54,17 @@ pub enum ErrorKind {
     Cancelled,
     /// Refused: what was asked cannot be done from the task's status.
     NotStartable,
+    /// Refused: the task waits for others.
+    Waiting,
+    /// Refused: tasks would wait for each other in a circle.
+    Circle,
+    /// Refused: no more tasks come into the batch.
+    Sealed,
     /// Refused: the status type has no role that the call needs.
     MissingRole,
     /// The task belongs to somebody else now; nothing was written.
     LeaseLost,
-    /// An id and a unique key belong to different tasks.
+    /// An id and a unique key belong to different tasks; or the task belongs to another batch.
     Conflict,
     /// The task cannot be decoded into the type that asks for it.
     Unreadable,

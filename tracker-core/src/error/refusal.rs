@@ -67,6 +67,31 @@ pub enum Reason {
         /// The role's name.
         role: &'static str,
     },
+    /// The task waits for others.
+    Waiting {
+        /// For how many.
+        others: u32,
+    },
+    /// What it should wait for does not exist.
+    NothingToWaitFor {
+        /// What that was, e.g. `download "a"`.
+        what: String,
+    },
+    /// What it should wait for waits for it itself, directly or through others.
+    Circle {
+        /// What that was, e.g. `download "a"`.
+        what: String,
+    },
+    /// No more tasks come into the batch.
+    Sealed {
+        /// The batch's label.
+        batch: String,
+    },
+    /// The task belongs to another batch that is not over.
+    OtherBatch {
+        /// That batch's label.
+        batch: String,
+    },
     /// Another task holds one of its unique keys.
     Conflict {
         /// The id of the other one.
@@ -79,7 +104,7 @@ impl Reason {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotFound => ErrorKind::NotFound,
+            Self::NotFound | Self::NothingToWaitFor { .. } => ErrorKind::NotFound,
             Self::Leased { .. } => ErrorKind::Leased,
             Self::LeaseLost => ErrorKind::LeaseLost,
             Self::WrongStep { .. } => ErrorKind::WrongStep,
@@ -89,7 +114,10 @@ impl Reason {
             Self::Cancelled => ErrorKind::Cancelled,
             Self::NotStartable { .. } | Self::NotEnterable { .. } => ErrorKind::NotStartable,
             Self::MissingRole { .. } => ErrorKind::MissingRole,
-            Self::Conflict { .. } => ErrorKind::Conflict,
+            Self::Waiting { .. } => ErrorKind::Waiting,
+            Self::Circle { .. } => ErrorKind::Circle,
+            Self::Sealed { .. } => ErrorKind::Sealed,
+            Self::OtherBatch { .. } | Self::Conflict { .. } => ErrorKind::Conflict,
         }
     }
 }
@@ -120,6 +148,14 @@ impl fmt::Display for Reason {
                 )
             }
             Self::MissingRole { role } => write!(f, "its status type has no status with the role {role}"),
+            Self::Waiting { others: 1 } => f.write_str("it waits for another one; start it with force to run it now"),
+            Self::Waiting { others } => write!(f, "it waits for {others} others; start it with force to run it now"),
+            Self::NothingToWaitFor { what } => {
+                write!(f, "it should wait for {what}, which does not exist: submit that one first, or both together")
+            }
+            Self::Circle { what } => write!(f, "it should wait for {what}, which waits for it itself"),
+            Self::Sealed { batch } => write!(f, "the batch {batch:?} is sealed: reopen it to add tasks"),
+            Self::OtherBatch { batch } => write!(f, "it belongs to the batch {batch:?}, which is not over"),
             Self::Conflict { other } => write!(f, "a unique key of it belongs to \"{other}\""),
         }
     }

@@ -35,7 +35,7 @@ impl<T: TrackedTask> Execution<T> {
         let finish = self.finish_of(Outcome::Succeed, None, true)?;
         let mut ended = Ended::default();
         let result = self.shared.engine.turn(|writer| {
-            let result = work(&mut Transaction::new(writer, &mut ended))?;
+            let result = work(&mut Transaction::new(&self.shared, writer, &mut ended))?;
             finish.run(writer)?;
             Ok::<R, E>(result)
         })?;

@@ -352,6 +352,9 @@ impl TaskLine {
             unreadable: self.unreadable,
             successor: self.successor.is_some(),
             doubtful: self.doubtful,
+            waits: 0,
+            watched: false,
+            batch: None,
         };
         check(kind, &header)?;
         Ok(Told { header, past, fenceless })

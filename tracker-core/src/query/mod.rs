@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use redb::ReadTransaction;
 
 use crate::{
+    batch::Batch,
     error::Result,
     page::{Cursor, Page},
     record::Record,
@@ -25,8 +26,8 @@ use search::By;
 
 /// Asks for tasks. Made by [`Tasks::query`]; without any condition it is about all of them, oldest first by last change.
 ///
-/// A page costs what it holds, whatever the number of tasks; a query by an index costs what the index holds. A query by
-/// text must look at each task: a page of it ends after 10,000 of them.
+/// A page costs what it holds, whatever the number of tasks; a query by an index or a batch costs what that
+/// holds. A query by text must look at each task: a page of it ends after 10,000 of them.
 #[derive(Clone)]
 pub struct Query<'t, T: View> {
     tasks: &'t Tasks<T>,
@@ -80,6 +81,13 @@ impl<'t, T: View> Query<'t, T> {
     #[must_use]
     pub fn index(self, field: &str, value: impl IndexValue) -> Self {
         self.among(field, vec![value.encoded()])
+    }
+
+    /// Only tasks of this batch.
+    #[must_use]
+    pub fn batch(mut self, batch: &Batch) -> Self {
+        self.search.batch = Some(batch.number());
+        self
     }
 
     /// Only tasks whose status last changed at this time or later.

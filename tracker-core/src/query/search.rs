@@ -16,6 +16,7 @@ pub(crate) struct Search {
     pub statuses: Option<Vec<Wanted>>,
     /// A field, and its encoded values of which a task must have one.
     pub index: Option<(String, Vec<Vec<u8>>)>,
+    pub batch: Option<u64>,
     /// Last changed at this time or later.
     pub since: Option<Micros>,
     /// Last changed before this time.
@@ -57,6 +58,7 @@ impl Search {
         Self {
             statuses: None,
             index: None,
+            batch: None,
             since: None,
             until: None,
             text: None,
@@ -83,7 +85,7 @@ impl Search {
                 Some(codes)
             }
         };
-        Ok(Condition { codes, since: self.since, until: self.until })
+        Ok(Condition { codes, since: self.since, until: self.until, batch: self.batch })
     }
 
     /// One page.
@@ -121,7 +123,8 @@ impl Search {
     /// How many tasks it is about, whatever its limit; one page of what must be looked at, and where it ended.
     pub(crate) fn count(&self, rows: &mut Handles<&ReadTransaction>, kind: &Kind) -> Result<(u64, Option<Mark>)> {
         let condition = self.condition(kind)?;
-        if self.text.is_none() && self.since.is_none() && self.until.is_none() && self.index.is_none() {
+        let timeless = self.since.is_none() && self.until.is_none();
+        if self.text.is_none() && timeless && self.index.is_none() && self.batch.is_none() {
             let counts = rows.counts_of(kind.id)?;
             let wanted = counts.iter().filter(|(code, _)| condition.wants(*code));
             return Ok((wanted.map(|(_, count)| count).sum(), None));
@@ -157,7 +160,7 @@ impl Search {
         after: Option<Mark>,
         most: usize,
     ) -> Result<Vec<(Mark, TaskRef)>> {
-        if self.index.is_some() {
+        if self.index.is_some() || self.batch.is_some() {
             let found = self.indexed(rows, kind, condition)?;
             return Ok(self.cut(found, after, most));
         }
@@ -202,24 +205,34 @@ impl Search {
         Stretch { until, ..Stretch::from(self.since.unwrap_or(Micros::MIN)) }
     }
 
-    /// The tasks of the query whose index has one of the values.
+    /// The tasks whose index has one of the values, or those of the batch, whatever else is asked.
+    fn named(&self, rows: &mut Handles<&ReadTransaction>, kind: &Kind) -> Result<Vec<u64>> {
+        let Some((field, values)) = &self.index else {
+            let members = self.batch.map_or(Ok(Vec::new()), |batch| rows.members_of(batch, Some(kind.id), usize::MAX));
+            return Ok(members?.into_iter().map(|task| task.seq).collect());
+        };
+        let number = kind.index_number(field)?;
+        let mut named = Vec::new();
+        for value in values {
+            named.extend(rows.with_index(kind.id, number, value)?);
+        }
+        Ok(named)
+    }
+
+    /// The tasks of the query among these.
     fn indexed(
         &self,
         rows: &mut Handles<&ReadTransaction>,
         kind: &Kind,
         condition: &Condition,
     ) -> Result<Vec<(Mark, TaskRef)>> {
-        let Some((field, values)) = &self.index else { return Ok(Vec::new()) };
-        let number = kind.index_number(field)?;
         let mut found = Vec::new();
-        for value in values {
-            for seq in rows.with_index(kind.id, number, value)? {
-                let task = kind.task(seq);
-                let Some(header) = rows.header(task)? else { continue };
-                if condition.holds(&header) {
-                    let at = if self.by == By::Updated { header.updated } else { 0 };
-                    found.push(((at, seq), task));
-                }
+        for seq in self.named(rows, kind)? {
+            let task = kind.task(seq);
+            let Some(header) = rows.header(task)? else { continue };
+            if condition.holds(&header) {
+                let at = if self.by == By::Updated { header.updated } else { 0 };
+                found.push(((at, seq), task));
             }
         }
         Ok(found)

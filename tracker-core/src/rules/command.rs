@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{Failure, Outcome, Remarks};
+use super::{Failure, Hear, Outcome, Remarks};
 use crate::time::Micros;
 
 /// What is asked of one task. Tokens, fences and chance come in with it.
@@ -59,6 +59,18 @@ pub(crate) enum Command {
         revision: u32,
     },
     Delete,
+    /// Wait for so many others from now on.
+    Await {
+        others: u32,
+    },
+    /// Hear what became of one that it waits for.
+    Hear(Hear),
+    /// Whether others may wait for it.
+    Watched(bool),
+    /// Belong to this batch.
+    Join {
+        batch: Option<u64>,
+    },
 }
 
 impl Command {
@@ -90,6 +102,8 @@ pub(crate) struct Submit {
     pub due: Option<Micros>,
     pub priority: u8,
     pub fingerprint: Option<u64>,
+    /// The batch that a new task belongs to.
+    pub batch: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -10,6 +10,8 @@ pub(crate) struct Condition {
     pub since: Option<Micros>,
     /// Last changed before this time.
     pub until: Option<Micros>,
+    /// Belongs to this batch.
+    pub batch: Option<u64>,
 }
 
 impl Condition {
@@ -21,6 +23,7 @@ impl Condition {
         self.wants(header.code)
             && self.since.is_none_or(|since| header.updated >= since)
             && self.until.is_none_or(|until| header.updated < until)
+            && (self.batch.is_none() || header.batch == self.batch)
     }
 
     /// The codes of a graph that it wants.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Header, NEVER, Rules};
 use crate::{
+    need::Need,
     status::Role,
     time::{Micros, between, utc},
 };
@@ -36,6 +37,13 @@ pub enum Explanation {
         at: DateTime<Utc>,
         /// How long that is from now.
         wait: Duration,
+    },
+    /// It waits for others.
+    Waiting {
+        /// For how many.
+        others: u32,
+        /// The first ones of them.
+        needs: Vec<Need>,
     },
     /// So many tasks with the same value of this index are in progress as may be at once.
     Limited {
@@ -83,6 +91,8 @@ pub(crate) struct Situation {
     /// When the kind's rate lets the next task start, if not now.
     pub opens: Option<Micros>,
     pub ahead: u64,
+    /// What it waits for, or the first ones.
+    pub needs: Vec<Need>,
 }
 
 impl Rules<'_> {
@@ -113,6 +123,8 @@ impl Rules<'_> {
             Explanation::Unreadable
         } else if header.due == NEVER {
             exhausted
+        } else if header.waits > 0 {
+            Explanation::Waiting { others: header.waits, needs: situation.needs.clone() }
         } else if situation.paused {
             Explanation::Paused
         } else if header.due > self.now {
@@ -146,6 +158,11 @@ impl fmt::Display for Explanation {
                 f.write_str("it could not be decoded; open its kind with a fitting type, or requeue it")
             }
             Self::NotDue { at, wait } => write!(f, "it is due at {}, in {:.1} s", stamp(at), wait.as_secs_f64()),
+            Self::Waiting { others, needs } => {
+                let names: Vec<_> = needs.iter().map(|need| need.on.to_string()).collect();
+                let (s, more) = (if *others == 1 { "" } else { "s" }, *others as usize > needs.len());
+                write!(f, "it waits for {others} other{s}: {}{}", names.join(", "), if more { " …" } else { "" })
+            }
             Self::InLine { ahead: 0 } => f.write_str("it is next in line: a worker that claims will get it"),
             Self::InLine { ahead } => write!(f, "it is in line behind {ahead} others"),
             Self::Exhausted { failures, crashes } => {

@@ -5,6 +5,10 @@ use crate::time::Micros;
 
 /// The due time of a task that no claim finds.
 pub(crate) const NEVER: Micros = Micros::MAX;
+/// Where the tasks stand in the line that wait for others: behind every due time.
+pub(crate) const WAITING: Micros = NEVER - 1;
+/// The latest due time.
+pub(crate) const LATEST: Micros = WAITING - 1;
 
 /// What the rules know of a task. Small, since every transition rewrites it.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +38,12 @@ pub(crate) struct Header {
     pub unreadable: bool,
     /// A changed payload waits for the end of the running attempt.
     pub successor: bool,
+    /// How many others it waits for.
+    pub waits: u32,
+    /// Others may wait for it: its end is told to them.
+    pub watched: bool,
+    /// The batch that it belongs to.
+    pub batch: Option<u64>,
     /// Its last lease ended with its process, and nobody knows whether its body had begun.
     pub doubtful: bool,
 }

@@ -3,6 +3,7 @@
 //! [`Rules::decide`] gets the task's header (or none), a command, the policy and the time, and gives a new header with
 //! what goes into the history, or the reason for a refusal. Whoever calls it applies the result.
 
+mod batch;
 mod command;
 mod condition;
 mod explain;
@@ -10,20 +11,28 @@ mod finish;
 mod hand;
 mod header;
 mod history;
+mod needs;
+mod pace;
 mod rescue;
 mod start;
 mod submit;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use batch::{Batch, Roles, Tally};
 pub(crate) use command::{Command, Finish, Owner, Requeue, Start, Submit};
 pub(crate) use condition::Condition;
 pub use explain::Explanation;
 pub(crate) use explain::Situation;
 pub use finish::Outcome;
-pub(crate) use header::{Header, Lease, NEVER};
+pub(crate) use header::{Header, LATEST, Lease, NEVER, WAITING};
 pub(crate) use history::{Ended, Remarks};
 pub use history::{Ending, Failure};
+#[cfg(test)]
+pub(crate) use needs::Aside;
+pub use needs::Otherwise;
+pub(crate) use needs::{Hear, Heard, News};
+pub(crate) use pace::Pace;
 
 use std::time::Duration;
 
@@ -101,6 +110,10 @@ impl Rules<'_> {
             Command::Move { code } => self.move_to(header, *code),
             Command::Update { revision } => self.update(header, *revision),
             Command::Delete => self.delete(header),
+            Command::Await { others } => Ok(Self::wait_for(header, *others)),
+            Command::Hear(hear) => Ok(self.hear(header, hear)),
+            Command::Watched(on) => Ok(Decision::of(Header { watched: *on, ..header.clone() })),
+            Command::Join { batch } => Ok(Decision::of(Header { batch: *batch, ..header.clone() })),
         }
     }
 
@@ -161,7 +174,7 @@ impl Rules<'_> {
 
     /// The moment `delay` from now; never later than the end of time.
     fn after(&self, delay: Duration) -> Micros {
-        self.now.saturating_add(micros_of(delay)).min(NEVER - 1)
+        self.now.saturating_add(micros_of(delay)).min(LATEST)
     }
 
     /// When a task is due that has failed or crashed `times` times in a row.

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{BodyChange, Decision, Ended, Ending, Header, Lease, NEVER, Owner, Remarks, Rules, Start};
+use super::{BodyChange, Decision, Ended, Ending, Header, LATEST, Lease, Owner, Remarks, Rules, Start};
 use crate::{
     error::Reason,
     status::{Role, StatusInfo},
@@ -47,6 +47,10 @@ impl Rules<'_> {
             return Err(self.wrong_step(status, start.step));
         }
         if (extra || own) && !Self::given_up(header, status) {
+            // Whoever starts what has ended, wants it whatever it waited for; so does force.
+            if header.waits > 0 && !self.graph.is_terminal(status) {
+                return if start.force { Ok(true) } else { Err(Reason::Waiting { others: header.waits }) };
+            }
             let due = header.due <= self.now && !header.unreadable;
             return if due || !start.by_line { Ok(false) } else { Err(Self::not_startable(status)) };
         }
@@ -106,6 +110,7 @@ impl Rules<'_> {
         header.code = self.graph.code(start.step, Role::InProgress).ok_or_else(|| Self::missing(Role::InProgress))?;
         header.updated = self.now;
         header.unreadable = false;
+        header.waits = 0;
         header.doubtful &= !start.begun;
         header.lease = Some(Lease {
             token: start.token,
@@ -150,7 +155,7 @@ impl Rules<'_> {
         if let Some(length) = length {
             lease.length = micros_of(length);
         }
-        let expires = self.now.saturating_add(lease.length).min(NEVER - 1);
+        let expires = self.now.saturating_add(lease.length).min(LATEST);
         // A shorter length shortens; the same length never does.
         lease.expires = if length.is_some() { expires } else { expires.max(lease.expires) };
         lease.begun |= begin;

@@ -1,4 +1,4 @@
-use super::{BodyChange, Decision, Header, NEVER, Rules, Submit, Told};
+use super::{BodyChange, Decision, Header, LATEST, Rules, Submit, Told};
 use crate::status::Role;
 
 impl Rules<'_> {
@@ -36,7 +36,7 @@ impl Rules<'_> {
             priority: submit.priority,
             created: self.now,
             updated: self.now,
-            due: submit.due.unwrap_or(self.now).min(NEVER - 1),
+            due: submit.due.unwrap_or(self.now).min(LATEST),
             attempts: 0,
             failures: 0,
             crashes: 0,
@@ -48,13 +48,16 @@ impl Rules<'_> {
             cancel: false,
             unreadable: false,
             successor: false,
+            waits: 0,
+            watched: false,
+            batch: submit.batch,
             doubtful: false,
         }
     }
 
     /// Back to the first step, with nothing held against it.
     pub(super) fn restart(&self, header: &mut Header, due: i64) {
-        header.enter(self.graph.start_of(0), due.min(NEVER - 1), self.now);
+        header.enter(self.graph.start_of(0), due.min(LATEST), self.now);
         header.failures = 0;
         header.crashes = 0;
         header.unreadable = false;

@@ -3,7 +3,7 @@ use redb::{ReadableTable, WriteTransaction};
 use super::{Body, Handles, Kind, position};
 use crate::{
     disk::{
-        keys::{self, CountKey, RunKey, TaskRef},
+        keys::{self, CountKey, MemberKey, RunKey, TaskRef},
         records,
     },
     error::Result,
@@ -30,6 +30,7 @@ impl Handles<&WriteTransaction> {
     pub(crate) fn apply(&mut self, kind: &Kind, task: TaskRef, change: &Change) -> Result<[Option<CountKey>; 2]> {
         self.apply_lane(kind, task, change)?;
         self.apply_header(kind, task, change)?;
+        self.apply_batch(task, change)?;
         self.apply_body(kind, task, change)?;
         self.apply_history(kind, task, change)?;
         if let Some(successor) = change.successor {
@@ -71,6 +72,20 @@ impl Handles<&WriteTransaction> {
         match change.new {
             Some(header) => drop(self.headers()?.insert(&task.pack(), records::encode(header)?.as_slice())?),
             None => drop(self.headers()?.remove(&task.pack())?),
+        }
+        Ok(())
+    }
+
+    fn apply_batch(&mut self, task: TaskRef, change: &Change) -> Result<()> {
+        let batch = |header: Option<&Header>| header.and_then(|header| header.batch);
+        let (left, entered) = (batch(change.old), batch(change.new));
+        if left != entered {
+            if let Some(batch) = left {
+                self.members()?.remove(&MemberKey { batch, task }.pack())?;
+            }
+            if let Some(batch) = entered {
+                self.members()?.insert(&MemberKey { batch, task }.pack(), ())?;
+            }
         }
         Ok(())
     }
@@ -167,6 +182,14 @@ impl Handles<&WriteTransaction> {
         }
         for key in fences.iter().take(fences.len().saturating_sub(kept)) {
             history.remove(key)?;
+        }
+        Ok(())
+    }
+
+    /// Takes lines of a history back.
+    pub(crate) fn remove_history(&mut self, task: TaskRef, fences: &[u64]) -> Result<()> {
+        for fence in fences {
+            self.history()?.remove(&RunKey { task, fence: *fence }.pack())?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use super::{Handles, Kind, Source};
 use crate::{
     disk::keys::{LineKey, TaskRef},
     error::Result,
+    rules::LATEST,
     time::Micros,
 };
 
@@ -70,7 +71,7 @@ impl<S: Source> Handles<S> {
                     }
                     break;
                 }
-                if key.at < Micros::MAX {
+                if key.at <= LATEST {
                     soonest = Some(soonest.map_or(key.at, |at| at.min(key.at)));
                 }
                 match key.rank.checked_add(1) {

@@ -7,9 +7,9 @@ use redb::{
 use super::{Body, Kind, Kinds, Progress, Pulse};
 use crate::{
     disk::{
-        keys::{self, CountKey, RunKey, StartKey, TaskRef},
+        keys::{self, CountKey, MemberKey, NeedKey, RunKey, StartKey, TaskRef},
         records::{self, Stored},
-        tables::{self, Bytes},
+        tables::{self, Bytes, NewsRow},
     },
     error::{Error, ErrorKind, Result},
     rules::{Ended, Header},
@@ -57,6 +57,13 @@ pub(crate) struct Handles<S: Source> {
     line: Option<S::Table<Fixed<{ keys::LineKey::LEN }>, ()>>,
     updated: Option<S::Table<Fixed<{ keys::UpdatedKey::LEN }>, ()>>,
     counts: Option<S::Table<Fixed<{ CountKey::LEN }>, u64>>,
+    needs: Option<S::Table<Fixed<{ NeedKey::LEN }>, u8>>,
+    dependants: Option<S::Table<Fixed<{ NeedKey::LEN }>, u8>>,
+    news: Option<S::Table<Fixed<{ TaskRef::LEN }>, NewsRow>>,
+    batches: Option<S::Table<u64, Bytes>>,
+    labels: Option<S::Table<&'static str, u64>>,
+    members: Option<S::Table<Fixed<{ MemberKey::LEN }>, ()>>,
+    follow_ups: Option<S::Table<u64, Bytes>>,
     lanes: Option<S::Table<Bytes, ()>>,
     fronts: Option<S::Table<Fixed<{ keys::LineKey::LEN }>, Bytes>>,
     slots: Option<S::Table<Bytes, u64>>,
@@ -99,6 +106,13 @@ pub(crate) fn init(txn: &WriteTransaction) -> Result<()> {
     handles.line()?;
     handles.updated()?;
     handles.counts()?;
+    handles.needs()?;
+    handles.dependants()?;
+    handles.news()?;
+    handles.batches()?;
+    handles.labels()?;
+    handles.members()?;
+    handles.follow_ups()?;
     handles.lanes()?;
     handles.fronts()?;
     handles.slots()?;
@@ -132,6 +146,13 @@ impl<S: Source> Handles<S> {
             line: None,
             updated: None,
             counts: None,
+            needs: None,
+            dependants: None,
+            news: None,
+            batches: None,
+            labels: None,
+            members: None,
+            follow_ups: None,
             lanes: None,
             fronts: None,
             slots: None,
@@ -158,6 +179,13 @@ impl<S: Source> Handles<S> {
         line: Fixed<{ keys::LineKey::LEN }> => () = LINE;
         updated: Fixed<{ keys::UpdatedKey::LEN }> => () = UPDATED;
         counts: Fixed<{ CountKey::LEN }> => u64 = COUNTS;
+        needs: Fixed<{ NeedKey::LEN }> => u8 = NEEDS;
+        dependants: Fixed<{ NeedKey::LEN }> => u8 = DEPENDANTS;
+        news: Fixed<{ TaskRef::LEN }> => NewsRow = NEWS;
+        batches: u64 => Bytes = BATCHES;
+        labels: &'static str => u64 = LABELS;
+        members: Fixed<{ MemberKey::LEN }> => () = MEMBERS;
+        follow_ups: u64 => Bytes = FOLLOW_UPS;
         lanes: Bytes => () = LANES;
         fronts: Fixed<{ keys::LineKey::LEN }> => Bytes = FRONTS;
         slots: Bytes => u64 = SLOTS;

@@ -11,7 +11,7 @@ use super::{Body, Change, Handles, Kind, Source, position};
 use crate::{
     disk::keys::{self, LineKey, TaskRef},
     error::{Error, Result},
-    rules::{Header, NEVER},
+    rules::{Header, LATEST},
 };
 
 /// Where a task of a kind with a limit stands.
@@ -35,7 +35,7 @@ impl Kind {
             return Place::Out;
         }
         match position(&self.graph, task, header).line {
-            key if key.at == NEVER => Place::Out,
+            key if key.at > LATEST => Place::Out,
             key => Place::Lane(key),
         }
     }

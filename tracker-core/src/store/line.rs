@@ -3,14 +3,20 @@
 use redb::ReadableTable;
 
 use super::{Handles, Source};
-use crate::{disk::keys::LineKey, error::Result, time::Micros};
+use crate::{
+    disk::keys::LineKey,
+    error::Result,
+    rules::{LATEST, NEVER, WAITING},
+    time::Micros,
+};
 
-/// The tasks of one status by when the line has them: due by now, later, or never.
+/// The tasks of one status by when the line has them: due by now, later, after others, or never.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Waiting {
     pub due: Group,
     /// Not counted: what remains of the status's counter.
     pub later: Group,
+    pub behind: Group,
     pub never: Group,
 }
 
@@ -44,9 +50,10 @@ impl<S: Source> Handles<S> {
         let mut waiting = Waiting::default();
         for rank in self.ranks(kind, code)? {
             let at = |at: Micros, seq: u64| LineKey { kind, code, rank, at, seq };
-            self.gather(&mut waiting.due, at(Micros::MIN, 0), at(now.min(Micros::MAX - 1), u64::MAX), most)?;
-            self.gather(&mut waiting.never, at(Micros::MAX, 0), at(Micros::MAX, u64::MAX), most)?;
-            let later = self.first_between(at(now.saturating_add(1), 0), at(Micros::MAX - 1, u64::MAX))?;
+            self.gather(&mut waiting.due, at(Micros::MIN, 0), at(now.min(LATEST), u64::MAX), most)?;
+            self.gather(&mut waiting.never, at(NEVER, 0), at(NEVER, u64::MAX), most)?;
+            self.gather(&mut waiting.behind, at(WAITING, 0), at(WAITING, u64::MAX), most)?;
+            let later = self.first_between(at(now.saturating_add(1), 0), at(LATEST, u64::MAX))?;
             waiting.later.first = waiting.later.first.into_iter().chain(later).min_by_key(|key| (key.at, key.seq));
         }
         Ok(waiting)

@@ -10,6 +10,8 @@ mod kinds;
 mod lanes;
 mod limits;
 mod line;
+mod needs;
+mod new_task;
 mod position;
 mod pulse;
 mod scan;
@@ -29,6 +31,8 @@ pub(crate) use limits::{
     MANY, NAME, TEXT, check_followers, check_id, check_kinds, check_payload, check_values, cut, shorten,
 };
 pub(crate) use line::Waiting;
+pub(crate) use needs::Untold;
+pub(crate) use new_task::{NewTask, Tie, TieOn};
 pub(crate) use position::{Order, order, position};
 pub(crate) use pulse::Pulse;
 pub(crate) use scan::{Mark, Stretch};

@@ -1,6 +1,6 @@
 use crate::{
     disk::keys::{LineKey, TaskRef, UpdatedKey},
-    rules::{Header, NEVER},
+    rules::{Header, NEVER, WAITING},
     status::{Graph, Role},
 };
 
@@ -12,7 +12,8 @@ pub(crate) struct Position {
     pub updated: Option<UpdatedKey>,
 }
 
-/// In progress: by the lease's expiry. Ended: by priority and the time of the end. Else: by priority and due time.
+/// In progress: by the lease's expiry. Ended: by priority and the time of the end. Else: by priority and due time;
+/// behind all these, those that wait for others.
 pub(crate) fn position(graph: &Graph, task: TaskRef, header: &Header) -> Position {
     let (kind, seq, code) = (task.kind, task.seq, header.code);
     let rank = u8::MAX - header.priority;
@@ -22,7 +23,11 @@ pub(crate) fn position(graph: &Graph, task: TaskRef, header: &Header) -> Positio
     if graph.status(code).is_some_and(|status| graph.is_terminal(status)) {
         return Position { line: LineKey { kind, code, rank, at: header.updated, seq }, updated: None };
     }
-    let at = if header.unreadable { NEVER } else { header.due };
+    let at = match header {
+        Header { unreadable: true, .. } => NEVER,
+        Header { waits: 1.., .. } => WAITING,
+        Header { due, .. } => *due,
+    };
     let updated = UpdatedKey { kind, code, at: header.updated, seq };
     Position { line: LineKey { kind, code, rank, at, seq }, updated: Some(updated) }
 }

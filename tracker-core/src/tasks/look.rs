@@ -4,6 +4,7 @@ use super::Tasks;
 use crate::{
     __private::join_encoded,
     error::{Error, Result},
+    need::SOME,
     query::Query,
     record::Record,
     rules::{Explanation, Header, Lease, Rules, Situation},
@@ -194,8 +195,9 @@ impl<T: View> Tasks<T> {
             let running = kind.graph.code(step, Role::InProgress);
             let counts = rows.counts_of(self.kind)?;
             let running = counts.iter().find(|(code, _)| Some(*code) == running).map_or(0, |(_, count)| *count);
+            let needs = if header.waits > 0 { rows.named_needs(task, SOME)? } else { Vec::new() };
             let full = kind.limit().is_some() && rows.is_limited(&kind, task)?;
-            let situation = Situation { paused: kind.paused, full, opens: rows.rate_opens(&kind, now)?, ahead };
+            let situation = Situation { paused: kind.paused, full, opens: rows.rate_opens(&kind, now)?, ahead, needs };
             Ok((kind.rules(now).explain(&header, &situation), running))
         })
     }

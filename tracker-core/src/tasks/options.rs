@@ -3,16 +3,24 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::Tasks;
 use crate::{
+    batch::Batch,
+    rules::Otherwise,
     status::TaskStatus,
+    store::{Tie, TieOn},
+    task::TaskId,
     time::{Micros, micros_at, micros_of},
+    view::View,
 };
 
 /// How a task is submitted.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SubmitOptions {
     due: Option<Due>,
     pub(super) priority: Option<u8>,
+    pub(super) batch: Option<u64>,
+    pub(super) needs: Vec<Tie>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +55,69 @@ impl SubmitOptions {
     pub fn priority(mut self, priority: u8) -> Self {
         self.priority = Some(priority);
         self
+    }
+
+    /// Into a batch. One that is there already joins it too, unless it stands in another one that is not over.
+    #[must_use]
+    pub fn batch(mut self, batch: &Batch) -> Self {
+        self.batch = Some(batch.number());
+        self
+    }
+
+    /// Only after another task, of any kind, has succeeded; `otherwise` says what becomes of this one if that one is
+    /// exhausted, ignored or cancelled, or is so already. May be called for several, at most 1,000: it then waits for all.
+    ///
+    /// The task becomes startable in the commit that ends the last one that it waits for; if more than a thousand hear of
+    /// the same end, the rest in the commits right after it. What has succeeded stays fulfilled, even if it is requeued.
+    /// A task that exists already goes on as it was: only if it is new, or starts again, it waits.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Ignored = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String }
+    /// # fn job(name: &str) -> Job { Job { name: name.into() } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// use tracker_core::{Otherwise, SubmitOptions};
+    ///
+    /// jobs.submit(&job("bake"))?;
+    /// jobs.submit_with(&job("eat"), &SubmitOptions::new().after(&jobs, "bake", Otherwise::Skip))?;
+    /// jobs.submit_with(&job("clean"), &SubmitOptions::new().after(&jobs, "bake", Otherwise::Run))?;
+    /// assert_eq!(jobs.explain("eat")?.to_string(), "it waits for 1 other: job \"bake\"");
+    ///
+    /// jobs.start("bake")?.give_up("no flour")?;
+    /// assert_eq!(jobs.get("eat")?.map(|record| record.status), Some(Status::Ignored));
+    /// assert_eq!(jobs.claim()?.map(|job| job.name.clone()), Some("clean".into()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The submit is refused with `NotFound` if there is no such task, `Circle` if that one waits for this one, and
+    /// `MissingRole` if this one's status type lacks the status that `otherwise` leads to.
+    #[must_use]
+    pub fn after<N: View>(mut self, tasks: &Tasks<N>, id: impl TaskId, otherwise: Otherwise) -> Self {
+        let on = TieOn::Task { kind: tasks.kind_id(), id: id.to_key() };
+        self.needs.push(Tie { on, otherwise });
+        self
+    }
+
+    /// Only after a batch is over and all its tasks have succeeded; `otherwise` says what becomes of the task if some have
+    /// not. See [`SubmitOptions::after`].
+    #[must_use]
+    pub fn after_batch(mut self, batch: &Batch, otherwise: Otherwise) -> Self {
+        self.needs.push(Tie { on: TieOn::Batch(batch.number()), otherwise });
+        self
+    }
+
+    /// Whether the task has to do with others.
+    pub(super) fn ties(&self) -> bool {
+        self.batch.is_some() || !self.needs.is_empty()
     }
 
     pub(super) fn due(&self, now: Micros) -> Option<Micros> {

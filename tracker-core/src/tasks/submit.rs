@@ -7,7 +7,7 @@ use crate::{
     payload,
     record::Record,
     rules::Told,
-    store::Whole,
+    store::{Kind, Whole},
     task::{TaskKey, TrackedTask},
 };
 
@@ -61,18 +61,24 @@ impl SubmitSummary {
     fn add(&mut self, batch: Option<Receiver<Result<Vec<Result<Told>>>>>) -> Result<()> {
         let Some(batch) = batch else { return Ok(()) };
         for told in batch.recv().unwrap_or_else(|_| Err(Error::closed()))? {
-            match told? {
-                Told::New => self.new += 1,
-                Told::Requeued => self.requeued += 1,
-                Told::Existing | Told::Done => self.existing += 1,
-            }
+            self.count(told?);
         }
         Ok(())
+    }
+
+    fn count(&mut self, told: Told) {
+        match told {
+            Told::New => self.new += 1,
+            Told::Requeued => self.requeued += 1,
+            Told::Existing | Told::Done => self.existing += 1,
+        }
     }
 }
 
 /// How many submits share one batch of [`Tasks::submit_all`].
 const BATCH: usize = 4096;
+/// The same of tasks that have to do with others.
+const TIED: usize = 1024;
 /// How many bytes of payload they have at most.
 const BATCH_BYTES: usize = 8 << 20;
 
@@ -103,10 +109,11 @@ impl<T: TrackedTask> Tasks<T> {
         self.submit_with(task, &SubmitOptions::default())
     }
 
-    /// Puts a task in with a due time or a priority of its own.
+    /// Puts a task in with a due time or a priority of its own, into a batch, or after others.
     ///
     /// # Errors
-    /// As [`Tasks::submit`].
+    /// As [`Tasks::submit`]; `Sealed`, or `Conflict` if it belongs to another batch that is not over; and those of
+    /// [`SubmitOptions::after`].
     pub fn submit_with(&self, task: &T, options: &SubmitOptions) -> Result<Receipt> {
         Ok(self.shared.engine.call(self.new_task_with(task, options)?)?.into())
     }
@@ -163,12 +170,28 @@ impl<T: TrackedTask> Tasks<T> {
     /// # Errors
     /// As [`Tasks::submit`], at the first task that fails; the batches before it stand.
     pub fn submit_all<B: std::borrow::Borrow<T>>(&self, tasks: impl IntoIterator<Item = B>) -> Result<SubmitSummary> {
+        self.submit_all_with(tasks, &SubmitOptions::default())
+    }
+
+    /// The same with options: into a batch, after others, with a due time or a priority.
+    ///
+    /// # Errors
+    /// As [`Tasks::submit_all`] and [`Tasks::submit_with`].
+    pub fn submit_all_with<B: std::borrow::Borrow<T>>(
+        &self,
+        tasks: impl IntoIterator<Item = B>,
+        options: &SubmitOptions,
+    ) -> Result<SubmitSummary> {
         let kind = self.kind()?;
         let mut summary = SubmitSummary::default();
+        if options.ties() {
+            self.submit_tied(tasks, options, &mut summary)?;
+            return Ok(summary);
+        }
         let mut on_its_way = None;
         let (mut batch, mut bytes) = (Vec::new(), 0);
         for task in tasks {
-            let new = Prepared::new(payload::new_task(&kind, task.borrow(), None, None)?)?;
+            let new = Prepared::new(self.new_task_of(&kind, task.borrow(), options)?)?;
             bytes += new.record.len();
             batch.push(new);
             if batch.len() >= BATCH || bytes >= BATCH_BYTES {
@@ -185,6 +208,26 @@ impl<T: TrackedTask> Tasks<T> {
         Ok(summary)
     }
 
+    /// Puts tasks in that have to do with others, a part at a time.
+    fn submit_tied<B: std::borrow::Borrow<T>>(
+        &self,
+        tasks: impl IntoIterator<Item = B>,
+        options: &SubmitOptions,
+        summary: &mut SubmitSummary,
+    ) -> Result<()> {
+        let mut tasks = tasks.into_iter();
+        loop {
+            let part = tasks.by_ref().take(TIED).map(|task| self.new_task_with(task.borrow(), options));
+            let part = part.collect::<Result<Vec<_>>>()?;
+            if part.is_empty() {
+                return Ok(());
+            }
+            for submitted in self.shared.engine.call_all(part)? {
+                summary.count(submitted?.told);
+            }
+        }
+    }
+
     /// Hands a batch in; while it is on its way to disk, the next one is made.
     fn submit_many(&self, tasks: Vec<Prepared>) -> Result<Receiver<Result<Vec<Result<Told>>>>> {
         let (teller, answer) = mpsc::channel();
@@ -198,8 +241,15 @@ impl<T: TrackedTask> Tasks<T> {
     }
 
     pub(crate) fn new_task_with(&self, task: &T, options: &SubmitOptions) -> Result<NewTask> {
+        self.new_task_of(&*self.kind()?, task, options)
+    }
+
+    fn new_task_of(&self, kind: &Kind, task: &T, options: &SubmitOptions) -> Result<NewTask> {
         let due = options.due(self.shared.engine.now());
-        payload::new_task(&*self.kind()?, task, due, options.priority)
+        let mut new = payload::new_task(kind, task, due, options.priority)?;
+        new.submit.batch = options.batch;
+        new.needs.clone_from(&options.needs);
+        Ok(new)
     }
 }
 

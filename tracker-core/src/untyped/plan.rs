@@ -4,6 +4,7 @@ use redb::ReadTransaction;
 use crate::{
     disk::keys::LineKey,
     error::Result,
+    need::SOME,
     rules::{Explanation, Situation},
     status::StatusInfo,
     store::{Handles, Kind, Order, Stretch, Waiting, order},
@@ -102,7 +103,8 @@ impl<T: View> Tasks<T> {
             let opens = rows.rate_opens(&kind, now)?;
             for (ahead, key) in (0..).zip(&drawn.next) {
                 let full = kind.limit().is_some() && rows.is_limited(&kind, key.task())?;
-                next.extend(planned(rows, &kind, *key, now, &Situation { full, opens, ahead, paused: false })?);
+                let situation = Situation { full, opens, ahead, ..Situation::default() };
+                next.extend(planned(rows, &kind, *key, now, &situation)?);
             }
             Ok(Plan { paused: kind.paused, next, in_line: drawn.in_line, rest: drawn.rest })
         })
@@ -121,7 +123,7 @@ impl<T: View> Tasks<T> {
             for code in startable(&kind) {
                 for (mark, task) in rows.changed(&kind, code, Stretch { most: 1_000, ..Stretch::from(Micros::MIN) })? {
                     let Some(header) = rows.header(task)? else { continue };
-                    if header.due <= now && !header.unreadable {
+                    if header.due <= now && header.waits == 0 && !header.unreadable {
                         oldest = oldest.into_iter().chain([(mark, task)]).min();
                         break;
                     }
@@ -187,10 +189,10 @@ impl Drawn<'_> {
             let first = rows.line_first(kind, code, 1)?;
             return self.put_by(rows, status, Amount::exactly(all), first.first().copied());
         }
-        let Waiting { due, later, never } = rows.waiting(kind, code, self.now, COUNTED)?;
-        let capped = [&due, &never].iter().any(|group| group.count >= COUNTED);
+        let Waiting { due, later, behind, never } = rows.waiting(kind, code, self.now, COUNTED)?;
+        let capped = [&due, &behind, &never].iter().any(|group| group.count >= COUNTED);
         let amount = |count: u64| Amount { count, exact: count < COUNTED };
-        let others = Amount { count: all.saturating_sub(due.count + never.count), exact: !capped };
+        let others = Amount { count: all.saturating_sub(due.count + behind.count + never.count), exact: !capped };
         if waits && !self.kind.paused {
             self.next.extend(rows.due_first(kind, code, self.now, most)?);
             let in_line = amount(due.count);
@@ -200,6 +202,7 @@ impl Drawn<'_> {
             self.put_by(rows, status, amount(due.count), due.first)?;
         }
         self.put_by(rows, status, others, later.first)?;
+        self.put_by(rows, status, amount(behind.count), behind.first)?;
         self.put_by(rows, status, amount(never.count), never.first)
     }
 
@@ -212,7 +215,8 @@ impl Drawn<'_> {
     ) -> Result<()> {
         let Some(first) = first else { return Ok(()) };
         let Some(header) = rows.header(first.task())? else { return Ok(()) };
-        let situation = Situation { paused: self.kind.paused, ..Situation::default() };
+        let needs = if header.waits > 0 { rows.named_needs(first.task(), SOME)? } else { Vec::new() };
+        let situation = Situation { paused: self.kind.paused, needs, ..Situation::default() };
         let why = self.kind.rules(self.now).explain(&header, &situation);
         let example = rows.body_of(first.task())?.id;
         self.rest.push(Rest { status: status.clone(), amount, example, why });

@@ -20,6 +20,8 @@ pub(crate) struct HeaderRecord {
     lease: Option<LeaseRecord>,
     last: Option<EndedRecord>,
     flags: u8,
+    waits: u32,
+    batch: Option<u64>,
 }
 
 #[derive(Encode, Decode)]
@@ -41,6 +43,7 @@ const CANCEL: u8 = 1;
 const UNREADABLE: u8 = 2;
 const SUCCESSOR: u8 = 4;
 const DOUBTFUL: u8 = 8;
+const WATCHED: u8 = 16;
 
 fn flag(on: bool, bit: u8) -> u8 {
     if on { bit } else { 0 }
@@ -67,7 +70,10 @@ impl Stored for Header {
             flags: flag(self.cancel, CANCEL)
                 | flag(self.unreadable, UNREADABLE)
                 | flag(self.successor, SUCCESSOR)
-                | flag(self.doubtful, DOUBTFUL),
+                | flag(self.doubtful, DOUBTFUL)
+                | flag(self.watched, WATCHED),
+            waits: self.waits,
+            batch: self.batch,
         }
     }
 
@@ -89,6 +95,9 @@ impl Stored for Header {
             cancel: record.flags & CANCEL != 0,
             unreadable: record.flags & UNREADABLE != 0,
             successor: record.flags & SUCCESSOR != 0,
+            waits: record.waits,
+            watched: record.flags & WATCHED != 0,
+            batch: record.batch,
             doubtful: record.flags & DOUBTFUL != 0,
         })
     }

@@ -126,7 +126,7 @@ fn policy_of(record: PolicyRecord) -> Result<Policy, &'static str> {
 }
 
 /// The number of a role on disk. Stable.
-fn role_code(role: Role) -> u8 {
+pub(crate) fn role_code(role: Role) -> u8 {
     match role {
         Role::Pending => 0,
         Role::InProgress => 1,
@@ -139,6 +139,6 @@ fn role_code(role: Role) -> u8 {
     }
 }
 
-fn role_of(code: u8) -> Result<Role, &'static str> {
+pub(super) fn role_of(code: u8) -> Result<Role, &'static str> {
     Role::ALL.into_iter().find(|role| role_code(*role) == code).ok_or("its role is unknown")
 }

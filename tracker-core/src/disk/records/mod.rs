@@ -1,10 +1,16 @@
 //! The values of the tables: a version byte, the record, a checksum. Domain types become records here and nowhere else.
 
+mod batch;
 mod body;
 mod ended;
+mod follow_up;
 mod header;
 mod kind;
+mod news;
 mod pulse;
+
+pub(crate) use kind::role_code;
+pub(crate) use news::{news_code, news_of, otherwise_code, otherwise_of};
 
 use bincode::{Decode, Encode, config, error::EncodeError};
 use xxhash_rust::xxh3::xxh3_64;

@@ -38,7 +38,7 @@ impl Prepared {
             records::decode(&self.record).map_err(|what| Error::corrupted("tracker.bodies", &self.id, what))?;
         let Body { id, indexes, uniques, payload } = body;
         let id = (!self.generated).then_some(id);
-        Ok(NewTask { kind: kind.id, id, indexes, uniques, payload, submit: self.submit.clone() })
+        Ok(NewTask { kind: kind.id, id, indexes, uniques, payload, submit: self.submit.clone(), needs: Vec::new() })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What callers hand to the engine: actions as values. Each runs inside a transaction that it may share with others,
 //! and leaves no trace when it is refused.
 
+mod batch;
 mod bulk;
 mod claim;
 mod finish;
@@ -10,17 +11,19 @@ mod retention;
 mod submit;
 mod task;
 
+pub(crate) use batch::{GoOn, OpenBatch, RemoveBatch, Seal};
 pub(crate) use bulk::{Prepared, SubmitMany};
 pub(crate) use claim::{Claim, Claimed, Claims, StartById};
 pub(crate) use finish::FinishTask;
 pub(crate) use register::{Pause, Register, Values};
 pub(crate) use rescue::{Rescue, Rescued, Scope};
 pub(crate) use retention::{Prune, Tidy};
-pub(crate) use submit::{NewTask, SubmitAndStart, Submitted};
+pub(crate) use submit::{SubmitAndStart, SubmitGroup, Submitted};
 pub(crate) use task::{Target, TaskCommand};
 
 use super::writer::Writer;
 use crate::error::Result;
+pub(crate) use crate::store::NewTask;
 
 /// Something to do in a transaction.
 pub(crate) trait Action: Send + 'static {

@@ -7,22 +7,10 @@ use crate::{
     disk::keys::TaskRef,
     engine::writer::Writer,
     error::{Reason, Result},
-    rules::{Command, Start, Submit, Told},
-    store::{Body, Kind},
+    rules::{Command, Start, Told},
+    store::{Body, Kind, NewTask},
     task::{TaskId, TaskKey},
 };
-
-/// A task to be submitted.
-#[derive(Clone, Debug)]
-pub(crate) struct NewTask {
-    pub kind: u32,
-    /// `None` where ids are generated.
-    pub id: Option<TaskKey>,
-    pub indexes: Vec<Vec<u8>>,
-    pub uniques: Vec<Vec<u8>>,
-    pub payload: Vec<u8>,
-    pub submit: Submit,
-}
 
 /// The row that a submit found or made.
 #[derive(Clone, Debug)]
@@ -60,7 +48,7 @@ impl NewTask {
 
 impl NewTask {
     /// Ends the lease of whoever holds one of the passing keys, if it ran out: it may have been the task's last.
-    fn free(&self, writer: &mut Writer<'_>) -> Result<()> {
+    pub(in crate::engine) fn free(&self, writer: &mut Writer<'_>) -> Result<()> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
         for ((number, value), (_, passing)) in (0..).zip(&self.uniques).zip(&kind.uniques) {
             if !passing || value.is_empty() {
@@ -74,16 +62,47 @@ impl NewTask {
     }
 
     /// Puts it in, as one of several steps of an action.
-    pub(super) fn put(&self, writer: &mut Writer<'_>) -> Result<Submitted> {
+    pub(in crate::engine) fn put(&self, writer: &mut Writer<'_>) -> Result<Submitted> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
-        let command = Command::Submit(self.submit.clone());
-        let Some(task) = self.matching(writer, &kind)? else {
-            let id = self.id.clone().unwrap_or_else(|| Uuid::now_v7().to_key());
-            let task = kind.task(writer.new_seq());
-            let body = self.body(id.clone());
-            writer.decide(&kind, task, None, &command, Some(&body), &id)?;
-            return Ok(Submitted { task, id, told: Told::New });
-        };
+        match self.matching(writer, &kind)? {
+            None if self.needs.is_empty() => self.create(writer, &kind),
+            None => writer.all_or_nothing(|writer| {
+                let submitted = self.create(writer, &kind)?;
+                writer.tie(&kind, submitted.task, &submitted.id, &self.needs)?;
+                Ok(submitted)
+            }),
+            Some(task) if self.needs.is_empty() && self.submit.batch.is_none() => self.meet(writer, &kind, task),
+            Some(task) => writer.all_or_nothing(|writer| {
+                // First, while it counts in the other batch as what it was.
+                if let Some(batch) = self.submit.batch {
+                    let id = writer.rows().body_of(task)?.id;
+                    writer.join(&kind, task, &id, batch)?;
+                }
+                let submitted = self.meet(writer, &kind, task)?;
+                if submitted.told == Told::Requeued && !self.needs.is_empty() {
+                    writer.tie(&kind, task, &submitted.id, &self.needs)?;
+                }
+                Ok(submitted)
+            }),
+        }
+    }
+}
+
+impl NewTask {
+    /// Puts in a task of which there is nothing yet.
+    fn create(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<Submitted> {
+        let id = self.id.clone().unwrap_or_else(|| Uuid::now_v7().to_key());
+        if let Some(batch) = self.submit.batch {
+            writer.may_join(kind, &id, None, batch)?;
+        }
+        let task = kind.task(writer.new_seq());
+        let body = self.body(id.clone());
+        writer.decide(kind, task, None, &Command::Submit(self.submit.clone()), Some(&body), &id)?;
+        Ok(Submitted { task, id, told: Told::New })
+    }
+
+    /// Submits a task whose row is there.
+    fn meet(&self, writer: &mut Writer<'_>, kind: &Kind, task: TaskRef) -> Result<Submitted> {
         let header = writer.header(task)?;
         let id = writer.rows().body_of(task)?.id;
         // Found by a unique key under another id: the row stays as it is, its id is in its payload.
@@ -91,7 +110,8 @@ impl NewTask {
             return Ok(Submitted { task, id, told: Told::Existing });
         }
         let body = self.body(id.clone());
-        let done = writer.decide(&kind, task, header.as_ref(), &command, Some(&body), &id)?;
+        let command = Command::Submit(self.submit.clone());
+        let done = writer.decide(kind, task, header.as_ref(), &command, Some(&body), &id)?;
         Ok(Submitted { task, id, told: done.told })
     }
 }
@@ -102,6 +122,33 @@ impl Action for NewTask {
     fn run(&self, writer: &mut Writer<'_>) -> Result<Submitted> {
         self.free(writer)?;
         self.put(writer)
+    }
+}
+
+/// Tasks that are submitted together, whoever of them waits for whom: all of them, or none.
+#[derive(Clone, Debug)]
+pub(crate) struct SubmitGroup(pub Vec<NewTask>);
+
+impl Action for SubmitGroup {
+    type Out = Vec<Submitted>;
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<Vec<Submitted>> {
+        for new in &self.0 {
+            new.free(writer)?;
+        }
+        writer.all_or_nothing(|writer| {
+            let mut all = Vec::with_capacity(self.0.len());
+            for new in &self.0 {
+                all.push(NewTask { needs: Vec::new(), ..new.clone() }.put(writer)?);
+            }
+            for (new, submitted) in self.0.iter().zip(&all).filter(|(new, _)| !new.needs.is_empty()) {
+                if submitted.told != Told::Existing {
+                    let kind = writer.kind(new.kind)?;
+                    writer.tie(&kind, submitted.task, &submitted.id, &new.needs)?;
+                }
+            }
+            Ok(all)
+        })
     }
 }
 

@@ -107,7 +107,7 @@ mod tests {
             policy: Policy::DEFAULT,
         };
         let kind = engine.call(Register { spec, values: |_| None }).unwrap();
-        let submit = Submit { due: None, priority: 0, fingerprint: None };
+        let submit = Submit { due: None, priority: 0, fingerprint: None, batch: None };
         let (indexes, uniques) = (Vec::new(), Vec::new());
         let new = |id: &str| NewTask {
             kind: kind.id,
@@ -116,6 +116,7 @@ mod tests {
             uniques: uniques.clone(),
             payload: vec![0x80],
             submit: submit.clone(),
+            needs: Vec::new(),
         };
         let tasks = ["left", "taken"].map(|id| engine.call(new(id)).unwrap());
         let act = |at: usize, command: Command, condition: Condition| {

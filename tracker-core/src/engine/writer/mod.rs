@@ -1,12 +1,16 @@
+mod batches;
 mod bulk;
 mod leases;
+mod needs;
 mod rebuild;
 mod undo;
 
+use batches::Batches;
+use needs::Tidings;
 use undo::Undo;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -50,6 +54,10 @@ pub(crate) struct Writer<'t> {
     counts: HashMap<CountKey, i64>,
     swept: HashSet<u32>,
     undo: Option<Vec<Undo>>,
+    batches: Batches,
+    /// What those are to be told that wait for others.
+    tidings: VecDeque<Tidings>,
+    spreading: bool,
     effects: Effects,
     /// Writes so far, whatever became of them: an action that failed after some has spoilt the transaction.
     writes: u64,
@@ -67,6 +75,8 @@ pub(crate) struct Effects {
     pub change: u64,
     /// Something may be startable now that was not.
     pub woke: bool,
+    /// Not all have heard yet what became of those they wait for: another commit must go on.
+    pub untold: bool,
     /// The kinds after it, if they changed.
     pub kinds: Option<Arc<Kinds>>,
 }
@@ -103,6 +113,9 @@ impl<'t> Writer<'t> {
             counts: HashMap::new(),
             swept: HashSet::new(),
             undo: None,
+            batches: Batches::default(),
+            tidings: VecDeque::new(),
+            spreading: false,
             effects,
             writes: 0,
             spoilt: None,
@@ -115,6 +128,7 @@ impl<'t> Writer<'t> {
         if let Some(error) = self.spoilt {
             return Err(error);
         }
+        self.settle()?;
         if self.dirty {
             self.counts.retain(|_, difference| *difference != 0);
             self.rows.add_counts(&self.counts)?;
@@ -244,12 +258,15 @@ impl<'t> Writer<'t> {
         if decision.header.as_ref() == header && change == BodyChange::Keep {
             return Ok(Done { header: decision.header, told, body: change });
         }
+        self.write(kind, task, header, &decision, body, id)?;
+        self.clock(kind, header, &decision);
         self.write(kind, task, stored, &decision, body, id)?;
         if self.context.accounted {
             let account = Account::of(kind, id, header, decision.header.as_ref(), command);
             self.effects.accounts.extend(account);
         }
         self.tell(kind, id, header, &decision, command);
+        self.spread()?;
         Ok(Done { header: decision.header, told, body: change })
     }
 
@@ -300,6 +317,8 @@ impl<'t> Writer<'t> {
         self.touch();
         let counted = self.rows.apply(kind, task, &change(new_body))?;
         self.count(counted);
+        self.batches.count(kind, old, new, 1);
+        self.mark(kind, task, id, old, new)?;
         let frees = kind.limit().is_some() && old.is_some_and(|header| header.lease.is_some());
         self.effects.woke |= new.is_some_and(|header| header.lease.is_none() && (frees || !kind.is_finished(header)));
         Ok(())
@@ -336,8 +355,15 @@ impl<'t> Writer<'t> {
             return;
         }
         let ended = decision.history.last().or(decision.header.as_ref().and_then(|header| header.last.as_ref()));
+        let still_waits = decision.header.as_ref().is_some_and(|header| header.waits > 0);
         let what = match command {
-            Command::Renew { .. } | Command::Checkpoint { .. } | Command::Detach { .. } => return,
+            Command::Hear(_) if still_waits && decision.history.is_empty() => return,
+            Command::Renew { .. }
+            | Command::Checkpoint { .. }
+            | Command::Detach { .. }
+            | Command::Await { .. }
+            | Command::Watched(_)
+            | Command::Join { .. } => return,
             Command::Submit(_) if old.is_none() => Happening::Submitted,
             Command::Delete => Happening::Deleted,
             Command::Start(start) => Happening::Claimed { worker: start.worker.clone() },

@@ -1,11 +1,11 @@
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::Writer;
 use crate::{
-    disk::keys::TaskRef,
+    disk::keys::{NeedKey, TaskRef},
     error::{Error, ErrorKind, Result},
-    rules::Header,
-    store::{Body, Change, Kind, KindSpec, Whole, check_kinds},
+    rules::{Batch, Command, Header, News, Otherwise},
+    store::{Body, Change, Kind, KindSpec, NewTask, Untold, Whole, check_kinds},
 };
 
 impl Writer<'_> {
@@ -42,6 +42,7 @@ impl Writer<'_> {
             ));
         }
         self.rows.apply(new, task, &enter)?;
+        self.batches.recount(header, (old, new));
         Ok(())
     }
 
@@ -100,7 +101,8 @@ impl Writer<'_> {
     /// Writes a task as another file had it.
     pub(crate) fn restore(&mut self, kind: &Kind, whole: &Whole) -> Result<()> {
         let Whole { task, body, past, .. } = whole;
-        let header = Header { successor: false, ..whole.header.clone() };
+        let batch = whole.header.batch.filter(|batch| self.batch_now(*batch).is_ok());
+        let header = Header { successor: false, waits: 0, watched: false, batch, ..whole.header.clone() };
         let fences = past.iter().chain(&header.last).map(|ended| ended.fence);
         let fence = fences.chain(header.lease.as_ref().map(|lease| lease.fence)).max().unwrap_or(0);
         self.pulse.next_seq = self.pulse.next_seq.max(task.seq + 1);
@@ -110,6 +112,38 @@ impl Writer<'_> {
         let change = Change { new: Some(&header), new_body: Some(body), history: past, ..Change::default() };
         let counted = self.rows.apply(kind, *task, &change)?;
         self.count(counted);
+        self.batches.count(kind, None, Some(&header), 1);
+        Ok(())
+    }
+
+    /// Writes a batch as another file had it, but for its tasks.
+    pub(crate) fn restore_batch(&mut self, number: u64, batch: Batch, follow_up: Option<&NewTask>) -> Result<()> {
+        self.pulse.next_seq = self.pulse.next_seq.max(number + 1);
+        self.put_new_batch(number, batch, follow_up)
+    }
+
+    /// Has a task wait for others as in another file. Those that are not here count as deleted.
+    pub(crate) fn restore_needs(&mut self, waiter: TaskRef, needs: &BTreeMap<TaskRef, Otherwise>) -> Result<()> {
+        let Some(header) = self.header(waiter)? else { return Ok(()) };
+        let (kind, id) = (self.kind(waiter.kind)?, self.rows.body_of(waiter)?.id);
+        let mut others = 0;
+        for (target, otherwise) in needs {
+            let key = NeedKey { from: waiter, to: *target };
+            let here = match target.batch() {
+                Some(number) => self.rows.batch(number)?.is_some(),
+                None => self.header(*target)?.is_some(),
+            };
+            if here {
+                self.watch(*target)?;
+            } else {
+                let untold = Untold { about: *target, news: News::Gone, before: u64::MAX, beyond: None };
+                self.rows.put_untold(untold)?;
+                self.effects.untold = true;
+            }
+            self.put_need(key, Some(*otherwise))?;
+            others += 1;
+        }
+        self.decide(&kind, waiter, Some(&header), &Command::Await { others }, None, &id)?;
         Ok(())
     }
 }

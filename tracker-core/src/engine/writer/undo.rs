@@ -2,15 +2,22 @@ use std::sync::Arc;
 
 use super::Writer;
 use crate::{
-    disk::keys::TaskRef,
+    disk::keys::{NeedKey, TaskRef},
     engine::account::Account,
     error::Result,
-    rules::Header,
+    rules::{Header, Otherwise},
     store::{Body, Change, Kind},
 };
 
 /// How to take a write back.
-pub(super) struct Undo {
+pub(super) enum Undo {
+    Task(Box<Written>),
+    /// What a task waits for, as it was before.
+    Need(NeedKey, Option<Otherwise>),
+}
+
+/// A task before and after a write.
+pub(super) struct Written {
     kind: Arc<Kind>,
     task: TaskRef,
     old: Option<Header>,
@@ -19,26 +26,40 @@ pub(super) struct Undo {
     new_body: Option<Body>,
     #[expect(clippy::option_option, reason = "outside: whether it changes; inside: what it becomes")]
     successor: Option<Option<Body>>,
+    /// The fences under which the history got lines.
+    history: Vec<u64>,
 }
 
 impl Writer<'_> {
-    /// Runs several actions of which either all stand or none. They may submit tasks; the last one may do anything.
+    /// Runs several actions of which either all stand or none. They may submit tasks; the last one may do anything. What
+    /// others are to be told is told when all stand.
     pub(crate) fn all_or_nothing<R>(&mut self, work: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
         let (woke, events, writes) = (self.effects.woke, self.effects.events.len(), self.writes);
+        let tidings = self.tidings.len();
+        let outer = self.undo.replace(Vec::new());
         let accounts = self.effects.accounts.len();
-        self.undo = Some(Vec::new());
         let result = work(self);
         let undo = self.undo.take().unwrap_or_default();
-        if result.is_err() {
+        self.undo = outer;
+        if result.is_ok() {
+            if let Some(outer) = &mut self.undo {
+                outer.extend(undo);
+            }
+        } else {
             for step in undo.into_iter().rev() {
-                self.take_back(&step)?;
+                match step {
+                    Undo::Task(written) => self.take_back(&written)?,
+                    Undo::Need(key, before) => drop(self.rows.put_need(key, before)?),
+                }
             }
             self.effects.woke = woke;
             self.effects.events.truncate(events);
+            self.tidings.truncate(tidings);
             let undone = self.effects.accounts.split_off(accounts);
             self.effects.accounts.extend(undone.into_iter().filter(Account::is_refusal));
             self.writes = writes;
         }
+        self.spread()?;
         result
     }
 
@@ -47,7 +68,7 @@ impl Writer<'_> {
             Some(_) => Some(self.rows.successor(task)?),
             None => None,
         };
-        let undo = Undo {
+        let undo = Written {
             kind: Arc::new(kind.clone()),
             task,
             old: change.old.cloned(),
@@ -55,13 +76,14 @@ impl Writer<'_> {
             old_body: change.old_body.cloned(),
             new_body: change.new_body.cloned(),
             successor,
+            history: change.history.iter().map(|ended| ended.fence).collect(),
         };
-        self.undo.get_or_insert_default().push(undo);
+        self.undo.get_or_insert_default().push(Undo::Task(Box::new(undo)));
         Ok(())
     }
 
     /// Writes the reverse of a submit: what was new is gone, what was changed is as before.
-    pub(super) fn take_back(&mut self, step: &Undo) -> Result<()> {
+    fn take_back(&mut self, step: &Written) -> Result<()> {
         let gone = step.old.is_none();
         let change = Change {
             old: step.new.as_ref(),
@@ -72,7 +94,9 @@ impl Writer<'_> {
             successor: step.successor.as_ref().map(Option::as_ref),
         };
         let counted = self.rows.apply(&step.kind, step.task, &change)?;
+        self.rows.remove_history(step.task, &step.history)?;
         self.count(counted);
+        self.batches.count(&step.kind, step.old.as_ref(), step.new.as_ref(), -1);
         Ok(())
     }
 }

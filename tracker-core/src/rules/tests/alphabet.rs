@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::machines::Machine;
 use crate::{
-    rules::{Command, Failure, Finish, Header, Outcome, Owner, Remarks, Requeue, Start, Submit},
+    rules::{Aside, Command, Failure, Finish, Header, Hear, Heard, Outcome, Owner, Remarks, Requeue, Start, Submit},
     status::Role,
     time::Micros,
 };
@@ -34,13 +34,14 @@ pub(super) fn commands(machine: &Machine, header: Option<&Header>) -> Vec<Comman
     all.extend(finishes(machine));
     all.extend(by_hand(machine));
     let fence = header.and_then(|header| header.lease.as_ref()).map_or(HOLDER, |lease| lease.fence);
+    all.extend(of_others(header));
     all.push(Command::Rescue { fence, chance: 0.5 });
     all.push(Command::Rescue { fence: HOLDER - 1, chance: 0.5 });
     all
 }
 
 fn submits() -> Vec<Command> {
-    let submit = |due, fingerprint| Command::Submit(Submit { due, priority: 0, fingerprint });
+    let submit = |due, fingerprint| Command::Submit(Submit { due, priority: 0, fingerprint, batch: None });
     vec![submit(None, Some(1)), submit(None, None), submit(None, Some(2)), submit(Some(NOW + 11_000_000), Some(2))]
 }
 
@@ -134,6 +135,23 @@ fn finishes(machine: &Machine) -> Vec<Command> {
                 chance: 0.5,
             }));
         }
+    }
+    all
+}
+
+/// What follows from the state of others. Only a task that was just submitted, which nobody holds, is told to wait.
+fn of_others(header: Option<&Header>) -> Vec<Command> {
+    let Some(header) = header else { return Vec::new() };
+    let hear = |over, aside| {
+        let reason = "the other one is exhausted".to_owned();
+        Command::Hear(Hear { heard: Heard { over, aside }, fence: NEXT, reason })
+    };
+    let mut all = vec![Command::Watched(true), Command::Watched(false), Command::Join { batch: Some(7) }];
+    if header.lease.is_none() {
+        all.extend([1, 2].map(|others| Command::Await { others }));
+    }
+    if header.waits > 0 {
+        all.extend([hear(true, None), hear(false, Some(Aside::Ignore)), hear(true, Some(Aside::Cancel))]);
     }
     all
 }

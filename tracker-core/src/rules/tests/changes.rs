@@ -5,7 +5,7 @@ use super::{
     invariants::{Broken, Case, ensure},
 };
 use crate::{
-    rules::{BodyChange, Command, Decision, Header, Lease, Outcome, Requeue, Start},
+    rules::{Aside, BodyChange, Command, Decision, Header, Lease, Outcome, Requeue, Start},
     status::Role,
     time::micros_of,
 };
@@ -22,7 +22,11 @@ impl Case<'_> {
         ensure(all.is_sorted_by(|one, next| one.fence < next.fence), "fences in the history do not rise")?;
         let booked = &all[usize::from(self.old.last.is_some())..];
         ensure(new.ended as usize == self.old.ended as usize + booked.len(), "ended is not the number of entries")?;
-        let by_hand = matches!(self.command, Command::Ignore { reason, .. } if !reason.is_empty());
+        let by_hand = match self.command {
+            Command::Ignore { reason, .. } => !reason.is_empty(),
+            Command::Hear(hear) => hear.heard.aside.is_some() && !self.terminal(&self.found),
+            _ => false,
+        };
         let told = self.finish().is_some_and(|finish| {
             let free = matches!(finish.outcome, Outcome::Snooze { .. } | Outcome::Release);
             !free || self.old.cancel || finish.failure.is_some()
@@ -33,7 +37,7 @@ impl Case<'_> {
         let right = booked.iter().all(|ended| {
             let by_hand = (NEXT, self.found.attempts);
             let by_owner = (HOLDER, self.old.attempts);
-            (ended.fence, ended.attempt) == if ended.worker == "by hand" { by_hand } else { by_owner }
+            (ended.fence, ended.attempt) == if ended.worker.starts_with("by ") { by_hand } else { by_owner }
         });
         ensure(right, "booked under another fence or as another attempt")
     }
@@ -184,6 +188,31 @@ impl Case<'_> {
         ensure(!self.reenters() || bare(new) == bare(found), "a re-entry changes more than the lease")
     }
 
+    /// Who waits for how many, and what becomes of him who waits in vain.
+    pub(super) fn others(&self, new: &Header) -> Broken {
+        let found = &self.found;
+        let waits = match self.command {
+            Command::Await { others } => *others,
+            Command::Hear(hear) => found.waits - u32::from(hear.heard.over),
+            Command::Start(_) if new.lease.is_some() => 0,
+            _ => found.waits,
+        };
+        ensure(new.waits == waits, &format!("waits for {}, should be {waits}", new.waits))?;
+        let Command::Hear(hear) = self.command else { return Ok(()) };
+        let Some(aside) = hear.heard.aside.filter(|_| !self.terminal(found)) else {
+            return ensure(new.code == found.code && new.due == found.due, "moved, and heard of nothing bad");
+        };
+        let graph = self.rules.graph;
+        let (first, second) = match aside {
+            Aside::Ignore => (Role::Ignored, Role::Cancelled),
+            Aside::Cancel => (Role::Cancelled, Role::Ignored),
+        };
+        let code = |role| graph.code(self.home(found), role);
+        let last = graph.after_last_failure(self.home(found));
+        ensure(new.code == code(first).or(code(second)).unwrap_or(last), "set aside elsewhere")?;
+        ensure(self.terminal(new), "set aside, and not ended")
+    }
+
     /// Doubt comes with the rescue of what was not known to have begun, and goes when it begins for certain or starts anew.
     pub(super) fn doubts(&self, new: &Header) -> Broken {
         let raised = matches!(self.command, Command::Rescue { .. }) && !self.begun();
@@ -217,7 +246,8 @@ impl Case<'_> {
     fn forced(&self) -> bool {
         let closed = |start: &Start| {
             let named = self.rules.graph.startable(start.step).contains(&self.found.code);
-            self.given_up(&self.found) || !(named || start.extra.contains(&self.found.code))
+            let waits = self.found.waits > 0 && !self.terminal(&self.found);
+            waits || self.given_up(&self.found) || !(named || start.extra.contains(&self.found.code))
         };
         self.start().is_some_and(|start| self.found.lease.is_none() && closed(start))
     }

@@ -3,7 +3,7 @@
 use super::alphabet::{HOLDER, NOW};
 use crate::{
     error::Reason,
-    rules::{Command, Decision, Finish, Header, NEVER, Outcome, Owner, Rules, Start},
+    rules::{Command, Decision, Finish, Header, LATEST, NEVER, Outcome, Owner, Rules, Start},
     status::{Role, StatusInfo},
 };
 
@@ -58,6 +58,7 @@ pub(super) fn check(
     case.stable(new)?;
     case.endings(decision, new)?;
     case.leases(new)?;
+    case.others(new)?;
     case.doubts(new)?;
     case.revisions(decision, new)
 }
@@ -65,7 +66,13 @@ pub(super) fn check(
 /// Whether a command leaves a lease alone that has run out: those of owners, and those that do not need the task free.
 fn leaves_alone(command: &Command) -> bool {
     match command {
-        Command::Submit(_) | Command::Readable | Command::Rescue { .. } => true,
+        Command::Submit(_)
+        | Command::Readable
+        | Command::Rescue { .. }
+        | Command::Await { .. }
+        | Command::Hear(_)
+        | Command::Watched(_)
+        | Command::Join { .. } => true,
         _ => owner(command).is_some(),
     }
 }
@@ -90,14 +97,15 @@ fn shape(rules: &Rules<'_>, new: &Header) -> Broken {
     ensure(new.lease.is_some() || !new.successor, "a successor outlives the run")?;
     ensure(new.lease.is_none() || !new.unreadable, "an unreadable task is in progress")?;
     ensure(new.lease.is_none() || new.attempts > 0, "a lease without an attempt")?;
+    ensure(new.lease.is_none() || new.waits == 0, "a running task waits for others")?;
     ensure(
-        new.due != NEVER || matches!(status.role, Role::Failed | Role::InProgress),
+        new.due <= LATEST || matches!(status.role, Role::Failed | Role::InProgress),
         "due never, and not given up in failed",
     )?;
     let Some(lease) = &new.lease else { return Ok(()) };
     let from = rules.graph.status(lease.from).ok_or("came from an unknown code")?;
     ensure(!rules.graph.is_terminal(from) && from.role != Role::InProgress, "leads back to where nothing starts")?;
-    ensure(lease.due < NEVER && lease.expires < NEVER, "leads back to where no claim finds it")
+    ensure(lease.due <= LATEST && lease.expires <= LATEST, "leads back to where no claim finds it")
 }
 
 impl Case<'_> {

@@ -63,6 +63,9 @@ impl Case<'_> {
         let own = self.rules.graph.startable(start.step).contains(&found.code);
         let named = own || start.extra.contains(&found.code);
         if named && !self.given_up(found) {
+            if found.waits > 0 && !self.terminal(found) {
+                return (!start.force).then_some(ErrorKind::Waiting);
+            }
             let waits = found.due > NOW || found.unreadable;
             return (start.by_line && waits).then_some(ErrorKind::NotStartable);
         }

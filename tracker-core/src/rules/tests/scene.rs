@@ -58,7 +58,7 @@ impl Scene {
 
     /// Submits the task with this fingerprint.
     pub fn submit(&mut self, fingerprint: u64) -> Decision {
-        self.does(&Command::Submit(Submit { due: None, priority: 0, fingerprint: Some(fingerprint) }))
+        self.does(&Command::Submit(Submit { due: None, priority: 0, fingerprint: Some(fingerprint), batch: None }))
     }
 
     /// Starts the task by id in the first step, with the options that `choose` sets.

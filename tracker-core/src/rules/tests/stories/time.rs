@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::{
     error::Reason,
     rules::{
-        Command, Explanation, Finish, NEVER, Outcome, Remarks, Requeue, Submit,
+        Command, Explanation, Finish, LATEST, NEVER, Outcome, Remarks, Requeue, Submit,
         tests::{
             machines::{full, only_failed},
             scene::{FAIL, Scene},
@@ -93,7 +93,7 @@ fn a_backoff_beyond_the_end_of_time_is_due_at_its_end_and_no_panic() {
     for _ in 0..70 {
         let owner = scene.start(|_| ()).expect("by id");
         scene.end(owner, FAIL);
-        assert_eq!(scene.task().due, NEVER - 1);
+        assert_eq!(scene.task().due, LATEST);
     }
 }
 
@@ -103,7 +103,7 @@ fn a_snooze_or_a_retry_for_ever_is_far_away_and_not_given_up() {
     for outcome in [Outcome::Snooze { delay: for_ever }, Outcome::Fail { retry_in: Some(for_ever) }] {
         let mut scene = Scene::of(only_failed());
         scene.run(outcome);
-        assert_eq!(scene.task().due, NEVER - 1);
+        assert_eq!(scene.task().due, LATEST);
         assert!(matches!(scene.explain(), Explanation::NotDue { .. }), "{outcome:?}");
         scene.start(|_| ()).expect("by id");
     }
@@ -117,9 +117,9 @@ fn what_is_submitted_or_requeued_for_the_end_of_time_is_not_given_up() {
     scene.does(&Command::Requeue(Requeue { from_start: false, due, priority: None }));
     assert!(matches!(scene.explain(), Explanation::NotDue { .. }));
     scene.does(&Command::Delete);
-    scene.does(&Command::Submit(Submit { due, priority: 0, fingerprint: None }));
+    scene.does(&Command::Submit(Submit { due, priority: 0, fingerprint: None, batch: None }));
     assert!(matches!(scene.explain(), Explanation::NotDue { .. }));
-    assert_eq!(scene.task().due, NEVER - 1);
+    assert_eq!(scene.task().due, LATEST);
 }
 
 #[test]
@@ -127,14 +127,14 @@ fn a_lease_for_ever_never_runs_out() {
     let mut scene = Scene::with(full(), |policy| policy.lease = Duration::MAX);
     let owner = scene.claim();
     scene.does(&Command::Renew { owner, lease: None, begin: false });
-    scene.now = NEVER - 2;
+    scene.now = LATEST - 1;
     assert!(matches!(scene.start(|_| ()), Err(Reason::Leased { .. })));
     scene.end(owner, Outcome::Succeed);
 }
 
 #[test]
 fn the_rules_hold_at_both_ends_of_time() {
-    for now in [Micros::MIN, -1, 0, NEVER - 2] {
+    for now in [Micros::MIN, -1, 0, LATEST - 1] {
         let mut scene = Scene::of(full());
         scene.does(&Command::Delete);
         scene.now = now;

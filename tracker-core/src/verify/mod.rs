@@ -1,11 +1,14 @@
 //! Recomputes every index and counter from the tasks themselves.
 
+mod ties;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
 };
 
 use redb::{ReadTransaction, ReadableTable};
+use ties::Ties;
 
 use crate::{
     disk::{
@@ -49,12 +52,14 @@ struct Expected {
     running: BTreeSet<TaskRef>,
     successors: BTreeSet<TaskRef>,
     ended: BTreeMap<TaskRef, u32>,
+    ties: Ties,
 }
 
 pub(crate) fn verify(rows: &mut Handles<&ReadTransaction>) -> Result<Vec<Difference>> {
     let mut found = Found(Vec::new());
     let expected = expect(rows, &mut found)?;
     compare(rows, &expected, &mut found)?;
+    expected.ties.compare(rows, &mut found)?;
     Ok(found.0)
 }
 
@@ -130,6 +135,7 @@ fn expect(rows: &mut Handles<&ReadTransaction>, found: &mut Found) -> Result<Exp
                     expected.successors.insert(task);
                 }
                 expected.ended.insert(task, header.ended);
+                expected.ties.add(kind, task, &header);
                 for (table, readable) in [
                     ("tracker.history", rows.past(task).map(drop)),
                     ("tracker.live", rows.progress(task).map(drop)),

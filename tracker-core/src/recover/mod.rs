@@ -1,5 +1,7 @@
 //! Copies what is readable of a damaged file into a new one.
 
+mod ties;
+
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use redb::ReadTransaction;
@@ -25,6 +27,8 @@ pub struct Recovered {
     pub tasks: u64,
     /// Tasks that could not be read: their kind, their id where at least that was readable, and what was wrong.
     pub lost: Vec<Lost>,
+    /// What was wrong with batches that could not be read; their tasks belong to none in the new file.
+    pub batches_lost: Vec<String>,
 }
 
 /// A task that could not be read.
@@ -52,9 +56,14 @@ pub(crate) fn recover(from: &Path, into: &Path) -> Result<Recovered> {
     let mut report = Recovered::default();
     source.read(|txn| {
         let kinds = Handles::new(txn).all_kinds()?;
+        let seals = ties::copy_batches(txn, &target, &mut report)?;
         for kind in kinds.all() {
             let kind: Arc<Kind> = target.shared.engine.turn(|writer| writer.put_kind((**kind).clone()))?;
             copy_kind(txn, &target, &kind, &mut report)?;
+        }
+        ties::copy_needs(txn, &target)?;
+        for seal in seals {
+            target.shared.engine.call(seal)?;
         }
         Ok(())
     })?;

@@ -1,0 +1,33 @@
+//! Hears the story of what is done on this thread.
+
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+};
+
+use tracing::Dispatch;
+use tracing_subscriber::layer::SubscriberExt;
+use tracker_core::Story;
+
+#[derive(Clone, Default)]
+struct Text(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Text {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The lines that are told of a scene.
+pub fn told(scene: impl FnOnce()) -> Vec<String> {
+    let text = Text::default();
+    // A second listener: with one alone, the first thread to come by decides for all whether a line is listened to.
+    let _second = Dispatch::new(tracing_subscriber::registry().with(Story::new(io::sink())));
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(Story::new(text.clone())), scene);
+    let text = String::from_utf8(text.0.lock().unwrap().clone()).unwrap();
+    text.lines().map(|line| line.trim_end_matches(['-', '+']).to_owned()).collect()
+}

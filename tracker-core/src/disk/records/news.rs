@@ -1,0 +1,38 @@
+use super::kind::{role_code, role_of};
+use crate::rules::{News, Otherwise};
+
+/// The number of a choice on disk. Stable.
+pub(crate) fn otherwise_code(otherwise: Otherwise) -> u8 {
+    match otherwise {
+        Otherwise::Wait => 0,
+        Otherwise::Skip => 1,
+        Otherwise::Cancel => 2,
+        Otherwise::Run => 3,
+    }
+}
+
+pub(crate) fn otherwise_of(code: u8) -> Result<Otherwise, &'static str> {
+    Otherwise::ALL.into_iter().find(|choice| otherwise_code(*choice) == code).ok_or("its choice is unknown")
+}
+
+const DONE: u8 = 0;
+const GONE: u8 = 1;
+const MISSED: u8 = 16;
+
+/// The number of news on disk. Stable.
+pub(crate) fn news_code(news: News) -> u8 {
+    match news {
+        News::Done => DONE,
+        News::Gone => GONE,
+        News::Missed(role) => MISSED + role_code(role),
+    }
+}
+
+pub(crate) fn news_of(code: u8) -> Result<News, &'static str> {
+    match code {
+        DONE => Ok(News::Done),
+        GONE => Ok(News::Gone),
+        MISSED.. => role_of(code - MISSED).map(News::Missed),
+        _ => Err("its news are unknown"),
+    }
+}

@@ -1,0 +1,64 @@
+use super::{Action, NewTask};
+use crate::{engine::writer::Writer, error::Result, rules::Batch};
+
+/// Makes a batch, or finds the one that has the label.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenBatch {
+    pub label: String,
+    /// The task that is submitted when a new batch is over.
+    pub follow_up: Option<NewTask>,
+}
+
+impl Action for OpenBatch {
+    type Out = u64;
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<u64> {
+        if let Some(number) = writer.rows().with_label(&self.label)? {
+            return Ok(number);
+        }
+        let batch = Batch::new(&self.label, writer.now());
+        writer.add_batch(batch, self.follow_up.as_ref())
+    }
+}
+
+/// Says whether more tasks come into a batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seal {
+    pub batch: u64,
+    pub sealed: bool,
+}
+
+impl Action for Seal {
+    type Out = ();
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<()> {
+        writer.seal(self.batch, self.sealed)
+    }
+}
+
+/// Deletes a batch if it has no tasks any more; says whether it did.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RemoveBatch(pub u64);
+
+impl Action for RemoveBatch {
+    type Out = bool;
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<bool> {
+        let empty = writer.rows().members_of(self.0, None, 1)?.is_empty();
+        if empty {
+            writer.remove_batch(self.0)?;
+        }
+        Ok(empty)
+    }
+}
+
+/// Tells on what did not fit into the commit of an end.
+pub(crate) struct GoOn;
+
+impl Action for GoOn {
+    type Out = ();
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<()> {
+        writer.go_on()
+    }
+}

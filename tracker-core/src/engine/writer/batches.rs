@@ -1,0 +1,222 @@
+//! Batches: what a transaction changes in them is gathered, and written once at its end. A batch that is over by then has
+//! its follow-up task submitted, and those that wait for it hear of it.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::{Writer, needs::Tidings};
+use crate::{
+    disk::keys::TaskRef,
+    error::{Error, Reason, Result},
+    rules::{Batch, Command, Decision, Header, News, Tally},
+    store::{Kind, NewTask},
+    task::TaskKey,
+    time::Micros,
+};
+
+/// The batches that a transaction has to do with.
+#[derive(Default)]
+pub(super) struct Batches {
+    known: HashMap<u64, Batch>,
+    tallies: HashMap<u64, Tally>,
+}
+
+impl Batches {
+    fn tally(&mut self, number: u64) -> &mut Tally {
+        self.tallies.entry(number).or_default()
+    }
+
+    /// Counts a task that was in one place before and is in another one afterwards; or takes that back.
+    pub(super) fn count(&mut self, kind: &Kind, old: Option<&Header>, new: Option<&Header>, sign: i64) {
+        let (before, after) = (old.and_then(|header| header.batch), new.and_then(|header| header.batch));
+        if before.is_none() && after.is_none() {
+            return;
+        }
+        let role = |header: Option<&Header>| header.map(|header| kind.rules(0).counts_as(header));
+        let (left, entered) = (role(old), role(new));
+        if before == after && left == entered {
+            return;
+        }
+        if let Some(batch) = before {
+            self.tally(batch).count(left, if after == before { entered } else { None }, sign);
+        }
+        if let Some(batch) = after.filter(|batch| Some(*batch) != before) {
+            self.tally(batch).count(None, entered, sign);
+        }
+    }
+
+    /// Counts a task whose status another definition of its kind takes for something else.
+    pub(super) fn recount(&mut self, header: &Header, (old, new): (&Kind, &Kind)) {
+        let role = |kind: &Kind| kind.rules(0).counts_as(header);
+        if let Some(batch) = header.batch
+            && role(old) != role(new)
+        {
+            self.tally(batch).count(Some(role(old)), Some(role(new)), 1);
+        }
+    }
+}
+
+impl Writer<'_> {
+    /// A batch as it stands on disk, or as this transaction has settled it.
+    fn batch(&mut self, number: u64) -> Result<&mut Batch> {
+        if !self.batches.known.contains_key(&number) {
+            let batch = self.rows.batch(number)?;
+            let batch =
+                batch.ok_or_else(|| Error::invalid(format!("the batch with the number {number} is removed")))?;
+            self.batches.known.insert(number, batch);
+        }
+        let known = self.batches.known.get_mut(&number);
+        known.ok_or_else(|| Error::corrupted("tracker.batches", number, "it is gone"))
+    }
+
+    /// A batch with what the transaction has changed so far.
+    pub(crate) fn batch_now(&mut self, number: u64) -> Result<Batch> {
+        let tally = self.batches.tallies.get(&number).cloned().unwrap_or_default();
+        let now = self.now;
+        let mut batch = self.batch(number)?.clone();
+        batch.settle(&tally, now);
+        Ok(batch)
+    }
+
+    /// Makes a batch known to the file.
+    pub(crate) fn add_batch(&mut self, batch: Batch, follow_up: Option<&NewTask>) -> Result<u64> {
+        let number = self.new_seq();
+        self.put_new_batch(number, batch, follow_up)?;
+        Ok(number)
+    }
+
+    pub(super) fn put_new_batch(&mut self, number: u64, batch: Batch, follow_up: Option<&NewTask>) -> Result<()> {
+        self.touch();
+        self.rows.add_batch(number, &batch, follow_up)?;
+        self.batches.known.insert(number, batch);
+        Ok(())
+    }
+
+    /// Deletes a batch that has no tasks any more.
+    pub(crate) fn remove_batch(&mut self, number: u64) -> Result<()> {
+        let batch = self.batch_now(number)?;
+        self.touch();
+        self.rows.remove_batch(number, &batch)?;
+        self.batches.known.remove(&number);
+        self.batches.tallies.remove(&number);
+        if batch.watched {
+            self.tidings.push_back(Tidings::new(TaskRef::of_batch(number), named(&batch.label), News::Gone));
+            self.spread()?;
+        }
+        Ok(())
+    }
+
+    /// Says whether more tasks come into a batch.
+    pub(crate) fn seal(&mut self, number: u64, sealed: bool) -> Result<()> {
+        if self.batch_now(number)?.sealed != sealed {
+            self.touch();
+            self.batches.tally(number).seal = Some(sealed);
+        }
+        Ok(())
+    }
+
+    /// From now on others wait for the batch.
+    pub(super) fn watch_batch(&mut self, number: u64) -> Result<()> {
+        let batch = self.batch(number)?;
+        if !batch.watched {
+            batch.watched = true;
+            self.touch();
+            self.batches.tally(number);
+        }
+        Ok(())
+    }
+
+    /// Refuses a task for which a batch has no place: a new one, or one that stands elsewhere.
+    pub(crate) fn may_join(&mut self, kind: &Kind, id: &TaskKey, header: Option<&Header>, number: u64) -> Result<()> {
+        let batch = self.batch_now(number)?;
+        if batch.sealed {
+            return Err(kind.refuse(id.clone(), Reason::Sealed { batch: batch.label }));
+        }
+        if let Some(other) = header.and_then(|header| header.batch) {
+            let other = self.batch_now(other)?;
+            if other.news().is_none() {
+                return Err(kind.refuse(id.clone(), Reason::OtherBatch { batch: other.label }));
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a task that was there before into a batch, unless it is in it.
+    pub(crate) fn join(&mut self, kind: &Kind, task: TaskRef, id: &TaskKey, number: u64) -> Result<()> {
+        let header = self.known(task)?;
+        if header.batch == Some(number) {
+            return Ok(());
+        }
+        self.may_join(kind, id, Some(&header), number)?;
+        if self.batch(number)?.watched && self.waits_for(TaskRef::of_batch(number), None, &[task])?.is_some() {
+            let what = named(&self.batch(number)?.label);
+            return Err(kind.refuse(id.clone(), Reason::Circle { what }));
+        }
+        self.decide(kind, task, Some(&header), &Command::Join { batch: Some(number) }, None, id)?;
+        Ok(())
+    }
+
+    /// Counts the time of an attempt that ended a task of a batch.
+    pub(super) fn clock(&mut self, kind: &Kind, old: Option<&Header>, decision: &Decision) {
+        let (Some(old), Some(new)) = (old, &decision.header) else { return };
+        let (Some(batch), Some(lease)) = (new.batch, &old.lease) else { return };
+        if News::of(kind.rules(0).counts_as(new)).is_none() {
+            return;
+        }
+        let ended = decision.history.last().or(new.last.as_ref()).filter(|ended| ended.fence == lease.fence);
+        if let Some(ended) = ended {
+            let measured = ended.run.and_then(|run| Micros::try_from(run).ok());
+            let tally = self.batches.tally(batch);
+            tally.ends += 1;
+            tally.ran = tally.ran.saturating_add(measured.unwrap_or(ended.ended.saturating_sub(ended.started)));
+        }
+    }
+
+    /// Writes what has changed in batches, and does what follows from it, until nothing follows any more.
+    pub(super) fn settle(&mut self) -> Result<()> {
+        while !self.batches.tallies.is_empty() {
+            let mut tallies: Vec<_> = std::mem::take(&mut self.batches.tallies).into_iter().collect();
+            tallies.sort_unstable_by_key(|(number, _)| *number);
+            let mut ends = VecDeque::new();
+            for (number, tally) in tallies {
+                let now = self.now;
+                let end = self.batch(number)?.settle(&tally, now);
+                let batch = self.batch(number)?.clone();
+                self.rows.put_batch(number, &batch)?;
+                ends.extend(end.map(|end| (number, batch, end)));
+            }
+            for (number, batch, end) in ends {
+                tracing::debug!(batch = batch.label, number, "a batch is over");
+                if end.first {
+                    self.follow(number)?;
+                }
+                if batch.watched {
+                    self.tidings.push_back(Tidings::new(TaskRef::of_batch(number), named(&batch.label), end.news));
+                    self.spread()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Submits the task that follows a batch. One that is refused is told in the batch.
+    fn follow(&mut self, number: u64) -> Result<()> {
+        let Some(new) = self.rows.take_follow_up(number)? else { return Ok(()) };
+        new.free(self)?;
+        match self.all_or_nothing(|writer| new.put(writer)) {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_refusal() => {
+                let batch = self.batch(number)?;
+                tracing::warn!(batch = batch.label, %error, "the follow-up task of a batch was refused");
+                batch.refused = Some(error.to_string());
+                let batch = batch.clone();
+                self.rows.put_batch(number, &batch)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A batch as it is called in sentences.
+pub(super) fn named(label: &str) -> String {
+    format!("the batch {label:?}")
+}

@@ -1,0 +1,103 @@
+use super::{News, Pace};
+use crate::{status::Role, time::Micros};
+
+/// How many tasks count as each role, in the order of [`Role::ALL`].
+pub(crate) type Roles<N> = [N; Role::ALL.len()];
+
+/// A group of tasks with a label.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Batch {
+    pub label: String,
+    pub created: Micros,
+    /// No more tasks come.
+    pub sealed: bool,
+    /// When it was over for the first time.
+    pub finished: Option<Micros>,
+    /// Others may wait for it.
+    pub watched: bool,
+    /// The tasks that belong to it.
+    pub members: Roles<u64>,
+    /// Those that belonged to it when they ended, and were deleted or went to another batch since.
+    pub gone: Roles<u64>,
+    pub pace: Pace,
+    /// Why its follow-up task could not be submitted.
+    pub refused: Option<String>,
+}
+
+/// What a transaction changes in a batch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Tally {
+    pub members: Roles<i64>,
+    pub gone: Roles<i64>,
+    /// Tasks that ended, and how long their last attempts took in all.
+    pub ends: u64,
+    pub ran: Micros,
+    pub seal: Option<bool>,
+}
+
+/// The end of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BatchEnd {
+    /// Its first one: the follow-up task is due.
+    pub first: bool,
+    pub news: News,
+}
+
+impl Tally {
+    /// Counts a task that was in one place and role before, and is in another one afterwards.
+    pub(crate) fn count(&mut self, left: Option<Role>, entered: Option<Role>, sign: i64) {
+        if let Some(role) = left {
+            self.members[role as usize] -= sign;
+            if entered.is_none() && News::of(role).is_some() {
+                self.gone[role as usize] += sign;
+            }
+        }
+        if let Some(role) = entered {
+            self.members[role as usize] += sign;
+        }
+    }
+}
+
+impl Batch {
+    pub(crate) fn new(label: &str, now: Micros) -> Self {
+        Self { label: label.to_owned(), created: now, ..Self::default() }
+    }
+
+    /// How many tasks have not ended.
+    pub(crate) fn open(&self) -> u64 {
+        Role::ALL.iter().filter(|role| News::of(**role).is_none()).map(|role| self.members[*role as usize]).sum()
+    }
+
+    /// How many tasks count as this role, with those that are gone.
+    pub(crate) fn count(&self, role: Role) -> u64 {
+        self.members[role as usize] + self.gone[role as usize]
+    }
+
+    /// What those hear that wait for the batch; `None` while it is not over. One that lost a task which had ended without
+    /// success can never succeed.
+    pub(crate) fn news(&self) -> Option<News> {
+        if !self.sealed || self.open() > 0 {
+            return None;
+        }
+        let mut missed = [Role::Exhausted, Role::Cancelled, Role::Ignored].into_iter();
+        if missed.clone().any(|role| self.gone[role as usize] > 0) {
+            return Some(News::Gone);
+        }
+        Some(missed.find(|role| self.members[*role as usize] > 0).map_or(News::Done, News::Missed))
+    }
+
+    /// The batch after a transaction, and whether it came to an end by it.
+    pub(crate) fn settle(&mut self, tally: &Tally, now: Micros) -> Option<BatchEnd> {
+        let before = self.news();
+        for role in Role::ALL.map(|role| role as usize) {
+            self.members[role] = self.members[role].saturating_add_signed(tally.members[role]);
+            self.gone[role] = self.gone[role].saturating_add_signed(tally.gone[role]);
+        }
+        self.pace.add(tally.ends, tally.ran, now);
+        self.sealed = tally.seal.unwrap_or(self.sealed);
+        let news = self.news().filter(|news| Some(*news) != before)?;
+        let first = self.finished.is_none();
+        self.finished = self.finished.or(Some(now));
+        Some(BatchEnd { first, news })
+    }
+}

@@ -1,0 +1,171 @@
+//! Who waits for whom.
+
+use std::ops::Bound;
+
+use redb::{ReadableTable, WriteTransaction};
+
+use super::{Handles, NewTask, Source, handles::row};
+use crate::{
+    disk::{
+        keys::{MemberKey, NeedKey, TaskRef},
+        records::{self, news_code, news_of, otherwise_code, otherwise_of},
+        tables::NewsRow,
+    },
+    error::{Error, Result},
+    rules::{Batch, News, Otherwise},
+};
+
+/// News that not everybody has heard who waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Untold {
+    pub about: TaskRef,
+    pub news: News,
+    /// Only those hear it that were submitted before this number was given out.
+    pub before: u64,
+    /// The last one that has heard it.
+    pub beyond: Option<TaskRef>,
+}
+
+/// Comes before all tasks and batches.
+const NOBODY: TaskRef = TaskRef { kind: 0, seq: 0 };
+
+impl<S: Source> Handles<S> {
+    /// What a task waits for, at most so many of them.
+    pub(crate) fn needs_of(&mut self, waiter: TaskRef, most: usize) -> Result<Vec<(TaskRef, Otherwise)>> {
+        let from = NeedKey { from: waiter, to: NOBODY };
+        let table = self.needs()?;
+        let range = table.range::<&[u8; NeedKey::LEN]>(&from.pack()..=&from.last().pack())?;
+        range.take(most).map(|entry| entry_of("tracker.needs", entry?)).collect()
+    }
+
+    /// Who waits for a task or a batch, beyond one of them.
+    pub(crate) fn dependants_of(
+        &mut self,
+        target: TaskRef,
+        beyond: Option<TaskRef>,
+        most: usize,
+    ) -> Result<Vec<(TaskRef, Otherwise)>> {
+        let from = NeedKey { from: target, to: beyond.unwrap_or(NOBODY) };
+        let bounds = (Bound::Excluded(&from.pack()), Bound::Included(&from.last().pack()));
+        let table = self.dependants()?;
+        let range = table.range::<&[u8; NeedKey::LEN]>(bounds)?;
+        range.take(most).map(|entry| entry_of("tracker.dependants", entry?)).collect()
+    }
+
+    /// News that were not told to the end.
+    pub(crate) fn untold(&mut self) -> Result<Option<Untold>> {
+        let Some((key, value)) = self.news()?.first()? else { return Ok(None) };
+        untold_of(TaskRef::unpack(key.value()), value.value()).map(Some)
+    }
+
+    pub(crate) fn untold_of(&mut self, about: TaskRef) -> Result<Option<Untold>> {
+        let value = self.news()?.get(&about.pack())?;
+        value.map(|value| untold_of(about, value.value())).transpose()
+    }
+
+    pub(crate) fn batch(&mut self, number: u64) -> Result<Option<Batch>> {
+        let bytes = self.batches()?.get(number)?;
+        bytes.map(|bytes| row("tracker.batches", number, bytes.value())).transpose()
+    }
+
+    /// The batches with their numbers, the latest first.
+    pub(crate) fn latest_batches(&mut self, most: usize) -> Result<Vec<(u64, Batch)>> {
+        let range = self.batches()?.iter()?;
+        range
+            .rev()
+            .take(most)
+            .map(|entry| {
+                let (key, value) = entry?;
+                Ok((key.value(), row("tracker.batches", key.value(), value.value())?))
+            })
+            .collect()
+    }
+
+    /// The task that is submitted when a batch is over.
+    pub(crate) fn follow_up(&mut self, number: u64) -> Result<Option<NewTask>> {
+        let bytes = self.follow_ups()?.get(number)?;
+        bytes.map(|bytes| row("tracker.follow_ups", number, bytes.value())).transpose()
+    }
+
+    pub(crate) fn with_label(&mut self, label: &str) -> Result<Option<u64>> {
+        Ok(self.labels()?.get(label)?.map(|number| number.value()))
+    }
+
+    /// The tasks of a batch in the order of kinds and submission; of one kind, or of all.
+    pub(crate) fn members_of(&mut self, batch: u64, kind: Option<u32>, most: usize) -> Result<Vec<TaskRef>> {
+        let first = MemberKey { batch, task: TaskRef { kind: kind.unwrap_or(0), seq: 0 } };
+        let last = MemberKey { batch, task: TaskRef { kind: kind.unwrap_or(u32::MAX), seq: u64::MAX } };
+        let range = self.members()?.range::<&[u8; MemberKey::LEN]>(&first.pack()..=&last.pack())?;
+        range.take(most).map(|entry| Ok(MemberKey::unpack(entry?.0.value()).task)).collect()
+    }
+}
+
+fn entry_of(
+    table: &str,
+    (key, value): (redb::AccessGuard<'_, &[u8; NeedKey::LEN]>, redb::AccessGuard<'_, u8>),
+) -> Result<(TaskRef, Otherwise)> {
+    let key = NeedKey::unpack(key.value());
+    let otherwise = otherwise_of(value.value()).map_err(|what| Error::corrupted(table, key.from, what))?;
+    Ok((key.to, otherwise))
+}
+
+fn untold_of(about: TaskRef, (code, before, kind, seq): NewsRow) -> Result<Untold> {
+    let news = news_of(code).map_err(|what| Error::corrupted("tracker.news", about, what))?;
+    Ok(Untold { about, news, before, beyond: (kind > 0).then_some(TaskRef { kind, seq }) })
+}
+
+impl Handles<&WriteTransaction> {
+    pub(crate) fn put_need(&mut self, key: NeedKey, otherwise: Option<Otherwise>) -> Result<Option<Otherwise>> {
+        let turned = key.turned().pack();
+        let before = if let Some(code) = otherwise.map(otherwise_code) {
+            self.dependants()?.insert(&turned, code)?;
+            self.needs()?.insert(&key.pack(), code)?
+        } else {
+            self.dependants()?.remove(&turned)?;
+            self.needs()?.remove(&key.pack())?
+        };
+        let before = before.map(|code| otherwise_of(code.value()));
+        before.transpose().map_err(|what| Error::corrupted("tracker.needs", key.from, what))
+    }
+
+    pub(crate) fn put_untold(&mut self, untold: Untold) -> Result<()> {
+        let TaskRef { kind, seq } = untold.beyond.unwrap_or(NOBODY);
+        self.news()?.insert(&untold.about.pack(), (news_code(untold.news), untold.before, kind, seq))?;
+        Ok(())
+    }
+
+    pub(crate) fn remove_untold(&mut self, about: TaskRef) -> Result<()> {
+        self.news()?.remove(&about.pack())?;
+        Ok(())
+    }
+
+    pub(crate) fn put_batch(&mut self, number: u64, batch: &Batch) -> Result<()> {
+        let bytes = records::encode(batch)?;
+        self.batches()?.insert(number, bytes.as_slice())?;
+        Ok(())
+    }
+
+    /// A batch that is new, with its label and what follows it.
+    pub(crate) fn add_batch(&mut self, number: u64, batch: &Batch, follow_up: Option<&NewTask>) -> Result<()> {
+        self.put_batch(number, batch)?;
+        self.labels()?.insert(batch.label.as_str(), number)?;
+        if let Some(new) = follow_up {
+            let bytes = records::encode(new)?;
+            self.follow_ups()?.insert(number, bytes.as_slice())?;
+        }
+        Ok(())
+    }
+
+    /// The task that follows a batch, which is then no more kept.
+    pub(crate) fn take_follow_up(&mut self, number: u64) -> Result<Option<NewTask>> {
+        let bytes = self.follow_ups()?.remove(number)?;
+        bytes.map(|bytes| row("tracker.follow_ups", number, bytes.value())).transpose()
+    }
+
+    pub(crate) fn remove_batch(&mut self, number: u64, batch: &Batch) -> Result<()> {
+        self.batches()?.remove(number)?;
+        self.labels()?.remove(batch.label.as_str())?;
+        self.follow_ups()?.remove(number)?;
+        Ok(())
+    }
+}
