@@ -258,9 +258,8 @@ impl<'t> Writer<'t> {
         if decision.header.as_ref() == header && change == BodyChange::Keep {
             return Ok(Done { header: decision.header, told, body: change });
         }
-        self.write(kind, task, header, &decision, body, id)?;
-        self.clock(kind, header, &decision);
         self.write(kind, task, stored, &decision, body, id)?;
+        self.clock(kind, header, &decision);
         if self.context.accounted {
             let account = Account::of(kind, id, header, decision.header.as_ref(), command);
             self.effects.accounts.extend(account);
