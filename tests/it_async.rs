@@ -487,3 +487,20 @@ async fn dropped_a_worker_that_works_ahead_gives_back_all_that_it_has() {
     assert_eq!(tasks.counts().unwrap().get(Status::Succeeded), 60);
     assert_eq!(tracker.verify().unwrap(), []);
 }
+
+#[tokio::test]
+async fn callers_wait_for_room_when_very_many_are_in_the_queue() {
+    let (tracker, _, tasks) = jobs(0);
+    let tasks = tasks.asynchronous();
+    let mut calls: Vec<_> = (0..20_000)
+        .map(|number| {
+            let tasks = tasks.tasks().asynchronous();
+            tokio::spawn(async move { tasks.submit(&job(&number.to_string())).await.map(|receipt| receipt.submission) })
+        })
+        .collect();
+    for call in calls.drain(..) {
+        assert_eq!(call.await.unwrap().unwrap(), Submission::New);
+    }
+    assert_eq!(tasks.counts().unwrap().total(), 20_000);
+    assert_eq!(tracker.verify().unwrap(), []);
+}

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, sync::Mutex, thread};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    Clock, ErrorKind, Execution, Explanation, ManualClock, StartOptions, SubmitOptions, Tasks, TrackedTask, Tracker,
+    Clock, ErrorKind, Execution, Explanation, ManualClock, Sharing, StartOptions, SubmitOptions, Tasks, TrackedTask,
+    Tracker,
 };
 
 use crate::kinds::{MINUTE, SECOND, Status, fine, refused, sound, tracker};
@@ -202,6 +203,23 @@ fn a_limit_that_comes_changes_or_goes_is_that_of_the_latest_opener() {
     let tasks = tracker.tasks::<Fetch>().unwrap();
     assert_eq!(std::iter::from_fn(|| claimed(&tasks)).collect::<Vec<_>>().len(), 2);
     sound(&tracker);
+}
+
+#[test]
+fn a_recovered_file_has_its_lanes_and_slots_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, into) = (folder.path().join("old.redb"), folder.path().join("new.redb"));
+    let open = |path| Tracker::options().sharing(Sharing::Writers).open(path).unwrap();
+    let tracker = open(&path);
+    let tasks = fetches(&tracker, &["a", "a", "a", "b", "b"]);
+    tasks.claim().unwrap().unwrap().detach().unwrap();
+    tracker.close().unwrap();
+    Tracker::recover(&path, &into).unwrap();
+    let tracker = open(&into);
+    let tasks = tracker.tasks::<Fetch>().unwrap();
+    sound(&tracker);
+    let held: Vec<_> = std::iter::from_fn(|| claimed(&tasks)).collect();
+    assert_eq!(held.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1, 3, 4]);
 }
 
 #[test]

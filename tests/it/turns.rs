@@ -4,7 +4,7 @@ use std::thread;
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    Error, ErrorKind, Sharing, TaskStatus, TrackedTask, Tracker,
+    Durability, Error, ErrorKind, Sharing, Submission, SubmitOptions, TaskStatus, TrackedTask, Tracker,
     redb::{ReadableTable, TableDefinition},
 };
 
@@ -71,4 +71,35 @@ fn callers_of_all_sorts_are_all_answered_and_a_refusal_touches_nobody_else() {
     let tally =
         tracker.transaction(|tx| Ok::<_, Error>(tx.table(TALLY)?.get("done")?.map(|count| count.value()))).unwrap();
     assert_eq!(tally, Some(3 * 40));
+}
+
+#[test]
+fn relaxed_submits_are_queued_in_order_and_durable_within_a_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("relaxed.redb");
+    let tracker = Tracker::options().durability(Durability::Relaxed).open(&path).unwrap();
+    let jobs = tracker.tasks::<Job>().unwrap();
+    // More than the queue holds: the caller waits for room, and everything comes in its order.
+    for number in 0..20_000 {
+        assert_eq!(jobs.submit(&Job { number }).unwrap().submission, Submission::Queued);
+    }
+    let durable = SubmitOptions::new().durability(Durability::Durable);
+    assert_eq!(jobs.submit_with(&Job { number: 19_999 }, &durable).unwrap().submission, Submission::Existing);
+    assert_eq!(
+        jobs.counts().unwrap().total(),
+        20_000,
+        "what is queued before is in the same commit, or an earlier one"
+    );
+    let first: Vec<_> = jobs.query().by_creation().limit(3).ids().unwrap();
+    assert_eq!(first.iter().map(ToString::to_string).collect::<Vec<_>>(), ["0", "1", "2"]);
+    // Nobody waits for this one: the tracker's own thread commits it.
+    jobs.submit(&Job { number: 20_000 }).unwrap();
+    while jobs.counts().unwrap().total() < 20_001 {
+        thread::yield_now();
+    }
+    jobs.submit(&Job { number: 20_001 }).unwrap();
+    tracker.close().unwrap();
+    let tracker = Tracker::open(&path).unwrap();
+    assert_eq!(tracker.tasks::<Job>().unwrap().counts().unwrap().total(), 20_002, "closing waits for what is queued");
+    assert_eq!(tracker.verify().unwrap(), []);
 }

@@ -4,6 +4,7 @@ use redb::StorageBackend;
 
 use crate::{
     disk::file::{FileOptions, Place, Sharing},
+    durability::Durability,
     engine::EngineOptions,
     error::Result,
     shared::Redact,
@@ -30,6 +31,7 @@ pub struct Options {
     file: FileOptions,
     clock: Arc<dyn Clock>,
     patience: Duration,
+    durability: Durability,
     redact: Option<Redact>,
     prune_every: Option<Duration>,
 }
@@ -40,6 +42,7 @@ impl Default for Options {
             file: FileOptions::default(),
             clock: Arc::new(SystemClock),
             patience: Duration::from_secs(10),
+            durability: Durability::Durable,
             redact: None,
             prune_every: Some(Duration::from_secs(60)),
         }
@@ -87,6 +90,14 @@ impl Options {
     #[must_use]
     pub fn prune_every(mut self, interval: Option<Duration>) -> Self {
         self.prune_every = interval;
+        self
+    }
+
+    /// When submits are answered that do not say it themselves ([`SubmitOptions::durability`](crate::SubmitOptions)):
+    /// when they are on disk, unless said otherwise.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
         self
     }
 
@@ -161,6 +172,7 @@ impl Options {
             time: TimeKeeper::new(self.clock),
             read_only,
             patience: self.patience,
+            durability: self.durability,
             prune_every: self.prune_every,
         };
         Tracker::start(options, self.redact)

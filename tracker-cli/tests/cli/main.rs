@@ -8,10 +8,14 @@ mod fixture;
 mod generated;
 mod look;
 mod opening;
+#[cfg(unix)]
+mod picture;
 mod report;
 #[cfg(unix)]
 mod run;
 mod sample;
+#[cfg(unix)]
+mod screens;
 mod shop;
 #[cfg(unix)]
 mod terminal;

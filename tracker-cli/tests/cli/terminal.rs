@@ -81,6 +81,10 @@ impl Terminal {
         }
     }
 
+    pub fn screen(&self) -> &vt100::Screen {
+        self.screen.screen()
+    }
+
     /// Whether some cell of the screen has a colour of its own.
     pub fn is_coloured(&self) -> bool {
         let screen = self.screen.screen();

@@ -15,7 +15,8 @@ use crate::{
 
 /// The tasks of one kind, for async callers. Made by [`Tasks::asynchronous`].
 ///
-/// A change is queued when its future is first polled, and is then made, whatever becomes of the future: dropping the
+/// A change is queued when its future is first polled (submits and changes by hand wait while 16,384 calls are in the
+/// queue), and is then made, whatever becomes of the future: dropping the
 /// future gives up the answer, not the change. A task that was claimed for a future that is gone is given back at once.
 ///
 /// An [`Execution`] that comes from here and is dropped without an outcome is given back as if it had not been claimed,
@@ -83,8 +84,13 @@ impl<T: TrackedTask> AsyncTasks<T> {
     /// # Errors
     /// As [`Tasks::submit`].
     pub async fn submit_with(&self, task: &T, options: &SubmitOptions) -> Result<Receipt> {
-        let new = self.tasks.new_task_with(task, options)?;
-        Ok(calls::queue(&self.tasks.shared, new).await?.into())
+        let (new, queued) = self.tasks.receipt(self.tasks.new_task_with(task, options)?, options);
+        let engine = &self.tasks.shared.engine;
+        engine.room().await;
+        match queued {
+            Some(receipt) => engine.post(new).map(|()| receipt),
+            None => Ok(calls::queue(&self.tasks.shared, new).await?.into()),
+        }
     }
 
     /// [`Tasks::claim`] for async callers.
@@ -205,6 +211,7 @@ impl<T: TrackedTask> AsyncTasks<T> {
 
     async fn command(&self, id: impl TaskId, command: Command) -> Result<()> {
         let command = TaskCommand::new(self.tasks.kind_id(), Target::Id(id.to_key()), command);
+        self.tasks.shared.engine.room().await;
         calls::queue(&self.tasks.shared, command).await.map(drop)
     }
 }

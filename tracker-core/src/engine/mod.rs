@@ -39,6 +39,7 @@ use uuid::Uuid;
 
 use crate::{
     disk::file::{FileOptions, Place},
+    durability::Durability,
     error::{Error, Result},
     rules::Lease,
     store::{Handles, Kinds},
@@ -62,6 +63,7 @@ pub(crate) struct Engine {
     keeper: Mutex<Option<JoinHandle<()>>>,
     commits: commit::Commits,
     retention: retention::Retention,
+    durability: Durability,
     known: others::Known,
 }
 
@@ -73,6 +75,8 @@ pub(crate) struct EngineOptions {
     pub read_only: bool,
     /// How long a write waits for another process.
     pub patience: Duration,
+    /// When submits are answered that do not say it themselves.
+    pub durability: Durability,
     /// How often what has been kept long enough is deleted by itself.
     pub prune_every: Option<Duration>,
 }
@@ -96,6 +100,7 @@ impl Engine {
             keeper: Mutex::default(),
             commits: commit::Commits::default(),
             retention: retention::Retention::new(options.prune_every),
+            durability: options.durability,
             known: others::Known::default(),
         });
         let kinds = engine.stored_kinds()?;
@@ -104,6 +109,11 @@ impl Engine {
             *engine.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper::start(&engine)?);
         }
         Ok(engine)
+    }
+
+    /// When submits are answered that do not say it themselves.
+    pub(crate) fn durability(&self) -> Durability {
+        self.durability
     }
 
     pub(crate) fn instance(&self) -> Uuid {
@@ -156,6 +166,24 @@ impl Engine {
             return Err(Error::read_only());
         }
         self.queue.push_relaxed(Pending::unheard(action))
+    }
+
+    /// The same for a caller who may add much: waits for room in the queue, not for the disk.
+    pub(crate) fn post_in_turn<A: Action>(&self, action: A) -> Result<()> {
+        self.refuse_inside()?;
+        if self.database.is_read_only() {
+            return Err(Error::read_only());
+        }
+        self.queue.wait_for_room()?;
+        self.queue.push_relaxed(Pending::unheard(action))
+    }
+
+    /// Waits for room in the queue, without a thread.
+    #[cfg(feature = "tokio")]
+    pub(crate) async fn room(&self) {
+        while let Some(seen) = self.queue.is_full() {
+            self.queue.freed.changed(seen, None).await;
+        }
     }
 
     /// Queues something and tells the outcome to `answer`, on the thread that commits: it must not wait for anything.

@@ -4,6 +4,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "tokio")]
+use super::signal::Signal;
 use super::{
     action::Action,
     commit::QUIET,
@@ -168,6 +170,9 @@ pub(super) struct Queue {
     room: Condvar,
     /// The keeper is wanted.
     keeper: Condvar,
+    /// The same as `room`, for async callers.
+    #[cfg(feature = "tokio")]
+    pub(super) freed: Signal,
 }
 
 #[derive(Default)]
@@ -184,6 +189,9 @@ struct Waiting {
     keeper_sleeps: bool,
     /// The keeper must lead at once.
     keeper_wanted: bool,
+    /// An async caller waits for room.
+    #[cfg(feature = "tokio")]
+    crowded: bool,
     /// Since when something waits for which no thread waits.
     relaxed_since: Option<Instant>,
 }
@@ -224,6 +232,32 @@ impl Queue {
             self.added.notify_one();
         }
         Ok(())
+    }
+
+    /// Waits until there is room for more.
+    pub(super) fn wait_for_room(&self) -> Result<()> {
+        let mut waiting = self.lock();
+        while waiting.jobs.len() >= ROOM && !waiting.closed {
+            if !waiting.leading {
+                waiting.keeper_wanted = true;
+                self.keeper.notify_one();
+            }
+            waiting = self.room.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        if waiting.closed { Err(Error::closed()) } else { Ok(()) }
+    }
+
+    /// What `freed` shows while there is no room for more.
+    #[cfg(feature = "tokio")]
+    pub(super) fn is_full(&self) -> Option<u64> {
+        let mut waiting = self.lock();
+        let full = waiting.jobs.len() >= ROOM && !waiting.closed;
+        waiting.crowded |= full;
+        if full && !waiting.leading {
+            waiting.keeper_wanted = true;
+            self.keeper.notify_one();
+        }
+        full.then(|| self.freed.seen())
     }
 
     /// Adds a job that nobody waits for. Never blocks.
@@ -273,6 +307,10 @@ impl Queue {
         waiting.last = std::mem::take(&mut waiting.callers);
         waiting.relaxed_since = None;
         self.room.notify_all();
+        #[cfg(feature = "tokio")]
+        if std::mem::take(&mut waiting.crowded) {
+            self.freed.raise();
+        }
         taken
     }
 
@@ -362,6 +400,8 @@ impl Queue {
         let mut waiting = self.lock();
         waiting.closed = true;
         self.room.notify_all();
+        #[cfg(feature = "tokio")]
+        self.freed.raise();
         self.added.notify_all();
         self.keeper.notify_all();
     }

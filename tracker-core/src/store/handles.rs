@@ -250,8 +250,15 @@ impl<S: Source> Handles<S> {
     }
 
     pub(crate) fn with_id(&mut self, kind: u32, id: &TaskKey) -> Result<Option<TaskRef>> {
-        let seq = self.ids()?.get(keys::id_key(kind, id).as_slice())?;
-        Ok(seq.map(|seq| TaskRef { kind, seq: seq.value() }))
+        let seq = self.ids()?.get(keys::id_key(kind, id).as_slice())?.map(|seq| seq.value());
+        let Some(task) = seq.map(|seq| TaskRef { kind, seq }) else { return Ok(None) };
+        // The row has no checksum of its own: damaged, it could name another task.
+        match self.bodies()?.get(&task.pack())? {
+            Some(body) if !records::is_body_of(body.value(), id) => {
+                Err(Error::corrupted("tracker.ids", id, format!("{task} has another id")))
+            }
+            _ => Ok(Some(task)),
+        }
     }
 
     pub(crate) fn with_unique(&mut self, kind: u32, number: u16, value: &[u8]) -> Result<Option<TaskRef>> {

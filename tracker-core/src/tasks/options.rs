@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::Tasks;
 use crate::{
     batch::Batch,
+    durability::Durability,
     rules::Otherwise,
     status::TaskStatus,
     store::{Tie, TieOn},
@@ -19,6 +20,7 @@ use crate::{
 pub struct SubmitOptions {
     due: Option<Due>,
     pub(super) priority: Option<u8>,
+    durability: Option<Durability>,
     pub(super) batch: Option<u64>,
     pub(super) needs: Vec<Tie>,
 }
@@ -55,6 +57,20 @@ impl SubmitOptions {
     pub fn priority(mut self, priority: u8) -> Self {
         self.priority = Some(priority);
         self
+    }
+
+    /// When the submit is answered, in place of what the tracker was opened with. A relaxed one is told as
+    /// [`Submission::Queued`](crate::Submission::Queued). Tasks without an id of their own, but with unique keys, are
+    /// always answered when they are on disk: the receipt names the row. So are those of `submit_all_with`.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = Some(durability);
+        self
+    }
+
+    /// Whether the submit is answered once it is queued.
+    pub(crate) fn is_relaxed(&self, tracker: Durability) -> bool {
+        self.durability.unwrap_or(tracker) == Durability::Relaxed
     }
 
     /// Into a batch. One that is there already joins it too, unless it stands in another one that is not over.

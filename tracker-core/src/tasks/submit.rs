@@ -8,7 +8,7 @@ use crate::{
     record::Record,
     rules::Told,
     store::{Kind, Whole},
-    task::{TaskKey, TrackedTask},
+    task::{TaskId, TaskKey, TrackedTask},
 };
 
 /// What a submit found or made.
@@ -31,6 +31,8 @@ pub enum Submission {
     Existing,
     /// It was there with another fingerprint, and starts again.
     Requeued,
+    /// Nobody has looked yet: it is in the queue, as [`Durability::Relaxed`](crate::Durability::Relaxed) asks.
+    Queued,
 }
 
 /// What [`Tasks::submit_all`] did.
@@ -115,7 +117,22 @@ impl<T: TrackedTask> Tasks<T> {
     /// As [`Tasks::submit`]; `Sealed`, or `Conflict` if it belongs to another batch that is not over; and those of
     /// [`SubmitOptions::after`].
     pub fn submit_with(&self, task: &T, options: &SubmitOptions) -> Result<Receipt> {
-        Ok(self.shared.engine.call(self.new_task_with(task, options)?)?.into())
+        let (new, queued) = self.receipt(self.new_task_with(task, options)?, options);
+        let engine = &self.shared.engine;
+        match queued {
+            Some(receipt) => engine.post_in_turn(new).map(|()| receipt),
+            None => Ok(engine.call(new)?.into()),
+        }
+    }
+
+    /// The receipt of a submit that is answered once it is queued. Where ids are generated, it has its own by then.
+    pub(crate) fn receipt(&self, new: NewTask, options: &SubmitOptions) -> (NewTask, Option<Receipt>) {
+        let known = new.id.is_some() || new.uniques.is_empty();
+        if !known || !options.is_relaxed(self.shared.engine.durability()) {
+            return (new, None);
+        }
+        let id = new.id.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_key());
+        (NewTask { id: Some(id.clone()), ..new }, Some(Receipt { id, submission: Submission::Queued }))
     }
 
     /// Puts a task in, and gives the row that is there now, new or not: read in the same commit.

@@ -23,6 +23,12 @@ struct BodyView<'a> {
     payload: &'a [u8],
 }
 
+/// Whether the bytes of a body begin with this id; whether the rest of them is sound, reading it says.
+pub(crate) fn is_body_of(bytes: &[u8], id: &TaskKey) -> bool {
+    let own = bincode::encode_to_vec(id.as_bytes(), config::standard());
+    own.is_ok_and(|own| bytes.get(1..).is_some_and(|fields| fields.starts_with(&own)))
+}
+
 #[derive(Encode, Decode)]
 pub(crate) struct ProgressRecord {
     done: u64,

@@ -9,6 +9,7 @@ mod kind;
 mod news;
 mod pulse;
 
+pub(crate) use body::is_body_of;
 pub(crate) use kind::role_code;
 pub(crate) use news::{news_code, news_of, otherwise_code, otherwise_of};
 

@@ -1,0 +1,33 @@
+/// When a call is answered: once it is on disk, or once it is queued.
+///
+/// ```
+/// # use serde::{Deserialize, Serialize};
+/// # use tracker_core::{TaskStatus, TrackedTask};
+/// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+/// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+/// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+/// # #[task(name = "job", status = Status)]
+/// # struct Job { #[task(id)] name: String }
+/// use tracker_core::{Durability, Submission, SubmitOptions, Tracker};
+///
+/// let tracker = Tracker::in_memory()?;
+/// let jobs = tracker.tasks::<Job>()?;
+/// let relaxed = SubmitOptions::new().durability(Durability::Relaxed);
+/// let receipt = jobs.submit_with(&Job { name: "one".into() }, &relaxed)?;
+/// assert_eq!(receipt.submission, Submission::Queued);
+/// tracker.flush()?; // or wait for a tenth of a second
+/// assert_eq!(jobs.counts()?.total(), 1);
+/// # Ok::<(), tracker_core::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Durability {
+    /// Flushed to disk when the call returns.
+    #[default]
+    Durable,
+    /// Queued when the call returns, in order with all other calls, and in a durable commit within 100 ms, or with the
+    /// next one. A power loss or a kill before that loses it, and an error of it is logged, not returned.
+    ///
+    /// Progress is always relaxed. Claims and the ends of attempts never are.
+    Relaxed,
+}
