@@ -74,3 +74,46 @@ fn one_damaged_payload_is_named_the_others_run_and_recover_copies_them() {
     let summary = jobs.worker().run(|_| Ok::<_, std::io::Error>(())).unwrap();
     assert_eq!(summary.succeeded, 299, "the damaged one is out of the line");
 }
+
+#[test]
+fn a_damaged_row_of_ids_never_answers_with_another_task() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.redb");
+    let tracker = Tracker::open(&path).unwrap();
+    let jobs = tracker.tasks::<Job>().unwrap();
+    jobs.submit_all((0..60).map(job)).unwrap();
+    drop(jobs);
+    tracker.close().unwrap();
+    mislead(&path, "job 45", "job 13");
+
+    let tracker = Tracker::open(&path).unwrap();
+    let jobs = tracker.tasks::<Job>().unwrap();
+    for error in [
+        jobs.get("job 45").unwrap_err(),
+        jobs.start("job 45").unwrap_err(),
+        jobs.remove("job 45").unwrap_err(),
+        jobs.submit(&job(45)).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Corrupted);
+        assert!(error.to_string().contains("tracker.ids at job 45"), "{error}");
+    }
+    assert_eq!(jobs.get("job 13").unwrap().unwrap().task.name, "job 13");
+    assert_eq!(jobs.counts().unwrap().total(), 60);
+}
+
+/// Lets the row of one id name the task of another.
+fn mislead(path: &std::path::Path, id: &str, other: &str) {
+    use tracker_core::redb::{Database, ReadableTable, TableDefinition};
+
+    const IDS: TableDefinition<&[u8], u64> = TableDefinition::new("tracker.ids");
+    let file = Database::open(path).unwrap();
+    let txn = file.begin_write().unwrap();
+    {
+        let mut ids = txn.open_table(IDS).unwrap();
+        let rows: Vec<(Vec<u8>, u64)> =
+            ids.iter().unwrap().map(|row| row.unwrap()).map(|(key, seq)| (key.value().to_vec(), seq.value())).collect();
+        let row = |id: &str| rows.iter().find(|(key, _)| key.ends_with(id.as_bytes())).unwrap();
+        ids.insert(row(id).0.as_slice(), row(other).1).unwrap();
+    }
+    txn.commit().unwrap();
+}

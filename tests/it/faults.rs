@@ -182,6 +182,23 @@ fn after_a_fault_the_caller_knows_the_truth_and_the_tracker_works_on_in_the_writ
     sweep(Sharing::Writers, 5);
 }
 
+/// A read outside a transaction once left the tracker refusing every further one.
+#[test]
+fn after_a_read_that_failed_the_tracker_reads_on_in_the_writers_mode() {
+    let sharing = Sharing::Writers;
+    let looks = undisturbed(sharing);
+    let mut tally = Tally::default();
+    for nth in 1.. {
+        let fault = Fault { operation: Operation::Read, nth, error: EIO, done: false, lasting: false };
+        match (Case { sharing, fault, looks: &looks }).play(&mut tally) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(what) => panic!("read {nth}: {what}"),
+        }
+    }
+    assert!(tally.faults > 20, "only {} faults came", tally.faults);
+}
+
 #[test]
 fn a_fault_while_an_unclean_file_is_opened_is_told_and_the_next_open_works() {
     for sharing in [Sharing::Exclusive, Sharing::Readers, Sharing::Writers] {

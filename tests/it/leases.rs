@@ -5,7 +5,9 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tracker_core::{Ending, ErrorKind, Execution, Explanation, Reason, Ticket, Tracker};
 
-use crate::kinds::{DAY, Job, MINUTE, Mail, SECOND, Status, job, jobs, mail, refused, sound, status, tracker};
+use crate::kinds::{
+    DAY, Job, MINUTE, Mail, Page, SECOND, Status, job, jobs, mail, page, refused, sound, status, tracker,
+};
 
 const TINY: Duration = Duration::from_micros(1);
 
@@ -239,5 +241,44 @@ fn a_wall_clock_that_jumps_an_hour_ends_leases_held_by_hand_and_not_those_of_wor
         .unwrap();
     assert_eq!(summary.succeeded, 1, "{summary:?}");
     assert_eq!(tasks.get("by hand").unwrap().unwrap().crashes, 1);
+    sound(&tracker);
+}
+
+/// A payload that was submitted while the task ran waits for the end of the run. The lease ran out, and nobody has come yet
+/// to end it: the change by hand does, and starts from the payload that waited.
+#[test]
+fn a_change_by_hand_of_what_ran_out_starts_from_the_payload_that_waited() {
+    let (clock, tracker) = tracker();
+    let pages = tracker.tasks::<Page>().unwrap();
+    let ids = ["by hand", "in a transaction", "without its type"];
+    pages.submit_all(ids.map(|id| page(id, 1))).unwrap();
+    let held: Vec<_> = ids.iter().map(|id| pages.start(*id).unwrap()).collect();
+    pages.submit_all(ids.map(|id| page(id, 2))).unwrap();
+    clock.advance(DAY);
+    let mut seen = Vec::new();
+    pages
+        .update("by hand", |page| {
+            seen.push(page.version);
+            assert!(seen.len() < 9, "it is read again and again: {seen:?}");
+            page.bytes = Some(7);
+        })
+        .unwrap();
+    assert_eq!(seen, [2]);
+    tracker.transaction(|tx| tx.update(&pages, "in a transaction", |page| page.bytes = Some(7))).unwrap();
+    let untyped = tracker.untyped("page").unwrap();
+    for expected in [Some(ErrorKind::Conflict), None] {
+        let record = untyped.get("without its type").unwrap().unwrap();
+        let mut value = serde_json::to_value(&record.task).unwrap();
+        value["bytes"] = 7.into();
+        let payload = serde_json::from_value(value).unwrap();
+        let replaced = untyped.replace("without its type", record.revision, &payload);
+        assert_eq!(replaced.err().map(|error| error.kind()), expected);
+    }
+    for id in ids {
+        let record = pages.get(id).unwrap().unwrap();
+        assert_eq!((record.task, record.has_successor), (Page { bytes: Some(7), ..page(id, 2) }, false));
+        assert_eq!(record.history[0].ending, Ending::Crashed);
+    }
+    drop(held);
     sound(&tracker);
 }

@@ -37,6 +37,7 @@ impl Look {
         let stages = tracker.tasks::<Stage>()?;
         look.add(&jobs)?;
         look.add(&stages)?;
+        look.add_batches(tracker)?;
         tracker.transaction(|tx| {
             for row in tx.table(TOTALS)?.iter()? {
                 let (name, number) = row?;
@@ -45,11 +46,23 @@ impl Look {
             }
             Ok::<_, Error>(())
         })?;
-        // What is due can be worked on.
+        // What is due can be worked on. What others look at goes back, so that one task changes at most.
         if let Some(mut claimed) = jobs.claim()? {
-            claimed.succeed()?;
+            let id = claimed.id().clone();
+            let alone = jobs.dependants(&id, 1)?.is_empty() && jobs.get(&id)?.is_some_and(|job| job.batch.is_none());
+            if alone { claimed.succeed()? } else { claimed.release()? }
         }
         Ok(look)
+    }
+
+    pub fn add_batches(&mut self, tracker: &Tracker) -> Result<(), Error> {
+        for info in tracker.batches(usize::MAX)? {
+            let counts = Role::ALL.map(|role| info.count(role));
+            let standing = format!("sealed {} finished {:?}", info.sealed, info.finished_at);
+            let seen = Seen { running: info.count(Role::InProgress) > 0, task: format!("{counts:?}"), standing };
+            self.0.insert(format!("batch/{}", info.label), seen);
+        }
+        Ok(())
     }
 
     pub fn add<T: TrackedTask + std::fmt::Debug>(&mut self, tasks: &Tasks<T>) -> Result<(), Error> {
@@ -64,7 +77,7 @@ impl Look {
                 })
                 .collect();
             let standing = format!(
-                "{} priority {} due {} attempts {} failures {} crashes {} ended {} cancelled {} {past:?}",
+                "{} priority {} due {} attempts {} failures {} crashes {} ended {} cancelled {} waits {} batch {:?} {past:?}",
                 record.status.code(),
                 record.priority,
                 record.due_at,
@@ -73,6 +86,8 @@ impl Look {
                 record.crashes,
                 record.ended,
                 record.cancel_requested,
+                record.waits_for,
+                record.batch,
             );
             let running = T::Status::GRAPH
                 .statuses

@@ -6,7 +6,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    Error, Execution, ManualClock, Role, StartOptions, SubmitOptions, TaskStatus, Tasks, TrackedTask, Tracker,
+    Batch, BatchOptions, Error, Execution, ManualClock, Otherwise, Role, StartOptions, SubmitOptions, TaskStatus,
+    Tasks, TrackedTask, Tracker,
 };
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,11 +72,33 @@ fn step(
     kind: &Tasks<Job>,
     hands: &mut Vec<Execution<Job>>,
     clock: &ManualClock,
+    batches: &[Batch; 2],
+    other: &Tasks<Job>,
 ) -> Result<(), Error> {
     let id = random.below(12);
+    let batch = &batches[random.below(2) as usize];
     let view = kind.step(["first", "second"][random.below(2) as usize])?;
-    match random.below(22) {
+    match random.below(28) {
         0..4 => drop(kind.submit(&job(random))?),
+        22..25 => {
+            let mut options = SubmitOptions::new();
+            if random.below(2) == 0 {
+                options = options.batch(batch);
+            }
+            for _ in 0..random.below(3) {
+                let otherwise = Otherwise::ALL[random.below(4) as usize];
+                options = match random.below(4) {
+                    0 => options.after_batch(&batches[random.below(2) as usize], otherwise),
+                    1 => options.after(other, random.below(12), otherwise),
+                    _ => options.after(kind, random.below(12), otherwise),
+                };
+            }
+            kind.submit_with(&job(random), &options)?;
+        }
+        25 if random.below(3) == 0 => batch.reopen()?,
+        25 => batch.seal()?,
+        26 if random.below(2) == 0 => drop(batch.cancel()?),
+        26 => drop(batch.requeue(&[Role::Exhausted, Role::Cancelled, Role::Ignored])?),
         4 => {
             let delay = Duration::from_secs(random.below(20).into());
             kind.submit_with(&job(random), &SubmitOptions::new().delay(delay).priority(7))?;
@@ -131,10 +154,14 @@ fn play(seed: u64, rounds: u32) {
     let (mut random, clock) = (Random(seed | 1), ManualClock::new());
     let tracker = Tracker::options().clock(clock.clone()).in_memory().unwrap();
     let kinds = [tracker.tasks_as::<Job>("job").unwrap(), tracker.tasks_as::<Job>("job2").unwrap()];
+    let follow_up = BatchOptions::new().then(&kinds[1], &Job { name: 0, host: None, etag: 9, key: 0, priority: 0 });
+    let follow_up = follow_up.unwrap();
+    let batches = ["a", "b"].map(|label| tracker.open_batch(label, &follow_up).unwrap());
     let mut hands = Vec::new();
     for round in 0..rounds {
-        let kind = &kinds[random.below(2) as usize];
-        if let Err(error) = step(&mut random, kind, &mut hands, &clock) {
+        let number = random.below(2) as usize;
+        let (kind, other) = (&kinds[number], &kinds[1 - number]);
+        if let Err(error) = step(&mut random, kind, &mut hands, &clock, &batches, other) {
             assert!(error.is_refusal(), "seed {seed}, round {round}: {error:?}");
         }
         tracker.flush().unwrap();

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    Error, ErrorKind, Execution, ManualClock, Sharing, StartOptions, SubmitOptions, TaskStatus, Tasks, Ticket,
-    TrackedTask, Tracker, redb::TableDefinition,
+    Batch, BatchOptions, Error, ErrorKind, Execution, ManualClock, Otherwise, Sharing, StartOptions, SubmitOptions,
+    TaskStatus, Tasks, Ticket, TrackedTask, Tracker, redb::TableDefinition,
 };
 
 use crate::{disk::Disk, look::Look};
@@ -246,6 +246,30 @@ pub const SCRIPT: &[Step] = &[
         })
     }),
     whole("remove", |scene| scene.jobs().remove("job 11")),
+    whole("open a batch with a follow-up", |scene| {
+        let options = BatchOptions::new().then(scene.jobs(), &job(40))?;
+        scene.tracker.open_batch("night", &options).map(drop)
+    }),
+    whole("submit into the batch", |scene| scene.submit_to_night(30, &[], Otherwise::Wait)),
+    whole("submit one that waits for it", |scene| scene.submit_to_night(31, &[30], Otherwise::Skip)),
+    whole("submit together, each waits for the next", |scene| {
+        let after = |number| SubmitOptions::new().after(scene.jobs(), job(number).name, Otherwise::Cancel);
+        let mut group = scene.tracker.group();
+        group.add(scene.jobs(), &job(33), &after(34))?;
+        group.add(scene.jobs(), &job(34), &after(30))?;
+        group.submit().map(drop)
+    }),
+    whole("submit what waits for the batch", |scene| {
+        let night = scene.night()?;
+        let options = SubmitOptions::new().after_batch(&night, Otherwise::Run);
+        scene.jobs().submit_with(&job(32), &options).map(drop)
+    }),
+    whole("seal the batch", |scene| scene.night()?.seal()),
+    whole("start the first of the batch", |scene| scene.start("first", 30)),
+    whole("its success lets others start", |scene| scene.hand("first").succeed()),
+    whole("start the last of the batch", |scene| scene.start("last", 31)),
+    whole("its end is that of the batch", |scene| scene.hand("last").give_up("never")),
+    whole("cancel what another one waits for", |scene| scene.jobs().cancel("job 34")),
     whole("2 h pass", |scene| scene.pass(7_200)),
     in_parts("prune", |scene| scene.jobs().prune().map(drop)),
     in_parts("compact", |scene| scene.tracker.compact().map(drop)),
@@ -297,6 +321,16 @@ impl Scene {
         Ok(())
     }
 
+    fn night(&self) -> Result<Batch, Error> {
+        Ok(self.tracker.batch("night")?.expect("a step before this one has opened it"))
+    }
+
+    fn submit_to_night(&self, number: u32, after: &[u32], otherwise: Otherwise) -> Result<(), Error> {
+        let options = SubmitOptions::new().batch(&self.night()?);
+        let options = after.iter().fold(options, |options, on| options.after(self.jobs(), job(*on).name, otherwise));
+        self.jobs().submit_with(&job(number), &options).map(drop)
+    }
+
     fn stage(&mut self) -> Result<&mut Execution<Stage>, Error> {
         Ok(self.stage.as_mut().expect("one is due"))
     }
@@ -325,6 +359,7 @@ impl Scene {
             look.add(later)?;
         }
         look.add(&self.stages)?;
+        look.add_batches(&self.tracker)?;
         Ok(look)
     }
 }

@@ -261,3 +261,33 @@ fn a_worker_that_runs_on_is_woken_by_submits_and_by_the_end_of_a_pause() {
     });
     sound(&tracker);
 }
+
+#[test]
+fn a_worker_that_runs_on_ends_with_all_its_threads_when_it_is_known_that_no_more_comes() {
+    let (_, tracker) = tracker();
+    let tasks = tracker.tasks::<Job>().unwrap();
+    let worker = tasks.worker().threads(3).run_on();
+    let handle = worker.stop_handle();
+    let (together, watch) = (Barrier::new(3), tracker.watch());
+    thread::scope(|scope| {
+        let running = scope.spawn(|| {
+            worker.run(|_| {
+                // Nobody passes alone: idle threads have not left.
+                together.wait();
+                fine()
+            })
+        });
+        for round in 0..2 {
+            tasks.submit_all((0..3).map(|number| job(&format!("{round} {number}")))).unwrap();
+            for _ in 0..3 {
+                while !matches!(watch.next_within(PATIENCE).expect("all run at once"), Watched::Event(event) if matches!(event.what, Happening::Ended { .. }))
+                {
+                }
+            }
+        }
+        tasks.submit_all((0..3).map(|number| job(&format!("last {number}")))).unwrap();
+        handle.finish();
+        assert_eq!(running.join().unwrap().unwrap().succeeded, 9);
+    });
+    sound(&tracker);
+}

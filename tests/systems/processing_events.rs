@@ -61,10 +61,13 @@ fn latest(runs: &Tasks<Run>, reference: &str) -> Option<Record<Run, Status>> {
 #[test]
 fn names_come_from_arguments_or_the_environment_and_what_is_missing_is_named() {
     let (_, tracker) = tracker();
-    // Cargo sets this one for every test.
-    let name = UseCase::new().part("service", None, "CARGO_PKG_NAME").part("processor", Some("invoices"), "NO_SUCH");
+    let name = UseCase::new().part("service", Some("billing"), "NO_SUCH").part("processor", Some("invoices"), "PATH");
     let runs = tracker.tasks_as::<Run>(&name.name().unwrap()).unwrap();
-    assert_eq!(runs.name(), "tracker-workspace/invoices");
+    assert_eq!(runs.name(), "billing/invoices", "an argument comes first");
+    // The one variable that every program has.
+    let name = UseCase::new().part("service", None, "PATH").part("processor", Some(""), "PATH").name().unwrap();
+    let path = std::env::var("PATH").unwrap().replace('%', "%25").replace('/', "%2F");
+    assert_eq!(name, format!("{path}/{path}"));
     let error = refused(
         UseCase::new().part("service", None, "NO_SERVICE").part("processor", None, "NO_PROCESSOR").name(),
         ErrorKind::Invalid,

@@ -11,6 +11,7 @@
 //! | the live view, and the page about a file | `top`, `report` |
 //! | spans of time as people write them | `span` |
 //! | how the program ends, and the words for what went wrong | `exit`, `failure` |
+
 mod act;
 mod args;
 mod commands;

@@ -145,8 +145,8 @@ impl<'a, 't> Transaction<'a, 't> {
             Some(task) => (task, id),
             None => return Err(kind.refuse(id, crate::error::Reason::NotFound)),
         };
-        let revision = self.writer.known(task)?.revision;
-        let body = self.writer.rows().body_of(task)?;
+        let (header, now) = (self.writer.known(task)?, self.writer.now());
+        let (body, revision) = self.writer.rows().changeable(task, &header, now)?;
         let mut value: T = payload::decode(tasks.name(), &id, &body.payload)?;
         change(&mut value);
         let body = Some(payload::body(&id, &value)?);

@@ -77,12 +77,11 @@ mod tests {
 
     #[test]
     fn what_is_given_comes_before_the_environment_and_all_that_is_missing_is_named() {
-        // Cargo sets it for every test.
-        let variable = "CARGO_PKG_NAME";
-        let named = |given| UseCase::new().part("service", given, variable).name();
-        assert_eq!(named(Some("own")).ok().as_deref(), Some("own"));
-        assert_eq!(named(Some("")).ok().as_deref(), Some(env!("CARGO_PKG_NAME")));
-        assert_eq!(named(None).ok().as_deref(), Some(env!("CARGO_PKG_NAME")));
+        // The one variable that every program has.
+        let path = std::env::var("PATH").map(|path| path.replace('%', "%25").replace('/', "%2F")).ok();
+        let named = |given| UseCase::new().part("service", given, "PATH").name().ok();
+        assert_eq!(named(Some("own")).as_deref(), Some("own"));
+        assert_eq!((named(Some("")), named(None)), (path.clone(), path));
         let error = UseCase::new().part("service", None, "NO_SUCH").part("processor", Some(""), "NOR_SUCH").name();
         let expected = "the kind's name lacks its service and processor: give them, or set NO_SUCH and NOR_SUCH";
         assert_eq!(error.map_err(|error| error.to_string()), Err(expected.to_owned()));

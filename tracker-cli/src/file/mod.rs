@@ -61,7 +61,6 @@ impl FileArg {
     }
 
     /// Opens it to act, alone or beside others who share it in the same way. It must exist.
-    #[allow(dead_code, reason = "the acting commands are being built")]
     pub fn act(&self) -> Result<Tracker, Failure> {
         if !self.file.exists() {
             // Says in the library's words that nothing is there; opening for work would create it.

@@ -91,14 +91,17 @@ impl Database {
 
     pub(crate) fn read<R>(&self, look: impl FnOnce(&ReadTransaction) -> Result<R>) -> Result<R> {
         let handle = self.handle();
-        guard("reading", || {
+        let read = guard("reading", || {
             let txn = match &*handle {
                 Some(Handle::Write(db)) => db.begin_read()?,
                 Some(Handle::Read(db)) => db.begin_read()?,
                 None => return Err(Error::closed()),
             };
             look(&txn)
-        })
+        });
+        drop(handle);
+        // What the disk has failed once, redb refuses from then on. Damage is no such thing: the file is as it is.
+        read.map_err(|error| if error.kind() == ErrorKind::Io && !self.read_only { self.recover(error) } else { error })
     }
 
     /// Runs `work` in a write transaction and commits it if it says so. `quick` makes the next open after a crash instant.

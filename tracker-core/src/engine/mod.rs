@@ -139,8 +139,15 @@ impl Engine {
 
     /// Does something, and returns when it is durable.
     pub(crate) fn call<A: Action>(&self, action: A) -> Result<A::Out> {
+        self.call_and_tell(action, || ())
+    }
+
+    /// The same, and tells somebody once it is queued: what he queues then comes after it.
+    pub(crate) fn call_and_tell<A: Action>(&self, action: A, tell: impl FnOnce()) -> Result<A::Out> {
         let (pending, slot) = Pending::waiting(action);
-        self.enqueue(vec![pending])?;
+        let queued = self.enqueue(vec![pending]);
+        tell();
+        queued?;
         self.wait_for(&slot)
     }
 
@@ -196,6 +203,7 @@ impl Engine {
     }
 
     /// The same for two things in one commit.
+    #[cfg(feature = "tokio")]
     pub(crate) fn call_both_then<A: Action, B: Action>(
         &self,
         (one, first): (A, impl FnOnce(Result<A::Out>) + Send + 'static),

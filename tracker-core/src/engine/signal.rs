@@ -25,6 +25,14 @@ impl Signal {
         self.notify.notify_waiters();
     }
 
+    /// The same where one waiting thread is enough: which one does not matter. Futures are all woken.
+    pub(crate) fn raise_for_one(&self) {
+        *self.raised.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.condition.notify_one();
+        #[cfg(feature = "tokio")]
+        self.notify.notify_waiters();
+    }
+
     /// Waits until the number is no longer `seen`, at most this long.
     pub(crate) fn wait(&self, seen: u64, at_most: Option<Duration>) {
         let deadline = at_most.and_then(|time| Instant::now().checked_add(time));

@@ -69,7 +69,14 @@ impl Tracker {
                 for task in rows.tasks_from(kind.id, from, BATCH)? {
                     if let Some(whole) = rows.whole(task)? {
                         bytes += whole.body.payload.len();
-                        lines.push(TaskLine::of(kind, &whole));
+                        let batch = match whole.header.batch {
+                            Some(number) => rows.batch(number)?.map(|batch| batch.label),
+                            None => None,
+                        };
+                        let needs =
+                            if whole.header.waits > 0 { rows.named_needs(task, usize::MAX)? } else { Vec::new() };
+                        let needs = needs.into_iter().map(Into::into).collect();
+                        lines.push(TaskLine { batch, needs, ..TaskLine::of(kind, &whole) });
                     }
                     from = task.seq + 1;
                     if bytes >= BATCH_BYTES {

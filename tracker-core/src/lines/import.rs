@@ -9,6 +9,7 @@ use serde::de::IgnoredAny;
 use super::{
     kind::KindLine,
     task::{BodyLine, Keys, TaskLine, Told},
+    tie::numbered,
     value::Value,
 };
 use crate::{
@@ -323,11 +324,29 @@ fn put(
     let successor = successor.map(|keyed| keyed.body);
     let task = kind.task(writer.new_seq());
     let whole = Whole { task, header, body: keyed.body, past, progress: None, successor };
-    writer.admit(kind, &released(kind, whole, now)?)?;
+    let whole = released(kind, whole, now)?;
+    if line.batch.is_none() && line.needs.is_empty() {
+        writer.admit(kind, &whole)?;
+    } else {
+        writer.all_or_nothing(|writer| tied(writer, kind, whole, line))?;
+    }
     if guessed {
         writer.outdate(kind.id)?;
     }
     Ok(true)
+}
+
+/// Puts a task in with its batch and those that it waits for.
+fn tied(writer: &mut Writer<'_>, kind: &Kind, mut whole: Whole, line: &TaskLine) -> Result<()> {
+    let id = whole.body.id.clone();
+    let ties = line.needs.iter().map(|need| need.tie(writer)).collect::<Result<Vec<_>>>()?;
+    if let Some(label) = &line.batch {
+        let number = numbered(writer, label)?;
+        writer.may_join(kind, &id, None, number)?;
+        whole.header.batch = Some(number);
+    }
+    writer.admit(kind, &whole)?;
+    if ties.is_empty() { Ok(()) } else { writer.tie(kind, whole.task, &id, &ties) }
 }
 
 /// Holds the texts of an attempt to the limits of those that come from bodies; room for the words of an earlier cut is left.

@@ -5,6 +5,7 @@ mod import;
 mod kind;
 mod stamp;
 mod task;
+mod tie;
 mod value;
 
 pub(crate) use import::Typed;

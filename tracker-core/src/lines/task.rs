@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{stamp::Stamp, value::Value};
+use super::{stamp::Stamp, tie::NeedLine, value::Value};
 use crate::{
     rules::{Ended, Ending, Failure, Header, Lease, NEVER, Remarks},
     store::{Body, Kind, Whole},
@@ -46,6 +46,11 @@ pub(super) struct TaskLine {
     pub unreadable: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     pub doubtful: bool,
+    /// The label of its batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<NeedLine>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<LeaseLine>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -192,6 +197,8 @@ impl TaskLine {
             fingerprint: header.fingerprint.map(|fingerprint| format!("{fingerprint:016x}")),
             unreadable: header.unreadable,
             doubtful: header.doubtful,
+            batch: None,
+            needs: Vec::new(),
             lease,
             progress: progress.as_ref().map(|progress| ProgressLine {
                 done: progress.done,

@@ -14,6 +14,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     rules::{Ended, Header},
     task::TaskKey,
+    time::Micros,
 };
 
 /// A transaction whose tables can be opened.
@@ -242,6 +243,17 @@ impl<S: Source> Handles<S> {
     pub(crate) fn successor(&mut self, task: TaskRef) -> Result<Option<Body>> {
         let bytes = self.successors()?.get(&task.pack())?;
         bytes.map(|bytes| row("tracker.successors", task, bytes.value())).transpose()
+    }
+
+    /// The payload that a change by hand starts from, and its revision. The change frees a task whose lease is over: a
+    /// payload that waits for that has taken the place of the other by then.
+    pub(crate) fn changeable(&mut self, task: TaskRef, header: &Header, now: Micros) -> Result<(Body, u32)> {
+        let freed = header.successor && header.lease.as_ref().is_some_and(|lease| lease.is_over(now));
+        let successor = if freed { self.successor(task)? } else { None };
+        match successor {
+            Some(body) => Ok((body, header.revision.wrapping_add(1))),
+            None => Ok((self.body_of(task)?, header.revision)),
+        }
     }
 
     pub(crate) fn progress(&mut self, task: TaskRef) -> Result<Option<Progress>> {

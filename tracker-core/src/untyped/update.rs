@@ -3,7 +3,7 @@ use uuid::Uuid;
 
 use super::{Payload, changed_since, gone, payload::Node};
 use crate::{
-    engine::{Target, TaskCommand},
+    engine::{Rescue, Scope, Target, TaskCommand},
     error::{Error, ErrorKind, Result},
     rules::Command,
     store::{Body, Kind, check_payload, check_values},
@@ -49,19 +49,25 @@ impl Tasks<Untyped> {
     pub fn replace(&self, id: impl TaskId, revision: u32, payload: &Payload) -> Result<()> {
         let id = id.to_key();
         check_payload(payload.as_bytes())?;
-        let (kind, found) = self.shared.engine.read(|rows| {
+        let engine = &self.shared.engine;
+        let now = engine.now();
+        let (kind, found) = engine.read(|rows| {
             let kind = self.kind_in(rows)?;
             let Some(task) = rows.with_id(kind.id, &id)? else { return Ok((kind, None)) };
             let Some(header) = rows.header(task)? else { return Ok((kind, None)) };
-            Ok((kind, Some((task, header.revision, rows.body_of(task)?))))
+            Ok((kind, Some((task, header.revision, rows.changeable(task, &header, now)?))))
         })?;
-        let Some((task, now, body)) = found else { return Err(gone(&kind, &id)) };
-        if now != revision {
+        let Some((task, stored, (body, current))) = found else { return Err(gone(&kind, &id)) };
+        if current != stored {
+            // Another payload waits for the end of its lease, which is over: whoever reads it again shall find that one.
+            engine.call(Rescue { kind: Some(kind.id), scope: Scope::Expired })?;
+        }
+        if current != revision {
             return Err(changed_since(&kind, &id));
         }
         let body = replaced(&kind, &body, payload)?;
         let command = TaskCommand::new(kind.id, Target::Known(task, id.clone()), Command::Update { revision });
-        match self.shared.engine.call(TaskCommand { body: Some(body), ..command }) {
+        match engine.call(TaskCommand { body: Some(body), ..command }) {
             Err(error) if error.kind() == ErrorKind::NotStartable => Err(changed_since(&kind, &id)),
             other => other.map(drop),
         }

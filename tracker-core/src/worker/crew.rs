@@ -64,6 +64,7 @@ pub struct StopHandle(Arc<Stop>);
 #[derive(Default)]
 struct Stop {
     stopped: AtomicBool,
+    finishing: AtomicBool,
     signals: Mutex<Vec<Arc<Signal>>>,
 }
 
@@ -77,9 +78,24 @@ impl StopHandle {
     /// Tasks that run end, none begins, and the workers return.
     pub fn stop(&self) {
         self.0.stopped.store(true, Ordering::Relaxed);
+        self.wake();
+    }
+
+    /// Workers that [run on](super::Worker::run_on) return when nothing is left, as others do: for when it is known that no more
+    /// tasks will come.
+    pub fn finish(&self) {
+        self.0.finishing.store(true, Ordering::Relaxed);
+        self.wake();
+    }
+
+    fn wake(&self) {
         for signal in self.0.signals.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             signal.raise();
         }
+    }
+
+    pub(super) fn is_finishing(&self) -> bool {
+        self.0.finishing.load(Ordering::Relaxed)
     }
 
     /// Whether it was stopped.

@@ -45,7 +45,7 @@ impl Round {
             return Rest::None;
         }
         let nothing_left = self.due.is_none() && !self.blocked && !self.held_back && shift.gate.is_empty();
-        if nothing_left && !shift.settings.run_on {
+        if nothing_left && (!shift.settings.run_on || shift.settings.stop.is_finishing()) {
             engine.signal.raise();
             return Rest::Over;
         }

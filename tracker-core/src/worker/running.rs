@@ -225,12 +225,13 @@ impl Run {
 
     /// False if its end could not be stored.
     fn expire(&self, now: Duration) -> bool {
-        self.cancelled.store(true, Ordering::Relaxed);
         let failure = Failure::new(overtime(self.limit.unwrap_or_default()));
         let outcome = Outcome::Fail { retry_in: None };
         let mut action = FinishTask::plain(self.task, self.id.clone(), self.owner, outcome, Some(failure));
         action.finish.run = u64::try_from(now.saturating_sub(self.began).as_micros()).ok();
-        let stored: Result<_, Error> = self.shared.engine.call(action);
+        // The body is told when its failure is queued: whatever it makes of it comes too late.
+        let tell = || self.cancelled.store(true, Ordering::Relaxed);
+        let stored: Result<_, Error> = self.shared.engine.call_and_tell(action, tell);
         if let Err(error) = &stored {
             tracing::warn!(id = %self.id, %error, "the end of an attempt at its time limit could not be stored");
         }

@@ -38,7 +38,7 @@ struct State {
     answers: Vec<Answer>,
     /// A suspect is next in some line.
     suspect_waits: bool,
-    /// Somebody waits for news.
+    /// Somebody may wait for news.
     waits: bool,
     /// Nobody works here any more: what is claimed yet is given back.
     closed: bool,
@@ -184,7 +184,7 @@ impl Stock {
         let mut state = self.lock();
         state.trays[at].running -= 1;
         state.running -= 1;
-        self.tell(state);
+        self.tell_of_place(state, at);
     }
 
     /// An outcome is about to be queued.
@@ -200,8 +200,9 @@ impl Stock {
         let mut state = self.lock();
         state.trays[at].unsure -= 1;
         state.unsure -= 1;
+        let went_well = answer.as_ref().is_none_or(|answer| answer.result.is_ok());
         state.answers.extend(answer);
-        self.tell(state);
+        if went_well { self.tell_of_place(state, at) } else { self.tell(state) }
     }
 
     /// A claim of so many is answered; `signal` is what the engine's signal was when it was asked.
@@ -225,6 +226,20 @@ impl Stock {
             Err(error) => state.answers.push(Answer { ended: None, result: Err(error) }),
         }
         self.tell(state);
+    }
+
+    /// A place is free: one visitor can use it, and to wake all for each would cost more than short bodies do. What
+    /// concerns every visitor is told to all: that nothing is on its way any more; and where there are several kinds, a
+    /// place that the woken one has no use for.
+    fn tell_of_place(&self, state: MutexGuard<'_, State>, at: usize) {
+        let tray = &state.trays[at];
+        let quiet = tray.asked == 0 && tray.unsure == 0;
+        if quiet || state.closed || state.trays.len() > 1 {
+            self.tell(state);
+        } else if state.waits {
+            drop(state);
+            self.news.raise_for_one();
+        }
     }
 
     fn tell(&self, mut state: MutexGuard<'_, State>) {

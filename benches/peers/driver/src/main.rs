@@ -133,7 +133,8 @@ fn measure(options: &Options, rows: &[Row]) -> Result<Results, Box<dyn Error>> {
         scratch,
         quick: options.quick,
         repetitions: options.repetitions.unwrap_or(if options.quick { 3 } else { 5 }),
-        budget: Duration::from_secs(if options.quick { 300 } else { 2400 }),
+        begun,
+        budget: Duration::from_secs(if options.quick { 590 } else { 3000 }),
     };
     if flushes::can_count() {
         for row in rows.iter().filter(|row| !results.not_built.iter().any(|(peer, _)| peer == row.peer)) {

@@ -17,7 +17,8 @@ const END: &str = "<!-- measured: end -->";
 pub fn measured(results: &Results, rows: &[Row]) -> String {
     let machine = &results.machine;
     let mut text = String::new();
-    let _ = writeln!(text, "`{}`, begun {}, {} minutes.", results.command, results.begun, results.seconds.div_ceil(60));
+    let _ =
+        writeln!(text, "`{}`, begun {}, took {} min.", results.command, results.begun, results.seconds.div_ceil(60));
     let _ = writeln!(
         text,
         "{}, {} cores; {}; {}; {}. Load before and after: {}.\n",

@@ -66,6 +66,7 @@ fn cell(results: &Results, row: &Row, column: Column) -> String {
     let Some(spread) = Spread::of(&results.values(row.name, column)) else {
         let cell = results.cell(row.name, column);
         return match cell.last().map(|sample| &sample.outcome) {
+            Some(Outcome::Failed(error)) if error.starts_with("does not build") => "does not build \\*".to_owned(),
             Some(Outcome::Failed(_)) => "fails \\*".to_owned(),
             Some(Outcome::Unsupported) => "no such call".to_owned(),
             _ => "not measured".to_owned(),

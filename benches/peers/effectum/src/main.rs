@@ -62,8 +62,11 @@ impl Queue for Effectum {
 
     fn start(&self, workers: usize, bodies: &Arc<Bodies>) -> Result<Self::Workers, Error> {
         let runner = JobRunner::builder("job", body).build();
+        let most: u16 = workers.try_into()?;
+        // It fetches anew when half its slots are free: faster than at every free one.
         let builder = Worker::builder(&self.queue, Context(bodies.clone())).jobs([runner]);
-        Ok(self.runtime.block_on(builder.max_concurrency(workers.try_into()?).build())?)
+        let builder = builder.max_concurrency(most).min_concurrency(most.div_ceil(2));
+        Ok(self.runtime.block_on(builder.build())?)
     }
 
     fn counts(&self) -> Result<Counts, Error> {

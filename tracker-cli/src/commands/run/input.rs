@@ -24,7 +24,7 @@ pub enum Input {
 }
 
 /// So many lines are put in at once.
-const BATCH: usize = 1_000;
+const BATCH: usize = 4_096;
 
 impl Input {
     /// Reads on a thread of its own, so that nobody waits for a slow writer; no faster than the batches are taken.

@@ -32,7 +32,7 @@ use tracker_core::{Policy, StopHandle, Tasks, TrackedTask, Tracker};
 
 use self::{
     backoff::Delay,
-    feed::Feed,
+    feed::feed,
     groups::Groups,
     halt::Halt,
     input::Input,
@@ -57,7 +57,7 @@ use crate::{
 /// started again, it goes on; a line that has succeeded never runs again. Lines are told apart by their text: they may
 /// move, and others may come between them. The same text twice is two tasks.
 ///
-///     find . -name '*.wav' | tracker run jobs.redb -j 4 --attempts 3 -- flac -s {}
+/// `find . -name '*.wav' | tracker run jobs.redb -j 4 --attempts 3 -- flac -s {}`
 ///
 /// Places in the command: {} the line, {.} without extension, {/} its last part, {//} its folder, {/.} the last part
 /// without extension, {#} the line's number, {%} a number from 1 to the number of jobs that no other running command
@@ -240,12 +240,13 @@ impl Args {
             eprintln!("tracker: reading lines from the terminal; Ctrl-D ends them");
         }
         let batches = input.read(template)?;
-        let feed = &Feed::default();
         let done = thread::scope(|scope| {
             scope.spawn(|| work.groups.watch());
             let work = &work;
-            scope.spawn(move || feed.put(&batches, work));
-            let done = self.drain(work, feed);
+            scope.spawn(move || feed(&batches, work));
+            let jobs = self.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
+            let worker = work.tasks.worker().threads(jobs).run_on().stopped_by(&work.stop);
+            let done = worker.run(|line| work.body(line));
             // Whatever ended it: nobody waits for more input.
             work.stop.stop();
             work.groups.close();
@@ -256,20 +257,6 @@ impl Args {
         trouble.map_or(Ok(()), Err)?;
         done?;
         self.tell(&work, interrupted.load(Ordering::Relaxed))
-    }
-
-    /// Works until nothing is left and no more lines come.
-    fn drain(&self, work: &Work<'_>, feed: &Feed) -> Result<(), Failure> {
-        let jobs = self.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
-        let mut seen = 0;
-        loop {
-            let worker = work.tasks.worker().threads(jobs).stopped_by(&work.stop);
-            worker.run(|line| work.body(line))?;
-            match feed.more_than(seen, &work.stop) {
-                Some(batches) => seen = batches,
-                None => return Ok(()),
-            }
-        }
     }
 
     /// How it ended.

@@ -8,7 +8,7 @@ use std::{
 use rustix::process::Signal;
 
 use super::{finish, is_alive, process_in, signal, until};
-use crate::fixture::Scene;
+use crate::{fixture::Scene, terminal::Terminal};
 
 /// Leaves a grandchild behind that does not hear the request to end.
 const FAMILY: &str = ": {}; sh -c 'trap \"\" TERM; echo $$ > grandchild; sleep 300 & wait' & echo $! > child; wait";
@@ -56,6 +56,37 @@ fn ctrl_c_ends_what_runs_and_costs_nothing() {
     // It was tried three times, and not once in the book: its first attempt is still to come.
     let shown = scene.run(&["run", "jobs.redb", "--change-command", "--shell", "--", "echo {} $TRACKER_ATTEMPT"]);
     assert_eq!((shown.code, shown.out.as_str()), (Some(0), "a 1\n"), "{shown:?}");
+}
+
+#[test]
+fn a_second_ctrl_c_does_not_wait() {
+    let scene = Scene::new();
+    let stubborn = ": {}; trap '' TERM; echo $$ > child; sleep 300";
+    let child = scene.spawn(&["run", "jobs.redb", "--grace", "1h", "--shell", "--", stubborn, ":::", "a"]);
+    let stubborn = process_in(&scene.path("child"));
+    signal(&child, Signal::INT);
+    // Both are heard only if the first has been by the time of the second.
+    until("the command is ended by force", || {
+        signal(&child, Signal::INT);
+        !is_alive(stubborn)
+    });
+    assert_eq!(finish(child).code, Some(130));
+}
+
+#[test]
+fn a_terminal_sees_how_far_it_is() {
+    let scene = Scene::new();
+    let command = "while ! test -e go{}; do sleep 0.01; done; echo {} has ended";
+    let arguments = ["run", "jobs.redb", "-j1", "--shell", "--", command, ":::", "1", "2", "3"];
+    let mut terminal = Terminal::start(&scene.path("."), 10, 80, &arguments);
+    terminal.shows(&["0/3 lines", "left"]);
+    for (name, shows) in [("go1", ["1 has ended", "1/3 lines"]), ("go2", ["2 has ended", "2/3 lines"])] {
+        std::fs::write(scene.path(name), "").unwrap();
+        terminal.shows(&shows);
+    }
+    std::fs::write(scene.path("go3"), "").unwrap();
+    let last = terminal.shows(&["3 has ended"]);
+    assert!(last.contains("1 has ended"), "what was printed stays: {last}");
 }
 
 #[test]

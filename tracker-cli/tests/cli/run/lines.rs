@@ -5,6 +5,7 @@ use std::{
     process::Stdio,
 };
 
+use super::{finish, until};
 use crate::fixture::Scene;
 
 const SHOW: [&str; 4] = ["--", "printf", "[%s]\n", "{}"];
@@ -103,6 +104,27 @@ fn lines_run_as_they_come_and_not_when_all_are_there() {
     drop(input);
     assert!(output.next().is_none());
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn lines_that_come_late_find_all_jobs() {
+    let scene = Scene::new();
+    // The second line lets the first one end: only if both run at once does this end at all.
+    let command = "if [ {} = first ]; then until test -e go; do sleep 0.01; done; else : > go; fi; echo {}";
+    let mut child = scene.command(&["run", "jobs.redb", "-j2", "--shell", "--", command]);
+    let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    writeln!(input, "first").unwrap();
+    until("the first line runs", || {
+        scene
+            .run(&["counts", "jobs.redb", "--json"])
+            .out
+            .contains("\"InProgress\",\"role\":\"in_progress\",\"step\":\"\",\"count\":1")
+    });
+    writeln!(input, "second").unwrap();
+    drop(input);
+    let ran = finish(child);
+    assert_eq!((ran.code, ran.out.lines().count()), (Some(0), 2), "{ran:?}");
 }
 
 #[test]

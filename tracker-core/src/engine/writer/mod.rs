@@ -291,7 +291,8 @@ impl<'t> Writer<'t> {
         let successor = match decision.body {
             BodyChange::PutSuccessor => Some(body),
             BodyChange::TakeSuccessor => Some(None),
-            _ if new.is_none() && old.is_some_and(|header| header.successor) => Some(None),
+            // Its task is gone, or starts anew with a payload from elsewhere.
+            _ if old.is_some_and(|old| old.successor) && !new.is_some_and(|new| new.successor) => Some(None),
             _ => None,
         };
         let change = |new_body| Change {

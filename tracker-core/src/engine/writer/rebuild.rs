@@ -110,6 +110,9 @@ impl Writer<'_> {
         self.pulse.mark = self.pulse.mark.max(header.updated);
         self.touch();
         let change = Change { new: Some(&header), new_body: Some(body), history: past, ..Change::default() };
+        if self.undo.is_some() {
+            self.remember(kind, *task, &change)?;
+        }
         let counted = self.rows.apply(kind, *task, &change)?;
         self.count(counted);
         self.batches.count(kind, None, Some(&header), 1);
