@@ -1,18 +1,18 @@
-//! What the queue waits with: the standard library's, or under `--cfg shuttle` that of a checker which tries out in which
-//! order threads can run.
+//! What the queue waits with: the standard library's, or in its tests under `--cfg shuttle` that of a checker which tries
+//! out in which order threads can run.
 
-#[cfg(not(shuttle))]
+#[cfg(not(all(test, shuttle)))]
 pub(super) use std::{
     sync::{Condvar, Mutex, MutexGuard},
     time::Instant,
 };
 
-#[cfg(shuttle)]
+#[cfg(all(test, shuttle))]
 pub(super) use checked::{Condvar, Instant, Mutex, MutexGuard};
 
 /// The checker knows no time: here it passes whenever somebody asks for it, and whoever waits for a time only lets others
 /// go first.
-#[cfg(shuttle)]
+#[cfg(all(test, shuttle))]
 mod checked {
     use std::{
         ops::{Add, Deref, DerefMut},
