@@ -32,7 +32,9 @@ fn moved(clock: &ManualClock, tracker: &Tracker) -> Tracker {
 /// What there is to know of all batches, but for their numbers.
 fn infos(tracker: &Tracker) -> Vec<BatchInfo> {
     let mut infos = tracker.batches(usize::MAX).unwrap();
-    infos.iter_mut().for_each(|info| info.number = 0);
+    for info in &mut infos {
+        info.number = 0;
+    }
     infos
 }
 

@@ -322,7 +322,9 @@ fn put(
             }
             let names = newcomer.names();
             newcomer.put(writer, shared)?;
-            names.iter().for_each(|name| held.wake(name));
+            for name in &names {
+                held.wake(name);
+            }
             Ok(Put::Task { new: true })
         }
     }

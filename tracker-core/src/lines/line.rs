@@ -8,7 +8,7 @@ use super::{
 
 /// A line of any sort.
 pub(super) enum Line {
-    Kind(KindLine),
+    Kind(Box<KindLine>),
     Batch(Box<BatchLine>),
     Seal(SealLine),
     Task(Box<TaskLine>),
