@@ -60,11 +60,21 @@ impl FileArg {
         holder::holders(&self.file)
     }
 
+    /// Whether nobody is seen to work on it; only where the system tells who has it open.
+    pub fn is_deserted(&self) -> bool {
+        cfg!(target_os = "linux") && !self.holders().iter().any(Holder::works)
+    }
+
     /// Opens it to act, alone or beside others who share it in the same way. It must exist.
     pub fn act(&self) -> Result<Tracker, Failure> {
         if !self.file.exists() {
             // Says in the library's words that nothing is there; opening for work would create it.
             self.look()?;
+        }
+        // What a process had in its hands that is gone is free at once, and not when its leases run out: but only who has
+        // the file alone can know that it is gone, so it is opened alone for a moment, where that is possible.
+        if let Ok(alone) = options().open(&self.file) {
+            alone.close()?;
         }
         let opened = options().sharing(Sharing::Writers).open(&self.file);
         opened.map_err(|error| explain(&self.file, &error, Purpose::Act))

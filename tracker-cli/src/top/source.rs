@@ -56,6 +56,10 @@ impl Source {
         self.file.file.display().to_string()
     }
 
+    pub fn now(&self) -> DateTime<Utc> {
+        self.tracker.as_ref().map_or_else(Utc::now, Tracker::now)
+    }
+
     fn tracker(&mut self) -> Result<&Tracker, Failure> {
         match &mut self.tracker {
             Some(tracker) => Ok(tracker),

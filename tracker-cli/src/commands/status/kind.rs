@@ -47,8 +47,7 @@ const LEASES: usize = 1_000;
 const OWNERS: usize = 8;
 
 impl KindStatus {
-    pub fn of(tasks: &Tasks<Untyped>, window: Duration) -> Result<Self, Failure> {
-        let now = Utc::now();
+    pub fn of(tasks: &Tasks<Untyped>, window: Duration, deserted: bool, now: DateTime<Utc>) -> Result<Self, Failure> {
         let (kind, counts) = (tasks.info()?, CountsView::of(tasks)?);
         let leased = tasks.leases(LEASES)?;
         let plan = tasks.plan(1)?;
@@ -58,7 +57,7 @@ impl KindStatus {
             oldest_waiting: oldest.map(|(id, since)| Oldest { id: id.to_string(), since }),
             leases: leased.len() as u64,
             owners: owners(&leased),
-            problems: Problem::all(&kind, &counts, &leased, &plan),
+            problems: Problem::all(&kind, &counts, &leased, &plan, deserted),
             paused: kind.paused,
             counts,
         })

@@ -9,7 +9,6 @@ mod paint;
 mod task;
 mod tasks;
 
-use chrono::Utc;
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
@@ -50,7 +49,7 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, app: &App, paint: Paint) {
         let at = format!("  {} of {}", app.kind.chosen + 1, app.kinds.len());
         spans.push(paint.text(Ink::Quiet, &at));
     }
-    let now = Utc::now().format("%H:%M:%S UTC");
+    let now = app.now().format("%H:%M:%S UTC");
     let title = Line::from(vec![
         paint.text(Ink::Strong, &app.file()),
         paint.text(Ink::Quiet, &format!("  {now}  ? help  q leave")),

@@ -100,7 +100,7 @@ fn work(app: &App, kind: &Kind, paint: Paint) -> Line<'static> {
         spans.push(paint.text(Ink::Bad, &format!("{over} {more}leases ran out  ")));
     }
     if let Some((_, since)) = &kind.oldest {
-        let waits = (chrono::Utc::now() - since).to_std().unwrap_or_default();
+        let waits = (app.now() - since).to_std().unwrap_or_default();
         spans.push(paint.text(Ink::Quiet, &format!("longest wait {}", span::Span(waits))));
     }
     Line::from(spans)
@@ -111,7 +111,7 @@ fn draw_leases(frame: &mut Frame<'_>, area: Rect, app: &App, paint: Paint) {
     let Some(kind) = app.chosen() else { return };
     let width = usize::from(area.width) / 2;
     let lines = kind.leases.iter().take(usize::from(area.height)).map(|leased| {
-        let since = (chrono::Utc::now() - leased.lease.since).to_std().unwrap_or_default();
+        let since = (app.now() - leased.lease.since).to_std().unwrap_or_default();
         let progress = leased.progress.as_ref().map(progress).unwrap_or_default();
         Line::from(vec![
             paint.text(
