@@ -28,6 +28,7 @@ mod limits;
 mod lines;
 mod look;
 mod model;
+mod moved;
 mod outcomes;
 #[cfg(unix)]
 mod part;
