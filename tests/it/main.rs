@@ -29,6 +29,7 @@ mod lines;
 mod longevity;
 mod look;
 mod model;
+mod moved;
 mod outcomes;
 #[cfg(unix)]
 mod part;

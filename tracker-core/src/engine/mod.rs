@@ -105,6 +105,8 @@ impl Engine {
         });
         let kinds = engine.stored_kinds()?;
         engine.set_kinds(Arc::new(kinds));
+        // Who only looks is told the file's time by nothing else.
+        engine.time.now(engine.read(|rows| Ok(rows.pulse()?.mark))?);
         if !options.read_only {
             *engine.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper::start(&engine)?);
         }
