@@ -4,9 +4,10 @@
 //! not, three failures of three, all failed ones of all steps by one query and run again with new logic, further
 //! statuses to start from, a status report, and the story of a start as text.
 //!
-//! Run it with `cargo run --example job_table`; it works in a folder of its own, by a clock in its hand.
+//! Run it with `cargo run --example job_table`; it works in a folder of its own, by a clock in its hand. With the name of a new
+//! file, as in `cargo run --example job_table -- job_table.redb`, it leaves that behind, for the `tracker` program to look at.
 
-use std::{fmt::Display, io};
+use std::{env, fmt::Display, io, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::layer::SubscriberExt;
@@ -53,7 +54,8 @@ type Body = fn(&mut Execution<Job>) -> Result<(), String>;
 
 fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let tracker = Tracker::options().clock(ManualClock::new()).open(folder.path().join("jobs.redb"))?;
+    let file = env::args_os().nth(1).map_or_else(|| folder.path().join("jobs.redb"), PathBuf::from);
+    let tracker = Tracker::options().clock(ManualClock::new()).open(file)?;
     let jobs = tracker.tasks::<Job>()?.named("me");
     jobs.submit_all((1..=4).map(|id| Job { id, text: None, words: None, published: false }))?;
 

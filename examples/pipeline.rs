@@ -4,7 +4,10 @@
 //! `transform` has no pending: it starts from the success of `extract`. `load` has one, so that a success of `transform`
 //! puts the task in its line. The middle step fails for two of the reports: for one once, for the other for good.
 //!
-//! Run it with `cargo run --example pipeline`; it works in memory and leaves nothing behind.
+//! Run it with `cargo run --example pipeline`; it works in memory and leaves nothing behind. With the name of a new file, as
+//! in `cargo run --example pipeline -- pipeline.redb`, it works in that, for the `tracker` program to look at.
+
+use std::env;
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{Summary, TaskStatus, Tasks, TrackedTask, Tracker};
@@ -46,7 +49,7 @@ struct Report {
 }
 
 fn main() -> anyhow::Result<()> {
-    let tracker = Tracker::in_memory()?;
+    let tracker = env::args_os().nth(1).map_or_else(Tracker::in_memory, Tracker::open)?;
     let reports = tracker.tasks::<Report>()?;
     for city in ["Bergen", "Cadiz", "Oslo", "Porto", "Quito"] {
         reports.submit(&Report { city: city.to_owned(), raw: String::new(), tenths: None, line: None })?;

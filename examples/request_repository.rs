@@ -4,9 +4,10 @@
 //! request twice, woken by the insert; responses and errors, also from elsewhere; the state of the callback beside that
 //! of the request; a sweep by age that says which; places in the queue; listings in pages with a total.
 //!
-//! Run it with `cargo run --example request_repository`; it works in a folder of its own, by a clock in its hand.
+//! Run it with `cargo run --example request_repository`; it works in a folder of its own, by a clock in its hand. With the name of a new
+//! file, as in `cargo run --example request_repository -- request_repository.redb`, it leaves that behind, for the `tracker` program to look at.
 
-use std::{collections::BTreeSet, sync::Mutex, thread, time::Duration};
+use std::{collections::BTreeSet, env, path::PathBuf, sync::Mutex, thread, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{ManualClock, Record, Submission, TaskStatus, Tasks, TrackedTask, Tracker, Watched};
@@ -49,8 +50,9 @@ type Found = Record<Request, Status>;
 
 fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
+    let file = env::args_os().nth(1).map_or_else(|| folder.path().join("requests.redb"), PathBuf::from);
     let clock = ManualClock::new();
-    let tracker = Tracker::options().clock(clock.clone()).open(folder.path().join("requests.redb"))?;
+    let tracker = Tracker::options().clock(clock.clone()).open(file)?;
     let requests = tracker.tasks::<Request>()?;
 
     insert(&requests)?;

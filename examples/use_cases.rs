@@ -4,9 +4,10 @@
 //! to start from, call by call; data that is staged and data that is written at once; a history of errors that outlives
 //! the success; who holds a task; what is unfinished, across statuses in one order; a final write that comes too late.
 //!
-//! Run it with `cargo run --example use_cases`; it works in a folder of its own, by a clock in its hand.
+//! Run it with `cargo run --example use_cases`; it works in a folder of its own, by a clock in its hand. With the name of a new
+//! file, as in `cargo run --example use_cases -- use_cases.redb`, it leaves that behind, for the `tracker` program to look at.
 
-use std::{fmt::Display, time::Duration};
+use std::{env, fmt::Display, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{ErrorKind, ManualClock, Reason, RunError, StartOptions, TaskStatus, Tasks, TrackedTask, Tracker};
@@ -56,8 +57,9 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
+    let file = env::args_os().nth(1).map_or_else(|| folder.path().join("tasks.redb"), PathBuf::from);
     let clock = ManualClock::new();
-    let tracker = Tracker::options().clock(clock.clone()).open(folder.path().join("tasks.redb"))?;
+    let tracker = Tracker::options().clock(clock.clone()).open(file)?;
     // Two use cases of one struct; the second one's name begins with the first one's.
     let (test, test1) = (tracker.tasks_as::<Task>("test")?, tracker.tasks_as::<Task>("test1")?);
     for id in ["a", "b", "c", "d", "e"] {

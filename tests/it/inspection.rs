@@ -1,7 +1,10 @@
 //! Who only looks is held to the same types as who works.
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
-use tracker_core::{Error, ErrorKind, TaskStatus, TrackedTask, Tracker, redb::TableDefinition};
+use tracker_core::{
+    Error, ErrorKind, Explanation, ManualClock, TaskStatus, TrackedTask, Tracker, redb::TableDefinition,
+};
 
 macro_rules! job {
     ($module:ident, $($status:ident = $code:literal),*) => {
@@ -39,6 +42,22 @@ fn an_inspector_whose_type_calls_a_status_in_use_something_else_is_refused() {
     let record = looking.tasks::<written::Job>().unwrap().get("a").unwrap().unwrap();
     assert_eq!(record.status, written::Status::Succeeded);
     assert_eq!(tracker.verify().unwrap(), []);
+}
+
+#[test]
+fn who_looks_is_never_before_the_time_that_stands_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.redb");
+    let clock = ManualClock::new();
+    let tracker = Tracker::options().clock(clock.clone()).open(&path).unwrap();
+    tracker.tasks::<written::Job>().unwrap().submit(&written::Job { name: "a".into() }).unwrap();
+    let submitted = tracker.now();
+    tracker.close().unwrap();
+    clock.jump(TimeDelta::days(-1));
+    let looking = Tracker::options().clock(clock).inspect(&path).unwrap();
+    assert_eq!(looking.now(), submitted);
+    let why = looking.tasks::<written::Job>().unwrap().explain("a").unwrap();
+    assert_eq!(why, Explanation::InLine { ahead: 0 }, "and not due tomorrow");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tracker_core::{ErrorKind, ImportOptions, Imported, Otherwise, SubmitOptions, TrackedTask, Tracker};
+use tracker_core::{ErrorKind, ImportOptions, Imported, TrackedTask, Tracker};
 
 use crate::{
     dice::Dice,
@@ -375,62 +375,12 @@ fn the_lines_of_the_documentation_come_in() {
     let blocks = text.split("```json\n").skip(1).map(|block| block.split("```").next().unwrap());
     let (_, tracker) = tracker();
     let imported = import(&tracker, &blocks.collect::<String>());
-    assert_eq!((imported.kinds, imported.new), (1, 2));
+    assert_eq!((imported.kinds, imported.batches, imported.new), (1, 1, 3));
+    assert!(tracker.batch("monday").unwrap().unwrap().info().unwrap().sealed);
     let mails = tracker.untyped("mail").unwrap();
     let given_up = mails.query().status("Given up").first().unwrap().unwrap();
     let errors: Vec<_> = given_up.history.iter().map(|one| one.failure.as_ref().unwrap().error.as_str()).collect();
     assert_eq!(errors, ["connection reset", "550 no such user"]);
-    assert_eq!(mails.query().index_written("host", "a.example").total().unwrap(), 1);
+    assert_eq!(mails.query().index_written("host", "a.example").total().unwrap(), 2);
     sound(&tracker);
-}
-
-#[test]
-fn those_that_wait_for_others_wait_for_them_in_the_new_file_too() {
-    let (_, first) = tracker();
-    let tasks = jobs(&first, &["extract", "done"]);
-    tasks.start("done").unwrap().succeed().unwrap();
-    let after = |id: &str, otherwise| SubmitOptions::new().after(&tasks, id, otherwise);
-    tasks.submit_with(&job("transform"), &after("extract", Otherwise::Skip)).unwrap();
-    tasks
-        .submit_with(&job("load"), &after("transform", Otherwise::Cancel).after(&tasks, "done", Otherwise::Wait))
-        .unwrap();
-    let lines = export(&first);
-    let (_, second) = tracker();
-    assert_eq!(import(&second, &lines).new, 4);
-    assert_eq!(export(&second), lines);
-    let again = second.tasks::<Job>().unwrap();
-    assert_eq!(again.needs("load").unwrap(), tasks.needs("load").unwrap());
-    for name in ["extract", "transform", "load"] {
-        let mut held = again.claim().unwrap().unwrap();
-        assert_eq!(held.name, name);
-        assert!(again.claim().unwrap().is_none(), "the others wait");
-        held.succeed().unwrap();
-    }
-    sound(&second);
-    let (_, third) = tracker();
-    let (head, mut rest) = lines.split_once('\n').map(|(head, rest)| (head, rest.lines().collect::<Vec<_>>())).unwrap();
-    rest.reverse();
-    let reversed = format!("{head}\n{}", rest.join("\n"));
-    let error = refused(third.import(reversed.as_bytes()), ErrorKind::Invalid).to_string();
-    assert!(error.starts_with(r#"line 2: it waits for job "transform", which is not in the file"#), "{error}");
-    assert_eq!(third.untyped("job").unwrap().counts().unwrap().total(), 0);
-    let options = ImportOptions::new().go_on();
-    let refused = [0; 3].map(|_| third.import_with(reversed.as_bytes(), &options).unwrap().refused);
-    assert_eq!(refused, [2, 1, 0], "the same lines again put the rest in");
-    sound(&third);
-}
-
-#[test]
-fn a_batch_is_known_by_its_label() {
-    let (_, first) = tracker();
-    let tasks = first.tasks::<Job>().unwrap();
-    let batch = first.open_batch("monday", &tracker_core::BatchOptions::default()).unwrap();
-    for name in ["a", "b"] {
-        tasks.submit_with(&job(name), &SubmitOptions::new().batch(&batch)).unwrap();
-    }
-    let lines = export(&first);
-    let (_, second) = tracker();
-    assert_eq!(import(&second, &lines).new, 2);
-    assert_eq!(export(&second), lines);
-    sound(&second);
 }

@@ -26,8 +26,10 @@ mod leases;
 mod limited;
 mod limits;
 mod lines;
+mod longevity;
 mod look;
 mod model;
+mod moved;
 mod outcomes;
 #[cfg(unix)]
 mod part;

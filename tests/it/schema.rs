@@ -291,3 +291,34 @@ fn a_requeue_puts_an_unreadable_task_into_the_line_again() {
     grown.cancel("old").unwrap();
     sound(&tracker);
 }
+
+kind!(ClientJob, Status, #[task(unique(client))] { #[task(id)] name: String, #[task(fingerprint)] version: u32, client: String, });
+kind!(IndexedJob, Status, #[task(unique(name, client))] {
+    #[task(id)] name: String,
+    #[task(fingerprint)] version: u32,
+    #[task(index)] client: String,
+});
+
+/// What follows a batch and what follows a run is stored with the keys of an older program.
+#[test]
+fn what_comes_later_has_the_keys_of_the_type_that_is_open_by_then() {
+    let (_, tracker) = tracker();
+    let old = tracker.tasks::<ClientJob>().unwrap();
+    let task = |name: &str, version| ClientJob { name: name.to_owned(), version, client: format!("{name} {version}") };
+    let options = tracker_core::BatchOptions::new().then(&old, &task("after", 1)).unwrap();
+    tracker.open_batch("night", &options).unwrap();
+    old.submit(&task("runs", 1)).unwrap();
+    let ticket = old.start("runs").unwrap().detach().unwrap();
+    old.submit(&task("runs", 2)).unwrap();
+    drop(old);
+
+    let new = tracker.tasks::<IndexedJob>().unwrap();
+    sound(&tracker);
+    tracker.batch("night").unwrap().unwrap().seal().unwrap();
+    new.resume(&ticket).unwrap().succeed().unwrap();
+    for (name, client) in [("after", "after 1"), ("runs", "runs 2")] {
+        assert_eq!(new.query().index("client", client).total().unwrap(), 1, "{name}");
+        assert!(new.get_by_key("name_client", &[&name, &client]).unwrap().is_some(), "{name}");
+    }
+    sound(&tracker);
+}

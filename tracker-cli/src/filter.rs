@@ -1,4 +1,4 @@
-use chrono::Utc;
+use chrono::{DateTime, TimeDelta, Utc};
 use tracker_core::{Query, Role, Untyped};
 
 use crate::{failure::Failure, span::Span};
@@ -42,8 +42,8 @@ impl FilterArg {
         self.containing.is_some()
     }
 
-    /// The query with these conditions.
-    pub fn apply<'t>(&self, mut query: Query<'t, Untyped>) -> Result<Query<'t, Untyped>, Failure> {
+    /// The query with these conditions; `now` is the tracker's.
+    pub fn apply<'t>(&self, mut query: Query<'t, Untyped>, now: DateTime<Utc>) -> Result<Query<'t, Untyped>, Failure> {
         for status in &self.status {
             query = query.status(status);
         }
@@ -61,8 +61,8 @@ impl FilterArg {
         }
         if let Some(span) = self.older_than {
             let too_long = || Failure::usage(format!("--older-than {span}: this is before all time"));
-            let ago = chrono::TimeDelta::from_std(span.0).map_err(|_| too_long())?;
-            query = query.changed_before(Utc::now().checked_sub_signed(ago).ok_or_else(too_long)?);
+            let ago = TimeDelta::from_std(span.0).map_err(|_| too_long())?;
+            query = query.changed_before(now.checked_sub_signed(ago).ok_or_else(too_long)?);
         }
         if let Some(text) = &self.containing {
             query = query.containing(text);

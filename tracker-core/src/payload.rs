@@ -41,8 +41,8 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, rmp_serde::de
 }
 
 /// The values of the indexes and unique keys of a stored payload.
-pub(crate) fn values<T: TrackedTask>(body: &Body) -> Option<Values> {
-    let task: T = decode("", &body.id, &body.payload).ok()?;
+pub(crate) fn values<T: TrackedTask>(payload: &[u8]) -> Option<Values> {
+    let task: T = read(payload).ok()?;
     Some((task.index_values(), task.unique_values()))
 }
 
@@ -56,8 +56,8 @@ pub(crate) struct Own {
 
 /// What a stored payload says of itself as its type; `None` if it cannot be decoded.
 #[cfg(feature = "json")]
-pub(crate) fn own<T: TrackedTask>(body: &Body) -> Option<Own> {
-    let task: T = decode("", &body.id, &body.payload).ok()?;
+pub(crate) fn own<T: TrackedTask>(payload: &[u8]) -> Option<Own> {
+    let task: T = read(payload).ok()?;
     Some(Own {
         id: task.task_id(),
         values: (task.index_values(), task.unique_values()),

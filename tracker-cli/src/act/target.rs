@@ -77,7 +77,7 @@ impl TargetArg {
         let mut told = Vec::new();
         let mut queries = Vec::new();
         for tasks in &all {
-            let query = self.filter.apply(tasks.query())?;
+            let query = self.filter.apply(tasks.query(), tracker.now())?;
             let named = !self.filter.status.is_empty() || !self.filter.role.is_empty();
             let query = if named { query } else { (deed.statuses)(query) };
             let total = query.total()?;

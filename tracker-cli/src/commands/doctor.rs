@@ -42,6 +42,7 @@ const LEASES: usize = 1_000;
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
         let tracker = self.file.look()?;
+        let deserted = self.file.is_deserted();
         let mut findings = Vec::new();
         let differences = tracker.verify()?;
         if let Some(first) = differences.first() {
@@ -57,8 +58,8 @@ impl Args {
         }
         for name in tracker.kinds()? {
             let tasks = tracker.untyped(&name)?;
-            let problems =
-                Problem::all(&tasks.info()?, &CountsView::of(&tasks)?, &tasks.leases(LEASES)?, &tasks.plan(1)?);
+            let (kind, counts) = (tasks.info()?, CountsView::of(&tasks)?);
+            let problems = Problem::all(&kind, &counts, &tasks.leases(LEASES)?, &tasks.plan(1)?, deserted);
             findings.extend(problems.into_iter().map(|problem| Finding {
                 kind: name.clone(),
                 what: problem.what,

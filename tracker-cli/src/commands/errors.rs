@@ -56,7 +56,7 @@ impl Args {
         let tracker = self.file.look()?;
         let kinds = self.kind.all(&tracker)?;
         let kinds = kinds.iter().map(|tasks| self.errors(tasks)).collect::<Result<_, _>>()?;
-        output.put(&AllErrors { kinds, now: Utc::now() })?;
+        output.put(&AllErrors { kinds, now: tracker.now() })?;
         Ok(Exit::Fine)
     }
 

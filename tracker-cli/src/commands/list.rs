@@ -84,7 +84,7 @@ impl Args {
         let tracker = self.file.look()?;
         let tasks = self.kind.one(&tracker)?;
         let kind = tasks.info()?;
-        let mut query = self.filter.apply(tasks.query())?;
+        let mut query = self.filter.apply(tasks.query(), tracker.now())?;
         if self.by == By::Created {
             query = query.by_creation();
         }
@@ -102,7 +102,7 @@ impl Args {
             kind: kind.name,
             next: next.map(|next| next.to_string()),
             columns: self.columns.clone(),
-            now: Utc::now(),
+            now: tracker.now(),
         })?;
         Ok(Exit::Fine)
     }

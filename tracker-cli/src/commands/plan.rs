@@ -74,7 +74,7 @@ impl Args {
         let tracker = self.file.look()?;
         let kinds = self.kind.all(&tracker)?;
         let kinds = kinds.iter().map(|tasks| self.plan(tasks)).collect::<Result<_, _>>()?;
-        output.put(&AllPlans { kinds, now: Utc::now() })?;
+        output.put(&AllPlans { kinds, now: tracker.now() })?;
         Ok(Exit::Fine)
     }
 

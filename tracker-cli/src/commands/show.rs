@@ -40,18 +40,18 @@ impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
         let tracker = self.file.look()?;
         let (tasks, id) = self.kind.task(&tracker, &self.id)?;
-        output.put(&shown(&tasks, &id)?)?;
+        output.put(&shown(&tasks, &id, tracker.now())?)?;
         Ok(Exit::Fine)
     }
 }
 
-fn shown(tasks: &Tasks<Untyped>, id: &TaskKey) -> Result<Shown, Failure> {
+fn shown(tasks: &Tasks<Untyped>, id: &TaskKey, now: DateTime<Utc>) -> Result<Shown, Failure> {
     let kind = tasks.info()?;
     let mut record = tasks.get(id)?.ok_or_else(|| Failure::refused(format!("task {id} was just deleted")))?;
     let why = tasks.explain(id)?;
     let history = record.history.clone().into_iter().map(|attempt| AttemptView::new(attempt, &kind)).collect();
     let ended = std::mem::take(&mut record.ended);
-    Ok(Shown { task: TaskView::new(record, &kind), why: (&why).into(), ended, history, now: Utc::now() })
+    Ok(Shown { task: TaskView::new(record, &kind), why: (&why).into(), ended, history, now })
 }
 
 impl View for Shown {

@@ -4,6 +4,7 @@ mod holder;
 mod kinds;
 
 use std::{
+    cmp::Reverse,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -60,11 +61,21 @@ impl FileArg {
         holder::holders(&self.file)
     }
 
+    /// Whether nobody is seen to work on it; only where the system tells who has it open.
+    pub fn is_deserted(&self) -> bool {
+        cfg!(target_os = "linux") && !self.holders().iter().any(Holder::works)
+    }
+
     /// Opens it to act, alone or beside others who share it in the same way. It must exist.
     pub fn act(&self) -> Result<Tracker, Failure> {
         if !self.file.exists() {
             // Says in the library's words that nothing is there; opening for work would create it.
             self.look()?;
+        }
+        // What a process had in its hands that is gone is free at once, and not when its leases run out: but only who has
+        // the file alone can know that it is gone, so it is opened alone for a moment, where that is possible.
+        if let Ok(alone) = options().open(&self.file) {
+            alone.close()?;
         }
         let opened = options().sharing(Sharing::Writers).open(&self.file);
         opened.map_err(|error| explain(&self.file, &error, Purpose::Act))
@@ -87,8 +98,8 @@ pub fn explain(path: &Path, error: &Error, purpose: Purpose) -> Failure {
 }
 
 fn in_the_way(path: &Path, purpose: Purpose, holders: &[Holder]) -> Option<String> {
-    // The one that excludes most is the reason.
-    let holder = holders.iter().max_by_key(|holder| holder.hold)?;
+    // The one that excludes most is the reason; of a process and the one that it is just starting, the former.
+    let holder = holders.iter().max_by_key(|holder| (holder.hold, Reverse(holder.pid)))?;
     let (path, who) = (path.display(), holder);
     Some(match (holder.hold, purpose) {
         (Hold::Exclusive, _) => format!(

@@ -1,6 +1,5 @@
 use std::path::Path;
 
-use chrono::Utc;
 use tracker_core::{Attempt, Ending, Payload, Record, StatusInfo, Tasks, Tracker, Untyped};
 
 use super::{Attempts, Durations, KindReport, Report, Slow, Timeline, Unlucky};
@@ -20,7 +19,7 @@ impl Report {
     pub fn gather(tracker: &Tracker, file: &Path, most: usize) -> Result<Self, Failure> {
         let kinds = tracker.kinds()?;
         let kinds = kinds.iter().map(|name| kind(&tracker.untyped(name)?, most)).collect::<Result<_, Failure>>()?;
-        Ok(Self { file: file.to_owned(), at: Utc::now(), kinds })
+        Ok(Self { file: file.to_owned(), at: tracker.now(), kinds })
     }
 }
 

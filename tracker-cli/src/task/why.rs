@@ -16,6 +16,7 @@ impl From<&Explanation> for WhyView {
             Explanation::Paused => "paused",
             Explanation::Unreadable => "unreadable",
             Explanation::NotDue { .. } => "not_due",
+            Explanation::Waiting { .. } => "waiting",
             Explanation::Limited { .. } => "limited",
             Explanation::RateReached { .. } => "rate_reached",
             Explanation::InLine { .. } => "in_line",

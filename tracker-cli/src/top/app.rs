@@ -1,5 +1,6 @@
 use std::{collections::HashMap, time::Instant};
 
+use chrono::{DateTime, Utc};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tracker_core::{Cursor, ErrorGroups, Explanation, TaskKey};
 
@@ -96,6 +97,11 @@ impl App {
 
     pub fn file(&self) -> String {
         self.source.name()
+    }
+
+    /// The tracker's time.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.source.now()
     }
 
     pub fn chosen(&self) -> Option<&Kind> {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tracker_core::{Sharing, Tracker};
 
 use crate::{
@@ -16,13 +16,6 @@ impl Scene {
         let scene = Self::new();
         drop(Shop::open(&scene));
         scene
-    }
-
-    #[track_caller]
-    fn fine(&self, arguments: &[&str]) -> Value {
-        let ran = self.run(&[arguments, &["--json"]].concat());
-        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{arguments:?}");
-        serde_json::from_str(&ran.out).unwrap()
     }
 
     fn count(&self, status: JobStatus) -> u64 {

@@ -7,6 +7,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 pub struct Scene {
@@ -44,6 +45,14 @@ impl Scene {
 
     pub fn run(&self, arguments: &[&str]) -> Ran {
         self.command(arguments).output().unwrap().into()
+    }
+
+    /// What it answers where all is well.
+    #[track_caller]
+    pub fn fine(&self, arguments: &[&str]) -> Value {
+        let ran = self.run(&[arguments, &["--json"]].concat());
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{arguments:?}");
+        serde_json::from_str(&ran.out).unwrap()
     }
 
     /// With this as its standard input.

@@ -7,9 +7,7 @@ use crate::{Scene, shop::Shop};
 impl Scene {
     fn ask(&self, arguments: &[&str]) -> Value {
         let (command, rest) = arguments.split_first().unwrap();
-        let ran = self.run(&[&[*command, "jobs.redb", "--json"], rest].concat());
-        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{arguments:?}");
-        serde_json::from_str(&ran.out).unwrap()
+        self.fine(&[&[*command, "jobs.redb"], rest].concat())
     }
 
     /// The numbers of the downloads that `list` finds with these options.

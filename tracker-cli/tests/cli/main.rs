@@ -4,6 +4,7 @@
 mod acts;
 #[cfg(unix)]
 mod colour;
+mod examples;
 mod fixture;
 mod generated;
 mod look;

@@ -100,7 +100,7 @@ impl<T: TrackedTask> AsyncTasks<T> {
     pub async fn claim(&self) -> Result<Option<Execution<T>>> {
         let kind = self.tasks.kind()?;
         let start = self.tasks.start_command(&kind, &StartOptions::default(), true)?;
-        let claim = Claim { kind: self.tasks.kind_id(), start, most: 1, begin: 1, suspects: true };
+        let claim = Claim { kind: self.tasks.kind_id(), start, most: 1, begin: 1, suspects: true, held: false };
         match calls::claim(&self.tasks.shared, claim).await?.tasks.pop() {
             Some(claimed) => calls::execution(&self.tasks.shared, &kind, claimed).await.map(Some),
             None => Ok(None),

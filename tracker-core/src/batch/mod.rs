@@ -89,11 +89,17 @@ impl BatchOptions {
     }
 
     pub(crate) fn open(&self, label: &str) -> Result<OpenBatch> {
-        if label.is_empty() || label.len() > 256 {
-            return Err(Error::invalid(format!("the batch's label {label:?} must have 1 to 256 bytes")));
-        }
+        check_label(label)?;
         Ok(OpenBatch { label: label.to_owned(), follow_up: self.follow_up.clone() })
     }
+}
+
+/// Refuses a label that is none.
+pub(crate) fn check_label(label: &str) -> Result<()> {
+    if label.is_empty() || label.len() > 256 {
+        return Err(Error::invalid(format!("the batch's label {label:?} must have 1 to 256 bytes")));
+    }
+    Ok(())
 }
 
 /// How many tasks one commit of a call for the whole batch is about.

@@ -12,6 +12,7 @@ mod others;
 mod queue;
 mod retention;
 mod signal;
+mod sync;
 mod turn;
 mod watch;
 mod writer;
@@ -104,6 +105,8 @@ impl Engine {
         });
         let kinds = engine.stored_kinds()?;
         engine.set_kinds(Arc::new(kinds));
+        // Who only looks is told the file's time by nothing else.
+        engine.time.now(engine.read(|rows| Ok(rows.pulse()?.mark))?);
         if !options.read_only {
             *engine.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper::start(&engine)?);
         }
@@ -192,6 +195,15 @@ impl Engine {
         }
         self.queue.wait_for_room()?;
         self.queue.push_relaxed(Pending::unheard(action))
+    }
+
+    /// Gives back, without waiting, what was claimed and has not begun.
+    pub(crate) fn give_back(&self, claimed: Claimed) {
+        self.held.remove(claimed.owner.fence);
+        let id = claimed.body.id.clone();
+        if let Err(error) = self.post(FinishTask::release(claimed)) {
+            tracing::warn!(%id, %error, "a task that was claimed and has not begun could not be given back");
+        }
     }
 
     /// Waits for room in the queue, without a thread.

@@ -1,11 +1,17 @@
 use std::{io::Write, sync::Arc};
 
+use redb::ReadTransaction;
 use serde::Serialize;
 
-use super::{kind::KindLine, task::TaskLine};
+use super::{
+    batch::{BatchLine, SealLine},
+    kind::KindLine,
+    task::TaskLine,
+};
 use crate::{
     error::{Error, ErrorKind, Result},
-    store::Kind,
+    rules::Batch,
+    store::{Handles, Kind, Kinds},
     tasks::Tasks,
     tracker::Tracker,
     view::View,
@@ -17,8 +23,8 @@ const BATCH: usize = 500;
 const BATCH_BYTES: usize = 8 << 20;
 
 impl Tracker {
-    /// Writes everything as lines of JSON: the definitions of all kinds, then their tasks in the order of submission, each
-    /// with its history; says how many tasks. [`Tracker::import`] reads them. The form is described in
+    /// Writes everything as lines of JSON: the definitions of all kinds, the batches, the tasks of each kind in the order of
+    /// submission, each with its history, and which batches are sealed; says how many tasks. [`Tracker::import`] reads them. The form is described in
     /// `docs/json-lines.md`.
     ///
     /// Each task is written as of one instant. Tasks that change meanwhile may be written as they were before or after.
@@ -53,12 +59,52 @@ impl Tracker {
         for kind in kinds.all() {
             line(&mut out, &KindLine::of(kind))?;
         }
+        self.export_batches(&kinds, &mut out)?;
         let mut tasks = 0;
         for kind in kinds.all() {
             tasks += self.export_kind(kind, &mut out)?;
         }
+        self.export_seals(&mut out)?;
         flush(&mut out)?;
         Ok(tasks)
+    }
+
+    fn export_batches(&self, kinds: &Kinds, out: &mut impl Write) -> Result<()> {
+        self.each_batch(out, |rows, number, batch| {
+            let follow_up = rows.follow_up(number)?;
+            Ok(Some(BatchLine::of(kinds, batch, follow_up.as_ref())))
+        })
+    }
+
+    fn export_seals(&self, out: &mut impl Write) -> Result<()> {
+        self.each_batch(out, |_, _, batch| Ok(batch.sealed.then(|| SealLine::of(batch))))
+    }
+
+    /// Writes a line for each batch, in the order in which they were opened.
+    fn each_batch<L: Serialize>(
+        &self,
+        out: &mut impl Write,
+        mut told: impl FnMut(&mut Handles<&ReadTransaction>, u64, &Batch) -> Result<Option<L>>,
+    ) -> Result<()> {
+        let mut from = 0;
+        loop {
+            let (lines, last) = self.shared.engine.read(|rows| {
+                let batches = rows.batches_from(from, BATCH)?;
+                let last = batches.last().map(|(number, _)| *number);
+                let mut lines = Vec::with_capacity(batches.len());
+                for (number, batch) in &batches {
+                    lines.extend(told(rows, *number, batch)?);
+                }
+                Ok((lines, last))
+            })?;
+            for batch in lines {
+                line(out, &batch)?;
+            }
+            match last {
+                Some(last) => from = last + 1,
+                None => return Ok(()),
+            }
+        }
     }
 
     fn export_kind(&self, kind: &Arc<Kind>, out: &mut impl Write) -> Result<u64> {
@@ -97,7 +143,8 @@ impl Tracker {
 }
 
 impl<T: View> Tasks<T> {
-    /// Writes the kind as lines of JSON: its definition, then its tasks; says how many. See [`Tracker::export`].
+    /// Writes the kind as lines of JSON: its definition, then its tasks; says how many. See [`Tracker::export`]. Of a batch,
+    /// which may have tasks of other kinds, only its label is written.
     ///
     /// # Errors
     /// As there.

@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    engine::Writer,
     error::{Error, Result},
     status::{Graph, Role, StatusInfo},
     store::{Kind, KindSpec},
@@ -162,7 +163,7 @@ impl PolicyLine {
     }
 }
 
-fn role(name: &str) -> Result<Role> {
+pub(super) fn role(name: &str) -> Result<Role> {
     Role::from_name(name).ok_or_else(|| {
         let known: Vec<_> = Role::ALL.iter().map(|role| role.name()).collect();
         Error::invalid(format!("there is no role {name:?}; there are {}", known.join(", ")))
@@ -195,8 +196,25 @@ impl KindLine {
         }
     }
 
+    /// Makes the kind known; false if the file has it already, and it is the same as far as tasks can tell.
+    pub(super) fn put(self, writer: &mut Writer<'_>) -> Result<bool> {
+        let paused = self.paused;
+        let spec = self.spec()?;
+        let Some(known) = writer.kinds().find(|kind| kind.name == spec.name) else {
+            writer.define(spec, paused)?;
+            return Ok(true);
+        };
+        if known.graph != spec.graph {
+            return Err(Error::invalid(format!(
+                "the file has a kind {:?} with other statuses: import into a file that has not, or under another name",
+                spec.name
+            )));
+        }
+        Ok(false)
+    }
+
     /// What it defines, checked like a type's own definition.
-    pub(super) fn spec(self) -> Result<KindSpec> {
+    fn spec(self) -> Result<KindSpec> {
         let steps = if self.steps.is_empty() { vec![String::new()] } else { self.steps };
         let position = |step: Option<&String>| match step {
             None => Ok(0),

@@ -1,12 +1,16 @@
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
-use super::{stamp::Stamp, tie::NeedLine, value::Value};
+use super::{
+    attempt::{AttemptLine, History},
+    body::{BodyLine, Keys},
+    stamp::Stamp,
+    tie::NeedLine,
+    value::Value,
+};
 use crate::{
-    rules::{Ended, Ending, Failure, Header, Lease, NEVER, Remarks},
-    store::{Body, Kind, Whole},
-    untyped::{Node, Payload},
+    rules::{Ended, Header, Lease, NEVER},
+    store::{Kind, Whole},
+    untyped::Payload,
 };
 
 /// The line of a task. Only the id and the payload are needed.
@@ -42,9 +46,9 @@ pub(super) struct TaskLine {
     /// In 16 hexadecimal digits: JSON's readers lose digits of large numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unreadable: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub doubtful: bool,
     /// The label of its batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,6 +71,9 @@ pub(super) struct TaskLine {
     /// What replaces the payload when the running attempt ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub successor: Option<BodyLine>,
+    /// The number it was given while it waited for others to come.
+    #[serde(skip)]
+    pub reserved: Option<u64>,
 }
 
 /// A status by its name or its code.
@@ -75,19 +82,6 @@ pub(super) struct TaskLine {
 pub(super) enum Named {
     Code(i32),
     Name(String),
-}
-
-/// Values by the names of their indexes or unique keys.
-pub(super) type Keys = BTreeMap<String, Value>;
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct BodyLine {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub indexes: Option<Keys>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uniques: Option<Keys>,
-    pub payload: Payload,
 }
 
 /// Who had the task when it was written: a fact, not a claim.
@@ -101,9 +95,9 @@ pub(super) struct LeaseLine {
     /// Where the task goes if the attempt is given back.
     pub from: Named,
     pub due: Stamp,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub detached: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancel_requested: bool,
 }
 
@@ -114,52 +108,6 @@ pub(super) struct ProgressLine {
     total: Option<u64>,
     message: String,
     at: Stamp,
-}
-
-/// An attempt that has ended, or just what went wrong in it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(super) enum History {
-    Error(String),
-    Attempt(Box<AttemptLine>),
-}
-
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct AttemptLine {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fence: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attempt: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    step: Option<String>,
-    worker: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    started: Option<Stamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ended: Option<Stamp>,
-    /// How long the body ran by a monotonic clock, in microseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    run_us: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ending: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    causes: Vec<String>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    debug: String,
-    #[serde(skip_serializing_if = "is_false")]
-    panicked: bool,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    notes: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    metrics: Vec<(String, Payload)>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 impl TaskLine {
@@ -179,7 +127,7 @@ impl TaskLine {
             detached: lease.detached,
             cancel_requested: header.cancel,
         });
-        let BodyLine { indexes, uniques, payload } = BodyLine::of(kind, body);
+        let BodyLine { indexes, uniques, payload } = BodyLine::of_body(kind, body);
         Self {
             kind: Some(kind.name.clone()),
             id: Value::of_id(&body.id),
@@ -194,7 +142,7 @@ impl TaskLine {
             crashes: header.crashes,
             revision: header.revision,
             ended: header.ended,
-            fingerprint: header.fingerprint.map(|fingerprint| format!("{fingerprint:016x}")),
+            fingerprint: header.fingerprint.map(written),
             unreadable: header.unreadable,
             doubtful: header.doubtful,
             batch: None,
@@ -214,89 +162,9 @@ impl TaskLine {
             indexes,
             uniques,
             payload,
-            successor: successor.as_ref().map(|body| BodyLine::of(kind, body)),
+            successor: successor.as_ref().map(|body| BodyLine::of_body(kind, body)),
+            reserved: None,
         }
-    }
-}
-
-impl BodyLine {
-    fn of(kind: &Kind, body: &Body) -> Self {
-        let named = |names: &mut dyn Iterator<Item = &String>, values: &[Vec<u8>]| {
-            let values = names.cloned().zip(values.iter().map(|value| Value::of(value)));
-            Some(values.collect::<Keys>()).filter(|values| !values.is_empty())
-        };
-        Self {
-            indexes: named(&mut kind.indexes.iter(), &body.indexes),
-            uniques: named(&mut kind.uniques.iter().map(|(name, _)| name), &body.uniques),
-            payload: Payload::from_bytes(body.payload.clone()),
-        }
-    }
-}
-
-impl AttemptLine {
-    fn of(kind: &Kind, ended: &Ended) -> Self {
-        let step = kind.graph.steps().nth(usize::from(ended.step)).filter(|name| !name.is_empty());
-        let failure = ended.failure.as_ref();
-        Self {
-            fence: Some(ended.fence),
-            attempt: Some(ended.attempt),
-            step: step.map(str::to_owned),
-            worker: ended.worker.clone(),
-            started: Some(Stamp(ended.started)),
-            ended: Some(Stamp(ended.ended)),
-            run_us: ended.run,
-            ending: Some(ended.ending.name().to_owned()),
-            error: failure.map(|failure| failure.error.clone()),
-            causes: failure.map(|failure| failure.causes.clone()).unwrap_or_default(),
-            debug: failure.map(|failure| failure.debug.clone()).unwrap_or_default(),
-            panicked: failure.is_some_and(|failure| failure.panicked),
-            notes: ended.remarks.notes.clone(),
-            metrics: ended
-                .remarks
-                .metrics
-                .iter()
-                .map(|(name, value)| (name.clone(), Payload::from_bytes(Node::F64(*value).bytes())))
-                .collect(),
-        }
-    }
-
-    /// The attempt, with what is not told taken from the task.
-    fn ended(self, kind: &Kind, number: u32, fence: u64, updated: i64) -> Result<Ended, String> {
-        let ending = match &self.ending {
-            None if self.error.is_some() => Ending::Failed,
-            None => Ending::Succeeded,
-            Some(name) => Ending::ALL.into_iter().find(|ending| ending.name() == name).ok_or_else(|| {
-                let known: Vec<_> = Ending::ALL.iter().map(|ending| ending.name()).collect();
-                format!("there is no ending {name:?}; there are {}", known.join(", "))
-            })?,
-        };
-        let step = match &self.step {
-            None => 0,
-            Some(name) => kind.graph.step_named(name).ok_or_else(|| format!("there is no step {name:?}"))?,
-        };
-        let metric = |(name, value): (String, Payload)| match value.node() {
-            Some(Node::F64(value)) => Ok((name, value)),
-            _ => value.to().map(|value| (name.clone(), value)).map_err(|_| format!("the metric {name:?} is no number")),
-        };
-        let told = self.error.is_some() || !self.causes.is_empty() || !self.debug.is_empty() || self.panicked;
-        let mut failure = Failure::new(self.error.unwrap_or_default());
-        (failure.causes, failure.debug, failure.panicked) = (self.causes, self.debug, self.panicked);
-        let end = self.ended.map_or(updated, |stamp| stamp.0);
-        Ok(Ended {
-            fence: self.fence.unwrap_or(fence),
-            attempt: self.attempt.unwrap_or(number),
-            step,
-            worker: self.worker,
-            started: self.started.map_or(end, |stamp| stamp.0),
-            ended: end,
-            run: self.run_us,
-            ending,
-            failure: told.then_some(failure),
-            remarks: Remarks {
-                notes: self.notes,
-                metrics: self.metrics.into_iter().map(metric).collect::<Result<_, _>>()?,
-            },
-        })
     }
 }
 
@@ -323,10 +191,7 @@ impl TaskLine {
         let mut past = Vec::new();
         let mut fenceless = false;
         for (number, told) in (1..).zip(std::mem::take(&mut self.history)) {
-            let attempt = match told {
-                History::Error(error) => AttemptLine { error: Some(error), ..AttemptLine::default() },
-                History::Attempt(attempt) => *attempt,
-            };
+            let attempt = told.attempt();
             fenceless |= attempt.fence.is_none();
             past.push(attempt.ended(kind, number, u64::from(number), updated)?);
         }
@@ -431,6 +296,11 @@ impl LeaseLine {
     }
 }
 
-fn fingerprint(digits: &str) -> Result<u64, String> {
+/// A fingerprint in 16 hexadecimal digits.
+pub(super) fn written(fingerprint: u64) -> String {
+    format!("{fingerprint:016x}")
+}
+
+pub(super) fn fingerprint(digits: &str) -> Result<u64, String> {
     u64::from_str_radix(digits, 16).map_err(|_| "a fingerprint is text of 16 hexadecimal digits".to_owned())
 }

@@ -4,11 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use super::value::Value;
 use crate::{
+    batch::check_label,
     engine::Writer,
     error::{Error, Result},
     need::{Dependency, Need},
     rules::{Batch, Otherwise},
     store::{Kind, Tie, TieOn},
+    task::TaskKey,
 };
 
 /// One that a task still waits for: a task by its kind and id, or a batch by its label.
@@ -30,36 +32,64 @@ impl From<Need> for NeedLine {
 }
 
 impl NeedLine {
-    /// What it names in this file; refused where that is not there.
-    pub(super) fn tie(&self, writer: &mut Writer<'_>) -> Result<Tie> {
-        let absent = |what: String| {
-            Error::invalid(format!(
-                "it waits for {what}, which is not in the file: put that in first, or import the same lines again once it is"
-            ))
-        };
-        let (on, otherwise) = match self {
-            Self::Batch { batch, otherwise } => (TieOn::Batch(numbered(writer, batch)?), otherwise),
-            Self::Task { kind, id, otherwise } => {
-                let what = format!("{kind} {}", serde_json::to_string(id).unwrap_or_default());
-                let known: Option<Arc<Kind>> = writer.kinds().find(|known| known.name == *kind);
-                let (Some(kind), Some(id)) = (known, id.id()) else { return Err(absent(what)) };
-                if writer.rows().with_id(kind.id, &id)?.is_none() {
-                    return Err(absent(what));
-                }
-                (TieOn::Task { kind: kind.id, id }, otherwise)
-            }
-        };
-        let otherwise = Otherwise::from_name(otherwise)
-            .ok_or_else(|| Error::invalid(format!("{otherwise:?} is no choice: write wait, skip, cancel or run")))?;
-        Ok(Tie { on, otherwise })
+    pub(super) fn awaited(&self) -> Result<Awaited> {
+        match self {
+            Self::Batch { batch, .. } => Ok(Awaited::Batch(batch.clone())),
+            Self::Task { kind, id, .. } => match id.id() {
+                Some(id) => Ok(Awaited::Task(kind.clone(), id)),
+                None => Err(Error::invalid("it waits for a task whose id is none")),
+            },
+        }
+    }
+
+    pub(super) fn otherwise(&self) -> Result<Otherwise> {
+        let (Self::Task { otherwise, .. } | Self::Batch { otherwise, .. }) = self;
+        Otherwise::from_name(otherwise)
+            .ok_or_else(|| Error::invalid(format!("{otherwise:?} is no choice: write wait, skip, cancel or run")))
     }
 }
 
-/// The number of the batch with this label, which is made where there is none.
-pub(super) fn numbered(writer: &mut Writer<'_>, label: &str) -> Result<u64> {
-    if let Some(number) = writer.rows().with_label(label)? {
-        return Ok(number);
+/// What a task waits for, by the name that it has in every file.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Awaited {
+    Task(String, TaskKey),
+    Batch(String),
+}
+
+impl Awaited {
+    /// The tie to it; `None` where it is not in the file.
+    pub(super) fn tie(&self, writer: &mut Writer<'_>, otherwise: Otherwise) -> Result<Option<Tie>> {
+        let on = match self {
+            Self::Batch(label) => writer.rows().with_label(label)?.map(TieOn::Batch),
+            Self::Task(kind, id) => {
+                let kind: Option<Arc<Kind>> = writer.kinds().find(|known| known.name == *kind);
+                match kind {
+                    Some(kind) if writer.rows().with_id(kind.id, id)?.is_some() => {
+                        Some(TieOn::Task { kind: kind.id, id: id.clone() })
+                    }
+                    _ => None,
+                }
+            }
+        };
+        Ok(on.map(|on| Tie { on, otherwise }))
     }
+
+    /// Why a line is refused that waits for it.
+    pub(super) fn is_absent(&self) -> Error {
+        let what = match self {
+            Self::Batch(label) => format!("the batch {label:?}"),
+            Self::Task(kind, id) => format!("{kind} \"{id}\""),
+        };
+        Error::invalid(format!("it waits for {what}, which is neither in the file nor in the lines: put that in first"))
+    }
+}
+
+/// The number of the batch with this label, and whether it was made because there was none.
+pub(super) fn numbered(writer: &mut Writer<'_>, label: &str) -> Result<(u64, bool)> {
+    if let Some(number) = writer.rows().with_label(label)? {
+        return Ok((number, false));
+    }
+    check_label(label)?;
     let batch = Batch::new(label, writer.now());
-    writer.add_batch(batch, None)
+    Ok((writer.add_batch(batch, None)?, true))
 }

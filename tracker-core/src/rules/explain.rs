@@ -157,21 +157,64 @@ impl fmt::Display for Explanation {
             Self::Unreadable => {
                 f.write_str("it could not be decoded; open its kind with a fitting type, or requeue it")
             }
-            Self::NotDue { at, wait } => write!(f, "it is due at {}, in {:.1} s", stamp(at), wait.as_secs_f64()),
+            Self::NotDue { at, wait } => write!(f, "it is due at {}, in {}", stamp(at), roughly(*wait)),
             Self::Waiting { others, needs } => {
                 let names: Vec<_> = needs.iter().map(|need| need.on.to_string()).collect();
                 let (s, more) = (if *others == 1 { "" } else { "s" }, *others as usize > needs.len());
                 write!(f, "it waits for {others} other{s}: {}{}", names.join(", "), if more { " …" } else { "" })
             }
             Self::InLine { ahead: 0 } => f.write_str("it is next in line: a worker that claims will get it"),
+            Self::InLine { ahead: 1 } => f.write_str("it is in line behind one other"),
             Self::InLine { ahead } => write!(f, "it is in line behind {ahead} others"),
             Self::Exhausted { failures, crashes } => {
-                write!(f, "it was given up after {failures} failures and {crashes} crashes; requeue it to try again")
+                let s = if *failures == 1 { "" } else { "s" };
+                let es = if *crashes == 1 { "" } else { "es" };
+                write!(
+                    f,
+                    "it was given up after {failures} failure{s} and {crashes} crash{es}; requeue it to try again"
+                )
             }
             Self::Succeeded => f.write_str("it has succeeded"),
             Self::Ignored => f.write_str("it is ignored; requeue it to run it"),
             Self::Cancelled => f.write_str("it is cancelled; requeue it to run it"),
             Self::Parked { status } => write!(f, "it is parked in {status}: move or start it by hand"),
+        }
+    }
+}
+
+/// A wait in the one unit that tells most.
+fn roughly(wait: Duration) -> String {
+    let seconds = wait.as_secs_f64();
+    match wait.as_secs() {
+        0..120 => format!("{seconds:.1} s"),
+        120..7_200 => format!("{:.0} min", seconds / 60.0),
+        7_200..172_800 => format!("{:.0} h", seconds / 3_600.0),
+        _ => format!("{:.0} days", seconds / 86_400.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_told_in_the_unit_that_tells_most() {
+        for (seconds, text) in [(1, "1.0 s"), (3_600, "60 min"), (10_800, "3 h"), (604_800, "7 days")] {
+            let why = Explanation::NotDue { at: DateTime::UNIX_EPOCH, wait: Duration::from_secs(seconds) };
+            assert_eq!(why.to_string(), format!("it is due at 1970-01-01 00:00:00 UTC, in {text}"));
+        }
+    }
+
+    #[test]
+    fn one_is_told_in_the_singular() {
+        for (why, text) in [
+            (Explanation::InLine { ahead: 1 }, "it is in line behind one other"),
+            (
+                Explanation::Exhausted { failures: 1, crashes: 1 },
+                "it was given up after 1 failure and 1 crash; requeue it to try again",
+            ),
+        ] {
+            assert_eq!(why.to_string(), text);
         }
     }
 }

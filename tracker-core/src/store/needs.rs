@@ -70,15 +70,12 @@ impl<S: Source> Handles<S> {
 
     /// The batches with their numbers, the latest first.
     pub(crate) fn latest_batches(&mut self, most: usize) -> Result<Vec<(u64, Batch)>> {
-        let range = self.batches()?.iter()?;
-        range
-            .rev()
-            .take(most)
-            .map(|entry| {
-                let (key, value) = entry?;
-                Ok((key.value(), row("tracker.batches", key.value(), value.value())?))
-            })
-            .collect()
+        self.batches()?.iter()?.rev().take(most).map(batch_of).collect()
+    }
+
+    /// The batches with their numbers, in the order in which they were opened, from a number on.
+    pub(crate) fn batches_from(&mut self, from: u64, most: usize) -> Result<Vec<(u64, Batch)>> {
+        self.batches()?.range(from..)?.take(most).map(batch_of).collect()
     }
 
     /// The task that is submitted when a batch is over.
@@ -98,6 +95,13 @@ impl<S: Source> Handles<S> {
         let range = self.members()?.range::<&[u8; MemberKey::LEN]>(&first.pack()..=&last.pack())?;
         range.take(most).map(|entry| Ok(MemberKey::unpack(entry?.0.value()).task)).collect()
     }
+}
+
+type BatchRow<'r> = (redb::AccessGuard<'r, u64>, redb::AccessGuard<'r, &'static [u8]>);
+
+fn batch_of(entry: Result<BatchRow<'_>, redb::StorageError>) -> Result<(u64, Batch)> {
+    let (key, value) = entry?;
+    Ok((key.value(), row("tracker.batches", key.value(), value.value())?))
 }
 
 fn entry_of(
@@ -149,10 +153,25 @@ impl Handles<&WriteTransaction> {
     pub(crate) fn add_batch(&mut self, number: u64, batch: &Batch, follow_up: Option<&NewTask>) -> Result<()> {
         self.put_batch(number, batch)?;
         self.labels()?.insert(batch.label.as_str(), number)?;
-        if let Some(new) = follow_up {
-            let bytes = records::encode(new)?;
-            self.follow_ups()?.insert(number, bytes.as_slice())?;
+        follow_up.map_or(Ok(()), |new| self.put_follow_up(number, new))
+    }
+
+    /// The tasks of a kind that will follow batches, each with its batch's number.
+    pub(crate) fn follow_ups_of(&mut self, kind: u32) -> Result<Vec<(u64, NewTask)>> {
+        let mut found = Vec::new();
+        for entry in self.follow_ups()?.iter()? {
+            let (number, bytes) = entry?;
+            let new: NewTask = row("tracker.follow_ups", number.value(), bytes.value())?;
+            if new.kind == kind {
+                found.push((number.value(), new));
+            }
         }
+        Ok(found)
+    }
+
+    pub(crate) fn put_follow_up(&mut self, number: u64, new: &NewTask) -> Result<()> {
+        let bytes = records::encode(new)?;
+        self.follow_ups()?.insert(number, bytes.as_slice())?;
         Ok(())
     }
 

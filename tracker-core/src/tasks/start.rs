@@ -62,7 +62,14 @@ impl<T: TrackedTask> Tasks<T> {
         let kind = self.kind()?;
         let start =
             Start { ignore_lease: false, force: false, reenter: None, ..self.start_command(&kind, options, true)? };
-        let claims = self.shared.engine.call(Claim { kind: self.kind, start, most: 1, begin: 1, suspects: true })?;
+        let claims = self.shared.engine.call(Claim {
+            kind: self.kind,
+            start,
+            most: 1,
+            begin: 1,
+            suspects: true,
+            held: false,
+        })?;
         claims.tasks.into_iter().next().map(|claimed| Execution::new(&self.shared, &kind, claimed)).transpose()
     }
 

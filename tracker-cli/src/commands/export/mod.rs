@@ -50,7 +50,7 @@ impl Args {
         let mut out = BufWriter::with_capacity(1 << 16, out);
         if self.csv {
             let tasks = self.kind.one(&tracker)?;
-            csv::write(&tasks.info()?, self.filter.apply(tasks.query().by_creation())?, &mut out)?;
+            csv::write(&tasks.info()?, self.filter.apply(tasks.query().by_creation(), tracker.now())?, &mut out)?;
         } else if self.kind.kind.is_some() {
             self.kind.one(&tracker)?.export(&mut out).map_err(unheard)?;
         } else {

@@ -45,14 +45,14 @@ impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
         let tracker = self.file.look()?;
         let window = self.window.0.max(Duration::from_secs(1));
-        let kinds = self.kind.all(&tracker)?;
-        let kinds = kinds.iter().map(|tasks| KindStatus::of(tasks, window)).collect::<Result<_, _>>()?;
+        let (kinds, now, deserted) = (self.kind.all(&tracker)?, tracker.now(), self.file.is_deserted());
+        let kinds = kinds.iter().map(|tasks| KindStatus::of(tasks, window, deserted, now)).collect::<Result<_, _>>()?;
         output.put(&Status {
             bytes: fs::metadata(&self.file.file)?.len(),
             opened_by: self.file.holders(),
             file: self.file.file.clone(),
             kinds,
-            now: Utc::now(),
+            now,
         })?;
         Ok(Exit::Fine)
     }

@@ -14,8 +14,9 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// What is wrong with a kind, as far as counters and the heads of its lines tell.
-    pub fn all(kind: &KindInfo, counts: &CountsView, leased: &[Leased], plan: &Plan) -> Vec<Self> {
+    /// What is wrong with a kind, as far as counters and the heads of its lines tell. Deserted is a file that nobody is
+    /// seen to work on.
+    pub fn all(kind: &KindInfo, counts: &CountsView, leased: &[Leased], plan: &Plan, deserted: bool) -> Vec<Self> {
         let given_up: u64 = counts
             .counts
             .iter()
@@ -23,6 +24,8 @@ impl Problem {
             .map(|counted| counted.count)
             .sum();
         let over = leased.iter().filter(|leased| leased.is_over).count() as u64;
+        // What a ticket holds needs no process.
+        let left = leased.iter().filter(|leased| deserted && !leased.is_over && !leased.lease.detached).count() as u64;
         let crashing = leased.iter().filter(|leased| leased.crashes >= 2).count() as u64;
         let unreadable: u64 =
             plan.rest.iter().filter(|rest| rest.why == Explanation::Unreadable).map(|rest| rest.amount.count).sum();
@@ -35,6 +38,11 @@ impl Problem {
                 .sum::<u64>();
         let found = [
             ("exhausted", given_up, "given up: `tracker errors` tells why, `tracker retry` starts them again"),
+            (
+                "left",
+                left,
+                "held by workers, though no process is seen here that has the file open: free when the application starts, or by `tracker rescue`",
+            ),
             (
                 "lease_over",
                 over,

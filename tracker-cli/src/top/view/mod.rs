@@ -9,7 +9,6 @@ mod paint;
 mod task;
 mod tasks;
 
-use chrono::Utc;
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
@@ -24,7 +23,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, coloured: bool) {
     let paint = Paint { coloured };
     let foot = Foot::new(app, paint);
     let below = Constraint::Length(foot.height(frame.area().width));
-    let [head, body, below] = Layout::vertical([Constraint::Length(2), Constraint::Min(1), below]).areas(frame.area());
+    let [head, body, below] = Layout::vertical([Constraint::Length(3), Constraint::Min(1), below]).areas(frame.area());
     draw_head(frame, head, app, paint);
     match app.screen {
         Screen::Overview => overview::draw(frame, body, app, paint),
@@ -50,7 +49,7 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, app: &App, paint: Paint) {
         let at = format!("  {} of {}", app.kind.chosen + 1, app.kinds.len());
         spans.push(paint.text(Ink::Quiet, &at));
     }
-    let now = Utc::now().format("%H:%M:%S UTC");
+    let now = app.now().format("%H:%M:%S UTC");
     let title = Line::from(vec![
         paint.text(Ink::Strong, &app.file()),
         paint.text(Ink::Quiet, &format!("  {now}  ? help  q leave")),

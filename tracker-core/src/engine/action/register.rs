@@ -6,7 +6,7 @@ use crate::{
     engine::writer::Writer,
     error::Result,
     rules::Command,
-    store::{Body, Kind, KindSpec},
+    store::{Body, Kind, KindSpec, NewTask},
 };
 
 /// The encoded values of a task's indexes and unique keys.
@@ -16,7 +16,7 @@ pub(crate) type Values = (Vec<Vec<u8>>, Vec<Vec<u8>>);
 pub(crate) struct Register {
     pub spec: KindSpec,
     /// The values of the indexes and unique keys of a payload; `None` if it cannot be decoded.
-    pub values: fn(&Body) -> Option<Values>,
+    pub values: fn(&[u8]) -> Option<Values>,
 }
 
 impl Action for Register {
@@ -58,7 +58,7 @@ impl Register {
             let header = writer.known(task)?;
             if header.unreadable
                 && let Ok(body) = writer.rows().body_of(task)
-                && (self.values)(&body).is_some()
+                && (self.values)(&body.payload).is_some()
             {
                 writer.decide(kind, task, Some(&header), &Command::Readable, None, &body.id)?;
             }
@@ -66,22 +66,33 @@ impl Register {
         Ok(())
     }
 
-    /// Takes every task out of the old indexes and puts it into the new ones.
+    /// Takes every task out of the old indexes and puts it into the new ones; those that will come later have the new keys.
     fn rebuild(&self, writer: &mut Writer<'_>, old: &Kind, new: &Kind) -> Result<()> {
         tracing::info!(kind = new.name, "the kind's indexes or statuses changed: rebuilding");
         let mut from = 0;
         loop {
             let tasks: Vec<TaskRef> = writer.rows().tasks_from(old.id, from, 1_000)?;
-            let Some(last) = tasks.last() else { return Ok(()) };
+            let Some(last) = tasks.last() else { break };
             from = last.seq + 1;
             for task in tasks {
                 let header = writer.known(task)?;
                 let body = writer.rows().body_of(task)?;
-                let (indexes, uniques) = (self.values)(&body).unwrap_or_default();
-                let rebuilt = Body { indexes, uniques, ..body.clone() };
-                writer.rebuild(old, new, task, &header, &body, &rebuilt)?;
+                let successor = if header.successor { writer.rows().successor(task)? } else { None };
+                let successor = successor.map(|body| self.keyed(&body));
+                writer.rebuild((old, new), task, &header, (&body, &self.keyed(&body)), successor.as_ref())?;
             }
         }
+        for (number, follow_up) in writer.rows().follow_ups_of(old.id)? {
+            let (indexes, uniques) = (self.values)(&follow_up.payload).unwrap_or_default();
+            writer.rows().put_follow_up(number, &NewTask { indexes, uniques, ..follow_up })?;
+        }
+        Ok(())
+    }
+
+    /// The same body with the keys that the type tells.
+    fn keyed(&self, body: &Body) -> Body {
+        let (indexes, uniques) = (self.values)(&body.payload).unwrap_or_default();
+        Body { indexes, uniques, ..body.clone() }
     }
 }
 

@@ -12,12 +12,11 @@ impl Writer<'_> {
     /// Moves a task from the indexes of one definition of its kind to those of another.
     pub(crate) fn rebuild(
         &mut self,
-        old: &Kind,
-        new: &Kind,
+        (old, new): (&Kind, &Kind),
         task: TaskRef,
         header: &Header,
-        body: &Body,
-        rebuilt: &Body,
+        (body, rebuilt): (&Body, &Body),
+        successor: Option<&Body>,
     ) -> Result<()> {
         let bare = Body { indexes: Vec::new(), uniques: Vec::new(), ..body.clone() };
         self.touch();
@@ -30,7 +29,7 @@ impl Writer<'_> {
         };
         self.rows.apply(old, task, &leave)?;
         self.rows.reposition(old, new, task, header)?;
-        let enter = Change { old_body: Some(&bare), new_body: Some(rebuilt), ..leave };
+        let enter = Change { old_body: Some(&bare), new_body: Some(rebuilt), successor: successor.map(Some), ..leave };
         if let Some(rival) = self.rows.rival(new, task, &enter)? {
             let other = self.rows.body_of(rival)?.id;
             return Err(Error::new(
@@ -86,6 +85,13 @@ impl Writer<'_> {
         self.pulse.mark = mark;
         self.effects.woke = true;
         Ok(())
+    }
+
+    /// A number for a task that comes later.
+    #[cfg(feature = "json")]
+    pub(crate) fn reserve_seq(&mut self) -> u64 {
+        self.touch();
+        self.new_seq()
     }
 
     /// Notes that tasks of a kind have keys that only its type can tell for sure.

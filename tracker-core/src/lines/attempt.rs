@@ -1,0 +1,140 @@
+use serde::{Deserialize, Serialize};
+
+use super::stamp::Stamp;
+use crate::{
+    rules::{Ended, Ending, Failure, Remarks},
+    shared::Shared,
+    store::{Kind, MANY, NAME, TEXT, cut, shorten},
+    untyped::{Node, Payload},
+};
+
+/// An attempt that has ended, or just what went wrong in it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum History {
+    Error(String),
+    Attempt(Box<AttemptLine>),
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AttemptLine {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fence: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<String>,
+    worker: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started: Option<Stamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<Stamp>,
+    /// How long the body ran by a monotonic clock, in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ending: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    causes: Vec<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    debug: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    panicked: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    metrics: Vec<(String, Payload)>,
+}
+
+impl History {
+    pub(super) fn attempt(self) -> AttemptLine {
+        match self {
+            Self::Error(error) => AttemptLine { error: Some(error), ..AttemptLine::default() },
+            Self::Attempt(attempt) => *attempt,
+        }
+    }
+}
+
+impl AttemptLine {
+    pub(super) fn of(kind: &Kind, ended: &Ended) -> Self {
+        let step = kind.graph.steps().nth(usize::from(ended.step)).filter(|name| !name.is_empty());
+        let failure = ended.failure.as_ref();
+        Self {
+            fence: Some(ended.fence),
+            attempt: Some(ended.attempt),
+            step: step.map(str::to_owned),
+            worker: ended.worker.clone(),
+            started: Some(Stamp(ended.started)),
+            ended: Some(Stamp(ended.ended)),
+            run_us: ended.run,
+            ending: Some(ended.ending.name().to_owned()),
+            error: failure.map(|failure| failure.error.clone()),
+            causes: failure.map(|failure| failure.causes.clone()).unwrap_or_default(),
+            debug: failure.map(|failure| failure.debug.clone()).unwrap_or_default(),
+            panicked: failure.is_some_and(|failure| failure.panicked),
+            notes: ended.remarks.notes.clone(),
+            metrics: ended
+                .remarks
+                .metrics
+                .iter()
+                .map(|(name, value)| (name.clone(), Payload::from_bytes(Node::F64(*value).bytes())))
+                .collect(),
+        }
+    }
+
+    /// The attempt, with what is not told taken from the task.
+    pub(super) fn ended(self, kind: &Kind, number: u32, fence: u64, updated: i64) -> Result<Ended, String> {
+        let ending = match &self.ending {
+            None if self.error.is_some() => Ending::Failed,
+            None => Ending::Succeeded,
+            Some(name) => Ending::ALL.into_iter().find(|ending| ending.name() == name).ok_or_else(|| {
+                let known: Vec<_> = Ending::ALL.iter().map(|ending| ending.name()).collect();
+                format!("there is no ending {name:?}; there are {}", known.join(", "))
+            })?,
+        };
+        let step = match &self.step {
+            None => 0,
+            Some(name) => kind.graph.step_named(name).ok_or_else(|| format!("there is no step {name:?}"))?,
+        };
+        let metric = |(name, value): (String, Payload)| match value.node() {
+            Some(Node::F64(value)) => Ok((name, value)),
+            _ => value.to().map(|value| (name.clone(), value)).map_err(|_| format!("the metric {name:?} is no number")),
+        };
+        let told = self.error.is_some() || !self.causes.is_empty() || !self.debug.is_empty() || self.panicked;
+        let mut failure = Failure::new(self.error.unwrap_or_default());
+        (failure.causes, failure.debug, failure.panicked) = (self.causes, self.debug, self.panicked);
+        let end = self.ended.map_or(updated, |stamp| stamp.0);
+        Ok(Ended {
+            fence: self.fence.unwrap_or(fence),
+            attempt: self.attempt.unwrap_or(number),
+            step,
+            worker: self.worker,
+            started: self.started.map_or(end, |stamp| stamp.0),
+            ended: end,
+            run: self.run_us,
+            ending,
+            failure: told.then_some(failure),
+            remarks: Remarks {
+                notes: self.notes,
+                metrics: self.metrics.into_iter().map(metric).collect::<Result<_, _>>()?,
+            },
+        })
+    }
+}
+
+/// Holds the texts of an attempt to the limits of those that come from bodies; room for the words of an earlier cut is left.
+pub(super) fn bound(shared: &Shared, ended: &mut Ended) {
+    let text = |text: String| shared.text(text, TEXT + 64);
+    ended.worker = shorten(std::mem::take(&mut ended.worker), NAME + 64);
+    if let Some(failure) = &mut ended.failure {
+        failure.error = text(std::mem::take(&mut failure.error));
+        failure.debug = text(std::mem::take(&mut failure.debug));
+        failure.causes = cut(std::mem::take(&mut failure.causes), MANY).into_iter().map(text).collect();
+    }
+    let remarks = &mut ended.remarks;
+    remarks.notes = cut(std::mem::take(&mut remarks.notes), MANY).into_iter().map(text).collect();
+    remarks.metrics.truncate(MANY);
+}
