@@ -27,6 +27,7 @@ mod leases;
 mod limited;
 mod limits;
 mod lines;
+mod longevity;
 mod look;
 mod model;
 mod moved;

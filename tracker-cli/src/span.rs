@@ -53,17 +53,22 @@ fn times(number: &str, micros: u64) -> Option<u64> {
     u64::try_from(Duration::try_from_secs_f64(seconds).ok()?.as_micros()).ok()
 }
 
-/// In two units at most, as in `1h 30m`, `12.3s`, `250ms`.
+/// In two units at most, as in `1h 30m`, `5m`, `12.3s`, `250ms`, `40us`.
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, millis) = (self.0.as_secs(), self.0.as_millis());
+        let mut two = |(great, unit): (u64, &str), (small, sub): (u64, &str)| match small {
+            0 => write!(f, "{great}{unit}"),
+            _ => write!(f, "{great}{unit} {small:02}{sub}"),
+        };
         match seconds {
+            60..3_600 => two((seconds / 60, "m"), (seconds % 60, "s")),
+            3_600..86_400 => two((seconds / 3_600, "h"), (seconds / 60 % 60, "m")),
+            86_400.. => two((seconds / 86_400, "d"), (seconds / 3_600 % 24, "h")),
+            0 if millis < 1 => write!(f, "{}us", self.0.as_micros()),
             0 if millis < 10 => write!(f, "{:.1}ms", self.0.as_secs_f64() * 1e3),
             0 => write!(f, "{millis}ms"),
             1..60 => write!(f, "{:.1}s", self.0.as_secs_f64()),
-            60..3_600 => write!(f, "{}m {:02}s", seconds / 60, seconds % 60),
-            3_600..86_400 => write!(f, "{}h {:02}m", seconds / 3_600, seconds / 60 % 60),
-            _ => write!(f, "{}d {:02}h", seconds / 86_400, seconds / 3_600 % 24),
         }
     }
 }
@@ -92,15 +97,17 @@ mod tests {
 
     #[test]
     fn spans_are_shown_in_the_units_that_matter() {
-        for (millis, text) in [
-            (3, "3.0ms"),
-            (250, "250ms"),
-            (12_340, "12.3s"),
-            (61_000, "1m 01s"),
-            (5_400_000, "1h 30m"),
-            (180_000_000, "2d 02h"),
+        for (micros, text) in [
+            (40, "40us"),
+            (3_000, "3.0ms"),
+            (250_000, "250ms"),
+            (12_340_000, "12.3s"),
+            (61_000_000, "1m 01s"),
+            (300_000_000, "5m"),
+            (5_400_000_000, "1h 30m"),
+            (180_000_000_000, "2d 02h"),
         ] {
-            assert_eq!(Span(Duration::from_millis(millis)).to_string(), text);
+            assert_eq!(Span(Duration::from_micros(micros)).to_string(), text);
         }
     }
 }

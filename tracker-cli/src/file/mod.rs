@@ -4,6 +4,7 @@ mod holder;
 mod kinds;
 
 use std::{
+    cmp::Reverse,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -97,8 +98,8 @@ pub fn explain(path: &Path, error: &Error, purpose: Purpose) -> Failure {
 }
 
 fn in_the_way(path: &Path, purpose: Purpose, holders: &[Holder]) -> Option<String> {
-    // The one that excludes most is the reason.
-    let holder = holders.iter().max_by_key(|holder| holder.hold)?;
+    // The one that excludes most is the reason; of a process and the one that it is just starting, the former.
+    let holder = holders.iter().max_by_key(|holder| (holder.hold, Reverse(holder.pid)))?;
     let (path, who) = (path.display(), holder);
     Some(match (holder.hold, purpose) {
         (Hold::Exclusive, _) => format!(

@@ -3,8 +3,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tracker_core::Role;
-
 use super::source::Kind;
 
 /// How many looks are remembered.
@@ -25,15 +23,10 @@ struct Look {
 
 impl Pace {
     pub fn look(&mut self, kind: &Kind, at: Instant) {
-        let sum = |roles: &[Role]| {
-            kind.counts.iter().filter(|(status, _)| roles.contains(&status.role)).map(|(_, count)| count).sum()
-        };
-        let ended = sum(&[Role::Succeeded, Role::Exhausted, Role::Ignored, Role::Cancelled]);
-        let left = sum(&[Role::Pending, Role::InProgress, Role::Failed]);
         if self.looks.len() == LOOKS {
             self.looks.pop_front();
         }
-        self.looks.push_back(Look { at, ended, left });
+        self.looks.push_back(Look { at, ended: kind.ended(), left: kind.left() });
     }
 
     /// Tasks that ended from each look to the next, oldest first; what was removed or tried again counts for nothing.

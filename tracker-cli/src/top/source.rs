@@ -1,6 +1,6 @@
 use chrono::{DateTime, Utc};
 use tracker_core::{
-    Cursor, ErrorGroups, Explanation, KindInfo, Leased, Page, Payload, Record, StatusInfo, TaskKey, Tracker,
+    Cursor, ErrorGroups, Explanation, KindInfo, Leased, Page, Payload, Record, Role, StatusInfo, TaskKey, Tracker,
 };
 
 use crate::{failure::Failure, file::FileArg};
@@ -20,6 +20,30 @@ pub struct Kind {
     pub counts: Vec<(StatusInfo, u64)>,
     pub leases: Vec<Leased>,
     pub oldest: Option<(TaskKey, DateTime<Utc>)>,
+}
+
+impl Kind {
+    /// How many tasks there are.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().map(|(_, count)| count).sum()
+    }
+
+    /// How many have ended: a success in a step that is not the last one is on its way.
+    pub fn ended(&self) -> u64 {
+        self.sum(|status| match status.role {
+            Role::Succeeded => usize::from(status.step) + 1 >= self.info.steps.len(),
+            role => matches!(role, Role::Exhausted | Role::Ignored | Role::Cancelled),
+        })
+    }
+
+    /// How many are still to end by themselves: not those that are parked.
+    pub fn left(&self) -> u64 {
+        self.total() - self.ended() - self.sum(|status| status.role == Role::Parked)
+    }
+
+    fn sum(&self, of: impl Fn(&StatusInfo) -> bool) -> u64 {
+        self.counts.iter().filter(|(status, _)| of(status)).map(|(_, count)| count).sum()
+    }
 }
 
 /// Which tasks a list is about.

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::Scene;
 
-const EXAMPLES: [&str; 5] = ["checksums", "job_table", "pipeline", "request_repository", "use_cases"];
+const EXAMPLES: [&str; 6] = ["checksums", "crawl", "job_table", "pipeline", "request_repository", "use_cases"];
 
 /// The examples as the cargo that runs these tests builds them. `cargo test --workspace` has built them before; after
 /// `cargo test -p tracker-cli` they are built here.
@@ -38,10 +38,21 @@ static BUILT: LazyLock<HashMap<String, PathBuf>> = LazyLock::new(|| {
 });
 
 impl Scene {
-    fn example(&self, name: &str, arguments: &[&str]) -> Command {
+    /// An example in the scene's folder.
+    pub fn example(&self, name: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(&BUILT[name]);
         command.args(arguments).current_dir(self.path("")).stdin(Stdio::null());
         command
+    }
+
+    /// Asks until the answer is as it will be once another process is so far.
+    #[track_caller]
+    pub fn comes_to(&self, what: &str, mut is_so: impl FnMut() -> bool) {
+        let until = Instant::now() + Duration::from_secs(60);
+        while !is_so() {
+            assert!(Instant::now() < until, "{} never came to this: {what}", self.path("").display());
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// A file that an example has left, which every command that looks finds sound.
@@ -174,22 +185,12 @@ fn the_use_cases_are_kinds_of_their_own() {
 }
 
 /// An example at work, ended with the test.
-struct AtWork(Child);
+pub struct AtWork(pub Child);
 
 impl Drop for AtWork {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
-    }
-}
-
-/// Asks until the answer is as it will be once the other process is so far.
-#[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(60);
-    while !is_so() {
-        assert!(Instant::now() < until, "it never came to this: {what}");
-        thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -207,7 +208,7 @@ fn an_example_is_looked_at_while_it_works_and_acted_on_once_it_is_gone() {
         AtWork(checksums.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     };
     let running = start();
-    until("two files are done, the third is being read", || {
+    scene.comes_to("two files are done, the third is being read", || {
         let ran = scene.run(&["counts", "jobs.redb", "--json"]);
         ran.out.contains(r#""status":"Succeeded","role":"succeeded","step":"","count":2"#)
             && ran.out.contains(r#""status":"InProgress","role":"in_progress","step":"","count":1"#)
@@ -253,7 +254,7 @@ fn an_example_is_looked_at_while_it_works_and_acted_on_once_it_is_gone() {
     if cfg!(target_os = "linux") {
         let ran = scene.run(&["doctor", "jobs.redb"]);
         assert_eq!(ran.code, Some(1));
-        assert!(ran.out.contains("1 task in the hands of workers, though no process is seen"), "{}", ran.out);
+        assert!(ran.out.contains("1 task held by workers, though no process is seen"), "{}", ran.out);
     }
     assert_eq!(scene.fine(&["ignore", "jobs.redb", "--reason", "no use", &endless])["done"], 1);
     scene.has("checksum", &[("Succeeded", 2), ("Ignored", 1)]);

@@ -25,14 +25,16 @@ struct Look {
 }
 
 pub fn picture(screen: &Screen) -> String {
-    let (rows, cols) = screen.size();
-    let (width, height) = (cols.get() * CELL.0 + 2 * MARGIN, rows.get() * CELL.1 + 2 * MARGIN);
+    let cols = screen.size().1;
+    // What is empty below is left out.
+    let rows = u16::try_from(screen.contents().trim_end().lines().count()).unwrap();
+    let (width, height) = (cols.get() * CELL.0 + 2 * MARGIN, rows * CELL.1 + 2 * MARGIN);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-size=\"15\" \
          font-family=\"ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace\">\n\
          <rect width=\"{width}\" height=\"{height}\" rx=\"8\" fill=\"{PAPER}\"/>\n"
     );
-    for row in 0..rows.get() {
+    for row in 0..rows {
         let mut runs: Vec<(u16, Look, String)> = Vec::new();
         for col in 0..cols.get() {
             let Some(cell) = screen.cell(row, col) else { continue };
@@ -60,6 +62,9 @@ fn draw(svg: &mut String, row: u16, col: u16, look: &Look, text: &str) {
     if text.trim().is_empty() {
         return;
     }
+    if text.contains(is_block) {
+        return draw_blocks(svg, (x, y), &look.ink, text);
+    }
     let text = text.replace('&', "&amp;").replace('<', "&lt;");
     let weight = if look.bold { " font-weight=\"bold\"" } else { "" };
     let dim = if look.dim { " opacity=\"0.6\"" } else { "" };
@@ -70,6 +75,28 @@ fn draw(svg: &mut String, row: u16, col: u16, look: &Look, text: &str) {
          fill=\"{ink}\"{weight}{dim}>{text}</text>"
     )
     .unwrap();
+}
+
+/// From one eighth of a cell to all of it, from below.
+fn is_block(char: char) -> bool {
+    ('▁'..='█').contains(&char)
+}
+
+/// Bars and curves: as letters they would have gaps between them.
+fn draw_blocks(svg: &mut String, (mut x, y): (u16, u16), ink: &str, text: &str) {
+    for run in text.chars().collect::<Vec<_>>().chunk_by(|a, b| a == b) {
+        let width = CELL.0 * u16::try_from(run.len()).unwrap();
+        if is_block(run[0]) {
+            let height = CELL.1 * u16::try_from(u32::from(run[0]) - u32::from('▁') + 1).unwrap() / 8;
+            let top = y + CELL.1 - height;
+            writeln!(
+                svg,
+                "<rect x=\"{x}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" fill=\"{ink}\" shape-rendering=\"crispEdges\"/>"
+            )
+            .unwrap();
+        }
+        x += width;
+    }
 }
 
 impl Look {

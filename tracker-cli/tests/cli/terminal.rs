@@ -63,20 +63,25 @@ impl Terminal {
 
     /// Waits until the screen shows all of this and none of that. What is broken into lines is found too.
     pub fn shows_without(&mut self, wanted: &[&str], unwanted: &[&str]) -> String {
+        self.shows_what(&format!("{wanted:?} without {unwanted:?}"), |text| {
+            let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let has = |part: &&str| text.contains(part) || flat.contains(part);
+            wanted.iter().all(has) && !unwanted.iter().any(has)
+        })
+    }
+
+    /// Waits until the screen is as wanted.
+    pub fn shows_what(&mut self, wanted: &str, is_so: impl Fn(&str) -> bool) -> String {
         let until = Instant::now() + PATIENCE;
         loop {
             let text = self.screen.screen().contents();
-            let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            let has = |part: &&str| text.contains(part) || flat.contains(part);
-            if wanted.iter().all(has) && !unwanted.iter().any(has) {
+            if is_so(&text) {
                 return text;
             }
             let left = until.saturating_duration_since(Instant::now());
             match self.output.recv_timeout(left) {
                 Ok(bytes) => self.screen.process(&bytes),
-                Err(error) => {
-                    panic!("{error}: the screen never showed {wanted:?} without {unwanted:?}; it shows\n{text}")
-                }
+                Err(error) => panic!("{error}: the screen never showed {wanted}; it shows\n{text}"),
             }
         }
     }

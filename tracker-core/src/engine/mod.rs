@@ -12,6 +12,7 @@ mod others;
 mod queue;
 mod retention;
 mod signal;
+mod sync;
 mod turn;
 mod watch;
 mod writer;
@@ -184,6 +185,15 @@ impl Engine {
         }
         self.queue.wait_for_room()?;
         self.queue.push_relaxed(Pending::unheard(action))
+    }
+
+    /// Gives back, without waiting, what was claimed and has not begun.
+    pub(crate) fn give_back(&self, claimed: Claimed) {
+        self.held.remove(claimed.owner.fence);
+        let id = claimed.body.id.clone();
+        if let Err(error) = self.post(FinishTask::release(claimed)) {
+            tracing::warn!(%id, %error, "a task that was claimed and has not begun could not be given back");
+        }
     }
 
     /// Waits for room in the queue, without a thread.

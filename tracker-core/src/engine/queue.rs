@@ -1,12 +1,17 @@
 use std::{
     collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    sync::{Arc, PoisonError},
+    time::Duration,
 };
 
 #[cfg(feature = "tokio")]
 use super::signal::Signal;
-use super::{action::Action, commit::QUIET, writer::Writer};
+use super::{
+    action::Action,
+    commit::QUIET,
+    sync::{Condvar, Instant, Mutex, MutexGuard},
+    writer::Writer,
+};
 use crate::error::{Error, Result};
 
 /// How many actions wait at most before callers wait for room.
@@ -401,3 +406,7 @@ impl Queue {
         self.keeper.notify_all();
     }
 }
+
+#[cfg(all(test, shuttle))]
+#[path = "queue_checked.rs"]
+mod checked;

@@ -90,14 +90,18 @@ where
             };
             worked = true;
             let kind = tasks.kind()?;
+            let fence = claimed.owner.fence;
             let mut execution: Execution<T> = match calls::execution(&tasks.shared, &kind, claimed).await {
                 Ok(execution) => execution,
-                Err(error) if error.kind() == ErrorKind::Unreadable => {
+                Err(error) => {
+                    tasks.shared.engine.held().remove(fence);
+                    if error.kind() != ErrorKind::Unreadable {
+                        return Err(error);
+                    }
                     shift.summary().unreadable += 1;
                     claims = calls::claim(&tasks.shared, claim_of(tasks, false)?).await?;
                     continue;
                 }
-                Err(error) => return Err(error),
             };
             let renewed = self.renewed(&execution);
             let (finished, run) =

@@ -9,7 +9,6 @@ use crate::{
     commands::counts::CountsView,
     failure::Failure,
     output::{Ink, Page, number, time},
-    span::Span,
 };
 
 /// How far a kind is.
@@ -68,9 +67,8 @@ impl KindStatus {
         page.text(Ink::Plain, &format!("  {}", number::counted(self.counts.total, "task", "tasks")))?;
         page.line(Ink::Warn, if self.paused { ", paused" } else { "" })?;
         self.counts.show(page)?;
-        fact(page, "pace", &self.pace.to_string())?;
-        if let Some(eta) = self.pace.eta_seconds.and_then(|eta| Duration::try_from_secs_f64(eta).ok()) {
-            fact(page, "left", &format!("about {}", Span(eta)))?;
+        for (name, text) in self.pace.facts() {
+            fact(page, name, &text)?;
         }
         if let Some(oldest) = &self.oldest_waiting {
             fact(page, "waiting", &format!("longest, for {}: {}", time::since(oldest.since, now), oldest.id))?;
@@ -110,34 +108,4 @@ fn owners(leased: &[Leased]) -> Vec<Owner> {
     let mut owners: Vec<_> = by_worker.into_values().collect();
     owners.sort_by_key(|owner| std::cmp::Reverse(owner.tasks));
     owners
-}
-
-impl std::fmt::Display for PaceView {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let window = Span(Duration::try_from_secs_f64(self.window_seconds).unwrap_or_default());
-        if self.succeeded + self.failed == 0 {
-            return write!(f, "nothing ended within the last {window}");
-        }
-        let span =
-            |seconds: Option<f64>| Span(Duration::try_from_secs_f64(seconds.unwrap_or_default()).unwrap_or_default());
-        if self.per_second > 0.0 {
-            write!(f, "{:.1} per second; ", self.per_second)?;
-        }
-        write!(
-            f,
-            "{} succeeded, {} failed within {window}",
-            number::grouped(self.succeeded),
-            number::grouped(self.failed)
-        )?;
-        if self.p50_seconds.is_some() {
-            write!(
-                f,
-                "; p50 {}, p95 {}, p99 {}",
-                span(self.p50_seconds),
-                span(self.p95_seconds),
-                span(self.p99_seconds)
-            )?;
-        }
-        Ok(())
-    }
 }

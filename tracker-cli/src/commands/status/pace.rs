@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tracker_core::{KindInfo, Role, Tasks, Untyped};
 
-use crate::{commands::counts::CountsView, failure::Failure};
+use crate::{commands::counts::CountsView, failure::Failure, output::number, span::Span};
 
 /// How fast attempts have ended lately.
 #[derive(Serialize)]
@@ -51,6 +51,27 @@ impl PaceView {
             p99_seconds: percentile(99),
             eta_seconds: (per_second > 0.0 && left > 0).then(|| float(left) / per_second),
         })
+    }
+}
+
+impl PaceView {
+    /// What it is for people, each with the name of its line.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let span = |seconds: f64| Span(Duration::try_from_secs_f64(seconds).unwrap_or_default());
+        let window = span(self.window_seconds);
+        if self.succeeded + self.failed == 0 {
+            return vec![("pace", format!("nothing ended within the last {window}"))];
+        }
+        let (succeeded, failed) = (number::grouped(self.succeeded), number::grouped(self.failed));
+        let mut facts = vec![("ended", format!("{succeeded} succeeded, {failed} failed within {window}"))];
+        if let (Some(p50), Some(p95), Some(p99)) = (self.p50_seconds, self.p95_seconds, self.p99_seconds) {
+            facts.push(("took", format!("p50 {}, p95 {}, p99 {}", span(p50), span(p95), span(p99))));
+        }
+        if self.per_second > 0.0 {
+            let left = self.eta_seconds.map_or_else(String::new, |eta| format!(", about {} left", span(eta)));
+            facts.push(("pace", format!("{:.1} per second{left}", self.per_second)));
+        }
+        facts
     }
 }
 

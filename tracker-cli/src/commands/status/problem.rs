@@ -41,7 +41,7 @@ impl Problem {
             (
                 "left",
                 left,
-                "in the hands of workers, though no process is seen that has the file open: they are free when the application starts, or by `tracker rescue`",
+                "held by workers, though no process is seen here that has the file open: free when the application starts, or by `tracker rescue`",
             ),
             (
                 "lease_over",

@@ -23,7 +23,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, coloured: bool) {
     let paint = Paint { coloured };
     let foot = Foot::new(app, paint);
     let below = Constraint::Length(foot.height(frame.area().width));
-    let [head, body, below] = Layout::vertical([Constraint::Length(2), Constraint::Min(1), below]).areas(frame.area());
+    let [head, body, below] = Layout::vertical([Constraint::Length(3), Constraint::Min(1), below]).areas(frame.area());
     draw_head(frame, head, app, paint);
     match app.screen {
         Screen::Overview => overview::draw(frame, body, app, paint),
