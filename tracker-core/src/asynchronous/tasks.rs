@@ -14,7 +14,7 @@ use crate::{
 /// queue), and is then made, whatever becomes of the future: dropping the
 /// future gives up the answer, not the change. A task that was claimed for a future that is gone is given back at once.
 ///
-/// An [`Execution`] that comes from here and is dropped without an outcome is given back as if it had not been claimed,
+/// An [`Execution`](crate::Execution) that comes from here and is dropped without an outcome is given back as if it had not been claimed,
 /// since the cancellation of an async task looks like that; an early return out of your code does too. By a panic it has
 /// failed, as always. [`AsyncTasks::run`] and [`Tasks::async_worker`] see the difference and store a body's error.
 ///
