@@ -27,6 +27,10 @@ use crate::{
 /// tasks become startable that [wait for it](crate::SubmitOptions::after_batch). If a task of it is requeued afterwards, the
 /// batch is open again and will be over again: those that wait for it hear of that too, but no second follow-up comes.
 ///
+/// A batch is known as long as there are tasks of it, and then until its record is deleted: by itself, as
+/// [`Options::keep_batches`](crate::Options::keep_batches) says, or by [`Batch::remove`]. Then its label is free for another
+/// one.
+///
 /// A task belongs to at most one batch. One that exists already, submitted again, joins the batch if the one that it was in
 /// is over, and is refused otherwise.
 ///
