@@ -120,7 +120,7 @@ where
     /// Runs bodies ahead of the commits that store their outcomes.
     async fn work_ahead(&self) -> Result<Turn> {
         let (tasks, shift) = (&self.tasks, self.shift);
-        let mut visit = Visit::new(shift, tasks, 0, 1);
+        let mut visit = Visit::new(shift, tasks, 0, 1, false);
         loop {
             match visit.step()? {
                 Step::Begin(claimed) => self.run_one(&mut visit, claimed).await?,
@@ -149,7 +149,7 @@ where
         visit.begins(&execution, begun, None)?;
         let (finished, run) =
             self.attempt(&mut execution, self.shift.settings.time_limit.or(kind.policy.time_limit)).await;
-        visit.ended(&mut execution, finished, run)
+        visit.ended(&mut execution, finished, run, run)
     }
 
     fn renewed(&self, execution: &Execution<T>) -> Renewed<'_> {
