@@ -8,6 +8,7 @@
 )]
 
 mod ahead;
+mod async_calls;
 mod batches;
 mod commits;
 mod crashes;
@@ -26,6 +27,7 @@ mod leases;
 mod limited;
 mod limits;
 mod lines;
+mod longevity;
 mod look;
 mod model;
 mod moved;

@@ -2,11 +2,11 @@
 
 use std::sync::{
     Barrier,
-    atomic::{AtomicU32, Ordering},
+    atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 use chrono::TimeDelta;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tracker_core::{Execution, ManualClock, TaskStatus, TrackedTask, Tracker};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,5 +58,50 @@ fn a_worker_whose_computer_slept_for_an_hour_keeps_its_task_and_a_guard_by_hand_
     let mut taken = jobs.claim().unwrap().expect("a guard held by hand expires by the clock");
     by_hand.succeed().unwrap_err();
     taken.succeed().unwrap();
+    assert_eq!(tracker.verify().unwrap(), []);
+}
+
+/// It is read by a worker that has claimed it, and has not begun its body.
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "slow", status = Status, lease = "1m")]
+struct Slow {
+    #[task(id)]
+    number: u32,
+    #[serde(deserialize_with = "slowly")]
+    rows: u32,
+}
+
+static SLOW: AtomicBool = AtomicBool::new(false);
+static READ: [Barrier; 2] = [const { Barrier::new(2) }; 2];
+
+fn slowly<'d, D: Deserializer<'d>>(from: D) -> Result<u32, D::Error> {
+    let rows = u32::deserialize(from)?;
+    if SLOW.swap(false, Ordering::Relaxed) {
+        for read in &READ {
+            read.wait();
+        }
+    }
+    Ok(rows)
+}
+
+#[test]
+fn a_worker_keeps_its_task_also_if_the_computer_slept_before_its_body_began() {
+    let clock = ManualClock::new();
+    let tracker = Tracker::options().clock(clock.clone()).in_memory().unwrap();
+    let tasks = tracker.tasks::<Slow>().unwrap();
+    for (number, ahead) in [(1, 0), (2, 4)] {
+        tasks.submit(&Slow { number, rows: 3 }).unwrap();
+        SLOW.store(true, Ordering::Relaxed);
+        let summary = std::thread::scope(|scope| {
+            let worker = scope.spawn(|| tasks.worker().ahead(ahead).run(|_| Ok::<_, std::io::Error>(())));
+            READ[0].wait();
+            clock.jump(TimeDelta::hours(1));
+            let rescued = tracker.rescue().unwrap();
+            READ[1].wait();
+            assert_eq!(rescued, [], "the worker lives, whatever the wall clock says");
+            worker.join().unwrap().unwrap()
+        });
+        assert_eq!((summary.succeeded, summary.lost), (1, 0), "{summary:?}");
+    }
     assert_eq!(tracker.verify().unwrap(), []);
 }

@@ -224,7 +224,7 @@ fn a_worker_waits_for_retries_that_will_be_due() {
         })
     })
     .unwrap();
-    assert_eq!((summary.succeeded, summary.failed), (4, 11));
+    assert_eq!((summary.succeeded, summary.failed), (4, 11), "{summary:?}");
     assert_eq!(tasks.counts().unwrap().get(Status::Exhausted), 1);
     sound(&tracker);
 }

@@ -1,9 +1,6 @@
 use std::{mem, sync::Arc};
 
-use crate::{
-    engine::{Claims, FinishTask},
-    shared::Shared,
-};
+use crate::{engine::Claims, shared::Shared};
 
 /// Claimed tasks on the way to their caller. If he is gone, they are given back as if they had not been claimed.
 pub(crate) struct Delivery {
@@ -24,9 +21,7 @@ impl Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         for claimed in self.claims.tasks.drain(..) {
-            if let Err(error) = self.shared.engine.post(FinishTask::release(claimed)) {
-                tracing::warn!(%error, "a claimed task that nobody took could not be given back");
-            }
+            self.shared.engine.give_back(claimed);
         }
     }
 }

@@ -161,6 +161,7 @@ impl Engine {
     /// Keeps what a transaction has found or made.
     fn learn(&self, effects: &Effects) {
         self.known.set(effects);
+        effects.held.iter().for_each(|fence| self.held.add(*fence));
         if let Some(kinds) = &effects.kinds {
             self.set_kinds(kinds.clone());
         }

@@ -99,21 +99,25 @@ where
             };
             row += 1;
             let kind = tasks.kind()?;
+            let fence = claimed.owner.fence;
             let mut execution: Execution<T> = match Execution::new(&tasks.shared, &kind, claimed) {
                 Ok(execution) => execution,
-                Err(error) if error.kind() == ErrorKind::Unreadable => {
+                Err(error) => {
+                    engine.held().remove(fence);
+                    if error.kind() != ErrorKind::Unreadable {
+                        return Err(error);
+                    }
                     shift.summary().unreadable += 1;
                     claims = engine.call(claim_of(tasks, false)?)?;
                     continue;
                 }
-                Err(error) => return Err(error),
             };
             if shift.stops() {
                 // Claimed with the end of the one before, which has halted the worker: none begins any more.
+                engine.held().remove(fence);
                 execution.release()?;
                 return Ok(Turn::Worked);
             }
-            let fence = execution.fence();
             shift.running.add(&tasks.shared, &execution, shift.settings.time_limit.or(kind.policy.time_limit));
             let result = catch_unwind(AssertUnwindSafe(|| (self.body)(&mut execution)));
             let run = execution.run_time();
@@ -157,8 +161,14 @@ where
             }
             None => (engine.call(action), None),
         };
-        if let Some(failure) = shift.stored(stored.map(drop), &ended)? {
-            execution.end(Outcome::Fail { retry_in: None }, Some(failure), false)?;
+        let settled = shift.stored(stored.map(drop), &ended).and_then(|failure| match failure {
+            Some(failure) => execution.end(Outcome::Fail { retry_in: None }, Some(failure), false),
+            None => Ok(()),
+        });
+        if let Err(error) = settled {
+            // The worker halts: what was claimed along with the end does not begin.
+            claims.into_iter().flat_map(|claims| claims.tasks).for_each(|claimed| engine.give_back(claimed));
+            return Err(error);
         }
         Ok(claims)
     }
@@ -167,5 +177,5 @@ where
 /// A claim of the next task.
 pub(super) fn claim_of<T: TrackedTask>(tasks: &Tasks<T>, suspects: bool) -> Result<Claim> {
     let start = tasks.start_command(&*tasks.kind()?, &StartOptions::default(), true)?;
-    Ok(Claim { kind: tasks.kind_id(), start, most: 1, begin: 1, suspects })
+    Ok(Claim { kind: tasks.kind_id(), start, most: 1, begin: 1, suspects, held: true })
 }

@@ -101,10 +101,7 @@ impl Running {
     /// Gives back, without waiting, what was claimed and has not begun.
     pub(super) fn give_back(&self, claimed: Claimed) {
         let Some(run) = self.lock().remove(&claimed.owner.fence) else { return };
-        run.shared.engine.held().remove(claimed.owner.fence);
-        if let Err(error) = run.shared.engine.post(FinishTask::release(claimed)) {
-            tracing::warn!(id = %run.id, %error, "a task that was claimed ahead could not be given back");
-        }
+        run.shared.engine.give_back(claimed);
     }
 
     /// Nothing runs any more, and nothing is renewed.

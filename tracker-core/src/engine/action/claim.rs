@@ -44,6 +44,8 @@ pub(crate) struct Claim {
     pub begin: usize,
     /// Whether a suspect may be among them; it is then the only one.
     pub suspects: bool,
+    /// Whether a worker of this process lives by what is claimed, from the commit on: it lets go of each lease itself.
+    pub held: bool,
 }
 
 /// What a claim found.
@@ -126,7 +128,11 @@ impl Claim {
             }
             Err(error) => return Err(error),
         };
-        claims.tasks.push(lease(writer, kind, task, &header, body, &self.start, begun)?);
+        let claimed = lease(writer, kind, task, &header, body, &self.start, begun)?;
+        if self.held {
+            writer.hold(claimed.owner.fence);
+        }
+        claims.tasks.push(claimed);
         Ok(!suspect)
     }
 }

@@ -20,6 +20,12 @@ impl Writer<'_> {
         lease.instance == self.context.instance && self.context.held.has(lease.fence)
     }
 
+    /// From the commit on, a worker of this process lives by this lease: before it hears of it, so that there is no moment
+    /// in which a jump of the clock could take it away.
+    pub(crate) fn hold(&mut self, fence: u64) {
+        self.effects.held.push(fence);
+    }
+
     /// A lease that ran out while its worker in this process lives is renewed before anything else is decided: time
     /// jumped, or this process slept.
     pub(super) fn renewed(&self, kind: &Kind, header: Option<&Header>, command: &Command) -> Option<Header> {

@@ -77,6 +77,8 @@ pub(crate) struct Effects {
     pub woke: bool,
     /// Not all have heard yet what became of those they wait for: another commit must go on.
     pub untold: bool,
+    /// Leases by which workers of this process live now.
+    pub held: Vec<u64>,
     /// The kinds after it, if they changed.
     pub kinds: Option<Arc<Kinds>>,
 }

@@ -1,0 +1,20 @@
+//! Sequences of calls, four bytes each: the tracker does what the model does, and every index and counter is right.
+#![no_main]
+
+#[path = "../../tests/it/disk.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod disk;
+mod model;
+
+use libfuzzer_sys::fuzz_target;
+use model::{call::Call, side::Pair};
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut pair = Pair::new();
+    for call in bytes.as_chunks::<4>().0 {
+        let call = Call::of(*call);
+        if let Err(what) = pair.play(call) {
+            panic!("{what}");
+        }
+    }
+});

@@ -1,0 +1,138 @@
+//! The queue under a checker that tries out orders in which threads run: whoever waits is answered, whatever is queued is
+//! done once, one leads at a time, a turn has the file to itself, and nobody waits for ever.
+
+use shuttle::{
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
+
+use super::*;
+
+/// What happened, over all threads of one run.
+#[derive(Default)]
+struct Seen {
+    leading: AtomicUsize,
+    done: AtomicUsize,
+}
+
+impl Seen {
+    /// One leads at a time.
+    fn lead<R>(&self, work: impl FnOnce() -> R) -> R {
+        assert_eq!(self.leading.fetch_add(1, Ordering::SeqCst), 0, "two lead at once");
+        let result = work();
+        self.leading.fetch_sub(1, Ordering::SeqCst);
+        result
+    }
+}
+
+struct Work {
+    seen: Arc<Seen>,
+    waiter: Option<Arc<Waiter>>,
+    turn: bool,
+}
+
+impl Job for Work {
+    fn run(&mut self, _: &mut Writer<'_>) -> bool {
+        true
+    }
+
+    fn fatal(&mut self, _: bool) -> Option<Error> {
+        None
+    }
+
+    fn fail(&mut self, _: &Error) {}
+
+    fn answer(self: Box<Self>) {
+        self.seen.done.fetch_add(1, Ordering::SeqCst);
+        if let Some(waiter) = &self.waiter {
+            waiter.set(State::Answered);
+        }
+    }
+
+    fn waiter(&self) -> Option<&Arc<Waiter>> {
+        self.waiter.as_ref()
+    }
+
+    fn is_turn(&self) -> bool {
+        self.turn
+    }
+}
+
+/// As the engine leads, with nothing to commit.
+fn lead(queue: &Queue, seen: &Seen) {
+    seen.lead(|| queue.take().into_iter().for_each(Job::answer));
+    queue.hand_over();
+}
+
+fn call(queue: &Queue, seen: &Arc<Seen>) {
+    let waiter = Waiter::new();
+    queue.push(vec![Box::new(Work { seen: seen.clone(), waiter: Some(waiter.clone()), turn: false })]).unwrap();
+    while waiter.must_lead() {
+        lead(queue, seen);
+    }
+}
+
+fn turn(queue: &Queue, seen: &Arc<Seen>) {
+    let waiter = Waiter::new();
+    queue.push(vec![Box::new(Work { seen: seen.clone(), waiter: Some(waiter.clone()), turn: true })]).unwrap();
+    loop {
+        assert!(waiter.must_lead(), "a turn is never answered by others");
+        if queue.take_turn() {
+            break;
+        }
+        lead(queue, seen);
+    }
+    seen.lead(|| seen.done.fetch_add(1, Ordering::SeqCst));
+    queue.hand_over();
+}
+
+fn keep(queue: &Queue, seen: &Seen) {
+    loop {
+        match queue.keep(|| None) {
+            Call::Lead => lead(queue, seen),
+            Call::Quiet => queue.hand_over(),
+            Call::Closed => return,
+        }
+    }
+}
+
+/// Callers, somebody with a turn, somebody who does not wait, and the keeper, until the queue is closed.
+fn scene() {
+    let (queue, seen) = (Arc::new(Queue::default()), Arc::new(Seen::default()));
+    let spawn = |act: fn(&Queue, &Arc<Seen>)| {
+        let (queue, seen) = (queue.clone(), seen.clone());
+        thread::spawn(move || act(&queue, &seen))
+    };
+    let keeper = spawn(|queue, seen| keep(queue, seen));
+    let others = [
+        spawn(|queue, seen| {
+            call(queue, seen);
+            call(queue, seen);
+        }),
+        spawn(call),
+        spawn(turn),
+        spawn(|queue, seen| {
+            queue.push_relaxed(Box::new(Work { seen: seen.clone(), waiter: None, turn: false })).unwrap();
+            call(queue, seen);
+            queue.push_for_keeper(vec![Box::new(Work { seen: seen.clone(), waiter: None, turn: false })]).unwrap();
+        }),
+    ];
+    for other in others {
+        other.join().unwrap();
+    }
+    // What nobody waits for is done too, long before the queue is closed.
+    while seen.done.load(Ordering::SeqCst) < 7 {
+        thread::yield_now();
+    }
+    queue.close();
+    keeper.join().unwrap();
+    assert!(queue.is_empty(), "something was left behind");
+    assert_eq!(seen.done.load(Ordering::SeqCst), 7, "each is done once");
+}
+
+#[test]
+fn the_lead_is_handed_over_in_whatever_order_threads_run() {
+    let runs = std::env::var("TRACKER_RUNS").map_or(2_000, |runs| runs.parse().unwrap());
+    shuttle::check_random(scene, runs);
+    shuttle::check_pct(scene, runs, 3);
+}
