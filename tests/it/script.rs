@@ -272,6 +272,14 @@ pub const SCRIPT: &[Step] = &[
     whole("cancel what another one waits for", |scene| scene.jobs().cancel("job 34")),
     whole("2 h pass", |scene| scene.pass(7_200)),
     in_parts("prune", |scene| scene.jobs().prune().map(drop)),
+    in_parts("remove the tasks of the batch", |scene| {
+        let night = scene.night()?;
+        scene.jobs().query().batch(&night).remove().map(drop)
+    }),
+    whole("nothing is left of the batch", |scene| {
+        scene.tracker.prune_batches(Duration::ZERO)?;
+        Ok(())
+    }),
     in_parts("compact", |scene| scene.tracker.compact().map(drop)),
     in_parts(LATER, |scene| {
         scene.hands.clear();

@@ -18,9 +18,9 @@ mod watch;
 mod writer;
 
 pub(crate) use action::{
-    Action, Claim, Claimed, Claims, FinishTask, Flush, GoOn, NewTask, OpenBatch, Pause, Prepared, Prune, Register,
-    RemoveBatch, Rescue, Rescued, Scope, Seal, StartById, SubmitAndStart, SubmitGroup, SubmitMany, Submitted, Target,
-    TaskCommand, Tidy, Values,
+    Action, Claim, Claimed, Claims, FinishTask, Flush, GoOn, NewTask, OpenBatch, Pause, Prepared, Prune, PruneBatches,
+    PrunedBatches, Register, RemoveBatch, Rescue, Rescued, Scope, Seal, StartById, SubmitAndStart, SubmitGroup,
+    SubmitMany, Submitted, Target, TaskCommand, Tidy, Values,
 };
 pub use event::{Event, Happening};
 pub(crate) use held::Held;
@@ -79,6 +79,8 @@ pub(crate) struct EngineOptions {
     pub durability: Durability,
     /// How often what has been kept long enough is deleted by itself.
     pub prune_every: Option<Duration>,
+    /// How long batches are kept of which nothing is left.
+    pub keep_batches: Duration,
 }
 
 impl Engine {
@@ -99,7 +101,7 @@ impl Engine {
             watchers: Watchers::default(),
             keeper: Mutex::default(),
             commits: commit::Commits::default(),
-            retention: retention::Retention::new(options.prune_every),
+            retention: retention::Retention::new(options.prune_every, options.keep_batches),
             durability: options.durability,
             known: others::Known::default(),
         });

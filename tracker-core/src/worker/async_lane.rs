@@ -186,7 +186,8 @@ where
         let panicked = panic.is_some();
         let Some(action) = action.transpose()? else {
             // The body has stored an outcome itself.
-            shift.count(&Outcome::Release, None, false, run);
+            let (outcome, failure) = execution.take_ended().unwrap_or((Outcome::Release, None));
+            shift.count(&outcome, failure.as_ref(), panicked, run);
             return match next {
                 Some(next) => calls::claim(shared, next).await.map(Some),
                 None => Ok(None),
