@@ -11,6 +11,8 @@ use std::{
 
 use serde_json::{Value, json};
 
+#[cfg(unix)]
+use crate::terminal::Terminal;
 use crate::{Scene, fixture::until};
 
 const EXAMPLES: [&str; 6] = ["checksums", "crawl", "job_table", "pipeline", "request_repository", "use_cases"];
@@ -104,6 +106,18 @@ fn the_job_table_has_a_past_in_three_steps() {
     assert_eq!(next, ["publish", "publish"]);
     assert!(!scene.run(&["list", "jobs.redb"]).out.contains(" in "));
     assert_eq!(scene.fine(&["doctor", "jobs.redb"])["findings"], json!([]));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_success_in_a_step_that_is_not_the_last_has_not_ended() {
+    let scene = Scene::left_by("job_table");
+    let mut top = Terminal::start(&scene.path(""), 24, 80, &["top", "jobs.redb"]);
+    top.shows(&["4 tasks  50% ended"]);
+    top.press("q");
+    assert_eq!(top.ends(), 0);
+    let totals = "<td class=\"number\">4</td><td class=\"number\">50%</td>";
+    assert!(scene.read("page.html").contains(totals), "{}", scene.read("page.html"));
 }
 
 #[test]
