@@ -148,14 +148,6 @@ impl Stock {
         self.lock().is_brisk()
     }
 
-    /// Wakes those who were left asleep since others would do all in a moment, should these not have done it.
-    pub(super) fn nudge(&self) {
-        let state = self.lock();
-        if state.is_brisk() {
-            self.tell(&state);
-        }
-    }
-
     /// What comes next for a visitor, who falls asleep where it is nothing, if he means to. He leaves when all that was
     /// handed in is answered and counted.
     pub(super) fn next(&self, at: usize, may: May, sleep: bool) -> Next {
