@@ -205,7 +205,9 @@ fn what_is_damaged_is_found_and_left_behind() {
     let mut bytes = fs::read(scene.path("mails.redb")).unwrap();
     let text = mail(42).text;
     let places: Vec<_> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(text.as_bytes())).collect();
-    places.into_iter().for_each(|at| bytes[at] ^= 1);
+    for at in places {
+        bytes[at] ^= 1;
+    }
     fs::write(scene.path("mails.redb"), bytes).unwrap();
 
     let ran = scene.run(&["verify", "mails.redb", "--json"]);
