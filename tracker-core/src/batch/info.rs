@@ -93,6 +93,7 @@ impl fmt::Debug for BatchInfo {
             .field("eta", &self.eta)
             .field("follow_up_refused", &self.follow_up_refused)
             .field("counts", &counts)
+            .field("open", &self.open)
             .finish()
     }
 }
