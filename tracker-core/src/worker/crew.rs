@@ -267,11 +267,8 @@ impl<'a> Crew<'a> {
                     scope.spawn(move || work(lanes, engine, shift, number))
                 })
                 .collect();
-            let mut result = Ok(());
-            for thread in threads {
-                let ended = thread.join().unwrap_or_else(|_| Err(Error::closed()));
-                result = result.and(ended);
-            }
+            let ended = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(Error::closed())));
+            let result = all_well(ended);
             *done.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
             done.1.notify_all();
             drop(tender.join());
@@ -281,6 +278,15 @@ impl<'a> Crew<'a> {
         result?;
         Ok(shift.into_summary())
     }
+}
+
+/// Waits for all ends, and gives the error that says most: that the file is closed follows from another one.
+pub(super) fn all_well(ended: impl IntoIterator<Item = Result<()>>) -> Result<()> {
+    ended.into_iter().fold(Ok(()), |told, next| match &told {
+        Ok(()) => next,
+        Err(error) if error.kind() == ErrorKind::Closed => next.and(told),
+        Err(_) => told,
+    })
 }
 
 /// Renews and limits what runs, until the crew is done.
