@@ -1,14 +1,21 @@
-//! What many tasks cost: time, file size, memory. `cargo bench --bench scale -- 1000000` prints one table for that many.
+//! What the number of tasks in a file costs: `cargo bench --bench scale -- 10000 1000000` prints a table with a column for
+//! each number, `cargo bench --bench scale -- churn 1000000` how large a file grows through which so many tasks go. As a
+//! test it runs on a few.
 //!
 //! Figures are for comparing within one run; no test asserts a time.
 
 use std::{
+    io,
     path::Path,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread,
     time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{Execution, Sharing, TaskStatus, TrackedTask, Tracker};
+use tracker_core::{Execution, Sharing, TaskStatus, Tasks, TrackedTask, Tracker};
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -27,71 +34,238 @@ struct Job {
     text: String,
 }
 
-fn job(number: usize) -> Job {
-    Job { name: format!("job-{number:012}"), text: "x".repeat(200) }
-}
+/// The bytes that the user's data has in one task: 200 of payload, and the id.
+const USER_BYTES: u64 = 200 + 16;
 
-fn per_second(count: usize, time: Duration) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    let count = count as f64;
-    count / time.as_secs_f64()
+fn job(number: usize) -> Job {
+    // Field names and the id stand in the payload too: 200 bytes of MessagePack in all.
+    Job { name: format!("job-{number:012}"), text: "x".repeat(170) }
 }
 
 fn open(path: &Path, sharing: Sharing) -> tracker_core::Result<Tracker> {
     Tracker::options().sharing(sharing).open(path)
 }
 
-/// The process's resident memory in MiB, where the system tells.
-fn resident_mib() -> Option<f64> {
+/// Rows of figures by name, for one number of tasks.
+type Column = Vec<(&'static str, String)>;
+
+fn micros(time: Duration) -> String {
+    format!("{:.0} µs", time.as_secs_f64() * 1e6)
+}
+
+fn millis(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1e3)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+fn per_second(count: usize, time: Duration) -> String {
+    format!("{:.0} /s", count as f64 / time.as_secs_f64())
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+/// The median time of so many calls.
+fn timed<R>(calls: usize, mut call: impl FnMut() -> Result<R>) -> Result<Duration> {
+    let mut times = Vec::new();
+    for _ in 0..calls {
+        let begun = Instant::now();
+        call()?;
+        times.push(begun.elapsed());
+    }
+    Ok(median(times))
+}
+
+/// The process's resident memory, where the system tells.
+fn resident() -> Option<String> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
     let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kib / 1024.0)
+    Some(format!("{:.0} MiB", kib / 1024.0))
 }
 
-fn measure(count: usize, sharing: Sharing) -> tracker_core::Result<()> {
-    let folder = std::env::temp_dir().join(format!("tracker-scale-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap_or_else(|error| eprintln!("{}: {error}", folder.display()));
+/// The bytes that the file takes on the disk.
+fn allocated(path: &Path) -> io::Result<u64> {
+    let data = std::fs::metadata(path)?;
+    #[cfg(unix)]
+    return Ok(std::os::unix::fs::MetadataExt::blocks(&data) * 512);
+    #[cfg(not(unix))]
+    Ok(data.len())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+fn size(path: &Path, tasks: usize) -> Result<String> {
+    let bytes = allocated(path)?;
+    let of_users = bytes as f64 / (tasks as u64 * USER_BYTES) as f64;
+    Ok(format!("{:.1} MiB, {of_users:.2}×", bytes as f64 / f64::from(1 << 20)))
+}
+
+/// How long it takes to open what a process would leave behind that is killed now.
+fn killed(path: &Path, sharing: Sharing) -> Result<String> {
+    let left = path.with_extension("left");
+    std::fs::copy(path, &left)?;
+    let begun = Instant::now();
+    let tracker = open(&left, sharing)?;
+    let time = begun.elapsed();
+    tracker.close()?;
+    std::fs::remove_file(&left)?;
+    Ok(millis(time))
+}
+
+/// After so long without a commit the tracker has made the next open instant.
+const IDLE: Duration = Duration::from_secs(1);
+
+fn measure(folder: &Path, count: usize, sharing: Sharing) -> Result<Column> {
     let path = folder.join("scale.redb");
     let tracker = open(&path, sharing)?;
     let jobs = tracker.tasks::<Job>()?;
-    println!("{count} tasks, sharing {sharing:?}");
+    let mut column = Column::new();
+    let mut tell = |row, figure| column.push((row, figure));
     let begun = Instant::now();
     jobs.submit_all((0..count).map(job))?;
-    println!("  submit in bulk     {:>12.0} /s", per_second(count, begun.elapsed()));
-    let size = std::fs::metadata(&path).map_or(0, |data| data.len());
-    println!("  file               {:>12} bytes, {} per task", size, size / count.max(1) as u64);
-    for threads in [1, 8, 64] {
-        let stop = tracker_core::StopHandle::new();
-        let (begun, limit) = (Instant::now(), Duration::from_secs(2));
-        let summary = jobs.worker().threads(threads).stopped_by(&stop).run(|_: &mut Execution<Job>| {
-            if begun.elapsed() > limit {
-                stop.stop();
-            }
-            Ok::<_, std::io::Error>(())
-        })?;
-        let done = usize::try_from(summary.succeeded).unwrap_or(usize::MAX);
-        println!("  drain, {threads:>2} threads  {:>12.0} /s", per_second(done, begun.elapsed()));
+    tell("submit in bulk", per_second(count, begun.elapsed()));
+    tell("file, of the user's bytes", size(&path, count)?);
+    tell("open after SIGKILL, busy", killed(&path, sharing)?);
+    thread::sleep(IDLE);
+    tell("open after SIGKILL, idle for 1 s", killed(&path, sharing)?);
+    let calls = count.min(1_000);
+    let mut number = count;
+    let submit = timed(calls, || {
+        number += 1;
+        Ok(jobs.submit(&job(number))?)
+    })?;
+    tell("submit one", micros(submit));
+    let (mut claims, mut ends) = (Vec::new(), Vec::new());
+    for _ in 0..calls {
+        let begun = Instant::now();
+        let Some(mut job) = jobs.claim()? else { break };
+        claims.push(begun.elapsed());
+        let begun = Instant::now();
+        job.succeed()?;
+        ends.push(begun.elapsed());
     }
-    let begun = Instant::now();
-    let (counts, page) = (jobs.counts()?, jobs.query().status(Status::Pending).limit(100).fetch()?);
-    println!("  counts and a page  {:>12.2?} ({} tasks, {} on the page)", begun.elapsed(), counts.total(), page.len());
-    if let Some(mib) = resident_mib() {
-        println!("  resident memory    {mib:>12.0} MiB");
+    tell("claim one", micros(median(claims)));
+    tell("succeed", micros(median(ends)));
+    for (row, threads, ahead) in
+        [("drain, 1 thread", 1, 0), ("drain, 64 threads", 64, 0), ("drain, 1 thread, ahead(64)", 1, 64)]
+    {
+        tell(row, drain(&jobs, threads, ahead, count / 8)?);
     }
+    tell("counts", micros(timed(calls, || Ok(jobs.counts()?))?));
+    let pages = || jobs.query().status(Status::Pending).limit(100);
+    tell("first page of 100", micros(timed(calls, || Ok(pages().fetch()?))?));
+    tell("last page of 100", micros(timed(calls, || Ok(pages().newest_first().fetch()?))?));
+    if let Some(memory) = resident() {
+        tell("resident memory", memory);
+    }
+    let (removal, pause) = remove(&jobs)?;
+    tell("remove the succeeded", removal);
+    tell("longest claim meanwhile", millis(pause));
     tracker.close()?;
     let begun = Instant::now();
     let tracker = open(&path, sharing)?;
-    println!("  open               {:>12.2?}", begun.elapsed());
+    tell("open after a close", millis(begun.elapsed()));
+    let begun = Instant::now();
+    tracker.compact()?;
+    tell("compact", millis(begun.elapsed()));
     tracker.close()?;
-    std::fs::remove_dir_all(&folder).unwrap_or_else(|error| eprintln!("{}: {error}", folder.display()));
-    Ok(())
+    std::fs::remove_file(&path)?;
+    Ok(column)
 }
 
-fn main() -> tracker_core::Result<()> {
-    let count = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(10_000);
-    for sharing in [Sharing::Exclusive, Sharing::Readers] {
-        measure(count, sharing)?;
+fn drain(jobs: &Tasks<Job>, threads: usize, ahead: usize, most: usize) -> Result<String> {
+    let stop = tracker_core::StopHandle::new();
+    let (begun, limit) = (Instant::now(), Duration::from_secs(2));
+    let done = std::sync::atomic::AtomicUsize::new(0);
+    let summary = jobs.worker().threads(threads).ahead(ahead).stopped_by(&stop).run(|_: &mut Execution<Job>| {
+        if begun.elapsed() > limit || done.fetch_add(1, Relaxed) >= most {
+            stop.stop();
+        }
+        Ok::<_, io::Error>(())
+    })?;
+    Ok(per_second(usize::try_from(summary.succeeded)?, begun.elapsed()))
+}
+
+/// Removes what has succeeded while another thread claims and gives back; the longest that this thread waited.
+fn remove(jobs: &Tasks<Job>) -> Result<(String, Duration)> {
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let claims = scope.spawn(|| {
+            let mut longest = Duration::ZERO;
+            while !over.load(Relaxed) {
+                let begun = Instant::now();
+                let claimed = jobs.claim();
+                longest = longest.max(begun.elapsed());
+                match claimed {
+                    Ok(Some(mut job)) => drop(job.release()),
+                    _ => break,
+                }
+            }
+            longest
+        });
+        let begun = Instant::now();
+        let removed = jobs.query().status(Status::Succeeded).remove();
+        let time = begun.elapsed();
+        over.store(true, Relaxed);
+        let longest = claims.join().map_err(|_| "the thread that claims panicked")?;
+        let removed = usize::try_from(removed?)?;
+        Ok((format!("{} ({removed})", per_second(removed, time)), longest))
+    })
+}
+
+/// Lets so many tasks go through a file, a thousand at a time, and says how large it is every now and then.
+fn churn(folder: &Path, count: usize) -> Result<()> {
+    const ROUND: usize = 1_000;
+    let path = folder.join("churn.redb");
+    let tracker = open(&path, Sharing::Exclusive)?;
+    let jobs = tracker.tasks::<Job>()?;
+    println!("| tasks so far | file, of a thousand tasks' bytes |\n|---:|---:|");
+    let (mut gone, step) = (0, (count / 10).max(1));
+    while gone < count {
+        jobs.submit_all((gone..gone + ROUND).map(job))?;
+        jobs.worker().ahead(64).run(|_| Ok::<_, io::Error>(()))?;
+        jobs.query().status(Status::Succeeded).remove()?;
+        gone += ROUND;
+        if gone % step < ROUND {
+            println!("| {gone} | {} |", size(&path, ROUND)?);
+        }
+    }
+    tracker.compact()?;
+    println!("| compacted | {} |", size(&path, ROUND)?);
+    Ok(tracker.close()?)
+}
+
+fn print_row(name: &str, figures: impl Iterator<Item = String>) {
+    println!("| {name} | {} |", figures.collect::<Vec<_>>().join(" | "));
+}
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let measures = arguments.iter().any(|argument| argument == "--bench");
+    let asked = |word: &str| arguments.iter().any(|argument| argument == word);
+    let mut counts: Vec<usize> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
+    if counts.is_empty() {
+        counts.push(if measures { 10_000 } else { 200 });
+    }
+    let folder = tempfile::Builder::new().prefix("tracker-scale").tempdir_in(".")?;
+    if asked("churn") || !measures {
+        for count in &counts {
+            churn(folder.path(), *count)?;
+        }
+    }
+    if !asked("churn") {
+        let sharing = if asked("readers") { Sharing::Readers } else { Sharing::Exclusive };
+        let mut columns = Vec::new();
+        for count in &counts {
+            columns.push(measure(folder.path(), *count, sharing)?);
+        }
+        print_row("tasks", counts.iter().map(ToString::to_string));
+        println!("|---|{}", "---:|".repeat(counts.len()));
+        for (at, (name, _)) in columns.first().into_iter().flatten().enumerate() {
+            print_row(name, columns.iter().filter_map(|column| column.get(at)).map(|(_, figure)| figure.clone()));
+        }
     }
     Ok(())
 }

@@ -176,6 +176,32 @@ fn an_attempt_that_takes_too_long_has_failed_and_its_time_starts_when_it_begins(
     sound(&tracker);
 }
 
+/// After short bodies a worker expects short ones, hands in quietly and wakes nobody for little: a long one is no reason
+/// for what was handed in to wait for it, nor for tasks that another thread could do.
+#[test]
+fn nothing_waits_for_a_long_body_that_follows_short_ones() {
+    for (threads, ahead) in [(1, 16), (2, 16), (5, 16), (2, 2), (3, 2)] {
+        let (_, tracker) = tracker();
+        let mails = tracker.tasks::<Mail>().unwrap();
+        mails.submit_all((0..200).map(mail)).unwrap();
+        let summary = mails
+            .worker()
+            .threads(threads)
+            .ahead(ahead)
+            .run(|mail| {
+                // All before it; where others work too, all the others.
+                let expected = if threads == 1 { 100 } else { 199 };
+                while mail.number == 100 && mails.counts().unwrap().get(Status::Succeeded) < expected {
+                    thread::yield_now();
+                }
+                fine()
+            })
+            .unwrap();
+        assert_eq!(summary.succeeded, 200, "{threads} threads");
+        sound(&tracker);
+    }
+}
+
 #[test]
 fn what_waits_behind_a_long_body_is_renewed_and_told_that_it_was_cancelled() {
     let (clock, tracker) = tracker();

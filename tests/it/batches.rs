@@ -106,6 +106,32 @@ fn a_batch_is_over_only_when_it_is_sealed_and_an_empty_one_at_once() {
 }
 
 #[test]
+fn a_batch_is_submitted_in_one_call_and_whole_by_another_one_after_an_interruption() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["b"]);
+    let then = BatchOptions::new().then(&tasks, &job("report")).unwrap();
+    refused(tasks.submit_batch("x", ["a", "b", ""].map(job), &then), ErrorKind::Invalid);
+    let names: Vec<_> = (0..1_500).map(|number| number.to_string()).collect();
+    let all = || names.iter().map(String::as_str).chain(["a", "b"]).map(job);
+    let cut = all().take(1_400).chain([job("")]);
+    refused(tasks.submit_batch("x", cut, &then), ErrorKind::Invalid);
+    let info = tracker.batch("x").unwrap().unwrap().info().unwrap();
+    assert_eq!((info.total(), info.sealed), (1_024, false), "the parts before the wrong one");
+
+    let batch = tasks.submit_batch("x", all(), &then).unwrap();
+    let info = batch.info().unwrap();
+    assert_eq!((info.total(), info.sealed), (1_502, true));
+    assert_eq!(tasks.submit_batch("x", all(), &then).unwrap().info().unwrap(), info, "nothing of it is new");
+    refused(tasks.submit_batch("x", [job("c")], &then), ErrorKind::Sealed);
+    assert_eq!(tasks.worker().threads(2).run(|_| fine()).unwrap().succeeded, 1_503);
+    assert!(batch.info().unwrap().is_over());
+    let empty =
+        tasks.submit_batch("empty", [] as [Job; 0], &BatchOptions::new().then(&tasks, &job("at once")).unwrap());
+    assert!(empty.unwrap().info().unwrap().is_over() && is_there(&tasks, "at once"));
+    sound(&tracker);
+}
+
+#[test]
 fn the_follow_up_comes_once_whatever_is_requeued_or_added_afterwards() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &[]);

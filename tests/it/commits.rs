@@ -7,11 +7,11 @@ use std::{
 
 use serde::{Deserialize, Serialize, Serializer};
 use tracker_core::{
-    Error, ErrorKind, RunError, TrackedTask, Tracker,
+    Error, ErrorKind, RunError, SubmitOptions, TrackedTask, Tracker,
     redb::{ReadableTable, TableDefinition},
 };
 
-use crate::kinds::{Job, Mail, Status, fine, job, jobs, mail, refused, sound, status, tracker};
+use crate::kinds::{Job, MINUTE, Mail, Status, fine, job, jobs, mail, refused, sound, status, tracker};
 
 const SUMS: TableDefinition<&str, u64> = TableDefinition::new("sums");
 
@@ -52,6 +52,19 @@ fn follow_up_tasks_come_with_the_success_and_only_with_it() {
     assert_eq!((status(&tasks, "b"), tasks.get("b").unwrap().unwrap().task.result), (Status::InProgress, None));
     held.fail("a conflict").unwrap();
     assert_eq!(status(&tasks, "b"), Status::Failed, "the lease stood");
+    sound(&tracker);
+}
+
+#[test]
+fn a_step_that_comes_some_time_later_is_submitted_with_the_success() {
+    let (clock, tracker) = tracker();
+    let (tasks, mails) = (jobs(&tracker, &["a"]), tracker.tasks::<Mail>().unwrap());
+    let later = SubmitOptions::new().delay(MINUTE);
+    let mut first = tasks.start("a").unwrap();
+    first.succeed_with(|tx| tx.submit_with(&mails, &mail(1), &later)).unwrap();
+    assert!(mails.claim().unwrap().is_none());
+    clock.advance(MINUTE);
+    assert_eq!(mails.claim().unwrap().unwrap().number, 1);
     sound(&tracker);
 }
 

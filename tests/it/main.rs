@@ -8,6 +8,7 @@
 )]
 
 mod ahead;
+mod async_calls;
 mod batches;
 mod commits;
 mod crashes;

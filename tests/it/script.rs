@@ -315,6 +315,14 @@ pub const SCRIPT: &[Step] = &[
     whole("a late visit succeeds", |scene| scene.visiting("late").succeed()),
     in_parts("prune", |scene| scene.jobs().prune().map(drop)),
     in_parts("prune visits", |scene| scene.visits.prune().map(drop)),
+    in_parts("remove the tasks of the batch", |scene| {
+        let night = scene.night()?;
+        scene.jobs().query().batch(&night).remove().map(drop)
+    }),
+    whole("nothing is left of the batch", |scene| {
+        scene.tracker.prune_batches(Duration::ZERO)?;
+        Ok(())
+    }),
     in_parts("compact", |scene| scene.tracker.compact().map(drop)),
     in_parts(LATER, |scene| {
         scene.hands.clear();

@@ -3,7 +3,7 @@
 #
 #   apt-get install parallel && cargo build --release -p tracker-cli && tracker-cli/compare/parallel.sh
 #
-# LINES (1000), ROUNDS (5) and JOBS (2) can be set in the environment. Rounds are interleaved; figures are medians, with
+# LINES_OF_INPUT (1000), ROUNDS (5) and JOBS (2) can be set in the environment. Rounds are interleaved; figures are medians, with
 # the least and the greatest.
 set -euo pipefail
 lines=${LINES_OF_INPUT:-1000} rounds=${ROUNDS:-5} jobs=${JOBS:-2}

@@ -67,8 +67,13 @@ impl From<tracker_core::Error> for Failure {
             ErrorKind::Invalid => Exit::Usage,
             _ => Exit::File,
         };
-        Self::new(exit, error.to_string())
+        Self::new(exit, said(&error))
     }
+}
+
+/// The library's words; where they name a call, the command that does it.
+pub fn said(error: &tracker_core::Error) -> String {
+    error.to_string().replace("Tracker::recover", "`tracker recover`")
 }
 
 impl From<io::Error> for Failure {

@@ -34,6 +34,7 @@ pub struct Options {
     durability: Durability,
     redact: Option<Redact>,
     prune_every: Option<Duration>,
+    keep_batches: Duration,
 }
 
 impl Default for Options {
@@ -45,6 +46,7 @@ impl Default for Options {
             durability: Durability::Durable,
             redact: None,
             prune_every: Some(Duration::from_secs(60)),
+            keep_batches: Duration::from_secs(7 * 24 * 3600),
         }
     }
 }
@@ -90,6 +92,16 @@ impl Options {
     #[must_use]
     pub fn prune_every(mut self, interval: Option<Duration>) -> Self {
         self.prune_every = interval;
+        self
+    }
+
+    /// How long a batch is known after it was over for the first time, once all of its tasks are deleted: 7 days unless said
+    /// otherwise. Its record then goes together with what the kinds' retention says, and its label is free again. A batch
+    /// that has tasks, is not over, or is waited for, stays. `Duration::MAX`: only
+    /// [`Tracker::prune_batches`](crate::Tracker::prune_batches) deletes records.
+    #[must_use]
+    pub fn keep_batches(mut self, keep: Duration) -> Self {
+        self.keep_batches = keep;
         self
     }
 
@@ -174,6 +186,7 @@ impl Options {
             patience: self.patience,
             durability: self.durability,
             prune_every: self.prune_every,
+            keep_batches: self.keep_batches,
         };
         Tracker::start(options, self.redact)
     }

@@ -3,6 +3,7 @@ use std::{
     fmt,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
@@ -10,7 +11,9 @@ use chrono::{DateTime, Utc};
 use crate::{
     batch::{Batch, BatchInfo, BatchOptions},
     disk::file::Sharing,
-    engine::{Engine, EngineOptions, Flush, GoOn, Register, Rescue, Rescued, Scope, Tidy, Watch},
+    engine::{
+        Engine, EngineOptions, Flush, GoOn, PruneBatches, PrunedBatches, Register, Rescue, Rescued, Scope, Tidy, Watch,
+    },
     error::{Error, ErrorKind, Result},
     group::Group,
     options::Options,
@@ -92,16 +95,18 @@ impl Tracker {
 
     pub(crate) fn start(options: EngineOptions, redact: Option<Redact>) -> Result<Self> {
         let (rescues, tidies) = (!options.read_only, options.prune_every.is_some());
+        let keep_batches = options.keep_batches;
         let engine = Engine::open(options)?;
         let shared = Shared { engine, redact, open: Mutex::default() };
         let tracker = Self { shared: Arc::new(shared) };
         if rescues {
             let alone = tracker.shared.engine.file().sharing() != Sharing::Writers;
             let scope = if alone { Scope::Foreign } else { Scope::Expired };
-            let tidy = Tidy { most: if tidies { 1_000 } else { 0 } };
+            let most = if tidies { 1_000 } else { 0 };
+            let tidy = Tidy { most, batches: PruneBatches { keep: keep_batches, from: 0, most } };
             let (freed, pruned) = tracker.shared.engine.call_both(Rescue { kind: None, scope }, tidy)?;
             freed?;
-            if tidies && pruned? == tidy.most {
+            if tidies && pruned?.tasks == most {
                 tracker.shared.engine.tidy_soon();
             }
             if tracker.shared.engine.read(|rows| Ok(rows.untold()?.is_some()))? {
@@ -257,6 +262,24 @@ impl Tracker {
     pub fn batches(&self, most: usize) -> Result<Vec<BatchInfo>> {
         let batches = self.shared.engine.read(|rows| rows.latest_batches(most))?;
         Ok(batches.into_iter().map(|(number, batch)| BatchInfo::new(number, batch)).collect())
+    }
+
+    /// Deletes the records of batches that were over for the first time longer ago than this, of which no task is left, and
+    /// that nobody waits for; says how many. [`Options::keep_batches`](crate::Options::keep_batches) has it done by itself.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn prune_batches(&self, age: Duration) -> Result<u64> {
+        let mut looked_at = PruneBatches { keep: age, from: 0, most: 1_000 };
+        let mut all = 0;
+        loop {
+            let PrunedBatches { pruned, next } = self.shared.engine.call(looked_at)?;
+            all += pruned;
+            match next {
+                Some(next) => looked_at.from = next,
+                None => return Ok(all),
+            }
+        }
     }
 
     /// Tasks that are submitted together, and may wait for each other.

@@ -14,7 +14,7 @@ use tracker_core::{Error, ErrorKind, Options, Sharing, Tracker};
 
 use self::holder::Hold;
 pub use self::{holder::Holder, kinds::KindArg};
-use crate::failure::Failure;
+use crate::failure::{Failure, said};
 
 /// The file of a command.
 #[derive(clap::Args, Clone)]
@@ -94,7 +94,7 @@ pub fn explain(path: &Path, error: &Error, purpose: Purpose) -> Failure {
         ErrorKind::AlreadyOpen => in_the_way(path, purpose, &holder::holders(path)),
         _ => None,
     };
-    Failure::file(text.unwrap_or_else(|| error.to_string()))
+    Failure::file(text.unwrap_or_else(|| said(error)))
 }
 
 fn in_the_way(path: &Path, purpose: Purpose, holders: &[Holder]) -> Option<String> {

@@ -15,8 +15,8 @@ pub fn shown_lines(text: &str) -> Cow<'_, str> {
 fn escaped(text: &str, lines: bool) -> Cow<'_, str> {
     let steers = |char: char| {
         let keeps = lines && matches!(char, '\n' | '\t');
-        // Also the marks that turn the direction of text round.
-        (char.is_control() && !keeps) || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        // Also the marks that break lines, and those that turn the direction of text round.
+        (char.is_control() && !keeps) || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     if !text.contains(steers) {
         return text.into();
@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn what_steers_a_terminal_is_shown_and_not_obeyed() {
-        assert_eq!(shown("a\x1b[2Jb\nc\t\u{202e}"), "a\\u{1b}[2Jb\\nc\\t\\u{202e}");
+        assert_eq!(shown("a\x1b[2Jb\nc\t\u{202e}\u{2028}"), "a\\u{1b}[2Jb\\nc\\t\\u{202e}\\u{2028}");
         assert_eq!(shown_lines("a\x1bb\n\tc"), "a\\u{1b}b\n\tc");
         assert_eq!(shown("naïve 漢字"), "naïve 漢字");
     }

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write};
 
+use chrono::{DateTime, Utc};
+
 use super::{Bar, Timeline};
 use crate::span::Span;
 
@@ -14,10 +16,17 @@ const BELOW: u32 = 22;
 /// What ended when, as stacked bars with a scale; the numbers of each bar stand in its title.
 pub fn timeline(out: &mut String, timeline: &Timeline) -> fmt::Result {
     let (width, bars) = timeline.bars();
+    writeln!(out, "<h3>Attempts that ended, over time</h3>")?;
     let highest = bars.iter().map(|bar| bar.succeeded + bar.failed).max().unwrap_or(0);
     if highest == 0 {
         return writeln!(out, "<p class=\"quiet\">Nothing has ended yet.</p>");
     }
+    writeln!(
+        out,
+        "<p class=\"quiet\">in UTC, {} a bar: <span class=\"good\">■</span> succeeded, <span class=\"bad\">■</span> failed \
+         or crashed</p>",
+        Span(width)
+    )?;
     writeln!(
         out,
         "<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"attempts that ended, per {}\">",
@@ -35,16 +44,17 @@ pub fn timeline(out: &mut String, timeline: &Timeline) -> fmt::Result {
         let left = x + each * scale(number as u64);
         column(out, bar, highest, left, each)?;
     }
-    if let (Some(first), Some(last)) = (bars.first(), bars.last()) {
-        let below = HEIGHT + BELOW - 6;
-        writeln!(out, "<text x=\"{LEFT}\" y=\"{below}\">{}</text>", moment(first))?;
-        let right = LEFT + WIDTH;
-        writeln!(
-            out,
-            "<text x=\"{right}\" y=\"{below}\" text-anchor=\"end\">{} + {}</text>",
-            moment(last),
-            Span(width)
-        )?;
+    // Times stand where their bar begins; the last bar's end is the end of the chart.
+    let below = HEIGHT + BELOW - 6;
+    let middle = bars.len() / 2;
+    for (number, anchor) in [(0, "start"), (middle, "middle")] {
+        let Some(bar) = bars.get(number).filter(|_| number == 0 || middle > 1) else { continue };
+        let left = x + each * scale(number as u64);
+        writeln!(out, "<text x=\"{left:.1}\" y=\"{below}\" text-anchor=\"{anchor}\">{}</text>", moment(bar.start))?;
+    }
+    if let Some(last) = bars.last() {
+        let (right, end) = (LEFT + WIDTH, moment(last.start + width));
+        writeln!(out, "<text x=\"{right}\" y=\"{below}\" text-anchor=\"end\">{end}</text>")?;
     }
     writeln!(out, "</svg>")
 }
@@ -61,7 +71,7 @@ fn column(out: &mut String, bar: &Bar, highest: u64, left: f64, each: f64) -> fm
         "<g><title>{}: {} succeeded, {} failed</title>\
          <rect class=\"good\" x=\"{left:.1}\" width=\"{width:.1}\" y=\"{:.1}\" height=\"{good:.1}\"/>\
          <rect class=\"bad\" x=\"{left:.1}\" width=\"{width:.1}\" y=\"{:.1}\" height=\"{bad:.1}\"/></g>",
-        moment(bar),
+        moment(bar.start),
         bar.succeeded,
         bar.failed,
         bottom - good,
@@ -69,8 +79,8 @@ fn column(out: &mut String, bar: &Bar, highest: u64, left: f64, each: f64) -> fm
     )
 }
 
-fn moment(bar: &Bar) -> impl fmt::Display {
-    bar.start.format("%Y-%m-%d %H:%M:%S")
+fn moment(time: DateTime<Utc>) -> impl fmt::Display {
+    time.format("%Y-%m-%d %H:%M:%S")
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for a picture, 52 bits of a number are enough")]

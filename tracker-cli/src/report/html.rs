@@ -2,8 +2,12 @@ use std::fmt::{self, Write};
 
 use tracker_core::{Role, StatusInfo};
 
-use super::{KindReport, Report, Slow, Unlucky, chart};
-use crate::span::Span;
+use super::{Attempts, KindReport, Report, Slow, Unlucky, chart};
+use crate::{
+    output::number::{counted, grouped, percent},
+    span::Span,
+    task::place_in_bar,
+};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -49,59 +53,114 @@ fn write_page(out: &mut String, report: &Report) -> fmt::Result {
     )?;
     writeln!(out, "<h1>{file}</h1>")?;
     let at = report.at.format("%Y-%m-%d %H:%M:%S UTC");
-    writeln!(out, "<p class=\"quiet\">{at}: {} tasks</p>", report.tasks())?;
-    for kind in &report.kinds {
-        write_kind(out, kind)?;
+    writeln!(out, "<p class=\"quiet\">{at}, {}</p>", counted(report.tasks(), "task", "tasks"))?;
+    write_totals(out, &report.kinds)?;
+    for (number, kind) in report.kinds.iter().enumerate() {
+        write_kind(out, number, kind)?;
     }
-    writeln!(out, "</body></html>")
+    let version = env!("CARGO_PKG_VERSION");
+    writeln!(out, "<footer class=\"quiet\">made by tracker report {version}</footer></body></html>")
 }
 
-fn write_kind(out: &mut String, kind: &KindReport) -> fmt::Result {
-    writeln!(out, "<section><h2>{}{}</h2>", Text(&kind.name), if kind.paused { " (paused)" } else { "" })?;
-    if kind.looked_at < kind.tasks() {
-        let (looked, all) = (kind.looked_at, kind.tasks());
-        writeln!(out, "<p class=\"warn\">All but the counts is about the latest {looked} of {all} tasks.</p>")?;
+/// A line for each kind, which leads to what is said about it.
+fn write_totals(out: &mut String, kinds: &[KindReport]) -> fmt::Result {
+    if kinds.is_empty() {
+        return writeln!(out, "<p>Nothing was submitted yet.</p>");
     }
-    write_counts(out, kind)?;
-    let attempts = kind.attempts;
     writeln!(
         out,
-        "<p>Attempts: <span class=\"good\">{} succeeded</span>, <span class=\"bad\">{} failed, {} crashed</span>, \
-         <span class=\"quiet\">{} ended otherwise</span></p>",
-        attempts.succeeded, attempts.failed, attempts.crashed, attempts.other
+        "<table><tr><th>kind</th><th class=\"number\">tasks</th><th class=\"number\">ended</th><th class=\"bar\"></th>\
+         <th class=\"number\">attempts</th><th class=\"number\">failed or crashed</th></tr>"
     )?;
-    writeln!(out, "<h3>Ended, over time (UTC)</h3>")?;
+    for (number, kind) in kinds.iter().enumerate() {
+        let Attempts { succeeded, failed, crashed, other } = kind.attempts;
+        writeln!(
+            out,
+            "<tr><td><a href=\"#kind{number}\">{}</a></td><td class=\"number\">{}</td><td class=\"number\">{}</td><td>",
+            Text(&kind.name),
+            grouped(kind.tasks()),
+            percent(kind.ended, kind.tasks()),
+        )?;
+        write_bar(out, kind)?;
+        writeln!(
+            out,
+            "</td><td class=\"number\">{}</td><td class=\"number\">{}</td></tr>",
+            grouped(succeeded + failed + crashed + other),
+            grouped(failed + crashed)
+        )?;
+    }
+    writeln!(out, "</table>")
+}
+
+fn write_kind(out: &mut String, number: usize, kind: &KindReport) -> fmt::Result {
+    let paused = if kind.paused { " (paused)" } else { "" };
+    writeln!(out, "<section id=\"kind{number}\"><h2>{}{paused}</h2>", Text(&kind.name))?;
+    if kind.looked_at < kind.tasks() {
+        let (looked, all) = (grouped(kind.looked_at), grouped(kind.tasks()));
+        writeln!(out, "<p class=\"warn\">All but the counts is about the latest {looked} of {all} tasks.</p>")?;
+    }
+    write_bar(out, kind)?;
+    writeln!(out, "<div class=\"side\"><div>")?;
+    write_counts(out, kind)?;
+    writeln!(out, "</div><div>")?;
+    write_attempts(out, kind)?;
+    writeln!(out, "</div></div>")?;
     chart::timeline(out, &kind.timeline)?;
-    write_durations(out, kind)?;
     write_slowest(out, &kind.slowest)?;
     write_unlucky(out, &kind.most_failed)?;
     write_errors(out, kind)?;
     writeln!(out, "</section>")
 }
 
+/// The shares of the statuses: what has ended comes first.
+fn write_bar(out: &mut String, kind: &KindReport) -> fmt::Result {
+    let mut shares: Vec<_> = kind.counts.iter().filter(|(_, count)| *count > 0).collect();
+    shares.sort_by_key(|(status, _)| place_in_bar(status.role));
+    write!(out, "<div class=\"share\">")?;
+    for (status, count) in shares {
+        let (class, name) = (class(status), Text(&status.name));
+        write!(out, "<i class=\"{class}\" style=\"flex:{count}\" title=\"{name}: {count}\"></i>")?;
+    }
+    writeln!(out, "</div>")
+}
+
 fn write_counts(out: &mut String, kind: &KindReport) -> fmt::Result {
     let all = kind.tasks();
-    writeln!(out, "<div class=\"share\">")?;
-    for (status, count) in kind.counts.iter().filter(|(_, count)| *count > 0) {
-        let (class, name) = (class(status), Text(&status.name));
-        writeln!(out, "<i class=\"{class}\" style=\"flex:{count}\" title=\"{name}: {count}\"></i>")?;
-    }
     writeln!(
         out,
-        "</div><table><tr><th>status</th><th class=\"number\">tasks</th><th class=\"number\">share</th></tr>"
+        "<table class=\"small\"><tr><th>status</th><th class=\"number\">tasks</th><th class=\"number\">share</th></tr>"
     )?;
     for (status, count) in &kind.counts {
-        let permille = count.saturating_mul(1_000).checked_div(all).unwrap_or(0);
         writeln!(
             out,
-            "<tr><td class=\"{}\">{}</td><td class=\"number\">{count}</td><td class=\"number\">{}.{} %</td></tr>",
+            "<tr><td class=\"{}\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td></tr>",
             class(status),
             Text(&status.name),
-            permille / 10,
-            permille % 10
+            grouped(*count),
+            percent(*count, all)
         )?;
     }
-    writeln!(out, "<tr><th>all</th><th class=\"number\">{all}</th><th></th></tr></table>")
+    writeln!(out, "<tr><th>all</th><th class=\"number\">{}</th><th></th></tr></table>", grouped(all))
+}
+
+/// How attempts ended, and how long those took that succeeded.
+fn write_attempts(out: &mut String, kind: &KindReport) -> fmt::Result {
+    let Attempts { succeeded, failed, crashed, other } = kind.attempts;
+    writeln!(out, "<table class=\"small\"><tr><th>attempts</th><th class=\"number\"></th></tr>")?;
+    for (class, name, count) in [
+        ("good", "succeeded", succeeded),
+        ("warn", "failed", failed),
+        ("bad", "crashed", crashed),
+        ("quiet", "ended otherwise", other),
+    ] {
+        writeln!(out, "<tr><td class=\"{class}\">{name}</td><td class=\"number\">{}</td></tr>", grouped(count))?;
+    }
+    writeln!(out, "</table></div><div><table class=\"small\"><tr><th>success took</th><th></th></tr>")?;
+    for (name, percent) in [("p50", 50), ("p95", 95), ("p99", 99), ("longest", 100)] {
+        let took = kind.durations.percentile(percent).map_or_else(|| "–".to_owned(), |took| Span(took).to_string());
+        writeln!(out, "<tr><td>{name}</td><td class=\"number\">{took}</td></tr>")?;
+    }
+    writeln!(out, "</table>")
 }
 
 fn class(status: &StatusInfo) -> &'static str {
@@ -110,21 +169,9 @@ fn class(status: &StatusInfo) -> &'static str {
         Role::Exhausted => "bad",
         Role::Failed => "warn",
         Role::InProgress => "busy",
-        Role::Pending | Role::Ignored | Role::Cancelled | Role::Parked => "quiet",
+        Role::Pending => "wait",
+        Role::Ignored | Role::Cancelled | Role::Parked => "quiet",
     }
-}
-
-fn write_durations(out: &mut String, kind: &KindReport) -> fmt::Result {
-    writeln!(out, "<h3>Durations of attempts that succeeded</h3>")?;
-    if kind.durations.percentile(50).is_none() {
-        return writeln!(out, "<p class=\"quiet\">None has succeeded yet.</p>");
-    }
-    writeln!(out, "<table><tr><th>p50</th><th>p95</th><th>p99</th><th>longest</th></tr><tr>")?;
-    for percent in [50, 95, 99, 100] {
-        let duration = kind.durations.percentile(percent).unwrap_or_default();
-        writeln!(out, "<td>{}</td>", Span(duration))?;
-    }
-    writeln!(out, "</tr></table>")
 }
 
 fn write_slowest(out: &mut String, slowest: &[Slow]) -> fmt::Result {

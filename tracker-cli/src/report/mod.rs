@@ -28,6 +28,8 @@ pub struct KindReport {
     pub paused: bool,
     /// In the order of their declaration.
     pub counts: Vec<(StatusInfo, u64)>,
+    /// How many of them have ended.
+    pub ended: u64,
     /// How many tasks were looked at, the latest first.
     pub looked_at: u64,
     pub attempts: Attempts,

@@ -21,6 +21,26 @@ pub struct StatusView {
     pub means: Role,
 }
 
+/// Whether tasks in this status have ended: a success in a step that is not the last one is on its way.
+pub fn has_ended(status: &StatusInfo, kind: &KindInfo) -> bool {
+    match status.role {
+        Role::Succeeded => usize::from(status.step) + 1 >= kind.steps.len(),
+        role => matches!(role, Role::Exhausted | Role::Ignored | Role::Cancelled),
+    }
+}
+
+/// The place of a role in a bar that fills from the left: what has ended comes first.
+pub fn place_in_bar(role: Role) -> u8 {
+    match role {
+        Role::Succeeded => 0,
+        Role::Exhausted | Role::Ignored | Role::Cancelled => 1,
+        Role::Failed => 2,
+        Role::InProgress => 3,
+        Role::Parked => 4,
+        Role::Pending => 5,
+    }
+}
+
 /// A task, as `list` and `show` tell it.
 #[derive(Serialize)]
 pub struct TaskView {

@@ -3,7 +3,7 @@ use tracker_core::{
     Cursor, ErrorGroups, Explanation, KindInfo, Leased, Page, Payload, Record, Role, StatusInfo, TaskKey, Tracker,
 };
 
-use crate::{failure::Failure, file::FileArg};
+use crate::{failure::Failure, file::FileArg, task::has_ended};
 
 pub type Task = Record<Payload, StatusInfo>;
 
@@ -28,12 +28,9 @@ impl Kind {
         self.counts.iter().map(|(_, count)| count).sum()
     }
 
-    /// How many have ended: a success in a step that is not the last one is on its way.
+    /// How many have ended.
     pub fn ended(&self) -> u64 {
-        self.sum(|status| match status.role {
-            Role::Succeeded => usize::from(status.step) + 1 >= self.info.steps.len(),
-            role => matches!(role, Role::Exhausted | Role::Ignored | Role::Cancelled),
-        })
+        self.sum(|status| has_ended(status, &self.info))
     }
 
     /// How many are still to end by themselves: not those that are parked.

@@ -50,6 +50,10 @@ fn a_file_that_cannot_be_used_ends_with_3_and_is_not_touched() {
     }
     assert!(!scene.path("missing.redb").exists());
     assert_eq!(scene.read("note.txt"), "no tracker file at all");
+    drop(Tracker::open(scene.path("cut.redb")).unwrap());
+    fs::OpenOptions::new().write(true).open(scene.path("cut.redb")).unwrap().set_len(5_000).unwrap();
+    let ran = scene.run(&["doctor", "cut.redb"]);
+    assert!(ran.code == Some(3) && ran.err.contains("damaged") && ran.err.contains("`tracker recover`"), "{}", ran.err);
     let ran = scene.run(&["verify", "missing.redb", "--json"]);
     assert!(ran.err.starts_with("{\"error\":{\"kind\":\"file\",\"message\":"), "{}", ran.err);
 }

@@ -13,10 +13,13 @@ fn it_tells_all_and_needs_nothing_from_outside() {
     for wanted in [
         "<h2>download</h2>",
         "<h2>mail</h2>",
-        "30 succeeded",
+        "<a href=\"#kind0\">download</a></td><td class=\"number\">60</td><td class=\"number\">63%</td>",
+        "<td class=\"good\">succeeded</td><td class=\"number\">30</td>",
+        "<td class=\"warn\">failed</td><td class=\"number\">9</td>",
         "404 not found",
         "https://host2/029",
-        "<td>1.5s</td><td>2.9s</td><td>3.0s</td><td>3.0s</td>",
+        "<td>p50</td><td class=\"number\">1.5s</td></tr><tr><td>p95</td><td class=\"number\">2.9s</td></tr>",
+        "<td>p99</td><td class=\"number\">3.0s</td></tr><tr><td>longest</td><td class=\"number\">3.0s</td></tr>",
         "sampler",
     ] {
         assert!(page.replace('\n', "").contains(wanted), "{wanted} is not in\n{page}");

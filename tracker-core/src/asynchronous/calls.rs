@@ -4,7 +4,7 @@ use tokio::sync::oneshot::{Receiver, channel};
 
 use super::delivery::Delivery;
 use crate::{
-    engine::{Action, Claim, Claimed, Claims, FinishTask, StartById},
+    engine::{Action, Claim, Claimed, Claims, FinishTask},
     error::{Error, Result},
     execution::Execution,
     rules::Header,
@@ -27,12 +27,16 @@ pub(crate) async fn claim(shared: &Arc<Shared>, claim: Claim) -> Result<Claims> 
     Ok(heard(queued, answer).await?.take())
 }
 
-/// Starts one task, with the same care.
-pub(crate) async fn start(shared: &Arc<Shared>, start: StartById) -> Result<Claimed> {
+/// Starts one task, by whatever action, with the same care.
+pub(crate) async fn start<A: Action>(
+    shared: &Arc<Shared>,
+    start: A,
+    claimed: impl FnOnce(A::Out) -> Result<Claimed> + Send + 'static,
+) -> Result<Claimed> {
     let (teller, answer) = channel();
     let deliver = deliver(shared, teller);
     let one = |claimed| Claims { tasks: vec![claimed], ..Claims::default() };
-    let queued = shared.engine.call_then(start, move |out| deliver(out.and_then(|started| started).map(one)));
+    let queued = shared.engine.call_then(start, move |out| deliver(out.and_then(claimed).map(one)));
     heard(queued, answer).await?.take().tasks.pop().ok_or_else(Error::closed)
 }
 

@@ -9,6 +9,7 @@ use crate::{
     rules::{Command, Failure, Outcome},
     status::TaskStatus,
     task::TrackedTask,
+    ticket::Ticket,
 };
 
 /// The calls that wait for the disk, for async callers. Once such a future was polled its change is queued and is made,
@@ -68,6 +69,15 @@ impl<T: TrackedTask> Execution<T> {
         self.end_async(Outcome::Fail { retry_in: Some(delay) }, Some(failure), false).await
     }
 
+    /// [`Execution::fail_keeping`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Execution::fail_keeping`].
+    pub async fn fail_keeping_async(&mut self, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<()> {
+        let failure = failure_of(&*error.into());
+        self.end_async(Outcome::Fail { retry_in: None }, Some(failure), true).await
+    }
+
     /// [`Execution::give_up`] for async callers.
     ///
     /// # Errors
@@ -110,10 +120,21 @@ impl<T: TrackedTask> Execution<T> {
         self.end_async(Outcome::Release, None, false).await
     }
 
+    /// [`Execution::detach`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Execution::detach`].
+    pub async fn detach_async(self) -> Result<Ticket> {
+        let (_, _, owner) = self.owned();
+        let answer = calls::queue(self.shared(), self.task_command(Command::Detach { owner }, None)).await;
+        self.detached(answer)
+    }
+
     pub(crate) async fn end_async(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<()> {
         let failure = failure.map(|failure| self.shared().failure(failure));
-        let finish = self.finish_of(outcome, failure, keep)?;
+        let finish = self.finish_of(outcome, failure.clone(), keep)?;
         self.set_asked();
-        calls::queue(self.shared(), finish).await.map(drop)
+        let stored = calls::queue(self.shared(), finish).await;
+        self.finished(outcome, failure, stored)
     }
 }

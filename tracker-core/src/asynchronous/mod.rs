@@ -4,6 +4,9 @@ mod batch;
 pub(crate) mod calls;
 mod delivery;
 mod ends;
+mod hand;
+mod start;
+mod submit;
 mod tasks;
 
 pub(crate) use delivery::Delivery;

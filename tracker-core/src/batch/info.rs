@@ -56,7 +56,7 @@ impl BatchInfo {
     /// How many tasks there are.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.counts.iter().sum()
+        self.counts.iter().fold(0, |all, tasks| all.saturating_add(*tasks))
     }
 
     /// How many tasks have not ended.

@@ -21,10 +21,15 @@ use crate::{
 
 /// A group of tasks with a label, of one kind or several. Opened by [`Tracker::open_batch`](crate::Tracker::open_batch).
 ///
-/// Tasks come in by [`SubmitOptions::batch`](crate::SubmitOptions::batch) until the batch is sealed. Sealed, it is over in
+/// Tasks come in by [`SubmitOptions::batch`](crate::SubmitOptions::batch) until the batch is sealed;
+/// [`Tasks::submit_batch`](crate::Tasks::submit_batch) does all of that in one call. Sealed, it is over in
 /// the very commit that ends its last task: in that commit its follow-up task is submitted, once for all time, and the
 /// tasks become startable that [wait for it](crate::SubmitOptions::after_batch). If a task of it is requeued afterwards, the
 /// batch is open again and will be over again: those that wait for it hear of that too, but no second follow-up comes.
+///
+/// A batch is known as long as there are tasks of it, and then until its record is deleted: by itself, as
+/// [`Options::keep_batches`](crate::Options::keep_batches) says, or by [`Batch::remove`]. Then its label is free for another
+/// one.
 ///
 /// A task belongs to at most one batch. One that exists already, submitted again, joins the batch if the one that it was in
 /// is over, and is refused otherwise.

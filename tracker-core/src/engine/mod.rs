@@ -18,9 +18,9 @@ mod watch;
 mod writer;
 
 pub(crate) use action::{
-    Action, Claim, Claimed, Claims, FinishTask, Flush, GoOn, NewTask, OpenBatch, Pause, Prepared, Prune, Register,
-    RemoveBatch, Rescue, Rescued, Scope, Seal, StartById, SubmitAndStart, SubmitGroup, SubmitMany, Submitted, Target,
-    TaskCommand, Tidy, Values,
+    Action, Claim, Claimed, Claims, FinishTask, Flush, GoOn, NewTask, OpenBatch, Pause, Prepared, Prune, PruneBatches,
+    PrunedBatches, Register, RemoveBatch, Rescue, Rescued, Scope, Seal, StartById, SubmitAndStart, SubmitGroup,
+    SubmitMany, Submitted, Target, TaskCommand, Tidy, Values,
 };
 pub use event::{Event, Happening};
 pub(crate) use held::Held;
@@ -46,7 +46,7 @@ use crate::{
     time::{Micros, TimeKeeper},
 };
 pub(crate) use database::Database;
-use queue::{Pending, Queue};
+use queue::{Pending, Queue, Waiter};
 use watch::Watchers;
 
 /// One open file. Callers of any thread hand in actions; one of them at a time leads and commits for all.
@@ -79,6 +79,8 @@ pub(crate) struct EngineOptions {
     pub durability: Durability,
     /// How often what has been kept long enough is deleted by itself.
     pub prune_every: Option<Duration>,
+    /// How long batches are kept of which nothing is left.
+    pub keep_batches: Duration,
 }
 
 impl Engine {
@@ -99,7 +101,7 @@ impl Engine {
             watchers: Watchers::default(),
             keeper: Mutex::default(),
             commits: commit::Commits::default(),
-            retention: retention::Retention::new(options.prune_every),
+            retention: retention::Retention::new(options.prune_every, options.keep_batches),
             durability: options.durability,
             known: others::Known::default(),
         });
@@ -146,27 +148,37 @@ impl Engine {
 
     /// The same, and tells somebody once it is queued: what he queues then comes after it.
     pub(crate) fn call_and_tell<A: Action>(&self, action: A, tell: impl FnOnce()) -> Result<A::Out> {
-        let (pending, slot) = Pending::waiting(action);
+        let waiter = Waiter::new(1);
+        let (pending, slot) = Pending::waiting(action, &waiter);
         let queued = self.enqueue(vec![pending]);
         tell();
         queued?;
-        self.wait_for(&slot)
+        self.wait_at(&waiter);
+        slot.take()
     }
 
     /// Does several things that have nothing to do with each other, if possible in one commit.
     pub(crate) fn call_all<A: Action>(&self, actions: Vec<A>) -> Result<Vec<Result<A::Out>>> {
-        let (pending, slots): (Vec<_>, Vec<_>) = actions.into_iter().map(Pending::waiting).unzip();
+        if actions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let waiter = Waiter::new(actions.len());
+        let (pending, slots): (Vec<_>, Vec<_>) =
+            actions.into_iter().map(|action| Pending::waiting(action, &waiter)).unzip();
         self.enqueue(pending)?;
-        Ok(slots.iter().map(|slot| self.wait_for(slot)).collect())
+        self.wait_at(&waiter);
+        Ok(slots.iter().map(queue::Slot::take).collect())
     }
 
     /// Does two things that have nothing to do with each other in one commit.
     #[expect(clippy::type_complexity, reason = "an answer each, behind whether they were queued at all")]
     pub(crate) fn call_both<A: Action, B: Action>(&self, one: A, other: B) -> Result<(Result<A::Out>, Result<B::Out>)> {
-        let (one, first) = Pending::waiting(one);
-        let (other, second) = Pending::waiting(other);
+        let waiter = Waiter::new(2);
+        let (one, first) = Pending::waiting(one, &waiter);
+        let (other, second) = Pending::waiting(other, &waiter);
         self.enqueue(vec![one, other])?;
-        Ok((self.wait_for(&first), self.wait_for(&second)))
+        self.wait_at(&waiter);
+        Ok((first.take(), second.take()))
     }
 
     /// Queues something and does not wait: it is in a durable commit within 100 ms, or after the next one. Never blocks.
@@ -213,6 +225,31 @@ impl Engine {
         self.enqueue_for_keeper(vec![Pending::answering(action, answer)])
     }
 
+    /// The same for a thread that comes back in a moment, to [`help`](Self::help); should it not, it is committed as what
+    /// is posted.
+    pub(crate) fn post_then<A: Action>(
+        &self,
+        action: A,
+        answer: impl FnOnce(Result<A::Out>) + Send + 'static,
+    ) -> Result<()> {
+        if turn::is_open(self.instance) {
+            return Err(Error::inside_transaction());
+        }
+        if self.database.is_read_only() {
+            return Err(Error::read_only());
+        }
+        self.queue.push_relaxed(Pending::answering(action, answer))
+    }
+
+    /// A thread that waits for what it has posted commits it itself, unless somebody is at it already. False if it did not.
+    pub(crate) fn help(&self) -> bool {
+        let leads = self.queue.try_lead();
+        if leads {
+            self.lead();
+        }
+        leads
+    }
+
     /// The same for two things in one commit.
     #[cfg(feature = "tokio")]
     pub(crate) fn call_both_then<A: Action, B: Action>(
@@ -246,11 +283,11 @@ impl Engine {
         if turn::is_open(self.instance) { Err(Error::inside_transaction()) } else { Ok(()) }
     }
 
-    fn wait_for<T>(&self, slot: &queue::Slot<T>) -> Result<T> {
-        while slot.must_lead() {
+    /// Waits for the answers, and leads where it is this thread's turn.
+    fn wait_at(&self, waiter: &Waiter) {
+        while waiter.must_lead() {
             self.lead();
         }
-        slot.take()
     }
 
     /// Reads from a snapshot. Short: a snapshot that stays open keeps the file from reusing pages.

@@ -18,8 +18,12 @@ use crate::error::{Error, Result};
 const ROOM: usize = 16_384;
 /// How long a leader waits for the callers of the last batch to come back.
 const GATHER: Duration = Duration::from_micros(300);
+/// After this was in vain again and again, so many batches go without.
+const HASTE: u32 = 64;
 /// Within this time, what was queued without waiting is committed.
 pub(super) const RELAXED: Duration = Duration::from_millis(100);
+/// A time that no process lives to see the end of.
+const FOREVER: Duration = Duration::from_secs(1 << 32);
 /// After this time the keeper looks again for an idle moment, when the last one was none.
 const BUSY: Duration = Duration::from_millis(20);
 
@@ -51,17 +55,16 @@ pub(super) struct Pending<A: Action> {
     answer: Answer<A::Out>,
 }
 
-/// Where a thread waits for its answer, or for its turn to lead.
+/// Where a thread waits for its answers, or for its turn to lead.
 pub(super) struct Waiter {
     state: Mutex<State>,
     condition: Condvar,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Waiting,
-    Leading,
-    Answered,
+struct State {
+    leads: bool,
+    /// How many answers are still to come.
+    answers: usize,
 }
 
 struct SlotInner<T> {
@@ -72,42 +75,50 @@ struct SlotInner<T> {
 pub(super) struct Slot<T>(Arc<SlotInner<T>>);
 
 impl Waiter {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::Waiting), condition: Condvar::new() })
+    /// For so many answers.
+    pub(super) fn new(answers: usize) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(State { leads: false, answers }), condition: Condvar::new() })
     }
 
-    fn set(&self, state: State) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lead(&self) {
+        self.lock().leads = true;
         self.condition.notify_one();
     }
 
-    /// Waits; true if this thread must lead now, false if its answer is there.
+    /// One more answer is there. The last one wakes the thread.
+    fn answered(&self) {
+        let mut state = self.lock();
+        state.answers -= 1;
+        if state.answers == 0 {
+            drop(state);
+            self.condition.notify_one();
+        }
+    }
+
+    /// Waits; true if this thread must lead now, false if its answers are there.
     pub(super) fn must_lead(&self) -> bool {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        while *state == State::Waiting {
+        let mut state = self.lock();
+        while !state.leads && state.answers > 0 {
             state = self.condition.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        let lead = *state == State::Leading;
-        if lead {
-            *state = State::Waiting;
-        }
-        lead
+        std::mem::take(&mut state.leads)
     }
 }
 
 impl<T> Slot<T> {
-    pub(super) fn must_lead(&self) -> bool {
-        self.0.waiter.must_lead()
-    }
-
     pub(super) fn take(&self) -> Result<T> {
         self.0.out.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_else(|| Err(Error::closed()))
     }
 }
 
 impl<A: Action> Pending<A> {
-    pub(super) fn waiting(action: A) -> (Box<dyn Job>, Slot<A::Out>) {
-        let slot = Arc::new(SlotInner { waiter: Waiter::new(), out: Mutex::new(None) });
+    /// Its caller waits there.
+    pub(super) fn waiting(action: A, waiter: &Arc<Waiter>) -> (Box<dyn Job>, Slot<A::Out>) {
+        let slot = Arc::new(SlotInner { waiter: waiter.clone(), out: Mutex::new(None) });
         (Box::new(Self { action, out: None, answer: Answer::Slot(slot.clone()) }), Slot(slot))
     }
 
@@ -144,7 +155,7 @@ impl<A: Action> Job for Pending<A> {
         match self.answer {
             Answer::Slot(slot) => {
                 *slot.out.lock().unwrap_or_else(PoisonError::into_inner) = Some(out);
-                slot.waiter.set(State::Answered);
+                slot.waiter.answered();
             }
             Answer::Tell(tell) => tell(out),
             Answer::Nobody => {
@@ -185,10 +196,15 @@ struct Waiting {
     /// How many callers' jobs are in the queue, and how many the last batch answered.
     callers: usize,
     last: usize,
-    /// The keeper waits for longer than a commit may stay unsettled: whoever makes one wakes it.
-    keeper_sleeps: bool,
+    /// For how many batches no leader waits for callers, after it was in vain; and for how many the next time.
+    hasty: u32,
+    vain: u32,
+    /// Until when the keeper waits at most, if it waits. Who has something for it before then wakes it.
+    keeper_until: Option<Instant>,
     /// The keeper must lead at once.
     keeper_wanted: bool,
+    /// Somebody waits for what is in the queue, be it no thread: it is committed at once.
+    urgent: bool,
     /// An async caller waits for room.
     #[cfg(feature = "tokio")]
     crowded: bool,
@@ -204,6 +220,13 @@ pub(super) enum Call {
     /// Nothing happened for so long.
     Quiet,
     Closed,
+}
+
+impl Waiting {
+    /// Whether as many callers wait as the last batch answered.
+    fn are_all_here(&self) -> bool {
+        self.callers >= self.last
+    }
 }
 
 impl Queue {
@@ -227,8 +250,8 @@ impl Queue {
             && let Some(leader) = leader
         {
             waiting.leading = true;
-            leader.set(State::Leading);
-        } else if waiting.gathering {
+            leader.lead();
+        } else if waiting.gathering && waiting.are_all_here() {
             self.added.notify_one();
         }
         Ok(())
@@ -267,9 +290,31 @@ impl Queue {
             return Err(Error::closed());
         }
         waiting.jobs.push_back(job);
-        waiting.relaxed_since.get_or_insert_with(Instant::now);
-        self.keeper.notify_one();
+        if waiting.relaxed_since.is_none() {
+            let now = Instant::now();
+            waiting.relaxed_since = Some(now);
+            self.wake_keeper_before(&waiting, now + RELAXED);
+        }
         Ok(())
+    }
+
+    /// Wakes the keeper unless it wakes up by itself until then.
+    fn wake_keeper_before(&self, waiting: &Waiting, time: Instant) {
+        if waiting.keeper_until.is_some_and(|until| until > time) {
+            self.keeper.notify_one();
+        }
+    }
+
+    /// Makes the caller the leader if there is something to commit and nobody at it. Otherwise whoever leads sees to it
+    /// that what is queued by now is committed next.
+    pub(super) fn try_lead(&self) -> bool {
+        let mut waiting = self.lock();
+        if waiting.leading || waiting.jobs.front().is_none_or(|job| job.is_turn()) {
+            waiting.urgent = true;
+            return false;
+        }
+        waiting.leading = true;
+        true
     }
 
     /// Adds jobs for whose answers no thread waits: the keeper tells them, or whoever leads by then. Never blocks.
@@ -279,31 +324,20 @@ impl Queue {
             return Err(Error::closed());
         }
         waiting.jobs.extend(jobs);
+        waiting.urgent = true;
         if !waiting.leading {
             waiting.keeper_wanted = true;
             self.keeper.notify_one();
-        } else if waiting.gathering {
-            self.added.notify_one();
         }
         Ok(())
     }
 
-    /// The leader takes what is there, up to somebody's turn. If callers of the last batch are likely to come back in a
-    /// moment, it waits for them.
+    /// The leader takes what is there, up to somebody's turn.
     pub(super) fn take(&self) -> Vec<Box<dyn Job>> {
-        let mut waiting = self.lock();
-        let until = Instant::now() + GATHER;
-        waiting.gathering = true;
-        while waiting.callers < waiting.last && !waiting.closed {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            waiting = self.added.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        waiting.gathering = false;
+        let mut waiting = self.gather();
         let end = waiting.jobs.iter().position(|job| job.is_turn()).unwrap_or(waiting.jobs.len());
         let taken: Vec<_> = waiting.jobs.drain(..end).collect();
+        waiting.urgent &= !waiting.jobs.is_empty();
         waiting.last = std::mem::take(&mut waiting.callers);
         waiting.relaxed_since = None;
         self.room.notify_all();
@@ -312,6 +346,33 @@ impl Queue {
             self.freed.raise();
         }
         taken
+    }
+
+    /// If the callers of the last batch are likely to come back in a moment, the leader waits for them: a commit for all
+    /// costs little more than one for a few. Bodies that take longer than that would be waited for in vain.
+    fn gather(&self) -> MutexGuard<'_, Waiting> {
+        let mut waiting = self.lock();
+        if waiting.are_all_here() {
+            return waiting;
+        }
+        if waiting.hasty > 0 {
+            waiting.hasty -= 1;
+            return waiting;
+        }
+        let until = Instant::now() + GATHER;
+        waiting.gathering = true;
+        while !waiting.are_all_here() && !waiting.closed {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            waiting = self.added.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        waiting.gathering = false;
+        let in_vain = waiting.callers * 2 < waiting.last;
+        waiting.vain = if in_vain { (waiting.vain * 2).clamp(1, HASTE) } else { 0 };
+        waiting.hasty = waiting.vain;
+        waiting
     }
 
     /// The leader of a turn takes it out; false if it is not at the head yet.
@@ -332,13 +393,15 @@ impl Queue {
             // What nobody waits for stands before somebody's turn: the keeper clears the way.
             Some(at) if !(at > 0 && waiting.jobs[at].is_turn()) => {
                 if let Some(waiter) = waiting.jobs[at].waiter() {
-                    waiter.set(State::Leading);
+                    waiter.lead();
                 }
             }
-            None if waiting.jobs.is_empty() => {
+            None if waiting.jobs.is_empty() || !waiting.urgent => {
                 waiting.leading = false;
-                if waiting.keeper_sleeps || waiting.closed {
+                if waiting.closed {
                     self.keeper.notify_one();
+                } else {
+                    self.wake_keeper_before(&waiting, Instant::now() + QUIET);
                 }
             }
             _ => {
@@ -375,12 +438,10 @@ impl Queue {
                 silent = Some(BUSY);
             }
             let left = relaxed.into_iter().chain(silent).min().map(|left| left.max(Duration::from_millis(1)));
-            waiting.keeper_sleeps = left.is_none_or(|left| left > QUIET);
-            waiting = match left {
-                Some(left) => self.keeper.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0,
-                None => self.keeper.wait(waiting).unwrap_or_else(PoisonError::into_inner),
-            };
-            waiting.keeper_sleeps = false;
+            let left = left.unwrap_or(FOREVER);
+            waiting.keeper_until = Some(Instant::now() + left);
+            waiting = self.keeper.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
+            waiting.keeper_until = None;
         }
     }
 

@@ -1,25 +1,36 @@
 //! What the kinds' retention says, done by itself: at opening, and then in idle moments.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-use super::{Engine, action::Tidy};
+use super::{
+    Engine,
+    action::{PruneBatches, Tidied, Tidy},
+};
 
-/// How many tasks one idle moment deletes at most: whoever calls meanwhile waits a few milliseconds.
+/// How many tasks one idle moment deletes at most, and at how many batches it looks: whoever calls meanwhile waits a few
+/// milliseconds.
 const BATCH: usize = 256;
 
 /// When the next look for what has been kept long enough is due.
 pub(super) struct Retention {
     /// `None` where only calls delete.
     every: Option<Duration>,
+    /// How long batches are kept of which nothing is left.
+    keep_batches: Duration,
     next: Mutex<Option<Instant>>,
+    /// The batch at which the next look begins.
+    batch: AtomicU64,
 }
 
 impl Retention {
-    pub(super) fn new(every: Option<Duration>) -> Self {
-        let retention = Self { every, next: Mutex::default() };
+    pub(super) fn new(every: Option<Duration>, keep_batches: Duration) -> Self {
+        let retention = Self { every, keep_batches, next: Mutex::default(), batch: AtomicU64::new(0) };
         retention.looks_in(every);
         retention
     }
@@ -45,8 +56,13 @@ impl Engine {
 
     /// Deletes some of what has been kept long enough. The caller leads.
     pub(super) fn tidy(&self) {
-        let more = match self.write_for(&Tidy { most: BATCH }) {
-            Ok(pruned) => pruned == BATCH,
+        let Retention { keep_batches, batch, .. } = &self.retention;
+        let batches = PruneBatches { keep: *keep_batches, from: batch.load(Ordering::Relaxed), most: BATCH };
+        let more = match self.write_for(&Tidy { most: BATCH, batches }) {
+            Ok(Tidied { tasks, next_batch }) => {
+                batch.store(next_batch.unwrap_or(0), Ordering::Relaxed);
+                tasks == BATCH || next_batch.is_some()
+            }
             Err(error) => {
                 tracing::warn!(%error, "what has been kept long enough could not be deleted");
                 false

@@ -76,7 +76,7 @@ impl Engine {
     /// Waits for its turn, then runs `work` in a transaction of its own on this thread. An error or a panic rolls it
     /// back; the panic goes on.
     pub(crate) fn turn<R, E: From<Error>>(&self, work: impl FnOnce(&mut Writer<'_>) -> Result<R, E>) -> Result<R, E> {
-        let waiter = Waiter::new();
+        let waiter = Waiter::new(1);
         self.enqueue(vec![Box::new(Turn(waiter.clone()))])?;
         loop {
             if !waiter.must_lead() {

@@ -8,7 +8,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     failures::failure_of,
     payload,
-    rules::{Command, Failure, Finish, Outcome},
+    rules::{Command, Failure, Finish, Header, Outcome},
     status::TaskStatus,
     task::TrackedTask,
     ticket::Ticket,
@@ -114,8 +114,14 @@ impl<T: TrackedTask> Execution<T> {
     ///
     /// # Errors
     /// `LeaseLost`, or a failure of the storage: then nobody holds a ticket, and the task is given back without cost.
-    pub fn detach(mut self) -> Result<Ticket> {
-        self.command(Command::Detach { owner: self.owner }, None).inspect_err(|_| self.release_on_drop = true)?;
+    pub fn detach(self) -> Result<Ticket> {
+        let answer = self.shared.engine.call(self.task_command(Command::Detach { owner: self.owner }, None));
+        self.detached(answer)
+    }
+
+    /// Hears whether it is detached.
+    pub(crate) fn detached(mut self, answer: Result<Option<Header>>) -> Result<Ticket> {
+        self.commanded(answer).inspect_err(|_| self.release_on_drop = true)?;
         self.asked = true;
         Ok(Ticket::new(&self.kind.name, &self.id, self.owner))
     }
@@ -124,7 +130,18 @@ impl<T: TrackedTask> Execution<T> {
         let failure = failure.map(|failure| self.shared.failure(failure));
         let finish = self.finish_of(outcome, failure.clone(), keep)?;
         self.asked = true;
-        self.shared.engine.call(finish).inspect_err(|error| {
+        let stored = self.shared.engine.call(finish);
+        self.finished(outcome, failure, stored)
+    }
+
+    /// Hears whether its end is stored.
+    pub(crate) fn finished(
+        &mut self,
+        outcome: Outcome,
+        failure: Option<Failure>,
+        stored: Result<Header>,
+    ) -> Result<()> {
+        stored.inspect_err(|error| {
             // Nothing of it is stored: what becomes of the attempt is still open.
             self.asked = !error.is_refusal();
         })?;

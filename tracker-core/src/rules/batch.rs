@@ -70,7 +70,7 @@ impl Batch {
 
     /// How many tasks count as this role, with those that are gone.
     pub(crate) fn count(&self, role: Role) -> u64 {
-        self.members[role as usize] + self.gone[role as usize]
+        self.members[role as usize].saturating_add(self.gone[role as usize])
     }
 
     /// What those hear that wait for the batch; `None` while it is not over. One that lost a task which had ended without
@@ -84,6 +84,12 @@ impl Batch {
             return Some(News::Gone);
         }
         Some(missed.find(|role| self.members[*role as usize] > 0).map_or(News::Done, News::Missed))
+    }
+
+    /// Whether nothing is left of it but its record, and it was over for the first time before then.
+    pub(crate) fn is_spent(&self, then: Micros) -> bool {
+        let empty = self.members.iter().all(|tasks| *tasks == 0);
+        empty && self.news().is_some() && self.finished.is_some_and(|finished| finished < then)
     }
 
     /// The batch after a transaction, and whether it came to an end by it.

@@ -1,5 +1,6 @@
 //! The tasks of one kind: one file per thing that one does with them.
 
+mod bulk;
 mod hand;
 mod look;
 mod options;
@@ -7,9 +8,12 @@ mod start;
 mod submit;
 mod upkeep;
 
+pub use bulk::SubmitSummary;
 pub use look::{Counts, QueuePosition};
 pub use options::{StartOptions, SubmitOptions};
-pub use submit::{Receipt, Submission, SubmitSummary};
+#[cfg(feature = "tokio")]
+pub(crate) use submit::SubmitAndGet;
+pub use submit::{Receipt, Submission};
 
 use std::{fmt, marker::PhantomData, sync::Arc};
 

@@ -132,7 +132,7 @@ impl SubmitOptions {
     }
 
     /// Whether the task has to do with others.
-    pub(super) fn ties(&self) -> bool {
+    pub(crate) fn ties(&self) -> bool {
         self.batch.is_some() || !self.needs.is_empty()
     }
 

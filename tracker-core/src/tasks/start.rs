@@ -60,17 +60,15 @@ impl<T: TrackedTask> Tasks<T> {
     /// As [`Tasks::claim`].
     pub fn claim_with(&self, options: &StartOptions<T::Status>) -> Result<Option<Execution<T>>> {
         let kind = self.kind()?;
-        let start =
-            Start { ignore_lease: false, force: false, reenter: None, ..self.start_command(&kind, options, true)? };
-        let claims = self.shared.engine.call(Claim {
-            kind: self.kind,
-            start,
-            most: 1,
-            begin: 1,
-            suspects: true,
-            held: false,
-        })?;
+        let claims = self.shared.engine.call(self.claim_command(&kind, options)?)?;
         claims.tasks.into_iter().next().map(|claimed| Execution::new(&self.shared, &kind, claimed)).transpose()
+    }
+
+    /// The claim of one task. The options about one task's state have no meaning in it.
+    pub(crate) fn claim_command(&self, kind: &Kind, options: &StartOptions<T::Status>) -> Result<Claim> {
+        let start = self.start_command(kind, options, true)?;
+        let start = Start { ignore_lease: false, force: false, reenter: None, ..start };
+        Ok(Claim { kind: self.kind, start, most: 1, begin: 1, suspects: true, held: false })
     }
 
     /// Starts a task by its id, due or not.
@@ -159,10 +157,13 @@ impl<T: TrackedTask> Tasks<T> {
     /// As [`Tasks::submit`] and [`Tasks::start`].
     pub fn submit_and_start(&self, task: &T) -> Result<Execution<T>> {
         let kind = self.kind()?;
-        let start = self.start_command(&kind, &StartOptions::default(), false)?;
-        let action = SubmitAndStart { new: self.new_task(task)?, start };
-        let (_, claimed) = self.shared.engine.call(action)?;
+        let (_, claimed) = self.shared.engine.call(self.submit_and_start_command(&kind, task)?)?;
         Execution::new(&self.shared, &kind, claimed)
+    }
+
+    pub(crate) fn submit_and_start_command(&self, kind: &Kind, task: &T) -> Result<SubmitAndStart> {
+        let start = self.start_command(kind, &StartOptions::default(), false)?;
+        Ok(SubmitAndStart { new: self.new_task(task)?, start })
     }
 
     /// Starts a task by its id, runs `body`, and stores the outcome: success with the changed task, or the failure.
@@ -253,6 +254,11 @@ impl<T: TrackedTask> Tasks<T> {
     /// `LeaseLost` if its lease ran out and was taken, or it was taken up already and ended; `NotFound`; `Invalid` if the
     /// ticket is of another kind.
     pub fn resume(&self, ticket: &Ticket) -> Result<Execution<T>> {
+        let action = self.resume_command(ticket)?;
+        Execution::new(&self.shared, &self.kind()?, self.shared.engine.call(action)?)
+    }
+
+    pub(crate) fn resume_command(&self, ticket: &Ticket) -> Result<Resume> {
         if ticket.kind() != self.name() {
             return Err(Error::invalid(format!(
                 "the ticket is for kind {:?}, not for {:?}",
@@ -260,13 +266,9 @@ impl<T: TrackedTask> Tasks<T> {
                 self.name()
             )));
         }
-        let kind = self.kind()?;
         let command = Command::Resume { owner: ticket.owner(), instance: self.shared.engine.instance(), lease: None };
-        let action = Resume {
-            command: TaskCommand::new(self.kind, Target::Id(ticket.id().clone()), command),
-            ticket: ticket.clone(),
-        };
-        Execution::new(&self.shared, &kind, self.shared.engine.call(action)?)
+        let command = TaskCommand::new(self.kind, Target::Id(ticket.id().clone()), command);
+        Ok(Resume { command, ticket: ticket.clone() })
     }
 
     pub(crate) fn start_command(&self, kind: &Kind, options: &StartOptions<T::Status>, by_line: bool) -> Result<Start> {
@@ -303,7 +305,7 @@ impl<T: TrackedTask> Tasks<T> {
 }
 
 /// Takes an execution up, and reads what it is about.
-struct Resume {
+pub(crate) struct Resume {
     command: TaskCommand,
     ticket: Ticket,
 }

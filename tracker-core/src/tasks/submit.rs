@@ -1,9 +1,7 @@
-use std::sync::mpsc::{self, Receiver};
-
 use super::{SubmitOptions, Tasks};
 use crate::{
-    engine::{Action, NewTask, Prepared, SubmitMany, Submitted, Writer},
-    error::{Error, Reason, Result},
+    engine::{Action, NewTask, Submitted, Writer},
+    error::{Reason, Result},
     payload,
     record::Record,
     rules::Told,
@@ -35,18 +33,6 @@ pub enum Submission {
     Queued,
 }
 
-/// What [`Tasks::submit_all`] did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SubmitSummary {
-    /// Tasks that are new.
-    pub new: u64,
-    /// Tasks that were there.
-    pub existing: u64,
-    /// Tasks that start again, since their fingerprint changed.
-    pub requeued: u64,
-}
-
 impl From<Submitted> for Receipt {
     fn from(submitted: Submitted) -> Self {
         let submission = match submitted.told {
@@ -57,32 +43,6 @@ impl From<Submitted> for Receipt {
         Self { id: submitted.id, submission }
     }
 }
-
-impl SubmitSummary {
-    /// Waits for a batch and counts what came of it.
-    fn add(&mut self, batch: Option<Receiver<Result<Vec<Result<Told>>>>>) -> Result<()> {
-        let Some(batch) = batch else { return Ok(()) };
-        for told in batch.recv().unwrap_or_else(|_| Err(Error::closed()))? {
-            self.count(told?);
-        }
-        Ok(())
-    }
-
-    fn count(&mut self, told: Told) {
-        match told {
-            Told::New => self.new += 1,
-            Told::Requeued => self.requeued += 1,
-            Told::Existing | Told::Done => self.existing += 1,
-        }
-    }
-}
-
-/// How many submits share one batch of [`Tasks::submit_all`].
-const BATCH: usize = 4096;
-/// The same of tasks that have to do with others.
-const TIED: usize = 1024;
-/// How many bytes of payload they have at most.
-const BATCH_BYTES: usize = 8 << 20;
 
 impl<T: TrackedTask> Tasks<T> {
     /// Puts a task in. One whose id or unique key exists is never reset, unless its fingerprint changed.
@@ -163,96 +123,6 @@ impl<T: TrackedTask> Tasks<T> {
         Ok((Receipt::from(submitted).submission, Record::of::<T>(&*self.kind()?, whole)?))
     }
 
-    /// Puts many tasks in, in batches of bounded memory. When it returns, all are durable; how many were new, were there,
-    /// or start again is told. Run it again after an interruption: what is there stays.
-    ///
-    /// ```
-    /// # use serde::{Deserialize, Serialize};
-    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
-    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
-    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
-    /// # #[task(name = "job", status = Status)]
-    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
-    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let tracker = Tracker::in_memory()?;
-    /// # let jobs = tracker.tasks::<Job>()?;
-    /// let summary = jobs.submit_all((0..10_000).map(|number| job(&number.to_string())))?;
-    /// assert_eq!(summary.new, 10_000);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Tasks::submit`], at the first task that fails; the batches before it stand.
-    pub fn submit_all<B: std::borrow::Borrow<T>>(&self, tasks: impl IntoIterator<Item = B>) -> Result<SubmitSummary> {
-        self.submit_all_with(tasks, &SubmitOptions::default())
-    }
-
-    /// The same with options: into a batch, after others, with a due time or a priority.
-    ///
-    /// # Errors
-    /// As [`Tasks::submit_all`] and [`Tasks::submit_with`].
-    pub fn submit_all_with<B: std::borrow::Borrow<T>>(
-        &self,
-        tasks: impl IntoIterator<Item = B>,
-        options: &SubmitOptions,
-    ) -> Result<SubmitSummary> {
-        let kind = self.kind()?;
-        let mut summary = SubmitSummary::default();
-        if options.ties() {
-            self.submit_tied(tasks, options, &mut summary)?;
-            return Ok(summary);
-        }
-        let mut on_its_way = None;
-        let (mut batch, mut bytes) = (Vec::new(), 0);
-        for task in tasks {
-            let new = Prepared::new(self.new_task_of(&kind, task.borrow(), options)?)?;
-            bytes += new.record.len();
-            batch.push(new);
-            if batch.len() >= BATCH || bytes >= BATCH_BYTES {
-                let before = on_its_way.replace(self.submit_many(std::mem::take(&mut batch))?);
-                summary.add(before)?;
-                bytes = 0;
-            }
-        }
-        summary.add(on_its_way)?;
-        if !batch.is_empty() {
-            let last = self.submit_many(batch)?;
-            summary.add(Some(last))?;
-        }
-        Ok(summary)
-    }
-
-    /// Puts tasks in that have to do with others, a part at a time.
-    fn submit_tied<B: std::borrow::Borrow<T>>(
-        &self,
-        tasks: impl IntoIterator<Item = B>,
-        options: &SubmitOptions,
-        summary: &mut SubmitSummary,
-    ) -> Result<()> {
-        let mut tasks = tasks.into_iter();
-        loop {
-            let part = tasks.by_ref().take(TIED).map(|task| self.new_task_with(task.borrow(), options));
-            let part = part.collect::<Result<Vec<_>>>()?;
-            if part.is_empty() {
-                return Ok(());
-            }
-            for submitted in self.shared.engine.call_all(part)? {
-                summary.count(submitted?.told);
-            }
-        }
-    }
-
-    /// Hands a batch in; while it is on its way to disk, the next one is made.
-    fn submit_many(&self, tasks: Vec<Prepared>) -> Result<Receiver<Result<Vec<Result<Told>>>>> {
-        let (teller, answer) = mpsc::channel();
-        let many = SubmitMany { kind: self.kind, tasks };
-        self.shared.engine.call_then(many, move |out| drop(teller.send(out)))?;
-        Ok(answer)
-    }
-
     pub(crate) fn new_task(&self, task: &T) -> Result<NewTask> {
         self.new_task_with(task, &SubmitOptions::default())
     }
@@ -261,7 +131,7 @@ impl<T: TrackedTask> Tasks<T> {
         self.new_task_of(&*self.kind()?, task, options)
     }
 
-    fn new_task_of(&self, kind: &Kind, task: &T, options: &SubmitOptions) -> Result<NewTask> {
+    pub(super) fn new_task_of(&self, kind: &Kind, task: &T, options: &SubmitOptions) -> Result<NewTask> {
         let due = options.due(self.shared.engine.now());
         let mut new = payload::new_task(kind, task, due, options.priority)?;
         new.submit.batch = options.batch;
@@ -271,7 +141,7 @@ impl<T: TrackedTask> Tasks<T> {
 }
 
 /// A submit, and the row as it leaves it.
-struct SubmitAndGet(NewTask);
+pub(crate) struct SubmitAndGet(pub NewTask);
 
 impl Action for SubmitAndGet {
     type Out = (Submitted, Whole);

@@ -2,6 +2,7 @@ use std::{
     error::Error as StdError,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
+    time::Instant,
 };
 
 use super::{
@@ -27,7 +28,7 @@ where
 {
     /// Runs bodies ahead of the commits that store their outcomes.
     pub(super) fn work_ahead(&self, shift: &Shift<'_>, tasks: &Tasks<T>, kinds: usize) -> Result<Turn> {
-        let mut visit = Visit::new(shift, tasks, self.tray, kinds);
+        let mut visit = Visit::new(shift, tasks, self.tray, kinds, true);
         loop {
             match visit.step()? {
                 Step::Begin(claimed) => self.run_one(shift, tasks, &mut visit, claimed)?,
@@ -55,9 +56,11 @@ where
         // Should it come to no body, nothing of it has run.
         execution.release_on_drop = true;
         visit.begins(&execution, begun, shift.settings.time_limit.or(kind.policy.time_limit))?;
+        // By the machine's clock, whatever the tracker's says.
+        let start = Instant::now();
         let result = catch_unwind(AssertUnwindSafe(|| (self.body)(&mut execution)));
-        let run = execution.run_time();
+        let (took, run) = (start.elapsed(), execution.run_time());
         let finished = finish_body(&mut execution, result);
-        visit.ended(&mut execution, finished, run)
+        visit.ended(&mut execution, finished, run, took)
     }
 }

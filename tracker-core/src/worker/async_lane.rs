@@ -120,7 +120,7 @@ where
     /// Runs bodies ahead of the commits that store their outcomes.
     async fn work_ahead(&self) -> Result<Turn> {
         let (tasks, shift) = (&self.tasks, self.shift);
-        let mut visit = Visit::new(shift, tasks, 0, 1);
+        let mut visit = Visit::new(shift, tasks, 0, 1, false);
         loop {
             match visit.step()? {
                 Step::Begin(claimed) => self.run_one(&mut visit, claimed).await?,
@@ -149,7 +149,7 @@ where
         visit.begins(&execution, begun, None)?;
         let (finished, run) =
             self.attempt(&mut execution, self.shift.settings.time_limit.or(kind.policy.time_limit)).await;
-        visit.ended(&mut execution, finished, run)
+        visit.ended(&mut execution, finished, run, run)
     }
 
     fn renewed(&self, execution: &Execution<T>) -> Renewed<'_> {
@@ -186,7 +186,8 @@ where
         let panicked = panic.is_some();
         let Some(action) = action.transpose()? else {
             // The body has stored an outcome itself.
-            shift.count(&Outcome::Release, None, false, run);
+            let (outcome, failure) = execution.take_ended().unwrap_or((Outcome::Release, None));
+            shift.count(&outcome, failure.as_ref(), panicked, run);
             return match next {
                 Some(next) => calls::claim(shared, next).await.map(Some),
                 None => Ok(None),

@@ -38,8 +38,11 @@ struct State {
     answers: Vec<Answer>,
     /// A suspect is next in some line.
     suspect_waits: bool,
-    /// Somebody may wait for news.
-    waits: bool,
+    /// How many visitors wait for news.
+    asleep: usize,
+    /// How many bodies in a row were short, and how long they take.
+    short: u32,
+    pace: Duration,
     /// Nobody works here any more: what is claimed yet is given back.
     closed: bool,
 }
@@ -57,6 +60,11 @@ struct Tray {
     /// The last claim found less than it asked for; the number that the engine's signal had then.
     dry: Option<u64>,
 }
+
+/// A body is short that takes no longer than it costs to wake a few threads.
+const SHORT: Duration = Duration::from_micros(50);
+/// After so many of them in a row the next one is likely to be short.
+const SHORT_ROW: u32 = 16;
 
 /// The end of an attempt, as it is counted when it is durable.
 pub(super) struct Ended {
@@ -124,11 +132,25 @@ impl Stock {
     }
 
     pub(super) fn leave(&self, tray: usize) {
-        self.lock().trays[tray].visitors -= 1;
+        let mut state = self.lock();
+        state.trays[tray].visitors -= 1;
+        self.tell(&state);
     }
 
-    /// What comes next for a visitor. He leaves when all that was handed in is answered and counted.
-    pub(super) fn next(&self, at: usize, may: May) -> Next {
+    /// A visitor no longer waits.
+    pub(super) fn wake_up(&self) {
+        self.lock().asleep -= 1;
+    }
+
+    /// Whether bodies are so short that their outcomes, and the claims for them, wait for the thread that ran them to come
+    /// back, rather than wake another thread.
+    pub(super) fn is_brisk(&self) -> bool {
+        self.lock().is_brisk()
+    }
+
+    /// What comes next for a visitor, who falls asleep where it is nothing, if he means to. He leaves when all that was
+    /// handed in is answered and counted.
+    pub(super) fn next(&self, at: usize, may: May, sleep: bool) -> Next {
         let mut state = self.lock();
         if !state.answers.is_empty() || state.suspect_waits {
             return Next::Settle(std::mem::take(&mut state.answers), std::mem::take(&mut state.suspect_waits));
@@ -156,7 +178,7 @@ impl Stock {
         } else if tray.asked == 0 && tray.unsure == 0 {
             return Next::Nothing;
         }
-        state.waits = true;
+        state.asleep += usize::from(sleep);
         Next::Wait
     }
 
@@ -179,12 +201,16 @@ impl Stock {
         (most > 0).then_some(most)
     }
 
-    /// A body has ended, and its outcome is queued: a claim may have its place.
-    pub(super) fn end(&self, at: usize) {
+    /// A body has ended, and its outcome is queued: a claim may have its place. It took so long, if it was on a thread that
+    /// helps.
+    pub(super) fn end(&self, at: usize, took: Option<Duration>) {
         let mut state = self.lock();
         state.trays[at].running -= 1;
         state.running -= 1;
-        self.tell_of_place(state, at);
+        let short = took.filter(|took| *took <= SHORT);
+        state.short = if short.is_some() { state.short.saturating_add(1) } else { 0 };
+        state.pace = (state.pace * 7 + short.unwrap_or(SHORT)) / 8;
+        self.tell_of_place(&state, at);
     }
 
     /// An outcome is about to be queued.
@@ -202,7 +228,7 @@ impl Stock {
         state.unsure -= 1;
         let went_well = answer.as_ref().is_none_or(|answer| answer.result.is_ok());
         state.answers.extend(answer);
-        if went_well { self.tell_of_place(state, at) } else { self.tell(state) }
+        if went_well { self.tell_of_place(&state, at) } else { self.tell(&state) }
     }
 
     /// A claim of so many is answered; `signal` is what the engine's signal was when it was asked.
@@ -225,26 +251,32 @@ impl Stock {
             }
             Err(error) => state.answers.push(Answer { ended: None, result: Err(error) }),
         }
-        self.tell(state);
+        self.tell_of_tasks(&state, at);
     }
 
-    /// A place is free: one visitor can use it, and to wake all for each would cost more than short bodies do. What
-    /// concerns every visitor is told to all: that nothing is on its way any more; and where there are several kinds, a
-    /// place that the woken one has no use for.
-    fn tell_of_place(&self, state: MutexGuard<'_, State>, at: usize) {
-        let tray = &state.trays[at];
-        let quiet = tray.asked == 0 && tray.unsure == 0;
-        if quiet || state.closed || state.trays.len() > 1 {
+    /// A place is free: one visitor can use it, and to wake all for each would cost more than short bodies do.
+    fn tell_of_place(&self, state: &State, at: usize) {
+        if state.concerns_all(at) {
             self.tell(state);
-        } else if state.waits {
-            drop(state);
+        } else if state.asleep > 0 && !(state.is_brisk() && state.is_anybody_awake(at)) {
             self.news.raise_for_one();
         }
     }
 
-    fn tell(&self, mut state: MutexGuard<'_, State>) {
-        if std::mem::take(&mut state.waits) {
-            drop(state);
+    /// Tasks have come: where they are short, only as many are woken as have enough to do.
+    fn tell_of_tasks(&self, state: &State, at: usize) {
+        if state.concerns_all(at) || !state.is_brisk() {
+            return self.tell(state);
+        }
+        let work = state.pace.as_micros() * state.trays[at].ready.len() as u128 / SHORT.as_micros();
+        let wanted = usize::try_from(work).unwrap_or(usize::MAX).max(usize::from(!state.is_anybody_awake(at)));
+        for _ in 0..wanted.min(state.asleep) {
+            self.news.raise_for_one();
+        }
+    }
+
+    fn tell(&self, state: &State) {
+        if state.asleep > 0 {
             self.news.raise();
         }
     }
@@ -264,6 +296,23 @@ impl Stock {
         for claimed in ready {
             self.running.give_back(claimed);
         }
+    }
+}
+
+impl State {
+    fn is_brisk(&self) -> bool {
+        self.short >= SHORT_ROW
+    }
+
+    fn is_anybody_awake(&self, at: usize) -> bool {
+        self.asleep < self.trays[at].visitors
+    }
+
+    /// What every visitor must hear: that nothing is on its way any more; and where there are several kinds, all, since
+    /// whoever is woken may have no use for it.
+    fn concerns_all(&self, at: usize) -> bool {
+        let tray = &self.trays[at];
+        self.closed || self.trays.len() > 1 || self.suspect_waits || (tray.asked == 0 && tray.unsure == 0)
     }
 }
 

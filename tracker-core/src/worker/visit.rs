@@ -26,6 +26,10 @@ pub(super) struct Visit<'v, T: TrackedTask> {
     most: usize,
     /// The last look found nothing.
     found: Option<Turn>,
+    /// It waits for news, or did a moment ago.
+    asleep: bool,
+    /// It is a thread that commits for itself what it waits for.
+    helps: bool,
 }
 
 /// What to do next.
@@ -48,14 +52,27 @@ pub(super) struct Look {
 
 impl<T: TrackedTask> Drop for Visit<'_, T> {
     fn drop(&mut self) {
+        self.wake_up();
         self.shift.stock.leave(self.tray);
     }
 }
 
 impl<'v, T: TrackedTask> Visit<'v, T> {
-    pub(super) fn new(shift: &'v Shift<'v>, tasks: &'v Tasks<T>, tray: usize, kinds: usize) -> Self {
+    pub(super) fn new(shift: &'v Shift<'v>, tasks: &'v Tasks<T>, tray: usize, kinds: usize, helps: bool) -> Self {
         shift.stock.enter(tray);
-        Self { shift, tasks, tray, row: 0, most: if kinds > 1 { ROW } else { usize::MAX }, found: None }
+        let most = if kinds > 1 { ROW } else { usize::MAX };
+        Self { shift, tasks, tray, row: 0, most, found: None, asleep: false, helps }
+    }
+
+    fn wake_up(&mut self) {
+        if std::mem::take(&mut self.asleep) {
+            self.stock().wake_up();
+        }
+    }
+
+    /// Whether this thread comes back so soon that nobody need be woken for what it hands in.
+    fn is_brisk(&self) -> bool {
+        self.helps && self.stock().is_brisk()
     }
 
     fn stock(&self) -> &'v Arc<Stock> {
@@ -64,6 +81,8 @@ impl<'v, T: TrackedTask> Visit<'v, T> {
 
     /// Counts what is durable by now, and says what comes next.
     pub(super) fn step(&mut self) -> Result<Step> {
+        self.wake_up();
+        let mut sleeps = !self.helps;
         loop {
             let seen = self.stock().news.seen();
             let stops = self.shift.stops();
@@ -73,7 +92,7 @@ impl<'v, T: TrackedTask> Visit<'v, T> {
                 return Ok(Step::Leave(Turn::Worked));
             }
             let may = May { begin: !stops, claim: goes_on && !full && self.found.is_none() };
-            return Ok(match self.stock().next(self.tray, may) {
+            return Ok(match self.stock().next(self.tray, may, sleeps) {
                 Next::Settle(answers, suspect) => {
                     if suspect {
                         self.shift.gate.drain();
@@ -96,7 +115,14 @@ impl<'v, T: TrackedTask> Visit<'v, T> {
                     let look = Look { most, signal: self.tasks.shared.engine.signal.seen() };
                     Step::Look(Claim { most, ..claim_of(self.tasks, false)? }, look)
                 }
-                Next::Wait => Step::Wait(seen),
+                Next::Wait if !sleeps => {
+                    sleeps = !self.tasks.shared.engine.help();
+                    continue;
+                }
+                Next::Wait => {
+                    self.asleep = true;
+                    Step::Wait(seen)
+                }
                 Next::Nothing => Step::Leave(match self.found.take() {
                     Some(idle) if self.row == 0 && goes_on => idle,
                     _ => Turn::Worked,
@@ -121,9 +147,9 @@ impl<'v, T: TrackedTask> Visit<'v, T> {
         self.shift.running.begin(execution, begun, limit);
         if let Some((claim, look)) = self.ask()? {
             let (stock, shared, tray) = (self.stock().clone(), self.tasks.shared.clone(), self.tray);
-            self.tasks.shared.engine.call_then(claim, move |out| {
-                stock.claimed(&shared, tray, look.most, look.signal, out);
-            })?;
+            let answer = move |out: Result<Claims>| stock.claimed(&shared, tray, look.most, look.signal, out);
+            let engine = &self.tasks.shared.engine;
+            if self.is_brisk() { engine.post_then(claim, answer) } else { engine.call_then(claim, answer) }?;
         }
         Ok(())
     }
@@ -139,15 +165,21 @@ impl<'v, T: TrackedTask> Visit<'v, T> {
 
     /// It cannot be decoded, and was put out of the line.
     pub(super) fn unreadable(&self, fence: u64) {
-        self.stock().end(self.tray);
+        self.stock().end(self.tray, self.helps.then_some(Duration::ZERO));
         self.shift.running.remove(&self.tasks.shared, fence);
         self.shift.summary().unreadable += 1;
     }
 
-    /// The body has ended: hands in its outcome.
-    pub(super) fn ended(&mut self, execution: &mut Execution<T>, finished: Finished, run: Duration) -> Result<()> {
+    /// The body has ended, and took so long: hands in its outcome.
+    pub(super) fn ended(
+        &mut self,
+        execution: &mut Execution<T>,
+        finished: Finished,
+        run: Duration,
+        took: Duration,
+    ) -> Result<()> {
         let handed_in = self.end(execution, finished, run);
-        self.stock().end(self.tray);
+        self.stock().end(self.tray, self.helps.then_some(took));
         handed_in
     }
 
@@ -173,7 +205,8 @@ impl<'v, T: TrackedTask> Visit<'v, T> {
             let answer = ended.map(|ended| Answer { ended: Some(ended), result: out.map(drop) });
             stock.answered(&shared, tray, fence, answer);
         };
-        self.tasks.shared.engine.call_then(action, answer)
+        let engine = &self.tasks.shared.engine;
+        if self.is_brisk() { engine.post_then(action, answer) } else { engine.call_then(action, answer) }
     }
 
     fn settle(&mut self, answers: Vec<Answer>) -> Result<()> {

@@ -23,6 +23,8 @@ struct Seen {
     ended: u64,
     different: u64,
     last: Option<(u64, Instant)>,
+    /// Somebody waits for a body to begin. To wake nobody costs a system call too.
+    awaited: bool,
 }
 
 impl Bodies {
@@ -77,8 +79,10 @@ impl Bodies {
                 seen.different += 1;
             }
         }
-        drop(seen);
-        self.changed.notify_all();
+        if seen.awaited {
+            drop(seen);
+            self.changed.notify_all();
+        }
     }
 
     fn end(&self, number: u64) {
@@ -86,7 +90,6 @@ impl Bodies {
             diary.write('e', number);
         }
         self.seen().ended += 1;
-        self.changed.notify_all();
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -126,6 +129,7 @@ impl Bodies {
             if left.is_zero() {
                 return None;
             }
+            seen.awaited = true;
             seen = self.changed.wait_timeout(seen, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }

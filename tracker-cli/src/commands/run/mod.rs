@@ -131,6 +131,9 @@ struct Summary {
     set_aside: u64,
 }
 
+/// What to do about a program that cannot be run.
+const CHECK_COMMAND: &str = "check the command after --; with --shell it is read by /bin/sh";
+
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
         let (template, input) = self.words()?;
@@ -164,7 +167,12 @@ impl Args {
         }
         let end = if self.null { 0 } else { b'\n' };
         let input = arguments.map_or(Input::Stdin(end), |arguments| Input::Arguments(arguments.to_vec()));
-        Ok((Template::new(command, self.shell), input))
+        let template = Template::new(command, self.shell);
+        if let Some(program) = template.missing_program() {
+            // Before any line is in the file: they would be for this command.
+            return Err(Failure::usage(format!("there is no program {program:?}: {CHECK_COMMAND}")));
+        }
+        Ok((template, input))
     }
 
     fn policy(&self) -> Policy {

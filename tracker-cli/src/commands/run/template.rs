@@ -1,4 +1,11 @@
-use std::{borrow::Cow, ffi::OsString, fmt, os::unix::ffi::OsStringExt};
+use std::{
+    borrow::Cow,
+    env,
+    ffi::{OsStr, OsString},
+    fmt,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::Path,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +63,18 @@ impl Template {
     /// Whether the program is the same for all lines.
     pub fn has_fixed_program(&self) -> bool {
         self.shell || self.words.first().is_some_and(|word| !has_place(&word.0))
+    }
+
+    /// The program, if it is the same for all lines and nowhere to be found.
+    pub fn missing_program(&self) -> Option<String> {
+        let word = self.words.first().filter(|word| !self.shell && !has_place(&word.0))?;
+        let program = Path::new(OsStr::from_bytes(&word.0));
+        let is_there = if word.0.contains(&b'/') {
+            program.exists()
+        } else {
+            env::split_paths(&env::var_os("PATH")?).any(|folder| folder.join(program).exists())
+        };
+        (!is_there).then(|| program.to_string_lossy().into_owned())
     }
 
     /// The program and its arguments.

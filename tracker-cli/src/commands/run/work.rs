@@ -13,6 +13,7 @@ use serde::Serialize;
 use tracker_core::{Execution, Outcome, StopHandle, Tasks};
 
 use super::{
+    CHECK_COMMAND,
     child::{self, Ended},
     end::{CommandFailed, End},
     groups::Groups,
@@ -209,8 +210,7 @@ impl Work<'_> {
             ErrorKind::InvalidInput | ErrorKind::ArgumentListTooLong => line.give_up(error)?,
             _ if is_no_program && !self.template.has_fixed_program() => line.fail(NotStarted(error))?,
             _ if is_no_program => {
-                let advice = "check the command after --; with --shell it is read by /bin/sh";
-                self.trouble(Failure::usage(format!("{program:?} cannot be run ({error}): {advice}")));
+                self.trouble(Failure::usage(format!("{program:?} cannot be run ({error}): {CHECK_COMMAND}")));
                 return Ok(Outcome::Release);
             }
             _ => {

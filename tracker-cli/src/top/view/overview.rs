@@ -11,6 +11,7 @@ use super::{cut, paint::Paint};
 use crate::{
     output::{Ink, number},
     span,
+    task::place_in_bar,
     top::{app::App, source::Kind},
 };
 
@@ -67,14 +68,7 @@ fn draw_kind(frame: &mut Frame<'_>, area: Rect, app: &App, kind: &Kind, chosen: 
 fn bar(kind: &Kind, all: u64, width: u16, paint: Paint) -> Line<'static> {
     let width = u64::from(width);
     let mut shares: Vec<_> = kind.counts.iter().collect();
-    shares.sort_by_key(|(status, _)| match status.role {
-        Role::Succeeded => 0,
-        Role::Exhausted | Role::Ignored | Role::Cancelled => 1,
-        Role::Failed => 2,
-        Role::InProgress => 3,
-        Role::Parked => 4,
-        Role::Pending => 5,
-    });
+    shares.sort_by_key(|(status, _)| place_in_bar(status.role));
     let mut spans = Vec::new();
     let (mut seen, mut drawn) = (0, 0);
     for (status, count) in shares {

@@ -72,8 +72,13 @@ fn a_program_that_is_not_there_costs_no_line_anything() {
     let scene = Scene::new();
     let ran = scene.run(&["run", "jobs.redb", "--", "no-such-program", "{}", ":::", "a", "b"]);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.err.contains("\"no-such-program\" cannot be run"), "{}", ran.err);
-    let plan = scene.plan(&["--", "no-such-program", "{}", ":::", "a", "b"]);
+    assert!(ran.err.contains("there is no program \"no-such-program\""), "{}", ran.err);
+    assert!(!scene.path("jobs.redb").exists(), "nothing stands in the way of the right command");
+    // What is there but cannot be run stops the run when it comes to it.
+    let ran = scene.run(&["run", "jobs.redb", "--", "/", "{}", ":::", "a", "b"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("\"/\" cannot be run"), "{}", ran.err);
+    let plan = scene.plan(&["--", "/", "{}", ":::", "a", "b"]);
     assert_eq!((plan["run"].as_array().unwrap().len(), plan["given_up"].as_u64()), (2, Some(0)));
     // Where each line names its own, only that line fails.
     let ran = scene.run(&["run", "each.redb", "--", "{}", ":::", "true", "no-such-program"]);

@@ -41,7 +41,9 @@ pub(crate) trait Stored: Sized {
 
 /// The bytes of a value.
 pub(crate) fn encode<T: Stored>(value: &T) -> Result<Vec<u8>> {
-    let mut bytes = vec![VERSION];
+    // Most records fit.
+    let mut bytes = Vec::with_capacity(256);
+    bytes.push(VERSION);
     value
         .encode_into(&mut bytes)
         .map_err(|error| Error::caused(ErrorKind::Unwritable, "a record cannot be encoded", error))?;

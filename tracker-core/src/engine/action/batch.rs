@@ -1,5 +1,7 @@
+use std::time::Duration;
+
 use super::{Action, NewTask};
-use crate::{engine::writer::Writer, error::Result, rules::Batch};
+use crate::{disk::keys::TaskRef, engine::writer::Writer, error::Result, rules::Batch, time::micros_of};
 
 /// Makes a batch, or finds the one that has the label.
 #[derive(Clone, Debug)]
@@ -49,6 +51,45 @@ impl Action for RemoveBatch {
             writer.remove_batch(self.0)?;
         }
         Ok(empty)
+    }
+}
+
+/// Deletes the records of batches that were over long enough ago, have no tasks any more, and that nobody waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PruneBatches {
+    pub keep: Duration,
+    /// The first batch that is looked at, by its number.
+    pub from: u64,
+    /// How many are looked at.
+    pub most: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PrunedBatches {
+    pub pruned: u64,
+    /// Where to go on, if there are more.
+    pub next: Option<u64>,
+}
+
+impl Action for PruneBatches {
+    type Out = PrunedBatches;
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<PrunedBatches> {
+        let then = writer.now().saturating_sub(micros_of(self.keep));
+        let mut pruned = PrunedBatches::default();
+        let batches = writer.rows().batches_from(self.from, self.most)?;
+        if batches.len() == self.most {
+            pruned.next = batches.last().map(|(number, _)| number + 1);
+        }
+        for (number, _) in batches {
+            let stands = TaskRef::of_batch(number);
+            let spent = writer.batch_now(number)?.is_spent(then);
+            if spent && writer.rows().dependants_of(stands, None, 1)?.is_empty() {
+                writer.remove_batch(number)?;
+                pruned.pruned += 1;
+            }
+        }
+        Ok(pruned)
     }
 }
 

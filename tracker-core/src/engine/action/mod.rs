@@ -11,13 +11,13 @@ mod retention;
 mod submit;
 mod task;
 
-pub(crate) use batch::{GoOn, OpenBatch, RemoveBatch, Seal};
+pub(crate) use batch::{GoOn, OpenBatch, PruneBatches, PrunedBatches, RemoveBatch, Seal};
 pub(crate) use bulk::{Prepared, SubmitMany};
 pub(crate) use claim::{Claim, Claimed, Claims, StartById};
 pub(crate) use finish::FinishTask;
 pub(crate) use register::{Pause, Register, Values};
 pub(crate) use rescue::{Rescue, Rescued, Scope};
-pub(crate) use retention::{Prune, Tidy};
+pub(crate) use retention::{Prune, Tidied, Tidy};
 pub(crate) use submit::{SubmitAndStart, SubmitGroup, Submitted};
 pub(crate) use task::{Target, TaskCommand};
 

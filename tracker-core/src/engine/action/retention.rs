@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use super::Action;
+use super::{Action, PruneBatches};
 use crate::{
     disk::keys::TaskRef,
     engine::writer::Writer,
@@ -44,17 +44,25 @@ fn delete(writer: &mut Writer<'_>, kind: &Kind, task: TaskRef) -> Result<()> {
     Ok(())
 }
 
-/// The same for what the retention of every kind says.
+/// The same for what the retention of every kind says; and batches of which nothing is left.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tidy {
-    /// How many at most in one transaction.
+    /// How many tasks at most in one transaction.
     pub most: usize,
+    pub batches: PruneBatches,
+}
+
+/// What went, and what is still to be looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tidied {
+    pub tasks: usize,
+    pub next_batch: Option<u64>,
 }
 
 impl Action for Tidy {
-    type Out = usize;
+    type Out = Tidied;
 
-    fn run(&self, writer: &mut Writer<'_>) -> Result<usize> {
+    fn run(&self, writer: &mut Writer<'_>) -> Result<Tidied> {
         let mut pruned = 0;
         for kind in writer.kinds() {
             let rules = kind.retention();
@@ -62,6 +70,6 @@ impl Action for Tidy {
                 pruned += Prune { kind: kind.id, rules, most: self.most - pruned }.run(writer)?;
             }
         }
-        Ok(pruned)
+        Ok(Tidied { tasks: pruned, next_batch: self.batches.run(writer)?.next })
     }
 }
