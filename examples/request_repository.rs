@@ -171,9 +171,7 @@ fn listing(requests: &Requests) -> anyhow::Result<()> {
     let of_ann = || requests.query().index("client", "ann").statuses([Status::Done, Status::Error]);
     let mut next = None;
     for page in 1.. {
-        let query = of_ann().by_creation().newest_first().limit(2);
-        let query = if let Some(cursor) = next { query.after(cursor) } else { query };
-        let (found, total) = query.page_with_total()?;
+        let (found, total) = of_ann().by_creation().newest_first().limit(2).after(next).page_with_total()?;
         let numbers: Vec<_> = found.items.iter().map(|record| record.task.number).collect();
         println!("  page {page} of {total} requests: {numbers:?}");
         next = found.next;

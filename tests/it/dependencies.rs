@@ -7,7 +7,7 @@ use tracker_core::{
 };
 
 use crate::kinds::{
-    DAY, Import, Job, MINUTE, Mail, Page, Status, fine, job, jobs, mail, page, refused, sound, status, tracker,
+    DAY, Import, Job, MINUTE, Mail, Page, Status, job, jobs, mail, page, refused, sound, status, tracker,
 };
 
 fn after(tasks: &Tasks<Job>, ids: &[&str], otherwise: Otherwise) -> SubmitOptions {
@@ -414,30 +414,6 @@ fn waits_for_what_is_over(tracker: &Tracker, tasks: &Tasks<Job>) {
     let batch = tracker.batch("b").unwrap().unwrap();
     tasks.submit_with(&job("late"), &SubmitOptions::new().after_batch(&batch, Otherwise::Skip)).unwrap();
     assert_eq!(next(tasks), Some("late".to_owned()));
-}
-
-#[test]
-fn more_than_a_thousand_hear_of_one_end_in_several_commits_and_all_of_them_do() {
-    let (_, tracker) = tracker();
-    let tasks = jobs(&tracker, &["a", "b"]);
-    let many = |letter: char| (0..2_500).map(move |number| job(&format!("{letter}{number}")));
-    tasks.submit_all_with(many('a'), &after(&tasks, &["a"], Otherwise::Skip)).unwrap();
-    tasks.submit_all_with(many('b'), &after(&tasks, &["b"], Otherwise::Skip)).unwrap();
-    assert_eq!(tasks.dependants("a", usize::MAX).unwrap().len(), 2_500);
-    tasks.start("a").unwrap().succeed().unwrap();
-    assert!(tasks.dependants("a", usize::MAX).unwrap().len() <= 1_500, "a thousand hear it in its own commit");
-    tasks.start("b").unwrap().give_up("no use").unwrap();
-    let counts = || tasks.counts().unwrap();
-    // The calls of others come between.
-    tasks.submit(&job("between")).unwrap();
-    let waiting = || tasks.dependants("a", usize::MAX).unwrap().len();
-    while waiting() > 0 || counts().get(Status::Ignored) < 2_500 {
-        sound(&tracker);
-        std::thread::yield_now();
-    }
-    let summary = tasks.worker().threads(2).run(|_| fine()).unwrap();
-    assert_eq!((summary.succeeded, counts().get(Status::Ignored)), (2_501, 2_500));
-    sound(&tracker);
 }
 
 #[test]

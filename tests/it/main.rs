@@ -16,6 +16,7 @@ mod damage;
 mod dependencies;
 mod dice;
 mod disk;
+mod fan_out;
 mod faults;
 mod files;
 mod histories;

@@ -103,11 +103,9 @@ fn pages(query: &Query<'_, Job>, expected: &[String], what: &str) {
         let mut found = Vec::new();
         let mut next: Option<Cursor> = None;
         loop {
-            let mut query = query.clone().limit(size);
-            if let Some(cursor) = next {
-                query = query.after(cursor.to_string().parse().unwrap());
-            }
-            let page = query.page().unwrap();
+            // As a program does that has sent it to somebody.
+            let cursor = next.map(|cursor| cursor.to_string().parse::<Cursor>().unwrap());
+            let page = query.clone().limit(size).after(cursor).page().unwrap();
             assert!(page.items.len() <= size);
             found.extend(page.items.iter().map(|record| record.id.to_string()));
             next = page.next;

@@ -187,10 +187,7 @@ fn age_and_text_select_what_a_look_at_every_task_selects() {
                     let mut paged = Vec::new();
                     let mut next = None;
                     loop {
-                        let page = match next {
-                            None => query.clone().limit(3).page().unwrap(),
-                            Some(cursor) => query.clone().limit(3).after(cursor).page().unwrap(),
-                        };
+                        let page = query.clone().limit(3).after(next).page().unwrap();
                         paged.extend(page.items.iter().map(|record| record.id.to_string()));
                         next = page.next;
                         if next.is_none() {

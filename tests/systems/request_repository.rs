@@ -268,9 +268,7 @@ fn a_listing_is_by_client_and_several_statuses_newest_first_in_pages_with_a_tota
     let mut next = None;
     loop {
         let query = requests.query().index("client", "ann").statuses([Status::Done, Status::Error]);
-        let query = query.by_creation().newest_first().limit(4);
-        let query = if let Some(cursor) = next { query.after(cursor) } else { query };
-        let (page, total) = query.page_with_total().unwrap();
+        let (page, total) = query.by_creation().newest_first().limit(4).after(next).page_with_total().unwrap();
         assert_eq!(total, expected.len() as u64);
         found.extend(page.items.iter().map(|record| record.task.number));
         next = page.next;

@@ -63,7 +63,8 @@ impl CountsView {
     /// The statuses that have tasks, with bars where it is a terminal.
     pub fn show(&self, page: &mut Page<'_>) -> io::Result<()> {
         const WIDEST: u64 = 40;
-        let columns = page.width().map(|width| (width as u64).saturating_sub(44).min(WIDEST));
+        // Where hardly a column is left for them, bars tell nothing.
+        let columns = page.width().map(|width| (width as u64).saturating_sub(44).min(WIDEST)).filter(|left| *left >= 4);
         let mut table = Table::default();
         for CountView { status, count } in self.counts.iter().filter(|counted| counted.count > 0) {
             let ink = status.means.into();

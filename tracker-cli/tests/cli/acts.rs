@@ -7,6 +7,7 @@ use tracker_core::{Sharing, Tracker};
 
 use crate::{
     Scene,
+    sample::Mail,
     shop::{Download, Film, FilmStatus, JobStatus, Shop},
 };
 
@@ -177,6 +178,48 @@ fn an_editor_changes_a_payload_and_what_was_written_in_vain_is_kept() {
     assert!(edit("false").err.contains("nothing was changed"));
     let left: Vec<_> = fs::read_dir(scene.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 2, "the file, and what was kept: {left:?}");
+}
+
+#[test]
+#[cfg(unix)]
+fn what_others_changed_while_the_editor_was_open_is_not_overwritten() {
+    let scene = Scene::left();
+    fs::write(scene.path("other.json"), r#"{"url":"https://odd.org/9","host":"odd.org","bytes":1}"#).unwrap();
+    let tracker = env!("CARGO_BIN_EXE_tracker");
+    let editor = format!("'{tracker}' edit jobs.redb https://odd.org/9 --from other.json && sed -i s/null/70/");
+    let mut command = scene.command(&["edit", "jobs.redb", "https://odd.org/9"]);
+    command.env_remove("VISUAL").env("EDITOR", editor).env("TMPDIR", scene.path(""));
+    let ran: crate::fixture::Ran = command.output().unwrap().into();
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.err.contains("changed") && ran.err.contains("what you wrote is in "), "{}", ran.err);
+    assert_eq!(scene.fine(&["show", "jobs.redb", "https://odd.org/9"])["task"]["bytes"], 1);
+}
+
+#[test]
+fn what_is_damaged_is_found_and_left_behind() {
+    let scene = Scene::new();
+    let mail = |number| Mail { number, text: format!("<the text of number {number:03}>") };
+    let tracker = Tracker::open(scene.path("mails.redb")).unwrap();
+    tracker.tasks::<Mail>().unwrap().submit_all((0..100).map(mail)).unwrap();
+    tracker.close().unwrap();
+    let mut bytes = fs::read(scene.path("mails.redb")).unwrap();
+    let text = mail(42).text;
+    let places: Vec<_> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(text.as_bytes())).collect();
+    for at in places {
+        bytes[at] ^= 1;
+    }
+    fs::write(scene.path("mails.redb"), bytes).unwrap();
+
+    let ran = scene.run(&["verify", "mails.redb", "--json"]);
+    assert!(ran.code == Some(1) && ran.out.starts_with("{\"sound\":false,\"differences\":[{"), "{ran:?}");
+    let ran = scene.run(&["doctor", "mails.redb"]);
+    assert!(ran.code == Some(1) && ran.out.contains("copy what is readable with `tracker recover`"), "{ran:?}");
+    let ran = scene.run(&["show", "mails.redb", "42"]);
+    assert!(ran.code == Some(3) && ran.err.contains("`tracker recover`"), "{ran:?}");
+    assert_eq!(scene.fine(&["show", "mails.redb", "41"])["task"]["text"], mail(41).text);
+    let ran = scene.run(&["recover", "mails.redb", "saved.redb", "--json"]);
+    assert!(ran.code == Some(1) && ran.out.starts_with("{\"tasks\":99,\"lost\":[{\"kind\":\"mail\""), "{ran:?}");
+    assert_eq!(scene.fine(&["verify", "saved.redb"])["sound"], true);
 }
 
 #[test]

@@ -56,6 +56,8 @@ fn a_terminal_gets_colours_bars_and_lines_that_fit() {
     let text = shown(&scene, 80, &[], &["status", "jobs.redb"]);
     assert!(text.contains("\x1b[32mDone     \x1b[0m"), "{text}");
     assert!(plain(&text).contains("  Done       3  25%  █████████\n"), "{text}");
+    let narrow = plain(&shown(&scene, 40, &[], &["counts", "jobs.redb"]));
+    assert!(narrow.contains("  Done       3  25%\n"), "no room for bars: {narrow}");
     let text = plain(&shown(&scene, 60, &[], &["list", "jobs.redb", "-k", "download", "--columns", "id,status,task"]));
     assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
     assert!(text.contains("Running    {\"url\":\"https://odd.org/7\",…\n"), "{text}");

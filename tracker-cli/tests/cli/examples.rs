@@ -7,13 +7,13 @@ use std::{
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::LazyLock,
-    thread,
-    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 
-use crate::Scene;
+#[cfg(unix)]
+use crate::terminal::Terminal;
+use crate::{Scene, fixture::until};
 
 const EXAMPLES: [&str; 6] = ["checksums", "crawl", "job_table", "pipeline", "request_repository", "use_cases"];
 
@@ -43,16 +43,6 @@ impl Scene {
         let mut command = Command::new(&BUILT[name]);
         command.args(arguments).current_dir(self.path("")).stdin(Stdio::null());
         command
-    }
-
-    /// Asks until the answer is as it will be once another process is so far.
-    #[track_caller]
-    pub fn comes_to(&self, what: &str, mut is_so: impl FnMut() -> bool) {
-        let until = Instant::now() + Duration::from_secs(60);
-        while !is_so() {
-            assert!(Instant::now() < until, "{} never came to this: {what}", self.path("").display());
-            thread::sleep(Duration::from_millis(20));
-        }
     }
 
     /// A file that an example has left, which every command that looks finds sound.
@@ -116,6 +106,18 @@ fn the_job_table_has_a_past_in_three_steps() {
     assert_eq!(next, ["publish", "publish"]);
     assert!(!scene.run(&["list", "jobs.redb"]).out.contains(" in "));
     assert_eq!(scene.fine(&["doctor", "jobs.redb"])["findings"], json!([]));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_success_in_a_step_that_is_not_the_last_has_not_ended() {
+    let scene = Scene::left_by("job_table");
+    let mut top = Terminal::start(&scene.path(""), 24, 80, &["top", "jobs.redb"]);
+    top.shows(&["4 tasks  50% ended"]);
+    top.press("q");
+    assert_eq!(top.ends(), 0);
+    let totals = "<td class=\"number\">4</td><td class=\"number\">50%</td>";
+    assert!(scene.read("page.html").contains(totals), "{}", scene.read("page.html"));
 }
 
 #[test]
@@ -208,7 +210,7 @@ fn an_example_is_looked_at_while_it_works_and_acted_on_once_it_is_gone() {
         AtWork(checksums.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     };
     let running = start();
-    scene.comes_to("two files are done, the third is being read", || {
+    until("two files are done, the third is being read", || {
         let ran = scene.run(&["counts", "jobs.redb", "--json"]);
         ran.out.contains(r#""status":"Succeeded","role":"succeeded","step":"","count":2"#)
             && ran.out.contains(r#""status":"InProgress","role":"in_progress","step":"","count":1"#)

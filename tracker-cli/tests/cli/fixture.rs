@@ -5,6 +5,8 @@ use std::{
     io::Write,
     path::PathBuf,
     process::{Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -62,6 +64,15 @@ impl Scene {
         // It may end before it has read all.
         let _ = child.stdin.take().unwrap().write_all(input);
         child.wait_with_output().unwrap().into()
+    }
+}
+
+/// Waits until something holds that another process brings about.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}");
+        thread::sleep(Duration::from_millis(5));
     }
 }
 

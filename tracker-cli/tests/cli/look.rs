@@ -2,7 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::{Scene, shop::Shop};
+use tracker_core::{Otherwise, SubmitOptions};
+
+use crate::{
+    Scene,
+    shop::{Download, Shop},
+};
 
 impl Scene {
     fn ask(&self, arguments: &[&str]) -> Value {
@@ -321,6 +326,21 @@ fn the_plan_tells_who_is_next_and_why_the_others_are_not() {
     shop.downloads.pause().unwrap();
     let said = scene.run(&["plan", "jobs.redb", "-k", "download"]).out;
     assert!(said.starts_with("download  0 in line, but the kind is paused\n"), "{said}");
+}
+
+#[test]
+fn who_waits_for_others_says_for_whom() {
+    let scene = Scene::new();
+    let shop = Shop::open(&scene);
+    let later = Download { url: "https://odd.org/21".into(), host: "odd.org".into(), bytes: None };
+    let options = SubmitOptions::new().after(&shop.downloads, "https://even.org/6", Otherwise::Run);
+    shop.downloads.submit_with(&later, &options).unwrap();
+    let why = scene.ask(&["show", "https://odd.org/21"])["why"].clone();
+    assert_eq!(why["reason"], "waiting");
+    assert!(why["text"].as_str().unwrap().contains("https://even.org/6"), "{why}");
+    let plan = scene.ask(&["plan", "--kind", "download"]);
+    let rest = plan["kinds"][0]["rest"].as_array().unwrap();
+    assert!(rest.iter().any(|rest| rest["why"]["reason"] == "waiting" && rest["amount"]["count"] == 1), "{plan}");
 }
 
 #[test]

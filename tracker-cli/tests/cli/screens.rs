@@ -4,7 +4,12 @@
 
 use std::{env, fs, path::Path};
 
-use crate::{examples::AtWork, fixture::Scene, picture::picture, terminal::Terminal};
+use crate::{
+    examples::AtWork,
+    fixture::{Scene, until},
+    picture::picture,
+    terminal::Terminal,
+};
 
 const COLUMNS: u16 = 90;
 
@@ -14,7 +19,7 @@ fn status_and_top_beside_an_application_at_work() {
     let start = |rows: u16, arguments: &[&str]| Terminal::start(&scene.path(""), rows, COLUMNS, arguments);
     let mut crawl = scene.example("crawl", &["crawl.redb", "4000"]);
     let _crawl = AtWork(crawl.spawn().unwrap());
-    scene.comes_to("thumbnails wait", || scene.run(&["counts", "crawl.redb"]).out.contains("thumbnail"));
+    until("thumbnails wait", || scene.run(&["counts", "crawl.redb"]).out.contains("thumbnail"));
     let mut top = start(24, &["top", "crawl.redb", "--every", "250ms"]);
     top.shows(&["download", "thumbnail", "at work in download", "left", "bytes"]);
     if env::var_os("TRACKER_SCREENS").is_some() {

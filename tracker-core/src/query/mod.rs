@@ -146,10 +146,11 @@ impl<'t, T: View> Query<'t, T> {
         self
     }
 
-    /// Goes on where a page ended. The query must be the same otherwise.
+    /// Goes on where a page ended, or begins where that is `None`: so `page.next` can be handed in as it is. The query must
+    /// be the same otherwise.
     #[must_use]
-    pub fn after(mut self, cursor: Cursor) -> Self {
-        self.search.after = Some(cursor.0);
+    pub fn after(mut self, cursor: impl Into<Option<Cursor>>) -> Self {
+        self.search.after = cursor.into().map(|cursor| cursor.0);
         self
     }
 

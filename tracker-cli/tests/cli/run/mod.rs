@@ -9,14 +9,12 @@ use std::{
     fs,
     path::Path,
     process::{Child, Output, Stdio},
-    thread,
-    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 
-use crate::fixture::{Ran, Scene};
+use crate::fixture::{Ran, Scene, until};
 
 impl Scene {
     /// Starts the program and does not wait.
@@ -43,15 +41,6 @@ fn signal(child: &Child, signal: Signal) {
 
 fn finish(child: Child) -> Ran {
     Output::into(child.wait_with_output().unwrap())
-}
-
-/// Waits until something holds that another process brings about.
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what}");
-        thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// The process whose number a command has written.

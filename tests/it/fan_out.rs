@@ -1,0 +1,60 @@
+//! Very many that wait for one: they hear of its end piece by piece, and nobody else waits for that.
+
+use tracker_core::{Otherwise, SubmitOptions, Tasks};
+
+use crate::kinds::{Job, Status, fine, job, jobs, sound, tracker};
+
+fn after(tasks: &Tasks<Job>, id: &str, otherwise: Otherwise) -> SubmitOptions {
+    SubmitOptions::new().after(tasks, id, otherwise)
+}
+
+#[test]
+fn more_than_a_thousand_hear_of_one_end_in_several_commits_and_all_of_them_do() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a", "b"]);
+    let many = |letter: char| (0..2_500).map(move |number| job(&format!("{letter}{number}")));
+    tasks.submit_all_with(many('a'), &after(&tasks, "a", Otherwise::Skip)).unwrap();
+    tasks.submit_all_with(many('b'), &after(&tasks, "b", Otherwise::Skip)).unwrap();
+    assert_eq!(tasks.dependants("a", usize::MAX).unwrap().len(), 2_500);
+    tasks.start("a").unwrap().succeed().unwrap();
+    assert!(tasks.dependants("a", usize::MAX).unwrap().len() <= 1_500, "a thousand hear it in its own commit");
+    tasks.start("b").unwrap().give_up("no use").unwrap();
+    let counts = || tasks.counts().unwrap();
+    // The calls of others come between.
+    tasks.submit(&job("between")).unwrap();
+    let waiting = || tasks.dependants("a", usize::MAX).unwrap().len();
+    while waiting() > 0 || counts().get(Status::Ignored) < 2_500 {
+        sound(&tracker);
+        std::thread::yield_now();
+    }
+    let summary = tasks.worker().threads(2).run(|_| fine()).unwrap();
+    assert_eq!((summary.succeeded, counts().get(Status::Ignored)), (2_501, 2_500));
+    sound(&tracker);
+}
+
+#[test]
+fn twenty_thousand_hear_of_one_end_a_thousand_in_a_commit_with_claims_of_others_between() {
+    let (_, tracker) = tracker();
+    let (tasks, others) = (jobs(&tracker, &["a"]), tracker.tasks_as::<Job>("other").unwrap());
+    others.submit_all((0..1_000).map(|number| job(&number.to_string()))).unwrap();
+    let many = (0..20_000).map(|number| job(&format!("w{number}")));
+    tasks.submit_all_with(many, &after(&tasks, "a", Otherwise::Skip)).unwrap();
+
+    let before = tracker.change_number().unwrap();
+    let mut end = tasks.start("a").unwrap();
+    end.give_up("no use").unwrap();
+    let told = || tasks.counts().unwrap().get(Status::Ignored);
+    loop {
+        // No claim waits for all of them.
+        if let Some(mut other) = others.claim().unwrap() {
+            other.succeed().unwrap();
+        }
+        let (told, change) = (told(), tracker.change_number().unwrap());
+        assert!(told <= 1_000 * (change - before), "{told} have heard of it after {} commits", change - before);
+        if told == 20_000 {
+            break;
+        }
+    }
+    assert!(tasks.claim().unwrap().is_none());
+    sound(&tracker);
+}
