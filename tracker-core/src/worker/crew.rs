@@ -282,11 +282,9 @@ impl<'a> Crew<'a> {
 
 /// Waits for all ends, and gives the error that says most: that the file is closed follows from another one.
 pub(super) fn all_well(ended: impl IntoIterator<Item = Result<()>>) -> Result<()> {
-    ended.into_iter().fold(Ok(()), |told, next| match &told {
-        Ok(()) => next,
-        Err(error) if error.kind() == ErrorKind::Closed => next.and(told),
-        Err(_) => told,
-    })
+    let errors: Vec<_> = ended.into_iter().filter_map(Result::err).collect();
+    let says_most = errors.iter().position(|error| error.kind() != ErrorKind::Closed).unwrap_or(0);
+    errors.into_iter().nth(says_most).map_or(Ok(()), Err)
 }
 
 /// Renews and limits what runs, until the crew is done.
