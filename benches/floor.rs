@@ -6,11 +6,12 @@
 //! tracker wrote; it decides nothing and decodes nothing.
 
 use std::{
+    ops::Bound,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Builder, CursorError, Database, Key, ReadableDatabase, ReadableTable, Table, TableDefinition, Value};
 use serde::{Deserialize, Serialize};
 use tracker_core::{Execution, Sharing, TaskStatus, Tasks, TrackedTask, Tracker, redb};
 
@@ -189,26 +190,39 @@ fn insert(db: &Database, rows: &Rows, batch: usize) -> Result<(), redb::Error> {
         let mut ids = txn.open_table(IDS)?;
         let mut line = txn.open_table(LINE)?;
         let mut updated = txn.open_table(UPDATED)?;
-        for (key, value) in &rows.headers[from..to] {
-            headers.insert(key, value.as_slice())?;
-        }
-        for (key, value) in &rows.bodies[from..to] {
-            bodies.insert(key, value.as_slice())?;
-        }
+        fill(&mut headers, rows.headers[from..to].iter().map(|(key, value)| (key, value.as_slice())))?;
+        fill(&mut bodies, rows.bodies[from..to].iter().map(|(key, value)| (key, value.as_slice())))?;
         let mut sorted: Vec<_> = rows.ids[from..to].iter().collect();
         sorted.sort();
-        for (key, value) in sorted {
-            ids.insert(key.as_slice(), value)?;
-        }
-        for key in rows.line.get(from..to).unwrap_or_default() {
-            line.insert(key, ())?;
-        }
-        for key in rows.updated.get(from..to).unwrap_or_default() {
-            updated.insert(key, ())?;
-        }
+        fill(&mut ids, sorted.iter().map(|(key, value)| (key.as_slice(), *value)))?;
+        fill(&mut line, rows.line.get(from..to).unwrap_or_default().iter().map(|key| (key, ())))?;
+        fill(&mut updated, rows.updated.get(from..to).unwrap_or_default().iter().map(|key| (key, ())))?;
         drop((headers, bodies, ids, line, updated));
         once(&txn, rows, to)?;
         txn.commit()?;
+    }
+    Ok(())
+}
+
+/// Inserts sorted rows by a cursor as long as they lie between the same two rows that are there, and one by one from then
+/// on.
+fn fill<'e, K: Key + 'static, V: Value + 'static>(
+    table: &mut Table<'_, K, V>,
+    rows: impl Iterator<Item = (K::SelfType<'e>, V::SelfType<'e>)> + Clone,
+) -> Result<(), redb::Error> {
+    let Some((first, _)) = rows.clone().next() else { return Ok(()) };
+    let mut cursor = table.lower_bound_mut(Bound::Included(first))?;
+    let mut done = 0;
+    for (key, value) in rows.clone() {
+        match cursor.insert_before(key, value) {
+            Ok(()) => done += 1,
+            Err(CursorError::Storage(error)) => return Err(error.into()),
+            Err(_) => break,
+        }
+    }
+    cursor.close()?;
+    for (key, value) in rows.skip(done) {
+        table.insert(key, value)?;
     }
     Ok(())
 }

@@ -45,7 +45,7 @@ impl Job for Work {
     fn answer(self: Box<Self>) {
         self.seen.done.fetch_add(1, Ordering::SeqCst);
         if let Some(waiter) = &self.waiter {
-            waiter.set(State::Answered);
+            waiter.answered();
         }
     }
 
@@ -65,15 +65,30 @@ fn lead(queue: &Queue, seen: &Seen) {
 }
 
 fn call(queue: &Queue, seen: &Arc<Seen>) {
-    let waiter = Waiter::new();
-    queue.push(vec![Box::new(Work { seen: seen.clone(), waiter: Some(waiter.clone()), turn: false })]).unwrap();
+    call_for(queue, seen, 1);
+}
+
+fn call_for(queue: &Queue, seen: &Arc<Seen>, answers: usize) {
+    let waiter = Waiter::new(answers);
+    let work = || -> Box<dyn Job> { Box::new(Work { seen: seen.clone(), waiter: Some(waiter.clone()), turn: false }) };
+    let before = seen.done.load(Ordering::SeqCst);
+    queue.push((0..answers).map(|_| work()).collect()).unwrap();
     while waiter.must_lead() {
+        lead(queue, seen);
+    }
+    assert!(seen.done.load(Ordering::SeqCst) >= before + answers, "woken before all was answered");
+}
+
+/// Commits for itself what it has queued, as a worker that works ahead does, unless somebody is at it.
+fn help(queue: &Queue, seen: &Arc<Seen>) {
+    queue.push_relaxed(Box::new(Work { seen: seen.clone(), waiter: None, turn: false })).unwrap();
+    if queue.try_lead() {
         lead(queue, seen);
     }
 }
 
 fn turn(queue: &Queue, seen: &Arc<Seen>) {
-    let waiter = Waiter::new();
+    let waiter = Waiter::new(1);
     queue.push(vec![Box::new(Work { seen: seen.clone(), waiter: Some(waiter.clone()), turn: true })]).unwrap();
     loop {
         assert!(waiter.must_lead(), "a turn is never answered by others");
@@ -96,7 +111,8 @@ fn keep(queue: &Queue, seen: &Seen) {
     }
 }
 
-/// Callers, somebody with a turn, somebody who does not wait, and the keeper, until the queue is closed.
+/// Callers for one answer and for two, somebody with a turn, somebody who helps, somebody who does not wait, and the
+/// keeper, until the queue is closed.
 fn scene() {
     let (queue, seen) = (Arc::new(Queue::default()), Arc::new(Seen::default()));
     let spawn = |act: fn(&Queue, &Arc<Seen>)| {
@@ -109,8 +125,9 @@ fn scene() {
             call(queue, seen);
             call(queue, seen);
         }),
-        spawn(call),
+        spawn(|queue, seen| call_for(queue, seen, 2)),
         spawn(turn),
+        spawn(help),
         spawn(|queue, seen| {
             queue.push_relaxed(Box::new(Work { seen: seen.clone(), waiter: None, turn: false })).unwrap();
             call(queue, seen);
@@ -121,13 +138,13 @@ fn scene() {
         other.join().unwrap();
     }
     // What nobody waits for is done too, long before the queue is closed.
-    while seen.done.load(Ordering::SeqCst) < 7 {
+    while seen.done.load(Ordering::SeqCst) < 9 {
         thread::yield_now();
     }
     queue.close();
     keeper.join().unwrap();
     assert!(queue.is_empty(), "something was left behind");
-    assert_eq!(seen.done.load(Ordering::SeqCst), 7, "each is done once");
+    assert_eq!(seen.done.load(Ordering::SeqCst), 9, "each is done once");
 }
 
 #[test]

@@ -27,7 +27,7 @@ mod checked {
 
     static NOW: AtomicU64 = AtomicU64::new(0);
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
     pub(in crate::engine) struct Instant(Duration);
 
     impl Instant {

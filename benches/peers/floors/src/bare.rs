@@ -1,7 +1,10 @@
-use std::{ops::Range, path::Path};
+use std::{
+    ops::{Bound, Range},
+    path::Path,
+};
 
 use peer_protocol::{Error, PAYLOAD};
-use tracker_core::redb::{Database, TableDefinition};
+use tracker_core::redb::{Database, Key, Table, TableDefinition, Value};
 
 use crate::Floor;
 
@@ -68,6 +71,42 @@ fn body(number: u64) -> Vec<u8> {
     body
 }
 
+/// What one task puts into the tables.
+struct Row {
+    number: u64,
+    task: [u8; 12],
+    id: String,
+    body: Vec<u8>,
+    line: [u8; 25],
+    updated: [u8; 24],
+}
+
+impl Row {
+    fn new(number: u64) -> Self {
+        Self {
+            number,
+            task: task(number),
+            id: format!("kinds{number:012}"),
+            body: body(number),
+            line: line(PENDING, number),
+            updated: updated(PENDING, number),
+        }
+    }
+}
+
+/// Appends sorted rows by redb's cursor: whole pages at a time.
+fn fill<'e, K: Key + 'static, V: Value + 'static>(
+    table: &mut Table<'_, K, V>,
+    rows: impl Iterator<Item = (K::SelfType<'e>, V::SelfType<'e>)> + Clone,
+) -> Result<(), Error> {
+    let Some((first, _)) = rows.clone().next() else { return Ok(()) };
+    let mut cursor = table.lower_bound_mut(Bound::Included(first))?;
+    for (key, value) in rows {
+        cursor.insert_before(key, value)?;
+    }
+    Ok(cursor.close()?)
+}
+
 impl Floor for Bare {
     fn submit(&self, numbers: Range<u64>) -> Result<(), Error> {
         let transaction = self.0.begin_write()?;
@@ -77,13 +116,12 @@ impl Floor for Bare {
             let mut ids = transaction.open_table(IDS)?;
             let mut lines = transaction.open_table(LINE)?;
             let mut changes = transaction.open_table(UPDATED)?;
-            for number in numbers.clone() {
-                ids.insert(format!("kinds{number:012}").as_bytes(), number)?;
-                headers.insert(&task(number), WAITING.as_slice())?;
-                bodies.insert(&task(number), body(number).as_slice())?;
-                lines.insert(&line(PENDING, number), ())?;
-                changes.insert(&updated(PENDING, number), ())?;
-            }
+            let rows: Vec<_> = numbers.clone().map(Row::new).collect();
+            fill(&mut ids, rows.iter().map(|row| (row.id.as_bytes(), row.number)))?;
+            fill(&mut headers, rows.iter().map(|row| (&row.task, WAITING.as_slice())))?;
+            fill(&mut bodies, rows.iter().map(|row| (&row.task, row.body.as_slice())))?;
+            fill(&mut lines, rows.iter().map(|row| (&row.line, ())))?;
+            fill(&mut changes, rows.iter().map(|row| (&row.updated, ())))?;
             transaction.open_table(COUNTS)?.insert(&count(PENDING), numbers.end)?;
             transaction.open_table(META)?.insert("pulse", PULSE.as_slice())?;
         }
