@@ -315,7 +315,8 @@ fn news_that_are_on_their_way_while_a_file_is_written_arrive_in_the_new_one() {
                 come.send(()).unwrap();
                 first.transaction(|_| {
                     begin.send(()).unwrap();
-                    Ok::<_, Error>(may_end.recv().unwrap())
+                    may_end.recv().unwrap();
+                    Ok::<_, Error>(())
                 })
             });
             has_come.recv().unwrap();
