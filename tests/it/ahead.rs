@@ -398,10 +398,11 @@ fn an_error_of_the_storage_halts_the_worker_and_nothing_is_booked_wrongly() {
             fine()
         });
         match result {
-            Err(error) => assert!(
-                matches!(error.kind(), ErrorKind::Io | ErrorKind::OutcomeUnknown | ErrorKind::Closed),
-                "{error}"
-            ),
+            Err(error) => {
+                // `Closed` only where the commit that failed was a renewal: no thread has waited for that one.
+                let gone = lasting && matches!(error.kind(), ErrorKind::OutcomeUnknown | ErrorKind::Closed);
+                assert!(gone || error.kind() == ErrorKind::Io, "{nth} {lasting}: {error}");
+            }
             // A fault that passes is got over where the commit can be made again.
             Ok(summary) => assert!(!lasting && summary.succeeded == 300, "{summary}"),
         }
@@ -412,7 +413,9 @@ fn an_error_of_the_storage_halts_the_worker_and_nothing_is_booked_wrongly() {
         let tasks: Tasks<Job> = tracker.tasks().unwrap();
         let records = tasks.query().fetch().unwrap();
         let unbegun = records.iter().filter(|record| record.crashes > 0 && !ran.contains(&record.task.name)).count();
-        assert!(unbegun <= 3, "at most what each thread was about to begin: {unbegun}");
+        // A claim whose thread is free counts as begun. The thread gives it back if it halts, unless the disk is gone.
+        let most = if lasting { 3 } else { 0 };
+        assert!(unbegun <= most, "at most what each thread was about to begin: {unbegun}");
         for record in records {
             assert_eq!(record.failures, 0, "{}", record.id);
             assert!(record.status != Status::Succeeded || ran.contains(&record.task.name), "{} did not run", record.id);

@@ -43,6 +43,14 @@ async fn tasks_are_submitted_one_by_one_with_their_row_and_in_bulk() {
     let error = calls.submit_all([job("x"), job(""), job("y")]).await;
     refused(error, ErrorKind::Invalid);
 
+    let inside = SubmitOptions::new().batch(&tracker.open_batch_async("night", &BatchOptions::new()).await.unwrap());
+    let after = inside.after(&tasks, "one", Otherwise::Wait).priority(9);
+    let (submission, record) = calls.submit_and_get_with(&job("two"), &after).await.unwrap();
+    assert_eq!((submission, record.waits_for, record.priority), (Submission::New, 1, 9));
+    assert!(record.batch.is_some());
+    let (_, same) = tasks.submit_and_get_with(&job("two"), &SubmitOptions::new()).unwrap();
+    assert_eq!((same.task, same.batch), (record.task, record.batch));
+
     let mails = tracker.tasks::<Mail>().unwrap().asynchronous();
     mails.submit(&mail(3)).await.unwrap();
     assert_eq!(mails.get_by_key("client_request", &[&"c", &3]).unwrap().unwrap().task.number, 3);

@@ -74,6 +74,8 @@ fn a_batch_over_several_kinds_counts_by_role_and_is_over_with_its_last_task() {
     imports.step("load").unwrap().start(1).unwrap().succeed().unwrap();
     let info = batch.info().unwrap();
     assert_eq!(counts(&info), [(Role::Succeeded, 4), (Role::Exhausted, 1), (Role::Cancelled, 1)]);
+    let told = format!("{info:?}");
+    assert!(told.contains(r#"counts: {"cancelled": 1, "exhausted": 1, "succeeded": 4}"#), "{told}");
     assert!(info.is_over() && is_there(&tasks, "after night"));
     assert!(info.finished_at.unwrap() >= info.created_at);
     assert_eq!(tasks.get("after night").unwrap().unwrap().batch, None);

@@ -9,7 +9,7 @@ use tracker_core::{ErrorKind, ManualClock, Sharing};
 use crate::{
     dice::setting,
     disk::{Disk, Fault, Operation},
-    look::{Look, Seen},
+    look::{Look, Seen, was_left},
     script::{SCRIPT, Scene, Step, Stored},
 };
 
@@ -31,7 +31,7 @@ fn undisturbed(sharing: Sharing) -> Vec<Look> {
 
 /// A step whose execution goes with the call, so that asking again is another attempt.
 fn is_another_attempt(step: &Step) -> bool {
-    step.name == "detach"
+    step.name == "detach" || step.stored == Stored::ByWorker
 }
 
 struct Case<'l> {
@@ -74,7 +74,7 @@ impl Case<'_> {
             };
             tally.unknown += u64::from(unknown);
             if self.fault.lasting {
-                return self.open_again(&disk, scene, before, after).map(|()| true).map_err(at);
+                return self.open_again(&disk, scene, before, (after, step.stored)).map(|()| true).map_err(at);
             }
             disk.heal();
             let look = scene.look().map_err(|error| at(error.to_string()))?;
@@ -110,7 +110,13 @@ impl Case<'_> {
     }
 
     /// The disk is gone for good: every call says so, and none hangs. Once it is back, the file opens.
-    fn open_again(&self, disk: &Disk, scene: Scene, before: &Look, after: &Look) -> Result<(), String> {
+    fn open_again(
+        &self,
+        disk: &Disk,
+        scene: Scene,
+        before: &Look,
+        (after, stored): (&Look, Stored),
+    ) -> Result<(), String> {
         for answer in [scene.touch(), scene.tracker.flush(), scene.tracker.compact().map(drop)] {
             match answer {
                 Ok(()) => return Err("a write went well on a disk that is gone".to_owned()),
@@ -126,7 +132,8 @@ impl Case<'_> {
             let found = look.0.get(name);
             // What ran was freed.
             let is = |seen: Option<&Seen>| found == seen || seen.is_some_and(|seen| seen.running);
-            if !is(Some(seen)) && !is(after.0.get(name)) {
+            let left = stored == Stored::ByWorker && was_left(found, Some(seen));
+            if !is(Some(seen)) && !is(after.0.get(name)) && !left {
                 return Err(format!("{name} is {found:?} and was acknowledged as {seen:?}"));
             }
         }

@@ -1,7 +1,7 @@
 //! A bit of everything that a tracker can do, step by step, for the sweeps of power cuts and faults. A new feature gets a
 //! step here, and both sweeps attack it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, io, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
@@ -77,10 +77,35 @@ pub struct Stage {
     rows: Vec<u32>,
 }
 
+/// One of a host at a time, and three an hour in all.
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "visit", status = Status, rate = "3/1h", lease = "1m", backoff = "fixed(1s)")]
+#[task(retention(succeeded = "1h"))]
+pub struct Visit {
+    #[task(id)]
+    number: u32,
+    #[task(index, limit = 1)]
+    host: Option<String>,
+}
+
+/// Done by a worker that works ahead.
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "chore", status = Status, lease = "1m", backoff = "fixed(1s)")]
+pub struct Chore {
+    #[task(id)]
+    number: u32,
+    done: bool,
+}
+
 pub const TOTALS: TableDefinition<&str, u64> = TableDefinition::new("totals");
 
 fn job(number: u32) -> Job {
     Job { name: format!("job {number}"), host: format!("host {}", number % 3), key: number, etag: 0, step: 0 }
+}
+
+fn visit(number: u32) -> Visit {
+    let host = (number > 0).then(|| format!("host {}", number % 2));
+    Visit { number, host }
 }
 
 /// The program that plays the script.
@@ -90,8 +115,11 @@ pub struct Scene {
     jobs: Option<Tasks<Job>>,
     later: Option<Tasks<LaterJob>>,
     stages: Tasks<Stage>,
+    visits: Tasks<Visit>,
+    chores: Tasks<Chore>,
     hands: BTreeMap<&'static str, Execution<Job>>,
     stage: Option<Execution<Stage>>,
+    visiting: BTreeMap<&'static str, Execution<Visit>>,
     ticket: Option<Ticket>,
 }
 
@@ -102,6 +130,8 @@ pub enum Stored {
     Whole,
     /// In several: each task is as before or as after.
     InParts,
+    /// The same, but that a worker that dies leaves what it had in its hands.
+    ByWorker,
 }
 
 pub struct Step {
@@ -270,8 +300,21 @@ pub const SCRIPT: &[Step] = &[
     whole("start the last of the batch", |scene| scene.start("last", 31)),
     whole("its end is that of the batch", |scene| scene.hand("last").give_up("never")),
     whole("cancel what another one waits for", |scene| scene.jobs().cancel("job 34")),
+    in_parts("submit visits", |scene| scene.visits.submit_all((0..7).map(visit)).map(drop)),
+    whole("claim one without a limit", |scene| scene.visit("unlimited")),
+    whole("claim one under a limit", |scene| scene.visit("limited")),
+    whole("its failure frees the slot", |scene| scene.visiting("limited").fail("nobody there")),
+    whole("claim past it", |scene| scene.visit("other")),
+    whole("the rate holds back", |scene| match scene.visits.claim()? {
+        None => Ok(()),
+        Some(visit) => panic!("the fourth of an hour is {}", visit.number),
+    }),
+    whole("a visit succeeds", |scene| scene.visiting("unlimited").succeed()),
     whole("2 h pass", |scene| scene.pass(7_200)),
+    whole("a claim frees what ran out, and its slot", |scene| scene.visit("late")),
+    whole("a late visit succeeds", |scene| scene.visiting("late").succeed()),
     in_parts("prune", |scene| scene.jobs().prune().map(drop)),
+    in_parts("prune visits", |scene| scene.visits.prune().map(drop)),
     in_parts("remove the tasks of the batch", |scene| {
         let night = scene.night()?;
         scene.jobs().query().batch(&night).remove().map(drop)
@@ -283,6 +326,7 @@ pub const SCRIPT: &[Step] = &[
     in_parts("compact", |scene| scene.tracker.compact().map(drop)),
     in_parts(LATER, |scene| {
         scene.hands.clear();
+        scene.visiting.clear();
         scene.jobs = None;
         scene.later = Some(scene.tracker.tasks_as("job")?);
         Ok(())
@@ -291,6 +335,21 @@ pub const SCRIPT: &[Step] = &[
         let job = LaterJob { name: "late".into(), host: "x".into(), step: 1, key: 99, colour: Some("red".into()) };
         scene.later.as_ref().map_or(Ok(()), |later| later.submit(&job).map(drop))
     }),
+    in_parts("submit chores", |scene| {
+        scene.chores.submit_all((0..20).map(|number| Chore { number, done: false })).map(drop)
+    }),
+    // The last: how many commits it makes is up to chance, and the points before it have the same numbers each time.
+    Step {
+        name: "a worker works ahead",
+        stored: Stored::ByWorker,
+        act: |scene| {
+            let work = |chore: &mut Execution<Chore>| {
+                chore.done = true;
+                Ok::<_, io::Error>(())
+            };
+            scene.chores.worker().ahead(6).run(work).map(drop)
+        },
+    },
     in_parts("the end", |scene| scene.tracker.flush()),
 ];
 
@@ -302,8 +361,11 @@ impl Scene {
             jobs: Some(tracker.tasks()?),
             later: None,
             stages: tracker.tasks()?,
+            visits: tracker.tasks()?,
+            chores: tracker.tasks()?,
             hands: BTreeMap::new(),
             stage: None,
+            visiting: BTreeMap::new(),
             ticket: None,
             tracker,
         })
@@ -343,6 +405,16 @@ impl Scene {
         Ok(self.stage.as_mut().expect("one is due"))
     }
 
+    fn visit(&mut self, name: &'static str) -> Result<(), Error> {
+        let claimed = self.visits.claim()?.expect("one may start");
+        self.visiting.insert(name, claimed);
+        Ok(())
+    }
+
+    fn visiting(&mut self, name: &str) -> &mut Execution<Visit> {
+        self.visiting.get_mut(name).expect("a step before this one has claimed it")
+    }
+
     fn pass(&self, seconds: u64) -> Result<(), Error> {
         self.clock.advance(Duration::from_secs(seconds));
         Ok(())
@@ -367,6 +439,8 @@ impl Scene {
             look.add(later)?;
         }
         look.add(&self.stages)?;
+        look.add(&self.visits)?;
+        look.add(&self.chores)?;
         look.add_batches(&self.tracker)?;
         Ok(look)
     }

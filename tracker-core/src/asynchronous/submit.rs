@@ -37,7 +37,19 @@ impl<T: TrackedTask> AsyncTasks<T> {
     /// # Errors
     /// As [`Tasks::submit_and_get`](crate::Tasks::submit_and_get).
     pub async fn submit_and_get(&self, task: &T) -> Result<(Submission, Record<T, T::Status>)> {
-        let submit = SubmitAndGet(self.tasks.new_task(task)?);
+        self.submit_and_get_with(task, &SubmitOptions::default()).await
+    }
+
+    /// [`Tasks::submit_and_get_with`](crate::Tasks::submit_and_get_with) for async callers.
+    ///
+    /// # Errors
+    /// As [`Tasks::submit_and_get_with`](crate::Tasks::submit_and_get_with).
+    pub async fn submit_and_get_with(
+        &self,
+        task: &T,
+        options: &SubmitOptions,
+    ) -> Result<(Submission, Record<T, T::Status>)> {
+        let submit = SubmitAndGet(self.tasks.new_task_with(task, options)?);
         self.tasks.shared.engine.room().await;
         let (submitted, whole) = calls::queue(&self.tasks.shared, submit).await?;
         Ok((Receipt::from(submitted).submission, Record::of::<T>(&*self.tasks.kind()?, whole)?))

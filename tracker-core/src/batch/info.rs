@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use chrono::{DateTime, Utc};
 
@@ -8,7 +8,7 @@ use crate::{rules::Batch as State, status::Role, time::utc};
 ///
 /// Tasks count by their roles over all kinds and steps: between two steps a task is pending, and one that was given up is
 /// exhausted, by whatever name. Those that were deleted after they had ended, by retention for one, still count.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct BatchInfo {
     /// Its number in the file; rises from batch to batch.
@@ -76,5 +76,24 @@ impl BatchInfo {
     pub fn progress(&self) -> f64 {
         let count = |tasks: u64| f64::from(u32::try_from(tasks).unwrap_or(u32::MAX));
         if self.total() == 0 { 1.0 } else { count(self.total() - self.open) / count(self.total()) }
+    }
+}
+
+/// The counts by the names of the roles.
+impl fmt::Debug for BatchInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = Role::ALL.map(|role| (role.name(), self.count(role)));
+        let counts: BTreeMap<_, _> = counts.into_iter().filter(|(_, tasks)| *tasks > 0).collect();
+        f.debug_struct("BatchInfo")
+            .field("number", &self.number)
+            .field("label", &self.label)
+            .field("created_at", &self.created_at)
+            .field("sealed", &self.sealed)
+            .field("finished_at", &self.finished_at)
+            .field("eta", &self.eta)
+            .field("follow_up_refused", &self.follow_up_refused)
+            .field("counts", &counts)
+            .field("open", &self.open)
+            .finish()
     }
 }

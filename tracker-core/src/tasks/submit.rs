@@ -119,7 +119,16 @@ impl<T: TrackedTask> Tasks<T> {
     /// # Errors
     /// As [`Tasks::submit`]; `Unreadable` if the row cannot be decoded.
     pub fn submit_and_get(&self, task: &T) -> Result<(Submission, Record<T, T::Status>)> {
-        let (submitted, whole) = self.shared.engine.call(SubmitAndGet(self.new_task(task)?))?;
+        self.submit_and_get_with(task, &SubmitOptions::default())
+    }
+
+    /// The same with options: into a batch, after others, with a due time or a priority. It is on disk when this returns,
+    /// whatever they say.
+    ///
+    /// # Errors
+    /// As [`Tasks::submit_with`]; `Unreadable` if the row cannot be decoded.
+    pub fn submit_and_get_with(&self, task: &T, options: &SubmitOptions) -> Result<(Submission, Record<T, T::Status>)> {
+        let (submitted, whole) = self.shared.engine.call(SubmitAndGet(self.new_task_with(task, options)?))?;
         Ok((Receipt::from(submitted).submission, Record::of::<T>(&*self.kind()?, whole)?))
     }
 

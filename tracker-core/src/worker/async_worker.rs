@@ -1,6 +1,12 @@
 use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
-use super::{Settings, StopHandle, Summary, async_lane::AsyncLane, crew::Shift, join::Join, stock::Stock};
+use super::{
+    Settings, StopHandle, Summary,
+    async_lane::AsyncLane,
+    crew::{Shift, all_well},
+    join::Join,
+    stock::Stock,
+};
 use crate::{body::IntoOutcome, error::Result, execution::Execution, task::TrackedTask, tasks::Tasks};
 
 /// A worker for async bodies. Made by [`Tasks::async_worker`].
@@ -82,7 +88,7 @@ impl<T: TrackedTask> AsyncWorker<T> {
             ended = Join::new(lanes) => ended,
             never = shift.running.renew() => match never {},
         };
-        ended.into_iter().collect::<Result<()>>()?;
+        all_well(ended)?;
         Ok(shift.into_summary())
     }
 }

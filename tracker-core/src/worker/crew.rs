@@ -267,11 +267,8 @@ impl<'a> Crew<'a> {
                     scope.spawn(move || work(lanes, engine, shift, number))
                 })
                 .collect();
-            let mut result = Ok(());
-            for thread in threads {
-                let ended = thread.join().unwrap_or_else(|_| Err(Error::closed()));
-                result = result.and(ended);
-            }
+            let ended = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(Error::closed())));
+            let result = all_well(ended);
             *done.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
             done.1.notify_all();
             drop(tender.join());
@@ -281,6 +278,13 @@ impl<'a> Crew<'a> {
         result?;
         Ok(shift.into_summary())
     }
+}
+
+/// Waits for all ends, and gives the error that says most: that the file is closed follows from another one.
+pub(super) fn all_well(ended: impl IntoIterator<Item = Result<()>>) -> Result<()> {
+    let errors: Vec<_> = ended.into_iter().filter_map(Result::err).collect();
+    let says_most = errors.iter().position(|error| error.kind() != ErrorKind::Closed).unwrap_or(0);
+    errors.into_iter().nth(says_most).map_or(Ok(()), Err)
 }
 
 /// Renews and limits what runs, until the crew is done.
