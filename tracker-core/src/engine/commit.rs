@@ -10,7 +10,7 @@ use super::{
     Engine,
     account::{self, Account},
     action::{Action, GoOn},
-    queue::{Job, Pending},
+    job::{Job, Pending},
     writer::{Context, Effects, Writer},
 };
 use crate::{

@@ -7,6 +7,7 @@ mod commit;
 mod database;
 mod event;
 mod held;
+mod job;
 mod keeper;
 mod others;
 mod queue;
@@ -46,7 +47,8 @@ use crate::{
     time::{Micros, TimeKeeper},
 };
 pub(crate) use database::Database;
-use queue::{Pending, Queue, Waiter};
+use job::{Job, Pending, Slot, Waiter};
+use queue::Queue;
 use watch::Watchers;
 
 /// One open file. Callers of any thread hand in actions; one of them at a time leads and commits for all.
@@ -167,7 +169,7 @@ impl Engine {
             actions.into_iter().map(|action| Pending::waiting(action, &waiter)).unzip();
         self.enqueue(pending)?;
         self.wait_at(&waiter);
-        Ok(slots.iter().map(queue::Slot::take).collect())
+        Ok(slots.iter().map(Slot::take).collect())
     }
 
     /// Does two things that have nothing to do with each other in one commit.
@@ -260,7 +262,7 @@ impl Engine {
         self.enqueue_for_keeper(vec![Pending::answering(one, first), Pending::answering(other, second)])
     }
 
-    fn enqueue_for_keeper(&self, pending: Vec<Box<dyn queue::Job>>) -> Result<()> {
+    fn enqueue_for_keeper(&self, pending: Vec<Box<dyn Job>>) -> Result<()> {
         if turn::is_open(self.instance) {
             return Err(Error::inside_transaction());
         }
@@ -270,7 +272,7 @@ impl Engine {
         self.queue.push_for_keeper(pending)
     }
 
-    fn enqueue(&self, pending: Vec<Box<dyn queue::Job>>) -> Result<()> {
+    fn enqueue(&self, pending: Vec<Box<dyn Job>>) -> Result<()> {
         self.refuse_inside()?;
         if self.database.is_read_only() {
             return Err(Error::read_only());

@@ -1,12 +1,15 @@
 //! The queue under a checker that tries out orders in which threads run: whoever waits is answered, whatever is queued is
 //! done once, one leads at a time, a turn has the file to itself, and nobody waits for ever.
 
+use std::sync::Arc;
+
 use shuttle::{
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
 
 use super::*;
+use crate::engine::{job::Waiter, writer::Writer};
 
 /// What happened, over all threads of one run.
 #[derive(Default)]

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Engine,
-    queue::{Job, Waiter},
+    job::{Job, Waiter},
     writer::Writer,
 };
 use crate::error::{Error, Result};
