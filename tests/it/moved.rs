@@ -1,9 +1,11 @@
 //! Files moved by lines of JSON: batches and dependencies are in the new file what they were in the old one.
 
+use std::{sync::mpsc::channel, thread};
+
 use serde_json::json;
 use tracker_core::{
-    Batch, BatchInfo, BatchOptions, ErrorKind, ImportOptions, Imported, ManualClock, Otherwise, Role, SubmitOptions,
-    Tracker,
+    Batch, BatchInfo, BatchOptions, Error, ErrorKind, ImportOptions, Imported, ManualClock, Otherwise, Role,
+    SubmitOptions, Tracker,
 };
 
 use crate::{
@@ -293,6 +295,59 @@ fn those_that_wait_for_others_wait_for_them_in_the_new_file_whatever_the_order_o
         assert_eq!(tasks.claim().unwrap().unwrap().name, "middle");
         sound(tracker);
     }
+}
+
+/// Whoever has not heard yet that one is deleted hears it in the new file.
+#[test]
+fn news_that_are_on_their_way_while_a_file_is_written_arrive_in_the_new_one() {
+    let (clock, first) = tracker();
+    let tasks = jobs(&first, &["a"]);
+    let many = |name: &'static str| (0..3_000).map(move |number| job(&format!("{name} {number}")));
+    for (name, otherwise) in [("skip", Otherwise::Skip), ("run", Otherwise::Run), ("cancel", Otherwise::Cancel)] {
+        tasks.submit_all_with(many(name), &SubmitOptions::new().after(&tasks, "a", otherwise)).unwrap();
+    }
+    // Somebody else has the next turn, so that all but a thousand have not heard of it when the lines are written.
+    let ((come, has_come), (begin, has_begun), (end, may_end)) = (channel(), channel(), channel());
+    let lines = thread::scope(|scope| {
+        let removed = first.transaction(|tx| {
+            let first = &first;
+            scope.spawn(move || {
+                come.send(()).unwrap();
+                first.transaction(|_| {
+                    begin.send(()).unwrap();
+                    may_end.recv().unwrap();
+                    Ok::<_, Error>(())
+                })
+            });
+            has_come.recv().unwrap();
+            thread::sleep(SECOND / 20);
+            tx.remove(&tasks, "a")
+        });
+        removed.unwrap();
+        has_begun.recv().unwrap();
+        let lines = export(&first);
+        end.send(()).unwrap();
+        lines
+    });
+    let second = Tracker::options().clock(clock.clone()).in_memory().unwrap();
+    import(&second, &lines);
+    sound(&second);
+    let moved = second.tasks::<Job>().unwrap();
+    let counts = moved.counts().unwrap();
+    let ends = [Status::Ignored, Status::Pending, Status::Cancelled].map(|status| counts.get(status));
+    assert_eq!(ends, [3_000; 3]);
+    assert!(moved.query().status(Status::Pending).fetch().unwrap().iter().all(|record| record.waits_for == 0));
+
+    let line = |id: &str, otherwise: &str| {
+        let needs = [json!({"deleted": null, "otherwise": otherwise})];
+        json!({"kind": "job", "id": id, "needs": needs, "payload": job(id)}).to_string()
+    };
+    import(&second, &[line("x", "skip"), line("y", "run"), line("z", "wait")].join("\n"));
+    let told = ["x", "y", "z"].map(|name| status(&moved, name));
+    assert_eq!(told, [Status::Ignored, Status::Pending, Status::Ignored]);
+    let why = moved.get("x").unwrap().unwrap().history[0].failure.as_ref().unwrap().error.clone();
+    assert!(why.ends_with("can succeed no more: it was deleted"), "{why}");
+    sound(&second);
 }
 
 #[test]

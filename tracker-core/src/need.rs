@@ -103,6 +103,16 @@ impl<T: View> Tasks<T> {
 impl<S: Source> Handles<S> {
     /// What a task waits for, in words; at most so many of them.
     pub(crate) fn named_needs(&mut self, waiter: TaskRef, most: usize) -> Result<Vec<Need>> {
+        let needs = self.dependencies(waiter, most)?.into_iter();
+        Ok(needs.filter_map(|(on, otherwise)| Some(Need { on: on?, otherwise })).collect())
+    }
+
+    /// The same; `None` for one that is deleted, of which the task has not heard yet.
+    pub(crate) fn dependencies(
+        &mut self,
+        waiter: TaskRef,
+        most: usize,
+    ) -> Result<Vec<(Option<Dependency>, Otherwise)>> {
         let kinds = self.all_kinds()?;
         let mut needs = Vec::new();
         for (target, otherwise) in self.needs_of(waiter, most)? {
@@ -110,7 +120,7 @@ impl<S: Source> Handles<S> {
                 Some(number) => self.batch(number)?.map(|batch| Dependency::Batch { label: batch.label }),
                 None => self.task_name(&kinds, target)?.map(Dependency::Task),
             };
-            needs.extend(on.map(|on| Need { on, otherwise }));
+            needs.push((on, otherwise));
         }
         Ok(needs)
     }

@@ -34,7 +34,8 @@ impl fmt::Display for Holder {
     }
 }
 
-/// The other processes that hold the file, as far as this user may know; nobody on systems that do not tell.
+/// The other processes that hold the file, as far as this user may know, the oldest first: one that is just being started
+/// has its parent's files for a moment. Nobody on systems that do not tell.
 pub fn holders(path: &Path) -> Vec<Holder> {
     #[cfg(target_os = "linux")]
     return linux::holders(path);
@@ -58,7 +59,18 @@ mod linux {
         let (Ok(file), Ok(processes)) = (fs::metadata(path), fs::read_dir("/proc")) else { return Vec::new() };
         let pids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         let others = pids.filter(|pid| *pid != process::id());
-        others.filter_map(|pid| Some(Holder { pid, name: name(pid), hold: hold(pid, &file)? })).collect()
+        let holders = others.filter_map(|pid| Some(Holder { pid, name: name(pid), hold: hold(pid, &file)? }));
+        let mut holders: Vec<_> = holders.collect();
+        holders.sort_by_cached_key(|holder| began(holder.pid));
+        holders
+    }
+
+    /// When the process began, in ticks since the machine did; what has just ended comes last.
+    fn began(pid: u32) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // The name before the last bracket may hold anything.
+        let after_name = stat.rsplit(')').next().unwrap_or_default();
+        after_name.split_whitespace().nth(19).and_then(|ticks| ticks.parse().ok()).unwrap_or(u64::MAX)
     }
 
     fn name(pid: u32) -> String {

@@ -4,7 +4,6 @@ mod holder;
 mod kinds;
 
 use std::{
-    cmp::Reverse,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -37,23 +36,12 @@ fn options() -> Options {
 impl FileArg {
     /// Opens it only to look, beside whoever works on it. After an unclean end it is repaired first.
     pub fn look(&self) -> Result<Tracker, Failure> {
-        options().inspect(&self.file).map_err(|error| explain(&self.file, &error, Purpose::Look))
+        patiently(|| options().inspect(&self.file)).map_err(|error| explain(&self.file, &error, Purpose::Look))
     }
 
     /// Opens it to work on its tasks, as the only one who does; others may look. Made where there is none.
-    ///
-    /// A process that was just killed may hold it for a moment: a command that it was starting has its open files until
-    /// the command's program is there. So this waits a little before it refuses.
     pub fn work(&self) -> Result<Tracker, Failure> {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            match Tracker::open(&self.file) {
-                Err(error) if error.kind() == ErrorKind::AlreadyOpen && Instant::now() < until => {
-                    thread::sleep(Duration::from_millis(20));
-                }
-                opened => return opened.map_err(|error| explain(&self.file, &error, Purpose::Act)),
-            }
-        }
+        patiently(|| Tracker::open(&self.file)).map_err(|error| explain(&self.file, &error, Purpose::Act))
     }
 
     /// The other processes that have it open, as far as this user may know.
@@ -82,6 +70,20 @@ impl FileArg {
     }
 }
 
+/// A process that was just killed may hold a file for a moment: a command that it was starting has its open files until
+/// the command's program is there. So this waits a little before it refuses.
+fn patiently(open: impl Fn() -> Result<Tracker, Error>) -> Result<Tracker, Error> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match open() {
+            Err(error) if error.kind() == ErrorKind::AlreadyOpen && Instant::now() < until => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            opened => return opened,
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     Look,
@@ -98,8 +100,8 @@ pub fn explain(path: &Path, error: &Error, purpose: Purpose) -> Failure {
 }
 
 fn in_the_way(path: &Path, purpose: Purpose, holders: &[Holder]) -> Option<String> {
-    // The one that excludes most is the reason; of a process and the one that it is just starting, the former.
-    let holder = holders.iter().max_by_key(|holder| (holder.hold, Reverse(holder.pid)))?;
+    // The one that excludes most is the reason; of several, the oldest.
+    let holder = holders.iter().rev().max_by_key(|holder| holder.hold)?;
     let (path, who) = (path.display(), holder);
     Some(match (holder.hold, purpose) {
         (Hold::Exclusive, _) => format!(

@@ -7,6 +7,7 @@ use super::{
     batch::{BatchLine, SealLine},
     kind::KindLine,
     task::TaskLine,
+    tie::NeedLine,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -120,8 +121,8 @@ impl Tracker {
                             None => None,
                         };
                         let needs =
-                            if whole.header.waits > 0 { rows.named_needs(task, usize::MAX)? } else { Vec::new() };
-                        let needs = needs.into_iter().map(Into::into).collect();
+                            if whole.header.waits > 0 { rows.dependencies(task, usize::MAX)? } else { Vec::new() };
+                        let needs = needs.into_iter().map(NeedLine::of).collect();
                         lines.push(TaskLine { batch, needs, ..TaskLine::of(kind, &whole) });
                     }
                     from = task.seq + 1;

@@ -61,7 +61,7 @@ impl Newcomer {
     /// The first of those it waits for that is not in the file.
     pub(super) fn awaits(&self, writer: &mut Writer<'_>) -> Result<Option<Awaited>> {
         for need in &self.line.needs {
-            let awaited = need.awaited()?;
+            let Some(awaited) = need.awaited()? else { continue };
             if awaited.tie(writer, need.otherwise()?)?.is_none() {
                 return Ok(Some(awaited));
             }
@@ -112,13 +112,21 @@ impl Newcomer {
             if let Some(number) = whole.header.batch {
                 writer.may_join(&self.kind, &self.id, None, number)?;
             }
-            let mut ties = Vec::with_capacity(self.line.needs.len());
+            let (mut ties, mut deleted) = (Vec::with_capacity(self.line.needs.len()), Vec::new());
             for need in &self.line.needs {
-                let awaited = need.awaited()?;
-                ties.push(awaited.tie(writer, need.otherwise()?)?.ok_or_else(|| awaited.is_absent())?);
+                let otherwise = need.otherwise()?;
+                match need.awaited()? {
+                    Some(awaited) => {
+                        ties.push(awaited.tie(writer, otherwise)?.ok_or_else(|| awaited.is_absent())?);
+                    }
+                    None => deleted.push(otherwise),
+                }
             }
             writer.admit(&self.kind, &whole)?;
-            if ties.is_empty() { Ok(()) } else { writer.tie(&self.kind, whole.task, &self.id, &ties) }
+            if !ties.is_empty() {
+                writer.tie(&self.kind, whole.task, &self.id, &ties)?;
+            }
+            deleted.into_iter().try_for_each(|otherwise| writer.miss(whole.task, otherwise))
         });
         if let (Err(_), Some(number)) = (&put, made) {
             writer.remove_batch(number)?;

@@ -7,43 +7,46 @@ use crate::{
     batch::check_label,
     engine::Writer,
     error::{Error, Result},
-    need::{Dependency, Need},
+    need::Dependency,
     rules::{Batch, Otherwise},
     store::{Kind, Tie, TieOn},
     task::TaskKey,
 };
 
-/// One that a task still waits for: a task by its kind and id, or a batch by its label.
+/// One that a task still waits for: a task by its kind and id, or a batch by its label; or one that is deleted, of which the
+/// task has not heard yet.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 pub(super) enum NeedLine {
     Task { kind: String, id: Value, otherwise: String },
     Batch { batch: String, otherwise: String },
-}
-
-impl From<Need> for NeedLine {
-    fn from(need: Need) -> Self {
-        let otherwise = need.otherwise.name().to_owned();
-        match need.on {
-            Dependency::Task(name) => Self::Task { kind: name.kind, id: Value::of_id(&name.id), otherwise },
-            Dependency::Batch { label } => Self::Batch { batch: label, otherwise },
-        }
-    }
+    Deleted { deleted: (), otherwise: String },
 }
 
 impl NeedLine {
-    pub(super) fn awaited(&self) -> Result<Awaited> {
+    pub(super) fn of((on, otherwise): (Option<Dependency>, Otherwise)) -> Self {
+        let otherwise = otherwise.name().to_owned();
+        match on {
+            Some(Dependency::Task(name)) => Self::Task { kind: name.kind, id: Value::of_id(&name.id), otherwise },
+            Some(Dependency::Batch { label }) => Self::Batch { batch: label, otherwise },
+            None => Self::Deleted { deleted: (), otherwise },
+        }
+    }
+
+    /// What is waited for; `None` if it comes no more.
+    pub(super) fn awaited(&self) -> Result<Option<Awaited>> {
         match self {
-            Self::Batch { batch, .. } => Ok(Awaited::Batch(batch.clone())),
+            Self::Batch { batch, .. } => Ok(Some(Awaited::Batch(batch.clone()))),
             Self::Task { kind, id, .. } => match id.id() {
-                Some(id) => Ok(Awaited::Task(kind.clone(), id)),
+                Some(id) => Ok(Some(Awaited::Task(kind.clone(), id))),
                 None => Err(Error::invalid("it waits for a task whose id is none")),
             },
+            Self::Deleted { .. } => Ok(None),
         }
     }
 
     pub(super) fn otherwise(&self) -> Result<Otherwise> {
-        let (Self::Task { otherwise, .. } | Self::Batch { otherwise, .. }) = self;
+        let (Self::Task { otherwise, .. } | Self::Batch { otherwise, .. } | Self::Deleted { otherwise, .. }) = self;
         Otherwise::from_name(otherwise)
             .ok_or_else(|| Error::invalid(format!("{otherwise:?} is no choice: write wait, skip, cancel or run")))
     }

@@ -297,6 +297,7 @@ fn tend(shift: &Shift<'_>, done: &(Mutex<bool>, Condvar)) {
         }
         drop(over);
         shift.running.tend();
+        shift.stock.nudge();
         over = done.0.lock().unwrap_or_else(PoisonError::into_inner);
     }
 }

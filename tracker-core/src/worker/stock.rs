@@ -40,8 +40,7 @@ struct State {
     suspect_waits: bool,
     /// How many visitors wait for news.
     asleep: usize,
-    /// How many bodies in a row were short, and how long they take.
-    short: u32,
+    /// How long bodies take, the last ones weighing most, one long one not much.
     pace: Duration,
     /// Nobody works here any more: what is claimed yet is given back.
     closed: bool,
@@ -63,8 +62,8 @@ struct Tray {
 
 /// A body is short that takes no longer than it costs to wake a few threads.
 const SHORT: Duration = Duration::from_micros(50);
-/// After so many of them in a row the next one is likely to be short.
-const SHORT_ROW: u32 = 16;
+/// A longer one counts for no more than this.
+const LONG: Duration = Duration::from_micros(200);
 
 /// The end of an attempt, as it is counted when it is durable.
 pub(super) struct Ended {
@@ -115,7 +114,7 @@ pub(super) enum Next {
 impl Stock {
     pub(super) fn new(slots: usize, ahead: usize, kinds: usize, running: Arc<Running>) -> Arc<Self> {
         let trays = (0..kinds).map(|_| Tray::default()).collect();
-        let state = Mutex::new(State { trays, ..State::default() });
+        let state = Mutex::new(State { trays, pace: LONG, ..State::default() });
         Arc::new(Self { slots, ahead, share: ahead / kinds.max(1), state, news: Signal::default(), running })
     }
 
@@ -146,6 +145,14 @@ impl Stock {
     /// back, rather than wake another thread.
     pub(super) fn is_brisk(&self) -> bool {
         self.lock().is_brisk()
+    }
+
+    /// Wakes those who were left asleep since others would do all in a moment, should these not have done it.
+    pub(super) fn nudge(&self) {
+        let state = self.lock();
+        if state.trays.iter().any(|tray| !tray.ready.is_empty()) {
+            self.tell(&state);
+        }
     }
 
     /// What comes next for a visitor, who falls asleep where it is nothing, if he means to. He leaves when all that was
@@ -207,9 +214,7 @@ impl Stock {
         let mut state = self.lock();
         state.trays[at].running -= 1;
         state.running -= 1;
-        let short = took.filter(|took| *took <= SHORT);
-        state.short = if short.is_some() { state.short.saturating_add(1) } else { 0 };
-        state.pace = (state.pace * 7 + short.unwrap_or(SHORT)) / 8;
+        state.pace = (state.pace * 7 + took.map_or(LONG, |took| took.min(LONG))) / 8;
         self.tell_of_place(&state, at);
     }
 
@@ -301,18 +306,19 @@ impl Stock {
 
 impl State {
     fn is_brisk(&self) -> bool {
-        self.short >= SHORT_ROW
+        self.pace < SHORT
     }
 
     fn is_anybody_awake(&self, at: usize) -> bool {
         self.asleep < self.trays[at].visitors
     }
 
-    /// What every visitor must hear: that nothing is on its way any more; and where there are several kinds, all, since
-    /// whoever is woken may have no use for it.
+    /// What every visitor must hear: that nothing is there or on its way any more; and where there are several kinds, all,
+    /// since whoever is woken may have no use for it.
     fn concerns_all(&self, at: usize) -> bool {
         let tray = &self.trays[at];
-        self.closed || self.trays.len() > 1 || self.suspect_waits || (tray.asked == 0 && tray.unsure == 0)
+        let over = tray.asked == 0 && tray.unsure == 0 && tray.ready.is_empty();
+        self.closed || self.trays.len() > 1 || self.suspect_waits || over
     }
 }
 

@@ -267,6 +267,17 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// A task that comes from elsewhere hears that one is deleted for which it waited there.
+    #[cfg(feature = "json")]
+    pub(crate) fn miss(&mut self, waiter: TaskRef, otherwise: Otherwise) -> Result<()> {
+        let heard = Heard { over: false, ..otherwise.hears(News::Gone) };
+        if heard == Heard::NOTHING {
+            return Ok(());
+        }
+        let name = "a task of the file it comes from".to_owned();
+        self.hear(waiter, heard, Tidings::new(waiter, name, News::Gone).reason())
+    }
+
     fn hear(&mut self, waiter: TaskRef, heard: Heard, reason: String) -> Result<()> {
         let (kind, header) = (self.kind(waiter.kind)?, self.known(waiter)?);
         let id = self.rows.body_of(waiter)?.id;
