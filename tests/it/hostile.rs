@@ -346,6 +346,23 @@ fn damage_that_a_transaction_comes_upon_is_not_committed_whatever_is_made_of_the
     jobs.submit(&job(1_000)).unwrap();
 }
 
+/// A page beyond the end of the file was once the last thing that a look could read.
+#[test]
+fn who_looks_at_a_file_that_is_cut_short_reads_on_what_is_left_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.redb");
+    let whole = file(true);
+    fs::write(&path, &whole).unwrap();
+    let looked = Tracker::options().sharing(Sharing::Exclusive).inspect(&path).unwrap();
+    let jobs = looked.tasks::<Job>().unwrap();
+    fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let error = looked.verify().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupted, "{error}");
+    fs::write(&path, &whole).unwrap();
+    looked.verify().unwrap_or_default();
+    assert_eq!(shown_is_true(&jobs).unwrap(), JOBS);
+}
+
 /// What a program does that trusts the file, and writes: answered or refused, whatever comes.
 fn trust(bytes: Vec<u8>) {
     let Ok(tracker) = open(&Disk::with_bytes(bytes), false) else { return };

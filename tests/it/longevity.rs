@@ -1,6 +1,9 @@
-//! Files are read by the types of another program years later.
+//! Files that earlier versions have written are read by this one, and structs that have grown since read their old tasks.
+//!
+//! `TRACKER_FIXTURES=write cargo test --test it longevity` writes the files of this version anew; docs/format.md says
+//! when that may be done.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
@@ -164,6 +167,10 @@ fn write(tracker: &Tracker, clock: &ManualClock) -> Ticket {
     ticket
 }
 
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
 /// The files of this version, and the ticket that stands in each.
 fn fresh() -> [(&'static str, Vec<u8>, String); 2] {
     [("closed", true), ("killed", false)].map(|(name, closed)| {
@@ -251,16 +258,25 @@ fn check(bytes: &[u8], ticket: &str, what: &str) {
 }
 
 #[test]
-fn a_file_says_what_was_written_into_it() {
+fn files_of_this_format_say_what_was_written_into_them() {
+    let writes = std::env::var_os("TRACKER_FIXTURES").is_some();
     for (name, bytes, ticket) in fresh() {
-        check(&bytes, &ticket, name);
+        check(&bytes, &ticket, "just written");
+        let path = folder().join(format!("format-1-{name}.redb"));
+        if writes {
+            fs::create_dir_all(folder()).unwrap();
+            fs::write(&path, bytes).unwrap();
+            fs::write(path.with_extension("ticket"), ticket).unwrap();
+        }
+        let kept = fs::read(&path).unwrap();
+        check(&kept, &fs::read_to_string(path.with_extension("ticket")).unwrap(), name);
     }
 }
 
 #[test]
 fn a_struct_that_has_grown_reads_the_tasks_of_its_youth() {
-    let [(_, bytes, _), _] = fresh();
-    let tracker = opened(bytes);
+    let kept = fs::read(folder().join("format-1-closed.redb")).unwrap();
+    let tracker = opened(kept);
     let jobs = tracker.tasks::<now::Job>().unwrap();
     let found = all(&jobs);
     assert_eq!(found.len(), 11);

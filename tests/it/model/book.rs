@@ -421,7 +421,9 @@ impl Book {
         let Some(old) = self.tasks[usize::from(kind)].get(&id) else { return Answer::Refused("NotFound") };
         let mut task = old.clone();
         if task.expired(now) {
+            // A crash that is found stands, also where the start is then refused.
             policy.rescue(&mut task, now);
+            self.tasks[usize::from(kind)].insert(id, task.clone());
         }
         let (from, due);
         if let Some(lease) = task.lease.clone() {

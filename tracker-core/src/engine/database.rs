@@ -100,8 +100,9 @@ impl Database {
             look(&txn)
         });
         drop(handle);
-        // What the disk has failed once, redb refuses from then on. Damage is no such thing: the file is as it is.
-        read.map_err(|error| if error.kind() == ErrorKind::Io && !self.read_only { self.recover(error) } else { error })
+        // What the disk has failed once, redb refuses from then on; so it does after a page that lies beyond the file's end.
+        // Other damage is no such thing: the file is as it is.
+        read.map_err(|error| if error.is_of_the_disk() { self.recover(error) } else { error })
     }
 
     /// Runs `work` in a write transaction and commits it if it says so. `quick` makes the next open after a crash instant.
@@ -195,6 +196,11 @@ impl Database {
 
     fn reopen(&self) -> Result<()> {
         let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
+        if self.read_only {
+            // Where that fails, the next read tries it again.
+            *handle = Some(Handle::Read(file::inspect_again(&self.place, &self.options)?));
+            return Ok(());
+        }
         if let Some(Handle::Write(db)) = handle.take()
             && let Err(error) = file::close(&self.place, db)
         {

@@ -195,6 +195,12 @@ impl Error {
         )
     }
 
+    /// Whether the disk has failed, or did not have what was to be read from it.
+    pub(crate) fn is_of_the_disk(&self) -> bool {
+        let source = self.0.source.as_ref();
+        self.kind() == ErrorKind::Io || source.is_some_and(|source| source.is::<std::io::Error>())
+    }
+
     /// The same error for one more of the callers whose commands shared a commit.
     pub(crate) fn share(&self) -> Self {
         let source = self.0.source.as_ref().map(|source| source.to_string().into());

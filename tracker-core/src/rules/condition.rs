@@ -31,3 +31,15 @@ impl Condition {
         graph.statuses().iter().map(|status| status.code).filter(|code| self.wants(*code)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_wants_the_codes_that_it_names_and_all_where_it_names_none() {
+        let named = Condition { codes: Some(vec![10, 30]), ..Condition::default() };
+        assert_eq!([10, 20, 30].map(|code| named.wants(code)), [true, false, true]);
+        assert_eq!([10, 20, 30].map(|code| Condition::default().wants(code)), [true; 3]);
+    }
+}

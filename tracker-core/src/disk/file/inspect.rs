@@ -46,6 +46,13 @@ pub(crate) fn inspect(place: &Place, options: &FileOptions) -> Result<ReadOnlyDa
     })
 }
 
+/// The same while it is open to be looked at already, without a repair: that would wait for oneself.
+pub(crate) fn inspect_again(place: &Place, options: &FileOptions) -> Result<ReadOnlyDatabase> {
+    guard(&format!("opening {} to look at it", place.name().display()), || {
+        open_read_only(place, options).map_err(|fault| fault.at(place.name()))?.ok_or_else(|| busy(place))
+    })
+}
+
 /// `None` if it must be repaired first.
 fn open_read_only(place: &Place, options: &FileOptions) -> Result<Option<ReadOnlyDatabase>, Fault> {
     let builder = options.builder();

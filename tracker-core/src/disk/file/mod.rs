@@ -14,7 +14,7 @@ mod survey;
 mod tests;
 
 pub(crate) use guard::guard;
-pub(crate) use inspect::inspect;
+pub(crate) use inspect::{inspect, inspect_again};
 pub(crate) use open::{Opened, close, open_existing, open_or_create};
 pub use sharing::Sharing;
 

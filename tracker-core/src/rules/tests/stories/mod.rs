@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a story one of whose steps is refused has failed")]
 
 mod attempts;
+mod batch;
 mod by_hand;
 mod leases;
 mod pipeline;
