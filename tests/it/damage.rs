@@ -101,6 +101,54 @@ fn a_damaged_row_of_ids_never_answers_with_another_task() {
     assert_eq!(jobs.counts().unwrap().total(), 60);
 }
 
+/// Under the keys of two tasks stand the records of two others: each is sound in itself, and belongs elsewhere.
+#[test]
+fn a_record_under_the_key_of_another_task_is_told_and_never_shown_as_its_own() {
+    for table in ["tracker.headers", "tracker.bodies"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jobs.redb");
+        let tracker = Tracker::open(&path).unwrap();
+        let jobs = tracker.tasks::<Job>().unwrap();
+        jobs.submit_all((0..60).map(job)).unwrap();
+        jobs.run("job 4", |_| Ok::<_, std::io::Error>(())).unwrap();
+        drop(jobs);
+        tracker.close().unwrap();
+        swap(&path, table, 5, 6);
+
+        let tracker = Tracker::open(&path).unwrap();
+        let jobs = tracker.tasks::<Job>().unwrap();
+        assert_eq!(jobs.query().fetch().unwrap_err().kind(), ErrorKind::Corrupted, "{table}");
+        for name in ["job 4", "job 5"] {
+            let error = jobs.get(name).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupted, "{table}: {error}");
+        }
+        assert_eq!(jobs.get("job 7").unwrap().unwrap().task.name, "job 7");
+        assert!(!tracker.verify().unwrap().is_empty());
+    }
+}
+
+/// Exchanges the rows of two tasks in a table.
+fn swap(path: &std::path::Path, table: &str, one: u64, other: u64) {
+    use tracker_core::redb::{Database, TableDefinition};
+
+    let table = TableDefinition::<&[u8; 12], &[u8]>::new(table);
+    let keys = [one, other].map(|seq| {
+        let mut key = [0; 12];
+        key[3] = 1;
+        key[4..].copy_from_slice(&seq.to_be_bytes());
+        key
+    });
+    let file = Database::open(path).unwrap();
+    let txn = file.begin_write().unwrap();
+    {
+        let mut rows = txn.open_table(table).unwrap();
+        let [a, b] = keys.map(|key| rows.remove(&key).unwrap().unwrap().value().to_vec());
+        rows.insert(&keys[0], b.as_slice()).unwrap();
+        rows.insert(&keys[1], a.as_slice()).unwrap();
+    }
+    txn.commit().unwrap();
+}
+
 /// Lets the row of one id name the task of another.
 fn mislead(path: &std::path::Path, id: &str, other: &str) {
     use tracker_core::redb::{Database, ReadableTable, TableDefinition};

@@ -35,7 +35,10 @@ impl Handles<&WriteTransaction> {
         self.apply_history(kind, task, change)?;
         if let Some(successor) = change.successor {
             match successor {
-                Some(body) => drop(self.successors()?.insert(&task.pack(), records::encode(body)?.as_slice())?),
+                Some(body) => {
+                    let key = task.pack();
+                    self.successors()?.insert(&key, records::encode_at(&key, body)?.as_slice())?;
+                }
                 None => drop(self.successors()?.remove(&task.pack())?),
             }
         }
@@ -70,7 +73,10 @@ impl Handles<&WriteTransaction> {
             }
         }
         match change.new {
-            Some(header) => drop(self.headers()?.insert(&task.pack(), records::encode(header)?.as_slice())?),
+            Some(header) => {
+                let key = task.pack();
+                self.headers()?.insert(&key, records::encode_at(&key, header)?.as_slice())?;
+            }
             None => drop(self.headers()?.remove(&task.pack())?),
         }
         Ok(())
@@ -131,7 +137,8 @@ impl Handles<&WriteTransaction> {
             self.ids()?.insert(keys::id_key(kind.id, &body.id).as_slice(), task.seq)?;
         }
         if let Some(body) = new {
-            self.bodies()?.insert(&task.pack(), records::encode(body)?.as_slice())?;
+            let key = task.pack();
+            self.bodies()?.insert(&key, records::encode_at(&key, body)?.as_slice())?;
             return Ok(());
         }
         self.bodies()?.remove(&task.pack())?;
@@ -172,7 +179,7 @@ impl Handles<&WriteTransaction> {
         let history = self.history()?;
         for ended in change.history {
             let key = RunKey { task, fence: ended.fence }.pack();
-            history.insert(&key, records::encode(ended)?.as_slice())?;
+            history.insert(&key, records::encode_at(&key, ended)?.as_slice())?;
         }
         let kept = keep - usize::from(new.last.is_some());
         let (first, last) = (RunKey { task, fence: 0 }.pack(), RunKey { task, fence: u64::MAX }.pack());

@@ -56,12 +56,21 @@ impl Handles<&WriteTransaction> {
         for (at, row) in rows.iter().enumerate() {
             // Most are alike.
             let alike = at > 0 && rows[at - 1].header == row.header;
-            let record = if alike { headers[at - 1].1.clone() } else { records::encode(&row.header)? };
+            let record = if alike {
+                let (key, mut record) = headers[at - 1].clone();
+                records::bind(&mut record, &key);
+                records::bind(&mut record, &keys[at]);
+                record
+            } else {
+                records::encode_at(&keys[at], &row.header)?
+            };
             headers.push((keys[at], record));
         }
         insert_sorted(self.headers()?, headers.iter().map(|(key, record)| (key, record.as_slice())))?;
         drop(headers);
-        insert_sorted(self.bodies()?, keys.iter().zip(rows).map(|(key, row)| (key, row.record)))?;
+        let bodies: Vec<_> = keys.iter().zip(rows).map(|(key, row)| bound(key, row.record)).collect();
+        insert_sorted(self.bodies()?, keys.iter().zip(&bodies).map(|(key, body)| (key, body.as_slice())))?;
+        drop(bodies);
         let places: Vec<_> = rows.iter().map(|row| position(&kind.graph, row.task, &row.header)).collect();
         let mut line: Vec<_> = places.iter().map(|place| place.line.pack()).collect();
         line.sort_unstable();
@@ -82,6 +91,13 @@ impl Handles<&WriteTransaction> {
         }
         Ok(())
     }
+}
+
+/// A record that was made before its task had a number.
+fn bound(key: &[u8], record: &[u8]) -> Vec<u8> {
+    let mut bytes = record.to_vec();
+    records::bind(&mut bytes, key);
+    bytes
 }
 
 /// Inserts rows in the order of their keys; none of them is there yet.

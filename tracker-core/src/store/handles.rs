@@ -92,6 +92,11 @@ pub(super) fn row<T: Stored>(table: &str, key: impl std::fmt::Display, bytes: &[
     records::decode(bytes).map_err(|what| Error::corrupted(table, key, what))
 }
 
+/// The same for a row of a task's, whose checksum covers its key.
+pub(super) fn row_of<T: Stored>(table: &str, task: TaskRef, bytes: &[u8]) -> Result<T> {
+    records::decode_at(&task.pack(), bytes).map_err(|what| Error::corrupted(table, task, what))
+}
+
 /// Creates every table and writes what a new file begins with.
 pub(crate) fn init(txn: &WriteTransaction) -> Result<()> {
     let mut handles = Handles::new(txn);
@@ -227,12 +232,12 @@ impl<S: Source> Handles<S> {
 
     pub(crate) fn header(&mut self, task: TaskRef) -> Result<Option<Header>> {
         let bytes = self.headers()?.get(&task.pack())?;
-        bytes.map(|bytes| row("tracker.headers", task, bytes.value())).transpose()
+        bytes.map(|bytes| row_of("tracker.headers", task, bytes.value())).transpose()
     }
 
     pub(crate) fn body(&mut self, task: TaskRef) -> Result<Option<Body>> {
         let bytes = self.bodies()?.get(&task.pack())?;
-        bytes.map(|bytes| row("tracker.bodies", task, bytes.value())).transpose()
+        bytes.map(|bytes| row_of("tracker.bodies", task, bytes.value())).transpose()
     }
 
     /// The body of a task that has a header.
@@ -242,7 +247,7 @@ impl<S: Source> Handles<S> {
 
     pub(crate) fn successor(&mut self, task: TaskRef) -> Result<Option<Body>> {
         let bytes = self.successors()?.get(&task.pack())?;
-        bytes.map(|bytes| row("tracker.successors", task, bytes.value())).transpose()
+        bytes.map(|bytes| row_of("tracker.successors", task, bytes.value())).transpose()
     }
 
     /// The payload that a change by hand starts from, and its revision. The change frees a task whose lease is over: a
@@ -258,7 +263,7 @@ impl<S: Source> Handles<S> {
 
     pub(crate) fn progress(&mut self, task: TaskRef) -> Result<Option<Progress>> {
         let bytes = self.live()?.get(&task.pack())?;
-        bytes.map(|bytes| row("tracker.live", task, bytes.value())).transpose()
+        bytes.map(|bytes| row_of("tracker.live", task, bytes.value())).transpose()
     }
 
     pub(crate) fn with_id(&mut self, kind: u32, id: &TaskKey) -> Result<Option<TaskRef>> {
@@ -283,8 +288,9 @@ impl<S: Source> Handles<S> {
         let (first, last) = (RunKey { task, fence: 0 }.pack(), RunKey { task, fence: u64::MAX }.pack());
         let mut past = Vec::new();
         for entry in self.history()?.range::<&[u8; RunKey::LEN]>(&first..=&last)? {
-            let (_, value) = entry?;
-            past.push(row("tracker.history", task, value.value())?);
+            let (key, value) = entry?;
+            let ended = records::decode_at(key.value(), value.value());
+            past.push(ended.map_err(|what| Error::corrupted("tracker.history", task, what))?);
         }
         Ok(past)
     }
@@ -315,8 +321,9 @@ impl Handles<&WriteTransaction> {
     }
 
     pub(crate) fn put_progress(&mut self, task: TaskRef, progress: &Progress) -> Result<()> {
-        let bytes = records::encode(progress)?;
-        self.live()?.insert(&task.pack(), bytes.as_slice())?;
+        let key = task.pack();
+        let bytes = records::encode_at(&key, progress)?;
+        self.live()?.insert(&key, bytes.as_slice())?;
         Ok(())
     }
 

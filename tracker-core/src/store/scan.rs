@@ -2,7 +2,7 @@ use redb::ReadableTable;
 
 use super::{
     Handles, Kind, Source,
-    handles::row,
+    handles::row_of,
     position::{Order, order},
 };
 use crate::{
@@ -82,7 +82,7 @@ impl<S: Source> Handles<S> {
             let Some(entry) = entry else { break };
             let (key, value) = entry?;
             let task = TaskRef::unpack(key.value());
-            let header: Header = row("tracker.headers", task, value.value())?;
+            let header: Header = row_of("tracker.headers", task, value.value())?;
             if wanted(&header) {
                 found.push((task, header));
             }

@@ -52,6 +52,20 @@ pub(crate) fn encode<T: Stored>(value: &T) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The bytes of a value in the row of this key: should the key be damaged, or lead to another row, the checksum says so.
+pub(crate) fn encode_at<T: Stored>(key: &[u8], value: &T) -> Result<Vec<u8>> {
+    let mut bytes = encode(value)?;
+    bind(&mut bytes, key);
+    Ok(bytes)
+}
+
+/// Binds a record to the key of its row, or frees it again.
+pub(crate) fn bind(record: &mut [u8], key: &[u8]) {
+    if let Some(sum) = record.last_chunk_mut::<4>() {
+        sum.iter_mut().zip(checksum(key)).for_each(|(byte, other)| *byte ^= other);
+    }
+}
+
 /// Fields of the fuzzer's, between a version and a checksum that fit.
 #[cfg(fuzzing)]
 pub(crate) fn sealed(fields: &[u8]) -> Vec<u8> {
@@ -63,8 +77,17 @@ pub(crate) fn sealed(fields: &[u8]) -> Vec<u8> {
 
 /// The value of bytes, after their version and checksum were checked; an error says what is wrong with them.
 pub(crate) fn decode<T: Stored>(bytes: &[u8]) -> Result<T, String> {
+    decode_bound(bytes, [0; 4])
+}
+
+/// The same in the row of this key.
+pub(crate) fn decode_at<T: Stored>(key: &[u8], bytes: &[u8]) -> Result<T, String> {
+    decode_bound(bytes, checksum(key))
+}
+
+fn decode_bound<T: Stored>(bytes: &[u8], bond: [u8; 4]) -> Result<T, String> {
     let (content, sum) = bytes.split_last_chunk::<4>().ok_or("it is cut short")?;
-    if checksum(content) != *sum {
+    if u32::from_le_bytes(checksum(content)) != u32::from_le_bytes(*sum) ^ u32::from_le_bytes(bond) {
         return Err("its checksum does not fit".to_owned());
     }
     let record = match content.split_first() {
@@ -98,6 +121,14 @@ mod tests {
     #[test]
     fn a_record_comes_back() {
         assert_eq!(decode::<Progress>(&encode(&sample()).unwrap()), Ok(sample()));
+    }
+
+    #[test]
+    fn a_record_in_another_row_is_refused() {
+        let bytes = encode_at(b"one", &sample()).unwrap();
+        assert_eq!(decode_at::<Progress>(b"one", &bytes), Ok(sample()));
+        assert!(decode_at::<Progress>(b"two", &bytes).is_err());
+        assert!(decode::<Progress>(&bytes).is_err());
     }
 
     #[test]
