@@ -106,6 +106,8 @@ fn size(path: &Path, tasks: usize) -> Result<String> {
 fn killed(path: &Path, sharing: Sharing) -> Result<String> {
     let left = path.with_extension("left");
     std::fs::copy(path, &left)?;
+    // What the copy left to be written is not the tracker's.
+    std::fs::File::open(&left)?.sync_all()?;
     let begun = Instant::now();
     let tracker = open(&left, sharing)?;
     let time = begun.elapsed();
@@ -127,9 +129,6 @@ fn measure(folder: &Path, count: usize, sharing: Sharing) -> Result<Column> {
     jobs.submit_all((0..count).map(job))?;
     tell("submit in bulk", per_second(count, begun.elapsed()));
     tell("file, of the user's bytes", size(&path, count)?);
-    tell("open after SIGKILL, busy", killed(&path, sharing)?);
-    thread::sleep(IDLE);
-    tell("open after SIGKILL, idle for 1 s", killed(&path, sharing)?);
     let calls = count.min(1_000);
     let mut number = count;
     let submit = timed(calls, || {
@@ -160,6 +159,11 @@ fn measure(folder: &Path, count: usize, sharing: Sharing) -> Result<Column> {
     if let Some(memory) = resident() {
         tell("resident memory", memory);
     }
+    jobs.submit(&job(number + 1))?;
+    jobs.submit(&job(number + 2))?;
+    tell("open after SIGKILL, busy", killed(&path, sharing)?);
+    thread::sleep(IDLE);
+    tell("open after SIGKILL, idle for 1 s", killed(&path, sharing)?);
     let (removal, pause) = remove(&jobs)?;
     tell("remove the succeeded", removal);
     tell("longest claim meanwhile", millis(pause));
