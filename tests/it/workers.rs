@@ -262,6 +262,26 @@ fn a_worker_that_runs_on_is_woken_by_submits_and_by_the_end_of_a_pause() {
     sound(&tracker);
 }
 
+/// The worker may have looked for tasks a moment before this one came, and hear a moment after it that no more comes.
+#[test]
+fn what_was_submitted_before_it_was_said_that_no_more_comes_is_done() {
+    let (_, tracker) = tracker();
+    let tasks = tracker.tasks::<Job>().unwrap();
+    for round in 0..1_000 {
+        let worker = tasks.worker().threads(1 + round % 2).ahead(round % 3).run_on();
+        let handle = worker.stop_handle();
+        thread::scope(|scope| {
+            let running = scope.spawn(|| worker.run(|_| fine()));
+            for _ in 0..round {
+                std::hint::spin_loop();
+            }
+            tasks.submit(&job(&round.to_string())).unwrap();
+            handle.finish();
+            assert_eq!(running.join().unwrap().unwrap().succeeded, 1, "round {round}");
+        });
+    }
+}
+
 #[test]
 fn a_worker_that_runs_on_ends_with_all_its_threads_when_it_is_known_that_no_more_comes() {
     let (_, tracker) = tracker();

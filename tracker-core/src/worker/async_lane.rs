@@ -54,7 +54,7 @@ where
         let engine = &self.tasks.shared.engine;
         while !self.shift.stops() {
             let seen = engine.signal.seen();
-            let mut round = Round::default();
+            let mut round = Round::begin(self.shift);
             round.add(self.turn().await.inspect_err(|_| self.shift.halt(&engine.signal))?);
             match round.rest(self.shift, engine) {
                 Rest::Over => return Ok(()),

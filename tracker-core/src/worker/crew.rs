@@ -84,7 +84,7 @@ impl StopHandle {
     /// Workers that [run on](super::Worker::run_on) return when nothing is left, as others do: for when it is known that no more
     /// tasks will come.
     pub fn finish(&self) {
-        self.0.finishing.store(true, Ordering::Relaxed);
+        self.0.finishing.store(true, Ordering::Release);
         self.wake();
     }
 
@@ -95,7 +95,7 @@ impl StopHandle {
     }
 
     pub(super) fn is_finishing(&self) -> bool {
-        self.0.finishing.load(Ordering::Relaxed)
+        self.0.finishing.load(Ordering::Acquire)
     }
 
     /// Whether it was stopped.
@@ -307,7 +307,7 @@ fn work(lanes: &[Box<dyn Lane + '_>], engine: &Engine, shift: &Shift<'_>, number
     let mut first = number;
     while !shift.stops() {
         let seen = engine.signal.seen();
-        let mut round = Round::default();
+        let mut round = Round::begin(shift);
         for at in 0..lanes.len() {
             let lane = &lanes[(first + at) % lanes.len()];
             round.add(lane.turn(shift, number, lanes.len()).inspect_err(|_| shift.halt(&engine.signal))?);

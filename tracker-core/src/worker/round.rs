@@ -9,6 +9,8 @@ use crate::{
 /// What one look at each kind found.
 #[derive(Debug, Default)]
 pub(super) struct Round {
+    /// No more comes than what the looks can find: known before the first one.
+    last: bool,
     worked: bool,
     blocked: bool,
     held_back: bool,
@@ -28,6 +30,11 @@ pub(super) enum Rest {
 }
 
 impl Round {
+    pub(super) fn begin(shift: &Shift<'_>) -> Self {
+        let last = !shift.settings.run_on || shift.settings.stop.is_finishing();
+        Self { last, ..Self::default() }
+    }
+
     pub(super) fn add(&mut self, turn: Turn) {
         match turn {
             Turn::Worked => self.worked = true,
@@ -45,7 +52,7 @@ impl Round {
             return Rest::None;
         }
         let nothing_left = self.due.is_none() && !self.blocked && !self.held_back && shift.gate.is_empty();
-        if nothing_left && (!shift.settings.run_on || shift.settings.stop.is_finishing()) {
+        if nothing_left && self.last {
             engine.signal.raise();
             return Rest::Over;
         }
