@@ -8,6 +8,7 @@ use crate::{
 
 /// What one look at each kind found.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the round, and they change apart")]
 pub(super) struct Round {
     /// No more comes than what the looks can find: known before the first one.
     last: bool,
