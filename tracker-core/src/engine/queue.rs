@@ -78,6 +78,14 @@ impl Waiting {
     fn are_all_here(&self) -> bool {
         self.callers >= self.last
     }
+
+    /// Where nothing is left, nothing presses. What stands behind somebody's turn keeps its time.
+    fn settle(&mut self) {
+        if self.jobs.is_empty() {
+            self.urgent = false;
+            self.relaxed_since = None;
+        }
+    }
 }
 
 impl Queue {
@@ -134,7 +142,7 @@ impl Queue {
         full.then(|| self.freed.seen())
     }
 
-    /// Adds a job that nobody waits for. Never blocks.
+    /// Adds a job for which no thread sleeps: it is committed within [`RELAXED`]. Never blocks.
     pub(super) fn push_relaxed(&self, job: Box<dyn Job>) -> Result<()> {
         let mut waiting = self.lock();
         if waiting.closed {
@@ -188,9 +196,8 @@ impl Queue {
         let mut waiting = self.gather();
         let end = waiting.jobs.iter().position(|job| job.is_turn()).unwrap_or(waiting.jobs.len());
         let taken: Vec<_> = waiting.jobs.drain(..end).collect();
-        waiting.urgent &= !waiting.jobs.is_empty();
         waiting.last = std::mem::take(&mut waiting.callers);
-        waiting.relaxed_since = None;
+        waiting.settle();
         self.room.notify_all();
         #[cfg(feature = "tokio")]
         if std::mem::take(&mut waiting.crowded) {
@@ -232,6 +239,7 @@ impl Queue {
         let mine = waiting.jobs.front().is_some_and(|job| job.is_turn());
         if mine {
             drop(waiting.jobs.pop_front());
+            waiting.settle();
         }
         mine
     }

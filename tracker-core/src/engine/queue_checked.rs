@@ -150,6 +150,32 @@ fn scene() {
     assert_eq!(seen.done.load(Ordering::SeqCst), 9, "each is done once");
 }
 
+/// A caller, somebody with a turn, and behind him what nobody waits for.
+fn small_scene() {
+    let (queue, seen) = (Arc::new(Queue::default()), Arc::new(Seen::default()));
+    let acts: [fn(&Queue, &Arc<Seen>); 3] = [call, turn, |queue, seen| {
+        queue.push_relaxed(Box::new(Work { seen: seen.clone(), waiter: None, turn: false })).unwrap();
+    }];
+    let spawn = |act: fn(&Queue, &Arc<Seen>)| {
+        let (queue, seen) = (queue.clone(), seen.clone());
+        thread::spawn(move || act(&queue, &seen))
+    };
+    let keeper = spawn(|queue, seen| keep(queue, seen));
+    acts.map(spawn).map(|act| act.join().unwrap());
+    while seen.done.load(Ordering::SeqCst) < acts.len() {
+        thread::yield_now();
+    }
+    queue.close();
+    keeper.join().unwrap();
+}
+
+#[test]
+fn what_nobody_waits_for_is_done_in_time_wherever_it_stands() {
+    let runs = std::env::var("TRACKER_RUNS").map_or(2_000, |runs| runs.parse().unwrap());
+    shuttle::check_random(small_scene, runs);
+    shuttle::check_pct(small_scene, runs, 3);
+}
+
 #[test]
 fn the_lead_is_handed_over_in_whatever_order_threads_run() {
     let runs = std::env::var("TRACKER_RUNS").map_or(2_000, |runs| runs.parse().unwrap());
