@@ -183,20 +183,15 @@ impl Engine {
         Ok((first.take(), second.take()))
     }
 
-    /// Queues something and does not wait: it is in a durable commit within 100 ms, or after the next one. Never blocks.
+    /// Queues something and does not wait: it is in the next durable commit, within 100 ms. Never blocks.
     pub(crate) fn post<A: Action>(&self, action: A) -> Result<()> {
-        if self.database.is_read_only() {
-            return Err(Error::read_only());
-        }
+        self.refuse_looking()?;
         self.queue.push_relaxed(Pending::unheard(action))
     }
 
     /// The same for a caller who may add much: waits for room in the queue, not for the disk.
     pub(crate) fn post_in_turn<A: Action>(&self, action: A) -> Result<()> {
-        self.refuse_inside()?;
-        if self.database.is_read_only() {
-            return Err(Error::read_only());
-        }
+        self.refuse_queueing()?;
         self.queue.wait_for_room()?;
         self.queue.push_relaxed(Pending::unheard(action))
     }
@@ -234,12 +229,7 @@ impl Engine {
         action: A,
         answer: impl FnOnce(Result<A::Out>) + Send + 'static,
     ) -> Result<()> {
-        if turn::is_open(self.instance) {
-            return Err(Error::inside_transaction());
-        }
-        if self.database.is_read_only() {
-            return Err(Error::read_only());
-        }
+        self.refuse_queueing()?;
         self.queue.push_relaxed(Pending::answering(action, answer))
     }
 
@@ -263,21 +253,24 @@ impl Engine {
     }
 
     fn enqueue_for_keeper(&self, pending: Vec<Box<dyn Job>>) -> Result<()> {
-        if turn::is_open(self.instance) {
-            return Err(Error::inside_transaction());
-        }
-        if self.database.is_read_only() {
-            return Err(Error::read_only());
-        }
+        self.refuse_queueing()?;
         self.queue.push_for_keeper(pending)
     }
 
     fn enqueue(&self, pending: Vec<Box<dyn Job>>) -> Result<()> {
-        self.refuse_inside()?;
-        if self.database.is_read_only() {
-            return Err(Error::read_only());
-        }
+        self.refuse_queueing()?;
         self.queue.push(pending)
+    }
+
+    /// Refuses what cannot be queued here and now.
+    fn refuse_queueing(&self) -> Result<()> {
+        self.refuse_inside()?;
+        self.refuse_looking()
+    }
+
+    /// Refuses to change a file that was opened to be looked at.
+    fn refuse_looking(&self) -> Result<()> {
+        if self.database.is_read_only() { Err(Error::read_only()) } else { Ok(()) }
     }
 
     /// Refuses what would wait for the transaction that is open on this thread.
@@ -294,9 +287,7 @@ impl Engine {
 
     /// Reads from a snapshot. Short: a snapshot that stays open keeps the file from reusing pages.
     pub(crate) fn read<R>(&self, look: impl FnOnce(&mut Handles<&ReadTransaction>) -> Result<R>) -> Result<R> {
-        if turn::is_open(self.instance) {
-            return Err(Error::inside_transaction());
-        }
+        self.refuse_inside()?;
         self.database.read(|txn| look(&mut Handles::new(txn)))
     }
 

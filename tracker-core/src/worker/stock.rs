@@ -218,11 +218,12 @@ impl Stock {
         self.tell_of_place(&state, at);
     }
 
-    /// An outcome is about to be queued.
-    pub(super) fn hand_in(&self, at: usize) {
+    /// An outcome is about to be queued. Whether bodies are brisk, as [`is_brisk`](Self::is_brisk) says.
+    pub(super) fn hand_in(&self, at: usize) -> bool {
         let mut state = self.lock();
         state.trays[at].unsure += 1;
         state.unsure += 1;
+        state.is_brisk()
     }
 
     /// It is answered. `ended` is what to count; there is nothing to count where a task was given back.

@@ -70,11 +70,6 @@ impl<'v, T: TrackedTask> Visit<'v, T> {
         }
     }
 
-    /// Whether this thread comes back so soon that nobody need be woken for what it hands in.
-    fn is_brisk(&self) -> bool {
-        self.helps && self.stock().is_brisk()
-    }
-
     fn stock(&self) -> &'v Arc<Stock> {
         &self.shift.stock
     }
@@ -149,7 +144,7 @@ impl<'v, T: TrackedTask> Visit<'v, T> {
             let (stock, shared, tray) = (self.stock().clone(), self.tasks.shared.clone(), self.tray);
             let answer = move |out: Result<Claims>| stock.claimed(&shared, tray, look.most, look.signal, out);
             let engine = &self.tasks.shared.engine;
-            if self.is_brisk() { engine.post_then(claim, answer) } else { engine.call_then(claim, answer) }?;
+            if self.stock().is_brisk() { engine.post_then(claim, answer) } else { engine.call_then(claim, answer) }?;
         }
         Ok(())
     }
@@ -198,7 +193,7 @@ impl<'v, T: TrackedTask> Visit<'v, T> {
 
     /// Hands in the end of an attempt without waiting.
     fn hand_in(&self, action: FinishTask, ended: Option<Ended>) -> Result<()> {
-        self.stock().hand_in(self.tray);
+        let brisk = self.stock().hand_in(self.tray);
         let (fence, tray) = (action.finish.owner.fence, self.tray);
         let (stock, shared) = (self.stock().clone(), self.tasks.shared.clone());
         let answer = move |out: Result<_>| {
@@ -206,7 +201,7 @@ impl<'v, T: TrackedTask> Visit<'v, T> {
             stock.answered(&shared, tray, fence, answer);
         };
         let engine = &self.tasks.shared.engine;
-        if self.is_brisk() { engine.post_then(action, answer) } else { engine.call_then(action, answer) }
+        if brisk { engine.post_then(action, answer) } else { engine.call_then(action, answer) }
     }
 
     fn settle(&mut self, answers: Vec<Answer>) -> Result<()> {
