@@ -15,7 +15,7 @@ use crate::{
         keys::{self, CountKey, LineKey, RunKey, TaskRef, UpdatedKey},
         tables,
     },
-    error::Result,
+    error::{Error, Result},
     rules::Header,
     status::Role,
     store::{Body, Handles, Kind, Place, position},
@@ -70,6 +70,15 @@ impl Found {
         self.0.push(Difference { table: table.to_owned(), what: what.to_string() });
     }
 
+    /// Reports a row that cannot be read. After a page that the disk did not have, nothing can be read any more.
+    fn told(&mut self, table: &str, error: Error) -> Result<()> {
+        if error.is_of_the_disk() {
+            return Err(error);
+        }
+        self.add(table, error);
+        Ok(())
+    }
+
     /// Reports what is on one side only.
     fn differ<K: Ord + fmt::Debug>(&mut self, table: &str, expected: &BTreeSet<K>, actual: &BTreeSet<K>) {
         for key in expected.difference(actual) {
@@ -116,7 +125,7 @@ fn expect(rows: &mut Handles<&ReadTransaction>, found: &mut Found) -> Result<Exp
                     Ok(Some(header)) => header,
                     Ok(None) => continue,
                     Err(error) => {
-                        found.add("tracker.headers", error);
+                        found.told("tracker.headers", error)?;
                         continue;
                     }
                 };
@@ -142,7 +151,7 @@ fn expect(rows: &mut Handles<&ReadTransaction>, found: &mut Found) -> Result<Exp
                     ("tracker.successors", rows.successor(task).map(drop)),
                 ] {
                     if let Err(error) = readable {
-                        found.add(table, error);
+                        found.told(table, error)?;
                     }
                 }
                 match rows.body(task) {
@@ -154,7 +163,7 @@ fn expect(rows: &mut Handles<&ReadTransaction>, found: &mut Found) -> Result<Exp
                         }
                     }
                     Ok(None) => found.add("tracker.bodies", format!("{task} has none")),
-                    Err(error) => found.add("tracker.bodies", error),
+                    Err(error) => found.told("tracker.bodies", error)?,
                 }
             }
         }

@@ -79,7 +79,7 @@ impl Ties {
                 Ok(Some(batch)) => batch,
                 Ok(None) => continue,
                 Err(error) => {
-                    found.add("tracker.batches", error);
+                    found.told("tracker.batches", error)?;
                     continue;
                 }
             };
