@@ -163,3 +163,75 @@ impl Kind {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::{
+        status::{Role, StatusInfo},
+        task::{IndexLimit, Rate},
+    };
+
+    /// A kind with an index on its host, whose policy differs from the usual one in this.
+    fn checked(change: impl FnOnce(&mut Policy)) -> Result<KindSpec> {
+        let roles = [Role::Pending, Role::InProgress, Role::Failed, Role::Succeeded];
+        let statuses = (1..).zip(roles);
+        let statuses = statuses.map(|(code, role)| StatusInfo { code, name: role.name().to_owned(), role, step: 0 });
+        let graph = Graph::new(vec![String::new()], statuses.collect()).unwrap_or_else(|error| panic!("{error}"));
+        let mut policy = Policy::DEFAULT;
+        change(&mut policy);
+        let (name, indexes) = ("job".to_owned(), vec!["host".to_owned()]);
+        KindSpec { name, graph, indexes, uniques: Vec::new(), policy }.checked()
+    }
+
+    fn limit(index: &'static str, most: u32) -> Option<IndexLimit> {
+        Some(IndexLimit { index: Cow::Borrowed(index), most })
+    }
+
+    fn rate(starts: u32, period: Duration) -> Option<Rate> {
+        Some(Rate { starts, period })
+    }
+
+    /// What a change makes of a policy, and the words in which it is refused.
+    type Wrong = (fn(&mut Policy), &'static str);
+
+    #[test]
+    fn a_policy_out_of_range_is_refused_with_the_kind_and_what_to_give() {
+        let wrong: [Wrong; 12] = [
+            (|policy| policy.max_attempts = Some(0), "max_attempts is 0"),
+            (|policy| policy.max_crashes = 0, "max_crashes is 0"),
+            (|policy| policy.lease = Duration::from_micros(999), "the lease is shorter"),
+            (|policy| policy.jitter = -0.01, "the jitter is not"),
+            (|policy| policy.jitter = 1.01, "the jitter is not"),
+            (|policy| policy.history = 0, "the history keeps 0"),
+            (|policy| policy.time_limit = Some(Duration::ZERO), "the time limit is zero"),
+            (|policy| policy.limit = limit("host", 0), "the limit is 0"),
+            (|policy| policy.limit = limit("port", 1), "a field that has no index"),
+            (|policy| policy.rate = rate(0, Duration::from_secs(1)), "the rate is not 1 to 10,000"),
+            (|policy| policy.rate = rate(10_001, Duration::from_secs(1)), "the rate is not 1 to 10,000"),
+            (|policy| policy.rate = rate(1, Duration::from_micros(999)), "at least a millisecond"),
+        ];
+        for (change, words) in wrong {
+            let refused = checked(change).map(|_| ()).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Invalid, "{refused}");
+            assert!(refused.to_string().contains("\"job\"") && refused.to_string().contains(words), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_policy_at_the_edges_of_its_ranges_is_taken() {
+        let at_the_edges: [fn(&mut Policy); 6] = [
+            |policy| (policy.max_attempts, policy.max_crashes, policy.history) = (Some(1), 1, 1),
+            |policy| policy.max_attempts = None,
+            |policy| (policy.lease, policy.jitter) = (Duration::from_millis(1), 1.0),
+            |policy| policy.time_limit = Some(Duration::from_micros(1)),
+            |policy| policy.limit = limit("host", 1),
+            |policy| policy.rate = rate(10_000, Duration::from_millis(1)),
+        ];
+        for change in at_the_edges {
+            checked(change).map(|_| ()).unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+}

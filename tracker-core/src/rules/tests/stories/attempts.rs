@@ -1,7 +1,7 @@
 use crate::{
     error::Reason,
     rules::{
-        Command, Ending, Explanation, NEVER, Outcome,
+        Command, Ending, Explanation, Finish, NEVER, Outcome, Remarks,
         tests::{
             machines::{code, full, no_exhausted, no_failed, only_failed},
             scene::{FAIL, Scene},
@@ -23,6 +23,30 @@ fn three_failures_of_three_are_failed_failed_exhausted() {
     assert_eq!((scene.task().attempts, scene.counters()), (3, (3, 0)));
     assert_eq!(scene.start(|_| ()), Err(SPENT));
     assert_eq!(scene.endings(), [Ending::Failed; 3]);
+}
+
+/// The wall clock says when, and not how long: it may have been set in between.
+#[test]
+fn the_run_time_that_the_worker_measured_stands_with_the_attempt() {
+    let mut scene = Scene::of(full());
+    let owner = scene.claim();
+    let remarks = Remarks::default();
+    let outcome = Outcome::Succeed;
+    scene.does(&Command::Finish(Finish {
+        owner,
+        outcome,
+        keep: false,
+        failure: None,
+        remarks,
+        run: Some(70),
+        chance: 0.5,
+    }));
+    assert_eq!(scene.task().last.as_ref().map(|ended| ended.run), Some(Some(70)));
+}
+
+#[test]
+fn an_ending_is_written_as_its_name() {
+    assert_eq!(Ending::TakenOver.to_string(), "taken_over");
 }
 
 #[test]

@@ -71,6 +71,17 @@ fn what_has_begun_has_begun_after_a_re_entry_too() {
     assert!(scene.task().lease.as_ref().is_some_and(|lease| lease.begun));
 }
 
+/// The lease is the newcomer's in all that it says: who holds it, in which process, and whether his body runs.
+#[test]
+fn a_re_entry_puts_its_own_name_on_the_lease() {
+    let mut scene = Scene::of(full());
+    let owner = scene.start(|start| (start.by_line, start.begun) = (true, false)).expect("claimed ahead");
+    let here = Uuid::from_u128(7);
+    scene.start(|start| (start.reenter, start.instance) = (Some(owner.token), here)).expect("re-entered");
+    let lease = scene.task().lease.as_ref().expect("it runs");
+    assert_eq!((lease.worker.as_str(), lease.instance, lease.begun), ("worker 2", here, true));
+}
+
 #[test]
 fn at_the_very_instant_of_expiry_the_task_is_free() {
     let mut scene = Scene::of(full());

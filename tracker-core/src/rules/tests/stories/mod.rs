@@ -9,3 +9,4 @@ mod leases;
 mod pipeline;
 mod resubmit;
 mod time;
+mod waits;

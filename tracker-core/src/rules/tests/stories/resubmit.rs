@@ -10,6 +10,15 @@ use crate::{
 };
 
 #[test]
+fn what_was_deleted_is_new_again() {
+    let mut scene = Scene::of(full());
+    scene.run(Outcome::Succeed);
+    scene.does(&Command::Delete);
+    let decision = scene.submit(1);
+    assert_eq!((decision.told, decision.body), (Told::New, BodyChange::Put));
+}
+
+#[test]
 fn an_id_that_exists_is_never_reset() {
     for outcome in [FAIL, Outcome::GiveUp, Outcome::Succeed, Outcome::Ignore] {
         let mut scene = Scene::of(full());
@@ -53,7 +62,8 @@ fn a_changed_fingerprint_of_a_running_task_waits_and_starts_it_again_at_the_end(
         let mut scene = Scene::of(full());
         scene.run(FAIL);
         let owner = scene.claim();
-        assert_eq!(scene.submit(2).body, BodyChange::PutSuccessor);
+        let decision = scene.submit(2);
+        assert_eq!((decision.told, decision.body), (Told::Existing, BodyChange::PutSuccessor));
         assert_eq!(scene.task().revision, 0, "the running payload stands");
         assert_eq!(scene.end(owner, outcome).body, BodyChange::TakeSuccessor);
         assert_eq!((scene.role(), scene.counters()), (Role::Pending, (0, 0)), "{outcome:?}");
