@@ -28,6 +28,33 @@ fn bad_input_is_refused_and_leaves_nothing() {
     sound(&tracker);
 }
 
+/// A task with a text that nothing is found by.
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "letter", status = Status)]
+struct Letter {
+    #[task(id)]
+    number: u32,
+    text: String,
+}
+
+#[test]
+fn a_payload_of_more_than_16_mib_is_refused_wherever_it_comes_from() {
+    let (_, tracker) = tracker();
+    let letters = tracker.tasks::<Letter>().unwrap();
+    let letter = |number, long| Letter { number, text: "x".repeat(long) };
+    let (fits, beyond) = ((16 << 20) - 100, 16 << 20);
+    letters.submit(&letter(1, fits)).unwrap();
+    refused(letters.submit(&letter(2, beyond)), ErrorKind::TooLarge);
+    refused(letters.update(1, |changed| *changed = letter(1, beyond)), ErrorKind::TooLarge);
+    let mut held = letters.start(1).unwrap();
+    held.text = "x".repeat(beyond);
+    refused(held.checkpoint(), ErrorKind::TooLarge);
+    drop(held);
+    assert_eq!(letters.get(1).unwrap().unwrap().task.text.len(), fits);
+    assert_eq!(letters.counts().unwrap().total(), 1);
+    sound(&tracker);
+}
+
 #[test]
 fn a_body_that_makes_its_task_too_large_or_another_fails_it_and_the_others_go_on() {
     let (clock, tracker) = tracker();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tracker_core::{ErrorKind, Explanation, TaskStatus, TrackedTask};
 
-use crate::kinds::{Job, Mail, Status, job, jobs, mail, refused, sound, tracker};
+use crate::kinds::{Import, Job, Mail, Status, job, jobs, mail, refused, sound, tracker};
 
 /// The status without `Cancelled` and with another meaning of 80.
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +109,55 @@ fn use_cases_of_one_type_never_see_each_other() {
     cases[0].query().remove().unwrap();
     assert_eq!(cases[1].counts().unwrap().total(), 3);
     assert_eq!(tracker.kinds().unwrap(), names);
+    sound(&tracker);
+}
+
+/// The same steps as before, and one more.
+#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+enum LongerStatus {
+    #[status(step = "fetch")]
+    FetchPending = 10,
+    FetchInProgress = 11,
+    FetchFailed = 12,
+    FetchSucceeded = 13,
+    #[status(step = "load")]
+    LoadInProgress = 20,
+    LoadFailed = 21,
+    LoadSucceeded = 22,
+    #[status(step = "check")]
+    CheckInProgress = 30,
+    CheckFailed = 31,
+    CheckSucceeded = 32,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[task(name = "import", status = LongerStatus, max_attempts = 2)]
+struct LongerImport {
+    #[task(id)]
+    number: u32,
+    rows: Option<u32>,
+}
+
+/// What had succeeded at the end of the pipeline waits now: in other places of the line, and in the order of its age.
+#[test]
+fn a_step_that_is_added_to_a_pipeline_is_done_for_what_had_passed_the_last_one() {
+    let (clock, tracker) = tracker();
+    let imports = tracker.tasks::<Import>().unwrap();
+    imports.submit_all([3, 1, 2].map(|number| Import { number, rows: None })).unwrap();
+    for number in [2, 3] {
+        imports.step("fetch").unwrap().start(number).unwrap().succeed().unwrap();
+        clock.advance(std::time::Duration::from_secs(1));
+        imports.step("load").unwrap().start(number).unwrap().succeed().unwrap();
+    }
+    drop(imports);
+    let longer = tracker.tasks::<LongerImport>().unwrap();
+    sound(&tracker);
+    let check = longer.step("check").unwrap();
+    let held: Vec<_> = std::iter::from_fn(|| check.claim().unwrap()).collect();
+    assert_eq!(held.iter().map(|held| held.number).collect::<Vec<_>>(), [2, 3]);
+    held.into_iter().for_each(|mut held| held.succeed().unwrap());
+    let counts = longer.counts().unwrap();
+    assert_eq!((counts.get(LongerStatus::FetchPending), counts.get(LongerStatus::CheckSucceeded)), (1, 2));
     sound(&tracker);
 }
 

@@ -112,3 +112,66 @@ pub(crate) fn cut<T>(mut list: Vec<T>, limit: usize) -> Vec<T> {
     list.truncate(limit);
     list
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        error::ErrorKind,
+        status::{Graph, Role, StatusInfo},
+        task::{Policy, TaskId},
+    };
+
+    /// What is as large as may be is taken; one more is refused, with words that say how large and what the limit is.
+    fn edge(most: usize, check: impl Fn(usize) -> Result<()>) {
+        check(most).unwrap_or_else(|error| panic!("{error}"));
+        let error = check(most + 1).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
+        let words = error.to_string();
+        assert!(words.contains(&(most + 1).to_string()) && words.contains(&most.to_string()), "{words}");
+    }
+
+    fn spec(name: &str, statuses: usize, status: &str, indexes: usize, uniques: usize) -> KindSpec {
+        let roles = [Role::Pending, Role::InProgress, Role::Failed, Role::Succeeded];
+        let roles = roles.into_iter().chain(std::iter::repeat(Role::Parked));
+        let info = |(code, role)| StatusInfo { code, name: format!("{code}{status}"), role, step: 0 };
+        let statuses = (0..).zip(roles).take(statuses).map(info).collect();
+        KindSpec {
+            name: name.to_owned(),
+            graph: Graph::new(vec![String::new()], statuses).unwrap_or_else(|error| panic!("{error}")),
+            indexes: (0..indexes).map(|number| number.to_string()).collect(),
+            uniques: (0..uniques).map(|number| (number.to_string(), false)).collect(),
+            policy: Policy::DEFAULT,
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_a_task_is_taken_up_to_its_limit() {
+        // One byte says of what type the id is.
+        edge(1_024, |long| check_id(&"x".repeat(long - 1).to_key()));
+        edge(16 << 20, |long| check_payload(&vec![0; long]));
+        edge(1_024, |long| check_values(&[Vec::new(), vec![0; long]]));
+        edge(1_000, |followers| check_followers(followers - 1));
+    }
+
+    #[test]
+    fn what_belongs_to_a_kind_is_taken_up_to_its_limit() {
+        edge(256, |statuses| check_kind(&spec("job", statuses, "", 0, 0)));
+        edge(64, |indexes| check_kind(&spec("job", 4, "", indexes, 0)));
+        edge(64, |uniques| check_kind(&spec("job", 4, "", 0, uniques)));
+        edge(128, |long| check_kind(&spec("job", 4, &"x".repeat(long - 1), 0, 0)));
+        edge(1_000, |kinds| check_kinds(kinds - 1));
+        check_kind(&spec(&"x".repeat(128), 4, "", 0, 0)).unwrap_or_else(|error| panic!("{error}"));
+        for name in [String::new(), "x".repeat(129)] {
+            assert_eq!(check_kind(&spec(&name, 4, "", 0, 0)).unwrap_err().kind(), ErrorKind::Invalid);
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_between_two_characters_and_says_how_long_it_was() {
+        assert_eq!(shorten("ééé".to_owned(), 6), "ééé");
+        assert_eq!(shorten("ééé".to_owned(), 5), "éé … [6 bytes, cut]");
+        assert_eq!(shorten("ééé".to_owned(), 0), " … [6 bytes, cut]");
+        assert_eq!((cut(vec![1, 2, 3], 3), cut(vec![1, 2, 3], 2)), (vec![1, 2, 3], vec![1, 2]));
+    }
+}
