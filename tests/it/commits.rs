@@ -7,11 +7,11 @@ use std::{
 
 use serde::{Deserialize, Serialize, Serializer};
 use tracker_core::{
-    Error, ErrorKind, RunError, SubmitOptions, TrackedTask, Tracker,
+    Ending, Error, ErrorKind, Otherwise, Record, RunError, SubmitOptions, TrackedTask, Tracker,
     redb::{ReadableTable, TableDefinition},
 };
 
-use crate::kinds::{Job, MINUTE, Mail, Status, fine, job, jobs, mail, refused, sound, status, tracker};
+use crate::kinds::{Job, MINUTE, Mail, Page, Status, fine, job, jobs, mail, page, refused, sound, status, tracker};
 
 const SUMS: TableDefinition<&str, u64> = TableDefinition::new("sums");
 
@@ -46,12 +46,43 @@ fn follow_up_tasks_come_with_the_success_and_only_with_it() {
     let mut held = tasks.start("b").unwrap();
     held.result = Some(1);
     held.submit_next(&mails, &mail(3)).unwrap();
-    held.submit_next(&mails, &crate::kinds::Mail { number: 2, ..mail(1) }).unwrap();
+    held.submit_next(&mails, &Mail { number: 2, ..mail(1) }).unwrap();
     refused(held.succeed(), ErrorKind::Conflict);
     assert_eq!(mails.counts().unwrap().total(), 2, "a conflict leaves nothing of the success");
     assert_eq!((status(&tasks, "b"), tasks.get("b").unwrap().unwrap().task.result), (Status::InProgress, None));
     held.fail("a conflict").unwrap();
     assert_eq!(status(&tasks, "b"), Status::Failed, "the lease stood");
+    sound(&tracker);
+}
+
+/// The first of a group is submitted anew, waits in vain and is skipped, which its history says; the second waits for
+/// nothing that exists, so that nothing of the group stands.
+#[test]
+fn what_a_refused_group_had_written_into_a_history_is_taken_back_with_it() {
+    let (_, tracker) = tracker();
+    let (tasks, pages) = (jobs(&tracker, &["lost"]), tracker.tasks::<Page>().unwrap());
+    tasks.start("lost").unwrap().give_up("for good").unwrap();
+    // As many attempts as are kept: the next one takes the place of the oldest.
+    for version in 1..=10 {
+        pages.submit(&page("p", version)).unwrap();
+        pages.start("p").unwrap().succeed().unwrap();
+    }
+    let before = pages.get("p").unwrap().unwrap();
+    let fences = |page: &Record<Page, Status>| -> Vec<u64> { page.history.iter().map(|attempt| attempt.fence).collect() };
+    let group = |second: &SubmitOptions| {
+        let mut group = tracker.group();
+        let first = SubmitOptions::new().after(&tasks, "lost", Otherwise::Skip);
+        group.add(&pages, &page("p", 11), &first).unwrap();
+        group.add(&tasks, &job("other"), second).unwrap();
+        group.submit()
+    };
+    refused(group(&SubmitOptions::new().after(&tasks, "nowhere", Otherwise::Wait)), ErrorKind::NotFound);
+    assert_eq!(format!("{:?}", pages.get("p").unwrap().unwrap()), format!("{before:?}"));
+    sound(&tracker);
+    group(&SubmitOptions::new()).unwrap();
+    let after = pages.get("p").unwrap().unwrap();
+    assert_eq!(fences(&after)[..9], fences(&before)[1..]);
+    assert_eq!((after.history.len(), after.history[9].ending), (10, Ending::Ignored));
     sound(&tracker);
 }
 

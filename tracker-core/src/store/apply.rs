@@ -164,11 +164,7 @@ impl Handles<&WriteTransaction> {
 
     fn apply_history(&mut self, kind: &Kind, task: TaskRef, change: &Change) -> Result<()> {
         let Some(new) = change.new else {
-            let (first, last) = (RunKey { task, fence: 0 }.pack(), RunKey { task, fence: u64::MAX }.pack());
-            if change.old.is_some_and(|header| header.ended > 0) {
-                self.history()?.retain_in::<&[u8; RunKey::LEN], _>(&first..=&last, |_, _| false)?;
-            }
-            return Ok(());
+            return if change.old.is_some_and(|header| header.ended > 0) { self.clear_history(task) } else { Ok(()) };
         };
         let keep = usize::from(kind.policy.history.max(1));
         // An end that stays in the header may be one more than is kept.
@@ -176,11 +172,10 @@ impl Handles<&WriteTransaction> {
         if change.history.is_empty() && !(silent && new.ended as usize > keep) {
             return Ok(());
         }
-        let history = self.history()?;
         for ended in change.history {
-            let key = RunKey { task, fence: ended.fence }.pack();
-            history.insert(&key, records::encode_at(&key, ended)?.as_slice())?;
+            self.book(task, ended)?;
         }
+        let history = self.history()?;
         let kept = keep - usize::from(new.last.is_some());
         let (first, last) = (RunKey { task, fence: 0 }.pack(), RunKey { task, fence: u64::MAX }.pack());
         let mut fences = Vec::new();
@@ -193,11 +188,23 @@ impl Handles<&WriteTransaction> {
         Ok(())
     }
 
-    /// Takes lines of a history back.
-    pub(crate) fn remove_history(&mut self, task: TaskRef, fences: &[u64]) -> Result<()> {
-        for fence in fences {
-            self.history()?.remove(&RunKey { task, fence: *fence }.pack())?;
+    /// Writes a history as it was before.
+    pub(crate) fn replace_history(&mut self, task: TaskRef, past: &[Ended]) -> Result<()> {
+        self.clear_history(task)?;
+        for ended in past {
+            self.book(task, ended)?;
         }
+        Ok(())
+    }
+
+    fn clear_history(&mut self, task: TaskRef) -> Result<()> {
+        let (first, last) = (RunKey { task, fence: 0 }.pack(), RunKey { task, fence: u64::MAX }.pack());
+        Ok(self.history()?.retain_in::<&[u8; RunKey::LEN], _>(&first..=&last, |_, _| false)?)
+    }
+
+    fn book(&mut self, task: TaskRef, ended: &Ended) -> Result<()> {
+        let key = RunKey { task, fence: ended.fence }.pack();
+        self.history()?.insert(&key, records::encode_at(&key, ended)?.as_slice())?;
         Ok(())
     }
 

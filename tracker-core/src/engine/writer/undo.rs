@@ -5,7 +5,7 @@ use crate::{
     disk::keys::{NeedKey, TaskRef},
     engine::account::Account,
     error::Result,
-    rules::{Header, Otherwise},
+    rules::{Ended, Header, Otherwise},
     store::{Body, Change, Kind},
 };
 
@@ -26,8 +26,8 @@ pub(super) struct Written {
     new_body: Option<Body>,
     #[expect(clippy::option_option, reason = "outside: whether it changes; inside: what it becomes")]
     successor: Option<Option<Body>>,
-    /// The fences under which the history got lines.
-    history: Vec<u64>,
+    /// What the history held before, where it gets a line: the oldest one makes room for it.
+    past: Option<Vec<Ended>>,
 }
 
 impl Writer<'_> {
@@ -68,6 +68,8 @@ impl Writer<'_> {
             Some(_) => Some(self.rows.successor(task)?),
             None => None,
         };
+        let last = |header: Option<&Header>| header.is_some_and(|header| header.last.is_some());
+        let books = !change.history.is_empty() || last(change.old) != last(change.new);
         let undo = Written {
             kind: Arc::new(kind.clone()),
             task,
@@ -76,7 +78,7 @@ impl Writer<'_> {
             old_body: change.old_body.cloned(),
             new_body: change.new_body.cloned(),
             successor,
-            history: change.history.iter().map(|ended| ended.fence).collect(),
+            past: if books { Some(self.rows.past(task)?) } else { None },
         };
         self.undo.get_or_insert_default().push(Undo::Task(Box::new(undo)));
         Ok(())
@@ -94,7 +96,9 @@ impl Writer<'_> {
             successor: step.successor.as_ref().map(Option::as_ref),
         };
         let counted = self.rows.apply(&step.kind, step.task, &change)?;
-        self.rows.remove_history(step.task, &step.history)?;
+        if let Some(past) = &step.past {
+            self.rows.replace_history(step.task, past)?;
+        }
         self.count(counted);
         self.batches.count(&step.kind, step.old.as_ref(), step.new.as_ref(), -1);
         Ok(())
