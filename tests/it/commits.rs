@@ -68,7 +68,8 @@ fn what_a_refused_group_had_written_into_a_history_is_taken_back_with_it() {
         pages.start("p").unwrap().succeed().unwrap();
     }
     let before = pages.get("p").unwrap().unwrap();
-    let fences = |page: &Record<Page, Status>| -> Vec<u64> { page.history.iter().map(|attempt| attempt.fence).collect() };
+    let fences =
+        |page: &Record<Page, Status>| -> Vec<u64> { page.history.iter().map(|attempt| attempt.fence).collect() };
     let group = |second: &SubmitOptions| {
         let mut group = tracker.group();
         let first = SubmitOptions::new().after(&tasks, "lost", Otherwise::Skip);

@@ -1,7 +1,7 @@
 //! A damaged file: what is wrong is said, what is readable is read, and the rest of the work goes on.
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{ErrorKind, TaskStatus, TrackedTask, Tracker};
+use tracker_core::{Durability, ErrorKind, Otherwise, SubmitOptions, TaskStatus, TrackedTask, Tracker};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -164,4 +164,34 @@ fn mislead(path: &std::path::Path, id: &str, other: &str) {
         ids.insert(row(id).0.as_slice(), row(other).1).unwrap();
     }
     txn.commit().unwrap();
+}
+
+/// Its own part is written when it comes upon the damage: all of its commit is given up, and done again for the others.
+#[test]
+fn who_shares_a_commit_with_a_call_that_damage_stops_is_served_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.redb");
+    let tracker = Tracker::open(&path).unwrap();
+    let jobs = tracker.tasks::<Job>().unwrap();
+    jobs.submit(&job(0)).unwrap();
+    jobs.submit_with(&job(1), &SubmitOptions::new().after(&jobs, "job 0", Otherwise::Wait)).unwrap();
+    drop(jobs);
+    tracker.close().unwrap();
+    damage(&path, &job(1).text);
+
+    let tracker = Tracker::open(&path).unwrap();
+    let jobs = tracker.tasks::<Job>().unwrap();
+    let mut held = jobs.start("job 0").unwrap();
+    let relaxed = SubmitOptions::new().durability(Durability::Relaxed);
+    for number in 2..9 {
+        jobs.submit_with(&job(number), &relaxed).unwrap();
+    }
+    let error = held.succeed().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupted, "the one that waits for it cannot be told");
+    assert_eq!(jobs.counts().unwrap().get(Status::Pending), 1 + 7);
+    assert_eq!(jobs.get("job 0").unwrap().unwrap().status, Status::InProgress, "nothing of the success stands");
+    let differences = tracker.verify().unwrap();
+    assert_eq!(differences.len(), 3, "its body, its id and its key, as before: {differences:?}");
+    let summary = jobs.worker().run(|_| Ok::<_, std::io::Error>(())).unwrap();
+    assert_eq!(summary.succeeded, 7);
 }

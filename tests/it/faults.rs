@@ -4,13 +4,14 @@
 //! `TRACKER_SWEEP=1` tries each operation; otherwise every eleventh, with others in each mode and for each error.
 //! `TRACKER_POINT=n` tries one.
 
-use tracker_core::{ErrorKind, ManualClock, Sharing};
+use tracker_core::{Durability, ErrorKind, ManualClock, Sharing, SubmitOptions, Tracker};
 
 use crate::{
     dice::setting,
     disk::{Disk, Fault, Operation},
+    kinds::{Job, job, sound},
     look::{Look, Seen, was_left},
-    script::{SCRIPT, Scene, Step, Stored},
+    script::{SCRIPT, Scene, Step, Stored, open},
 };
 
 /// What a tracker says whose disk is gone.
@@ -255,4 +256,26 @@ fn a_detach_that_the_disk_refuses_costs_the_task_nothing() {
     scene.tracker.flush().unwrap();
     let standing = &scene.look().unwrap().0["job/job 9"].standing;
     assert!(standing.starts_with("10 ") && standing.contains("attempts 0 failures 0 crashes 0"), "{standing}");
+}
+
+/// A caller who shares a commit with others is tried again for himself. By then the file could not be opened again: that
+/// is what came of it, and not why.
+#[test]
+fn who_shares_a_commit_on_a_disk_that_goes_away_is_told_what_the_disk_said() {
+    let (disk, clock) = (Disk::default(), ManualClock::new());
+    // Without a cache whatever is read is read from the disk.
+    let options = Tracker::options().sharing(Sharing::Exclusive).clock(clock.clone()).cache_bytes(0);
+    let handle = disk.clone();
+    let tracker = options.open_backend(move || handle.open()).unwrap();
+    let tasks = tracker.tasks::<Job>().unwrap();
+    tasks.submit_all(["a", "b"].map(job)).unwrap();
+    disk.fail(Fault { operation: Operation::Read, nth: 1, error: EIO, done: false, lasting: true });
+    tasks.submit_with(&job("c"), &SubmitOptions::new().durability(Durability::Relaxed)).unwrap();
+    assert_eq!(tasks.submit(&job("d")).unwrap_err().kind(), ErrorKind::Io);
+    assert!(disk.heal());
+    assert_eq!(tasks.submit(&job("e")).unwrap_err().kind(), ErrorKind::Closed, "from then on it must be opened again");
+    drop((tasks, tracker));
+    let tracker = open(&disk, Sharing::Exclusive, &clock).unwrap();
+    assert_eq!(tracker.tasks::<Job>().unwrap().counts().unwrap().total(), 2);
+    sound(&tracker);
 }

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-/// How many actions wait at most before callers wait for room.
-const ROOM: usize = 16_384;
+/// How many actions wait at most before callers wait for room. The checker's threads are few.
+const ROOM: usize = if cfg!(shuttle) { 2 } else { 16_384 };
 /// How long a leader waits for the callers of the last batch to come back.
 const GATHER: Duration = Duration::from_micros(300);
 /// After this was in vain again and again, so many batches go without.

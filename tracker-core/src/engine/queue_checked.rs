@@ -61,6 +61,11 @@ impl Job for Work {
     }
 }
 
+/// What nobody waits for.
+fn relaxed(seen: &Arc<Seen>) -> Box<dyn Job> {
+    Box::new(Work { seen: seen.clone(), waiter: None, turn: false })
+}
+
 /// As the engine leads, with nothing to commit.
 fn lead(queue: &Queue, seen: &Seen) {
     seen.lead(|| queue.take().into_iter().for_each(Job::answer));
@@ -84,7 +89,7 @@ fn call_for(queue: &Queue, seen: &Arc<Seen>, answers: usize) {
 
 /// Commits for itself what it has queued, as a worker that works ahead does, unless somebody is at it.
 fn help(queue: &Queue, seen: &Arc<Seen>) {
-    queue.push_relaxed(Box::new(Work { seen: seen.clone(), waiter: None, turn: false })).unwrap();
+    queue.push_relaxed(relaxed(seen)).unwrap();
     if queue.try_lead() {
         lead(queue, seen);
     }
@@ -132,9 +137,9 @@ fn scene() {
         spawn(turn),
         spawn(help),
         spawn(|queue, seen| {
-            queue.push_relaxed(Box::new(Work { seen: seen.clone(), waiter: None, turn: false })).unwrap();
+            queue.push_relaxed(relaxed(seen)).unwrap();
             call(queue, seen);
-            queue.push_for_keeper(vec![Box::new(Work { seen: seen.clone(), waiter: None, turn: false })]).unwrap();
+            queue.push_for_keeper(vec![relaxed(seen)]).unwrap();
         }),
     ];
     for other in others {
@@ -153,15 +158,13 @@ fn scene() {
 /// A caller, somebody with a turn, and behind him what nobody waits for.
 fn small_scene() {
     let (queue, seen) = (Arc::new(Queue::default()), Arc::new(Seen::default()));
-    let acts: [fn(&Queue, &Arc<Seen>); 3] = [call, turn, |queue, seen| {
-        queue.push_relaxed(Box::new(Work { seen: seen.clone(), waiter: None, turn: false })).unwrap();
-    }];
+    let acts: [fn(&Queue, &Arc<Seen>); 3] = [call, turn, |queue, seen| queue.push_relaxed(relaxed(seen)).unwrap()];
     let spawn = |act: fn(&Queue, &Arc<Seen>)| {
         let (queue, seen) = (queue.clone(), seen.clone());
         thread::spawn(move || act(&queue, &seen))
     };
     let keeper = spawn(|queue, seen| keep(queue, seen));
-    acts.map(spawn).map(|act| act.join().unwrap());
+    acts.map(spawn).into_iter().for_each(|act| act.join().unwrap());
     while seen.done.load(Ordering::SeqCst) < acts.len() {
         thread::yield_now();
     }
@@ -169,16 +172,122 @@ fn small_scene() {
     keeper.join().unwrap();
 }
 
+/// As the engine queues what waits for no answer: on a thread, and for a future.
+fn relax(queue: &Queue, seen: &Arc<Seen>) {
+    queue.wait_for_room().unwrap();
+    queue.push_relaxed(relaxed(seen)).unwrap();
+}
+
+#[cfg(feature = "tokio")]
+fn relax_async(queue: &Queue, seen: &Arc<Seen>) {
+    while let Some(crowded) = queue.is_full() {
+        while queue.freed.seen() == crowded {
+            thread::yield_now();
+        }
+    }
+    queue.push_for_keeper(vec![relaxed(seen)]).unwrap();
+}
+
+#[cfg(not(feature = "tokio"))]
+fn relax_async(queue: &Queue, seen: &Arc<Seen>) {
+    relax(queue, seen);
+}
+
+/// More than there is room for, of every kind of caller.
+fn crowded_scene() {
+    let (queue, seen) = (Arc::new(Queue::default()), Arc::new(Seen::default()));
+    let acts: [fn(&Queue, &Arc<Seen>); 6] = [relax, call, relax_async, relax, turn, relax_async];
+    let spawn = |act: fn(&Queue, &Arc<Seen>)| {
+        let (queue, seen) = (queue.clone(), seen.clone());
+        thread::spawn(move || act(&queue, &seen))
+    };
+    let keeper = spawn(|queue, seen| keep(queue, seen));
+    acts.map(spawn).into_iter().for_each(|act| act.join().unwrap());
+    while seen.done.load(Ordering::SeqCst) < acts.len() {
+        thread::yield_now();
+    }
+    queue.close();
+    keeper.join().unwrap();
+}
+
+/// While the queue is full nobody gets in, on whichever way; once there is room all do, and if it is closed first, none.
+fn full_scene(closes: bool) {
+    let (queue, seen) = (Arc::new(Queue::default()), Arc::new(Seen::default()));
+    for _ in 0..ROOM {
+        queue.push_relaxed(relaxed(&seen)).unwrap();
+    }
+    let entered = Arc::new(AtomicUsize::new(0));
+    let enters: [fn(&Queue, &Arc<Seen>) -> Result<()>; 2] = [
+        |queue, _| queue.wait_for_room(),
+        |queue, seen| {
+            let waiter = Waiter::new(1);
+            queue.push(vec![Box::new(Work { seen: seen.clone(), waiter: Some(waiter.clone()), turn: false })])?;
+            while waiter.must_lead() {
+                lead(queue, seen);
+            }
+            Ok(())
+        },
+    ];
+    let all = enters.map(|enter| {
+        let (queue, seen, entered) = (queue.clone(), seen.clone(), entered.clone());
+        thread::spawn(move || {
+            let result = enter(&queue, &seen);
+            entered.fetch_add(1, Ordering::SeqCst);
+            result
+        })
+    });
+    thread::yield_now();
+    assert_eq!(entered.load(Ordering::SeqCst), 0, "there is no room");
+    #[cfg(feature = "tokio")]
+    let crowded = queue.is_full();
+    #[cfg(feature = "tokio")]
+    assert!(crowded.is_some(), "there is none for a future either");
+    if closes {
+        queue.close();
+    }
+    let keeper = {
+        let (queue, seen) = (queue.clone(), seen.clone());
+        thread::spawn(move || keep(&queue, &seen))
+    };
+    let results = all.map(|one| one.join().unwrap());
+    if closes {
+        assert!(results.iter().all(Result::is_err), "it was closed while they waited");
+    } else {
+        assert!(results.iter().all(Result::is_ok));
+        while !queue.is_empty() {
+            thread::yield_now();
+        }
+        queue.close();
+    }
+    #[cfg(feature = "tokio")]
+    assert!(queue.is_full().is_none() && Some(queue.freed.seen()) > crowded, "the future is told, too");
+    keeper.join().unwrap();
+    assert_eq!(seen.done.load(Ordering::SeqCst), if closes { ROOM } else { ROOM + 1 }, "what is queued is done");
+}
+
+#[test]
+fn who_finds_no_room_gets_in_once_there_is_some() {
+    let runs = runs();
+    shuttle::check_random(crowded_scene, runs);
+    shuttle::check_pct(crowded_scene, runs, 3);
+    shuttle::check_random(|| full_scene(false), runs);
+    shuttle::check_random(|| full_scene(true), runs);
+}
+
+fn runs() -> usize {
+    std::env::var("TRACKER_RUNS").map_or(2_000, |runs| runs.parse().unwrap())
+}
+
 #[test]
 fn what_nobody_waits_for_is_done_in_time_wherever_it_stands() {
-    let runs = std::env::var("TRACKER_RUNS").map_or(2_000, |runs| runs.parse().unwrap());
+    let runs = runs();
     shuttle::check_random(small_scene, runs);
     shuttle::check_pct(small_scene, runs, 3);
 }
 
 #[test]
 fn the_lead_is_handed_over_in_whatever_order_threads_run() {
-    let runs = std::env::var("TRACKER_RUNS").map_or(2_000, |runs| runs.parse().unwrap());
+    let runs = runs();
     shuttle::check_random(scene, runs);
     shuttle::check_pct(scene, runs, 3);
 }
