@@ -52,4 +52,5 @@ mod submits;
 mod told;
 mod turns;
 mod untyped;
+mod watching;
 mod workers;

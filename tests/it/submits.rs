@@ -1,10 +1,8 @@
-//! Submits: what is found, what starts anew, and what watchers hear of it.
+//! Submits: what is found, and what starts anew.
 
-use std::time::Duration;
+use tracker_core::{Ending, Error, ErrorKind, Submission, Tasks};
 
-use tracker_core::{Ending, Error, ErrorKind, Happening, Submission, Tasks, Watch, Watched};
-
-use crate::kinds::{Job, MINUTE, Mail, Page, SECOND, Status, fine, job, jobs, mail, page, refused, sound, tracker};
+use crate::kinds::{Job, MINUTE, Mail, Page, Status, fine, job, mail, page, refused, sound, tracker};
 
 #[test]
 fn a_submit_of_what_exists_never_resets_it() {
@@ -171,79 +169,6 @@ fn an_update_replaces_what_nobody_holds() {
     });
     assert_eq!(tasks.get("pending").unwrap().unwrap().task.result, Some(100), "no update is lost");
     sound(&tracker);
-}
-
-fn heard(watch: &Watch) -> Vec<(String, Happening)> {
-    std::iter::from_fn(|| match watch.try_next() {
-        Some(Watched::Event(event)) => Some((event.id.to_string(), event.what)),
-        Some(Watched::Missed(missed)) => panic!("missed {missed}"),
-        None => None,
-    })
-    .collect()
-}
-
-#[test]
-fn a_watcher_hears_of_everything_in_its_order() {
-    let (clock, tracker) = tracker();
-    let watch = tracker.watch();
-    let tasks = jobs(&tracker, &["a"]).named("w");
-    let mut held = tasks.claim().unwrap().unwrap();
-    held.progress(1, Some(2), "half");
-    tracker.flush().unwrap();
-    held.fail("no").unwrap();
-    tasks.requeue("a").unwrap();
-    let _lost = tasks.claim().unwrap().unwrap();
-    clock.advance(crate::kinds::MINUTE);
-    tasks.rescue().unwrap();
-    tasks.cancel("a").unwrap();
-    tasks.remove("a").unwrap();
-    let claimed = || Happening::Claimed { worker: "w".to_owned() };
-    let expected = [
-        Happening::Submitted,
-        claimed(),
-        Happening::Progress { done: 1, total: Some(2), message: "half".to_owned() },
-        Happening::Ended { ending: Ending::Failed },
-        Happening::Changed,
-        claimed(),
-        Happening::Ended { ending: Ending::Crashed },
-        Happening::Changed,
-        Happening::Deleted,
-    ];
-    let events = heard(&watch);
-    assert_eq!(events, expected.map(|what| ("a".to_owned(), what)));
-    refused(tasks.start("a"), ErrorKind::NotFound);
-    let rolled = tracker.transaction(|tx| {
-        tx.submit(&tasks, &job("b"))?;
-        Err::<(), _>(anyhow::anyhow!("no"))
-    });
-    rolled.unwrap_err();
-    assert_eq!(heard(&watch), [], "what was rolled back did not happen");
-    sound(&tracker);
-}
-
-#[test]
-fn a_slow_watcher_learns_how_much_it_missed() {
-    let (_, tracker) = tracker();
-    let (slow, late) = (tracker.watch(), tracker.watch());
-    drop(late);
-    let mails = tracker.tasks::<Mail>().unwrap();
-    mails.submit_all((0..3_000).map(mail)).unwrap();
-    let (mut missed, mut events) = (0, 0);
-    while let Some(watched) = slow.try_next() {
-        match watched {
-            Watched::Event(event) => {
-                assert_eq!(event.what, Happening::Submitted);
-                events += 1;
-            }
-            Watched::Missed(number) => missed += number,
-        }
-    }
-    assert_eq!((events, missed), (1_024, 1_976));
-    assert!(slow.next_within(Duration::from_millis(1)).is_none());
-    mails.submit(&mail(9_999)).unwrap();
-    assert!(matches!(slow.next_within(SECOND), Some(Watched::Event(_))));
-    tracker.close().unwrap();
-    assert_eq!(slow.count(), 0, "it ends with the tracker");
 }
 
 /// Many at once, in batches, among some that are there: each is what a submit of its own would have made it.

@@ -292,8 +292,7 @@ impl<'t> Writer<'t> {
         let old_body = if needs { Some(self.rows.body_of(task)?) } else { None };
         let successor = match decision.body {
             BodyChange::PutSuccessor => Some(body),
-            BodyChange::TakeSuccessor => Some(None),
-            // Its task is gone, or starts anew with a payload from elsewhere.
+            // It has taken its place, or its task is gone, or starts anew with a payload from elsewhere.
             _ if old.is_some_and(|old| old.successor) && !new.is_some_and(|new| new.successor) => Some(None),
             _ => None,
         };
