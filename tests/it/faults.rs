@@ -11,7 +11,7 @@ use crate::{
     disk::{Disk, Fault, Operation},
     kinds::{Job, job, sound},
     look::{Look, Seen, was_left},
-    script::{SCRIPT, Scene, Step, Stored, open},
+    script::{SCRIPT, Scene, Step, Stored},
 };
 
 /// What a tracker says whose disk is gone.
@@ -258,15 +258,40 @@ fn a_detach_that_the_disk_refuses_costs_the_task_nothing() {
     assert!(standing.starts_with("10 ") && standing.contains("attempts 0 failures 0 crashes 0"), "{standing}");
 }
 
+/// A claim that cannot read the task tells so. That the task is damaged, which takes it out of the line, it does not say.
+#[test]
+fn a_read_that_fails_under_a_claim_leaves_the_task_in_the_line() {
+    let disk = Disk::default();
+    let tracker = uncached(&disk);
+    let tasks = tracker.tasks::<Job>().unwrap();
+    tasks.submit(&job("a")).unwrap();
+    let mut faults = 0;
+    let held = loop {
+        disk.fail(Fault { operation: Operation::Read, nth: faults + 1, error: EIO, done: false, lasting: false });
+        match tasks.claim() {
+            Ok(held) => break held,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Io, "{error}"),
+        }
+        assert!(disk.heal());
+        faults += 1;
+    };
+    assert!(held.is_some_and(|held| held.name == "a") && faults > 5, "{faults} faults came");
+    sound(&tracker);
+}
+
+/// A tracker that reads from the disk whatever it reads.
+fn uncached(disk: &Disk) -> Tracker {
+    let disk = disk.clone();
+    let options = Tracker::options().sharing(Sharing::Exclusive).clock(ManualClock::new()).cache_bytes(0);
+    options.open_backend(move || disk.open()).unwrap()
+}
+
 /// A caller who shares a commit with others is tried again for himself. By then the file could not be opened again: that
 /// is what came of it, and not why.
 #[test]
 fn who_shares_a_commit_on_a_disk_that_goes_away_is_told_what_the_disk_said() {
-    let (disk, clock) = (Disk::default(), ManualClock::new());
-    // Without a cache whatever is read is read from the disk.
-    let options = Tracker::options().sharing(Sharing::Exclusive).clock(clock.clone()).cache_bytes(0);
-    let handle = disk.clone();
-    let tracker = options.open_backend(move || handle.open()).unwrap();
+    let disk = Disk::default();
+    let tracker = uncached(&disk);
     let tasks = tracker.tasks::<Job>().unwrap();
     tasks.submit_all(["a", "b"].map(job)).unwrap();
     disk.fail(Fault { operation: Operation::Read, nth: 1, error: EIO, done: false, lasting: true });
@@ -275,7 +300,7 @@ fn who_shares_a_commit_on_a_disk_that_goes_away_is_told_what_the_disk_said() {
     assert!(disk.heal());
     assert_eq!(tasks.submit(&job("e")).unwrap_err().kind(), ErrorKind::Closed, "from then on it must be opened again");
     drop((tasks, tracker));
-    let tracker = open(&disk, Sharing::Exclusive, &clock).unwrap();
+    let tracker = uncached(&disk);
     assert_eq!(tracker.tasks::<Job>().unwrap().counts().unwrap().total(), 2);
     sound(&tracker);
 }

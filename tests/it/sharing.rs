@@ -72,6 +72,29 @@ fn in_the_writers_mode_a_live_lease_of_another_process_is_left_alone() {
     assert_eq!(one.verify().unwrap(), []);
 }
 
+#[tokio::test]
+async fn an_async_worker_wakes_for_what_another_process_submits() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shared.redb");
+    let open = || Tracker::options().sharing(Sharing::Writers).open(&path).unwrap();
+    let (one, other) = (open(), open());
+    let (jobs, others) = (one.tasks::<Job>().unwrap(), other.tasks::<Job>().unwrap());
+    let worker = jobs.async_worker().run_on();
+    let stop = worker.stop_handle();
+    let others = async {
+        for number in 0..5 {
+            others.submit(&Job { number }).unwrap();
+            while others.get(number).unwrap().unwrap().status != Status::Succeeded {
+                tokio::task::yield_now().await;
+            }
+        }
+        stop.stop();
+    };
+    let (summary, ()) = tokio::join!(worker.run(async |_| Ok::<_, std::io::Error>(())), others);
+    assert_eq!(summary.unwrap().succeeded, 5);
+    assert_eq!(one.verify().unwrap(), []);
+}
+
 #[test]
 fn a_worker_wakes_for_what_another_process_submits_or_frees() {
     let folder = tempfile::tempdir().unwrap();

@@ -171,6 +171,21 @@ fn an_update_replaces_what_nobody_holds() {
     sound(&tracker);
 }
 
+/// The one that is refused is told by its name; the others are stored all the same.
+#[test]
+fn one_of_many_that_is_refused_keeps_no_other_out() {
+    let (_, tracker) = tracker();
+    let mails = tracker.tasks::<Mail>().unwrap();
+    mails.submit_all([mail(7), mail(50)]).unwrap();
+    // It has the id of the one and the key of the other.
+    let rival = Mail { number: 50, ..mail(7) };
+    let many = (0..100).map(|number| if number == 50 { rival.clone() } else { mail(number) });
+    let error = refused(mails.submit_all(many), ErrorKind::Conflict);
+    assert!(error.to_string().contains("50") && error.to_string().contains('7'), "{error}");
+    assert_eq!(mails.counts().unwrap().total(), 100);
+    sound(&tracker);
+}
+
 /// Many at once, in batches, among some that are there: each is what a submit of its own would have made it.
 #[test]
 fn many_at_once_are_what_each_would_be_alone() {

@@ -103,3 +103,25 @@ fn relaxed_submits_are_queued_in_order_and_durable_within_a_moment() {
     assert_eq!(tracker.tasks::<Job>().unwrap().counts().unwrap().total(), 20_002, "closing waits for what is queued");
     assert_eq!(tracker.verify().unwrap(), []);
 }
+
+/// The tracker's own thread has nothing to do and sleeps for a day; what is queued without waiting wakes it.
+#[test]
+fn what_is_queued_while_everything_sleeps_is_committed_in_a_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("asleep.redb");
+    let open = || Tracker::options().prune_every(None).open(&path).unwrap();
+    let tracker = open();
+    drop(tracker.tasks::<Job>().unwrap());
+    tracker.close().unwrap();
+    let tracker = open();
+    let jobs = tracker.tasks::<Job>().unwrap();
+    let relaxed = SubmitOptions::new().durability(Durability::Relaxed);
+    for number in 0..3 {
+        // Time enough to fall asleep.
+        (0..1_000).for_each(|_| thread::yield_now());
+        jobs.submit_with(&Job { number }, &relaxed).unwrap();
+        while jobs.get(number).unwrap().is_none() {
+            thread::yield_now();
+        }
+    }
+}

@@ -80,7 +80,8 @@ impl<T: TrackedTask> Tasks<T> {
     /// ```
     ///
     /// # Errors
-    /// As [`Tasks::submit`], at the first task that fails; the parts before it stand.
+    /// As [`Tasks::submit`], for the first task that fails. Those before it stand, and up to 8,191 of those after it may,
+    /// too; run it again without the one that fails.
     pub fn submit_all<B: Borrow<T>>(&self, tasks: impl IntoIterator<Item = B>) -> Result<SubmitSummary> {
         self.submit_all_with(tasks, &SubmitOptions::default())
     }
