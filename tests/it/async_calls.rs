@@ -1,11 +1,18 @@
 //! Async calls do what the calls of threads do; batches and dependencies by them.
 
-use std::{future::Future, io, pin::pin, task::Poll};
+use std::{
+    future::Future,
+    io,
+    pin::pin,
+    sync::mpsc,
+    task::{Context, Poll, Waker},
+    thread,
+};
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    BatchOptions, ErrorKind, Otherwise, Outcome, Role, RunError, StartOptions, Submission, SubmitOptions, TaskStatus,
-    TrackedTask,
+    BatchOptions, Error, ErrorKind, Otherwise, Outcome, Role, RunError, StartOptions, Submission, SubmitOptions,
+    TaskStatus, TrackedTask,
 };
 
 use crate::kinds::{Import, ImportStatus, Job, MINUTE, Mail, Status, job, jobs, mail, refused, sound, status, tracker};
@@ -241,5 +248,39 @@ async fn what_a_body_stores_itself_counts_as_what_it_is() {
         .await
         .unwrap();
     assert_eq!((summary.succeeded, summary.failed, summary.other), (1, 1, 1), "{summary:?}");
+    sound(&tracker);
+}
+
+/// A transaction is open, so that nothing is committed: as many calls as the queue holds are in it when their futures are
+/// dropped, and are done; the others wait outside, and never were.
+#[test]
+fn a_call_that_finds_no_room_waits_outside_the_queue() {
+    let (_, tracker) = tracker();
+    let tasks = tracker.tasks::<Job>().unwrap();
+    let calls = tasks.asynchronous();
+    let (holds, holding) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        let tracker = &tracker;
+        scope.spawn(move || {
+            tracker
+                .transaction(|_| {
+                    holds.send(()).unwrap();
+                    released.recv().unwrap();
+                    Ok::<_, Error>(())
+                })
+                .unwrap();
+        });
+        holding.recv().unwrap();
+        let mut context = Context::from_waker(Waker::noop());
+        for number in 0..17_000 {
+            let job = job(&number.to_string());
+            let mut call = pin!(calls.submit(&job));
+            assert!(call.as_mut().poll(&mut context).is_pending());
+        }
+        release.send(()).unwrap();
+    });
+    tracker.flush().unwrap();
+    assert_eq!(tasks.counts().unwrap().total(), 16_384);
     sound(&tracker);
 }
