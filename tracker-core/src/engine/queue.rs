@@ -247,27 +247,18 @@ impl Queue {
     /// The leader is done: the next one is the first caller that waits, or the keeper.
     pub(super) fn hand_over(&self) {
         let mut waiting = self.lock();
-        let next = waiting.jobs.iter().position(|job| job.waiter().is_some());
-        match next {
-            // What nobody waits for stands before somebody's turn: the keeper clears the way.
-            Some(at) if !(at > 0 && waiting.jobs[at].is_turn()) => {
-                if let Some(waiter) = waiting.jobs[at].waiter() {
-                    waiter.lead();
-                }
-            }
-            None if waiting.jobs.is_empty() || !waiting.urgent => {
-                waiting.leading = false;
-                if waiting.closed {
-                    self.keeper.notify_one();
-                } else {
-                    self.wake_keeper_before(&waiting, Instant::now() + QUIET);
-                }
-            }
-            _ => {
-                waiting.leading = false;
-                waiting.keeper_wanted = true;
-                self.keeper.notify_one();
-            }
+        if let Some(waiter) = waiting.jobs.iter().find_map(|job| job.waiter()) {
+            waiter.lead();
+            return;
+        }
+        waiting.leading = false;
+        if waiting.urgent && !waiting.jobs.is_empty() {
+            waiting.keeper_wanted = true;
+            self.keeper.notify_one();
+        } else if waiting.closed {
+            self.keeper.notify_one();
+        } else {
+            self.wake_keeper_before(&waiting, Instant::now() + QUIET);
         }
     }
 

@@ -109,11 +109,17 @@ fn turn(queue: &Queue, seen: &Arc<Seen>) {
     queue.hand_over();
 }
 
+/// In every third moment that nothing happens in, the keeper has something of its own to do.
 fn keep(queue: &Queue, seen: &Seen) {
+    let moments = AtomicUsize::new(0);
+    let idles_in = || (moments.fetch_add(1, Ordering::SeqCst) % 3 == 2).then_some(Duration::ZERO);
     loop {
-        match queue.keep(|| None) {
+        match queue.keep(idles_in) {
             Call::Lead => lead(queue, seen),
-            Call::Quiet => queue.hand_over(),
+            Call::Quiet => {
+                seen.lead(|| ());
+                queue.hand_over();
+            }
             Call::Closed => return,
         }
     }
