@@ -201,6 +201,24 @@ fn a_task_that_exists_joins_unless_it_is_in_a_batch_that_is_not_over() {
 }
 
 #[test]
+fn a_task_that_exists_joins_a_batch_that_others_wait_for_unless_it_waits_for_it_too() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a", "late"]);
+    let batch = open(&tracker, "b");
+    add(&tasks, &batch, &["a"]);
+    let waits = SubmitOptions::new().after_batch(&batch, Otherwise::Wait);
+    tasks.submit_with(&job("report"), &waits).unwrap();
+    add(&tasks, &batch, &["late"]);
+    refused(tasks.submit_with(&job("report"), &into(&batch)), ErrorKind::Circle);
+    batch.seal().unwrap();
+    tasks.start("a").unwrap().succeed().unwrap();
+    assert_eq!(tasks.get("report").unwrap().unwrap().waits_for, 1, "the late one is in it");
+    tasks.start("late").unwrap().succeed().unwrap();
+    assert_eq!(tasks.claim().unwrap().unwrap().name, "report");
+    sound(&tracker);
+}
+
+#[test]
 fn a_changed_task_joins_the_batch_of_the_night_and_a_refusal_takes_it_back() {
     let (_, tracker) = tracker();
     let pages = tracker.tasks::<Page>().unwrap();
@@ -407,6 +425,8 @@ fn a_damaged_file_gives_its_batches_and_dependencies_back() {
     done.seal().unwrap();
     tasks.start("e").unwrap().give_up("no").unwrap();
     tasks.remove("after done").unwrap();
+    // The last number of the file is that of a batch.
+    let last = open(&tracker, "last");
     let infos = tracker.batches(9).unwrap();
     drop(tasks);
     tracker.close().unwrap();
@@ -417,6 +437,7 @@ fn a_damaged_file_gives_its_batches_and_dependencies_back() {
     sound(&tracker);
     assert_eq!(tracker.batches(9).unwrap(), infos);
     let tasks = tracker.tasks::<Job>().unwrap();
+    assert!(open(&tracker, "next").number() > last.number());
     assert_eq!(tasks.get("d").unwrap().unwrap().waits_for, 2);
     tasks.worker().run(|_| fine()).unwrap();
     assert_eq!((status(&tasks, "d"), status(&tasks, "after x")), (Status::Succeeded, Status::Succeeded));

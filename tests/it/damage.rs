@@ -1,7 +1,7 @@
 //! A damaged file: what is wrong is said, what is readable is read, and the rest of the work goes on.
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{Durability, ErrorKind, Otherwise, SubmitOptions, TaskStatus, TrackedTask, Tracker};
+use tracker_core::{Durability, ErrorKind, Explanation, Otherwise, SubmitOptions, TaskStatus, TrackedTask, Tracker};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -73,6 +73,9 @@ fn one_damaged_payload_is_named_the_others_run_and_recover_copies_them() {
     );
     let summary = jobs.worker().run(|_| Ok::<_, std::io::Error>(())).unwrap();
     assert_eq!(summary.succeeded, 299, "the damaged one is out of the line");
+    let counts = jobs.counts().unwrap();
+    assert_eq!((counts.total(), counts.get(Status::Pending)), (300, 1), "it is still there");
+    assert_eq!(jobs.explain("job 123").unwrap(), Explanation::Unreadable);
 }
 
 #[test]

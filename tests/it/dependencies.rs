@@ -417,6 +417,21 @@ fn waits_for_what_is_over(tracker: &Tracker, tasks: &Tasks<Job>) {
 }
 
 #[test]
+fn a_task_waits_for_a_thousand_others_and_no_more() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &[]);
+    let names: Vec<_> = (0..1_001).map(|number| number.to_string()).collect();
+    tasks.submit_all(names.iter().map(|name| job(name))).unwrap();
+    let many =
+        |most: usize| after(&tasks, &names[..most].iter().map(String::as_str).collect::<Vec<_>>(), Otherwise::Wait);
+    let error = refused(tasks.submit_with(&job("all"), &many(1_001)), ErrorKind::Invalid);
+    assert!(error.to_string().contains("1000"), "{error}");
+    tasks.submit_with(&job("all"), &many(1_000)).unwrap();
+    assert_eq!(tasks.get("all").unwrap().unwrap().waits_for, 1_000);
+    sound(&tracker);
+}
+
+#[test]
 fn a_transaction_and_a_follow_up_tie_tasks_too_and_take_it_back() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b"]);

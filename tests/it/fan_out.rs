@@ -27,6 +27,10 @@ fn more_than_a_thousand_hear_of_one_end_in_several_commits_and_all_of_them_do() 
         sound(&tracker);
         std::thread::yield_now();
     }
+    let why = |name: &str| tasks.get(name).unwrap().unwrap().history[0].failure.as_ref().unwrap().error.clone();
+    for name in ["b0", "b2499"] {
+        assert_eq!(why(name), "it waited for job \"b\", which is exhausted", "whenever it was told");
+    }
     let summary = tasks.worker().threads(2).run(|_| fine()).unwrap();
     assert_eq!((summary.succeeded, counts().get(Status::Ignored)), (2_501, 2_500));
     sound(&tracker);

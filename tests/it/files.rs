@@ -248,5 +248,10 @@ fn tasks_of_a_dead_instance_are_free_at_once() {
     clock.advance(MINUTE / 2);
     assert_eq!(tasks.claim().unwrap().unwrap().name, "claimed");
     sound(&after);
+    clock.advance(MINUTE);
+    let later = folder.path().join("later.redb");
+    fs::copy(&path, &later).unwrap();
+    let later = at(&clock).open(&later).unwrap();
+    assert_eq!(status(&later.tasks::<Job>().unwrap(), "by ticket"), Status::Failed, "as long as its lease");
     sound(&tracker);
 }

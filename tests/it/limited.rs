@@ -206,6 +206,35 @@ fn a_limit_that_comes_changes_or_goes_is_that_of_the_latest_opener() {
 }
 
 #[test]
+fn a_status_that_becomes_startable_brings_its_tasks_along() {
+    #[derive(TrackedTask, Serialize, Deserialize)]
+    #[task(name = "fetch", status = Status)]
+    struct Before {
+        #[task(id)]
+        number: u32,
+        #[task(index, limit = 2)]
+        host: Option<String>,
+        priority: u8,
+    }
+    let (_, tracker) = tracker();
+    let before = tracker.tasks::<Before>().unwrap();
+    before.submit_all((0..4).map(|number| Before { number, host: Some("a".to_owned()), priority: 0 })).unwrap();
+    before.move_to(1, Status::OnHold).unwrap();
+    before.move_to(2, Status::OnHold).unwrap();
+    assert_eq!(before.claim().unwrap().unwrap().number, 0);
+    drop(before);
+    let tasks = tracker.tasks::<Fetch>().unwrap();
+    sound(&tracker);
+    tasks.remove(0).unwrap();
+    let held: Vec<_> = std::iter::from_fn(|| claimed(&tasks)).collect();
+    assert_eq!(held.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1, 2]);
+    drop(held);
+    drop(tasks);
+    drop(tracker.tasks::<Before>().unwrap());
+    sound(&tracker);
+}
+
+#[test]
 fn a_recovered_file_has_its_lanes_and_slots_again() {
     let folder = tempfile::tempdir().unwrap();
     let (path, into) = (folder.path().join("old.redb"), folder.path().join("new.redb"));

@@ -343,6 +343,10 @@ fn news_that_are_on_their_way_while_a_file_is_written_arrive_in_the_new_one() {
         json!({"kind": "job", "id": id, "needs": needs, "payload": job(id)}).to_string()
     };
     import(&second, &[line("x", "skip"), line("y", "run"), line("z", "wait")].join("\n"));
+    // One that it waits for is deleted, and the other one is not.
+    let needs = json!([{"deleted": null, "otherwise": "run"}, {"kind": "job", "id": "y", "otherwise": "wait"}]);
+    import(&second, &json!({"kind": "job", "id": "both", "needs": needs, "payload": job("both")}).to_string());
+    assert_eq!(moved.get("both").unwrap().unwrap().waits_for, 1);
     let told = ["x", "y", "z"].map(|name| status(&moved, name));
     assert_eq!(told, [Status::Ignored, Status::Pending, Status::Ignored]);
     let why = moved.get("x").unwrap().unwrap().history[0].failure.as_ref().unwrap().error.clone();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use tracker_core::{ErrorKind, Explanation, TaskStatus, TrackedTask};
+use tracker_core::{BatchOptions, ErrorKind, Explanation, Role, TaskStatus, TrackedTask};
 
 use crate::kinds::{Import, Job, Mail, Status, job, jobs, mail, refused, sound, tracker};
 
@@ -143,14 +143,17 @@ struct LongerImport {
 fn a_step_that_is_added_to_a_pipeline_is_done_for_what_had_passed_the_last_one() {
     let (clock, tracker) = tracker();
     let imports = tracker.tasks::<Import>().unwrap();
-    imports.submit_all([3, 1, 2].map(|number| Import { number, rows: None })).unwrap();
+    let tasks = [3, 1, 2].map(|number| Import { number, rows: None });
+    let batch = imports.submit_batch("night", tasks, &BatchOptions::new()).unwrap();
     for number in [2, 3] {
         imports.step("fetch").unwrap().start(number).unwrap().succeed().unwrap();
         clock.advance(std::time::Duration::from_secs(1));
         imports.step("load").unwrap().start(number).unwrap().succeed().unwrap();
     }
     drop(imports);
+    assert_eq!(batch.info().unwrap().count(Role::Succeeded), 2);
     let longer = tracker.tasks::<LongerImport>().unwrap();
+    assert_eq!(batch.info().unwrap().count(Role::Succeeded), 0);
     sound(&tracker);
     let check = longer.step("check").unwrap();
     let held: Vec<_> = std::iter::from_fn(|| check.claim().unwrap()).collect();
