@@ -37,10 +37,21 @@ impl Write for Text {
 
 /// Plays a scene, and compares what is told of it.
 fn told(with: impl FnOnce(Options) -> Options, scene: impl FnOnce(&Tasks<Job>, &ManualClock), expected: &[&str]) {
+    told_after(|_| (), with, scene, expected);
+}
+
+/// The same, after something of which nobody was told.
+fn told_after(
+    before: impl FnOnce(&Tasks<Job>),
+    with: impl FnOnce(Options) -> Options,
+    scene: impl FnOnce(&Tasks<Job>, &ManualClock),
+    expected: &[&str],
+) {
     let clock = ManualClock::at(DateTime::UNIX_EPOCH + Duration::from_secs(3_600));
     let tracker = with(Tracker::options().clock(clock.clone())).in_memory().unwrap();
     let tasks = tracker.tasks::<Job>().unwrap().named("Ada");
     tasks.submit(&Job { name: "one".to_owned() }).unwrap();
+    before(&tasks);
     let text = Text::default();
     // A second listener: with one alone, the first thread to come by decides for all whether a line is listened to.
     let _second = Dispatch::new(tracing_subscriber::registry().with(Story::new(std::io::sink())));
@@ -153,6 +164,38 @@ fn other_ends_say_what_they_are_and_a_claim_that_finds_nothing_says_nothing() {
     let scene = |tasks: &Tasks<Job>, _: &ManualClock| {
         tasks.claim().unwrap().unwrap().snooze(SECOND).unwrap();
         assert!(tasks.claim().unwrap().is_none());
+    };
+    told(|options| options, scene, &expected);
+}
+
+#[test]
+fn who_submits_and_starts_in_one_what_has_ended_is_told_why_not() {
+    let expected = [
+        r#"+----- start job "one" (refused) ----------------------------------------------+"#,
+        "| it has already succeeded; requeue it or start it with force: nothing is done",
+        r#"+----- end job "one" (unchanged) ----------------------------------------------+"#,
+    ];
+    let scene = |tasks: &Tasks<Job>, _: &ManualClock| {
+        tasks.submit_and_start(&Job { name: "one".to_owned() }).unwrap_err();
+    };
+    told_after(|tasks| tasks.run("one", |_| fine()).unwrap(), |options| options, scene, &expected);
+}
+
+#[test]
+fn what_was_cancelled_while_it_ran_ends_as_cancelled_whatever_it_says() {
+    let expected = [
+        &START[..],
+        &[
+            "| cancelled: status 70 (Cancelled), unlocked",
+            "| too late",
+            r#"+----- end job "one" (70 Cancelled) -------------------------------------------+"#,
+        ],
+    ]
+    .concat();
+    let scene = |tasks: &Tasks<Job>, _: &ManualClock| {
+        let mut held = tasks.start("one").unwrap();
+        tasks.cancel("one").unwrap();
+        held.fail("too late").unwrap();
     };
     told(|options| options, scene, &expected);
 }
