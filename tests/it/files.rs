@@ -1,6 +1,14 @@
 //! The file: made, opened, shared, refused.
 
-use std::{fs, path::PathBuf, sync::Barrier, thread};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
 
 use tempfile::TempDir;
 use tracker_core::{
@@ -49,6 +57,32 @@ fn what_was_stored_is_there_when_the_file_is_opened_again() {
         assert!(tasks.claim().unwrap().is_none(), "the pause stands in the file");
         assert_eq!(tracker.tasks::<Mail>().unwrap().counts().unwrap().total(), 300);
         sound(&tracker);
+    }
+}
+
+/// Whether a file that nobody has closed is repaired when it is opened.
+fn is_repaired(path: &Path) -> bool {
+    let copy = path.with_extension("copy");
+    fs::copy(path, &copy).unwrap();
+    let repaired = Arc::new(AtomicBool::new(false));
+    let heard = repaired.clone();
+    Tracker::options().on_repair(move |_| heard.store(true, Ordering::Relaxed)).open(&copy).unwrap().close().unwrap();
+    repaired.load(Ordering::Relaxed)
+}
+
+/// In the middle of work a crash costs the next start a repair; once nothing has happened for a moment it does not.
+#[test]
+fn a_file_that_lay_still_for_a_moment_opens_without_repair_whatever_became_of_its_program() {
+    let (_folder, path) = place();
+    let tracker = Tracker::options().prune_every(None).open(&path).unwrap();
+    let tasks = jobs(&tracker, &["a"]);
+    let mut number = 0;
+    while !is_repaired(&path) {
+        tasks.submit(&job(&number.to_string())).unwrap();
+        number += 1;
+    }
+    while is_repaired(&path) {
+        thread::yield_now();
     }
 }
 
