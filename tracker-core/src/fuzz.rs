@@ -1,12 +1,16 @@
-//! What the fuzz targets reach, in builds for fuzzing only: the decoders of bytes that a damaged or hostile file may hold.
+//! What the fuzz targets reach, and in a bounded form the tests here: the decoders of bytes that a damaged or hostile file
+//! may hold.
 
 use crate::{
     disk::{keys, records},
     payload,
-    rules::{Ended, Header},
-    store::{Body, Kind, Progress, Pulse},
+    rules::{Batch, Ended, Header},
+    store::{Body, Kind, NewTask, Progress, Pulse},
     task::{TaskId, TaskKey, TrackedTask},
 };
+
+/// How many sorts of records there are.
+const SORTS: u8 = 8;
 
 /// Decodes a record of one of the sorts, and holds that what was decoded is encoded to bytes that say the same.
 ///
@@ -19,12 +23,14 @@ pub fn record(sort: u8, bytes: &[u8]) {
         let again = records::decode::<T>(&first).expect("what was written can be read");
         assert!(records::encode(&again).is_ok_and(|second| first == second), "a record changes by being read");
     }
-    match sort % 6 {
+    match sort % SORTS {
         0 => both::<Header>(bytes),
         1 => both::<Body>(bytes),
         2 => both::<Ended>(bytes),
         3 => both::<Kind>(bytes),
         4 => both::<Pulse>(bytes),
+        5 => both::<Batch>(bytes),
+        6 => both::<NewTask>(bytes),
         _ => both::<Progress>(bytes),
     }
 }
@@ -71,4 +77,28 @@ pub fn payload<T: TrackedTask>(bytes: &[u8]) {
     let Ok(first) = payload::encode(&task) else { return };
     let again = payload::decode::<T>("fuzz", &"id".to_key(), &first).expect("what was written can be read");
     assert!(payload::encode(&again).is_ok_and(|second| first == second), "a payload changes by being read");
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(20_000) })]
+
+        #[test]
+        fn records_of_any_bytes_are_read_or_refused(sort in 0..SORTS, bytes: Vec<u8>) {
+            record(sort, &bytes);
+            record(sort, &sealed(&bytes));
+        }
+
+        #[test]
+        fn keys_of_any_bytes_are_taken_apart_or_refused(tag in prop::sample::select(&b"bisu\0"[..]), mut bytes: Vec<u8>) {
+            keys(&bytes);
+            bytes.insert(0, tag);
+            keys(&bytes);
+        }
+    }
 }

@@ -101,7 +101,7 @@ mod engine;
 mod error;
 mod execution;
 mod failures;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 #[expect(clippy::expect_used, reason = "a finding is a panic")]
 pub mod fuzz;

@@ -67,7 +67,7 @@ pub(crate) fn bind(record: &mut [u8], key: &[u8]) {
 }
 
 /// Fields of the fuzzer's, between a version and a checksum that fit.
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub(crate) fn sealed(fields: &[u8]) -> Vec<u8> {
     let mut bytes = [&[VERSION], fields].concat();
     let sum = checksum(&bytes);
