@@ -2,7 +2,8 @@
 
 use std::{fmt, io, time::Duration};
 
-use tracker_core::{Ending, ErrorKind, Outcome, RunError, TaskStatus};
+use serde::{Deserialize, Serialize};
+use tracker_core::{Ending, ErrorKind, ManualClock, Outcome, RunError, TaskStatus, Tasks, TrackedTask};
 
 use crate::kinds::{Job, MINUTE, SECOND, Status, fine, job, jobs, one_of_each, refused, sound, status, tracker};
 
@@ -281,4 +282,44 @@ fn moves_by_hand_go_between_parked_and_startable_statuses() {
         .collect();
     assert_eq!(claims.len(), 2, "{claims:?}");
     sound(&tracker);
+}
+
+/// Half of its delay is left to chance.
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "call", status = Status, max_attempts = 9, lease = "1m", backoff = "fixed(10s)", jitter = 0.5)]
+struct Call {
+    #[task(id)]
+    number: u32,
+}
+
+#[test]
+fn what_fails_or_crashes_together_does_not_come_back_in_step() {
+    let all = |tasks: &Tasks<Call>| std::iter::from_fn(|| tasks.claim().unwrap()).collect::<Vec<_>>();
+    let fail = |tasks: &Tasks<Call>, _: &ManualClock| all(tasks).iter_mut().for_each(|held| held.fail("no").unwrap());
+    let crash = |tasks: &Tasks<Call>, clock: &ManualClock| {
+        all(tasks).into_iter().for_each(|held| drop(held.detach().unwrap()));
+        clock.advance(MINUTE);
+    };
+    let rescue = |tasks: &Tasks<Call>, clock: &ManualClock| {
+        crash(tasks, clock);
+        assert_eq!(tasks.rescue().unwrap().len(), 60);
+    };
+    let be_found = |tasks: &Tasks<Call>, clock: &ManualClock| {
+        crash(tasks, clock);
+        while tasks.counts().unwrap().get(Status::InProgress) > 0 {
+            assert!(tasks.claim().unwrap().is_none());
+        }
+    };
+    let ends: [&dyn Fn(&Tasks<Call>, &ManualClock); 3] = [&fail, &rescue, &be_found];
+    for end in ends {
+        let (clock, tracker) = tracker();
+        let tasks = tracker.tasks::<Call>().unwrap();
+        tasks.submit_all((0..60).map(|number| Call { number })).unwrap();
+        end(&tasks, &clock);
+        let delays = tasks.query().fetch().unwrap().into_iter().map(|record| record.due_at - record.updated_at);
+        let delays: std::collections::BTreeSet<_> = delays.map(|delay| delay.num_milliseconds()).collect();
+        assert!(delays.iter().all(|delay| (5_000..=10_000).contains(delay)), "{delays:?}");
+        assert!(delays.len() > 20, "{delays:?}");
+        sound(&tracker);
+    }
 }
