@@ -78,12 +78,13 @@ impl Action for Claim {
         codes.extend(self.start.extra.iter().filter(|code| !codes.contains(code)).copied().collect::<Vec<_>>());
         check_lanes(&kind, &codes)?;
         while claims.tasks.len() < self.most {
-            if let Some(at) = writer.rows().rate_opens(&kind, claims.now)? {
-                claims.due = Some(at);
-                break;
-            }
             match writer.rows().next_ready(&kind, &codes, claims.now)? {
                 Ready::Now(task) => {
+                    // Where nobody is due, nobody waits for the rate.
+                    if let Some(at) = writer.rows().rate_opens(&kind, claims.now)? {
+                        claims.due = Some(at);
+                        break;
+                    }
                     if !self.take(writer, &kind, task, &mut claims)? {
                         break;
                     }
