@@ -31,7 +31,7 @@ impl File {
         let statuses = (PENDING..).zip(roles);
         let statuses = statuses.map(|(code, role)| StatusInfo { code, name: role.name().to_owned(), role, step: 0 });
         let graph = Graph::new(vec![String::new()], statuses.collect()).unwrap_or_else(|error| panic!("{error}"));
-        let limit = limited.then(|| IndexLimit { index: Cow::Borrowed("host"), most: 2 });
+        let limit = limited.then_some(IndexLimit { index: Cow::Borrowed("host"), most: 2 });
         let spec = KindSpec {
             name: "job".to_owned(),
             graph,
