@@ -123,7 +123,8 @@ impl Claim {
         }
         let body = match writer.rows().body_of(task) {
             Ok(body) => body,
-            Err(error) if error.kind() == ErrorKind::Corrupted => {
+            // Where it is out of the line already and found all the same, more than its body is damaged.
+            Err(error) if error.kind() == ErrorKind::Corrupted && !header.unreadable => {
                 tracing::error!(kind = kind.name, %task, %error, "a task cannot be read and is out of the line");
                 return writer.strand(kind, task, &header).map(|()| true);
             }
