@@ -103,7 +103,7 @@ impl Tracker {
             let alone = tracker.shared.engine.file().sharing() != Sharing::Writers;
             let scope = if alone { Scope::Foreign } else { Scope::Expired };
             let most = if tidies { 1_000 } else { 0 };
-            let tidy = Tidy { most, batches: PruneBatches { keep: keep_batches, from: 0, most } };
+            let tidy = Tidy { most, batches: PruneBatches { keep: keep_batches, beyond: None, most } };
             let (freed, pruned) = tracker.shared.engine.call_both(Rescue { kind: None, scope }, tidy)?;
             freed?;
             if tidies && pruned?.tasks == most {
@@ -270,15 +270,15 @@ impl Tracker {
     /// # Errors
     /// A failure of the storage.
     pub fn prune_batches(&self, age: Duration) -> Result<u64> {
-        let mut looked_at = PruneBatches { keep: age, from: 0, most: 1_000 };
+        let mut looked_at = PruneBatches { keep: age, beyond: None, most: 1_000 };
         let mut all = 0;
         loop {
             let PrunedBatches { pruned, next } = self.shared.engine.call(looked_at)?;
             all += pruned;
-            match next {
-                Some(next) => looked_at.from = next,
-                None => return Ok(all),
+            if next.is_none() {
+                return Ok(all);
             }
+            looked_at.beyond = next;
         }
     }
 

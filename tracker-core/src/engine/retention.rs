@@ -1,10 +1,7 @@
 //! What the kinds' retention says, done by itself: at opening, and then in idle moments.
 
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -24,13 +21,13 @@ pub(super) struct Retention {
     /// How long batches are kept of which nothing is left.
     keep_batches: Duration,
     next: Mutex<Option<Instant>>,
-    /// The batch at which the next look begins.
-    batch: AtomicU64,
+    /// After which batch the next look begins.
+    batch: Mutex<Option<u64>>,
 }
 
 impl Retention {
     pub(super) fn new(every: Option<Duration>, keep_batches: Duration) -> Self {
-        let retention = Self { every, keep_batches, next: Mutex::default(), batch: AtomicU64::new(0) };
+        let retention = Self { every, keep_batches, next: Mutex::default(), batch: Mutex::default() };
         retention.looks_in(every);
         retention
     }
@@ -57,10 +54,11 @@ impl Engine {
     /// Deletes some of what has been kept long enough. The caller leads.
     pub(super) fn tidy(&self) {
         let Retention { keep_batches, batch, .. } = &self.retention;
-        let batches = PruneBatches { keep: *keep_batches, from: batch.load(Ordering::Relaxed), most: BATCH };
+        let beyond = *batch.lock().unwrap_or_else(PoisonError::into_inner);
+        let batches = PruneBatches { keep: *keep_batches, beyond, most: BATCH };
         let more = match self.write_for(&Tidy { most: BATCH, batches }) {
             Ok(Tidied { tasks, next_batch }) => {
-                batch.store(next_batch.unwrap_or(0), Ordering::Relaxed);
+                *batch.lock().unwrap_or_else(PoisonError::into_inner) = next_batch;
                 tasks == BATCH || next_batch.is_some()
             }
             Err(error) => {

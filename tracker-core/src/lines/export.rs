@@ -87,10 +87,10 @@ impl Tracker {
         out: &mut impl Write,
         mut told: impl FnMut(&mut Handles<&ReadTransaction>, u64, &Batch) -> Result<Option<L>>,
     ) -> Result<()> {
-        let mut from = 0;
+        let mut beyond = None;
         loop {
             let (lines, last) = self.shared.engine.read(|rows| {
-                let batches = rows.batches_from(from, BATCH)?;
+                let batches = rows.batches_beyond(beyond, BATCH)?;
                 let last = batches.last().map(|(number, _)| *number);
                 let mut lines = Vec::with_capacity(batches.len());
                 for (number, batch) in &batches {
@@ -101,19 +101,19 @@ impl Tracker {
             for batch in lines {
                 line(out, &batch)?;
             }
-            match last {
-                Some(last) => from = last + 1,
-                None => return Ok(()),
+            if last.is_none() {
+                return Ok(());
             }
+            beyond = last;
         }
     }
 
     fn export_kind(&self, kind: &Arc<Kind>, out: &mut impl Write) -> Result<u64> {
-        let (mut from, mut written) = (0, 0);
+        let (mut beyond, mut written) = (None, 0);
         loop {
             let lines = self.shared.engine.read(|rows| {
                 let (mut lines, mut bytes) = (Vec::new(), 0);
-                for task in rows.tasks_from(kind.id, from, BATCH)? {
+                for task in rows.tasks_beyond(kind.id, beyond, BATCH)? {
                     if let Some(whole) = rows.whole(task)? {
                         bytes += whole.body.payload.len();
                         let batch = match whole.header.batch {
@@ -125,7 +125,7 @@ impl Tracker {
                         let needs = needs.into_iter().map(NeedLine::of).collect();
                         lines.push(TaskLine { batch, needs, ..TaskLine::of(kind, &whole) });
                     }
-                    from = task.seq + 1;
+                    beyond = Some(task.seq);
                     if bytes >= BATCH_BYTES {
                         break;
                     }

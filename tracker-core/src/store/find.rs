@@ -2,7 +2,7 @@ use std::cmp::Ordering;
 
 use redb::ReadableTable;
 
-use super::{Handles, Kind, Source};
+use super::{Handles, Kind, Source, rows::Rows};
 use crate::{
     disk::keys::{LineKey, TaskRef},
     error::Result,
@@ -25,14 +25,18 @@ pub(crate) enum Ready {
 impl<S: Source> Handles<S> {
     /// The first place in the line between two places.
     pub(super) fn first_between(&mut self, from: LineKey, to: LineKey) -> Result<Option<LineKey>> {
-        let mut range = self.line()?.range::<&[u8; LineKey::LEN]>(&from.pack()..=&to.pack())?;
-        Ok(range.next().transpose()?.map(|(key, _)| LineKey::unpack(key.value())))
+        let (low, high) = (from.pack(), to.pack());
+        let range = self.line()?.range::<&[u8; LineKey::LEN]>(&low..=&high)?;
+        let first = Rows::new("tracker.line", (low, high), range).next().transpose()?;
+        Ok(first.map(|(key, _)| LineKey::unpack(key.value())))
     }
 
     /// The same among the places that stand first in a lane that has a slot free.
     fn first_front(&mut self, from: LineKey, to: LineKey) -> Result<Option<LineKey>> {
-        let mut range = self.fronts()?.range::<&[u8; LineKey::LEN]>(&from.pack()..=&to.pack())?;
-        Ok(range.next().transpose()?.map(|(key, _)| LineKey::unpack(key.value())))
+        let (low, high) = (from.pack(), to.pack());
+        let range = self.fronts()?.range::<&[u8; LineKey::LEN]>(&low..=&high)?;
+        let first = Rows::new("tracker.fronts", (low, high), range).next().transpose()?;
+        Ok(first.map(|(key, _)| LineKey::unpack(key.value())))
     }
 
     /// The next task of these statuses that is due and may start: by priority, then due time, then submission.

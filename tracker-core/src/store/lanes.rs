@@ -83,6 +83,9 @@ impl<S: Source> Handles<S> {
             let Some(entry) = range.next() else { break };
             let key = keys::lane_place(kind.id, entry?.0.value())
                 .ok_or_else(|| Error::corrupted("tracker.lanes", kind.id, "a key is too short"))?;
+            if (key.code, key.rank) < (first.code, first.rank) {
+                return Err(Error::corrupted("tracker.lanes", key.task(), "its rows are out of order"));
+            }
             fronts.insert(key);
             from = match (key.rank.checked_add(1), key.code.checked_add(1)) {
                 (Some(rank), _) => Some(LineKey::first(kind.id, key.code, rank)),

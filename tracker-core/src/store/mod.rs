@@ -14,6 +14,7 @@ mod needs;
 mod new_task;
 mod position;
 mod pulse;
+mod rows;
 mod scan;
 mod schema;
 mod starts;

@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use redb::{ReadableTable, WriteTransaction};
 
-use super::{Handles, NewTask, Source, handles::row};
+use super::{Handles, NewTask, Source, handles::row, rows::Rows};
 use crate::{
     disk::{
         keys::{MemberKey, NeedKey, TaskRef},
@@ -49,7 +49,8 @@ impl<S: Source> Handles<S> {
         let bounds = (Bound::Excluded(&from.pack()), Bound::Included(&from.last().pack()));
         let table = self.dependants()?;
         let range = table.range::<&[u8; NeedKey::LEN]>(bounds)?;
-        range.take(most).map(|entry| entry_of("tracker.dependants", entry?)).collect()
+        let rows = Rows::new("tracker.dependants", (from.pack(), from.last().pack()), range);
+        rows.take(most).map(|row| entry_of("tracker.dependants", row?)).collect()
     }
 
     /// News that were not told to the end.
@@ -73,9 +74,19 @@ impl<S: Source> Handles<S> {
         self.batches()?.iter()?.rev().take(most).map(batch_of).collect()
     }
 
-    /// The batches with their numbers, in the order in which they were opened, from a number on.
-    pub(crate) fn batches_from(&mut self, from: u64, most: usize) -> Result<Vec<(u64, Batch)>> {
-        self.batches()?.range(from..)?.take(most).map(batch_of).collect()
+    /// The batches with their numbers, in the order in which they were opened, beyond a number.
+    pub(crate) fn batches_beyond(&mut self, beyond: Option<u64>, most: usize) -> Result<Vec<(u64, Batch)>> {
+        let Some(from) = beyond.map_or(Some(0), |beyond| beyond.checked_add(1)) else { return Ok(Vec::new()) };
+        let mut low = from;
+        let rows = self.batches()?.range(from..)?.take(most).map(|row| {
+            let (number, batch) = batch_of(row)?;
+            if number < low {
+                return Err(Error::corrupted("tracker.batches", number, "its rows are out of order"));
+            }
+            low = number.saturating_add(1);
+            Ok((number, batch))
+        });
+        rows.collect()
     }
 
     /// The task that is submitted when a batch is over.
@@ -139,8 +150,11 @@ impl Handles<&WriteTransaction> {
     }
 
     pub(crate) fn remove_untold(&mut self, about: TaskRef) -> Result<()> {
-        self.news()?.remove(&about.pack())?;
-        Ok(())
+        // Found from one side only, it would be told for ever.
+        match self.news()?.remove(&about.pack())? {
+            Some(_) => Ok(()),
+            None => Err(Error::corrupted("tracker.news", about, "its rows are out of order")),
+        }
     }
 
     pub(crate) fn put_batch(&mut self, number: u64, batch: &Batch) -> Result<()> {

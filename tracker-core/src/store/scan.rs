@@ -4,6 +4,7 @@ use super::{
     Handles, Kind, Source,
     handles::row_of,
     position::{Order, order},
+    rows::Rows,
 };
 use crate::{
     disk::keys::{self, CountKey, LineKey, TaskRef, UpdatedKey},
@@ -52,11 +53,13 @@ impl Stretch {
 }
 
 impl<S: Source> Handles<S> {
-    /// Tasks of a kind in the order of submission, from a number on.
-    pub(crate) fn tasks_from(&mut self, kind: u32, from: u64, most: usize) -> Result<Vec<TaskRef>> {
+    /// Tasks of a kind in the order of submission, beyond a number.
+    pub(crate) fn tasks_beyond(&mut self, kind: u32, beyond: Option<u64>, most: usize) -> Result<Vec<TaskRef>> {
+        let Some(from) = beyond.map_or(Some(0), |beyond| beyond.checked_add(1)) else { return Ok(Vec::new()) };
         let (first, last) = (TaskRef { kind, seq: from }.pack(), TaskRef { kind, seq: u64::MAX }.pack());
         let range = self.headers()?.range::<&[u8; TaskRef::LEN]>(&first..=&last)?;
-        range.take(most).map(|entry| Ok(TaskRef::unpack(entry?.0.value()))).collect()
+        let rows = Rows::new("tracker.headers", (first, last), range);
+        rows.take(most).map(|row| Ok(TaskRef::unpack(row?.0.value()))).collect()
     }
 
     /// Headers of a kind in the order of submission, both ways, beyond a number.
@@ -75,12 +78,12 @@ impl<S: Source> Handles<S> {
             (Some(seq), true) => (0, seq - 1),
         };
         let (first, last) = (TaskRef { kind, seq: low }.pack(), TaskRef { kind, seq: high }.pack());
-        let mut range = self.headers()?.range::<&[u8; TaskRef::LEN]>(&first..=&last)?;
+        let range = self.headers()?.range::<&[u8; TaskRef::LEN]>(&first..=&last)?;
+        let mut rows = Rows::new("tracker.headers", (first, last), range).newest_first(newest_first);
         let mut found = Vec::new();
         while found.len() < most {
-            let entry = if newest_first { range.next_back() } else { range.next() };
-            let Some(entry) = entry else { break };
-            let (key, value) = entry?;
+            let Some(row) = rows.next() else { break };
+            let (key, value) = row?;
             let task = TaskRef::unpack(key.value());
             let header: Header = row_of("tracker.headers", task, value.value())?;
             if wanted(&header) {
@@ -122,37 +125,34 @@ impl<S: Source> Handles<S> {
 
     fn updated_of(&mut self, kind: u32, code: i32, stretch: Stretch) -> Result<Vec<(Mark, TaskRef)>> {
         let Some((low, high)) = stretch.bounds() else { return Ok(Vec::new()) };
-        let key = |(at, seq)| UpdatedKey { kind, code, at, seq }.pack();
-        let mut range = self.updated()?.range::<&[u8; UpdatedKey::LEN]>(&key(low)..=&key(high))?;
-        let mut found = Vec::new();
-        while found.len() < stretch.most {
-            let entry = if stretch.newest_first { range.next_back() } else { range.next() };
-            let Some(entry) = entry else { break };
-            let key = UpdatedKey::unpack(entry?.0.value());
-            found.push(((key.at, key.seq), TaskRef { kind, seq: key.seq }));
-        }
-        Ok(found)
+        let [first, last] = [low, high].map(|(at, seq)| UpdatedKey { kind, code, at, seq }.pack());
+        let range = self.updated()?.range::<&[u8; UpdatedKey::LEN]>(&first..=&last)?;
+        let rows = Rows::new("tracker.updated", (first, last), range).newest_first(stretch.newest_first);
+        let found = rows.take(stretch.most).map(|row| {
+            let key = UpdatedKey::unpack(row?.0.value());
+            Ok(((key.at, key.seq), TaskRef { kind, seq: key.seq }))
+        });
+        found.collect()
     }
 
     fn ended_of(&mut self, kind: u32, code: i32, rank: u8, stretch: Stretch) -> Result<Vec<(Mark, TaskRef)>> {
         let Some((low, high)) = stretch.bounds() else { return Ok(Vec::new()) };
-        let key = |(at, seq)| LineKey { kind, code, rank, at, seq }.pack();
-        let mut range = self.line()?.range::<&[u8; LineKey::LEN]>(&key(low)..=&key(high))?;
-        let mut found = Vec::new();
-        while found.len() < stretch.most {
-            let entry = if stretch.newest_first { range.next_back() } else { range.next() };
-            let Some(entry) = entry else { break };
-            let key = LineKey::unpack(entry?.0.value());
-            found.push(((key.at, key.seq), key.task()));
-        }
-        Ok(found)
+        let [first, last] = [low, high].map(|(at, seq)| LineKey { kind, code, rank, at, seq }.pack());
+        let range = self.line()?.range::<&[u8; LineKey::LEN]>(&first..=&last)?;
+        let rows = Rows::new("tracker.line", (first, last), range).newest_first(stretch.newest_first);
+        let found = rows.take(stretch.most).map(|row| {
+            let key = LineKey::unpack(row?.0.value());
+            Ok(((key.at, key.seq), key.task()))
+        });
+        found.collect()
     }
 
     /// Everything that stands in the line with a status.
     pub(crate) fn line_of(&mut self, kind: u32, code: i32) -> Result<Vec<LineKey>> {
         let (first, last) = (LineKey::first(kind, code, 0).pack(), LineKey::last(kind, code, u8::MAX).pack());
         let range = self.line()?.range::<&[u8; LineKey::LEN]>(&first..=&last)?;
-        range.map(|entry| Ok(LineKey::unpack(entry?.0.value()))).collect()
+        let rows = Rows::new("tracker.line", (first, last), range);
+        rows.map(|row| Ok(LineKey::unpack(row?.0.value()))).collect()
     }
 
     /// The ranks that are in use in the line of a status.
@@ -177,9 +177,10 @@ impl<S: Source> Handles<S> {
         for rank in self.ranks(kind.id, code)? {
             let (first, last) =
                 (LineKey::first(kind.id, code, rank), LineKey { at: before, ..LineKey::first(kind.id, code, rank) });
-            let range = self.line()?.range::<&[u8; LineKey::LEN]>(&first.pack()..&last.pack())?;
-            for entry in range.take(most - found.len()) {
-                found.push(LineKey::unpack(entry?.0.value()).task());
+            let (first, last) = (first.pack(), last.pack());
+            let range = self.line()?.range::<&[u8; LineKey::LEN]>(&first..&last)?;
+            for row in Rows::new("tracker.line", (first, last), range).take(most - found.len()) {
+                found.push(LineKey::unpack(row?.0.value()).task());
             }
         }
         Ok(found)

@@ -113,12 +113,12 @@ fn expect(rows: &mut Handles<&ReadTransaction>, found: &mut Found) -> Result<Exp
     let mut expected = Expected::default();
     let kinds = rows.all_kinds()?;
     for kind in kinds.all() {
-        let mut from = 0;
+        let mut beyond = None;
         let mut lanes = Lanes::new();
         loop {
-            let tasks = rows.tasks_from(kind.id, from, 1_000)?;
+            let tasks = rows.tasks_beyond(kind.id, beyond, 1_000)?;
             let Some(last) = tasks.last() else { break };
-            from = last.seq + 1;
+            beyond = Some(last.seq);
             for task in tasks {
                 expected.tasks.insert(task);
                 let header = match rows.header(task) {

@@ -58,8 +58,8 @@ impl Action for RemoveBatch {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PruneBatches {
     pub keep: Duration,
-    /// The first batch that is looked at, by its number.
-    pub from: u64,
+    /// Those after this one are looked at, by its number.
+    pub beyond: Option<u64>,
     /// How many are looked at.
     pub most: usize,
 }
@@ -67,7 +67,7 @@ pub(crate) struct PruneBatches {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PrunedBatches {
     pub pruned: u64,
-    /// Where to go on, if there are more.
+    /// After which one to go on, if there are more.
     pub next: Option<u64>,
 }
 
@@ -77,9 +77,9 @@ impl Action for PruneBatches {
     fn run(&self, writer: &mut Writer<'_>) -> Result<PrunedBatches> {
         let then = writer.now().saturating_sub(micros_of(self.keep));
         let mut pruned = PrunedBatches::default();
-        let batches = writer.rows().batches_from(self.from, self.most)?;
+        let batches = writer.rows().batches_beyond(self.beyond, self.most)?;
         if batches.len() == self.most {
-            pruned.next = batches.last().map(|(number, _)| number + 1);
+            pruned.next = batches.last().map(|(number, _)| *number);
         }
         for (number, _) in batches {
             let stands = TaskRef::of_batch(number);

@@ -69,11 +69,11 @@ impl Register {
     /// Takes every task out of the old indexes and puts it into the new ones; those that will come later have the new keys.
     fn rebuild(&self, writer: &mut Writer<'_>, old: &Kind, new: &Kind) -> Result<()> {
         tracing::info!(kind = new.name, "the kind's indexes or statuses changed: rebuilding");
-        let mut from = 0;
+        let mut beyond = None;
         loop {
-            let tasks: Vec<TaskRef> = writer.rows().tasks_from(old.id, from, 1_000)?;
+            let tasks: Vec<TaskRef> = writer.rows().tasks_beyond(old.id, beyond, 1_000)?;
             let Some(last) = tasks.last() else { break };
-            from = last.seq + 1;
+            beyond = Some(last.seq);
             for task in tasks {
                 let header = writer.known(task)?;
                 let body = writer.rows().body_of(task)?;

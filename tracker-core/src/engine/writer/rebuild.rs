@@ -49,11 +49,11 @@ impl Writer<'_> {
     pub(crate) fn relane(&mut self, kind: &Kind) -> Result<()> {
         self.touch();
         self.rows.clear_lanes(kind.id)?;
-        let mut from = 0;
+        let mut beyond = None;
         while kind.limit().is_some() {
-            let tasks = self.rows.tasks_from(kind.id, from, 1_000)?;
+            let tasks = self.rows.tasks_beyond(kind.id, beyond, 1_000)?;
             let Some(last) = tasks.last() else { break };
-            from = last.seq + 1;
+            beyond = Some(last.seq);
             for task in tasks {
                 let (header, body) = (self.known(task)?, self.rows.body_of(task)?);
                 let enter = Change { new: Some(&header), new_body: Some(&body), ..Change::default() };
@@ -111,8 +111,8 @@ impl Writer<'_> {
         let header = Header { successor: false, waits: 0, watched: false, batch, ..whole.header.clone() };
         let fences = past.iter().chain(&header.last).map(|ended| ended.fence);
         let fence = fences.chain(header.lease.as_ref().map(|lease| lease.fence)).max().unwrap_or(0);
-        self.pulse.next_seq = self.pulse.next_seq.max(task.seq + 1);
-        self.pulse.next_fence = self.pulse.next_fence.max(fence + 1);
+        self.pulse.next_seq = self.pulse.next_seq.max(task.seq.saturating_add(1));
+        self.pulse.next_fence = self.pulse.next_fence.max(fence.saturating_add(1));
         self.pulse.mark = self.pulse.mark.max(header.updated);
         self.touch();
         let change = Change { new: Some(&header), new_body: Some(body), history: past, ..Change::default() };
@@ -127,7 +127,7 @@ impl Writer<'_> {
 
     /// Writes a batch as another file had it, but for its tasks.
     pub(crate) fn restore_batch(&mut self, number: u64, batch: Batch, follow_up: Option<&NewTask>) -> Result<()> {
-        self.pulse.next_seq = self.pulse.next_seq.max(number + 1);
+        self.pulse.next_seq = self.pulse.next_seq.max(number.saturating_add(1));
         self.put_new_batch(number, batch, follow_up)
     }
 

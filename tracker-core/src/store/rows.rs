@@ -1,0 +1,52 @@
+//! The rows of a range, held against the order of their keys. Where a key is damaged, a search leads past rows and to
+//! others that it did not ask for: whoever goes on from the last one that he saw would go round in circles.
+
+use redb::{AccessGuard, Range, Value};
+
+use crate::error::{Error, Result};
+
+pub(super) struct Rows<'r, const N: usize, V: Value + 'static> {
+    table: &'static str,
+    range: Range<'r, &'static [u8; N], V>,
+    /// Where the next row may be.
+    low: [u8; N],
+    high: [u8; N],
+    last: Option<[u8; N]>,
+    newest_first: bool,
+}
+
+type Row<'r, const N: usize, V> = (AccessGuard<'r, &'static [u8; N]>, AccessGuard<'r, V>);
+
+impl<'r, const N: usize, V: Value + 'static> Rows<'r, N, V> {
+    /// The rows of a table from the first to the last of these keys, which `range` gives.
+    pub(super) fn new(
+        table: &'static str,
+        (low, high): ([u8; N], [u8; N]),
+        range: Range<'r, &'static [u8; N], V>,
+    ) -> Self {
+        Self { table, range, low, high, last: None, newest_first: false }
+    }
+
+    /// The same from behind, if so.
+    pub(super) fn newest_first(self, newest_first: bool) -> Self {
+        Self { newest_first, ..self }
+    }
+
+    fn check(&mut self, key: [u8; N]) -> Result<()> {
+        let beyond = self.last.is_none_or(|last| if self.newest_first { key < last } else { key > last });
+        self.last = Some(key);
+        if beyond && self.low <= key && key <= self.high {
+            return Ok(());
+        }
+        Err(Error::corrupted(self.table, format_args!("key {key:02x?}"), "its rows are out of order"))
+    }
+}
+
+impl<'r, const N: usize, V: Value + 'static> Iterator for Rows<'r, N, V> {
+    type Item = Result<Row<'r, N, V>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let entry = if self.newest_first { self.range.next_back() } else { self.range.next() };
+        Some(entry?.map_err(Error::from).and_then(|(key, value)| self.check(*key.value()).map(|()| (key, value))))
+    }
+}
