@@ -158,7 +158,7 @@ fn a_damaged_row_of_ids_never_answers_with_another_task() {
     jobs.submit_all((0..60).map(job)).unwrap();
     drop(jobs);
     tracker.close().unwrap();
-    mislead(&path, "job 13", "job 13");
+    mislead(&path, "job 45", "job 13");
 
     let tracker = Tracker::open(&path).unwrap();
     let jobs = tracker.tasks::<Job>().unwrap();
@@ -327,7 +327,7 @@ fn go_through(path: &std::path::Path) {
             query = query.after(next);
         }
     }
-    drop((jobs.plan(9), jobs.errors(9), jobs.counts(), jobs.explain("job 45")));
+    drop((jobs.plan(9), jobs.errors(9), jobs.counts(), jobs.explain("job 13")));
     for (label, on) in [("all", "job 3"), ("all", "job 13")] {
         drop((tracker.batch(label).map(|batch| batch.map(|batch| batch.cancel())), jobs.dependants(on, 9)));
     }
