@@ -243,7 +243,9 @@ fn what_is_deleted_comes_no_more_and_those_who_wait_hear_it() {
     let why = &record.history[0].failure.as_ref().unwrap().error;
     assert_eq!(why, "it waited for job \"a\", which can succeed no more: it was deleted");
     tasks.requeue("wait").unwrap();
-    tasks.start("wait").unwrap().succeed().unwrap();
+    let mut held = tasks.start("wait").unwrap();
+    assert!(held.fence() > record.history[0].fence, "fences rise over what a dependency books, too");
+    held.succeed().unwrap();
     assert_eq!(record.waits_for, 0, "there is nothing to wait for");
 
     tasks.cancel("given up").unwrap();

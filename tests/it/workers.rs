@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use tracker_core::{Crew, Happening, StopHandle, Tracker, Watched};
+use tracker_core::{Crew, Happening, StartOptions, StopHandle, Tracker, Watched};
 
 use crate::kinds::{Job, MINUTE, Mail, Page, SECOND, Status, fine, job, jobs, mail, page, sound, tracker, with_time};
 
@@ -310,4 +310,39 @@ fn a_worker_that_runs_on_ends_with_all_its_threads_when_it_is_known_that_no_more
         assert_eq!(running.join().unwrap().unwrap().succeeded, 9);
     });
     sound(&tracker);
+}
+
+#[test]
+fn a_worker_waits_for_the_end_of_a_pause_and_then_ends_by_itself() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a", "b"]);
+    tasks.pause().unwrap();
+    thread::scope(|scope| {
+        let worker = scope.spawn(|| tasks.worker().run(|_| fine()).unwrap());
+        // Time enough to look and to give up.
+        (0..1_000).for_each(|_| thread::yield_now());
+        assert!(!worker.is_finished());
+        tasks.unpause().unwrap();
+        assert_eq!(worker.join().unwrap().succeeded, 2);
+    });
+}
+
+/// By the computer's clock: nobody tells the worker but the time.
+#[test]
+fn a_worker_wakes_when_the_lease_of_somebody_who_is_gone_runs_out() {
+    let tracker = Tracker::in_memory().unwrap();
+    let mails = tracker.tasks::<Mail>().unwrap();
+    mails.submit(&mail(1)).unwrap();
+    let short = StartOptions::new().lease(std::time::Duration::from_millis(200));
+    mails.start_with(1, &short).unwrap().detach().unwrap();
+    let worker = mails.worker().run_on();
+    let stop = worker.stop_handle();
+    thread::scope(|scope| {
+        let worker = scope.spawn(|| worker.run(|_| fine()).unwrap());
+        while mails.counts().unwrap().get(Status::Succeeded) == 0 {
+            thread::yield_now();
+        }
+        stop.stop();
+        assert_eq!(worker.join().unwrap().succeeded, 1);
+    });
 }

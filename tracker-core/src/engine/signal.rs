@@ -66,3 +66,20 @@ impl Signal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_goes_on_after_every_raise_and_at_the_end_of_his_time() {
+        let signal = Signal::default();
+        for raise in [Signal::raise, Signal::raise_for_one, Signal::raise] {
+            let seen = signal.seen();
+            signal.wait(seen, Some(Duration::ZERO));
+            raise(&signal);
+            assert_eq!(signal.seen(), seen + 1);
+            signal.wait(seen, None);
+        }
+    }
+}
