@@ -52,5 +52,6 @@ mod submits;
 mod told;
 mod turns;
 mod untyped;
+mod verified;
 mod watching;
 mod workers;
