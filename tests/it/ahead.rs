@@ -11,7 +11,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{Crew, ErrorKind, Execution, ManualClock, Outcome, Sharing, Tasks, TrackedTask, Tracker};
+use tracker_core::{Crew, ErrorKind, Execution, ManualClock, Outcome, Sharing, StopHandle, Tasks, TrackedTask, Tracker};
 
 use crate::{
     disk::{Disk, Fault, Operation},
@@ -188,28 +188,56 @@ fn what_cannot_be_read_leaves_the_line_and_the_others_are_done() {
 
 #[test]
 fn a_crew_of_one_thread_takes_turns_and_holds_no_more_than_it_may() {
+    for ahead in [0, 30] {
+        let (_, tracker) = tracker();
+        let tasks = jobs(&tracker, &["a", "b", "c"]);
+        let (mails, pages) = (tracker.tasks::<Mail>().unwrap(), tracker.tasks::<Page>().unwrap());
+        mails.submit_all((0..400).map(mail)).unwrap();
+        pages.submit_all((0..400).map(|number| page(&number.to_string(), 1))).unwrap();
+        let (left, most) = (AtomicUsize::new(800), AtomicUsize::new(0));
+        let held = || {
+            let counts = [tasks.counts(), mails.counts(), pages.counts()];
+            let held: u64 = counts.map(|counts| counts.unwrap().get(Status::InProgress)).iter().sum();
+            most.fetch_max(usize::try_from(held).unwrap(), SeqCst);
+            left.fetch_sub(1, SeqCst);
+            fine()
+        };
+        let crew = Crew::new().ahead(ahead).serve(&mails, |_| held()).serve(&pages, |_| held()).serve(&tasks, |job| {
+            job.result = u32::try_from(left.load(SeqCst)).ok();
+            fine()
+        });
+        assert_eq!(crew.run().unwrap().succeeded, 803);
+        let records = tasks.query().status(Status::Succeeded).fetch().unwrap();
+        assert!(records.iter().all(|record| record.task.result > Some(600)), "a full kind keeps no other waiting");
+        let most = most.into_inner();
+        assert!(most <= 1 + ahead && most > ahead / 3, "{most} are held: what runs, and {ahead} of all kinds together");
+        sound(&tracker);
+    }
+}
+
+#[test]
+fn a_crew_that_is_stopped_gives_back_at_once_what_it_holds_of_every_kind() {
     let (_, tracker) = tracker();
-    let tasks = jobs(&tracker, &["a", "b", "c"]);
-    let (mails, pages) = (tracker.tasks::<Mail>().unwrap(), tracker.tasks::<Page>().unwrap());
+    let mails = tracker.tasks::<Mail>().unwrap();
     mails.submit_all((0..400).map(mail)).unwrap();
-    pages.submit_all((0..400).map(|number| page(&number.to_string(), 1))).unwrap();
-    let (left, most) = (AtomicUsize::new(800), AtomicUsize::new(0));
-    let held = || {
-        let counts = [tasks.counts(), mails.counts(), pages.counts()];
-        let held: u64 = counts.map(|counts| counts.unwrap().get(Status::InProgress)).iter().sum();
-        most.fetch_max(usize::try_from(held).unwrap(), SeqCst);
-        left.fetch_sub(1, SeqCst);
+    let (none, pages) = (jobs(&tracker, &[]), tracker.tasks::<Page>().unwrap());
+    pages.submit_all((0..40).map(|number| page(&number.to_string(), 1))).unwrap();
+    let (stop, ran) = (StopHandle::new(), AtomicUsize::new(0));
+    let ends = |stops: bool| {
+        ran.fetch_add(1, SeqCst);
+        if stops {
+            stop.stop();
+        }
         fine()
     };
-    let crew = Crew::new().ahead(30).serve(&mails, |_| held()).serve(&pages, |_| held()).serve(&tasks, |job| {
-        job.result = u32::try_from(left.load(SeqCst)).ok();
-        fine()
-    });
-    assert_eq!(crew.run().unwrap().succeeded, 803);
-    let records = tasks.query().status(Status::Succeeded).fetch().unwrap();
-    assert!(records.iter().all(|record| record.task.result > Some(600)), "a full kind does not keep another waiting");
-    let most = most.into_inner();
-    assert!(most <= 31 && most > 10, "{most} are held: the one that runs and thirty of the three kinds together");
+    let crew = Crew::new().ahead(60).stopped_by(&stop);
+    // The first has nothing to do, the second is in the middle of it when the third stops them.
+    let crew = crew.serve(&none, |_| fine()).serve(&mails, |_| ends(false)).serve(&pages, |_| ends(true));
+    let summary = crew.run().unwrap();
+    assert_eq!(summary.succeeded, ran.into_inner() as u64);
+    let (mails, pages) = (mails.counts().unwrap(), pages.counts().unwrap());
+    assert_eq!((mails.get(Status::InProgress), pages.get(Status::InProgress)), (0, 0));
+    assert_eq!((mails.get(Status::Succeeded) + pages.get(Status::Succeeded), pages.get(Status::Succeeded)), (summary.succeeded, 1));
     sound(&tracker);
 }
 
@@ -320,7 +348,7 @@ fn what_waits_behind_a_long_body_is_renewed_and_told_that_it_was_cancelled() {
             Ok(())
         })
         .unwrap();
-    assert_eq!((summary.succeeded, summary.failed, summary.lost), (2, 1, 0), "{summary}");
+    assert_eq!((summary.succeeded, summary.failed, summary.lost, summary.panicked), (2, 1, 0, 0), "{summary}");
     assert_eq!(tasks.counts().unwrap().get(Status::Cancelled), 1);
     assert!(tasks.query().fetch().unwrap().iter().all(|record| record.attempts == 1 && record.crashes == 0));
     sound(&tracker);
