@@ -155,6 +155,17 @@ async fn a_command_is_done_although_its_future_is_gone() {
 }
 
 #[tokio::test]
+async fn what_a_body_leaves_is_stored_although_the_future_of_its_checkpoint_is_gone() {
+    let (_, _, tasks) = jobs(1);
+    let mut held = tasks.start("0").unwrap();
+    held.result = Some(1);
+    drop(poll_once(held.checkpoint_async()).await);
+    held.result = None;
+    held.succeed_async().await.unwrap();
+    assert_eq!(tasks.get("0").unwrap().unwrap().task.result, None);
+}
+
+#[tokio::test]
 async fn a_claim_whose_future_is_gone_leaves_no_leased_task() {
     let (tracker, _, tasks) = jobs(1);
     let jobs = tasks.asynchronous();

@@ -11,7 +11,9 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{Crew, ErrorKind, Execution, ManualClock, Outcome, Sharing, StopHandle, Tasks, TrackedTask, Tracker};
+use tracker_core::{
+    Crew, ErrorKind, Execution, ManualClock, Outcome, Sharing, StopHandle, Tasks, TrackedTask, Tracker,
+};
 
 use crate::{
     disk::{Disk, Fault, Operation},
@@ -237,7 +239,10 @@ fn a_crew_that_is_stopped_gives_back_at_once_what_it_holds_of_every_kind() {
     assert_eq!(summary.succeeded, ran.into_inner() as u64);
     let (mails, pages) = (mails.counts().unwrap(), pages.counts().unwrap());
     assert_eq!((mails.get(Status::InProgress), pages.get(Status::InProgress)), (0, 0));
-    assert_eq!((mails.get(Status::Succeeded) + pages.get(Status::Succeeded), pages.get(Status::Succeeded)), (summary.succeeded, 1));
+    assert_eq!(
+        (mails.get(Status::Succeeded) + pages.get(Status::Succeeded), pages.get(Status::Succeeded)),
+        (summary.succeeded, 1)
+    );
     sound(&tracker);
 }
 
