@@ -337,6 +337,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn of_several_errors_the_one_is_told_that_the_others_follow_from() {
+        let closed = || Err(Error::closed());
+        let error =
+            all_well([Ok(()), closed(), Err(Error::invalid("the cause")), closed()]).map_err(|error| error.kind());
+        assert_eq!(error, Err(ErrorKind::Invalid));
+        assert_eq!(all_well([Ok(()), closed()]).map_err(|error| error.kind()), Err(ErrorKind::Closed));
+        assert!(all_well([Ok(()), Ok(())]).is_ok());
+    }
+
+    #[test]
     fn whoever_leaves_wakes_the_others_where_that_changes_something_for_them() {
         let settings = Settings::default();
         let idle = || Turn::Idle { due: None, expiry: None, held_back: false };

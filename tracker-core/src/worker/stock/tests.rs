@@ -311,5 +311,18 @@ fn what_has_not_begun_is_given_back_at_the_end_also_what_a_claim_brings_later() 
     };
     assert_eq!(leased(&waits), [(false, 0)]);
     assert_eq!(leased(&brought), [(false, 0); 2]);
-    assert_eq!(leased(&[begun]), [(true, 1)], "its body ends it");
+    assert_eq!(leased(std::slice::from_ref(&begun)), [(true, 1)], "its body ends it, or its lease");
+    let held = shop.tracker.shared.engine.held();
+    let lives = |claimed: &Claimed| held.has(claimed.owner.fence);
+    assert!(!lives(&begun) && !waits.iter().any(lives) && !brought.iter().any(lives), "nobody lives by them any more");
+}
+
+#[test]
+fn a_lease_is_let_go_of_when_the_outcome_is_durable() {
+    let shop = Shop::with(1, 4, 2);
+    let held = shop.tracker.shared.engine.held();
+    let ended = shop.run(None);
+    assert!(held.has(ended.owner.fence));
+    shop.answered(&ended);
+    assert!(!held.has(ended.owner.fence) && held.has(shop.begin().owner.fence));
 }
