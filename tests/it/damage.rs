@@ -78,6 +78,74 @@ fn one_damaged_payload_is_named_the_others_run_and_recover_copies_them() {
     assert_eq!(jobs.explain("job 123").unwrap(), Explanation::Unreadable);
 }
 
+#[derive(TrackedTask, Serialize, Deserialize)]
+#[task(name = "fetch", status = Status)]
+struct Fetch {
+    #[task(id)]
+    number: u32,
+    #[task(index, limit = 1)]
+    host: String,
+    text: String,
+}
+
+/// A file with three tasks of each of two hosts; the payload of the first one is damaged.
+fn fetches(path: &std::path::Path) {
+    let tracker = Tracker::open(path).unwrap();
+    let fetches = tracker.tasks::<Fetch>().unwrap();
+    let fetch =
+        |number: u32| Fetch { number, host: ["a", "b"][number as usize / 3].to_owned(), text: job(number).text };
+    fetches.submit_all((0..6).map(fetch)).unwrap();
+    drop(fetches);
+    tracker.close().unwrap();
+    damage(path, &job(0).text);
+}
+
+/// Its host is known from its place at the front, where claims look first.
+#[test]
+fn a_task_under_a_limit_whose_payload_is_damaged_holds_nobody_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fetches.redb");
+    fetches(&path);
+    let tracker = Tracker::open(&path).unwrap();
+    let fetches = tracker.tasks::<Fetch>().unwrap();
+    let mut held: Vec<_> = std::iter::from_fn(|| fetches.claim().unwrap()).collect();
+    assert_eq!(held.iter().map(|held| held.number).collect::<Vec<_>>(), [1, 3], "one of each host");
+    for held in &mut held {
+        held.succeed().unwrap();
+    }
+    let summary = fetches.worker().run(|_| Ok::<_, std::io::Error>(())).unwrap();
+    assert_eq!(summary.succeeded, 3);
+    let wrong: Vec<_> = tracker.verify().unwrap().into_iter().map(|difference| difference.table).collect();
+    assert_eq!(wrong, ["bodies", "indexes", "ids"].map(|table| format!("tracker.{table}")), "its own, and no lane");
+}
+
+/// Nothing says any more in which lane it stands, so that it stays in front. Claims do not come to it for ever.
+#[test]
+fn a_task_that_damage_keeps_in_front_of_the_others_is_told_to_who_claims() {
+    use tracker_core::redb::{Database, ReadableTable, TableDefinition};
+
+    const FRONTS: TableDefinition<&[u8; 25], &[u8]> = TableDefinition::new("tracker.fronts");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fetches.redb");
+    fetches(&path);
+    let file = Database::open(&path).unwrap();
+    let txn = file.begin_write().unwrap();
+    {
+        let mut fronts = txn.open_table(FRONTS).unwrap();
+        let first = *fronts.first().unwrap().unwrap().0.value();
+        fronts.insert(&first, &b"elsewhere"[..]).unwrap();
+    }
+    txn.commit().unwrap();
+    drop(file);
+    let tracker = Tracker::open(&path).unwrap();
+    let fetches = tracker.tasks::<Fetch>().unwrap();
+    for _ in 0..2 {
+        let error = fetches.claim().map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupted, "{error}");
+    }
+    fetches.start(3).unwrap().succeed().unwrap();
+}
+
 #[test]
 fn a_damaged_row_of_ids_never_answers_with_another_task() {
     let folder = tempfile::tempdir().unwrap();

@@ -36,6 +36,28 @@ fn more_than_a_thousand_hear_of_one_end_in_several_commits_and_all_of_them_do() 
     sound(&tracker);
 }
 
+/// A success counts, whatever becomes of the task afterwards: also for those who have not heard of it yet.
+#[test]
+fn who_is_told_late_hears_of_the_success_and_not_of_what_came_after_it() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a"]);
+    let many = (0..1_500).map(|number| job(&number.to_string()));
+    tasks.submit_all_with(many, &after(&tasks, "a", Otherwise::Skip)).unwrap();
+    let mut held = tasks.start("a").unwrap();
+    let told = tracker.transaction(|tx| {
+        tx.succeed(&mut held)?;
+        tx.requeue(&tasks, "a")?;
+        tx.cancel(&tasks, "a")
+    });
+    told.unwrap();
+    while !tasks.dependants("a", 1).unwrap().is_empty() {
+        std::thread::yield_now();
+    }
+    let summary = tasks.worker().threads(2).run(|_| fine()).unwrap();
+    assert_eq!((summary.succeeded, tasks.counts().unwrap().get(Status::Ignored)), (1_500, 0));
+    sound(&tracker);
+}
+
 #[test]
 fn twenty_thousand_hear_of_one_end_a_thousand_in_a_commit_with_claims_of_others_between() {
     let (_, tracker) = tracker();

@@ -186,8 +186,10 @@ fn what_is_no_tracker_file_is_refused_by_name() {
     write.open_table(TableDefinition::<u32, u32>::new("numbers")).unwrap().insert(1, 2).unwrap();
     write.commit().unwrap();
     drop(db);
-    refused(Tracker::open(&others), ErrorKind::Foreign);
-    refused(Tracker::inspect(&others), ErrorKind::Foreign);
+    for error in [Tracker::open(&others), Tracker::inspect(&others)] {
+        let error = refused(error, ErrorKind::Foreign).to_string();
+        assert!(error.contains("others.redb: this is a redb file of another program"), "{error}");
+    }
     let db = Database::open(&others).unwrap();
     assert_eq!(db.begin_read().unwrap().list_tables().unwrap().count(), 1, "nothing of ours was put into it");
 }
@@ -208,18 +210,32 @@ fn a_truncated_file_is_refused_and_left_as_it_is() {
     sound(&Tracker::open(&path).unwrap());
 }
 
+/// A file of ours, but for what it says of its format.
+fn of_format(path: &Path, format: &[u8]) {
+    Tracker::open(path).unwrap().close().unwrap();
+    let db = Database::open(path).unwrap();
+    let write = db.begin_write().unwrap();
+    write.open_table(META).unwrap().insert("format", format).unwrap();
+    write.commit().unwrap();
+}
+
 #[test]
 fn a_newer_format_is_refused_by_name() {
     let (_folder, path) = place();
-    Tracker::open(&path).unwrap().close().unwrap();
-    let db = Database::open(&path).unwrap();
-    let write = db.begin_write().unwrap();
-    write.open_table(META).unwrap().insert("format", &b"tracker\x02"[..]).unwrap();
-    write.commit().unwrap();
-    drop(db);
+    of_format(&path, b"tracker\x02");
     let error = refused(Tracker::open(&path), ErrorKind::NewerFormat);
     assert!(error.to_string().contains("format 2"), "{error}");
     refused(Tracker::inspect(&path), ErrorKind::NewerFormat);
+}
+
+#[test]
+fn a_format_that_never_was_is_nothing_that_a_newer_version_reads() {
+    for format in [&b"tracker\x00"[..], b"tracker", b"tracker\x01\x01", b"backer\x02", b""] {
+        let (_folder, path) = place();
+        of_format(&path, format);
+        refused(Tracker::open(&path), ErrorKind::Foreign);
+        refused(Tracker::inspect(&path), ErrorKind::Foreign);
+    }
 }
 
 #[cfg(unix)]

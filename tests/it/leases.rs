@@ -282,3 +282,23 @@ fn a_change_by_hand_of_what_ran_out_starts_from_the_payload_that_waited() {
     drop(held);
     sound(&tracker);
 }
+
+#[test]
+fn a_running_task_is_not_changed_by_hand_whether_or_not_a_payload_waits_for_its_end() {
+    let (_, tracker) = tracker();
+    let pages = tracker.tasks::<Page>().unwrap();
+    pages.submit_all(["alone", "followed"].map(|id| page(id, 1))).unwrap();
+    let mut held = ["alone", "followed"].map(|id| pages.start(id).unwrap());
+    pages.submit(&page("followed", 2)).unwrap();
+    let untyped = tracker.untyped("page").unwrap();
+    for id in ["alone", "followed"] {
+        let record = untyped.get(id).unwrap().unwrap();
+        refused(untyped.replace(id, record.revision, &record.task), ErrorKind::Leased);
+        refused(pages.update(id, |page| page.bytes = Some(7)), ErrorKind::Leased);
+    }
+    for held in &mut held {
+        held.succeed().unwrap();
+    }
+    assert_eq!(pages.get("followed").unwrap().unwrap().task, page("followed", 2));
+    sound(&tracker);
+}

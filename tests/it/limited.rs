@@ -1,15 +1,17 @@
-//! Limits: how many at a time for each value of an index, and how many in a period.
+//! Limits: how many at a time for each value of an index.
 
 use std::{collections::BTreeMap, sync::Mutex, thread};
 
-use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use tracker_core::{
     Clock, ErrorKind, Execution, Explanation, ManualClock, Sharing, StartOptions, SubmitOptions, Tasks, TrackedTask,
     Tracker,
 };
 
-use crate::kinds::{MINUTE, SECOND, Status, fine, refused, sound, tracker};
+use crate::{
+    kinds::{MINUTE, SECOND, Status, fine, refused, sound, tracker},
+    rates::Call,
+};
 
 /// At most two of a host at a time.
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -21,14 +23,6 @@ struct Fetch {
     host: Option<String>,
     #[task(priority)]
     priority: u8,
-}
-
-/// At most three in ten seconds.
-#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, PartialEq)]
-#[task(name = "call", status = Status, rate = "3/10s")]
-struct Call {
-    #[task(id)]
-    number: u32,
 }
 
 fn fetch(number: u32, host: &str) -> Fetch {
@@ -136,6 +130,26 @@ fn a_worker_keeps_the_limit_and_ends_when_all_is_done_also_when_it_works_ahead()
         assert!(most.into_inner().unwrap().values().all(|most| *most <= 2));
         sound(&tracker);
     }
+}
+
+#[test]
+fn a_worker_that_works_ahead_has_of_a_limited_kind_only_what_it_works_on() {
+    /// How many are in progress while each of the tasks is worked on.
+    fn running<T: TrackedTask<Status = Status>>(tasks: &Tasks<T>) -> Vec<u64> {
+        let running = Mutex::new(Vec::new());
+        let summary = tasks.worker().threads(1).ahead(64).run(|_| {
+            running.lock().unwrap().push(tasks.query().status(Status::InProgress).total()?);
+            Ok::<_, tracker_core::Error>(())
+        });
+        assert_eq!(summary.unwrap().succeeded, 3);
+        running.into_inner().unwrap()
+    }
+    let (_, tracker) = tracker();
+    assert_eq!(running(&fetches(&tracker, &["a", "b", "c"])), [1, 1, 1], "what waits in its hands would hold a slot");
+    let calls = tracker.tasks::<Call>().unwrap();
+    calls.submit_all((0..3).map(|number| Call { number })).unwrap();
+    assert_eq!(running(&calls), [1, 1, 1], "it would be counted before it starts");
+    sound(&tracker);
 }
 
 #[test]
@@ -249,63 +263,6 @@ fn a_recovered_file_has_its_lanes_and_slots_again() {
     sound(&tracker);
     let held: Vec<_> = std::iter::from_fn(|| claimed(&tasks)).collect();
     assert_eq!(held.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1, 3, 4]);
-}
-
-#[test]
-fn no_more_than_the_rate_start_in_any_period() {
-    let (clock, tracker) = tracker();
-    let tasks = tracker.tasks::<Call>().unwrap();
-    tasks.submit_all((0..10).map(|number| Call { number })).unwrap();
-    let take = || tasks.claim().unwrap().map(|mut held| held.succeed().map(|()| held.number).unwrap());
-    assert_eq!((take(), take()), (Some(0), Some(1)));
-    clock.advance(SECOND * 4);
-    assert_eq!((take(), take()), (Some(2), None));
-    let Explanation::RateReached { until } = tasks.explain(3).unwrap() else { panic!("{}", tasks.explain(3).unwrap()) };
-    clock.advance(SECOND * 6);
-    assert_eq!(until, clock.now().wall);
-    assert_eq!((take(), take(), take()), (Some(3), Some(4), None), "the third of the first three counts still");
-    tasks.start(9).unwrap().succeed().unwrap();
-    clock.advance(SECOND * 4);
-    assert_eq!(take(), None, "a start by id passes, and is counted: three have started less than ten seconds ago");
-    clock.advance(SECOND * 6);
-    assert_eq!((take(), take(), take(), take()), (Some(5), Some(6), Some(7), None));
-    sound(&tracker);
-}
-
-#[test]
-fn who_enters_his_own_lease_again_starts_nothing_and_who_takes_another_s_does() {
-    for (enters_again, free) in [(true, 2), (false, 1)] {
-        let (_, tracker) = tracker();
-        let tasks = tracker.tasks::<Call>().unwrap();
-        tasks.submit_all((0..10).map(|number| Call { number })).unwrap();
-        let first = tasks.start(0).unwrap();
-        let options = StartOptions::new();
-        let options = if enters_again { options.token(first.token()) } else { options.ignore_lease() };
-        let _second = tasks.start_with(0, &options).unwrap();
-        let rest: Vec<_> = std::iter::from_fn(|| tasks.claim().unwrap()).collect();
-        assert_eq!(rest.len(), free, "three may start");
-        sound(&tracker);
-    }
-}
-
-#[test]
-fn a_worker_wakes_when_the_rate_lets_the_next_task_start() {
-    let (clock, tracker) = tracker();
-    let tasks = tracker.tasks::<Call>().unwrap();
-    tasks.submit_all((0..10).map(|number| Call { number })).unwrap();
-    thread::scope(|scope| {
-        let worker = scope.spawn(|| tasks.worker().threads(2).run(|_| fine()).unwrap());
-        while !worker.is_finished() {
-            clock.advance(SECOND / 10);
-            thread::yield_now();
-        }
-        assert_eq!(worker.join().unwrap().succeeded, 10);
-    });
-    let all = tasks.query().fetch().unwrap();
-    let mut starts: Vec<_> = all.iter().map(|record| record.history[0].started_at).collect();
-    starts.sort_unstable();
-    assert!(starts.windows(4).all(|four| four[3] - four[0] >= TimeDelta::seconds(10)), "{starts:?}");
-    sound(&tracker);
 }
 
 struct Random(u64);

@@ -40,6 +40,7 @@ mod platter;
 mod processes;
 mod queries;
 mod random;
+mod rates;
 mod retention;
 mod schema;
 mod script;

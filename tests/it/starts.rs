@@ -7,7 +7,7 @@ use std::{
 
 use tracker_core::{Ending, ErrorKind, StartOptions};
 
-use crate::kinds::{DAY, Status, fine, jobs, refused, sound, status, tracker};
+use crate::kinds::{DAY, SECOND, Status, fine, jobs, refused, sound, status, tracker};
 
 const TINY: Duration = Duration::from_micros(1);
 
@@ -27,6 +27,39 @@ fn a_live_lease_can_be_taken_over_by_name_only() {
 
     tasks.start("done").unwrap().succeed().unwrap();
     refused(tasks.start_with("done", &StartOptions::new().ignore_lease()), ErrorKind::AlreadySucceeded);
+    sound(&tracker);
+}
+
+#[test]
+fn progress_stays_as_long_as_its_attempt_and_goes_with_it() {
+    let (clock, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a"]);
+    let told = || tasks.get("a").unwrap().unwrap().progress.map(|progress| progress.done);
+    let tell = |held: &mut tracker_core::Execution<crate::kinds::Job>, done| {
+        held.progress(done, Some(9), "on the way");
+        tracker.flush().unwrap();
+        assert_eq!(told(), Some(done));
+    };
+    let mut held = tasks.start("a").unwrap();
+    tell(&mut held, 3);
+    clock.advance(SECOND);
+    held.renew().unwrap();
+    held.result = Some(1);
+    held.checkpoint().unwrap();
+    assert_eq!(told(), Some(3));
+    let again = tasks.start_with("a", &StartOptions::new().token(held.token())).unwrap();
+    let again = tasks.resume(&again.detach().unwrap()).unwrap();
+    assert_eq!((again.attempt(), told()), (1, Some(3)), "the same attempt, by another hand");
+
+    let mut other = tasks.start_with("a", &StartOptions::new().ignore_lease()).unwrap();
+    assert_eq!((other.attempt(), told()), (2, None), "whoever takes over begins anew");
+    tell(&mut other, 1);
+    other.fail("no luck").unwrap();
+    let mut last = tasks.start("a").unwrap();
+    assert_eq!((last.attempt(), told()), (3, None));
+    tell(&mut last, 2);
+    last.succeed().unwrap();
+    assert_eq!(told(), None);
     sound(&tracker);
 }
 

@@ -1,6 +1,7 @@
 //! Submits: what is found, and what starts anew.
 
-use tracker_core::{Ending, Error, ErrorKind, Submission, Tasks};
+use serde::{Deserialize, Serialize};
+use tracker_core::{Ending, Error, ErrorKind, Submission, Tasks, TrackedTask};
 
 use crate::kinds::{Job, MINUTE, Mail, Page, Status, fine, job, mail, page, refused, sound, tracker};
 
@@ -213,4 +214,33 @@ fn many_at_once_are_what_each_would_be_alone() {
     let found = |tasks: &Tasks<Job>| tasks.query().index("host", "a").total().unwrap();
     assert_eq!((found(&many), found(&alone)), (many.counts().unwrap().total(), alone.counts().unwrap().total()));
     sound(&tracker);
+}
+
+/// Most of many at once are alike. These are not.
+#[test]
+fn many_at_once_keep_each_its_own_priority() {
+    #[derive(TrackedTask, Serialize, Deserialize)]
+    #[task(name = "ride", status = Status)]
+    struct Ride {
+        #[task(id)]
+        number: u32,
+        #[task(priority)]
+        priority: u8,
+    }
+    let (_, tracker) = tracker();
+    let rides = tracker.tasks::<Ride>().unwrap();
+    let priority = |number: u32| [0, 0, 9, 9, 9, 200, 0][number as usize % 7];
+    rides.submit_all((0..700).map(|number| Ride { number, priority: priority(number) })).unwrap();
+    for record in rides.query().fetch().unwrap() {
+        assert_eq!((record.priority, record.task.priority), (record.task.priority, priority(record.task.number)));
+    }
+    sound(&tracker);
+    let mut order: Vec<_> = (0..700).collect();
+    order.sort_by_key(|number| u8::MAX - priority(*number));
+    let mut claimed = Vec::new();
+    while let Some(mut ride) = rides.claim().unwrap() {
+        claimed.push(ride.number);
+        ride.succeed().unwrap();
+    }
+    assert_eq!(claimed, order);
 }

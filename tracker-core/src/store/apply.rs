@@ -42,8 +42,11 @@ impl Handles<&WriteTransaction> {
                 None => drop(self.successors()?.remove(&task.pack())?),
             }
         }
-        let runs = |header: Option<&Header>| header.is_some_and(|header| header.lease.is_some());
-        if runs(change.old) && !runs(change.new) {
+        // How far an attempt is goes with it.
+        let runs =
+            |header: Option<&Header>| header.filter(|header| header.lease.is_some()).map(|header| header.attempts);
+        let before = runs(change.old);
+        if before.is_some() && before != runs(change.new) {
             self.live()?.remove(&task.pack())?;
         }
         let count = |header: Option<&Header>| header.map(|header| CountKey { kind: kind.id, code: header.code });

@@ -1,3 +1,5 @@
+use std::cmp::Ordering;
+
 use redb::ReadableTable;
 
 use super::{Handles, Kind, Source};
@@ -23,9 +25,6 @@ pub(crate) enum Ready {
 impl<S: Source> Handles<S> {
     /// The first place in the line between two places.
     pub(super) fn first_between(&mut self, from: LineKey, to: LineKey) -> Result<Option<LineKey>> {
-        if from > to {
-            return Ok(None);
-        }
         let mut range = self.line()?.range::<&[u8; LineKey::LEN]>(&from.pack()..=&to.pack())?;
         Ok(range.next().transpose()?.map(|(key, _)| LineKey::unpack(key.value())))
     }
@@ -96,32 +95,20 @@ impl<S: Source> Handles<S> {
         self.first_between(from, LineKey::last(kind, code, 0))
     }
 
-    /// How many tasks of these statuses stand before a place in the line; counts at most `most`.
-    pub(crate) fn ahead_of(&mut self, place: LineKey, codes: &[i32], now: Micros, most: u64) -> Result<u64> {
+    /// How many tasks of these statuses stand before a place in the line.
+    pub(crate) fn ahead_of(&mut self, place: LineKey, codes: &[i32], now: Micros) -> Result<u64> {
         let mut ahead = 0;
         for &code in codes {
-            let mut rank = 0;
-            loop {
+            for rank in self.ranks(place.kind, code)? {
                 let first = LineKey::first(place.kind, code, rank);
-                let Some(head) = self.first_between(first, LineKey::last(place.kind, code, place.rank))? else { break };
-                let end = if head.rank == place.rank {
-                    LineKey { code, ..place }
-                } else {
-                    LineKey { at: now, seq: u64::MAX, ..LineKey::first(place.kind, code, head.rank) }
+                let end = match rank.cmp(&place.rank) {
+                    Ordering::Less => LineKey { at: now, seq: u64::MAX, ..first },
+                    Ordering::Equal => LineKey { code, ..place },
+                    Ordering::Greater => break,
                 };
-                if head < end {
-                    let range = self.line()?.range::<&[u8; LineKey::LEN]>(&head.pack()..&end.pack())?;
-                    for entry in range {
-                        entry?;
-                        ahead += 1;
-                        if ahead >= most {
-                            return Ok(ahead);
-                        }
-                    }
-                }
-                match head.rank.checked_add(1) {
-                    Some(next) if next <= place.rank => rank = next,
-                    _ => break,
+                for entry in self.line()?.range::<&[u8; LineKey::LEN]>(&first.pack()..&end.pack())? {
+                    entry?;
+                    ahead += 1;
                 }
             }
         }

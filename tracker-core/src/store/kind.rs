@@ -165,6 +165,7 @@ impl Kind {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::borrow::Cow;
 
@@ -186,12 +187,8 @@ mod tests {
         KindSpec { name, graph, indexes, uniques: Vec::new(), policy }.checked()
     }
 
-    fn limit(index: &'static str, most: u32) -> Option<IndexLimit> {
-        Some(IndexLimit { index: Cow::Borrowed(index), most })
-    }
-
-    fn rate(starts: u32, period: Duration) -> Option<Rate> {
-        Some(Rate { starts, period })
+    fn limit(index: &'static str, most: u32) -> IndexLimit {
+        IndexLimit { index: Cow::Borrowed(index), most }
     }
 
     /// What a change makes of a policy, and the words in which it is refused.
@@ -207,11 +204,20 @@ mod tests {
             (|policy| policy.jitter = 1.01, "the jitter is not"),
             (|policy| policy.history = 0, "the history keeps 0"),
             (|policy| policy.time_limit = Some(Duration::ZERO), "the time limit is zero"),
-            (|policy| policy.limit = limit("host", 0), "the limit is 0"),
-            (|policy| policy.limit = limit("port", 1), "a field that has no index"),
-            (|policy| policy.rate = rate(0, Duration::from_secs(1)), "the rate is not 1 to 10,000"),
-            (|policy| policy.rate = rate(10_001, Duration::from_secs(1)), "the rate is not 1 to 10,000"),
-            (|policy| policy.rate = rate(1, Duration::from_micros(999)), "at least a millisecond"),
+            (|policy| policy.limit = Some(limit("host", 0)), "the limit is 0"),
+            (|policy| policy.limit = Some(limit("port", 1)), "a field that has no index"),
+            (
+                |policy| policy.rate = Some(Rate { starts: 0, period: Duration::from_secs(1) }),
+                "the rate is not 1 to 10,000",
+            ),
+            (
+                |policy| policy.rate = Some(Rate { starts: 10_001, period: Duration::from_secs(1) }),
+                "the rate is not 1 to 10,000",
+            ),
+            (
+                |policy| policy.rate = Some(Rate { starts: 1, period: Duration::from_micros(999) }),
+                "at least a millisecond",
+            ),
         ];
         for (change, words) in wrong {
             let refused = checked(change).map(|_| ()).unwrap_err();
@@ -227,11 +233,11 @@ mod tests {
             |policy| policy.max_attempts = None,
             |policy| (policy.lease, policy.jitter) = (Duration::from_millis(1), 1.0),
             |policy| policy.time_limit = Some(Duration::from_micros(1)),
-            |policy| policy.limit = limit("host", 1),
-            |policy| policy.rate = rate(10_000, Duration::from_millis(1)),
+            |policy| policy.limit = Some(limit("host", 1)),
+            |policy| policy.rate = Some(Rate { starts: 10_000, period: Duration::from_millis(1) }),
         ];
         for change in at_the_edges {
-            checked(change).map(|_| ()).unwrap_or_else(|error| panic!("{error}"));
+            checked(change).map(drop).unwrap();
         }
     }
 }

@@ -114,6 +114,7 @@ pub(crate) fn cut<T>(mut list: Vec<T>, limit: usize) -> Vec<T> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::{

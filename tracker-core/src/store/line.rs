@@ -60,17 +60,13 @@ impl<S: Source> Handles<S> {
     }
 
     fn gather(&mut self, group: &mut Group, first: LineKey, last: LineKey, most: u64) -> Result<()> {
-        let head = self.first_between(first, last)?;
-        group.first = group.first.or(head);
-        if head.is_none() || group.count >= most {
-            return Ok(());
-        }
         for entry in self.line()?.range::<&[u8; LineKey::LEN]>(&first.pack()..=&last.pack())? {
-            entry?;
-            group.count += 1;
+            let (key, _) = entry?;
+            group.first.get_or_insert(LineKey::unpack(key.value()));
             if group.count >= most {
                 break;
             }
+            group.count += 1;
         }
         Ok(())
     }

@@ -17,6 +17,9 @@ mod pulse;
 mod scan;
 mod schema;
 mod starts;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+mod tests;
 mod whole;
 
 pub(crate) use apply::Change;

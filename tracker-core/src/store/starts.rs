@@ -41,10 +41,18 @@ impl Handles<&WriteTransaction> {
         Ok(())
     }
 
-    /// Forgets the starts of a kind whose rate changes.
-    pub(crate) fn clear_starts(&mut self, kind: u32) -> Result<()> {
-        let (first, last) = (StartKey { kind, number: 0 }.pack(), StartKey { kind, number: NEXT }.pack());
-        self.starts()?.retain_in::<&[u8; StartKey::LEN], _>(&first..=&last, |_, _| false)?;
+    /// Fits the starts of a kind into the ring of its new rate: the latest still count.
+    pub(crate) fn refit_starts(&mut self, kind: &Kind) -> Result<()> {
+        let [first, next] = [0, NEXT].map(|number| StartKey { kind: kind.id, number }.pack());
+        let mut starts = Vec::new();
+        for entry in self.starts()?.range::<&[u8; StartKey::LEN]>(&first..&next)? {
+            starts.push(entry?.1.value());
+        }
+        starts.sort_unstable();
+        self.starts()?.retain_in::<&[u8; StartKey::LEN], _>(&first..=&next, |_, _| false)?;
+        for at in starts {
+            self.count_start(kind, at)?;
+        }
         Ok(())
     }
 }

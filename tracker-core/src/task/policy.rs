@@ -81,7 +81,8 @@ pub struct IndexLimit {
 
 /// At most so many tasks start in any period of this length.
 ///
-/// Claims honour it. A start by id does not, but is counted.
+/// Claims honour it. A start by id does not, but is counted. When the rate changes, the latest starts still count, as many
+/// as the one before allowed in its period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// How many: 1 to 10,000.

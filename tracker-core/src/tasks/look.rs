@@ -191,7 +191,7 @@ impl<T: View> Tasks<T> {
             let starts = |step: &u16| kind.graph.startable(*step).contains(&header.code);
             let step = [step, step + 1].into_iter().find(starts).unwrap_or(step);
             let codes = kind.graph.startable(step);
-            let ahead = if header.lease.is_none() { rows.ahead_of(place, &codes, now, u64::MAX)? } else { 0 };
+            let ahead = if header.lease.is_none() { rows.ahead_of(place, &codes, now)? } else { 0 };
             let running = kind.graph.code(step, Role::InProgress);
             let counts = rows.counts_of(self.kind)?;
             let running = counts.iter().find(|(code, _)| Some(*code) == running).map_or(0, |(_, count)| *count);

@@ -78,12 +78,13 @@ impl Action for Claim {
         codes.extend(self.start.extra.iter().filter(|code| !codes.contains(code)).copied().collect::<Vec<_>>());
         check_lanes(&kind, &codes)?;
         while claims.tasks.len() < self.most {
-            if let Some(at) = writer.rows().rate_opens(&kind, claims.now)? {
-                claims.due = Some(at);
-                break;
-            }
             match writer.rows().next_ready(&kind, &codes, claims.now)? {
                 Ready::Now(task) => {
+                    // Where nobody is due, nobody waits for the rate.
+                    if let Some(at) = writer.rows().rate_opens(&kind, claims.now)? {
+                        claims.due = Some(at);
+                        break;
+                    }
                     if !self.take(writer, &kind, task, &mut claims)? {
                         break;
                     }
@@ -122,7 +123,8 @@ impl Claim {
         }
         let body = match writer.rows().body_of(task) {
             Ok(body) => body,
-            Err(error) if error.kind() == ErrorKind::Corrupted => {
+            // Where it is out of the line already and found all the same, more than its body is damaged.
+            Err(error) if error.kind() == ErrorKind::Corrupted && !header.unreadable => {
                 tracing::error!(kind = kind.name, %task, %error, "a task cannot be read and is out of the line");
                 return writer.strand(kind, task, &header).map(|()| true);
             }

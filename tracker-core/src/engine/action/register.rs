@@ -44,7 +44,7 @@ impl Action for Register {
             writer.relane(&kind)?;
         }
         if old.policy.rate.map(|rate| rate.starts) != kind.policy.rate.map(|rate| rate.starts) {
-            writer.rows().clear_starts(kind.id)?;
+            writer.rows().refit_starts(&kind)?;
         }
         self.readmit(writer, &kind)?;
         Ok(kind)
