@@ -36,6 +36,7 @@ mod outcomes;
 #[cfg(unix)]
 mod part;
 mod platter;
+mod printed;
 #[cfg(unix)]
 mod processes;
 mod queries;

@@ -196,6 +196,7 @@ fn a_search_by_text_finds_all_that_a_look_at_every_task_finds() {
         assert_eq!(asked().total().unwrap(), expected.len() as u64);
         let most = expected.len().min(2);
         assert_eq!(ids(asked().limit(2)), expected[..most]);
+        assert_eq!(ids(asked().limit(0)), [""; 0]);
         let page = asked().limit(200).page().unwrap();
         assert_eq!(page.items.len(), expected.len().min(200), "a page ends early only after very many looks");
     }

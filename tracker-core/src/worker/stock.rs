@@ -1,7 +1,7 @@
 //! What a worker that works ahead has in its hands: tasks that are claimed and wait, and outcomes on their way to disk.
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::{
     collections::VecDeque,

@@ -26,11 +26,11 @@ fn cannot_sync(kind: io::ErrorKind) -> bool {
     matches!(kind, io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 
-    #[cfg(unix)]
     #[test]
     fn names_are_made_durable_where_the_system_knows_how_and_failures_are_told() {
         let folder = tempfile::tempdir().unwrap();

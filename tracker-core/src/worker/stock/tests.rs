@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    Policy, Role, StatusInfo, Tracker,
+    ManualClock, Policy, Role, StatusInfo, Tracker,
     engine::{Claim, NewTask, Register},
     rules::{Header, Start, Submit},
     status::Graph,
@@ -14,16 +14,19 @@ const MAY: May = May { begin: true, claim: true };
 const TEN: Duration = Duration::from_micros(10);
 
 /// A stock, and a file from whose tasks it is filled. Its first kind is theirs.
-struct Shop {
-    tracker: Tracker,
-    kind: u32,
-    stock: Arc<Stock>,
+pub(in crate::worker) struct Shop {
+    pub tracker: Tracker,
+    pub clock: ManualClock,
+    pub kind: u32,
+    pub stock: Arc<Stock>,
 }
 
 impl Shop {
-    fn new(slots: usize, ahead: usize, kinds: usize) -> Self {
-        let tracker = Tracker::in_memory().unwrap();
-        let statuses = [Role::Pending, Role::InProgress, Role::Failed, Role::Succeeded].into_iter().zip(1..);
+    pub(in crate::worker) fn new(slots: usize, ahead: usize, kinds: usize) -> Self {
+        let clock = ManualClock::new();
+        let tracker = Tracker::options().clock(clock.clone()).in_memory().unwrap();
+        let roles = [Role::Pending, Role::InProgress, Role::Failed, Role::Succeeded, Role::Cancelled];
+        let statuses = roles.into_iter().zip(1..);
         let statuses = statuses.map(|(role, code)| StatusInfo { code, name: role.name().to_owned(), role, step: 0 });
         let spec = KindSpec {
             name: "job".to_owned(),
@@ -33,7 +36,7 @@ impl Shop {
             policy: Policy::DEFAULT,
         };
         let kind = tracker.shared.engine.call(Register { spec, values: |_| None }).unwrap().id;
-        Self { tracker, kind, stock: Stock::new(slots, ahead, kinds, Arc::default()) }
+        Self { tracker, clock, kind, stock: Stock::new(slots, ahead, kinds, Arc::default()) }
     }
 
     fn next(&self) -> Next {
@@ -45,8 +48,8 @@ impl Shop {
         assert!(matches!(self.stock.next(0, May { claim: false, ..MAY }, true), Next::Wait));
     }
 
-    /// New tasks, claimed.
-    fn goods(&self, number: usize) -> Claims {
+    /// New tasks, claimed for a minute.
+    pub(in crate::worker) fn goods(&self, number: usize) -> Claims {
         let engine = &self.tracker.shared.engine;
         for _ in 0..number {
             let submit = Submit { due: None, priority: 0, fingerprint: None, batch: None };
@@ -125,7 +128,7 @@ impl Shop {
         self.stock.news.seen() - seen
     }
 
-    fn headers(&self, claimed: &[Claimed]) -> Vec<Header> {
+    pub(in crate::worker) fn headers(&self, claimed: &[Claimed]) -> Vec<Header> {
         let engine = &self.tracker.shared.engine;
         self.tracker.flush().unwrap();
         claimed.iter().map(|claimed| engine.read(|rows| rows.header(claimed.task)).unwrap().unwrap()).collect()
