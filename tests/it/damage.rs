@@ -283,7 +283,7 @@ fn a_worker_whose_outcome_damage_stops_halts_and_books_no_failure() {
 
         let tracker = Tracker::open(&path).unwrap();
         let jobs = tracker.tasks::<Job>().unwrap();
-        let error = jobs.worker().threads(2).ahead(ahead).run(|_| Ok::<_, std::io::Error>(())).unwrap_err();
+        let error = jobs.worker().threads(2).ahead(ahead).run_on().run(|_| Ok::<_, std::io::Error>(())).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupted, "{ahead} ahead");
         let record = jobs.get("job 0").unwrap().unwrap();
         assert_eq!((record.status, record.failures), (Status::InProgress, 0), "{ahead} ahead");
