@@ -292,12 +292,17 @@ struct Call {
     number: u32,
 }
 
+/// A way in which all tasks end at once.
+type End<'e> = &'e dyn Fn(&Tasks<Call>, &ManualClock);
+
 #[test]
 fn what_fails_or_crashes_together_does_not_come_back_in_step() {
     let all = |tasks: &Tasks<Call>| std::iter::from_fn(|| tasks.claim().unwrap()).collect::<Vec<_>>();
     let fail = |tasks: &Tasks<Call>, _: &ManualClock| all(tasks).iter_mut().for_each(|held| held.fail("no").unwrap());
     let crash = |tasks: &Tasks<Call>, clock: &ManualClock| {
-        all(tasks).into_iter().for_each(|held| drop(held.detach().unwrap()));
+        for held in all(tasks) {
+            held.detach().unwrap();
+        }
         clock.advance(MINUTE);
     };
     let rescue = |tasks: &Tasks<Call>, clock: &ManualClock| {
@@ -310,7 +315,7 @@ fn what_fails_or_crashes_together_does_not_come_back_in_step() {
             assert!(tasks.claim().unwrap().is_none());
         }
     };
-    let ends: [&dyn Fn(&Tasks<Call>, &ManualClock); 3] = [&fail, &rescue, &be_found];
+    let ends: [End; 3] = [&fail, &rescue, &be_found];
     for end in ends {
         let (clock, tracker) = tracker();
         let tasks = tracker.tasks::<Call>().unwrap();

@@ -158,7 +158,9 @@ fn a_step_that_is_added_to_a_pipeline_is_done_for_what_had_passed_the_last_one()
     let check = longer.step("check").unwrap();
     let held: Vec<_> = std::iter::from_fn(|| check.claim().unwrap()).collect();
     assert_eq!(held.iter().map(|held| held.number).collect::<Vec<_>>(), [2, 3]);
-    held.into_iter().for_each(|mut held| held.succeed().unwrap());
+    for mut held in held {
+        held.succeed().unwrap();
+    }
     let counts = longer.counts().unwrap();
     assert_eq!((counts.get(LongerStatus::FetchPending), counts.get(LongerStatus::CheckSucceeded)), (1, 2));
     sound(&tracker);

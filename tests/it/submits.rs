@@ -187,6 +187,22 @@ fn one_of_many_that_is_refused_keeps_no_other_out() {
     sound(&tracker);
 }
 
+/// Whoever holds a key that one of many needs is found to be dead, and the one is refused nevertheless.
+#[test]
+fn a_refusal_among_many_that_found_a_dead_holder_keeps_no_other_out() {
+    let (clock, tracker) = tracker();
+    let mails = tracker.tasks::<Mail>().unwrap();
+    mails.submit_all([mail(7), mail(50)]).unwrap();
+    mails.start(7).unwrap().detach().unwrap();
+    clock.advance(MINUTE * 5);
+    let rival = Mail { number: 50, ..mail(7) };
+    let many = (10..100).map(|number| if number == 50 { rival.clone() } else { mail(number) });
+    refused(mails.submit_all(many), ErrorKind::Conflict);
+    assert_eq!(mails.counts().unwrap().total(), 91);
+    assert_eq!(mails.get(7).unwrap().unwrap().status, Status::Failed, "its lease ran out");
+    sound(&tracker);
+}
+
 /// Many at once, in batches, among some that are there: each is what a submit of its own would have made it.
 #[test]
 fn many_at_once_are_what_each_would_be_alone() {

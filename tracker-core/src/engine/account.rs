@@ -104,10 +104,6 @@ impl Account {
         told.then(|| Self { kind: kind.name.clone(), id: id.clone(), what })
     }
 
-    pub(super) fn is_refusal(&self) -> bool {
-        matches!(self.what, What::Refused { .. })
-    }
-
     pub(super) fn tell(&self) {
         let (kind, id) = (self.kind.as_str(), &self.id);
         match &self.what {

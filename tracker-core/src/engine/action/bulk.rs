@@ -64,8 +64,11 @@ impl Action for SubmitMany {
 
 /// Outside: what concerns the transaction; inside: what concerns the task.
 fn put_alone(writer: &mut Writer<'_>, kind: &Kind, task: &Prepared) -> Result<Result<Told>> {
+    let new = task.alone(kind)?;
+    // That somebody's lease has run out stays true, whatever becomes of this one.
+    new.free(writer)?;
     let before = writer.writes();
-    match task.alone(kind)?.run(writer) {
+    match new.put(writer) {
         Err(error) if writer.writes() != before || error.stops_a_batch() => Err(error),
         answer => Ok(answer.map(|submitted| submitted.told)),
     }

@@ -3,7 +3,6 @@ use std::sync::Arc;
 use super::Writer;
 use crate::{
     disk::keys::{NeedKey, TaskRef},
-    engine::account::Account,
     error::Result,
     rules::{Ended, Header, Otherwise},
     store::{Body, Change, Kind},
@@ -32,12 +31,11 @@ pub(super) struct Written {
 
 impl Writer<'_> {
     /// Runs several actions of which either all stand or none. They may submit tasks; the last one may do anything. What
-    /// others are to be told is told when all stand.
+    /// others are to be told is told when all stand; to the log only a refusal of the last one is told else.
     pub(crate) fn all_or_nothing<R>(&mut self, work: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
         let (woke, events, writes) = (self.effects.woke, self.effects.events.len(), self.writes);
         let tidings = self.tidings.len();
         let outer = self.undo.replace(Vec::new());
-        let accounts = self.effects.accounts.len();
         let result = work(self);
         let undo = self.undo.take().unwrap_or_default();
         self.undo = outer;
@@ -55,8 +53,6 @@ impl Writer<'_> {
             self.effects.woke = woke;
             self.effects.events.truncate(events);
             self.tidings.truncate(tidings);
-            let undone = self.effects.accounts.split_off(accounts);
-            self.effects.accounts.extend(undone.into_iter().filter(Account::is_refusal));
             self.writes = writes;
         }
         self.spread()?;
