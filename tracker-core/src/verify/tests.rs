@@ -7,12 +7,14 @@ use crate::{
     error::Result,
     rules::{Header, Lease, Submit},
     status::Graph,
-    store::{Change, KindSpec},
+    store::{self, KindSpec},
     task::TaskId,
 };
 
+type Change = fn(&mut Header);
+
 /// Gives a task another header, whatever the rules say.
-struct Put(TaskRef, fn(&mut Header));
+struct Put(TaskRef, Change);
 
 impl Action for Put {
     type Out = ();
@@ -24,7 +26,10 @@ impl Action for Put {
         (self.1)(&mut new);
         // Says that there is something to commit.
         writer.put_kind((*kind).clone())?;
-        writer.rows().apply(&kind, self.0, &Change { old: Some(&old), new: Some(&new), ..Change::default() }).map(drop)
+        writer
+            .rows()
+            .apply(&kind, self.0, &store::Change { old: Some(&old), new: Some(&new), ..store::Change::default() })
+            .map(drop)
     }
 }
 
@@ -37,7 +42,7 @@ fn lease() -> Lease {
 
 #[test]
 fn a_lease_belongs_to_who_is_in_progress_and_a_status_to_its_kind() {
-    let wrong: [(&str, fn(&mut Header)); 3] = [
+    let wrong: [(&str, Change); 3] = [
         ("pending, and somebody's", |header| header.lease = Some(lease())),
         ("in progress, and nobody's", |header| header.code = 2),
         ("in a status that the kind does not have", |header| header.code = 77),

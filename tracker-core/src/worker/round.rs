@@ -83,7 +83,9 @@ mod tests {
             let settings = Settings { run_on, ..Settings::default() };
             let shift = Shift::new(&settings, turns.len());
             let mut round = Round::begin(&shift);
-            turns.iter().for_each(|turn| round.add(*turn));
+            for turn in turns {
+                round.add(*turn);
+            }
             round.rest(&shift, engine)
         };
         let nothing = Turn::Idle { due: None, expiry: None, held_back: false };
