@@ -155,6 +155,17 @@ async fn a_command_is_done_although_its_future_is_gone() {
 }
 
 #[tokio::test]
+async fn what_a_body_leaves_is_stored_although_the_future_of_its_checkpoint_is_gone() {
+    let (_, _, tasks) = jobs(1);
+    let mut held = tasks.start("0").unwrap();
+    held.result = Some(1);
+    drop(poll_once(held.checkpoint_async()).await);
+    held.result = None;
+    held.succeed_async().await.unwrap();
+    assert_eq!(tasks.get("0").unwrap().unwrap().task.result, None);
+}
+
+#[tokio::test]
 async fn a_claim_whose_future_is_gone_leaves_no_leased_task() {
     let (tracker, _, tasks) = jobs(1);
     let jobs = tasks.asynchronous();
@@ -337,6 +348,93 @@ async fn a_stopped_worker_ends_what_runs_and_begins_nothing() {
 }
 
 #[tokio::test]
+async fn too_many_failures_halt_a_worker_and_none_begins_after_the_last() {
+    for bodies in [1, 4] {
+        let (tracker, _, tasks) = jobs(100);
+        let begun = AtomicUsize::new(0);
+        let worker = tasks.async_worker().concurrency(bodies).run_on().halt_after(5);
+        let body = async |_: &mut tracker_core::Execution<Job>| {
+            begun.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            Err::<(), _>(io::Error::other("no luck"))
+        };
+        let summary = worker.run(body).await.unwrap();
+        let most = 5 + bodies - 1;
+        assert!(summary.halted && (5..=most as u64).contains(&summary.failed), "{summary}");
+        assert_eq!(summary.failed, begun.into_inner() as u64);
+        let counts = tasks.counts().unwrap();
+        assert_eq!((counts.get(Status::InProgress), counts.get(Status::Failed)), (0, summary.failed));
+        let waiting = tasks.query().status(Status::Pending).fetch().unwrap();
+        assert!(waiting.iter().all(|record| record.attempts == 0), "it cost them nothing");
+        assert_eq!(tracker.verify().unwrap(), []);
+    }
+}
+
+#[tokio::test]
+async fn suspects_run_alone() {
+    for ahead in [0, 32] {
+        let (tracker, clock, tasks) = jobs(0);
+        tasks.submit_all((1..=3).map(|number| job(&format!("poison {number}")))).unwrap();
+        for _ in 0..2 {
+            let held: Vec<_> = (1..=3).map(|number| tasks.start(format!("poison {number}")).unwrap()).collect();
+            clock.advance(Duration::from_secs(60));
+            assert_eq!(tasks.rescue().unwrap().len(), held.len());
+        }
+        tasks.submit_all((0..60).map(|number| job(&number.to_string()))).unwrap();
+        clock.advance(Duration::from_secs(10));
+        tasks.submit_all((60..120).map(|number| job(&number.to_string()))).unwrap();
+        let (running, suspects) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let body = async |job: &mut tracker_core::Execution<Job>| {
+            let others = running.fetch_add(1, Ordering::SeqCst);
+            if job.crashes() >= 2 {
+                assert_eq!(others, 0, "a suspect begins when nothing runs");
+                assert_eq!(tasks.counts().unwrap().get(Status::InProgress), 1, "nor is anything claimed, or unsaid");
+                for _ in 0..20 {
+                    tokio::task::yield_now().await;
+                    assert_eq!(running.load(Ordering::SeqCst), 1, "nothing begins beside a suspect");
+                }
+                suspects.fetch_add(1, Ordering::SeqCst);
+            } else {
+                tokio::task::yield_now().await;
+            }
+            running.fetch_sub(1, Ordering::SeqCst);
+            Io::Ok(())
+        };
+        let summary = tasks.async_worker().concurrency(4).ahead(ahead).run(body).await.unwrap();
+        assert_eq!((summary.succeeded, summary.failed, suspects.into_inner()), (123, 0, 3), "{ahead}: {summary:?}");
+        assert_eq!(tracker.verify().unwrap(), []);
+    }
+}
+
+/// The same kind, with a field that older tasks do not have.
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[task(name = "job", status = Status, max_attempts = 3, lease = "1m", backoff = "fixed(10s)")]
+struct Grown {
+    #[task(id)]
+    name: String,
+    needed: u32,
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_leaves_the_line_and_the_others_are_done() {
+    for ahead in [0, 2, 64] {
+        let (tracker, _, old) = jobs(12);
+        drop(old);
+        let grown = tracker.tasks::<Grown>().unwrap();
+        grown.submit_all(["a", "b", "c"].map(|name| Grown { name: name.to_owned(), needed: 1 })).unwrap();
+        let summary = grown.async_worker().concurrency(3).ahead(ahead).run(async |_| Io::Ok(())).await.unwrap();
+        assert_eq!((summary.succeeded, summary.unreadable, summary.attempts()), (3, 12, 3), "{ahead}: {summary}");
+        assert!(grown.claim().unwrap().is_none());
+        drop(grown);
+        let old = tracker.tasks::<Job>().unwrap();
+        let summary = old.async_worker().ahead(ahead).run(async |_| Io::Ok(())).await.unwrap();
+        assert_eq!(summary.succeeded, 12, "where they can be read, they are in the line again");
+        assert!(old.query().fetch().unwrap().iter().all(|record| record.attempts == 1 && record.crashes == 0));
+        assert_eq!(tracker.verify().unwrap(), []);
+    }
+}
+
+#[tokio::test]
 async fn a_worker_that_runs_on_wakes_up_by_a_submit_and_by_time() {
     let (_tracker, clock, tasks) = jobs(0);
     let jobs = tasks.asynchronous();
@@ -466,14 +564,17 @@ async fn a_worker_that_works_ahead_does_all_once_within_its_bounds_and_a_stop_gi
 async fn dropped_a_worker_that_works_ahead_gives_back_all_that_it_has() {
     let (tracker, clock, tasks) = jobs(60);
     let worker = tasks.async_worker().concurrency(3).ahead(20);
+    let stuck = AtomicUsize::new(0);
     let run = worker.run(async |job: &mut tracker_core::Execution<Job>| {
-        if job.name == "30" {
+        if job.name.parse::<u32>().unwrap() >= 30 {
+            stuck.fetch_add(1, Ordering::SeqCst);
             std::future::pending::<()>().await;
         }
         Io::Ok(())
     });
     let mut run = Box::pin(run);
-    while tasks.get("30").unwrap().unwrap().lease.is_none() {
+    // Three run, and behind them tasks wait that are claimed.
+    while stuck.load(Ordering::SeqCst) < 3 || tasks.counts().unwrap().get(Status::InProgress) < 5 {
         tokio::time::timeout(ms(5), &mut run).await.unwrap_err();
     }
     drop(run);

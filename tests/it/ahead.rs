@@ -10,7 +10,10 @@ use std::{
     thread,
 };
 
-use tracker_core::{Crew, ErrorKind, Execution, ManualClock, Outcome, Sharing, Tasks, Tracker};
+use serde::{Deserialize, Serialize};
+use tracker_core::{
+    Crew, ErrorKind, Execution, ManualClock, Outcome, Sharing, StopHandle, Tasks, TrackedTask, Tracker,
+};
 
 use crate::{
     disk::{Disk, Fault, Operation},
@@ -126,6 +129,124 @@ fn retries_and_tasks_that_come_later_are_waited_for() {
 }
 
 #[test]
+fn rests_do_not_widen_what_may_be_claimed() {
+    let (clock, tracker) = tracker();
+    let tasks = tracker.tasks::<Job>().unwrap();
+    let worker = tasks.worker().threads(2).ahead(4).run_on();
+    let (stop, most) = (worker.stop_handle(), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        let running = scope.spawn(|| {
+            worker.run(|job| {
+                if job.name.starts_with("last") {
+                    most.fetch_max(usize::try_from(tasks.counts().unwrap().get(Status::InProgress)).unwrap(), SeqCst);
+                }
+                fine()
+            })
+        });
+        let done = |expected| {
+            while tasks.counts().unwrap().get(Status::Succeeded) < expected {
+                thread::yield_now();
+            }
+        };
+        for round in 0..30 {
+            tasks.submit(&job(&round.to_string())).unwrap();
+            done(round + 1);
+            clock.advance(SECOND);
+        }
+        tasks.submit_all((0..60).map(|number| job(&format!("last {number}")))).unwrap();
+        done(90);
+        stop.stop();
+        assert_eq!(running.join().unwrap().unwrap().succeeded, 90);
+    });
+    assert!((3..=6).contains(&most.into_inner()), "two run, and four wait");
+    sound(&tracker);
+}
+
+#[test]
+fn what_cannot_be_read_leaves_the_line_and_the_others_are_done() {
+    /// The same kind, with a field that older tasks do not have.
+    #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    #[task(name = "page", status = Status, max_attempts = 1)]
+    struct Grown {
+        #[task(id)]
+        url: String,
+        #[task(fingerprint)]
+        version: u32,
+        needed: u32,
+    }
+    for (threads, ahead) in [(1, 0), (1, 1), (1, 8), (3, 2), (3, 64)] {
+        let (_, tracker) = tracker();
+        let pages = tracker.tasks::<Page>().unwrap();
+        pages.submit_all((0..12).map(|number| page(&number.to_string(), 1))).unwrap();
+        drop(pages);
+        let grown = tracker.tasks::<Grown>().unwrap();
+        grown.submit_all(["a", "b", "c"].map(|url| Grown { url: url.to_owned(), version: 1, needed: 1 })).unwrap();
+        let summary = grown.worker().threads(threads).ahead(ahead).run(|_| fine()).unwrap();
+        assert_eq!((summary.succeeded, summary.unreadable, summary.attempts()), (3, 12, 3), "{ahead}: {summary}");
+        assert!(grown.claim().unwrap().is_none());
+        sound(&tracker);
+    }
+}
+
+#[test]
+fn a_crew_of_one_thread_takes_turns_and_holds_no_more_than_it_may() {
+    for ahead in [0, 30] {
+        let (_, tracker) = tracker();
+        let tasks = jobs(&tracker, &["a", "b", "c"]);
+        let (mails, pages) = (tracker.tasks::<Mail>().unwrap(), tracker.tasks::<Page>().unwrap());
+        mails.submit_all((0..400).map(mail)).unwrap();
+        pages.submit_all((0..400).map(|number| page(&number.to_string(), 1))).unwrap();
+        let (left, most) = (AtomicUsize::new(800), AtomicUsize::new(0));
+        let held = || {
+            let counts = [tasks.counts(), mails.counts(), pages.counts()];
+            let held: u64 = counts.map(|counts| counts.unwrap().get(Status::InProgress)).iter().sum();
+            most.fetch_max(usize::try_from(held).unwrap(), SeqCst);
+            left.fetch_sub(1, SeqCst);
+            fine()
+        };
+        let crew = Crew::new().ahead(ahead).serve(&mails, |_| held()).serve(&pages, |_| held()).serve(&tasks, |job| {
+            job.result = u32::try_from(left.load(SeqCst)).ok();
+            fine()
+        });
+        assert_eq!(crew.run().unwrap().succeeded, 803);
+        let records = tasks.query().status(Status::Succeeded).fetch().unwrap();
+        assert!(records.iter().all(|record| record.task.result > Some(600)), "a full kind keeps no other waiting");
+        let most = most.into_inner();
+        assert!(most <= 1 + ahead && most > ahead / 3, "{most} are held: what runs, and {ahead} of all kinds together");
+        sound(&tracker);
+    }
+}
+
+#[test]
+fn a_crew_that_is_stopped_gives_back_at_once_what_it_holds_of_every_kind() {
+    let (_, tracker) = tracker();
+    let mails = tracker.tasks::<Mail>().unwrap();
+    mails.submit_all((0..400).map(mail)).unwrap();
+    let (none, pages) = (jobs(&tracker, &[]), tracker.tasks::<Page>().unwrap());
+    pages.submit_all((0..40).map(|number| page(&number.to_string(), 1))).unwrap();
+    let (stop, ran) = (StopHandle::new(), AtomicUsize::new(0));
+    let ends = |stops: bool| {
+        ran.fetch_add(1, SeqCst);
+        if stops {
+            stop.stop();
+        }
+        fine()
+    };
+    let crew = Crew::new().ahead(60).stopped_by(&stop);
+    // The first has nothing to do, the second is in the middle of it when the third stops them.
+    let crew = crew.serve(&none, |_| fine()).serve(&mails, |_| ends(false)).serve(&pages, |_| ends(true));
+    let summary = crew.run().unwrap();
+    assert_eq!(summary.succeeded, ran.into_inner() as u64);
+    let (mails, pages) = (mails.counts().unwrap(), pages.counts().unwrap());
+    assert_eq!((mails.get(Status::InProgress), pages.get(Status::InProgress)), (0, 0));
+    assert_eq!(
+        (mails.get(Status::Succeeded) + pages.get(Status::Succeeded), pages.get(Status::Succeeded)),
+        (summary.succeeded, 1)
+    );
+    sound(&tracker);
+}
+
+#[test]
 fn a_crew_that_works_ahead_keeps_no_kind_waiting() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b", "c"]);
@@ -232,7 +353,7 @@ fn what_waits_behind_a_long_body_is_renewed_and_told_that_it_was_cancelled() {
             Ok(())
         })
         .unwrap();
-    assert_eq!((summary.succeeded, summary.failed, summary.lost), (2, 1, 0), "{summary}");
+    assert_eq!((summary.succeeded, summary.failed, summary.lost, summary.panicked), (2, 1, 0, 0), "{summary}");
     assert_eq!(tasks.counts().unwrap().get(Status::Cancelled), 1);
     assert!(tasks.query().fetch().unwrap().iter().all(|record| record.attempts == 1 && record.crashes == 0));
     sound(&tracker);
@@ -382,6 +503,53 @@ fn the_begin_of_a_body_that_goes_on_is_stored() {
         })
         .unwrap();
     assert_eq!(summary.succeeded, 3);
+}
+
+#[test]
+fn what_is_claimed_while_a_body_runs_has_not_begun() {
+    let (clock, disk) = (ManualClock::new(), Disk::default());
+    let tracker = open(&disk, &clock);
+    let names: Vec<_> = (0..12).map(|number| number.to_string()).collect();
+    let tasks = jobs(&tracker, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    let crashed = Mutex::new(None);
+    let summary = tasks
+        .worker()
+        .ahead(4)
+        .run(|job| {
+            // Five were claimed at first. Half of what waits is used up by now, and more is claimed.
+            if job.name == "2" {
+                let is_leased = |name: &str| tasks.get(name).unwrap().unwrap().lease.is_some();
+                while !is_leased("5") || !is_leased("6") {
+                    thread::yield_now();
+                }
+                let died = open(&Disk::with_bytes(disk.bytes()), &clock);
+                let tasks: Tasks<Job> = died.tasks().unwrap();
+                let records = tasks.query().fetch().unwrap().into_iter();
+                let names = records.filter(|record| record.crashes > 0).map(|record| record.task.name);
+                *crashed.lock().unwrap() = Some(names.filter(|name| name != "2").collect::<Vec<_>>());
+            }
+            fine()
+        })
+        .unwrap();
+    assert_eq!(summary.succeeded, 12);
+    assert_eq!(crashed.into_inner().unwrap(), Some(Vec::new()), "it costs them nothing that the process dies");
+    sound(&tracker);
+}
+
+/// They have nothing to do, and sleep; nothing but its end can wake them.
+#[test]
+fn an_error_of_the_storage_ends_a_worker_that_runs_on_with_all_its_threads() {
+    for ahead in [0, 8] {
+        let (clock, disk) = (ManualClock::new(), Disk::default());
+        let tracker = open(&disk, &clock);
+        let tasks = jobs(&tracker, &["a"]);
+        let result = tasks.worker().threads(4).ahead(ahead).run_on().run(|_| {
+            (0..1_000).for_each(|_| thread::yield_now());
+            disk.fail(Fault { operation: Operation::Write, nth: 1, error: EIO, done: false, lasting: true });
+            fine()
+        });
+        assert!(result.is_err(), "{ahead} ahead");
+    }
 }
 
 #[test]

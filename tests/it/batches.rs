@@ -299,6 +299,18 @@ fn a_batch_is_cancelled_requeued_queried_and_removed_as_one() {
 }
 
 #[test]
+fn a_label_has_up_to_256_bytes() {
+    let (_, tracker) = tracker();
+    for label in ["x".repeat(256), "ß".repeat(128)] {
+        assert_eq!(open(&tracker, &label).label(), label);
+    }
+    for label in [String::new(), "x".repeat(257), "ß".repeat(129)] {
+        refused(tracker.open_batch(&label, &BatchOptions::new()), ErrorKind::Invalid);
+    }
+    sound(&tracker);
+}
+
+#[test]
 fn batches_are_found_by_label_and_number_and_listed_the_latest_first() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &[]);

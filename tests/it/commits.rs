@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize, Serializer};
 use tracker_core::{
-    Ending, Error, ErrorKind, Otherwise, Record, RunError, SubmitOptions, TrackedTask, Tracker,
+    Ending, Error, ErrorKind, Otherwise, Record, RunError, StartOptions, SubmitOptions, TrackedTask, Tracker,
     redb::{ReadableTable, TableDefinition},
 };
 
@@ -308,6 +308,11 @@ fn a_task_that_cannot_be_serialized_is_given_back_without_cost() {
     });
     refused(halted, ErrorKind::Unwritable);
     given_back();
+    let mut lost = tasks.start(1).unwrap();
+    let mut taken = tasks.start_with(1, &StartOptions::new().ignore_lease()).unwrap();
+    lost.value = 13;
+    refused(lost.succeed(), ErrorKind::LeaseLost);
+    taken.release().unwrap();
     assert_eq!(tasks.counts().unwrap().get(Status::Pending), 3);
     sound(&tracker);
 }

@@ -338,3 +338,26 @@ fn go_through(path: &std::path::Path) {
     }
     drop((jobs.query().requeue(), jobs.query().remove(), tracker.verify()));
 }
+
+/// That it cannot be told to those who wait is no failure of the task.
+#[test]
+fn a_worker_whose_outcome_damage_stops_halts_and_books_no_failure() {
+    for ahead in [0, 8] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jobs.redb");
+        let tracker = Tracker::open(&path).unwrap();
+        let jobs = tracker.tasks::<Job>().unwrap();
+        jobs.submit(&job(0)).unwrap();
+        jobs.submit_with(&job(1), &SubmitOptions::new().after(&jobs, "job 0", Otherwise::Wait)).unwrap();
+        drop(jobs);
+        tracker.close().unwrap();
+        damage(&path, &job(1).text);
+
+        let tracker = Tracker::open(&path).unwrap();
+        let jobs = tracker.tasks::<Job>().unwrap();
+        let error = jobs.worker().threads(2).ahead(ahead).run_on().run(|_| Ok::<_, std::io::Error>(())).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupted, "{ahead} ahead");
+        let record = jobs.get("job 0").unwrap().unwrap();
+        assert_eq!((record.status, record.failures), (Status::InProgress, 0), "{ahead} ahead");
+    }
+}

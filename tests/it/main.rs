@@ -36,6 +36,7 @@ mod outcomes;
 #[cfg(unix)]
 mod part;
 mod platter;
+mod printed;
 #[cfg(unix)]
 mod processes;
 mod queries;
@@ -53,5 +54,6 @@ mod submits;
 mod told;
 mod turns;
 mod untyped;
+mod verified;
 mod watching;
 mod workers;

@@ -325,8 +325,9 @@ fn news_that_are_on_their_way_while_a_file_is_written_arrive_in_the_new_one() {
         });
         removed.unwrap();
         has_begun.recv().unwrap();
-        let lines = export(&first);
+        let (lines, differences) = (export(&first), first.verify());
         end.send(()).unwrap();
+        assert_eq!(differences.unwrap(), [], "news that are on their way are no damage");
         lines
     });
     let second = Tracker::options().clock(clock.clone()).in_memory().unwrap();

@@ -3,11 +3,17 @@
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
-use tracker_core::{Cursor, ErrorKind, Execution, Explanation, Query, Record, Role, SubmitOptions, Tasks, Tracker};
+use tracker_core::{
+    BatchOptions, Cursor, Error, ErrorKind, Execution, Explanation, Otherwise, Query, Record, Role, Sharing,
+    SubmitOptions, Tasks, Tracker,
+};
 
-use crate::kinds::{
-    DAY, Import, ImportStatus, Job, MINUTE, Mail, SECOND, Status, fine, job, jobs, mail, one_of_each, refused, sound,
-    tracker,
+use crate::{
+    disk::{Disk, Fault, Operation},
+    kinds::{
+        DAY, Import, ImportStatus, Job, MINUTE, Mail, SECOND, Status, fine, job, jobs, mail, one_of_each, refused,
+        sound, tracker,
+    },
 };
 
 fn names(query: &Query<'_, Job>) -> Vec<String> {
@@ -169,6 +175,31 @@ fn a_page_comes_with_the_total_of_the_same_instant() {
     assert!(second.items[0].created_at <= page.items[4].created_at);
     assert_eq!(of_x().first().unwrap().unwrap().id, of_x().ids().unwrap()[0]);
     assert!(tasks.query().index("host", "nowhere").first().unwrap().is_none());
+    let (none, same) = of_x().by_creation().limit(0).page_with_total().unwrap();
+    assert_eq!((none.items.len(), same, of_x().limit(0).total().unwrap()), (0, total, total), "none are asked for");
+    sound(&tracker);
+}
+
+/// Each task must be looked at, and there are more than are taken from the tables at a time.
+#[test]
+fn a_search_by_text_finds_all_that_a_look_at_every_task_finds() {
+    let (_, tracker) = tracker();
+    let mails = tracker.tasks::<Mail>().unwrap();
+    mails.submit_all((0..3_456).map(mail)).unwrap();
+    for text in ["45", "999", "3455", "nothing"] {
+        let expected: Vec<_> =
+            (0..3_456).map(|number: u64| number.to_string()).filter(|id| id.contains(text)).collect();
+        let asked = || mails.query().containing(text).by_creation();
+        let ids = |query: Query<'_, Mail>| -> Vec<_> { query.ids().unwrap().iter().map(ToString::to_string).collect() };
+        assert_eq!(ids(asked()), expected);
+        assert_eq!(ids(mails.query().containing(text)), expected);
+        assert_eq!(asked().total().unwrap(), expected.len() as u64);
+        let most = expected.len().min(2);
+        assert_eq!(ids(asked().limit(2)), expected[..most]);
+        assert_eq!(ids(asked().limit(0)), [""; 0]);
+        let page = asked().limit(200).page().unwrap();
+        assert_eq!(page.items.len(), expected.len().min(200), "a page ends early only after very many looks");
+    }
     sound(&tracker);
 }
 
@@ -309,4 +340,46 @@ fn a_query_requeues_cancels_and_removes_in_batches() {
     assert_eq!(tasks.counts().unwrap().iter().filter(|(_, count)| *count > 0).collect::<Vec<_>>(), [(20, 30)]);
     assert_eq!(mails.query().cancel().unwrap(), 2_500);
     sound(&tracker);
+}
+
+#[test]
+fn what_becomes_another_while_a_query_is_at_work_is_left() {
+    let (_, tracker) = tracker();
+    let tasks = tracker.tasks::<Job>().unwrap();
+    tasks.submit_all((0..1_000).map(|number| job(&number.to_string()))).unwrap();
+    let after = SubmitOptions::new().after(&tasks, "7", Otherwise::Skip);
+    tasks.submit_all_with(["one", "two"].map(job), &after).unwrap();
+    jobs(&tracker, &["three"]);
+    assert_eq!(tasks.query().status(Status::Pending).by_creation().remove().unwrap(), 1_001);
+    let left = tasks.query().fetch().unwrap();
+    let left: Vec<_> = left.iter().map(|record| (record.task.name.as_str(), record.status)).collect();
+    assert_eq!(
+        left,
+        [("one", Status::Ignored), ("two", Status::Ignored)],
+        "they were not asked for when their turn came"
+    );
+    sound(&tracker);
+}
+
+#[test]
+fn a_disk_that_fails_is_no_refusal_of_a_task() {
+    type Call = fn(&Tracker, &Tasks<Job>) -> Result<u64, Error>;
+    let calls: [(&str, Call); 4] = [
+        ("a query's cancel", |_, tasks| tasks.query().cancel()),
+        ("a query's removal", |_, tasks| tasks.query().remove()),
+        ("a batch's cancel", |tracker, _| tracker.batch("night").unwrap().unwrap().cancel()),
+        ("a batch's removal", |tracker, _| tracker.batch("night").unwrap().unwrap().remove().map(u64::from)),
+    ];
+    for (what, call) in calls {
+        let disk = Disk::default();
+        let opened = disk.clone();
+        let options = Tracker::options().sharing(Sharing::Exclusive);
+        let tracker = options.open_backend(move || opened.open()).unwrap();
+        let tasks = tracker.tasks::<Job>().unwrap();
+        let night = tracker.open_batch("night", &BatchOptions::new()).unwrap();
+        tasks.submit_all_with(["a", "b"].map(job), &SubmitOptions::new().batch(&night)).unwrap();
+        disk.fail(Fault { operation: Operation::Write, nth: 1, error: 5, done: false, lasting: true });
+        let error = call(&tracker, &tasks).expect_err(what);
+        assert!(!error.is_refusal(), "{what}: {error}");
+    }
 }

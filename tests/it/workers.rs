@@ -95,9 +95,28 @@ fn too_many_failures_halt_a_worker() {
     let summary = pages.worker().halt_at_share(0.5).run(|page| if page.version % 2 == 0 { fail() } else { Ok(()) });
     let summary = summary.unwrap();
     assert!(summary.halted && (20..=21).contains(&summary.attempts()), "{summary}");
+    let summary = pages.worker().halt_at_share(0.5).run(|page| if page.version % 3 == 0 { fail() } else { Ok(()) });
+    let summary = summary.unwrap();
+    assert!(!summary.halted && (74..=75).contains(&summary.attempts()), "a third is no half: {summary}");
     let counts = pages.counts().unwrap();
     assert_eq!((counts.get(Status::InProgress), counts.total()), (0, 100), "nothing is left in somebody's hands");
     sound(&tracker);
+}
+
+#[test]
+fn a_worker_that_runs_on_halts_with_all_its_threads() {
+    for ahead in [0, 8] {
+        let (_, tracker) = tracker();
+        let pages = tracker.tasks::<Page>().unwrap();
+        pages.submit(&page("hopeless", 1)).unwrap();
+        let worker = pages.worker().threads(4).ahead(ahead).run_on().halt_after(1);
+        let summary = worker.run(|_| {
+            // The others have looked, and sleep.
+            (0..1_000).for_each(|_| thread::yield_now());
+            Err::<(), _>(io::Error::other("no luck"))
+        });
+        assert_eq!(summary.unwrap().failed, 1);
+    }
 }
 
 #[test]

@@ -336,6 +336,11 @@ mod tests {
     }
 
     #[test]
+    fn a_task_is_named_by_its_numbers() {
+        assert_eq!(TaskRef { kind: 3, seq: 7 }.to_string(), "task 7 of kind 3");
+    }
+
+    #[test]
     fn an_indexed_value_is_no_prefix_of_another() {
         let short = index_key(1, 0, b"ab", 0x6363_6363_6363_6363);
         let long = index_key(1, 0, b"abcc", 1);

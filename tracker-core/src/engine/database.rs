@@ -51,10 +51,7 @@ impl Database {
 
     /// Refuses what is no tracker file, or a newer one.
     fn check_format(&self) -> Result<()> {
-        let name = match &self.place {
-            Place::Path(path) => path.display().to_string(),
-            other => format!("{other:?}"),
-        };
+        let name = self.place.name().display();
         match self.read(|txn| Ok(Handles::new(txn).check_format()))? {
             Ok(()) => Ok(()),
             Err(FormatProblem::Foreign) => Err(Error::new(

@@ -1,5 +1,7 @@
 //! Recomputes every index and counter from the tasks themselves.
 
+#[cfg(test)]
+mod tests;
 mod ties;
 
 use std::{

@@ -103,6 +103,12 @@ where
                     continue;
                 }
             };
+            if shift.stops() {
+                // Claimed with the end of the one before, which has halted the worker: none begins any more.
+                tasks.shared.engine.held().remove(fence);
+                execution.release_async().await?;
+                return Ok(Turn::Worked);
+            }
             let renewed = self.renewed(&execution);
             let (finished, run) =
                 self.attempt(&mut execution, shift.settings.time_limit.or(kind.policy.time_limit)).await;

@@ -164,7 +164,8 @@ impl<'s> Shift<'s> {
         self.gate.leave(entry);
         // A look that found nothing changes nothing for the others: to wake them, or oneself, would never end.
         let looked = matches!(turn, Some(Turn::Idle { .. }));
-        if entry == Entry::Alone || !self.gate.may_go_on() || (!looked && self.gate.is_empty()) {
+        let for_all = entry == Entry::Alone || !self.gate.may_go_on() || self.stops();
+        if for_all || (!looked && self.gate.is_empty()) {
             signal.raise();
         }
     }
@@ -328,5 +329,46 @@ impl fmt::Debug for Crew<'_> {
             .field("settings", &self.settings)
             .field("kinds", &self.lanes.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_errors_the_one_is_told_that_the_others_follow_from() {
+        let closed = || Err(Error::closed());
+        let error =
+            all_well([Ok(()), closed(), Err(Error::invalid("the cause")), closed()]).map_err(|error| error.kind());
+        assert_eq!(error, Err(ErrorKind::Invalid));
+        assert_eq!(all_well([Ok(()), closed()]).map_err(|error| error.kind()), Err(ErrorKind::Closed));
+        assert!(all_well([Ok(()), Ok(())]).is_ok());
+    }
+
+    #[test]
+    fn whoever_leaves_wakes_the_others_where_that_changes_something_for_them() {
+        let settings = Settings::default();
+        let idle = || Turn::Idle { due: None, expiry: None, held_back: false };
+        let leaves = |others: usize, entry: Option<Entry>, turn: Option<Turn>, meanwhile: fn(&Shift<'_>)| {
+            let (shift, signal) = (Shift::new(&settings, 1), Signal::default());
+            (0..others).for_each(|_| assert_eq!(shift.gate.enter(), Entry::Open));
+            if entry == Some(Entry::Alone) {
+                shift.gate.drain();
+            }
+            let entered = shift.gate.enter();
+            meanwhile(&shift);
+            shift.leave(entered, turn.as_ref(), &signal);
+            signal.seen() > 0
+        };
+        let nothing = |_: &Shift<'_>| {};
+        assert!(!leaves(0, None, Some(idle()), nothing), "a look that found nothing");
+        assert!(!leaves(1, None, Some(Turn::Worked), nothing), "another one is at work");
+        assert!(leaves(0, None, Some(Turn::Worked), nothing), "it was the last at work");
+        assert!(leaves(0, None, None, nothing), "it ended by an error");
+        assert!(leaves(0, Some(Entry::Alone), Some(idle()), nothing), "a suspect has ended");
+        assert!(leaves(1, None, Some(idle()), |shift| shift.gate.drain()), "a suspect waits");
+        let halts = |shift: &Shift<'_>| shift.halted.store(true, Ordering::Relaxed);
+        assert!(leaves(1, None, Some(Turn::Worked), halts), "nobody may sleep through a halt");
     }
 }

@@ -77,13 +77,18 @@ mod tests {
     #[test]
     fn a_suspect_waits_for_the_others_and_runs_alone() {
         let gate = Gate::default();
+        assert!(gate.is_empty());
         assert_eq!(gate.enter(), Entry::Open);
+        assert!(gate.may_go_on() && !gate.is_empty());
         gate.drain();
         assert_eq!(gate.enter(), Entry::Closed);
+        assert!(!gate.may_go_on(), "it waits for those who are at work");
         gate.leave(Entry::Open);
         assert_eq!(gate.enter(), Entry::Alone);
         assert_eq!(gate.enter(), Entry::Closed);
+        assert!(!gate.may_go_on() && !gate.is_empty());
         gate.leave(Entry::Alone);
+        assert!(gate.may_go_on() && gate.is_empty());
         assert_eq!(gate.enter(), Entry::Open);
     }
 }

@@ -66,3 +66,44 @@ impl Round {
         Rest::Wait(wait)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ManualClock, Tracker, worker::Settings};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_worker_waits_for_what_comes_next_and_is_over_when_nothing_comes() -> crate::Result<()> {
+        let tracker = Tracker::options().clock(ManualClock::new()).in_memory()?;
+        let engine = &tracker.shared.engine;
+        let (now, second) = (engine.now(), 1_000_000);
+        let rest = |run_on: bool, turns: &[Turn]| {
+            let settings = Settings { run_on, ..Settings::default() };
+            let shift = Shift::new(&settings, turns.len());
+            let mut round = Round::begin(&shift);
+            for turn in turns {
+                round.add(*turn);
+            }
+            round.rest(&shift, engine)
+        };
+        let nothing = Turn::Idle { due: None, expiry: None, held_back: false };
+        let due =
+            |in_seconds: Micros| Turn::Idle { due: Some(now + in_seconds * second), expiry: None, held_back: false };
+        let expiry =
+            |in_seconds: Micros| Turn::Idle { due: None, expiry: Some(now + in_seconds * second), held_back: false };
+        let held_back = Turn::Idle { due: None, expiry: None, held_back: true };
+        assert_eq!(rest(false, &[nothing, nothing]), Rest::Over);
+        assert_eq!(rest(false, &[nothing, Turn::Worked]), Rest::None);
+        assert_eq!(rest(true, &[nothing]), Rest::Wait(None));
+        assert_eq!(rest(false, &[held_back, nothing]), Rest::Wait(None), "a pause or a limit ends some day");
+        assert_eq!(rest(false, &[due(7), due(5), due(9)]), Rest::Wait(Some(SECOND * 5)));
+        assert_eq!(rest(true, &[due(7), expiry(3)]), Rest::Wait(Some(SECOND * 3)));
+        assert_eq!(rest(true, &[due(7), expiry(0)]), Rest::Wait(Some(SECOND * 7)), "that one is there to be taken");
+        assert_eq!(rest(false, &[expiry(3)]), Rest::Over, "another process has it, and its leases are its own affair");
+        assert_eq!(rest(false, &[Turn::Blocked, nothing]), Rest::Wait(Some(SECOND / 10)));
+        assert_eq!(rest(false, &[Turn::Blocked, due(0)]), Rest::Wait(Some(Duration::from_micros(100))));
+        Ok(())
+    }
+}

@@ -1,5 +1,8 @@
 //! What a worker that works ahead has in its hands: tasks that are claimed and wait, and outcomes on their way to disk.
 
+#[cfg(test)]
+pub(super) mod tests;
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -205,7 +208,7 @@ impl Stock {
         }
         let most = tray.room(self.share);
         tray.asked += most;
-        (most > 0).then_some(most)
+        Some(most)
     }
 
     /// A body has ended, and its outcome is queued: a claim may have its place. It took so long, if it was on a thread that

@@ -93,6 +93,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn it_tells_what_there_was() {
+        let mut summary = Summary { succeeded: 3, failed: 2, ..Summary::default() };
+        assert_eq!(summary.attempts(), 5);
+        (0..5).for_each(|_| summary.time(Duration::from_millis(10)));
+        let text = summary.to_string();
+        assert!(text.starts_with("3 succeeded, 2 failed; run times p50 10."), "{text}");
+        (summary.other, summary.lost, summary.unreadable) = (4, 5, 6);
+        assert_eq!(summary.attempts(), 14);
+        let text = summary.to_string();
+        assert!(
+            text.starts_with("3 succeeded, 2 failed, 4 otherwise, 5 lost their lease, 6 unreadable; run times"),
+            "{text}"
+        );
+        assert_eq!(Summary::default().to_string(), "0 succeeded, 0 failed");
+    }
+
+    #[test]
+    fn a_hundred_different_errors_are_kept_and_counted() {
+        let mut summary = Summary::default();
+        for round in 0..2 {
+            for number in 0..102 {
+                summary.error(&format!("error {number}"));
+            }
+            assert_eq!((summary.errors.len(), summary.errors.get("error 99")), (100, Some(&(round + 1))));
+        }
+    }
+
+    #[test]
     fn percentiles_are_within_five_percent() {
         let mut summary = Summary::default();
         for milli in 1..=1000 {

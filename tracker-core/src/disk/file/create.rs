@@ -132,6 +132,9 @@ mod tests {
         let path = folder.path().join("jobs.redb");
         publish(&folder.path().join("gone"), &path, no_links).unwrap_err();
         assert!(!path.exists());
+        let draft = folder.path().join("draft");
+        fs::write(&draft, "first").unwrap();
+        publish(&draft, &folder.path().join("nowhere").join("jobs.redb"), no_links).unwrap_err();
     }
 
     #[test]

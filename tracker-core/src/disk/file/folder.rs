@@ -25,3 +25,20 @@ pub(super) fn sync(folder: &Path) -> io::Result<()> {
 fn cannot_sync(kind: io::ErrorKind) -> bool {
     matches!(kind, io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
 }
+
+#[cfg(all(test, unix))]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_made_durable_where_the_system_knows_how_and_failures_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        sync(folder.path()).unwrap();
+        assert_eq!(sync(&folder.path().join("nowhere")).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(cannot_sync(io::ErrorKind::PermissionDenied) && !cannot_sync(io::ErrorKind::StorageFull));
+        // Its folders cannot be synced.
+        #[cfg(target_os = "linux")]
+        sync(Path::new("/proc")).unwrap();
+    }
+}

@@ -85,21 +85,12 @@ impl FileOptions {
 }
 
 impl Place {
-    fn name(&self) -> &Path {
+    /// What messages call it.
+    pub(crate) fn name(&self) -> &Path {
         match self {
             Self::Path(path) => path,
             Self::Memory => Path::new("(memory)"),
             Self::Backend(_) => Path::new("(storage backend)"),
-        }
-    }
-}
-
-impl fmt::Debug for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Path(path) => f.debug_tuple("Path").field(path).finish(),
-            Self::Memory => f.write_str("Memory"),
-            Self::Backend(_) => f.write_str("Backend(..)"),
         }
     }
 }

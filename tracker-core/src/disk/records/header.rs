@@ -134,3 +134,46 @@ fn lease_of(record: LeaseRecord) -> Lease {
         detached: record.detached,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_flag_comes_back_alone() {
+        let bare = Header {
+            code: -1,
+            priority: 7,
+            created: 1,
+            updated: 2,
+            due: 3,
+            attempts: 4,
+            failures: 5,
+            crashes: 6,
+            revision: 7,
+            ended: 8,
+            fingerprint: Some(9),
+            lease: None,
+            last: None,
+            cancel: false,
+            unreadable: false,
+            successor: false,
+            waits: 10,
+            watched: false,
+            batch: Some(11),
+            doubtful: false,
+        };
+        let each = [
+            bare.clone(),
+            Header { cancel: true, ..bare.clone() },
+            Header { unreadable: true, ..bare.clone() },
+            Header { successor: true, ..bare.clone() },
+            Header { doubtful: true, ..bare.clone() },
+            Header { watched: true, ..bare.clone() },
+            Header { cancel: true, unreadable: true, successor: true, doubtful: true, watched: true, ..bare },
+        ];
+        for header in each {
+            assert_eq!(Header::from_record(header.to_record()), Ok(header));
+        }
+    }
+}

@@ -36,3 +36,21 @@ pub(crate) fn news_of(code: u8) -> Result<News, &'static str> {
         _ => Err("its news are unknown"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::Role;
+
+    #[test]
+    fn news_and_choices_come_back_from_their_numbers() {
+        let all = Role::ALL.map(News::Missed).into_iter().chain([News::Done, News::Gone]);
+        for news in all {
+            assert_eq!(news_of(news_code(news)), Ok(news));
+        }
+        for choice in Otherwise::ALL {
+            assert_eq!(otherwise_of(otherwise_code(choice)), Ok(choice));
+        }
+        assert!(news_of(2).is_err() && news_of(15).is_err() && news_of(u8::MAX).is_err() && otherwise_of(4).is_err());
+    }
+}

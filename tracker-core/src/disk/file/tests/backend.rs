@@ -1,4 +1,11 @@
-use std::{io, ops::Bound};
+use std::{
+    io,
+    ops::Bound,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+};
 
 use redb::{BackendError, StorageBackend, backends::InMemoryBackend};
 
@@ -112,4 +119,87 @@ fn the_wrapper_answers_as_the_storage_does() {
     boxed.read(1, &mut out).unwrap();
     assert_eq!((boxed.len().unwrap(), out), (8, [0, 7, 0]));
     boxed.close().unwrap();
+}
+
+/// Says which calls have reached it; or fails at all of them, when it is told to.
+#[derive(Clone, Debug, Default)]
+struct Told {
+    bytes: Shared,
+    calls: Arc<Mutex<Vec<&'static str>>>,
+    fails: Arc<AtomicBool>,
+}
+
+impl Told {
+    fn hear(&self, call: &'static str) -> io::Result<()> {
+        self.calls.lock().unwrap().push(call);
+        if self.fails.load(SeqCst) { Err(io::Error::other("it fails")) } else { Ok(()) }
+    }
+}
+
+impl StorageBackend for Told {
+    fn len(&self) -> io::Result<u64> {
+        self.hear("len")?;
+        self.bytes.len()
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.hear("read")?;
+        self.bytes.read(offset, out)
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.hear("set_len")?;
+        self.bytes.set_len(len)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        self.hear("sync_data")
+    }
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.hear("write")?;
+        self.bytes.write(offset, data)
+    }
+    fn close(&self) -> io::Result<()> {
+        self.hear("close")
+    }
+    fn try_lock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<bool, BackendError> {
+        Ok(self.hear("try_lock_range").is_ok())
+    }
+    fn try_lock_shared_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<bool, BackendError> {
+        Ok(self.hear("try_lock_shared_range").is_ok())
+    }
+    fn lock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
+        Ok(self.hear("lock_range")?)
+    }
+    fn lock_shared_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
+        Ok(self.hear("lock_shared_range")?)
+    }
+    fn unlock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
+        Ok(self.hear("unlock_range")?)
+    }
+    fn query_lock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<bool, BackendError> {
+        Ok(self.hear("query_lock_range").is_err())
+    }
+}
+
+#[test]
+fn every_call_reaches_the_storage_and_every_failure_comes_back() {
+    let storage = Told::default();
+    storage.fails.store(true, SeqCst);
+    let boxed = super::super::backend::Boxed(Box::new(storage.clone()));
+    let (start, end) = (Bound::Included(0), Bound::Unbounded);
+    assert!(boxed.len().is_err() && boxed.read(0, &mut [0]).is_err() && boxed.write(0, &[0]).is_err());
+    assert!(boxed.set_len(1).is_err() && boxed.sync_data().is_err() && boxed.close().is_err());
+    assert!(!boxed.try_lock_range(start, end).unwrap() && !boxed.try_lock_shared_range(start, end).unwrap());
+    assert!(boxed.lock_range(start, end).is_err() && boxed.lock_shared_range(start, end).is_err());
+    assert!(boxed.unlock_range(start, end).is_err() && boxed.query_lock_range(start, end).unwrap());
+    assert_eq!(storage.calls.lock().unwrap().len(), 12, "{:?}", storage.calls);
+}
+
+#[test]
+fn a_storage_that_fails_when_it_is_closed_is_told() {
+    let storage = Told::default();
+    let given = storage.clone();
+    let place = Place::Backend(Arc::new(move || Ok(Box::new(given.clone()))));
+    let opened = open_or_create(&place, &shared(Sharing::Exclusive), &squares).unwrap();
+    add(&opened.db, 500);
+    storage.fails.store(true, SeqCst);
+    assert_eq!(close(&place, opened.db).unwrap_err().kind(), ErrorKind::Io);
 }

@@ -48,6 +48,18 @@ fn a_database_of_an_old_format_is_refused_by_its_version() {
     says(&refusal(&path), ErrorKind::Foreign, &["old format 2", "old.redb"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn links_that_lead_to_each_other_are_told_as_such() {
+    let folder = tempdir().unwrap();
+    let (one, other) = (folder.path().join("jobs.redb"), folder.path().join("other"));
+    std::os::unix::fs::symlink(&one, &other).unwrap();
+    std::os::unix::fs::symlink(&other, &one).unwrap();
+    let error = refusal(&one);
+    says(&error, ErrorKind::Io, &["symbolic links"]);
+    assert!(!error.to_string().contains("does not exist"), "{error}");
+}
+
 #[test]
 fn a_directory_is_refused() {
     let folder = tempdir().unwrap();

@@ -137,6 +137,8 @@ fn what_crashed_creations_left_is_removed_after_an_hour() {
     const OLD: &str = ".jobs.redb.0b6f1d3e-1f0c-4f3c-9a50-5a5b1ad9b9a1.new";
     const YOUNG: &str = ".jobs.redb.7c2f1d3e-1f0c-4f3c-9a50-5a5b1ad9b9a1.new";
     let others = [
+        ".jobs.redb.0b6f1d3e1f0c4f3c9a505a5b1ad9b9a1.new",
+        ".jobs.redb.no name of a draft, but just as long as.new",
         ".jobs.redb.0b6f1d3e-1f0c-4f3c-9a50-5a5b1ad9b9a1.new2",
         ".jobs.redb.new",
         ".jobs.redb.notes.new",

@@ -20,6 +20,12 @@ fn errors_of_the_operating_system_keep_their_cause() {
         assert_eq!(cause.raw_os_error(), Some(code));
         assert!(error.to_string().contains("; "), "{error} does not say what to do");
     }
+    for (kind, says) in
+        [(io::ErrorKind::NotFound, "check the path"), (io::ErrorKind::Unsupported, "Sharing::Exclusive")]
+    {
+        let error = Error::from(StorageError::Io(kind.into()));
+        assert!(error.kind() == ErrorKind::Io && error.to_string().contains(says), "{error}");
+    }
     assert_eq!(Error::from(StorageError::Io(io::ErrorKind::QuotaExceeded.into())).kind(), ErrorKind::NoSpace);
     assert_eq!(Error::from(StorageError::Io(io::ErrorKind::UnexpectedEof.into())).kind(), ErrorKind::Corrupted);
 }

@@ -1,0 +1,73 @@
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use crate::{
+    Policy, Role, StatusInfo, Tracker,
+    disk::keys::TaskRef,
+    engine::{Action, NewTask, Register, Writer},
+    error::Result,
+    rules::{Header, Lease, Submit},
+    status::Graph,
+    store::{self, KindSpec},
+    task::TaskId,
+};
+
+type Change = fn(&mut Header);
+
+/// Gives a task another header, whatever the rules say.
+struct Put(TaskRef, Change);
+
+impl Action for Put {
+    type Out = ();
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<()> {
+        let kind = writer.kind(self.0.kind)?;
+        let old = writer.known(self.0)?;
+        let mut new = old.clone();
+        (self.1)(&mut new);
+        // Says that there is something to commit.
+        writer.put_kind((*kind).clone())?;
+        writer
+            .rows()
+            .apply(&kind, self.0, &store::Change { old: Some(&old), new: Some(&new), ..store::Change::default() })
+            .map(drop)
+    }
+}
+
+fn lease() -> Lease {
+    let (token, instance) = (uuid::Uuid::nil(), uuid::Uuid::nil());
+    let worker = String::new();
+    let (started, expires, length, due) = (0, 1, 1, 0);
+    Lease { token, fence: 1, worker, instance, started, expires, length, from: 1, due, begun: true, detached: false }
+}
+
+#[test]
+fn a_lease_belongs_to_who_is_in_progress_and_a_status_to_its_kind() {
+    let wrong: [(&str, Change); 3] = [
+        ("pending, and somebody's", |header| header.lease = Some(lease())),
+        ("in progress, and nobody's", |header| header.code = 2),
+        ("in a status that the kind does not have", |header| header.code = 77),
+    ];
+    for (what, change) in wrong {
+        let tracker = Tracker::in_memory().unwrap();
+        let engine = &tracker.shared.engine;
+        let statuses = [Role::Pending, Role::InProgress, Role::Failed, Role::Succeeded].into_iter().zip(1..);
+        let statuses = statuses.map(|(role, code)| StatusInfo { code, name: role.name().to_owned(), role, step: 0 });
+        let spec = KindSpec {
+            name: "job".to_owned(),
+            graph: Graph::new(vec![String::new()], statuses.collect()).unwrap(),
+            indexes: Vec::new(),
+            uniques: Vec::new(),
+            policy: Policy::DEFAULT,
+        };
+        let kind = engine.call(Register { spec, values: |_| None }).unwrap().id;
+        let submit = Submit { due: None, priority: 0, fingerprint: None, batch: None };
+        let (indexes, uniques, needs) = (Vec::new(), Vec::new(), Vec::new());
+        let new = NewTask { kind, id: Some("a".to_key()), indexes, uniques, payload: vec![0x80], submit, needs };
+        let task = engine.call(new).unwrap().task;
+        assert_eq!(tracker.verify().unwrap(), []);
+        engine.call(Put(task, change)).unwrap();
+        let found: Vec<_> = tracker.verify().unwrap().iter().map(ToString::to_string).collect();
+        let told = |difference: &String| difference.starts_with(&format!("tracker.headers: {task}: status "));
+        assert!(found.iter().any(told), "{what}: {found:?}");
+    }
+}
