@@ -50,3 +50,38 @@ impl<'r, const N: usize, V: Value + 'static> Iterator for Rows<'r, N, V> {
         Some(entry?.map_err(Error::from).and_then(|(key, value)| self.check(*key.value()).map(|()| (key, value))))
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use redb::{Database, ReadableDatabase, TableDefinition, backends::InMemoryBackend};
+
+    use super::*;
+
+    const TABLE: TableDefinition<&[u8; 1], ()> = TableDefinition::new("table");
+
+    /// What becomes of rows with these keys, one after the other, that were asked for between two keys.
+    fn told(low: u8, high: u8, newest_first: bool, keys: &[u8]) -> Vec<bool> {
+        let db = Database::builder().create_with_backend(InMemoryBackend::new()).unwrap();
+        let write = db.begin_write().unwrap();
+        drop(write.open_table(TABLE).unwrap());
+        write.commit().unwrap();
+        let table = db.begin_read().unwrap().open_table(TABLE).unwrap();
+        let range = table.range::<&[u8; 1]>(..).unwrap();
+        let mut rows = Rows::new("table", ([low], [high]), range).newest_first(newest_first);
+        keys.iter().map(|key| rows.check([*key]).is_ok()).collect()
+    }
+
+    #[test]
+    fn rows_come_in_the_order_of_their_keys_and_from_between_the_two_that_were_named() {
+        assert_eq!(told(3, 7, false, &[3, 5, 7]), [true; 3]);
+        assert_eq!(told(3, 7, true, &[7, 5, 3]), [true; 3]);
+        for newest_first in [false, true] {
+            assert_eq!(told(3, 7, newest_first, &[2]), [false]);
+            assert_eq!(told(3, 7, newest_first, &[8]), [false]);
+            assert_eq!(told(3, 7, newest_first, &[5, 5]), [true, false], "again");
+        }
+        assert_eq!(told(3, 7, false, &[5, 4]), [true, false]);
+        assert_eq!(told(3, 7, true, &[5, 6]), [true, false]);
+    }
+}
