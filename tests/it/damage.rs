@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    BatchOptions, Durability, ErrorKind, Explanation, ManualClock, Otherwise, SubmitOptions, TaskStatus, TrackedTask,
-    Tracker,
+    BatchOptions, Durability, ErrorKind, Explanation, ManualClock, Otherwise, Submission, SubmitOptions, TaskStatus,
+    TrackedTask, Tracker,
 };
+
+use crate::kinds::{Page, page};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -359,5 +361,37 @@ fn a_worker_whose_outcome_damage_stops_halts_and_books_no_failure() {
         assert_eq!(error.kind(), ErrorKind::Corrupted, "{ahead} ahead");
         let record = jobs.get("job 0").unwrap().unwrap();
         assert_eq!((record.status, record.failures), (Status::InProgress, 0), "{ahead} ahead");
+    }
+}
+
+/// Its lease ends with the program; then it starts with what was submitted last. Where that cannot be read, this is told,
+/// and the next submit of it does not take it for known.
+#[test]
+fn a_payload_that_waits_is_saved_too_and_one_that_cannot_be_is_told() {
+    for damaged in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, saved) = (folder.path().join("pages.redb"), folder.path().join("saved.redb"));
+        let tracker = Tracker::open(&path).unwrap();
+        let pages = tracker.tasks::<Page>().unwrap();
+        pages.submit(&page("first", 1)).unwrap();
+        let held = pages.start("first").unwrap();
+        let waits = Page { bytes: Some(0x1234_5678_9abc), ..page("first", 2) };
+        pages.submit(&waits).unwrap();
+        std::mem::forget(held);
+        drop(pages);
+        tracker.close().unwrap();
+        if damaged {
+            damage(&path, "\x12\x34\x56");
+        }
+        let report = Tracker::recover(&path, &saved).unwrap();
+        assert_eq!((report.tasks, report.lost.len()), (1, usize::from(damaged)), "{report:?}");
+        let rescued = Tracker::open(&saved).unwrap();
+        assert_eq!(rescued.verify().unwrap(), []);
+        let pages = rescued.tasks::<Page>().unwrap();
+        if damaged {
+            assert!(report.lost[0].what.contains("submit it again"), "{report:?}");
+            assert_eq!(pages.submit(&waits).unwrap().submission, Submission::Requeued);
+        }
+        assert_eq!(pages.claim().unwrap().unwrap().task(), &waits);
     }
 }

@@ -25,13 +25,14 @@ use crate::{
 pub struct Recovered {
     /// Tasks that stand in the new file.
     pub tasks: u64,
-    /// Tasks that could not be read: their kind, their id where at least that was readable, and what was wrong.
+    /// Tasks that could not be read, or not whole: their kind, their id where at least that was readable, and what was
+    /// wrong.
     pub lost: Vec<Lost>,
     /// What was wrong with batches that could not be read; their tasks belong to none in the new file.
     pub batches_lost: Vec<String>,
 }
 
-/// A task that could not be read.
+/// A task that could not be read, or not whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lost {
@@ -76,7 +77,14 @@ fn copy_kind(txn: &ReadTransaction, target: &Tracker, kind: &Arc<Kind>, report: 
     let mut batch = Vec::new();
     for task in candidates(txn, kind.id) {
         match guard("reading a task", || whole(txn, task)) {
-            Ok(whole) => batch.push(whole),
+            Ok(whole) => {
+                if whole.lacks_successor() {
+                    let what = "the changed payload that waited for the end of its run cannot be read: submit it again";
+                    let id = Some(whole.body.id.clone());
+                    report.lost.push(Lost { kind: kind.name.clone(), id, what: what.to_owned() });
+                }
+                batch.push(whole);
+            }
             Err(error) => {
                 let body = guard("reading a task", || Handles::new(txn).body(task)).ok().flatten();
                 let lost = Lost { kind: kind.name.clone(), id: body.map(|body| body.id), what: error.to_string() };
@@ -94,9 +102,11 @@ fn whole(txn: &ReadTransaction, task: TaskRef) -> Result<Whole> {
     let mut rows = Handles::new(txn);
     let header = rows.header(task)?.ok_or_else(|| Error::corrupted("tracker.headers", task, "it has no header"))?;
     let body = rows.body_of(task)?;
-    // A task is worth more than its history.
+    // A task is worth more than its history, and than a payload that waits.
     let past = guard("reading a history", || rows.past(task)).unwrap_or_default();
-    Ok(Whole { task, header, body, past, progress: None, successor: None })
+    let waits = header.successor;
+    let successor = if waits { guard("reading a payload", || rows.successor(task)).ok().flatten() } else { None };
+    Ok(Whole { task, header, body, past, progress: None, successor })
 }
 
 /// The numbers of all tasks that some table names, from both of its ends up to where it cannot be read.

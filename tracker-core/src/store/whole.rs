@@ -18,6 +18,13 @@ pub(crate) struct Whole {
     pub successor: Option<Body>,
 }
 
+impl Whole {
+    /// Whether the body that waits could not be read.
+    pub(crate) fn lacks_successor(&self) -> bool {
+        self.header.successor && self.successor.is_none()
+    }
+}
+
 impl<S: Source> Handles<S> {
     /// All rows of a task; `None` where there is no such task.
     pub(crate) fn whole(&mut self, task: TaskRef) -> Result<Option<Whole>> {

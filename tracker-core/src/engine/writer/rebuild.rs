@@ -106,16 +106,21 @@ impl Writer<'_> {
 
     /// Writes a task as another file had it.
     pub(crate) fn restore(&mut self, kind: &Kind, whole: &Whole) -> Result<()> {
-        let Whole { task, body, past, .. } = whole;
+        let Whole { task, body, past, successor, .. } = whole;
         let batch = whole.header.batch.filter(|batch| self.batch_now(*batch).is_ok());
-        let header = Header { successor: false, waits: 0, watched: false, batch, ..whole.header.clone() };
+        // What waited and is lost has not been submitted.
+        let fingerprint = whole.header.fingerprint.filter(|_| !whole.lacks_successor());
+        let (successor, waits, watched) = (successor.as_ref(), 0, false);
+        let header =
+            Header { successor: successor.is_some(), fingerprint, waits, watched, batch, ..whole.header.clone() };
         let fences = past.iter().chain(&header.last).map(|ended| ended.fence);
         let fence = fences.chain(header.lease.as_ref().map(|lease| lease.fence)).max().unwrap_or(0);
         self.pulse.next_seq = self.pulse.next_seq.max(task.seq.saturating_add(1));
         self.pulse.next_fence = self.pulse.next_fence.max(fence.saturating_add(1));
         self.pulse.mark = self.pulse.mark.max(header.updated);
         self.touch();
-        let change = Change { new: Some(&header), new_body: Some(body), history: past, ..Change::default() };
+        let successor = successor.map(Some);
+        let change = Change { new: Some(&header), new_body: Some(body), history: past, successor, ..Change::default() };
         if self.undo.is_some() {
             self.remember(kind, *task, &change)?;
         }
