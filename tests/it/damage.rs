@@ -395,3 +395,24 @@ fn a_payload_that_waits_is_saved_too_and_one_that_cannot_be_is_told() {
         assert_eq!(pages.claim().unwrap().unwrap().task(), &waits);
     }
 }
+
+#[test]
+fn the_tasks_of_a_batch_that_cannot_be_read_are_saved_without_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, saved) = (folder.path().join("jobs.redb"), folder.path().join("saved.redb"));
+    let tracker = Tracker::open(&path).unwrap();
+    let jobs = tracker.tasks::<Job>().unwrap();
+    jobs.submit_batch("the one that is lost", (0..3).map(job), &BatchOptions::new()).unwrap();
+    jobs.submit_batch("the other", (3..6).map(job), &BatchOptions::new()).unwrap();
+    drop(jobs);
+    tracker.close().unwrap();
+    damage(&path, "the one that is lost");
+    let report = Tracker::recover(&path, &saved).unwrap();
+    assert_eq!((report.tasks, report.lost.len(), report.batches_lost.len()), (6, 0, 1), "{report:?}");
+    let rescued = Tracker::open(&saved).unwrap();
+    assert_eq!(rescued.verify().unwrap(), []);
+    let jobs = rescued.tasks::<Job>().unwrap();
+    let other = rescued.batch("the other").unwrap().unwrap().number();
+    let batches: Vec<_> = jobs.query().by_creation().fetch().unwrap().into_iter().map(|record| record.batch).collect();
+    assert_eq!(batches, [None, None, None, Some(other), Some(other), Some(other)]);
+}

@@ -84,3 +84,26 @@ fn twenty_thousand_hear_of_one_end_a_thousand_in_a_commit_with_claims_of_others_
     assert!(tasks.claim().unwrap().is_none());
     sound(&tracker);
 }
+
+/// Between an end and its last news another run begins, and somebody waits for that: the old news is not his.
+#[test]
+fn whoever_waits_from_later_on_does_not_hear_what_was_before() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a"]);
+    let skip = || after(&tasks, "a", Otherwise::Skip);
+    tasks.submit_all_with((0..1_500).map(|number| job(&number.to_string())), &skip()).unwrap();
+    tracker
+        .transaction(|tx| {
+            tx.cancel(&tasks, "a")?;
+            tx.requeue(&tasks, "a")?;
+            tx.submit_with(&tasks, &job("late"), &skip())
+        })
+        .unwrap();
+    while tasks.counts().unwrap().get(Status::Ignored) < 1_500 {
+        std::thread::yield_now();
+    }
+    assert_eq!(tasks.get("late").unwrap().unwrap().waits_for, 1);
+    tasks.start("a").unwrap().succeed().unwrap();
+    assert_eq!(tasks.claim().unwrap().unwrap().name, "late");
+    sound(&tracker);
+}

@@ -196,6 +196,26 @@ fn an_index_that_is_added_finds_old_tasks() {
     sound(&tracker);
 }
 
+kind!(Indexed, Status, { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32>, });
+kind!(Unique, Status, #[task(unique(result))] { #[task(id)] name: String, host: String, result: Option<u32>, });
+
+#[test]
+fn an_index_alone_and_a_key_alone_find_old_tasks_too() {
+    let (_, tracker) = tracker();
+    let bare = tracker.tasks::<Bare>().unwrap();
+    bare.submit_all((0..9).map(|number| Bare { name: number.to_string(), host: "h".to_owned(), result: Some(number) }))
+        .unwrap();
+    drop(bare);
+    let indexed = tracker.tasks::<Indexed>().unwrap();
+    assert_eq!(indexed.query().index("host", "h").total().unwrap(), 9);
+    sound(&tracker);
+    drop(indexed);
+    drop(tracker.tasks::<Bare>().unwrap());
+    let unique = tracker.tasks::<Unique>().unwrap();
+    assert_eq!(unique.get_by_key("result", &[&Some(7_u32)]).unwrap().unwrap().task.name, "7");
+    sound(&tracker);
+}
+
 #[test]
 fn a_unique_key_that_two_old_tasks_share_is_refused_and_changes_nothing() {
     let (_, tracker) = tracker();

@@ -25,7 +25,7 @@ pub(super) struct Written {
     new_body: Option<Body>,
     #[expect(clippy::option_option, reason = "outside: whether it changes; inside: what it becomes")]
     successor: Option<Option<Body>>,
-    /// What the history held before, where it gets a line: the oldest one makes room for it.
+    /// What the history of a task that was there held before: where it gets a line, the oldest one makes room for it.
     past: Option<Vec<Ended>>,
 }
 
@@ -64,8 +64,6 @@ impl Writer<'_> {
             Some(_) => Some(self.rows.successor(task)?),
             None => None,
         };
-        let last = |header: Option<&Header>| header.is_some_and(|header| header.last.is_some());
-        let books = !change.history.is_empty() || last(change.old) != last(change.new);
         let undo = Written {
             kind: Arc::new(kind.clone()),
             task,
@@ -74,7 +72,7 @@ impl Writer<'_> {
             old_body: change.old_body.cloned(),
             new_body: change.new_body.cloned(),
             successor,
-            past: if books { Some(self.rows.past(task)?) } else { None },
+            past: if change.old.is_some() { Some(self.rows.past(task)?) } else { None },
         };
         self.undo.get_or_insert_default().push(Undo::Task(Box::new(undo)));
         Ok(())
