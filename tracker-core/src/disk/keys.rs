@@ -1,5 +1,7 @@
 //! The keys of the tables: fixed-width big-endian fields, so that bytes sort as the values do.
 
+use std::ops::RangeInclusive;
+
 use crate::{task::TaskKey, time::Micros};
 
 /// A task by the number of its kind and its sequence number.
@@ -180,6 +182,11 @@ impl RunKey {
 
     pub(crate) fn unpack(bytes: &[u8; Self::LEN]) -> Self {
         Self { task: TaskRef::unpack(&part(bytes, 0)), fence: u64::from_be_bytes(part(bytes, 12)) }
+    }
+
+    /// Where the attempts of a task stand.
+    pub(crate) fn all(task: TaskRef) -> RangeInclusive<[u8; Self::LEN]> {
+        Self { task, fence: 0 }.pack()..=Self { task, fence: u64::MAX }.pack()
     }
 }
 

@@ -73,18 +73,19 @@ fn lead(queue: &Queue, seen: &Seen) {
 }
 
 fn call(queue: &Queue, seen: &Arc<Seen>) {
-    call_for(queue, seen, 1);
+    call_for(queue, seen, 1).unwrap();
 }
 
-fn call_for(queue: &Queue, seen: &Arc<Seen>, answers: usize) {
+fn call_for(queue: &Queue, seen: &Arc<Seen>, answers: usize) -> Result<()> {
     let waiter = Waiter::new(answers);
     let work = || -> Box<dyn Job> { Box::new(Work { seen: seen.clone(), waiter: Some(waiter.clone()), turn: false }) };
     let before = seen.done.load(Ordering::SeqCst);
-    queue.push((0..answers).map(|_| work()).collect()).unwrap();
+    queue.push((0..answers).map(|_| work()).collect())?;
     while waiter.must_lead() {
         lead(queue, seen);
     }
     assert!(seen.done.load(Ordering::SeqCst) >= before + answers, "woken before all was answered");
+    Ok(())
 }
 
 /// Commits for itself what it has queued, as a worker that works ahead does, unless somebody is at it.
@@ -125,57 +126,46 @@ fn keep(queue: &Queue, seen: &Seen) {
     }
 }
 
-/// Callers for one answer and for two, somebody with a turn, somebody who helps, somebody who does not wait, and the
-/// keeper, until the queue is closed.
-fn scene() {
+type Act = fn(&Queue, &Arc<Seen>);
+
+/// Plays acts, each on a thread of its own, beside the keeper, until all their jobs are done and the queue is closed.
+fn play(acts: &[Act], jobs: usize) {
     let (queue, seen) = (Arc::new(Queue::default()), Arc::new(Seen::default()));
-    let spawn = |act: fn(&Queue, &Arc<Seen>)| {
+    let spawn = |act: Act| {
         let (queue, seen) = (queue.clone(), seen.clone());
         thread::spawn(move || act(&queue, &seen))
     };
     let keeper = spawn(|queue, seen| keep(queue, seen));
-    let others = [
-        spawn(|queue, seen| {
-            call(queue, seen);
-            call(queue, seen);
-        }),
-        spawn(|queue, seen| call_for(queue, seen, 2)),
-        spawn(turn),
-        spawn(help),
-        spawn(|queue, seen| {
-            queue.push_relaxed(relaxed(seen)).unwrap();
-            call(queue, seen);
-            queue.push_for_keeper(vec![relaxed(seen)]).unwrap();
-        }),
-    ];
-    for other in others {
-        other.join().unwrap();
-    }
+    let threads: Vec<_> = acts.iter().map(|act| spawn(*act)).collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
     // What nobody waits for is done too, long before the queue is closed.
-    while seen.done.load(Ordering::SeqCst) < 9 {
+    while seen.done.load(Ordering::SeqCst) < jobs {
         thread::yield_now();
     }
     queue.close();
     keeper.join().unwrap();
     assert!(queue.is_empty(), "something was left behind");
-    assert_eq!(seen.done.load(Ordering::SeqCst), 9, "each is done once");
+    assert_eq!(seen.done.load(Ordering::SeqCst), jobs, "each is done once");
+}
+
+/// Callers for one answer and for two, somebody with a turn, somebody who helps, somebody who does not wait.
+fn scene() {
+    let twice: Act = |queue, seen| {
+        call(queue, seen);
+        call(queue, seen);
+    };
+    let for_two: Act = |queue, seen| call_for(queue, seen, 2).unwrap();
+    let mixed: Act = |queue, seen| {
+        queue.push_relaxed(relaxed(seen)).unwrap();
+        call(queue, seen);
+        queue.push_for_keeper(vec![relaxed(seen)]).unwrap();
+    };
+    play(&[twice, for_two, turn, help, mixed], 9);
 }
 
 /// A caller, somebody with a turn, and behind him what nobody waits for.
 fn small_scene() {
-    let (queue, seen) = (Arc::new(Queue::default()), Arc::new(Seen::default()));
-    let acts: [fn(&Queue, &Arc<Seen>); 3] = [call, turn, |queue, seen| queue.push_relaxed(relaxed(seen)).unwrap()];
-    let spawn = |act: fn(&Queue, &Arc<Seen>)| {
-        let (queue, seen) = (queue.clone(), seen.clone());
-        thread::spawn(move || act(&queue, &seen))
-    };
-    let keeper = spawn(|queue, seen| keep(queue, seen));
-    acts.map(spawn).into_iter().for_each(|act| act.join().unwrap());
-    while seen.done.load(Ordering::SeqCst) < acts.len() {
-        thread::yield_now();
-    }
-    queue.close();
-    keeper.join().unwrap();
+    play(&[call, turn, |queue, seen| queue.push_relaxed(relaxed(seen)).unwrap()], 3);
 }
 
 /// As the engine queues what waits for no answer: on a thread, and for a future.
@@ -201,19 +191,7 @@ fn relax_async(queue: &Queue, seen: &Arc<Seen>) {
 
 /// More than there is room for, of every kind of caller.
 fn crowded_scene() {
-    let (queue, seen) = (Arc::new(Queue::default()), Arc::new(Seen::default()));
-    let acts: [fn(&Queue, &Arc<Seen>); 6] = [relax, call, relax_async, relax, turn, relax_async];
-    let spawn = |act: fn(&Queue, &Arc<Seen>)| {
-        let (queue, seen) = (queue.clone(), seen.clone());
-        thread::spawn(move || act(&queue, &seen))
-    };
-    let keeper = spawn(|queue, seen| keep(queue, seen));
-    acts.map(spawn).into_iter().for_each(|act| act.join().unwrap());
-    while seen.done.load(Ordering::SeqCst) < acts.len() {
-        thread::yield_now();
-    }
-    queue.close();
-    keeper.join().unwrap();
+    play(&[relax, call, relax_async, relax, turn, relax_async], 6);
 }
 
 /// While the queue is full nobody gets in, on whichever way; once there is room all do, and if it is closed first, none.
@@ -223,17 +201,8 @@ fn full_scene(closes: bool) {
         queue.push_relaxed(relaxed(&seen)).unwrap();
     }
     let entered = Arc::new(AtomicUsize::new(0));
-    let enters: [fn(&Queue, &Arc<Seen>) -> Result<()>; 2] = [
-        |queue, _| queue.wait_for_room(),
-        |queue, seen| {
-            let waiter = Waiter::new(1);
-            queue.push(vec![Box::new(Work { seen: seen.clone(), waiter: Some(waiter.clone()), turn: false })])?;
-            while waiter.must_lead() {
-                lead(queue, seen);
-            }
-            Ok(())
-        },
-    ];
+    let enters: [fn(&Queue, &Arc<Seen>) -> Result<()>; 2] =
+        [|queue, _| queue.wait_for_room(), |queue, seen| call_for(queue, seen, 1)];
     let all = enters.map(|enter| {
         let (queue, seen, entered) = (queue.clone(), seen.clone(), entered.clone());
         thread::spawn(move || {

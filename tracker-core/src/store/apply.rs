@@ -1,6 +1,6 @@
-use redb::{ReadableTable, WriteTransaction};
+use redb::WriteTransaction;
 
-use super::{Body, Handles, Kind, position};
+use super::{Body, Handles, Kind, position, rows::Rows};
 use crate::{
     disk::{
         keys::{self, CountKey, MemberKey, RunKey, TaskRef},
@@ -24,6 +24,9 @@ pub(crate) struct Change<'a> {
     #[expect(clippy::option_option, reason = "outside: whether it changes; inside: what it becomes")]
     pub successor: Option<Option<&'a Body>>,
 }
+
+/// The rows of a history: keys and records.
+pub(crate) type Runs = Vec<([u8; RunKey::LEN], Vec<u8>)>;
 
 impl Handles<&WriteTransaction> {
     /// Writes a task and everything that is derived from it. Nothing else writes these tables.
@@ -175,40 +178,42 @@ impl Handles<&WriteTransaction> {
         if change.history.is_empty() && !(silent && new.ended as usize > keep) {
             return Ok(());
         }
-        for ended in change.history {
-            self.book(task, ended)?;
-        }
         let history = self.history()?;
-        let kept = keep - usize::from(new.last.is_some());
-        let (first, last) = (RunKey { task, fence: 0 }.pack(), RunKey { task, fence: u64::MAX }.pack());
-        let mut fences = Vec::new();
-        for entry in history.range::<&[u8; RunKey::LEN]>(&first..=&last)? {
-            fences.push(*entry?.0.value());
+        for ended in change.history {
+            let key = RunKey { task, fence: ended.fence }.pack();
+            history.insert(&key, records::encode_at(&key, ended)?.as_slice())?;
         }
-        for key in fences.iter().take(fences.len().saturating_sub(kept)) {
+        let kept = keep - usize::from(new.last.is_some());
+        let rows = Rows::of("tracker.history", history, RunKey::all(task))?;
+        let runs = rows.map(|row| Ok(*row?.0.value())).collect::<Result<Vec<_>>>()?;
+        for key in runs.iter().take(runs.len().saturating_sub(kept)) {
             history.remove(key)?;
         }
         Ok(())
     }
 
+    /// The rows of a history as they are, read or not.
+    pub(crate) fn runs(&mut self, task: TaskRef) -> Result<Runs> {
+        let rows = Rows::of("tracker.history", self.history()?, RunKey::all(task))?;
+        let runs = rows.map(|row| {
+            let (key, record) = row?;
+            Ok((*key.value(), record.value().to_vec()))
+        });
+        runs.collect()
+    }
+
     /// Writes a history as it was before.
-    pub(crate) fn replace_history(&mut self, task: TaskRef, past: &[Ended]) -> Result<()> {
+    pub(crate) fn replace_runs(&mut self, task: TaskRef, runs: &Runs) -> Result<()> {
         self.clear_history(task)?;
-        for ended in past {
-            self.book(task, ended)?;
+        for (key, record) in runs {
+            self.history()?.insert(key, record.as_slice())?;
         }
         Ok(())
     }
 
     fn clear_history(&mut self, task: TaskRef) -> Result<()> {
-        let (first, last) = (RunKey { task, fence: 0 }.pack(), RunKey { task, fence: u64::MAX }.pack());
-        Ok(self.history()?.retain_in::<&[u8; RunKey::LEN], _>(&first..=&last, |_, _| false)?)
-    }
-
-    fn book(&mut self, task: TaskRef, ended: &Ended) -> Result<()> {
-        let key = RunKey { task, fence: ended.fence }.pack();
-        self.history()?.insert(&key, records::encode_at(&key, ended)?.as_slice())?;
-        Ok(())
+        let runs = RunKey::all(task);
+        Ok(self.history()?.retain_in::<&[u8; RunKey::LEN], _>(runs.start()..=runs.end(), |_, _| false)?)
     }
 
     /// The task that holds a unique value which this change would enter.

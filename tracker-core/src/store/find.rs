@@ -1,6 +1,4 @@
-use std::cmp::Ordering;
-
-use redb::ReadableTable;
+use std::{cmp::Ordering, ops::RangeBounds};
 
 use super::{Handles, Kind, Source, rows::Rows};
 use crate::{
@@ -23,19 +21,21 @@ pub(crate) enum Ready {
 }
 
 impl<S: Source> Handles<S> {
+    /// The places of the line in a range.
+    pub(super) fn places(&mut self, range: impl RangeBounds<LineKey>) -> Result<impl Iterator<Item = Result<LineKey>>> {
+        let bounds = (range.start_bound().map(|key| key.pack()), range.end_bound().map(|key| key.pack()));
+        let rows = Rows::of("tracker.line", self.line()?, bounds)?;
+        Ok(rows.map(|row| Ok(LineKey::unpack(row?.0.value()))))
+    }
+
     /// The first place in the line between two places.
     pub(super) fn first_between(&mut self, from: LineKey, to: LineKey) -> Result<Option<LineKey>> {
-        let (low, high) = (from.pack(), to.pack());
-        let range = self.line()?.range::<&[u8; LineKey::LEN]>(&low..=&high)?;
-        let first = Rows::new("tracker.line", (low, high), range).next().transpose()?;
-        Ok(first.map(|(key, _)| LineKey::unpack(key.value())))
+        self.places(from..=to)?.next().transpose()
     }
 
     /// The same among the places that stand first in a lane that has a slot free.
     fn first_front(&mut self, from: LineKey, to: LineKey) -> Result<Option<LineKey>> {
-        let (low, high) = (from.pack(), to.pack());
-        let range = self.fronts()?.range::<&[u8; LineKey::LEN]>(&low..=&high)?;
-        let first = Rows::new("tracker.fronts", (low, high), range).next().transpose()?;
+        let first = Rows::of("tracker.fronts", self.fronts()?, from.pack()..=to.pack())?.next().transpose()?;
         Ok(first.map(|(key, _)| LineKey::unpack(key.value())))
     }
 
@@ -110,8 +110,8 @@ impl<S: Source> Handles<S> {
                     Ordering::Equal => LineKey { code, ..place },
                     Ordering::Greater => break,
                 };
-                for entry in self.line()?.range::<&[u8; LineKey::LEN]>(&first.pack()..&end.pack())? {
-                    entry?;
+                for place in self.places(first..end)? {
+                    place?;
                     ahead += 1;
                 }
             }

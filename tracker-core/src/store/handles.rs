@@ -4,7 +4,7 @@ use redb::{
     AccessGuard, Key, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, Value, WriteTransaction,
 };
 
-use super::{Body, Kind, Kinds, Progress, Pulse};
+use super::{Body, Kind, Kinds, Progress, Pulse, rows::Rows};
 use crate::{
     disk::{
         keys::{self, CountKey, MemberKey, NeedKey, RunKey, StartKey, TaskRef},
@@ -285,10 +285,9 @@ impl<S: Source> Handles<S> {
 
     /// The attempts that the history holds, oldest first; the latest one may stand in the header instead.
     pub(crate) fn past(&mut self, task: TaskRef) -> Result<Vec<Ended>> {
-        let (first, last) = (RunKey { task, fence: 0 }.pack(), RunKey { task, fence: u64::MAX }.pack());
         let mut past = Vec::new();
-        for entry in self.history()?.range::<&[u8; RunKey::LEN]>(&first..=&last)? {
-            let (key, value) = entry?;
+        for row in Rows::of("tracker.history", self.history()?, RunKey::all(task))? {
+            let (key, value) = row?;
             let ended = records::decode_at(key.value(), value.value());
             past.push(ended.map_err(|what| Error::corrupted("tracker.history", task, what))?);
         }

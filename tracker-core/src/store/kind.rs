@@ -170,21 +170,13 @@ mod tests {
     use std::borrow::Cow;
 
     use super::*;
-    use crate::{
-        status::{Role, StatusInfo},
-        task::{IndexLimit, Rate},
-    };
+    use crate::task::{IndexLimit, Rate};
 
     /// A kind with an index on its host, whose policy differs from the usual one in this.
     fn checked(change: impl FnOnce(&mut Policy)) -> Result<KindSpec> {
-        let roles = [Role::Pending, Role::InProgress, Role::Failed, Role::Succeeded];
-        let statuses = (1..).zip(roles);
-        let statuses = statuses.map(|(code, role)| StatusInfo { code, name: role.name().to_owned(), role, step: 0 });
-        let graph = Graph::new(vec![String::new()], statuses.collect()).unwrap_or_else(|error| panic!("{error}"));
-        let mut policy = Policy::DEFAULT;
-        change(&mut policy);
-        let (name, indexes) = ("job".to_owned(), vec!["host".to_owned()]);
-        KindSpec { name, graph, indexes, uniques: Vec::new(), policy }.checked()
+        let mut spec = KindSpec { indexes: vec!["host".to_owned()], ..KindSpec::sample() };
+        change(&mut spec.policy);
+        spec.checked()
     }
 
     fn limit(index: &'static str, most: u32) -> IndexLimit {

@@ -1,7 +1,5 @@
 //! Looks at the line for people: who is due, who is not, how many.
 
-use redb::ReadableTable;
-
 use super::{Handles, Source};
 use crate::{
     disk::keys::LineKey,
@@ -60,9 +58,8 @@ impl<S: Source> Handles<S> {
     }
 
     fn gather(&mut self, group: &mut Group, first: LineKey, last: LineKey, most: u64) -> Result<()> {
-        for entry in self.line()?.range::<&[u8; LineKey::LEN]>(&first.pack()..=&last.pack())? {
-            let (key, _) = entry?;
-            group.first.get_or_insert(LineKey::unpack(key.value()));
+        for place in self.places(first..=last)? {
+            group.first.get_or_insert(place?);
             if group.count >= most {
                 break;
             }
@@ -72,7 +69,6 @@ impl<S: Source> Handles<S> {
     }
 
     fn line_between(&mut self, first: LineKey, last: LineKey, most: usize) -> Result<Vec<LineKey>> {
-        let range = self.line()?.range::<&[u8; LineKey::LEN]>(&first.pack()..=&last.pack())?;
-        range.take(most).map(|entry| Ok(LineKey::unpack(entry?.0.value()))).collect()
+        self.places(first..=last)?.take(most).collect()
     }
 }

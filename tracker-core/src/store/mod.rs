@@ -15,6 +15,8 @@ mod new_task;
 mod position;
 mod pulse;
 mod rows;
+#[cfg(test)]
+mod sample;
 mod scan;
 mod schema;
 mod starts;
@@ -23,7 +25,7 @@ mod starts;
 mod tests;
 mod whole;
 
-pub(crate) use apply::Change;
+pub(crate) use apply::{Change, Runs};
 pub(crate) use body::{Body, Progress};
 pub(crate) use bulk::NewRow;
 pub(crate) use find::Ready;

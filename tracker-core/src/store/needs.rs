@@ -33,9 +33,8 @@ impl<S: Source> Handles<S> {
     /// What a task waits for, at most so many of them.
     pub(crate) fn needs_of(&mut self, waiter: TaskRef, most: usize) -> Result<Vec<(TaskRef, Otherwise)>> {
         let from = NeedKey { from: waiter, to: NOBODY };
-        let table = self.needs()?;
-        let range = table.range::<&[u8; NeedKey::LEN]>(&from.pack()..=&from.last().pack())?;
-        range.take(most).map(|entry| entry_of("tracker.needs", entry?)).collect()
+        let rows = Rows::of("tracker.needs", self.needs()?, from.pack()..=from.last().pack())?;
+        rows.take(most).map(|row| entry_of("tracker.needs", row?)).collect()
     }
 
     /// Who waits for a task or a batch, beyond one of them.
@@ -46,10 +45,8 @@ impl<S: Source> Handles<S> {
         most: usize,
     ) -> Result<Vec<(TaskRef, Otherwise)>> {
         let from = NeedKey { from: target, to: beyond.unwrap_or(NOBODY) };
-        let bounds = (Bound::Excluded(&from.pack()), Bound::Included(&from.last().pack()));
-        let table = self.dependants()?;
-        let range = table.range::<&[u8; NeedKey::LEN]>(bounds)?;
-        let rows = Rows::new("tracker.dependants", (from.pack(), from.last().pack()), range);
+        let bounds = (Bound::Excluded(from.pack()), Bound::Included(from.last().pack()));
+        let rows = Rows::of("tracker.dependants", self.dependants()?, bounds)?;
         rows.take(most).map(|row| entry_of("tracker.dependants", row?)).collect()
     }
 
@@ -103,8 +100,8 @@ impl<S: Source> Handles<S> {
     pub(crate) fn members_of(&mut self, batch: u64, kind: Option<u32>, most: usize) -> Result<Vec<TaskRef>> {
         let first = MemberKey { batch, task: TaskRef { kind: kind.unwrap_or(0), seq: 0 } };
         let last = MemberKey { batch, task: TaskRef { kind: kind.unwrap_or(u32::MAX), seq: u64::MAX } };
-        let range = self.members()?.range::<&[u8; MemberKey::LEN]>(&first.pack()..=&last.pack())?;
-        range.take(most).map(|entry| Ok(MemberKey::unpack(entry?.0.value()).task)).collect()
+        let rows = Rows::of("tracker.members", self.members()?, first.pack()..=last.pack())?;
+        rows.take(most).map(|row| Ok(MemberKey::unpack(row?.0.value()).task)).collect()
     }
 }
 

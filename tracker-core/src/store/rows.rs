@@ -1,16 +1,16 @@
 //! The rows of a range, held against the order of their keys. Where a key is damaged, a search leads past rows and to
 //! others that it did not ask for: whoever goes on from the last one that he saw would go round in circles.
 
-use redb::{AccessGuard, Range, Value};
+use std::ops::{Bound, RangeBounds};
+
+use redb::{AccessGuard, Range, ReadableTable, Value};
 
 use crate::error::{Error, Result};
 
 pub(super) struct Rows<'r, const N: usize, V: Value + 'static> {
     table: &'static str,
     range: Range<'r, &'static [u8; N], V>,
-    /// Where the next row may be.
-    low: [u8; N],
-    high: [u8; N],
+    bounds: (Bound<[u8; N]>, Bound<[u8; N]>),
     last: Option<[u8; N]>,
     newest_first: bool,
 }
@@ -18,13 +18,15 @@ pub(super) struct Rows<'r, const N: usize, V: Value + 'static> {
 type Row<'r, const N: usize, V> = (AccessGuard<'r, &'static [u8; N]>, AccessGuard<'r, V>);
 
 impl<'r, const N: usize, V: Value + 'static> Rows<'r, N, V> {
-    /// The rows of a table from the first to the last of these keys, which `range` gives.
-    pub(super) fn new(
-        table: &'static str,
-        (low, high): ([u8; N], [u8; N]),
-        range: Range<'r, &'static [u8; N], V>,
-    ) -> Self {
-        Self { table, range, low, high, last: None, newest_first: false }
+    /// The rows of a table, of this name, whose keys lie in a range.
+    pub(super) fn of(
+        name: &'static str,
+        table: &'r impl ReadableTable<&'static [u8; N], V>,
+        range: impl RangeBounds<[u8; N]>,
+    ) -> Result<Self> {
+        let bounds = (range.start_bound().cloned(), range.end_bound().cloned());
+        let range = table.range::<&[u8; N]>((bounds.0.as_ref(), bounds.1.as_ref()))?;
+        Ok(Self { table: name, range, bounds, last: None, newest_first: false })
     }
 
     /// The same from behind, if so.
@@ -35,7 +37,7 @@ impl<'r, const N: usize, V: Value + 'static> Rows<'r, N, V> {
     fn check(&mut self, key: [u8; N]) -> Result<()> {
         let beyond = self.last.is_none_or(|last| if self.newest_first { key < last } else { key > last });
         self.last = Some(key);
-        if beyond && self.low <= key && key <= self.high {
+        if beyond && self.bounds.contains(&key) {
             return Ok(());
         }
         Err(Error::corrupted(self.table, format_args!("key {key:02x?}"), "its rows are out of order"))
@@ -67,8 +69,7 @@ mod tests {
         drop(write.open_table(TABLE).unwrap());
         write.commit().unwrap();
         let table = db.begin_read().unwrap().open_table(TABLE).unwrap();
-        let range = table.range::<&[u8; 1]>(..).unwrap();
-        let mut rows = Rows::new("table", ([low], [high]), range).newest_first(newest_first);
+        let mut rows = Rows::of("table", &table, [low]..=[high]).unwrap().newest_first(newest_first);
         keys.iter().map(|key| rows.check([*key]).is_ok()).collect()
     }
 

@@ -57,8 +57,7 @@ impl<S: Source> Handles<S> {
     pub(crate) fn tasks_beyond(&mut self, kind: u32, beyond: Option<u64>, most: usize) -> Result<Vec<TaskRef>> {
         let Some(from) = beyond.map_or(Some(0), |beyond| beyond.checked_add(1)) else { return Ok(Vec::new()) };
         let (first, last) = (TaskRef { kind, seq: from }.pack(), TaskRef { kind, seq: u64::MAX }.pack());
-        let range = self.headers()?.range::<&[u8; TaskRef::LEN]>(&first..=&last)?;
-        let rows = Rows::new("tracker.headers", (first, last), range);
+        let rows = Rows::of("tracker.headers", self.headers()?, first..=last)?;
         rows.take(most).map(|row| Ok(TaskRef::unpack(row?.0.value()))).collect()
     }
 
@@ -78,8 +77,7 @@ impl<S: Source> Handles<S> {
             (Some(seq), true) => (0, seq - 1),
         };
         let (first, last) = (TaskRef { kind, seq: low }.pack(), TaskRef { kind, seq: high }.pack());
-        let range = self.headers()?.range::<&[u8; TaskRef::LEN]>(&first..=&last)?;
-        let mut rows = Rows::new("tracker.headers", (first, last), range).newest_first(newest_first);
+        let mut rows = Rows::of("tracker.headers", self.headers()?, first..=last)?.newest_first(newest_first);
         let mut found = Vec::new();
         while found.len() < most {
             let Some(row) = rows.next() else { break };
@@ -126,8 +124,7 @@ impl<S: Source> Handles<S> {
     fn updated_of(&mut self, kind: u32, code: i32, stretch: Stretch) -> Result<Vec<(Mark, TaskRef)>> {
         let Some((low, high)) = stretch.bounds() else { return Ok(Vec::new()) };
         let [first, last] = [low, high].map(|(at, seq)| UpdatedKey { kind, code, at, seq }.pack());
-        let range = self.updated()?.range::<&[u8; UpdatedKey::LEN]>(&first..=&last)?;
-        let rows = Rows::new("tracker.updated", (first, last), range).newest_first(stretch.newest_first);
+        let rows = Rows::of("tracker.updated", self.updated()?, first..=last)?.newest_first(stretch.newest_first);
         let found = rows.take(stretch.most).map(|row| {
             let key = UpdatedKey::unpack(row?.0.value());
             Ok(((key.at, key.seq), TaskRef { kind, seq: key.seq }))
@@ -138,8 +135,7 @@ impl<S: Source> Handles<S> {
     fn ended_of(&mut self, kind: u32, code: i32, rank: u8, stretch: Stretch) -> Result<Vec<(Mark, TaskRef)>> {
         let Some((low, high)) = stretch.bounds() else { return Ok(Vec::new()) };
         let [first, last] = [low, high].map(|(at, seq)| LineKey { kind, code, rank, at, seq }.pack());
-        let range = self.line()?.range::<&[u8; LineKey::LEN]>(&first..=&last)?;
-        let rows = Rows::new("tracker.line", (first, last), range).newest_first(stretch.newest_first);
+        let rows = Rows::of("tracker.line", self.line()?, first..=last)?.newest_first(stretch.newest_first);
         let found = rows.take(stretch.most).map(|row| {
             let key = LineKey::unpack(row?.0.value());
             Ok(((key.at, key.seq), key.task()))
@@ -149,10 +145,7 @@ impl<S: Source> Handles<S> {
 
     /// Everything that stands in the line with a status.
     pub(crate) fn line_of(&mut self, kind: u32, code: i32) -> Result<Vec<LineKey>> {
-        let (first, last) = (LineKey::first(kind, code, 0).pack(), LineKey::last(kind, code, u8::MAX).pack());
-        let range = self.line()?.range::<&[u8; LineKey::LEN]>(&first..=&last)?;
-        let rows = Rows::new("tracker.line", (first, last), range);
-        rows.map(|row| Ok(LineKey::unpack(row?.0.value()))).collect()
+        self.places(LineKey::first(kind, code, 0)..=LineKey::last(kind, code, u8::MAX))?.collect()
     }
 
     /// The ranks that are in use in the line of a status.
@@ -175,12 +168,9 @@ impl<S: Source> Handles<S> {
         }
         let mut found = Vec::new();
         for rank in self.ranks(kind.id, code)? {
-            let (first, last) =
-                (LineKey::first(kind.id, code, rank), LineKey { at: before, ..LineKey::first(kind.id, code, rank) });
-            let (first, last) = (first.pack(), last.pack());
-            let range = self.line()?.range::<&[u8; LineKey::LEN]>(&first..&last)?;
-            for row in Rows::new("tracker.line", (first, last), range).take(most - found.len()) {
-                found.push(LineKey::unpack(row?.0.value()).task());
+            let first = LineKey::first(kind.id, code, rank);
+            for place in self.places(first..LineKey { at: before, ..first })?.take(most - found.len()) {
+                found.push(place?.task());
             }
         }
         Ok(found)
@@ -196,8 +186,8 @@ impl<S: Source> Handles<S> {
             for rank in self.ranks(kind.id, status.code)? {
                 let last = LineKey::last(kind.id, status.code, rank);
                 let first = LineKey { seq: 0, ..last };
-                for entry in self.line()?.range::<&[u8; LineKey::LEN]>(&first.pack()..=&last.pack())? {
-                    found.push(LineKey::unpack(entry?.0.value()).task());
+                for place in self.places(first..=last)? {
+                    found.push(place?.task());
                 }
             }
         }
@@ -214,12 +204,10 @@ impl<S: Source> Handles<S> {
     /// The kept counters of a kind.
     pub(crate) fn counts_of(&mut self, kind: u32) -> Result<Vec<(i32, u64)>> {
         let key = |code| CountKey { kind, code }.pack();
-        let range = self.counts()?.range::<&[u8; CountKey::LEN]>(&key(i32::MIN)..=&key(i32::MAX))?;
-        range
-            .map(|entry| {
-                let (key, count) = entry?;
-                Ok((CountKey::unpack(key.value()).code, count.value()))
-            })
-            .collect()
+        let counts = Rows::of("tracker.counts", self.counts()?, key(i32::MIN)..=key(i32::MAX))?.map(|row| {
+            let (key, count) = row?;
+            Ok((CountKey::unpack(key.value()).code, count.value()))
+        });
+        counts.collect()
     }
 }

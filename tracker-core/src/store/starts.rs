@@ -2,7 +2,7 @@
 
 use redb::{ReadableTable, WriteTransaction};
 
-use super::{Handles, Kind, Source};
+use super::{Handles, Kind, Source, rows::Rows};
 use crate::{
     disk::keys::StartKey,
     error::Result,
@@ -44,10 +44,8 @@ impl Handles<&WriteTransaction> {
     /// Fits the starts of a kind into the ring of its new rate: the latest still count.
     pub(crate) fn refit_starts(&mut self, kind: &Kind) -> Result<()> {
         let [first, next] = [0, NEXT].map(|number| StartKey { kind: kind.id, number }.pack());
-        let mut starts = Vec::new();
-        for entry in self.starts()?.range::<&[u8; StartKey::LEN]>(&first..&next)? {
-            starts.push(entry?.1.value());
-        }
+        let rows = Rows::of("tracker.starts", self.starts()?, first..next)?;
+        let mut starts = rows.map(|row| Ok(row?.1.value())).collect::<Result<Vec<_>>>()?;
         starts.sort_unstable();
         self.starts()?.retain_in::<&[u8; StartKey::LEN], _>(&first..=&next, |_, _| false)?;
         for at in starts {

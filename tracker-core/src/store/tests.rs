@@ -4,11 +4,10 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use super::*;
 use crate::{
-    ManualClock, Policy, Role, StatusInfo, Tracker,
+    ManualClock, Policy, Tracker,
     disk::keys::{self, LineKey, TaskRef},
     engine::{Register, Target, TaskCommand},
     rules::{Command, LATEST, NEVER, Otherwise, Submit},
-    status::Graph,
     task::{IndexLimit, TaskId},
     time::Micros,
 };
@@ -27,18 +26,9 @@ impl File {
     fn new(limited: bool) -> Self {
         let clock = ManualClock::new();
         let tracker = Tracker::options().clock(clock.clone()).in_memory().unwrap();
-        let roles = [Role::Pending, Role::InProgress, Role::Failed, Role::Succeeded, Role::Cancelled];
-        let statuses = (PENDING..).zip(roles);
-        let statuses = statuses.map(|(code, role)| StatusInfo { code, name: role.name().to_owned(), role, step: 0 });
-        let graph = Graph::new(vec![String::new()], statuses.collect()).unwrap_or_else(|error| panic!("{error}"));
         let limit = limited.then_some(IndexLimit { index: Cow::Borrowed("host"), most: 2 });
-        let spec = KindSpec {
-            name: "job".to_owned(),
-            graph,
-            indexes: vec!["host".to_owned()],
-            uniques: Vec::new(),
-            policy: Policy { limit, ..Policy::DEFAULT },
-        };
+        let policy = Policy { limit, ..Policy::DEFAULT };
+        let spec = KindSpec { indexes: vec!["host".to_owned()], policy, ..KindSpec::sample() };
         let kind = tracker.shared.engine.call(Register { spec, values: |_| None }).unwrap();
         Self { clock, tracker, kind }
     }
@@ -46,13 +36,10 @@ impl File {
     fn submit(&self, id: &str, priority: u8, due: Option<Micros>, after: &[&str]) -> TaskRef {
         let on = |id: &&str| TieOn::Task { kind: self.kind.id, id: id.to_key() };
         let new = NewTask {
-            kind: self.kind.id,
-            id: Some(id.to_key()),
             indexes: vec![b"\x01a".to_vec()],
-            uniques: Vec::new(),
-            payload: vec![0x80],
             submit: Submit { due, priority, fingerprint: None, batch: None },
             needs: after.iter().map(|id| Tie { on: on(id), otherwise: Otherwise::Wait }).collect(),
+            ..NewTask::sample(self.kind.id, id)
         };
         self.tracker.shared.engine.call(new).unwrap().task
     }

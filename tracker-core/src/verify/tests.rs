@@ -1,14 +1,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::{
-    Policy, Role, StatusInfo, Tracker,
+    Tracker,
     disk::keys::TaskRef,
     engine::{Action, NewTask, Register, Writer},
     error::Result,
-    rules::{Header, Lease, Submit},
-    status::Graph,
+    rules::{Header, Lease},
     store::{self, KindSpec},
-    task::TaskId,
 };
 
 type Change = fn(&mut Header);
@@ -50,20 +48,8 @@ fn a_lease_belongs_to_who_is_in_progress_and_a_status_to_its_kind() {
     for (what, change) in wrong {
         let tracker = Tracker::in_memory().unwrap();
         let engine = &tracker.shared.engine;
-        let statuses = [Role::Pending, Role::InProgress, Role::Failed, Role::Succeeded].into_iter().zip(1..);
-        let statuses = statuses.map(|(role, code)| StatusInfo { code, name: role.name().to_owned(), role, step: 0 });
-        let spec = KindSpec {
-            name: "job".to_owned(),
-            graph: Graph::new(vec![String::new()], statuses.collect()).unwrap(),
-            indexes: Vec::new(),
-            uniques: Vec::new(),
-            policy: Policy::DEFAULT,
-        };
-        let kind = engine.call(Register { spec, values: |_| None }).unwrap().id;
-        let submit = Submit { due: None, priority: 0, fingerprint: None, batch: None };
-        let (indexes, uniques, needs) = (Vec::new(), Vec::new(), Vec::new());
-        let new = NewTask { kind, id: Some("a".to_key()), indexes, uniques, payload: vec![0x80], submit, needs };
-        let task = engine.call(new).unwrap().task;
+        let kind = engine.call(Register { spec: KindSpec::sample(), values: |_| None }).unwrap().id;
+        let task = engine.call(NewTask::sample(kind, "a")).unwrap().task;
         assert_eq!(tracker.verify().unwrap(), []);
         engine.call(Put(task, change)).unwrap();
         let found: Vec<_> = tracker.verify().unwrap().iter().map(ToString::to_string).collect();

@@ -83,12 +83,10 @@ impl Action for TaskCommand {
 mod tests {
     use super::*;
     use crate::{
-        ErrorKind, Policy, Role, StatusInfo, Tracker,
+        ErrorKind, Tracker,
         engine::{NewTask, Register},
-        rules::{Requeue, Submit},
-        status::Graph,
+        rules::Requeue,
         store::KindSpec,
-        task::TaskId,
         time::Micros,
     };
 
@@ -96,29 +94,8 @@ mod tests {
     fn a_task_that_no_longer_is_as_the_query_found_it_is_left_alone() {
         let tracker = Tracker::in_memory().unwrap();
         let engine = &tracker.shared.engine;
-        let statuses =
-            [Role::Pending, Role::InProgress, Role::Failed, Role::Succeeded, Role::Cancelled].into_iter().zip(1..);
-        let statuses = statuses.map(|(role, code)| StatusInfo { code, name: role.name().to_owned(), role, step: 0 });
-        let spec = KindSpec {
-            name: "job".to_owned(),
-            graph: Graph::new(vec![String::new()], statuses.collect()).unwrap(),
-            indexes: Vec::new(),
-            uniques: Vec::new(),
-            policy: Policy::DEFAULT,
-        };
-        let kind = engine.call(Register { spec, values: |_| None }).unwrap();
-        let submit = Submit { due: None, priority: 0, fingerprint: None, batch: None };
-        let (indexes, uniques) = (Vec::new(), Vec::new());
-        let new = |id: &str| NewTask {
-            kind: kind.id,
-            id: Some(id.to_key()),
-            indexes: indexes.clone(),
-            uniques: uniques.clone(),
-            payload: vec![0x80],
-            submit: submit.clone(),
-            needs: Vec::new(),
-        };
-        let tasks = ["left", "taken"].map(|id| engine.call(new(id)).unwrap());
+        let kind = engine.call(Register { spec: KindSpec::sample(), values: |_| None }).unwrap();
+        let tasks = ["left", "taken"].map(|id| engine.call(NewTask::sample(kind.id, id)).unwrap());
         let act = |at: usize, command: Command, condition: Condition| {
             let target = Target::Known(tasks[at].task, tasks[at].id.clone());
             let condition = Some(Arc::new(condition));

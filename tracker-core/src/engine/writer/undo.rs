@@ -4,8 +4,8 @@ use super::Writer;
 use crate::{
     disk::keys::{NeedKey, TaskRef},
     error::Result,
-    rules::{Ended, Header, Otherwise},
-    store::{Body, Change, Kind},
+    rules::{Header, Otherwise},
+    store::{Body, Change, Kind, Runs},
 };
 
 /// How to take a write back.
@@ -25,8 +25,8 @@ pub(super) struct Written {
     new_body: Option<Body>,
     #[expect(clippy::option_option, reason = "outside: whether it changes; inside: what it becomes")]
     successor: Option<Option<Body>>,
-    /// What the history of a task that was there held before: where it gets a line, the oldest one makes room for it.
-    past: Option<Vec<Ended>>,
+    /// The history of a task that was there: where it gets a line, the oldest one makes room for it.
+    runs: Runs,
 }
 
 impl Writer<'_> {
@@ -72,7 +72,7 @@ impl Writer<'_> {
             old_body: change.old_body.cloned(),
             new_body: change.new_body.cloned(),
             successor,
-            past: if change.old.is_some() { Some(self.rows.past(task)?) } else { None },
+            runs: if change.old.is_some() { self.rows.runs(task)? } else { Runs::new() },
         };
         self.undo.get_or_insert_default().push(Undo::Task(Box::new(undo)));
         Ok(())
@@ -90,9 +90,7 @@ impl Writer<'_> {
             successor: step.successor.as_ref().map(Option::as_ref),
         };
         let counted = self.rows.apply(&step.kind, step.task, &change)?;
-        if let Some(past) = &step.past {
-            self.rows.replace_history(step.task, past)?;
-        }
+        self.rows.replace_runs(step.task, &step.runs)?;
         self.count(counted);
         self.batches.count(&step.kind, step.old.as_ref(), step.new.as_ref(), -1);
         Ok(())

@@ -2,12 +2,10 @@
 
 use super::*;
 use crate::{
-    ManualClock, Policy, Role, StatusInfo, Tracker,
+    ManualClock, Tracker,
     engine::{Claim, NewTask, Register},
-    rules::{Header, Start, Submit},
-    status::Graph,
+    rules::{Header, Start},
     store::KindSpec,
-    task::TaskId,
 };
 
 const MAY: May = May { begin: true, claim: true };
@@ -25,16 +23,7 @@ impl Shop {
     pub(in crate::worker) fn new(slots: usize, ahead: usize, kinds: usize) -> Self {
         let clock = ManualClock::new();
         let tracker = Tracker::options().clock(clock.clone()).in_memory().unwrap();
-        let roles = [Role::Pending, Role::InProgress, Role::Failed, Role::Succeeded, Role::Cancelled];
-        let statuses = roles.into_iter().zip(1..);
-        let statuses = statuses.map(|(role, code)| StatusInfo { code, name: role.name().to_owned(), role, step: 0 });
-        let spec = KindSpec {
-            name: "job".to_owned(),
-            graph: Graph::new(vec![String::new()], statuses.collect()).unwrap(),
-            indexes: Vec::new(),
-            uniques: Vec::new(),
-            policy: Policy::DEFAULT,
-        };
+        let spec = KindSpec::sample();
         let kind = tracker.shared.engine.call(Register { spec, values: |_| None }).unwrap().id;
         Self { tracker, clock, kind, stock: Stock::new(slots, ahead, kinds, Arc::default()) }
     }
@@ -52,10 +41,7 @@ impl Shop {
     pub(in crate::worker) fn goods(&self, number: usize) -> Claims {
         let engine = &self.tracker.shared.engine;
         for _ in 0..number {
-            let submit = Submit { due: None, priority: 0, fingerprint: None, batch: None };
-            let id = Some(uuid::Uuid::new_v4().to_key());
-            let (indexes, uniques, needs) = (Vec::new(), Vec::new(), Vec::new());
-            engine.call(NewTask { kind: self.kind, id, indexes, uniques, payload: vec![0x80], submit, needs }).unwrap();
+            engine.call(NewTask::sample(self.kind, uuid::Uuid::new_v4())).unwrap();
         }
         let start = Start {
             step: 0,
