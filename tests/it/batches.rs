@@ -10,12 +10,12 @@ use crate::kinds::{
     DAY, Import, Job, MINUTE, Mail, Page, SECOND, Status, fine, job, jobs, mail, page, refused, sound, status, tracker,
 };
 
-fn open(tracker: &Tracker, label: &str) -> Batch {
+pub fn open(tracker: &Tracker, label: &str) -> Batch {
     tracker.open_batch(label, &BatchOptions::new()).unwrap()
 }
 
 /// A batch after which a job follows.
-fn followed(tracker: &Tracker, tasks: &Tasks<Job>, label: &str) -> Batch {
+pub fn followed(tracker: &Tracker, tasks: &Tasks<Job>, label: &str) -> Batch {
     tracker.open_batch(label, &BatchOptions::new().then(tasks, &job(&format!("after {label}"))).unwrap()).unwrap()
 }
 
@@ -23,7 +23,7 @@ fn into(batch: &Batch) -> SubmitOptions {
     SubmitOptions::new().batch(batch)
 }
 
-fn add(tasks: &Tasks<Job>, batch: &Batch, names: &[&str]) {
+pub fn add(tasks: &Tasks<Job>, batch: &Batch, names: &[&str]) {
     tasks.submit_all_with(names.iter().map(|name| job(name)), &into(batch)).unwrap();
 }
 
@@ -31,7 +31,7 @@ fn counts(info: &BatchInfo) -> Vec<(Role, u64)> {
     Role::ALL.into_iter().map(|role| (role, info.count(role))).filter(|(_, count)| *count > 0).collect()
 }
 
-fn is_there(tasks: &Tasks<Job>, name: &str) -> bool {
+pub fn is_there(tasks: &Tasks<Job>, name: &str) -> bool {
     tasks.get(name).unwrap().is_some()
 }
 
@@ -417,42 +417,5 @@ fn workers_of_eight_threads_end_a_batch_once() {
     let info = batch.info().unwrap();
     assert_eq!((info.count(Role::Succeeded), info.is_over()), (500, true));
     assert!(info.eta == Some(Duration::ZERO));
-    sound(&tracker);
-}
-
-#[test]
-fn a_damaged_file_gives_its_batches_and_dependencies_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let (from, into_path) = (folder.path().join("a.redb"), folder.path().join("b.redb"));
-    let tracker = Tracker::open(&from).unwrap();
-    let tasks = jobs(&tracker, &["a"]);
-    let batch = followed(&tracker, &tasks, "x");
-    add(&tasks, &batch, &["b", "c"]);
-    batch.seal().unwrap();
-    tasks.start("b").unwrap().succeed().unwrap();
-    let waits = SubmitOptions::new().after(&tasks, "a", Otherwise::Skip).after_batch(&batch, Otherwise::Wait);
-    tasks.submit_with(&job("d"), &waits).unwrap();
-    let done = followed(&tracker, &tasks, "done");
-    add(&tasks, &done, &["e"]);
-    done.seal().unwrap();
-    tasks.start("e").unwrap().give_up("no").unwrap();
-    tasks.remove("after done").unwrap();
-    // The last number of the file is that of a batch.
-    let last = open(&tracker, "last");
-    let infos = tracker.batches(9).unwrap();
-    drop(tasks);
-    tracker.close().unwrap();
-
-    let report = Tracker::recover(&from, &into_path).unwrap();
-    assert_eq!((report.tasks, report.lost.len(), report.batches_lost.len()), (5, 0, 0));
-    let tracker = Tracker::open(&into_path).unwrap();
-    sound(&tracker);
-    assert_eq!(tracker.batches(9).unwrap(), infos);
-    let tasks = tracker.tasks::<Job>().unwrap();
-    assert!(open(&tracker, "next").number() > last.number());
-    assert_eq!(tasks.get("d").unwrap().unwrap().waits_for, 2);
-    tasks.worker().run(|_| fine()).unwrap();
-    assert_eq!((status(&tasks, "d"), status(&tasks, "after x")), (Status::Succeeded, Status::Succeeded));
-    assert!(!is_there(&tasks, "after done"));
     sound(&tracker);
 }

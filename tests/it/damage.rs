@@ -2,11 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    BatchOptions, Durability, ErrorKind, Explanation, ManualClock, Otherwise, Submission, SubmitOptions, TaskStatus,
-    TrackedTask, Tracker,
+    BatchOptions, Durability, ErrorKind, Explanation, ManualClock, Otherwise, SubmitOptions, TaskStatus, TrackedTask,
+    Tracker,
 };
-
-use crate::kinds::{Page, page};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -31,7 +29,7 @@ fn job(number: u32) -> Job {
 }
 
 /// Changes every occurrence of `text` in the file by one bit.
-fn damage(path: &std::path::Path, text: &str) {
+pub fn damage(path: &std::path::Path, text: &str) {
     let mut bytes = std::fs::read(path).unwrap();
     let places: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(text.as_bytes())).collect();
     assert!(!places.is_empty());
@@ -242,9 +240,8 @@ fn mislead(path: &std::path::Path, id: &str, other: &str) {
     txn.commit().unwrap();
 }
 
-/// Its own part is written when it comes upon the damage: all of its commit is given up, and done again for the others.
-#[test]
-fn who_shares_a_commit_with_a_call_that_damage_stops_is_served_all_the_same() {
+/// A file with a task that another one waits for; the payload of this one is damaged, so that it cannot be told.
+fn one_waits_for_another() -> (tempfile::TempDir, Tracker) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
     let tracker = Tracker::open(&path).unwrap();
@@ -255,7 +252,13 @@ fn who_shares_a_commit_with_a_call_that_damage_stops_is_served_all_the_same() {
     tracker.close().unwrap();
     damage(&path, &job(1).text);
 
-    let tracker = Tracker::open(&path).unwrap();
+    (folder, Tracker::open(&path).unwrap())
+}
+
+/// Its own part is written when it comes upon the damage: all of its commit is given up, and done again for the others.
+#[test]
+fn who_shares_a_commit_with_a_call_that_damage_stops_is_served_all_the_same() {
+    let (_folder, tracker) = one_waits_for_another();
     let jobs = tracker.tasks::<Job>().unwrap();
     let mut held = jobs.start("job 0").unwrap();
     let relaxed = SubmitOptions::new().durability(Durability::Relaxed);
@@ -345,74 +348,11 @@ fn go_through(path: &std::path::Path) {
 #[test]
 fn a_worker_whose_outcome_damage_stops_halts_and_books_no_failure() {
     for ahead in [0, 8] {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("jobs.redb");
-        let tracker = Tracker::open(&path).unwrap();
-        let jobs = tracker.tasks::<Job>().unwrap();
-        jobs.submit(&job(0)).unwrap();
-        jobs.submit_with(&job(1), &SubmitOptions::new().after(&jobs, "job 0", Otherwise::Wait)).unwrap();
-        drop(jobs);
-        tracker.close().unwrap();
-        damage(&path, &job(1).text);
-
-        let tracker = Tracker::open(&path).unwrap();
+        let (_folder, tracker) = one_waits_for_another();
         let jobs = tracker.tasks::<Job>().unwrap();
         let error = jobs.worker().threads(2).ahead(ahead).run_on().run(|_| Ok::<_, std::io::Error>(())).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupted, "{ahead} ahead");
         let record = jobs.get("job 0").unwrap().unwrap();
         assert_eq!((record.status, record.failures), (Status::InProgress, 0), "{ahead} ahead");
     }
-}
-
-/// Its lease ends with the program; then it starts with what was submitted last. Where that cannot be read, this is told,
-/// and the next submit of it does not take it for known.
-#[test]
-fn a_payload_that_waits_is_saved_too_and_one_that_cannot_be_is_told() {
-    for damaged in [false, true] {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, saved) = (folder.path().join("pages.redb"), folder.path().join("saved.redb"));
-        let tracker = Tracker::open(&path).unwrap();
-        let pages = tracker.tasks::<Page>().unwrap();
-        pages.submit(&page("first", 1)).unwrap();
-        let held = pages.start("first").unwrap();
-        let waits = Page { bytes: Some(0x1234_5678_9abc), ..page("first", 2) };
-        pages.submit(&waits).unwrap();
-        std::mem::forget(held);
-        drop(pages);
-        tracker.close().unwrap();
-        if damaged {
-            damage(&path, "\x12\x34\x56");
-        }
-        let report = Tracker::recover(&path, &saved).unwrap();
-        assert_eq!((report.tasks, report.lost.len()), (1, usize::from(damaged)), "{report:?}");
-        let rescued = Tracker::open(&saved).unwrap();
-        assert_eq!(rescued.verify().unwrap(), []);
-        let pages = rescued.tasks::<Page>().unwrap();
-        if damaged {
-            assert!(report.lost[0].what.contains("submit it again"), "{report:?}");
-            assert_eq!(pages.submit(&waits).unwrap().submission, Submission::Requeued);
-        }
-        assert_eq!(pages.claim().unwrap().unwrap().task(), &waits);
-    }
-}
-
-#[test]
-fn the_tasks_of_a_batch_that_cannot_be_read_are_saved_without_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let (path, saved) = (folder.path().join("jobs.redb"), folder.path().join("saved.redb"));
-    let tracker = Tracker::open(&path).unwrap();
-    let jobs = tracker.tasks::<Job>().unwrap();
-    jobs.submit_batch("the one that is lost", (0..3).map(job), &BatchOptions::new()).unwrap();
-    jobs.submit_batch("the other", (3..6).map(job), &BatchOptions::new()).unwrap();
-    drop(jobs);
-    tracker.close().unwrap();
-    damage(&path, "the one that is lost");
-    let report = Tracker::recover(&path, &saved).unwrap();
-    assert_eq!((report.tasks, report.lost.len(), report.batches_lost.len()), (6, 0, 1), "{report:?}");
-    let rescued = Tracker::open(&saved).unwrap();
-    assert_eq!(rescued.verify().unwrap(), []);
-    let jobs = rescued.tasks::<Job>().unwrap();
-    let other = rescued.batch("the other").unwrap().unwrap().number();
-    let batches: Vec<_> = jobs.query().by_creation().fetch().unwrap().into_iter().map(|record| record.batch).collect();
-    assert_eq!(batches, [None, None, None, Some(other), Some(other), Some(other)]);
 }

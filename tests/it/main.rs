@@ -8,6 +8,7 @@
 )]
 
 mod ahead;
+mod ahead_dies;
 mod async_calls;
 mod batches;
 mod commits;
@@ -42,6 +43,7 @@ mod processes;
 mod queries;
 mod random;
 mod rates;
+mod recovered;
 mod retention;
 mod schema;
 mod script;

@@ -1,0 +1,99 @@
+//! What is copied out of a damaged file, besides what every task has.
+
+use tracker_core::{BatchOptions, Otherwise, Submission, SubmitOptions, Tracker};
+
+use crate::{
+    batches::{add, followed, is_there, open},
+    damage::damage,
+    kinds::{Job, Page, Status, fine, job, jobs, page, sound, status},
+};
+
+/// Its lease ends with the program; then it starts with what was submitted last. Where that cannot be read, this is told,
+/// and the next submit of it does not take it for known.
+#[test]
+fn a_payload_that_waits_is_saved_too_and_one_that_cannot_be_is_told() {
+    for damaged in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, saved) = (folder.path().join("pages.redb"), folder.path().join("saved.redb"));
+        let tracker = Tracker::open(&path).unwrap();
+        let pages = tracker.tasks::<Page>().unwrap();
+        pages.submit(&page("first", 1)).unwrap();
+        let held = pages.start("first").unwrap();
+        let waits = Page { bytes: Some(0x1234_5678_9abc), ..page("first", 2) };
+        pages.submit(&waits).unwrap();
+        std::mem::forget(held);
+        drop(pages);
+        tracker.close().unwrap();
+        if damaged {
+            damage(&path, "\x12\x34\x56");
+        }
+        let report = Tracker::recover(&path, &saved).unwrap();
+        assert_eq!((report.tasks, report.lost.len()), (1, usize::from(damaged)), "{report:?}");
+        let rescued = Tracker::open(&saved).unwrap();
+        assert_eq!(rescued.verify().unwrap(), []);
+        let pages = rescued.tasks::<Page>().unwrap();
+        if damaged {
+            assert!(report.lost[0].what.contains("submit it again"), "{report:?}");
+            assert_eq!(pages.submit(&waits).unwrap().submission, Submission::Requeued);
+        }
+        assert_eq!(pages.claim().unwrap().unwrap().task(), &waits);
+    }
+}
+
+#[test]
+fn the_tasks_of_a_batch_that_cannot_be_read_are_saved_without_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, saved) = (folder.path().join("jobs.redb"), folder.path().join("saved.redb"));
+    let tracker = Tracker::open(&path).unwrap();
+    let jobs = tracker.tasks::<Job>().unwrap();
+    jobs.submit_batch("the one that is lost", ["a", "b", "c"].map(job), &BatchOptions::new()).unwrap();
+    jobs.submit_batch("the other", ["d", "e", "f"].map(job), &BatchOptions::new()).unwrap();
+    drop(jobs);
+    tracker.close().unwrap();
+    damage(&path, "the one that is lost");
+    let report = Tracker::recover(&path, &saved).unwrap();
+    assert_eq!((report.tasks, report.lost.len(), report.batches_lost.len()), (6, 0, 1), "{report:?}");
+    let rescued = Tracker::open(&saved).unwrap();
+    assert_eq!(rescued.verify().unwrap(), []);
+    let jobs = rescued.tasks::<Job>().unwrap();
+    let other = rescued.batch("the other").unwrap().unwrap().number();
+    let batches: Vec<_> = jobs.query().by_creation().fetch().unwrap().into_iter().map(|record| record.batch).collect();
+    assert_eq!(batches, [None, None, None, Some(other), Some(other), Some(other)]);
+}
+
+#[test]
+fn a_damaged_file_gives_its_batches_and_dependencies_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, into_path) = (folder.path().join("a.redb"), folder.path().join("b.redb"));
+    let tracker = Tracker::open(&from).unwrap();
+    let tasks = jobs(&tracker, &["a"]);
+    let batch = followed(&tracker, &tasks, "x");
+    add(&tasks, &batch, &["b", "c"]);
+    batch.seal().unwrap();
+    tasks.start("b").unwrap().succeed().unwrap();
+    let waits = SubmitOptions::new().after(&tasks, "a", Otherwise::Skip).after_batch(&batch, Otherwise::Wait);
+    tasks.submit_with(&job("d"), &waits).unwrap();
+    let done = followed(&tracker, &tasks, "done");
+    add(&tasks, &done, &["e"]);
+    done.seal().unwrap();
+    tasks.start("e").unwrap().give_up("no").unwrap();
+    tasks.remove("after done").unwrap();
+    // The last number of the file is that of a batch.
+    let last = open(&tracker, "last");
+    let infos = tracker.batches(9).unwrap();
+    drop(tasks);
+    tracker.close().unwrap();
+
+    let report = Tracker::recover(&from, &into_path).unwrap();
+    assert_eq!((report.tasks, report.lost.len(), report.batches_lost.len()), (5, 0, 0));
+    let tracker = Tracker::open(&into_path).unwrap();
+    sound(&tracker);
+    assert_eq!(tracker.batches(9).unwrap(), infos);
+    let tasks = tracker.tasks::<Job>().unwrap();
+    assert!(open(&tracker, "next").number() > last.number());
+    assert_eq!(tasks.get("d").unwrap().unwrap().waits_for, 2);
+    tasks.worker().run(|_| fine()).unwrap();
+    assert_eq!((status(&tasks, "d"), status(&tasks, "after x")), (Status::Succeeded, Status::Succeeded));
+    assert!(!is_there(&tasks, "after done"));
+    sound(&tracker);
+}

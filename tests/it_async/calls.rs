@@ -1,0 +1,171 @@
+//! Calls that are awaited, and what becomes of them when their futures are gone.
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use tracker_core::{ErrorKind, RunError, Submission, Tracker};
+
+use super::{Io, Job, Status, job, jobs, ms, poll_once};
+
+#[tokio::test]
+async fn a_task_goes_through_its_life_by_async_calls() {
+    let (tracker, clock, tasks) = jobs(0);
+    let jobs = tasks.asynchronous();
+    assert_eq!(jobs.submit(&job("one")).await.unwrap().submission, Submission::New);
+    assert_eq!(jobs.submit(&job("one")).await.unwrap().submission, Submission::Existing);
+    jobs.update("one", |job| job.result = Some(1)).await.unwrap();
+
+    let mut claimed = jobs.claim().await.unwrap().expect("it is due");
+    assert_eq!(claimed.result, Some(1));
+    claimed.renew_async().await.unwrap();
+    claimed.result = Some(2);
+    claimed.checkpoint_async().await.unwrap();
+    claimed.fail_async("no luck").await.unwrap();
+    assert_eq!(claimed.succeed_async().await.unwrap_err().kind(), ErrorKind::LeaseLost);
+    assert!(jobs.claim().await.unwrap().is_none(), "it waits for its delay");
+    assert_eq!(jobs.get("one").unwrap().unwrap().task.result, Some(2));
+
+    clock.advance(Duration::from_secs(10));
+    let text = "borrowed".to_owned();
+    let failed = jobs.run("one", async |_| Err::<(), _>(io::Error::other(text.as_str()))).await.unwrap_err();
+    assert!(matches!(failed, RunError::Body(_)), "{failed:?}");
+    let refused = jobs.run("two", async |_| Io::Ok(())).await.unwrap_err();
+    assert!(matches!(refused, RunError::Refused(_)), "{refused:?}");
+    jobs.requeue("one").await.unwrap();
+    jobs.run("one", async |job| {
+        job.result = Some(3);
+        tokio::task::yield_now().await;
+        Io::Ok(())
+    })
+    .await
+    .unwrap();
+    let record = jobs.get("one").unwrap().unwrap();
+    assert_eq!((record.status, record.task.result), (Status::Succeeded, Some(3)));
+
+    jobs.submit(&job("three")).await.unwrap();
+    jobs.cancel("three").await.unwrap();
+    assert_eq!(jobs.counts().unwrap().get(Status::Cancelled), 1);
+    assert_eq!(tracker.verify().unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_command_is_done_although_its_future_is_gone() {
+    let (tracker, _, tasks) = jobs(0);
+    let jobs = tasks.asynchronous();
+    for number in 0..50 {
+        drop(poll_once(jobs.submit(&job(&number.to_string()))).await);
+    }
+    tracker.flush().unwrap();
+    assert_eq!(jobs.counts().unwrap().get(Status::Pending), 50);
+}
+
+#[tokio::test]
+async fn what_a_body_leaves_is_stored_although_the_future_of_its_checkpoint_is_gone() {
+    let (_, _, tasks) = jobs(1);
+    let mut held = tasks.start("0").unwrap();
+    held.result = Some(1);
+    drop(poll_once(held.checkpoint_async()).await);
+    held.result = None;
+    held.succeed_async().await.unwrap();
+    assert_eq!(tasks.get("0").unwrap().unwrap().task.result, None);
+}
+
+#[tokio::test]
+async fn a_claim_whose_future_is_gone_leaves_no_leased_task() {
+    let (tracker, _, tasks) = jobs(1);
+    let jobs = tasks.asynchronous();
+    for round in 0..100 {
+        match round % 3 {
+            // Dropped before the answer, after it, and somewhere between.
+            0 => drop(poll_once(jobs.claim()).await),
+            1 => {
+                let mut claim = Box::pin(jobs.claim());
+                drop(poll_once(claim.as_mut()).await);
+                tokio::time::sleep(ms(2)).await;
+            }
+            _ => drop(tokio::time::timeout(Duration::from_micros(50), jobs.start("0")).await),
+        }
+        // The first brings the answer and so the release; the second makes that durable.
+        tracker.flush().unwrap();
+        tracker.flush().unwrap();
+        let record = jobs.get("0").unwrap().unwrap();
+        assert_eq!((record.status, record.attempts), (Status::Pending, 0), "round {round}");
+    }
+    assert!(jobs.claim().await.unwrap().is_some());
+}
+
+#[test]
+fn a_claim_that_nobody_takes_is_given_back_although_it_holds_the_tracker_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jobs.redb");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for round in 0..10 {
+        let jobs = Tracker::open(&file).unwrap().tasks::<Job>().unwrap();
+        jobs.submit(&job("one")).unwrap();
+        runtime.block_on(async { drop(poll_once(jobs.asynchronous().claim()).await) });
+        drop(jobs);
+        // The answer may still hold the file: whoever lets go last closes it.
+        let opened = Instant::now();
+        let tracker = loop {
+            match Tracker::open(&file) {
+                Ok(tracker) => break tracker,
+                Err(error) => assert!(opened.elapsed() < Duration::from_secs(5), "round {round}: {error}"),
+            }
+            std::thread::sleep(ms(5));
+        };
+        let record = tracker.tasks::<Job>().unwrap().get("one").unwrap().unwrap();
+        assert_eq!((record.status, record.attempts, record.history.len()), (Status::Pending, 0, 0), "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn an_execution_dropped_by_cancellation_is_given_back_without_cost() {
+    let (tracker, _, tasks) = jobs(1);
+    let jobs = tasks.asynchronous();
+    drop(jobs.claim().await.unwrap().expect("it is due"));
+    let body = jobs.run("0", async |_| {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        Io::Ok(())
+    });
+    assert!(tokio::time::timeout(ms(30), body).await.is_err());
+    let worker = tasks.async_worker().run(async |_| {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        Io::Ok(())
+    });
+    assert!(tokio::time::timeout(ms(30), worker).await.is_err());
+    tracker.flush().unwrap();
+    let record = jobs.get("0").unwrap().unwrap();
+    assert_eq!((record.status, record.attempts, record.failures), (Status::Pending, 0, 0));
+}
+
+#[tokio::test]
+async fn an_execution_dropped_by_a_panic_has_failed() {
+    let (tracker, _, tasks) = jobs(1);
+    let jobs = tasks.asynchronous();
+    let panicked = tokio::spawn(async move {
+        let _claimed = jobs.claim().await.unwrap().expect("it is due");
+        panic!("on purpose");
+    });
+    assert!(panicked.await.unwrap_err().is_panic());
+    tracker.flush().unwrap();
+    assert_eq!(tasks.get("0").unwrap().unwrap().failures, 1);
+}
+
+#[tokio::test]
+async fn callers_wait_for_room_when_very_many_are_in_the_queue() {
+    let (tracker, _, tasks) = jobs(0);
+    let tasks = tasks.asynchronous();
+    let mut calls: Vec<_> = (0..20_000)
+        .map(|number| {
+            let tasks = tasks.tasks().asynchronous();
+            tokio::spawn(async move { tasks.submit(&job(&number.to_string())).await.map(|receipt| receipt.submission) })
+        })
+        .collect();
+    for call in calls.drain(..) {
+        assert_eq!(call.await.unwrap().unwrap(), Submission::New);
+    }
+    assert_eq!(tasks.counts().unwrap().total(), 20_000);
+    assert_eq!(tracker.verify().unwrap(), []);
+}
