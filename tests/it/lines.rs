@@ -194,7 +194,7 @@ fn only_an_id_and_a_payload_are_needed() {
             "coded",
             json!({"code": 50, "attempts": 3, "failures": 3, "history": ["first", "second", {"error": "third"}]}),
         ),
-        line("both", json!({"status": 30, "code": 30, "due": 1_000_000})),
+        line("both", json!({"status": 30, "code": 30, "due": "1970-01-01T00:00:01Z"})),
         line("ran", json!({"status": "in_progress".replace('_', "")})),
         line("noted", json!({"history": [{"ending": "succeeded", "notes": ["n"], "metrics": [["m", 3]]}, {}]})),
     ];
@@ -288,7 +288,7 @@ fn a_wrong_line_is_named_and_leaves_nothing_behind() {
     let payload = json!({"name": "x", "host": "h", "result": null});
     for (bad, says) in [
         ("{\"id\": 1".to_owned(), "EOF"),
-        ("[1, 2]".to_owned(), "at least an id and a payload"),
+        ("[1, 2]".to_owned(), "jq -c '.[]'"),
         (json!({"kind": "job", "payload": payload}).to_string(), "missing field `id`"),
         (json!({"kind": "job", "id": "x"}).to_string(), "missing field `payload`"),
         (json!({"kind": "job", "id": "x", "stauts": 1, "payload": payload}).to_string(), "unknown field `stauts`"),

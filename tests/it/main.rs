@@ -20,6 +20,7 @@ mod disk;
 mod fan_out;
 mod faults;
 mod files;
+mod foreign_lines;
 mod histories;
 #[cfg(unix)]
 mod hostile;

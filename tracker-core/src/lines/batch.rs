@@ -107,12 +107,14 @@ impl BatchLine {
             return Err(Error::invalid("the batch was over, so its follow-up task has come: leave one of them out"));
         }
         let follow_up = self.follow_up.map(|line| line.new_task(writer, shared)).transpose()?;
-        let created = self.created.map_or(writer.now(), |stamp| stamp.0);
+        let now = writer.now();
+        let recorded = |stamp: Stamp, field| stamp.recorded(field, now).map_err(Error::invalid);
+        let created = self.created.map_or(Ok(now), |stamp| recorded(stamp, "created"))?;
         let batch = Batch {
             created,
-            finished: self.finished.map(|stamp| stamp.0),
+            finished: self.finished.map(|stamp| recorded(stamp, "finished")).transpose()?,
             gone: gone(&self.gone)?,
-            pace: self.pace.map(PaceLine::pace).transpose()?.unwrap_or_default(),
+            pace: self.pace.map(|pace| pace.pace(now)).transpose()?.unwrap_or_default(),
             refused: self.follow_up_refused.map(|why| shared.text(why, TEXT + 64)),
             ..Batch::new(&self.open_batch, created)
         };
@@ -155,11 +157,12 @@ fn gone(told: &BTreeMap<String, u64>) -> Result<Roles<u64>> {
 }
 
 impl PaceLine {
-    fn pace(self) -> Result<Pace> {
+    fn pace(self, now: i64) -> Result<Pace> {
         if !(self.each_us.is_finite() && self.each_us >= 0.0) {
             return Err(Error::invalid("the pace's \"each_us\" is a number of microseconds, not below 0"));
         }
-        Ok(Pace { ends: self.ends, each: self.each_us, last: self.last.0 })
+        let last = self.last.recorded("last", now).map_err(Error::invalid)?;
+        Ok(Pace { ends: self.ends, each: self.each_us, last })
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
 };
 
 use super::{
+    foreign,
     held::Held,
     line::{Line, Numbered},
     newcomer::Newcomer,
@@ -192,8 +193,13 @@ impl<'i> Import<'i> {
     }
 
     fn add(&mut self, number: u64, text: &[u8]) -> Result<()> {
-        let text = if number == 1 { text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text) } else { text };
-        let text = text.trim_ascii();
+        if number == 1
+            && let Some(what) = foreign::format(text)
+        {
+            return Err(Error::invalid(format!("line 1: {what}")));
+        }
+        // Joined files have a mark wherever one of them begins.
+        let text = text.strip_prefix(foreign::BOM).unwrap_or(text).trim_ascii();
         if text.is_empty() {
             return Ok(());
         }
@@ -273,8 +279,8 @@ impl<'i> Import<'i> {
     /// Refuses what waited for others in vain, and seals the batches whose tasks are all there.
     fn finish(mut self) -> Result<Imported> {
         self.store()?;
-        for (number, awaited) in std::mem::take(&mut self.held).rest() {
-            self.refuse(number, awaited.is_absent().to_string())?;
+        for (number, reason) in std::mem::take(&mut self.held).rest() {
+            self.refuse(number, reason)?;
         }
         for seal in std::mem::take(&mut self.seals) {
             if self.imported.refused > 0 {
@@ -316,8 +322,9 @@ fn put(
             }
             if let Some(awaited) = newcomer.awaits(writer)? {
                 newcomer.reserve(writer);
+                let names = newcomer.names();
                 let line = Line::Task(Box::new(newcomer.line));
-                held.add(awaited, Numbered { number, bytes, line })?;
+                held.add(awaited, Numbered { number, bytes, line }, names)?;
                 return Ok(Put::Nothing);
             }
             let names = newcomer.names();

@@ -2,9 +2,11 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
     batch::{BatchLine, SealLine},
+    foreign::advice,
     kind::KindLine,
     task::TaskLine,
 };
+use crate::untyped::{too_wide, wide_integer};
 
 /// A line of any sort.
 pub(super) enum Line {
@@ -32,6 +34,9 @@ struct Sort {
 impl Line {
     /// The line of a text; else what is wrong with it.
     pub(super) fn read(text: &[u8]) -> Result<Self, String> {
+        if let Some(integer) = wide_integer(text) {
+            return Err(too_wide(integer));
+        }
         let sort = Sort::of(text);
         let (line, least) = if sort.define.is_some() {
             (serde_json::from_slice(text).map(Self::Kind), "")
@@ -42,7 +47,10 @@ impl Line {
         } else {
             (serde_json::from_slice(text).map(Self::Task), "; a task has at least an id and a payload")
         };
-        line.map_err(|error| format!("{error}{least}"))
+        line.map_err(|error| match advice(text, &error) {
+            Some(advice) => format!("{error}; {advice}"),
+            None => format!("{error}{least}"),
+        })
     }
 }
 

@@ -4,6 +4,7 @@ mod attempt;
 mod batch;
 mod body;
 mod export;
+mod foreign;
 mod held;
 mod import;
 mod kind;

@@ -35,7 +35,10 @@ impl Newcomer {
                 "the file has no kind {name:?}: put its definition before ({{\"define\": {name:?}, …}}), or open the kind with its type first"
             ))
         })?;
-        let id = line.id.id().ok_or_else(|| Error::invalid("its id is none: null, a list and raw bytes are no ids"))?;
+        let id = line
+            .id
+            .id()
+            .ok_or_else(|| Error::invalid("its id is none: null, true, false, a list and raw bytes are no ids"))?;
         check_id(&id)?;
         Ok(Self { kind, id, line })
     }

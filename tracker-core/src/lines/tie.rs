@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -79,11 +79,16 @@ impl Awaited {
 
     /// Why a line is refused that waits for it.
     pub(super) fn is_absent(&self) -> Error {
-        let what = match self {
-            Self::Batch(label) => format!("the batch {label:?}"),
-            Self::Task(kind, id) => format!("{kind} \"{id}\""),
-        };
-        Error::invalid(format!("it waits for {what}, which is neither in the file nor in the lines: put that in first"))
+        Error::invalid(format!("it waits for {self}, which is neither in the file nor in the lines: put that in first"))
+    }
+}
+
+impl fmt::Display for Awaited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Batch(label) => write!(f, "the batch {label:?}"),
+            Self::Task(kind, id) => write!(f, "{kind} \"{id}\""),
+        }
     }
 }
 

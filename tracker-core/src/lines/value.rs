@@ -15,6 +15,8 @@ pub(super) enum Value {
     Unsigned(u64),
     /// `-7`
     Signed(i64),
+    /// `true`: the value of an index, and no id.
+    Bool(bool),
     /// `{"$uuid": "…"}`
     Uuid(Uuid),
     /// `{"$bytes": "base64"}`
@@ -74,6 +76,7 @@ impl Value {
             Self::Text(text) => text.encoded(),
             Self::Unsigned(int) => int.encoded(),
             Self::Signed(int) => int.encoded(),
+            Self::Bool(value) => value.encoded(),
             Self::Uuid(uuid) => uuid.encoded(),
             Self::Bytes(bytes) => bytes.encoded(),
             Self::None => vec![0],
@@ -86,7 +89,7 @@ impl Value {
     /// The id; `None` where it is none.
     pub(super) fn id(&self) -> Option<TaskKey> {
         match self {
-            Self::None | Self::Some(_) | Self::List(_) | Self::Raw(_) => None,
+            Self::None | Self::Some(_) | Self::List(_) | Self::Raw(_) | Self::Bool(_) => None,
             value => TaskKey::from_bytes(&value.encoded()),
         }
     }
@@ -98,7 +101,7 @@ impl Value {
             Some(Node::Text(text)) => Some(Self::Text(text.clone())),
             Some(Node::Unsigned(int)) => Some(Self::Unsigned(*int)),
             Some(Node::Signed(int)) => Some(Self::Signed(*int)),
-            Some(Node::Bool(value)) => Some(Self::Unsigned(u64::from(*value))),
+            Some(Node::Bool(value)) => Some(Self::Bool(*value)),
             Some(Node::Bytes(bytes)) => Some(Self::Bytes(bytes.clone())),
             Some(_) => None,
         }
@@ -116,6 +119,7 @@ impl Serialize for Value {
             Self::Text(text) => to.serialize_str(text),
             Self::Unsigned(int) => to.serialize_u64(*int),
             Self::Signed(int) => to.serialize_i64(*int),
+            Self::Bool(value) => to.serialize_bool(*value),
             Self::Uuid(uuid) => escape(to, "$uuid", &uuid.to_string()),
             Self::Bytes(bytes) => escape(to, "$bytes", &base64(bytes)),
             Self::None => to.serialize_unit(),
@@ -147,7 +151,7 @@ impl Value {
             (_, Node::Text(text)) => Some(Self::Text(text.clone())),
             (_, Node::Unsigned(int)) => Some(Self::Unsigned(*int)),
             (_, Node::Signed(int)) => Some(Self::Signed(*int)),
-            (_, Node::Bool(value)) => Some(Self::Unsigned(u64::from(*value))),
+            (_, Node::Bool(value)) => Some(Self::Bool(*value)),
             (_, Node::List(items)) => Some(Self::List(items.iter().map(Self::of_node).collect::<Result<_, _>>()?)),
             _ => None,
         };

@@ -18,6 +18,8 @@ pub(crate) use payload::Node;
 pub use payload::Payload;
 #[cfg(feature = "json")]
 pub(crate) use payload::{base64, from_base64};
+#[cfg(feature = "json")]
+pub(crate) use payload::{too_wide, wide_integer};
 pub use plan::{Amount, Plan, Planned, Rest};
 
 use std::{sync::Arc, time::Duration};

@@ -5,9 +5,13 @@ mod json;
 mod node;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "json")]
+mod wide;
 
 pub(crate) use base64::{base64, from_base64};
 pub(crate) use node::Node;
+#[cfg(feature = "json")]
+pub(crate) use wide::{too_wide, wide_integer};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -61,6 +65,29 @@ impl Payload {
             let what = format!("the payload cannot be read as {}: {error}", std::any::type_name::<T>());
             Error::caused(ErrorKind::Unreadable, what, error)
         })
+    }
+
+    /// Reads a payload from JSON text, with the forms above. An integer that does not fit 64 bits is refused; a reader of JSON
+    /// that deserializes a `Payload` by itself makes a float of it.
+    ///
+    /// ```
+    /// use tracker_core::{ErrorKind, Payload};
+    ///
+    /// assert_eq!(Payload::from_json("[1, 2]")?, Payload::of(&[1, 2])?);
+    /// let error = Payload::from_json("[18446744073709551616]").unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Invalid);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the text is not one value of JSON, if one of its forms is wrong, or if an integer does not fit
+    /// 64 bits.
+    #[cfg(feature = "json")]
+    pub fn from_json(text: &str) -> Result<Self> {
+        if let Some(integer) = wide_integer(text.as_bytes()) {
+            return Err(Error::invalid(too_wide(integer)));
+        }
+        serde_json::from_str(text).map_err(|error| Error::invalid(error.to_string()))
     }
 
     /// The bytes of MessagePack.

@@ -37,6 +37,16 @@ impl Node {
         out
     }
 
+    /// The whole number, if it fits.
+    #[cfg(feature = "json")]
+    pub(crate) fn whole(&self) -> Option<i64> {
+        match self {
+            Self::Unsigned(value) => i64::try_from(*value).ok(),
+            Self::Signed(value) => Some(*value),
+            _ => None,
+        }
+    }
+
     /// The field of a map.
     pub(crate) fn field(&self, name: &str) -> Option<&Self> {
         let Self::Map(entries) = self else { return None };
