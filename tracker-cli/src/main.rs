@@ -32,6 +32,10 @@ use clap::Parser;
 use crate::{args::Cli, output::Output};
 
 fn main() -> ExitCode {
+    #[cfg(unix)]
+    if let Some(exit) = commands::launch::from_arguments() {
+        return exit;
+    }
     let cli = Cli::parse();
     let output = Output::new(cli.json, cli.color);
     match cli.command.run(&output) {

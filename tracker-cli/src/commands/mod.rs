@@ -14,6 +14,8 @@ mod export;
 mod guard;
 mod ignore;
 mod import;
+#[cfg(unix)]
+pub mod launch;
 mod list;
 mod man;
 mod plan;

@@ -1,16 +1,38 @@
 use std::{
+    env,
     ffi::OsString,
     fs::File,
-    io,
-    os::unix::process::CommandExt,
-    process::{Child, Command, ExitStatus, Stdio},
+    io::{self, Read, Write},
+    os::{
+        fd::OwnedFd,
+        unix::{net::UnixStream, process::CommandExt},
+    },
+    path::{Path, PathBuf},
+    process::{self, Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
-use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use rustix::{
+    io::Errno,
+    process::{Pid, Signal, WaitId, WaitIdOptions, waitid},
+};
 
-use super::groups::{Cause, Groups};
+use super::{
+    groups::{Cause, Groups},
+    start_error::StartError,
+    terminal::Terminal,
+};
+use crate::commands::launch::{self, Stdin};
+
+/// A command to run, and what it is given.
+pub struct Order<'a> {
+    pub command: &'a [OsString],
+    pub environment: &'a [(&'a str, OsString)],
+    pub limit: Option<Duration>,
+    /// The terminal, if the command gets it.
+    pub terminal: Option<&'a Terminal>,
+}
 
 /// A command that has ended.
 pub struct Ended {
@@ -23,44 +45,96 @@ pub struct Ended {
     pub stderr: File,
 }
 
-/// Runs a command in a process group of its own, and waits until its first process has ended.
-///
-/// What it prints goes into files without a name: whoever it leaves in the background may keep them open, and nobody
-/// waits for that.
-pub fn run(
-    command: &[OsString],
-    environment: &[(&str, String)],
-    groups: &Groups,
-    limit: Option<Duration>,
-) -> io::Result<Ended> {
-    let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    let (stdout, stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
-    let mut command = Command::new(program);
-    command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
-    command.stdin(Stdio::null()).stdout(stdout.try_clone()?).stderr(stderr.try_clone()?).process_group(0);
-    let (began, start) = (Utc::now(), Instant::now());
-    let mut child = command.spawn()?;
-    let pid = Pid::from_child(&child);
-    groups.enter(pid, limit);
-    let waited = wait_without_reaping(pid);
-    let took = start.elapsed();
-    let cause = groups.leave(pid);
-    waited?;
-    let status = reap(&mut child)?;
-    Ok(Ended { status, cause, began, took, stdout, stderr })
-}
-
-/// As long as the process is not reaped, its number, and that of its group, belong to nobody else.
-fn wait_without_reaping(pid: Pid) -> io::Result<()> {
-    loop {
-        match waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
-            Ok(_) => return Ok(()),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
+impl Order<'_> {
+    /// Runs the command in a process group of its own, and waits until its first process has ended.
+    ///
+    /// Without the terminal, its output goes into files without a name: processes that it leaves in the background may
+    /// keep them open, and the run does not wait for these.
+    pub fn run(&self, groups: &Groups) -> Result<Ended, StartError> {
+        let output = || tempfile::tempfile().map_err(StartError::of_output);
+        let (stdout, stderr) = (output()?, output()?);
+        let (began, start) = (Utc::now(), Instant::now());
+        let (mut child, socket) = self.launch(&stdout, &stderr)?;
+        let pid = Pid::from_child(&child);
+        groups.enter(pid, self.limit);
+        let waited = self.release(pid, socket).and_then(|()| self.wait_without_reaping(pid, groups));
+        let took = start.elapsed();
+        if let Some(terminal) = self.terminal {
+            terminal.take_back();
         }
+        let cause = groups.leave(pid);
+        if waited.is_err() {
+            // It did not become the program, or cannot be waited for.
+            let _ = child.kill();
+        }
+        let status = child.wait().map_err(StartError::of_system)?;
+        waited?;
+        Ok(Ended { status, cause, began, took, stdout, stderr })
+    }
+
+    /// Starts the process that waits for [`Self::release`] and then becomes the program.
+    fn launch(&self, stdout: &File, stderr: &File) -> Result<(Child, UnixStream), StartError> {
+        let (ours, theirs) = UnixStream::pair().map_err(StartError::of_system)?;
+        let mut launcher = Command::new(this_program().map_err(StartError::of_system)?);
+        let stdin = if self.terminal.is_some() { Stdin::Terminal } else { Stdin::Null };
+        launcher.arg0("tracker").arg(launch::NAME).arg(process::id().to_string()).arg(stdin.word());
+        launcher.args(self.command).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let output = |file: &File| match self.terminal {
+            Some(terminal) => terminal.output(),
+            None => file.try_clone().map(Stdio::from),
+        };
+        launcher.stdout(output(stdout).map_err(StartError::of_system)?);
+        launcher.stderr(output(stderr).map_err(StartError::of_system)?);
+        launcher.stdin(OwnedFd::from(theirs)).process_group(0);
+        // The command's copies of the files and of the socket are closed when this returns.
+        Ok((launcher.spawn().map_err(StartError::of_launcher)?, ours))
+    }
+
+    /// Lets the launched process execute the program, and waits until it has.
+    fn release(&self, pid: Pid, mut socket: UnixStream) -> Result<(), StartError> {
+        if let Some(terminal) = self.terminal {
+            terminal.give(pid).map_err(StartError::of_system)?;
+        }
+        let mut error = String::new();
+        // A launcher that was ended meanwhile neither reads nor writes: its status tells why.
+        let _ = socket.write_all(b"+").and_then(|()| socket.read_to_string(&mut error));
+        match error.parse() {
+            Ok(number) => Err(StartError::of_program(io::Error::from_raw_os_error(number))),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Waits for the end of the first process. A process that was not reaped keeps its number and that of its group.
+    fn wait_without_reaping(&self, pid: Pid, groups: &Groups) -> Result<(), StartError> {
+        loop {
+            match waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT) {
+                Ok(Some(status)) if status.stopped() => self.stopped(pid, status.stopping_signal(), groups)?,
+                Ok(_) => return Ok(()),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(StartError::of_system(error.into())),
+            }
+        }
+    }
+
+    /// The first process is stopped, as the whole group is when one of its processes uses a terminal in the background.
+    fn stopped(&self, pid: Pid, signal: Option<i32>, groups: &Groups) -> Result<(), StartError> {
+        // Takes the notice, so that the next wait does not return it again. The process may have gone on meanwhile.
+        let taken = waitid(WaitId::Pid(pid), WaitIdOptions::STOPPED | WaitIdOptions::NOHANG);
+        match (self.terminal, signal) {
+            _ if !matches!(taken, Ok(Some(_))) => {}
+            (Some(terminal), _) => terminal.suspend(pid).map_err(StartError::of_system)?,
+            (None, Some(signal)) if [Signal::TTIN.as_raw(), Signal::TTOU.as_raw()].contains(&signal) => {
+                groups.end(pid, Cause::NeedsTerminal(signal));
+            }
+            // Stopped by another process, which may let it go on.
+            (None, _) => {}
+        }
+        Ok(())
     }
 }
 
-fn reap(child: &mut Child) -> io::Result<ExitStatus> {
-    child.wait()
+/// This program, also after its file was replaced, where the system allows it.
+fn this_program() -> io::Result<PathBuf> {
+    let running = Path::new("/proc/self/exe");
+    if cfg!(target_os = "linux") && running.exists() { Ok(running.to_owned()) } else { env::current_exe() }
 }

@@ -12,12 +12,17 @@ pub enum End {
     Overtime(Duration),
     /// With the whole run.
     Stopped,
+    /// It was stopped by this signal because it used the terminal, and was ended.
+    NeedsTerminal(i32),
 }
 
 impl End {
     pub fn of(ended: &Ended, limit: Option<Duration>) -> Self {
         match (ended.cause, ended.status.code()) {
+            // It was asked to end, and ended its work: that is an end of its own.
+            (Some(Cause::Stopped), Some(0)) => Self::Exit(0),
             (Some(Cause::Stopped), _) => Self::Stopped,
+            (Some(Cause::NeedsTerminal(signal)), _) => Self::NeedsTerminal(signal),
             (Some(Cause::Overtime), _) => Self::Overtime(limit.unwrap_or_default()),
             (None, Some(code)) => Self::Exit(code),
             (None, None) => Self::Signal(ended.status.signal().unwrap_or_default()),
@@ -28,7 +33,7 @@ impl End {
     pub fn logged(self) -> (i32, i32) {
         match self {
             Self::Exit(code) => (code, 0),
-            Self::Signal(signal) => (0, signal),
+            Self::Signal(signal) | Self::NeedsTerminal(signal) => (0, signal),
             Self::Overtime(_) | Self::Stopped => (-1, 15),
         }
     }
@@ -58,6 +63,9 @@ impl fmt::Display for CommandFailed {
             End::Signal(signal) => write!(f, "killed by signal {signal}"),
             End::Overtime(limit) => write!(f, "took longer than {} and was ended", Span(limit)),
             End::Stopped => f.write_str("ended with the run"),
+            End::NeedsTerminal(signal) => {
+                write!(f, "the command uses the terminal and was ended (signal {signal}): --tty gives it the terminal")
+            }
         }
     }
 }

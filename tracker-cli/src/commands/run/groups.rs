@@ -1,14 +1,12 @@
 use std::{
     collections::HashMap,
-    env,
-    io::{self, Write},
-    os::unix::process::CommandExt,
-    process::{ChildStdin, Command, Stdio},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::guard::Guard;
 
 /// The process groups of the commands that run: ended when their time is over, when the run is stopped, and, by a guard
 /// of another process, when this one is killed.
@@ -17,7 +15,7 @@ pub struct Groups {
     changed: Condvar,
     /// Between the request to end and the end by force.
     grace: Duration,
-    guard: Option<Mutex<ChildStdin>>,
+    guard: Mutex<Guard>,
 }
 
 #[derive(Default)]
@@ -38,12 +36,13 @@ struct Group {
 pub enum Cause {
     Overtime,
     Stopped,
+    /// It was stopped by this signal because it used the terminal, which it does not have.
+    NeedsTerminal(i32),
 }
 
 impl Groups {
     pub fn new(grace: Duration) -> Self {
-        let guard = guard().inspect_err(|error| eprintln!("tracker: running without a guard for commands ({error})"));
-        Self { state: Mutex::default(), changed: Condvar::new(), grace, guard: guard.ok().map(Mutex::new) }
+        Self { state: Mutex::default(), changed: Condvar::new(), grace, guard: Mutex::new(Guard::start()) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -52,7 +51,7 @@ impl Groups {
 
     /// A group has begun. It has the number of its first process, which must not be reaped before [`Self::leave`].
     pub fn enter(&self, group: Pid, limit: Option<Duration>) {
-        self.tell('+', group);
+        self.guard().add(group);
         let mut state = self.lock();
         let now = Instant::now();
         let mut entered = Group { deadline: limit.and_then(|limit| now.checked_add(limit)), ended: None };
@@ -71,7 +70,7 @@ impl Groups {
         if ended.is_some() {
             kill(group, Signal::KILL);
         }
-        self.tell('-', group);
+        self.guard().remove(group);
         ended
     }
 
@@ -86,6 +85,15 @@ impl Groups {
             } else if group.ended.is_none() {
                 group.end(*pid, Cause::Stopped, now);
             }
+        }
+        self.changed.notify_all();
+    }
+
+    /// Ends one group.
+    pub fn end(&self, group: Pid, cause: Cause) {
+        let mut state = self.lock();
+        if let Some(running) = state.running.get_mut(&group).filter(|running| running.ended.is_none()) {
+            running.end(group, cause, Instant::now());
         }
         self.changed.notify_all();
     }
@@ -106,12 +114,8 @@ impl Groups {
         self.changed.notify_all();
     }
 
-    fn tell(&self, sign: char, group: Pid) {
-        if let Some(guard) = &self.guard {
-            let mut guard = guard.lock().unwrap_or_else(PoisonError::into_inner);
-            // One write, so that the guard never sees half of it. A guard that is gone guards nothing.
-            let _ = guard.write_all(format!("{sign}{}\n", group.as_raw_nonzero()).as_bytes());
-        }
+    fn guard(&self) -> MutexGuard<'_, Guard> {
+        self.guard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -146,11 +150,4 @@ impl Group {
 fn kill(group: Pid, signal: Signal) {
     // It may have ended by itself.
     let _ = kill_process_group(group, signal);
-}
-
-/// Starts the guard, out of the reach of signals to this process and its group.
-fn guard() -> io::Result<ChildStdin> {
-    let mut command = Command::new(env::current_exe()?);
-    command.arg("guard").process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn()?.stdin.take().ok_or_else(|| io::Error::other("it has no input"))
 }

@@ -3,14 +3,19 @@ mod child;
 mod end;
 mod feed;
 mod groups;
+mod guard;
 mod halt;
 mod input;
 mod joblog;
 mod kept;
+mod leftovers;
 mod line;
 mod plan;
 mod screen;
+mod signals;
+mod start_error;
 mod template;
+mod terminal;
 mod text;
 mod work;
 
@@ -37,10 +42,12 @@ use self::{
     halt::Halt,
     input::Input,
     joblog::Joblog,
+    leftovers::{Tags, end_leftovers},
     line::{Line, LineStatus},
     plan::{Plan, Run},
     screen::{Screen, Shows},
     template::Template,
+    terminal::Terminal,
     work::{State, Work},
 };
 use crate::{
@@ -98,6 +105,9 @@ pub struct Args {
     /// Tries lines again that were given up in an earlier run
     #[arg(long)]
     retry_failed: bool,
+    /// Gives each command the terminal as its input and output, one at a time; the file keeps nothing of what it prints
+    #[arg(long)]
+    tty: bool,
     /// Shows what would run and why, and changes nothing
     #[arg(long)]
     plan: bool,
@@ -144,11 +154,13 @@ impl Args {
         }
         let tracker = self.file.work()?;
         let tasks = tracker.tasks_as::<Line>(&self.name)?;
+        let tags = Tags::of(&self.file.file)?;
+        end_leftovers(&tags, &tasks)?;
         self.check_command(&tasks, &template)?;
         if self.retry_failed {
             tasks.query().status(LineStatus::Exhausted).requeue()?;
         }
-        let exit = self.work(&tasks, &template, input, output)?;
+        let exit = self.work(&tasks, &template, input, tags, output)?;
         tracker.close()?;
         Ok(exit)
     }
@@ -163,6 +175,14 @@ impl Args {
         if command.is_empty() && !self.shell {
             return Err(Failure::usage(
                 "there is no command: give one after --, or --shell to run the lines themselves",
+            ));
+        }
+        if self.tty && self.jobs.is_some_and(|jobs| jobs.get() > 1) {
+            return Err(Failure::usage("--tty runs one command at a time: leave out --jobs"));
+        }
+        if self.tty && arguments.is_none() && io::stdin().is_terminal() {
+            return Err(Failure::usage(
+                "with --tty the terminal is for the commands: give the lines after :::, or from a file or a pipe",
             ));
         }
         let end = if self.null { 0 } else { b'\n' };
@@ -221,13 +241,21 @@ impl Args {
         }
     }
 
-    fn work(&self, tasks: &Tasks<Line>, template: &Template, input: Input, output: &Output) -> Result<Exit, Failure> {
+    fn work(
+        &self,
+        tasks: &Tasks<Line>,
+        template: &Template,
+        input: Input,
+        tags: Tags,
+        output: &Output,
+    ) -> Result<Exit, Failure> {
         let shows = match (output.is_json(), self.quiet) {
             (true, _) => Shows::Json,
             (false, true) => Shows::Nothing,
             (false, false) => Shows::Output,
         };
-        let screen = Screen::new(shows);
+        let terminal = self.tty.then(Terminal::open).transpose().map_err(|error| without_terminal(&error))?;
+        let screen = Screen::new(shows, !self.tty);
         let work = Work {
             tasks,
             template,
@@ -236,11 +264,14 @@ impl Args {
             halt: self.halt,
             groups: Arc::new(Groups::new(self.grace.0)),
             stop: StopHandle::new(),
+            interrupted: Arc::new(AtomicBool::new(false)),
+            terminal,
+            tags,
             screen: &screen,
             joblog: self.joblog.as_deref().map(Joblog::open).transpose()?,
             state: Mutex::new(State::default()),
         };
-        let interrupted = stop_on_signals(&work)?;
+        stop_on_signals(&work)?;
         let counts = tasks.counts()?;
         let left = tasks.query().unfinished().total()?;
         screen.begin(counts.total(), counts.total() - left);
@@ -252,7 +283,8 @@ impl Args {
             scope.spawn(|| work.groups.watch());
             let work = &work;
             scope.spawn(move || feed(&batches, work));
-            let jobs = self.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
+            let jobs = if self.tty { NonZero::new(1) } else { self.jobs };
+            let jobs = jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
             let worker = work.tasks.worker().threads(jobs).run_on().stopped_by(&work.stop);
             let done = worker.run(|line| work.body(line));
             // Whatever ended it: nobody waits for more input.
@@ -264,7 +296,7 @@ impl Args {
         let trouble = work.lock().trouble.take();
         trouble.map_or(Ok(()), Err)?;
         done?;
-        self.tell(&work, interrupted.load(Ordering::Relaxed))
+        self.tell(&work, work.interrupted.load(Ordering::Relaxed))
     }
 
     /// How it ended.
@@ -296,14 +328,16 @@ impl Args {
 }
 
 /// The first Ctrl-C asks what runs to end, the second ends it by force; nothing is lost or counted by either.
-fn stop_on_signals(work: &Work<'_>) -> Result<Arc<AtomicBool>, Failure> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let (groups, stop, heard) = (work.groups.clone(), work.stop.clone(), interrupted.clone());
-    ctrlc::set_handler(move || {
-        heard.store(true, Ordering::Relaxed);
+fn stop_on_signals(work: &Work<'_>) -> Result<(), Failure> {
+    let (groups, stop, interrupted) = (work.groups.clone(), work.stop.clone(), work.interrupted.clone());
+    signals::on_request_to_end(move || {
+        interrupted.store(true, Ordering::Relaxed);
         stop.stop();
         groups.stop();
     })
-    .map_err(|error| Failure::file(format!("signals cannot be heard: {error}")))?;
-    Ok(interrupted)
+    .map_err(|error| Failure::file(format!("signals cannot be heard: {error}")))
+}
+
+fn without_terminal(error: &io::Error) -> Failure {
+    Failure::usage(format!("--tty needs a terminal, and /dev/tty cannot be opened: {error}"))
 }

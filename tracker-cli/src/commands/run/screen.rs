@@ -29,9 +29,9 @@ pub enum Shows {
 const LOOK: &str = "{elapsed} {wide_bar} {human_pos}/{human_len} lines, {eta} left{msg}";
 
 impl Screen {
-    /// With a bar on a terminal.
-    pub fn new(shows: Shows) -> Self {
-        let draws = io::stderr().is_terminal() && shows != Shows::Json;
+    /// With a bar on a terminal, unless commands get it.
+    pub fn new(shows: Shows, has_terminal: bool) -> Self {
+        let draws = io::stderr().is_terminal() && shows != Shows::Json && has_terminal;
         let bar = if draws { ProgressBar::new(0) } else { ProgressBar::hidden() };
         if let Ok(style) = ProgressStyle::with_template(LOOK) {
             bar.set_style(style);
@@ -73,6 +73,18 @@ impl Screen {
         })
     }
 
+    /// Prints a message about the run on the standard error output.
+    pub fn warn(&self, message: &str) {
+        self.in_turn(|| eprintln!("tracker: {message}"));
+    }
+
+    /// Prints why a line has failed whose command could not say it, beside what commands print.
+    pub fn report(&self, message: &str) {
+        if self.shows == Shows::Output {
+            self.warn(message);
+        }
+    }
+
     /// Tells what happened, where that is wanted as JSON.
     pub fn tell(&self, event: &impl Serialize) -> io::Result<()> {
         if self.shows != Shows::Json {
@@ -88,7 +100,7 @@ impl Screen {
     }
 
     /// One at a time, with the bar out of the way.
-    fn in_turn(&self, print: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    fn in_turn<R>(&self, print: impl FnOnce() -> R) -> R {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.bar.suspend(print)
     }

@@ -2,27 +2,34 @@ use std::{
     collections::BTreeSet,
     error::Error as StdError,
     ffi::OsString,
-    fmt,
-    io::{self, ErrorKind},
+    io,
     os::unix::process::ExitStatusExt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde::Serialize;
+use signal_hook::consts::SIGINT;
 use tracker_core::{Execution, Outcome, StopHandle, Tasks};
 
 use super::{
     CHECK_COMMAND,
-    child::{self, Ended},
+    child::{Ended, Order},
     end::{CommandFailed, End},
     groups::Groups,
     halt::{Halt, Halting},
     joblog::Joblog,
     kept::Kept,
+    leftovers::{TAG, Tags},
     line::{Line, LineStatus, RunResult},
     screen::Screen,
+    start_error::{StartError, is_passing},
     template::{Filling, Template},
+    terminal::Terminal,
 };
 use crate::failure::Failure;
 
@@ -37,6 +44,12 @@ pub struct Work<'a> {
     pub halt: Halt,
     pub groups: Arc<Groups>,
     pub stop: StopHandle,
+    /// Whether the user asked the run to end.
+    pub interrupted: Arc<AtomicBool>,
+    /// With `--tty`: what one command at a time gets.
+    pub terminal: Option<Terminal>,
+    /// Marks the processes of commands.
+    pub tags: Tags,
     pub screen: &'a Screen,
     pub joblog: Option<Joblog>,
     pub state: Mutex<State>,
@@ -49,6 +62,8 @@ pub struct State {
     pub given_up: u64,
     /// Why it cannot go on.
     pub trouble: Option<Failure>,
+    /// When a shortage of resources was last reported.
+    shortage_reported: Option<Instant>,
     slots: BTreeSet<usize>,
 }
 
@@ -68,10 +83,19 @@ struct Told<'a> {
     seconds: f64,
     stdout: &'a str,
     stderr: &'a str,
+    /// Why the command was not started.
+    error: Option<String>,
 }
 
-/// Not now: the system has no room for a further process.
-const LATER: Duration = Duration::from_secs(1);
+/// Delays between tries to start a command when the system is short of resources: they double.
+const FIRST_DELAY: Duration = Duration::from_millis(20);
+const LAST_DELAY: Duration = Duration::from_secs(1);
+
+/// How soon a request to end is noticed while a command waits for resources.
+const SOON: Duration = Duration::from_millis(100);
+
+/// How often a shortage of resources is reported.
+const REPORT_EVERY: Duration = Duration::from_secs(60);
 
 impl Work<'_> {
     pub fn lock(&self) -> MutexGuard<'_, State> {
@@ -82,6 +106,12 @@ impl Work<'_> {
     pub fn trouble(&self, failure: Failure) {
         self.lock().trouble.get_or_insert(failure);
         self.halt_now();
+    }
+
+    /// No further command can be started, and this is why. Those that run go on to their end.
+    fn start_no_more(&self, failure: Failure) {
+        self.lock().trouble.get_or_insert(failure);
+        self.stop.stop();
     }
 
     fn halt_now(&self) {
@@ -110,14 +140,50 @@ impl Work<'_> {
         let filling = Filling { line: &text.0, number: line.number, slot };
         let command = self.template.fill(filling);
         let environment = [
-            ("TRACKER_NUMBER", line.number.to_string()),
-            ("TRACKER_ATTEMPT", line.attempt().to_string()),
-            ("TRACKER_SLOT", slot.to_string()),
+            ("TRACKER_NUMBER", line.number.to_string().into()),
+            ("TRACKER_ATTEMPT", line.attempt().to_string().into()),
+            ("TRACKER_SLOT", slot.to_string().into()),
+            (TAG, self.tags.value(line)),
         ];
-        match child::run(&command, &environment, &self.groups, self.limit) {
-            Ok(ended) => self.ended(line, ended, &self.template.command_line(filling)),
+        let order =
+            Order { command: &command, environment: &environment, limit: self.limit, terminal: self.terminal.as_ref() };
+        match self.run_when_possible(&order) {
+            Ok(Some(ended)) => self.ended(line, ended, &self.template.command_line(filling)),
+            Ok(None) => Ok(Outcome::Release),
             Err(error) => self.not_started(line, &command, error),
         }
+    }
+
+    /// Runs a command, as soon as the system has the resources for it; none if the run is stopped before.
+    fn run_when_possible(&self, order: &Order<'_>) -> Result<Option<Ended>, StartError> {
+        let mut delay = FIRST_DELAY;
+        loop {
+            match order.run(&self.groups) {
+                Err(StartError::Shortage(error)) => self.report_shortage(&error),
+                ran => return ran.map(Some),
+            }
+            let until = Instant::now() + delay;
+            while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+                if self.stop.is_stopped() {
+                    return Ok(None);
+                }
+                thread::sleep(left.min(SOON));
+            }
+            delay = (delay * 2).min(LAST_DELAY);
+        }
+    }
+
+    fn report_shortage(&self, error: &io::Error) {
+        let mut state = self.lock();
+        if state.shortage_reported.is_some_and(|at| at.elapsed() < REPORT_EVERY) {
+            return;
+        }
+        state.shortage_reported = Some(Instant::now());
+        drop(state);
+        self.screen.warn(&format!(
+            "no further command can be started now ({error}); it waits until others have ended. Fewer --jobs, or a \
+             higher limit of the system (`ulimit -a`), prevent this"
+        ));
     }
 
     fn ended(&self, line: &mut Execution<Line>, mut ended: Ended, command: &[u8]) -> Result<Outcome, Refused> {
@@ -125,7 +191,16 @@ impl Work<'_> {
         if end == End::Stopped {
             return Ok(Outcome::Release);
         }
+        if self.terminal.is_some() && end == End::Signal(SIGINT) {
+            // Ctrl-C on the terminal reaches the command that has it, and means the run.
+            self.interrupted.store(true, Ordering::Relaxed);
+            self.halt_now();
+            return Ok(Outcome::Release);
+        }
         let shown = self.screen.printed(&mut ended);
+        if let End::NeedsTerminal(_) = end {
+            self.screen.report(&format!("line {}: {}", line.number, CommandFailed::new(end, &Kept::default())));
+        }
         let result = RunResult {
             exit: ended.status.code(),
             signal: ended.status.signal(),
@@ -158,23 +233,13 @@ impl Work<'_> {
     }
 
     fn tell(&self, line: &Execution<Line>, status: LineStatus, result: &RunResult, ended: &Ended) -> io::Result<()> {
-        let outcome = match status {
-            LineStatus::Succeeded => "succeeded",
-            LineStatus::Exhausted => "given_up",
-            _ => "failed",
-        };
         self.screen.tell(&Told {
-            event: "attempt",
-            id: line.id().to_string(),
-            number: line.number,
-            line: line.text.to_string(),
-            attempt: line.attempt(),
-            outcome,
             exit: result.exit,
             signal: result.signal,
             seconds: ended.took.as_secs_f64(),
             stdout: &result.stdout.to_string(),
             stderr: &result.stderr.to_string(),
+            ..Told::of(line, status)
         })
     }
 
@@ -199,39 +264,55 @@ impl Work<'_> {
         &self,
         line: &mut Execution<Line>,
         command: &[OsString],
-        error: io::Error,
+        error: StartError,
     ) -> Result<Outcome, Refused> {
         let program = command.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default();
-        let is_no_program = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied);
-        match error.kind() {
-            // Too many processes, files, or too little memory.
-            ErrorKind::WouldBlock | ErrorKind::OutOfMemory => return Ok(Outcome::Snooze { delay: LATER }),
-            // No attempt could ever begin.
-            ErrorKind::InvalidInput | ErrorKind::ArgumentListTooLong => line.give_up(error)?,
-            _ if is_no_program && !self.template.has_fixed_program() => line.fail(NotStarted(error))?,
-            _ if is_no_program => {
-                self.trouble(Failure::usage(format!("{program:?} cannot be run ({error}): {CHECK_COMMAND}")));
+        let text = error.to_string();
+        match error {
+            StartError::Program(cause) if !is_passing(&cause) && self.template.has_fixed_program() => {
+                // The next lines would fail in the same way: they keep their attempts.
+                self.start_no_more(Failure::usage(format!("{program:?} cannot be run ({cause}): {CHECK_COMMAND}")));
                 return Ok(Outcome::Release);
             }
-            _ => {
-                self.trouble(Failure::file(format!("{program:?} cannot be run ({error}): the system refuses")));
+            StartError::Program(_) => line.fail(error)?,
+            // The next attempt could not start either.
+            StartError::Words(_) => line.give_up(error)?,
+            StartError::Shortage(_) | StartError::Output(_) | StartError::System(_) => {
+                self.start_no_more(Failure::file(text));
                 return Ok(Outcome::Release);
             }
         }
         let status = self.tasks.get(line.id())?.map_or(LineStatus::Failed, |record| record.status);
+        self.screen.report(&format!("line {}: {text}", line.number));
+        if let Err(error) = self.screen.tell(&Told { error: Some(text), ..Told::of(line, status) }) {
+            self.trouble(error.into());
+        }
         self.count(status);
         Ok(Outcome::Succeed)
     }
 }
 
-/// A command that could not be started, since its program is not there.
-#[derive(Debug)]
-struct NotStarted(io::Error);
-
-impl fmt::Display for NotStarted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the command cannot be run: {}", self.0)
+impl Told<'_> {
+    /// An attempt of which no more is known.
+    fn of(line: &Execution<Line>, status: LineStatus) -> Self {
+        let outcome = match status {
+            LineStatus::Succeeded => "succeeded",
+            LineStatus::Exhausted => "given_up",
+            _ => "failed",
+        };
+        Self {
+            event: "attempt",
+            id: line.id().to_string(),
+            number: line.number,
+            line: line.text.to_string(),
+            attempt: line.attempt(),
+            outcome,
+            exit: None,
+            signal: None,
+            seconds: 0.0,
+            stdout: "",
+            stderr: "",
+            error: None,
+        }
     }
 }
-
-impl StdError for NotStarted {}

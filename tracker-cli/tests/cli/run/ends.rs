@@ -59,6 +59,30 @@ fn ctrl_c_ends_what_runs_and_costs_nothing() {
 }
 
 #[test]
+fn command_that_ends_with_0_when_asked_to_end_has_succeeded() {
+    let scene = Scene::new();
+    let command = "trap 'echo saved > saved; exit 0' TERM; echo $$ > child; sleep 300 & wait; : {}";
+    let arguments = ["run", "jobs.redb", "-j1", "--shell", "--", command, ":::", "a", "b"];
+    let child = scene.spawn(&arguments);
+    process_in(&scene.path("child"));
+    signal(&child, Signal::INT);
+    let ran = finish(child);
+    assert_eq!(ran.code, Some(130), "{ran:?}");
+    assert!(ran.err.contains("1 lines are left"), "{}", ran.err);
+    assert_eq!(scene.lines("saved"), ["saved"]);
+    let plan = scene.plan(&["--shell", "--", command, ":::", "a", "b"]);
+    assert_eq!((plan["done"].as_u64(), plan["run"][0]["line"].as_str()), (Some(1), Some("b")), "{plan}");
+}
+
+#[test]
+fn command_over_its_time_has_failed_also_when_it_ends_with_0() {
+    let scene = Scene::new();
+    let command = "trap 'exit 0' TERM; sleep 300 & wait; : {}";
+    let ran = scene.run(&["run", "jobs.redb", "--timeout", "300ms", "--shell", "--", command, ":::", "a"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+}
+
+#[test]
 fn a_second_ctrl_c_does_not_wait() {
     let scene = Scene::new();
     let stubborn = ": {}; trap '' TERM; echo $$ > child; sleep 300";

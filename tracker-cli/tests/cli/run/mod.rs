@@ -3,7 +3,11 @@
 mod attempts;
 mod ends;
 mod kills;
+mod leftovers;
 mod lines;
+mod signals;
+mod starts;
+mod tty;
 
 use std::{
     fs,

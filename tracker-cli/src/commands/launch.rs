@@ -1,0 +1,134 @@
+//! The hidden command `launch`: becomes the command of a line once the run has registered it.
+//!
+//! `tracker launch PARENT null|terminal PROGRAM ARGUMENT…` is started by `run` with a socket as its standard input. On
+//! Linux it first asks the kernel to be killed when its parent dies. Then it waits for one byte on the socket: until
+//! the run has registered its process group, nothing of the command runs, and if the run dies before, nothing ever
+//! does. Then it executes the program. The socket is closed by the execution; a failure writes its error number to it.
+//!
+//! The command line parser is bypassed: this starts once per attempt.
+
+use std::{
+    env,
+    ffi::{CString, OsStr, OsString},
+    fs::File,
+    io::{self, Read, Write},
+    os::unix::{
+        ffi::{OsStrExt, OsStringExt},
+        net::UnixStream,
+    },
+    path::Path,
+    process::ExitCode,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use nix::{errno::Errno, unistd::execv};
+use rustix::{
+    io::fcntl_dupfd_cloexec,
+    process::{Pid, getppid},
+    stdio::dup2_stdin,
+};
+use signal_hook::consts::SIGPIPE;
+
+/// The first argument that selects this command.
+pub const NAME: &str = "launch";
+
+/// What the program gets as its standard input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stdin {
+    Null,
+    /// The terminal, which is also its standard output.
+    Terminal,
+}
+
+impl Stdin {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Terminal => "terminal",
+        }
+    }
+}
+
+/// Runs this command if the arguments ask for it. Returns only if the program could not be executed.
+pub fn from_arguments() -> Option<ExitCode> {
+    let mut arguments = env::args_os().skip(1);
+    if arguments.next()? != NAME {
+        return None;
+    }
+    let launched = socket().and_then(|mut socket| {
+        let failed = launch(&mut socket, arguments);
+        // A run that is gone reads nothing.
+        failed.or_else(|error| {
+            socket.write_all(error.raw_os_error().unwrap_or(Errno::EINVAL as i32).to_string().as_bytes())
+        })
+    });
+    Some(if launched.is_ok() { ExitCode::from(127) } else { ExitCode::from(2) })
+}
+
+/// The socket to the run, moved from the standard input to a number that the program does not inherit.
+fn socket() -> io::Result<UnixStream> {
+    Ok(UnixStream::from(fcntl_dupfd_cloexec(io::stdin(), 3)?))
+}
+
+/// Returns without an error if the run is gone.
+fn launch(socket: &mut UnixStream, mut arguments: impl Iterator<Item = OsString>) -> io::Result<()> {
+    let parent = arguments.next().and_then(|pid| Pid::from_raw(pid.to_str()?.parse().ok()?));
+    let is_terminal = arguments.next().is_some_and(|stdin| stdin == Stdin::Terminal.word());
+    let words: Vec<CString> = arguments.map(|word| CString::new(word.into_vec())).collect::<Result<_, _>>()?;
+    let program = words.first().ok_or(io::ErrorKind::InvalidInput)?;
+    if is_terminal {
+        dup2_stdin(io::stdout())?;
+    } else {
+        dup2_stdin(File::open("/dev/null")?)?;
+    }
+    die_with_parent()?;
+    let mut registered = [0];
+    if socket.read(&mut registered)? == 0 || getppid() != parent {
+        return Ok(());
+    }
+    // The runtime ignores this signal, and an ignored signal stays ignored in the program; a handled one does not.
+    signal_hook::flag::register(SIGPIPE, Arc::new(AtomicBool::new(false)))?;
+    Err(execute(program, &words).into())
+}
+
+/// The kernel kills this process, and the program that it becomes, when the thread that started it ends.
+#[cfg(target_os = "linux")]
+fn die_with_parent() -> io::Result<()> {
+    use rustix::process::{Signal, set_parent_process_death_signal};
+    Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
+}
+
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::unnecessary_wraps, reason = "on Linux it can fail")]
+fn die_with_parent() -> io::Result<()> {
+    Ok(())
+}
+
+/// Searches `PATH` as `execvp` does, but never has a shell read a file that is not executable by itself.
+fn execute(program: &CString, words: &[CString]) -> Errno {
+    let name = OsStr::from_bytes(program.as_bytes());
+    if name.as_bytes().contains(&b'/') {
+        return execute_at(program, words);
+    }
+    if name.is_empty() {
+        return Errno::ENOENT;
+    }
+    let path = env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
+    let mut found = Errno::ENOENT;
+    for folder in env::split_paths(&path) {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { &folder };
+        let Ok(candidate) = CString::new(folder.join(name).into_os_string().into_vec()) else { continue };
+        match execute_at(&candidate, words) {
+            Errno::ENOENT | Errno::ENOTDIR => {}
+            Errno::EACCES => found = Errno::EACCES,
+            error => return error,
+        }
+    }
+    found
+}
+
+fn execute_at(path: &CString, words: &[CString]) -> Errno {
+    match execv(path, words) {
+        Err(error) => error,
+    }
+}

@@ -1,0 +1,57 @@
+//! Signals that are ignored when the run starts.
+
+use std::{fs, process::Stdio};
+
+use rustix::process::Signal;
+
+use super::{Scene, finish, process_in, signal};
+
+/// Starts a run that ignores these signals, with a command that writes its number and ends when `go` exists.
+fn start_ignoring(scene: &Scene, signals: &str) -> std::process::Child {
+    let tracker = scene.command(&[]);
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell.args(["-c", &format!("trap '' {signals}; exec \"$0\" \"$@\"")]).arg(tracker.get_program());
+    let command = "echo $$ > pid; until test -e go; do sleep 0.01; done; echo {}";
+    shell.args(["run", "jobs.redb", "-j1", "--shell", "--", command, ":::", "a", "b"]);
+    shell.current_dir(scene.path("")).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    shell.spawn().unwrap()
+}
+
+#[test]
+fn signals_ignored_at_start_stay_ignored() {
+    let scene = Scene::new();
+    let child = start_ignoring(&scene, "HUP INT");
+    process_in(&scene.path("pid"));
+    signal(&child, Signal::HUP);
+    signal(&child, Signal::INT);
+    fs::write(scene.path("go"), "").unwrap();
+    let ran = finish(child);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "a\nb\n"), "{ran:?}");
+}
+
+#[test]
+fn other_signals_stop_a_run_that_ignores_some() {
+    let scene = Scene::new();
+    let child = start_ignoring(&scene, "HUP INT");
+    process_in(&scene.path("pid"));
+    signal(&child, Signal::TERM);
+    assert_eq!(finish(child).code, Some(130));
+}
+
+#[test]
+fn commands_inherit_the_ignored_signals() {
+    let scene = Scene::new();
+    let mut shell = std::process::Command::new("/bin/sh");
+    let tracker = scene.command(&[]);
+    shell.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(tracker.get_program());
+    shell.args(["run", "jobs.redb", "--shell", "--", "kill -HUP $$; echo {}", ":::", "a"]);
+    let ran = shell.current_dir(scene.path("")).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&ran.stdout), "a\n");
+}
+
+#[test]
+fn commands_get_the_default_of_the_pipe_signal() {
+    let scene = Scene::new();
+    let ran = scene.run(&["run", "jobs.redb", "--shell", "--", "kill -PIPE $$; echo {}", ":::", "a"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{ran:?}");
+}

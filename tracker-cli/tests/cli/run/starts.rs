@@ -1,0 +1,126 @@
+//! Commands that cannot be started.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    os::unix::fs::{PermissionsExt, symlink},
+    process::{Command, Stdio},
+};
+
+use super::{Scene, finish};
+
+fn write_program(scene: &Scene, name: &str, text: &str) {
+    fs::write(scene.path(name), text).unwrap();
+    fs::set_permissions(scene.path(name), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn unrunnable_program_fails_only_its_line() {
+    let scene = Scene::new();
+    write_program(&scene, "first", "#!/bin/sh\nuntil test -e last.ran; do sleep 0.01; done; echo first\n");
+    write_program(&scene, "last", "#!/bin/sh\n: > last.ran; echo last\n");
+    write_program(&scene, "plain", "echo this is run by no shell\n");
+    write_program(&scene, "lost", "#!/no/such/interpreter\n");
+    fs::write(scene.path("locked"), "#!/bin/sh\n").unwrap();
+    fs::copy("/bin/true", scene.path("busy")).unwrap();
+    let _writer = fs::OpenOptions::new().write(true).open(scene.path("busy")).unwrap();
+    symlink("loop", scene.path("loop")).unwrap();
+    let long = format!("./{}", "x".repeat(300));
+    let cases = [
+        ("./plain", "Exec format error"),
+        ("./lost", "No such file or directory"),
+        ("./locked", "Permission denied"),
+        ("./busy", "Text file busy"),
+        ("./loop", "Too many levels of symbolic links"),
+        ("./plain/x", "Not a directory"),
+        (long.as_str(), "File name too long"),
+        ("/", "Permission denied"),
+        ("no-such-program", "No such file or directory"),
+    ];
+    let lines: Vec<&str> = cases.iter().map(|(line, _)| *line).collect();
+    // The first command runs beside all failures and ends after the last line has run.
+    let ran =
+        scene.run(&[&["run", "jobs.redb", "-j2", "--", "{}", ":::", "./first"], &lines[..], &["./last"]].concat());
+    assert_eq!((ran.code, ran.out.lines().count()), (Some(1), 2), "{ran:?}");
+    for (line, reason) in cases {
+        let shown = scene.fine(&["show", "jobs.redb", line]);
+        assert_eq!(shown["role"], "exhausted", "{line}");
+        let error = shown["error"].as_str().unwrap();
+        assert!(error.starts_with("the command cannot be run: ") && error.contains(reason), "{line}: {error}");
+        assert!(ran.err.contains(reason), "{}", ran.err);
+    }
+}
+
+#[test]
+fn failure_to_start_is_an_attempt_in_json() {
+    let scene = Scene::new();
+    let ran =
+        scene.run(&["run", "jobs.redb", "-j1", "--attempts", "2", "--json", "--", "{}", ":::", "no-such-program"]);
+    let events: Vec<serde_json::Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<_> = events.iter().map(|event| (event["outcome"].as_str(), event["exit"].as_i64())).collect();
+    assert_eq!(told, [(Some("failed"), None), (Some("given_up"), None), (None, None)], "{ran:?}");
+    assert!(events[0]["error"].as_str().unwrap().contains("No such file or directory"), "{ran:?}");
+}
+
+#[test]
+fn words_too_long_for_any_program_fail_their_line() {
+    let scene = Scene::new();
+    let long = "x".repeat(3 << 20);
+    for (file, command) in
+        [("a.redb", &["--", "printf", "%s", "{}"][..]), ("b.redb", &["--shell", "--", "printf %s {}"])]
+    {
+        let input = format!("{long}\nb\n");
+        let ran = scene.run_on(input.as_bytes(), &[&["run", file, "-j1", "--attempts", "5"], command].concat());
+        assert_eq!((ran.code, ran.out.as_str()), (Some(1), "b"), "{ran:?}");
+        assert!(ran.err.contains("line 1: the command cannot be run: Argument list too long"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn shortage_of_descriptors_waits_for_neighbours() {
+    let scene = Scene::new();
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "ulimit -n 48; exec \"$0\" \"$@\""]).arg(scene.command(&[]).get_program());
+    let command = "until test -e go; do sleep 0.01; done; echo {}";
+    shell.args(["run", "jobs.redb", "-j40", "--shell", "--", command, ":::"]);
+    shell.args((0..60).map(|number| number.to_string())).current_dir(scene.path(""));
+    let mut child = shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut messages = BufReader::new(child.stderr.take().unwrap());
+    let mut message = String::new();
+    messages.read_line(&mut message).unwrap();
+    assert!(message.contains("no further command can be started now (Too many open files"), "{message}");
+    fs::write(scene.path("go"), "").unwrap();
+    let ran = finish(child);
+    let mut rest = String::new();
+    messages.read_to_string(&mut rest).unwrap();
+    assert_eq!((ran.code, ran.out.lines().count(), rest.as_str()), (Some(0), 60, ""));
+}
+
+#[test]
+fn stop_ends_a_wait_for_resources() {
+    let scene = Scene::new();
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "ulimit -n 48; exec \"$0\" \"$@\""]).arg(scene.command(&[]).get_program());
+    shell.args(["run", "jobs.redb", "-j40", "--shell", "--", "echo {} >> begun; sleep 300", ":::"]);
+    shell.args((0..60).map(|number| number.to_string())).current_dir(scene.path(""));
+    let mut child = shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut messages = BufReader::new(child.stderr.take().unwrap());
+    let mut message = String::new();
+    messages.read_line(&mut message).unwrap();
+    assert!(message.contains("no further command can be started now"), "{message}");
+    super::signal(&child, rustix::process::Signal::TERM);
+    message.clear();
+    messages.read_to_string(&mut message).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{message}");
+    assert!(scene.lines("begun").len() < 40);
+}
+
+#[test]
+fn missing_folder_for_output_is_named() {
+    let scene = Scene::new();
+    let ran = scene.command(&["run", "jobs.redb", "--", "echo", ":::", "a"]).env("TMPDIR", "/no/such/folder").output();
+    let ran = crate::fixture::Ran::from(ran.unwrap());
+    assert_eq!(ran.code, Some(3));
+    assert!(ran.err.contains("in /no/such/folder") && ran.err.contains("TMPDIR"), "{}", ran.err);
+    assert_eq!(scene.plan(&["--", "echo"])["earlier"], 1, "the line keeps its attempt");
+}
