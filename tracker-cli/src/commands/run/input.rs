@@ -1,7 +1,7 @@
 use std::{
     collections::HashMap,
     ffi::OsString,
-    io::{self, BufRead, BufReader, Read},
+    io::{self, BufReader, Read},
     mem,
     os::unix::ffi::OsStringExt,
     sync::mpsc::{Receiver, SyncSender, sync_channel},
@@ -10,7 +10,12 @@ use std::{
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{line::Line, template::Template, text::Text};
+use super::{
+    line::Line,
+    read_line::{ReadLine, read_line},
+    template::Template,
+    text::Text,
+};
 
 /// Lines in batches, or why there are no more.
 pub type Batch = io::Result<Vec<Line>>;
@@ -25,6 +30,9 @@ pub enum Input {
 
 /// So many lines are put in at once.
 const BATCH: usize = 4_096;
+
+/// Or as many as have so many bytes together.
+const BATCH_BYTES: usize = 16 << 20;
 
 impl Input {
     /// Reads on a thread of its own, so that nobody waits for a slow writer; no faster than the batches are taken.
@@ -45,18 +53,22 @@ impl Input {
 
 /// What is there is told before more is waited for.
 fn read<R: Read>(mut input: BufReader<R>, end: u8, numbers: &mut Numbers, sender: &SyncSender<Batch>) {
-    let mut batch = Vec::new();
+    let (mut batch, mut bytes) = (Vec::new(), 0);
     loop {
-        let mut line = Vec::new();
-        let read = input.read_until(end, &mut line);
-        let is_last = !matches!(read, Ok(length) if length > 0);
-        if !is_last {
-            line.pop_if(|last| *last == end);
-            batch.push(numbers.line(line));
-        }
-        let is_full = is_last || batch.len() >= BATCH || !input.buffer().contains(&end);
-        if is_full && !batch.is_empty() && sender.send(Ok(mem::take(&mut batch))).is_err() {
-            return;
+        let read = read_line(&mut input, end);
+        let is_last = !matches!(read, Ok(Some(_)));
+        let read = read.map(|line| {
+            if let Some(ReadLine { text, oversized }) = line {
+                bytes += text.len();
+                batch.push(Line { oversized, ..numbers.line(text) });
+            }
+        });
+        let is_full = is_last || batch.len() >= BATCH || bytes >= BATCH_BYTES || !input.buffer().contains(&end);
+        if is_full && !batch.is_empty() {
+            bytes = 0;
+            if sender.send(Ok(mem::take(&mut batch))).is_err() {
+                return;
+            }
         }
         if let Err(error) = read {
             let _ = sender.send(Err(error));
@@ -84,6 +96,13 @@ impl Numbers {
         self.number += 1;
         let copy = self.copies.entry(xxh3_64(&line)).or_default();
         *copy += 1;
-        Line { copy: *copy, text: Text(line), number: self.number, command: self.template.clone(), result: None }
+        Line {
+            copy: *copy,
+            text: Text(line),
+            number: self.number,
+            command: self.template.clone(),
+            oversized: None,
+            result: None,
+        }
     }
 }

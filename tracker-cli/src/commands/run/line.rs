@@ -30,6 +30,9 @@ pub struct Line {
     pub copy: u64,
     /// The command for all lines, as it was when this one was put in or last tried.
     pub command: Template,
+    /// How many bytes the line has, if it is too long to be kept: `text` is only its beginning then.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub oversized: Option<u64>,
     /// What the last attempt gave that ran to its end.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub result: Option<RunResult>,

@@ -11,6 +11,7 @@ mod kept;
 mod leftovers;
 mod line;
 mod plan;
+mod read_line;
 mod screen;
 mod signals;
 mod start_error;

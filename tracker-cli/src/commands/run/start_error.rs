@@ -2,6 +2,8 @@ use std::{env, error::Error as StdError, fmt, io};
 
 use rustix::io::Errno;
 
+use super::read_line::LONGEST_LINE;
+
 /// Why a command could not be started.
 #[derive(Debug)]
 pub enum StartError {
@@ -11,6 +13,8 @@ pub enum StartError {
     Program(io::Error),
     /// The word list cannot be given to any program: it is too long, or has a zero byte.
     Words(io::Error),
+    /// The line has so many bytes, more than are kept of any line.
+    Oversized(u64),
     /// The files for its output cannot be created.
     Output(io::Error),
     /// Anything around the command: its process, the terminal.
@@ -56,6 +60,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Shortage(error) => write!(f, "the system is short of resources: {error}"),
             Self::Program(error) | Self::Words(error) => write!(f, "the command cannot be run: {error}"),
+            Self::Oversized(bytes) => write!(f, "the line has {bytes} bytes: the most is {LONGEST_LINE}"),
             Self::Output(error) => {
                 let folder = env::temp_dir();
                 write!(

@@ -136,6 +136,9 @@ impl Work<'_> {
     }
 
     fn run(&self, line: &mut Execution<Line>, slot: usize) -> Result<Outcome, Refused> {
+        if let Some(bytes) = line.oversized {
+            return self.not_started(line, &[], StartError::Oversized(bytes));
+        }
         let text = line.text.clone();
         let filling = Filling { line: &text.0, number: line.number, slot };
         let command = self.template.fill(filling);
@@ -276,7 +279,7 @@ impl Work<'_> {
             }
             StartError::Program(_) => line.fail(error)?,
             // The next attempt could not start either.
-            StartError::Words(_) => line.give_up(error)?,
+            StartError::Words(_) | StartError::Oversized(_) => line.give_up(error)?,
             StartError::Shortage(_) | StartError::Output(_) | StartError::System(_) => {
                 self.start_no_more(Failure::file(text));
                 return Ok(Outcome::Release);

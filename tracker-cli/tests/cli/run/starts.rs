@@ -77,6 +77,29 @@ fn words_too_long_for_any_program_fail_their_line() {
 }
 
 #[test]
+fn line_over_the_limit_fails_and_others_run() {
+    let scene = Scene::new();
+    let long = "x".repeat(17_000_000);
+    let input = format!("a\n{long}\n{long}y\nb\n");
+    for _ in 0..2 {
+        let ran = scene.run_on(input.as_bytes(), &["run", "jobs.redb", "-j1", "--retry-failed", "--", "true"]);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.err.contains("line 2: the line has 17000000 bytes: the most is 8388608"), "{}", ran.err);
+        assert!(ran.err.contains("line 3: the line has 17000001 bytes"), "{}", ran.err);
+        assert!(ran.err.contains("2 of 4 lines were given up"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn lines_of_megabytes_run_where_the_command_is_short() {
+    let scene = Scene::new();
+    let long = "x".repeat(5_000_000);
+    let input = (0..8).map(|number| format!("{long}/{number}\n")).collect::<Vec<_>>().concat();
+    let ran = scene.run_on(input.as_bytes(), &["run", "jobs.redb", "-j1", "--", "printf", "%s", "{/}"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "01234567"), "{}", ran.err);
+}
+
+#[test]
 fn shortage_of_descriptors_waits_for_neighbours() {
     let scene = Scene::new();
     let mut shell = Command::new("/bin/sh");
