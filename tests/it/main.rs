@@ -10,6 +10,7 @@
 mod ahead;
 mod ahead_dies;
 mod async_calls;
+mod backups;
 mod batches;
 mod commits;
 mod crashes;
@@ -24,6 +25,7 @@ mod foreign_lines;
 mod histories;
 #[cfg(unix)]
 mod hostile;
+mod hostile_numbers;
 mod inspection;
 mod kinds;
 mod leases;
@@ -45,7 +47,10 @@ mod queries;
 mod random;
 mod rates;
 mod recovered;
+#[cfg(unix)]
+mod replaced;
 mod retention;
+mod rows;
 mod schema;
 mod script;
 mod secrets;
@@ -54,6 +59,7 @@ mod sleep;
 mod starts;
 mod story;
 mod submits;
+mod time_repair;
 mod told;
 mod turns;
 mod untyped;

@@ -1,6 +1,8 @@
 //! What is copied out of a damaged file, besides what every task has.
 
-use tracker_core::{BatchOptions, Otherwise, Submission, SubmitOptions, Tracker};
+use std::{fs, path::Path};
+
+use tracker_core::{BatchOptions, ErrorKind, Otherwise, Submission, SubmitOptions, Tracker};
 
 use crate::{
     batches::{add, followed, is_there, open},
@@ -96,4 +98,114 @@ fn a_damaged_file_gives_its_batches_and_dependencies_back() {
     assert_eq!((status(&tasks, "d"), status(&tasks, "after x")), (Status::Succeeded, Status::Succeeded));
     assert!(!is_there(&tasks, "after done"));
     sound(&tracker);
+}
+
+/// A file with 300 jobs as it is closed, or as a killed program leaves it.
+fn file_of_jobs(folder: &Path, closed: bool) -> Vec<u8> {
+    let path = folder.join("whole.redb");
+    let tracker = Tracker::open(&path).unwrap();
+    let names: Vec<_> = (0..300).map(|number| format!("job {number}")).collect();
+    drop(jobs(&tracker, &names.iter().map(String::as_str).collect::<Vec<_>>()));
+    if closed {
+        tracker.close().unwrap();
+        return fs::read(&path).unwrap();
+    }
+    let bytes = fs::read(&path).unwrap();
+    tracker.close().unwrap();
+    bytes
+}
+
+#[test]
+fn recover_reads_a_file_with_bytes_behind_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    for closed in [true, false] {
+        let whole = file_of_jobs(folder.path(), closed);
+        for more in [1, 4095, 4096, 5_000, 3 << 20] {
+            let (path, saved) = (folder.path().join("longer.redb"), folder.path().join("saved.redb"));
+            let bytes = [whole.as_slice(), &vec![b'x'; more]].concat();
+            fs::write(&path, &bytes).unwrap();
+            let report = Tracker::recover(&path, &saved).unwrap();
+            assert_eq!((report.tasks, report.lost.len()), (300, 0), "closed {closed}, {more} bytes more");
+            let rescued = Tracker::open(&saved).unwrap();
+            sound(&rescued);
+            drop(rescued);
+            fs::remove_file(saved).unwrap();
+            if more == 1 {
+                assert_eq!(fs::read(&path).unwrap(), bytes, "the damaged file is only read");
+            }
+        }
+        fs::remove_file(folder.path().join("whole.redb")).unwrap();
+    }
+}
+
+#[test]
+fn recover_reads_what_is_left_of_a_shorter_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for closed in [true, false] {
+        let whole = file_of_jobs(folder.path(), closed);
+        let mut best = 0;
+        for length in (400..whole.len()).step_by(4096).chain([whole.len() - 1]) {
+            let (path, saved) = (folder.path().join("shorter.redb"), folder.path().join("saved.redb"));
+            fs::write(&path, &whole[..length]).unwrap();
+            match Tracker::recover(&path, &saved) {
+                Ok(report) => {
+                    best = best.max(report.tasks);
+                    let rescued = Tracker::open(&saved).unwrap();
+                    sound(&rescued);
+                    assert_eq!(rescued.tasks::<Job>().unwrap().counts().unwrap().total(), report.tasks);
+                }
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::Corrupted, "{length}: {error}");
+                    let text = error.to_string();
+                    assert!(
+                        text.contains("restore a backup") && !text.contains("Tracker::recover"),
+                        "{length}: {text}"
+                    );
+                }
+            }
+            fs::remove_file(saved).unwrap_or_default();
+        }
+        assert_eq!(best, 300, "closed {closed}");
+        fs::remove_file(folder.path().join("whole.redb")).unwrap();
+    }
+}
+
+/// The program goes on writing after the cut, so that its latest commit refers to pages that are gone.
+#[test]
+fn recover_reads_a_file_that_was_cut_while_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, cut, saved) =
+        (folder.path().join("a.redb"), folder.path().join("cut.redb"), folder.path().join("b.redb"));
+    let tracker = Tracker::options().cache_bytes(0).open(&path).unwrap();
+    let names: Vec<_> = (0..300).map(|number| format!("job {number}")).collect();
+    let tasks = jobs(&tracker, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    let length = fs::metadata(&path).unwrap().len();
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length - length / 4).unwrap();
+    // Succeeds or fails: what it read before is in memory.
+    let _ = tasks.submit(&job("later"));
+    fs::copy(&path, &cut).unwrap();
+    let report = Tracker::recover(&cut, &saved).unwrap();
+    assert!(report.tasks > 0, "{report:?}");
+    let rescued = Tracker::open(&saved).unwrap();
+    sound(&rescued);
+    assert_eq!(rescued.tasks::<Job>().unwrap().counts().unwrap().total(), report.tasks);
+    drop(tasks);
+    let _ = tracker.close();
+}
+
+#[test]
+fn recovered_file_gives_out_no_fence_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, saved) = (folder.path().join("a.redb"), folder.path().join("b.redb"));
+    let tracker = Tracker::open(&path).unwrap();
+    let tasks = jobs(&tracker, &["gone", "there"]);
+    let mut held = tasks.start("gone").unwrap();
+    let fence = held.fence();
+    held.succeed().unwrap();
+    tasks.remove("gone").unwrap();
+    drop((held, tasks));
+    tracker.close().unwrap();
+    Tracker::recover(&path, &saved).unwrap();
+    let tracker = Tracker::open(&saved).unwrap();
+    assert!(tracker.tasks::<Job>().unwrap().start("there").unwrap().fence() > fence);
 }

@@ -93,6 +93,7 @@
 pub mod __private;
 #[cfg(feature = "tokio")]
 mod asynchronous;
+mod backup;
 mod batch;
 mod body;
 mod disk;
@@ -125,6 +126,7 @@ mod task;
 mod tasks;
 mod ticket;
 mod time;
+mod time_repair;
 mod tracker;
 mod transaction;
 mod untyped;
@@ -135,6 +137,7 @@ mod worker;
 
 #[cfg(feature = "tokio")]
 pub use asynchronous::AsyncTasks;
+pub use backup::Backup;
 pub use batch::{Batch, BatchInfo, BatchOptions};
 pub use body::{IntoOutcome, RunError};
 pub use disk::file::Sharing;
@@ -163,6 +166,7 @@ pub use task::{
 pub use tasks::{Counts, QueuePosition, Receipt, StartOptions, Submission, SubmitOptions, SubmitSummary, Tasks};
 pub use ticket::Ticket;
 pub use time::{Clock, ClockReading, ManualClock, SystemClock};
+pub use time_repair::{FileTime, RedatedTask, TimeRepair};
 pub use tracker::Tracker;
 pub use transaction::Transaction;
 pub use untyped::{Amount, ErrorGroup, ErrorGroups, KindInfo, Leased, Minute, Pace, Payload, Plan, Planned, Rest};

@@ -9,6 +9,7 @@ use crate::{
     error::Result,
     shared::Redact,
     time::{Clock, SystemClock, TimeKeeper},
+    time_repair::{self, TimeRepair},
     tracker::Tracker,
 };
 
@@ -175,6 +176,41 @@ impl Options {
         make: impl Fn() -> io::Result<Box<dyn StorageBackend>> + Send + Sync + 'static,
     ) -> Result<Tracker> {
         self.start(Place::Backend(Arc::new(make)), false)
+    }
+
+    /// Sets back the time of a file that a wrong clock once set ahead, to that of these options' clock.
+    ///
+    /// A file's time never goes back by itself, so that a clock that was set ahead once stops the delays of all tasks
+    /// while no process has the file open (see [`FileTime`](crate::FileTime)). First make sure that the clock is right
+    /// now: with a clock that is behind, this would move true times.
+    ///
+    /// The file is opened exclusively, so that no process works on it. One commit then replaces every time that lies
+    /// after the clock's:
+    /// - Times that have passed (of creation, changes, attempts, starts) become the clock's time, in their order.
+    /// - Due times that were counted from such a time keep their delay. [`TimeRepair::redated`] names these tasks. A due
+    ///   time that was set while the clock was right stays.
+    /// - Leases of tickets last their whole length from now on. Other leases are free at the next open.
+    ///
+    /// Ids, order, fences, statuses and payloads stay as they are. Tables of the caller's own are not touched.
+    ///
+    /// ```
+    /// # use tracker_core::Tracker;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("jobs.redb");
+    /// # Tracker::open(&path)?.close()?;
+    /// let repair = Tracker::options().repair_time(&path)?;
+    /// assert_eq!(repair.before, repair.after); // nothing lay ahead
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// - [`ErrorKind::AlreadyOpen`](crate::ErrorKind::AlreadyOpen) if a process has the file open, be it to look.
+    /// - [`ErrorKind::Corrupted`](crate::ErrorKind::Corrupted) if a row is damaged: recover the file first.
+    /// - As [`Options::open`] otherwise; a missing file is not created.
+    pub fn repair_time(self, path: impl AsRef<Path>) -> Result<TimeRepair> {
+        time_repair::repair(path.as_ref(), self.file, self.patience, &self.clock)
     }
 
     fn start(self, place: Place, read_only: bool) -> Result<Tracker> {

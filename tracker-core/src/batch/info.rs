@@ -56,7 +56,7 @@ impl BatchInfo {
     /// How many tasks there are.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.counts.iter().fold(0, |all, tasks| all.saturating_add(*tasks))
+        self.counts.iter().copied().fold(0, u64::saturating_add)
     }
 
     /// How many tasks have not ended.
@@ -75,7 +75,7 @@ impl BatchInfo {
     #[must_use]
     pub fn progress(&self) -> f64 {
         let count = |tasks: u64| f64::from(u32::try_from(tasks).unwrap_or(u32::MAX));
-        if self.total() == 0 { 1.0 } else { count(self.total() - self.open) / count(self.total()) }
+        if self.total() == 0 { 1.0 } else { count(self.total().saturating_sub(self.open)) / count(self.total()) }
     }
 }
 

@@ -267,6 +267,11 @@ impl StartKey {
     pub(crate) fn pack(self) -> [u8; Self::LEN] {
         Packer::new().put(self.kind.to_be_bytes()).put(self.number.to_be_bytes()).bytes
     }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "all keys are unpacked from what the table lends")]
+    pub(crate) fn unpack(bytes: &[u8; Self::LEN]) -> Self {
+        Self { kind: u32::from_be_bytes(part(bytes, 0)), number: u32::from_be_bytes(part(bytes, 4)) }
+    }
 }
 
 /// The key of an id: the kind, then the id's bytes.

@@ -203,11 +203,35 @@ impl Engine {
 
     /// An empty commit that makes the next open instant.
     pub(super) fn settle(&self) {
+        // It is reported when it is found; nothing is worth a commit then.
+        if self.database.check_identity().is_err() {
+            self.commits.end(true);
+            return;
+        }
         let (batch, _) = self.commits.begin();
         let settled = self.database.write::<(), Error>(true, (self.instance, batch), |_| Ok((true, ())));
         self.commits.end(true);
         if let Err(error) = settled {
             tracing::warn!(%error, "the commit that makes opening quick failed");
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use crate::{Tracker, error::ErrorKind};
+
+    #[test]
+    fn idle_commit_notices_a_lost_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jobs.redb");
+        let tracker = Tracker::open(&path).unwrap();
+        std::fs::rename(&path, path.with_extension("moved")).unwrap();
+        tracker.shared.engine.settle();
+        assert_eq!(tracker.flush().unwrap_err().kind(), ErrorKind::FileReplaced);
+        std::fs::rename(path.with_extension("moved"), &path).unwrap();
+        tracker.flush().unwrap();
+        tracker.close().unwrap();
     }
 }

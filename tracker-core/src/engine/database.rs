@@ -8,7 +8,7 @@ use redb::{ReadTransaction, ReadableDatabase, TransactionError, WriteTransaction
 use uuid::Uuid;
 
 use crate::{
-    disk::file::{self, FileOptions, Opened, Place, Sharing, guard},
+    disk::file::{self, FileOptions, Identity, Opened, Place, Sharing, Snapshot, guard},
     error::{Error, ErrorKind, Result},
     store::{self, FormatProblem, Handles},
 };
@@ -21,6 +21,7 @@ pub(crate) struct Database {
     patience: Duration,
     read_only: bool,
     handle: RwLock<Option<Handle>>,
+    identity: Option<Identity>,
 }
 
 enum Handle {
@@ -44,7 +45,8 @@ impl Database {
             tracing::debug!(created, "opened the file");
             Handle::Write(db)
         };
-        let database = Self { place, options, patience, read_only, handle: RwLock::new(Some(handle)) };
+        let identity = Identity::of(&place)?;
+        let database = Self { place, options, patience, read_only, handle: RwLock::new(Some(handle)), identity };
         database.check_format()?;
         Ok(database)
     }
@@ -115,6 +117,9 @@ impl Database {
             Some(Handle::Read(_)) => return Err(Error::read_only().into()),
             None => return Err(Error::closed().into()),
         };
+        if let Some(identity) = &self.identity {
+            identity.check_now_and_then()?;
+        }
         let mut txn = match guard("beginning a transaction", || self.begin(db)) {
             Ok(txn) => txn,
             Err(error) => {
@@ -192,6 +197,8 @@ impl Database {
     }
 
     fn reopen(&self) -> Result<()> {
+        // Another file in its place would be taken for this one.
+        self.check_identity()?;
         let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
         if self.read_only {
             // Where that fails, the next read tries it again.
@@ -205,6 +212,24 @@ impl Database {
         }
         *handle = Some(Handle::Write(file::open_existing(&self.place, &self.options)?));
         Ok(())
+    }
+
+    /// Refuses to go on if the path leads to another file than the one that is open.
+    pub(crate) fn check_identity(&self) -> Result<()> {
+        self.identity.as_ref().map_or(Ok(()), Identity::check)
+    }
+
+    /// Begins a snapshot whose pages can be copied.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot> {
+        // Alone, so that no commit of this process is between the header and redb's memory of it.
+        let handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
+        file::snapshot(&self.place, self.identity.as_ref(), || {
+            Ok(match &*handle {
+                Some(Handle::Write(db)) => db.begin_read()?,
+                Some(Handle::Read(db)) => db.begin_read()?,
+                None => return Err(Error::closed()),
+            })
+        })
     }
 
     /// Runs a call that needs the database for itself, without readers or writers.
@@ -221,7 +246,10 @@ impl Database {
 
     pub(crate) fn close(&self) -> Result<()> {
         match self.handle.write().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(Handle::Write(db)) => file::close(&self.place, db),
+            Some(Handle::Write(db)) => {
+                file::close(&self.place, db)?;
+                self.check_identity()
+            }
             Some(Handle::Read(db)) => guard("closing", || Ok(db.close()?)),
             None => Ok(()),
         }

@@ -11,6 +11,7 @@ mod job;
 mod keeper;
 mod others;
 mod queue;
+mod repair_time;
 mod retention;
 mod signal;
 mod sync;
@@ -25,6 +26,7 @@ pub(crate) use action::{
 };
 pub use event::{Event, Happening};
 pub(crate) use held::Held;
+pub(crate) use repair_time::{Retimed, repair_time};
 pub(crate) use signal::Signal;
 pub use watch::{Watch, Watched};
 pub(crate) use writer::Writer;

@@ -86,6 +86,8 @@ pub enum ErrorKind {
     Busy,
     /// The file was opened for reading only.
     ReadOnly,
+    /// The file was removed, moved or replaced while it was open: what is written to it is not found again.
+    FileReplaced,
     /// The tracker is closed.
     Closed,
     /// The file is no tracker file.

@@ -321,7 +321,7 @@ fn put(
                 return Ok(Put::Task { new: false });
             }
             if let Some(awaited) = newcomer.awaits(writer)? {
-                newcomer.reserve(writer);
+                newcomer.reserve(writer)?;
                 let names = newcomer.names();
                 let line = Line::Task(Box::new(newcomer.line));
                 held.add(awaited, Numbered { number, bytes, line }, names)?;

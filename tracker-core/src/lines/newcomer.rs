@@ -50,10 +50,11 @@ impl Newcomer {
     }
 
     /// Gives it its number now, so that it keeps its place among the others when it comes later.
-    pub(super) fn reserve(&mut self, writer: &mut Writer<'_>) {
+    pub(super) fn reserve(&mut self, writer: &mut Writer<'_>) -> Result<()> {
         if self.line.reserved.is_none() {
-            self.line.reserved = Some(writer.reserve_seq());
+            self.line.reserved = Some(writer.reserve_seq()?);
         }
+        Ok(())
     }
 
     /// Whether its id is there already.
@@ -86,10 +87,12 @@ impl Newcomer {
         let successor = line.successor.take().map(|line| line.keyed(kind, Some(&self.id), typed)).transpose()?;
         let guessed = keyed.guessed || successor.as_ref().is_some_and(|successor| successor.guessed);
         if fenceless {
-            past.iter_mut().chain(&mut header.last).for_each(|ended| ended.fence = writer.take_fence());
+            for ended in past.iter_mut().chain(&mut header.last) {
+                ended.fence = writer.take_fence()?;
+            }
         }
         let successor = successor.map(|keyed| keyed.body(&self.id));
-        let task = kind.task(line.reserved.unwrap_or_else(|| writer.new_seq()));
+        let task = kind.task(line.reserved.map_or_else(|| writer.new_seq(), Ok)?);
         let whole = Whole { task, header, body: keyed.body(&self.id), past, progress: None, successor };
         let whole = released(kind, whole, now)?;
         if self.line.batch.is_none() && self.line.needs.is_empty() {

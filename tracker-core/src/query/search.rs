@@ -127,7 +127,7 @@ impl Search {
         if self.text.is_none() && timeless && self.index.is_none() && self.batch.is_none() {
             let counts = rows.counts_of(kind.id)?;
             let wanted = counts.iter().filter(|(code, _)| condition.wants(*code));
-            return Ok((wanted.map(|(_, count)| count).sum(), None));
+            return Ok((wanted.map(|(_, count)| *count).fold(0, u64::saturating_add), None));
         }
         let (found, next) = self.page(rows, kind)?;
         Ok((found.len() as u64, next))
@@ -182,8 +182,9 @@ impl Search {
         }
         // Few tasks in these statuses: gather and sort them. Many: the next ones in the order of submission are near.
         let counts = rows.counts_of(kind.id)?;
-        let all: u64 = counts.iter().map(|(_, count)| count).sum();
-        let wanted: u64 = counts.iter().filter(|(code, _)| condition.wants(*code)).map(|(_, count)| count).sum();
+        let all: u64 = counts.iter().map(|(_, count)| *count).fold(0, u64::saturating_add);
+        let wanted = counts.iter().filter(|(code, _)| condition.wants(*code)).map(|(_, count)| *count);
+        let wanted = wanted.fold(0, u64::saturating_add);
         if wanted == all || wanted.saturating_mul(wanted) > all.saturating_mul(most as u64) {
             let beyond = after.map(|(_, seq)| seq);
             let headers =

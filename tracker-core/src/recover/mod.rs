@@ -1,5 +1,6 @@
 //! Copies what is readable of a damaged file into a new one.
 
+mod source;
 mod ties;
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
@@ -8,13 +9,14 @@ use redb::ReadTransaction;
 
 use crate::{
     disk::{
-        file::{FileOptions, Place, Sharing, guard},
+        file::{Sharing, guard},
         keys::TaskRef,
         tables,
     },
-    engine::{Database, Writer},
+    engine::Writer,
     error::{Error, Result},
-    store::{Handles, Kind, Whole},
+    rules::TimeShift,
+    store::{Handles, Kind, NUMBERS, Whole},
     task::TaskKey,
     tracker::Tracker,
 };
@@ -51,18 +53,27 @@ pub(crate) fn recover(from: &Path, into: &Path) -> Result<Recovered> {
     if into.exists() {
         return Err(Error::invalid(format!("{}: there is a file already; give a new path", into.display())));
     }
-    let options = FileOptions { sharing: Sharing::Exclusive, ..FileOptions::default() };
-    let source = Database::open(Place::Path(from.to_owned()), options, true, std::time::Duration::from_secs(10))?;
+    let source = source::open(from)?;
     let target = Tracker::options().sharing(Sharing::Exclusive).open(into)?;
     let mut report = Recovered::default();
+    // A time that lies ahead, be it damaged or from a wrong clock, would become the new file's time.
+    let shift = TimeShift::to(target.shared.engine.now());
     source.read(|txn| {
         let kinds = Handles::new(txn).all_kinds()?;
-        let seals = ties::copy_batches(txn, &target, &mut report)?;
+        let seals = ties::copy_batches(txn, &target, &shift, &mut report)?;
         for kind in kinds.all() {
             let kind: Arc<Kind> = target.shared.engine.turn(|writer| writer.put_kind((**kind).clone()))?;
-            copy_kind(txn, &target, &kind, &mut report)?;
+            copy_kind(txn, &target, &kind, &shift, &mut report)?;
         }
         ties::copy_needs(txn, &target)?;
+        // Tasks that are gone may have had higher fences than those that are here.
+        let state = guard("reading the next fence", || Handles::new(txn).pulse());
+        if let Some(fence) = state.ok().map(|state| state.next_fence).filter(|fence| *fence < NUMBERS) {
+            target.shared.engine.turn(|writer| {
+                writer.raise_fence(fence);
+                Ok::<_, Error>(())
+            })?;
+        }
         for seal in seals {
             target.shared.engine.call(seal)?;
         }
@@ -73,7 +84,13 @@ pub(crate) fn recover(from: &Path, into: &Path) -> Result<Recovered> {
     Ok(report)
 }
 
-fn copy_kind(txn: &ReadTransaction, target: &Tracker, kind: &Arc<Kind>, report: &mut Recovered) -> Result<()> {
+fn copy_kind(
+    txn: &ReadTransaction,
+    target: &Tracker,
+    kind: &Arc<Kind>,
+    shift: &TimeShift,
+    report: &mut Recovered,
+) -> Result<()> {
     let mut batch = Vec::new();
     for task in candidates(txn, kind.id) {
         match guard("reading a task", || whole(txn, task)) {
@@ -83,7 +100,7 @@ fn copy_kind(txn: &ReadTransaction, target: &Tracker, kind: &Arc<Kind>, report: 
                     let id = Some(whole.body.id.clone());
                     report.lost.push(Lost { kind: kind.name.clone(), id, what: what.to_owned() });
                 }
-                batch.push(whole);
+                batch.push(whole.shifted(shift));
             }
             Err(error) => {
                 let body = guard("reading a task", || Handles::new(txn).body(task)).ok().flatten();
@@ -106,7 +123,12 @@ fn whole(txn: &ReadTransaction, task: TaskRef) -> Result<Whole> {
     let past = guard("reading a history", || rows.past(task)).unwrap_or_default();
     let waits = header.successor;
     let successor = if waits { guard("reading a payload", || rows.successor(task)).ok().flatten() } else { None };
-    Ok(Whole { task, header, body, past, progress: None, successor })
+    let whole = Whole { task, header, body, past, progress: None, successor };
+    if whole.has_room() {
+        Ok(whole)
+    } else {
+        Err(Error::corrupted("tracker.headers", task, "its number or its fence is one that no file gives out"))
+    }
 }
 
 /// The numbers of all tasks that some table names, from both of its ends up to where it cannot be read.

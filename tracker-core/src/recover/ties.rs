@@ -14,15 +14,20 @@ use crate::{
     },
     engine::Seal,
     error::{Error, Result},
-    rules::{Batch, Otherwise, Roles},
-    store::Handles,
+    rules::{Batch, Otherwise, Roles, TimeShift},
+    store::{Handles, NUMBERS},
     tracker::Tracker,
 };
 
 /// Copies the batches that can be read; their tasks are counted as they come.
 ///
 /// Gives those back that no more tasks come into. They are to be sealed when all tasks are there, lest they be over before.
-pub(super) fn copy_batches(txn: &ReadTransaction, target: &Tracker, report: &mut Recovered) -> Result<Vec<Seal>> {
+pub(super) fn copy_batches(
+    txn: &ReadTransaction,
+    target: &Tracker,
+    shift: &TimeShift,
+    report: &mut Recovered,
+) -> Result<Vec<Seal>> {
     let mut numbers = BTreeSet::new();
     walk("looking for batches", |backwards| {
         let table = txn.open_table(tables::BATCHES)?;
@@ -37,10 +42,14 @@ pub(super) fn copy_batches(txn: &ReadTransaction, target: &Tracker, report: &mut
         let read = guard("reading a batch", || {
             let mut rows = Handles::new(txn);
             let batch = rows.batch(number)?.ok_or_else(|| Error::corrupted("tracker.batches", number, "it is gone"))?;
+            if number >= NUMBERS {
+                return Err(Error::corrupted("tracker.batches", number, "its number is one that no file gives out"));
+            }
             Ok((batch, rows.follow_up(number)?))
         });
         match read {
             Ok((batch, follow_up)) => {
+                let batch = shift.batch(&batch);
                 if batch.sealed {
                     seals.push(Seal { batch: number, sealed: true });
                 }

@@ -65,7 +65,8 @@ impl Batch {
 
     /// How many tasks have not ended.
     pub(crate) fn open(&self) -> u64 {
-        Role::ALL.iter().filter(|role| News::of(**role).is_none()).map(|role| self.members[*role as usize]).sum()
+        let open = Role::ALL.iter().filter(|role| News::of(**role).is_none()).map(|role| self.members[*role as usize]);
+        open.fold(0, u64::saturating_add)
     }
 
     /// How many tasks count as this role, with those that are gone.

@@ -18,6 +18,7 @@ mod start;
 mod submit;
 #[cfg(test)]
 mod tests;
+mod time_shift;
 
 pub(crate) use batch::{Batch, Roles, Tally};
 pub(crate) use command::{Command, Finish, Owner, Requeue, Start, Submit};
@@ -33,6 +34,7 @@ pub(crate) use needs::Aside;
 pub use needs::Otherwise;
 pub(crate) use needs::{Hear, Heard, News};
 pub(crate) use pace::Pace;
+pub(crate) use time_shift::{TimeShift, times_of, times_of_attempt, times_of_batch};
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use crate::{
         keys::{self, CountKey, MemberKey, RunKey, TaskRef},
         records,
     },
-    error::Result,
+    error::{Error, Result},
     rules::{Ended, Header},
 };
 
@@ -23,6 +23,11 @@ pub(crate) struct Change<'a> {
     /// The body that waits for the end of the running attempt: set, taken or left.
     #[expect(clippy::option_option, reason = "outside: whether it changes; inside: what it becomes")]
     pub successor: Option<Option<&'a Body>>,
+}
+
+/// The file counts its numbers wrongly: a new task must never take the place of another one.
+pub(super) fn occupied(table: &str, place: impl std::fmt::Display) -> Error {
+    Error::corrupted(table, place, "a new row should go here, but a row is here already")
 }
 
 /// The rows of a history: keys and records.
@@ -81,7 +86,10 @@ impl Handles<&WriteTransaction> {
         match change.new {
             Some(header) => {
                 let key = task.pack();
-                self.headers()?.insert(&key, records::encode_at(&key, header)?.as_slice())?;
+                let before = self.headers()?.insert(&key, records::encode_at(&key, header)?.as_slice())?;
+                if change.old.is_none() && before.is_some() {
+                    return Err(occupied("tracker.headers", task));
+                }
             }
             None => drop(self.headers()?.remove(&task.pack())?),
         }
@@ -144,7 +152,10 @@ impl Handles<&WriteTransaction> {
         }
         if let Some(body) = new {
             let key = task.pack();
-            self.bodies()?.insert(&key, records::encode_at(&key, body)?.as_slice())?;
+            let before = self.bodies()?.insert(&key, records::encode_at(&key, body)?.as_slice())?;
+            if change.old.is_none() && before.is_some() {
+                return Err(occupied("tracker.bodies", task));
+            }
             return Ok(());
         }
         self.bodies()?.remove(&task.pack())?;

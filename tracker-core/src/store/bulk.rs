@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use redb::{CursorError, Entry, Key, Table, Value, WriteTransaction};
 
-use super::{Handles, Kind, position};
+use super::{Handles, Kind, apply::occupied, position};
 use crate::{
     disk::{
         keys::{self, TaskRef},
@@ -66,19 +66,27 @@ impl Handles<&WriteTransaction> {
             };
             headers.push((keys[at], record));
         }
-        insert_sorted(self.headers()?, headers.iter().map(|(key, record)| (key, record.as_slice())))?;
+        insert_sorted(
+            "tracker.headers",
+            self.headers()?,
+            headers.iter().map(|(key, record)| (key, record.as_slice())),
+        )?;
         drop(headers);
         let bodies: Vec<_> = keys.iter().zip(rows).map(|(key, row)| bound(key, row.record)).collect();
-        insert_sorted(self.bodies()?, keys.iter().zip(&bodies).map(|(key, body)| (key, body.as_slice())))?;
+        insert_sorted(
+            "tracker.bodies",
+            self.bodies()?,
+            keys.iter().zip(&bodies).map(|(key, body)| (key, body.as_slice())),
+        )?;
         drop(bodies);
         let places: Vec<_> = rows.iter().map(|row| position(&kind.graph, row.task, &row.header)).collect();
         let mut line: Vec<_> = places.iter().map(|place| place.line.pack()).collect();
         line.sort_unstable();
-        insert_sorted(self.line()?, line.iter().map(|key| (key, ())))?;
+        insert_sorted("tracker.line", self.line()?, line.iter().map(|key| (key, ())))?;
         let mut updated: Vec<_> = places.iter().filter_map(|place| Some(place.updated?.pack())).collect();
         updated.sort_unstable();
         if !updated.is_empty() {
-            insert_sorted(self.updated()?, updated.iter().map(|key| (key, ())))?;
+            insert_sorted("tracker.updated", self.updated()?, updated.iter().map(|key| (key, ())))?;
         }
         if !kind.indexes.is_empty() {
             let of = |row: &NewRow<'_>| {
@@ -87,7 +95,7 @@ impl Handles<&WriteTransaction> {
             };
             let mut indexes: Vec<_> = rows.iter().flat_map(of).collect();
             indexes.sort_unstable();
-            insert_sorted(self.indexes()?, indexes.iter().map(|key| (key.as_slice(), ())))?;
+            insert_sorted("tracker.indexes", self.indexes()?, indexes.iter().map(|key| (key.as_slice(), ())))?;
         }
         Ok(())
     }
@@ -100,14 +108,17 @@ fn bound(key: &[u8], record: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Inserts rows in the order of their keys; none of them is there yet.
+/// Inserts rows in the order of their keys; a row that is there already is damage.
 fn insert_sorted<'e, K: Key + 'static, V: Value + 'static>(
+    name: &str,
     table: &mut Table<'_, K, V>,
     rows: impl Iterator<Item = (K::SelfType<'e>, V::SelfType<'e>)> + Clone,
 ) -> Result<()> {
     let done = fill_gap(table, rows.clone())?;
     for (key, value) in rows.skip(done) {
-        table.insert(key, value)?;
+        if table.insert(key, value)?.is_some() {
+            return Err(occupied(name, "the number of a new task"));
+        }
     }
     Ok(())
 }

@@ -152,7 +152,7 @@ impl Handles<&WriteTransaction> {
             Place::Out => {}
             Place::Lane(key) => drop(self.lanes()?.insert(keys::lane_key(&lane, key).as_slice(), ())?),
             Place::Slot => {
-                let taken = self.slots_taken(kind, value)? + 1;
+                let taken = self.slots_taken(kind, value)?.saturating_add(1);
                 self.slots()?.insert(lane.as_slice(), taken)?;
             }
         }

@@ -14,6 +14,7 @@ mod needs;
 mod new_task;
 mod position;
 mod pulse;
+mod retime;
 mod rows;
 #[cfg(test)]
 mod sample;
@@ -41,5 +42,6 @@ pub(crate) use needs::Untold;
 pub(crate) use new_task::{NewTask, Tie, TieOn};
 pub(crate) use position::{Order, order, position};
 pub(crate) use pulse::Pulse;
+pub(crate) use retime::Redated;
 pub(crate) use scan::{Mark, Stretch};
-pub(crate) use whole::Whole;
+pub(crate) use whole::{NUMBERS, Whole};

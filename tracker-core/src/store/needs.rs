@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use redb::{ReadableTable, WriteTransaction};
 
-use super::{Handles, NewTask, Source, handles::row, rows::Rows};
+use super::{Handles, NewTask, Source, apply::occupied, handles::row, rows::Rows};
 use crate::{
     disk::{
         keys::{MemberKey, NeedKey, TaskRef},
@@ -162,6 +162,9 @@ impl Handles<&WriteTransaction> {
 
     /// A batch that is new, with its label and what follows it.
     pub(crate) fn add_batch(&mut self, number: u64, batch: &Batch, follow_up: Option<&NewTask>) -> Result<()> {
+        if self.batches()?.get(number)?.is_some() {
+            return Err(occupied("tracker.batches", number));
+        }
         self.put_batch(number, batch)?;
         self.labels()?.insert(batch.label.as_str(), number)?;
         follow_up.map_or(Ok(()), |new| self.put_follow_up(number, new))

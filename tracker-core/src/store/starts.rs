@@ -10,12 +10,15 @@ use crate::{
 };
 
 /// Where the number of the next start stands.
-const NEXT: u32 = u32::MAX;
+pub(super) const NEXT: u32 = u32::MAX;
 
 impl<S: Source> Handles<S> {
     fn next_start(&mut self, kind: &Kind) -> Result<u32> {
         let next = self.starts()?.get(&StartKey { kind: kind.id, number: NEXT }.pack())?;
-        Ok(next.and_then(|next| u32::try_from(next.value()).ok()).unwrap_or(0))
+        let starts = kind.policy.rate.map_or(1, |rate| rate.starts);
+        let next = next.and_then(|next| u32::try_from(next.value()).ok());
+        // A number beyond the ring is damage: the ring begins anew, as without a number.
+        Ok(next.filter(|next| *next < starts).unwrap_or(0))
     }
 
     /// When the kind's rate lets the next task start; `None` if it may now.
@@ -34,7 +37,7 @@ impl Handles<&WriteTransaction> {
     pub(crate) fn count_start(&mut self, kind: &Kind, now: Micros) -> Result<()> {
         let Some(rate) = kind.policy.rate else { return Ok(()) };
         let number = self.next_start(kind)?;
-        let next = (number + 1) % rate.starts.max(1);
+        let next = number.saturating_add(1) % rate.starts.max(1);
         let starts = self.starts()?;
         starts.insert(&StartKey { kind: kind.id, number }.pack(), now)?;
         starts.insert(&StartKey { kind: kind.id, number: NEXT }.pack(), i64::from(next))?;

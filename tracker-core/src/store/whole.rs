@@ -2,8 +2,11 @@ use super::{Body, Handles, Progress, Source};
 use crate::{
     disk::keys::TaskRef,
     error::Result,
-    rules::{Ended, Header},
+    rules::{Ended, Header, TimeShift},
 };
+
+/// Fences and sequence numbers of tasks from elsewhere are below this, so that a file never runs out of them.
+pub(crate) const NUMBERS: u64 = 1 << 63;
 
 /// A task with all its rows, before it is known as its type.
 #[derive(Clone, Debug)]
@@ -19,6 +22,23 @@ pub(crate) struct Whole {
 }
 
 impl Whole {
+    /// The highest fence that the task has had.
+    pub(crate) fn fence(&self) -> u64 {
+        let ended = self.past.iter().chain(&self.header.last).map(|ended| ended.fence);
+        ended.chain(self.header.lease.as_ref().map(|lease| lease.fence)).max().unwrap_or(0)
+    }
+
+    /// Whether enough fences and sequence numbers follow those of the task.
+    pub(crate) fn has_room(&self) -> bool {
+        self.fence() < NUMBERS && self.task.seq < NUMBERS
+    }
+
+    /// The task with the times that a shift gives it.
+    pub(crate) fn shifted(self, shift: &TimeShift) -> Self {
+        let past = self.past.iter().map(|ended| shift.ended(ended)).collect();
+        Self { header: shift.header(&self.header), past, ..self }
+    }
+
     /// Whether the body that waits could not be read.
     pub(crate) fn lacks_successor(&self) -> bool {
         self.header.successor && self.successor.is_none()

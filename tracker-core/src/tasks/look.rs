@@ -36,7 +36,7 @@ impl Counts {
     /// How many tasks there are in all.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.counts.values().sum()
+        self.counts.values().copied().fold(0, u64::saturating_add)
     }
 
     /// The codes in use with their numbers, by code.
@@ -189,7 +189,7 @@ impl<T: View> Tasks<T> {
             let step = kind.rules(now).status(&header).map_or(0, |status| status.step);
             // A task that waits in the last status of a step belongs to the line of the next one.
             let starts = |step: &u16| kind.graph.startable(*step).contains(&header.code);
-            let step = [step, step + 1].into_iter().find(starts).unwrap_or(step);
+            let step = [step, step.saturating_add(1)].into_iter().find(starts).unwrap_or(step);
             let codes = kind.graph.startable(step);
             let ahead = if header.lease.is_none() { rows.ahead_of(place, &codes, now)? } else { 0 };
             let running = kind.graph.code(step, Role::InProgress);

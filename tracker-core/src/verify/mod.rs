@@ -55,14 +55,36 @@ struct Expected {
     successors: BTreeSet<TaskRef>,
     ended: BTreeMap<TaskRef, u32>,
     ties: Ties,
+    last_fence: u64,
 }
 
 pub(crate) fn verify(rows: &mut Handles<&ReadTransaction>) -> Result<Vec<Difference>> {
     let mut found = Found(Vec::new());
     let expected = expect(rows, &mut found)?;
-    compare(rows, &expected, &mut found)?;
+    let last_fence = compare(rows, &expected, &mut found)?.max(expected.last_fence);
+    check_next(rows, &expected, last_fence, &mut found)?;
     expected.ties.compare(rows, &mut found)?;
     Ok(found.0)
+}
+
+/// Reports next numbers of the file that it has given out already.
+fn check_next(
+    rows: &mut Handles<&ReadTransaction>,
+    expected: &Expected,
+    last_fence: u64,
+    found: &mut Found,
+) -> Result<()> {
+    let state = rows.pulse()?;
+    let batches = rows.latest_batches(1)?.into_iter().map(|(number, _)| number);
+    if let Some(last) = expected.tasks.iter().map(|task| task.seq).chain(batches).max()
+        && last >= state.next_seq
+    {
+        found.add("tracker.meta", format!("the next number is {}, and {last} is given out", state.next_seq));
+    }
+    if last_fence >= state.next_fence {
+        found.add("tracker.meta", format!("the next fence is {}, and {last_fence} is given out", state.next_fence));
+    }
+    Ok(())
 }
 
 struct Found(Vec<Difference>);
@@ -139,6 +161,9 @@ fn expect(rows: &mut Handles<&ReadTransaction>, found: &mut Found) -> Result<Exp
                 expected.line.insert(place.line);
                 expected.updated.extend(place.updated);
                 *expected.counts.entry(CountKey { kind: kind.id, code: header.code }).or_default() += 1;
+                let fences =
+                    header.lease.iter().map(|lease| lease.fence).chain(header.last.iter().map(|last| last.fence));
+                expected.last_fence = fences.fold(expected.last_fence, u64::max);
                 if header.lease.is_some() {
                     expected.running.insert(task);
                 }
@@ -206,9 +231,10 @@ fn expect_keys(expected: &mut Expected, kind: &Kind, task: TaskRef, header: &Hea
     }
 }
 
-/// What the tables hold, against what they should.
-fn compare(rows: &mut Handles<&ReadTransaction>, expected: &Expected, found: &mut Found) -> Result<()> {
+/// What the tables hold, against what they should. Returns the highest fence of the history.
+fn compare(rows: &mut Handles<&ReadTransaction>, expected: &Expected, found: &mut Found) -> Result<u64> {
     let txn = rows.source();
+    let mut last_fence = 0;
     macro_rules! keys_of {
         ($table:ident, $unpack:expr) => {{
             let mut keys = BTreeSet::new();
@@ -229,6 +255,7 @@ fn compare(rows: &mut Handles<&ReadTransaction>, expected: &Expected, found: &mu
         found.add("tracker.live", format!("{task} does not run"));
     }
     for run in keys_of!(HISTORY, RunKey::unpack) {
+        last_fence = last_fence.max(run.fence);
         if expected.ended.get(&run.task).is_none_or(|ended| *ended == 0) {
             found.add("tracker.history", format!("{run:?} belongs to no attempt"));
         }
@@ -253,5 +280,5 @@ fn compare(rows: &mut Handles<&ReadTransaction>, expected: &Expected, found: &mu
         fronts.insert(LineKey::unpack(key.value()), value.value().to_vec());
     }
     found.differ_in("tracker.fronts", &expected.fronts, &fronts);
-    Ok(())
+    Ok(last_fence)
 }

@@ -36,7 +36,7 @@ pub(super) fn create(path: &Path, options: &FileOptions, init: &dyn Fn(&Database
 ///
 /// A hard link is refused if the name exists, which a rename is not. Where the file system has no hard links (FAT, some
 /// network shares), see [`reserve`].
-fn publish(from: &Path, to: &Path, link: impl FnOnce(&Path, &Path) -> io::Result<()>) -> io::Result<bool> {
+pub(super) fn publish(from: &Path, to: &Path, link: impl FnOnce(&Path, &Path) -> io::Result<()>) -> io::Result<bool> {
     match link(from, to) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
@@ -64,13 +64,13 @@ fn reserve(from: &Path, to: &Path) -> io::Result<bool> {
 }
 
 /// The file under its temporary name, which goes when this does.
-struct Draft {
-    path: PathBuf,
-    file: File,
+pub(super) struct Draft {
+    pub path: PathBuf,
+    pub file: File,
 }
 
 impl Draft {
-    fn begin(path: &Path) -> Result<Self> {
+    pub fn begin(path: &Path) -> Result<Self> {
         let Some(name) = path.file_name() else {
             return Err(Fault::new(ErrorKind::Invalid, "the path has no file name at its end; add one").at(path));
         };

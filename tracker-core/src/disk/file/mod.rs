@@ -1,21 +1,28 @@
 //! The database file: found, created, opened, locked and inspected. What is inside is none of its business.
 
 mod backend;
+mod copy;
 mod create;
 mod fault;
 mod folder;
 mod guard;
+mod identity;
 mod inspect;
+mod layout;
 mod leftover;
 mod open;
+mod salvage;
 mod sharing;
 mod survey;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use copy::{Snapshot, snapshot, write as write_snapshot};
 pub(crate) use guard::guard;
+pub(crate) use identity::Identity;
 pub(crate) use inspect::{inspect, inspect_again};
 pub(crate) use open::{Opened, close, open_existing, open_or_create};
+pub(crate) use salvage::readings;
 pub use sharing::Sharing;
 
 use std::{

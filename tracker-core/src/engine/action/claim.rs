@@ -205,10 +205,19 @@ fn lease(
 ) -> Result<Claimed> {
     let token = Uuid::new_v4();
     let owner = Owner { fence: writer.next_fence(), token };
+    let known =
+        header.lease.as_ref().map(|lease| lease.fence).into_iter().chain(header.last.as_ref().map(|last| last.fence));
+    if known.max().is_some_and(|known| known >= owner.fence) {
+        return Err(Error::corrupted(
+            "tracker.meta",
+            "pulse",
+            format_args!("its next fence is {}, and {task} has a later one", owner.fence),
+        ));
+    }
     let command =
         Command::Start(Start { token, fence: owner.fence, begun, chance: Writer::chance_of(token), ..start.clone() });
     let done = writer.decide(kind, task, Some(header), &command, None, &body.id)?;
-    writer.use_fence();
+    writer.use_fence()?;
     let (now, reenters) = (writer.now(), header.lease.as_ref().is_some_and(|lease| start.reenter == Some(lease.token)));
     if !reenters {
         writer.rows().count_start(kind, now)?;

@@ -95,7 +95,7 @@ impl NewTask {
         if let Some(batch) = self.submit.batch {
             writer.may_join(kind, &id, None, batch)?;
         }
-        let task = kind.task(writer.new_seq());
+        let task = kind.task(writer.new_seq()?);
         let body = self.body(id.clone());
         writer.decide(kind, task, None, &Command::Submit(self.submit.clone()), Some(&body), &id)?;
         Ok(Submitted { task, id, told: Told::New })

@@ -67,7 +67,7 @@ impl Action for TaskCommand {
         }
         let mut command = self.command.clone();
         if let Command::Ignore { fence, .. } = &mut command {
-            *fence = writer.take_fence();
+            *fence = writer.take_fence()?;
         }
         let body = self.body.as_ref();
         let done = writer.decide(&kind, task, header.as_ref(), &command, body, &id)?;

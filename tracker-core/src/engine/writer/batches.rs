@@ -79,7 +79,7 @@ impl Writer<'_> {
 
     /// Makes a batch known to the file.
     pub(crate) fn add_batch(&mut self, batch: Batch, follow_up: Option<&NewTask>) -> Result<u64> {
-        let number = self.new_seq();
+        let number = self.new_seq()?;
         self.put_new_batch(number, batch, follow_up)?;
         Ok(number)
     }
@@ -166,7 +166,7 @@ impl Writer<'_> {
         if let Some(ended) = ended {
             let measured = ended.run.and_then(|run| Micros::try_from(run).ok());
             let tally = self.batches.tally(batch);
-            tally.ends += 1;
+            tally.ends = tally.ends.saturating_add(1);
             tally.ran = tally.ran.saturating_add(measured.unwrap_or(ended.ended.saturating_sub(ended.started)));
         }
     }

@@ -11,6 +11,7 @@ impl Writer<'_> {
     /// Puts in those whose ids are new, of a plain kind, and says which they were. Of two with the same id it is the first.
     pub(crate) fn put_new(&mut self, kind: &Kind, tasks: &[Prepared]) -> Result<Vec<bool>> {
         let base = self.pulse.next_seq;
+        self.new_seqs(tasks.len())?;
         let mut ids: Vec<_> = (base..).zip(tasks).map(|(seq, task)| (keys::id_key(kind.id, &task.id), seq)).collect();
         ids.sort_unstable();
         ids.dedup_by(|one, before| one.0 == before.0);
@@ -38,9 +39,10 @@ impl Writer<'_> {
                 rows.push(NewRow { task: kind.task(seq), header, indexes: &task.indexes, record: &task.record });
             }
         }
-        if !rows.is_empty() {
+        if rows.is_empty() {
+            self.pulse.next_seq = base;
+        } else {
             self.touch();
-            self.pulse.next_seq += tasks.len() as u64;
             self.rows.apply_new(kind, &rows)?;
         }
         Ok(new)

@@ -2,11 +2,13 @@ mod batches;
 mod bulk;
 mod leases;
 mod needs;
+mod numbers;
 mod rebuild;
 mod undo;
 
 use batches::Batches;
 use needs::Tidings;
+use numbers::after;
 use undo::Undo;
 
 use std::{
@@ -137,7 +139,7 @@ impl<'t> Writer<'t> {
             self.pulse.mark = self.pulse.mark.max(self.now);
             self.pulse.instance = self.context.instance;
             self.pulse.batch = batch;
-            self.pulse.change += 1;
+            self.pulse.change = after(self.pulse.change)?;
             self.rows.put_pulse(&self.pulse)?;
             self.effects.change = self.pulse.change;
         }
@@ -183,7 +185,7 @@ impl<'t> Writer<'t> {
     pub(crate) fn put_kind(&mut self, kind: Kind) -> Result<Arc<Kind>> {
         self.touch();
         self.rows.put_kind(&kind)?;
-        self.pulse.schema += 1;
+        self.pulse.schema = after(self.pulse.schema)?;
         let mut kinds = (*self.kinds).clone();
         kinds.schema = self.pulse.schema;
         let id = kind.id;
@@ -192,27 +194,6 @@ impl<'t> Writer<'t> {
         self.effects.kinds = Some(self.kinds.clone());
         self.effects.woke = true;
         self.kind(id)
-    }
-
-    /// A number for a new task.
-    pub(crate) fn new_seq(&mut self) -> u64 {
-        let seq = self.pulse.next_seq;
-        self.pulse.next_seq += 1;
-        seq
-    }
-
-    /// The fence of the next claim; [`Self::use_fence`] takes it once the claim stands.
-    pub(crate) fn next_fence(&self) -> u64 {
-        self.pulse.next_fence
-    }
-
-    pub(crate) fn use_fence(&mut self) {
-        self.pulse.next_fence += 1;
-    }
-
-    pub(crate) fn take_fence(&mut self) -> u64 {
-        self.use_fence();
-        self.pulse.next_fence - 1
     }
 
     /// A number between 0 and 1, for jitter.

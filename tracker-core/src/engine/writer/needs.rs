@@ -281,7 +281,7 @@ impl Writer<'_> {
     fn hear(&mut self, waiter: TaskRef, heard: Heard, reason: String) -> Result<()> {
         let (kind, header) = (self.kind(waiter.kind)?, self.known(waiter)?);
         let id = self.rows.body_of(waiter)?.id;
-        let fence = if heard.aside.is_some() { self.take_fence() } else { 0 };
+        let fence = if heard.aside.is_some() { self.take_fence()? } else { 0 };
         let command = Command::Hear(Hear { heard, fence, reason });
         self.decide(&kind, waiter, Some(&header), &command, None, &id)?;
         Ok(())

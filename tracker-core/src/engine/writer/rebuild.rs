@@ -66,7 +66,8 @@ impl Writer<'_> {
     /// Makes a kind known that the file has not.
     pub(crate) fn define(&mut self, spec: KindSpec, paused: bool) -> Result<Arc<Kind>> {
         check_kinds(self.kinds.all().count())?;
-        let id = self.kinds.all().map(|kind| kind.id).max().unwrap_or(0) + 1;
+        let last = self.kinds.all().map(|kind| kind.id).max().unwrap_or(0);
+        let id = last.checked_add(1).ok_or_else(|| Error::corrupted("tracker.kinds", last, "no number follows it"))?;
         self.put_kind(spec.kind(id, paused))
     }
 
@@ -74,6 +75,12 @@ impl Writer<'_> {
     #[cfg(feature = "json")]
     pub(crate) fn admit(&mut self, kind: &Kind, whole: &Whole) -> Result<()> {
         let Whole { task, header, body, .. } = whole;
+        if !whole.has_room() {
+            return Err(Error::invalid(format!(
+                "\"{}\" has a fence of 2^63 or more, which no file gives out",
+                body.id
+            )));
+        }
         let change = Change { new: Some(header), new_body: Some(body), ..Change::default() };
         if let Some(rival) = self.rows.rival(kind, *task, &change)? {
             let other = self.rows.body_of(rival)?.id;
@@ -89,7 +96,7 @@ impl Writer<'_> {
 
     /// A number for a task that comes later.
     #[cfg(feature = "json")]
-    pub(crate) fn reserve_seq(&mut self) -> u64 {
+    pub(crate) fn reserve_seq(&mut self) -> Result<u64> {
         self.touch();
         self.new_seq()
     }
@@ -113,8 +120,7 @@ impl Writer<'_> {
         let (successor, waits, watched) = (successor.as_ref(), 0, false);
         let header =
             Header { successor: successor.is_some(), fingerprint, waits, watched, batch, ..whole.header.clone() };
-        let fences = past.iter().chain(&header.last).map(|ended| ended.fence);
-        let fence = fences.chain(header.lease.as_ref().map(|lease| lease.fence)).max().unwrap_or(0);
+        let fence = whole.fence();
         self.pulse.next_seq = self.pulse.next_seq.max(task.seq.saturating_add(1));
         self.pulse.next_fence = self.pulse.next_fence.max(fence.saturating_add(1));
         self.pulse.mark = self.pulse.mark.max(header.updated);

@@ -1,0 +1,49 @@
+//! Sets back the time of a file that a wrong clock set ahead.
+
+use uuid::Uuid;
+
+use super::Database;
+use crate::{
+    disk::file::guard,
+    error::{Error, Result},
+    rules::TimeShift,
+    store::{Handles, Redated},
+    time::Micros,
+};
+
+/// What a repair has done.
+pub(crate) struct Retimed {
+    pub before: Micros,
+    pub after: Micros,
+    pub tasks: u64,
+    pub redated: Vec<Redated>,
+}
+
+/// So many tasks with another due time are named.
+const NAMED: usize = 1_000;
+
+/// Sets the time of a file that nobody else has open to `now`, where it lies after that, in one commit with all times
+/// that lie after it.
+pub(crate) fn repair_time(database: &Database, now: Micros) -> Result<Retimed> {
+    let instance = Uuid::new_v4();
+    database.write(true, (instance, 1), |txn| {
+        guard("repairing the time", || {
+            let mut rows = Handles::new(txn);
+            let mut state = rows.pulse()?;
+            let before = state.mark;
+            let ahead = rows.times_ahead(now)?;
+            if before <= now && ahead.is_empty() {
+                return Ok((false, Retimed { before, after: before, tasks: 0, redated: Vec::new() }));
+            }
+            let shift = TimeShift::keeping_order(now, ahead);
+            let (tasks, redated) = rows.retime(&shift, NAMED)?;
+            state.mark = shift.end();
+            (state.instance, state.batch) = (instance, 1);
+            let change = state.change.checked_add(1);
+            state.change =
+                change.ok_or_else(|| Error::corrupted("tracker.meta", "pulse", "its change number is at its end"))?;
+            rows.put_pulse(&state)?;
+            Ok((true, Retimed { before, after: state.mark, tasks, redated }))
+        })
+    })
+}
