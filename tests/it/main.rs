@@ -21,6 +21,7 @@ mod fan_out;
 mod faults;
 mod files;
 mod foreign_lines;
+mod fingerprints;
 mod histories;
 #[cfg(unix)]
 mod hostile;
@@ -37,6 +38,7 @@ mod moved;
 mod outcomes;
 #[cfg(unix)]
 mod part;
+mod payloads;
 mod platter;
 mod printed;
 #[cfg(unix)]
@@ -56,6 +58,7 @@ mod story;
 mod submits;
 mod told;
 mod turns;
+mod unreadable;
 mod untyped;
 mod verified;
 mod watching;
