@@ -20,8 +20,8 @@ mod disk;
 mod fan_out;
 mod faults;
 mod files;
-mod foreign_lines;
 mod fingerprints;
+mod foreign_lines;
 mod histories;
 #[cfg(unix)]
 mod hostile;

@@ -70,9 +70,9 @@ pub(crate) fn decode<T: TrackedTask>(kind: &str, id: &TaskKey, bytes: &[u8]) -> 
     read(bytes).map_err(|error| {
         let mut what = format!("{kind} \"{id}\" cannot be read as {}: {error}", std::any::type_name::<T>());
         if let Some(field) = read_back::missing_field(&error) {
-            what.push_str(&format!(
-                "; write #[serde(default)] above `{field}` if it is newer than the task, or store the task anew"
-            ));
+            let fix =
+                format!("write #[serde(default)] above `{field}` if it is newer than the task, or store the task anew");
+            what = format!("{what}; {fix}");
         }
         Error::caused(ErrorKind::Unreadable, what, error)
     })

@@ -14,6 +14,14 @@ pub(crate) fn is_shallow(bytes: &[u8]) -> bool {
     bytes.len() <= LEVELS || Scan { rest: bytes }.is_shallow() != Some(false)
 }
 
+/// What was read of a value.
+enum Value {
+    /// All of it.
+    Whole,
+    /// The beginning of an array or a map of so many values.
+    Open(u64),
+}
+
 struct Scan<'b> {
     rest: &'b [u8],
 }
@@ -24,7 +32,7 @@ impl Scan<'_> {
         // How many values each open array or map still lacks.
         let (mut missing, mut levels) = ([0_u64; LEVELS], 0_usize);
         loop {
-            if let Some(values) = self.value()? {
+            if let Value::Open(values) = self.value()? {
                 let Some(slot) = missing.get_mut(levels) else { return Some(false) };
                 *slot = values;
                 levels += 1;
@@ -44,15 +52,15 @@ impl Scan<'_> {
     }
 
     /// Skips a value; of an array or a map the beginning, and says how many values it has.
-    fn value(&mut self) -> Option<Option<u64>> {
+    fn value(&mut self) -> Option<Value> {
         let [marker] = self.take()?;
         let skip = match Marker::from_u8(marker) {
-            Marker::FixArray(items) => return Some(Some(items.into())),
-            Marker::Array16 => return self.take().map(|items| Some(u16::from_be_bytes(items).into())),
-            Marker::Array32 => return self.take().map(|items| Some(u32::from_be_bytes(items).into())),
-            Marker::FixMap(entries) => return Some(Some(2 * u64::from(entries))),
-            Marker::Map16 => return self.take().map(|entries| Some(2 * u64::from(u16::from_be_bytes(entries)))),
-            Marker::Map32 => return self.take().map(|entries| Some(2 * u64::from(u32::from_be_bytes(entries)))),
+            Marker::FixArray(items) => return Some(Value::Open(items.into())),
+            Marker::Array16 => return self.take().map(|items| Value::Open(u16::from_be_bytes(items).into())),
+            Marker::Array32 => return self.take().map(|items| Value::Open(u32::from_be_bytes(items).into())),
+            Marker::FixMap(entries) => return Some(Value::Open(2 * u64::from(entries))),
+            Marker::Map16 => return self.take().map(|entries| Value::Open(2 * u64::from(u16::from_be_bytes(entries)))),
+            Marker::Map32 => return self.take().map(|entries| Value::Open(2 * u64::from(u32::from_be_bytes(entries)))),
             Marker::FixPos(_) | Marker::FixNeg(_) | Marker::Null | Marker::True | Marker::False | Marker::Reserved => 0,
             Marker::U8 | Marker::I8 => 1,
             Marker::U16 | Marker::I16 | Marker::FixExt1 => 2,
@@ -71,7 +79,7 @@ impl Scan<'_> {
             Marker::Ext32 => self.long(1)?,
         };
         self.rest = self.rest.get(skip..)?;
-        Some(None)
+        Some(Value::Whole)
     }
 
     fn long(&mut self, more: usize) -> Option<usize> {

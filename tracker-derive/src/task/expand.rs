@@ -215,11 +215,10 @@ fn fingerprint(task: &Task) -> TokenStream {
     let start = quote!(#tracker_core::Fingerprint::new());
     let hashed = marked.into_iter().fold(start, |before, field| {
         let Field { ident, name, ty, .. } = field;
-        match field.hashed_by() {
-            Some(path) => {
-                quote_spanned!(path.span()=> #tracker_core::Fingerprint::field(#before, #name, &#path(&self.#ident)))
-            }
-            None => quote_spanned!(ty.span()=> #tracker_core::Fingerprint::field(#before, #name, &self.#ident)),
+        if let Some(path) = field.hashed_by() {
+            quote_spanned!(path.span()=> #tracker_core::Fingerprint::field(#before, #name, &#path(&self.#ident)))
+        } else {
+            quote_spanned!(ty.span()=> #tracker_core::Fingerprint::field(#before, #name, &self.#ident))
         }
     });
     quote!(::core::option::Option::Some(#tracker_core::Fingerprint::finish(#hashed)))

@@ -42,16 +42,15 @@ impl<'e, 'f> Fields<'e, 'f> {
         self.item(value)
     }
 
-    fn close(self) -> Encoded {
+    fn close(self) {
         self.encoder.levels -= self.levels;
-        Ok(())
     }
 
-    fn close_named(self) -> Encoded {
+    fn close_named(self) {
         if let Some(fields) = &mut self.encoder.fields {
             fields.end(self.names);
         }
-        self.close()
+        self.close();
     }
 }
 
@@ -186,7 +185,8 @@ impl SerializeTuple for Fields<'_, '_> {
     }
 
     fn end(self) -> Encoded {
-        self.close()
+        self.close();
+        Ok(())
     }
 }
 
@@ -199,7 +199,8 @@ impl SerializeTupleStruct for Fields<'_, '_> {
     }
 
     fn end(self) -> Encoded {
-        self.close()
+        self.close();
+        Ok(())
     }
 }
 
@@ -212,7 +213,8 @@ impl SerializeTupleVariant for Fields<'_, '_> {
     }
 
     fn end(self) -> Encoded {
-        self.close()
+        self.close();
+        Ok(())
     }
 }
 
@@ -225,7 +227,8 @@ impl SerializeStruct for Fields<'_, '_> {
     }
 
     fn end(self) -> Encoded {
-        self.close_named()
+        self.close_named();
+        Ok(())
     }
 }
 
@@ -238,6 +241,7 @@ impl SerializeStructVariant for Fields<'_, '_> {
     }
 
     fn end(self) -> Encoded {
-        self.close_named()
+        self.close_named();
+        Ok(())
     }
 }
