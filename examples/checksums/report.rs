@@ -50,6 +50,9 @@ pub fn each(query: Query<'_, FileTask>, mut tell: impl FnMut(FileRecord) -> anyh
     let mut query = query.by_creation().limit(1_000);
     loop {
         let page = query.page()?;
+        if let Some(task) = page.unreadable.first() {
+            anyhow::bail!("{} of {} tasks cannot be decoded, first {}", page.unreadable.len(), page.len(), task.error);
+        }
         page.items.into_iter().try_for_each(&mut tell)?;
         match page.next {
             Some(next) => query = query.after(next),

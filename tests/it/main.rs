@@ -21,6 +21,7 @@ mod disk;
 mod fan_out;
 mod faults;
 mod files;
+mod fingerprints;
 mod foreign_lines;
 mod histories;
 #[cfg(unix)]
@@ -39,6 +40,7 @@ mod moved;
 mod outcomes;
 #[cfg(unix)]
 mod part;
+mod payloads;
 mod platter;
 mod printed;
 #[cfg(unix)]
@@ -62,6 +64,7 @@ mod submits;
 mod time_repair;
 mod told;
 mod turns;
+mod unreadable;
 mod untyped;
 mod verified;
 mod watching;

@@ -112,7 +112,7 @@ fn a_reference_starts_again_once_its_last_run_has_ended() {
     let after = start(&runs, "a", json!({})).unwrap();
     assert!(!end(&runs, &crashed, true, "late", 0).unwrap());
     ids.extend([crashed, after].map(|run| run.id().clone()));
-    let of_a: Vec<_> = runs.query().index("reference", "a").by_creation().fetch().unwrap();
+    let of_a: Vec<_> = runs.query().index("reference", "a").by_creation().fetch().unwrap().items;
     assert_eq!(of_a.iter().map(|run| run.id.clone()).collect::<Vec<_>>(), ids, "each start is a run of its own");
     assert!(of_a.iter().map(|run| run.status).eq([2, 3, 2, 3, 1].map(|code| Status::from_code(code).unwrap())));
     sound(&tracker);

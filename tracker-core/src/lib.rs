@@ -150,7 +150,7 @@ pub use group::Group;
 pub use lines::{ImportOptions, Imported, LineError};
 pub use need::{Dependency, Need, TaskName};
 pub use options::Options;
-pub use page::{Cursor, Page};
+pub use page::{Cursor, Page, UnreadableTask};
 pub use query::Query;
 pub use record::{Attempt, LeaseInfo, ProgressInfo, Record};
 pub use recover::{Lost, Recovered};

@@ -1,6 +1,13 @@
 //! Payloads: what of a task is stored, and how it is read again. MessagePack with field names, so that structs can change
 //! and tools can look inside.
 
+mod depth;
+pub(crate) mod encoder;
+mod field_sets;
+mod read_back;
+
+pub(crate) use depth::{LEVELS, is_shallow};
+
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -11,32 +18,71 @@ use crate::{
     task::{TaskKey, TrackedTask},
     time::Micros,
 };
+use encoder::EncodeError;
+use field_sets::FieldSets;
 
-pub(crate) fn encode<T: Serialize>(task: &T) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut writer = rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();
-    task.serialize(&mut writer).map_err(|error| {
-        Error::caused(
+/// The bytes of a value that no type of a task stands for.
+pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
+    encode_with(value, None)
+}
+
+/// The bytes of a task. It is decoded again if its structs have sets of field names that this process has not seen yet,
+/// and refused if that fails.
+fn encode_task<T: TrackedTask>(task: &T) -> Result<Vec<u8>> {
+    let mut fields = FieldSets::of::<T>();
+    let bytes = encode_with(task, Some(&mut fields))?;
+    if fields.are_new() {
+        read_back::check(task, &bytes)?;
+        fields.remember();
+    }
+    Ok(bytes)
+}
+
+fn encode_with<T: Serialize>(value: &T, fields: Option<&mut FieldSets>) -> Result<Vec<u8>> {
+    let bytes = encoder::payload(value, fields).map_err(|error| match error {
+        EncodeError::TooDeep => too_deep(),
+        EncodeError::Failed(_) => Error::caused(
             ErrorKind::Unwritable,
             format!("the task cannot be stored, its serialization failed: {error}"),
             error,
-        )
+        ),
     })?;
     check_payload(&bytes)?;
     Ok(bytes)
 }
 
+fn too_deep() -> Error {
+    Error::new(
+        ErrorKind::TooLarge,
+        format!(
+            "the task's payload is nested deeper than {LEVELS} levels, which is the limit: store deep trees as a list of nodes with the numbers of their parents"
+        ),
+    )
+}
+
+/// Refuses bytes that the tracker has not encoded itself if they are too large or nested too deep.
+pub(crate) fn check_bytes(payload: &[u8]) -> Result<()> {
+    check_payload(payload)?;
+    if is_shallow(payload) { Ok(()) } else { Err(too_deep()) }
+}
+
 pub(crate) fn decode<T: TrackedTask>(kind: &str, id: &TaskKey, bytes: &[u8]) -> Result<T> {
     read(bytes).map_err(|error| {
-        Error::caused(
-            ErrorKind::Unreadable,
-            format!("{kind} \"{id}\" cannot be read as {}: {error}", std::any::type_name::<T>()),
-            error,
-        )
+        let mut what = format!("{kind} \"{id}\" cannot be read as {}: {error}", std::any::type_name::<T>());
+        if let Some(field) = read_back::missing_field(&error) {
+            let fix =
+                format!("write #[serde(default)] above `{field}` if it is newer than the task, or store the task anew");
+            what = format!("{what}; {fix}");
+        }
+        Error::caused(ErrorKind::Unreadable, what, error)
     })
 }
 
+/// Decodes a value. Bytes that are nested deeper than the limit are refused before the type's own code sees them.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, rmp_serde::decode::Error> {
+    if !is_shallow(bytes) {
+        return Err(serde::de::Error::custom(format!("it is nested deeper than {LEVELS} levels, which is the limit")));
+    }
     T::deserialize(&mut rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable())
 }
 
@@ -74,8 +120,12 @@ pub(crate) fn body<T: TrackedTask>(id: &TaskKey, task: &T) -> Result<Body> {
             "the task's id was changed from \"{id}\" to \"{own}\": an id stays; submit another task instead"
         )));
     }
-    let body =
-        Body { id: id.clone(), indexes: task.index_values(), uniques: task.unique_values(), payload: encode(task)? };
+    let body = Body {
+        id: id.clone(),
+        indexes: task.index_values(),
+        uniques: task.unique_values(),
+        payload: encode_task(task)?,
+    };
     check_values(&body.indexes)?;
     check_values(&body.uniques)?;
     Ok(body)
@@ -95,7 +145,9 @@ pub(crate) fn new_task<T: TrackedTask>(
     let (indexes, uniques) = (task.index_values(), task.unique_values());
     check_values(&indexes)?;
     check_values(&uniques)?;
+    // First, since it refuses what is nested too deep.
+    let payload = encode_task(task)?;
     let priority = priority.or(task.priority()).unwrap_or(kind.policy.priority);
     let submit = Submit { due, priority, fingerprint: task.fingerprint(), batch: None };
-    Ok(NewTask { kind: kind.id, id, indexes, uniques, payload: encode(task)?, submit, needs: Vec::new() })
+    Ok(NewTask { kind: kind.id, id, indexes, uniques, payload, submit, needs: Vec::new() })
 }

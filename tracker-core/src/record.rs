@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     error::{Error, ErrorKind, Result},
+    page::UnreadableTask,
     rules::{Ended, Ending, Failure, Lease},
     store::{Kind, Progress, Whole},
     task::TaskKey,
@@ -153,12 +154,23 @@ impl From<Progress> for ProgressInfo {
 impl<T, S> Record<T, S> {
     /// What rows say, seen as a type or without one.
     pub(crate) fn of<V: View<Task = T, Status = S>>(kind: &Kind, whole: Whole) -> Result<Self> {
+        Self::read::<V>(kind, whole).map_err(|unreadable| unreadable.error)
+    }
+
+    /// The same for one of many tasks: one that cannot be decoded keeps its id.
+    pub(crate) fn read<V: View<Task = T, Status = S>>(kind: &Kind, whole: Whole) -> Result<Self, UnreadableTask> {
         let Whole { header, body, past, progress, successor, .. } = whole;
-        let task = V::task(&kind.name, &body.id, &body.payload)?;
-        let status = kind.graph.status(header.code).and_then(V::status).ok_or_else(|| {
-            let what = format!("{} \"{}\" has the unknown status code {}", kind.name, body.id, header.code);
-            Error::new(ErrorKind::SchemaMismatch, what)
-        })?;
+        let status = || {
+            kind.graph.status(header.code).and_then(V::status).ok_or_else(|| {
+                let what = format!("{} \"{}\" has the unknown status code {}", kind.name, body.id, header.code);
+                Error::new(ErrorKind::SchemaMismatch, what)
+            })
+        };
+        let decoded = V::task(&kind.name, &body.id, &body.payload).and_then(|task| Ok((task, status()?)));
+        let (task, status) = match decoded {
+            Ok(decoded) => decoded,
+            Err(error) => return Err(UnreadableTask { id: body.id, error }),
+        };
         Ok(Self {
             id: body.id,
             task,

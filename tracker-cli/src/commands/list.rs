@@ -10,7 +10,7 @@ use crate::{
     failure::Failure,
     file::{FileArg, KindArg},
     filter::FilterArg,
-    output::{Cell, Ink, Output, Page, Table, View, number, time},
+    output::{Cell, Ink, Output, Page, Table, View, number, report_unreadable, time},
     task::TaskView,
 };
 
@@ -115,6 +115,7 @@ fn page(mut query: Query<'_, Untyped>, limit: usize) -> Result<(Vec<Record>, Opt
     let mut found = Vec::new();
     loop {
         let page = query.clone().limit(limit - found.len()).page()?;
+        report_unreadable(&page.unreadable);
         found.extend(page.items);
         match page.next {
             Some(next) if found.len() < limit => query = query.after(next),

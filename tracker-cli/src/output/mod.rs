@@ -20,8 +20,16 @@ use std::{
 
 use console::Term;
 use serde::Serialize;
+use tracker_core::UnreadableTask;
 
 use crate::{args::Color, failure::Failure};
+
+/// Names the tasks that a page lacks on the standard error output.
+pub fn report_unreadable(tasks: &[UnreadableTask]) {
+    for task in tasks {
+        eprintln!("tracker: {}", text::shown_lines(&task.error.to_string()));
+    }
+}
 
 /// What a command answers. Its serialized form is what `--json` prints, and is documented in `docs/cli.md`.
 pub trait View: Serialize {

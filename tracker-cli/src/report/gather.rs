@@ -3,7 +3,7 @@ use std::path::Path;
 use tracker_core::{Attempt, Ending, Payload, Record, StatusInfo, Tasks, Tracker, Untyped};
 
 use super::{Attempts, Durations, KindReport, Report, Slow, Timeline, Unlucky};
-use crate::{failure::Failure, task::has_ended};
+use crate::{failure::Failure, output::report_unreadable, task::has_ended};
 
 /// How many tasks a list names.
 const LISTED: usize = 10;
@@ -48,7 +48,8 @@ fn kind(tasks: &Tasks<Untyped>, most: usize) -> Result<KindReport, Failure> {
             query = query.after(cursor);
         }
         let page = query.page()?;
-        left -= page.items.len();
+        report_unreadable(&page.unreadable);
+        left = left.saturating_sub(page.items.len() + page.unreadable.len());
         page.items.iter().for_each(|task| kind.add(task));
         after = page.next;
         if after.is_none() {

@@ -125,7 +125,11 @@ impl Source {
         if let Some(after) = after {
             query = query.after(after);
         }
-        Ok(query.page()?)
+        let page = query.page()?;
+        match page.unreadable.into_iter().next() {
+            Some(task) => Err(task.error.into()),
+            None => Ok(page),
+        }
     }
 
     /// A task, and why it is not running.

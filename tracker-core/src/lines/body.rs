@@ -6,7 +6,8 @@ use super::value::Value;
 use crate::{
     engine::Values,
     error::{Error, Result},
-    store::{Body, Kind, check_payload, check_values},
+    payload::check_bytes,
+    store::{Body, Kind, check_values},
     task::TaskKey,
     untyped::{Node, Payload},
 };
@@ -63,7 +64,7 @@ impl BodyLine {
 
     /// The payload with its keys, of a task with this id; one of a task that has none yet may say its own.
     pub(super) fn keyed(self, kind: &Kind, id: Option<&TaskKey>, typed: Option<Typed>) -> Result<Keyed> {
-        check_payload(self.payload.as_bytes())?;
+        check_bytes(self.payload.as_bytes())?;
         let (indexes, uniques) = (self.indexes.unwrap_or_default(), self.uniques.unwrap_or_default());
         let names: Vec<&String> = kind.uniques.iter().map(|(name, _)| name).collect();
         for (told, known, what) in

@@ -7,6 +7,7 @@ use crate::{
     disk::keys::TaskRef,
     engine::{Target, TaskCommand},
     error::Result,
+    page::Page,
     rules::{Command, Requeue},
     store::TEXT,
     view::View,
@@ -88,12 +89,13 @@ impl<T: View> Query<'_, T> {
 
     /// Every task of the query before anything is done to one: what is done moves it in the order.
     fn all(&self) -> Result<Vec<TaskRef>> {
-        self.pages(|query: &Self, search: &Search| {
+        let all = self.pages(|query: &Self, search: &Search| {
             query.tasks.shared.engine.read(|rows| {
                 let kind = query.tasks.kind_in(rows)?;
                 let (found, next) = search.page(rows, &kind)?;
-                Ok((found.into_iter().map(|(_, task)| task).collect(), next))
+                Ok(Page::of(found.into_iter().map(|(_, task)| task).collect(), next))
             })
-        })
+        })?;
+        Ok(all.items)
     }
 }

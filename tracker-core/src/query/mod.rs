@@ -13,10 +13,10 @@ use redb::ReadTransaction;
 use crate::{
     batch::Batch,
     error::Result,
-    page::{Cursor, Page},
+    page::{Cursor, Page, UnreadableTask},
     record::Record,
     status::{Role, TaskStatus},
-    store::{Handles, Kind, Mark},
+    store::{Handles, Kind},
     task::{IndexValue, TaskKey, TrackedTask},
     tasks::Tasks,
     time::{micros_at, micros_of},
@@ -154,20 +154,29 @@ impl<'t, T: View> Query<'t, T> {
         self
     }
 
-    /// The tasks.
+    /// The tasks, up to the limit. Tasks that cannot be decoded are listed in [`Page::unreadable`], and logged as a warning.
     ///
     /// # Errors
-    /// `Unreadable` if one of them cannot be decoded; `Invalid` if the field has no index.
-    pub fn fetch(&self) -> Result<Vec<Record<T::Task, T::Status>>> {
-        self.pages(Self::page_of)
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the field has no index.
+    pub fn fetch(&self) -> Result<Page<Record<T::Task, T::Status>>> {
+        let page = self.pages(Self::page_of)?;
+        if let Some(UnreadableTask { id, error }) = page.unreadable.first() {
+            let (kind, count) = (self.tasks.name(), page.unreadable.len());
+            tracing::warn!(kind, count, %id, %error, "tasks of a query cannot be decoded");
+        }
+        Ok(page)
     }
 
     /// The first of the tasks, if there is one.
     ///
     /// # Errors
-    /// As [`Query::fetch`].
+    /// As [`Query::fetch`]; [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the first one cannot be decoded.
     pub fn first(self) -> Result<Option<Record<T::Task, T::Status>>> {
-        Ok(self.limit(1).fetch()?.pop())
+        let mut page = self.limit(1).pages(Self::page_of)?;
+        match page.unreadable.pop() {
+            Some(unreadable) => Err(unreadable.error),
+            None => Ok(page.items.pop()),
+        }
     }
 
     /// The tasks, and where the next page begins.
@@ -175,7 +184,7 @@ impl<'t, T: View> Query<'t, T> {
     /// # Errors
     /// As [`Query::fetch`].
     pub fn page(&self) -> Result<Page<Record<T::Task, T::Status>>> {
-        Ok(told(self.page_of(&self.search)?))
+        self.page_of(&self.search)
     }
 
     /// A page, and how many tasks the query is about, both as of one instant; see [`Query::total`]. A query by text looks
@@ -187,7 +196,7 @@ impl<'t, T: View> Query<'t, T> {
     pub fn page_with_total(&self) -> Result<(Page<Record<T::Task, T::Status>>, u64)> {
         self.tasks.shared.engine.read(|rows| {
             let kind = self.tasks.kind_in(rows)?;
-            let page = told(Self::records(rows, &kind, &self.search)?);
+            let page = Self::records(rows, &kind, &self.search)?;
             let mut search = self.unlimited();
             let mut total = 0;
             loop {
@@ -206,7 +215,7 @@ impl<'t, T: View> Query<'t, T> {
     /// # Errors
     /// `Invalid` if the field has no index.
     pub fn ids(&self) -> Result<Vec<TaskKey>> {
-        self.pages(|_, search| {
+        let ids = self.pages(|_, search| {
             self.tasks.shared.engine.read(|rows| {
                 let kind = self.tasks.kind_in(rows)?;
                 let (found, next) = search.page(rows, &kind)?;
@@ -214,9 +223,10 @@ impl<'t, T: View> Query<'t, T> {
                 for (_, task) in found {
                     ids.extend(rows.body(task)?.map(|body| body.id));
                 }
-                Ok((ids, next))
+                Ok(Page::of(ids, next))
             })
-        })
+        })?;
+        Ok(ids.items)
     }
 
     /// How many tasks the query is about, whatever its limit. From the kept counters where only statuses are asked for.
@@ -243,7 +253,7 @@ impl<'t, T: View> Query<'t, T> {
         Search { limit: usize::MAX, after: None, ..self.search.clone() }
     }
 
-    fn page_of(&self, search: &Search) -> Result<Part<Record<T::Task, T::Status>>> {
+    fn page_of(&self, search: &Search) -> Result<Page<Record<T::Task, T::Status>>> {
         self.tasks.shared.engine.read(|rows| {
             let kind = self.tasks.kind_in(rows)?;
             Self::records(rows, &kind, search)
@@ -254,35 +264,33 @@ impl<'t, T: View> Query<'t, T> {
         rows: &mut Handles<&ReadTransaction>,
         kind: &Kind,
         search: &Search,
-    ) -> Result<Part<Record<T::Task, T::Status>>> {
+    ) -> Result<Page<Record<T::Task, T::Status>>> {
         let (found, next) = search.page(rows, kind)?;
-        let mut records = Vec::with_capacity(found.len());
+        let mut page = Page::of(Vec::with_capacity(found.len()), next);
         for (_, task) in found {
             let Some(whole) = rows.whole(task)? else { continue };
-            records.push(Record::of::<T>(kind, whole)?);
+            match Record::read::<T>(kind, whole) {
+                Ok(record) => page.items.push(record),
+                Err(unreadable) => page.unreadable.push(unreadable),
+            }
         }
-        Ok((records, next))
+        Ok(page)
     }
 
     /// Everything up to the limit, page after page.
-    fn pages<R>(&self, page: impl Fn(&Self, &Search) -> Result<Part<R>>) -> Result<Vec<R>> {
+    fn pages<R>(&self, page: impl Fn(&Self, &Search) -> Result<Page<R>>) -> Result<Page<R>> {
         let mut search = self.search.clone();
-        let mut all = Vec::new();
+        let mut all = Page::of(Vec::new(), None);
         loop {
-            let (items, next) = page(self, &search)?;
-            search.limit = search.limit.saturating_sub(items.len());
-            all.extend(items);
-            match next {
-                Some(next) if search.limit > 0 => search.after = Some(next),
+            let found = page(self, &search)?;
+            search.limit = search.limit.saturating_sub(found.found());
+            all.items.extend(found.items);
+            all.unreadable.extend(found.unreadable);
+            all.next = found.next;
+            match found.next {
+                Some(Cursor(next)) if search.limit > 0 => search.after = Some(next),
                 _ => return Ok(all),
             }
         }
     }
-}
-
-/// What was found of a page, and where the next one begins.
-type Part<R> = (Vec<R>, Option<Mark>);
-
-fn told<R>((items, next): Part<R>) -> Page<R> {
-    Page { items, next: next.map(Cursor) }
 }

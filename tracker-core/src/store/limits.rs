@@ -3,11 +3,9 @@
 use crate::{
     error::{Error, Result},
     store::KindSpec,
-    task::TaskKey,
+    task::{LONGEST as ID, TaskKey},
 };
 
-/// The longest id, in bytes of its encoded form.
-const ID: usize = 1024;
 /// The longest value of an index or a unique key.
 const VALUE: usize = 1024;
 /// The largest payload: 16 MiB.

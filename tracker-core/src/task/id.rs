@@ -18,6 +18,9 @@ pub trait TaskId {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskKey(Box<[u8]>);
 
+/// The longest id, in bytes of its encoded form.
+pub(crate) const LONGEST: usize = 1024;
+
 const TAG_BYTES: u8 = b'b';
 const TAG_INT: u8 = b'i';
 const TAG_STR: u8 = b's';
@@ -30,9 +33,15 @@ impl TaskKey {
         &self.0
     }
 
-    /// The id of bytes that [`Self::as_bytes`] gave; `None` where no id has these bytes.
+    /// The id of bytes that [`Self::as_bytes`] gave.
+    ///
+    /// Returns `None` if no id has these bytes: an unknown tag, text that is not UTF-8, an integer that is not in its
+    /// shortest form, more bytes than the 1,024 that an id may have.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() > LONGEST {
+            return None;
+        }
         let (tag, rest) = bytes.split_first()?;
         let valid = match *tag {
             TAG_BYTES => true,
@@ -210,10 +219,12 @@ pub(super) fn encode_int(value: i128, out: &mut Vec<u8>) {
     }
 }
 
+/// `None` if [`encode_int`] does not write these bytes: a number has one form, so that no two ids are the same number.
 fn decode_int(bytes: &[u8]) -> Option<i128> {
     let (head, digits) = bytes.split_first()?;
     let negative = *head < 0x80;
-    if digits.len() != usize::from(head.abs_diff(0x80)) || digits.len() > 15 {
+    let zero = if negative { 0xff } else { 0 };
+    if digits.len() != usize::from(head.abs_diff(0x80)) || digits.len() > 15 || digits.first() == Some(&zero) {
         return None;
     }
     let magnitude =
@@ -252,6 +263,31 @@ mod tests {
     fn bytes_that_are_not_text_are_shown_escaped() {
         assert_eq!(b"a\\b\xff"[..].to_key().to_string(), "a\\\\b\\xff");
         assert_eq!("naïve".to_key().to_string(), "naïve");
+    }
+
+    #[test]
+    fn integer_in_a_longer_form_is_refused() {
+        for bytes in [
+            &b"i\x81\x00"[..],
+            b"i\x82\x00\x05",
+            b"i\x7f\xff",
+            b"i\x7e\xff\xfa",
+            b"i\x8f\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01",
+        ] {
+            assert_eq!(TaskKey::from_bytes(bytes), None, "{bytes:?}");
+        }
+        for number in [0_i64, 1, -1, 255, 256, -255, -256, -257, i64::MIN, i64::MAX] {
+            let key = number.to_key();
+            assert_eq!(TaskKey::from_bytes(key.as_bytes()), Some(key));
+        }
+    }
+
+    #[test]
+    fn bytes_longer_than_an_id_may_be_are_refused() {
+        let of = |length: usize| [&b"s"[..], &vec![b'x'; length - 1]].concat();
+        assert!(TaskKey::from_bytes(&of(LONGEST)).is_some());
+        assert_eq!(TaskKey::from_bytes(&of(LONGEST + 1)), None);
+        assert_eq!(TaskKey::from_bytes(&of(10 << 20)), None);
     }
 
     #[test]

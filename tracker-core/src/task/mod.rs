@@ -8,6 +8,7 @@ mod policy;
 
 pub use backoff::Backoff;
 pub use fingerprint::Fingerprint;
+pub(crate) use id::LONGEST;
 pub use id::{TaskId, TaskKey};
 pub use index::IndexValue;
 pub use policy::{IndexLimit, Policy, Rate, Retention};

@@ -68,7 +68,7 @@ impl<T: TrackedTask> Tasks<T> {
     pub(crate) fn claim_command(&self, kind: &Kind, options: &StartOptions<T::Status>) -> Result<Claim> {
         let start = self.start_command(kind, options, true)?;
         let start = Start { ignore_lease: false, force: false, reenter: None, ..start };
-        Ok(Claim { kind: self.kind, start, most: 1, begin: 1, suspects: true, held: false })
+        Ok(Claim { kind: self.kind, start, most: 1, begin: 1, ahead_bytes: 0, suspects: true, held: false })
     }
 
     /// Starts a task by its id, due or not.

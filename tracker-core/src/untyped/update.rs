@@ -5,8 +5,9 @@ use super::{Payload, changed_since, gone, payload::Node};
 use crate::{
     engine::{Rescue, Scope, Target, TaskCommand},
     error::{Error, ErrorKind, Result},
+    payload::check_bytes,
     rules::Command,
-    store::{Body, Kind, check_payload, check_values},
+    store::{Body, Kind, check_values},
     task::{IndexValue, TaskId},
     tasks::Tasks,
     view::Untyped,
@@ -48,7 +49,7 @@ impl Tasks<Untyped> {
     /// if it would change what only its type can follow; `TooLarge`.
     pub fn replace(&self, id: impl TaskId, revision: u32, payload: &Payload) -> Result<()> {
         let id = id.to_key();
-        check_payload(payload.as_bytes())?;
+        check_bytes(payload.as_bytes())?;
         let engine = &self.shared.engine;
         let now = engine.now();
         let (kind, found) = engine.read(|rows| {

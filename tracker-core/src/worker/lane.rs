@@ -177,5 +177,5 @@ where
 /// A claim of the next task.
 pub(super) fn claim_of<T: TrackedTask>(tasks: &Tasks<T>, suspects: bool) -> Result<Claim> {
     let start = tasks.start_command(&*tasks.kind()?, &StartOptions::default(), true)?;
-    Ok(Claim { kind: tasks.kind_id(), start, most: 1, begin: 1, suspects, held: true })
+    Ok(Claim { kind: tasks.kind_id(), start, most: 1, begin: 1, ahead_bytes: 0, suspects, held: true })
 }

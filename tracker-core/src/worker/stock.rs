@@ -26,6 +26,8 @@ pub(super) struct Stock {
     /// How far ahead the crew works, and one kind of it.
     ahead: usize,
     share: usize,
+    /// How many bytes of payload of one kind are in memory before their handlers begin.
+    bytes: usize,
     state: Mutex<State>,
     /// Rises when an answer came that somebody waits for.
     pub news: Signal,
@@ -53,8 +55,12 @@ struct State {
 struct Tray {
     /// Claimed, and not begun.
     ready: VecDeque<Claimed>,
+    /// The bytes of their payloads.
+    bytes: usize,
     /// Asked for by claims that are not answered yet.
     asked: usize,
+    /// How many bytes of payload these claims may bring ahead.
+    asked_bytes: usize,
     running: usize,
     unsure: usize,
     /// Who takes from here.
@@ -62,6 +68,9 @@ struct Tray {
     /// The last claim found less than it asked for; the number that the engine's signal had then.
     dry: Option<u64>,
 }
+
+/// How many bytes of payload a worker keeps ahead: enough for the largest payload, and small beside what handlers use.
+const AHEAD_BYTES: usize = 16 << 20;
 
 /// A body is short that takes no longer than it costs to wake a few threads.
 const SHORT: Duration = Duration::from_micros(50);
@@ -93,6 +102,15 @@ pub(super) struct Answer {
     pub result: Result<()>,
 }
 
+/// What a claim may bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// How many tasks at most.
+    pub most: usize,
+    /// How many bytes of payload those may have together that do not begin at once.
+    pub bytes: usize,
+}
+
 /// What a visitor may do.
 #[derive(Clone, Copy)]
 pub(super) struct May {
@@ -108,7 +126,7 @@ pub(super) enum Next {
     Begin(Claimed),
     GiveBack(VecDeque<Claimed>),
     /// Claims so many; the first one begins at once.
-    Claim(usize),
+    Claim(Wanted),
     Wait,
     /// Nothing is left for him.
     Nothing,
@@ -118,7 +136,8 @@ impl Stock {
     pub(super) fn new(slots: usize, ahead: usize, kinds: usize, running: Arc<Running>) -> Arc<Self> {
         let trays = (0..kinds).map(|_| Tray::default()).collect();
         let state = Mutex::new(State { trays, pace: LONG, ..State::default() });
-        Arc::new(Self { slots, ahead, share: ahead / kinds.max(1), state, news: Signal::default(), running })
+        let (share, bytes) = (ahead / kinds.max(1), AHEAD_BYTES / kinds.max(1));
+        Arc::new(Self { slots, ahead, share, bytes, state, news: Signal::default(), running })
     }
 
     pub(super) fn goes_ahead(&self) -> bool {
@@ -169,12 +188,13 @@ impl Stock {
         let tray = &mut state.trays[at];
         if !tray.ready.is_empty() {
             if !may.begin {
-                return Next::GiveBack(std::mem::take(&mut tray.ready));
+                return Next::GiveBack(tray.take_all());
             }
             // Never more finished bodies that a crash would repeat than were allowed.
             if open < self.ahead.max(self.slots)
                 && let Some(claimed) = tray.ready.pop_front()
             {
+                tray.bytes = tray.bytes.saturating_sub(claimed.bytes());
                 tray.running += 1;
                 state.running += 1;
                 return Next::Begin(claimed);
@@ -182,8 +202,7 @@ impl Stock {
         } else if may.claim {
             let most = tray.room(self.share);
             if most > 0 {
-                tray.asked += most;
-                return Next::Claim(most);
+                return Next::Claim(tray.ask(most, self.bytes));
             }
         } else if tray.asked == 0 && tray.unsure == 0 {
             return Next::Nothing;
@@ -200,15 +219,14 @@ impl Stock {
     }
 
     /// How many to claim along with an outcome; none while enough is there, or nothing more was to be had.
-    pub(super) fn ask(&self, at: usize, signal: u64) -> Option<usize> {
+    pub(super) fn ask(&self, at: usize, signal: u64) -> Option<Wanted> {
         let mut state = self.lock();
         let tray = &mut state.trays[at];
-        if tray.dry == Some(signal) || tray.ready.len() + tray.asked > self.share / 2 {
+        if tray.dry == Some(signal) || tray.ready.len() + tray.asked > self.share / 2 || tray.is_full(self.bytes) {
             return None;
         }
         let most = tray.room(self.share);
-        tray.asked += most;
-        Some(most)
+        Some(tray.ask(most, self.bytes))
     }
 
     /// A body has ended, and its outcome is queued: a claim may have its place. It took so long, if it was on a thread that
@@ -240,17 +258,21 @@ impl Stock {
         if went_well { self.tell_of_place(&state, at) } else { self.tell(&state) }
     }
 
-    /// A claim of so many is answered; `signal` is what the engine's signal was when it was asked.
-    pub(super) fn claimed(&self, shared: &Arc<Shared>, at: usize, most: usize, signal: u64, claims: Result<Claims>) {
+    /// A claim is answered; `signal` is what the engine's signal was when it was asked.
+    pub(super) fn claimed(&self, shared: &Arc<Shared>, at: usize, wanted: Wanted, signal: u64, claims: Result<Claims>) {
         let mut state = self.lock();
         let tray = &mut state.trays[at];
-        tray.asked -= most;
+        tray.asked -= wanted.most;
+        tray.asked_bytes -= wanted.bytes;
         match claims {
             Ok(claims) => {
-                tray.dry = (claims.tasks.len() < most).then_some(signal);
+                // There is more for what is left of the bytes once some of these have begun.
+                let goes_on = claims.is_cut && !claims.tasks.is_empty();
+                tray.dry = (claims.tasks.len() < wanted.most && !goes_on).then_some(signal);
                 for claimed in &claims.tasks {
                     self.running.add_claimed(shared, claimed);
                 }
+                tray.bytes += claims.tasks.iter().map(Claimed::bytes).sum::<usize>();
                 tray.ready.extend(claims.tasks);
                 state.suspect_waits |= claims.suspect_waits;
                 if state.closed {
@@ -300,7 +322,7 @@ impl Stock {
 
     /// Gives back what has not begun, without waiting.
     fn give_back_all(&self, mut state: MutexGuard<'_, State>) {
-        let ready: Vec<_> = state.trays.iter_mut().flat_map(|tray| std::mem::take(&mut tray.ready)).collect();
+        let ready: Vec<_> = state.trays.iter_mut().flat_map(Tray::take_all).collect();
         drop(state);
         for claimed in ready {
             self.running.give_back(claimed);
@@ -327,6 +349,25 @@ impl State {
 }
 
 impl Tray {
+    /// A claim of so many is on its way. It may bring all bytes that are left: one that is asked for meanwhile brings only
+    /// what begins at once.
+    fn ask(&mut self, most: usize, limit: usize) -> Wanted {
+        let bytes = limit.saturating_sub(self.bytes + self.asked_bytes);
+        self.asked += most;
+        self.asked_bytes += bytes;
+        Wanted { most, bytes }
+    }
+
+    /// Whether half of the bytes that may be kept ahead are there or on their way: what is smaller is worth no commit.
+    fn is_full(&self, limit: usize) -> bool {
+        self.bytes + self.asked_bytes > limit / 2
+    }
+
+    fn take_all(&mut self) -> VecDeque<Claimed> {
+        self.bytes = 0;
+        std::mem::take(&mut self.ready)
+    }
+
     /// How many more may be claimed. Outcomes that are handed in leave their place: they are stored before the next claim.
     fn room(&self, share: usize) -> usize {
         (self.visitors + share).saturating_sub(self.ready.len() + self.asked + self.running)

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     crew::Shift,
     lane::{ROW, Turn, claim_of},
-    stock::{Answer, Ended, May, Next, Stock},
+    stock::{Answer, Ended, May, Next, Stock, Wanted},
 };
 use crate::{
     body::Finished,
@@ -46,7 +46,7 @@ pub(super) enum Step {
 
 /// A claim on its way.
 pub(super) struct Look {
-    most: usize,
+    wanted: Wanted,
     signal: u64,
 }
 
@@ -106,9 +106,10 @@ impl<'v, T: TrackedTask> Visit<'v, T> {
                     self.found = None;
                     Step::Begin(claimed)
                 }
-                Next::Claim(most) => {
-                    let look = Look { most, signal: self.tasks.shared.engine.signal.seen() };
-                    Step::Look(Claim { most, ..claim_of(self.tasks, false)? }, look)
+                Next::Claim(wanted) => {
+                    let look = Look { wanted, signal: self.tasks.shared.engine.signal.seen() };
+                    let Wanted { most, bytes: ahead_bytes } = wanted;
+                    Step::Look(Claim { most, ahead_bytes, ..claim_of(self.tasks, false)? }, look)
                 }
                 Next::Wait if !sleeps => {
                     sleeps = !self.tasks.shared.engine.help();
@@ -134,7 +135,7 @@ impl<'v, T: TrackedTask> Visit<'v, T> {
             let (due, expiry, held_back) = (*due, *expiry, *held_back);
             self.found = Some(if *suspect_waits { Turn::Worked } else { Turn::Idle { due, expiry, held_back } });
         }
-        self.stock().claimed(&self.tasks.shared, self.tray, look.most, look.signal, claims);
+        self.stock().claimed(&self.tasks.shared, self.tray, look.wanted, look.signal, claims);
     }
 
     /// The body begins. More is claimed by then if little is left.
@@ -142,7 +143,7 @@ impl<'v, T: TrackedTask> Visit<'v, T> {
         self.shift.running.begin(execution, begun, limit);
         if let Some((claim, look)) = self.ask()? {
             let (stock, shared, tray) = (self.stock().clone(), self.tasks.shared.clone(), self.tray);
-            let answer = move |out: Result<Claims>| stock.claimed(&shared, tray, look.most, look.signal, out);
+            let answer = move |out: Result<Claims>| stock.claimed(&shared, tray, look.wanted, look.signal, out);
             let engine = &self.tasks.shared.engine;
             if self.stock().is_brisk() { engine.post_then(claim, answer) } else { engine.call_then(claim, answer) }?;
         }
@@ -154,8 +155,9 @@ impl<'v, T: TrackedTask> Visit<'v, T> {
             return Ok(None);
         }
         let signal = self.tasks.shared.engine.signal.seen();
-        let Some(most) = self.stock().ask(self.tray, signal) else { return Ok(None) };
-        Ok(Some((Claim { most, begin: 0, ..claim_of(self.tasks, false)? }, Look { most, signal })))
+        let Some(wanted) = self.stock().ask(self.tray, signal) else { return Ok(None) };
+        let Wanted { most, bytes: ahead_bytes } = wanted;
+        Ok(Some((Claim { most, begin: 0, ahead_bytes, ..claim_of(self.tasks, false)? }, Look { wanted, signal })))
     }
 
     /// It cannot be decoded, and was put out of the line.

@@ -208,13 +208,18 @@ fn unique_value(unique: &Unique, task: &Task) -> TokenStream {
 
 fn fingerprint(task: &Task) -> TokenStream {
     let tracker_core = &task.tracker_core;
-    let marked: Vec<_> = task.fields.iter().filter(|field| field.fingerprint).collect();
+    let marked: Vec<_> = task.fields.iter().filter(|field| field.fingerprint || field.hashed_by().is_some()).collect();
     if marked.is_empty() {
         return quote!(::core::option::Option::None);
     }
     let start = quote!(#tracker_core::Fingerprint::new());
-    let hashed = marked.into_iter().fold(start, |before, Field { ident, name, ty, .. }| {
-        quote_spanned!(ty.span()=> #tracker_core::Fingerprint::field(#before, #name, &self.#ident))
+    let hashed = marked.into_iter().fold(start, |before, field| {
+        let Field { ident, name, ty, .. } = field;
+        if let Some(path) = field.hashed_by() {
+            quote_spanned!(path.span()=> #tracker_core::Fingerprint::field(#before, #name, &#path(&self.#ident)))
+        } else {
+            quote_spanned!(ty.span()=> #tracker_core::Fingerprint::field(#before, #name, &self.#ident))
+        }
     });
     quote!(::core::option::Option::Some(#tracker_core::Fingerprint::finish(#hashed)))
 }

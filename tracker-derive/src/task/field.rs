@@ -1,5 +1,5 @@
 use proc_macro2::Ident;
-use syn::{Type, ext::IdentExt};
+use syn::{Path, Type, ext::IdentExt};
 
 use super::{header, policy::number, unique::Unique};
 use crate::{
@@ -19,13 +19,16 @@ pub(super) struct Field<'a> {
     /// How many tasks with the same value may be in progress, and the word that says it.
     pub limit: Option<(Ident, Option<u32>)>,
     pub fingerprint: bool,
+    /// The function that gives the value to hash, and the word that names it.
+    pub fingerprint_with: Option<(Ident, Option<Path>)>,
     pub priority: Option<Ident>,
     pub unique: Option<Unique>,
 }
 
 impl<'a> Field<'a> {
     /// The words of a field.
-    pub const WORDS: [&'static str; 6] = ["id", "index", "limit", "fingerprint", "priority", "unique"];
+    pub const WORDS: [&'static str; 7] =
+        ["id", "index", "limit", "fingerprint", "fingerprint_with", "priority", "unique"];
 
     pub fn parse(field: &'a syn::Field, ident: &'a Ident, errors: &mut Errors) -> Self {
         let name = ident.unraw().to_string();
@@ -37,6 +40,7 @@ impl<'a> Field<'a> {
             index: false,
             limit: None,
             fingerprint: false,
+            fingerprint_with: None,
             priority: None,
             unique: None,
         };
@@ -53,7 +57,15 @@ impl<'a> Field<'a> {
         if let Some((word, _)) = parsed.limit.as_ref().filter(|_| !seen.iter().any(|text| text == "index")) {
             errors.on(word, "a limit counts the tasks with the same value of an index: write `index, limit = 2`");
         }
+        if let Some((word, _)) = parsed.fingerprint_with.as_ref().filter(|_| parsed.fingerprint) {
+            errors.on(word, "`fingerprint_with` puts the field into the fingerprint already: remove `fingerprint`");
+        }
         parsed
+    }
+
+    /// The function that gives the value to hash in place of the field.
+    pub fn hashed_by(&self) -> Option<&Path> {
+        self.fingerprint_with.as_ref().and_then(|(_, path)| path.as_ref())
     }
 
     fn read(&mut self, word: Word, text: &str, errors: &mut Errors) {
@@ -68,6 +80,10 @@ impl<'a> Field<'a> {
             }
             "index" if word.check_alone(errors) => self.index = true,
             "fingerprint" if word.check_alone(errors) => self.fingerprint = true,
+            "fingerprint_with" => {
+                let path = word.assigned("the path of a function", "fingerprint_with = sorted", errors);
+                self.fingerprint_with = Some((word.name().clone(), path));
+            }
             "priority" if word.check_alone(errors) => {
                 check_priority(self.ty, self.ident, errors);
                 self.priority = Some(word.name().clone());

@@ -3,7 +3,7 @@ use std::io::Write;
 use chrono::{DateTime, SecondsFormat, Utc};
 use tracker_core::{KindInfo, Query, Untyped};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, output::report_unreadable};
 
 const HEAD: &str =
     "id,status,role,step,priority,created_at,updated_at,due_at,attempts,failures,crashes,worker,error,task";
@@ -14,6 +14,7 @@ pub fn write(kind: &KindInfo, query: Query<'_, Untyped>, out: &mut impl Write) -
     let mut query = query.limit(500);
     loop {
         let page = query.page()?;
+        report_unreadable(&page.unreadable);
         for record in page.items {
             let step = kind.steps.get(usize::from(record.status.step)).cloned().unwrap_or_default();
             let failure = record.history.iter().rev().find_map(|attempt| attempt.failure.as_ref());

@@ -222,7 +222,7 @@ impl Args {
     fn check_command(&self, tasks: &Tasks<Line>, template: &Template) -> Result<(), Failure> {
         self.refuse_other_command(tasks, template)?;
         if self.change_command
-            && let Some(newest) = tasks.query().by_creation().newest_first().limit(1).fetch()?.first()
+            && let Some(newest) = tasks.query().by_creation().newest_first().first()?
         {
             tasks.update(&newest.id, |line| line.command = template.clone())?;
         }
@@ -230,8 +230,7 @@ impl Args {
     }
 
     fn refuse_other_command(&self, tasks: &Tasks<Line>, template: &Template) -> Result<(), Failure> {
-        let newest = tasks.query().by_creation().newest_first().limit(1).fetch()?;
-        match newest.first() {
+        match tasks.query().by_creation().newest_first().first()? {
             Some(newest) if newest.task.command != *template && !self.change_command => Err(Failure::usage(format!(
                 "the lines in {} are for another command ({}): --change-command goes on with the new one, --name KIND \
                  keeps another set of lines",

@@ -27,6 +27,11 @@ pub(crate) struct Claimed {
 }
 
 impl Claimed {
+    /// How many bytes its payload has.
+    pub(crate) fn bytes(&self) -> usize {
+        self.body.payload.len()
+    }
+
     /// Whether the file says that its body has begun.
     pub(crate) fn is_begun(&self) -> bool {
         self.header.lease.as_ref().is_none_or(|lease| lease.begun)
@@ -42,6 +47,8 @@ pub(crate) struct Claim {
     pub most: usize,
     /// For how many of them somebody is free to begin at once; the others are claimed ahead.
     pub begin: usize,
+    /// How many bytes of payload the others may have together.
+    pub ahead_bytes: usize,
     /// Whether a suspect may be among them; it is then the only one.
     pub suspects: bool,
     /// Whether a worker of this process lives by what is claimed, from the commit on: it lets go of each lease itself.
@@ -60,8 +67,17 @@ pub(crate) struct Claims {
     pub suspect_waits: bool,
     /// Something may wait that is due: the kind is paused, or a limit is reached.
     pub held_back: bool,
+    /// The next task is due, and its payload is larger than what was left of [`Claim::ahead_bytes`].
+    pub is_cut: bool,
     /// The time of the transaction.
     pub now: Micros,
+}
+
+impl Claims {
+    /// How many bytes of payload those have that are claimed ahead.
+    fn ahead_bytes(&self, begin: usize) -> usize {
+        self.tasks.iter().skip(begin).map(Claimed::bytes).sum()
+    }
 }
 
 impl Action for Claim {
@@ -130,6 +146,10 @@ impl Claim {
             }
             Err(error) => return Err(error),
         };
+        if !begun && claims.ahead_bytes(self.begin) + body.payload.len() > self.ahead_bytes {
+            claims.is_cut = true;
+            return Ok(false);
+        }
         let claimed = lease(writer, kind, task, &header, body, &self.start, begun)?;
         if self.held {
             writer.hold(claimed.owner.fence);

@@ -58,20 +58,37 @@ impl Shop {
             begun: false,
             chance: 0.5,
         };
-        let claim = Claim { kind: self.kind, start, most: number, begin: 0, suspects: false, held: true };
+        let claim = Claim {
+            kind: self.kind,
+            start,
+            most: number,
+            begin: 0,
+            ahead_bytes: usize::MAX,
+            suspects: false,
+            held: true,
+        };
         engine.call(claim).unwrap()
     }
 
     /// A claim that asked for so many finds so many.
     fn claimed(&self, most: usize, found: usize, signal: u64) {
-        self.stock.claimed(&self.tracker.shared, 0, most, signal, Ok(self.goods(found)));
+        self.stock.claimed(&self.tracker.shared, 0, self.wanted(most), signal, Ok(self.goods(found)));
+    }
+
+    /// What the first claim has asked for that is on its way: the bytes are all its.
+    fn wanted(&self, most: usize) -> Wanted {
+        Wanted { most, bytes: self.stock.state.lock().unwrap().trays[0].asked_bytes }
+    }
+
+    fn ask(&self, signal: u64) -> Option<usize> {
+        self.stock.ask(0, signal).map(|wanted| wanted.most)
     }
 
     /// A shop with these many on its tray, for which the only visitor has asked.
     fn with(slots: usize, ahead: usize, found: usize) -> Self {
         let shop = Self::new(slots, ahead, 1);
         shop.stock.enter(0);
-        let Next::Claim(most) = shop.next() else { panic!("nothing is there") };
+        let Next::Claim(Wanted { most, .. }) = shop.next() else { panic!("nothing is there") };
         shop.claimed(most, found, 0);
         shop
     }
@@ -132,26 +149,26 @@ fn a_crew_works_ahead_where_each_of_its_kinds_has_a_share() {
 fn never_more_is_claimed_than_runs_and_may_wait() {
     let shop = Shop::new(2, 3, 1);
     shop.stock.enter(0);
-    assert!(matches!(shop.next(), Next::Claim(4)), "one at work and three ahead");
+    assert!(matches!(shop.next(), Next::Claim(Wanted { most: 4, .. })), "one at work and three ahead");
     assert!(matches!(shop.next(), Next::Wait), "all is asked for");
     shop.stock.enter(0);
-    assert!(matches!(shop.next(), Next::Claim(1)), "a second visitor adds his own");
+    assert!(matches!(shop.next(), Next::Claim(Wanted { most: 1, .. })), "a second visitor adds his own");
     shop.claimed(4, 4, 0);
     shop.claimed(1, 1, 0);
     let first = shop.begin();
     shop.begin();
-    assert_eq!(shop.stock.ask(0, 0), None, "three wait");
+    assert_eq!(shop.ask(0), None, "three wait");
     // What is handed in leaves its place: it is stored before the next claim.
     shop.end(None);
     shop.begin();
     shop.answered(&first);
     shop.end(None);
     shop.begin();
-    assert_eq!(shop.stock.ask(0, 0), Some(2), "two run, and one waits");
-    assert_eq!(shop.stock.ask(0, 0), None, "all is asked for again");
+    assert_eq!(shop.ask(0), Some(2), "two run, and one waits");
+    assert_eq!(shop.ask(0), None, "all is asked for again");
     shop.stock.leave(0);
     shop.claimed(2, 0, 0);
-    assert_eq!(shop.stock.ask(0, 1), Some(1), "two run, one waits, and a single visitor is left");
+    assert_eq!(shop.ask(1), Some(1), "two run, one waits, and a single visitor is left");
 }
 
 #[test]
@@ -172,20 +189,20 @@ fn more_is_claimed_when_half_is_used_up_unless_nothing_more_was_to_be_had() {
     let shop = Shop::with(1, 4, 5);
     for left in [4, 3] {
         shop.begin();
-        assert_eq!(shop.stock.ask(0, 7), None, "{left} are left");
+        assert_eq!(shop.ask(7), None, "{left} are left");
         shop.end(None);
     }
     shop.begin();
-    assert_eq!(shop.stock.ask(0, 7), Some(2), "two are left, and one runs");
+    assert_eq!(shop.ask(7), Some(2), "two are left, and one runs");
     shop.claimed(2, 1, 7);
     shop.end(None);
     shop.begin();
-    assert_eq!(shop.stock.ask(0, 7), None, "the last claim came back short, and nothing was submitted since");
-    assert_eq!(shop.stock.ask(0, 8), Some(2), "something was");
+    assert_eq!(shop.ask(7), None, "the last claim came back short, and nothing was submitted since");
+    assert_eq!(shop.ask(8), Some(2), "something was");
     shop.claimed(2, 2, 8);
     shop.stock.end(0, None);
     shop.begin();
-    assert_eq!(shop.stock.ask(0, 8), None, "three are left");
+    assert_eq!(shop.ask(8), None, "three are left");
 }
 
 #[test]
@@ -194,7 +211,7 @@ fn a_visitor_may_go_where_what_is_there_is_no_more_than_the_others_may_have() {
     assert!(shop.stock.can_spare(0), "two may wait ahead, though nobody was left");
     shop.begin();
     shop.stock.enter(0);
-    assert_eq!(shop.stock.ask(0, 1), Some(3));
+    assert_eq!(shop.ask(1), Some(3));
     assert!(!shop.stock.can_spare(0), "one runs, one waits, three are to come: one too many for one visitor");
     shop.end(None);
     assert!(shop.stock.can_spare(0), "one waits and three are to come: one to begin, three ahead");
@@ -254,7 +271,7 @@ fn tasks_that_come_wake_as_many_as_have_enough_to_do() {
     ] {
         let shop = Shop::new(4, 16, 1);
         (0..4).for_each(|_| shop.stock.enter(0));
-        let Next::Claim(most) = shop.next() else { panic!("nothing is there") };
+        let Next::Claim(Wanted { most, .. }) = shop.next() else { panic!("nothing is there") };
         if brisk {
             shop.make_brisk();
             shop.stock.state.lock().unwrap().pace = TEN;
@@ -262,7 +279,7 @@ fn tasks_that_come_wake_as_many_as_have_enough_to_do() {
         (0..=asleep).for_each(|_| shop.sleep());
         shop.stock.wake_up();
         let claims = shop.goods(found);
-        let told = shop.told(|| shop.stock.claimed(&shop.tracker.shared, 0, most, 0, Ok(claims)));
+        let told = shop.told(|| shop.stock.claimed(&shop.tracker.shared, 0, shop.wanted(most), 0, Ok(claims)));
         assert_eq!(told, expected, "{brisk} {found} {asleep}");
     }
 }
@@ -290,11 +307,11 @@ fn what_has_not_begun_is_given_back_at_the_end_also_what_a_claim_brings_later() 
     let shop = Shop::with(1, 4, 2);
     let begun = shop.begin();
     let waits: Vec<_> = shop.stock.lock().trays[0].ready.iter().cloned().collect();
-    assert_eq!(shop.stock.ask(0, 1), Some(3));
+    assert_eq!(shop.ask(1), Some(3));
     shop.stock.close();
     let late = shop.goods(2);
     let brought = late.tasks.clone();
-    shop.stock.claimed(&shop.tracker.shared, 0, 3, 1, Ok(late));
+    shop.stock.claimed(&shop.tracker.shared, 0, shop.wanted(3), 1, Ok(late));
     let leased = |claimed: &[Claimed]| -> Vec<_> {
         shop.headers(claimed).iter().map(|header| (header.lease.is_some(), header.attempts)).collect()
     };
@@ -314,4 +331,28 @@ fn a_lease_is_let_go_of_when_the_outcome_is_durable() {
     assert!(held.has(ended.owner.fence));
     shop.answered(&ended);
     assert!(!held.has(ended.owner.fence) && held.has(shop.begin().owner.fence));
+}
+
+#[test]
+fn bytes_ahead_belong_to_one_claim_until_it_is_answered() {
+    let shop = Shop::new(4, 8, 1);
+    shop.stock.enter(0);
+    shop.stock.enter(0);
+    let Next::Claim(first) = shop.next() else { panic!("nothing is there") };
+    assert_eq!(first, Wanted { most: 10, bytes: AHEAD_BYTES });
+    shop.stock.enter(0);
+    let Next::Claim(second) = shop.next() else { panic!("a third visitor has come") };
+    assert_eq!(second, Wanted { most: 1, bytes: 0 });
+    let mut claims = shop.goods(2);
+    claims.is_cut = true;
+    claims.tasks.iter_mut().for_each(|claimed| claimed.body.payload = vec![0; AHEAD_BYTES / 4 + 1]);
+    shop.stock.claimed(&shop.tracker.shared, 0, first, 0, Ok(claims));
+    assert_eq!(shop.ask(0), None, "more than half of the bytes are there");
+    drop(shop.begin());
+    let wanted = shop.stock.ask(0, 0).unwrap();
+    assert_eq!(
+        wanted.bytes,
+        AHEAD_BYTES - AHEAD_BYTES / 4 - 1,
+        "cut claims are not dry, and a begun task frees its bytes"
+    );
 }
