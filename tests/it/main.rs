@@ -11,6 +11,7 @@ mod ahead;
 mod ahead_dies;
 mod async_calls;
 mod batches;
+mod changes;
 mod commits;
 mod crashes;
 mod damage;

@@ -52,6 +52,7 @@ pub(crate) struct Own {
     pub id: Option<TaskKey>,
     pub values: Values,
     pub fingerprint: Option<u64>,
+    pub priority: Option<u8>,
 }
 
 /// What a stored payload says of itself as its type; `None` if it cannot be decoded.
@@ -62,6 +63,7 @@ pub(crate) fn own<T: TrackedTask>(payload: &[u8]) -> Option<Own> {
         id: task.task_id(),
         values: (task.index_values(), task.unique_values()),
         fingerprint: task.fingerprint(),
+        priority: task.priority(),
     })
 }
 
@@ -81,6 +83,12 @@ pub(crate) fn body<T: TrackedTask>(id: &TaskKey, task: &T) -> Result<Body> {
     Ok(body)
 }
 
+/// The new priority of a task whose value named another one before; `None` where it names the same.
+pub(crate) fn changed_priority<T: TrackedTask>(kind: &Kind, before: Option<u8>, task: &T) -> Option<u8> {
+    let after = task.priority();
+    (after != before).then(|| after.unwrap_or(kind.policy.priority))
+}
+
 /// A task as it is submitted.
 pub(crate) fn new_task<T: TrackedTask>(
     kind: &Kind,
@@ -95,7 +103,8 @@ pub(crate) fn new_task<T: TrackedTask>(
     let (indexes, uniques) = (task.index_values(), task.unique_values());
     check_values(&indexes)?;
     check_values(&uniques)?;
-    let priority = priority.or(task.priority()).unwrap_or(kind.policy.priority);
-    let submit = Submit { due, priority, fingerprint: task.fingerprint(), batch: None };
+    let named = priority.or(task.priority());
+    let (priority, sets_priority) = (named.unwrap_or(kind.policy.priority), named.is_some());
+    let submit = Submit { due, priority, sets_priority, fingerprint: task.fingerprint(), batch: None };
     Ok(NewTask { kind: kind.id, id, indexes, uniques, payload: encode(task)?, submit, needs: Vec::new() })
 }
