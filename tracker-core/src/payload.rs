@@ -98,6 +98,7 @@ pub(crate) struct Own {
     pub id: Option<TaskKey>,
     pub values: Values,
     pub fingerprint: Option<u64>,
+    pub priority: Option<u8>,
 }
 
 /// What a stored payload says of itself as its type; `None` if it cannot be decoded.
@@ -108,6 +109,7 @@ pub(crate) fn own<T: TrackedTask>(payload: &[u8]) -> Option<Own> {
         id: task.task_id(),
         values: (task.index_values(), task.unique_values()),
         fingerprint: task.fingerprint(),
+        priority: task.priority(),
     })
 }
 
@@ -131,6 +133,12 @@ pub(crate) fn body<T: TrackedTask>(id: &TaskKey, task: &T) -> Result<Body> {
     Ok(body)
 }
 
+/// The new priority of a task whose value named another one before; `None` where it names the same.
+pub(crate) fn changed_priority<T: TrackedTask>(kind: &Kind, before: Option<u8>, task: &T) -> Option<u8> {
+    let after = task.priority();
+    (after != before).then(|| after.unwrap_or(kind.policy.priority))
+}
+
 /// A task as it is submitted.
 pub(crate) fn new_task<T: TrackedTask>(
     kind: &Kind,
@@ -147,7 +155,8 @@ pub(crate) fn new_task<T: TrackedTask>(
     check_values(&uniques)?;
     // First, since it refuses what is nested too deep.
     let payload = encode_task(task)?;
-    let priority = priority.or(task.priority()).unwrap_or(kind.policy.priority);
-    let submit = Submit { due, priority, fingerprint: task.fingerprint(), batch: None };
+    let named = priority.or(task.priority());
+    let (priority, sets_priority) = (named.unwrap_or(kind.policy.priority), named.is_some());
+    let submit = Submit { due, priority, sets_priority, fingerprint: task.fingerprint(), batch: None };
     Ok(NewTask { kind: kind.id, id, indexes, uniques, payload, submit, needs: Vec::new() })
 }

@@ -7,11 +7,11 @@ use redb::WriteTransaction;
 
 use crate::{
     batch::{Batch, BatchOptions},
-    disk::{file::guard, tables::RESERVED},
-    engine::{Action, Target, TaskCommand, Writer},
+    disk::{file::guard, keys::TaskRef, tables::RESERVED},
+    engine::{Action, Submitted, Target, TaskCommand, Writer},
     error::{Error, ErrorKind, Result},
     payload,
-    rules::{Command, Requeue},
+    rules::{Command, Requeue, Told},
     shared::Shared,
     task::{TaskId, TrackedTask},
     tasks::{Receipt, SubmitOptions, Tasks},
@@ -23,6 +23,10 @@ pub struct Transaction<'a, 't> {
     writer: &'a mut Writer<'t>,
     txn: &'t WriteTransaction,
     ended: &'a mut Ended,
+    /// The tasks that succeed in this transaction.
+    ending: Vec<TaskRef>,
+    /// What submits found as it was.
+    existing: Vec<Submitted>,
 }
 
 /// The executions that end with a transaction, to be told once it has committed.
@@ -40,7 +44,13 @@ impl Ended {
 impl<'a, 't> Transaction<'a, 't> {
     pub(crate) fn new(shared: &'a Arc<Shared>, writer: &'a mut Writer<'t>, ended: &'a mut Ended) -> Self {
         let txn = writer.rows().source();
-        Self { shared, writer, txn, ended }
+        Self { shared, writer, txn, ended, ending: Vec::new(), existing: Vec::new() }
+    }
+
+    /// The transaction that ends with the success of this task.
+    pub(crate) fn within(mut self, task: TaskRef) -> Self {
+        self.ending.push(task);
+        self
     }
 
     /// The redb transaction, for tables of the caller's own. Names that start with `tracker.` are the tracker's.
@@ -98,7 +108,14 @@ impl<'a, 't> Transaction<'a, 't> {
         options: &SubmitOptions,
     ) -> Result<Receipt> {
         let new = tasks.new_task_with(task, options)?;
-        Ok(self.run(&new)?.into())
+        let submitted = self.run(&new)?;
+        if !new.has_effect_on_existing() {
+            submitted.check_within(self.writer, &self.ending)?;
+        }
+        if submitted.told == Told::Existing && !new.has_effect_on_existing() {
+            self.existing.push(submitted.clone());
+        }
+        Ok(submitted.into())
     }
 
     /// [`Tracker::open_batch`](crate::Tracker::open_batch). If the transaction does not commit, there is no such batch.
@@ -148,10 +165,12 @@ impl<'a, 't> Transaction<'a, 't> {
         let (header, now) = (self.writer.known(task)?, self.writer.now());
         let (body, revision) = self.writer.rows().changeable(task, &header, now)?;
         let mut value: T = payload::decode(tasks.name(), &id, &body.payload)?;
+        let before = value.priority();
         change(&mut value);
         let body = Some(payload::body(&id, &value)?);
+        let priority = payload::changed_priority(&kind, before, &value);
         let target = Target::Known(task, id);
-        self.run(&TaskCommand { body, ..TaskCommand::new(kind.id, target, Command::Update { revision }) })?;
+        self.run(&TaskCommand { body, ..TaskCommand::new(kind.id, target, Command::Update { revision, priority }) })?;
         Ok(())
     }
 
@@ -187,10 +206,15 @@ impl<'a, 't> Transaction<'a, 't> {
     /// The success of an execution, in this transaction. If the transaction does not commit, the lease stands.
     ///
     /// # Errors
-    /// `LeaseLost`, `Unwritable`.
+    /// `LeaseLost`, `Unwritable`; `Invalid` if the transaction submits the task itself, without effect.
     pub fn succeed<T: TrackedTask>(&mut self, execution: &mut crate::Execution<T>) -> Result<()> {
+        let (task, _, _) = execution.owned();
+        for submitted in &self.existing {
+            submitted.check_within(self.writer, &[task])?;
+        }
         let finish = execution.finish_of(crate::Outcome::Succeed, None, true)?;
         self.run(&finish)?;
+        self.ending.push(task);
         self.ended.0.push(execution.committed());
         Ok(())
     }

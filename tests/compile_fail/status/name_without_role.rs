@@ -1,4 +1,4 @@
-//! Names say no role: one is far from all, one is nearly one.
+//! Names say no role: one is far from all, one is nearly one, others are usual names in other queues.
 use tracker_core::TaskStatus;
 
 #[derive(TaskStatus, Clone, Copy)]
@@ -9,6 +9,9 @@ enum S {
     Succeeded = 40,
     Reviewed = 50,
     Canceled = 60,
+    Waiting = 70,
+    Running = 80,
+    Done = 90,
 }
 
 fn main() {

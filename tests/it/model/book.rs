@@ -370,6 +370,7 @@ impl Book {
             return Answer::Submitted("Existing");
         }
         task.print = etag;
+        task.priority = priority.unwrap_or(id % 2);
         if task.lease.is_some() {
             task.successor = Some((etag, 0));
             return Answer::Submitted("Existing");

@@ -31,10 +31,10 @@ impl<T: TrackedTask> Execution<T> {
     /// # Errors
     /// As [`Execution::checkpoint`].
     pub async fn checkpoint_async(&mut self) -> Result<()> {
-        let (_, id, owner) = self.owned();
+        let (_, id, _) = self.owned();
         let body = payload::body(&id, self.task())?;
         self.unsettle();
-        let checkpoint = self.task_command(Command::Checkpoint { owner }, Some(body));
+        let checkpoint = self.task_command(self.checkpoint_command(), Some(body));
         let answer = calls::queue(self.shared(), checkpoint).await;
         self.commanded(answer)
     }

@@ -1,11 +1,12 @@
 use super::{calls, tasks::AsyncTasks};
 use crate::{
     engine::{Pause, Target, TaskCommand},
-    error::{ErrorKind, Result},
+    error::Result,
     rules::{Command, Requeue},
     status::TaskStatus,
     store::TEXT,
     task::{TaskId, TrackedTask},
+    tasks::is_changed,
 };
 
 /// What people do by hand.
@@ -19,8 +20,7 @@ impl<T: TrackedTask> AsyncTasks<T> {
         loop {
             let changed = self.tasks.changed(&id, &mut change)?;
             match calls::queue(&self.tasks.shared, changed).await {
-                // Somebody changed it since it was read.
-                Err(error) if error.kind() == ErrorKind::NotStartable => {}
+                Err(error) if is_changed(&error) => {}
                 other => return other.map(drop),
             }
         }

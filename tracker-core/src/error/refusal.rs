@@ -57,6 +57,10 @@ pub enum Reason {
         /// The status in which the task stands.
         status: String,
     },
+    /// The task was changed since it was read.
+    Changed,
+    /// The success of a task submits the task itself, which exists until that success is stored.
+    OwnId,
     /// By hand or by a body's word a task cannot enter this status.
     NotEnterable {
         /// The status that was asked for.
@@ -117,7 +121,8 @@ impl Reason {
             Self::Waiting { .. } => ErrorKind::Waiting,
             Self::Circle { .. } => ErrorKind::Circle,
             Self::Sealed { .. } => ErrorKind::Sealed,
-            Self::OtherBatch { .. } | Self::Conflict { .. } => ErrorKind::Conflict,
+            Self::OtherBatch { .. } | Self::Conflict { .. } | Self::Changed => ErrorKind::Conflict,
+            Self::OwnId => ErrorKind::Invalid,
         }
     }
 }
@@ -141,6 +146,10 @@ impl fmt::Display for Reason {
             Self::Ignored => f.write_str("it is ignored; requeue it or start it with force"),
             Self::Cancelled => f.write_str("it is cancelled; requeue it or start it with force"),
             Self::NotStartable { status } => write!(f, "this cannot be done while it is {status}"),
+            Self::Changed => f.write_str("it was changed since it was read: read it again, and change that"),
+            Self::OwnId => f.write_str(
+                "its own success submits it again, which has no effect, since the id exists: snooze the task to run it again later, or submit a new id",
+            ),
             Self::NotEnterable { status } => {
                 write!(
                     f,

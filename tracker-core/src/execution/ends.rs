@@ -35,7 +35,7 @@ impl<T: TrackedTask> Execution<T> {
         let finish = self.finish_of(Outcome::Succeed, None, true)?;
         let mut ended = Ended::default();
         let result = self.shared.engine.turn(|writer| {
-            let result = work(&mut Transaction::new(&self.shared, writer, &mut ended))?;
+            let result = work(&mut Transaction::new(&self.shared, writer, &mut ended).within(self.task_ref))?;
             finish.run(writer)?;
             Ok::<R, E>(result)
         })?;
@@ -191,6 +191,7 @@ impl<T: TrackedTask> Execution<T> {
             owner: self.owner,
             outcome,
             keep,
+            priority: if keep { self.changed_priority() } else { None },
             failure,
             remarks: self.remarks.clone(),
             run: u64::try_from(self.run_time().as_micros()).ok(),

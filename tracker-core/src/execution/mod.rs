@@ -38,6 +38,8 @@ pub struct Execution<T: TrackedTask> {
     crashes: u32,
     lease: Duration,
     task: T,
+    /// The priority that the stored payload names.
+    priority: Option<u8>,
     /// The payload as it is stored, so that what a body leaves as it was is not written again.
     stored: Vec<u8>,
     remarks: Remarks,
@@ -76,7 +78,7 @@ impl<T: TrackedTask> Execution<T> {
     /// Takes what was claimed; what cannot be decoded is to be put out of the line.
     pub(crate) fn decode(shared: &Arc<Shared>, kind: &Arc<Kind>, claimed: Claimed) -> Result<Self, Box<Unreadable>> {
         let Claimed { task, owner, header, body } = claimed;
-        let decoded = payload::decode(&kind.name, &body.id, &body.payload).map_err(|error| {
+        let decoded: T = payload::decode(&kind.name, &body.id, &body.payload).map_err(|error| {
             // What serde complains of may quote the payload.
             let told = shared.text(error.to_string(), TEXT);
             tracing::error!(kind = kind.name, id = %body.id, error = told, "a task cannot be read and is out of the line");
@@ -93,6 +95,7 @@ impl<T: TrackedTask> Execution<T> {
             attempt: header.attempts,
             crashes: header.crashes,
             lease: crate::time::between(0, lease),
+            priority: decoded.priority(),
             task: decoded,
             stored: body.payload,
             remarks: Remarks::default(),
@@ -175,9 +178,19 @@ impl<T: TrackedTask> Execution<T> {
         let body = payload::body(&self.id, &self.task)?;
         let payload = body.payload.clone();
         self.unsettle();
-        self.command(Command::Checkpoint { owner: self.owner }, Some(body))?;
+        self.command(self.checkpoint_command(), Some(body))?;
         self.stored = payload;
+        self.priority = self.task.priority();
         Ok(())
+    }
+
+    pub(crate) fn checkpoint_command(&self) -> Command {
+        Command::Checkpoint { owner: self.owner, priority: self.changed_priority() }
+    }
+
+    /// The new priority of the task, where the attempt has changed it.
+    fn changed_priority(&self) -> Option<u8> {
+        payload::changed_priority(&self.kind, self.priority, &self.task)
     }
 
     /// What is stored is open from now on: whatever the body leaves is written.
@@ -241,7 +254,8 @@ impl<T: TrackedTask> Execution<T> {
         }
     }
 
-    /// Has another task submitted in the commit of this one's success; at most 1,000.
+    /// Has another task submitted in the commit of this one's success; at most 1,000. The success is refused (`Invalid`)
+    /// if that is the same task unchanged: snooze a task to run it again, or submit a new id.
     ///
     /// # Errors
     /// `Unwritable`, `TooLarge`, `Invalid`.

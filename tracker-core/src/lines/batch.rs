@@ -194,11 +194,15 @@ impl FollowUpLine {
         let id = id.transpose()?;
         id.as_ref().map_or(Ok(()), check_id)?;
         let line = BodyLine { indexes: self.indexes, uniques: self.uniques, payload: self.payload };
-        let keyed = line.keyed(&kind, id.as_ref(), shared.typed(&kind.name))?;
+        let typed = shared.typed(&kind.name);
+        let own = typed.filter(|_| self.priority.is_none()).and_then(|typed| typed(line.payload.as_bytes()));
+        let own = own.and_then(|own| own.priority);
+        let keyed = line.keyed(&kind, id.as_ref(), typed)?;
         let told = self.fingerprint.as_deref().map(fingerprint).transpose().map_err(Error::invalid)?;
         let submit = Submit {
             due: self.due.map(|stamp| stamp.0),
-            priority: self.priority.unwrap_or(kind.policy.priority),
+            priority: self.priority.or(own).unwrap_or(kind.policy.priority),
+            sets_priority: true,
             fingerprint: told.or(keyed.fingerprint),
             batch: None,
         };

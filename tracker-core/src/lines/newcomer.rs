@@ -83,6 +83,11 @@ impl Newcomer {
             BodyLine { indexes: line.indexes.take(), uniques: line.uniques.take(), payload: line.payload.clone() };
         let keyed = own.keyed(kind, Some(&self.id), typed)?;
         header.fingerprint = header.fingerprint.or(keyed.fingerprint);
+        if line.priority.is_none()
+            && let Some(own) = typed.and_then(|typed| typed(line.payload.as_bytes()))
+        {
+            header.priority = own.priority.unwrap_or(kind.policy.priority);
+        }
         past.iter_mut().chain(&mut header.last).for_each(|ended| bound(shared, ended));
         let successor = line.successor.take().map(|line| line.keyed(kind, Some(&self.id), typed)).transpose()?;
         let guessed = keyed.guessed || successor.as_ref().is_some_and(|successor| successor.guessed);
@@ -148,6 +153,7 @@ fn released(kind: &Kind, mut whole: Whole, now: i64) -> Result<Whole> {
         owner: Owner { fence: lease.fence, token: lease.token },
         outcome: Outcome::Release,
         keep: false,
+        priority: None,
         failure: None,
         remarks: Remarks::default(),
         run: None,

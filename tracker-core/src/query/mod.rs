@@ -41,11 +41,10 @@ impl<T: TrackedTask> Query<'_, T> {
         self.statuses([status])
     }
 
-    /// Only tasks with one of these statuses. An empty list asks for nothing.
+    /// Only tasks with one of these statuses, or one of those named by further calls. An empty list matches no task.
     #[must_use]
     pub fn statuses(self, statuses: impl IntoIterator<Item = T::Status>) -> Self {
-        let wanted: Vec<_> = statuses.into_iter().map(|status| Wanted::Code(status.code())).collect();
-        if wanted.is_empty() { self } else { self.wanting(wanted) }
+        self.wanting(statuses.into_iter().map(|status| Wanted::Code(status.code())))
     }
 }
 

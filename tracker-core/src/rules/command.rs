@@ -21,6 +21,8 @@ pub(crate) enum Command {
     /// Store the task as it is now.
     Checkpoint {
         owner: Owner,
+        /// The new priority, where the stored task changes it.
+        priority: Option<u8>,
     },
     /// End the attempt.
     Finish(Finish),
@@ -57,6 +59,8 @@ pub(crate) enum Command {
     /// Replace the payload if it still has this revision.
     Update {
         revision: u32,
+        /// The new priority, where the payload changes it.
+        priority: Option<u8>,
     },
     Delete,
     /// Wait for so many others from now on.
@@ -101,6 +105,8 @@ pub(crate) struct Owner {
 pub(crate) struct Submit {
     pub due: Option<Micros>,
     pub priority: u8,
+    /// Whether the task or the caller names the priority: a changed payload then brings it along.
+    pub sets_priority: bool,
     pub fingerprint: Option<u64>,
     /// The batch that a new task belongs to.
     pub batch: Option<u64>,
@@ -133,6 +139,8 @@ pub(crate) struct Finish {
     pub outcome: Outcome,
     /// Whether the staged task is stored with the outcome.
     pub keep: bool,
+    /// The new priority, where the stored task changes it.
+    pub priority: Option<u8>,
     pub failure: Option<Failure>,
     pub remarks: Remarks,
     /// The monotonic run time in microseconds.

@@ -77,6 +77,7 @@ impl Rules<'_> {
         if body == BodyChange::Keep && finish.keep {
             body = BodyChange::Put;
             header.revision = header.revision.wrapping_add(1);
+            header.priority = finish.priority.unwrap_or(header.priority);
         }
         Ok(Decision { history, body, ..Decision::of(header) })
     }

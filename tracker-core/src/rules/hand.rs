@@ -71,14 +71,15 @@ impl Rules<'_> {
         }
     }
 
-    pub(super) fn update(&self, header: &Header, revision: u32) -> Result<Decision, Reason> {
-        let status = self.unleased(header)?;
+    pub(super) fn update(&self, header: &Header, revision: u32, priority: Option<u8>) -> Result<Decision, Reason> {
+        self.unleased(header)?;
         if header.revision != revision {
-            return Err(Self::not_startable(status));
+            return Err(Reason::Changed);
         }
         let mut header = header.clone();
         header.revision = revision.wrapping_add(1);
         header.unreadable = false;
+        header.priority = priority.unwrap_or(header.priority);
         Ok(Decision { body: BodyChange::Put, ..Decision::of(header) })
     }
 

@@ -169,10 +169,12 @@ impl Rules<'_> {
         self.renew(header, &owner, None, false).ok()?.header
     }
 
-    pub(super) fn checkpoint(header: &Header, owner: &Owner) -> Result<Decision, Reason> {
+    pub(super) fn checkpoint(header: &Header, owner: &Owner, priority: Option<u8>) -> Result<Decision, Reason> {
         Self::owned(header, owner)?;
         let revision = header.revision.wrapping_add(1);
-        Ok(Decision { body: BodyChange::Put, ..Decision::of(Header { revision, ..header.clone() }) })
+        // The payload that waits for the end of this attempt has set the priority already.
+        let priority = priority.filter(|_| !header.successor).unwrap_or(header.priority);
+        Ok(Decision { body: BodyChange::Put, ..Decision::of(Header { revision, priority, ..header.clone() }) })
     }
 
     pub(super) fn detach(header: &Header, owner: &Owner) -> Result<Decision, Reason> {

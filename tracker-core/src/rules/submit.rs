@@ -13,6 +13,9 @@ impl Rules<'_> {
             return Decision { told: Told::Existing, ..Decision::of(header) };
         }
         header.fingerprint = submit.fingerprint;
+        if submit.sets_priority {
+            header.priority = submit.priority;
+        }
         if header.lease.is_some() {
             header.successor = true;
             return Decision { body: BodyChange::PutSuccessor, told: Told::Existing, ..Decision::of(header) };

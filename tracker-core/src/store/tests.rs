@@ -37,7 +37,7 @@ impl File {
         let on = |id: &&str| TieOn::Task { kind: self.kind.id, id: id.to_key() };
         let new = NewTask {
             indexes: vec![b"\x01a".to_vec()],
-            submit: Submit { due, priority, fingerprint: None, batch: None },
+            submit: Submit { due, priority, sets_priority: false, fingerprint: None, batch: None },
             needs: after.iter().map(|id| Tie { on: on(id), otherwise: Otherwise::Wait }).collect(),
             ..NewTask::sample(self.kind.id, id)
         };

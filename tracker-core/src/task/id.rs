@@ -7,8 +7,26 @@ use uuid::Uuid;
 
 /// A value that can be a task's id: injective bytes and a form for people.
 ///
-/// Strings, integers, [`Uuid`], byte strings and paths have it. Integers of all widths share one form, so `5_i32` finds
-/// the task that `5_u64` made; a path is its bytes.
+/// Strings, integers, [`Uuid`], byte strings and paths have it. A newtype delegates to its value:
+///
+/// ```
+/// use tracker_core::{TaskId, TaskKey};
+///
+/// struct Url(String);
+///
+/// impl TaskId for Url {
+///     fn to_key(&self) -> TaskKey {
+///         self.0.to_key()
+///     }
+/// }
+/// ```
+///
+/// Integers of all widths share one form, so `5_i32` finds the task that `5_u64` made; a path is its bytes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a task's id",
+    label = "not a string, an integer, a `Uuid`, a byte string or a path",
+    note = "a newtype implements `TaskId` by its value: `fn to_key(&self) -> TaskKey {{ self.0.to_key() }}`"
+)]
 pub trait TaskId {
     /// The id as the file keeps it.
     fn to_key(&self) -> TaskKey;

@@ -3,7 +3,7 @@
 use super::Tasks;
 use crate::{
     engine::{Pause, Target, TaskCommand},
-    error::{ErrorKind, Result},
+    error::{Error, Reason, Result},
     payload,
     rules::{Command, Requeue},
     status::TaskStatus,
@@ -12,9 +12,15 @@ use crate::{
     view::View,
 };
 
+/// Whether an update was refused since another caller has changed the task meanwhile.
+pub(crate) fn is_changed(error: &Error) -> bool {
+    error.refusal().is_some_and(|refusal| refusal.reason == Reason::Changed)
+}
+
 impl<T: TrackedTask> Tasks<T> {
     /// Changes a task that nobody holds: reads it, runs `change` outside any transaction, and replaces the task if nobody
-    /// else changed it meanwhile; else again. `change` may therefore run more than once.
+    /// else changed it meanwhile; else again. `change` may therefore run more than once. Indexes, unique keys and a
+    /// priority that a field holds follow the change.
     ///
     /// ```
     /// # use serde::{Deserialize, Serialize};
@@ -36,13 +42,12 @@ impl<T: TrackedTask> Tasks<T> {
     /// ```
     ///
     /// # Errors
-    /// `NotFound`, `Leased`, `Invalid` if the id was changed.
+    /// `NotFound`, `Leased`, `Invalid` if the id was changed, `NotStartable` in a status that the kind does not have.
     pub fn update(&self, id: impl TaskId, mut change: impl FnMut(&mut T)) -> Result<()> {
         let id = id.to_key();
         loop {
             match self.shared.engine.call(self.changed(&id, &mut change)?) {
-                // Somebody changed it since it was read.
-                Err(error) if error.kind() == ErrorKind::NotStartable => {}
+                Err(error) if is_changed(&error) => {}
                 other => return other.map(drop),
             }
         }
@@ -57,13 +62,15 @@ impl<T: TrackedTask> Tasks<T> {
             Ok(Some((task, rows.changeable(task, &header, now)?)))
         })?;
         let Some((task, (body, revision))) = read else {
-            return Err(self.kind()?.refuse(id.clone(), crate::Reason::NotFound));
+            return Err(self.kind()?.refuse(id.clone(), Reason::NotFound));
         };
         let mut value: T = payload::decode(&self.name, id, &body.payload)?;
+        let before = value.priority();
         change(&mut value);
         let body = Some(payload::body(id, &value)?);
+        let priority = payload::changed_priority(&*self.kind()?, before, &value);
         let target = Target::Known(task, id.clone());
-        Ok(TaskCommand { body, ..TaskCommand::new(self.kind, target, Command::Update { revision }) })
+        Ok(TaskCommand { body, ..TaskCommand::new(self.kind, target, Command::Update { revision, priority }) })
     }
 
     /// Moves a task between parked and startable statuses.

@@ -9,6 +9,7 @@ mod submit;
 mod upkeep;
 
 pub use bulk::SubmitSummary;
+pub(crate) use hand::is_changed;
 pub use look::{Counts, QueuePosition};
 pub use options::{StartOptions, SubmitOptions};
 #[cfg(feature = "tokio")]
@@ -115,6 +116,9 @@ impl<T: TrackedTask> Tasks<T> {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// A handler that ends with a plain `Ok(())` does not name its error type, and the compiler asks for it (E0283). Write
+    /// `Ok::<_, E>(())` with the error type, for example `Ok::<_, tracker_core::Error>(())`.
     #[must_use]
     pub fn worker(&self) -> Worker<T> {
         Worker::new(self.clone())

@@ -4,19 +4,19 @@ use uuid::Uuid;
 use super::{Payload, changed_since, gone, payload::Node};
 use crate::{
     engine::{Rescue, Scope, Target, TaskCommand},
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     payload::check_bytes,
     rules::Command,
     store::{Body, Kind, check_values},
     task::{IndexValue, TaskId},
-    tasks::Tasks,
+    tasks::{Tasks, is_changed},
     view::Untyped,
 };
 
 impl Tasks<Untyped> {
     /// Replaces the stored task, if nobody holds it and it is still that of this revision (see [`Record::revision`]).
     ///
-    /// The values of indexes follow their fields. What cannot be followed without the task's type is refused: a change of
+    /// The values of indexes follow their fields, and the task's priority follows a field `priority` that held it. What cannot be followed without the task's type is refused: a change of
     /// the id, of a field of a unique key, or of an indexed field whose form cannot be told. A type that computes its id or
     /// its keys by hand from several fields should be changed by a program that knows it.
     ///
@@ -56,9 +56,9 @@ impl Tasks<Untyped> {
             let kind = self.kind_in(rows)?;
             let Some(task) = rows.with_id(kind.id, &id)? else { return Ok((kind, None)) };
             let Some(header) = rows.header(task)? else { return Ok((kind, None)) };
-            Ok((kind, Some((task, header.revision, rows.changeable(task, &header, now)?))))
+            Ok((kind, Some((task, header.revision, header.priority, rows.changeable(task, &header, now)?))))
         })?;
-        let Some((task, stored, (body, current))) = found else { return Err(gone(&kind, &id)) };
+        let Some((task, stored, priority, (body, current))) = found else { return Err(gone(&kind, &id)) };
         if current != stored {
             // Another payload waits for the end of its lease, which is over: whoever reads it again shall find that one.
             engine.call(Rescue { kind: Some(kind.id), scope: Scope::Expired })?;
@@ -66,14 +66,36 @@ impl Tasks<Untyped> {
         if current != revision {
             return Err(changed_since(&kind, &id));
         }
+        let priority = followed_priority(&kind, priority, &body, payload)?;
         let body = replaced(&kind, &body, payload)?;
-        let command = TaskCommand::new(kind.id, Target::Known(task, id.clone()), Command::Update { revision });
+        let update = Command::Update { revision, priority };
+        let command = TaskCommand::new(kind.id, Target::Known(task, id.clone()), update);
         match engine.call(TaskCommand { body: Some(body), ..command }) {
-            Err(error) if error.kind() == ErrorKind::NotStartable => Err(changed_since(&kind, &id)),
+            Err(error) if is_changed(&error) => Err(changed_since(&kind, &id)),
             other => other.map(drop),
         }
     }
 }
+
+/// The new priority, where the field `priority` held the task's priority and is changed.
+fn followed_priority(kind: &Kind, stored: u8, old: &Body, payload: &Payload) -> Result<Option<u8>> {
+    let (Some(before), Some(after)) = (Node::read(&old.payload), payload.node()) else { return Ok(None) };
+    let fields = Fields { before: &before, after: &after };
+    if !fields.differs(PRIORITY) || fields.was(PRIORITY) != Some(&Node::Unsigned(stored.into())) {
+        return Ok(None);
+    }
+    match after.field(PRIORITY) {
+        Some(Node::Unsigned(number)) if let Ok(priority) = u8::try_from(*number) => Ok(Some(priority)),
+        None | Some(Node::Nil) => Ok(Some(kind.policy.priority)),
+        Some(_) => Err(Error::invalid(format!(
+            "{} \"{}\" cannot be changed so: its field {PRIORITY:?} holds its priority, which is 0 to 255",
+            kind.name, old.id
+        ))),
+    }
+}
+
+/// The usual name of the field that holds the priority.
+const PRIORITY: &str = "priority";
 
 /// The body with another payload, its keys followed; refused where they cannot be.
 fn replaced(kind: &Kind, old: &Body, payload: &Payload) -> Result<Body> {

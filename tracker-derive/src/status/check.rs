@@ -82,10 +82,15 @@ fn role(variant: &Variant, step: &str, errors: &mut Errors) -> Option<Role> {
     let name = variant.ident.unraw().to_string();
     let role = variant.role.as_ref().map(|(role, _)| *role).or_else(|| Role::of_variant(&name, step));
     if role.is_none() && !variant.faulty {
-        let meant = suggest::nearest(&name, &Role::WORDS).filter(|word| *word != "parked");
-        let example =
-            meant.map_or_else(|| "e.g. `#[status(failed)]`".to_owned(), |word| format!("`#[status({word})]`"));
-        let text = "the name `{name}` says no role: write `#[status(parked)]` for a state of your own, or name a role, {example}";
+        let meant = Role::word_of_synonym(&name)
+            .or_else(|| suggest::nearest(&name, &Role::WORDS).filter(|word| *word != "parked"));
+        let text = if meant.is_some() {
+            "the name `{name}` says no role: write `#[status({example})]`, or `#[status(parked)]` for a state of your own"
+        } else {
+            "the name `{name}` says no role: write `#[status(parked)]` for a state of your own, or `#[status(…)]` with a role: {example}"
+        };
+        let roles: Vec<_> = Role::WORDS.into_iter().filter(|word| *word != "parked").collect();
+        let example = meant.map_or_else(|| suggest::one_of(&roles), str::to_owned);
         errors.on(variant.ident, text.replace("{name}", &name).replace("{example}", &example));
     }
     role

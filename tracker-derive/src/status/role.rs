@@ -52,10 +52,27 @@ impl Role {
         names.into_iter().flatten().find_map(role).filter(|role| *role != Self::Parked)
     }
 
+    /// The word of the role that a common name for a status says in other words.
+    pub fn word_of_synonym(name: &str) -> Option<&'static str> {
+        let name = name.to_lowercase();
+        SYNONYMS.into_iter().find(|(_, names)| names.contains(&name.as_str())).map(|(role, _)| role.word())
+    }
+
     fn entry(self) -> (&'static str, &'static str, Self) {
         Self::ALL[self as usize]
     }
 }
+
+/// Names that other queues use for the roles, in lower case.
+const SYNONYMS: [(Role, &[&str]); 7] = [
+    (Role::Pending, &["waiting", "queued", "ready", "new", "todo", "open", "created", "scheduled", "enqueued", "idle"]),
+    (Role::InProgress, &["running", "active", "processing", "started", "working", "busy", "claimed", "executing"]),
+    (Role::Succeeded, &["done", "finished", "completed", "complete", "success", "successful", "ok", "processed"]),
+    (Role::Failed, &["error", "errored", "failure", "broken", "retrying"]),
+    (Role::Exhausted, &["dead", "abandoned", "discarded", "gaveup", "givenup"]),
+    (Role::Ignored, &["skipped", "excluded", "dismissed"]),
+    (Role::Cancelled, &["aborted", "stopped", "revoked", "canceled", "killed"]),
+];
 
 pub(super) fn camel_case(step: &str) -> String {
     let words = step.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
@@ -76,6 +93,17 @@ mod tests {
             assert_eq!(role as usize, at);
             assert_eq!(Role::WORDS[at], word);
         }
+    }
+
+    #[test]
+    fn synonym_names_one_role() {
+        assert_eq!(Role::word_of_synonym("Waiting"), Some("pending"));
+        assert_eq!(Role::word_of_synonym("Running"), Some("in_progress"));
+        assert_eq!(Role::word_of_synonym("Done"), Some("succeeded"));
+        assert_eq!(Role::word_of_synonym("Reviewed"), None);
+        let mut names: Vec<_> = SYNONYMS.iter().flat_map(|(_, names)| names.iter()).collect();
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
     }
 
     #[test]

@@ -39,7 +39,13 @@ impl Stored for NewTask {
             indexes: record.indexes,
             uniques: record.uniques,
             payload: record.payload,
-            submit: Submit { due: record.due, priority: record.priority, fingerprint: record.fingerprint, batch: None },
+            submit: Submit {
+                due: record.due,
+                priority: record.priority,
+                sets_priority: true,
+                fingerprint: record.fingerprint,
+                batch: None,
+            },
             needs: Vec::new(),
         })
     }

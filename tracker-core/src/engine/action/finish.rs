@@ -31,7 +31,7 @@ impl Action for FinishTask {
         }
         writer.all_or_nothing(|writer| {
             for new in &self.next {
-                new.put(writer)?;
+                new.put_within(writer, &[self.task])?;
             }
             self.finish(writer, &kind)
         })
@@ -47,8 +47,16 @@ impl FinishTask {
 
     /// An end that stores nothing besides itself.
     pub(crate) fn plain(task: TaskRef, id: TaskKey, owner: Owner, outcome: Outcome, failure: Option<Failure>) -> Self {
-        let finish =
-            Finish { owner, outcome, keep: false, failure, remarks: Remarks::default(), run: None, chance: 0.5 };
+        let finish = Finish {
+            owner,
+            outcome,
+            keep: false,
+            priority: None,
+            failure,
+            remarks: Remarks::default(),
+            run: None,
+            chance: 0.5,
+        };
         Self { task, id, finish, body: None, next: Vec::new() }
     }
 

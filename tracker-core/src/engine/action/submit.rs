@@ -89,6 +89,33 @@ impl NewTask {
 }
 
 impl NewTask {
+    /// Puts it in, in the commit that ends these tasks; refused where it is one of them and the submit has no effect.
+    pub(in crate::engine) fn put_within(&self, writer: &mut Writer<'_>, ending: &[TaskRef]) -> Result<Submitted> {
+        let submitted = self.put(writer)?;
+        if !self.has_effect_on_existing() {
+            submitted.check_within(writer, ending)?;
+        }
+        Ok(submitted)
+    }
+
+    /// Whether the submit changes a task that exists, whatever its fingerprint: the task joins a batch.
+    pub(crate) fn has_effect_on_existing(&self) -> bool {
+        self.submit.batch.is_some()
+    }
+}
+
+impl Submitted {
+    /// Refuses the submit of a task that ends in the same commit, unless a changed fingerprint starts it again.
+    pub(crate) fn check_within(&self, writer: &mut Writer<'_>, ending: &[TaskRef]) -> Result<()> {
+        if self.told != Told::Existing || !ending.contains(&self.task) {
+            return Ok(());
+        }
+        let runs_again = writer.header(self.task)?.is_some_and(|header| header.successor);
+        if runs_again { Ok(()) } else { Err(writer.kind(self.task.kind)?.refuse(self.id.clone(), Reason::OwnId)) }
+    }
+}
+
+impl NewTask {
     /// Puts in a task of which there is nothing yet.
     fn create(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<Submitted> {
         let id = self.id.clone().unwrap_or_else(|| Uuid::now_v7().to_key());

@@ -41,7 +41,8 @@ pub(super) fn commands(machine: &Machine, header: Option<&Header>) -> Vec<Comman
 }
 
 fn submits() -> Vec<Command> {
-    let submit = |due, fingerprint| Command::Submit(Submit { due, priority: 0, fingerprint, batch: None });
+    let submit =
+        |due, fingerprint| Command::Submit(Submit { due, priority: 0, sets_priority: false, fingerprint, batch: None });
     vec![submit(None, Some(1)), submit(None, None), submit(None, Some(2)), submit(Some(NOW + 11_000_000), Some(2))]
 }
 
@@ -99,7 +100,7 @@ fn of_owners() -> Vec<Command> {
             Command::Renew { owner, lease: None, begin: false },
             Command::Renew { owner, lease: None, begin: true },
             Command::Renew { owner, lease: longer, begin: false },
-            Command::Checkpoint { owner },
+            Command::Checkpoint { owner, priority: None },
             Command::Detach { owner },
             Command::Resume { owner, instance: Uuid::nil(), lease: None },
             Command::Unreadable { owner },
@@ -129,6 +130,7 @@ fn finishes(machine: &Machine) -> Vec<Command> {
                 owner,
                 outcome: *outcome,
                 keep: *outcome == Outcome::Succeed,
+                priority: None,
                 failure: failed.then(|| Failure::new("it broke")),
                 remarks: Remarks::default(),
                 run: None,
@@ -166,9 +168,10 @@ fn by_hand(machine: &Machine) -> Vec<Command> {
         requeue(false, None),
         requeue(true, None),
         requeue(false, Some(NOW + 13_000_000)),
-        Command::Update { revision: REVISION },
-        Command::Update { revision: REVISION - 1 },
-        Command::Update { revision: REVISION + 1 },
+        Command::Update { revision: REVISION, priority: None },
+        Command::Update { revision: REVISION, priority: Some(9) },
+        Command::Update { revision: REVISION - 1, priority: None },
+        Command::Update { revision: REVISION + 1, priority: None },
         Command::Delete,
         Command::Move { code: -1 },
     ];

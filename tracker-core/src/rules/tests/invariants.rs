@@ -80,7 +80,7 @@ fn leaves_alone(command: &Command) -> bool {
 fn owner(command: &Command) -> Option<&Owner> {
     match command {
         Command::Renew { owner, .. }
-        | Command::Checkpoint { owner }
+        | Command::Checkpoint { owner, .. }
         | Command::Detach { owner }
         | Command::Resume { owner, .. }
         | Command::Unreadable { owner }

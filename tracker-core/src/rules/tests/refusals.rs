@@ -47,7 +47,7 @@ impl Case<'_> {
                 let bad = if to { None } else { unknown(*code).or(Some(ErrorKind::NotStartable)) };
                 held.or(self.ended()).or(bad)
             }
-            Command::Update { revision } if *revision != found.revision => held.or(Some(ErrorKind::NotStartable)),
+            Command::Update { revision, .. } if *revision != found.revision => held.or(Some(ErrorKind::Conflict)),
             Command::Requeue(_) | Command::Update { .. } | Command::Delete => held,
             _ => None,
         }

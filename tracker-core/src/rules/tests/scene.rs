@@ -23,7 +23,7 @@ pub(super) struct Scene {
     graph: Graph,
     policy: Policy,
     pub now: Micros,
-    header: Option<Header>,
+    pub header: Option<Header>,
     fence: u64,
     pub history: Vec<Ended>,
 }
@@ -58,7 +58,13 @@ impl Scene {
 
     /// Submits the task with this fingerprint.
     pub fn submit(&mut self, fingerprint: u64) -> Decision {
-        self.does(&Command::Submit(Submit { due: None, priority: 0, fingerprint: Some(fingerprint), batch: None }))
+        self.does(&Command::Submit(Submit {
+            due: None,
+            priority: 0,
+            sets_priority: false,
+            fingerprint: Some(fingerprint),
+            batch: None,
+        }))
     }
 
     /// Starts the task by id in the first step, with the options that `choose` sets.
@@ -98,7 +104,16 @@ impl Scene {
         let failed = matches!(outcome, Outcome::Fail { .. } | Outcome::GiveUp);
         let failure = failed.then(|| Failure::new("it broke"));
         let remarks = Remarks::default();
-        self.ask(&Command::Finish(Finish { owner, outcome, keep: false, failure, remarks, run: None, chance: 0.5 }))
+        self.ask(&Command::Finish(Finish {
+            owner,
+            outcome,
+            keep: false,
+            priority: None,
+            failure,
+            remarks,
+            run: None,
+            chance: 0.5,
+        }))
     }
 
     /// Ends an attempt, which nothing may refuse.

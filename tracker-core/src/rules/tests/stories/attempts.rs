@@ -36,6 +36,7 @@ fn the_run_time_that_the_worker_measured_stands_with_the_attempt() {
         owner,
         outcome,
         keep: false,
+        priority: None,
         failure: None,
         remarks,
         run: Some(70),

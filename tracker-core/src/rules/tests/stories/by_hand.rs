@@ -1,7 +1,7 @@
 use crate::{
     error::Reason,
     rules::{
-        Command, Ending, Explanation, Outcome,
+        Command, Ending, Explanation, Outcome, Submit,
         tests::{
             machines::{code, full, graph, no_exhausted, only_failed},
             scene::{FAIL, LEASE, Scene},
@@ -102,7 +102,8 @@ fn a_running_task_is_not_touched_by_hand() {
     let mut scene = Scene::of(full());
     scene.claim();
     let code = code(0, Role::Parked);
-    for command in [ignore(9), Command::Move { code }, Command::Update { revision: 0 }, Command::Delete] {
+    for command in [ignore(9), Command::Move { code }, Command::Update { revision: 0, priority: None }, Command::Delete]
+    {
         assert!(matches!(scene.ask(&command), Err(Reason::Leased { .. })), "{command:?}");
     }
 }
@@ -157,13 +158,48 @@ fn a_move_into_another_step_leaves_the_failures_behind() {
 #[test]
 fn an_update_holds_only_for_the_revision_that_was_read() {
     let mut scene = Scene::of(full());
-    scene.does(&Command::Update { revision: 0 });
-    assert!(scene.ask(&Command::Update { revision: 0 }).is_err());
-    scene.does(&Command::Update { revision: 1 });
+    scene.does(&Command::Update { revision: 0, priority: None });
+    assert!(scene.ask(&Command::Update { revision: 0, priority: None }).is_err());
+    scene.does(&Command::Update { revision: 1, priority: None });
     let owner = scene.claim();
-    scene.does(&Command::Checkpoint { owner });
+    scene.does(&Command::Checkpoint { owner, priority: None });
     scene.end(owner, FAIL);
     assert_eq!(scene.task().revision, 3);
+}
+
+#[test]
+fn update_in_unknown_status_is_no_lost_revision() {
+    let mut scene = Scene::of(full());
+    scene.does(&Command::Update { revision: 0, priority: None });
+    let stale = Command::Update { revision: 0, priority: None };
+    assert_eq!(scene.ask(&stale).unwrap_err(), Reason::Changed);
+    scene.header.as_mut().expect("a task").code = 99;
+    let current = Command::Update { revision: 1, priority: None };
+    let status = "in the unknown status 99".to_owned();
+    assert_eq!(scene.ask(&current).unwrap_err(), Reason::NotStartable { status });
+}
+
+#[test]
+fn changed_payload_brings_its_priority_along() {
+    let mut scene = Scene::of(full());
+    scene.does(&Command::Update { revision: 0, priority: Some(7) });
+    assert_eq!(scene.task().priority, 7);
+    scene.does(&Command::Update { revision: 1, priority: None });
+    assert_eq!(scene.task().priority, 7);
+    let owner = scene.claim();
+    scene.does(&Command::Checkpoint { owner, priority: Some(8) });
+    assert_eq!(scene.task().priority, 8);
+    let submit = |sets_priority, fingerprint| {
+        let fingerprint = Some(fingerprint);
+        Command::Submit(Submit { due: None, priority: 3, sets_priority, fingerprint, batch: None })
+    };
+    scene.does(&submit(false, 1));
+    assert_eq!(scene.task().priority, 8);
+    scene.does(&submit(true, 2));
+    assert_eq!(scene.task().priority, 3);
+    // The payload of the next run waits: what the running attempt stores does not outlast it.
+    scene.does(&Command::Checkpoint { owner, priority: Some(9) });
+    assert_eq!(scene.task().priority, 3);
 }
 
 #[test]

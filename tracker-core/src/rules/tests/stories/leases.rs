@@ -24,7 +24,7 @@ fn only_fence_and_token_together_make_an_owner() {
     let old = scene.task().clone();
     for stale in [Owner { fence: 0, ..owner }, Owner { token: Uuid::nil(), ..owner }] {
         assert_eq!(scene.finish(stale, Outcome::Succeed), Err(Reason::LeaseLost));
-        assert_eq!(scene.ask(&Command::Checkpoint { owner: stale }), Err(Reason::LeaseLost));
+        assert_eq!(scene.ask(&Command::Checkpoint { owner: stale, priority: None }), Err(Reason::LeaseLost));
     }
     assert_eq!(*scene.task(), old);
 }

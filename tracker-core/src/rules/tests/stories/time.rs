@@ -22,7 +22,16 @@ fn due_after_failure(backoff: Backoff, jitter: f32, chance: f32) -> Micros {
     let owner = scene.claim();
     let remarks = Remarks::default();
     let outcome = FAIL;
-    scene.does(&Command::Finish(Finish { owner, outcome, keep: false, failure: None, remarks, run: None, chance }));
+    scene.does(&Command::Finish(Finish {
+        owner,
+        outcome,
+        keep: false,
+        priority: None,
+        failure: None,
+        remarks,
+        run: None,
+        chance,
+    }));
     scene.task().due - scene.now
 }
 
@@ -117,7 +126,7 @@ fn what_is_submitted_or_requeued_for_the_end_of_time_is_not_given_up() {
     scene.does(&Command::Requeue(Requeue { from_start: false, due, priority: None }));
     assert!(matches!(scene.explain(), Explanation::NotDue { .. }));
     scene.does(&Command::Delete);
-    scene.does(&Command::Submit(Submit { due, priority: 0, fingerprint: None, batch: None }));
+    scene.does(&Command::Submit(Submit { due, priority: 0, sets_priority: false, fingerprint: None, batch: None }));
     assert!(matches!(scene.explain(), Explanation::NotDue { .. }));
     assert_eq!(scene.task().due, LATEST);
 }
