@@ -95,6 +95,7 @@ pub mod __private;
 mod asynchronous;
 mod batch;
 mod body;
+mod contain;
 mod disk;
 mod durability;
 mod engine;

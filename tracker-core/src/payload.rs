@@ -4,6 +4,7 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    contain::contain,
     engine::{NewTask, Values},
     error::{Error, ErrorKind, Result},
     rules::Submit,
@@ -27,13 +28,13 @@ pub(crate) fn encode<T: Serialize>(task: &T) -> Result<Vec<u8>> {
 }
 
 pub(crate) fn decode<T: TrackedTask>(kind: &str, id: &TaskKey, bytes: &[u8]) -> Result<T> {
-    read(bytes).map_err(|error| {
-        Error::caused(
-            ErrorKind::Unreadable,
-            format!("{kind} \"{id}\" cannot be read as {}: {error}", std::any::type_name::<T>()),
-            error,
-        )
-    })
+    let named = || format!("{kind} \"{id}\" cannot be read as {}", std::any::type_name::<T>());
+    match contain(|| read(bytes)) {
+        Ok(read) => read.map_err(|error| Error::caused(ErrorKind::Unreadable, format!("{}: {error}", named()), error)),
+        Err(panic) => {
+            Err(Error::new(ErrorKind::Unreadable, format!("{}: its deserialization panicked: {panic}", named())))
+        }
+    }
 }
 
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, rmp_serde::decode::Error> {
@@ -42,8 +43,11 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, rmp_serde::de
 
 /// The values of the indexes and unique keys of a stored payload.
 pub(crate) fn values<T: TrackedTask>(payload: &[u8]) -> Option<Values> {
-    let task: T = read(payload).ok()?;
-    Some((task.index_values(), task.unique_values()))
+    contain(|| {
+        let task: T = read(payload).ok()?;
+        Some((task.index_values(), task.unique_values()))
+    })
+    .ok()?
 }
 
 /// What a task says of itself.
@@ -57,12 +61,15 @@ pub(crate) struct Own {
 /// What a stored payload says of itself as its type; `None` if it cannot be decoded.
 #[cfg(feature = "json")]
 pub(crate) fn own<T: TrackedTask>(payload: &[u8]) -> Option<Own> {
-    let task: T = read(payload).ok()?;
-    Some(Own {
-        id: task.task_id(),
-        values: (task.index_values(), task.unique_values()),
-        fingerprint: task.fingerprint(),
+    contain(|| {
+        let task: T = read(payload).ok()?;
+        Some(Own {
+            id: task.task_id(),
+            values: (task.index_values(), task.unique_values()),
+            fingerprint: task.fingerprint(),
+        })
     })
+    .ok()?
 }
 
 /// The body of a task whose id is known; refused if the task says another one.
