@@ -96,6 +96,7 @@ mod asynchronous;
 mod backup;
 mod batch;
 mod body;
+mod contain;
 mod disk;
 mod durability;
 mod engine;

@@ -11,6 +11,7 @@ pub(crate) use depth::{LEVELS, is_shallow};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    contain::contain,
     engine::{NewTask, Values},
     error::{Error, ErrorKind, Result},
     rules::Submit,
@@ -67,8 +68,12 @@ pub(crate) fn check_bytes(payload: &[u8]) -> Result<()> {
 }
 
 pub(crate) fn decode<T: TrackedTask>(kind: &str, id: &TaskKey, bytes: &[u8]) -> Result<T> {
-    read(bytes).map_err(|error| {
-        let mut what = format!("{kind} \"{id}\" cannot be read as {}: {error}", std::any::type_name::<T>());
+    let named = || format!("{kind} \"{id}\" cannot be read as {}", std::any::type_name::<T>());
+    let read = contain(|| read(bytes)).map_err(|panic| {
+        Error::new(ErrorKind::Unreadable, format!("{}: its deserialization panicked: {panic}", named()))
+    })?;
+    read.map_err(|error| {
+        let mut what = format!("{}: {error}", named());
         if let Some(field) = read_back::missing_field(&error) {
             let fix =
                 format!("write #[serde(default)] above `{field}` if it is newer than the task, or store the task anew");
@@ -88,8 +93,11 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, rmp_serde::de
 
 /// The values of the indexes and unique keys of a stored payload.
 pub(crate) fn values<T: TrackedTask>(payload: &[u8]) -> Option<Values> {
-    let task: T = read(payload).ok()?;
-    Some((task.index_values(), task.unique_values()))
+    contain(|| {
+        let task: T = read(payload).ok()?;
+        Some((task.index_values(), task.unique_values()))
+    })
+    .ok()?
 }
 
 /// What a task says of itself.
@@ -104,13 +112,16 @@ pub(crate) struct Own {
 /// What a stored payload says of itself as its type; `None` if it cannot be decoded.
 #[cfg(feature = "json")]
 pub(crate) fn own<T: TrackedTask>(payload: &[u8]) -> Option<Own> {
-    let task: T = read(payload).ok()?;
-    Some(Own {
-        id: task.task_id(),
-        values: (task.index_values(), task.unique_values()),
-        fingerprint: task.fingerprint(),
-        priority: task.priority(),
+    contain(|| {
+        let task: T = read(payload).ok()?;
+        Some(Own {
+            id: task.task_id(),
+            values: (task.index_values(), task.unique_values()),
+            fingerprint: task.fingerprint(),
+            priority: task.priority(),
+        })
     })
+    .ok()?
 }
 
 /// The body of a task whose id is known; refused if the task says another one.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use tracing::Level;
 
 use crate::{
+    contain::contain,
     error::Reason,
     rules::{Command, Ending, Header, NEVER},
     store::Kind,
@@ -16,7 +17,7 @@ pub(crate) const TARGET: &str = "tracker_core::run";
 
 /// Whether anybody listens.
 pub(super) fn is_wanted() -> bool {
-    tracing::enabled!(target: TARGET, Level::DEBUG)
+    contain(|| tracing::enabled!(target: TARGET, Level::DEBUG)).unwrap_or(false)
 }
 
 /// Something that a run came to.

@@ -7,13 +7,14 @@ use std::{
 };
 
 use super::{
-    Engine,
-    account::{self, Account},
+    Engine, account,
     action::{Action, GoOn},
     job::{Job, Pending},
+    leading::Leading,
     writer::{Context, Effects, Writer},
 };
 use crate::{
+    contain,
     disk::file::guard,
     error::{Error, ErrorKind, Result},
 };
@@ -59,19 +60,41 @@ impl Commits {
 impl Engine {
     /// Leads once: commits what is queued, answers, hands over.
     pub(super) fn lead(&self) {
+        let leading = Leading::new(self);
         let mut jobs = self.queue.take();
         let mut effects = Vec::new();
-        match self.commit(&mut jobs) {
+        if let Err(panic) = contain::contain(|| self.commit_group(&mut jobs, &mut effects)) {
+            let error = Error::outcome_unknown(&format!("a panic while committing: {panic}"));
+            jobs.iter_mut().for_each(|job| job.fail(&error));
+        }
+        // Before the callers continue: a caller that has its answer finds the events published.
+        for done in &effects {
+            self.publish(done);
+        }
+        if effects.iter().all(|done| done.accounts.is_empty()) {
+            jobs.into_iter().for_each(answer);
+            return;
+        }
+        // A subscriber may block, or call the tracker: another thread leads by then. The callers are answered after
+        // it, so that a start is in the log before its handler says anything.
+        drop(leading);
+        effects.iter().for_each(Self::account);
+        jobs.into_iter().for_each(answer);
+    }
+
+    /// Commits the jobs together; where one of them spoils the transaction, one by one.
+    fn commit_group(&self, jobs: &mut [Box<dyn Job>], effects: &mut Vec<Effects>) {
+        match self.commit(jobs) {
             Ok(done) => effects.push(done),
             // What may be on disk must not be done a second time.
             Err(error) if jobs.len() == 1 || error.kind() == ErrorKind::OutcomeUnknown => {
-                for job in &mut jobs {
+                for job in jobs {
                     job.fail(&error);
                 }
             }
             // One of them spoilt the transaction: each gets one of its own.
             Err(first) => {
-                for job in &mut jobs {
+                for job in jobs {
                     match self.commit(std::slice::from_mut(job)) {
                         Ok(done) => effects.push(done),
                         // The file is gone since then: why, the first error says.
@@ -81,14 +104,6 @@ impl Engine {
                 }
             }
         }
-        // Before the callers go on: a start is told before its body says anything, and whoever has his answer finds the
-        // events told.
-        effects.iter().for_each(Self::account);
-        for done in effects {
-            self.publish(&done);
-        }
-        jobs.into_iter().for_each(Job::answer);
-        self.queue.hand_over();
     }
 
     fn commit(&self, jobs: &mut [Box<dyn Job>]) -> Result<Effects> {
@@ -162,6 +177,10 @@ impl Engine {
     fn learn(&self, effects: &Effects) {
         self.known.set(effects);
         effects.held.iter().for_each(|fence| self.held.add(*fence));
+        if !effects.cancelled.is_empty() {
+            effects.cancelled.iter().for_each(|fence| self.held.cancel(*fence));
+            drop(contain::contain(|| self.held.cancels().raise()));
+        }
         if let Some(kinds) = &effects.kinds {
             self.set_kinds(kinds.clone());
         }
@@ -185,18 +204,23 @@ impl Engine {
 
     /// Tells the log.
     pub(super) fn account(effects: &Effects) {
-        effects.accounts.iter().for_each(Account::tell);
+        for account in &effects.accounts {
+            contain::log(|| account.tell());
+        }
     }
 
     /// Tells who waits or watches what is durable now.
     pub(super) fn publish(&self, effects: &Effects) {
         if effects.woke {
-            self.signal.raise();
+            // Wakers of async callers are foreign code.
+            drop(contain::contain(|| self.signal.raise()));
         }
         if effects.untold
             && let Err(error) = self.queue.push_for_keeper(vec![Pending::unheard(GoOn)])
         {
-            tracing::debug!(%error, "the tracker closes: the next one that opens the file tells the rest");
+            contain::log(
+                || tracing::debug!(%error, "the tracker closes: the next one that opens the file tells the rest"),
+            );
         }
         self.watchers.tell(&effects.events);
     }
@@ -212,9 +236,14 @@ impl Engine {
         let settled = self.database.write::<(), Error>(true, (self.instance, batch), |_| Ok((true, ())));
         self.commits.end(true);
         if let Err(error) = settled {
-            tracing::warn!(%error, "the commit that makes opening quick failed");
+            contain::log(|| tracing::warn!(%error, "the commit that makes opening quick failed"));
         }
     }
+}
+
+/// Answers a caller. The waker of an async caller is foreign code.
+fn answer(job: Box<dyn Job>) {
+    drop(contain::contain(|| job.answer()));
 }
 
 #[cfg(all(test, unix))]

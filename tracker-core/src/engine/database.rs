@@ -8,6 +8,7 @@ use redb::{ReadTransaction, ReadableDatabase, TransactionError, WriteTransaction
 use uuid::Uuid;
 
 use crate::{
+    contain,
     disk::file::{self, FileOptions, Identity, Opened, Place, Sharing, Snapshot, guard},
     error::{Error, ErrorKind, Result},
     store::{self, FormatProblem, Handles},
@@ -175,7 +176,7 @@ impl Database {
 
     /// A commit failed, and may or may not be on disk: the file says which.
     fn resolve(&self, mark: Mark, error: Error) -> Result<()> {
-        tracing::error!(%error, "a commit failed: reopening the file to see what became of it");
+        contain::log(|| tracing::error!(%error, "a commit failed: reopening the file to see what became of it"));
         self.reopen().map_err(|_| Error::outcome_unknown(&error.to_string()))?;
         let pulse = self.read(|txn| Handles::new(txn).pulse())?;
         if (pulse.instance, pulse.batch) == mark {
@@ -189,8 +190,8 @@ impl Database {
     pub(super) fn recover(&self, error: Error) -> Error {
         if matches!(error.kind(), ErrorKind::Io | ErrorKind::NoSpace | ErrorKind::Corrupted) && !self.in_memory() {
             match self.reopen() {
-                Ok(()) => tracing::warn!(%error, "the file was reopened after an error"),
-                Err(again) => tracing::error!(%again, "the file could not be reopened after an error"),
+                Ok(()) => contain::log(|| tracing::warn!(%error, "the file was reopened after an error")),
+                Err(again) => contain::log(|| tracing::error!(%again, "the file could not be reopened after an error")),
             }
         }
         error
@@ -208,7 +209,7 @@ impl Database {
         if let Some(Handle::Write(db)) = handle.take()
             && let Err(error) = file::close(&self.place, db)
         {
-            tracing::debug!(%error, "closing before reopening");
+            contain::log(|| tracing::debug!(%error, "closing before reopening"));
         }
         *handle = Some(Handle::Write(file::open_existing(&self.place, &self.options)?));
         Ok(())

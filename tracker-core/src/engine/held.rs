@@ -1,24 +1,85 @@
 use std::{
-    collections::HashSet,
-    sync::{Mutex, PoisonError},
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
+use super::Signal;
+
 /// The leases that workers of this process hold and renew by themselves, by fence: as long as they stand here, their
-/// owners live, whatever the wall clock says.
+/// owners live, whatever the wall clock says. And the attempts of this process that can be cancelled.
 #[derive(Debug, Default)]
-pub(crate) struct Held(Mutex<HashSet<u64>>);
+pub(crate) struct Held {
+    leases: Mutex<HashSet<u64>>,
+    attempts: Mutex<HashMap<u64, Attempt>>,
+    cancels: Signal,
+}
+
+#[derive(Debug)]
+enum Attempt {
+    /// It runs, and this flag tells its handler.
+    Running(Arc<AtomicBool>),
+    /// It was cancelled between its claim and its start.
+    Cancelled,
+}
 
 impl Held {
+    fn leases(&self) -> MutexGuard<'_, HashSet<u64>> {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn attempts(&self) -> MutexGuard<'_, HashMap<u64, Attempt>> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn add(&self, fence: u64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(fence);
+        self.leases().insert(fence);
     }
 
     pub(crate) fn remove(&self, fence: u64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&fence);
+        self.leases().remove(&fence);
     }
 
     pub(crate) fn has(&self, fence: u64) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&fence)
+        self.leases().contains(&fence)
+    }
+
+    /// Registers an attempt: `cancelled` is set when its cancellation is stored.
+    pub(crate) fn begin(&self, fence: u64, cancelled: &Arc<AtomicBool>) {
+        if let Some(Attempt::Cancelled) = self.attempts().insert(fence, Attempt::Running(cancelled.clone())) {
+            cancelled.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Removes an attempt, unless another one has taken its place under the same fence.
+    pub(crate) fn end(&self, fence: u64, cancelled: &Arc<AtomicBool>) {
+        let mut attempts = self.attempts();
+        if let Some(Attempt::Running(flag)) = attempts.get(&fence)
+            && Arc::ptr_eq(flag, cancelled)
+        {
+            attempts.remove(&fence);
+        }
+    }
+
+    /// Removes what is known of a lease whose task was given back before it began.
+    pub(crate) fn give_back(&self, fence: u64) {
+        self.remove(fence);
+        self.attempts().remove(&fence);
+    }
+
+    /// Sets the flag of an attempt whose cancellation is stored.
+    pub(crate) fn cancel(&self, fence: u64) {
+        match self.attempts().entry(fence).or_insert(Attempt::Cancelled) {
+            Attempt::Running(flag) => flag.store(true, Ordering::Relaxed),
+            Attempt::Cancelled => {}
+        }
+    }
+
+    /// Rises after the flag of an attempt is set.
+    pub(crate) fn cancels(&self) -> &Signal {
+        &self.cancels
     }
 }
 

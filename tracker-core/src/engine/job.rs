@@ -7,7 +7,10 @@ use super::{
     sync::{Condvar, Mutex, MutexGuard},
     writer::Writer,
 };
-use crate::error::{Error, Result};
+use crate::{
+    contain,
+    error::{Error, Result},
+};
 
 /// An action with somebody, or nobody, waiting for its answer.
 pub(super) trait Job: Send {
@@ -142,7 +145,7 @@ impl<A: Action> Job for Pending<A> {
             Answer::Tell(tell) => tell(out),
             Answer::Nobody => {
                 if let Err(error) = out {
-                    tracing::debug!(%error, "a change that nobody waited for was not made");
+                    contain::log(|| tracing::debug!(%error, "a change that nobody waited for was not made"));
                 }
             }
         }

@@ -3,8 +3,11 @@
 
 use std::{sync::Arc, thread, thread::JoinHandle};
 
-use super::{Engine, queue::Call};
-use crate::error::{Error, ErrorKind, Result};
+use super::{Engine, leading::Leading, queue::Call};
+use crate::{
+    contain::contain,
+    error::{Error, ErrorKind, Result},
+};
 
 pub(super) fn start(engine: &Arc<Engine>) -> Result<JoinHandle<()>> {
     let engine = engine.clone();
@@ -15,20 +18,25 @@ pub(super) fn start(engine: &Arc<Engine>) -> Result<JoinHandle<()>> {
 }
 
 fn keep(engine: &Engine) {
-    loop {
-        let settles_in = || if engine.database.in_memory() { None } else { engine.commits.settles_in() };
-        let idles_in = || settles_in().into_iter().chain(engine.retention.due_in()).min();
-        match engine.queue.keep(idles_in) {
-            Call::Lead => engine.lead(),
-            Call::Quiet => {
-                if engine.retention.due_in().is_some_and(|left| left.is_zero()) {
-                    engine.tidy();
-                } else {
-                    engine.settle();
-                }
-                engine.queue.hand_over();
+    // A panic in one step, such as a subscriber's, does not end the thread.
+    while contain(|| step(engine)).unwrap_or(true) {}
+}
+
+/// Waits for something to do, and does it. False when the tracker closes.
+fn step(engine: &Engine) -> bool {
+    let settles_in = || if engine.database.in_memory() { None } else { engine.commits.settles_in() };
+    let idles_in = || settles_in().into_iter().chain(engine.retention.due_in()).min();
+    match engine.queue.keep(idles_in) {
+        Call::Lead => engine.lead(),
+        Call::Quiet => {
+            let _leading = Leading::new(engine);
+            if engine.retention.due_in().is_some_and(|left| left.is_zero()) {
+                engine.tidy();
+            } else {
+                engine.settle();
             }
-            Call::Closed => return,
         }
+        Call::Closed => return false,
     }
+    true
 }

@@ -9,6 +9,7 @@ mod event;
 mod held;
 mod job;
 mod keeper;
+mod leading;
 mod others;
 mod queue;
 mod repair_time;
@@ -200,7 +201,7 @@ impl Engine {
 
     /// Gives back, without waiting, what was claimed and has not begun.
     pub(crate) fn give_back(&self, claimed: Claimed) {
-        self.held.remove(claimed.owner.fence);
+        self.held.give_back(claimed.owner.fence);
         let id = claimed.body.id.clone();
         if let Err(error) = self.post(FinishTask::release(claimed)) {
             tracing::warn!(%id, %error, "a task that was claimed and has not begun could not be given back");
@@ -231,7 +232,8 @@ impl Engine {
         action: A,
         answer: impl FnOnce(Result<A::Out>) + Send + 'static,
     ) -> Result<()> {
-        self.refuse_queueing()?;
+        self.refuse_open()?;
+        self.refuse_looking()?;
         self.queue.push_relaxed(Pending::answering(action, answer))
     }
 
@@ -255,7 +257,8 @@ impl Engine {
     }
 
     fn enqueue_for_keeper(&self, pending: Vec<Box<dyn Job>>) -> Result<()> {
-        self.refuse_queueing()?;
+        self.refuse_open()?;
+        self.refuse_looking()?;
         self.queue.push_for_keeper(pending)
     }
 
@@ -275,8 +278,14 @@ impl Engine {
         if self.database.is_read_only() { Err(Error::read_only()) } else { Ok(()) }
     }
 
-    /// Refuses what would wait for the transaction that is open on this thread.
+    /// Refuses what would wait for the commit, or the transaction, that this thread is making.
     pub(crate) fn refuse_inside(&self) -> Result<()> {
+        self.refuse_open()?;
+        if leading::leads(self.instance) { Err(Error::inside_commit()) } else { Ok(()) }
+    }
+
+    /// Refuses what must go through the transaction that is open on this thread.
+    fn refuse_open(&self) -> Result<()> {
         if turn::is_open(self.instance) { Err(Error::inside_transaction()) } else { Ok(()) }
     }
 
@@ -322,8 +331,14 @@ impl Engine {
 
     /// Commits what is queued, answers everybody, and closes the file. Later calls are refused.
     pub(crate) fn close(&self) -> Result<()> {
-        self.refuse_inside()?;
-        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.refuse_open()?;
+        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        if !keeper.as_ref().is_some_and(|keeper| keeper.thread().id() == std::thread::current().id()) {
+            self.refuse_inside()?;
+        }
+        let stopped = keeper.take();
+        drop(keeper);
+        let keeper = stopped;
         self.queue.close();
         self.signal.raise();
         if let Some(keeper) = keeper {

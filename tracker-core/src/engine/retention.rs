@@ -62,7 +62,7 @@ impl Engine {
                 tasks == BATCH || next_batch.is_some()
             }
             Err(error) => {
-                tracing::warn!(%error, "what has been kept long enough could not be deleted");
+                crate::contain::log(|| tracing::warn!(%error, "what has been kept long enough could not be deleted"));
                 false
             }
         };

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     Engine,
     job::{Job, Waiter},
+    leading::Leading,
     writer::Writer,
 };
 use crate::error::{Error, Result};
@@ -63,15 +64,6 @@ impl Job for Turn {
     }
 }
 
-/// Hands the lead over, whatever happens.
-struct Lead<'e>(&'e Engine);
-
-impl Drop for Lead<'_> {
-    fn drop(&mut self) {
-        self.0.queue.hand_over();
-    }
-}
-
 impl Engine {
     /// Waits for its turn, then runs `work` in a transaction of its own on this thread. An error or a panic rolls it
     /// back; the panic goes on.
@@ -87,7 +79,7 @@ impl Engine {
             }
             self.lead();
         }
-        let lead = Lead(self);
+        let lead = Leading::new(self);
         let mut panic = None;
         let written = self.write_own(|writer| {
             let open = Open::new(self.instance);

@@ -180,6 +180,13 @@ impl Error {
         )
     }
 
+    pub(crate) fn inside_commit() -> Self {
+        Self::new(
+            ErrorKind::InsideTransaction,
+            "this thread is committing for the tracker (a log subscriber or a clock called back): make the call from another thread",
+        )
+    }
+
     pub(crate) fn outcome_unknown(cause: &str) -> Self {
         Self::new(
             ErrorKind::OutcomeUnknown,

@@ -86,6 +86,8 @@ impl<T: TrackedTask> Execution<T> {
             Unreadable { error, strand: TaskCommand::new(kind.id, target, Command::Unreadable { owner }) }
         })?;
         let lease = header.lease.as_ref().map_or(0, |lease| lease.length);
+        let cancelled = Arc::new(AtomicBool::new(header.cancel));
+        shared.engine.held().begin(owner.fence, &cancelled);
         Ok(Self {
             shared: shared.clone(),
             kind: kind.clone(),
@@ -101,7 +103,7 @@ impl<T: TrackedTask> Execution<T> {
             remarks: Remarks::default(),
             next: Vec::new(),
             begun: shared.engine.time().monotonic(),
-            cancelled: Arc::new(AtomicBool::new(header.cancel)),
+            cancelled,
             asked: false,
             committed: Arc::default(),
             ended: None,
@@ -156,7 +158,8 @@ impl<T: TrackedTask> Execution<T> {
         self.owner.token
     }
 
-    /// Whether somebody asked this attempt to end as cancelled. Known since the last renewal or progress.
+    /// Whether this attempt is asked to end as cancelled. Set as soon as a cancellation by this process is stored; one by
+    /// another process is seen within a second by a worker, and else at the next renewal or progress.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
@@ -316,6 +319,7 @@ impl<T: TrackedTask> DerefMut for Execution<T> {
 
 impl<T: TrackedTask> Drop for Execution<T> {
     fn drop(&mut self) {
+        self.shared.engine.held().end(self.owner.fence, &self.cancelled);
         if self.is_asked() {
             return;
         }

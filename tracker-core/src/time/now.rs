@@ -1,9 +1,18 @@
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    cell::Cell,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use chrono::DateTime;
+
 use super::{Clock, ClockReading, Micros, micros_at, micros_of};
+use crate::contain::{self, contain};
+
+thread_local! {
+    /// Whether this thread is reading a clock.
+    static READING: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Makes one time of two clocks: max(wall, the file's high mark, last time + monotonic time passed).
 pub(crate) struct TimeKeeper {
@@ -28,19 +37,45 @@ impl TimeKeeper {
 
     /// The time now, never before `mark` nor before any time this has given.
     pub(crate) fn now(&self, mark: Micros) -> Micros {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = self.clock.now();
+        // Foreign code: not while the lock is held.
+        let seen = self.reading();
+        let mut last = self.lock();
         let on = last.map_or(Micros::MIN, |last| {
             last.now.saturating_add(micros_of(seen.monotonic.saturating_sub(last.seen.monotonic)))
         });
         let now = micros_at(seen.wall).max(mark).max(on);
+        // Another thread may have read the clock later and come here first.
+        let seen = last.map_or(seen, |last| if last.seen.monotonic > seen.monotonic { last.seen } else { seen });
         *last = Some(Last { now, seen });
         now
     }
 
     /// The time that the monotonic clock shows.
     pub(crate) fn monotonic(&self) -> Duration {
-        self.clock.now().monotonic
+        self.reading().monotonic
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Last>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the clock shows; what it showed last if it panics, or if it calls the tracker and so asks for itself.
+    fn reading(&self) -> ClockReading {
+        if READING.replace(true) {
+            return self.last_reading();
+        }
+        let read = contain(|| self.clock.now());
+        let reading = read.unwrap_or_else(|panic| {
+            contain::log(|| tracing::warn!(panic, "the clock panicked: the last known time is used"));
+            self.last_reading()
+        });
+        READING.set(false);
+        reading
+    }
+
+    fn last_reading(&self) -> ClockReading {
+        let none = ClockReading { wall: DateTime::UNIX_EPOCH, monotonic: Duration::ZERO };
+        self.lock().map_or(none, |last| last.seen)
     }
 }
 

@@ -211,13 +211,18 @@ impl Run {
             Ok(header) => {
                 if header.is_some_and(|header| header.cancel) {
                     self.cancelled.store(true, Ordering::Relaxed);
+                    self.shared.engine.held().cancels().raise();
                 }
                 true
             }
             Err(error) => {
                 let lost = matches!(error.kind(), ErrorKind::LeaseLost | ErrorKind::NotFound);
                 tracing::warn!(id = %self.id, %error, "a lease could not be renewed");
-                self.cancelled.store(lost, Ordering::Relaxed);
+                // An error that passes does not take a cancellation back.
+                self.cancelled.fetch_or(lost, Ordering::Relaxed);
+                if lost {
+                    self.shared.engine.held().cancels().raise();
+                }
                 !lost
             }
         }

@@ -1,9 +1,9 @@
-use std::{
-    any::Any,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    contain::{self, panic_text},
+    error::{Error, ErrorKind, Result},
+};
 
 /// Runs calls of redb, which may panic on a damaged file, and turns a panic into an error of kind `Corrupted`.
 ///
@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) fn guard<T>(doing: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic_text(&*panic);
-        tracing::error!(doing, panic = text, "redb panicked");
+        contain::log(|| tracing::error!(doing, panic = text, "redb panicked"));
         Err(Error::new(
             ErrorKind::Corrupted,
             format!(
@@ -26,12 +26,4 @@ pub(crate) fn guard<T>(doing: &str, work: impl FnOnce() -> Result<T>) -> Result<
             ),
         ))
     })
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
 }

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::{Action, Target};
 use crate::{
+    contain,
     disk::keys::TaskRef,
     engine::writer::Writer,
     error::{Error, ErrorKind, Reason, Result},
@@ -141,7 +142,9 @@ impl Claim {
             Ok(body) => body,
             // Where it is out of the line already and found all the same, more than its body is damaged.
             Err(error) if error.kind() == ErrorKind::Corrupted && !header.unreadable => {
-                tracing::error!(kind = kind.name, %task, %error, "a task cannot be read and is out of the line");
+                contain::log(
+                    || tracing::error!(kind = kind.name, %task, %error, "a task cannot be read and is out of the line"),
+                );
                 return writer.strand(kind, task, &header).map(|()| true);
             }
             Err(error) => return Err(error),

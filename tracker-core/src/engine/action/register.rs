@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::Action;
 use crate::{
+    contain,
     disk::keys::TaskRef,
     engine::writer::Writer,
     error::Result,
@@ -68,7 +69,7 @@ impl Register {
 
     /// Takes every task out of the old indexes and puts it into the new ones; those that will come later have the new keys.
     fn rebuild(&self, writer: &mut Writer<'_>, old: &Kind, new: &Kind) -> Result<()> {
-        tracing::info!(kind = new.name, "the kind's indexes or statuses changed: rebuilding");
+        contain::log(|| tracing::info!(kind = new.name, "the kind's indexes or statuses changed: rebuilding"));
         let mut beyond = None;
         loop {
             let tasks: Vec<TaskRef> = writer.rows().tasks_beyond(old.id, beyond, 1_000)?;

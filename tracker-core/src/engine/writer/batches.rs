@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 
 use super::{Writer, needs::Tidings};
 use crate::{
+    contain,
     disk::keys::TaskRef,
     error::{Error, Reason, Result},
     rules::{Batch, Command, Decision, Header, News, Tally},
@@ -185,7 +186,7 @@ impl Writer<'_> {
                 ends.extend(end.map(|end| (number, batch, end)));
             }
             for (number, batch, end) in ends {
-                tracing::debug!(batch = batch.label, number, "a batch is over");
+                contain::log(|| tracing::debug!(batch = batch.label, number, "a batch is over"));
                 if end.first {
                     self.follow(number)?;
                 }
@@ -206,7 +207,9 @@ impl Writer<'_> {
             Ok(_) => Ok(()),
             Err(error) if error.is_refusal() => {
                 let batch = self.batch(number)?;
-                tracing::warn!(batch = batch.label, %error, "the follow-up task of a batch was refused");
+                contain::log(
+                    || tracing::warn!(batch = batch.label, %error, "the follow-up task of a batch was refused"),
+                );
                 batch.refused = Some(error.to_string());
                 let batch = batch.clone();
                 self.rows.put_batch(number, &batch)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Writer;
 use crate::{
+    contain,
     disk::keys::TaskRef,
     error::Result,
     rules::{Command, Header, Lease, Owner},
@@ -70,7 +71,9 @@ impl Writer<'_> {
         let id = self.rows.body_of(task)?.id;
         let command = Command::Rescue { fence: lease.fence, chance: Self::chance() };
         self.decide(kind, task, Some(header), &command, None, &id)?;
-        tracing::info!(kind = kind.name, %id, worker = lease.worker, "rescued a task whose lease ended without an outcome");
+        contain::log(
+            || tracing::info!(kind = kind.name, %id, worker = lease.worker, "rescued a task whose lease ended without an outcome"),
+        );
         Ok(id)
     }
 

@@ -25,6 +25,7 @@ use super::{
     held::Held,
 };
 use crate::{
+    contain,
     disk::keys::{CountKey, TaskRef},
     error::{Error, Reason, Result},
     rules::{BodyChange, Command, Decision, Header, Told},
@@ -79,6 +80,8 @@ pub(crate) struct Effects {
     pub woke: bool,
     /// Not all have heard yet what became of those they wait for: another commit must go on.
     pub untold: bool,
+    /// Fences of attempts of this process that are cancelled now.
+    pub cancelled: Vec<u64>,
     /// Leases by which workers of this process live now.
     pub held: Vec<u64>,
     /// The kinds after it, if they changed.
@@ -290,7 +293,9 @@ impl<'t> Writer<'t> {
                 let other = self.rows.body_of(rival)?.id;
                 return Err(kind.refuse(id.clone(), Reason::Conflict { other }));
             }
-            tracing::warn!(kind = kind.name, %id, "the changed task that waited has the unique key of another one: dropped");
+            contain::log(
+                || tracing::warn!(kind = kind.name, %id, "the changed task that waited has the unique key of another one: dropped"),
+            );
             new_body = None;
         }
         if self.undo.is_some() {
@@ -300,6 +305,14 @@ impl<'t> Writer<'t> {
         let counted = self.rows.apply(kind, task, &change(new_body))?;
         self.count(counted);
         self.batches.count(kind, old, new, 1);
+        if let Some(new) = new
+            && new.cancel
+            && old.is_some_and(|old| !old.cancel)
+            && let Some(lease) = &new.lease
+            && lease.instance == self.context.instance
+        {
+            self.effects.cancelled.push(lease.fence);
+        }
         self.mark(kind, task, id, old, new)?;
         let frees = kind.limit().is_some() && old.is_some_and(|header| header.lease.is_some());
         self.effects.woke |= new.is_some_and(|header| header.lease.is_none() && (frees || !kind.is_finished(header)));

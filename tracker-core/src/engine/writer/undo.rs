@@ -34,7 +34,7 @@ impl Writer<'_> {
     /// others are to be told is told when all stand; to the log only a refusal of the last one is told else.
     pub(crate) fn all_or_nothing<R>(&mut self, work: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
         let (woke, events, writes) = (self.effects.woke, self.effects.events.len(), self.writes);
-        let tidings = self.tidings.len();
+        let (tidings, cancelled) = (self.tidings.len(), self.effects.cancelled.len());
         let outer = self.undo.replace(Vec::new());
         let result = work(self);
         let undo = self.undo.take().unwrap_or_default();
@@ -52,6 +52,7 @@ impl Writer<'_> {
             }
             self.effects.woke = woke;
             self.effects.events.truncate(events);
+            self.effects.cancelled.truncate(cancelled);
             self.tidings.truncate(tidings);
             self.writes = writes;
         }

@@ -1,0 +1,34 @@
+//! The lead of the group commit: one thread has it at a time, and gives it up whatever happens.
+
+use std::cell::RefCell;
+
+use uuid::Uuid;
+
+use super::Engine;
+
+thread_local! {
+    /// The instances for which this thread leads.
+    static LEADS: RefCell<Vec<Uuid>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether this thread leads: a call that waits for a commit would wait for its own thread.
+pub(super) fn leads(instance: Uuid) -> bool {
+    LEADS.with_borrow(|leads| leads.contains(&instance))
+}
+
+/// Hands the lead over when dropped, also by a panic.
+pub(super) struct Leading<'e>(&'e Engine);
+
+impl<'e> Leading<'e> {
+    pub(super) fn new(engine: &'e Engine) -> Self {
+        LEADS.with_borrow_mut(|leads| leads.push(engine.instance));
+        Self(engine)
+    }
+}
+
+impl Drop for Leading<'_> {
+    fn drop(&mut self) {
+        LEADS.with_borrow_mut(Vec::pop);
+        self.0.queue.hand_over();
+    }
+}
