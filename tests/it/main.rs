@@ -57,6 +57,7 @@ mod submits;
 mod told;
 mod turns;
 mod untyped;
+mod user_panics;
 mod verified;
 mod watching;
 mod workers;

@@ -89,6 +89,10 @@
 //! told to `tracing` alone: events `started`, `ended` and `refused` of the target `tracker_core::run`, at the level `DEBUG`.
 #![warn(missing_docs)]
 
+// The derives name the library by its name.
+#[cfg(test)]
+extern crate self as tracker_core;
+
 #[doc(hidden)]
 pub mod __private;
 #[cfg(feature = "tokio")]
@@ -129,6 +133,7 @@ mod tracker;
 mod transaction;
 mod untyped;
 mod use_case;
+mod user_code;
 mod verify;
 mod view;
 mod worker;
