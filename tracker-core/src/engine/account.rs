@@ -16,7 +16,7 @@ pub(crate) const TARGET: &str = "tracker_core::run";
 
 /// Which events a subscriber asks for: each includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Wanted {
+pub(crate) enum Wanted {
     Nothing,
     /// A task is given up: at the level `WARN`.
     GivenUp,
