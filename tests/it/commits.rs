@@ -265,7 +265,7 @@ fn fragile<S: Serializer>(value: &u32, serializer: S) -> Result<S::Ok, S::Error>
 }
 
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
-#[task(name = "fragile", status = Status)]
+#[task(name = "fragile", status = Status, max_attempts = 1)]
 struct Fragile {
     #[task(id)]
     id: u32,
@@ -274,46 +274,47 @@ struct Fragile {
 }
 
 #[test]
-fn a_task_that_cannot_be_serialized_is_given_back_without_cost() {
+fn unserializable_task_keeps_its_lease_and_fails_when_dropped() {
     BROKEN.store(true, Ordering::SeqCst);
     let (_, tracker) = tracker();
     let tasks = tracker.tasks::<Fragile>().unwrap();
     refused(tasks.submit(&Fragile { id: 0, value: 13 }), ErrorKind::Unwritable);
-    tasks.submit_all((1..=3).map(|id| Fragile { id, value: 0 })).unwrap();
+    tasks.submit_all((1..=5).map(|id| Fragile { id, value: 0 })).unwrap();
     let mut held = tasks.claim().unwrap().unwrap();
     held.value = 13;
     refused(held.checkpoint(), ErrorKind::Unwritable);
     let error = refused(held.succeed(), ErrorKind::Unwritable);
     assert!(error.to_string().contains("no thirteen"), "{error}");
-    drop(held);
-    tracker.flush().unwrap();
-    let given_back = || {
-        let record = tasks.get(1).unwrap().unwrap();
-        assert_eq!((record.status, record.attempts, record.failures, record.ended), (Status::Pending, 0, 0, 0));
+    held.value = 7;
+    held.succeed().unwrap();
+    let failed = |id: u32| {
+        tracker.flush().unwrap();
+        let record = tasks.get(id).unwrap().unwrap();
+        assert_eq!((record.status, record.attempts, record.failures), (Status::Exhausted, 1, 1));
     };
-    given_back();
-    let mut held = tasks.start(1).unwrap();
+    let mut held = tasks.start(2).unwrap();
     held.value = 13;
     refused(held.succeed_with(|tx| add(tx, 1)), ErrorKind::Unwritable);
-    given_back();
-    let mut held = tasks.start(1).unwrap();
+    drop(held);
+    failed(2);
+    let mut held = tasks.start(3).unwrap();
     held.value = 13;
     refused(tracker.transaction(|tx| add(tx, 1).and_then(|()| tx.succeed(&mut held))), ErrorKind::Unwritable);
     drop(held);
+    failed(3);
+    let mut lost = tasks.start(4).unwrap();
+    let mut taken = tasks.start_with(4, &StartOptions::new().ignore_lease()).unwrap();
+    lost.value = 13;
+    refused(lost.succeed(), ErrorKind::Unwritable);
+    drop(lost);
     tracker.flush().unwrap();
-    given_back();
-    let halted = tasks.worker().run(|task| {
+    taken.succeed().unwrap();
+    let summary = tasks.worker().run(|task| {
         task.value = 13;
         fine()
     });
-    refused(halted, ErrorKind::Unwritable);
-    given_back();
-    let mut lost = tasks.start(1).unwrap();
-    let mut taken = tasks.start_with(1, &StartOptions::new().ignore_lease()).unwrap();
-    lost.value = 13;
-    refused(lost.succeed(), ErrorKind::LeaseLost);
-    taken.release().unwrap();
-    assert_eq!(tasks.counts().unwrap().get(Status::Pending), 3);
+    assert_eq!(summary.unwrap().failed, 1);
+    failed(5);
     sound(&tracker);
 }
 

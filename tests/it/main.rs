@@ -67,6 +67,7 @@ mod told;
 mod turns;
 mod unreadable;
 mod untyped;
+mod user_panics;
 mod verified;
 mod watching;
 mod workers;

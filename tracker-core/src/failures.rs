@@ -2,20 +2,14 @@
 
 use std::error::Error as StdError;
 
-use crate::{rules::Failure, store::MANY};
+use crate::{
+    rules::Failure,
+    user_code::{failure_of_error, text_of},
+};
 
 /// What is kept of an error: its text, its causes, its debug form.
 pub(crate) fn failure_of(error: &(dyn StdError + 'static)) -> Failure {
-    let mut causes = Vec::new();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        causes.push(cause.to_string());
-        source = cause.source();
-        if causes.len() >= MANY {
-            break;
-        }
-    }
-    Failure { error: error.to_string(), causes, debug: format!("{error:?}"), panicked: false }
+    failure_of_error(error, text_of("the error's Debug", format_args!("{error:?}")))
 }
 
 /// The failure of a panic.

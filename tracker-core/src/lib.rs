@@ -86,8 +86,13 @@
 //!
 //! `derive` (default): the derives. `tokio`: async bodies and calls; without it no runtime comes in. `json`: tasks as lines
 //! of JSON, in and out. `story`: the story of each run as text, a layer for `tracing-subscriber`. Without it the same is
-//! told to `tracing` alone: events `started`, `ended` and `refused` of the target `tracker_core::run`, at the level `DEBUG`.
+//! told to `tracing` alone: events `started`, `ended` and `refused` of the target `tracker_core::run`, at the level `DEBUG`; the
+//! end of a failed attempt at `INFO`, that of a task that is given up at `WARN`. Each handler runs in a span `attempt`.
 #![warn(missing_docs)]
+
+// The derives name the library by its name.
+#[cfg(test)]
+extern crate self as tracker_core;
 
 #[doc(hidden)]
 pub mod __private;
@@ -132,6 +137,7 @@ mod tracker;
 mod transaction;
 mod untyped;
 mod use_case;
+mod user_code;
 mod verify;
 mod view;
 mod worker;

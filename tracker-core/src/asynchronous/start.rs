@@ -1,5 +1,7 @@
 use std::{error::Error as StdError, fmt};
 
+use tracing::Instrument as _;
+
 use super::{calls, tasks::AsyncTasks};
 use crate::{
     body::{IntoOutcome, RunError, finish_body},
@@ -124,7 +126,8 @@ impl<T: TrackedTask> AsyncTasks<T> {
         E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
     {
         let mut execution = self.start_with(id, options).await.map_err(RunError::from_start)?;
-        let result = attempt::caught(body(&mut execution)).await;
+        let span = execution.span();
+        let result = attempt::caught(async { body(&mut execution).instrument(span).await }).await;
         let finished = finish_body(&mut execution, result);
         let stored = match finished.action {
             Some(Ok(action)) => calls::queue(&self.tasks.shared, action).await.map(drop),

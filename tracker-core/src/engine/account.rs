@@ -15,9 +15,29 @@ use crate::{
 /// The target of its events.
 pub(crate) const TARGET: &str = "tracker_core::run";
 
-/// Whether anybody listens.
-pub(super) fn is_wanted() -> bool {
-    contain(|| tracing::enabled!(target: TARGET, Level::DEBUG)).unwrap_or(false)
+/// Which events a subscriber asks for: each includes those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Wanted {
+    Nothing,
+    /// A task is given up: at the level `WARN`.
+    GivenUp,
+    /// An attempt has failed: at the level `INFO`.
+    Failed,
+    /// Every start, end and refusal: at the level `DEBUG`.
+    All,
+}
+
+/// Which events are collected for the next commit.
+pub(super) fn wanted() -> Wanted {
+    if tracing::enabled!(target: TARGET, Level::DEBUG) {
+        Wanted::All
+    } else if tracing::enabled!(target: TARGET, Level::INFO) {
+        Wanted::Failed
+    } else if tracing::enabled!(target: TARGET, Level::WARN) {
+        Wanted::GivenUp
+    } else {
+        Wanted::Nothing
+    }
 }
 
 /// Something that a run came to.
@@ -68,8 +88,12 @@ impl Account {
         old: Option<&Header>,
         new: Option<&Header>,
         command: &Command,
+        wanted: Wanted,
     ) -> Option<Self> {
         let (old, new) = (old?, new?);
+        if wanted < Wanted::All && !may_fail(command) {
+            return None;
+        }
         let what = match command {
             Command::Start(start) => What::Started {
                 fence: start.fence,
@@ -91,7 +115,7 @@ impl Account {
             }
             _ => return None,
         };
-        Some(Self { kind: kind.name.clone(), id: id.clone(), what })
+        (what.level() <= wanted).then(|| Self { kind: kind.name.clone(), id: id.clone(), what })
     }
 
     /// Why a command was refused, where that is part of a run: a claim that was too late for its task is none.
@@ -122,26 +146,59 @@ impl Account {
                 status_name = status.name,
                 "started"
             ),
-            What::Ended { fence, ending, status, failures, most, due, error } => tracing::debug!(
-                target: TARGET,
-                kind,
-                %id,
-                fence,
-                ending = ending.name(),
-                status = status.code,
-                status_name = status.name,
-                failures,
-                most,
-                due = due.map(|due| due.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
-                error,
-                "ended"
-            ),
+            What::Ended { fence, ending, status, failures, most, due, error } => {
+                macro_rules! tell {
+                    ($level:ident) => {
+                        tracing::$level!(
+                            target: TARGET,
+                            kind,
+                            %id,
+                            fence,
+                            ending = ending.name(),
+                            status = status.code,
+                            status_name = status.name,
+                            failures,
+                            most,
+                            due = due.map(|due| due.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
+                            error,
+                            "ended"
+                        )
+                    };
+                }
+                match self.what.level() {
+                    Wanted::GivenUp => tell!(warn),
+                    Wanted::Failed => tell!(info),
+                    Wanted::Nothing | Wanted::All => tell!(debug),
+                }
+            }
             What::Refused { reason } => tracing::debug!(target: TARGET, kind, %id, reason = %reason, "refused"),
         }
     }
 }
 
+/// Whether a command can end an attempt as failed: of the others nothing is collected on behalf of `INFO` and `WARN`.
+fn may_fail(command: &Command) -> bool {
+    match command {
+        Command::Finish(finish) => finish.failure.is_some(),
+        Command::Rescue { .. } => true,
+        _ => false,
+    }
+}
+
 impl What {
+    fn level(&self) -> Wanted {
+        match self {
+            Self::Ended { ending: Ending::Failed | Ending::GaveUp | Ending::Crashed, due, .. } => {
+                if due.is_none() {
+                    Wanted::GivenUp
+                } else {
+                    Wanted::Failed
+                }
+            }
+            _ => Wanted::All,
+        }
+    }
+
     fn ended(kind: &Kind, fence: u64, ending: Ending, new: &Header, error: String) -> Self {
         let startable = kind.is_claimable(new.code) && new.due != NEVER;
         Self::Ended {

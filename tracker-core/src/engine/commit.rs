@@ -191,7 +191,7 @@ impl Engine {
             instance: self.instance,
             held: self.held.clone(),
             watched: self.watchers.any(),
-            accounted: account::is_wanted(),
+            accounted: account::wanted(),
             known: self.known.get(),
         };
         Writer::begin(txn, context, &self.kinds(), |mark| self.time.now(mark))

@@ -102,6 +102,8 @@ pub enum ErrorKind {
     NoSpace,
     /// A commit failed and nobody can say whether it is on disk; the tracker has stopped.
     OutcomeUnknown,
+    /// User code panicked outside an attempt: a clock or a `tracing` subscriber on a thread of a worker.
+    Panicked,
 }
 
 impl Error {

@@ -5,7 +5,7 @@ use std::{error::Error as StdError, time::Duration};
 use super::Execution;
 use crate::{
     engine::{Action, FinishTask},
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     failures::failure_of,
     payload,
     rules::{Command, Failure, Finish, Header, Outcome},
@@ -149,30 +149,10 @@ impl<T: TrackedTask> Execution<T> {
         Ok(())
     }
 
-    /// Gives back what cannot be stored; inside a transaction, when the execution is dropped.
-    fn give_back(&mut self) -> Result<()> {
-        match self.end(Outcome::Release, None, false) {
-            Err(error) if error.kind() == ErrorKind::InsideTransaction => {
-                self.asked = false;
-                self.release_on_drop = true;
-                Ok(())
-            }
-            other => other,
-        }
-    }
-
-    /// The end of this attempt as an action; the failure is redacted. A task that cannot be stored is given back, without cost.
+    /// The end of this attempt as an action; the failure is redacted.
     pub(crate) fn finish_of(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<FinishTask> {
         let body = if keep {
-            match payload::body(&self.id, &self.task) {
-                Ok(body) => Some(body).filter(|body| body.payload != self.stored),
-                Err(error) => {
-                    if error.kind() == ErrorKind::Unwritable {
-                        self.give_back()?;
-                    }
-                    return Err(error);
-                }
-            }
+            Some(payload::body(&self.id, self.task())?).filter(|body| body.payload != self.stored)
         } else {
             None
         };

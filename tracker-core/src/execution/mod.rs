@@ -13,7 +13,7 @@ use std::{
 
 use crate::{
     disk::keys::TaskRef,
-    engine::{Action, Claimed, FinishTask, NewTask, Target, TaskCommand, Writer},
+    engine::{Action, Claimed, FinishTask, NewTask, Target, TaskCommand, Writer, account::TARGET},
     error::{Error, ErrorKind, Result},
     payload,
     rules::{Command, Failure, Header, Outcome, Owner, Remarks},
@@ -37,7 +37,8 @@ pub struct Execution<T: TrackedTask> {
     attempt: u32,
     crashes: u32,
     lease: Duration,
-    task: T,
+    /// Dropped before the execution where a worker ends an attempt: the drop of a user's value may panic.
+    task: Option<T>,
     /// The priority that the stored payload names.
     priority: Option<u8>,
     /// The payload as it is stored, so that what a body leaves as it was is not written again.
@@ -98,7 +99,7 @@ impl<T: TrackedTask> Execution<T> {
             crashes: header.crashes,
             lease: crate::time::between(0, lease),
             priority: decoded.priority(),
-            task: decoded,
+            task: Some(decoded),
             stored: body.payload,
             remarks: Remarks::default(),
             next: Vec::new(),
@@ -119,13 +120,26 @@ impl<T: TrackedTask> Execution<T> {
 
     /// The task, where a field hides a method or the other way round.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "the task is dropped early only after the handler has returned")]
     pub fn task(&self) -> &T {
-        &self.task
+        self.task.as_ref().expect("the task is there until the attempt ends")
     }
 
     /// The task, to be changed.
+    #[expect(clippy::expect_used, reason = "the task is dropped early only after the handler has returned")]
     pub fn task_mut(&mut self) -> &mut T {
-        &mut self.task
+        self.task.as_mut().expect("the task is there until the attempt ends")
+    }
+
+    /// Drops the task, which may panic. The attempt can still be ended, but the task can no longer be read or stored.
+    pub(crate) fn drop_task(&mut self) {
+        drop(self.task.take());
+    }
+
+    /// The span of the attempt in the log.
+    pub(crate) fn span(&self) -> tracing::Span {
+        let (kind, id, attempt) = (self.kind.name.as_str(), &self.id, self.attempt);
+        tracing::info_span!(target: TARGET, "attempt", kind, %id, attempt)
     }
 
     /// Which attempt of the task this is, from 1.
@@ -178,12 +192,12 @@ impl<T: TrackedTask> Execution<T> {
     /// # Errors
     /// `LeaseLost`, `Unwritable`, `TooLarge`, `Invalid` if the id was changed.
     pub fn checkpoint(&mut self) -> Result<()> {
-        let body = payload::body(&self.id, &self.task)?;
+        let body = payload::body(&self.id, self.task())?;
         let payload = body.payload.clone();
         self.unsettle();
         self.command(self.checkpoint_command(), Some(body))?;
         self.stored = payload;
-        self.priority = self.task.priority();
+        self.priority = self.task().priority();
         Ok(())
     }
 
@@ -307,13 +321,13 @@ impl<T: TrackedTask> Deref for Execution<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.task
+        self.task()
     }
 }
 
 impl<T: TrackedTask> DerefMut for Execution<T> {
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.task
+        self.task_mut()
     }
 }
 

@@ -1,15 +1,10 @@
-use std::{
-    error::Error as StdError,
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    time::Duration,
-};
+use std::{error::Error as StdError, fmt, panic::resume_unwind, time::Duration};
 
 use uuid::Uuid;
 
 use super::{StartOptions, Tasks};
 use crate::{
-    body::{IntoOutcome, RunError, finish_body},
+    body::{IntoOutcome, RunError, finish_body, run_handler},
     engine::{Action, Claim, StartById, SubmitAndStart, Target, TaskCommand},
     error::{Error, ErrorKind, Result},
     execution::Execution,
@@ -225,7 +220,7 @@ impl<T: TrackedTask> Tasks<T> {
         E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
     {
         let mut execution = self.start_with(id, options).map_err(RunError::from_start)?;
-        let result = catch_unwind(AssertUnwindSafe(|| body(&mut execution)));
+        let result = run_handler(&mut execution, body);
         let finished = finish_body(&mut execution, result);
         let stored = match finished.action {
             Some(Ok(action)) => self.shared.engine.call(action).map(drop),

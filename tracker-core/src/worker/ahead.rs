@@ -1,9 +1,4 @@
-use std::{
-    error::Error as StdError,
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-    time::Instant,
-};
+use std::{error::Error as StdError, fmt, time::Instant};
 
 use super::{
     crew::Shift,
@@ -11,7 +6,7 @@ use super::{
     visit::{Step, Visit},
 };
 use crate::{
-    body::{IntoOutcome, finish_body},
+    body::{IntoOutcome, end_attempt, run_handler},
     engine::Claimed,
     error::{ErrorKind, Result},
     execution::Execution,
@@ -58,9 +53,9 @@ where
         visit.begins(&execution, begun, shift.settings.time_limit.or(kind.policy.time_limit))?;
         // By the machine's clock, whatever the tracker's says.
         let start = Instant::now();
-        let result = catch_unwind(AssertUnwindSafe(|| (self.body)(&mut execution)));
+        let result = run_handler(&mut execution, &self.body);
         let (took, run) = (start.elapsed(), execution.run_time());
-        let finished = finish_body(&mut execution, result);
+        let finished = end_attempt(&mut execution, result);
         visit.ended(&mut execution, finished, run, took)
     }
 }

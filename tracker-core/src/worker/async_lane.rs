@@ -1,5 +1,7 @@
 use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
+use tracing::Instrument as _;
+
 use super::{
     attempt,
     crew::Shift,
@@ -12,7 +14,7 @@ use super::{
 };
 use crate::{
     asynchronous::{Delivery, calls},
-    body::{Finished, IntoOutcome, finish_body},
+    body::{EndedAttempt, IntoOutcome, end_attempt},
     engine::{Claim, Claimed, Claims},
     error::{ErrorKind, Result},
     execution::Execution,
@@ -54,9 +56,13 @@ where
         let engine = &self.tasks.shared.engine;
         while !self.shift.stops() {
             let seen = engine.signal.seen();
+            if self.shift.is_over() {
+                return Ok(());
+            }
+            self.shift.settings.count_round();
             let mut round = Round::begin(self.shift);
             round.add(self.turn().await.inspect_err(|_| self.shift.halt(&engine.signal))?);
-            match round.rest(self.shift, engine) {
+            match round.rest(self.shift, engine, seen) {
                 Rest::Over => return Ok(()),
                 Rest::Wait(wait) if !self.shift.stops() => engine.wait_async(seen, wait).await,
                 Rest::None | Rest::Wait(_) => {}
@@ -73,7 +79,7 @@ where
         }
         let turn = if entry == Entry::Open && ahead { self.work_ahead().await } else { self.work(entry).await };
         self.shift.leave(entry, turn.as_ref().ok(), &self.tasks.shared.engine.signal);
-        turn
+        turn.and_then(|turn| self.shift.log_pause(&self.tasks, 0, turn).map(|()| turn))
     }
 
     async fn work(&self, entry: Entry) -> Result<Turn> {
@@ -166,15 +172,18 @@ where
     }
 
     /// Runs the body, as long as it may.
-    async fn attempt(&self, execution: &mut Execution<T>, limit: Option<Duration>) -> (Finished, Duration) {
+    async fn attempt(&self, execution: &mut Execution<T>, limit: Option<Duration>) -> (EndedAttempt, Duration) {
         let shared = self.tasks.shared.clone();
         let began = shared.engine.time().monotonic();
         let elapsed = || shared.engine.time().monotonic().saturating_sub(began);
-        let body = async { (self.body)(execution).await };
+        let body = async {
+            let span = execution.span();
+            (self.body)(execution).instrument(span).await
+        };
         let result = attempt::limited(body, limit, elapsed).await;
         let finished = match result {
-            Some(result) => finish_body(execution, result),
-            None => finish_body(execution, Ok(late(limit.unwrap_or_default()))),
+            Some(result) => end_attempt(execution, result),
+            None => end_attempt(execution, Ok(late(limit.unwrap_or_default()))),
         };
         (finished, elapsed())
     }
@@ -183,13 +192,12 @@ where
     async fn store(
         &self,
         execution: &mut Execution<T>,
-        finished: Finished,
+        finished: EndedAttempt,
         run: Duration,
         next: Option<Claim>,
     ) -> Result<Option<Claims>> {
         let (shared, shift) = (&self.tasks.shared, self.shift);
-        let Finished { action, failure, panic, .. } = finished;
-        let panicked = panic.is_some();
+        let EndedAttempt { action, failure, panicked } = finished;
         let Some(action) = action.transpose()? else {
             // The body has stored an outcome itself.
             let (outcome, failure) = execution.take_ended().unwrap_or((Outcome::Release, None));

@@ -1,11 +1,13 @@
-use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
+use std::{error::Error as StdError, fmt, sync::Arc};
 
 use super::{
     Settings, StopHandle, Summary,
     async_lane::AsyncLane,
+    attempt,
     crew::{Shift, all_well},
     join::Join,
     stock::Stock,
+    threads,
 };
 use crate::{body::IntoOutcome, error::Result, execution::Execution, task::TrackedTask, tasks::Tasks};
 
@@ -67,7 +69,10 @@ impl<T: TrackedTask> AsyncWorker<T> {
     /// than its time limit is dropped where it awaits, and its attempt has failed.
     ///
     /// # Errors
-    /// A failure of the storage, or a task that cannot be serialized: then all bodies have ended.
+    /// - A failure of the storage: then all bodies have ended.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if a setting has no meaning, as for
+    ///   [`Worker::run`](super::Worker::run).
+    /// - [`ErrorKind::Panicked`](crate::ErrorKind::Panicked) if user code panicked outside an attempt.
     ///
     /// # Panics
     /// Outside a tokio runtime whose time driver is enabled.
@@ -77,12 +82,16 @@ impl<T: TrackedTask> AsyncWorker<T> {
         R: IntoOutcome,
         E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
     {
+        self.settings.check()?;
         self.settings.stop.wakes(&self.tasks.shared.engine.signal);
         let shift = Shift::new(&self.settings, 1);
         let _closing = Closing(shift.stock.clone());
         let lanes = (0..self.settings.threads).map(|number| {
             let tasks = self.tasks.named(&format!("pid {} lane {number}", std::process::id()));
-            AsyncLane { tasks, body: &body, shift: &shift }.run()
+            let (lane, shift) = (AsyncLane { tasks, body: &body, shift: &shift }.run(), &shift);
+            let signal = &self.tasks.shared.engine.signal;
+            // The last resort, as on a thread: a panic that no attempt has taken halts the worker with an error.
+            async move { attempt::caught(lane).await.unwrap_or_else(|payload| threads::halt(shift, signal, payload)) }
         });
         let ended = tokio::select! {
             ended = Join::new(lanes) => ended,

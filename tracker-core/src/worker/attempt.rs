@@ -3,37 +3,64 @@
 use std::{
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
+    pin::{Pin, pin},
     task::Poll,
     thread,
     time::Duration,
 };
 
+use crate::user_code::{discard, guarded};
+
 /// The longest sleep before the tracker's clock is asked again, where it is not the system's.
 const NAP: Duration = Duration::from_millis(100);
 
-/// What the body's future came to: its result or its panic.
-pub(crate) async fn caught<R>(body: impl Future<Output = R>) -> thread::Result<R> {
-    let mut body = pin!(body);
-    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(context))) {
-        Ok(poll) => poll.map(Ok),
-        Err(panic) => Poll::Ready(Err(panic)),
-    })
-    .await
+/// Runs the future of a handler, and catches the panics of its polls and of its drop.
+pub(crate) async fn caught<R>(handler: impl Future<Output = R>) -> thread::Result<R> {
+    limited(handler, None, || Duration::ZERO).await.unwrap_or_else(|| Err(Box::new("the attempt has no time limit")))
 }
 
-/// The same within a limit; `None` if it did not end within it, and is dropped. `elapsed` is the time of the attempt so
-/// far by the tracker's clock.
+/// Runs the future of a handler within a limit, and catches the panics of its polls and of its drop. `None` if it did not end
+/// within the limit; it is dropped then. `elapsed` is the time of the attempt so far by the tracker's clock.
 pub(super) async fn limited<R>(
-    body: impl Future<Output = R>,
+    handler: impl Future<Output = R>,
     limit: Option<Duration>,
     elapsed: impl Fn() -> Duration,
 ) -> Option<thread::Result<R>> {
-    let mut body = pin!(caught(body));
-    let Some(limit) = limit else { return Some(body.await) };
+    let mut handler = pin!(Some(handler));
+    let result = polled(handler.as_mut(), limit, elapsed).await;
+    match catch_unwind(AssertUnwindSafe(|| handler.set(None))) {
+        Ok(()) => result,
+        // A panic of the handler itself says more than the one of the drop that follows it.
+        Err(payload) => match result {
+            Some(Err(first)) => {
+                discard(payload);
+                Some(Err(first))
+            }
+            result => {
+                // The result is a value of the user, whose drop may panic too.
+                drop(guarded("the result's Drop", || drop(result)));
+                Some(Err(payload))
+            }
+        },
+    }
+}
+
+async fn polled<F: Future>(
+    mut handler: Pin<&mut Option<F>>,
+    limit: Option<Duration>,
+    elapsed: impl Fn() -> Duration,
+) -> Option<thread::Result<F::Output>> {
+    let mut ended = pin!(poll_fn(|context| {
+        let Some(handler) = handler.as_mut().as_pin_mut() else { return Poll::Pending };
+        match catch_unwind(AssertUnwindSafe(|| handler.poll(context))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    }));
+    let Some(limit) = limit else { return Some(ended.await) };
     loop {
         let left = limit.saturating_sub(elapsed());
-        if let Ok(result) = tokio::time::timeout(left.min(NAP), body.as_mut()).await {
+        if let Ok(result) = tokio::time::timeout(left.min(NAP), ended.as_mut()).await {
             return Some(result);
         }
         if elapsed() >= limit {

@@ -2,10 +2,9 @@ use std::{
     error::Error as StdError,
     fmt,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
     time::Duration,
 };
 
@@ -16,11 +15,12 @@ use super::{
     round::{Rest, Round},
     running::Running,
     stock::{Ended, Stock},
+    threads,
 };
 use crate::{
     body::IntoOutcome,
     engine::{Engine, Signal},
-    error::{Error, ErrorKind, Result},
+    error::{ErrorKind, Result},
     execution::Execution,
     failures::failure_of,
     rules::{Failure, Outcome},
@@ -124,6 +124,10 @@ pub(super) struct Shift<'s> {
     summary: Mutex<Summary>,
     /// Too many failures, or an error of the storage.
     halted: AtomicBool,
+    /// A thread has found that nothing is left: the others need not look for themselves.
+    over: AtomicBool,
+    /// Whether the log was told that a kind is paused; one flag per kind.
+    paused: Vec<AtomicBool>,
 }
 
 impl<'s> Shift<'s> {
@@ -136,6 +140,8 @@ impl<'s> Shift<'s> {
             running,
             summary: Mutex::default(),
             halted: AtomicBool::new(false),
+            over: AtomicBool::new(false),
+            paused: (0..kinds).map(|_| AtomicBool::new(false)).collect(),
         }
     }
 
@@ -147,6 +153,31 @@ impl<'s> Shift<'s> {
 
     pub(super) fn into_summary(self) -> Summary {
         self.summary.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends all threads, since nothing is left. Each wakes once: where each looked for itself and woke the others when it ended, an
+    /// end would cost the square of the number of threads.
+    pub(super) fn end(&self, signal: &Signal) {
+        self.over.store(true, Ordering::Release);
+        signal.raise();
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// Logs once that a kind is paused, where a look found that something is held back.
+    pub(super) fn log_pause<T: TrackedTask>(&self, tasks: &Tasks<T>, number: usize, turn: Turn) -> Result<()> {
+        let Some(logged) = self.paused.get(number) else { return Ok(()) };
+        let paused = matches!(turn, Turn::Idle { held_back: true, .. }) && tasks.kind()?.paused;
+        if logged.swap(paused, Ordering::Relaxed) != paused && paused {
+            let kind = tasks.name();
+            tracing::info!(
+                kind,
+                "the kind is paused: the worker waits until Tasks::unpause or `tracker unpause` ends the pause"
+            );
+        }
+        Ok(())
     }
 
     /// Stops everybody, after an error of the storage.
@@ -254,27 +285,13 @@ impl<'a> Crew<'a> {
     /// # Errors
     /// As [`Worker::run`](super::Worker::run).
     pub fn run(self) -> Result<Summary> {
+        self.settings.check()?;
         let Some(engine) = self.engine else { return Ok(Summary::default()) };
         // Its threads would wait for a transaction that waits for them.
         engine.refuse_inside()?;
         self.settings.stop.wakes(&engine.signal);
         let shift = Shift::new(&self.settings, self.lanes.len());
-        let done = (Mutex::new(false), Condvar::new());
-        let result = thread::scope(|scope| {
-            let tender = scope.spawn(|| tend(&shift, &done));
-            let threads: Vec<_> = (0..self.settings.threads)
-                .map(|number| {
-                    let (lanes, engine, shift) = (&self.lanes, &engine, &shift);
-                    scope.spawn(move || work(lanes, engine, shift, number))
-                })
-                .collect();
-            let ended = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(Error::closed())));
-            let result = all_well(ended);
-            *done.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
-            done.1.notify_all();
-            drop(tender.join());
-            result
-        });
+        let result = threads::run(&shift, &engine.signal, &|number| work(&self.lanes, &engine, &shift, number));
         shift.stock.close();
         result?;
         Ok(shift.into_summary())
@@ -288,33 +305,22 @@ pub(super) fn all_well(ended: impl IntoIterator<Item = Result<()>>) -> Result<()
     errors.into_iter().nth(says_most).map_or(Ok(()), Err)
 }
 
-/// Renews and limits what runs, until the crew is done.
-fn tend(shift: &Shift<'_>, done: &(Mutex<bool>, Condvar)) {
-    let mut over = done.0.lock().unwrap_or_else(PoisonError::into_inner);
-    while !*over {
-        over = done.1.wait_timeout(over, shift.running.pause()).unwrap_or_else(PoisonError::into_inner).0;
-        if *over {
-            return;
-        }
-        drop(over);
-        shift.running.tend();
-        shift.stock.nudge();
-        over = done.0.lock().unwrap_or_else(PoisonError::into_inner);
-    }
-}
-
 /// One thread: takes turns between the kinds, and sleeps when nothing is due.
 fn work(lanes: &[Box<dyn Lane + '_>], engine: &Engine, shift: &Shift<'_>, number: usize) -> Result<()> {
     let mut first = number;
     while !shift.stops() {
         let seen = engine.signal.seen();
+        if shift.is_over() {
+            return Ok(());
+        }
+        shift.settings.count_round();
         let mut round = Round::begin(shift);
         for at in 0..lanes.len() {
             let lane = &lanes[(first + at) % lanes.len()];
             round.add(lane.turn(shift, number, lanes.len()).inspect_err(|_| shift.halt(&engine.signal))?);
         }
         first += 1;
-        match round.rest(shift, engine) {
+        match round.rest(shift, engine, seen) {
             Rest::Over => return Ok(()),
             Rest::Wait(wait) if !shift.stops() => engine.wait(seen, wait),
             Rest::None | Rest::Wait(_) => {}

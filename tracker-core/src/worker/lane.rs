@@ -1,12 +1,8 @@
-use std::{
-    error::Error as StdError,
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::{error::Error as StdError, fmt};
 
 use super::{crew::Shift, gate::Entry, stock::Ended};
 use crate::{
-    body::{Finished, IntoOutcome, finish_body},
+    body::{EndedAttempt, IntoOutcome, end_attempt, run_handler},
     engine::{Claim, Claims, FinishTask},
     error::{ErrorKind, Result},
     execution::Execution,
@@ -69,7 +65,7 @@ where
             self.work(shift, &tasks, entry, kinds)
         };
         shift.leave(entry, turn.as_ref().ok(), &self.tasks.shared.engine.signal);
-        turn
+        turn.and_then(|turn| shift.log_pause(&self.tasks, self.tray, turn).map(|()| turn))
     }
 
     fn close(&self, shift: &Shift<'_>) -> Result<()> {
@@ -119,9 +115,9 @@ where
                 return Ok(Turn::Worked);
             }
             shift.running.add(&tasks.shared, &execution, shift.settings.time_limit.or(kind.policy.time_limit));
-            let result = catch_unwind(AssertUnwindSafe(|| (self.body)(&mut execution)));
+            let result = run_handler(&mut execution, &self.body);
             let run = execution.run_time();
-            let finished = finish_body(&mut execution, result);
+            let finished = end_attempt(&mut execution, result);
             let goes_on = entry == Entry::Open && !shift.stops() && shift.gate.may_go_on() && (kinds == 1 || row < ROW);
             let next = if goes_on { Some(claim_of(tasks, false)?) } else { None };
             let after = Self::store(shift, tasks, &mut execution, finished, run, next);
@@ -138,22 +134,22 @@ where
         shift: &Shift<'_>,
         tasks: &Tasks<T>,
         execution: &mut Execution<T>,
-        finished: Finished,
+        finished: EndedAttempt,
         run: std::time::Duration,
         next: Option<Claim>,
     ) -> Result<Option<Claims>> {
         let engine = &tasks.shared.engine;
-        let Finished { action, failure, panic, .. } = finished;
+        let EndedAttempt { action, failure, panicked } = finished;
         let action: FinishTask = match action {
             // The body has stored an outcome itself.
             None => {
                 let (outcome, failure) = execution.take_ended().unwrap_or((Outcome::Release, None));
-                shift.count(&outcome, failure.as_ref(), panic.is_some(), run);
+                shift.count(&outcome, failure.as_ref(), panicked, run);
                 return next.map(|next| engine.call(next)).transpose();
             }
             Some(action) => action?,
         };
-        let ended = Ended::new(&action, failure, panic.is_some(), run);
+        let ended = Ended::new(&action, failure, panicked, run);
         let (stored, claims) = match next {
             Some(next) => {
                 let (stored, claims) = engine.call_both(action, next)?;

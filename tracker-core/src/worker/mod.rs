@@ -7,6 +7,7 @@ mod async_lane;
 mod async_worker;
 #[cfg(feature = "tokio")]
 pub(crate) mod attempt;
+mod config;
 mod crew;
 mod gate;
 #[cfg(feature = "tokio")]
@@ -16,14 +17,16 @@ mod round;
 mod running;
 mod stock;
 mod summary;
+mod threads;
 mod visit;
 
 #[cfg(feature = "tokio")]
 pub use async_worker::AsyncWorker;
+pub(crate) use config::Settings;
 pub use crew::{Crew, StopHandle};
 pub use summary::Summary;
 
-use std::{error::Error as StdError, fmt, time::Duration};
+use std::{error::Error as StdError, fmt};
 
 use crate::{body::IntoOutcome, error::Result, execution::Execution, task::TrackedTask, tasks::Tasks};
 
@@ -31,32 +34,6 @@ use crate::{body::IntoOutcome, error::Result, execution::Execution, task::Tracke
 pub struct Worker<T: TrackedTask> {
     tasks: Tasks<T>,
     settings: Settings,
-}
-
-/// How a worker works.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub threads: usize,
-    pub ahead: usize,
-    pub run_on: bool,
-    pub halt_after: Option<u64>,
-    pub halt_share: Option<f64>,
-    pub time_limit: Option<Duration>,
-    pub stop: StopHandle,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            threads: 1,
-            ahead: 0,
-            run_on: false,
-            halt_after: None,
-            halt_share: None,
-            time_limit: None,
-            stop: StopHandle::default(),
-        }
-    }
 }
 
 macro_rules! settings {
@@ -105,24 +82,24 @@ macro_rules! settings {
             self
         }
 
-        /// Stops when so many attempts have failed.
+        /// Stops when so many attempts have failed: 1 or more.
         #[must_use]
         pub fn halt_after(mut self, failures: u64) -> Self {
             self.settings.halt_after = Some(failures);
             self
         }
 
-        /// Stops when this share (0 to 1) of the attempts has failed, once there were twenty.
+        /// Stops when this share of the attempts has failed, once there were twenty. Above 0, at most 1.
         #[must_use]
         pub fn halt_at_share(mut self, share: f64) -> Self {
             self.settings.halt_share = Some(share);
             self
         }
 
-        /// The longest time of one attempt, in place of the kind's. An attempt that takes longer is stored as failed and
+        /// The longest time of one attempt, more than zero, in place of the kind's. An attempt that takes longer is stored as failed and
         /// its lease ends; its body is told by [`Execution::is_cancelled`], and its thread is free when it returns.
         #[must_use]
-        pub fn time_limit(mut self, limit: Duration) -> Self {
+        pub fn time_limit(mut self, limit: std::time::Duration) -> Self {
             self.settings.time_limit = Some(limit);
             self
         }
@@ -152,10 +129,17 @@ impl<T: TrackedTask> Worker<T> {
 
     /// Runs `body` on every task until nothing is left, or it is stopped. Returns when all outcomes are durable.
     ///
-    /// A panic of the body is a failure of its task. Leases are renewed as long as a body runs.
+    /// A panic of the body is a failure of its task, and so is one of the `Display`, `Debug`, `source` or `Drop` of its error, and of
+    /// the `Serialize` or `Drop` of the task. A task that cannot be serialized after the body has failed too. Leases are renewed as long as a body runs.
     ///
     /// # Errors
-    /// A failure of the storage, or a task that cannot be serialized: then all threads have stopped.
+    /// Where one of these is returned, all threads have stopped:
+    /// - a failure of the storage;
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if [`halt_after`](Self::halt_after) or
+    ///   [`time_limit`](Self::time_limit) is zero, or [`halt_at_share`](Self::halt_at_share) is not above 0 and at most 1;
+    /// - [`ErrorKind::Io`](crate::ErrorKind::Io) if the system refuses every thread. Where it refuses some of them, the worker logs
+    ///   a warning and runs on the others;
+    /// - [`ErrorKind::Panicked`](crate::ErrorKind::Panicked) if user code panicked outside an attempt, such as a clock.
     pub fn run<F, R, E>(self, body: F) -> Result<Summary>
     where
         F: Fn(&mut Execution<T>) -> Result<R, E> + Sync,

@@ -48,13 +48,18 @@ impl Round {
         }
     }
 
-    pub(super) fn rest(&self, shift: &Shift<'_>, engine: &Engine) -> Rest {
+    /// What comes next. `seen` is what the engine's signal was before the round.
+    pub(super) fn rest(&self, shift: &Shift<'_>, engine: &Engine, seen: u64) -> Rest {
         if self.worked {
             return Rest::None;
         }
         let nothing_left = self.due.is_none() && !self.blocked && !self.held_back && shift.gate.is_empty();
         if nothing_left && self.last {
-            engine.signal.raise();
+            // Something has come since: one look more, since an end is one for all threads.
+            if engine.signal.seen() != seen && !shift.is_over() {
+                return Rest::None;
+            }
+            shift.end(&engine.signal);
             return Rest::Over;
         }
         let now = engine.now();
@@ -86,7 +91,7 @@ mod tests {
             for turn in turns {
                 round.add(*turn);
             }
-            round.rest(&shift, engine)
+            round.rest(&shift, engine, engine.signal.seen())
         };
         let nothing = Turn::Idle { due: None, expiry: None, held_back: false };
         let due =

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-/// What a worker did.
+/// What a worker did. It counts attempts, not tasks: a task that is tried three times counts three times.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Summary {
@@ -72,7 +72,9 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} succeeded, {} failed", self.succeeded, self.failed)?;
+        // A task that is tried again counts with each of its attempts.
+        let (attempts, plural) = (self.attempts(), if self.attempts() == 1 { "" } else { "s" });
+        write!(f, "{attempts} attempt{plural}: {} succeeded, {} failed", self.succeeded, self.failed)?;
         for (count, what) in
             [(self.other, "otherwise"), (self.lost, "lost their lease"), (self.unreadable, "unreadable")]
         {
@@ -98,15 +100,17 @@ mod tests {
         assert_eq!(summary.attempts(), 5);
         (0..5).for_each(|_| summary.time(Duration::from_millis(10)));
         let text = summary.to_string();
-        assert!(text.starts_with("3 succeeded, 2 failed; run times p50 10."), "{text}");
+        assert!(text.starts_with("5 attempts: 3 succeeded, 2 failed; run times p50 10."), "{text}");
         (summary.other, summary.lost, summary.unreadable) = (4, 5, 6);
         assert_eq!(summary.attempts(), 14);
         let text = summary.to_string();
         assert!(
-            text.starts_with("3 succeeded, 2 failed, 4 otherwise, 5 lost their lease, 6 unreadable; run times"),
+            text.starts_with(
+                "14 attempts: 3 succeeded, 2 failed, 4 otherwise, 5 lost their lease, 6 unreadable; run times"
+            ),
             "{text}"
         );
-        assert_eq!(Summary::default().to_string(), "0 succeeded, 0 failed");
+        assert_eq!(Summary::default().to_string(), "0 attempts: 0 succeeded, 0 failed");
     }
 
     #[test]

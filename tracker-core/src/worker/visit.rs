@@ -8,7 +8,7 @@ use super::{
     stock::{Answer, Ended, May, Next, Stock, Wanted},
 };
 use crate::{
-    body::Finished,
+    body::EndedAttempt,
     engine::{Claim, Claimed, Claims, FinishTask},
     error::Result,
     execution::Execution,
@@ -171,7 +171,7 @@ impl<'v, T: TrackedTask> Visit<'v, T> {
     pub(super) fn ended(
         &mut self,
         execution: &mut Execution<T>,
-        finished: Finished,
+        finished: EndedAttempt,
         run: Duration,
         took: Duration,
     ) -> Result<()> {
@@ -180,16 +180,16 @@ impl<'v, T: TrackedTask> Visit<'v, T> {
         handed_in
     }
 
-    fn end(&self, execution: &mut Execution<T>, finished: Finished, run: Duration) -> Result<()> {
-        let Finished { action, failure, panic, .. } = finished;
+    fn end(&self, execution: &mut Execution<T>, finished: EndedAttempt, run: Duration) -> Result<()> {
+        let EndedAttempt { action, failure, panicked } = finished;
         let Some(action) = action.transpose()? else {
             // The body has stored an outcome itself.
             let (outcome, failure) = execution.take_ended().unwrap_or((Outcome::Release, None));
             self.shift.running.remove(&self.tasks.shared, execution.fence());
-            self.shift.count(&outcome, failure.as_ref(), panic.is_some(), run);
+            self.shift.count(&outcome, failure.as_ref(), panicked, run);
             return Ok(());
         };
-        let ended = Ended::new(&action, failure, panic.is_some(), run);
+        let ended = Ended::new(&action, failure, panicked, run);
         self.hand_in(action, Some(ended))
     }
 

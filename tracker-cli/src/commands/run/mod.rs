@@ -280,13 +280,14 @@ impl Args {
         }
         let batches = input.read(template)?;
         let done = thread::scope(|scope| {
-            scope.spawn(|| work.groups.watch());
             let work = &work;
-            scope.spawn(move || feed(&batches, work));
+            let threads = thread::Builder::new()
+                .spawn_scoped(scope, || work.groups.watch())
+                .and_then(|_| thread::Builder::new().spawn_scoped(scope, move || feed(&batches, work)));
             let jobs = if self.tty { NonZero::new(1) } else { self.jobs };
             let jobs = jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
             let worker = work.tasks.worker().threads(jobs).run_on().stopped_by(&work.stop);
-            let done = worker.run(|line| work.body(line));
+            let done = threads.map(|_| worker.run(|line| work.body(line)));
             // Whatever ended it: nobody waits for more input.
             work.stop.stop();
             work.groups.close();
@@ -295,7 +296,9 @@ impl Args {
         screen.end();
         let trouble = work.lock().trouble.take();
         trouble.map_or(Ok(()), Err)?;
-        done?;
+        done.map_err(|error| {
+            Failure::file(format!("cannot start a thread: {error}; raise the limit of threads (ulimit -u)"))
+        })??;
         self.tell(&work, work.interrupted.load(Ordering::Relaxed))
     }
 

@@ -1,7 +1,7 @@
 use super::Writer;
 use crate::{
     disk::keys,
-    engine::{account::Account, action::Prepared},
+    engine::action::Prepared,
     error::Result,
     rules::Command,
     store::{Kind, NewRow},
@@ -28,10 +28,6 @@ impl Writer<'_> {
             let command = Command::Submit(task.submit.clone());
             let decided = kind.rules(self.now).decide(None, &command);
             let decision = decided.map_err(|reason| kind.refuse(task.id.clone(), reason))?;
-            if self.context.accounted {
-                let account = Account::of(kind, &task.id, None, decision.header.as_ref(), &command);
-                self.effects.accounts.extend(account);
-            }
             self.tell(kind, &task.id, None, &decision, &command);
             if let Some(header) = decision.header {
                 self.effects.woke |= !kind.is_finished(&header);

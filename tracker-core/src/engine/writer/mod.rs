@@ -20,7 +20,7 @@ use redb::WriteTransaction;
 use uuid::Uuid;
 
 use super::{
-    account::Account,
+    account::{Account, Wanted},
     event::{Event, Happening},
     held::Held,
 };
@@ -42,7 +42,7 @@ pub(crate) struct Context {
     /// Whether anybody wants to hear of events.
     pub watched: bool,
     /// Whether anybody listens to the account of each run.
-    pub accounted: bool,
+    pub accounted: Wanted,
     /// The change number up to which this process knows the file.
     pub known: u64,
 }
@@ -235,7 +235,7 @@ impl<'t> Writer<'t> {
         let header = renewed.as_ref().or(header);
         let decided = kind.rules(self.now).decide(header, command);
         if let Err(reason) = &decided
-            && self.context.accounted
+            && self.context.accounted == Wanted::All
         {
             self.effects.accounts.extend(Account::of_refusal(kind, id, command, reason));
         }
@@ -246,8 +246,9 @@ impl<'t> Writer<'t> {
         }
         self.write(kind, task, stored, &decision, body, id)?;
         self.clock(kind, header, &decision);
-        if self.context.accounted {
-            let account = Account::of(kind, id, header, decision.header.as_ref(), command);
+        if self.context.accounted > Wanted::Nothing {
+            let wanted = self.context.accounted;
+            let account = Account::of(kind, id, header, decision.header.as_ref(), command, wanted);
             self.effects.accounts.extend(account);
         }
         self.tell(kind, id, header, &decision, command);

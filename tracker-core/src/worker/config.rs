@@ -1,0 +1,113 @@
+use std::{io, time::Duration};
+
+use super::StopHandle;
+use crate::error::{Error, Result};
+
+/// How a worker works.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub threads: usize,
+    pub ahead: usize,
+    pub run_on: bool,
+    pub halt_after: Option<u64>,
+    pub halt_share: Option<f64>,
+    pub time_limit: Option<Duration>,
+    pub stop: StopHandle,
+    #[cfg(test)]
+    pub observed: std::sync::Arc<Observed>,
+}
+
+/// What a test sets and observes in the threads of a worker.
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub(crate) struct Observed {
+    /// The system refuses threads from this number on.
+    pub most_threads: Option<usize>,
+    /// How often a thread has looked at all kinds.
+    pub rounds: std::sync::atomic::AtomicUsize,
+    /// The first look panics.
+    pub panics: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            threads: 1,
+            ahead: 0,
+            run_on: false,
+            halt_after: None,
+            halt_share: None,
+            time_limit: None,
+            stop: StopHandle::default(),
+            #[cfg(test)]
+            observed: std::sync::Arc::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// Refuses what has no meaning.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.halt_after == Some(0) {
+            return Err(Error::invalid(
+                "halt_after(0) would halt the worker before it starts a handler: give 1 or more failures",
+            ));
+        }
+        if let Some(share) = self.halt_share.filter(|share| !(*share > 0.0 && *share <= 1.0)) {
+            return Err(Error::invalid(format!(
+                "halt_at_share({share}) is no share of the attempts: give a number above 0 and at most 1"
+            )));
+        }
+        if self.time_limit == Some(Duration::ZERO) {
+            return Err(Error::invalid("a time limit of zero fails every attempt: give a longer one, or none"));
+        }
+        Ok(())
+    }
+
+    /// The refusal of the system that a test asks for.
+    #[cfg_attr(
+        not(test),
+        expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "a test refuses threads here")
+    )]
+    pub(super) fn refuse_thread(&self, number: usize) -> io::Result<()> {
+        #[cfg(test)]
+        if self.observed.most_threads.is_some_and(|most| number >= most) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let _ = number;
+        Ok(())
+    }
+
+    /// Counts the looks of all threads for a test.
+    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "only a test counts"))]
+    pub(super) fn count_round(&self) {
+        #[cfg(test)]
+        {
+            self.observed.rounds.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            assert!(!self.observed.panics, "a look panics");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn settings_without_meaning_are_refused() {
+        let refused = |settings: Settings| settings.check().map_err(|error| error.kind()) == Err(ErrorKind::Invalid);
+        for share in [0.0, -0.5, 1.1, f64::NAN, f64::INFINITY] {
+            assert!(refused(Settings { halt_share: Some(share), ..Settings::default() }), "{share}");
+        }
+        assert!(refused(Settings { halt_after: Some(0), ..Settings::default() }));
+        assert!(refused(Settings { time_limit: Some(Duration::ZERO), ..Settings::default() }));
+        let fine = Settings {
+            halt_share: Some(1.0),
+            halt_after: Some(1),
+            time_limit: Some(Duration::from_nanos(1)),
+            ..Settings::default()
+        };
+        assert!(fine.check().is_ok() && Settings::default().check().is_ok());
+    }
+}

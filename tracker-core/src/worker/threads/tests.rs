@@ -1,0 +1,84 @@
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    io,
+    sync::{Arc, atomic::Ordering::SeqCst},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Crew, ErrorKind, Summary, TaskStatus, TrackedTask, Tracker,
+    error::Result,
+    worker::{Settings, config::Observed},
+};
+
+#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    Pending = 1,
+    InProgress = 2,
+    Succeeded = 3,
+    Exhausted = 4,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize)]
+#[task(name = "job", status = Status)]
+struct Job {
+    #[task(id)]
+    number: u32,
+}
+
+/// Runs a worker on `tasks` tasks, with this many threads.
+fn run(tasks: u32, threads: usize, ahead: usize, observed: Observed) -> (Result<Summary>, Arc<Observed>) {
+    let tracker = Tracker::in_memory().unwrap();
+    let jobs = tracker.tasks::<Job>().unwrap();
+    jobs.submit_all((0..tasks).map(|number| Job { number })).unwrap();
+    let observed = Arc::new(observed);
+    let settings = Settings { threads, ahead, observed: observed.clone(), ..Settings::default() };
+    let summary = Crew::with(settings).serve(&jobs, |_| {
+        // The other threads have looked, and sleep.
+        (0..10_000).for_each(|_| std::thread::yield_now());
+        Ok::<_, io::Error>(())
+    });
+    let summary = summary.run();
+    (summary, observed)
+}
+
+#[test]
+fn refused_thread_leaves_the_others_at_work() {
+    // One thread keeps the leases alive.
+    for (most, ahead) in [(2, 0), (4, 0), (4, 16)] {
+        let (summary, _) = run(20, 8, ahead, Observed { most_threads: Some(most), ..Observed::default() });
+        assert_eq!(summary.unwrap().succeeded, 20);
+    }
+}
+
+#[test]
+fn refusal_of_every_thread_is_an_error() {
+    for most in [0, 1] {
+        let (summary, _) = run(20, 8, 0, Observed { most_threads: Some(most), ..Observed::default() });
+        let error = summary.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(error.to_string().starts_with("cannot start a thread for the worker: "), "{error}");
+    }
+}
+
+#[test]
+fn panic_outside_an_attempt_halts_all_threads() {
+    for (threads, ahead) in [(1, 0), (4, 0), (4, 16)] {
+        let (summary, _) = run(20, threads, ahead, Observed { panics: true, ..Observed::default() });
+        let error = summary.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Panicked);
+        assert!(error.to_string().ends_with("a look panics"), "{error}");
+    }
+}
+
+#[test]
+fn end_wakes_each_thread_a_bounded_number_of_times() {
+    for ahead in [0, 16] {
+        let (summary, observed) = run(1, 200, ahead, Observed::default());
+        assert_eq!(summary.unwrap().succeeded, 1);
+        let rounds = observed.rounds.load(SeqCst);
+        assert!(rounds <= 200 * 4, "{rounds} looks of 200 threads");
+    }
+}
