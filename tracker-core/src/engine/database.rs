@@ -175,7 +175,6 @@ impl Database {
 
     /// A commit failed, and may or may not be on disk: the file says which.
     fn resolve(&self, mark: Mark, error: Error) -> Result<()> {
-        let error = error.about_file(self.place.name());
         tracing::error!(%error, "a commit failed: reopening the file to see what became of it");
         self.reopen().map_err(|_| Error::outcome_unknown(&error.to_string()))?;
         let pulse = self.read(|txn| Handles::new(txn).pulse())?;
@@ -194,7 +193,7 @@ impl Database {
                 Err(again) => tracing::error!(%again, "the file could not be reopened after an error"),
             }
         }
-        error.about_file(self.place.name())
+        error
     }
 
     fn reopen(&self) -> Result<()> {
