@@ -207,7 +207,7 @@ impl<T: TrackedTask> Execution<T> {
 
     /// The new priority of the task, where the attempt has changed it.
     fn changed_priority(&self) -> Option<u8> {
-        payload::changed_priority(&self.kind, self.priority, &self.task)
+        payload::changed_priority(&self.kind, self.priority, self.task())
     }
 
     /// What is stored is open from now on: whatever the body leaves is written.
