@@ -53,12 +53,11 @@ impl Args {
         drop(tasks);
         tracker.close()?;
         let before = serde_json::to_string_pretty(&record.task).map_err(io::Error::from)?;
-        let (after, kept) = match &self.from {
-            Some(path) => (read(path)?, None),
-            None => {
-                let (after, path) = edited(&escaped_json(&before))?;
-                (after, Some(path))
-            }
+        let (after, kept) = if let Some(path) = &self.from {
+            (read(path)?, None)
+        } else {
+            let (after, path) = edited(&escaped_json(&before))?;
+            (after, Some(path))
         };
         let store = || -> Result<bool, Failure> {
             let payload = payload(after)?;

@@ -179,9 +179,9 @@ fn place(file: NamedTempFile, path: &Path, replaces: bool) -> io::Result<()> {
 #[cfg(unix)]
 fn keep_access(file: &File, replaced: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
-    let made = file.metadata()?;
+    let created = file.metadata()?;
     let owners = |found: &Metadata| (found.uid(), found.gid());
-    let same = owners(&made) == owners(replaced) || fchown(file, Some(replaced.uid()), Some(replaced.gid())).is_ok();
+    let same = owners(&created) == owners(replaced) || fchown(file, Some(replaced.uid()), Some(replaced.gid())).is_ok();
     // With another group, rights of the group would be those of other users.
     let mode = replaced.mode() & if same { 0o777 } else { 0o700 };
     file.set_permissions(fs::Permissions::from_mode(mode))
