@@ -11,8 +11,8 @@ use tracker_core::Payload;
 use crate::{
     exit::Exit,
     failure::Failure,
-    file::{FileArg, KindArg},
-    output::{Ink, Output, Page, View},
+    file::{FileArg, KindArg, private_temporary},
+    output::{Ink, Output, Page, View, escaped_json},
 };
 
 /// Changes a task's payload in an editor
@@ -53,13 +53,14 @@ impl Args {
         drop(tasks);
         tracker.close()?;
         let before = serde_json::to_string_pretty(&record.task).map_err(io::Error::from)?;
-        let (after, kept) = match &self.from {
-            Some(path) => (read(path)?, None),
-            None => edited(&before)?,
+        let (after, kept) = if let Some(path) = &self.from {
+            (read(path)?, None)
+        } else {
+            let (after, path) = edited(&escaped_json(&before))?;
+            (after, Some(path))
         };
         let store = || -> Result<bool, Failure> {
-            let payload: Payload = serde_json::from_str(&after)
-                .map_err(|error| Failure::refused(format!("this cannot be read as a payload: {error}")))?;
+            let payload = payload(after)?;
             if payload == record.task {
                 return Ok(false);
             }
@@ -70,50 +71,72 @@ impl Args {
             Ok(true)
         };
         let changed = store().map_err(|failure| match &kept {
-            Some(path) => Failure::refused(format!("{failure}; what you wrote is in {}", path.display())),
+            Some(path) => kept_in(&failure, path),
             None => failure,
         })?;
         if let Some(path) = kept {
-            fs::remove_file(path)?;
+            // The task is changed; an editor may have moved the file.
+            let _ = fs::remove_file(path);
         }
         output.put(&Edited { changed })?;
         Ok(Exit::Fine)
     }
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
-    let mut text = String::new();
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut text = Vec::new();
     let read = if path == Path::new("-") {
-        io::stdin().lock().read_to_string(&mut text).map(drop)
+        io::stdin().lock().read_to_end(&mut text).map(drop)
     } else {
-        fs::read_to_string(path).map(|read| text = read)
+        fs::read(path).map(|read| text = read)
     };
     read.map_err(|error| Failure::file(format!("{}: {error}", path.display())))?;
     Ok(text)
 }
 
+/// The payload of a text, which some editors begin with a byte order mark.
+fn payload(text: Vec<u8>) -> Result<Payload, Failure> {
+    let unreadable =
+        |error: &dyn std::fmt::Display| Failure::refused(format!("this cannot be read as a payload: {error}"));
+    let text = String::from_utf8(text).map_err(|error| unreadable(&format!("it is not UTF-8 ({error})")))?;
+    Payload::from_json(text.strip_prefix('\u{feff}').unwrap_or(&text)).map_err(|error| unreadable(&error))
+}
+
+fn kept_in(failure: &Failure, path: &Path) -> Failure {
+    Failure::refused(format!("{failure}; what you wrote is in {}", path.display()))
+}
+
 /// What the editor makes of a text, and the file in which it stands.
-fn edited(text: &str) -> Result<(String, Option<PathBuf>), Failure> {
+fn edited(text: &str) -> Result<(Vec<u8>, PathBuf), Failure> {
     let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| env::var(name).ok().filter(|editor| !editor.is_empty()));
     let editor =
         editor.ok_or_else(|| Failure::usage("there is no editor: set EDITOR, or give the payload with --from"))?;
-    let path = env::temp_dir().join(format!("tracker-{}.json", std::process::id()));
-    let mut made = fs::OpenOptions::new();
-    made.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut made, 0o600);
-    io::Write::write_all(&mut made.open(&path)?, text.as_bytes())?;
+    let path = private_temporary(".json", text.as_bytes())?;
     // The variable may hold arguments, as in `code --wait`.
     let status = if cfg!(unix) {
-        Command::new("sh").args(["-c", &format!("{editor} \"$1\""), "tracker"]).arg(&path).status()?
+        Command::new("sh").args(["-c", &format!("{editor} \"$1\""), "tracker"]).arg(&path).status()
     } else {
-        Command::new(&editor).arg(&path).status()?
+        Command::new(&editor).arg(&path).status()
     };
-    if !status.success() {
-        fs::remove_file(&path)?;
-        return Err(Failure::refused(format!("{editor} ended with {status}: nothing was changed")));
-    }
-    Ok((fs::read_to_string(&path)?, Some(path)))
+    let after = fs::read(&path);
+    let failure = match (status, after) {
+        (Ok(status), Ok(after)) if status.success() => return Ok((after, path)),
+        (Ok(status), after) if !status.success() => {
+            let failure = Failure::refused(format!("{editor} ended with {status}: nothing was changed"));
+            if after.is_ok_and(|after| after != text.as_bytes()) {
+                return Err(kept_in(&failure, &path));
+            }
+            failure
+        }
+        (Ok(_), after) => {
+            let error = after.err().map(|error| error.to_string()).unwrap_or_default();
+            return Err(Failure::file(format!("cannot read {} after {editor}: {error}", path.display())));
+        }
+        (Err(error), _) => Failure::file(format!("cannot start {editor}: {error}")),
+    };
+    // Nothing was written into it.
+    let _ = fs::remove_file(&path);
+    Err(failure)
 }
 
 impl View for Edited {

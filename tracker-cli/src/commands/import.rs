@@ -27,6 +27,9 @@ pub struct Args {
     /// Goes on after lines that cannot be read, and tells them at the end
     #[arg(long)]
     go_on: bool,
+    /// Takes times of what has happened that lie more than a day after now: of files whose clock was ahead
+    #[arg(long)]
+    allow_future: bool,
 }
 
 #[derive(Serialize)]
@@ -53,7 +56,13 @@ impl Args {
         if self.go_on {
             options = options.go_on();
         }
+        if self.allow_future {
+            options = options.allow_future();
+        }
         let lines: Box<dyn io::Read> = match &self.lines {
+            Some(path) if path.is_dir() => {
+                return Err(Failure::usage(format!("{} is a folder: name a file of lines", path.display())));
+            }
             Some(path) => {
                 Box::new(File::open(path).map_err(|error| Failure::file(format!("{}: {error}", path.display())))?)
             }
@@ -63,7 +72,10 @@ impl Args {
         let Imported { new, existing, kinds, refused, errors, .. } =
             tracker.import_with(lines, &options).map_err(|error| match error.kind() {
                 tracker_core::ErrorKind::Invalid => Failure::refused(error.to_string()),
-                _ => error.into(),
+                _ => match std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<io::Error>()) {
+                    Some(cause) => Failure::file(format!("{error}: {cause}")),
+                    None => error.into(),
+                },
             })?;
         tracker.close()?;
         let errors = errors.into_iter().map(|error| LineError { line: error.line, message: error.what }).collect();

@@ -1,5 +1,4 @@
 use std::{
-    fs,
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -9,7 +8,7 @@ use serde::Serialize;
 use crate::{
     exit::Exit,
     failure::Failure,
-    file::FileArg,
+    file::{Contents, Existing, FileArg, OutputFile},
     output::{Ink, Output, Page, View},
     report::{self, Report},
 };
@@ -21,7 +20,7 @@ use crate::{
 pub struct Args {
     #[command(flatten)]
     file: FileArg,
-    /// Where the page goes; `-` is the standard output
+    /// Where the page goes; `-` is the standard output. A new file is for its owner only, one that is there keeps its mode
     #[arg(long, short, value_name = "PAGE", default_value = "report.html")]
     out: PathBuf,
     /// Look at no more than so many tasks of each kind, the latest first
@@ -46,32 +45,10 @@ impl Args {
             io::stdout().lock().write_all(html.as_bytes())?;
             return Ok(Exit::Fine);
         }
-        self.write(&html)?;
+        OutputFile::write(&self.out, Existing::Replace, Contents::Tasks, html.as_bytes())?;
         let (kinds, tasks, looked_at) = (report.kinds.len(), report.tasks(), report.looked_at());
         output.put(&Written { page: &self.out, kinds, tasks, looked_at })?;
         Ok(Exit::Fine)
-    }
-
-    /// Under another name first: the page appears whole or not at all, and never in place of the tracker file.
-    fn write(&self, html: &str) -> Result<(), Failure> {
-        let same = fs::canonicalize(&self.out)
-            .is_ok_and(|out| fs::canonicalize(&self.file.file).is_ok_and(|file| out == file));
-        if same {
-            return Err(Failure::usage(format!(
-                "{} is the tracker file: name another for the page",
-                self.out.display()
-            )));
-        }
-        let failed =
-            |error: io::Error| Failure::file(format!("{}: the page cannot be written: {error}", self.out.display()));
-        let mut unfinished = self.out.clone().into_os_string();
-        unfinished.push(format!(".{}", std::process::id()));
-        fs::write(&unfinished, html).map_err(failed)?;
-        fs::rename(&unfinished, &self.out).map_err(|error| {
-            // The error tells what matters; that a rest stays is all that can happen here.
-            let _ = fs::remove_file(&unfinished);
-            failed(error)
-        })
     }
 }
 

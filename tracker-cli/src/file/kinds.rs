@@ -33,25 +33,52 @@ impl KindArg {
         }
     }
 
-    /// The one task with this id, as people write it.
+    /// The one task with this id, as people write it: `7`, or with its type where several have it, `int:7`.
     pub fn task(&self, tracker: &Tracker, id: &str) -> Result<(Tasks<Untyped>, TaskKey), Failure> {
-        let mut found = Vec::new();
-        for tasks in self.all(tracker)? {
-            found.extend(tasks.ids_written(id)?.into_iter().map(|id| (tasks.clone(), id)));
+        let mut found = self.written(tracker, id)?;
+        if found.is_empty()
+            && let Some((prefix, text)) = id.split_once(':')
+        {
+            found = self.written(tracker, text)?;
+            found.retain(|(_, id)| type_of(id) == prefix);
         }
         match (found.pop(), found.as_slice()) {
             (Some(only), []) => Ok(only),
             (None, _) => Err(Failure::refused(format!("there is no task {id:?}"))),
             (Some(last), others) => {
-                let mut kinds: Vec<_> = others.iter().chain([&last]).map(|(tasks, _)| tasks.name()).collect();
+                let all = || others.iter().chain([&last]);
+                let mut kinds: Vec<_> = all().map(|(tasks, _)| tasks.name()).collect();
                 kinds.dedup();
                 let advice = if kinds.len() > 1 {
                     format!("choose one of its kinds by --kind: {}", kinds.join(", "))
                 } else {
-                    "they differ in the type of their ids; a filter tells them apart".to_owned()
+                    let forms: Vec<_> = all().map(|(_, key)| format!("{}:{id}", type_of(key))).collect();
+                    format!("they differ in the type of their ids: write {}", forms.join(" or "))
                 };
                 Err(Failure::usage(format!("several tasks have the id {id:?}; {advice}")))
             }
         }
+    }
+
+    /// All tasks whose ids people write like this.
+    fn written(&self, tracker: &Tracker, id: &str) -> Result<Vec<(Tasks<Untyped>, TaskKey)>, Failure> {
+        let mut found = Vec::new();
+        for tasks in self.all(tracker)? {
+            found.extend(tasks.ids_written(id)?.into_iter().map(|id| (tasks.clone(), id)));
+        }
+        Ok(found)
+    }
+}
+
+/// The type of an id, as it stands before the id on the command line.
+fn type_of(id: &TaskKey) -> &'static str {
+    if id.as_str().is_some() {
+        "text"
+    } else if id.as_int().is_some() {
+        "int"
+    } else if id.as_uuid().is_some() {
+        "uuid"
+    } else {
+        "bytes"
     }
 }

@@ -2,6 +2,7 @@
 
 mod holder;
 mod kinds;
+mod output_file;
 
 use std::{
     path::{Path, PathBuf},
@@ -12,7 +13,11 @@ use std::{
 use tracker_core::{Error, ErrorKind, Options, Sharing, Tracker};
 
 use self::holder::Hold;
-pub use self::{holder::Holder, kinds::KindArg};
+pub use self::{
+    holder::Holder,
+    kinds::KindArg,
+    output_file::{Contents, Existing, OutputFile, private_temporary},
+};
 use crate::failure::{Failure, said};
 
 /// The file of a command.

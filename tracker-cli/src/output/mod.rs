@@ -1,5 +1,6 @@
 //! Answers: for people on a terminal, plain where they are piped, or as JSON.
 
+mod escaped_json;
 mod ink;
 pub mod json;
 pub mod number;
@@ -8,6 +9,7 @@ mod table;
 mod text;
 pub mod time;
 
+pub use escaped_json::{EscapedJson, escaped_json};
 pub use ink::Ink;
 pub use page::Page;
 pub use table::{Cell, Table};
@@ -60,7 +62,7 @@ impl Output {
     fn print(&self, view: &impl View) -> io::Result<()> {
         let mut out = io::BufWriter::new(io::stdout().lock());
         if self.json {
-            serde_json::to_writer(&mut out, view).map_err(io::Error::from)?;
+            serde_json::to_writer(EscapedJson::new(&mut out), view).map_err(io::Error::from)?;
             writeln!(out)?;
         } else {
             let width = io::stdout().is_terminal().then(|| usize::from(Term::stdout().size().1));
@@ -76,7 +78,7 @@ impl Output {
         }
         if self.json {
             let error = serde_json::json!({ "error": { "kind": failure.kind(), "message": failure.to_string() } });
-            eprintln!("{error}");
+            eprintln!("{}", escaped_json(&error.to_string()));
         } else {
             let label = Ink::Bad.paint("tracker:", self.is_coloured(&io::stderr()));
             eprintln!("{label} {}", text::shown_lines(&failure.to_string()));

@@ -12,12 +12,14 @@ pub fn shown_lines(text: &str) -> Cow<'_, str> {
     escaped(text, true)
 }
 
+/// Whether a terminal would obey the character: control characters, marks that break lines, and marks that change the
+/// direction of text.
+pub fn steers(char: char) -> bool {
+    char.is_control() || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 fn escaped(text: &str, lines: bool) -> Cow<'_, str> {
-    let steers = |char: char| {
-        let keeps = lines && matches!(char, '\n' | '\t');
-        // Also the marks that break lines, and those that turn the direction of text round.
-        (char.is_control() && !keeps) || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
+    let steers = |char: char| steers(char) && !(lines && matches!(char, '\n' | '\t'));
     if !text.contains(steers) {
         return text.into();
     }

@@ -13,7 +13,7 @@ use crate::{
 
 impl Scene {
     /// A file whose application has ended: downloads 3, 5, 6 and 7 have failed, 4 was given up, 8 is cancelled.
-    fn left() -> Self {
+    pub fn left() -> Self {
         let scene = Self::new();
         drop(Shop::open(&scene));
         scene
@@ -140,59 +140,6 @@ fn tasks_that_run_for_too_long_are_freed() {
     assert!(ran.err.contains("1 task would be taken from their workers"), "{}", ran.err);
     assert_eq!(scene.fine(&["rescue", "jobs.redb", "--running-longer-than", "0", "--yes"])["done"], 1);
     assert_eq!(downloads.counts().unwrap().get(JobStatus::Running), 0);
-}
-
-#[test]
-fn a_payload_is_edited_and_written_back_if_it_can_be() {
-    let scene = Scene::left();
-    let edit = |text: &str| scene.run_on(text.as_bytes(), &["edit", "jobs.redb", "https://odd.org/9", "--from", "-"]);
-    let good = r#"{"url":"https://odd.org/9","host":"even.org","bytes":7}"#;
-    assert_eq!((edit(good).out, edit(good).out), ("changed\n".to_owned(), "nothing was changed\n".to_owned()));
-    let found = scene.fine(&["list", "jobs.redb", "-k", "download", "--index", "host=even.org", "--status", "Pending"]);
-    assert_eq!(found["total"], 2, "the index follows");
-    for (bad, says) in [("{", "cannot be read"), (r#"{"url":"other","host":"a","bytes":1}"#, "an id stays")] {
-        let ran = edit(bad);
-        assert!(ran.code == Some(1) && ran.err.contains(says), "{}", ran.err);
-    }
-    let ran = scene.run(&["edit", "jobs.redb", "https://odd.org/9"]);
-    assert!(ran.code == Some(2) && ran.err.contains("set EDITOR"), "{}", ran.err);
-}
-
-#[test]
-#[cfg(unix)]
-fn an_editor_changes_a_payload_and_what_was_written_in_vain_is_kept() {
-    let scene = Scene::left();
-    let edit = |editor: &str| {
-        let mut command = scene.command(&["edit", "jobs.redb", "https://odd.org/9"]);
-        let ran: crate::fixture::Ran =
-            command.env_remove("VISUAL").env("EDITOR", editor).env("TMPDIR", scene.path("")).output().unwrap().into();
-        ran
-    };
-    let ran = edit("sed -i s/null/70/");
-    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "changed\n"), "{}", ran.err);
-    assert_eq!(scene.fine(&["show", "jobs.redb", "https://odd.org/9"])["task"]["bytes"], 70);
-    let ran = edit("sed -i s/70/7x/");
-    assert!(ran.code == Some(1) && ran.err.contains("what you wrote is in "), "{}", ran.err);
-    let kept = ran.err.trim().rsplit(' ').next().unwrap();
-    assert!(fs::read_to_string(kept).unwrap().contains("7x"));
-    assert!(edit("false").err.contains("nothing was changed"));
-    let left: Vec<_> = fs::read_dir(scene.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left.len(), 2, "the file, and what was kept: {left:?}");
-}
-
-#[test]
-#[cfg(unix)]
-fn what_others_changed_while_the_editor_was_open_is_not_overwritten() {
-    let scene = Scene::left();
-    fs::write(scene.path("other.json"), r#"{"url":"https://odd.org/9","host":"odd.org","bytes":1}"#).unwrap();
-    let tracker = env!("CARGO_BIN_EXE_tracker");
-    let editor = format!("'{tracker}' edit jobs.redb https://odd.org/9 --from other.json && sed -i s/null/70/");
-    let mut command = scene.command(&["edit", "jobs.redb", "https://odd.org/9"]);
-    command.env_remove("VISUAL").env("EDITOR", editor).env("TMPDIR", scene.path(""));
-    let ran: crate::fixture::Ran = command.output().unwrap().into();
-    assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(ran.err.contains("changed") && ran.err.contains("what you wrote is in "), "{}", ran.err);
-    assert_eq!(scene.fine(&["show", "jobs.redb", "https://odd.org/9"])["task"]["bytes"], 1);
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn terminal(columns: u16) -> (File, File) {
 }
 
 /// What a command shows on a terminal.
-fn shown(scene: &Scene, columns: u16, environment: &[(&str, &str)], arguments: &[&str]) -> String {
+pub fn shown(scene: &Scene, columns: u16, environment: &[(&str, &str)], arguments: &[&str]) -> String {
     let (mut screen, program) = terminal(columns);
     let mut command = scene.command(arguments);
     command.envs(environment.iter().copied()).stdout(program);

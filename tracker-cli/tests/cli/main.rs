@@ -4,11 +4,14 @@
 mod acts;
 #[cfg(unix)]
 mod colour;
+mod edits;
 mod examples;
 mod fixture;
 mod generated;
 mod look;
 mod opening;
+#[cfg(unix)]
+mod output_files;
 #[cfg(unix)]
 mod picture;
 mod report;

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::stamp::Stamp;
+use super::stamp::{Recorded, Stamp};
 use crate::{
     rules::{Ended, Ending, Failure, Remarks},
     shared::Shared,
@@ -85,13 +85,13 @@ impl AttemptLine {
         }
     }
 
-    /// The attempt, with what is not told taken from the task; times after `now` are refused.
+    /// The attempt, with what is not told taken from the task; times that lie ahead are refused.
     pub(super) fn ended(
         self,
         kind: &Kind,
         number: u32,
         fence: u64,
-        (updated, now): (i64, i64),
+        (updated, times): (i64, Recorded),
     ) -> Result<Ended, String> {
         let ending = match &self.ending {
             None if self.error.is_some() => Ending::Failed,
@@ -112,13 +112,13 @@ impl AttemptLine {
         let told = self.error.is_some() || !self.causes.is_empty() || !self.debug.is_empty() || self.panicked;
         let mut failure = Failure::new(self.error.unwrap_or_default());
         (failure.causes, failure.debug, failure.panicked) = (self.causes, self.debug, self.panicked);
-        let end = self.ended.map_or(Ok(updated), |stamp| stamp.recorded("ended", now))?;
+        let end = self.ended.map_or(Ok(updated), |stamp| stamp.recorded("ended", times))?;
         Ok(Ended {
             fence: self.fence.unwrap_or(fence),
             attempt: self.attempt.unwrap_or(number),
             step,
             worker: self.worker,
-            started: self.started.map_or(Ok(end), |stamp| stamp.recorded("started", now))?,
+            started: self.started.map_or(Ok(end), |stamp| stamp.recorded("started", times))?,
             ended: end,
             run: self.run_us,
             ending,

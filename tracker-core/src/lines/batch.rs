@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     body::{BodyLine, Keys},
     kind::role,
-    stamp::Stamp,
+    stamp::{Recorded, Stamp},
     task::{fingerprint, written},
     value::Value,
 };
@@ -98,7 +98,7 @@ impl BatchLine {
     }
 
     /// Makes the batch; false if there is one with this label, which stays as it is.
-    pub(super) fn put(self, writer: &mut Writer<'_>, shared: &Shared) -> Result<bool> {
+    pub(super) fn put(self, writer: &mut Writer<'_>, shared: &Shared, future: bool) -> Result<bool> {
         check_label(&self.open_batch)?;
         if writer.rows().with_label(&self.open_batch)?.is_some() {
             return Ok(false);
@@ -107,14 +107,14 @@ impl BatchLine {
             return Err(Error::invalid("the batch was over, so its follow-up task has come: leave one of them out"));
         }
         let follow_up = self.follow_up.map(|line| line.new_task(writer, shared)).transpose()?;
-        let now = writer.now();
-        let recorded = |stamp: Stamp, field| stamp.recorded(field, now).map_err(Error::invalid);
-        let created = self.created.map_or(Ok(now), |stamp| recorded(stamp, "created"))?;
+        let times = Recorded { now: writer.now(), future };
+        let recorded = |stamp: Stamp, field| stamp.recorded(field, times).map_err(Error::invalid);
+        let created = self.created.map_or(Ok(times.now), |stamp| recorded(stamp, "created"))?;
         let batch = Batch {
             created,
             finished: self.finished.map(|stamp| recorded(stamp, "finished")).transpose()?,
             gone: gone(&self.gone)?,
-            pace: self.pace.map(|pace| pace.pace(now)).transpose()?.unwrap_or_default(),
+            pace: self.pace.map(|pace| pace.pace(times)).transpose()?.unwrap_or_default(),
             refused: self.follow_up_refused.map(|why| shared.text(why, TEXT + 64)),
             ..Batch::new(&self.open_batch, created)
         };
@@ -157,11 +157,11 @@ fn gone(told: &BTreeMap<String, u64>) -> Result<Roles<u64>> {
 }
 
 impl PaceLine {
-    fn pace(self, now: i64) -> Result<Pace> {
+    fn pace(self, times: Recorded) -> Result<Pace> {
         if !(self.each_us.is_finite() && self.each_us >= 0.0) {
             return Err(Error::invalid("the pace's \"each_us\" is a number of microseconds, not below 0"));
         }
-        let last = self.last.recorded("last", now).map_err(Error::invalid)?;
+        let last = self.last.recorded("last", times).map_err(Error::invalid)?;
         Ok(Pace { ends: self.ends, each: self.each_us, last })
     }
 }

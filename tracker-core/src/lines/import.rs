@@ -22,6 +22,7 @@ use crate::{
 pub struct ImportOptions {
     kind: Option<String>,
     goes_on: bool,
+    future: bool,
 }
 
 impl ImportOptions {
@@ -42,6 +43,27 @@ impl ImportOptions {
     #[must_use]
     pub fn go_on(mut self) -> Self {
         self.goes_on = true;
+        self
+    }
+
+    /// Takes times of what has happened (`created`, `updated`, `started`, `ended`, …) also where they lie more than a day
+    /// after now. For files whose clock was ahead; without it such lines are refused.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tracker_core::{ImportOptions, Tracker};
+    ///
+    /// let tracker = Tracker::in_memory()?;
+    /// let line = r#"{"open_batch": "night", "created": "2999-01-01T00:00:00Z"}"#;
+    /// assert!(tracker.import(line.as_bytes()).is_err());
+    /// let imported = tracker.import_with(line.as_bytes(), &ImportOptions::new().allow_future())?;
+    /// assert_eq!(imported.batches, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn allow_future(mut self) -> Self {
+        self.future = true;
         self
     }
 }
@@ -310,7 +332,7 @@ fn put(
         Line::Kind(line) => line.put(writer).map(|new| Put::Kind { new }),
         Line::Batch(line) => {
             let awaited = Awaited::Batch(line.open_batch.clone());
-            let new = line.put(writer, shared)?;
+            let new = line.put(writer, shared, options.future)?;
             held.wake(&awaited);
             Ok(Put::Batch { new })
         }
@@ -328,7 +350,7 @@ fn put(
                 return Ok(Put::Nothing);
             }
             let names = newcomer.names();
-            newcomer.put(writer, shared)?;
+            newcomer.put(writer, shared, options.future)?;
             for name in &names {
                 held.wake(name);
             }

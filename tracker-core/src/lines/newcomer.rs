@@ -3,6 +3,7 @@ use std::sync::Arc;
 use super::{
     attempt::bound,
     body::BodyLine,
+    stamp::Recorded,
     task::{TaskLine, Told},
     tie::{Awaited, numbered},
 };
@@ -74,11 +75,12 @@ impl Newcomer {
     }
 
     /// Puts the task in, whose id and those it waits for were looked for. Writes nothing if it is refused.
-    pub(super) fn put(mut self, writer: &mut Writer<'_>, shared: &Shared) -> Result<()> {
+    pub(super) fn put(mut self, writer: &mut Writer<'_>, shared: &Shared, future: bool) -> Result<()> {
         let typed = shared.typed(&self.kind.name);
         let (kind, line) = (&self.kind, &mut self.line);
         let now = writer.now();
-        let Told { mut header, mut past, fenceless } = line.told(kind, now).map_err(Error::invalid)?;
+        let Told { mut header, mut past, fenceless } =
+            line.told(kind, Recorded { now, future }).map_err(Error::invalid)?;
         let own =
             BodyLine { indexes: line.indexes.take(), uniques: line.uniques.take(), payload: line.payload.clone() };
         let keyed = own.keyed(kind, Some(&self.id), typed)?;

@@ -22,15 +22,24 @@ const BARE: std::ops::Range<Micros> = 100_000_000_000_000..253_402_300_800_000_0
 /// is up to 14 hours ahead.
 const AHEAD: Micros = 24 * 60 * 60 * 1_000_000;
 
+/// Which times of what has happened are taken.
+#[derive(Clone, Copy)]
+pub(super) struct Recorded {
+    /// The file's time.
+    pub now: Micros,
+    /// Whether they may lie ahead of it.
+    pub future: bool,
+}
+
 impl Stamp {
-    /// The time of something that has happened; refused if it lies more than a day after `now`.
-    pub(super) fn recorded(self, field: &str, now: Micros) -> Result<Micros, String> {
-        if self.0.saturating_sub(now) <= AHEAD {
+    /// The time of something that has happened; refused if it lies more than a day ahead, unless that is allowed.
+    pub(super) fn recorded(self, field: &str, times: Recorded) -> Result<Micros, String> {
+        if times.future || self.0.saturating_sub(times.now) <= AHEAD {
             return Ok(self.0);
         }
-        let (time, now) = (self.written(), Self(now).written());
+        let (time, now) = (self.written(), Self(times.now).written());
         Err(format!(
-            "its time \"{field}\" is {time}, more than a day after now ({now}): correct the time, or this computer's clock"
+            "its time \"{field}\" is {time}, more than a day after now ({now}): correct the time or this computer's clock, or allow such times (`allow_future`)"
         ))
     }
 
@@ -141,11 +150,13 @@ mod tests {
     #[test]
     fn recorded_time_may_be_a_day_ahead_at_most() {
         let now = 1_700_000_000_000_000;
+        let times = |future| Recorded { now, future };
         for fine in [Micros::MIN, 0, now, now + AHEAD] {
-            assert_eq!(Stamp(fine).recorded("updated", now), Ok(fine));
+            assert_eq!(Stamp(fine).recorded("updated", times(false)), Ok(fine));
         }
         for ahead in [now + AHEAD + 1, Micros::MAX - 1, Micros::MAX] {
-            let error = Stamp(ahead).recorded("updated", now).unwrap_err();
+            assert_eq!(Stamp(ahead).recorded("updated", times(true)), Ok(ahead));
+            let error = Stamp(ahead).recorded("updated", times(false)).unwrap_err();
             assert!(error.contains("\"updated\"") && error.contains("more than a day after now"), "{error}");
         }
     }

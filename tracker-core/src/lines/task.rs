@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     attempt::{AttemptLine, History},
     body::{BodyLine, Keys},
-    stamp::Stamp,
+    stamp::{Recorded, Stamp},
     tie::NeedLine,
     value::Value,
 };
@@ -181,19 +181,19 @@ const FENCES: u64 = u64::MAX / 2;
 
 impl TaskLine {
     /// The header and the history; what is not told is as of a task that is submitted now.
-    pub(super) fn told(&mut self, kind: &Kind, now: i64) -> Result<Told, String> {
+    pub(super) fn told(&mut self, kind: &Kind, times: Recorded) -> Result<Told, String> {
         let code = self.resolve(kind)?;
-        let updated = self.updated.map_or(Ok(now), |stamp| stamp.recorded("updated", now))?;
-        let created = self.created.map_or(Ok(updated), |stamp| stamp.recorded("created", now))?;
+        let updated = self.updated.map_or(Ok(times.now), |stamp| stamp.recorded("updated", times))?;
+        let created = self.created.map_or(Ok(updated), |stamp| stamp.recorded("created", times))?;
         let due = self.due.map_or(created, |stamp| stamp.0);
-        let lease = self.lease.take().map(|lease| lease.of(kind, now)).transpose()?;
+        let lease = self.lease.take().map(|lease| lease.of(kind, times)).transpose()?;
         let cancel = lease.as_ref().is_some_and(|(_, cancel)| *cancel);
         let mut past = Vec::new();
         let mut fenceless = false;
         for (number, told) in (1..).zip(std::mem::take(&mut self.history)) {
             let attempt = told.attempt();
             fenceless |= attempt.fence.is_none();
-            past.push(attempt.ended(kind, number, u64::from(number), (updated, now))?);
+            past.push(attempt.ended(kind, number, u64::from(number), (updated, times))?);
         }
         if !fenceless
             && (!past.is_sorted_by(|one, other| one.fence < other.fence) || past.iter().any(|one| one.fence > FENCES))
@@ -275,7 +275,7 @@ impl Named {
 }
 
 impl LeaseLine {
-    fn of(self, kind: &Kind, now: i64) -> Result<(Lease, bool), String> {
+    fn of(self, kind: &Kind, times: Recorded) -> Result<(Lease, bool), String> {
         if self.fence > FENCES {
             return Err(format!("its fence {} is larger than any file's", self.fence));
         }
@@ -284,7 +284,7 @@ impl LeaseLine {
             fence: self.fence,
             worker: self.worker,
             instance: uuid::Uuid::nil(),
-            started: self.since.recorded("since", now)?,
+            started: self.since.recorded("since", times)?,
             expires: self.until.0,
             length: self.until.0.saturating_sub(self.since.0),
             from: self.from.code(kind)?,

@@ -3,13 +3,25 @@ use std::io::Write;
 use chrono::{DateTime, SecondsFormat, Utc};
 use tracker_core::{KindInfo, Query, Untyped};
 
-use crate::{failure::Failure, output::report_unreadable};
+use crate::{
+    failure::Failure,
+    output::{report_unreadable, shown},
+};
 
 const HEAD: &str =
     "id,status,role,step,priority,created_at,updated_at,due_at,attempts,failures,crashes,worker,error,task";
 
+/// How cells are written.
+#[derive(Clone, Copy)]
+pub struct Cells {
+    /// Formulas stay formulas.
+    pub raw: bool,
+    /// Control characters are escaped.
+    pub on_terminal: bool,
+}
+
 /// Writes what the query finds as CSV (RFC 4180), page by page; the payload is JSON in the last column.
-pub fn write(kind: &KindInfo, query: Query<'_, Untyped>, out: &mut impl Write) -> Result<(), Failure> {
+pub fn write(kind: &KindInfo, query: Query<'_, Untyped>, cells: Cells, out: &mut impl Write) -> Result<(), Failure> {
     write!(out, "{HEAD}\r\n")?;
     let mut query = query.limit(500);
     loop {
@@ -34,7 +46,7 @@ pub fn write(kind: &KindInfo, query: Query<'_, Untyped>, out: &mut impl Write) -
                 failure.map(|failure| failure.error.clone()).unwrap_or_default(),
                 serde_json::to_string(&record.task).map_err(std::io::Error::from)?,
             ];
-            let fields: Vec<_> = fields.iter().map(|field| quoted(field)).collect();
+            let fields: Vec<_> = fields.iter().map(|field| cells.written(field)).collect();
             write!(out, "{}\r\n", fields.join(","))?;
         }
         match page.next {
@@ -48,24 +60,63 @@ fn stamp(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
-fn quoted(field: &str) -> String {
-    if field.contains(['"', ',', '\r', '\n']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_owned()
+impl Cells {
+    fn written(self, field: &str) -> String {
+        let field = if self.on_terminal { shown(field) } else { field.into() };
+        let formula = !self.raw && is_formula(&field);
+        let field = if formula { format!("'{field}").into() } else { field };
+        if field.contains(['"', ',', ';', '\t', '\r', '\n']) {
+            format!("\"{}\"", field.replace('"', "\"\""))
+        } else {
+            field.into_owned()
+        }
     }
+}
+
+/// Whether a spreadsheet would compute the cell: it starts like a formula (the wide forms too), and is no plain number.
+fn is_formula(field: &str) -> bool {
+    let starts = ['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+    let digits = |char: char| char.is_ascii_digit() || matches!(char, '.' | '+' | '-' | 'e' | 'E');
+    field.starts_with(starts) && !(field.chars().all(digits) && field.parse::<f64>().is_ok())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const FILE: Cells = Cells { raw: false, on_terminal: false };
+
     #[test]
-    fn what_would_break_a_line_is_quoted() {
-        for (field, written) in
-            [("plain", "plain"), ("a,b", "\"a,b\""), ("say \"x\"\n", "\"say \"\"x\"\"\n\""), ("", "")]
-        {
-            assert_eq!(quoted(field), written);
+    fn cell_that_would_break_a_line_is_quoted() {
+        for (field, written) in [
+            ("plain", "plain"),
+            ("a,b", "\"a,b\""),
+            ("say \"x\"\n", "\"say \"\"x\"\"\n\""),
+            ("", ""),
+            ("a;=b", "\"a;=b\""),
+        ] {
+            assert_eq!(FILE.written(field), written);
         }
+    }
+
+    #[test]
+    fn cell_that_starts_a_formula_is_neutralised() {
+        for formula in
+            ["=1+1", "+cmd", "-1+2", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "-", "+", "-inf", "+nan", "＝1", "--1"]
+        {
+            assert!(FILE.written(formula).trim_start_matches('"').starts_with('\''), "{formula:?}");
+            assert!(!Cells { raw: true, ..FILE }.written(formula).contains('\''), "{formula:?}");
+        }
+        assert_eq!(FILE.written("=HYPERLINK(\"x\",1)"), "\"'=HYPERLINK(\"\"x\"\",1)\"");
+        for plain in ["-5", "+4.5", "-1e10", "7", "a=b", "https://-", "'=1", "{\"a\":\"=1\"}"] {
+            assert!(!is_formula(plain), "{plain:?}");
+        }
+    }
+
+    #[test]
+    fn control_character_is_escaped_on_a_terminal() {
+        let terminal = Cells { on_terminal: true, ..FILE };
+        assert_eq!(terminal.written("a\u{1b}[2J\u{9b}\n"), "a\\u{1b}[2J\\u{9b}\\n");
+        assert_eq!(FILE.written("a\u{1b}"), "a\u{1b}");
     }
 }

@@ -1,17 +1,20 @@
 mod csv;
 
 use std::{
-    fs::File,
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, IsTerminal, Write},
     path::PathBuf,
 };
+
+use self::csv::Cells;
+
+use tracker_core::Tracker;
 
 use crate::{
     exit::Exit,
     failure::Failure,
-    file::{FileArg, KindArg},
+    file::{Contents, Existing, FileArg, KindArg, OutputFile},
     filter::FilterArg,
-    output::Output,
+    output::{EscapedJson, Output},
 };
 
 /// Writes tasks out as lines of JSON, or as CSV
@@ -23,12 +26,15 @@ pub struct Args {
     file: FileArg,
     #[command(flatten)]
     kind: KindArg,
-    /// Where to; the standard output where no file is named
+    /// Where to, a file that is not there yet, for its owner only; the standard output where no file is named
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// As CSV, of one kind
     #[arg(long)]
     csv: bool,
+    /// Writes CSV cells as they are, also those that a spreadsheet takes for formulas
+    #[arg(long, requires = "csv")]
+    raw: bool,
     #[command(flatten)]
     filter: FilterArg,
 }
@@ -39,25 +45,31 @@ impl Args {
             return Err(Failure::usage("filters are for --csv: lines of JSON are written whole"));
         }
         let tracker = self.file.look()?;
-        let out: Box<dyn Write> = match &self.output {
+        match &self.output {
             Some(path) => {
-                // What is there is not overwritten: it may be the tracker file.
-                let made = File::create_new(path);
-                Box::new(made.map_err(|error| Failure::file(format!("{}: {error}", path.display())))?)
+                // A file that is there is not overwritten: it may be the tracker file.
+                let mut out = OutputFile::create(path, Existing::Keep, Contents::Tasks)?;
+                self.write(&tracker, &mut out)?;
+                out.finish()?;
             }
-            None => Box::new(io::stdout().lock()),
-        };
+            None => self.write(&tracker, &mut io::stdout().lock())?,
+        }
+        Ok(Exit::Fine)
+    }
+
+    fn write(&self, tracker: &Tracker, out: &mut impl Write) -> Result<(), Failure> {
         let mut out = BufWriter::with_capacity(1 << 16, out);
         if self.csv {
-            let tasks = self.kind.one(&tracker)?;
-            csv::write(&tasks.info()?, self.filter.apply(tasks.query().by_creation(), tracker.now())?, &mut out)?;
+            let tasks = self.kind.one(tracker)?;
+            let cells = Cells { raw: self.raw, on_terminal: self.output.is_none() && io::stdout().is_terminal() };
+            let query = self.filter.apply(tasks.query().by_creation(), tracker.now())?;
+            csv::write(&tasks.info()?, query, cells, &mut out)?;
         } else if self.kind.kind.is_some() {
-            self.kind.one(&tracker)?.export(&mut out).map_err(unheard)?;
+            self.kind.one(tracker)?.export(EscapedJson::new(&mut out)).map_err(unheard)?;
         } else {
-            tracker.export(&mut out).map_err(unheard)?;
+            tracker.export(EscapedJson::new(&mut out)).map_err(unheard)?;
         }
-        out.flush()?;
-        Ok(Exit::Fine)
+        Ok(out.flush()?)
     }
 }
 
@@ -66,6 +78,7 @@ fn unheard(error: tracker_core::Error) -> Failure {
     let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<io::Error>());
     match cause {
         Some(cause) if cause.kind() == io::ErrorKind::BrokenPipe => io::Error::from(cause.kind()).into(),
-        _ => error.into(),
+        Some(cause) => Failure::file(format!("{error}: {cause}")),
+        None => error.into(),
     }
 }
