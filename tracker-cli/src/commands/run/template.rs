@@ -1,5 +1,4 @@
 use std::{
-    borrow::Cow,
     env,
     ffi::{OsStr, OsString},
     fmt,
@@ -9,7 +8,11 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::text::Text;
+use super::{
+    place::{Filling, has_place, replace, unsupported},
+    script::{Script, quoted},
+    text::Text,
+};
 
 /// A command with places for the line, as GNU parallel has them.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
@@ -19,45 +22,32 @@ pub struct Template {
     pub shell: bool,
 }
 
-/// What a place stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    Line,
-    WithoutExtension,
-    Name,
-    Folder,
-    NameWithoutExtension,
-    Number,
-    Slot,
-}
-
-const PLACES: [(&[u8], Part); 7] = [
-    (b"{}", Part::Line),
-    (b"{.}", Part::WithoutExtension),
-    (b"{/}", Part::Name),
-    (b"{//}", Part::Folder),
-    (b"{/.}", Part::NameWithoutExtension),
-    (b"{#}", Part::Number),
-    (b"{%}", Part::Slot),
-];
-
-/// What is put into the places.
-#[derive(Clone, Copy, Debug)]
-pub struct Filling<'a> {
-    pub line: &'a [u8],
-    pub number: u64,
-    /// From 1: no two commands that run at the same time have the same.
-    pub slot: usize,
-}
-
 impl Template {
-    /// Where no place is named, the line comes last. Without any words, the line is the command itself.
-    pub fn new(words: &[OsString], shell: bool) -> Self {
+    /// Where no placeholder is named, the line comes last. Without any words, the line is the command itself.
+    ///
+    /// # Errors
+    /// A placeholder that is not supported, or that has no safe value where it is.
+    pub fn new(words: &[OsString], shell: bool) -> Result<Self, String> {
         let mut words: Vec<_> = words.iter().map(|word| Text::from(word.as_os_str())).collect();
-        if !words.iter().any(|word| has_place(&word.0)) {
+        if let Some(name) = words.iter().find_map(|word| unsupported(&word.0)) {
+            return Err(unsupported_text(&String::from_utf8_lossy(name)));
+        }
+        let has_place = if shell {
+            Script::new(&joined(&words)).has_place()
+        } else {
+            words.iter().any(|word| has_place(&word.0))
+        };
+        if !has_place {
             words.push(Text(b"{}".to_vec()));
         }
-        Self { words, shell }
+        if let Some((name, place)) = Script::new(&joined(&words)).refused().filter(|_| shell) {
+            return Err(format!(
+                "the placeholder {} is {place}, where --shell cannot put a line safely: write it outside, or keep it in \
+                 a variable first (line={{}}; …), or pass it on as an argument (sh -c 'wc \"$1\"' sh {{}})",
+                String::from_utf8_lossy(name)
+            ));
+        }
+        Ok(Self { words, shell })
     }
 
     /// Whether the program is the same for all lines.
@@ -79,123 +69,73 @@ impl Template {
 
     /// The program and its arguments.
     pub fn fill(&self, filling: Filling<'_>) -> Vec<OsString> {
-        if self.shell {
-            return vec!["/bin/sh".into(), "-c".into(), OsString::from_vec(self.command_line(filling))];
+        if !self.shell {
+            let words = self.words.iter().map(|word| replace(&word.0, filling));
+            return words.map(OsString::from_vec).collect();
         }
-        let words = self.words.iter().map(|word| replace(&word.0, |part| filling.value(part)));
-        words.map(OsString::from_vec).collect()
+        let shell = || OsString::from("/bin/sh");
+        if self.is_line() {
+            return vec![shell(), "-c".into(), OsStr::from_bytes(filling.line).to_owned()];
+        }
+        let command = joined(&self.words);
+        let (script, values) = Script::new(&command).fill(&filling);
+        let values = values.into_iter().map(|value| OsString::from_vec(value.into_owned()));
+        // The first argument after the script is the name that the shell gives itself.
+        [shell(), "-c".into(), OsString::from_vec(script), shell()].into_iter().chain(values).collect()
     }
 
-    /// For a shell, or for people: as GNU parallel's log has it.
+    /// Whether the line is the command itself, and is meant to be read by the shell.
+    fn is_line(&self) -> bool {
+        self.shell && matches!(self.words.as_slice(), [word] if word.0 == b"{}")
+    }
+
+    /// One command line, for people: as GNU parallel's log has it.
     pub fn command_line(&self, filling: Filling<'_>) -> Vec<u8> {
-        // The line as the command itself is meant to be read by the shell.
-        let is_bare = self.shell && matches!(self.words.as_slice(), [word] if word.0 == b"{}");
-        let words = self.words.iter().map(|word| match (self.shell, is_bare) {
-            (true, true) => filling.line.to_vec(),
-            (true, false) => replace(&word.0, |part| quoted(&filling.value(part)).into_owned().into()),
-            (false, _) => quoted(&replace(&word.0, |part| filling.value(part))).into_owned(),
-        });
+        if self.is_line() {
+            return filling.line.to_vec();
+        }
+        if self.shell {
+            return Script::new(&joined(&self.words)).command_line(&filling);
+        }
+        let words = self.words.iter().map(|word| quoted(&replace(&word.0, filling)).into_owned());
         words.collect::<Vec<_>>().join(&b' ')
     }
+}
+
+fn joined(words: &[Text]) -> Vec<u8> {
+    words.iter().map(|word| word.0.as_slice()).collect::<Vec<_>>().join(&b' ')
+}
+
+fn unsupported_text(name: &str) -> String {
+    let count = name.trim_matches(['{', '}']);
+    let way_out = if count.bytes().all(|byte| byte.is_ascii_digit()) {
+        format!("use {{}} for the line; in a regular expression, {{{count},{count}}} means the same as {name}")
+    } else {
+        "use {}, {.}, {/}, {//}, {/.}, {#} or {%}, or have a script take the line apart".to_owned()
+    };
+    format!("the placeholder {name} of GNU parallel is not supported: {way_out}")
 }
 
 /// As it was given.
 impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words: Vec<_> = self.words.iter().map(|word| word.0.as_slice()).collect();
-        f.write_str(&String::from_utf8_lossy(&words.join(&b' ')))?;
+        f.write_str(&String::from_utf8_lossy(&joined(&self.words)))?;
         f.write_str(if self.shell { ", with --shell" } else { "" })
     }
-}
-
-impl Filling<'_> {
-    fn value(&self, part: Part) -> Cow<'_, [u8]> {
-        match part {
-            Part::Line => self.line.into(),
-            Part::WithoutExtension => without_extension(self.line).into(),
-            Part::Name => name(self.line).into(),
-            Part::Folder => folder(self.line).into(),
-            Part::NameWithoutExtension => without_extension(name(self.line)).into(),
-            Part::Number => self.number.to_string().into_bytes().into(),
-            Part::Slot => self.slot.to_string().into_bytes().into(),
-        }
-    }
-}
-
-fn place_at(text: &[u8]) -> Option<(usize, Part)> {
-    PLACES.iter().find(|(name, _)| text.starts_with(name)).map(|(name, part)| (name.len(), *part))
-}
-
-fn has_place(word: &[u8]) -> bool {
-    (0..word.len()).any(|at| word.get(at..).is_some_and(|rest| place_at(rest).is_some()))
-}
-
-fn replace<'a>(word: &[u8], mut value: impl FnMut(Part) -> Cow<'a, [u8]>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(word.len());
-    let mut rest = word;
-    while let [first, after @ ..] = rest {
-        if let Some((length, part)) = place_at(rest) {
-            out.extend_from_slice(&value(part));
-            rest = rest.get(length..).unwrap_or_default();
-        } else {
-            out.push(*first);
-            rest = after;
-        }
-    }
-    out
-}
-
-fn name(path: &[u8]) -> &[u8] {
-    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
-}
-
-fn without_extension(path: &[u8]) -> &[u8] {
-    let dot = path.iter().rposition(|byte| matches!(byte, b'.' | b'/'));
-    dot.filter(|at| path.get(*at) == Some(&b'.')).and_then(|at| path.get(..at)).unwrap_or(path)
-}
-
-/// As dirname gives it: `.` where there is none.
-fn folder(path: &[u8]) -> &[u8] {
-    let trimmed = without_slashes(path);
-    match trimmed.iter().rposition(|byte| *byte == b'/') {
-        Some(at) => match without_slashes(trimmed.get(..at).unwrap_or_default()) {
-            [] => b"/",
-            folder => folder,
-        },
-        None if trimmed.is_empty() && !path.is_empty() => b"/",
-        None => b".",
-    }
-}
-
-fn without_slashes(path: &[u8]) -> &[u8] {
-    let slashes = path.iter().rev().take_while(|byte| **byte == b'/').count();
-    path.get(..path.len() - slashes).unwrap_or_default()
-}
-
-/// A word that a shell reads as it is.
-fn quoted(word: &[u8]) -> Cow<'_, [u8]> {
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(byte);
-    if !word.is_empty() && word.iter().all(is_plain) {
-        return word.into();
-    }
-    let mut out = vec![b'\''];
-    for byte in word {
-        match byte {
-            b'\'' => out.extend_from_slice(b"'\\''"),
-            other => out.push(*other),
-        }
-    }
-    out.push(b'\'');
-    out.into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn fill(words: &[&str], shell: bool, line: &str) -> Vec<String> {
+    fn template(words: &[&str], shell: bool) -> Result<Template, String> {
         let words: Vec<OsString> = words.iter().map(Into::into).collect();
-        let filled = Template::new(&words, shell).fill(Filling { line: line.as_bytes(), number: 7, slot: 2 });
+        Template::new(&words, shell)
+    }
+
+    fn fill(words: &[&str], shell: bool, line: &str) -> Vec<String> {
+        let template = template(words, shell).unwrap_or_else(|refused| panic!("{refused}"));
+        let filled = template.fill(Filling { line: line.as_bytes(), number: 7, slot: 2 });
         filled.iter().map(|word| word.to_string_lossy().into_owned()).collect()
     }
 
@@ -230,10 +170,26 @@ mod tests {
     #[test]
     fn a_line_never_becomes_code_for_the_shell() {
         let line = "a'; rm -rf / #";
-        assert_eq!(fill(&["echo", "{} | wc"], true, line)[2], "echo 'a'\\''; rm -rf / #' | wc");
-        assert_eq!(fill(&["echo {}"], true, "plain.txt")[2], "echo plain.txt");
+        assert_eq!(
+            fill(&["echo", "{} | wc"], true, line),
+            ["/bin/sh", "-c", "tracker_place_1=$1; shift 1; echo \"${tracker_place_1}\" | wc", "/bin/sh", line]
+        );
         // Unless it is the command.
-        assert_eq!(fill(&[], true, "echo a | wc")[2], "echo a | wc");
+        assert_eq!(fill(&[], true, "echo a | wc"), ["/bin/sh", "-c", "echo a | wc"]);
+    }
+
+    #[test]
+    fn refused_placeholders_are_named_with_a_way_out() {
+        for (words, shell, says) in [
+            (["grep", "a{4}"], false, "{4,4} means the same as {4}"),
+            (["echo", "{2/}"], false, "the placeholder {2/} of GNU parallel is not supported: use {}, "),
+            (["echo", "'{.}'"], true, "the placeholder {.} is inside single quotes"),
+            (["cat", "<<EOF"], true, "the placeholder {} is after <<"),
+        ] {
+            let refused = template(&words, shell).unwrap_err();
+            assert!(refused.contains(says), "{refused}");
+        }
+        assert!(template(&["cat", "<<EOF"], false).is_ok());
     }
 
     #[test]
