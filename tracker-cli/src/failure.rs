@@ -29,6 +29,12 @@ impl Failure {
         Self::new(Exit::Findings, text)
     }
 
+    /// The standard output, or the standard error output, cannot be written.
+    pub fn printing(stream: &str, error: io::Error) -> Self {
+        let text = format!("cannot write to the standard {stream}: {error}");
+        Self { text, ..Self::from(error) }
+    }
+
     fn new(exit: Exit, text: impl Into<String>) -> Self {
         Self { exit, text: text.into(), unheard: false }
     }

@@ -46,6 +46,10 @@ impl Output {
 
     /// Prints an answer to the standard output.
     pub fn put(&self, view: &impl View) -> Result<(), Failure> {
+        self.print(view).map_err(|error| Failure::printing("output", error))
+    }
+
+    fn print(&self, view: &impl View) -> io::Result<()> {
         let mut out = io::BufWriter::new(io::stdout().lock());
         if self.json {
             serde_json::to_writer(&mut out, view).map_err(io::Error::from)?;
@@ -54,8 +58,7 @@ impl Output {
             let width = io::stdout().is_terminal().then(|| usize::from(Term::stdout().size().1));
             view.show(&mut Page::new(&mut out, self.is_coloured(&io::stdout()), width))?;
         }
-        out.flush()?;
-        Ok(())
+        out.flush()
     }
 
     /// Tells a failure on the standard error output.

@@ -33,6 +33,14 @@ impl fmt::Display for Kept {
 }
 
 impl Kept {
+    /// At most `keep` bytes of each, and at most `room` bytes of both. Where both are too long for the room, each gets
+    /// half of it; where one is short, the other gets the rest.
+    pub fn of_both(stdout: &mut File, stderr: &mut File, keep: u64, room: u64) -> io::Result<(Self, Self)> {
+        let out = stdout.metadata()?.len().min(keep);
+        let errors = stderr.metadata()?.len().min(keep).min((room / 2).max(room.saturating_sub(out)));
+        Ok((Self::of(stdout, out.min(room - errors))?, Self::of(stderr, errors)?))
+    }
+
     /// At most so many bytes: all, or as many from the beginning as from the end.
     pub fn of(file: &mut File, most: u64) -> io::Result<Self> {
         let bytes = file.metadata()?.len();
@@ -94,6 +102,26 @@ mod tests {
         assert_eq!(kept("0123456789", 4), Kept { bytes: 10, text: text("01"), end: Some(text("89")) });
         assert_eq!(kept("aüxxxxüb", 4), Kept { bytes: 10, text: text("a"), end: Some(text("b")) });
         assert_eq!(kept("0123456789", 0), Kept { bytes: 10, text: text(""), end: Some(text("")) });
+    }
+
+    #[test]
+    fn both_outputs_share_the_room() {
+        let both = |out: usize, errors: usize, keep, room| {
+            let file = |bytes: usize| {
+                let mut file = tempfile::tempfile().unwrap_or_else(|error| panic!("{error}"));
+                file.write_all(&b"x".repeat(bytes)).unwrap_or_else(|error| panic!("{error}"));
+                file
+            };
+            let kept = Kept::of_both(&mut file(out), &mut file(errors), keep, room);
+            let (out, errors) = kept.unwrap_or_else(|error| panic!("{error}"));
+            let bytes = |kept: &Kept| kept.text.0.len() + kept.end.as_ref().map_or(0, |end| end.0.len());
+            (bytes(&out), bytes(&errors))
+        };
+        assert_eq!(both(100, 100, 10, 1_000), (10, 10));
+        assert_eq!(both(100, 100, 1_000, 60), (30, 30));
+        assert_eq!(both(100, 10, 1_000, 60), (50, 10));
+        assert_eq!(both(10, 100, 1_000, 60), (10, 50));
+        assert_eq!(both(100, 100, 1_000, 0), (0, 0));
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub enum LineStatus {
 #[derive(Serialize, Deserialize, Clone, Debug)]
 pub struct Line {
     pub text: Text,
-    /// Which line of its input it was, from 1.
+    /// From 1, in the order in which lines were first stored. It never changes.
     pub number: u64,
     /// Which of the lines of its input with the same text, from 1.
     pub copy: u64,
@@ -57,10 +57,25 @@ impl Line {
         POLICY.get_or_init(|| policy);
     }
 
+    /// How many bytes of what a command printed fit into the task beside the line.
+    pub fn room(&self) -> u64 {
+        let command: usize = self.command.words.iter().map(|word| word.0.len() + OVERHEAD).sum();
+        (MOST_PAYLOAD.saturating_sub(self.text.0.len() + command + FIELDS)) as u64
+    }
+
     pub fn key(&self) -> TaskKey {
         id(&self.text.0, self.copy)
     }
 }
+
+/// The most bytes that the library stores for a task.
+const MOST_PAYLOAD: usize = 16 << 20;
+
+/// The most bytes that come before a text in `MessagePack`.
+const OVERHEAD: usize = 5;
+
+/// Enough bytes for the names of all fields, and for all numbers.
+const FIELDS: usize = 1_024;
 
 /// The longest line that is its own id. Ids have at most 1,024 bytes.
 const LONGEST: usize = 900;

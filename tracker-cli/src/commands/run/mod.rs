@@ -10,9 +10,12 @@ mod joblog;
 mod kept;
 mod leftovers;
 mod line;
+mod numbers;
+mod place;
 mod plan;
 mod read_line;
 mod screen;
+mod script;
 mod signals;
 mod start_error;
 mod template;
@@ -45,6 +48,7 @@ use self::{
     joblog::Joblog,
     leftovers::{Tags, end_leftovers},
     line::{Line, LineStatus},
+    numbers::Numbers,
     plan::{Plan, Run},
     screen::{Screen, Shows},
     template::Template,
@@ -55,7 +59,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     file::{FileArg, Holder},
-    output::Output,
+    output::{Output, shown},
     span::Span,
 };
 
@@ -142,6 +146,12 @@ struct Summary {
     set_aside: u64,
 }
 
+/// Where lines come from, and how they are numbered.
+struct Source<'a> {
+    input: Input,
+    numbers: Numbers<'a>,
+}
+
 /// What to do about a program that cannot be run.
 const CHECK_COMMAND: &str = "check the command after --; with --shell it is read by /bin/sh";
 
@@ -155,13 +165,15 @@ impl Args {
         }
         let tracker = self.file.work()?;
         let tasks = tracker.tasks_as::<Line>(&self.name)?;
+        let joblog = self.joblog.as_deref().map(|path| Joblog::open(path, &self.file.file)).transpose()?;
         let tags = Tags::of(&self.file.file)?;
         end_leftovers(&tags, &tasks)?;
         self.check_command(&tasks, &template)?;
         if self.retry_failed {
             tasks.query().status(LineStatus::Exhausted).requeue()?;
         }
-        let exit = self.work(&tasks, &template, input, tags, output)?;
+        let numbers = Numbers::new(&tracker, &tasks)?;
+        let exit = self.work(&tasks, &template, Source { input, numbers }, tags, joblog, output)?;
         tracker.close()?;
         Ok(exit)
     }
@@ -172,6 +184,15 @@ impl Args {
         let (command, arguments, more) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
         if more.is_some() {
             return Err(Failure::usage("::: is given twice: lines come from one list"));
+        }
+        if let Some(source) =
+            self.command.iter().find(|word| ["::::", ":::+", "::::+"].iter().any(|name| *word == name))
+        {
+            return Err(Failure::usage(format!(
+                "the source {} of GNU parallel is not supported: give the lines after ::: or on the standard input, as \
+                 in `tracker run FILE -- COMMAND < LINES`",
+                source.display()
+            )));
         }
         if command.is_empty() && !self.shell {
             return Err(Failure::usage(
@@ -188,7 +209,7 @@ impl Args {
         }
         let end = if self.null { 0 } else { b'\n' };
         let input = arguments.map_or(Input::Stdin(end), |arguments| Input::Arguments(arguments.to_vec()));
-        let template = Template::new(command, self.shell);
+        let template = Template::new(command, self.shell).map_err(Failure::usage)?;
         if let Some(program) = template.missing_program() {
             // Before any line is in the file: they would be for this command.
             return Err(Failure::usage(format!("there is no program {program:?}: {CHECK_COMMAND}")));
@@ -235,7 +256,7 @@ impl Args {
             Some(newest) if newest.task.command != *template && !self.change_command => Err(Failure::usage(format!(
                 "the lines in {} are for another command ({}): --change-command goes on with the new one, --name KIND \
                  keeps another set of lines",
-                self.file.file.display(),
+                shown(&self.file.file.to_string_lossy()),
                 newest.task.command
             ))),
             _ => Ok(()),
@@ -246,8 +267,9 @@ impl Args {
         &self,
         tasks: &Tasks<Line>,
         template: &Template,
-        input: Input,
+        Source { input, numbers }: Source<'_>,
         tags: Tags,
+        joblog: Option<Joblog>,
         output: &Output,
     ) -> Result<Exit, Failure> {
         let shows = match (output.is_json(), self.quiet) {
@@ -269,7 +291,7 @@ impl Args {
             terminal,
             tags,
             screen: &screen,
-            joblog: self.joblog.as_deref().map(Joblog::open).transpose()?,
+            joblog,
             state: Mutex::new(State::default()),
         };
         stop_on_signals(&work)?;
@@ -283,7 +305,7 @@ impl Args {
         let done = thread::scope(|scope| {
             scope.spawn(|| work.groups.watch());
             let work = &work;
-            scope.spawn(move || feed(&batches, work));
+            scope.spawn(move || feed(&batches, numbers, work));
             let jobs = if self.tty { NonZero::new(1) } else { self.jobs };
             let jobs = jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
             let worker = work.tasks.worker().threads(jobs).run_on().stopped_by(&work.stop);
@@ -311,7 +333,8 @@ impl Args {
             set_aside: counts.get(LineStatus::Ignored) + counts.get(LineStatus::Cancelled),
         };
         work.screen.tell(&summary)?;
-        let file = self.file.file.display();
+        let file = self.file.file.to_string_lossy();
+        let file = shown(&file);
         if interrupted {
             eprintln!("tracker: stopped; {} lines are left, and the same command goes on with them", summary.waiting);
             return Ok(Exit::Interrupted);

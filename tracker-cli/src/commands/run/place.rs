@@ -140,7 +140,8 @@ mod tests {
 
     #[test]
     fn placeholders_without_support_are_found_by_name() {
-        let found = |word: &'static str| unsupported(word.as_bytes()).map(|name| String::from_utf8_lossy(name).into_owned());
+        let found =
+            |word: &'static str| unsupported(word.as_bytes()).map(|name| String::from_utf8_lossy(name).into_owned());
         for (word, name) in [
             ("a{1}b", "{1}"),
             ("{2/}", "{2/}"),
@@ -157,7 +158,25 @@ mod tests {
         ] {
             assert_eq!(found(word).as_deref(), Some(name), "{word}");
         }
-        for word in ["{}", "{.}", "{/}", "{//}", "{/.}", "{#}", "{%}", "${1}", "${##}", "{1..5}", "{1,1}", "{a}", "{", "{=}", "{-}", "{print $1}", "{1"] {
+        for word in [
+            "{}",
+            "{.}",
+            "{/}",
+            "{//}",
+            "{/.}",
+            "{#}",
+            "{%}",
+            "${1}",
+            "${##}",
+            "{1..5}",
+            "{1,1}",
+            "{a}",
+            "{",
+            "{=}",
+            "{-}",
+            "{print $1}",
+            "{1",
+        ] {
             assert_eq!(found(word), None, "{word}");
         }
     }

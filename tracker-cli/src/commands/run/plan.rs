@@ -6,7 +6,8 @@ use tracker_core::Tasks;
 use super::{
     input::Batch,
     line::{Line, LineStatus},
-    template::Filling,
+    numbers::newest,
+    place::Filling,
     text::Text,
 };
 use crate::{
@@ -67,13 +68,22 @@ impl Plan {
     ) -> Result<Self, Failure> {
         let mut plan = Self::default();
         let waiting = tasks.map_or(Ok(0), |tasks| tasks.query().unfinished().total())?;
+        let mut highest = tasks.map_or(Ok(0), newest)?;
         for batch in batches {
             for line in batch? {
-                let status = match tasks {
-                    Some(tasks) => tasks.get(line.key())?.map(|record| record.status),
+                let known = match tasks {
+                    Some(tasks) => tasks.get(line.key())?,
                     None => None,
                 };
-                plan.add(&line, status, run);
+                let status = known.as_ref().map(|record| record.status);
+                let number = known.map_or_else(
+                    || {
+                        highest = highest.saturating_add(1);
+                        highest
+                    },
+                    |record| record.task.number,
+                );
+                plan.add(&Line { number, ..line }, status, run);
             }
         }
         let seen = plan.run.iter().filter(|planned| matches!(planned.why, Why::Waiting | Why::Failed)).count();

@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::child::Ended;
+use crate::failure::Failure;
 
 /// What a run shows while it goes on: what commands print, one after the other, and below it how far it is.
 pub struct Screen {
@@ -63,13 +64,15 @@ impl Screen {
     }
 
     /// Shows what a command printed.
-    pub fn printed(&self, ended: &mut Ended) -> io::Result<()> {
+    pub fn printed(&self, ended: &mut Ended) -> Result<(), Failure> {
         if self.shows != Shows::Output {
             return Ok(());
         }
         self.in_turn(|| {
-            copy(&mut ended.stdout, &mut io::stdout().lock())?;
-            copy(&mut ended.stderr, &mut io::stderr().lock())
+            let printed = copy(&mut ended.stdout, &mut io::stdout().lock());
+            printed.map_err(|error| Failure::printing("output", error))?;
+            let printed = copy(&mut ended.stderr, &mut io::stderr().lock());
+            printed.map_err(|error| Failure::printing("error output", error))
         })
     }
 
@@ -86,16 +89,15 @@ impl Screen {
     }
 
     /// Tells what happened, where that is wanted as JSON.
-    pub fn tell(&self, event: &impl Serialize) -> io::Result<()> {
+    pub fn tell(&self, event: &impl Serialize) -> Result<(), Failure> {
         if self.shows != Shows::Json {
             return Ok(());
         }
-        let mut line = serde_json::to_vec(event)?;
+        let mut line = serde_json::to_vec(event).map_err(io::Error::from)?;
         line.push(b'\n');
         self.in_turn(|| {
             let mut out = io::stdout().lock();
-            out.write_all(&line)?;
-            out.flush()
+            out.write_all(&line).and_then(|()| out.flush()).map_err(|error| Failure::printing("output", error))
         })
     }
 

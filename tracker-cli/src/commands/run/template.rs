@@ -32,11 +32,8 @@ impl Template {
         if let Some(name) = words.iter().find_map(|word| unsupported(&word.0)) {
             return Err(unsupported_text(&String::from_utf8_lossy(name)));
         }
-        let has_place = if shell {
-            Script::new(&joined(&words)).has_place()
-        } else {
-            words.iter().any(|word| has_place(&word.0))
-        };
+        let has_place =
+            if shell { Script::new(&joined(&words)).has_place() } else { words.iter().any(|word| has_place(&word.0)) };
         if !has_place {
             words.push(Text(b"{}".to_vec()));
         }

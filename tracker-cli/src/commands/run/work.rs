@@ -26,9 +26,10 @@ use super::{
     kept::Kept,
     leftovers::{TAG, Tags},
     line::{Line, LineStatus, RunResult},
+    place::Filling,
     screen::Screen,
     start_error::{StartError, is_passing},
-    template::{Filling, Template},
+    template::Template,
     terminal::Terminal,
 };
 use crate::failure::Failure;
@@ -204,13 +205,9 @@ impl Work<'_> {
         if let End::NeedsTerminal(_) = end {
             self.screen.report(&format!("line {}: {}", line.number, CommandFailed::new(end, &Kept::default())));
         }
-        let result = RunResult {
-            exit: ended.status.code(),
-            signal: ended.status.signal(),
-            stdout: Kept::of(&mut ended.stdout, self.keep)?,
-            stderr: Kept::of(&mut ended.stderr, self.keep)?,
-        };
         line.command = self.template.clone();
+        let (stdout, stderr) = Kept::of_both(&mut ended.stdout, &mut ended.stderr, self.keep, line.room())?;
+        let result = RunResult { exit: ended.status.code(), signal: ended.status.signal(), stdout, stderr };
         line.result = Some(result.clone());
         let status = if end == End::Exit(0) { LineStatus::Succeeded } else { self.fail(line, end, &result.stderr)? };
         let told = self.tell(line, status, &result, &ended);
@@ -222,8 +219,8 @@ impl Work<'_> {
         };
         self.count(status);
         for printed in [shown, told, logged] {
-            if let Err(error) = printed {
-                self.trouble(error.into());
+            if let Err(failure) = printed {
+                self.trouble(failure);
             }
         }
         Ok(Outcome::Succeed)
@@ -235,7 +232,13 @@ impl Work<'_> {
         Ok(self.tasks.get(line.id())?.map_or(LineStatus::Failed, |record| record.status))
     }
 
-    fn tell(&self, line: &Execution<Line>, status: LineStatus, result: &RunResult, ended: &Ended) -> io::Result<()> {
+    fn tell(
+        &self,
+        line: &Execution<Line>,
+        status: LineStatus,
+        result: &RunResult,
+        ended: &Ended,
+    ) -> Result<(), Failure> {
         self.screen.tell(&Told {
             exit: result.exit,
             signal: result.signal,
@@ -287,8 +290,8 @@ impl Work<'_> {
         }
         let status = self.tasks.get(line.id())?.map_or(LineStatus::Failed, |record| record.status);
         self.screen.report(&format!("line {}: {text}", line.number));
-        if let Err(error) = self.screen.tell(&Told { error: Some(text), ..Told::of(line, status) }) {
-            self.trouble(error.into());
+        if let Err(failure) = self.screen.tell(&Told { error: Some(text), ..Told::of(line, status) }) {
+            self.trouble(failure);
         }
         self.count(status);
         Ok(Outcome::Succeed)
