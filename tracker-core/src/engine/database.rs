@@ -176,6 +176,7 @@ impl Database {
 
     /// A commit failed, and may or may not be on disk: the file says which.
     fn resolve(&self, mark: Mark, error: Error) -> Result<()> {
+        let error = error.about_file(self.place.name());
         contain::log(|| tracing::error!(%error, "a commit failed: reopening the file to see what became of it"));
         self.reopen().map_err(|_| Error::outcome_unknown(&error.to_string()))?;
         let pulse = self.read(|txn| Handles::new(txn).pulse())?;
@@ -194,7 +195,7 @@ impl Database {
                 Err(again) => contain::log(|| tracing::error!(%again, "the file could not be reopened after an error")),
             }
         }
-        error
+        error.about_file(self.place.name())
     }
 
     fn reopen(&self) -> Result<()> {

@@ -4,7 +4,7 @@ mod refusal;
 
 pub use refusal::{Reason, Refusal};
 
-use std::{error::Error as StdError, fmt};
+use std::{error::Error as StdError, fmt, path::Path};
 
 /// The result of the tracker's calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -196,6 +196,15 @@ impl Error {
                 "a commit failed ({cause}) and the file could not be reopened to see whether it holds it; open the tracker again"
             ),
         )
+    }
+
+    /// The same error with the file's path in front, if the operating system refused and the text does not name it.
+    pub(crate) fn about_file(mut self, path: &Path) -> Self {
+        let prefix = format!("{}: ", path.display());
+        if matches!(self.kind(), ErrorKind::Io | ErrorKind::NoSpace) && !self.0.message.starts_with(&prefix) {
+            self.0.message.insert_str(0, &prefix);
+        }
+        self
     }
 
     /// Whether the storage failed and not the call: whatever shares the transaction must be tried again.

@@ -65,6 +65,20 @@ impl From<io::Error> for Fault {
         use io::ErrorKind as Io;
 
         let (kind, what, advice) = match error.kind() {
+            _ if is_loop(&error) => {
+                (ErrorKind::Io, "symbolic links in the path lead to each other", "check the path with `namei -l`")
+            }
+            _ if is_out_of_files(&error) => (
+                ErrorKind::Io,
+                "too many open files",
+                "close some, or raise the limit (`ulimit -n`), and open the tracker again",
+            ),
+            Io::InvalidFilename => (
+                ErrorKind::Io,
+                "a name in the path is too long",
+                "most file systems take 255 bytes; choose a shorter one",
+            ),
+            Io::OutOfMemory => (ErrorKind::Io, "no memory left", "free some and open the tracker again"),
             Io::StorageFull | Io::QuotaExceeded => {
                 (ErrorKind::NoSpace, "no room left", "free some space and open the tracker again")
             }
@@ -99,6 +113,29 @@ impl From<io::Error> for Fault {
         };
         Self { kind, text: format!("{what} ({error}); {advice}"), source: Some(error.into()) }
     }
+}
+
+#[cfg(unix)]
+fn is_loop(error: &io::Error) -> bool {
+    // `ELOOP`; the standard library has no stable name for it.
+    let code = if cfg!(any(target_os = "linux", target_os = "android")) { 40 } else { 62 };
+    error.raw_os_error() == Some(code)
+}
+
+#[cfg(not(unix))]
+fn is_loop(_: &io::Error) -> bool {
+    false
+}
+
+#[cfg(unix)]
+fn is_out_of_files(error: &io::Error) -> bool {
+    // `ENFILE` and `EMFILE`, the same on all systems.
+    matches!(error.raw_os_error(), Some(23 | 24))
+}
+
+#[cfg(not(unix))]
+fn is_out_of_files(_: &io::Error) -> bool {
+    false
 }
 
 impl From<StorageError> for Fault {

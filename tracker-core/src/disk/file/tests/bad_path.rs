@@ -60,6 +60,26 @@ fn links_that_lead_to_each_other_are_told_as_such() {
     assert!(!error.to_string().contains("does not exist"), "{error}");
 }
 
+#[cfg(unix)]
+#[test]
+fn names_and_links_of_no_use_are_not_disk_errors() {
+    let folder = tempdir().unwrap();
+    let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+    std::os::unix::fs::symlink(&one, &other).unwrap();
+    std::os::unix::fs::symlink(&other, &one).unwrap();
+    for (path, words) in [
+        (folder.path().join("x".repeat(256)), "a name in the path is too long"),
+        (folder.path().join("x".repeat(256)).join("jobs.redb"), "a name in the path is too long"),
+        (one.join("jobs.redb"), "symbolic links in the path lead to each other"),
+    ] {
+        says(&refusal(&path), ErrorKind::Io, &[words]);
+        let looked = inspect(&place(&path), &FileOptions::default()).map(drop).unwrap_err();
+        says(&looked, ErrorKind::Io, &[words]);
+    }
+    let error = Error::from(redb::StorageError::Io(std::io::Error::from_raw_os_error(24)));
+    says(&error, ErrorKind::Io, &["too many open files"]);
+}
+
 #[test]
 fn a_directory_is_refused() {
     let folder = tempdir().unwrap();
