@@ -115,7 +115,7 @@ fn repair_sets_the_time_back_and_keeps_order() {
         let left = (due(name) - clock.now().wall).to_std().unwrap();
         assert!((delay..delay + SECOND).contains(&left), "{name}: {left:?}");
     }
-    let ended: Vec<_> = tasks.query().status(Status::Succeeded).fetch().unwrap();
+    let ended = tasks.query().status(Status::Succeeded).fetch().unwrap();
     let mut ended: Vec<_> = ended.into_iter().map(|record| (record.updated_at, record.task.name)).collect();
     ended.sort();
     assert_eq!(ended.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>(), ["second", "first", "member"]);

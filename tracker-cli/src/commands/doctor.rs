@@ -2,21 +2,27 @@ use std::io;
 
 use serde::Serialize;
 
-use super::{counts::CountsView, status::Problem};
+use super::{counts::CountsView, repair_time, status::Problem};
 use crate::{
+    act::ConfirmArg,
     exit::Exit,
     failure::Failure,
-    file::{FileArg, Holder},
+    file::{ClockAhead, FileArg, Holder},
     output::{Ink, Output, Page, View},
 };
 
 /// Says what is wrong with a file, and what to do about it
 ///
-/// Reads the whole file and changes nothing. Ends with 1 if something needs a look.
+/// Reads the whole file and changes nothing, unless --repair-time is given. Ends with 1 if something needs a look.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     file: FileArg,
+    /// Sets back the file's time where it is ahead of the system clock, and the times that tasks have from it; asks first
+    #[arg(long)]
+    repair_time: bool,
+    #[command(flatten)]
+    confirm: ConfirmArg,
 }
 
 #[derive(Serialize)]
@@ -41,6 +47,9 @@ const LEASES: usize = 1_000;
 
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
+        if self.repair_time {
+            return repair_time::run(&self.file, &self.confirm, output);
+        }
         let tracker = self.file.look()?;
         let deserted = self.file.is_deserted();
         let mut findings = Vec::new();
@@ -55,6 +64,9 @@ impl Args {
                     differences.len()
                 ),
             });
+        }
+        if let Some(ahead) = ClockAhead::of(&tracker)? {
+            findings.push(Finding { kind: String::new(), what: "clock_ahead", count: 1, text: ahead.text });
         }
         for name in tracker.kinds()? {
             let tasks = tracker.untyped(&name)?;

@@ -2,6 +2,7 @@
 //!
 //! A new command is a file here, its `mod`, and its line in the list.
 
+mod backup;
 mod cancel;
 mod compact;
 mod completions;
@@ -21,6 +22,7 @@ mod man;
 mod plan;
 mod prune;
 mod recover;
+mod repair_time;
 mod report;
 mod requeue;
 mod rescue;
@@ -76,6 +78,7 @@ commands! {
     Run(run::Args),
     Verify(verify::Args),
     Doctor(doctor::Args),
+    Backup(backup::Args),
     Compact(compact::Args),
     Recover(recover::Args),
     #[cfg(unix)]

@@ -7,7 +7,7 @@ use tracker_core::{TaskKey, Tasks, Untyped};
 use crate::{
     exit::Exit,
     failure::Failure,
-    file::{FileArg, KindArg},
+    file::{ClockAhead, FileArg, KindArg},
     output::{Ink, Output, Page, View, json, number, time},
     span::Span,
     task::{AttemptView, TaskView, WhyView},
@@ -32,6 +32,8 @@ struct Shown {
     /// How many attempts have ended in all; the last of them follow, oldest first.
     ended: u32,
     history: Vec<AttemptView>,
+    /// Where the file's time is ahead of the system clock.
+    clock_ahead: Option<ClockAhead>,
     #[serde(skip)]
     now: DateTime<Utc>,
 }
@@ -40,7 +42,8 @@ impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
         let tracker = self.file.look()?;
         let (tasks, id) = self.kind.task(&tracker, &self.id)?;
-        output.put(&shown(&tasks, &id, tracker.now())?)?;
+        let clock_ahead = ClockAhead::of(&tracker)?;
+        output.put(&Shown { clock_ahead, ..shown(&tasks, &id, tracker.now())? })?;
         Ok(Exit::Fine)
     }
 }
@@ -51,7 +54,7 @@ fn shown(tasks: &Tasks<Untyped>, id: &TaskKey, now: DateTime<Utc>) -> Result<Sho
     let why = tasks.explain(id)?;
     let history = record.history.clone().into_iter().map(|attempt| AttemptView::new(attempt, &kind)).collect();
     let ended = std::mem::take(&mut record.ended);
-    Ok(Shown { task: TaskView::new(record, &kind), why: (&why).into(), ended, history, now })
+    Ok(Shown { task: TaskView::new(record, &kind), why: (&why).into(), ended, history, clock_ahead: None, now })
 }
 
 impl View for Shown {
@@ -61,6 +64,9 @@ impl View for Shown {
         page.text(Ink::Quiet, &format!("  {}  ", task.kind))?;
         page.line(task.status.means.into(), &task.status.status)?;
         page.line(Ink::Plain, &self.why.text)?;
+        if let Some(ahead) = &self.clock_ahead {
+            page.line(Ink::Warn, &format!("! {}", ahead.text))?;
+        }
         page.end()?;
         self.facts(page)?;
         page.end()?;

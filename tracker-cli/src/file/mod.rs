@@ -1,5 +1,6 @@
 //! Opening a tracker file, and who stands in the way.
 
+mod clock;
 mod holder;
 mod kinds;
 mod output_file;
@@ -10,10 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tracker_core::{Error, ErrorKind, Options, Sharing, Tracker};
+use tracker_core::{Error, ErrorKind, Options, Sharing, TimeRepair, Tracker};
 
 use self::holder::Hold;
 pub use self::{
+    clock::ClockAhead,
     holder::Holder,
     kinds::KindArg,
     output_file::{Contents, Existing, OutputFile, private_temporary},
@@ -49,6 +51,12 @@ impl FileArg {
         patiently(|| Tracker::open(&self.file)).map_err(|error| explain(&self.file, &error, Purpose::Act))
     }
 
+    /// Sets back its time, as the only one who has it open.
+    pub fn repair_time(&self) -> Result<TimeRepair, Failure> {
+        let repaired = patiently(|| options().repair_time(&self.file));
+        repaired.map_err(|error| explain(&self.file, &error, Purpose::Alone))
+    }
+
     /// The other processes that have it open, as far as this user may know.
     pub fn holders(&self) -> Vec<Holder> {
         holder::holders(&self.file)
@@ -77,7 +85,7 @@ impl FileArg {
 
 /// A process that was just killed may hold a file for a moment: a command that it was starting has its open files until
 /// the command's program is there. So this waits a little before it refuses.
-fn patiently(open: impl Fn() -> Result<Tracker, Error>) -> Result<Tracker, Error> {
+fn patiently<T>(open: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
     let until = Instant::now() + PATIENCE;
     loop {
         match open() {
@@ -93,6 +101,8 @@ fn patiently(open: impl Fn() -> Result<Tracker, Error>) -> Result<Tracker, Error
 pub enum Purpose {
     Look,
     Act,
+    /// To act while nobody else has it open.
+    Alone,
 }
 
 /// The library's error; where another process is in the way, which one, and what to do about it.
@@ -112,6 +122,9 @@ fn in_the_way(path: &Path, purpose: Purpose, holders: &[Holder]) -> Option<Strin
         (Hold::Exclusive, _) => format!(
             "{path} is opened exclusively by {who}: start it with readers sharing (Sharing::Readers, the default), or stop it"
         ),
+        (Hold::Readers | Hold::Writers, Purpose::Alone) => {
+            format!("{path} is opened by {who}, and this must have it alone: stop it first")
+        }
         (Hold::Readers, Purpose::Look) => {
             format!("{path} is opened by {who} in another way; try again in a moment, or stop it")
         }

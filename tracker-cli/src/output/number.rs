@@ -11,6 +11,11 @@ pub fn grouped(number: u64) -> String {
     out
 }
 
+/// The sum of counters, which a damaged file may state as large as it likes.
+pub fn sum(counts: impl IntoIterator<Item = u64>) -> u64 {
+    counts.into_iter().fold(0, u64::saturating_add)
+}
+
 /// With its noun, in the singular or the plural.
 pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(number), if number == 1 { one } else { many })

@@ -3,7 +3,11 @@ use std::path::Path;
 use tracker_core::{Attempt, Ending, Payload, Record, StatusInfo, Tasks, Tracker, Untyped};
 
 use super::{Attempts, Durations, KindReport, Report, Slow, Timeline, Unlucky};
-use crate::{failure::Failure, output::report_unreadable, task::has_ended};
+use crate::{
+    failure::Failure,
+    output::{number, report_unreadable},
+    task::has_ended,
+};
 
 /// How many tasks a list names.
 const LISTED: usize = 10;
@@ -28,7 +32,7 @@ fn kind(tasks: &Tasks<Untyped>, most: usize) -> Result<KindReport, Failure> {
     let counts = tasks.counts()?;
     let counts: Vec<_> = info.statuses.iter().map(|status| (status.clone(), counts.of_code(status.code))).collect();
     let mut kind = KindReport {
-        ended: counts.iter().filter(|(status, _)| has_ended(status, &info)).map(|(_, count)| count).sum(),
+        ended: number::sum(counts.iter().filter(|(status, _)| has_ended(status, &info)).map(|(_, count)| *count)),
         name: info.name,
         paused: info.paused,
         counts,

@@ -15,6 +15,8 @@ use std::{path::PathBuf, time::Duration};
 use chrono::{DateTime, Utc};
 use tracker_core::{ErrorGroups, StatusInfo};
 
+use crate::output::number;
+
 /// What the page tells.
 pub struct Report {
     pub file: PathBuf,
@@ -75,7 +77,7 @@ pub struct Unlucky {
 
 impl Report {
     pub fn tasks(&self) -> u64 {
-        self.kinds.iter().map(KindReport::tasks).sum()
+        number::sum(self.kinds.iter().map(KindReport::tasks))
     }
 
     pub fn looked_at(&self) -> u64 {
@@ -85,6 +87,6 @@ impl Report {
 
 impl KindReport {
     pub fn tasks(&self) -> u64 {
-        self.counts.iter().map(|(_, count)| count).sum()
+        number::sum(self.counts.iter().map(|(_, count)| *count))
     }
 }

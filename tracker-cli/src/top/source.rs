@@ -3,7 +3,7 @@ use tracker_core::{
     Cursor, ErrorGroups, Explanation, KindInfo, Leased, Page, Payload, Record, Role, StatusInfo, TaskKey, Tracker,
 };
 
-use crate::{failure::Failure, file::FileArg, task::has_ended};
+use crate::{failure::Failure, file::FileArg, output::number, task::has_ended};
 
 pub type Task = Record<Payload, StatusInfo>;
 
@@ -25,7 +25,7 @@ pub struct Kind {
 impl Kind {
     /// How many tasks there are.
     pub fn total(&self) -> u64 {
-        self.counts.iter().map(|(_, count)| count).sum()
+        number::sum(self.counts.iter().map(|(_, count)| *count))
     }
 
     /// How many have ended.
@@ -35,11 +35,11 @@ impl Kind {
 
     /// How many are still to end by themselves: not those that are parked.
     pub fn left(&self) -> u64 {
-        self.total() - self.ended() - self.sum(|status| status.role == Role::Parked)
+        self.total().saturating_sub(self.ended()).saturating_sub(self.sum(|status| status.role == Role::Parked))
     }
 
     fn sum(&self, of: impl Fn(&StatusInfo) -> bool) -> u64 {
-        self.counts.iter().filter(|(status, _)| of(status)).map(|(_, count)| count).sum()
+        number::sum(self.counts.iter().filter(|(status, _)| of(status)).map(|(_, count)| *count))
     }
 }
 

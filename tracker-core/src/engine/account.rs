@@ -29,15 +29,18 @@ pub(crate) enum Wanted {
 
 /// Which events are collected for the next commit.
 pub(super) fn wanted() -> Wanted {
-    if tracing::enabled!(target: TARGET, Level::DEBUG) {
-        Wanted::All
-    } else if tracing::enabled!(target: TARGET, Level::INFO) {
-        Wanted::Failed
-    } else if tracing::enabled!(target: TARGET, Level::WARN) {
-        Wanted::GivenUp
-    } else {
-        Wanted::Nothing
-    }
+    let ask = || {
+        if tracing::enabled!(target: TARGET, Level::DEBUG) {
+            Wanted::All
+        } else if tracing::enabled!(target: TARGET, Level::INFO) {
+            Wanted::Failed
+        } else if tracing::enabled!(target: TARGET, Level::WARN) {
+            Wanted::GivenUp
+        } else {
+            Wanted::Nothing
+        }
+    };
+    contain(ask).unwrap_or(Wanted::Nothing)
 }
 
 /// Something that a run came to.

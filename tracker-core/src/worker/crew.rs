@@ -341,6 +341,7 @@ impl fmt::Debug for Crew<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     #[test]
     fn of_several_errors_the_one_is_told_that_the_others_follow_from() {

@@ -13,7 +13,7 @@ use self::kind::KindStatus;
 use crate::{
     exit::Exit,
     failure::Failure,
-    file::{FileArg, Holder, KindArg},
+    file::{ClockAhead, FileArg, Holder, KindArg},
     output::{Ink, Output, Page, View, number},
     span::Span,
 };
@@ -36,6 +36,8 @@ struct Status {
     bytes: u64,
     /// The processes that have it open, where the system tells.
     opened_by: Vec<Holder>,
+    /// Where its time is ahead of the system clock.
+    clock_ahead: Option<ClockAhead>,
     kinds: Vec<KindStatus>,
     #[serde(skip)]
     now: DateTime<Utc>,
@@ -50,6 +52,7 @@ impl Args {
         output.put(&Status {
             bytes: fs::metadata(&self.file.file)?.len(),
             opened_by: self.file.holders(),
+            clock_ahead: ClockAhead::of(&tracker)?,
             file: self.file.file.clone(),
             kinds,
             now,
@@ -65,6 +68,9 @@ impl View for Status {
         let holders: Vec<_> = self.opened_by.iter().filter(|holder| holder.works()).map(ToString::to_string).collect();
         let by = if holders.is_empty() { String::new() } else { format!(", opened by {}", holders.join(", ")) };
         page.line(Ink::Quiet, &by)?;
+        if let Some(ahead) = &self.clock_ahead {
+            page.line(Ink::Warn, &format!("! {}", ahead.text))?;
+        }
         if self.kinds.is_empty() {
             page.line(Ink::Quiet, "nothing was submitted yet")?;
         }

@@ -90,9 +90,9 @@ fn attempts_left(kind: &KindInfo, counts: &CountsView) -> u64 {
             Role::Succeeded => steps.saturating_sub(1),
             Role::Exhausted | Role::Ignored | Role::Cancelled | Role::Parked => 0,
         };
-        attempts * counted.count
+        attempts.saturating_mul(counted.count)
     });
-    left.sum()
+    number::sum(left)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate for people")]

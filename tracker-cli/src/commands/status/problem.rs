@@ -17,25 +17,17 @@ impl Problem {
     /// What is wrong with a kind, as far as counters and the heads of its lines tell. Deserted is a file that nobody is
     /// seen to work on.
     pub fn all(kind: &KindInfo, counts: &CountsView, leased: &[Leased], plan: &Plan, deserted: bool) -> Vec<Self> {
-        let given_up: u64 = counts
-            .counts
-            .iter()
-            .filter(|counted| counted.status.means == Role::Exhausted)
-            .map(|counted| counted.count)
-            .sum();
+        let given_up = counts.counts.iter().filter(|counted| counted.status.means == Role::Exhausted);
+        let given_up = number::sum(given_up.map(|counted| counted.count));
         let over = leased.iter().filter(|leased| leased.is_over).count() as u64;
         // What a ticket holds needs no process.
         let left = leased.iter().filter(|leased| deserted && !leased.is_over && !leased.lease.detached).count() as u64;
         let crashing = leased.iter().filter(|leased| leased.crashes >= 2).count() as u64;
-        let unreadable: u64 =
-            plan.rest.iter().filter(|rest| rest.why == Explanation::Unreadable).map(|rest| rest.amount.count).sum();
-        let waiting = plan.in_line.count
-            + plan
-                .rest
-                .iter()
-                .filter(|rest| rest.why == Explanation::Paused)
-                .map(|rest| rest.amount.count)
-                .sum::<u64>();
+        let held_back = |why: &Explanation| {
+            number::sum(plan.rest.iter().filter(|rest| rest.why == *why).map(|rest| rest.amount.count))
+        };
+        let unreadable = held_back(&Explanation::Unreadable);
+        let waiting = held_back(&Explanation::Paused).saturating_add(plan.in_line.count);
         let found = [
             ("exhausted", given_up, "given up: `tracker errors` tells why, `tracker retry` starts them again"),
             (
