@@ -125,8 +125,8 @@ impl Source {
         if let Some(after) = after {
             query = query.after(after);
         }
-        let page = query.page()?;
-        match page.unreadable.into_iter().next() {
+        let mut page = query.page()?;
+        match page.unreadable.pop() {
             Some(task) => Err(task.error.into()),
             None => Ok(page),
         }
