@@ -71,6 +71,11 @@ impl<S: Source> Handles<S> {
         self.batches()?.iter()?.rev().take(most).map(batch_of).collect()
     }
 
+    /// Returns the highest number of a batch. The row itself is not decoded.
+    pub(crate) fn last_batch_number(&mut self) -> Result<Option<u64>> {
+        Ok(self.batches()?.last()?.map(|(number, _)| number.value()))
+    }
+
     /// The batches with their numbers, in the order in which they were opened, beyond a number.
     pub(crate) fn batches_beyond(&mut self, beyond: Option<u64>, most: usize) -> Result<Vec<(u64, Batch)>> {
         let Some(from) = beyond.map_or(Some(0), |beyond| beyond.checked_add(1)) else { return Ok(Vec::new()) };
