@@ -12,6 +12,7 @@ mod ahead_dies;
 mod async_calls;
 mod backups;
 mod batches;
+mod cancels;
 mod changes;
 mod commits;
 mod crashes;

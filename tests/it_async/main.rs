@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod calls;
+mod cancels;
 mod workers;
 
 use std::{future::poll_fn, io, pin::pin, task::Poll, time::Duration};

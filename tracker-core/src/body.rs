@@ -179,12 +179,11 @@ impl Left {
             Outcome::GiveUp => Outcome::GiveUp,
             _ => Outcome::Fail { retry_in: None },
         };
-        match &mut self.failure {
-            Some(failure) => failure.add(panic),
-            None => {
-                self.error.get_or_insert_with(|| panic.error.clone().into());
-                self.failure = Some(panic);
-            }
+        if let Some(failure) = &mut self.failure {
+            failure.add(panic);
+        } else {
+            self.error.get_or_insert_with(|| panic.error.clone().into());
+            self.failure = Some(panic);
         }
     }
 }

@@ -18,6 +18,6 @@ pub(crate) fn failure_of_panic(payload: &(dyn std::any::Any + Send)) -> Failure 
         .downcast_ref::<&str>()
         .map(ToString::to_string)
         .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "the body panicked".to_owned());
+        .unwrap_or_else(|| "the handler panicked".to_owned());
     Failure { panicked: true, ..Failure::new(text) }
 }

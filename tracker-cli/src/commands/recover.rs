@@ -27,6 +27,8 @@ pub struct Args {
 struct Recovered {
     tasks: u64,
     lost: Vec<Lost>,
+    batches_lost: Vec<String>,
+    earlier_commit: bool,
 }
 
 #[derive(Serialize)]
@@ -41,9 +43,15 @@ impl Args {
         let recovered = Tracker::recover(&self.file.file, &self.into)?;
         let lost = recovered.lost.into_iter();
         let lost = lost.map(|lost| Lost { kind: lost.kind, id: lost.id.map(|id| id.to_string()), what: lost.what });
-        let recovered = Recovered { tasks: recovered.tasks, lost: lost.collect() };
+        let recovered = Recovered {
+            tasks: recovered.tasks,
+            lost: lost.collect(),
+            batches_lost: recovered.batches_lost,
+            earlier_commit: recovered.earlier_commit,
+        };
         output.put(&recovered)?;
-        Ok(if recovered.lost.is_empty() { Exit::Fine } else { Exit::Findings })
+        let whole = recovered.lost.is_empty() && recovered.batches_lost.is_empty() && !recovered.earlier_commit;
+        Ok(if whole { Exit::Fine } else { Exit::Findings })
     }
 }
 
@@ -52,6 +60,13 @@ impl View for Recovered {
         for lost in &self.lost {
             let id = lost.id.as_deref().unwrap_or("(its id cannot be read)");
             page.line(Ink::Bad, &format!("lost: {} {id}: {}", lost.kind, lost.what))?;
+        }
+        for what in &self.batches_lost {
+            page.line(Ink::Bad, &format!("lost: a batch: {what}"))?;
+        }
+        if self.earlier_commit {
+            let text = "the latest commit cannot be read: the new file is as of the commit before it";
+            page.line(Ink::Bad, text)?;
         }
         page.line(Ink::Plain, &format!("{} recovered", number::counted(self.tasks, "task", "tasks")))
     }

@@ -65,7 +65,9 @@ impl Engine {
         let mut effects = Vec::new();
         if let Err(panic) = contain::contain(|| self.commit_group(&mut jobs, &mut effects)) {
             let error = Error::outcome_unknown(&format!("a panic while committing: {panic}"));
-            jobs.iter_mut().for_each(|job| job.fail(&error));
+            for job in &mut jobs {
+                job.fail(&error);
+            }
         }
         // Before the callers continue: a caller that has its answer finds the events published.
         for done in &effects {

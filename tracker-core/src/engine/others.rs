@@ -43,6 +43,11 @@ impl Naps {
 }
 
 impl Engine {
+    /// Whether other processes may write to the file.
+    pub(crate) fn is_shared_by_writers(&self) -> bool {
+        self.database.sharing() == Sharing::Writers
+    }
+
     /// Waits until the signal is no longer `seen`, at most this long. What another process changes raises it too.
     pub(crate) fn wait(&self, seen: u64, at_most: Option<Duration>) {
         if self.database.sharing() != Sharing::Writers {

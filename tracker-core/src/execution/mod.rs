@@ -120,12 +120,14 @@ impl<T: TrackedTask> Execution<T> {
 
     /// The task, where a field hides a method or the other way round.
     #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "no caller sees it panic")]
     #[expect(clippy::expect_used, reason = "the task is dropped early only after the handler has returned")]
     pub fn task(&self) -> &T {
         self.task.as_ref().expect("the task is there until the attempt ends")
     }
 
     /// The task, to be changed.
+    #[expect(clippy::missing_panics_doc, reason = "no caller sees it panic")]
     #[expect(clippy::expect_used, reason = "the task is dropped early only after the handler has returned")]
     pub fn task_mut(&mut self) -> &mut T {
         self.task.as_mut().expect("the task is there until the attempt ends")
@@ -341,7 +343,7 @@ impl<T: TrackedTask> Drop for Execution<T> {
         let (outcome, failure) = if self.release_on_drop && !panicked {
             (Outcome::Release, None)
         } else {
-            let error = if panicked { "the body panicked" } else { "the execution was dropped without an outcome" };
+            let error = if panicked { "the handler panicked" } else { "the execution was dropped without an outcome" };
             (Outcome::Fail { retry_in: None }, Some(Failure { panicked, ..Failure::new(error) }))
         };
         let finish = self.finish(outcome, failure, false);

@@ -32,6 +32,9 @@ pub struct Recovered {
     pub lost: Vec<Lost>,
     /// What was wrong with batches that could not be read; their tasks belong to none in the new file.
     pub batches_lost: Vec<String>,
+    /// Whether the new file is as of the commit before the latest one, since that one cannot be read. What the latest commit
+    /// changed is missing, and nothing names it.
+    pub earlier_commit: bool,
 }
 
 /// A task that could not be read, or not whole.
@@ -53,9 +56,9 @@ pub(crate) fn recover(from: &Path, into: &Path) -> Result<Recovered> {
     if into.exists() {
         return Err(Error::invalid(format!("{}: there is a file already; give a new path", into.display())));
     }
-    let source = source::open(from)?;
+    let (source, earlier_commit) = source::open(from)?;
     let target = Tracker::options().sharing(Sharing::Exclusive).open(into)?;
-    let mut report = Recovered::default();
+    let mut report = Recovered { earlier_commit, ..Recovered::default() };
     // A time that lies ahead, be it damaged or from a wrong clock, would become the new file's time.
     let shift = TimeShift::to(target.shared.engine.now());
     source.read(|txn| {
@@ -92,7 +95,13 @@ fn copy_kind(
     report: &mut Recovered,
 ) -> Result<()> {
     let mut batch = Vec::new();
-    for task in candidates(txn, kind.id) {
+    let (tasks, cut_short) = candidates(txn, kind.id);
+    if let Some(error) = cut_short {
+        let what =
+            format!("further tasks of this kind may be missing, since no table could be read to its end: {error}");
+        report.lost.push(Lost { kind: kind.name.clone(), id: None, what });
+    }
+    for task in tasks {
         match guard("reading a task", || whole(txn, task)) {
             Ok(whole) => {
                 if whole.lacks_successor() {
@@ -131,9 +140,11 @@ fn whole(txn: &ReadTransaction, task: TaskRef) -> Result<Whole> {
     }
 }
 
-/// The numbers of all tasks that some table names, from both of its ends up to where it cannot be read.
-fn candidates(txn: &ReadTransaction, kind: u32) -> BTreeSet<TaskRef> {
+/// Returns the numbers of all tasks that some table names, from both of its ends up to where it cannot be read. Returns the
+/// error too if no table could be read to its end.
+fn candidates(txn: &ReadTransaction, kind: u32) -> (BTreeSet<TaskRef>, Option<Error>) {
     let mut found = BTreeSet::new();
+    let (mut complete, mut refused) = (false, None);
     let (first, last) = (TaskRef { kind, seq: 0 }.pack(), TaskRef { kind, seq: u64::MAX }.pack());
     for table in [tables::HEADERS, tables::BODIES] {
         for backwards in [false, true] {
@@ -145,12 +156,22 @@ fn candidates(txn: &ReadTransaction, kind: u32) -> BTreeSet<TaskRef> {
                 }
                 Ok(())
             });
-            if walked.is_ok() {
-                break;
+            match walked {
+                Ok(()) => {
+                    complete = true;
+                    break;
+                }
+                Err(error) => drop(refused.get_or_insert(error)),
             }
         }
     }
-    found
+    (found, refused.filter(|_| !complete))
+}
+
+/// Returns how many tasks the tables name.
+fn count_tasks(txn: &ReadTransaction) -> Result<usize> {
+    let kinds = Handles::new(txn).all_kinds()?;
+    Ok(kinds.all().map(|kind| candidates(txn, kind.id).0.len()).sum())
 }
 
 fn store(target: &Tracker, kind: &Arc<Kind>, batch: &mut Vec<Whole>, report: &mut Recovered) -> Result<()> {

@@ -174,7 +174,7 @@ impl Rules<'_> {
         let revision = header.revision.wrapping_add(1);
         // The payload that waits for the end of this attempt has set the priority already.
         let priority = priority.filter(|_| !header.successor).unwrap_or(header.priority);
-        Ok(Decision { body: BodyChange::Put, ..Decision::of(Header { revision, priority, ..header.clone() }) })
+        Ok(Decision { body: BodyChange::Put, ..Decision::of(Header { priority, revision, ..header.clone() }) })
     }
 
     pub(super) fn detach(header: &Header, owner: &Owner) -> Result<Decision, Reason> {

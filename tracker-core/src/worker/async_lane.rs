@@ -1,4 +1,11 @@
-use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    error::Error as StdError,
+    fmt,
+    future::pending,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use tracing::Instrument as _;
 
@@ -173,17 +180,33 @@ where
 
     /// Runs the body, as long as it may.
     async fn attempt(&self, execution: &mut Execution<T>, limit: Option<Duration>) -> (EndedAttempt, Duration) {
-        let shared = self.tasks.shared.clone();
+        let (shared, shift) = (self.tasks.shared.clone(), self.shift);
         let began = shared.engine.time().monotonic();
         let elapsed = || shared.engine.time().monotonic().saturating_sub(began);
+        let (flag, asked_only) = (execution.cancelled_flag(), shift.settings.cancels_cooperatively);
+        let cancelled = async {
+            if asked_only {
+                pending::<()>().await;
+            }
+            let cancels = shared.engine.held().cancels();
+            loop {
+                let seen = cancels.seen();
+                if flag.load(Ordering::Relaxed) {
+                    return;
+                }
+                cancels.changed(seen, None).await;
+            }
+        };
         let body = async {
             let span = execution.span();
             (self.body)(execution).instrument(span).await
         };
-        let result = attempt::limited(body, limit, elapsed).await;
-        let finished = match result {
-            Some(result) => end_attempt(execution, result),
-            None => end_attempt(execution, Ok(late(limit.unwrap_or_default()))),
+        let result = attempt::limited(body, limit, elapsed, cancelled).await;
+        let finished = match (result, limit) {
+            (Some(result), _) => end_attempt(execution, result),
+            (None, Some(limit)) if elapsed() >= limit => end_attempt(execution, Ok(late(limit))),
+            // The rules end the attempt of a cancelled task as cancelled.
+            (None, _) => end_attempt(execution, Ok(Ok::<_, Infallible>(Outcome::Release))),
         };
         (finished, elapsed())
     }

@@ -1,7 +1,7 @@
 //! One attempt of an async body: its panic is caught, and its time is limited.
 
 use std::{
-    future::poll_fn,
+    future::{pending, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     task::Poll,
@@ -16,18 +16,26 @@ const NAP: Duration = Duration::from_millis(100);
 
 /// Runs the future of a handler, and catches the panics of its polls and of its drop.
 pub(crate) async fn caught<R>(handler: impl Future<Output = R>) -> thread::Result<R> {
-    limited(handler, None, || Duration::ZERO).await.unwrap_or_else(|| Err(Box::new("the attempt has no time limit")))
+    limited(handler, None, || Duration::ZERO, pending())
+        .await
+        .unwrap_or_else(|| Err(Box::new("the attempt has no time limit")))
 }
 
 /// Runs the future of a handler within a limit, and catches the panics of its polls and of its drop. `None` if it did not end
-/// within the limit; it is dropped then. `elapsed` is the time of the attempt so far by the tracker's clock.
+/// within the limit, or `cancelled` ended first; it is dropped then. `elapsed` is the time of the attempt so far by the tracker's
+/// clock.
 pub(super) async fn limited<R>(
     handler: impl Future<Output = R>,
     limit: Option<Duration>,
     elapsed: impl Fn() -> Duration,
+    cancelled: impl Future<Output = ()>,
 ) -> Option<thread::Result<R>> {
     let mut handler = pin!(Some(handler));
-    let result = polled(handler.as_mut(), limit, elapsed).await;
+    let result = tokio::select! {
+        biased;
+        result = polled(handler.as_mut(), limit, elapsed) => result,
+        () = cancelled => None,
+    };
     match catch_unwind(AssertUnwindSafe(|| handler.set(None))) {
         Ok(()) => result,
         // A panic of the handler itself says more than the one of the drop that follows it.

@@ -12,6 +12,9 @@ pub(crate) struct Settings {
     pub halt_after: Option<u64>,
     pub halt_share: Option<f64>,
     pub time_limit: Option<Duration>,
+    /// Whether a cancelled async handler is only asked to end, and not dropped.
+    #[cfg(feature = "tokio")]
+    pub cancels_cooperatively: bool,
     pub stop: StopHandle,
     #[cfg(test)]
     pub observed: std::sync::Arc<Observed>,
@@ -38,6 +41,8 @@ impl Default for Settings {
             halt_after: None,
             halt_share: None,
             time_limit: None,
+            #[cfg(feature = "tokio")]
+            cancels_cooperatively: false,
             stop: StopHandle::default(),
             #[cfg(test)]
             observed: std::sync::Arc::default(),

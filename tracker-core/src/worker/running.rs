@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 #[cfg(feature = "tokio")]
@@ -29,7 +29,12 @@ pub(super) struct Running {
     runs: Mutex<HashMap<u64, Run>>,
     /// The fences of attempts that were ended at their time limit, and whose bodies have not returned yet.
     expired: Mutex<HashSet<u64>>,
+    /// When the file was last read for cancellations by other processes.
+    checked: Mutex<Option<Instant>>,
 }
+
+/// Time between two reads of the file for cancellations by other processes.
+const CANCEL_CHECK: Duration = Duration::from_millis(300);
 
 #[derive(Clone)]
 struct Run {
@@ -131,8 +136,44 @@ impl Running {
         shortest.unwrap_or(Duration::MAX).clamp(Duration::from_millis(2), Duration::from_millis(100))
     }
 
+    /// Sets the flags of attempts that another process has cancelled. Other processes write in the writers mode only.
+    fn see_cancels(&self) {
+        let Some(shared) = self.lock().values().next().map(|run| run.shared.clone()) else { return };
+        if !shared.engine.is_shared_by_writers() {
+            return;
+        }
+        {
+            let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+            if checked.is_some_and(|at| at.elapsed() < CANCEL_CHECK) {
+                return;
+            }
+            *checked = Some(Instant::now());
+        }
+        let runs = self.runs();
+        let read = shared.engine.read(|rows| {
+            let mut cancelled = Vec::new();
+            for run in &runs {
+                let header = rows.header(run.task)?.filter(|header| header.cancel);
+                if header.and_then(|header| header.lease).is_some_and(|lease| lease.fence == run.owner.fence) {
+                    cancelled.push(run.owner.fence);
+                }
+            }
+            Ok(cancelled)
+        });
+        // A file that cannot be read is for the next call to report.
+        let cancelled = read.unwrap_or_default();
+        if cancelled.is_empty() {
+            return;
+        }
+        for run in runs.iter().filter(|run| cancelled.contains(&run.owner.fence)) {
+            run.cancelled.store(true, Ordering::Relaxed);
+        }
+        shared.engine.held().cancels().raise();
+    }
+
     /// Renews what is due for it, and ends what has taken too long.
     pub(super) fn tend(&self) {
+        self.see_cancels();
         let mut due = Vec::new();
         for run in self.runs() {
             let now = run.now();
@@ -160,6 +201,7 @@ impl Running {
     pub(super) async fn renew(&self) -> std::convert::Infallible {
         loop {
             tokio::time::sleep(self.pause()).await;
+            self.see_cancels();
             let runs = self.runs().into_iter().map(|run| (run.now(), run)).filter(|(now, run)| run.is_due(*now));
             // All are queued before the first answer is waited for: one commit.
             let renewals: Vec<_> =

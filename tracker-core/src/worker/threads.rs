@@ -27,7 +27,12 @@ pub(super) fn run(shift: &Shift<'_>, signal: &Signal, work: &(impl Fn(usize) -> 
     let settings = shift.settings;
     let done = Done::default();
     thread::scope(|scope| {
-        let heartbeat = || contained(shift, signal, || keep_alive(shift, &done));
+        let heartbeat = || {
+            contained(shift, signal, || {
+                keep_alive(shift, &done);
+                Ok(())
+            })
+        };
         let heartbeat = spawn(scope, settings, 0, heartbeat).map_err(no_thread)?;
         let mut threads = Vec::with_capacity(settings.threads);
         let mut refused = None;
@@ -109,7 +114,7 @@ impl Done {
 }
 
 /// Renews leases and enforces time limits until the other threads have ended.
-fn keep_alive(shift: &Shift<'_>, done: &Done) -> Result<()> {
+fn keep_alive(shift: &Shift<'_>, done: &Done) {
     let mut over = done.0.lock().unwrap_or_else(PoisonError::into_inner);
     while !*over {
         over = done.1.wait_timeout(over, shift.running.pause()).unwrap_or_else(PoisonError::into_inner).0;
@@ -121,7 +126,6 @@ fn keep_alive(shift: &Shift<'_>, done: &Done) -> Result<()> {
         shift.stock.nudge();
         over = done.0.lock().unwrap_or_else(PoisonError::into_inner);
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -102,6 +102,7 @@ fn highest(tasks: &Tasks<Line>) -> Result<u64, Error> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::sync::Barrier;
 

@@ -167,6 +167,7 @@ impl Scanner {
     }
 
     /// Takes what is at this place, and says how many bytes it was.
+    #[expect(clippy::match_same_arms, reason = "the arms are tried in this order, as the shell reads")]
     fn step(&mut self, command: &[u8], at: usize) -> usize {
         let rest = command.get(at..).unwrap_or_default();
         let before = at.checked_sub(1).and_then(|before| command.get(before));

@@ -183,7 +183,7 @@ mod tests {
             (["echo", "'{.}'"], true, "the placeholder {.} is inside single quotes"),
             (["cat", "<<EOF"], true, "the placeholder {} is after <<"),
         ] {
-            let refused = template(&words, shell).unwrap_err();
+            let refused = template(&words, shell).err().unwrap_or_default();
             assert!(refused.contains(says), "{refused}");
         }
         assert!(template(&["cat", "<<EOF"], false).is_ok());

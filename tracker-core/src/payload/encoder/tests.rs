@@ -159,7 +159,7 @@ fn long_lists_of_unknown_length_have_their_header_in_front() {
 struct Hidden {
     words: HashSet<String>,
     places: HashMap<String, HashSet<u32>>,
-    more: Vec<HashMap<u8, Option<Box<HashSet<i64>>>>>,
+    more: Vec<HashMap<u8, Option<HashSet<i64>>>>,
 }
 
 fn hidden(reversed: bool) -> Hidden {
@@ -170,7 +170,7 @@ fn hidden(reversed: bool) -> Hidden {
     Hidden {
         words: numbers(20).map(|number| number.to_string()).collect(),
         places: numbers(9).map(|number| (format!("place {number}"), numbers(number).collect())).collect(),
-        more: vec![numbers(5).map(|key| (key as u8, Some(Box::new(numbers(key).map(i64::from).collect())))).collect()],
+        more: vec![numbers(5).map(|key| (key.to_le_bytes()[0], Some(numbers(key).map(i64::from).collect()))).collect()],
     }
 }
 
