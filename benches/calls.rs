@@ -99,7 +99,7 @@ fn drain_a_thousand(bencher: Bencher<'_, '_>, (threads, ahead): (usize, usize)) 
     bencher
         .counter(ItemsCount::new(tasks))
         .with_inputs(|| file(tasks))
-        .bench_local_refs(|file| file.jobs.worker().threads(threads).ahead(ahead).run(|_| Ok::<_, io::Error>(())));
+        .bench_local_refs(|file| file.jobs.worker().threads(threads).prefetch(ahead).run(|_| Ok::<_, io::Error>(())));
 }
 
 #[divan::bench]

@@ -260,7 +260,7 @@ fn bulk(folder: &Path, count: usize, sharing: Sharing) -> Result<(), Box<dyn std
 fn lengths(folder: &Path, sharing: Sharing) -> Result<[usize; 2], Box<dyn std::error::Error>> {
     let path = fresh(folder, "two.redb");
     let (tracker, jobs, _) = filled(&path, 2, false, sharing)?;
-    let jobs = jobs.named(&format!("pid {} thread 10", std::process::id()));
+    let jobs = jobs.worker_name(&format!("pid {} thread 10", std::process::id()));
     let mut first = jobs.claim()?.ok_or("nothing to claim")?;
     first.succeed()?;
     std::mem::forget(jobs.claim()?);
@@ -285,7 +285,7 @@ fn drain(
     let jobs = tracker.tasks::<Job>()?;
     let change = tracker.change_number()?;
     let body = |_: &mut Execution<Job>| Ok::<_, std::io::Error>(());
-    let (summary, time, busy) = timed(|| jobs.worker().threads(threads).ahead(ahead).run(body));
+    let (summary, time, busy) = timed(|| jobs.worker().threads(threads).prefetch(ahead).run(body));
     let summary = summary?;
     let commits = usize::try_from(tracker.change_number()? - change)?.max(1);
     tracker.close()?;

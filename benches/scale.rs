@@ -148,7 +148,7 @@ fn measure(folder: &Path, count: usize, sharing: Sharing) -> Result<Column> {
     tell("claim one", micros(median(claims)));
     tell("succeed", micros(median(ends)));
     for (row, threads, ahead) in
-        [("drain, 1 thread", 1, 0), ("drain, 64 threads", 64, 0), ("drain, 1 thread, ahead(64)", 1, 64)]
+        [("drain, 1 thread", 1, 0), ("drain, 64 threads", 64, 0), ("drain, 1 thread, prefetch(64)", 1, 64)]
     {
         tell(row, drain(&jobs, threads, ahead, count / 8)?);
     }
@@ -183,7 +183,7 @@ fn drain(jobs: &Tasks<Job>, threads: usize, ahead: usize, most: usize) -> Result
     let stop = tracker_core::StopHandle::new();
     let (begun, limit) = (Instant::now(), Duration::from_secs(2));
     let done = std::sync::atomic::AtomicUsize::new(0);
-    let summary = jobs.worker().threads(threads).ahead(ahead).stopped_by(&stop).run(|_: &mut Execution<Job>| {
+    let summary = jobs.worker().threads(threads).prefetch(ahead).stopped_by(&stop).run(|_: &mut Execution<Job>| {
         if begun.elapsed() > limit || done.fetch_add(1, Relaxed) >= most {
             stop.stop();
         }
@@ -229,7 +229,7 @@ fn churn(folder: &Path, count: usize) -> Result<()> {
     let (mut gone, step) = (0, (count / 10).max(1));
     while gone < count {
         jobs.submit_all((gone..gone + ROUND).map(job))?;
-        jobs.worker().ahead(64).run(|_| Ok::<_, io::Error>(()))?;
+        jobs.worker().prefetch(64).run(|_| Ok::<_, io::Error>(()))?;
         jobs.query().status(Status::Succeeded).remove()?;
         gone += ROUND;
         if gone % step < ROUND {

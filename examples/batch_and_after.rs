@@ -8,7 +8,7 @@
 use std::io;
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{BatchOptions, Otherwise, Role, SubmitOptions, TaskStatus, TrackedTask, Tracker};
+use tracker_core::{BatchOptions, OnDependencyFailure, Role, SubmitOptions, TaskStatus, TrackedTask, Tracker};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -50,9 +50,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     pages.submit_all_with(["home", "broken", "about"].map(page), &member)?;
 
     // Dependencies: on a task, and on the whole batch.
-    pages.submit_with(&page("broken/details"), &member.clone().after(&pages, "broken", Otherwise::Skip))?;
+    pages.submit_with(&page("broken/details"), &member.clone().after(&pages, "broken", OnDependencyFailure::Skip))?;
     night.seal()?;
-    pages.submit_with(&page("index"), &SubmitOptions::new().after_batch(&night, Otherwise::Run))?;
+    pages.submit_with(&page("index"), &SubmitOptions::new().after_batch(&night, OnDependencyFailure::Run))?;
     println!("index: {}", pages.explain("index")?);
 
     let summary = pages.worker().run(|page| match page.name.as_str() {

@@ -16,7 +16,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
-use tracker_core::{Ending, TaskStatus, TrackedTask, Tracker};
+use tracker_core::{AttemptStatus, TaskStatus, TrackedTask, Tracker};
 
 const TASKS: u32 = 300;
 /// A child aborts when it has begun so many attempts.
@@ -105,7 +105,7 @@ fn prove(file: &Path) -> anyhow::Result<()> {
         let number = record.task.number;
         let result = record.task.result.with_context(|| format!("{number} has no result"))?;
         ensure!(result == u64::from(number).pow(2), "the square of {number} is not {result}");
-        let successes = record.history.iter().filter(|attempt| attempt.ending == Ending::Succeeded).count();
+        let successes = record.history.iter().filter(|attempt| attempt.ending == AttemptStatus::Succeeded).count();
         ensure!(successes == 1, "{number} succeeded {successes} times");
         for attempt in &record.history {
             *attempts.entry(attempt.ending.name()).or_default() += 1;

@@ -12,7 +12,7 @@ use std::{env, fmt::Display, io, path::PathBuf};
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::layer::SubscriberExt;
 use tracker_core::{
-    Execution, ManualClock, Record, Role, RunError, StartOptions, Story, TaskStatus, Tasks, TrackedTask, Tracker,
+    Execution, ManualClock, Record, Role, RunError, RunLog, StartOptions, TaskStatus, Tasks, TrackedTask, Tracker,
 };
 
 /// Step 2 has no pending: it starts from the success of step 1, and step 3 from that of step 2.
@@ -56,7 +56,7 @@ fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let file = env::args_os().nth(1).map_or_else(|| folder.path().join("jobs.redb"), PathBuf::from);
     let tracker = Tracker::options().clock(ManualClock::new()).open(file)?;
-    let jobs = tracker.tasks::<Job>()?.named("me");
+    let jobs = tracker.tasks::<Job>()?.worker_name("me");
     jobs.submit_all((1..=4).map(|id| Job { id, text: None, words: None, published: false }))?;
 
     the_first_job(&jobs)?;
@@ -107,10 +107,10 @@ fn errors(jobs: &Tasks<Job>) -> anyhow::Result<()> {
     let parser = jobs.step("parse")?;
     println!("  raised: {}", error_of(parser.run(2, parse)));
     show(jobs, 2)?; // the words that it had counted are dropped
-    parser.run(3, parse).or_else(RunError::skip_body)?;
+    parser.run(3, parse).or_else(RunError::skip_handler_error)?;
     println!("  skipped");
     show(jobs, 3)?;
-    println!("  not skipped: {}", error_of(parser.run(1, parse).or_else(RunError::skip_body)));
+    println!("  not skipped: {}", error_of(parser.run(1, parse).or_else(RunError::skip_handler_error)));
     Ok(())
 }
 
@@ -119,7 +119,7 @@ fn three_failures(jobs: &Tasks<Job>) -> anyhow::Result<()> {
     println!("three failures");
     let parser = jobs.step("parse")?;
     for _ in 1..=3 {
-        parser.run(4, parse).or_else(RunError::skip_body)?;
+        parser.run(4, parse).or_else(RunError::skip_handler_error)?;
         show(jobs, 4)?;
     }
     println!("  {}", error_of(parser.start(4)));
@@ -142,7 +142,7 @@ fn new_logic(jobs: &Tasks<Job>) -> anyhow::Result<()> {
 /// A call may start from further statuses, one or many: here from what was ignored.
 fn further_statuses(jobs: &Tasks<Job>) -> anyhow::Result<()> {
     println!("further statuses");
-    let options = StartOptions::new().extra([Status::ParseIgnored, Status::DownloadSucceeded]);
+    let options = StartOptions::new().startable([Status::ParseIgnored, Status::DownloadSucceeded]);
     let mut job = jobs.step("parse")?.start_with(4, &options)?;
     job.words = Some(4);
     job.succeed()?;
@@ -161,10 +161,10 @@ fn report(jobs: &Tasks<Job>) -> anyhow::Result<()> {
 /// What `debug` printed: the story of a start, from banner to banner.
 fn story(jobs: &Tasks<Job>) -> anyhow::Result<()> {
     println!("story");
-    let story = tracing_subscriber::registry().with(Story::new(io::stdout()));
+    let story = tracing_subscriber::registry().with(RunLog::new(io::stdout()));
     tracing::subscriber::with_default(story, || {
         let publisher = jobs.step("publish")?;
-        publisher.run(2, |_| Err::<(), _>("the site is down")).or_else(RunError::skip_body)?;
+        publisher.run(2, |_| Err::<(), _>("the site is down")).or_else(RunError::skip_handler_error)?;
         publisher.run(2, publish)?;
         println!("{}", error_of(publisher.run(2, publish)));
         Ok(())

@@ -10,7 +10,7 @@ use std::{env, process::Command, thread, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tracker_core::{ErrorKind, ManualClock, Record, TaskStatus, Tasks, Ticket, TrackedTask, Tracker, UseCase};
+use tracker_core::{ErrorKind, KindName, ManualClock, Record, TaskStatus, Tasks, Ticket, TrackedTask, Tracker};
 use uuid::Uuid;
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ struct Events {
 impl Events {
     /// The names are given, or stand in `SERVICE_NAME` and `PROCESSOR_NAME`.
     fn name(service: Option<&str>, processor: Option<&str>) -> tracker_core::Result<String> {
-        UseCase::new().part("service", service, "SERVICE_NAME").part("processor", processor, "PROCESSOR_NAME").name()
+        KindName::new().part("service", service, "SERVICE_NAME").part("processor", processor, "PROCESSOR_NAME").name()
     }
 
     fn of(tracker: &Tracker, name: &str) -> tracker_core::Result<Self> {
@@ -62,10 +62,10 @@ impl Events {
 
     /// True once; false for an end that was before, or never began.
     fn end(&self, ticket: &Ticket, success: bool, note: &str, output_rows: u64) -> tracker_core::Result<bool> {
-        let ended = self.runs.resume(ticket).and_then(|mut run| {
+        let ended = self.runs.resume_ticket(ticket).and_then(|mut run| {
             run.output_rows = Some(output_rows);
             run.note = Some(note.to_owned());
-            if success { run.succeed() } else { run.fail_keeping(note.to_owned()) }
+            if success { run.succeed() } else { run.fail_with_changes(note.to_owned()) }
         });
         match ended {
             Ok(()) => Ok(true),

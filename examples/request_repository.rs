@@ -10,7 +10,7 @@
 use std::{collections::BTreeSet, env, path::PathBuf, sync::Mutex, thread, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{ManualClock, Record, Submission, TaskStatus, Tasks, TrackedTask, Tracker, Watched};
+use tracker_core::{ManualClock, Notification, Record, Submission, TaskStatus, Tasks, TrackedTask, Tracker};
 use uuid::Uuid;
 
 /// Without a failed of their own, requests that are swept go back to pending.
@@ -101,7 +101,7 @@ fn ends(requests: &Requests) -> anyhow::Result<()> {
     // The answer to this one comes from elsewhere: a ticket stands for it, as text.
     let Some(away) = requests.claim()? else { anyhow::bail!("nothing to claim") };
     let ticket = away.detach()?.to_string();
-    requests.resume(&ticket.parse()?)?.give_up("timed out")?;
+    requests.resume_ticket(&ticket.parse()?)?.give_up("timed out")?;
 
     let correlation = done.correlation.clone();
     requests.update(correlation.as_str(), |request| request.callback = Callback::Failed)?;
@@ -121,7 +121,7 @@ fn mark_done(request: &mut tracker_core::Execution<Request>, response: serde_jso
     request.response = Some(response);
     match error {
         None => request.succeed(),
-        Some(error) => request.fail_keeping(error),
+        Some(error) => request.fail_with_changes(error),
     }
 }
 
@@ -185,8 +185,8 @@ fn listing(requests: &Requests) -> anyhow::Result<()> {
 /// Three workers wait; each insert wakes one. None gets what another has.
 fn workers(tracker: &Tracker, requests: &Requests) -> anyhow::Result<()> {
     println!("workers");
-    let worker = requests.worker().threads(3).run_on();
-    let (stop, taken, watch) = (worker.stop_handle(), Mutex::new(BTreeSet::new()), tracker.watch());
+    let worker = requests.worker().threads(3).keep_running();
+    let (stop, taken, watch) = (worker.stop_handle(), Mutex::new(BTreeSet::new()), tracker.subscribe());
     let summary = thread::scope(|scope| {
         let working = scope.spawn(|| {
             worker.run(|request| -> anyhow::Result<()> {
@@ -202,7 +202,7 @@ fn workers(tracker: &Tracker, requests: &Requests) -> anyhow::Result<()> {
         // Whoever waits for the end of something need not poll either. The swept request is still in the queue: 31.
         let mut ended = 0;
         while ended < 31 {
-            if let Some(Watched::Event(event)) = watch.next_within(Duration::from_secs(10)) {
+            if let Some(Notification::Event(event)) = watch.next_within(Duration::from_secs(10)) {
                 ended += usize::from(event.status == Some(Status::Done.code()));
             }
         }

@@ -10,7 +10,7 @@ use std::{fmt::Display, io, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::layer::SubscriberExt;
-use tracker_core::{ManualClock, Record, RunError, StartOptions, Story, TaskStatus, Tasks, TrackedTask, Tracker};
+use tracker_core::{ManualClock, Record, RunError, RunLog, StartOptions, TaskStatus, Tasks, TrackedTask, Tracker};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -39,7 +39,7 @@ fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let clock = ManualClock::new();
     let tracker = Tracker::options().clock(clock.clone()).open(folder.path().join("invoices.redb"))?;
-    let invoices = tracker.tasks::<Invoice>()?.named("me");
+    let invoices = tracker.tasks::<Invoice>()?.worker_name("me");
 
     load(&invoices)?;
     two_workers(&invoices)?;
@@ -61,7 +61,7 @@ fn load(invoices: &Tasks<Invoice>) -> anyhow::Result<()> {
 /// A second worker inside the first one's run is refused; the first one succeeds with one attempt.
 fn two_workers(invoices: &Tasks<Invoice>) -> anyhow::Result<()> {
     head("two workers");
-    let (first, second) = (invoices.named("first"), invoices.named("second"));
+    let (first, second) = (invoices.worker_name("first"), invoices.worker_name("second"));
     first.run("A-1", |invoice| {
         let refused = second.run("A-1", |_| Ok::<_, RunError>(()));
         tell("the second", refused.map_or_else(|error| error.to_string(), |()| "ran".to_owned()));
@@ -80,16 +80,16 @@ fn tokens(invoices: &Tasks<Invoice>) -> anyhow::Result<()> {
     let mut mine = invoices.start("A-2")?;
     let token = mine.token();
     refuse(&invoices.check_start("A-2", &Options::new()));
-    tell("to its owner it is not locked", invoices.check_start("A-2", &Options::new().token(token)).is_ok());
-    let mut again = invoices.start_with("A-2", &Options::new().token(token))?;
+    tell("to its owner it is not locked", invoices.check_start("A-2", &Options::new().reenter(token)).is_ok());
+    let mut again = invoices.start_with("A-2", &Options::new().reenter(token))?;
     tell("attempt after re-entry", again.attempt());
     tell("the guard from before", error_of(mine.succeed()));
 
     refuse(&invoices.start_with("A-2", &Options::new().force()));
-    let mut new = invoices.start_with("A-2", &Options::new().ignore_lease())?;
+    let mut new = invoices.start_with("A-2", &Options::new().steal_lease())?;
     tell("who lost his lease writes nothing", error_of(again.succeed()));
     new.succeed()?;
-    refuse(&invoices.start_with("A-2", &Options::new().ignore_lease()));
+    refuse(&invoices.start_with("A-2", &Options::new().steal_lease()));
     Ok(())
 }
 
@@ -99,11 +99,11 @@ fn expiry(invoices: &Tasks<Invoice>, clock: &ManualClock) -> anyhow::Result<()> 
     submit(invoices, "A-3")?;
     refuse(&invoices.start_with("A-3", &Options::new().lease(Duration::ZERO)));
     show(invoices, "A-3")?;
-    let mut slow = invoices.named("slow").start("A-3")?;
+    let mut slow = invoices.worker_name("slow").start("A-3")?;
     clock.advance(Duration::from_secs(899));
     refuse(&invoices.start("A-3"));
     clock.advance(Duration::from_secs(1));
-    let mut next = invoices.named("next").start("A-3")?;
+    let mut next = invoices.worker_name("next").start("A-3")?;
     tell("the slow one", error_of(slow.succeed()));
     next.succeed()?;
     show(invoices, "A-3")
@@ -144,9 +144,9 @@ fn set_aside(invoices: &Tasks<Invoice>) -> anyhow::Result<()> {
 fn verbose(invoices: &Tasks<Invoice>) -> anyhow::Result<()> {
     head("verbose");
     submit(invoices, "A-6")?;
-    let story = tracing_subscriber::registry().with(Story::new(io::stdout()));
+    let story = tracing_subscriber::registry().with(RunLog::new(io::stdout()));
     tracing::subscriber::with_default(story, || {
-        invoices.run("A-6", |_| Err::<(), _>("no printer")).or_else(RunError::skip_body)?;
+        invoices.run("A-6", |_| Err::<(), _>("no printer")).or_else(RunError::skip_handler_error)?;
         invoices.run("A-6", |_| Ok::<_, RunError>(()))?;
         refuse(&invoices.start("A-6"));
         Ok(())

@@ -99,7 +99,7 @@ fn refusals(tasks: &Tasks<Task>) -> anyhow::Result<()> {
         let reason = error.refusal().map(|refusal| &refusal.reason);
         println!("  {id}: refused {}; reason {reason:?}", error.is_refusal());
     }
-    let mut held = tasks.named("me").start("b")?;
+    let mut held = tasks.worker_name("me").start("b")?;
     match tasks.start("b").map_err(|error| error.refusal().map(|refusal| refusal.reason.clone())) {
         Err(Some(Reason::Leased { worker, until })) => println!("  b: {worker} has it until {until}"),
         other => println!("  b: {other:?}"),
@@ -133,8 +133,8 @@ fn call_by_call(tasks: &Tasks<Task>, clock: &ManualClock) -> anyhow::Result<()> 
     println!("call by call");
     tasks.ignore("d", "not wanted")?;
     println!("  {}", error_of(tasks.start("d")));
-    let from_ignored = StartOptions::new().extra([Status::Ignored]);
-    tasks.run_with("d", &from_ignored, |_| Err::<(), _>("not wanted indeed")).or_else(RunError::skip_body)?;
+    let from_ignored = StartOptions::new().startable([Status::Ignored]);
+    tasks.run_with("d", &from_ignored, |_| Err::<(), _>("not wanted indeed")).or_else(RunError::skip_handler_error)?;
     println!("  {}", show(tasks, "d")?);
     clock.advance(SECOND);
     Ok(())
@@ -144,7 +144,7 @@ fn call_by_call(tasks: &Tasks<Task>, clock: &ManualClock) -> anyhow::Result<()> 
 /// the lease was taken over changes nothing.
 fn who_holds_it(tracker: &Tracker, tasks: &Tasks<Task>, clock: &ManualClock) -> anyhow::Result<()> {
     println!("who holds it");
-    let mut mine = tasks.named("me").start("e")?;
+    let mut mine = tasks.worker_name("me").start("e")?;
     let locked = |options: &StartOptions<Status>| -> anyhow::Result<bool> {
         match tasks.check_start("e", options) {
             Ok(()) => Ok(false),
@@ -152,7 +152,7 @@ fn who_holds_it(tracker: &Tracker, tasks: &Tasks<Task>, clock: &ManualClock) -> 
             Err(error) => Err(error.into()),
         }
     };
-    let with_token = StartOptions::new().token(mine.token());
+    let with_token = StartOptions::new().reenter(mine.token());
     println!("  for others {}, for me {}", locked(&StartOptions::new())?, locked(&with_token)?);
     let lease = tasks.get("e")?.and_then(|record| record.lease);
     clock.advance(MINUTE);
@@ -170,7 +170,7 @@ fn lists(tasks: &Tasks<Task>) -> anyhow::Result<()> {
     println!("lists");
     let ids = |ids: Vec<tracker_core::TaskKey>| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     tasks.submit(&task("f"))?;
-    tasks.run("b", |_| Err::<(), _>("no luck again")).or_else(RunError::skip_body)?;
+    tasks.run("b", |_| Err::<(), _>("no luck again")).or_else(RunError::skip_handler_error)?;
     println!("  succeeded, newest first: {}", ids(tasks.query().status(Status::Succeeded).newest_first().ids()?));
     let codes = [30, 40].into_iter().filter_map(Status::from_code);
     println!("  codes 30 and 40, at most 3: {}", ids(tasks.query().statuses(codes).limit(3).ids()?));

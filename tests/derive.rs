@@ -98,7 +98,7 @@ fn what_the_derive_accepts_the_engine_accepts() {
     max_attempts = "unlimited",
     max_crashes = 2,
     lease = "1m30s",
-    time_limit = "1.5h",
+    timeout = "1.5h",
     backoff = "exponential(500ms, 5m)",
     jitter = 0.25,
     priority = 255,
@@ -140,7 +140,7 @@ fn the_policy_is_as_declared() {
     expected.max_attempts = None;
     expected.max_crashes = 2;
     expected.lease = 90 * SECOND;
-    expected.time_limit = Some(5400 * SECOND);
+    expected.timeout = Some(5400 * SECOND);
     expected.backoff = Backoff::Exponential { first: SECOND / 2, max: 300 * SECOND };
     expected.jitter = 0.25;
     expected.priority = 255;

@@ -74,7 +74,9 @@ fn every_test_of_the_systems_is_on_the_page() {
 fn a_test_that_is_not_there_is_found_out() {
     assert!(exists("systems::defects::to_submit_what_exists_never_resets_it"));
     assert!(exists("it_async::workers::an_idle_worker_sleeps") && exists("compile_fail::status::code_doubled"));
-    for nobody in ["systems::defects::nobody", "systems::nobody::a", "it::kinds::job", "compile_fail::status::nobody"] {
+    for nobody in
+        ["systems::defects::nobody", "systems::nobody::a", "it::support::kinds::job", "compile_fail::status::nobody"]
+    {
         assert!(!exists(nobody), "{nobody}");
     }
 }

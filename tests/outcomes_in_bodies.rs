@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{Ending, Error, TaskStatus, Tasks, TrackedTask, Tracker};
+use tracker_core::{AttemptStatus, Error, TaskStatus, Tasks, TrackedTask, Tracker};
 
 /// It has no ignored: a body that asks for it is refused.
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ fn a_refused_outcome_is_the_failure_of_its_task() {
     assert_eq!(summary.failed, 1, "{summary}");
     let record = jobs.get(0).unwrap().unwrap();
     assert_eq!((record.status, record.lease), (Status::Exhausted, None));
-    assert_eq!(record.history[0].ending, Ending::Failed);
+    assert_eq!(record.history[0].ending, AttemptStatus::Failed);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::layer::SubscriberExt;
-use tracker_core::{Story, TaskStatus, TrackedTask, Tracker};
+use tracker_core::{RunLog, TaskStatus, TrackedTask, Tracker};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -41,13 +41,13 @@ impl Write for Text {
 #[test]
 fn every_task_of_a_worker_is_told_and_the_lines_of_one_event_stay_together() {
     let text = Text::default();
-    let listener = tracing_subscriber::registry().with(Story::new(text.clone()));
+    let listener = tracing_subscriber::registry().with(RunLog::new(text.clone()));
     tracing::subscriber::set_global_default(listener).unwrap();
     let tracker = Tracker::in_memory().unwrap();
     let jobs = tracker.tasks::<Job>().unwrap();
     for (ahead, first) in [(0, 0), (16, 100)] {
         jobs.submit_all((first..first + 100).map(|number| Job { number })).unwrap();
-        let summary = jobs.worker().threads(4).ahead(ahead).run(|job| {
+        let summary = jobs.worker().threads(4).prefetch(ahead).run(|job| {
             text.clone().write_all(format!("the body of {}\n", job.number).as_bytes()).unwrap();
             if job.number % 10 == 3 { Err("no luck") } else { Ok(()) }
         });

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// What a run would do with a file, and why.
-enum Need {
+enum Dependency {
     Unchanged,
     /// It failed, and has not changed since.
     Failed(String),
@@ -52,20 +52,20 @@ impl Plan {
 
     pub fn add(&mut self, tasks: Option<&Tasks<FileTask>>, file: &FileTask) -> anyhow::Result<()> {
         let record = tasks.map(|tasks| tasks.get(&file.path)).transpose()?.flatten();
-        let (count, why) = match Need::of(record.as_ref(), file) {
-            Need::Unchanged => (&mut self.unchanged, None),
-            Need::New => (&mut self.new, self.every.then(|| "new".to_owned())),
-            Need::Waiting => (&mut self.waiting, self.every.then(|| "waits since an earlier run".to_owned())),
-            Need::Running(who) => (&mut self.waiting, self.every.then(|| format!("is being read by {who}"))),
-            Need::Failed(error) if self.retry_failed => {
+        let (count, why) = match Dependency::of(record.as_ref(), file) {
+            Dependency::Unchanged => (&mut self.unchanged, None),
+            Dependency::New => (&mut self.new, self.every.then(|| "new".to_owned())),
+            Dependency::Waiting => (&mut self.waiting, self.every.then(|| "waits since an earlier run".to_owned())),
+            Dependency::Running(who) => (&mut self.waiting, self.every.then(|| format!("is being read by {who}"))),
+            Dependency::Failed(error) if self.retry_failed => {
                 (&mut self.waiting, self.every.then(|| format!("failed, is tried again: {error}")))
             }
-            Need::Failed(error) => (&mut self.failed, self.every.then(|| format!("skipped, it failed: {error}"))),
-            Need::Returned => {
+            Dependency::Failed(error) => (&mut self.failed, self.every.then(|| format!("skipped, it failed: {error}"))),
+            Dependency::Returned => {
                 self.returned.push(file.clone());
                 (&mut self.changed, Some("it was gone and is back".to_owned()))
             }
-            Need::Changed(how) => (&mut self.changed, Some(how)),
+            Dependency::Changed(how) => (&mut self.changed, Some(how)),
         };
         *count += 1;
         if let Some(why) = why
@@ -88,7 +88,7 @@ impl Plan {
     }
 }
 
-impl Need {
+impl Dependency {
     fn of(record: Option<&FileRecord>, file: &FileTask) -> Self {
         let Some(record) = record else { return Self::New };
         let done = &record.task;

@@ -1,10 +1,8 @@
 //! Sequences of calls, four bytes each: the tracker does what the model does, and every index and counter is right.
 #![no_main]
 
-#[path = "../../tests/it/disk.rs"]
-#[allow(dead_code, reason = "the tests use more of it")]
-mod disk;
 mod model;
+mod support;
 
 use libfuzzer_sys::fuzz_target;
 use model::{call::Call, side::Pair};

@@ -39,7 +39,7 @@ enum Status {
     max_attempts = 3,
     max_crashes = 1,
     lease = "5m",
-    time_limit = "1h",
+    timeout = "1h",
     backoff = "exponential(1s, 5m)",
     jitter = 0.2,
     retention(succeeded = "30d"),

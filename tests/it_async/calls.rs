@@ -30,7 +30,7 @@ async fn a_task_goes_through_its_life_by_async_calls() {
     clock.advance(Duration::from_secs(10));
     let text = "borrowed".to_owned();
     let failed = jobs.run("one", async |_| Err::<(), _>(io::Error::other(text.as_str()))).await.unwrap_err();
-    assert!(matches!(failed, RunError::Body(_)), "{failed:?}");
+    assert!(matches!(failed, RunError::Handler(_)), "{failed:?}");
     let refused = jobs.run("two", async |_| Io::Ok(())).await.unwrap_err();
     assert!(matches!(refused, RunError::Refused(_)), "{refused:?}");
     jobs.requeue("one").await.unwrap();

@@ -33,7 +33,7 @@ async fn cancel_drops_the_future_of_a_handler_at_its_next_await() {
                 tasks.asynchronous().cancel(number.to_string().as_str()).await.unwrap();
             }
         };
-        let worker = tasks.async_worker().concurrency(5).ahead(prefetch).run(async |_| {
+        let worker = tasks.async_worker().concurrency(5).prefetch(prefetch).run(async |_| {
             running.fetch_add(1, SeqCst);
             let _dropped = Dropped(&dropped);
             pending::<()>().await;

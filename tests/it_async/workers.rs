@@ -82,8 +82,8 @@ async fn a_body_that_takes_too_long_is_dropped_and_its_attempt_has_failed() {
     let begun = Instant::now();
     let summary = tasks
         .async_worker()
-        .time_limit(ms(50))
-        .halt_after(1)
+        .timeout(ms(50))
+        .stop_after_failures(1)
         .run(async |job| {
             job.result = Some(1);
             let _dropped = Dropped(&dropped);
@@ -108,7 +108,7 @@ async fn a_time_limit_goes_by_the_tracker_s_clock() {
         assert_eq!(tasks.counts().unwrap().get(Status::InProgress), 1, "no time has passed yet");
         clock.advance(Duration::from_secs(1));
     };
-    let worker = tasks.async_worker().time_limit(ms(50)).halt_after(1).run(async |_| {
+    let worker = tasks.async_worker().timeout(ms(50)).stop_after_failures(1).run(async |_| {
         tokio::time::sleep(Duration::from_secs(60)).await;
         Io::Ok(())
     });
@@ -148,7 +148,7 @@ async fn a_panic_is_a_failure_of_its_task_alone() {
 #[tokio::test]
 async fn a_stopped_worker_ends_what_runs_and_begins_nothing() {
     let (_tracker, _, tasks) = jobs(100);
-    let worker = tasks.async_worker().concurrency(4).run_on();
+    let worker = tasks.async_worker().concurrency(4).keep_running();
     let stop = worker.stop_handle();
     let begun = AtomicUsize::new(0);
     let summary = worker
@@ -171,7 +171,7 @@ async fn too_many_failures_halt_a_worker_and_none_begins_after_the_last() {
     for bodies in [1, 4] {
         let (tracker, _, tasks) = jobs(100);
         let begun = AtomicUsize::new(0);
-        let worker = tasks.async_worker().concurrency(bodies).run_on().halt_after(5);
+        let worker = tasks.async_worker().concurrency(bodies).keep_running().stop_after_failures(5);
         let body = async |_: &mut tracker_core::Execution<Job>| {
             begun.fetch_add(1, Ordering::SeqCst);
             tokio::task::yield_now().await;
@@ -219,7 +219,7 @@ async fn suspects_run_alone() {
             running.fetch_sub(1, Ordering::SeqCst);
             Io::Ok(())
         };
-        let summary = tasks.async_worker().concurrency(4).ahead(ahead).run(body).await.unwrap();
+        let summary = tasks.async_worker().concurrency(4).prefetch(ahead).run(body).await.unwrap();
         assert_eq!((summary.succeeded, summary.failed, suspects.into_inner()), (123, 0, 3), "{ahead}: {summary:?}");
         assert_eq!(tracker.verify().unwrap(), []);
     }
@@ -232,12 +232,12 @@ async fn what_cannot_be_read_leaves_the_line_and_the_others_are_done() {
         drop(old);
         let grown = tracker.tasks::<Grown>().unwrap();
         grown.submit_all(["a", "b", "c"].map(|name| Grown { name: name.to_owned(), needed: 1 })).unwrap();
-        let summary = grown.async_worker().concurrency(3).ahead(ahead).run(async |_| Io::Ok(())).await.unwrap();
+        let summary = grown.async_worker().concurrency(3).prefetch(ahead).run(async |_| Io::Ok(())).await.unwrap();
         assert_eq!((summary.succeeded, summary.unreadable, summary.attempts()), (3, 12, 3), "{ahead}: {summary}");
         assert!(grown.claim().unwrap().is_none());
         drop(grown);
         let old = tracker.tasks::<Job>().unwrap();
-        let summary = old.async_worker().ahead(ahead).run(async |_| Io::Ok(())).await.unwrap();
+        let summary = old.async_worker().prefetch(ahead).run(async |_| Io::Ok(())).await.unwrap();
         assert_eq!(summary.succeeded, 12, "where they can be read, they are in the line again");
         assert!(old.query().fetch().unwrap().iter().all(|record| record.attempts == 1 && record.crashes == 0));
         assert_eq!(tracker.verify().unwrap(), []);
@@ -248,7 +248,7 @@ async fn what_cannot_be_read_leaves_the_line_and_the_others_are_done() {
 async fn a_worker_that_runs_on_wakes_up_by_a_submit_and_by_time() {
     let (_tracker, clock, tasks) = jobs(0);
     let jobs = tasks.asynchronous();
-    let worker = tasks.async_worker().concurrency(3).run_on();
+    let worker = tasks.async_worker().concurrency(3).keep_running();
     let stop = worker.stop_handle();
     let feed = async {
         for number in 0..20 {
@@ -324,7 +324,7 @@ async fn leases_are_renewed_while_a_body_awaits() {
 #[tokio::test]
 async fn an_idle_worker_sleeps() {
     let (tracker, _, tasks) = jobs(0);
-    let worker = tasks.async_worker().concurrency(4).run_on();
+    let worker = tasks.async_worker().concurrency(4).keep_running();
     let stop = worker.stop_handle();
     let polls = AtomicUsize::new(0);
     let mut run = pin!(worker.run(async |_| Io::Ok(())));
@@ -346,7 +346,7 @@ async fn an_idle_worker_sleeps() {
 async fn a_worker_that_works_ahead_does_all_once_within_its_bounds_and_a_stop_gives_back_the_rest() {
     for (bodies, ahead) in [(1, 1), (1, 32), (16, 4), (4, 40)] {
         let (tracker, _, tasks) = jobs(400);
-        let worker = tasks.async_worker().concurrency(bodies).ahead(ahead);
+        let worker = tasks.async_worker().concurrency(bodies).prefetch(ahead);
         let (stop, seen, most) = (worker.stop_handle(), Mutex::new(BTreeMap::new()), AtomicUsize::new(0));
         let body = async |job: &mut tracker_core::Execution<Job>| {
             let leased = tasks.counts().unwrap().get(Status::InProgress);
@@ -363,7 +363,7 @@ async fn a_worker_that_works_ahead_does_all_once_within_its_bounds_and_a_stop_gi
         assert_eq!(summary.succeeded, seen.lock().unwrap().len() as u64);
         let counts = tasks.counts().unwrap();
         assert_eq!((counts.get(Status::InProgress), counts.get(Status::Succeeded)), (0, summary.succeeded));
-        let summary = tasks.async_worker().concurrency(bodies).ahead(ahead).run(body).await.unwrap();
+        let summary = tasks.async_worker().concurrency(bodies).prefetch(ahead).run(body).await.unwrap();
         assert_eq!(tasks.counts().unwrap().get(Status::Succeeded), 400, "{summary}");
         assert!(seen.lock().unwrap().values().all(|times| *times == 1));
         assert!(most.load(Ordering::SeqCst) <= bodies + ahead);
@@ -374,7 +374,7 @@ async fn a_worker_that_works_ahead_does_all_once_within_its_bounds_and_a_stop_gi
 #[tokio::test]
 async fn dropped_a_worker_that_works_ahead_gives_back_all_that_it_has() {
     let (tracker, clock, tasks) = jobs(60);
-    let worker = tasks.async_worker().concurrency(3).ahead(20);
+    let worker = tasks.async_worker().concurrency(3).prefetch(20);
     let stuck = AtomicUsize::new(0);
     let run = worker.run(async |job: &mut tracker_core::Execution<Job>| {
         if job.name.parse::<u32>().unwrap() >= 30 {
@@ -395,7 +395,7 @@ async fn dropped_a_worker_that_works_ahead_gives_back_all_that_it_has() {
     }
     clock.advance(Duration::from_secs(60));
     assert!(tasks.query().status(Status::Pending).fetch().unwrap().iter().all(|record| record.attempts == 0));
-    tasks.async_worker().ahead(8).run(async |_| Io::Ok(())).await.unwrap();
+    tasks.async_worker().prefetch(8).run(async |_| Io::Ok(())).await.unwrap();
     assert_eq!(tasks.counts().unwrap().get(Status::Succeeded), 60);
     assert_eq!(tracker.verify().unwrap(), []);
 }

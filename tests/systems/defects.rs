@@ -12,8 +12,8 @@ use std::{
 };
 
 use tracker_core::{
-    Ending, ErrorKind, Execution, Explanation, ManualClock, Reason, RunError, Sharing, StartOptions, Submission, Tasks,
-    Tracker,
+    AttemptStatus, ErrorKind, Execution, Explanation, ManualClock, Reason, RunError, Sharing, StartOptions, Submission,
+    Tasks, Tracker,
 };
 
 use crate::{
@@ -89,7 +89,7 @@ fn a_worker_whose_lease_was_stolen_writes_nothing() {
         let mut old = tasks.start(name).unwrap();
         old.result = Some(666);
         let mut new = if steals {
-            tasks.start_with(name, &StartOptions::new().ignore_lease()).unwrap()
+            tasks.start_with(name, &StartOptions::new().steal_lease()).unwrap()
         } else {
             clock.advance(MINUTE);
             tasks.start(name).unwrap()
@@ -159,7 +159,7 @@ fn work_that_takes_longer_than_its_lease_is_not_run_twice() {
     let runs = AtomicU32::new(0);
     let summary = tasks
         .worker()
-        .halt_after(1) // a failed assertion ends it: its retry would wait for the clock
+        .stop_after_failures(1) // a failed assertion ends it: its retry would wait for the clock
         .run(|_| {
             runs.fetch_add(1, SeqCst);
             clock.advance(DAY);
@@ -210,7 +210,7 @@ fn a_limit_is_one_limit_and_a_name_is_no_prefix() {
         for number in 0..60 {
             tasks
                 .run(number, |_| if number % 2 == 0 { fine() } else { unlucky() })
-                .or_else(RunError::skip_body)
+                .or_else(RunError::skip_handler_error)
                 .unwrap();
         }
     }
@@ -299,7 +299,7 @@ fn half_done_data_goes_with_the_failure() {
     }
     let mut kept = tasks.start("kept").unwrap();
     half(&mut kept);
-    kept.fail_keeping("kept on purpose, by name").unwrap();
+    kept.fail_with_changes("kept on purpose, by name").unwrap();
     assert_eq!(tasks.get("kept").unwrap().unwrap().task.result, Some(1));
     sound(&tracker);
 }
@@ -349,7 +349,7 @@ fn a_swept_task_goes_to_the_back_of_the_line() {
 fn an_error_has_its_worker_start_and_duration_and_the_list_is_bounded() {
     // 13. Errors without worker, start or duration; only the last kept, or an unbounded list.
     let (clock, tracker) = tracker();
-    let tasks = jobs(&tracker, &["a"]).named("worker 7");
+    let tasks = jobs(&tracker, &["a"]).worker_name("worker 7");
     for round in 0..8 {
         let mut held = tasks.start_with("a", &StartOptions::new().force()).unwrap();
         let started = tracker.now();
@@ -357,7 +357,7 @@ fn an_error_has_its_worker_start_and_duration_and_the_list_is_bounded() {
         held.fail(io::Error::other(format!("error {round}"))).unwrap();
         let last = tasks.get("a").unwrap().unwrap().history.pop().unwrap();
         assert_eq!((last.worker.as_str(), last.started_at, last.ended_at), ("worker 7", started, tracker.now()));
-        assert_eq!((last.duration, last.attempt, last.ending), (SECOND * 5, round + 1, Ending::Failed));
+        assert_eq!((last.duration, last.attempt, last.ending), (SECOND * 5, round + 1, AttemptStatus::Failed));
         assert_eq!(last.failure.unwrap().error, format!("error {round}"));
     }
     let record = tasks.get("a").unwrap().unwrap();
@@ -389,7 +389,7 @@ fn time_is_what_the_injected_clock_says() {
 fn a_refusal_says_why_out_of_the_transaction_that_refused() {
     // 15. Refusals that do not say why, or cost a second racy read.
     let (_, tracker) = tracker();
-    let tasks = crate::kinds::one_of_each(&tracker).named("other");
+    let tasks = crate::kinds::one_of_each(&tracker).worker_name("other");
     let reason = |name: &str| tasks.start(name).map(drop).unwrap_err().refusal().unwrap().reason.clone();
     let lease = tasks.get("leased").unwrap().unwrap().lease.unwrap();
     assert_eq!(reason("leased"), Reason::Leased { worker: lease.worker, until: lease.until });
@@ -434,14 +434,14 @@ fn an_end_of_what_is_not_there_is_refused() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b"]);
     let ticket = tasks.start("a").unwrap().detach().unwrap();
-    tasks.resume(&ticket).unwrap().succeed().unwrap();
-    refused(tasks.resume(&ticket), ErrorKind::LeaseLost);
+    tasks.resume_ticket(&ticket).unwrap().succeed().unwrap();
+    refused(tasks.resume_ticket(&ticket), ErrorKind::LeaseLost);
     let mut late = tasks.start("b").unwrap();
-    tasks.start_with("b", &StartOptions::new().ignore_lease()).unwrap().succeed().unwrap();
+    tasks.start_with("b", &StartOptions::new().steal_lease()).unwrap().succeed().unwrap();
     for name in ["a", "b"] {
         tasks.remove(name).unwrap();
     }
-    refused(tasks.resume(&ticket), ErrorKind::NotFound);
+    refused(tasks.resume_ticket(&ticket), ErrorKind::NotFound);
     refused(late.succeed(), ErrorKind::LeaseLost);
     refused(tasks.cancel("nobody"), ErrorKind::NotFound);
     assert_eq!(tasks.counts().unwrap().total(), 0);

@@ -92,7 +92,7 @@ fn updates_are_stored_with_the_success_and_dropped_with_an_error() {
             unlucky()
         })
         .unwrap_err();
-    assert!(matches!(error, RunError::Body(own) if own.to_string() == "no luck"), "raised to the caller");
+    assert!(matches!(error, RunError::Handler(own) if own.to_string() == "no luck"), "raised to the caller");
     assert_eq!(state(&jobs, 1), (Status::OneFailed, 1, 0));
     let attempt = jobs.get(1).unwrap().unwrap().history.pop().unwrap();
     let failure = attempt.failure.unwrap();
@@ -112,10 +112,10 @@ fn errors_of_the_body_are_skipped_where_asked_and_a_refused_start_never() {
     let (_, tracker) = tracker();
     let jobs = jobs(&tracker, 1..2);
     let one = jobs.step("one").unwrap();
-    one.run(1, |_| unlucky()).or_else(RunError::skip_body).unwrap();
+    one.run(1, |_| unlucky()).or_else(RunError::skip_handler_error).unwrap();
     assert_eq!(state(&jobs, 1), (Status::OneFailed, 1, 0), "it is booked all the same");
     let held = one.start(1).unwrap();
-    let refused = |result: Result<(), RunError>| match result.or_else(RunError::skip_body) {
+    let refused = |result: Result<(), RunError>| match result.or_else(RunError::skip_handler_error) {
         Err(RunError::Refused(error)) => error.kind(),
         other => panic!("{other:?}"),
     };
@@ -124,10 +124,10 @@ fn errors_of_the_body_are_skipped_where_asked_and_a_refused_start_never() {
     drop(held);
     tracker.flush().unwrap();
     let lost = one.run(1, |_| {
-        one.start_with(1, &StartOptions::new().ignore_lease()).unwrap().succeed().unwrap();
+        one.start_with(1, &StartOptions::new().steal_lease()).unwrap().succeed().unwrap();
         fine()
     });
-    assert!(matches!(lost.or_else(RunError::skip_body), Err(RunError::LeaseLost(_))));
+    assert!(matches!(lost.or_else(RunError::skip_handler_error), Err(RunError::LeaseLost(_))));
     sound(&tracker);
 }
 
@@ -169,7 +169,7 @@ fn status_lease_and_counters_are_out_of_a_bodys_reach() {
         *job.task_mut() = Job { id: 2, value: 9 };
         fine()
     });
-    assert!(matches!(all_of_it, Err(RunError::Body(_))), "{all_of_it:?}");
+    assert!(matches!(all_of_it, Err(RunError::Handler(_))), "{all_of_it:?}");
     one.run(1, |job| {
         *job.task_mut() = Job { id: 1, value: 9 };
         fine()
@@ -219,13 +219,13 @@ fn further_statuses_to_start_from_one_or_many() {
     }
     two.start(1).unwrap().ignore("not wanted").unwrap();
     through(&jobs, 2, &["two"]);
-    let one_more = StartOptions::new().extra([Status::TwoIgnored]);
+    let one_more = StartOptions::new().startable([Status::TwoIgnored]);
     two.start_with(1, &one_more).unwrap().succeed().unwrap();
     refused(two.start_with(2, &one_more), ErrorKind::AlreadySucceeded);
-    let many = StartOptions::new().extra([Status::TwoIgnored, Status::TwoSucceeded]);
+    let many = StartOptions::new().startable([Status::TwoIgnored, Status::TwoSucceeded]);
     two.start_with(2, &many).unwrap().succeed().unwrap();
     refused(one.start(3), ErrorKind::AlreadySucceeded);
-    one.start_with(3, &StartOptions::new().extra([Status::OneSucceeded])).unwrap().succeed().unwrap();
+    one.start_with(3, &StartOptions::new().startable([Status::OneSucceeded])).unwrap().succeed().unwrap();
     assert!((1..3).all(|id| state(&jobs, id).0 == Status::TwoSucceeded));
     sound(&tracker);
 }
@@ -253,12 +253,12 @@ fn a_report_of_statuses_is_that_of_a_look_at_every_row() {
 #[test]
 fn the_story_of_a_start_goes_from_banner_to_banner() {
     let (_, tracker) = tracker();
-    let jobs = jobs(&tracker, 1..2).named("me");
+    let jobs = jobs(&tracker, 1..2).worker_name("me");
     let (one, two) = (jobs.step("one").unwrap(), jobs.step("two").unwrap());
     let lines = told(|| {
         one.run(1, |_| fine()).unwrap();
         for _ in 1..=3 {
-            two.run(1, |_| unlucky()).or_else(RunError::skip_body).unwrap();
+            two.run(1, |_| unlucky()).or_else(RunError::skip_handler_error).unwrap();
         }
         refused(two.start(1), ErrorKind::Ignored);
     });

@@ -7,7 +7,7 @@ use std::{
 
 use tracing::Dispatch;
 use tracing_subscriber::layer::SubscriberExt;
-use tracker_core::Story;
+use tracker_core::RunLog;
 
 #[derive(Clone, Default)]
 struct Text(Arc<Mutex<Vec<u8>>>);
@@ -26,8 +26,8 @@ impl Write for Text {
 pub fn told(scene: impl FnOnce()) -> Vec<String> {
     let text = Text::default();
     // A second listener: with one alone, the first thread to come by decides for all whether a line is listened to.
-    let _second = Dispatch::new(tracing_subscriber::registry().with(Story::new(io::sink())));
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(Story::new(text.clone())), scene);
+    let _second = Dispatch::new(tracing_subscriber::registry().with(RunLog::new(io::sink())));
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(RunLog::new(text.clone())), scene);
     let text = String::from_utf8(text.0.lock().unwrap().clone()).unwrap();
     text.lines().map(|line| line.trim_end_matches(['-', '+']).to_owned()).collect()
 }

@@ -5,11 +5,11 @@
 
 mod defects;
 #[expect(dead_code, reason = "the tests of the tracker use more of it")]
-#[path = "../it/disk.rs"]
+#[path = "../it/support/test_disk.rs"]
 mod disk;
 mod job_table;
 #[expect(dead_code, reason = "the tests of the tracker use more of it")]
-#[path = "../it/kinds.rs"]
+#[path = "../it/support/kinds.rs"]
 mod kinds;
 mod listener;
 mod processing_events;

@@ -4,7 +4,7 @@ use std::{thread, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tracker_core::{ErrorKind, ManualClock, Record, Result, TaskStatus, Tasks, Ticket, TrackedTask, Tracker, UseCase};
+use tracker_core::{ErrorKind, KindName, ManualClock, Record, Result, TaskStatus, Tasks, Ticket, TrackedTask, Tracker};
 
 use crate::kinds::{MINUTE, SECOND, refused, sound, tracker};
 
@@ -32,7 +32,7 @@ struct Run {
 }
 
 fn runs(tracker: &Tracker, service: &str, processor: &str) -> Tasks<Run> {
-    let name = UseCase::new().part("service", Some(service), "S").part("processor", Some(processor), "P").name();
+    let name = KindName::new().part("service", Some(service), "S").part("processor", Some(processor), "P").name();
     tracker.tasks_as(&name.unwrap()).unwrap()
 }
 
@@ -42,10 +42,10 @@ fn start(runs: &Tasks<Run>, reference: &str, event: Value) -> Result<Ticket> {
 }
 
 fn end(runs: &Tasks<Run>, ticket: &Ticket, success: bool, note: &str, rows: u64) -> Result<bool> {
-    let ended = runs.resume(ticket).and_then(|mut run| {
+    let ended = runs.resume_ticket(ticket).and_then(|mut run| {
         run.output_rows = Some(rows);
         run.note = Some(note.to_owned());
-        if success { run.succeed() } else { run.fail_keeping(note.to_owned()) }
+        if success { run.succeed() } else { run.fail_with_changes(note.to_owned()) }
     });
     match ended {
         Ok(()) => Ok(true),
@@ -61,15 +61,15 @@ fn latest(runs: &Tasks<Run>, reference: &str) -> Option<Record<Run, Status>> {
 #[test]
 fn names_come_from_arguments_or_the_environment_and_what_is_missing_is_named() {
     let (_, tracker) = tracker();
-    let name = UseCase::new().part("service", Some("billing"), "NO_SUCH").part("processor", Some("invoices"), "PATH");
+    let name = KindName::new().part("service", Some("billing"), "NO_SUCH").part("processor", Some("invoices"), "PATH");
     let runs = tracker.tasks_as::<Run>(&name.name().unwrap()).unwrap();
     assert_eq!(runs.name(), "billing/invoices", "an argument comes first");
     // The one variable that every program has.
-    let name = UseCase::new().part("service", None, "PATH").part("processor", Some(""), "PATH").name().unwrap();
+    let name = KindName::new().part("service", None, "PATH").part("processor", Some(""), "PATH").name().unwrap();
     let path = std::env::var("PATH").unwrap().replace('%', "%25").replace('/', "%2F");
     assert_eq!(name, format!("{path}/{path}"));
     let error = refused(
-        UseCase::new().part("service", None, "NO_SERVICE").part("processor", None, "NO_PROCESSOR").name(),
+        KindName::new().part("service", None, "NO_SERVICE").part("processor", None, "NO_PROCESSOR").name(),
         ErrorKind::Invalid,
     );
     for words in ["service", "processor", "NO_SERVICE", "NO_PROCESSOR"] {

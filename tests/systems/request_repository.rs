@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Mutex, thread, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tracker_core::{ErrorKind, Execution, Record, Submission, TaskStatus, Tasks, TrackedTask, Tracker, Watched};
+use tracker_core::{ErrorKind, Execution, Notification, Record, Submission, TaskStatus, Tasks, TrackedTask, Tracker};
 
 use crate::kinds::{MINUTE, SECOND, fine, refused, sound, tracker};
 
@@ -59,7 +59,7 @@ fn mark_done(request: &mut Execution<Request>, response: Value) -> tracker_core:
     request.response = Some(response);
     match error {
         None => request.succeed(),
-        Some(error) => request.fail_keeping(error),
+        Some(error) => request.fail_with_changes(error),
     }
 }
 
@@ -151,7 +151,7 @@ fn a_response_is_done_and_one_that_carries_an_error_is_error() {
     }
     // From elsewhere, by the text of a ticket.
     let ticket = requests.claim().unwrap().unwrap().detach().unwrap().to_string();
-    requests.resume(&ticket.parse().unwrap()).unwrap().give_up("timed out").unwrap();
+    requests.resume_ticket(&ticket.parse().unwrap()).unwrap().give_up("timed out").unwrap();
     let rows: Vec<_> = (0..4).map(|number| of(&requests, "ann", number)).collect();
     let statuses: Vec<_> = rows.iter().map(|row| row.status).collect();
     assert_eq!(statuses, [Status::Done, Status::Error, Status::Error, Status::Pending]);
@@ -283,15 +283,15 @@ fn a_listing_is_by_client_and_several_statuses_newest_first_in_pages_with_a_tota
 #[test]
 fn an_insert_wakes_a_waiting_worker() {
     let (_, tracker, requests) = repository();
-    let worker = requests.worker().threads(3).run_on();
-    let (stop, watch) = (worker.stop_handle(), tracker.watch());
+    let worker = requests.worker().threads(3).keep_running();
+    let (stop, watch) = (worker.stop_handle(), tracker.subscribe());
     thread::scope(|scope| {
         let working = scope.spawn(|| worker.run(|_| fine()).unwrap());
         for number in 0..20 {
             let id = insert(&requests, "ann", number, "https://ann").1.id;
             loop {
                 match watch.next_within(Duration::from_secs(20)).unwrap() {
-                    Watched::Event(event) if event.status == Some(Status::Done.code()) => {
+                    Notification::Event(event) if event.status == Some(Status::Done.code()) => {
                         assert_eq!(event.id, id);
                         break;
                     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tracker_core::{Ending, ErrorKind, Imported, Role, Submission, TaskStatus, TrackedTask, Tracker};
+use tracker_core::{AttemptStatus, ErrorKind, Imported, Role, Submission, TaskStatus, TrackedTask, Tracker};
 
 use crate::kinds::{fine, refused, sound, tracker};
 
@@ -188,7 +188,10 @@ fn events_move_in_with_their_times_and_are_found_by_reference() {
     assert_eq!((latest.id.as_uuid(), latest.task.output_rows), (Some(uuid::Uuid::from_u128(2)), Some(118)));
     let attempt = &latest.history[0];
     assert_eq!((attempt.ended_at - attempt.started_at).num_seconds(), 90);
-    assert_eq!((attempt.ending, attempt.notes.as_slice()), (Ending::Succeeded, ["all rows".to_owned()].as_slice()));
+    assert_eq!(
+        (attempt.ending, attempt.notes.as_slice()),
+        (AttemptStatus::Succeeded, ["all rows".to_owned()].as_slice())
+    );
     let next = Run { reference: "a".to_owned(), output_rows: None };
     assert_eq!(runs.submit_and_start(&next).unwrap().attempt(), 1, "the reference is free");
     sound(&tracker);
@@ -220,7 +223,7 @@ fn effectums_jobs_move_in() {
         (errors(2), errors(4), errors(5)),
         (vec!["timed out".into()], vec![], vec!["550 a".into(), "550 b".into()])
     );
-    assert_eq!(get(4).history[0].ending, Ending::Succeeded);
+    assert_eq!(get(4).history[0].ending, AttemptStatus::Succeeded);
     assert_eq!(mails.worker().run(|_| fine()).unwrap().succeeded, 3);
     sound(&tracker);
 }

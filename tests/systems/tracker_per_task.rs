@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{Ending, ErrorKind, Reason, RunError, StartOptions, TaskStatus, Tasks, TrackedTask, Tracker};
+use tracker_core::{AttemptStatus, ErrorKind, Reason, RunError, StartOptions, TaskStatus, Tasks, TrackedTask, Tracker};
 
 use crate::{
     kinds::{SECOND, fine, refused, sound, tracker},
@@ -43,7 +43,7 @@ fn state(invoices: &Tasks<Invoice>, number: &str) -> (i32, u32, bool) {
 
 fn fail(invoices: &Tasks<Invoice>, number: &str) {
     let error = invoices.run(number, |_| Err::<(), _>(io::Error::other("no luck"))).unwrap_err();
-    assert!(matches!(&error, RunError::Body(own) if own.to_string() == "no luck"), "{error:?}");
+    assert!(matches!(&error, RunError::Handler(own) if own.to_string() == "no luck"), "{error:?}");
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_new_record_has_the_documented_fields_and_defaults() {
     assert_eq!((record.created_at, record.updated_at, record.task.data), (tracker.now(), tracker.now(), None));
     assert!(record.lease.is_none() && record.history.is_empty());
     clock.advance(SECOND);
-    let held = invoices.named("me").start("a").unwrap();
+    let held = invoices.worker_name("me").start("a").unwrap();
     let record = invoices.get("a").unwrap().unwrap();
     assert_eq!((record.updated_at - record.created_at).num_seconds(), 1);
     let lease = record.lease.unwrap();
@@ -82,7 +82,7 @@ fn a_new_record_has_the_documented_fields_and_defaults() {
 fn a_second_worker_inside_the_first_ones_run_is_refused() {
     let (_, tracker) = tracker();
     let invoices = invoices(&tracker, &["a"]);
-    let (first, second) = (invoices.named("first"), invoices.named("second"));
+    let (first, second) = (invoices.worker_name("first"), invoices.worker_name("second"));
     first
         .run("a", |invoice| {
             let error = second.run("a", |_| fine()).unwrap_err();
@@ -105,7 +105,7 @@ fn the_same_token_enters_again_and_another_does_not() {
     let (_, tracker) = tracker();
     let invoices = invoices(&tracker, &["a"]);
     let mut mine = invoices.start("a").unwrap();
-    let with = |token| StartOptions::new().token(token);
+    let with = |token| StartOptions::new().reenter(token);
     refused(invoices.start_with("a", &with(uuid::Uuid::new_v4())), ErrorKind::Leased);
     refused(invoices.start("a"), ErrorKind::Leased);
     let mut again = invoices.start_with("a", &with(mine.token())).unwrap();
@@ -121,7 +121,7 @@ fn the_same_token_enters_again_and_another_does_not() {
 fn ignoring_the_lease_bypasses_only_the_lease() {
     let (_, tracker) = tracker();
     let invoices = invoices(&tracker, &["leased", "succeeded", "ignored", "exhausted"]);
-    let ignoring = StartOptions::new().ignore_lease();
+    let ignoring = StartOptions::new().steal_lease();
     let mut old = invoices.start("leased").unwrap();
     invoices.start_with("leased", &ignoring).unwrap().succeed().unwrap();
     refused(old.succeed(), ErrorKind::LeaseLost);
@@ -168,7 +168,10 @@ fn three_failures_of_three_are_20_20_30_and_a_fourth_start_is_refused() {
     assert_eq!(state(&invoices, "a"), (40, 4, false), "forced and good: succeeded, unlocked");
     let history = invoices.get("a").unwrap().unwrap().history;
     let endings: Vec<_> = history.iter().map(|attempt| attempt.ending).collect();
-    assert_eq!(endings, [Ending::Failed, Ending::Failed, Ending::Failed, Ending::Succeeded]);
+    assert_eq!(
+        endings,
+        [AttemptStatus::Failed, AttemptStatus::Failed, AttemptStatus::Failed, AttemptStatus::Succeeded]
+    );
     assert_eq!(state(&invoices, "beside it"), (0, 0, false));
     sound(&tracker);
 }
@@ -203,7 +206,7 @@ fn a_lease_of_no_length_is_refused_before_anything_is_written() {
 #[test]
 fn the_verbose_story_tells_each_step_of_the_life_of_a_task() {
     let (_, tracker) = tracker();
-    let invoices = invoices(&tracker, &["a"]).named("me");
+    let invoices = invoices(&tracker, &["a"]).worker_name("me");
     let lines = told(|| {
         for _ in 1..=3 {
             fail(&invoices, "a");

@@ -61,7 +61,7 @@ fn the_statuses_of_a_call_replace_those_of_the_kind() {
     let tasks = use_case(&tracker, "test", &["ignored", "succeeded"]);
     tasks.ignore("ignored", "not wanted").unwrap();
     tasks.run("succeeded", |_| fine()).unwrap();
-    let only_succeeded = StartOptions::new().extra([Status::Succeeded]);
+    let only_succeeded = StartOptions::new().startable([Status::Succeeded]);
     refused(tasks.start_with("ignored", &only_succeeded), ErrorKind::Ignored);
     tasks.start_with("succeeded", &only_succeeded).unwrap().succeed().unwrap();
     tasks.start("ignored").unwrap().succeed().unwrap();
@@ -73,7 +73,7 @@ fn the_statuses_of_a_call_replace_those_of_the_kind() {
 fn a_refusal_is_one_thing_until_its_reason_is_asked_for() {
     let (_, tracker) = tracker();
     let tasks = tracker.tasks_as::<Task>("test").unwrap();
-    let strict = StartOptions::new().extra([]);
+    let strict = StartOptions::new().startable([]);
     for id in ["locked", "succeeded", "ignored"] {
         tasks.submit(&Task { id: id.to_owned(), data: 0 }).unwrap();
     }
@@ -109,7 +109,7 @@ fn staged_data_waits_for_the_success_and_a_checkpoint_does_not() {
         assert_eq!(stored(), 1, "staged");
         unlucky()
     });
-    assert!(matches!(failed, Err(RunError::Body(_))));
+    assert!(matches!(failed, Err(RunError::Handler(_))));
     assert_eq!(stored(), 1, "what was written survives the failure");
     tasks
         .run("a", |task| {
@@ -140,7 +140,7 @@ fn queries_by_one_status_or_many_by_name_or_code_both_ways() {
     let (clock, tracker) = tracker();
     let tasks = use_case(&tracker, "test", &["a", "b", "c", "d"]);
     for id in ["d", "b", "a"] {
-        tasks.run(id, |_| if id == "b" { unlucky() } else { fine() }).or_else(RunError::skip_body).unwrap();
+        tasks.run(id, |_| if id == "b" { unlucky() } else { fine() }).or_else(RunError::skip_handler_error).unwrap();
         clock.advance(SECOND);
     }
     assert_eq!(ids(&tasks.query().status(Status::Succeeded)), ["d", "a"]);
@@ -158,7 +158,7 @@ fn what_is_unfinished_comes_in_one_order_over_its_statuses() {
     let [tasks, other] = ["test", "test1"].map(|name| use_case(&tracker, name, &["a", "b", "c", "d", "e"]));
     for id in ["c", "a", "e"] {
         clock.advance(SECOND);
-        tasks.run(id, |_| if id == "e" { fine() } else { unlucky() }).or_else(RunError::skip_body).unwrap();
+        tasks.run(id, |_| if id == "e" { fine() } else { unlucky() }).or_else(RunError::skip_handler_error).unwrap();
     }
     clock.advance(SECOND);
     tasks.submit(&Task { id: "f".to_owned(), data: 0 }).unwrap();
@@ -191,8 +191,8 @@ fn a_task_is_locked_for_others_until_its_expiry_and_never_for_its_owner() {
     let locked = |options: &StartOptions<Status>| tasks.check_start("a", options).is_err();
     assert!(!locked(&StartOptions::new()));
     let mine = tasks.start("a").unwrap();
-    let my_token = StartOptions::new().token(mine.token());
-    assert!(locked(&StartOptions::new()) && locked(&StartOptions::new().token(uuid::Uuid::new_v4())));
+    let my_token = StartOptions::new().reenter(mine.token());
+    assert!(locked(&StartOptions::new()) && locked(&StartOptions::new().reenter(uuid::Uuid::new_v4())));
     assert!(!locked(&my_token));
     let lease = tasks.get("a").unwrap().unwrap().lease.unwrap();
     assert!(lease.is_live(lease.until - SECOND) && !lease.is_live(lease.until), "as of a time of one's own");

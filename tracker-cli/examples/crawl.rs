@@ -7,7 +7,7 @@
 use std::{error::Error, thread, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{Crew, Execution, TaskStatus, Tasks, TrackedTask, Tracker};
+use tracker_core::{Execution, TaskStatus, Tasks, TrackedTask, Tracker, WorkerPool};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let host = HOSTS[usize::try_from(chance(number) % 4).unwrap_or_default()].to_owned();
         Download { url: format!("https://{host}/{number:05}.jpg"), host, bytes: None }
     }))?;
-    let crew = Crew::new().threads(6).serve(&downloads, |download| fetch(download, &thumbnails)).serve(
+    let crew = WorkerPool::new().threads(6).serve(&downloads, |download| fetch(download, &thumbnails)).serve(
         &thumbnails,
         |thumbnail| {
             let chance = chance_of(&thumbnail.of);

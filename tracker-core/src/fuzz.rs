@@ -1,12 +1,18 @@
 //! What the fuzz targets reach, and in a bounded form the tests here: the decoders of bytes that a damaged or hostile file
 //! may hold.
 
+use crate::model::task::TaskRef;
 use crate::{
-    disk::{keys, records},
-    payload,
-    rules::{Batch, Ended, Header},
-    store::{Body, Kind, NewTask, Progress, Pulse},
-    task::{TaskId, TaskKey, TrackedTask},
+    model::{
+        codec,
+        file_state::FileState,
+        kind::Kind,
+        new_task::NewTask,
+        task::{TaskId, TaskKey, TrackedTask},
+        task_row::{Progress, TaskRow},
+        transition::{Batch, Header, StoredAttempt},
+    },
+    storage::{encoding, keys},
 };
 
 /// How many sorts of records there are.
@@ -17,18 +23,18 @@ const SORTS: u8 = 8;
 /// # Panics
 /// If that does not hold.
 pub fn record(sort: u8, bytes: &[u8]) {
-    fn both<T: records::Stored>(bytes: &[u8]) {
-        let Ok(value) = records::decode::<T>(bytes) else { return };
-        let first = records::encode(&value).expect("what was read can be written");
-        let again = records::decode::<T>(&first).expect("what was written can be read");
-        assert!(records::encode(&again).is_ok_and(|second| first == second), "a record changes by being read");
+    fn both<T: encoding::Encodable>(bytes: &[u8]) {
+        let Ok(value) = encoding::decode::<T>(bytes) else { return };
+        let first = encoding::encode(&value).expect("what was read can be written");
+        let again = encoding::decode::<T>(&first).expect("what was written can be read");
+        assert!(encoding::encode(&again).is_ok_and(|second| first == second), "a record changes by being read");
     }
     match sort % SORTS {
         0 => both::<Header>(bytes),
-        1 => both::<Body>(bytes),
-        2 => both::<Ended>(bytes),
+        1 => both::<TaskRow>(bytes),
+        2 => both::<StoredAttempt>(bytes),
         3 => both::<Kind>(bytes),
-        4 => both::<Pulse>(bytes),
+        4 => both::<FileState>(bytes),
         5 => both::<Batch>(bytes),
         6 => both::<NewTask>(bytes),
         _ => both::<Progress>(bytes),
@@ -38,7 +44,7 @@ pub fn record(sort: u8, bytes: &[u8]) {
 /// The bytes of a record around these fields, with a version and a checksum that fit: past the first two checks.
 #[must_use]
 pub fn sealed(fields: &[u8]) -> Vec<u8> {
-    records::sealed(fields)
+    encoding::sealed(fields)
 }
 
 /// Takes keys apart and puts them together again.
@@ -53,7 +59,10 @@ pub fn keys(bytes: &[u8]) {
             }
         )*};
     }
-    both!(TaskRef, RunKey, LineKey, UpdatedKey, CountKey);
+    if let Some(chunk) = bytes.first_chunk::<{ TaskRef::LEN }>() {
+        assert_eq!(TaskRef::unpack(chunk).pack(), *chunk, "a key changes by being read");
+    }
+    both!(AttemptKey, ClaimKey, UpdatedKey, CountKey);
     if let Some(seq) = keys::index_seq(bytes) {
         assert!(bytes.ends_with(&seq.to_be_bytes()));
     }
@@ -72,11 +81,11 @@ pub fn keys(bytes: &[u8]) {
 /// # Panics
 /// If it is not.
 pub fn payload<T: TrackedTask>(bytes: &[u8]) {
-    let Ok(task) = payload::decode::<T>("fuzz", &"id".to_key(), bytes) else { return };
+    let Ok(task) = codec::decode::<T>("fuzz", &"id".to_key(), bytes) else { return };
     // What is too large is refused.
-    let Ok(first) = payload::encode(&task) else { return };
-    let again = payload::decode::<T>("fuzz", &"id".to_key(), &first).expect("what was written can be read");
-    assert!(payload::encode(&again).is_ok_and(|second| first == second), "a payload changes by being read");
+    let Ok(first) = codec::encode(&task) else { return };
+    let again = codec::decode::<T>("fuzz", &"id".to_key(), &first).expect("what was written can be read");
+    assert!(codec::encode(&again).is_ok_and(|second| first == second), "a payload changes by being read");
 }
 
 #[cfg(test)]

@@ -70,15 +70,15 @@
 //! | options of the file: sharing, cache, clocks, checks | [`Options`], [`Sharing`] |
 //! | one task after the other in a loop of one's own | [`Tasks::claim`], [`Execution`] |
 //! | one task by its id, and all ways to start it | [`Tasks::run`], [`Tasks::start_with`], [`StartOptions`] |
-//! | threads, stopping, several kinds at once | [`Worker`], [`Crew`], [`StopHandle`] |
-//! | a kind named by several parts, or by the environment | [`UseCase`] |
+//! | threads, stopping, several kinds at once | [`Worker`], [`WorkerPool`], [`StopHandle`] |
+//! | a kind named by several parts, or by the environment | [`KindName`] |
 //! | pipelines of steps | [`Tasks::step`] |
 //! | work that ends elsewhere or after a restart | [`Execution::detach`], [`Ticket`] |
 //! | effects exactly once, in tables of one's own | [`Tracker::transaction`], [`Execution::succeed_with`] |
-//! | windows and progress bars | [`Tracker::watch`], [`Execution::progress`] |
+//! | windows and progress bars | [`Tracker::subscribe`], [`Execution::progress`] |
 //! | listings: pages with a total, what changed lately | [`Query::page_with_total`], [`Query::changed_within`] |
 //! | why a task is not running, or would not start | [`Tasks::explain`], [`Tasks::check_start`] |
-//! | a file whose types are not at hand; what comes next; errors; pace | [`Tracker::untyped`], [`Tasks::plan`], [`Tasks::errors`], [`Tasks::pace`] |
+//! | a file whose types are not at hand; what comes next; errors; pace | [`Tracker::untyped`], [`Tasks::plan`], [`Tasks::errors`], [`Tasks::throughput`] |
 //! | what each run came to, in the log or as text | features `story`, below |
 //! | tests without waiting | [`ManualClock`] |
 //!
@@ -96,93 +96,64 @@ extern crate self as tracker_core;
 
 #[doc(hidden)]
 pub mod __private;
-#[cfg(feature = "tokio")]
-mod asynchronous;
-mod backup;
-mod batch;
-mod body;
-mod contain;
-mod disk;
-mod durability;
+mod api;
 mod engine;
-mod error;
-mod execution;
-mod failures;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 #[expect(clippy::expect_used, reason = "a finding is a panic")]
 pub mod fuzz;
-mod group;
+mod maintenance;
+mod model;
 #[cfg(feature = "json")]
-mod lines;
-mod need;
-mod options;
-mod page;
-mod payload;
-mod query;
-mod record;
-mod recover;
-mod rules;
-mod shared;
-mod status;
-mod store;
-#[cfg(feature = "story")]
-mod story;
-mod task;
-mod tasks;
-mod ticket;
-mod time;
-mod time_repair;
-mod tracker;
-mod transaction;
-mod untyped;
-mod use_case;
-mod user_code;
-mod verify;
-mod view;
+mod portable;
+mod storage;
 mod worker;
 
 #[cfg(feature = "tokio")]
-pub use asynchronous::AsyncTasks;
-pub use backup::Backup;
-pub use batch::{Batch, BatchInfo, BatchOptions};
-pub use body::{IntoOutcome, RunError};
-pub use disk::file::Sharing;
-pub use durability::Durability;
-pub use engine::{Event, Happening, Watch, Watched};
-pub use error::{Error, ErrorKind, Reason, Refusal, Result};
-pub use execution::Execution;
-pub use group::Group;
-#[cfg(feature = "json")]
-pub use lines::{ImportOptions, Imported, LineError};
-pub use need::{Dependency, Need, TaskName};
-pub use options::Options;
-pub use page::{Cursor, Page, UnreadableTask};
-pub use query::Query;
-pub use record::{Attempt, LeaseInfo, ProgressInfo, Record};
-pub use recover::{Lost, Recovered};
-pub use redb;
-pub use rules::{Ending, Explanation, Failure, Otherwise, Outcome};
-pub use status::{Graph, GraphError, Role, StatusDef, StatusGraph, StatusInfo, TaskStatus};
+pub use api::asynchronous::AsyncTasks;
+pub use api::batch::{Batch, BatchInfo, BatchOptions};
+pub use api::execution::Execution;
+pub use api::group::TaskGroup;
+pub use api::handler::{IntoOutcome, RunError};
+pub use api::inspect::{
+    BlockedGroup, BoundedCount, ErrorGroup, ErrorGroups, KindInfo, LeasedTask, Plan, PlannedTask, Throughput,
+    ThroughputMinute,
+};
+pub use api::kind_name::KindName;
+pub use api::options::Options;
+pub use api::page::{Cursor, Page, UnreadableTask};
+pub use api::query::Query;
+pub use api::record::{Attempt, LeaseInfo, ProgressInfo, Record};
 #[cfg(feature = "story")]
-pub use story::Story;
-pub use task::{
+pub use api::run_log::RunLog;
+pub use api::schema::{Schema, Untyped};
+pub use api::tasks::{Counts, QueuePosition, Receipt, StartOptions, Submission, SubmitOptions, SubmitSummary, Tasks};
+pub use api::ticket::Ticket;
+pub use api::tracker::Tracker;
+pub use api::transaction::Transaction;
+pub use engine::{Event, EventKind, Notification, Subscription};
+pub use maintenance::backup::Backup;
+pub use maintenance::recover::{LostTask, Recovered};
+pub use maintenance::time_repair::{FileTime, RedatedTask, TimeRepair};
+pub use maintenance::verify::Inconsistency;
+pub use model::dependency::{Dependency, DependencyTarget, TaskName};
+pub use model::durability::Durability;
+pub use model::error::{Error, ErrorKind, Reason, Refusal, Result};
+pub use model::payload::Payload;
+pub use model::status::{Graph, GraphError, Role, StatusDef, StatusGraph, StatusInfo, TaskStatus};
+pub use model::task::{
     Backoff, Fingerprint, IndexLimit, IndexValue, Policy, Rate, Retention, TaskId, TaskKey, TrackedTask, UniqueDef,
     UniqueInfo,
 };
-pub use tasks::{Counts, QueuePosition, Receipt, StartOptions, Submission, SubmitOptions, SubmitSummary, Tasks};
-pub use ticket::Ticket;
-pub use time::{Clock, ClockReading, ManualClock, SystemClock};
-pub use time_repair::{FileTime, RedatedTask, TimeRepair};
-pub use tracker::Tracker;
-pub use transaction::Transaction;
-pub use untyped::{Amount, ErrorGroup, ErrorGroups, KindInfo, Leased, Minute, Pace, Payload, Plan, Planned, Rest};
-pub use use_case::UseCase;
-pub use verify::Difference;
-pub use view::{Untyped, View};
+pub use model::time::{Clock, ClockReading, ManualClock, SystemClock};
+pub use model::transition::{AttemptStatus, Explanation, Failure, OnDependencyFailure, Outcome};
+#[cfg(feature = "json")]
+pub use portable::{ImportOptions, Imported, LineError};
+pub use redb;
+pub use storage::file::Sharing;
 #[cfg(feature = "tokio")]
 pub use worker::AsyncWorker;
-pub use worker::{Crew, StopHandle, Summary, Worker};
+pub use worker::{StopHandle, Summary, Worker, WorkerPool};
 
 #[cfg(feature = "derive")]
 pub use tracker_derive::{TaskStatus, TrackedTask};

@@ -107,7 +107,7 @@ pub fn derive_task_status(input: TokenStream) -> TokenStream {
 /// | `max_attempts = 3`, `max_attempts = "unlimited"` | failures in a row after which a task is exhausted, from 1 |
 /// | `max_crashes = 10` | rescues after which a task is exhausted, from 1 |
 /// | `lease = "5m"` | how long a lease lasts unless it is renewed, from 1 ms |
-/// | `time_limit = "1h"` | the longest time for one attempt |
+/// | `timeout = "1h"` | the longest time for one attempt |
 /// | `backoff = "none"` | a failed task is due at once |
 /// | `backoff = "fixed(5s)"` | the same delay after every failure |
 /// | `backoff = "linear(1s, 1m)"` | 1 s, 2 s, 3 s … up to 1 min |

@@ -12,7 +12,7 @@ enum JobStatus {
 }
 
 #[derive(TrackedTask, Serialize, Deserialize)]
-#[task(status = JobStatus, time_limit = "-1h")]
+#[task(status = JobStatus, timeout = "-1h")]
 struct Job {
     #[task(id)]
     url: String,

@@ -12,7 +12,7 @@ enum JobStatus {
 }
 
 #[derive(TrackedTask, Serialize, Deserialize)]
-#[task(status = JobStatus, time_limit = "99999999999999w")]
+#[task(status = JobStatus, timeout = "99999999999999w")]
 struct Job {
     #[task(id)]
     url: String,

@@ -416,7 +416,7 @@ impl Book {
     }
 
     fn start(&mut self, call: Call) -> Answer {
-        let Call::Start { kind, id, force, ignore_lease, extra, short } = call else { return Answer::Skipped };
+        let Call::Start { kind, id, force, steal_lease, extra, short } = call else { return Answer::Skipped };
         let (now, policy) = (self.now, self.policies[usize::from(kind)]);
         let length = if short { 2 * SECOND } else { policy.lease };
         let Some(old) = self.tasks[usize::from(kind)].get(&id) else { return Answer::Refused("NotFound") };
@@ -428,7 +428,7 @@ impl Book {
         }
         let (from, due);
         if let Some(lease) = task.lease.clone() {
-            if !ignore_lease {
+            if !steal_lease {
                 return Answer::Refused("Leased");
             }
             task.end("taken_over");

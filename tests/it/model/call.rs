@@ -28,7 +28,7 @@ pub enum Call {
         kind: u8,
         id: u8,
         force: bool,
-        ignore_lease: bool,
+        steal_lease: bool,
         extra: bool,
         short: bool,
     },
@@ -123,7 +123,7 @@ impl Call {
             7..12 => Self::Claim { kind, worker: c % 3 },
             12 => Self::ClaimExtra { kind },
             13 | 14 => {
-                Self::Start { kind, id, force: c & 1 > 0, ignore_lease: c & 2 > 0, extra: c & 4 > 0, short: c & 8 > 0 }
+                Self::Start { kind, id, force: c & 1 > 0, steal_lease: c & 2 > 0, extra: c & 4 > 0, short: c & 8 > 0 }
             }
             15..22 => {
                 let end = match c % 12 {

@@ -11,11 +11,11 @@ mod side;
 use proptest::{collection::vec, prelude::*, test_runner::FileFailurePersistence};
 
 use crate::{
-    dice::setting,
     model::{
         call::{Call, End},
         side::Pair,
     },
+    support::random::setting,
 };
 
 fn play(calls: &[[u8; 4]]) -> Result<(), String> {
@@ -54,7 +54,7 @@ fn whatever_is_called_the_tracker_does_what_the_model_does() {
 fn the_history_keeps_as_many_attempts_as_the_policy_says_whether_or_not_they_have_something_to_tell() {
     let mut pair = Pair::new();
     pair.play(Call::Submit { kind: 0, id: 1, etag: 0 }).unwrap();
-    let start = Call::Start { kind: 0, id: 1, force: true, ignore_lease: false, extra: true, short: false };
+    let start = Call::Start { kind: 0, id: 1, force: true, steal_lease: false, extra: true, short: false };
     for end in [End::Fail { value: 0 }, End::Fail { value: 0 }, End::Succeed { value: 1 }] {
         for last in [End::Park, end, End::Park] {
             pair.play(start).unwrap();

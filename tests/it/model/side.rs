@@ -13,7 +13,7 @@ use super::{
     book::{Answer, Book, Policy, SECOND, State},
     call::{Call, End},
 };
-use crate::disk::Disk;
+use crate::support::test_disk::Disk;
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
@@ -148,7 +148,7 @@ impl<T: Task + 'static> Held for Execution<T> {
             }
             End::FailKeeping { value } => {
                 *self.task_mut().value() = value;
-                self.fail_keeping("no luck")
+                self.fail_with_changes("no luck")
             }
             End::FailRetryIn { seconds } => self.fail_retry_in("no luck", Duration::from_secs(seconds.into())),
             End::GiveUp => self.give_up("never"),
@@ -223,7 +223,7 @@ impl<T: Task + 'static> Kind for Tasks<T> {
                 let rescued = self.rescue_running_longer_than(Duration::from_secs(seconds.into()))?;
                 Ok(Answer::Count(rescued.len() as u64))
             }
-            Call::Pause { on, .. } => if on { self.pause() } else { self.unpause() }.map(|()| Answer::Done),
+            Call::Pause { on, .. } => if on { self.pause() } else { self.resume() }.map(|()| Answer::Done),
             _ => Ok(Answer::Skipped),
         }
     }
@@ -231,23 +231,25 @@ impl<T: Task + 'static> Kind for Tasks<T> {
     fn take(&self, call: Call) -> Result<Taken, Error> {
         let extra = [T::SHELF, T::IGNORED];
         let taken = match call {
-            Call::Claim { worker, .. } => self.named(&format!("worker {worker}")).claim()?,
-            Call::ClaimExtra { .. } => self.named("somebody").claim_with(&StartOptions::new().extra(extra))?,
-            Call::Start { id, force, ignore_lease, extra: with, short, .. } => {
+            Call::Claim { worker, .. } => self.worker_name(&format!("worker {worker}")).claim()?,
+            Call::ClaimExtra { .. } => {
+                self.worker_name("somebody").claim_with(&StartOptions::new().startable(extra))?
+            }
+            Call::Start { id, force, steal_lease, extra: with, short, .. } => {
                 let mut options = StartOptions::new();
                 if force {
                     options = options.force();
                 }
-                if ignore_lease {
-                    options = options.ignore_lease();
+                if steal_lease {
+                    options = options.steal_lease();
                 }
                 if with {
-                    options = options.extra(extra);
+                    options = options.startable(extra);
                 }
                 if short {
                     options = options.lease(Duration::from_secs(2));
                 }
-                Some(self.named("somebody").start_with(id, &options)?)
+                Some(self.worker_name("somebody").start_with(id, &options)?)
             }
             _ => None,
         };
@@ -255,7 +257,7 @@ impl<T: Task + 'static> Kind for Tasks<T> {
     }
 
     fn resume(&self, ticket: &Ticket) -> Result<Box<dyn Held>, Error> {
-        Ok(Box::new(self.resume(ticket)?))
+        Ok(Box::new(self.resume_ticket(ticket)?))
     }
 
     fn look(&self) -> Result<BTreeMap<u8, String>, Error> {

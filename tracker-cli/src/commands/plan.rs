@@ -2,7 +2,7 @@ use std::io;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tracker_core::{Amount, KindInfo, Plan, Planned, Rest, Tasks, Untyped};
+use tracker_core::{BlockedGroup, BoundedCount, KindInfo, Plan, PlannedTask, Tasks, Untyped};
 
 use crate::{
     exit::Exit,
@@ -88,7 +88,7 @@ impl Args {
 }
 
 impl PlannedView {
-    fn new(planned: &Planned, kind: &KindInfo) -> Self {
+    fn new(planned: &PlannedTask, kind: &KindInfo) -> Self {
         // A task that waits at the end of one step is started by the next.
         let status = StatusView { step: planned.step.clone(), ..StatusView::new(&planned.status, kind) };
         Self {
@@ -104,7 +104,7 @@ impl PlannedView {
 }
 
 impl RestView {
-    fn new(rest: &Rest, kind: &KindInfo) -> Self {
+    fn new(rest: &BlockedGroup, kind: &KindInfo) -> Self {
         Self {
             status: StatusView::new(&rest.status, kind),
             amount: rest.amount.into(),
@@ -114,8 +114,8 @@ impl RestView {
     }
 }
 
-impl From<Amount> for AmountView {
-    fn from(amount: Amount) -> Self {
+impl From<BoundedCount> for AmountView {
+    fn from(amount: BoundedCount) -> Self {
         Self { count: amount.count, exact: amount.exact }
     }
 }

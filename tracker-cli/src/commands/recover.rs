@@ -26,13 +26,13 @@ pub struct Args {
 #[derive(Serialize)]
 struct Recovered {
     tasks: u64,
-    lost: Vec<Lost>,
+    lost: Vec<LostTask>,
     batches_lost: Vec<String>,
     earlier_commit: bool,
 }
 
 #[derive(Serialize)]
-struct Lost {
+struct LostTask {
     kind: String,
     id: Option<String>,
     what: String,
@@ -42,7 +42,7 @@ impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
         let recovered = Tracker::recover(&self.file.file, &self.into)?;
         let lost = recovered.lost.into_iter();
-        let lost = lost.map(|lost| Lost { kind: lost.kind, id: lost.id.map(|id| id.to_string()), what: lost.what });
+        let lost = lost.map(|lost| LostTask { kind: lost.kind, id: lost.id.map(|id| id.to_string()), what: lost.what });
         let recovered = Recovered {
             tasks: recovered.tasks,
             lost: lost.collect(),

@@ -23,7 +23,7 @@ impl ClockAhead {
     /// `None` where the file's time is right.
     pub fn of(tracker: &Tracker) -> Result<Option<Self>, Failure> {
         let found = tracker.file_time()?;
-        let ahead = found.ahead();
+        let ahead = found.prefetch();
         if ahead <= TOLERANCE {
             return Ok(None);
         }

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use tracker_core::{Attempt, Ending, Payload, Record, StatusInfo, Tasks, Tracker, Untyped};
+use tracker_core::{Attempt, AttemptStatus, Payload, Record, StatusInfo, Tasks, Tracker, Untyped};
 
 use super::{Attempts, Durations, KindReport, Report, Slow, Timeline, Unlucky};
 use crate::{
@@ -69,16 +69,16 @@ impl KindReport {
         self.looked_at += 1;
         for attempt in &task.history {
             match attempt.ending {
-                Ending::Succeeded => {
+                AttemptStatus::Succeeded => {
                     self.attempts.succeeded += 1;
                     self.durations.add(attempt.duration);
                     self.timeline.add(attempt.ended_at, true);
                 }
-                Ending::Failed | Ending::GaveUp => {
+                AttemptStatus::Failed | AttemptStatus::GaveUp => {
                     self.attempts.failed += 1;
                     self.timeline.add(attempt.ended_at, false);
                 }
-                Ending::Crashed => {
+                AttemptStatus::Crashed => {
                     self.attempts.crashed += 1;
                     self.timeline.add(attempt.ended_at, false);
                 }
@@ -107,7 +107,9 @@ impl KindReport {
     }
 
     fn add_unlucky(&mut self, task: &Task) {
-        let failed = |attempt: &&Attempt| matches!(attempt.ending, Ending::Failed | Ending::GaveUp | Ending::Crashed);
+        let failed = |attempt: &&Attempt| {
+            matches!(attempt.ending, AttemptStatus::Failed | AttemptStatus::GaveUp | AttemptStatus::Crashed)
+        };
         let failures = task.history.iter().filter(failed).count() as u64;
         if failures == 0 {
             return;

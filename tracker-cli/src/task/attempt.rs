@@ -1,6 +1,6 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tracker_core::{Attempt, Ending, KindInfo};
+use tracker_core::{Attempt, AttemptStatus, KindInfo};
 
 use crate::output::Ink;
 
@@ -52,9 +52,9 @@ impl AttemptView {
 
     pub fn ink(&self) -> Ink {
         match self.ending {
-            ending if ending == Ending::Succeeded.name() => Ink::Good,
-            ending if ending == Ending::Failed.name() => Ink::Warn,
-            ending if ending == Ending::GaveUp.name() || ending == Ending::Crashed.name() => Ink::Bad,
+            ending if ending == AttemptStatus::Succeeded.name() => Ink::Good,
+            ending if ending == AttemptStatus::Failed.name() => Ink::Warn,
+            ending if ending == AttemptStatus::GaveUp.name() || ending == AttemptStatus::Crashed.name() => Ink::Bad,
             _ => Ink::Quiet,
         }
     }

@@ -7,7 +7,7 @@ use tracker_core::{Cursor, ErrorGroups, Explanation, TaskKey};
 use super::{
     keys::{self, Want},
     list::{List, Move},
-    pace::Pace,
+    pace::Throughput,
     source::{Act, Filter, Kind, Source, Task},
 };
 use crate::failure::Failure;
@@ -19,7 +19,7 @@ const PAGE: usize = 100;
 pub struct App {
     source: Source,
     pub kinds: Vec<Kind>,
-    paces: HashMap<String, Pace>,
+    paces: HashMap<String, Throughput>,
     pub screen: Screen,
     pub mode: Mode,
     pub kind: List,
@@ -108,7 +108,7 @@ impl App {
         self.kinds.get(self.kind.chosen)
     }
 
-    pub fn pace(&self, kind: &Kind) -> Option<&Pace> {
+    pub fn pace(&self, kind: &Kind) -> Option<&Throughput> {
         self.paces.get(&kind.info.name)
     }
 

@@ -10,7 +10,7 @@ const LOOKS: usize = 240;
 
 /// How fast the tasks of a kind end, seen from one look to the next.
 #[derive(Default)]
-pub struct Pace {
+pub struct Throughput {
     looks: VecDeque<Look>,
 }
 
@@ -21,7 +21,7 @@ struct Look {
     left: u64,
 }
 
-impl Pace {
+impl Throughput {
     pub fn look(&mut self, kind: &Kind, at: Instant) {
         if self.looks.len() == LOOKS {
             self.looks.pop_front();

@@ -1,6 +1,6 @@
 use chrono::{DateTime, Utc};
 use tracker_core::{
-    Cursor, ErrorGroups, Explanation, KindInfo, Leased, Page, Payload, Record, Role, StatusInfo, TaskKey, Tracker,
+    Cursor, ErrorGroups, Explanation, KindInfo, LeasedTask, Page, Payload, Record, Role, StatusInfo, TaskKey, Tracker,
 };
 
 use crate::{failure::Failure, file::FileArg, output::number, task::has_ended};
@@ -18,7 +18,7 @@ pub struct Source {
 pub struct Kind {
     pub info: KindInfo,
     pub counts: Vec<(StatusInfo, u64)>,
-    pub leases: Vec<Leased>,
+    pub leases: Vec<LeasedTask>,
     pub oldest: Option<(TaskKey, DateTime<Utc>)>,
 }
 
@@ -161,7 +161,7 @@ fn do_it(tracker: &Tracker, kind: &str, id: Option<&TaskKey>, act: Act) -> Resul
     let tasks = tracker.untyped(kind)?;
     if act == Act::Pause {
         return Ok(if tasks.info()?.paused {
-            tasks.unpause()?;
+            tasks.resume()?;
             format!("{kind} goes on")
         } else {
             tasks.pause()?;

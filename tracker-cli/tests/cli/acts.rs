@@ -174,7 +174,7 @@ fn lines_go_out_and_into_a_new_file() {
     let scene = Scene::left();
     let lines = scene.run(&["export", "jobs.redb"]).out;
     assert_eq!(lines.lines().count(), 2 + 12 + 3);
-    let ran = scene.run_on(lines.as_bytes(), &["import", "new.redb"]);
+    let ran = scene.keep_running(lines.as_bytes(), &["import", "new.redb"]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), "15 tasks new, 2 kinds new\n"), "{}", ran.err);
     assert_eq!(scene.run(&["export", "new.redb"]).out, lines);
     assert_eq!(scene.run(&["export", "new.redb", "-o", "lines.jsonl"]).code, Some(0));

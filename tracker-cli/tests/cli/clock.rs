@@ -11,7 +11,7 @@ use crate::{
 
 impl Scene {
     /// With a file that was worked on while the clock showed a time 73 years ahead.
-    fn ahead() -> Self {
+    fn prefetch() -> Self {
         let scene = Self::new();
         let wrong = ManualClock::at(Utc::now() + TimeDelta::days(73 * 365));
         let tracker = Tracker::options().clock(wrong).open(scene.path("jobs.redb")).unwrap();
@@ -24,7 +24,7 @@ impl Scene {
 
 #[test]
 fn time_ahead_is_told_by_doctor_status_and_show() {
-    let scene = Scene::ahead();
+    let scene = Scene::prefetch();
     let ran = scene.run(&["doctor", "jobs.redb"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     for ran in [ran, scene.run(&["status", "jobs.redb"]), scene.run(&["show", "jobs.redb", "1"])] {
@@ -38,7 +38,7 @@ fn time_ahead_is_told_by_doctor_status_and_show() {
 
 #[test]
 fn time_ahead_is_repaired_after_a_yes() {
-    let scene = Scene::ahead();
+    let scene = Scene::prefetch();
     let ran = scene.run(&["doctor", "jobs.redb", "--repair-time"]);
     assert!(ran.code == Some(2) && ran.err.contains("say --yes to do it"), "{ran:?}");
     assert_eq!(scene.run(&["doctor", "jobs.redb"]).code, Some(1), "nothing was done");
@@ -52,7 +52,7 @@ fn time_ahead_is_repaired_after_a_yes() {
 
 #[test]
 fn repair_names_the_process_in_the_way() {
-    let scene = Scene::ahead();
+    let scene = Scene::prefetch();
     let tracker = Tracker::open(scene.path("jobs.redb")).unwrap();
     let ran = scene.run(&["doctor", "jobs.redb", "--repair-time", "--yes"]);
     assert_eq!(ran.code, Some(3), "{ran:?}");

@@ -36,7 +36,7 @@ fn edit_that_cannot_be_stored_names_the_kept_file() {
     assert!(!left.err.contains("what you wrote"), "nothing was written: {}", left.err);
     let marked = edit_with(&scene, r#"f() { printf '\357\273\277' > m; sed s/null/5/ "$1" >> m; mv m "$1"; }; f"#);
     assert_eq!((marked.code, marked.out.as_str()), (Some(0), "changed\n"), "{}", marked.err);
-    let ran = scene.run_on(b"\xff", &["edit", "jobs.redb", "https://odd.org/9", "--from", "-"]);
+    let ran = scene.keep_running(b"\xff", &["edit", "jobs.redb", "https://odd.org/9", "--from", "-"]);
     assert!(ran.code == Some(1) && ran.err.contains("it is not UTF-8"), "{}", ran.err);
 }
 
@@ -54,7 +54,8 @@ fn editor_gets_a_private_file_with_a_random_name() {
 #[test]
 fn a_payload_is_edited_and_written_back_if_it_can_be() {
     let scene = Scene::left();
-    let edit = |text: &str| scene.run_on(text.as_bytes(), &["edit", "jobs.redb", "https://odd.org/9", "--from", "-"]);
+    let edit =
+        |text: &str| scene.keep_running(text.as_bytes(), &["edit", "jobs.redb", "https://odd.org/9", "--from", "-"]);
     let good = r#"{"url":"https://odd.org/9","host":"even.org","bytes":7}"#;
     assert_eq!((edit(good).out, edit(good).out), ("changed\n".to_owned(), "nothing was changed\n".to_owned()));
     let found = scene.fine(&["list", "jobs.redb", "-k", "download", "--index", "host=even.org", "--status", "Pending"]);

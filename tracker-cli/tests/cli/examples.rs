@@ -172,9 +172,9 @@ fn the_requests_are_listed_by_client_and_page_by_page() {
     // Everything goes out and into another file.
     let lines = scene.run(&["export", "jobs.redb"]).out;
     // The example works by a clock that is ahead.
-    let ran = scene.run_on(lines.as_bytes(), &["import", "other.redb"]);
+    let ran = scene.keep_running(lines.as_bytes(), &["import", "other.redb"]);
     assert!(ran.code == Some(1) && ran.err.contains("a day after now"), "{}", ran.err);
-    assert_eq!(scene.run_on(lines.as_bytes(), &["import", "other.redb", "--allow-future"]).code, Some(0));
+    assert_eq!(scene.keep_running(lines.as_bytes(), &["import", "other.redb", "--allow-future"]).code, Some(0));
     assert_eq!(scene.run(&["export", "other.redb"]).out, lines);
 }
 

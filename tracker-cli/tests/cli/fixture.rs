@@ -58,7 +58,7 @@ impl Scene {
     }
 
     /// With this as its standard input.
-    pub fn run_on(&self, input: &[u8], arguments: &[&str]) -> Ran {
+    pub fn keep_running(&self, input: &[u8], arguments: &[&str]) -> Ran {
         let mut command = self.command(arguments);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // It may end before it has read all.

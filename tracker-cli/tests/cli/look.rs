@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use tracker_core::{Otherwise, SubmitOptions};
+use tracker_core::{OnDependencyFailure, SubmitOptions};
 
 use crate::{
     Scene,
@@ -333,7 +333,7 @@ fn who_waits_for_others_says_for_whom() {
     let scene = Scene::new();
     let shop = Shop::open(&scene);
     let later = Download { url: "https://odd.org/21".into(), host: "odd.org".into(), bytes: None };
-    let options = SubmitOptions::new().after(&shop.downloads, "https://even.org/6", Otherwise::Run);
+    let options = SubmitOptions::new().after(&shop.downloads, "https://even.org/6", OnDependencyFailure::Run);
     shop.downloads.submit_with(&later, &options).unwrap();
     let why = scene.ask(&["show", "https://odd.org/21"])["why"].clone();
     assert_eq!(why["reason"], "waiting");

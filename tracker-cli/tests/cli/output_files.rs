@@ -199,7 +199,7 @@ fn csv_cell_is_no_formula_unless_asked() {
     let payload = "-1-1";
     let tracker = Tracker::open(scene.path("mails.redb")).unwrap();
     let mails = tracker.tasks::<Mail>().unwrap();
-    mails.named("@worker").start(7_u64).unwrap().give_up(format!("={payload}\u{1b}[2J")).unwrap();
+    mails.worker_name("@worker").start(7_u64).unwrap().give_up(format!("={payload}\u{1b}[2J")).unwrap();
     tracker.close().unwrap();
     let row = |options: &[&str]| {
         let ran = scene.run(&[&["export", "mails.redb", "--csv"], options].concat());
@@ -236,7 +236,7 @@ fn json_escapes_what_steers_a_terminal() {
 fn equal_looking_ids_are_told_apart_by_their_type() {
     let scene = mailed("a number");
     let line = r#"{"kind":"mail","id":"7","payload":{"number":7,"text":"a text"}}"#;
-    fine(&scene.run_on(line.as_bytes(), &["import", "mails.redb"]));
+    fine(&scene.keep_running(line.as_bytes(), &["import", "mails.redb"]));
     let ran = scene.run(&["show", "mails.redb", "7"]);
     assert!(ran.code == Some(2) && ran.err.contains("int:7") && ran.err.contains("text:7"), "{ran:?}");
     for (id, text) in [("int:7", "a number"), ("text:7", "a text")] {
@@ -244,7 +244,7 @@ fn equal_looking_ids_are_told_apart_by_their_type() {
     }
     assert_eq!(scene.run(&["show", "mails.redb", "uuid:7"]).code, Some(1));
     assert_eq!(scene.fine(&["cancel", "mails.redb", "text:7"])["done"], 1);
-    fine(&scene.run_on(line.replace("\"7\"", "\"int:7\"").as_bytes(), &["import", "mails.redb"]));
+    fine(&scene.keep_running(line.replace("\"7\"", "\"int:7\"").as_bytes(), &["import", "mails.redb"]));
     assert_eq!(scene.fine(&["show", "mails.redb", "int:7"])["id"], "int:7", "the id as it is comes first");
 }
 
@@ -254,7 +254,7 @@ fn import_of_a_folder_or_an_array_says_what_to_do() {
     let ran = scene.run(&["import", "new.redb", "."]);
     assert!(ran.code == Some(2) && ran.err.contains(". is a folder: name a file of lines"), "{ran:?}");
     assert_eq!(names(&scene), ["mails.redb"]);
-    let ran = scene.run_on(b"[\n{}\n]", &["import", "mails.redb"]);
+    let ran = scene.keep_running(b"[\n{}\n]", &["import", "mails.redb"]);
     assert!(ran.code == Some(1) && ran.err.contains("jq -c '.[]'"), "{ran:?}");
     let ran = scene.run(&["import", "mails.redb", "/proc/self/mem"]);
     assert!(ran.code == Some(3) && ran.err.contains("cannot be read further: "), "{ran:?}");

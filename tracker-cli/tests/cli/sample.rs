@@ -47,7 +47,7 @@ pub fn download(number: u64) -> Download {
 pub fn write(path: &Path) {
     let clock = ManualClock::new();
     let tracker = Tracker::options().clock(clock.clone()).open(path).unwrap();
-    let downloads = tracker.tasks::<Download>().unwrap().named("sampler");
+    let downloads = tracker.tasks::<Download>().unwrap().worker_name("sampler");
     downloads.submit_all((0..60).map(download)).unwrap();
     for number in 0..30 {
         let mut download = downloads.start(download(number).url).unwrap();

@@ -44,7 +44,7 @@ pub enum FilmStatus {
     #[status(succeeded)]
     Sent = 6,
     #[status(exhausted)]
-    Lost = 7,
+    LostTask = 7,
 }
 
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
@@ -90,7 +90,7 @@ impl Shop {
         let films = tracker.tasks::<Film>().unwrap();
         downloads.submit_all((0..11).map(download)).unwrap();
         downloads.submit_with(&download(11), &SubmitOptions::new().priority(9)).unwrap();
-        let start = |number| downloads.named("worker 1").start(&download(number).url).unwrap();
+        let start = |number| downloads.worker_name("worker 1").start(&download(number).url).unwrap();
         for number in 0..3 {
             let mut done = start(number);
             done.bytes = Some(u64::from(number) * 1_000);

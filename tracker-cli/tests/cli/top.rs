@@ -143,7 +143,7 @@ fn it_follows_an_application_at_work_and_says_why_it_cannot_act_beside_it() {
     let mut top = Terminal::start(&scene.path("."), 24, 80, &["top", "work.redb", "--every", "50ms"]);
     top.shows(&["Succeeded 30"]);
     downloads.start(download(50).url).unwrap().succeed().unwrap();
-    let mut running = downloads.named("busy bee").start(download(51).url).unwrap();
+    let mut running = downloads.worker_name("busy bee").start(download(51).url).unwrap();
     running.progress(3, Some(10), "half way");
     tracker.flush().unwrap();
     top.shows(&["Succeeded 31", "1 at work"]);

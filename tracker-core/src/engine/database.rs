@@ -8,16 +8,20 @@ use redb::{ReadTransaction, ReadableDatabase, TransactionError, WriteTransaction
 use uuid::Uuid;
 
 use crate::{
-    contain,
-    disk::file::{self, FileOptions, Identity, Opened, Place, Sharing, Snapshot, guard},
-    error::{Error, ErrorKind, Result},
-    store::{self, FormatProblem, Handles},
+    model::{
+        contain,
+        error::{Error, ErrorKind, Result},
+    },
+    storage::{
+        file::{self, FileOptions, Identity, Location, OpenedFile, Sharing, Snapshot, guard},
+        tables::{FormatProblem, Tables},
+    },
 };
 
 /// The open file. After an error that leaves redb unusable it is opened again, and what became of a commit is read from
 /// the file instead of guessed.
 pub(crate) struct Database {
-    place: Place,
+    place: Location,
     options: FileOptions,
     patience: Duration,
     read_only: bool,
@@ -31,16 +35,16 @@ enum Handle {
 }
 
 /// Which commit it is: the instance that makes it, and its number.
-pub(super) type Mark = (Uuid, u64);
+pub(super) type CommitId = (Uuid, u64);
 
 impl Database {
-    pub(crate) fn open(place: Place, options: FileOptions, read_only: bool, patience: Duration) -> Result<Self> {
+    pub(crate) fn open(place: Location, options: FileOptions, read_only: bool, patience: Duration) -> Result<Self> {
         let handle = if read_only {
             Handle::Read(file::inspect(&place, &options)?)
         } else {
-            let Opened { db, created } = file::open_or_create(&place, &options, &|db| {
+            let OpenedFile { db, created } = file::open_or_create(&place, &options, &|db| {
                 let txn = db.begin_write()?;
-                store::init(&txn)?;
+                crate::storage::tables::init(&txn)?;
                 Ok(txn.commit()?)
             })?;
             tracing::debug!(created, "opened the file");
@@ -55,7 +59,7 @@ impl Database {
     /// Refuses what is no tracker file, or a newer one.
     fn check_format(&self) -> Result<()> {
         let name = self.place.name().display();
-        match self.read(|txn| Ok(Handles::new(txn).check_format()))? {
+        match self.read(|txn| Ok(Tables::new(txn).check_format()))? {
             Ok(()) => Ok(()),
             Err(FormatProblem::Foreign) => Err(Error::new(
                 ErrorKind::Foreign,
@@ -82,7 +86,7 @@ impl Database {
     }
 
     pub(crate) fn in_memory(&self) -> bool {
-        matches!(self.place, Place::Memory)
+        matches!(self.place, Location::Memory)
     }
 
     fn handle(&self) -> RwLockReadGuard<'_, Option<Handle>> {
@@ -105,11 +109,11 @@ impl Database {
         read.map_err(|error| if error.is_of_the_disk() { self.recover(error) } else { error })
     }
 
-    /// Runs `work` in a write transaction and commits it if it says so. `quick` makes the next open after a crash instant.
+    /// HistoryRows `work` in a write transaction and commits it if it says so. `quick` makes the next open after a crash instant.
     pub(super) fn write<R, E: From<Error>>(
         &self,
         quick: bool,
-        mark: Mark,
+        mark: CommitId,
         work: impl FnOnce(&WriteTransaction) -> Result<(bool, R), E>,
     ) -> Result<R, E> {
         let handle = self.handle();
@@ -175,15 +179,15 @@ impl Database {
     }
 
     /// A commit failed, and may or may not be on disk: the file says which.
-    fn resolve(&self, mark: Mark, error: Error) -> Result<()> {
+    fn resolve(&self, mark: CommitId, error: Error) -> Result<()> {
         let error = error.about_file(self.place.name());
         contain::log(|| tracing::error!(%error, "a commit failed: reopening the file to see what became of it"));
         self.reopen().map_err(|_| Error::outcome_unknown(&error.to_string()))?;
-        let pulse = self.read(|txn| Handles::new(txn).pulse())?;
-        if (pulse.instance, pulse.batch) == mark {
+        let file_state = self.read(|txn| Tables::new(txn).file_state())?;
+        if (file_state.instance, file_state.batch) == mark {
             return Ok(());
         }
-        let alone = self.options.sharing != Sharing::Writers || pulse.instance == mark.0;
+        let alone = self.options.sharing != Sharing::Writers || file_state.instance == mark.0;
         Err(if alone { error } else { Error::outcome_unknown(&error.to_string()) })
     }
 
@@ -234,7 +238,7 @@ impl Database {
         })
     }
 
-    /// Runs a call that needs the database for itself, without readers or writers.
+    /// HistoryRows a call that needs the database for itself, without readers or writers.
     pub(crate) fn alone<R>(&self, work: impl FnOnce(&mut redb::Database) -> Result<R>) -> Result<R> {
         let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
         let done = match &mut *handle {

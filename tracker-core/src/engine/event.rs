@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::{rules::Ending, task::TaskKey};
+use crate::model::{task::TaskKey, transition::AttemptStatus};
 
 /// Something that happened to a task, told after it is durable.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,13 +17,13 @@ pub struct Event {
     /// The code of the task's status now; `None` if the task is gone.
     pub status: Option<i32>,
     /// What happened.
-    pub what: Happening,
+    pub what: EventKind,
 }
 
 /// What happened to a task.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Happening {
+pub enum EventKind {
     /// It was put in.
     Submitted,
     /// A worker has it now.
@@ -34,7 +34,7 @@ pub enum Happening {
     /// An attempt ended.
     Ended {
         /// How.
-        ending: Ending,
+        ending: AttemptStatus,
     },
     /// A body told how far it is.
     Progress {

@@ -1,35 +1,38 @@
 //! The engine: gathers the actions of many callers into one transaction and one fsync, and answers each when it is
 //! durable.
 
-pub(crate) mod account;
 mod action;
-mod commit;
+mod background;
+mod commit_queue;
+mod cross_process;
 mod database;
 mod event;
-mod held;
-mod job;
-mod keeper;
+mod group_commit;
+mod held_leases;
 mod leading;
-mod others;
-mod queue;
+mod queued_action;
 mod repair_time;
 mod retention;
+pub(crate) mod run_log;
 mod signal;
+mod subscription;
 mod sync;
-mod turn;
-mod watch;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+mod tests;
+mod user_transaction;
 mod writer;
 
 pub(crate) use action::{
-    Action, Claim, Claimed, Claims, FinishTask, Flush, GoOn, NewTask, OpenBatch, Pause, Prepared, Prune, PruneBatches,
+    Action, Claim, Claimed, Claims, FinishTask, Flush, OpenBatch, Pause, Prepared, Propagate, Prune, PruneBatches,
     PrunedBatches, Register, RemoveBatch, Rescue, Rescued, Scope, Seal, StartById, SubmitAndStart, SubmitGroup,
-    SubmitMany, Submitted, Target, TaskCommand, Tidy, Values,
+    SubmitMany, Submitted, Target, TaskCommand, Tidy,
 };
-pub use event::{Event, Happening};
-pub(crate) use held::Held;
+pub use event::{Event, EventKind};
+pub(crate) use held_leases::HeldLeases;
 pub(crate) use repair_time::{Retimed, repair_time};
 pub(crate) use signal::Signal;
-pub use watch::{Watch, Watched};
+pub use subscription::{Notification, Subscription};
 pub(crate) use writer::Writer;
 
 use std::{
@@ -42,39 +45,44 @@ use redb::ReadTransaction;
 use uuid::Uuid;
 
 use crate::{
-    disk::file::{FileOptions, Place},
-    durability::Durability,
-    error::{Error, Result},
-    rules::Lease,
-    store::{Handles, Kinds},
-    time::{Micros, TimeKeeper},
+    model::{
+        durability::Durability,
+        error::{Error, Result},
+        kinds::Kinds,
+        time::{Micros, TimeKeeper},
+        transition::Lease,
+    },
+    storage::{
+        file::{FileOptions, Location},
+        tables::Tables,
+    },
 };
+use commit_queue::CommitQueue;
 pub(crate) use database::Database;
-use job::{Job, Pending, Slot, Waiter};
-use queue::Queue;
-use watch::Watchers;
+use queued_action::{AnswerSlot, PendingAction, QueuedAction, Waiter};
+use subscription::Subscribers;
 
 /// One open file. Callers of any thread hand in actions; one of them at a time leads and commits for all.
 pub(crate) struct Engine {
     database: Database,
-    queue: Queue,
+    queue: CommitQueue,
     instance: Uuid,
     time: Arc<TimeKeeper>,
     kinds: RwLock<Arc<Kinds>>,
-    held: Arc<Held>,
+    held: Arc<HeldLeases>,
     /// Rises when something may be startable that was not.
     pub(crate) signal: Arc<Signal>,
-    watchers: Watchers,
-    keeper: Mutex<Option<JoinHandle<()>>>,
-    commits: commit::Commits,
+    subscribers: Subscribers,
+    background: Mutex<Option<JoinHandle<()>>>,
+    commits: group_commit::Commits,
     retention: retention::Retention,
     durability: Durability,
-    known: others::Known,
+    known: cross_process::KnownChange,
 }
 
 /// How an engine is opened.
 pub(crate) struct EngineOptions {
-    pub place: Place,
+    pub place: Location,
     pub file: FileOptions,
     pub time: TimeKeeper,
     pub read_only: bool,
@@ -97,25 +105,25 @@ impl Engine {
         time.clock().on_set(Arc::new(move || waker.raise()));
         let engine = Arc::new(Self {
             database,
-            queue: Queue::default(),
+            queue: CommitQueue::default(),
             instance: Uuid::new_v4(),
             time,
             kinds: RwLock::default(),
             held: Arc::default(),
             signal,
-            watchers: Watchers::default(),
-            keeper: Mutex::default(),
-            commits: commit::Commits::default(),
+            subscribers: Subscribers::default(),
+            background: Mutex::default(),
+            commits: group_commit::Commits::default(),
             retention: retention::Retention::new(options.prune_every, options.keep_batches),
             durability: options.durability,
-            known: others::Known::default(),
+            known: cross_process::KnownChange::default(),
         });
         let kinds = engine.stored_kinds()?;
         engine.set_kinds(Arc::new(kinds));
         // Who only looks is told the file's time by nothing else.
-        engine.time.now(engine.read(|rows| Ok(rows.pulse()?.mark))?);
+        engine.time.now(engine.read(|rows| Ok(rows.file_state()?.mark))?);
         if !options.read_only {
-            *engine.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper::start(&engine)?);
+            *engine.background.lock().unwrap_or_else(PoisonError::into_inner) = Some(background::start(&engine)?);
         }
         Ok(engine)
     }
@@ -129,7 +137,7 @@ impl Engine {
         self.instance
     }
 
-    pub(crate) fn held(&self) -> &Arc<Held> {
+    pub(crate) fn held(&self) -> &Arc<HeldLeases> {
         &self.held
     }
 
@@ -148,13 +156,13 @@ impl Engine {
 
     /// Does something, and returns when it is durable.
     pub(crate) fn call<A: Action>(&self, action: A) -> Result<A::Out> {
-        self.call_and_tell(action, || ())
+        self.call_then_notify(action, || ())
     }
 
     /// The same, and tells somebody once it is queued: what he queues then comes after it.
-    pub(crate) fn call_and_tell<A: Action>(&self, action: A, tell: impl FnOnce()) -> Result<A::Out> {
+    pub(crate) fn call_then_notify<A: Action>(&self, action: A, tell: impl FnOnce()) -> Result<A::Out> {
         let waiter = Waiter::new(1);
-        let (pending, slot) = Pending::waiting(action, &waiter);
+        let (pending, slot) = PendingAction::waiting(action, &waiter);
         let queued = self.enqueue(vec![pending]);
         tell();
         queued?;
@@ -169,18 +177,18 @@ impl Engine {
         }
         let waiter = Waiter::new(actions.len());
         let (pending, slots): (Vec<_>, Vec<_>) =
-            actions.into_iter().map(|action| Pending::waiting(action, &waiter)).unzip();
+            actions.into_iter().map(|action| PendingAction::waiting(action, &waiter)).unzip();
         self.enqueue(pending)?;
         self.wait_at(&waiter);
-        Ok(slots.iter().map(Slot::take).collect())
+        Ok(slots.iter().map(AnswerSlot::take).collect())
     }
 
     /// Does two things that have nothing to do with each other in one commit.
     #[expect(clippy::type_complexity, reason = "an answer each, behind whether they were queued at all")]
     pub(crate) fn call_both<A: Action, B: Action>(&self, one: A, other: B) -> Result<(Result<A::Out>, Result<B::Out>)> {
         let waiter = Waiter::new(2);
-        let (one, first) = Pending::waiting(one, &waiter);
-        let (other, second) = Pending::waiting(other, &waiter);
+        let (one, first) = PendingAction::waiting(one, &waiter);
+        let (other, second) = PendingAction::waiting(other, &waiter);
         self.enqueue(vec![one, other])?;
         self.wait_at(&waiter);
         Ok((first.take(), second.take()))
@@ -188,15 +196,15 @@ impl Engine {
 
     /// Queues something and does not wait: it is in the next durable commit, within 100 ms. Never blocks.
     pub(crate) fn post<A: Action>(&self, action: A) -> Result<()> {
-        self.refuse_looking()?;
-        self.queue.push_relaxed(Pending::unheard(action))
+        self.refuse_read_only()?;
+        self.queue.push_relaxed(PendingAction::discarding(action))
     }
 
     /// The same for a caller who may add much: waits for room in the queue, not for the disk.
     pub(crate) fn post_in_turn<A: Action>(&self, action: A) -> Result<()> {
         self.refuse_queueing()?;
         self.queue.wait_for_room()?;
-        self.queue.push_relaxed(Pending::unheard(action))
+        self.queue.push_relaxed(PendingAction::discarding(action))
     }
 
     /// Gives back, without waiting, what was claimed and has not begun.
@@ -222,10 +230,10 @@ impl Engine {
         action: A,
         answer: impl FnOnce(Result<A::Out>) + Send + 'static,
     ) -> Result<()> {
-        self.enqueue_for_keeper(vec![Pending::answering(action, answer)])
+        self.enqueue_for_background(vec![PendingAction::answering(action, answer)])
     }
 
-    /// The same for a thread that comes back in a moment, to [`help`](Self::help); should it not, it is committed as what
+    /// The same for a thread that comes back in a moment, to [`lead_if_free`](Self::lead_if_free); should it not, it is committed as what
     /// is posted.
     pub(crate) fn post_then<A: Action>(
         &self,
@@ -233,12 +241,12 @@ impl Engine {
         answer: impl FnOnce(Result<A::Out>) + Send + 'static,
     ) -> Result<()> {
         self.refuse_open()?;
-        self.refuse_looking()?;
-        self.queue.push_relaxed(Pending::answering(action, answer))
+        self.refuse_read_only()?;
+        self.queue.push_relaxed(PendingAction::answering(action, answer))
     }
 
     /// A thread that waits for what it has posted commits it itself, unless somebody is at it already. False if it did not.
-    pub(crate) fn help(&self) -> bool {
+    pub(crate) fn lead_if_free(&self) -> bool {
         let leads = self.queue.try_lead();
         if leads {
             self.lead();
@@ -253,40 +261,40 @@ impl Engine {
         (one, first): (A, impl FnOnce(Result<A::Out>) + Send + 'static),
         (other, second): (B, impl FnOnce(Result<B::Out>) + Send + 'static),
     ) -> Result<()> {
-        self.enqueue_for_keeper(vec![Pending::answering(one, first), Pending::answering(other, second)])
+        self.enqueue_for_background(vec![PendingAction::answering(one, first), PendingAction::answering(other, second)])
     }
 
-    fn enqueue_for_keeper(&self, pending: Vec<Box<dyn Job>>) -> Result<()> {
+    fn enqueue_for_background(&self, pending: Vec<Box<dyn QueuedAction>>) -> Result<()> {
         self.refuse_open()?;
-        self.refuse_looking()?;
-        self.queue.push_for_keeper(pending)
+        self.refuse_read_only()?;
+        self.queue.push_for_background(pending)
     }
 
-    fn enqueue(&self, pending: Vec<Box<dyn Job>>) -> Result<()> {
+    fn enqueue(&self, pending: Vec<Box<dyn QueuedAction>>) -> Result<()> {
         self.refuse_queueing()?;
         self.queue.push(pending)
     }
 
     /// Refuses what cannot be queued here and now.
     fn refuse_queueing(&self) -> Result<()> {
-        self.refuse_inside()?;
-        self.refuse_looking()
+        self.refuse_inside_transaction()?;
+        self.refuse_read_only()
     }
 
     /// Refuses to change a file that was opened to be looked at.
-    fn refuse_looking(&self) -> Result<()> {
+    fn refuse_read_only(&self) -> Result<()> {
         if self.database.is_read_only() { Err(Error::read_only()) } else { Ok(()) }
     }
 
     /// Refuses what would wait for the commit, or the transaction, that this thread is making.
-    pub(crate) fn refuse_inside(&self) -> Result<()> {
+    pub(crate) fn refuse_inside_transaction(&self) -> Result<()> {
         self.refuse_open()?;
         if leading::leads(self.instance) { Err(Error::inside_commit()) } else { Ok(()) }
     }
 
     /// Refuses what must go through the transaction that is open on this thread.
     fn refuse_open(&self) -> Result<()> {
-        if turn::is_open(self.instance) { Err(Error::inside_transaction()) } else { Ok(()) }
+        if user_transaction::is_open(self.instance) { Err(Error::inside_transaction()) } else { Ok(()) }
     }
 
     /// Waits for the answers, and leads where it is this thread's turn.
@@ -297,9 +305,9 @@ impl Engine {
     }
 
     /// Reads from a snapshot. Short: a snapshot that stays open keeps the file from reusing pages.
-    pub(crate) fn read<R>(&self, look: impl FnOnce(&mut Handles<&ReadTransaction>) -> Result<R>) -> Result<R> {
-        self.refuse_inside()?;
-        self.database.read(|txn| look(&mut Handles::new(txn)))
+    pub(crate) fn read<R>(&self, look: impl FnOnce(&mut Tables<&ReadTransaction>) -> Result<R>) -> Result<R> {
+        self.refuse_inside_transaction()?;
+        self.database.read(|txn| look(&mut Tables::new(txn)))
     }
 
     /// The kinds as they stand in the file.
@@ -325,33 +333,33 @@ impl Engine {
         self.time.now(Micros::MIN)
     }
 
-    pub(crate) fn watch(&self, capacity: usize) -> Watch {
-        self.watchers.subscribe(capacity)
+    pub(crate) fn subscribe(&self, capacity: usize) -> Subscription {
+        self.subscribers.subscribe(capacity)
     }
 
     /// Commits what is queued, answers everybody, and closes the file. Later calls are refused.
     pub(crate) fn close(&self) -> Result<()> {
         self.refuse_open()?;
-        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        if !keeper.as_ref().is_some_and(|keeper| keeper.thread().id() == std::thread::current().id()) {
-            self.refuse_inside()?;
+        let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
+        if !background.as_ref().is_some_and(|background| background.thread().id() == std::thread::current().id()) {
+            self.refuse_inside_transaction()?;
         }
-        let stopped = keeper.take();
-        drop(keeper);
-        let keeper = stopped;
+        let stopped = background.take();
+        drop(background);
+        let background = stopped;
         self.queue.close();
         self.signal.raise();
-        if let Some(keeper) = keeper {
-            if keeper.thread().id() == std::thread::current().id() {
+        if let Some(background) = background {
+            if background.thread().id() == std::thread::current().id() {
                 // The last handle went with an answer that nobody took: what was queued with it is still committed.
                 while !self.queue.is_empty() {
                     self.lead();
                 }
             } else {
-                drop(keeper.join());
+                drop(background.join());
             }
         }
-        self.watchers.close();
+        self.subscribers.close();
         self.database.close()
     }
 }

@@ -4,11 +4,12 @@ use uuid::Uuid;
 
 use super::Database;
 use crate::{
-    disk::file::guard,
-    error::{Error, Result},
-    rules::TimeShift,
-    store::{Handles, Redated},
-    time::Micros,
+    model::{
+        error::{Error, Result},
+        time::Micros,
+        transition::TimeShift,
+    },
+    storage::{file::guard, tables::Tables, write::retime::Redated},
 };
 
 /// What a repair has done.
@@ -28,8 +29,8 @@ pub(crate) fn repair_time(database: &Database, now: Micros) -> Result<Retimed> {
     let instance = Uuid::new_v4();
     database.write(true, (instance, 1), |txn| {
         guard("repairing the time", || {
-            let mut rows = Handles::new(txn);
-            let mut state = rows.pulse()?;
+            let mut rows = Tables::new(txn);
+            let mut state = rows.file_state()?;
             let before = state.mark;
             let ahead = rows.times_ahead(now)?;
             if before <= now && ahead.is_empty() {
@@ -40,9 +41,9 @@ pub(crate) fn repair_time(database: &Database, now: Micros) -> Result<Retimed> {
             state.mark = shift.end();
             (state.instance, state.batch) = (instance, 1);
             let change = state.change.checked_add(1);
-            state.change =
-                change.ok_or_else(|| Error::corrupted("tracker.meta", "pulse", "its change number is at its end"))?;
-            rows.put_pulse(&state)?;
+            state.change = change
+                .ok_or_else(|| Error::corrupted("tracker.meta", "file_state", "its change number is at its end"))?;
+            rows.put_file_state(&state)?;
             Ok((true, Retimed { before, after: state.mark, tasks, redated }))
         })
     })

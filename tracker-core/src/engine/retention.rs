@@ -48,7 +48,7 @@ impl Engine {
     /// Goes on deleting in the next idle moment.
     pub(crate) fn tidy_soon(&self) {
         self.retention.looks_in(Some(Duration::ZERO));
-        self.queue.wake_keeper();
+        self.queue.wake_background();
     }
 
     /// Deletes some of what has been kept long enough. The caller leads.
@@ -62,7 +62,9 @@ impl Engine {
                 tasks == BATCH || next_batch.is_some()
             }
             Err(error) => {
-                crate::contain::log(|| tracing::warn!(%error, "what has been kept long enough could not be deleted"));
+                crate::model::contain::log(
+                    || tracing::warn!(%error, "what has been kept long enough could not be deleted"),
+                );
                 false
             }
         };

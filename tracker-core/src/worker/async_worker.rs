@@ -2,14 +2,16 @@ use std::{error::Error as StdError, fmt, sync::Arc};
 
 use super::{
     Settings, StopHandle, Summary,
-    async_lane::AsyncLane,
-    attempt,
-    crew::{Shift, all_well},
+    async_kind_runner::AsyncKindRunner,
     join::Join,
-    stock::Stock,
+    pool::{PoolState, all_well},
+    prefetch_buffer::PrefetchBuffer,
     threads,
 };
-use crate::{body::IntoOutcome, error::Result, execution::Execution, task::TrackedTask, tasks::Tasks};
+use crate::{
+    api::{asynchronous::attempt, execution::Execution, handler::IntoOutcome, tasks::Tasks},
+    model::{error::Result, task::TrackedTask},
+};
 
 /// A worker for async bodies. Made by [`Tasks::async_worker`].
 ///
@@ -49,6 +51,14 @@ pub struct AsyncWorker<T: TrackedTask> {
     settings: Settings,
 }
 
+impl<T: TrackedTask> Tasks<T> {
+    /// A worker for async bodies.
+    #[must_use]
+    pub fn async_worker(&self) -> AsyncWorker<T> {
+        AsyncWorker::new(self.clone())
+    }
+}
+
 impl<T: TrackedTask> AsyncWorker<T> {
     pub(crate) fn new(tasks: Tasks<T>) -> Self {
         Self { tasks, settings: Settings::default() }
@@ -61,7 +71,7 @@ impl<T: TrackedTask> AsyncWorker<T> {
         self
     }
 
-    /// Only asks a handler to end whose task is cancelled: [`Execution::is_cancelled`] tells it. Otherwise its future is
+    /// Only asks a handler to end whose task is cancelled: [`Execution::is_cancelled`] tells it. OnDependencyFailure its future is
     /// dropped where it awaits, as it is at its time limit, and the attempt ends as cancelled.
     #[must_use]
     pub fn cancel_cooperatively(mut self) -> Self {
@@ -71,7 +81,7 @@ impl<T: TrackedTask> AsyncWorker<T> {
 
     super::settings!(common);
 
-    /// Runs `body` on every task until nothing is left, or it is stopped. Returns when all outcomes are durable.
+    /// HistoryRows `body` on every task until nothing is left, or it is stopped. Returns when all outcomes are durable.
     ///
     /// A panic of the body is a failure of its task. Leases are renewed as long as a body runs. A body that takes longer
     /// than its time limit is dropped where it awaits, and its attempt has failed. One whose task is cancelled, or whose lease
@@ -93,11 +103,11 @@ impl<T: TrackedTask> AsyncWorker<T> {
     {
         self.settings.check()?;
         self.settings.stop.wakes(&self.tasks.shared.engine.signal);
-        let shift = Shift::new(&self.settings, 1);
-        let _closing = Closing(shift.stock.clone());
+        let shift = PoolState::new(&self.settings, 1);
+        let _closing = Closing(shift.buffer.clone());
         let lanes = (0..self.settings.threads).map(|number| {
-            let tasks = self.tasks.named(&format!("pid {} lane {number}", std::process::id()));
-            let (lane, shift) = (AsyncLane { tasks, body: &body, shift: &shift }.run(), &shift);
+            let tasks = self.tasks.worker_name(&format!("pid {} lane {number}", std::process::id()));
+            let (lane, shift) = (AsyncKindRunner { tasks, body: &body, shift: &shift }.run(), &shift);
             let signal = &self.tasks.shared.engine.signal;
             // The last resort, as on a thread: a panic that no attempt has taken halts the worker with an error.
             async move { attempt::caught(lane).await.unwrap_or_else(|payload| threads::halt(shift, signal, payload)) }
@@ -112,7 +122,7 @@ impl<T: TrackedTask> AsyncWorker<T> {
 }
 
 /// Gives back what was claimed ahead, also when the worker's future is dropped.
-struct Closing(Arc<Stock>);
+struct Closing(Arc<PrefetchBuffer>);
 
 impl Drop for Closing {
     fn drop(&mut self) {

@@ -1,17 +1,17 @@
 use std::{io, time::Duration};
 
 use super::StopHandle;
-use crate::error::{Error, Result};
+use crate::model::error::{Error, Result};
 
 /// How a worker works.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub threads: usize,
-    pub ahead: usize,
-    pub run_on: bool,
-    pub halt_after: Option<u64>,
-    pub halt_share: Option<f64>,
-    pub time_limit: Option<Duration>,
+    pub prefetch: usize,
+    pub keep_running: bool,
+    pub stop_after_failures: Option<u64>,
+    pub failure_rate: Option<f64>,
+    pub timeout: Option<Duration>,
     /// Whether a cancelled async handler is only asked to end, and not dropped.
     #[cfg(feature = "tokio")]
     pub cancels_cooperatively: bool,
@@ -36,11 +36,11 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             threads: 1,
-            ahead: 0,
-            run_on: false,
-            halt_after: None,
-            halt_share: None,
-            time_limit: None,
+            prefetch: 0,
+            keep_running: false,
+            stop_after_failures: None,
+            failure_rate: None,
+            timeout: None,
             #[cfg(feature = "tokio")]
             cancels_cooperatively: false,
             stop: StopHandle::default(),
@@ -53,17 +53,17 @@ impl Default for Settings {
 impl Settings {
     /// Refuses what has no meaning.
     pub(super) fn check(&self) -> Result<()> {
-        if self.halt_after == Some(0) {
+        if self.stop_after_failures == Some(0) {
             return Err(Error::invalid(
-                "halt_after(0) would halt the worker before it starts a handler: give 1 or more failures",
+                "stop_after_failures(0) would halt the worker before it starts a handler: give 1 or more failures",
             ));
         }
-        if let Some(share) = self.halt_share.filter(|share| !(*share > 0.0 && *share <= 1.0)) {
+        if let Some(share) = self.failure_rate.filter(|share| !(*share > 0.0 && *share <= 1.0)) {
             return Err(Error::invalid(format!(
-                "halt_at_share({share}) is no share of the attempts: give a number above 0 and at most 1"
+                "stop_at_failure_rate({share}) is no share of the attempts: give a number above 0 and at most 1"
             )));
         }
-        if self.time_limit == Some(Duration::ZERO) {
+        if self.timeout == Some(Duration::ZERO) {
             return Err(Error::invalid("a time limit of zero fails every attempt: give a longer one, or none"));
         }
         Ok(())
@@ -103,14 +103,14 @@ mod tests {
     fn settings_without_meaning_are_refused() {
         let refused = |settings: Settings| settings.check().map_err(|error| error.kind()) == Err(ErrorKind::Invalid);
         for share in [0.0, -0.5, 1.1, f64::NAN, f64::INFINITY] {
-            assert!(refused(Settings { halt_share: Some(share), ..Settings::default() }), "{share}");
+            assert!(refused(Settings { failure_rate: Some(share), ..Settings::default() }), "{share}");
         }
-        assert!(refused(Settings { halt_after: Some(0), ..Settings::default() }));
-        assert!(refused(Settings { time_limit: Some(Duration::ZERO), ..Settings::default() }));
+        assert!(refused(Settings { stop_after_failures: Some(0), ..Settings::default() }));
+        assert!(refused(Settings { timeout: Some(Duration::ZERO), ..Settings::default() }));
         let fine = Settings {
-            halt_share: Some(1.0),
-            halt_after: Some(1),
-            time_limit: Some(Duration::from_nanos(1)),
+            failure_rate: Some(1.0),
+            stop_after_failures: Some(1),
+            timeout: Some(Duration::from_nanos(1)),
             ..Settings::default()
         };
         assert!(fine.check().is_ok() && Settings::default().check().is_ok());

@@ -5,15 +5,15 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-/// Runs futures beside each other in one task, and polls only those that were woken. Ends when all have ended.
+/// HistoryRows futures beside each other in one task, and polls only those that were woken. Ends when all have ended.
 pub(super) struct Join<F: Future> {
-    futures: Vec<State<F>>,
+    futures: Vec<JoinState<F>>,
     woken: Arc<Woken>,
 }
 
-enum State<F: Future> {
-    Running(Pin<Box<F>>, Waker),
-    Ended(Option<F::Output>),
+enum JoinState<F: Future> {
+    Heartbeats(Pin<Box<F>>, Waker),
+    FinishedAttempt(Option<F::Output>),
 }
 
 /// Which futures were woken, and who polls them all.
@@ -43,7 +43,9 @@ impl<F: Future> Join<F> {
         let woken = Arc::new(Woken::default());
         let futures: Vec<_> = (0..)
             .zip(futures)
-            .map(|(at, future)| State::Running(Box::pin(future), Arc::new(One { at, woken: woken.clone() }).into()))
+            .map(|(at, future)| {
+                JoinState::Heartbeats(Box::pin(future), Arc::new(One { at, woken: woken.clone() }).into())
+            })
             .collect();
         woken.0.lock().unwrap_or_else(PoisonError::into_inner).0.extend(0..futures.len());
         Self { futures, woken }
@@ -63,18 +65,18 @@ impl<F: Future> Future for Join<F> {
             mem::take(&mut woken.0)
         };
         for at in woken {
-            if let State::Running(future, waker) = &mut self.futures[at]
+            if let JoinState::Heartbeats(future, waker) = &mut self.futures[at]
                 && let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(waker))
             {
-                self.futures[at] = State::Ended(Some(output));
+                self.futures[at] = JoinState::FinishedAttempt(Some(output));
             }
         }
-        if self.futures.iter().any(|state| matches!(state, State::Running(..))) {
+        if self.futures.iter().any(|state| matches!(state, JoinState::Heartbeats(..))) {
             return Poll::Pending;
         }
         let outputs = self.futures.iter_mut().filter_map(|state| match state {
-            State::Ended(output) => output.take(),
-            State::Running(..) => None,
+            JoinState::FinishedAttempt(output) => output.take(),
+            JoinState::Heartbeats(..) => None,
         });
         Poll::Ready(outputs.collect())
     }

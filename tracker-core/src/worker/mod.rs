@@ -1,36 +1,37 @@
 //! Workers: threads that claim tasks, run a body on each, and report what came of it.
 
-mod ahead;
 #[cfg(feature = "tokio")]
-mod async_lane;
+mod async_kind_runner;
 #[cfg(feature = "tokio")]
 mod async_worker;
-#[cfg(feature = "tokio")]
-pub(crate) mod attempt;
 mod config;
-mod crew;
-mod gate;
+mod heartbeats;
+mod isolation;
 #[cfg(feature = "tokio")]
 mod join;
-mod lane;
-mod round;
-mod running;
-mod stock;
+mod kind_runner;
+mod pass;
+mod pool;
+mod prefetch;
+mod prefetch_buffer;
+mod prefetch_visit;
 mod summary;
 mod threads;
-mod visit;
 
 #[cfg(feature = "tokio")]
 pub use async_worker::AsyncWorker;
 pub(crate) use config::Settings;
-pub use crew::{Crew, StopHandle};
+pub use pool::{StopHandle, WorkerPool};
 pub use summary::Summary;
 
 use std::{error::Error as StdError, fmt};
 
-use crate::{body::IntoOutcome, error::Result, execution::Execution, task::TrackedTask, tasks::Tasks};
+use crate::{
+    api::{execution::Execution, handler::IntoOutcome, tasks::Tasks},
+    model::{error::Result, task::TrackedTask},
+};
 
-/// A worker for the tasks of one kind. Made by [`Tasks::worker`]. For several kinds at once see [`Crew`].
+/// A worker for the tasks of one kind. Made by [`Tasks::worker`]. For several kinds at once see [`WorkerPool`].
 pub struct Worker<T: TrackedTask> {
     tasks: Tasks<T>,
     settings: Settings,
@@ -48,11 +49,11 @@ macro_rules! settings {
         }
     };
     (common) => {
-        /// Goes on when nothing is left, and waits for more, until it is stopped. Otherwise it ends when no task waits,
+        /// Goes on when nothing is left, and waits for more, until it is stopped. OnDependencyFailure it ends when no task waits,
         /// not even for a later time, and none runs here.
         #[must_use]
-        pub fn run_on(mut self) -> Self {
-            self.settings.run_on = true;
+        pub fn keep_running(mut self) -> Self {
+            self.settings.keep_running = true;
             self
         }
 
@@ -77,30 +78,30 @@ macro_rules! settings {
         /// process is found out, at the latest with its second time. What [`run`](Self::run) reports is durable, as
         /// always; a stop gives back what has not begun.
         #[must_use]
-        pub fn ahead(mut self, tasks: usize) -> Self {
-            self.settings.ahead = tasks;
+        pub fn prefetch(mut self, tasks: usize) -> Self {
+            self.settings.prefetch = tasks;
             self
         }
 
         /// Stops when so many attempts have failed: 1 or more.
         #[must_use]
-        pub fn halt_after(mut self, failures: u64) -> Self {
-            self.settings.halt_after = Some(failures);
+        pub fn stop_after_failures(mut self, failures: u64) -> Self {
+            self.settings.stop_after_failures = Some(failures);
             self
         }
 
         /// Stops when this share of the attempts has failed, once there were twenty. Above 0, at most 1.
         #[must_use]
-        pub fn halt_at_share(mut self, share: f64) -> Self {
-            self.settings.halt_share = Some(share);
+        pub fn stop_at_failure_rate(mut self, share: f64) -> Self {
+            self.settings.failure_rate = Some(share);
             self
         }
 
         /// The longest time of one attempt, more than zero, in place of the kind's. An attempt that takes longer is stored as failed and
         /// its lease ends; its body is told by [`Execution::is_cancelled`], and its thread is free when it returns.
         #[must_use]
-        pub fn time_limit(mut self, limit: std::time::Duration) -> Self {
-            self.settings.time_limit = Some(limit);
+        pub fn timeout(mut self, limit: std::time::Duration) -> Self {
+            self.settings.timeout = Some(limit);
             self
         }
 
@@ -120,6 +121,42 @@ macro_rules! settings {
 }
 pub(crate) use settings;
 
+impl<T: TrackedTask> Tasks<T> {
+    /// A worker for these tasks.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// # jobs.submit_all((0..20).map(|number| job(&number.to_string())))?;
+    /// let worker = jobs.worker().threads(4);
+    /// let stop = worker.stop_handle(); // for a Ctrl-C handler
+    /// let summary = worker.run(|job| {
+    ///     job.result = Some(job.name.parse()?);
+    ///     Ok::<_, std::num::ParseIntError>(())
+    /// })?;
+    /// assert_eq!(summary.succeeded, 20);
+    /// # assert!(!stop.is_stopped());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A handler that ends with a plain `Ok(())` does not name its error type, and the compiler asks for it (E0283). Write
+    /// `Ok::<_, E>(())` with the error type, for example `Ok::<_, tracker_core::Error>(())`.
+    #[must_use]
+    pub fn worker(&self) -> Worker<T> {
+        Worker::new(self.clone())
+    }
+}
+
 impl<T: TrackedTask> Worker<T> {
     pub(crate) fn new(tasks: Tasks<T>) -> Self {
         Self { tasks, settings: Settings::default() }
@@ -127,7 +164,7 @@ impl<T: TrackedTask> Worker<T> {
 
     settings!();
 
-    /// Runs `body` on every task until nothing is left, or it is stopped. Returns when all outcomes are durable.
+    /// HistoryRows `body` on every task until nothing is left, or it is stopped. Returns when all outcomes are durable.
     ///
     /// A panic of the body is a failure of its task, and so is one of the `Display`, `Debug`, `source` or `Drop` of its error, and of
     /// the `Serialize` or `Drop` of the task. A task that cannot be serialized after the body has failed too. Leases are renewed as long as a body runs.
@@ -135,8 +172,8 @@ impl<T: TrackedTask> Worker<T> {
     /// # Errors
     /// Where one of these is returned, all threads have stopped:
     /// - a failure of the storage;
-    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if [`halt_after`](Self::halt_after) or
-    ///   [`time_limit`](Self::time_limit) is zero, or [`halt_at_share`](Self::halt_at_share) is not above 0 and at most 1;
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if [`stop_after_failures`](Self::stop_after_failures) or
+    ///   [`timeout`](Self::timeout) is zero, or [`stop_at_failure_rate`](Self::stop_at_failure_rate) is not above 0 and at most 1;
     /// - [`ErrorKind::Io`](crate::ErrorKind::Io) if the system refuses every thread. Where it refuses some of them, the worker logs
     ///   a warning and runs on the others;
     /// - [`ErrorKind::Panicked`](crate::ErrorKind::Panicked) if user code panicked outside an attempt, such as a clock.
@@ -146,7 +183,7 @@ impl<T: TrackedTask> Worker<T> {
         R: IntoOutcome,
         E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
     {
-        Crew::with(self.settings).serve(&self.tasks, body).run()
+        WorkerPool::with(self.settings).serve(&self.tasks, body).run()
     }
 }
 

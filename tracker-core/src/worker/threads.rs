@@ -10,20 +10,22 @@ use std::{
 
 use super::{
     Settings,
-    crew::{Shift, all_well},
+    pool::{PoolState, all_well},
 };
 use crate::{
     engine::Signal,
-    error::{Error, ErrorKind, Result},
-    failures::failure_of_panic,
-    user_code::discard,
+    model::{
+        error::{Error, ErrorKind, Result},
+        failure::failure_of_panic,
+        user_code::discard,
+    },
 };
 
-/// Runs `work` with the number of each thread, on as many threads as the settings ask for, and keeps leases alive on one more.
+/// HistoryRows `work` with the number of each thread, on as many threads as the settings ask for, and keeps leases alive on one more.
 /// Returns when all threads have ended.
 ///
 /// Where the system refuses a thread, the pool works with those that exist.
-pub(super) fn run(shift: &Shift<'_>, signal: &Signal, work: &(impl Fn(usize) -> Result<()> + Sync)) -> Result<()> {
+pub(super) fn run(shift: &PoolState<'_>, signal: &Signal, work: &(impl Fn(usize) -> Result<()> + Sync)) -> Result<()> {
     let settings = shift.settings;
     let done = Done::default();
     thread::scope(|scope| {
@@ -87,12 +89,12 @@ fn no_thread(error: io::Error) -> Error {
 }
 
 /// The last resort: a panic that no attempt has taken halts the pool with an error, where its threads would wait forever.
-fn contained(shift: &Shift<'_>, signal: &Signal, work: impl FnOnce() -> Result<()>) -> Result<()> {
+fn contained(shift: &PoolState<'_>, signal: &Signal, work: impl FnOnce() -> Result<()>) -> Result<()> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| halt(shift, signal, payload))
 }
 
 /// Halts the pool with the error of a panic.
-pub(super) fn halt(shift: &Shift<'_>, signal: &Signal, payload: Box<dyn Any + Send>) -> Result<()> {
+pub(super) fn halt(shift: &PoolState<'_>, signal: &Signal, payload: Box<dyn Any + Send>) -> Result<()> {
     let text = failure_of_panic(&*payload).error;
     discard(payload);
     shift.halt(signal);
@@ -114,7 +116,7 @@ impl Done {
 }
 
 /// Renews leases and enforces time limits until the other threads have ended.
-fn keep_alive(shift: &Shift<'_>, done: &Done) {
+fn keep_alive(shift: &PoolState<'_>, done: &Done) {
     let mut over = done.0.lock().unwrap_or_else(PoisonError::into_inner);
     while !*over {
         over = done.1.wait_timeout(over, shift.running.pause()).unwrap_or_else(PoisonError::into_inner).0;
@@ -122,8 +124,8 @@ fn keep_alive(shift: &Shift<'_>, done: &Done) {
             break;
         }
         drop(over);
-        shift.running.tend();
-        shift.stock.nudge();
+        shift.running.renew_due();
+        shift.buffer.nudge();
         over = done.0.lock().unwrap_or_else(PoisonError::into_inner);
     }
 }

@@ -126,7 +126,7 @@ fn policy(task: &Task) -> TokenStream {
         Attempts::AtMost(most) => quote!(::core::option::Option::Some(#most)),
         Attempts::Unlimited => quote!(::core::option::Option::None),
     });
-    let time_limit = policy.time_limit.map(|limit| {
+    let timeout = policy.timeout.map(|limit| {
         let limit = duration_tokens(limit);
         quote!(::core::option::Option::Some(#limit))
     });
@@ -134,7 +134,7 @@ fn policy(task: &Task) -> TokenStream {
         ("max_attempts", attempts),
         ("max_crashes", max_crashes.map(|value| quote!(#value))),
         ("lease", policy.lease.map(duration_tokens)),
-        ("time_limit", time_limit),
+        ("timeout", timeout),
         ("backoff", policy.backoff.map(|backoff| backoff.tokens(tracker_core))),
         ("jitter", jitter.map(|value| quote!(#value))),
         ("priority", priority.map(|value| quote!(#value))),

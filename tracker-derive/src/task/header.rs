@@ -21,7 +21,7 @@ pub(super) const WORDS: [&str; 16] = [
     "max_attempts",
     "max_crashes",
     "lease",
-    "time_limit",
+    "timeout",
     "backoff",
     "jitter",
     "priority",

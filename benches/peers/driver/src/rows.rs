@@ -46,7 +46,7 @@ pub const ROWS: &[Row] = &[
     Row {
         side: Side::Ours,
         durability: "one flush per commit; up to 64 bodies run before their outcomes are flushed, which a crash runs again",
-        ..row("tracker, ahead(64)", "tracker", "exclusive-ahead")
+        ..row("tracker, prefetch(64)", "tracker", "exclusive-ahead")
     },
     Row {
         side: Side::Ours,
@@ -56,7 +56,7 @@ pub const ROWS: &[Row] = &[
     Row {
         side: Side::Ours,
         durability: "two flushes per commit; up to 64 bodies run before their outcomes are flushed",
-        ..row("tracker, readers, ahead(64)", "tracker", "readers-ahead")
+        ..row("tracker, readers, prefetch(64)", "tracker", "readers-ahead")
     },
     Row {
         durability: "SQLite rollback journal (its pragma for WAL is misspelt): several flushes per commit",

@@ -60,7 +60,7 @@ impl Queue for Ours {
     }
 
     fn start(&self, workers: usize, bodies: &Arc<Bodies>) -> Result<Self::Workers, Error> {
-        let worker = self.tracker.tasks::<Job>()?.worker().threads(workers).ahead(self.ahead).run_on();
+        let worker = self.tracker.tasks::<Job>()?.worker().threads(workers).prefetch(self.ahead).keep_running();
         let (stop, bodies) = (worker.stop_handle(), bodies.clone());
         let body = move |job: &mut Execution<Job>| {
             bodies.run(job.id.parse().unwrap_or(u64::MAX));

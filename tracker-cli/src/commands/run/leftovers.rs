@@ -98,7 +98,7 @@ mod linux {
         io::Errno,
         process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal},
     };
-    use tracker_core::{Ending, TaskKey, Tasks};
+    use tracker_core::{AttemptStatus, TaskKey, Tasks};
 
     use super::{Line, TAG, Tags};
     use crate::failure::Failure;
@@ -170,7 +170,7 @@ mod linux {
     /// Whether the attempt ended with the process that ran it.
     fn has_crashed(tasks: &Tasks<Line>, id: &TaskKey, fence: u64) -> Result<bool, Failure> {
         let Some(record) = tasks.get(id)? else { return Ok(false) };
-        Ok(record.history.iter().any(|attempt| attempt.fence == fence && attempt.ending == Ending::Crashed))
+        Ok(record.history.iter().any(|attempt| attempt.fence == fence && attempt.ending == AttemptStatus::Crashed))
     }
 }
 

@@ -308,7 +308,7 @@ impl Args {
                 .and_then(|_| thread::Builder::new().spawn_scoped(scope, move || feed(&batches, numbers, work)));
             let jobs = if self.tty { NonZero::new(1) } else { self.jobs };
             let jobs = jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
-            let worker = work.tasks.worker().threads(jobs).run_on().stopped_by(&work.stop);
+            let worker = work.tasks.worker().threads(jobs).keep_running().stopped_by(&work.stop);
             let done = threads.map(|_| worker.run(|line| work.body(line)));
             // Whatever ended it: nobody waits for more input.
             work.stop.stop();

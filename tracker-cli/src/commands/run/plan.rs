@@ -19,7 +19,7 @@ use crate::{
 #[derive(Default, Serialize)]
 pub struct Plan {
     /// Lines that would run.
-    run: Vec<Planned>,
+    run: Vec<PlannedTask>,
     /// Lines that have succeeded.
     done: u64,
     /// Lines that were given up.
@@ -33,7 +33,7 @@ pub struct Plan {
 }
 
 #[derive(Serialize)]
-struct Planned {
+struct PlannedTask {
     number: u64,
     line: String,
     why: Why,
@@ -105,7 +105,7 @@ impl Plan {
         };
         let filling = Filling { line: &line.text.0, number: line.number, slot: 1 };
         let command = Text(line.command.command_line(filling)).to_string();
-        self.run.push(Planned { number: line.number, line: line.text.to_string(), why, command });
+        self.run.push(PlannedTask { number: line.number, line: line.text.to_string(), why, command });
     }
 }
 

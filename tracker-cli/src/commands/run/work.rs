@@ -228,7 +228,7 @@ impl Work<'_> {
 
     /// Stores a failure with what the command gave; says whether the line is tried again.
     fn fail(&self, line: &mut Execution<Line>, end: End, stderr: &Kept) -> Result<LineStatus, Refused> {
-        line.fail_keeping(CommandFailed::new(end, stderr))?;
+        line.fail_with_changes(CommandFailed::new(end, stderr))?;
         Ok(self.tasks.get(line.id())?.map_or(LineStatus::Failed, |record| record.status))
     }
 

@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, io, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tracker_core::{Leased, Tasks, Untyped};
+use tracker_core::{LeasedTask, Tasks, Untyped};
 
 use super::{pace::PaceView, problem::Problem};
 use crate::{
@@ -94,9 +94,9 @@ fn fact(page: &mut Page<'_>, name: &str, text: &str) -> io::Result<()> {
 }
 
 /// By worker; who has most comes first.
-fn owners(leased: &[Leased]) -> Vec<Owner> {
+fn owners(leased: &[LeasedTask]) -> Vec<Owner> {
     let mut by_worker: BTreeMap<&str, Owner> = BTreeMap::new();
-    for Leased { lease, .. } in leased {
+    for LeasedTask { lease, .. } in leased {
         let owner = by_worker.entry(&lease.worker).or_insert_with(|| Owner {
             worker: lease.worker.clone(),
             tasks: 0,

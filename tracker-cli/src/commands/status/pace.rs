@@ -33,7 +33,7 @@ impl PaceView {
         window: Duration,
         now: DateTime<Utc>,
     ) -> Result<Self, Failure> {
-        let pace = tasks.pace(window, MOST)?;
+        let pace = tasks.throughput(window, MOST)?;
         // A run that has just begun was not idle before: its pace counts from its first success.
         let ended = tasks.query().role(Role::Succeeded).changed_since(pace.since).oldest_first();
         let first = ended.first()?.map(|record| record.updated_at);

@@ -1,5 +1,5 @@
 use serde::Serialize;
-use tracker_core::{Explanation, KindInfo, Leased, Plan, Role};
+use tracker_core::{Explanation, KindInfo, LeasedTask, Plan, Role};
 
 use crate::{commands::counts::CountsView, output::number};
 
@@ -16,7 +16,7 @@ pub struct Problem {
 impl Problem {
     /// What is wrong with a kind, as far as counters and the heads of its lines tell. Deserted is a file that nobody is
     /// seen to work on.
-    pub fn all(kind: &KindInfo, counts: &CountsView, leased: &[Leased], plan: &Plan, deserted: bool) -> Vec<Self> {
+    pub fn all(kind: &KindInfo, counts: &CountsView, leased: &[LeasedTask], plan: &Plan, deserted: bool) -> Vec<Self> {
         let given_up = counts.counts.iter().filter(|counted| counted.status.means == Role::Exhausted);
         let given_up = number::sum(given_up.map(|counted| counted.count));
         let over = leased.iter().filter(|leased| leased.is_over).count() as u64;

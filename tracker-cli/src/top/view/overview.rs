@@ -58,7 +58,7 @@ fn draw_kind(frame: &mut Frame<'_>, area: Rect, app: &App, kind: &Kind, chosen: 
         work(app, kind, paint),
     ]);
     frame.render_widget(text, words);
-    let steps = app.pace(kind).map(super::super::pace::Pace::steps).unwrap_or_default();
+    let steps = app.pace(kind).map(super::super::pace::Throughput::steps).unwrap_or_default();
     let fit = usize::from(curve.width);
     let latest = &steps[steps.len().saturating_sub(fit)..];
     frame.render_widget(Sparkline::default().data(latest).style(paint.of(Ink::Good)), curve);

@@ -4,7 +4,7 @@ use ratatui::{
     text::{Line, Text},
     widgets::{Paragraph, Wrap},
 };
-use tracker_core::{Attempt, Ending, Explanation};
+use tracker_core::{Attempt, AttemptStatus, Explanation};
 
 use super::{overview, paint::Paint};
 use crate::{
@@ -63,9 +63,9 @@ fn lines(task: &Task, why: &Explanation, paint: Paint) -> Vec<Line<'static>> {
 
 fn attempt_lines(attempt: &Attempt, paint: Paint) -> Vec<Line<'static>> {
     let ink = match attempt.ending {
-        Ending::Succeeded => Ink::Good,
-        Ending::Failed | Ending::Crashed => Ink::Warn,
-        Ending::GaveUp => Ink::Bad,
+        AttemptStatus::Succeeded => Ink::Good,
+        AttemptStatus::Failed | AttemptStatus::Crashed => Ink::Warn,
+        AttemptStatus::GaveUp => Ink::Bad,
         _ => Ink::Quiet,
     };
     let mut lines = vec![Line::from(vec![

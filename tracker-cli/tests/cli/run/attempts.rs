@@ -105,7 +105,8 @@ fn another_command_on_the_same_lines_must_be_meant() {
 fn a_halt_leaves_the_rest_for_later() {
     let scene = Scene::new();
     let halt = |file: &str, when: &str, command: &str| {
-        let ran = scene.run_on(b"1\n2\n3\n4\n5\n", &["run", file, "-j1", "--halt", when, "--shell", "--", command]);
+        let ran =
+            scene.keep_running(b"1\n2\n3\n4\n5\n", &["run", file, "-j1", "--halt", when, "--shell", "--", command]);
         (ran.code, ran.out)
     };
     assert_eq!(halt("a.redb", "soon,fail=2", "echo {}; false"), (Some(1), "1\n2\n".to_owned()));

@@ -11,7 +11,7 @@ use crate::fixture::Scene;
 const SHOW: [&str; 4] = ["--", "printf", "[%s]\n", "{}"];
 
 fn run(scene: &Scene, input: &[u8], arguments: &[&str]) -> Vec<String> {
-    let ran = scene.run_on(input, &[&["run", "jobs.redb", "-j1"], arguments].concat());
+    let ran = scene.keep_running(input, &[&["run", "jobs.redb", "-j1"], arguments].concat());
     assert_eq!(ran.code, Some(0), "{ran:?}");
     ran.out
         .split_inclusive(']')
@@ -52,7 +52,7 @@ fn with_null_lines_may_hold_line_breaks() {
 #[test]
 fn a_line_with_a_zero_byte_is_given_up_and_the_others_run() {
     let scene = Scene::new();
-    let ran = scene.run_on(b"a\nb\0c\nd\n", &["run", "jobs.redb", "-j1", "--", "echo"]);
+    let ran = scene.keep_running(b"a\nb\0c\nd\n", &["run", "jobs.redb", "-j1", "--", "echo"]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(1), "a\nd\n"));
 }
 
@@ -86,7 +86,7 @@ fn arguments_can_be_the_lines_and_lines_the_commands() {
     let scene = Scene::new();
     let ran = scene.run(&["run", "jobs.redb", "-j1", "--", "echo", "{#}:{/.}", ":::", "x/a.txt", "b c"]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), "1:a\n2:b c\n"));
-    let ran = scene.run_on(b"echo a | tr a b\nexit 3\n", &["run", "commands.redb", "-j1", "--shell"]);
+    let ran = scene.keep_running(b"echo a | tr a b\nexit 3\n", &["run", "commands.redb", "-j1", "--shell"]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(1), "b\n"));
 }
 
@@ -130,7 +130,7 @@ fn lines_that_come_late_find_all_jobs() {
 #[test]
 fn what_waits_from_an_earlier_input_runs_without_it() {
     let scene = Scene::new();
-    let ran = scene.run_on(b"1\n2\n3\n", &["run", "jobs.redb", "-j1", "--halt", "soon,done=1", "--", "echo"]);
+    let ran = scene.keep_running(b"1\n2\n3\n", &["run", "jobs.redb", "-j1", "--halt", "soon,done=1", "--", "echo"]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), "1\n"));
     assert_eq!(scene.plan(&["--", "echo", ":::", "3"])["earlier"], 1);
     assert_eq!(run(&scene, b"", &["--", "echo"]), ["2\n3\n"]);

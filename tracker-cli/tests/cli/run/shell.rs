@@ -46,7 +46,7 @@ fn hostile_lines_reach_a_shell_command_as_text() {
         ": # it's\nprintf '[<%s>]' {}",
     ] {
         let scene = Scene::new();
-        let ran = scene.run_on(input.as_bytes(), &["run", "jobs.redb", "-j1", "-0", "--shell", "--", command]);
+        let ran = scene.keep_running(input.as_bytes(), &["run", "jobs.redb", "-j1", "-0", "--shell", "--", command]);
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{command}");
         assert_eq!(ran.out, expected.concat(), "{command}");
         assert!(!scene.path("pwn").exists(), "{command} executed a line");

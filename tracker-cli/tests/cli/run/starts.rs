@@ -70,7 +70,7 @@ fn words_too_long_for_any_program_fail_their_line() {
         [("a.redb", &["--", "printf", "%s", "{}"][..]), ("b.redb", &["--shell", "--", "printf %s {}"])]
     {
         let input = format!("{long}\nb\n");
-        let ran = scene.run_on(input.as_bytes(), &[&["run", file, "-j1", "--attempts", "5"], command].concat());
+        let ran = scene.keep_running(input.as_bytes(), &[&["run", file, "-j1", "--attempts", "5"], command].concat());
         assert_eq!((ran.code, ran.out.as_str()), (Some(1), "b"), "{ran:?}");
         assert!(ran.err.contains("line 1: the command cannot be run: Argument list too long"), "{}", ran.err);
     }
@@ -82,7 +82,7 @@ fn line_over_the_limit_fails_and_others_run() {
     let long = "x".repeat(17_000_000);
     let input = format!("a\n{long}\n{long}y\nb\n");
     for _ in 0..2 {
-        let ran = scene.run_on(input.as_bytes(), &["run", "jobs.redb", "-j1", "--retry-failed", "--", "true"]);
+        let ran = scene.keep_running(input.as_bytes(), &["run", "jobs.redb", "-j1", "--retry-failed", "--", "true"]);
         assert_eq!(ran.code, Some(1), "{ran:?}");
         assert!(ran.err.contains("line 2: the line has 17000000 bytes: the most is 8388608"), "{}", ran.err);
         assert!(ran.err.contains("line 3: the line has 17000001 bytes"), "{}", ran.err);
@@ -95,7 +95,7 @@ fn lines_of_megabytes_run_where_the_command_is_short() {
     let scene = Scene::new();
     let long = "x".repeat(5_000_000);
     let input = (0..8).map(|number| format!("{long}/{number}\n")).collect::<Vec<_>>().concat();
-    let ran = scene.run_on(input.as_bytes(), &["run", "jobs.redb", "-j1", "--", "printf", "%s", "{/}"]);
+    let ran = scene.keep_running(input.as_bytes(), &["run", "jobs.redb", "-j1", "--", "printf", "%s", "{/}"]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), "01234567"), "{}", ran.err);
 }
 

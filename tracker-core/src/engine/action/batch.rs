@@ -1,7 +1,10 @@
 use std::time::Duration;
 
-use super::{Action, NewTask};
-use crate::{disk::keys::TaskRef, engine::writer::Writer, error::Result, rules::Batch, time::micros_of};
+use super::Action;
+use crate::{
+    engine::writer::Writer,
+    model::{error::Result, new_task::NewTask, task::TaskRef, time::micros_of, transition::Batch},
+};
 
 /// Makes a batch, or finds the one that has the label.
 #[derive(Clone, Debug)]
@@ -84,7 +87,7 @@ impl Action for PruneBatches {
         for (number, _) in batches {
             let stands = TaskRef::of_batch(number);
             let spent = writer.batch_now(number)?.is_spent(then);
-            if spent && writer.rows().dependants_of(stands, None, 1)?.is_empty() {
+            if spent && writer.rows().dependents_of(stands, None, 1)?.is_empty() {
                 writer.remove_batch(number)?;
                 pruned.pruned += 1;
             }
@@ -94,9 +97,9 @@ impl Action for PruneBatches {
 }
 
 /// Tells on what did not fit into the commit of an end.
-pub(crate) struct GoOn;
+pub(crate) struct Propagate;
 
-impl Action for GoOn {
+impl Action for Propagate {
     type Out = ();
 
     fn run(&self, writer: &mut Writer<'_>) -> Result<()> {

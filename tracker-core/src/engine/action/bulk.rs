@@ -2,14 +2,18 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Action, NewTask};
+use super::Action;
 use crate::{
-    disk::records,
     engine::writer::Writer,
-    error::{Error, Result},
-    rules::{Submit, Told},
-    store::{Body, Kind},
-    task::{TaskId, TaskKey},
+    model::{
+        error::{Error, Result},
+        kind::Kind,
+        new_task::NewTask,
+        task::{TaskId, TaskKey},
+        task_row::TaskRow,
+        transition::{CommandResult, Submit},
+    },
+    storage::encoding,
 };
 
 /// A task to be submitted, encoded on the thread of its caller.
@@ -27,16 +31,16 @@ impl Prepared {
     pub(crate) fn new(new: NewTask) -> Result<Self> {
         let NewTask { id, indexes, uniques, payload, submit, .. } = new;
         let generated = id.is_none();
-        let body = Body { id: id.unwrap_or_else(|| Uuid::now_v7().to_key()), indexes, uniques, payload };
-        let record = records::encode(&body)?;
+        let body = TaskRow { id: id.unwrap_or_else(|| Uuid::now_v7().to_key()), indexes, uniques, payload };
+        let record = encoding::encode(&body)?;
         Ok(Self { id: body.id, generated, indexes: body.indexes, record, submit })
     }
 
     /// The same as a submit of its own.
     fn alone(&self, kind: &Kind) -> Result<NewTask> {
-        let body: Body =
-            records::decode(&self.record).map_err(|what| Error::corrupted("tracker.bodies", &self.id, what))?;
-        let Body { id, indexes, uniques, payload } = body;
+        let body: TaskRow =
+            encoding::decode(&self.record).map_err(|what| Error::corrupted("tracker.bodies", &self.id, what))?;
+        let TaskRow { id, indexes, uniques, payload } = body;
         let id = (!self.generated).then_some(id);
         Ok(NewTask { kind: kind.id, id, indexes, uniques, payload, submit: self.submit.clone(), needs: Vec::new() })
     }
@@ -49,21 +53,21 @@ pub(crate) struct SubmitMany {
 }
 
 impl Action for SubmitMany {
-    type Out = Vec<Result<Told>>;
+    type Out = Vec<Result<CommandResult>>;
 
     fn run(&self, writer: &mut Writer<'_>) -> Result<Self::Out> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
         let new = if kind.is_plain() { writer.put_new(&kind, &self.tasks)? } else { vec![false; self.tasks.len()] };
         let mut told = Vec::with_capacity(new.len());
         for (task, new) in self.tasks.iter().zip(new) {
-            told.push(if new { Ok(Told::New) } else { put_alone(writer, &kind, task)? });
+            told.push(if new { Ok(CommandResult::New) } else { put_alone(writer, &kind, task)? });
         }
         Ok(told)
     }
 }
 
 /// Outside: what concerns the transaction; inside: what concerns the task.
-fn put_alone(writer: &mut Writer<'_>, kind: &Kind, task: &Prepared) -> Result<Result<Told>> {
+fn put_alone(writer: &mut Writer<'_>, kind: &Kind, task: &Prepared) -> Result<Result<CommandResult>> {
     let new = task.alone(kind)?;
     // That somebody's lease has run out stays true, whatever becomes of this one.
     new.free(writer)?;

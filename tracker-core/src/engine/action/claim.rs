@@ -4,18 +4,21 @@ use uuid::Uuid;
 
 use super::{Action, Target};
 use crate::{
-    contain,
-    disk::keys::TaskRef,
     engine::writer::Writer,
-    error::{Error, ErrorKind, Reason, Result},
-    rules::{BodyChange, Command, Header, Owner, Start},
-    status::Role,
-    store::{Body, Kind, Ready},
-    task::TaskKey,
-    time::Micros,
+    model::{
+        contain,
+        error::{Error, ErrorKind, Reason, Result},
+        kind::Kind,
+        status::Role,
+        task::{TaskKey, TaskRef},
+        task_row::TaskRow,
+        time::Micros,
+        transition::{Command, Header, Owner, PayloadChange, Start},
+    },
+    storage::read::claim_order::Ready,
 };
 
-/// Crashes after which a task is a suspect and runs alone in its process.
+/// Crashes after which a task is a isolated and runs alone in its process.
 const SUSPECT: u32 = 2;
 
 /// A task that the caller owns now.
@@ -24,7 +27,7 @@ pub(crate) struct Claimed {
     pub task: TaskRef,
     pub owner: Owner,
     pub header: Header,
-    pub body: Body,
+    pub body: TaskRow,
 }
 
 impl Claimed {
@@ -50,8 +53,8 @@ pub(crate) struct Claim {
     pub begin: usize,
     /// How many bytes of payload the others may have together.
     pub ahead_bytes: usize,
-    /// Whether a suspect may be among them; it is then the only one.
-    pub suspects: bool,
+    /// Whether a isolated may be among them; it is then the only one.
+    pub isolated: bool,
     /// Whether a worker of this process lives by what is claimed, from the commit on: it lets go of each lease itself.
     pub held: bool,
 }
@@ -64,8 +67,8 @@ pub(crate) struct Claims {
     pub due: Option<Micros>,
     /// When the first lease runs out, if nothing was found.
     pub expiry: Option<Micros>,
-    /// A suspect is next in line, and this claim did not take suspects.
-    pub suspect_waits: bool,
+    /// A isolated is next in line, and this claim did not take isolated.
+    pub isolated_waits: bool,
     /// Something may wait that is due: the kind is paused, or a limit is reached.
     pub held_back: bool,
     /// The next task is due, and its payload is larger than what was left of [`Claim::ahead_bytes`].
@@ -129,9 +132,9 @@ impl Claim {
     /// Takes this task; false where no further one may be taken now.
     fn take(&self, writer: &mut Writer<'_>, kind: &Kind, task: TaskRef, claims: &mut Claims) -> Result<bool> {
         let header = writer.known(task)?;
-        let suspect = header.crashes >= SUSPECT;
-        if suspect && (!self.suspects || !claims.tasks.is_empty()) {
-            claims.suspect_waits = true;
+        let isolated = header.crashes >= SUSPECT;
+        if isolated && (!self.isolated || !claims.tasks.is_empty()) {
+            claims.isolated_waits = true;
             return Ok(false);
         }
         let begun = claims.tasks.len() < self.begin;
@@ -158,7 +161,7 @@ impl Claim {
             writer.hold(claimed.owner.fence);
         }
         claims.tasks.push(claimed);
-        Ok(!suspect)
+        Ok(!isolated)
     }
 }
 
@@ -222,7 +225,7 @@ fn lease(
     kind: &Kind,
     task: TaskRef,
     header: &Header,
-    body: Body,
+    body: TaskRow,
     start: &Start,
     begun: bool,
 ) -> Result<Claimed> {
@@ -233,7 +236,7 @@ fn lease(
     if known.max().is_some_and(|known| known >= owner.fence) {
         return Err(Error::corrupted(
             "tracker.meta",
-            "pulse",
+            "file_state",
             format_args!("its next fence is {}, and {task} has a later one", owner.fence),
         ));
     }
@@ -246,7 +249,7 @@ fn lease(
         writer.rows().count_start(kind, now)?;
     }
     // The start may have freed an expired lease for whose end another payload was waiting.
-    let body = if done.body == BodyChange::TakeSuccessor { writer.rows().body_of(task)? } else { body };
+    let body = if done.body == PayloadChange::TakeSuccessor { writer.rows().body_of(task)? } else { body };
     let header = done.header.ok_or_else(|| kind.refuse(body.id.clone(), Reason::NotFound))?;
     Ok(Claimed { task, owner, header, body })
 }

@@ -1,13 +1,16 @@
 use std::sync::Arc;
 
-use super::{Action, Claimed, NewTask};
+use super::{Action, Claimed};
 use crate::{
-    disk::keys::TaskRef,
     engine::writer::Writer,
-    error::{ErrorKind, Reason, Result},
-    rules::{Command, Failure, Finish, Header, Outcome, Owner, Remarks},
-    store::{Body, Kind},
-    task::TaskKey,
+    model::{
+        error::{ErrorKind, Reason, Result},
+        kind::Kind,
+        new_task::NewTask,
+        task::{TaskKey, TaskRef},
+        task_row::TaskRow,
+        transition::{AttemptNotes, Command, Failure, Finish, Header, Outcome, Owner},
+    },
 };
 
 /// The end of an attempt, with the tasks that follow from it: one commit, or nothing.
@@ -17,7 +20,7 @@ pub(crate) struct FinishTask {
     pub id: TaskKey,
     pub finish: Finish,
     /// The staged task, where it is stored.
-    pub body: Option<Body>,
+    pub body: Option<TaskRow>,
     pub next: Vec<NewTask>,
 }
 
@@ -53,7 +56,7 @@ impl FinishTask {
             keep: false,
             priority: None,
             failure,
-            remarks: Remarks::default(),
+            remarks: AttemptNotes::default(),
             run: None,
             chance: 0.5,
         };

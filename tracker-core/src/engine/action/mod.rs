@@ -11,19 +11,18 @@ mod retention;
 mod submit;
 mod task;
 
-pub(crate) use batch::{GoOn, OpenBatch, PruneBatches, PrunedBatches, RemoveBatch, Seal};
+pub(crate) use batch::{OpenBatch, Propagate, PruneBatches, PrunedBatches, RemoveBatch, Seal};
 pub(crate) use bulk::{Prepared, SubmitMany};
 pub(crate) use claim::{Claim, Claimed, Claims, StartById};
 pub(crate) use finish::FinishTask;
-pub(crate) use register::{Pause, Register, Values};
+pub(crate) use register::{Pause, Register};
 pub(crate) use rescue::{Rescue, Rescued, Scope};
 pub(crate) use retention::{Prune, Tidied, Tidy};
 pub(crate) use submit::{SubmitAndStart, SubmitGroup, Submitted};
 pub(crate) use task::{Target, TaskCommand};
 
 use super::writer::Writer;
-use crate::error::Result;
-pub(crate) use crate::store::NewTask;
+use crate::model::error::Result;
 
 /// Something to do in a transaction.
 pub(crate) trait Action: Send + 'static {

@@ -1,17 +1,19 @@
 use std::sync::Arc;
 
 use super::Action;
+use crate::model::task_row::Values;
 use crate::{
-    contain,
-    disk::keys::TaskRef,
     engine::writer::Writer,
-    error::Result,
-    rules::Command,
-    store::{Body, Kind, KindSpec, NewTask},
+    model::{
+        contain,
+        error::Result,
+        kind::{Kind, KindSpec},
+        new_task::NewTask,
+        task::TaskRef,
+        task_row::TaskRow,
+        transition::Command,
+    },
 };
-
-/// The encoded values of a task's indexes and unique keys.
-pub(crate) type Values = (Vec<Vec<u8>>, Vec<Vec<u8>>);
 
 /// Makes a kind known to the file, or brings what the file says of it up to date with the type that opens it.
 pub(crate) struct Register {
@@ -91,9 +93,9 @@ impl Register {
     }
 
     /// The same body with the keys that the type tells.
-    fn keyed(&self, body: &Body) -> Body {
+    fn keyed(&self, body: &TaskRow) -> TaskRow {
         let (indexes, uniques) = (self.values)(&body.payload).unwrap_or_default();
-        Body { indexes, uniques, ..body.clone() }
+        TaskRow { indexes, uniques, ..body.clone() }
     }
 }
 

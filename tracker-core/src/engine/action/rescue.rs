@@ -2,7 +2,8 @@ use std::{sync::Arc, time::Duration};
 
 use super::Action;
 use crate::{
-    engine::writer::Writer, error::Result, rules::Lease, status::Role, store::Kind, task::TaskKey, time::micros_of,
+    engine::writer::Writer,
+    model::{error::Result, kind::Kind, status::Role, task::TaskKey, time::micros_of, transition::Lease},
 };
 
 /// Ends leases whose owners are gone.

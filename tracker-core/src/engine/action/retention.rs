@@ -2,12 +2,14 @@ use std::{sync::Arc, time::Duration};
 
 use super::{Action, PruneBatches};
 use crate::{
-    disk::keys::TaskRef,
     engine::writer::Writer,
-    error::Result,
-    rules::{Command, Header},
-    store::Kind,
-    time::micros_of,
+    model::{
+        error::Result,
+        kind::Kind,
+        task::TaskRef,
+        time::micros_of,
+        transition::{Command, Header},
+    },
 };
 
 /// Deletes ended tasks that have been kept long enough.

@@ -4,12 +4,15 @@ use uuid::Uuid;
 
 use super::{Action, Claimed};
 use crate::{
-    disk::keys::TaskRef,
     engine::writer::Writer,
-    error::{Reason, Result},
-    rules::{Command, Start, Told},
-    store::{Body, Kind, NewTask},
-    task::{TaskId, TaskKey},
+    model::{
+        error::{Reason, Result},
+        kind::Kind,
+        new_task::NewTask,
+        task::{TaskId, TaskKey, TaskRef},
+        task_row::TaskRow,
+        transition::{Command, CommandResult, Start},
+    },
 };
 
 /// The row that a submit found or made.
@@ -17,12 +20,12 @@ use crate::{
 pub(crate) struct Submitted {
     pub task: TaskRef,
     pub id: TaskKey,
-    pub told: Told,
+    pub told: CommandResult,
 }
 
 impl NewTask {
-    fn body(&self, id: TaskKey) -> Body {
-        Body { id, indexes: self.indexes.clone(), uniques: self.uniques.clone(), payload: self.payload.clone() }
+    fn body(&self, id: TaskKey) -> TaskRow {
+        TaskRow { id, indexes: self.indexes.clone(), uniques: self.uniques.clone(), payload: self.payload.clone() }
     }
 
     /// The row that has this id or one of these keys.
@@ -79,7 +82,7 @@ impl NewTask {
                     writer.join(&kind, task, &id, batch)?;
                 }
                 let submitted = self.meet(writer, &kind, task)?;
-                if submitted.told == Told::Requeued && !self.needs.is_empty() {
+                if submitted.told == CommandResult::Requeued && !self.needs.is_empty() {
                     writer.tie(&kind, task, &submitted.id, &self.needs)?;
                 }
                 Ok(submitted)
@@ -107,7 +110,7 @@ impl NewTask {
 impl Submitted {
     /// Refuses the submit of a task that ends in the same commit, unless a changed fingerprint starts it again.
     pub(crate) fn check_within(&self, writer: &mut Writer<'_>, ending: &[TaskRef]) -> Result<()> {
-        if self.told != Told::Existing || !ending.contains(&self.task) {
+        if self.told != CommandResult::Existing || !ending.contains(&self.task) {
             return Ok(());
         }
         let runs_again = writer.header(self.task)?.is_some_and(|header| header.successor);
@@ -125,7 +128,7 @@ impl NewTask {
         let task = kind.task(writer.new_seq()?);
         let body = self.body(id.clone());
         writer.decide(kind, task, None, &Command::Submit(self.submit.clone()), Some(&body), &id)?;
-        Ok(Submitted { task, id, told: Told::New })
+        Ok(Submitted { task, id, told: CommandResult::New })
     }
 
     /// Submits a task whose row is there.
@@ -134,7 +137,7 @@ impl NewTask {
         let id = writer.rows().body_of(task)?.id;
         // Found by a unique key under another id: the row stays as it is, its id is in its payload.
         if self.id.as_ref().is_some_and(|own| *own != id) {
-            return Ok(Submitted { task, id, told: Told::Existing });
+            return Ok(Submitted { task, id, told: CommandResult::Existing });
         }
         let body = self.body(id.clone());
         let command = Command::Submit(self.submit.clone());
@@ -169,7 +172,7 @@ impl Action for SubmitGroup {
                 all.push(NewTask { needs: Vec::new(), ..new.clone() }.put(writer)?);
             }
             for (new, submitted) in self.0.iter().zip(&all).filter(|(new, _)| !new.needs.is_empty()) {
-                if submitted.told != Told::Existing {
+                if submitted.told != CommandResult::Existing {
                     let kind = writer.kind(new.kind)?;
                     writer.tie(&kind, submitted.task, &submitted.id, &new.needs)?;
                 }

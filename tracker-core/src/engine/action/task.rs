@@ -2,12 +2,14 @@ use std::sync::Arc;
 
 use super::Action;
 use crate::{
-    disk::keys::TaskRef,
     engine::writer::Writer,
-    error::{Reason, Result},
-    rules::{Command, Condition, Header},
-    store::{Body, Kind, Progress},
-    task::TaskKey,
+    model::{
+        error::{Reason, Result},
+        kind::Kind,
+        task::{TaskKey, TaskRef},
+        task_row::{Progress, TaskRow},
+        transition::{Command, Condition, Header},
+    },
 };
 
 /// Which task is meant.
@@ -38,7 +40,7 @@ pub(crate) struct TaskCommand {
     pub target: Target,
     pub command: Command,
     /// The body that the command stores, if it does.
-    pub body: Option<Body>,
+    pub body: Option<TaskRow>,
     /// How far the attempt is, told along with a renewal.
     pub progress: Option<Progress>,
     /// What must still hold: a task that was found by a query may have changed since.
@@ -84,10 +86,8 @@ mod tests {
     use super::*;
     use crate::{
         ErrorKind, Tracker,
-        engine::{NewTask, Register},
-        rules::Requeue,
-        store::KindSpec,
-        time::Micros,
+        engine::Register,
+        model::{kind::KindSpec, new_task::NewTask, time::Micros, transition::Requeue},
     };
 
     #[test]

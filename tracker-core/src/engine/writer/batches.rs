@@ -1,29 +1,29 @@
-//! Batches: what a transaction changes in them is gathered, and written once at its end. A batch that is over by then has
+//! BatchDeltas: what a transaction changes in them is gathered, and written once at its end. A batch that is over by then has
 //! its follow-up task submitted, and those that wait for it hear of it.
 
 use std::collections::{HashMap, VecDeque};
 
-use super::{Writer, needs::Tidings};
-use crate::{
+use super::{Writer, dependencies::Propagation};
+use crate::model::{
     contain,
-    disk::keys::TaskRef,
     error::{Error, Reason, Result},
-    rules::{Batch, Command, Decision, Header, News, Tally},
-    store::{Kind, NewTask},
-    task::TaskKey,
+    kind::Kind,
+    new_task::NewTask,
+    task::{TaskKey, TaskRef},
     time::Micros,
+    transition::{Batch, BatchDelta, Command, Decision, DependencyEnd, Header},
 };
 
 /// The batches that a transaction has to do with.
 #[derive(Default)]
-pub(super) struct Batches {
+pub(super) struct BatchDeltas {
     known: HashMap<u64, Batch>,
-    tallies: HashMap<u64, Tally>,
+    deltas: HashMap<u64, BatchDelta>,
 }
 
-impl Batches {
-    fn tally(&mut self, number: u64) -> &mut Tally {
-        self.tallies.entry(number).or_default()
+impl BatchDeltas {
+    fn delta(&mut self, number: u64) -> &mut BatchDelta {
+        self.deltas.entry(number).or_default()
     }
 
     /// Counts a task that was in one place before and is in another one afterwards; or takes that back.
@@ -38,10 +38,10 @@ impl Batches {
             return;
         }
         if let Some(batch) = before {
-            self.tally(batch).count(left, if after == before { entered } else { None }, sign);
+            self.delta(batch).count(left, if after == before { entered } else { None }, sign);
         }
         if let Some(batch) = after.filter(|batch| Some(*batch) != before) {
-            self.tally(batch).count(None, entered, sign);
+            self.delta(batch).count(None, entered, sign);
         }
     }
 
@@ -51,7 +51,7 @@ impl Batches {
         if let Some(batch) = header.batch
             && role(old) != role(new)
         {
-            self.tally(batch).count(Some(role(old)), Some(role(new)), 1);
+            self.delta(batch).count(Some(role(old)), Some(role(new)), 1);
         }
     }
 }
@@ -71,10 +71,10 @@ impl Writer<'_> {
 
     /// A batch with what the transaction has changed so far.
     pub(crate) fn batch_now(&mut self, number: u64) -> Result<Batch> {
-        let tally = self.batches.tallies.get(&number).cloned().unwrap_or_default();
+        let delta = self.batches.deltas.get(&number).cloned().unwrap_or_default();
         let now = self.now;
         let mut batch = self.batch(number)?.clone();
-        batch.settle(&tally, now);
+        batch.settle(&delta, now);
         Ok(batch)
     }
 
@@ -98,9 +98,13 @@ impl Writer<'_> {
         self.touch();
         self.rows.remove_batch(number, &batch)?;
         self.batches.known.remove(&number);
-        self.batches.tallies.remove(&number);
+        self.batches.deltas.remove(&number);
         if batch.watched {
-            self.tidings.push_back(Tidings::new(TaskRef::of_batch(number), named(&batch.label), News::Gone));
+            self.propagations.push_back(Propagation::new(
+                TaskRef::of_batch(number),
+                named(&batch.label),
+                DependencyEnd::Deleted,
+            ));
             self.spread()?;
         }
         Ok(())
@@ -110,7 +114,7 @@ impl Writer<'_> {
     pub(crate) fn seal(&mut self, number: u64, sealed: bool) -> Result<()> {
         if self.batch_now(number)?.sealed != sealed {
             self.touch();
-            self.batches.tally(number).seal = Some(sealed);
+            self.batches.delta(number).seal = Some(sealed);
         }
         Ok(())
     }
@@ -121,7 +125,7 @@ impl Writer<'_> {
         if !batch.watched {
             batch.watched = true;
             self.touch();
-            self.batches.tally(number);
+            self.batches.delta(number);
         }
         Ok(())
     }
@@ -160,27 +164,27 @@ impl Writer<'_> {
     pub(super) fn clock(&mut self, kind: &Kind, old: Option<&Header>, decision: &Decision) {
         let (Some(old), Some(new)) = (old, &decision.header) else { return };
         let (Some(batch), Some(lease)) = (new.batch, &old.lease) else { return };
-        if News::of(kind.rules(0).counts_as(new)).is_none() {
+        if DependencyEnd::of(kind.rules(0).counts_as(new)).is_none() {
             return;
         }
         let ended = decision.history.last().or(new.last.as_ref()).filter(|ended| ended.fence == lease.fence);
         if let Some(ended) = ended {
             let measured = ended.run.and_then(|run| Micros::try_from(run).ok());
-            let tally = self.batches.tally(batch);
-            tally.ends = tally.ends.saturating_add(1);
-            tally.ran = tally.ran.saturating_add(measured.unwrap_or(ended.ended.saturating_sub(ended.started)));
+            let delta = self.batches.delta(batch);
+            delta.ends = delta.ends.saturating_add(1);
+            delta.ran = delta.ran.saturating_add(measured.unwrap_or(ended.ended.saturating_sub(ended.started)));
         }
     }
 
     /// Writes what has changed in batches, and does what follows from it, until nothing follows any more.
     pub(super) fn settle(&mut self) -> Result<()> {
-        while !self.batches.tallies.is_empty() {
-            let mut tallies: Vec<_> = std::mem::take(&mut self.batches.tallies).into_iter().collect();
-            tallies.sort_unstable_by_key(|(number, _)| *number);
+        while !self.batches.deltas.is_empty() {
+            let mut deltas: Vec<_> = std::mem::take(&mut self.batches.deltas).into_iter().collect();
+            deltas.sort_unstable_by_key(|(number, _)| *number);
             let mut ends = VecDeque::new();
-            for (number, tally) in tallies {
+            for (number, delta) in deltas {
                 let now = self.now;
-                let end = self.batch(number)?.settle(&tally, now);
+                let end = self.batch(number)?.settle(&delta, now);
                 let batch = self.batch(number)?.clone();
                 self.rows.put_batch(number, &batch)?;
                 ends.extend(end.map(|end| (number, batch, end)));
@@ -191,7 +195,11 @@ impl Writer<'_> {
                     self.follow(number)?;
                 }
                 if batch.watched {
-                    self.tidings.push_back(Tidings::new(TaskRef::of_batch(number), named(&batch.label), end.news));
+                    self.propagations.push_back(Propagation::new(
+                        TaskRef::of_batch(number),
+                        named(&batch.label),
+                        end.news,
+                    ));
                     self.spread()?;
                 }
             }

@@ -1,16 +1,14 @@
 use super::Writer;
 use crate::{
-    disk::keys,
     engine::action::Prepared,
-    error::Result,
-    rules::Command,
-    store::{Kind, NewRow},
+    model::{error::Result, kind::Kind, transition::Command},
+    storage::{keys, write::bulk::NewRow},
 };
 
 impl Writer<'_> {
     /// Puts in those whose ids are new, of a plain kind, and says which they were. Of two with the same id it is the first.
     pub(crate) fn put_new(&mut self, kind: &Kind, tasks: &[Prepared]) -> Result<Vec<bool>> {
-        let base = self.pulse.next_seq;
+        let base = self.file_state.next_seq;
         self.new_seqs(tasks.len())?;
         let mut ids: Vec<_> = (base..).zip(tasks).map(|(seq, task)| (keys::id_key(kind.id, &task.id), seq)).collect();
         ids.sort_unstable();
@@ -36,7 +34,7 @@ impl Writer<'_> {
             }
         }
         if rows.is_empty() {
-            self.pulse.next_seq = base;
+            self.file_state.next_seq = base;
         } else {
             self.touch();
             self.rows.apply_new(kind, &rows)?;

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use super::Writer;
 use crate::{
-    contain,
-    disk::keys::TaskRef,
-    error::Result,
-    rules::{Command, Header, Lease, Owner},
-    status::Role,
-    store::{Change, Kind},
-    task::TaskKey,
+    model::{
+        contain,
+        error::Result,
+        kind::Kind,
+        status::Role,
+        task::{TaskKey, TaskRef},
+        transition::{Command, Header, Lease, Owner},
+    },
+    storage::write::change::TaskChange,
 };
 
 /// How many expired leases one claim frees on its way.
@@ -90,8 +92,11 @@ impl Writer<'_> {
     pub(crate) fn strand(&mut self, kind: &Kind, task: TaskRef, header: &Header) -> Result<()> {
         let stranded = Header { unreadable: true, ..header.clone() };
         self.touch();
-        let counted =
-            self.rows.apply(kind, task, &Change { old: Some(header), new: Some(&stranded), ..Change::default() })?;
+        let counted = self.rows.apply(
+            kind,
+            task,
+            &TaskChange { old: Some(header), new: Some(&stranded), ..TaskChange::default() },
+        )?;
         self.count(counted);
         Ok(())
     }

@@ -1,13 +1,13 @@
 mod batches;
 mod bulk;
+mod dependencies;
 mod leases;
-mod needs;
 mod numbers;
 mod rebuild;
 mod undo;
 
-use batches::Batches;
-use needs::Tidings;
+use batches::BatchDeltas;
+use dependencies::Propagation;
 use numbers::after;
 use undo::Undo;
 
@@ -20,48 +20,53 @@ use redb::WriteTransaction;
 use uuid::Uuid;
 
 use super::{
-    account::{Account, Wanted},
-    event::{Event, Happening},
-    held::Held,
+    event::{Event, EventKind},
+    held_leases::HeldLeases,
+    run_log::{RunLogEvent, Wanted},
 };
 use crate::{
-    contain,
-    disk::keys::{CountKey, TaskRef},
-    error::{Error, Reason, Result},
-    rules::{BodyChange, Command, Decision, Header, Told},
-    store::{Body, Change, Handles, Kind, Kinds, Progress, Pulse},
-    task::TaskKey,
-    time::{Micros, utc},
+    model::{
+        contain,
+        error::{Error, Reason, Result},
+        file_state::FileState,
+        kind::Kind,
+        kinds::Kinds,
+        task::{TaskKey, TaskRef},
+        task_row::{Progress, TaskRow},
+        time::{Micros, utc},
+        transition::{Command, CommandResult, Decision, Header, PayloadChange},
+    },
+    storage::{keys::CountKey, tables::Tables, write::change::TaskChange},
 };
 
 /// What a transaction needs to know of the engine.
 #[derive(Clone)]
 pub(crate) struct Context {
     pub instance: Uuid,
-    pub held: Arc<Held>,
+    pub held: Arc<HeldLeases>,
     /// Whether anybody wants to hear of events.
     pub watched: bool,
     /// Whether anybody listens to the account of each run.
-    pub accounted: Wanted,
+    pub run_log_enabled: Wanted,
     /// The change number up to which this process knows the file.
     pub known: u64,
 }
 
 /// One write transaction: runs actions, and knows what they changed.
 pub(crate) struct Writer<'t> {
-    rows: Handles<&'t WriteTransaction>,
+    rows: Tables<&'t WriteTransaction>,
     context: Context,
-    pulse: Pulse,
+    file_state: FileState,
     kinds: Arc<Kinds>,
     now: Micros,
     counts: HashMap<CountKey, i64>,
     swept: HashSet<u32>,
     undo: Option<Vec<Undo>>,
-    batches: Batches,
+    batches: BatchDeltas,
     /// What those are to be told that wait for others.
-    tidings: VecDeque<Tidings>,
+    propagations: VecDeque<Propagation>,
     spreading: bool,
-    effects: Effects,
+    effects: CommitEffects,
     /// Writes so far, whatever became of them: an action that failed after some has spoilt the transaction.
     writes: u64,
     /// Why the transaction cannot be committed any more.
@@ -71,15 +76,15 @@ pub(crate) struct Writer<'t> {
 
 /// What a transaction has changed, to be told once it is durable.
 #[derive(Default)]
-pub(crate) struct Effects {
+pub(crate) struct CommitEffects {
     pub events: Vec<Event>,
-    pub accounts: Vec<Account>,
+    pub run_log: Vec<RunLogEvent>,
     /// The file's change number after it.
     pub change: u64,
     /// Something may be startable now that was not.
     pub woke: bool,
     /// Not all have heard yet what became of those they wait for: another commit must go on.
-    pub untold: bool,
+    pub propagation_pending: bool,
     /// Fences of attempts of this process that are cancelled now.
     pub cancelled: Vec<u64>,
     /// Leases by which workers of this process live now.
@@ -89,10 +94,10 @@ pub(crate) struct Effects {
 }
 
 /// What a command did.
-pub(crate) struct Done {
+pub(crate) struct Decided {
     pub header: Option<Header>,
-    pub told: Told,
-    pub body: BodyChange,
+    pub told: CommandResult,
+    pub body: PayloadChange,
 }
 
 impl<'t> Writer<'t> {
@@ -103,25 +108,25 @@ impl<'t> Writer<'t> {
         known: &Arc<Kinds>,
         time: impl FnOnce(Micros) -> Micros,
     ) -> Result<Self> {
-        let mut rows = Handles::new(txn);
-        let pulse = rows.pulse()?;
-        let kinds = if pulse.schema == known.schema { known.clone() } else { Arc::new(rows.all_kinds()?) };
-        let now = time(pulse.mark);
+        let mut rows = Tables::new(txn);
+        let file_state = rows.file_state()?;
+        let kinds = if file_state.schema == known.schema { known.clone() } else { Arc::new(rows.all_kinds()?) };
+        let now = time(file_state.mark);
         // What another process has changed since may be startable now.
-        let woke = pulse.change != context.known;
-        let kinds_now = (pulse.schema != known.schema).then(|| kinds.clone());
-        let effects = Effects { kinds: kinds_now, woke, change: pulse.change, ..Effects::default() };
+        let woke = file_state.change != context.known;
+        let kinds_now = (file_state.schema != known.schema).then(|| kinds.clone());
+        let effects = CommitEffects { kinds: kinds_now, woke, change: file_state.change, ..CommitEffects::default() };
         Ok(Self {
             rows,
             context,
-            pulse,
+            file_state,
             kinds,
             now,
             counts: HashMap::new(),
             swept: HashSet::new(),
             undo: None,
-            batches: Batches::default(),
-            tidings: VecDeque::new(),
+            batches: BatchDeltas::default(),
+            propagations: VecDeque::new(),
             spreading: false,
             effects,
             writes: 0,
@@ -131,7 +136,7 @@ impl<'t> Writer<'t> {
     }
 
     /// Writes what is written once per commit; true if there is anything to commit.
-    pub(crate) fn finish(mut self, batch: u64) -> Result<(bool, Effects)> {
+    pub(crate) fn finish(mut self, batch: u64) -> Result<(bool, CommitEffects)> {
         if let Some(error) = self.spoilt {
             return Err(error);
         }
@@ -139,23 +144,23 @@ impl<'t> Writer<'t> {
         if self.dirty {
             self.counts.retain(|_, difference| *difference != 0);
             self.rows.add_counts(&self.counts)?;
-            self.pulse.mark = self.pulse.mark.max(self.now);
-            self.pulse.instance = self.context.instance;
-            self.pulse.batch = batch;
-            self.pulse.change = after(self.pulse.change)?;
-            self.rows.put_pulse(&self.pulse)?;
-            self.effects.change = self.pulse.change;
+            self.file_state.mark = self.file_state.mark.max(self.now);
+            self.file_state.instance = self.context.instance;
+            self.file_state.batch = batch;
+            self.file_state.change = after(self.file_state.change)?;
+            self.rows.put_file_state(&self.file_state)?;
+            self.effects.change = self.file_state.change;
         }
         Ok((self.dirty, self.effects))
     }
 
     /// The same for a transaction that commits in any case.
-    pub(crate) fn finish_marked(mut self, batch: u64) -> Result<(bool, Effects)> {
+    pub(crate) fn finish_marked(mut self, batch: u64) -> Result<(bool, CommitEffects)> {
         self.dirty = true;
         self.finish(batch)
     }
 
-    pub(crate) fn rows(&mut self) -> &mut Handles<&'t WriteTransaction> {
+    pub(crate) fn rows(&mut self) -> &mut Tables<&'t WriteTransaction> {
         &mut self.rows
     }
 
@@ -188,9 +193,9 @@ impl<'t> Writer<'t> {
     pub(crate) fn put_kind(&mut self, kind: Kind) -> Result<Arc<Kind>> {
         self.touch();
         self.rows.put_kind(&kind)?;
-        self.pulse.schema = after(self.pulse.schema)?;
+        self.file_state.schema = after(self.file_state.schema)?;
         let mut kinds = (*self.kinds).clone();
-        kinds.schema = self.pulse.schema;
+        kinds.schema = self.file_state.schema;
         let id = kind.id;
         kinds.insert(kind);
         self.kinds = Arc::new(kinds);
@@ -226,34 +231,34 @@ impl<'t> Writer<'t> {
         task: TaskRef,
         header: Option<&Header>,
         command: &Command,
-        body: Option<&Body>,
+        body: Option<&TaskRow>,
         id: &TaskKey,
-    ) -> Result<Done> {
+    ) -> Result<Decided> {
         // The row on disk is what the indexes were made from, whatever is renewed in memory now.
         let stored = header;
         let renewed = self.renewed(kind, header, command);
         let header = renewed.as_ref().or(header);
         let decided = kind.rules(self.now).decide(header, command);
         if let Err(reason) = &decided
-            && self.context.accounted == Wanted::All
+            && self.context.run_log_enabled == Wanted::All
         {
-            self.effects.accounts.extend(Account::of_refusal(kind, id, command, reason));
+            self.effects.run_log.extend(RunLogEvent::of_refusal(kind, id, command, reason));
         }
         let decision = decided.map_err(|reason| kind.refuse(id.clone(), reason))?;
         let (told, change) = (decision.told, decision.body);
-        if decision.header.as_ref() == header && change == BodyChange::Keep {
-            return Ok(Done { header: decision.header, told, body: change });
+        if decision.header.as_ref() == header && change == PayloadChange::Keep {
+            return Ok(Decided { header: decision.header, told, body: change });
         }
         self.write(kind, task, stored, &decision, body, id)?;
         self.clock(kind, header, &decision);
-        if self.context.accounted > Wanted::Nothing {
-            let wanted = self.context.accounted;
-            let account = Account::of(kind, id, header, decision.header.as_ref(), command, wanted);
-            self.effects.accounts.extend(account);
+        if self.context.run_log_enabled > Wanted::Nothing {
+            let wanted = self.context.run_log_enabled;
+            let account = RunLogEvent::of(kind, id, header, decision.header.as_ref(), command, wanted);
+            self.effects.run_log.extend(account);
         }
         self.tell(kind, id, header, &decision, command);
         self.spread()?;
-        Ok(Done { header: decision.header, told, body: change })
+        Ok(Decided { header: decision.header, told, body: change })
     }
 
     fn write(
@@ -262,26 +267,26 @@ impl<'t> Writer<'t> {
         task: TaskRef,
         old: Option<&Header>,
         decision: &Decision,
-        body: Option<&Body>,
+        body: Option<&TaskRow>,
         id: &TaskKey,
     ) -> Result<()> {
         debug_assert_eq!(self.rows.header(task)?.as_ref(), old, "the header is the one on disk");
         let new = decision.header.as_ref();
-        let waiting = if decision.body == BodyChange::TakeSuccessor { self.rows.successor(task)? } else { None };
+        let waiting = if decision.body == PayloadChange::TakeSuccessor { self.rows.successor(task)? } else { None };
         let mut new_body = match decision.body {
-            BodyChange::Keep | BodyChange::PutSuccessor => None,
-            BodyChange::Put => body,
-            BodyChange::TakeSuccessor => waiting.as_ref(),
+            PayloadChange::Keep | PayloadChange::PutSuccessor => None,
+            PayloadChange::Put => body,
+            PayloadChange::TakeSuccessor => waiting.as_ref(),
         };
-        let needs = Change::needs_old_body(kind, task, old, new, new_body.is_some());
+        let needs = TaskChange::needs_old_body(kind, task, old, new, new_body.is_some());
         let old_body = if needs { Some(self.rows.body_of(task)?) } else { None };
         let successor = match decision.body {
-            BodyChange::PutSuccessor => Some(body),
+            PayloadChange::PutSuccessor => Some(body),
             // It has taken its place, or its task is gone, or starts anew with a payload from elsewhere.
             _ if old.is_some_and(|old| old.successor) && !new.is_some_and(|new| new.successor) => Some(None),
             _ => None,
         };
-        let change = |new_body| Change {
+        let change = |new_body| TaskChange {
             old,
             new,
             old_body: old_body.as_ref(),
@@ -290,7 +295,7 @@ impl<'t> Writer<'t> {
             successor,
         };
         if let Some(rival) = self.rows.rival(kind, task, &change(new_body))? {
-            if decision.body != BodyChange::TakeSuccessor {
+            if decision.body != PayloadChange::TakeSuccessor {
                 let other = self.rows.body_of(rival)?.id;
                 return Err(kind.refuse(id.clone(), Reason::Conflict { other }));
             }
@@ -338,7 +343,7 @@ impl<'t> Writer<'t> {
         self.rows.put_progress(task, progress)?;
         if self.context.watched {
             let what =
-                Happening::Progress { done: progress.done, total: progress.total, message: progress.message.clone() };
+                EventKind::Progress { done: progress.done, total: progress.total, message: progress.message.clone() };
             let event =
                 Event { kind: kind.name.as_str().into(), id: id.clone(), at: utc(self.now), status: None, what };
             self.effects.events.push(event);
@@ -353,21 +358,21 @@ impl<'t> Writer<'t> {
         let ended = decision.history.last().or(decision.header.as_ref().and_then(|header| header.last.as_ref()));
         let still_waits = decision.header.as_ref().is_some_and(|header| header.waits > 0);
         let what = match command {
-            Command::Hear(_) if still_waits && decision.history.is_empty() => return,
+            Command::ResolveDependency(_) if still_waits && decision.history.is_empty() => return,
             Command::Renew { .. }
             | Command::Checkpoint { .. }
             | Command::Detach { .. }
             | Command::Await { .. }
-            | Command::Watched(_)
+            | Command::Notification(_)
             | Command::Join { .. } => return,
-            Command::Submit(_) if old.is_none() => Happening::Submitted,
-            Command::Delete => Happening::Deleted,
-            Command::Start(start) => Happening::Claimed { worker: start.worker.clone() },
+            Command::Submit(_) if old.is_none() => EventKind::Submitted,
+            Command::Delete => EventKind::Deleted,
+            Command::Start(start) => EventKind::Claimed { worker: start.worker.clone() },
             Command::Finish(_) | Command::Rescue { .. } => match ended {
-                Some(ended) => Happening::Ended { ending: ended.ending },
-                None => Happening::Changed,
+                Some(ended) => EventKind::Ended { ending: ended.ending },
+                None => EventKind::Changed,
             },
-            _ => Happening::Changed,
+            _ => EventKind::Changed,
         };
         let status = decision.header.as_ref().map(|header| header.code);
         self.effects.events.push(Event {

@@ -1,7 +1,7 @@
 //! The numbers that a file gives out. They only rise, so that none is given out twice.
 
 use super::Writer;
-use crate::error::{Error, Result};
+use crate::model::error::{Error, Result};
 
 impl Writer<'_> {
     /// Takes the number of a new task.
@@ -11,15 +11,15 @@ impl Writer<'_> {
 
     /// Takes `count` numbers for new tasks, and returns the first of them.
     pub(super) fn new_seqs(&mut self, count: usize) -> Result<u64> {
-        let first = self.pulse.next_seq;
+        let first = self.file_state.next_seq;
         let count = u64::try_from(count).unwrap_or(u64::MAX);
-        self.pulse.next_seq = first.checked_add(count).ok_or_else(exhausted)?;
+        self.file_state.next_seq = first.checked_add(count).ok_or_else(exhausted)?;
         Ok(first)
     }
 
     /// The fence of the next claim; [`Self::use_fence`] takes it once the claim stands.
     pub(crate) fn next_fence(&self) -> u64 {
-        self.pulse.next_fence
+        self.file_state.next_fence
     }
 
     pub(crate) fn use_fence(&mut self) -> Result<()> {
@@ -27,15 +27,15 @@ impl Writer<'_> {
     }
 
     pub(crate) fn take_fence(&mut self) -> Result<u64> {
-        let fence = self.pulse.next_fence;
-        self.pulse.next_fence = after(fence)?;
+        let fence = self.file_state.next_fence;
+        self.file_state.next_fence = after(fence)?;
         Ok(fence)
     }
 
     /// Begins the fences at this one, where they would begin before it.
     pub(crate) fn raise_fence(&mut self, fence: u64) {
         self.touch();
-        self.pulse.next_fence = self.pulse.next_fence.max(fence);
+        self.file_state.next_fence = self.file_state.next_fence.max(fence);
     }
 }
 
@@ -46,5 +46,5 @@ pub(super) fn after(number: u64) -> Result<u64> {
 
 /// No file reaches the last number by counting: its numbers were written by something else.
 fn exhausted() -> Error {
-    Error::corrupted("tracker.meta", "pulse", "a number that only rises stands at its end")
+    Error::corrupted("tracker.meta", "file_state", "a number that only rises stands at its end")
 }

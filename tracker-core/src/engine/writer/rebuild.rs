@@ -2,10 +2,20 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::Writer;
 use crate::{
-    disk::keys::{NeedKey, TaskRef},
-    error::{Error, ErrorKind, Result},
-    rules::{Batch, Command, Header, News, Otherwise},
-    store::{Body, Change, Kind, KindSpec, NewTask, Untold, Whole, check_kinds},
+    model::{
+        bounds::check_kinds,
+        error::{Error, ErrorKind, Result},
+        kind::{Kind, KindSpec},
+        new_task::NewTask,
+        task::TaskRef,
+        task_row::TaskRow,
+        transition::{Batch, Command, DependencyEnd, Header, OnDependencyFailure},
+    },
+    storage::{
+        keys::DependencyKey,
+        read::{dependencies::PendingPropagation, task_rows::TaskRows},
+        write::change::TaskChange,
+    },
 };
 
 impl Writer<'_> {
@@ -15,21 +25,22 @@ impl Writer<'_> {
         (old, new): (&Kind, &Kind),
         task: TaskRef,
         header: &Header,
-        (body, rebuilt): (&Body, &Body),
-        successor: Option<&Body>,
+        (body, rebuilt): (&TaskRow, &TaskRow),
+        successor: Option<&TaskRow>,
     ) -> Result<()> {
-        let bare = Body { indexes: Vec::new(), uniques: Vec::new(), ..body.clone() };
+        let bare = TaskRow { indexes: Vec::new(), uniques: Vec::new(), ..body.clone() };
         self.touch();
-        let leave = Change {
+        let leave = TaskChange {
             old: Some(header),
             new: Some(header),
             old_body: Some(body),
             new_body: Some(&bare),
-            ..Change::default()
+            ..TaskChange::default()
         };
         self.rows.apply(old, task, &leave)?;
         self.rows.reposition(old, new, task, header)?;
-        let enter = Change { old_body: Some(&bare), new_body: Some(rebuilt), successor: successor.map(Some), ..leave };
+        let enter =
+            TaskChange { old_body: Some(&bare), new_body: Some(rebuilt), successor: successor.map(Some), ..leave };
         if let Some(rival) = self.rows.rival(new, task, &enter)? {
             let other = self.rows.body_of(rival)?.id;
             return Err(Error::new(
@@ -56,7 +67,7 @@ impl Writer<'_> {
             beyond = Some(last.seq);
             for task in tasks {
                 let (header, body) = (self.known(task)?, self.rows.body_of(task)?);
-                let enter = Change { new: Some(&header), new_body: Some(&body), ..Change::default() };
+                let enter = TaskChange { new: Some(&header), new_body: Some(&body), ..TaskChange::default() };
                 self.rows.apply_lane(kind, task, &enter)?;
             }
         }
@@ -73,23 +84,23 @@ impl Writer<'_> {
 
     /// Writes a task that comes from elsewhere, whose id is not there; refused if a unique key of it is.
     #[cfg(feature = "json")]
-    pub(crate) fn admit(&mut self, kind: &Kind, whole: &Whole) -> Result<()> {
-        let Whole { task, header, body, .. } = whole;
-        if !whole.has_room() {
+    pub(crate) fn admit(&mut self, kind: &Kind, task_rows: &TaskRows) -> Result<()> {
+        let TaskRows { task, header, body, .. } = task_rows;
+        if !task_rows.has_room() {
             return Err(Error::invalid(format!(
                 "\"{}\" has a fence of 2^63 or more, which no file gives out",
                 body.id
             )));
         }
-        let change = Change { new: Some(header), new_body: Some(body), ..Change::default() };
+        let change = TaskChange { new: Some(header), new_body: Some(body), ..TaskChange::default() };
         if let Some(rival) = self.rows.rival(kind, *task, &change)? {
             let other = self.rows.body_of(rival)?.id;
-            return Err(kind.refuse(body.id.clone(), crate::error::Reason::Conflict { other }));
+            return Err(kind.refuse(body.id.clone(), crate::model::error::Reason::Conflict { other }));
         }
         // Times from elsewhere do not set the clock of this file.
-        let mark = self.pulse.mark;
-        self.restore(kind, whole)?;
-        self.pulse.mark = mark;
+        let mark = self.file_state.mark;
+        self.restore(kind, task_rows)?;
+        self.file_state.mark = mark;
         self.effects.woke = true;
         Ok(())
     }
@@ -112,21 +123,22 @@ impl Writer<'_> {
     }
 
     /// Writes a task as another file had it.
-    pub(crate) fn restore(&mut self, kind: &Kind, whole: &Whole) -> Result<()> {
-        let Whole { task, body, past, successor, .. } = whole;
-        let batch = whole.header.batch.filter(|batch| self.batch_now(*batch).is_ok());
+    pub(crate) fn restore(&mut self, kind: &Kind, task_rows: &TaskRows) -> Result<()> {
+        let TaskRows { task, body, past, successor, .. } = task_rows;
+        let batch = task_rows.header.batch.filter(|batch| self.batch_now(*batch).is_ok());
         // What waited and is lost has not been submitted.
-        let fingerprint = whole.header.fingerprint.filter(|_| !whole.lacks_successor());
+        let fingerprint = task_rows.header.fingerprint.filter(|_| !task_rows.lacks_successor());
         let (successor, waits, watched) = (successor.as_ref(), 0, false);
         let header =
-            Header { successor: successor.is_some(), fingerprint, waits, watched, batch, ..whole.header.clone() };
-        let fence = whole.fence();
-        self.pulse.next_seq = self.pulse.next_seq.max(task.seq.saturating_add(1));
-        self.pulse.next_fence = self.pulse.next_fence.max(fence.saturating_add(1));
-        self.pulse.mark = self.pulse.mark.max(header.updated);
+            Header { successor: successor.is_some(), fingerprint, waits, watched, batch, ..task_rows.header.clone() };
+        let fence = task_rows.fence();
+        self.file_state.next_seq = self.file_state.next_seq.max(task.seq.saturating_add(1));
+        self.file_state.next_fence = self.file_state.next_fence.max(fence.saturating_add(1));
+        self.file_state.mark = self.file_state.mark.max(header.updated);
         self.touch();
         let successor = successor.map(Some);
-        let change = Change { new: Some(&header), new_body: Some(body), history: past, successor, ..Change::default() };
+        let change =
+            TaskChange { new: Some(&header), new_body: Some(body), history: past, successor, ..TaskChange::default() };
         if self.undo.is_some() {
             self.remember(kind, *task, &change)?;
         }
@@ -138,17 +150,21 @@ impl Writer<'_> {
 
     /// Writes a batch as another file had it, but for its tasks.
     pub(crate) fn restore_batch(&mut self, number: u64, batch: Batch, follow_up: Option<&NewTask>) -> Result<()> {
-        self.pulse.next_seq = self.pulse.next_seq.max(number.saturating_add(1));
+        self.file_state.next_seq = self.file_state.next_seq.max(number.saturating_add(1));
         self.put_new_batch(number, batch, follow_up)
     }
 
     /// Has a task wait for others as in another file. Those that are not here count as deleted.
-    pub(crate) fn restore_needs(&mut self, waiter: TaskRef, needs: &BTreeMap<TaskRef, Otherwise>) -> Result<()> {
+    pub(crate) fn restore_needs(
+        &mut self,
+        waiter: TaskRef,
+        needs: &BTreeMap<TaskRef, OnDependencyFailure>,
+    ) -> Result<()> {
         let Some(header) = self.header(waiter)? else { return Ok(()) };
         let (kind, id) = (self.kind(waiter.kind)?, self.rows.body_of(waiter)?.id);
         let mut others = 0;
         for (target, otherwise) in needs {
-            let key = NeedKey { from: waiter, to: *target };
+            let key = DependencyKey { from: waiter, to: *target };
             let here = match target.batch() {
                 Some(number) => self.rows.batch(number)?.is_some(),
                 None => self.header(*target)?.is_some(),
@@ -156,9 +172,10 @@ impl Writer<'_> {
             if here {
                 self.watch(*target)?;
             } else {
-                let untold = Untold { about: *target, news: News::Gone, before: u64::MAX, beyond: None };
+                let untold =
+                    PendingPropagation { about: *target, news: DependencyEnd::Deleted, before: u64::MAX, beyond: None };
                 self.rows.put_untold(untold)?;
-                self.effects.untold = true;
+                self.effects.propagation_pending = true;
             }
             self.put_need(key, Some(*otherwise))?;
             others += 1;

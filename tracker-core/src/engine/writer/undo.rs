@@ -2,17 +2,24 @@ use std::sync::Arc;
 
 use super::Writer;
 use crate::{
-    disk::keys::{NeedKey, TaskRef},
-    error::Result,
-    rules::{Header, Otherwise},
-    store::{Body, Change, Kind, Runs},
+    model::{
+        error::Result,
+        kind::Kind,
+        task::TaskRef,
+        task_row::TaskRow,
+        transition::{Header, OnDependencyFailure},
+    },
+    storage::{
+        keys::DependencyKey,
+        write::change::{HistoryRows, TaskChange},
+    },
 };
 
 /// How to take a write back.
 pub(super) enum Undo {
     Task(Box<Written>),
     /// What a task waits for, as it was before.
-    Need(NeedKey, Option<Otherwise>),
+    Dependency(DependencyKey, Option<OnDependencyFailure>),
 }
 
 /// A task before and after a write.
@@ -21,20 +28,20 @@ pub(super) struct Written {
     task: TaskRef,
     old: Option<Header>,
     new: Option<Header>,
-    old_body: Option<Body>,
-    new_body: Option<Body>,
+    old_body: Option<TaskRow>,
+    new_body: Option<TaskRow>,
     #[expect(clippy::option_option, reason = "outside: whether it changes; inside: what it becomes")]
-    successor: Option<Option<Body>>,
+    successor: Option<Option<TaskRow>>,
     /// The history of a task that was there: where it gets a line, the oldest one makes room for it.
-    runs: Runs,
+    runs: HistoryRows,
 }
 
 impl Writer<'_> {
-    /// Runs several actions of which either all stand or none. They may submit tasks; the last one may do anything. What
+    /// HistoryRows several actions of which either all stand or none. They may submit tasks; the last one may do anything. What
     /// others are to be told is told when all stand; to the log only a refusal of the last one is told else.
     pub(crate) fn all_or_nothing<R>(&mut self, work: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
         let (woke, events, writes) = (self.effects.woke, self.effects.events.len(), self.writes);
-        let (tidings, cancelled) = (self.tidings.len(), self.effects.cancelled.len());
+        let (propagations, cancelled) = (self.propagations.len(), self.effects.cancelled.len());
         let outer = self.undo.replace(Vec::new());
         let result = work(self);
         let undo = self.undo.take().unwrap_or_default();
@@ -47,20 +54,20 @@ impl Writer<'_> {
             for step in undo.into_iter().rev() {
                 match step {
                     Undo::Task(written) => self.take_back(&written)?,
-                    Undo::Need(key, before) => drop(self.rows.put_need(key, before)?),
+                    Undo::Dependency(key, before) => drop(self.rows.put_need(key, before)?),
                 }
             }
             self.effects.woke = woke;
             self.effects.events.truncate(events);
             self.effects.cancelled.truncate(cancelled);
-            self.tidings.truncate(tidings);
+            self.propagations.truncate(propagations);
             self.writes = writes;
         }
         self.spread()?;
         result
     }
 
-    pub(super) fn remember(&mut self, kind: &Kind, task: TaskRef, change: &Change) -> Result<()> {
+    pub(super) fn remember(&mut self, kind: &Kind, task: TaskRef, change: &TaskChange) -> Result<()> {
         let successor = match change.successor {
             Some(_) => Some(self.rows.successor(task)?),
             None => None,
@@ -73,7 +80,7 @@ impl Writer<'_> {
             old_body: change.old_body.cloned(),
             new_body: change.new_body.cloned(),
             successor,
-            runs: if change.old.is_some() { self.rows.runs(task)? } else { Runs::new() },
+            runs: if change.old.is_some() { self.rows.runs(task)? } else { HistoryRows::new() },
         };
         self.undo.get_or_insert_default().push(Undo::Task(Box::new(undo)));
         Ok(())
@@ -82,7 +89,7 @@ impl Writer<'_> {
     /// Writes the reverse of a submit: what was new is gone, what was changed is as before.
     fn take_back(&mut self, step: &Written) -> Result<()> {
         let gone = step.old.is_none();
-        let change = Change {
+        let change = TaskChange {
             old: step.new.as_ref(),
             new: step.old.as_ref(),
             old_body: step.new_body.as_ref().or(step.old_body.as_ref()),

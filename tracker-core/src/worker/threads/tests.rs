@@ -8,8 +8,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Crew, ErrorKind, Summary, TaskStatus, TrackedTask, Tracker,
-    error::Result,
+    ErrorKind, Summary, TaskStatus, TrackedTask, Tracker, WorkerPool,
+    model::error::Result,
     worker::{Settings, config::Observed},
 };
 
@@ -28,14 +28,14 @@ struct Job {
     number: u32,
 }
 
-/// Runs a worker on `tasks` tasks, with this many threads.
+/// HistoryRows a worker on `tasks` tasks, with this many threads.
 fn run(tasks: u32, threads: usize, ahead: usize, observed: Observed) -> (Result<Summary>, Arc<Observed>) {
     let tracker = Tracker::in_memory().unwrap();
     let jobs = tracker.tasks::<Job>().unwrap();
     jobs.submit_all((0..tasks).map(|number| Job { number })).unwrap();
     let observed = Arc::new(observed);
-    let settings = Settings { threads, ahead, observed: observed.clone(), ..Settings::default() };
-    let summary = Crew::with(settings).serve(&jobs, |_| {
+    let settings = Settings { threads, prefetch: ahead, observed: observed.clone(), ..Settings::default() };
+    let summary = WorkerPool::with(settings).serve(&jobs, |_| {
         // The other threads have looked, and sleep.
         (0..10_000).for_each(|_| std::thread::yield_now());
         Ok::<_, io::Error>(())

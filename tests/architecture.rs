@@ -1,0 +1,124 @@
+//! Holds the layers of `tracker-core/src` to their order: each folder uses only itself and the folders before it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The folders, lowest first. A folder may use those before it.
+const LAYERS: [&str; 7] = ["model", "storage", "engine", "api", "worker", "portable", "maintenance"];
+
+/// Files that may use a later folder, each with the reason.
+const EXCEPTIONS: [(&str, &str, &str); 0] = [];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Removes comments, so that links in documentation do not count.
+fn code_of(text: &str) -> String {
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// Returns the first path segments after each `crate::` of a file, also those in braces.
+fn used_folders(code: &str) -> BTreeSet<String> {
+    let mut used = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        let before = code[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
+            continue;
+        }
+        let rest = &code[at + "crate::".len()..];
+        let Some(list) = rest.strip_prefix('{') else {
+            used.extend(first_segment(rest));
+            continue;
+        };
+        let mut depth = 0;
+        let mut item = 0;
+        for (index, c) in list.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' | ',' if depth == 0 => {
+                    used.extend(first_segment(list[item..index].trim_start()));
+                    item = index + 1;
+                    if c == '}' {
+                        break;
+                    }
+                }
+                '}' => depth -= 1,
+                _ => {}
+            }
+        }
+    }
+    used
+}
+
+fn first_segment(path: &str) -> Option<String> {
+    let name: String = path.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    (!name.is_empty()).then_some(name)
+}
+
+fn layer_of(name: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| *layer == name)
+}
+
+/// Every file below a layer, with the layers that it uses.
+fn uses() -> BTreeMap<String, BTreeSet<String>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tracker-core/src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut uses = BTreeMap::new();
+    for file in files {
+        let name = file.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/");
+        if layer_of(name.split('/').next().unwrap_or_default()).is_some() {
+            let folders = used_folders(&code_of(&fs::read_to_string(&file).unwrap()));
+            uses.insert(name, folders.into_iter().filter(|folder| layer_of(folder).is_some()).collect());
+        }
+    }
+    uses
+}
+
+#[test]
+fn folders_use_only_earlier_folders() {
+    let uses = uses();
+    assert!(uses.len() > 100, "{} files were found", uses.len());
+    let mut wrong = Vec::new();
+    for (file, used) in &uses {
+        let own = layer_of(file.split('/').next().unwrap());
+        for layer in used {
+            let excepted = EXCEPTIONS.iter().any(|(name, to, _)| name == file && to == layer);
+            if layer_of(layer) > own && !excepted {
+                wrong.push(format!("{file} uses {layer}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "imports against the order {LAYERS:?}:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_source_file_belongs_to_a_layer() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tracker-core/src");
+    let known: BTreeSet<&str> = LAYERS.into_iter().chain(["lib.rs", "__private.rs", "fuzz.rs"]).collect();
+    for entry in fs::read_dir(root).unwrap() {
+        let name = entry.unwrap().file_name();
+        assert!(known.contains(name.to_str().unwrap()), "{name:?} is in no layer: move it, or add it to LAYERS");
+    }
+}
+
+#[test]
+fn used_folders_finds_paths_in_every_form() {
+    let code =
+        "use crate::{api::{a, b::{c}}, engine, model::x};\nfn f() { crate::storage::g(); other_crate::worker::h(); }";
+    let expected = ["api", "engine", "model", "storage"].map(String::from);
+    assert_eq!(used_folders(code), BTreeSet::from(expected));
+    assert_eq!(used_folders(&code_of("// use crate::worker::X;\nuse super::y;")), BTreeSet::new());
+}

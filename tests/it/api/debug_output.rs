@@ -1,0 +1,35 @@
+//! What is printed of handles and options, for who debugs: what they are about.
+
+use std::fmt::Debug;
+
+use tracker_core::{BatchOptions, Execution, StopHandle, Tracker, WorkerPool};
+
+use crate::support::kinds::{fine, jobs, tracker};
+
+#[track_caller]
+fn says(value: &impl Debug, words: &[&str]) {
+    let text = format!("{value:?}");
+    for word in words {
+        assert!(text.contains(word), "{word:?} is not in {text}");
+    }
+}
+
+#[test]
+fn handles_and_options_say_what_they_are_about() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["first"]);
+    says(&tasks.worker().threads(3), &["Worker", "job", "threads: 3"]);
+    says(&tasks.async_worker().concurrency(5), &["AsyncWorker", "job", "threads: 5"]);
+    says(
+        &WorkerPool::new().prefetch(7).serve(&tasks, |_: &mut Execution<_>| fine()),
+        &["WorkerPool", "ahead: 7", "kinds: 1"],
+    );
+    let stop = StopHandle::new();
+    says(&stop, &["StopHandle(false)"]);
+    stop.stop();
+    says(&stop, &["StopHandle(true)"]);
+    says(&tasks.claim().unwrap().unwrap(), &["Execution", "first", "attempt: 1", "fence: 1"]);
+    says(&tracker.open_batch("night", &BatchOptions::new()).unwrap(), &["Batch", "night", "number: "]);
+    let repairs = Tracker::options().cache_bytes(77).on_repair(|_| {});
+    says(&repairs, &["cache_bytes: 77", "sharing: Readers", "check_on_open: false", "on_repair: true"]);
+}

@@ -1,0 +1,487 @@
+//! Tasks that wait for others: when they start, what becomes of them when the others do not succeed, and what is refused.
+
+use serde::{Deserialize, Serialize};
+use tracker_core::{
+    AttemptStatus, BatchOptions, DependencyTarget, Error, ErrorKind, Explanation, OnDependencyFailure, Reason, Role,
+    StartOptions, Submission, SubmitOptions, TaskStatus, Tasks, TrackedTask, Tracker,
+};
+
+use crate::support::kinds::{
+    DAY, Import, Job, MINUTE, Mail, Page, Status, job, jobs, mail, page, refused, sound, status, tracker,
+};
+
+fn after(tasks: &Tasks<Job>, ids: &[&str], otherwise: OnDependencyFailure) -> SubmitOptions {
+    ids.iter().fold(SubmitOptions::new(), |options, id| options.after(tasks, *id, otherwise))
+}
+
+/// Submits a task that waits.
+fn waits(tasks: &Tasks<Job>, name: &str, on: &[&str], otherwise: OnDependencyFailure) {
+    tasks.submit_with(&job(name), &after(tasks, on, otherwise)).unwrap();
+}
+
+fn next(tasks: &Tasks<Job>) -> Option<String> {
+    let mut claimed = tasks.claim().unwrap()?;
+    claimed.succeed().unwrap();
+    Some(claimed.name.clone())
+}
+
+#[test]
+fn a_task_starts_when_the_last_one_that_it_waits_for_has_succeeded() {
+    let (clock, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a", "b"]);
+    waits(&tasks, "last", &["a", "b"], OnDependencyFailure::Wait);
+    waits(&tasks, "other", &["b"], OnDependencyFailure::Wait);
+    jobs(&tracker, &["free"]);
+    assert_eq!(tasks.get("last").unwrap().unwrap().waits_for, 2);
+    refused(tasks.start("last"), ErrorKind::Waiting);
+    let names = |id: &str| tasks.dependencies(id).unwrap().iter().map(|need| need.on.to_string()).collect::<Vec<_>>();
+    assert_eq!(names("last"), ["job \"a\"", "job \"b\""]);
+    let waiting = tasks.dependents("b", 9).unwrap();
+    assert_eq!(waiting.iter().map(ToString::to_string).collect::<Vec<_>>(), ["job \"last\"", "job \"other\""]);
+
+    tasks.start("a").unwrap().succeed().unwrap();
+    assert_eq!((names("last"), names("other")), (vec!["job \"b\"".to_owned()], vec!["job \"b\"".to_owned()]));
+    let Explanation::Waiting { others: 1, needs } = tasks.explain("last").unwrap() else { panic!() };
+    assert_eq!(needs[0].otherwise, OnDependencyFailure::Wait);
+    assert_eq!(tasks.explain("last").unwrap().to_string(), "it waits for 1 other: job \"b\"");
+    let mut b = tasks.start("b").unwrap();
+    assert_eq!(next(&tasks), Some("free".to_owned()));
+    assert_eq!(next(&tasks), None, "both wait");
+    clock.advance(MINUTE / 2);
+    b.fail("once").unwrap();
+    assert_eq!(next(&tasks), None, "a failure is not the end");
+    clock.advance(MINUTE / 6);
+    tasks.start("b").unwrap().succeed().unwrap();
+    assert_eq!([next(&tasks), next(&tasks), next(&tasks)], [Some("last".into()), Some("other".into()), None]);
+    assert!(tasks.dependents("b", 9).unwrap().is_empty());
+    sound(&tracker);
+}
+
+#[test]
+fn whoever_waits_for_what_has_succeeded_waits_for_nothing() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["done"]);
+    tasks.start("done").unwrap().succeed().unwrap();
+    waits(&tasks, "new", &["done", "done"], OnDependencyFailure::Wait);
+    assert_eq!(tasks.get("new").unwrap().unwrap().waits_for, 0);
+    assert_eq!(next(&tasks), Some("new".to_owned()));
+    sound(&tracker);
+}
+
+/// What is requeued after its success is waited for by no one that it has set free.
+#[test]
+fn what_was_fulfilled_stays_so() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a", "b"]);
+    waits(&tasks, "one", &["a"], OnDependencyFailure::Skip);
+    waits(&tasks, "both", &["a", "b"], OnDependencyFailure::Skip);
+    tasks.start("a").unwrap().succeed().unwrap();
+    tasks.requeue("a").unwrap();
+    tasks.start("a").unwrap().give_up("this time").unwrap();
+    assert_eq!((status(&tasks, "one"), status(&tasks, "both")), (Status::Pending, Status::Pending));
+    tasks.start("b").unwrap().succeed().unwrap();
+    assert_eq!([next(&tasks), next(&tasks)], [Some("one".into()), Some("both".into())]);
+    sound(&tracker);
+}
+
+#[test]
+fn each_dependency_says_what_becomes_of_its_task_when_the_other_one_ends_without_success() {
+    for how in ["exhausted", "ignored", "cancelled"] {
+        let (_, tracker) = tracker();
+        let tasks = jobs(&tracker, &["a"]);
+        for otherwise in OnDependencyFailure::ALL {
+            waits(&tasks, otherwise.name(), &["a"], otherwise);
+        }
+        waits(&tasks, "after skip", &["skip"], OnDependencyFailure::Cancel);
+        waits(&tasks, "after that", &["after skip"], OnDependencyFailure::Run);
+        match how {
+            "exhausted" => tasks.start("a").unwrap().give_up("no use").unwrap(),
+            "ignored" => tasks.ignore("a", "").unwrap(),
+            _ => tasks.cancel("a").unwrap(),
+        }
+        let found = ["wait", "skip", "cancel", "run", "after skip", "after that"].map(|name| status(&tasks, name));
+        let (pending, cancelled) = (Status::Pending, Status::Cancelled);
+        assert_eq!(found, [pending, Status::Ignored, cancelled, pending, cancelled, pending], "{how}");
+        let skipped = tasks.get("skip").unwrap().unwrap();
+        let why = skipped.history[0].failure.as_ref().unwrap().error.clone();
+        assert_eq!(
+            (why.as_str(), skipped.history[0].ending),
+            (format!("it waited for job \"a\", which is {how}").as_str(), AttemptStatus::Ignored)
+        );
+        let chained = tasks.get("after skip").unwrap().unwrap();
+        assert_eq!(chained.history[0].failure.as_ref().unwrap().error, "it waited for job \"skip\", which is ignored");
+        sound(&tracker);
+
+        // What comes too late for the news finds out by itself.
+        for otherwise in OnDependencyFailure::ALL {
+            waits(&tasks, &format!("late {}", otherwise.name()), &["a"], otherwise);
+        }
+        let found = ["late wait", "late skip", "late cancel", "late run"].map(|name| status(&tasks, name));
+        assert_eq!(found, [pending, Status::Ignored, cancelled, pending], "{how}");
+        assert_eq!(
+            [next(&tasks), next(&tasks), next(&tasks), next(&tasks)].map(Option::unwrap_or_default),
+            ["run", "after that", "late run", ""]
+        );
+
+        // It succeeds after all.
+        tasks.requeue("a").unwrap();
+        tasks.start("a").unwrap().succeed().unwrap();
+        assert_eq!(
+            [next(&tasks), next(&tasks), next(&tasks)].map(Option::unwrap_or_default),
+            ["wait", "late wait", ""]
+        );
+        sound(&tracker);
+    }
+}
+
+#[test]
+fn a_chain_that_was_skipped_runs_in_order_once_it_is_requeued_whatever_the_order_of_the_requeues() {
+    for order in [["a", "b", "c"], ["c", "b", "a"], ["b", "c", "a"]] {
+        let (_, tracker) = tracker();
+        let tasks = jobs(&tracker, &["a"]);
+        waits(&tasks, "b", &["a"], OnDependencyFailure::Skip);
+        waits(&tasks, "c", &["b"], OnDependencyFailure::Skip);
+        tasks.start("a").unwrap().give_up("a bug").unwrap();
+        assert_eq!(tasks.counts().unwrap().get(Status::Ignored), 2);
+        for name in order {
+            tasks.requeue(name).unwrap();
+        }
+        assert_eq!(
+            [next(&tasks), next(&tasks), next(&tasks)].map(Option::unwrap_or_default),
+            ["a", "b", "c"],
+            "{order:?}"
+        );
+        sound(&tracker);
+    }
+}
+
+#[test]
+fn a_task_waits_for_tasks_of_other_kinds_and_of_pipelines_and_for_what_was_rescued() {
+    let (clock, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a"]);
+    let imports = tracker.tasks::<Import>().unwrap();
+    let mails = tracker.tasks::<Mail>().unwrap();
+    imports.submit(&Import { number: 1, rows: None }).unwrap();
+    let options = SubmitOptions::new().after(&imports, 1, OnDependencyFailure::Wait).after(
+        &tasks,
+        "a",
+        OnDependencyFailure::Cancel,
+    );
+    mails.submit_with(&mail(1), &options).unwrap();
+    imports.step("fetch").unwrap().start(1).unwrap().succeed().unwrap();
+    assert_eq!(mails.get(1).unwrap().unwrap().waits_for, 2, "one step is not the end");
+    imports.step("load").unwrap().start(1).unwrap().succeed().unwrap();
+    assert_eq!(mails.get(1).unwrap().unwrap().waits_for, 1);
+    for _ in 0..4 {
+        std::mem::forget(tasks.start("a").unwrap());
+        clock.advance(MINUTE);
+        tracker.rescue_foreign();
+        clock.advance(MINUTE);
+    }
+    assert_eq!(status(&tasks, "a"), Status::Exhausted);
+    assert_eq!(mails.get(1).unwrap().unwrap().status, Status::Cancelled);
+    sound(&tracker);
+}
+
+trait RescueForeign {
+    fn rescue_foreign(&self);
+}
+
+impl RescueForeign for Tracker {
+    /// Frees what ran out, as another program would that opens the file.
+    fn rescue_foreign(&self) {
+        let tasks = self.tasks::<Job>().unwrap();
+        tasks.rescue_running_longer_than(MINUTE / 2).unwrap();
+    }
+}
+
+#[test]
+fn an_enum_that_gives_up_in_failed_is_told_of_too_and_skips_where_it_can() {
+    #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    enum Bare {
+        Pending = 1,
+        InProgress = 2,
+        Failed = 3,
+        Succeeded = 4,
+    }
+
+    #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    #[task(name = "bare", status = Bare, max_attempts = 1)]
+    struct Plain {
+        #[task(id)]
+        id: u32,
+    }
+
+    let (_, tracker) = tracker();
+    let (tasks, bares) = (jobs(&tracker, &["a"]), tracker.tasks::<Plain>().unwrap());
+    bares.submit(&Plain { id: 1 }).unwrap();
+    tasks.submit_with(&job("b"), &SubmitOptions::new().after(&bares, 1, OnDependencyFailure::Skip)).unwrap();
+    for otherwise in [OnDependencyFailure::Skip, OnDependencyFailure::Cancel] {
+        let options = SubmitOptions::new().after(&tasks, "a", otherwise);
+        refused(bares.submit_with(&Plain { id: 2 }, &options), ErrorKind::MissingRole);
+        assert!(bares.get(2).unwrap().is_none());
+    }
+    bares.submit_with(&Plain { id: 3 }, &SubmitOptions::new().after(&tasks, "a", OnDependencyFailure::Wait)).unwrap();
+    bares.start(1).unwrap().fail("once is enough").unwrap();
+    assert_eq!((status(&tasks, "b"), bares.get(1).unwrap().unwrap().status), (Status::Ignored, Bare::Failed));
+    tasks.remove("a").unwrap();
+    assert_eq!(bares.get(3).unwrap().unwrap().status, Bare::Failed, "it can never come, and there is no better place");
+    assert!(bares.claim().unwrap().is_none());
+    bares.requeue(3).unwrap();
+    bares.start(3).unwrap().succeed().unwrap();
+    sound(&tracker);
+}
+
+#[test]
+fn what_is_deleted_comes_no_more_and_those_who_wait_hear_it() {
+    let (clock, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a", "given up"]);
+    for otherwise in OnDependencyFailure::ALL {
+        waits(&tasks, otherwise.name(), &["a"], otherwise);
+    }
+    waits(&tasks, "patient", &["given up"], OnDependencyFailure::Wait);
+    tasks.remove("a").unwrap();
+    let found = ["wait", "skip", "cancel", "run"].map(|name| status(&tasks, name));
+    assert_eq!(found, [Status::Ignored, Status::Ignored, Status::Cancelled, Status::Pending]);
+    let record = tasks.get("wait").unwrap().unwrap();
+    let why = &record.history[0].failure.as_ref().unwrap().error;
+    assert_eq!(why, "it waited for job \"a\", which can succeed no more: it was deleted");
+    tasks.requeue("wait").unwrap();
+    let mut held = tasks.start("wait").unwrap();
+    for name in ["wait", "skip", "cancel"] {
+        let booked = tasks.get(name).unwrap().unwrap().history[0].fence;
+        assert!(held.fence() > booked, "fences rise over what a dependency books, too");
+    }
+    held.succeed().unwrap();
+    assert_eq!(record.waits_for, 0, "there is nothing to wait for");
+
+    tasks.cancel("given up").unwrap();
+    clock.advance(DAY * 3);
+    tasks.prune().unwrap();
+    assert!(tasks.get("given up").unwrap().is_none());
+    assert_eq!(status(&tasks, "patient"), Status::Ignored, "retention deletes as a hand does");
+
+    waits(&tasks, "x", &["run"], OnDependencyFailure::Wait);
+    tasks.remove("x").unwrap();
+    assert!(tasks.dependents("run", 9).unwrap().is_empty());
+    tasks.query().remove().unwrap();
+    assert_eq!(tasks.counts().unwrap().total(), 0);
+    sound(&tracker);
+}
+
+#[test]
+fn by_hand_a_waiting_task_is_forced_moved_cancelled_and_requeued() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a"]);
+    for name in ["forced", "moved", "cancelled", "ignored"] {
+        waits(&tasks, name, &["a"], OnDependencyFailure::Skip);
+    }
+    let error = refused(tasks.start("forced"), ErrorKind::Waiting);
+    assert!(matches!(error.refusal().unwrap().reason, Reason::Waiting { others: 1 }), "{error}");
+    let mut forced = tasks.start_with("forced", &StartOptions::new().force()).unwrap();
+    assert!(tasks.dependencies("forced").unwrap().is_empty(), "who is forced waits no more");
+    forced.release().unwrap();
+    assert_eq!(next(&tasks), Some("a".to_owned()), "it was submitted first");
+    tasks.requeue("a").unwrap();
+
+    for name in ["moved", "cancelled", "ignored"] {
+        tasks.requeue(name).unwrap();
+    }
+    let (_, tracker) = crate::support::kinds::tracker();
+    let tasks = jobs(&tracker, &["a"]);
+    for name in ["moved", "cancelled", "ignored", "requeued"] {
+        waits(&tasks, name, &["a"], OnDependencyFailure::Skip);
+    }
+    tasks.move_to("moved", Status::OnHold).unwrap();
+    tasks.cancel("cancelled").unwrap();
+    tasks.ignore("ignored", "by hand").unwrap();
+    tasks.requeue("requeued").unwrap();
+    refused(tasks.start_with("moved", &StartOptions::new().startable([Status::OnHold])), ErrorKind::Waiting);
+    let claimed = tasks.claim_with(&StartOptions::new().startable([Status::OnHold, Status::Failed])).unwrap().unwrap();
+    assert_eq!(claimed.name, "a");
+    drop(claimed);
+    tracker.flush().unwrap();
+    tasks.start("a").unwrap().give_up("no use").unwrap();
+    assert_eq!(status(&tasks, "moved"), Status::Ignored, "a parked task is skipped like any other");
+    assert_eq!(tasks.get("cancelled").unwrap().unwrap().ended, 0, "what has ended hears nothing");
+    assert_eq!(status(&tasks, "requeued"), Status::Ignored);
+    tasks.requeue("cancelled").unwrap();
+    refused(tasks.start("cancelled"), ErrorKind::Waiting);
+    tasks.requeue("a").unwrap();
+    tasks.start("a").unwrap().succeed().unwrap();
+    assert_eq!([next(&tasks), next(&tasks)].map(Option::unwrap_or_default), ["cancelled", ""]);
+    sound(&tracker);
+}
+
+/// What has ended may be startable by the kind's word; then it starts, whatever it waited for.
+#[test]
+fn a_claim_of_what_has_ended_takes_a_skipped_task() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a"]);
+    waits(&tasks, "b", &["a"], OnDependencyFailure::Skip);
+    tasks.cancel("a").unwrap();
+    let mut again = tasks.claim_with(&StartOptions::new().startable([Status::Ignored])).unwrap().unwrap();
+    again.succeed().unwrap();
+    assert_eq!((again.name.as_str(), tasks.dependencies("b").unwrap().len()), ("b", 0));
+    sound(&tracker);
+}
+
+#[test]
+fn circles_and_what_does_not_exist_are_refused_by_name() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a"]);
+    let error = refused(
+        tasks.submit_with(&job("b"), &after(&tasks, &["a", "no"], OnDependencyFailure::Wait)),
+        ErrorKind::NotFound,
+    );
+    assert!(
+        error.to_string().contains("job \"b\" was refused: it should wait for job \"no\", which does not exist"),
+        "{error}"
+    );
+    let error =
+        refused(tasks.submit_with(&job("b"), &after(&tasks, &["b"], OnDependencyFailure::Wait)), ErrorKind::Circle);
+    assert!(error.to_string().contains("wait for job \"b\", which waits for it itself"), "{error}");
+    assert!(tasks.get("b").unwrap().is_none(), "what is refused is not there");
+    assert!(tasks.dependents("a", 9).unwrap().is_empty());
+
+    let mut group = tracker.group();
+    for (name, on) in [("x", "y"), ("y", "z"), ("z", "x")] {
+        group.add(&tasks, &job(name), &after(&tasks, &["a", on], OnDependencyFailure::Wait)).unwrap();
+    }
+    refused(group.submit(), ErrorKind::Circle);
+    assert_eq!(tasks.counts().unwrap().total(), 1);
+    sound(&tracker);
+
+    let mut group = tracker.group();
+    for (name, on) in [("x", "y"), ("y", "z"), ("z", "a")] {
+        group.add(&tasks, &job(name), &after(&tasks, &[on], OnDependencyFailure::Wait)).unwrap();
+    }
+    assert!(group.submit().unwrap().iter().all(|receipt| receipt.submission == Submission::New));
+    assert_eq!([(); 5].map(|()| next(&tasks)).map(Option::unwrap_or_default), ["a", "z", "y", "x", ""]);
+    sound(&tracker);
+}
+
+#[test]
+fn a_task_that_exists_takes_new_dependencies_only_when_it_starts_again_and_then_no_circle() {
+    let (_, tracker) = tracker();
+    let pages = tracker.tasks::<Page>().unwrap();
+    let after = |url: &str| SubmitOptions::new().after(&pages, url, OnDependencyFailure::Wait);
+    pages.submit(&page("a", 1)).unwrap();
+    pages.submit_with(&page("b", 1), &after("a")).unwrap();
+    pages.submit_with(&page("c", 1), &after("b")).unwrap();
+    pages.submit(&page("free", 1)).unwrap();
+    assert_eq!(pages.submit_with(&page("a", 1), &after("free")).unwrap().submission, Submission::Existing);
+    assert!(pages.dependencies("a").unwrap().is_empty(), "it goes on as it was");
+    pages.start("a").unwrap().give_up("gone").unwrap();
+    let error = refused(pages.submit_with(&page("a", 2), &after("c")), ErrorKind::Circle);
+    assert!(error.to_string().contains("page \"c\""), "{error}");
+    let record = pages.get("a").unwrap().unwrap();
+    assert_eq!((record.status, record.task.version, record.waits_for), (Status::Exhausted, 1, 0), "it is as it was");
+    assert_eq!(record.history.len(), 1);
+    sound(&tracker);
+    assert_eq!(pages.submit_with(&page("a", 2), &after("free")).unwrap().submission, Submission::Requeued);
+    let names = std::iter::from_fn(|| {
+        let mut claimed = pages.claim().unwrap()?;
+        claimed.succeed().unwrap();
+        Some(claimed.url.clone())
+    });
+    assert_eq!(names.collect::<Vec<_>>(), ["free", "a", "b", "c"]);
+    sound(&tracker);
+}
+
+#[test]
+fn tasks_wait_for_a_batch_and_no_circle_goes_through_one() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["outside"]);
+    let batch = tracker.open_batch("b", &BatchOptions::new()).unwrap();
+    tasks.submit_all_with([job("one"), job("two")], &SubmitOptions::new().batch(&batch)).unwrap();
+    for otherwise in OnDependencyFailure::ALL {
+        tasks.submit_with(&job(otherwise.name()), &SubmitOptions::new().after_batch(&batch, otherwise)).unwrap();
+    }
+    let need = tasks.dependencies("skip").unwrap().remove(0);
+    assert_eq!((need.on, need.otherwise), (DependencyTarget::Batch { label: "b".into() }, OnDependencyFailure::Skip));
+    let own = SubmitOptions::new().batch(&batch).after_batch(&batch, OnDependencyFailure::Wait);
+    refused(tasks.submit_with(&job("x"), &own), ErrorKind::Circle);
+    let through = after(&tasks, &["wait"], OnDependencyFailure::Wait).batch(&batch);
+    refused(tasks.submit_with(&job("x"), &through), ErrorKind::Circle);
+    refused(tasks.submit_with(&job("run"), &SubmitOptions::new().batch(&batch)), ErrorKind::Circle);
+    assert!(tasks.get("x").unwrap().is_none());
+
+    tasks.start("one").unwrap().succeed().unwrap();
+    tasks.start("two").unwrap().give_up("no use").unwrap();
+    assert_eq!(status(&tasks, "skip"), Status::Pending, "more may come");
+    batch.seal().unwrap();
+    let found = ["wait", "skip", "cancel", "run"].map(|name| status(&tasks, name));
+    assert_eq!(found, [Status::Pending, Status::Ignored, Status::Cancelled, Status::Pending]);
+    let why = tasks.get("skip").unwrap().unwrap().history[0].failure.as_ref().unwrap().error.clone();
+    assert_eq!(why, "it waited for the batch \"b\", which is exhausted");
+    assert_eq!([next(&tasks), next(&tasks), next(&tasks)].map(Option::unwrap_or_default), ["outside", "run", ""]);
+    assert_eq!(batch.requeue(&[Role::Exhausted]).unwrap(), 1);
+    assert_eq!([next(&tasks), next(&tasks), next(&tasks)].map(Option::unwrap_or_default), ["two", "wait", ""]);
+    waits_for_what_is_over(&tracker, &tasks);
+    sound(&tracker);
+}
+
+fn waits_for_what_is_over(tracker: &Tracker, tasks: &Tasks<Job>) {
+    let batch = tracker.batch("b").unwrap().unwrap();
+    tasks.submit_with(&job("late"), &SubmitOptions::new().after_batch(&batch, OnDependencyFailure::Skip)).unwrap();
+    assert_eq!(next(tasks), Some("late".to_owned()));
+}
+
+#[test]
+fn a_task_waits_for_a_thousand_others_and_no_more() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &[]);
+    let names: Vec<_> = (0..1_001).map(|number| number.to_string()).collect();
+    tasks.submit_all(names.iter().map(|name| job(name))).unwrap();
+    let many = |most: usize| {
+        after(&tasks, &names[..most].iter().map(String::as_str).collect::<Vec<_>>(), OnDependencyFailure::Wait)
+    };
+    let error = refused(tasks.submit_with(&job("all"), &many(1_001)), ErrorKind::Invalid);
+    assert!(error.to_string().contains("1000"), "{error}");
+    tasks.submit_with(&job("all"), &many(1_000)).unwrap();
+    assert_eq!(tasks.get("all").unwrap().unwrap().waits_for, 1_000);
+    sound(&tracker);
+}
+
+#[test]
+fn a_transaction_and_a_follow_up_tie_tasks_too_and_take_it_back() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a", "b"]);
+    let result = tracker.transaction(|tx| {
+        tx.submit_with(&tasks, &job("c"), &after(&tasks, &["a"], OnDependencyFailure::Skip))?;
+        let circle = tx.submit_with(&tasks, &job("d"), &after(&tasks, &["c", "d"], OnDependencyFailure::Skip));
+        assert_eq!(circle.unwrap_err().kind(), ErrorKind::Circle);
+        tx.cancel(&tasks, "a")?;
+        tx.submit_with(&tasks, &job("e"), &after(&tasks, &["c", "b"], OnDependencyFailure::Wait))
+    });
+    result.unwrap();
+    assert!(tasks.get("d").unwrap().is_none());
+    assert_eq!((status(&tasks, "c"), tasks.get("e").unwrap().unwrap().waits_for), (Status::Ignored, 2));
+    sound(&tracker);
+    let rolled_back: Result<(), Error> = tracker.transaction(|tx| {
+        tx.requeue(&tasks, "c")?;
+        tx.submit_with(&tasks, &job("f"), &after(&tasks, &["b"], OnDependencyFailure::Skip))?;
+        tx.cancel(&tasks, "b")?;
+        tx.cancel(&tasks, "nobody")
+    });
+    refused(rolled_back, ErrorKind::NotFound);
+    assert_eq!((status(&tasks, "b"), status(&tasks, "c")), (Status::Pending, Status::Ignored));
+    assert_eq!(tasks.dependents("b", 9).unwrap().len(), 1);
+    sound(&tracker);
+}
+
+#[test]
+fn what_waits_stays_so_when_the_file_is_opened_again_and_the_end_is_told_across_kinds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.redb");
+    let tracker = Tracker::open(&path).unwrap();
+    let tasks = jobs(&tracker, &["a"]);
+    waits(&tasks, "b", &["a"], OnDependencyFailure::Skip);
+    drop(tasks);
+    tracker.close().unwrap();
+    let tracker = Tracker::open(&path).unwrap();
+    let tasks = tracker.tasks::<Job>().unwrap();
+    assert_eq!((next(&tasks), next(&tasks)), (Some("a".into()), Some("b".into())));
+    sound(&tracker);
+}

@@ -1,0 +1,201 @@
+//! The story of a run, to its last line.
+
+use std::{
+    io::Write,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use chrono::DateTime;
+use serde::{Deserialize, Serialize};
+use tracing::Dispatch;
+use tracing_subscriber::layer::SubscriberExt;
+use tracker_core::{ManualClock, Options, RunLog, StartOptions, Tasks, TrackedTask, Tracker};
+
+use crate::support::kinds::{MINUTE, SECOND, Status, fine, sound};
+
+/// Tried twice, once a minute.
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "job", status = Status, max_attempts = 2, max_crashes = 1, lease = "5m", backoff = "fixed(1m)")]
+struct Job {
+    #[task(id)]
+    name: String,
+}
+
+#[derive(Clone, Default)]
+struct Text(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Text {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Plays a scene, and compares what is told of it.
+fn told(with: impl FnOnce(Options) -> Options, scene: impl FnOnce(&Tasks<Job>, &ManualClock), expected: &[&str]) {
+    told_after(|_| (), with, scene, expected);
+}
+
+/// The same, after something of which nobody was told.
+fn told_after(
+    before: impl FnOnce(&Tasks<Job>),
+    with: impl FnOnce(Options) -> Options,
+    scene: impl FnOnce(&Tasks<Job>, &ManualClock),
+    expected: &[&str],
+) {
+    let clock = ManualClock::at(DateTime::UNIX_EPOCH + Duration::from_secs(3_600));
+    let tracker = with(Tracker::options().clock(clock.clone())).in_memory().unwrap();
+    let tasks = tracker.tasks::<Job>().unwrap().worker_name("Ada");
+    tasks.submit(&Job { name: "one".to_owned() }).unwrap();
+    before(&tasks);
+    let text = Text::default();
+    // A second listener: with one alone, the first thread to come by decides for all whether a line is listened to.
+    let _second = Dispatch::new(tracing_subscriber::registry().with(RunLog::new(std::io::sink())));
+    let listener = tracing_subscriber::registry().with(RunLog::new(text.clone()));
+    tracing::subscriber::with_default(listener, || scene(&tasks, &clock));
+    let text = String::from_utf8(text.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(text.lines().collect::<Vec<_>>(), expected, "{text}");
+    assert!(text.lines().all(|line| !line.starts_with('+') || line.chars().count() == 80), "{text}");
+    sound(&tracker);
+}
+
+const START: [&str; 3] = [
+    r#"+----- start job "one" (10 Pending, attempt 1) --------------------------------+"#,
+    "| trying to lock it, with status 20 (InProgress)",
+    "| locked by Ada until 1970-01-01 01:05:00 UTC, fence 1",
+];
+
+#[test]
+fn a_success_is_told_from_banner_to_banner() {
+    let end = [
+        "| succeeded: status 40 (Succeeded), unlocked",
+        r#"+----- end job "one" (40 Succeeded) -------------------------------------------+"#,
+    ];
+    let expected = [&START[..], &end].concat();
+    told(|options| options, |tasks, _| tasks.run("one", |_| fine()).unwrap(), &expected);
+    let in_a_transaction = |tasks: &Tasks<Job>, _: &ManualClock| {
+        let mut held = tasks.claim().unwrap().unwrap();
+        held.succeed_with(|_| Ok::<_, tracker_core::Error>(())).unwrap();
+    };
+    told(|options| options, in_a_transaction, &expected);
+}
+
+#[test]
+fn failures_are_counted_until_the_last_one_and_the_status_at_the_end_is_the_one_that_is_stored() {
+    let expected = [
+        &START[..],
+        &[
+            "| failed 1 of 2: status 30 (Failed), unlocked",
+            "| no luck",
+            "| with […]",
+            "| due again at 1970-01-01 01:01:00 UTC",
+            r#"+----- end job "one" (30 Failed) ----------------------------------------------+"#,
+            r#"+----- start job "one" (30 Failed, attempt 2) ---------------------------------+"#,
+            "| trying to lock it, with status 20 (InProgress)",
+            "| locked by Ada until 1970-01-01 01:06:00 UTC, fence 2",
+            "| failed 2 times already: status 50 (Exhausted), unlocked",
+            "| no luck",
+            "| with […]",
+            r#"+----- end job "one" (50 Exhausted) -------------------------------------------+"#,
+            r#"+----- start job "one" (refused) ----------------------------------------------+"#,
+            "| it is exhausted after 2 failures and 0 crashes; requeue it or start it with force: nothing is done",
+            r#"+----- end job "one" (unchanged) ----------------------------------------------+"#,
+        ],
+    ]
+    .concat();
+    let redacting = |options: Options| options.redact(|text| *text = text.replace("hunter2", "[…]"));
+    let scene = |tasks: &Tasks<Job>, clock: &ManualClock| {
+        for _ in 0..2 {
+            tasks.run("one", |_| Err::<(), _>("no luck\nwith hunter2")).unwrap_err();
+            clock.advance(MINUTE);
+        }
+        tasks.start("one").unwrap_err();
+    };
+    told(redacting, scene, &expected);
+}
+
+#[test]
+fn who_is_refused_lost_or_crashed_is_told_so() {
+    let expected = [
+        &START[..],
+        &[
+            r#"+----- start job "one" (refused) ----------------------------------------------+"#,
+            "| it is leased by Ada until 1970-01-01 01:05:00.000 UTC: nothing is done",
+            r#"+----- end job "one" (unchanged) ----------------------------------------------+"#,
+            r#"+----- start job "one" (20 InProgress, attempt 2) -----------------------------+"#,
+            "| trying to lock it, with status 20 (InProgress)",
+            "| locked by Ada until 1970-01-01 01:05:00 UTC, fence 2",
+            r#"+----- start job "one" (refused) ----------------------------------------------+"#,
+            "| its lease is lost: the task belongs to somebody else or has ended: nothing is done",
+            r#"+----- end job "one" (unchanged) ----------------------------------------------+"#,
+            "| crashed too often: status 50 (Exhausted), unlocked",
+            "| the lease of Ada ended without an outcome",
+            r#"+----- end job "one" (50 Exhausted) -------------------------------------------+"#,
+        ],
+    ]
+    .concat();
+    let scene = |tasks: &Tasks<Job>, clock: &ManualClock| {
+        let mut first = tasks.start("one").unwrap();
+        tasks.start("one").unwrap_err();
+        let second = tasks.start_with("one", &StartOptions::new().steal_lease()).unwrap();
+        first.succeed().unwrap_err();
+        drop(second.detach().unwrap());
+        clock.advance(MINUTE * 5);
+        assert_eq!(tasks.rescue().unwrap().len(), 1);
+    };
+    told(|options| options, scene, &expected);
+}
+
+#[test]
+fn other_ends_say_what_they_are_and_a_claim_that_finds_nothing_says_nothing() {
+    let expected = [
+        &START[..],
+        &[
+            "| snoozed: status 10 (Pending), unlocked",
+            "| due again at 1970-01-01 01:00:01 UTC",
+            r#"+----- end job "one" (10 Pending) ---------------------------------------------+"#,
+        ],
+    ]
+    .concat();
+    let scene = |tasks: &Tasks<Job>, _: &ManualClock| {
+        tasks.claim().unwrap().unwrap().snooze(SECOND).unwrap();
+        assert!(tasks.claim().unwrap().is_none());
+    };
+    told(|options| options, scene, &expected);
+}
+
+#[test]
+fn who_submits_and_starts_in_one_what_has_ended_is_told_why_not() {
+    let expected = [
+        r#"+----- start job "one" (refused) ----------------------------------------------+"#,
+        "| it has already succeeded; requeue it or start it with force: nothing is done",
+        r#"+----- end job "one" (unchanged) ----------------------------------------------+"#,
+    ];
+    let scene = |tasks: &Tasks<Job>, _: &ManualClock| {
+        tasks.submit_and_start(&Job { name: "one".to_owned() }).unwrap_err();
+    };
+    told_after(|tasks| tasks.run("one", |_| fine()).unwrap(), |options| options, scene, &expected);
+}
+
+#[test]
+fn what_was_cancelled_while_it_ran_ends_as_cancelled_whatever_it_says() {
+    let expected = [
+        &START[..],
+        &[
+            "| cancelled: status 70 (Cancelled), unlocked",
+            "| too late",
+            r#"+----- end job "one" (70 Cancelled) -------------------------------------------+"#,
+        ],
+    ]
+    .concat();
+    let scene = |tasks: &Tasks<Job>, _: &ManualClock| {
+        let mut held = tasks.start("one").unwrap();
+        tasks.cancel("one").unwrap();
+        held.fail("too late").unwrap();
+    };
+    told(|options| options, scene, &expected);
+}

@@ -1,0 +1,149 @@
+//! What watchers hear, and what they do not.
+
+use std::time::Duration;
+
+use tracker_core::{
+    AttemptStatus, BatchOptions, ErrorKind, EventKind, Notification, OnDependencyFailure, Submission, SubmitOptions,
+    Subscription,
+};
+
+use crate::support::kinds::{MINUTE, Mail, Page, SECOND, job, jobs, mail, page, refused, sound, tracker};
+
+fn heard(watch: &Subscription) -> Vec<(String, EventKind)> {
+    std::iter::from_fn(|| match watch.try_next() {
+        Some(Notification::Event(event)) => Some((event.id.to_string(), event.what)),
+        Some(Notification::Lagged(missed)) => panic!("missed {missed}"),
+        None => None,
+    })
+    .collect()
+}
+
+#[test]
+fn a_watcher_hears_of_everything_in_its_order() {
+    let (clock, tracker) = tracker();
+    let watch = tracker.subscribe();
+    let tasks = jobs(&tracker, &["a"]).worker_name("w");
+    let mut held = tasks.claim().unwrap().unwrap();
+    held.progress(1, Some(2), "half");
+    tracker.flush().unwrap();
+    held.fail("no").unwrap();
+    tasks.requeue("a").unwrap();
+    let _lost = tasks.claim().unwrap().unwrap();
+    clock.advance(MINUTE);
+    tasks.rescue().unwrap();
+    tasks.cancel("a").unwrap();
+    tasks.remove("a").unwrap();
+    let claimed = || EventKind::Claimed { worker: "w".to_owned() };
+    let expected = [
+        EventKind::Submitted,
+        claimed(),
+        EventKind::Progress { done: 1, total: Some(2), message: "half".to_owned() },
+        EventKind::Ended { ending: AttemptStatus::Failed },
+        EventKind::Changed,
+        claimed(),
+        EventKind::Ended { ending: AttemptStatus::Crashed },
+        EventKind::Changed,
+        EventKind::Deleted,
+    ];
+    let events = heard(&watch);
+    assert_eq!(events, expected.map(|what| ("a".to_owned(), what)));
+    refused(tasks.start("a"), ErrorKind::NotFound);
+    let rolled = tracker.transaction(|tx| {
+        tx.submit(&tasks, &job("b"))?;
+        Err::<(), _>(anyhow::anyhow!("no"))
+    });
+    rolled.unwrap_err();
+    assert_eq!(heard(&watch), [], "what was rolled back did not happen");
+    sound(&tracker);
+}
+
+#[test]
+fn a_slow_watcher_learns_how_much_it_missed() {
+    let (_, tracker) = tracker();
+    let (slow, late) = (tracker.subscribe(), tracker.subscribe());
+    drop(late);
+    let mails = tracker.tasks::<Mail>().unwrap();
+    mails.submit_all((0..3_000).map(mail)).unwrap();
+    let (mut missed, mut events) = (0, 0);
+    while let Some(watched) = slow.try_next() {
+        match watched {
+            Notification::Event(event) => {
+                assert_eq!(event.what, EventKind::Submitted);
+                events += 1;
+            }
+            Notification::Lagged(number) => missed += number,
+        }
+    }
+    assert_eq!((events, missed), (1_024, 1_976));
+    assert!(slow.next_within(Duration::from_millis(1)).is_none());
+    mails.submit(&mail(9_999)).unwrap();
+    assert!(matches!(slow.next_within(SECOND), Some(Notification::Event(_))));
+    tracker.close().unwrap();
+    assert_eq!(slow.count(), 0, "it ends with the tracker");
+}
+
+fn ended(ending: AttemptStatus) -> EventKind {
+    EventKind::Ended { ending }
+}
+
+#[test]
+fn what_only_keeps_a_task_where_it_is_is_no_event() {
+    let (_, tracker) = tracker();
+    let (tasks, batch) = (jobs(&tracker, &["a"]), tracker.open_batch("b", &BatchOptions::new()).unwrap());
+    let mut held = tasks.start("a").unwrap();
+    let watch = tracker.subscribe();
+    held.renew().unwrap();
+    held.result = Some(1);
+    held.checkpoint().unwrap();
+    let ticket = held.detach().unwrap();
+    tasks.submit(&job("a")).unwrap();
+    tasks.submit_with(&job("a"), &SubmitOptions::new().batch(&batch)).unwrap();
+    assert_eq!(heard(&watch), []);
+    tasks.resume_ticket(&ticket).unwrap().succeed().unwrap();
+    let after = heard(&watch).into_iter().map(|(_, what)| what);
+    assert_eq!(
+        after.collect::<Vec<_>>(),
+        [EventKind::Changed, ended(AttemptStatus::Succeeded)],
+        "it has an owner again"
+    );
+    sound(&tracker);
+}
+
+#[test]
+fn a_submit_is_heard_as_what_came_of_it() {
+    let (_, tracker) = tracker();
+    let pages = tracker.tasks::<Page>().unwrap();
+    let watch = tracker.subscribe();
+    pages.submit(&page("p", 1)).unwrap();
+    pages.submit(&page("p", 1)).unwrap();
+    assert_eq!(heard(&watch), [("p".to_owned(), EventKind::Submitted)], "the second one is there already");
+    assert_eq!(pages.submit(&page("p", 2)).unwrap().submission, Submission::Existing);
+    assert_eq!(heard(&watch), [("p".to_owned(), EventKind::Changed)], "its payload");
+    pages.start("p").unwrap().succeed().unwrap();
+    assert_eq!(pages.submit(&page("p", 3)).unwrap().submission, Submission::Requeued);
+    assert_eq!(heard(&watch).last().unwrap().1, EventKind::Changed);
+    sound(&tracker);
+}
+
+/// Who waits for two is heard of when the second one is done; who waits in vain, at once, whatever else he waits for.
+#[test]
+fn a_task_that_waits_is_heard_of_when_its_waiting_ends() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["one", "two", "bad"]);
+    let after = |names: [&str; 2]| {
+        names.iter().fold(SubmitOptions::new(), |options, name| options.after(&tasks, name, OnDependencyFailure::Skip))
+    };
+    tasks.submit_with(&job("both"), &after(["one", "two"])).unwrap();
+    tasks.submit_with(&job("vain"), &after(["bad", "two"])).unwrap();
+    let watch = tracker.subscribe();
+    let of = |watch: &Subscription, name: &str| -> Vec<EventKind> {
+        heard(watch).into_iter().filter(|(id, _)| id == name).map(|(_, what)| what).collect()
+    };
+    tasks.start("one").unwrap().succeed().unwrap();
+    assert_eq!(of(&watch, "both"), [], "it waits on");
+    tasks.start("bad").unwrap().give_up("for good").unwrap();
+    assert_eq!(of(&watch, "vain"), [EventKind::Changed], "it is ignored");
+    tasks.start("two").unwrap().succeed().unwrap();
+    assert_eq!(of(&watch, "both"), [EventKind::Changed], "it may start");
+    sound(&tracker);
+}

@@ -1,0 +1,107 @@
+//! A laptop sleeps: the wall clock jumps, the monotonic one does not. Live work is not taken away.
+
+use std::sync::{
+    Barrier,
+    atomic::{AtomicBool, AtomicU32, Ordering},
+};
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Deserializer, Serialize};
+use tracker_core::{Execution, ManualClock, TaskStatus, TrackedTask, Tracker};
+
+#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    Pending = 10,
+    InProgress = 20,
+    Failed = 30,
+    Succeeded = 40,
+    Exhausted = 50,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "job", status = Status, lease = "1m")]
+struct Job {
+    #[task(id)]
+    number: u32,
+}
+
+#[test]
+fn a_worker_whose_computer_slept_for_an_hour_keeps_its_task_and_a_guard_by_hand_loses_it() {
+    let clock = ManualClock::new();
+    let tracker = Tracker::options().clock(clock.clone()).in_memory().unwrap();
+    let jobs = tracker.tasks::<Job>().unwrap();
+    jobs.submit(&Job { number: 1 }).unwrap();
+    let (runs, inside, go_on) = (AtomicU32::new(0), Barrier::new(2), Barrier::new(2));
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(|| {
+            jobs.worker().run(|_: &mut Execution<Job>| {
+                if runs.fetch_add(1, Ordering::Relaxed) == 0 {
+                    inside.wait();
+                    go_on.wait();
+                }
+                Ok::<_, std::io::Error>(())
+            })
+        });
+        inside.wait();
+        clock.jump(TimeDelta::hours(1));
+        assert!(jobs.claim().unwrap().is_none(), "the worker lives, whatever the wall clock says");
+        assert!(tracker.rescue().unwrap().is_empty());
+        go_on.wait();
+        assert_eq!(worker.join().unwrap().unwrap().succeeded, 1);
+    });
+    assert_eq!(runs.into_inner(), 1);
+    assert_eq!(jobs.get(1).unwrap().unwrap().crashes, 0);
+
+    jobs.submit(&Job { number: 2 }).unwrap();
+    let mut by_hand = jobs.claim().unwrap().unwrap();
+    clock.jump(TimeDelta::hours(1));
+    let mut taken = jobs.claim().unwrap().expect("a guard held by hand expires by the clock");
+    by_hand.succeed().unwrap_err();
+    taken.succeed().unwrap();
+    assert_eq!(tracker.verify().unwrap(), []);
+}
+
+/// It is read by a worker that has claimed it, and has not begun its body.
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "slow", status = Status, lease = "1m")]
+struct Slow {
+    #[task(id)]
+    number: u32,
+    #[serde(deserialize_with = "slowly")]
+    rows: u32,
+}
+
+static SLOW: AtomicBool = AtomicBool::new(false);
+static READ: [Barrier; 2] = [const { Barrier::new(2) }; 2];
+
+fn slowly<'d, D: Deserializer<'d>>(from: D) -> Result<u32, D::Error> {
+    let rows = u32::deserialize(from)?;
+    if SLOW.swap(false, Ordering::Relaxed) {
+        for read in &READ {
+            read.wait();
+        }
+    }
+    Ok(rows)
+}
+
+#[test]
+fn a_worker_keeps_its_task_also_if_the_computer_slept_before_its_body_began() {
+    let clock = ManualClock::new();
+    let tracker = Tracker::options().clock(clock.clone()).in_memory().unwrap();
+    let tasks = tracker.tasks::<Slow>().unwrap();
+    for (number, ahead) in [(1, 0), (2, 4)] {
+        tasks.submit(&Slow { number, rows: 3 }).unwrap();
+        SLOW.store(true, Ordering::Relaxed);
+        let summary = std::thread::scope(|scope| {
+            let worker = scope.spawn(|| tasks.worker().prefetch(ahead).run(|_| Ok::<_, std::io::Error>(())));
+            READ[0].wait();
+            clock.jump(TimeDelta::hours(1));
+            let rescued = tracker.rescue().unwrap();
+            READ[1].wait();
+            assert_eq!(rescued, [], "the worker lives, whatever the wall clock says");
+            worker.join().unwrap().unwrap()
+        });
+        assert_eq!((summary.succeeded, summary.lost), (1, 0), "{summary:?}");
+    }
+    assert_eq!(tracker.verify().unwrap(), []);
+}

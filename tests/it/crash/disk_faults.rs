@@ -1,0 +1,306 @@
+//! The disk fails at the first, the second, the third … read, write, resize and sync, until the script runs through: the
+//! caller is told the truth, nothing acknowledged is lost, and the tracker works on or says that it must be reopened.
+//!
+//! `TRACKER_SWEEP=1` tries each operation; otherwise every eleventh, with others in each mode and for each error.
+//! `TRACKER_POINT=n` tries one.
+
+use tracker_core::{Durability, ErrorKind, ManualClock, Sharing, SubmitOptions, Tracker};
+
+use crate::support::{
+    kinds::{Job, job, sound},
+    random::setting,
+    script::{SCRIPT, Scene, Step, Stored},
+    snapshot::{Look, Seen, was_left},
+    test_disk::{Disk, Fault, Operation},
+};
+
+/// What a tracker says whose disk is gone.
+const SAYS_SO: [ErrorKind; 4] = [ErrorKind::Io, ErrorKind::NoSpace, ErrorKind::Closed, ErrorKind::OutcomeUnknown];
+const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
+
+/// What the tracker tells after each step, where nothing fails.
+fn undisturbed(sharing: Sharing) -> Vec<Look> {
+    let mut scene = Scene::open(&Disk::default(), sharing, &ManualClock::new()).unwrap();
+    let mut looks = vec![scene.look().unwrap()];
+    for step in SCRIPT {
+        (step.act)(&mut scene).unwrap();
+        looks.push(scene.look().unwrap());
+    }
+    looks
+}
+
+/// A step whose execution goes with the call, so that asking again is another attempt.
+fn is_another_attempt(step: &Step) -> bool {
+    step.name == "detach" || step.stored == Stored::ByWorker
+}
+
+struct Case<'l> {
+    sharing: Sharing,
+    fault: Fault,
+    looks: &'l [Look],
+}
+
+#[derive(Default)]
+struct Tally {
+    faults: u64,
+    told: u64,
+    unknown: u64,
+}
+
+impl Case<'_> {
+    /// Plays the script; whether the fault came.
+    fn play(&self, tally: &mut Tally) -> Result<bool, String> {
+        let (disk, clock) = (Disk::default(), ManualClock::new());
+        let mut scene = Scene::open(&disk, self.sharing, &clock).map_err(|error| error.to_string())?;
+        disk.fail(self.fault);
+        for (number, step) in SCRIPT.iter().enumerate() {
+            let (before, after) = (&self.looks[number], &self.looks[number + 1]);
+            let answer = (step.act)(&mut scene);
+            if !disk.has_failed() {
+                answer.map_err(|error| format!("{}: {error}, without a fault", step.name))?;
+                continue;
+            }
+            let at = |what: String| format!("in {:?}, answered {answer:?}: {what}", step.name);
+            tally.faults += 1;
+            tally.told += u64::from(answer.is_err());
+            let unknown = match &answer {
+                Ok(()) => false,
+                Err(error) => match error.kind() {
+                    ErrorKind::Io if self.fault.error == EIO || self.fault.done => false,
+                    ErrorKind::NoSpace if self.fault.error == ENOSPC => false,
+                    ErrorKind::OutcomeUnknown => true,
+                    other => return Err(at(format!("{other:?} does not say what happened"))),
+                },
+            };
+            tally.unknown += u64::from(unknown);
+            if self.fault.lasting {
+                return self.open_again(&disk, scene, before, (after, step.stored)).map(|()| true).map_err(at);
+            }
+            disk.heal();
+            let look = scene.look().map_err(|error| at(error.to_string()))?;
+            let expected = match (&answer, step.stored) {
+                (Ok(()), _) => look.is_between(after, after, Stored::Whole),
+                (Err(_), Stored::Whole) if !unknown && !is_another_attempt(step) => {
+                    look.is_between(before, before, Stored::Whole)
+                }
+                (Err(_), _) if is_another_attempt(step) => Ok(()),
+                (Err(_), stored) => look.is_between(before, after, stored),
+            };
+            expected.map_err(at)?;
+            return self.go_on(scene, &answer, number).map(|()| true).map_err(at);
+        }
+        Ok(false)
+    }
+
+    /// The disk is well again: what has failed is asked for again, and the rest of the script runs as ever.
+    fn go_on(&self, mut scene: Scene, answer: &Result<(), tracker_core::Error>, from: usize) -> Result<(), String> {
+        let first = if answer.is_err() { from } else { from + 1 };
+        for step in &SCRIPT[first..] {
+            (step.act)(&mut scene).map_err(|error| format!("{} afterwards: {error}", step.name))?;
+        }
+        let differences = scene.tracker.verify().map_err(|error| error.to_string())?;
+        if !differences.is_empty() {
+            return Err(format!("{differences:?}"));
+        }
+        if is_another_attempt(&SCRIPT[from]) {
+            return Ok(());
+        }
+        let (end, look) = (&self.looks[SCRIPT.len()], scene.look().map_err(|error| error.to_string())?);
+        look.is_between(end, end, Stored::Whole).map_err(|what| format!("at the end: {what}"))
+    }
+
+    /// The disk is gone for good: every call says so, and none hangs. Once it is back, the file opens.
+    fn open_again(
+        &self,
+        disk: &Disk,
+        scene: Scene,
+        before: &Look,
+        (after, stored): (&Look, Stored),
+    ) -> Result<(), String> {
+        for answer in [scene.touch(), scene.tracker.flush(), scene.tracker.compact().map(drop)] {
+            match answer {
+                Ok(()) => return Err("a write went well on a disk that is gone".to_owned()),
+                Err(error) if SAYS_SO.contains(&error.kind()) => {}
+                Err(error) => return Err(format!("afterwards: {error}")),
+            }
+        }
+        let (clock, later) = (scene.clock.clone(), scene.is_later());
+        drop(scene);
+        disk.heal();
+        let look = Look::at(disk, self.sharing, &clock, later)?;
+        for (name, seen) in &before.0 {
+            let found = look.0.get(name);
+            // What ran was freed.
+            let is = |seen: Option<&Seen>| found == seen || seen.is_some_and(|seen| seen.running);
+            let left = stored == Stored::ByWorker && was_left(found, Some(seen));
+            if !is(Some(seen)) && !is(after.0.get(name)) && !left {
+                return Err(format!("{name} is {found:?} and was acknowledged as {seen:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn sweep(sharing: Sharing, phase: u64) {
+    let looks = undisturbed(sharing);
+    let stride = if setting("TRACKER_SWEEP").is_some() { 1 } else { 11 };
+    let only = setting("TRACKER_POINT");
+    let mut tally = Tally::default();
+    let mut wrong = Vec::new();
+    for operation in Operation::ALL {
+        let ways =
+            [(EIO, false, false), (EIO, true, false), (ENOSPC, false, false), (EIO, false, true), (ENOSPC, true, true)];
+        for (number, (error, done, lasting)) in (0..).zip(ways) {
+            if operation == Operation::Read && (done || error == ENOSPC) {
+                continue;
+            }
+            let mut nth = only.unwrap_or(1 + (number * 2 + phase) % stride);
+            loop {
+                let fault = Fault { operation, nth, error, done, lasting };
+                match (Case { sharing, fault, looks: &looks }).play(&mut tally) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(what) => wrong.push(format!("TRACKER_POINT={nth}, {sharing:?}, {fault:?}, {what}")),
+                }
+                if only.is_some() {
+                    break;
+                }
+                nth += stride;
+            }
+        }
+    }
+    println!("{sharing:?}: {} faults, {} told, {} of them as unknown", tally.faults, tally.told, tally.unknown);
+    assert!(wrong.is_empty(), "{} are wrong, the first: {}", wrong.len(), wrong[0]);
+    assert!(tally.faults > 80 || only.is_some(), "only {} faults came", tally.faults);
+}
+
+#[test]
+fn after_a_fault_the_caller_knows_the_truth_and_the_tracker_works_on_in_the_exclusive_mode() {
+    sweep(Sharing::Exclusive, 0);
+}
+
+#[test]
+fn after_a_fault_the_caller_knows_the_truth_and_the_tracker_works_on_in_the_readers_mode() {
+    sweep(Sharing::Readers, 3);
+}
+
+#[test]
+fn after_a_fault_the_caller_knows_the_truth_and_the_tracker_works_on_in_the_writers_mode() {
+    sweep(Sharing::Writers, 5);
+}
+
+/// A read outside a transaction once left the tracker refusing every further one.
+#[test]
+fn after_a_read_that_failed_the_tracker_reads_on_in_the_writers_mode() {
+    let sharing = Sharing::Writers;
+    let looks = undisturbed(sharing);
+    let mut tally = Tally::default();
+    for nth in 1.. {
+        let fault = Fault { operation: Operation::Read, nth, error: EIO, done: false, lasting: false };
+        match (Case { sharing, fault, looks: &looks }).play(&mut tally) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(what) => panic!("read {nth}: {what}"),
+        }
+    }
+    assert!(tally.faults > 20, "only {} faults came", tally.faults);
+}
+
+#[test]
+fn a_fault_while_an_unclean_file_is_opened_is_told_and_the_next_open_works() {
+    for sharing in [Sharing::Exclusive, Sharing::Readers, Sharing::Writers] {
+        let (disk, clock) = (Disk::default(), ManualClock::new());
+        let mut scene = Scene::open(&disk, sharing, &clock).unwrap();
+        for step in &SCRIPT[..8] {
+            (step.act)(&mut scene).unwrap();
+        }
+        let unclean = disk.bytes();
+        let whole = Look::at(&Disk::with_bytes(unclean.clone()), sharing, &clock, false).unwrap();
+        let mut faults = 0;
+        for operation in Operation::ALL {
+            for error in [EIO, ENOSPC] {
+                for nth in 1.. {
+                    let disk = Disk::with_bytes(unclean.clone());
+                    disk.fail(Fault { operation, nth, error, done: false, lasting: false });
+                    let opened = Scene::open(&disk, sharing, &clock);
+                    if !disk.heal() {
+                        break;
+                    }
+                    faults += 1;
+                    if let Err(error) = opened.map(drop) {
+                        let said = matches!(error.kind(), ErrorKind::Io | ErrorKind::NoSpace);
+                        assert!(said, "{sharing:?}, {operation:?} {nth}: {error:?}");
+                    }
+                    let look = Look::at(&disk, sharing, &clock, false).unwrap();
+                    assert_eq!(look, whole, "{sharing:?}, {operation:?} {nth}");
+                }
+            }
+        }
+        assert!(faults > 20, "{sharing:?}: only {faults} faults came");
+    }
+}
+
+#[test]
+fn a_detach_that_the_disk_refuses_costs_the_task_nothing() {
+    let disk = Disk::default();
+    let mut scene = Scene::open(&disk, Sharing::Exclusive, &ManualClock::new()).unwrap();
+    for step in SCRIPT {
+        if step.name == "detach" {
+            disk.fail(Fault { operation: Operation::Write, nth: 1, error: EIO, done: false, lasting: false });
+            assert_eq!((step.act)(&mut scene).unwrap_err().kind(), ErrorKind::Io);
+            break;
+        }
+        (step.act)(&mut scene).unwrap();
+    }
+    scene.tracker.flush().unwrap();
+    let standing = &scene.look().unwrap().0["job/job 9"].standing;
+    assert!(standing.starts_with("10 ") && standing.contains("attempts 0 failures 0 crashes 0"), "{standing}");
+}
+
+/// A claim that cannot read the task tells so. That the task is damaged, which takes it out of the line, it does not say.
+#[test]
+fn a_read_that_fails_under_a_claim_leaves_the_task_in_the_line() {
+    let disk = Disk::default();
+    let tracker = uncached(&disk);
+    let tasks = tracker.tasks::<Job>().unwrap();
+    tasks.submit(&job("a")).unwrap();
+    let mut faults = 0;
+    let held = loop {
+        disk.fail(Fault { operation: Operation::Read, nth: faults + 1, error: EIO, done: false, lasting: false });
+        match tasks.claim() {
+            Ok(held) => break held,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Io, "{error}"),
+        }
+        assert!(disk.heal());
+        faults += 1;
+    };
+    assert!(held.is_some_and(|held| held.name == "a") && faults > 5, "{faults} faults came");
+    sound(&tracker);
+}
+
+/// A tracker that reads from the disk whatever it reads.
+fn uncached(disk: &Disk) -> Tracker {
+    let disk = disk.clone();
+    let options = Tracker::options().sharing(Sharing::Exclusive).clock(ManualClock::new()).cache_bytes(0);
+    options.open_backend(move || disk.open()).unwrap()
+}
+
+/// A caller who shares a commit with others is tried again for himself. By then the file could not be opened again: that
+/// is what came of it, and not why.
+#[test]
+fn who_shares_a_commit_on_a_disk_that_goes_away_is_told_what_the_disk_said() {
+    let disk = Disk::default();
+    let tracker = uncached(&disk);
+    let tasks = tracker.tasks::<Job>().unwrap();
+    tasks.submit_all(["a", "b"].map(job)).unwrap();
+    disk.fail(Fault { operation: Operation::Read, nth: 1, error: EIO, done: false, lasting: true });
+    tasks.submit_with(&job("c"), &SubmitOptions::new().durability(Durability::Relaxed)).unwrap();
+    assert_eq!(tasks.submit(&job("d")).unwrap_err().kind(), ErrorKind::Io);
+    assert!(disk.heal());
+    assert_eq!(tasks.submit(&job("e")).unwrap_err().kind(), ErrorKind::Closed, "from then on it must be opened again");
+    drop((tasks, tracker));
+    let tracker = uncached(&disk);
+    assert_eq!(tracker.tasks::<Job>().unwrap().counts().unwrap().total(), 2);
+    sound(&tracker);
+}

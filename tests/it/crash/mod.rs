@@ -1,0 +1,10 @@
+//! Crashes, faults, kills and random sequences: what must hold whatever happens.
+
+pub(crate) mod clock_jumps;
+pub(crate) mod disk_faults;
+pub(crate) mod ownership_histories;
+pub(crate) mod power_cuts;
+pub(crate) mod prefetch_crash;
+#[cfg(unix)]
+pub(crate) mod process_kills;
+pub(crate) mod random_calls;

@@ -1,0 +1,162 @@
+//! Many threads claim, renew, lose their leases, finish and cancel, while the clock runs away; then what they were told is
+//! held against each other, and against the file.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use tracker_core::{AttemptStatus, ErrorKind, ManualClock, StartOptions, TaskStatus, Tasks, TrackedTask, Tracker};
+
+use crate::support::random::{Dice, setting};
+
+#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    Pending = 10,
+    InProgress = 20,
+    Failed = 30,
+    Succeeded = 40,
+    Exhausted = 50,
+    Cancelled = 60,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "job", status = Status, max_attempts = "unlimited", max_crashes = 10_000, lease = "1s", history = 60_000)]
+struct Job {
+    #[task(id)]
+    number: u32,
+    /// The fences of those who have changed it.
+    seen: Vec<u64>,
+}
+
+const JOBS: u32 = 5;
+const THREADS: u64 = 6;
+
+/// What an owner was told of his attempt. Moments are numbers of a counter that all threads share.
+#[derive(Debug)]
+struct Owned {
+    number: u32,
+    fence: u64,
+    attempt: u32,
+    claimed: u64,
+    /// When he asked for its end, and how; `None` if he was told that his lease is lost.
+    ended: u64,
+    ending: Option<AttemptStatus>,
+}
+
+fn work(jobs: &Tasks<Job>, clock: &ManualClock, moments: &AtomicU64, mut dice: Dice, rounds: u64) -> Vec<Owned> {
+    let moment = || moments.fetch_add(1, Ordering::SeqCst);
+    let mut told = Vec::new();
+    for _ in 0..rounds {
+        let id = u32::try_from(dice.below(JOBS as usize)).unwrap();
+        match dice.below(12) {
+            0 => clock.advance(Duration::from_millis(700)),
+            1 => drop(jobs.cancel(id)),
+            2 => drop(jobs.requeue(id)),
+            _ => {
+                let taken = match dice.below(4) {
+                    0 => jobs.start_with(id, &StartOptions::new().steal_lease().force()).ok(),
+                    1 => jobs.start_with(id, &StartOptions::new().force()).ok(),
+                    _ => jobs.claim().unwrap(),
+                };
+                let Some(mut hand) = taken else { continue };
+                let claimed = moment();
+                match dice.below(3) {
+                    0 => drop(hand.renew()),
+                    1 => clock.advance(Duration::from_millis(400)),
+                    _ => thread::yield_now(),
+                }
+                let fence = hand.fence();
+                hand.seen.push(fence);
+                let ended = moment();
+                let (answer, ending) = match dice.below(3) {
+                    0 => (hand.fail("no luck"), AttemptStatus::Failed),
+                    1 => (hand.fail_with_changes("no luck"), AttemptStatus::Failed),
+                    _ => (hand.succeed(), AttemptStatus::Succeeded),
+                };
+                let ending = match answer {
+                    Ok(()) => Some(ending),
+                    Err(error) => {
+                        assert_eq!(error.kind(), ErrorKind::LeaseLost, "{error}");
+                        None
+                    }
+                };
+                told.push(Owned { number: hand.number, fence, attempt: hand.attempt(), claimed, ended, ending });
+            }
+        }
+    }
+    told
+}
+
+fn check(jobs: &Tasks<Job>, told: &[Owned]) {
+    let fences: BTreeSet<_> = told.iter().map(|owned| owned.fence).collect();
+    assert_eq!(fences.len(), told.len(), "each claim has a fence of its own");
+    for number in 0..JOBS {
+        let record = jobs.get(number).unwrap().unwrap();
+        let past: BTreeMap<_, _> = record.history.iter().map(|past| (past.fence, past)).collect();
+        assert_eq!(past.len(), record.history.len(), "an attempt ends once");
+        assert_eq!(record.ended as usize, past.len());
+        let mut mine: Vec<_> = told.iter().filter(|owned| owned.number == number).collect();
+        mine.sort_by_key(|owned| owned.fence);
+        let mut free = 0;
+        for (count, owned) in (1..).zip(&mine) {
+            assert_eq!(owned.attempt, count, "attempts count the claims: {owned:?}");
+            let ended = past[&owned.fence];
+            assert_eq!(ended.attempt, owned.attempt);
+            match owned.ending {
+                // Who was told that it ended well was its only owner until he said so.
+                Some(ending) => {
+                    assert!(ended.ending == ending || ended.ending == AttemptStatus::Cancelled, "{owned:?}: {ended:?}");
+                    assert!(owned.claimed >= free, "{owned:?} was claimed while somebody else had it until {free}");
+                    free = owned.ended;
+                }
+                // Who lost his lease ended nothing.
+                None => assert!(
+                    matches!(
+                        ended.ending,
+                        AttemptStatus::Crashed | AttemptStatus::TakenOver | AttemptStatus::Cancelled
+                    ),
+                    "{owned:?}: {ended:?}"
+                ),
+            }
+        }
+        // What the task has kept is of those who ended well, in the order of their fences.
+        let owners: BTreeMap<_, _> = mine.iter().map(|owned| (owned.fence, owned.ending)).collect();
+        assert!(record.task.seen.is_sorted(), "{:?}", record.task.seen);
+        assert!(record.task.seen.iter().all(|fence| owners[fence].is_some()), "a lost lease has left something");
+        let successes = mine.iter().filter(|owned| owned.ending == Some(AttemptStatus::Succeeded));
+        assert!(successes.clone().count() > 0);
+        assert!(successes.into_iter().all(|owned| record.task.seen.contains(&owned.fence)), "a success is lost");
+    }
+}
+
+#[test]
+fn what_many_threads_are_told_of_their_leases_fits_together() {
+    let (rounds, seed) = (setting("TRACKER_ROUNDS").unwrap_or(300), setting("TRACKER_SEED").unwrap_or(1));
+    let clock = ManualClock::new();
+    let tracker = Tracker::options().clock(clock.clone()).in_memory().unwrap();
+    let jobs = tracker.tasks::<Job>().unwrap();
+    jobs.submit_all((0..JOBS).map(|number| Job { number, seen: Vec::new() })).unwrap();
+    let (told, moments) = (Mutex::new(Vec::new()), AtomicU64::new(1));
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (jobs, clock, told, moments) = (&jobs, &clock, &told, &moments);
+            scope.spawn(move || {
+                let mine = work(jobs, clock, moments, Dice::new(seed * THREADS + thread), rounds);
+                told.lock().unwrap().extend(mine);
+            });
+        }
+    });
+    let told = told.into_inner().unwrap();
+    let lost = told.iter().filter(|owned| owned.ending.is_none()).count();
+    println!("seed {seed}: {} attempts, {lost} of them lost their lease", told.len());
+    assert!(lost > 10, "only {lost} leases were lost");
+    check(&jobs, &told);
+    assert_eq!(tracker.verify().unwrap(), []);
+}

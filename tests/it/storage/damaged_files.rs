@@ -1,0 +1,516 @@
+//! Files that mean harm: bytes flipped, ends cut off, tables full of junk. Whatever is done with one is answered, and a
+//! task that is shown is as it was stored.
+//!
+//! `TRACKER_VARIANTS=n` tries n variants of each sort instead of 120, `TRACKER_SEED=n` others.
+
+use std::{fs, path::Path};
+
+use serde::{Deserialize, Serialize};
+use tracker_core::{
+    Error, ErrorKind, ManualClock, Role, Sharing, TaskStatus, Tasks, TrackedTask, Tracker,
+    redb::{self, ReadableDatabase, TableDefinition, TableHandle},
+};
+
+use crate::support::{
+    child_process,
+    random::{Dice, setting},
+    test_disk::Disk,
+};
+
+#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    Pending = 10,
+    InProgress = 20,
+    Failed = 30,
+    Succeeded = 40,
+    Exhausted = 50,
+    Ignored = 60,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[task(name = "job", status = Status, max_attempts = 2, retention(succeeded = "1h"))]
+struct Job {
+    #[task(id)]
+    name: String,
+    #[task(index)]
+    host: u32,
+    #[task(unique)]
+    key: u32,
+    text: String,
+}
+
+fn job(number: u32) -> Job {
+    let text = format!("<{number:06}> ").repeat(1 + number as usize % 40);
+    Job { name: format!("job {number}"), host: number % 3, key: number, text }
+}
+
+const JOBS: u32 = 80;
+const TOTALS: TableDefinition<&str, u64> = TableDefinition::new("totals");
+
+fn open(disk: &Disk, check: bool) -> Result<Tracker, Error> {
+    let disk = disk.clone();
+    let options = Tracker::options().sharing(Sharing::Exclusive).check_on_open(check).clock(ManualClock::new());
+    options.open_backend(move || disk.open())
+}
+
+/// A file with tasks in many states. Not closed cleanly, if so wanted.
+fn file(clean: bool) -> Vec<u8> {
+    let disk = Disk::default();
+    let tracker = open(&disk, false).unwrap();
+    let jobs = tracker.tasks::<Job>().unwrap();
+    jobs.submit_all((0..JOBS).map(job)).unwrap();
+    for number in 0..JOBS / 2 {
+        let mut hand = jobs.start(job(number).name).unwrap();
+        match number % 5 {
+            0 => hand.succeed().unwrap(),
+            1 => hand.fail("no luck").unwrap(),
+            2 => hand.give_up("never").unwrap(),
+            3 => drop(hand.detach().unwrap()),
+            _ => hand.ignore("not now").unwrap(),
+        }
+    }
+    tracker
+        .transaction(|tx| {
+            tx.table(TOTALS)?.insert("all", u64::from(JOBS))?;
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    let unclean = disk.bytes();
+    tracker.close().unwrap();
+    if clean { disk.bytes() } else { unclean }
+}
+
+/// A few bits flipped, most of them where something stands.
+fn flipped(whole: &[u8], dice: &mut Dice) -> Vec<u8> {
+    let mut bytes = whole.to_vec();
+    let used: Vec<_> = (0..whole.len()).filter(|at| whole[*at] != 0).collect();
+    for _ in 0..=dice.below(3) {
+        let at = match dice.below(8) {
+            0 => dice.below(320),
+            1 => dice.below(whole.len()),
+            _ => used[dice.below(used.len())],
+        };
+        bytes[at] ^= 1 << dice.below(8);
+    }
+    bytes
+}
+
+/// Every task that is shown is as it was stored.
+fn shown_is_true(jobs: &Tasks<Job>) -> Result<u32, Error> {
+    let mut shown = 0;
+    for number in 0..JOBS {
+        match jobs.get(job(number).name) {
+            Ok(Some(record)) => {
+                assert_eq!(record.task, job(number), "a task is shown that was never stored");
+                let allowed = match number % 5 {
+                    _ if number >= JOBS / 2 => [Status::Pending].as_slice(),
+                    0 => &[Status::Succeeded],
+                    1 => &[Status::Failed],
+                    2 => &[Status::Exhausted],
+                    3 => &[Status::InProgress],
+                    _ => &[Status::Ignored],
+                };
+                assert!(allowed.contains(&record.status), "{}: {:?}", record.id, record.status);
+                shown += 1;
+            }
+            Ok(None) => {}
+            Err(error) => assert!(is_told(&error), "{error:?}"),
+        }
+    }
+    Ok(shown)
+}
+
+/// Damage has a kind that says so.
+fn is_told(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Corrupted
+            | ErrorKind::Foreign
+            | ErrorKind::NewerFormat
+            | ErrorKind::SchemaMismatch
+            | ErrorKind::Unreadable
+    )
+}
+
+#[derive(Default, Debug)]
+struct Tally {
+    variants: u64,
+    refused: u64,
+    sound: u64,
+    recovered: u64,
+    recovered_tasks: u64,
+}
+
+/// What is done with a damaged file that must go well on any: checked, verified, looked at, recovered from.
+fn examine(bytes: &[u8], folder: &Path, tally: &mut Tally, what: &str) {
+    tally.variants += 1;
+    match open(&Disk::with_bytes(bytes.to_vec()), true) {
+        Ok(tracker) => {
+            let jobs = tracker.tasks::<Job>();
+            match tracker.verify() {
+                // What redb's checksums let through is what was stored, or was junk already when it was stored.
+                Ok(differences) if differences.is_empty() => {
+                    tally.sound += 1;
+                    assert_eq!(shown_is_true(&jobs.unwrap()).unwrap(), JOBS, "{what}");
+                }
+                Ok(_) => drop(jobs.map(|jobs| shown_is_true(&jobs))),
+                Err(error) => assert!(is_told(&error), "{what}: {error:?}"),
+            }
+        }
+        Err(error) => {
+            tally.refused += 1;
+            assert!(is_told(&error), "{what}: {error:?}");
+        }
+    }
+    let path = folder.join("damaged.redb");
+    fs::write(&path, bytes).unwrap();
+    match Tracker::options().sharing(Sharing::Exclusive).inspect(&path) {
+        Ok(looked) => {
+            if let Err(error) = looked.verify() {
+                assert!(is_told(&error), "{what}: {error:?}");
+            }
+            if let Ok(jobs) = looked.tasks::<Job>() {
+                shown_is_true(&jobs).unwrap();
+            }
+        }
+        Err(error) => assert!(is_told(&error), "{what}: {error:?}"),
+    }
+    fs::write(&path, bytes).unwrap();
+    let into = folder.join("saved.redb");
+    match Tracker::recover(&path, &into) {
+        Ok(recovered) => {
+            tally.recovered += 1;
+            tally.recovered_tasks += recovered.tasks;
+            let saved = Tracker::options().sharing(Sharing::Exclusive).inspect(&into).unwrap();
+            assert_eq!(saved.verify().unwrap(), [], "{what}");
+            if saved.kinds().unwrap().contains(&"job".to_owned()) {
+                assert_eq!(
+                    u64::from(shown_is_true(&saved.tasks::<Job>().unwrap()).unwrap()),
+                    recovered.tasks,
+                    "{what}"
+                );
+            }
+        }
+        Err(error) => assert!(is_told(&error), "{what}: {error:?}"),
+    }
+    let _ = fs::remove_file(&into);
+}
+
+fn variants() -> u64 {
+    setting("TRACKER_VARIANTS").unwrap_or(120)
+}
+
+fn seed() -> u64 {
+    setting("TRACKER_SEED").unwrap_or(1)
+}
+
+#[test]
+fn flipped_bits_are_told_or_harmless() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = [file(true), file(false)];
+    let mut tally = Tally::default();
+    for variant in 0..variants() {
+        let mut dice = Dice::new(seed() << 32 | variant);
+        let bytes = flipped(&files[dice.below(2)], &mut dice);
+        examine(&bytes, folder.path(), &mut tally, &format!("seed {}, variant {variant}", seed()));
+    }
+    println!("{tally:?}");
+    assert!(tally.refused > 0 && tally.recovered > tally.variants / 4, "{tally:?}");
+}
+
+#[test]
+fn a_file_cut_off_anywhere_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut tally = Tally::default();
+    for whole in [file(true), file(false)] {
+        let mut lengths = vec![1, 9, 63, 64, 319, 320, 321, 4_095, 4_096, 4_097];
+        let mut dice = Dice::new(seed());
+        lengths.extend((0..variants() / 6).map(|_| dice.below(whole.len())));
+        lengths.extend([whole.len() - 4_096, whole.len() - 1]);
+        for length in lengths {
+            examine(&whole[..length], folder.path(), &mut tally, &format!("{length} bytes"));
+        }
+    }
+    println!("{tally:?}");
+}
+
+/// A key of fixed length as redb takes it.
+trait Lent {
+    fn lent(&self) -> &Self {
+        self
+    }
+}
+
+impl<const N: usize> Lent for [u8; N] {}
+
+/// Changes a file as redb itself would.
+fn with_redb(bytes: &[u8], folder: &Path, change: impl FnOnce(&redb::WriteTransaction)) -> Vec<u8> {
+    let path = folder.join("changed.redb");
+    fs::write(&path, bytes).unwrap();
+    let db = redb::Database::open(&path).unwrap();
+    let txn = db.begin_write().unwrap();
+    change(&txn);
+    txn.commit().unwrap();
+    drop(db);
+    fs::read(&path).unwrap()
+}
+
+/// Values that are no records: noise, nothing, another record's, and far too long a one.
+fn junk(old: &[u8], dice: &mut Dice) -> Vec<u8> {
+    match dice.below(4) {
+        0 => (0..dice.below(200)).map(|_| u8::try_from(dice.below(256)).unwrap()).collect(),
+        1 => Vec::new(),
+        2 => old[..old.len() / 2].to_vec(),
+        _ => old.repeat(40),
+    }
+}
+
+#[test]
+fn a_table_full_of_junk_is_told_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = file(true);
+    let mut tally = Tally::default();
+    let mut dice = Dice::new(seed());
+    let names: Vec<String> = {
+        let path = folder.path().join("names.redb");
+        fs::write(&path, &whole).unwrap();
+        let db = redb::Database::open(&path).unwrap();
+        let snapshot = db.begin_read().unwrap();
+        snapshot.list_tables().unwrap().map(|table| table.name().to_owned()).collect()
+    };
+    assert!(names.len() > 10);
+    for name in names.iter().filter(|name| name.starts_with("tracker.")) {
+        let gone = with_redb(&whole, folder.path(), |txn| {
+            let tables: Vec<_> = txn.list_tables().unwrap().collect();
+            for table in tables {
+                if table.name() == name {
+                    txn.delete_table(table).unwrap();
+                }
+            }
+        });
+        examine(&gone, folder.path(), &mut tally, &format!("{name} is gone"));
+        let other = with_redb(&gone, folder.path(), |txn| {
+            let definition: TableDefinition<u64, u64> = TableDefinition::new(name);
+            txn.open_table(definition).unwrap().insert(7, 7).unwrap();
+        });
+        examine(&other, folder.path(), &mut tally, &format!("{name} has other types"));
+    }
+    macro_rules! spoil {
+        ($name:literal, $key:ty, $lent:ident) => {
+            for share in [1, 3, 10] {
+                let spoilt = with_redb(&whole, folder.path(), |txn| {
+                    let definition: TableDefinition<$key, &[u8]> = TableDefinition::new($name);
+                    let mut table = txn.open_table(definition).unwrap();
+                    let rows: Vec<_> = redb::ReadableTable::iter(&table)
+                        .unwrap()
+                        .map(|row| row.map(|(key, value)| (key.value().to_owned(), value.value().to_vec())).unwrap())
+                        .collect();
+                    for (key, value) in rows {
+                        if dice.below(share) == 0 {
+                            table.insert(key.$lent(), &*junk(&value, &mut dice)).unwrap();
+                        }
+                    }
+                });
+                examine(&spoilt, folder.path(), &mut tally, &format!("junk in {}", $name));
+            }
+        };
+    }
+    spoil!("tracker.meta", &str, as_str);
+    spoil!("tracker.headers", &[u8; 12], lent);
+    spoil!("tracker.bodies", &[u8; 12], lent);
+    spoil!("tracker.history", &[u8; 20], lent);
+    println!("{tally:?}");
+}
+
+#[test]
+fn damage_that_a_transaction_comes_upon_is_not_committed_whatever_is_made_of_the_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut dice = Dice::new(seed());
+    let spoilt = with_redb(&file(true), folder.path(), |txn| {
+        let headers: TableDefinition<&[u8; 12], &[u8]> = TableDefinition::new("tracker.headers");
+        let mut table = txn.open_table(headers).unwrap();
+        let last = redb::ReadableTable::last(&table).unwrap().map(|(key, _)| *key.value()).unwrap();
+        table.insert(&last, &*junk(&[1; 8], &mut dice)).unwrap();
+    });
+    let tracker = open(&Disk::with_bytes(spoilt), false).unwrap();
+    let jobs = tracker.tasks::<Job>().unwrap();
+    let damaged = (0..JOBS).map(|number| job(number).name).find(|name| jobs.get(name).is_err()).unwrap();
+    let committed = tracker.transaction(|tx| {
+        tx.submit(&jobs, &job(1_000))?;
+        let damaged = tx.cancel(&jobs, &damaged).unwrap_err();
+        assert_eq!(damaged.kind(), ErrorKind::Corrupted);
+        Ok::<_, Error>(())
+    });
+    assert_eq!(committed.unwrap_err().kind(), ErrorKind::Corrupted);
+    assert!(jobs.get(job(1_000).name).unwrap().is_none());
+    jobs.submit(&job(1_000)).unwrap();
+}
+
+/// A page beyond the end of the file was once the last thing that a look could read.
+#[test]
+fn who_looks_at_a_file_that_is_cut_short_reads_on_what_is_left_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.redb");
+    let whole = file(true);
+    fs::write(&path, &whole).unwrap();
+    let looked = Tracker::options().sharing(Sharing::Exclusive).inspect(&path).unwrap();
+    let jobs = looked.tasks::<Job>().unwrap();
+    fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let error = looked.verify().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupted, "{error}");
+    fs::write(&path, &whole).unwrap();
+    looked.verify().unwrap_or_default();
+    assert_eq!(shown_is_true(&jobs).unwrap(), JOBS);
+}
+
+/// What a program does that trusts the file, and writes: answered or refused, whatever comes.
+fn trust(bytes: Vec<u8>) {
+    let Ok(tracker) = open(&Disk::with_bytes(bytes), false) else { return };
+    let Ok(jobs) = tracker.tasks::<Job>() else { return };
+    let _ = jobs.submit(&job(1_000));
+    for _ in 0..4 {
+        if let Ok(Some(mut hand)) = jobs.claim() {
+            let _ = hand.checkpoint();
+            let _ = hand.succeed();
+        }
+    }
+    for number in [1, 6, 12, 17, 60] {
+        let name = job(number).name;
+        let _ = jobs.requeue(&name);
+        let _ = jobs.update(&name, |job| job.host = 9);
+        let _ = jobs.cancel(&name);
+        let _ = jobs.remove(&name);
+    }
+    let _ = jobs.query().role(Role::Pending).fetch();
+    let _ = jobs.counts();
+    let _ = tracker.rescue();
+    let _ = tracker.transaction(|tx| tx.submit(&jobs, &job(1_001)));
+    let _ = jobs.prune();
+    let _ = tracker.verify();
+    drop(jobs);
+    let _ = tracker.close();
+}
+
+/// The parts of this file's tests in processes of their own.
+pub fn play(role: &str, path: &Path) {
+    match role {
+        "trust" => {
+            let files = [file(true), file(false)];
+            let first = fs::read_to_string(path).unwrap().trim().parse().unwrap();
+            for variant in first..variants() {
+                fs::write(path, variant.to_string()).unwrap();
+                let mut dice = Dice::new(seed() << 32 | variant);
+                trust(flipped(&files[dice.below(2)], &mut dice));
+            }
+            fs::write(path, "done").unwrap();
+        }
+        "read-only" => {
+            let error = Tracker::open(path).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Io);
+            assert!(error.to_string().contains("read-only"), "{error}");
+            assert!(Tracker::open(path.with_file_name("new.redb")).unwrap_err().to_string().contains("read-only"));
+            let looked = Tracker::inspect(path).unwrap();
+            assert_eq!(looked.verify().unwrap(), []);
+            let unclean = Tracker::inspect(path.with_file_name("unclean.redb")).unwrap_err();
+            assert!(unclean.to_string().contains("opened for writing once"), "{unclean}");
+        }
+        "no permission" => {
+            let error = Tracker::open(path).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Io);
+            assert!(error.to_string().contains("no permission"), "{error}");
+            assert!(Tracker::open(path.with_file_name("new.redb")).unwrap_err().to_string().contains("no permission"));
+            assert_eq!(Tracker::inspect(path).unwrap().verify().unwrap(), []);
+            assert!(Tracker::inspect(path.with_file_name("secret.redb")).is_err());
+        }
+        other => panic!("{other}?"),
+    }
+}
+
+#[test]
+fn a_program_that_trusts_a_damaged_file_and_writes_to_it_lives_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("variant.txt");
+    let mut next = 0;
+    let mut aborts = Vec::new();
+    loop {
+        fs::write(&path, next.to_string()).unwrap();
+        let mut child = child_process::start(&[], "hostile: trust", &path);
+        let status = child.wait().unwrap();
+        let reached = fs::read_to_string(&path).unwrap();
+        if reached == "done" {
+            assert!(status.success());
+            break;
+        }
+        aborts.push(reached.clone());
+        next = reached.parse::<u64>().unwrap() + 1;
+    }
+    println!("{} variants, {} ended the process: {aborts:?}", variants(), aborts.len());
+    assert!(
+        aborts.is_empty(),
+        "{}",
+        child_process::errors(&path).lines().rev().take(40).collect::<Vec<_>>().join("\n")
+    );
+}
+
+/// Runs a part without the powers that root has; says whether that can be done here.
+fn plays_without_powers(before: &[&str], role: &str, path: &Path) -> bool {
+    let can = std::process::Command::new(before[0]).args(&before[1..]).arg("true").output();
+    if !can.is_ok_and(|output| output.status.success()) {
+        println!("{before:?} cannot be run here");
+        return false;
+    }
+    let status = child_process::start(before, role, path).wait().unwrap();
+    assert!(status.success(), "{}", child_process::errors(path));
+    true
+}
+
+/// A sound file and an unclean one, and one that nobody may read.
+fn files_in(folder: &Path) -> std::path::PathBuf {
+    let path = folder.join("jobs.redb");
+    let tracker = Tracker::open(&path).unwrap();
+    tracker.tasks::<Job>().unwrap().submit_all((0..JOBS).map(job)).unwrap();
+    fs::copy(&path, folder.join("unclean.redb")).unwrap();
+    tracker.close().unwrap();
+    fs::copy(&path, folder.join("secret.redb")).unwrap();
+    // What the part complains of goes here, where nothing can be made any more.
+    fs::write(path.with_extension("errors"), "").unwrap();
+    path
+}
+
+#[test]
+fn on_a_read_only_file_system_one_can_only_look() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = files_in(folder.path());
+    let mount =
+        format!("mount --bind {0} {0} && mount -o remount,ro,bind {0} && exec \"$0\" \"$@\"", folder.path().display());
+    plays_without_powers(&["unshare", "--mount", "sh", "-c", &mount], "hostile: read-only", &path);
+}
+
+#[test]
+fn without_permission_one_can_only_look() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = files_in(folder.path());
+    let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    mode(&path, 0o400);
+    mode(&folder.path().join("secret.redb"), 0o000);
+    mode(folder.path(), 0o500);
+    // In a user namespace of its own even root's processes have no power over files.
+    plays_without_powers(&["unshare", "--user"], "hostile: no permission", &path);
+    mode(folder.path(), 0o700);
+}
+
+#[test]
+fn a_file_that_promises_more_than_memory_holds_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = file(true);
+    let mut tally = Tally::default();
+    // Lengths, counts and page numbers near the start of the file, as large as they can be.
+    for at in (0..320).step_by(8) {
+        let mut bytes = whole.clone();
+        bytes[at..at + 8].fill(0xff);
+        examine(&bytes, folder.path(), &mut tally, &format!("0xff at {at}"));
+    }
+    println!("{tally:?}");
+}

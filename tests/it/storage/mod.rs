@@ -1,0 +1,18 @@
+//! Files: their format, damage, recovery, and JSON lines.
+
+pub(crate) mod backups;
+pub(crate) mod damage;
+#[cfg(unix)]
+pub(crate) mod damaged_files;
+pub(crate) mod file_compatibility;
+pub(crate) mod files;
+pub(crate) mod foreign_lines;
+pub(crate) mod hostile_numbers;
+pub(crate) mod json_lines;
+pub(crate) mod json_lines_move;
+pub(crate) mod recover;
+#[cfg(unix)]
+pub(crate) mod replaced;
+pub(crate) mod sharing;
+pub(crate) mod time_repair;
+pub(crate) mod verify;

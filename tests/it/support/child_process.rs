@@ -1,0 +1,50 @@
+//! This program, started again to play a part: for what needs another process, or one that may die.
+
+use std::{
+    fs::{self, OpenOptions},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use crate::{crash::process_kills, storage::damaged_files};
+
+const ROLE: &str = "TRACKER_TEST_ROLE";
+const FILE: &str = "TRACKER_TEST_FILE";
+
+/// Starts a part about a file, as the last words of a command if one is given.
+pub fn start(before: &[&str], role: &str, file: &Path) -> Child {
+    let program = std::env::current_exe().unwrap();
+    let mut command = match before.split_first() {
+        Some((first, rest)) => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(program);
+            command
+        }
+        None => Command::new(program),
+    };
+    let errors = OpenOptions::new().create(true).append(true).open(file.with_extension("errors")).unwrap();
+    command
+        .args(["--exact", "support::child_process::a_part_in_another_process", "--nocapture", "--test-threads=1"])
+        .env(ROLE, role)
+        .env(FILE, file)
+        .stdout(Stdio::null())
+        .stderr(errors)
+        .spawn()
+        .unwrap()
+}
+
+/// What the parts about this file had to complain of.
+pub fn errors(file: &Path) -> String {
+    fs::read_to_string(file.with_extension("errors")).unwrap_or_default()
+}
+
+/// Does nothing but in the processes that other tests start.
+#[test]
+fn a_part_in_another_process() {
+    let Ok(role) = std::env::var(ROLE) else { return };
+    let file = PathBuf::from(std::env::var(FILE).unwrap());
+    match role.strip_prefix("hostile: ") {
+        Some(role) => damaged_files::play(role, &file),
+        None => process_kills::play(&role, &file),
+    }
+}

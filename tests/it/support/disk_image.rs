@@ -1,0 +1,96 @@
+//! What a power cut leaves of a disk: all that was synced, and of the rest what chance has kept.
+
+use crate::support::{random::Dice, test_disk::Change};
+
+/// What is kept of what was not synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    Nothing,
+    All,
+    /// A random half of the writes and resizes, in random order.
+    Some,
+    /// Of each write a random half of its sectors of 512 bytes, in order.
+    Torn,
+}
+
+impl Keep {
+    pub const ALL: [Self; 4] = [Self::Nothing, Self::All, Self::Some, Self::Torn];
+}
+
+/// Follows a disk's log.
+pub struct Platter<'l> {
+    synced: Vec<u8>,
+    unsynced: Vec<&'l Change>,
+    /// Every so many syncs are only claimed.
+    lies_every: Option<u64>,
+    syncs: u64,
+}
+
+impl<'l> Platter<'l> {
+    pub fn new(bytes: Vec<u8>, lies_every: Option<u64>) -> Self {
+        Self { synced: bytes, unsynced: Vec::new(), lies_every, syncs: 0 }
+    }
+
+    pub fn apply(&mut self, change: &'l Change) {
+        if !matches!(change, Change::Sync) {
+            self.unsynced.push(change);
+            return;
+        }
+        self.syncs += 1;
+        if self.lies_every.is_none_or(|every| !self.syncs.is_multiple_of(every)) {
+            for change in self.unsynced.drain(..) {
+                put(&mut self.synced, change, || true);
+            }
+        }
+    }
+
+    /// What is there after a cut while `next` was under way.
+    pub fn image(&self, next: &'l Change, keep: Keep, dice: &mut Dice) -> Vec<u8> {
+        let mut bytes = self.synced.clone();
+        let mut changes = self.unsynced.clone();
+        changes.push(next);
+        match keep {
+            Keep::Nothing => {}
+            Keep::All => put_all(&mut bytes, changes),
+            Keep::Some => {
+                changes.retain(|_| dice.below(2) == 0);
+                for at in (1..changes.len()).rev() {
+                    changes.swap(at, dice.below(at + 1));
+                }
+                put_all(&mut bytes, changes);
+            }
+            Keep::Torn => {
+                for change in changes {
+                    if !matches!(change, Change::Resize(_)) || dice.below(2) == 0 {
+                        put(&mut bytes, change, || dice.below(2) == 0);
+                    }
+                }
+            }
+        }
+        bytes
+    }
+}
+
+fn put_all(bytes: &mut Vec<u8>, changes: Vec<&Change>) {
+    for change in changes {
+        put(bytes, change, || true);
+    }
+}
+
+/// Makes a change, as far as its sectors are kept and lie within the file.
+fn put(bytes: &mut Vec<u8>, change: &Change, mut keeps: impl FnMut() -> bool) {
+    match change {
+        Change::Resize(len) => bytes.resize(*len, 0),
+        Change::Write(at, data) => {
+            let (mut at, mut data) = (*at, &data[..]);
+            while !data.is_empty() {
+                let (sector, rest) = data.split_at(data.len().min(512 - at % 512));
+                if at + sector.len() <= bytes.len() && keeps() {
+                    bytes[at..at + sector.len()].copy_from_slice(sector);
+                }
+                (at, data) = (at + sector.len(), rest);
+            }
+        }
+        Change::Sync => {}
+    }
+}

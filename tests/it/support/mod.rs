@@ -1,0 +1,11 @@
+//! What the tests share: kinds, random numbers, a simulated disk, child processes.
+
+#[cfg(unix)]
+pub(crate) mod child_process;
+pub(crate) mod disk_image;
+pub(crate) mod kinds;
+pub(crate) mod random;
+pub(crate) mod rows;
+pub(crate) mod script;
+pub(crate) mod snapshot;
+pub(crate) mod test_disk;

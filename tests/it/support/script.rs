@@ -1,0 +1,453 @@
+//! A bit of everything that a tracker can do, step by step, for the sweeps of power cuts and faults. A new feature gets a
+//! step here, and both sweeps attack it.
+
+use std::{collections::BTreeMap, io, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use tracker_core::{
+    Batch, BatchOptions, Error, ErrorKind, Execution, ManualClock, OnDependencyFailure, Sharing, StartOptions,
+    SubmitOptions, TaskStatus, Tasks, Ticket, TrackedTask, Tracker, redb::TableDefinition,
+};
+
+use crate::support::{snapshot::Look, test_disk::Disk};
+
+#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Pending = 10,
+    InProgress = 20,
+    Failed = 30,
+    Succeeded = 40,
+    Exhausted = 50,
+    Ignored = 60,
+    Cancelled = 70,
+    #[status(parked)]
+    Shelf = 80,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "job", status = Status, max_attempts = 2, history = 2, lease = "1m", backoff = "fixed(1s)")]
+#[task(retention(cancelled = "1h"))]
+pub struct Job {
+    #[task(id)]
+    name: String,
+    #[task(index)]
+    host: String,
+    #[task(unique)]
+    key: u32,
+    #[task(fingerprint)]
+    etag: u32,
+    step: u32,
+}
+
+/// What a later program makes of [`Job`]: a field more, another index, other numbers.
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "job", status = Status, max_attempts = 5, history = 3, lease = "2m")]
+pub struct LaterJob {
+    #[task(id)]
+    name: String,
+    host: String,
+    #[task(index)]
+    step: u32,
+    #[task(unique)]
+    key: u32,
+    #[serde(default)]
+    colour: Option<String>,
+}
+
+#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StageStatus {
+    #[status(step = "fetch")]
+    FetchPending = 10,
+    FetchInProgress = 11,
+    FetchFailed = 12,
+    FetchSucceeded = 13,
+    FetchIgnored = 14,
+    #[status(step = "load")]
+    LoadInProgress = 20,
+    LoadFailed = 21,
+    LoadSucceeded = 22,
+    LoadIgnored = 23,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "stage", status = StageStatus)]
+pub struct Stage {
+    #[task(id)]
+    number: u64,
+    rows: Vec<u32>,
+}
+
+/// One of a host at a time, and three an hour in all.
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "visit", status = Status, rate = "3/1h", lease = "1m", backoff = "fixed(1s)")]
+#[task(retention(succeeded = "1h"))]
+pub struct Visit {
+    #[task(id)]
+    number: u32,
+    #[task(index, limit = 1)]
+    host: Option<String>,
+}
+
+/// Done by a worker that works ahead.
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "chore", status = Status, lease = "1m", backoff = "fixed(1s)")]
+pub struct Chore {
+    #[task(id)]
+    number: u32,
+    done: bool,
+}
+
+pub const TOTALS: TableDefinition<&str, u64> = TableDefinition::new("totals");
+
+fn job(number: u32) -> Job {
+    Job { name: format!("job {number}"), host: format!("host {}", number % 3), key: number, etag: 0, step: 0 }
+}
+
+fn visit(number: u32) -> Visit {
+    let host = (number > 0).then(|| format!("host {}", number % 2));
+    Visit { number, host }
+}
+
+/// The program that plays the script.
+pub struct Scene {
+    pub tracker: Tracker,
+    pub clock: ManualClock,
+    jobs: Option<Tasks<Job>>,
+    later: Option<Tasks<LaterJob>>,
+    stages: Tasks<Stage>,
+    visits: Tasks<Visit>,
+    chores: Tasks<Chore>,
+    hands: BTreeMap<&'static str, Execution<Job>>,
+    stage: Option<Execution<Stage>>,
+    visiting: BTreeMap<&'static str, Execution<Visit>>,
+    ticket: Option<Ticket>,
+}
+
+/// How a step is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// In one commit: the file is as before it or as after it.
+    Whole,
+    /// In several: each task is as before or as after.
+    InParts,
+    /// The same, but that a worker that dies leaves what it had in its hands.
+    ByWorker,
+}
+
+pub struct Step {
+    pub name: &'static str,
+    pub stored: Stored,
+    /// Can be asked for again after an error.
+    pub act: fn(&mut Scene) -> Result<(), Error>,
+}
+
+const fn whole(name: &'static str, act: fn(&mut Scene) -> Result<(), Error>) -> Step {
+    Step { name, stored: Stored::Whole, act }
+}
+
+const fn in_parts(name: &'static str, act: fn(&mut Scene) -> Result<(), Error>) -> Step {
+    Step { name, stored: Stored::InParts, act }
+}
+
+/// The step from which on [`LaterJob`] is the type of the kind.
+pub const LATER: &str = "a later program opens the kind";
+
+pub const SCRIPT: &[Step] = &[
+    whole("submit", |scene| scene.jobs().submit(&job(0)).map(drop)),
+    whole("submit once more", |scene| scene.jobs().submit(&job(0)).map(drop)),
+    whole("submit with a delay", |scene| {
+        let options = SubmitOptions::new().delay(Duration::from_secs(10)).priority(9);
+        scene.jobs().submit_with(&job(1), &options).map(drop)
+    }),
+    in_parts("submit many", |scene| scene.jobs().submit_all((0..12).map(job)).map(drop)),
+    in_parts("submit stages", |scene| {
+        let stages = (0..2).map(|number| Stage { number, rows: vec![7; 300] });
+        scene.stages.submit_all(stages).map(drop)
+    }),
+    whole("claim", |scene| scene.claim("first")),
+    whole("renew", |scene| scene.hand("first").renew()),
+    whole("checkpoint", |scene| {
+        scene.hand("first").step = 1;
+        scene.hand("first").checkpoint()
+    }),
+    in_parts("progress", |scene| {
+        scene.hand("first").progress(3, Some(9), "on the way");
+        scene.tracker.flush()
+    }),
+    whole("succeed with a follow-up", |scene| {
+        let jobs = scene.jobs().clone();
+        let hand = scene.hand("first");
+        hand.note("a note");
+        hand.metric("rows", 7.5);
+        if hand.step == 1 {
+            hand.step = 2;
+            hand.submit_next(&jobs, &job(20))?;
+        }
+        hand.succeed()
+    }),
+    whole("submit with another fingerprint", |scene| scene.jobs().submit(&Job { etag: 1, ..job(0) }).map(drop)),
+    whole("start by id", |scene| scene.start("second", 2)),
+    whole("fail", |scene| scene.hand("second").fail("no luck")),
+    whole("2 s pass", |scene| scene.pass(2)),
+    whole("start again", |scene| scene.start("second", 2)),
+    whole("fail for the last time", |scene| scene.hand("second").fail("still no luck")),
+    whole("requeue", |scene| scene.jobs().requeue("job 2")),
+    whole("start to snooze", |scene| scene.start("third", 3)),
+    whole("snooze", |scene| scene.hand("third").snooze(Duration::from_secs(600))),
+    whole("start to park", |scene| scene.start("fourth", 4)),
+    whole("park", |scene| scene.hand("fourth").park(Status::Shelf)),
+    whole("move", |scene| scene.jobs().move_to("job 4", Status::Pending)),
+    whole("start to release", |scene| scene.start("fifth", 5)),
+    whole("release", |scene| scene.hand("fifth").release()),
+    whole("cancel", |scene| scene.jobs().cancel("job 5")),
+    whole("start to give up", |scene| scene.start("sixth", 6)),
+    whole("give up", |scene| scene.hand("sixth").give_up("never")),
+    whole("force", |scene| {
+        let forced = scene.jobs().start_with("job 6", &StartOptions::new().force())?;
+        scene.hands.insert("sixth", forced);
+        Ok(())
+    }),
+    whole("a submit waits for the end of the run", |scene| {
+        scene.jobs().submit(&Job { etag: 5, step: 5, ..job(6) }).map(drop)
+    }),
+    whole("succeed before the one that waits", |scene| scene.hand("sixth").succeed()),
+    whole("ignore by hand", |scene| scene.jobs().ignore("job 6", "not now")),
+    whole("update", |scene| scene.jobs().update("job 7", |job| "elsewhere".clone_into(&mut job.host))),
+    whole("start to be cancelled", |scene| scene.start("eighth", 8)),
+    whole("cancel a running one", |scene| scene.jobs().cancel("job 8")),
+    in_parts("drop an execution", |scene| {
+        drop(scene.hands.remove("eighth"));
+        scene.tracker.flush()
+    }),
+    whole("start to detach", |scene| scene.start("ninth", 9)),
+    whole("detach", |scene| {
+        // The execution goes with the call, even if that fails: then the task is given back.
+        if !scene.hands.contains_key("ninth") {
+            scene.start("ninth", 9)?;
+        }
+        scene.ticket = scene.hands.remove("ninth").map(Execution::detach).transpose()?;
+        Ok(())
+    }),
+    whole("resume, and succeed in a transaction", |scene| {
+        let jobs = scene.jobs().clone();
+        let Some(ticket) = &scene.ticket else { return Ok(()) };
+        let mut hand = jobs.resume_ticket(ticket)?;
+        let succeeded = scene.tracker.transaction(|tx| {
+            tx.table(TOTALS)?.insert("done", 1)?;
+            tx.submit(&jobs, &job(21))?;
+            tx.succeed(&mut hand)
+        });
+        if succeeded.is_err() {
+            std::mem::forget(hand);
+        }
+        succeeded
+    }),
+    whole("a transaction rolls back", |scene| {
+        let rolled_back: Result<(), Error> = scene.tracker.transaction(|tx| {
+            tx.table(TOTALS)?.insert("done", 2)?;
+            tx.submit(scene.jobs(), &job(22))?;
+            tx.cancel(scene.jobs(), "nobody")
+        });
+        match rolled_back {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }),
+    whole("start to be left alone", |scene| scene.start("tenth", 10)),
+    whole("100 s pass", |scene| scene.pass(100)),
+    in_parts("rescue", |scene| scene.tracker.rescue().map(drop)),
+    whole("pause", |scene| scene.jobs().pause()),
+    whole("resume", |scene| scene.jobs().resume()),
+    whole("claim a stage", |scene| {
+        scene.stage = scene.stages.step("fetch")?.claim()?;
+        Ok(())
+    }),
+    whole("fetched", |scene| scene.stage()?.succeed()),
+    whole("claim the next stage", |scene| {
+        scene.stage = scene.stages.step("load")?.claim()?;
+        Ok(())
+    }),
+    whole("loaded", |scene| {
+        let stage = scene.stage()?;
+        stage.rows.clear();
+        stage.succeed_with(|tx| {
+            tx.table(TOTALS)?.insert("loaded", 300)?;
+            Ok::<_, Error>(())
+        })
+    }),
+    whole("remove", |scene| scene.jobs().remove("job 11")),
+    whole("open a batch with a follow-up", |scene| {
+        let options = BatchOptions::new().then(scene.jobs(), &job(40))?;
+        scene.tracker.open_batch("night", &options).map(drop)
+    }),
+    whole("submit into the batch", |scene| scene.submit_to_night(30, &[], OnDependencyFailure::Wait)),
+    whole("submit one that waits for it", |scene| scene.submit_to_night(31, &[30], OnDependencyFailure::Skip)),
+    whole("submit together, each waits for the next", |scene| {
+        let after = |number| SubmitOptions::new().after(scene.jobs(), job(number).name, OnDependencyFailure::Cancel);
+        let mut group = scene.tracker.group();
+        group.add(scene.jobs(), &job(33), &after(34))?;
+        group.add(scene.jobs(), &job(34), &after(30))?;
+        group.submit().map(drop)
+    }),
+    whole("submit what waits for the batch", |scene| {
+        let night = scene.night()?;
+        let options = SubmitOptions::new().after_batch(&night, OnDependencyFailure::Run);
+        scene.jobs().submit_with(&job(32), &options).map(drop)
+    }),
+    whole("seal the batch", |scene| scene.night()?.seal()),
+    whole("start the first of the batch", |scene| scene.start("first", 30)),
+    whole("its success lets others start", |scene| scene.hand("first").succeed()),
+    whole("start the last of the batch", |scene| scene.start("last", 31)),
+    whole("its end is that of the batch", |scene| scene.hand("last").give_up("never")),
+    whole("cancel what another one waits for", |scene| scene.jobs().cancel("job 34")),
+    in_parts("submit visits", |scene| scene.visits.submit_all((0..7).map(visit)).map(drop)),
+    whole("claim one without a limit", |scene| scene.visit("unlimited")),
+    whole("claim one under a limit", |scene| scene.visit("limited")),
+    whole("its failure frees the slot", |scene| scene.visiting("limited").fail("nobody there")),
+    whole("claim past it", |scene| scene.visit("other")),
+    whole("the rate holds back", |scene| match scene.visits.claim()? {
+        None => Ok(()),
+        Some(visit) => panic!("the fourth of an hour is {}", visit.number),
+    }),
+    whole("a visit succeeds", |scene| scene.visiting("unlimited").succeed()),
+    whole("2 h pass", |scene| scene.pass(7_200)),
+    whole("a claim frees what ran out, and its slot", |scene| scene.visit("late")),
+    whole("a late visit succeeds", |scene| scene.visiting("late").succeed()),
+    in_parts("prune", |scene| scene.jobs().prune().map(drop)),
+    in_parts("prune visits", |scene| scene.visits.prune().map(drop)),
+    in_parts("remove the tasks of the batch", |scene| {
+        let night = scene.night()?;
+        scene.jobs().query().batch(&night).remove().map(drop)
+    }),
+    whole("nothing is left of the batch", |scene| {
+        scene.tracker.prune_batches(Duration::ZERO)?;
+        Ok(())
+    }),
+    in_parts("compact", |scene| scene.tracker.compact().map(drop)),
+    in_parts(LATER, |scene| {
+        scene.hands.clear();
+        scene.visiting.clear();
+        scene.jobs = None;
+        scene.later = Some(scene.tracker.tasks_as("job")?);
+        Ok(())
+    }),
+    whole("the later program submits", |scene| {
+        let job = LaterJob { name: "late".into(), host: "x".into(), step: 1, key: 99, colour: Some("red".into()) };
+        scene.later.as_ref().map_or(Ok(()), |later| later.submit(&job).map(drop))
+    }),
+    in_parts("submit chores", |scene| {
+        scene.chores.submit_all((0..20).map(|number| Chore { number, done: false })).map(drop)
+    }),
+    // The last: how many commits it makes is up to chance, and the points before it have the same numbers each time.
+    Step {
+        name: "a worker works ahead",
+        stored: Stored::ByWorker,
+        act: |scene| {
+            let work = |chore: &mut Execution<Chore>| {
+                chore.done = true;
+                Ok::<_, io::Error>(())
+            };
+            scene.chores.worker().prefetch(6).run(work).map(drop)
+        },
+    },
+    in_parts("the end", |scene| scene.tracker.flush()),
+];
+
+impl Scene {
+    pub fn open(disk: &Disk, sharing: Sharing, clock: &ManualClock) -> Result<Self, Error> {
+        let tracker = open(disk, sharing, clock)?;
+        Ok(Self {
+            clock: clock.clone(),
+            jobs: Some(tracker.tasks()?),
+            later: None,
+            stages: tracker.tasks()?,
+            visits: tracker.tasks()?,
+            chores: tracker.tasks()?,
+            hands: BTreeMap::new(),
+            stage: None,
+            visiting: BTreeMap::new(),
+            ticket: None,
+            tracker,
+        })
+    }
+
+    fn jobs(&self) -> &Tasks<Job> {
+        self.jobs.as_ref().expect("the later program has not come yet")
+    }
+
+    fn hand(&mut self, name: &str) -> &mut Execution<Job> {
+        self.hands.get_mut(name).expect("a step before this one has claimed it")
+    }
+
+    fn claim(&mut self, name: &'static str) -> Result<(), Error> {
+        let claimed = self.jobs().claim()?.expect("one is due");
+        self.hands.insert(name, claimed);
+        Ok(())
+    }
+
+    fn start(&mut self, name: &'static str, number: u32) -> Result<(), Error> {
+        let started = self.jobs().start(job(number).name)?;
+        self.hands.insert(name, started);
+        Ok(())
+    }
+
+    fn night(&self) -> Result<Batch, Error> {
+        Ok(self.tracker.batch("night")?.expect("a step before this one has opened it"))
+    }
+
+    fn submit_to_night(&self, number: u32, after: &[u32], otherwise: OnDependencyFailure) -> Result<(), Error> {
+        let options = SubmitOptions::new().batch(&self.night()?);
+        let options = after.iter().fold(options, |options, on| options.after(self.jobs(), job(*on).name, otherwise));
+        self.jobs().submit_with(&job(number), &options).map(drop)
+    }
+
+    fn stage(&mut self) -> Result<&mut Execution<Stage>, Error> {
+        Ok(self.stage.as_mut().expect("one is due"))
+    }
+
+    fn visit(&mut self, name: &'static str) -> Result<(), Error> {
+        let claimed = self.visits.claim()?.expect("one may start");
+        self.visiting.insert(name, claimed);
+        Ok(())
+    }
+
+    fn visiting(&mut self, name: &str) -> &mut Execution<Visit> {
+        self.visiting.get_mut(name).expect("a step before this one has claimed it")
+    }
+
+    fn pass(&self, seconds: u64) -> Result<(), Error> {
+        self.clock.advance(Duration::from_secs(seconds));
+        Ok(())
+    }
+
+    pub fn is_later(&self) -> bool {
+        self.later.is_some()
+    }
+
+    /// Writes something.
+    pub fn touch(&self) -> Result<(), Error> {
+        self.stages.submit(&Stage { number: 1_000, rows: Vec::new() }).map(drop)
+    }
+
+    /// All that the tracker tells of its tasks.
+    pub fn look(&self) -> Result<Look, Error> {
+        let mut look = Look::default();
+        if let Some(jobs) = &self.jobs {
+            look.add(jobs)?;
+        }
+        if let Some(later) = &self.later {
+            look.add(later)?;
+        }
+        look.add(&self.stages)?;
+        look.add(&self.visits)?;
+        look.add(&self.chores)?;
+        look.add_batches(&self.tracker)?;
+        Ok(look)
+    }
+}
+
+/// Opens it; nothing is deleted by itself, since what was acknowledged is looked for later.
+pub fn open(disk: &Disk, sharing: Sharing, clock: &ManualClock) -> Result<Tracker, Error> {
+    let disk = disk.clone();
+    Tracker::options().sharing(sharing).clock(clock.clone()).prune_every(None).open_backend(move || disk.open())
+}

@@ -1,0 +1,417 @@
+//! Workers that work ahead: bodies begin while outcomes are on their way to disk.
+
+use std::{
+    collections::BTreeSet,
+    io,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    thread,
+};
+
+use serde::{Deserialize, Serialize};
+use tracker_core::{Outcome, StopHandle, TrackedTask, Tracker, WorkerPool};
+
+use crate::support::kinds::{
+    Job, MINUTE, Mail, Page, SECOND, Status, fine, job, jobs, mail, page, sound, tracker, with_time,
+};
+
+#[test]
+fn every_task_is_done_once_and_all_is_durable_when_the_worker_returns() {
+    for (threads, ahead) in [(1, 1), (1, 64), (8, 3), (8, 64), (3, 1_000)] {
+        let folder = tempfile::tempdir().unwrap();
+        let tracker = Tracker::open(folder.path().join("mails.redb")).unwrap();
+        let mails = tracker.tasks::<Mail>().unwrap();
+        mails.submit_all((0..1_000).map(mail)).unwrap();
+        let done = Mutex::new(Vec::new());
+        let summary = mails
+            .worker()
+            .threads(threads)
+            .prefetch(ahead)
+            .run(|mail| {
+                done.lock().unwrap().push(mail.number);
+                mail.client = "done".to_owned();
+                fine()
+            })
+            .unwrap();
+        let done = done.into_inner().unwrap();
+        assert_eq!((done.len(), done.iter().collect::<BTreeSet<_>>().len()), (1_000, 1_000), "{threads} {ahead}");
+        assert_eq!((summary.succeeded, summary.attempts()), (1_000, 1_000), "{threads} {ahead}");
+        let records = mails.query().status(Status::Succeeded).fetch().unwrap();
+        assert_eq!(records.len(), 1_000);
+        assert!(records.iter().all(|record| record.task.client == "done" && record.attempts == 1));
+        sound(&tracker);
+    }
+}
+
+#[test]
+fn never_more_is_leased_than_runs_and_was_allowed_ahead_and_a_stop_gives_it_back() {
+    for (threads, ahead) in [(1, 1), (2, 5), (4, 2), (3, 40)] {
+        let (_, tracker) = tracker();
+        let mails = tracker.tasks::<Mail>().unwrap();
+        mails.submit_all((0..200).map(mail)).unwrap();
+        let worker = mails.worker().threads(threads).prefetch(ahead);
+        let (stop, begun, most) = (worker.stop_handle(), AtomicUsize::new(0), AtomicUsize::new(0));
+        let summary = worker
+            .run(|_| {
+                let leased = mails.counts().unwrap().get(Status::InProgress);
+                most.fetch_max(usize::try_from(leased).unwrap(), SeqCst);
+                if begun.fetch_add(1, SeqCst) == 100 {
+                    stop.stop();
+                }
+                fine()
+            })
+            .unwrap();
+        let most = most.into_inner();
+        assert!(most <= threads + ahead && most > threads, "{most} with {threads} threads, {ahead} ahead");
+        assert_eq!(summary.succeeded, begun.into_inner() as u64);
+        let counts = mails.counts().unwrap();
+        assert_eq!((counts.get(Status::InProgress), counts.get(Status::Succeeded)), (0, summary.succeeded));
+        let waiting = mails.query().status(Status::Pending).fetch().unwrap();
+        assert!(waiting.iter().all(|record| record.attempts == 0 && record.history.is_empty()), "it cost them nothing");
+        sound(&tracker);
+    }
+}
+
+#[test]
+fn errors_panics_refused_outcomes_and_own_ends_are_booked_each_under_its_task() {
+    let (_, tracker) = tracker();
+    let pages = tracker.tasks::<Page>().unwrap();
+    pages.submit_all((0..60).map(|number| page(&number.to_string(), number))).unwrap();
+    let summary = pages
+        .worker()
+        .threads(3)
+        .prefetch(16)
+        .run(|page| match page.version % 6 {
+            0 => panic!("ouch"),
+            1 => Err(io::Error::other("no luck")),
+            2 => Ok(Outcome::Park { code: 20 }),
+            3 => page.give_up("never").map(|()| Outcome::Succeed).map_err(io::Error::other),
+            4 => Ok(Outcome::Park { code: 80 }),
+            _ => Ok(Outcome::Succeed),
+        })
+        .unwrap();
+    assert_eq!((summary.succeeded, summary.failed, summary.other, summary.panicked), (10, 40, 10, 10), "{summary:?}");
+    let counts = pages.counts().unwrap();
+    let found = [Status::Succeeded, Status::Exhausted, Status::OnHold, Status::InProgress].map(|s| counts.get(s));
+    assert_eq!(found, [10, 40, 10, 0]);
+    for record in pages.query().status(Status::Exhausted).fetch().unwrap() {
+        let error = &record.history[0].failure.as_ref().unwrap().error;
+        let expected = ["ouch", "no luck", "cannot be put into", "never"][record.task.version as usize % 6];
+        assert!(error.contains(expected), "{}: {error}", record.id);
+    }
+    sound(&tracker);
+}
+
+#[test]
+fn retries_and_tasks_that_come_later_are_waited_for() {
+    let (clock, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a", "b", "c", "d", "hopeless"]);
+    let summary = with_time(&tracker, &clock, || {
+        tasks.worker().threads(2).prefetch(8).run(|job| {
+            if job.name == "hopeless" || job.attempt() < 3 {
+                return Err(io::Error::other("not yet"));
+            }
+            Ok(())
+        })
+    })
+    .unwrap();
+    assert_eq!((summary.succeeded, summary.failed), (4, 11));
+    assert_eq!(tasks.counts().unwrap().get(Status::Exhausted), 1);
+    sound(&tracker);
+}
+
+#[test]
+fn rests_do_not_widen_what_may_be_claimed() {
+    let (clock, tracker) = tracker();
+    let tasks = tracker.tasks::<Job>().unwrap();
+    let worker = tasks.worker().threads(2).prefetch(4).keep_running();
+    let (stop, most) = (worker.stop_handle(), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        let running = scope.spawn(|| {
+            worker.run(|job| {
+                if job.name.starts_with("last") {
+                    most.fetch_max(usize::try_from(tasks.counts().unwrap().get(Status::InProgress)).unwrap(), SeqCst);
+                }
+                fine()
+            })
+        });
+        let done = |expected| {
+            while tasks.counts().unwrap().get(Status::Succeeded) < expected {
+                thread::yield_now();
+            }
+        };
+        for round in 0..30 {
+            tasks.submit(&job(&round.to_string())).unwrap();
+            done(round + 1);
+            clock.advance(SECOND);
+        }
+        tasks.submit_all((0..60).map(|number| job(&format!("last {number}")))).unwrap();
+        done(90);
+        stop.stop();
+        assert_eq!(running.join().unwrap().unwrap().succeeded, 90);
+    });
+    assert!((3..=6).contains(&most.into_inner()), "two run, and four wait");
+    sound(&tracker);
+}
+
+#[test]
+fn what_cannot_be_read_leaves_the_line_and_the_others_are_done() {
+    /// The same kind, with a field that older tasks do not have.
+    #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    #[task(name = "page", status = Status, max_attempts = 1)]
+    struct Grown {
+        #[task(id)]
+        url: String,
+        #[task(fingerprint)]
+        version: u32,
+        needed: u32,
+    }
+    for (threads, ahead) in [(1, 0), (1, 1), (1, 8), (3, 2), (3, 64)] {
+        let (_, tracker) = tracker();
+        let pages = tracker.tasks::<Page>().unwrap();
+        pages.submit_all((0..12).map(|number| page(&number.to_string(), 1))).unwrap();
+        drop(pages);
+        let grown = tracker.tasks::<Grown>().unwrap();
+        grown.submit_all(["a", "b", "c"].map(|url| Grown { url: url.to_owned(), version: 1, needed: 1 })).unwrap();
+        let summary = grown.worker().threads(threads).prefetch(ahead).run(|_| fine()).unwrap();
+        assert_eq!((summary.succeeded, summary.unreadable, summary.attempts()), (3, 12, 3), "{ahead}: {summary}");
+        assert!(grown.claim().unwrap().is_none());
+        sound(&tracker);
+    }
+}
+
+#[test]
+fn a_crew_of_one_thread_takes_turns_and_holds_no_more_than_it_may() {
+    for ahead in [0, 30] {
+        let (_, tracker) = tracker();
+        let tasks = jobs(&tracker, &["a", "b", "c"]);
+        let (mails, pages) = (tracker.tasks::<Mail>().unwrap(), tracker.tasks::<Page>().unwrap());
+        mails.submit_all((0..400).map(mail)).unwrap();
+        pages.submit_all((0..400).map(|number| page(&number.to_string(), 1))).unwrap();
+        let (left, most) = (AtomicUsize::new(800), AtomicUsize::new(0));
+        let held = || {
+            let counts = [tasks.counts(), mails.counts(), pages.counts()];
+            let held: u64 = counts.map(|counts| counts.unwrap().get(Status::InProgress)).iter().sum();
+            most.fetch_max(usize::try_from(held).unwrap(), SeqCst);
+            left.fetch_sub(1, SeqCst);
+            fine()
+        };
+        let crew = WorkerPool::new().prefetch(ahead).serve(&mails, |_| held()).serve(&pages, |_| held()).serve(
+            &tasks,
+            |job| {
+                job.result = u32::try_from(left.load(SeqCst)).ok();
+                fine()
+            },
+        );
+        assert_eq!(crew.run().unwrap().succeeded, 803);
+        let records = tasks.query().status(Status::Succeeded).fetch().unwrap();
+        assert!(records.iter().all(|record| record.task.result > Some(600)), "a full kind keeps no other waiting");
+        let most = most.into_inner();
+        assert!(most <= 1 + ahead && most > ahead / 3, "{most} are held: what runs, and {ahead} of all kinds together");
+        sound(&tracker);
+    }
+}
+
+#[test]
+fn a_crew_that_is_stopped_gives_back_at_once_what_it_holds_of_every_kind() {
+    let (_, tracker) = tracker();
+    let mails = tracker.tasks::<Mail>().unwrap();
+    mails.submit_all((0..400).map(mail)).unwrap();
+    let (none, pages) = (jobs(&tracker, &[]), tracker.tasks::<Page>().unwrap());
+    pages.submit_all((0..40).map(|number| page(&number.to_string(), 1))).unwrap();
+    let (stop, ran) = (StopHandle::new(), AtomicUsize::new(0));
+    let ends = |stops: bool| {
+        ran.fetch_add(1, SeqCst);
+        if stops {
+            stop.stop();
+        }
+        fine()
+    };
+    let crew = WorkerPool::new().prefetch(60).stopped_by(&stop);
+    // The first has nothing to do, the second is in the middle of it when the third stops them.
+    let crew = crew.serve(&none, |_| fine()).serve(&mails, |_| ends(false)).serve(&pages, |_| ends(true));
+    let summary = crew.run().unwrap();
+    assert_eq!(summary.succeeded, ran.into_inner() as u64);
+    let (mails, pages) = (mails.counts().unwrap(), pages.counts().unwrap());
+    assert_eq!((mails.get(Status::InProgress), pages.get(Status::InProgress)), (0, 0));
+    assert_eq!(
+        (mails.get(Status::Succeeded) + pages.get(Status::Succeeded), pages.get(Status::Succeeded)),
+        (summary.succeeded, 1)
+    );
+    sound(&tracker);
+}
+
+#[test]
+fn a_crew_that_works_ahead_keeps_no_kind_waiting() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a", "b", "c"]);
+    let mails = tracker.tasks::<Mail>().unwrap();
+    mails.submit_all((0..400).map(mail)).unwrap();
+    let left = AtomicUsize::new(400);
+    let summary = WorkerPool::new()
+        .threads(3)
+        .prefetch(10)
+        .serve(&mails, |_| {
+            left.fetch_sub(1, SeqCst);
+            fine()
+        })
+        .serve(&tasks, |job| {
+            job.result = u32::try_from(left.load(SeqCst)).ok();
+            fine()
+        })
+        .run()
+        .unwrap();
+    assert_eq!(summary.succeeded, 403);
+    let records = tasks.query().status(Status::Succeeded).fetch().unwrap();
+    assert!(records.iter().all(|record| record.task.result > Some(0)), "a full kind does not keep another waiting");
+    sound(&tracker);
+}
+
+#[test]
+fn an_attempt_that_takes_too_long_has_failed_and_its_time_starts_when_it_begins() {
+    let (clock, tracker) = tracker();
+    let pages = tracker.tasks::<Page>().unwrap();
+    pages.submit_all([page("slow", 1), page("fast", 1), page("last", 1)]).unwrap();
+    let summary = pages
+        .worker()
+        .prefetch(8)
+        .timeout(SECOND)
+        .run(|page| {
+            if page.url == "slow" {
+                clock.advance(SECOND * 2);
+                while !page.is_cancelled() {
+                    thread::yield_now();
+                }
+            }
+            fine()
+        })
+        .unwrap();
+    assert_eq!((summary.succeeded, summary.failed, summary.lost), (2, 1, 0), "{summary}");
+    let record = pages.get("slow").unwrap().unwrap();
+    assert!(record.history[0].failure.as_ref().unwrap().error.contains("time limit of 1s"));
+    sound(&tracker);
+}
+
+/// After short bodies a worker expects short ones, hands in quietly and wakes nobody for little: a long one is no reason
+/// for what was handed in to wait for it, nor for tasks that another thread could do.
+#[test]
+fn nothing_waits_for_a_long_body_that_follows_short_ones() {
+    for (threads, ahead) in [(1, 16), (2, 16), (5, 16), (2, 2), (3, 2)] {
+        let (_, tracker) = tracker();
+        let mails = tracker.tasks::<Mail>().unwrap();
+        mails.submit_all((0..200).map(mail)).unwrap();
+        let summary = mails
+            .worker()
+            .threads(threads)
+            .prefetch(ahead)
+            .run(|mail| {
+                // All before it; where others work too, all the others.
+                let expected = if threads == 1 { 100 } else { 199 };
+                while mail.number == 100 && mails.counts().unwrap().get(Status::Succeeded) < expected {
+                    thread::yield_now();
+                }
+                fine()
+            })
+            .unwrap();
+        assert_eq!(summary.succeeded, 200, "{threads} threads");
+        sound(&tracker);
+    }
+}
+
+#[test]
+fn what_waits_behind_a_long_body_is_renewed_and_told_that_it_was_cancelled() {
+    let (clock, tracker) = tracker();
+    let tasks = jobs(&tracker, &["long", "waits", "called off"]);
+    let summary = tasks
+        .worker()
+        .prefetch(4)
+        .run(|job| {
+            match job.name.as_str() {
+                "long" => {
+                    tasks.cancel("called off").unwrap();
+                    for _ in 0..3 {
+                        let until = || tasks.get("waits").unwrap().unwrap().lease.unwrap().until;
+                        let before = until();
+                        clock.advance(SECOND * 50);
+                        while until() == before {
+                            thread::yield_now();
+                        }
+                    }
+                    assert!(tasks.rescue().unwrap().is_empty());
+                }
+                "called off" => {
+                    assert!(job.is_cancelled());
+                    return Err(io::Error::other("called off"));
+                }
+                _ => {}
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!((summary.succeeded, summary.failed, summary.lost, summary.panicked), (2, 1, 0, 0), "{summary}");
+    assert_eq!(tasks.counts().unwrap().get(Status::Cancelled), 1);
+    assert!(tasks.query().fetch().unwrap().iter().all(|record| record.attempts == 1 && record.crashes == 0));
+    sound(&tracker);
+}
+
+#[test]
+fn a_task_that_is_taken_over_before_it_begins_is_lost_to_the_worker() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["first", "taken"]);
+    let summary = tasks
+        .worker()
+        .prefetch(4)
+        .run(|job| {
+            if job.name == "first" {
+                let options = tracker_core::StartOptions::new().steal_lease();
+                let mut taken = tasks.start_with("taken", &options).unwrap();
+                taken.result = Some(7);
+                taken.succeed().unwrap();
+            } else {
+                job.result = Some(8);
+            }
+            fine()
+        })
+        .unwrap();
+    assert_eq!((summary.succeeded, summary.lost), (1, 1), "{summary}");
+    assert_eq!(tasks.get("taken").unwrap().unwrap().task.result, Some(7));
+    sound(&tracker);
+}
+
+#[test]
+fn suspects_run_alone_and_never_ahead() {
+    let (clock, tracker) = tracker();
+    let tasks = jobs(&tracker, &["poison 1", "poison 2", "poison 3"]);
+    for _ in 0..2 {
+        let held: Vec<_> = (1..=3).map(|number| tasks.start(format!("poison {number}")).unwrap()).collect();
+        clock.advance(MINUTE);
+        assert_eq!(tasks.rescue().unwrap().len(), held.len());
+    }
+    tasks.submit_all((0..60).map(|number| job(&number.to_string()))).unwrap();
+    clock.advance(SECOND * 10);
+    tasks.submit_all((60..120).map(|number| job(&number.to_string()))).unwrap();
+    let (running, suspects) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let summary = tasks
+        .worker()
+        .threads(4)
+        .prefetch(32)
+        .run(|job| {
+            let others = running.fetch_add(1, SeqCst);
+            if job.crashes() >= 2 {
+                assert_eq!(others, 0, "a suspect begins when nothing runs");
+                assert_eq!(tasks.counts().unwrap().get(Status::InProgress), 1, "nor is anything claimed, or unsaid");
+                for _ in 0..1_000 {
+                    thread::yield_now();
+                    assert_eq!(running.load(SeqCst), 1, "nothing begins beside a suspect");
+                }
+                suspects.fetch_add(1, SeqCst);
+            }
+            running.fetch_sub(1, SeqCst);
+            fine()
+        })
+        .unwrap();
+    assert_eq!((summary.succeeded, summary.failed, suspects.into_inner()), (123, 0, 3), "{summary:?}");
+    sound(&tracker);
+}

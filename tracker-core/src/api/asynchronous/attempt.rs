@@ -1,0 +1,78 @@
+//! One attempt of an async body: its panic is caught, and its time is limited.
+
+use std::{
+    future::{pending, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
+    task::Poll,
+    thread,
+    time::Duration,
+};
+
+use crate::model::user_code::{discard, guarded};
+
+/// The longest sleep before the tracker's clock is asked again, where it is not the system's.
+const NAP: Duration = Duration::from_millis(100);
+
+/// HistoryRows the future of a handler, and catches the panics of its polls and of its drop.
+pub(crate) async fn caught<R>(handler: impl Future<Output = R>) -> thread::Result<R> {
+    limited(handler, None, || Duration::ZERO, pending())
+        .await
+        .unwrap_or_else(|| Err(Box::new("the attempt has no time limit")))
+}
+
+/// HistoryRows the future of a handler within a limit, and catches the panics of its polls and of its drop. `None` if it did not end
+/// within the limit, or `cancelled` ended first; it is dropped then. `elapsed` is the time of the attempt so far by the tracker's
+/// clock.
+pub(crate) async fn limited<R>(
+    handler: impl Future<Output = R>,
+    limit: Option<Duration>,
+    elapsed: impl Fn() -> Duration,
+    cancelled: impl Future<Output = ()>,
+) -> Option<thread::Result<R>> {
+    let mut handler = pin!(Some(handler));
+    let result = tokio::select! {
+        biased;
+        result = polled(handler.as_mut(), limit, elapsed) => result,
+        () = cancelled => None,
+    };
+    match catch_unwind(AssertUnwindSafe(|| handler.set(None))) {
+        Ok(()) => result,
+        // A panic of the handler itself says more than the one of the drop that follows it.
+        Err(payload) => match result {
+            Some(Err(first)) => {
+                discard(payload);
+                Some(Err(first))
+            }
+            result => {
+                // The result is a value of the user, whose drop may panic too.
+                drop(guarded("the result's Drop", || drop(result)));
+                Some(Err(payload))
+            }
+        },
+    }
+}
+
+async fn polled<F: Future>(
+    mut handler: Pin<&mut Option<F>>,
+    limit: Option<Duration>,
+    elapsed: impl Fn() -> Duration,
+) -> Option<thread::Result<F::Output>> {
+    let mut ended = pin!(poll_fn(|context| {
+        let Some(handler) = handler.as_mut().as_pin_mut() else { return Poll::Pending };
+        match catch_unwind(AssertUnwindSafe(|| handler.poll(context))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    }));
+    let Some(limit) = limit else { return Some(ended.await) };
+    loop {
+        let left = limit.saturating_sub(elapsed());
+        if let Ok(result) = tokio::time::timeout(left.min(NAP), ended.as_mut()).await {
+            return Some(result);
+        }
+        if elapsed() >= limit {
+            return None;
+        }
+    }
+}

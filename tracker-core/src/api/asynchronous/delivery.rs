@@ -1,0 +1,27 @@
+use std::{mem, sync::Arc};
+
+use crate::{api::shared::Shared, engine::Claims};
+
+/// Claimed tasks on the way to their caller. If he is gone, they are given back as if they had not been claimed.
+pub(crate) struct Delivery {
+    shared: Arc<Shared>,
+    claims: Claims,
+}
+
+impl Delivery {
+    pub(super) fn new(shared: Arc<Shared>, claims: Claims) -> Self {
+        Self { shared, claims }
+    }
+
+    pub(crate) fn take(mut self) -> Claims {
+        mem::take(&mut self.claims)
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        for claimed in self.claims.tasks.drain(..) {
+            self.shared.engine.give_back(claimed);
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Groups of tasks with a label.
+
+mod info;
+
+pub use info::BatchInfo;
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    api::{shared::Shared, tasks::Tasks},
+    engine::{OpenBatch, RemoveBatch, Seal, Target, TaskCommand},
+    model::{
+        dependency::TaskName,
+        error::{Error, Result},
+        kind::Kind,
+        new_task::NewTask,
+        status::Role,
+        task::{TaskRef, TrackedTask},
+        transition::{Command, Header, Requeue},
+    },
+};
+
+/// A group of tasks with a label, of one kind or several. OpenKind by [`Tracker::open_batch`](crate::Tracker::open_batch).
+///
+/// Tasks come in by [`SubmitOptions::batch`](crate::SubmitOptions::batch) until the batch is sealed;
+/// [`Tasks::submit_batch`](crate::Tasks::submit_batch) does all of that in one call. Sealed, it is over in
+/// the very commit that ends its last task: in that commit its follow-up task is submitted, once for all time, and the
+/// tasks become startable that [wait for it](crate::SubmitOptions::after_batch). If a task of it is requeued afterwards, the
+/// batch is open again and will be over again: those that wait for it hear of that too, but no second follow-up comes.
+///
+/// A batch is known as long as there are tasks of it, and then until its record is deleted: by itself, as
+/// [`Options::keep_batches`](crate::Options::keep_batches) says, or by [`Batch::remove`]. Then its label is free for another
+/// one.
+///
+/// A task belongs to at most one batch. One that exists already, submitted again, joins the batch if the one that it was in
+/// is over, and is refused otherwise.
+///
+/// ```
+/// # use serde::{Deserialize, Serialize};
+/// # use tracker_core::{Role, TaskStatus, TrackedTask, Tracker};
+/// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+/// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+/// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+/// # #[task(name = "job", status = Status)]
+/// # struct Job { #[task(id)] name: String }
+/// # fn job(name: &str) -> Job { Job { name: name.into() } }
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let tracker = Tracker::in_memory()?;
+/// # let jobs = tracker.tasks::<Job>()?;
+/// use tracker_core::{BatchOptions, SubmitOptions};
+///
+/// let night = tracker.open_batch("night", &BatchOptions::new().then(&jobs, &job("report"))?)?;
+/// jobs.submit_all_with(["a", "b", "c"].map(job), &SubmitOptions::new().batch(&night))?;
+/// night.seal()?;
+/// jobs.run("a", |_| Ok::<_, std::io::Error>(()))?;
+/// let info = night.info()?;
+/// assert_eq!((info.count(Role::Succeeded), info.open(), info.total()), (1, 2, 3));
+/// assert!(info.eta.is_some());
+/// assert!(jobs.get("report")?.is_none());
+///
+/// jobs.worker().run(|_| Ok::<_, std::io::Error>(()))?;
+/// assert!(night.info()?.is_over());
+/// assert!(jobs.get("report")?.is_some());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Batch {
+    pub(crate) shared: Arc<Shared>,
+    number: u64,
+    label: Arc<str>,
+}
+
+/// How a batch is opened.
+#[derive(Clone, Debug, Default)]
+pub struct BatchOptions {
+    follow_up: Option<NewTask>,
+}
+
+impl BatchOptions {
+    /// Nothing follows it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Has a task submitted in the commit in which the batch is over for the first time. If it cannot be submitted then,
+    /// because another task has its unique key, [`BatchInfo::follow_up_refused`] says so.
+    ///
+    /// # Errors
+    /// `Unwritable`, `TooLarge`, `Invalid`.
+    pub fn then<T: TrackedTask>(mut self, tasks: &Tasks<T>, task: &T) -> Result<Self> {
+        self.follow_up = Some(tasks.new_task(task)?);
+        Ok(self)
+    }
+
+    pub(crate) fn open(&self, label: &str) -> Result<OpenBatch> {
+        check_label(label)?;
+        Ok(OpenBatch { label: label.to_owned(), follow_up: self.follow_up.clone() })
+    }
+}
+
+/// Refuses a label that is none.
+pub(crate) fn check_label(label: &str) -> Result<()> {
+    if label.is_empty() || label.len() > 256 {
+        return Err(Error::invalid(format!("the batch's label {label:?} must have 1 to 256 bytes")));
+    }
+    Ok(())
+}
+
+/// How many tasks one commit of a call for the task_rows batch is about.
+const PAGE: usize = 1_000;
+
+impl Batch {
+    pub(crate) fn new(shared: &Arc<Shared>, number: u64, label: &str) -> Self {
+        Self { shared: shared.clone(), number, label: label.into() }
+    }
+
+    /// Its label.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Its number in the file.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// How far it is.
+    ///
+    /// # Errors
+    /// `Invalid` if it was removed.
+    pub fn info(&self) -> Result<BatchInfo> {
+        let state = self.shared.engine.read(|rows| rows.batch(self.number))?;
+        let state = state.ok_or_else(|| Error::invalid(format!("the batch {:?} was removed", self.label)))?;
+        Ok(BatchInfo::new(self.number, state))
+    }
+
+    /// Says that no more tasks come: it is over as soon as those that are in it have ended, at once if there are none.
+    ///
+    /// # Errors
+    /// `Invalid` if it was removed.
+    pub fn seal(&self) -> Result<()> {
+        self.shared.engine.call(self.sealing(true))
+    }
+
+    /// Lets more tasks come into a sealed batch, until it is sealed again.
+    ///
+    /// # Errors
+    /// `Invalid` if it was removed.
+    pub fn reopen(&self) -> Result<()> {
+        self.shared.engine.call(self.sealing(false))
+    }
+
+    pub(crate) fn sealing(&self, sealed: bool) -> Seal {
+        Seal { batch: self.number, sealed }
+    }
+
+    /// Its tasks, kind by kind in the order of submission.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn tasks(&self) -> Result<Vec<TaskName>> {
+        let kinds = self.shared.engine.kinds();
+        self.shared.engine.read(|rows| {
+            let members = rows.members_of(self.number, None, usize::MAX)?;
+            let mut names = Vec::with_capacity(members.len());
+            for task in members {
+                names.extend(rows.task_name(&kinds, task)?);
+            }
+            Ok(names)
+        })
+    }
+
+    /// Cancels all its tasks that have not ended, a thousand in a commit; says how many. Running ones are told, and end as
+    /// cancelled unless they succeed.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn cancel(&self) -> Result<u64> {
+        self.command_all(&Command::Cancel, |_, _| true)
+    }
+
+    /// Makes its tasks startable again that ended in one of these roles; says how many.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn requeue(&self, roles: &[Role]) -> Result<u64> {
+        let wanted = |kind: &Kind, header: &Header| roles.contains(&kind.rules(0).counts_as(header));
+        self.command_all(&Command::Requeue(Requeue::default()), wanted)
+    }
+
+    /// Deletes all its tasks that nobody holds, and then the batch itself if none is left; says whether that is so.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn remove(&self) -> Result<bool> {
+        self.command_all(&Command::Delete, |_, _| true)?;
+        self.shared.engine.call(RemoveBatch(self.number))
+    }
+
+    fn command_all(&self, command: &Command, wanted: impl Fn(&Kind, &Header) -> bool) -> Result<u64> {
+        let engine = &self.shared.engine;
+        let mut members = engine.read(|rows| rows.members_of(self.number, None, usize::MAX))?;
+        // The latest first: those that wait go before those that they wait for, and need not hear of their end.
+        members.sort_unstable_by_key(|task| std::cmp::Reverse(task.seq));
+        let mut done = 0;
+        for page in members.chunks(PAGE) {
+            let commands = self.commands(page, command, &wanted)?;
+            for result in engine.call_all(commands)? {
+                match result {
+                    Ok(_) => done += 1,
+                    Err(error) if error.is_refusal() => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    fn commands(
+        &self,
+        page: &[TaskRef],
+        command: &Command,
+        wanted: &impl Fn(&Kind, &Header) -> bool,
+    ) -> Result<Vec<TaskCommand>> {
+        let kinds = self.shared.engine.kinds();
+        self.shared.engine.read(|rows| {
+            let mut commands = Vec::with_capacity(page.len());
+            for task in page {
+                let (Some(kind), Some(header)) = (kinds.get(task.kind), rows.header(*task)?) else { continue };
+                if wanted(kind, &header) {
+                    let target = Target::Known(*task, rows.body_of(*task)?.id);
+                    commands.push(TaskCommand::new(task.kind, target, command.clone()));
+                }
+            }
+            Ok(commands)
+        })
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch").field("number", &self.number).field("label", &self.label).finish_non_exhaustive()
+    }
+}

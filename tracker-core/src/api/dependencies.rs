@@ -1,0 +1,82 @@
+use redb::ReadTransaction;
+
+use crate::model::dependency::{Dependency, DependencyTarget, TaskName};
+use crate::{
+    api::{schema::Schema, tasks::Tasks},
+    model::{
+        error::{Reason, Result},
+        kinds::Kinds,
+        task::{TaskId, TaskKey, TaskRef},
+        transition::OnDependencyFailure,
+    },
+    storage::tables::{Source, Tables},
+};
+
+impl<T: Schema> Tasks<T> {
+    /// What a task still waits for.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn dependencies(&self, id: impl TaskId) -> Result<Vec<Dependency>> {
+        self.known(&id.to_key(), |rows, task| rows.named_dependencies(task, usize::MAX))
+    }
+
+    /// Which tasks wait for this one, at most so many.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn dependents(&self, id: impl TaskId, most: usize) -> Result<Vec<TaskName>> {
+        let kinds = self.shared.engine.kinds();
+        self.known(&id.to_key(), |rows, task| {
+            let mut names = Vec::new();
+            for (waiter, _) in rows.dependents_of(task, None, most)? {
+                names.extend(rows.task_name(&kinds, waiter)?);
+            }
+            Ok(names)
+        })
+    }
+
+    fn known<R>(
+        &self,
+        id: &TaskKey,
+        look: impl FnOnce(&mut Tables<&ReadTransaction>, TaskRef) -> Result<R>,
+    ) -> Result<R> {
+        let kind = self.kind()?;
+        self.shared.engine.read(|rows| match rows.with_id(self.kind_id(), id)? {
+            Some(task) => look(rows, task),
+            None => Err(kind.refuse(id.clone(), Reason::NotFound)),
+        })
+    }
+}
+
+impl<S: Source> Tables<S> {
+    /// What a task waits for, in words; at most so many of them.
+    pub(crate) fn named_dependencies(&mut self, waiter: TaskRef, most: usize) -> Result<Vec<Dependency>> {
+        let needs = self.dependencies(waiter, most)?.into_iter();
+        Ok(needs.filter_map(|(on, otherwise)| Some(Dependency { on: on?, otherwise })).collect())
+    }
+
+    /// The same; `None` for one that is deleted, of which the task has not heard yet.
+    pub(crate) fn dependencies(
+        &mut self,
+        waiter: TaskRef,
+        most: usize,
+    ) -> Result<Vec<(Option<DependencyTarget>, OnDependencyFailure)>> {
+        let kinds = self.all_kinds()?;
+        let mut needs = Vec::new();
+        for (target, otherwise) in self.dependencies_of(waiter, most)? {
+            let on = match target.batch() {
+                Some(number) => self.batch(number)?.map(|batch| DependencyTarget::Batch { label: batch.label }),
+                None => self.task_name(&kinds, target)?.map(DependencyTarget::Task),
+            };
+            needs.push((on, otherwise));
+        }
+        Ok(needs)
+    }
+
+    /// A task as people call it; `None` if it is gone.
+    pub(crate) fn task_name(&mut self, kinds: &Kinds, task: TaskRef) -> Result<Option<TaskName>> {
+        let Some(kind) = kinds.get(task.kind) else { return Ok(None) };
+        Ok(self.body(task)?.map(|body| TaskName { kind: kind.name.clone(), id: body.id }))
+    }
+}

@@ -1,0 +1,387 @@
+mod outcomes;
+
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use crate::{
+    api::shared::Shared,
+    engine::{Action, Claimed, FinishTask, Target, TaskCommand, Writer, run_log::TARGET},
+    model::{
+        bounds::{MANY, NAME, TEXT, check_followers, shorten},
+        codec,
+        error::{Error, ErrorKind, Result},
+        kind::Kind,
+        new_task::NewTask,
+        task::{TaskKey, TaskRef, TrackedTask},
+        task_row::{Progress, TaskRow},
+        transition::{AttemptNotes, Command, Failure, Header, Outcome, Owner},
+    },
+};
+
+/// A claimed task in the hands of its worker. It derefs to the task; changes are staged and stored with the success.
+///
+/// Where a field of the task hides a method, call it as `Execution::method(&mut execution)`.
+///
+/// Dropped without an outcome, by an early return or a panic, the attempt has failed and its error says so. Dropping never
+/// waits for the disk.
+pub struct Execution<T: TrackedTask> {
+    shared: Arc<Shared>,
+    kind: Arc<Kind>,
+    task_ref: TaskRef,
+    id: TaskKey,
+    owner: Owner,
+    attempt: u32,
+    crashes: u32,
+    lease: Duration,
+    /// Dropped before the execution where a worker ends an attempt: the drop of a user's value may panic.
+    task: Option<T>,
+    /// The priority that the stored payload names.
+    priority: Option<u8>,
+    /// The payload as it is stored, so that what a body leaves as it was is not written again.
+    stored: Vec<u8>,
+    remarks: AttemptNotes,
+    next: Vec<NewTask>,
+    begun: Duration,
+    cancelled: Arc<AtomicBool>,
+    /// An outcome was asked for, or the execution was given out of hand: dropping it writes nothing.
+    asked: bool,
+    /// A transaction that ended the attempt has committed.
+    committed: Arc<AtomicBool>,
+    /// What the body has stored itself.
+    ended: Option<(Outcome, Option<Failure>)>,
+    /// Dropped, it is given back instead of failed, unless by a panic.
+    pub(crate) release_on_drop: bool,
+}
+
+/// A claimed task that cannot be decoded.
+pub(crate) struct Unreadable {
+    pub error: Error,
+    /// Puts it out of the line.
+    pub strand: TaskCommand,
+}
+
+impl<T: TrackedTask> Execution<T> {
+    /// Takes what was claimed; what cannot be decoded is given back, and reported.
+    pub(crate) fn new(shared: &Arc<Shared>, kind: &Arc<Kind>, claimed: Claimed) -> Result<Self> {
+        match Self::decode(shared, kind, claimed) {
+            Ok(execution) => Ok(execution),
+            Err(unreadable) => {
+                shared.engine.call(unreadable.strand)?;
+                Err(unreadable.error)
+            }
+        }
+    }
+
+    /// Takes what was claimed; what cannot be decoded is to be put out of the line.
+    pub(crate) fn decode(shared: &Arc<Shared>, kind: &Arc<Kind>, claimed: Claimed) -> Result<Self, Box<Unreadable>> {
+        let Claimed { task, owner, header, body } = claimed;
+        let decoded: T = codec::decode(&kind.name, &body.id, &body.payload).map_err(|error| {
+            // What serde complains of may quote the payload.
+            let told = shared.text(error.to_string(), TEXT);
+            tracing::error!(kind = kind.name, id = %body.id, error = told, "a task cannot be read and is out of the line");
+            let target = Target::Known(task, body.id.clone());
+            Unreadable { error, strand: TaskCommand::new(kind.id, target, Command::Unreadable { owner }) }
+        })?;
+        let lease = header.lease.as_ref().map_or(0, |lease| lease.length);
+        let cancelled = Arc::new(AtomicBool::new(header.cancel));
+        shared.engine.held().begin(owner.fence, &cancelled);
+        Ok(Self {
+            shared: shared.clone(),
+            kind: kind.clone(),
+            task_ref: task,
+            id: body.id,
+            owner,
+            attempt: header.attempts,
+            crashes: header.crashes,
+            lease: crate::model::time::between(0, lease),
+            priority: decoded.priority(),
+            task: Some(decoded),
+            stored: body.payload,
+            remarks: AttemptNotes::default(),
+            next: Vec::new(),
+            begun: shared.engine.time().monotonic(),
+            cancelled,
+            asked: false,
+            committed: Arc::default(),
+            ended: None,
+            release_on_drop: false,
+        })
+    }
+
+    /// The task's id.
+    #[must_use]
+    pub fn id(&self) -> &TaskKey {
+        &self.id
+    }
+
+    /// The task, where a field hides a method or the other way round.
+    #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "no caller sees it panic")]
+    #[expect(clippy::expect_used, reason = "the task is dropped early only after the handler has returned")]
+    pub fn task(&self) -> &T {
+        self.task.as_ref().expect("the task is there until the attempt ends")
+    }
+
+    /// The task, to be changed.
+    #[expect(clippy::missing_panics_doc, reason = "no caller sees it panic")]
+    #[expect(clippy::expect_used, reason = "the task is dropped early only after the handler has returned")]
+    pub fn task_mut(&mut self) -> &mut T {
+        self.task.as_mut().expect("the task is there until the attempt ends")
+    }
+
+    /// Drops the task, which may panic. The attempt can still be ended, but the task can no longer be read or stored.
+    pub(crate) fn drop_task(&mut self) {
+        drop(self.task.take());
+    }
+
+    /// The span of the attempt in the log.
+    pub(crate) fn span(&self) -> tracing::Span {
+        let (kind, id, attempt) = (self.kind.name.as_str(), &self.id, self.attempt);
+        tracing::info_span!(target: TARGET, "attempt", kind, %id, attempt)
+    }
+
+    /// Which attempt of the task this is, from 1.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// How many leases of the task in a row ended without an outcome.
+    #[must_use]
+    pub fn crashes(&self) -> u32 {
+        self.crashes
+    }
+
+    /// The number of this claim: it rises over the task_rows file. Hand it to systems that can refuse late writers.
+    #[must_use]
+    pub fn fence(&self) -> u64 {
+        self.owner.fence
+    }
+
+    /// How long the lease lasts from each renewal.
+    #[must_use]
+    pub fn lease(&self) -> Duration {
+        self.lease
+    }
+
+    /// The token of the lease, with which its owner can start the task again.
+    #[must_use]
+    pub fn token(&self) -> uuid::Uuid {
+        self.owner.token
+    }
+
+    /// Whether this attempt is asked to end as cancelled. Set as soon as a cancellation by this process is stored; one by
+    /// another process is seen within a second by a worker, and else at the next renewal or progress.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Extends the lease by its length from now.
+    ///
+    /// # Errors
+    /// `LeaseLost`: somebody else has the task, or it has ended.
+    pub fn renew(&mut self) -> Result<()> {
+        self.command(Command::Renew { owner: self.owner, lease: None, begin: false }, None)
+    }
+
+    /// Stores the task as it is now, whatever becomes of the attempt.
+    ///
+    /// # Errors
+    /// `LeaseLost`, `Unwritable`, `TooLarge`, `Invalid` if the id was changed.
+    pub fn checkpoint(&mut self) -> Result<()> {
+        let body = codec::body(&self.id, self.task())?;
+        let payload = body.payload.clone();
+        self.unsettle();
+        self.command(self.checkpoint_command(), Some(body))?;
+        self.stored = payload;
+        self.priority = self.task().priority();
+        Ok(())
+    }
+
+    pub(crate) fn checkpoint_command(&self) -> Command {
+        Command::Checkpoint { owner: self.owner, priority: self.changed_priority() }
+    }
+
+    /// The new priority of the task, where the attempt has changed it.
+    fn changed_priority(&self) -> Option<u8> {
+        codec::changed_priority(&self.kind, self.priority, self.task())
+    }
+
+    /// What is stored is open from now on: whatever the body leaves is written.
+    pub(crate) fn unsettle(&mut self) {
+        self.stored.clear();
+    }
+
+    fn command(&mut self, command: Command, body: Option<TaskRow>) -> Result<()> {
+        let answer = self.shared.engine.call(self.task_command(command, body));
+        self.commanded(answer)
+    }
+
+    pub(crate) fn task_command(&self, command: Command, body: Option<TaskRow>) -> TaskCommand {
+        TaskCommand { body, ..TaskCommand::new(self.kind.id, self.target(), command) }
+    }
+
+    /// Hears the answer to a command about the lease.
+    pub(crate) fn commanded(&mut self, answer: Result<Option<Header>>) -> Result<()> {
+        let header = answer.map_err(|error| self.lost_if_gone(error))?;
+        if header.is_some_and(|header| header.cancel) {
+            self.cancelled.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn lost_if_gone(&self, error: Error) -> Error {
+        if error.kind() == ErrorKind::NotFound {
+            self.kind.refuse(self.id.clone(), crate::model::error::Reason::LeaseLost)
+        } else {
+            error
+        }
+    }
+
+    fn target(&self) -> Target {
+        Target::Known(self.task_ref, self.id.clone())
+    }
+
+    /// Tells how far the attempt is. Does not wait: it is durable within 100 ms. Renews the lease too.
+    pub fn progress(&mut self, done: u64, total: Option<u64>, message: impl Into<String>) {
+        let progress = Progress { done, total, message: self.shared.text(message, TEXT), at: self.shared.engine.now() };
+        let command = Command::Renew { owner: self.owner, lease: None, begin: false };
+        let command =
+            TaskCommand { progress: Some(progress), ..TaskCommand::new(self.kind.id, self.target(), command) };
+        let told = UpdateProgress { command, cancelled: self.cancelled.clone() };
+        if let Err(error) = self.shared.engine.post(told) {
+            tracing::debug!(%error, "progress was not stored");
+        }
+    }
+
+    /// Notes something in the attempt's history, whatever its outcome. At most 100 notes of 16 KiB are kept.
+    pub fn note(&mut self, text: impl Into<String>) {
+        if self.remarks.notes.len() < MANY {
+            self.remarks.notes.push(self.shared.text(text, TEXT));
+        }
+    }
+
+    /// Stores a number in the attempt's history, whatever its outcome. At most 100 are kept.
+    pub fn metric(&mut self, name: impl Into<String>, value: f64) {
+        if self.remarks.metrics.len() < MANY {
+            self.remarks.metrics.push((shorten(name.into(), NAME), value));
+        }
+    }
+
+    /// Has another task submitted in the commit of this one's success; at most 1,000. The success is refused (`Invalid`)
+    /// if that is the same task unchanged: snooze a task to run it again, or submit a new id.
+    ///
+    /// # Errors
+    /// `Unwritable`, `TooLarge`, `Invalid`.
+    pub fn submit_next<N: TrackedTask>(&mut self, tasks: &crate::api::tasks::Tasks<N>, task: &N) -> Result<()> {
+        check_followers(self.next.len())?;
+        self.next.push(tasks.new_task(task)?);
+        Ok(())
+    }
+
+    /// How long the attempt has been running.
+    #[must_use]
+    pub fn run_time(&self) -> Duration {
+        self.shared.engine.time().monotonic().saturating_sub(self.begun)
+    }
+
+    pub(crate) fn take_ended(&mut self) -> Option<(Outcome, Option<Failure>)> {
+        self.ended.take()
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        self.asked || self.committed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn committed(&self) -> Arc<AtomicBool> {
+        self.committed.clone()
+    }
+
+    pub(crate) fn set_asked(&mut self) {
+        self.asked = true;
+    }
+
+    pub(crate) fn cancelled_flag(&self) -> Arc<AtomicBool> {
+        self.cancelled.clone()
+    }
+
+    pub(crate) fn owned(&self) -> (TaskRef, TaskKey, Owner) {
+        (self.task_ref, self.id.clone(), self.owner)
+    }
+}
+
+impl<T: TrackedTask> Deref for Execution<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.task()
+    }
+}
+
+impl<T: TrackedTask> DerefMut for Execution<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.task_mut()
+    }
+}
+
+impl<T: TrackedTask> Drop for Execution<T> {
+    fn drop(&mut self) {
+        self.shared.engine.held().end(self.owner.fence, &self.cancelled);
+        if self.is_asked() {
+            return;
+        }
+        let panicked = thread::panicking();
+        let (outcome, failure) = if self.release_on_drop && !panicked {
+            (Outcome::Release, None)
+        } else {
+            let error = if panicked { "the handler panicked" } else { "the execution was dropped without an outcome" };
+            (Outcome::Fail { retry_in: None }, Some(Failure { panicked, ..Failure::new(error) }))
+        };
+        let finish = self.finish(outcome, failure, false);
+        let action = FinishTask { task: self.task_ref, id: self.id.clone(), finish, body: None, next: Vec::new() };
+        if let Err(error) = self.shared.engine.post(action) {
+            tracing::warn!(%error, "an execution was dropped and its end could not be queued");
+        }
+    }
+}
+
+impl<T: TrackedTask + fmt::Debug> fmt::Debug for Execution<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Execution")
+            .field("id", &self.id)
+            .field("attempt", &self.attempt)
+            .field("fence", &self.owner.fence)
+            .field("task", &self.task)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A command that nobody waits for, but which hears that the attempt is called off.
+struct UpdateProgress {
+    command: TaskCommand,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Action for UpdateProgress {
+    type Out = ();
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<()> {
+        if self.command.run(writer)?.is_some_and(|header| header.cancel) {
+            self.cancelled.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}

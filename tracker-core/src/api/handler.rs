@@ -1,0 +1,278 @@
+//! Bodies: what they may return, and what becomes of it.
+
+use std::{
+    any::Any,
+    error::Error as StdError,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread,
+};
+
+use crate::{
+    api::execution::Execution,
+    engine::FinishTask,
+    model::{
+        error::{Error, ErrorKind, Result},
+        failure::{failure_of, failure_of_panic},
+        task::TrackedTask,
+        transition::{Failure, Outcome},
+        user_code::{failure_of_error, guarded, text_of},
+    },
+};
+
+/// What a body may return when all went well: `()` for success, or an [`Outcome`].
+pub trait IntoOutcome {
+    /// The outcome.
+    fn into_outcome(self) -> Outcome;
+}
+
+impl IntoOutcome for () {
+    fn into_outcome(self) -> Outcome {
+        Outcome::Succeed
+    }
+}
+
+impl IntoOutcome for Outcome {
+    fn into_outcome(self) -> Outcome {
+        self
+    }
+}
+
+/// Why [`Tasks::run`](crate::Tasks::run) did not end well.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The task's state refused the start.
+    Refused(Error),
+    /// The body's own error. The attempt is stored as failed.
+    Handler(Box<dyn StdError + Send + Sync>),
+    /// Somebody else has the task now; nothing was stored.
+    LeaseLost(Error),
+    /// The file, not the task: nothing is held against the task.
+    Storage(Error),
+}
+
+impl RunError {
+    /// Takes the body's own error for settled: the attempt is stored as failed, and the caller goes on. A refused start,
+    /// a lost lease and a failure of the storage stay errors.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{RunError, TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String }
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// # jobs.submit(&Job { name: "one".into() })?;
+    /// jobs.run("one", |_| Err::<(), _>("no luck")).or_else(RunError::skip_handler_error)?;
+    /// assert_eq!(jobs.counts()?.get(Status::Failed), 1);
+    ///
+    /// let refused = jobs.run("nobody", |_| Err::<(), _>("no luck")).or_else(RunError::skip_handler_error);
+    /// assert!(matches!(refused, Err(RunError::Refused(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What is not the body's own error.
+    pub fn skip_handler_error(self) -> Result<(), Self> {
+        if matches!(self, Self::Handler(_)) { Ok(()) } else { Err(self) }
+    }
+
+    pub(crate) fn from_start(error: Error) -> Self {
+        if error.is_refusal() { Self::Refused(error) } else { Self::Storage(error) }
+    }
+
+    pub(crate) fn from_end(error: Error) -> Self {
+        if error.kind() == ErrorKind::LeaseLost { Self::LeaseLost(error) } else { Self::Storage(error) }
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(error) | Self::LeaseLost(error) | Self::Storage(error) => error.fmt(f),
+            Self::Handler(error) => error.fmt(f),
+        }
+    }
+}
+
+impl StdError for RunError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Refused(error) | Self::LeaseLost(error) | Self::Storage(error) => error.source(),
+            Self::Handler(error) => error.source(),
+        }
+    }
+}
+
+/// What a body's end asks for.
+pub(crate) struct HandlerResult {
+    /// What to store; `None` if the body has asked for an outcome itself.
+    pub action: Option<Result<FinishTask>>,
+    pub error: Option<Box<dyn StdError + Send + Sync>>,
+    pub panic: Option<Box<dyn Any + Send>>,
+}
+
+/// What the end of a worker's attempt asks for.
+pub(crate) struct EndedAttempt {
+    /// What to store; `None` if the handler has asked for an outcome itself.
+    pub action: Option<Result<FinishTask>>,
+    pub failure: Option<Failure>,
+    pub panicked: bool,
+}
+
+/// HistoryRows a handler in the span of its attempt, and catches its panic.
+pub(crate) fn run_handler<T: TrackedTask, R>(
+    execution: &mut Execution<T>,
+    handler: impl FnOnce(&mut Execution<T>) -> R,
+) -> thread::Result<R> {
+    catch_unwind(AssertUnwindSafe(|| {
+        let _span = execution.span().entered();
+        handler(execution)
+    }))
+}
+
+/// What a handler has left: its outcome, or its failure with the values that the failure was made of.
+struct Left {
+    outcome: Outcome,
+    failure: Option<Failure>,
+    error: Option<Box<dyn StdError + Send + Sync>>,
+    panic: Option<Box<dyn Any + Send>>,
+}
+
+impl Left {
+    fn failed(failure: Failure) -> Self {
+        Self { outcome: Outcome::Fail { retry_in: None }, failure: Some(failure), error: None, panic: None }
+    }
+
+    fn of<R, E>(result: thread::Result<Result<R, E>>) -> Self
+    where
+        R: IntoOutcome,
+        E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
+    {
+        match result {
+            Ok(Ok(outcome)) => match guarded("the conversion into an outcome", || outcome.into_outcome()) {
+                Ok(outcome) => Self { outcome, failure: None, error: None, panic: None },
+                Err(panic) => Self::failed(panic),
+            },
+            Ok(Err(error)) => {
+                let debug = text_of("the error's Debug", format_args!("{error:?}"));
+                match guarded("the conversion of the error", || error.into()) {
+                    Ok(error) => {
+                        let failure = failure_of_error(&*error, debug);
+                        Self { error: Some(error), ..Self::failed(failure) }
+                    }
+                    Err(panic) => Self::failed(panic),
+                }
+            }
+            Err(panic) => {
+                let failure = failure_of_panic(&*panic);
+                Self { panic: Some(panic), ..Self::failed(failure) }
+            }
+        }
+    }
+
+    /// Adds a panic that came after the handler: the attempt fails by it, whatever the handler asked for.
+    fn fail_by(&mut self, panic: Failure) {
+        self.outcome = match self.outcome {
+            Outcome::GiveUp => Outcome::GiveUp,
+            _ => Outcome::Fail { retry_in: None },
+        };
+        if let Some(failure) = &mut self.failure {
+            failure.add(panic);
+        } else {
+            self.error.get_or_insert_with(|| panic.error.clone().into());
+            self.failure = Some(panic);
+        }
+    }
+}
+
+/// Makes an outcome of what a body returned, or of its panic. The caller gets the error and the panic.
+pub(crate) fn finish_handler<T, R, E>(
+    execution: &mut Execution<T>,
+    result: thread::Result<Result<R, E>>,
+) -> HandlerResult
+where
+    T: TrackedTask,
+    R: IntoOutcome,
+    E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
+{
+    let mut left = Left::of(result);
+    let action = settle(execution, &mut left);
+    HandlerResult { action, error: left.error, panic: left.panic }
+}
+
+/// Makes an outcome of what a handler of a worker returned, or of its panic, and drops both.
+pub(crate) fn end_attempt<T, R, E>(execution: &mut Execution<T>, result: thread::Result<Result<R, E>>) -> EndedAttempt
+where
+    T: TrackedTask,
+    R: IntoOutcome,
+    E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
+{
+    let mut left = Left::of(result);
+    for dropped in [
+        guarded("the error's Drop", || drop(left.error.take())),
+        guarded("the panic payload's Drop", || drop(left.panic.take())),
+    ] {
+        if let Err(panic) = dropped {
+            left.fail_by(panic);
+        }
+    }
+    let action = settle(execution, &mut left);
+    EndedAttempt {
+        action,
+        panicked: left.failure.as_ref().is_some_and(|failure| failure.panicked),
+        failure: left.failure,
+    }
+}
+
+/// Serializes and drops the task, and makes the action that ends the attempt. A panic of either fails the attempt.
+fn settle<T: TrackedTask>(execution: &mut Execution<T>, left: &mut Left) -> Option<Result<FinishTask>> {
+    let asked = execution.is_asked();
+    left.failure = left.failure.take().map(|failure| redacted(execution, failure));
+    let mut action = None;
+    if !asked {
+        let keep = matches!(left.outcome, Outcome::Succeed | Outcome::Snooze { .. } | Outcome::Park { .. });
+        let made =
+            guarded("the task's serialization", || execution.finish_of(left.outcome, left.failure.clone(), keep));
+        action = match made {
+            // The handler has changed the id, or left a task that cannot be stored. No later call can ask again, so the
+            // attempt has failed.
+            Ok(Err(refused))
+                if matches!(refused.kind(), ErrorKind::Invalid | ErrorKind::TooLarge | ErrorKind::Unwritable) =>
+            {
+                *left = Left::failed(redacted(execution, failure_of(&refused)));
+                left.error = Some(refused.into());
+                Some(execution.finish_of(left.outcome, left.failure.clone(), false))
+            }
+            Ok(made) => Some(made),
+            Err(panic) => {
+                left.fail_by(redacted(execution, panic));
+                Some(execution.finish_of(left.outcome, left.failure.clone(), false))
+            }
+        };
+    }
+    if let Err(panic) = guarded("the task's Drop", || execution.drop_task()) {
+        let panic = redacted(execution, panic);
+        if asked {
+            tracing::warn!(id = %execution.id(), error = panic.error, "a task panicked when it was dropped, after its end was stored");
+        } else {
+            left.fail_by(panic);
+            action = Some(execution.finish_of(left.outcome, left.failure.clone(), false));
+        }
+    }
+    execution.set_asked();
+    action
+}
+
+/// Redacts a failure. Where the user's function panics, nothing of the text is kept: it may hold secrets.
+fn redacted<T: TrackedTask>(execution: &Execution<T>, failure: Failure) -> Failure {
+    let panicked = failure.panicked;
+    guarded("redact", || execution.shared().failure(failure)).unwrap_or_else(|_| Failure {
+        panicked,
+        ..Failure::new("the text of the failure was dropped: the function given to Options::redact panicked")
+    })
+}

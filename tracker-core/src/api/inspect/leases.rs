@@ -1,0 +1,66 @@
+use crate::{
+    api::{
+        record::{LeaseInfo, ProgressInfo},
+        schema::Schema,
+        tasks::Tasks,
+    },
+    model::{
+        error::Result,
+        status::{Role, StatusInfo},
+        task::TaskKey,
+    },
+};
+
+/// A task that somebody has.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LeasedTask {
+    /// Its id.
+    pub id: TaskKey,
+    /// Its status.
+    pub status: StatusInfo,
+    /// Who has it, since when, until when.
+    pub lease: LeaseInfo,
+    /// Whether the lease ran out: the next claim or rescue frees the task.
+    pub is_over: bool,
+    /// Whether the attempt was asked to end as cancelled.
+    pub cancel_requested: bool,
+    /// How many leases of it in a row ended without an outcome.
+    pub crashes: u32,
+    /// How far the attempt is.
+    pub progress: Option<ProgressInfo>,
+}
+
+impl<T: Schema> Tasks<T> {
+    /// The tasks that somebody has, those whose leases run out first at the front; at most so many.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn leases(&self, most: usize) -> Result<Vec<LeasedTask>> {
+        let now = self.shared.engine.now();
+        self.shared.engine.read(|rows| {
+            let kind = self.kind_in(rows)?;
+            let mut keys = Vec::new();
+            for status in kind.graph.statuses().iter().filter(|status| status.role == Role::InProgress) {
+                keys.extend(rows.line_first(kind.id, status.code, most)?);
+            }
+            keys.sort_unstable_by_key(|key| (key.at, key.seq));
+            keys.truncate(most);
+            let mut leased = Vec::with_capacity(keys.len());
+            for key in keys {
+                let Some(header) = rows.header(key.task())? else { continue };
+                let (Some(lease), Some(status)) = (&header.lease, kind.graph.status(header.code)) else { continue };
+                leased.push(LeasedTask {
+                    id: rows.body_of(key.task())?.id,
+                    status: status.clone(),
+                    lease: lease.into(),
+                    is_over: lease.is_over(now),
+                    cancel_requested: header.cancel,
+                    crashes: header.crashes,
+                    progress: rows.progress(key.task())?.map(Into::into),
+                });
+            }
+            Ok(leased)
+        })
+    }
+}

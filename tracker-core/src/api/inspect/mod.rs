@@ -1,0 +1,134 @@
+//! The tasks of a kind without their type: what a tool sees and does that was not built with it.
+
+mod errors;
+mod info;
+mod leases;
+mod plan;
+mod query;
+mod throughput;
+mod update;
+
+pub use errors::{ErrorGroup, ErrorGroups};
+pub use info::KindInfo;
+pub use leases::LeasedTask;
+pub use plan::{BlockedGroup, BoundedCount, Plan, PlannedTask};
+pub use throughput::{Throughput, ThroughputMinute};
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    api::{query::named, schema::Untyped, tasks::Tasks, tracker::Tracker},
+    model::{
+        error::{Error, ErrorKind, Result},
+        kind::Kind,
+        task::{TaskId, TaskKey},
+        transition::Command,
+    },
+};
+
+impl Tracker {
+    /// The tasks of a kind in the file, without their type: payloads are [`Payload`], statuses are what the file says of
+    /// them. For tools that look at any file and steer it; it works beside `Tasks` of the same kind.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # tracker.tasks::<Job>()?.submit(&job("one"))?;
+    /// for kind in tracker.kinds()? {
+    ///     let tasks = tracker.untyped(&kind)?;
+    ///     for record in tasks.query().status("pending").fetch()? {
+    ///         println!("{} {} {}", record.id, record.status.name, serde_json::to_string(&record.task)?);
+    ///     }
+    ///     tasks.query().status("Exhausted").requeue()?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `Invalid`: the file has no such kind.
+    pub fn untyped(&self, kind: &str) -> Result<Tasks<Untyped>> {
+        let kinds = self.shared.engine.stored_kinds()?;
+        let found = kinds.by_name(kind).ok_or_else(|| {
+            let known: Vec<_> = kinds.all().map(|kind| kind.name.as_str()).collect();
+            Error::invalid(format!("the file has no kind {kind:?}; it has {known:?}"))
+        })?;
+        Ok(Tasks::new(self.shared.clone(), found, Arc::default()))
+    }
+}
+
+impl Tasks<Untyped> {
+    /// The ids that people write like this: `7` may be the text, the number, or bytes. Few, and mostly one.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn ids_written(&self, text: &str) -> Result<Vec<TaskKey>> {
+        let forms = query::forms_of(text);
+        self.shared.engine.read(|rows| {
+            let mut found = Vec::new();
+            for bytes in forms {
+                if let Some(id) = TaskKey::from_bytes(&bytes)
+                    && rows.with_id(self.kind_id(), &id)?.is_some()
+                {
+                    found.push(id);
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    /// Moves a task between parked and startable statuses; the status by its name or the digits of its code.
+    ///
+    /// # Errors
+    /// As [`Tasks::move_to`] of a type; `Invalid` if there is no such status.
+    pub fn move_to(&self, id: impl TaskId, status: &str) -> Result<()> {
+        let code = named(&*self.stored_kind()?, status)?;
+        self.command(id, Command::Move { code })
+    }
+
+    /// Deletes the tasks of these statuses (by name or code) that ended longer ago than `keep`, in batches; says how many.
+    ///
+    /// # Errors
+    /// `Invalid` if there is no such status, or if it is not one in which tasks have ended.
+    pub fn prune_older_than(&self, statuses: &[&str], keep: Duration) -> Result<u64> {
+        let kind = self.stored_kind()?;
+        let mut rules = Vec::new();
+        for name in statuses {
+            let code = named(&kind, name)?;
+            if !kind.graph.status(code).is_some_and(|status| kind.graph.is_terminal(status)) {
+                return Err(Error::invalid(format!(
+                    "tasks in {name} of kind {:?} have not ended: only what has ended can be pruned",
+                    kind.name
+                )));
+            }
+            rules.push((code, keep));
+        }
+        self.prune_by(&rules)
+    }
+
+    /// The kind as it stands in the file now.
+    fn stored_kind(&self) -> Result<Arc<Kind>> {
+        self.shared.engine.read(|rows| self.kind_in(rows))
+    }
+}
+
+/// The error of a task that is gone.
+fn gone(kind: &Kind, id: &TaskKey) -> Error {
+    kind.refuse(id.clone(), crate::Reason::NotFound)
+}
+
+/// The error of a task that somebody changed since it was read.
+fn changed_since(kind: &Kind, id: &TaskKey) -> Error {
+    Error::new(
+        ErrorKind::Conflict,
+        format!("{} \"{id}\" was changed since it was read: read it again, and change that", kind.name),
+    )
+}

@@ -1,0 +1,240 @@
+use chrono::{DateTime, Utc};
+use redb::ReadTransaction;
+
+use crate::{
+    api::{schema::Schema, tasks::Tasks},
+    model::{
+        dependency::SOME,
+        error::Result,
+        kind::Kind,
+        status::StatusInfo,
+        task::TaskKey,
+        time::{Micros, utc},
+        transition::{Explanation, Situation},
+    },
+    storage::{
+        keys::ClaimKey,
+        order::{StatusOrder, order},
+        read::{scan::ListingRange, waiting::WaitingCounts},
+        tables::Tables,
+    },
+};
+
+/// What would be claimed next of a kind, and why not the rest.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Plan {
+    /// Whether the kind is paused: then nothing would be.
+    pub paused: bool,
+    /// The line ahead: these would be claimed, in this order, but for those that a limit holds back. Of a pipeline, each
+    /// by a worker of its step.
+    pub next: Vec<PlannedTask>,
+    /// How many are in line in all.
+    pub in_line: BoundedCount,
+    /// The others, by status and reason.
+    pub rest: Vec<BlockedGroup>,
+}
+
+/// A task in the line ahead.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PlannedTask {
+    /// Its id.
+    pub id: TaskKey,
+    /// Its status.
+    pub status: StatusInfo,
+    /// The name of the step that starts it; empty where the kind has no steps.
+    pub step: String,
+    /// Higher first.
+    pub priority: u8,
+    /// Since when it is due.
+    pub due_at: DateTime<Utc>,
+    /// Claims so far.
+    pub attempts: u32,
+    /// Failures in a row so far.
+    pub failures: u32,
+    /// That it is in line, or which limit holds it back now.
+    pub why: Explanation,
+}
+
+/// Tasks that would not be claimed now, for one reason.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BlockedGroup {
+    /// Their status.
+    pub status: StatusInfo,
+    /// How many they are.
+    pub amount: BoundedCount,
+    /// One of them: the first that would come.
+    pub example: TaskKey,
+    /// Why that one is not claimed.
+    pub why: Explanation,
+}
+
+/// How many, counted up to a limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BoundedCount {
+    /// So many, or at least so many.
+    pub count: u64,
+    /// Whether there are no more.
+    pub exact: bool,
+}
+
+impl std::fmt::Display for BoundedCount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", self.count, if self.exact { "" } else { "+" })
+    }
+}
+
+/// How far is counted what has no counter of its own.
+const COUNTED: u64 = 10_000;
+
+impl<T: Schema> Tasks<T> {
+    /// What would be claimed next, at most `most` of it, and why not the rest. Costs about the same whatever the number of
+    /// tasks: what has no counter is counted up to 10,000.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn plan(&self, most: usize) -> Result<Plan> {
+        let now = self.shared.engine.now();
+        self.shared.engine.read(|rows| {
+            let kind = self.kind_in(rows)?;
+            let mut drawn =
+                Drawn { kind: &kind, now, next: Vec::new(), in_line: BoundedCount::exactly(0), rest: Vec::new() };
+            for status in kind.graph.statuses() {
+                drawn.add(rows, status, most)?;
+            }
+            drawn.next.sort_unstable_by_key(|key| (key.rank, key.at, key.seq));
+            drawn.next.truncate(most);
+            let mut next = Vec::with_capacity(drawn.next.len());
+            let opens = rows.rate_opens(&kind, now)?;
+            for (ahead, key) in (0..).zip(&drawn.next) {
+                let full = kind.limit().is_some() && rows.is_limited(&kind, key.task())?;
+                let situation = Situation { full, opens, ahead, ..Situation::default() };
+                next.extend(planned(rows, &kind, *key, now, &situation)?);
+            }
+            Ok(Plan { paused: kind.paused, next, in_line: drawn.in_line, rest: drawn.rest })
+        })
+    }
+
+    /// The task that waits longest of those that are due, and since when it stands there; one of the first thousand by
+    /// their last change in each status.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn oldest_waiting(&self) -> Result<Option<(TaskKey, DateTime<Utc>)>> {
+        let now = self.shared.engine.now();
+        self.shared.engine.read(|rows| {
+            let kind = self.kind_in(rows)?;
+            let mut oldest = None;
+            for code in startable(&kind) {
+                for (mark, task) in
+                    rows.changed(&kind, code, ListingRange { most: 1_000, ..ListingRange::from(Micros::MIN) })?
+                {
+                    let Some(header) = rows.header(task)? else { continue };
+                    if header.due <= now && header.waits == 0 && !header.unreadable {
+                        oldest = oldest.into_iter().chain([(mark, task)]).min();
+                        break;
+                    }
+                }
+            }
+            let Some(((at, _), task)) = oldest else { return Ok(None) };
+            Ok(Some((rows.body_of(task)?.id, utc(at))))
+        })
+    }
+}
+
+/// The codes from which some step starts, or which the policy adds, and that have not ended.
+fn startable(kind: &Kind) -> Vec<i32> {
+    let steps = (0..).zip(kind.graph.steps()).flat_map(|(step, _)| kind.graph.startable(step));
+    let mut codes: Vec<i32> = steps.chain(kind.policy.startable.iter().copied()).collect();
+    codes.retain(|code| order(&kind.graph, *code) == StatusOrder::WaitingCounts);
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+}
+
+fn planned(
+    rows: &mut Tables<&ReadTransaction>,
+    kind: &Kind,
+    key: ClaimKey,
+    now: Micros,
+    situation: &Situation,
+) -> Result<Option<PlannedTask>> {
+    let Some(header) = rows.header(key.task())? else { return Ok(None) };
+    let Some(status) = kind.graph.status(header.code) else { return Ok(None) };
+    let starts = |(step, _): &(u16, &str)| kind.graph.startable(*step).contains(&header.code);
+    let step = (0..).zip(kind.graph.steps()).find(starts).map_or("", |(_, name)| name);
+    Ok(Some(PlannedTask {
+        id: rows.body_of(key.task())?.id,
+        status: status.clone(),
+        step: step.to_owned(),
+        priority: header.priority,
+        due_at: utc(header.due),
+        attempts: header.attempts,
+        failures: header.failures,
+        why: kind.rules(now).explain(&header, situation),
+    }))
+}
+
+/// A plan while it is drawn, status by status.
+struct Drawn<'k> {
+    kind: &'k Kind,
+    now: Micros,
+    next: Vec<ClaimKey>,
+    in_line: BoundedCount,
+    rest: Vec<BlockedGroup>,
+}
+
+impl Drawn<'_> {
+    fn add(&mut self, rows: &mut Tables<&ReadTransaction>, status: &StatusInfo, most: usize) -> Result<()> {
+        let (kind, code) = (self.kind.id, status.code);
+        let all = rows.count(kind, code)?;
+        if all == 0 {
+            return Ok(());
+        }
+        let waits = startable(self.kind).contains(&code);
+        if !waits && order(&self.kind.graph, code) != StatusOrder::Leased {
+            let first = rows.line_first(kind, code, 1)?;
+            return self.put_by(rows, status, BoundedCount::exactly(all), first.first().copied());
+        }
+        let WaitingCounts { due, later, behind, never } = rows.waiting(kind, code, self.now, COUNTED)?;
+        let capped = [&due, &behind, &never].iter().any(|group| group.count >= COUNTED);
+        let amount = |count: u64| BoundedCount { count, exact: count < COUNTED };
+        let others = BoundedCount { count: all.saturating_sub(due.count + behind.count + never.count), exact: !capped };
+        if waits && !self.kind.paused {
+            self.next.extend(rows.due_first(kind, code, self.now, most)?);
+            let in_line = amount(due.count);
+            self.in_line =
+                BoundedCount { count: self.in_line.count + in_line.count, exact: self.in_line.exact && in_line.exact };
+        } else {
+            self.put_by(rows, status, amount(due.count), due.first)?;
+        }
+        self.put_by(rows, status, others, later.first)?;
+        self.put_by(rows, status, amount(behind.count), behind.first)?;
+        self.put_by(rows, status, amount(never.count), never.first)
+    }
+
+    fn put_by(
+        &mut self,
+        rows: &mut Tables<&ReadTransaction>,
+        status: &StatusInfo,
+        amount: BoundedCount,
+        first: Option<ClaimKey>,
+    ) -> Result<()> {
+        let Some(first) = first else { return Ok(()) };
+        let Some(header) = rows.header(first.task())? else { return Ok(()) };
+        let needs = if header.waits > 0 { rows.named_dependencies(first.task(), SOME)? } else { Vec::new() };
+        let situation = Situation { paused: self.kind.paused, needs, ..Situation::default() };
+        let why = self.kind.rules(self.now).explain(&header, &situation);
+        let example = rows.body_of(first.task())?.id;
+        self.rest.push(BlockedGroup { status: status.clone(), amount, example, why });
+        Ok(())
+    }
+}
+
+impl BoundedCount {
+    fn exactly(count: u64) -> Self {
+        Self { count, exact: true }
+    }
+}

@@ -1,0 +1,83 @@
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::{
+    api::{
+        query::{Query, Wanted},
+        schema::Untyped,
+    },
+    model::task::{IndexValue, TaskId},
+};
+
+impl Query<'_, Untyped> {
+    /// Only tasks with this status, or one of those named by further calls: by its name, in upper or lower case, or by the
+    /// digits of its code. One that the kind has not is an error (`Invalid`) when the query is asked.
+    #[must_use]
+    pub fn status(self, status: &str) -> Self {
+        self.wanting([Wanted::Named(status.to_owned())])
+    }
+
+    /// Only tasks with the status of this code.
+    #[must_use]
+    pub fn code(self, code: i32) -> Self {
+        self.wanting([Wanted::Code(code)])
+    }
+
+    /// Only tasks whose field has the value that people write like this, whatever its type: text, a number, a uuid,
+    /// `true`, a time as RFC 3339, bytes as text. The field must be marked `#[task(index)]`.
+    #[must_use]
+    pub fn index_written(self, field: &str, value: &str) -> Self {
+        let mut values = forms_of(value);
+        match value {
+            "true" => values.push(true.encoded()),
+            "false" => values.push(false.encoded()),
+            _ => {}
+        }
+        if let Ok(time) = value.parse::<DateTime<Utc>>() {
+            values.push(time.encoded());
+        }
+        let optional: Vec<_> = values.iter().map(|value| [&[1], value.as_slice()].concat()).collect();
+        values.extend(optional);
+        self.among(field, values)
+    }
+}
+
+/// The encoded values that people write like this.
+pub(super) fn forms_of(text: &str) -> Vec<Vec<u8>> {
+    let mut forms = vec![text.encoded()];
+    if let Ok(number) = text.parse::<i64>() {
+        forms.push(number.encoded());
+    } else if let Ok(number) = text.parse::<u64>() {
+        forms.push(number.encoded());
+    }
+    if let Ok(uuid) = text.parse::<Uuid>() {
+        forms.push(uuid.encoded());
+    }
+    forms.extend(bytes_written(text).map(|bytes| bytes.to_key().as_bytes().to_vec()));
+    forms
+}
+
+/// The bytes that a key's form for people stands for: text with `\xNN` for what is not text, and `\\` for a backslash.
+fn bytes_written(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        if *first != b'\\' {
+            bytes.push(*first);
+            continue;
+        }
+        let (second, after) = rest.split_first()?;
+        rest = after;
+        match second {
+            b'\\' => bytes.push(b'\\'),
+            b'x' => {
+                let (digits, after) = rest.split_at_checked(2)?;
+                rest = after;
+                bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+            }
+            _ => return None,
+        }
+    }
+    Some(bytes)
+}

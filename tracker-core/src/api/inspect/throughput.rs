@@ -1,0 +1,159 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    api::{
+        query::{Search, Wanted},
+        schema::Schema,
+        tasks::Tasks,
+    },
+    model::{
+        error::Result,
+        status::{Graph, Role},
+        time::{Micros, between, micros_of, utc},
+        transition::{AttemptStatus, StoredAttempt},
+    },
+};
+
+/// How fast tasks have ended lately, and how long they ran.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Throughput {
+    /// From when on attempts were counted: the time that was asked for, or a later one where there were too many.
+    pub since: DateTime<Utc>,
+    /// Until when: now.
+    pub until: DateTime<Utc>,
+    /// Attempts that succeeded.
+    pub succeeded: u64,
+    /// Attempts that failed, were given up, or crashed.
+    pub failed: u64,
+    /// Attempts that ended otherwise: ignored, snoozed, parked, taken over, cancelled …
+    pub other: u64,
+    /// Those minutes of it in which something ended, oldest first; each begins with a full minute of UTC.
+    pub minutes: Vec<ThroughputMinute>,
+    /// How long the attempts that succeeded ran, shortest first.
+    pub durations: Vec<Duration>,
+}
+
+/// What ended within a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ThroughputMinute {
+    /// When the minute began.
+    pub start: DateTime<Utc>,
+    /// Attempts that succeeded.
+    pub succeeded: u64,
+    /// Attempts that failed, were given up, or crashed.
+    pub failed: u64,
+    /// Attempts that ended otherwise.
+    pub other: u64,
+}
+
+impl Throughput {
+    /// Attempts that succeeded per second, over the task_rows time.
+    #[must_use]
+    pub fn succeeded_per_second(&self) -> f64 {
+        let seconds = (self.until - self.since).to_std().unwrap_or_default().as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        if seconds > 0.0 { self.succeeded as f64 / seconds } else { 0.0 }
+    }
+
+    /// The duration that so many percent (0 to 100) of the attempts that succeeded did not exceed; `None` if none did.
+    #[must_use]
+    pub fn percentile(&self, percent: u8) -> Option<Duration> {
+        let rank = (self.durations.len() * usize::from(percent.min(100))).div_ceil(100);
+        self.durations.get(rank.saturating_sub(1)).copied()
+    }
+}
+
+const MINUTE: Micros = 60_000_000;
+
+impl<T: Schema> Tasks<T> {
+    /// How fast tasks have ended within the last `window`, and how long they ran, from their histories. Looks at no more
+    /// than `most` tasks, the latest first, and then tells of the shorter time in which these ended.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn throughput(&self, window: Duration, most: usize) -> Result<Throughput> {
+        let now = self.shared.engine.now();
+        let mut since = now.saturating_sub(micros_of(window));
+        let mut search = Search { newest_first: true, since: Some(since), limit: most, ..Search::new() };
+        let mut attempts = Vec::new();
+        while search.limit > 0 {
+            let chunk = Search { limit: search.limit.min(1_000), ..search.clone() };
+            let next = self.shared.engine.read(|rows| {
+                let kind = self.kind_in(rows)?;
+                let chunk = Search { statuses: Some(ended_in(&kind.graph)), ..chunk };
+                let (found, next) = chunk.page(rows, &kind)?;
+                search.limit -= found.len();
+                for (_, task) in found {
+                    let Some(header) = rows.header(task)? else { continue };
+                    // Where only the last attempt is known to the header, it is the only one.
+                    if header.ended > u32::from(header.last.is_some()) {
+                        attempts.extend(rows.past(task)?.iter().map(brief));
+                    }
+                    attempts.extend(header.last.as_ref().map(brief));
+                }
+                Ok(next)
+            })?;
+            match next {
+                Some((at, _)) if search.limit == 0 => since = since.max(at),
+                Some(next) => search.after = Some(next),
+                None => break,
+            }
+        }
+        attempts.retain(|(at, ..)| *at >= since);
+        Ok(pace_of(&attempts, since, now))
+    }
+}
+
+/// The statuses in which tasks stand after an attempt; that a retry waits in pending is only where there is no failed.
+fn ended_in(graph: &Graph) -> Vec<Wanted> {
+    let wanted =
+        |status: &&crate::StatusInfo| status.role != Role::Pending || graph.code(status.step, Role::Failed).is_none();
+    graph.statuses().iter().filter(wanted).map(|status| Wanted::Code(status.code)).collect()
+}
+
+type Brief = (Micros, AttemptStatus, Duration);
+
+fn brief(ended: &StoredAttempt) -> Brief {
+    let measured = ended.run.map(Duration::from_micros);
+    (ended.ended, ended.ending, measured.unwrap_or_else(|| between(ended.started, ended.ended)))
+}
+
+fn pace_of(attempts: &[Brief], since: Micros, now: Micros) -> Throughput {
+    let mut minutes: BTreeMap<Micros, ThroughputMinute> = BTreeMap::new();
+    let mut pace = Throughput {
+        since: utc(since),
+        until: utc(now),
+        succeeded: 0,
+        failed: 0,
+        other: 0,
+        minutes: Vec::new(),
+        durations: Vec::new(),
+    };
+    for (at, ending, run) in attempts {
+        let start = at.div_euclid(MINUTE) * MINUTE;
+        let minute =
+            minutes.entry(start).or_insert(ThroughputMinute { start: utc(start), succeeded: 0, failed: 0, other: 0 });
+        match ending {
+            AttemptStatus::Succeeded => {
+                minute.succeeded += 1;
+                pace.succeeded += 1;
+                pace.durations.push(*run);
+            }
+            AttemptStatus::Failed | AttemptStatus::GaveUp | AttemptStatus::Crashed => {
+                minute.failed += 1;
+                pace.failed += 1;
+            }
+            _ => {
+                minute.other += 1;
+                pace.other += 1;
+            }
+        }
+    }
+    pace.durations.sort_unstable();
+    pace.minutes = minutes.into_values().collect();
+    pace
+}

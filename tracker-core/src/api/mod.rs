@@ -1,0 +1,23 @@
+//! The public calls: `Tracker`, `Tasks`, `Execution`, `Query`, `Batch` and their options, blocking and async.
+
+#[cfg(feature = "tokio")]
+pub(crate) mod asynchronous;
+pub(crate) mod batch;
+pub(crate) mod dependencies;
+pub(crate) mod execution;
+pub(crate) mod group;
+pub(crate) mod handler;
+pub(crate) mod inspect;
+pub(crate) mod kind_name;
+pub(crate) mod options;
+pub(crate) mod page;
+pub(crate) mod query;
+pub(crate) mod record;
+#[cfg(feature = "story")]
+pub(crate) mod run_log;
+pub(crate) mod schema;
+pub(crate) mod shared;
+pub(crate) mod tasks;
+pub(crate) mod ticket;
+pub(crate) mod tracker;
+pub(crate) mod transaction;

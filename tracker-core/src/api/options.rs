@@ -1,0 +1,203 @@
+use std::{fmt, io, path::Path, sync::Arc, time::Duration};
+
+use redb::StorageBackend;
+
+use crate::{
+    api::{shared::Redact, tracker::Tracker},
+    engine::EngineOptions,
+    model::{
+        durability::Durability,
+        error::Result,
+        time::{Clock, SystemClock, TimeKeeper},
+    },
+    storage::file::{FileOptions, Location, Sharing},
+};
+
+/// How a tracker is opened. Start with [`Tracker::options`].
+///
+/// ```
+/// use std::time::Duration;
+/// use tracker_core::{Sharing, Tracker};
+///
+/// let folder = tempfile::tempdir()?;
+/// let tracker = Tracker::options()
+///     .sharing(Sharing::Exclusive)
+///     .cache_bytes(16 << 20)
+///     .busy_timeout(Duration::from_secs(2))
+///     .open(folder.path().join("jobs.redb"))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Options {
+    pub(crate) file: FileOptions,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) patience: Duration,
+    durability: Durability,
+    redact: Option<Redact>,
+    prune_every: Option<Duration>,
+    keep_batches: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            file: FileOptions::default(),
+            clock: Arc::new(SystemClock),
+            patience: Duration::from_secs(10),
+            durability: Durability::Durable,
+            redact: None,
+            prune_every: Some(Duration::from_secs(60)),
+            keep_batches: Duration::from_secs(7 * 24 * 3600),
+        }
+    }
+}
+
+impl Options {
+    /// How processes share the file: [`Sharing::Readers`] unless said otherwise. All processes must say the same.
+    #[must_use]
+    pub fn sharing(mut self, sharing: Sharing) -> Self {
+        self.file.sharing = sharing;
+        self
+    }
+
+    /// Memory for pages of the file, in bytes: 64 MiB unless said otherwise.
+    #[must_use]
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.file.cache_bytes = bytes;
+        self
+    }
+
+    /// Reads the task_rows file at opening and verifies its checksums. A damaged file is then refused instead of trusted.
+    #[must_use]
+    pub fn check_on_open(mut self, check: bool) -> Self {
+        self.file.check_on_open = check;
+        self
+    }
+
+    /// Where time comes from: the computer's clocks unless said otherwise.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// How long a write waits for another process that writes: 10 s unless said otherwise. Then it fails with `Busy`.
+    #[must_use]
+    pub fn busy_timeout(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// How often what the kinds' retention says is deleted by itself: at opening, and then every minute in an idle moment
+    /// unless said otherwise; unfinished tasks never are. `None`: only by [`Tasks::prune`](crate::Tasks::prune).
+    #[must_use]
+    pub fn prune_every(mut self, interval: Option<Duration>) -> Self {
+        self.prune_every = interval;
+        self
+    }
+
+    /// How long a batch is known after it was over for the first time, once all of its tasks are deleted: 7 days unless said
+    /// otherwise. Its record then goes together with what the kinds' retention says, and its label is free again. A batch
+    /// that has tasks, is not over, or is waited for, stays. `Duration::MAX`: only
+    /// [`Tracker::prune_batches`](crate::Tracker::prune_batches) deletes records.
+    #[must_use]
+    pub fn keep_batches(mut self, keep: Duration) -> Self {
+        self.keep_batches = keep;
+        self
+    }
+
+    /// When submits are answered that do not say it themselves ([`SubmitOptions::durability`](crate::SubmitOptions)):
+    /// when they are on disk, unless said otherwise.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Hears how far a repair is, from 0 to 1, where the file needs one.
+    #[must_use]
+    pub fn on_repair(mut self, hear: impl Fn(f64) + Send + Sync + 'static) -> Self {
+        self.file.on_repair = Some(Arc::new(hear));
+        self
+    }
+
+    /// Sees every text about an attempt before it is stored, told to subscribers, counted or logged, and may take secrets out
+    /// of it: errors, their causes and `Debug` forms (backtraces are in these), panic messages, reasons, notes, messages of
+    /// progress. What a call returns to its caller, ids and payloads are as they are, and a panic's message is printed by
+    /// the process's own panic hook.
+    ///
+    /// ```
+    /// use tracker_core::Tracker;
+    ///
+    /// let tracker = Tracker::options()
+    ///     .redact(|text| *text = text.replace("hunter2", "…"))
+    ///     .in_memory()?;
+    /// # Ok::<(), tracker_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn redact(mut self, redact: impl Fn(&mut String) + Send + Sync + 'static) -> Self {
+        self.redact = Some(Arc::new(redact));
+        self
+    }
+
+    /// Opens the file for work, and creates it where there is none. Where the sharing mode proves that no other process
+    /// works on it, tasks that a dead one held are free at once.
+    ///
+    /// # Errors
+    /// The file is open elsewhere, no tracker file, newer, damaged, or the operating system refuses.
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Tracker> {
+        self.start(Location::Path(path.as_ref().to_owned()), false)
+    }
+
+    /// Opens the file only to look at it. It must exist; nothing in it is changed.
+    ///
+    /// # Errors
+    /// As [`Options::open`].
+    pub fn inspect(self, path: impl AsRef<Path>) -> Result<Tracker> {
+        self.start(Location::Path(path.as_ref().to_owned()), true)
+    }
+
+    /// A tracker in memory: gone when it is closed.
+    ///
+    /// # Errors
+    /// The background thread cannot be started.
+    pub fn in_memory(mut self) -> Result<Tracker> {
+        self.file.sharing = Sharing::Exclusive;
+        self.start(Location::Memory, false)
+    }
+
+    /// A tracker on a storage of the caller's own: `make` gives a handle to the same bytes at each call, since the
+    /// tracker reopens its storage after an error. Made for tests that inject faults.
+    ///
+    /// # Errors
+    /// As [`Options::open`].
+    pub fn open_backend(
+        self,
+        make: impl Fn() -> io::Result<Box<dyn StorageBackend>> + Send + Sync + 'static,
+    ) -> Result<Tracker> {
+        self.start(Location::Backend(Arc::new(make)), false)
+    }
+
+    fn start(self, place: Location, read_only: bool) -> Result<Tracker> {
+        let options = EngineOptions {
+            place,
+            file: self.file,
+            time: TimeKeeper::new(self.clock),
+            read_only,
+            patience: self.patience,
+            durability: self.durability,
+            prune_every: self.prune_every,
+            keep_batches: self.keep_batches,
+        };
+        Tracker::start(options, self.redact)
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("file", &self.file)
+            .field("busy_timeout", &self.patience)
+            .finish_non_exhaustive()
+    }
+}

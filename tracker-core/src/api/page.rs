@@ -1,0 +1,124 @@
+use std::{fmt, ops::Deref, str::FromStr};
+
+use crate::{
+    model::{
+        error::{Error, Result},
+        task::TaskKey,
+    },
+    storage::read::scan::ListingPosition,
+};
+
+/// Where a page ended, and the next one begins. Its text form comes back by `parse`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor(pub(crate) ListingPosition);
+
+/// The tasks of a query, or of a page of it. It derefs to the slice of its items.
+///
+/// A task that cannot be decoded does not keep the others back: it is listed in [`unreadable`](Self::unreadable).
+///
+/// ```
+/// # use serde::{Deserialize, Serialize};
+/// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+/// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+/// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+/// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+/// # #[task(name = "job", status = Status)]
+/// # struct Job { #[task(id)] name: String }
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let tracker = Tracker::in_memory()?;
+/// # let jobs = tracker.tasks::<Job>()?;
+/// # jobs.submit(&Job { name: "one".into() })?;
+/// let page = jobs.query().fetch()?;
+/// for task in &page.unreadable {
+///     eprintln!("{}: {}", task.id, task.error);
+/// }
+/// assert_eq!(page.len(), 1);
+/// for record in page {
+///     println!("{}", record.task.name);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Page<R> {
+    /// The tasks that were found and can be decoded, in the order of the query.
+    pub items: Vec<R>,
+    /// The tasks that were found and cannot be decoded, in the order of the query. They count towards its limit.
+    pub unreadable: Vec<UnreadableTask>,
+    /// Where the next page begins, if there may be one. A query that must look at every task gives it too where it
+    /// stopped looking, so that a page may have few items, or none, and yet be followed by another.
+    pub next: Option<Cursor>,
+}
+
+/// A task that a query has found and that cannot be decoded.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct UnreadableTask {
+    /// Its id.
+    pub id: TaskKey,
+    /// Why it cannot be decoded, and what to do.
+    pub error: Error,
+}
+
+impl Clone for UnreadableTask {
+    fn clone(&self) -> Self {
+        Self { id: self.id.clone(), error: self.error.share() }
+    }
+}
+
+impl<R> Page<R> {
+    /// A page of items that can all be read.
+    pub(crate) fn of(items: Vec<R>, next: Option<ListingPosition>) -> Self {
+        Self { items, unreadable: Vec::new(), next: next.map(Cursor) }
+    }
+
+    /// How many tasks were found.
+    pub(crate) fn found(&self) -> usize {
+        self.items.len() + self.unreadable.len()
+    }
+}
+
+impl<R> Deref for Page<R> {
+    type Target = [R];
+
+    fn deref(&self) -> &[R] {
+        &self.items
+    }
+}
+
+impl<R> IntoIterator for Page<R> {
+    type Item = R;
+    type IntoIter = std::vec::IntoIter<R>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.items.into_iter()
+    }
+}
+
+impl<'p, R> IntoIterator for &'p Page<R> {
+    type Item = &'p R;
+    type IntoIter = std::slice::Iter<'p, R>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.items.iter()
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.0.0, self.0.1)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let parse = || {
+            let (at, seq) = text.split_once(':')?;
+            Some(Self((at.parse().ok()?, seq.parse().ok()?)))
+        };
+        parse().ok_or_else(|| Error::invalid(format!("{text:?} is no cursor")))
+    }
+}

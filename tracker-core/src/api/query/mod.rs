@@ -1,0 +1,300 @@
+//! Questions about many tasks, and what is done to all that they find.
+
+mod all;
+mod search;
+
+pub(crate) use search::{Search, Wanted, named};
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use redb::ReadTransaction;
+
+use crate::{
+    api::{
+        batch::Batch,
+        page::{Cursor, Page, UnreadableTask},
+        record::Record,
+        schema::Schema,
+        tasks::Tasks,
+    },
+    model::{
+        error::Result,
+        kind::Kind,
+        status::{Role, TaskStatus},
+        task::{IndexValue, TaskKey, TrackedTask},
+        time::{micros_at, micros_of},
+    },
+    storage::tables::Tables,
+};
+use search::By;
+
+/// Asks for tasks. Made by [`Tasks::query`]; without any condition it is about all of them, oldest first by last change.
+///
+/// A page costs what it holds, whatever the number of tasks; a query by an index or a batch costs what that
+/// holds. A query by text must look at each task: a page of it ends after 10,000 of them.
+#[derive(Clone)]
+pub struct Query<'t, T: Schema> {
+    tasks: &'t Tasks<T>,
+    search: Search,
+}
+
+impl<T: TrackedTask> Query<'_, T> {
+    /// Only tasks with this status, or one of those named by further calls.
+    #[must_use]
+    pub fn status(self, status: T::Status) -> Self {
+        self.statuses([status])
+    }
+
+    /// Only tasks with one of these statuses, or one of those named by further calls. An empty list matches no task.
+    #[must_use]
+    pub fn statuses(self, statuses: impl IntoIterator<Item = T::Status>) -> Self {
+        self.wanting(statuses.into_iter().map(|status| Wanted::Code(status.code())))
+    }
+}
+
+impl<'t, T: Schema> Query<'t, T> {
+    pub(crate) fn new(tasks: &'t Tasks<T>) -> Self {
+        Self { tasks, search: Search::new() }
+    }
+
+    pub(crate) fn wanting(mut self, wanted: impl IntoIterator<Item = Wanted>) -> Self {
+        self.search.want(wanted);
+        self
+    }
+
+    pub(crate) fn among(mut self, field: &str, values: Vec<Vec<u8>>) -> Self {
+        self.search.index = Some((field.to_owned(), values));
+        self
+    }
+
+    /// Only tasks whose status has this role, in any step. None, where no status of the kind has it.
+    #[must_use]
+    pub fn role(self, role: Role) -> Self {
+        self.wanting([Wanted::Role(role)])
+    }
+
+    /// Only tasks that are neither done nor given up, ignored or cancelled, and that nobody has: those that wait to
+    /// start, those between two steps, and the parked ones.
+    #[must_use]
+    pub fn unfinished(self) -> Self {
+        self.wanting([Wanted::Unfinished])
+    }
+
+    /// Only tasks whose field has this value; the field must be marked `#[task(index)]`.
+    #[must_use]
+    pub fn index(self, field: &str, value: impl IndexValue) -> Self {
+        self.among(field, vec![value.encoded()])
+    }
+
+    /// Only tasks of this batch.
+    #[must_use]
+    pub fn batch(mut self, batch: &Batch) -> Self {
+        self.search.batch = Some(batch.number());
+        self
+    }
+
+    /// Only tasks whose status last changed at this time or later.
+    #[must_use]
+    pub fn changed_since(mut self, at: DateTime<Utc>) -> Self {
+        self.search.since = Some(micros_at(at));
+        self
+    }
+
+    /// Only tasks whose status last changed no longer ago than this, counted from this call by the tracker's clock.
+    #[must_use]
+    pub fn changed_within(mut self, ago: Duration) -> Self {
+        self.search.since = Some(self.tasks.shared.engine.now().saturating_sub(micros_of(ago)));
+        self
+    }
+
+    /// Only tasks whose status last changed before this time.
+    #[must_use]
+    pub fn changed_before(mut self, time: DateTime<Utc>) -> Self {
+        self.search.until = Some(micros_at(time));
+        self
+    }
+
+    /// Only tasks whose id, or an error in their history, contains this text, in upper or lower case.
+    #[must_use]
+    pub fn containing(mut self, text: &str) -> Self {
+        self.search.text = Some(text.to_lowercase());
+        self
+    }
+
+    /// In the order of submission instead of the last change.
+    #[must_use]
+    pub fn by_creation(mut self) -> Self {
+        self.search.by = By::Created;
+        self
+    }
+
+    /// Oldest first: the default.
+    #[must_use]
+    pub fn oldest_first(mut self) -> Self {
+        self.search.newest_first = false;
+        self
+    }
+
+    /// Newest first.
+    #[must_use]
+    pub fn newest_first(mut self) -> Self {
+        self.search.newest_first = true;
+        self
+    }
+
+    /// At most so many.
+    #[must_use]
+    pub fn limit(mut self, most: usize) -> Self {
+        self.search.limit = most;
+        self
+    }
+
+    /// Goes on where a page ended, or begins where that is `None`: so `page.next` can be handed in as it is. The query must
+    /// be the same otherwise.
+    #[must_use]
+    pub fn after(mut self, cursor: impl Into<Option<Cursor>>) -> Self {
+        self.search.after = cursor.into().map(|cursor| cursor.0);
+        self
+    }
+
+    /// The tasks, up to the limit. Tasks that cannot be decoded are listed in [`Page::unreadable`], and logged as a warning.
+    ///
+    /// # Errors
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the field has no index.
+    pub fn fetch(&self) -> Result<Page<Record<T::Task, T::Status>>> {
+        let page = self.pages(Self::page_of)?;
+        if let Some(UnreadableTask { id, error }) = page.unreadable.first() {
+            let (kind, count) = (self.tasks.name(), page.unreadable.len());
+            tracing::warn!(kind, count, %id, %error, "tasks of a query cannot be decoded");
+        }
+        Ok(page)
+    }
+
+    /// The first of the tasks, if there is one.
+    ///
+    /// # Errors
+    /// As [`Query::fetch`]; [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the first one cannot be decoded.
+    pub fn first(self) -> Result<Option<Record<T::Task, T::Status>>> {
+        let mut page = self.limit(1).pages(Self::page_of)?;
+        match page.unreadable.pop() {
+            Some(unreadable) => Err(unreadable.error),
+            None => Ok(page.items.pop()),
+        }
+    }
+
+    /// The tasks, and where the next page begins.
+    ///
+    /// # Errors
+    /// As [`Query::fetch`].
+    pub fn page(&self) -> Result<Page<Record<T::Task, T::Status>>> {
+        self.page_of(&self.search)
+    }
+
+    /// A page, and how many tasks the query is about, both as of one instant; see [`Query::total`]. A query by text looks
+    /// at every task for that.
+    ///
+    /// # Errors
+    /// As [`Query::fetch`].
+    #[expect(clippy::type_complexity, reason = "a page as everywhere, and a number")]
+    pub fn page_with_total(&self) -> Result<(Page<Record<T::Task, T::Status>>, u64)> {
+        self.tasks.shared.engine.read(|rows| {
+            let kind = self.tasks.kind_in(rows)?;
+            let page = Self::records(rows, &kind, &self.search)?;
+            let mut search = self.unlimited();
+            let mut total = 0;
+            loop {
+                let (count, next) = search.count(rows, &kind)?;
+                total += count;
+                match next {
+                    Some(next) => search.after = Some(next),
+                    None => return Ok((page, total)),
+                }
+            }
+        })
+    }
+
+    /// Only the ids.
+    ///
+    /// # Errors
+    /// `Invalid` if the field has no index.
+    pub fn ids(&self) -> Result<Vec<TaskKey>> {
+        let ids = self.pages(|_, search| {
+            self.tasks.shared.engine.read(|rows| {
+                let kind = self.tasks.kind_in(rows)?;
+                let (found, next) = search.page(rows, &kind)?;
+                let mut ids = Vec::with_capacity(found.len());
+                for (_, task) in found {
+                    ids.extend(rows.body(task)?.map(|body| body.id));
+                }
+                Ok(Page::of(ids, next))
+            })
+        })?;
+        Ok(ids.items)
+    }
+
+    /// How many tasks the query is about, whatever its limit. From the kept counters where only statuses are asked for.
+    ///
+    /// # Errors
+    /// As [`Query::ids`].
+    pub fn total(&self) -> Result<u64> {
+        let mut search = self.unlimited();
+        let mut total = 0;
+        loop {
+            let (count, next) = self.tasks.shared.engine.read(|rows| {
+                let kind = self.tasks.kind_in(rows)?;
+                search.count(rows, &kind)
+            })?;
+            total += count;
+            match next {
+                Some(next) => search.after = Some(next),
+                None => return Ok(total),
+            }
+        }
+    }
+
+    fn unlimited(&self) -> Search {
+        Search { limit: usize::MAX, after: None, ..self.search.clone() }
+    }
+
+    fn page_of(&self, search: &Search) -> Result<Page<Record<T::Task, T::Status>>> {
+        self.tasks.shared.engine.read(|rows| {
+            let kind = self.tasks.kind_in(rows)?;
+            Self::records(rows, &kind, search)
+        })
+    }
+
+    fn records(
+        rows: &mut Tables<&ReadTransaction>,
+        kind: &Kind,
+        search: &Search,
+    ) -> Result<Page<Record<T::Task, T::Status>>> {
+        let (found, next) = search.page(rows, kind)?;
+        let mut page = Page::of(Vec::with_capacity(found.len()), next);
+        for (_, task) in found {
+            let Some(task_rows) = rows.task_rows(task)? else { continue };
+            match Record::read::<T>(kind, task_rows) {
+                Ok(record) => page.items.push(record),
+                Err(unreadable) => page.unreadable.push(unreadable),
+            }
+        }
+        Ok(page)
+    }
+
+    /// Everything up to the limit, page after page.
+    fn pages<R>(&self, page: impl Fn(&Self, &Search) -> Result<Page<R>>) -> Result<Page<R>> {
+        let mut search = self.search.clone();
+        let mut all = Page::of(Vec::new(), None);
+        loop {
+            let found = page(self, &search)?;
+            search.limit = search.limit.saturating_sub(found.found());
+            all.items.extend(found.items);
+            all.unreadable.extend(found.unreadable);
+            all.next = found.next;
+            match found.next {
+                Some(Cursor(next)) if search.limit > 0 => search.after = Some(next),
+                _ => return Ok(all),
+            }
+        }
+    }
+}

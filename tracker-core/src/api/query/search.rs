@@ -1,0 +1,304 @@
+use redb::ReadTransaction;
+
+use crate::{
+    model::{
+        error::{Error, Result},
+        kind::Kind,
+        status::{Graph, Role},
+        task::TaskRef,
+        time::Micros,
+        transition::Condition,
+    },
+    storage::{
+        read::scan::{ListingPosition, ListingRange},
+        tables::Tables,
+    },
+};
+
+/// What a query asks for, whatever the type of its tasks: which, in which order, how many.
+#[derive(Clone, Debug)]
+pub(crate) struct Search {
+    /// `None`: whatever their status.
+    pub statuses: Option<Vec<Wanted>>,
+    /// A field, and its encoded values of which a task must have one.
+    pub index: Option<(String, Vec<Vec<u8>>)>,
+    pub batch: Option<u64>,
+    /// Last changed at this time or later.
+    pub since: Option<Micros>,
+    /// Last changed before this time.
+    pub until: Option<Micros>,
+    /// What the id or an error of the history contains, in lower case.
+    pub text: Option<String>,
+    pub by: By,
+    pub newest_first: bool,
+    pub limit: usize,
+    pub after: Option<ListingPosition>,
+}
+
+/// The statuses that a query wants.
+#[derive(Clone, Debug)]
+pub(crate) enum Wanted {
+    Code(i32),
+    /// By its name, or the digits of its code.
+    Named(String),
+    Role(Role),
+    Unfinished,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    Updated,
+    Created,
+}
+
+/// What a page found, and where the next one begins.
+pub(crate) type Found = (Vec<(ListingPosition, TaskRef)>, Option<ListingPosition>);
+
+/// How many tasks a search takes from the tables at a time where it must look at each.
+const CHUNK: usize = 1_000;
+/// How many it looks at before it ends a page.
+const LOOKS: usize = 10_000;
+
+impl Search {
+    pub(crate) fn new() -> Self {
+        Self {
+            statuses: None,
+            index: None,
+            batch: None,
+            since: None,
+            until: None,
+            text: None,
+            by: By::Updated,
+            newest_first: false,
+            limit: usize::MAX,
+            after: None,
+        }
+    }
+
+    pub(crate) fn want(&mut self, wanted: impl IntoIterator<Item = Wanted>) {
+        self.statuses.get_or_insert_default().extend(wanted);
+    }
+
+    /// What a task's header must say.
+    pub(crate) fn condition(&self, kind: &Kind) -> Result<Condition> {
+        let codes = match &self.statuses {
+            None => None,
+            Some(wanted) => {
+                let mut codes = Vec::new();
+                for wanted in wanted {
+                    wanted.codes(kind, &mut codes)?;
+                }
+                Some(codes)
+            }
+        };
+        Ok(Condition { codes, since: self.since, until: self.until, batch: self.batch })
+    }
+
+    /// One page.
+    pub(crate) fn page(&self, rows: &mut Tables<&ReadTransaction>, kind: &Kind) -> Result<Found> {
+        let condition = self.condition(kind)?;
+        if self.text.is_none() {
+            let found = self.candidates(rows, kind, &condition, self.after, self.limit)?;
+            let next = if found.len() >= self.limit { found.last().map(|(mark, _)| *mark) } else { None };
+            return Ok((found, next));
+        }
+        let (mut found, mut after, mut looked) = (Vec::new(), self.after, 0);
+        while found.len() < self.limit {
+            let chunk = self.candidates(rows, kind, &condition, after, CHUNK)?;
+            let last = chunk.len() < CHUNK;
+            for (mark, task) in chunk {
+                after = Some(mark);
+                looked += 1;
+                if self.matches(rows, &condition, task)? {
+                    found.push((mark, task));
+                    if found.len() >= self.limit {
+                        return Ok((found, after));
+                    }
+                }
+            }
+            if last {
+                return Ok((found, None));
+            }
+            if looked >= LOOKS {
+                break;
+            }
+        }
+        Ok((found, after))
+    }
+
+    /// How many tasks it is about, whatever its limit; one page of what must be looked at, and where it ended.
+    pub(crate) fn count(
+        &self,
+        rows: &mut Tables<&ReadTransaction>,
+        kind: &Kind,
+    ) -> Result<(u64, Option<ListingPosition>)> {
+        let condition = self.condition(kind)?;
+        let timeless = self.since.is_none() && self.until.is_none();
+        if self.text.is_none() && timeless && self.index.is_none() && self.batch.is_none() {
+            let counts = rows.counts_of(kind.id)?;
+            let wanted = counts.iter().filter(|(code, _)| condition.wants(*code));
+            return Ok((wanted.map(|(_, count)| *count).fold(0, u64::saturating_add), None));
+        }
+        let (found, next) = self.page(rows, kind)?;
+        Ok((found.len() as u64, next))
+    }
+
+    fn matches(&self, rows: &mut Tables<&ReadTransaction>, condition: &Condition, task: TaskRef) -> Result<bool> {
+        let Some(header) = rows.header(task)? else { return Ok(false) };
+        if !condition.holds(&header) {
+            return Ok(false);
+        }
+        let Some(text) = &self.text else { return Ok(true) };
+        let contains = |within: &str| within.to_lowercase().contains(text);
+        if contains(&rows.body_of(task)?.id.to_string()) {
+            return Ok(true);
+        }
+        if header.ended == 0 {
+            return Ok(false);
+        }
+        let past = rows.past(task)?;
+        let mut failures = past.iter().filter_map(|ended| ended.failure.as_ref());
+        Ok(failures.any(|failure| contains(&failure.error) || failure.causes.iter().any(|cause| contains(cause))))
+    }
+
+    /// The next tasks in order, by what the tables order them by.
+    fn candidates(
+        &self,
+        rows: &mut Tables<&ReadTransaction>,
+        kind: &Kind,
+        condition: &Condition,
+        after: Option<ListingPosition>,
+        most: usize,
+    ) -> Result<Vec<(ListingPosition, TaskRef)>> {
+        if self.index.is_some() || self.batch.is_some() {
+            let found = self.indexed(rows, kind, condition)?;
+            return Ok(self.cut(found, after, most));
+        }
+        if self.by == By::Updated {
+            let mut found = Vec::new();
+            let stretch = ListingRange { beyond: after, newest_first: self.newest_first, most, ..self.stretch() };
+            for code in condition.codes_of(&kind.graph) {
+                found.extend(rows.changed(kind, code, stretch)?);
+            }
+            return Ok(self.cut(found, after, most));
+        }
+        // A search by text looks at each task's header anyway.
+        if (self.since.is_some() || self.until.is_some()) && self.text.is_none() {
+            let mut found = Vec::new();
+            for code in condition.codes_of(&kind.graph) {
+                found.extend(rows.changed(kind, code, self.stretch())?);
+            }
+            return Ok(self.cut(found, after, most));
+        }
+        // Few tasks in these statuses: gather and sort them. Many: the next ones in the order of submission are near.
+        let counts = rows.counts_of(kind.id)?;
+        let all: u64 = counts.iter().map(|(_, count)| *count).fold(0, u64::saturating_add);
+        let wanted = counts.iter().filter(|(code, _)| condition.wants(*code)).map(|(_, count)| *count);
+        let wanted = wanted.fold(0, u64::saturating_add);
+        if wanted == all || wanted.saturating_mul(wanted) > all.saturating_mul(most as u64) {
+            let beyond = after.map(|(_, seq)| seq);
+            let headers =
+                rows.headers_beyond(kind.id, beyond, self.newest_first, |header| condition.wants(header.code), most)?;
+            return Ok(headers.into_iter().map(|(task, header)| ((header.created, task.seq), task)).collect());
+        }
+        let mut found = Vec::new();
+        for code in condition.codes_of(&kind.graph) {
+            for key in rows.line_of(kind.id, code)? {
+                found.push(((0, key.seq), key.task()));
+            }
+        }
+        Ok(self.cut(found, after, most))
+    }
+
+    /// The times asked for.
+    fn stretch(&self) -> ListingRange {
+        let until = self.until.unwrap_or(Micros::MAX);
+        ListingRange { until, ..ListingRange::from(self.since.unwrap_or(Micros::MIN)) }
+    }
+
+    /// The tasks whose index has one of the values, or those of the batch, whatever else is asked.
+    fn named(&self, rows: &mut Tables<&ReadTransaction>, kind: &Kind) -> Result<Vec<u64>> {
+        let Some((field, values)) = &self.index else {
+            let members = self.batch.map_or(Ok(Vec::new()), |batch| rows.members_of(batch, Some(kind.id), usize::MAX));
+            return Ok(members?.into_iter().map(|task| task.seq).collect());
+        };
+        let number = kind.index_number(field)?;
+        let mut named = Vec::new();
+        for value in values {
+            named.extend(rows.with_index(kind.id, number, value)?);
+        }
+        Ok(named)
+    }
+
+    /// The tasks of the query among these.
+    fn indexed(
+        &self,
+        rows: &mut Tables<&ReadTransaction>,
+        kind: &Kind,
+        condition: &Condition,
+    ) -> Result<Vec<(ListingPosition, TaskRef)>> {
+        let mut found = Vec::new();
+        for seq in self.named(rows, kind)? {
+            let task = kind.task(seq);
+            let Some(header) = rows.header(task)? else { continue };
+            if condition.holds(&header) {
+                let at = if self.by == By::Updated { header.updated } else { 0 };
+                found.push(((at, seq), task));
+            }
+        }
+        Ok(found)
+    }
+
+    /// In order, beyond the cursor, at most so many.
+    fn cut(
+        &self,
+        mut found: Vec<(ListingPosition, TaskRef)>,
+        after: Option<ListingPosition>,
+        most: usize,
+    ) -> Vec<(ListingPosition, TaskRef)> {
+        let updated = self.by == By::Updated;
+        let key = |mark: ListingPosition| if updated { mark } else { (0, mark.1) };
+        if let Some(after) = after {
+            let (after, newest) = (key(after), self.newest_first);
+            found.retain(|(mark, _)| if newest { key(*mark) < after } else { key(*mark) > after });
+        }
+        found.sort_unstable_by_key(|(mark, _)| key(*mark));
+        if self.newest_first {
+            found.reverse();
+        }
+        found.truncate(most);
+        found
+    }
+}
+
+impl Wanted {
+    fn codes(&self, kind: &Kind, codes: &mut Vec<i32>) -> Result<()> {
+        match self {
+            Self::Code(code) => codes.push(*code),
+            Self::Named(name) => codes.push(named(kind, name)?),
+            Self::Role(role) => codes.extend(codes_where(&kind.graph, |status| status.role == *role)),
+            Self::Unfinished => codes.extend(codes_where(&kind.graph, |status| {
+                status.role != Role::InProgress && !kind.graph.is_terminal(status)
+            })),
+        }
+        Ok(())
+    }
+}
+
+fn codes_where(graph: &Graph, wanted: impl Fn(&crate::StatusInfo) -> bool) -> impl Iterator<Item = i32> {
+    graph.statuses().iter().filter(move |status| wanted(status)).map(|status| status.code)
+}
+
+/// The code of a status by its name (in upper or lower case), or by the digits of its code.
+pub(crate) fn named(kind: &Kind, name: &str) -> Result<i32> {
+    let code: Option<i32> = name.parse().ok();
+    let statuses = kind.graph.statuses();
+    let found = statuses
+        .iter()
+        .find(|status| status.name == name || Some(status.code) == code)
+        .or_else(|| statuses.iter().find(|status| status.name.eq_ignore_ascii_case(name)));
+    found.map(|status| status.code).ok_or_else(|| {
+        let known: Vec<_> = statuses.iter().map(|status| format!("{} ({})", status.name, status.code)).collect();
+        Error::invalid(format!("kind {:?} has no status {name:?}; it has {}", kind.name, known.join(", ")))
+    })
+}

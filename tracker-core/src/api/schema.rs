@@ -1,0 +1,60 @@
+use crate::model::{
+    codec,
+    error::Result,
+    payload::Payload,
+    status::{StatusInfo, TaskStatus},
+    task::{TaskKey, TrackedTask},
+};
+
+/// How the tasks of a kind are sealed: as the values of their type, or as [`Untyped`]. Nothing else implements it.
+pub trait Schema: sealed::Sealed {}
+
+/// In place of a type: the tasks of a kind as the file describes them. See [`Tracker::untyped`](crate::Tracker::untyped).
+#[derive(Clone, Copy, Debug)]
+pub enum Untyped {}
+
+pub(crate) mod sealed {
+    use super::{Result, StatusInfo, TaskKey};
+
+    /// What a view makes of what is stored.
+    pub trait Sealed: Sized + Send + 'static {
+        /// What a payload becomes.
+        type Task;
+        /// What a status becomes.
+        type Status;
+
+        #[doc(hidden)]
+        fn task(kind: &str, id: &TaskKey, payload: &[u8]) -> Result<Self::Task>;
+
+        #[doc(hidden)]
+        fn status(status: &StatusInfo) -> Option<Self::Status>;
+    }
+}
+
+impl<T: sealed::Sealed> Schema for T {}
+
+impl<T: TrackedTask> sealed::Sealed for T {
+    type Task = T;
+    type Status = T::Status;
+
+    fn task(kind: &str, id: &TaskKey, payload: &[u8]) -> Result<T> {
+        codec::decode(kind, id, payload)
+    }
+
+    fn status(status: &StatusInfo) -> Option<T::Status> {
+        T::Status::from_code(status.code)
+    }
+}
+
+impl sealed::Sealed for Untyped {
+    type Task = Payload;
+    type Status = StatusInfo;
+
+    fn task(_: &str, _: &TaskKey, payload: &[u8]) -> Result<Payload> {
+        Ok(Payload::from_bytes(payload.to_vec()))
+    }
+
+    fn status(status: &StatusInfo) -> Option<StatusInfo> {
+        Some(status.clone())
+    }
+}

@@ -1,0 +1,93 @@
+//! What all handles of an open tracker share.
+
+use std::{
+    any::TypeId,
+    collections::HashMap,
+    sync::{Arc, Mutex, Weak},
+};
+
+use redb::ReadTransaction;
+
+use crate::{
+    engine::Engine,
+    model::{
+        bounds::{MANY, TEXT, cut, shorten},
+        error::{Error, ErrorKind, Result},
+        kind::Kind,
+        transition::Failure,
+    },
+    storage::tables::Tables,
+};
+
+/// Takes secrets out of texts before anybody sees them.
+pub(crate) type Redact = Arc<dyn Fn(&mut String) + Send + Sync>;
+
+pub(crate) struct Shared {
+    pub engine: Arc<Engine>,
+    pub redact: Option<Redact>,
+    /// The names that are open, each with the type that opened it.
+    pub open: Mutex<HashMap<String, (TypeId, Weak<OpenKind>)>>,
+}
+
+/// A name that is open as some type, or without one.
+#[derive(Default)]
+pub(crate) struct OpenKind {
+    /// What the type makes of a payload.
+    #[cfg(feature = "json")]
+    pub typed: Option<crate::model::codec::Typed>,
+}
+
+impl Shared {
+    /// A text as it may be stored and told: without secrets, and of at most so many bytes.
+    pub(crate) fn text(&self, text: impl Into<String>, most: usize) -> String {
+        let mut text = text.into();
+        // Before it is cut: half a secret would not be known for one.
+        if let Some(redact) = &self.redact {
+            redact(&mut text);
+        }
+        shorten(text, most)
+    }
+
+    /// The same for all texts of a failure.
+    pub(crate) fn failure(&self, failure: Failure) -> Failure {
+        let text = |text| self.text(text, TEXT);
+        Failure {
+            error: text(failure.error),
+            causes: cut(failure.causes, MANY).into_iter().map(text).collect(),
+            debug: text(failure.debug),
+            panicked: failure.panicked,
+        }
+    }
+
+    /// What the type that is open under a name makes of a payload.
+    #[cfg(feature = "json")]
+    pub(crate) fn typed(&self, name: &str) -> Option<crate::model::codec::Typed> {
+        let open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        open.get(name).and_then(|(_, opened)| opened.upgrade()).and_then(|opened| opened.typed)
+    }
+
+    pub(crate) fn kind(&self, id: u32) -> Result<Arc<Kind>> {
+        self.engine.kinds().get(id).cloned().ok_or_else(gone)
+    }
+
+    /// The kind as these rows describe it: another process may have changed it since this one looked.
+    pub(crate) fn kind_in(&self, rows: &mut Tables<&ReadTransaction>, id: u32) -> Result<Arc<Kind>> {
+        let known = self.engine.kinds();
+        if rows.file_state()?.schema == known.schema {
+            return known.get(id).cloned().ok_or_else(gone);
+        }
+        rows.all_kinds()?.get(id).cloned().ok_or_else(gone)
+    }
+}
+
+fn gone() -> Error {
+    Error::new(ErrorKind::SchemaMismatch, "the kind is no longer in the file: open it again")
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Err(error) = self.engine.close() {
+            tracing::warn!(%error, "closing the tracker");
+        }
+    }
+}

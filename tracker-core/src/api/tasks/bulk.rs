@@ -1,0 +1,208 @@
+//! Many tasks at once, in parts of bounded memory.
+
+use std::{
+    borrow::Borrow,
+    sync::{
+        Arc,
+        mpsc::{self, Receiver},
+    },
+};
+
+use super::{SubmitOptions, Tasks};
+use crate::{
+    api::batch::{Batch, BatchOptions},
+    engine::{Prepared, SubmitMany},
+    model::{
+        error::{Error, Result},
+        kind::Kind,
+        new_task::NewTask,
+        task::TrackedTask,
+        transition::CommandResult,
+    },
+};
+
+/// What [`Tasks::submit_all`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SubmitSummary {
+    /// Tasks that are new.
+    pub new: u64,
+    /// Tasks that were there.
+    pub existing: u64,
+    /// Tasks that start again, since their fingerprint changed.
+    pub requeued: u64,
+}
+
+/// What became of the tasks of a part, or why none of it is stored.
+pub(crate) type PartResult = Result<Vec<Result<CommandResult>>>;
+
+impl SubmitSummary {
+    pub(crate) fn add(&mut self, part: PartResult) -> Result<()> {
+        for told in part? {
+            self.count(told?);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn count(&mut self, told: CommandResult) {
+        match told {
+            CommandResult::New => self.new += 1,
+            CommandResult::Requeued => self.requeued += 1,
+            CommandResult::Existing | CommandResult::Applied => self.existing += 1,
+        }
+    }
+}
+
+/// How many submits share one part of [`Tasks::submit_all`].
+const PART: usize = 4096;
+/// The same of tasks that have to do with others.
+const TIED: usize = 1024;
+/// How many bytes of payload they have at most.
+const PART_BYTES: usize = 8 << 20;
+
+impl<T: TrackedTask> Tasks<T> {
+    /// Puts many tasks in, in parts of bounded memory. When it returns, all are durable; how many were new, were there,
+    /// or start again is told. Run it again after an interruption: what is there stays.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// let summary = jobs.submit_all((0..10_000).map(|number| job(&number.to_string())))?;
+    /// assert_eq!(summary.new, 10_000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Tasks::submit`], for the first task that fails. Those before it stand, and up to 8,191 of those after it may,
+    /// too; run it again without the one that fails.
+    pub fn submit_all<B: Borrow<T>>(&self, tasks: impl IntoIterator<Item = B>) -> Result<SubmitSummary> {
+        self.submit_all_with(tasks, &SubmitOptions::default())
+    }
+
+    /// The same with options: into a batch, after others, with a due time or a priority.
+    ///
+    /// # Errors
+    /// As [`Tasks::submit_all`] and [`Tasks::submit_with`].
+    pub fn submit_all_with<B: Borrow<T>>(
+        &self,
+        tasks: impl IntoIterator<Item = B>,
+        options: &SubmitOptions,
+    ) -> Result<SubmitSummary> {
+        let mut summary = SubmitSummary::default();
+        if options.ties() {
+            for part in self.tied_parts(tasks, options) {
+                for submitted in self.shared.engine.call_all(part?)? {
+                    summary.count(submitted?.told);
+                }
+            }
+            return Ok(summary);
+        }
+        let mut on_its_way: Option<Receiver<PartResult>> = None;
+        let heard = |part: Receiver<PartResult>| part.recv().unwrap_or_else(|_| Err(Error::closed()));
+        for part in self.parts(tasks, options)? {
+            let next = self.hand_in(part?)?;
+            if let Some(before) = on_its_way.replace(next) {
+                summary.add(heard(before))?;
+            }
+        }
+        on_its_way.map_or(Ok(()), |last| summary.add(heard(last)))?;
+        Ok(summary)
+    }
+
+    /// Puts tasks in as a batch of their own, into which no more come: [`Tracker::open_batch`](crate::Tracker::open_batch),
+    /// [`Tasks::submit_all_with`] and [`Batch::seal`] in one. Run it again with the same tasks after an interruption: what is
+    /// there stays.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String }
+    /// # fn job(name: &str) -> Job { Job { name: name.into() } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// use tracker_core::BatchOptions;
+    ///
+    /// let then = BatchOptions::new().then(&jobs, &job("report"))?;
+    /// let night = jobs.submit_batch("night", ["a", "b", "c"].map(job), &then)?;
+    /// let summary = jobs.worker().run(|_| Ok::<_, std::io::Error>(()))?;
+    /// assert_eq!((night.info()?.is_over(), summary.succeeded), (true, 4));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Tasks::submit_all_with`], `Sealed` for a task that a sealed batch of this label does not have; `Invalid` for a
+    /// label that is empty or longer than 256 bytes. The batch stays open then.
+    pub fn submit_batch<B: Borrow<T>>(
+        &self,
+        label: &str,
+        tasks: impl IntoIterator<Item = B>,
+        options: &BatchOptions,
+    ) -> Result<Batch> {
+        let batch = Batch::new(&self.shared, self.shared.engine.call(options.open(label)?)?, label);
+        self.submit_all_with(tasks, &SubmitOptions::new().batch(&batch))?;
+        batch.seal()?;
+        Ok(batch)
+    }
+
+    /// The tasks in parts that are submitted one after the other.
+    pub(crate) fn parts<B: Borrow<T>>(
+        &self,
+        tasks: impl IntoIterator<Item = B>,
+        options: &SubmitOptions,
+    ) -> Result<impl Iterator<Item = Result<SubmitMany>>> {
+        let kind: Arc<Kind> = self.kind()?;
+        let mut tasks = tasks.into_iter();
+        Ok(std::iter::from_fn(move || {
+            let (mut part, mut bytes) = (Vec::new(), 0);
+            while part.len() < PART && bytes < PART_BYTES {
+                let Some(task) = tasks.next() else { break };
+                let new = self.new_task_of(&kind, task.borrow(), options).and_then(Prepared::new);
+                match new {
+                    Ok(new) => {
+                        bytes += new.record.len();
+                        part.push(new);
+                    }
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+            (!part.is_empty()).then(|| Ok(SubmitMany { kind: self.kind, tasks: part }))
+        }))
+    }
+
+    /// The same for tasks that have to do with others.
+    pub(crate) fn tied_parts<B: Borrow<T>>(
+        &self,
+        tasks: impl IntoIterator<Item = B>,
+        options: &SubmitOptions,
+    ) -> impl Iterator<Item = Result<Vec<NewTask>>> {
+        let mut tasks = tasks.into_iter();
+        std::iter::from_fn(move || {
+            let part = tasks.by_ref().take(TIED).map(|task| self.new_task_with(task.borrow(), options));
+            let part: Result<Vec<_>> = part.collect();
+            part.map(|part| (!part.is_empty()).then_some(part)).transpose()
+        })
+    }
+
+    /// Hands a part in; while it is on its way to disk, the next one is made.
+    fn hand_in(&self, part: SubmitMany) -> Result<Receiver<PartResult>> {
+        let (teller, answer) = mpsc::channel();
+        self.shared.engine.call_then(part, move |out| drop(teller.send(out)))?;
+        Ok(answer)
+    }
+}

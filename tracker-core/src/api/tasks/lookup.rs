@@ -1,0 +1,204 @@
+use std::collections::BTreeMap;
+
+use super::Tasks;
+use crate::{
+    __private::join_encoded,
+    api::{query::Query, record::Record, schema::Schema},
+    model::{
+        dependency::SOME,
+        error::{Error, Result},
+        status::{Role, TaskStatus},
+        task::{IndexValue, TaskId, TaskKey},
+        transition::{Explanation, Header, Lease, Rules, Situation},
+    },
+    storage::order::position,
+};
+
+/// How many tasks there are in each status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counts {
+    counts: BTreeMap<i32, u64>,
+}
+
+impl Counts {
+    /// How many tasks have a status.
+    #[must_use]
+    pub fn get(&self, status: impl TaskStatus) -> u64 {
+        self.counts.get(&status.code()).copied().unwrap_or(0)
+    }
+
+    /// How many tasks have the status of this code.
+    #[must_use]
+    pub fn of_code(&self, code: i32) -> u64 {
+        self.counts.get(&code).copied().unwrap_or(0)
+    }
+
+    /// How many tasks there are in all.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.counts.values().copied().fold(0, u64::saturating_add)
+    }
+
+    /// The codes in use with their numbers, by code.
+    pub fn iter(&self) -> impl Iterator<Item = (i32, u64)> + '_ {
+        self.counts.iter().map(|(code, count)| (*code, *count))
+    }
+}
+
+/// Where a waiting task stands, as of one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueuePosition {
+    /// How many tasks are before it in the line; 0 means that it is next.
+    pub ahead: u64,
+    /// How many tasks of its step are running.
+    pub running: u64,
+}
+
+impl<T: Schema> Tasks<T> {
+    /// The task with this id, and all that is known of it.
+    ///
+    /// # Errors
+    /// `Unreadable` if it cannot be decoded.
+    pub fn get(&self, id: impl TaskId) -> Result<Option<Record<T::Task, T::Status>>> {
+        let id = id.to_key();
+        let found = self.shared.engine.read(|rows| {
+            let Some(task) = rows.with_id(self.kind, &id)? else { return Ok(None) };
+            let kind = self.kind_in(rows)?;
+            Ok(rows.task_rows(task)?.map(|task_rows| (task_rows, kind)))
+        })?;
+        found.map(|(task_rows, kind)| Record::of::<T>(&kind, task_rows)).transpose()
+    }
+
+    /// The task that holds a unique key: its name (the fields' names joined with `_`) and the value of each field. A key
+    /// declared `while = unfinished` finds only unfinished tasks.
+    ///
+    /// # Errors
+    /// `Invalid` if there is no such key; `Unreadable` if the task cannot be decoded.
+    pub fn get_by_key(&self, key: &str, values: &[&dyn IndexValue]) -> Result<Option<Record<T::Task, T::Status>>> {
+        let kind = self.kind()?;
+        let number =
+            kind.uniques.iter().position(|(name, _)| name == key).and_then(|number| u16::try_from(number).ok());
+        let number = number.ok_or_else(|| Error::invalid(format!("kind {:?} has no unique key {key:?}", kind.name)))?;
+        let mut encoded: Vec<Vec<u8>> = values.iter().map(IndexValue::encoded).collect();
+        let value = if encoded.len() == 1 { encoded.remove(0) } else { join_encoded(&encoded) };
+        let id = self.shared.engine.read(|rows| match rows.with_unique(self.kind, number, &value)? {
+            Some(task) => Ok(Some(rows.body_of(task)?.id)),
+            None => Ok(None),
+        })?;
+        id.map_or(Ok(None), |id| self.get(id))
+    }
+
+    /// Asks for tasks by status, index and order.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// # jobs.submit(&job("one"))?;
+    /// # jobs.submit(&job("two"))?;
+    /// let page = jobs.query().status(Status::Pending).newest_first().limit(1).page()?;
+    /// assert_eq!(page.items[0].task.name, "two");
+    /// if let Some(cursor) = page.next {
+    ///     let rest = jobs.query().status(Status::Pending).newest_first().after(cursor).fetch()?;
+    ///     assert_eq!(rest[0].task.name, "one");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn query(&self) -> Query<'_, T> {
+        Query::new(self)
+    }
+
+    /// How many tasks there are in each status: kept counters, no scan.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn counts(&self) -> Result<Counts> {
+        let counts = self.shared.engine.read(|rows| rows.counts_of(self.kind))?;
+        Ok(Counts { counts: counts.into_iter().collect() })
+    }
+
+    /// Why a task is not running: a value, and a sentence by its `Display`.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// # jobs.submit(&job("one"))?;
+    /// # jobs.submit(&job("two"))?;
+    /// println!("{}", jobs.explain("two")?);
+    /// assert_eq!(jobs.queue_position("two")?.map(|place| place.ahead), Some(1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn explain(&self, id: impl TaskId) -> Result<Explanation> {
+        Ok(self.in_line(&id.to_key())?.0)
+    }
+
+    /// Where this one stands in the line; `None` if it does not wait, is not due, or a limit holds it back.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn queue_position(&self, id: impl TaskId) -> Result<Option<QueuePosition>> {
+        let (explanation, running) = self.in_line(&id.to_key())?;
+        match explanation {
+            Explanation::InLine { ahead } => Ok(Some(QueuePosition { ahead, running })),
+            _ => Ok(None),
+        }
+    }
+
+    /// A header as the next writer finds it: a lease that a worker of this process lives by is renewed first.
+    pub(super) fn revived(&self, rules: &Rules<'_>, header: Header) -> Header {
+        let lives = |lease: &Lease| lease.is_over(rules.now) && self.shared.engine.holds(lease);
+        if header.lease.as_ref().is_some_and(lives) {
+            return rules.renewed_by_owner(&header).unwrap_or(header);
+        }
+        header
+    }
+
+    /// Why a task is not running, and how many tasks of its step are.
+    fn in_line(&self, id: &TaskKey) -> Result<(Explanation, u64)> {
+        let now = self.shared.engine.now();
+        self.shared.engine.read(|rows| {
+            let kind = self.kind_in(rows)?;
+            let task = rows.with_id(self.kind, id)?.ok_or_else(|| kind.refuse(id.clone(), crate::Reason::NotFound))?;
+            let header = rows.header(task)?.ok_or_else(|| kind.refuse(id.clone(), crate::Reason::NotFound))?;
+            let header = self.revived(&kind.rules(now), header);
+            let place = position(&kind.graph, task, &header).line;
+            let step = kind.rules(now).status(&header).map_or(0, |status| status.step);
+            // A task that waits in the last status of a step belongs to the line of the next one.
+            let starts = |step: &u16| kind.graph.startable(*step).contains(&header.code);
+            let step = [step, step.saturating_add(1)].into_iter().find(starts).unwrap_or(step);
+            let codes = kind.graph.startable(step);
+            let ahead = if header.lease.is_none() { rows.count_before(place, &codes, now)? } else { 0 };
+            let running = kind.graph.code(step, Role::InProgress);
+            let counts = rows.counts_of(self.kind)?;
+            let running = counts.iter().find(|(code, _)| Some(*code) == running).map_or(0, |(_, count)| *count);
+            let needs = if header.waits > 0 { rows.named_dependencies(task, SOME)? } else { Vec::new() };
+            let full = kind.limit().is_some() && rows.is_limited(&kind, task)?;
+            let situation = Situation { paused: kind.paused, full, opens: rows.rate_opens(&kind, now)?, ahead, needs };
+            Ok((kind.rules(now).explain(&header, &situation), running))
+        })
+    }
+}

@@ -1,0 +1,94 @@
+use std::time::Duration;
+
+use super::Tasks;
+use crate::{
+    api::schema::Schema,
+    engine::{Prune, Scope},
+    model::{
+        error::{Error, Result},
+        status::TaskStatus,
+        task::{TaskKey, TrackedTask},
+    },
+};
+
+impl<T: Schema> Tasks<T> {
+    /// Frees the tasks of this kind whose leases ran out, and says which.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn rescue(&self) -> Result<Vec<TaskKey>> {
+        self.rescue_scope(Scope::Expired)
+    }
+
+    /// Frees the tasks that were claimed longer ago than this, leased or not, and fences their owners off.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn rescue_running_longer_than(&self, limit: Duration) -> Result<Vec<TaskKey>> {
+        self.rescue_scope(Scope::RunningLongerThan(limit))
+    }
+
+    fn rescue_scope(&self, scope: Scope) -> Result<Vec<TaskKey>> {
+        let rescue = crate::engine::Rescue { kind: Some(self.kind), scope };
+        Ok(self.shared.engine.call(rescue)?.into_iter().map(|rescued| rescued.id).collect())
+    }
+
+    /// Deletes what the kind's retention says, in batches that do not keep others waiting; says how many tasks went.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn prune(&self) -> Result<u64> {
+        self.prune_by(&self.kind()?.retention())
+    }
+
+    /// Deletes tasks with these codes that ended so long ago, in batches; says how many.
+    pub(crate) fn prune_by(&self, rules: &[(i32, Duration)]) -> Result<u64> {
+        let mut pruned = 0;
+        loop {
+            let batch = self.shared.engine.call(Prune { kind: self.kind, rules: rules.to_vec(), most: 1_000 })?;
+            pruned += batch as u64;
+            if batch < 1_000 {
+                return Ok(pruned);
+            }
+        }
+    }
+}
+
+impl<T: TrackedTask> Tasks<T> {
+    /// Deletes the tasks of a terminal status that ended longer ago than this, whatever the kind's retention says, in
+    /// batches; says how many.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// # jobs.submit(&job("one"))?;
+    /// # jobs.start("one")?.succeed()?;
+    /// let week = std::time::Duration::from_secs(7 * 24 * 3600);
+    /// assert_eq!(jobs.prune_older_than(Status::Succeeded, week)?, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `Invalid` if tasks go on from this status; a failure of the storage.
+    pub fn prune_older_than(&self, status: T::Status, age: Duration) -> Result<u64> {
+        let kind = self.kind()?;
+        match kind.graph.status(status.code()) {
+            Some(ended) if kind.graph.is_terminal(ended) => self.prune_by(&[(ended.code, age)]),
+            Some(other) => Err(Error::invalid(format!(
+                "kind {:?}: {} is no end of a task, and only ended tasks are deleted by their age",
+                kind.name, other.name
+            ))),
+            None => Err(Error::invalid(format!("kind {:?} has no status with this code", kind.name))),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::Tasks;
+use crate::{
+    api::{batch::Batch, schema::Schema},
+    model::{
+        durability::Durability,
+        new_task::{DependencyRef, NewDependency},
+        status::TaskStatus,
+        task::TaskId,
+        time::{Micros, micros_at, micros_of},
+        transition::OnDependencyFailure,
+    },
+};
+
+/// How a task is submitted.
+#[derive(Clone, Debug, Default)]
+pub struct SubmitOptions {
+    due: Option<Due>,
+    pub(super) priority: Option<u8>,
+    durability: Option<Durability>,
+    pub(super) batch: Option<u64>,
+    pub(super) needs: Vec<NewDependency>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Due {
+    At(DateTime<Utc>),
+    In(Duration),
+}
+
+impl SubmitOptions {
+    /// Due at once, with the kind's priority.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Due at this time.
+    #[must_use]
+    pub fn at(mut self, time: DateTime<Utc>) -> Self {
+        self.due = Some(Due::At(time));
+        self
+    }
+
+    /// Due after this time.
+    #[must_use]
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.due = Some(Due::In(delay));
+        self
+    }
+
+    /// Higher first, 0 to 255.
+    #[must_use]
+    pub fn priority(mut self, priority: u8) -> Self {
+        self.priority = Some(priority);
+        self
+    }
+
+    /// When the submit is answered, in place of what the tracker was opened with. A relaxed one is told as
+    /// [`Submission::Queued`](crate::Submission::Queued). Tasks without an id of their own, but with unique keys, are
+    /// always answered when they are on disk: the receipt names the row. So are those of `submit_all_with`.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = Some(durability);
+        self
+    }
+
+    /// Whether the submit is answered once it is queued.
+    pub(crate) fn is_relaxed(&self, tracker: Durability) -> bool {
+        self.durability.unwrap_or(tracker) == Durability::Relaxed
+    }
+
+    /// Into a batch. One that is there already joins it too, unless it stands in another one that is not over.
+    #[must_use]
+    pub fn batch(mut self, batch: &Batch) -> Self {
+        self.batch = Some(batch.number());
+        self
+    }
+
+    /// Only after another task, of any kind, has succeeded; `otherwise` says what becomes of this one if that one is
+    /// exhausted, ignored or cancelled, or is so already. May be called for several, at most 1,000: it then waits for all.
+    ///
+    /// The task becomes startable in the commit that ends the last one that it waits for; if more than a thousand hear of
+    /// the same end, the rest in the commits right after it. What has succeeded stays fulfilled, even if it is requeued.
+    /// A task that exists already goes on as it was: only if it is new, or starts again, it waits.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Ignored = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String }
+    /// # fn job(name: &str) -> Job { Job { name: name.into() } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// use tracker_core::{OnDependencyFailure, SubmitOptions};
+    ///
+    /// jobs.submit(&job("bake"))?;
+    /// jobs.submit_with(&job("eat"), &SubmitOptions::new().after(&jobs, "bake", OnDependencyFailure::Skip))?;
+    /// jobs.submit_with(&job("clean"), &SubmitOptions::new().after(&jobs, "bake", OnDependencyFailure::Run))?;
+    /// assert_eq!(jobs.explain("eat")?.to_string(), "it waits for 1 other: job \"bake\"");
+    ///
+    /// jobs.start("bake")?.give_up("no flour")?;
+    /// assert_eq!(jobs.get("eat")?.map(|record| record.status), Some(Status::Ignored));
+    /// assert_eq!(jobs.claim()?.map(|job| job.name.clone()), Some("clean".into()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The submit is refused with `NotFound` if there is no such task, `Circle` if that one waits for this one, and
+    /// `MissingRole` if this one's status type lacks the status that `otherwise` leads to.
+    #[must_use]
+    pub fn after<N: Schema>(mut self, tasks: &Tasks<N>, id: impl TaskId, otherwise: OnDependencyFailure) -> Self {
+        let on = DependencyRef::Task { kind: tasks.kind_id(), id: id.to_key() };
+        self.needs.push(NewDependency { on, otherwise });
+        self
+    }
+
+    /// Only after a batch is over and all its tasks have succeeded; `otherwise` says what becomes of the task if some have
+    /// not. See [`SubmitOptions::after`].
+    #[must_use]
+    pub fn after_batch(mut self, batch: &Batch, otherwise: OnDependencyFailure) -> Self {
+        self.needs.push(NewDependency { on: DependencyRef::Batch(batch.number()), otherwise });
+        self
+    }
+
+    /// Whether the task has to do with others.
+    pub(crate) fn ties(&self) -> bool {
+        self.batch.is_some() || !self.needs.is_empty()
+    }
+
+    pub(super) fn due(&self, now: Micros) -> Option<Micros> {
+        self.due.map(|due| match due {
+            Due::At(time) => micros_at(time),
+            Due::In(delay) => now.saturating_add(micros_of(delay)),
+        })
+    }
+}
+
+/// How a task is started by its id.
+#[derive(Clone, Debug)]
+pub struct StartOptions<S> {
+    pub(super) steal_lease: bool,
+    pub(super) force: bool,
+    pub(super) token: Option<Uuid>,
+    pub(super) extra: Option<Vec<S>>,
+    pub(super) lease: Option<Duration>,
+}
+
+impl<S> Default for StartOptions<S> {
+    fn default() -> Self {
+        Self { steal_lease: false, force: false, token: None, extra: None, lease: None }
+    }
+}
+
+impl<S: TaskStatus> StartOptions<S> {
+    /// By the rules.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the task away from whoever holds it; he gets `LeaseLost`.
+    #[must_use]
+    pub fn steal_lease(mut self) -> Self {
+        self.steal_lease = true;
+        self
+    }
+
+    /// Starts from any terminal status, with nothing held against the task. Does not imply [`Self::steal_lease`].
+    #[must_use]
+    pub fn force(mut self) -> Self {
+        self.force = true;
+        self
+    }
+
+    /// Enters the caller's own lease again: a new token and fence, and the old guard is lost.
+    #[must_use]
+    pub fn reenter(mut self, token: Uuid) -> Self {
+        self.token = Some(token);
+        self
+    }
+
+    /// Further statuses to start from; they replace the kind's.
+    #[must_use]
+    pub fn startable(mut self, statuses: impl IntoIterator<Item = S>) -> Self {
+        self.extra = Some(statuses.into_iter().collect());
+        self
+    }
+
+    /// How long the lease lasts instead of the kind's. At least 1 ms.
+    #[must_use]
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = Some(lease);
+        self
+    }
+}

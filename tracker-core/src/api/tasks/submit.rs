@@ -1,0 +1,169 @@
+use super::{SubmitOptions, Tasks};
+use crate::{
+    api::record::Record,
+    engine::{Action, Submitted, Writer},
+    model::{
+        codec,
+        error::{Reason, Result},
+        kind::Kind,
+        new_task::NewTask,
+        task::{TaskId, TaskKey, TrackedTask},
+        transition::CommandResult,
+    },
+    storage::read::task_rows::TaskRows,
+};
+
+/// What a submit found or made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Receipt {
+    /// The id of the row.
+    pub id: TaskKey,
+    /// Whether it is new.
+    pub submission: Submission,
+}
+
+/// What a submit did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Submission {
+    /// The task is new.
+    New,
+    /// It was there, and goes on as it was. A changed fingerprint has replaced its payload, or waits for the end of its run.
+    Existing,
+    /// It was there with another fingerprint, and starts again.
+    Requeued,
+    /// Nobody has looked yet: it is in the queue, as [`Durability::Relaxed`](crate::Durability::Relaxed) asks.
+    Queued,
+}
+
+impl From<Submitted> for Receipt {
+    fn from(submitted: Submitted) -> Self {
+        let submission = match submitted.told {
+            CommandResult::New => Submission::New,
+            CommandResult::Requeued => Submission::Requeued,
+            CommandResult::Existing | CommandResult::Applied => Submission::Existing,
+        };
+        Self { id: submitted.id, submission }
+    }
+}
+
+impl<T: TrackedTask> Tasks<T> {
+    /// Puts a task in. One whose id or unique key exists is never reset, unless its fingerprint changed.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{Submission, TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// assert_eq!(jobs.submit(&job("one"))?.submission, Submission::New);
+    /// assert_eq!(jobs.submit(&job("one"))?.submission, Submission::Existing);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `Conflict` if its id and a unique key belong to different tasks; `Invalid` for an empty id; `TooLarge`; `Unwritable`.
+    pub fn submit(&self, task: &T) -> Result<Receipt> {
+        self.submit_with(task, &SubmitOptions::default())
+    }
+
+    /// Puts a task in with a due time or a priority of its own, into a batch, or after others.
+    ///
+    /// # Errors
+    /// As [`Tasks::submit`]; `Sealed`, or `Conflict` if it belongs to another batch that is not over; and those of
+    /// [`SubmitOptions::after`].
+    pub fn submit_with(&self, task: &T, options: &SubmitOptions) -> Result<Receipt> {
+        let (new, queued) = self.receipt(self.new_task_with(task, options)?, options);
+        let engine = &self.shared.engine;
+        match queued {
+            Some(receipt) => engine.post_in_turn(new).map(|()| receipt),
+            None => Ok(engine.call(new)?.into()),
+        }
+    }
+
+    /// The receipt of a submit that is answered once it is queued. Where ids are generated, it has its own by then.
+    pub(crate) fn receipt(&self, new: NewTask, options: &SubmitOptions) -> (NewTask, Option<Receipt>) {
+        let known = new.id.is_some() || new.uniques.is_empty();
+        if !known || !options.is_relaxed(self.shared.engine.durability()) {
+            return (new, None);
+        }
+        let id = new.id.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_key());
+        (NewTask { id: Some(id.clone()), ..new }, Some(Receipt { id, submission: Submission::Queued }))
+    }
+
+    /// Puts a task in, and gives the row that is there now, new or not: read in the same commit.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{Submission, TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// jobs.submit(&job("one"))?;
+    /// let (submission, record) = jobs.submit_and_get(&Job { host: "b".into(), ..job("one") })?;
+    /// assert_eq!((submission, record.task.host.as_str()), (Submission::Existing, "a"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Tasks::submit`]; `Unreadable` if the row cannot be decoded.
+    pub fn submit_and_get(&self, task: &T) -> Result<(Submission, Record<T, T::Status>)> {
+        self.submit_and_get_with(task, &SubmitOptions::default())
+    }
+
+    /// The same with options: into a batch, after others, with a due time or a priority. It is on disk when this returns,
+    /// whatever they say.
+    ///
+    /// # Errors
+    /// As [`Tasks::submit_with`]; `Unreadable` if the row cannot be decoded.
+    pub fn submit_and_get_with(&self, task: &T, options: &SubmitOptions) -> Result<(Submission, Record<T, T::Status>)> {
+        let (submitted, task_rows) = self.shared.engine.call(SubmitAndGet(self.new_task_with(task, options)?))?;
+        Ok((Receipt::from(submitted).submission, Record::of::<T>(&*self.kind()?, task_rows)?))
+    }
+
+    pub(crate) fn new_task(&self, task: &T) -> Result<NewTask> {
+        self.new_task_with(task, &SubmitOptions::default())
+    }
+
+    pub(crate) fn new_task_with(&self, task: &T, options: &SubmitOptions) -> Result<NewTask> {
+        self.new_task_of(&*self.kind()?, task, options)
+    }
+
+    pub(super) fn new_task_of(&self, kind: &Kind, task: &T, options: &SubmitOptions) -> Result<NewTask> {
+        let due = options.due(self.shared.engine.now());
+        let mut new = codec::new_task(kind, task, due, options.priority)?;
+        new.submit.batch = options.batch;
+        new.needs.clone_from(&options.needs);
+        Ok(new)
+    }
+}
+
+/// A submit, and the row as it leaves it.
+pub(crate) struct SubmitAndGet(pub NewTask);
+
+impl Action for SubmitAndGet {
+    type Out = (Submitted, TaskRows);
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<Self::Out> {
+        let submitted = self.0.run(writer)?;
+        let kind = writer.kind(self.0.kind)?;
+        let found = writer.rows().task_rows(submitted.task)?;
+        let task_rows = found.ok_or_else(|| kind.refuse(submitted.id.clone(), Reason::NotFound))?;
+        Ok((submitted, task_rows))
+    }
+}

@@ -1,0 +1,366 @@
+use std::{
+    any::TypeId,
+    fmt,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    api::{
+        batch::{Batch, BatchInfo, BatchOptions},
+        group::TaskGroup,
+        options::Options,
+        shared::{OpenKind, Redact, Shared},
+        tasks::Tasks,
+        transaction::{EndedExecution, Transaction},
+    },
+    engine::{
+        Engine, EngineOptions, Flush, Propagate, PruneBatches, PrunedBatches, Register, Rescue, Rescued, Scope,
+        Subscription, Tidy,
+    },
+    model::{
+        codec,
+        error::{Error, ErrorKind, Result},
+        kind::KindSpec,
+        task::{TaskKey, TrackedTask},
+        time::utc,
+    },
+    storage::file::Sharing,
+};
+
+/// An open tracker file. Clones are the same tracker; the last one that goes closes it.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use tracker_core::{TaskStatus, TrackedTask, Tracker};
+///
+/// #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+/// enum JobStatus { Pending = 10, InProgress = 20, Failed = 30, Succeeded = 40, Ignored = 50 }
+///
+/// #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+/// #[task(name = "greeting", status = JobStatus)]
+/// struct Greeting {
+///     #[task(id)]
+///     name: String,
+///     text: Option<String>,
+/// }
+///
+/// let tracker = Tracker::in_memory()?;
+/// let greetings = tracker.tasks::<Greeting>()?;
+/// greetings.submit(&Greeting { name: "Ada".into(), text: None })?;
+/// while let Some(mut greeting) = greetings.claim()? {
+///     greeting.text = Some(format!("Hello, {}!", greeting.name));
+///     greeting.succeed()?;
+/// }
+/// let ada = greetings.get("Ada")?.expect("it was submitted");
+/// assert_eq!(ada.status, JobStatus::Succeeded);
+/// assert_eq!(ada.task.text.as_deref(), Some("Hello, Ada!"));
+/// # Ok::<(), tracker_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Tracker {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Tracker {
+    /// Opens a tracker file with the default options, and creates it where there is none.
+    ///
+    /// # Errors
+    /// As [`Options::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Options::default().open(path)
+    }
+
+    /// Opens a tracker file only to look at it, beside a process that works on it with the default sharing.
+    ///
+    /// # Errors
+    /// As [`Options::inspect`].
+    pub fn inspect(path: impl AsRef<Path>) -> Result<Self> {
+        Options::default().inspect(path)
+    }
+
+    /// A tracker in memory: gone when it is closed.
+    ///
+    /// # Errors
+    /// As [`Options::in_memory`].
+    pub fn in_memory() -> Result<Self> {
+        Options::default().in_memory()
+    }
+
+    /// The options with which a tracker can be opened.
+    #[must_use]
+    pub fn options() -> Options {
+        Options::default()
+    }
+
+    pub(crate) fn start(options: EngineOptions, redact: Option<Redact>) -> Result<Self> {
+        let (rescues, tidies) = (!options.read_only, options.prune_every.is_some());
+        let keep_batches = options.keep_batches;
+        let engine = Engine::open(options)?;
+        let shared = Shared { engine, redact, open: Mutex::default() };
+        let tracker = Self { shared: Arc::new(shared) };
+        if rescues {
+            let alone = tracker.shared.engine.file().sharing() != Sharing::Writers;
+            let scope = if alone { Scope::Foreign } else { Scope::Expired };
+            let most = if tidies { 1_000 } else { 0 };
+            let tidy = Tidy { most, batches: PruneBatches { keep: keep_batches, beyond: None, most } };
+            let (freed, pruned) = tracker.shared.engine.call_both(Rescue { kind: None, scope }, tidy)?;
+            freed?;
+            if tidies && pruned?.tasks == most {
+                tracker.shared.engine.tidy_soon();
+            }
+            if tracker.shared.engine.read(|rows| Ok(rows.untold()?.is_some()))? {
+                tracker.shared.engine.call(Propagate)?;
+            }
+        }
+        Ok(tracker)
+    }
+
+    /// The tasks of a type, under the name that the type declares.
+    ///
+    /// # Errors
+    /// As [`Tracker::tasks_as`].
+    pub fn tasks<T: TrackedTask>(&self) -> Result<Tasks<T>> {
+        self.tasks_as(T::KIND)
+    }
+
+    /// The tasks of a type under a name of their own, so that one type can serve many use cases.
+    ///
+    /// # Errors
+    /// The name is empty or longer than 128 bytes, or open as another type; or tasks in the file have a status that the
+    /// type no longer knows, or knows in another role.
+    pub fn tasks_as<T: TrackedTask>(&self, name: &str) -> Result<Tasks<T>> {
+        let opened = self.enter::<T>(name)?;
+        let spec = KindSpec::of::<T>(name)?;
+        let engine = &self.shared.engine;
+        let kind = if engine.file().is_read_only() {
+            let kind = engine.stored_kinds()?.by_name(name).cloned().ok_or_else(|| {
+                Error::new(
+                    ErrorKind::SchemaMismatch,
+                    format!("the file has no kind {name:?}, and it is open for inspection only"),
+                )
+            })?;
+            engine.read(|rows| rows.check_codes(&kind, &spec.graph))?;
+            kind
+        } else {
+            engine.call(Register { spec, values: codec::values::<T> })?
+        };
+        Ok(Tasks::new(self.shared.clone(), &kind, opened))
+    }
+
+    fn enter<T: TrackedTask>(&self, name: &str) -> Result<Arc<OpenKind>> {
+        let mut open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((other, opened)) = open.get(name)
+            && let Some(opened) = opened.upgrade()
+        {
+            if *other == TypeId::of::<T>() {
+                return Ok(opened);
+            }
+            return Err(Error::new(
+                ErrorKind::SchemaMismatch,
+                format!("kind {name:?} is open as another type; drop its Tasks first, or use another name"),
+            ));
+        }
+        let opened = Arc::new(OpenKind {
+            #[cfg(feature = "json")]
+            typed: Some(codec::own::<T>),
+        });
+        open.insert(name.to_owned(), (TypeId::of::<T>(), Arc::downgrade(&opened)));
+        Ok(opened)
+    }
+
+    /// The names of the kinds in the file, in the order in which they came.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn kinds(&self) -> Result<Vec<String>> {
+        let kinds = self.shared.engine.stored_kinds()?;
+        Ok(kinds.all().map(|kind| kind.name.clone()).collect())
+    }
+
+    /// HistoryRows `work` in one transaction: the calls of tasks made through it, and the caller's own redb tables, are all
+    /// durable together or not at all. An error, a panic or a lost lease rolls everything back.
+    ///
+    /// It runs on this thread, in a turn of its own: keep it short. Other calls of this tracker inside it are refused.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// use tracker_core::redb::TableDefinition;
+    ///
+    /// const TOTALS: TableDefinition<&str, u64> = TableDefinition::new("totals");
+    ///
+    /// # jobs.submit(&job("one"))?;
+    /// let mut first = jobs.start("one")?;
+    /// tracker.transaction(|tx| {
+    ///     tx.table(TOTALS)?.insert("done", 1)?;
+    ///     tx.submit(&jobs, &job("two"))?;
+    ///     tx.succeed(&mut first)
+    /// })?;
+    /// assert_eq!(jobs.counts()?.get(Status::Succeeded), 1);
+    /// assert_eq!(jobs.counts()?.get(Status::Pending), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The error of `work`, or a failure of the storage.
+    ///
+    /// # Panics
+    /// With the panic of `work`, after everything was rolled back.
+    pub fn transaction<R, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&mut Transaction<'_, '_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let mut ended = EndedExecution::default();
+        let result = self
+            .shared
+            .engine
+            .user_transaction(|writer| work(&mut Transaction::new(&self.shared, writer, &mut ended)))?;
+        ended.tell();
+        Ok(result)
+    }
+
+    /// Opens a batch: makes a new one, or finds the one that has this label, whose options then stay as they are. Labels have
+    /// 1 to 256 bytes.
+    ///
+    /// # Errors
+    /// `Invalid` for a label that is empty or too long.
+    pub fn open_batch(&self, label: &str, options: &BatchOptions) -> Result<Batch> {
+        let number = self.shared.engine.call(options.open(label)?)?;
+        Ok(Batch::new(&self.shared, number, label))
+    }
+
+    /// The batch that has this label.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn batch(&self, label: &str) -> Result<Option<Batch>> {
+        let number = self.shared.engine.read(|rows| rows.with_label(label))?;
+        Ok(number.map(|number| Batch::new(&self.shared, number, label)))
+    }
+
+    /// The batch that has this number.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn batch_numbered(&self, number: u64) -> Result<Option<Batch>> {
+        let batch = self.shared.engine.read(|rows| rows.batch(number))?;
+        Ok(batch.map(|batch| Batch::new(&self.shared, number, &batch.label)))
+    }
+
+    /// The batches, the latest first, at most so many.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn batches(&self, most: usize) -> Result<Vec<BatchInfo>> {
+        let batches = self.shared.engine.read(|rows| rows.latest_batches(most))?;
+        Ok(batches.into_iter().map(|(number, batch)| BatchInfo::new(number, batch)).collect())
+    }
+
+    /// Deletes the records of batches that were over for the first time longer ago than this, of which no task is left, and
+    /// that nobody waits for; says how many. [`Options::keep_batches`](crate::Options::keep_batches) has it done by itself.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn prune_batches(&self, age: Duration) -> Result<u64> {
+        let mut looked_at = PruneBatches { keep: age, beyond: None, most: 1_000 };
+        let mut all = 0;
+        loop {
+            let PrunedBatches { pruned, next } = self.shared.engine.call(looked_at)?;
+            all += pruned;
+            if next.is_none() {
+                return Ok(all);
+            }
+            looked_at.beyond = next;
+        }
+    }
+
+    /// Tasks that are submitted together, and may wait for each other.
+    pub fn group(&self) -> TaskGroup {
+        TaskGroup::new(&self.shared)
+    }
+
+    /// Hears of what happens to tasks from now on; see [`Subscription`]. Keeps at most 1,024 events for a slow listener.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription {
+        self.shared.engine.subscribe(1024)
+    }
+
+    /// Frees the tasks of all kinds whose leases ran out. Claims do this by themselves for their own kind.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn rescue(&self) -> Result<Vec<TaskKey>> {
+        Ok(self.rescue_with(None, Scope::Expired)?.into_iter().map(|rescued| rescued.id).collect())
+    }
+
+    pub(crate) fn rescue_with(&self, kind: Option<u32>, scope: Scope) -> Result<Vec<Rescued>> {
+        let rescued = self.shared.engine.call(Rescue { kind, scope })?;
+        for one in &rescued {
+            tracing::debug!(kind = one.kind.name, id = %one.id, worker = one.worker, "freed");
+        }
+        Ok(rescued)
+    }
+
+    /// The tracker's time: that of its clock, and never before a time that it has given or that stands in the file.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        utc(self.shared.engine.now())
+    }
+
+    /// A number that rises with every commit that changed something, in any process: look at it to see whether a new look
+    /// at the file is worthwhile.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn change_number(&self) -> Result<u64> {
+        self.shared.engine.read(|rows| Ok(rows.file_state()?.change))
+    }
+
+    /// Gives free space back to the file system; true if there was any. Waits until nobody reads or writes.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn compact(&self) -> Result<bool> {
+        self.flush()?;
+        self.shared.engine.file().alone(|db| Ok(db.compact()?))
+    }
+
+    /// Returns when everything that was queued before is durable: progress, renewals, dropped executions.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn flush(&self) -> Result<()> {
+        if self.shared.engine.file().is_read_only() {
+            return Ok(());
+        }
+        self.shared.engine.call(Flush)
+    }
+
+    /// Commits what is queued and closes the file; every clone and handle of this tracker is closed with it.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn close(self) -> Result<()> {
+        self.shared.engine.close()
+    }
+}
+
+impl fmt::Debug for Tracker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tracker").field("instance", &self.shared.engine.instance()).finish_non_exhaustive()
+    }
+}

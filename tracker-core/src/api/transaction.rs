@@ -1,0 +1,225 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use redb::WriteTransaction;
+
+use crate::{
+    api::{
+        batch::{Batch, BatchOptions},
+        shared::Shared,
+        tasks::{Receipt, SubmitOptions, Tasks},
+    },
+    engine::{Action, Submitted, Target, TaskCommand, Writer},
+    model::{
+        codec,
+        error::{Error, ErrorKind, Result},
+        task::{TaskId, TaskRef, TrackedTask},
+        transition::{Command, CommandResult, Requeue},
+    },
+    storage::{definitions::RESERVED, file::guard},
+};
+
+/// One transaction over tasks and the caller's own tables. Made by [`Tracker::transaction`](crate::Tracker::transaction).
+pub struct Transaction<'a, 't> {
+    shared: &'a Arc<Shared>,
+    writer: &'a mut Writer<'t>,
+    txn: &'t WriteTransaction,
+    ended: &'a mut EndedExecution,
+    /// The tasks that succeed in this transaction.
+    ending: Vec<TaskRef>,
+    /// What submits found as it was.
+    existing: Vec<Submitted>,
+}
+
+/// The executions that end with a transaction, to be told once it has committed.
+#[derive(Default)]
+pub(crate) struct EndedExecution(Vec<Arc<AtomicBool>>);
+
+impl EndedExecution {
+    pub(crate) fn tell(self) {
+        for ended in self.0 {
+            ended.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl<'a, 't> Transaction<'a, 't> {
+    pub(crate) fn new(shared: &'a Arc<Shared>, writer: &'a mut Writer<'t>, ended: &'a mut EndedExecution) -> Self {
+        let txn = writer.rows().source();
+        Self { shared, writer, txn, ended, ending: Vec::new(), existing: Vec::new() }
+    }
+
+    /// The transaction that ends with the success of this task.
+    pub(crate) fn within(mut self, task: TaskRef) -> Self {
+        self.ending.push(task);
+        self
+    }
+
+    /// The redb transaction, for tables of the caller's own. Names that start with `tracker.` are the tracker's.
+    ///
+    /// # Errors
+    /// A table with a reserved name is asked for.
+    pub fn table<K: redb::Key + 'static, V: redb::Value + 'static>(
+        &self,
+        definition: redb::TableDefinition<'_, K, V>,
+    ) -> Result<redb::Table<'t, K, V>> {
+        let name = redb::TableHandle::name(&definition);
+        if name.starts_with(RESERVED) {
+            return Err(Error::invalid(format!("the table name {name:?} is reserved for the tracker: choose another")));
+        }
+        self.txn.open_table(definition).map_err(|error| match error {
+            redb::TableError::TableTypeMismatch { .. } => Error::caused(
+                ErrorKind::Invalid,
+                format!("your table {name:?} holds other types of keys or values: {error}"),
+                error,
+            ),
+            redb::TableError::TableAlreadyOpen(..) => {
+                Error::invalid(format!("your table {name:?} is open already in this transaction: drop it first"))
+            }
+            other => other.into(),
+        })
+    }
+
+    fn run<A: Action>(&mut self, action: &A) -> Result<A::Out> {
+        let before = self.writer.writes();
+        guard("writing", || action.run(self.writer)).inspect_err(|error| {
+            // Half an action may stand, or redb have panicked: whatever the caller makes of it, that is not committed.
+            let damage = error.stops_a_batch() || error.kind() == ErrorKind::Corrupted;
+            if damage || !error.is_refusal() && self.writer.writes() != before {
+                self.writer.spoil(error);
+            }
+        })
+    }
+
+    /// [`Tasks::submit`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn submit<T: TrackedTask>(&mut self, tasks: &Tasks<T>, task: &T) -> Result<Receipt> {
+        self.submit_with(tasks, task, &SubmitOptions::default())
+    }
+
+    /// [`Tasks::submit_with`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn submit_with<T: TrackedTask>(
+        &mut self,
+        tasks: &Tasks<T>,
+        task: &T,
+        options: &SubmitOptions,
+    ) -> Result<Receipt> {
+        let new = tasks.new_task_with(task, options)?;
+        let submitted = self.run(&new)?;
+        if !new.has_effect_on_existing() {
+            submitted.check_within(self.writer, &self.ending)?;
+        }
+        if submitted.told == CommandResult::Existing && !new.has_effect_on_existing() {
+            self.existing.push(submitted.clone());
+        }
+        Ok(submitted.into())
+    }
+
+    /// [`Tracker::open_batch`](crate::Tracker::open_batch). If the transaction does not commit, there is no such batch.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_batch(&mut self, label: &str, options: &BatchOptions) -> Result<Batch> {
+        let number = self.run(&options.open(label)?)?;
+        Ok(Batch::new(self.shared, number, label))
+    }
+
+    /// [`Batch::seal`]. What ends the batch follows when the transaction commits.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn seal(&mut self, batch: &Batch) -> Result<()> {
+        self.run(&batch.sealing(true))
+    }
+
+    /// The task with this id as the transaction sees it.
+    ///
+    /// # Errors
+    /// `Unreadable`, or a failure of the storage.
+    pub fn get<T: TrackedTask>(&mut self, tasks: &Tasks<T>, id: impl TaskId) -> Result<Option<T>> {
+        let rows = self.writer.rows();
+        let Some(task) = rows.with_id(tasks.kind_id(), &id.to_key())? else { return Ok(None) };
+        let body = rows.body_of(task)?;
+        codec::decode(tasks.name(), &body.id, &body.payload).map(Some)
+    }
+
+    /// Replaces a task's payload.
+    ///
+    /// # Errors
+    /// `NotFound`, `Leased`, `Invalid` if the id was changed.
+    pub fn update<T: TrackedTask>(
+        &mut self,
+        tasks: &Tasks<T>,
+        id: impl TaskId,
+        change: impl FnOnce(&mut T),
+    ) -> Result<()> {
+        let id = id.to_key();
+        let kind = self.writer.kind(tasks.kind_id())?;
+        let (task, id) = match self.writer.rows().with_id(kind.id, &id)? {
+            Some(task) => (task, id),
+            None => return Err(kind.refuse(id, crate::model::error::Reason::NotFound)),
+        };
+        let (header, now) = (self.writer.known(task)?, self.writer.now());
+        let (body, revision) = self.writer.rows().changeable(task, &header, now)?;
+        let mut value: T = codec::decode(tasks.name(), &id, &body.payload)?;
+        let before = value.priority();
+        change(&mut value);
+        let body = Some(codec::body(&id, &value)?);
+        let priority = codec::changed_priority(&kind, before, &value);
+        let target = Target::Known(task, id);
+        self.run(&TaskCommand { body, ..TaskCommand::new(kind.id, target, Command::Update { revision, priority }) })?;
+        Ok(())
+    }
+
+    /// [`Tasks::requeue`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn requeue<T: TrackedTask>(&mut self, tasks: &Tasks<T>, id: impl TaskId) -> Result<()> {
+        self.command(tasks, id, Command::Requeue(Requeue::default()))
+    }
+
+    /// [`Tasks::cancel`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn cancel<T: TrackedTask>(&mut self, tasks: &Tasks<T>, id: impl TaskId) -> Result<()> {
+        self.command(tasks, id, Command::Cancel)
+    }
+
+    /// [`Tasks::remove`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn remove<T: TrackedTask>(&mut self, tasks: &Tasks<T>, id: impl TaskId) -> Result<()> {
+        self.command(tasks, id, Command::Delete)
+    }
+
+    fn command<T: TrackedTask>(&mut self, tasks: &Tasks<T>, id: impl TaskId, command: Command) -> Result<()> {
+        self.run(&TaskCommand::new(tasks.kind_id(), Target::Id(id.to_key()), command))?;
+        Ok(())
+    }
+
+    /// The success of an execution, in this transaction. If the transaction does not commit, the lease stands.
+    ///
+    /// # Errors
+    /// `LeaseLost`, `Unwritable`; `Invalid` if the transaction submits the task itself, without effect.
+    pub fn succeed<T: TrackedTask>(&mut self, execution: &mut crate::Execution<T>) -> Result<()> {
+        let (task, _, _) = execution.owned();
+        for submitted in &self.existing {
+            submitted.check_within(self.writer, &[task])?;
+        }
+        let finish = execution.finish_of(crate::Outcome::Succeed, None, true)?;
+        self.run(&finish)?;
+        self.ending.push(task);
+        self.ended.0.push(execution.committed());
+        Ok(())
+    }
+}

@@ -1,0 +1,42 @@
+//! The background: a thread that commits what no thread waits for; when nothing happens it keeps the file quick to open, and
+//! deletes what has been kept long enough.
+
+use std::{sync::Arc, thread, thread::JoinHandle};
+
+use super::{Engine, commit_queue::BackgroundStep, leading::Leading};
+use crate::model::{
+    contain::contain,
+    error::{Error, ErrorKind, Result},
+};
+
+pub(super) fn start(engine: &Arc<Engine>) -> Result<JoinHandle<()>> {
+    let engine = engine.clone();
+    thread::Builder::new()
+        .name("tracker-background".to_owned())
+        .spawn(move || keep(&engine))
+        .map_err(|error| Error::caused(ErrorKind::Io, "the tracker's background thread could not be started", error))
+}
+
+fn keep(engine: &Engine) {
+    // A panic in one step, such as a subscriber's, does not end the thread.
+    while contain(|| step(engine)).unwrap_or(true) {}
+}
+
+/// Waits for something to do, and does it. False when the tracker closes.
+fn step(engine: &Engine) -> bool {
+    let settles_in = || if engine.database.in_memory() { None } else { engine.commits.settles_in() };
+    let idles_in = || settles_in().into_iter().chain(engine.retention.due_in()).min();
+    match engine.queue.next_background_step(idles_in) {
+        BackgroundStep::Lead => engine.lead(),
+        BackgroundStep::Quiet => {
+            let _leading = Leading::new(engine);
+            if engine.retention.due_in().is_some_and(|left| left.is_zero()) {
+                engine.tidy();
+            } else {
+                engine.settle();
+            }
+        }
+        BackgroundStep::Closed => return false,
+    }
+    true
+}

@@ -1,0 +1,92 @@
+//! Other processes that write to the file: they change it without a word to this one, but for its change number.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use super::{Engine, writer::CommitEffects};
+use crate::storage::file::Sharing;
+
+/// How long a wait goes on before the first look at the file, and, doubled each time, between two looks at most.
+const POLL_MIN: Duration = Duration::from_millis(5);
+const POLL_MAX: Duration = Duration::from_millis(100);
+
+/// The change number up to which this process knows the file.
+#[derive(Default)]
+pub(super) struct KnownChange(AtomicU64);
+
+impl KnownChange {
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set(&self, effects: &CommitEffects) {
+        self.0.store(effects.change, Ordering::Relaxed);
+    }
+}
+
+/// The intervals of one wait.
+struct PollIntervals {
+    left: Option<Duration>,
+    interval: Duration,
+}
+
+impl PollIntervals {
+    /// The next interval; `None` at the end of the wait.
+    fn next(&mut self) -> Option<Duration> {
+        let interval = self.left.map_or(self.interval, |left| left.min(self.interval));
+        self.left = self.left.map(|left| left.saturating_sub(interval));
+        self.interval = (self.interval * 2).min(POLL_MAX);
+        (!interval.is_zero()).then_some(interval)
+    }
+}
+
+impl Engine {
+    /// Whether other processes may write to the file.
+    pub(crate) fn is_shared_by_writers(&self) -> bool {
+        self.database.sharing() == Sharing::Writers
+    }
+
+    /// Waits until the signal is no longer `seen`, at most this long. What another process changes raises it too.
+    pub(crate) fn wait(&self, seen: u64, at_most: Option<Duration>) {
+        if self.database.sharing() != Sharing::Writers {
+            return self.signal.wait(seen, at_most);
+        }
+        let mut intervals = PollIntervals { left: at_most, interval: POLL_MIN };
+        while let Some(interval) = intervals.next() {
+            self.signal.wait(seen, Some(interval));
+            if self.is_news(seen) {
+                return;
+            }
+        }
+    }
+
+    /// The same for async callers.
+    #[cfg(feature = "tokio")]
+    pub(crate) async fn wait_async(&self, seen: u64, at_most: Option<Duration>) {
+        if self.database.sharing() != Sharing::Writers {
+            return self.signal.changed(seen, at_most).await;
+        }
+        let mut intervals = PollIntervals { left: at_most, interval: POLL_MIN };
+        while let Some(interval) = intervals.next() {
+            self.signal.changed(seen, Some(interval)).await;
+            if self.is_news(seen) {
+                return;
+            }
+        }
+    }
+
+    /// Whether the signal has risen, or the file has changed by another's hand: then it rises for all who wait.
+    fn is_news(&self, seen: u64) -> bool {
+        if self.signal.seen() == seen {
+            // A file that cannot be read is for the next call to report.
+            let change = self.read(|rows| Ok(rows.file_state()?.change));
+            if change.is_ok_and(|change| change == self.known.get()) {
+                return false;
+            }
+            self.signal.raise();
+        }
+        true
+    }
+}

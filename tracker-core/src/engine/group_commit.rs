@@ -1,0 +1,271 @@
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{
+    Engine,
+    action::{Action, Propagate},
+    leading::Leading,
+    queued_action::{PendingAction, QueuedAction},
+    run_log,
+    writer::{CommitEffects, Context, Writer},
+};
+use crate::{
+    model::{
+        contain,
+        error::{Error, ErrorKind, Result},
+    },
+    storage::file::guard,
+};
+
+/// After this time without a commit, the next one makes opening after a crash instant; and if it did not, one is made
+/// for that.
+pub(super) const QUIET: Duration = Duration::from_millis(500);
+
+/// The commits of this instance.
+#[derive(Default)]
+pub(super) struct Commits {
+    made: AtomicU64,
+    last: Mutex<Option<LastCommit>>,
+}
+
+#[derive(Clone, Copy)]
+struct LastCommit {
+    at: Instant,
+    quick: bool,
+}
+
+impl Commits {
+    /// The number of the next commit, and whether it should make the next open instant.
+    fn begin(&self) -> (u64, bool) {
+        let quick = self.last().is_none_or(|last| last.at.elapsed() >= QUIET);
+        (self.made.fetch_add(1, Ordering::Relaxed) + 1, quick)
+    }
+
+    fn end(&self, quick: bool) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(LastCommit { at: Instant::now(), quick });
+    }
+
+    fn last(&self) -> Option<LastCommit> {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long until a commit should make opening after a crash instant; `None` where the last one did.
+    pub(super) fn settles_in(&self) -> Option<Duration> {
+        self.last().filter(|last| !last.quick).map(|last| QUIET.saturating_sub(last.at.elapsed()))
+    }
+}
+
+impl Engine {
+    /// Leads once: commits what is queued, answers, hands over.
+    pub(super) fn lead(&self) {
+        let leading = Leading::new(self);
+        let mut actions = self.queue.take();
+        let mut effects = Vec::new();
+        if let Err(panic) = contain::contain(|| self.commit_group(&mut actions, &mut effects)) {
+            let error = Error::outcome_unknown(&format!("a panic while committing: {panic}"));
+            for action in &mut actions {
+                action.fail(&error);
+            }
+        }
+        // Before the callers continue: a caller that has its answer finds the events published.
+        for done in &effects {
+            self.publish(done);
+        }
+        if effects.iter().all(|done| done.run_log.is_empty()) {
+            actions.into_iter().for_each(answer);
+            return;
+        }
+        // A subscriber may block, or call the tracker: another thread leads by then. The callers are answered after
+        // it, so that a start is in the log before its handler says anything.
+        drop(leading);
+        effects.iter().for_each(Self::account);
+        actions.into_iter().for_each(answer);
+    }
+
+    /// Commits the actions together; where one of them spoils the transaction, one by one.
+    fn commit_group(&self, actions: &mut [Box<dyn QueuedAction>], effects: &mut Vec<CommitEffects>) {
+        match self.commit(actions) {
+            Ok(done) => effects.push(done),
+            // What may be on disk must not be done a second time.
+            Err(error) if actions.len() == 1 || error.kind() == ErrorKind::OutcomeUnknown => {
+                for action in actions {
+                    action.fail(&error);
+                }
+            }
+            // One of them spoilt the transaction: each gets one of its own.
+            Err(first) => {
+                for action in actions {
+                    match self.commit(std::slice::from_mut(action)) {
+                        Ok(done) => effects.push(done),
+                        // The file is gone since then: why, the first error says.
+                        Err(error) if error.kind() == ErrorKind::Closed => action.fail(&first),
+                        Err(error) => action.fail(&error),
+                    }
+                }
+            }
+        }
+    }
+
+    fn commit(&self, actions: &mut [Box<dyn QueuedAction>]) -> Result<CommitEffects> {
+        if actions.is_empty() {
+            return Ok(CommitEffects::default());
+        }
+        self.write(|writer| {
+            for action in actions {
+                let before = writer.writes();
+                if !action.run(writer)
+                    && let Some(error) = action.fatal(writer.writes() != before)
+                {
+                    return Err(error);
+                }
+            }
+            Ok(())
+        })
+        .map(|((), effects)| effects)
+    }
+
+    /// Does one thing as the leader, and tells who watches.
+    pub(super) fn write_for<A: Action>(&self, action: &A) -> Result<A::Out> {
+        let (out, effects) = self.write(|writer| action.run(writer))?;
+        Self::account(&effects);
+        self.publish(&effects);
+        Ok(out)
+    }
+
+    /// One write transaction of the leader's.
+    fn write<R>(&self, work: impl FnOnce(&mut Writer<'_>) -> Result<R>) -> Result<(R, CommitEffects)> {
+        let (batch, quick) = self.commits.begin();
+        let written = self.database.write(quick, (self.instance, batch), |txn| {
+            guard("writing", || {
+                let mut writer = self.writer(txn)?;
+                let result = work(&mut writer)?;
+                let (dirty, effects) = writer.finish(batch)?;
+                Ok((dirty, (dirty, result, effects)))
+            })
+        });
+        match written {
+            Ok((dirty, result, effects)) => {
+                if dirty {
+                    self.commits.end(quick);
+                }
+                self.learn(&effects);
+                Ok((result, effects))
+            }
+            Err(error) => Err(self.after(error)),
+        }
+    }
+
+    /// A transaction of the caller's own, in his turn: `work` gets it with the writer.
+    pub(super) fn write_own<R, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<R, E>,
+    ) -> Result<(R, CommitEffects), E> {
+        let (batch, quick) = self.commits.begin();
+        let written = self.database.write(quick, (self.instance, batch), |txn| {
+            let mut writer = guard("writing", || self.writer(txn))?;
+            let result = work(&mut writer)?;
+            let (_, effects) = guard("writing", || writer.finish_marked(batch))?;
+            Ok::<_, E>((true, (result, effects)))
+        });
+        let (result, effects) = written?;
+        self.commits.end(quick);
+        self.learn(&effects);
+        Ok((result, effects))
+    }
+
+    /// Keeps what a transaction has found or made.
+    fn learn(&self, effects: &CommitEffects) {
+        self.known.set(effects);
+        effects.held.iter().for_each(|fence| self.held.add(*fence));
+        if !effects.cancelled.is_empty() {
+            effects.cancelled.iter().for_each(|fence| self.held.cancel(*fence));
+            drop(contain::contain(|| self.held.cancels().raise()));
+        }
+        if let Some(kinds) = &effects.kinds {
+            self.set_kinds(kinds.clone());
+        }
+    }
+
+    fn writer<'t>(&self, txn: &'t redb::WriteTransaction) -> Result<Writer<'t>> {
+        let context = Context {
+            instance: self.instance,
+            held: self.held.clone(),
+            watched: self.subscribers.any(),
+            run_log_enabled: run_log::wanted(),
+            known: self.known.get(),
+        };
+        Writer::begin(txn, context, &self.kinds(), |mark| self.time.now(mark))
+    }
+
+    /// After a storage error that was not a commit's, redb may need to be reopened.
+    fn after(&self, error: Error) -> Error {
+        if error.stops_a_batch() { self.database.recover(error) } else { error }
+    }
+
+    /// Tells the log.
+    pub(super) fn account(effects: &CommitEffects) {
+        for account in &effects.run_log {
+            contain::log(|| account.tell());
+        }
+    }
+
+    /// Tells who waits or watches what is durable now.
+    pub(super) fn publish(&self, effects: &CommitEffects) {
+        if effects.woke {
+            // Wakers of async callers are foreign code.
+            drop(contain::contain(|| self.signal.raise()));
+        }
+        if effects.propagation_pending
+            && let Err(error) = self.queue.push_for_background(vec![PendingAction::discarding(Propagate)])
+        {
+            contain::log(
+                || tracing::debug!(%error, "the tracker closes: the next one that opens the file tells the rest"),
+            );
+        }
+        self.subscribers.tell(&effects.events);
+    }
+
+    /// An empty commit that makes the next open instant.
+    pub(super) fn settle(&self) {
+        // It is reported when it is found; nothing is worth a commit then.
+        if self.database.check_identity().is_err() {
+            self.commits.end(true);
+            return;
+        }
+        let (batch, _) = self.commits.begin();
+        let settled = self.database.write::<(), Error>(true, (self.instance, batch), |_| Ok((true, ())));
+        self.commits.end(true);
+        if let Err(error) = settled {
+            contain::log(|| tracing::warn!(%error, "the commit that makes opening quick failed"));
+        }
+    }
+}
+
+/// Answers a caller. The waker of an async caller is foreign code.
+fn answer(action: Box<dyn QueuedAction>) {
+    drop(contain::contain(|| action.answer()));
+}
+
+#[cfg(all(test, unix))]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use crate::{Tracker, model::error::ErrorKind};
+
+    #[test]
+    fn idle_commit_notices_a_lost_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("actions.redb");
+        let tracker = Tracker::open(&path).unwrap();
+        std::fs::rename(&path, path.with_extension("moved")).unwrap();
+        tracker.shared.engine.settle();
+        assert_eq!(tracker.flush().unwrap_err().kind(), ErrorKind::FileReplaced);
+        std::fs::rename(path.with_extension("moved"), &path).unwrap();
+        tracker.flush().unwrap();
+        tracker.close().unwrap();
+    }
+}

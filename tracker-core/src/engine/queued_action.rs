@@ -1,0 +1,157 @@
+//! What is queued: actions, and where their callers wait.
+
+use std::sync::{Arc, PoisonError};
+
+use super::{
+    action::Action,
+    sync::{Condvar, Mutex, MutexGuard},
+    writer::Writer,
+};
+use crate::model::{
+    contain,
+    error::{Error, Result},
+};
+
+/// An action with somebody, or nobody, waiting for its answer.
+pub(super) trait QueuedAction: Send {
+    /// HistoryRows it and keeps the answer for later. True if it went well.
+    fn run(&mut self, writer: &mut Writer<'_>) -> bool;
+    /// Whether the last run failed in a way that only this action is concerned by; takes the error out otherwise.
+    fn fatal(&mut self, spoilt: bool) -> Option<Error>;
+    fn fail(&mut self, error: &Error);
+    fn answer(self: Box<Self>);
+    /// The caller's waiting place, if a thread waits for the answer.
+    fn waiter(&self) -> Option<&Arc<Waiter>>;
+    /// Whether it is a turn: its caller runs a transaction of its own.
+    fn is_user_transaction(&self) -> bool {
+        false
+    }
+}
+
+enum Answer<T> {
+    Slot(Arc<AnswerSlotInner<T>>),
+    Callback(Box<dyn FnOnce(Result<T>) + Send>),
+    Discard,
+}
+
+pub(super) struct PendingAction<A: Action> {
+    action: A,
+    out: Option<Result<A::Out>>,
+    answer: Answer<A::Out>,
+}
+
+/// Where a thread waits for its answers, or for its turn to lead.
+pub(super) struct Waiter {
+    state: Mutex<WaiterState>,
+    condition: Condvar,
+}
+
+struct WaiterState {
+    leads: bool,
+    /// How many answers are still to come.
+    answers: usize,
+}
+
+struct AnswerSlotInner<T> {
+    waiter: Arc<Waiter>,
+    out: Mutex<Option<Result<T>>>,
+}
+
+pub(super) struct AnswerSlot<T>(Arc<AnswerSlotInner<T>>);
+
+impl Waiter {
+    /// For so many answers.
+    pub(super) fn new(answers: usize) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(WaiterState { leads: false, answers }), condition: Condvar::new() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, WaiterState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn lead(&self) {
+        self.lock().leads = true;
+        self.condition.notify_one();
+    }
+
+    /// One more answer is there. The last one wakes the thread.
+    pub(super) fn answered(&self) {
+        let mut state = self.lock();
+        state.answers -= 1;
+        if state.answers == 0 {
+            drop(state);
+            self.condition.notify_one();
+        }
+    }
+
+    /// Waits; true if this thread must lead now, false if its answers are there.
+    pub(super) fn must_lead(&self) -> bool {
+        let mut state = self.lock();
+        while !state.leads && state.answers > 0 {
+            state = self.condition.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        std::mem::take(&mut state.leads)
+    }
+}
+
+impl<T> AnswerSlot<T> {
+    pub(super) fn take(&self) -> Result<T> {
+        self.0.out.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_else(|| Err(Error::closed()))
+    }
+}
+
+impl<A: Action> PendingAction<A> {
+    /// Its caller waits there.
+    pub(super) fn waiting(action: A, waiter: &Arc<Waiter>) -> (Box<dyn QueuedAction>, AnswerSlot<A::Out>) {
+        let slot = Arc::new(AnswerSlotInner { waiter: waiter.clone(), out: Mutex::new(None) });
+        (Box::new(Self { action, out: None, answer: Answer::Slot(slot.clone()) }), AnswerSlot(slot))
+    }
+
+    pub(super) fn discarding(action: A) -> Box<dyn QueuedAction> {
+        Box::new(Self { action, out: None, answer: Answer::Discard })
+    }
+
+    pub(super) fn answering(action: A, answer: impl FnOnce(Result<A::Out>) + Send + 'static) -> Box<dyn QueuedAction> {
+        Box::new(Self { action, out: None, answer: Answer::Callback(Box::new(answer)) })
+    }
+}
+
+impl<A: Action> QueuedAction for PendingAction<A> {
+    fn run(&mut self, writer: &mut Writer<'_>) -> bool {
+        let out = self.action.run(writer);
+        let well = out.is_ok();
+        self.out = Some(out);
+        well
+    }
+
+    fn fatal(&mut self, spoilt: bool) -> Option<Error> {
+        match &self.out {
+            Some(Err(error)) if spoilt || error.stops_a_batch() => Some(error.share()),
+            _ => None,
+        }
+    }
+
+    fn fail(&mut self, error: &Error) {
+        self.out = Some(Err(error.share()));
+    }
+
+    fn answer(self: Box<Self>) {
+        let out = self.out.unwrap_or_else(|| Err(Error::closed()));
+        match self.answer {
+            Answer::Slot(slot) => {
+                *slot.out.lock().unwrap_or_else(PoisonError::into_inner) = Some(out);
+                slot.waiter.answered();
+            }
+            Answer::Callback(tell) => tell(out),
+            Answer::Discard => {
+                if let Err(error) = out {
+                    contain::log(|| tracing::debug!(%error, "a change that nobody waited for was not made"));
+                }
+            }
+        }
+    }
+
+    fn waiter(&self) -> Option<&Arc<Waiter>> {
+        if let Answer::Slot(slot) = &self.answer { Some(&slot.waiter) } else { None }
+    }
+}

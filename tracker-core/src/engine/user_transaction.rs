@@ -1,0 +1,105 @@
+use std::{
+    cell::RefCell,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Arc,
+};
+
+use uuid::Uuid;
+
+use super::{
+    Engine,
+    leading::Leading,
+    queued_action::{QueuedAction, Waiter},
+    writer::Writer,
+};
+use crate::model::error::{Error, Result};
+
+thread_local! {
+    /// The instances that have a transaction open on this thread.
+    static OPEN: RefCell<Vec<Uuid>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether a transaction of this instance is open on this thread: every other call would wait for ever.
+pub(super) fn is_open(instance: Uuid) -> bool {
+    OPEN.with_borrow(|open| open.contains(&instance))
+}
+
+struct OpenGuard;
+
+impl OpenGuard {
+    fn new(instance: Uuid) -> Self {
+        OPEN.with_borrow_mut(|open| open.push(instance));
+        Self
+    }
+}
+
+impl Drop for OpenGuard {
+    fn drop(&mut self) {
+        OPEN.with_borrow_mut(Vec::pop);
+    }
+}
+
+/// A place in the queue for a transaction of the caller's own.
+struct UserTransactionEntry(Arc<Waiter>);
+
+impl QueuedAction for UserTransactionEntry {
+    fn run(&mut self, _: &mut Writer<'_>) -> bool {
+        true
+    }
+
+    fn fatal(&mut self, _: bool) -> Option<Error> {
+        None
+    }
+
+    fn fail(&mut self, _: &Error) {}
+
+    fn answer(self: Box<Self>) {}
+
+    fn waiter(&self) -> Option<&Arc<Waiter>> {
+        Some(&self.0)
+    }
+
+    fn is_user_transaction(&self) -> bool {
+        true
+    }
+}
+
+impl Engine {
+    /// Waits for its turn, then runs `work` in a transaction of its own on this thread. An error or a panic rolls it
+    /// back; the panic goes on.
+    pub(crate) fn user_transaction<R, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let waiter = Waiter::new(1);
+        self.enqueue(vec![Box::new(UserTransactionEntry(waiter.clone()))])?;
+        loop {
+            if !waiter.must_lead() {
+                return Err(Error::closed().into());
+            }
+            if self.queue.take_user_transaction() {
+                break;
+            }
+            self.lead();
+        }
+        let lead = Leading::new(self);
+        let mut panic = None;
+        let written = self.write_own(|writer| {
+            let open = OpenGuard::new(self.instance);
+            let result = catch_unwind(AssertUnwindSafe(|| work(writer)));
+            drop(open);
+            result.unwrap_or_else(|payload| {
+                panic = Some(payload);
+                Err(Error::closed().into())
+            })
+        });
+        drop(lead);
+        if let Some(payload) = panic {
+            resume_unwind(payload);
+        }
+        let (result, effects) = written?;
+        Self::account(&effects);
+        self.publish(&effects);
+        Ok(result)
+    }
+}

@@ -1,0 +1,6 @@
+//! Operations on a task_rows file: `verify`, `recover`, `backup`.
+
+pub(crate) mod backup;
+pub(crate) mod recover;
+pub(crate) mod time_repair;
+pub(crate) mod verify;

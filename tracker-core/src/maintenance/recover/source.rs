@@ -1,0 +1,55 @@
+//! The damaged file, opened in whatever way it can be read.
+
+use std::{path::Path, time::Duration};
+
+use super::count_tasks;
+use crate::{
+    engine::Database,
+    model::error::{Error, ErrorKind, Result},
+    storage::{
+        file::{FileOptions, Location, Sharing, readings},
+        tables::Tables,
+    },
+};
+
+/// How long another process may hold the file.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Opens a damaged file to read from it. Where redb refuses the file (its length does not fit, or not all of its latest
+/// commit is there), the rows that are there are read without redb's checks: each row has a checksum of its own. Returns true
+/// with it if it is read as of the commit before the latest one.
+pub(super) fn open(path: &Path) -> Result<(Database, bool)> {
+    let refused = match open_at(Location::Path(path.to_owned()), Sharing::Exclusive) {
+        Ok(source) => return Ok((source, false)),
+        Err(error) if is_damage(&error) => error,
+        Err(error) => return Err(error),
+    };
+    // The commit with most tasks: of the latest one, some pages may be missing. As one that reads beside a writer: redb then
+    // does not ask for the state of its allocator.
+    let mut best: Option<(usize, Database, bool)> = None;
+    for (place, earlier) in readings(path)?.into_iter().zip([false, true]) {
+        let Ok(source) = open_at(place, Sharing::Readers) else { continue };
+        let tasks = source.read(count_tasks).unwrap_or_default();
+        if best.as_ref().is_none_or(|(most, ..)| tasks > *most) {
+            best = Some((tasks, source, earlier));
+        }
+    }
+    if let Some((_, source, earlier)) = best {
+        tracing::warn!(path = %path.display(), error = %refused, "redb refuses the file: reading it without redb's checks");
+        return Ok((source, earlier));
+    }
+    let text = refused.to_string();
+    let reason = text.split("; copy what is readable").next().unwrap_or(&text);
+    Err(Error::new(refused.kind(), format!("{reason}; no commit in it can be read: restore a backup")))
+}
+
+fn open_at(place: Location, sharing: Sharing) -> Result<Database> {
+    let options = FileOptions { sharing, ..FileOptions::default() };
+    let source = Database::open(place, options, true, PATIENCE)?;
+    source.read(|txn| Tables::new(txn).all_kinds().map(drop))?;
+    Ok(source)
+}
+
+fn is_damage(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Corrupted | ErrorKind::ReadOnly) || error.is_of_the_disk()
+}

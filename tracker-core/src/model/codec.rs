@@ -1,0 +1,179 @@
+//! Payloads: what of a task is stored, and how it is read again. MessagePack with field names, so that structs can change
+//! and tools can look inside.
+
+mod depth;
+pub(crate) mod encoder;
+mod field_sets;
+mod read_back;
+
+pub(crate) use depth::{LEVELS, is_shallow};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::model::{
+    bounds::{check_id, check_payload, check_values},
+    contain::contain,
+    error::{Error, ErrorKind, Result},
+    kind::Kind,
+    new_task::NewTask,
+    task::{TaskKey, TrackedTask},
+    task_row::{TaskRow, Values},
+    time::Micros,
+    transition::Submit,
+};
+use encoder::EncodeError;
+use field_sets::FieldSets;
+
+/// The bytes of a value that no type of a task stands for.
+pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
+    encode_with(value, None)
+}
+
+/// The bytes of a task. It is decoded again if its structs have sets of field names that this process has not seen yet,
+/// and refused if that fails.
+fn encode_task<T: TrackedTask>(task: &T) -> Result<Vec<u8>> {
+    let mut fields = FieldSets::of::<T>();
+    let bytes = encode_with(task, Some(&mut fields))?;
+    if fields.are_new() {
+        read_back::check(task, &bytes)?;
+        fields.remember();
+    }
+    Ok(bytes)
+}
+
+fn encode_with<T: Serialize>(value: &T, fields: Option<&mut FieldSets>) -> Result<Vec<u8>> {
+    let bytes = encoder::payload(value, fields).map_err(|error| match error {
+        EncodeError::TooDeep => too_deep(),
+        EncodeError::Failed(_) => Error::caused(
+            ErrorKind::Unwritable,
+            format!("the task cannot be stored, its serialization failed: {error}"),
+            error,
+        ),
+    })?;
+    check_payload(&bytes)?;
+    Ok(bytes)
+}
+
+fn too_deep() -> Error {
+    Error::new(
+        ErrorKind::TooLarge,
+        format!(
+            "the task's payload is nested deeper than {LEVELS} levels, which is the limit: store deep trees as a list of nodes with the numbers of their parents"
+        ),
+    )
+}
+
+/// Refuses bytes that the tracker has not encoded itself if they are too large or nested too deep.
+pub(crate) fn check_bytes(payload: &[u8]) -> Result<()> {
+    check_payload(payload)?;
+    if is_shallow(payload) { Ok(()) } else { Err(too_deep()) }
+}
+
+pub(crate) fn decode<T: TrackedTask>(kind: &str, id: &TaskKey, bytes: &[u8]) -> Result<T> {
+    let named = || format!("{kind} \"{id}\" cannot be read as {}", std::any::type_name::<T>());
+    let read = contain(|| read(bytes)).map_err(|panic| {
+        Error::new(ErrorKind::Unreadable, format!("{}: its deserialization panicked: {panic}", named()))
+    })?;
+    read.map_err(|error| {
+        let mut what = format!("{}: {error}", named());
+        if let Some(field) = read_back::missing_field(&error) {
+            let fix =
+                format!("write #[serde(default)] above `{field}` if it is newer than the task, or store the task anew");
+            what = format!("{what}; {fix}");
+        }
+        Error::caused(ErrorKind::Unreadable, what, error)
+    })
+}
+
+/// Decodes a value. Bytes that are nested deeper than the limit are refused before the type's own code sees them.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, rmp_serde::decode::Error> {
+    if !is_shallow(bytes) {
+        return Err(serde::de::Error::custom(format!("it is nested deeper than {LEVELS} levels, which is the limit")));
+    }
+    T::deserialize(&mut rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable())
+}
+
+/// The values of the indexes and unique keys of a stored payload.
+pub(crate) fn values<T: TrackedTask>(payload: &[u8]) -> Option<Values> {
+    contain(|| {
+        let task: T = read(payload).ok()?;
+        Some((task.index_values(), task.unique_values()))
+    })
+    .ok()?
+}
+
+/// What the type that is open under a kind's name makes of a payload.
+#[cfg(feature = "json")]
+pub(crate) type Typed = fn(&[u8]) -> Option<Own>;
+
+/// What a task says of itself.
+#[cfg(feature = "json")]
+pub(crate) struct Own {
+    pub id: Option<TaskKey>,
+    pub values: Values,
+    pub fingerprint: Option<u64>,
+    pub priority: Option<u8>,
+}
+
+/// What a stored payload says of itself as its type; `None` if it cannot be decoded.
+#[cfg(feature = "json")]
+pub(crate) fn own<T: TrackedTask>(payload: &[u8]) -> Option<Own> {
+    contain(|| {
+        let task: T = read(payload).ok()?;
+        Some(Own {
+            id: task.task_id(),
+            values: (task.index_values(), task.unique_values()),
+            fingerprint: task.fingerprint(),
+            priority: task.priority(),
+        })
+    })
+    .ok()?
+}
+
+/// The body of a task whose id is known; refused if the task says another one.
+pub(crate) fn body<T: TrackedTask>(id: &TaskKey, task: &T) -> Result<TaskRow> {
+    if let Some(own) = task.task_id()
+        && own != *id
+    {
+        return Err(Error::invalid(format!(
+            "the task's id was changed from \"{id}\" to \"{own}\": an id stays; submit another task instead"
+        )));
+    }
+    let body = TaskRow {
+        id: id.clone(),
+        indexes: task.index_values(),
+        uniques: task.unique_values(),
+        payload: encode_task(task)?,
+    };
+    check_values(&body.indexes)?;
+    check_values(&body.uniques)?;
+    Ok(body)
+}
+
+/// The new priority of a task whose value named another one before; `None` where it names the same.
+pub(crate) fn changed_priority<T: TrackedTask>(kind: &Kind, before: Option<u8>, task: &T) -> Option<u8> {
+    let after = task.priority();
+    (after != before).then(|| after.unwrap_or(kind.policy.priority))
+}
+
+/// A task as it is submitted.
+pub(crate) fn new_task<T: TrackedTask>(
+    kind: &Kind,
+    task: &T,
+    due: Option<Micros>,
+    priority: Option<u8>,
+) -> Result<NewTask> {
+    let id = task.task_id();
+    if let Some(id) = &id {
+        check_id(id)?;
+    }
+    let (indexes, uniques) = (task.index_values(), task.unique_values());
+    check_values(&indexes)?;
+    check_values(&uniques)?;
+    // First, since it refuses what is nested too deep.
+    let payload = encode_task(task)?;
+    let named = priority.or(task.priority());
+    let (priority, sets_priority) = (named.unwrap_or(kind.policy.priority), named.is_some());
+    let submit = Submit { due, priority, sets_priority, fingerprint: task.fingerprint(), batch: None };
+    Ok(NewTask { kind: kind.id, id, indexes, uniques, payload, submit, needs: Vec::new() })
+}

@@ -1,0 +1,56 @@
+//! A task or batch that another task waits for, by its name.
+
+use std::fmt;
+
+use crate::model::{task::TaskKey, transition::OnDependencyFailure};
+
+/// A task by the name of its kind and its id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct TaskName {
+    /// The kind's name.
+    pub kind: String,
+    /// The task's id.
+    pub id: TaskKey,
+}
+
+/// One that a task waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DependencyTarget {
+    /// A task.
+    Task(TaskName),
+    /// A batch.
+    Batch {
+        /// Its label.
+        label: String,
+    },
+}
+
+/// What a task waits for, and what becomes of it if that ends without success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dependency {
+    /// Which one.
+    pub on: DependencyTarget,
+    /// What was chosen.
+    pub otherwise: OnDependencyFailure,
+}
+
+impl fmt::Display for TaskName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} \"{}\"", self.kind, self.id)
+    }
+}
+
+impl fmt::Display for DependencyTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Task(name) => name.fmt(f),
+            Self::Batch { label } => write!(f, "the batch {label:?}"),
+        }
+    }
+}
+
+/// How many of those a task waits for are named in its explanation.
+pub(crate) const SOME: usize = 10;

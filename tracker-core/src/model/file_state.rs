@@ -1,0 +1,26 @@
+use uuid::Uuid;
+
+use crate::model::time::Micros;
+
+/// What every commit rewrites: the next numbers, the clock's high mark, and who wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FileState {
+    pub next_seq: u64,
+    pub next_fence: u64,
+    /// No time before this was ever written.
+    pub mark: Micros,
+    /// The instance that made the last commit, and which one of its commits it was: the answer to a commit whose outcome
+    /// is unknown.
+    pub instance: Uuid,
+    pub batch: u64,
+    /// Rises with every commit that changed a task.
+    pub change: u64,
+    /// Rises with every change of a kind's definition.
+    pub schema: u64,
+}
+
+impl FileState {
+    pub(crate) fn new() -> Self {
+        Self { next_seq: 1, next_fence: 1, mark: 0, instance: Uuid::nil(), batch: 0, change: 0, schema: 0 }
+    }
+}

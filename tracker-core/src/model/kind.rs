@@ -1,0 +1,232 @@
+use std::time::Duration;
+
+use crate::model::{
+    bounds::{RATE, check_kind},
+    error::{Error, ErrorKind, Reason, Refusal, Result},
+    status::{Graph, TaskStatus},
+    task::{Policy, Retention, TaskKey, TaskRef, TrackedTask},
+    task_row::TaskRow,
+    time::Micros,
+    transition::{Header, Rules},
+};
+
+/// A kind as the file describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Kind {
+    /// Its number in the file.
+    pub id: u32,
+    pub name: String,
+    pub graph: Graph,
+    pub indexes: Vec<String>,
+    /// Name, and whether only unfinished tasks hold the key.
+    pub uniques: Vec<(String, bool)>,
+    pub policy: Policy,
+    pub paused: bool,
+    /// Tasks came in without their type: what their keys are is known when it opens the kind.
+    pub stale: bool,
+}
+
+/// A kind as a type declares it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct KindSpec {
+    pub name: String,
+    pub graph: Graph,
+    pub indexes: Vec<String>,
+    pub uniques: Vec<(String, bool)>,
+    pub policy: Policy,
+}
+
+impl KindSpec {
+    /// What a type declares, under a name; checked.
+    pub(crate) fn of<T: TrackedTask>(name: &str) -> Result<Self> {
+        let graph = Graph::of(&T::Status::GRAPH)
+            .map_err(|error| Error::new(ErrorKind::Invalid, format!("{}: {error}", T::Status::GRAPH.name)))?;
+        let spec = Self {
+            name: name.to_owned(),
+            graph,
+            indexes: T::INDEXES.iter().map(ToString::to_string).collect(),
+            uniques: T::UNIQUES.iter().map(|unique| (unique.name.to_owned(), unique.while_unfinished)).collect(),
+            policy: T::policy(),
+        };
+        spec.checked()
+    }
+
+    /// The same, if everything in it is within its range.
+    pub(crate) fn checked(self) -> Result<Self> {
+        check_kind(&self)?;
+        check_policy(&self.name, &self.policy, &self.indexes)?;
+        Ok(self)
+    }
+
+    /// The kind in a file, under a number.
+    pub(crate) fn kind(self, id: u32, paused: bool) -> Kind {
+        let Self { name, graph, indexes, uniques, policy } = self;
+        Kind { id, name, graph, indexes, uniques, policy, paused, stale: false }
+    }
+}
+
+fn check_policy(name: &str, policy: &Policy, indexes: &[String]) -> Result<()> {
+    let wrong = if policy.max_attempts == Some(0) {
+        "max_attempts is 0: give at least 1, or none to retry for ever"
+    } else if policy.max_crashes == 0 {
+        "max_crashes is 0: give at least 1"
+    } else if policy.lease.as_millis() == 0 {
+        "the lease is shorter than a millisecond"
+    } else if !(0.0..=1.0).contains(&policy.jitter) {
+        "the jitter is not between 0 and 1"
+    } else if policy.history == 0 {
+        "the history keeps 0 attempts: give at least 1"
+    } else if policy.timeout.is_some_and(|limit| limit.is_zero()) {
+        "the time limit is zero"
+    } else if policy
+        .limit
+        .as_ref()
+        .is_some_and(|limit| limit.most == 0 || !indexes.iter().any(|index| *index == limit.index))
+    {
+        "the limit is 0, or of a field that has no index: give at least 1, for a field with #[task(index)]"
+    } else if policy.rate.is_some_and(|rate| !(1..=RATE).contains(&rate.starts) || rate.period.as_millis() == 0) {
+        "the rate is not 1 to 10,000 starts in at least a millisecond"
+    } else {
+        return Ok(());
+    };
+    Err(Error::invalid(format!("kind {name:?}: {wrong}")))
+}
+
+impl Kind {
+    pub(crate) fn rules(&self, now: Micros) -> Rules<'_> {
+        Rules { graph: &self.graph, policy: &self.policy, now }
+    }
+
+    pub(crate) fn task(&self, seq: u64) -> TaskRef {
+        TaskRef { kind: self.id, seq }
+    }
+
+    /// The refusal of a task of this kind.
+    pub(crate) fn refuse(&self, id: TaskKey, reason: Reason) -> Error {
+        Error::refused(Refusal { kind: self.name.clone(), id, reason })
+    }
+
+    /// The number of the index on a field.
+    pub(crate) fn index_number(&self, field: &str) -> Result<u16> {
+        let number = self.indexes.iter().position(|name| name == field);
+        number.and_then(|number| u16::try_from(number).ok()).ok_or_else(|| {
+            Error::invalid(format!("kind {:?} has no index {field:?}: mark the field with #[task(index)]", self.name))
+        })
+    }
+
+    /// Whether a task waits for nothing any more.
+    pub(crate) fn is_finished(&self, header: &Header) -> bool {
+        self.graph.status(header.code).is_some_and(|status| self.graph.is_terminal(status))
+    }
+
+    /// The statuses that the retention is about, and how long each is kept.
+    pub(crate) fn retention(&self) -> Vec<(i32, Duration)> {
+        let of = |rule: &Retention| {
+            let (role, keep) = (rule.role, rule.keep);
+            let statuses = self.graph.statuses().iter().filter(move |status| status.role == role);
+            statuses.map(move |status| (status.code, keep))
+        };
+        self.policy.retention.iter().flat_map(of).collect()
+    }
+
+    /// Whether claims find less than what is due.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.policy.limit.is_some() || self.policy.rate.is_some()
+    }
+
+    /// The limit per value of an index: the field's number, and how many tasks at a time.
+    pub(crate) fn limit(&self) -> Option<(usize, u32)> {
+        let limit = self.policy.limit.as_ref()?;
+        Some((self.indexes.iter().position(|index| *index == limit.index)?, limit.most))
+    }
+
+    /// Whether claims start tasks from this status without being told to by the call.
+    pub(crate) fn is_claimable(&self, code: i32) -> bool {
+        self.graph.status(code).is_some_and(|status| self.rules(0).is_claimable(status))
+    }
+
+    /// Whether some unique key is held only while a task is unfinished.
+    pub(crate) fn has_passing_keys(&self) -> bool {
+        self.uniques.iter().any(|(_, passing)| *passing)
+    }
+
+    /// The unique values that a task holds: those that hold for ever, and the passing ones while it is unfinished.
+    /// An empty value binds nobody.
+    pub(crate) fn held<'b>(&self, header: &Header, body: &'b TaskRow) -> Vec<(u16, &'b [u8])> {
+        let finished = self.is_finished(header);
+        let keys = self.uniques.iter().zip(&body.uniques).zip(0..);
+        keys.filter(|(((_, passing), value), _)| !(value.is_empty() || *passing && finished))
+            .map(|((_, value), number)| (number, value.as_slice()))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::model::task::{IndexLimit, Rate};
+
+    /// A kind with an index on its host, whose policy differs from the usual one in this.
+    fn checked(change: impl FnOnce(&mut Policy)) -> Result<KindSpec> {
+        let mut spec = KindSpec { indexes: vec!["host".to_owned()], ..KindSpec::sample() };
+        change(&mut spec.policy);
+        spec.checked()
+    }
+
+    fn limit(index: &'static str, most: u32) -> IndexLimit {
+        IndexLimit { index: Cow::Borrowed(index), most }
+    }
+
+    /// What a change makes of a policy, and the words in which it is refused.
+    type Wrong = (fn(&mut Policy), &'static str);
+
+    #[test]
+    fn a_policy_out_of_range_is_refused_with_the_kind_and_what_to_give() {
+        let wrong: [Wrong; 12] = [
+            (|policy| policy.max_attempts = Some(0), "max_attempts is 0"),
+            (|policy| policy.max_crashes = 0, "max_crashes is 0"),
+            (|policy| policy.lease = Duration::from_micros(999), "the lease is shorter"),
+            (|policy| policy.jitter = -0.01, "the jitter is not"),
+            (|policy| policy.jitter = 1.01, "the jitter is not"),
+            (|policy| policy.history = 0, "the history keeps 0"),
+            (|policy| policy.timeout = Some(Duration::ZERO), "the time limit is zero"),
+            (|policy| policy.limit = Some(limit("host", 0)), "the limit is 0"),
+            (|policy| policy.limit = Some(limit("port", 1)), "a field that has no index"),
+            (
+                |policy| policy.rate = Some(Rate { starts: 0, period: Duration::from_secs(1) }),
+                "the rate is not 1 to 10,000",
+            ),
+            (
+                |policy| policy.rate = Some(Rate { starts: 10_001, period: Duration::from_secs(1) }),
+                "the rate is not 1 to 10,000",
+            ),
+            (
+                |policy| policy.rate = Some(Rate { starts: 1, period: Duration::from_micros(999) }),
+                "at least a millisecond",
+            ),
+        ];
+        for (change, words) in wrong {
+            let refused = checked(change).map(|_| ()).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Invalid, "{refused}");
+            assert!(refused.to_string().contains("\"job\"") && refused.to_string().contains(words), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_policy_at_the_edges_of_its_ranges_is_taken() {
+        let at_the_edges: [fn(&mut Policy); 6] = [
+            |policy| (policy.max_attempts, policy.max_crashes, policy.history) = (Some(1), 1, 1),
+            |policy| policy.max_attempts = None,
+            |policy| (policy.lease, policy.jitter) = (Duration::from_millis(1), 1.0),
+            |policy| policy.timeout = Some(Duration::from_micros(1)),
+            |policy| policy.limit = Some(limit("host", 1)),
+            |policy| policy.rate = Some(Rate { starts: 10_000, period: Duration::from_millis(1) }),
+        ];
+        for change in at_the_edges {
+            checked(change).map(drop).unwrap();
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! What a task is and what may happen to it: status graphs, ids, policies, times, errors, and the pure transition rules.
+//! Nothing here touches a file, a clock or a thread.
+
+pub(crate) mod bounds;
+pub(crate) mod codec;
+pub(crate) mod contain;
+pub(crate) mod dependency;
+pub(crate) mod durability;
+pub(crate) mod error;
+pub(crate) mod failure;
+pub(crate) mod file_state;
+pub(crate) mod kind;
+pub(crate) mod kinds;
+pub(crate) mod new_task;
+pub(crate) mod payload;
+#[cfg(test)]
+mod sample;
+pub(crate) mod status;
+pub(crate) mod task;
+pub(crate) mod task_row;
+pub(crate) mod time;
+pub(crate) mod transition;
+pub(crate) mod user_code;

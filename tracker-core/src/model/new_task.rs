@@ -1,0 +1,31 @@
+use crate::model::{
+    task::TaskKey,
+    transition::{OnDependencyFailure, Submit},
+};
+
+/// A task to be submitted.
+#[derive(Clone, Debug)]
+pub(crate) struct NewTask {
+    pub kind: u32,
+    /// `None` where ids are generated.
+    pub id: Option<TaskKey>,
+    pub indexes: Vec<Vec<u8>>,
+    pub uniques: Vec<Vec<u8>>,
+    pub payload: Vec<u8>,
+    pub submit: Submit,
+    /// What it waits for, where it is new or starts again.
+    pub needs: Vec<NewDependency>,
+}
+
+/// One that a task waits for, and what becomes of it if that one ends without success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NewDependency {
+    pub on: DependencyRef,
+    pub otherwise: OnDependencyFailure,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum DependencyRef {
+    Task { kind: u32, id: TaskKey },
+    Batch(u64),
+}

@@ -1,0 +1,109 @@
+//! Payloads without their types: bytes of MessagePack that serde reads and writes as JSON.
+
+mod base64;
+mod json;
+mod node;
+#[cfg(test)]
+mod tests;
+#[cfg(feature = "json")]
+mod wide;
+
+pub(crate) use base64::{base64, from_base64};
+pub(crate) use node::Node;
+#[cfg(feature = "json")]
+pub(crate) use wide::{too_wide, wide_integer};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::model::error::{Error, ErrorKind, Result};
+
+/// A task as it is stored: bytes of MessagePack, whatever its type.
+///
+/// It is written and read by serde, to JSON for example, in a form that loses nothing. What MessagePack has and JSON has
+/// not is an object with one key that begins with `$`:
+///
+/// | form | stands for |
+/// |---|---|
+/// | `{"$bytes": "AP8="}` | a byte string, in base64; `u128` and `i128` are 16 of them |
+/// | `{"$f32": 0.5}` | a float of 32 bits |
+/// | `{"$f64": "NaN"}` | a float that is no number; also `"Infinity"`, `"-Infinity"`, or its bits as `"0x7ff8000000000001"` |
+/// | `{"$ext": [7, "AP8="]}` | an extension: its type, its bytes |
+/// | `{"$map": [[1, "a"], [2, "b"]]}` | a map with keys that are not text, or come twice, or that would look like one of these forms |
+/// | `{"$msgpack": "…"}` | the whole payload, where it is nested too deep for JSON or is no sound MessagePack |
+///
+/// ```
+/// use tracker_core::Payload;
+///
+/// let payload = Payload::of(&std::collections::BTreeMap::from([(1, "one"), (2, "two")]))?;
+/// let json = serde_json::to_string(&payload)?;
+/// assert_eq!(json, r#"{"$map":[[1,"one"],[2,"two"]]}"#);
+/// assert_eq!(serde_json::from_str::<Payload>(&json)?, payload);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Payload(Vec<u8>);
+
+impl Payload {
+    pub(crate) fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// The stored form of a value.
+    ///
+    /// # Errors
+    /// `Unwritable` if its serialization fails; `TooLarge`.
+    pub fn of(value: &impl Serialize) -> Result<Self> {
+        crate::model::codec::encode(value).map(Self)
+    }
+
+    /// The value, as a type of the caller's.
+    ///
+    /// # Errors
+    /// `Unreadable` if it does not fit.
+    pub fn to<T: DeserializeOwned>(&self) -> Result<T> {
+        crate::model::codec::read(&self.0).map_err(|error| {
+            let what = format!("the payload cannot be read as {}: {error}", std::any::type_name::<T>());
+            Error::caused(ErrorKind::Unreadable, what, error)
+        })
+    }
+
+    /// Reads a payload from JSON text, with the forms above. An integer that does not fit 64 bits is refused; a reader of JSON
+    /// that deserializes a `Payload` by itself makes a float of it.
+    ///
+    /// ```
+    /// use tracker_core::{ErrorKind, Payload};
+    ///
+    /// assert_eq!(Payload::from_json("[1, 2]")?, Payload::of(&[1, 2])?);
+    /// let error = Payload::from_json("[18446744073709551616]").unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Invalid);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the text is not one value of JSON, if one of its forms is wrong, or if an integer does not fit
+    /// 64 bits.
+    #[cfg(feature = "json")]
+    pub fn from_json(text: &str) -> Result<Self> {
+        if let Some(integer) = wide_integer(text.as_bytes()) {
+            return Err(Error::invalid(too_wide(integer)));
+        }
+        serde_json::from_str(text).map_err(|error| Error::invalid(error.to_string()))
+    }
+
+    /// The bytes of MessagePack.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Its fields by name, where it is a map.
+    pub(crate) fn node(&self) -> Option<Node> {
+        Node::read(&self.0)
+    }
+}
+
+impl std::fmt::Debug for Payload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Payload({} bytes)", self.0.len())
+    }
+}

@@ -1,0 +1,39 @@
+//! A kind and its tasks, for the tests of what lies under the types.
+
+use super::{kind::KindSpec, new_task::NewTask};
+use crate::model::{
+    status::{Graph, Role, StatusInfo},
+    task::{Policy, TaskId},
+    transition::Submit,
+};
+
+impl KindSpec {
+    /// `job`, with the statuses pending, in progress, failed, succeeded and cancelled under the codes 1 to 5, and no keys.
+    pub(crate) fn sample() -> Self {
+        let roles = [Role::Pending, Role::InProgress, Role::Failed, Role::Succeeded, Role::Cancelled];
+        let info = |(code, role): (i32, Role)| StatusInfo { code, name: role.name().to_owned(), role, step: 0 };
+        let statuses = (1..).zip(roles).map(info).collect();
+        Self {
+            name: "job".to_owned(),
+            graph: Graph::new(vec![String::new()], statuses).unwrap_or_else(|error| panic!("{error}")),
+            indexes: Vec::new(),
+            uniques: Vec::new(),
+            policy: Policy::DEFAULT,
+        }
+    }
+}
+
+impl NewTask {
+    /// A task of a kind without keys, with an empty payload.
+    pub(crate) fn sample(kind: u32, id: impl TaskId) -> Self {
+        Self {
+            kind,
+            id: Some(id.to_key()),
+            indexes: Vec::new(),
+            uniques: Vec::new(),
+            payload: vec![0x80],
+            submit: Submit { due: None, priority: 0, sets_priority: false, fingerprint: None, batch: None },
+            needs: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+use std::fmt;
+
+/// What a status means to the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Waiting for its first start, or for the next one after a requeue.
+    Pending,
+    /// Claimed: a lease says by whom and until when.
+    InProgress,
+    /// StoredAttempt badly, and due to be tried again.
+    Failed,
+    /// Done.
+    Succeeded,
+    /// Given up after too many failures or crashes.
+    Exhausted,
+    /// Set aside on purpose.
+    Ignored,
+    /// Called off by hand.
+    Cancelled,
+    /// A state of the user's own, from which only a call or the kind's policy starts a task.
+    Parked,
+}
+
+impl Role {
+    /// All roles, in the order in which people read them.
+    pub const ALL: [Self; 8] = [
+        Self::Pending,
+        Self::InProgress,
+        Self::Failed,
+        Self::Succeeded,
+        Self::Exhausted,
+        Self::Ignored,
+        Self::Cancelled,
+        Self::Parked,
+    ];
+
+    /// The role's name as the derive, the file and the tools write it, e.g. `in_progress`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::InProgress => "in_progress",
+            Self::Failed => "failed",
+            Self::Succeeded => "succeeded",
+            Self::Exhausted => "exhausted",
+            Self::Ignored => "ignored",
+            Self::Cancelled => "cancelled",
+            Self::Parked => "parked",
+        }
+    }
+
+    /// The role of a name, if there is one.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,93 @@
+//! What a tracked task is to the engine: an id, keys, a policy.
+
+mod backoff;
+mod fingerprint;
+mod id;
+mod index;
+mod policy;
+mod task_ref;
+
+pub use backoff::Backoff;
+pub use fingerprint::Fingerprint;
+pub(crate) use id::LONGEST;
+pub use id::{TaskId, TaskKey};
+pub use index::IndexValue;
+pub use policy::{IndexLimit, Policy, Rate, Retention};
+pub(crate) use task_ref::TaskRef;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::model::status::TaskStatus;
+
+/// A struct whose values are tasks. Derive it.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use tracker_core::{TaskStatus, TrackedTask};
+///
+/// #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+/// enum JobStatus { Pending = 10, InProgress = 20, Failed = 30, Succeeded = 40, Ignored = 50 }
+///
+/// #[derive(TrackedTask, Serialize, Deserialize)]
+/// #[task(name = "download", status = JobStatus, max_attempts = 3, lease = "5m", backoff = "exponential(1s, 5m)")]
+/// struct Download {
+///     #[task(id)]
+///     url: String,
+///     #[task(index)]
+///     host: String,
+/// }
+///
+/// assert_eq!(Download::KIND, "download");
+/// assert_eq!(Download::policy().max_attempts, Some(3));
+/// ```
+pub trait TrackedTask: Serialize + DeserializeOwned + Send + 'static {
+    /// The enum of its statuses.
+    type Status: TaskStatus;
+
+    /// The kind's name where none is given: `tracker.tasks::<T>()`.
+    const KIND: &'static str;
+
+    /// The fields that have an index, by name. The position is the field's number.
+    const INDEXES: &'static [&'static str];
+
+    /// The unique keys. The position is the key's number.
+    const UNIQUES: &'static [UniqueDef];
+
+    /// Limits, lease, backoff, retention as declared.
+    fn policy() -> Policy;
+
+    /// The task's id, or none where ids are generated (a uuid v7 at submit).
+    fn task_id(&self) -> Option<TaskKey>;
+
+    /// The encoded value of each index, in the order of [`Self::INDEXES`]; see [`IndexValue`].
+    fn index_values(&self) -> Vec<Vec<u8>>;
+
+    /// The encoded value of each unique key, in the order of [`Self::UNIQUES`].
+    ///
+    /// An empty value binds nobody: that of a key with an optional field that has no value.
+    fn unique_values(&self) -> Vec<Vec<u8>>;
+
+    /// The fingerprint of the fields that were marked so, or none.
+    fn fingerprint(&self) -> Option<u64>;
+
+    /// The priority that a field of the task holds, or none: then the policy's counts.
+    fn priority(&self) -> Option<u8>;
+}
+
+/// A unique key as the file describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UniqueInfo {
+    /// Its name: the fields' names joined with `_`.
+    pub name: String,
+    /// Whether only unfinished tasks hold the key (`while = unfinished`).
+    pub while_unfinished: bool,
+}
+
+/// A unique key as constant data: what the derive emits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UniqueDef {
+    /// Its name: the fields' names joined with `_`.
+    pub name: &'static str,
+    /// Whether only unfinished tasks hold the key (`while = unfinished`).
+    pub while_unfinished: bool,
+}

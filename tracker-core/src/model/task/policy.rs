@@ -1,0 +1,92 @@
+use std::{borrow::Cow, time::Duration};
+
+use super::Backoff;
+use crate::model::status::Role;
+
+/// The limits and habits of a kind. The latest opener's policy counts, and stands in the file.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Policy {
+    /// Failures in a row after which a task is exhausted; `None` retries for ever. At least 1.
+    pub max_attempts: Option<u32>,
+    /// Rescues after which a task is exhausted. At least 1.
+    pub max_crashes: u32,
+    /// How long a lease lasts unless it is renewed. At least 1 ms.
+    pub lease: Duration,
+    /// The delay before a failed task is due again.
+    pub backoff: Backoff,
+    /// The share (0 to 1) of the delay that is left to chance, so that failures do not return in step.
+    pub jitter: f32,
+    /// The longest time that a worker gives one attempt; `None` sets no limit.
+    pub timeout: Option<Duration>,
+    /// The priority of a task that names none: 0 to 255, higher first.
+    pub priority: u8,
+    /// How many attempts a task's history keeps. At least 1.
+    pub history: u16,
+    /// Codes of further statuses from which a task of this kind may start.
+    pub startable: Cow<'static, [i32]>,
+    /// What is deleted after how long.
+    pub retention: Cow<'static, [Retention]>,
+    /// How many tasks with the same value of an index may be in progress at once.
+    pub limit: Option<IndexLimit>,
+    /// How many tasks may start in a period.
+    pub rate: Option<Rate>,
+}
+
+impl Policy {
+    /// Three attempts, ten crashes, a lease of five minutes, no backoff, ten attempts of history, nothing deleted, no limits.
+    pub const DEFAULT: Self = Self {
+        max_attempts: Some(3),
+        max_crashes: 10,
+        lease: Duration::from_secs(300),
+        backoff: Backoff::None,
+        jitter: 0.0,
+        timeout: None,
+        priority: 0,
+        history: 10,
+        startable: Cow::Borrowed(&[]),
+        retention: Cow::Borrowed(&[]),
+        limit: None,
+        rate: None,
+    };
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// Tasks in a terminal role are deleted when they have been there this long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// One of succeeded, exhausted, ignored, cancelled.
+    pub role: Role,
+    /// How long such a task is kept after its last change.
+    pub keep: Duration,
+}
+
+/// At most so many tasks with the same value of an index are in progress at a time, in all steps together.
+///
+/// Claims honour it: the tasks of a value whose limit is reached wait, and those of other values go on. A start by id
+/// does not, as it does not honour due times either, but what it starts is counted. Tasks whose value is `None` are not
+/// limited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexLimit {
+    /// The name of the indexed field.
+    pub index: Cow<'static, str>,
+    /// How many at a time. At least 1.
+    pub most: u32,
+}
+
+/// At most so many tasks start in any period of this length.
+///
+/// Claims honour it. A start by id does not, but is counted. When the rate changes, the latest starts still count, as many
+/// as the one before allowed in its period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How many: 1 to 10,000.
+    pub starts: u32,
+    /// In which time. At least 1 ms.
+    pub period: Duration,
+}

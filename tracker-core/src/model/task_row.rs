@@ -1,0 +1,25 @@
+use crate::model::{task::TaskKey, time::Micros};
+
+/// What a task is besides its header: its id, its keys and its payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TaskRow {
+    pub id: TaskKey,
+    /// The encoded value of each index.
+    pub indexes: Vec<Vec<u8>>,
+    /// The encoded value of each unique key.
+    pub uniques: Vec<Vec<u8>>,
+    /// MessagePack with field names.
+    pub payload: Vec<u8>,
+}
+
+/// How far a running attempt is, in the words of its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Progress {
+    pub done: u64,
+    pub total: Option<u64>,
+    pub message: String,
+    pub at: Micros,
+}
+
+/// The encoded values of a task's indexes and unique keys.
+pub(crate) type Values = (Vec<Vec<u8>>, Vec<Vec<u8>>);

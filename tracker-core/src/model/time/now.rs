@@ -1,0 +1,117 @@
+use std::{
+    cell::Cell,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use chrono::DateTime;
+
+use super::{Clock, ClockReading, Micros, micros_at, micros_of};
+use crate::model::contain::{self, contain};
+
+thread_local! {
+    /// Whether this thread is reading a clock.
+    static READING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Makes one time of two clocks: max(wall, the file's high mark, last time + monotonic time passed).
+pub(crate) struct TimeKeeper {
+    clock: Arc<dyn Clock>,
+    last: Mutex<Option<LastReading>>,
+}
+
+#[derive(Clone, Copy)]
+struct LastReading {
+    now: Micros,
+    seen: ClockReading,
+}
+
+impl TimeKeeper {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, last: Mutex::new(None) }
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The time now, never before `mark` nor before any time this has given.
+    pub(crate) fn now(&self, mark: Micros) -> Micros {
+        // Foreign code: not while the lock is held.
+        let seen = self.reading();
+        let mut last = self.lock();
+        let on = last.map_or(Micros::MIN, |last| {
+            last.now.saturating_add(micros_of(seen.monotonic.saturating_sub(last.seen.monotonic)))
+        });
+        let now = micros_at(seen.wall).max(mark).max(on);
+        // Another thread may have read the clock later and come here first.
+        let seen = last.map_or(seen, |last| if last.seen.monotonic > seen.monotonic { last.seen } else { seen });
+        *last = Some(LastReading { now, seen });
+        now
+    }
+
+    /// The time that the monotonic clock shows.
+    pub(crate) fn monotonic(&self) -> Duration {
+        self.reading().monotonic
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<LastReading>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the clock shows; what it showed last if it panics, or if it calls the tracker and so asks for itself.
+    fn reading(&self) -> ClockReading {
+        if READING.replace(true) {
+            return self.last_reading();
+        }
+        let read = contain(|| self.clock.now());
+        let reading = read.unwrap_or_else(|panic| {
+            contain::log(|| tracing::warn!(panic, "the clock panicked: the last known time is used"));
+            self.last_reading()
+        });
+        READING.set(false);
+        reading
+    }
+
+    fn last_reading(&self) -> ClockReading {
+        let none = ClockReading { wall: DateTime::UNIX_EPOCH, monotonic: Duration::ZERO };
+        self.lock().map_or(none, |last| last.seen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::model::time::ManualClock;
+
+    #[test]
+    fn a_clock_that_steps_back_a_day_goes_on_from_where_it_was() {
+        let clock = ManualClock::new();
+        let background = TimeKeeper::new(Arc::new(clock.clone()));
+        let first = background.now(0);
+        clock.jump(TimeDelta::days(-1));
+        assert_eq!(background.now(0), first);
+        clock.advance(Duration::from_secs(5));
+        assert_eq!(background.now(0), first + 5_000_000);
+    }
+
+    #[test]
+    fn the_mark_in_the_file_is_never_undercut() {
+        let clock = ManualClock::new();
+        let background = TimeKeeper::new(Arc::new(clock));
+        let ahead = background.now(0) + 1_000;
+        assert_eq!(background.now(ahead), ahead);
+        assert_eq!(background.now(0), ahead);
+    }
+
+    #[test]
+    fn a_jump_forward_is_believed() {
+        let clock = ManualClock::new();
+        let background = TimeKeeper::new(Arc::new(clock.clone()));
+        let first = background.now(0);
+        clock.jump(TimeDelta::hours(1));
+        assert_eq!(background.now(0), first + 3_600_000_000);
+    }
+}

@@ -1,0 +1,112 @@
+//! What people do by hand: cancel, ignore, requeue, move, update, delete.
+
+use super::{AttemptNotes, AttemptStatus, Decision, Failure, Header, PayloadChange, Requeue, Rules, StoredAttempt};
+use crate::model::{
+    error::Reason,
+    status::{Role, StatusInfo},
+};
+
+impl Rules<'_> {
+    pub(super) fn cancel(&self, header: &Header) -> Result<Decision, Reason> {
+        let mut header = header.clone();
+        if header.lease.is_some() {
+            self.cancelled(&header)?;
+            header.cancel = true;
+            return Ok(Decision::of(header));
+        }
+        self.open(&header)?;
+        header.enter(self.cancelled(&header)?, self.now, self.now);
+        Ok(Decision::of(header))
+    }
+
+    pub(super) fn ignore(&self, header: &Header, fence: u64, reason: &str) -> Result<Decision, Reason> {
+        let step = self.step_of(self.unleased(header)?);
+        self.open(header)?;
+        let code = self.graph.code(step, Role::Ignored).ok_or_else(|| Self::missing(Role::Ignored))?;
+        let mut header = header.clone();
+        let mut history = Vec::new();
+        if !reason.is_empty() {
+            let ended = StoredAttempt {
+                fence,
+                attempt: header.attempts,
+                step,
+                worker: "by hand".to_owned(),
+                started: self.now,
+                ended: self.now,
+                run: None,
+                ending: AttemptStatus::Ignored,
+                failure: Some(Failure::new(reason)),
+                remarks: AttemptNotes::default(),
+            };
+            header.book(ended, &mut history);
+        }
+        header.enter(code, self.now, self.now);
+        Ok(Decision { history, ..Decision::of(header) })
+    }
+
+    /// Makes a task startable again, with nothing held against it.
+    pub(super) fn requeue(&self, header: &Header, requeue: &Requeue) -> Result<Decision, Reason> {
+        let status = self.unleased(header)?;
+        let step = if requeue.from_start { 0 } else { self.step_of(status) };
+        let mut header = header.clone();
+        self.restart(&mut header, requeue.due.unwrap_or(self.now));
+        header.code = self.graph.start_of(step);
+        header.priority = requeue.priority.unwrap_or(header.priority);
+        Ok(Decision::of(header))
+    }
+
+    /// Moves a task between parked and startable statuses.
+    pub(super) fn move_to(&self, header: &Header, code: i32) -> Result<Decision, Reason> {
+        let movable = |status: &StatusInfo| status.role == Role::Parked || self.starts_by_itself(status);
+        self.unleased(header)?;
+        self.open(header)?;
+        match self.graph.status(code) {
+            Some(target) if movable(target) => {
+                let mut header = header.clone();
+                self.put_by(&mut header, code);
+                Ok(Decision::of(header))
+            }
+            Some(target) => Err(Reason::NotEnterable { status: target.name.clone() }),
+            None => Err(Self::missing(Role::Parked)),
+        }
+    }
+
+    pub(super) fn update(&self, header: &Header, revision: u32, priority: Option<u8>) -> Result<Decision, Reason> {
+        self.unleased(header)?;
+        if header.revision != revision {
+            return Err(Reason::Changed);
+        }
+        let mut header = header.clone();
+        header.revision = revision.wrapping_add(1);
+        header.unreadable = false;
+        header.priority = priority.unwrap_or(header.priority);
+        Ok(Decision { body: PayloadChange::Put, ..Decision::of(header) })
+    }
+
+    pub(super) fn delete(&self, header: &Header) -> Result<Decision, Reason> {
+        self.unleased(header)?;
+        Ok(Decision { header: None, ..Decision::of(header.clone()) })
+    }
+
+    /// The status of a task that nobody holds.
+    fn unleased(&self, header: &Header) -> Result<&StatusInfo, Reason> {
+        match &header.lease {
+            Some(lease) => Err(Self::leased(lease)),
+            None => self.status(header),
+        }
+    }
+
+    /// Refuses what has ended.
+    fn open(&self, header: &Header) -> Result<(), Reason> {
+        let status = self.status(header)?;
+        if !self.graph.is_terminal(status) && !Self::given_up(header, status) {
+            return Ok(());
+        }
+        Err(match status.role {
+            Role::Succeeded => Reason::AlreadySucceeded,
+            Role::Exhausted | Role::Failed => Self::exhausted(header),
+            Role::Cancelled => Reason::Cancelled,
+            _ => Reason::Ignored,
+        })
+    }
+}

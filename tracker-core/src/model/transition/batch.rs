@@ -1,0 +1,117 @@
+use super::{CompletionRate, DependencyEnd};
+use crate::model::{status::Role, time::Micros};
+
+/// How many tasks count as each role, in the order of [`Role::ALL`].
+pub(crate) type Roles<N> = [N; Role::ALL.len()];
+
+/// A group of tasks with a label.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Batch {
+    pub label: String,
+    pub created: Micros,
+    /// No more tasks come.
+    pub sealed: bool,
+    /// When it was over for the first time.
+    pub finished: Option<Micros>,
+    /// Others may wait for it.
+    pub watched: bool,
+    /// The tasks that belong to it.
+    pub members: Roles<u64>,
+    /// Those that belonged to it when they ended, and were deleted or went to another batch since.
+    pub gone: Roles<u64>,
+    pub pace: CompletionRate,
+    /// Why its follow-up task could not be submitted.
+    pub refused: Option<String>,
+}
+
+/// What a transaction changes in a batch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct BatchDelta {
+    pub members: Roles<i64>,
+    pub gone: Roles<i64>,
+    /// Tasks that ended, and how long their last attempts took in all.
+    pub ends: u64,
+    pub ran: Micros,
+    pub seal: Option<bool>,
+}
+
+/// The end of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BatchEnd {
+    /// Its first one: the follow-up task is due.
+    pub first: bool,
+    pub news: DependencyEnd,
+}
+
+impl BatchDelta {
+    /// Counts a task that was in one place and role before, and is in another one afterwards.
+    pub(crate) fn count(&mut self, left: Option<Role>, entered: Option<Role>, sign: i64) {
+        if let Some(role) = left {
+            self.members[role as usize] -= sign;
+            if entered.is_none() && DependencyEnd::of(role).is_some() {
+                self.gone[role as usize] += sign;
+            }
+        }
+        if let Some(role) = entered {
+            self.members[role as usize] += sign;
+        }
+    }
+}
+
+impl Batch {
+    pub(crate) fn new(label: &str, now: Micros) -> Self {
+        Self { label: label.to_owned(), created: now, ..Self::default() }
+    }
+
+    /// How many tasks have not ended.
+    pub(crate) fn open(&self) -> u64 {
+        let open = Role::ALL
+            .iter()
+            .filter(|role| DependencyEnd::of(**role).is_none())
+            .map(|role| self.members[*role as usize]);
+        open.fold(0, u64::saturating_add)
+    }
+
+    /// How many tasks count as this role, with those that are gone.
+    pub(crate) fn count(&self, role: Role) -> u64 {
+        self.members[role as usize].saturating_add(self.gone[role as usize])
+    }
+
+    /// What those hear that wait for the batch; `None` while it is not over. One that lost a task which had ended without
+    /// success can never succeed.
+    pub(crate) fn news(&self) -> Option<DependencyEnd> {
+        if !self.sealed || self.open() > 0 {
+            return None;
+        }
+        let mut missed = [Role::Exhausted, Role::Cancelled, Role::Ignored].into_iter();
+        if missed.clone().any(|role| self.gone[role as usize] > 0) {
+            return Some(DependencyEnd::Deleted);
+        }
+        Some(
+            missed
+                .find(|role| self.members[*role as usize] > 0)
+                .map_or(DependencyEnd::Satisfied, DependencyEnd::Failed),
+        )
+    }
+
+    /// Whether nothing is left of it but its record, and it was over for the first time before then.
+    pub(crate) fn is_spent(&self, then: Micros) -> bool {
+        let empty = self.members.iter().all(|tasks| *tasks == 0);
+        empty && self.news().is_some() && self.finished.is_some_and(|finished| finished < then)
+    }
+
+    /// The batch after a transaction, and whether it came to an end by it.
+    pub(crate) fn settle(&mut self, delta: &BatchDelta, now: Micros) -> Option<BatchEnd> {
+        let before = self.news();
+        for role in Role::ALL.map(|role| role as usize) {
+            self.members[role] = self.members[role].saturating_add_signed(delta.members[role]);
+            self.gone[role] = self.gone[role].saturating_add_signed(delta.gone[role]);
+        }
+        self.pace.add(delta.ends, delta.ran, now);
+        self.sealed = delta.seal.unwrap_or(self.sealed);
+        let news = self.news().filter(|news| Some(*news) != before)?;
+        let first = self.finished.is_none();
+        self.finished = self.finished.or(Some(now));
+        Some(BatchEnd { first, news })
+    }
+}

@@ -1,0 +1,98 @@
+use std::time::Duration;
+
+use crate::model::time::{Micros, between};
+
+/// How much of the pace the latest end makes out, once there were many.
+const RECENT: f64 = 0.05;
+
+/// How fast the tasks of a batch come to their ends, the recent ones weighing more.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct CompletionRate {
+    /// How many ends were measured.
+    pub ends: u64,
+    /// The weighted time from one end to the next, in microseconds.
+    pub each: f64,
+    /// When the last one was.
+    pub last: Micros,
+}
+
+impl CompletionRate {
+    /// So many tasks ended now, whose attempts took so long in all.
+    ///
+    /// Where several run at a time, ends come closer together than the runs are long: that is how concurrency counts. A
+    /// longer time than the runs took was a pause, in which nothing ran.
+    pub(crate) fn add(&mut self, ends: u64, ran: Micros, now: Micros) {
+        if ends == 0 {
+            return;
+        }
+        let passed = if self.ends == 0 { ran } else { now.saturating_sub(self.last).clamp(0, ran.max(0)) };
+        let count = |ends: u64| f64::from(u32::try_from(ends).unwrap_or(u32::MAX));
+        let each = Duration::from_micros(passed.cast_unsigned()).as_secs_f64() * 1e6 / count(ends);
+        let recent = 1.0 - (1.0 - RECENT).powf(count(ends));
+        let share = recent.max(count(ends) / count(self.ends.saturating_add(ends)));
+        self.each += (each - self.each) * share;
+        self.ends = self.ends.saturating_add(ends);
+        self.last = now;
+    }
+
+    /// How long so many more will take; `None` where nothing was measured.
+    pub(crate) fn time_for(&self, more: u64) -> Option<Duration> {
+        let count = f64::from(u32::try_from(more).unwrap_or(u32::MAX));
+        let known = self.ends > 0;
+        known.then(|| Duration::try_from_secs_f64(self.each * count / 1e6).unwrap_or(between(0, Micros::MAX)))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    const SECOND: Micros = 1_000_000;
+
+    fn seconds(pace: CompletionRate, more: u64) -> f64 {
+        pace.time_for(more).unwrap().as_secs_f64().round()
+    }
+
+    #[test]
+    fn one_after_the_other_the_rest_takes_as_long_as_the_runs() {
+        let mut pace = CompletionRate::default();
+        assert_eq!(pace.time_for(5), None);
+        for end in 1..=10 {
+            pace.add(1, 10 * SECOND, end * 10 * SECOND);
+        }
+        assert_eq!((pace.time_for(5), pace.time_for(0)), (Some(Duration::from_secs(50)), Some(Duration::ZERO)));
+    }
+
+    #[test]
+    fn four_at_a_time_are_four_times_as_fast_whether_their_ends_share_a_commit_or_not() {
+        let (mut together, mut apart) = (CompletionRate::default(), CompletionRate::default());
+        for round in 1..=200 {
+            together.add(4, 40 * SECOND, round * 10 * SECOND);
+            for end in 0..4 {
+                apart.add(1, 10 * SECOND, round * 10 * SECOND + end * 5 * SECOND / 2);
+            }
+        }
+        assert_eq!([seconds(together, 100), seconds(apart, 100)].map(|time| (time - 250.0).abs() < 1.0), [true; 2]);
+    }
+
+    #[test]
+    fn a_night_without_work_is_no_part_of_the_pace() {
+        let mut pace = CompletionRate::default();
+        pace.add(1, 10 * SECOND, 10 * SECOND);
+        pace.add(1, 10 * SECOND, 50_000 * SECOND);
+        assert_eq!(pace.time_for(1), Some(Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn what_became_slower_is_slower_after_a_while() {
+        let mut pace = CompletionRate::default();
+        for end in 1..=1_000 {
+            pace.add(1, SECOND, end * SECOND);
+        }
+        for end in 1..=100 {
+            pace.add(1, 9 * SECOND, 1_000 * SECOND + end * 9 * SECOND);
+        }
+        assert!((seconds(pace, 10) - 90.0).abs() < 2.0);
+    }
+}

@@ -1,0 +1,45 @@
+use super::Header;
+use crate::model::{status::Graph, time::Micros};
+
+/// What a task's header must say for a query to be about it, and for what is done to all of the query to be done to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Condition {
+    /// `None`: whatever its status.
+    pub codes: Option<Vec<i32>>,
+    /// Last changed at this time or later.
+    pub since: Option<Micros>,
+    /// Last changed before this time.
+    pub until: Option<Micros>,
+    /// Belongs to this batch.
+    pub batch: Option<u64>,
+}
+
+impl Condition {
+    pub(crate) fn wants(&self, code: i32) -> bool {
+        self.codes.as_ref().is_none_or(|codes| codes.contains(&code))
+    }
+
+    pub(crate) fn holds(&self, header: &Header) -> bool {
+        self.wants(header.code)
+            && self.since.is_none_or(|since| header.updated >= since)
+            && self.until.is_none_or(|until| header.updated < until)
+            && (self.batch.is_none() || header.batch == self.batch)
+    }
+
+    /// The codes of a graph that it wants.
+    pub(crate) fn codes_of(&self, graph: &Graph) -> Vec<i32> {
+        graph.statuses().iter().map(|status| status.code).filter(|code| self.wants(*code)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_wants_the_codes_that_it_names_and_all_where_it_names_none() {
+        let named = Condition { codes: Some(vec![10, 30]), ..Condition::default() };
+        assert_eq!([10, 20, 30].map(|code| named.wants(code)), [true, false, true]);
+        assert_eq!([10, 20, 30].map(|code| Condition::default().wants(code)), [true; 3]);
+    }
+}

@@ -1,0 +1,220 @@
+use std::{fmt, time::Duration};
+
+use chrono::{DateTime, Utc};
+
+use super::{Header, NEVER, Rules};
+use crate::model::{
+    dependency::Dependency,
+    status::Role,
+    time::{Micros, between, utc},
+};
+
+/// Why a task is not running, as a value; its `Display` is a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Explanation {
+    /// It is running.
+    Running {
+        /// Who has it.
+        worker: String,
+        /// Until when, unless the lease is renewed.
+        until: DateTime<Utc>,
+    },
+    /// Its lease ran out; the next claim or rescue frees it.
+    LeaseOver {
+        /// Who had it.
+        worker: String,
+        /// Since when it is free.
+        since: DateTime<Utc>,
+    },
+    /// The kind is paused.
+    Paused,
+    /// It could not be decoded.
+    Unreadable,
+    /// It waits for its due time.
+    NotDue {
+        /// When it is due.
+        at: DateTime<Utc>,
+        /// How long that is from now.
+        wait: Duration,
+    },
+    /// It waits for others.
+    Waiting {
+        /// For how many.
+        others: u32,
+        /// The first ones of them.
+        needs: Vec<Dependency>,
+    },
+    /// So many tasks with the same value of this index are in progress as may be at once.
+    Limited {
+        /// The indexed field.
+        index: String,
+        /// The limit.
+        most: u32,
+    },
+    /// So many tasks of its kind have started as may in a period.
+    RateReached {
+        /// When the next one may.
+        until: DateTime<Utc>,
+    },
+    /// It would be claimed: so many tasks are before it.
+    InLine {
+        /// How many are before it; 0 means that it is next.
+        ahead: u64,
+    },
+    /// It has no attempts left.
+    Exhausted {
+        /// Failures in a row.
+        failures: u32,
+        /// Crashes.
+        crashes: u32,
+    },
+    /// It is done.
+    Succeeded,
+    /// It is set aside.
+    Ignored,
+    /// It is cancelled.
+    Cancelled,
+    /// It stands in a status from which nothing starts it by itself.
+    Parked {
+        /// The status's name.
+        status: String,
+    },
+}
+
+/// What besides the header decides whether a task runs.
+#[derive(Default)]
+pub(crate) struct Situation {
+    pub paused: bool,
+    /// Whether its value has no slot free.
+    pub full: bool,
+    /// When the kind's rate lets the next task start, if not now.
+    pub opens: Option<Micros>,
+    pub ahead: u64,
+    /// What it waits for, or the first ones.
+    pub needs: Vec<Dependency>,
+}
+
+impl Rules<'_> {
+    /// Why the task is not running.
+    pub(crate) fn explain(&self, header: &Header, situation: &Situation) -> Explanation {
+        if let Some(lease) = &header.lease {
+            let worker = lease.worker.clone();
+            return if lease.is_over(self.now) {
+                Explanation::LeaseOver { worker, since: utc(lease.expires) }
+            } else {
+                Explanation::Running { worker, until: utc(lease.expires) }
+            };
+        }
+        let Some(status) = self.graph.status(header.code) else {
+            return Explanation::Parked { status: header.code.to_string() };
+        };
+        let exhausted = Explanation::Exhausted { failures: header.failures, crashes: header.crashes };
+        if !self.is_claimable(status) {
+            return match status.role {
+                Role::Succeeded => Explanation::Succeeded,
+                Role::Exhausted => exhausted,
+                Role::Ignored => Explanation::Ignored,
+                Role::Cancelled => Explanation::Cancelled,
+                _ => Explanation::Parked { status: status.name.clone() },
+            };
+        }
+        if header.unreadable {
+            Explanation::Unreadable
+        } else if header.due == NEVER {
+            exhausted
+        } else if header.waits > 0 {
+            Explanation::Waiting { others: header.waits, needs: situation.needs.clone() }
+        } else if situation.paused {
+            Explanation::Paused
+        } else if header.due > self.now {
+            Explanation::NotDue { at: utc(header.due), wait: between(self.now, header.due) }
+        } else if let Some(limit) = self.policy.limit.as_ref().filter(|_| situation.full) {
+            Explanation::Limited { index: limit.index.to_string(), most: limit.most }
+        } else if let Some(opens) = situation.opens {
+            Explanation::RateReached { until: utc(opens) }
+        } else {
+            Explanation::InLine { ahead: situation.ahead }
+        }
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stamp = |at: &DateTime<Utc>| at.format("%Y-%m-%d %H:%M:%S UTC").to_string();
+        match self {
+            Self::Running { worker, until } => write!(f, "it is running: {worker} has it until {}", stamp(until)),
+            Self::LeaseOver { worker, since } => {
+                write!(f, "the lease of {worker} ran out at {}; the next claim or rescue frees it", stamp(since))
+            }
+            Self::Limited { index, most } => {
+                write!(f, "it is limited: {most} with the same {index} are in progress, and no more may be")
+            }
+            Self::RateReached { until } => {
+                write!(f, "it is limited: the rate of its kind is reached until {}", stamp(until))
+            }
+            Self::Paused => f.write_str("its kind is paused: resume it"),
+            Self::Unreadable => {
+                f.write_str("it could not be decoded; open its kind with a fitting type, or requeue it")
+            }
+            Self::NotDue { at, wait } => write!(f, "it is due at {}, in {}", stamp(at), roughly(*wait)),
+            Self::Waiting { others, needs } => {
+                let names: Vec<_> = needs.iter().map(|need| need.on.to_string()).collect();
+                let (s, more) = (if *others == 1 { "" } else { "s" }, *others as usize > needs.len());
+                write!(f, "it waits for {others} other{s}: {}{}", names.join(", "), if more { " …" } else { "" })
+            }
+            Self::InLine { ahead: 0 } => f.write_str("it is next in line: a worker that claims will get it"),
+            Self::InLine { ahead: 1 } => f.write_str("it is in line behind one other"),
+            Self::InLine { ahead } => write!(f, "it is in line behind {ahead} others"),
+            Self::Exhausted { failures, crashes } => {
+                let s = if *failures == 1 { "" } else { "s" };
+                let es = if *crashes == 1 { "" } else { "es" };
+                write!(
+                    f,
+                    "it was given up after {failures} failure{s} and {crashes} crash{es}; requeue it to try again"
+                )
+            }
+            Self::Succeeded => f.write_str("it has succeeded"),
+            Self::Ignored => f.write_str("it is ignored; requeue it to run it"),
+            Self::Cancelled => f.write_str("it is cancelled; requeue it to run it"),
+            Self::Parked { status } => write!(f, "it is parked in {status}: move or start it by hand"),
+        }
+    }
+}
+
+/// A wait in the one unit that tells most.
+fn roughly(wait: Duration) -> String {
+    let seconds = wait.as_secs_f64();
+    match wait.as_secs() {
+        0..120 => format!("{seconds:.1} s"),
+        120..7_200 => format!("{:.0} min", seconds / 60.0),
+        7_200..172_800 => format!("{:.0} h", seconds / 3_600.0),
+        _ => format!("{:.0} days", seconds / 86_400.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_told_in_the_unit_that_tells_most() {
+        for (seconds, text) in [(1, "1.0 s"), (3_600, "60 min"), (10_800, "3 h"), (604_800, "7 days")] {
+            let why = Explanation::NotDue { at: DateTime::UNIX_EPOCH, wait: Duration::from_secs(seconds) };
+            assert_eq!(why.to_string(), format!("it is due at 1970-01-01 00:00:00 UTC, in {text}"));
+        }
+    }
+
+    #[test]
+    fn one_is_told_in_the_singular() {
+        for (why, text) in [
+            (Explanation::InLine { ahead: 1 }, "it is in line behind one other"),
+            (
+                Explanation::Exhausted { failures: 1, crashes: 1 },
+                "it was given up after 1 failure and 1 crash; requeue it to try again",
+            ),
+        ] {
+            assert_eq!(why.to_string(), text);
+        }
+    }
+}

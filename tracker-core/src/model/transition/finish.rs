@@ -1,0 +1,180 @@
+use std::time::Duration;
+
+use super::{AttemptStatus, Decision, Finish, Header, Lease, Owner, PayloadChange, Rules, StoredAttempt};
+use crate::model::{error::Reason, status::Role};
+
+/// How an attempt ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Done: succeeded, or on to the next step.
+    Succeed,
+    /// Failed: tried again after the policy's delay, or after this one, while failures are left.
+    Fail {
+        /// The delay in place of the policy's.
+        retry_in: Option<Duration>,
+    },
+    /// Failed, and no further attempt makes sense.
+    GiveUp,
+    /// Set aside on purpose.
+    Ignore,
+    /// Not now: back where it came from, due after the delay; the attempt is not counted.
+    Snooze {
+        /// How long to wait.
+        delay: Duration,
+    },
+    /// Into a status of the user's own.
+    Park {
+        /// The code of a parked status.
+        code: i32,
+    },
+    /// Given back as if it had not been claimed.
+    Release,
+}
+
+impl Outcome {
+    pub(crate) fn ending(self) -> AttemptStatus {
+        match self {
+            Self::Succeed => AttemptStatus::Succeeded,
+            Self::Fail { .. } => AttemptStatus::Failed,
+            Self::GiveUp => AttemptStatus::GaveUp,
+            Self::Ignore => AttemptStatus::Ignored,
+            Self::Snooze { .. } => AttemptStatus::Snoozed,
+            Self::Park { .. } => AttemptStatus::Parked,
+            Self::Release => AttemptStatus::Released,
+        }
+    }
+
+    /// Whether the attempt counts; what is put off or given back costs nothing.
+    fn counts(self) -> bool {
+        !matches!(self, Self::Snooze { .. } | Self::Release)
+    }
+}
+
+impl Rules<'_> {
+    /// Ends an attempt, if it is the owner who says so.
+    pub(super) fn finish(&self, old: &Header, finish: &Finish) -> Result<Decision, Reason> {
+        let lease = Self::owned(old, &finish.owner)?.clone();
+        let mut header = old.clone();
+        let mut history = Vec::new();
+        let cancelled = if finish.outcome == Outcome::Succeed { None } else { self.called_off(old) };
+        let speaks = finish.failure.is_some() || !finish.remarks.is_empty();
+        if finish.outcome.counts() || speaks || cancelled.is_some() {
+            let ending = if cancelled.is_some() { AttemptStatus::Cancelled } else { finish.outcome.ending() };
+            let silent = self.ended(old, &lease, ending);
+            let ended = StoredAttempt {
+                run: finish.run,
+                failure: finish.failure.clone(),
+                remarks: finish.remarks.clone(),
+                ..silent
+            };
+            header.book(ended, &mut history);
+        }
+        if !finish.outcome.counts() {
+            header.attempts = header.attempts.saturating_sub(1);
+        }
+        match cancelled {
+            Some(code) => header.enter(code, self.now, self.now),
+            None => self.settle(&mut header, &lease, finish)?,
+        }
+        let mut body = self.take_successor(&mut header);
+        if body == PayloadChange::Keep && finish.keep {
+            body = PayloadChange::Put;
+            header.revision = header.revision.wrapping_add(1);
+            header.priority = finish.priority.unwrap_or(header.priority);
+        }
+        Ok(Decision { history, body, ..Decision::of(header) })
+    }
+
+    /// Where the outcome leads, and what it does to the counters.
+    fn settle(&self, header: &mut Header, lease: &Lease, finish: &Finish) -> Result<(), Reason> {
+        let step = self.status(header)?.step;
+        let now = self.now;
+        match finish.outcome {
+            Outcome::Succeed => {
+                header.failures = 0;
+                header.crashes = 0;
+                header.enter(self.graph.after_success(step), now, now);
+            }
+            Outcome::Fail { retry_in } => {
+                header.failures = header.failures.saturating_add(1);
+                if self.is_spent(header) {
+                    self.exhaust(header, step);
+                } else {
+                    let due = match retry_in {
+                        Some(delay) => self.after(delay),
+                        None => self.retry_at(header.failures, finish.chance),
+                    };
+                    header.enter(self.graph.after_failure(step), due, now);
+                }
+            }
+            Outcome::GiveUp => {
+                header.failures = header.failures.saturating_add(1);
+                self.exhaust(header, step);
+            }
+            Outcome::Ignore => {
+                let code = self.graph.code(step, Role::Ignored).ok_or_else(|| Self::missing(Role::Ignored))?;
+                header.enter(code, now, now);
+            }
+            Outcome::Snooze { delay } => header.enter(lease.from, self.after(delay), now),
+            Outcome::Park { code } => self.put_by(header, self.parked(code)?),
+            Outcome::Release => header.enter(lease.from, lease.due, now),
+        }
+        Ok(())
+    }
+
+    /// Gives the task up. Where the enum has only `failed` for it, no claim finds it there any more.
+    pub(super) fn exhaust(&self, header: &mut Header, step: u16) {
+        let code = self.graph.after_last_failure(step);
+        let ends = self.graph.status(code).is_some_and(|status| self.graph.is_terminal(status));
+        header.enter(code, if ends { self.now } else { super::NEVER }, self.now);
+    }
+
+    pub(super) fn parked(&self, code: i32) -> Result<i32, Reason> {
+        match self.graph.status(code) {
+            Some(status) if status.role == Role::Parked => Ok(code),
+            Some(status) => Err(Reason::NotEnterable { status: status.name.clone() }),
+            None => Err(Self::missing(Role::Parked)),
+        }
+    }
+
+    /// Where a cancelled task of this step goes: cancelled, or ignored where the enum has no such status.
+    pub(super) fn cancelled(&self, header: &Header) -> Result<i32, Reason> {
+        let step = self.step_of(self.status(header)?);
+        let code = self.graph.code(step, Role::Cancelled).or_else(|| self.graph.code(step, Role::Ignored));
+        code.ok_or_else(|| Self::missing(Role::Cancelled))
+    }
+
+    /// Where a running task ends that somebody has cancelled, unless it succeeds.
+    pub(super) fn called_off(&self, header: &Header) -> Option<i32> {
+        if header.cancel { self.cancelled(header).ok() } else { None }
+    }
+
+    /// Puts a task into a status that somebody named. Failures and crashes belong to the step that it leaves by that.
+    pub(super) fn put_by(&self, header: &mut Header, code: i32) {
+        let step = |code| self.graph.status(code).map(|status| self.step_of(status));
+        if step(header.code) != step(code) {
+            header.failures = 0;
+            header.crashes = 0;
+        }
+        header.enter(code, self.now, self.now);
+    }
+
+    /// What cannot be decoded goes back without cost and out of the line.
+    pub(super) fn unreadable(&self, header: &Header, owner: &Owner) -> Result<Decision, Reason> {
+        let lease = Self::owned(header, owner)?.clone();
+        let mut header = header.clone();
+        header.attempts = header.attempts.saturating_sub(1);
+        match self.called_off(&header) {
+            Some(code) => header.enter(code, self.now, self.now),
+            None => header.enter(lease.from, lease.due, self.now),
+        }
+        header.unreadable = true;
+        let body = self.take_successor(&mut header);
+        Ok(Decision { body, ..Decision::of(header) })
+    }
+
+    pub(super) fn readable(header: &Header) -> Decision {
+        Decision::of(Header { unreadable: false, ..header.clone() })
+    }
+}

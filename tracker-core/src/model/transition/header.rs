@@ -1,0 +1,98 @@
+use uuid::Uuid;
+
+use super::StoredAttempt;
+use crate::model::time::Micros;
+
+/// The due time of a task that no claim finds.
+pub(crate) const NEVER: Micros = Micros::MAX;
+/// Where the tasks stand in the line that wait for others: behind every due time.
+pub(crate) const WAITING: Micros = NEVER - 1;
+/// The latest due time.
+pub(crate) const LATEST: Micros = WAITING - 1;
+
+/// What the rules know of a task. Small, since every transition rewrites it.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, and they come and go apart")]
+pub(crate) struct Header {
+    pub code: i32,
+    pub priority: u8,
+    pub created: Micros,
+    /// When the header last changed its status.
+    pub updated: Micros,
+    /// When a startable task is due.
+    pub due: Micros,
+    pub attempts: u32,
+    pub failures: u32,
+    pub crashes: u32,
+    /// Rises with every change of the payload.
+    pub revision: u32,
+    /// How many attempts have ended.
+    pub ended: u32,
+    pub fingerprint: Option<u64>,
+    pub lease: Option<Lease>,
+    /// The latest attempt, where it ended without anything to say; it moves into the history when the next one ends.
+    pub last: Option<StoredAttempt>,
+    /// Somebody asked the running attempt to end as cancelled.
+    pub cancel: bool,
+    /// The payload could not be decoded.
+    pub unreadable: bool,
+    /// A changed payload waits for the end of the running attempt.
+    pub successor: bool,
+    /// How many others it waits for.
+    pub waits: u32,
+    /// Others may wait for it: its end is told to them.
+    pub watched: bool,
+    /// The batch that it belongs to.
+    pub batch: Option<u64>,
+    /// Its last lease ended with its process, and nobody knows whether its body had begun.
+    pub doubtful: bool,
+}
+
+/// Who holds a task, and until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lease {
+    pub token: Uuid,
+    pub fence: u64,
+    pub worker: String,
+    pub instance: Uuid,
+    /// When the task was claimed.
+    pub started: Micros,
+    /// At this very instant the task is free.
+    pub expires: Micros,
+    /// How long a renewal extends it, in microseconds.
+    pub length: Micros,
+    /// The startable or parked status to which snooze and release lead back.
+    pub from: i32,
+    /// The due time that it had there.
+    pub due: Micros,
+    /// Whether the body has begun; a task claimed ahead has not.
+    pub begun: bool,
+    /// A ticket stands for the execution: only its expiry ends it.
+    pub detached: bool,
+}
+
+impl Lease {
+    pub(crate) fn is_over(&self, now: Micros) -> bool {
+        self.expires <= now
+    }
+}
+
+impl Header {
+    /// Whether the task may be claimed before somebody is free to run it. What may have killed a process is claimed only
+    /// to begin at once, and marked as begun in that same commit, so that a death of its process is held against it.
+    ///
+    /// A begin that is not on disk when the process dies is forgiven by that once: the rescue costs nothing, and leaves
+    /// the task doubtful. So a task that kills its process is counted from its second time on, at the latest.
+    pub(crate) fn may_be_claimed_ahead(&self) -> bool {
+        self.crashes == 0 && !self.doubtful
+    }
+
+    /// Leaves for a status: the lease and its flags end.
+    pub(super) fn enter(&mut self, code: i32, due: Micros, now: Micros) {
+        self.code = code;
+        self.due = due;
+        self.updated = now;
+        self.lease = None;
+        self.cancel = false;
+    }
+}

@@ -1,0 +1,132 @@
+use super::Header;
+use crate::model::time::Micros;
+
+/// An attempt that has ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StoredAttempt {
+    pub fence: u64,
+    pub attempt: u32,
+    pub step: u16,
+    pub worker: String,
+    pub started: Micros,
+    pub ended: Micros,
+    /// The monotonic run time in microseconds, where the worker measured it.
+    pub run: Option<u64>,
+    pub ending: AttemptStatus,
+    pub failure: Option<Failure>,
+    pub remarks: AttemptNotes,
+}
+
+/// What a body says about its attempt besides the outcome.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct AttemptNotes {
+    pub notes: Vec<String>,
+    pub metrics: Vec<(String, f64)>,
+}
+
+impl AttemptNotes {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.notes.is_empty() && self.metrics.is_empty()
+    }
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AttemptStatus {
+    /// The body succeeded.
+    Succeeded,
+    /// The body failed, panicked, or was dropped without an outcome.
+    Failed,
+    /// The body said that no further attempt makes sense.
+    GaveUp,
+    /// The task was set aside, by its body or by hand.
+    Ignored,
+    /// The body put it off.
+    Snoozed,
+    /// The body put it into a status of the user's own.
+    Parked,
+    /// It was given back.
+    Released,
+    /// Its lease ran out, or its owner is known dead.
+    Crashed,
+    /// Somebody took it over although it was leased.
+    TakenOver,
+    /// It was cancelled.
+    Cancelled,
+}
+
+impl AttemptStatus {
+    /// All endings.
+    pub const ALL: [Self; 10] = [
+        Self::Succeeded,
+        Self::Failed,
+        Self::GaveUp,
+        Self::Ignored,
+        Self::Snoozed,
+        Self::Parked,
+        Self::Released,
+        Self::Crashed,
+        Self::TakenOver,
+        Self::Cancelled,
+    ];
+
+    /// The word for it, e.g. `taken_over`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::GaveUp => "gave_up",
+            Self::Ignored => "ignored",
+            Self::Snoozed => "snoozed",
+            Self::Parked => "parked",
+            Self::Released => "released",
+            Self::Crashed => "crashed",
+            Self::TakenOver => "taken_over",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl std::fmt::Display for AttemptStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What went wrong in an attempt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Failure {
+    /// The error's text.
+    pub error: String,
+    /// Its causes, outermost first.
+    pub causes: Vec<String>,
+    /// Its `Debug` form, bounded; an anyhow error's backtrace is in it.
+    pub debug: String,
+    /// Whether it was a panic.
+    pub panicked: bool,
+}
+
+impl Failure {
+    /// A failure that is just a text.
+    #[must_use]
+    pub fn new(error: impl Into<String>) -> Self {
+        Self { error: error.into(), ..Self::default() }
+    }
+}
+
+impl Header {
+    /// Books the end of an attempt. What has nothing to tell stays in the header until the next one ends; what has is
+    /// written to the history at once.
+    pub(super) fn book(&mut self, ended: StoredAttempt, rows: &mut Vec<StoredAttempt>) {
+        self.ended = self.ended.saturating_add(1);
+        rows.extend(self.last.take());
+        if ended.failure.is_none() && ended.remarks.is_empty() {
+            self.last = Some(ended);
+        } else {
+            rows.push(ended);
+        }
+    }
+}

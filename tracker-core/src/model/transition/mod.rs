@@ -1,0 +1,206 @@
+//! The rules: what a command makes of a task. One pure function over values: no clock, no file, no randomness.
+//!
+//! [`Rules::decide`] gets the task's header (or none), a command, the policy and the time, and gives a new header with
+//! what goes into the history, or the reason for a refusal. Whoever calls it applies the result.
+
+mod admin;
+mod batch;
+mod command;
+mod completion_rate;
+mod condition;
+mod dependencies;
+mod explain;
+mod finish;
+mod header;
+mod history;
+mod rescue;
+mod start;
+mod submit;
+#[cfg(test)]
+mod tests;
+mod time_shift;
+
+pub(crate) use batch::{Batch, BatchDelta, Roles};
+pub(crate) use command::{Command, Finish, Owner, Requeue, Start, Submit};
+pub(crate) use completion_rate::CompletionRate;
+pub(crate) use condition::Condition;
+pub use dependencies::OnDependencyFailure;
+#[cfg(test)]
+pub(crate) use dependencies::SetAside;
+pub(crate) use dependencies::{DependencyEffect, DependencyEnd, ResolveDependency};
+pub use explain::Explanation;
+pub(crate) use explain::Situation;
+pub use finish::Outcome;
+pub(crate) use header::{Header, LATEST, Lease, NEVER, WAITING};
+pub(crate) use history::{AttemptNotes, StoredAttempt};
+pub use history::{AttemptStatus, Failure};
+pub(crate) use time_shift::{TimeShift, times_of, times_of_attempt, times_of_batch};
+
+use std::time::Duration;
+
+use crate::model::{
+    error::Reason,
+    status::{Graph, Role, StatusInfo},
+    task::Policy,
+    time::{Micros, micros_of},
+};
+
+/// What the rules look at besides the task and the command.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules<'a> {
+    pub graph: &'a Graph,
+    pub policy: &'a Policy,
+    pub now: Micros,
+}
+
+/// What a command makes of a task.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Decision {
+    /// The header from now on; `None` deletes the task.
+    pub header: Option<Header>,
+    /// Attempts that ended by this command, oldest first, to be written into the history.
+    pub history: Vec<StoredAttempt>,
+    pub body: PayloadChange,
+    pub told: CommandResult,
+}
+
+/// What becomes of the task's body: its payload and keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PayloadChange {
+    Keep,
+    /// The command's body replaces it.
+    Put,
+    /// The command's body waits until the running attempt has ended.
+    PutSuccessor,
+    /// The waiting body replaces it.
+    TakeSuccessor,
+}
+
+/// What the caller is told besides the new header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CommandResult {
+    Applied,
+    New,
+    Existing,
+    Requeued,
+}
+
+impl Rules<'_> {
+    /// Decides what `command` makes of a task.
+    pub(crate) fn decide(&self, header: Option<&Header>, command: &Command) -> Result<Decision, Reason> {
+        if let Command::Submit(submit) = command {
+            return Ok(self.submit(header, submit));
+        }
+        let header = header.ok_or(Reason::NotFound)?;
+        if let Some(lease) = header.lease.as_ref().filter(|lease| lease.is_over(self.now) && command.frees()) {
+            return self.decide_freed(header, lease.fence, command);
+        }
+        match command {
+            Command::Submit(submit) => Ok(self.submit(Some(header), submit)),
+            Command::Start(start) => self.start(header, start),
+            Command::Renew { owner, lease, begin } => self.renew(header, owner, *lease, *begin),
+            Command::Checkpoint { owner, priority } => Self::checkpoint(header, owner, *priority),
+            Command::Finish(finish) => self.finish(header, finish),
+            Command::Detach { owner } => Self::detach(header, owner),
+            Command::Resume { owner, instance, lease } => self.resume(header, owner, *instance, *lease),
+            Command::Unreadable { owner } => self.unreadable(header, owner),
+            Command::Readable => Ok(Self::readable(header)),
+            Command::Rescue { fence, chance } => self.rescue(header, *fence, *chance),
+            Command::Cancel => self.cancel(header),
+            Command::Ignore { fence, reason } => self.ignore(header, *fence, reason),
+            Command::Requeue(requeue) => self.requeue(header, requeue),
+            Command::Move { code } => self.move_to(header, *code),
+            Command::Update { revision, priority } => self.update(header, *revision, *priority),
+            Command::Delete => self.delete(header),
+            Command::Await { others } => Ok(Self::wait_for(header, *others)),
+            Command::ResolveDependency(hear) => Ok(self.hear(header, hear)),
+            Command::Notification(on) => Ok(Decision::of(Header { watched: *on, ..header.clone() })),
+            Command::Join { batch } => Ok(Decision::of(Header { batch: *batch, ..header.clone() })),
+        }
+    }
+
+    /// Decides on a task whose lease has run out: first the rescue, then the command.
+    fn decide_freed(&self, header: &Header, fence: u64, command: &Command) -> Result<Decision, Reason> {
+        let chance = if let Command::Start(start) = command { start.chance } else { 0.5 };
+        let rescued = self.rescue(header, fence, chance)?;
+        let decision = self.decide(rescued.header.as_ref(), command)?;
+        let mut history = rescued.history;
+        history.extend(decision.history);
+        let body = if decision.body == PayloadChange::Keep { rescued.body } else { decision.body };
+        Ok(Decision { history, body, ..decision })
+    }
+
+    /// The status in which a task stands.
+    pub(crate) fn status(&self, header: &Header) -> Result<&StatusInfo, Reason> {
+        self.graph
+            .status(header.code)
+            .ok_or_else(|| Reason::NotStartable { status: format!("in the unknown status {}", header.code) })
+    }
+
+    /// The step in which a task of this status runs or waits: the succeeded of a step that is not the last waits for
+    /// the next one.
+    fn step_of(&self, status: &StatusInfo) -> u16 {
+        let waits = status.role == Role::Succeeded && !self.graph.is_last(status.step);
+        status.step + u16::from(waits)
+    }
+
+    /// Whether some step starts from this status without being told to.
+    fn starts_by_itself(&self, status: &StatusInfo) -> bool {
+        (0..).zip(self.graph.steps()).any(|(step, _)| self.graph.startable(step).contains(&status.code))
+    }
+
+    /// Whether claims start tasks from this status without being told to by the call.
+    pub(crate) fn is_claimable(&self, status: &StatusInfo) -> bool {
+        self.starts_by_itself(status) || self.policy.startable.contains(&status.code)
+    }
+
+    /// Whether a task is given up where the enum has only `failed` for it.
+    fn given_up(header: &Header, status: &StatusInfo) -> bool {
+        status.role == Role::Failed && header.due == NEVER
+    }
+
+    /// The lease of a task that belongs to `owner`.
+    fn owned<'h>(header: &'h Header, owner: &Owner) -> Result<&'h Lease, Reason> {
+        let lease = header.lease.as_ref().ok_or(Reason::LeaseLost)?;
+        if lease.fence == owner.fence && lease.token == owner.token { Ok(lease) } else { Err(Reason::LeaseLost) }
+    }
+
+    /// The refusal of a task that somebody holds.
+    fn leased(lease: &Lease) -> Reason {
+        Reason::Leased { worker: lease.worker.clone(), until: crate::model::time::utc(lease.expires) }
+    }
+
+    fn not_startable(status: &StatusInfo) -> Reason {
+        Reason::NotStartable { status: status.name.clone() }
+    }
+
+    /// The moment `delay` from now; never later than the end of time.
+    fn after(&self, delay: Duration) -> Micros {
+        self.now.saturating_add(micros_of(delay)).min(LATEST)
+    }
+
+    /// When a task is due that has failed or crashed `times` times in a row.
+    fn retry_at(&self, times: u32, chance: f32) -> Micros {
+        let delay = self.policy.backoff.delay(times);
+        let jitter = self.policy.jitter.clamp(0.0, 1.0);
+        let cut = f64::from(jitter * (1.0 - chance.clamp(0.0, 1.0)));
+        // No cut where the product is no duration: a share that is not a number, a delay near the end of time.
+        let cut = Duration::try_from_secs_f64(delay.as_secs_f64() * cut).unwrap_or(Duration::ZERO);
+        self.after(delay.saturating_sub(cut))
+    }
+
+    /// Whether a task has no failures left.
+    fn is_spent(&self, header: &Header) -> bool {
+        self.policy.max_attempts.is_some_and(|most| header.failures >= most)
+    }
+
+    fn missing(role: Role) -> Reason {
+        Reason::MissingRole { role: role.name() }
+    }
+}
+
+impl Decision {
+    fn of(header: Header) -> Self {
+        Self { header: Some(header), history: Vec::new(), body: PayloadChange::Keep, told: CommandResult::Applied }
+    }
+}

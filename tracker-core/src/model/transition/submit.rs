@@ -1,0 +1,73 @@
+use super::{CommandResult, Decision, Header, LATEST, PayloadChange, Rules, Submit};
+use crate::model::status::Role;
+
+impl Rules<'_> {
+    /// Puts a task in. One that exists is never reset, unless its fingerprint changed.
+    pub(super) fn submit(&self, header: Option<&Header>, submit: &Submit) -> Decision {
+        let Some(old) = header else {
+            return Decision { body: PayloadChange::Put, told: CommandResult::New, ..Decision::of(self.fresh(submit)) };
+        };
+        let changed = submit.fingerprint.is_some() && submit.fingerprint != old.fingerprint;
+        let mut header = old.clone();
+        if !changed {
+            return Decision { told: CommandResult::Existing, ..Decision::of(header) };
+        }
+        header.fingerprint = submit.fingerprint;
+        if submit.sets_priority {
+            header.priority = submit.priority;
+        }
+        if header.lease.is_some() {
+            header.successor = true;
+            return Decision {
+                body: PayloadChange::PutSuccessor,
+                told: CommandResult::Existing,
+                ..Decision::of(header)
+            };
+        }
+        header.revision = header.revision.wrapping_add(1);
+        let waits = header.code == self.graph.start_of(0)
+            || self.graph.status(header.code).is_some_and(|status| status.role == Role::Parked);
+        let told = if waits {
+            header.unreadable = false;
+            CommandResult::Existing
+        } else {
+            self.restart(&mut header, submit.due.unwrap_or(self.now));
+            CommandResult::Requeued
+        };
+        Decision { body: PayloadChange::Put, told, ..Decision::of(header) }
+    }
+
+    fn fresh(&self, submit: &Submit) -> Header {
+        Header {
+            code: self.graph.start_of(0),
+            priority: submit.priority,
+            created: self.now,
+            updated: self.now,
+            due: submit.due.unwrap_or(self.now).min(LATEST),
+            attempts: 0,
+            failures: 0,
+            crashes: 0,
+            revision: 0,
+            ended: 0,
+            fingerprint: submit.fingerprint,
+            lease: None,
+            last: None,
+            cancel: false,
+            unreadable: false,
+            successor: false,
+            waits: 0,
+            watched: false,
+            batch: submit.batch,
+            doubtful: false,
+        }
+    }
+
+    /// Back to the first step, with nothing held against it.
+    pub(super) fn restart(&self, header: &mut Header, due: i64) {
+        header.enter(self.graph.start_of(0), due.min(LATEST), self.now);
+        header.failures = 0;
+        header.crashes = 0;
+        header.unreadable = false;
+        header.doubtful = false;
+    }
+}

@@ -1,0 +1,183 @@
+//! Every command that can be put to a task, in the forms that could make a difference.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::machines::Machine;
+use crate::model::{
+    status::Role,
+    time::Micros,
+    transition::{
+        AttemptNotes, Command, DependencyEffect, Failure, Finish, Header, Outcome, Owner, Requeue, ResolveDependency,
+        SetAside, Start, Submit,
+    },
+};
+
+/// The moment at which every command is put; time passes by moving the header's times towards the past.
+pub(super) const NOW: Micros = 1_000_000_000;
+/// The fence, and the token, of whoever holds the task.
+pub(super) const HOLDER: u64 = 100;
+/// The fence, and the token, that a command brings with it.
+pub(super) const NEXT: u64 = 101;
+/// The revision at which every command finds a payload.
+pub(super) const REVISION: u32 = 5;
+pub(super) const SNOOZE: Duration = Duration::from_secs(5);
+pub(super) const RETRY: Duration = Duration::from_secs(3);
+
+pub(super) fn token(of: u64) -> Uuid {
+    Uuid::from_u128(u128::from(of))
+}
+
+/// Every command that makes sense to try on a task of this machine.
+pub(super) fn commands(machine: &Machine, header: Option<&Header>) -> Vec<Command> {
+    let mut all = submits();
+    all.extend(starts(machine));
+    all.extend(of_owners());
+    all.extend(finishes(machine));
+    all.extend(by_hand(machine));
+    let fence = header.and_then(|header| header.lease.as_ref()).map_or(HOLDER, |lease| lease.fence);
+    all.extend(of_others(header));
+    all.push(Command::Rescue { fence, chance: 0.5 });
+    all.push(Command::Rescue { fence: HOLDER - 1, chance: 0.5 });
+    all
+}
+
+fn submits() -> Vec<Command> {
+    let submit =
+        |due, fingerprint| Command::Submit(Submit { due, priority: 0, sets_priority: false, fingerprint, batch: None });
+    vec![submit(None, Some(1)), submit(None, None), submit(None, Some(2)), submit(Some(NOW + 11_000_000), Some(2))]
+}
+
+/// A start by id with no option.
+pub(super) fn start(machine: &Machine, step: u16) -> Start {
+    Start {
+        step,
+        extra: machine.policy.startable.to_vec(),
+        fence: NEXT,
+        token: token(NEXT),
+        worker: "next".to_owned(),
+        instance: Uuid::nil(),
+        lease: machine.policy.lease,
+        by_line: false,
+        steal_lease: false,
+        force: false,
+        reenter: None,
+        begun: true,
+        chance: 0.5,
+    }
+}
+
+fn starts(machine: &Machine) -> Vec<Command> {
+    let mut all = Vec::new();
+    for step in (0..).take(machine.graph.steps().len()) {
+        let plain = || start(machine, step);
+        let odd = |role: Role| matches!(role, Role::Parked | Role::Ignored | Role::Failed | Role::Succeeded);
+        let extra = machine.graph.statuses().iter().filter(|status| odd(status.role)).map(|status| status.code);
+        all.extend([
+            Start { by_line: true, ..plain() },
+            Start { by_line: true, begun: false, ..plain() },
+            plain(),
+            Start { steal_lease: true, ..plain() },
+            Start { force: true, ..plain() },
+            Start { force: true, steal_lease: true, ..plain() },
+            Start { reenter: Some(token(HOLDER)), ..plain() },
+            Start { reenter: Some(token(HOLDER - 1)), ..plain() },
+            Start { extra: extra.collect(), ..plain() },
+        ]);
+    }
+    all.into_iter().map(Command::Start).collect()
+}
+
+/// The owner of the task, and three who are not.
+pub(super) fn owners() -> [Owner; 4] {
+    [(HOLDER, HOLDER), (HOLDER - 1, HOLDER - 1), (HOLDER, HOLDER - 1), (HOLDER - 1, HOLDER)]
+        .map(|(fence, bearer)| Owner { fence, token: token(bearer) })
+}
+
+fn of_owners() -> Vec<Command> {
+    let longer = Some(Duration::from_secs(90));
+    let mut all = Vec::new();
+    for owner in owners() {
+        all.extend([
+            Command::Renew { owner, lease: None, begin: false },
+            Command::Renew { owner, lease: None, begin: true },
+            Command::Renew { owner, lease: longer, begin: false },
+            Command::Checkpoint { owner, priority: None },
+            Command::Detach { owner },
+            Command::Resume { owner, instance: Uuid::nil(), lease: None },
+            Command::Unreadable { owner },
+        ]);
+    }
+    all
+}
+
+fn finishes(machine: &Machine) -> Vec<Command> {
+    let mut outcomes = vec![
+        Outcome::Succeed,
+        Outcome::Fail { retry_in: None },
+        Outcome::Fail { retry_in: Some(RETRY) },
+        Outcome::GiveUp,
+        Outcome::Ignore,
+        Outcome::Snooze { delay: SNOOZE },
+        Outcome::Release,
+    ];
+    let odd = |role: Role| matches!(role, Role::Parked | Role::Pending);
+    let codes = machine.graph.statuses().iter().filter(|status| odd(status.role)).map(|status| status.code);
+    outcomes.extend(codes.chain([-1]).map(|code| Outcome::Park { code }));
+    let mut all = Vec::new();
+    for owner in owners() {
+        for outcome in &outcomes {
+            let failed = matches!(outcome, Outcome::Fail { .. } | Outcome::GiveUp);
+            all.push(Command::Finish(Finish {
+                owner,
+                outcome: *outcome,
+                keep: *outcome == Outcome::Succeed,
+                priority: None,
+                failure: failed.then(|| Failure::new("it broke")),
+                remarks: AttemptNotes::default(),
+                run: None,
+                chance: 0.5,
+            }));
+        }
+    }
+    all
+}
+
+/// What follows from the state of others. Only a task that was just submitted, which nobody holds, is told to wait.
+fn of_others(header: Option<&Header>) -> Vec<Command> {
+    let Some(header) = header else { return Vec::new() };
+    let hear = |over, aside| {
+        let reason = "the other one is exhausted".to_owned();
+        Command::ResolveDependency(ResolveDependency { heard: DependencyEffect { over, aside }, fence: NEXT, reason })
+    };
+    let mut all = vec![Command::Notification(true), Command::Notification(false), Command::Join { batch: Some(7) }];
+    if header.lease.is_none() {
+        all.extend([1, 2].map(|others| Command::Await { others }));
+    }
+    if header.waits > 0 {
+        all.extend([hear(true, None), hear(false, Some(SetAside::Ignore)), hear(true, Some(SetAside::Cancel))]);
+    }
+    all
+}
+
+fn by_hand(machine: &Machine) -> Vec<Command> {
+    let requeue = |from_start, due| Command::Requeue(Requeue { from_start, due, priority: None });
+    let mut all = vec![
+        Command::Readable,
+        Command::Cancel,
+        Command::Ignore { fence: NEXT, reason: String::new() },
+        Command::Ignore { fence: NEXT, reason: "not wanted".to_owned() },
+        requeue(false, None),
+        requeue(true, None),
+        requeue(false, Some(NOW + 13_000_000)),
+        Command::Update { revision: REVISION, priority: None },
+        Command::Update { revision: REVISION, priority: Some(9) },
+        Command::Update { revision: REVISION - 1, priority: None },
+        Command::Update { revision: REVISION + 1, priority: None },
+        Command::Delete,
+        Command::Move { code: -1 },
+    ];
+    all.extend(machine.graph.statuses().iter().map(|status| Command::Move { code: status.code }));
+    all
+}

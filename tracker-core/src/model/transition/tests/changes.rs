@@ -1,0 +1,261 @@
+//! What each command may change, and what it must.
+
+use super::{
+    alphabet::{HOLDER, NEXT, NOW, RETRY, REVISION, SNOOZE, token},
+    invariants::{Broken, Case, ensure},
+};
+use crate::model::{
+    status::Role,
+    time::micros_of,
+    transition::{Command, Decision, Header, Lease, Outcome, PayloadChange, Requeue, SetAside, Start},
+};
+
+impl Case<'_> {
+    /// What was booked before stays first; fences rise; `ended` counts what is booked; what costs nothing is not booked.
+    pub(super) fn history(&self, decision: &Decision) -> Broken {
+        let mut all = decision.history.clone();
+        let Some(new) = &decision.header else {
+            return ensure(self.freed || all.is_empty(), "a delete books more than a crash");
+        };
+        all.extend(new.last.clone());
+        ensure(self.old.last.is_none() || all.first() == self.old.last.as_ref(), "the latest attempt is lost")?;
+        ensure(all.is_sorted_by(|one, next| one.fence < next.fence), "fences in the history do not rise")?;
+        let booked = &all[usize::from(self.old.last.is_some())..];
+        ensure(new.ended as usize == self.old.ended as usize + booked.len(), "ended is not the number of entries")?;
+        let by_hand = match self.command {
+            Command::Ignore { reason, .. } => !reason.is_empty(),
+            Command::ResolveDependency(hear) => hear.heard.aside.is_some() && !self.terminal(&self.found),
+            _ => false,
+        };
+        let told = self.finish().is_some_and(|finish| {
+            let free = matches!(finish.outcome, Outcome::Snooze { .. } | Outcome::Release);
+            !free || self.old.cancel || finish.failure.is_some()
+        });
+        let expected = [self.rescued() && self.begun(), self.takes_over(), told, by_hand];
+        let expected = expected.into_iter().filter(|books| *books).count();
+        ensure(booked.len() == expected, &format!("{} entries are booked, should be {expected}", booked.len()))?;
+        let right = booked.iter().all(|ended| {
+            let by_hand = (NEXT, self.found.attempts);
+            let by_owner = (HOLDER, self.old.attempts);
+            (ended.fence, ended.attempt) == if ended.worker.starts_with("by ") { by_hand } else { by_owner }
+        });
+        ensure(right, "booked under another fence or as another attempt")
+    }
+
+    /// What may still run has failures and crashes left. A start that names a terminal status resets neither.
+    pub(super) fn limits(&self, new: &Header) -> Broken {
+        let policy = self.rules.policy;
+        let within = |header: &Header| {
+            policy.max_attempts.is_none_or(|most| header.failures < most) && header.crashes < policy.max_crashes
+        };
+        let named = self.start().is_some_and(|start| start.extra.contains(&self.found.code));
+        let excused = if self.terminal(&self.found) { named } else { !within(&self.found) };
+        ensure(excused || self.terminal(new) || within(new), "no attempts left, and it may still run")
+    }
+
+    /// attempts = claims − those given back.
+    pub(super) fn attempts(&self, new: &Header) -> Broken {
+        let claimed = self.start().is_some() && !self.reenters();
+        let returned = match self.command {
+            Command::Unreadable { .. } => true,
+            Command::Finish(finish) => matches!(finish.outcome, Outcome::Snooze { .. } | Outcome::Release),
+            _ => self.rescued() && !self.begun(),
+        };
+        let expected = self.old.attempts + u32::from(claimed) - u32::from(returned);
+        ensure(new.attempts == expected, &format!("{} attempts, should be {expected}", new.attempts))
+    }
+
+    /// Failures and crashes, command by command.
+    pub(super) fn counters(&self, new: &Header) -> Broken {
+        let (found, free) = (&self.found, self.found.lease.is_none());
+        let kept = (found.failures, found.crashes);
+        let expected = match self.command {
+            _ if self.ends() && found.successor => (0, 0),
+            _ if self.ends_badly() && found.cancel => (found.failures, new.crashes),
+            Command::Finish(finish) => match finish.outcome {
+                Outcome::Succeed => (0, 0),
+                Outcome::Fail { .. } | Outcome::GiveUp => (found.failures + 1, found.crashes),
+                _ => kept,
+            },
+            Command::Rescue { .. } => (found.failures, found.crashes + u32::from(self.begun())),
+            Command::Start(start) if free && (self.forced() || self.home(found) != start.step) => (0, 0),
+            Command::Requeue(_) => (0, 0),
+            Command::Submit(_) if self.restarts() => (0, 0),
+            _ => kept,
+        };
+        let moved =
+            matches!(self.outcome(), Some(Outcome::Park { .. })) || matches!(self.command, Command::Move { .. });
+        let expected = if moved && self.home(found) != self.home(new) { (0, 0) } else { expected };
+        let are = (new.failures, new.crashes);
+        ensure(are == expected, &format!("failures and crashes are {are:?}, should be {expected:?}"))
+    }
+
+    /// Terminal states change only by requeue, force, a changed fingerprint, or a start that names them.
+    pub(super) fn stable(&self, new: &Header) -> Broken {
+        let may = match self.command {
+            Command::Requeue(_) => true,
+            Command::Start(start) => start.force || start.extra.contains(&self.found.code),
+            Command::Submit(submit) => submit.fingerprint.is_some_and(|fingerprint| fingerprint != 1),
+            _ => false,
+        };
+        let same = (new.code, new.due, &new.lease) == (self.found.code, self.found.due, &self.found.lease);
+        ensure(may || same || !self.terminal(&self.found), "a terminal status is left")
+    }
+
+    /// Where an attempt's end leads.
+    pub(super) fn endings(&self, decision: &Decision, new: &Header) -> Broken {
+        let (graph, policy, found) = (self.rules.graph, self.rules.policy, &self.found);
+        let step = self.status(found).step;
+        let at = (new.code, new.due);
+        if self.ends() && found.successor {
+            let fresh = at == (graph.start_of(0), NOW) && !new.unreadable;
+            return ensure(fresh && decision.body == PayloadChange::TakeSuccessor, "the successor does not start");
+        }
+        if self.ends_badly() && found.cancel {
+            let code = graph.code(step, Role::Cancelled).or(graph.code(step, Role::Ignored));
+            return ensure(Some(new.code) == code, "cancelled while it ran, and not cancelled");
+        }
+        let delay = micros_of(policy.backoff.delay(1));
+        let back = found.lease.as_ref().map(|lease| (lease.from, lease.due));
+        let spent = policy.max_attempts.is_some_and(|most| new.failures >= most);
+        let given_up = graph.after_last_failure(step) == new.code && self.terminal(new);
+        match self.command {
+            Command::Finish(finish) => match finish.outcome {
+                Outcome::Succeed => ensure(at == (graph.after_success(step), NOW), "a success is not one"),
+                Outcome::GiveUp => ensure(given_up, "given up, and not at its end"),
+                Outcome::Fail { .. } if spent => ensure(given_up, "spent, and not at its end"),
+                Outcome::Fail { retry_in } => {
+                    let due = NOW + retry_in.map_or(delay, |_| micros_of(RETRY));
+                    ensure(at == (graph.after_failure(step), due), "a failure leads elsewhere")
+                }
+                Outcome::Ignore => ensure(Some(new.code) == graph.code(step, Role::Ignored), "ignored, and is not"),
+                Outcome::Park { code } => ensure(at == (code, NOW), "parked elsewhere"),
+                Outcome::Release => ensure(Some(at) == back, "released elsewhere"),
+                Outcome::Snooze { .. } => {
+                    let due = NOW + micros_of(SNOOZE);
+                    ensure(back.map(|(code, _)| (code, due)) == Some(at), "snoozed elsewhere")
+                }
+            },
+            Command::Unreadable { .. } => ensure(Some(at) == back && new.unreadable, "unreadable, and elsewhere"),
+            Command::Rescue { .. } if !self.begun() => ensure(
+                back.map(|(code, due)| (code, due.max(NOW))) == Some(at),
+                "what never began does not wait where it was",
+            ),
+            Command::Rescue { .. } if new.crashes >= policy.max_crashes => {
+                ensure(given_up, "crashes spent, and not at its end")
+            }
+            Command::Rescue { .. } => {
+                ensure(at == (graph.after_failure(step), NOW + delay), "rescued, and not at the back of the line")
+            }
+            Command::Requeue(Requeue { from_start, due, .. }) => {
+                let step = if *from_start { 0 } else { self.home(found) };
+                ensure(at == (graph.start_of(step), due.unwrap_or(NOW)), "requeued elsewhere")
+            }
+            Command::Submit(submit) if self.restarts() => {
+                ensure(at == (graph.start_of(0), submit.due.unwrap_or(NOW)), "restarted elsewhere")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Who gets a lease, and what happens to the one that stands.
+    pub(super) fn leases(&self, new: &Header) -> Broken {
+        let (found, graph) = (&self.found, self.rules.graph);
+        let Some(lease) = &new.lease else {
+            return ensure(found.lease.is_none() || self.ends(), "a lease is gone, and nobody ended it");
+        };
+        let Some(start) = self.start() else {
+            let Some(held) = &found.lease else { return ensure(false, "a lease from nowhere") };
+            let same =
+                (lease.fence, lease.token, lease.from, lease.due) == (held.fence, held.token, held.from, held.due);
+            let shorter = lease.expires < held.expires;
+            return ensure(same && !shorter && new.code == found.code, "the lease is another one");
+        };
+        let named = graph.startable(start.step).contains(&found.code) || start.extra.contains(&found.code);
+        let ready = found.due <= NOW && !found.unreadable && named;
+        ensure(!start.by_line || ready, "a claim of what is not due, not readable or not startable")?;
+        let length = micros_of(start.lease);
+        let own = (lease.fence, lease.token, lease.expires) == (NEXT, token(NEXT), NOW + length);
+        ensure(own && lease.length == length && !lease.detached, "the lease is not the one asked for")?;
+        ensure(Some(new.code) == graph.code(start.step, Role::InProgress), "started in another step")?;
+        let back = match &found.lease {
+            Some(held) => (held.from, held.due),
+            None if self.terminal(found) || self.forced() => (graph.start_of(start.step), NOW),
+            None => (found.code, found.due),
+        };
+        ensure((lease.from, lease.due) == back, "does not lead back to where it came from")?;
+        let bare = |header: &Header| Header { lease: None::<Lease>, ..header.clone() };
+        ensure(!self.reenters() || bare(new) == bare(found), "a re-entry changes more than the lease")
+    }
+
+    /// Who waits for how many, and what becomes of him who waits in vain.
+    pub(super) fn others(&self, new: &Header) -> Broken {
+        let found = &self.found;
+        let waits = match self.command {
+            Command::Await { others } => *others,
+            Command::ResolveDependency(hear) => found.waits - u32::from(hear.heard.over),
+            Command::Start(_) if new.lease.is_some() => 0,
+            _ => found.waits,
+        };
+        ensure(new.waits == waits, &format!("waits for {}, should be {waits}", new.waits))?;
+        let Command::ResolveDependency(hear) = self.command else { return Ok(()) };
+        let Some(aside) = hear.heard.aside.filter(|_| !self.terminal(found)) else {
+            return ensure(new.code == found.code && new.due == found.due, "moved, and heard of nothing bad");
+        };
+        let graph = self.rules.graph;
+        let (first, second) = match aside {
+            SetAside::Ignore => (Role::Ignored, Role::Cancelled),
+            SetAside::Cancel => (Role::Cancelled, Role::Ignored),
+        };
+        let code = |role| graph.code(self.home(found), role);
+        let last = graph.after_last_failure(self.home(found));
+        ensure(new.code == code(first).or(code(second)).unwrap_or(last), "set aside elsewhere")?;
+        ensure(self.terminal(new), "set aside, and not ended")
+    }
+
+    /// Doubt comes with the rescue of what was not known to have begun, and goes when it begins for certain or starts anew.
+    pub(super) fn doubts(&self, new: &Header) -> Broken {
+        let raised = matches!(self.command, Command::Rescue { .. }) && !self.begun();
+        let fresh =
+            self.ends() && self.found.successor || matches!(self.command, Command::Requeue(_)) || self.restarts();
+        let begins = self.start().is_some_and(|start| start.begun && !self.reenters());
+        let expected = (self.found.doubtful || raised) && !fresh && !begins;
+        ensure(new.doubtful == expected, &format!("doubtful is {}, should be {expected}", new.doubtful))?;
+        ensure(
+            !raised || fresh || !new.may_be_claimed_ahead(),
+            "claimed ahead again, and it may have killed its process",
+        )
+    }
+
+    /// The revision rises with the payload.
+    pub(super) fn revisions(&self, decision: &Decision, new: &Header) -> Broken {
+        let waits = decision.body == PayloadChange::PutSuccessor;
+        let changes = !matches!(decision.body, PayloadChange::Keep | PayloadChange::PutSuccessor);
+        ensure(!waits || (new.successor && new.lease.is_some()), "a successor that does not wait for the run's end")?;
+        let taken = !self.freed || !self.old.successor || decision.body != PayloadChange::Keep;
+        ensure(taken, "the successor's payload is not taken")?;
+        ensure(self.freed || new.revision == REVISION + u32::from(changes), "the revision does not follow the payload")
+    }
+
+    /// Whether the attempt ends by this command.
+    fn ends(&self) -> bool {
+        matches!(self.command, Command::Finish(_) | Command::Rescue { .. } | Command::Unreadable { .. })
+    }
+
+    /// Whether only force opened the door.
+    fn forced(&self) -> bool {
+        let closed = |start: &Start| {
+            let named = self.rules.graph.startable(start.step).contains(&self.found.code);
+            let waits = self.found.waits > 0 && !self.terminal(&self.found);
+            waits || self.given_up(&self.found) || !(named || start.extra.contains(&self.found.code))
+        };
+        self.start().is_some_and(|start| self.found.lease.is_none() && closed(start))
+    }
+
+    /// Whether a submit brings a changed fingerprint to what is neither running, nor parked, nor waits at the start.
+    fn restarts(&self) -> bool {
+        let Command::Submit(submit) = self.command else { return false };
+        let waits = self.found.code == self.rules.graph.start_of(0) || self.status(&self.found).role == Role::Parked;
+        submit.fingerprint.is_some_and(|fingerprint| fingerprint != 1) && self.found.lease.is_none() && !waits
+    }
+}

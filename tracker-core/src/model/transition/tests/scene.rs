@@ -1,0 +1,185 @@
+//! One task, a clock that stands until a story moves it, and short words for what happens to the task.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::machines::code;
+use crate::model::{
+    error::Reason,
+    status::{Graph, Role},
+    task::Policy,
+    time::{Micros, micros_of},
+    transition::{
+        AttemptNotes, AttemptStatus, Command, Decision, Explanation, Failure, Finish, Header, Outcome, Owner, Requeue,
+        Rules, Situation, Start, StoredAttempt, Submit,
+    },
+};
+
+pub(super) const FAIL: Outcome = Outcome::Fail { retry_in: None };
+pub(super) const LEASE: Duration = Duration::from_secs(60);
+
+pub(super) struct Scene {
+    graph: Graph,
+    policy: Policy,
+    pub now: Micros,
+    pub header: Option<Header>,
+    fence: u64,
+    pub history: Vec<StoredAttempt>,
+}
+
+impl Scene {
+    /// A task just submitted, with three attempts, ten crashes and a lease of a minute.
+    pub fn of(graph: Graph) -> Self {
+        Self::with(graph, |_| ())
+    }
+
+    /// The same under another policy.
+    pub fn with(graph: Graph, change: impl FnOnce(&mut Policy)) -> Self {
+        let mut policy = Policy { lease: LEASE, ..Policy::DEFAULT };
+        change(&mut policy);
+        let mut scene = Self { graph, policy, now: 1_000_000_000, header: None, fence: 0, history: Vec::new() };
+        scene.submit(1);
+        scene
+    }
+
+    pub fn ask(&mut self, command: &Command) -> Result<Decision, Reason> {
+        let rules = Rules { graph: &self.graph, policy: &self.policy, now: self.now };
+        let decision = rules.decide(self.header.as_ref(), command)?;
+        self.history.extend(decision.history.clone());
+        self.header.clone_from(&decision.header);
+        Ok(decision)
+    }
+
+    /// Does what nothing may refuse.
+    pub fn does(&mut self, command: &Command) -> Decision {
+        self.ask(command).unwrap_or_else(|reason| panic!("{command:?} was refused: {reason}"))
+    }
+
+    /// Submits the task with this fingerprint.
+    pub fn submit(&mut self, fingerprint: u64) -> Decision {
+        self.does(&Command::Submit(Submit {
+            due: None,
+            priority: 0,
+            sets_priority: false,
+            fingerprint: Some(fingerprint),
+            batch: None,
+        }))
+    }
+
+    /// Starts the task by id in the first step, with the options that `choose` sets.
+    pub fn start(&mut self, choose: impl FnOnce(&mut Start)) -> Result<Owner, Reason> {
+        self.fence += 1;
+        let owner = Owner { fence: self.fence, token: Uuid::from_u128(self.fence.into()) };
+        let mut start = Start {
+            step: 0,
+            extra: self.policy.startable.to_vec(),
+            fence: owner.fence,
+            token: owner.token,
+            worker: format!("worker {}", self.fence),
+            instance: Uuid::nil(),
+            lease: self.policy.lease,
+            by_line: false,
+            steal_lease: false,
+            force: false,
+            reenter: None,
+            begun: true,
+            chance: 0.5,
+        };
+        choose(&mut start);
+        self.ask(&Command::Start(start)).map(|_| owner)
+    }
+
+    /// Takes the task from the line of a step.
+    pub fn claim_in(&mut self, step: u16) -> Result<Owner, Reason> {
+        self.start(|start| (start.step, start.by_line) = (step, true))
+    }
+
+    /// Takes the task from the line.
+    pub fn claim(&mut self) -> Owner {
+        self.claim_in(0).unwrap_or_else(|reason| panic!("the claim was refused: {reason}"))
+    }
+
+    pub fn finish(&mut self, owner: Owner, outcome: Outcome) -> Result<Decision, Reason> {
+        let failed = matches!(outcome, Outcome::Fail { .. } | Outcome::GiveUp);
+        let failure = failed.then(|| Failure::new("it broke"));
+        let remarks = AttemptNotes::default();
+        self.ask(&Command::Finish(Finish {
+            owner,
+            outcome,
+            keep: false,
+            priority: None,
+            failure,
+            remarks,
+            run: None,
+            chance: 0.5,
+        }))
+    }
+
+    /// Ends an attempt, which nothing may refuse.
+    pub fn end(&mut self, owner: Owner, outcome: Outcome) -> Decision {
+        self.finish(owner, outcome).unwrap_or_else(|reason| panic!("{outcome:?} was refused: {reason}"))
+    }
+
+    /// Claims the task and ends the attempt so.
+    pub fn run(&mut self, outcome: Outcome) {
+        let owner = self.claim();
+        self.end(owner, outcome);
+    }
+
+    /// Claims the task, and nothing is heard of it until its lease has run out.
+    pub fn crash(&mut self) {
+        let owner = self.claim();
+        self.pass(LEASE);
+        self.does(&Command::Rescue { fence: owner.fence, chance: 0.5 });
+    }
+
+    pub fn requeue(&mut self, from_start: bool) {
+        self.does(&Command::Requeue(Requeue { from_start, due: None, priority: None }));
+    }
+
+    /// Cancels the task by hand.
+    pub fn cancel(&mut self) {
+        self.does(&Command::Cancel);
+    }
+
+    pub fn pass(&mut self, by: Duration) {
+        self.now = self.now.saturating_add(micros_of(by));
+    }
+
+    pub fn task(&self) -> &Header {
+        self.header.as_ref().unwrap_or_else(|| panic!("the task is deleted"))
+    }
+
+    /// The role in which the task stands; it must be one of the first step.
+    pub fn role(&self) -> Role {
+        self.role_in(0)
+    }
+
+    /// The role in which the task stands; it must be one of this step.
+    pub fn role_in(&self, step: u16) -> Role {
+        let status = self.graph.status(self.task().code).unwrap_or_else(|| panic!("an unknown code"));
+        assert_eq!(status.step, step, "it stands in {}", status.name);
+        status.role
+    }
+
+    /// Failures and crashes.
+    pub fn counters(&self) -> (u32, u32) {
+        (self.task().failures, self.task().crashes)
+    }
+
+    /// How the attempts ended, the latest last.
+    pub fn endings(&self) -> Vec<AttemptStatus> {
+        self.history.iter().chain(&self.task().last).map(|ended| ended.ending).collect()
+    }
+
+    pub fn explain(&self) -> Explanation {
+        let rules = Rules { graph: &self.graph, policy: &self.policy, now: self.now };
+        rules.explain(self.task(), &Situation::default())
+    }
+
+    /// Moves the task by hand into this role of the first step.
+    pub fn move_to(&mut self, role: Role) -> Result<Decision, Reason> {
+        self.ask(&Command::Move { code: code(0, role) })
+    }
+}

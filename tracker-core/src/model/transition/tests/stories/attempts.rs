@@ -1,0 +1,195 @@
+use crate::model::{
+    error::Reason,
+    status::Role,
+    transition::{
+        AttemptNotes, AttemptStatus, Command, Explanation, Finish, NEVER, Outcome,
+        tests::{
+            machines::{code, full, no_exhausted, no_failed, only_failed},
+            scene::{FAIL, Scene},
+        },
+    },
+};
+
+const SPENT: Reason = Reason::Exhausted { failures: 3, crashes: 0 };
+
+#[test]
+fn three_failures_of_three_are_failed_failed_exhausted() {
+    let mut scene = Scene::of(full());
+    let roles = [(); 3].map(|()| {
+        scene.run(FAIL);
+        scene.role()
+    });
+    assert_eq!(roles, [Role::Failed, Role::Failed, Role::Exhausted]);
+    assert_eq!((scene.task().attempts, scene.counters()), (3, (3, 0)));
+    assert_eq!(scene.start(|_| ()), Err(SPENT));
+    assert_eq!(scene.endings(), [AttemptStatus::Failed; 3]);
+}
+
+/// The wall clock says when, and not how long: it may have been set in between.
+#[test]
+fn the_run_time_that_the_worker_measured_stands_with_the_attempt() {
+    let mut scene = Scene::of(full());
+    let owner = scene.claim();
+    let remarks = AttemptNotes::default();
+    let outcome = Outcome::Succeed;
+    scene.does(&Command::Finish(Finish {
+        owner,
+        outcome,
+        keep: false,
+        priority: None,
+        failure: None,
+        remarks,
+        run: Some(70),
+        chance: 0.5,
+    }));
+    assert_eq!(scene.task().last.as_ref().map(|ended| ended.run), Some(Some(70)));
+}
+
+#[test]
+fn an_ending_is_written_as_its_name() {
+    assert_eq!(AttemptStatus::TakenOver.to_string(), "taken_over");
+}
+
+#[test]
+fn force_starts_what_is_exhausted_with_no_failures_but_all_its_attempts() {
+    let mut scene = Scene::of(full());
+    (0..3).for_each(|_| scene.run(FAIL));
+    let owner = scene.start(|start| start.force = true).expect("forced");
+    assert_eq!((scene.task().attempts, scene.counters()), (4, (0, 0)));
+    scene.end(owner, FAIL);
+    assert_eq!(scene.role(), Role::Failed);
+}
+
+#[test]
+fn a_release_after_force_leads_to_the_start_not_back_to_the_end() {
+    let mut scene = Scene::of(full());
+    scene.run(Outcome::GiveUp);
+    let owner = scene.start(|start| start.force = true).expect("forced");
+    scene.end(owner, Outcome::Release);
+    assert_eq!((scene.role(), scene.task().attempts), (Role::Pending, 1));
+    scene.claim();
+}
+
+#[test]
+fn force_opens_every_terminal_status_and_no_other() {
+    for (outcome, closed) in [
+        (Outcome::Succeed, Reason::AlreadySucceeded),
+        (Outcome::GiveUp, Reason::Exhausted { failures: 1, crashes: 0 }),
+        (Outcome::Ignore, Reason::Ignored),
+    ] {
+        let mut scene = Scene::of(full());
+        scene.run(outcome);
+        assert_eq!(scene.start(|_| ()), Err(closed));
+        assert!(scene.start(|start| start.force = true).is_ok());
+    }
+    let mut scene = Scene::of(full());
+    scene.run(Outcome::Park { code: code(0, Role::Parked) });
+    let refused = scene.start(|start| start.force = true).expect_err("parked");
+    assert!(matches!(refused, Reason::NotStartable { .. }));
+}
+
+#[test]
+fn attempts_are_never_reset_by_success_and_failures_are() {
+    let mut scene = Scene::of(full());
+    scene.run(FAIL);
+    scene.crash();
+    scene.run(Outcome::Succeed);
+    assert_eq!((scene.task().attempts, scene.counters()), (3, (0, 0)));
+    scene.requeue(false);
+    scene.run(FAIL);
+    assert_eq!((scene.task().attempts, scene.counters()), (4, (1, 0)));
+}
+
+#[test]
+fn without_a_limit_a_task_is_retried_for_ever() {
+    let mut scene = Scene::with(full(), |policy| policy.max_attempts = None);
+    (0..50).for_each(|_| scene.run(FAIL));
+    assert_eq!((scene.role(), scene.counters()), (Role::Failed, (50, 0)));
+}
+
+#[test]
+fn the_last_crash_exhausts_and_its_error_says_so() {
+    let mut scene = Scene::with(full(), |policy| policy.max_crashes = 2);
+    scene.crash();
+    assert_eq!((scene.role(), scene.counters()), (Role::Failed, (0, 1)));
+    scene.crash();
+    assert_eq!((scene.role(), scene.counters()), (Role::Exhausted, (0, 2)));
+    let errors: Vec<_> = scene.history.iter().filter_map(|ended| ended.failure.as_ref()).map(|f| &f.error).collect();
+    assert!(!errors[0].contains("given up"), "{}", errors[0]);
+    assert!(errors[1].contains("given up after 2 crashes"), "{}", errors[1]);
+}
+
+#[test]
+fn crashes_and_failures_are_counted_apart() {
+    let mut scene = Scene::with(full(), |policy| (policy.max_attempts, policy.max_crashes) = (Some(2), 2));
+    scene.run(FAIL);
+    scene.crash();
+    assert_eq!((scene.role(), scene.counters()), (Role::Failed, (1, 1)));
+}
+
+#[test]
+fn without_a_failed_a_failure_leads_back_to_pending_until_none_is_left() {
+    let mut scene = Scene::of(no_failed());
+    let roles = [(); 3].map(|()| {
+        scene.run(FAIL);
+        scene.role()
+    });
+    assert_eq!(roles, [Role::Pending, Role::Pending, Role::Exhausted]);
+}
+
+#[test]
+fn without_an_exhausted_ignored_is_used_for_both() {
+    let mut scene = Scene::of(no_exhausted());
+    scene.run(Outcome::GiveUp);
+    assert_eq!(scene.role(), Role::Ignored);
+    assert_eq!(scene.start(|_| ()), Err(Reason::Ignored));
+}
+
+#[test]
+fn what_is_spent_in_an_enum_with_only_failed_is_never_claimed_again() {
+    let mut scene = Scene::of(only_failed());
+    (0..3).for_each(|_| scene.run(FAIL));
+    assert_eq!((scene.role(), scene.task().due), (Role::Failed, NEVER));
+    assert_eq!(scene.claim_in(0), Err(SPENT));
+    assert_eq!(scene.explain(), Explanation::Exhausted { failures: 3, crashes: 0 });
+    let owner = scene.start(|start| start.force = true).expect("forced");
+    scene.end(owner, Outcome::Release);
+    assert_eq!((scene.role(), scene.counters()), (Role::Pending, (0, 0)));
+}
+
+/// Failures left or not: what a body gave up, or what crashed too often, has ended; a start by id must not revive it.
+#[test]
+fn given_up_with_failures_left_is_given_up_all_the_same_in_an_enum_with_only_failed() {
+    let mut scene = Scene::of(only_failed());
+    scene.run(Outcome::GiveUp);
+    assert_eq!(scene.start(|_| ()), Err(Reason::Exhausted { failures: 1, crashes: 0 }));
+    let mut scene = Scene::with(only_failed(), |policy| policy.max_crashes = 1);
+    scene.crash();
+    assert_eq!(scene.start(|_| ()), Err(Reason::Exhausted { failures: 0, crashes: 1 }));
+    assert_eq!(scene.move_to(Role::Failed), Err(Reason::Exhausted { failures: 0, crashes: 1 }));
+    scene.requeue(false);
+    scene.claim();
+}
+
+#[test]
+fn snooze_and_release_cost_nothing_and_lead_back_to_where_it_came_from() {
+    let mut scene = Scene::of(full());
+    scene.run(FAIL);
+    for outcome in [Outcome::Release, Outcome::Snooze { delay: std::time::Duration::ZERO }] {
+        scene.run(outcome);
+        assert_eq!((scene.role(), scene.task().attempts, scene.counters()), (Role::Failed, 1, (1, 0)));
+    }
+    assert_eq!(scene.endings(), [AttemptStatus::Failed]);
+    scene.does(&Command::Move { code: code(0, Role::Parked) });
+    let owner = scene.start(|start| start.extra = vec![code(0, Role::Parked)]).expect("an extra status");
+    scene.end(owner, Outcome::Release);
+    assert_eq!(scene.role(), Role::Parked);
+}
+
+#[test]
+fn an_outcome_whose_role_is_missing_is_refused_and_the_lease_stands() {
+    let mut scene = Scene::of(only_failed());
+    let owner = scene.claim();
+    assert_eq!(scene.finish(owner, Outcome::Ignore), Err(Reason::MissingRole { role: "ignored" }));
+    scene.end(owner, Outcome::Succeed);
+}

@@ -1,0 +1,133 @@
+use crate::model::{
+    error::Reason,
+    status::Role,
+    transition::{
+        Command, Outcome,
+        tests::{
+            machines::{bare_second_step, code, pipeline},
+            scene::{FAIL, Scene},
+        },
+    },
+};
+
+fn run_in(scene: &mut Scene, step: u16, outcome: Outcome) {
+    let owner = scene.claim_in(step).expect("claimed");
+    scene.end(owner, outcome);
+}
+
+#[test]
+fn a_task_walks_through_three_steps_and_only_the_last_succeeded_is_terminal() {
+    let mut scene = Scene::of(pipeline());
+    run_in(&mut scene, 0, Outcome::Succeed);
+    assert_eq!(scene.role_in(0), Role::Succeeded, "the second step has no pending of its own");
+    run_in(&mut scene, 1, Outcome::Succeed);
+    assert_eq!(scene.role_in(2), Role::Pending, "the third has");
+    run_in(&mut scene, 2, Outcome::Succeed);
+    assert_eq!(scene.role_in(2), Role::Succeeded);
+    assert_eq!(scene.claim_in(2), Err(Reason::AlreadySucceeded));
+    assert_eq!(scene.task().attempts, 3);
+}
+
+#[test]
+fn a_start_in_another_step_is_refused_as_the_wrong_step() {
+    let mut scene = Scene::of(pipeline());
+    for step in [1, 2] {
+        let wrong = Reason::WrongStep { step: "step 0".to_owned(), asked: format!("step {step}") };
+        assert_eq!(scene.claim_in(step), Err(wrong.clone()));
+        assert_eq!(scene.start(|start| (start.step, start.force) = (step, true)), Err(wrong));
+    }
+}
+
+#[test]
+fn failures_belong_to_a_step() {
+    let mut scene = Scene::of(pipeline());
+    run_in(&mut scene, 0, FAIL);
+    run_in(&mut scene, 0, FAIL);
+    run_in(&mut scene, 0, Outcome::Succeed);
+    run_in(&mut scene, 1, FAIL);
+    run_in(&mut scene, 1, FAIL);
+    assert_eq!((scene.role_in(1), scene.counters()), (Role::Failed, (2, 0)));
+    run_in(&mut scene, 1, FAIL);
+    assert_eq!(scene.role_in(1), Role::Ignored, "its step has no exhausted");
+}
+
+/// With neither pending nor failed a step's failures lead back to the succeeded before it: they must be counted there.
+#[test]
+fn attempts_end_in_a_step_that_fails_back_to_the_one_before() {
+    let mut scene = Scene::of(bare_second_step());
+    run_in(&mut scene, 0, Outcome::Succeed);
+    for failures in [1, 2] {
+        run_in(&mut scene, 1, FAIL);
+        assert_eq!((scene.role_in(0), scene.counters()), (Role::Succeeded, (failures, 0)));
+    }
+    run_in(&mut scene, 1, FAIL);
+    assert_eq!(scene.role_in(1), Role::Exhausted);
+}
+
+#[test]
+fn a_requeue_goes_to_the_current_step_and_from_start_to_the_first() {
+    let mut scene = Scene::of(pipeline());
+    run_in(&mut scene, 0, Outcome::Succeed);
+    run_in(&mut scene, 1, Outcome::Succeed);
+    run_in(&mut scene, 2, Outcome::GiveUp);
+    scene.requeue(false);
+    assert_eq!((scene.role_in(2), scene.counters()), (Role::Pending, (0, 0)));
+    scene.requeue(true);
+    assert_eq!(scene.role_in(0), Role::Pending);
+}
+
+/// The succeeded before a step that has no pending is where that step's tasks wait: what has got so far stays there.
+#[test]
+fn a_second_requeue_does_not_go_back_another_step() {
+    let mut scene = Scene::of(pipeline());
+    run_in(&mut scene, 0, Outcome::Succeed);
+    run_in(&mut scene, 1, FAIL);
+    for _ in 0..2 {
+        scene.requeue(false);
+        assert_eq!(scene.role_in(0), Role::Succeeded);
+    }
+    run_in(&mut scene, 1, Outcome::Succeed);
+}
+
+#[test]
+fn what_waits_for_a_step_is_cancelled_and_ignored_in_that_step() {
+    let mut scene = Scene::of(pipeline());
+    run_in(&mut scene, 0, Outcome::Succeed);
+    scene.cancel();
+    assert_eq!(scene.role_in(1), Role::Cancelled);
+    scene.requeue(false);
+    scene.does(&Command::Ignore { fence: 9, reason: String::new() });
+    assert_eq!(scene.role_in(1), Role::Ignored);
+    scene.requeue(false);
+    assert_eq!(scene.role_in(0), Role::Succeeded);
+}
+
+#[test]
+fn a_changed_fingerprint_goes_to_the_first_step() {
+    let mut scene = Scene::of(pipeline());
+    run_in(&mut scene, 0, Outcome::Succeed);
+    run_in(&mut scene, 1, FAIL);
+    scene.submit(2);
+    assert_eq!((scene.role_in(0), scene.counters()), (Role::Pending, (0, 0)));
+}
+
+#[test]
+fn a_body_that_parks_in_another_step_leaves_its_failures_behind() {
+    let mut scene = Scene::of(pipeline());
+    run_in(&mut scene, 0, FAIL);
+    run_in(&mut scene, 0, Outcome::Park { code: code(2, Role::Parked) });
+    assert_eq!((scene.role_in(2), scene.counters()), (Role::Parked, (0, 0)));
+}
+
+#[test]
+fn an_extra_status_of_an_earlier_step_starts_a_later_one_with_no_failures() {
+    let mut scene = Scene::of(pipeline());
+    let parked = code(0, Role::Parked);
+    run_in(&mut scene, 0, FAIL);
+    run_in(&mut scene, 0, Outcome::Park { code: parked });
+    assert_eq!(scene.counters(), (1, 0));
+    let owner = scene.start(|start| (start.step, start.extra) = (2, vec![parked])).expect("started");
+    assert_eq!(scene.counters(), (0, 0));
+    scene.end(owner, Outcome::Release);
+    assert_eq!(scene.role_in(0), Role::Parked);
+}

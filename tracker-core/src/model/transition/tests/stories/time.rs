@@ -1,0 +1,168 @@
+use std::time::Duration;
+
+use crate::model::{
+    error::Reason,
+    status::Role,
+    task::Backoff,
+    time::Micros,
+    transition::{
+        AttemptNotes, Command, Explanation, Finish, LATEST, NEVER, Outcome, Requeue, Submit,
+        tests::{
+            machines::{full, only_failed},
+            scene::{FAIL, Scene},
+        },
+    },
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// When a task is due whose only attempt failed, counted from the failure.
+fn due_after_failure(backoff: Backoff, jitter: f32, chance: f32) -> Micros {
+    let mut scene = Scene::with(full(), |policy| (policy.backoff, policy.jitter) = (backoff, jitter));
+    let owner = scene.claim();
+    let remarks = AttemptNotes::default();
+    let outcome = FAIL;
+    scene.does(&Command::Finish(Finish {
+        owner,
+        outcome,
+        keep: false,
+        priority: None,
+        failure: None,
+        remarks,
+        run: None,
+        chance,
+    }));
+    scene.task().due - scene.now
+}
+
+#[test]
+fn nothing_is_claimed_before_its_due_time_and_a_start_by_id_ignores_it() {
+    let mut scene = Scene::with(full(), |policy| policy.backoff = Backoff::Fixed(SECOND));
+    scene.run(FAIL);
+    scene.pass(SECOND.saturating_sub(Duration::from_micros(1)));
+    assert!(matches!(scene.claim_in(0), Err(Reason::NotStartable { .. })));
+    let owner = scene.start(|_| ()).expect("by id");
+    scene.end(owner, Outcome::Release);
+    assert!(scene.claim_in(0).is_err(), "released to its due time");
+    scene.pass(Duration::from_micros(1));
+    scene.claim();
+}
+
+#[test]
+fn the_delay_grows_with_the_failures_in_a_row_and_stops_at_its_most() {
+    let backoff = Backoff::Exponential { first: SECOND, max: 5 * SECOND };
+    let mut scene = Scene::with(full(), |policy| (policy.backoff, policy.max_attempts) = (backoff, None));
+    let delays = [(); 5].map(|()| {
+        scene.pass(5 * SECOND);
+        scene.run(FAIL);
+        (scene.task().due - scene.now) / 1_000_000
+    });
+    assert_eq!(delays, [1, 2, 4, 5, 5]);
+}
+
+#[test]
+fn jitter_takes_at_most_its_share_of_the_delay() {
+    let delay = Backoff::Fixed(Duration::from_secs(100));
+    for (jitter, chance, seconds) in [
+        (0.0, 0.0, 100),
+        (0.5, 1.0, 100),
+        (0.5, 0.0, 50),
+        (0.5, 0.5, 75),
+        (1.0, 0.0, 0),
+        (7.0, -3.0, 0),
+        (1.0, 9.0, 100),
+    ] {
+        assert_eq!(due_after_failure(delay, jitter, chance), seconds * 1_000_000, "{jitter} {chance}");
+    }
+}
+
+#[test]
+fn without_jitter_a_long_delay_is_kept_to_the_microsecond() {
+    let delay = Duration::from_micros(123_456_789_012_345);
+    assert_eq!(due_after_failure(Backoff::Fixed(delay), 0.0, 0.0), 123_456_789_012_345);
+}
+
+#[test]
+fn jitter_that_is_not_a_number_takes_nothing() {
+    let delay = Backoff::Fixed(SECOND);
+    assert_eq!(due_after_failure(delay, f32::NAN, 0.5), 1_000_000);
+    assert_eq!(due_after_failure(delay, 0.5, f32::NAN), 1_000_000);
+}
+
+#[test]
+fn a_backoff_beyond_the_end_of_time_is_due_at_its_end_and_no_panic() {
+    for jitter in [0.0, 0.5, 1.0] {
+        for chance in [0.0, 0.5, 1.0] {
+            let due = due_after_failure(Backoff::Fixed(Duration::MAX), jitter, chance);
+            assert!(due == 0 || due > 1_000_000_000_000_000_000, "{due}");
+        }
+    }
+    let backoff = Backoff::Exponential { first: Duration::MAX, max: Duration::MAX };
+    let mut scene = Scene::with(full(), |policy| (policy.backoff, policy.max_attempts) = (backoff, None));
+    for _ in 0..70 {
+        let owner = scene.start(|_| ()).expect("by id");
+        scene.end(owner, FAIL);
+        assert_eq!(scene.task().due, LATEST);
+    }
+}
+
+#[test]
+fn a_snooze_or_a_retry_for_ever_is_far_away_and_not_given_up() {
+    let for_ever = Duration::MAX;
+    for outcome in [Outcome::Snooze { delay: for_ever }, Outcome::Fail { retry_in: Some(for_ever) }] {
+        let mut scene = Scene::of(only_failed());
+        scene.run(outcome);
+        assert_eq!(scene.task().due, LATEST);
+        assert!(matches!(scene.explain(), Explanation::NotDue { .. }), "{outcome:?}");
+        scene.start(|_| ()).expect("by id");
+    }
+}
+
+/// The last moment of all means given up; nobody gives a task up by asking for it late.
+#[test]
+fn what_is_submitted_or_requeued_for_the_end_of_time_is_not_given_up() {
+    let due = Some(NEVER);
+    let mut scene = Scene::of(full());
+    scene.does(&Command::Requeue(Requeue { from_start: false, due, priority: None }));
+    assert!(matches!(scene.explain(), Explanation::NotDue { .. }));
+    scene.does(&Command::Delete);
+    scene.does(&Command::Submit(Submit { due, priority: 0, sets_priority: false, fingerprint: None, batch: None }));
+    assert!(matches!(scene.explain(), Explanation::NotDue { .. }));
+    assert_eq!(scene.task().due, LATEST);
+}
+
+#[test]
+fn a_lease_for_ever_never_runs_out() {
+    let mut scene = Scene::with(full(), |policy| policy.lease = Duration::MAX);
+    let owner = scene.claim();
+    scene.does(&Command::Renew { owner, lease: None, begin: false });
+    scene.now = LATEST - 1;
+    assert!(matches!(scene.start(|_| ()), Err(Reason::Leased { .. })));
+    scene.end(owner, Outcome::Succeed);
+}
+
+#[test]
+fn the_rules_hold_at_both_ends_of_time() {
+    for now in [Micros::MIN, -1, 0, LATEST - 1] {
+        let mut scene = Scene::of(full());
+        scene.does(&Command::Delete);
+        scene.now = now;
+        scene.submit(1);
+        scene.run(FAIL);
+        let owner = scene.claim();
+        scene.cancel();
+        scene.does(&Command::Rescue { fence: owner.fence, chance: 0.5 });
+        assert_eq!((scene.role(), scene.counters()), (Role::Cancelled, (1, 1)), "{now}");
+        scene.requeue(false);
+        assert!(matches!(scene.explain(), Explanation::InLine { .. }));
+    }
+}
+
+#[test]
+fn time_that_jumps_far_ahead_frees_a_task_once() {
+    let mut scene = Scene::of(full());
+    scene.claim();
+    scene.pass(Duration::from_secs(10_000 * 365 * 24 * 3600));
+    scene.claim();
+    assert_eq!((scene.task().attempts, scene.counters()), (2, (0, 1)));
+}

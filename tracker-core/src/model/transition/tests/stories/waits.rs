@@ -1,0 +1,36 @@
+//! What those hear that wait for a task.
+
+use crate::model::{status::Role, transition::DependencyEnd};
+
+#[test]
+fn only_an_end_that_differs_from_what_was_is_news() {
+    let news = |before, after| DependencyEnd::between(Some(before), Some(after));
+    assert_eq!(news(Role::InProgress, Role::Succeeded), Some(DependencyEnd::Satisfied));
+    assert_eq!(news(Role::InProgress, Role::Ignored), Some(DependencyEnd::Failed(Role::Ignored)));
+    assert_eq!(news(Role::Exhausted, Role::Succeeded), Some(DependencyEnd::Satisfied), "a late success counts");
+    for role in Role::ALL {
+        assert_eq!(news(role, role), None, "{role:?} is no news twice");
+    }
+    assert_eq!(news(Role::Succeeded, Role::Pending), None, "what was requeued has not ended");
+}
+
+#[test]
+fn what_is_deleted_is_gone_unless_its_success_was_heard() {
+    assert_eq!(DependencyEnd::between(Some(Role::Succeeded), None), None);
+    for role in [Role::Pending, Role::Exhausted, Role::Cancelled] {
+        assert_eq!(DependencyEnd::between(Some(role), None), Some(DependencyEnd::Deleted));
+    }
+}
+
+#[test]
+fn what_was_not_there_is_no_news() {
+    assert_eq!(DependencyEnd::between(None, Some(Role::Succeeded)), None);
+}
+
+/// Those that have not heard yet hear it all at once.
+#[test]
+fn of_two_that_are_left_to_tell_a_success_stands_and_else_the_later_counts() {
+    assert_eq!(DependencyEnd::Satisfied.and(DependencyEnd::Deleted), DependencyEnd::Satisfied);
+    assert_eq!(DependencyEnd::Failed(Role::Exhausted).and(DependencyEnd::Satisfied), DependencyEnd::Satisfied);
+    assert_eq!(DependencyEnd::Failed(Role::Exhausted).and(DependencyEnd::Deleted), DependencyEnd::Deleted);
+}

@@ -1,0 +1,149 @@
+use serde::{Deserialize, Serialize};
+
+use super::timestamp::{Recorded, Timestamp};
+use crate::{
+    api::shared::Shared,
+    model::{
+        bounds::{MANY, NAME, TEXT, cut, shorten},
+        kind::Kind,
+        payload::{Node, Payload},
+        transition::{AttemptNotes, AttemptStatus, Failure, StoredAttempt},
+    },
+};
+
+/// An attempt that has ended, or just what went wrong in it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum History {
+    Error(String),
+    Attempt(Box<PortableAttempt>),
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct PortableAttempt {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fence: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<String>,
+    worker: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<Timestamp>,
+    /// How long the body ran by a monotonic clock, in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ending: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    causes: Vec<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    debug: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    panicked: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    metrics: Vec<(String, Payload)>,
+}
+
+impl History {
+    pub(super) fn attempt(self) -> PortableAttempt {
+        match self {
+            Self::Error(error) => PortableAttempt { error: Some(error), ..PortableAttempt::default() },
+            Self::Attempt(attempt) => *attempt,
+        }
+    }
+}
+
+impl PortableAttempt {
+    pub(super) fn of(kind: &Kind, ended: &StoredAttempt) -> Self {
+        let step = kind.graph.steps().nth(usize::from(ended.step)).filter(|name| !name.is_empty());
+        let failure = ended.failure.as_ref();
+        Self {
+            fence: Some(ended.fence),
+            attempt: Some(ended.attempt),
+            step: step.map(str::to_owned),
+            worker: ended.worker.clone(),
+            started: Some(Timestamp(ended.started)),
+            ended: Some(Timestamp(ended.ended)),
+            run_us: ended.run,
+            ending: Some(ended.ending.name().to_owned()),
+            error: failure.map(|failure| failure.error.clone()),
+            causes: failure.map(|failure| failure.causes.clone()).unwrap_or_default(),
+            debug: failure.map(|failure| failure.debug.clone()).unwrap_or_default(),
+            panicked: failure.is_some_and(|failure| failure.panicked),
+            notes: ended.remarks.notes.clone(),
+            metrics: ended
+                .remarks
+                .metrics
+                .iter()
+                .map(|(name, value)| (name.clone(), Payload::from_bytes(Node::F64(*value).bytes())))
+                .collect(),
+        }
+    }
+
+    /// The attempt, with what is not told taken from the task; times that lie ahead are refused.
+    pub(super) fn ended(
+        self,
+        kind: &Kind,
+        number: u32,
+        fence: u64,
+        (updated, times): (i64, Recorded),
+    ) -> Result<StoredAttempt, String> {
+        let ending = match &self.ending {
+            None if self.error.is_some() => AttemptStatus::Failed,
+            None => AttemptStatus::Succeeded,
+            Some(name) => AttemptStatus::ALL.into_iter().find(|ending| ending.name() == name).ok_or_else(|| {
+                let known: Vec<_> = AttemptStatus::ALL.iter().map(|ending| ending.name()).collect();
+                format!("there is no ending {name:?}; there are {}", known.join(", "))
+            })?,
+        };
+        let step = match &self.step {
+            None => 0,
+            Some(name) => kind.graph.step_named(name).ok_or_else(|| format!("there is no step {name:?}"))?,
+        };
+        let metric = |(name, value): (String, Payload)| match value.node() {
+            Some(Node::F64(value)) => Ok((name, value)),
+            _ => value.to().map(|value| (name.clone(), value)).map_err(|_| format!("the metric {name:?} is no number")),
+        };
+        let told = self.error.is_some() || !self.causes.is_empty() || !self.debug.is_empty() || self.panicked;
+        let mut failure = Failure::new(self.error.unwrap_or_default());
+        (failure.causes, failure.debug, failure.panicked) = (self.causes, self.debug, self.panicked);
+        let end = self.ended.map_or(Ok(updated), |stamp| stamp.recorded("ended", times))?;
+        Ok(StoredAttempt {
+            fence: self.fence.unwrap_or(fence),
+            attempt: self.attempt.unwrap_or(number),
+            step,
+            worker: self.worker,
+            started: self.started.map_or(Ok(end), |stamp| stamp.recorded("started", times))?,
+            ended: end,
+            run: self.run_us,
+            ending,
+            failure: told.then_some(failure),
+            remarks: AttemptNotes {
+                notes: self.notes,
+                metrics: self.metrics.into_iter().map(metric).collect::<Result<_, _>>()?,
+            },
+        })
+    }
+}
+
+/// Holds the texts of an attempt to the limits of those that come from bodies; room for the words of an earlier cut is left.
+pub(super) fn bound(shared: &Shared, ended: &mut StoredAttempt) {
+    let text = |text: String| shared.text(text, TEXT + 64);
+    ended.worker = shorten(std::mem::take(&mut ended.worker), NAME + 64);
+    if let Some(failure) = &mut ended.failure {
+        failure.error = text(std::mem::take(&mut failure.error));
+        failure.debug = text(std::mem::take(&mut failure.debug));
+        failure.causes = cut(std::mem::take(&mut failure.causes), MANY).into_iter().map(text).collect();
+    }
+    let remarks = &mut ended.remarks;
+    remarks.notes = cut(std::mem::take(&mut remarks.notes), MANY).into_iter().map(text).collect();
+    remarks.metrics.truncate(MANY);
+}

@@ -1,0 +1,176 @@
+use std::{io::Write, sync::Arc};
+
+use redb::ReadTransaction;
+use serde::Serialize;
+
+use super::{
+    batch::{PortableBatch, PortableSeal},
+    dependency::PortableDependency,
+    kind::PortableKind,
+    task::PortableTask,
+};
+use crate::{
+    api::{schema::Schema, tasks::Tasks, tracker::Tracker},
+    model::{
+        error::{Error, ErrorKind, Result},
+        kind::Kind,
+        kinds::Kinds,
+        transition::Batch,
+    },
+    storage::tables::Tables,
+};
+
+/// How many tasks are read from one snapshot: one that stays open keeps the file from reusing pages.
+const BATCH: usize = 500;
+/// How many bytes of payload they have at most.
+const BATCH_BYTES: usize = 8 << 20;
+
+impl Tracker {
+    /// Writes everything as lines of JSON: the definitions of all kinds, the batches, the tasks of each kind in the order of
+    /// submission, each with its history, and which batches are sealed; says how many tasks. [`Tracker::import`] reads them. The form is described in
+    /// `docs/json-lines.md`.
+    ///
+    /// Each task is written as of one instant. Tasks that change meanwhile may be written as they were before or after.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// # jobs.submit_all(["one", "two"].map(job))?;
+    /// let mut lines = Vec::new();
+    /// assert_eq!(tracker.export(&mut lines)?, 2);
+    ///
+    /// let other = Tracker::in_memory()?;
+    /// assert_eq!(other.import(lines.as_slice())?.new, 2);
+    /// assert_eq!(other.tasks::<Job>()?.counts()?.get(Status::Pending), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The file cannot be read, or the writer fails.
+    pub fn export(&self, mut out: impl Write) -> Result<u64> {
+        let kinds = self.shared.engine.stored_kinds()?;
+        for kind in kinds.all() {
+            line(&mut out, &PortableKind::of(kind))?;
+        }
+        self.export_batches(&kinds, &mut out)?;
+        let mut tasks = 0;
+        for kind in kinds.all() {
+            tasks += self.export_kind(kind, &mut out)?;
+        }
+        self.export_seals(&mut out)?;
+        flush(&mut out)?;
+        Ok(tasks)
+    }
+
+    fn export_batches(&self, kinds: &Kinds, out: &mut impl Write) -> Result<()> {
+        self.each_batch(out, |rows, number, batch| {
+            let follow_up = rows.follow_up(number)?;
+            Ok(Some(PortableBatch::of(kinds, batch, follow_up.as_ref())))
+        })
+    }
+
+    fn export_seals(&self, out: &mut impl Write) -> Result<()> {
+        self.each_batch(out, |_, _, batch| Ok(batch.sealed.then(|| PortableSeal::of(batch))))
+    }
+
+    /// Writes a line for each batch, in the order in which they were opened.
+    fn each_batch<L: Serialize>(
+        &self,
+        out: &mut impl Write,
+        mut told: impl FnMut(&mut Tables<&ReadTransaction>, u64, &Batch) -> Result<Option<L>>,
+    ) -> Result<()> {
+        let mut beyond = None;
+        loop {
+            let (lines, last) = self.shared.engine.read(|rows| {
+                let batches = rows.batches_beyond(beyond, BATCH)?;
+                let last = batches.last().map(|(number, _)| *number);
+                let mut lines = Vec::with_capacity(batches.len());
+                for (number, batch) in &batches {
+                    lines.extend(told(rows, *number, batch)?);
+                }
+                Ok((lines, last))
+            })?;
+            for batch in lines {
+                line(out, &batch)?;
+            }
+            if last.is_none() {
+                return Ok(());
+            }
+            beyond = last;
+        }
+    }
+
+    fn export_kind(&self, kind: &Arc<Kind>, out: &mut impl Write) -> Result<u64> {
+        let (mut beyond, mut written) = (None, 0);
+        loop {
+            let lines = self.shared.engine.read(|rows| {
+                let (mut lines, mut bytes) = (Vec::new(), 0);
+                for task in rows.tasks_beyond(kind.id, beyond, BATCH)? {
+                    if let Some(task_rows) = rows.task_rows(task)? {
+                        bytes += task_rows.body.payload.len();
+                        let batch = match task_rows.header.batch {
+                            Some(number) => rows.batch(number)?.map(|batch| batch.label),
+                            None => None,
+                        };
+                        let needs =
+                            if task_rows.header.waits > 0 { rows.dependencies(task, usize::MAX)? } else { Vec::new() };
+                        let needs = needs.into_iter().map(PortableDependency::of).collect();
+                        lines.push(PortableTask { batch, needs, ..PortableTask::of(kind, &task_rows) });
+                    }
+                    beyond = Some(task.seq);
+                    if bytes >= BATCH_BYTES {
+                        break;
+                    }
+                }
+                Ok(lines)
+            })?;
+            if lines.is_empty() {
+                return Ok(written);
+            }
+            for task in lines {
+                line(out, &task)?;
+                written += 1;
+            }
+        }
+    }
+}
+
+impl<T: Schema> Tasks<T> {
+    /// Writes the kind as lines of JSON: its definition, then its tasks; says how many. See [`Tracker::export`]. Of a batch,
+    /// which may have tasks of other kinds, only its label is written.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn export(&self, mut out: impl Write) -> Result<u64> {
+        let kind = self.shared.engine.read(|rows| self.kind_in(rows))?;
+        line(&mut out, &PortableKind::of(&kind))?;
+        let written = Tracker { shared: self.shared.clone() }.export_kind(&kind, &mut out)?;
+        flush(&mut out)?;
+        Ok(written)
+    }
+}
+
+fn line(out: &mut impl Write, value: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_vec(value)
+        .map_err(|error| Error::caused(ErrorKind::Unwritable, "a line cannot be written as JSON", error))?;
+    text.push(b'\n');
+    out.write_all(&text).map_err(unwritten)
+}
+
+fn flush(out: &mut impl Write) -> Result<()> {
+    out.flush().map_err(unwritten)
+}
+
+fn unwritten(error: std::io::Error) -> Error {
+    Error::caused(ErrorKind::Io, "the lines cannot be written further", error)
+}

@@ -1,0 +1,359 @@
+use std::{
+    collections::VecDeque,
+    io::{BufRead, Read},
+};
+
+use super::{
+    deferred::DeferredLines,
+    dependency::AwaitedDependency,
+    foreign,
+    line::{Numbered, PortableLine},
+    newcomer::ImportedTask,
+};
+use crate::{
+    api::{shared::Shared, tracker::Tracker},
+    engine::Writer,
+    model::error::{Error, ErrorKind, Result},
+};
+
+/// How lines are read. See [`Tracker::import_with`].
+#[derive(Clone, Debug, Default)]
+pub struct ImportOptions {
+    kind: Option<String>,
+    goes_on: bool,
+    future: bool,
+}
+
+impl ImportOptions {
+    /// Each line names its kind; the first line that cannot be read ends the import.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The kind of lines that name none.
+    #[must_use]
+    pub fn kind(mut self, kind: &str) -> Self {
+        self.kind = Some(kind.to_owned());
+        self
+    }
+
+    /// Goes on after a line that cannot be read, and reports it.
+    #[must_use]
+    pub fn go_on(mut self) -> Self {
+        self.goes_on = true;
+        self
+    }
+
+    /// Takes times of what has happened (`created`, `updated`, `started`, `ended`, …) also where they lie more than a day
+    /// after now. For files whose clock was ahead; without it such lines are refused.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tracker_core::{ImportOptions, Tracker};
+    ///
+    /// let tracker = Tracker::in_memory()?;
+    /// let line = r#"{"open_batch": "night", "created": "2999-01-01T00:00:00Z"}"#;
+    /// assert!(tracker.import(line.as_bytes()).is_err());
+    /// let imported = tracker.import_with(line.as_bytes(), &ImportOptions::new().allow_future())?;
+    /// assert_eq!(imported.batches, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn allow_future(mut self) -> Self {
+        self.future = true;
+        self
+    }
+}
+
+/// What an import did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Imported {
+    /// Kinds that are new in the file.
+    pub kinds: u64,
+    /// Batches that are new, where lines tell of them.
+    pub batches: u64,
+    /// Tasks that are new.
+    pub new: u64,
+    /// Tasks whose id was there: they stay as they are.
+    pub existing: u64,
+    /// Lines that could not be read, where the import went on.
+    pub refused: u64,
+    /// The first hundred of these lines.
+    pub errors: Vec<LineError>,
+}
+
+/// A line that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LineError {
+    /// Its number, from 1.
+    pub line: u64,
+    /// What is wrong with it, and what to do.
+    pub what: String,
+}
+
+impl std::fmt::Display for LineError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "line {}: {}", self.line, self.what)
+    }
+}
+
+/// How many lines share a transaction.
+const BATCH: usize = 1_000;
+/// How many bytes they have at most.
+const BATCH_BYTES: usize = 8 << 20;
+/// The longest line: the largest payload, as JSON.
+const LONGEST: u64 = 256 << 20;
+/// How many errors are kept.
+const ERRORS: usize = 100;
+
+impl Tracker {
+    /// Puts tasks in that stand in lines of JSON, as [`Tracker::export`] writes them or as `docs/json-lines.md` describes
+    /// them; only an id and a payload are needed. A task whose id is there stays as it is, so that an import which was
+    /// interrupted can run again. Each line goes in whole or not at all; about a thousand share a commit.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{ImportOptions, TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tracker = Tracker::in_memory()?;
+    /// let jobs = tracker.tasks::<Job>()?;
+    /// let lines = r#"
+    ///     {"id": "one", "payload": {"name": "one", "host": "a", "result": null}}
+    ///     {"id": "two", "status": "Succeeded", "payload": {"name": "two", "host": "b", "result": 7}}
+    /// "#;
+    /// let imported = tracker.import_with(lines.as_bytes(), &ImportOptions::new().kind("job"))?;
+    /// assert_eq!(imported.new, 2);
+    /// assert_eq!(jobs.counts()?.get(Status::Succeeded), 1);
+    /// assert_eq!(jobs.query().index("host", "b").total()?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `Invalid`, with the number of the first line that cannot be read, what is wrong with it and what to do: the lines
+    /// before it stand. Else a failure of the storage or of the reader.
+    pub fn import(&self, lines: impl Read) -> Result<Imported> {
+        self.import_with(lines, &ImportOptions::new())
+    }
+
+    /// The same for lines that do not name their kind, or of which some may be wrong.
+    ///
+    /// # Errors
+    /// As [`Tracker::import`]; a line that cannot be read is none where the import goes on.
+    pub fn import_with(&self, lines: impl Read, options: &ImportOptions) -> Result<Imported> {
+        let mut import = Import::new(self, options);
+        let mut lines = std::io::BufReader::new(lines);
+        let mut text = Vec::new();
+        for number in 1.. {
+            text.clear();
+            let read = lines.by_ref().take(LONGEST).read_until(b'\n', &mut text);
+            match read.map_err(|error| Error::caused(ErrorKind::Io, "the lines cannot be read further", error))? {
+                0 => break,
+                long if long as u64 >= LONGEST && text.last() != Some(&b'\n') => {
+                    import.store()?;
+                    return Err(line_error(number, "it is longer than 256 MiB"));
+                }
+                _ => import.add(number, &text)?,
+            }
+        }
+        import.finish()
+    }
+}
+
+fn line_error(line: u64, what: impl Into<String>) -> Error {
+    let error = LineError { line, what: what.into() };
+    Error::invalid(format!("{error}; the lines before it are in: correct it, and import again"))
+}
+
+struct Import<'i> {
+    tracker: &'i Tracker,
+    options: &'i ImportOptions,
+    lines: VecDeque<Numbered>,
+    bytes: usize,
+    held: DeferredLines,
+    /// Batches into which no more tasks come, once all lines are in.
+    seals: Vec<Numbered>,
+    imported: Imported,
+}
+
+/// What became of a line.
+enum Put {
+    Kind {
+        new: bool,
+    },
+    Batch {
+        new: bool,
+    },
+    Task {
+        new: bool,
+    },
+    /// Nothing that is counted; or nothing yet.
+    Nothing,
+}
+
+impl<'i> Import<'i> {
+    fn new(tracker: &'i Tracker, options: &'i ImportOptions) -> Self {
+        Self {
+            tracker,
+            options,
+            lines: VecDeque::new(),
+            bytes: 0,
+            held: DeferredLines::default(),
+            seals: Vec::new(),
+            imported: Imported::default(),
+        }
+    }
+
+    fn add(&mut self, number: u64, text: &[u8]) -> Result<()> {
+        if number == 1
+            && let Some(what) = foreign::format(text)
+        {
+            return Err(Error::invalid(format!("line 1: {what}")));
+        }
+        // Joined files have a mark wherever one of them begins.
+        let text = text.strip_prefix(foreign::BOM).unwrap_or(text).trim_ascii();
+        if text.is_empty() {
+            return Ok(());
+        }
+        match PortableLine::read(text) {
+            Ok(line @ PortableLine::Seal(_)) => self.seals.push(Numbered { number, bytes: text.len(), line }),
+            Ok(line) => return self.queue(Numbered { number, bytes: text.len(), line }),
+            Err(what) => {
+                self.store()?;
+                return self.refuse(number, what);
+            }
+        }
+        Ok(())
+    }
+
+    fn queue(&mut self, line: Numbered) -> Result<()> {
+        self.bytes += line.bytes;
+        self.lines.push_back(line);
+        if self.lines.len() >= BATCH || self.bytes >= BATCH_BYTES { self.store() } else { Ok(()) }
+    }
+
+    fn refuse(&mut self, line: u64, what: String) -> Result<()> {
+        if !self.options.goes_on {
+            return Err(line_error(line, what));
+        }
+        self.imported.refused += 1;
+        if self.imported.errors.len() < ERRORS {
+            self.imported.errors.push(LineError { line, what });
+        }
+        Ok(())
+    }
+
+    fn store(&mut self) -> Result<()> {
+        let mut lines = std::mem::take(&mut self.lines);
+        self.bytes = 0;
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let Self { tracker, options, held, .. } = self;
+        let shared = &tracker.shared;
+        let mut answers = Vec::with_capacity(lines.len());
+        shared.engine.user_transaction(|writer| -> Result<()> {
+            while let Some(line) = lines.pop_front() {
+                let number = line.number;
+                let put = put(writer, shared, options, line, held);
+                let ends = match &put {
+                    Ok(_) => false,
+                    // The file's fault, not the line's: none of the batch goes in.
+                    Err(error) if error.stops_a_batch() || error.kind() == ErrorKind::Corrupted => {
+                        return put.map(drop);
+                    }
+                    Err(_) => !options.goes_on,
+                };
+                answers.push((number, put));
+                if ends {
+                    break;
+                }
+                // Before the next line: what it brought may be all that they waited for.
+                while let Some(line) = held.next() {
+                    lines.push_front(line);
+                }
+            }
+            Ok(())
+        })?;
+        for (number, answer) in answers {
+            match answer {
+                Ok(Put::Kind { new }) => self.imported.kinds += u64::from(new),
+                Ok(Put::Batch { new }) => self.imported.batches += u64::from(new),
+                Ok(Put::Task { new: true }) => self.imported.new += 1,
+                Ok(Put::Task { new: false }) => self.imported.existing += 1,
+                Ok(Put::Nothing) => {}
+                Err(error) => self.refuse(number, error.to_string())?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses what waited for others in vain, and seals the batches whose tasks are all there.
+    fn finish(mut self) -> Result<Imported> {
+        self.store()?;
+        for (number, reason) in std::mem::take(&mut self.held).rest() {
+            self.refuse(number, reason)?;
+        }
+        for seal in std::mem::take(&mut self.seals) {
+            if self.imported.refused > 0 {
+                self.refuse(
+                    seal.number,
+                    "lines before it were refused, so the batch stays open: correct them and import again, or seal it by hand"
+                        .to_owned(),
+                )?;
+            } else {
+                self.queue(seal)?;
+            }
+        }
+        self.store()?;
+        Ok(self.imported)
+    }
+}
+
+/// Does what a line says. Writes nothing if it is refused.
+fn put(
+    writer: &mut Writer<'_>,
+    shared: &Shared,
+    options: &ImportOptions,
+    Numbered { number, bytes, line }: Numbered,
+    held: &mut DeferredLines,
+) -> Result<Put> {
+    match line {
+        PortableLine::Kind(line) => line.put(writer).map(|new| Put::Kind { new }),
+        PortableLine::Batch(line) => {
+            let awaited = AwaitedDependency::Batch(line.open_batch.clone());
+            let new = line.put(writer, shared, options.future)?;
+            held.wake(&awaited);
+            Ok(Put::Batch { new })
+        }
+        PortableLine::Seal(line) => line.put(writer).map(|()| Put::Nothing),
+        PortableLine::Task(line) => {
+            let mut newcomer = ImportedTask::of(writer, *line, options.kind.as_ref())?;
+            if newcomer.is_there(writer)? {
+                return Ok(Put::Task { new: false });
+            }
+            if let Some(awaited) = newcomer.awaits(writer)? {
+                newcomer.reserve(writer)?;
+                let names = newcomer.names();
+                let line = PortableLine::Task(Box::new(newcomer.line));
+                held.add(awaited, Numbered { number, bytes, line }, names)?;
+                return Ok(Put::Nothing);
+            }
+            let names = newcomer.names();
+            newcomer.put(writer, shared, options.future)?;
+            for name in &names {
+                held.wake(name);
+            }
+            Ok(Put::Task { new: true })
+        }
+    }
+}

@@ -1,0 +1,69 @@
+use serde::{Deserialize, de::IgnoredAny};
+
+use super::{
+    batch::{PortableBatch, PortableSeal},
+    foreign::advice,
+    kind::PortableKind,
+    task::PortableTask,
+};
+use crate::model::payload::{too_wide, wide_integer};
+
+/// A line of any sort.
+pub(super) enum PortableLine {
+    Kind(Box<PortableKind>),
+    Batch(Box<PortableBatch>),
+    Seal(PortableSeal),
+    Task(Box<PortableTask>),
+}
+
+/// A line with its number, and how long its text was.
+pub(super) struct Numbered {
+    pub number: u64,
+    pub bytes: usize,
+    pub line: PortableLine,
+}
+
+/// The fields that only lines of their sort have.
+#[derive(Default, Deserialize)]
+struct Sort {
+    define: Option<IgnoredAny>,
+    open_batch: Option<IgnoredAny>,
+    seal_batch: Option<IgnoredAny>,
+}
+
+impl PortableLine {
+    /// The line of a text; else what is wrong with it.
+    pub(super) fn read(text: &[u8]) -> Result<Self, String> {
+        if let Some(integer) = wide_integer(text) {
+            return Err(too_wide(integer));
+        }
+        let sort = Sort::of(text);
+        let (line, least) = if sort.define.is_some() {
+            (serde_json::from_slice(text).map(Self::Kind), "")
+        } else if sort.open_batch.is_some() {
+            (serde_json::from_slice(text).map(Self::Batch), "")
+        } else if sort.seal_batch.is_some() {
+            (serde_json::from_slice(text).map(Self::Seal), "")
+        } else {
+            (serde_json::from_slice(text).map(Self::Task), "; a task has at least an id and a payload")
+        };
+        line.map_err(|error| match advice(text, &error) {
+            Some(advice) => format!("{error}; {advice}"),
+            None => format!("{error}{least}"),
+        })
+    }
+}
+
+impl Sort {
+    fn of(text: &[u8]) -> Self {
+        // Most are tasks, and need no look before they are read.
+        let words: [&[u8]; 3] = [b"\"define\"", b"\"open_batch\"", b"\"seal_batch\""];
+        let quotes = text.iter().enumerate().filter(|(_, byte)| **byte == b'"').map(|(at, _)| at);
+        let mentions = |at: usize| text.get(at..).is_some_and(|rest| words.iter().any(|word| rest.starts_with(word)));
+        if quotes.into_iter().any(mentions) {
+            serde_json::from_slice(text).unwrap_or_default()
+        } else {
+            Self::default()
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Tasks as lines of JSON, in and out: `docs/json-lines.md`.
+
+mod attempt;
+mod batch;
+mod deferred;
+mod dependency;
+mod export;
+mod foreign;
+mod import;
+mod kind;
+mod line;
+mod newcomer;
+mod payload;
+mod task;
+mod timestamp;
+mod value;
+
+pub use import::{ImportOptions, Imported, LineError};

@@ -1,0 +1,181 @@
+use std::sync::Arc;
+
+use super::{
+    attempt::bound,
+    dependency::{AwaitedDependency, numbered},
+    payload::PortablePayload,
+    task::{PortableHistory, PortableTask},
+    timestamp::Recorded,
+};
+use crate::{
+    api::shared::Shared,
+    engine::Writer,
+    model::{
+        bounds::check_id,
+        error::{Error, Result},
+        kind::Kind,
+        task::TaskKey,
+        transition::{AttemptNotes, Command, Finish, Outcome, Owner, PayloadChange},
+    },
+    storage::read::task_rows::TaskRows,
+};
+
+/// A task on its way from a line into the file.
+pub(super) struct ImportedTask {
+    pub kind: Arc<Kind>,
+    pub id: TaskKey,
+    pub line: PortableTask,
+}
+
+impl ImportedTask {
+    /// The task of a line; `default` is the kind of those that name none.
+    pub(super) fn of(writer: &Writer<'_>, line: PortableTask, default: Option<&String>) -> Result<Self> {
+        let name = line
+            .kind
+            .as_ref()
+            .or(default)
+            .ok_or_else(|| Error::invalid("it names no kind: add \"kind\", or say of which kind such lines are"))?;
+        let kind = writer.kinds().find(|kind| kind.name == *name).ok_or_else(|| {
+            Error::invalid(format!(
+                "the file has no kind {name:?}: put its definition before ({{\"define\": {name:?}, …}}), or open the kind with its type first"
+            ))
+        })?;
+        let id = line
+            .id
+            .id()
+            .ok_or_else(|| Error::invalid("its id is none: null, true, false, a list and raw bytes are no ids"))?;
+        check_id(&id)?;
+        Ok(Self { kind, id, line })
+    }
+
+    /// What those call it that wait for it, or for the batch it is in.
+    pub(super) fn names(&self) -> Vec<AwaitedDependency> {
+        let batch = self.line.batch.clone().map(AwaitedDependency::Batch);
+        batch.into_iter().chain([AwaitedDependency::Task(self.kind.name.clone(), self.id.clone())]).collect()
+    }
+
+    /// Gives it its number now, so that it keeps its place among the others when it comes later.
+    pub(super) fn reserve(&mut self, writer: &mut Writer<'_>) -> Result<()> {
+        if self.line.reserved.is_none() {
+            self.line.reserved = Some(writer.reserve_seq()?);
+        }
+        Ok(())
+    }
+
+    /// Whether its id is there already.
+    pub(super) fn is_there(&self, writer: &mut Writer<'_>) -> Result<bool> {
+        Ok(writer.rows().with_id(self.kind.id, &self.id)?.is_some())
+    }
+
+    /// The first of those it waits for that is not in the file.
+    pub(super) fn awaits(&self, writer: &mut Writer<'_>) -> Result<Option<AwaitedDependency>> {
+        for need in &self.line.needs {
+            let Some(awaited) = need.awaited()? else { continue };
+            if awaited.tie(writer, need.otherwise()?)?.is_none() {
+                return Ok(Some(awaited));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Puts the task in, whose id and those it waits for were looked for. Writes nothing if it is refused.
+    pub(super) fn put(mut self, writer: &mut Writer<'_>, shared: &Shared, future: bool) -> Result<()> {
+        let typed = shared.typed(&self.kind.name);
+        let (kind, line) = (&self.kind, &mut self.line);
+        let now = writer.now();
+        let PortableHistory { mut header, mut past, fenceless } =
+            line.told(kind, Recorded { now, future }).map_err(Error::invalid)?;
+        let own = PortablePayload {
+            indexes: line.indexes.take(),
+            uniques: line.uniques.take(),
+            payload: line.payload.clone(),
+        };
+        let keyed = own.keyed(kind, Some(&self.id), typed)?;
+        header.fingerprint = header.fingerprint.or(keyed.fingerprint);
+        if line.priority.is_none()
+            && let Some(own) = typed.and_then(|typed| typed(line.payload.as_bytes()))
+        {
+            header.priority = own.priority.unwrap_or(kind.policy.priority);
+        }
+        past.iter_mut().chain(&mut header.last).for_each(|ended| bound(shared, ended));
+        let successor = line.successor.take().map(|line| line.keyed(kind, Some(&self.id), typed)).transpose()?;
+        let guessed = keyed.guessed || successor.as_ref().is_some_and(|successor| successor.guessed);
+        if fenceless {
+            for ended in past.iter_mut().chain(&mut header.last) {
+                ended.fence = writer.take_fence()?;
+            }
+        }
+        let successor = successor.map(|keyed| keyed.body(&self.id));
+        let task = kind.task(line.reserved.map_or_else(|| writer.new_seq(), Ok)?);
+        let whole = TaskRows { task, header, body: keyed.body(&self.id), past, progress: None, successor };
+        let whole = released(kind, whole, now)?;
+        if self.line.batch.is_none() && self.line.needs.is_empty() {
+            writer.admit(kind, &whole)?;
+        } else {
+            self.put_tied(writer, whole)?;
+        }
+        if guessed {
+            writer.outdate(self.kind.id)?;
+        }
+        Ok(())
+    }
+
+    /// Puts it in with its batch and those that it waits for.
+    fn put_tied(&self, writer: &mut Writer<'_>, mut whole: TaskRows) -> Result<()> {
+        let mut made = None;
+        if let Some(label) = &self.line.batch {
+            let (number, new) = numbered(writer, label)?;
+            whole.header.batch = Some(number);
+            made = new.then_some(number);
+        }
+        let put = writer.all_or_nothing(|writer| {
+            if let Some(number) = whole.header.batch {
+                writer.may_join(&self.kind, &self.id, None, number)?;
+            }
+            let (mut ties, mut deleted) = (Vec::with_capacity(self.line.needs.len()), Vec::new());
+            for need in &self.line.needs {
+                let otherwise = need.otherwise()?;
+                match need.awaited()? {
+                    Some(awaited) => {
+                        ties.push(awaited.tie(writer, otherwise)?.ok_or_else(|| awaited.is_absent())?);
+                    }
+                    None => deleted.push(otherwise),
+                }
+            }
+            writer.admit(&self.kind, &whole)?;
+            if !ties.is_empty() {
+                writer.tie(&self.kind, whole.task, &self.id, &ties)?;
+            }
+            deleted.into_iter().try_for_each(|otherwise| writer.miss(whole.task, otherwise))
+        });
+        if let (Err(_), Some(number)) = (&put, made) {
+            writer.remove_batch(number)?;
+        }
+        put
+    }
+}
+
+/// The task as if its attempt had been given back: whoever has it elsewhere has it not here.
+fn released(kind: &Kind, mut whole: TaskRows, now: i64) -> Result<TaskRows> {
+    let Some(lease) = &whole.header.lease else { return Ok(whole) };
+    let finish = Finish {
+        owner: Owner { fence: lease.fence, token: lease.token },
+        outcome: Outcome::Release,
+        keep: false,
+        priority: None,
+        failure: None,
+        remarks: AttemptNotes::default(),
+        run: None,
+        chance: 0.0,
+    };
+    let decided = kind.rules(now).decide(Some(&whole.header), &Command::Finish(finish));
+    let decision = decided.map_err(|reason| kind.refuse(whole.body.id.clone(), reason))?;
+    whole.past.extend(decision.history);
+    if let Some(body) = whole.successor.take().filter(|_| decision.body == PayloadChange::TakeSuccessor) {
+        whole.body = body;
+    }
+    if let Some(header) = decision.header {
+        whole.header = header;
+    }
+    Ok(whole)
+}

@@ -1,0 +1,309 @@
+use serde::{Deserialize, Serialize};
+
+use super::{
+    attempt::{History, PortableAttempt},
+    dependency::PortableDependency,
+    payload::{Keys, PortablePayload},
+    timestamp::{Recorded, Timestamp},
+    value::Value,
+};
+use crate::{
+    model::{
+        kind::Kind,
+        payload::Payload,
+        transition::{Header, Lease, NEVER, StoredAttempt},
+    },
+    storage::read::task_rows::TaskRows,
+};
+
+/// The line of a task. Only the id and the payload are needed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PortableTask {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    pub id: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<StatusRef>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
+    #[serde(default)]
+    pub attempts: u32,
+    #[serde(default)]
+    pub failures: u32,
+    #[serde(default)]
+    pub crashes: u32,
+    #[serde(default)]
+    pub revision: u32,
+    /// How many attempts have ended in all; the history may hold fewer.
+    #[serde(default)]
+    pub ended: u32,
+    /// In 16 hexadecimal digits: JSON's readers lose digits of large numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unreadable: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub doubtful: bool,
+    /// The label of its batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<PortableDependency>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<PortableLease>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<PortableProgress>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<History>,
+    /// Values by the names of the kind's indexes; found in the payload where they are not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub indexes: Option<Keys>,
+    /// The same for its unique keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uniques: Option<Keys>,
+    pub payload: Payload,
+    /// What replaces the payload when the running attempt ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<PortablePayload>,
+    /// The number it was given while it waited for others to come.
+    #[serde(skip)]
+    pub reserved: Option<u64>,
+}
+
+/// A status by its name or its code.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum StatusRef {
+    Code(i32),
+    Name(String),
+}
+
+/// Who had the task when it was written: a fact, not a claim.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PortableLease {
+    pub worker: String,
+    pub fence: u64,
+    pub since: Timestamp,
+    pub until: Timestamp,
+    /// Where the task goes if the attempt is given back.
+    pub from: StatusRef,
+    pub due: Timestamp,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub detached: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancel_requested: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PortableProgress {
+    done: u64,
+    total: Option<u64>,
+    message: String,
+    at: Timestamp,
+}
+
+impl PortableTask {
+    pub(super) fn of(kind: &Kind, whole: &TaskRows) -> Self {
+        let TaskRows { header, body, past, progress, successor, .. } = whole;
+        let name = |code: i32| match kind.graph.status(code) {
+            Some(status) => StatusRef::Name(status.name.clone()),
+            None => StatusRef::Code(code),
+        };
+        let lease = header.lease.as_ref().map(|lease| PortableLease {
+            worker: lease.worker.clone(),
+            fence: lease.fence,
+            since: Timestamp(lease.started),
+            until: Timestamp(lease.expires),
+            from: name(lease.from),
+            due: Timestamp(lease.due),
+            detached: lease.detached,
+            cancel_requested: header.cancel,
+        });
+        let PortablePayload { indexes, uniques, payload } = PortablePayload::of_body(kind, body);
+        Self {
+            kind: Some(kind.name.clone()),
+            id: Value::of_id(&body.id),
+            status: Some(name(header.code)),
+            code: Some(header.code),
+            priority: Some(header.priority),
+            created: Some(Timestamp(header.created)),
+            updated: Some(Timestamp(header.updated)),
+            due: Some(Timestamp(header.due)),
+            attempts: header.attempts,
+            failures: header.failures,
+            crashes: header.crashes,
+            revision: header.revision,
+            ended: header.ended,
+            fingerprint: header.fingerprint.map(written),
+            unreadable: header.unreadable,
+            doubtful: header.doubtful,
+            batch: None,
+            needs: Vec::new(),
+            lease,
+            progress: progress.as_ref().map(|progress| PortableProgress {
+                done: progress.done,
+                total: progress.total,
+                message: progress.message.clone(),
+                at: Timestamp(progress.at),
+            }),
+            history: past
+                .iter()
+                .chain(&header.last)
+                .map(|ended| History::Attempt(Box::new(PortableAttempt::of(kind, ended))))
+                .collect(),
+            indexes,
+            uniques,
+            payload,
+            successor: successor.as_ref().map(|body| PortablePayload::of_body(kind, body)),
+            reserved: None,
+        }
+    }
+}
+
+/// What a line says of a task but for its keys, as far as the file's kind can understand it.
+pub(super) struct PortableHistory {
+    pub header: Header,
+    pub past: Vec<StoredAttempt>,
+    /// Fences are to be given to the attempts.
+    pub fenceless: bool,
+}
+
+/// No fence of a file ever comes near it.
+const FENCES: u64 = u64::MAX / 2;
+
+impl PortableTask {
+    /// The header and the history; what is not told is as of a task that is submitted now.
+    pub(super) fn told(&mut self, kind: &Kind, times: Recorded) -> Result<PortableHistory, String> {
+        let code = self.resolve(kind)?;
+        let updated = self.updated.map_or(Ok(times.now), |stamp| stamp.recorded("updated", times))?;
+        let created = self.created.map_or(Ok(updated), |stamp| stamp.recorded("created", times))?;
+        let due = self.due.map_or(created, |stamp| stamp.0);
+        let lease = self.lease.take().map(|lease| lease.of(kind, times)).transpose()?;
+        let cancel = lease.as_ref().is_some_and(|(_, cancel)| *cancel);
+        let mut past = Vec::new();
+        let mut fenceless = false;
+        for (number, told) in (1..).zip(std::mem::take(&mut self.history)) {
+            let attempt = told.attempt();
+            fenceless |= attempt.fence.is_none();
+            past.push(attempt.ended(kind, number, u64::from(number), (updated, times))?);
+        }
+        if !fenceless
+            && (!past.is_sorted_by(|one, other| one.fence < other.fence) || past.iter().any(|one| one.fence > FENCES))
+        {
+            return Err(
+                "the fences of a history rise from attempt to attempt; leave them out to have them given".to_owned()
+            );
+        }
+        // What ended last with nothing to tell stands in the header.
+        let plain = |ended: &StoredAttempt| ended.failure.is_none() && ended.remarks.is_empty();
+        let ended = self.ended.max(u32::try_from(past.len()).unwrap_or(u32::MAX));
+        let last = past.pop_if(|ended| plain(ended));
+        let header = Header {
+            code,
+            priority: self.priority.unwrap_or(kind.policy.priority),
+            created,
+            updated,
+            due,
+            attempts: self.attempts,
+            failures: self.failures,
+            crashes: self.crashes,
+            revision: self.revision,
+            ended,
+            fingerprint: self.fingerprint.as_deref().map(fingerprint).transpose()?,
+            lease: lease.map(|(lease, _)| lease),
+            last,
+            cancel,
+            unreadable: self.unreadable,
+            successor: self.successor.is_some(),
+            doubtful: self.doubtful,
+            waits: 0,
+            watched: false,
+            batch: None,
+        };
+        check(kind, &header)?;
+        Ok(PortableHistory { header, past, fenceless })
+    }
+
+    fn resolve(&self, kind: &Kind) -> Result<i32, String> {
+        let named = self.status.as_ref().map(|status| status.code(kind)).transpose()?;
+        let code = match (named, self.code) {
+            (Some(one), Some(other)) if one != other => {
+                return Err(format!("its status has the code {one}, but the line says {other}: leave one out"));
+            }
+            (named, code) => named.or(code).unwrap_or_else(|| kind.graph.start_of(0)),
+        };
+        let code = StatusRef::Code(code).code(kind)?;
+        // Whoever ran it elsewhere does not run it here.
+        let left =
+            kind.graph.status(code).filter(|status| status.role == crate::Role::InProgress && self.lease.is_none());
+        Ok(left.map_or(code, |status| kind.graph.start_of(status.step)))
+    }
+}
+
+/// Refuses what no task can be.
+fn check(kind: &Kind, header: &Header) -> Result<(), String> {
+    let status = kind.graph.status(header.code);
+    let running = status.is_some_and(|status| status.role == crate::Role::InProgress);
+    if header.lease.is_some() && !running {
+        return Err("it has a lease, and its status is not one in progress: leave the lease out".to_owned());
+    }
+    if header.successor && header.lease.is_none() {
+        return Err("it has a successor, and no lease: only a running task has one".to_owned());
+    }
+    if header.due == NEVER && running {
+        return Err("it is in progress, and never due".to_owned());
+    }
+    Ok(())
+}
+
+impl StatusRef {
+    fn code(&self, kind: &Kind) -> Result<i32, String> {
+        let text = match self {
+            Self::Code(code) => code.to_string(),
+            Self::Name(name) => name.clone(),
+        };
+        crate::api::query::named(kind, &text).map_err(|error| error.to_string())
+    }
+}
+
+impl PortableLease {
+    fn of(self, kind: &Kind, times: Recorded) -> Result<(Lease, bool), String> {
+        if self.fence > FENCES {
+            return Err(format!("its fence {} is larger than any file's", self.fence));
+        }
+        let lease = Lease {
+            token: uuid::Uuid::nil(),
+            fence: self.fence,
+            worker: self.worker,
+            instance: uuid::Uuid::nil(),
+            started: self.since.recorded("since", times)?,
+            expires: self.until.0,
+            length: self.until.0.saturating_sub(self.since.0),
+            from: self.from.code(kind)?,
+            due: self.due.0,
+            begun: true,
+            detached: self.detached,
+        };
+        Ok((lease, self.cancel_requested))
+    }
+}
+
+/// A fingerprint in 16 hexadecimal digits.
+pub(super) fn written(fingerprint: u64) -> String {
+    format!("{fingerprint:016x}")
+}
+
+pub(super) fn fingerprint(digits: &str) -> Result<u64, String> {
+    u64::from_str_radix(digits, 16).map_err(|_| "a fingerprint is text of 16 hexadecimal digits".to_owned())
+}

@@ -1,0 +1,67 @@
+//! The tables of a tracker file. Their names start with `tracker.`, and so do no others.
+
+use redb::TableDefinition;
+
+use super::keys::{AttemptKey, ClaimKey, CountKey, DependencyKey, MemberKey, StartKey, UpdatedKey};
+use crate::model::task::TaskRef;
+
+/// What the names of the tracker's own tables start with.
+pub(crate) const RESERVED: &str = "tracker.";
+
+pub(crate) type Bytes = &'static [u8];
+type Fixed<const N: usize> = &'static [u8; N];
+/// DependencyEnd, a sequence number, and a task as kind and sequence number.
+pub(crate) type DependencyEndRow = (u8, u64, u32, u64);
+
+/// `format` and `file_state`.
+pub(crate) const META: TableDefinition<&str, Bytes> = TableDefinition::new("tracker.meta");
+/// Kind number -> what the file says of the kind.
+pub(crate) const KINDS: TableDefinition<u32, Bytes> = TableDefinition::new("tracker.kinds");
+/// Task -> header.
+pub(crate) const HEADERS: TableDefinition<Fixed<{ TaskRef::LEN }>, Bytes> = TableDefinition::new("tracker.headers");
+/// Task -> id, keys and payload.
+pub(crate) const BODIES: TableDefinition<Fixed<{ TaskRef::LEN }>, Bytes> = TableDefinition::new("tracker.bodies");
+/// Task -> the body that waits for the end of the running attempt.
+pub(crate) const SUCCESSORS: TableDefinition<Fixed<{ TaskRef::LEN }>, Bytes> =
+    TableDefinition::new("tracker.successors");
+/// Task -> progress of the running attempt.
+pub(crate) const LIVE: TableDefinition<Fixed<{ TaskRef::LEN }>, Bytes> = TableDefinition::new("tracker.live");
+/// Task and fence -> an attempt that ended.
+pub(crate) const HISTORY: TableDefinition<Fixed<{ AttemptKey::LEN }>, Bytes> = TableDefinition::new("tracker.history");
+/// Kind and id -> sequence number.
+pub(crate) const IDS: TableDefinition<Bytes, u64> = TableDefinition::new("tracker.ids");
+/// Kind, key number and value -> sequence number.
+pub(crate) const UNIQUES: TableDefinition<Bytes, u64> = TableDefinition::new("tracker.uniques");
+/// Kind, field number, value and sequence number.
+pub(crate) const INDEXES: TableDefinition<Bytes, ()> = TableDefinition::new("tracker.indexes");
+/// Kind, status, priority, time and sequence number: the order in which tasks are due, or expire, or ended.
+pub(crate) const LINE: TableDefinition<Fixed<{ ClaimKey::LEN }>, ()> = TableDefinition::new("tracker.line");
+/// Kind, status, time of the last change and sequence number, for the statuses that the line orders otherwise.
+pub(crate) const UPDATED: TableDefinition<Fixed<{ UpdatedKey::LEN }>, ()> = TableDefinition::new("tracker.updated");
+/// Kind and status -> how many tasks have it.
+pub(crate) const COUNTS: TableDefinition<Fixed<{ CountKey::LEN }>, u64> = TableDefinition::new("tracker.counts");
+/// WaitingCounts task, and the task or batch that it waits for -> what becomes of it if that one ends without success.
+pub(crate) const NEEDS: TableDefinition<Fixed<{ DependencyKey::LEN }>, u8> = TableDefinition::new("tracker.needs");
+/// The same, turned round.
+pub(crate) const DEPENDENTS: TableDefinition<Fixed<{ DependencyKey::LEN }>, u8> =
+    TableDefinition::new("tracker.dependents");
+/// Task or batch -> news of it that not all have heard who wait for it; the number before which they were submitted; and the
+/// last one that heard it: its kind's number (0 for nobody) and its own.
+pub(crate) const NEWS: TableDefinition<Fixed<{ TaskRef::LEN }>, DependencyEndRow> =
+    TableDefinition::new("tracker.news");
+/// Batch number -> batch.
+pub(crate) const BATCHES: TableDefinition<u64, Bytes> = TableDefinition::new("tracker.batches");
+/// Label -> batch number.
+pub(crate) const LABELS: TableDefinition<&str, u64> = TableDefinition::new("tracker.labels");
+/// Batch and task.
+pub(crate) const MEMBERS: TableDefinition<Fixed<{ MemberKey::LEN }>, ()> = TableDefinition::new("tracker.members");
+/// Batch number -> the task that is submitted when the batch is over.
+pub(crate) const FOLLOW_UPS: TableDefinition<u64, Bytes> = TableDefinition::new("tracker.follow_ups");
+/// In kinds with a limit: kind, value, then the place in the line, of every task that a claim may come to.
+pub(crate) const LANES: TableDefinition<Bytes, ()> = TableDefinition::new("tracker.lanes");
+/// In kinds with a limit: the places in the line that stand first in their lane, where it has a slot free -> the value.
+pub(crate) const FRONTS: TableDefinition<Fixed<{ ClaimKey::LEN }>, Bytes> = TableDefinition::new("tracker.fronts");
+/// In kinds with a limit: kind and value -> how many tasks are in progress.
+pub(crate) const SLOTS: TableDefinition<Bytes, u64> = TableDefinition::new("tracker.slots");
+/// In kinds with a rate: kind and number -> when a task started; a ring of as many as may start in a period.
+pub(crate) const STARTS: TableDefinition<Fixed<{ StartKey::LEN }>, i64> = TableDefinition::new("tracker.starts");

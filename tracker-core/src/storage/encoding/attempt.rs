@@ -1,0 +1,89 @@
+use bincode::{Decode, Encode};
+
+use super::Encodable;
+use crate::model::transition::{AttemptNotes, AttemptStatus, Failure, StoredAttempt};
+
+#[derive(Encode, Decode)]
+pub(crate) struct EncodedAttempt {
+    fence: u64,
+    attempt: u32,
+    step: u16,
+    worker: String,
+    started: i64,
+    ended: i64,
+    run: Option<u64>,
+    ending: u8,
+    failure: Option<EncodedFailure>,
+    notes: Vec<String>,
+    metrics: Vec<(String, f64)>,
+}
+
+#[derive(Encode, Decode)]
+struct EncodedFailure {
+    error: String,
+    causes: Vec<String>,
+    debug: String,
+    panicked: bool,
+}
+
+impl Encodable for StoredAttempt {
+    type Encoded = EncodedAttempt;
+
+    fn to_encoded(&self) -> EncodedAttempt {
+        EncodedAttempt {
+            fence: self.fence,
+            attempt: self.attempt,
+            step: self.step,
+            worker: self.worker.clone(),
+            started: self.started,
+            ended: self.ended,
+            run: self.run,
+            ending: ending_code(self.ending),
+            failure: self.failure.as_ref().map(|failure| EncodedFailure {
+                error: failure.error.clone(),
+                causes: failure.causes.clone(),
+                debug: failure.debug.clone(),
+                panicked: failure.panicked,
+            }),
+            notes: self.remarks.notes.clone(),
+            metrics: self.remarks.metrics.clone(),
+        }
+    }
+
+    fn from_encoded(record: EncodedAttempt) -> Result<Self, &'static str> {
+        let ending = AttemptStatus::ALL.into_iter().find(|ending| ending_code(*ending) == record.ending);
+        Ok(Self {
+            fence: record.fence,
+            attempt: record.attempt,
+            step: record.step,
+            worker: record.worker,
+            started: record.started,
+            ended: record.ended,
+            run: record.run,
+            ending: ending.ok_or("its ending is unknown")?,
+            failure: record.failure.map(|failure| Failure {
+                error: failure.error,
+                causes: failure.causes,
+                debug: failure.debug,
+                panicked: failure.panicked,
+            }),
+            remarks: AttemptNotes { notes: record.notes, metrics: record.metrics },
+        })
+    }
+}
+
+/// The number of an ending on disk. Stable.
+fn ending_code(ending: AttemptStatus) -> u8 {
+    match ending {
+        AttemptStatus::Succeeded => 0,
+        AttemptStatus::Failed => 1,
+        AttemptStatus::GaveUp => 2,
+        AttemptStatus::Ignored => 3,
+        AttemptStatus::Snoozed => 4,
+        AttemptStatus::Parked => 5,
+        AttemptStatus::Released => 6,
+        AttemptStatus::Crashed => 7,
+        AttemptStatus::TakenOver => 8,
+        AttemptStatus::Cancelled => 9,
+    }
+}

@@ -1,0 +1,57 @@
+use super::kind::{role_code, role_of};
+use crate::model::transition::{DependencyEnd, OnDependencyFailure};
+
+/// The number of a choice on disk. Stable.
+pub(crate) fn otherwise_code(otherwise: OnDependencyFailure) -> u8 {
+    match otherwise {
+        OnDependencyFailure::Wait => 0,
+        OnDependencyFailure::Skip => 1,
+        OnDependencyFailure::Cancel => 2,
+        OnDependencyFailure::Run => 3,
+    }
+}
+
+pub(crate) fn otherwise_of(code: u8) -> Result<OnDependencyFailure, &'static str> {
+    OnDependencyFailure::ALL.into_iter().find(|choice| otherwise_code(*choice) == code).ok_or("its choice is unknown")
+}
+
+const DONE: u8 = 0;
+const GONE: u8 = 1;
+const MISSED: u8 = 16;
+
+/// The number of news on disk. Stable.
+pub(crate) fn news_code(news: DependencyEnd) -> u8 {
+    match news {
+        DependencyEnd::Satisfied => DONE,
+        DependencyEnd::Deleted => GONE,
+        DependencyEnd::Failed(role) => MISSED + role_code(role),
+    }
+}
+
+pub(crate) fn news_of(code: u8) -> Result<DependencyEnd, &'static str> {
+    match code {
+        DONE => Ok(DependencyEnd::Satisfied),
+        GONE => Ok(DependencyEnd::Deleted),
+        MISSED.. => role_of(code - MISSED).map(DependencyEnd::Failed),
+        _ => Err("its news are unknown"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::status::Role;
+
+    #[test]
+    fn news_and_choices_come_back_from_their_numbers() {
+        let all =
+            Role::ALL.map(DependencyEnd::Failed).into_iter().chain([DependencyEnd::Satisfied, DependencyEnd::Deleted]);
+        for news in all {
+            assert_eq!(news_of(news_code(news)), Ok(news));
+        }
+        for choice in OnDependencyFailure::ALL {
+            assert_eq!(otherwise_of(otherwise_code(choice)), Ok(choice));
+        }
+        assert!(news_of(2).is_err() && news_of(15).is_err() && news_of(u8::MAX).is_err() && otherwise_of(4).is_err());
+    }
+}

@@ -1,0 +1,179 @@
+use bincode::{Decode, Encode};
+use uuid::Uuid;
+
+use super::{Encodable, attempt::EncodedAttempt};
+use crate::model::transition::{Header, Lease};
+
+#[derive(Encode, Decode)]
+pub(crate) struct EncodedHeader {
+    code: i32,
+    priority: u8,
+    created: i64,
+    updated: i64,
+    due: i64,
+    attempts: u32,
+    failures: u32,
+    crashes: u32,
+    revision: u32,
+    ended: u32,
+    fingerprint: Option<u64>,
+    lease: Option<EncodedLease>,
+    last: Option<EncodedAttempt>,
+    flags: u8,
+    waits: u32,
+    batch: Option<u64>,
+}
+
+#[derive(Encode, Decode)]
+struct EncodedLease {
+    token: [u8; 16],
+    fence: u64,
+    worker: String,
+    instance: [u8; 16],
+    started: i64,
+    expires: i64,
+    length: i64,
+    from: i32,
+    due: i64,
+    begun: bool,
+    detached: bool,
+}
+
+const CANCEL: u8 = 1;
+const UNREADABLE: u8 = 2;
+const SUCCESSOR: u8 = 4;
+const DOUBTFUL: u8 = 8;
+const WATCHED: u8 = 16;
+
+fn flag(on: bool, bit: u8) -> u8 {
+    if on { bit } else { 0 }
+}
+
+impl Encodable for Header {
+    type Encoded = EncodedHeader;
+
+    fn to_encoded(&self) -> EncodedHeader {
+        EncodedHeader {
+            code: self.code,
+            priority: self.priority,
+            created: self.created,
+            updated: self.updated,
+            due: self.due,
+            attempts: self.attempts,
+            failures: self.failures,
+            crashes: self.crashes,
+            revision: self.revision,
+            ended: self.ended,
+            fingerprint: self.fingerprint,
+            lease: self.lease.as_ref().map(lease_record),
+            last: self.last.as_ref().map(Encodable::to_encoded),
+            flags: flag(self.cancel, CANCEL)
+                | flag(self.unreadable, UNREADABLE)
+                | flag(self.successor, SUCCESSOR)
+                | flag(self.doubtful, DOUBTFUL)
+                | flag(self.watched, WATCHED),
+            waits: self.waits,
+            batch: self.batch,
+        }
+    }
+
+    fn from_encoded(record: EncodedHeader) -> Result<Self, &'static str> {
+        Ok(Self {
+            code: record.code,
+            priority: record.priority,
+            created: record.created,
+            updated: record.updated,
+            due: record.due,
+            attempts: record.attempts,
+            failures: record.failures,
+            crashes: record.crashes,
+            revision: record.revision,
+            ended: record.ended,
+            fingerprint: record.fingerprint,
+            lease: record.lease.map(lease_of),
+            last: record.last.map(Encodable::from_encoded).transpose()?,
+            cancel: record.flags & CANCEL != 0,
+            unreadable: record.flags & UNREADABLE != 0,
+            successor: record.flags & SUCCESSOR != 0,
+            waits: record.waits,
+            watched: record.flags & WATCHED != 0,
+            batch: record.batch,
+            doubtful: record.flags & DOUBTFUL != 0,
+        })
+    }
+}
+
+fn lease_record(lease: &Lease) -> EncodedLease {
+    EncodedLease {
+        token: lease.token.into_bytes(),
+        fence: lease.fence,
+        worker: lease.worker.clone(),
+        instance: lease.instance.into_bytes(),
+        started: lease.started,
+        expires: lease.expires,
+        length: lease.length,
+        from: lease.from,
+        due: lease.due,
+        begun: lease.begun,
+        detached: lease.detached,
+    }
+}
+
+fn lease_of(record: EncodedLease) -> Lease {
+    Lease {
+        token: Uuid::from_bytes(record.token),
+        fence: record.fence,
+        worker: record.worker,
+        instance: Uuid::from_bytes(record.instance),
+        started: record.started,
+        expires: record.expires,
+        length: record.length,
+        from: record.from,
+        due: record.due,
+        begun: record.begun,
+        detached: record.detached,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_flag_comes_back_alone() {
+        let bare = Header {
+            code: -1,
+            priority: 7,
+            created: 1,
+            updated: 2,
+            due: 3,
+            attempts: 4,
+            failures: 5,
+            crashes: 6,
+            revision: 7,
+            ended: 8,
+            fingerprint: Some(9),
+            lease: None,
+            last: None,
+            cancel: false,
+            unreadable: false,
+            successor: false,
+            waits: 10,
+            watched: false,
+            batch: Some(11),
+            doubtful: false,
+        };
+        let each = [
+            bare.clone(),
+            Header { cancel: true, ..bare.clone() },
+            Header { unreadable: true, ..bare.clone() },
+            Header { successor: true, ..bare.clone() },
+            Header { doubtful: true, ..bare.clone() },
+            Header { watched: true, ..bare.clone() },
+            Header { cancel: true, unreadable: true, successor: true, doubtful: true, watched: true, ..bare },
+        ];
+        for header in each {
+            assert_eq!(Header::from_encoded(header.to_encoded()), Ok(header));
+        }
+    }
+}

@@ -1,0 +1,136 @@
+use std::{
+    fs::{self, File},
+    io::{self, Seek, SeekFrom, Write},
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use redb::{Database, ReadTransaction, StorageBackend, backends::FileBackend};
+
+use super::{
+    FileOptions, Identity, Location, Sharing,
+    create::{Draft, publish},
+    fault::Fault,
+    folder::{self, folder},
+    guard::guard,
+    layout::{HEADER, Layout},
+};
+use crate::model::error::{Error, ErrorKind, Result};
+
+/// How long a snapshot is tried for between the commits of another process.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many bytes are copied at a time.
+const PIECE: usize = 1 << 20;
+
+/// The pages of one commit, which stay as they are as long as this is held.
+pub(crate) struct Snapshot {
+    source: Box<dyn StorageBackend>,
+    layout: Layout,
+    held: ReadTransaction,
+}
+
+/// Begins a snapshot of the database at a place, which `begin` reads.
+pub(crate) fn snapshot(
+    place: &Location,
+    identity: Option<&Identity>,
+    begin: impl Fn() -> Result<ReadTransaction>,
+) -> Result<Snapshot> {
+    let source = source(place, identity)?;
+    let header = || header_of(&*source).map_err(|error| Fault::from(error).at(place.name()));
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let before = header()?;
+        let held = begin()?;
+        let layout = header()?;
+        // The header changes with each commit: where it has not, the transaction reads the commit that it names.
+        if layout == before && !layout.is_unflushed() {
+            return Ok(Snapshot { source, layout, held });
+        }
+        drop(held);
+        if Instant::now() >= until {
+            return Err(
+                Fault::new(ErrorKind::Busy, "another process commits without a pause; try again").at(place.name())
+            );
+        }
+        thread::yield_now();
+    }
+}
+
+fn source(place: &Location, identity: Option<&Identity>) -> Result<Box<dyn StorageBackend>> {
+    match (place, identity) {
+        (Location::Path(path), Some(identity)) => {
+            let told = |error: io::Error| Fault::from(error).at(path);
+            let file = File::open(identity.path()).map_err(told)?;
+            if !identity.is(&file.metadata().map_err(told)?) {
+                identity.check()?;
+            }
+            Ok(Box::new(FileBackend::new(file)?))
+        }
+        (Location::Backend(factory), _) => factory().map_err(|error| Fault::from(error).at(place.name())),
+        _ => Err(Error::invalid("a tracker in memory has no file to copy: export its tasks instead")),
+    }
+}
+
+fn header_of(source: &dyn StorageBackend) -> io::Result<Layout> {
+    let mut header = [0; HEADER];
+    source.read(0, &mut header)?;
+    Layout::parse(&header)
+}
+
+/// Writes a snapshot to a new file, and has `adapt` change it before it gets its name. Every page is verified on the way.
+/// Returns the length of the new file, in bytes.
+pub(crate) fn write(snapshot: Snapshot, into: &Path, adapt: impl FnOnce(&Database) -> Result<()>) -> Result<u64> {
+    guard(&format!("copying to {}", into.display()), || {
+        let told = |error: io::Error| Fault::from(error).at(into);
+        if fs::symlink_metadata(into).is_ok() {
+            return Err(exists(into));
+        }
+        let mut draft = Draft::begin(into)?;
+        copy(snapshot, &mut draft.file).map_err(told)?;
+        let options = FileOptions { sharing: Sharing::Exclusive, check_on_open: true, ..FileOptions::default() };
+        let db = options.builder().open(&draft.path).map_err(|error| Fault::from(error).at(into))?;
+        adapt(&db)?;
+        db.close().map_err(|error| Fault::from(error).at(into))?;
+        draft.file.sync_all().map_err(told)?;
+        let bytes = draft.file.metadata().map_err(told)?.len();
+        if !publish(&draft.path, into, |from, to| fs::hard_link(from, to)).map_err(told)? {
+            return Err(exists(into));
+        }
+        drop(draft);
+        folder::sync(folder(into)).map_err(told)?;
+        Ok(bytes)
+    })
+}
+
+fn exists(into: &Path) -> Error {
+    Fault::new(ErrorKind::Invalid, "there is a file already; give a new path").at(into)
+}
+
+/// Copies the pages, and lets go of the snapshot.
+fn copy(Snapshot { source, mut layout, held }: Snapshot, target: &mut File) -> io::Result<()> {
+    let length = layout.length();
+    let mut piece = vec![0; PIECE];
+    let mut at = 0;
+    while at < length {
+        // The file may have shrunk since: then its end held no page of the snapshot.
+        let there = source.len()?.saturating_sub(at).min(length - at);
+        let Some(part) =
+            piece.get_mut(..usize::try_from(there).unwrap_or(PIECE).min(PIECE)).filter(|part| !part.is_empty())
+        else {
+            break;
+        };
+        source.read(at, part)?;
+        target.write_all(part)?;
+        at += part.len() as u64;
+    }
+    // Fails if the database was closed or opened again meanwhile: then nothing kept the pages.
+    held.list_tables().map(drop).map_err(io::Error::other)?;
+    drop(held);
+    source.close()?;
+    target.set_len(length)?;
+    layout.detach();
+    target.seek(SeekFrom::Start(0))?;
+    target.write_all(layout.bytes())
+}

@@ -1,0 +1,29 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::model::{
+    contain::{self, panic_text},
+    error::{Error, ErrorKind, Result},
+};
+
+/// HistoryRows calls of redb, which may panic on a damaged file, and turns a panic into an error of kind `Corrupted`.
+///
+/// `doing` completes "while …". Only under `panic = "unwind"`; and the panic hook has run by then: its message is on
+/// standard error, since silencing it would take a hook for the whole process, which is not ours to set.
+///
+/// It is a net, no wall: a second panic in a destructor of redb's, while the first one unwinds, ends the process, which
+/// writes to a damaged file have been seen to do. `check_on_open` is the wall: nothing damaged gets past it.
+///
+/// Whatever `work` changed through references must not be trusted after such an error: abort the transaction, or
+/// reopen the file.
+pub(crate) fn guard<T>(doing: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic_text(&*panic);
+        contain::log(|| tracing::error!(doing, panic = text, "redb panicked"));
+        Err(Error::new(
+            ErrorKind::Corrupted,
+            format!(
+                "redb panicked while {doing} ({text}): the file is probably damaged; open it with check_on_open to be sure, and copy what is readable into a new file with Tracker::recover"
+            ),
+        ))
+    })
+}

@@ -1,0 +1,111 @@
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use super::{Location, fault::Fault};
+use crate::model::error::{ErrorKind, Result};
+
+/// How often a process that writes all the time looks.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Which file a path led to when it was opened. A file that is removed, moved or replaced stays open, and takes all
+/// writes; but the next program that opens the path does not find them.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    path: PathBuf,
+    file: FileId,
+    opened: Instant,
+    /// When the next look is due, in milliseconds since the file was opened.
+    due: AtomicU64,
+    /// The path led elsewhere at the last look.
+    is_lost: AtomicBool,
+}
+
+/// What tells two files apart.
+#[cfg(unix)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+/// Where a file that is open can be neither removed nor replaced.
+#[cfg(not(unix))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileId;
+
+impl FileId {
+    pub(crate) fn of(found: &fs::Metadata) -> Self {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            Self { device: found.dev(), inode: found.ino() }
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = found;
+            Self
+        }
+    }
+}
+
+impl Identity {
+    /// The file at a place that was just opened; `None` where there is no path.
+    pub(crate) fn of(place: &Location) -> Result<Option<Self>> {
+        let Location::Path(path) = place else { return Ok(None) };
+        let told = |error: io::Error| Fault::from(error).at(path);
+        // The process may change its folder.
+        let absolute = std::path::absolute(path).map_err(told)?;
+        let file = FileId::of(&fs::metadata(&absolute).map_err(told)?);
+        let due = AtomicU64::new(u64::try_from(INTERVAL.as_millis()).unwrap_or(u64::MAX));
+        Ok(Some(Self { path: absolute, file, opened: Instant::now(), due, is_lost: AtomicBool::new(false) }))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether an open file is this one.
+    pub(crate) fn is(&self, found: &fs::Metadata) -> bool {
+        FileId::of(found) == self.file
+    }
+
+    /// Refuses to go on if the path leads to another file or to none. Looks once a second at most, and at each call
+    /// while the file is lost.
+    pub(crate) fn check_now_and_then(&self) -> Result<()> {
+        let passed = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if passed < self.due.load(Ordering::Relaxed) && !self.is_lost.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let interval = u64::try_from(INTERVAL.as_millis()).unwrap_or(u64::MAX);
+        self.due.store(passed.saturating_add(interval), Ordering::Relaxed);
+        self.check()
+    }
+
+    /// Refuses to go on if the path leads to another file or to none.
+    pub(crate) fn check(&self) -> Result<()> {
+        let lost = match fs::metadata(&self.path) {
+            Ok(found) => !self.is(&found),
+            Err(error) => matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+        };
+        let was_lost = self.is_lost.swap(lost, Ordering::Relaxed);
+        if !lost {
+            if was_lost {
+                tracing::info!(path = %self.path.display(), "the file is back under its path");
+            }
+            return Ok(());
+        }
+        let error = Fault::new(
+            ErrorKind::FileReplaced,
+            "the file was removed, moved or replaced while it was open, so that what is written is not found at the next open; put the file back, or close this tracker and open the path again",
+        )
+        .at(&self.path);
+        if !was_lost {
+            tracing::warn!(path = %self.path.display(), "{error}");
+        }
+        Err(error)
+    }
+}

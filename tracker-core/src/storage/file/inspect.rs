@@ -1,0 +1,97 @@
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use redb::{DatabaseError, ReadOnlyDatabase, backends::InMemoryBackend};
+
+use super::{
+    FileOptions, Location,
+    backend::Boxed,
+    fault::Fault,
+    guard::guard,
+    open::{close, missing, open_there},
+    survey::{Survey, survey},
+};
+use crate::model::error::{Error, ErrorKind, Result};
+
+/// For how long another process may hold the file that is to be repaired first.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Opens the database for reading only.
+///
+/// redb refuses that after an unclean end. Then the file is opened for writing once, so that redb repairs it, and closed
+/// again; no record is touched. `check_on_open` has no meaning here.
+pub(crate) fn inspect(place: &Location, options: &FileOptions) -> Result<ReadOnlyDatabase> {
+    guard(&format!("opening {} to look at it", place.name().display()), || {
+        match place {
+            Location::Path(path) => {
+                if survey(path)? == Survey::Nothing {
+                    return Err(missing(place));
+                }
+            }
+            Location::Memory => {
+                return Err(Error::invalid("a tracker in memory cannot be opened a second time to look at it"));
+            }
+            Location::Backend(_) => {}
+        }
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match open_read_only(place, options).map_err(|fault| fault.at(place.name()))? {
+                Some(db) => return Ok(db),
+                None if Instant::now() >= until => return Err(busy(place)),
+                None => repair(place, options)?,
+            }
+        }
+    })
+}
+
+/// The same while it is open to be looked at already, without a repair: that would wait for oneself.
+pub(crate) fn inspect_again(place: &Location, options: &FileOptions) -> Result<ReadOnlyDatabase> {
+    guard(&format!("opening {} to look at it", place.name().display()), || {
+        open_read_only(place, options).map_err(|fault| fault.at(place.name()))?.ok_or_else(|| busy(place))
+    })
+}
+
+/// `None` if it must be repaired first.
+fn open_read_only(place: &Location, options: &FileOptions) -> Result<Option<ReadOnlyDatabase>, Fault> {
+    let builder = options.builder();
+    let opened = match place {
+        Location::Path(path) => builder.open_read_only(path),
+        Location::Memory => builder.open_read_only_with_backend(InMemoryBackend::new()),
+        Location::Backend(factory) => builder.open_read_only_with_backend(Boxed(factory()?)),
+    };
+    match opened {
+        Ok(db) => Ok(Some(db)),
+        Err(DatabaseError::RepairAborted) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Has redb repair the file, or lets the process that is at it already go on for a moment.
+fn repair(place: &Location, options: &FileOptions) -> Result<()> {
+    let options = FileOptions { check_on_open: false, ..options.clone() };
+    match open_there(place, &options) {
+        Ok(db) => {
+            close(place, db)?;
+            tracing::info!(
+                path = %place.name().display(),
+                "the file had not been closed cleanly: it was opened for writing once to repair it"
+            );
+            Ok(())
+        }
+        Err(fault) if fault.kind == ErrorKind::AlreadyOpen => {
+            thread::sleep(Duration::from_millis(20));
+            Ok(())
+        }
+        Err(fault) => Err(fault.in_repair().at(place.name())),
+    }
+}
+
+fn busy(place: &Location) -> Error {
+    Fault::new(
+        ErrorKind::Busy,
+        "the file was not closed cleanly, and another process holds it, perhaps to repair it; try again in a moment",
+    )
+    .at(place.name())
+}

@@ -1,0 +1,114 @@
+//! The database file: found, created, opened, locked and inspected. What is inside is none of its business.
+
+mod backend;
+mod copy;
+mod create;
+mod fault;
+mod folder;
+mod guard;
+mod identity;
+mod inspect;
+mod layout;
+mod leftover;
+mod open;
+mod salvage;
+mod sharing;
+mod survey;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use copy::{Snapshot, snapshot, write as write_snapshot};
+pub(crate) use guard::guard;
+pub(crate) use identity::Identity;
+pub(crate) use inspect::{inspect, inspect_again};
+pub(crate) use open::{OpenedFile, close, open_existing, open_or_create};
+pub(crate) use salvage::readings;
+pub use sharing::Sharing;
+
+use std::{
+    fmt, io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use redb::{Builder, StorageBackend};
+
+/// Where the database lives.
+#[derive(Clone)]
+pub(crate) enum Location {
+    /// A file.
+    Path(PathBuf),
+    /// Memory: gone when it is closed.
+    Memory,
+    /// Whatever the factory makes, anew at each open.
+    Backend(Factory),
+}
+
+/// Makes a storage of the caller's own. Each call gives a handle of its own to the same bytes.
+pub(crate) type Factory = Arc<dyn Fn() -> io::Result<Box<dyn StorageBackend>> + Send + Sync>;
+
+/// How to open it.
+#[derive(Clone)]
+pub(crate) struct FileOptions {
+    pub sharing: Sharing,
+    /// Memory for pages, in bytes.
+    pub cache_bytes: usize,
+    /// Reads the whole file and verifies its checksums, where it is opened for writing.
+    pub check_on_open: bool,
+    /// Told how far a repair or a check is, from 0 to 1.
+    pub on_repair: Option<Arc<dyn Fn(f64) + Send + Sync>>,
+}
+
+impl Default for FileOptions {
+    fn default() -> Self {
+        Self { sharing: Sharing::default(), cache_bytes: 64 << 20, check_on_open: false, on_repair: None }
+    }
+}
+
+impl FileOptions {
+    /// The same for a database that no other process can see.
+    fn private(&self) -> Self {
+        Self { sharing: Sharing::Exclusive, check_on_open: false, on_repair: None, ..self.clone() }
+    }
+
+    fn builder(&self) -> Builder {
+        let mut builder = Builder::new();
+        builder
+            .set_cache_size(self.cache_bytes)
+            .set_concurrency_mode(self.sharing.mode())
+            .set_check_integrity_on_open(self.check_on_open);
+        if let Some(on_repair) = self.on_repair.clone() {
+            builder.set_repair_callback(move |session| {
+                // A panic of the listener's must not be taken for a damaged file.
+                let told = catch_unwind(AssertUnwindSafe(|| on_repair(session.progress())));
+                if told.is_err() {
+                    tracing::warn!("the listener for the progress of repairs panicked");
+                }
+            });
+        }
+        builder
+    }
+}
+
+impl Location {
+    /// What messages call it.
+    pub(crate) fn name(&self) -> &Path {
+        match self {
+            Self::Path(path) => path,
+            Self::Memory => Path::new("(memory)"),
+            Self::Backend(_) => Path::new("(storage backend)"),
+        }
+    }
+}
+
+impl fmt::Debug for FileOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileOptions")
+            .field("sharing", &self.sharing)
+            .field("cache_bytes", &self.cache_bytes)
+            .field("check_on_open", &self.check_on_open)
+            .field("on_repair", &self.on_repair.is_some())
+            .finish()
+    }
+}

@@ -1,0 +1,117 @@
+use redb::{Database, ReadableDatabase, StorageBackend, backends::InMemoryBackend};
+
+use super::{
+    Factory, FileOptions, Location, Sharing,
+    backend::Boxed,
+    create::create,
+    fault::Fault,
+    folder::{self, folder},
+    guard::guard,
+    leftover::sweep,
+    survey::{Survey, survey},
+};
+use crate::model::error::{Error, ErrorKind, Result};
+
+/// An open database.
+#[derive(Debug)]
+pub(crate) struct OpenedFile {
+    pub db: Database,
+    /// Whether it is new, and was filled by this call.
+    pub created: bool,
+}
+
+/// Opens the database, and creates it where there is none. `init` writes the first contents, into a file that nobody
+/// else can see yet; where two create it at once, it runs in both and only one of the results stays.
+pub(crate) fn open_or_create(
+    place: &Location,
+    options: &FileOptions,
+    init: &dyn Fn(&Database) -> Result<()>,
+) -> Result<OpenedFile> {
+    guard(&format!("opening {}", place.name().display()), || match place {
+        Location::Path(path) => {
+            let created = survey(path)? == Survey::Nothing && create(path, options, init)?;
+            sweep(path);
+            let db = open(place, options)?;
+            if !created && let Err(error) = folder::sync(folder(path)) {
+                // Whoever created it may have crashed before its name was durable.
+                tracing::warn!(path = %path.display(), %error, "the folder could not be flushed");
+            }
+            Ok(OpenedFile { db, created })
+        }
+        Location::Memory => {
+            let options = FileOptions { sharing: Sharing::Exclusive, ..options.clone() };
+            let db = options.builder().create_with_backend(InMemoryBackend::new())?;
+            init(&db)?;
+            Ok(OpenedFile { db, created: true })
+        }
+        Location::Backend(_) => {
+            let db = open(place, options)?;
+            // Bytes have no second name under which to prepare them: whoever crashed before `init` left no table.
+            let created = is_bare(&db)?;
+            if created {
+                init(&db)?;
+            }
+            Ok(OpenedFile { db, created })
+        }
+    })
+}
+
+/// Opens the database for writing and never creates one. The handle that was there before must be gone, with all of
+/// its write transactions.
+pub(crate) fn open_existing(place: &Location, options: &FileOptions) -> Result<Database> {
+    guard(&format!("opening {}", place.name().display()), || match place {
+        Location::Path(path) => {
+            if survey(path)? == Survey::Nothing {
+                return Err(missing(place));
+            }
+            open(place, options)
+        }
+        Location::Memory => {
+            Err(Error::new(ErrorKind::Closed, "a tracker in memory is gone once it is closed; create another one"))
+        }
+        Location::Backend(factory) => {
+            reopen_backend(factory, options).map_err(|fault| fault.at(place.name()))?.ok_or_else(|| missing(place))
+        }
+    })
+}
+
+/// Closes the database and says whether that went well. After a panic inside redb, dropping the handle panics again, on
+/// a poisoned lock: let it go through here, never while unwinding.
+pub(crate) fn close(place: &Location, db: Database) -> Result<()> {
+    guard(&format!("closing {}", place.name().display()), || {
+        db.close().map_err(|error| Fault::from(error).at(place.name()))
+    })
+}
+
+pub(crate) fn missing(place: &Location) -> Error {
+    Fault::new(ErrorKind::Io, "there is no file here; check the path, or open a tracker there to create it")
+        .at(place.name())
+}
+
+fn open(place: &Location, options: &FileOptions) -> Result<Database> {
+    open_there(place, options).map_err(|fault| fault.at(place.name()))
+}
+
+/// Opens what is there. An empty backend becomes a database; an empty file does not.
+pub(crate) fn open_there(place: &Location, options: &FileOptions) -> Result<Database, Fault> {
+    let builder = options.builder();
+    Ok(match place {
+        Location::Path(path) => builder.open(path),
+        Location::Memory => builder.create_with_backend(InMemoryBackend::new()),
+        Location::Backend(factory) => builder.create_with_backend(Boxed(factory()?)),
+    }?)
+}
+
+/// `None` if the storage is empty.
+fn reopen_backend(factory: &Factory, options: &FileOptions) -> Result<Option<Database>, Fault> {
+    let backend = Boxed(factory()?);
+    if backend.len()? == 0 {
+        return Ok(None);
+    }
+    Ok(Some(options.builder().create_with_backend(backend)?))
+}
+
+fn is_bare(db: &Database) -> Result<bool> {
+    let snapshot = db.begin_read()?;
+    Ok(snapshot.list_tables()?.next().is_none() && snapshot.list_multimap_tables()?.next().is_none())
+}

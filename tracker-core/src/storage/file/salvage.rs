@@ -1,0 +1,112 @@
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+    ops::Bound,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use redb::{BackendError, StorageBackend};
+
+use super::{
+    Location,
+    fault::Fault,
+    layout::{HEADER, Layout},
+};
+use crate::model::error::Result;
+
+/// A damaged file as storage to read from: as long as its layout states, however long it is, and closed cleanly by what
+/// its header says. What the file lacks reads as zeros. Nothing is ever written to the file.
+#[derive(Debug)]
+struct Salvage {
+    file: Mutex<File>,
+    layout: Layout,
+}
+
+/// The readings of a damaged file, the more likely one first: its latest commit, and the one before it.
+pub(crate) fn readings(path: &Path) -> Result<[Location; 2]> {
+    let layout = layout_of(path).map_err(|error| Fault::from(error).at(path))?;
+    let mut earlier = layout.clone();
+    earlier.turn_back();
+    Ok([layout, earlier].map(|layout| {
+        let path = path.to_owned();
+        Location::Backend(Arc::new(move || {
+            let file = Mutex::new(File::open(&path)?);
+            Ok(Box::new(Salvage { file, layout: layout.clone() }))
+        }))
+    }))
+}
+
+fn layout_of(path: &Path) -> io::Result<Layout> {
+    let mut file = File::open(path)?;
+    let mut header = [0; HEADER];
+    file.read_exact(&mut header)?;
+    let mut layout = Layout::parse(&header)?;
+    layout.grow(file.metadata()?.len());
+    layout.close();
+    Ok(layout)
+}
+
+impl StorageBackend for Salvage {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.layout.length())
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        out.fill(0);
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(offset))?;
+        let mut filled = 0;
+        while let Some(rest) = out.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match file.read(rest) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        for (byte, stated) in out.iter_mut().zip(self.layout.bytes().iter().skip(offset)) {
+            *byte = *stated;
+        }
+        Ok(())
+    }
+
+    fn set_len(&self, _: u64) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&self, _: u64, _: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    // The file itself was found to be free before, and is only read.
+
+    fn try_lock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<bool, BackendError> {
+        Ok(true)
+    }
+
+    fn try_lock_shared_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<bool, BackendError> {
+        Ok(true)
+    }
+
+    fn lock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
+        Ok(())
+    }
+
+    fn lock_shared_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
+        Ok(())
+    }
+
+    fn unlock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
+        Ok(())
+    }
+
+    fn query_lock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<bool, BackendError> {
+        Ok(false)
+    }
+}

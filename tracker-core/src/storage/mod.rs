@@ -1,0 +1,11 @@
+//! The redb file: keys, row encodings, tables, and the code that reads and writes them. The only module that knows bytes on
+//! disk.
+
+pub(crate) mod definitions;
+pub(crate) mod encoding;
+pub(crate) mod file;
+pub(crate) mod keys;
+pub(crate) mod order;
+pub(crate) mod read;
+pub(crate) mod tables;
+pub(crate) mod write;

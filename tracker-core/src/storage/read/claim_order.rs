@@ -1,0 +1,125 @@
+use std::{cmp::Ordering, ops::RangeBounds};
+
+use super::rows::Rows;
+use crate::{
+    model::{error::Result, kind::Kind, task::TaskRef, time::Micros, transition::LATEST},
+    storage::{
+        keys::ClaimKey,
+        tables::{Source, Tables},
+    },
+};
+
+/// What the line says: who is next, or when somebody will be due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ready {
+    Now(TaskRef),
+    /// Nobody is due before this time.
+    At(Micros),
+    /// Some are due, and may not start before others with the same value end. When the next one of another value is due.
+    HeldBack(Option<Micros>),
+    /// Nobody waits.
+    Nobody,
+}
+
+impl<S: Source> Tables<S> {
+    /// The places of the line in a range.
+    pub(crate) fn places(
+        &mut self,
+        range: impl RangeBounds<ClaimKey>,
+    ) -> Result<impl Iterator<Item = Result<ClaimKey>>> {
+        let bounds = (range.start_bound().map(|key| key.pack()), range.end_bound().map(|key| key.pack()));
+        let rows = Rows::of("tracker.line", self.line()?, bounds)?;
+        Ok(rows.map(|row| Ok(ClaimKey::unpack(row?.0.value()))))
+    }
+
+    /// The first place in the line between two places.
+    pub(crate) fn first_between(&mut self, from: ClaimKey, to: ClaimKey) -> Result<Option<ClaimKey>> {
+        self.places(from..=to)?.next().transpose()
+    }
+
+    /// The same among the places that stand first in a lane that has a slot free.
+    fn first_front(&mut self, from: ClaimKey, to: ClaimKey) -> Result<Option<ClaimKey>> {
+        let first = Rows::of("tracker.fronts", self.fronts()?, from.pack()..=to.pack())?.next().transpose()?;
+        Ok(first.map(|(key, _)| ClaimKey::unpack(key.value())))
+    }
+
+    /// The next task of these statuses that is due and may start: by priority, then due time, then submission.
+    pub(crate) fn next_ready(&mut self, kind: &Kind, codes: &[i32], now: Micros) -> Result<Ready> {
+        if kind.limit().is_none() {
+            return self.next_of(kind.id, codes, now, Self::first_between);
+        }
+        match self.next_of(kind.id, codes, now, Self::first_front)? {
+            Ready::Now(task) => Ok(Ready::Now(task)),
+            later => Ok(match (later, self.next_of(kind.id, codes, now, Self::first_between)?) {
+                (Ready::At(at), Ready::Now(_)) => Ready::HeldBack(Some(at)),
+                (_, Ready::Now(_)) => Ready::HeldBack(None),
+                (_, whole) => whole,
+            }),
+        }
+    }
+
+    fn next_of(
+        &mut self,
+        kind: u32,
+        codes: &[i32],
+        now: Micros,
+        mut first: impl FnMut(&mut Self, ClaimKey, ClaimKey) -> Result<Option<ClaimKey>>,
+    ) -> Result<Ready> {
+        let mut best: Option<ClaimKey> = None;
+        let mut soonest: Option<Micros> = None;
+        for &code in codes {
+            let mut rank = 0;
+            // One look per priority that is in use: the first place of each says when it is due.
+            while let Some(key) = first(self, ClaimKey::first(kind, code, rank), ClaimKey::last(kind, code, u8::MAX))? {
+                let order = |key: ClaimKey| (key.rank, key.at, key.seq);
+                if key.at <= now {
+                    if best.is_none_or(|best| order(key) < order(best)) {
+                        best = Some(key);
+                    }
+                    break;
+                }
+                if key.at <= LATEST {
+                    soonest = Some(soonest.map_or(key.at, |at| at.min(key.at)));
+                }
+                match key.rank.checked_add(1) {
+                    Some(next) => rank = next,
+                    None => break,
+                }
+            }
+        }
+        Ok(match (best, soonest) {
+            (Some(key), _) => Ready::Now(key.task()),
+            (None, Some(at)) => Ready::At(at),
+            (None, None) => Ready::Nobody,
+        })
+    }
+
+    /// The lease of this in-progress status that runs out first, and when.
+    pub(crate) fn first_expiring(&mut self, kind: u32, code: i32, after: Option<ClaimKey>) -> Result<Option<ClaimKey>> {
+        let from = match after {
+            Some(key) => ClaimKey { seq: key.seq.saturating_add(1), ..key },
+            None => ClaimKey::first(kind, code, 0),
+        };
+        self.first_between(from, ClaimKey::last(kind, code, 0))
+    }
+
+    /// How many tasks of these statuses stand before a place in the line.
+    pub(crate) fn count_before(&mut self, place: ClaimKey, codes: &[i32], now: Micros) -> Result<u64> {
+        let mut ahead = 0;
+        for &code in codes {
+            for rank in self.ranks(place.kind, code)? {
+                let first = ClaimKey::first(place.kind, code, rank);
+                let end = match rank.cmp(&place.rank) {
+                    Ordering::Less => ClaimKey { at: now, seq: u64::MAX, ..first },
+                    Ordering::Equal => ClaimKey { code, ..place },
+                    Ordering::Greater => break,
+                };
+                for place in self.places(first..end)? {
+                    place?;
+                    ahead += 1;
+                }
+            }
+        }
+        Ok(ahead)
+    }
+}

@@ -1,0 +1,223 @@
+//! Who waits for whom.
+
+use std::ops::Bound;
+
+use redb::{ReadableTable, WriteTransaction};
+
+use super::rows::Rows;
+use crate::{
+    model::{
+        error::{Error, Result},
+        new_task::NewTask,
+        task::TaskRef,
+        transition::{Batch, DependencyEnd, OnDependencyFailure},
+    },
+    storage::{
+        definitions::DependencyEndRow,
+        encoding::{self, news_code, news_of, otherwise_code, otherwise_of},
+        keys::{DependencyKey, MemberKey},
+        tables::{Source, Tables, row},
+        write::change::occupied,
+    },
+};
+
+/// DependencyEnd that not everybody has heard who waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PendingPropagation {
+    pub about: TaskRef,
+    pub news: DependencyEnd,
+    /// Only those hear it that were submitted before this number was given out.
+    pub before: u64,
+    /// The last one that has heard it.
+    pub beyond: Option<TaskRef>,
+}
+
+/// Comes before all tasks and batches.
+const NOBODY: TaskRef = TaskRef { kind: 0, seq: 0 };
+
+impl<S: Source> Tables<S> {
+    /// What a task waits for, at most so many of them.
+    pub(crate) fn dependencies_of(
+        &mut self,
+        waiter: TaskRef,
+        most: usize,
+    ) -> Result<Vec<(TaskRef, OnDependencyFailure)>> {
+        let from = DependencyKey { from: waiter, to: NOBODY };
+        let rows = Rows::of("tracker.needs", self.needs()?, from.pack()..=from.last().pack())?;
+        rows.take(most).map(|row| entry_of("tracker.needs", row?)).collect()
+    }
+
+    /// Who waits for a task or a batch, beyond one of them.
+    pub(crate) fn dependents_of(
+        &mut self,
+        target: TaskRef,
+        beyond: Option<TaskRef>,
+        most: usize,
+    ) -> Result<Vec<(TaskRef, OnDependencyFailure)>> {
+        let from = DependencyKey { from: target, to: beyond.unwrap_or(NOBODY) };
+        let bounds = (Bound::Excluded(from.pack()), Bound::Included(from.last().pack()));
+        let rows = Rows::of("tracker.dependents", self.dependents()?, bounds)?;
+        rows.take(most).map(|row| entry_of("tracker.dependents", row?)).collect()
+    }
+
+    /// DependencyEnd that were not told to the end.
+    pub(crate) fn untold(&mut self) -> Result<Option<PendingPropagation>> {
+        let Some((key, value)) = self.news()?.first()? else { return Ok(None) };
+        untold_of(TaskRef::unpack(key.value()), value.value()).map(Some)
+    }
+
+    pub(crate) fn untold_of(&mut self, about: TaskRef) -> Result<Option<PendingPropagation>> {
+        let value = self.news()?.get(&about.pack())?;
+        value.map(|value| untold_of(about, value.value())).transpose()
+    }
+
+    pub(crate) fn batch(&mut self, number: u64) -> Result<Option<Batch>> {
+        let bytes = self.batches()?.get(number)?;
+        bytes.map(|bytes| row("tracker.batches", number, bytes.value())).transpose()
+    }
+
+    /// The batches with their numbers, the latest first.
+    pub(crate) fn latest_batches(&mut self, most: usize) -> Result<Vec<(u64, Batch)>> {
+        self.batches()?.iter()?.rev().take(most).map(batch_of).collect()
+    }
+
+    /// Returns the highest number of a batch. The row itself is not decoded.
+    pub(crate) fn last_batch_number(&mut self) -> Result<Option<u64>> {
+        Ok(self.batches()?.last()?.map(|(number, _)| number.value()))
+    }
+
+    /// The batches with their numbers, in the order in which they were opened, beyond a number.
+    pub(crate) fn batches_beyond(&mut self, beyond: Option<u64>, most: usize) -> Result<Vec<(u64, Batch)>> {
+        let Some(from) = beyond.map_or(Some(0), |beyond| beyond.checked_add(1)) else { return Ok(Vec::new()) };
+        let mut low = from;
+        let rows = self.batches()?.range(from..)?.take(most).map(|row| {
+            let (number, batch) = batch_of(row)?;
+            if number < low {
+                return Err(Error::corrupted("tracker.batches", number, "its rows are out of order"));
+            }
+            low = number.saturating_add(1);
+            Ok((number, batch))
+        });
+        rows.collect()
+    }
+
+    /// The task that is submitted when a batch is over.
+    pub(crate) fn follow_up(&mut self, number: u64) -> Result<Option<NewTask>> {
+        let bytes = self.follow_ups()?.get(number)?;
+        bytes.map(|bytes| row("tracker.follow_ups", number, bytes.value())).transpose()
+    }
+
+    pub(crate) fn with_label(&mut self, label: &str) -> Result<Option<u64>> {
+        Ok(self.labels()?.get(label)?.map(|number| number.value()))
+    }
+
+    /// The tasks of a batch in the order of kinds and submission; of one kind, or of all.
+    pub(crate) fn members_of(&mut self, batch: u64, kind: Option<u32>, most: usize) -> Result<Vec<TaskRef>> {
+        let first = MemberKey { batch, task: TaskRef { kind: kind.unwrap_or(0), seq: 0 } };
+        let last = MemberKey { batch, task: TaskRef { kind: kind.unwrap_or(u32::MAX), seq: u64::MAX } };
+        let rows = Rows::of("tracker.members", self.members()?, first.pack()..=last.pack())?;
+        rows.take(most).map(|row| Ok(MemberKey::unpack(row?.0.value()).task)).collect()
+    }
+}
+
+type BatchRow<'r> = (redb::AccessGuard<'r, u64>, redb::AccessGuard<'r, &'static [u8]>);
+
+fn batch_of(entry: Result<BatchRow<'_>, redb::StorageError>) -> Result<(u64, Batch)> {
+    let (key, value) = entry?;
+    Ok((key.value(), row("tracker.batches", key.value(), value.value())?))
+}
+
+fn entry_of(
+    table: &str,
+    (key, value): (redb::AccessGuard<'_, &[u8; DependencyKey::LEN]>, redb::AccessGuard<'_, u8>),
+) -> Result<(TaskRef, OnDependencyFailure)> {
+    let key = DependencyKey::unpack(key.value());
+    let otherwise = otherwise_of(value.value()).map_err(|what| Error::corrupted(table, key.from, what))?;
+    Ok((key.to, otherwise))
+}
+
+fn untold_of(about: TaskRef, (code, before, kind, seq): DependencyEndRow) -> Result<PendingPropagation> {
+    let news = news_of(code).map_err(|what| Error::corrupted("tracker.news", about, what))?;
+    Ok(PendingPropagation { about, news, before, beyond: (kind > 0).then_some(TaskRef { kind, seq }) })
+}
+
+impl Tables<&WriteTransaction> {
+    pub(crate) fn put_need(
+        &mut self,
+        key: DependencyKey,
+        otherwise: Option<OnDependencyFailure>,
+    ) -> Result<Option<OnDependencyFailure>> {
+        let turned = key.turned().pack();
+        let before = if let Some(code) = otherwise.map(otherwise_code) {
+            self.dependents()?.insert(&turned, code)?;
+            self.needs()?.insert(&key.pack(), code)?
+        } else {
+            self.dependents()?.remove(&turned)?;
+            self.needs()?.remove(&key.pack())?
+        };
+        let before = before.map(|code| otherwise_of(code.value()));
+        before.transpose().map_err(|what| Error::corrupted("tracker.needs", key.from, what))
+    }
+
+    pub(crate) fn put_untold(&mut self, untold: PendingPropagation) -> Result<()> {
+        let TaskRef { kind, seq } = untold.beyond.unwrap_or(NOBODY);
+        self.news()?.insert(&untold.about.pack(), (news_code(untold.news), untold.before, kind, seq))?;
+        Ok(())
+    }
+
+    pub(crate) fn remove_untold(&mut self, about: TaskRef) -> Result<()> {
+        // Found from one side only, it would be told for ever.
+        match self.news()?.remove(&about.pack())? {
+            Some(_) => Ok(()),
+            None => Err(Error::corrupted("tracker.news", about, "its rows are out of order")),
+        }
+    }
+
+    pub(crate) fn put_batch(&mut self, number: u64, batch: &Batch) -> Result<()> {
+        let bytes = encoding::encode(batch)?;
+        self.batches()?.insert(number, bytes.as_slice())?;
+        Ok(())
+    }
+
+    /// A batch that is new, with its label and what follows it.
+    pub(crate) fn add_batch(&mut self, number: u64, batch: &Batch, follow_up: Option<&NewTask>) -> Result<()> {
+        if self.batches()?.get(number)?.is_some() {
+            return Err(occupied("tracker.batches", number));
+        }
+        self.put_batch(number, batch)?;
+        self.labels()?.insert(batch.label.as_str(), number)?;
+        follow_up.map_or(Ok(()), |new| self.put_follow_up(number, new))
+    }
+
+    /// The tasks of a kind that will follow batches, each with its batch's number.
+    pub(crate) fn follow_ups_of(&mut self, kind: u32) -> Result<Vec<(u64, NewTask)>> {
+        let mut found = Vec::new();
+        for entry in self.follow_ups()?.iter()? {
+            let (number, bytes) = entry?;
+            let new: NewTask = row("tracker.follow_ups", number.value(), bytes.value())?;
+            if new.kind == kind {
+                found.push((number.value(), new));
+            }
+        }
+        Ok(found)
+    }
+
+    pub(crate) fn put_follow_up(&mut self, number: u64, new: &NewTask) -> Result<()> {
+        let bytes = encoding::encode(new)?;
+        self.follow_ups()?.insert(number, bytes.as_slice())?;
+        Ok(())
+    }
+
+    /// The task that follows a batch, which is then no more kept.
+    pub(crate) fn take_follow_up(&mut self, number: u64) -> Result<Option<NewTask>> {
+        let bytes = self.follow_ups()?.remove(number)?;
+        bytes.map(|bytes| row("tracker.follow_ups", number, bytes.value())).transpose()
+    }
+
+    pub(crate) fn remove_batch(&mut self, number: u64, batch: &Batch) -> Result<()> {
+        self.batches()?.remove(number)?;
+        self.labels()?.remove(batch.label.as_str())?;
+        self.follow_ups()?.remove(number)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,9 @@
+//! Reads from the tables of a transaction: claim order, listings, dependencies, whole tasks.
+
+pub(crate) mod claim_order;
+pub(crate) mod dependencies;
+pub(crate) mod rows;
+pub(crate) mod scan;
+pub(crate) mod schema;
+pub(crate) mod task_rows;
+pub(crate) mod waiting;

@@ -1,0 +1,88 @@
+//! The rows of a range, held against the order of their keys. Where a key is damaged, a search leads past rows and to
+//! others that it did not ask for: whoever goes on from the last one that he saw would go round in circles.
+
+use std::ops::{Bound, RangeBounds};
+
+use redb::{AccessGuard, Range, ReadableTable, Value};
+
+use crate::model::error::{Error, Result};
+
+pub(crate) struct Rows<'r, const N: usize, V: Value + 'static> {
+    table: &'static str,
+    range: Range<'r, &'static [u8; N], V>,
+    bounds: (Bound<[u8; N]>, Bound<[u8; N]>),
+    last: Option<[u8; N]>,
+    newest_first: bool,
+}
+
+type Row<'r, const N: usize, V> = (AccessGuard<'r, &'static [u8; N]>, AccessGuard<'r, V>);
+
+impl<'r, const N: usize, V: Value + 'static> Rows<'r, N, V> {
+    /// The rows of a table, of this name, whose keys lie in a range.
+    pub(crate) fn of(
+        name: &'static str,
+        table: &'r impl ReadableTable<&'static [u8; N], V>,
+        range: impl RangeBounds<[u8; N]>,
+    ) -> Result<Self> {
+        let bounds = (range.start_bound().cloned(), range.end_bound().cloned());
+        let range = table.range::<&[u8; N]>((bounds.0.as_ref(), bounds.1.as_ref()))?;
+        Ok(Self { table: name, range, bounds, last: None, newest_first: false })
+    }
+
+    /// The same from behind, if so.
+    pub(crate) fn newest_first(self, newest_first: bool) -> Self {
+        Self { newest_first, ..self }
+    }
+
+    fn check(&mut self, key: [u8; N]) -> Result<()> {
+        let beyond = self.last.is_none_or(|last| if self.newest_first { key < last } else { key > last });
+        self.last = Some(key);
+        if beyond && self.bounds.contains(&key) {
+            return Ok(());
+        }
+        Err(Error::corrupted(self.table, format_args!("key {key:02x?}"), "its rows are out of order"))
+    }
+}
+
+impl<'r, const N: usize, V: Value + 'static> Iterator for Rows<'r, N, V> {
+    type Item = Result<Row<'r, N, V>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let entry = if self.newest_first { self.range.next_back() } else { self.range.next() };
+        Some(entry?.map_err(Error::from).and_then(|(key, value)| self.check(*key.value()).map(|()| (key, value))))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use redb::{Database, ReadableDatabase, TableDefinition, backends::InMemoryBackend};
+
+    use super::*;
+
+    const TABLE: TableDefinition<&[u8; 1], ()> = TableDefinition::new("table");
+
+    /// What becomes of rows with these keys, one after the other, that were asked for between two keys.
+    fn told(low: u8, high: u8, newest_first: bool, keys: &[u8]) -> Vec<bool> {
+        let db = Database::builder().create_with_backend(InMemoryBackend::new()).unwrap();
+        let write = db.begin_write().unwrap();
+        drop(write.open_table(TABLE).unwrap());
+        write.commit().unwrap();
+        let table = db.begin_read().unwrap().open_table(TABLE).unwrap();
+        let mut rows = Rows::of("table", &table, [low]..=[high]).unwrap().newest_first(newest_first);
+        keys.iter().map(|key| rows.check([*key]).is_ok()).collect()
+    }
+
+    #[test]
+    fn rows_come_in_the_order_of_their_keys_and_from_between_the_two_that_were_named() {
+        assert_eq!(told(3, 7, false, &[3, 5, 7]), [true; 3]);
+        assert_eq!(told(3, 7, true, &[7, 5, 3]), [true; 3]);
+        for newest_first in [false, true] {
+            assert_eq!(told(3, 7, newest_first, &[2]), [false]);
+            assert_eq!(told(3, 7, newest_first, &[8]), [false]);
+            assert_eq!(told(3, 7, newest_first, &[5, 5]), [true, false], "again");
+        }
+        assert_eq!(told(3, 7, false, &[5, 4]), [true, false]);
+        assert_eq!(told(3, 7, true, &[5, 6]), [true, false]);
+    }
+}

@@ -1,0 +1,60 @@
+use crate::{
+    model::{
+        error::Result,
+        task::TaskRef,
+        task_row::{Progress, TaskRow},
+        transition::{Header, StoredAttempt, TimeShift},
+    },
+    storage::tables::{Source, Tables},
+};
+
+/// Fences and sequence numbers of tasks from elsewhere are below this, so that a file never runs out of them.
+pub(crate) const NUMBERS: u64 = 1 << 63;
+
+/// A task with all its rows, before it is known as its type.
+#[derive(Clone, Debug)]
+pub(crate) struct TaskRows {
+    pub task: TaskRef,
+    pub header: Header,
+    pub body: TaskRow,
+    /// The attempts that the history holds, oldest first; the latest one may stand in the header instead.
+    pub past: Vec<StoredAttempt>,
+    pub progress: Option<Progress>,
+    /// The body that waits for the end of the running attempt.
+    pub successor: Option<TaskRow>,
+}
+
+impl TaskRows {
+    /// The highest fence that the task has had.
+    pub(crate) fn fence(&self) -> u64 {
+        let ended = self.past.iter().chain(&self.header.last).map(|ended| ended.fence);
+        ended.chain(self.header.lease.as_ref().map(|lease| lease.fence)).max().unwrap_or(0)
+    }
+
+    /// Whether enough fences and sequence numbers follow those of the task.
+    pub(crate) fn has_room(&self) -> bool {
+        self.fence() < NUMBERS && self.task.seq < NUMBERS
+    }
+
+    /// The task with the times that a shift gives it.
+    pub(crate) fn shifted(self, shift: &TimeShift) -> Self {
+        let past = self.past.iter().map(|ended| shift.ended(ended)).collect();
+        Self { header: shift.header(&self.header), past, ..self }
+    }
+
+    /// Whether the body that waits could not be read.
+    pub(crate) fn lacks_successor(&self) -> bool {
+        self.header.successor && self.successor.is_none()
+    }
+}
+
+impl<S: Source> Tables<S> {
+    /// All rows of a task; `None` where there is no such task.
+    pub(crate) fn task_rows(&mut self, task: TaskRef) -> Result<Option<TaskRows>> {
+        let Some(header) = self.header(task)? else { return Ok(None) };
+        let past = if header.ended > 0 { self.past(task)? } else { Vec::new() };
+        let progress = if header.lease.is_some() { self.progress(task)? } else { None };
+        let successor = if header.successor { self.successor(task)? } else { None };
+        Ok(Some(TaskRows { task, body: self.body_of(task)?, header, past, progress, successor }))
+    }
+}

@@ -1,0 +1,7 @@
+//! Writes to the tables of a transaction: every row of a task is derived and written here.
+
+pub(crate) mod bulk;
+pub(crate) mod change;
+pub(crate) mod concurrency_limit;
+pub(crate) mod rate;
+pub(crate) mod retime;

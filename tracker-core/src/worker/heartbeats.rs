@@ -1,0 +1,287 @@
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+#[cfg(feature = "tokio")]
+use crate::api::asynchronous::calls;
+use crate::{
+    api::{execution::Execution, shared::Shared},
+    engine::{Claimed, FinishTask, Target, TaskCommand},
+    model::{
+        error::{Error, ErrorKind, Result},
+        task::{TaskKey, TaskRef, TrackedTask},
+        time::between,
+        transition::{Command, Failure, Header, Outcome, Owner},
+    },
+};
+
+/// What runs in a crew: renewed as long as it runs, ended when it takes too long.
+#[derive(Default)]
+pub(super) struct Heartbeats {
+    runs: Mutex<HashMap<u64, RunningAttempt>>,
+    /// The fences of attempts that were ended at their time limit, and whose bodies have not returned yet.
+    expired: Mutex<HashSet<u64>>,
+    /// When the file was last read for cancellations by other processes.
+    checked: Mutex<Option<Instant>>,
+}
+
+/// Time between two reads of the file for cancellations by other processes.
+const CANCEL_CHECK: Duration = Duration::from_millis(300);
+
+#[derive(Clone)]
+struct RunningAttempt {
+    shared: Arc<Shared>,
+    task: TaskRef,
+    id: TaskKey,
+    owner: Owner,
+    lease: Duration,
+    limit: Option<Duration>,
+    began: Duration,
+    renewed: Duration,
+    cancelled: Arc<AtomicBool>,
+    /// Its body has begun, and the file does not know of it.
+    unmarked: bool,
+}
+
+impl Heartbeats {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, RunningAttempt>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn add<T: TrackedTask>(&self, shared: &Arc<Shared>, execution: &Execution<T>, limit: Option<Duration>) {
+        let (task, id, owner) = execution.owned();
+        let now = shared.engine.time().monotonic();
+        let run = RunningAttempt {
+            shared: shared.clone(),
+            task,
+            id,
+            owner,
+            lease: execution.lease(),
+            limit,
+            began: now,
+            renewed: now,
+            cancelled: execution.cancelled_flag(),
+            unmarked: false,
+        };
+        shared.engine.held().add(owner.fence);
+        self.lock().insert(owner.fence, run);
+    }
+
+    /// Renews the lease of a task from now on that waits for its turn to begin.
+    pub(super) fn add_claimed(&self, shared: &Arc<Shared>, claimed: &Claimed) {
+        let now = shared.engine.time().monotonic();
+        let length = claimed.header.lease.as_ref().map_or(0, |lease| lease.length);
+        let run = RunningAttempt {
+            shared: shared.clone(),
+            task: claimed.task,
+            id: claimed.body.id.clone(),
+            owner: claimed.owner,
+            lease: between(0, length),
+            limit: None,
+            began: now,
+            renewed: now,
+            cancelled: Arc::new(AtomicBool::new(claimed.header.cancel)),
+            unmarked: false,
+        };
+        shared.engine.held().add(run.owner.fence);
+        self.lock().insert(run.owner.fence, run);
+    }
+
+    /// The body of a task that was claimed ahead begins: its time counts from now on. Should the body still be running at
+    /// the next look, its begin is stored; a shorter one needs no word besides its outcome.
+    pub(super) fn begin<T: TrackedTask>(&self, execution: &Execution<T>, begun: bool, limit: Option<Duration>) {
+        if let Some(run) = self.lock().get_mut(&execution.fence()) {
+            (run.began, run.limit, run.unmarked) = (run.now(), limit, !begun);
+            let flag = execution.cancelled_flag();
+            flag.fetch_or(run.cancelled.load(Ordering::Relaxed), Ordering::Relaxed);
+            run.cancelled = flag;
+        }
+    }
+
+    /// Gives back, without waiting, what was claimed and has not begun.
+    pub(super) fn give_back(&self, claimed: Claimed) {
+        let Some(run) = self.lock().remove(&claimed.owner.fence) else { return };
+        run.shared.engine.give_back(claimed);
+    }
+
+    /// Nothing runs any more, and nothing is renewed.
+    pub(super) fn clear(&self) {
+        for (fence, run) in self.lock().drain() {
+            run.shared.engine.held().remove(fence);
+        }
+    }
+
+    pub(super) fn remove(&self, shared: &Shared, fence: u64) {
+        self.lock().remove(&fence);
+        shared.engine.held().remove(fence);
+    }
+
+    /// Whether the attempt was ended at its time limit; its body has returned now.
+    pub(super) fn has_expired(&self, fence: u64) -> bool {
+        self.expired.lock().unwrap_or_else(PoisonError::into_inner).remove(&fence)
+    }
+
+    /// How long the next look may wait.
+    pub(super) fn pause(&self) -> Duration {
+        let shortest =
+            self.lock().values().map(|run| run.limit.map_or(run.lease / 3, |limit| limit.min(run.lease) / 4)).min();
+        shortest.unwrap_or(Duration::MAX).clamp(Duration::from_millis(2), Duration::from_millis(100))
+    }
+
+    /// Sets the flags of attempts that another process has cancelled. Other processes write in the writers mode only.
+    fn see_cancels(&self) {
+        let Some(shared) = self.lock().values().next().map(|run| run.shared.clone()) else { return };
+        if !shared.engine.is_shared_by_writers() {
+            return;
+        }
+        {
+            let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+            if checked.is_some_and(|at| at.elapsed() < CANCEL_CHECK) {
+                return;
+            }
+            *checked = Some(Instant::now());
+        }
+        let runs = self.runs();
+        let read = shared.engine.read(|rows| {
+            let mut cancelled = Vec::new();
+            for run in &runs {
+                let header = rows.header(run.task)?.filter(|header| header.cancel);
+                if header.and_then(|header| header.lease).is_some_and(|lease| lease.fence == run.owner.fence) {
+                    cancelled.push(run.owner.fence);
+                }
+            }
+            Ok(cancelled)
+        });
+        // A file that cannot be read is for the next call to report.
+        let cancelled = read.unwrap_or_default();
+        if cancelled.is_empty() {
+            return;
+        }
+        for run in runs.iter().filter(|run| cancelled.contains(&run.owner.fence)) {
+            run.cancelled.store(true, Ordering::Relaxed);
+        }
+        shared.engine.held().cancels().raise();
+    }
+
+    /// Renews what is due for it, and ends what has taken too long.
+    pub(super) fn renew_due(&self) {
+        self.see_cancels();
+        let mut due = Vec::new();
+        for run in self.runs() {
+            let now = run.now();
+            if run.limit.is_some_and(|limit| now.saturating_sub(run.began) > limit) {
+                // Known before the body can be told, and so before it can ask.
+                self.expired.lock().unwrap_or_else(PoisonError::into_inner).insert(run.owner.fence);
+                if !run.expire(now) {
+                    self.has_expired(run.owner.fence);
+                }
+                self.remove(&run.shared, run.owner.fence);
+            } else if run.is_due(now) {
+                due.push((run, now));
+            }
+        }
+        let Some((first, _)) = due.first() else { return };
+        let shared = first.shared.clone();
+        match shared.engine.call_all(due.iter().map(|(run, _)| run.renewal()).collect()) {
+            Ok(answers) => due.iter().zip(answers).for_each(|((run, now), answer)| self.renewed(run, *now, answer)),
+            Err(error) => tracing::warn!(%error, "leases could not be renewed"),
+        }
+    }
+
+    /// Renews what is due for it, until the future is dropped.
+    #[cfg(feature = "tokio")]
+    pub(super) async fn renew(&self) -> std::convert::Infallible {
+        loop {
+            tokio::time::sleep(self.pause()).await;
+            self.see_cancels();
+            let runs = self.runs().into_iter().map(|run| (run.now(), run)).filter(|(now, run)| run.is_due(*now));
+            // All are queued before the first answer is waited for: one commit.
+            let renewals: Vec<_> =
+                runs.map(|(now, run)| (calls::queue(&run.shared, run.renewal()), run, now)).collect();
+            for (answer, run, now) in renewals {
+                self.renewed(&run, now, answer.await);
+            }
+        }
+    }
+
+    fn runs(&self) -> Vec<RunningAttempt> {
+        self.lock().values().cloned().collect()
+    }
+
+    fn renewed(&self, run: &RunningAttempt, now: Duration, answer: Result<Option<Header>>) {
+        if run.is_renewed(answer) {
+            self.lock().entry(run.owner.fence).and_modify(|kept| {
+                kept.renewed = now;
+                kept.unmarked &= !run.unmarked;
+            });
+        } else {
+            self.remove(&run.shared, run.owner.fence);
+        }
+    }
+}
+
+/// The words for an attempt that took too long.
+pub(super) fn overtime(limit: Duration) -> String {
+    format!("the attempt took longer than its time limit of {limit:?}")
+}
+
+impl RunningAttempt {
+    fn now(&self) -> Duration {
+        self.shared.engine.time().monotonic()
+    }
+
+    fn is_due(&self, now: Duration) -> bool {
+        self.unmarked || now.saturating_sub(self.renewed) >= self.lease / 3
+    }
+
+    fn renewal(&self) -> TaskCommand {
+        let command = Command::Renew { owner: self.owner, lease: None, begin: self.unmarked };
+        TaskCommand::new(self.task.kind, Target::Known(self.task, self.id.clone()), command)
+    }
+
+    /// False if the lease is lost.
+    fn is_renewed(&self, answer: Result<Option<Header>>) -> bool {
+        match answer {
+            Ok(header) => {
+                if header.is_some_and(|header| header.cancel) {
+                    self.cancelled.store(true, Ordering::Relaxed);
+                    self.shared.engine.held().cancels().raise();
+                }
+                true
+            }
+            Err(error) => {
+                let lost = matches!(error.kind(), ErrorKind::LeaseLost | ErrorKind::NotFound);
+                tracing::warn!(id = %self.id, %error, "a lease could not be renewed");
+                // An error that passes does not take a cancellation back.
+                self.cancelled.fetch_or(lost, Ordering::Relaxed);
+                if lost {
+                    self.shared.engine.held().cancels().raise();
+                }
+                !lost
+            }
+        }
+    }
+
+    /// False if its end could not be stored.
+    fn expire(&self, now: Duration) -> bool {
+        let failure = Failure::new(overtime(self.limit.unwrap_or_default()));
+        let outcome = Outcome::Fail { retry_in: None };
+        let mut action = FinishTask::plain(self.task, self.id.clone(), self.owner, outcome, Some(failure));
+        action.finish.run = u64::try_from(now.saturating_sub(self.began).as_micros()).ok();
+        // The body is told when its failure is queued: whatever it makes of it comes too late.
+        let tell = || self.cancelled.store(true, Ordering::Relaxed);
+        let stored: Result<_, Error> = self.shared.engine.call_then_notify(action, tell);
+        if let Err(error) = &stored {
+            tracing::warn!(id = %self.id, %error, "the end of an attempt at its time limit could not be stored");
+        }
+        stored.is_ok()
+    }
+}

@@ -1,0 +1,119 @@
+use super::{super::prefetch_buffer::tests::Shop, *};
+use crate::model::time::Micros;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Tasks that are claimed for a minute, and what a crew knows of them.
+struct Scene {
+    shop: Shop,
+    running: Heartbeats,
+    claimed: Vec<Claimed>,
+}
+
+impl Scene {
+    fn new(number: usize) -> Self {
+        let (shop, running) = (Shop::new(1, 1, 1), Heartbeats::default());
+        let claimed = shop.goods(number).tasks;
+        for claimed in &claimed {
+            running.add_claimed(&shop.tracker.shared, claimed);
+        }
+        Self { shop, running, claimed }
+    }
+
+    fn change(&self, at: usize, change: impl FnOnce(&mut RunningAttempt)) {
+        self.running.lock().entry(self.claimed[at].owner.fence).and_modify(change);
+    }
+
+    fn run(&self, at: usize) -> Option<RunningAttempt> {
+        self.running.lock().get(&self.claimed[at].owner.fence).cloned()
+    }
+
+    fn header(&self, at: usize) -> Header {
+        self.shop.headers(&self.claimed[at..=at]).remove(0)
+    }
+
+    fn expires(&self, at: usize) -> Option<Micros> {
+        self.header(at).lease.map(|lease| lease.expires)
+    }
+
+    fn is_cancelled(run: Option<&RunningAttempt>) -> Option<bool> {
+        run.map(|run| run.cancelled.load(Ordering::Relaxed))
+    }
+}
+
+#[test]
+fn the_next_look_comes_before_a_lease_or_a_limit_is_over() {
+    let millis = Duration::from_millis;
+    assert_eq!(Heartbeats::default().pause(), millis(100), "nothing runs");
+    let scene = Scene::new(2);
+    assert_eq!(scene.running.pause(), millis(100), "leases of a minute");
+    for (lease, limit, expected) in [
+        (millis(90), None, millis(30)),
+        (millis(90), Some(millis(40)), millis(10)),
+        (millis(40), Some(SECOND), millis(10)),
+        (SECOND, Some(SECOND), millis(100)),
+        (millis(3), None, millis(2)),
+    ] {
+        scene.change(1, |run| (run.lease, run.limit) = (lease, limit));
+        assert_eq!(scene.running.pause(), expected, "{lease:?} {limit:?}");
+    }
+}
+
+#[test]
+fn a_lease_is_renewed_when_a_third_of_it_is_over_or_its_begin_was_not_said() {
+    let scene = Scene::new(3);
+    let before = [0, 1, 2].map(|at| scene.expires(at));
+    scene.shop.clock.advance(SECOND * 19);
+    scene.change(1, |run| run.unmarked = true);
+    scene.running.renew_due();
+    assert_eq!((scene.expires(0), scene.expires(2)), (before[0], before[2]), "not yet");
+    let begun = |at| scene.header(at).lease.is_some_and(|lease| lease.begun);
+    assert_eq!((begun(0), begun(1)), (false, true));
+    assert!(scene.expires(1) > before[1]);
+    assert_eq!(scene.run(1).map(|run| run.unmarked), Some(false), "it is said once");
+
+    scene.shop.clock.advance(SECOND);
+    scene.running.renew_due();
+    let now = scene.shop.tracker.shared.engine.now();
+    assert_eq!((scene.expires(0), scene.expires(2)), (Some(now + 60_000_000), Some(now + 60_000_000)));
+    let first = scene.expires(1);
+    scene.shop.clock.advance(SECOND * 18);
+    scene.running.renew_due();
+    assert_eq!(scene.expires(0), Some(now + 60_000_000), "its time is counted from the renewal");
+    assert_eq!(scene.expires(1), first);
+    scene.shop.clock.advance(SECOND);
+    scene.running.renew_due();
+    assert!(scene.expires(1) > first);
+}
+
+#[test]
+fn a_body_is_told_that_it_was_called_off_and_a_lease_that_is_lost_is_not_renewed_again() {
+    let scene = Scene::new(3);
+    let engine = &scene.shop.tracker.shared.engine;
+    let claimed = &scene.claimed[1];
+    let target = Target::Known(claimed.task, claimed.body.id.clone());
+    assert!(engine.call(TaskCommand::new(scene.shop.kind, target, Command::Cancel)).is_ok());
+    assert!(engine.call(FinishTask::release(scene.claimed[2].clone())).is_ok());
+    let lost = scene.run(2);
+    scene.shop.clock.advance(SECOND * 30);
+    scene.running.renew_due();
+    let cancelled = [0, 1].map(|at| Scene::is_cancelled(scene.run(at).as_ref()));
+    assert_eq!(cancelled, [Some(false), Some(true)]);
+    assert!(scene.run(2).is_none() && !engine.held().has(scene.claimed[2].owner.fence));
+    assert_eq!(Scene::is_cancelled(lost.as_ref()), Some(true), "there is nothing in it any more");
+}
+
+#[test]
+fn an_attempt_has_its_whole_limit_and_no_more() {
+    let scene = Scene::new(1);
+    scene.change(0, |run| run.limit = Some(SECOND * 10));
+    scene.shop.clock.advance(SECOND * 10);
+    scene.running.renew_due();
+    assert!(scene.header(0).lease.is_some());
+    scene.shop.clock.advance(Duration::from_micros(1));
+    scene.running.renew_due();
+    assert_eq!((scene.header(0).lease, scene.header(0).failures), (None, 1));
+    let fence = scene.claimed[0].owner.fence;
+    assert!(scene.run(0).is_none() && scene.running.has_expired(fence));
+    assert!(!scene.running.has_expired(fence), "its body returns once");
+}
