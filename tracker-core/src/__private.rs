@@ -2,6 +2,9 @@
 
 // Without a path to these through this crate, the compiler calls `TrackedTask` sealed where a `Serialize` is missing.
 pub use serde::{Serialize, de::DeserializeOwned};
+pub use uuid::Uuid;
+
+pub use crate::model::task::ValueType;
 
 use crate::model::status::{StatusGraph, TaskStatus};
 

@@ -24,5 +24,6 @@ pub(crate) mod starts;
 pub(crate) mod submits;
 pub(crate) mod subscriptions;
 pub(crate) mod task_lifecycle;
+pub(crate) mod typed_ids;
 pub(crate) mod unreadable;
 pub(crate) mod untyped;

@@ -42,7 +42,7 @@ impl<T: Schema> Tasks<T> {
         look: impl FnOnce(&mut Tables<&ReadTransaction>, TaskRef) -> Result<R>,
     ) -> Result<R> {
         let kind = self.kind()?;
-        self.shared.engine.read(|rows| match rows.with_id(self.kind_id(), id)? {
+        self.shared.engine.read(|rows| match rows.look_up(&kind, id)? {
             Some(task) => look(rows, task),
             None => Err(kind.refuse(id.clone(), Reason::NotFound)),
         })

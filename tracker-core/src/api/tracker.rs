@@ -148,6 +148,9 @@ impl Tracker {
         } else {
             engine.call(Register { spec, values: codec::values::<T> })?
         };
+        if let Some(declared) = T::id_type() {
+            engine.read(|rows| rows.check_id_type(&kind, declared))?;
+        }
         Ok(Tasks::new(self.shared.clone(), &kind, opened))
     }
 

@@ -144,8 +144,9 @@ impl<'a, 't> Transaction<'a, 't> {
     /// # Errors
     /// `Unreadable`, or a failure of the storage.
     pub fn get<T: TrackedTask>(&mut self, tasks: &Tasks<T>, id: impl TaskId) -> Result<Option<T>> {
+        let kind = self.writer.kind(tasks.kind_id())?;
         let rows = self.writer.rows();
-        let Some(task) = rows.with_id(tasks.kind_id(), &id.to_key())? else { return Ok(None) };
+        let Some(task) = rows.look_up(&kind, &id.to_key())? else { return Ok(None) };
         let body = rows.body_of(task)?;
         codec::decode(tasks.name(), &body.id, &body.payload).map(Some)
     }
@@ -162,7 +163,7 @@ impl<'a, 't> Transaction<'a, 't> {
     ) -> Result<()> {
         let id = id.to_key();
         let kind = self.writer.kind(tasks.kind_id())?;
-        let (task, id) = match self.writer.rows().with_id(kind.id, &id)? {
+        let (task, id) = match self.writer.rows().look_up(&kind, &id)? {
             Some(task) => (task, id),
             None => return Err(kind.refuse(id, crate::model::error::Reason::NotFound)),
         };

@@ -25,7 +25,7 @@ pub(super) fn implement(task: &Task) -> TokenStream {
         quote!(#tracker_core::UniqueDef { name: #name, while_unfinished: #while_unfinished })
     });
     let unique_values = uniques.iter().map(|unique| unique_value(unique, task));
-    let (policy, task_id) = (policy(task), task_id(task));
+    let (policy, task_id, id_type) = (policy(task), task_id(task), id_type(task));
     let (fingerprint, priority) = (fingerprint(task), priority(task));
     quote! {
         #[automatically_derived]
@@ -41,6 +41,10 @@ pub(super) fn implement(task: &Task) -> TokenStream {
 
             fn policy() -> #tracker_core::Policy {
                 #policy
+            }
+
+            fn id_type() -> ::core::option::Option<#tracker_core::__private::ValueType> {
+                #id_type
             }
 
             fn task_id(&self) -> ::core::option::Option<#tracker_core::TaskKey> {
@@ -181,6 +185,15 @@ fn limit(task: &Task) -> Option<TokenStream> {
         index: ::std::borrow::Cow::Borrowed(#name),
         most: #most,
     })))
+}
+
+fn id_type(task: &Task) -> TokenStream {
+    let tracker_core = &task.tracker_core;
+    match task.id {
+        Some(Field { ty, .. }) => quote_spanned!(ty.span()=> <#ty as #tracker_core::TaskId>::value_type()),
+        // Generated ids.
+        None => quote!(<#tracker_core::__private::Uuid as #tracker_core::TaskId>::value_type()),
+    }
 }
 
 fn task_id(task: &Task) -> TokenStream {

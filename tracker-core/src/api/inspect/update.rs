@@ -61,7 +61,7 @@ impl Tasks<Untyped> {
         let now = engine.now();
         let (kind, found) = engine.read(|rows| {
             let kind = self.kind_in(rows)?;
-            let Some(task) = rows.with_id(kind.id, &id)? else { return Ok((kind, None)) };
+            let Some(task) = rows.look_up(&kind, &id)? else { return Ok((kind, None)) };
             let Some(header) = rows.header(task)? else { return Ok((kind, None)) };
             Ok((kind, Some((task, header.revision, header.priority, rows.changeable(task, &header, now)?))))
         })?;

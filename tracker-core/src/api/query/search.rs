@@ -225,7 +225,11 @@ impl Search {
         let number = kind.index_number(field)?;
         let mut named = Vec::new();
         for value in values {
-            named.extend(rows.with_index(kind.id, number, value)?);
+            let found = rows.with_index(kind.id, number, value)?;
+            if let ([_], true) = (values.as_slice(), found.is_empty()) {
+                rows.check_index_type(kind, field, number, value)?;
+            }
+            named.extend(found);
         }
         Ok(named)
     }

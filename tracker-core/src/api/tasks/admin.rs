@@ -57,9 +57,9 @@ impl<T: TrackedTask> Tasks<T> {
 
     /// Reads a task, changes it, and makes the command that stores it if nobody else changed it meanwhile.
     pub(crate) fn changed(&self, id: &TaskKey, change: &mut impl FnMut(&mut T)) -> Result<TaskCommand> {
-        let now = self.shared.engine.now();
+        let (kind, now) = (self.kind()?, self.shared.engine.now());
         let read = self.shared.engine.read(|rows| {
-            let Some(task) = rows.with_id(self.kind, id)? else { return Ok(None) };
+            let Some(task) = rows.look_up(&kind, id)? else { return Ok(None) };
             let Some(header) = rows.header(task)? else { return Ok(None) };
             Ok(Some((task, rows.changeable(task, &header, now)?)))
         })?;

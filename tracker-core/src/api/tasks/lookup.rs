@@ -63,8 +63,8 @@ impl<T: Schema> Tasks<T> {
     pub fn get(&self, id: impl TaskId) -> Result<Option<Record<T::Task, T::Status>>> {
         let id = id.to_key();
         let found = self.shared.engine.read(|rows| {
-            let Some(task) = rows.with_id(self.kind, &id)? else { return Ok(None) };
             let kind = self.kind_in(rows)?;
+            let Some(task) = rows.look_up(&kind, &id)? else { return Ok(None) };
             Ok(rows.task_rows(task)?.map(|task_rows| (task_rows, kind)))
         })?;
         found.map(|(task_rows, kind)| Record::of::<T>(&kind, task_rows)).transpose()
@@ -84,6 +84,7 @@ impl<T: Schema> Tasks<T> {
         let value = if encoded.len() == 1 { encoded.remove(0) } else { join_encoded(&encoded) };
         let id = self.shared.engine.read(|rows| match rows.with_unique(self.kind, number, &value)? {
             Some(task) => Ok(Some(rows.body_of(task)?.id)),
+            None if values.len() == 1 => rows.check_unique_type(&kind, key, number, &value).map(|()| None),
             None => Ok(None),
         })?;
         id.map_or(Ok(None), |id| self.get(id))
@@ -182,7 +183,7 @@ impl<T: Schema> Tasks<T> {
         let now = self.shared.engine.now();
         self.shared.engine.read(|rows| {
             let kind = self.kind_in(rows)?;
-            let task = rows.with_id(self.kind, id)?.ok_or_else(|| kind.refuse(id.clone(), crate::Reason::NotFound))?;
+            let task = rows.look_up(&kind, id)?.ok_or_else(|| kind.refuse(id.clone(), crate::Reason::NotFound))?;
             let header = rows.header(task)?.ok_or_else(|| kind.refuse(id.clone(), crate::Reason::NotFound))?;
             let header = self.revived(&kind.rules(now), header);
             let place = position(&kind.graph, task, &header).line;

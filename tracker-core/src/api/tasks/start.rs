@@ -142,7 +142,7 @@ impl<T: TrackedTask> Tasks<T> {
         let (id, now) = (id.to_key(), self.shared.engine.now());
         self.shared.engine.read(|rows| {
             let rules = kind.rules(now);
-            let header = match rows.with_id(self.kind, &id)? {
+            let header = match rows.look_up(&kind, &id)? {
                 Some(task) => rows.header(task)?.map(|header| self.revived(&rules, header)),
                 None => None,
             };

@@ -25,7 +25,7 @@ impl Target {
         match self {
             Self::Known(task, id) => Ok((*task, id.clone())),
             Self::Id(id) => {
-                let found = writer.rows().with_id(kind.id, id)?;
+                let found = writer.rows().look_up(kind, id)?;
                 let task = found.ok_or_else(|| kind.refuse(id.clone(), Reason::NotFound))?;
                 Ok((task, id.clone()))
             }

@@ -86,8 +86,9 @@ impl Writer<'_> {
     fn target(&mut self, tie: &NewDependency, refuse: &impl Fn(Reason) -> Error) -> Result<(TaskRef, String)> {
         match &tie.on {
             DependencyRef::Task { kind, id } => {
-                let what = format!("{} \"{id}\"", self.kind(*kind)?.name);
-                match self.rows.with_id(*kind, id)? {
+                let kind = self.kind(*kind)?;
+                let what = format!("{} \"{id}\"", kind.name);
+                match self.rows.look_up(&kind, id)? {
                     Some(target) => Ok((target, what)),
                     None => Err(refuse(Reason::NothingToWaitFor { what })),
                 }

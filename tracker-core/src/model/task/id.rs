@@ -5,6 +5,8 @@ use std::{
 
 use uuid::Uuid;
 
+use super::ValueType;
+
 /// A value that can be a task's id: injective bytes and a form for people.
 ///
 /// Strings, integers, [`Uuid`], byte strings and paths have it. A newtype delegates to its value:
@@ -30,6 +32,16 @@ use uuid::Uuid;
 pub trait TaskId {
     /// The id as the file keeps it.
     fn to_key(&self) -> TaskKey;
+
+    /// The type of all ids of this type, where the library knows it.
+    #[doc(hidden)]
+    #[must_use]
+    fn value_type() -> Option<ValueType>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
 /// A task's id as the file keeps it: a tag for its type, and its bytes.
@@ -39,10 +51,10 @@ pub struct TaskKey(Box<[u8]>);
 /// The longest id, in bytes of its encoded form.
 pub(crate) const LONGEST: usize = 1024;
 
-const TAG_BYTES: u8 = b'b';
-const TAG_INT: u8 = b'i';
-const TAG_STR: u8 = b's';
-const TAG_UUID: u8 = b'u';
+pub(super) const TAG_BYTES: u8 = b'b';
+pub(super) const TAG_INT: u8 = b'i';
+pub(super) const TAG_STR: u8 = b's';
+pub(super) const TAG_UUID: u8 = b'u';
 
 impl TaskKey {
     /// The bytes that stand for the id in the file: a tag, then the value.
@@ -156,6 +168,10 @@ impl TaskId for String {
     fn to_key(&self) -> TaskKey {
         self.as_str().to_key()
     }
+
+    fn value_type() -> Option<ValueType> {
+        Some(ValueType::Text)
+    }
 }
 
 impl TaskId for [u8] {
@@ -167,6 +183,10 @@ impl TaskId for [u8] {
 impl TaskId for Vec<u8> {
     fn to_key(&self) -> TaskKey {
         self.as_slice().to_key()
+    }
+
+    fn value_type() -> Option<ValueType> {
+        Some(ValueType::Bytes)
     }
 }
 
@@ -180,11 +200,19 @@ impl TaskId for PathBuf {
     fn to_key(&self) -> TaskKey {
         self.as_path().to_key()
     }
+
+    fn value_type() -> Option<ValueType> {
+        Some(ValueType::Bytes)
+    }
 }
 
 impl TaskId for Uuid {
     fn to_key(&self) -> TaskKey {
         TaskKey::build(|out| encode_uuid(*self, out))
+    }
+
+    fn value_type() -> Option<ValueType> {
+        Some(ValueType::Uuid)
     }
 }
 
@@ -199,6 +227,10 @@ macro_rules! integers {
         impl TaskId for $int {
             fn to_key(&self) -> TaskKey {
                 TaskKey::build(|out| encode_int(i128::from(*self), out))
+            }
+
+            fn value_type() -> Option<ValueType> {
+                Some(ValueType::Integer)
             }
         }
     )*};

@@ -6,6 +6,7 @@ mod id;
 mod index;
 mod policy;
 mod task_ref;
+mod value_type;
 
 pub use backoff::Backoff;
 pub use fingerprint::Fingerprint;
@@ -14,6 +15,7 @@ pub use id::{TaskId, TaskKey};
 pub use index::IndexValue;
 pub use policy::{IndexLimit, Policy, Rate, Retention};
 pub(crate) use task_ref::TaskRef;
+pub use value_type::ValueType;
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -58,6 +60,13 @@ pub trait TrackedTask: Serialize + DeserializeOwned + Send + 'static {
 
     /// The task's id, or none where ids are generated (a uuid v7 at submit).
     fn task_id(&self) -> Option<TaskKey>;
+
+    /// The type of the ids, where the library knows it.
+    #[doc(hidden)]
+    #[must_use]
+    fn id_type() -> Option<ValueType> {
+        None
+    }
 
     /// The encoded value of each index, in the order of [`Self::INDEXES`]; see [`IndexValue`].
     fn index_values(&self) -> Vec<Vec<u8>>;

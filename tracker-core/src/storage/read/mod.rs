@@ -6,4 +6,5 @@ pub(crate) mod rows;
 pub(crate) mod scan;
 pub(crate) mod schema;
 pub(crate) mod task_rows;
+pub(crate) mod type_check;
 pub(crate) mod waiting;
