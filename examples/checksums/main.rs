@@ -123,15 +123,19 @@ fn work(tasks: &Tasks<FileTask>, cli: &Cli, stop: &StopHandle) -> anyhow::Result
     Ok(())
 }
 
-/// The first Ctrl-C lets the files that are being read end; a second one does not wait, which loses nothing either.
+/// The first Ctrl-C lets the files that are being read end; a second one does not wait, which loses nothing either. Where
+/// Ctrl-C is ignored already, as in a background job, it stays ignored.
 fn stop_on_ctrl_c(stop: &StopHandle) -> anyhow::Result<()> {
     let stop = stop.clone();
-    ctrlc::set_handler(move || {
+    let set = ctrlc::try_set_handler(move || {
         if stop.is_stopped() {
             std::process::exit(130);
         }
         eprintln!("stopping after the files that are being read; Ctrl-C again stops at once");
         stop.stop();
-    })?;
-    Ok(())
+    });
+    match set {
+        Err(ctrlc::Error::MultipleHandlers) => Ok(()),
+        set => Ok(set?),
+    }
 }

@@ -31,7 +31,7 @@ pub(crate) fn one_of(words: &[&str]) -> String {
     }
 }
 
-/// `success` for `succeeded`, `timeout` for `timeout`: four letters in common at the start, and the only such word.
+/// `success` for `succeeded`, `time_limit` for `timeout`: four letters in common at the start, and the only such word.
 fn same_start<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
     let start = written.get(..4)?;
     let mut matches = known.iter().filter(|word| word.starts_with(start));

@@ -12,7 +12,7 @@ enum JobStatus {
 }
 
 #[derive(TrackedTask, Serialize, Deserialize)]
-#[task(status = JobStatus, max_atempts = 3, timeout = "1h", zzz)]
+#[task(status = JobStatus, max_atempts = 3, time_limit = "1h", zzz)]
 struct Job {
     #[task(id, indexed)]
     url: String,

@@ -22,7 +22,7 @@ fn handles_and_options_say_what_they_are_about() {
     says(&tasks.async_worker().concurrency(5), &["AsyncWorker", "job", "threads: 5"]);
     says(
         &WorkerPool::new().prefetch(7).serve(&tasks, |_: &mut Execution<_>| fine()),
-        &["WorkerPool", "ahead: 7", "kinds: 1"],
+        &["WorkerPool", "prefetch: 7", "kinds: 1"],
     );
     let stop = StopHandle::new();
     says(&stop, &["StopHandle(false)"]);

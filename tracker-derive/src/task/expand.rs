@@ -189,10 +189,11 @@ fn limit(task: &Task) -> Option<TokenStream> {
 
 fn id_type(task: &Task) -> TokenStream {
     let tracker_core = &task.tracker_core;
-    match task.id {
-        Some(Field { ty, .. }) => quote_spanned!(ty.span()=> <#ty as #tracker_core::TaskId>::value_type()),
+    if let Some(Field { ty, .. }) = task.id {
+        quote_spanned!(ty.span()=> <#ty as #tracker_core::TaskId>::value_type())
+    } else {
         // Generated ids.
-        None => quote!(<#tracker_core::__private::Uuid as #tracker_core::TaskId>::value_type()),
+        quote!(<#tracker_core::__private::Uuid as #tracker_core::TaskId>::value_type())
     }
 }
 

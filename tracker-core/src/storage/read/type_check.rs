@@ -49,7 +49,7 @@ impl<S: Source> Tables<S> {
     /// The type of all ids of a kind; `None` if it has no task, or ids of several types.
     fn id_type(&mut self, kind: u32) -> Result<Option<ValueType>> {
         let prefix = kind.to_be_bytes();
-        common_type(self.ids()?, &prefix, |key| ValueType::of_id(key))
+        common_type(self.ids()?, &prefix, ValueType::of_id)
     }
 
     /// Refuses a value that has another type than all values of an index.
