@@ -156,7 +156,7 @@ fn a_row_that_is_missing_or_wrong_or_one_too_many_is_told_by_its_table() {
     table!("tracker.members", &[u8; 20], (), clone, byte 1, missing "a member");
     let otherwise = |value: &u8| if *value == 1 { 2 } else { 1 };
     table!("tracker.needs", &[u8; 24], u8, clone, byte 1);
-    table!("tracker.dependents", &[u8; 24], u8, clone, byte 1, missing "one who waits", wrong otherwise);
+    table!("tracker.dependants", &[u8; 24], u8, clone, byte 1, missing "one who waits", wrong otherwise);
     // That one of these is missing, nothing else in the file says.
     table!("tracker.live", &[u8; 12], &[u8], as_slice, byte 1, wrong bytes);
     table!("tracker.history", &[u8; 20], &[u8], as_slice, byte 9, wrong bytes);
@@ -168,7 +168,7 @@ fn what_batches_and_those_who_wait_say_of_others_is_held_against_them() {
     const LABELS: TableDefinition<&str, u64> = TableDefinition::new("tracker.labels");
     const FOLLOW_UPS: TableDefinition<u64, &[u8]> = TableDefinition::new("tracker.follow_ups");
     const NEEDS: TableDefinition<&[u8; 24], u8> = TableDefinition::new("tracker.needs");
-    const DEPENDENTS: TableDefinition<&[u8; 24], u8> = TableDefinition::new("tracker.dependents");
+    const DEPENDENTS: TableDefinition<&[u8; 24], u8> = TableDefinition::new("tracker.dependants");
     const IDS: TableDefinition<&[u8], u64> = TableDefinition::new("tracker.ids");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");

@@ -44,7 +44,7 @@ pub(crate) const COUNTS: TableDefinition<Fixed<{ CountKey::LEN }>, u64> = TableD
 pub(crate) const NEEDS: TableDefinition<Fixed<{ DependencyKey::LEN }>, u8> = TableDefinition::new("tracker.needs");
 /// The same, turned round.
 pub(crate) const DEPENDENTS: TableDefinition<Fixed<{ DependencyKey::LEN }>, u8> =
-    TableDefinition::new("tracker.dependents");
+    TableDefinition::new("tracker.dependants");
 /// Task or batch -> news of it that not all have heard who wait for it; the number before which they were submitted; and the
 /// last one that heard it: its kind's number (0 for nobody) and its own.
 pub(crate) const NEWS: TableDefinition<Fixed<{ TaskRef::LEN }>, DependencyEndRow> =

@@ -137,7 +137,7 @@ pub(crate) fn init(txn: &WriteTransaction) -> Result<()> {
 }
 
 const FORMAT_KEY: &str = "format";
-const FILE_STATE_KEY: &str = "file_state";
+const FILE_STATE_KEY: &str = "pulse";
 /// What the file says of itself: a name, and the version of the format as the last byte.
 const FORMAT: &[u8] = b"tracker\x01";
 

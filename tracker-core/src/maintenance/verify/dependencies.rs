@@ -150,7 +150,7 @@ impl DependencyCheck {
             let (key, otherwise) = entry?;
             dependents.insert(DependencyKey::unpack(key.value()).turned(), otherwise.value());
         }
-        found.differ_in("tracker.dependents", &needs, &dependents);
+        found.differ_in("tracker.dependants", &needs, &dependents);
         found.differ_in("tracker.headers", &waits, &self.waits);
         Ok(())
     }

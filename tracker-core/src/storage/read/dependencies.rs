@@ -56,8 +56,8 @@ impl<S: Source> Tables<S> {
     ) -> Result<Vec<(TaskRef, OnDependencyFailure)>> {
         let from = DependencyKey { from: target, to: beyond.unwrap_or(NOBODY) };
         let bounds = (Bound::Excluded(from.pack()), Bound::Included(from.last().pack()));
-        let rows = Rows::of("tracker.dependents", self.dependents()?, bounds)?;
-        rows.take(most).map(|row| entry_of("tracker.dependents", row?)).collect()
+        let rows = Rows::of("tracker.dependants", self.dependents()?, bounds)?;
+        rows.take(most).map(|row| entry_of("tracker.dependants", row?)).collect()
     }
 
     /// DependencyEnd that were not told to the end.
