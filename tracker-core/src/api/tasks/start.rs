@@ -128,7 +128,7 @@ impl<T: TrackedTask> Tasks<T> {
     /// # let jobs = tracker.tasks::<Job>()?;
     /// # jobs.submit(&job("one"))?;
     /// let mine = jobs.start("one")?;
-    /// assert_eq!(jobs.check_start("one", &StartOptions::new()).unwrap_err().kind(), ErrorKind::LeasedTask);
+    /// assert_eq!(jobs.check_start("one", &StartOptions::new()).unwrap_err().kind(), ErrorKind::Leased);
     /// jobs.check_start("one", &StartOptions::new().reenter(mine.token()))?; // to its owner it is not locked
     /// # Ok(())
     /// # }
