@@ -27,7 +27,7 @@ use crate::{
 };
 
 impl Tracker {
-    /// The tasks of a kind in the file, without their type: payloads are [`Payload`], statuses are what the file says of
+    /// The tasks of a kind in the file, without their type: payloads are [`Payload`](crate::Payload), statuses are what the file says of
     /// them. For tools that look at any file and steer it; it works beside `Tasks` of the same kind.
     ///
     /// ```
