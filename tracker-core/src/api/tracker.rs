@@ -136,6 +136,12 @@ impl Tracker {
         let opened = self.enter::<T>(name)?;
         let spec = KindSpec::of::<T>(name)?;
         let engine = &self.shared.engine;
+        // Before the registration: a read that fails after it would report as undone what is done.
+        if let Some(declared) = T::id_type()
+            && let Some(stored) = engine.stored_kinds()?.by_name(name)
+        {
+            engine.read(|rows| rows.check_id_type(stored, declared))?;
+        }
         let kind = if engine.file().is_read_only() {
             let kind = engine.stored_kinds()?.by_name(name).cloned().ok_or_else(|| {
                 Error::new(
@@ -148,9 +154,6 @@ impl Tracker {
         } else {
             engine.call(Register { spec, values: codec::values::<T> })?
         };
-        if let Some(declared) = T::id_type() {
-            engine.read(|rows| rows.check_id_type(&kind, declared))?;
-        }
         Ok(Tasks::new(self.shared.clone(), &kind, opened))
     }
 
