@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tracker_core::{Error, ErrorKind, OnDependencyFailure, StartOptions, SubmitOptions, TrackedTask, Tracker};
 
-use crate::support::kinds::{Job, Mail, Status, job, jobs, sound};
+use crate::support::kinds::{Mail, Status, job, jobs, sound};
 
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
 #[task(name = "parcel", status = Status, unique(label))]
@@ -73,16 +73,4 @@ fn value_of_another_type_is_refused_by_index_and_key() {
     assert!(parcels.query().index("weight", 6).fetch().unwrap().is_empty());
     assert!(parcels.get_by_key("label", &[&"nobody"]).unwrap().is_none());
     assert_eq!(parcels.counts().unwrap().total(), 20);
-}
-
-#[test]
-fn changed_type_of_ids_is_refused_when_the_kind_is_opened() {
-    let tracker = Tracker::in_memory().unwrap();
-    drop(jobs(&tracker, &["one"]));
-    let error = tracker.tasks_as::<Parcel>("job").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::SchemaMismatch);
-    for says in ["texts", "integers", "\"job\""] {
-        assert!(error.to_string().contains(says), "{error}");
-    }
-    assert_eq!(tracker.tasks::<Job>().unwrap().counts().unwrap().total(), 1);
 }

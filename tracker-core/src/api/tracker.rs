@@ -136,12 +136,6 @@ impl Tracker {
         let opened = self.enter::<T>(name)?;
         let spec = KindSpec::of::<T>(name)?;
         let engine = &self.shared.engine;
-        // Before the registration: a read that fails after it would report as undone what is done.
-        if let Some(declared) = T::id_type()
-            && let Some(stored) = engine.stored_kinds()?.by_name(name)
-        {
-            engine.read(|rows| rows.check_id_type(stored, declared))?;
-        }
         let kind = if engine.file().is_read_only() {
             let kind = engine.stored_kinds()?.by_name(name).cloned().ok_or_else(|| {
                 Error::new(

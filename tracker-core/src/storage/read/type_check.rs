@@ -5,7 +5,7 @@ use redb::ReadableTable;
 
 use crate::{
     model::{
-        error::{Error, ErrorKind, Result},
+        error::{Error, Result},
         kind::Kind,
         task::{TaskKey, TaskRef, ValueType},
     },
@@ -27,22 +27,6 @@ impl<S: Source> Tables<S> {
                 stored.many(),
             ))),
             _ => Ok(None),
-        }
-    }
-
-    /// Refuses a type whose ids are not of the type of those that the kind has.
-    pub(crate) fn check_id_type(&mut self, kind: &Kind, declared: ValueType) -> Result<()> {
-        match self.id_type(kind.id)? {
-            Some(stored) if stored != declared => Err(Error::new(
-                ErrorKind::SchemaMismatch,
-                format!(
-                    "cannot open kind {:?}: its stored ids are {}, and the type declares {}; use another kind name, or export the tasks, change their ids and import them",
-                    kind.name,
-                    stored.many(),
-                    declared.many(),
-                ),
-            )),
-            _ => Ok(()),
         }
     }
 
