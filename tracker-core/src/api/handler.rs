@@ -124,7 +124,7 @@ pub(crate) struct EndedAttempt {
     pub panicked: bool,
 }
 
-/// HistoryRows a handler in the span of its attempt, and catches its panic.
+/// Runs a handler in the span of its attempt, and catches its panic.
 pub(crate) fn run_handler<T: TrackedTask, R>(
     execution: &mut Execution<T>,
     handler: impl FnOnce(&mut Execution<T>) -> R,

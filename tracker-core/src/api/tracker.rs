@@ -181,7 +181,7 @@ impl Tracker {
         Ok(kinds.all().map(|kind| kind.name.clone()).collect())
     }
 
-    /// HistoryRows `work` in one transaction: the calls of tasks made through it, and the caller's own redb tables, are all
+    /// Runs `work` in one transaction: the calls of tasks made through it, and the caller's own redb tables, are all
     /// durable together or not at all. An error, a panic or a lost lease rolls everything back.
     ///
     /// It runs on this thread, in a turn of its own: keep it short. Other calls of this tracker inside it are refused.

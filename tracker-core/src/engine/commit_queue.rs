@@ -164,7 +164,7 @@ impl CommitQueue {
         }
     }
 
-    /// Makes the caller the leader if there is something to commit and nobody at it. OnDependencyFailure whoever leads sees to it
+    /// Makes the caller the leader if there is something to commit and nobody at it. Otherwise whoever leads sees to it
     /// that what is queued by now is committed next.
     pub(super) fn try_lead(&self) -> bool {
         let mut waiting = self.lock();

@@ -109,7 +109,7 @@ impl Database {
         read.map_err(|error| if error.is_of_the_disk() { self.recover(error) } else { error })
     }
 
-    /// HistoryRows `work` in a write transaction and commits it if it says so. `quick` makes the next open after a crash instant.
+    /// Runs `work` in a write transaction and commits it if it says so. `quick` makes the next open after a crash instant.
     pub(super) fn write<R, E: From<Error>>(
         &self,
         quick: bool,
@@ -238,7 +238,7 @@ impl Database {
         })
     }
 
-    /// HistoryRows a call that needs the database for itself, without readers or writers.
+    /// Runs a call that needs the database for itself, without readers or writers.
     pub(crate) fn alone<R>(&self, work: impl FnOnce(&mut redb::Database) -> Result<R>) -> Result<R> {
         let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
         let done = match &mut *handle {

@@ -14,7 +14,7 @@ use crate::model::{
 
 /// An action with somebody, or nobody, waiting for its answer.
 pub(super) trait QueuedAction: Send {
-    /// HistoryRows it and keeps the answer for later. True if it went well.
+    /// Runs it and keeps the answer for later. True if it went well.
     fn run(&mut self, writer: &mut Writer<'_>) -> bool;
     /// Whether the last run failed in a way that only this action is concerned by; takes the error out otherwise.
     fn fatal(&mut self, spoilt: bool) -> Option<Error>;

@@ -5,7 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-/// HistoryRows foreign code. Returns the text of its panic as an error.
+/// Runs foreign code. Returns the text of its panic as an error.
 pub(crate) fn contain<R>(code: impl FnOnce() -> R) -> Result<R, String> {
     catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
         let text = panic_text(&*payload).to_owned();

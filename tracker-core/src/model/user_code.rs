@@ -1,4 +1,4 @@
-//! HistoryRows user code so that its panic is a value.
+//! Runs user code so that its panic is a value.
 //!
 //! An attempt calls user code in many places: the handler, the `Display`, `Debug` and `source` of its error, the `Serialize` of
 //! the task, and the `Drop` of each of these. A panic in any of them is the failure of the attempt, and must not end the thread.
@@ -13,7 +13,7 @@ use std::{
 
 use crate::model::{bounds::MANY, failure::failure_of_panic, transition::Failure};
 
-/// HistoryRows `code`. A panic becomes a failure whose text starts with `place`.
+/// Runs `code`. A panic becomes a failure whose text starts with `place`.
 pub(crate) fn guarded<R>(place: &str, code: impl FnOnce() -> R) -> Result<R, Failure> {
     catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
         let failure = failure_of_panic(&*payload);

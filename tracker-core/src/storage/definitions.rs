@@ -40,7 +40,7 @@ pub(crate) const LINE: TableDefinition<Fixed<{ ClaimKey::LEN }>, ()> = TableDefi
 pub(crate) const UPDATED: TableDefinition<Fixed<{ UpdatedKey::LEN }>, ()> = TableDefinition::new("tracker.updated");
 /// Kind and status -> how many tasks have it.
 pub(crate) const COUNTS: TableDefinition<Fixed<{ CountKey::LEN }>, u64> = TableDefinition::new("tracker.counts");
-/// WaitingCounts task, and the task or batch that it waits for -> what becomes of it if that one ends without success.
+/// Waiting task, and the task or batch that it waits for -> what becomes of it if that one ends without success.
 pub(crate) const NEEDS: TableDefinition<Fixed<{ DependencyKey::LEN }>, u8> = TableDefinition::new("tracker.needs");
 /// The same, turned round.
 pub(crate) const DEPENDENTS: TableDefinition<Fixed<{ DependencyKey::LEN }>, u8> =

@@ -143,7 +143,7 @@ where
         }
     }
 
-    /// HistoryRows bodies ahead of the commits that store their outcomes.
+    /// Runs bodies ahead of the commits that store their outcomes.
     async fn run_prefetching(&self) -> Result<PassResult> {
         let (tasks, shift) = (&self.tasks, self.shift);
         let mut visit = PrefetchVisit::new(shift, tasks, 0, 1, false);
@@ -184,7 +184,7 @@ where
         Renewed { running: &self.shift.running, shared: shared.clone(), fence: execution.fence() }
     }
 
-    /// HistoryRows the body, as long as it may.
+    /// Runs the body, as long as it may.
     async fn attempt(&self, execution: &mut Execution<T>, limit: Option<Duration>) -> (EndedAttempt, Duration) {
         let (shared, shift) = (self.tasks.shared.clone(), self.shift);
         let began = shared.engine.time().monotonic();

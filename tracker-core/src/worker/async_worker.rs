@@ -71,7 +71,7 @@ impl<T: TrackedTask> AsyncWorker<T> {
         self
     }
 
-    /// Only asks a handler to end whose task is cancelled: [`Execution::is_cancelled`] tells it. OnDependencyFailure its future is
+    /// Only asks a handler to end whose task is cancelled: [`Execution::is_cancelled`] tells it. Otherwise its future is
     /// dropped where it awaits, as it is at its time limit, and the attempt ends as cancelled.
     #[must_use]
     pub fn cancel_cooperatively(mut self) -> Self {
@@ -81,7 +81,7 @@ impl<T: TrackedTask> AsyncWorker<T> {
 
     super::settings!(common);
 
-    /// HistoryRows `body` on every task until nothing is left, or it is stopped. Returns when all outcomes are durable.
+    /// Runs `body` on every task until nothing is left, or it is stopped. Returns when all outcomes are durable.
     ///
     /// A panic of the body is a failure of its task. Leases are renewed as long as a body runs. A body that takes longer
     /// than its time limit is dropped where it awaits, and its attempt has failed. One whose task is cancelled, or whose lease

@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-/// HistoryRows futures beside each other in one task, and polls only those that were woken. Ends when all have ended.
+/// Runs futures beside each other in one task, and polls only those that were woken. Ends when all have ended.
 pub(super) struct Join<F: Future> {
     futures: Vec<JoinState<F>>,
     woken: Arc<Woken>,

@@ -49,7 +49,7 @@ macro_rules! settings {
         }
     };
     (common) => {
-        /// Goes on when nothing is left, and waits for more, until it is stopped. OnDependencyFailure it ends when no task waits,
+        /// Goes on when nothing is left, and waits for more, until it is stopped. Otherwise it ends when no task waits,
         /// not even for a later time, and none runs here.
         #[must_use]
         pub fn keep_running(mut self) -> Self {
@@ -164,7 +164,7 @@ impl<T: TrackedTask> Worker<T> {
 
     settings!();
 
-    /// HistoryRows `body` on every task until nothing is left, or it is stopped. Returns when all outcomes are durable.
+    /// Runs `body` on every task until nothing is left, or it is stopped. Returns when all outcomes are durable.
     ///
     /// A panic of the body is a failure of its task, and so is one of the `Display`, `Debug`, `source` or `Drop` of its error, and of
     /// the `Serialize` or `Drop` of the task. A task that cannot be serialized after the body has failed too. Leases are renewed as long as a body runs.

@@ -25,7 +25,7 @@ where
     R: IntoOutcome,
     E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
 {
-    /// HistoryRows bodies ahead of the commits that store their outcomes.
+    /// Runs bodies ahead of the commits that store their outcomes.
     pub(super) fn run_prefetching(&self, shift: &PoolState<'_>, tasks: &Tasks<T>, kinds: usize) -> Result<PassResult> {
         let mut visit = PrefetchVisit::new(shift, tasks, self.buffer_index, kinds, true);
         loop {

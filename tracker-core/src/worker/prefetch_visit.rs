@@ -31,7 +31,7 @@ pub(super) struct PrefetchVisit<'v, T: TrackedTask> {
 /// What to do next.
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub(super) enum Step {
-    /// RunningAttempt the body of this one.
+    /// Run the body of this one.
     Begin(Claimed),
     /// Claim, and tell what came of it.
     PrefetchRequest(Claim, PrefetchRequest),

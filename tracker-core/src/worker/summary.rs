@@ -20,7 +20,7 @@ pub struct Summary {
     pub halted: bool,
     /// The texts of the errors with their numbers; at most 100 different ones.
     pub errors: BTreeMap<String, u64>,
-    /// RunningAttempt times, by logarithmic bucket.
+    /// Run times, by logarithmic bucket.
     times: BTreeMap<u32, u64>,
 }
 

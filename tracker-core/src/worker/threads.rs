@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// HistoryRows `work` with the number of each thread, on as many threads as the settings ask for, and keeps leases alive on one more.
+/// Runs `work` with the number of each thread, on as many threads as the settings ask for, and keeps leases alive on one more.
 /// Returns when all threads have ended.
 ///
 /// Where the system refuses a thread, the pool works with those that exist.

@@ -14,14 +14,14 @@ use crate::model::user_code::{discard, guarded};
 /// The longest sleep before the tracker's clock is asked again, where it is not the system's.
 const NAP: Duration = Duration::from_millis(100);
 
-/// HistoryRows the future of a handler, and catches the panics of its polls and of its drop.
+/// Runs the future of a handler, and catches the panics of its polls and of its drop.
 pub(crate) async fn caught<R>(handler: impl Future<Output = R>) -> thread::Result<R> {
     limited(handler, None, || Duration::ZERO, pending())
         .await
         .unwrap_or_else(|| Err(Box::new("the attempt has no time limit")))
 }
 
-/// HistoryRows the future of a handler within a limit, and catches the panics of its polls and of its drop. `None` if it did not end
+/// Runs the future of a handler within a limit, and catches the panics of its polls and of its drop. `None` if it did not end
 /// within the limit, or `cancelled` ended first; it is dropped then. `elapsed` is the time of the attempt so far by the tracker's
 /// clock.
 pub(crate) async fn limited<R>(

@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// A group of tasks with a label, of one kind or several. OpenKind by [`Tracker::open_batch`](crate::Tracker::open_batch).
+/// A group of tasks with a label, of one kind or several. Opened by [`Tracker::open_batch`](crate::Tracker::open_batch).
 ///
 /// Tasks come in by [`SubmitOptions::batch`](crate::SubmitOptions::batch) until the batch is sealed;
 /// [`Tasks::submit_batch`](crate::Tasks::submit_batch) does all of that in one call. Sealed, it is over in

@@ -37,7 +37,7 @@ pub(super) struct Written {
 }
 
 impl Writer<'_> {
-    /// HistoryRows several actions of which either all stand or none. They may submit tasks; the last one may do anything. What
+    /// Runs several actions of which either all stand or none. They may submit tasks; the last one may do anything. What
     /// others are to be told is told when all stand; to the log only a refusal of the last one is told else.
     pub(crate) fn all_or_nothing<R>(&mut self, work: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
         let (woke, events, writes) = (self.effects.woke, self.effects.events.len(), self.writes);

@@ -7,7 +7,7 @@ pub enum Role {
     Pending,
     /// Claimed: a lease says by whom and until when.
     InProgress,
-    /// StoredAttempt badly, and due to be tried again.
+    /// Ended badly, and due to be tried again.
     Failed,
     /// Done.
     Succeeded,

@@ -67,7 +67,7 @@ pub(crate) enum Command {
     Await {
         others: u32,
     },
-    /// ResolveDependency what became of one that it waits for.
+    /// Applies the end of a task or batch that it waits for.
     ResolveDependency(ResolveDependency),
     /// Whether others may wait for it.
     Notification(bool),

@@ -5,7 +5,7 @@ use crate::model::{
     error::{Error, ErrorKind, Result},
 };
 
-/// HistoryRows calls of redb, which may panic on a damaged file, and turns a panic into an error of kind `Corrupted`.
+/// Runs calls of redb, which may panic on a damaged file, and turns a panic into an error of kind `Corrupted`.
 ///
 /// `doing` completes "while …". Only under `panic = "unwind"`; and the panic hook has run by then: its message is on
 /// standard error, since silencing it would take a hook for the whole process, which is not ours to set.

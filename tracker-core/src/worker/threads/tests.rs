@@ -28,7 +28,7 @@ struct Job {
     number: u32,
 }
 
-/// HistoryRows a worker on `tasks` tasks, with this many threads.
+/// Runs a worker on `tasks` tasks, with this many threads.
 fn run(tasks: u32, threads: usize, ahead: usize, observed: Observed) -> (Result<Summary>, Arc<Observed>) {
     let tracker = Tracker::in_memory().unwrap();
     let jobs = tracker.tasks::<Job>().unwrap();
