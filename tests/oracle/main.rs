@@ -1,0 +1,32 @@
+//! An oracle for the promises of `docs/guarantees.md`, and attacks that are judged by it.
+//!
+//! Clients write a line into a log before each call, and another one after the call has returned. The checker knows the
+//! log and the documented rules of a task, but no code of the tracker. It accepts a log if the calls on each task fit
+//! some order in which every call takes effect at one moment between its two lines. Every attack ends with calls that
+//! read all tasks, so that the file is part of the log. `controls` shows that the checker rejects wrong logs.
+//!
+//! Each attack is bounded; these variables make it longer, or repeat it:
+//!
+//! - `TRACKER_KILLS=n`: kills in each sharing mode (`kills`).
+//! - `TRACKER_ROUNDS=n`: calls of each client (`ownership`, `dropped_calls`), runs (`failing_disk`).
+//! - `TRACKER_VARIANTS=n`: changed files of each sort (`hostile_records`).
+//! - `TRACKER_SEED=n`: another seed than 1.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod calls;
+mod checker;
+#[cfg(unix)]
+mod child;
+mod client;
+#[cfg(unix)]
+mod controls;
+#[cfg(unix)]
+mod kills;
+mod kinds;
+mod log;
+mod model;
+mod ownership;
+mod random;
+#[path = "../it/support/test_disk.rs"]
+#[allow(dead_code, reason = "other tests use more of it")]
+mod test_disk;
