@@ -147,14 +147,13 @@ pub fn read(entries: &[Entry]) -> Result<Calls, String> {
                 steps.push(Step::Over(over.into_iter().map(|index| (index, false)).collect()));
             }
             Event::Settled => {
-                let (over, rest): (Vec<_>, Vec<_>) = open.iter().partition(|index| {
-                    let end = &made[**index].end;
-                    matches!(end, End::Dropped(_) | End::Answered(Answer::Queued))
-                });
-                open = rest;
-                over.iter().for_each(|index: &usize| made[*index].latest = *time);
+                let over = std::mem::take(&mut open);
+                over.iter().for_each(|index| made[*index].latest = *time);
                 // A dropped claim may have found any task, or none.
-                let must = |index: usize| made[index].call.verb != Verb::Claim;
+                let must = |index: usize| {
+                    let made = &made[index];
+                    made.end != End::Unknown && made.call.verb != Verb::Claim
+                };
                 steps.push(Step::Over(over.into_iter().map(|index| (index, must(index))).collect()));
                 steps.push(Step::GivenBack);
             }

@@ -20,6 +20,7 @@ mod child;
 mod client;
 #[cfg(unix)]
 mod controls;
+mod dropped_calls;
 #[cfg(unix)]
 mod kills;
 mod kinds;
