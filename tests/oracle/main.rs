@@ -21,6 +21,7 @@ mod client;
 #[cfg(unix)]
 mod controls;
 mod dropped_calls;
+mod failing_disk;
 #[cfg(unix)]
 mod kills;
 mod kinds;
