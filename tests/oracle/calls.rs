@@ -107,7 +107,7 @@ pub fn read(entries: &[Entry]) -> Result<Calls, String> {
                         call.end = End::Answered(Answer::Queued);
                         open.push(index);
                     }
-                    Answer::Failed | Answer::Nothing => {
+                    Answer::Failed | Answer::Damaged | Answer::Nothing => {
                         call.end = End::Answered(answer.clone());
                         steps.push(Step::Void(index));
                     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use crate::{
     calls::{self, Calls, End, Made, Step},
     kinds::Kind,
-    log::{Answer, Entry, Refusal, Verb},
+    log::{Answer, Entry, Event, Refusal, Verb},
     model::{State, perform},
 };
 
@@ -43,6 +43,18 @@ impl std::ops::AddAssign for Figures {
 /// # Errors
 /// The first contradiction.
 pub fn check(entries: &[Entry]) -> Result<Figures, String> {
+    let damaged = |entry: &&Entry| matches!(entry.event, Event::Answered { answer: Answer::Damaged, .. });
+    match entries.iter().find(damaged) {
+        Some(entry) => Err(format!("a sound file is told to be damaged: {entry:?}")),
+        None => check_damaged(entries, &BTreeSet::new()),
+    }
+}
+
+/// Checks a log in which calls may be told of damage. What was told of the `ignored` tasks does not count.
+///
+/// # Errors
+/// The first contradiction.
+pub fn check_damaged(entries: &[Entry], ignored: &BTreeSet<(Kind, u32)>) -> Result<Figures, String> {
     let calls = calls::read(entries)?;
     fences_rise(&calls)?;
     let mut timelines = BTreeMap::<(Kind, u32), Vec<Step>>::new();
@@ -82,7 +94,7 @@ pub fn check(entries: &[Entry]) -> Result<Figures, String> {
         }
     }
     let mut unanswered_claims = 0;
-    for ((kind, task), steps) in &timelines {
+    for ((kind, task), steps) in timelines.iter().filter(|(task, _)| !ignored.contains(*task)) {
         let search = Search { made: &calls.made, configs: HashSet::from([Config::default()]), ..Search::default() };
         let used = search.run(steps).map_err(|what| format!("{kind:?} {task}: {what}"))?;
         unanswered_claims += u64::from(used);

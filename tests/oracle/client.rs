@@ -37,6 +37,9 @@ pub struct Plan {
     pub contended: bool,
 }
 
+/// The value of a payload that no client has stored.
+const NO_VALUE: u64 = u64::MAX;
+
 pub fn refusal(error: &Error) -> Option<Refusal> {
     Some(match error.kind() {
         ErrorKind::NotFound => Refusal::NotFound,
@@ -49,17 +52,15 @@ pub fn refusal(error: &Error) -> Option<Refusal> {
     })
 }
 
-/// What an error tells. A damaged or failing file is an answer without an effect.
+/// What an error tells.
 pub fn told(error: &Error) -> Answer {
     match error.kind() {
         ErrorKind::OutcomeUnknown => Answer::Unknown,
         ErrorKind::Io
         | ErrorKind::NoSpace
         | ErrorKind::Closed
-        | ErrorKind::Busy
-        | ErrorKind::Corrupted
-        | ErrorKind::Unreadable
-        | ErrorKind::SchemaMismatch => Answer::Failed,
+        | ErrorKind::Busy => Answer::Failed,
+        ErrorKind::Corrupted | ErrorKind::Unreadable | ErrorKind::SchemaMismatch => Answer::Damaged,
         other => Answer::Refused(refusal(error).unwrap_or_else(|| panic!("{other:?}: {error}"))),
     }
 }
@@ -67,7 +68,7 @@ pub fn told(error: &Error) -> Answer {
 pub fn seen<T: Task>(record: &Record<T, Status>) -> Seen {
     Seen {
         status: record.status,
-        value: record.task.value().unwrap_or_else(|| panic!("{}: the payload was never stored", record.id)),
+        value: record.task.value().unwrap_or(NO_VALUE),
         attempts: record.attempts,
         failures: record.failures,
         crashes: record.crashes,
@@ -79,7 +80,7 @@ pub fn seen<T: Task>(record: &Record<T, Status>) -> Seen {
 }
 
 pub fn owned<T: Task>(held: &Execution<T>) -> Answer {
-    let value = held.task().value().unwrap_or_else(|| panic!("{}: the payload was never stored", held.id()));
+    let value = held.task().value().unwrap_or(NO_VALUE);
     Answer::Owned { task: held.task().number(), fence: held.fence(), attempt: held.attempt(), value }
 }
 

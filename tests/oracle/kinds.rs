@@ -101,6 +101,6 @@ macro_rules! kind {
 }
 
 kind!(Short, "short", 2, u32, |task: u32| task, |id: &u32| *id);
-kind!(Named, "named", 3, String, |task: u32| format!("task {task}"), |id: &String| id[5..].parse().unwrap());
+kind!(Named, "named", 3, String, |task: u32| format!("task {task}"), |id: &String| id.get(5..).and_then(|id| id.parse().ok()).unwrap_or(u32::MAX));
 kind!(Endless, "endless", "unlimited", u64, |task: u32| u64::from(task) << 20, |id: &u64| u32::try_from(id >> 20)
     .unwrap());

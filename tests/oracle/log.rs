@@ -102,6 +102,8 @@ pub enum Answer {
     Refused(Refusal),
     /// The storage refused, and the call had no effect.
     Failed,
+    /// What the file holds is damaged, and the call had no effect.
+    Damaged,
     /// The storage failed, and nobody can say whether the call had an effect.
     Unknown,
 }

@@ -22,6 +22,7 @@ mod client;
 mod controls;
 mod dropped_calls;
 mod failing_disk;
+mod hostile_records;
 #[cfg(unix)]
 mod kills;
 mod kinds;
