@@ -10,7 +10,7 @@ use std::{
 };
 
 use tracker_core::{
-    ManualClock, Sharing, Tracker,
+    ErrorKind, ManualClock, Sharing, Tracker,
     redb::{AccessGuard, Database, ReadableTable, TableDefinition, WriteTransaction},
 };
 use xxhash_rust::xxh3::xxh3_64;
@@ -18,7 +18,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::{
     checker::{self, Figures},
     client::{AllTasks, Client, Held, Plan},
-    kinds::Kind,
+    kinds::{Kind, Short, Task},
     log::{self, Answer, Event, Log},
     random::{Random, seed, setting},
 };
@@ -233,4 +233,33 @@ fn changed_record_is_an_error_or_harmless() {
 #[test]
 fn changed_record_with_its_checksum_harms_no_other_task() {
     attack(Sort::Sealed);
+}
+
+/// Such a row was once told as a task that does not exist.
+#[test]
+fn id_that_leads_to_no_task_is_corrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("changed.redb");
+    file(&path, seed());
+    let db = Database::open(&path).unwrap();
+    let txn = db.begin_write().unwrap();
+    {
+        let mut table = txn.open_table(TableDefinition::<&[u8], u64>::new("tracker.ids")).unwrap();
+        let key = table.first().unwrap().unwrap().0.value().to_vec();
+        table.insert(key.as_slice(), u64::MAX / 2).unwrap();
+    }
+    txn.commit().unwrap();
+    drop(db);
+    let tracker = open(&path).unwrap();
+    let tasks = AllTasks::open(&tracker).unwrap();
+    let answers = [
+        tasks.short.get(0).map(drop),
+        tasks.short.cancel(0),
+        tasks.short.submit(&Short::new(0, 1)).map(drop),
+        tasks.short.start(0).map(drop),
+    ];
+    for answer in answers {
+        assert_eq!(answer.unwrap_err().kind(), ErrorKind::Corrupted);
+    }
+    tasks.short.get(1).unwrap();
 }

@@ -277,12 +277,15 @@ impl<S: Source> Tables<S> {
     pub(crate) fn with_id(&mut self, kind: u32, id: &TaskKey) -> Result<Option<TaskRef>> {
         let seq = self.ids()?.get(keys::id_key(kind, id).as_slice())?.map(|seq| seq.value());
         let Some(task) = seq.map(|seq| TaskRef { kind, seq }) else { return Ok(None) };
-        // The row has no checksum of its own: damaged, it could name another task.
-        match self.bodies()?.get(&task.pack())? {
-            Some(body) if !encoding::is_body_of(body.value(), id) => {
-                Err(Error::corrupted("tracker.ids", id, format!("{task} has another id")))
-            }
-            _ => Ok(Some(task)),
+        // The row has no checksum of its own: damaged, it could name another task, or none.
+        let body = self.bodies()?.get(&task.pack())?;
+        let is_its_own = body.map(|body| encoding::is_body_of(body.value(), id));
+        match is_its_own {
+            Some(true) => Ok(Some(task)),
+            Some(false) => Err(Error::corrupted("tracker.ids", id, format!("{task} has another id"))),
+            // Only the payload is missing: the caller finds out.
+            None if self.headers()?.get(&task.pack())?.is_some() => Ok(Some(task)),
+            None => Err(Error::corrupted("tracker.ids", id, format!("there is no task {task}"))),
         }
     }
 
