@@ -140,15 +140,19 @@ pub fn read(entries: &[Entry]) -> Result<Calls, String> {
                     }
                     lives
                 });
-                let (over, rest): (Vec<_>, Vec<_>) =
+                let (over, rest): (Vec<usize>, Vec<usize>) =
                     open.iter().partition(|index| process_of(&made[**index].client) == process);
                 open = rest;
-                over.iter().for_each(|index: &usize| made[*index].latest = *time);
+                for index in &over {
+                    made[*index].latest = *time;
+                }
                 steps.push(Step::Over(over.into_iter().map(|index| (index, false)).collect()));
             }
             Event::Settled => {
                 let over = std::mem::take(&mut open);
-                over.iter().for_each(|index| made[*index].latest = *time);
+                for index in &over {
+                    made[*index].latest = *time;
+                }
                 // A dropped claim may have found any task, or none.
                 let must = |index: usize| {
                     let made = &made[index];

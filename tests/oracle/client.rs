@@ -56,10 +56,7 @@ pub fn refusal(error: &Error) -> Option<Refusal> {
 pub fn told(error: &Error) -> Answer {
     match error.kind() {
         ErrorKind::OutcomeUnknown => Answer::Unknown,
-        ErrorKind::Io
-        | ErrorKind::NoSpace
-        | ErrorKind::Closed
-        | ErrorKind::Busy => Answer::Failed,
+        ErrorKind::Io | ErrorKind::NoSpace | ErrorKind::Closed | ErrorKind::Busy => Answer::Failed,
         ErrorKind::Corrupted | ErrorKind::Unreadable | ErrorKind::SchemaMismatch => Answer::Damaged,
         other => Answer::Refused(refusal(error).unwrap_or_else(|| panic!("{other:?}: {error}"))),
     }

@@ -68,17 +68,19 @@ impl Dropper<'_> {
             None => Some(work.await),
         };
         let name = client.name.clone();
-        match &result {
-            Some(result) => client.log.write(Event::Answered { client: name, answer: answer(result) }),
-            None => {
-                self.dropped += 1;
-                client.log.write(Event::Dropped { client: name, polls: polls.unwrap_or_default() });
-            }
-        }
+        let event = if let Some(result) = &result {
+            Event::Answered { client: name, answer: answer(result) }
+        } else {
+            self.dropped += 1;
+            Event::Dropped { client: name, polls: polls.unwrap_or_default() }
+        };
+        client.log.write(event);
         result
     }
 
     async fn step<T: Task>(&mut self, tasks: &Tasks<T>, held: &mut Vec<Execution<T>>) {
+        const VERBS: [Verb; 7] =
+            [Verb::Submit, Verb::Claim, Verb::Start, Verb::Cancel, Verb::Requeue, Verb::Get, Verb::Steal];
         let calls = tasks.asynchronous();
         let random = &mut self.client.random;
         let task = u32::try_from(random.below(TASKS as usize)).unwrap();
@@ -88,8 +90,6 @@ impl Dropper<'_> {
             held.extend(self.proceed(one).await);
             return;
         }
-        const VERBS: [Verb; 7] =
-            [Verb::Submit, Verb::Claim, Verb::Start, Verb::Cancel, Verb::Requeue, Verb::Get, Verb::Steal];
         match VERBS[random.weighted(&[2, 4, 4, 1, 3, 1, 1])] {
             Verb::Submit => {
                 let call = Call { value: random.number(), ..Call::on(Verb::Submit, T::LABEL, task) };
@@ -180,8 +180,14 @@ impl Dropper<'_> {
         let call = Call { fence: held.fence(), ..Call::on(Verb::Release, T::LABEL, held.task().number()) };
         self.client.log.write(Event::Called { client: self.client.name.clone(), call });
         drop(held);
-        // Whether it writes anything depends on what was asked for before: the call may have no effect.
+        // It writes nothing if an end was asked for before.
         self.client.log.write(Event::Answered { client: self.client.name.clone(), answer: Answer::Unknown });
+    }
+
+    fn give_all_back<T: Task>(&self, held: Vec<Execution<T>>) {
+        for held in held {
+            self.give_back(held);
+        }
     }
 }
 
@@ -196,9 +202,9 @@ async fn run_client(log: &Log, tasks: &AllTasks, round: u64, number: u64) -> u64
             Kind::Endless => dropper.step(&tasks.endless, &mut endless).await,
         }
     }
-    short.into_iter().for_each(|held| dropper.give_back(held));
-    named.into_iter().for_each(|held| dropper.give_back(held));
-    endless.into_iter().for_each(|held| dropper.give_back(held));
+    dropper.give_all_back(short);
+    dropper.give_all_back(named);
+    dropper.give_all_back(endless);
     dropper.dropped
 }
 

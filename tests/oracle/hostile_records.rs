@@ -116,7 +116,12 @@ fn rows_of<const N: usize>(txn: &WriteTransaction, name: &str) -> Vec<([u8; N], 
 }
 
 /// Changes one value of such a table. Returns the task that it belongs to; `None` if nothing was changed.
-fn change_of<const N: usize>(txn: &WriteTransaction, name: &str, sort: Sort, random: &mut Random) -> Option<(Kind, u32)> {
+fn change_of<const N: usize>(
+    txn: &WriteTransaction,
+    name: &str,
+    sort: Sort,
+    random: &mut Random,
+) -> Option<(Kind, u32)> {
     let (key, old, other) = one_of(&rows_of::<N>(txn, name), random);
     let new = changed(sort, &key, &old, &other, random);
     let mut table = txn.open_table(TableDefinition::<&[u8; N], &[u8]>::new(name)).unwrap();
@@ -143,8 +148,11 @@ fn change_meta(txn: &WriteTransaction, random: &mut Random) -> bool {
 /// Lets an id lead to the row of another task.
 fn change_id(txn: &WriteTransaction, random: &mut Random) -> bool {
     let mut table = txn.open_table(TableDefinition::<&[u8], u64>::new("tracker.ids")).unwrap();
-    let rows: Vec<_> =
-        table.iter().unwrap().map(|row| row.map(|(key, value)| (key.value().to_vec(), value.value())).unwrap()).collect();
+    let rows: Vec<_> = table
+        .iter()
+        .unwrap()
+        .map(|row| row.map(|(key, value)| (key.value().to_vec(), value.value())).unwrap())
+        .collect();
     let (key, old) = &rows[random.below(rows.len())];
     let new = rows[random.below(rows.len())].1;
     table.insert(key.as_slice(), new).unwrap();
@@ -197,7 +205,7 @@ fn trust(path: &Path, seed: u64) -> Option<Vec<log::Entry>> {
 }
 
 fn attack(sort: Sort) {
-    let variants = setting("TRACKER_VARIANTS", 60);
+    let variants = setting("TRACKER_VARIANTS", 40);
     let folder = tempfile::tempdir().unwrap();
     let (whole, path) = (folder.path().join("whole.redb"), folder.path().join("changed.redb"));
     let making = file(&whole, seed());

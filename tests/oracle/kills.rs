@@ -23,6 +23,8 @@ use crate::{
 const KILLS_PER_FILE: u64 = 10;
 /// New tasks of each kind in each process.
 const NEW_TASKS: u32 = 12;
+/// Bytes of the log, at most, between two kills.
+const LOG_PER_KILL: usize = 40_000;
 const THREADS: u64 = 3;
 
 fn sharing(mode: &str) -> Sharing {
@@ -123,14 +125,14 @@ fn is_leased(entry: &log::Entry) -> bool {
     matches!(&entry.event, Event::Answered { answer: log::Answer::Record(Some(seen)), .. } if seen.fence.is_some())
 }
 
-/// Kills so many times in one file. Returns the log.
-fn attack(mode: &'static str, kills: u64, random: &mut Random) -> Vec<log::Entry> {
+/// Kills so many times in one file, each time after up to so many bytes of the log. Returns the log.
+fn attack(mode: &'static str, kills: u64, bytes: usize, random: &mut Random) -> Vec<log::Entry> {
     let mut site = Site::new(mode);
     let together = if mode == "writers" { 2 } else { 1 };
     let mut processes: Vec<_> = (0..together).map(|_| site.start()).collect();
     for kill in 0..kills {
         let target = random.below(processes.len());
-        let bytes = log::length(&site.log) + 1 + random.below(20_000) as u64;
+        let bytes = log::length(&site.log) + 1 + random.below(bytes) as u64;
         let (name, child) = &mut processes[target];
         assert!(child::wait_for_log(&site.file, bytes, child), "a process ended: {}", child::errors(&site.file));
         thread::sleep(Duration::from_micros(random.number() % 2_000));
@@ -155,7 +157,7 @@ fn attack_all(mode: &'static str) {
     let (mut figures, mut left, mut files) = (Figures::default(), kills, 0);
     while left > 0 {
         let some = left.min(KILLS_PER_FILE);
-        let entries = attack(mode, some, &mut random);
+        let entries = attack(mode, some, LOG_PER_KILL, &mut random);
         match checker::check(&entries) {
             Ok(checked) => figures += checked,
             Err(what) => panic!("{mode}, seed {}, file {files}: {what}{}", seed(), log::kept(&entries)),
@@ -184,5 +186,5 @@ fn kills_in_writers_mode_lose_nothing_acknowledged() {
 
 /// The log of a short attack, for the controls.
 pub fn log_of_an_attack(seed: u64) -> Vec<log::Entry> {
-    attack("exclusive", 2, &mut Random::new(seed))
+    attack("exclusive", 3, 3 * LOG_PER_KILL, &mut Random::new(seed))
 }

@@ -58,14 +58,14 @@ macro_rules! kind {
     ($name:ident, $text:tt, $attempts:tt, $id:ty, $to_id:expr, $to_number:expr) => {
         #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
         #[task(
-                    name = $text,
-                    status = Status,
-                    max_attempts = $attempts,
-                    max_crashes = 1_000_000,
-                    lease = "60s",
-                    backoff = "fixed(1ms)",
-                    history = 8
-                )]
+                                                                            name = $text,
+                                                                            status = Status,
+                                                                            max_attempts = $attempts,
+                                                                            max_crashes = 1_000_000,
+                                                                            lease = "60s",
+                                                                            backoff = "fixed(1ms)",
+                                                                            history = 8
+                                                                        )]
         pub struct $name {
             #[task(id)]
             id: $id,
@@ -101,6 +101,9 @@ macro_rules! kind {
 }
 
 kind!(Short, "short", 2, u32, |task: u32| task, |id: &u32| *id);
-kind!(Named, "named", 3, String, |task: u32| format!("task {task}"), |id: &String| id.get(5..).and_then(|id| id.parse().ok()).unwrap_or(u32::MAX));
+kind!(Named, "named", 3, String, |task: u32| format!("task {task}"), |id: &String| id
+    .get(5..)
+    .and_then(|id| id.parse().ok())
+    .unwrap_or(u32::MAX));
 kind!(Endless, "endless", "unlimited", u64, |task: u32| u64::from(task) << 20, |id: &u64| u32::try_from(id >> 20)
     .unwrap());

@@ -265,9 +265,8 @@ pub fn perform(state: &State, call: &Call, caller: Caller, answer: Option<&Answe
         }
     };
     match answer {
-        None => Some(new),
-        // Who has queued a submit does not know what it found.
-        Some(Answer::Queued) => Some(new),
+        // A queued submit does not tell what it found.
+        None | Some(Answer::Queued) => Some(new),
         Some(answer) => (*answer == told).then_some(new),
     }
 }

@@ -39,8 +39,8 @@ fn judge(what: &str, entries: &[log::Entry]) -> Figures {
     figures
 }
 
-#[test]
-fn owners_on_many_threads_exclude_each_other() {
+/// Contention of threads on a clock that they move. Returns the log.
+pub fn log_of_threads(rounds: u64) -> Vec<log::Entry> {
     const THREADS: u64 = 6;
     let clock = ManualClock::new();
     let time = clock.clone();
@@ -56,7 +56,7 @@ fn owners_on_many_threads_exclude_each_other() {
                 let random = Random::new(seed() << 16 | thread);
                 let mut client = Client { log, name: format!("p.{thread}"), random };
                 let mut held = Held::default();
-                for _ in 0..rounds() {
+                for _ in 0..rounds {
                     client.step(tasks, &mut held, &plan(Duration::from_secs(1)));
                     if client.random.below(8) == 0 {
                         clock.advance(Duration::from_millis(client.random.number() % 400));
@@ -68,7 +68,12 @@ fn owners_on_many_threads_exclude_each_other() {
     });
     first.get_all(&tasks, 0..TASKS);
     assert_eq!(tracker.verify().unwrap(), []);
-    judge("threads", &log.entries());
+    log.entries()
+}
+
+#[test]
+fn owners_on_many_threads_exclude_each_other() {
+    judge("threads", &log_of_threads(rounds()));
 }
 
 #[cfg(unix)]
