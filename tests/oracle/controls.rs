@@ -16,7 +16,7 @@ use crate::{
 
 const TASKS: u32 = 5;
 /// Changes of one sort, at most, that a control tries.
-const MOST: usize = 50;
+const MOST: usize = 30;
 
 /// Submits tasks, and dies at the last one, before or after the call.
 pub fn run_child(name: &str, file: &Path, what: &str) {

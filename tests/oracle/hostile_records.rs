@@ -205,7 +205,7 @@ fn trust(path: &Path, seed: u64) -> Option<Vec<log::Entry>> {
 }
 
 fn attack(sort: Sort) {
-    let variants = setting("TRACKER_VARIANTS", 40);
+    let variants = setting("TRACKER_VARIANTS", 30);
     let folder = tempfile::tempdir().unwrap();
     let (whole, path) = (folder.path().join("whole.redb"), folder.path().join("changed.redb"));
     let making = file(&whole, seed());
