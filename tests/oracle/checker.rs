@@ -43,9 +43,10 @@ impl std::ops::AddAssign for Figures {
 /// # Errors
 /// The first contradiction.
 pub fn check(entries: &[Entry]) -> Result<Figures, String> {
-    let damaged = |entry: &&Entry| matches!(entry.event, Event::Answered { answer: Answer::Damaged, .. });
+    let damaged =
+        |entry: &&Entry| matches!(entry.event, Event::Answered { answer: Answer::Damaged | Answer::Other(_), .. });
     match entries.iter().find(damaged) {
-        Some(entry) => Err(format!("a sound file is told to be damaged: {entry:?}")),
+        Some(entry) => Err(format!("an error that no sound file gives: {entry:?}")),
         None => check_damaged(entries, &BTreeSet::new()),
     }
 }

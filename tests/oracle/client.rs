@@ -58,7 +58,7 @@ pub fn told(error: &Error) -> Answer {
         ErrorKind::OutcomeUnknown => Answer::Unknown,
         ErrorKind::Io | ErrorKind::NoSpace | ErrorKind::Closed | ErrorKind::Busy => Answer::Failed,
         ErrorKind::Corrupted | ErrorKind::Unreadable | ErrorKind::SchemaMismatch => Answer::Damaged,
-        other => Answer::Refused(refusal(error).unwrap_or_else(|| panic!("{other:?}: {error}"))),
+        other => refusal(error).map_or_else(|| Answer::Other(format!("{other:?}: {error}")), Answer::Refused),
     }
 }
 

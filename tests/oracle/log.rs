@@ -104,6 +104,8 @@ pub enum Answer {
     Failed,
     /// What the file holds is damaged, and the call had no effect.
     Damaged,
+    /// An error that no sound file gives.
+    Other(String),
     /// The storage failed, and nobody can say whether the call had an effect.
     Unknown,
 }
