@@ -230,7 +230,7 @@ fn accepted_end_of_a_stale_owner_is_rejected() {
         }
     }
     println!("{found} of {stale} ends of stale owners found");
-    // Where nobody reads the task before its history has forgotten the attempt, both logs are possible.
+    // Both logs are possible if no call reads the task before its history drops the attempt.
     assert!(stale > 5 && found * 10 >= stale * 9, "{found} of {stale} ends of stale owners found");
     // With a clock that stands still, no lease has run out.
     let still: Vec<_> = entries.iter().map(|entry| Entry { time: 0, ..entry.clone() }).collect();
@@ -267,8 +267,8 @@ fn leak_or_loss_by_a_dropped_call_is_rejected() {
     let free = || record(7, Status::Pending, 0, None);
     checker::check(&dropped(Verb::Start, 1, free())).unwrap();
     checker::check(&dropped(Verb::Start, 0, free())).unwrap();
-    rejects("a lease of nobody", &dropped(Verb::Start, 1, record(7, Status::InProgress, 1, Some(1))));
-    rejects("an attempt of nobody", &dropped(Verb::Start, 1, record(7, Status::Pending, 1, None)));
+    rejects("a lease without an owner", &dropped(Verb::Start, 1, record(7, Status::InProgress, 1, Some(1))));
+    rejects("an attempt without an owner", &dropped(Verb::Start, 1, record(7, Status::Pending, 1, None)));
     let submitted = || record(8, Status::Pending, 0, None);
     checker::check(&dropped(Verb::Submit, 1, submitted())).unwrap();
     checker::check(&dropped(Verb::Submit, 0, None)).unwrap();

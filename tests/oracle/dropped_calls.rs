@@ -1,5 +1,5 @@
-//! Futures of async calls that are dropped after some polls. A call that was polled once is made; what it has claimed for
-//! nobody is given back.
+//! Futures of async calls that are dropped after some polls. A call that was polled once is made; a task that it
+//! has claimed is given back.
 
 use std::{
     future::{Future, poll_fn},
@@ -217,7 +217,7 @@ async fn play(round: u64) -> (Vec<log::Entry>, u64) {
     for phase in 0..PHASES {
         let clients = (0..CLIENTS).map(|number| run_client(&log, &tasks, round * PHASES + phase, number));
         dropped += join_all(clients.collect()).await.into_iter().sum::<u64>();
-        // Once for the calls, and once for what they have claimed for nobody.
+        // Once for the calls, and once for the tasks that dropped calls have claimed.
         tracker.flush().unwrap();
         tracker.flush().unwrap();
         log.write(Event::Settled);
@@ -227,7 +227,7 @@ async fn play(round: u64) -> (Vec<log::Entry>, u64) {
     }
     let entries = log.entries();
     let leased = entries.iter().filter(|entry| is_leased_after_all(entry)).count();
-    assert_eq!(leased, 0, "round {round}: leases that nobody holds are left");
+    assert_eq!(leased, 0, "round {round}: leases without an owner are left");
     (entries, dropped)
 }
 

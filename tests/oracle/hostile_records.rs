@@ -1,5 +1,5 @@
 //! Files with one stored value changed. Where its checksum does not fit, each call is an error, or answered right. Where it
-//! fits, the same holds for all other tasks; what such a task holds is up to who has changed it. Nothing panics.
+//! fits, the same holds for all other tasks; the answers about the changed task are not judged. Nothing panics.
 
 use std::{
     collections::BTreeSet,

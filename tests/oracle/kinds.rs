@@ -58,14 +58,14 @@ macro_rules! kind {
     ($name:ident, $text:tt, $attempts:tt, $id:ty, $to_id:expr, $to_number:expr) => {
         #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
         #[task(
-                                                                                    name = $text,
-                                                                                    status = Status,
-                                                                                    max_attempts = $attempts,
-                                                                                    max_crashes = 1_000_000,
-                                                                                    lease = "60s",
-                                                                                    backoff = "fixed(1ms)",
-                                                                                    history = 8
-                                                                                )]
+                                                                                            name = $text,
+                                                                                            status = Status,
+                                                                                            max_attempts = $attempts,
+                                                                                            max_crashes = 1_000_000,
+                                                                                            lease = "60s",
+                                                                                            backoff = "fixed(1ms)",
+                                                                                            history = 8
+                                                                                        )]
         pub struct $name {
             #[task(id)]
             id: $id,

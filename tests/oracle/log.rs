@@ -106,7 +106,7 @@ pub enum Answer {
     Damaged,
     /// An error that no sound file gives.
     Other(String),
-    /// The storage failed, and nobody can say whether the call had an effect.
+    /// The storage failed, and the effect of the call is not known.
     Unknown,
 }
 

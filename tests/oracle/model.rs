@@ -7,7 +7,7 @@ use crate::{
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lease {
-    /// `None` if nobody was told.
+    /// `None` if no caller was told.
     pub fence: Option<u64>,
     /// The number of the client that owns it.
     pub owner: usize,
@@ -172,7 +172,7 @@ impl Task {
         }
     }
 
-    /// Whether the task is as a call has read it. Takes over the fences that nobody was told.
+    /// Whether the task is as a call has read it. Takes over the fences that no caller was told.
     fn is_seen_as(&mut self, seen: &Seen) -> bool {
         let fence = self.lease.as_ref().map(|lease| lease.fence);
         let same_fence = |mine: Option<u64>, other: u64| mine.is_none_or(|fence| fence == other);
