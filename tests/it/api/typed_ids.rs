@@ -1,9 +1,16 @@
-//! An id or an indexed value of the wrong type is an error that names both types, and not "not found".
+//! An id or an indexed value of the wrong type is an error that names both types, and not "not found"; what happens to
+//! stored tasks when a type gives its id or an indexed field another type.
+
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{Error, ErrorKind, OnDependencyFailure, StartOptions, SubmitOptions, TrackedTask, Tracker};
+use tracker_core::{
+    Error, ErrorKind, OnDependencyFailure, StartOptions, Submission, SubmitOptions, TrackedTask, Tracker,
+};
 
-use crate::support::kinds::{Mail, Status, job, jobs, sound};
+use uuid::Uuid;
+
+use crate::support::kinds::{Job, Mail, Status, job, jobs, mail, refused as refused_as, sound};
 
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
 #[task(name = "parcel", status = Status, unique(label))]
@@ -73,4 +80,84 @@ fn value_of_another_type_is_refused_by_index_and_key() {
     assert!(parcels.query().index("weight", 6).fetch().unwrap().is_empty());
     assert!(parcels.get_by_key("label", &[&"nobody"]).unwrap().is_none());
     assert_eq!(parcels.counts().unwrap().total(), 20);
+}
+
+#[test]
+fn changed_type_of_ids_is_refused_when_the_kind_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.redb");
+    let tracker = Tracker::open(&path).unwrap();
+    // A kind without tasks has no type of ids yet.
+    drop(tracker.tasks_as::<Parcel>("job").unwrap());
+    drop(jobs(&tracker, &["one"]));
+    let says = |error: Error| {
+        for says in ["texts", "integers", "\"job\""] {
+            assert!(error.to_string().contains(says), "{error}");
+        }
+    };
+    says(refused_as(tracker.tasks_as::<Parcel>("job"), ErrorKind::SchemaMismatch));
+    // The refusal changed nothing: the kind still has the index of a job and not those of a parcel.
+    let jobs = tracker.tasks::<Job>().unwrap();
+    assert_eq!(jobs.query().index("host", "a").total().unwrap(), 1);
+    drop(jobs);
+    tracker.close().unwrap();
+    let tracker = Tracker::inspect(&path).unwrap();
+    says(refused_as(tracker.tasks_as::<Parcel>("job"), ErrorKind::SchemaMismatch));
+    assert!(tracker.tasks::<Job>().unwrap().get("one").unwrap().is_some());
+}
+
+#[test]
+fn value_of_another_type_is_refused_by_key_of_two_fields() {
+    let tracker = Tracker::in_memory().unwrap();
+    let mails = tracker.tasks::<Mail>().unwrap();
+    mails.submit_all([mail(7), mail(8)]).unwrap();
+    assert!(mails.get_by_key("client_request", &[&"c", &8]).unwrap().is_some());
+    assert!(mails.get_by_key("client_request", &[&"c", &9]).unwrap().is_none());
+    assert!(mails.get_by_key("client_request", &[&"c", &None::<u32>]).unwrap().is_none(), "no key");
+    refused(mails.get_by_key("client_request", &[&"c", &"8"]), &["a text", "integers", "\"client_request\""]);
+    refused(mails.get_by_key("client_request", &[&1, &8]), &["an integer", "texts"]);
+    refused(mails.get_by_key("client_request", &[&"c"]), &["1 value", "2 fields"]);
+    refused(mails.get_by_key("client_request", &[&"c", &8, &1]), &["3 values", "2 fields"]);
+}
+
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "visit", status = Status, unique(name), unique(name, host))]
+struct Visit {
+    #[task(id)]
+    id: Uuid,
+    #[task(index)]
+    host: String,
+    name: String,
+}
+
+/// A later version of it: its id stays, one indexed field may be absent, and a field of both keys is a path.
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "visit", status = Status, unique(name), unique(name, host))]
+struct LaterVisit {
+    #[task(id)]
+    id: Uuid,
+    #[task(index)]
+    host: Option<String>,
+    name: PathBuf,
+}
+
+#[test]
+fn keys_of_a_field_with_another_type_are_rebuilt_at_open() {
+    let tracker = Tracker::in_memory().unwrap();
+    let visits = tracker.tasks::<Visit>().unwrap();
+    for (number, name) in ["one", "two", "three"].into_iter().enumerate() {
+        let id = Uuid::from_u128(number as u128);
+        visits.submit(&Visit { id, host: "a".to_owned(), name: name.to_owned() }).unwrap();
+    }
+    drop(visits);
+    let later = tracker.tasks::<LaterVisit>().unwrap();
+    assert_eq!(later.query().index("host", Some("a")).fetch().unwrap().len(), 3);
+    let two = later.get_by_key("name", &[&PathBuf::from("two")]).unwrap().expect("its key was rebuilt");
+    assert_eq!(two.id.as_uuid(), Some(Uuid::from_u128(1)));
+    let both = later.get_by_key("name_host", &[&PathBuf::from("three"), &Some("a")]).unwrap();
+    assert_eq!(both.expect("its key was rebuilt").id.as_uuid(), Some(Uuid::from_u128(2)));
+    let again = LaterVisit { id: Uuid::from_u128(9), host: None, name: PathBuf::from("two") };
+    let receipt = later.submit(&again).unwrap();
+    assert_eq!((receipt.submission, receipt.id.as_uuid()), (Submission::Existing, Some(Uuid::from_u128(1))));
+    sound(&tracker);
 }

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tracker_core::{BatchOptions, ErrorKind, Role, Tracker};
 
 use crate::support::{
-    kinds::{Job, job, jobs, sound},
+    kinds::{Job, job, jobs, refused, sound},
     rows::{Record, change_batches, change_headers, change_state},
 };
 
@@ -157,4 +157,44 @@ fn recover_takes_no_time_from_the_future() {
     let held = tasks.claim().unwrap().unwrap();
     assert_eq!(tracker.rescue().unwrap(), [], "the lease holds");
     assert_ne!(tasks.claim().unwrap().unwrap().id(), held.id());
+}
+
+/// Gives the first task a status that its kind does not have.
+fn with_unknown_status(path: &Path) {
+    let first = std::cell::Cell::new(true);
+    change_headers(path, |header| {
+        if first.replace(false) {
+            header.put_signed32(77);
+        }
+    });
+}
+
+#[test]
+fn change_of_task_in_unknown_status_is_refused_once() {
+    let (_folder, path) = file();
+    let record = Tracker::open(&path).unwrap().untyped("job").unwrap().get("a").unwrap().unwrap();
+    with_unknown_status(&path);
+    let tracker = Tracker::open(&path).unwrap();
+    let tasks = tracker.tasks::<Job>().unwrap();
+    let mut changes = 0;
+    let error = refused(tasks.update("a", |_| changes += 1), ErrorKind::NotStartable);
+    assert_eq!(changes, 1, "the change is not tried again");
+    assert!(error.to_string().contains("77"), "{error}");
+    let untyped = tracker.untyped("job").unwrap();
+    refused(untyped.replace("a", record.revision, &record.task), ErrorKind::NotStartable);
+}
+
+#[test]
+fn page_lists_task_in_unknown_status_as_unreadable() {
+    let (_folder, path) = file();
+    with_unknown_status(&path);
+    let tracker = Tracker::open(&path).unwrap();
+    let tasks = tracker.tasks::<Job>().unwrap();
+    let untyped = tracker.untyped("job").unwrap();
+    let page = untyped.query().by_creation().fetch().unwrap();
+    assert_eq!((page.len(), page.unreadable.len()), (2, 1));
+    assert_eq!(page.unreadable[0].id.as_str(), Some("a"));
+    assert!(page.unreadable[0].error.to_string().contains("77"), "{}", page.unreadable[0].error);
+    let page = tasks.query().by_creation().fetch().unwrap();
+    assert_eq!((page.len(), page.unreadable.len()), (2, 1));
 }

@@ -52,6 +52,16 @@ impl Record {
         self.bytes.splice(from..from + length, new);
     }
 
+    /// Puts another signed integer of 32 bits in the place of the next one.
+    pub fn put_signed32(&mut self, number: i32) {
+        let (_, length) = self.number_at();
+        let zigzag = ((number << 1) ^ (number >> 31)).cast_unsigned();
+        let new: Vec<u8> = [252].into_iter().chain(zigzag.to_le_bytes()).collect();
+        let from = self.at;
+        self.at += new.len();
+        self.bytes.splice(from..from + length, new);
+    }
+
     /// The next integer is a signed one.
     pub fn put_signed(&mut self, number: i64) {
         self.put(((number << 1) ^ (number >> 63)).cast_unsigned());

@@ -2,7 +2,7 @@ use std::{collections::HashMap, time::Instant};
 
 use chrono::{DateTime, Utc};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use tracker_core::{Cursor, ErrorGroups, Explanation, TaskKey};
+use tracker_core::{Cursor, ErrorGroups, Explanation, TaskKey, UnreadableTask};
 
 use super::{
     keys::{self, Want},
@@ -58,6 +58,8 @@ pub enum Mode {
 #[derive(Default)]
 pub struct Listing {
     pub items: Vec<Task>,
+    /// The tasks of the page that cannot be decoded.
+    pub unreadable: Vec<UnreadableTask>,
     pub list: List,
     next: Option<Cursor>,
     /// Where the page and those before it begin.
@@ -160,6 +162,7 @@ impl App {
         let chosen = self.tasks.items.get(self.tasks.list.chosen).map(|task| task.id.clone());
         let page = self.source.tasks(&kind, &self.filter, self.tasks.starts.last().copied(), PAGE)?;
         self.tasks.items = page.items;
+        self.tasks.unreadable = page.unreadable;
         self.tasks.next = page.next;
         // The choice stays with its task where that has moved.
         if let Some(at) = chosen.and_then(|id| self.tasks.items.iter().position(|task| task.id == id)) {
@@ -290,6 +293,7 @@ impl App {
             Move::Last => return,
         }
         self.tasks.items.clear();
+        self.tasks.unreadable.clear();
         self.refresh();
     }
 

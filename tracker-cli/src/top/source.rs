@@ -125,11 +125,7 @@ impl Source {
         if let Some(after) = after {
             query = query.after(after);
         }
-        let mut page = query.page()?;
-        match page.unreadable.pop() {
-            Some(task) => Err(task.error.into()),
-            None => Ok(page),
-        }
+        Ok(query.page()?)
     }
 
     /// A task, and why it is not running.

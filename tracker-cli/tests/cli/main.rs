@@ -16,6 +16,10 @@ mod output_files;
 #[cfg(unix)]
 mod picture;
 mod report;
+#[path = "../../../tests/it/support/rows.rs"]
+#[cfg(unix)]
+#[expect(dead_code, reason = "the tests of the library use the rest")]
+mod rows;
 #[cfg(unix)]
 mod run;
 mod sample;

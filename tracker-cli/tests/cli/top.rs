@@ -4,6 +4,7 @@ use tracker_core::Tracker;
 
 use crate::{
     fixture::Scene,
+    rows,
     sample::{self, Download, Status, download},
     terminal::Terminal,
 };
@@ -69,6 +70,31 @@ fn a_filter_finds_tasks_by_what_their_error_says() {
     top.shows(&["all statuses"]);
     top.press("/reset\r");
     top.shows_without(&["containing \"reset\"", "https://host0/036", "https://host2/038"], &["404", "host2/035"]);
+    top.press("q");
+    assert_eq!(top.ends(), 0);
+}
+
+#[test]
+fn page_with_unreadable_tasks_shows_the_others() {
+    let scene = Scene::new();
+    sample::write(&scene.path("work.redb"));
+    let places = std::cell::Cell::new(0);
+    // Two of the 60 downloads get a status that their kind does not have.
+    rows::change_headers(&scene.path("work.redb"), |header| {
+        if places.replace(places.get() + 1) < 2 {
+            header.put_signed32(77);
+        }
+    });
+    let mut top = Terminal::start(&scene.path("."), 24, 80, &["top", "work.redb", "--every", "100ms"]);
+    top.shows(&["60 tasks"]);
+    top.press("2");
+    top.shows(&[
+        "2 tasks of this page cannot be shown, the first:",
+        "unknown status",
+        "code 77",
+        "https://host1/040",
+        "Cancelled",
+    ]);
     top.press("q");
     assert_eq!(top.ends(), 0);
 }

@@ -67,7 +67,7 @@ impl Options {
         self
     }
 
-    /// Reads the task_rows file at opening and verifies its checksums. A damaged file is then refused instead of trusted.
+    /// Reads the whole file at opening and verifies its checksums. A damaged file is then refused instead of trusted.
     #[must_use]
     pub fn check_on_open(mut self, check: bool) -> Self {
         self.file.check_on_open = check;

@@ -105,7 +105,7 @@ pub struct ProgressInfo {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// The number of the claim: it rises over the task_rows file.
+    /// The number of the claim: it rises over the whole file.
     pub fence: u64,
     /// Which attempt of the task it was, from 1.
     pub attempt: u32,

@@ -131,7 +131,7 @@ impl Tracker {
     ///
     /// # Errors
     /// The name is empty or longer than 128 bytes, or open as another type; or tasks in the file have a status that the
-    /// type no longer knows, or knows in another role.
+    /// type no longer knows, or knows in another role; or their ids have another type than the type declares.
     pub fn tasks_as<T: TrackedTask>(&self, name: &str) -> Result<Tasks<T>> {
         let opened = self.enter::<T>(name)?;
         let spec = KindSpec::of::<T>(name)?;
@@ -143,10 +143,13 @@ impl Tracker {
                     format!("the file has no kind {name:?}, and it is open for inspection only"),
                 )
             })?;
-            engine.read(|rows| rows.check_codes(&kind, &spec.graph))?;
+            engine.read(|rows| {
+                rows.check_codes(&kind, &spec.graph)?;
+                T::id_type().map_or(Ok(()), |declared| rows.check_id_type(&kind, declared))
+            })?;
             kind
         } else {
-            engine.call(Register { spec, values: codec::values::<T> })?
+            engine.call(Register { spec, id_type: T::id_type(), values: codec::values::<T> })?
         };
         Ok(Tasks::new(self.shared.clone(), &kind, opened))
     }

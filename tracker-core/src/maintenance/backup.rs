@@ -26,7 +26,7 @@ impl Tracker {
     /// that writes, through [`Tracker::inspect`].
     ///
     /// Everything that was acknowledged before the call is in the copy, with the tables of the caller's own. Every page
-    /// is verified. The copy appears task_rows under its name, or not at all. Its fences begin 2^40 above those of the
+    /// is verified. The copy appears whole under its name, or not at all. Its fences begin 2^40 above those of the
     /// source, so that a system that refuses old fences accepts those of the copy. Tasks that are in progress are in
     /// progress in the copy too, and are freed when it is opened.
     ///

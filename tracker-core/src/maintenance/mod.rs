@@ -1,4 +1,4 @@
-//! Operations on a task_rows file: `verify`, `recover`, `backup`.
+//! Operations on a whole file: `verify`, `recover`, `backup`.
 
 pub(crate) mod backup;
 pub(crate) mod recover;

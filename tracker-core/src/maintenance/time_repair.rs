@@ -93,7 +93,7 @@ impl Options {
     /// - Times that have passed (of creation, changes, attempts, starts) become the clock's time, in their order.
     /// - Due times that were counted from such a time keep their delay. [`TimeRepair::redated`] names these tasks. A due
     ///   time that was set while the clock was right stays.
-    /// - Leases of tickets last their task_rows length from now on. Other leases are free at the next open.
+    /// - Leases of tickets last their whole length from now on. Other leases are free at the next open.
     ///
     /// Ids, order, fences, statuses and payloads stay as they are. Tables of the caller's own are not touched.
     ///

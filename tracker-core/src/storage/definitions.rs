@@ -10,7 +10,7 @@ pub(crate) const RESERVED: &str = "tracker.";
 
 pub(crate) type Bytes = &'static [u8];
 type Fixed<const N: usize> = &'static [u8; N];
-/// DependencyEnd, a sequence number, and a task as kind and sequence number.
+/// The end of a dependency, a sequence number, and a task as kind and sequence number.
 pub(crate) type DependencyEndRow = (u8, u64, u32, u64);
 
 /// `format` and `file_state`.

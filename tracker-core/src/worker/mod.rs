@@ -10,6 +10,8 @@ mod isolation;
 #[cfg(feature = "tokio")]
 mod join;
 mod kind_runner;
+#[cfg(not(feature = "tokio"))]
+mod missing_tokio;
 mod pass;
 mod pool;
 mod prefetch;

@@ -3,7 +3,7 @@ use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
     text::Line,
-    widgets::{Cell, Row, Table, TableState},
+    widgets::{Cell, Paragraph, Row, Table, TableState, Wrap},
 };
 
 use super::{cut, overview::progress, paint::Paint};
@@ -14,8 +14,14 @@ use crate::{
 
 /// A page of tasks, the latest change first.
 pub fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, paint: Paint) {
-    let [above, below] = Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(area);
+    let lacking = lacking(app, paint);
+    let lines = if lacking.is_some() { 2 } else { 0 };
+    let [above, between, below] =
+        Layout::vertical([Constraint::Length(1), Constraint::Length(lines), Constraint::Min(1)]).areas(area);
     frame.render_widget(about(app, paint), above);
+    if let Some(line) = lacking {
+        frame.render_widget(Paragraph::new(line).wrap(Wrap { trim: true }), between);
+    }
     // As wide as the longest, where that leaves room for the rest.
     let longest = |text: &dyn Fn(&Task) -> usize| app.tasks.items.iter().map(text).max().unwrap_or(0).max(6);
     let status = longest(&|task| measure_text_width(&task.status.name)).min(16);
@@ -53,6 +59,16 @@ fn about(app: &App, paint: Paint) -> Line<'static> {
     }
     spans.push(paint.text(Ink::Quiet, &format!("  page {}  s status  / filter  Enter open", app.tasks.number())));
     Line::from(spans)
+}
+
+/// How many tasks the page lacks because they cannot be decoded, and why.
+fn lacking(app: &App, paint: Paint) -> Option<Line<'static>> {
+    let first = app.tasks.unreadable.first()?;
+    let lacking = match app.tasks.unreadable.len() {
+        1 => "1 task of this page cannot be shown:".to_owned(),
+        tasks => format!("{tasks} tasks of this page cannot be shown, the first:"),
+    };
+    Some(Line::from(vec![paint.text(Ink::Bad, &lacking), paint.text(Ink::Quiet, &format!(" {}", first.error))]))
 }
 
 /// The one thing worth saying beside the status: who has it and how far, or what went wrong last.

@@ -108,7 +108,7 @@ pub(crate) fn check_label(label: &str) -> Result<()> {
     Ok(())
 }
 
-/// How many tasks one commit of a call for the task_rows batch is about.
+/// How many tasks one commit of a call for the whole batch is about.
 const PAGE: usize = 1_000;
 
 impl Batch {

@@ -160,7 +160,7 @@ impl<T: TrackedTask> Execution<T> {
         self.crashes
     }
 
-    /// The number of this claim: it rises over the task_rows file. Hand it to systems that can refuse late writers.
+    /// The number of this claim: it rises over the whole file. Hand it to systems that can refuse late writers.
     #[must_use]
     pub fn fence(&self) -> u64 {
         self.owner.fence

@@ -51,7 +51,7 @@ pub struct ThroughputMinute {
 }
 
 impl Throughput {
-    /// Attempts that succeeded per second, over the task_rows time.
+    /// Attempts that succeeded per second, over the whole time.
     #[must_use]
     pub fn succeeded_per_second(&self) -> f64 {
         let seconds = (self.until - self.since).to_std().unwrap_or_default().as_secs_f64();

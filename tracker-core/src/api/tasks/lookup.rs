@@ -74,7 +74,7 @@ impl<T: Schema> Tasks<T> {
     /// declared `while = unfinished` finds only unfinished tasks.
     ///
     /// # Errors
-    /// `Invalid` if there is no such key; `Unreadable` if the task cannot be decoded.
+    /// `Invalid` if there is no such key, or if it has other fields than the values given; `Unreadable` if the task cannot be decoded.
     pub fn get_by_key(&self, key: &str, values: &[&dyn IndexValue]) -> Result<Option<Record<T::Task, T::Status>>> {
         let kind = self.kind()?;
         let number =
@@ -84,8 +84,7 @@ impl<T: Schema> Tasks<T> {
         let value = if encoded.len() == 1 { encoded.remove(0) } else { join_encoded(&encoded) };
         let id = self.shared.engine.read(|rows| match rows.with_unique(self.kind, number, &value)? {
             Some(task) => Ok(Some(rows.body_of(task)?.id)),
-            None if values.len() == 1 => rows.check_unique_type(&kind, key, number, &value).map(|()| None),
-            None => Ok(None),
+            None => rows.check_unique_type(&kind, key, number, &value).map(|()| None),
         })?;
         id.map_or(Ok(None), |id| self.get(id))
     }

@@ -1,16 +1,15 @@
 use std::sync::Arc;
 
 use super::Action;
-use crate::model::task_row::Values;
 use crate::{
     engine::writer::Writer,
     model::{
         contain,
-        error::Result,
+        error::{ErrorKind, Result},
         kind::{Kind, KindSpec},
         new_task::NewTask,
-        task::TaskRef,
-        task_row::TaskRow,
+        task::{TaskRef, ValueType, has_other_type},
+        task_row::{TaskRow, Values},
         transition::Command,
     },
 };
@@ -18,6 +17,8 @@ use crate::{
 /// Makes a kind known to the file, or brings what the file says of it up to date with the type that opens it.
 pub(crate) struct Register {
     pub spec: KindSpec,
+    /// The type of the ids, where the library knows it.
+    pub id_type: Option<ValueType>,
     /// The values of the indexes and unique keys of a payload; `None` if it cannot be decoded.
     pub values: fn(&[u8]) -> Option<Values>,
 }
@@ -31,14 +32,20 @@ impl Action for Register {
         let Some(old) = old else {
             return writer.define(spec.clone(), false);
         };
+        if let Some(declared) = self.id_type {
+            writer.rows().check_id_type(&old, declared)?;
+        }
         let new = spec.clone().kind(old.id, old.paused);
-        if new == *old {
+        let rebuilds = old.stale
+            || old.indexes != new.indexes
+            || old.uniques != new.uniques
+            || orders_differ(&old, &new)
+            || self.has_other_types(writer, &old)?;
+        if new == *old && !rebuilds {
             self.readmit(writer, &old)?;
             return Ok(old);
         }
         writer.rows().check_codes(&old, &new.graph)?;
-        let rebuilds =
-            old.stale || old.indexes != new.indexes || old.uniques != new.uniques || orders_differ(&old, &new);
         if rebuilds {
             self.rebuild(writer, &unlimited(&old), &unlimited(&new))?;
         }
@@ -69,9 +76,30 @@ impl Register {
         Ok(())
     }
 
+    /// Whether an indexed field or a field of a unique key has another type than when the oldest task was stored.
+    ///
+    /// The oldest task is enough: a rebuild stores the keys of all tasks anew, so that no newer task has older keys.
+    fn has_other_types(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<bool> {
+        if kind.indexes.is_empty() && kind.uniques.is_empty() {
+            return Ok(false);
+        }
+        let Some(oldest) = writer.rows().tasks_beyond(kind.id, None, 1)?.pop() else { return Ok(false) };
+        let stored = match writer.rows().body_of(oldest) {
+            Ok(stored) => stored,
+            // Damage is reported by the call that needs the task.
+            Err(error) if error.kind() == ErrorKind::Corrupted => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let Some((indexes, uniques)) = (self.values)(&stored.payload) else { return Ok(false) };
+        let keys = stored.indexes.iter().zip(&indexes).chain(stored.uniques.iter().zip(&uniques));
+        Ok(keys.into_iter().any(|(stored, now)| has_other_type(stored, now)))
+    }
+
     /// Takes every task out of the old indexes and puts it into the new ones; those that will come later have the new keys.
     fn rebuild(&self, writer: &mut Writer<'_>, old: &Kind, new: &Kind) -> Result<()> {
-        contain::log(|| tracing::info!(kind = new.name, "the kind's indexes or statuses changed: rebuilding"));
+        contain::log(|| {
+            tracing::info!(kind = new.name, "the kind's indexes, their types or its statuses changed: rebuilding");
+        });
         let mut beyond = None;
         loop {
             let tasks: Vec<TaskRef> = writer.rows().tasks_beyond(old.id, beyond, 1_000)?;

@@ -22,7 +22,7 @@ const MOST: usize = 1_000;
 /// How many tasks that wait for a task are looked at to find a circle.
 const LOOKED_AT: usize = 10_000;
 
-/// DependencyEnd of a task or a batch, on their way to those that wait for it.
+/// Ends of tasks and batches, on their way to those that wait for them.
 pub(super) struct Propagation {
     about: TaskRef,
     /// What it is called in sentences; empty if that is still to be found out.

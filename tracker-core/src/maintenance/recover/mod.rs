@@ -30,7 +30,7 @@ use crate::{
 pub struct Recovered {
     /// Tasks that stand in the new file.
     pub tasks: u64,
-    /// Tasks that could not be read, or not task_rows: their kind, their id where at least that was readable, and what was
+    /// Tasks that could not be read, or not whole: their kind, their id where at least that was readable, and what was
     /// wrong.
     pub lost: Vec<LostTask>,
     /// What was wrong with batches that could not be read; their tasks belong to none in the new file.
@@ -40,7 +40,7 @@ pub struct Recovered {
     pub earlier_commit: bool,
 }
 
-/// A task that could not be read, or not task_rows.
+/// A task that could not be read, or not whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LostTask {

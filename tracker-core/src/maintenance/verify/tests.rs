@@ -59,7 +59,7 @@ fn a_lease_belongs_to_who_is_in_progress_and_a_status_to_its_kind() {
     for (what, change) in wrong {
         let tracker = Tracker::in_memory().unwrap();
         let engine = &tracker.shared.engine;
-        let kind = engine.call(Register { spec: KindSpec::sample(), values: |_| None }).unwrap().id;
+        let kind = engine.call(Register { spec: KindSpec::sample(), id_type: None, values: |_| None }).unwrap().id;
         let task = engine.call(NewTask::sample(kind, "a")).unwrap().task;
         assert_eq!(tracker.verify().unwrap(), []);
         engine.call(Put(task, change)).unwrap();

@@ -16,6 +16,7 @@ pub use index::IndexValue;
 pub use policy::{IndexLimit, Policy, Rate, Retention};
 pub(crate) use task_ref::TaskRef;
 pub use value_type::ValueType;
+pub(crate) use value_type::{has_other_type, key_values};
 
 use serde::{Serialize, de::DeserializeOwned};
 

@@ -58,10 +58,46 @@ impl ValueType {
     }
 }
 
+/// Whether two encoded values of one index or one unique key have different types. Bytes that only a user's own type
+/// knows differ from nothing, and `None` only from values that are no `Option`.
+pub(crate) fn has_other_type(one: &[u8], other: &[u8]) -> bool {
+    match (key_values(one), key_values(other)) {
+        (Some(ones), Some(others)) => {
+            ones.len() != others.len() || ones.into_iter().zip(others).any(|(one, other)| differ(one, other))
+        }
+        (None, None) => differ(one, other),
+        // A key of several fields beside a key of one.
+        _ => !one.is_empty() && !other.is_empty(),
+    }
+}
+
+fn differ(one: &[u8], other: &[u8]) -> bool {
+    match (ValueType::of(one), ValueType::of(other)) {
+        (Some(ValueType::Optional), Some(ValueType::Optional)) => {
+            let inner = |value: &[u8]| value.get(1..).and_then(ValueType::of_id);
+            matches!((inner(one), inner(other)), (Some(one), Some(other)) if one != other)
+        }
+        (Some(one), Some(other)) => one != other,
+        _ => false,
+    }
+}
+
+/// The values in the key of several fields, each behind its length; `None` if it is the key of one.
+pub(crate) fn key_values(mut key: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut values = Vec::new();
+    while let Some((length, rest)) = key.split_first_chunk::<4>() {
+        let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+        let (value, rest) = rest.split_at_checked(length)?;
+        values.push(value);
+        key = rest;
+    }
+    (key.is_empty() && values.len() > 1).then_some(values)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{IndexValue, TaskId};
+    use crate::{__private::join_encoded, IndexValue, TaskId};
 
     #[test]
     fn types_follow_from_encoded_values() {
@@ -82,5 +118,44 @@ mod tests {
         for own in [&[3][..], b"s", b"b", &[1, 2], &[]] {
             assert_eq!(ValueType::of(own), None, "{own:?}");
         }
+    }
+
+    #[test]
+    fn values_of_one_field_differ_by_their_types_alone() {
+        let uuid = uuid::Uuid::nil();
+        let differing = [
+            ("a".encoded(), 1.encoded()),
+            ("a".encoded(), Some("a").encoded()),
+            ("a".encoded(), None::<&str>.encoded()),
+            (Some("a").encoded(), Some(1).encoded()),
+            (uuid.encoded(), uuid.to_string().encoded()),
+            ("a".encoded(), std::path::Path::new("a").encoded()),
+        ];
+        for (one, other) in differing {
+            assert!(has_other_type(&one, &other) && has_other_type(&other, &one), "{one:?} {other:?}");
+        }
+        let alike = [
+            ("a".encoded(), "b".encoded()),
+            (1.encoded(), u64::MAX.encoded()),
+            (Some("a").encoded(), None::<&str>.encoded()),
+            (Some(1).encoded(), None::<&str>.encoded()),
+            (vec![7], "a".encoded()),
+            (Vec::new(), "a".encoded()),
+        ];
+        for (one, other) in alike {
+            assert!(!has_other_type(&one, &other) && !has_other_type(&other, &one), "{one:?} {other:?}");
+        }
+    }
+
+    #[test]
+    fn keys_of_several_fields_differ_by_the_type_of_any() {
+        // The length in front is the tag of an integer, and that of a text.
+        let (long, longer) = ("x".repeat(104), "x".repeat(114));
+        let key = |text: &str| join_encoded(&[text.encoded(), 1.encoded()]);
+        assert!(!has_other_type(&key(&long), &key(&longer)));
+        assert!(has_other_type(&key("a"), &join_encoded(&["a".encoded(), "1".encoded()])));
+        assert!(has_other_type(&key("a"), &join_encoded(&["a".encoded(), 1.encoded(), 1.encoded()])));
+        assert!(has_other_type(&key("a"), &"a".encoded()));
+        assert!(!has_other_type(&key("a"), &join_encoded(&["a".encoded(), None::<u8>.encoded()])), "no key");
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// DependencyEnd that not everybody has heard who waits.
+/// An end that not all dependents know yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PendingPropagation {
     pub about: TaskRef,
@@ -60,7 +60,7 @@ impl<S: Source> Tables<S> {
         rows.take(most).map(|row| entry_of("tracker.dependants", row?)).collect()
     }
 
-    /// DependencyEnd that were not told to the end.
+    /// The ends that not all dependents know yet.
     pub(crate) fn untold(&mut self) -> Result<Option<PendingPropagation>> {
         let Some((key, value)) = self.news()?.first()? else { return Ok(None) };
         untold_of(TaskRef::unpack(key.value()), value.value()).map(Some)

@@ -5,9 +5,9 @@ use redb::ReadableTable;
 
 use crate::{
     model::{
-        error::{Error, Result},
+        error::{Error, ErrorKind, Result},
         kind::Kind,
-        task::{TaskKey, TaskRef, ValueType},
+        task::{TaskKey, TaskRef, ValueType, key_values},
     },
     storage::tables::{Source, Tables},
 };
@@ -30,6 +30,22 @@ impl<S: Source> Tables<S> {
         }
     }
 
+    /// Refuses a type whose ids are not of the type of those that the kind has.
+    pub(crate) fn check_id_type(&mut self, kind: &Kind, declared: ValueType) -> Result<()> {
+        match self.id_type(kind.id)? {
+            Some(stored) if stored != declared => Err(Error::new(
+                ErrorKind::SchemaMismatch,
+                format!(
+                    "cannot open kind {:?}: its stored ids are {}, and the type declares {}; use another kind name, or export the tasks, change their ids and import them",
+                    kind.name,
+                    stored.many(),
+                    declared.many(),
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// The type of all ids of a kind; `None` if it has no task, or ids of several types.
     fn id_type(&mut self, kind: u32) -> Result<Option<ValueType>> {
         let prefix = kind.to_be_bytes();
@@ -43,10 +59,32 @@ impl<S: Source> Tables<S> {
         check_value(kind, "index", field, stored, value)
     }
 
-    /// Refuses a value that has another type than all values of a unique key.
-    pub(crate) fn check_unique_type(&mut self, kind: &Kind, name: &str, number: u16, value: &[u8]) -> Result<()> {
-        let stored = common_type(self.uniques()?, &prefix(kind.id, number), ValueType::of)?;
-        check_value(kind, "unique key", name, stored, value)
+    /// Refuses a key that has another number of values, or values of another type, than all stored values of a unique key.
+    /// No key, because a value of it is `None`, is accepted.
+    pub(crate) fn check_unique_type(&mut self, kind: &Kind, name: &str, number: u16, key: &[u8]) -> Result<()> {
+        let prefix = prefix(kind.id, number);
+        let Some((first, last)) = first_and_last(self.uniques()?, &prefix)? else { return Ok(()) };
+        let (Some(first), Some(last)) = (key_values(&first), key_values(&last)) else {
+            let stored = ValueType::of(&first).filter(|first| Some(*first) == ValueType::of(&last));
+            return check_value(kind, "unique key", name, stored, key);
+        };
+        let values = key_values(key).unwrap_or_else(|| vec![key]);
+        if key.is_empty() || first.len() != last.len() {
+            return Ok(());
+        }
+        if values.len() != first.len() {
+            return Err(Error::invalid(format!(
+                "cannot search the unique key {name:?} of kind {:?} for {}: it has {} fields",
+                kind.name,
+                if values.len() == 1 { "1 value".to_owned() } else { format!("{} values", values.len()) },
+                first.len(),
+            )));
+        }
+        for ((first, last), value) in first.into_iter().zip(last).zip(values) {
+            let stored = ValueType::of(first).filter(|first| Some(*first) == ValueType::of(last));
+            check_value(kind, "unique key", name, stored, value)?;
+        }
+        Ok(())
     }
 }
 
@@ -72,6 +110,15 @@ fn common_type<V: redb::Value + 'static>(
     prefix: &[u8],
     type_of: impl Fn(&[u8]) -> Option<ValueType>,
 ) -> Result<Option<ValueType>> {
+    let ends = first_and_last(table, prefix)?;
+    Ok(ends.and_then(|(first, last)| type_of(&first).filter(|first| Some(*first) == type_of(&last))))
+}
+
+/// What follows a prefix in the first and the last key that have it.
+fn first_and_last<V: redb::Value + 'static>(
+    table: &impl ReadableTable<&'static [u8], V>,
+    prefix: &[u8],
+) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
     let mut end = prefix.to_vec();
     while let Some(last) = end.pop() {
         if last < u8::MAX {
@@ -83,14 +130,14 @@ fn common_type<V: redb::Value + 'static>(
         return Ok(None);
     }
     let mut range = table.range::<&[u8]>(prefix..end.as_slice())?;
-    let of = |key: &[u8]| key.get(prefix.len()..).and_then(&type_of);
+    let rest = |key: &[u8]| key.get(prefix.len()..).unwrap_or_default().to_vec();
     let first = match range.next() {
-        Some(row) => of(row?.0.value()),
+        Some(row) => rest(row?.0.value()),
         None => return Ok(None),
     };
     let last = match range.next_back() {
-        Some(row) => of(row?.0.value()),
-        None => first,
+        Some(row) => rest(row?.0.value()),
+        None => first.clone(),
     };
-    Ok(first.filter(|first| Some(*first) == last))
+    Ok(Some((first, last)))
 }

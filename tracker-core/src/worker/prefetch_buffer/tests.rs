@@ -27,7 +27,7 @@ impl Shop {
         let clock = ManualClock::new();
         let tracker = Tracker::options().clock(clock.clone()).in_memory().unwrap();
         let spec = KindSpec::sample();
-        let kind = tracker.shared.engine.call(Register { spec, values: |_| None }).unwrap().id;
+        let kind = tracker.shared.engine.call(Register { spec, id_type: None, values: |_| None }).unwrap().id;
         Self { tracker, clock, kind, buffer: PrefetchBuffer::new(slots, ahead, kinds, Arc::default()) }
     }
 

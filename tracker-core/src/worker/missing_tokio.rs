@@ -1,0 +1,24 @@
+//! Names the feature `tokio` in the compiler's message where a call needs it.
+
+use crate::{api::tasks::Tasks, model::task::TrackedTask};
+
+/// Has no implementation and cannot be named outside this crate, so that a call that requires it never compiles: the feature
+/// only adds. The compiler prints the trait's name and no text of `diagnostic::on_unimplemented` for a method that exists
+/// with unsatisfied bounds, so that the name says what to do.
+pub trait EnableFeatureTokio: TrackedTask {
+    #[doc(hidden)]
+    type Worker;
+
+    #[doc(hidden)]
+    fn worker(tasks: &Tasks<Self>) -> Self::Worker;
+}
+
+impl<T: TrackedTask> Tasks<T> {
+    #[doc(hidden)]
+    pub fn async_worker(&self) -> T::Worker
+    where
+        T: EnableFeatureTokio,
+    {
+        T::worker(self)
+    }
+}
