@@ -121,7 +121,7 @@ impl Writer<'_> {
             return Ok(());
         }
         let (kind, id) = (self.kind(target.kind)?, self.rows.body_of(target)?.id);
-        self.decide(&kind, target, Some(&header), &Command::Notification(true), None, &id)?;
+        self.decide(&kind, target, Some(&header), &Command::SetWatched(true), None, &id)?;
         Ok(())
     }
 

@@ -363,7 +363,7 @@ impl<'t> Writer<'t> {
             | Command::Checkpoint { .. }
             | Command::Detach { .. }
             | Command::Await { .. }
-            | Command::Notification(_)
+            | Command::SetWatched(_)
             | Command::Join { .. } => return,
             Command::Submit(_) if old.is_none() => EventKind::Submitted,
             Command::Delete => EventKind::Deleted,

@@ -70,7 +70,7 @@ pub(crate) enum Command {
     /// Applies the end of a task or batch that it waits for.
     ResolveDependency(ResolveDependency),
     /// Whether others may wait for it.
-    Notification(bool),
+    SetWatched(bool),
     /// Belong to this batch.
     Join {
         batch: Option<u64>,

@@ -114,7 +114,7 @@ impl Rules<'_> {
             Command::Delete => self.delete(header),
             Command::Await { others } => Ok(Self::wait_for(header, *others)),
             Command::ResolveDependency(hear) => Ok(self.hear(header, hear)),
-            Command::Notification(on) => Ok(Decision::of(Header { watched: *on, ..header.clone() })),
+            Command::SetWatched(on) => Ok(Decision::of(Header { watched: *on, ..header.clone() })),
             Command::Join { batch } => Ok(Decision::of(Header { batch: *batch, ..header.clone() })),
         }
     }

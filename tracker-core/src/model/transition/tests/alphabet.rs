@@ -151,7 +151,7 @@ fn of_others(header: Option<&Header>) -> Vec<Command> {
         let reason = "the other one is exhausted".to_owned();
         Command::ResolveDependency(ResolveDependency { heard: DependencyEffect { over, aside }, fence: NEXT, reason })
     };
-    let mut all = vec![Command::Notification(true), Command::Notification(false), Command::Join { batch: Some(7) }];
+    let mut all = vec![Command::SetWatched(true), Command::SetWatched(false), Command::Join { batch: Some(7) }];
     if header.lease.is_none() {
         all.extend([1, 2].map(|others| Command::Await { others }));
     }

@@ -71,7 +71,7 @@ fn leaves_alone(command: &Command) -> bool {
         | Command::Rescue { .. }
         | Command::Await { .. }
         | Command::ResolveDependency(_)
-        | Command::Notification(_)
+        | Command::SetWatched(_)
         | Command::Join { .. } => true,
         _ => owner(command).is_some(),
     }
