@@ -2,13 +2,18 @@
 
 use std::{fs, path::Path};
 
-use tracker_core::{BatchOptions, ErrorKind, OnDependencyFailure, Submission, SubmitOptions, Tracker};
+use tracker_core::{
+    BatchOptions, ErrorKind, OnDependencyFailure, Submission, SubmitOptions, Tracker,
+    redb::{Database, ReadableTable, TableDefinition},
+};
 
 use crate::{
     api::batches::{add, followed, is_there, open},
     storage::damage::damage,
     support::kinds::{Job, Page, Status, fine, job, jobs, page, sound, status},
 };
+
+const DEPENDENCIES: TableDefinition<'_, &[u8; 24], u8> = TableDefinition::new("tracker.needs");
 
 /// Its lease ends with the program; then it starts with what was submitted last. Where that cannot be read, this is told,
 /// and the next submit of it does not take it for known.
@@ -61,6 +66,39 @@ fn the_tasks_of_a_batch_that_cannot_be_read_are_saved_without_it() {
     let other = rescued.batch("the other").unwrap().unwrap().number();
     let batches: Vec<_> = jobs.query().by_creation().fetch().unwrap().into_iter().map(|record| record.batch).collect();
     assert_eq!(batches, [None, None, None, Some(other), Some(other), Some(other)]);
+}
+
+#[test]
+fn dependency_that_cannot_be_read_is_reported_with_its_task() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, saved) = (folder.path().join("jobs.redb"), folder.path().join("saved.redb"));
+    let tracker = Tracker::open(&path).unwrap();
+    let tasks = jobs(&tracker, &["a", "b", "c"]);
+    for (name, on) in [("waits for two", &["a", "b"][..]), ("waits for one", &["c"])] {
+        let after = |options: SubmitOptions, on: &&str| options.after(&tasks, *on, OnDependencyFailure::Wait);
+        tasks.submit_with(&job(name), &on.iter().fold(SubmitOptions::new(), after)).unwrap();
+    }
+    drop(tasks);
+    tracker.close().unwrap();
+    // The second dependency of the first task gets a value that stands for nothing.
+    let file = Database::open(&path).unwrap();
+    let txn = file.begin_write().unwrap();
+    {
+        let mut table = txn.open_table(DEPENDENCIES).unwrap();
+        let keys: Vec<[u8; 24]> = table.iter().unwrap().map(|row| *row.unwrap().0.value()).collect();
+        assert_eq!(keys.len(), 3);
+        table.insert(&keys[1], 99).unwrap();
+    }
+    txn.commit().unwrap();
+    drop(file);
+    let report = Tracker::recover(&path, &saved).unwrap();
+    assert_eq!((report.tasks, report.lost.len()), (5, 1), "{report:?}");
+    let lost = &report.lost[0];
+    assert_eq!(lost.id.as_ref().map(ToString::to_string).as_deref(), Some("waits for two"));
+    assert!(lost.what.contains("1 of its 2 dependencies cannot be read"), "{report:?}");
+    let rescued = Tracker::open(&saved).unwrap();
+    sound(&rescued);
+    assert_eq!(rescued.tasks::<Job>().unwrap().get("waits for one").unwrap().unwrap().waits_for, 1);
 }
 
 #[test]

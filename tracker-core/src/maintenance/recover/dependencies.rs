@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use redb::{ReadTransaction, ReadableTable};
 
-use super::Recovered;
+use super::{Dependents, LostTask, Recovered};
 use crate::{
     api::tracker::Tracker,
     engine::Seal,
@@ -28,7 +28,7 @@ pub(super) fn copy_batches(
     report: &mut Recovered,
 ) -> Result<Vec<Seal>> {
     let mut numbers = BTreeSet::new();
-    walk("looking for batches", |backwards| {
+    let walked = walk("looking for batches", |backwards| {
         let table = txn.open_table(definitions::BATCHES)?;
         let mut range = table.iter()?;
         while let Some(entry) = if backwards { range.next_back() } else { range.next() } {
@@ -36,6 +36,10 @@ pub(super) fn copy_batches(
         }
         Ok(())
     });
+    if let Err(error) = walked {
+        let what = format!("further batches may be missing, since their table could not be read to its end: {error}");
+        report.batches_lost.push(what);
+    }
     let mut seals = Vec::new();
     for number in numbers {
         let read = guard("reading a batch", || {
@@ -64,10 +68,17 @@ pub(super) fn copy_batches(
     Ok(seals)
 }
 
-/// Copies who waits for whom. Whoever waited for one that is lost hears that it was deleted.
-pub(super) fn copy_needs(txn: &ReadTransaction, target: &Tracker) -> Result<()> {
+/// Copies the dependencies of tasks. A dependency on a task that is lost counts as one on a deleted task. Reports each task of
+/// which a dependency cannot be read: it may start too early.
+pub(super) fn copy_needs(
+    txn: &ReadTransaction,
+    target: &Tracker,
+    dependents: &Dependents,
+    report: &mut Recovered,
+) -> Result<()> {
     let mut needs: BTreeMap<TaskRef, BTreeMap<TaskRef, OnDependencyFailure>> = BTreeMap::new();
-    walk("looking for dependencies", |backwards| {
+    // What is missing shows in the numbers that the headers hold.
+    let _ = walk("looking for dependencies", |backwards| {
         let table = txn.open_table(definitions::NEEDS)?;
         let mut range = table.iter()?;
         while let Some(entry) = if backwards { range.next_back() } else { range.next() } {
@@ -79,6 +90,15 @@ pub(super) fn copy_needs(txn: &ReadTransaction, target: &Tracker) -> Result<()> 
         }
         Ok(())
     });
+    for (task, ((kind, id), waits)) in dependents {
+        let read = needs.get(task).map_or(0, BTreeMap::len);
+        let missing = usize::try_from(*waits).unwrap_or(usize::MAX).saturating_sub(read);
+        if missing > 0 {
+            let what =
+                format!("{missing} of its {waits} dependencies cannot be read: it may start before they have ended");
+            report.lost.push(LostTask { kind: kind.clone(), id: Some(id.clone()), what });
+        }
+    }
     target.shared.engine.user_transaction(|writer| {
         for (waiter, needs) in &needs {
             writer.restore_needs(*waiter, needs)?;
@@ -87,9 +107,7 @@ pub(super) fn copy_needs(txn: &ReadTransaction, target: &Tracker) -> Result<()> 
     })
 }
 
-/// Reads a table from both of its ends, up to where it cannot be read.
-fn walk(what: &str, mut read: impl FnMut(bool) -> Result<()>) {
-    if guard(what, || read(false)).is_err() {
-        drop(guard(what, || read(true)));
-    }
+/// Reads a table from both of its ends, up to where it cannot be read. Returns the first error if neither reached the end.
+fn walk(what: &str, mut read: impl FnMut(bool) -> Result<()>) -> Result<()> {
+    guard(what, || read(false)).or_else(|error| guard(what, || read(true)).map_err(|_| error))
 }

@@ -3,7 +3,11 @@
 mod dependencies;
 mod source;
 
-use std::{collections::BTreeSet, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 use redb::ReadTransaction;
 
@@ -30,8 +34,8 @@ use crate::{
 pub struct Recovered {
     /// Tasks that stand in the new file.
     pub tasks: u64,
-    /// Tasks that could not be read, or not whole: their kind, their id where at least that was readable, and what was
-    /// wrong.
+    /// Tasks that could not be read, or not completely: their kind, their id where at least that was readable, and what is
+    /// missing. A task of which only its history, a waiting payload or a dependency is missing is in the new file.
     pub lost: Vec<LostTask>,
     /// What was wrong with batches that could not be read; their tasks belong to none in the new file.
     pub batches_lost: Vec<String>,
@@ -77,12 +81,13 @@ fn recover(from: &Path, into: &Path) -> Result<Recovered> {
     let shift = TimeShift::to(target.shared.engine.now());
     source.read(|txn| {
         let kinds = Tables::new(txn).all_kinds()?;
+        let mut dependents = Dependents::new();
         let seals = dependencies::copy_batches(txn, &target, &shift, &mut report)?;
         for kind in kinds.all() {
             let kind: Arc<Kind> = target.shared.engine.user_transaction(|writer| writer.put_kind((**kind).clone()))?;
-            copy_kind(txn, &target, &kind, &shift, &mut report)?;
+            copy_kind(txn, &target, &kind, &shift, &mut report, &mut dependents)?;
         }
-        dependencies::copy_needs(txn, &target)?;
+        dependencies::copy_needs(txn, &target, &dependents, &mut report)?;
         // Tasks that are gone may have had higher fences than those that are here.
         let state = guard("reading the next fence", || Tables::new(txn).file_state());
         if let Some(fence) = state.ok().map(|state| state.next_fence).filter(|fence| *fence < NUMBERS) {
@@ -107,6 +112,7 @@ fn copy_kind(
     kind: &Arc<Kind>,
     shift: &TimeShift,
     report: &mut Recovered,
+    dependents: &mut Dependents,
 ) -> Result<()> {
     let mut batch = Vec::new();
     let (tasks, cut_short) = candidates(txn, kind.id);
@@ -117,7 +123,15 @@ fn copy_kind(
     }
     for task in tasks {
         match guard("reading a task", || task_rows(txn, task)) {
-            Ok(task_rows) => {
+            Ok((task_rows, history)) => {
+                if let Err(error) = history {
+                    let what = format!("its history cannot be read: {error}");
+                    report.lost.push(LostTask { kind: kind.name.clone(), id: Some(task_rows.body.id.clone()), what });
+                }
+                if task_rows.header.waits > 0 {
+                    let named = (kind.name.clone(), task_rows.body.id.clone());
+                    dependents.insert(task, (named, task_rows.header.waits));
+                }
                 if task_rows.lacks_successor() {
                     let what = "the changed payload that waited for the end of its run cannot be read: submit it again";
                     let id = Some(task_rows.body.id.clone());
@@ -138,17 +152,24 @@ fn copy_kind(
     store(target, kind, &mut batch, report)
 }
 
-fn task_rows(txn: &ReadTransaction, task: TaskRef) -> Result<TaskRows> {
+/// The tasks that have dependencies: the kind's name and the id of each, and how many of its dependencies have not ended.
+type Dependents = BTreeMap<TaskRef, ((String, TaskKey), u32)>;
+
+/// Reads a task. Also tells whether its history could be read.
+fn task_rows(txn: &ReadTransaction, task: TaskRef) -> Result<(TaskRows, Result<()>)> {
     let mut rows = Tables::new(txn);
     let header = rows.header(task)?.ok_or_else(|| Error::corrupted("tracker.headers", task, "it has no header"))?;
     let body = rows.body_of(task)?;
     // A task is worth more than its history, and than a payload that waits.
-    let past = guard("reading a history", || rows.past(task)).unwrap_or_default();
+    let (past, history) = match guard("reading a history", || rows.past(task)) {
+        Ok(past) => (past, Ok(())),
+        Err(error) => (Vec::new(), Err(error)),
+    };
     let waits = header.successor;
     let successor = if waits { guard("reading a payload", || rows.successor(task)).ok().flatten() } else { None };
     let task_rows = TaskRows { task, header, body, past, progress: None, successor };
     if task_rows.has_room() {
-        Ok(task_rows)
+        Ok((task_rows, history))
     } else {
         Err(Error::corrupted("tracker.headers", task, "its number or its fence is one that no file gives out"))
     }
