@@ -1,6 +1,7 @@
 //! Workers, leases and the handlers that they run.
 
 pub(crate) mod cancels;
+pub(crate) mod foreign_code;
 pub(crate) mod leases;
 pub(crate) mod prefetch;
 pub(crate) mod user_panics;

@@ -40,7 +40,7 @@ const FAULTS: [(Fault, &str); 10] = [
     (Source, "the error's source panicked: ouch"),
     (CauseDisplay, "a cause's Display panicked: ouch"),
     (ErrorDrop, "the error's Drop panicked: ouch"),
-    (PanicPayloadDrop, "the panic payload's Drop panicked: the handler panicked"),
+    (PanicPayloadDrop, "the panic payload's Drop panicked: the panic has no message"),
     (Fault::Serialize, "the task's serialization panicked: ouch"),
     (Unserializable, "its serialization failed: ouch"),
     (TaskDrop, "the task's Drop panicked: ouch"),

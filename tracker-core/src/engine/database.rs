@@ -1,5 +1,6 @@
 use std::{
-    sync::{PoisonError, RwLock, RwLockReadGuard},
+    cell::RefCell,
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     thread,
     time::{Duration, Instant},
 };
@@ -89,12 +90,18 @@ impl Database {
         matches!(self.place, Location::Memory)
     }
 
-    fn handle(&self) -> RwLockReadGuard<'_, Option<Handle>> {
-        self.handle.read().unwrap_or_else(PoisonError::into_inner)
+    fn handle(&self) -> Result<(Held, RwLockReadGuard<'_, Option<Handle>>)> {
+        let held = Held::new(self)?;
+        Ok((held, self.handle.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    fn handle_alone(&self) -> Result<(Held, RwLockWriteGuard<'_, Option<Handle>>)> {
+        let held = Held::new(self)?;
+        Ok((held, self.handle.write().unwrap_or_else(PoisonError::into_inner)))
     }
 
     pub(crate) fn read<R>(&self, look: impl FnOnce(&ReadTransaction) -> Result<R>) -> Result<R> {
-        let handle = self.handle();
+        let (held, handle) = self.handle()?;
         let read = guard("reading", || {
             let txn = match &*handle {
                 Some(Handle::Write(db)) => db.begin_read()?,
@@ -103,7 +110,7 @@ impl Database {
             };
             look(&txn)
         });
-        drop(handle);
+        drop((handle, held));
         // What the disk has failed once, redb refuses from then on; so it does after a page that lies beyond the file's end.
         // Other damage is no such thing: the file is as it is.
         read.map_err(|error| if error.is_of_the_disk() { self.recover(error) } else { error })
@@ -116,7 +123,7 @@ impl Database {
         mark: CommitId,
         work: impl FnOnce(&WriteTransaction) -> Result<(bool, R), E>,
     ) -> Result<R, E> {
-        let handle = self.handle();
+        let (held, handle) = self.handle()?;
         let db = match &*handle {
             Some(Handle::Write(db)) => db,
             Some(Handle::Read(_)) => return Err(Error::read_only().into()),
@@ -128,7 +135,7 @@ impl Database {
         let mut txn = match guard("beginning a transaction", || self.begin(db)) {
             Ok(txn) => txn,
             Err(error) => {
-                drop(handle);
+                drop((handle, held));
                 return Err(self.recover(error).into());
             }
         };
@@ -137,7 +144,7 @@ impl Database {
             Ok((true, result)) => match guard("committing", || Ok(txn.commit()?)) {
                 Ok(()) => Ok(result),
                 Err(error) => {
-                    drop(handle);
+                    drop((handle, held));
                     self.resolve(mark, error)?;
                     Ok(result)
                 }
@@ -148,7 +155,7 @@ impl Database {
             }
             Err(error) => {
                 let aborted = guard("ending a transaction", || Ok(txn.abort()?));
-                drop(handle);
+                drop((handle, held));
                 if let Err(fault) = aborted {
                     drop(self.recover(fault));
                 }
@@ -205,7 +212,7 @@ impl Database {
     fn reopen(&self) -> Result<()> {
         // Another file in its place would be taken for this one.
         self.check_identity()?;
-        let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
+        let (_held, mut handle) = self.handle_alone()?;
         if self.read_only {
             // Where that fails, the next read tries it again.
             *handle = Some(Handle::Read(file::inspect_again(&self.place, &self.options)?));
@@ -228,7 +235,7 @@ impl Database {
     /// Begins a snapshot whose pages can be copied.
     pub(crate) fn snapshot(&self) -> Result<Snapshot> {
         // Alone, so that no commit of this process is between the header and redb's memory of it.
-        let handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
+        let (_held, handle) = self.handle_alone()?;
         file::snapshot(&self.place, self.identity.as_ref(), || {
             Ok(match &*handle {
                 Some(Handle::Write(db)) => db.begin_read()?,
@@ -240,18 +247,21 @@ impl Database {
 
     /// Runs a call that needs the database for itself, without readers or writers.
     pub(crate) fn alone<R>(&self, work: impl FnOnce(&mut redb::Database) -> Result<R>) -> Result<R> {
-        let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
+        let (held, mut handle) = self.handle_alone()?;
         let done = match &mut *handle {
             Some(Handle::Write(db)) => guard("maintaining the file", || work(db)),
             Some(Handle::Read(_)) => Err(Error::read_only()),
             None => Err(Error::closed()),
         };
-        drop(handle);
+        drop((handle, held));
         done.map_err(|error| self.recover(error))
     }
 
     pub(crate) fn close(&self) -> Result<()> {
-        match self.handle.write().unwrap_or_else(PoisonError::into_inner).take() {
+        let (held, mut handle) = self.handle_alone()?;
+        let closed = handle.take();
+        drop((handle, held));
+        match closed {
             Some(Handle::Write(db)) => {
                 file::close(&self.place, db)?;
                 self.check_identity()
@@ -259,5 +269,33 @@ impl Database {
             Some(Handle::Read(db)) => guard("closing", || Ok(db.close()?)),
             None => Ok(()),
         }
+    }
+}
+
+thread_local! {
+    /// The databases whose handle this thread holds, by address.
+    static HELD: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Marks this thread as a holder of the handle. A callback that runs meanwhile (a log subscriber, `on_repair`) and calls the
+/// tracker is refused: it would wait for its own thread.
+struct Held;
+
+impl Held {
+    fn new(database: &Database) -> Result<Self> {
+        let address = std::ptr::from_ref(database).addr();
+        HELD.with_borrow_mut(|held| {
+            if held.contains(&address) {
+                return Err(Error::inside_commit());
+            }
+            held.push(address);
+            Ok(Self)
+        })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        HELD.with_borrow_mut(Vec::pop);
     }
 }

@@ -9,12 +9,16 @@ use std::{
 pub(crate) fn contain<R>(code: impl FnOnce() -> R) -> Result<R, String> {
     catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
         let text = panic_text(&*payload).to_owned();
-        // The payload's destructor is foreign code too.
-        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            std::mem::forget(again);
-        }
+        discard(payload);
         text
     })
+}
+
+/// Drops the payload of a panic, which may panic itself. The payload of that second panic is leaked: each drop could panic again.
+pub(crate) fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(again);
+    }
 }
 
 /// Writes to the log. A panic of a subscriber is dropped: the log cannot report it.
@@ -28,5 +32,5 @@ pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> &str {
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
+        .unwrap_or("the panic has no message")
 }

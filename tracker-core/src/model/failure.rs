@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 
 use crate::model::{
+    contain::panic_text,
     transition::Failure,
     user_code::{failure_of_error, text_of},
 };
@@ -14,10 +15,5 @@ pub(crate) fn failure_of(error: &(dyn StdError + 'static)) -> Failure {
 
 /// The failure of a panic.
 pub(crate) fn failure_of_panic(payload: &(dyn std::any::Any + Send)) -> Failure {
-    let text = payload
-        .downcast_ref::<&str>()
-        .map(ToString::to_string)
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "the handler panicked".to_owned());
-    Failure { panicked: true, ..Failure::new(text) }
+    Failure { panicked: true, ..Failure::new(panic_text(payload)) }
 }

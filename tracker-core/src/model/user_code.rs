@@ -4,29 +4,15 @@
 //! the task, and the `Drop` of each of these. A panic in any of them is the failure of the attempt, and must not end the thread.
 
 use std::{
-    any::Any,
     error::Error as StdError,
     fmt::{self, Write as _},
-    mem,
-    panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use crate::model::{bounds::MANY, failure::failure_of_panic, transition::Failure};
+use crate::model::{bounds::MANY, contain::contain, transition::Failure};
 
 /// Runs `code`. A panic becomes a failure whose text starts with `place`.
 pub(crate) fn guarded<R>(place: &str, code: impl FnOnce() -> R) -> Result<R, Failure> {
-    catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
-        let failure = failure_of_panic(&*payload);
-        discard(payload);
-        Failure { error: format!("{place} panicked: {}", failure.error), ..failure }
-    })
-}
-
-/// Drops the payload of a panic, which may panic itself. The payload of that second panic is leaked: each drop could panic again.
-pub(crate) fn discard(payload: Box<dyn Any + Send>) {
-    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        mem::forget(again);
-    }
+    contain(code).map_err(|text| Failure { panicked: true, ..Failure::new(format!("{place} panicked: {text}")) })
 }
 
 /// Formats a value of the user. A panic, or an error of the implementation, replaces the rest of the text.

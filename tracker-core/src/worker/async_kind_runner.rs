@@ -115,7 +115,7 @@ where
             let mut execution: Execution<T> = match calls::execution(&tasks.shared, &kind, claimed).await {
                 Ok(execution) => execution,
                 Err(error) => {
-                    tasks.shared.engine.held().remove(fence);
+                    tasks.shared.engine.held().give_back(fence);
                     if error.kind() != ErrorKind::Unreadable {
                         return Err(error);
                     }

@@ -103,7 +103,7 @@ where
             let mut execution: Execution<T> = match Execution::new(&tasks.shared, &kind, claimed) {
                 Ok(execution) => execution,
                 Err(error) => {
-                    engine.held().remove(fence);
+                    engine.held().give_back(fence);
                     if error.kind() != ErrorKind::Unreadable {
                         return Err(error);
                     }

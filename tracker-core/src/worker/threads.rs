@@ -15,9 +15,9 @@ use super::{
 use crate::{
     engine::Signal,
     model::{
+        contain::discard,
         error::{Error, ErrorKind, Result},
         failure::failure_of_panic,
-        user_code::discard,
     },
 };
 

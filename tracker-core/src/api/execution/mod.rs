@@ -17,6 +17,7 @@ use crate::{
     model::{
         bounds::{MANY, NAME, TEXT, check_followers, shorten},
         codec,
+        contain::{self, contain},
         error::{Error, ErrorKind, Result},
         kind::Kind,
         new_task::NewTask,
@@ -85,8 +86,11 @@ impl<T: TrackedTask> Execution<T> {
         let Claimed { task, owner, header, body } = claimed;
         let decoded: T = codec::decode(&kind.name, &body.id, &body.payload).map_err(|error| {
             // What serde complains of may quote the payload.
-            let told = shared.text(error.to_string(), TEXT);
-            tracing::error!(kind = kind.name, id = %body.id, error = told, "a task cannot be read and is out of the line");
+            let redacted = contain(|| shared.text(error.to_string(), TEXT));
+            let told = redacted.unwrap_or_else(|_| "its text was dropped: the function given to Options::redact panicked".to_owned());
+            contain::log(|| {
+                tracing::error!(kind = kind.name, id = %body.id, error = told, "a task cannot be read: no claim takes it any more");
+            });
             let target = Target::Known(task, body.id.clone());
             Unreadable { error, strand: TaskCommand::new(kind.id, target, Command::Unreadable { owner }) }
         })?;

@@ -316,6 +316,7 @@ impl<'t> Writer<'t> {
             && old.is_some_and(|old| !old.cancel)
             && let Some(lease) = &new.lease
             && lease.instance == self.context.instance
+            && !lease.detached
         {
             self.effects.cancelled.push(lease.fence);
         }

@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::DateTime;
+use chrono::Utc;
 
 use super::{Clock, ClockReading, Micros, micros_at, micros_of};
 use crate::model::contain::{self, contain};
@@ -59,14 +59,15 @@ impl TimeKeeper {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the clock shows; what it showed last if it panics, or if it calls the tracker and so asks for itself.
+    /// What the clock shows. If it panics, or calls the tracker and so asks for itself: what it showed last, or the system's time if it
+    /// has shown nothing yet.
     fn reading(&self) -> ClockReading {
         if READING.replace(true) {
             return self.last_reading();
         }
         let read = contain(|| self.clock.now());
         let reading = read.unwrap_or_else(|panic| {
-            contain::log(|| tracing::warn!(panic, "the clock panicked: the last known time is used"));
+            contain::log(|| tracing::warn!(panic, "the clock panicked: the last known time is used, or the system's"));
             self.last_reading()
         });
         READING.set(false);
@@ -74,8 +75,7 @@ impl TimeKeeper {
     }
 
     fn last_reading(&self) -> ClockReading {
-        let none = ClockReading { wall: DateTime::UNIX_EPOCH, monotonic: Duration::ZERO };
-        self.lock().map_or(none, |last| last.seen)
+        self.lock().map_or_else(|| ClockReading { wall: Utc::now(), monotonic: Duration::ZERO }, |last| last.seen)
     }
 }
 

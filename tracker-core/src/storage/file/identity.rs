@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{Location, fault::Fault};
-use crate::model::error::{ErrorKind, Result};
+use crate::model::{
+    contain,
+    error::{ErrorKind, Result},
+};
 
 /// How often a process that writes all the time looks.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -94,7 +97,7 @@ impl Identity {
         let was_lost = self.is_lost.swap(lost, Ordering::Relaxed);
         if !lost {
             if was_lost {
-                tracing::info!(path = %self.path.display(), "the file is back under its path");
+                contain::log(|| tracing::info!(path = %self.path.display(), "the file is back under its path"));
             }
             return Ok(());
         }
@@ -104,7 +107,7 @@ impl Identity {
         )
         .at(&self.path);
         if !was_lost {
-            tracing::warn!(path = %self.path.display(), "{error}");
+            contain::log(|| tracing::warn!(path = %self.path.display(), "{error}"));
         }
         Err(error)
     }

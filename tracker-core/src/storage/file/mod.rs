@@ -27,12 +27,13 @@ pub use sharing::Sharing;
 
 use std::{
     fmt, io,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use redb::{Builder, StorageBackend};
+
+use crate::model::contain::{self, contain};
 
 /// Where the database lives.
 #[derive(Clone)]
@@ -81,9 +82,8 @@ impl FileOptions {
         if let Some(on_repair) = self.on_repair.clone() {
             builder.set_repair_callback(move |session| {
                 // A panic of the listener's must not be taken for a damaged file.
-                let told = catch_unwind(AssertUnwindSafe(|| on_repair(session.progress())));
-                if told.is_err() {
-                    tracing::warn!("the listener for the progress of repairs panicked");
+                if let Err(panic) = contain(|| on_repair(session.progress())) {
+                    contain::log(|| tracing::warn!(panic, "the function given to Options::on_repair panicked"));
                 }
             });
         }
