@@ -79,13 +79,13 @@
 //! | listings: pages with a total, what changed lately | [`Query::page_with_total`], [`Query::changed_within`] |
 //! | why a task is not running, or would not start | [`Tasks::explain`], [`Tasks::check_start`] |
 //! | a file whose types are not at hand; what comes next; errors; pace | [`Tracker::untyped`], [`Tasks::plan`], [`Tasks::errors`], [`Tasks::throughput`] |
-//! | what each run came to, in the log or as text | features `story`, below |
+//! | what each run came to, in the log or as text | feature `run-log`, below |
 //! | tests without waiting | [`ManualClock`] |
 //!
 //! # Features
 //!
 //! `derive` (default): the derives. `tokio`: async bodies and calls; without it no runtime comes in. `json`: tasks as lines
-//! of JSON, in and out. `story`: the story of each run as text, a layer for `tracing-subscriber`. Without it the same is
+//! of JSON, in and out. `run-log`: a text log of each run, a layer for `tracing-subscriber`. Without it the same is
 //! told to `tracing` alone: events `started`, `ended` and `refused` of the target `tracker_core::run`, at the level `DEBUG`; the
 //! end of a failed attempt at `INFO`, that of a task that is given up at `WARN`. Each handler runs in a span `attempt`.
 #![warn(missing_docs)]
@@ -124,7 +124,7 @@ pub use api::options::Options;
 pub use api::page::{Cursor, Page, UnreadableTask};
 pub use api::query::Query;
 pub use api::record::{Attempt, LeaseInfo, ProgressInfo, Record};
-#[cfg(feature = "story")]
+#[cfg(feature = "run-log")]
 pub use api::run_log::RunLog;
 pub use api::schema::{Schema, Untyped};
 pub use api::tasks::{Counts, QueuePosition, Receipt, StartOptions, Submission, SubmitOptions, SubmitSummary, Tasks};

@@ -13,7 +13,7 @@ pub(crate) mod options;
 pub(crate) mod page;
 pub(crate) mod query;
 pub(crate) mod record;
-#[cfg(feature = "story")]
+#[cfg(feature = "run-log")]
 pub(crate) mod run_log;
 pub(crate) mod schema;
 pub(crate) mod shared;

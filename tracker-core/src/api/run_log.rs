@@ -18,7 +18,7 @@ use crate::engine::run_log::TARGET;
 const WIDTH: usize = 80;
 
 /// A layer for `tracing-subscriber` that writes the story of each run: a banner, the lock, how it ended and with which
-/// status, and a closing banner; refused starts too, with their reason. Needs the feature `story`.
+/// status, and a closing banner; refused starts too, with their reason. Needs the feature `run-log`.
 ///
 /// It writes what the library tells `tracing` under the target `tracker_core::run` at the level `DEBUG`, when it is
 /// durable. Without a subscriber nothing is told. Where many tasks run at once, the lines of one event stay together.
