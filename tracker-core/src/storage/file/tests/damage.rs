@@ -120,6 +120,6 @@ fn a_panic_becomes_an_error_with_its_text() {
     assert_eq!(error.kind(), ErrorKind::Corrupted);
     assert!(error.to_string().starts_with("redb panicked while counting (page 7 is gone)"), "{error}");
     let error = guard::<()>("counting", || std::panic::panic_any(7)).unwrap_err();
-    assert!(error.to_string().contains("(no message)"));
+    assert!(error.to_string().contains("(the panic has no message)"));
     assert_eq!(guard("counting", || Ok(7)).unwrap(), 7);
 }
