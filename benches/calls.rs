@@ -7,7 +7,11 @@ use std::{io, path::Path};
 use divan::{Bencher, counter::ItemsCount};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
-use tracker_core::{Durability, Sharing, SubmitOptions, TaskStatus, Tasks, TrackedTask, Tracker};
+use tracker_core::{
+    TaskStatus, Tasks, TrackedTask, Tracker,
+    file::{Durability, Sharing},
+    submit::SubmitOptions,
+};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {

@@ -13,7 +13,7 @@ use std::{
 
 use redb::{Builder, CursorError, Database, Key, ReadableDatabase, ReadableTable, Table, TableDefinition, Value};
 use serde::{Deserialize, Serialize};
-use tracker_core::{Execution, Sharing, TaskStatus, Tasks, TrackedTask, Tracker, redb};
+use tracker_core::{Execution, TaskStatus, Tasks, TrackedTask, Tracker, file::Sharing, redb_store::redb};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {

@@ -13,7 +13,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{Execution, Sharing, TaskStatus, Tasks, TrackedTask, Tracker};
+use tracker_core::{Execution, TaskStatus, Tasks, TrackedTask, Tracker, file::Sharing};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -180,7 +180,7 @@ fn measure(folder: &Path, count: usize, sharing: Sharing) -> Result<Column> {
 }
 
 fn drain(jobs: &Tasks<Job>, threads: usize, ahead: usize, most: usize) -> Result<String> {
-    let stop = tracker_core::StopHandle::new();
+    let stop = tracker_core::worker::StopHandle::new();
     let (begun, limit) = (Instant::now(), Duration::from_secs(2));
     let done = std::sync::atomic::AtomicUsize::new(0);
     let summary = jobs.worker().threads(threads).prefetch(ahead).stopped_by(&stop).run(|_: &mut Execution<Job>| {

@@ -8,7 +8,10 @@
 use std::io;
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{BatchOptions, OnDependencyFailure, Role, SubmitOptions, TaskStatus, TrackedTask, Tracker};
+use tracker_core::{
+    TaskStatus, TrackedTask, Tracker, batch::BatchOptions, dependency::OnDependencyFailure, status::Role,
+    submit::SubmitOptions,
+};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {

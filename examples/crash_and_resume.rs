@@ -16,7 +16,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
-use tracker_core::{AttemptStatus, TaskStatus, TrackedTask, Tracker};
+use tracker_core::{TaskStatus, TrackedTask, Tracker, record::AttemptStatus};
 
 const TASKS: u32 = 300;
 /// A child aborts when it has begun so many attempts.

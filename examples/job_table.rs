@@ -12,7 +12,8 @@ use std::{env, fmt::Display, io, path::PathBuf};
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::layer::SubscriberExt;
 use tracker_core::{
-    Execution, ManualClock, Record, Role, RunError, RunLog, StartOptions, TaskStatus, Tasks, TrackedTask, Tracker,
+    Execution, Record, TaskStatus, Tasks, TrackedTask, Tracker, events::RunLog, execution::StartOptions, status::Role,
+    time::ManualClock, worker::RunError,
 };
 
 /// Step 2 has no pending: it starts from the success of step 1, and step 3 from that of step 2.

@@ -10,7 +10,7 @@
 use std::env;
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{Summary, TaskStatus, Tasks, TrackedTask, Tracker};
+use tracker_core::{TaskStatus, Tasks, TrackedTask, Tracker, worker::Summary};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum ReportStatus {

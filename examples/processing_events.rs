@@ -10,7 +10,9 @@ use std::{env, process::Command, thread, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tracker_core::{ErrorKind, KindName, ManualClock, Record, TaskStatus, Tasks, Ticket, TrackedTask, Tracker};
+use tracker_core::{
+    ErrorKind, Record, TaskStatus, Tasks, TrackedTask, Tracker, execution::Ticket, task::KindName, time::ManualClock,
+};
 use uuid::Uuid;
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,9 @@
 use std::{collections::BTreeSet, env, path::PathBuf, sync::Mutex, thread, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{ManualClock, Notification, Record, Submission, TaskStatus, Tasks, TrackedTask, Tracker};
+use tracker_core::{
+    Record, Submission, TaskStatus, Tasks, TrackedTask, Tracker, events::Notification, time::ManualClock,
+};
 use uuid::Uuid;
 
 /// Without a failed of their own, requests that are swept go back to pending.

@@ -10,7 +10,10 @@ use std::{fmt::Display, io, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::layer::SubscriberExt;
-use tracker_core::{ManualClock, Record, RunError, RunLog, StartOptions, TaskStatus, Tasks, TrackedTask, Tracker};
+use tracker_core::{
+    Record, TaskStatus, Tasks, TrackedTask, Tracker, events::RunLog, execution::StartOptions, time::ManualClock,
+    worker::RunError,
+};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {

@@ -10,7 +10,10 @@
 use std::{env, fmt::Display, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{ErrorKind, ManualClock, Reason, RunError, StartOptions, TaskStatus, Tasks, TrackedTask, Tracker};
+use tracker_core::{
+    ErrorKind, TaskStatus, Tasks, TrackedTask, Tracker, error::Reason, execution::StartOptions, time::ManualClock,
+    worker::RunError,
+};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -168,7 +171,7 @@ fn who_holds_it(tracker: &Tracker, tasks: &Tasks<Task>, clock: &ManualClock) -> 
 /// By status or by code, one or many, oldest or newest first, and what is unfinished in one order over all statuses.
 fn lists(tasks: &Tasks<Task>) -> anyhow::Result<()> {
     println!("lists");
-    let ids = |ids: Vec<tracker_core::TaskKey>| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let ids = |ids: Vec<tracker_core::task::TaskKey>| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     tasks.submit(&task("f"))?;
     tasks.run("b", |_| Err::<(), _>("no luck again")).or_else(RunError::skip_handler_error)?;
     println!("  succeeded, newest first: {}", ids(tasks.query().status(Status::Succeeded).newest_first().ids()?));

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    Backoff, Fingerprint, Graph, IndexValue, Policy, Retention, Role, TaskId, TaskStatus, TrackedTask, UniqueDef,
+    TaskStatus, TrackedTask,
+    status::{Graph, Role},
+    task::{Backoff, Fingerprint, IndexValue, Policy, Retention, TaskId, UniqueDef},
 };
 
 const SECOND: Duration = Duration::from_secs(1);

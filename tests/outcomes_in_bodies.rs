@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{AttemptStatus, Error, TaskStatus, Tasks, TrackedTask, Tracker};
+use tracker_core::{Error, TaskStatus, Tasks, TrackedTask, Tracker, record::AttemptStatus};
 
 /// It has no ignored: a body that asks for it is refused.
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]

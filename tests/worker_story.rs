@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::layer::SubscriberExt;
-use tracker_core::{RunLog, TaskStatus, TrackedTask, Tracker};
+use tracker_core::{TaskStatus, TrackedTask, Tracker, events::RunLog};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {

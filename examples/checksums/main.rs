@@ -21,7 +21,7 @@ use std::{io::IsTerminal, process::ExitCode, time::Instant};
 use anyhow::Context;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use tracker_core::{Role, StopHandle, Tasks, TrackedTask, Tracker};
+use tracker_core::{Tasks, TrackedTask, Tracker, status::Role, worker::StopHandle};
 
 use crate::{cli::Cli, file::FileTask, plan::Plan, walk::Walk};
 

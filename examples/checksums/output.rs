@@ -4,7 +4,7 @@ use std::{
     path::Path,
 };
 
-use tracker_core::{Role, Tasks};
+use tracker_core::{Tasks, status::Role};
 
 use crate::{
     file::FileTask,

@@ -1,6 +1,9 @@
 use std::fmt;
 
-use tracker_core::{TaskId, TaskKey, Tasks};
+use tracker_core::{
+    Tasks,
+    task::{TaskId, TaskKey},
+};
 
 use crate::{
     file::{FileRecord, FileStatus, FileTask},

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use tracker_core::{Query, Role, Tasks};
+use tracker_core::{Tasks, query::Query, status::Role};
 
 use crate::{
     file::{FileRecord, FileTask},

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tracker_core::{Cursor, Ticket, fuzz};
+use tracker_core::{fuzz, execution::Ticket, query::Cursor};
 
 fuzz_target!(|bytes: &[u8]| {
     fuzz::keys(bytes);

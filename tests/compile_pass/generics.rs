@@ -2,7 +2,7 @@
 use std::{fmt::Debug, marker::PhantomData};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use tracker_core::{IndexValue, TaskId, TaskStatus, TrackedTask};
+use tracker_core::{TaskStatus, TrackedTask, task::{IndexValue, TaskId}};
 
 #[derive(TaskStatus, Clone, Copy)]
 enum JobStatus { Pending = 10, InProgress = 20, Failed = 30, Succeeded = 40 }

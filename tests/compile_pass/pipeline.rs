@@ -1,5 +1,5 @@
 //! Steps with names of several words, prefixes, suffixes and words; a later step without a pending of its own.
-use tracker_core::{Graph, TaskStatus};
+use tracker_core::{TaskStatus, status::Graph};
 
 #[derive(TaskStatus, Clone, Copy)]
 enum ImportStatus {

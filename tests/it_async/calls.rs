@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tracker_core::{ErrorKind, RunError, Submission, Tracker};
+use tracker_core::{ErrorKind, Submission, Tracker, worker::RunError};
 
 use super::{Io, Job, Status, job, jobs, ms, poll_once};
 

@@ -8,7 +8,7 @@ mod workers;
 use std::{future::poll_fn, io, pin::pin, task::Poll, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{ManualClock, TaskStatus, Tasks, TrackedTask, Tracker};
+use tracker_core::{TaskStatus, Tasks, TrackedTask, Tracker, time::ManualClock};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {

@@ -261,7 +261,7 @@ async fn a_worker_that_runs_on_wakes_up_by_a_submit_and_by_time() {
                 tokio::time::sleep(ms(1)).await;
             }
         }
-        let later = tracker_core::SubmitOptions::new().delay(Duration::from_secs(3600));
+        let later = tracker_core::submit::SubmitOptions::new().delay(Duration::from_secs(3600));
         jobs.submit_with(&job("later"), &later).await.unwrap();
         tokio::time::sleep(ms(20)).await;
         assert_eq!(jobs.counts().unwrap().get(Status::Pending), 1);

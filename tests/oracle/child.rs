@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tracker_core::{ErrorKind, Sharing, Tracker};
+use tracker_core::{ErrorKind, Tracker, file::Sharing};
 
 use crate::{controls, kills, log, ownership};
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use tracker_core::{
-    Durability, Error, ErrorKind, Execution, Record, StartOptions, Submission, SubmitOptions, Tasks, Tracker,
+    Error, ErrorKind, Execution, Record, Submission, Tasks, Tracker, execution::StartOptions, file::Durability,
+    submit::SubmitOptions,
 };
 
 use crate::{
@@ -154,7 +155,7 @@ impl Client<'_> {
 
     pub fn submit<T: Task>(&mut self, tasks: &Tasks<T>, task: u32) {
         let call = Call { value: self.random.number(), ..Call::on(Verb::Submit, T::LABEL, task) };
-        let answer = |result: &Result<tracker_core::Receipt, Error>| match result {
+        let answer = |result: &Result<tracker_core::submit::Receipt, Error>| match result {
             Ok(receipt) if receipt.submission == Submission::New => Answer::New,
             Ok(_) => Answer::Existing,
             Err(error) => told(error),

@@ -2,7 +2,7 @@
 
 use std::{path::Path, process};
 
-use tracker_core::Sharing;
+use tracker_core::file::Sharing;
 
 use crate::{
     checker, child,

@@ -9,7 +9,8 @@ use std::{
 };
 
 use tracker_core::{
-    AsyncTasks, Error, Execution, ManualClock, Receipt, Record, StartOptions, Submission, Tasks, Tracker,
+    Error, Execution, Record, Submission, Tasks, Tracker, asynchronous::AsyncTasks, execution::StartOptions,
+    submit::Receipt, time::ManualClock,
 };
 
 use crate::{

@@ -3,7 +3,7 @@
 
 use std::{thread, time::Duration};
 
-use tracker_core::{Error, ManualClock, Sharing, Tracker};
+use tracker_core::{Error, Tracker, file::Sharing, redb_store::OptionsExt, time::ManualClock};
 
 use crate::{
     checker::{self, Figures},

@@ -10,8 +10,10 @@ use std::{
 };
 
 use tracker_core::{
-    ErrorKind, ManualClock, Sharing, Tracker,
-    redb::{AccessGuard, Database, ReadableTable, TableDefinition, WriteTransaction},
+    ErrorKind, Tracker,
+    file::Sharing,
+    redb_store::redb::{AccessGuard, Database, ReadableTable, TableDefinition, WriteTransaction},
+    time::ManualClock,
 };
 use xxhash_rust::xxh3::xxh3_64;
 

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tracker_core::Sharing;
+use tracker_core::file::Sharing;
 
 use crate::{
     checker::{self, Figures},

@@ -1,7 +1,7 @@
 //! The kinds of task that the attacks use: ids of three types, and three limits of attempts.
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{TaskId, TaskStatus, TrackedTask};
+use tracker_core::{TaskStatus, TrackedTask, task::TaskId};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Status {

@@ -2,7 +2,11 @@
 
 use std::{path::Path, thread, time::Duration};
 
-use tracker_core::{Clock, ManualClock, Sharing, Tracker};
+use tracker_core::{
+    Tracker,
+    file::Sharing,
+    time::{Clock, ManualClock},
+};
 
 use crate::{
     checker::{self, Figures},

@@ -12,8 +12,8 @@ use std::{
 };
 
 use tracker_core::{
-    AttemptStatus, ErrorKind, Execution, Explanation, ManualClock, Reason, RunError, Sharing, StartOptions, Submission,
-    Tasks, Tracker,
+    ErrorKind, Execution, Submission, Tasks, Tracker, error::Reason, execution::StartOptions, file::Sharing,
+    inspect::Explanation, record::AttemptStatus, redb_store::OptionsExt, time::ManualClock, worker::RunError,
 };
 
 use crate::{

@@ -3,7 +3,9 @@
 use std::io;
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{ErrorKind, Role, RunError, StartOptions, TaskStatus, Tasks, TrackedTask, Tracker};
+use tracker_core::{
+    ErrorKind, TaskStatus, Tasks, TrackedTask, Tracker, execution::StartOptions, status::Role, worker::RunError,
+};
 
 use crate::{
     kinds::{SECOND, fine, refused, sound, tracker},

@@ -7,7 +7,7 @@ use std::{
 
 use tracing::Dispatch;
 use tracing_subscriber::layer::SubscriberExt;
-use tracker_core::RunLog;
+use tracker_core::events::RunLog;
 
 #[derive(Clone, Default)]
 struct Text(Arc<Mutex<Vec<u8>>>);

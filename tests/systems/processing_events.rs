@@ -4,7 +4,10 @@ use std::{thread, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tracker_core::{ErrorKind, KindName, ManualClock, Record, Result, TaskStatus, Tasks, Ticket, TrackedTask, Tracker};
+use tracker_core::{
+    ErrorKind, Record, Result, TaskStatus, Tasks, TrackedTask, Tracker, execution::Ticket, task::KindName,
+    time::ManualClock,
+};
 
 use crate::kinds::{MINUTE, SECOND, refused, sound, tracker};
 

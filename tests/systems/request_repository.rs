@@ -4,7 +4,9 @@ use std::{collections::BTreeSet, sync::Mutex, thread, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tracker_core::{ErrorKind, Execution, Notification, Record, Submission, TaskStatus, Tasks, TrackedTask, Tracker};
+use tracker_core::{
+    ErrorKind, Execution, Record, Submission, TaskStatus, Tasks, TrackedTask, Tracker, events::Notification,
+};
 
 use crate::kinds::{MINUTE, SECOND, fine, refused, sound, tracker};
 
@@ -39,7 +41,7 @@ struct Request {
     response: Option<Value>,
 }
 
-fn repository() -> (tracker_core::ManualClock, Tracker, Tasks<Request>) {
+fn repository() -> (tracker_core::time::ManualClock, Tracker, Tasks<Request>) {
     let (clock, tracker) = tracker();
     let requests = tracker.tasks::<Request>().unwrap();
     (clock, tracker, requests)
@@ -86,7 +88,11 @@ fn an_insert_is_idempotent_and_gives_the_row_verbatim_whatever_its_state() {
     again(Status::Running);
     mark_done(&mut held, json!({})).unwrap();
     again(Status::Done);
-    requests.start_with(&first.id, &tracker_core::StartOptions::new().force()).unwrap().give_up("no").unwrap();
+    requests
+        .start_with(&first.id, &tracker_core::execution::StartOptions::new().force())
+        .unwrap()
+        .give_up("no")
+        .unwrap();
     again(Status::Error);
     assert_eq!(requests.counts().unwrap().total(), 3, "another client's request of this number is another one");
     sound(&tracker);

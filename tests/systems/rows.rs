@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tracker_core::{AttemptStatus, ErrorKind, Imported, Role, Submission, TaskStatus, TrackedTask, Tracker};
+use tracker_core::{
+    ErrorKind, Submission, TaskStatus, TrackedTask, Tracker, portable::Imported, record::AttemptStatus, status::Role,
+};
 
 use crate::kinds::{fine, refused, sound, tracker};
 

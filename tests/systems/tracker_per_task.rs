@@ -3,7 +3,10 @@
 use std::{io, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{AttemptStatus, ErrorKind, Reason, RunError, StartOptions, TaskStatus, Tasks, TrackedTask, Tracker};
+use tracker_core::{
+    ErrorKind, TaskStatus, Tasks, TrackedTask, Tracker, error::Reason, execution::StartOptions, record::AttemptStatus,
+    worker::RunError,
+};
 
 use crate::{
     kinds::{SECOND, fine, refused, sound, tracker},

@@ -3,7 +3,10 @@
 use std::io;
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{ErrorKind, Query, Reason, RunError, StartOptions, TaskStatus, Tasks, TrackedTask, Tracker};
+use tracker_core::{
+    ErrorKind, TaskStatus, Tasks, TrackedTask, Tracker, error::Reason, execution::StartOptions, query::Query,
+    worker::RunError,
+};
 
 use crate::kinds::{MINUTE, SECOND, fine, refused, sound, tracker};
 

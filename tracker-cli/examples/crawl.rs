@@ -7,7 +7,7 @@
 use std::{error::Error, thread, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{Execution, TaskStatus, Tasks, TrackedTask, Tracker, WorkerPool};
+use tracker_core::{Execution, TaskStatus, Tasks, TrackedTask, Tracker, worker::WorkerPool};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {

@@ -1,5 +1,5 @@
 use chrono::{DateTime, TimeDelta, Utc};
-use tracker_core::{Query, Role, Untyped};
+use tracker_core::{query::Query, status::Role, untyped::Untyped};
 
 use crate::{failure::Failure, span::Span};
 

@@ -67,20 +67,26 @@
 //!
 //! | for | see |
 //! |---|---|
-//! | options of the file: sharing, cache, clocks, checks | [`Options`], [`Sharing`] |
-//! | one task after the other in a loop of one's own | [`Tasks::claim`], [`Execution`] |
-//! | one task by its id, and all ways to start it | [`Tasks::run`], [`Tasks::start_with`], [`StartOptions`] |
-//! | threads, stopping, several kinds at once | [`Worker`], [`WorkerPool`], [`StopHandle`] |
-//! | a kind named by several parts, or by the environment | [`KindName`] |
-//! | pipelines of steps | [`Tasks::step`] |
-//! | work that ends elsewhere or after a restart | [`Execution::detach`], [`Ticket`] |
-//! | effects exactly once, in tables of one's own | [`Tracker::transaction`], [`Execution::succeed_with`] |
-//! | windows and progress bars | [`Tracker::subscribe`], [`Execution::progress`] |
-//! | listings: pages with a total, what changed lately | [`Query::page_with_total`], [`Query::changed_within`] |
+//! | options of the file: sharing, cache, clocks, checks | [`Options`], [`file`] |
+//! | one task after the other in a loop of your own | [`Tasks::claim`], [`Execution`] |
+//! | one task by its id, and all ways to start it | [`Tasks::run`], [`Tasks::start_with`], [`execution`] |
+//! | threads, stopping, several kinds at once | [`Worker`], [`worker`] |
+//! | ids, indexes, unique keys, policies, names of kinds | [`TrackedTask`], [`task`] |
+//! | statuses and pipelines of steps | [`TaskStatus`], [`status`], [`Tasks::step`] |
+//! | tasks that wait for others, and batches | [`dependency`], [`batch`] |
+//! | work that ends in another place or after a restart | [`Execution::detach`], [`execution::Ticket`] |
+//! | effects exactly once, in tables of your own | [`Tracker::transaction`], [`Execution::succeed_with`], [`redb_store`] |
+//! | windows and progress bars | [`Tracker::subscribe`], [`events`], [`Execution::progress`] |
+//! | listings: pages with a total, recent changes | [`Tasks::query`], [`query`] |
 //! | why a task is not running, or would not start | [`Tasks::explain`], [`Tasks::check_start`] |
-//! | a file whose types are not at hand; what comes next; errors; pace | [`Tracker::untyped`], [`Tasks::plan`], [`Tasks::errors`], [`Tasks::throughput`] |
-//! | what each run came to, in the log or as text | feature `run-log`, below |
-//! | tests without waiting | [`ManualClock`] |
+//! | what comes next, errors, throughput | [`inspect`] |
+//! | a file whose types are not at hand | [`Tracker::untyped`], [`untyped`] |
+//! | a damaged file, backups, a wrong clock | [`maintenance`] |
+//! | errors to branch on | [`ErrorKind`], [`error`] |
+//! | async programs | [`asynchronous`] (feature `tokio`) |
+//! | JSON lines | [`portable`] (feature `json`) |
+//! | the log of each run | the event target `tracker_core::run`, [`events`] |
+//! | tests without waiting | [`time::ManualClock`] |
 //!
 //! # Features
 //!
@@ -102,58 +108,31 @@ mod engine;
 #[doc(hidden)]
 #[expect(clippy::expect_used, reason = "a finding is a panic")]
 pub mod fuzz;
-mod maintenance;
+pub mod maintenance;
 mod model;
 #[cfg(feature = "json")]
-mod portable;
+pub mod portable;
+mod public;
 mod storage;
-mod worker;
+pub mod worker;
 
-#[cfg(feature = "tokio")]
-pub use api::asynchronous::AsyncTasks;
-pub use api::batch::{Batch, BatchInfo, BatchOptions};
-pub use api::execution::Execution;
-pub use api::group::TaskGroup;
-pub use api::handler::{IntoOutcome, RunError};
-pub use api::inspect::{
-    BlockedGroup, BoundedCount, ErrorGroup, ErrorGroups, KindInfo, LeasedTask, Plan, PlannedTask, Throughput,
-    ThroughputMinute,
+pub use api::{
+    execution::Execution,
+    options::Options,
+    record::Record,
+    tasks::{Submission, Tasks},
+    tracker::Tracker,
 };
-pub use api::kind_name::KindName;
-pub use api::options::Options;
-pub use api::page::{Cursor, Page, UnreadableTask};
-pub use api::query::Query;
-pub use api::record::{Attempt, LeaseInfo, ProgressInfo, Record};
-#[cfg(feature = "run-log")]
-pub use api::run_log::RunLog;
-pub use api::schema::{Schema, Untyped};
-pub use api::tasks::{Counts, QueuePosition, Receipt, StartOptions, Submission, SubmitOptions, SubmitSummary, Tasks};
-pub use api::ticket::Ticket;
-pub use api::tracker::Tracker;
-pub use api::transaction::Transaction;
-pub use engine::{Event, EventKind, Notification, Subscription};
-pub use maintenance::backup::Backup;
-pub use maintenance::recover::{LostTask, Recovered};
-pub use maintenance::time_repair::{FileTime, RedatedTask, TimeRepair};
-pub use maintenance::verify::Inconsistency;
-pub use model::dependency::{Dependency, DependencyTarget, TaskName};
-pub use model::durability::Durability;
-pub use model::error::{Error, ErrorKind, Reason, Refusal, Result};
-pub use model::payload::Payload;
-pub use model::status::{Graph, GraphError, Role, StatusDef, StatusGraph, StatusInfo, TaskStatus};
-pub use model::task::{
-    Backoff, Fingerprint, IndexLimit, IndexValue, Policy, Rate, Retention, TaskId, TaskKey, TrackedTask, UniqueDef,
-    UniqueInfo,
+pub use model::{
+    error::{Error, ErrorKind, Result},
+    status::TaskStatus,
+    task::TrackedTask,
+    transition::Outcome,
 };
-pub use model::time::{Clock, ClockReading, ManualClock, SystemClock};
-pub use model::transition::{AttemptStatus, Explanation, Failure, OnDependencyFailure, Outcome};
-#[cfg(feature = "json")]
-pub use portable::{ImportOptions, Imported, LineError};
-pub use redb;
-pub use storage::file::Sharing;
-#[cfg(feature = "tokio")]
-pub use worker::AsyncWorker;
-pub use worker::{StopHandle, Summary, Worker, WorkerPool};
+pub use public::*;
+pub use worker::Worker;
+
+pub use {chrono, uuid};
 
 #[cfg(feature = "derive")]
 pub use tracker_derive::{TaskStatus, TrackedTask};

@@ -11,8 +11,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    BatchOptions, Error, ErrorKind, OnDependencyFailure, Outcome, Role, RunError, StartOptions, Submission,
-    SubmitOptions, TaskStatus, TrackedTask,
+    Error, ErrorKind, Outcome, Submission, TaskStatus, TrackedTask, batch::BatchOptions,
+    dependency::OnDependencyFailure, execution::StartOptions, status::Role, submit::SubmitOptions, worker::RunError,
 };
 
 use crate::support::kinds::{

@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use tracker_core::{
-    Batch, BatchInfo, BatchOptions, Error, ErrorKind, OnDependencyFailure, Role, StartOptions, SubmitOptions, Tasks,
-    Tracker,
+    Error, ErrorKind, Tasks, Tracker,
+    batch::{Batch, BatchInfo, BatchOptions},
+    dependency::OnDependencyFailure,
+    execution::StartOptions,
+    status::Role,
+    submit::SubmitOptions,
 };
 
 use crate::support::kinds::{
@@ -277,8 +281,9 @@ fn a_batch_is_cancelled_requeued_queried_and_removed_as_one() {
     assert!(held.is_cancelled());
     held.release().unwrap();
     assert_eq!(batch.requeue(&[Role::Cancelled]).unwrap(), 3);
-    let ids =
-        |query: tracker_core::Query<'_, Job>| query.ids().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let ids = |query: tracker_core::query::Query<'_, Job>| {
+        query.ids().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
     assert_eq!(ids(tasks.query().batch(&batch).by_creation()), ["a", "b", "c"]);
     assert_eq!(
         ids(tasks.query().batch(&batch).status(Status::Pending).index("host", "a").by_creation().newest_first()),

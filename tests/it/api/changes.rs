@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracker_core::{
-    Error, ErrorKind, ImportOptions, Payload, Reason, Submission, SubmitOptions, Tasks, TrackedTask, Tracker,
+    Error, ErrorKind, Submission, Tasks, TrackedTask, Tracker, error::Reason, portable::ImportOptions,
+    submit::SubmitOptions, untyped::Payload,
 };
 
 use crate::support::kinds::{Job, MINUTE, Page, Status, job, jobs, one_of_each, page, refused, sound, status, tracker};

@@ -7,9 +7,16 @@ use std::{
 
 use serde::{Deserialize, Serialize, Serializer};
 use tracker_core::{
-    AttemptStatus, Error, ErrorKind, OnDependencyFailure, Record, RunError, StartOptions, SubmitOptions, TrackedTask,
-    Tracker,
-    redb::{ReadableTable, TableDefinition},
+    Error, ErrorKind, Record, TrackedTask, Tracker,
+    dependency::OnDependencyFailure,
+    execution::StartOptions,
+    record::AttemptStatus,
+    redb_store::{
+        TransactionExt,
+        redb::{ReadableTable, TableDefinition},
+    },
+    submit::SubmitOptions,
+    worker::RunError,
 };
 
 use crate::support::kinds::{
@@ -18,7 +25,7 @@ use crate::support::kinds::{
 
 const SUMS: TableDefinition<&str, u64> = TableDefinition::new("sums");
 
-fn add(tx: &tracker_core::Transaction<'_, '_>, number: u64) -> Result<(), Error> {
+fn add(tx: &tracker_core::file::Transaction<'_, '_>, number: u64) -> Result<(), Error> {
     let mut table = tx.table(SUMS)?;
     let sum = table.get("all")?.map_or(0, |sum| sum.value());
     table.insert("all", sum + number)?;
@@ -113,7 +120,11 @@ fn a_task_and_a_table_of_ones_own_change_exactly_once() {
         let Some(mut held) = tasks.claim().unwrap() else { continue };
         let result = held.succeed_with(|tx| {
             add(tx, 1)?;
-            if round % 3 == 0 { Err(Error::from(tracker_core::redb::StorageError::ValueTooLarge(1))) } else { Ok(()) }
+            if round % 3 == 0 {
+                Err(Error::from(tracker_core::redb_store::redb::StorageError::ValueTooLarge(1)))
+            } else {
+                Ok(())
+            }
         });
         done += u64::from(result.is_ok());
         assert_eq!(sum(&tracker), done);
@@ -149,7 +160,7 @@ fn an_error_or_a_panic_rolls_everything_back() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b"]);
     let mut held = tasks.start("b").unwrap();
-    let mut work = |tx: &mut tracker_core::Transaction<'_, '_>| {
+    let mut work = |tx: &mut tracker_core::file::Transaction<'_, '_>| {
         tx.submit(&tasks, &job("new"))?;
         tx.update(&tasks, "a", |job| job.result = Some(1))?;
         tx.cancel(&tasks, "a")?;

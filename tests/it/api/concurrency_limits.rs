@@ -4,8 +4,12 @@ use std::{collections::BTreeMap, sync::Mutex, thread};
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    Clock, ErrorKind, Execution, Explanation, ManualClock, Sharing, StartOptions, SubmitOptions, Tasks, TrackedTask,
-    Tracker,
+    ErrorKind, Execution, Tasks, TrackedTask, Tracker,
+    execution::StartOptions,
+    file::Sharing,
+    inspect::Explanation,
+    submit::SubmitOptions,
+    time::{Clock, ManualClock},
 };
 
 use crate::{

@@ -4,8 +4,13 @@ use std::thread;
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    Durability, Error, ErrorKind, Sharing, Submission, SubmitOptions, TaskStatus, TrackedTask, Tracker,
-    redb::{ReadableTable, TableDefinition},
+    Error, ErrorKind, Submission, TaskStatus, TrackedTask, Tracker,
+    file::{Durability, Sharing},
+    redb_store::{
+        TransactionExt,
+        redb::{ReadableTable, TableDefinition},
+    },
+    submit::SubmitOptions,
 };
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,11 @@
 
 use std::fmt::Debug;
 
-use tracker_core::{BatchOptions, Execution, StopHandle, Tracker, WorkerPool};
+use tracker_core::{
+    Execution, Tracker,
+    batch::BatchOptions,
+    worker::{StopHandle, WorkerPool},
+};
 
 use crate::support::kinds::{fine, jobs, tracker};
 

@@ -2,8 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    AttemptStatus, BatchOptions, DependencyTarget, Error, ErrorKind, Explanation, OnDependencyFailure, Reason, Role,
-    StartOptions, Submission, SubmitOptions, TaskStatus, Tasks, TrackedTask, Tracker,
+    Error, ErrorKind, Submission, TaskStatus, Tasks, TrackedTask, Tracker,
+    batch::BatchOptions,
+    dependency::{DependencyTarget, OnDependencyFailure},
+    error::Reason,
+    execution::StartOptions,
+    inspect::Explanation,
+    record::AttemptStatus,
+    status::Role,
+    submit::SubmitOptions,
 };
 
 use crate::support::kinds::{

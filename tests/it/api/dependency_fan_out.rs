@@ -1,6 +1,6 @@
 //! Very many that wait for one: they hear of its end piece by piece, and nobody else waits for that.
 
-use tracker_core::{OnDependencyFailure, SubmitOptions, Tasks};
+use tracker_core::{Tasks, dependency::OnDependencyFailure, submit::SubmitOptions};
 
 use crate::support::kinds::{Job, Status, fine, job, jobs, sound, tracker};
 

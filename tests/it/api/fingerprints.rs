@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{Fingerprint, Submission, TrackedTask};
+use tracker_core::{Submission, TrackedTask, task::Fingerprint};
 
 use crate::support::kinds::{Status, tracker};
 

@@ -3,7 +3,10 @@
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    Error, ErrorKind, Explanation, ManualClock, TaskStatus, TrackedTask, Tracker, redb::TableDefinition,
+    Error, ErrorKind, TaskStatus, TrackedTask, Tracker,
+    inspect::Explanation,
+    redb_store::{TransactionExt, redb::TableDefinition},
+    time::ManualClock,
 };
 
 macro_rules! job {

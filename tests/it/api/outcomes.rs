@@ -3,7 +3,9 @@
 use std::{fmt, io, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{AttemptStatus, ErrorKind, ManualClock, Outcome, RunError, TaskStatus, Tasks, TrackedTask};
+use tracker_core::{
+    ErrorKind, Outcome, TaskStatus, Tasks, TrackedTask, record::AttemptStatus, time::ManualClock, worker::RunError,
+};
 
 use crate::support::kinds::{
     Job, MINUTE, SECOND, Status, fine, job, jobs, one_of_each, refused, sound, status, tracker,
@@ -104,8 +106,8 @@ fn an_outcome_of_the_bodys_own_is_the_only_one() {
     sound(&tracker);
 }
 
-fn io_error() -> tracker_core::redb::StorageError {
-    tracker_core::redb::StorageError::Io(io::Error::other("the disk"))
+fn io_error() -> tracker_core::redb_store::redb::StorageError {
+    tracker_core::redb_store::redb::StorageError::Io(io::Error::other("the disk"))
 }
 
 #[test]

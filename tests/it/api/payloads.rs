@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Mutex};
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{ErrorKind, ImportOptions, Payload, TrackedTask, Tracker};
+use tracker_core::{ErrorKind, TrackedTask, Tracker, portable::ImportOptions, untyped::Payload};
 
 use crate::support::kinds::{Status, fine, refused, tracker};
 

@@ -4,8 +4,15 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use tracker_core::{
-    BatchOptions, Cursor, Error, ErrorKind, Execution, Explanation, OnDependencyFailure, Query, Record, Role, Sharing,
-    SubmitOptions, Tasks, Tracker,
+    Error, ErrorKind, Execution, Record, Tasks, Tracker,
+    batch::BatchOptions,
+    dependency::OnDependencyFailure,
+    file::Sharing,
+    inspect::Explanation,
+    query::{Cursor, Query},
+    redb_store::OptionsExt,
+    status::Role,
+    submit::SubmitOptions,
 };
 
 use crate::support::{
@@ -21,7 +28,7 @@ fn names(query: &Query<'_, Job>) -> Vec<String> {
 }
 
 /// Three hundred tasks in all states, some changed at the same instant.
-fn many(tracker: &Tracker, clock: &tracker_core::ManualClock) -> Tasks<Job> {
+fn many(tracker: &Tracker, clock: &tracker_core::time::ManualClock) -> Tasks<Job> {
     let tasks = tracker.tasks::<Job>().unwrap();
     for number in 0..300_u32 {
         let host = ["x", "y", "z"][number as usize % 3].to_owned();

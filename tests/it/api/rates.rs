@@ -4,7 +4,7 @@ use std::thread;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
-use tracker_core::{Clock, Explanation, StartOptions, TrackedTask, Tracker};
+use tracker_core::{TrackedTask, Tracker, execution::StartOptions, inspect::Explanation, time::Clock};
 
 use crate::support::kinds::{SECOND, Status, fine, sound, tracker};
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use tracing_subscriber::filter::LevelFilter;
-use tracker_core::{Execution, Options, Subscription, Tracker};
+use tracker_core::{Execution, Options, Tracker, events::Subscription};
 
 use crate::support::kinds::{Page, page, sound};
 

@@ -7,8 +7,13 @@ use std::{
 };
 
 use tracker_core::{
-    BatchOptions, Error, ErrorKind, EventKind, ManualClock, Notification, OnDependencyFailure, Options, Sharing,
-    SubmitOptions, Tasks, Tracker,
+    Error, ErrorKind, Options, Tasks, Tracker,
+    batch::BatchOptions,
+    dependency::OnDependencyFailure,
+    events::{EventKind, Notification},
+    file::Sharing,
+    submit::SubmitOptions,
+    time::ManualClock,
 };
 
 use crate::support::kinds::{

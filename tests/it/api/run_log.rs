@@ -10,7 +10,7 @@ use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 use tracing::Dispatch;
 use tracing_subscriber::layer::SubscriberExt;
-use tracker_core::{ManualClock, Options, RunLog, StartOptions, Tasks, TrackedTask, Tracker};
+use tracker_core::{Options, Tasks, TrackedTask, Tracker, events::RunLog, execution::StartOptions, time::ManualClock};
 
 use crate::support::kinds::{MINUTE, SECOND, Status, fine, sound};
 

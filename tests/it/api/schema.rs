@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use tracker_core::{BatchOptions, ErrorKind, Explanation, Role, TaskStatus, TrackedTask};
+use tracker_core::{ErrorKind, TaskStatus, TrackedTask, batch::BatchOptions, inspect::Explanation, status::Role};
 
 use crate::support::kinds::{Import, Job, Mail, Status, job, jobs, mail, refused, sound, tracker};
 
@@ -380,7 +380,7 @@ fn what_comes_later_has_the_keys_of_the_type_that_is_open_by_then() {
     let (_, tracker) = tracker();
     let old = tracker.tasks::<ClientJob>().unwrap();
     let task = |name: &str, version| ClientJob { name: name.to_owned(), version, client: format!("{name} {version}") };
-    let options = tracker_core::BatchOptions::new().then(&old, &task("after", 1)).unwrap();
+    let options = tracker_core::batch::BatchOptions::new().then(&old, &task("after", 1)).unwrap();
     tracker.open_batch("night", &options).unwrap();
     old.submit(&task("runs", 1)).unwrap();
     let ticket = old.start("runs").unwrap().detach().unwrap();

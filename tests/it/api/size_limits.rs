@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    ErrorKind, Failure, Policy, Role, RunError, StatusDef, StatusGraph, TaskKey, TaskStatus, TrackedTask, UniqueDef,
+    ErrorKind, TaskStatus, TrackedTask,
+    record::Failure,
+    status::{Role, StatusDef, StatusGraph},
+    task::{Policy, TaskKey, UniqueDef},
+    worker::RunError,
 };
 
 use crate::support::kinds::{Job, Mail, Page, Status, fine, job, jobs, mail, page, refused, sound, tracker, with_time};

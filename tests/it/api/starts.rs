@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tracker_core::{AttemptStatus, ErrorKind, StartOptions};
+use tracker_core::{ErrorKind, execution::StartOptions, record::AttemptStatus};
 
 use crate::support::kinds::{DAY, SECOND, Status, fine, jobs, refused, sound, status, tracker};
 
@@ -76,7 +76,7 @@ fn force_starts_from_every_terminal_status_with_nothing_held_against_the_task() 
         refused(tasks.start(name), kind);
         refused(
             tasks.run(name, |_| fine()).map_err(|error| match error {
-                tracker_core::RunError::Refused(error) => error,
+                tracker_core::worker::RunError::Refused(error) => error,
                 other => panic!("{other:?}"),
             }),
             kind,

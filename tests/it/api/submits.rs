@@ -1,7 +1,7 @@
 //! Submits: what is found, and what starts anew.
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{AttemptStatus, Error, ErrorKind, Submission, Tasks, TrackedTask};
+use tracker_core::{Error, ErrorKind, Submission, Tasks, TrackedTask, record::AttemptStatus};
 
 use crate::support::kinds::{Job, MINUTE, Mail, Page, Status, fine, job, mail, page, refused, sound, tracker};
 

@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use tracker_core::{
-    AttemptStatus, BatchOptions, ErrorKind, EventKind, Notification, OnDependencyFailure, Submission, SubmitOptions,
-    Subscription,
+    ErrorKind, Submission,
+    batch::BatchOptions,
+    dependency::OnDependencyFailure,
+    events::{EventKind, Notification, Subscription},
+    record::AttemptStatus,
+    submit::SubmitOptions,
 };
 
 use crate::support::kinds::{MINUTE, Mail, Page, SECOND, job, jobs, mail, page, refused, sound, tracker};

@@ -1,7 +1,7 @@
 //! A task's whole life, told once.
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{ErrorKind, ManualClock, Submission, TaskStatus, TrackedTask, Tracker};
+use tracker_core::{ErrorKind, Submission, TaskStatus, TrackedTask, Tracker, time::ManualClock};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {

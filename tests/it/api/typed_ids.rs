@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    Error, ErrorKind, OnDependencyFailure, StartOptions, Submission, SubmitOptions, TrackedTask, Tracker,
+    Error, ErrorKind, Submission, TrackedTask, Tracker, dependency::OnDependencyFailure, execution::StartOptions,
+    submit::SubmitOptions,
 };
 
 use uuid::Uuid;

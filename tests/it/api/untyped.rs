@@ -3,8 +3,14 @@
 use std::time::Duration;
 
 use tracker_core::{
-    AttemptStatus, ErrorKind, Explanation, Payload, Query, Role, SubmitOptions, Tasks, Tracker, Untyped,
-    redb::TableDefinition,
+    ErrorKind, Tasks, Tracker,
+    inspect::Explanation,
+    query::Query,
+    record::AttemptStatus,
+    redb_store::{TransactionExt, redb::TableDefinition},
+    status::Role,
+    submit::SubmitOptions,
+    untyped::{Payload, Untyped},
 };
 
 use crate::support::kinds::{

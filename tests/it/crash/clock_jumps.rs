@@ -7,7 +7,7 @@ use std::sync::{
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Deserializer, Serialize};
-use tracker_core::{Execution, ManualClock, TaskStatus, TrackedTask, Tracker};
+use tracker_core::{Execution, TaskStatus, TrackedTask, Tracker, time::ManualClock};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {

@@ -4,7 +4,13 @@
 //! `TRACKER_SWEEP=1` tries each operation; otherwise every eleventh, with others in each mode and for each error.
 //! `TRACKER_POINT=n` tries one.
 
-use tracker_core::{Durability, ErrorKind, ManualClock, Sharing, SubmitOptions, Tracker};
+use tracker_core::{
+    ErrorKind, Tracker,
+    file::{Durability, Sharing},
+    redb_store::OptionsExt,
+    submit::SubmitOptions,
+    time::ManualClock,
+};
 
 use crate::support::{
     kinds::{Job, job, sound},

@@ -12,7 +12,10 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{AttemptStatus, ErrorKind, ManualClock, StartOptions, TaskStatus, Tasks, TrackedTask, Tracker};
+use tracker_core::{
+    ErrorKind, TaskStatus, Tasks, TrackedTask, Tracker, execution::StartOptions, record::AttemptStatus,
+    time::ManualClock,
+};
 
 use crate::support::random::{Dice, setting};
 

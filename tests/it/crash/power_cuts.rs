@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use tracker_core::{ErrorKind, ManualClock, Sharing, Tracker};
+use tracker_core::{ErrorKind, Tracker, file::Sharing, time::ManualClock};
 
 use crate::support::{
     disk_image::{Keep, Platter},

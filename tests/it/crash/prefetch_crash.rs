@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, mem, sync::Mutex, thread};
 
-use tracker_core::{ErrorKind, Execution, ManualClock, Sharing, Tasks, Tracker};
+use tracker_core::{ErrorKind, Execution, Tasks, Tracker, file::Sharing, redb_store::OptionsExt, time::ManualClock};
 
 use crate::support::{
     kinds::{Job, MINUTE, Status, fine, job, jobs, sound},

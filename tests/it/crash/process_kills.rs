@@ -14,7 +14,11 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{Error, ErrorKind, Execution, Sharing, TaskStatus, TrackedTask, Tracker, redb::TableDefinition};
+use tracker_core::{
+    Error, ErrorKind, Execution, TaskStatus, TrackedTask, Tracker,
+    file::Sharing,
+    redb_store::{TransactionExt, redb::TableDefinition},
+};
 
 use crate::support::{
     child_process,
@@ -272,7 +276,7 @@ fn a_process_that_holds_the_write_lock_makes_others_wait_while_it_is_stopped_and
     assert!(jobs.get("meanwhile").unwrap().is_none(), "what was refused is not there");
     tracker
         .transaction(|tx| {
-            assert!(tracker_core::redb::ReadableTable::get(&tx.table(NOTES)?, "held")?.is_none());
+            assert!(tracker_core::redb_store::redb::ReadableTable::get(&tx.table(NOTES)?, "held")?.is_none());
             Ok::<_, Error>(())
         })
         .unwrap();

@@ -6,8 +6,13 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    Batch, BatchOptions, Error, Execution, ManualClock, OnDependencyFailure, Role, StartOptions, SubmitOptions,
-    TaskStatus, Tasks, TrackedTask, Tracker,
+    Error, Execution, TaskStatus, Tasks, TrackedTask, Tracker,
+    batch::{Batch, BatchOptions},
+    dependency::OnDependencyFailure,
+    execution::StartOptions,
+    status::Role,
+    submit::SubmitOptions,
+    time::ManualClock,
 };
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,8 +5,12 @@ use std::{collections::BTreeMap, time::Duration};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    Error, ErrorKind, Execution, ManualClock, Sharing, StartOptions, Submission, SubmitOptions, TaskStatus, Tasks,
-    Ticket, TrackedTask, Tracker,
+    Error, ErrorKind, Execution, Submission, TaskStatus, Tasks, TrackedTask, Tracker,
+    execution::{StartOptions, Ticket},
+    file::Sharing,
+    redb_store::OptionsExt,
+    submit::SubmitOptions,
+    time::ManualClock,
 };
 
 use super::{
@@ -193,7 +197,7 @@ trait Kind {
     fn look(&self) -> Result<BTreeMap<u8, String>, Error>;
 }
 
-fn number(id: &tracker_core::TaskKey) -> u8 {
+fn number(id: &tracker_core::task::TaskKey) -> u8 {
     id.as_int().and_then(|id| u8::try_from(id).ok()).expect("the ids are small numbers")
 }
 
@@ -351,7 +355,7 @@ pub struct Pair {
 impl Pair {
     pub fn new() -> Self {
         let clock = ManualClock::new();
-        let wall = tracker_core::Clock::now(&clock).wall.timestamp_micros();
+        let wall = tracker_core::time::Clock::now(&clock).wall.timestamp_micros();
         let mut pair = Self {
             disk: Disk::default(),
             clock,

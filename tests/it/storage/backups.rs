@@ -8,8 +8,12 @@ use std::{
 };
 
 use tracker_core::{
-    ErrorKind, Sharing, Tracker,
-    redb::{Database, MultimapTableDefinition, ReadableDatabase, ReadableTable, TableDefinition},
+    ErrorKind, Tracker,
+    file::Sharing,
+    redb_store::{
+        OptionsExt, TransactionExt,
+        redb::{Database, MultimapTableDefinition, ReadableDatabase, ReadableTable, TableDefinition},
+    },
 };
 
 use crate::support::{

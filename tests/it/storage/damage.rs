@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    BatchOptions, Durability, ErrorKind, Explanation, ManualClock, OnDependencyFailure, SubmitOptions, TaskStatus,
-    TrackedTask, Tracker,
+    ErrorKind, TaskStatus, TrackedTask, Tracker, batch::BatchOptions, dependency::OnDependencyFailure,
+    file::Durability, inspect::Explanation, submit::SubmitOptions, time::ManualClock,
 };
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +125,7 @@ fn a_task_under_a_limit_whose_payload_is_damaged_holds_nobody_up() {
 /// Nothing says any more in which lane it stands, so that it stays in front. Claims do not come to it for ever.
 #[test]
 fn a_task_that_damage_keeps_in_front_of_the_others_is_told_to_who_claims() {
-    use tracker_core::redb::{Database, ReadableTable, TableDefinition};
+    use tracker_core::redb_store::redb::{Database, ReadableTable, TableDefinition};
 
     const FRONTS: TableDefinition<&[u8; 25], &[u8]> = TableDefinition::new("tracker.fronts");
     let folder = tempfile::tempdir().unwrap();
@@ -203,7 +203,7 @@ fn a_record_under_the_key_of_another_task_is_told_and_never_shown_as_its_own() {
 
 /// Exchanges the rows of two tasks in a table.
 fn swap(path: &std::path::Path, table: &str, one: u64, other: u64) {
-    use tracker_core::redb::{Database, TableDefinition};
+    use tracker_core::redb_store::redb::{Database, TableDefinition};
 
     let table = TableDefinition::<&[u8; 12], &[u8]>::new(table);
     let keys = [one, other].map(|seq| {
@@ -225,7 +225,7 @@ fn swap(path: &std::path::Path, table: &str, one: u64, other: u64) {
 
 /// Lets the row of one id name the task of another.
 fn mislead(path: &std::path::Path, id: &str, other: &str) {
-    use tracker_core::redb::{Database, ReadableTable, TableDefinition};
+    use tracker_core::redb_store::redb::{Database, ReadableTable, TableDefinition};
 
     const IDS: TableDefinition<&[u8], u64> = TableDefinition::new("tracker.ids");
     let file = Database::open(path).unwrap();

@@ -7,8 +7,14 @@ use std::{fs, path::Path};
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    Error, ErrorKind, ManualClock, Role, Sharing, TaskStatus, Tasks, TrackedTask, Tracker,
-    redb::{self, ReadableDatabase, TableDefinition, TableHandle},
+    Error, ErrorKind, TaskStatus, Tasks, TrackedTask, Tracker,
+    file::Sharing,
+    redb_store::{
+        OptionsExt, TransactionExt,
+        redb::{self, ReadableDatabase, TableDefinition, TableHandle},
+    },
+    status::Role,
+    time::ManualClock,
 };
 
 use crate::support::{

@@ -7,7 +7,8 @@ use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    AttemptStatus, ManualClock, Record, Sharing, SubmitOptions, TaskStatus, Tasks, Ticket, TrackedTask, Tracker,
+    Record, TaskStatus, Tasks, TrackedTask, Tracker, execution::Ticket, file::Sharing, record::AttemptStatus,
+    redb_store::OptionsExt, submit::SubmitOptions, time::ManualClock,
 };
 
 use crate::support::test_disk::Disk;

@@ -12,8 +12,10 @@ use std::{
 
 use tempfile::TempDir;
 use tracker_core::{
-    ErrorKind, ManualClock, Options, Sharing, Tracker,
-    redb::{Database, ReadableDatabase, TableDefinition},
+    ErrorKind, Options, Tracker,
+    file::Sharing,
+    redb_store::redb::{Database, ReadableDatabase, TableDefinition},
+    time::ManualClock,
 };
 
 use crate::support::kinds::{Job, MINUTE, Mail, SECOND, Status, job, jobs, mail, one_of_each, refused, sound, status};

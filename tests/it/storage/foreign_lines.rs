@@ -1,7 +1,11 @@
 //! Lines of JSON that other programs wrote: what they may mean, and what is refused.
 
 use serde_json::{Value, json};
-use tracker_core::{ErrorKind, ImportOptions, Imported, Payload, Tracker};
+use tracker_core::{
+    ErrorKind, Tracker,
+    portable::{ImportOptions, Imported},
+    untyped::Payload,
+};
 
 use crate::support::kinds::{Job, Status, jobs, mail, sound, tracker};
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{TimeDelta, Utc};
 use tempfile::TempDir;
-use tracker_core::{BatchOptions, ErrorKind, Role, Tracker};
+use tracker_core::{ErrorKind, Tracker, batch::BatchOptions, status::Role};
 
 use crate::support::{
     kinds::{Job, job, jobs, refused, sound},

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tracker_core::{ErrorKind, ImportOptions, Imported, TrackedTask, Tracker};
+use tracker_core::{
+    ErrorKind, TrackedTask, Tracker,
+    portable::{ImportOptions, Imported},
+};
 
 use crate::support::{
     kinds::{
@@ -259,11 +262,11 @@ fn keys_that_only_the_type_can_tell_are_right_once_it_opens_the_kind() {
     let (_, second) = tracker();
     let mut lines = vec![export(&first)];
     for number in 0..3_u64 {
-        let payload = serde_json::to_value(tracker_core::Payload::of(&mail(number)).unwrap()).unwrap();
+        let payload = serde_json::to_value(tracker_core::untyped::Payload::of(&mail(number)).unwrap()).unwrap();
         lines.push(json!({"kind": "mail", "id": number, "payload": payload}).to_string());
         let id = json!({"$uuid": uuid::Uuid::from_u128(number.into()).to_string()});
         let value = odd(u32::try_from(number).unwrap());
-        let payload = serde_json::to_value(tracker_core::Payload::of(&value).unwrap()).unwrap();
+        let payload = serde_json::to_value(tracker_core::untyped::Payload::of(&value).unwrap()).unwrap();
         lines.push(json!({"kind": "odd", "id": id, "payload": payload}).to_string());
     }
     assert_eq!(import(&second, &lines.join("\n")).new, 6);

@@ -4,8 +4,13 @@ use std::{sync::mpsc::channel, thread};
 
 use serde_json::json;
 use tracker_core::{
-    Batch, BatchInfo, BatchOptions, Error, ErrorKind, ImportOptions, Imported, ManualClock, OnDependencyFailure, Role,
-    SubmitOptions, Tracker,
+    Error, ErrorKind, Tracker,
+    batch::{Batch, BatchInfo, BatchOptions},
+    dependency::OnDependencyFailure,
+    portable::{ImportOptions, Imported},
+    status::Role,
+    submit::SubmitOptions,
+    time::ManualClock,
 };
 
 use crate::support::{

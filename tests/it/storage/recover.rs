@@ -3,8 +3,11 @@
 use std::{fs, path::Path};
 
 use tracker_core::{
-    BatchOptions, ErrorKind, OnDependencyFailure, Submission, SubmitOptions, Tracker,
-    redb::{Database, ReadableTable, TableDefinition},
+    ErrorKind, Submission, Tracker,
+    batch::BatchOptions,
+    dependency::OnDependencyFailure,
+    redb_store::redb::{Database, ReadableTable, TableDefinition},
+    submit::SubmitOptions,
 };
 
 use crate::{

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, sync::Mutex, thread};
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    ErrorKind, EventKind, Execution, ManualClock, Notification, Sharing, TaskStatus, TrackedTask, Tracker,
+    ErrorKind, Execution, TaskStatus, TrackedTask, Tracker,
+    events::{EventKind, Notification},
+    file::Sharing,
+    time::ManualClock,
 };
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,11 @@ use std::{path::PathBuf, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
 use tracker_core::{
-    BatchOptions, Clock, ErrorKind, ManualClock, Options, Sharing, SubmitOptions, TaskStatus, TrackedTask, Tracker,
+    ErrorKind, Options, TaskStatus, TrackedTask, Tracker,
+    batch::BatchOptions,
+    file::Sharing,
+    submit::SubmitOptions,
+    time::{Clock, ManualClock},
 };
 
 use crate::support::kinds::{Job, MINUTE, SECOND, Status, job, jobs, sound, status};
@@ -44,7 +48,7 @@ struct Ahead {
     /// A due time that was set while the clock was right.
     planned: DateTime<Utc>,
     fence: u64,
-    ticket: tracker_core::Ticket,
+    ticket: tracker_core::execution::Ticket,
 }
 
 /// A file that was worked on while the clock was right, and then while it was 73 years ahead.

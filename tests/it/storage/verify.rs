@@ -4,8 +4,14 @@ use std::{fs, path::Path};
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    BatchOptions, Inconsistency, ManualClock, OnDependencyFailure, Sharing, SubmitOptions, TrackedTask, Tracker,
-    redb::{Database, ReadableTable, TableDefinition, WriteTransaction},
+    TrackedTask, Tracker,
+    batch::BatchOptions,
+    dependency::OnDependencyFailure,
+    file::Sharing,
+    maintenance::Inconsistency,
+    redb_store::redb::{Database, ReadableTable, TableDefinition, WriteTransaction},
+    submit::SubmitOptions,
+    time::ManualClock,
 };
 
 use crate::support::kinds::{Mail, Page, Status, fine, job, mail, one_of_each, page, sound};

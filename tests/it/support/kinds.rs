@@ -9,7 +9,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    AttemptStatus, Error, ErrorKind, EventKind, ManualClock, Notification, TaskStatus, Tasks, TrackedTask, Tracker,
+    Error, ErrorKind, TaskStatus, Tasks, TrackedTask, Tracker,
+    events::{EventKind, Notification},
+    record::AttemptStatus,
+    time::ManualClock,
 };
 
 pub const SECOND: Duration = Duration::from_secs(1);

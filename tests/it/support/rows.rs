@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tracker_core::redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
+use tracker_core::redb_store::redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A record, taken apart from its start.

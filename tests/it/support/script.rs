@@ -5,8 +5,14 @@ use std::{collections::BTreeMap, io, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    Batch, BatchOptions, Error, ErrorKind, Execution, ManualClock, OnDependencyFailure, Sharing, StartOptions,
-    SubmitOptions, TaskStatus, Tasks, Ticket, TrackedTask, Tracker, redb::TableDefinition,
+    Error, ErrorKind, Execution, TaskStatus, Tasks, TrackedTask, Tracker,
+    batch::{Batch, BatchOptions},
+    dependency::OnDependencyFailure,
+    execution::{StartOptions, Ticket},
+    file::Sharing,
+    redb_store::{OptionsExt, TransactionExt, redb::TableDefinition},
+    submit::SubmitOptions,
+    time::ManualClock,
 };
 
 use crate::support::{snapshot::Look, test_disk::Disk};

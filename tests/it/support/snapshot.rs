@@ -2,7 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tracker_core::{Error, ManualClock, Role, Sharing, TaskStatus, Tasks, TrackedTask, Tracker, redb::ReadableTable};
+use tracker_core::{
+    Error, TaskStatus, Tasks, TrackedTask, Tracker,
+    file::Sharing,
+    redb_store::{TransactionExt, redb::ReadableTable},
+    status::Role,
+    time::ManualClock,
+};
 
 use crate::support::{
     script::{Chore, Job, LaterJob, Stage, Stored, TOTALS, Visit, open},

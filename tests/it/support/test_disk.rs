@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard},
 };
 
-use tracker_core::redb::{BackendError, StorageBackend};
+use tracker_core::redb_store::redb::{BackendError, StorageBackend};
 
 /// Something that was done to the disk.
 #[derive(Clone, Debug)]

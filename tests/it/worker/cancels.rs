@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tracker_core::{Execution, ManualClock, Sharing, Tracker};
+use tracker_core::{Execution, Tracker, file::Sharing, time::ManualClock};
 
 use crate::support::kinds::{Job, Page, Status, job, sound};
 

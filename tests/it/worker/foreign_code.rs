@@ -8,7 +8,10 @@ use std::sync::{
 
 use serde::{Deserialize, Serialize};
 use tracing::{Event, Metadata, Subscriber, span};
-use tracker_core::{Clock, ClockReading, ErrorKind, SystemClock, TrackedTask, Tracker};
+use tracker_core::{
+    ErrorKind, TrackedTask, Tracker,
+    time::{Clock, ClockReading, SystemClock},
+};
 
 use crate::support::kinds::{Job, Page, Status, job, page, sound};
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use tracker_core::{AttemptStatus, ErrorKind, Execution, Explanation, Reason, Ticket, Tracker};
+use tracker_core::{
+    ErrorKind, Execution, Tracker, error::Reason, execution::Ticket, inspect::Explanation, record::AttemptStatus,
+};
 
 use crate::support::kinds::{
     DAY, Job, MINUTE, Mail, Page, SECOND, Status, job, jobs, mail, page, refused, sound, status, tracker,
@@ -169,7 +171,7 @@ fn what_runs_too_long_can_be_ended_by_hand() {
 fn a_ticket_outlives_the_tracker() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
-    let clock = tracker_core::ManualClock::new();
+    let clock = tracker_core::time::ManualClock::new();
     let open = || Tracker::options().clock(clock.clone()).open(&path).unwrap();
     let first = open();
     let tasks = jobs(&first, &["a", "b", "c"]);

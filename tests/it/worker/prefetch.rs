@@ -11,7 +11,10 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{Outcome, StopHandle, TrackedTask, Tracker, WorkerPool};
+use tracker_core::{
+    Outcome, TrackedTask, Tracker,
+    worker::{StopHandle, WorkerPool},
+};
 
 use crate::support::kinds::{
     Job, MINUTE, Mail, Page, SECOND, Status, fine, job, jobs, mail, page, sound, tracker, with_time,
@@ -365,7 +368,7 @@ fn a_task_that_is_taken_over_before_it_begins_is_lost_to_the_worker() {
         .prefetch(4)
         .run(|job| {
             if job.name == "first" {
-                let options = tracker_core::StartOptions::new().steal_lease();
+                let options = tracker_core::execution::StartOptions::new().steal_lease();
                 let mut taken = tasks.start_with("taken", &options).unwrap();
                 taken.result = Some(7);
                 taken.succeed().unwrap();

@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize, Serializer, ser::Error as _};
-use tracker_core::{ErrorKind, Execution, RunError, TrackedTask, Tracker};
+use tracker_core::{ErrorKind, Execution, TrackedTask, Tracker, worker::RunError};
 
 use crate::support::kinds::{Status, refused, sound};
 

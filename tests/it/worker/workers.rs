@@ -11,7 +11,12 @@ use std::{
     time::Duration,
 };
 
-use tracker_core::{EventKind, Notification, StartOptions, StopHandle, Tracker, WorkerPool};
+use tracker_core::{
+    Tracker,
+    events::{EventKind, Notification},
+    execution::StartOptions,
+    worker::{StopHandle, WorkerPool},
+};
 
 use crate::support::kinds::{
     Job, MINUTE, Mail, Page, SECOND, Status, fine, job, jobs, mail, page, sound, tracker, with_time,

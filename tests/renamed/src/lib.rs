@@ -43,7 +43,7 @@ pub struct Job<T> {
 
 #[cfg(test)]
 mod tests {
-    use tasks::{TaskId, TaskStatus, TrackedTask};
+    use tasks::{TaskStatus, TrackedTask, task::TaskId};
 
     use super::*;
 

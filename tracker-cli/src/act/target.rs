@@ -1,4 +1,4 @@
-use tracker_core::{Query, TaskKey, Tasks, Untyped};
+use tracker_core::{Tasks, query::Query, task::TaskKey, untyped::Untyped};
 
 use super::{Acted, ConfirmArg, acted::Refused};
 use crate::{

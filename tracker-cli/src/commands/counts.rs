@@ -1,7 +1,7 @@
 use std::io;
 
 use serde::Serialize;
-use tracker_core::{Tasks, Untyped};
+use tracker_core::{Tasks, untyped::Untyped};
 
 use crate::{
     exit::Exit,

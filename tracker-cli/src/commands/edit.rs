@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde::Serialize;
-use tracker_core::Payload;
+use tracker_core::untyped::Payload;
 
 use crate::{
     exit::Exit,

@@ -2,7 +2,7 @@ use std::io;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tracker_core::{Tasks, Untyped};
+use tracker_core::{Tasks, untyped::Untyped};
 
 use crate::{
     exit::Exit,

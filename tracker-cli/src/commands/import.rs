@@ -1,7 +1,7 @@
 use std::{fs::File, io, path::PathBuf};
 
 use serde::Serialize;
-use tracker_core::{ImportOptions, Imported};
+use tracker_core::portable::{ImportOptions, Imported};
 
 use crate::{
     exit::Exit,

@@ -3,7 +3,10 @@ use std::io;
 use chrono::{DateTime, Utc};
 use clap::ValueEnum;
 use serde::Serialize;
-use tracker_core::{Cursor, Query, Untyped};
+use tracker_core::{
+    query::{Cursor, Query},
+    untyped::Untyped,
+};
 
 use crate::{
     exit::Exit,
@@ -108,7 +111,7 @@ impl Args {
     }
 }
 
-type Record = tracker_core::Record<tracker_core::Payload, tracker_core::StatusInfo>;
+type Record = tracker_core::Record<tracker_core::untyped::Payload, tracker_core::status::StatusInfo>;
 
 /// A full page, even where a query looks at many tasks to find few.
 fn page(mut query: Query<'_, Untyped>, limit: usize) -> Result<(Vec<Record>, Option<Cursor>), Failure> {

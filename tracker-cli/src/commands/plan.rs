@@ -2,7 +2,11 @@ use std::io;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tracker_core::{BlockedGroup, BoundedCount, KindInfo, Plan, PlannedTask, Tasks, Untyped};
+use tracker_core::{
+    Tasks,
+    inspect::{BlockedGroup, BoundedCount, KindInfo, Plan, PlannedTask},
+    untyped::Untyped,
+};
 
 use crate::{
     exit::Exit,

@@ -1,5 +1,5 @@
 use chrono::TimeDelta;
-use tracker_core::{KindInfo, Role};
+use tracker_core::{inspect::KindInfo, status::Role};
 
 use crate::{
     act::{Acted, ConfirmArg},

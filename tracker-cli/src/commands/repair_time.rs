@@ -4,7 +4,7 @@ use std::io;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tracker_core::TimeRepair;
+use tracker_core::maintenance::TimeRepair;
 
 use crate::{
     act::ConfirmArg,

@@ -1,4 +1,4 @@
-use tracker_core::Role;
+use tracker_core::status::Role;
 
 use crate::{
     act::{Deed, TargetArg},

@@ -1,4 +1,4 @@
-use tracker_core::{TaskKey, Tasks, Tracker, Untyped};
+use tracker_core::{Tasks, Tracker, task::TaskKey, untyped::Untyped};
 
 use crate::failure::Failure;
 

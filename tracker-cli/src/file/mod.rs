@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tracker_core::{Error, ErrorKind, Options, Sharing, TimeRepair, Tracker};
+use tracker_core::{Error, ErrorKind, Options, Tracker, file::Sharing, maintenance::TimeRepair};
 
 use self::holder::Hold;
 pub use self::{

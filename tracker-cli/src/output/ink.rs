@@ -1,5 +1,5 @@
 use console::Style;
-use tracker_core::Role;
+use tracker_core::status::Role;
 
 /// What a piece of text is, and so its colour: of the terminal's own sixteen, which fit dark and light ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -22,7 +22,7 @@ use std::{
 
 use console::Term;
 use serde::Serialize;
-use tracker_core::UnreadableTask;
+use tracker_core::query::UnreadableTask;
 
 use crate::{args::Color, failure::Failure};
 

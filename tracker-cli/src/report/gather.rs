@@ -1,6 +1,11 @@
 use std::path::Path;
 
-use tracker_core::{Attempt, AttemptStatus, Payload, Record, StatusInfo, Tasks, Tracker, Untyped};
+use tracker_core::{
+    Record, Tasks, Tracker,
+    record::{Attempt, AttemptStatus},
+    status::StatusInfo,
+    untyped::{Payload, Untyped},
+};
 
 use super::{Attempts, Durations, KindReport, Report, Slow, Timeline, Unlucky};
 use crate::{

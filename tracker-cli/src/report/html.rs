@@ -1,6 +1,6 @@
 use std::fmt::{self, Write};
 
-use tracker_core::{Role, StatusInfo};
+use tracker_core::status::{Role, StatusInfo};
 
 use super::{Attempts, KindReport, Report, Slow, Unlucky, chart};
 use crate::{

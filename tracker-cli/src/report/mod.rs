@@ -13,7 +13,7 @@ pub use timeline::{Bar, Timeline};
 use std::{path::PathBuf, time::Duration};
 
 use chrono::{DateTime, Utc};
-use tracker_core::{ErrorGroups, StatusInfo};
+use tracker_core::{inspect::ErrorGroups, status::StatusInfo};
 
 use crate::output::number;
 

@@ -1,6 +1,9 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tracker_core::{Attempt, AttemptStatus, KindInfo};
+use tracker_core::{
+    inspect::KindInfo,
+    record::{Attempt, AttemptStatus},
+};
 
 use crate::output::Ink;
 

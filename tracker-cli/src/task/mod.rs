@@ -8,7 +8,13 @@ pub use why::WhyView;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tracker_core::{Attempt, KindInfo, LeaseInfo, Payload, ProgressInfo, Record, Role, StatusInfo};
+use tracker_core::{
+    Record,
+    inspect::KindInfo,
+    record::{Attempt, LeaseInfo, ProgressInfo},
+    status::{Role, StatusInfo},
+    untyped::Payload,
+};
 
 /// A status by its name, with what it means.
 #[derive(Clone, Serialize)]

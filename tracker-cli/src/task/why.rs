@@ -1,5 +1,5 @@
 use serde::Serialize;
-use tracker_core::Explanation;
+use tracker_core::inspect::Explanation;
 
 /// Why a task is not running: a word for programs, a sentence for people.
 #[derive(Serialize)]

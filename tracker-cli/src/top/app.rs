@@ -2,7 +2,11 @@ use std::{collections::HashMap, time::Instant};
 
 use chrono::{DateTime, Utc};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use tracker_core::{Cursor, ErrorGroups, Explanation, TaskKey, UnreadableTask};
+use tracker_core::{
+    inspect::{ErrorGroups, Explanation},
+    query::{Cursor, UnreadableTask},
+    task::TaskKey,
+};
 
 use super::{
     keys::{self, Want},

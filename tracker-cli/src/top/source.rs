@@ -1,6 +1,11 @@
 use chrono::{DateTime, Utc};
 use tracker_core::{
-    Cursor, ErrorGroups, Explanation, KindInfo, LeasedTask, Page, Payload, Record, Role, StatusInfo, TaskKey, Tracker,
+    Record, Tracker,
+    inspect::{ErrorGroups, Explanation, KindInfo, LeasedTask},
+    query::{Cursor, Page},
+    status::{Role, StatusInfo},
+    task::TaskKey,
+    untyped::Payload,
 };
 
 use crate::{failure::Failure, file::FileArg, output::number, task::has_ended};

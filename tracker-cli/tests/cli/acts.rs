@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::json;
-use tracker_core::{Sharing, Tracker};
+use tracker_core::{Tracker, file::Sharing};
 
 use crate::{
     Scene,

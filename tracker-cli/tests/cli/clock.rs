@@ -2,7 +2,7 @@
 
 use chrono::{TimeDelta, Utc};
 use serde_json::json;
-use tracker_core::{ManualClock, SubmitOptions, Tracker};
+use tracker_core::{Tracker, submit::SubmitOptions, time::ManualClock};
 
 use crate::{
     Scene,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use tracker_core::{OnDependencyFailure, SubmitOptions};
+use tracker_core::{dependency::OnDependencyFailure, submit::SubmitOptions};
 
 use crate::{
     Scene,

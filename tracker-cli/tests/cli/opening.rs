@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use tracker_core::{Sharing, Tracker};
+use tracker_core::{Tracker, file::Sharing};
 
 use crate::Scene;
 

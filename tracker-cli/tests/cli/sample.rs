@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{ManualClock, TaskStatus, TrackedTask, Tracker};
+use tracker_core::{TaskStatus, TrackedTask, Tracker, time::ManualClock};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {

@@ -3,7 +3,7 @@
 use std::{error::Error, fmt};
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{Execution, Sharing, SubmitOptions, TaskStatus, Tasks, TrackedTask, Tracker};
+use tracker_core::{Execution, TaskStatus, Tasks, TrackedTask, Tracker, file::Sharing, submit::SubmitOptions};
 
 use crate::fixture::Scene;
 

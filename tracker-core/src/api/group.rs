@@ -24,7 +24,7 @@ use crate::{
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let tracker = Tracker::in_memory()?;
 /// # let jobs = tracker.tasks::<Job>()?;
-/// use tracker_core::{ErrorKind, OnDependencyFailure, SubmitOptions};
+/// use tracker_core::{ErrorKind, dependency::OnDependencyFailure, submit::SubmitOptions};
 ///
 /// let after = |id: &str| SubmitOptions::new().after(&jobs, id, OnDependencyFailure::Skip);
 /// let mut group = tracker.group();

@@ -58,7 +58,7 @@ impl RunError {
     ///
     /// ```
     /// # use serde::{Deserialize, Serialize};
-    /// # use tracker_core::{RunError, TaskStatus, TrackedTask, Tracker};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker, worker::RunError};
     /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
     /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
     /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]

@@ -5,7 +5,7 @@ use crate::model::error::{Error, Result};
 /// A kind's name that is made of parts, such as a service and its processor: each is given, or stands in the environment.
 ///
 /// ```
-/// use tracker_core::KindName;
+/// use tracker_core::task::KindName;
 ///
 /// let (service, processor) = (Some("billing"), Some("invoices"));
 /// let name = KindName::new()

@@ -13,6 +13,7 @@ pub(crate) mod options;
 pub(crate) mod page;
 pub(crate) mod query;
 pub(crate) mod record;
+pub(crate) mod redb_store;
 #[cfg(feature = "run-log")]
 pub(crate) mod run_log;
 pub(crate) mod schema;

@@ -1,6 +1,4 @@
-use std::{fmt, io, path::Path, sync::Arc, time::Duration};
-
-use redb::StorageBackend;
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use crate::{
     api::{shared::Redact, tracker::Tracker},
@@ -17,7 +15,7 @@ use crate::{
 ///
 /// ```
 /// use std::time::Duration;
-/// use tracker_core::{Sharing, Tracker};
+/// use tracker_core::{Tracker, file::Sharing};
 ///
 /// let folder = tempfile::tempdir()?;
 /// let tracker = Tracker::options()
@@ -106,7 +104,7 @@ impl Options {
         self
     }
 
-    /// When submits are answered that do not say it themselves ([`SubmitOptions::durability`](crate::SubmitOptions)):
+    /// When submits are answered that do not say it themselves ([`SubmitOptions::durability`](crate::submit::SubmitOptions)):
     /// when they are on disk, unless said otherwise.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
@@ -166,19 +164,7 @@ impl Options {
         self.start(Location::Memory, false)
     }
 
-    /// A tracker on a storage of the caller's own: `make` gives a handle to the same bytes at each call, since the
-    /// tracker reopens its storage after an error. Made for tests that inject faults.
-    ///
-    /// # Errors
-    /// As [`Options::open`].
-    pub fn open_backend(
-        self,
-        make: impl Fn() -> io::Result<Box<dyn StorageBackend>> + Send + Sync + 'static,
-    ) -> Result<Tracker> {
-        self.start(Location::Backend(Arc::new(make)), false)
-    }
-
-    fn start(self, place: Location, read_only: bool) -> Result<Tracker> {
+    pub(crate) fn start(self, place: Location, read_only: bool) -> Result<Tracker> {
         let options = EngineOptions {
             place,
             file: self.file,

@@ -36,7 +36,7 @@ const WIDTH: usize = 80;
 /// # let tracker = Tracker::in_memory()?;
 /// # let jobs = tracker.tasks::<Job>()?;
 /// # jobs.submit(&Job { name: "one".into() })?;
-/// let told = tracing_subscriber::registry().with(tracker_core::RunLog::new(std::io::stderr()));
+/// let told = tracing_subscriber::registry().with(tracker_core::events::RunLog::new(std::io::stderr()));
 /// tracing::subscriber::with_default(told, || jobs.run("one", |_| Ok::<_, std::io::Error>(())))?;
 /// // +----- start job "one" (1 Pending, attempt 1) ------------------------------------+
 /// // | trying to lock it, with status 2 (InProgress)

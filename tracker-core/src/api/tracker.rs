@@ -201,7 +201,7 @@ impl Tracker {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let tracker = Tracker::in_memory()?;
     /// # let jobs = tracker.tasks::<Job>()?;
-    /// use tracker_core::redb::TableDefinition;
+    /// use tracker_core::redb_store::redb::TableDefinition;
     ///
     /// const TOTALS: TableDefinition<&str, u64> = TableDefinition::new("totals");
     ///

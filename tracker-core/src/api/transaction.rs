@@ -14,11 +14,11 @@ use crate::{
     engine::{Action, Submitted, Target, TaskCommand, Writer},
     model::{
         codec,
-        error::{Error, ErrorKind, Result},
+        error::{ErrorKind, Result},
         task::{TaskId, TaskRef, TrackedTask},
         transition::{Command, CommandResult, Requeue},
     },
-    storage::{definitions::RESERVED, file::guard},
+    storage::file::guard,
 };
 
 /// One transaction over tasks and the caller's own tables. Made by [`Tracker::transaction`](crate::Tracker::transaction).
@@ -57,29 +57,9 @@ impl<'a, 't> Transaction<'a, 't> {
         self
     }
 
-    /// The redb transaction, for tables of the caller's own. Names that start with `tracker.` are the tracker's.
-    ///
-    /// # Errors
-    /// A table with a reserved name is asked for.
-    pub fn table<K: redb::Key + 'static, V: redb::Value + 'static>(
-        &self,
-        definition: redb::TableDefinition<'_, K, V>,
-    ) -> Result<redb::Table<'t, K, V>> {
-        let name = redb::TableHandle::name(&definition);
-        if name.starts_with(RESERVED) {
-            return Err(Error::invalid(format!("the table name {name:?} is reserved for the tracker: choose another")));
-        }
-        self.txn.open_table(definition).map_err(|error| match error {
-            redb::TableError::TableTypeMismatch { .. } => Error::caused(
-                ErrorKind::Invalid,
-                format!("your table {name:?} holds other types of keys or values: {error}"),
-                error,
-            ),
-            redb::TableError::TableAlreadyOpen(..) => {
-                Error::invalid(format!("your table {name:?} is open already in this transaction: drop it first"))
-            }
-            other => other.into(),
-        })
+    /// The redb transaction below this one, for [`redb_store`](crate::redb_store).
+    pub(crate) fn redb(&self) -> &'t WriteTransaction {
+        self.txn
     }
 
     fn run<A: Action>(&mut self, action: &A) -> Result<A::Out> {

@@ -3,13 +3,13 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use crate::{
-    ManualClock, Policy, Tracker,
+    Tracker,
     engine::{Register, Target, TaskCommand},
     model::{
         kind::{Kind, KindSpec},
         new_task::{DependencyRef, NewDependency, NewTask},
-        task::{IndexLimit, TaskId, TaskRef},
-        time::Micros,
+        task::{IndexLimit, Policy, TaskId, TaskRef},
+        time::{ManualClock, Micros},
         transition::{Command, LATEST, NEVER, OnDependencyFailure, Submit},
     },
     storage::{

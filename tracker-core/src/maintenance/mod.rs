@@ -1,6 +1,11 @@
-//! Operations on a whole file: `verify`, `recover`, `backup`.
+//! Operations on a whole file: verifying it, salvaging a damaged one, copying it, repairing its time.
 
 pub(crate) mod backup;
 pub(crate) mod recover;
 pub(crate) mod time_repair;
 pub(crate) mod verify;
+
+pub use backup::Backup;
+pub use recover::{LostTask, Recovered};
+pub use time_repair::{FileTime, RedatedTask, TimeRepair};
+pub use verify::Inconsistency;

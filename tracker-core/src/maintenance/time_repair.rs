@@ -85,7 +85,7 @@ impl Options {
     /// Sets back the time of a file that a wrong clock once set ahead, to that of these options' clock.
     ///
     /// A file's time never goes back by itself, so that a clock that was set ahead once stops the delays of all tasks
-    /// while no process has the file open (see [`FileTime`](crate::FileTime)). First make sure that the clock is right
+    /// while no process has the file open (see [`FileTime`](crate::maintenance::FileTime)). First make sure that the clock is right
     /// now: with a clock that is behind, this would move true times.
     ///
     /// The file is opened exclusively, so that no process works on it. One commit then replaces every time that lies

@@ -8,7 +8,7 @@
 /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
 /// # #[task(name = "job", status = Status)]
 /// # struct Job { #[task(id)] name: String }
-/// use tracker_core::{Durability, Submission, SubmitOptions, Tracker};
+/// use tracker_core::{Submission, Tracker, file::Durability, submit::SubmitOptions};
 ///
 /// let tracker = Tracker::in_memory()?;
 /// let jobs = tracker.tasks::<Job>()?;

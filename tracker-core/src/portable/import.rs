@@ -50,7 +50,7 @@ impl ImportOptions {
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use tracker_core::{ImportOptions, Tracker};
+    /// use tracker_core::{Tracker, portable::ImportOptions};
     ///
     /// let tracker = Tracker::in_memory()?;
     /// let line = r#"{"open_batch": "night", "created": "2999-01-01T00:00:00Z"}"#;
@@ -117,7 +117,7 @@ impl Tracker {
     ///
     /// ```
     /// # use serde::{Deserialize, Serialize};
-    /// # use tracker_core::{ImportOptions, TaskStatus, TrackedTask, Tracker};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker, portable::ImportOptions};
     /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
     /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
     /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]

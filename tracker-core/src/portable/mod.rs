@@ -1,4 +1,4 @@
-//! Tasks as lines of JSON, in and out: `docs/json-lines.md`.
+//! Import and export of tasks as JSON lines, described in `docs/json-lines.md`.
 
 mod attempt;
 mod batch;

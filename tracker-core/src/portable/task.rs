@@ -245,8 +245,10 @@ impl PortableTask {
         };
         let code = StatusRef::Code(code).code(kind)?;
         // Whoever ran it elsewhere does not run it here.
-        let left =
-            kind.graph.status(code).filter(|status| status.role == crate::Role::InProgress && self.lease.is_none());
+        let left = kind
+            .graph
+            .status(code)
+            .filter(|status| status.role == crate::model::status::Role::InProgress && self.lease.is_none());
         Ok(left.map_or(code, |status| kind.graph.start_of(status.step)))
     }
 }
@@ -254,7 +256,7 @@ impl PortableTask {
 /// Refuses what no task can be.
 fn check(kind: &Kind, header: &Header) -> Result<(), String> {
     let status = kind.graph.status(header.code);
-    let running = status.is_some_and(|status| status.role == crate::Role::InProgress);
+    let running = status.is_some_and(|status| status.role == crate::model::status::Role::InProgress);
     if header.lease.is_some() && !running {
         return Err("it has a lease, and its status is not one in progress: leave the lease out".to_owned());
     }

@@ -1,4 +1,4 @@
-//! Workers: threads that claim tasks, run a body on each, and report what came of it.
+//! Threads and async slots that claim tasks and run handlers: pools, stopping, summaries, and what a handler returns.
 
 #[cfg(feature = "tokio")]
 mod async_kind_runner;
@@ -20,6 +20,7 @@ mod prefetch_visit;
 mod summary;
 mod threads;
 
+pub use crate::api::handler::{IntoOutcome, RunError};
 #[cfg(feature = "tokio")]
 pub use async_worker::AsyncWorker;
 pub(crate) use config::Settings;
@@ -29,7 +30,7 @@ pub use summary::Summary;
 use std::{error::Error as StdError, fmt};
 
 use crate::{
-    api::{execution::Execution, handler::IntoOutcome, tasks::Tasks},
+    api::{execution::Execution, tasks::Tasks},
     model::{error::Result, task::TrackedTask},
 };
 

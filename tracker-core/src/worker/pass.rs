@@ -75,7 +75,7 @@ impl Pass {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ManualClock, Tracker, worker::Settings};
+    use crate::{Tracker, model::time::ManualClock, worker::Settings};
 
     const SECOND: Duration = Duration::from_secs(1);
 

@@ -32,7 +32,7 @@ use crate::{
 ///
 /// ```
 /// # use serde::{Deserialize, Serialize};
-/// # use tracker_core::{WorkerPool, Execution, TaskStatus, TrackedTask, Tracker};
+/// # use tracker_core::{Execution, TaskStatus, TrackedTask, Tracker, worker::WorkerPool};
 /// # #[derive(TaskStatus, Clone, Copy)]
 /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
 /// # #[derive(TrackedTask, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ pub(super) fn implement(checked: &StatusEnum) -> TokenStream {
     let enum_name = ident.unraw().to_string();
     let definitions = statuses.iter().map(|Status { ident, code, role, step }| {
         let (name, role) = (ident.unraw().to_string(), role.variant());
-        quote!(#tracker_core::StatusDef { code: #code, name: #name, role: #tracker_core::Role::#role, step: #step })
+        quote!(#tracker_core::status::StatusDef { code: #code, name: #name, role: #tracker_core::status::Role::#role, step: #step })
     });
     let variants: Vec<_> = statuses.iter().map(|status| status.ident).collect();
     let codes: Vec<_> = statuses.iter().map(|status| status.code).collect();
@@ -18,7 +18,7 @@ pub(super) fn implement(checked: &StatusEnum) -> TokenStream {
         #[automatically_derived]
         #[allow(deprecated, unused_qualifications, clippy::all, clippy::pedantic, clippy::absolute_paths)]
         impl #tracker_core::TaskStatus for #ident {
-            const GRAPH: #tracker_core::StatusGraph = #tracker_core::StatusGraph {
+            const GRAPH: #tracker_core::status::StatusGraph = #tracker_core::status::StatusGraph {
                 name: #enum_name,
                 steps: &[#(#steps),*],
                 statuses: &[#(#definitions),*],
@@ -54,7 +54,7 @@ pub(super) fn stand_in(input: &DeriveInput, tracker_core: &Path) -> TokenStream 
     quote! {
         #[automatically_derived]
         impl #generics #tracker_core::TaskStatus for #ident #arguments #bounds {
-            const GRAPH: #tracker_core::StatusGraph = #tracker_core::__private::NO_STATUSES;
+            const GRAPH: #tracker_core::status::StatusGraph = #tracker_core::__private::NO_STATUSES;
 
             fn code(self) -> ::core::primitive::i32 {
                 0

@@ -1,6 +1,6 @@
 use proc_macro2::{Ident, Span};
 
-/// What a status means to the engine: the twin of `tracker_core::Role`.
+/// What a status means to the engine: the twin of `tracker_core::status::Role`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Pending,

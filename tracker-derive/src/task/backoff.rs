@@ -7,7 +7,7 @@ use syn::Path;
 use super::policy::duration_tokens;
 use crate::{duration, suggest};
 
-/// The delay between attempts: the twin of `tracker_core::Backoff`.
+/// The delay between attempts: the twin of `tracker_core::task::Backoff`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Backoff {
     None,
@@ -54,9 +54,9 @@ impl Backoff {
         }
     }
 
-    /// The value of `tracker_core::Backoff`.
+    /// The value of `tracker_core::task::Backoff`.
     pub fn tokens(self, tracker_core: &Path) -> TokenStream {
-        let backoff = quote!(#tracker_core::Backoff);
+        let backoff = quote!(#tracker_core::task::Backoff);
         match self {
             Self::None => quote!(#backoff::None),
             Self::Fixed(delay) => {

@@ -24,11 +24,11 @@ pub(super) fn of(task: &Task) -> Option<WhereClause> {
             continue;
         }
         if field.id.is_some() {
-            bounds.predicates.push(parse_quote!(#ty: #tracker_core::TaskId));
+            bounds.predicates.push(parse_quote!(#ty: #tracker_core::task::TaskId));
         }
         let in_key = task.uniques.iter().any(|unique| unique.fields.iter().any(|name| *name == field.name));
         if field.index || in_key {
-            bounds.predicates.push(parse_quote!(#ty: #tracker_core::IndexValue));
+            bounds.predicates.push(parse_quote!(#ty: #tracker_core::task::IndexValue));
         }
         if field.fingerprint {
             bounds.predicates.push(parse_quote!(#ty: #tracker_core::__private::Serialize));

@@ -22,7 +22,7 @@ pub(super) fn implement(task: &Task) -> TokenStream {
     let index_values = indexes.iter().map(|field| encoded(field, tracker_core));
     let unique_defs = uniques.iter().map(|unique| {
         let (name, while_unfinished) = (unique.name(), unique.while_unfinished);
-        quote!(#tracker_core::UniqueDef { name: #name, while_unfinished: #while_unfinished })
+        quote!(#tracker_core::task::UniqueDef { name: #name, while_unfinished: #while_unfinished })
     });
     let unique_values = uniques.iter().map(|unique| unique_value(unique, task));
     let (policy, task_id, id_type) = (policy(task), task_id(task), id_type(task));
@@ -37,9 +37,9 @@ pub(super) fn implement(task: &Task) -> TokenStream {
 
             const INDEXES: &'static [&'static #str] = &[#(#index_names),*];
 
-            const UNIQUES: &'static [#tracker_core::UniqueDef] = &[#(#unique_defs),*];
+            const UNIQUES: &'static [#tracker_core::task::UniqueDef] = &[#(#unique_defs),*];
 
-            fn policy() -> #tracker_core::Policy {
+            fn policy() -> #tracker_core::task::Policy {
                 #policy
             }
 
@@ -47,7 +47,7 @@ pub(super) fn implement(task: &Task) -> TokenStream {
                 #id_type
             }
 
-            fn task_id(&self) -> ::core::option::Option<#tracker_core::TaskKey> {
+            fn task_id(&self) -> ::core::option::Option<#tracker_core::task::TaskKey> {
                 #task_id
             }
 
@@ -94,13 +94,13 @@ pub(super) fn stand_in(input: &DeriveInput, declared: &Declaration) -> TokenStre
 
             const INDEXES: &'static [&'static ::core::primitive::str] = &[];
 
-            const UNIQUES: &'static [#tracker_core::UniqueDef] = &[];
+            const UNIQUES: &'static [#tracker_core::task::UniqueDef] = &[];
 
-            fn policy() -> #tracker_core::Policy {
-                #tracker_core::Policy::DEFAULT
+            fn policy() -> #tracker_core::task::Policy {
+                #tracker_core::task::Policy::DEFAULT
             }
 
-            fn task_id(&self) -> #option<#tracker_core::TaskKey> {
+            fn task_id(&self) -> #option<#tracker_core::task::TaskKey> {
                 #option::None
             }
 
@@ -153,7 +153,7 @@ fn policy(task: &Task) -> TokenStream {
         Some(quote!(__tracker_policy.#field = #value;))
     });
     quote! {
-        let mut __tracker_policy = #tracker_core::Policy::DEFAULT;
+        let mut __tracker_policy = #tracker_core::task::Policy::DEFAULT;
         #(#assignments)*
         __tracker_policy
     }
@@ -172,7 +172,7 @@ fn retention(task: &Task) -> Option<TokenStream> {
     let (tracker_core, retention) = (&task.tracker_core, &task.policy.retention);
     let rules = retention.iter().map(|rule| {
         let (role, keep) = (&rule.role, duration_tokens(rule.keep));
-        quote!(#tracker_core::Retention { role: #tracker_core::Role::#role, keep: #keep })
+        quote!(#tracker_core::task::Retention { role: #tracker_core::status::Role::#role, keep: #keep })
     });
     let owned = quote!(::std::borrow::Cow::Owned(::std::vec![#(#rules),*]));
     (!retention.is_empty()).then_some(owned)
@@ -181,7 +181,7 @@ fn retention(task: &Task) -> Option<TokenStream> {
 fn limit(task: &Task) -> Option<TokenStream> {
     let (tracker_core, name, most) =
         task.fields.iter().find_map(|field| Some((&task.tracker_core, &field.name, field.limit.as_ref()?.1?)))?;
-    Some(quote!(::core::option::Option::Some(#tracker_core::IndexLimit {
+    Some(quote!(::core::option::Option::Some(#tracker_core::task::IndexLimit {
         index: ::std::borrow::Cow::Borrowed(#name),
         most: #most,
     })))
@@ -190,10 +190,10 @@ fn limit(task: &Task) -> Option<TokenStream> {
 fn id_type(task: &Task) -> TokenStream {
     let tracker_core = &task.tracker_core;
     if let Some(Field { ty, .. }) = task.id {
-        quote_spanned!(ty.span()=> <#ty as #tracker_core::TaskId>::value_type())
+        quote_spanned!(ty.span()=> <#ty as #tracker_core::task::TaskId>::value_type())
     } else {
         // Generated ids.
-        quote!(<#tracker_core::__private::Uuid as #tracker_core::TaskId>::value_type())
+        quote!(<#tracker_core::__private::Uuid as #tracker_core::task::TaskId>::value_type())
     }
 }
 
@@ -201,13 +201,13 @@ fn task_id(task: &Task) -> TokenStream {
     let Some(Field { ident, ty, .. }) = task.id else { return quote!(::core::option::Option::None) };
     let tracker_core = &task.tracker_core;
     // On the field's type, so that a type that cannot be an id is marked there.
-    let key = quote_spanned!(ty.span()=> <#ty as #tracker_core::TaskId>::to_key(&self.#ident));
+    let key = quote_spanned!(ty.span()=> <#ty as #tracker_core::task::TaskId>::to_key(&self.#ident));
     quote!(::core::option::Option::Some(#key))
 }
 
 fn encoded(field: &Field, tracker_core: &Path) -> TokenStream {
     let Field { ident, ty, .. } = field;
-    quote_spanned!(ty.span()=> <#ty as #tracker_core::IndexValue>::encoded(&self.#ident))
+    quote_spanned!(ty.span()=> <#ty as #tracker_core::task::IndexValue>::encoded(&self.#ident))
 }
 
 fn unique_value(unique: &Unique, task: &Task) -> TokenStream {
@@ -226,16 +226,16 @@ fn fingerprint(task: &Task) -> TokenStream {
     if marked.is_empty() {
         return quote!(::core::option::Option::None);
     }
-    let start = quote!(#tracker_core::Fingerprint::new());
+    let start = quote!(#tracker_core::task::Fingerprint::new());
     let hashed = marked.into_iter().fold(start, |before, field| {
         let Field { ident, name, ty, .. } = field;
         if let Some(path) = field.hashed_by() {
-            quote_spanned!(path.span()=> #tracker_core::Fingerprint::field(#before, #name, &#path(&self.#ident)))
+            quote_spanned!(path.span()=> #tracker_core::task::Fingerprint::field(#before, #name, &#path(&self.#ident)))
         } else {
-            quote_spanned!(ty.span()=> #tracker_core::Fingerprint::field(#before, #name, &self.#ident))
+            quote_spanned!(ty.span()=> #tracker_core::task::Fingerprint::field(#before, #name, &self.#ident))
         }
     });
-    quote!(::core::option::Option::Some(#tracker_core::Fingerprint::finish(#hashed)))
+    quote!(::core::option::Option::Some(#tracker_core::task::Fingerprint::finish(#hashed)))
 }
 
 fn priority(task: &Task) -> TokenStream {

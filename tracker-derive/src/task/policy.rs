@@ -32,7 +32,7 @@ pub(super) enum Attempts {
 
 /// What is deleted after how long.
 pub(super) struct Retention {
-    /// A variant of `tracker_core::Role`.
+    /// A variant of `tracker_core::status::Role`.
     pub role: Ident,
     pub keep: Duration,
 }

@@ -10,7 +10,7 @@ use crate::duration;
 const STARTS_MAX: u32 = 10_000;
 const EXAMPLE: &str = "e.g. \"10/s\", \"100/m\" or \"1/500ms\"";
 
-/// How many tasks may start in a period: the twin of `tracker_core::Rate`.
+/// How many tasks may start in a period: the twin of `tracker_core::task::Rate`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rate {
     pub starts: u32,
@@ -40,10 +40,10 @@ impl Rate {
         Ok(Self { starts, period })
     }
 
-    /// The value of `tracker_core::Rate`.
+    /// The value of `tracker_core::task::Rate`.
     pub fn tokens(self, tracker_core: &Path) -> TokenStream {
         let (starts, period) = (self.starts, duration_tokens(self.period));
-        quote!(::core::option::Option::Some(#tracker_core::Rate { starts: #starts, period: #period }))
+        quote!(::core::option::Option::Some(#tracker_core::task::Rate { starts: #starts, period: #period }))
     }
 }
 

@@ -4,7 +4,7 @@ use std::{
 };
 
 use peer_protocol::{Error, PAYLOAD};
-use tracker_core::redb::{Database, Key, Table, TableDefinition, Value};
+use tracker_core::redb_store::redb::{Database, Key, Table, TableDefinition, Value};
 
 use crate::Floor;
 
@@ -146,7 +146,7 @@ impl Floor for Bare {
                 lines.remove(&line(PENDING, number))?;
                 lines.insert(&line(RUNNING, number), ())?;
                 changes.remove(&updated(PENDING, number))?;
-                let body = tracker_core::redb::ReadableTable::get(&bodies, &task(number))?;
+                let body = tracker_core::redb_store::redb::ReadableTable::get(&bodies, &task(number))?;
                 std::hint::black_box(body.map(|body| body.value().len()));
             }
             let mut counts = transaction.open_table(COUNTS)?;

@@ -10,7 +10,7 @@ use std::{
 
 use peer_protocol::{Args, Bodies, Counts, Error, PAYLOAD, Queue};
 use serde::{Deserialize, Serialize};
-use tracker_core::{Execution, Sharing, StopHandle, TaskStatus, TrackedTask, Tracker};
+use tracker_core::{Execution, TaskStatus, TrackedTask, Tracker, file::Sharing, worker::StopHandle};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {

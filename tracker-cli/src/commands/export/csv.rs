@@ -1,7 +1,7 @@
 use std::io::Write;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use tracker_core::{KindInfo, Query, Untyped};
+use tracker_core::{inspect::KindInfo, query::Query, untyped::Untyped};
 
 use crate::{
     failure::Failure,

@@ -1,6 +1,6 @@
 use std::{str::FromStr, time::Duration};
 
-use tracker_core::Backoff;
+use tracker_core::task::Backoff;
 
 use crate::span::Span;
 

@@ -12,7 +12,7 @@ use std::{
     path::Path,
 };
 
-use tracker_core::{Execution, TaskKey};
+use tracker_core::{Execution, task::TaskKey};
 
 use super::line::Line;
 
@@ -98,7 +98,7 @@ mod linux {
         io::Errno,
         process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal},
     };
-    use tracker_core::{AttemptStatus, TaskKey, Tasks};
+    use tracker_core::{Tasks, record::AttemptStatus, task::TaskKey};
 
     use super::{Line, TAG, Tags};
     use crate::failure::Failure;
@@ -176,7 +176,7 @@ mod linux {
 
 #[cfg(test)]
 mod tests {
-    use tracker_core::TaskId;
+    use tracker_core::task::TaskId;
 
     use super::*;
 

@@ -1,7 +1,10 @@
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{Policy, TaskId, TaskKey, TaskStatus, TrackedTask, UniqueDef};
+use tracker_core::{
+    TaskStatus, TrackedTask,
+    task::{Policy, TaskId, TaskKey, UniqueDef},
+};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{kept::Kept, template::Template, text::Text};

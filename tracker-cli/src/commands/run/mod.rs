@@ -37,7 +37,7 @@ use std::{
 };
 
 use serde::Serialize;
-use tracker_core::{Policy, StopHandle, Tasks, TrackedTask, Tracker};
+use tracker_core::{Tasks, TrackedTask, Tracker, task::Policy, worker::StopHandle};
 
 use self::{
     backoff::Delay,

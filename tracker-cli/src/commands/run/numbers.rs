@@ -1,6 +1,9 @@
 use tracker_core::{
     Error, Submission, Tasks, Tracker,
-    redb::{ReadableTable, TableDefinition},
+    redb_store::{
+        TransactionExt,
+        redb::{ReadableTable, TableDefinition},
+    },
 };
 
 use super::line::Line;
@@ -106,7 +109,7 @@ fn highest(tasks: &Tasks<Line>) -> Result<u64, Error> {
 mod tests {
     use std::sync::Barrier;
 
-    use tracker_core::Sharing;
+    use tracker_core::file::Sharing;
 
     use super::{
         super::{template::Template, text::Text},

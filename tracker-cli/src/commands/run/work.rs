@@ -14,7 +14,7 @@ use std::{
 
 use serde::Serialize;
 use signal_hook::consts::SIGINT;
-use tracker_core::{Execution, Outcome, StopHandle, Tasks};
+use tracker_core::{Execution, Outcome, Tasks, worker::StopHandle};
 
 use super::{
     CHECK_COMMAND,

@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, io, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tracker_core::{LeasedTask, Tasks, Untyped};
+use tracker_core::{Tasks, inspect::LeasedTask, untyped::Untyped};
 
 use super::{pace::PaceView, problem::Problem};
 use crate::{

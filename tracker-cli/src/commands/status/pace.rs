@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tracker_core::{KindInfo, Role, Tasks, Untyped};
+use tracker_core::{Tasks, inspect::KindInfo, status::Role, untyped::Untyped};
 
 use crate::{commands::counts::CountsView, failure::Failure, output::number, span::Span};
 

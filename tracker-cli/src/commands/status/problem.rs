@@ -1,5 +1,8 @@
 use serde::Serialize;
-use tracker_core::{Explanation, KindInfo, LeasedTask, Plan, Role};
+use tracker_core::{
+    inspect::{Explanation, KindInfo, LeasedTask, Plan},
+    status::Role,
+};
 
 use crate::{commands::counts::CountsView, output::number};
 

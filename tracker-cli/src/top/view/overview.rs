@@ -5,7 +5,10 @@ use ratatui::{
     widgets::Sparkline,
 };
 
-use tracker_core::{ProgressInfo, Role, StatusInfo};
+use tracker_core::{
+    record::ProgressInfo,
+    status::{Role, StatusInfo},
+};
 
 use super::{cut, paint::Paint};
 use crate::{

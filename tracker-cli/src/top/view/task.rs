@@ -4,7 +4,10 @@ use ratatui::{
     text::{Line, Text},
     widgets::{Paragraph, Wrap},
 };
-use tracker_core::{Attempt, AttemptStatus, Explanation};
+use tracker_core::{
+    inspect::Explanation,
+    record::{Attempt, AttemptStatus},
+};
 
 use super::{overview, paint::Paint};
 use crate::{

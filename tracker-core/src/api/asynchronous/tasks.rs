@@ -25,7 +25,7 @@ use crate::{
 ///
 /// What reads a few rows has no async form: [`AsyncTasks::get`], and by [`AsyncTasks::tasks`] `needs`, `explain` and
 /// `queue_position`. What reads or commits page by page (queries and what is done to all that they find, `rescue`, `prune`,
-/// `export`, and [`Batch`](crate::Batch) as a whole), and what runs your code in a transaction
+/// `export`, and [`Batch`](crate::batch::Batch) as a whole), and what runs your code in a transaction
 /// ([`Tracker::transaction`](crate::Tracker::transaction), [`Execution::succeed_with`](crate::Execution::succeed_with)),
 /// belongs on a thread of its own: tokio's `spawn_blocking`. `Tasks` are cheap to clone into it.
 ///

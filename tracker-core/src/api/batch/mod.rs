@@ -22,10 +22,10 @@ use crate::{
 
 /// A group of tasks with a label, of one kind or several. Opened by [`Tracker::open_batch`](crate::Tracker::open_batch).
 ///
-/// Tasks come in by [`SubmitOptions::batch`](crate::SubmitOptions::batch) until the batch is sealed;
+/// Tasks come in by [`SubmitOptions::batch`](crate::submit::SubmitOptions::batch) until the batch is sealed;
 /// [`Tasks::submit_batch`](crate::Tasks::submit_batch) does all of that in one call. Sealed, it is over in
 /// the very commit that ends its last task: in that commit its follow-up task is submitted, once for all time, and the
-/// tasks become startable that [wait for it](crate::SubmitOptions::after_batch). If a task of it is requeued afterwards, the
+/// tasks become startable that [wait for it](crate::submit::SubmitOptions::after_batch). If a task of it is requeued afterwards, the
 /// batch is open again and will be over again: those that wait for it hear of that too, but no second follow-up comes.
 ///
 /// A batch is known as long as there are tasks of it, and then until its record is deleted: by itself, as
@@ -37,7 +37,7 @@ use crate::{
 ///
 /// ```
 /// # use serde::{Deserialize, Serialize};
-/// # use tracker_core::{Role, TaskStatus, TrackedTask, Tracker};
+/// # use tracker_core::{TaskStatus, TrackedTask, Tracker, status::Role};
 /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
 /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
@@ -47,7 +47,7 @@ use crate::{
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let tracker = Tracker::in_memory()?;
 /// # let jobs = tracker.tasks::<Job>()?;
-/// use tracker_core::{BatchOptions, SubmitOptions};
+/// use tracker_core::{batch::BatchOptions, submit::SubmitOptions};
 ///
 /// let night = tracker.open_batch("night", &BatchOptions::new().then(&jobs, &job("report"))?)?;
 /// jobs.submit_all_with(["a", "b", "c"].map(job), &SubmitOptions::new().batch(&night))?;

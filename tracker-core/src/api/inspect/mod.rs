@@ -27,7 +27,7 @@ use crate::{
 };
 
 impl Tracker {
-    /// The tasks of a kind in the file, without their type: payloads are [`Payload`](crate::Payload), statuses are what the file says of
+    /// The tasks of a kind in the file, without their type: payloads are [`Payload`](crate::untyped::Payload), statuses are what the file says of
     /// them. For tools that look at any file and steer it; it works beside `Tasks` of the same kind.
     ///
     /// ```
@@ -122,7 +122,7 @@ impl Tasks<Untyped> {
 
 /// The error of a task that is gone.
 fn gone(kind: &Kind, id: &TaskKey) -> Error {
-    kind.refuse(id.clone(), crate::Reason::NotFound)
+    kind.refuse(id.clone(), crate::model::error::Reason::NotFound)
 }
 
 /// The error of a task that somebody changed since it was read.

@@ -110,8 +110,9 @@ impl<T: Schema> Tasks<T> {
 
 /// The statuses in which tasks stand after an attempt; that a retry waits in pending is only where there is no failed.
 fn ended_in(graph: &Graph) -> Vec<Wanted> {
-    let wanted =
-        |status: &&crate::StatusInfo| status.role != Role::Pending || graph.code(status.step, Role::Failed).is_none();
+    let wanted = |status: &&crate::model::status::StatusInfo| {
+        status.role != Role::Pending || graph.code(status.step, Role::Failed).is_none()
+    };
     graph.statuses().iter().filter(wanted).map(|status| Wanted::Code(status.code)).collect()
 }
 

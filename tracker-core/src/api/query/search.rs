@@ -289,7 +289,7 @@ impl Wanted {
     }
 }
 
-fn codes_where(graph: &Graph, wanted: impl Fn(&crate::StatusInfo) -> bool) -> impl Iterator<Item = i32> {
+fn codes_where(graph: &Graph, wanted: impl Fn(&crate::model::status::StatusInfo) -> bool) -> impl Iterator<Item = i32> {
     graph.statuses().iter().filter(move |status| wanted(status)).map(|status| status.code)
 }
 

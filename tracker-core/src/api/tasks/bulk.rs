@@ -135,7 +135,7 @@ impl<T: TrackedTask> Tasks<T> {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let tracker = Tracker::in_memory()?;
     /// # let jobs = tracker.tasks::<Job>()?;
-    /// use tracker_core::BatchOptions;
+    /// use tracker_core::batch::BatchOptions;
     ///
     /// let then = BatchOptions::new().then(&jobs, &job("report"))?;
     /// let night = jobs.submit_batch("night", ["a", "b", "c"].map(job), &then)?;

@@ -182,8 +182,11 @@ impl<T: Schema> Tasks<T> {
         let now = self.shared.engine.now();
         self.shared.engine.read(|rows| {
             let kind = self.kind_in(rows)?;
-            let task = rows.look_up(&kind, id)?.ok_or_else(|| kind.refuse(id.clone(), crate::Reason::NotFound))?;
-            let header = rows.header(task)?.ok_or_else(|| kind.refuse(id.clone(), crate::Reason::NotFound))?;
+            let task = rows
+                .look_up(&kind, id)?
+                .ok_or_else(|| kind.refuse(id.clone(), crate::model::error::Reason::NotFound))?;
+            let header =
+                rows.header(task)?.ok_or_else(|| kind.refuse(id.clone(), crate::model::error::Reason::NotFound))?;
             let header = self.revived(&kind.rules(now), header);
             let place = position(&kind.graph, task, &header).line;
             let step = kind.rules(now).status(&header).map_or(0, |status| status.step);

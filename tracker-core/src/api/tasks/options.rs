@@ -100,7 +100,7 @@ impl SubmitOptions {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let tracker = Tracker::in_memory()?;
     /// # let jobs = tracker.tasks::<Job>()?;
-    /// use tracker_core::{OnDependencyFailure, SubmitOptions};
+    /// use tracker_core::{dependency::OnDependencyFailure, submit::SubmitOptions};
     ///
     /// jobs.submit(&job("bake"))?;
     /// jobs.submit_with(&job("eat"), &SubmitOptions::new().after(&jobs, "bake", OnDependencyFailure::Skip))?;

@@ -73,7 +73,7 @@ impl<T: TrackedTask> Tasks<T> {
     /// Starts a task by its id, due or not.
     ///
     /// # Errors
-    /// A refusal that says why: see [`Reason`](crate::Reason).
+    /// A refusal that says why: see [`Reason`](crate::error::Reason).
     pub fn start(&self, id: impl TaskId) -> Result<Execution<T>> {
         self.start_with(id, &StartOptions::default())
     }
@@ -82,7 +82,7 @@ impl<T: TrackedTask> Tasks<T> {
     ///
     /// ```
     /// # use serde::{Deserialize, Serialize};
-    /// # use tracker_core::{ErrorKind, StartOptions, TaskStatus, TrackedTask, Tracker};
+    /// # use tracker_core::{ErrorKind, TaskStatus, TrackedTask, Tracker, execution::StartOptions};
     /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
     /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
     /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
@@ -116,7 +116,7 @@ impl<T: TrackedTask> Tasks<T> {
     ///
     /// ```
     /// # use serde::{Deserialize, Serialize};
-    /// # use tracker_core::{ErrorKind, StartOptions, TaskStatus, TrackedTask, Tracker};
+    /// # use tracker_core::{ErrorKind, TaskStatus, TrackedTask, Tracker, execution::StartOptions};
     /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
     /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
     /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
@@ -315,7 +315,7 @@ impl Action for Resume {
     fn run(&self, writer: &mut crate::engine::Writer<'_>) -> Result<Self::Out> {
         let kind = writer.kind(self.command.kind)?;
         let (task, id) = self.command.target.find(writer, &kind)?;
-        let header = self.command.run(writer)?.ok_or_else(|| kind.refuse(id, crate::Reason::NotFound))?;
+        let header = self.command.run(writer)?.ok_or_else(|| kind.refuse(id, crate::model::error::Reason::NotFound))?;
         let body = writer.rows().body_of(task)?;
         Ok(crate::engine::Claimed { task, owner: self.ticket.owner(), header, body })
     }

@@ -33,7 +33,7 @@ pub enum Submission {
     Existing,
     /// It was there with another fingerprint, and starts again.
     Requeued,
-    /// Nobody has looked yet: it is in the queue, as [`Durability::Relaxed`](crate::Durability::Relaxed) asks.
+    /// Nobody has looked yet: it is in the queue, as [`Durability::Relaxed`](crate::file::Durability::Relaxed) asks.
     Queued,
 }
 

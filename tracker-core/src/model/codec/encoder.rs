@@ -65,7 +65,7 @@ pub(super) fn payload<T: Serialize>(value: &T, fields: Option<&mut FieldSets>) -
     Encoder::new(Form::Payload, fields).encode(value)
 }
 
-/// The canonical bytes of a value: see [`Fingerprint`](crate::Fingerprint).
+/// The canonical bytes of a value: see [`Fingerprint`](crate::task::Fingerprint).
 pub(crate) fn canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
     Encoder::new(Form::Canonical, None).encode(value)
 }

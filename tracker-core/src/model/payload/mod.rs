@@ -32,7 +32,7 @@ use crate::model::error::{Error, ErrorKind, Result};
 /// | `{"$msgpack": "…"}` | the whole payload, where it is nested too deep for JSON or is no sound MessagePack |
 ///
 /// ```
-/// use tracker_core::Payload;
+/// use tracker_core::untyped::Payload;
 ///
 /// let payload = Payload::of(&std::collections::BTreeMap::from([(1, "one"), (2, "two")]))?;
 /// let json = serde_json::to_string(&payload)?;
@@ -71,7 +71,7 @@ impl Payload {
     /// that deserializes a `Payload` by itself makes a float of it.
     ///
     /// ```
-    /// use tracker_core::{ErrorKind, Payload};
+    /// use tracker_core::{ErrorKind, untyped::Payload};
     ///
     /// assert_eq!(Payload::from_json("[1, 2]")?, Payload::of(&[1, 2])?);
     /// let error = Payload::from_json("[18446744073709551616]").unwrap_err();

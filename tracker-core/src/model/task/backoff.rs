@@ -31,7 +31,7 @@ impl Backoff {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use tracker_core::Backoff;
+    /// use tracker_core::task::Backoff;
     ///
     /// let second = Duration::from_secs(1);
     /// let backoff = Backoff::Exponential { first: second, max: 5 * second };

@@ -12,7 +12,7 @@ use super::ValueType;
 /// Strings, integers, [`Uuid`], byte strings and paths have it. A newtype delegates to its value:
 ///
 /// ```
-/// use tracker_core::{TaskId, TaskKey};
+/// use tracker_core::task::{TaskId, TaskKey};
 ///
 /// struct Url(String);
 ///

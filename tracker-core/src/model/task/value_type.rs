@@ -97,7 +97,10 @@ pub(crate) fn key_values(mut key: &[u8]) -> Option<Vec<&[u8]>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{__private::join_encoded, IndexValue, TaskId};
+    use crate::{
+        __private::join_encoded,
+        model::task::{IndexValue, TaskId},
+    };
 
     #[test]
     fn types_follow_from_encoded_values() {

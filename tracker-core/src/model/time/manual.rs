@@ -12,7 +12,7 @@ use super::{Clock, ClockReading};
 ///
 /// ```
 /// use std::time::Duration;
-/// use tracker_core::{Clock, ManualClock};
+/// use tracker_core::time::{Clock, ManualClock};
 ///
 /// let clock = ManualClock::new();
 /// let before = clock.now();

@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::{
-    ManualClock, Tracker,
+    Tracker,
     engine::{Claim, Register},
     model::{
         kind::KindSpec,
         new_task::NewTask,
+        time::ManualClock,
         transition::{Header, Start},
     },
 };

@@ -8,9 +8,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ErrorKind, Summary, TaskStatus, TrackedTask, Tracker, WorkerPool,
+    ErrorKind, TaskStatus, TrackedTask, Tracker,
     model::error::Result,
-    worker::{Settings, config::Observed},
+    worker::{Settings, Summary, WorkerPool, config::Observed},
 };
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,123 @@
+//! The public modules: each re-exports the types of one subject. Only `lib.rs` uses this file.
+//!
+//! `worker`, `maintenance` and `portable` are public modules too; their `mod.rs` lists what is public.
+
+/// The calls of tasks, executions, batches and workers for async programs (feature `tokio`).
+///
+/// Each type is named after its blocking twin: [`AsyncTasks`](asynchronous::AsyncTasks) has the calls of [`Tasks`](crate::Tasks).
+#[cfg(feature = "tokio")]
+pub mod asynchronous {
+    pub use crate::{api::asynchronous::AsyncTasks, worker::AsyncWorker};
+}
+
+/// Sets of tasks that end together: opening, sealing, progress, and what follows a batch.
+pub mod batch {
+    pub use crate::api::batch::{Batch, BatchInfo, BatchOptions};
+}
+
+/// Tasks that wait for other tasks or batches, and groups of tasks that are submitted together.
+pub mod dependency {
+    pub use crate::{
+        api::group::TaskGroup,
+        model::{
+            dependency::{Dependency, DependencyTarget, TaskName},
+            transition::OnDependencyFailure,
+        },
+    };
+}
+
+/// Why a call was refused, as values. [`Error`](crate::Error) and [`ErrorKind`](crate::ErrorKind) are at the root.
+pub mod error {
+    pub use crate::model::error::{Reason, Refusal};
+}
+
+/// Observing tasks while they change: subscriptions and their events, and the log of runs.
+pub mod events {
+    #[cfg(feature = "run-log")]
+    pub use crate::api::run_log::RunLog;
+    pub use crate::engine::{Event, EventKind, Notification, Subscription};
+}
+
+/// Starting a task in other ways than the next one, and work that ends in another place than it started.
+pub mod execution {
+    pub use crate::api::{tasks::StartOptions, ticket::Ticket};
+}
+
+/// How processes share a file, when a submit counts as stored, and transactions over tasks and other tables.
+pub mod file {
+    pub use crate::{api::transaction::Transaction, model::durability::Durability, storage::file::Sharing};
+}
+
+/// Listings for operators: what runs, what comes next, why a task waits, errors, throughput, and the kinds of a file.
+pub mod inspect {
+    pub use crate::{
+        api::{
+            inspect::{
+                BlockedGroup, BoundedCount, ErrorGroup, ErrorGroups, KindInfo, LeasedTask, Plan, PlannedTask,
+                Throughput, ThroughputMinute,
+            },
+            tasks::QueuePosition,
+        },
+        model::transition::Explanation,
+    };
+}
+
+/// Finding tasks: filters, pages with a cursor, and the counts of each status.
+pub mod query {
+    pub use crate::api::{
+        page::{Cursor, Page, UnreadableTask},
+        query::Query,
+        tasks::Counts,
+    };
+}
+
+/// The parts of a [`Record`](crate::Record): its attempts and how they ended, its lease, its progress.
+pub mod record {
+    pub use crate::{
+        api::record::{Attempt, LeaseInfo, ProgressInfo},
+        model::transition::{AttemptStatus, Failure},
+    };
+}
+
+/// Calls that depend on redb, the store of the file, and redb itself in the version that the tracker uses.
+pub mod redb_store {
+    pub use redb;
+
+    pub use crate::api::redb_store::{OptionsExt, TransactionExt};
+}
+
+/// The statuses of a kind: roles, codes, names and the graph of steps. [`TaskStatus`](crate::TaskStatus) is at the root.
+pub mod status {
+    pub use crate::model::status::{Graph, GraphError, Role, StatusDef, StatusGraph, StatusInfo};
+}
+
+/// Options of a submit, and what it found.
+pub mod submit {
+    pub use crate::api::tasks::{Receipt, SubmitOptions, SubmitSummary};
+}
+
+/// The definition of a kind: its name, ids, indexes, unique keys, fingerprint and policy.
+///
+/// [`TrackedTask`](crate::TrackedTask), which holds all of them, is at the root.
+pub mod task {
+    pub use crate::{
+        api::kind_name::KindName,
+        model::task::{
+            Backoff, Fingerprint, IndexLimit, IndexValue, Policy, Rate, Retention, TaskId, TaskKey, UniqueDef,
+            UniqueInfo,
+        },
+    };
+}
+
+/// The clocks that a tracker can use.
+pub mod time {
+    pub use crate::model::time::{Clock, ClockReading, ManualClock, SystemClock};
+}
+
+/// Tasks without their type: the payload as a value, and a file whose types are not at hand.
+pub mod untyped {
+    pub use crate::{
+        api::schema::{Schema, Untyped},
+        model::payload::Payload,
+    };
+}
