@@ -3,6 +3,7 @@
 
 mod calls;
 mod cancels;
+mod user_panics;
 mod workers;
 
 use std::{future::poll_fn, io, pin::pin, task::Poll, time::Duration};

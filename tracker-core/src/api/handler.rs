@@ -12,6 +12,7 @@ use crate::{
     api::execution::Execution,
     engine::FinishTask,
     model::{
+        contain,
         error::{Error, ErrorKind, Result},
         failure::{failure_of, failure_of_panic},
         task::TrackedTask,
@@ -258,7 +259,9 @@ fn settle<T: TrackedTask>(execution: &mut Execution<T>, left: &mut Left) -> Opti
     if let Err(panic) = guarded("the task's Drop", || execution.drop_task()) {
         let panic = redacted(execution, panic);
         if asked {
-            tracing::warn!(id = %execution.id(), error = panic.error, "a task panicked when it was dropped, after its end was stored");
+            contain::log(
+                || tracing::warn!(id = %execution.id(), error = panic.error, "a task panicked when it was dropped, after its end was stored"),
+            );
         } else {
             left.fail_by(panic);
             action = Some(execution.finish_of(left.outcome, left.failure.clone(), false));

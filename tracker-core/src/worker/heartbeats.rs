@@ -16,6 +16,7 @@ use crate::{
     api::{execution::Execution, shared::Shared},
     engine::{Claimed, FinishTask, Target, TaskCommand},
     model::{
+        contain,
         error::{Error, ErrorKind, Result},
         task::{TaskKey, TaskRef, TrackedTask},
         time::between,
@@ -192,7 +193,7 @@ impl Heartbeats {
         let shared = first.shared.clone();
         match shared.engine.call_all(due.iter().map(|(run, _)| run.renewal()).collect()) {
             Ok(answers) => due.iter().zip(answers).for_each(|((run, now), answer)| self.renewed(run, *now, answer)),
-            Err(error) => tracing::warn!(%error, "leases could not be renewed"),
+            Err(error) => contain::log(|| tracing::warn!(%error, "leases could not be renewed")),
         }
     }
 
@@ -259,7 +260,7 @@ impl RunningAttempt {
             }
             Err(error) => {
                 let lost = matches!(error.kind(), ErrorKind::LeaseLost | ErrorKind::NotFound);
-                tracing::warn!(id = %self.id, %error, "a lease could not be renewed");
+                contain::log(|| tracing::warn!(id = %self.id, %error, "a lease could not be renewed"));
                 // An error that passes does not take a cancellation back.
                 self.cancelled.fetch_or(lost, Ordering::Relaxed);
                 if lost {
@@ -280,7 +281,9 @@ impl RunningAttempt {
         let tell = || self.cancelled.store(true, Ordering::Relaxed);
         let stored: Result<_, Error> = self.shared.engine.call_then_notify(action, tell);
         if let Err(error) = &stored {
-            tracing::warn!(id = %self.id, %error, "the end of an attempt at its time limit could not be stored");
+            contain::log(
+                || tracing::warn!(id = %self.id, %error, "the end of an attempt at its time limit could not be stored"),
+            );
         }
         stored.is_ok()
     }

@@ -21,6 +21,7 @@ use crate::{
     api::{execution::Execution, handler::IntoOutcome, tasks::Tasks},
     engine::{Engine, Signal},
     model::{
+        contain,
         error::{ErrorKind, Result},
         failure::failure_of,
         task::TrackedTask,
@@ -172,10 +173,12 @@ impl<'s> PoolState<'s> {
         let paused = matches!(turn, PassResult::Idle { held_back: true, .. }) && tasks.kind()?.paused;
         if logged.swap(paused, Ordering::Relaxed) != paused && paused {
             let kind = tasks.name();
-            tracing::info!(
-                kind,
-                "the kind is paused: the worker waits until Tasks::resume or `tracker resume` ends the pause"
-            );
+            contain::log(|| {
+                tracing::info!(
+                    kind,
+                    "the kind is paused: the worker waits until Tasks::resume or `tracker resume` ends the pause"
+                )
+            });
         }
         Ok(())
     }
@@ -217,7 +220,7 @@ impl<'s> PoolState<'s> {
                 self.count(&Outcome::Fail { retry_in: None }, Some(&failure), false, run);
             }
             Err(error) if error.kind() == ErrorKind::LeaseLost => {
-                tracing::warn!(%error, "an attempt ended after its lease was lost");
+                contain::log(|| tracing::warn!(%error, "an attempt ended after its lease was lost"));
                 self.summary().lost += 1;
             }
             // The outcome is not to be had for this task: that is its failure.

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     engine::Signal,
     model::{
-        contain::discard,
+        contain::{self, discard},
         error::{Error, ErrorKind, Result},
         failure::failure_of_panic,
     },
@@ -53,7 +53,9 @@ pub(super) fn run(shift: &PoolState<'_>, signal: &Signal, work: &(impl Fn(usize)
             if started == 0 {
                 ended.push(Err(no_thread(error)));
             } else {
-                tracing::warn!(%error, started, wanted, "the system refuses further threads: the worker runs on those that it has");
+                contain::log(
+                    || tracing::warn!(%error, started, wanted, "the system refuses further threads: the worker runs on those that it has"),
+                );
             }
         }
         ended.extend(threads.into_iter().map(join));

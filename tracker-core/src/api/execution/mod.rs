@@ -263,7 +263,7 @@ impl<T: TrackedTask> Execution<T> {
             TaskCommand { progress: Some(progress), ..TaskCommand::new(self.kind.id, self.target(), command) };
         let told = UpdateProgress { command, cancelled: self.cancelled.clone() };
         if let Err(error) = self.shared.engine.post(told) {
-            tracing::debug!(%error, "progress was not stored");
+            contain::log(|| tracing::debug!(%error, "progress was not stored"));
         }
     }
 
@@ -357,7 +357,7 @@ impl<T: TrackedTask> Drop for Execution<T> {
         let finish = self.finish(outcome, failure, false);
         let action = FinishTask { task: self.task_ref, id: self.id.clone(), finish, body: None, next: Vec::new() };
         if let Err(error) = self.shared.engine.post(action) {
-            tracing::warn!(%error, "an execution was dropped and its end could not be queued");
+            contain::log(|| tracing::warn!(%error, "an execution was dropped and its end could not be queued"));
         }
     }
 }
