@@ -267,11 +267,6 @@ impl Search<'_> {
         let mut after = Vec::new();
         for before in &before {
             let Some(new) = perform(before, &made.call, made.caller, answer) else { continue };
-            // A refusal stores nothing, also not the end of the lease that it has found; that of a start does.
-            let starts = matches!(made.call.verb, Verb::Start | Verb::Steal | Verb::Claim | Verb::Get);
-            if new == *before && before != state && !starts {
-                after.push(state.clone());
-            }
             after.push(new);
         }
         after

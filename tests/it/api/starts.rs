@@ -7,7 +7,7 @@ use std::{
 
 use tracker_core::{ErrorKind, execution::StartOptions, record::AttemptStatus};
 
-use crate::support::kinds::{DAY, SECOND, Status, fine, jobs, refused, sound, status, tracker};
+use crate::support::kinds::{DAY, SECOND, Status, fine, job, jobs, refused, sound, status, tracker};
 
 const TINY: Duration = Duration::from_micros(1);
 
@@ -166,6 +166,32 @@ fn a_start_that_finds_the_last_lease_run_out_is_refused_and_the_task_is_known_as
     assert_eq!(tracker.change_number().unwrap(), change, "another refusal writes nothing");
     assert_eq!(status(&tasks, "beside it"), Status::InProgress);
     drop(beside);
+    sound(&tracker);
+}
+
+#[test]
+fn refusal_after_an_expired_lease_stores_its_end() {
+    let (clock, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a", "b"]);
+    let mut late = tasks.start("a").unwrap();
+    tasks.cancel("a").unwrap();
+    clock.advance(crate::support::kinds::MINUTE);
+    refused(tasks.cancel("a"), ErrorKind::Cancelled);
+    assert_eq!(status(&tasks, "a"), Status::Cancelled);
+    refused(late.succeed(), ErrorKind::LeaseLost);
+    assert_eq!(status(&tasks, "a"), Status::Cancelled);
+    // The same inside a transaction, which goes on after the refusal.
+    let mut late = tasks.start("b").unwrap();
+    tasks.cancel("b").unwrap();
+    clock.advance(crate::support::kinds::MINUTE);
+    tracker
+        .transaction(|txn| {
+            refused(txn.cancel(&tasks, "b"), ErrorKind::Cancelled);
+            txn.submit(&tasks, &job("c"))
+        })
+        .unwrap();
+    refused(late.succeed(), ErrorKind::LeaseLost);
+    assert_eq!((status(&tasks, "b"), status(&tasks, "c")), (Status::Cancelled, Status::Pending));
     sound(&tracker);
 }
 

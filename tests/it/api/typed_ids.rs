@@ -162,3 +162,46 @@ fn keys_of_a_field_with_another_type_are_rebuilt_at_open() {
     assert_eq!((receipt.submission, receipt.id.as_uuid()), (Submission::Existing, Some(Uuid::from_u128(1))));
     sound(&tracker);
 }
+
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "call", status = Status, unique(line))]
+struct Call {
+    #[task(id)]
+    id: u64,
+    #[task(index)]
+    host: Option<String>,
+    line: Option<String>,
+}
+
+/// A later version of it, whose optional fields have another type.
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "call", status = Status, unique(line))]
+struct LaterCall {
+    #[task(id)]
+    id: u64,
+    #[task(index)]
+    host: Option<PathBuf>,
+    line: Option<PathBuf>,
+}
+
+#[test]
+fn keys_are_rebuilt_where_the_oldest_task_has_none() {
+    for (host, line) in [(Some("a"), None), (None, Some("b"))] {
+        let tracker = Tracker::in_memory().unwrap();
+        let calls = tracker.tasks::<Call>().unwrap();
+        calls.submit(&Call { id: 1, host: None, line: None }).unwrap();
+        calls.submit(&Call { id: 2, host: host.map(str::to_owned), line: line.map(str::to_owned) }).unwrap();
+        drop(calls);
+        let later = tracker.tasks::<LaterCall>().unwrap();
+        if let Some(host) = host {
+            assert_eq!(later.query().index("host", Some(PathBuf::from(host))).fetch().unwrap().len(), 1);
+        }
+        if let Some(line) = line {
+            let found = later.get_by_key("line", &[&Some(PathBuf::from(line))]).unwrap();
+            assert_eq!(found.expect("its key was rebuilt").task.id, 2);
+            let again = LaterCall { id: 3, host: None, line: Some(PathBuf::from(line)) };
+            assert_eq!(later.submit(&again).unwrap().submission, Submission::Existing);
+        }
+        sound(&tracker);
+    }
+}

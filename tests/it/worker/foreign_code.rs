@@ -216,3 +216,40 @@ fn claim_of_a_task_whose_deserialize_panics_makes_it_unreadable() {
         sound(&tracker);
     }
 }
+
+/// A clock whose `on_set` panics.
+struct Stubborn;
+
+impl Clock for Stubborn {
+    fn now(&self) -> ClockReading {
+        SystemClock.now()
+    }
+
+    fn on_set(&self, _: Arc<dyn Fn() + Send + Sync>) {
+        panic!("the clock takes no callbacks");
+    }
+}
+
+#[test]
+fn clock_whose_on_set_panics_opens_a_file() {
+    let tracker = Tracker::options().clock(Stubborn).in_memory().unwrap();
+    use_both_kinds(&tracker, 0);
+    sound(&tracker);
+}
+
+#[test]
+fn panicking_log_subscriber_disturbs_no_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.redb");
+    let _second = tracing::Dispatch::new(Calls::new(|| ()));
+    let calls = Calls::new(|| panic!("the log's disk is full"));
+    let events = calls.events.clone();
+    tracing::subscriber::with_default(calls, || {
+        let tracker = Tracker::open(&path).unwrap();
+        use_both_kinds(&tracker, 0);
+        tracker.close().unwrap();
+        assert!(events.load(SeqCst) > 0);
+        Tracker::open(&path).unwrap().close().unwrap();
+    });
+    sound(&Tracker::open(&path).unwrap());
+}

@@ -29,9 +29,11 @@ fn step(engine: &Engine) -> bool {
     match engine.queue.next_background_step(idles_in) {
         BackgroundStep::Lead => engine.lead(),
         BackgroundStep::Quiet => {
-            let _leading = Leading::new(engine);
+            let leading = Leading::new(engine);
             if engine.retention.due_in().is_some_and(|left| left.is_zero()) {
-                engine.tidy();
+                let effects = engine.tidy();
+                drop(leading);
+                Engine::account(&effects);
             } else {
                 engine.settle();
             }

@@ -48,7 +48,7 @@ impl Database {
                 crate::storage::tables::init(&txn)?;
                 Ok(txn.commit()?)
             })?;
-            tracing::debug!(created, "opened the file");
+            contain::log(|| tracing::debug!(created, "opened the file"));
             Handle::Write(db)
         };
         let identity = Identity::of(&place)?;

@@ -129,12 +129,12 @@ impl Engine {
         .map(|((), effects)| effects)
     }
 
-    /// Does one thing as the leader, and tells who watches.
-    pub(super) fn write_for<A: Action>(&self, action: &A) -> Result<A::Out> {
+    /// Runs one action as the leader and publishes its effects. The caller logs them with [`Self::account`] once it has
+    /// handed over the lead: a log subscriber may block.
+    pub(super) fn write_for<A: Action>(&self, action: &A) -> Result<(A::Out, CommitEffects)> {
         let (out, effects) = self.write(|writer| action.run(writer))?;
-        Self::account(&effects);
         self.publish(&effects);
-        Ok(out)
+        Ok((out, effects))
     }
 
     /// One write transaction of the leader's.

@@ -46,6 +46,7 @@ use uuid::Uuid;
 
 use crate::{
     model::{
+        contain,
         durability::Durability,
         error::{Error, Result},
         kinds::Kinds,
@@ -102,7 +103,9 @@ impl Engine {
         let time = Arc::new(options.time);
         let signal = Arc::new(Signal::default());
         let waker = signal.clone();
-        time.clock().on_set(Arc::new(move || waker.raise()));
+        if let Err(panic) = contain::contain(|| time.clock().on_set(Arc::new(move || waker.raise()))) {
+            contain::log(|| tracing::warn!(panic, "Clock::on_set panicked: waits do not notice when the clock is set"));
+        }
         let engine = Arc::new(Self {
             database,
             queue: CommitQueue::default(),
@@ -212,7 +215,7 @@ impl Engine {
         self.held.give_back(claimed.owner.fence);
         let id = claimed.body.id.clone();
         if let Err(error) = self.post(FinishTask::release(claimed)) {
-            tracing::warn!(%id, %error, "a task that was claimed and has not begun could not be given back");
+            contain::log(|| tracing::warn!(%id, %error, "a claimed task that has not begun could not be given back"));
         }
     }
 

@@ -8,6 +8,7 @@ use std::{
 use super::{
     Engine,
     action::{PruneBatches, Tidied, Tidy},
+    writer::CommitEffects,
 };
 
 /// How many tasks one idle moment deletes at most, and at how many batches it looks: whoever calls meanwhile waits a few
@@ -51,24 +52,25 @@ impl Engine {
         self.queue.wake_background();
     }
 
-    /// Deletes some of what has been kept long enough. The caller leads.
-    pub(super) fn tidy(&self) {
+    /// Deletes some of what has been kept long enough. The caller leads, and logs the effects once it does not.
+    pub(super) fn tidy(&self) -> CommitEffects {
         let Retention { keep_batches, batch, .. } = &self.retention;
         let beyond = *batch.lock().unwrap_or_else(PoisonError::into_inner);
         let batches = PruneBatches { keep: *keep_batches, beyond, most: BATCH };
-        let more = match self.write_for(&Tidy { most: BATCH, batches }) {
-            Ok(Tidied { tasks, next_batch }) => {
+        let (more, effects) = match self.write_for(&Tidy { most: BATCH, batches }) {
+            Ok((Tidied { tasks, next_batch }, effects)) => {
                 *batch.lock().unwrap_or_else(PoisonError::into_inner) = next_batch;
-                tasks == BATCH || next_batch.is_some()
+                (tasks == BATCH || next_batch.is_some(), effects)
             }
             Err(error) => {
                 crate::model::contain::log(
                     || tracing::warn!(%error, "what has been kept long enough could not be deleted"),
                 );
-                false
+                (false, CommitEffects::default())
             }
         };
         // The rest in the next idle moment.
         self.retention.looks_in(if more { Some(Duration::ZERO) } else { self.retention.every });
+        effects
     }
 }

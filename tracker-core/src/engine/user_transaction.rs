@@ -98,8 +98,9 @@ impl Engine {
             resume_unwind(payload);
         }
         let (result, effects) = written?;
-        Self::account(&effects);
+        // The log comes last: a subscriber may block.
         self.publish(&effects);
+        Self::account(&effects);
         Ok(result)
     }
 }

@@ -58,7 +58,7 @@ impl<T: TrackedTask> AsyncTasks<T> {
         let kind = self.tasks.kind()?;
         let start = self.tasks.start_command(&kind, options, false)?;
         let start = StartById { kind: self.tasks.kind_id(), target: Target::Id(id.to_key()), start };
-        let claimed = calls::start(&self.tasks.shared, start, |started| started).await?;
+        let claimed = calls::start(&self.tasks.shared, start, Ok).await?;
         calls::execution(&self.tasks.shared, &kind, claimed).await
     }
 

@@ -108,7 +108,7 @@ impl<T: TrackedTask> Tasks<T> {
         let kind = self.kind()?;
         let start = self.start_command(&kind, options, false)?;
         let action = StartById { kind: self.kind, target: Target::Id(id.to_key()), start };
-        Execution::new(&self.shared, &kind, self.shared.engine.call(action)??)
+        Execution::new(&self.shared, &kind, self.shared.engine.call(action)?)
     }
 
     /// Whether [`Tasks::start_with`] would be refused by the task's state as it is now, and why. Changes nothing. For

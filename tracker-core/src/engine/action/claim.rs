@@ -195,16 +195,13 @@ pub(crate) struct StartById {
 }
 
 impl Action for StartById {
-    /// Inside: a refusal that has written something, since it found the task's last lease run out.
-    type Out = Result<Claimed>;
+    type Out = Claimed;
 
-    fn run(&self, writer: &mut Writer<'_>) -> Result<Result<Claimed>> {
+    fn run(&self, writer: &mut Writer<'_>) -> Result<Claimed> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
         let (task, id) = self.target.find(writer, &kind)?;
-        match start(writer, &kind, task, &id, &self.start) {
-            Err(refused) if refused.is_refusal() && writer.free(&kind, task)? => Ok(Err(refused)),
-            started => started.map(Ok),
-        }
+        let started = start(writer, &kind, task, &id, &self.start);
+        writer.free_if_refused(&kind, task, started)
     }
 }
 

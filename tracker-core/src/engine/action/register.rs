@@ -76,23 +76,30 @@ impl Register {
         Ok(())
     }
 
-    /// Whether an indexed field or a field of a unique key has another type than when the oldest task was stored.
+    /// Whether an indexed field or a field of a unique key has another type than when its values were stored.
     ///
-    /// The oldest task is enough: a rebuild stores the keys of all tasks anew, so that no newer task has older keys.
+    /// A few tasks are enough, since a rebuild stores the keys of all tasks anew: the oldest one, and for each key one that
+    /// has a value of it if any task has.
     fn has_other_types(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<bool> {
         if kind.indexes.is_empty() && kind.uniques.is_empty() {
             return Ok(false);
         }
-        let Some(oldest) = writer.rows().tasks_beyond(kind.id, None, 1)?.pop() else { return Ok(false) };
-        let stored = match writer.rows().body_of(oldest) {
-            Ok(stored) => stored,
-            // Damage is reported by the call that needs the task.
-            Err(error) if error.kind() == ErrorKind::Corrupted => return Ok(false),
-            Err(error) => return Err(error),
-        };
-        let Some((indexes, uniques)) = (self.values)(&stored.payload) else { return Ok(false) };
-        let keys = stored.indexes.iter().zip(&indexes).chain(stored.uniques.iter().zip(&uniques));
-        Ok(keys.into_iter().any(|(stored, now)| has_other_type(stored, now)))
+        let mut sample = writer.rows().tasks_beyond(kind.id, None, 1)?;
+        sample.extend(writer.rows().last_keyed(kind)?);
+        for task in sample {
+            let stored = match writer.rows().body_of(task) {
+                Ok(stored) => stored,
+                // Damage is reported by the call that needs the task.
+                Err(error) if error.kind() == ErrorKind::Corrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let Some((indexes, uniques)) = (self.values)(&stored.payload) else { continue };
+            let mut keys = stored.indexes.iter().zip(&indexes).chain(stored.uniques.iter().zip(&uniques));
+            if keys.any(|(stored, now)| has_other_type(stored, now)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Takes every task out of the old indexes and puts it into the new ones; those that will come later have the new keys.

@@ -72,7 +72,11 @@ impl Action for TaskCommand {
             *fence = writer.take_fence()?;
         }
         let body = self.body.as_ref();
-        let done = writer.decide(&kind, task, header.as_ref(), &command, body, &id)?;
+        let mut done = writer.decide(&kind, task, header.as_ref(), &command, body, &id);
+        if command.frees() {
+            done = writer.free_if_refused(&kind, task, done);
+        }
+        let done = done?;
         if let Some(progress) = &self.progress {
             writer.put_progress(&kind, task, &id, progress)?;
         }

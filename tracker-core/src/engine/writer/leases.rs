@@ -79,13 +79,29 @@ impl Writer<'_> {
         Ok(id)
     }
 
-    /// Ends the lease of a task if it ran out and nobody here lives by it; says whether it did.
-    pub(crate) fn free(&mut self, kind: &Kind, task: TaskRef) -> Result<bool> {
-        let Some(header) = self.header(task)? else { return Ok(false) };
+    /// Ends the lease of a task if it has run out and no worker of this process holds it.
+    pub(crate) fn free(&mut self, kind: &Kind, task: TaskRef) -> Result<()> {
+        let Some(header) = self.header(task)? else { return Ok(()) };
         let over = header.lease.as_ref().filter(|lease| lease.is_over(self.now) && !self.holds(lease));
-        let Some(lease) = over else { return Ok(false) };
-        self.rescue(kind, task, &header, lease)?;
-        Ok(true)
+        if let Some(lease) = over {
+            self.rescue(kind, task, &header, lease)?;
+        }
+        Ok(())
+    }
+
+    /// Stores the end of a lease that a refused command found run out. The refusal was decided on the task as it is after
+    /// that end: unstored, a late owner could still end the attempt and contradict the answer.
+    ///
+    /// The stored end is complete in itself, so the refusal does not spoil the transaction.
+    pub(crate) fn free_if_refused<R>(&mut self, kind: &Kind, task: TaskRef, decided: Result<R>) -> Result<R> {
+        if let Err(refused) = &decided
+            && refused.is_refusal()
+        {
+            let writes = self.writes;
+            self.free(kind, task)?;
+            self.writes = writes;
+        }
+        decided
     }
 
     /// Puts a task out of the line whose body cannot be read.

@@ -80,7 +80,7 @@ pub(crate) enum Command {
 impl Command {
     /// Whether the command finds a task free whose lease has run out. The owner's own commands do not: a late owner
     /// whose task nobody has taken is still its owner. A submit leaves the running attempt alone.
-    pub(super) fn frees(&self) -> bool {
+    pub(crate) fn frees(&self) -> bool {
         matches!(
             self,
             Self::Start(_)

@@ -12,7 +12,10 @@ use super::{
     folder::{self, folder},
     leftover::temporary_name,
 };
-use crate::model::error::{ErrorKind, Result};
+use crate::model::{
+    contain,
+    error::{ErrorKind, Result},
+};
 
 /// Creates the file at `path` with the contents that `init` writes, all of it or nothing at all, and never over
 /// another one. Whether it did: somebody else may have been faster, and then theirs stands.
@@ -41,7 +44,9 @@ pub(crate) fn publish(from: &Path, to: &Path, link: impl FnOnce(&Path, &Path) ->
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => {
-            tracing::debug!(path = %to.display(), %error, "no hard link here: reserving the name instead");
+            contain::log(
+                || tracing::debug!(path = %to.display(), %error, "no hard link here: reserving the name instead"),
+            );
             reserve(from, to)
         }
     }
@@ -96,7 +101,9 @@ impl Drop for Draft {
         if let Err(error) = fs::remove_file(&self.path)
             && error.kind() != io::ErrorKind::NotFound
         {
-            tracing::debug!(path = %self.path.display(), %error, "a temporary file could not be removed; a later start will");
+            contain::log(
+                || tracing::debug!(path = %self.path.display(), %error, "a temporary file could not be removed; a later start will"),
+            );
         }
     }
 }

@@ -13,7 +13,10 @@ use super::{
     open::{close, missing, open_there},
     survey::{Survey, survey},
 };
-use crate::model::error::{Error, ErrorKind, Result};
+use crate::model::{
+    contain,
+    error::{Error, ErrorKind, Result},
+};
 
 /// For how long another process may hold the file that is to be repaired first.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -74,10 +77,12 @@ fn repair(place: &Location, options: &FileOptions) -> Result<()> {
     match open_there(place, &options) {
         Ok(db) => {
             close(place, db)?;
-            tracing::info!(
-                path = %place.name().display(),
-                "the file had not been closed cleanly: it was opened for writing once to repair it"
-            );
+            contain::log(|| {
+                tracing::info!(
+                    path = %place.name().display(),
+                    "the file had not been closed cleanly: it was opened for writing once to repair it"
+                );
+            });
             Ok(())
         }
         Err(fault) if fault.kind == ErrorKind::AlreadyOpen => {

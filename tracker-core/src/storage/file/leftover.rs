@@ -9,6 +9,7 @@ use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::folder::folder;
+use crate::model::contain;
 
 /// Nobody takes this long to create a file: its creator has crashed.
 const ABANDONED: Duration = Duration::from_secs(60 * 60);
@@ -39,12 +40,13 @@ pub(crate) fn sweep(path: &Path) {
         let Ok(found) = entry.metadata() else { continue };
         let abandoned = found.modified().ok().and_then(|at| at.elapsed().ok()).is_some_and(|passed| passed > ABANDONED);
         if found.is_file() && abandoned {
-            match fs::remove_file(entry.path()) {
-                Ok(()) => tracing::info!(path = %entry.path().display(), "removed what a crashed creation had left"),
+            let removed = fs::remove_file(entry.path());
+            contain::log(|| match removed {
+                Ok(()) => tracing::info!(path = %entry.path().display(), "removed a file that a crashed creation left"),
                 Err(error) => {
                     tracing::debug!(path = %entry.path().display(), %error, "a left-over file could not be removed");
                 }
-            }
+            });
         }
     }
 }

@@ -10,7 +10,10 @@ use super::{
     leftover::sweep,
     survey::{Survey, survey},
 };
-use crate::model::error::{Error, ErrorKind, Result};
+use crate::model::{
+    contain,
+    error::{Error, ErrorKind, Result},
+};
 
 /// An open database.
 #[derive(Debug)]
@@ -34,7 +37,7 @@ pub(crate) fn open_or_create(
             let db = open(place, options)?;
             if !created && let Err(error) = folder::sync(folder(path)) {
                 // Whoever created it may have crashed before its name was durable.
-                tracing::warn!(path = %path.display(), %error, "the folder could not be flushed");
+                contain::log(|| tracing::warn!(path = %path.display(), %error, "the folder could not be flushed"));
             }
             Ok(OpenedFile { db, created })
         }

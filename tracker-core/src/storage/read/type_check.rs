@@ -9,7 +9,10 @@ use crate::{
         kind::Kind,
         task::{TaskKey, TaskRef, ValueType, key_values},
     },
-    storage::tables::{Source, Tables},
+    storage::{
+        keys,
+        tables::{Source, Tables},
+    },
 };
 
 impl<S: Source> Tables<S> {
@@ -50,6 +53,29 @@ impl<S: Source> Tables<S> {
     fn id_type(&mut self, kind: u32) -> Result<Option<ValueType>> {
         let prefix = kind.to_be_bytes();
         common_type(self.ids()?, &prefix, ValueType::of_id)
+    }
+
+    /// A task for each index and unique key: the one of its last row. A `None` has no type and comes first, so the last
+    /// value has a type where any value has one.
+    pub(crate) fn last_keyed(&mut self, kind: &Kind) -> Result<Vec<TaskRef>> {
+        let mut tasks = Vec::new();
+        for (number, _) in (0..).zip(&kind.indexes) {
+            let prefix = prefix(kind.id, number);
+            if let Some(end) = end_of(&prefix)
+                && let Some(row) = self.indexes()?.range::<&[u8]>(prefix.as_slice()..end.as_slice())?.next_back()
+            {
+                tasks.extend(keys::index_seq(row?.0.value()).map(|seq| kind.task(seq)));
+            }
+        }
+        for (number, _) in (0..).zip(&kind.uniques) {
+            let prefix = prefix(kind.id, number);
+            if let Some(end) = end_of(&prefix)
+                && let Some(row) = self.uniques()?.range::<&[u8]>(prefix.as_slice()..end.as_slice())?.next_back()
+            {
+                tasks.push(kind.task(row?.1.value()));
+            }
+        }
+        Ok(tasks)
     }
 
     /// Refuses a value that has another type than all values of an index.
@@ -114,21 +140,24 @@ fn common_type<V: redb::Value + 'static>(
     Ok(ends.and_then(|(first, last)| type_of(&first).filter(|first| Some(*first) == type_of(&last))))
 }
 
+/// The first key behind all keys with a prefix.
+fn end_of(prefix: &[u8]) -> Option<Vec<u8>> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            return Some(end);
+        }
+    }
+    None
+}
+
 /// What follows a prefix in the first and the last key that have it.
 fn first_and_last<V: redb::Value + 'static>(
     table: &impl ReadableTable<&'static [u8], V>,
     prefix: &[u8],
 ) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.pop() {
-        if last < u8::MAX {
-            end.push(last + 1);
-            break;
-        }
-    }
-    if end.is_empty() {
-        return Ok(None);
-    }
+    let Some(end) = end_of(prefix) else { return Ok(None) };
     let mut range = table.range::<&[u8]>(prefix..end.as_slice())?;
     let rest = |key: &[u8]| key.get(prefix.len()..).unwrap_or_default().to_vec();
     let first = match range.next() {
