@@ -36,9 +36,9 @@ type Bytes = &'static [u8];
 
 const META: TableDefinition<&str, Bytes> = TableDefinition::new("tracker.meta");
 const HEADERS: TableDefinition<&[u8; 12], Bytes> = TableDefinition::new("tracker.headers");
-const BODIES: TableDefinition<&[u8; 12], Bytes> = TableDefinition::new("tracker.bodies");
+const BODIES: TableDefinition<&[u8; 12], Bytes> = TableDefinition::new("tracker.payloads");
 const IDS: TableDefinition<Bytes, u64> = TableDefinition::new("tracker.ids");
-const LINE: TableDefinition<&[u8; 25], ()> = TableDefinition::new("tracker.line");
+const LINE: TableDefinition<&[u8; 25], ()> = TableDefinition::new("tracker.claim_order");
 const UPDATED: TableDefinition<&[u8; 24], ()> = TableDefinition::new("tracker.updated");
 const COUNTS: TableDefinition<&[u8; 8], u64> = TableDefinition::new("tracker.counts");
 
@@ -173,7 +173,7 @@ fn rows(path: &Path, sharing: Sharing) -> Result<Rows, redb::Error> {
     for entry in txn.open_table(UPDATED)?.iter()? {
         rows.updated.push(*entry?.0.value());
     }
-    if let Some(pulse) = txn.open_table(META)?.get("pulse")? {
+    if let Some(pulse) = txn.open_table(META)?.get("file_state")? {
         rows.pulse = pulse.value().to_vec();
     }
     Ok(rows)
@@ -229,7 +229,7 @@ fn fill<'e, K: Key + 'static, V: Value + 'static>(
 
 /// What each commit writes once.
 fn once(txn: &redb::WriteTransaction, rows: &Rows, number: usize) -> Result<(), redb::Error> {
-    txn.open_table(META)?.insert("pulse", rows.pulse.as_slice())?;
+    txn.open_table(META)?.insert("file_state", rows.pulse.as_slice())?;
     let mut counts = txn.open_table(COUNTS)?;
     for code in [10_u8, 20, 40] {
         let key = [0, 0, 0, 1, 0x80, 0, 0, code];

@@ -172,7 +172,7 @@ fn change(path: &Path, sort: Sort, random: &mut Random) -> (bool, BTreeSet<(Kind
             (task.is_some(), task)
         }
         1 => {
-            let task = change_of::<12>(&txn, "tracker.bodies", sort, random);
+            let task = change_of::<12>(&txn, "tracker.payloads", sort, random);
             (task.is_some(), task)
         }
         2 => {

@@ -205,3 +205,41 @@ fn keys_are_rebuilt_where_the_oldest_task_has_none() {
         sound(&tracker);
     }
 }
+
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "pair", status = Status, unique(left))]
+struct Pair {
+    #[task(id)]
+    id: u64,
+    left: String,
+    right: String,
+}
+
+/// A later version of it, in which another field is unique.
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "pair", status = Status, unique(right))]
+struct LaterPair {
+    #[task(id)]
+    id: u64,
+    left: String,
+    right: String,
+}
+
+#[test]
+fn new_unique_key_does_not_conflict_with_the_one_it_replaces() {
+    let tracker = Tracker::in_memory().unwrap();
+    let pairs = tracker.tasks::<Pair>().unwrap();
+    for (id, left, right) in [(1, "a", "b"), (2, "b", "a")] {
+        pairs.submit(&Pair { id, left: left.to_owned(), right: right.to_owned() }).unwrap();
+    }
+    drop(pairs);
+    let later = tracker.tasks::<LaterPair>().unwrap();
+    for (id, right) in [(1, "b"), (2, "a")] {
+        assert_eq!(later.get_by_key("right", &[&right]).unwrap().expect("its key was rebuilt").task.id, id);
+    }
+    sound(&tracker);
+    later.submit(&LaterPair { id: 3, left: "a".to_owned(), right: "c".to_owned() }).unwrap();
+    drop(later);
+    let error = refused_as(tracker.tasks::<Pair>(), ErrorKind::SchemaMismatch);
+    assert!(error.to_string().contains("share its value"), "{error}");
+}

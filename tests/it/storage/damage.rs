@@ -119,7 +119,11 @@ fn a_task_under_a_limit_whose_payload_is_damaged_holds_nobody_up() {
     let summary = fetches.worker().run(|_| Ok::<_, std::io::Error>(())).unwrap();
     assert_eq!(summary.succeeded, 3);
     let wrong: Vec<_> = tracker.verify().unwrap().into_iter().map(|difference| difference.table).collect();
-    assert_eq!(wrong, ["bodies", "indexes", "ids"].map(|table| format!("tracker.{table}")), "its own, and no lane");
+    assert_eq!(
+        wrong,
+        ["payloads", "indexes", "ids"].map(|table| format!("tracker.{table}")),
+        "its own, and no limit row"
+    );
 }
 
 /// Nothing says any more in which lane it stands, so that it stays in front. Claims do not come to it for ever.
@@ -127,7 +131,7 @@ fn a_task_under_a_limit_whose_payload_is_damaged_holds_nobody_up() {
 fn a_task_that_damage_keeps_in_front_of_the_others_is_told_to_who_claims() {
     use tracker_core::redb_store::redb::{Database, ReadableTable, TableDefinition};
 
-    const FRONTS: TableDefinition<&[u8; 25], &[u8]> = TableDefinition::new("tracker.fronts");
+    const FRONTS: TableDefinition<&[u8; 25], &[u8]> = TableDefinition::new("tracker.limit_heads");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fetches.redb");
     fetches(&path);
@@ -178,7 +182,7 @@ fn a_damaged_row_of_ids_never_answers_with_another_task() {
 /// Under the keys of two tasks stand the records of two others: each is sound in itself, and belongs elsewhere.
 #[test]
 fn a_record_under_the_key_of_another_task_is_told_and_never_shown_as_its_own() {
-    for table in ["tracker.headers", "tracker.bodies"] {
+    for table in ["tracker.headers", "tracker.payloads"] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("jobs.redb");
         let tracker = Tracker::open(&path).unwrap();

@@ -133,6 +133,7 @@ fn is_told(error: &Error) -> bool {
         ErrorKind::Corrupted
             | ErrorKind::Foreign
             | ErrorKind::NewerFormat
+            | ErrorKind::OlderFormat
             | ErrorKind::SchemaMismatch
             | ErrorKind::Unreadable
     )
@@ -323,7 +324,7 @@ fn a_table_full_of_junk_is_told_by_its_name() {
     }
     spoil!("tracker.meta", &str, as_str);
     spoil!("tracker.headers", &[u8; 12], lent);
-    spoil!("tracker.bodies", &[u8; 12], lent);
+    spoil!("tracker.payloads", &[u8; 12], lent);
     spoil!("tracker.history", &[u8; 20], lent);
     println!("{tally:?}");
 }

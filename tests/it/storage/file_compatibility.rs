@@ -1,14 +1,15 @@
-//! Files that earlier versions have written are read by this one, and structs that have grown since read their old tasks.
+//! Files of the current format are read, files of an older format are refused by name, and structs that have grown since
+//! read their old tasks.
 //!
-//! `TRACKER_FIXTURES=write cargo test --test it storage::file_compatibility` writes the files of this version anew; docs/format.md says
-//! when that may be done.
+//! `TRACKER_FIXTURES=write cargo test --test it storage::file_compatibility` writes the files of the current format anew;
+//! docs/format.md says when that may be done.
 
 use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    Record, TaskStatus, Tasks, TrackedTask, Tracker, execution::Ticket, file::Sharing, record::AttemptStatus,
-    redb_store::OptionsExt, submit::SubmitOptions, time::ManualClock,
+    ErrorKind, Record, TaskStatus, Tasks, TrackedTask, Tracker, execution::Ticket, file::Sharing,
+    record::AttemptStatus, redb_store::OptionsExt, submit::SubmitOptions, time::ManualClock,
 };
 
 use crate::support::test_disk::Disk;
@@ -200,7 +201,7 @@ fn all<T: TrackedTask>(tasks: &Tasks<T>) -> BTreeMap<String, Record<T, T::Status
     tasks.query().fetch().unwrap().into_iter().map(|record| (record.id.to_string(), record)).collect()
 }
 
-/// What stands in a file of format 1.
+/// Checks the content of a file.
 fn check(bytes: &[u8], ticket: &str, what: &str) {
     use then::Status;
 
@@ -263,7 +264,7 @@ fn files_of_this_format_say_what_was_written_into_them() {
     let writes = std::env::var_os("TRACKER_FIXTURES").is_some();
     for (name, bytes, ticket) in fresh() {
         check(&bytes, &ticket, "just written");
-        let path = folder().join(format!("format-1-{name}.redb"));
+        let path = folder().join(format!("format-2-{name}.redb"));
         if writes {
             fs::create_dir_all(folder()).unwrap();
             fs::write(&path, bytes).unwrap();
@@ -275,8 +276,34 @@ fn files_of_this_format_say_what_was_written_into_them() {
 }
 
 #[test]
+fn file_of_an_older_format_is_refused_by_name() {
+    let copies = tempfile::tempdir().unwrap();
+    for name in ["closed", "killed"] {
+        let path = copies.path().join(format!("{name}.redb"));
+        let fixture = fs::read(folder().join(format!("format-1-{name}.redb"))).unwrap();
+        fs::write(&path, &fixture).unwrap();
+        for opened in [Tracker::inspect(&path), Tracker::open(&path)] {
+            let error = opened.expect_err("it has an older format");
+            assert_eq!(error.kind(), ErrorKind::OlderFormat, "{error}");
+            for part in ["format 1", "format 2", "tracker export", "tracker import"] {
+                assert!(error.to_string().contains(part), "{error}");
+            }
+        }
+        let mut damaged = fixture;
+        damaged.push(b'x');
+        for bytes in [fs::read(&path).unwrap(), damaged] {
+            fs::write(&path, bytes).unwrap();
+            let into = path.with_extension("recovered");
+            let error = Tracker::recover(&path, &into).expect_err("it has an older format");
+            assert_eq!(error.kind(), ErrorKind::OlderFormat, "{error}");
+            assert!(!into.exists());
+        }
+    }
+}
+
+#[test]
 fn a_struct_that_has_grown_reads_the_tasks_of_its_youth() {
-    let kept = fs::read(folder().join("format-1-closed.redb")).unwrap();
+    let kept = fs::read(folder().join("format-2-closed.redb")).unwrap();
     let tracker = opened(kept);
     let jobs = tracker.tasks::<now::Job>().unwrap();
     let found = all(&jobs);

@@ -224,15 +224,15 @@ fn of_format(path: &Path, format: &[u8]) {
 #[test]
 fn a_newer_format_is_refused_by_name() {
     let (_folder, path) = place();
-    of_format(&path, b"tracker\x02");
+    of_format(&path, b"tracker\x03");
     let error = refused(Tracker::open(&path), ErrorKind::NewerFormat);
-    assert!(error.to_string().contains("format 2"), "{error}");
+    assert!(error.to_string().contains("format 3"), "{error}");
     refused(Tracker::inspect(&path), ErrorKind::NewerFormat);
 }
 
 #[test]
 fn a_format_that_never_was_is_nothing_that_a_newer_version_reads() {
-    for format in [&b"tracker\x00"[..], b"tracker", b"tracker\x01\x01", b"backer\x02", b""] {
+    for format in [&b"tracker\x00"[..], b"tracker", b"tracker\x02\x02", b"backer\x02", b""] {
         let (_folder, path) = place();
         of_format(&path, format);
         refused(Tracker::open(&path), ErrorKind::Foreign);

@@ -16,7 +16,7 @@ use crate::{
     support::kinds::{Job, Page, Status, fine, job, jobs, page, sound, status},
 };
 
-const DEPENDENCIES: TableDefinition<'_, &[u8; 24], u8> = TableDefinition::new("tracker.needs");
+const DEPENDENCIES: TableDefinition<'_, &[u8; 24], u8> = TableDefinition::new("tracker.dependencies");
 
 /// Its lease ends with the program; then it starts with what was submitted last. Where that cannot be read, this is told,
 /// and the next submit of it does not take it for known.

@@ -140,41 +140,41 @@ fn a_row_that_is_missing_or_wrong_or_one_too_many_is_told_by_its_table() {
                     txn.open_table(definition).unwrap().insert(key, value.$lend()).unwrap();
                 });
                 // A body too many is a header too few.
-                let table = if $name == "tracker.bodies" { "tracker.headers" } else { $name };
+                let table = if $name == "tracker.payloads" { "tracker.headers" } else { $name };
                 told(&path, table, "one too many");
             }
         };
     }
     let number = |value: &u64| value + 1;
     let bytes = |value: &Vec<u8>| [value, &b"x"[..]].concat();
-    table!("tracker.line", &[u8; 25], (), clone, byte 1, missing "a place");
+    table!("tracker.claim_order", &[u8; 25], (), clone, byte 1, missing "a place");
     table!("tracker.updated", &[u8; 24], (), clone, byte 1, missing "a change");
     table!("tracker.indexes", &[u8], (), clone, byte 1, missing "a value");
     table!("tracker.ids", &[u8], u64, clone, byte 1, missing "an id", wrong number);
-    table!("tracker.uniques", &[u8], u64, clone, byte 1, missing "a key", wrong number);
+    table!("tracker.unique_keys", &[u8], u64, clone, byte 1, missing "a key", wrong number);
     table!("tracker.counts", &[u8; 8], u64, clone, byte 1, missing "a counter", wrong number);
-    table!("tracker.lanes", &[u8], (), clone, byte 1, missing "a place");
-    table!("tracker.slots", &[u8], u64, clone, byte 1, missing "a slot", wrong number);
-    table!("tracker.fronts", &[u8; 25], &[u8], as_slice, byte 1, missing "a front", wrong bytes);
+    table!("tracker.limit_queues", &[u8], (), clone, byte 1, missing "a place");
+    table!("tracker.limit_in_use", &[u8], u64, clone, byte 1, missing "a slot", wrong number);
+    table!("tracker.limit_heads", &[u8; 25], &[u8], as_slice, byte 1, missing "a front", wrong bytes);
     table!("tracker.headers", &[u8; 12], &[u8], as_slice, byte 1, missing "a header", wrong bytes);
-    table!("tracker.bodies", &[u8; 12], &[u8], as_slice, byte 1, missing "a body", wrong bytes);
+    table!("tracker.payloads", &[u8; 12], &[u8], as_slice, byte 1, missing "a body", wrong bytes);
     table!("tracker.successors", &[u8; 12], &[u8], as_slice, byte 1, missing "a body that waits", wrong bytes);
-    table!("tracker.members", &[u8; 20], (), clone, byte 1, missing "a member");
+    table!("tracker.batch_members", &[u8; 20], (), clone, byte 1, missing "a member");
     let otherwise = |value: &u8| if *value == 1 { 2 } else { 1 };
-    table!("tracker.needs", &[u8; 24], u8, clone, byte 1);
-    table!("tracker.dependants", &[u8; 24], u8, clone, byte 1, missing "one who waits", wrong otherwise);
+    table!("tracker.dependencies", &[u8; 24], u8, clone, byte 1);
+    table!("tracker.dependents", &[u8; 24], u8, clone, byte 1, missing "one who waits", wrong otherwise);
     // That one of these is missing, nothing else in the file says.
-    table!("tracker.live", &[u8; 12], &[u8], as_slice, byte 1, wrong bytes);
+    table!("tracker.progress", &[u8; 12], &[u8], as_slice, byte 1, wrong bytes);
     table!("tracker.history", &[u8; 20], &[u8], as_slice, byte 9, wrong bytes);
 }
 
 #[test]
 fn what_batches_and_those_who_wait_say_of_others_is_held_against_them() {
     const BATCHES: TableDefinition<u64, &[u8]> = TableDefinition::new("tracker.batches");
-    const LABELS: TableDefinition<&str, u64> = TableDefinition::new("tracker.labels");
+    const LABELS: TableDefinition<&str, u64> = TableDefinition::new("tracker.batch_labels");
     const FOLLOW_UPS: TableDefinition<u64, &[u8]> = TableDefinition::new("tracker.follow_ups");
-    const NEEDS: TableDefinition<&[u8; 24], u8> = TableDefinition::new("tracker.needs");
-    const DEPENDENTS: TableDefinition<&[u8; 24], u8> = TableDefinition::new("tracker.dependants");
+    const NEEDS: TableDefinition<&[u8; 24], u8> = TableDefinition::new("tracker.dependencies");
+    const DEPENDENTS: TableDefinition<&[u8; 24], u8> = TableDefinition::new("tracker.dependents");
     const IDS: TableDefinition<&[u8], u64> = TableDefinition::new("tracker.ids");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
@@ -194,11 +194,11 @@ fn what_batches_and_those_who_wait_say_of_others_is_held_against_them() {
     let junk = |txn: &WriteTransaction| drop(txn.open_table(BATCHES).unwrap().insert(day, &b"junk"[..]).unwrap());
     found(&junk, "tracker.batches");
     let unlabelled = |txn: &WriteTransaction| drop(txn.open_table(LABELS).unwrap().remove("night").unwrap().unwrap());
-    assert_eq!(found(&unlabelled, &format!("tracker.labels: \"night\" is None and should be {night}")), 1);
+    assert_eq!(found(&unlabelled, &format!("tracker.batch_labels: \"night\" is None and should be {night}")), 1);
     let relabelled = |txn: &WriteTransaction| drop(txn.open_table(LABELS).unwrap().insert("night", day).unwrap());
-    assert_eq!(found(&relabelled, &format!("tracker.labels: \"night\" is Some({day}) and should be {night}")), 1);
+    assert_eq!(found(&relabelled, &format!("tracker.batch_labels: \"night\" is Some({day}) and should be {night}")), 1);
     let labelled = |txn: &WriteTransaction| drop(txn.open_table(LABELS).unwrap().insert("noon", 7).unwrap());
-    assert_eq!(found(&labelled, "tracker.labels: \"noon\" is 7 and should not be"), 1);
+    assert_eq!(found(&labelled, "tracker.batch_labels: \"noon\" is 7 and should not be"), 1);
     for batch in [day, 99] {
         let followed = |txn: &WriteTransaction| {
             let mut rows = txn.open_table(FOLLOW_UPS).unwrap();

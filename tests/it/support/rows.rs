@@ -92,9 +92,9 @@ pub fn change_state(path: &Path, work: impl FnOnce(&mut Record)) {
     const META: TableDefinition<&str, &[u8]> = TableDefinition::new("tracker.meta");
     change(path, |txn| {
         let mut meta = txn.open_table(META).unwrap();
-        let mut record = Record::new(meta.get("pulse").unwrap().unwrap().value());
+        let mut record = Record::new(meta.get("file_state").unwrap().unwrap().value());
         work(&mut record);
-        meta.insert("pulse", record.sealed(None).as_slice()).unwrap();
+        meta.insert("file_state", record.sealed(None).as_slice()).unwrap();
     });
 }
 

@@ -57,7 +57,7 @@ impl Database {
         Ok(database)
     }
 
-    /// Refuses what is no tracker file, or a newer one.
+    /// Refuses a file of another program or of another format.
     fn check_format(&self) -> Result<()> {
         let name = self.place.name().display();
         match self.read(|txn| Ok(Tables::new(txn).check_format()))? {
@@ -68,10 +68,16 @@ impl Database {
                     "{name}: this is a redb file of another program; give the path of a tracker file, or of none yet"
                 ),
             )),
+            Err(FormatProblem::Older { found, known }) => Err(Error::new(
+                ErrorKind::OlderFormat,
+                format!(
+                    "{name}: it has format {found}, this version reads format {known}; export the tasks with the version of the tracker that wrote the file (`tracker export`), and import them into a new file with this one (`tracker import`)"
+                ),
+            )),
             Err(FormatProblem::Newer { found, known }) => Err(Error::new(
                 ErrorKind::NewerFormat,
                 format!(
-                    "{name}: it has format {found}, this version knows up to {known}; use a newer version of the tracker"
+                    "{name}: it has format {found}, this version reads format {known}; use a newer version of the tracker"
                 ),
             )),
             Err(FormatProblem::Damaged(error)) => Err(error),

@@ -41,8 +41,8 @@ pub(crate) fn repair_time(database: &Database, now: Micros) -> Result<Retimed> {
             state.mark = shift.end();
             (state.instance, state.batch) = (instance, 1);
             let change = state.change.checked_add(1);
-            state.change =
-                change.ok_or_else(|| Error::corrupted("tracker.meta", "pulse", "its change number is at its end"))?;
+            state.change = change
+                .ok_or_else(|| Error::corrupted("tracker.meta", "file_state", "its change number is at its end"))?;
             rows.put_file_state(&state)?;
             Ok((true, Retimed { before, after: state.mark, tasks, redated }))
         })

@@ -127,18 +127,18 @@ fn who_ended_before_a_time_is_found_by_priority_and_no_more_of_them_than_asked_f
     assert_eq!(file.read(|rows| rows.ended_before(&file.kind, PENDING, NEVER, 100)), []);
 }
 
-/// Claims look at the fronts of lanes: what no claim may find has no place there, however long it waits.
 #[test]
-fn who_is_due_some_day_stands_in_a_lane_and_who_waits_for_others_does_not() {
+fn limit_queue_holds_due_tasks_but_not_those_with_dependencies() {
     let file = File::new(true);
     let first = file.submit("first", 0, None, &[]);
     let last = file.submit("at the end of time", 0, Some(NEVER), &[]);
     file.submit("waits", 0, None, &["first"]);
-    let in_lanes = file.read(|rows| {
-        let keys = redb::ReadableTable::iter(rows.lanes()?)?;
-        keys.map(|row| Ok(keys::lane_place(file.kind.id, row?.0.value()).unwrap())).collect::<crate::Result<Vec<_>>>()
+    let queued = file.read(|rows| {
+        let keys = redb::ReadableTable::iter(rows.limit_queues()?)?;
+        keys.map(|row| Ok(keys::limit_queue_place(file.kind.id, row?.0.value()).unwrap()))
+            .collect::<crate::Result<Vec<_>>>()
     });
-    let in_lanes: Vec<_> = in_lanes.into_iter().map(|key| (key.task(), key.at)).collect();
-    assert_eq!(in_lanes, [(first, file.now()), (last, LATEST)]);
+    let queued: Vec<_> = queued.into_iter().map(|key| (key.task(), key.at)).collect();
+    assert_eq!(queued, [(first, file.now()), (last, LATEST)]);
     assert_eq!(file.tracker.verify().unwrap(), []);
 }

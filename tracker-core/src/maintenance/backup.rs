@@ -65,7 +65,7 @@ fn backup(tracker: &Tracker, into: &Path) -> Result<Backup> {
         let mut state = rows.file_state()?;
         let fence = state.next_fence.checked_add(FENCES);
         state.next_fence =
-            fence.ok_or_else(|| Error::corrupted("tracker.meta", "pulse", "its next fence is near its end"))?;
+            fence.ok_or_else(|| Error::corrupted("tracker.meta", "file_state", "its next fence is near its end"))?;
         next_fence = state.next_fence;
         rows.put_file_state(&state)?;
         drop(rows);

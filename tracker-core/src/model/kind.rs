@@ -5,7 +5,6 @@ use crate::model::{
     error::{Error, ErrorKind, Reason, Refusal, Result},
     status::{Graph, TaskStatus},
     task::{Policy, Retention, TaskKey, TaskRef, TrackedTask},
-    task_row::TaskRow,
     time::Micros,
     transition::{Header, Rules},
 };
@@ -148,16 +147,6 @@ impl Kind {
     /// Whether some unique key is held only while a task is unfinished.
     pub(crate) fn has_passing_keys(&self) -> bool {
         self.uniques.iter().any(|(_, passing)| *passing)
-    }
-
-    /// The unique values that a task holds: those that hold for ever, and the passing ones while it is unfinished.
-    /// An empty value binds nobody.
-    pub(crate) fn held<'b>(&self, header: &Header, body: &'b TaskRow) -> Vec<(u16, &'b [u8])> {
-        let finished = self.is_finished(header);
-        let keys = self.uniques.iter().zip(&body.uniques).zip(0..);
-        keys.filter(|(((_, passing), value), _)| !(value.is_empty() || *passing && finished))
-            .map(|((_, value), number)| (number, value.as_slice()))
-            .collect()
     }
 }
 

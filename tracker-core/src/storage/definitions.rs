@@ -20,48 +20,53 @@ pub(crate) const KINDS: TableDefinition<u32, Bytes> = TableDefinition::new("trac
 /// Task -> header.
 pub(crate) const HEADERS: TableDefinition<Fixed<{ TaskRef::LEN }>, Bytes> = TableDefinition::new("tracker.headers");
 /// Task -> id, keys and payload.
-pub(crate) const BODIES: TableDefinition<Fixed<{ TaskRef::LEN }>, Bytes> = TableDefinition::new("tracker.bodies");
+pub(crate) const PAYLOADS: TableDefinition<Fixed<{ TaskRef::LEN }>, Bytes> = TableDefinition::new("tracker.payloads");
 /// Task -> the body that waits for the end of the running attempt.
 pub(crate) const SUCCESSORS: TableDefinition<Fixed<{ TaskRef::LEN }>, Bytes> =
     TableDefinition::new("tracker.successors");
 /// Task -> progress of the running attempt.
-pub(crate) const LIVE: TableDefinition<Fixed<{ TaskRef::LEN }>, Bytes> = TableDefinition::new("tracker.live");
+pub(crate) const PROGRESS: TableDefinition<Fixed<{ TaskRef::LEN }>, Bytes> = TableDefinition::new("tracker.progress");
 /// Task and fence -> an attempt that ended.
 pub(crate) const HISTORY: TableDefinition<Fixed<{ AttemptKey::LEN }>, Bytes> = TableDefinition::new("tracker.history");
 /// Kind and id -> sequence number.
 pub(crate) const IDS: TableDefinition<Bytes, u64> = TableDefinition::new("tracker.ids");
 /// Kind, key number and value -> sequence number.
-pub(crate) const UNIQUES: TableDefinition<Bytes, u64> = TableDefinition::new("tracker.uniques");
+pub(crate) const UNIQUE_KEYS: TableDefinition<Bytes, u64> = TableDefinition::new("tracker.unique_keys");
 /// Kind, field number, value and sequence number.
 pub(crate) const INDEXES: TableDefinition<Bytes, ()> = TableDefinition::new("tracker.indexes");
 /// Kind, status, priority, time and sequence number: the order in which tasks are due, or expire, or ended.
-pub(crate) const LINE: TableDefinition<Fixed<{ ClaimKey::LEN }>, ()> = TableDefinition::new("tracker.line");
+pub(crate) const CLAIM_ORDER: TableDefinition<Fixed<{ ClaimKey::LEN }>, ()> =
+    TableDefinition::new("tracker.claim_order");
 /// Kind, status, time of the last change and sequence number, for the statuses that the line orders otherwise.
 pub(crate) const UPDATED: TableDefinition<Fixed<{ UpdatedKey::LEN }>, ()> = TableDefinition::new("tracker.updated");
 /// Kind and status -> how many tasks have it.
 pub(crate) const COUNTS: TableDefinition<Fixed<{ CountKey::LEN }>, u64> = TableDefinition::new("tracker.counts");
 /// Waiting task, and the task or batch that it waits for -> what becomes of it if that one ends without success.
-pub(crate) const NEEDS: TableDefinition<Fixed<{ DependencyKey::LEN }>, u8> = TableDefinition::new("tracker.needs");
+pub(crate) const DEPENDENCIES: TableDefinition<Fixed<{ DependencyKey::LEN }>, u8> =
+    TableDefinition::new("tracker.dependencies");
 /// The same, turned round.
 pub(crate) const DEPENDENTS: TableDefinition<Fixed<{ DependencyKey::LEN }>, u8> =
-    TableDefinition::new("tracker.dependants");
+    TableDefinition::new("tracker.dependents");
 /// Task or batch -> news of it that not all have heard who wait for it; the number before which they were submitted; and the
 /// last one that heard it: its kind's number (0 for nobody) and its own.
-pub(crate) const NEWS: TableDefinition<Fixed<{ TaskRef::LEN }>, DependencyEndRow> =
-    TableDefinition::new("tracker.news");
+pub(crate) const PROPAGATIONS: TableDefinition<Fixed<{ TaskRef::LEN }>, DependencyEndRow> =
+    TableDefinition::new("tracker.propagations");
 /// Batch number -> batch.
 pub(crate) const BATCHES: TableDefinition<u64, Bytes> = TableDefinition::new("tracker.batches");
 /// Label -> batch number.
-pub(crate) const LABELS: TableDefinition<&str, u64> = TableDefinition::new("tracker.labels");
+pub(crate) const BATCH_LABELS: TableDefinition<&str, u64> = TableDefinition::new("tracker.batch_labels");
 /// Batch and task.
-pub(crate) const MEMBERS: TableDefinition<Fixed<{ MemberKey::LEN }>, ()> = TableDefinition::new("tracker.members");
+pub(crate) const BATCH_MEMBERS: TableDefinition<Fixed<{ MemberKey::LEN }>, ()> =
+    TableDefinition::new("tracker.batch_members");
 /// Batch number -> the task that is submitted when the batch is over.
 pub(crate) const FOLLOW_UPS: TableDefinition<u64, Bytes> = TableDefinition::new("tracker.follow_ups");
 /// In kinds with a limit: kind, value, then the place in the line, of every task that a claim may come to.
-pub(crate) const LANES: TableDefinition<Bytes, ()> = TableDefinition::new("tracker.lanes");
+pub(crate) const LIMIT_QUEUES: TableDefinition<Bytes, ()> = TableDefinition::new("tracker.limit_queues");
 /// In kinds with a limit: the places in the line that stand first in their lane, where it has a slot free -> the value.
-pub(crate) const FRONTS: TableDefinition<Fixed<{ ClaimKey::LEN }>, Bytes> = TableDefinition::new("tracker.fronts");
+pub(crate) const LIMIT_HEADS: TableDefinition<Fixed<{ ClaimKey::LEN }>, Bytes> =
+    TableDefinition::new("tracker.limit_heads");
 /// In kinds with a limit: kind and value -> how many tasks are in progress.
-pub(crate) const SLOTS: TableDefinition<Bytes, u64> = TableDefinition::new("tracker.slots");
+pub(crate) const LIMIT_IN_USE: TableDefinition<Bytes, u64> = TableDefinition::new("tracker.limit_in_use");
 /// In kinds with a rate: kind and number -> when a task started; a ring of as many as may start in a period.
-pub(crate) const STARTS: TableDefinition<Fixed<{ StartKey::LEN }>, i64> = TableDefinition::new("tracker.starts");
+pub(crate) const RATE_STARTS: TableDefinition<Fixed<{ StartKey::LEN }>, i64> =
+    TableDefinition::new("tracker.rate_starts");

@@ -14,7 +14,7 @@ pub(crate) struct AttemptKey {
     pub fence: u64,
 }
 
-/// A place in the line.
+/// A place in the claim order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ClaimKey {
     pub kind: u32,
@@ -285,19 +285,20 @@ pub(crate) fn index_seq(key: &[u8]) -> Option<u64> {
     key.last_chunk().map(|seq| u64::from_be_bytes(*seq))
 }
 
-/// What the keys of a value's lane start with: the kind, then the value behind its length.
-pub(crate) fn lane(kind: u32, value: &[u8]) -> Vec<u8> {
+/// The start of all keys of a limit key: the kind, then the value behind its length.
+pub(crate) fn limit_prefix(kind: u32, value: &[u8]) -> Vec<u8> {
     let length = u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes();
     [&kind.to_be_bytes()[..], &length, value].concat()
 }
 
-/// The key of a place in a lane: the lane, then the place in the line without its kind.
-pub(crate) fn lane_key(lane: &[u8], place: ClaimKey) -> Vec<u8> {
-    [lane, &place.pack()[4..]].concat()
+/// A key in the queue of a limit key: its prefix, then the place in the claim order without its kind.
+pub(crate) fn limit_queue_key(prefix: &[u8], place: ClaimKey) -> Vec<u8> {
+    let [_, _, _, _, place @ ..] = place.pack();
+    [prefix, &place].concat()
 }
 
-/// The place in the line that a key of a lane names.
-pub(crate) fn lane_place(kind: u32, key: &[u8]) -> Option<ClaimKey> {
+/// The place in the claim order that a key in the queue of a limit key names.
+pub(crate) fn limit_queue_place(kind: u32, key: &[u8]) -> Option<ClaimKey> {
     let place: &[u8; ClaimKey::LEN - 4] = key.last_chunk()?;
     Some(ClaimKey::unpack(&Packer::new().put(kind.to_be_bytes()).put(*place).bytes))
 }
@@ -327,7 +328,7 @@ mod tests {
             assert_eq!(UpdatedKey::unpack(&updated.pack()), updated);
             let run = AttemptKey { task: key.task(), fence: key.seq };
             assert_eq!(AttemptKey::unpack(&run.pack()), run);
-            assert_eq!(lane_place(key.kind, &lane_key(&lane(key.kind, b"a"), key)), Some(key));
+            assert_eq!(limit_queue_place(key.kind, &limit_queue_key(&limit_prefix(key.kind, b"a"), key)), Some(key));
             let count = CountKey { kind: key.kind, code: key.code };
             assert_eq!(CountKey::unpack(&count.pack()), count);
             let need = DependencyKey { from: key.task(), to: TaskRef { kind: key.kind / 2, seq: key.seq / 3 } };

@@ -7,5 +7,6 @@ pub(crate) mod file;
 pub(crate) mod keys;
 pub(crate) mod order;
 pub(crate) mod read;
+pub(crate) mod rows_of;
 pub(crate) mod tables;
 pub(crate) mod write;

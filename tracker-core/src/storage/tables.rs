@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::{cmp::Ordering, collections::HashMap};
 
 use redb::{
     AccessGuard, Key, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, Value, WriteTransaction,
@@ -48,35 +48,6 @@ impl Source for &ReadTransaction {
 
 type Fixed<const N: usize> = &'static [u8; N];
 
-/// The tables of one transaction, opened when first needed: a commit pays for each table that was opened.
-pub(crate) struct Tables<S: Source> {
-    source: S,
-    meta: Option<S::Table<&'static str, Bytes>>,
-    kinds: Option<S::Table<u32, Bytes>>,
-    headers: Option<S::Table<Fixed<{ TaskRef::LEN }>, Bytes>>,
-    bodies: Option<S::Table<Fixed<{ TaskRef::LEN }>, Bytes>>,
-    successors: Option<S::Table<Fixed<{ TaskRef::LEN }>, Bytes>>,
-    live: Option<S::Table<Fixed<{ TaskRef::LEN }>, Bytes>>,
-    history: Option<S::Table<Fixed<{ AttemptKey::LEN }>, Bytes>>,
-    ids: Option<S::Table<Bytes, u64>>,
-    uniques: Option<S::Table<Bytes, u64>>,
-    indexes: Option<S::Table<Bytes, ()>>,
-    line: Option<S::Table<Fixed<{ keys::ClaimKey::LEN }>, ()>>,
-    updated: Option<S::Table<Fixed<{ keys::UpdatedKey::LEN }>, ()>>,
-    counts: Option<S::Table<Fixed<{ CountKey::LEN }>, u64>>,
-    needs: Option<S::Table<Fixed<{ DependencyKey::LEN }>, u8>>,
-    dependents: Option<S::Table<Fixed<{ DependencyKey::LEN }>, u8>>,
-    news: Option<S::Table<Fixed<{ TaskRef::LEN }>, DependencyEndRow>>,
-    batches: Option<S::Table<u64, Bytes>>,
-    labels: Option<S::Table<&'static str, u64>>,
-    members: Option<S::Table<Fixed<{ MemberKey::LEN }>, ()>>,
-    follow_ups: Option<S::Table<u64, Bytes>>,
-    lanes: Option<S::Table<Bytes, ()>>,
-    fronts: Option<S::Table<Fixed<{ keys::ClaimKey::LEN }>, Bytes>>,
-    slots: Option<S::Table<Bytes, u64>>,
-    starts: Option<S::Table<Fixed<{ StartKey::LEN }>, i64>>,
-}
-
 fn opened<T>(slot: &mut Option<T>, open: impl FnOnce() -> Result<T>) -> Result<&mut T> {
     match slot {
         Some(table) => Ok(table),
@@ -84,13 +55,59 @@ fn opened<T>(slot: &mut Option<T>, open: impl FnOnce() -> Result<T>) -> Result<&
     }
 }
 
-macro_rules! accessors {
+/// Defines `Tables` with an accessor for each table, and `create_all`.
+macro_rules! tables {
     ($($name:ident: $key:ty => $value:ty = $table:ident;)*) => {
-        $(pub(crate) fn $name(&mut self) -> Result<&mut S::Table<$key, $value>> {
-            let source = self.source;
-            opened(&mut self.$name, || source.open(definitions::$table))
-        })*
+        /// The tables of one transaction, opened when first needed: a commit pays for each table that was opened.
+        pub(crate) struct Tables<S: Source> {
+            source: S,
+            $($name: Option<S::Table<$key, $value>>,)*
+        }
+
+        impl<S: Source> Tables<S> {
+            pub(crate) fn new(source: S) -> Self {
+                Self { source, $($name: None,)* }
+            }
+
+            $(pub(crate) fn $name(&mut self) -> Result<&mut S::Table<$key, $value>> {
+                let source = self.source;
+                opened(&mut self.$name, || source.open(definitions::$table))
+            })*
+        }
+
+        /// Creates the tables of a new file.
+        fn create_all(tables: &mut Tables<&WriteTransaction>) -> Result<()> {
+            $(tables.$name()?;)*
+            Ok(())
+        }
     };
+}
+
+tables! {
+    meta: &'static str => Bytes = META;
+    kinds: u32 => Bytes = KINDS;
+    headers: Fixed<{ TaskRef::LEN }> => Bytes = HEADERS;
+    payloads: Fixed<{ TaskRef::LEN }> => Bytes = PAYLOADS;
+    successors: Fixed<{ TaskRef::LEN }> => Bytes = SUCCESSORS;
+    progress_rows: Fixed<{ TaskRef::LEN }> => Bytes = PROGRESS;
+    history: Fixed<{ AttemptKey::LEN }> => Bytes = HISTORY;
+    ids: Bytes => u64 = IDS;
+    unique_keys: Bytes => u64 = UNIQUE_KEYS;
+    indexes: Bytes => () = INDEXES;
+    claim_order: Fixed<{ keys::ClaimKey::LEN }> => () = CLAIM_ORDER;
+    updated: Fixed<{ keys::UpdatedKey::LEN }> => () = UPDATED;
+    counts: Fixed<{ CountKey::LEN }> => u64 = COUNTS;
+    dependency_rows: Fixed<{ DependencyKey::LEN }> => u8 = DEPENDENCIES;
+    dependents: Fixed<{ DependencyKey::LEN }> => u8 = DEPENDENTS;
+    propagations: Fixed<{ TaskRef::LEN }> => DependencyEndRow = PROPAGATIONS;
+    batches: u64 => Bytes = BATCHES;
+    batch_labels: &'static str => u64 = BATCH_LABELS;
+    batch_members: Fixed<{ MemberKey::LEN }> => () = BATCH_MEMBERS;
+    follow_ups: u64 => Bytes = FOLLOW_UPS;
+    limit_queues: Bytes => () = LIMIT_QUEUES;
+    limit_heads: Fixed<{ keys::ClaimKey::LEN }> => Bytes = LIMIT_HEADS;
+    limit_in_use: Bytes => u64 = LIMIT_IN_USE;
+    rate_starts: Fixed<{ StartKey::LEN }> => i64 = RATE_STARTS;
 }
 
 /// Decodes a row; bytes that are no such row are reported with their table and key, and never trusted.
@@ -106,116 +123,41 @@ pub(crate) fn row_of<T: Encodable>(table: &str, task: TaskRef, bytes: &[u8]) -> 
 /// Creates every table and writes what a new file begins with.
 pub(crate) fn init(txn: &WriteTransaction) -> Result<()> {
     let mut tables = Tables::new(txn);
-    tables.kinds()?;
-    tables.headers()?;
-    tables.bodies()?;
-    tables.successors()?;
-    tables.live()?;
-    tables.history()?;
-    tables.ids()?;
-    tables.uniques()?;
-    tables.indexes()?;
-    tables.line()?;
-    tables.updated()?;
-    tables.counts()?;
-    tables.needs()?;
-    tables.dependents()?;
-    tables.news()?;
-    tables.batches()?;
-    tables.labels()?;
-    tables.members()?;
-    tables.follow_ups()?;
-    tables.lanes()?;
-    tables.fronts()?;
-    tables.slots()?;
-    tables.starts()?;
+    create_all(&mut tables)?;
     let file_state = encoding::encode(&FileState::new())?;
     let meta = tables.meta()?;
-    meta.insert(FORMAT_KEY, FORMAT)?;
+    meta.insert(FORMAT_KEY, FORMAT.as_slice())?;
     meta.insert(FILE_STATE_KEY, file_state.as_slice())?;
     Ok(())
 }
 
 const FORMAT_KEY: &str = "format";
-const FILE_STATE_KEY: &str = "pulse";
+const FILE_STATE_KEY: &str = "file_state";
 /// What the file says of itself: a name, and the version of the format as the last byte.
-const FORMAT: &[u8] = b"tracker\x01";
+const FORMAT: &[u8; 8] = b"tracker\x02";
 
 impl<S: Source> Tables<S> {
-    pub(crate) fn new(source: S) -> Self {
-        Self {
-            source,
-            meta: None,
-            kinds: None,
-            headers: None,
-            bodies: None,
-            successors: None,
-            live: None,
-            history: None,
-            ids: None,
-            uniques: None,
-            indexes: None,
-            line: None,
-            updated: None,
-            counts: None,
-            needs: None,
-            dependents: None,
-            news: None,
-            batches: None,
-            labels: None,
-            members: None,
-            follow_ups: None,
-            lanes: None,
-            fronts: None,
-            slots: None,
-            starts: None,
-        }
-    }
-
     /// The transaction.
     pub(crate) fn source(&self) -> S {
         self.source
     }
 
-    accessors! {
-        meta: &'static str => Bytes = META;
-        kinds: u32 => Bytes = KINDS;
-        headers: Fixed<{ TaskRef::LEN }> => Bytes = HEADERS;
-        bodies: Fixed<{ TaskRef::LEN }> => Bytes = BODIES;
-        successors: Fixed<{ TaskRef::LEN }> => Bytes = SUCCESSORS;
-        live: Fixed<{ TaskRef::LEN }> => Bytes = LIVE;
-        history: Fixed<{ AttemptKey::LEN }> => Bytes = HISTORY;
-        ids: Bytes => u64 = IDS;
-        uniques: Bytes => u64 = UNIQUES;
-        indexes: Bytes => () = INDEXES;
-        line: Fixed<{ keys::ClaimKey::LEN }> => () = LINE;
-        updated: Fixed<{ keys::UpdatedKey::LEN }> => () = UPDATED;
-        counts: Fixed<{ CountKey::LEN }> => u64 = COUNTS;
-        needs: Fixed<{ DependencyKey::LEN }> => u8 = NEEDS;
-        dependents: Fixed<{ DependencyKey::LEN }> => u8 = DEPENDENTS;
-        news: Fixed<{ TaskRef::LEN }> => DependencyEndRow = NEWS;
-        batches: u64 => Bytes = BATCHES;
-        labels: &'static str => u64 = LABELS;
-        members: Fixed<{ MemberKey::LEN }> => () = MEMBERS;
-        follow_ups: u64 => Bytes = FOLLOW_UPS;
-        lanes: Bytes => () = LANES;
-        fronts: Fixed<{ keys::ClaimKey::LEN }> => Bytes = FRONTS;
-        slots: Bytes => u64 = SLOTS;
-        starts: Fixed<{ StartKey::LEN }> => i64 = STARTS;
-    }
-
-    /// Refuses a file that another program or a newer version wrote.
+    /// Refuses a file that another program, an older version or a newer version wrote.
     pub(crate) fn check_format(&mut self) -> Result<(), FormatProblem> {
         let meta = self.meta().map_err(|error| match error.kind() {
             ErrorKind::Foreign => FormatProblem::Foreign,
             _ => FormatProblem::Damaged(error),
         })?;
         let format = meta.get(FORMAT_KEY).map_err(|error| FormatProblem::Damaged(error.into()))?;
-        let (name, version) = FORMAT.split_at(FORMAT.len() - 1);
-        match format.as_ref().map(AccessGuard::value).and_then(|format| format.strip_prefix(name)) {
-            Some(found) if found == version => Ok(()),
-            Some([found]) if *found > version[0] => Err(FormatProblem::Newer { found: *found, known: version[0] }),
-            _ => Err(FormatProblem::Foreign),
+        let [name @ .., known] = FORMAT;
+        let (found, known) = match format.as_ref().map(AccessGuard::value).and_then(<[u8]>::split_last) {
+            Some((found @ 1.., rest)) if rest == name => (*found, *known),
+            _ => return Err(FormatProblem::Foreign),
+        };
+        match found.cmp(&known) {
+            Ordering::Less => Err(FormatProblem::Older { found, known }),
+            Ordering::Equal => Ok(()),
+            Ordering::Greater => Err(FormatProblem::Newer { found, known }),
         }
     }
 
@@ -244,13 +186,13 @@ impl<S: Source> Tables<S> {
     }
 
     pub(crate) fn body(&mut self, task: TaskRef) -> Result<Option<TaskRow>> {
-        let bytes = self.bodies()?.get(&task.pack())?;
-        bytes.map(|bytes| row_of("tracker.bodies", task, bytes.value())).transpose()
+        let bytes = self.payloads()?.get(&task.pack())?;
+        bytes.map(|bytes| row_of("tracker.payloads", task, bytes.value())).transpose()
     }
 
     /// The body of a task that has a header.
     pub(crate) fn body_of(&mut self, task: TaskRef) -> Result<TaskRow> {
-        self.body(task)?.ok_or_else(|| Error::corrupted("tracker.bodies", task, "the task has no body"))
+        self.body(task)?.ok_or_else(|| Error::corrupted("tracker.payloads", task, "the task has no body"))
     }
 
     pub(crate) fn successor(&mut self, task: TaskRef) -> Result<Option<TaskRow>> {
@@ -270,15 +212,15 @@ impl<S: Source> Tables<S> {
     }
 
     pub(crate) fn progress(&mut self, task: TaskRef) -> Result<Option<Progress>> {
-        let bytes = self.live()?.get(&task.pack())?;
-        bytes.map(|bytes| row_of("tracker.live", task, bytes.value())).transpose()
+        let bytes = self.progress_rows()?.get(&task.pack())?;
+        bytes.map(|bytes| row_of("tracker.progress", task, bytes.value())).transpose()
     }
 
     pub(crate) fn with_id(&mut self, kind: u32, id: &TaskKey) -> Result<Option<TaskRef>> {
         let seq = self.ids()?.get(keys::id_key(kind, id).as_slice())?.map(|seq| seq.value());
         let Some(task) = seq.map(|seq| TaskRef { kind, seq }) else { return Ok(None) };
         // The row has no checksum of its own: damaged, it could name another task, or none.
-        let body = self.bodies()?.get(&task.pack())?;
+        let body = self.payloads()?.get(&task.pack())?;
         let is_its_own = body.map(|body| encoding::is_body_of(body.value(), id));
         match is_its_own {
             Some(true) => Ok(Some(task)),
@@ -290,8 +232,20 @@ impl<S: Source> Tables<S> {
     }
 
     pub(crate) fn with_unique(&mut self, kind: u32, number: u16, value: &[u8]) -> Result<Option<TaskRef>> {
-        let seq = self.uniques()?.get(keys::unique_key(kind, number, value).as_slice())?;
-        Ok(seq.map(|seq| TaskRef { kind, seq: seq.value() }))
+        let seq = self.unique_keys()?.get(keys::unique_key(kind, number, value).as_slice())?.map(|seq| seq.value());
+        let Some(task) = seq.map(|seq| TaskRef { kind, seq }) else { return Ok(None) };
+        // The row has no checksum of its own: damaged, it could name another task, or none.
+        let is_its_own =
+            self.body(task)?.is_some_and(|row| row.uniques.get(usize::from(number)).is_some_and(|own| own == value));
+        if is_its_own {
+            Ok(Some(task))
+        } else {
+            Err(Error::corrupted(
+                "tracker.unique_keys",
+                task,
+                format_args!("the task does not have the unique key {number}"),
+            ))
+        }
     }
 
     /// The attempts that the history holds, oldest first; the latest one may stand in the header instead.
@@ -313,6 +267,7 @@ impl<S: Source> Tables<S> {
 /// Why a file is not one that this version reads.
 pub(crate) enum FormatProblem {
     Foreign,
+    Older { found: u8, known: u8 },
     Newer { found: u8, known: u8 },
     Damaged(Error),
 }
@@ -333,7 +288,7 @@ impl Tables<&WriteTransaction> {
     pub(crate) fn put_progress(&mut self, task: TaskRef, progress: &Progress) -> Result<()> {
         let key = task.pack();
         let bytes = encoding::encode_at(&key, progress)?;
-        self.live()?.insert(&key, bytes.as_slice())?;
+        self.progress_rows()?.insert(&key, bytes.as_slice())?;
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use crate::{
     },
     storage::{
         keys::ClaimKey,
-        order::{StatusOrder, order},
+        order::{StatusOrder, status_order},
         read::{scan::ListingRange, waiting::WaitingCounts},
         tables::Tables,
     },
@@ -148,7 +148,7 @@ impl<T: Schema> Tasks<T> {
 fn startable(kind: &Kind) -> Vec<i32> {
     let steps = (0..).zip(kind.graph.steps()).flat_map(|(step, _)| kind.graph.startable(step));
     let mut codes: Vec<i32> = steps.chain(kind.policy.startable.iter().copied()).collect();
-    codes.retain(|code| order(&kind.graph, *code) == StatusOrder::WaitingCounts);
+    codes.retain(|code| status_order(&kind.graph, *code) == StatusOrder::Waiting);
     codes.sort_unstable();
     codes.dedup();
     codes
@@ -194,7 +194,7 @@ impl Drawn<'_> {
             return Ok(());
         }
         let waits = startable(self.kind).contains(&code);
-        if !waits && order(&self.kind.graph, code) != StatusOrder::Leased {
+        if !waits && status_order(&self.kind.graph, code) != StatusOrder::Leased {
             let first = rows.line_first(kind, code, 1)?;
             return self.put_by(rows, status, BoundedCount::exactly(all), first.first().copied());
         }

@@ -11,7 +11,7 @@ use crate::{
         task::{IndexValue, TaskId, TaskKey},
         transition::{Explanation, Header, Lease, Rules, Situation},
     },
-    storage::order::position,
+    storage::order::order_keys,
 };
 
 /// How many tasks there are in each status.
@@ -188,7 +188,7 @@ impl<T: Schema> Tasks<T> {
             let header =
                 rows.header(task)?.ok_or_else(|| kind.refuse(id.clone(), crate::model::error::Reason::NotFound))?;
             let header = self.revived(&kind.rules(now), header);
-            let place = position(&kind.graph, task, &header).line;
+            let place = order_keys(&kind.graph, task, &header).claim_order;
             let step = kind.rules(now).status(&header).map_or(0, |status| status.step);
             // A task that waits in the last status of a step belongs to the line of the next one.
             let starts = |step: &u16| kind.graph.startable(*step).contains(&header.code);

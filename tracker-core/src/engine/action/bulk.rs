@@ -39,7 +39,7 @@ impl Prepared {
     /// The same as a submit of its own.
     fn alone(&self, kind: &Kind) -> Result<NewTask> {
         let body: TaskRow =
-            encoding::decode(&self.record).map_err(|what| Error::corrupted("tracker.bodies", &self.id, what))?;
+            encoding::decode(&self.record).map_err(|what| Error::corrupted("tracker.payloads", &self.id, what))?;
         let TaskRow { id, indexes, uniques, payload } = body;
         let id = (!self.generated).then_some(id);
         Ok(NewTask { kind: kind.id, id, indexes, uniques, payload, submit: self.submit.clone(), needs: Vec::new() })

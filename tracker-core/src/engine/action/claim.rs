@@ -233,7 +233,7 @@ fn lease(
     if known.max().is_some_and(|known| known >= owner.fence) {
         return Err(Error::corrupted(
             "tracker.meta",
-            "pulse",
+            "file_state",
             format_args!("its next fence is {}, and {task} has a later one", owner.fence),
         ));
     }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::Action;
 use crate::{
-    engine::writer::Writer,
+    engine::writer::{Redefined, Writer},
     model::{
         contain,
         error::{ErrorKind, Result},
@@ -50,8 +50,8 @@ impl Action for Register {
             self.rebuild(writer, &unlimited(&old), &unlimited(&new))?;
         }
         let kind = writer.put_kind(new)?;
-        if rebuilds || lanes_differ(&old, &kind) {
-            writer.relane(&kind)?;
+        if rebuilds || limit_rows_differ(&old, &kind) {
+            writer.rebuild_limit_rows(&kind)?;
         }
         if old.policy.rate.map(|rate| rate.starts) != kind.policy.rate.map(|rate| rate.starts) {
             writer.rows().refit_starts(&kind)?;
@@ -102,24 +102,17 @@ impl Register {
         Ok(false)
     }
 
-    /// Takes every task out of the old indexes and puts it into the new ones; those that will come later have the new keys.
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method's path is not general enough over lifetimes"
+    )]
+    /// Replaces the rows of every task by those of the new definition. Follow-up tasks that are still to come get the new keys.
     fn rebuild(&self, writer: &mut Writer<'_>, old: &Kind, new: &Kind) -> Result<()> {
         contain::log(|| {
             tracing::info!(kind = new.name, "the kind's indexes, their types or its statuses changed: rebuilding");
         });
-        let mut beyond = None;
-        loop {
-            let tasks: Vec<TaskRef> = writer.rows().tasks_beyond(old.id, beyond, 1_000)?;
-            let Some(last) = tasks.last() else { break };
-            beyond = Some(last.seq);
-            for task in tasks {
-                let header = writer.known(task)?;
-                let body = writer.rows().body_of(task)?;
-                let successor = if header.successor { writer.rows().successor(task)? } else { None };
-                let successor = successor.map(|body| self.keyed(&body));
-                writer.rebuild((old, new), task, &header, (&body, &self.keyed(&body)), successor.as_ref())?;
-            }
-        }
+        self.redefine(writer, old, new, |writer, task| writer.remove_former_rows(task))?;
+        self.redefine(writer, old, new, |writer, task| writer.insert_later_rows(task))?;
         for (number, follow_up) in writer.rows().follow_ups_of(old.id)? {
             let (indexes, uniques) = (self.values)(&follow_up.payload).unwrap_or_default();
             writer.rows().put_follow_up(number, &NewTask { indexes, uniques, ..follow_up })?;
@@ -127,21 +120,45 @@ impl Register {
         Ok(())
     }
 
-    /// The same body with the keys that the type tells.
+    /// Runs a step of the rebuild for every task of a kind.
+    fn redefine(
+        &self,
+        writer: &mut Writer<'_>,
+        old: &Kind,
+        new: &Kind,
+        step: impl Fn(&mut Writer<'_>, &Redefined<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let mut beyond = None;
+        loop {
+            let tasks: Vec<TaskRef> = writer.rows().tasks_beyond(old.id, beyond, 1_000)?;
+            let Some(last) = tasks.last() else { return Ok(()) };
+            beyond = Some(last.seq);
+            for task in tasks {
+                let header = &writer.known(task)?;
+                let row = &writer.rows().body_of(task)?;
+                let successor = if header.successor { writer.rows().successor(task)? } else { None };
+                let successor = successor.map(|row| self.keyed(&row));
+                let (later, successor) = (&self.keyed(row), successor.as_ref());
+                step(writer, &Redefined { old, new, task, header, row, later, successor })?;
+            }
+        }
+    }
+
+    /// The same payload with the keys that the type gives it.
     fn keyed(&self, body: &TaskRow) -> TaskRow {
         let (indexes, uniques) = (self.values)(&body.payload).unwrap_or_default();
         TaskRow { indexes, uniques, ..body.clone() }
     }
 }
 
-/// The kind without its limit: its lanes are made anew afterwards.
+/// The kind without its limit, whose rows are derived anew afterwards.
 fn unlimited(kind: &Kind) -> Kind {
     let mut kind = kind.clone();
     kind.policy.limit = None;
     kind
 }
 
-fn lanes_differ(old: &Kind, new: &Kind) -> bool {
+fn limit_rows_differ(old: &Kind, new: &Kind) -> bool {
     let claimable = |kind: &Kind| {
         let codes = kind.graph.statuses().iter().map(|status| status.code);
         codes.filter(|code| kind.is_claimable(*code)).collect::<Vec<_>>()

@@ -30,7 +30,13 @@ impl Writer<'_> {
             if let Some(header) = decision.header {
                 self.effects.woke |= !kind.is_finished(&header);
                 self.count([None, Some(keys::CountKey { kind: kind.id, code: header.code })]);
-                rows.push(NewRow { task: kind.task(seq), header, indexes: &task.indexes, record: &task.record });
+                rows.push(NewRow {
+                    task: kind.task(seq),
+                    id: &task.id,
+                    header,
+                    indexes: &task.indexes,
+                    record: &task.record,
+                });
             }
         }
         if rows.is_empty() {

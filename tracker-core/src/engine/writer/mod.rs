@@ -9,6 +9,7 @@ mod undo;
 use batches::BatchDeltas;
 use dependencies::Propagation;
 use numbers::after;
+pub(crate) use rebuild::Redefined;
 use undo::Undo;
 
 use std::{
@@ -273,28 +274,22 @@ impl<'t> Writer<'t> {
         debug_assert_eq!(self.rows.header(task)?.as_ref(), old, "the header is the one on disk");
         let new = decision.header.as_ref();
         let waiting = if decision.body == PayloadChange::TakeSuccessor { self.rows.successor(task)? } else { None };
-        let mut new_body = match decision.body {
+        let new_row = match decision.body {
             PayloadChange::Keep | PayloadChange::PutSuccessor => None,
             PayloadChange::Put => body,
             PayloadChange::TakeSuccessor => waiting.as_ref(),
         };
-        let needs = TaskChange::needs_old_body(kind, task, old, new, new_body.is_some());
-        let old_body = if needs { Some(self.rows.body_of(task)?) } else { None };
+        let needs = TaskChange::needs_old_row(kind, task, old, new, new_row.is_some());
+        let old_row = if needs { Some(self.rows.body_of(task)?) } else { None };
         let successor = match decision.body {
             PayloadChange::PutSuccessor => Some(body),
             // It has taken its place, or its task is gone, or starts anew with a payload from elsewhere.
             _ if old.is_some_and(|old| old.successor) && !new.is_some_and(|new| new.successor) => Some(None),
             _ => None,
         };
-        let change = |new_body| TaskChange {
-            old,
-            new,
-            old_body: old_body.as_ref(),
-            new_body,
-            history: &decision.history,
-            successor,
-        };
-        if let Some(rival) = self.rows.rival(kind, task, &change(new_body))? {
+        let history = &decision.history[..];
+        let mut change = TaskChange { old, new, old_row: old_row.as_ref(), new_row, history, successor };
+        if let Some(rival) = self.rival(kind, task, &change)? {
             if decision.body != PayloadChange::TakeSuccessor {
                 let other = self.rows.body_of(rival)?.id;
                 return Err(kind.refuse(id.clone(), Reason::Conflict { other }));
@@ -302,13 +297,13 @@ impl<'t> Writer<'t> {
             contain::log(
                 || tracing::warn!(kind = kind.name, %id, "the changed task that waited has the unique key of another one: dropped"),
             );
-            new_body = None;
+            change.new_row = None;
         }
         if self.undo.is_some() {
-            self.remember(kind, task, &change(new_body))?;
+            self.remember(kind, task, &change)?;
         }
         self.touch();
-        let counted = self.rows.apply(kind, task, &change(new_body))?;
+        let counted = self.rows.apply(kind, task, &change)?;
         self.count(counted);
         self.batches.count(kind, old, new, 1);
         if let Some(new) = new
@@ -324,6 +319,15 @@ impl<'t> Writer<'t> {
         let frees = kind.limit().is_some() && old.is_some_and(|header| header.lease.is_some());
         self.effects.woke |= new.is_some_and(|header| header.lease.is_none() && (frees || !kind.is_finished(header)));
         Ok(())
+    }
+
+    /// The task that holds a unique key which a change would enter.
+    fn rival(&mut self, kind: &Kind, task: TaskRef, change: &TaskChange<'_>) -> Result<Option<TaskRef>> {
+        if kind.uniques.is_empty() {
+            return Ok(None);
+        }
+        let (before, after) = change.rows(kind, task);
+        self.rows.rival(kind.id, task, before.as_ref(), after.as_ref())
     }
 
     fn touch(&mut self) {

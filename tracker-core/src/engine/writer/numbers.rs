@@ -46,5 +46,5 @@ pub(super) fn after(number: u64) -> Result<u64> {
 
 /// No file reaches the last number by counting: its numbers were written by something else.
 fn exhausted() -> Error {
-    Error::corrupted("tracker.meta", "pulse", "a number that only rises stands at its end")
+    Error::corrupted("tracker.meta", "file_state", "a number that only rises stands at its end")
 }

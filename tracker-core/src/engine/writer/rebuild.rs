@@ -14,61 +14,79 @@ use crate::{
     storage::{
         keys::DependencyKey,
         read::{dependencies::PendingPropagation, task_rows::TaskRows},
+        rows_of::{DerivedRows, rows_of},
         write::change::TaskChange,
     },
 };
 
+/// A task whose kind gets another definition.
+#[derive(Clone, Copy)]
+pub(crate) struct Redefined<'a> {
+    pub old: &'a Kind,
+    pub new: &'a Kind,
+    pub task: TaskRef,
+    pub header: &'a Header,
+    /// Its payload with the keys of the old definition, and with those of the new one.
+    pub row: &'a TaskRow,
+    pub later: &'a TaskRow,
+    /// The payload that waits for the end of the running attempt, with its new keys.
+    pub successor: Option<&'a TaskRow>,
+}
+
+impl Redefined<'_> {
+    /// The rows by the old definition, and by the new one.
+    fn rows(&self) -> (DerivedRows<'_>, DerivedRows<'_>) {
+        let Self { old, new, task, header, row, later, .. } = *self;
+        (rows_of(old, task, header, Some(row.keys())), rows_of(new, task, header, Some(later.keys())))
+    }
+}
+
 impl Writer<'_> {
-    /// Moves a task from the indexes of one definition of its kind to those of another.
-    pub(crate) fn rebuild(
-        &mut self,
-        (old, new): (&Kind, &Kind),
-        task: TaskRef,
-        header: &Header,
-        (body, rebuilt): (&TaskRow, &TaskRow),
-        successor: Option<&TaskRow>,
-    ) -> Result<()> {
-        let bare = TaskRow { indexes: Vec::new(), uniques: Vec::new(), ..body.clone() };
+    /// Removes the rows that a task has by the old definition of its kind and not by the new one.
+    pub(crate) fn remove_former_rows(&mut self, redefined: &Redefined<'_>) -> Result<()> {
+        let (before, after) = redefined.rows();
         self.touch();
-        let leave = TaskChange {
-            old: Some(header),
-            new: Some(header),
-            old_body: Some(body),
-            new_body: Some(&bare),
-            ..TaskChange::default()
-        };
-        self.rows.apply(old, task, &leave)?;
-        self.rows.reposition(old, new, task, header)?;
-        let enter =
-            TaskChange { old_body: Some(&bare), new_body: Some(rebuilt), successor: successor.map(Some), ..leave };
-        if let Some(rival) = self.rows.rival(new, task, &enter)? {
+        self.rows.remove_rows(redefined.new.id, redefined.task, Some(&before), Some(&after))
+    }
+
+    /// Inserts the rows that a task has by the new definition of its kind and not by the old one. The former rows of all tasks
+    /// are gone by then: a unique key of the new definition may have the bytes of another key of the old one.
+    pub(crate) fn insert_later_rows(&mut self, redefined: &Redefined<'_>) -> Result<()> {
+        let Redefined { old, new, task, header, row, later, successor } = *redefined;
+        let (before, after) = redefined.rows();
+        if let Some(rival) = self.rows.rival(new.id, task, Some(&before), Some(&after))? {
             let other = self.rows.body_of(rival)?.id;
             return Err(Error::new(
                 ErrorKind::SchemaMismatch,
                 format!(
                     "kind {:?}: a unique key cannot be added, \"{}\" and \"{other}\" share its value",
-                    new.name, body.id
+                    new.name, row.id
                 ),
             ));
         }
-        self.rows.apply(new, task, &enter)?;
+        self.rows.insert_rows(new.id, task, Some(&before), Some(&after))?;
+        if row != later {
+            self.rows.put_row(task, later, false)?;
+        }
+        if let Some(successor) = successor {
+            self.rows.put_successor(task, successor)?;
+        }
         self.batches.recount(header, (old, new));
         Ok(())
     }
 
-    /// Puts the tasks of a kind into its lanes and slots anew.
-    pub(crate) fn relane(&mut self, kind: &Kind) -> Result<()> {
+    /// Derives the limit rows of a kind anew.
+    pub(crate) fn rebuild_limit_rows(&mut self, kind: &Kind) -> Result<()> {
         self.touch();
-        self.rows.clear_lanes(kind.id)?;
+        self.rows.clear_limit_rows(kind.id)?;
         let mut beyond = None;
         while kind.limit().is_some() {
             let tasks = self.rows.tasks_beyond(kind.id, beyond, 1_000)?;
             let Some(last) = tasks.last() else { break };
             beyond = Some(last.seq);
             for task in tasks {
-                let (header, body) = (self.known(task)?, self.rows.body_of(task)?);
-                let enter = TaskChange { new: Some(&header), new_body: Some(&body), ..TaskChange::default() };
-                self.rows.apply_lane(kind, task, &enter)?;
+                let (header, row) = (self.known(task)?, self.rows.body_of(task)?);
+                self.rows.replace_limit_rows(kind, None, Some(&rows_of(kind, task, &header, Some(row.keys()))))?;
             }
         }
         Ok(())
@@ -92,8 +110,8 @@ impl Writer<'_> {
                 body.id
             )));
         }
-        let change = TaskChange { new: Some(header), new_body: Some(body), ..TaskChange::default() };
-        if let Some(rival) = self.rows.rival(kind, *task, &change)? {
+        let change = TaskChange { new: Some(header), new_row: Some(body), ..TaskChange::default() };
+        if let Some(rival) = self.rival(kind, *task, &change)? {
             let other = self.rows.body_of(rival)?.id;
             return Err(kind.refuse(body.id.clone(), crate::model::error::Reason::Conflict { other }));
         }
@@ -138,7 +156,7 @@ impl Writer<'_> {
         self.touch();
         let successor = successor.map(Some);
         let change =
-            TaskChange { new: Some(&header), new_body: Some(body), history: past, successor, ..TaskChange::default() };
+            TaskChange { new: Some(&header), new_row: Some(body), history: past, successor, ..TaskChange::default() };
         if self.undo.is_some() {
             self.remember(kind, *task, &change)?;
         }

@@ -28,8 +28,8 @@ pub(super) struct Written {
     task: TaskRef,
     old: Option<Header>,
     new: Option<Header>,
-    old_body: Option<TaskRow>,
-    new_body: Option<TaskRow>,
+    old_row: Option<TaskRow>,
+    new_row: Option<TaskRow>,
     #[expect(clippy::option_option, reason = "outside: whether it changes; inside: what it becomes")]
     successor: Option<Option<TaskRow>>,
     /// The history of a task that was there: where it gets a line, the oldest one makes room for it.
@@ -77,8 +77,8 @@ impl Writer<'_> {
             task,
             old: change.old.cloned(),
             new: change.new.cloned(),
-            old_body: change.old_body.cloned(),
-            new_body: change.new_body.cloned(),
+            old_row: change.old_row.cloned(),
+            new_row: change.new_row.cloned(),
             successor,
             runs: if change.old.is_some() { self.rows.runs(task)? } else { HistoryRows::new() },
         };
@@ -92,8 +92,8 @@ impl Writer<'_> {
         let change = TaskChange {
             old: step.new.as_ref(),
             new: step.old.as_ref(),
-            old_body: step.new_body.as_ref().or(step.old_body.as_ref()),
-            new_body: if gone { None } else { step.old_body.as_ref() },
+            old_row: step.new_row.as_ref().or(step.old_row.as_ref()),
+            new_row: if gone { None } else { step.old_row.as_ref() },
             history: &[],
             successor: step.successor.as_ref().map(Option::as_ref),
         };

@@ -79,7 +79,7 @@ pub(super) fn copy_needs(
     let mut needs: BTreeMap<TaskRef, BTreeMap<TaskRef, OnDependencyFailure>> = BTreeMap::new();
     // What is missing shows in the numbers that the headers hold.
     let _ = walk("looking for dependencies", |backwards| {
-        let table = txn.open_table(definitions::NEEDS)?;
+        let table = txn.open_table(definitions::DEPENDENCIES)?;
         let mut range = table.iter()?;
         while let Some(entry) = if backwards { range.next_back() } else { range.next() } {
             let (key, value) = entry?;

@@ -181,7 +181,7 @@ fn candidates(txn: &ReadTransaction, kind: u32) -> (BTreeSet<TaskRef>, Option<Er
     let mut found = BTreeSet::new();
     let (mut complete, mut refused) = (false, None);
     let (first, last) = (TaskRef { kind, seq: 0 }.pack(), TaskRef { kind, seq: u64::MAX }.pack());
-    for table in [definitions::HEADERS, definitions::BODIES] {
+    for table in [definitions::HEADERS, definitions::PAYLOADS] {
         for backwards in [false, true] {
             let walked = guard("looking for tasks", || {
                 let table = txn.open_table(table)?;

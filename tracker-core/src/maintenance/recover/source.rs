@@ -28,7 +28,11 @@ pub(super) fn open(path: &Path) -> Result<(Database, bool)> {
     // does not ask for the state of its allocator.
     let mut best: Option<(usize, Database, bool)> = None;
     for (place, earlier) in readings(path)?.into_iter().zip([false, true]) {
-        let Ok(source) = open_at(place, Sharing::Readers) else { continue };
+        let source = match open_at(place, Sharing::Readers) {
+            Ok(source) => source,
+            Err(error) if matches!(error.kind(), ErrorKind::OlderFormat | ErrorKind::NewerFormat) => return Err(error),
+            Err(_) => continue,
+        };
         let tasks = source.read(count_tasks).unwrap_or_default();
         if best.as_ref().is_none_or(|(most, ..)| tasks > *most) {
             best = Some((tasks, source, earlier));

@@ -31,7 +31,7 @@ pub(super) struct DependencyCheck {
 }
 
 impl DependencyCheck {
-    pub(super) fn add(&mut self, kind: &Kind, task: TaskRef, header: &Header) {
+    pub(super) fn add(&mut self, kind: &Kind, task: TaskRef, header: &Header, member: Option<MemberKey>) {
         let role = kind.rules(0).counts_as(header);
         self.tasks.insert(task);
         if header.waits > 0 {
@@ -43,19 +43,19 @@ impl DependencyCheck {
         if DependencyEnd::of(role) == Some(DependencyEnd::Satisfied) {
             self.succeeded.insert(task);
         }
-        if let Some(batch) = header.batch {
-            self.members.insert(MemberKey { batch, task });
-            self.counts.entry(batch).or_default()[role as usize] += 1;
+        if let Some(member) = member {
+            self.members.insert(member);
+            self.counts.entry(member.batch).or_default()[role as usize] += 1;
         }
     }
 
     pub(super) fn compare(mut self, rows: &mut Tables<&ReadTransaction>, found: &mut Found) -> Result<()> {
         let txn = rows.source();
         let mut members = BTreeSet::new();
-        for entry in txn.open_table(definitions::MEMBERS)?.iter()? {
+        for entry in txn.open_table(definitions::BATCH_MEMBERS)?.iter()? {
             members.insert(MemberKey::unpack(entry?.0.value()));
         }
-        found.differ("tracker.members", &self.members, &members);
+        found.differ("tracker.batch_members", &self.members, &members);
         self.compare_batches(txn, rows, found)?;
         let untold = Self::untold(txn)?;
         self.compare_needs(txn, &untold, found)
@@ -63,7 +63,7 @@ impl DependencyCheck {
 
     fn untold(txn: &ReadTransaction) -> Result<BTreeSet<TaskRef>> {
         let mut untold = BTreeSet::new();
-        for entry in txn.open_table(definitions::NEWS)?.iter()? {
+        for entry in txn.open_table(definitions::PROPAGATIONS)?.iter()? {
             untold.insert(TaskRef::unpack(entry?.0.value()));
         }
         Ok(untold)
@@ -101,11 +101,11 @@ impl DependencyCheck {
             found.add("tracker.batches", format!("batch {batch} is missing, and has tasks"));
         }
         let mut actual = BTreeMap::new();
-        for entry in txn.open_table(definitions::LABELS)?.iter()? {
+        for entry in txn.open_table(definitions::BATCH_LABELS)?.iter()? {
             let (label, number) = entry?;
             actual.insert(label.value().to_owned(), number.value());
         }
-        found.differ_in("tracker.labels", &labels, &actual);
+        found.differ_in("tracker.batch_labels", &labels, &actual);
         for entry in txn.open_table(definitions::FOLLOW_UPS)?.iter()? {
             let number = entry?.0.value();
             if !unfinished.contains(&number) {
@@ -132,16 +132,16 @@ impl DependencyCheck {
 
     fn compare_needs(&self, txn: &ReadTransaction, untold: &BTreeSet<TaskRef>, found: &mut Found) -> Result<()> {
         let (mut needs, mut dependents, mut waits) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        for entry in txn.open_table(definitions::NEEDS)?.iter()? {
+        for entry in txn.open_table(definitions::DEPENDENCIES)?.iter()? {
             let (key, otherwise) = entry?;
             let need = DependencyKey::unpack(key.value());
             *waits.entry(need.from).or_default() += 1;
             if !untold.contains(&need.to) {
                 if !self.tasks.contains(&need.to) || !self.watched.contains(&need.to) {
-                    found.add("tracker.needs", format!("{need:?}: that one is gone, or does not know it"));
+                    found.add("tracker.dependencies", format!("{need:?}: that one is gone, or does not know it"));
                 }
                 if self.succeeded.contains(&need.to) {
-                    found.add("tracker.needs", format!("{need:?}: that one has succeeded"));
+                    found.add("tracker.dependencies", format!("{need:?}: that one has succeeded"));
                 }
             }
             needs.insert(need, otherwise.value());
@@ -150,7 +150,7 @@ impl DependencyCheck {
             let (key, otherwise) = entry?;
             dependents.insert(DependencyKey::unpack(key.value()).turned(), otherwise.value());
         }
-        found.differ_in("tracker.dependants", &needs, &dependents);
+        found.differ_in("tracker.dependents", &needs, &dependents);
         found.differ_in("tracker.headers", &waits, &self.waits);
         Ok(())
     }

@@ -20,14 +20,12 @@ use crate::{
         status::Role,
         task::TaskRef,
         task_row::TaskRow,
-        transition::Header,
     },
     storage::{
         definitions,
         keys::{self, AttemptKey, ClaimKey, CountKey, UpdatedKey},
-        order::position,
+        rows_of::{DerivedRows, LimitPlace, LimitRows, limit_rows_of, rows_of},
         tables::Tables,
-        write::concurrency_limit::LimitPlace,
     },
 };
 
@@ -49,20 +47,20 @@ impl fmt::Display for Inconsistency {
 
 #[derive(Default)]
 struct Expected {
-    line: BTreeSet<ClaimKey>,
+    claim_order: BTreeSet<ClaimKey>,
     updated: BTreeSet<UpdatedKey>,
     ids: BTreeMap<Vec<u8>, u64>,
     uniques: BTreeMap<Vec<u8>, u64>,
     indexes: BTreeSet<Vec<u8>>,
     counts: BTreeMap<CountKey, u64>,
-    lanes: BTreeSet<Vec<u8>>,
-    slots: BTreeMap<Vec<u8>, u64>,
-    fronts: BTreeMap<ClaimKey, Vec<u8>>,
+    limit_queues: BTreeSet<Vec<u8>>,
+    limit_in_use: BTreeMap<Vec<u8>, u64>,
+    limit_heads: BTreeMap<ClaimKey, Vec<u8>>,
     tasks: BTreeSet<TaskRef>,
     running: BTreeSet<TaskRef>,
     successors: BTreeSet<TaskRef>,
     ended: BTreeMap<TaskRef, u32>,
-    ties: DependencyCheck,
+    dependencies: DependencyCheck,
     last_fence: u64,
 }
 
@@ -81,7 +79,7 @@ fn verify(rows: &mut Tables<&ReadTransaction>) -> Result<Vec<Inconsistency>> {
     let expected = expect(rows, &mut found)?;
     let last_fence = compare(rows, &expected, &mut found)?.max(expected.last_fence);
     check_next(rows, &expected, last_fence, &mut found)?;
-    expected.ties.compare(rows, &mut found)?;
+    expected.dependencies.compare(rows, &mut found)?;
     Ok(found.0)
 }
 
@@ -156,7 +154,7 @@ fn expect(rows: &mut Tables<&ReadTransaction>, found: &mut Found) -> Result<Expe
     let kinds = rows.all_kinds()?;
     for kind in kinds.all() {
         let mut beyond = None;
-        let mut lanes = Lanes::new();
+        let mut limits = Limits::new();
         loop {
             let tasks = rows.tasks_beyond(kind.id, beyond, 1_000)?;
             let Some(last) = tasks.last() else { break };
@@ -175,10 +173,6 @@ fn expect(rows: &mut Tables<&ReadTransaction>, found: &mut Found) -> Result<Expe
                 if role.is_none() || header.lease.is_some() != (role == Some(Role::InProgress)) {
                     found.add("tracker.headers", format!("{task}: status {} does not fit its lease", header.code));
                 }
-                let place = position(&kind.graph, task, &header);
-                expected.line.insert(place.line);
-                expected.updated.extend(place.updated);
-                *expected.counts.entry(CountKey { kind: kind.id, code: header.code }).or_default() += 1;
                 let fences =
                     header.lease.iter().map(|lease| lease.fence).chain(header.last.iter().map(|last| last.fence));
                 expected.last_fence = fences.fold(expected.last_fence, u64::max);
@@ -189,65 +183,70 @@ fn expect(rows: &mut Tables<&ReadTransaction>, found: &mut Found) -> Result<Expe
                     expected.successors.insert(task);
                 }
                 expected.ended.insert(task, header.ended);
-                expected.ties.add(kind, task, &header);
                 for (table, readable) in [
                     ("tracker.history", rows.past(task).map(drop)),
-                    ("tracker.live", rows.progress(task).map(drop)),
+                    ("tracker.progress", rows.progress(task).map(drop)),
                     ("tracker.successors", rows.successor(task).map(drop)),
                 ] {
                     if let Err(error) = readable {
                         found.told(table, error)?;
                     }
                 }
-                match rows.body(task) {
-                    Ok(Some(body)) => {
-                        expect_keys(&mut expected, kind, task, &header, &body);
-                        if kind.limit().is_some() {
-                            let places = lanes.entry(kind.limited_value(&body).to_vec()).or_default();
-                            places.push(kind.place(task, &header));
+                let row = match rows.body(task) {
+                    Ok(row) => {
+                        if row.is_none() {
+                            found.add("tracker.payloads", format!("{task} has none"));
                         }
+                        row
                     }
-                    Ok(None) => found.add("tracker.bodies", format!("{task} has none")),
-                    Err(error) => found.told("tracker.bodies", error)?,
-                }
+                    Err(error) => {
+                        found.told("tracker.payloads", error)?;
+                        None
+                    }
+                };
+                let derived = rows_of(kind, task, &header, row.as_ref().map(TaskRow::keys));
+                expected.dependencies.add(kind, task, &header, derived.member);
+                expected.add(task, &derived, &mut limits);
             }
         }
-        expect_lanes(&mut expected, kind, lanes);
+        expected.add_limits(kind, &limits);
     }
     Ok(expected)
 }
 
-/// Where the tasks of a kind with a limit stand, by value.
-type Lanes = BTreeMap<Vec<u8>, Vec<LimitPlace>>;
+/// The tasks of a kind by limit key: the places in the queue, and how many are in progress.
+type Limits = BTreeMap<Vec<u8>, (BTreeSet<ClaimKey>, u64)>;
 
-fn expect_lanes(expected: &mut Expected, kind: &Kind, lanes: Lanes) {
-    for (value, mut places) in lanes {
-        places.sort_unstable();
-        let lane = keys::lane(kind.id, &value);
-        let taken = places.iter().filter(|place| **place == LimitPlace::Slot).count() as u64;
-        if taken > 0 {
-            expected.slots.insert(lane.clone(), taken);
+impl Expected {
+    /// Adds the rows of a task.
+    fn add(&mut self, task: TaskRef, rows: &DerivedRows<'_>, limits: &mut Limits) {
+        self.claim_order.insert(rows.claim_order);
+        self.updated.extend(rows.updated);
+        *self.counts.entry(rows.count).or_default() += 1;
+        let Some(keys) = &rows.keys else { return };
+        self.ids.insert(keys::id_key(task.kind, keys.id), task.seq);
+        for row in &keys.uniques {
+            self.uniques.insert(keys::unique_key(task.kind, row.number, row.value), task.seq);
         }
-        let full = !value.is_empty() && kind.limit().is_some_and(|(_, most)| taken >= u64::from(most));
-        let mut first = BTreeSet::new();
-        for key in
-            places.iter().filter_map(|place| if let LimitPlace::KindRunner(key) = place { Some(*key) } else { None })
-        {
-            expected.lanes.insert(keys::lane_key(&lane, key));
-            if first.insert((key.code, key.rank)) && !full {
-                expected.fronts.insert(key, value.clone());
+        for (number, value) in (0..).zip(keys.indexes) {
+            self.indexes.insert(keys::index_key(task.kind, number, value, task.seq));
+        }
+        match rows.limit {
+            LimitPlace::Out => {}
+            LimitPlace::Queued(place) => drop(limits.entry(keys.limit_key.to_vec()).or_default().0.insert(place)),
+            LimitPlace::InUse => limits.entry(keys.limit_key.to_vec()).or_default().1 += 1,
+        }
+    }
+
+    fn add_limits(&mut self, kind: &Kind, limits: &Limits) {
+        for (key, (places, in_use)) in limits {
+            let LimitRows { queue, in_use, heads } = limit_rows_of(kind, key, places, *in_use);
+            self.limit_queues.extend(queue);
+            self.limit_heads.extend(heads.into_iter().map(|place| (place, key.clone())));
+            if in_use > 0 {
+                self.limit_in_use.insert(keys::limit_prefix(kind.id, key), in_use);
             }
         }
-    }
-}
-
-fn expect_keys(expected: &mut Expected, kind: &Kind, task: TaskRef, header: &Header, body: &TaskRow) {
-    expected.ids.insert(keys::id_key(kind.id, &body.id), task.seq);
-    for (number, value) in kind.held(header, body) {
-        expected.uniques.insert(keys::unique_key(kind.id, number, value), task.seq);
-    }
-    for (number, value) in (0..).zip(&body.indexes) {
-        expected.indexes.insert(keys::index_key(kind.id, number, value, task.seq));
     }
 }
 
@@ -264,15 +263,15 @@ fn compare(rows: &mut Tables<&ReadTransaction>, expected: &Expected, found: &mut
             keys
         }};
     }
-    found.differ("tracker.line", &expected.line, &keys_of!(LINE, ClaimKey::unpack));
+    found.differ("tracker.claim_order", &expected.claim_order, &keys_of!(CLAIM_ORDER, ClaimKey::unpack));
     found.differ("tracker.updated", &expected.updated, &keys_of!(UPDATED, UpdatedKey::unpack));
     found.differ("tracker.indexes", &expected.indexes, &keys_of!(INDEXES, <[u8]>::to_vec));
-    found.differ("tracker.lanes", &expected.lanes, &keys_of!(LANES, <[u8]>::to_vec));
+    found.differ("tracker.limit_queues", &expected.limit_queues, &keys_of!(LIMIT_QUEUES, <[u8]>::to_vec));
     found.differ("tracker.successors", &expected.successors, &keys_of!(SUCCESSORS, TaskRef::unpack));
-    found.differ("tracker.headers", &keys_of!(BODIES, TaskRef::unpack), &keys_of!(HEADERS, TaskRef::unpack));
+    found.differ("tracker.headers", &keys_of!(PAYLOADS, TaskRef::unpack), &keys_of!(HEADERS, TaskRef::unpack));
     found.differ("tracker.headers", &expected.tasks, &keys_of!(HEADERS, TaskRef::unpack));
-    for task in keys_of!(LIVE, TaskRef::unpack).difference(&expected.running) {
-        found.add("tracker.live", format!("{task} does not run"));
+    for task in keys_of!(PROGRESS, TaskRef::unpack).difference(&expected.running) {
+        found.add("tracker.progress", format!("{task} does not run"));
     }
     for run in keys_of!(HISTORY, AttemptKey::unpack) {
         last_fence = last_fence.max(run.fence);
@@ -291,14 +290,14 @@ fn compare(rows: &mut Tables<&ReadTransaction>, expected: &Expected, found: &mut
         }};
     }
     found.differ_in("tracker.ids", &expected.ids, &map_of!(IDS, <[u8]>::to_vec));
-    found.differ_in("tracker.uniques", &expected.uniques, &map_of!(UNIQUES, <[u8]>::to_vec));
-    found.differ_in("tracker.slots", &expected.slots, &map_of!(SLOTS, <[u8]>::to_vec));
+    found.differ_in("tracker.unique_keys", &expected.uniques, &map_of!(UNIQUE_KEYS, <[u8]>::to_vec));
+    found.differ_in("tracker.limit_in_use", &expected.limit_in_use, &map_of!(LIMIT_IN_USE, <[u8]>::to_vec));
     found.differ_in("tracker.counts", &expected.counts, &map_of!(COUNTS, CountKey::unpack));
-    let mut fronts = BTreeMap::new();
-    for entry in txn.open_table(definitions::FRONTS)?.iter()? {
+    let mut heads = BTreeMap::new();
+    for entry in txn.open_table(definitions::LIMIT_HEADS)?.iter()? {
         let (key, value) = entry?;
-        fronts.insert(ClaimKey::unpack(key.value()), value.value().to_vec());
+        heads.insert(ClaimKey::unpack(key.value()), value.value().to_vec());
     }
-    found.differ_in("tracker.fronts", &expected.fronts, &fronts);
+    found.differ_in("tracker.limit_heads", &expected.limit_heads, &heads);
     Ok(last_fence)
 }

@@ -94,6 +94,8 @@ pub enum ErrorKind {
     Foreign,
     /// The file was written by a newer version.
     NewerFormat,
+    /// The file was written by an older version, in a format that this version does not read.
+    OlderFormat,
     /// Bytes in the file are damaged.
     Corrupted,
     /// The operating system refused or failed.

@@ -28,7 +28,7 @@ impl<S: Source> Tables<S> {
         range: impl RangeBounds<ClaimKey>,
     ) -> Result<impl Iterator<Item = Result<ClaimKey>>> {
         let bounds = (range.start_bound().map(|key| key.pack()), range.end_bound().map(|key| key.pack()));
-        let rows = Rows::of("tracker.line", self.line()?, bounds)?;
+        let rows = Rows::of("tracker.claim_order", self.claim_order()?, bounds)?;
         Ok(rows.map(|row| Ok(ClaimKey::unpack(row?.0.value()))))
     }
 
@@ -39,7 +39,8 @@ impl<S: Source> Tables<S> {
 
     /// The same among the places that stand first in a lane that has a slot free.
     fn first_front(&mut self, from: ClaimKey, to: ClaimKey) -> Result<Option<ClaimKey>> {
-        let first = Rows::of("tracker.fronts", self.fronts()?, from.pack()..=to.pack())?.next().transpose()?;
+        let first =
+            Rows::of("tracker.limit_heads", self.limit_heads()?, from.pack()..=to.pack())?.next().transpose()?;
         Ok(first.map(|(key, _)| ClaimKey::unpack(key.value())))
     }
 

@@ -43,8 +43,8 @@ impl<S: Source> Tables<S> {
         most: usize,
     ) -> Result<Vec<(TaskRef, OnDependencyFailure)>> {
         let from = DependencyKey { from: waiter, to: NOBODY };
-        let rows = Rows::of("tracker.needs", self.needs()?, from.pack()..=from.last().pack())?;
-        rows.take(most).map(|row| entry_of("tracker.needs", row?)).collect()
+        let rows = Rows::of("tracker.dependencies", self.dependency_rows()?, from.pack()..=from.last().pack())?;
+        rows.take(most).map(|row| entry_of("tracker.dependencies", row?)).collect()
     }
 
     /// Who waits for a task or a batch, beyond one of them.
@@ -56,18 +56,18 @@ impl<S: Source> Tables<S> {
     ) -> Result<Vec<(TaskRef, OnDependencyFailure)>> {
         let from = DependencyKey { from: target, to: beyond.unwrap_or(NOBODY) };
         let bounds = (Bound::Excluded(from.pack()), Bound::Included(from.last().pack()));
-        let rows = Rows::of("tracker.dependants", self.dependents()?, bounds)?;
-        rows.take(most).map(|row| entry_of("tracker.dependants", row?)).collect()
+        let rows = Rows::of("tracker.dependents", self.dependents()?, bounds)?;
+        rows.take(most).map(|row| entry_of("tracker.dependents", row?)).collect()
     }
 
     /// The ends that not all dependents know yet.
     pub(crate) fn untold(&mut self) -> Result<Option<PendingPropagation>> {
-        let Some((key, value)) = self.news()?.first()? else { return Ok(None) };
+        let Some((key, value)) = self.propagations()?.first()? else { return Ok(None) };
         untold_of(TaskRef::unpack(key.value()), value.value()).map(Some)
     }
 
     pub(crate) fn untold_of(&mut self, about: TaskRef) -> Result<Option<PendingPropagation>> {
-        let value = self.news()?.get(&about.pack())?;
+        let value = self.propagations()?.get(&about.pack())?;
         value.map(|value| untold_of(about, value.value())).transpose()
     }
 
@@ -108,14 +108,14 @@ impl<S: Source> Tables<S> {
     }
 
     pub(crate) fn with_label(&mut self, label: &str) -> Result<Option<u64>> {
-        Ok(self.labels()?.get(label)?.map(|number| number.value()))
+        Ok(self.batch_labels()?.get(label)?.map(|number| number.value()))
     }
 
     /// The tasks of a batch in the order of kinds and submission; of one kind, or of all.
     pub(crate) fn members_of(&mut self, batch: u64, kind: Option<u32>, most: usize) -> Result<Vec<TaskRef>> {
         let first = MemberKey { batch, task: TaskRef { kind: kind.unwrap_or(0), seq: 0 } };
         let last = MemberKey { batch, task: TaskRef { kind: kind.unwrap_or(u32::MAX), seq: u64::MAX } };
-        let rows = Rows::of("tracker.members", self.members()?, first.pack()..=last.pack())?;
+        let rows = Rows::of("tracker.batch_members", self.batch_members()?, first.pack()..=last.pack())?;
         rows.take(most).map(|row| Ok(MemberKey::unpack(row?.0.value()).task)).collect()
     }
 }
@@ -137,7 +137,7 @@ fn entry_of(
 }
 
 fn untold_of(about: TaskRef, (code, before, kind, seq): DependencyEndRow) -> Result<PendingPropagation> {
-    let news = news_of(code).map_err(|what| Error::corrupted("tracker.news", about, what))?;
+    let news = news_of(code).map_err(|what| Error::corrupted("tracker.propagations", about, what))?;
     Ok(PendingPropagation { about, news, before, beyond: (kind > 0).then_some(TaskRef { kind, seq }) })
 }
 
@@ -150,26 +150,26 @@ impl Tables<&WriteTransaction> {
         let turned = key.turned().pack();
         let before = if let Some(code) = otherwise.map(otherwise_code) {
             self.dependents()?.insert(&turned, code)?;
-            self.needs()?.insert(&key.pack(), code)?
+            self.dependency_rows()?.insert(&key.pack(), code)?
         } else {
             self.dependents()?.remove(&turned)?;
-            self.needs()?.remove(&key.pack())?
+            self.dependency_rows()?.remove(&key.pack())?
         };
         let before = before.map(|code| otherwise_of(code.value()));
-        before.transpose().map_err(|what| Error::corrupted("tracker.needs", key.from, what))
+        before.transpose().map_err(|what| Error::corrupted("tracker.dependencies", key.from, what))
     }
 
     pub(crate) fn put_untold(&mut self, untold: PendingPropagation) -> Result<()> {
         let TaskRef { kind, seq } = untold.beyond.unwrap_or(NOBODY);
-        self.news()?.insert(&untold.about.pack(), (news_code(untold.news), untold.before, kind, seq))?;
+        self.propagations()?.insert(&untold.about.pack(), (news_code(untold.news), untold.before, kind, seq))?;
         Ok(())
     }
 
     pub(crate) fn remove_untold(&mut self, about: TaskRef) -> Result<()> {
         // Found from one side only, it would be told for ever.
-        match self.news()?.remove(&about.pack())? {
+        match self.propagations()?.remove(&about.pack())? {
             Some(_) => Ok(()),
-            None => Err(Error::corrupted("tracker.news", about, "its rows are out of order")),
+            None => Err(Error::corrupted("tracker.propagations", about, "its rows are out of order")),
         }
     }
 
@@ -185,7 +185,7 @@ impl Tables<&WriteTransaction> {
             return Err(occupied("tracker.batches", number));
         }
         self.put_batch(number, batch)?;
-        self.labels()?.insert(batch.label.as_str(), number)?;
+        self.batch_labels()?.insert(batch.label.as_str(), number)?;
         follow_up.map_or(Ok(()), |new| self.put_follow_up(number, new))
     }
 
@@ -216,7 +216,7 @@ impl Tables<&WriteTransaction> {
 
     pub(crate) fn remove_batch(&mut self, number: u64, batch: &Batch) -> Result<()> {
         self.batches()?.remove(number)?;
-        self.labels()?.remove(batch.label.as_str())?;
+        self.batch_labels()?.remove(batch.label.as_str())?;
         self.follow_ups()?.remove(number)?;
         Ok(())
     }

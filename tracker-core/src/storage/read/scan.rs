@@ -5,7 +5,7 @@ use crate::{
     model::{error::Result, kind::Kind, task::TaskRef, time::Micros, transition::Header},
     storage::{
         keys::{self, ClaimKey, CountKey, UpdatedKey},
-        order::{StatusOrder, order},
+        order::{StatusOrder, status_order},
         tables::{Source, Tables, row_of},
     },
 };
@@ -95,9 +95,9 @@ impl<S: Source> Tables<S> {
         code: i32,
         stretch: ListingRange,
     ) -> Result<Vec<(ListingPosition, TaskRef)>> {
-        let mut found = match order(&kind.graph, code) {
-            StatusOrder::WaitingCounts => self.updated_of(kind.id, code, stretch)?,
-            StatusOrder::StoredAttempt => {
+        let mut found = match status_order(&kind.graph, code) {
+            StatusOrder::Waiting => self.updated_of(kind.id, code, stretch)?,
+            StatusOrder::Ended => {
                 let mut found = Vec::new();
                 for rank in self.ranks(kind.id, code)? {
                     found.extend(self.ended_of(kind.id, code, rank, stretch)?);
@@ -143,7 +143,8 @@ impl<S: Source> Tables<S> {
     ) -> Result<Vec<(ListingPosition, TaskRef)>> {
         let Some((low, high)) = stretch.bounds() else { return Ok(Vec::new()) };
         let [first, last] = [low, high].map(|(at, seq)| ClaimKey { kind, code, rank, at, seq }.pack());
-        let rows = Rows::of("tracker.line", self.line()?, first..=last)?.newest_first(stretch.newest_first);
+        let rows =
+            Rows::of("tracker.claim_order", self.claim_order()?, first..=last)?.newest_first(stretch.newest_first);
         let found = rows.take(stretch.most).map(|row| {
             let key = ClaimKey::unpack(row?.0.value());
             Ok(((key.at, key.seq), key.task()))
@@ -171,7 +172,7 @@ impl<S: Source> Tables<S> {
 
     /// The ended tasks of a status that ended before a time, oldest first within a priority.
     pub(crate) fn ended_before(&mut self, kind: &Kind, code: i32, before: Micros, most: usize) -> Result<Vec<TaskRef>> {
-        if order(&kind.graph, code) != StatusOrder::StoredAttempt {
+        if status_order(&kind.graph, code) != StatusOrder::Ended {
             return Ok(Vec::new());
         }
         let mut found = Vec::new();
@@ -188,7 +189,7 @@ impl<S: Source> Tables<S> {
     pub(crate) fn stranded(&mut self, kind: &Kind) -> Result<Vec<TaskRef>> {
         let mut found = Vec::new();
         for status in kind.graph.statuses() {
-            if order(&kind.graph, status.code) != StatusOrder::WaitingCounts {
+            if status_order(&kind.graph, status.code) != StatusOrder::Waiting {
                 continue;
             }
             for rank in self.ranks(kind.id, status.code)? {

@@ -70,7 +70,7 @@ impl<S: Source> Tables<S> {
         for (number, _) in (0..).zip(&kind.uniques) {
             let prefix = prefix(kind.id, number);
             if let Some(end) = end_of(&prefix)
-                && let Some(row) = self.uniques()?.range::<&[u8]>(prefix.as_slice()..end.as_slice())?.next_back()
+                && let Some(row) = self.unique_keys()?.range::<&[u8]>(prefix.as_slice()..end.as_slice())?.next_back()
             {
                 tasks.push(kind.task(row?.1.value()));
             }
@@ -89,7 +89,7 @@ impl<S: Source> Tables<S> {
     /// No key, because a value of it is `None`, is accepted.
     pub(crate) fn check_unique_type(&mut self, kind: &Kind, name: &str, number: u16, key: &[u8]) -> Result<()> {
         let prefix = prefix(kind.id, number);
-        let Some((first, last)) = first_and_last(self.uniques()?, &prefix)? else { return Ok(()) };
+        let Some((first, last)) = first_and_last(self.unique_keys()?, &prefix)? else { return Ok(()) };
         let (Some(first), Some(last)) = (key_values(&first), key_values(&last)) else {
             let stored = ValueType::of(&first).filter(|first| Some(*first) == ValueType::of(&last));
             return check_value(kind, "unique key", name, stored, key);

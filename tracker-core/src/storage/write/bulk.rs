@@ -1,4 +1,4 @@
-//! Many new tasks at once: the rows are those of `apply`, but each table gets its own in the order of its keys.
+//! The write of many new tasks: the sorted union of their rows, table by table. Called by the bulk submit.
 
 use std::ops::Bound;
 
@@ -6,22 +6,39 @@ use redb::{CursorError, Entry, Key, Table, Value, WriteTransaction};
 
 use super::change::occupied;
 use crate::{
-    model::{error::Result, kind::Kind, task::TaskRef, transition::Header},
-    storage::{encoding, keys, order::position, tables::Tables},
+    model::{
+        error::Result,
+        kind::Kind,
+        task::{TaskKey, TaskRef},
+        transition::Header,
+    },
+    storage::{
+        encoding, keys,
+        rows_of::{PayloadKeys, rows_of},
+        tables::Tables,
+    },
 };
 
-/// A task that is not in the file yet; its id is, with its number.
+/// A task that is not in the file yet; the row of its id is, with its number.
 pub(crate) struct NewRow<'a> {
     pub task: TaskRef,
+    pub id: &'a TaskKey,
     pub header: Header,
     /// The encoded value of each index.
     pub indexes: &'a [Vec<u8>],
-    /// The body's record.
+    /// The encoded payload row.
     pub record: &'a [u8],
 }
 
+impl<'a> NewRow<'a> {
+    /// Only kinds without unique keys are written here.
+    fn keys(&self) -> PayloadKeys<'a> {
+        PayloadKeys { id: self.id, indexes: self.indexes, uniques: &[] }
+    }
+}
+
 impl Kind {
-    /// Whether new tasks of this kind need nothing besides rows of their own: no key that others may hold, no slot.
+    /// Whether new tasks of this kind need no rows but their own: no unique keys and no concurrency limit.
     pub(crate) fn is_plain(&self) -> bool {
         self.uniques.is_empty() && self.limit().is_none()
     }
@@ -68,29 +85,37 @@ impl Tables<&WriteTransaction> {
             headers.iter().map(|(key, record)| (key, record.as_slice())),
         )?;
         drop(headers);
-        let bodies: Vec<_> = keys.iter().zip(rows).map(|(key, row)| bound(key, row.record)).collect();
+        let payloads: Vec<_> = keys.iter().zip(rows).map(|(key, row)| bound(key, row.record)).collect();
         insert_sorted(
-            "tracker.bodies",
-            self.bodies()?,
-            keys.iter().zip(&bodies).map(|(key, body)| (key, body.as_slice())),
+            "tracker.payloads",
+            self.payloads()?,
+            keys.iter().zip(&payloads).map(|(key, row)| (key, row.as_slice())),
         )?;
-        drop(bodies);
-        let places: Vec<_> = rows.iter().map(|row| position(&kind.graph, row.task, &row.header)).collect();
-        let mut line: Vec<_> = places.iter().map(|place| place.line.pack()).collect();
-        line.sort_unstable();
-        insert_sorted("tracker.line", self.line()?, line.iter().map(|key| (key, ())))?;
-        let mut updated: Vec<_> = places.iter().filter_map(|place| Some(place.updated?.pack())).collect();
+        drop(payloads);
+        let derived: Vec<_> = rows.iter().map(|row| rows_of(kind, row.task, &row.header, Some(row.keys()))).collect();
+        let mut claim_order: Vec<_> = derived.iter().map(|rows| rows.claim_order.pack()).collect();
+        claim_order.sort_unstable();
+        insert_sorted("tracker.claim_order", self.claim_order()?, claim_order.iter().map(|key| (key, ())))?;
+        let mut updated: Vec<_> = derived.iter().filter_map(|rows| Some(rows.updated?.pack())).collect();
         updated.sort_unstable();
         if !updated.is_empty() {
             insert_sorted("tracker.updated", self.updated()?, updated.iter().map(|key| (key, ())))?;
         }
-        if !kind.indexes.is_empty() {
-            let of = |row: &NewRow<'_>| {
-                let values = (0..).zip(row.indexes).take(kind.indexes.len());
-                values.map(|(number, value)| keys::index_key(kind.id, number, value, row.task.seq)).collect::<Vec<_>>()
-            };
-            let mut indexes: Vec<_> = rows.iter().flat_map(of).collect();
-            indexes.sort_unstable();
+        let mut members: Vec<_> = derived.iter().filter_map(|rows| Some(rows.member?.pack())).collect();
+        members.sort_unstable();
+        if !members.is_empty() {
+            insert_sorted("tracker.batch_members", self.batch_members()?, members.iter().map(|key| (key, ())))?;
+        }
+        let mut indexes: Vec<_> = rows
+            .iter()
+            .zip(&derived)
+            .flat_map(|(row, derived)| {
+                let values = (0..).zip(derived.keys.iter().flat_map(|keys| keys.indexes));
+                values.map(|(number, value)| keys::index_key(kind.id, number, value, row.task.seq))
+            })
+            .collect();
+        indexes.sort_unstable();
+        if !indexes.is_empty() {
             insert_sorted("tracker.indexes", self.indexes()?, indexes.iter().map(|key| (key.as_slice(), ())))?;
         }
         Ok(())

@@ -1,3 +1,6 @@
+//! The write of one task: header, payload, history and the difference of its derived rows. Called by the writer; nothing else
+//! writes these tables but `bulk`, which does the same for many new tasks.
+
 use redb::WriteTransaction;
 
 use crate::{
@@ -10,29 +13,54 @@ use crate::{
     },
     storage::{
         encoding,
-        keys::{self, AttemptKey, CountKey, MemberKey},
-        order::position,
+        keys::{AttemptKey, CountKey},
         read::rows::Rows,
+        rows_of::{DerivedRows, needs_keys, rows_of},
         tables::Tables,
     },
 };
 
-/// One task before and after: all that is written follows from the two.
-#[derive(Default)]
+/// A task before and after a write.
+#[derive(Clone, Copy, Default)]
 pub(crate) struct TaskChange<'a> {
     pub old: Option<&'a Header>,
     pub new: Option<&'a Header>,
-    /// The body before; needed where the body changes, the task ends, or keys pass.
-    pub old_body: Option<&'a TaskRow>,
-    /// The body after, where it changes.
-    pub new_body: Option<&'a TaskRow>,
+    /// The payload before, where [`TaskChange::needs_old_row`] says so.
+    pub old_row: Option<&'a TaskRow>,
+    /// The payload after, where it changes.
+    pub new_row: Option<&'a TaskRow>,
     pub history: &'a [StoredAttempt],
-    /// The body that waits for the end of the running attempt: set, taken or left.
+    /// The payload that waits for the end of the running attempt: stored, removed or left as it is.
     #[expect(clippy::option_option, reason = "outside: whether it changes; inside: what it becomes")]
     pub successor: Option<Option<&'a TaskRow>>,
 }
 
-/// The file counts its numbers wrongly: a new task must never take the place of another one.
+impl<'a> TaskChange<'a> {
+    /// Whether the payload before must be known to write a change.
+    pub(crate) fn needs_old_row(
+        kind: &Kind,
+        task: TaskRef,
+        old: Option<&Header>,
+        new: Option<&Header>,
+        payload_changes: bool,
+    ) -> bool {
+        match (old, new) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(old), Some(new)) => payload_changes || needs_keys(kind, task, old, new),
+        }
+    }
+
+    /// The derived rows before and after.
+    pub(crate) fn rows(&self, kind: &Kind, task: TaskRef) -> (Option<DerivedRows<'a>>, Option<DerivedRows<'a>>) {
+        let keys = |row: Option<&'a TaskRow>| row.map(TaskRow::keys);
+        let before = self.old.map(|header| rows_of(kind, task, header, keys(self.old_row)));
+        let after = self.new.map(|header| rows_of(kind, task, header, keys(self.new_row.or(self.old_row))));
+        (before, after)
+    }
+}
+
+/// A new row meets another one: a number that the file counts is wrong.
 pub(crate) fn occupied(table: &str, place: impl std::fmt::Display) -> Error {
     Error::corrupted(table, place, "a new row should go here, but a row is here already")
 }
@@ -41,149 +69,54 @@ pub(crate) fn occupied(table: &str, place: impl std::fmt::Display) -> Error {
 pub(crate) type HistoryRows = Vec<([u8; AttemptKey::LEN], Vec<u8>)>;
 
 impl Tables<&WriteTransaction> {
-    /// Writes a task and everything that is derived from it. Nothing else writes these tables.
+    /// Writes a task and all that is derived from it. Returns the counters that it leaves and enters.
     pub(crate) fn apply(&mut self, kind: &Kind, task: TaskRef, change: &TaskChange) -> Result<[Option<CountKey>; 2]> {
-        self.apply_lane(kind, task, change)?;
-        self.apply_header(kind, task, change)?;
-        self.apply_batch(task, change)?;
-        self.apply_body(kind, task, change)?;
+        let (before, after) = change.rows(kind, task);
+        self.replace_rows(kind, task, before.as_ref(), after.as_ref())?;
+        self.put_header(task, change.new, change.old.is_none())?;
+        match (change.new, change.new_row) {
+            (None, _) => drop(self.payloads()?.remove(&task.pack())?),
+            (Some(_), Some(row)) => self.put_row(task, row, change.old.is_none())?,
+            (Some(_), None) => {}
+        }
         self.apply_history(kind, task, change)?;
-        if let Some(successor) = change.successor {
-            match successor {
-                Some(body) => {
-                    let key = task.pack();
-                    self.successors()?.insert(&key, encoding::encode_at(&key, body)?.as_slice())?;
-                }
-                None => drop(self.successors()?.remove(&task.pack())?),
-            }
+        match change.successor {
+            Some(Some(row)) => self.put_successor(task, row)?,
+            Some(None) => drop(self.successors()?.remove(&task.pack())?),
+            None => {}
         }
-        // How far an attempt is goes with it.
-        let runs =
+        // The progress of an attempt goes with it.
+        let running =
             |header: Option<&Header>| header.filter(|header| header.lease.is_some()).map(|header| header.attempts);
-        let before = runs(change.old);
-        if before.is_some() && before != runs(change.new) {
-            self.live()?.remove(&task.pack())?;
+        let attempt = running(change.old);
+        if attempt.is_some() && attempt != running(change.new) {
+            self.progress_rows()?.remove(&task.pack())?;
         }
-        let count = |header: Option<&Header>| header.map(|header| CountKey { kind: kind.id, code: header.code });
-        Ok([count(change.old), count(change.new)])
+        Ok([before.map(|rows| rows.count), after.map(|rows| rows.count)])
     }
 
-    fn apply_header(&mut self, kind: &Kind, task: TaskRef, change: &TaskChange) -> Result<()> {
-        let place = |header: &Header| position(&kind.graph, task, header);
-        let (before, after) = (change.old.map(place), change.new.map(place));
-        if before.map(|place| place.line) != after.map(|place| place.line) {
-            let line = self.line()?;
-            if let Some(place) = before {
-                line.remove(&place.line.pack())?;
-            }
-            if let Some(place) = after {
-                line.insert(&place.line.pack(), ())?;
-            }
-        }
-        let (left, entered) = (before.and_then(|place| place.updated), after.and_then(|place| place.updated));
-        if left != entered {
-            let updated = self.updated()?;
-            if let Some(key) = left {
-                updated.remove(&key.pack())?;
-            }
-            if let Some(key) = entered {
-                updated.insert(&key.pack(), ())?;
-            }
-        }
-        match change.new {
-            Some(header) => {
-                let key = task.pack();
-                let before = self.headers()?.insert(&key, encoding::encode_at(&key, header)?.as_slice())?;
-                if change.old.is_none() && before.is_some() {
-                    return Err(occupied("tracker.headers", task));
-                }
-            }
-            None => drop(self.headers()?.remove(&task.pack())?),
-        }
-        Ok(())
-    }
-
-    fn apply_batch(&mut self, task: TaskRef, change: &TaskChange) -> Result<()> {
-        let batch = |header: Option<&Header>| header.and_then(|header| header.batch);
-        let (left, entered) = (batch(change.old), batch(change.new));
-        if left != entered {
-            if let Some(batch) = left {
-                self.members()?.remove(&MemberKey { batch, task }.pack())?;
-            }
-            if let Some(batch) = entered {
-                self.members()?.insert(&MemberKey { batch, task }.pack(), ())?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Moves a task between the places that two definitions of its kind give it.
-    pub(crate) fn reposition(&mut self, from: &Kind, to: &Kind, task: TaskRef, header: &Header) -> Result<()> {
-        let (before, after) = (position(&from.graph, task, header), position(&to.graph, task, header));
-        self.line()?.remove(&before.line.pack())?;
-        self.line()?.insert(&after.line.pack(), ())?;
-        if let Some(key) = before.updated {
-            self.updated()?.remove(&key.pack())?;
-        }
-        if let Some(key) = after.updated {
-            self.updated()?.insert(&key.pack(), ())?;
-        }
-        Ok(())
-    }
-
-    fn apply_body(&mut self, kind: &Kind, task: TaskRef, change: &TaskChange) -> Result<()> {
-        self.apply_uniques(kind, task, change)?;
-        let gone = change.new.is_none();
-        let new = if gone { None } else { change.new_body };
-        if new.is_none() && !gone {
+    fn put_header(&mut self, task: TaskRef, header: Option<&Header>, is_new: bool) -> Result<()> {
+        let key = task.pack();
+        let Some(header) = header else {
+            self.headers()?.remove(&key)?;
             return Ok(());
-        }
-        for (number, value) in (0..).zip(0..kind.indexes.len()) {
-            let key =
-                |body: &TaskRow| body.indexes.get(value).map(|value| keys::index_key(kind.id, number, value, task.seq));
-            let (left, entered) = (change.old_body.and_then(key), new.and_then(key));
-            if left != entered {
-                let indexes = self.indexes()?;
-                if let Some(key) = left {
-                    indexes.remove(key.as_slice())?;
-                }
-                if let Some(key) = entered {
-                    indexes.insert(key.as_slice(), ())?;
-                }
-            }
-        }
-        if change.old.is_none()
-            && let Some(body) = new
-        {
-            self.ids()?.insert(keys::id_key(kind.id, &body.id).as_slice(), task.seq)?;
-        }
-        if let Some(body) = new {
-            let key = task.pack();
-            let before = self.bodies()?.insert(&key, encoding::encode_at(&key, body)?.as_slice())?;
-            if change.old.is_none() && before.is_some() {
-                return Err(occupied("tracker.bodies", task));
-            }
-            return Ok(());
-        }
-        self.bodies()?.remove(&task.pack())?;
-        if let Some(body) = change.old_body {
-            self.ids()?.remove(keys::id_key(kind.id, &body.id).as_slice())?;
-        }
+        };
+        let before = self.headers()?.insert(&key, encoding::encode_at(&key, header)?.as_slice())?;
+        if is_new && before.is_some() { Err(occupied("tracker.headers", task)) } else { Ok(()) }
+    }
+
+    /// Writes the payload that waits for the end of the running attempt.
+    pub(crate) fn put_successor(&mut self, task: TaskRef, row: &TaskRow) -> Result<()> {
+        let key = task.pack();
+        self.successors()?.insert(&key, encoding::encode_at(&key, row)?.as_slice())?;
         Ok(())
     }
 
-    fn apply_uniques(&mut self, kind: &Kind, task: TaskRef, change: &TaskChange) -> Result<()> {
-        if kind.uniques.is_empty() {
-            return Ok(());
-        }
-        let (left, entered) = change.keys(kind);
-        for (number, value) in left {
-            self.uniques()?.remove(keys::unique_key(kind.id, number, value).as_slice())?;
-        }
-        for (number, value) in entered {
-            self.uniques()?.insert(keys::unique_key(kind.id, number, value).as_slice(), task.seq)?;
-        }
-        Ok(())
+    /// Writes the id, keys and payload of a task.
+    pub(crate) fn put_row(&mut self, task: TaskRef, row: &TaskRow, is_new: bool) -> Result<()> {
+        let key = task.pack();
+        let before = self.payloads()?.insert(&key, encoding::encode_at(&key, row)?.as_slice())?;
+        if is_new && before.is_some() { Err(occupied("tracker.payloads", task)) } else { Ok(()) }
     }
 
     fn apply_history(&mut self, kind: &Kind, task: TaskRef, change: &TaskChange) -> Result<()> {
@@ -232,55 +165,5 @@ impl Tables<&WriteTransaction> {
     fn clear_history(&mut self, task: TaskRef) -> Result<()> {
         let runs = AttemptKey::all(task);
         Ok(self.history()?.retain_in::<&[u8; AttemptKey::LEN], _>(runs.start()..=runs.end(), |_, _| false)?)
-    }
-
-    /// The task that holds a unique value which this change would enter.
-    pub(crate) fn rival(&mut self, kind: &Kind, task: TaskRef, change: &TaskChange) -> Result<Option<TaskRef>> {
-        if kind.uniques.is_empty() {
-            return Ok(None);
-        }
-        for (number, value) in change.keys(kind).1 {
-            if let Some(other) = self.with_unique(kind.id, number, value)?
-                && other != task
-            {
-                return Ok(Some(other));
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// Unique keys by number and value.
-type Keys<'a> = Vec<(u16, &'a [u8])>;
-
-impl<'a> TaskChange<'a> {
-    /// The unique keys that the task leaves and those that it enters.
-    fn keys(&self, kind: &Kind) -> (Keys<'a>, Keys<'a>) {
-        let held = |header: Option<&Header>, body: Option<&'a TaskRow>| match (header, body) {
-            (Some(header), Some(body)) => kind.held(header, body),
-            _ => Vec::new(),
-        };
-        let before = held(self.old, self.old_body);
-        let after = held(self.new, self.new_body.or(self.old_body));
-        let left = before.iter().filter(|key| !after.contains(key)).copied().collect();
-        let entered = after.iter().filter(|key| !before.contains(key)).copied().collect();
-        (left, entered)
-    }
-
-    /// Whether the body before must be known to write this change.
-    pub(crate) fn needs_old_body(
-        kind: &Kind,
-        task: TaskRef,
-        old: Option<&Header>,
-        new: Option<&Header>,
-        body_changes: bool,
-    ) -> bool {
-        let finished = |header: Option<&Header>| header.is_some_and(|header| kind.is_finished(header));
-        let place = |header: Option<&Header>| header.map(|header| kind.place(task, header));
-        old.is_some()
-            && (new.is_none()
-                || body_changes
-                || (kind.has_passing_keys() && finished(old) != finished(new))
-                || (kind.limit().is_some() && place(old) != place(new)))
     }
 }

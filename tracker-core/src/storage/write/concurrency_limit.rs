@@ -1,187 +1,172 @@
-//! Limits per value of an index. The tasks of such a kind that a claim may come to stand in the line like all others, and
-//! besides in a lane for each value. While a value has a slot free, the first task of its lane (one for each status and
-//! priority) is a front. Claims look at the fronts instead of the line, so that they never walk past tasks that may not
-//! start, however many there are.
+//! Concurrency limits: at most so many tasks with the same limit key (the value of an index) are in progress. Each key has a
+//! queue of the tasks that a claim may start, beside the claim order. While the limit leaves room, the first task of the queue for
+//! each status and priority is an eligible head. Claims read the heads, so they never walk past tasks that may not start.
 
 use std::collections::BTreeSet;
 
 use redb::{ReadableTable, WriteTransaction};
 
-use super::change::TaskChange;
 use crate::{
     model::{
         error::{Error, Result},
         kind::Kind,
         task::TaskRef,
-        task_row::TaskRow,
-        transition::{Header, LATEST},
     },
     storage::{
         keys::{self, ClaimKey},
-        order::position,
+        rows_of::{DerivedRows, LimitPlace},
         tables::{Source, Tables},
     },
 };
 
-/// Where a task of a kind with a limit stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum LimitPlace {
-    /// No claim comes to it.
-    Out,
-    /// In the lane of its value.
-    KindRunner(ClaimKey),
-    /// In a slot of its value.
-    Slot,
+/// The limit key of a task; `None` where the rows of its keys are not known.
+fn limit_key<'p>(rows: Option<&DerivedRows<'p>>) -> Option<&'p [u8]> {
+    rows?.keys.as_ref().map(|keys| keys.limit_key)
 }
-
-impl Kind {
-    /// Where a task of this kind stands beside the line: a function of its header alone.
-    pub(crate) fn place(&self, task: TaskRef, header: &Header) -> LimitPlace {
-        if header.lease.is_some() {
-            return LimitPlace::Slot;
-        }
-        if !self.is_claimable(header.code) {
-            return LimitPlace::Out;
-        }
-        match position(&self.graph, task, header).line {
-            key if key.at > LATEST => LimitPlace::Out,
-            key => LimitPlace::KindRunner(key),
-        }
-    }
-
-    /// The value of a task that the kind's limit is about. Empty where it has none: such a task is not limited.
-    pub(crate) fn limited_value<'b>(&self, body: &'b TaskRow) -> &'b [u8] {
-        let value = self.limit().and_then(|(number, _)| body.indexes.get(number));
-        value.map(Vec::as_slice).filter(|value| *value != NONE).unwrap_or_default()
-    }
-}
-
-/// How `None` is encoded.
-const NONE: &[u8] = &[0];
 
 impl<S: Source> Tables<S> {
-    /// How many tasks with this value are in progress.
-    pub(crate) fn slots_taken(&mut self, kind: &Kind, value: &[u8]) -> Result<u64> {
-        Ok(self.slots()?.get(keys::lane(kind.id, value).as_slice())?.map_or(0, |taken| taken.value()))
+    /// Number of tasks with this limit key that are in progress.
+    pub(crate) fn in_use(&mut self, kind: &Kind, limit_key: &[u8]) -> Result<u64> {
+        Ok(self
+            .limit_in_use()?
+            .get(keys::limit_prefix(kind.id, limit_key).as_slice())?
+            .map_or(0, |in_use| in_use.value()))
     }
 
-    /// Whether no further task with this value may start.
-    pub(crate) fn is_full(&mut self, kind: &Kind, value: &[u8]) -> Result<bool> {
-        let Some((_, most)) = kind.limit().filter(|_| !value.is_empty()) else { return Ok(false) };
-        Ok(self.slots_taken(kind, value)? >= u64::from(most))
+    /// Whether the limit of this key is reached.
+    pub(crate) fn is_full(&mut self, kind: &Kind, limit_key: &[u8]) -> Result<bool> {
+        let Some((_, most)) = kind.limit().filter(|_| !limit_key.is_empty()) else { return Ok(false) };
+        Ok(self.in_use(kind, limit_key)? >= u64::from(most))
     }
 
-    /// Whether no further task with the value of this one may start.
+    /// Whether the limit of the key of this task is reached.
     pub(crate) fn is_limited(&mut self, kind: &Kind, task: TaskRef) -> Result<bool> {
         let body = self.body_of(task)?;
-        self.is_full(kind, kind.limited_value(&body))
+        self.is_full(kind, kind.limit_key(&body))
     }
 
-    /// The tasks of a lane that stand first for their status and priority; none while the value has no slot free.
-    fn fronts_of(&mut self, kind: &Kind, value: &[u8]) -> Result<BTreeSet<ClaimKey>> {
-        let mut fronts = BTreeSet::new();
-        if self.is_full(kind, value)? {
-            return Ok(fronts);
+    /// The first tasks of a queue for each status and priority; none while the limit is reached.
+    fn heads_of(&mut self, kind: &Kind, limit_key: &[u8]) -> Result<BTreeSet<ClaimKey>> {
+        let mut heads = BTreeSet::new();
+        if self.is_full(kind, limit_key)? {
+            return Ok(heads);
         }
-        let lane = keys::lane(kind.id, value);
-        let end = keys::lane_key(&lane, ClaimKey::last(kind.id, i32::MAX, u8::MAX));
+        let prefix = keys::limit_prefix(kind.id, limit_key);
+        let end = keys::limit_queue_key(&prefix, ClaimKey::last(kind.id, i32::MAX, u8::MAX));
         let mut from = Some(ClaimKey::first(kind.id, i32::MIN, 0));
         while let Some(first) = from {
-            let start = keys::lane_key(&lane, first);
-            let mut range = self.lanes()?.range::<&[u8]>(start.as_slice()..=end.as_slice())?;
+            let start = keys::limit_queue_key(&prefix, first);
+            let mut range = self.limit_queues()?.range::<&[u8]>(start.as_slice()..=end.as_slice())?;
             let Some(entry) = range.next() else { break };
-            let key = keys::lane_place(kind.id, entry?.0.value())
-                .ok_or_else(|| Error::corrupted("tracker.lanes", kind.id, "a key is too short"))?;
+            let key = keys::limit_queue_place(kind.id, entry?.0.value())
+                .ok_or_else(|| Error::corrupted("tracker.limit_queues", kind.id, "a key is too short"))?;
             if (key.code, key.rank) < (first.code, first.rank) {
-                return Err(Error::corrupted("tracker.lanes", key.task(), "its rows are out of order"));
+                return Err(Error::corrupted("tracker.limit_queues", key.task(), "its rows are out of order"));
             }
-            fronts.insert(key);
+            heads.insert(key);
             from = match (key.rank.checked_add(1), key.code.checked_add(1)) {
                 (Some(rank), _) => Some(ClaimKey::first(kind.id, key.code, rank)),
                 (None, Some(code)) => Some(ClaimKey::first(kind.id, code, 0)),
                 (None, None) => None,
             };
         }
-        Ok(fronts)
+        Ok(heads)
     }
 }
 
 impl Tables<&WriteTransaction> {
-    /// Moves a task between its lane and its slot, and brings the fronts of its values up to date.
-    pub(crate) fn apply_lane(&mut self, kind: &Kind, task: TaskRef, change: &TaskChange) -> Result<()> {
+    /// Moves a task between the queue of its limit key and the tasks in progress, and updates the eligible heads.
+    pub(crate) fn replace_limit_rows(
+        &mut self,
+        kind: &Kind,
+        before: Option<&DerivedRows<'_>>,
+        after: Option<&DerivedRows<'_>>,
+    ) -> Result<()> {
         if kind.limit().is_none() {
             return Ok(());
         }
-        let place = |header: Option<&Header>| header.map_or(LimitPlace::Out, |header| kind.place(task, header));
-        let (left, entered) = (place(change.old), place(change.new));
-        if left == entered && change.new_body.is_none() {
+        let place = |rows: Option<&DerivedRows<'_>>| rows.map_or(LimitPlace::Out, |rows| rows.limit);
+        let (left, entered) = (place(before), place(after));
+        let old_key = limit_key(before);
+        let new_key = limit_key(after);
+        if left == entered && old_key == new_key {
             return Ok(());
         }
-        let before = match (change.old_body, left) {
-            (Some(body), _) => kind.limited_value(body).to_vec(),
-            (None, LimitPlace::KindRunner(key)) => self.value_at(key)?,
-            (None, _) => Vec::new(),
+        let stored;
+        let old_key = match (old_key, left) {
+            (Some(key), _) => key,
+            (None, LimitPlace::Queued(place)) => {
+                stored = self.limit_key_of_head(place)?;
+                &stored
+            }
+            (None, _) => &[],
         };
-        let after = change.new_body.map_or_else(|| before.clone(), |body| kind.limited_value(body).to_vec());
-        let mut fronts = Vec::new();
-        for value in BTreeSet::from([&before, &after]) {
-            fronts.push((value, self.fronts_of(kind, value)?));
+        let new_key = new_key.unwrap_or(old_key);
+        let mut before = Vec::new();
+        for key in BTreeSet::from([old_key, new_key]) {
+            before.push((key, self.heads_of(kind, key)?));
         }
-        self.leave(kind, &before, left)?;
-        self.enter(kind, &after, entered)?;
-        for (value, old) in fronts {
-            let new = self.fronts_of(kind, value)?;
-            let table = self.fronts()?;
-            for key in old.difference(&new) {
-                table.remove(&key.pack())?;
+        self.leave(kind, old_key, left)?;
+        self.enter(kind, new_key, entered)?;
+        let mut entered = Vec::new();
+        for (key, old) in before {
+            let new = self.heads_of(kind, key)?;
+            for place in old.difference(&new) {
+                self.limit_heads()?.remove(&place.pack())?;
             }
-            for key in new.difference(&old) {
-                table.insert(&key.pack(), value.as_slice())?;
-            }
+            entered.extend(new.difference(&old).map(|place| (*place, key)));
+        }
+        // Last, since a task whose limit key changes keeps its place.
+        for (place, key) in entered {
+            self.limit_heads()?.insert(&place.pack(), key)?;
         }
         Ok(())
     }
 
-    fn leave(&mut self, kind: &Kind, value: &[u8], place: LimitPlace) -> Result<()> {
-        let lane = keys::lane(kind.id, value);
+    fn leave(&mut self, kind: &Kind, limit_key: &[u8], place: LimitPlace) -> Result<()> {
+        let prefix = keys::limit_prefix(kind.id, limit_key);
         match place {
             LimitPlace::Out => {}
-            LimitPlace::KindRunner(key) => drop(self.lanes()?.remove(keys::lane_key(&lane, key).as_slice())?),
-            LimitPlace::Slot => match self.slots_taken(kind, value)?.saturating_sub(1) {
-                0 => drop(self.slots()?.remove(lane.as_slice())?),
-                taken => drop(self.slots()?.insert(lane.as_slice(), taken)?),
+            LimitPlace::Queued(place) => {
+                drop(self.limit_queues()?.remove(keys::limit_queue_key(&prefix, place).as_slice())?);
+            }
+            LimitPlace::InUse => match self.in_use(kind, limit_key)?.saturating_sub(1) {
+                0 => drop(self.limit_in_use()?.remove(prefix.as_slice())?),
+                in_use => drop(self.limit_in_use()?.insert(prefix.as_slice(), in_use)?),
             },
         }
         Ok(())
     }
 
-    fn enter(&mut self, kind: &Kind, value: &[u8], place: LimitPlace) -> Result<()> {
-        let lane = keys::lane(kind.id, value);
+    fn enter(&mut self, kind: &Kind, limit_key: &[u8], place: LimitPlace) -> Result<()> {
+        let prefix = keys::limit_prefix(kind.id, limit_key);
         match place {
             LimitPlace::Out => {}
-            LimitPlace::KindRunner(key) => drop(self.lanes()?.insert(keys::lane_key(&lane, key).as_slice(), ())?),
-            LimitPlace::Slot => {
-                let taken = self.slots_taken(kind, value)?.saturating_add(1);
-                self.slots()?.insert(lane.as_slice(), taken)?;
+            LimitPlace::Queued(place) => {
+                drop(self.limit_queues()?.insert(keys::limit_queue_key(&prefix, place).as_slice(), ())?);
+            }
+            LimitPlace::InUse => {
+                let in_use = self.in_use(kind, limit_key)?.saturating_add(1);
+                self.limit_in_use()?.insert(prefix.as_slice(), in_use)?;
             }
         }
         Ok(())
     }
 
-    /// The value of a front whose body cannot be read.
-    fn value_at(&mut self, front: ClaimKey) -> Result<Vec<u8>> {
-        let value = self.fronts()?.get(&front.pack())?;
-        let value = value.ok_or_else(|| Error::corrupted("tracker.bodies", front.task(), "the task has no body"))?;
+    /// The limit key of an eligible head whose payload cannot be read.
+    fn limit_key_of_head(&mut self, head: ClaimKey) -> Result<Vec<u8>> {
+        let value = self.limit_heads()?.get(&head.pack())?;
+        let value = value.ok_or_else(|| Error::corrupted("tracker.payloads", head.task(), "the task has no body"))?;
         Ok(value.value().to_vec())
     }
 
-    /// Empties the lanes and slots of a kind whose limit changes, and the ring of its starts if the rate does.
-    pub(crate) fn clear_lanes(&mut self, kind: u32) -> Result<()> {
+    /// Removes all limit rows of a kind.
+    pub(crate) fn clear_limit_rows(&mut self, kind: u32) -> Result<()> {
         let (first, end) = (kind.to_be_bytes(), kind.saturating_add(1).to_be_bytes());
-        self.lanes()?.retain_in::<&[u8], _>(&first[..]..&end[..], |_, ()| false)?;
-        self.slots()?.retain_in::<&[u8], _>(&first[..]..&end[..], |_, _| false)?;
+        self.limit_queues()?.retain_in::<&[u8], _>(&first[..]..&end[..], |_, ()| false)?;
+        self.limit_in_use()?.retain_in::<&[u8], _>(&first[..]..&end[..], |_, _| false)?;
         let (first, last) = (ClaimKey::first(kind, i32::MIN, 0).pack(), ClaimKey::last(kind, i32::MAX, u8::MAX).pack());
-        self.fronts()?.retain_in::<&[u8; ClaimKey::LEN], _>(&first..=&last, |_, _| false)?;
+        self.limit_heads()?.retain_in::<&[u8; ClaimKey::LEN], _>(&first..=&last, |_, _| false)?;
         Ok(())
     }
 }

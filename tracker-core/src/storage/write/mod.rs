@@ -3,5 +3,6 @@
 pub(crate) mod bulk;
 pub(crate) mod change;
 pub(crate) mod concurrency_limit;
+mod derived_rows;
 pub(crate) mod rate;
 pub(crate) mod retime;

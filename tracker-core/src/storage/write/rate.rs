@@ -20,7 +20,7 @@ pub(crate) const NEXT: u32 = u32::MAX;
 
 impl<S: Source> Tables<S> {
     fn next_start(&mut self, kind: &Kind) -> Result<u32> {
-        let next = self.starts()?.get(&StartKey { kind: kind.id, number: NEXT }.pack())?;
+        let next = self.rate_starts()?.get(&StartKey { kind: kind.id, number: NEXT }.pack())?;
         let starts = kind.policy.rate.map_or(1, |rate| rate.starts);
         let next = next.and_then(|next| u32::try_from(next.value()).ok());
         // A number beyond the ring is damage: the ring begins anew, as without a number.
@@ -32,7 +32,7 @@ impl<S: Source> Tables<S> {
         let Some(rate) = kind.policy.rate else { return Ok(None) };
         let number = self.next_start(kind)?;
         // The next start takes the place of the oldest that counts.
-        let oldest = self.starts()?.get(&StartKey { kind: kind.id, number }.pack())?;
+        let oldest = self.rate_starts()?.get(&StartKey { kind: kind.id, number }.pack())?;
         let opens = oldest.map(|oldest| oldest.value().saturating_add(micros_of(rate.period)));
         Ok(opens.filter(|opens| *opens > now))
     }
@@ -44,7 +44,7 @@ impl Tables<&WriteTransaction> {
         let Some(rate) = kind.policy.rate else { return Ok(()) };
         let number = self.next_start(kind)?;
         let next = number.saturating_add(1) % rate.starts.max(1);
-        let starts = self.starts()?;
+        let starts = self.rate_starts()?;
         starts.insert(&StartKey { kind: kind.id, number }.pack(), now)?;
         starts.insert(&StartKey { kind: kind.id, number: NEXT }.pack(), i64::from(next))?;
         Ok(())
@@ -53,10 +53,10 @@ impl Tables<&WriteTransaction> {
     /// Fits the starts of a kind into the ring of its new rate: the latest still count.
     pub(crate) fn refit_starts(&mut self, kind: &Kind) -> Result<()> {
         let [first, next] = [0, NEXT].map(|number| StartKey { kind: kind.id, number }.pack());
-        let rows = Rows::of("tracker.starts", self.starts()?, first..next)?;
+        let rows = Rows::of("tracker.rate_starts", self.rate_starts()?, first..next)?;
         let mut starts = rows.map(|row| Ok(row?.1.value())).collect::<Result<Vec<_>>>()?;
         starts.sort_unstable();
-        self.starts()?.retain_in::<&[u8; StartKey::LEN], _>(&first..=&next, |_, _| false)?;
+        self.rate_starts()?.retain_in::<&[u8; StartKey::LEN], _>(&first..=&next, |_, _| false)?;
         for at in starts {
             self.count_start(kind, at)?;
         }

@@ -15,7 +15,7 @@ use crate::{
     storage::{
         encoding::{self, Encodable},
         keys::{AttemptKey, StartKey},
-        order::{StatusOrder, order},
+        order::{StatusOrder, status_order},
         tables::{Tables, row_of},
     },
 };
@@ -64,15 +64,15 @@ impl Tables<&WriteTransaction> {
                 return Ok(());
             }
             changed += 1;
-            let needs_body = TaskChange::needs_old_body(kind, task, Some(old), Some(&new), false);
-            let old_body = if needs_body { Some(rows.body_of(task)?) } else { None };
+            let needs_row = TaskChange::needs_old_row(kind, task, Some(old), Some(&new), false);
+            let old_row = if needs_row { Some(rows.body_of(task)?) } else { None };
             let change =
-                TaskChange { old: Some(old), new: Some(&new), old_body: old_body.as_ref(), ..TaskChange::default() };
+                TaskChange { old: Some(old), new: Some(&new), old_row: old_row.as_ref(), ..TaskChange::default() };
             rows.apply(kind, task, &change)?;
             let waits =
-                old.lease.is_none() && order(&kind.graph, old.code) == StatusOrder::WaitingCounts && old.due != NEVER;
+                old.lease.is_none() && status_order(&kind.graph, old.code) == StatusOrder::Waiting && old.due != NEVER;
             if waits && new.due != old.due && redated.len() < most {
-                let id = old_body.map_or_else(|| rows.body_of(task), Ok)?.id;
+                let id = old_row.map_or_else(|| rows.body_of(task), Ok)?.id;
                 redated.push(Redated { kind: kind.name.clone(), id, before: old.due, after: new.due });
             }
             Ok(())
@@ -94,7 +94,7 @@ impl Tables<&WriteTransaction> {
             }
         }
         for (key, at) in self.starts_ahead(shift.now())? {
-            self.starts()?.insert(&key.pack(), shift.written(at))?;
+            self.rate_starts()?.insert(&key.pack(), shift.written(at))?;
         }
         for (task, progress) in self.all_progress()? {
             let at = shift.written(progress.at);
@@ -138,7 +138,7 @@ impl Tables<&WriteTransaction> {
     /// The starts that a rate counts and that lie after `now`.
     fn starts_ahead(&mut self, now: Micros) -> Result<Vec<(StartKey, Micros)>> {
         let mut found = Vec::new();
-        for entry in self.starts()?.iter()? {
+        for entry in self.rate_starts()?.iter()? {
             let (key, at) = entry?;
             let key = StartKey::unpack(key.value());
             if key.number != NEXT && at.value() > now {
@@ -150,10 +150,10 @@ impl Tables<&WriteTransaction> {
 
     fn all_progress(&mut self) -> Result<Vec<(TaskRef, Progress)>> {
         let mut found = Vec::new();
-        for entry in self.live()?.iter()? {
+        for entry in self.progress_rows()?.iter()? {
             let (key, value) = entry?;
             let task = TaskRef::unpack(key.value());
-            found.push((task, row_of("tracker.live", task, value.value())?));
+            found.push((task, row_of("tracker.progress", task, value.value())?));
         }
         Ok(found)
     }

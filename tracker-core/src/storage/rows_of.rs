@@ -1,0 +1,171 @@
+//! `rows_of`: the only function that derives rows. All rows of the order, listing, key, batch and limit tables that belong to a
+//! task follow from its kind, its header and the keys of its payload. Pure. Called by writes, `verify` and the rebuild of a kind.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use super::{
+    keys::{self, ClaimKey, CountKey, MemberKey, UpdatedKey},
+    order::order_keys,
+};
+use crate::model::{
+    kind::Kind,
+    task::{TaskKey, TaskRef},
+    task_row::TaskRow,
+    transition::{Header, LATEST},
+};
+
+/// The keys of a payload.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PayloadKeys<'p> {
+    pub id: &'p TaskKey,
+    /// The encoded value of each index.
+    pub indexes: &'p [Vec<u8>],
+    /// The encoded value of each unique key.
+    pub uniques: &'p [Vec<u8>],
+}
+
+impl TaskRow {
+    pub(crate) fn keys(&self) -> PayloadKeys<'_> {
+        PayloadKeys { id: &self.id, indexes: &self.indexes, uniques: &self.uniques }
+    }
+}
+
+/// All rows that are derived from one task. Borrows from its payload, so that a write allocates only for rows that differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DerivedRows<'p> {
+    pub claim_order: ClaimKey,
+    pub updated: Option<UpdatedKey>,
+    /// The counter in which the task counts.
+    pub count: CountKey,
+    pub member: Option<MemberKey>,
+    pub limit: LimitPlace,
+    /// `None` where the keys of the payload were not given.
+    pub keys: Option<KeyRows<'p>>,
+}
+
+/// The rows that follow from the keys of a payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyRows<'p> {
+    pub id: &'p TaskKey,
+    /// One row for each index, by its number.
+    pub indexes: &'p [Vec<u8>],
+    pub uniques: Vec<UniqueRow<'p>>,
+    /// The value that the concurrency limit counts; empty where the task is not limited.
+    pub limit_key: &'p [u8],
+}
+
+/// A unique key that the task holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UniqueRow<'p> {
+    pub number: u16,
+    pub value: &'p [u8],
+}
+
+/// Where a task of a kind with a concurrency limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum LimitPlace {
+    /// No claim reaches it, or the kind has no limit.
+    Out,
+    /// In the queue of its limit key.
+    Queued(ClaimKey),
+    /// Among the tasks in progress with its limit key.
+    InUse,
+}
+
+/// The encoding of `None`.
+const NONE: &[u8] = &[0];
+
+/// Derives the rows of a task.
+pub(crate) fn rows_of<'p>(
+    kind: &Kind,
+    task: TaskRef,
+    header: &Header,
+    payload: Option<PayloadKeys<'p>>,
+) -> DerivedRows<'p> {
+    let order = order_keys(&kind.graph, task, header);
+    DerivedRows {
+        claim_order: order.claim_order,
+        updated: order.updated,
+        count: CountKey { kind: kind.id, code: header.code },
+        member: header.batch.map(|batch| MemberKey { batch, task }),
+        limit: limit_place(kind, header, order.claim_order),
+        keys: payload.map(|payload| key_rows(kind, header, payload)),
+    }
+}
+
+fn limit_place(kind: &Kind, header: &Header, claim_order: ClaimKey) -> LimitPlace {
+    if kind.limit().is_none() {
+        LimitPlace::Out
+    } else if header.lease.is_some() {
+        LimitPlace::InUse
+    } else if claim_order.at > LATEST || !kind.is_claimable(header.code) {
+        LimitPlace::Out
+    } else {
+        LimitPlace::Queued(claim_order)
+    }
+}
+
+fn key_rows<'p>(kind: &Kind, header: &Header, payload: PayloadKeys<'p>) -> KeyRows<'p> {
+    let indexes = payload.indexes.get(..kind.indexes.len()).unwrap_or(payload.indexes);
+    KeyRows {
+        id: payload.id,
+        indexes,
+        uniques: unique_rows(kind, header, payload),
+        limit_key: limit_key(kind, indexes),
+    }
+}
+
+/// The unique keys that a task holds: permanent ones, and those for unfinished tasks while it is unfinished. An empty
+/// value is no key.
+fn unique_rows<'p>(kind: &Kind, header: &Header, payload: PayloadKeys<'p>) -> Vec<UniqueRow<'p>> {
+    if kind.uniques.is_empty() {
+        return Vec::new();
+    }
+    let finished = kind.is_finished(header);
+    let keys = (0..).zip(kind.uniques.iter().zip(payload.uniques));
+    keys.filter(|(_, ((_, while_unfinished), value))| !(value.is_empty() || *while_unfinished && finished))
+        .map(|(number, (_, value))| UniqueRow { number, value })
+        .collect()
+}
+
+fn limit_key<'p>(kind: &Kind, indexes: &'p [Vec<u8>]) -> &'p [u8] {
+    let value = kind.limit().and_then(|(number, _)| indexes.get(number));
+    value.map(Vec::as_slice).filter(|value| *value != NONE).unwrap_or_default()
+}
+
+impl Kind {
+    /// The limit key of a task: the value of the limited index. Empty where the task is not limited.
+    pub(crate) fn limit_key<'p>(&self, row: &'p TaskRow) -> &'p [u8] {
+        limit_key(self, &row.indexes)
+    }
+}
+
+/// Whether a change of a header can change rows that follow from the payload: its keys must then be read.
+pub(crate) fn needs_keys(kind: &Kind, task: TaskRef, old: &Header, new: &Header) -> bool {
+    let limit = |header: &Header| rows_of(kind, task, header, None).limit;
+    (kind.has_passing_keys() && kind.is_finished(old) != kind.is_finished(new))
+        || (kind.limit().is_some() && limit(old) != limit(new))
+}
+
+/// The rows of one limit key: they follow from the places of all tasks that have it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LimitRows {
+    /// The keys of its queue.
+    pub queue: BTreeSet<Vec<u8>>,
+    pub in_use: u64,
+    /// The first task of its queue for each status and priority; none while the limit is reached.
+    pub heads: BTreeSet<ClaimKey>,
+}
+
+/// Derives the rows of a limit key from the places of its tasks.
+pub(crate) fn limit_rows_of(kind: &Kind, limit_key: &[u8], places: &BTreeSet<ClaimKey>, in_use: u64) -> LimitRows {
+    let full = !limit_key.is_empty() && kind.limit().is_some_and(|(_, most)| in_use >= u64::from(most));
+    let prefix = keys::limit_prefix(kind.id, limit_key);
+    let mut ranks = BTreeSet::new();
+    let heads = places.iter().filter(|place| ranks.insert((place.code, place.rank)) && !full).copied().collect();
+    let queue = places.iter().map(|place| keys::limit_queue_key(&prefix, *place)).collect();
+    LimitRows { queue, in_use, heads }
+}
