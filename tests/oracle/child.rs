@@ -55,7 +55,7 @@ pub fn open(file: &Path, sharing: Sharing) -> Tracker {
     loop {
         match Tracker::options().sharing(sharing).busy_timeout(PATIENCE).open(file) {
             Ok(tracker) => return tracker,
-            Err(error) if error.kind() == ErrorKind::AlreadyOpen && Instant::now() < deadline => {
+            Err(error) if error.kind() == ErrorKind::Busy && Instant::now() < deadline => {
                 thread::sleep(Duration::from_millis(1));
             }
             Err(error) => panic!("{error}"),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tracker_core::{
-    Error, ErrorKind, Execution, Record, Submission, Tasks, Tracker, execution::StartOptions, file::Durability,
-    submit::SubmitOptions,
+    Error, ErrorKind, Execution, Record, Submission, Tasks, Tracker, error::Reason, execution::StartOptions,
+    file::Durability, submit::SubmitOptions,
 };
 
 use crate::{
@@ -42,13 +42,13 @@ pub struct Plan {
 const NO_VALUE: u64 = u64::MAX;
 
 pub fn refusal(error: &Error) -> Option<Refusal> {
-    Some(match error.kind() {
-        ErrorKind::NotFound => Refusal::NotFound,
-        ErrorKind::Leased => Refusal::Leased,
-        ErrorKind::AlreadySucceeded => Refusal::AlreadySucceeded,
-        ErrorKind::Exhausted => Refusal::Exhausted,
-        ErrorKind::Cancelled => Refusal::Cancelled,
-        ErrorKind::LeaseLost => Refusal::LeaseLost,
+    Some(match error.refusal()?.reason {
+        Reason::NotFound | Reason::MissingDependency { .. } => Refusal::NotFound,
+        Reason::Leased { .. } => Refusal::Leased,
+        Reason::AlreadySucceeded => Refusal::AlreadySucceeded,
+        Reason::Exhausted { .. } => Refusal::Exhausted,
+        Reason::Cancelled => Refusal::Cancelled,
+        Reason::LeaseLost => Refusal::LeaseLost,
         _ => return None,
     })
 }

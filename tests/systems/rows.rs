@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tracker_core::{
-    ErrorKind, Submission, TaskStatus, TrackedTask, Tracker, portable::Imported, record::AttemptStatus, status::Role,
+    Submission, TaskStatus, TrackedTask, Tracker, portable::Imported, record::AttemptStatus, status::Role,
 };
 
 use crate::kinds::{fine, refused, sound, tracker};
@@ -62,11 +62,7 @@ fn records_with_codes_times_attempts_and_errors_move_in() {
     assert!(errors.eq(["first", "second"]));
     let again = Invoice { number: "succeeded".to_owned(), data: None };
     assert_eq!(invoices.submit(&again).unwrap().submission, Submission::Existing);
-    for (id, kind) in [
-        ("exhausted", ErrorKind::Exhausted),
-        ("ignored", ErrorKind::Ignored),
-        ("succeeded", ErrorKind::AlreadySucceeded),
-    ] {
+    for (id, kind) in [("exhausted", "Exhausted"), ("ignored", "Ignored"), ("succeeded", "AlreadySucceeded")] {
         refused(invoices.start(id), kind);
     }
     invoices.run("failed", |_| Err::<(), _>("third")).unwrap_err();

@@ -4,8 +4,7 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    ErrorKind, TaskStatus, Tasks, TrackedTask, Tracker, error::Reason, execution::StartOptions, query::Query,
-    worker::RunError,
+    TaskStatus, Tasks, TrackedTask, Tracker, error::Reason, execution::StartOptions, query::Query, worker::RunError,
 };
 
 use crate::kinds::{MINUTE, SECOND, fine, refused, sound, tracker};
@@ -65,10 +64,10 @@ fn the_statuses_of_a_call_replace_those_of_the_kind() {
     tasks.ignore("ignored", "not wanted").unwrap();
     tasks.run("succeeded", |_| fine()).unwrap();
     let only_succeeded = StartOptions::new().startable([Status::Succeeded]);
-    refused(tasks.start_with("ignored", &only_succeeded), ErrorKind::Ignored);
+    refused(tasks.start_with("ignored", &only_succeeded), "Ignored");
     tasks.start_with("succeeded", &only_succeeded).unwrap().succeed().unwrap();
     tasks.start("ignored").unwrap().succeed().unwrap();
-    refused(tasks.start("succeeded"), ErrorKind::AlreadySucceeded);
+    refused(tasks.start("succeeded"), "AlreadySucceeded");
     sound(&tracker);
 }
 

@@ -94,7 +94,7 @@
 //! of JSON, in and out. `run-log`: a text log of each run, a layer for `tracing-subscriber`. Without it the same is
 //! told to `tracing` alone: events `started`, `ended` and `refused` of the target `tracker_core::run`, at the level `DEBUG`; the
 //! end of a failed attempt at `INFO`, that of a task that is given up at `WARN`. Each handler runs in a span `attempt`.
-#![warn(missing_docs)]
+#![warn(missing_docs, missing_debug_implementations)]
 
 // The derives name the library by its name.
 #[cfg(test)]

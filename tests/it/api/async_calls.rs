@@ -88,7 +88,7 @@ async fn attempts_start_go_out_of_hand_and_come_back() {
     let mut both = calls.submit_and_start(&job("b")).await.unwrap();
     refused(calls.submit_and_start(&job("b")).await, ErrorKind::Leased);
     both.succeed_async().await.unwrap();
-    refused(calls.submit_and_start(&job("a")).await, ErrorKind::AlreadySucceeded);
+    refused(calls.submit_and_start(&job("a")).await, "AlreadySucceeded");
     calls.run_with("b", &StartOptions::new().force(), async |_| Io::Ok(())).await.unwrap();
     assert_eq!(calls.get("b").unwrap().unwrap().attempts, 2);
 
@@ -142,7 +142,7 @@ async fn a_batch_is_opened_filled_sealed_and_followed_by_async_calls() {
         2_000
     );
     night.seal_async().await.unwrap();
-    refused(calls.submit_with(&job("z"), &inside).await, ErrorKind::Sealed);
+    refused(calls.submit_with(&job("z"), &inside).await, "Sealed");
     night.reopen_async().await.unwrap();
     calls.submit_with(&job("z"), &inside).await.unwrap();
     night.seal_async().await.unwrap();

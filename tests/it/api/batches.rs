@@ -104,7 +104,7 @@ fn a_batch_is_over_only_when_it_is_sealed_and_an_empty_one_at_once() {
     assert!(!is_there(&tasks, "after open"), "more may come");
     add(&tasks, &open, &["b"]);
     open.seal().unwrap();
-    let error = refused(tasks.submit_with(&job("c"), &into(&open)), ErrorKind::Sealed);
+    let error = refused(tasks.submit_with(&job("c"), &into(&open)), "Sealed");
     assert!(error.to_string().contains("the batch \"open\" is sealed"), "{error}");
     tasks.submit_with(&job("b"), &into(&open)).unwrap();
     tasks.start("b").unwrap().succeed().unwrap();
@@ -129,7 +129,7 @@ fn a_batch_is_submitted_in_one_call_and_whole_by_another_one_after_an_interrupti
     let info = batch.info().unwrap();
     assert_eq!((info.total(), info.sealed), (1_502, true));
     assert_eq!(tasks.submit_batch("x", all(), &then).unwrap().info().unwrap(), info, "nothing of it is new");
-    refused(tasks.submit_batch("x", [job("c")], &then), ErrorKind::Sealed);
+    refused(tasks.submit_batch("x", [job("c")], &then), "Sealed");
     assert_eq!(tasks.worker().threads(2).run(|_| fine()).unwrap().succeeded, 1_503);
     assert!(batch.info().unwrap().is_over());
     let empty =
@@ -214,7 +214,7 @@ fn a_task_that_exists_joins_a_batch_that_others_wait_for_unless_it_waits_for_it_
     let waits = SubmitOptions::new().after_batch(&batch, OnDependencyFailure::Wait);
     tasks.submit_with(&job("report"), &waits).unwrap();
     add(&tasks, &batch, &["late"]);
-    refused(tasks.submit_with(&job("report"), &into(&batch)), ErrorKind::Circle);
+    refused(tasks.submit_with(&job("report"), &into(&batch)), "Cycle");
     batch.seal().unwrap();
     tasks.start("a").unwrap().succeed().unwrap();
     assert_eq!(tasks.get("report").unwrap().unwrap().waits_for, 1, "the late one is in it");

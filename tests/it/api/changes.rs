@@ -156,7 +156,7 @@ fn import_takes_priority_from_the_type() {
 
 fn is_own_id(error: &Error) {
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
-    assert_eq!(error.refusal().unwrap().reason, Reason::OwnId);
+    assert_eq!(error.refusal().unwrap().reason, Reason::SubmitsItself);
     assert!(error.to_string().contains("snooze") && error.to_string().contains("new id"), "{error}");
 }
 

@@ -201,15 +201,15 @@ fn other_calls_inside_a_transaction_are_refused_and_harm_nothing() {
     let elsewhere = jobs(&other, &["x"]);
     tracker
         .transaction(|tx| {
-            refused(tasks.submit(&job("new")), ErrorKind::InsideTransaction);
-            refused(tasks.claim(), ErrorKind::InsideTransaction);
-            refused(tasks.start("a"), ErrorKind::InsideTransaction);
-            refused(tracker.flush(), ErrorKind::InsideTransaction);
-            refused(tracker.compact(), ErrorKind::InsideTransaction);
-            refused(tracker.clone().close(), ErrorKind::InsideTransaction);
-            refused(tasks.counts(), ErrorKind::InsideTransaction);
-            refused(tracker.transaction(|_| Ok::<_, Error>(())), ErrorKind::InsideTransaction);
-            refused(tasks.worker().run(|_| fine()), ErrorKind::InsideTransaction);
+            refused(tasks.submit(&job("new")), "on this thread");
+            refused(tasks.claim(), "on this thread");
+            refused(tasks.start("a"), "on this thread");
+            refused(tracker.flush(), "on this thread");
+            refused(tracker.compact(), "on this thread");
+            refused(tracker.clone().close(), "on this thread");
+            refused(tasks.counts(), "on this thread");
+            refused(tracker.transaction(|_| Ok::<_, Error>(())), "on this thread");
+            refused(tasks.worker().run(|_| fine()), "on this thread");
             elsewhere.cancel("x")?;
             tx.submit(&tasks, &job("b"))
         })
@@ -237,7 +237,7 @@ fn a_refused_submit_and_start_leaves_no_task() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["done"]);
     tasks.start("done").unwrap().succeed().unwrap();
-    refused(tasks.submit_and_start(&job("done")), ErrorKind::AlreadySucceeded);
+    refused(tasks.submit_and_start(&job("done")), "AlreadySucceeded");
     let mut held = tasks.submit_and_start(&job("new")).unwrap();
     refused(tasks.submit_and_start(&job("new")), ErrorKind::Leased);
     held.succeed().unwrap();
@@ -292,12 +292,12 @@ fn unserializable_task_keeps_its_lease_and_fails_when_dropped() {
     BROKEN.store(true, Ordering::SeqCst);
     let (_, tracker) = tracker();
     let tasks = tracker.tasks::<Fragile>().unwrap();
-    refused(tasks.submit(&Fragile { id: 0, value: 13 }), ErrorKind::Unwritable);
+    refused(tasks.submit(&Fragile { id: 0, value: 13 }), "cannot");
     tasks.submit_all((1..=5).map(|id| Fragile { id, value: 0 })).unwrap();
     let mut held = tasks.claim().unwrap().unwrap();
     held.value = 13;
-    refused(held.checkpoint(), ErrorKind::Unwritable);
-    let error = refused(held.succeed(), ErrorKind::Unwritable);
+    refused(held.checkpoint(), "cannot");
+    let error = refused(held.succeed(), "cannot");
     assert!(error.to_string().contains("no thirteen"), "{error}");
     held.value = 7;
     held.succeed().unwrap();
@@ -308,18 +308,18 @@ fn unserializable_task_keeps_its_lease_and_fails_when_dropped() {
     };
     let mut held = tasks.start(2).unwrap();
     held.value = 13;
-    refused(held.succeed_with(|tx| add(tx, 1)), ErrorKind::Unwritable);
+    refused(held.succeed_with(|tx| add(tx, 1)), "cannot");
     drop(held);
     failed(2);
     let mut held = tasks.start(3).unwrap();
     held.value = 13;
-    refused(tracker.transaction(|tx| add(tx, 1).and_then(|()| tx.succeed(&mut held))), ErrorKind::Unwritable);
+    refused(tracker.transaction(|tx| add(tx, 1).and_then(|()| tx.succeed(&mut held))), "cannot");
     drop(held);
     failed(3);
     let mut lost = tasks.start(4).unwrap();
     let mut taken = tasks.start_with(4, &StartOptions::new().steal_lease()).unwrap();
     lost.value = 13;
-    refused(lost.succeed(), ErrorKind::Unwritable);
+    refused(lost.succeed(), "cannot");
     drop(lost);
     tracker.flush().unwrap();
     taken.succeed().unwrap();

@@ -37,3 +37,17 @@ fn handles_and_options_say_what_they_are_about() {
     let repairs = Tracker::options().cache_bytes(77).on_repair(|_| {});
     says(&repairs, &["cache_bytes: 77", "sharing: Readers", "check_on_open: false", "on_repair: true"]);
 }
+
+#[test]
+fn handles_and_pools_can_be_sent_to_another_thread() {
+    fn is_send<T: Send>(_: &T) {}
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["first"]);
+    is_send(&WorkerPool::new().serve(&tasks, |_: &mut Execution<_>| fine()));
+    is_send(&tasks.worker());
+    is_send(&tasks.async_worker());
+    is_send(&tasks.claim().unwrap());
+    is_send(&tasks.query());
+    is_send(&tracker.subscribe());
+    is_send(&tracker.group());
+}

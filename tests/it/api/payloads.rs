@@ -69,16 +69,16 @@ fn payload_beyond_the_nesting_limit_is_refused_everywhere() {
         let (_, tracker) = tracker();
         let tasks = tracker.tasks::<Deep>().unwrap();
         for levels in [LEVELS + 1, 500, 1_500] {
-            names_the_limit(&refused(tasks.submit(&deep(levels)), ErrorKind::TooLarge));
+            names_the_limit(&refused(tasks.submit(&deep(levels)), "the limit"));
         }
-        names_the_limit(&refused(Payload::of(&deep(LEVELS + 1)), ErrorKind::TooLarge));
-        names_the_limit(&refused(tasks.submit_all([deep(LEVELS + 1)]), ErrorKind::TooLarge));
+        names_the_limit(&refused(Payload::of(&deep(LEVELS + 1)), "the limit"));
+        names_the_limit(&refused(tasks.submit_all([deep(LEVELS + 1)]), "the limit"));
         tasks.submit(&deep(3)).unwrap();
-        names_the_limit(&refused(tasks.update(1_u32, |task| *task = deep(LEVELS + 1)), ErrorKind::TooLarge));
+        names_the_limit(&refused(tasks.update(1_u32, |task| *task = deep(LEVELS + 1)), "the limit"));
         let mut execution = tasks.claim().unwrap().unwrap();
         execution.tree = tree(LEVELS);
-        names_the_limit(&refused(execution.checkpoint(), ErrorKind::TooLarge));
-        names_the_limit(&refused(execution.succeed(), ErrorKind::TooLarge));
+        names_the_limit(&refused(execution.checkpoint(), "the limit"));
+        names_the_limit(&refused(execution.succeed(), "the limit"));
         execution.tree = tree(3);
         execution.release().unwrap();
         let summary = tasks.worker().run(|task| {
@@ -136,7 +136,7 @@ fn import_and_untyped_edit_refuse_what_is_nested_too_deep() {
     let untyped = tracker.untyped("deep").unwrap();
     let record = untyped.get(1_u8).unwrap().unwrap();
     let edited = payload_of(&nested(1, LEVELS + 1));
-    names_the_limit(&refused(untyped.replace(1_u8, record.revision, &edited), ErrorKind::TooLarge));
+    names_the_limit(&refused(untyped.replace(1_u8, record.revision, &edited), "the limit"));
 }
 
 #[test]
@@ -204,29 +204,29 @@ fn field_that_serde_does_not_restore_is_refused_by_name() {
     let (_, tracker) = tracker();
     let skips = tracker.tasks::<Skips>().unwrap();
     skips.submit(&Skips { id: 1, note: "full".to_owned() }).unwrap();
-    let error = refused(skips.submit(&Skips { id: 2, note: String::new() }), ErrorKind::Unwritable);
+    let error = refused(skips.submit(&Skips { id: 2, note: String::new() }), "cannot");
     says(&error, &["cannot store skips \"2\"", "missing field `note`", "#[serde(default)] above `note`"]);
-    refused(skips.update(1_u32, |task| task.note.clear()), ErrorKind::Unwritable);
+    refused(skips.update(1_u32, |task| task.note.clear()), "cannot");
     let mut execution = skips.claim().unwrap().unwrap();
     execution.note.clear();
-    refused(execution.succeed(), ErrorKind::Unwritable);
+    refused(execution.succeed(), "cannot");
     drop(execution);
     assert_eq!(skips.get(1_u32).unwrap().unwrap().task.note, "full");
 
     let hides = tracker.tasks::<Hides>().unwrap();
-    let error = refused(hides.submit(&Hides { id: 1, secret: 7 }), ErrorKind::Unwritable);
+    let error = refused(hides.submit(&Hides { id: 1, secret: 7 }), "cannot");
     says(&error, &["missing field `secret`"]);
     assert_eq!(serde_json::from_str::<Hides>(r#"{"id": 1, "secret": 7}"#).unwrap().secret, 7);
 
     let flattens = tracker.tasks::<Flattens>().unwrap();
     let rest = |key: &str| Flattens { id: 1, size: 1, rest: HashMap::from([(key.to_owned(), 2)]) };
-    says(&refused(flattens.submit(&rest("size")), ErrorKind::Unwritable), &["`size`", "rename", "flatten"]);
+    says(&refused(flattens.submit(&rest("size")), "cannot"), &["`size`", "rename", "flatten"]);
     flattens.submit(&rest("width")).unwrap();
 
     let holds = tracker.tasks::<Holds>().unwrap();
     let parts = |size| Holds { id: 1, parts: vec![Part { size: Some(1) }, Part { size }] };
     holds.submit(&parts(Some(2))).unwrap();
-    says(&refused(holds.submit(&Holds { id: 2, ..parts(None) }), ErrorKind::Unwritable), &["`size`"]);
+    says(&refused(holds.submit(&Holds { id: 2, ..parts(None) }), "cannot"), &["`size`"]);
 
     let defaults = tracker.tasks::<Defaults>().unwrap();
     defaults.submit(&Defaults::default()).unwrap();
@@ -245,7 +245,7 @@ struct Nameless {
 fn task_whose_id_is_not_stored_is_refused() {
     let (_, tracker) = tracker();
     let tasks = tracker.tasks::<Nameless>().unwrap();
-    says(&refused(tasks.submit(&Nameless { id: 7 }), ErrorKind::Unwritable), &["nameless \"7\"", "#[serde(skip)]"]);
+    says(&refused(tasks.submit(&Nameless { id: 7 }), "cannot"), &["nameless \"7\"", "#[serde(skip)]"]);
 }
 
 #[derive(TrackedTask, Serialize, Clone, Debug)]
@@ -265,7 +265,7 @@ impl<'de> Deserialize<'de> for Angry {
 fn task_whose_deserialize_panics_is_refused_with_its_text() {
     let (_, tracker) = tracker();
     let tasks = tracker.tasks::<Angry>().unwrap();
-    says(&refused(tasks.submit(&Angry { id: 7 }), ErrorKind::Unwritable), &["panics: it is angry"]);
+    says(&refused(tasks.submit(&Angry { id: 7 }), "cannot"), &["panics: it is angry"]);
 }
 
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]

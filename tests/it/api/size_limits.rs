@@ -16,12 +16,12 @@ fn bad_input_is_refused_and_leaves_nothing() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["good"]);
     refused(tasks.submit(&job("")), ErrorKind::Invalid);
-    refused(tasks.submit(&job(&"x".repeat(10_000))), ErrorKind::TooLarge);
-    refused(tasks.submit(&Job { host: "x".repeat(10_000), ..job("host") }), ErrorKind::TooLarge);
+    refused(tasks.submit(&job(&"x".repeat(10_000))), "the limit");
+    refused(tasks.submit(&Job { host: "x".repeat(10_000), ..job("host") }), "the limit");
     assert!(tasks.get("x".repeat(10_000)).unwrap().is_none());
     refused(tasks.start(""), ErrorKind::NotFound);
     let mails = tracker.tasks::<Page>().unwrap();
-    refused(mails.submit(&page(&"x".repeat(20 << 20), 1)), ErrorKind::TooLarge);
+    refused(mails.submit(&page(&"x".repeat(20 << 20), 1)), "the limit");
     let mut odd = ["\0", "é\u{202e}", "a/b\\c", "'; --", " ", "\n"].map(job);
     odd[0].result = Some(u32::MAX);
     tasks.submit_all(&odd).unwrap();
@@ -48,11 +48,11 @@ fn a_payload_of_more_than_16_mib_is_refused_wherever_it_comes_from() {
     let letter = |number, long| Letter { number, text: "x".repeat(long) };
     let (fits, beyond) = ((16 << 20) - 100, 16 << 20);
     letters.submit(&letter(1, fits)).unwrap();
-    refused(letters.submit(&letter(2, beyond)), ErrorKind::TooLarge);
-    refused(letters.update(1, |changed| *changed = letter(1, beyond)), ErrorKind::TooLarge);
+    refused(letters.submit(&letter(2, beyond)), "the limit");
+    refused(letters.update(1, |changed| *changed = letter(1, beyond)), "the limit");
     let mut held = letters.start(1).unwrap();
     held.text = "x".repeat(beyond);
-    refused(held.checkpoint(), ErrorKind::TooLarge);
+    refused(held.checkpoint(), "the limit");
     drop(held);
     assert_eq!(letters.get(1).unwrap().unwrap().task.text.len(), fits);
     assert_eq!(letters.counts().unwrap().total(), 1);
@@ -156,7 +156,7 @@ fn a_success_has_at_most_a_thousand_tasks_that_follow() {
     for number in 0..1_000 {
         held.submit_next(&mails, &mail(number)).unwrap();
     }
-    refused(held.submit_next(&mails, &mail(1_000)), ErrorKind::TooLarge);
+    refused(held.submit_next(&mails, &mail(1_000)), "the limit");
     held.succeed().unwrap();
     assert_eq!(mails.counts().unwrap().total(), 1_000);
     sound(&tracker);
@@ -168,7 +168,7 @@ fn a_file_has_at_most_a_thousand_kinds_with_names_of_at_most_128_bytes() {
     for number in 0..1_000 {
         tracker.tasks_as::<Page>(&format!("page {number}")).unwrap();
     }
-    let error = refused(tracker.tasks_as::<Page>("one more"), ErrorKind::TooLarge);
+    let error = refused(tracker.tasks_as::<Page>("one more"), "the limit");
     assert!(error.to_string().contains("1000"), "{error}");
     tracker.tasks_as::<Page>("page 7").unwrap();
     for name in [String::new(), "x".repeat(129)] {
@@ -251,11 +251,11 @@ large!(ManyKeys, Status, [], [KEY; 65]);
 fn a_kind_has_a_bounded_number_of_statuses_indexes_and_keys() {
     let (_, tracker) = tracker();
     let said = |error: tracker_core::Error| error.to_string();
-    let error = said(refused(tracker.tasks::<ManyStatuses>(), ErrorKind::TooLarge));
+    let error = said(refused(tracker.tasks::<ManyStatuses>(), "the limit"));
     assert!(error.contains("257 statuses"), "{error}");
-    let error = said(refused(tracker.tasks::<ManyIndexes>(), ErrorKind::TooLarge));
+    let error = said(refused(tracker.tasks::<ManyIndexes>(), "the limit"));
     assert!(error.contains("65 indexes"), "{error}");
-    let error = said(refused(tracker.tasks::<ManyKeys>(), ErrorKind::TooLarge));
+    let error = said(refused(tracker.tasks::<ManyKeys>(), "the limit"));
     assert!(error.contains("65 unique keys"), "{error}");
     assert!(tracker.kinds().unwrap().is_empty());
 }

@@ -42,7 +42,7 @@ fn three_failures_of_three_exhaust_a_task_and_a_requeue_starts_it_anew() {
         assert!(jobs.claim().unwrap().is_none(), "it waits for its delay");
         clock.advance(std::time::Duration::from_secs(10));
     }
-    assert_eq!(jobs.start("one").unwrap_err().kind(), ErrorKind::Exhausted);
+    assert_eq!(jobs.start("one").unwrap_err().kind(), ErrorKind::Ended);
     let record = jobs.get("one").unwrap().unwrap();
     assert_eq!((record.status, record.failures, record.history.len()), (Status::Exhausted, 3, 3));
     assert_eq!(jobs.counts().unwrap().get(Status::Exhausted), 1);

@@ -418,7 +418,7 @@ fn a_payload_is_replaced_only_if_it_is_still_that_of_the_revision() {
     let now = typed.get("failed").unwrap().unwrap();
     assert_eq!((now.task.result, now.task.host.as_str()), (Some(9), "b"));
     assert_eq!(ids(&tasks.query().index("host", "b")), ["failed"], "the index follows its field");
-    refused(tasks.replace("failed", record.revision, &of(&value)), ErrorKind::Conflict);
+    refused(tasks.replace("failed", record.revision, &of(&value)), ErrorKind::Stale);
     refused(tasks.replace("leased", 0, &of(&value)), ErrorKind::Invalid);
     refused(tasks.replace("nobody", 0, &of(&value)), ErrorKind::NotFound);
     value["name"] = "renamed".into();

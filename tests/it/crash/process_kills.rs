@@ -125,7 +125,7 @@ fn open(file: &Path, sharing: Sharing) -> Tracker {
         match options().open(file) {
             Ok(tracker) => return tracker,
             // The last process is not gone yet.
-            Err(error) if error.kind() == ErrorKind::AlreadyOpen => thread::sleep(Duration::from_millis(1)),
+            Err(error) if error.kind() == ErrorKind::Busy => thread::sleep(Duration::from_millis(1)),
             Err(error) => panic!("{error}"),
         }
     }

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    Error, ErrorKind, Execution, Submission, TaskStatus, Tasks, TrackedTask, Tracker,
+    Error, Execution, Submission, TaskStatus, Tasks, TrackedTask, Tracker,
+    error::Reason,
     execution::{StartOptions, Ticket},
     file::Sharing,
     redb_store::OptionsExt,
@@ -387,16 +388,16 @@ impl Pair {
         let expected = self.book.play(call);
         let answer = match self.really(call, self.book.wall() - wall, kind) {
             Ok(answer) => answer,
-            Err(error) => match error.kind() {
-                ErrorKind::AlreadySucceeded => Answer::Refused("AlreadySucceeded"),
-                ErrorKind::Exhausted => Answer::Refused("Exhausted"),
-                ErrorKind::Ignored => Answer::Refused("Ignored"),
-                ErrorKind::Cancelled => Answer::Refused("Cancelled"),
-                ErrorKind::NotFound => Answer::Refused("NotFound"),
-                ErrorKind::Leased => Answer::Refused("Leased"),
-                ErrorKind::LeaseLost => Answer::Refused("LeaseLost"),
-                ErrorKind::NotStartable => Answer::Refused("NotStartable"),
-                other => return Err(format!("{call:?} gave {other:?}: {error}")),
+            Err(error) => match error.refusal().map(|refusal| &refusal.reason) {
+                Some(Reason::AlreadySucceeded) => Answer::Refused("AlreadySucceeded"),
+                Some(Reason::Exhausted { .. }) => Answer::Refused("Exhausted"),
+                Some(Reason::Ignored) => Answer::Refused("Ignored"),
+                Some(Reason::Cancelled) => Answer::Refused("Cancelled"),
+                Some(Reason::NotFound) => Answer::Refused("NotFound"),
+                Some(Reason::Leased { .. }) => Answer::Refused("Leased"),
+                Some(Reason::LeaseLost) => Answer::Refused("LeaseLost"),
+                Some(Reason::NotStartable { .. } | Reason::NotEnterable { .. }) => Answer::Refused("NotStartable"),
+                _ => return Err(format!("{call:?} gave {error:?}")),
             },
         };
         if answer != expected {

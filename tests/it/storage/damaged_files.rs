@@ -130,12 +130,7 @@ fn shown_is_true(jobs: &Tasks<Job>) -> Result<u32, Error> {
 fn is_told(error: &Error) -> bool {
     matches!(
         error.kind(),
-        ErrorKind::Corrupted
-            | ErrorKind::Foreign
-            | ErrorKind::NewerFormat
-            | ErrorKind::OlderFormat
-            | ErrorKind::SchemaMismatch
-            | ErrorKind::Unreadable
+        ErrorKind::Corrupted | ErrorKind::Unsupported | ErrorKind::SchemaMismatch | ErrorKind::Unreadable
     )
 }
 

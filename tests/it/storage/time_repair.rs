@@ -179,11 +179,11 @@ fn repair_is_refused_while_the_file_is_open() {
     let Ahead { path, clock, _folder, .. } = prefetch();
     for sharing in [Sharing::Exclusive, Sharing::Readers, Sharing::Writers] {
         let tracker = at(&clock).sharing(sharing).open(&path).unwrap();
-        assert_eq!(at(&clock).repair_time(&path).unwrap_err().kind(), ErrorKind::AlreadyOpen);
+        assert_eq!(at(&clock).repair_time(&path).unwrap_err().kind(), ErrorKind::Busy);
         tracker.close().unwrap();
     }
     let looked = at(&clock).inspect(&path).unwrap();
-    assert_eq!(at(&clock).repair_time(&path).unwrap_err().kind(), ErrorKind::AlreadyOpen);
+    assert_eq!(at(&clock).repair_time(&path).unwrap_err().kind(), ErrorKind::Busy);
     drop(looked);
     let missing = path.with_extension("missing");
     assert_eq!(at(&clock).repair_time(&missing).unwrap_err().kind(), ErrorKind::Io);

@@ -147,12 +147,32 @@ pub fn status(jobs: &Tasks<Job>, name: &str) -> Status {
 }
 
 #[track_caller]
-pub fn refused<T>(result: Result<T, Error>, kind: ErrorKind) -> Error {
+pub fn refused<T>(result: Result<T, Error>, expected: impl Expected) -> Error {
     match result {
-        Ok(_) => panic!("this should have been refused as {kind:?}"),
+        Ok(_) => panic!("expected the error {expected:?}"),
         Err(error) => {
-            assert_eq!(error.kind(), kind, "{error}");
+            assert!(expected.is(&error), "expected {expected:?}, got {error:?}");
             error
+        }
+    }
+}
+
+/// What [`refused`] can check: the kind of the error, or the name of its reason, or a part of its message.
+pub trait Expected: std::fmt::Debug {
+    fn is(&self, error: &Error) -> bool;
+}
+
+impl Expected for ErrorKind {
+    fn is(&self, error: &Error) -> bool {
+        error.kind() == *self
+    }
+}
+
+impl Expected for &str {
+    fn is(&self, error: &Error) -> bool {
+        match error.refusal() {
+            Some(refusal) => format!("{:?}", refusal.reason).split(' ').next() == Some(self),
+            None => error.to_string().contains(self),
         }
     }
 }

@@ -271,7 +271,7 @@ fn a_change_by_hand_of_what_ran_out_starts_from_the_payload_that_waited() {
     assert_eq!(seen, [2]);
     tracker.transaction(|tx| tx.update(&pages, "in a transaction", |page| page.bytes = Some(7))).unwrap();
     let untyped = tracker.untyped("page").unwrap();
-    for expected in [Some(ErrorKind::Conflict), None] {
+    for expected in [Some(ErrorKind::Stale), None] {
         let record = untyped.get("without its type").unwrap().unwrap();
         let mut value = serde_json::to_value(&record.task).unwrap();
         value["bytes"] = 7.into();

@@ -89,7 +89,7 @@ fn patiently<T>(open: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
     let until = Instant::now() + PATIENCE;
     loop {
         match open() {
-            Err(error) if error.kind() == ErrorKind::AlreadyOpen && Instant::now() < until => {
+            Err(error) if error.kind() == ErrorKind::Busy && Instant::now() < until => {
                 thread::sleep(Duration::from_millis(20));
             }
             opened => return opened,
@@ -108,7 +108,7 @@ pub enum Purpose {
 /// The library's error; where another process is in the way, which one, and what to do about it.
 pub fn explain(path: &Path, error: &Error, purpose: Purpose) -> Failure {
     let text = match error.kind() {
-        ErrorKind::AlreadyOpen => in_the_way(path, purpose, &holder::holders(path)),
+        ErrorKind::Busy => in_the_way(path, purpose, &holder::holders(path)),
         _ => None,
     };
     Failure::file(text.unwrap_or_else(|| said(error)))

@@ -37,7 +37,7 @@ use crate::{
 /// let mut circle = tracker.group();
 /// circle.add(&jobs, &job("hen"), &after("egg"))?;
 /// circle.add(&jobs, &job("egg"), &after("hen"))?;
-/// assert_eq!(circle.submit().unwrap_err().kind(), ErrorKind::Circle);
+/// assert_eq!(circle.submit().unwrap_err().kind(), ErrorKind::Conflict);
 /// assert!(jobs.get("hen")?.is_none());
 /// # Ok(())
 /// # }

@@ -242,9 +242,7 @@ fn settle<T: TrackedTask>(execution: &mut Execution<T>, left: &mut Left) -> Opti
         action = match made {
             // The handler has changed the id, or left a task that cannot be stored. No later call can ask again, so the
             // attempt has failed.
-            Ok(Err(refused))
-                if matches!(refused.kind(), ErrorKind::Invalid | ErrorKind::TooLarge | ErrorKind::Unwritable) =>
-            {
+            Ok(Err(refused)) if refused.kind() == ErrorKind::Invalid => {
                 *left = Left::failed(redacted(execution, failure_of(&refused)));
                 left.error = Some(refused.into());
                 Some(execution.finish_of(left.outcome, left.failure.clone(), false))

@@ -1,6 +1,9 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use redb::WriteTransaction;
@@ -202,5 +205,11 @@ impl<'a, 't> Transaction<'a, 't> {
         self.ending.push(task);
         self.ended.0.push(execution.committed());
         Ok(())
+    }
+}
+
+impl fmt::Debug for Transaction<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transaction").field("ending", &self.ending).finish_non_exhaustive()
     }
 }

@@ -63,19 +63,19 @@ impl Database {
         match self.read(|txn| Ok(Tables::new(txn).check_format()))? {
             Ok(()) => Ok(()),
             Err(FormatProblem::Foreign) => Err(Error::new(
-                ErrorKind::Foreign,
+                ErrorKind::Unsupported,
                 format!(
                     "{name}: this is a redb file of another program; give the path of a tracker file, or of none yet"
                 ),
             )),
             Err(FormatProblem::Older { found, known }) => Err(Error::new(
-                ErrorKind::OlderFormat,
+                ErrorKind::Unsupported,
                 format!(
                     "{name}: it has format {found}, this version reads format {known}; export the tasks with the version of the tracker that wrote the file (`tracker export`), and import them into a new file with this one (`tracker import`)"
                 ),
             )),
             Err(FormatProblem::Newer { found, known }) => Err(Error::new(
-                ErrorKind::NewerFormat,
+                ErrorKind::Unsupported,
                 format!(
                     "{name}: it has format {found}, this version reads format {known}; use a newer version of the tracker"
                 ),

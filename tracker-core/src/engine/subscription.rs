@@ -1,5 +1,6 @@
 use std::{
     collections::VecDeque,
+    fmt,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
@@ -20,6 +21,12 @@ pub enum Notification {
 /// A slow watcher never makes a writer wait: it misses events, and is told how many. It hears of changes that this
 /// process makes.
 pub struct Subscription(Arc<SubscriptionQueue>);
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").finish_non_exhaustive()
+    }
+}
 
 struct SubscriptionQueue {
     state: Mutex<QueuedEvents>,

@@ -110,7 +110,7 @@ impl Options {
     /// ```
     ///
     /// # Errors
-    /// - [`ErrorKind::AlreadyOpen`](crate::ErrorKind::AlreadyOpen) if a process has the file open, be it to look.
+    /// - [`ErrorKind::Busy`](crate::ErrorKind::Busy) if a process has the file open, be it to look.
     /// - [`ErrorKind::Corrupted`](crate::ErrorKind::Corrupted) if a row is damaged: recover the file first.
     /// - As [`Options::open`] otherwise; a missing file is not created.
     pub fn repair_time(self, path: impl AsRef<Path>) -> Result<TimeRepair> {

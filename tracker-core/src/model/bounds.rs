@@ -125,7 +125,7 @@ mod tests {
     fn edge(most: usize, check: impl Fn(usize) -> Result<()>) {
         check(most).unwrap_or_else(|error| panic!("{error}"));
         let error = check(most + 1).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
         let words = error.to_string();
         assert!(words.contains(&(most + 1).to_string()) && words.contains(&most.to_string()), "{words}");
     }

@@ -45,7 +45,7 @@ fn encode_with<T: Serialize>(value: &T, fields: Option<&mut FieldSets>) -> Resul
     let bytes = encoder::payload(value, fields).map_err(|error| match error {
         EncodeError::TooDeep => too_deep(),
         EncodeError::Failed(_) => Error::caused(
-            ErrorKind::Unwritable,
+            ErrorKind::Invalid,
             format!("the task cannot be stored, its serialization failed: {error}"),
             error,
         ),
@@ -56,7 +56,7 @@ fn encode_with<T: Serialize>(value: &T, fields: Option<&mut FieldSets>) -> Resul
 
 fn too_deep() -> Error {
     Error::new(
-        ErrorKind::TooLarge,
+        ErrorKind::Invalid,
         format!(
             "the task's payload is nested deeper than {LEVELS} levels, which is the limit: store deep trees as a list of nodes with the numbers of their parents"
         ),

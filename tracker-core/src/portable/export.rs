@@ -162,7 +162,7 @@ impl<T: Schema> Tasks<T> {
 
 fn line(out: &mut impl Write, value: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_vec(value)
-        .map_err(|error| Error::caused(ErrorKind::Unwritable, "a line cannot be written as JSON", error))?;
+        .map_err(|error| Error::caused(ErrorKind::Invalid, "a line cannot be written as JSON", error))?;
     text.push(b'\n');
     out.write_all(&text).map_err(unwritten)
 }

@@ -91,7 +91,7 @@ impl<T: TrackedTask> AsyncWorker<T> {
     /// - A failure of the storage: then all bodies have ended.
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if a setting has no meaning, as for
     ///   [`Worker::run`](super::Worker::run).
-    /// - [`ErrorKind::Panicked`](crate::ErrorKind::Panicked) if user code panicked outside an attempt.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if user code panicked outside an attempt.
     ///
     /// # Panics
     /// Outside a tokio runtime whose time driver is enabled.

@@ -179,10 +179,10 @@ impl<T: TrackedTask> Worker<T> {
     ///   [`timeout`](Self::timeout) is zero, or [`stop_at_failure_rate`](Self::stop_at_failure_rate) is not above 0 and at most 1;
     /// - [`ErrorKind::Io`](crate::ErrorKind::Io) if the system refuses every thread. Where it refuses some of them, the worker logs
     ///   a warning and runs on the others;
-    /// - [`ErrorKind::Panicked`](crate::ErrorKind::Panicked) if user code panicked outside an attempt, such as a clock.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if user code panicked outside an attempt, such as a clock.
     pub fn run<F, R, E>(self, body: F) -> Result<Summary>
     where
-        F: Fn(&mut Execution<T>) -> Result<R, E> + Sync,
+        F: Fn(&mut Execution<T>) -> Result<R, E> + Send + Sync,
         R: IntoOutcome,
         E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
     {

@@ -54,7 +54,7 @@ use crate::{
 #[derive(Default)]
 pub struct WorkerPool<'a> {
     settings: Settings,
-    lanes: Vec<Box<dyn KindRunner + 'a>>,
+    lanes: Vec<Box<dyn KindRunner + Send + 'a>>,
     engine: Option<Arc<Engine>>,
 }
 
@@ -274,7 +274,7 @@ impl<'a> WorkerPool<'a> {
     pub fn serve<T, F, R, E>(mut self, tasks: &Tasks<T>, body: F) -> Self
     where
         T: TrackedTask,
-        F: Fn(&mut Execution<T>) -> Result<R, E> + Sync + 'a,
+        F: Fn(&mut Execution<T>) -> Result<R, E> + Send + Sync + 'a,
         R: IntoOutcome + 'a,
         E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug + 'a,
     {
@@ -309,7 +309,12 @@ pub(super) fn all_well(ended: impl IntoIterator<Item = Result<()>>) -> Result<()
 }
 
 /// One thread: takes turns between the kinds, and sleeps when nothing is due.
-fn work(lanes: &[Box<dyn KindRunner + '_>], engine: &Engine, shift: &PoolState<'_>, number: usize) -> Result<()> {
+fn work(
+    lanes: &[Box<dyn KindRunner + Send + '_>],
+    engine: &Engine,
+    shift: &PoolState<'_>,
+    number: usize,
+) -> Result<()> {
     let mut first = number;
     while !shift.stops() {
         let seen = engine.signal.seen();

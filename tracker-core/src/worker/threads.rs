@@ -100,10 +100,7 @@ pub(super) fn halt(shift: &PoolState<'_>, signal: &Signal, payload: Box<dyn Any 
     let text = failure_of_panic(&*payload).error;
     discard(payload);
     shift.halt(signal);
-    Err(Error::new(
-        ErrorKind::Panicked,
-        format!("the worker has halted: user code panicked outside an attempt: {text}"),
-    ))
+    Err(Error::new(ErrorKind::Invalid, format!("the worker has halted: user code panicked outside an attempt: {text}")))
 }
 
 /// Whether the threads that run handlers have ended.

@@ -1,10 +1,9 @@
 use super::{calls, tasks::AsyncTasks};
 use crate::{
-    api::tasks::is_changed,
     engine::{Pause, Target, TaskCommand},
     model::{
         bounds::TEXT,
-        error::Result,
+        error::{ErrorKind, Result},
         status::TaskStatus,
         task::{TaskId, TrackedTask},
         transition::{Command, Requeue},
@@ -22,7 +21,7 @@ impl<T: TrackedTask> AsyncTasks<T> {
         loop {
             let changed = self.tasks.changed(&id, &mut change)?;
             match calls::queue(&self.tasks.shared, changed).await {
-                Err(error) if is_changed(&error) => {}
+                Err(error) if error.kind() == ErrorKind::Stale => {}
                 other => return other.map(drop),
             }
         }

@@ -19,7 +19,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     api::{query::named, schema::Untyped, tasks::Tasks, tracker::Tracker},
     model::{
-        error::{Error, ErrorKind, Result},
+        error::{Error, Result},
         kind::Kind,
         task::{TaskId, TaskKey},
         transition::Command,
@@ -123,12 +123,4 @@ impl Tasks<Untyped> {
 /// The error of a task that is gone.
 fn gone(kind: &Kind, id: &TaskKey) -> Error {
     kind.refuse(id.clone(), crate::model::error::Reason::NotFound)
-}
-
-/// The error of a task that somebody changed since it was read.
-fn changed_since(kind: &Kind, id: &TaskKey) -> Error {
-    Error::new(
-        ErrorKind::Conflict,
-        format!("{} \"{id}\" was changed since it was read: read it again, and change that", kind.name),
-    )
 }

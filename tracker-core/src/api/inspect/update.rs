@@ -1,17 +1,14 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{changed_since, gone};
+use super::gone;
 use crate::{
-    api::{
-        schema::Untyped,
-        tasks::{Tasks, is_changed},
-    },
+    api::{schema::Untyped, tasks::Tasks},
     engine::{Rescue, Scope, Target, TaskCommand},
     model::{
         bounds::check_values,
         codec::check_bytes,
-        error::{Error, Result},
+        error::{Error, Reason, Result},
         kind::Kind,
         payload::{Node, Payload},
         task::{IndexValue, TaskId},
@@ -52,7 +49,7 @@ impl Tasks<Untyped> {
     /// [`Record::revision`]: crate::Record::revision
     ///
     /// # Errors
-    /// `NotFound`; `Leased`; `Conflict` if it was changed since, or a unique key of it belongs to another task; `Invalid`
+    /// `NotFound`; `Leased`; `Stale` if it was changed since; `Conflict` if another task has one of its unique keys; `Invalid`
     /// if it would change what only its type can follow; `TooLarge`.
     pub fn replace(&self, id: impl TaskId, revision: u32, payload: &Payload) -> Result<()> {
         let id = id.to_key();
@@ -71,16 +68,13 @@ impl Tasks<Untyped> {
             engine.call(Rescue { kind: Some(kind.id), scope: Scope::Expired })?;
         }
         if current != revision {
-            return Err(changed_since(&kind, &id));
+            return Err(kind.refuse(id, Reason::Stale));
         }
         let priority = followed_priority(&kind, priority, &body, payload)?;
         let body = replaced(&kind, &body, payload)?;
         let update = Command::Update { revision, priority };
         let command = TaskCommand::new(kind.id, Target::Known(task, id.clone()), update);
-        match engine.call(TaskCommand { body: Some(body), ..command }) {
-            Err(error) if is_changed(&error) => Err(changed_since(&kind, &id)),
-            other => other.map(drop),
-        }
+        engine.call(TaskCommand { body: Some(body), ..command }).map(drop)
     }
 }
 

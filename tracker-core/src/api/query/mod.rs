@@ -5,7 +5,7 @@ mod search;
 
 pub(crate) use search::{Search, Wanted, named};
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use chrono::{DateTime, Utc};
 use redb::ReadTransaction;
@@ -296,5 +296,11 @@ impl<'t, T: Schema> Query<'t, T> {
                 _ => return Ok(all),
             }
         }
+    }
+}
+
+impl<T: Schema> fmt::Debug for Query<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Query").field("tasks", self.tasks).finish_non_exhaustive()
     }
 }

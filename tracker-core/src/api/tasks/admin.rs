@@ -7,17 +7,12 @@ use crate::{
     model::{
         bounds::TEXT,
         codec,
-        error::{Error, Reason, Result},
+        error::{ErrorKind, Reason, Result},
         status::TaskStatus,
         task::{TaskId, TaskKey, TrackedTask},
         transition::{Command, Requeue},
     },
 };
-
-/// Whether an update was refused since another caller has changed the task meanwhile.
-pub(crate) fn is_changed(error: &Error) -> bool {
-    error.refusal().is_some_and(|refusal| refusal.reason == Reason::Changed)
-}
 
 impl<T: TrackedTask> Tasks<T> {
     /// Changes a task that nobody holds: reads it, runs `change` outside any transaction, and replaces the task if nobody
@@ -49,7 +44,7 @@ impl<T: TrackedTask> Tasks<T> {
         let id = id.to_key();
         loop {
             match self.shared.engine.call(self.changed(&id, &mut change)?) {
-                Err(error) if is_changed(&error) => {}
+                Err(error) if error.kind() == ErrorKind::Stale => {}
                 other => return other.map(drop),
             }
         }

@@ -8,7 +8,6 @@ mod options;
 mod start;
 mod submit;
 
-pub(crate) use admin::is_changed;
 pub use bulk::SubmitSummary;
 pub use lookup::{Counts, QueuePosition};
 pub use options::{StartOptions, SubmitOptions};

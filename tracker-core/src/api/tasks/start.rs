@@ -95,7 +95,7 @@ impl<T: TrackedTask> Tasks<T> {
     /// # jobs.submit(&job("one"))?;
     /// let mut job = jobs.start("one")?;
     /// job.succeed()?;
-    /// assert_eq!(jobs.start("one").unwrap_err().kind(), ErrorKind::AlreadySucceeded);
+    /// assert_eq!(jobs.start("one").unwrap_err().kind(), ErrorKind::Ended);
     /// let again = jobs.start_with("one", &StartOptions::new().force())?;
     /// assert_eq!(again.attempt(), 2);
     /// # Ok(())

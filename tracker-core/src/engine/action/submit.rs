@@ -40,7 +40,7 @@ impl NewTask {
                 (Some(one), Some(other)) if one != other => {
                     let id = self.id.clone().unwrap_or_else(|| "(new)".to_key());
                     let other = writer.rows().body_of(other)?.id;
-                    return Err(kind.refuse(id, Reason::Conflict { other }));
+                    return Err(kind.refuse(id, Reason::KeyTaken { other }));
                 }
                 _ => found = found.or(holder),
             }
@@ -114,7 +114,11 @@ impl Submitted {
             return Ok(());
         }
         let runs_again = writer.header(self.task)?.is_some_and(|header| header.successor);
-        if runs_again { Ok(()) } else { Err(writer.kind(self.task.kind)?.refuse(self.id.clone(), Reason::OwnId)) }
+        if runs_again {
+            Ok(())
+        } else {
+            Err(writer.kind(self.task.kind)?.refuse(self.id.clone(), Reason::SubmitsItself))
+        }
     }
 }
 

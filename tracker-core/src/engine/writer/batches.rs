@@ -154,7 +154,7 @@ impl Writer<'_> {
         self.may_join(kind, id, Some(&header), number)?;
         if self.batch(number)?.watched && self.waits_for(TaskRef::of_batch(number), None, &[task])?.is_some() {
             let what = named(&self.batch(number)?.label);
-            return Err(kind.refuse(id.clone(), Reason::Circle { what }));
+            return Err(kind.refuse(id.clone(), Reason::Cycle { what }));
         }
         self.decide(kind, task, Some(&header), &Command::Join { batch: Some(number) }, None, id)?;
         Ok(())

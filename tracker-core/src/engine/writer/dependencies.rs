@@ -61,7 +61,7 @@ impl Writer<'_> {
             let (target, what) = self.target(tie, &refuse)?;
             kind.rules(self.now).may_wait(&header, tie.otherwise).map_err(refuse)?;
             if self.waits_for(task, header.batch, &[target])?.is_some() {
-                return Err(refuse(Reason::Circle { what }));
+                return Err(refuse(Reason::Cycle { what }));
             }
             let news = self.standing(target)?;
             let heard = news.map(|news| (news, tie.otherwise.hears(news)));
@@ -90,13 +90,13 @@ impl Writer<'_> {
                 let what = format!("{} \"{id}\"", kind.name);
                 match self.rows.look_up(&kind, id)? {
                     Some(target) => Ok((target, what)),
-                    None => Err(refuse(Reason::NothingToWaitFor { what })),
+                    None => Err(refuse(Reason::MissingDependency { what })),
                 }
             }
             DependencyRef::Batch(number) => {
                 let batch = self.rows.batch(*number)?;
                 let what = || format!("the batch with the number {number}");
-                let batch = batch.ok_or_else(|| refuse(Reason::NothingToWaitFor { what: what() }))?;
+                let batch = batch.ok_or_else(|| refuse(Reason::MissingDependency { what: what() }))?;
                 Ok((TaskRef::of_batch(*number), named(&batch.label)))
             }
         }

@@ -292,7 +292,7 @@ impl<'t> Writer<'t> {
         if let Some(rival) = self.rival(kind, task, &change)? {
             if decision.body != PayloadChange::TakeSuccessor {
                 let other = self.rows.body_of(rival)?.id;
-                return Err(kind.refuse(id.clone(), Reason::Conflict { other }));
+                return Err(kind.refuse(id.clone(), Reason::KeyTaken { other }));
             }
             contain::log(
                 || tracing::warn!(kind = kind.name, %id, "the changed task that waited has the unique key of another one: dropped"),

@@ -113,7 +113,7 @@ impl Writer<'_> {
         let change = TaskChange { new: Some(header), new_row: Some(body), ..TaskChange::default() };
         if let Some(rival) = self.rival(kind, *task, &change)? {
             let other = self.rows.body_of(rival)?.id;
-            return Err(kind.refuse(body.id.clone(), crate::model::error::Reason::Conflict { other }));
+            return Err(kind.refuse(body.id.clone(), crate::model::error::Reason::KeyTaken { other }));
         }
         // Times from elsewhere do not set the clock of this file.
         let mark = self.file_state.mark;

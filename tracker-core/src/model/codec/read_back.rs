@@ -35,7 +35,7 @@ pub(super) fn check<T: TrackedTask>(task: &T, bytes: &[u8]) -> Result<()> {
     };
     let named = id.map_or_else(String::new, |id| format!(" \"{id}\""));
     Err(Error::new(
-        ErrorKind::Unwritable,
+        ErrorKind::Invalid,
         format!("cannot store {}{named}: what serde writes of it cannot be read back: {what}", T::KIND),
     ))
 }

@@ -1,4 +1,4 @@
-//! What can go wrong, as values with a kind that callers branch on and words that people understand.
+//! The error of every call: a kind to branch on, a message for people, and the reason of a refusal. All layers make errors here.
 
 mod refusal;
 
@@ -9,7 +9,7 @@ use std::{error::Error as StdError, fmt, path::Path};
 /// The result of the tracker's calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a call did not do what was asked. Branch on [`Error::kind`]; print it for people.
+/// Why a call failed. Branch on [`Error::kind`]; print it for people.
 ///
 /// ```
 /// # use serde::{Deserialize, Serialize};
@@ -20,9 +20,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// # #[task(name = "job", status = Status)]
 /// # struct Job { #[task(id)] name: String }
 /// let jobs = Tracker::in_memory()?.tasks::<Job>()?;
-/// let error = jobs.start("nobody").unwrap_err();
+/// let error = jobs.start("missing").unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::NotFound);
-/// assert_eq!(error.to_string(), "job \"nobody\" was refused: there is no such task");
+/// assert_eq!(error.to_string(), "job \"missing\" was refused: there is no such task");
 /// # Ok::<(), tracker_core::Error>(())
 /// ```
 pub struct Error(Box<Inner>);
@@ -34,78 +34,73 @@ struct Inner {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// The kind of an [`Error`].
+/// What to do about an [`Error`]: one kind for each way to react.
+///
+/// | kind | reaction of a program |
+/// |---|---|
+/// | [`NotFound`](Self::NotFound) | submit the task first, or skip it |
+/// | [`Leased`](Self::Leased) | leave the task to its worker, or try again after the lease |
+/// | [`LeaseLost`](Self::LeaseLost) | stop working on the task; nothing was written |
+/// | [`Stale`](Self::Stale) | read the task again and repeat the change |
+/// | [`Ended`](Self::Ended) | nothing, or requeue the task |
+/// | [`NotStartable`](Self::NotStartable) | wait until its status, step or dependencies allow the call |
+/// | [`Conflict`](Self::Conflict) | choose another id, key, batch or dependency |
+/// | [`Invalid`](Self::Invalid) | correct the call or the value |
+/// | [`Unreadable`](Self::Unreadable) | make the type accept the stored task, for example with `#[serde(default)]` |
+/// | [`SchemaMismatch`](Self::SchemaMismatch) | make the definition of the kind fit the file |
+/// | [`Busy`](Self::Busy) | try again when the other process is done |
+/// | [`ReadOnly`](Self::ReadOnly) | open the file for writing |
+/// | [`Unsupported`](Self::Unsupported) | choose another file, or another version of the library |
+/// | [`Corrupted`](Self::Corrupted) | recover the file |
+/// | [`FileReplaced`](Self::FileReplaced) | open the file again, or copy what the open one holds |
+/// | [`NoSpace`](Self::NoSpace) | free space and try again |
+/// | [`Io`](Self::Io) | report the disk |
+/// | [`Closed`](Self::Closed) | open the tracker again |
+/// | [`OutcomeUnknown`](Self::OutcomeUnknown) | open the tracker again and look whether the change is stored |
+///
+/// Where the state of a task refused the call, [`Error::refusal`] has the exact [`Reason`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Refused: there is no such task.
+    /// Refused: the task, or a dependency of it, does not exist.
     NotFound,
-    /// Refused: somebody holds the task's lease.
+    /// Refused: a worker holds the task's lease.
     Leased,
-    /// Refused: the task is in another step of its pipeline.
-    WrongStep,
-    /// Refused: the task has succeeded already.
-    AlreadySucceeded,
-    /// Refused: the task has no attempts left.
-    Exhausted,
-    /// Refused: the task is ignored.
-    Ignored,
-    /// Refused: the task is cancelled.
-    Cancelled,
-    /// Refused: what was asked cannot be done from the task's status.
-    NotStartable,
-    /// Refused: the task waits for others.
-    Waiting,
-    /// Refused: tasks would wait for each other in a circle.
-    Circle,
-    /// Refused: no more tasks come into the batch.
-    Sealed,
-    /// Refused: the status type has no role that the call needs.
-    MissingRole,
-    /// The task belongs to somebody else now; nothing was written.
+    /// The caller's lease is gone: another worker has the task, or it has ended. Nothing was written.
     LeaseLost,
-    /// An id and a unique key belong to different tasks; or the task belongs to another batch.
+    /// Refused: the task was changed after the caller read it.
+    Stale,
+    /// Refused: the task has ended (succeeded, exhausted, ignored or cancelled).
+    Ended,
+    /// Refused: the task's status, step or dependencies do not allow the call.
+    NotStartable,
+    /// Refused: another task has the unique key, the batch is sealed or another one, or dependencies form a cycle.
     Conflict,
-    /// The task cannot be decoded into the type that asks for it.
-    Unreadable,
-    /// The task cannot be written: its serialization failed.
-    Unwritable,
-    /// An argument is out of its range.
+    /// The call or its value is wrong: out of range, too large, not serializable, without a status for the needed role, or made
+    /// inside a transaction. User code that panics outside an attempt is reported so too.
     Invalid,
-    /// A value is larger than the tracker takes.
-    TooLarge,
-    /// The kind's definition does not fit what the file holds.
+    /// The stored task cannot be decoded into its type.
+    Unreadable,
+    /// The definition of the kind does not fit the file.
     SchemaMismatch,
-    /// A call of the tracker itself, made inside a transaction's closure.
-    InsideTransaction,
-    /// The closure of a transaction returned an error: all of it was rolled back.
-    RolledBack,
-    /// The file is open elsewhere in a way that does not allow this.
-    AlreadyOpen,
-    /// Another process held the file for longer than the deadline.
+    /// Another process has the file open, or kept it locked for longer than the deadline.
     Busy,
-    /// The file was opened for reading only.
+    /// The file is open for inspection only, or needs a repair that only an open for writing can make.
     ReadOnly,
-    /// The file was removed, moved or replaced while it was open: what is written to it is not found again.
-    FileReplaced,
-    /// The tracker is closed.
-    Closed,
-    /// The file is no tracker file.
-    Foreign,
-    /// The file was written by a newer version.
-    NewerFormat,
-    /// The file was written by an older version, in a format that this version does not read.
-    OlderFormat,
+    /// The file is no tracker file, or has a format that this version does not read.
+    Unsupported,
     /// Bytes in the file are damaged.
     Corrupted,
+    /// The file was removed, moved or replaced while it was open: no later open finds what is written to it.
+    FileReplaced,
+    /// The device is full.
+    NoSpace,
     /// The operating system refused or failed.
     Io,
-    /// No room left on the device.
-    NoSpace,
-    /// A commit failed and nobody can say whether it is on disk; the tracker has stopped.
+    /// The tracker is closed.
+    Closed,
+    /// A commit failed, and the file could not be read to see whether it is stored. The tracker has stopped.
     OutcomeUnknown,
-    /// User code panicked outside an attempt: a clock or a `tracing` subscriber on a thread of a worker.
-    Panicked,
 }
 
 impl Error {
@@ -150,11 +145,11 @@ impl Error {
     }
 
     pub(crate) fn too_large(what: &str, bytes: usize, limit: usize) -> Self {
-        Self::new(ErrorKind::TooLarge, format!("{what} has {bytes} bytes; the limit is {limit}"))
+        Self::new(ErrorKind::Invalid, format!("{what} has {bytes} bytes; the limit is {limit}"))
     }
 
     pub(crate) fn too_many(whose: &str, what: &str, count: usize, limit: usize) -> Self {
-        Self::new(ErrorKind::TooLarge, format!("{whose} has {count} {what}; the limit is {limit}"))
+        Self::new(ErrorKind::Invalid, format!("{whose} has {count} {what}; the limit is {limit}"))
     }
 
     pub(crate) fn corrupted(table: &str, key: impl fmt::Display, what: impl fmt::Display) -> Self {
@@ -179,14 +174,14 @@ impl Error {
 
     pub(crate) fn inside_transaction() -> Self {
         Self::new(
-            ErrorKind::InsideTransaction,
+            ErrorKind::Invalid,
             "a transaction of this tracker is open on this thread: make the call through the transaction",
         )
     }
 
     pub(crate) fn inside_commit() -> Self {
         Self::new(
-            ErrorKind::InsideTransaction,
+            ErrorKind::Invalid,
             "this thread is committing for the tracker (a log subscriber or a clock called back): make the call from another thread",
         )
     }

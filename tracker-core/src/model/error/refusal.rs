@@ -1,3 +1,5 @@
+//! Refusals: the reason why the state of a task does not allow a call. The transition rules and the actions give reasons.
+
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -5,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::ErrorKind;
 use crate::model::task::TaskKey;
 
-/// A call that the task's state refused: which task, and why.
+/// A call that the state of a task refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
@@ -13,30 +15,30 @@ pub struct Refusal {
     pub kind: String,
     /// The task's id.
     pub id: TaskKey,
-    /// Why.
+    /// Why the call was refused.
     pub reason: Reason,
 }
 
-/// Why a call was refused. Where several hold, the first in this order is given.
+/// Why a call was refused. If several reasons hold, the first in this order is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// There is no such task.
+    /// The task does not exist.
     NotFound,
-    /// The task belongs to a worker.
+    /// A worker holds the task's lease.
     Leased {
-        /// Who holds it.
+        /// The worker's name.
         worker: String,
-        /// Until when, unless it is renewed.
+        /// When the lease expires, unless it is renewed.
         until: DateTime<Utc>,
     },
-    /// The lease that the caller held is gone: somebody else has the task, or it has ended.
+    /// The caller's lease is gone: another worker has the task, or it has ended.
     LeaseLost,
-    /// The task stands in another step.
+    /// The task is in another step of its pipeline.
     WrongStep {
-        /// Where it stands.
+        /// The step of the task.
         step: String,
-        /// Which step was asked for.
+        /// The step that the call is about.
         asked: String,
     },
     /// The task has succeeded.
@@ -52,18 +54,18 @@ pub enum Reason {
     Ignored,
     /// The task is cancelled.
     Cancelled,
-    /// What was asked cannot be done from this status.
+    /// The task's status does not allow the call.
     NotStartable {
-        /// The status in which the task stands.
+        /// The task's status.
         status: String,
     },
-    /// The task was changed since it was read.
-    Changed,
+    /// The task was changed after it was read.
+    Stale,
     /// The success of a task submits the task itself, which exists until that success is stored.
-    OwnId,
-    /// By hand or by a body's word a task cannot enter this status.
+    SubmitsItself,
+    /// A call or an outcome cannot put a task into this status.
     NotEnterable {
-        /// The status that was asked for.
+        /// The status that the call names.
         status: String,
     },
     /// The status type has no status with the role that the call needs.
@@ -71,22 +73,22 @@ pub enum Reason {
         /// The role's name.
         role: &'static str,
     },
-    /// The task waits for others.
+    /// The task has unresolved dependencies.
     Waiting {
-        /// For how many.
+        /// Number of unresolved dependencies.
         others: u32,
     },
-    /// What it should wait for does not exist.
-    NothingToWaitFor {
-        /// What that was, e.g. `download "a"`.
+    /// A dependency does not exist.
+    MissingDependency {
+        /// The dependency, e.g. `download "a"`.
         what: String,
     },
-    /// What it should wait for waits for it itself, directly or through others.
-    Circle {
-        /// What that was, e.g. `download "a"`.
+    /// A dependency depends on the task itself, directly or through others.
+    Cycle {
+        /// The dependency, e.g. `download "a"`.
         what: String,
     },
-    /// No more tasks come into the batch.
+    /// The batch is sealed.
     Sealed {
         /// The batch's label.
         batch: String,
@@ -96,9 +98,9 @@ pub enum Reason {
         /// That batch's label.
         batch: String,
     },
-    /// Another task holds one of its unique keys.
-    Conflict {
-        /// The id of the other one.
+    /// Another task holds one of the task's unique keys.
+    KeyTaken {
+        /// The id of the other task.
         other: TaskKey,
     },
 }
@@ -108,21 +110,18 @@ impl Reason {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotFound | Self::NothingToWaitFor { .. } => ErrorKind::NotFound,
+            Self::NotFound | Self::MissingDependency { .. } => ErrorKind::NotFound,
             Self::Leased { .. } => ErrorKind::Leased,
             Self::LeaseLost => ErrorKind::LeaseLost,
-            Self::WrongStep { .. } => ErrorKind::WrongStep,
-            Self::AlreadySucceeded => ErrorKind::AlreadySucceeded,
-            Self::Exhausted { .. } => ErrorKind::Exhausted,
-            Self::Ignored => ErrorKind::Ignored,
-            Self::Cancelled => ErrorKind::Cancelled,
-            Self::NotStartable { .. } | Self::NotEnterable { .. } => ErrorKind::NotStartable,
-            Self::MissingRole { .. } => ErrorKind::MissingRole,
-            Self::Waiting { .. } => ErrorKind::Waiting,
-            Self::Circle { .. } => ErrorKind::Circle,
-            Self::Sealed { .. } => ErrorKind::Sealed,
-            Self::OtherBatch { .. } | Self::Conflict { .. } | Self::Changed => ErrorKind::Conflict,
-            Self::OwnId => ErrorKind::Invalid,
+            Self::Stale => ErrorKind::Stale,
+            Self::AlreadySucceeded | Self::Exhausted { .. } | Self::Ignored | Self::Cancelled => ErrorKind::Ended,
+            Self::WrongStep { .. } | Self::NotStartable { .. } | Self::NotEnterable { .. } | Self::Waiting { .. } => {
+                ErrorKind::NotStartable
+            }
+            Self::Cycle { .. } | Self::Sealed { .. } | Self::OtherBatch { .. } | Self::KeyTaken { .. } => {
+                ErrorKind::Conflict
+            }
+            Self::SubmitsItself | Self::MissingRole { .. } => ErrorKind::Invalid,
         }
     }
 }
@@ -146,8 +145,8 @@ impl fmt::Display for Reason {
             Self::Ignored => f.write_str("it is ignored; requeue it or start it with force"),
             Self::Cancelled => f.write_str("it is cancelled; requeue it or start it with force"),
             Self::NotStartable { status } => write!(f, "this cannot be done while it is {status}"),
-            Self::Changed => f.write_str("it was changed since it was read: read it again, and change that"),
-            Self::OwnId => f.write_str(
+            Self::Stale => f.write_str("it was changed since it was read: read it again, and change that"),
+            Self::SubmitsItself => f.write_str(
                 "its own success submits it again, which has no effect, since the id exists: snooze the task to run it again later, or submit a new id",
             ),
             Self::NotEnterable { status } => {
@@ -159,13 +158,13 @@ impl fmt::Display for Reason {
             Self::MissingRole { role } => write!(f, "its status type has no status with the role {role}"),
             Self::Waiting { others: 1 } => f.write_str("it waits for another one; start it with force to run it now"),
             Self::Waiting { others } => write!(f, "it waits for {others} others; start it with force to run it now"),
-            Self::NothingToWaitFor { what } => {
+            Self::MissingDependency { what } => {
                 write!(f, "it should wait for {what}, which does not exist: submit that one first, or both together")
             }
-            Self::Circle { what } => write!(f, "it should wait for {what}, which waits for it itself"),
+            Self::Cycle { what } => write!(f, "it should wait for {what}, which waits for it itself"),
             Self::Sealed { batch } => write!(f, "the batch {batch:?} is sealed: reopen it to add tasks"),
             Self::OtherBatch { batch } => write!(f, "it belongs to the batch {batch:?}, which is not over"),
-            Self::Conflict { other } => write!(f, "a unique key of it belongs to \"{other}\""),
+            Self::KeyTaken { other } => write!(f, "a unique key of it belongs to \"{other}\""),
         }
     }
 }

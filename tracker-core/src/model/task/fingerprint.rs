@@ -1,3 +1,5 @@
+use std::fmt;
+
 use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -44,6 +46,12 @@ use crate::model::codec::encoder;
 #[derive(Default)]
 pub struct Fingerprint {
     hasher: Xxh3,
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fingerprint").finish_non_exhaustive()
+    }
 }
 
 impl Fingerprint {

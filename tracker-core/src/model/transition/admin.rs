@@ -74,7 +74,7 @@ impl Rules<'_> {
     pub(super) fn update(&self, header: &Header, revision: u32, priority: Option<u8>) -> Result<Decision, Reason> {
         self.unleased(header)?;
         if header.revision != revision {
-            return Err(Reason::Changed);
+            return Err(Reason::Stale);
         }
         let mut header = header.clone();
         header.revision = revision.wrapping_add(1);

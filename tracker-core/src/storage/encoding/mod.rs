@@ -46,7 +46,7 @@ pub(crate) fn encode<T: Encodable>(value: &T) -> Result<Vec<u8>> {
     bytes.push(VERSION);
     value
         .encode_into(&mut bytes)
-        .map_err(|error| Error::caused(ErrorKind::Unwritable, "a record cannot be encoded", error))?;
+        .map_err(|error| Error::caused(ErrorKind::Invalid, "a record cannot be encoded", error))?;
     let sum = checksum(&bytes);
     bytes.extend_from_slice(&sum);
     Ok(bytes)

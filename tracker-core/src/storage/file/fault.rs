@@ -89,7 +89,7 @@ impl From<io::Error> for Fault {
             ),
             // redb says "invalid data" of files without its mark, and of nothing else.
             Io::InvalidData => {
-                (ErrorKind::Foreign, "this is no tracker file", "give the path of a tracker file, or of none yet")
+                (ErrorKind::Unsupported, "this is no tracker file", "give the path of a tracker file, or of none yet")
             }
             Io::UnexpectedEof => (
                 ErrorKind::Corrupted,
@@ -143,7 +143,7 @@ impl From<StorageError> for Fault {
         match error {
             StorageError::Corrupted(what) => Self::damaged(&what),
             StorageError::ValueTooLarge(bytes) => {
-                Self::new(ErrorKind::TooLarge, format!("a value has {bytes} bytes; redb takes 3 GiB"))
+                Self::new(ErrorKind::Invalid, format!("a value has {bytes} bytes; redb takes 3 GiB"))
             }
             StorageError::Io(error) => error.into(),
             StorageError::Backend(error) => Self {
@@ -181,13 +181,13 @@ impl From<DatabaseError> for Fault {
         match error {
             DatabaseError::Storage(error) => error.into(),
             DatabaseError::DatabaseAlreadyOpen => Self::new(
-                ErrorKind::AlreadyOpen,
+                ErrorKind::Busy,
                 "it is open in another process or elsewhere in this one, in a way that excludes this; close it there, \
                  look at it with inspect (Sharing::Readers allows one writer beside any number of those who look), \
                  or open it with Sharing::Writers in all of them",
             ),
             DatabaseError::LockProtocolMismatch => Self::new(
-                ErrorKind::AlreadyOpen,
+                ErrorKind::Busy,
                 "it is open in a process whose version of redb locks in another way; close it there, or build both with the same version",
             ),
             DatabaseError::RepairAborted => Self::new(
@@ -195,7 +195,7 @@ impl From<DatabaseError> for Fault {
                 "it was not closed cleanly and must be repaired, which takes opening it for writing once",
             ),
             DatabaseError::UpgradeRequired(version) => Self::new(
-                ErrorKind::Foreign,
+                ErrorKind::Unsupported,
                 format!(
                     "this is no tracker file: it is a redb database of the old format {version}, which no tracker has ever written"
                 ),
@@ -228,7 +228,7 @@ impl From<TableError> for Fault {
         match error {
             TableError::Storage(error) => error.into(),
             TableError::TableDoesNotExist(name) => Self::new(
-                ErrorKind::Foreign,
+                ErrorKind::Unsupported,
                 format!("there is no table {name:?}; unless it is one of your own, this is no tracker file"),
             ),
             TableError::TableAlreadyOpen(name, place) => Self::new(
@@ -239,7 +239,7 @@ impl From<TableError> for Fault {
                 Self::new(ErrorKind::Invalid, format!("there is a table {name:?} already; choose another name"))
             }
             other => Self::new(
-                ErrorKind::Foreign,
+                ErrorKind::Unsupported,
                 format!("a table is not of the expected type ({other}); another program or version has made it"),
             ),
         }
@@ -251,7 +251,7 @@ impl From<CommitError> for Fault {
         match error {
             CommitError::Storage(error) => error.into(),
             other => Self::new(
-                ErrorKind::RolledBack,
+                ErrorKind::Invalid,
                 format!("nothing was written: a call inside the transaction had failed ({other})"),
             ),
         }

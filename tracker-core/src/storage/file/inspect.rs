@@ -85,7 +85,7 @@ fn repair(place: &Location, options: &FileOptions) -> Result<()> {
             });
             Ok(())
         }
-        Err(fault) if fault.kind == ErrorKind::AlreadyOpen => {
+        Err(fault) if fault.kind == ErrorKind::Busy => {
             thread::sleep(Duration::from_millis(20));
             Ok(())
         }

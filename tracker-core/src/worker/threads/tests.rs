@@ -68,7 +68,7 @@ fn panic_outside_an_attempt_halts_all_threads() {
     for (threads, ahead) in [(1, 0), (4, 0), (4, 16)] {
         let (summary, _) = run(20, threads, ahead, Observed { panics: true, ..Observed::default() });
         let error = summary.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Panicked);
+        assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.to_string().ends_with("a look panics"), "{error}");
     }
 }

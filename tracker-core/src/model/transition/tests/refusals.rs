@@ -5,36 +5,35 @@ use super::{
     invariants::Case,
 };
 use crate::model::{
-    error::ErrorKind,
     status::Role,
     transition::{Command, Outcome, Start},
 };
 
 impl Case<'_> {
-    /// The kind of refusal that this command must meet, the first in the documented order.
-    pub(super) fn refusal(&self) -> Option<ErrorKind> {
+    /// The name of the reason that must refuse this command: the first in the documented order.
+    pub(super) fn refusal(&self) -> Option<&'static str> {
         let (found, graph) = (&self.found, self.rules.graph);
-        let held = found.lease.is_some().then_some(ErrorKind::Leased);
+        let held = found.lease.is_some().then_some("Leased");
         let has = |role| graph.code(self.home(found), role).is_some();
-        let missing = |lacks: bool| lacks.then_some(ErrorKind::MissingRole);
-        let unknown = |code: i32| graph.status(code).map_or(Some(ErrorKind::MissingRole), |_| None);
+        let missing = |lacks: bool| lacks.then_some("MissingRole");
+        let unknown = |code: i32| graph.status(code).map_or(Some("MissingRole"), |_| None);
         let role = |code: i32| graph.status(code).map(|status| status.role);
         if let Some(owner) = self.owner() {
             let owns = found.lease.is_some() && (owner.fence, owner.token) == (HOLDER, token(HOLDER));
             let ends_cancelled = found.cancel;
             return match self.outcome() {
-                _ if !owns => Some(ErrorKind::LeaseLost),
+                _ if !owns => Some("LeaseLost"),
                 _ if ends_cancelled => None,
                 Some(Outcome::Ignore) => missing(!has(Role::Ignored)),
                 Some(Outcome::Park { code }) if role(code) != Some(Role::Parked) => {
-                    unknown(code).or(Some(ErrorKind::NotStartable))
+                    unknown(code).or(Some("NotEnterable"))
                 }
                 _ => None,
             };
         }
         match self.command {
             Command::Start(start) => self.refusal_of_start(start),
-            Command::Rescue { fence, .. } if held.is_none() || *fence != HOLDER => Some(ErrorKind::LeaseLost),
+            Command::Rescue { fence, .. } if held.is_none() || *fence != HOLDER => Some("LeaseLost"),
             Command::Cancel if held.is_some() => missing(!has(Role::Cancelled) && !has(Role::Ignored)),
             Command::Cancel => self.ended().or(missing(!has(Role::Cancelled) && !has(Role::Ignored))),
             Command::Ignore { .. } => held.or(self.ended()).or(missing(!has(Role::Ignored))),
@@ -44,51 +43,51 @@ impl Case<'_> {
                     Role::Succeeded => (0..).take(graph.steps().len()).any(|step| graph.startable(step).contains(code)),
                     _ => false,
                 });
-                let bad = if to { None } else { unknown(*code).or(Some(ErrorKind::NotStartable)) };
+                let bad = if to { None } else { unknown(*code).or(Some("NotEnterable")) };
                 held.or(self.ended()).or(bad)
             }
-            Command::Update { revision, .. } if *revision != found.revision => held.or(Some(ErrorKind::Conflict)),
+            Command::Update { revision, .. } if *revision != found.revision => held.or(Some("Stale")),
             Command::Requeue(_) | Command::Update { .. } | Command::Delete => held,
             _ => None,
         }
     }
 
-    fn refusal_of_start(&self, start: &Start) -> Option<ErrorKind> {
+    fn refusal_of_start(&self, start: &Start) -> Option<&'static str> {
         let (found, status) = (&self.found, self.status(&self.found));
-        let elsewhere = (status.step != start.step).then_some(ErrorKind::WrongStep);
+        let elsewhere = (status.step != start.step).then_some("WrongStep");
         if let Some(lease) = &found.lease {
             let passes = start.steal_lease || start.reenter == Some(lease.token);
-            return if passes { elsewhere } else { Some(ErrorKind::Leased) };
+            return if passes { elsewhere } else { Some("Leased") };
         }
         let own = self.rules.graph.startable(start.step).contains(&found.code);
         let named = own || start.extra.contains(&found.code);
         if named && !self.given_up(found) {
             if found.waits > 0 && !self.terminal(found) {
-                return (!start.force).then_some(ErrorKind::Waiting);
+                return (!start.force).then_some("Waiting");
             }
             let waits = found.due > NOW || found.unreadable;
-            return (start.by_line && waits).then_some(ErrorKind::NotStartable);
+            return (start.by_line && waits).then_some("NotStartable");
         }
         let elsewhere = if named { None } else { elsewhere };
         elsewhere.or_else(|| match status.role {
-            Role::Pending | Role::Parked | Role::InProgress => Some(ErrorKind::NotStartable),
-            Role::Failed if !self.given_up(found) => Some(ErrorKind::NotStartable),
+            Role::Pending | Role::Parked | Role::InProgress => Some("NotStartable"),
+            Role::Failed if !self.given_up(found) => Some("NotStartable"),
             _ if start.force => None,
             _ => self.closed(),
         })
     }
 
     /// The refusal of a task that has ended.
-    fn ended(&self) -> Option<ErrorKind> {
+    fn ended(&self) -> Option<&'static str> {
         if self.terminal(&self.found) { self.closed() } else { None }
     }
 
-    fn closed(&self) -> Option<ErrorKind> {
+    fn closed(&self) -> Option<&'static str> {
         match self.status(&self.found).role {
-            Role::Succeeded => Some(ErrorKind::AlreadySucceeded),
-            Role::Exhausted | Role::Failed => Some(ErrorKind::Exhausted),
-            Role::Ignored => Some(ErrorKind::Ignored),
-            Role::Cancelled => Some(ErrorKind::Cancelled),
+            Role::Succeeded => Some("AlreadySucceeded"),
+            Role::Exhausted | Role::Failed => Some("Exhausted"),
+            Role::Ignored => Some("Ignored"),
+            Role::Cancelled => Some("Cancelled"),
             _ => None,
         }
     }

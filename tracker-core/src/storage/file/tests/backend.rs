@@ -43,7 +43,7 @@ fn a_backend_is_created_reopened_and_inspected() {
     let (bytes, options) = (Shared::default(), shared(Sharing::Exclusive));
     let place = of(&bytes);
     assert_eq!(open_existing(&place, &options).unwrap_err().kind(), ErrorKind::Io);
-    assert_eq!(inspect(&place, &options).map(drop).unwrap_err().kind(), ErrorKind::Foreign);
+    assert_eq!(inspect(&place, &options).map(drop).unwrap_err().kind(), ErrorKind::Unsupported);
 
     let opened = open_or_create(&place, &options, &squares).unwrap();
     assert!(opened.created);
@@ -102,7 +102,7 @@ fn locks_reach_the_backend() {
                 assert_eq!(all_squares(&first.db).unwrap(), 501);
             }
             (Sharing::Writers, Err(error)) => panic!("{error}"),
-            (_, second) => assert_eq!(second.unwrap_err().kind(), ErrorKind::AlreadyOpen),
+            (_, second) => assert_eq!(second.unwrap_err().kind(), ErrorKind::Busy),
         }
         assert_eq!(inspect(&place, &shared(sharing)).is_ok(), sharing != Sharing::Exclusive);
     }

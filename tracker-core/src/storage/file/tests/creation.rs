@@ -127,7 +127,7 @@ fn of_two_first_starts_that_do_not_share_one_is_refused() {
         });
         let (open, refused) = if one.is_ok() { (one, two) } else { (two, one) };
         assert_eq!(all_squares(&open.unwrap().db).unwrap(), 500);
-        assert_eq!(refused.unwrap_err().kind(), ErrorKind::AlreadyOpen);
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Busy);
         assert_eq!(names(folder.path()), ["jobs.redb"]);
     }
 }

@@ -42,7 +42,7 @@ fn a_file_that_others_write_is_looked_at_where_they_share_it() {
         let live = open(&path, &shared(sharing)).unwrap();
         let looked = inspect(&place(&path), &shared(sharing));
         if sharing == Sharing::Exclusive {
-            assert_eq!(looked.map(drop).unwrap_err().kind(), ErrorKind::AlreadyOpen);
+            assert_eq!(looked.map(drop).unwrap_err().kind(), ErrorKind::Busy);
             continue;
         }
         let looked = looked.unwrap();

@@ -10,7 +10,7 @@ fn a_file_that_is_open_is_not_opened_a_second_time() {
         let first = open(&path, &shared(sharing)).unwrap();
         for other in ALL {
             let error = open(&path, &shared(other)).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::AlreadyOpen, "{sharing:?}, {other:?}");
+            assert_eq!(error.kind(), ErrorKind::Busy, "{sharing:?}, {other:?}");
             assert!(error.to_string().starts_with(&format!("{}: it is open in another process", path.display())));
         }
         assert_eq!(all_squares(&first.db).unwrap(), 500);
@@ -26,7 +26,7 @@ fn writers_share_it_even_in_one_process() {
     let one = open(&path, &shared(Sharing::Writers)).unwrap();
     let two = open(&path, &shared(Sharing::Writers)).unwrap();
     for other in [Sharing::Exclusive, Sharing::Readers] {
-        assert_eq!(open(&path, &shared(other)).unwrap_err().kind(), ErrorKind::AlreadyOpen);
+        assert_eq!(open(&path, &shared(other)).unwrap_err().kind(), ErrorKind::Busy);
     }
     add(&one.db, 500);
     add(&two.db, 501);
@@ -42,7 +42,7 @@ fn it_can_be_reopened_as_soon_as_the_old_handle_is_gone() {
         let opened = open(&path, &shared(sharing)).unwrap();
         if sharing != Sharing::Writers {
             let error = open_existing(&place(&path), &shared(sharing)).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::AlreadyOpen);
+            assert_eq!(error.kind(), ErrorKind::Busy);
         }
         close(&place(&path), opened.db).unwrap();
         assert_eq!(all_squares(&open_existing(&place(&path), &shared(sharing)).unwrap()).unwrap(), 500);

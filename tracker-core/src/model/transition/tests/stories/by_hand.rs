@@ -172,7 +172,7 @@ fn update_in_unknown_status_is_no_lost_revision() {
     let mut scene = Scene::of(full());
     scene.does(&Command::Update { revision: 0, priority: None });
     let stale = Command::Update { revision: 0, priority: None };
-    assert_eq!(scene.ask(&stale).err(), Some(Reason::Changed));
+    assert_eq!(scene.ask(&stale).err(), Some(Reason::Stale));
     scene.header.as_mut().expect("a task").code = 99;
     let current = Command::Update { revision: 1, priority: None };
     let status = "in the unknown status 99".to_owned();
