@@ -1,6 +1,8 @@
 //! Payloads: what of a task is stored, and how it is read again. MessagePack with field names, so that structs can change
 //! and tools can look inside.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 mod depth;
 pub(crate) mod encoder;
 mod field_sets;

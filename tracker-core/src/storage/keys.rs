@@ -1,4 +1,6 @@
-//! The keys of the tables: fixed-width big-endian fields, so that bytes sort as the values do.
+//! The keys of the tables: fixed-width big-endian fields, so that bytes sort as the values do. Pure; used by all of `storage`.
+
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 use std::ops::RangeInclusive;
 
@@ -41,7 +43,7 @@ pub(crate) struct CountKey {
     pub code: i32,
 }
 
-/// Who waits for whom, in one direction or the other. Batches stand among the tasks as those of kind 0.
+/// A dependency, in one direction or the other. A batch is a task of kind 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct DependencyKey {
     pub from: TaskRef,
@@ -62,59 +64,96 @@ pub(crate) struct StartKey {
     pub number: u32,
 }
 
-struct Packer<const N: usize> {
-    bytes: [u8; N],
-    at: usize,
+/// A field of a key. It has a fixed width, and its bytes sort as its values do.
+trait KeyField: Copy {
+    const LEN: usize;
+
+    /// Writes the field at the start of `bytes`, and returns the rest.
+    fn write(self, bytes: &mut [u8]) -> &mut [u8];
+
+    /// Reads the field from the start of `bytes`, and returns the rest.
+    fn read(bytes: &[u8]) -> (Self, &[u8]);
 }
 
-impl<const N: usize> Packer<N> {
-    fn new() -> Self {
-        Self { bytes: [0; N], at: 0 }
-    }
+/// Integers are big-endian. `flip` is the sign bit of signed ones.
+macro_rules! integer_fields {
+    ($($integer:ty, $flip:expr;)*) => {
+        $(impl KeyField for $integer {
+            const LEN: usize = size_of::<$integer>();
 
-    fn put<const M: usize>(mut self, part: [u8; M]) -> Self {
-        self.bytes[self.at..self.at + M].copy_from_slice(&part);
-        self.at += M;
-        self
-    }
+            #[inline]
+            fn write(self, bytes: &mut [u8]) -> &mut [u8] {
+                // Arrays of the length of a key have room for all of its fields.
+                let Some((field, rest)) = bytes.split_first_chunk_mut() else { return &mut [] };
+                *field = (self ^ $flip).to_be_bytes();
+                rest
+            }
+
+            #[inline]
+            fn read(bytes: &[u8]) -> (Self, &[u8]) {
+                let Some((field, rest)) = bytes.split_first_chunk() else { return (0, &[]) };
+                (Self::from_be_bytes(*field) ^ $flip, rest)
+            }
+        })*
+    };
 }
 
-fn part<const M: usize>(bytes: &[u8], at: usize) -> [u8; M] {
-    let mut out = [0; M];
-    out.copy_from_slice(&bytes[at..at + M]);
-    out
+integer_fields! {
+    u8, 0;
+    u32, 0;
+    u64, 0;
+    i32, i32::MIN;
+    i64, i64::MIN;
 }
 
-/// Signed numbers sort by their bytes once the sign bit is flipped.
-fn signed32(value: i32) -> [u8; 4] {
-    (value.cast_unsigned() ^ (1 << 31)).to_be_bytes()
+/// Packs the fields of a key in the order in which they are named.
+macro_rules! packed {
+    ($($key:ident { $($field:ident: $type:ty),* })*) => {
+        $(impl KeyField for $key {
+            const LEN: usize = $(<$type>::LEN +)* 0;
+
+            #[inline]
+            fn write(self, bytes: &mut [u8]) -> &mut [u8] {
+                $(let bytes = self.$field.write(bytes);)*
+                bytes
+            }
+
+            #[inline]
+            fn read(bytes: &[u8]) -> (Self, &[u8]) {
+                $(let ($field, bytes) = <$type>::read(bytes);)*
+                (Self { $($field),* }, bytes)
+            }
+        }
+
+        impl $key {
+            pub(crate) const LEN: usize = <Self as KeyField>::LEN;
+
+            pub(crate) fn pack(self) -> [u8; Self::LEN] {
+                let mut bytes = [0; Self::LEN];
+                self.write(&mut bytes);
+                bytes
+            }
+
+            #[allow(clippy::trivially_copy_pass_by_ref, reason = "keys are unpacked from what the table lends")]
+            pub(crate) fn unpack(bytes: &[u8; Self::LEN]) -> Self {
+                Self::read(bytes).0
+            }
+        })*
+    };
 }
 
-fn signed64(value: i64) -> [u8; 8] {
-    (value.cast_unsigned() ^ (1 << 63)).to_be_bytes()
+packed! {
+    TaskRef { kind: u32, seq: u64 }
+    AttemptKey { task: TaskRef, fence: u64 }
+    ClaimKey { kind: u32, code: i32, rank: u8, at: Micros, seq: u64 }
+    UpdatedKey { kind: u32, code: i32, at: Micros, seq: u64 }
+    CountKey { kind: u32, code: i32 }
+    DependencyKey { from: TaskRef, to: TaskRef }
+    MemberKey { batch: u64, task: TaskRef }
+    StartKey { kind: u32, number: u32 }
 }
 
-fn unsigned32(bytes: [u8; 4]) -> i32 {
-    (u32::from_be_bytes(bytes) ^ (1 << 31)).cast_signed()
-}
-
-fn unsigned64(bytes: [u8; 8]) -> i64 {
-    (u64::from_be_bytes(bytes) ^ (1 << 63)).cast_signed()
-}
-
-impl TaskRef {
-    pub(crate) const LEN: usize = 12;
-
-    pub(crate) fn pack(self) -> [u8; Self::LEN] {
-        Packer::new().put(self.kind.to_be_bytes()).put(self.seq.to_be_bytes()).bytes
-    }
-
-    pub(crate) fn unpack(bytes: &[u8; Self::LEN]) -> Self {
-        Self { kind: u32::from_be_bytes(part(bytes, 0)), seq: u64::from_be_bytes(part(bytes, 4)) }
-    }
-}
-
-/// The number under which batches stand where a kind's number is expected: kinds begin with 1.
+/// The kind number of batches where a key names a task: kinds begin with 1.
 const BATCHES: u32 = 0;
 
 impl TaskRef {
@@ -123,86 +162,32 @@ impl TaskRef {
         Self { kind: BATCHES, seq: batch }
     }
 
-    /// The batch that stands in the place of a task.
+    /// The number of the batch in the place of a task; `None` for a task.
     pub(crate) fn batch(self) -> Option<u64> {
         (self.kind == BATCHES).then_some(self.seq)
     }
 }
 
 impl DependencyKey {
-    pub(crate) const LEN: usize = 24;
-
-    pub(crate) fn pack(self) -> [u8; Self::LEN] {
-        Packer::new().put(self.from.pack()).put(self.to.pack()).bytes
-    }
-
-    pub(crate) fn unpack(bytes: &[u8; Self::LEN]) -> Self {
-        Self { from: TaskRef::unpack(&part(bytes, 0)), to: TaskRef::unpack(&part(bytes, 12)) }
-    }
-
-    /// Behind all that have the same beginning.
+    /// The last key with the same start.
     pub(crate) fn last(self) -> Self {
         Self { to: TaskRef { kind: u32::MAX, seq: u64::MAX }, ..self }
     }
 
-    /// The other direction.
+    /// The key in the table of the other direction.
     pub(crate) fn turned(self) -> Self {
         Self { from: self.to, to: self.from }
     }
 }
 
-impl MemberKey {
-    pub(crate) const LEN: usize = 20;
-
-    pub(crate) fn pack(self) -> [u8; Self::LEN] {
-        Packer::new().put(self.batch.to_be_bytes()).put(self.task.pack()).bytes
-    }
-
-    pub(crate) fn unpack(bytes: &[u8; Self::LEN]) -> Self {
-        Self { batch: u64::from_be_bytes(part(bytes, 0)), task: TaskRef::unpack(&part(bytes, 8)) }
-    }
-}
-
 impl AttemptKey {
-    pub(crate) const LEN: usize = 20;
-
-    pub(crate) fn pack(self) -> [u8; Self::LEN] {
-        Packer::new().put(self.task.pack()).put(self.fence.to_be_bytes()).bytes
-    }
-
-    pub(crate) fn unpack(bytes: &[u8; Self::LEN]) -> Self {
-        Self { task: TaskRef::unpack(&part(bytes, 0)), fence: u64::from_be_bytes(part(bytes, 12)) }
-    }
-
-    /// Where the attempts of a task stand.
+    /// The range of all attempts of a task.
     pub(crate) fn all(task: TaskRef) -> RangeInclusive<[u8; Self::LEN]> {
         Self { task, fence: 0 }.pack()..=Self { task, fence: u64::MAX }.pack()
     }
 }
 
 impl ClaimKey {
-    pub(crate) const LEN: usize = 25;
-
-    pub(crate) fn pack(self) -> [u8; Self::LEN] {
-        Packer::new()
-            .put(self.kind.to_be_bytes())
-            .put(signed32(self.code))
-            .put([self.rank])
-            .put(signed64(self.at))
-            .put(self.seq.to_be_bytes())
-            .bytes
-    }
-
-    pub(crate) fn unpack(bytes: &[u8; Self::LEN]) -> Self {
-        Self {
-            kind: u32::from_be_bytes(part(bytes, 0)),
-            code: unsigned32(part(bytes, 4)),
-            rank: bytes[8],
-            at: unsigned64(part(bytes, 9)),
-            seq: u64::from_be_bytes(part(bytes, 17)),
-        }
-    }
-
     pub(crate) fn first(kind: u32, code: i32, rank: u8) -> Self {
         Self { kind, code, rank, at: Micros::MIN, seq: 0 }
     }
@@ -213,54 +198,6 @@ impl ClaimKey {
 
     pub(crate) fn task(self) -> TaskRef {
         TaskRef { kind: self.kind, seq: self.seq }
-    }
-}
-
-impl UpdatedKey {
-    pub(crate) const LEN: usize = 24;
-
-    pub(crate) fn pack(self) -> [u8; Self::LEN] {
-        Packer::new()
-            .put(self.kind.to_be_bytes())
-            .put(signed32(self.code))
-            .put(signed64(self.at))
-            .put(self.seq.to_be_bytes())
-            .bytes
-    }
-
-    pub(crate) fn unpack(bytes: &[u8; Self::LEN]) -> Self {
-        Self {
-            kind: u32::from_be_bytes(part(bytes, 0)),
-            code: unsigned32(part(bytes, 4)),
-            at: unsigned64(part(bytes, 8)),
-            seq: u64::from_be_bytes(part(bytes, 16)),
-        }
-    }
-}
-
-impl CountKey {
-    pub(crate) const LEN: usize = 8;
-
-    pub(crate) fn pack(self) -> [u8; Self::LEN] {
-        Packer::new().put(self.kind.to_be_bytes()).put(signed32(self.code)).bytes
-    }
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "all keys are unpacked from what the table lends")]
-    pub(crate) fn unpack(bytes: &[u8; Self::LEN]) -> Self {
-        Self { kind: u32::from_be_bytes(part(bytes, 0)), code: unsigned32(part(bytes, 4)) }
-    }
-}
-
-impl StartKey {
-    pub(crate) const LEN: usize = 8;
-
-    pub(crate) fn pack(self) -> [u8; Self::LEN] {
-        Packer::new().put(self.kind.to_be_bytes()).put(self.number.to_be_bytes()).bytes
-    }
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "all keys are unpacked from what the table lends")]
-    pub(crate) fn unpack(bytes: &[u8; Self::LEN]) -> Self {
-        Self { kind: u32::from_be_bytes(part(bytes, 0)), number: u32::from_be_bytes(part(bytes, 4)) }
     }
 }
 
@@ -300,7 +237,9 @@ pub(crate) fn limit_queue_key(prefix: &[u8], place: ClaimKey) -> Vec<u8> {
 /// The place in the claim order that a key in the queue of a limit key names.
 pub(crate) fn limit_queue_place(kind: u32, key: &[u8]) -> Option<ClaimKey> {
     let place: &[u8; ClaimKey::LEN - 4] = key.last_chunk()?;
-    Some(ClaimKey::unpack(&Packer::new().put(kind.to_be_bytes()).put(*place).bytes))
+    let mut bytes = [0; ClaimKey::LEN];
+    *kind.write(&mut bytes).first_chunk_mut()? = *place;
+    Some(ClaimKey::unpack(&bytes))
 }
 
 #[cfg(test)]

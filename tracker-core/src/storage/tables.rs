@@ -1,3 +1,8 @@
+//! The tables of a transaction, opened when first needed, and the rows that are read and written one by one. Used by the reads and
+//! writes of `storage` and by the writer.
+
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 use std::{cmp::Ordering, collections::HashMap};
 
 use redb::{

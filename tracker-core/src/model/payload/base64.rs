@@ -7,8 +7,8 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
     for chunk in bytes.chunks(3) {
         let bits = chunk.iter().fold(0, |bits: u32, byte| (bits << 8) | u32::from(*byte)) << (8 * (3 - chunk.len()));
         for at in 0..4 {
-            let digit = (bits >> (18 - 6 * at)) & 0x3f;
-            text.push(if at <= chunk.len() { char::from(ALPHABET[digit as usize]) } else { '=' });
+            let digit = ALPHABET.get(((bits >> (18 - 6 * at)) & 0x3f) as usize).filter(|_| at <= chunk.len());
+            text.push(digit.map_or('=', |digit| char::from(*digit)));
         }
     }
     text
@@ -27,7 +27,7 @@ pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
             return None;
         }
         let mut bits: u32 = 0;
-        for digit in &group[..4 - padding] {
+        for digit in group.iter().take(4 - padding) {
             let value = ALPHABET.iter().position(|known| known == digit)?;
             bits = (bits << 6) | u32::try_from(value).ok()?;
         }

@@ -144,11 +144,13 @@ impl Node {
                 _ => Err("$ext needs a list of a type and bytes in base64".to_owned()),
             },
             ("$map", Self::List(entries)) => {
+                const NO_PAIR: &str = "$map needs a list of pairs, each a list of key and value";
                 let pair = |entry: &Self| match entry {
-                    Self::List(pair) if pair.len() == 2 => {
-                        Ok((pair[0].clone().unescape()?, pair[1].clone().unescape()?))
-                    }
-                    _ => Err("$map needs a list of pairs, each a list of key and value".to_owned()),
+                    Self::List(pair) => match pair.as_slice() {
+                        [key, value] => Ok((key.clone().unescape()?, value.clone().unescape()?)),
+                        _ => Err(NO_PAIR.to_owned()),
+                    },
+                    _ => Err(NO_PAIR.to_owned()),
                 };
                 Ok(Self::Map(entries.iter().map(pair).collect::<Result<_, _>>()?))
             }

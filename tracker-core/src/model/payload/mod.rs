@@ -1,5 +1,7 @@
 //! Payloads without their types: bytes of MessagePack that serde reads and writes as JSON.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 mod base64;
 mod json;
 mod node;

@@ -59,11 +59,15 @@ impl Encodable for Batch {
 fn by_number(counts: &Roles<u64>) -> [u64; Role::ALL.len()] {
     let mut numbered = [0; Role::ALL.len()];
     for role in Role::ALL {
-        numbered[usize::from(role_code(role))] = counts[role as usize];
+        if let (Some(numbered), Some(count)) =
+            (numbered.get_mut(usize::from(role_code(role))), counts.get(role as usize))
+        {
+            *numbered = *count;
+        }
     }
     numbered
 }
 
 fn by_role(numbered: &[u64; Role::ALL.len()]) -> Roles<u64> {
-    Role::ALL.map(|role| numbered[usize::from(role_code(role))])
+    Role::ALL.map(|role| numbered.get(usize::from(role_code(role))).copied().unwrap_or(0))
 }

@@ -1,5 +1,7 @@
 //! The values of the tables: a version byte, the record, a checksum. Domain types become records here and nowhere else.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 mod attempt;
 mod batch;
 mod dependency_end;

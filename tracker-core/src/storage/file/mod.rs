@@ -1,5 +1,7 @@
 //! The database file: found, created, opened, locked and inspected. What is inside is none of its business.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 mod backend;
 mod copy;
 mod create;

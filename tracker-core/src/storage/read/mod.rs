@@ -1,5 +1,7 @@
 //! Reads from the tables of a transaction: claim order, listings, dependencies, whole tasks.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 pub(crate) mod claim_order;
 pub(crate) mod dependencies;
 pub(crate) mod rows;
