@@ -19,11 +19,11 @@ async fn a_task_goes_through_its_life_by_async_calls() {
 
     let mut claimed = jobs.claim().await.unwrap().expect("it is due");
     assert_eq!(claimed.result, Some(1));
-    claimed.renew_async().await.unwrap();
+    claimed.renew().await.unwrap();
     claimed.result = Some(2);
-    claimed.checkpoint_async().await.unwrap();
-    claimed.fail_async("no luck").await.unwrap();
-    assert_eq!(claimed.succeed_async().await.unwrap_err().kind(), ErrorKind::LeaseLost);
+    claimed.checkpoint().await.unwrap();
+    claimed.fail("no luck").await.unwrap();
+    assert_eq!(claimed.succeed().await.unwrap_err().kind(), ErrorKind::LeaseLost);
     assert!(jobs.claim().await.unwrap().is_none(), "it waits for its delay");
     assert_eq!(jobs.get("one").unwrap().unwrap().task.result, Some(2));
 
@@ -64,11 +64,11 @@ async fn a_command_is_done_although_its_future_is_gone() {
 #[tokio::test]
 async fn what_a_body_leaves_is_stored_although_the_future_of_its_checkpoint_is_gone() {
     let (_, _, tasks) = jobs(1);
-    let mut held = tasks.start("0").unwrap();
+    let mut held = tasks.asynchronous().start("0").await.unwrap();
     held.result = Some(1);
-    drop(poll_once(held.checkpoint_async()).await);
+    drop(poll_once(held.checkpoint()).await);
     held.result = None;
-    held.succeed_async().await.unwrap();
+    held.succeed().await.unwrap();
     assert_eq!(tasks.get("0").unwrap().unwrap().task.result, None);
 }
 

@@ -172,7 +172,7 @@ async fn too_many_failures_halt_a_worker_and_none_begins_after_the_last() {
         let (tracker, _, tasks) = jobs(100);
         let begun = AtomicUsize::new(0);
         let worker = tasks.async_worker().concurrency(bodies).keep_running().stop_after_failures(5);
-        let body = async |_: &mut tracker_core::Execution<Job>| {
+        let body = async |_: &mut tracker_core::asynchronous::AsyncExecution<Job>| {
             begun.fetch_add(1, Ordering::SeqCst);
             tokio::task::yield_now().await;
             Err::<(), _>(io::Error::other("no luck"))
@@ -203,7 +203,7 @@ async fn suspects_run_alone() {
         clock.advance(Duration::from_secs(10));
         tasks.submit_all((60..120).map(|number| job(&number.to_string()))).unwrap();
         let (running, suspects) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let body = async |job: &mut tracker_core::Execution<Job>| {
+        let body = async |job: &mut tracker_core::asynchronous::AsyncExecution<Job>| {
             let others = running.fetch_add(1, Ordering::SeqCst);
             if job.crashes() >= 2 {
                 assert_eq!(others, 0, "a suspect begins when nothing runs");
@@ -348,7 +348,7 @@ async fn a_worker_that_works_ahead_does_all_once_within_its_bounds_and_a_stop_gi
         let (tracker, _, tasks) = jobs(400);
         let worker = tasks.async_worker().concurrency(bodies).prefetch(ahead);
         let (stop, seen, most) = (worker.stop_handle(), Mutex::new(BTreeMap::new()), AtomicUsize::new(0));
-        let body = async |job: &mut tracker_core::Execution<Job>| {
+        let body = async |job: &mut tracker_core::asynchronous::AsyncExecution<Job>| {
             let leased = tasks.counts().unwrap().get(Status::InProgress);
             most.fetch_max(usize::try_from(leased).unwrap(), Ordering::SeqCst);
             tokio::task::yield_now().await;
@@ -376,7 +376,7 @@ async fn dropped_a_worker_that_works_ahead_gives_back_all_that_it_has() {
     let (tracker, clock, tasks) = jobs(60);
     let worker = tasks.async_worker().concurrency(3).prefetch(20);
     let stuck = AtomicUsize::new(0);
-    let run = worker.run(async |job: &mut tracker_core::Execution<Job>| {
+    let run = worker.run(async |job: &mut tracker_core::asynchronous::AsyncExecution<Job>| {
         if job.name.parse::<u32>().unwrap() >= 30 {
             stuck.fetch_add(1, Ordering::SeqCst);
             std::future::pending::<()>().await;

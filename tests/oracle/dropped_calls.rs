@@ -9,8 +9,11 @@ use std::{
 };
 
 use tracker_core::{
-    Error, Execution, Record, Submission, Tasks, Tracker, asynchronous::AsyncTasks, execution::StartOptions,
-    submit::Receipt, time::ManualClock,
+    Error, Record, Submission, Tasks, Tracker,
+    asynchronous::{AsyncExecution, AsyncTasks},
+    execution::StartOptions,
+    submit::Receipt,
+    time::ManualClock,
 };
 
 use crate::{
@@ -79,7 +82,7 @@ impl Dropper<'_> {
         result
     }
 
-    async fn step<T: Task>(&mut self, tasks: &Tasks<T>, held: &mut Vec<Execution<T>>) {
+    async fn step<T: Task>(&mut self, tasks: &Tasks<T>, held: &mut Vec<AsyncExecution<T>>) {
         const VERBS: [Verb; 7] =
             [Verb::Submit, Verb::Claim, Verb::Start, Verb::Cancel, Verb::Requeue, Verb::Get, Verb::Steal];
         let calls = tasks.asynchronous();
@@ -122,11 +125,11 @@ impl Dropper<'_> {
         }
     }
 
-    async fn own<T: Task>(&mut self, calls: &AsyncTasks<T>, verb: Verb, task: u32) -> Option<Execution<T>> {
+    async fn own<T: Task>(&mut self, calls: &AsyncTasks<T>, verb: Verb, task: u32) -> Option<AsyncExecution<T>> {
         let options = StartOptions::new().lease(LEASE);
         let call = Call { lease: i64::try_from(LEASE.as_micros()).unwrap(), ..Call::new(verb, T::LABEL) };
         if verb == Verb::Claim {
-            let answer = |result: &Result<Option<Execution<T>>, Error>| match result {
+            let answer = |result: &Result<Option<AsyncExecution<T>>, Error>| match result {
                 Ok(Some(held)) => owned(held),
                 Ok(None) => Answer::Nothing,
                 Err(error) => told(error),
@@ -135,12 +138,12 @@ impl Dropper<'_> {
         }
         let options = if verb == Verb::Steal { options.steal_lease().force() } else { options };
         let call = Call { task: Some(task), ..call };
-        let answer = |result: &Result<Execution<T>, Error>| result.as_ref().map_or_else(told, owned);
+        let answer = |result: &Result<AsyncExecution<T>, Error>| result.as_ref().map_or_else(told, |held| owned(held));
         self.call(call, calls.start_with(T::id_of(task), &options), answer).await?.ok()
     }
 
     /// Does something with an execution. Returns it if it may still be open.
-    async fn proceed<T: Task>(&mut self, mut held: Execution<T>) -> Option<Execution<T>> {
+    async fn proceed<T: Task>(&mut self, mut held: AsyncExecution<T>) -> Option<AsyncExecution<T>> {
         const VERBS: [Verb; 6] =
             [Verb::Renew, Verb::Checkpoint, Verb::Succeed, Verb::Fail, Verb::GiveUp, Verb::Release];
         let verb = VERBS[self.client.random.weighted(&[1, 2, 4, 4, 1, 1])];
@@ -155,12 +158,12 @@ impl Dropper<'_> {
         }
         let end = async {
             match verb {
-                Verb::Renew => held.renew_async().await,
-                Verb::Checkpoint => held.checkpoint_async().await,
-                Verb::Succeed => held.succeed_async().await,
-                Verb::Fail => held.fail_async("failed by the attack").await,
-                Verb::GiveUp => held.give_up_async("given up by the attack").await,
-                _ => held.release_async().await,
+                Verb::Renew => held.renew().await,
+                Verb::Checkpoint => held.checkpoint().await,
+                Verb::Succeed => held.succeed().await,
+                Verb::Fail => held.fail("failed by the attack").await,
+                Verb::GiveUp => held.give_up("given up by the attack").await,
+                _ => held.release().await,
             }
         };
         match self.call(call, end, done).await {
@@ -177,7 +180,7 @@ impl Dropper<'_> {
     }
 
     /// Drops an execution, which gives the task back without waiting for it.
-    fn give_back<T: Task>(&self, held: Execution<T>) {
+    fn give_back<T: Task>(&self, held: AsyncExecution<T>) {
         let call = Call { fence: held.fence(), ..Call::on(Verb::Release, T::LABEL, held.task().number()) };
         self.client.log.write(Event::Called { client: self.client.name.clone(), call });
         drop(held);
@@ -185,7 +188,7 @@ impl Dropper<'_> {
         self.client.log.write(Event::Answered { client: self.client.name.clone(), answer: Answer::Unknown });
     }
 
-    fn give_all_back<T: Task>(&self, held: Vec<Execution<T>>) {
+    fn give_all_back<T: Task>(&self, held: Vec<AsyncExecution<T>>) {
         for held in held {
             self.give_back(held);
         }

@@ -7,7 +7,10 @@
 /// Each type is named after its blocking twin: [`AsyncTasks`](asynchronous::AsyncTasks) has the calls of [`Tasks`](crate::Tasks).
 #[cfg(feature = "tokio")]
 pub mod asynchronous {
-    pub use crate::{api::asynchronous::AsyncTasks, worker::AsyncWorker};
+    pub use crate::{
+        api::asynchronous::{AsyncBatch, AsyncExecution, AsyncTaskGroup, AsyncTasks, AsyncTracker},
+        worker::AsyncWorker,
+    };
 }
 
 /// Sets of tasks that end together: opening, sealing, progress, and what follows a batch.

@@ -52,7 +52,8 @@ async fn tasks_are_submitted_one_by_one_with_their_row_and_in_bulk() {
     let error = calls.submit_all([job("x"), job(""), job("y")]).await;
     refused(error, ErrorKind::Invalid);
 
-    let inside = SubmitOptions::new().batch(&tracker.open_batch_async("night", &BatchOptions::new()).await.unwrap());
+    let inside =
+        SubmitOptions::new().batch(&tracker.asynchronous().open_batch("night", &BatchOptions::new()).await.unwrap());
     let after = inside.after(&tasks, "one", OnDependencyFailure::Wait).priority(9);
     let (submission, record) = calls.submit_and_get_with(&job("two"), &after).await.unwrap();
     assert_eq!((submission, record.waits_for, record.priority), (Submission::New, 1, 9));
@@ -75,11 +76,11 @@ async fn attempts_start_go_out_of_hand_and_come_back() {
     assert_eq!((held.name.as_str(), held.lease()), ("a", MINUTE * 5));
     refused(calls.check_start("a", &StartOptions::new()), ErrorKind::Leased);
     calls.check_start("a", &StartOptions::new().reenter(held.token())).unwrap();
-    let ticket = held.detach_async().await.unwrap();
+    let ticket = held.detach().await.unwrap();
     clock.advance(MINUTE);
     let mut held = calls.resume_ticket(&ticket).await.unwrap();
     held.result = Some(1);
-    held.fail_with_changes_async("half").await.unwrap();
+    held.fail_with_changes("half").await.unwrap();
     let record = calls.get("a").unwrap().unwrap();
     assert_eq!((record.status, record.task.result, record.failures), (Status::Failed, Some(1), 1));
     refused(calls.resume_ticket(&ticket).await, ErrorKind::LeaseLost);
@@ -87,7 +88,7 @@ async fn attempts_start_go_out_of_hand_and_come_back() {
 
     let mut both = calls.submit_and_start(&job("b")).await.unwrap();
     refused(calls.submit_and_start(&job("b")).await, ErrorKind::Leased);
-    both.succeed_async().await.unwrap();
+    both.succeed().await.unwrap();
     refused(calls.submit_and_start(&job("a")).await, "AlreadySucceeded");
     calls.run_with("b", &StartOptions::new().force(), async |_| Io::Ok(())).await.unwrap();
     assert_eq!(calls.get("b").unwrap().unwrap().attempts, 2);
@@ -134,18 +135,18 @@ async fn a_batch_is_opened_filled_sealed_and_followed_by_async_calls() {
     let tasks = jobs(&tracker, &[]);
     let calls = tasks.asynchronous();
     let options = BatchOptions::new().then(&tasks, &job("report")).unwrap();
-    let night = tracker.open_batch_async("night", &options).await.unwrap();
+    let night = tracker.asynchronous().open_batch("night", &options).await.unwrap();
     let inside = SubmitOptions::new().batch(&night);
     calls.submit_with(&job("a"), &inside).await.unwrap();
     assert_eq!(
         calls.submit_all_with((0..2_000).map(|number| job(&number.to_string())), &inside).await.unwrap().new,
         2_000
     );
-    night.seal_async().await.unwrap();
+    night.seal().await.unwrap();
     refused(calls.submit_with(&job("z"), &inside).await, "Sealed");
-    night.reopen_async().await.unwrap();
+    night.reopen().await.unwrap();
     calls.submit_with(&job("z"), &inside).await.unwrap();
-    night.seal_async().await.unwrap();
+    night.seal().await.unwrap();
     calls
         .submit_with(&job("read"), &SubmitOptions::new().after_batch(&night, OnDependencyFailure::Skip))
         .await
@@ -170,11 +171,11 @@ async fn async_workers_take_tasks_that_wait_for_others_in_their_order() {
     let (tasks, mails) = (jobs(&tracker, &[]), tracker.tasks::<Mail>().unwrap());
     let calls = tasks.asynchronous();
     let after = |id: &str, otherwise| SubmitOptions::new().after(&tasks, id, otherwise);
-    let mut group = tracker.group();
+    let mut group = tracker.asynchronous().group();
     group.add(&tasks, &job("load"), &after("transform", OnDependencyFailure::Skip)).unwrap();
     group.add(&tasks, &job("transform"), &after("extract", OnDependencyFailure::Skip)).unwrap();
     group.add(&tasks, &job("extract"), &SubmitOptions::new()).unwrap();
-    assert_eq!(group.submit_async().await.unwrap().len(), 3);
+    assert_eq!(group.submit().await.unwrap().len(), 3);
     let told = SubmitOptions::new().after(&tasks, "load", OnDependencyFailure::Run);
     mails.asynchronous().submit_with(&mail(1), &told).await.unwrap();
     refused(calls.submit_with(&job("x"), &after("nobody", OnDependencyFailure::Wait)).await, ErrorKind::NotFound);
@@ -225,7 +226,7 @@ async fn an_outcome_that_is_not_to_be_had_is_a_failure_and_keeps_no_lease() {
     assert_eq!((record.status, record.lease), (Plain::Failed, None));
 
     let mut held = calls.start("b").await.unwrap();
-    assert!(held.ignore_async("cannot").await.unwrap_err().is_refusal());
+    assert!(held.ignore("cannot").await.unwrap_err().is_refusal());
     drop(held);
     tracker.flush().unwrap();
     assert_eq!(tasks.get("b").unwrap().unwrap().status, Plain::Pending, "it is given back");
@@ -241,11 +242,11 @@ async fn what_a_body_stores_itself_counts_as_what_it_is() {
     let summary = worker
         .run(async |job| {
             match job.name.as_str() {
-                "good" => job.succeed_async().await.unwrap(),
-                "bad" => job.give_up_async("no use").await.unwrap(),
+                "good" => job.succeed().await.unwrap(),
+                "bad" => job.give_up("no use").await.unwrap(),
                 _ => {
                     stop.stop();
-                    job.release_async().await.unwrap();
+                    job.release().await.unwrap();
                 }
             }
             Io::Ok(())

@@ -56,12 +56,12 @@ async fn async_update_and_checkpoint_move_priority() {
     let calls = rides.asynchronous();
     calls.update(2_u32, |ride| ride.priority = 200).await.unwrap();
     assert_eq!(priority(&rides, 2), 200);
-    let mut second = rides.claim().unwrap().unwrap();
+    let mut second = calls.claim().await.unwrap().unwrap();
     second.priority = 3;
-    second.checkpoint_async().await.unwrap();
+    second.checkpoint().await.unwrap();
     assert_eq!(priority(&rides, 2), 3);
     second.priority = 4;
-    second.succeed_async().await.unwrap();
+    second.succeed().await.unwrap();
     assert_eq!(priority(&rides, 2), 4);
     sound(&tracker);
 }
@@ -178,9 +178,9 @@ fn success_that_submits_its_own_id_is_refused() {
 async fn async_success_that_submits_its_own_id_is_refused() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["one"]);
-    let mut one = tasks.start("one").unwrap();
+    let mut one = tasks.asynchronous().start("one").await.unwrap();
     one.submit_next(&tasks, &job("one")).unwrap();
-    is_own_id(&one.succeed_async().await.unwrap_err());
+    is_own_id(&one.succeed().await.unwrap_err());
 }
 
 #[test]

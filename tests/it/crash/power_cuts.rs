@@ -174,7 +174,7 @@ impl Plan {
                 Ok(differences) if differences.is_empty() => Ok(()),
                 other => Err(format!("verifying: {other:?}")),
             },
-            Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Corrupted) => Ok(()),
+            Err(error) if matches!(error.kind(), ErrorKind::Foreign | ErrorKind::Corrupted) => Ok(()),
             Err(error) => Err(error.to_string()),
         }
     }

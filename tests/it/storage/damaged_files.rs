@@ -130,7 +130,11 @@ fn shown_is_true(jobs: &Tasks<Job>) -> Result<u32, Error> {
 fn is_told(error: &Error) -> bool {
     matches!(
         error.kind(),
-        ErrorKind::Corrupted | ErrorKind::Unsupported | ErrorKind::SchemaMismatch | ErrorKind::Unreadable
+        ErrorKind::Corrupted
+            | ErrorKind::Foreign
+            | ErrorKind::Unsupported
+            | ErrorKind::SchemaMismatch
+            | ErrorKind::Unreadable
     )
 }
 

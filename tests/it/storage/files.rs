@@ -172,12 +172,12 @@ fn an_inspector_changes_nothing() {
 #[test]
 fn what_is_no_tracker_file_is_refused_by_name() {
     let (folder, path) = place();
-    refused(Tracker::open(folder.path()), ErrorKind::Unsupported);
+    refused(Tracker::open(folder.path()), ErrorKind::Foreign);
     for bytes in [&b""[..], b"x", b"#!/bin/sh\necho hello\n", &[0; 8192]] {
         fs::write(&path, bytes).unwrap();
-        let error = refused(Tracker::open(&path), ErrorKind::Unsupported);
+        let error = refused(Tracker::open(&path), ErrorKind::Foreign);
         assert!(error.to_string().contains("jobs.redb"), "{error}");
-        refused(Tracker::inspect(&path), ErrorKind::Unsupported);
+        refused(Tracker::inspect(&path), ErrorKind::Foreign);
         assert_eq!(fs::read(&path).unwrap(), bytes, "a file that is not ours is left as it is");
     }
     let nowhere = folder.path().join("no").join("such").join("jobs.redb");
@@ -189,7 +189,7 @@ fn what_is_no_tracker_file_is_refused_by_name() {
     write.commit().unwrap();
     drop(db);
     for error in [Tracker::open(&others), Tracker::inspect(&others)] {
-        let error = refused(error, ErrorKind::Unsupported).to_string();
+        let error = refused(error, ErrorKind::Foreign).to_string();
         assert!(error.contains("others.redb: this is a redb file of another program"), "{error}");
     }
     let db = Database::open(&others).unwrap();
@@ -206,7 +206,7 @@ fn a_truncated_file_is_refused_and_left_as_it_is() {
     for part in [1, 100, 4_096, whole.len() / 2, whole.len() - 4_096] {
         fs::write(&path, &whole[..part]).unwrap();
         let error = Tracker::open(&path).unwrap_err();
-        assert!(matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Corrupted), "{part}: {error}");
+        assert!(matches!(error.kind(), ErrorKind::Foreign | ErrorKind::Corrupted), "{part}: {error}");
     }
     fs::write(&path, &whole).unwrap();
     sound(&Tracker::open(&path).unwrap());
@@ -235,8 +235,8 @@ fn a_format_that_never_was_is_nothing_that_a_newer_version_reads() {
     for format in [&b"tracker\x00"[..], b"tracker", b"tracker\x02\x02", b"backer\x02", b""] {
         let (_folder, path) = place();
         of_format(&path, format);
-        refused(Tracker::open(&path), ErrorKind::Unsupported);
-        refused(Tracker::inspect(&path), ErrorKind::Unsupported);
+        refused(Tracker::open(&path), ErrorKind::Foreign);
+        refused(Tracker::inspect(&path), ErrorKind::Foreign);
     }
 }
 

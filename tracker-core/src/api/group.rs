@@ -1,7 +1,10 @@
 use std::{fmt, sync::Arc};
 
+#[cfg(feature = "tokio")]
+use crate::api::asynchronous::AsyncTaskGroup;
 use crate::{
     api::{
+        port::{Port as _, calls},
         shared::Shared,
         tasks::{Receipt, SubmitOptions, Tasks},
     },
@@ -61,23 +64,19 @@ impl TaskGroup {
         self.tasks.push(tasks.new_task_with(task, options)?);
         Ok(())
     }
+}
+
+calls! {
+    (self) => (group, port);
+    impl[] TaskGroup => self;
+    impl[] AsyncTaskGroup => self.0;
 
     /// Submits them; what each did, in the order in which they were added.
     ///
     /// # Errors
     /// As [`Tasks::submit_with`], by the first task that is refused; then none of them is submitted.
-    pub fn submit(self) -> Result<Vec<Receipt>> {
-        let submitted = self.shared.engine.call(SubmitGroup(self.tasks))?;
-        Ok(submitted.into_iter().map(Receipt::from).collect())
-    }
-
-    /// [`TaskGroup::submit`] for async callers.
-    ///
-    /// # Errors
-    /// As [`TaskGroup::submit`].
-    #[cfg(feature = "tokio")]
-    pub async fn submit_async(self) -> Result<Vec<Receipt>> {
-        let submitted = crate::api::asynchronous::calls::queue(&self.shared, SubmitGroup(self.tasks)).await?;
+    pub fn submit() -> Result<Vec<Receipt>> {
+        let submitted = port.call(&group.shared, SubmitGroup(group.tasks)).await?;
         Ok(submitted.into_iter().map(Receipt::from).collect())
     }
 }

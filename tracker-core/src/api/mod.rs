@@ -11,6 +11,7 @@ pub(crate) mod inspect;
 pub(crate) mod kind_name;
 pub(crate) mod options;
 pub(crate) mod page;
+pub(crate) mod port;
 pub(crate) mod query;
 pub(crate) mod record;
 pub(crate) mod redb_store;

@@ -8,11 +8,14 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
+#[cfg(feature = "tokio")]
+use crate::api::asynchronous::{AsyncBatch, AsyncTracker};
 use crate::{
     api::{
         batch::{Batch, BatchInfo, BatchOptions},
         group::TaskGroup,
         options::Options,
+        port::{Port as _, calls},
         shared::{OpenKind, Redact, Shared},
         tasks::Tasks,
         transaction::{EndedExecution, Transaction},
@@ -236,16 +239,6 @@ impl Tracker {
         Ok(result)
     }
 
-    /// Opens a batch: makes a new one, or finds the one that has this label, whose options then stay as they are. Labels have
-    /// 1 to 256 bytes.
-    ///
-    /// # Errors
-    /// `Invalid` for a label that is empty or too long.
-    pub fn open_batch(&self, label: &str, options: &BatchOptions) -> Result<Batch> {
-        let number = self.shared.engine.call(options.open(label)?)?;
-        Ok(Batch::new(&self.shared, number, label))
-    }
-
     /// The batch that has this label.
     ///
     /// # Errors
@@ -359,6 +352,22 @@ impl Tracker {
     /// A failure of the storage.
     pub fn close(self) -> Result<()> {
         self.shared.engine.close()
+    }
+}
+
+calls! {
+    (&self) => (tracker, port);
+    impl[] Tracker => self;
+    impl[] AsyncTracker => &self.0;
+
+    /// Opens a batch: makes a new one, or finds the one that has this label, whose options then stay as they are. Labels have
+    /// 1 to 256 bytes.
+    ///
+    /// # Errors
+    /// `Invalid` for a label that is empty or too long.
+    pub fn open_batch(label: &str, options: &BatchOptions) -> Result<Batch>, async Result<AsyncBatch> {
+        let number = port.call(&tracker.shared, options.open(label)?).await?;
+        Ok(Batch::new(&tracker.shared, number, label).into())
     }
 }
 

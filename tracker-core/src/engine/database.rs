@@ -63,7 +63,7 @@ impl Database {
         match self.read(|txn| Ok(Tables::new(txn).check_format()))? {
             Ok(()) => Ok(()),
             Err(FormatProblem::Foreign) => Err(Error::new(
-                ErrorKind::Unsupported,
+                ErrorKind::Foreign,
                 format!(
                     "{name}: this is a redb file of another program; give the path of a tracker file, or of none yet"
                 ),

@@ -150,7 +150,7 @@ impl<S: Source> Tables<S> {
     /// Refuses a file that another program, an older version or a newer version wrote.
     pub(crate) fn check_format(&mut self) -> Result<(), FormatProblem> {
         let meta = self.meta().map_err(|error| match error.kind() {
-            ErrorKind::Unsupported => FormatProblem::Foreign,
+            ErrorKind::Foreign => FormatProblem::Foreign,
             _ => FormatProblem::Damaged(error),
         })?;
         let format = meta.get(FORMAT_KEY).map_err(|error| FormatProblem::Damaged(error.into()))?;

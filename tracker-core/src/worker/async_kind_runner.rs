@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     api::{
-        asynchronous::{Delivery, attempt, calls},
+        asynchronous::{AsyncExecution, Delivery, attempt, calls},
         execution::Execution,
         handler::{EndedAttempt, IntoOutcome, end_attempt},
         shared::Shared,
@@ -57,7 +57,7 @@ impl Drop for Renewed<'_> {
 impl<T, F, R, E> AsyncKindRunner<'_, T, F>
 where
     T: TrackedTask,
-    F: AsyncFn(&mut Execution<T>) -> Result<R, E>,
+    F: AsyncFn(&mut AsyncExecution<T>) -> Result<R, E>,
     R: IntoOutcome,
     E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
 {
@@ -112,7 +112,7 @@ where
             worked = true;
             let kind = tasks.kind()?;
             let fence = claimed.owner.fence;
-            let mut execution: Execution<T> = match calls::execution(&tasks.shared, &kind, claimed).await {
+            let mut execution: AsyncExecution<T> = match calls::execution(&tasks.shared, &kind, claimed).await {
                 Ok(execution) => execution,
                 Err(error) => {
                     tasks.shared.engine.held().give_back(fence);
@@ -127,7 +127,7 @@ where
             if shift.stops() {
                 // Claimed with the end of the one before, which has halted the worker: none begins any more.
                 tasks.shared.engine.held().remove(fence);
-                execution.release_async().await?;
+                execution.release().await?;
                 return Ok(PassResult::Worked);
             }
             let renewed = self.renewed(&execution);
@@ -163,7 +163,7 @@ where
     async fn run_one(&self, visit: &mut PrefetchVisit<'_, T>, claimed: Claimed) -> Result<()> {
         let kind = self.tasks.kind()?;
         let (fence, begun) = (claimed.owner.fence, claimed.is_begun());
-        let mut execution: Execution<T> = match calls::execution(&self.tasks.shared, &kind, claimed).await {
+        let mut execution: AsyncExecution<T> = match calls::execution(&self.tasks.shared, &kind, claimed).await {
             Ok(execution) => execution,
             Err(error) if error.kind() == ErrorKind::Unreadable => {
                 visit.unreadable(fence);
@@ -185,7 +185,7 @@ where
     }
 
     /// Runs the body, as long as it may.
-    async fn attempt(&self, execution: &mut Execution<T>, limit: Option<Duration>) -> (EndedAttempt, Duration) {
+    async fn attempt(&self, execution: &mut AsyncExecution<T>, limit: Option<Duration>) -> (EndedAttempt, Duration) {
         let (shared, shift) = (self.tasks.shared.clone(), self.shift);
         let began = shared.engine.time().monotonic();
         let elapsed = || shared.engine.time().monotonic().saturating_sub(began);

@@ -9,7 +9,11 @@ use super::{
     threads,
 };
 use crate::{
-    api::{asynchronous::attempt, execution::Execution, handler::IntoOutcome, tasks::Tasks},
+    api::{
+        asynchronous::{AsyncExecution, attempt},
+        handler::IntoOutcome,
+        tasks::Tasks,
+    },
     model::{error::Result, task::TrackedTask},
 };
 
@@ -71,7 +75,7 @@ impl<T: TrackedTask> AsyncWorker<T> {
         self
     }
 
-    /// Only asks a handler to end whose task is cancelled: [`Execution::is_cancelled`] tells it. Otherwise its future is
+    /// Only asks a handler to end whose task is cancelled: [`Execution::is_cancelled`](crate::Execution::is_cancelled) tells it. Otherwise its future is
     /// dropped where it awaits, as it is at its time limit, and the attempt ends as cancelled.
     #[must_use]
     pub fn cancel_cooperatively(mut self) -> Self {
@@ -97,7 +101,7 @@ impl<T: TrackedTask> AsyncWorker<T> {
     /// Outside a tokio runtime whose time driver is enabled.
     pub async fn run<F, R, E>(self, body: F) -> Result<Summary>
     where
-        F: AsyncFn(&mut Execution<T>) -> Result<R, E>,
+        F: AsyncFn(&mut AsyncExecution<T>) -> Result<R, E>,
         R: IntoOutcome,
         E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
     {

@@ -1,14 +1,12 @@
-//! The same calls for async programs, by tokio: nothing here waits on a thread of the runtime for the disk to sync.
+//! The async twins of the handles (feature `tokio`). Each call is defined beside its blocking form, over the port in `calls`;
+//! nothing here blocks a thread of the runtime until a commit is on disk.
 
-mod admin;
 pub(crate) mod attempt;
-mod batch;
 pub(crate) mod calls;
 mod delivery;
-mod outcomes;
-mod start;
-mod submit;
 mod tasks;
+mod twins;
 
 pub(crate) use delivery::Delivery;
 pub use tasks::AsyncTasks;
+pub use twins::{AsyncBatch, AsyncExecution, AsyncTaskGroup, AsyncTracker};

@@ -1,33 +1,28 @@
-use std::fmt;
+//! The async twin of `Tasks`. Its calls are defined in `api/tasks/`, beside their blocking forms.
 
-use crate::{
-    api::{
-        record::Record,
-        tasks::{Counts, Tasks},
-    },
-    model::{
-        error::Result,
-        task::{IndexValue, TaskId, TrackedTask},
-    },
-};
+use std::{fmt, ops::Deref};
 
-/// The tasks of one kind, for async callers. Made by [`Tasks::asynchronous`].
+use crate::{api::tasks::Tasks, model::task::TrackedTask};
+
+/// The [`Tasks`] of one kind for async callers. Made by [`Tasks::asynchronous`].
 ///
-/// A change is queued when its future is first polled (submits and changes by hand wait while 16,384 calls are in the
-/// queue), and is then made, whatever becomes of the future: dropping the
-/// future gives up the answer, not the change. A task that was claimed for a future that is gone is given back at once.
+/// A change is queued when its future is first polled (submits and changes by an operator wait while 16,384 calls are in the
+/// queue), and is then made: dropping the future gives up the answer, not the change. A task that was claimed for a dropped future
+/// is given back at once.
 ///
-/// An [`Execution`](crate::Execution) that comes from here and is dropped without an outcome is given back as if it had not been claimed,
-/// since the cancellation of an async task looks like that; an early return out of your code does too. By a panic it has
-/// failed, as always. [`AsyncTasks::run`] and [`Tasks::async_worker`] see the difference and store a body's error.
+/// An [`AsyncExecution`](super::AsyncExecution) that is dropped without an outcome is given back as if it had not been claimed,
+/// since the cancellation of a future looks like a drop; so does an early return of your code. If it is dropped by a panic, the attempt
+/// has failed. [`AsyncTasks::run`] and [`Tasks::async_worker`] see the difference and store the error of a handler.
 ///
-/// Of the methods of an execution, use those that end in `_async`: the others wait for the disk on the runtime's thread.
+/// It derefs to [`Tasks`]. Calls without an async form do not wait for writers: [`get`](Tasks::get), [`counts`](Tasks::counts),
+/// [`check_start`](Tasks::check_start), [`explain`](Tasks::explain) read a few rows, so that another thread would cost more than the
+/// read. Calls that read or commit page by page (queries and their changes, `rescue`, `prune`, `export`, and
+/// [`Batch`](crate::batch::Batch) as a whole), and calls that run your code in a transaction
+/// ([`Tracker::transaction`](crate::Tracker::transaction), [`Execution::succeed_with`](crate::Execution::succeed_with)), belong on a
+/// thread of their own: use tokio's `spawn_blocking`. `Tasks` are cheap to clone into it.
 ///
-/// What reads a few rows has no async form: [`AsyncTasks::get`], and by [`AsyncTasks::tasks`] `needs`, `explain` and
-/// `queue_position`. What reads or commits page by page (queries and what is done to all that they find, `rescue`, `prune`,
-/// `export`, and [`Batch`](crate::batch::Batch) as a whole), and what runs your code in a transaction
-/// ([`Tracker::transaction`](crate::Tracker::transaction), [`Execution::succeed_with`](crate::Execution::succeed_with)),
-/// belongs on a thread of its own: tokio's `spawn_blocking`. `Tasks` are cheap to clone into it.
+/// The examples of the calls show the blocking form: add `.await`. Batches and groups have async twins too: see
+/// [`Tracker::asynchronous`](crate::Tracker::asynchronous).
 ///
 /// ```
 /// # use serde::{Deserialize, Serialize};
@@ -43,7 +38,7 @@ use crate::{
 /// jobs.submit(&Job { name: "a".into(), length: 0 }).await?;
 /// while let Some(mut job) = jobs.claim().await? {
 ///     job.length = job.name.len();
-///     job.succeed_async().await?;
+///     job.succeed().await?;
 /// }
 /// assert_eq!(jobs.counts()?.get(Status::Succeeded), 1);
 /// # Ok::<(), tracker_core::Error>(())
@@ -51,7 +46,7 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct AsyncTasks<T: TrackedTask> {
-    pub(super) tasks: Tasks<T>,
+    pub(crate) tasks: Tasks<T>,
 }
 
 impl<T: TrackedTask> Tasks<T> {
@@ -68,31 +63,13 @@ impl<T: TrackedTask> AsyncTasks<T> {
     pub fn tasks(&self) -> &Tasks<T> {
         &self.tasks
     }
+}
 
-    /// [`Tasks::get`]. It is no async call: it reads a few pages, mostly from the cache, and waits for no writer, so that
-    /// handing it to another thread would cost more than the read. For [queries](Tasks::query) of many tasks, use
-    /// `spawn_blocking` with [`AsyncTasks::tasks`].
-    ///
-    /// # Errors
-    /// As [`Tasks::get`].
-    pub fn get(&self, id: impl TaskId) -> Result<Option<Record<T, T::Status>>> {
-        self.tasks.get(id)
-    }
+impl<T: TrackedTask> Deref for AsyncTasks<T> {
+    type Target = Tasks<T>;
 
-    /// [`Tasks::counts`]. It is no async call: it reads one row for each status.
-    ///
-    /// # Errors
-    /// As [`Tasks::counts`].
-    pub fn counts(&self) -> Result<Counts> {
-        self.tasks.counts()
-    }
-
-    /// [`Tasks::get_by_key`]. It is no async call either.
-    ///
-    /// # Errors
-    /// As [`Tasks::get_by_key`].
-    pub fn get_by_key(&self, key: &str, values: &[&dyn IndexValue]) -> Result<Option<Record<T, T::Status>>> {
-        self.tasks.get_by_key(key, values)
+    fn deref(&self) -> &Tasks<T> {
+        &self.tasks
     }
 }
 

@@ -6,8 +6,14 @@ pub use info::BatchInfo;
 
 use std::{fmt, sync::Arc};
 
+#[cfg(feature = "tokio")]
+use crate::api::asynchronous::AsyncBatch;
 use crate::{
-    api::{shared::Shared, tasks::Tasks},
+    api::{
+        port::{Port as _, calls},
+        shared::Shared,
+        tasks::Tasks,
+    },
     engine::{OpenBatch, RemoveBatch, Seal, Target, TaskCommand},
     model::{
         dependency::TaskName,
@@ -111,6 +117,28 @@ pub(crate) fn check_label(label: &str) -> Result<()> {
 /// How many tasks one commit of a call for the whole batch is about.
 const PAGE: usize = 1_000;
 
+calls! {
+    (&self) => (batch, port);
+    impl[] Batch => self;
+    impl[] AsyncBatch => &self.0;
+
+    /// Says that no more tasks come: it is over as soon as those that are in it have ended, at once if there are none.
+    ///
+    /// # Errors
+    /// `Invalid` if it was removed.
+    pub fn seal() -> Result<()> {
+        port.call(&batch.shared, batch.sealing(true)).await
+    }
+
+    /// Lets more tasks come into a sealed batch, until it is sealed again.
+    ///
+    /// # Errors
+    /// `Invalid` if it was removed.
+    pub fn reopen() -> Result<()> {
+        port.call(&batch.shared, batch.sealing(false)).await
+    }
+}
+
 impl Batch {
     pub(crate) fn new(shared: &Arc<Shared>, number: u64, label: &str) -> Self {
         Self { shared: shared.clone(), number, label: label.into() }
@@ -136,22 +164,6 @@ impl Batch {
         let state = self.shared.engine.read(|rows| rows.batch(self.number))?;
         let state = state.ok_or_else(|| Error::invalid(format!("the batch {:?} was removed", self.label)))?;
         Ok(BatchInfo::new(self.number, state))
-    }
-
-    /// Says that no more tasks come: it is over as soon as those that are in it have ended, at once if there are none.
-    ///
-    /// # Errors
-    /// `Invalid` if it was removed.
-    pub fn seal(&self) -> Result<()> {
-        self.shared.engine.call(self.sealing(true))
-    }
-
-    /// Lets more tasks come into a sealed batch, until it is sealed again.
-    ///
-    /// # Errors
-    /// `Invalid` if it was removed.
-    pub fn reopen(&self) -> Result<()> {
-        self.shared.engine.call(self.sealing(false))
     }
 
     pub(crate) fn sealing(&self, sealed: bool) -> Seal {

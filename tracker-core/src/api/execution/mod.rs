@@ -12,7 +12,10 @@ use std::{
 };
 
 use crate::{
-    api::shared::Shared,
+    api::{
+        port::{Blocking, Port, execution, now},
+        shared::Shared,
+    },
     engine::{Action, Claimed, FinishTask, Target, TaskCommand, Writer, run_log::TARGET},
     model::{
         bounds::{MANY, NAME, TEXT, check_followers, shorten},
@@ -70,15 +73,15 @@ pub(crate) struct Unreadable {
 }
 
 impl<T: TrackedTask> Execution<T> {
-    /// Takes what was claimed; what cannot be decoded is given back, and reported.
+    /// Makes an execution of a claimed task. A task that cannot be decoded is put aside, and the error is returned.
     pub(crate) fn new(shared: &Arc<Shared>, kind: &Arc<Kind>, claimed: Claimed) -> Result<Self> {
-        match Self::decode(shared, kind, claimed) {
-            Ok(execution) => Ok(execution),
-            Err(unreadable) => {
-                shared.engine.call(unreadable.strand)?;
-                Err(unreadable.error)
-            }
-        }
+        now(execution(Blocking, shared, kind, claimed))
+    }
+
+    /// The same execution, which gives the task back if it is dropped without an outcome.
+    pub(crate) fn released_on_drop(mut self, released: bool) -> Self {
+        self.release_on_drop = released;
+        self
     }
 
     /// Takes what was claimed; what cannot be decoded is to be put out of the line.
@@ -189,29 +192,7 @@ impl<T: TrackedTask> Execution<T> {
         self.cancelled.load(Ordering::Relaxed)
     }
 
-    /// Extends the lease by its length from now.
-    ///
-    /// # Errors
-    /// `LeaseLost`: somebody else has the task, or it has ended.
-    pub fn renew(&mut self) -> Result<()> {
-        self.command(Command::Renew { owner: self.owner, lease: None, begin: false }, None)
-    }
-
-    /// Stores the task as it is now, whatever becomes of the attempt.
-    ///
-    /// # Errors
-    /// `LeaseLost`, `Unwritable`, `TooLarge`, `Invalid` if the id was changed.
-    pub fn checkpoint(&mut self) -> Result<()> {
-        let body = codec::body(&self.id, self.task())?;
-        let payload = body.payload.clone();
-        self.unsettle();
-        self.command(self.checkpoint_command(), Some(body))?;
-        self.stored = payload;
-        self.priority = self.task().priority();
-        Ok(())
-    }
-
-    pub(crate) fn checkpoint_command(&self) -> Command {
+    fn checkpoint_command(&self) -> Command {
         Command::Checkpoint { owner: self.owner, priority: self.changed_priority() }
     }
 
@@ -221,21 +202,21 @@ impl<T: TrackedTask> Execution<T> {
     }
 
     /// What is stored is open from now on: whatever the body leaves is written.
-    pub(crate) fn unsettle(&mut self) {
+    fn unsettle(&mut self) {
         self.stored.clear();
     }
 
-    fn command(&mut self, command: Command, body: Option<TaskRow>) -> Result<()> {
-        let answer = self.shared.engine.call(self.task_command(command, body));
+    pub(super) async fn command(&mut self, port: impl Port, command: Command, body: Option<TaskRow>) -> Result<()> {
+        let answer = port.call(&self.shared, self.task_command(command, body)).await;
         self.commanded(answer)
     }
 
-    pub(crate) fn task_command(&self, command: Command, body: Option<TaskRow>) -> TaskCommand {
+    fn task_command(&self, command: Command, body: Option<TaskRow>) -> TaskCommand {
         TaskCommand { body, ..TaskCommand::new(self.kind.id, self.target(), command) }
     }
 
     /// Hears the answer to a command about the lease.
-    pub(crate) fn commanded(&mut self, answer: Result<Option<Header>>) -> Result<()> {
+    fn commanded(&mut self, answer: Result<Option<Header>>) -> Result<()> {
         let header = answer.map_err(|error| self.lost_if_gone(error))?;
         if header.is_some_and(|header| header.cancel) {
             self.cancelled.store(true, Ordering::Relaxed);

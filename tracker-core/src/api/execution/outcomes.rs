@@ -1,10 +1,13 @@
-//! How an attempt ends by its body's word.
+//! The calls of an execution that wait: renewals, checkpoints, and the outcomes of the attempt.
 
 use std::{error::Error as StdError, time::Duration};
 
 use super::Execution;
+#[cfg(feature = "tokio")]
+use crate::api::asynchronous::{AsyncExecution, calls::Async};
 use crate::{
     api::{
+        port::{Blocking, Port, calls, now},
         ticket::Ticket,
         transaction::{EndedExecution, Transaction},
     },
@@ -19,15 +22,132 @@ use crate::{
     },
 };
 
-impl<T: TrackedTask> Execution<T> {
+calls! {
+    (&mut self) => (execution, port);
+    impl[T: TrackedTask] Execution<T> => self;
+    impl[T: TrackedTask] AsyncExecution<T> => &mut self.0;
+
+    /// Extends the lease by its length from now.
+    ///
+    /// # Errors
+    /// `LeaseLost`: somebody else has the task, or it has ended.
+    pub fn renew() -> Result<()> {
+        let renew = Command::Renew { owner: execution.owner, lease: None, begin: false };
+        execution.command(port, renew, None).await
+    }
+
+    /// Stores the task as it is now, whatever becomes of the attempt.
+    ///
+    /// # Errors
+    /// `LeaseLost`, `Unwritable`, `TooLarge`, `Invalid` if the id was changed.
+    pub fn checkpoint() -> Result<()> {
+        let body = codec::body(&execution.id, execution.task())?;
+        let payload = body.payload.clone();
+        execution.unsettle();
+        let checkpoint = execution.checkpoint_command();
+        execution.command(port, checkpoint, Some(body)).await?;
+        execution.stored = payload;
+        execution.priority = execution.task().priority();
+        Ok(())
+    }
+
     /// Succeeds: the changed task, the status and the follow-up tasks are durable together when this returns.
     ///
     /// # Errors
     /// `LeaseLost`; or the success could not be stored: then the lease stands and the same can be asked for again.
-    pub fn succeed(&mut self) -> Result<()> {
-        self.end(Outcome::Succeed, None, true)
+    pub fn succeed() -> Result<()> {
+        execution.end_by(port, Outcome::Succeed, None, true).await
     }
 
+    /// Fails: tried again after the kind's delay while failures are left, else exhausted. Staged changes are dropped.
+    ///
+    /// # Errors
+    /// As [`Execution::succeed`].
+    pub fn fail(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<()> {
+        let failure = failure_of(&*error.into());
+        execution.end_by(port, Outcome::Fail { retry_in: None }, Some(failure), false).await
+    }
+
+    /// Fails like [`Execution::fail`], but is tried again after this delay.
+    ///
+    /// # Errors
+    /// As [`Execution::succeed`].
+    pub fn fail_retry_in(error: impl Into<Box<dyn StdError + Send + Sync>>, delay: Duration) -> Result<()> {
+        let failure = failure_of(&*error.into());
+        execution.end_by(port, Outcome::Fail { retry_in: Some(delay) }, Some(failure), false).await
+    }
+
+    /// Fails like [`Execution::fail`], but stores the staged changes.
+    ///
+    /// # Errors
+    /// As [`Execution::succeed`].
+    pub fn fail_with_changes(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<()> {
+        let failure = failure_of(&*error.into());
+        execution.end_by(port, Outcome::Fail { retry_in: None }, Some(failure), true).await
+    }
+
+    /// Fails for good: no further attempt makes sense.
+    ///
+    /// # Errors
+    /// As [`Execution::succeed`].
+    pub fn give_up(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<()> {
+        let failure = failure_of(&*error.into());
+        execution.end_by(port, Outcome::GiveUp, Some(failure), false).await
+    }
+
+    /// Sets the task aside, for this reason.
+    ///
+    /// # Errors
+    /// As [`Execution::succeed`]; `MissingRole` where the status type has no ignored.
+    pub fn ignore(reason: impl Into<String>) -> Result<()> {
+        execution.end_by(port, Outcome::Ignore, Some(Failure::new(reason)), false).await
+    }
+
+    /// Puts the task off: back where it came from, due after the delay. The attempt is not counted.
+    ///
+    /// # Errors
+    /// As [`Execution::succeed`].
+    pub fn snooze(delay: Duration) -> Result<()> {
+        execution.end_by(port, Outcome::Snooze { delay }, None, true).await
+    }
+
+    /// Puts the task into a parked status, with its staged changes.
+    ///
+    /// # Errors
+    /// As [`Execution::succeed`]; `NotStartable` if the status is not a parked one.
+    pub fn park(status: T::Status) -> Result<()> {
+        execution.end_by(port, Outcome::Park { code: status.code() }, None, true).await
+    }
+
+    /// Gives the task back as if it had not been claimed.
+    ///
+    /// # Errors
+    /// As [`Execution::succeed`].
+    pub fn release() -> Result<()> {
+        execution.end_by(port, Outcome::Release, None, false).await
+    }
+}
+
+calls! {
+    (self) => (execution, port);
+    impl[T: TrackedTask] Execution<T> => self;
+    impl[T: TrackedTask] AsyncExecution<T> => self.0;
+
+    /// Lets a ticket stand for the execution: whoever holds it can take it up again, also in another process. From now on
+    /// only the lease's expiry ends it otherwise.
+    ///
+    /// # Errors
+    /// `LeaseLost`, or a failure of the storage: then nobody holds a ticket, and the task is given back without cost.
+    pub fn detach() -> Result<Ticket> {
+        let mut execution = execution;
+        let detach = Command::Detach { owner: execution.owner };
+        execution.command(port, detach, None).await.inspect_err(|_| execution.release_on_drop = true)?;
+        execution.asked = true;
+        Ok(Ticket::new(&execution.kind.name, &execution.id, execution.owner))
+    }
+}
+
+impl<T: TrackedTask> Execution<T> {
     /// Succeeds together with the caller's own tables: all in one commit.
     ///
     /// # Errors
@@ -49,92 +169,29 @@ impl<T: TrackedTask> Execution<T> {
         Ok(result)
     }
 
-    /// Fails: tried again after the kind's delay while failures are left, else exhausted. Staged changes are dropped.
-    ///
-    /// # Errors
-    /// As [`Execution::succeed`].
-    pub fn fail(&mut self, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<()> {
-        self.end(Outcome::Fail { retry_in: None }, Some(failure_of(&*error.into())), false)
-    }
-
-    /// Fails like [`Execution::fail`], but is tried again after this delay.
-    ///
-    /// # Errors
-    /// As [`Execution::succeed`].
-    pub fn fail_retry_in(&mut self, error: impl Into<Box<dyn StdError + Send + Sync>>, delay: Duration) -> Result<()> {
-        self.end(Outcome::Fail { retry_in: Some(delay) }, Some(failure_of(&*error.into())), false)
-    }
-
-    /// Fails like [`Execution::fail`], but stores the staged changes.
-    ///
-    /// # Errors
-    /// As [`Execution::succeed`].
-    pub fn fail_with_changes(&mut self, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<()> {
-        self.end(Outcome::Fail { retry_in: None }, Some(failure_of(&*error.into())), true)
-    }
-
-    /// Fails for good: no further attempt makes sense.
-    ///
-    /// # Errors
-    /// As [`Execution::succeed`].
-    pub fn give_up(&mut self, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<()> {
-        self.end(Outcome::GiveUp, Some(failure_of(&*error.into())), false)
-    }
-
-    /// Sets the task aside, for this reason.
-    ///
-    /// # Errors
-    /// As [`Execution::succeed`]; `MissingRole` where the status type has no ignored.
-    pub fn ignore(&mut self, reason: impl Into<String>) -> Result<()> {
-        self.end(Outcome::Ignore, Some(Failure::new(reason)), false)
-    }
-
-    /// Puts the task off: back where it came from, due after the delay. The attempt is not counted.
-    ///
-    /// # Errors
-    /// As [`Execution::succeed`].
-    pub fn snooze(&mut self, delay: Duration) -> Result<()> {
-        self.end(Outcome::Snooze { delay }, None, true)
-    }
-
-    /// Puts the task into a parked status, with its staged changes.
-    ///
-    /// # Errors
-    /// As [`Execution::succeed`]; `NotStartable` if the status is not a parked one.
-    pub fn park(&mut self, status: T::Status) -> Result<()> {
-        self.end(Outcome::Park { code: status.code() }, None, true)
-    }
-
-    /// Gives the task back as if it had not been claimed.
-    ///
-    /// # Errors
-    /// As [`Execution::succeed`].
-    pub fn release(&mut self) -> Result<()> {
-        self.end(Outcome::Release, None, false)
-    }
-
-    /// Lets a ticket stand for the execution: whoever holds it can take it up again, also in another process. From now on
-    /// only the lease's expiry ends it otherwise.
-    ///
-    /// # Errors
-    /// `LeaseLost`, or a failure of the storage: then nobody holds a ticket, and the task is given back without cost.
-    pub fn detach(self) -> Result<Ticket> {
-        let answer = self.shared.engine.call(self.task_command(Command::Detach { owner: self.owner }, None));
-        self.detached(answer)
-    }
-
-    /// Hears whether it is detached.
-    pub(crate) fn detached(mut self, answer: Result<Option<Header>>) -> Result<Ticket> {
-        self.commanded(answer).inspect_err(|_| self.release_on_drop = true)?;
-        self.asked = true;
-        Ok(Ticket::new(&self.kind.name, &self.id, self.owner))
-    }
-
+    /// Ends the attempt. Waits on the thread.
     pub(crate) fn end(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<()> {
+        now(self.end_by(Blocking, outcome, failure, keep))
+    }
+
+    /// Ends the attempt. Waits in the future.
+    #[cfg(feature = "tokio")]
+    pub(crate) async fn end_async(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<()> {
+        self.end_by(Async, outcome, failure, keep).await
+    }
+
+    /// Ends the attempt.
+    pub(crate) async fn end_by(
+        &mut self,
+        port: impl Port,
+        outcome: Outcome,
+        failure: Option<Failure>,
+        keep: bool,
+    ) -> Result<()> {
         let failure = failure.map(|failure| self.shared.failure(failure));
         let finish = self.finish_of(outcome, failure.clone(), keep)?;
         self.asked = true;
-        let stored = self.shared.engine.call(finish);
+        let stored = port.call(&self.shared, finish).await;
         self.finished(outcome, failure, stored)
     }
 

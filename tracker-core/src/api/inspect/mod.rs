@@ -17,7 +17,13 @@ pub use throughput::{Throughput, ThroughputMinute};
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    api::{query::named, schema::Untyped, tasks::Tasks, tracker::Tracker},
+    api::{
+        port::{Blocking, now},
+        query::named,
+        schema::Untyped,
+        tasks::Tasks,
+        tracker::Tracker,
+    },
     model::{
         error::{Error, Result},
         kind::Kind,
@@ -91,7 +97,7 @@ impl Tasks<Untyped> {
     /// As [`Tasks::move_to`] of a type; `Invalid` if there is no such status.
     pub fn move_to(&self, id: impl TaskId, status: &str) -> Result<()> {
         let code = named(&*self.stored_kind()?, status)?;
-        self.command(id, Command::Move { code })
+        now(self.command(Blocking, id, Command::Move { code }))
     }
 
     /// Deletes the tasks of these statuses (by name or code) that ended longer ago than `keep`, in batches; says how many.

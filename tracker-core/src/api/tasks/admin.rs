@@ -1,8 +1,13 @@
-//! What people do by hand.
+//! Changes of single tasks by an operator, and pauses of a kind.
 
 use super::Tasks;
+#[cfg(feature = "tokio")]
+use crate::api::asynchronous::AsyncTasks;
 use crate::{
-    api::schema::Schema,
+    api::{
+        port::{Port, calls},
+        schema::Schema,
+    },
     engine::{Pause, Target, TaskCommand},
     model::{
         bounds::TEXT,
@@ -14,7 +19,11 @@ use crate::{
     },
 };
 
-impl<T: TrackedTask> Tasks<T> {
+calls! {
+    (&self) => (tasks, port);
+    impl[T: TrackedTask] Tasks<T> => self;
+    impl[T: TrackedTask] AsyncTasks<T> => &self.tasks;
+
     /// Changes a task that nobody holds: reads it, runs `change` outside any transaction, and replaces the task if nobody
     /// else changed it meanwhile; else again. `change` may therefore run more than once. Indexes, unique keys and a
     /// priority that a field holds follow the change.
@@ -40,18 +49,101 @@ impl<T: TrackedTask> Tasks<T> {
     ///
     /// # Errors
     /// `NotFound`, `Leased`, `Invalid` if the id was changed, `NotStartable` in a status that the kind does not have.
-    pub fn update(&self, id: impl TaskId, mut change: impl FnMut(&mut T)) -> Result<()> {
-        let id = id.to_key();
+    pub fn update(id: impl TaskId, change: impl FnMut(&mut T)) -> Result<()> {
+        let (id, mut change) = (id.to_key(), change);
         loop {
-            match self.shared.engine.call(self.changed(&id, &mut change)?) {
+            let changed = tasks.changed(&id, &mut change)?;
+            match port.call(&tasks.shared, changed).await {
                 Err(error) if error.kind() == ErrorKind::Stale => {}
                 other => return other.map(drop),
             }
         }
     }
 
-    /// Reads a task, changes it, and makes the command that stores it if nobody else changed it meanwhile.
-    pub(crate) fn changed(&self, id: &TaskKey, change: &mut impl FnMut(&mut T)) -> Result<TaskCommand> {
+    /// Moves a task between parked and startable statuses.
+    ///
+    /// # Errors
+    /// `NotFound`, `Leased`, a refusal if it has ended or the status is neither parked nor startable.
+    pub fn move_to(id: impl TaskId, status: T::Status) -> Result<()> {
+        tasks.command(port, id, Command::Move { code: status.code() }).await
+    }
+}
+
+calls! {
+    (&self) => (tasks, port);
+    impl[T: Schema] Tasks<T> => self;
+    impl[T: TrackedTask] AsyncTasks<T> => &self.tasks;
+
+    /// Makes a task startable again, with nothing held against it: in its current step.
+    ///
+    /// # Errors
+    /// `NotFound`, `Leased`, `Conflict` if another unfinished task holds its unique key.
+    pub fn requeue(id: impl TaskId) -> Result<()> {
+        tasks.command(port, id, Command::Requeue(Requeue::default())).await
+    }
+
+    /// The same in the first step of a pipeline.
+    ///
+    /// # Errors
+    /// As [`Tasks::requeue`].
+    pub fn requeue_from_start(id: impl TaskId) -> Result<()> {
+        tasks.command(port, id, Command::Requeue(Requeue { from_start: true, ..Requeue::default() })).await
+    }
+
+    /// Calls a task off. A waiting one is cancelled at once; a running one is told, and ends as cancelled unless it
+    /// succeeds.
+    ///
+    /// # Errors
+    /// `NotFound`; a refusal if it has ended; `MissingRole` if the status type has neither cancelled nor ignored.
+    pub fn cancel(id: impl TaskId) -> Result<()> {
+        tasks.command(port, id, Command::Cancel).await
+    }
+
+    /// Sets a task aside that nobody holds. The reason goes into its history.
+    ///
+    /// # Errors
+    /// `NotFound`, `Leased`, a refusal if it has ended, `MissingRole`.
+    pub fn ignore(id: impl TaskId, reason: &str) -> Result<()> {
+        let reason = tasks.shared.text(reason, TEXT);
+        tasks.command(port, id, Command::Ignore { fence: 0, reason }).await
+    }
+
+    /// Deletes a task that nobody holds, with its history.
+    ///
+    /// # Errors
+    /// `NotFound`, `Leased`.
+    pub fn remove(id: impl TaskId) -> Result<()> {
+        tasks.command(port, id, Command::Delete).await
+    }
+
+    /// Lets nothing be claimed from this kind until [`Tasks::resume`]. Stands in the file.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn pause() -> Result<()> {
+        port.call(&tasks.shared, Pause { kind: tasks.kind, paused: true }).await
+    }
+
+    /// Ends a pause.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn resume() -> Result<()> {
+        port.call(&tasks.shared, Pause { kind: tasks.kind, paused: false }).await
+    }
+}
+
+impl<T: Schema> Tasks<T> {
+    pub(crate) async fn command(&self, port: impl Port, id: impl TaskId, command: Command) -> Result<()> {
+        let command = TaskCommand::new(self.kind, Target::Id(id.to_key()), command);
+        port.room(&self.shared).await;
+        port.call(&self.shared, command).await.map(drop)
+    }
+}
+
+impl<T: TrackedTask> Tasks<T> {
+    /// Reads a task, changes it, and returns the command that stores it unless another call has changed it meanwhile.
+    fn changed(&self, id: &TaskKey, change: &mut impl FnMut(&mut T)) -> Result<TaskCommand> {
         let (kind, now) = (self.kind()?, self.shared.engine.now());
         let read = self.shared.engine.read(|rows| {
             let Some(task) = rows.look_up(&kind, id)? else { return Ok(None) };
@@ -68,76 +160,5 @@ impl<T: TrackedTask> Tasks<T> {
         let priority = codec::changed_priority(&*self.kind()?, before, &value);
         let target = Target::Known(task, id.clone());
         Ok(TaskCommand { body, ..TaskCommand::new(self.kind, target, Command::Update { revision, priority }) })
-    }
-
-    /// Moves a task between parked and startable statuses.
-    ///
-    /// # Errors
-    /// `NotFound`, `Leased`, a refusal if it has ended or the status is neither parked nor startable.
-    pub fn move_to(&self, id: impl TaskId, status: T::Status) -> Result<()> {
-        self.command(id, Command::Move { code: status.code() })
-    }
-}
-
-impl<T: Schema> Tasks<T> {
-    /// Makes a task startable again, with nothing held against it: in its current step.
-    ///
-    /// # Errors
-    /// `NotFound`, `Leased`, `Conflict` if another unfinished task holds its unique key.
-    pub fn requeue(&self, id: impl TaskId) -> Result<()> {
-        self.command(id, Command::Requeue(Requeue::default()))
-    }
-
-    /// The same in the first step of a pipeline.
-    ///
-    /// # Errors
-    /// As [`Tasks::requeue`].
-    pub fn requeue_from_start(&self, id: impl TaskId) -> Result<()> {
-        self.command(id, Command::Requeue(Requeue { from_start: true, ..Requeue::default() }))
-    }
-
-    /// Calls a task off. A waiting one is cancelled at once; a running one is told, and ends as cancelled unless it
-    /// succeeds.
-    ///
-    /// # Errors
-    /// `NotFound`; a refusal if it has ended; `MissingRole` if the status type has neither cancelled nor ignored.
-    pub fn cancel(&self, id: impl TaskId) -> Result<()> {
-        self.command(id, Command::Cancel)
-    }
-
-    /// Sets a task aside that nobody holds. The reason goes into its history.
-    ///
-    /// # Errors
-    /// `NotFound`, `Leased`, a refusal if it has ended, `MissingRole`.
-    pub fn ignore(&self, id: impl TaskId, reason: &str) -> Result<()> {
-        self.command(id, Command::Ignore { fence: 0, reason: self.shared.text(reason, TEXT) })
-    }
-
-    /// Deletes a task that nobody holds, with its history.
-    ///
-    /// # Errors
-    /// `NotFound`, `Leased`.
-    pub fn remove(&self, id: impl TaskId) -> Result<()> {
-        self.command(id, Command::Delete)
-    }
-
-    pub(crate) fn command(&self, id: impl TaskId, command: Command) -> Result<()> {
-        self.shared.engine.call(TaskCommand::new(self.kind, Target::Id(id.to_key()), command)).map(drop)
-    }
-
-    /// Lets nothing be claimed from this kind until [`Tasks::resume`]. Stands in the file.
-    ///
-    /// # Errors
-    /// A failure of the storage.
-    pub fn pause(&self) -> Result<()> {
-        self.shared.engine.call(Pause { kind: self.kind, paused: true })
-    }
-
-    /// Ends a pause.
-    ///
-    /// # Errors
-    /// A failure of the storage.
-    pub fn resume(&self) -> Result<()> {
-        self.shared.engine.call(Pause { kind: self.kind, paused: false })
     }
 }

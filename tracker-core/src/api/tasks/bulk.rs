@@ -1,24 +1,17 @@
 //! Many tasks at once, in parts of bounded memory.
 
-use std::{
-    borrow::Borrow,
-    sync::{
-        Arc,
-        mpsc::{self, Receiver},
-    },
-};
+use std::{borrow::Borrow, sync::Arc};
 
 use super::{SubmitOptions, Tasks};
+#[cfg(feature = "tokio")]
+use crate::api::asynchronous::{AsyncBatch, AsyncTasks};
 use crate::{
-    api::batch::{Batch, BatchOptions},
-    engine::{Prepared, SubmitMany},
-    model::{
-        error::{Error, Result},
-        kind::Kind,
-        new_task::NewTask,
-        task::TrackedTask,
-        transition::CommandResult,
+    api::{
+        batch::{Batch, BatchOptions},
+        port::{Port, calls},
     },
+    engine::{Prepared, SubmitMany},
+    model::{error::Result, kind::Kind, new_task::NewTask, task::TrackedTask, transition::CommandResult},
 };
 
 /// What [`Tasks::submit_all`] did.
@@ -60,7 +53,11 @@ const TIED: usize = 1024;
 /// How many bytes of payload they have at most.
 const PART_BYTES: usize = 8 << 20;
 
-impl<T: TrackedTask> Tasks<T> {
+calls! {
+    (&self) => (tasks, port);
+    impl[T: TrackedTask] Tasks<T> => self;
+    impl[T: TrackedTask] AsyncTasks<T> => &self.tasks;
+
     /// Puts many tasks in, in parts of bounded memory. When it returns, all are durable; how many were new, were there,
     /// or start again is told. Run it again after an interruption: what is there stays.
     ///
@@ -85,38 +82,16 @@ impl<T: TrackedTask> Tasks<T> {
     /// # Errors
     /// As [`Tasks::submit`], for the first task that fails. Those before it stand, and up to 8,191 of those after it may,
     /// too; run it again without the one that fails.
-    pub fn submit_all<B: Borrow<T>>(&self, tasks: impl IntoIterator<Item = B>) -> Result<SubmitSummary> {
-        self.submit_all_with(tasks, &SubmitOptions::default())
+    pub fn submit_all(new: impl IntoIterator<Item = impl Borrow<T>>) -> Result<SubmitSummary> {
+        tasks.submit_parts(port, new, &SubmitOptions::default()).await
     }
 
     /// The same with options: into a batch, after others, with a due time or a priority.
     ///
     /// # Errors
     /// As [`Tasks::submit_all`] and [`Tasks::submit_with`].
-    pub fn submit_all_with<B: Borrow<T>>(
-        &self,
-        tasks: impl IntoIterator<Item = B>,
-        options: &SubmitOptions,
-    ) -> Result<SubmitSummary> {
-        let mut summary = SubmitSummary::default();
-        if options.ties() {
-            for part in self.tied_parts(tasks, options) {
-                for submitted in self.shared.engine.call_all(part?)? {
-                    summary.count(submitted?.told);
-                }
-            }
-            return Ok(summary);
-        }
-        let mut on_its_way: Option<Receiver<PartResult>> = None;
-        let heard = |part: Receiver<PartResult>| part.recv().unwrap_or_else(|_| Err(Error::closed()));
-        for part in self.parts(tasks, options)? {
-            let next = self.hand_in(part?)?;
-            if let Some(before) = on_its_way.replace(next) {
-                summary.add(heard(before))?;
-            }
-        }
-        on_its_way.map_or(Ok(()), |last| summary.add(heard(last)))?;
-        Ok(summary)
+    pub fn submit_all_with(new: impl IntoIterator<Item = impl Borrow<T>>, options: &SubmitOptions) -> Result<SubmitSummary> {
+        tasks.submit_parts(port, new, options).await
     }
 
     /// Puts tasks in as a batch of their own, into which no more come: [`Tracker::open_batch`](crate::Tracker::open_batch),
@@ -148,20 +123,48 @@ impl<T: TrackedTask> Tasks<T> {
     /// # Errors
     /// As [`Tasks::submit_all_with`], `Sealed` for a task that a sealed batch of this label does not have; `Invalid` for a
     /// label that is empty or longer than 256 bytes. The batch stays open then.
-    pub fn submit_batch<B: Borrow<T>>(
+    pub fn submit_batch(label: &str, new: impl IntoIterator<Item = impl Borrow<T>>, options: &BatchOptions) -> Result<Batch>, async Result<AsyncBatch> {
+        let number = port.call(&tasks.shared, options.open(label)?).await?;
+        let batch = Batch::new(&tasks.shared, number, label);
+        tasks.submit_parts(port, new, &SubmitOptions::new().batch(&batch)).await?;
+        port.call(&tasks.shared, batch.sealing(true)).await?;
+        Ok(batch.into())
+    }
+}
+
+impl<T: TrackedTask> Tasks<T> {
+    /// Submits tasks in parts. The next part is prepared while one is on its way to disk.
+    async fn submit_parts(
         &self,
-        label: &str,
-        tasks: impl IntoIterator<Item = B>,
-        options: &BatchOptions,
-    ) -> Result<Batch> {
-        let batch = Batch::new(&self.shared, self.shared.engine.call(options.open(label)?)?, label);
-        self.submit_all_with(tasks, &SubmitOptions::new().batch(&batch))?;
-        batch.seal()?;
-        Ok(batch)
+        port: impl Port,
+        tasks: impl IntoIterator<Item = impl Borrow<T>>,
+        options: &SubmitOptions,
+    ) -> Result<SubmitSummary> {
+        let mut summary = SubmitSummary::default();
+        if options.ties() {
+            for part in self.tied_parts(tasks, options) {
+                port.room(&self.shared).await;
+                for submitted in port.call_all(&self.shared, part?).await? {
+                    summary.count(submitted?.told);
+                }
+            }
+            return Ok(summary);
+        }
+        let mut on_its_way = None;
+        for part in self.parts(tasks, options)? {
+            port.room(&self.shared).await;
+            if let Some(before) = on_its_way.replace(port.queue(&self.shared, part?)) {
+                summary.add(before.await)?;
+            }
+        }
+        if let Some(last) = on_its_way {
+            summary.add(last.await)?;
+        }
+        Ok(summary)
     }
 
     /// The tasks in parts that are submitted one after the other.
-    pub(crate) fn parts<B: Borrow<T>>(
+    fn parts<B: Borrow<T>>(
         &self,
         tasks: impl IntoIterator<Item = B>,
         options: &SubmitOptions,
@@ -186,7 +189,7 @@ impl<T: TrackedTask> Tasks<T> {
     }
 
     /// The same for tasks that have to do with others.
-    pub(crate) fn tied_parts<B: Borrow<T>>(
+    fn tied_parts<B: Borrow<T>>(
         &self,
         tasks: impl IntoIterator<Item = B>,
         options: &SubmitOptions,
@@ -197,12 +200,5 @@ impl<T: TrackedTask> Tasks<T> {
             let part: Result<Vec<_>> = part.collect();
             part.map(|part| (!part.is_empty()).then_some(part)).transpose()
         })
-    }
-
-    /// Hands a part in; while it is on its way to disk, the next one is made.
-    fn hand_in(&self, part: SubmitMany) -> Result<Receiver<PartResult>> {
-        let (teller, answer) = mpsc::channel();
-        self.shared.engine.call_then(part, move |out| drop(teller.send(out)))?;
-        Ok(answer)
     }
 }

@@ -1,18 +1,17 @@
-//! The tasks of one kind: one file per thing that one does with them.
+//! `Tasks`, the handle of one kind: one file for each group of calls.
 
 mod admin;
 mod bulk;
 mod lookup;
 mod maintenance;
 mod options;
+mod run;
 mod start;
 mod submit;
 
 pub use bulk::SubmitSummary;
 pub use lookup::{Counts, QueuePosition};
 pub use options::{StartOptions, SubmitOptions};
-#[cfg(feature = "tokio")]
-pub(crate) use submit::SubmitAndGet;
 pub use submit::{Receipt, Submission};
 
 use std::{fmt, marker::PhantomData, sync::Arc};

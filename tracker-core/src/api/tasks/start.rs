@@ -1,26 +1,33 @@
-use std::{error::Error as StdError, fmt, panic::resume_unwind, time::Duration};
+//! Starting tasks: the next one, one by its id, or one that a ticket stands for.
+
+use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::{StartOptions, Tasks};
+#[cfg(feature = "tokio")]
+use crate::api::asynchronous::{AsyncExecution, AsyncTasks};
 use crate::{
     api::{
         execution::Execution,
-        handler::{IntoOutcome, RunError, finish_handler, run_handler},
+        port::{Port, calls, execution},
         ticket::Ticket,
     },
-    engine::{Action, Claim, StartById, SubmitAndStart, Target, TaskCommand},
+    engine::{Action, Claim, Claimed, StartById, SubmitAndStart, Target, TaskCommand, Writer},
     model::{
-        error::{Error, ErrorKind, Result},
-        failure::failure_of,
+        error::{Error, Reason, Result},
         kind::Kind,
         status::TaskStatus,
         task::{TaskId, TrackedTask},
-        transition::{Command, Outcome, Start},
+        transition::{Command, Start},
     },
 };
 
-impl<T: TrackedTask> Tasks<T> {
+calls! {
+    (&self) => (tasks, port);
+    impl[T: TrackedTask] Tasks<T> => self;
+    impl[T: TrackedTask] AsyncTasks<T> => &self.tasks;
+
     /// Takes the next task of the line: by priority, then due time, then submission. `None` if nothing is due,
     /// or what is due is held back by a pause or a limit.
     ///
@@ -48,8 +55,8 @@ impl<T: TrackedTask> Tasks<T> {
     ///
     /// # Errors
     /// `Invalid` on a kind of several steps, `Unreadable` if the task cannot be decoded (it is then out of the line).
-    pub fn claim(&self) -> Result<Option<Execution<T>>> {
-        self.claim_with(&StartOptions::default())
+    pub fn claim() -> Result<Option<Execution<T>>>, async Result<Option<AsyncExecution<T>>> {
+        Ok(tasks.claim_by(port, &StartOptions::default()).await?.map(Into::into))
     }
 
     /// Takes the next task, with further statuses to start from or a lease of its own. The options about one task's
@@ -57,25 +64,16 @@ impl<T: TrackedTask> Tasks<T> {
     ///
     /// # Errors
     /// As [`Tasks::claim`].
-    pub fn claim_with(&self, options: &StartOptions<T::Status>) -> Result<Option<Execution<T>>> {
-        let kind = self.kind()?;
-        let claims = self.shared.engine.call(self.claim_command(&kind, options)?)?;
-        claims.tasks.into_iter().next().map(|claimed| Execution::new(&self.shared, &kind, claimed)).transpose()
-    }
-
-    /// The claim of one task. The options about one task's state have no meaning in it.
-    pub(crate) fn claim_command(&self, kind: &Kind, options: &StartOptions<T::Status>) -> Result<Claim> {
-        let start = self.start_command(kind, options, true)?;
-        let start = Start { steal_lease: false, force: false, reenter: None, ..start };
-        Ok(Claim { kind: self.kind, start, most: 1, begin: 1, ahead_bytes: 0, isolated: true, held: false })
+    pub fn claim_with(options: &StartOptions<T::Status>) -> Result<Option<Execution<T>>>, async Result<Option<AsyncExecution<T>>> {
+        Ok(tasks.claim_by(port, options).await?.map(Into::into))
     }
 
     /// Starts a task by its id, due or not.
     ///
     /// # Errors
     /// A refusal that says why: see [`Reason`](crate::error::Reason).
-    pub fn start(&self, id: impl TaskId) -> Result<Execution<T>> {
-        self.start_with(id, &StartOptions::default())
+    pub fn start(id: impl TaskId) -> Result<Execution<T>>, async Result<AsyncExecution<T>> {
+        tasks.start_by(port, id, &StartOptions::default()).await.map(Into::into)
     }
 
     /// Starts a task by its id, with options.
@@ -104,11 +102,63 @@ impl<T: TrackedTask> Tasks<T> {
     ///
     /// # Errors
     /// As [`Tasks::start`].
-    pub fn start_with(&self, id: impl TaskId, options: &StartOptions<T::Status>) -> Result<Execution<T>> {
+    pub fn start_with(id: impl TaskId, options: &StartOptions<T::Status>) -> Result<Execution<T>>, async Result<AsyncExecution<T>> {
+        tasks.start_by(port, id, options).await.map(Into::into)
+    }
+
+    /// Puts a task in and starts it, in one commit: either both or neither.
+    ///
+    /// # Errors
+    /// As [`Tasks::submit`] and [`Tasks::start`].
+    pub fn submit_and_start(task: &T) -> Result<Execution<T>>, async Result<AsyncExecution<T>> {
+        let kind = tasks.kind()?;
+        let start = tasks.start_command(&kind, &StartOptions::default(), false)?;
+        let both = SubmitAndStart { new: tasks.new_task(task)?, start };
+        port.room(&tasks.shared).await;
+        let claimed = port.start(&tasks.shared, both, |(_, claimed)| Ok(claimed)).await?;
+        execution(port, &tasks.shared, &kind, claimed).await.map(Into::into)
+    }
+
+    /// Takes up the execution that a ticket stands for.
+    ///
+    /// # Errors
+    /// `LeaseLost` if its lease ran out and was taken, or it was taken up already and ended; `NotFound`; `Invalid` if the
+    /// ticket is of another kind.
+    pub fn resume_ticket(ticket: &Ticket) -> Result<Execution<T>>, async Result<AsyncExecution<T>> {
+        let resume = tasks.resume_command(ticket)?;
+        let claimed = port.start(&tasks.shared, resume, Ok).await?;
+        execution(port, &tasks.shared, &tasks.kind()?, claimed).await.map(Into::into)
+    }
+}
+
+impl<T: TrackedTask> Tasks<T> {
+    async fn claim_by(&self, port: impl Port, options: &StartOptions<T::Status>) -> Result<Option<Execution<T>>> {
+        let kind = self.kind()?;
+        let claim = self.claim_command(&kind, options)?;
+        match port.claim(&self.shared, claim).await?.tasks.pop() {
+            Some(claimed) => execution(port, &self.shared, &kind, claimed).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub(crate) async fn start_by(
+        &self,
+        port: impl Port,
+        id: impl TaskId,
+        options: &StartOptions<T::Status>,
+    ) -> Result<Execution<T>> {
         let kind = self.kind()?;
         let start = self.start_command(&kind, options, false)?;
-        let action = StartById { kind: self.kind, target: Target::Id(id.to_key()), start };
-        Execution::new(&self.shared, &kind, self.shared.engine.call(action)?)
+        let start = StartById { kind: self.kind, target: Target::Id(id.to_key()), start };
+        let claimed = port.start(&self.shared, start, Ok).await?;
+        execution(port, &self.shared, &kind, claimed).await
+    }
+
+    /// The claim of one task. The options about one task's state have no meaning in it.
+    pub(crate) fn claim_command(&self, kind: &Kind, options: &StartOptions<T::Status>) -> Result<Claim> {
+        let start = self.start_command(kind, options, true)?;
+        let start = Start { steal_lease: false, force: false, reenter: None, ..start };
+        Ok(Claim { kind: self.kind, start, most: 1, begin: 1, ahead_bytes: 0, isolated: true, held: false })
     }
 
     /// Whether [`Tasks::start_with`] would be refused by the task's state as it is now, and why. Changes nothing. For
@@ -150,114 +200,7 @@ impl<T: TrackedTask> Tasks<T> {
         })
     }
 
-    /// Puts a task in and starts it, in one commit: either both or neither.
-    ///
-    /// # Errors
-    /// As [`Tasks::submit`] and [`Tasks::start`].
-    pub fn submit_and_start(&self, task: &T) -> Result<Execution<T>> {
-        let kind = self.kind()?;
-        let (_, claimed) = self.shared.engine.call(self.submit_and_start_command(&kind, task)?)?;
-        Execution::new(&self.shared, &kind, claimed)
-    }
-
-    pub(crate) fn submit_and_start_command(&self, kind: &Kind, task: &T) -> Result<SubmitAndStart> {
-        let start = self.start_command(kind, &StartOptions::default(), false)?;
-        Ok(SubmitAndStart { new: self.new_task(task)?, start })
-    }
-
-    /// Starts a task by its id, runs `body`, and stores the outcome: success with the changed task, or the failure.
-    ///
-    /// ```
-    /// # use serde::{Deserialize, Serialize};
-    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
-    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
-    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
-    /// # #[task(name = "job", status = Status)]
-    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
-    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let tracker = Tracker::in_memory()?;
-    /// # let jobs = tracker.tasks::<Job>()?;
-    /// # jobs.submit(&job("one"))?;
-    /// jobs.run("one", |job| {
-    ///     job.result = Some("7".parse()?);
-    ///     Ok::<_, std::num::ParseIntError>(())
-    /// })?;
-    /// assert_eq!(jobs.get("one")?.and_then(|record| record.task.result), Some(7));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// Refused, the body's own error, a lost lease, or a failure of the storage.
-    ///
-    /// # Panics
-    /// With the panic of `body`, after it was stored as a failure.
-    pub fn run<R, E>(
-        &self,
-        id: impl TaskId,
-        body: impl FnOnce(&mut Execution<T>) -> Result<R, E>,
-    ) -> Result<(), RunError>
-    where
-        R: IntoOutcome,
-        E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
-    {
-        self.run_with(id, &StartOptions::default(), body)
-    }
-
-    /// The same with options for the start.
-    ///
-    /// # Errors
-    /// As [`Tasks::run`].
-    ///
-    /// # Panics
-    /// As [`Tasks::run`].
-    pub fn run_with<R, E>(
-        &self,
-        id: impl TaskId,
-        options: &StartOptions<T::Status>,
-        body: impl FnOnce(&mut Execution<T>) -> Result<R, E>,
-    ) -> Result<(), RunError>
-    where
-        R: IntoOutcome,
-        E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
-    {
-        let mut execution = self.start_with(id, options).map_err(RunError::from_start)?;
-        let result = run_handler(&mut execution, body);
-        let finished = finish_handler(&mut execution, result);
-        let stored = match finished.action {
-            Some(Ok(action)) => self.shared.engine.call(action).map(drop),
-            Some(Err(error)) => Err(error),
-            None => Ok(()),
-        };
-        if let Some(panic) = finished.panic {
-            resume_unwind(panic);
-        }
-        if let Err(error) = stored {
-            // The outcome is not to be had for this task, and nobody can ask again: that is its failure.
-            if error.is_refusal() && error.kind() != ErrorKind::LeaseLost {
-                let failure = failure_of(&error);
-                let failed = execution.end(Outcome::Fail { retry_in: None }, Some(failure), false);
-                failed.map_err(RunError::from_end)?;
-                return Err(RunError::Handler(error.into()));
-            }
-            return Err(RunError::from_end(error));
-        }
-        finished.error.map_or(Ok(()), |error| Err(RunError::Handler(error)))
-    }
-
-    /// Takes up the execution that a ticket stands for.
-    ///
-    /// # Errors
-    /// `LeaseLost` if its lease ran out and was taken, or it was taken up already and ended; `NotFound`; `Invalid` if the
-    /// ticket is of another kind.
-    pub fn resume_ticket(&self, ticket: &Ticket) -> Result<Execution<T>> {
-        let action = self.resume_command(ticket)?;
-        Execution::new(&self.shared, &self.kind()?, self.shared.engine.call(action)?)
-    }
-
-    pub(crate) fn resume_command(&self, ticket: &Ticket) -> Result<Resume> {
+    fn resume_command(&self, ticket: &Ticket) -> Result<Resume> {
         if ticket.kind() != self.name() {
             return Err(Error::invalid(format!(
                 "the ticket is for kind {:?}, not for {:?}",
@@ -304,19 +247,19 @@ impl<T: TrackedTask> Tasks<T> {
 }
 
 /// Takes an execution up, and reads what it is about.
-pub(crate) struct Resume {
+struct Resume {
     command: TaskCommand,
     ticket: Ticket,
 }
 
 impl Action for Resume {
-    type Out = crate::engine::Claimed;
+    type Out = Claimed;
 
-    fn run(&self, writer: &mut crate::engine::Writer<'_>) -> Result<Self::Out> {
+    fn run(&self, writer: &mut Writer<'_>) -> Result<Self::Out> {
         let kind = writer.kind(self.command.kind)?;
         let (task, id) = self.command.target.find(writer, &kind)?;
-        let header = self.command.run(writer)?.ok_or_else(|| kind.refuse(id, crate::model::error::Reason::NotFound))?;
+        let header = self.command.run(writer)?.ok_or_else(|| kind.refuse(id, Reason::NotFound))?;
         let body = writer.rows().body_of(task)?;
-        Ok(crate::engine::Claimed { task, owner: self.ticket.owner(), header, body })
+        Ok(Claimed { task, owner: self.ticket.owner(), header, body })
     }
 }

@@ -1,6 +1,13 @@
+//! Submits of single tasks, and what they found.
+
 use super::{SubmitOptions, Tasks};
+#[cfg(feature = "tokio")]
+use crate::api::asynchronous::AsyncTasks;
 use crate::{
-    api::record::Record,
+    api::{
+        port::{Port, calls},
+        record::Record,
+    },
     engine::{Action, Submitted, Writer},
     model::{
         codec,
@@ -48,7 +55,11 @@ impl From<Submitted> for Receipt {
     }
 }
 
-impl<T: TrackedTask> Tasks<T> {
+calls! {
+    (&self) => (tasks, port);
+    impl[T: TrackedTask] Tasks<T> => self;
+    impl[T: TrackedTask] AsyncTasks<T> => &self.tasks;
+
     /// Puts a task in. One whose id or unique key exists is never reset, unless its fingerprint changed.
     ///
     /// ```
@@ -71,8 +82,8 @@ impl<T: TrackedTask> Tasks<T> {
     ///
     /// # Errors
     /// `Conflict` if its id and a unique key belong to different tasks; `Invalid` for an empty id; `TooLarge`; `Unwritable`.
-    pub fn submit(&self, task: &T) -> Result<Receipt> {
-        self.submit_with(task, &SubmitOptions::default())
+    pub fn submit(task: &T) -> Result<Receipt> {
+        tasks.submit_by(port, task, &SubmitOptions::default()).await
     }
 
     /// Puts a task in with a due time or a priority of its own, into a batch, or after others.
@@ -80,23 +91,8 @@ impl<T: TrackedTask> Tasks<T> {
     /// # Errors
     /// As [`Tasks::submit`]; `Sealed`, or `Conflict` if it belongs to another batch that is not over; and those of
     /// [`SubmitOptions::after`].
-    pub fn submit_with(&self, task: &T, options: &SubmitOptions) -> Result<Receipt> {
-        let (new, queued) = self.receipt(self.new_task_with(task, options)?, options);
-        let engine = &self.shared.engine;
-        match queued {
-            Some(receipt) => engine.post_in_turn(new).map(|()| receipt),
-            None => Ok(engine.call(new)?.into()),
-        }
-    }
-
-    /// The receipt of a submit that is answered once it is queued. Where ids are generated, it has its own by then.
-    pub(crate) fn receipt(&self, new: NewTask, options: &SubmitOptions) -> (NewTask, Option<Receipt>) {
-        let known = new.id.is_some() || new.uniques.is_empty();
-        if !known || !options.is_relaxed(self.shared.engine.durability()) {
-            return (new, None);
-        }
-        let id = new.id.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_key());
-        (NewTask { id: Some(id.clone()), ..new }, Some(Receipt { id, submission: Submission::Queued }))
+    pub fn submit_with(task: &T, options: &SubmitOptions) -> Result<Receipt> {
+        tasks.submit_by(port, task, options).await
     }
 
     /// Puts a task in, and gives the row that is there now, new or not: read in the same commit.
@@ -122,8 +118,8 @@ impl<T: TrackedTask> Tasks<T> {
     ///
     /// # Errors
     /// As [`Tasks::submit`]; `Unreadable` if the row cannot be decoded.
-    pub fn submit_and_get(&self, task: &T) -> Result<(Submission, Record<T, T::Status>)> {
-        self.submit_and_get_with(task, &SubmitOptions::default())
+    pub fn submit_and_get(task: &T) -> Result<(Submission, Record<T, T::Status>)> {
+        tasks.submit_and_get_by(port, task, &SubmitOptions::default()).await
     }
 
     /// The same with options: into a batch, after others, with a due time or a priority. It is on disk when this returns,
@@ -131,9 +127,41 @@ impl<T: TrackedTask> Tasks<T> {
     ///
     /// # Errors
     /// As [`Tasks::submit_with`]; `Unreadable` if the row cannot be decoded.
-    pub fn submit_and_get_with(&self, task: &T, options: &SubmitOptions) -> Result<(Submission, Record<T, T::Status>)> {
-        let (submitted, task_rows) = self.shared.engine.call(SubmitAndGet(self.new_task_with(task, options)?))?;
+    pub fn submit_and_get_with(task: &T, options: &SubmitOptions) -> Result<(Submission, Record<T, T::Status>)> {
+        tasks.submit_and_get_by(port, task, options).await
+    }
+}
+
+impl<T: TrackedTask> Tasks<T> {
+    async fn submit_by(&self, port: impl Port, task: &T, options: &SubmitOptions) -> Result<Receipt> {
+        let (new, queued) = self.receipt(self.new_task_with(task, options)?, options);
+        if let Some(receipt) = queued {
+            return port.post(&self.shared, new).await.map(|()| receipt);
+        }
+        port.room(&self.shared).await;
+        Ok(port.call(&self.shared, new).await?.into())
+    }
+
+    async fn submit_and_get_by(
+        &self,
+        port: impl Port,
+        task: &T,
+        options: &SubmitOptions,
+    ) -> Result<(Submission, Record<T, T::Status>)> {
+        let submit = SubmitAndGet(self.new_task_with(task, options)?);
+        port.room(&self.shared).await;
+        let (submitted, task_rows) = port.call(&self.shared, submit).await?;
         Ok((Receipt::from(submitted).submission, Record::of::<T>(&*self.kind()?, task_rows)?))
+    }
+
+    /// The receipt of a submit that is answered once it is queued. Where ids are generated, it has its own by then.
+    fn receipt(&self, new: NewTask, options: &SubmitOptions) -> (NewTask, Option<Receipt>) {
+        let known = new.id.is_some() || new.uniques.is_empty();
+        if !known || !options.is_relaxed(self.shared.engine.durability()) {
+            return (new, None);
+        }
+        let id = new.id.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_key());
+        (NewTask { id: Some(id.clone()), ..new }, Some(Receipt { id, submission: Submission::Queued }))
     }
 
     pub(crate) fn new_task(&self, task: &T) -> Result<NewTask> {
@@ -154,7 +182,7 @@ impl<T: TrackedTask> Tasks<T> {
 }
 
 /// A submit, and the row as it leaves it.
-pub(crate) struct SubmitAndGet(pub NewTask);
+struct SubmitAndGet(NewTask);
 
 impl Action for SubmitAndGet {
     type Out = (Submitted, TaskRows);

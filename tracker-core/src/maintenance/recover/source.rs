@@ -30,7 +30,7 @@ pub(super) fn open(path: &Path) -> Result<(Database, bool)> {
     for (place, earlier) in readings(path)?.into_iter().zip([false, true]) {
         let source = match open_at(place, Sharing::Readers) {
             Ok(source) => source,
-            Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Unsupported) => return Err(error),
+            Err(error) if error.kind() == ErrorKind::Unsupported => return Err(error),
             Err(_) => continue,
         };
         let tasks = source.read(count_tasks).unwrap_or_default();

@@ -50,7 +50,8 @@ struct Inner {
 /// | [`SchemaMismatch`](Self::SchemaMismatch) | make the definition of the kind fit the file |
 /// | [`Busy`](Self::Busy) | try again when the other process is done |
 /// | [`ReadOnly`](Self::ReadOnly) | open the file for writing |
-/// | [`Unsupported`](Self::Unsupported) | choose another file, or another version of the library |
+/// | [`Foreign`](Self::Foreign) | choose another file |
+/// | [`Unsupported`](Self::Unsupported) | use the version of the library that reads the file, to export its tasks |
 /// | [`Corrupted`](Self::Corrupted) | recover the file |
 /// | [`FileReplaced`](Self::FileReplaced) | open the file again, or copy what the open one holds |
 /// | [`NoSpace`](Self::NoSpace) | free space and try again |
@@ -87,7 +88,9 @@ pub enum ErrorKind {
     Busy,
     /// The file is open for inspection only, or needs a repair that only an open for writing can make.
     ReadOnly,
-    /// The file is no tracker file, or has a format that this version does not read.
+    /// The file is no tracker file.
+    Foreign,
+    /// The file has the format of another version of the library.
     Unsupported,
     /// Bytes in the file are damaged.
     Corrupted,

@@ -89,7 +89,7 @@ impl From<io::Error> for Fault {
             ),
             // redb says "invalid data" of files without its mark, and of nothing else.
             Io::InvalidData => {
-                (ErrorKind::Unsupported, "this is no tracker file", "give the path of a tracker file, or of none yet")
+                (ErrorKind::Foreign, "this is no tracker file", "give the path of a tracker file, or of none yet")
             }
             Io::UnexpectedEof => (
                 ErrorKind::Corrupted,
@@ -195,7 +195,7 @@ impl From<DatabaseError> for Fault {
                 "it was not closed cleanly and must be repaired, which takes opening it for writing once",
             ),
             DatabaseError::UpgradeRequired(version) => Self::new(
-                ErrorKind::Unsupported,
+                ErrorKind::Foreign,
                 format!(
                     "this is no tracker file: it is a redb database of the old format {version}, which no tracker has ever written"
                 ),
@@ -228,7 +228,7 @@ impl From<TableError> for Fault {
         match error {
             TableError::Storage(error) => error.into(),
             TableError::TableDoesNotExist(name) => Self::new(
-                ErrorKind::Unsupported,
+                ErrorKind::Foreign,
                 format!("there is no table {name:?}; unless it is one of your own, this is no tracker file"),
             ),
             TableError::TableAlreadyOpen(name, place) => Self::new(
@@ -239,7 +239,7 @@ impl From<TableError> for Fault {
                 Self::new(ErrorKind::Invalid, format!("there is a table {name:?} already; choose another name"))
             }
             other => Self::new(
-                ErrorKind::Unsupported,
+                ErrorKind::Foreign,
                 format!("a table is not of the expected type ({other}); another program or version has made it"),
             ),
         }

@@ -32,7 +32,7 @@ pub(crate) fn survey(path: &Path) -> Result<Survey> {
         };
         if !found.is_file() {
             return Err(Fault::new(
-                ErrorKind::Unsupported,
+                ErrorKind::Foreign,
                 format!("this is {}, no tracker file; give the path of a file", noun(found.file_type())),
             )
             .at(path));
@@ -42,7 +42,7 @@ pub(crate) fn survey(path: &Path) -> Result<Survey> {
         }
         if Instant::now() >= until {
             return Err(Fault::new(
-                ErrorKind::Unsupported,
+                ErrorKind::Foreign,
                 "the file is empty, so it is no tracker file; delete it if it is of no use, and a new one will be created",
             )
             .at(path));

@@ -43,7 +43,7 @@ fn a_backend_is_created_reopened_and_inspected() {
     let (bytes, options) = (Shared::default(), shared(Sharing::Exclusive));
     let place = of(&bytes);
     assert_eq!(open_existing(&place, &options).unwrap_err().kind(), ErrorKind::Io);
-    assert_eq!(inspect(&place, &options).map(drop).unwrap_err().kind(), ErrorKind::Unsupported);
+    assert_eq!(inspect(&place, &options).map(drop).unwrap_err().kind(), ErrorKind::Foreign);
 
     let opened = open_or_create(&place, &options, &squares).unwrap();
     assert!(opened.created);

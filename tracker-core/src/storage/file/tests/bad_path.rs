@@ -15,7 +15,7 @@ fn says(error: &Error, kind: ErrorKind, words: &[&str]) {
 #[test]
 fn an_empty_file_is_refused_and_left_alone() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    says(&refusal(file.path()), ErrorKind::Unsupported, &["empty", "delete it", file.path().to_str().unwrap()]);
+    says(&refusal(file.path()), ErrorKind::Foreign, &["empty", "delete it", file.path().to_str().unwrap()]);
     assert_eq!(fs::metadata(file.path()).unwrap().len(), 0);
 }
 
@@ -27,9 +27,9 @@ fn another_programs_file_is_refused_and_left_alone() {
         fs::write(&path, contents).unwrap();
         for sharing in ALL {
             let error = open(&path, &shared(sharing)).unwrap_err();
-            says(&error, ErrorKind::Unsupported, &["no tracker file", "notes.txt"]);
-            assert_eq!(inspect(&place(&path), &shared(sharing)).map(drop).unwrap_err().kind(), ErrorKind::Unsupported);
-            assert_eq!(open_existing(&place(&path), &shared(sharing)).unwrap_err().kind(), ErrorKind::Unsupported);
+            says(&error, ErrorKind::Foreign, &["no tracker file", "notes.txt"]);
+            assert_eq!(inspect(&place(&path), &shared(sharing)).map(drop).unwrap_err().kind(), ErrorKind::Foreign);
+            assert_eq!(open_existing(&place(&path), &shared(sharing)).unwrap_err().kind(), ErrorKind::Foreign);
         }
         assert_eq!(fs::read_to_string(&path).unwrap(), contents);
     }
@@ -45,7 +45,7 @@ fn a_database_of_an_old_format_is_refused_by_its_version() {
     bytes[64] = 2;
     bytes[192] = 2;
     fs::write(&path, bytes).unwrap();
-    says(&refusal(&path), ErrorKind::Unsupported, &["old format 2", "old.redb"]);
+    says(&refusal(&path), ErrorKind::Foreign, &["old format 2", "old.redb"]);
 }
 
 #[cfg(unix)]
@@ -83,7 +83,7 @@ fn names_and_links_of_no_use_are_not_disk_errors() {
 #[test]
 fn a_directory_is_refused() {
     let folder = tempdir().unwrap();
-    says(&refusal(folder.path()), ErrorKind::Unsupported, &["a directory"]);
+    says(&refusal(folder.path()), ErrorKind::Foreign, &["a directory"]);
     assert_eq!(names(folder.path()), [""; 0]);
 }
 
@@ -93,10 +93,10 @@ fn a_named_pipe_is_refused_at_once() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-    says(&refusal(&path), ErrorKind::Unsupported, &["a named pipe"]);
+    says(&refusal(&path), ErrorKind::Foreign, &["a named pipe"]);
     says(
         &inspect(&place(&path), &FileOptions::default()).map(drop).unwrap_err(),
-        ErrorKind::Unsupported,
+        ErrorKind::Foreign,
         &["a named pipe"],
     );
 }
@@ -107,8 +107,8 @@ fn sockets_and_devices_are_refused() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("socket");
     let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
-    says(&refusal(&path), ErrorKind::Unsupported, &["a socket"]);
-    says(&refusal(Path::new("/dev/null")), ErrorKind::Unsupported, &["a device"]);
+    says(&refusal(&path), ErrorKind::Foreign, &["a socket"]);
+    says(&refusal(Path::new("/dev/null")), ErrorKind::Foreign, &["a device"]);
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_file_in_place_of_a_folder_is_told() {
 fn paths_without_a_file_name_are_refused() {
     for path in ["", ".."] {
         let error = refusal(Path::new(path));
-        assert!(matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Unsupported), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Foreign), "{error}");
     }
 }
 

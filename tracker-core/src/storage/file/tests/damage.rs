@@ -5,7 +5,7 @@ use tempfile::tempdir;
 use super::*;
 
 fn is_told(error: &Error, what: &str) {
-    assert!(matches!(error.kind(), ErrorKind::Corrupted | ErrorKind::Unsupported), "{what}: {error}");
+    assert!(matches!(error.kind(), ErrorKind::Corrupted | ErrorKind::Foreign), "{what}: {error}");
 }
 
 #[test]

@@ -1,0 +1,162 @@
+//! Running a handler on one task: start by id, call, store the outcome.
+
+use std::{error::Error as StdError, fmt, panic::resume_unwind};
+
+#[cfg(feature = "tokio")]
+use tracing::Instrument as _;
+
+use super::{StartOptions, Tasks};
+#[cfg(feature = "tokio")]
+use crate::api::asynchronous::{AsyncExecution, AsyncTasks, attempt, calls::Async};
+use crate::{
+    api::{
+        execution::Execution,
+        handler::{HandlerResult, IntoOutcome, RunError, finish_handler, run_handler},
+        port::{Blocking, Port, now},
+    },
+    model::{
+        error::{ErrorKind, Result},
+        failure::failure_of,
+        task::{TaskId, TrackedTask},
+        transition::Outcome,
+    },
+};
+
+impl<T: TrackedTask> Tasks<T> {
+    /// Starts a task by its id, runs `body`, and stores the outcome: success with the changed task, or the failure.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
+    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    /// # #[task(name = "job", status = Status)]
+    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// # jobs.submit(&job("one"))?;
+    /// jobs.run("one", |job| {
+    ///     job.result = Some("7".parse()?);
+    ///     Ok::<_, std::num::ParseIntError>(())
+    /// })?;
+    /// assert_eq!(jobs.get("one")?.and_then(|record| record.task.result), Some(7));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Refused, the body's own error, a lost lease, or a failure of the storage.
+    ///
+    /// # Panics
+    /// With the panic of `body`, after it was stored as a failure.
+    pub fn run<R, E>(
+        &self,
+        id: impl TaskId,
+        body: impl FnOnce(&mut Execution<T>) -> Result<R, E>,
+    ) -> Result<(), RunError>
+    where
+        R: IntoOutcome,
+        E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
+    {
+        self.run_with(id, &StartOptions::default(), body)
+    }
+
+    /// The same with options for the start.
+    ///
+    /// # Errors
+    /// As [`Tasks::run`].
+    ///
+    /// # Panics
+    /// As [`Tasks::run`].
+    pub fn run_with<R, E>(
+        &self,
+        id: impl TaskId,
+        options: &StartOptions<T::Status>,
+        body: impl FnOnce(&mut Execution<T>) -> Result<R, E>,
+    ) -> Result<(), RunError>
+    where
+        R: IntoOutcome,
+        E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
+    {
+        let mut execution = self.start_with(id, options).map_err(RunError::from_start)?;
+        let result = run_handler(&mut execution, body);
+        let finished = finish_handler(&mut execution, result);
+        now(store(Blocking, &mut execution, finished))
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl<T: TrackedTask> AsyncTasks<T> {
+    /// [`Tasks::run`](crate::Tasks::run) with an async body. If the future is dropped, the body is too, and the task is given
+    /// back without cost.
+    ///
+    /// # Errors
+    /// As [`Tasks::run`](crate::Tasks::run).
+    ///
+    /// # Panics
+    /// With the panic of `body`, after it was stored as a failure.
+    pub async fn run<R, E>(
+        &self,
+        id: impl TaskId,
+        body: impl AsyncFnOnce(&mut AsyncExecution<T>) -> Result<R, E>,
+    ) -> Result<(), RunError>
+    where
+        R: IntoOutcome,
+        E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
+    {
+        self.run_with(id, &StartOptions::default(), body).await
+    }
+
+    /// The same with options for the start.
+    ///
+    /// # Errors
+    /// As [`Tasks::run`](crate::Tasks::run).
+    ///
+    /// # Panics
+    /// As [`AsyncTasks::run`].
+    pub async fn run_with<R, E>(
+        &self,
+        id: impl TaskId,
+        options: &StartOptions<T::Status>,
+        body: impl AsyncFnOnce(&mut AsyncExecution<T>) -> Result<R, E>,
+    ) -> Result<(), RunError>
+    where
+        R: IntoOutcome,
+        E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
+    {
+        let mut execution = self.start_with(id, options).await.map_err(RunError::from_start)?;
+        let span = execution.span();
+        let result = attempt::caught(async { body(&mut execution).instrument(span).await }).await;
+        let finished = finish_handler(&mut execution, result);
+        store(Async, &mut execution, finished).await
+    }
+}
+
+/// Stores what a handler left, and tells it to the caller.
+async fn store<T: TrackedTask>(
+    port: impl Port,
+    execution: &mut Execution<T>,
+    finished: HandlerResult,
+) -> Result<(), RunError> {
+    let stored = match finished.action {
+        Some(Ok(action)) => port.call(execution.shared(), action).await.map(drop),
+        Some(Err(error)) => Err(error),
+        None => Ok(()),
+    };
+    if let Some(panic) = finished.panic {
+        resume_unwind(panic);
+    }
+    if let Err(error) = stored {
+        // The task cannot have this outcome, and the handler cannot choose another: that is its failure.
+        if error.is_refusal() && error.kind() != ErrorKind::LeaseLost {
+            let failed = execution.end_by(port, Outcome::Fail { retry_in: None }, Some(failure_of(&error)), false);
+            failed.await.map_err(RunError::from_end)?;
+            return Err(RunError::Handler(error.into()));
+        }
+        return Err(RunError::from_end(error));
+    }
+    finished.error.map_or(Ok(()), |error| Err(RunError::Handler(error)))
+}
