@@ -50,7 +50,7 @@ fn roles_of<S: TaskStatus>() -> Vec<(i32, &'static str, Role, u16)> {
 }
 
 #[test]
-fn codes_and_roles_are_those_of_the_variants() {
+fn codes_and_roles_come_from_the_variants() {
     let expected = [
         (-1, "InReview", Role::Parked, 0),
         (10, "Pending", Role::Pending, 0),
@@ -73,7 +73,7 @@ fn codes_and_roles_are_those_of_the_variants() {
 }
 
 #[test]
-fn steps_stand_in_their_order_and_hold_until_the_next() {
+fn step_attribute_holds_until_the_next_step() {
     let expected = [
         (10, "FetchMetaPending", Role::Pending, 0),
         (11, "InProgressFetchMeta", Role::InProgress, 0),
@@ -88,7 +88,7 @@ fn steps_stand_in_their_order_and_hold_until_the_next() {
 }
 
 #[test]
-fn what_the_derive_accepts_the_engine_accepts() {
+fn engine_accepts_every_derived_graph() {
     assert!(Graph::of(&JobStatus::GRAPH).is_ok());
     assert!(Graph::of(&ImportStatus::GRAPH).is_ok());
 }
@@ -137,7 +137,7 @@ fn download() -> Download {
 }
 
 #[test]
-fn the_policy_is_as_declared() {
+fn policy_has_the_declared_values() {
     let mut expected = Policy::DEFAULT;
     expected.max_attempts = None;
     expected.max_crashes = 2;
@@ -155,7 +155,7 @@ fn the_policy_is_as_declared() {
 }
 
 #[test]
-fn keys_are_the_fields_values_in_the_order_of_declaration() {
+fn key_values_follow_the_order_of_declaration() {
     let task = download();
     assert_eq!(Download::KIND, "télécharger");
     assert_eq!(task.task_id(), Some("https://a.example/b".to_key()));
@@ -169,7 +169,7 @@ fn keys_are_the_fields_values_in_the_order_of_declaration() {
 }
 
 #[test]
-fn values_of_a_key_never_run_into_each_other() {
+fn key_values_do_not_run_together() {
     let with = |host: &str, path: &str| {
         Download { host: host.to_owned(), path: path.as_bytes().to_vec(), ..download() }.unique_values().swap_remove(0)
     };
@@ -180,7 +180,7 @@ fn values_of_a_key_never_run_into_each_other() {
 }
 
 #[test]
-fn the_fingerprint_follows_its_fields_only() {
+fn fingerprint_depends_on_its_fields_only() {
     let print = download().fingerprint();
     let expected = Fingerprint::new().field("size", &Some(7_u64)).field("parts", &[1, 2]).finish();
     assert_eq!(print, Some(expected));
@@ -194,7 +194,7 @@ fn the_fingerprint_follows_its_fields_only() {
 struct HTTPImport {}
 
 #[test]
-fn what_is_not_declared_is_the_default() {
+fn undeclared_attributes_have_defaults() {
     assert_eq!(HTTPImport::KIND, "http_import");
     assert_eq!(HTTPImport::policy(), Policy::DEFAULT);
     assert_eq!((HTTPImport::INDEXES.len(), HTTPImport::UNIQUES.len()), (0, 0));
@@ -216,7 +216,7 @@ where
 }
 
 #[test]
-fn a_generic_task_is_a_task_for_each_of_its_types() {
+fn generic_task_derives_for_each_type() {
     let number = Keyed { key: 5_u32, payload: 'x' };
     let path = Keyed { key: std::path::PathBuf::from("a/b"), payload: vec![1, 2] };
     assert_eq!(number.task_id(), Some(5.to_key()));

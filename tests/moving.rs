@@ -41,7 +41,7 @@ fn exists(test: &str) -> bool {
 }
 
 #[test]
-fn every_line_of_every_table_names_a_test_that_exists() {
+fn every_row_of_moving_names_an_existing_test() {
     let page = read("docs/moving.md").unwrap();
     let rows = page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| there |"));
     let (mut lines, mut wrong) = (0, Vec::new());
@@ -57,7 +57,7 @@ fn every_line_of_every_table_names_a_test_that_exists() {
 }
 
 #[test]
-fn every_test_of_the_systems_is_on_the_page() {
+fn every_systems_test_is_in_moving() {
     let page = read("docs/moving.md").unwrap();
     let named: BTreeSet<_> = named(&page.replace('\n', " ")).map(str::to_owned).collect();
     for file in
@@ -71,9 +71,9 @@ fn every_test_of_the_systems_is_on_the_page() {
 }
 
 #[test]
-fn a_test_that_is_not_there_is_found_out() {
-    assert!(exists("systems::defects::to_submit_what_exists_never_resets_it"));
-    assert!(exists("it_async::workers::an_idle_worker_sleeps") && exists("compile_fail::status::code_doubled"));
+fn missing_test_is_detected() {
+    assert!(exists("systems::defects::submit_of_an_existing_task_never_resets_it"));
+    assert!(exists("it_async::workers::idle_async_worker_sleeps") && exists("compile_fail::status::code_doubled"));
     for nobody in
         ["systems::defects::nobody", "systems::nobody::a", "it::support::kinds::job", "compile_fail::status::nobody"]
     {

@@ -28,7 +28,7 @@ fn jobs(count: u32) -> Tasks<Job> {
 }
 
 #[test]
-fn outcomes_that_bodies_store_themselves_are_counted_as_what_they_are() {
+fn outcomes_stored_by_handlers_are_counted_as_such() {
     let jobs = jobs(3);
     let summary = jobs
         .worker()
@@ -43,7 +43,7 @@ fn outcomes_that_bodies_store_themselves_are_counted_as_what_they_are() {
 }
 
 #[test]
-fn a_refused_outcome_is_the_failure_of_its_task() {
+fn refused_outcome_fails_its_task() {
     let jobs = jobs(1);
     let summary = jobs.worker().run(|job| job.ignore("not needed")).unwrap();
     assert_eq!(summary.failed, 1, "{summary}");
@@ -53,7 +53,7 @@ fn a_refused_outcome_is_the_failure_of_its_task() {
 }
 
 #[test]
-fn a_failed_success_with_tables_is_the_failure_of_its_task() {
+fn failed_succeed_with_fails_its_task() {
     let jobs = jobs(1);
     let summary = jobs
         .worker()
@@ -66,7 +66,7 @@ fn a_failed_success_with_tables_is_the_failure_of_its_task() {
 }
 
 #[test]
-fn a_panic_in_a_success_with_tables_is_the_failure_of_its_task() {
+fn panic_in_succeed_with_fails_its_task() {
     let jobs = jobs(1);
     let summary =
         jobs.worker().run(|job| job.succeed_with(|_| -> Result<(), Error> { panic!("out of range") })).unwrap();

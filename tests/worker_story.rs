@@ -39,7 +39,7 @@ impl Write for Text {
 }
 
 #[test]
-fn every_task_of_a_worker_is_told_and_the_lines_of_one_event_stay_together() {
+fn run_log_of_a_worker_keeps_lines_of_an_event_together() {
     let text = Text::default();
     let listener = tracing_subscriber::registry().with(RunLog::new(text.clone()));
     tracing::subscriber::set_global_default(listener).unwrap();

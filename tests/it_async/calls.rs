@@ -10,7 +10,7 @@ use tracker_core::{ErrorKind, Submission, Tracker, worker::RunError};
 use super::{Io, Job, Status, job, jobs, ms, poll_once};
 
 #[tokio::test]
-async fn a_task_goes_through_its_life_by_async_calls() {
+async fn async_calls_cover_the_life_of_a_task() {
     let (tracker, clock, tasks) = jobs(0);
     let jobs = tasks.asynchronous();
     assert_eq!(jobs.submit(&job("one")).await.unwrap().submission, Submission::New);
@@ -51,7 +51,7 @@ async fn a_task_goes_through_its_life_by_async_calls() {
 }
 
 #[tokio::test]
-async fn a_command_is_done_although_its_future_is_gone() {
+async fn dropped_future_of_a_command_still_takes_effect() {
     let (tracker, _, tasks) = jobs(0);
     let jobs = tasks.asynchronous();
     for number in 0..50 {
@@ -62,7 +62,7 @@ async fn a_command_is_done_although_its_future_is_gone() {
 }
 
 #[tokio::test]
-async fn what_a_body_leaves_is_stored_although_the_future_of_its_checkpoint_is_gone() {
+async fn dropped_checkpoint_future_does_not_lose_the_outcome() {
     let (_, _, tasks) = jobs(1);
     let mut held = tasks.asynchronous().start("0").await.unwrap();
     held.result = Some(1);
@@ -73,7 +73,7 @@ async fn what_a_body_leaves_is_stored_although_the_future_of_its_checkpoint_is_g
 }
 
 #[tokio::test]
-async fn a_claim_whose_future_is_gone_leaves_no_leased_task() {
+async fn dropped_claim_future_leaves_no_lease() {
     let (tracker, _, tasks) = jobs(1);
     let jobs = tasks.asynchronous();
     for round in 0..100 {
@@ -97,7 +97,7 @@ async fn a_claim_whose_future_is_gone_leaves_no_leased_task() {
 }
 
 #[test]
-fn a_claim_that_nobody_takes_is_given_back_although_it_holds_the_tracker_open() {
+fn untaken_claim_is_released_with_the_last_handle() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("jobs.redb");
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -121,7 +121,7 @@ fn a_claim_that_nobody_takes_is_given_back_although_it_holds_the_tracker_open() 
 }
 
 #[tokio::test]
-async fn an_execution_dropped_by_cancellation_is_given_back_without_cost() {
+async fn execution_dropped_by_cancellation_is_released() {
     let (tracker, _, tasks) = jobs(1);
     let jobs = tasks.asynchronous();
     drop(jobs.claim().await.unwrap().expect("it is due"));
@@ -141,7 +141,7 @@ async fn an_execution_dropped_by_cancellation_is_given_back_without_cost() {
 }
 
 #[tokio::test]
-async fn an_execution_dropped_by_a_panic_has_failed() {
+async fn execution_dropped_by_a_panic_fails() {
     let (tracker, _, tasks) = jobs(1);
     let jobs = tasks.asynchronous();
     let panicked = tokio::spawn(async move {
@@ -154,7 +154,7 @@ async fn an_execution_dropped_by_a_panic_has_failed() {
 }
 
 #[tokio::test]
-async fn callers_wait_for_room_when_very_many_are_in_the_queue() {
+async fn callers_wait_for_room_in_a_full_queue() {
     let (tracker, _, tasks) = jobs(0);
     let tasks = tasks.asynchronous();
     let mut calls: Vec<_> = (0..20_000)

@@ -35,7 +35,7 @@ struct Grown {
 }
 
 #[tokio::test]
-async fn sixteen_bodies_do_five_hundred_tasks_once_each_and_never_more_at_a_time() {
+async fn concurrency_of_16_runs_500_tasks_once_each() {
     let (tracker, _, tasks) = jobs(500);
     let (now, most, seen) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     let summary = tasks
@@ -58,7 +58,7 @@ async fn sixteen_bodies_do_five_hundred_tasks_once_each_and_never_more_at_a_time
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_and_its_bodies_can_be_spawned() {
+async fn async_worker_and_handlers_are_send() {
     let (_tracker, _, tasks) = jobs(40);
     let jobs = tasks.clone();
     let worker = tokio::spawn(async move {
@@ -74,7 +74,7 @@ async fn a_worker_and_its_bodies_can_be_spawned() {
 }
 
 #[tokio::test]
-async fn a_body_that_takes_too_long_is_dropped_and_its_attempt_has_failed() {
+async fn async_handler_over_its_timeout_is_dropped_and_fails() {
     let tracker = Tracker::in_memory().unwrap();
     let tasks = tracker.tasks::<Job>().unwrap();
     tasks.submit(&job("slow")).unwrap();
@@ -101,7 +101,7 @@ async fn a_body_that_takes_too_long_is_dropped_and_its_attempt_has_failed() {
 }
 
 #[tokio::test]
-async fn a_time_limit_goes_by_the_tracker_s_clock() {
+async fn async_timeout_uses_the_tracker_clock() {
     let (_tracker, clock, tasks) = jobs(1);
     let advance = async {
         tokio::time::sleep(ms(250)).await;
@@ -117,7 +117,7 @@ async fn a_time_limit_goes_by_the_tracker_s_clock() {
 }
 
 #[tokio::test]
-async fn a_panic_is_a_failure_of_its_task_alone() {
+async fn async_panic_fails_only_its_task() {
     let (_tracker, clock, tasks) = jobs(3);
     let time = async {
         loop {
@@ -146,7 +146,7 @@ async fn a_panic_is_a_failure_of_its_task_alone() {
 }
 
 #[tokio::test]
-async fn a_stopped_worker_ends_what_runs_and_begins_nothing() {
+async fn stopped_worker_finishes_running_tasks_and_starts_none() {
     let (_tracker, _, tasks) = jobs(100);
     let worker = tasks.async_worker().concurrency(4).keep_running();
     let stop = worker.stop_handle();
@@ -167,7 +167,7 @@ async fn a_stopped_worker_ends_what_runs_and_begins_nothing() {
 }
 
 #[tokio::test]
-async fn too_many_failures_halt_a_worker_and_none_begins_after_the_last() {
+async fn too_many_failures_stop_the_async_worker() {
     for bodies in [1, 4] {
         let (tracker, _, tasks) = jobs(100);
         let begun = AtomicUsize::new(0);
@@ -190,7 +190,7 @@ async fn too_many_failures_halt_a_worker_and_none_begins_after_the_last() {
 }
 
 #[tokio::test]
-async fn suspects_run_alone() {
+async fn isolated_task_runs_alone() {
     for ahead in [0, 32] {
         let (tracker, clock, tasks) = jobs(0);
         tasks.submit_all((1..=3).map(|number| job(&format!("poison {number}")))).unwrap();
@@ -226,7 +226,7 @@ async fn suspects_run_alone() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_leaves_the_line_and_the_others_are_done() {
+async fn unreadable_task_is_skipped_and_others_run() {
     for ahead in [0, 2, 64] {
         let (tracker, _, old) = jobs(12);
         drop(old);
@@ -245,7 +245,7 @@ async fn what_cannot_be_read_leaves_the_line_and_the_others_are_done() {
 }
 
 #[tokio::test]
-async fn a_worker_that_runs_on_wakes_up_by_a_submit_and_by_time() {
+async fn keep_running_async_worker_wakes_for_submits_and_time() {
     let (_tracker, clock, tasks) = jobs(0);
     let jobs = tasks.asynchronous();
     let worker = tasks.async_worker().concurrency(3).keep_running();
@@ -277,7 +277,7 @@ async fn a_worker_that_runs_on_wakes_up_by_a_submit_and_by_time() {
 }
 
 #[tokio::test]
-async fn a_worker_drains_what_its_bodies_and_the_delays_bring() {
+async fn async_worker_runs_follow_ups_and_delayed_tasks() {
     let tracker = Tracker::in_memory().unwrap();
     let tasks = tracker.tasks::<Job>().unwrap();
     tasks.submit(&job("x")).unwrap();
@@ -303,7 +303,7 @@ async fn a_worker_drains_what_its_bodies_and_the_delays_bring() {
 }
 
 #[tokio::test]
-async fn leases_are_renewed_while_a_body_awaits() {
+async fn async_lease_is_renewed_while_a_handler_awaits() {
     let (_tracker, clock, tasks) = jobs(1);
     let summary = tasks
         .async_worker()
@@ -322,7 +322,7 @@ async fn leases_are_renewed_while_a_body_awaits() {
 }
 
 #[tokio::test]
-async fn an_idle_worker_sleeps() {
+async fn idle_async_worker_sleeps() {
     let (tracker, _, tasks) = jobs(0);
     let worker = tasks.async_worker().concurrency(4).keep_running();
     let stop = worker.stop_handle();
@@ -343,7 +343,7 @@ async fn an_idle_worker_sleeps() {
 }
 
 #[tokio::test]
-async fn a_worker_that_works_ahead_does_all_once_within_its_bounds_and_a_stop_gives_back_the_rest() {
+async fn async_prefetch_runs_each_once_and_stop_releases_the_rest() {
     for (bodies, ahead) in [(1, 1), (1, 32), (16, 4), (4, 40)] {
         let (tracker, _, tasks) = jobs(400);
         let worker = tasks.async_worker().concurrency(bodies).prefetch(ahead);
@@ -372,7 +372,7 @@ async fn a_worker_that_works_ahead_does_all_once_within_its_bounds_and_a_stop_gi
 }
 
 #[tokio::test]
-async fn dropped_a_worker_that_works_ahead_gives_back_all_that_it_has() {
+async fn dropped_prefetching_async_worker_releases_its_tasks() {
     let (tracker, clock, tasks) = jobs(60);
     let worker = tasks.async_worker().concurrency(3).prefetch(20);
     let stuck = AtomicUsize::new(0);

@@ -34,7 +34,7 @@ fn die<T: tracker_core::TrackedTask>(execution: Execution<T>) {
 }
 
 #[test]
-fn a_crashed_workers_task_is_free_and_not_for_ever() {
+fn task_of_a_crashed_worker_is_freed_a_bounded_number_of_times() {
     // 1. A crashed worker's task stays locked for ever, or is restarted without limit.
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["poison", "other"]);
@@ -52,7 +52,7 @@ fn a_crashed_workers_task_is_free_and_not_for_ever() {
 }
 
 #[test]
-fn the_status_is_checked_in_the_transaction_that_takes_the_lease() {
+fn status_is_checked_in_the_transaction_of_the_claim() {
     // 2. The status is not re-checked when the lock is taken: a finished job runs again.
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
@@ -81,7 +81,7 @@ fn the_status_is_checked_in_the_transaction_that_takes_the_lease() {
 }
 
 #[test]
-fn a_worker_whose_lease_was_stolen_writes_nothing() {
+fn worker_with_a_stolen_lease_writes_nothing() {
     // 3. A worker whose lock was stolen still writes its result.
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b"]);
@@ -109,7 +109,7 @@ fn a_worker_whose_lease_was_stolen_writes_nothing() {
 }
 
 #[test]
-fn a_sweep_never_takes_a_task_that_has_finished() {
+fn rescue_never_takes_a_finished_task() {
     // 4. A sweep resurrects a job that finished between its two statements.
     let (clock, tracker) = tracker();
     let mails = tracker.tasks::<Mail>().unwrap();
@@ -145,7 +145,7 @@ fn a_sweep_never_takes_a_task_that_has_finished() {
 }
 
 #[test]
-fn work_that_takes_longer_than_its_lease_is_not_run_twice() {
+fn work_longer_than_its_lease_is_not_run_twice() {
     // 5. No renewal: work longer than the lock is run twice.
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["by a worker", "by hand"]);
@@ -177,7 +177,7 @@ fn work_that_takes_longer_than_its_lease_is_not_run_twice() {
 }
 
 #[test]
-fn claiming_the_next_task_is_one_act() {
+fn claim_of_the_next_task_is_atomic() {
     // 6. No atomic claim-next: workers collide on the same oldest rows.
     let (_, tracker) = tracker();
     let mails = tracker.tasks::<Mail>().unwrap();
@@ -201,7 +201,7 @@ fn claiming_the_next_task_is_one_act() {
 }
 
 #[test]
-fn a_limit_is_one_limit_and_a_name_is_no_prefix() {
+fn page_limit_is_total_and_kind_name_is_no_prefix() {
     // 7. A limit applied per shard; counts and deletes by *prefix* take other use cases with them.
     let (_, tracker) = tracker();
     let [test, test1] = ["test", "test1"].map(|name| tracker.tasks_as::<Mail>(name).unwrap());
@@ -225,7 +225,7 @@ fn a_limit_is_one_limit_and_a_name_is_no_prefix() {
 }
 
 #[test]
-fn to_submit_what_exists_never_resets_it() {
+fn submit_of_an_existing_task_never_resets_it() {
     // 8. Creating an existing task resets it, even while it runs.
     let (_, tracker) = tracker();
     let tasks = crate::kinds::one_of_each(&tracker);
@@ -241,7 +241,7 @@ fn to_submit_what_exists_never_resets_it() {
 }
 
 #[test]
-fn a_success_that_cannot_be_stored_is_no_failure_of_the_task() {
+fn success_that_cannot_be_stored_is_no_failure() {
     // 9. A success that cannot be stored is booked as a failure of the task.
     let (disk, clock) = (Disk::default(), ManualClock::new());
     // The next write fails with EIO, and does nothing.
@@ -272,7 +272,7 @@ fn a_success_that_cannot_be_stored_is_no_failure_of_the_task() {
 }
 
 #[test]
-fn half_done_data_goes_with_the_failure() {
+fn failure_drops_partial_changes() {
     // 10. Half-done data is saved on failure.
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["error", "panic", "dropped", "kept"]);
@@ -305,7 +305,7 @@ fn half_done_data_goes_with_the_failure() {
 }
 
 #[test]
-fn each_step_has_failures_and_errors_of_its_own() {
+fn each_step_counts_its_own_failures() {
     // 11. Steps share one retry counter, one error list.
     let (_, tracker) = tracker();
     let imports = tracker.tasks::<Import>().unwrap();
@@ -325,7 +325,7 @@ fn each_step_has_failures_and_errors_of_its_own() {
 }
 
 #[test]
-fn a_swept_task_goes_to_the_back_of_the_line() {
+fn rescued_task_goes_to_the_end_of_the_claim_order() {
     // 12. Swept jobs go to the head of the queue, so a poison job blocks it.
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["poison", "a", "b", "c", "d"]);
@@ -346,7 +346,7 @@ fn a_swept_task_goes_to_the_back_of_the_line() {
 }
 
 #[test]
-fn an_error_has_its_worker_start_and_duration_and_the_list_is_bounded() {
+fn errors_name_worker_and_duration_and_are_bounded() {
     // 13. Errors without worker, start or duration; only the last kept, or an unbounded list.
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]).worker_name("worker 7");
@@ -367,7 +367,7 @@ fn an_error_has_its_worker_start_and_duration_and_the_list_is_bounded() {
 }
 
 #[test]
-fn time_is_what_the_injected_clock_says() {
+fn times_come_from_the_injected_clock() {
     // 14. Wall clocks everywhere, no clock can be injected.
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
@@ -386,7 +386,7 @@ fn time_is_what_the_injected_clock_says() {
 }
 
 #[test]
-fn a_refusal_says_why_out_of_the_transaction_that_refused() {
+fn refusal_states_the_reason_of_its_transaction() {
     // 15. Refusals that do not say why, or cost a second racy read.
     let (_, tracker) = tracker();
     let tasks = crate::kinds::one_of_each(&tracker).worker_name("other");
@@ -402,7 +402,7 @@ fn a_refusal_says_why_out_of_the_transaction_that_refused() {
 }
 
 #[test]
-fn an_interrupted_program_leaves_no_task_locked() {
+fn interrupted_program_leaves_no_task_locked() {
     // 16. Ctrl-C leaves the task locked.
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b", "c"]);
@@ -429,7 +429,7 @@ fn an_interrupted_program_leaves_no_task_locked() {
 }
 
 #[test]
-fn an_end_of_what_is_not_there_is_refused() {
+fn outcome_of_a_missing_task_is_refused() {
     // 17. `end` of an id that the table does not have reports true.
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b"]);

@@ -65,7 +65,7 @@ fn through(jobs: &Tasks<Job>, id: u32, steps: &[&str]) {
 }
 
 #[test]
-fn three_steps_in_one_row_start_from_each_others_success() {
+fn three_steps_start_from_the_success_of_the_one_before() {
     let (_, tracker) = tracker();
     let jobs = jobs(&tracker, 1..3);
     refused(jobs.step("two").unwrap().start(1), "WrongStep");
@@ -84,7 +84,7 @@ fn three_steps_in_one_row_start_from_each_others_success() {
 }
 
 #[test]
-fn updates_are_stored_with_the_success_and_dropped_with_an_error() {
+fn changes_are_stored_on_success_and_dropped_on_error() {
     let (_, tracker) = tracker();
     let jobs = jobs(&tracker, 1..2);
     let one = jobs.step("one").unwrap();
@@ -110,7 +110,7 @@ fn updates_are_stored_with_the_success_and_dropped_with_an_error() {
 }
 
 #[test]
-fn errors_of_the_body_are_skipped_where_asked_and_a_refused_start_never() {
+fn skip_handler_error_hides_no_refused_start() {
     let (_, tracker) = tracker();
     let jobs = jobs(&tracker, 1..2);
     let one = jobs.step("one").unwrap();
@@ -134,7 +134,7 @@ fn errors_of_the_body_are_skipped_where_asked_and_a_refused_start_never() {
 }
 
 #[test]
-fn at_the_third_failure_of_three_a_job_is_ignored() {
+fn third_failure_of_three_ignores_the_job() {
     let (_, tracker) = tracker();
     let jobs = jobs(&tracker, 1..2);
     through(&jobs, 1, &["one"]);
@@ -149,7 +149,7 @@ fn at_the_third_failure_of_three_a_job_is_ignored() {
 }
 
 #[test]
-fn after_a_success_nothing_is_held_against_a_job_and_it_does_not_run_again() {
+fn succeeded_job_is_clean_and_does_not_run_again() {
     let (_, tracker) = tracker();
     let jobs = jobs(&tracker, 1..2);
     through(&jobs, 1, &["one", "two"]);
@@ -162,7 +162,7 @@ fn after_a_success_nothing_is_held_against_a_job_and_it_does_not_run_again() {
 }
 
 #[test]
-fn status_lease_and_counters_are_out_of_a_bodys_reach() {
+fn handler_cannot_change_status_lease_or_counters() {
     let (_, tracker) = tracker();
     let jobs = jobs(&tracker, 1..2);
     let one = jobs.step("one").unwrap();
@@ -184,7 +184,7 @@ fn status_lease_and_counters_are_out_of_a_bodys_reach() {
 }
 
 #[test]
-fn all_failed_ones_of_all_steps_by_one_query_and_again_with_new_logic() {
+fn one_query_retries_failed_jobs_of_all_steps() {
     let (clock, tracker) = tracker();
     let jobs = jobs(&tracker, 0..12);
     // The later their number, the earlier they fail; some in each step.
@@ -212,7 +212,7 @@ fn all_failed_ones_of_all_steps_by_one_query_and_again_with_new_logic() {
 }
 
 #[test]
-fn further_statuses_to_start_from_one_or_many() {
+fn extra_startable_statuses_work_for_one_and_many() {
     let (_, tracker) = tracker();
     let jobs = jobs(&tracker, 1..4);
     let (one, two) = (jobs.step("one").unwrap(), jobs.step("two").unwrap());
@@ -233,7 +233,7 @@ fn further_statuses_to_start_from_one_or_many() {
 }
 
 #[test]
-fn a_report_of_statuses_is_that_of_a_look_at_every_row() {
+fn report_of_statuses_equals_a_scan_of_every_row() {
     let (_, tracker) = tracker();
     let jobs = jobs(&tracker, 0..40);
     for id in 0..40 {
@@ -253,7 +253,7 @@ fn a_report_of_statuses_is_that_of_a_look_at_every_row() {
 }
 
 #[test]
-fn the_story_of_a_start_goes_from_banner_to_banner() {
+fn run_log_of_a_start_has_both_banners() {
     let (_, tracker) = tracker();
     let jobs = jobs(&tracker, 1..2).worker_name("me");
     let (one, two) = (jobs.step("one").unwrap(), jobs.step("two").unwrap());

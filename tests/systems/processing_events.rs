@@ -62,7 +62,7 @@ fn latest(runs: &Tasks<Run>, reference: &str) -> Option<Record<Run, Status>> {
 }
 
 #[test]
-fn names_come_from_arguments_or_the_environment_and_what_is_missing_is_named() {
+fn kind_name_parts_come_from_arguments_or_environment() {
     let (_, tracker) = tracker();
     let name = KindName::new().part("service", Some("billing"), "NO_SUCH").part("processor", Some("invoices"), "PATH");
     let runs = tracker.tasks_as::<Run>(&name.name().unwrap()).unwrap();
@@ -82,7 +82,7 @@ fn names_come_from_arguments_or_the_environment_and_what_is_missing_is_named() {
 }
 
 #[test]
-fn one_runs_per_service_processor_and_reference() {
+fn one_event_runs_per_service_processor_and_reference() {
     let (_, tracker) = tracker();
     let invoices = runs(&tracker, "billing", "invoices");
     let others = [runs(&tracker, "billing", "receipts"), runs(&tracker, "shipping", "invoices")];
@@ -99,7 +99,7 @@ fn one_runs_per_service_processor_and_reference() {
 }
 
 #[test]
-fn a_reference_starts_again_once_its_last_run_has_ended() {
+fn reference_may_start_again_after_its_run_ended() {
     let (clock, tracker) = tracker();
     let runs = runs(&tracker, "billing", "invoices");
     let mut ids = Vec::new();
@@ -122,7 +122,7 @@ fn a_reference_starts_again_once_its_last_run_has_ended() {
 }
 
 #[test]
-fn an_end_is_true_once() {
+fn event_ends_once() {
     let (_, tracker) = tracker();
     let (runs, elsewhere) = (runs(&tracker, "billing", "invoices"), runs(&tracker, "billing", "receipts"));
     let run = start(&runs, "a", json!({})).unwrap();
@@ -137,7 +137,7 @@ fn an_end_is_true_once() {
 }
 
 #[test]
-fn ids_of_running_ones_are_found_by_reference() {
+fn running_ids_are_found_by_reference() {
     let (_, tracker) = tracker();
     let runs = runs(&tracker, "billing", "invoices");
     let running = |reference: &str| runs.get_by_key("reference", &[&reference]).unwrap().map(|run| run.id);
@@ -151,7 +151,7 @@ fn ids_of_running_ones_are_found_by_reference() {
 }
 
 #[test]
-fn events_are_found_by_id_and_the_latest_by_reference_also_after_a_restart() {
+fn events_are_found_by_id_and_reference_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::new();
     let open = || Tracker::options().clock(clock.clone()).open(folder.path().join("events.redb")).unwrap();
@@ -178,7 +178,7 @@ fn events_are_found_by_id_and_the_latest_by_reference_also_after_a_restart() {
 }
 
 #[test]
-fn times_rows_note_and_event_are_kept() {
+fn event_keeps_times_rows_and_note() {
     let (clock, tracker) = tracker();
     let runs = runs(&tracker, "billing", "invoices");
     let event = json!({ "file": "a.csv", "parts": [1, 2.5, null, { "deep": true }] });
@@ -197,7 +197,7 @@ fn times_rows_note_and_event_are_kept() {
 }
 
 #[test]
-fn what_ended_lately_is_found_for_its_time_to_live_and_no_more_than_asked_for() {
+fn recently_ended_events_are_found_up_to_the_limit() {
     let (clock, tracker) = tracker();
     let runs = runs(&tracker, "billing", "invoices");
     for number in 0..20 {
@@ -224,7 +224,7 @@ fn what_ended_lately_is_found_for_its_time_to_live_and_no_more_than_asked_for() 
 }
 
 #[test]
-fn of_many_threads_one_starts_and_one_ends() {
+fn one_of_many_threads_starts_and_ends_an_event() {
     let (_, tracker) = tracker();
     let runs = runs(&tracker, "billing", "invoices");
     for round in 0..20 {

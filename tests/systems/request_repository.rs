@@ -70,7 +70,7 @@ fn of(requests: &Tasks<Request>, client: &str, number: u32) -> Record<Request, S
 }
 
 #[test]
-fn an_insert_is_idempotent_and_gives_the_row_verbatim_whatever_its_state() {
+fn insert_is_idempotent_and_returns_the_stored_row() {
     let (_, tracker, requests) = repository();
     let (submission, first) = insert(&requests, "ann", 1, "https://first");
     assert_eq!((submission, first.status), (Submission::New, Status::Pending));
@@ -99,7 +99,7 @@ fn an_insert_is_idempotent_and_gives_the_row_verbatim_whatever_its_state() {
 }
 
 #[test]
-fn a_first_insert_has_a_correlation_id_by_which_it_is_found() {
+fn first_insert_is_found_by_its_correlation_id() {
     let (_, tracker, requests) = repository();
     let rows: Vec<_> = (0..20).map(|number| insert(&requests, "ann", number, "https://ann").1).collect();
     for row in &rows {
@@ -115,7 +115,7 @@ fn a_first_insert_has_a_correlation_id_by_which_it_is_found() {
 }
 
 #[test]
-fn claims_are_oldest_first_and_no_row_goes_to_two_of_many_claimers() {
+fn claims_are_oldest_first_and_exclusive() {
     let (clock, tracker, requests) = repository();
     for number in 0..200 {
         insert(&requests, "ann", number, "https://ann");
@@ -146,7 +146,7 @@ fn claims_are_oldest_first_and_no_row_goes_to_two_of_many_claimers() {
 }
 
 #[test]
-fn a_response_is_done_and_one_that_carries_an_error_is_error() {
+fn response_with_an_error_ends_as_error() {
     let (_, tracker, requests) = repository();
     for number in 0..4 {
         insert(&requests, "ann", number, "https://ann");
@@ -174,7 +174,7 @@ fn a_response_is_done_and_one_that_carries_an_error_is_error() {
 }
 
 #[test]
-fn the_callbacks_state_is_its_own() {
+fn callback_state_is_separate() {
     let (_, tracker, requests) = repository();
     for number in 0..3 {
         insert(&requests, "ann", number, "https://ann");
@@ -196,7 +196,7 @@ fn the_callbacks_state_is_its_own() {
 }
 
 #[test]
-fn a_sweep_takes_what_runs_too_long_says_which_and_leaves_the_others() {
+fn rescue_takes_only_requests_that_run_too_long() {
     let (clock, tracker, requests) = repository();
     for number in 0..6 {
         insert(&requests, "ann", number, "https://ann");
@@ -225,7 +225,7 @@ fn a_sweep_takes_what_runs_too_long_says_which_and_leaves_the_others() {
 }
 
 #[test]
-fn the_place_in_the_queue_is_how_many_are_ahead_and_how_many_run() {
+fn queue_position_counts_pending_ahead_and_running() {
     let (clock, tracker, requests) = repository();
     let rows: Vec<_> = (0..10)
         .map(|number| {
@@ -248,7 +248,7 @@ fn the_place_in_the_queue_is_how_many_are_ahead_and_how_many_run() {
 }
 
 #[test]
-fn a_listing_is_by_client_and_several_statuses_newest_first_in_pages_with_a_total() {
+fn listing_filters_by_client_and_statuses_in_pages() {
     let (clock, tracker, requests) = repository();
     for number in 0..30 {
         insert(&requests, ["ann", "bob"][number as usize % 2], number, "https://a");
@@ -287,7 +287,7 @@ fn a_listing_is_by_client_and_several_statuses_newest_first_in_pages_with_a_tota
 }
 
 #[test]
-fn an_insert_wakes_a_waiting_worker() {
+fn insert_wakes_a_waiting_worker() {
     let (_, tracker, requests) = repository();
     let worker = requests.worker().threads(3).keep_running();
     let (stop, watch) = (worker.stop_handle(), tracker.subscribe());

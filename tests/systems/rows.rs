@@ -33,7 +33,7 @@ struct Invoice {
 }
 
 #[test]
-fn records_with_codes_times_attempts_and_errors_move_in() {
+fn import_keeps_codes_times_attempts_and_errors() {
     // json.dumps({"kind": "invoice", "id": t.id, "code": t.status, "attempts": t.attempts, "failures": t.attempts,
     //             "created": t.create_time, "updated": t.update_time, "history": t.errors, "payload": {…}})
     let record = |id: &str, code: i32, attempts: u32, errors: &[&str]| {
@@ -92,7 +92,7 @@ struct Job {
 }
 
 #[test]
-fn rows_of_a_pipeline_move_in_at_their_step_by_their_code() {
+fn import_puts_pipeline_rows_at_their_step() {
     // SELECT json_object('kind', 'job', 'id', id, 'code', status, 'failures', retry, 'history', json_array(errors), …)
     let row = |id: u32, code: i32| json!({ "kind": "job", "id": id, "code": code, "payload": { "id": id } });
     let codes = [110, 120, 130, 140, 220, 230, 240];
@@ -116,7 +116,7 @@ struct Task {
 }
 
 #[test]
-fn items_of_many_use_cases_move_in_each_to_its_own() {
+fn import_puts_items_into_their_kinds() {
     // for item in Tracker.scan(): the key is use_case + "____" + task id, the status and its shard the index
     let item = |use_case: &str, id: &str, status: &str| json!({ "kind": use_case, "id": id, "status": status, "payload": { "id": id, "data": 1 } });
     let (_, tracker) = tracker();
@@ -139,7 +139,7 @@ struct Request {
 }
 
 #[test]
-fn requests_move_in_and_their_keys_bind() {
+fn import_of_requests_binds_their_keys() {
     // psql -At -c "SELECT json_build_object('kind', 'request', 'id', correlation_id, 'status', …) FROM requests"
     let row = |number: u32, status: &str, response: Value| {
         let id = format!("{number:016x}");
@@ -170,7 +170,7 @@ struct Run {
 }
 
 #[test]
-fn events_move_in_with_their_times_and_are_found_by_reference() {
+fn import_of_events_keeps_times_and_references() {
     let row = |id: u128, reference: &str, status: &str, ending: &str| {
         json!({
             "kind": "run", "id": { "$uuid": uuid::Uuid::from_u128(id).to_string() }, "status": status,
@@ -204,7 +204,7 @@ struct Mail {
 
 /// What `docs/moving/effectum.sql` prints of a file of effectum 0.7.0 with a job in each state.
 #[test]
-fn effectums_jobs_move_in() {
+fn import_of_effectum_jobs_is_complete() {
     let (_, tracker) = tracker();
     let mails = tracker.tasks::<Mail>().unwrap();
     assert_eq!(tracker.import(include_bytes!("printed/effectum.jsonl").as_slice()).unwrap().new, 6);
@@ -236,7 +236,7 @@ struct Letter {
 
 /// What `docs/moving/apalis.sql` prints of a file of apalis-sqlite 1.0.0 with a job in each state.
 #[test]
-fn apaliss_jobs_move_in() {
+fn import_of_apalis_jobs_is_complete() {
     let (_, tracker) = tracker();
     let letters = tracker.tasks::<Letter>().unwrap();
     assert_eq!(tracker.import(include_bytes!("printed/apalis.jsonl").as_slice()).unwrap().new, 6);

@@ -50,7 +50,7 @@ fn fail(invoices: &Tasks<Invoice>, number: &str) {
 }
 
 #[test]
-fn an_unknown_id_loads_nothing() {
+fn unknown_id_loads_nothing() {
     let (_, tracker) = tracker();
     let invoices = invoices(&tracker, &["a"]);
     assert!(invoices.get("nobody").unwrap().is_none());
@@ -59,7 +59,7 @@ fn an_unknown_id_loads_nothing() {
 }
 
 #[test]
-fn a_new_record_has_the_documented_fields_and_defaults() {
+fn new_record_has_the_documented_defaults() {
     let (clock, tracker) = tracker();
     let invoices = invoices(&tracker, &["a"]);
     let codes = [0, 10, 20, 30, 40, 50].map(|code| Status::from_code(code).unwrap());
@@ -82,7 +82,7 @@ fn a_new_record_has_the_documented_fields_and_defaults() {
 }
 
 #[test]
-fn a_second_worker_inside_the_first_ones_run_is_refused() {
+fn second_worker_is_refused_while_the_first_runs() {
     let (_, tracker) = tracker();
     let invoices = invoices(&tracker, &["a"]);
     let (first, second) = (invoices.worker_name("first"), invoices.worker_name("second"));
@@ -104,7 +104,7 @@ fn a_second_worker_inside_the_first_ones_run_is_refused() {
 }
 
 #[test]
-fn the_same_token_enters_again_and_another_does_not() {
+fn only_the_same_token_reenters() {
     let (_, tracker) = tracker();
     let invoices = invoices(&tracker, &["a"]);
     let mut mine = invoices.start("a").unwrap();
@@ -121,7 +121,7 @@ fn the_same_token_enters_again_and_another_does_not() {
 }
 
 #[test]
-fn ignoring_the_lease_bypasses_only_the_lease() {
+fn steal_lease_bypasses_only_the_lease() {
     let (_, tracker) = tracker();
     let invoices = invoices(&tracker, &["leased", "succeeded", "ignored", "exhausted"]);
     let ignoring = StartOptions::new().steal_lease();
@@ -138,7 +138,7 @@ fn ignoring_the_lease_bypasses_only_the_lease() {
 }
 
 #[test]
-fn force_opens_what_has_ended_and_not_the_lease() {
+fn force_starts_ended_tasks_and_keeps_leases() {
     let (_, tracker) = tracker();
     let invoices = invoices(&tracker, &["leased", "ignored", "exhausted"]);
     let force = StartOptions::new().force();
@@ -158,7 +158,7 @@ fn force_opens_what_has_ended_and_not_the_lease() {
 }
 
 #[test]
-fn three_failures_of_three_are_20_20_30_and_a_fourth_start_is_refused() {
+fn third_failure_exhausts_and_a_fourth_start_is_refused() {
     let (_, tracker) = tracker();
     let invoices = invoices(&tracker, &["a", "beside it"]);
     for (attempt, code) in [(1, 20), (2, 20), (3, 30)] {
@@ -180,7 +180,7 @@ fn three_failures_of_three_are_20_20_30_and_a_fourth_start_is_refused() {
 }
 
 #[test]
-fn a_lease_at_exactly_its_expiry_is_free() {
+fn lease_is_free_exactly_at_its_expiry() {
     let (clock, tracker) = tracker();
     let invoices = invoices(&tracker, &["a"]);
     invoices.start("a").unwrap().detach().unwrap();
@@ -193,7 +193,7 @@ fn a_lease_at_exactly_its_expiry_is_free() {
 }
 
 #[test]
-fn a_lease_of_no_length_is_refused_before_anything_is_written() {
+fn zero_lease_is_refused_before_any_write() {
     let (_, tracker) = tracker();
     let invoices = invoices(&tracker, &["a"]);
     let change = tracker.change_number().unwrap();
@@ -207,7 +207,7 @@ fn a_lease_of_no_length_is_refused_before_anything_is_written() {
 }
 
 #[test]
-fn the_verbose_story_tells_each_step_of_the_life_of_a_task() {
+fn run_log_shows_each_step_of_a_task() {
     let (_, tracker) = tracker();
     let invoices = invoices(&tracker, &["a"]).worker_name("me");
     let lines = told(|| {

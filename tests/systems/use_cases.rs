@@ -46,7 +46,7 @@ fn errors(tasks: &Tasks<Task>, id: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_same_id_in_two_use_cases_is_two_tasks() {
+fn same_id_in_two_kinds_is_two_tasks() {
     let (_, tracker) = tracker();
     let [test, test1] = ["test", "test1"].map(|name| use_case(&tracker, name, &["a", "b"]));
     test.run("a", |_| fine()).unwrap();
@@ -58,7 +58,7 @@ fn the_same_id_in_two_use_cases_is_two_tasks() {
 }
 
 #[test]
-fn the_statuses_of_a_call_replace_those_of_the_kind() {
+fn startable_of_a_call_replaces_that_of_the_kind() {
     let (_, tracker) = tracker();
     let tasks = use_case(&tracker, "test", &["ignored", "succeeded"]);
     tasks.ignore("ignored", "not wanted").unwrap();
@@ -72,7 +72,7 @@ fn the_statuses_of_a_call_replace_those_of_the_kind() {
 }
 
 #[test]
-fn a_refusal_is_one_thing_until_its_reason_is_asked_for() {
+fn refusal_is_one_kind_of_error_with_a_reason() {
     let (_, tracker) = tracker();
     let tasks = tracker.tasks_as::<Task>("test").unwrap();
     let strict = StartOptions::new().startable([]);
@@ -99,7 +99,7 @@ fn a_refusal_is_one_thing_until_its_reason_is_asked_for() {
 }
 
 #[test]
-fn staged_data_waits_for_the_success_and_a_checkpoint_does_not() {
+fn checkpoint_stores_before_the_success() {
     let (_, tracker) = tracker();
     let tasks = use_case(&tracker, "test", &["a", "b"]);
     let stored = || tasks.get("a").unwrap().unwrap().task.data;
@@ -124,7 +124,7 @@ fn staged_data_waits_for_the_success_and_a_checkpoint_does_not() {
 }
 
 #[test]
-fn after_one_failure_and_a_success_the_error_is_still_there() {
+fn error_of_a_failure_stays_after_a_success() {
     let (_, tracker) = tracker();
     let tasks = use_case(&tracker, "test", &["a", "b"]);
     tasks.run("a", |_| unlucky()).unwrap_err();
@@ -138,7 +138,7 @@ fn after_one_failure_and_a_success_the_error_is_still_there() {
 }
 
 #[test]
-fn queries_by_one_status_or_many_by_name_or_code_both_ways() {
+fn queries_accept_statuses_by_name_and_code() {
     let (clock, tracker) = tracker();
     let tasks = use_case(&tracker, "test", &["a", "b", "c", "d"]);
     for id in ["d", "b", "a"] {
@@ -155,7 +155,7 @@ fn queries_by_one_status_or_many_by_name_or_code_both_ways() {
 }
 
 #[test]
-fn what_is_unfinished_comes_in_one_order_over_its_statuses() {
+fn unfinished_tasks_are_ordered_across_statuses() {
     let (clock, tracker) = tracker();
     let [tasks, other] = ["test", "test1"].map(|name| use_case(&tracker, name, &["a", "b", "c", "d", "e"]));
     for id in ["c", "a", "e"] {
@@ -171,7 +171,7 @@ fn what_is_unfinished_comes_in_one_order_over_its_statuses() {
 }
 
 #[test]
-fn counts_and_deletes_of_a_use_case_are_exact() {
+fn counts_and_removals_of_a_kind_are_exact() {
     let (_, tracker) = tracker();
     let [test, test1] = ["test", "test1"].map(|name| use_case(&tracker, name, &["a", "b", "c"]));
     test.run("a", |_| fine()).unwrap();
@@ -187,7 +187,7 @@ fn counts_and_deletes_of_a_use_case_are_exact() {
 }
 
 #[test]
-fn a_task_is_locked_for_others_until_its_expiry_and_never_for_its_owner() {
+fn lease_locks_others_until_expiry_and_not_its_owner() {
     let (clock, tracker) = tracker();
     let tasks = use_case(&tracker, "test", &["a"]);
     let locked = |options: &StartOptions<Status>| tasks.check_start("a", options).is_err();
@@ -205,7 +205,7 @@ fn a_task_is_locked_for_others_until_its_expiry_and_never_for_its_owner() {
 }
 
 #[test]
-fn a_final_write_after_the_lease_was_taken_over_is_rejected() {
+fn outcome_after_a_stolen_lease_is_refused() {
     let (clock, tracker) = tracker();
     let tasks = use_case(&tracker, "test", &["a"]);
     let late = tasks.run("a", |task| {

@@ -32,7 +32,7 @@ async fn poll_once<F: Future>(future: F) {
 }
 
 #[tokio::test]
-async fn tasks_are_submitted_one_by_one_with_their_row_and_in_bulk() {
+async fn async_submit_works_singly_and_in_bulk() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &[]);
     let calls = tasks.asynchronous();
@@ -68,7 +68,7 @@ async fn tasks_are_submitted_one_by_one_with_their_row_and_in_bulk() {
 }
 
 #[tokio::test]
-async fn attempts_start_go_out_of_hand_and_come_back() {
+async fn async_attempt_is_detached_and_resumed() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     let calls = tasks.asynchronous();
@@ -103,7 +103,7 @@ async fn attempts_start_go_out_of_hand_and_come_back() {
 }
 
 #[tokio::test]
-async fn by_hand_tasks_are_moved_ignored_removed_and_sent_back_to_their_first_step() {
+async fn async_admin_calls_move_ignore_remove_and_requeue() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b", "c"]);
     let calls = tasks.asynchronous();
@@ -130,7 +130,7 @@ async fn by_hand_tasks_are_moved_ignored_removed_and_sent_back_to_their_first_st
 }
 
 #[tokio::test]
-async fn a_batch_is_opened_filled_sealed_and_followed_by_async_calls() {
+async fn async_calls_open_fill_and_seal_a_batch() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &[]);
     let calls = tasks.asynchronous();
@@ -166,7 +166,7 @@ async fn a_batch_is_opened_filled_sealed_and_followed_by_async_calls() {
 }
 
 #[tokio::test]
-async fn async_workers_take_tasks_that_wait_for_others_in_their_order() {
+async fn async_worker_runs_dependencies_first() {
     let (_, tracker) = tracker();
     let (tasks, mails) = (jobs(&tracker, &[]), tracker.tasks::<Mail>().unwrap());
     let calls = tasks.asynchronous();
@@ -213,7 +213,7 @@ struct PlainJob {
 }
 
 #[tokio::test]
-async fn an_outcome_that_is_not_to_be_had_is_a_failure_and_keeps_no_lease() {
+async fn refused_async_outcome_fails_the_task_and_frees_the_lease() {
     let (_, tracker) = tracker();
     let tasks = tracker.tasks::<PlainJob>().unwrap();
     for name in ["a", "b"] {
@@ -234,7 +234,7 @@ async fn an_outcome_that_is_not_to_be_had_is_a_failure_and_keeps_no_lease() {
 }
 
 #[tokio::test]
-async fn what_a_body_stores_itself_counts_as_what_it_is() {
+async fn outcome_stored_by_an_async_handler_is_counted_as_such() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["good", "bad", "given back"]);
     let worker = tasks.async_worker();
@@ -260,7 +260,7 @@ async fn what_a_body_stores_itself_counts_as_what_it_is() {
 /// A transaction is open, so that nothing is committed: as many calls as the queue holds are in it when their futures are
 /// dropped, and are done; the others wait outside, and never were.
 #[test]
-fn a_call_that_finds_no_room_waits_outside_the_queue() {
+fn async_call_waits_outside_a_full_queue() {
     let (_, tracker) = tracker();
     let tasks = tracker.tasks::<Job>().unwrap();
     let calls = tasks.asynchronous();

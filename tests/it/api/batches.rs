@@ -41,7 +41,7 @@ pub fn is_there(tasks: &Tasks<Job>, name: &str) -> bool {
 }
 
 #[test]
-fn a_batch_over_several_kinds_counts_by_role_and_is_over_with_its_last_task() {
+fn batch_over_several_kinds_ends_with_its_last_task() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["no member"]);
     let (mails, imports) = (tracker.tasks::<Mail>().unwrap(), tracker.tasks::<Import>().unwrap());
@@ -88,7 +88,7 @@ fn a_batch_over_several_kinds_counts_by_role_and_is_over_with_its_last_task() {
 }
 
 #[test]
-fn a_batch_is_over_only_when_it_is_sealed_and_an_empty_one_at_once() {
+fn batch_ends_when_sealed_and_an_empty_one_at_once() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &[]);
     let empty = followed(&tracker, &tasks, "empty");
@@ -113,7 +113,7 @@ fn a_batch_is_over_only_when_it_is_sealed_and_an_empty_one_at_once() {
 }
 
 #[test]
-fn a_batch_is_submitted_in_one_call_and_whole_by_another_one_after_an_interruption() {
+fn interrupted_submit_batch_is_completed_by_a_second_call() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["b"]);
     let then = BatchOptions::new().then(&tasks, &job("report")).unwrap();
@@ -139,7 +139,7 @@ fn a_batch_is_submitted_in_one_call_and_whole_by_another_one_after_an_interrupti
 }
 
 #[test]
-fn the_follow_up_comes_once_whatever_is_requeued_or_added_afterwards() {
+fn follow_up_of_a_batch_is_submitted_once() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &[]);
     let batch = followed(&tracker, &tasks, "x");
@@ -165,7 +165,7 @@ fn the_follow_up_comes_once_whatever_is_requeued_or_added_afterwards() {
 }
 
 #[test]
-fn a_follow_up_that_conflicts_is_told_in_the_batch_and_spoils_nothing() {
+fn conflicting_follow_up_is_reported_in_the_batch() {
     let (_, tracker) = tracker();
     let (tasks, mails) = (jobs(&tracker, &[]), tracker.tasks::<Mail>().unwrap());
     let batch = tracker.open_batch("x", &BatchOptions::new().then(&mails, &mail(7)).unwrap()).unwrap();
@@ -181,7 +181,7 @@ fn a_follow_up_that_conflicts_is_told_in_the_batch_and_spoils_nothing() {
 }
 
 #[test]
-fn a_task_that_exists_joins_unless_it_is_in_a_batch_that_is_not_over() {
+fn existing_task_joins_unless_its_batch_is_not_over() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["done", "waiting", "running"]);
     tasks.start("done").unwrap().succeed().unwrap();
@@ -206,7 +206,7 @@ fn a_task_that_exists_joins_unless_it_is_in_a_batch_that_is_not_over() {
 }
 
 #[test]
-fn a_task_that_exists_joins_a_batch_that_others_wait_for_unless_it_waits_for_it_too() {
+fn existing_task_may_join_a_batch_with_dependents() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "late"]);
     let batch = open(&tracker, "b");
@@ -224,7 +224,7 @@ fn a_task_that_exists_joins_a_batch_that_others_wait_for_unless_it_waits_for_it_
 }
 
 #[test]
-fn a_changed_task_joins_the_batch_of_the_night_and_a_refusal_takes_it_back() {
+fn changed_task_joins_a_batch_unless_the_call_is_refused() {
     let (_, tracker) = tracker();
     let pages = tracker.tasks::<Page>().unwrap();
     let (one, two) = (open(&tracker, "one"), open(&tracker, "two"));
@@ -242,7 +242,7 @@ fn a_changed_task_joins_the_batch_of_the_night_and_a_refusal_takes_it_back() {
 }
 
 #[test]
-fn what_was_pruned_still_counts_and_what_never_ran_does_not() {
+fn pruned_tasks_count_in_their_batch() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &[]);
     let batch = followed(&tracker, &tasks, "x");
@@ -265,7 +265,7 @@ fn what_was_pruned_still_counts_and_what_never_ran_does_not() {
 }
 
 #[test]
-fn a_batch_is_cancelled_requeued_queried_and_removed_as_one() {
+fn batch_is_cancelled_requeued_queried_and_removed() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["other"]);
     let mails = tracker.tasks::<Mail>().unwrap();
@@ -305,7 +305,7 @@ fn a_batch_is_cancelled_requeued_queried_and_removed_as_one() {
 }
 
 #[test]
-fn a_label_has_up_to_256_bytes() {
+fn batch_label_has_at_most_256_bytes() {
     let (_, tracker) = tracker();
     for label in ["x".repeat(256), "ß".repeat(128)] {
         assert_eq!(open(&tracker, &label).label(), label);
@@ -317,7 +317,7 @@ fn a_label_has_up_to_256_bytes() {
 }
 
 #[test]
-fn batches_are_found_by_label_and_number_and_listed_the_latest_first() {
+fn batches_are_found_by_label_and_listed_newest_first() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &[]);
     let batches = ["a", "b", "c"].map(|label| open(&tracker, label));
@@ -337,7 +337,7 @@ fn batches_are_found_by_label_and_number_and_listed_the_latest_first() {
 }
 
 #[test]
-fn the_rest_takes_as_long_as_the_last_ones_say() {
+fn remaining_time_follows_the_recent_rate() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &[]);
     let batch = open(&tracker, "x");
@@ -366,7 +366,7 @@ fn the_rest_takes_as_long_as_the_last_ones_say() {
 }
 
 #[test]
-fn a_transaction_opens_fills_and_ends_a_batch_or_nothing_of_it() {
+fn batch_calls_in_a_transaction_are_all_or_nothing() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     let options = BatchOptions::new().then(&tasks, &job("after")).unwrap();
@@ -392,7 +392,7 @@ fn a_transaction_opens_fills_and_ends_a_batch_or_nothing_of_it() {
 }
 
 #[test]
-fn batches_end_one_another_in_one_commit() {
+fn batches_that_depend_on_each_other_end_in_one_commit() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &[]);
     let [one, two, three] = ["one", "two", "three"].map(|label| followed(&tracker, &tasks, label));
@@ -411,7 +411,7 @@ fn batches_end_one_another_in_one_commit() {
 }
 
 #[test]
-fn workers_of_eight_threads_end_a_batch_once() {
+fn batch_ends_once_under_eight_threads() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &[]);
     let batch = followed(&tracker, &tasks, "x");

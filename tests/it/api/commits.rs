@@ -37,7 +37,7 @@ fn sum(tracker: &Tracker) -> u64 {
 }
 
 #[test]
-fn follow_up_tasks_come_with_the_success_and_only_with_it() {
+fn follow_up_tasks_are_submitted_only_with_the_success() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     let mails = tracker.tasks::<Mail>().unwrap();
@@ -68,7 +68,7 @@ fn follow_up_tasks_come_with_the_success_and_only_with_it() {
 /// The first of a group is submitted anew, waits in vain and is skipped, which its history says; the second waits for
 /// nothing that exists, so that nothing of the group stands.
 #[test]
-fn what_a_refused_group_had_written_into_a_history_is_taken_back_with_it() {
+fn refused_group_leaves_no_history_entry() {
     let (_, tracker) = tracker();
     let (tasks, pages) = (jobs(&tracker, &["lost"]), tracker.tasks::<Page>().unwrap());
     tasks.start("lost").unwrap().give_up("for good").unwrap();
@@ -98,7 +98,7 @@ fn what_a_refused_group_had_written_into_a_history_is_taken_back_with_it() {
 }
 
 #[test]
-fn a_step_that_comes_some_time_later_is_submitted_with_the_success() {
+fn delayed_follow_up_is_submitted_with_the_success() {
     let (clock, tracker) = tracker();
     let (tasks, mails) = (jobs(&tracker, &["a"]), tracker.tasks::<Mail>().unwrap());
     let later = SubmitOptions::new().delay(MINUTE);
@@ -111,7 +111,7 @@ fn a_step_that_comes_some_time_later_is_submitted_with_the_success() {
 }
 
 #[test]
-fn a_task_and_a_table_of_ones_own_change_exactly_once() {
+fn user_table_changes_exactly_once_with_the_success() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b", "c", "d"]);
     let mut done = 0;
@@ -142,7 +142,7 @@ fn a_task_and_a_table_of_ones_own_change_exactly_once() {
 }
 
 #[test]
-fn a_late_success_takes_its_table_back_with_it() {
+fn late_success_rolls_its_table_back() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     let mut old = tasks.claim().unwrap().unwrap();
@@ -156,7 +156,7 @@ fn a_late_success_takes_its_table_back_with_it() {
 }
 
 #[test]
-fn an_error_or_a_panic_rolls_everything_back() {
+fn error_or_panic_rolls_a_transaction_back() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b"]);
     let mut held = tasks.start("b").unwrap();
@@ -194,7 +194,7 @@ fn an_error_or_a_panic_rolls_everything_back() {
 }
 
 #[test]
-fn other_calls_inside_a_transaction_are_refused_and_harm_nothing() {
+fn other_calls_inside_a_transaction_are_refused() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     let other = Tracker::in_memory().unwrap();
@@ -221,7 +221,7 @@ fn other_calls_inside_a_transaction_are_refused_and_harm_nothing() {
 }
 
 #[test]
-fn the_trackers_own_tables_are_out_of_reach() {
+fn transaction_cannot_open_tables_of_the_tracker() {
     let (_, tracker) = tracker();
     for name in ["tracker.meta", "tracker.", "tracker.mine"] {
         let table = TableDefinition::<&str, &[u8]>::new(name);
@@ -233,7 +233,7 @@ fn the_trackers_own_tables_are_out_of_reach() {
 }
 
 #[test]
-fn a_refused_submit_and_start_leaves_no_task() {
+fn refused_submit_and_start_leaves_no_task() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["done"]);
     tasks.start("done").unwrap().succeed().unwrap();
@@ -245,7 +245,7 @@ fn a_refused_submit_and_start_leaves_no_task() {
 }
 
 #[test]
-fn an_id_stays() {
+fn task_cannot_change_its_id() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     let mut held = tasks.start("a").unwrap();
@@ -333,7 +333,7 @@ fn unserializable_task_keeps_its_lease_and_fails_when_dropped() {
 }
 
 #[test]
-fn jobs_of_a_closed_tracker_say_so() {
+fn calls_on_a_closed_tracker_return_closed() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     let mut held: tracker_core::Execution<Job> = tasks.claim().unwrap().unwrap();

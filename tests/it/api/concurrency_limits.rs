@@ -44,7 +44,7 @@ fn claimed(tasks: &Tasks<Fetch>) -> Option<(u32, Execution<Fetch>)> {
 }
 
 #[test]
-fn a_value_whose_limit_is_reached_lets_others_pass_and_goes_on_in_its_order() {
+fn saturated_limit_key_lets_other_values_pass() {
     let (_, tracker) = tracker();
     let tasks = fetches(&tracker, &["a", "a", "a", "a", "b", "b", "b", "c"]);
     let mut held: Vec<_> = std::iter::from_fn(|| claimed(&tasks)).collect();
@@ -59,7 +59,7 @@ fn a_value_whose_limit_is_reached_lets_others_pass_and_goes_on_in_its_order() {
 }
 
 #[test]
-fn whatever_ends_an_attempt_frees_its_slot() {
+fn every_end_of_an_attempt_frees_its_limit() {
     let (clock, tracker) = tracker();
     let tasks = fetches(&tracker, &["a"; 20]);
     let free = |count: usize| {
@@ -94,7 +94,7 @@ fn whatever_ends_an_attempt_frees_its_slot() {
 }
 
 #[test]
-fn a_start_by_id_passes_the_limit_and_is_counted() {
+fn start_by_id_ignores_the_limit_and_is_counted() {
     let (_, tracker) = tracker();
     let tasks = fetches(&tracker, &["a", "a", "a", "a", "b"]);
     let mut by_id: Vec<_> = (0..3).map(|number| tasks.start(number).unwrap()).collect();
@@ -107,7 +107,7 @@ fn a_start_by_id_passes_the_limit_and_is_counted() {
 }
 
 #[test]
-fn tasks_without_a_value_are_not_limited() {
+fn tasks_without_a_limit_key_are_not_limited() {
     let (_, tracker) = tracker();
     let tasks = tracker.tasks::<Fetch>().unwrap();
     tasks.submit_all((0..5).map(|number| Fetch { host: None, ..fetch(number, "") })).unwrap();
@@ -118,7 +118,7 @@ fn tasks_without_a_value_are_not_limited() {
 }
 
 #[test]
-fn a_worker_keeps_the_limit_and_ends_when_all_is_done_also_when_it_works_ahead() {
+fn worker_keeps_the_limit_with_and_without_prefetch() {
     for ahead in [0, 64] {
         let (_, tracker) = tracker();
         let hosts: Vec<_> = (0..60).map(|number| ["a", "a", "a", "b", "b", "c"][number / 10]).collect();
@@ -137,7 +137,7 @@ fn a_worker_keeps_the_limit_and_ends_when_all_is_done_also_when_it_works_ahead()
 }
 
 #[test]
-fn a_worker_that_works_ahead_has_of_a_limited_kind_only_what_it_works_on() {
+fn worker_prefetches_nothing_of_a_limited_kind() {
     /// How many are in progress while each of the tasks is worked on.
     fn running<T: TrackedTask<Status = Status>>(tasks: &Tasks<T>) -> Vec<u64> {
         let running = Mutex::new(Vec::new());
@@ -157,7 +157,7 @@ fn a_worker_that_works_ahead_has_of_a_limited_kind_only_what_it_works_on() {
 }
 
 #[test]
-fn a_worker_waits_for_a_slot_that_somebody_else_holds() {
+fn worker_waits_for_a_limit_used_by_another_owner() {
     let (_, tracker) = tracker();
     let tasks = fetches(&tracker, &["a", "a", "a"]);
     let held = [claimed(&tasks).unwrap().1, claimed(&tasks).unwrap().1];
@@ -172,7 +172,7 @@ fn a_worker_waits_for_a_slot_that_somebody_else_holds() {
 }
 
 #[test]
-fn a_limited_claim_starts_only_from_statuses_that_the_kind_declares() {
+fn limited_claim_uses_only_statuses_of_the_kind() {
     let (_, tracker) = tracker();
     let tasks = fetches(&tracker, &["a", "a", "a"]);
     tasks.ignore(0, "").unwrap();
@@ -187,7 +187,7 @@ fn a_limited_claim_starts_only_from_statuses_that_the_kind_declares() {
 }
 
 #[test]
-fn a_limit_that_comes_changes_or_goes_is_that_of_the_latest_opener() {
+fn latest_opener_decides_the_limit() {
     #[derive(TrackedTask, Serialize, Deserialize)]
     #[task(name = "fetch", status = Status)]
     struct Unlimited {
@@ -224,7 +224,7 @@ fn a_limit_that_comes_changes_or_goes_is_that_of_the_latest_opener() {
 }
 
 #[test]
-fn a_status_that_becomes_startable_brings_its_tasks_along() {
+fn tasks_of_a_new_startable_status_enter_the_limit_queue() {
     #[derive(TrackedTask, Serialize, Deserialize)]
     #[task(name = "fetch", status = Status)]
     struct Before {
@@ -253,7 +253,7 @@ fn a_status_that_becomes_startable_brings_its_tasks_along() {
 }
 
 #[test]
-fn a_recovered_file_has_its_lanes_and_slots_again() {
+fn recover_restores_limit_queues_and_counters() {
     let folder = tempfile::tempdir().unwrap();
     let (path, into) = (folder.path().join("old.redb"), folder.path().join("new.redb"));
     let open = |path| Tracker::options().sharing(Sharing::Writers).open(path).unwrap();
@@ -298,7 +298,7 @@ fn expected(tasks: &Tasks<Fetch>, clock: &ManualClock) -> Option<u32> {
 }
 
 #[test]
-fn a_claim_finds_what_a_look_at_every_task_finds_whatever_happened_before() {
+fn limited_claims_equal_a_scan_of_every_task() {
     for seed in 1..=20 {
         let mut random = Random(seed * 7_919);
         let (clock, tracker) = tracker();
@@ -357,7 +357,7 @@ fn a_claim_finds_what_a_look_at_every_task_finds_whatever_happened_before() {
 }
 
 #[test]
-fn the_plan_says_of_each_in_line_whether_a_limit_holds_it_back() {
+fn plan_names_tasks_that_a_limit_holds_back() {
     let (_, tracker) = tracker();
     let tasks = fetches(&tracker, &["a", "a", "a", "b"]);
     let _held = [tasks.start(0).unwrap(), tasks.start(1).unwrap()];

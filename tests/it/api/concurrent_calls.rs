@@ -32,7 +32,7 @@ struct Job {
 const TALLY: TableDefinition<&str, u64> = TableDefinition::new("tally");
 
 #[test]
-fn callers_of_all_sorts_are_all_answered_and_a_refusal_touches_nobody_else() {
+fn concurrent_callers_are_answered_and_refusals_are_isolated() {
     let folder = tempfile::tempdir().unwrap();
     let tracker = Tracker::options().sharing(Sharing::Exclusive).open(folder.path().join("turns.redb")).unwrap();
     let jobs = tracker.tasks::<Job>().unwrap();
@@ -79,7 +79,7 @@ fn callers_of_all_sorts_are_all_answered_and_a_refusal_touches_nobody_else() {
 }
 
 #[test]
-fn relaxed_submits_are_queued_in_order_and_durable_within_a_moment() {
+fn relaxed_submits_keep_order_and_become_durable() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("relaxed.redb");
     let tracker = Tracker::options().durability(Durability::Relaxed).open(&path).unwrap();
@@ -111,7 +111,7 @@ fn relaxed_submits_are_queued_in_order_and_durable_within_a_moment() {
 
 /// The tracker's own thread has nothing to do and sleeps for a day; what is queued without waiting wakes it.
 #[test]
-fn what_is_queued_while_everything_sleeps_is_committed_in_a_moment() {
+fn queued_progress_is_committed_without_other_calls() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("asleep.redb");
     let open = || Tracker::options().prune_every(None).open(&path).unwrap();

@@ -19,7 +19,7 @@ fn says(value: &impl Debug, words: &[&str]) {
 }
 
 #[test]
-fn handles_and_options_say_what_they_are_about() {
+fn debug_output_names_kind_file_and_options() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["first"]);
     says(&tasks.worker().threads(3), &["Worker", "job", "threads: 3"]);

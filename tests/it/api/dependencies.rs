@@ -33,7 +33,7 @@ fn next(tasks: &Tasks<Job>) -> Option<String> {
 }
 
 #[test]
-fn a_task_starts_when_the_last_one_that_it_waits_for_has_succeeded() {
+fn task_starts_when_its_last_dependency_succeeded() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b"]);
     waits(&tasks, "last", &["a", "b"], OnDependencyFailure::Wait);
@@ -65,7 +65,7 @@ fn a_task_starts_when_the_last_one_that_it_waits_for_has_succeeded() {
 }
 
 #[test]
-fn whoever_waits_for_what_has_succeeded_waits_for_nothing() {
+fn dependency_on_a_succeeded_task_is_satisfied() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["done"]);
     tasks.start("done").unwrap().succeed().unwrap();
@@ -77,7 +77,7 @@ fn whoever_waits_for_what_has_succeeded_waits_for_nothing() {
 
 /// What is requeued after its success is waited for by no one that it has set free.
 #[test]
-fn what_was_fulfilled_stays_so() {
+fn satisfied_dependency_stays_satisfied() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b"]);
     waits(&tasks, "one", &["a"], OnDependencyFailure::Skip);
@@ -92,7 +92,7 @@ fn what_was_fulfilled_stays_so() {
 }
 
 #[test]
-fn each_dependency_says_what_becomes_of_its_task_when_the_other_one_ends_without_success() {
+fn each_failure_option_of_a_dependency_is_followed() {
     for how in ["exhausted", "ignored", "cancelled"] {
         let (_, tracker) = tracker();
         let tasks = jobs(&tracker, &["a"]);
@@ -142,7 +142,7 @@ fn each_dependency_says_what_becomes_of_its_task_when_the_other_one_ends_without
 }
 
 #[test]
-fn a_chain_that_was_skipped_runs_in_order_once_it_is_requeued_whatever_the_order_of_the_requeues() {
+fn requeued_chain_runs_in_dependency_order() {
     for order in [["a", "b", "c"], ["c", "b", "a"], ["b", "c", "a"]] {
         let (_, tracker) = tracker();
         let tasks = jobs(&tracker, &["a"]);
@@ -163,7 +163,7 @@ fn a_chain_that_was_skipped_runs_in_order_once_it_is_requeued_whatever_the_order
 }
 
 #[test]
-fn a_task_waits_for_tasks_of_other_kinds_and_of_pipelines_and_for_what_was_rescued() {
+fn dependencies_cross_kinds_pipelines_and_rescues() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     let imports = tracker.tasks::<Import>().unwrap();
@@ -203,7 +203,7 @@ impl RescueForeign for Tracker {
 }
 
 #[test]
-fn an_enum_that_gives_up_in_failed_is_told_of_too_and_skips_where_it_can() {
+fn dependencies_work_without_an_exhausted_status() {
     #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
     enum Bare {
         Pending = 1,
@@ -240,7 +240,7 @@ fn an_enum_that_gives_up_in_failed_is_told_of_too_and_skips_where_it_can() {
 }
 
 #[test]
-fn what_is_deleted_comes_no_more_and_those_who_wait_hear_it() {
+fn deleted_dependency_fails_its_dependents() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "given up"]);
     for otherwise in OnDependencyFailure::ALL {
@@ -277,7 +277,7 @@ fn what_is_deleted_comes_no_more_and_those_who_wait_hear_it() {
 }
 
 #[test]
-fn by_hand_a_waiting_task_is_forced_moved_cancelled_and_requeued() {
+fn admin_calls_act_on_a_waiting_task() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     for name in ["forced", "moved", "cancelled", "ignored"] {
@@ -322,7 +322,7 @@ fn by_hand_a_waiting_task_is_forced_moved_cancelled_and_requeued() {
 
 /// What has ended may be startable by the kind's word; then it starts, whatever it waited for.
 #[test]
-fn a_claim_of_what_has_ended_takes_a_skipped_task() {
+fn claim_of_ended_statuses_takes_a_skipped_task() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     waits(&tasks, "b", &["a"], OnDependencyFailure::Skip);
@@ -334,7 +334,7 @@ fn a_claim_of_what_has_ended_takes_a_skipped_task() {
 }
 
 #[test]
-fn circles_and_what_does_not_exist_are_refused_by_name() {
+fn cycles_and_missing_targets_are_refused_by_name() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     let error = refused(
@@ -368,7 +368,7 @@ fn circles_and_what_does_not_exist_are_refused_by_name() {
 }
 
 #[test]
-fn a_task_that_exists_takes_new_dependencies_only_when_it_starts_again_and_then_no_circle() {
+fn requeued_task_takes_new_dependencies_without_cycle() {
     let (_, tracker) = tracker();
     let pages = tracker.tasks::<Page>().unwrap();
     let after = |url: &str| SubmitOptions::new().after(&pages, url, OnDependencyFailure::Wait);
@@ -396,7 +396,7 @@ fn a_task_that_exists_takes_new_dependencies_only_when_it_starts_again_and_then_
 }
 
 #[test]
-fn tasks_wait_for_a_batch_and_no_circle_goes_through_one() {
+fn tasks_wait_for_a_batch_and_cycles_are_refused() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["outside"]);
     let batch = tracker.open_batch("b", &BatchOptions::new()).unwrap();
@@ -435,7 +435,7 @@ fn waits_for_what_is_over(tracker: &Tracker, tasks: &Tasks<Job>) {
 }
 
 #[test]
-fn a_task_waits_for_a_thousand_others_and_no_more() {
+fn task_has_at_most_1000_dependencies() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &[]);
     let names: Vec<_> = (0..1_001).map(|number| number.to_string()).collect();
@@ -451,7 +451,7 @@ fn a_task_waits_for_a_thousand_others_and_no_more() {
 }
 
 #[test]
-fn a_transaction_and_a_follow_up_tie_tasks_too_and_take_it_back() {
+fn dependencies_in_a_transaction_roll_back() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b"]);
     let result = tracker.transaction(|tx| {
@@ -478,7 +478,7 @@ fn a_transaction_and_a_follow_up_tie_tasks_too_and_take_it_back() {
 }
 
 #[test]
-fn what_waits_stays_so_when_the_file_is_opened_again_and_the_end_is_told_across_kinds() {
+fn dependencies_survive_reopening_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.redb");
     let tracker = Tracker::open(&path).unwrap();

@@ -9,7 +9,7 @@ fn after(tasks: &Tasks<Job>, id: &str, otherwise: OnDependencyFailure) -> Submit
 }
 
 #[test]
-fn more_than_a_thousand_hear_of_one_end_in_several_commits_and_all_of_them_do() {
+fn end_reaches_over_1000_dependents_in_several_commits() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b"]);
     let many = |letter: char| (0..2_500).map(move |number| job(&format!("{letter}{number}")));
@@ -38,7 +38,7 @@ fn more_than_a_thousand_hear_of_one_end_in_several_commits_and_all_of_them_do() 
 
 /// A success counts, whatever becomes of the task afterwards: also for those who have not heard of it yet.
 #[test]
-fn who_is_told_late_hears_of_the_success_and_not_of_what_came_after_it() {
+fn late_propagation_reports_the_success() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     let many = (0..1_500).map(|number| job(&number.to_string()));
@@ -59,7 +59,7 @@ fn who_is_told_late_hears_of_the_success_and_not_of_what_came_after_it() {
 }
 
 #[test]
-fn twenty_thousand_hear_of_one_end_a_thousand_in_a_commit_with_claims_of_others_between() {
+fn propagation_to_20000_dependents_lets_claims_between() {
     let (_, tracker) = tracker();
     let (tasks, others) = (jobs(&tracker, &["a"]), tracker.tasks_as::<Job>("other").unwrap());
     others.submit_all((0..1_000).map(|number| job(&number.to_string()))).unwrap();
@@ -87,7 +87,7 @@ fn twenty_thousand_hear_of_one_end_a_thousand_in_a_commit_with_claims_of_others_
 
 /// Between an end and its last news another run begins, and somebody waits for that: the old news is not his.
 #[test]
-fn whoever_waits_from_later_on_does_not_hear_what_was_before() {
+fn new_dependent_ignores_an_earlier_end() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     let skip = || after(&tasks, "a", OnDependencyFailure::Skip);

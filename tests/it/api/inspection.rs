@@ -31,7 +31,7 @@ job!(written, Pending = 10, InProgress = 20, Failed = 30, Succeeded = 40, Exhaus
 job!(swapped, Pending = 10, InProgress = 20, Failed = 30, Succeeded = 50, Exhausted = 40);
 
 #[test]
-fn an_inspector_whose_type_calls_a_status_in_use_something_else_is_refused() {
+fn inspector_with_another_role_of_a_used_status_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
     let tracker = Tracker::open(&path).unwrap();
@@ -48,7 +48,7 @@ fn an_inspector_whose_type_calls_a_status_in_use_something_else_is_refused() {
 }
 
 #[test]
-fn who_looks_is_never_before_the_time_that_stands_in_the_file() {
+fn inspector_time_is_at_least_the_clock_floor() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
     let clock = ManualClock::new();
@@ -64,7 +64,7 @@ fn who_looks_is_never_before_the_time_that_stands_in_the_file() {
 }
 
 #[test]
-fn a_refused_move_names_the_status_that_cannot_be_entered() {
+fn refused_move_names_the_status() {
     let tracker = Tracker::in_memory().unwrap();
     let jobs = tracker.tasks::<written::Job>().unwrap();
     jobs.submit(&written::Job { name: "a".into() }).unwrap();
@@ -74,7 +74,7 @@ fn a_refused_move_names_the_status_that_cannot_be_entered() {
 }
 
 #[test]
-fn a_table_of_ones_own_opened_wrongly_is_an_argument_that_is_wrong() {
+fn user_table_of_another_type_is_invalid() {
     const NAMES: TableDefinition<&str, u64> = TableDefinition::new("names");
     const OTHER: TableDefinition<u64, u64> = TableDefinition::new("names");
     let tracker = Tracker::in_memory().unwrap();

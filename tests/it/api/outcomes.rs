@@ -12,7 +12,7 @@ use crate::support::kinds::{
 };
 
 #[test]
-fn each_outcome_leads_where_it_says() {
+fn each_outcome_leads_to_its_status() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["succeed", "fail", "give up", "ignore", "snooze", "park", "release", "fail in"]);
     let start = |name: &str| {
@@ -54,7 +54,7 @@ fn each_outcome_leads_where_it_says() {
 }
 
 #[test]
-fn a_body_may_return_an_outcome() {
+fn handler_may_return_an_outcome() {
     let (_, tracker) = tracker();
     let outcomes = [
         (Outcome::Succeed, Status::Succeeded, AttemptStatus::Succeeded),
@@ -87,7 +87,7 @@ fn a_body_may_return_an_outcome() {
 }
 
 #[test]
-fn an_outcome_of_the_bodys_own_is_the_only_one() {
+fn outcome_stored_by_the_handler_is_the_only_one() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b"]);
     tasks
@@ -111,7 +111,7 @@ fn io_error() -> tracker_core::redb_store::redb::StorageError {
 }
 
 #[test]
-fn the_bodys_own_error_comes_back_and_its_causes_are_kept() {
+fn run_returns_the_handler_error_and_stores_its_causes() {
     #[derive(Debug)]
     struct Outer(io::Error);
     impl fmt::Display for Outer {
@@ -143,7 +143,7 @@ fn the_bodys_own_error_comes_back_and_its_causes_are_kept() {
 }
 
 #[test]
-fn a_checkpoint_survives_the_failure_that_drops_what_was_staged() {
+fn checkpoint_survives_a_failure() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["dropped", "checkpoint", "kept"]);
     let result = |name: &str| tasks.get(name).unwrap().unwrap().task.result;
@@ -166,7 +166,7 @@ fn a_checkpoint_survives_the_failure_that_drops_what_was_staged() {
 }
 
 #[test]
-fn the_last_attempts_are_kept_with_notes_and_metrics_and_all_are_counted() {
+fn history_keeps_the_last_attempts_and_counts_all() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     for number in 0..12_u32 {
@@ -210,7 +210,7 @@ fn the_last_attempts_are_kept_with_notes_and_metrics_and_all_are_counted() {
 }
 
 #[test]
-fn cancelling_a_waiting_task_is_at_once_and_a_running_one_is_told() {
+fn cancel_ends_a_pending_task_and_notifies_a_running_one() {
     let (clock, tracker) = tracker();
     let tasks = one_of_each(&tracker);
     for (name, kind) in [
@@ -257,7 +257,7 @@ fn cancelling_a_waiting_task_is_at_once_and_a_running_one_is_told() {
 }
 
 #[test]
-fn a_progress_learns_of_the_cancel() {
+fn progress_reports_the_cancellation() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     let mut held = tasks.start("a").unwrap();
@@ -271,7 +271,7 @@ fn a_progress_learns_of_the_cancel() {
 }
 
 #[test]
-fn moves_by_hand_go_between_parked_and_startable_statuses() {
+fn move_to_leads_between_parked_and_startable() {
     let (_, tracker) = tracker();
     let tasks = one_of_each(&tracker);
     refused(tasks.move_to("leased", Status::OnHold), ErrorKind::Leased);
@@ -300,7 +300,7 @@ struct Call {
 type End<'e> = &'e dyn Fn(&Tasks<Call>, &ManualClock);
 
 #[test]
-fn what_fails_or_crashes_together_does_not_come_back_in_step() {
+fn jitter_spreads_retries() {
     let all = |tasks: &Tasks<Call>| std::iter::from_fn(|| tasks.claim().unwrap()).collect::<Vec<_>>();
     let fail = |tasks: &Tasks<Call>, _: &ManualClock| all(tasks).iter_mut().for_each(|held| held.fail("no").unwrap());
     let crash = |tasks: &Tasks<Call>, clock: &ManualClock| {

@@ -57,7 +57,7 @@ fn many(tracker: &Tracker, clock: &tracker_core::time::ManualClock) -> Tasks<Job
 }
 
 #[test]
-fn conditions_and_orders_select_what_a_look_at_every_task_selects() {
+fn filters_and_orders_equal_a_scan_of_every_task() {
     let (clock, tracker) = tracker();
     let tasks = many(&tracker, &clock);
     let all = tasks.query().by_creation().fetch().unwrap();
@@ -131,7 +131,7 @@ fn pages(query: &Query<'_, Job>, expected: &[String], what: &str) {
 }
 
 #[test]
-fn what_changed_since_a_time_is_what_a_look_at_every_task_finds() {
+fn changed_since_equals_a_scan_of_every_task() {
     let (clock, tracker) = tracker();
     let tasks = many(&tracker, &clock);
     let all = tasks.query().fetch().unwrap();
@@ -171,7 +171,7 @@ fn what_changed_since_a_time_is_what_a_look_at_every_task_finds() {
 }
 
 #[test]
-fn a_page_comes_with_the_total_of_the_same_instant() {
+fn page_and_total_are_of_one_instant() {
     let (clock, tracker) = tracker();
     let tasks = many(&tracker, &clock);
     let of_x = || tasks.query().statuses([Status::Failed, Status::Pending]).index("host", "x").newest_first();
@@ -189,7 +189,7 @@ fn a_page_comes_with_the_total_of_the_same_instant() {
 
 /// Each task must be looked at, and there are more than are taken from the tables at a time.
 #[test]
-fn a_search_by_text_finds_all_that_a_look_at_every_task_finds() {
+fn text_search_equals_a_scan_of_every_task() {
     let (_, tracker) = tracker();
     let mails = tracker.tasks::<Mail>().unwrap();
     mails.submit_all((0..3_456).map(mail)).unwrap();
@@ -211,7 +211,7 @@ fn a_search_by_text_finds_all_that_a_look_at_every_task_finds() {
 }
 
 #[test]
-fn what_cannot_be_asked_is_refused() {
+fn impossible_queries_are_refused() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     let error = refused(tasks.query().index("name", "a").fetch(), ErrorKind::Invalid);
@@ -225,7 +225,7 @@ fn what_cannot_be_asked_is_refused() {
 }
 
 #[test]
-fn unfinished_tasks_are_those_that_wait_in_any_step() {
+fn unfinished_tasks_include_every_step() {
     let (_, tracker) = tracker();
     let tasks = one_of_each(&tracker);
     let waiting: BTreeSet<_> = names(&tasks.query().unfinished()).into_iter().collect();
@@ -245,7 +245,7 @@ fn unfinished_tasks_are_those_that_wait_in_any_step() {
 }
 
 #[test]
-fn retention_deletes_what_has_ended_long_enough_ago_and_nothing_between_two_steps() {
+fn retention_deletes_ended_tasks_and_none_between_steps() {
     let (clock, tracker) = tracker();
     let tasks = one_of_each(&tracker);
     let imports = tracker.tasks::<Import>().unwrap();
@@ -269,7 +269,7 @@ fn retention_deletes_what_has_ended_long_enough_ago_and_nothing_between_two_step
 }
 
 #[test]
-fn the_line_is_by_priority_then_due_time_then_submission() {
+fn claim_order_is_priority_due_time_submission() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["first", "second"]);
     let with = |name: &str, options: SubmitOptions| drop(tasks.submit_with(&job(name), &options).unwrap());
@@ -304,7 +304,7 @@ fn the_line_is_by_priority_then_due_time_then_submission() {
 }
 
 #[test]
-fn every_state_is_explained() {
+fn explain_covers_every_status() {
     let (clock, tracker) = tracker();
     let tasks = one_of_each(&tracker);
     let said = |name: &str| tasks.explain(name).unwrap();
@@ -333,7 +333,7 @@ fn every_state_is_explained() {
 }
 
 #[test]
-fn a_query_requeues_cancels_and_removes_in_batches() {
+fn query_requeues_cancels_and_removes_in_groups() {
     let (clock, tracker) = tracker();
     let tasks = many(&tracker, &clock);
     let mails = tracker.tasks::<Mail>().unwrap();
@@ -350,7 +350,7 @@ fn a_query_requeues_cancels_and_removes_in_batches() {
 }
 
 #[test]
-fn what_becomes_another_while_a_query_is_at_work_is_left() {
+fn query_action_skips_tasks_that_changed_meanwhile() {
     let (_, tracker) = tracker();
     let tasks = tracker.tasks::<Job>().unwrap();
     tasks.submit_all((0..1_000).map(|number| job(&number.to_string()))).unwrap();
@@ -369,7 +369,7 @@ fn what_becomes_another_while_a_query_is_at_work_is_left() {
 }
 
 #[test]
-fn a_disk_that_fails_is_no_refusal_of_a_task() {
+fn disk_fault_is_not_a_refusal() {
     type Call = fn(&Tracker, &Tasks<Job>) -> Result<u64, Error>;
     let calls: [(&str, Call); 4] = [
         ("a query's cancel", |_, tasks| tasks.query().cancel()),

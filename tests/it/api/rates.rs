@@ -17,7 +17,7 @@ pub struct Call {
 }
 
 #[test]
-fn no_more_than_the_rate_start_in_any_period() {
+fn rate_holds_in_every_period() {
     let (clock, tracker) = tracker();
     let tasks = tracker.tasks::<Call>().unwrap();
     tasks.submit_all((0..10).map(|number| Call { number })).unwrap();
@@ -38,7 +38,7 @@ fn no_more_than_the_rate_start_in_any_period() {
 }
 
 #[test]
-fn who_enters_his_own_lease_again_starts_nothing_and_who_takes_another_s_does() {
+fn reenter_counts_no_start_and_steal_lease_does() {
     for (enters_again, free) in [(true, 2), (false, 1)] {
         let (_, tracker) = tracker();
         let tasks = tracker.tasks::<Call>().unwrap();
@@ -54,7 +54,7 @@ fn who_enters_his_own_lease_again_starts_nothing_and_who_takes_another_s_does() 
 }
 
 #[test]
-fn what_has_started_counts_also_when_the_rate_changes() {
+fn earlier_starts_count_when_the_rate_changes() {
     macro_rules! call {
         ($name:ident, $(#[$rate:meta])*) => {
             #[derive(TrackedTask, Serialize, Deserialize)]
@@ -102,7 +102,7 @@ fn what_has_started_counts_also_when_the_rate_changes() {
 }
 
 #[test]
-fn a_worker_does_not_wait_for_the_rate_when_nobody_is_left() {
+fn worker_with_no_task_left_ignores_the_rate() {
     let (_, tracker) = tracker();
     let tasks = tracker.tasks::<Call>().unwrap();
     tasks.submit_all((0..3).map(|number| Call { number })).unwrap();
@@ -112,7 +112,7 @@ fn a_worker_does_not_wait_for_the_rate_when_nobody_is_left() {
 }
 
 #[test]
-fn a_worker_wakes_when_the_rate_lets_the_next_task_start() {
+fn worker_wakes_when_the_rate_allows_a_start() {
     let (clock, tracker) = tracker();
     let tasks = tracker.tasks::<Call>().unwrap();
     tasks.submit_all((0..10).map(|number| Call { number })).unwrap();

@@ -87,7 +87,7 @@ fn say_everything(tracker: &Tracker) -> String {
 }
 
 #[test]
-fn what_is_stored_told_counted_or_logged_has_no_secret_in_it() {
+fn redacted_secret_is_stored_and_logged_nowhere() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
     let log = Log::default();
@@ -111,7 +111,7 @@ fn what_is_stored_told_counted_or_logged_has_no_secret_in_it() {
 }
 
 #[test]
-fn without_redaction_the_same_words_are_found() {
+fn secret_is_found_without_redaction() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
     let tracker = Tracker::open(&path).unwrap();
@@ -127,7 +127,7 @@ fn without_redaction_the_same_words_are_found() {
 }
 
 #[test]
-fn a_secret_at_the_edge_of_what_is_kept_is_known_for_one() {
+fn secret_at_the_cut_is_redacted() {
     let tracker = redacting().in_memory().unwrap();
     let tasks = tracker.tasks::<Page>().unwrap();
     for offset in 0..SECRET.len() + 2 {

@@ -37,7 +37,7 @@ fn filled(tracker: &Tracker) -> Tasks<Job> {
 }
 
 #[test]
-fn it_goes_at_opening_and_in_idle_moments_until_all_of_it_is_gone() {
+fn retention_runs_at_open_and_when_idle_until_done() {
     let folder = tempfile::tempdir().unwrap();
     let (path, clock) = (folder.path().join("jobs.redb"), ManualClock::new());
     let tracker = open(&path, &clock, |options| options);
@@ -62,7 +62,7 @@ fn it_goes_at_opening_and_in_idle_moments_until_all_of_it_is_gone() {
 }
 
 #[test]
-fn it_goes_while_the_tracker_is_open() {
+fn retention_runs_while_the_tracker_is_open() {
     let clock = ManualClock::new();
     let tracker = Tracker::options().clock(clock.clone()).prune_every(Some(SECOND / 1_000)).in_memory().unwrap();
     let jobs = one_of_each(&tracker);
@@ -78,7 +78,7 @@ fn it_goes_while_the_tracker_is_open() {
 }
 
 #[test]
-fn it_stays_where_nothing_goes_by_itself() {
+fn retention_can_be_turned_off() {
     let folder = tempfile::tempdir().unwrap();
     let (path, clock) = (folder.path().join("jobs.redb"), ManualClock::new());
     let tracker = open(&path, &clock, |options| options);
@@ -130,7 +130,7 @@ fn wait_for_what_is_left(tracker: &Tracker) {
 }
 
 #[test]
-fn a_batch_without_tasks_goes_a_week_after_it_was_over_at_opening_and_in_idle_moments() {
+fn ended_batch_without_tasks_is_deleted_after_a_week() {
     let folder = tempfile::tempdir().unwrap();
     let (path, clock) = (folder.path().join("jobs.redb"), ManualClock::new());
     let tracker = open(&path, &clock, |options| options);
@@ -155,7 +155,7 @@ fn a_batch_without_tasks_goes_a_week_after_it_was_over_at_opening_and_in_idle_mo
 }
 
 #[test]
-fn in_idle_moments_all_batches_are_looked_at_page_by_page_and_again() {
+fn idle_retention_pages_through_all_batches() {
     let clock = ManualClock::new();
     let options = Tracker::options().clock(clock.clone()).prune_every(Some(SECOND / 1_000)).keep_batches(MINUTE);
     let tracker = options.in_memory().unwrap();
@@ -171,7 +171,7 @@ fn in_idle_moments_all_batches_are_looked_at_page_by_page_and_again() {
 }
 
 #[test]
-fn by_hand_batches_of_which_nothing_is_left_go_at_any_age_and_free_their_labels() {
+fn prune_batches_frees_labels_at_any_age() {
     let (clock, tracker) = tracker();
     let jobs = batches(&tracker, 1_005);
     let waits =
@@ -207,7 +207,7 @@ fn by_hand_batches_of_which_nothing_is_left_go_at_any_age_and_free_their_labels(
 }
 
 #[test]
-fn by_hand_an_age_can_be_named_for_statuses_in_which_tasks_end() {
+fn prune_older_than_accepts_terminal_statuses() {
     let (clock, tracker) = tracker();
     let jobs = one_of_each(&tracker);
     clock.advance(MINUTE);

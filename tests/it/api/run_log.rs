@@ -70,7 +70,7 @@ const START: [&str; 3] = [
 ];
 
 #[test]
-fn a_success_is_told_from_banner_to_banner() {
+fn run_log_of_a_success_has_both_banners() {
     let end = [
         "| succeeded: status 40 (Succeeded), unlocked",
         r#"+----- end job "one" (40 Succeeded) -------------------------------------------+"#,
@@ -85,7 +85,7 @@ fn a_success_is_told_from_banner_to_banner() {
 }
 
 #[test]
-fn failures_are_counted_until_the_last_one_and_the_status_at_the_end_is_the_one_that_is_stored() {
+fn run_log_counts_failures_and_shows_the_stored_status() {
     let expected = [
         &START[..],
         &[
@@ -119,7 +119,7 @@ fn failures_are_counted_until_the_last_one_and_the_status_at_the_end_is_the_one_
 }
 
 #[test]
-fn who_is_refused_lost_or_crashed_is_told_so() {
+fn run_log_names_refusals_lost_leases_and_crashes() {
     let expected = [
         &START[..],
         &[
@@ -151,7 +151,7 @@ fn who_is_refused_lost_or_crashed_is_told_so() {
 }
 
 #[test]
-fn other_ends_say_what_they_are_and_a_claim_that_finds_nothing_says_nothing() {
+fn run_log_names_other_outcomes_and_skips_empty_claims() {
     let expected = [
         &START[..],
         &[
@@ -169,7 +169,7 @@ fn other_ends_say_what_they_are_and_a_claim_that_finds_nothing_says_nothing() {
 }
 
 #[test]
-fn who_submits_and_starts_in_one_what_has_ended_is_told_why_not() {
+fn run_log_explains_a_refused_submit_and_start() {
     let expected = [
         r#"+----- start job "one" (refused) ----------------------------------------------+"#,
         "| it has already succeeded; requeue it or start it with force: nothing is done",
@@ -182,7 +182,7 @@ fn who_submits_and_starts_in_one_what_has_ended_is_told_why_not() {
 }
 
 #[test]
-fn what_was_cancelled_while_it_ran_ends_as_cancelled_whatever_it_says() {
+fn run_log_shows_cancelled_for_a_cancelled_attempt() {
     let expected = [
         &START[..],
         &[

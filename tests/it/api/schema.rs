@@ -34,7 +34,7 @@ macro_rules! kind {
 kind!(LaterJob, Later, { #[task(id)] name: String, host: String, });
 
 #[test]
-fn a_status_that_is_gone_is_refused_while_a_task_has_it() {
+fn removed_status_is_refused_while_in_use() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b", "c", "d"]);
     tasks.cancel("a").unwrap();
@@ -53,7 +53,7 @@ fn a_status_that_is_gone_is_refused_while_a_task_has_it() {
 }
 
 #[test]
-fn a_status_with_another_role_is_refused_while_a_task_has_it() {
+fn changed_role_is_refused_while_in_use() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b"]);
     tasks.move_to("a", Status::OnHold).unwrap();
@@ -70,7 +70,7 @@ fn a_status_with_another_role_is_refused_while_a_task_has_it() {
 }
 
 #[test]
-fn a_name_is_open_as_one_type_at_a_time() {
+fn kind_is_open_as_one_type_at_a_time() {
     let (_, tracker) = tracker();
     let tasks = tracker.tasks::<Job>().unwrap();
     let clone = tasks.clone();
@@ -85,7 +85,7 @@ fn a_name_is_open_as_one_type_at_a_time() {
 }
 
 #[test]
-fn use_cases_of_one_type_never_see_each_other() {
+fn kinds_of_one_type_are_separate() {
     let (_, tracker) = tracker();
     let names = ["test", "test1", "tes", "test\0", "tést"];
     let cases: Vec<_> = names.iter().map(|name| tracker.tasks_as::<Job>(name).unwrap()).collect();
@@ -140,7 +140,7 @@ struct LongerImport {
 
 /// What had succeeded at the end of the pipeline waits now: in other places of the line, and in the order of its age.
 #[test]
-fn a_step_that_is_added_to_a_pipeline_is_done_for_what_had_passed_the_last_one() {
+fn added_last_step_runs_for_tasks_that_had_succeeded() {
     let (clock, tracker) = tracker();
     let imports = tracker.tasks::<Import>().unwrap();
     let tasks = [3, 1, 2].map(|number| Import { number, rows: None });
@@ -174,7 +174,7 @@ kind!(Keyed, Status, #[task(unique(result, while = unfinished))] {
 });
 
 #[test]
-fn an_index_that_is_added_finds_old_tasks() {
+fn added_index_finds_old_tasks() {
     let (_, tracker) = tracker();
     let bare = tracker.tasks::<Bare>().unwrap();
     let old = |number: u32| Bare { name: number.to_string(), host: (number % 7).to_string(), result: Some(number) };
@@ -200,7 +200,7 @@ kind!(Indexed, Status, { #[task(id)] name: String, #[task(index)] host: String, 
 kind!(Unique, Status, #[task(unique(result))] { #[task(id)] name: String, host: String, result: Option<u32>, });
 
 #[test]
-fn an_index_alone_and_a_key_alone_find_old_tasks_too() {
+fn added_index_or_key_alone_finds_old_tasks() {
     let (_, tracker) = tracker();
     let bare = tracker.tasks::<Bare>().unwrap();
     bare.submit_all((0..9).map(|number| Bare { name: number.to_string(), host: "h".to_owned(), result: Some(number) }))
@@ -217,7 +217,7 @@ fn an_index_alone_and_a_key_alone_find_old_tasks_too() {
 }
 
 #[test]
-fn a_unique_key_that_two_old_tasks_share_is_refused_and_changes_nothing() {
+fn added_unique_key_with_duplicates_is_refused() {
     let (_, tracker) = tracker();
     let bare = tracker.tasks::<Bare>().unwrap();
     for name in ["a", "b"] {
@@ -260,7 +260,7 @@ where
 }
 
 #[test]
-fn fields_can_be_added_removed_and_moved() {
+fn fields_may_be_added_removed_and_moved() {
     let old = Job { result: Some(7), ..job("x") };
     let added: Added = evolve(&old);
     assert_eq!((added.name.as_str(), added.host.as_str(), added.more, added.tags.len()), ("x", "a", None, 0));
@@ -312,7 +312,7 @@ fn rich<T: DeserializeOwned>() -> T {
 }
 
 #[test]
-fn everything_that_serde_knows_comes_back_as_it_was() {
+fn every_serde_type_survives_a_round_trip() {
     let was: Rich = rich();
     let is: Rich = evolve(&was);
     assert_eq!(was, is);
@@ -321,7 +321,7 @@ fn everything_that_serde_knows_comes_back_as_it_was() {
 }
 
 #[test]
-fn a_task_that_cannot_be_decoded_leaves_the_line_until_a_fitting_type_comes() {
+fn unreadable_task_waits_for_a_matching_type() {
     let (_, tracker) = tracker();
     drop(jobs(&tracker, &["old 1", "old 2"]));
     let mails = tracker.tasks::<Mail>().unwrap();
@@ -353,7 +353,7 @@ fn a_task_that_cannot_be_decoded_leaves_the_line_until_a_fitting_type_comes() {
 }
 
 #[test]
-fn a_requeue_puts_an_unreadable_task_into_the_line_again() {
+fn requeue_makes_an_unreadable_task_claimable() {
     let (_, tracker) = tracker();
     drop(jobs(&tracker, &["old"]));
     let grown = tracker.tasks::<Grown>().unwrap();
@@ -376,7 +376,7 @@ kind!(IndexedJob, Status, #[task(unique(name, client))] {
 
 /// What follows a batch and what follows a run is stored with the keys of an older program.
 #[test]
-fn what_comes_later_has_the_keys_of_the_type_that_is_open_by_then() {
+fn later_tasks_have_keys_of_the_open_type() {
     let (_, tracker) = tracker();
     let old = tracker.tasks::<ClientJob>().unwrap();
     let task = |name: &str, version| ClientJob { name: name.to_owned(), version, client: format!("{name} {version}") };

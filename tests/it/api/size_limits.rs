@@ -12,7 +12,7 @@ use tracker_core::{
 use crate::support::kinds::{Job, Mail, Page, Status, fine, job, jobs, mail, page, refused, sound, tracker, with_time};
 
 #[test]
-fn bad_input_is_refused_and_leaves_nothing() {
+fn invalid_input_is_refused_and_stores_nothing() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["good"]);
     refused(tasks.submit(&job("")), ErrorKind::Invalid);
@@ -42,7 +42,7 @@ struct Letter {
 }
 
 #[test]
-fn a_payload_of_more_than_16_mib_is_refused_wherever_it_comes_from() {
+fn payload_over_16_mib_is_refused_by_every_call() {
     let (_, tracker) = tracker();
     let letters = tracker.tasks::<Letter>().unwrap();
     let letter = |number, long| Letter { number, text: "x".repeat(long) };
@@ -60,7 +60,7 @@ fn a_payload_of_more_than_16_mib_is_refused_wherever_it_comes_from() {
 }
 
 #[test]
-fn a_body_that_makes_its_task_too_large_or_another_fails_it_and_the_others_go_on() {
+fn handler_that_oversizes_its_task_fails_only_it() {
     let (clock, tracker) = tracker();
     let big = tracker.tasks_as::<Mail>("big").unwrap();
     big.submit_all((0..5).map(mail)).unwrap();
@@ -99,7 +99,7 @@ fn cut(text: &str) {
 }
 
 #[test]
-fn what_is_told_of_an_attempt_is_cut_to_what_is_kept() {
+fn texts_of_an_attempt_are_cut_to_their_limits() {
     #[derive(Debug)]
     struct Deep(u32);
     impl std::fmt::Display for Deep {
@@ -148,7 +148,7 @@ fn what_is_told_of_an_attempt_is_cut_to_what_is_kept() {
 }
 
 #[test]
-fn a_success_has_at_most_a_thousand_tasks_that_follow() {
+fn success_has_at_most_1000_follow_up_tasks() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     let mails = tracker.tasks::<Mail>().unwrap();
@@ -163,7 +163,7 @@ fn a_success_has_at_most_a_thousand_tasks_that_follow() {
 }
 
 #[test]
-fn a_file_has_at_most_a_thousand_kinds_with_names_of_at_most_128_bytes() {
+fn file_has_at_most_1000_kinds_with_bounded_names() {
     let (_, tracker) = tracker();
     for number in 0..1_000 {
         tracker.tasks_as::<Page>(&format!("page {number}")).unwrap();
@@ -248,7 +248,7 @@ large!(ManyIndexes, Status, ["index"; 65], []);
 large!(ManyKeys, Status, [], [KEY; 65]);
 
 #[test]
-fn a_kind_has_a_bounded_number_of_statuses_indexes_and_keys() {
+fn kind_has_bounded_statuses_indexes_and_keys() {
     let (_, tracker) = tracker();
     let said = |error: tracker_core::Error| error.to_string();
     let error = said(refused(tracker.tasks::<ManyStatuses>(), "the limit"));

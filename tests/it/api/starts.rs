@@ -12,7 +12,7 @@ use crate::support::kinds::{DAY, SECOND, Status, fine, job, jobs, refused, sound
 const TINY: Duration = Duration::from_micros(1);
 
 #[test]
-fn a_live_lease_can_be_taken_over_by_name_only() {
+fn only_steal_lease_takes_a_live_lease() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "done"]);
     let mut old = tasks.start("a").unwrap();
@@ -31,7 +31,7 @@ fn a_live_lease_can_be_taken_over_by_name_only() {
 }
 
 #[test]
-fn progress_stays_as_long_as_its_attempt_and_goes_with_it() {
+fn progress_lasts_as_long_as_its_attempt() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     let told = || tasks.get("a").unwrap().unwrap().progress.map(|progress| progress.done);
@@ -64,7 +64,7 @@ fn progress_stays_as_long_as_its_attempt_and_goes_with_it() {
 }
 
 #[test]
-fn force_starts_from_every_terminal_status_with_nothing_held_against_the_task() {
+fn force_starts_terminal_tasks_with_reset_counters() {
     let (_, tracker) = tracker();
     let tasks = crate::support::kinds::one_of_each(&tracker);
     for (name, kind) in [
@@ -103,7 +103,7 @@ fn force_starts_from_every_terminal_status_with_nothing_held_against_the_task() 
 }
 
 #[test]
-fn an_owner_enters_his_own_lease_again_by_its_token() {
+fn owner_reenters_its_lease_by_token() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     let mut old = tasks.claim().unwrap().unwrap();
@@ -119,7 +119,7 @@ fn an_owner_enters_his_own_lease_again_by_its_token() {
 }
 
 #[test]
-fn a_start_can_be_asked_for_beforehand_and_the_answer_is_that_of_the_start() {
+fn check_start_agrees_with_start() {
     let (clock, tracker) = tracker();
     let tasks = crate::support::kinds::one_of_each(&tracker);
     let options = [StartOptions::new(), StartOptions::new().force(), StartOptions::new().startable([Status::OnHold])];
@@ -146,7 +146,7 @@ fn a_start_can_be_asked_for_beforehand_and_the_answer_is_that_of_the_start() {
 }
 
 #[test]
-fn a_start_that_finds_the_last_lease_run_out_is_refused_and_the_task_is_known_as_exhausted() {
+fn start_of_a_task_out_of_crashes_marks_it_exhausted() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "beside it"]);
     let beside = tasks.start_with("beside it", &StartOptions::new().lease(DAY)).unwrap();
@@ -196,7 +196,7 @@ fn refusal_after_an_expired_lease_stores_its_end() {
 }
 
 #[test]
-fn an_execution_dropped_without_an_outcome_has_failed() {
+fn execution_dropped_without_outcome_fails() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["dropped", "panicked", "asked"]);
     drop(tasks.start("dropped").unwrap());
@@ -219,7 +219,7 @@ fn an_execution_dropped_without_an_outcome_has_failed() {
 }
 
 #[test]
-fn a_panic_in_run_is_recorded_and_goes_on() {
+fn panic_in_run_is_recorded_and_propagated() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     let panic = catch_unwind(AssertUnwindSafe(|| {
@@ -237,7 +237,7 @@ fn a_panic_in_run_is_recorded_and_goes_on() {
 }
 
 #[test]
-fn a_lease_of_no_length_is_refused_before_anything_is_written() {
+fn zero_lease_is_refused_before_any_write() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     for lease in [Duration::ZERO, TINY, Duration::from_micros(999)] {

@@ -6,7 +6,7 @@ use tracker_core::{Error, ErrorKind, Submission, Tasks, TrackedTask, record::Att
 use crate::support::kinds::{Job, MINUTE, Mail, Page, Status, fine, job, mail, page, refused, sound, tracker};
 
 #[test]
-fn a_submit_of_what_exists_never_resets_it() {
+fn submit_of_existing_id_resets_nothing() {
     let (_, tracker) = tracker();
     let tasks = crate::support::kinds::one_of_each(&tracker);
     let before = format!("{:?}", tasks.query().by_creation().fetch().unwrap());
@@ -21,7 +21,7 @@ fn a_submit_of_what_exists_never_resets_it() {
 }
 
 #[test]
-fn a_submit_can_give_the_row_that_is_there() {
+fn submit_and_get_returns_the_stored_task() {
     let (_, tracker) = tracker();
     let tasks = crate::support::kinds::one_of_each(&tracker);
     for name in ["failed", "succeeded", "exhausted", "ignored", "cancelled", "parked", "leased", "pending"] {
@@ -44,7 +44,7 @@ fn a_submit_can_give_the_row_that_is_there() {
 }
 
 #[test]
-fn a_unique_key_holds_for_ever_or_while_a_task_is_unfinished() {
+fn unique_key_binds_forever_or_while_unfinished() {
     let (_, tracker) = tracker();
     let mails = tracker.tasks::<Mail>().unwrap();
     mails.submit_all((0..10).map(mail)).unwrap();
@@ -75,7 +75,7 @@ fn a_unique_key_holds_for_ever_or_while_a_task_is_unfinished() {
 }
 
 #[test]
-fn a_lease_that_ran_out_holds_a_passing_key_no_longer_than_its_task_has_lives() {
+fn expired_last_lease_frees_the_unique_key() {
     let (clock, tracker) = tracker();
     let mails = tracker.tasks::<Mail>().unwrap();
     let again = |number| Mail { number, ..mail(7) };
@@ -97,7 +97,7 @@ fn a_lease_that_ran_out_holds_a_passing_key_no_longer_than_its_task_has_lives() 
 }
 
 #[test]
-fn a_key_without_a_value_binds_nobody() {
+fn unique_key_without_a_value_binds_no_task() {
     let (_, tracker) = tracker();
     let mails = tracker.tasks::<Mail>().unwrap();
     for number in 0..3 {
@@ -108,7 +108,7 @@ fn a_key_without_a_value_binds_nobody() {
 }
 
 #[test]
-fn a_changed_fingerprint_starts_a_task_anew() {
+fn changed_fingerprint_requeues_the_task() {
     let (_, tracker) = tracker();
     let pages = tracker.tasks::<Page>().unwrap();
     let get = |url: &str| pages.get(url).unwrap().unwrap();
@@ -147,7 +147,7 @@ fn a_changed_fingerprint_starts_a_task_anew() {
 }
 
 #[test]
-fn an_update_replaces_what_nobody_holds() {
+fn update_replaces_tasks_without_a_lease() {
     let (_, tracker) = tracker();
     let tasks = crate::support::kinds::one_of_each(&tracker);
     for name in ["failed", "succeeded", "exhausted", "parked", "pending"] {
@@ -174,7 +174,7 @@ fn an_update_replaces_what_nobody_holds() {
 
 /// The one that is refused is told by its name; the others are stored all the same.
 #[test]
-fn one_of_many_that_is_refused_keeps_no_other_out() {
+fn refused_task_does_not_stop_submit_all() {
     let (_, tracker) = tracker();
     let mails = tracker.tasks::<Mail>().unwrap();
     mails.submit_all([mail(7), mail(50)]).unwrap();
@@ -189,7 +189,7 @@ fn one_of_many_that_is_refused_keeps_no_other_out() {
 
 /// Whoever holds a key that one of many needs is found to be dead, and the one is refused nevertheless.
 #[test]
-fn a_refusal_among_many_that_found_a_dead_holder_keeps_no_other_out() {
+fn refusal_after_an_expired_key_does_not_stop_submit_all() {
     let (clock, tracker) = tracker();
     let mails = tracker.tasks::<Mail>().unwrap();
     mails.submit_all([mail(7), mail(50)]).unwrap();
@@ -205,7 +205,7 @@ fn a_refusal_among_many_that_found_a_dead_holder_keeps_no_other_out() {
 
 /// Many at once, in batches, among some that are there: each is what a submit of its own would have made it.
 #[test]
-fn many_at_once_are_what_each_would_be_alone() {
+fn submit_all_equals_single_submits() {
     let (_, tracker) = tracker();
     let (many, alone) = (tracker.tasks_as::<Job>("many").unwrap(), tracker.tasks_as::<Job>("alone").unwrap());
     // Numbers in no order, some of them twice.
@@ -234,7 +234,7 @@ fn many_at_once_are_what_each_would_be_alone() {
 
 /// Most of many at once are alike. These are not.
 #[test]
-fn many_at_once_keep_each_its_own_priority() {
+fn submit_all_keeps_each_priority() {
     #[derive(TrackedTask, Serialize, Deserialize)]
     #[task(name = "ride", status = Status)]
     struct Ride {

@@ -23,7 +23,7 @@ fn heard(watch: &Subscription) -> Vec<(String, EventKind)> {
 }
 
 #[test]
-fn a_watcher_hears_of_everything_in_its_order() {
+fn subscription_delivers_every_change_in_order() {
     let (clock, tracker) = tracker();
     let watch = tracker.subscribe();
     let tasks = jobs(&tracker, &["a"]).worker_name("w");
@@ -62,7 +62,7 @@ fn a_watcher_hears_of_everything_in_its_order() {
 }
 
 #[test]
-fn a_slow_watcher_learns_how_much_it_missed() {
+fn slow_subscription_reports_the_number_lost() {
     let (_, tracker) = tracker();
     let (slow, late) = (tracker.subscribe(), tracker.subscribe());
     drop(late);
@@ -91,7 +91,7 @@ fn ended(ending: AttemptStatus) -> EventKind {
 }
 
 #[test]
-fn what_only_keeps_a_task_where_it_is_is_no_event() {
+fn renewals_and_checkpoints_are_no_events() {
     let (_, tracker) = tracker();
     let (tasks, batch) = (jobs(&tracker, &["a"]), tracker.open_batch("b", &BatchOptions::new()).unwrap());
     let mut held = tasks.start("a").unwrap();
@@ -114,7 +114,7 @@ fn what_only_keeps_a_task_where_it_is_is_no_event() {
 }
 
 #[test]
-fn a_submit_is_heard_as_what_came_of_it() {
+fn submit_event_names_its_effect() {
     let (_, tracker) = tracker();
     let pages = tracker.tasks::<Page>().unwrap();
     let watch = tracker.subscribe();
@@ -131,7 +131,7 @@ fn a_submit_is_heard_as_what_came_of_it() {
 
 /// Who waits for two is heard of when the second one is done; who waits in vain, at once, whatever else he waits for.
 #[test]
-fn a_task_that_waits_is_heard_of_when_its_waiting_ends() {
+fn waiting_task_emits_an_event_when_it_becomes_startable() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["one", "two", "bad"]);
     let after = |names: [&str; 2]| {

@@ -29,7 +29,7 @@ fn job(name: &str) -> Job {
 }
 
 #[test]
-fn three_failures_of_three_exhaust_a_task_and_a_requeue_starts_it_anew() {
+fn three_failures_exhaust_a_task_and_requeue_resets_it() {
     let clock = ManualClock::new();
     let tracker = Tracker::options().clock(clock.clone()).in_memory().unwrap();
     let jobs = tracker.tasks::<Job>().unwrap();

@@ -29,7 +29,7 @@ fn of(value: &serde_json::Value) -> Payload {
 }
 
 #[test]
-fn a_kind_is_described_as_its_type_declares_it() {
+fn untyped_kind_shows_the_declared_schema() {
     let (_, tracker) = tracker();
     one_of_each(&tracker);
     tracker.tasks::<Mail>().unwrap();
@@ -51,7 +51,7 @@ fn a_kind_is_described_as_its_type_declares_it() {
 }
 
 #[test]
-fn a_record_says_everything_that_the_typed_one_says() {
+fn untyped_record_equals_the_typed_one() {
     let (_, tracker) = tracker();
     let typed = one_of_each(&tracker);
     let untyped = tracker.untyped("job").unwrap();
@@ -69,7 +69,7 @@ fn a_record_says_everything_that_the_typed_one_says() {
 }
 
 #[test]
-fn an_inspector_without_types_follows_the_writer() {
+fn untyped_inspector_follows_the_writer() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
     let writer = Tracker::open(&path).unwrap();
@@ -88,7 +88,7 @@ fn an_inspector_without_types_follows_the_writer() {
 }
 
 #[test]
-fn statuses_are_named_by_name_code_or_role_and_a_wrong_one_is_told() {
+fn untyped_statuses_are_found_by_name_code_or_role() {
     let (_, tracker) = tracker();
     one_of_each(&tracker);
     tracker.tasks::<Import>().unwrap();
@@ -110,7 +110,7 @@ fn statuses_are_named_by_name_code_or_role_and_a_wrong_one_is_told() {
 }
 
 #[test]
-fn a_role_that_no_status_has_finds_nothing_and_nothing_is_done_to_it() {
+fn role_without_a_status_matches_no_task() {
     let (_, tracker) = tracker();
     let imports = tracker.tasks::<Import>().unwrap();
     imports.submit_all((0..5).map(|number| Import { number, rows: None })).unwrap();
@@ -123,7 +123,7 @@ fn a_role_that_no_status_has_finds_nothing_and_nothing_is_done_to_it() {
 }
 
 #[test]
-fn values_and_ids_are_found_as_people_write_them() {
+fn untyped_ids_and_values_are_found_from_text() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b", "7"]);
     tasks.update("b", |job| job.host = "h".into()).unwrap();
@@ -139,7 +139,7 @@ fn values_and_ids_are_found_as_people_write_them() {
 }
 
 #[test]
-fn age_and_text_select_what_a_look_at_every_task_selects() {
+fn age_and_text_filters_equal_a_scan_of_every_task() {
     let (clock, tracker) = tracker();
     let tasks = tracker.tasks::<Job>().unwrap();
     for number in 0..60 {
@@ -209,7 +209,7 @@ fn age_and_text_select_what_a_look_at_every_task_selects() {
 }
 
 #[test]
-fn a_page_that_must_look_at_every_task_ends_and_goes_on() {
+fn page_with_a_rare_match_ends_and_continues() {
     let (_, tracker) = tracker();
     let tasks = tracker.tasks::<Job>().unwrap();
     tasks.submit_all((0..25_000).map(|number| job(&number.to_string()))).unwrap();
@@ -225,7 +225,7 @@ fn a_page_that_must_look_at_every_task_ends_and_goes_on() {
 }
 
 #[test]
-fn errors_are_grouped_by_what_they_say() {
+fn errors_are_grouped_by_text() {
     let (clock, tracker) = tracker();
     let tasks = tracker.tasks::<Job>().unwrap();
     tasks.submit_all((0..30).map(|number| job(&format!("n{number}")))).unwrap();
@@ -254,7 +254,7 @@ fn errors_are_grouped_by_what_they_say() {
 }
 
 #[test]
-fn the_plan_is_the_order_of_the_claims_and_says_why_not_the_rest() {
+fn plan_has_claim_order_and_names_blocked_groups() {
     let (clock, tracker) = tracker();
     let tasks = one_of_each(&tracker);
     for (name, priority) in [("urgent", 9), ("normal", 0), ("high", 5)] {
@@ -290,7 +290,7 @@ fn the_plan_is_the_order_of_the_claims_and_says_why_not_the_rest() {
 }
 
 #[test]
-fn leases_name_their_owners_and_the_oldest_that_waits_is_known() {
+fn leases_name_owners_and_the_oldest_pending_task() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b", "c"]);
     clock.advance(SECOND);
@@ -315,7 +315,7 @@ fn leases_name_their_owners_and_the_oldest_that_waits_is_known() {
 }
 
 #[test]
-fn the_pace_counts_what_ended_lately_minute_by_minute() {
+fn throughput_counts_ended_attempts_by_minute() {
     let (clock, tracker) = tracker();
     let tasks = tracker.tasks::<Job>().unwrap();
     tasks.submit_all((0..40).map(|number| job(&number.to_string()))).unwrap();
@@ -346,7 +346,7 @@ fn the_pace_counts_what_ended_lately_minute_by_minute() {
 }
 
 #[test]
-fn what_is_done_by_hand_is_done_without_the_type() {
+fn admin_calls_work_without_the_type() {
     let (clock, tracker) = tracker();
     let typed = one_of_each(&tracker);
     let tasks = tracker.untyped("job").unwrap();
@@ -368,7 +368,7 @@ fn what_is_done_by_hand_is_done_without_the_type() {
 }
 
 #[test]
-fn ended_tasks_are_pruned_by_status_and_age() {
+fn untyped_prune_selects_by_status_and_age() {
     let (clock, tracker) = tracker();
     let typed = one_of_each(&tracker);
     let tasks = tracker.untyped("job").unwrap();
@@ -385,7 +385,7 @@ fn ended_tasks_are_pruned_by_status_and_age() {
 }
 
 #[test]
-fn a_query_requeues_to_the_first_step_and_ignores_with_a_reason() {
+fn untyped_query_requeues_from_start_and_ignores() {
     let (_, tracker) = tracker();
     let imports = tracker.tasks::<Import>().unwrap();
     imports.submit_all((0..1_500).map(|number| Import { number, rows: None })).unwrap();
@@ -406,7 +406,7 @@ fn a_query_requeues_to_the_first_step_and_ignores_with_a_reason() {
 }
 
 #[test]
-fn a_payload_is_replaced_only_if_it_is_still_that_of_the_revision() {
+fn replace_refuses_a_stale_revision() {
     let (_, tracker) = tracker();
     let typed = one_of_each(&tracker);
     let tasks = tracker.untyped("job").unwrap();
@@ -435,7 +435,7 @@ fn a_payload_is_replaced_only_if_it_is_still_that_of_the_revision() {
 }
 
 #[test]
-fn a_field_of_a_unique_key_is_not_changed_without_the_type() {
+fn untyped_replace_refuses_fields_of_unique_keys() {
     let (_, tracker) = tracker();
     let mails = tracker.tasks::<Mail>().unwrap();
     let first = Mail { request: 5, ..mail(1) };
@@ -456,7 +456,7 @@ fn a_field_of_a_unique_key_is_not_changed_without_the_type() {
 }
 
 #[test]
-fn untyped_tasks_are_beside_typed_ones_and_tables_of_ones_own() {
+fn untyped_and_typed_calls_share_a_transaction() {
     const NAMES: TableDefinition<&str, u64> = TableDefinition::new("names");
     let (_, tracker) = tracker();
     let pages = tracker.tasks::<crate::support::kinds::Page>().unwrap();

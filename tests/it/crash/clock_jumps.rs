@@ -26,7 +26,7 @@ struct Job {
 }
 
 #[test]
-fn a_worker_whose_computer_slept_for_an_hour_keeps_its_task_and_a_guard_by_hand_loses_it() {
+fn worker_keeps_its_lease_after_an_hour_of_sleep() {
     let clock = ManualClock::new();
     let tracker = Tracker::options().clock(clock.clone()).in_memory().unwrap();
     let jobs = tracker.tasks::<Job>().unwrap();
@@ -85,7 +85,7 @@ fn slowly<'d, D: Deserializer<'d>>(from: D) -> Result<u32, D::Error> {
 }
 
 #[test]
-fn a_worker_keeps_its_task_also_if_the_computer_slept_before_its_body_began() {
+fn worker_keeps_its_lease_after_sleep_before_the_handler() {
     let clock = ManualClock::new();
     let tracker = Tracker::options().clock(clock.clone()).in_memory().unwrap();
     let tasks = tracker.tasks::<Slow>().unwrap();

@@ -182,23 +182,23 @@ fn sweep(sharing: Sharing, phase: u64) {
 }
 
 #[test]
-fn after_a_fault_the_caller_knows_the_truth_and_the_tracker_works_on_in_the_exclusive_mode() {
+fn disk_faults_are_reported_truly_in_exclusive_mode() {
     sweep(Sharing::Exclusive, 0);
 }
 
 #[test]
-fn after_a_fault_the_caller_knows_the_truth_and_the_tracker_works_on_in_the_readers_mode() {
+fn disk_faults_are_reported_truly_in_readers_mode() {
     sweep(Sharing::Readers, 3);
 }
 
 #[test]
-fn after_a_fault_the_caller_knows_the_truth_and_the_tracker_works_on_in_the_writers_mode() {
+fn disk_faults_are_reported_truly_in_writers_mode() {
     sweep(Sharing::Writers, 5);
 }
 
 /// A read outside a transaction once left the tracker refusing every further one.
 #[test]
-fn after_a_read_that_failed_the_tracker_reads_on_in_the_writers_mode() {
+fn failed_read_does_not_stop_later_reads_in_writers_mode() {
     let sharing = Sharing::Writers;
     let looks = undisturbed(sharing);
     let mut tally = Tally::default();
@@ -214,7 +214,7 @@ fn after_a_read_that_failed_the_tracker_reads_on_in_the_writers_mode() {
 }
 
 #[test]
-fn a_fault_while_an_unclean_file_is_opened_is_told_and_the_next_open_works() {
+fn fault_during_repair_is_reported_and_next_open_works() {
     for sharing in [Sharing::Exclusive, Sharing::Readers, Sharing::Writers] {
         let (disk, clock) = (Disk::default(), ManualClock::new());
         let mut scene = Scene::open(&disk, sharing, &clock).unwrap();
@@ -248,7 +248,7 @@ fn a_fault_while_an_unclean_file_is_opened_is_told_and_the_next_open_works() {
 }
 
 #[test]
-fn a_detach_that_the_disk_refuses_costs_the_task_nothing() {
+fn detach_that_fails_on_disk_costs_no_attempt() {
     let disk = Disk::default();
     let mut scene = Scene::open(&disk, Sharing::Exclusive, &ManualClock::new()).unwrap();
     for step in SCRIPT {
@@ -266,7 +266,7 @@ fn a_detach_that_the_disk_refuses_costs_the_task_nothing() {
 
 /// A claim that cannot read the task tells so. That the task is damaged, which takes it out of the line, it does not say.
 #[test]
-fn a_read_that_fails_under_a_claim_leaves_the_task_in_the_line() {
+fn failed_read_in_a_claim_leaves_the_task_claimable() {
     let disk = Disk::default();
     let tracker = uncached(&disk);
     let tasks = tracker.tasks::<Job>().unwrap();
@@ -295,7 +295,7 @@ fn uncached(disk: &Disk) -> Tracker {
 /// A caller who shares a commit with others is tried again for himself. By then the file could not be opened again: that
 /// is what came of it, and not why.
 #[test]
-fn who_shares_a_commit_on_a_disk_that_goes_away_is_told_what_the_disk_said() {
+fn every_caller_of_a_failed_commit_gets_the_disk_error() {
     let disk = Disk::default();
     let tracker = uncached(&disk);
     let tasks = tracker.tasks::<Job>().unwrap();

@@ -140,7 +140,7 @@ fn check(jobs: &Tasks<Job>, told: &[Owned]) {
 }
 
 #[test]
-fn what_many_threads_are_told_of_their_leases_fits_together() {
+fn lease_answers_of_contending_threads_are_consistent() {
     let (rounds, seed) = (setting("TRACKER_ROUNDS").unwrap_or(300), setting("TRACKER_SEED").unwrap_or(1));
     let clock = ManualClock::new();
     let tracker = Tracker::options().clock(clock.clone()).in_memory().unwrap();

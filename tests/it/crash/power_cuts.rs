@@ -213,22 +213,22 @@ fn sweep(sharing: Sharing) {
 }
 
 #[test]
-fn power_lost_at_every_change_loses_nothing_that_was_acknowledged_in_the_exclusive_mode() {
+fn power_cuts_lose_nothing_acknowledged_in_exclusive_mode() {
     sweep(Sharing::Exclusive);
 }
 
 #[test]
-fn power_lost_at_every_change_loses_nothing_that_was_acknowledged_in_the_readers_mode() {
+fn power_cuts_lose_nothing_acknowledged_in_readers_mode() {
     sweep(Sharing::Readers);
 }
 
 #[test]
-fn power_lost_at_every_change_loses_nothing_that_was_acknowledged_in_the_writers_mode() {
+fn power_cuts_lose_nothing_acknowledged_in_writers_mode() {
     sweep(Sharing::Writers);
 }
 
 #[test]
-fn a_disk_that_lies_is_caught_by_the_same_checks() {
+fn lying_disk_is_caught_by_the_same_checks() {
     let recording = record(Sharing::Exclusive);
     let plan =
         Plan { sharing: Sharing::Exclusive, seed: 4, every_way: false, every_recovery: false, lies_every: Some(10) };
@@ -238,7 +238,7 @@ fn a_disk_that_lies_is_caught_by_the_same_checks() {
 }
 
 #[test]
-fn a_first_start_cut_anywhere_leaves_nothing_that_the_next_one_stumbles_over() {
+fn power_cut_in_the_first_open_leaves_a_usable_folder() {
     let recording = record(Sharing::Exclusive);
     let creation = &recording.log[..recording.acknowledged[0].changes];
     let mut platter = Platter::new(Vec::new(), None);

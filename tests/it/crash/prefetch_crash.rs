@@ -37,7 +37,7 @@ fn open(disk: &Disk, clock: &ManualClock) -> Tracker {
 }
 
 #[test]
-fn a_task_that_kills_its_process_is_found_out_and_its_neighbours_pay_nothing() {
+fn prefetch_isolates_a_task_that_kills_its_process() {
     let clock = ManualClock::new();
     let mut disk = Disk::default();
     let names: Vec<_> =
@@ -73,7 +73,7 @@ fn a_task_that_kills_its_process_is_found_out_and_its_neighbours_pay_nothing() {
 }
 
 #[test]
-fn the_begin_of_a_body_that_goes_on_is_stored() {
+fn start_of_a_long_handler_is_stored() {
     let (clock, disk) = (ManualClock::new(), Disk::default());
     let tracker = open(&disk, &clock);
     let tasks = jobs(&tracker, &["first", "long", "waits"]);
@@ -99,7 +99,7 @@ fn the_begin_of_a_body_that_goes_on_is_stored() {
 }
 
 #[test]
-fn what_is_claimed_while_a_body_runs_has_not_begun() {
+fn prefetched_task_counts_as_not_begun() {
     let (clock, disk) = (ManualClock::new(), Disk::default());
     let tracker = open(&disk, &clock);
     let names: Vec<_> = (0..12).map(|number| number.to_string()).collect();
@@ -131,7 +131,7 @@ fn what_is_claimed_while_a_body_runs_has_not_begun() {
 
 /// They have nothing to do, and sleep; nothing but its end can wake them.
 #[test]
-fn an_error_of_the_storage_ends_a_worker_that_runs_on_with_all_its_threads() {
+fn storage_error_ends_every_thread_of_a_keep_running_pool() {
     for ahead in [0, 8] {
         let (clock, disk) = (ManualClock::new(), Disk::default());
         let tracker = open(&disk, &clock);
@@ -146,7 +146,7 @@ fn an_error_of_the_storage_ends_a_worker_that_runs_on_with_all_its_threads() {
 }
 
 #[test]
-fn an_error_of_the_storage_halts_the_worker_and_nothing_is_booked_wrongly() {
+fn storage_error_halts_the_worker_and_stores_no_failure() {
     for (nth, lasting) in [2, 20, 60].into_iter().flat_map(|nth| [(nth, true), (nth, false)]) {
         let (clock, disk) = (ManualClock::new(), Disk::default());
         let tracker = open(&disk, &clock);

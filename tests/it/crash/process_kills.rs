@@ -197,7 +197,7 @@ fn kills() -> u64 {
 }
 
 #[test]
-fn a_program_that_is_killed_again_and_again_loses_nothing_and_does_nothing_twice() {
+fn killed_program_loses_nothing_and_repeats_nothing() {
     let place = Place::new();
     let seed = setting("TRACKER_SEED").unwrap_or(1);
     let mut dice = Dice::new(seed);
@@ -216,7 +216,7 @@ fn a_program_that_is_killed_again_and_again_loses_nothing_and_does_nothing_twice
 }
 
 #[test]
-fn processes_that_share_a_file_are_killed_and_stopped_past_their_leases_and_no_task_is_done_by_two() {
+fn shared_file_survives_kills_and_stops_past_the_lease() {
     let place = Place::new();
     let mut dice = Dice::new(setting("TRACKER_SEED").unwrap_or(2));
     let mut children: Vec<_> = (0..3).map(|_| place.start("toil together")).collect();
@@ -257,7 +257,7 @@ fn hold_the_lock(file: &Path) {
 }
 
 #[test]
-fn a_process_that_holds_the_write_lock_makes_others_wait_while_it_is_stopped_and_frees_it_by_dying() {
+fn stopped_holder_of_the_write_lock_makes_others_busy() {
     let place = Place::new();
     let tracker =
         Tracker::options().sharing(Sharing::Writers).busy_timeout(Duration::from_millis(50)).open(&place.file).unwrap();
@@ -300,7 +300,7 @@ fn run_poison(file: &Path) {
 }
 
 #[test]
-fn a_task_that_kills_its_process_is_found_out_and_its_neighbours_are_done() {
+fn worker_isolates_a_task_that_kills_its_process() {
     let place = Place::new();
     let tracker = open(&place.file, Sharing::Exclusive);
     let names = ["a", "b", "poison", "c", "d", "e", "f", "g"];

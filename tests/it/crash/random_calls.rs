@@ -205,7 +205,7 @@ fn play(seed: u64, rounds: u32) {
 }
 
 #[test]
-fn whatever_is_called_every_index_and_counter_follows_from_the_tasks() {
+fn random_calls_keep_every_index_and_counter() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
     let rounds = number("TRACKER_ROUNDS").unwrap_or(400);
     match number("TRACKER_SEED") {

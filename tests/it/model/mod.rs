@@ -35,7 +35,7 @@ fn setting_or(name: &str, otherwise: u32) -> u32 {
 }
 
 #[test]
-fn whatever_is_called_the_tracker_does_what_the_model_does() {
+fn random_calls_agree_with_the_model() {
     let config = ProptestConfig {
         cases: setting_or("TRACKER_CASES", 40),
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("failures"))),
@@ -51,7 +51,7 @@ fn whatever_is_called_the_tracker_does_what_the_model_does() {
 }
 
 #[test]
-fn the_history_keeps_as_many_attempts_as_the_policy_says_whether_or_not_they_have_something_to_tell() {
+fn history_length_follows_the_policy() {
     let mut pair = Pair::new();
     pair.play(Call::Submit { kind: 0, id: 1, etag: 0 }).unwrap();
     let start = Call::Start { kind: 0, id: 1, force: true, steal_lease: false, extra: true, short: false };

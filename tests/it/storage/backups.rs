@@ -32,7 +32,7 @@ fn opened(path: &Path) -> Tracker {
 }
 
 #[test]
-fn backup_holds_what_the_source_held() {
+fn backup_contains_everything_of_the_source() {
     let folder = tempfile::tempdir().unwrap();
     for sharing in [Sharing::Readers, Sharing::Exclusive, Sharing::Writers] {
         let (path, copy) =
@@ -66,7 +66,7 @@ fn backup_holds_what_the_source_held() {
 }
 
 #[test]
-fn backup_holds_tables_of_other_programs() {
+fn backup_contains_user_tables() {
     let folder = tempfile::tempdir().unwrap();
     let (path, copy) = (folder.path().join("a.redb"), folder.path().join("b.redb"));
     Tracker::open(&path).unwrap().close().unwrap();

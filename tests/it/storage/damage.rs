@@ -40,7 +40,7 @@ pub fn damage(path: &std::path::Path, text: &str) {
 }
 
 #[test]
-fn one_damaged_payload_is_named_the_others_run_and_recover_copies_them() {
+fn damaged_payload_is_named_and_others_are_recovered() {
     let folder = tempfile::tempdir().unwrap();
     let (path, saved) = (folder.path().join("jobs.redb"), folder.path().join("saved.redb"));
     let tracker = Tracker::open(&path).unwrap();
@@ -105,7 +105,7 @@ fn fetches(path: &std::path::Path) {
 
 /// Its host is known from its place at the front, where claims look first.
 #[test]
-fn a_task_under_a_limit_whose_payload_is_damaged_holds_nobody_up() {
+fn damaged_task_under_a_limit_blocks_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fetches.redb");
     fetches(&path);
@@ -128,7 +128,7 @@ fn a_task_under_a_limit_whose_payload_is_damaged_holds_nobody_up() {
 
 /// Nothing says any more in which lane it stands, so that it stays in front. Claims do not come to it for ever.
 #[test]
-fn a_task_that_damage_keeps_in_front_of_the_others_is_told_to_who_claims() {
+fn damaged_head_of_the_claim_order_is_reported() {
     use tracker_core::redb_store::redb::{Database, ReadableTable, TableDefinition};
 
     const FRONTS: TableDefinition<&[u8; 25], &[u8]> = TableDefinition::new("tracker.limit_heads");
@@ -154,7 +154,7 @@ fn a_task_that_damage_keeps_in_front_of_the_others_is_told_to_who_claims() {
 }
 
 #[test]
-fn a_damaged_row_of_ids_never_answers_with_another_task() {
+fn damaged_id_row_never_returns_another_task() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
     let tracker = Tracker::open(&path).unwrap();
@@ -181,7 +181,7 @@ fn a_damaged_row_of_ids_never_answers_with_another_task() {
 
 /// Under the keys of two tasks stand the records of two others: each is sound in itself, and belongs elsewhere.
 #[test]
-fn a_record_under_the_key_of_another_task_is_told_and_never_shown_as_its_own() {
+fn row_under_the_key_of_another_task_is_reported() {
     for table in ["tracker.headers", "tracker.payloads"] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("jobs.redb");
@@ -261,7 +261,7 @@ fn one_waits_for_another() -> (tempfile::TempDir, Tracker) {
 
 /// Its own part is written when it comes upon the damage: all of its commit is given up, and done again for the others.
 #[test]
-fn who_shares_a_commit_with_a_call_that_damage_stops_is_served_all_the_same() {
+fn damage_fails_only_its_call_of_a_commit_group() {
     let (_folder, tracker) = one_waits_for_another();
     let jobs = tracker.tasks::<Job>().unwrap();
     let mut held = jobs.start("job 0").unwrap();
@@ -282,7 +282,7 @@ fn who_shares_a_commit_with_a_call_that_damage_stops_is_served_all_the_same() {
 /// Rows that no longer stand where their keys say are found from one side and not from the other. Whatever goes through
 /// them page by page must come to an end.
 #[test]
-fn nobody_goes_round_in_circles_in_a_table_whose_rows_are_out_of_order() {
+fn listing_of_unordered_rows_ends_with_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let whole = {
         let path = folder.path().join("whole.redb");
@@ -350,7 +350,7 @@ fn go_through(path: &std::path::Path) {
 
 /// That it cannot be told to those who wait is no failure of the task.
 #[test]
-fn a_worker_whose_outcome_damage_stops_halts_and_books_no_failure() {
+fn damage_at_an_outcome_halts_the_worker_without_failure() {
     for ahead in [0, 8] {
         let (_folder, tracker) = one_waits_for_another();
         let jobs = tracker.tasks::<Job>().unwrap();

@@ -211,7 +211,7 @@ fn seed() -> u64 {
 }
 
 #[test]
-fn flipped_bits_are_told_or_harmless() {
+fn flipped_bits_are_reported_or_harmless() {
     let folder = tempfile::tempdir().unwrap();
     let files = [file(true), file(false)];
     let mut tally = Tally::default();
@@ -225,7 +225,7 @@ fn flipped_bits_are_told_or_harmless() {
 }
 
 #[test]
-fn a_file_cut_off_anywhere_is_told() {
+fn truncated_file_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let mut tally = Tally::default();
     for whole in [file(true), file(false)] {
@@ -272,7 +272,7 @@ fn junk(old: &[u8], dice: &mut Dice) -> Vec<u8> {
 }
 
 #[test]
-fn a_table_full_of_junk_is_told_by_its_name() {
+fn table_of_junk_is_reported_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let whole = file(true);
     let mut tally = Tally::default();
@@ -329,7 +329,7 @@ fn a_table_full_of_junk_is_told_by_its_name() {
 }
 
 #[test]
-fn damage_that_a_transaction_comes_upon_is_not_committed_whatever_is_made_of_the_error() {
+fn transaction_that_met_damage_is_not_committed() {
     let folder = tempfile::tempdir().unwrap();
     let mut dice = Dice::new(seed());
     let spoilt = with_redb(&file(true), folder.path(), |txn| {
@@ -354,7 +354,7 @@ fn damage_that_a_transaction_comes_upon_is_not_committed_whatever_is_made_of_the
 
 /// A page beyond the end of the file was once the last thing that a look could read.
 #[test]
-fn who_looks_at_a_file_that_is_cut_short_reads_on_what_is_left_of_it() {
+fn inspector_reads_what_is_left_of_a_truncated_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
     let whole = file(true);
@@ -433,7 +433,7 @@ pub fn play(role: &str, path: &Path) {
 }
 
 #[test]
-fn a_program_that_trusts_a_damaged_file_and_writes_to_it_lives_on() {
+fn writer_survives_a_damaged_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("variant.txt");
     let mut next = 0;
@@ -484,7 +484,7 @@ fn files_in(folder: &Path) -> std::path::PathBuf {
 }
 
 #[test]
-fn on_a_read_only_file_system_one_can_only_look() {
+fn read_only_file_system_allows_inspection_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = files_in(folder.path());
     let mount =
@@ -493,7 +493,7 @@ fn on_a_read_only_file_system_one_can_only_look() {
 }
 
 #[test]
-fn without_permission_one_can_only_look() {
+fn missing_write_permission_allows_inspection_only() {
     use std::os::unix::fs::PermissionsExt;
 
     let folder = tempfile::tempdir().unwrap();
@@ -508,7 +508,7 @@ fn without_permission_one_can_only_look() {
 }
 
 #[test]
-fn a_file_that_promises_more_than_memory_holds_is_refused() {
+fn header_that_claims_too_much_memory_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let whole = file(true);
     let mut tally = Tally::default();

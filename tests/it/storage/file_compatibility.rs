@@ -260,7 +260,7 @@ fn check(bytes: &[u8], ticket: &str, what: &str) {
 }
 
 #[test]
-fn files_of_this_format_say_what_was_written_into_them() {
+fn kept_files_of_this_format_are_read() {
     let writes = std::env::var_os("TRACKER_FIXTURES").is_some();
     for (name, bytes, ticket) in fresh() {
         check(&bytes, &ticket, "just written");
@@ -302,7 +302,7 @@ fn file_of_an_older_format_is_refused_by_name() {
 }
 
 #[test]
-fn a_struct_that_has_grown_reads_the_tasks_of_its_youth() {
+fn grown_struct_reads_tasks_of_its_old_form() {
     let kept = fs::read(folder().join("format-2-closed.redb")).unwrap();
     let tracker = opened(kept);
     let jobs = tracker.tasks::<now::Job>().unwrap();

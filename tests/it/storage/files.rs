@@ -33,7 +33,7 @@ fn at(clock: &ManualClock) -> Options {
 }
 
 #[test]
-fn what_was_stored_is_there_when_the_file_is_opened_again() {
+fn stored_tasks_survive_reopening() {
     let (_folder, path) = place();
     let clock = ManualClock::new();
     for sharing in [Sharing::Readers, Sharing::Exclusive, Sharing::Writers] {
@@ -74,7 +74,7 @@ fn is_repaired(path: &Path) -> bool {
 
 /// In the middle of work a crash costs the next start a repair; once nothing has happened for a moment it does not.
 #[test]
-fn a_file_that_lay_still_for_a_moment_opens_without_repair_whatever_became_of_its_program() {
+fn idle_file_opens_without_repair_after_a_crash() {
     let (_folder, path) = place();
     let tracker = Tracker::options().prune_every(None).open(&path).unwrap();
     let tasks = jobs(&tracker, &["a"]);
@@ -89,7 +89,7 @@ fn a_file_that_lay_still_for_a_moment_opens_without_repair_whatever_became_of_it
 }
 
 #[test]
-fn a_file_that_is_open_is_refused_with_advice() {
+fn open_file_is_refused_with_advice() {
     let (_folder, path) = place();
     for sharing in [Sharing::Readers, Sharing::Exclusive] {
         let tracker = Tracker::options().sharing(sharing).open(&path).unwrap();
@@ -123,7 +123,7 @@ fn two_writers_share_a_file() {
 }
 
 #[test]
-fn one_looks_while_another_works() {
+fn inspector_reads_beside_a_writer() {
     let (_folder, path) = place();
     let writer = Tracker::open(&path).unwrap();
     let tasks = jobs(&writer, &["a", "b"]);
@@ -139,7 +139,7 @@ fn one_looks_while_another_works() {
 }
 
 #[test]
-fn an_inspector_changes_nothing() {
+fn inspector_changes_nothing() {
     let (_folder, path) = place();
     refused(Tracker::inspect(&path), ErrorKind::Io);
     assert!(!path.exists(), "looking makes no file");
@@ -170,7 +170,7 @@ fn an_inspector_changes_nothing() {
 }
 
 #[test]
-fn what_is_no_tracker_file_is_refused_by_name() {
+fn foreign_file_is_refused_by_name() {
     let (folder, path) = place();
     refused(Tracker::open(folder.path()), ErrorKind::Foreign);
     for bytes in [&b""[..], b"x", b"#!/bin/sh\necho hello\n", &[0; 8192]] {
@@ -197,7 +197,7 @@ fn what_is_no_tracker_file_is_refused_by_name() {
 }
 
 #[test]
-fn a_truncated_file_is_refused_and_left_as_it_is() {
+fn truncated_file_is_refused_and_unchanged() {
     let (_folder, path) = place();
     let tracker = Tracker::open(&path).unwrap();
     tracker.tasks::<Mail>().unwrap().submit_all((0..2_000).map(mail)).unwrap();
@@ -222,7 +222,7 @@ fn of_format(path: &Path, format: &[u8]) {
 }
 
 #[test]
-fn a_newer_format_is_refused_by_name() {
+fn newer_format_is_refused_by_name() {
     let (_folder, path) = place();
     of_format(&path, b"tracker\x03");
     let error = refused(Tracker::open(&path), ErrorKind::Unsupported);
@@ -231,7 +231,7 @@ fn a_newer_format_is_refused_by_name() {
 }
 
 #[test]
-fn a_format_that_never_was_is_nothing_that_a_newer_version_reads() {
+fn unknown_format_is_not_called_newer() {
     for format in [&b"tracker\x00"[..], b"tracker", b"tracker\x02\x02", b"backer\x02", b""] {
         let (_folder, path) = place();
         of_format(&path, format);
@@ -242,7 +242,7 @@ fn a_format_that_never_was_is_nothing_that_a_newer_version_reads() {
 
 #[cfg(unix)]
 #[test]
-fn a_folder_that_cannot_be_written_is_named() {
+fn unwritable_folder_is_named() {
     use std::os::unix::fs::PermissionsExt;
     let (folder, path) = place();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o500)).unwrap();
@@ -255,7 +255,7 @@ fn a_folder_that_cannot_be_written_is_named() {
 }
 
 #[test]
-fn two_first_starts_at_the_same_instant_share_one_file() {
+fn simultaneous_first_opens_share_one_file() {
     for _ in 0..5 {
         let (_folder, path) = place();
         let barrier = Barrier::new(2);
@@ -277,7 +277,7 @@ fn two_first_starts_at_the_same_instant_share_one_file() {
 }
 
 #[test]
-fn tasks_of_a_dead_instance_are_free_at_once() {
+fn leases_of_a_dead_instance_are_freed_at_open() {
     let (folder, path) = place();
     let clock = ManualClock::new();
     let tracker = at(&clock).open(&path).unwrap();

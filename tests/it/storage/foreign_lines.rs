@@ -103,7 +103,7 @@ fn time_after_the_next_day_is_refused() {
 }
 
 #[test]
-fn boolean_is_no_id() {
+fn boolean_id_is_refused() {
     let (_, tracker) = tracker();
     let mails = tracker.tasks::<crate::support::kinds::Mail>().unwrap();
     mails.submit(&mail(1)).unwrap();
@@ -203,7 +203,7 @@ fn dependency_cycle_between_lines_is_named() {
 }
 
 #[test]
-fn long_chain_of_held_lines_is_told_in_linear_time() {
+fn long_chain_of_held_lines_is_reported_in_linear_time() {
     let (_, tracker) = tracker();
     let _open = jobs(&tracker, &[]);
     let needs = |id: u32, on: u32| {

@@ -105,7 +105,7 @@ fn full() -> Tracker {
 }
 
 #[test]
-fn what_is_written_comes_back_whole_and_leases_come_back_free() {
+fn export_and_import_keep_tasks_and_free_leases() {
     let first = full();
     let lines = export(&first);
     let (_, second) = tracker();
@@ -138,7 +138,7 @@ fn what_is_written_comes_back_whole_and_leases_come_back_free() {
 }
 
 #[test]
-fn the_types_find_their_tasks_again() {
+fn imported_tasks_open_as_their_types() {
     let first = full();
     let (_, second) = tracker();
     import(&second, &export(&first));
@@ -171,7 +171,7 @@ fn the_types_find_their_tasks_again() {
 }
 
 #[test]
-fn a_kind_is_written_alone() {
+fn export_of_one_kind_contains_only_it() {
     let first = full();
     let mut lines = Vec::new();
     assert_eq!(first.untyped("mail").unwrap().export(&mut lines).unwrap(), 50);
@@ -182,7 +182,7 @@ fn a_kind_is_written_alone() {
 }
 
 #[test]
-fn only_an_id_and_a_payload_are_needed() {
+fn import_needs_only_id_and_payload() {
     let (clock, tracker) = tracker();
     let tasks = tracker.tasks::<Job>().unwrap();
     let line = |id: &str, more: Value| {
@@ -220,7 +220,7 @@ fn only_an_id_and_a_payload_are_needed() {
 }
 
 #[test]
-fn a_table_that_prints_json_moves_in() {
+fn import_accepts_json_printed_from_sql() {
     // sqlite3 -json jobs.db "SELECT …" | jq -c '.[] | {kind: "mail", id: .id, status: …, payload: …, history: …}'
     let rows = json!([
         {"id": 1, "state": "done", "client": "c", "request": 1, "error": null},
@@ -255,7 +255,7 @@ fn a_table_that_prints_json_moves_in() {
 }
 
 #[test]
-fn keys_that_only_the_type_can_tell_are_right_once_it_opens_the_kind() {
+fn imported_keys_are_right_once_the_type_is_open() {
     let (_, first) = tracker();
     first.tasks::<Mail>().unwrap();
     first.tasks::<Odd>().unwrap();
@@ -282,7 +282,7 @@ fn keys_that_only_the_type_can_tell_are_right_once_it_opens_the_kind() {
 }
 
 #[test]
-fn a_wrong_line_is_named_and_leaves_nothing_behind() {
+fn wrong_line_is_named_and_stores_nothing() {
     let (_, tracker) = tracker();
     let _open = jobs(&tracker, &["there"]);
     let mails = tracker.tasks::<Mail>().unwrap();
@@ -343,7 +343,7 @@ fn a_wrong_line_is_named_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn lines_with_any_damage_leave_a_sound_file() {
+fn damaged_lines_leave_a_sound_file() {
     let lines = export(&full());
     let mut dice = Dice::new(3);
     for _ in 0..30 {
@@ -360,7 +360,7 @@ fn lines_with_any_damage_leave_a_sound_file() {
 }
 
 #[test]
-fn an_inspector_writes_lines_and_takes_none() {
+fn inspector_exports_and_refuses_imports() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
     let writer = Tracker::open(&path).unwrap();
@@ -373,7 +373,7 @@ fn an_inspector_writes_lines_and_takes_none() {
 }
 
 #[test]
-fn the_lines_of_the_documentation_come_in() {
+fn lines_in_the_docs_are_imported() {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/json-lines.md")).unwrap();
     let blocks = text.split("```json\n").skip(1).map(|block| block.split("```").next().unwrap());
     let (_, tracker) = tracker();

@@ -166,7 +166,7 @@ fn end_all(clock: &ManualClock, tracker: &Tracker) {
 }
 
 #[test]
-fn batches_in_every_state_are_the_same_in_the_new_file() {
+fn export_and_import_keep_batches_in_every_state() {
     let (clock, first) = nights();
     let second = moved(&clock, &first);
     assert_eq!(infos(&second), infos(&first));
@@ -177,7 +177,7 @@ fn batches_in_every_state_are_the_same_in_the_new_file() {
 }
 
 #[test]
-fn what_follows_a_batch_comes_in_the_new_file_as_often_as_in_the_old_one() {
+fn imported_batch_submits_its_follow_up_once() {
     let (clock, first) = nights();
     let second = moved(&clock, &first);
     let third = moved(&clock, &second);
@@ -205,7 +205,7 @@ fn what_follows_a_batch_comes_in_the_new_file_as_often_as_in_the_old_one() {
 }
 
 #[test]
-fn an_import_that_was_cut_off_anywhere_is_done_by_another_one() {
+fn interrupted_import_is_completed_by_a_second_one() {
     let (clock, first) = nights();
     let lines = export(&first);
     for (end, _) in lines.match_indices('\n') {
@@ -219,7 +219,7 @@ fn an_import_that_was_cut_off_anywhere_is_done_by_another_one() {
 }
 
 #[test]
-fn a_batch_ends_by_an_import_that_frees_its_last_task_from_a_worker_who_was_told_to_stop() {
+fn import_ends_a_batch_whose_last_task_was_cancelled() {
     let (clock, first) = tracker();
     let tasks = jobs(&first, &[]);
     let options = |name: &str| BatchOptions::new().then(&tasks, &job(name)).unwrap();
@@ -242,7 +242,7 @@ fn a_batch_ends_by_an_import_that_frees_its_last_task_from_a_worker_who_was_told
 }
 
 #[test]
-fn batch_lines_with_any_damage_leave_a_sound_file() {
+fn damaged_batch_lines_leave_a_sound_file() {
     let (clock, first) = nights();
     let lines = export(&first);
     let mut dice = Dice::new(11);
@@ -260,7 +260,7 @@ fn batch_lines_with_any_damage_leave_a_sound_file() {
 }
 
 #[test]
-fn those_that_wait_for_others_wait_for_them_in_the_new_file_whatever_the_order_of_the_lines() {
+fn imported_dependencies_hold_in_any_order_of_lines() {
     let (clock, first) = tracker();
     let tasks = jobs(&first, &["extract", "done"]);
     let mails = first.tasks::<Mail>().unwrap();
@@ -304,7 +304,7 @@ fn those_that_wait_for_others_wait_for_them_in_the_new_file_whatever_the_order_o
 
 /// Whoever has not heard yet that one is deleted hears it in the new file.
 #[test]
-fn news_that_are_on_their_way_while_a_file_is_written_arrive_in_the_new_one() {
+fn export_includes_ends_not_yet_propagated() {
     let (clock, first) = tracker();
     let tasks = jobs(&first, &["a"]);
     let many = |name: &'static str| (0..3_000).map(move |number| job(&format!("{name} {number}")));
@@ -365,7 +365,7 @@ fn news_that_are_on_their_way_while_a_file_is_written_arrive_in_the_new_one() {
 }
 
 #[test]
-fn a_line_that_waits_in_vain_is_refused_and_its_batch_left_open_until_it_comes() {
+fn line_with_a_missing_dependency_keeps_its_batch_open() {
     let line = |id: &str, needs: serde_json::Value| {
         let payload = json!({"name": id, "host": "h", "result": null});
         json!({"kind": "job", "id": id, "batch": "night", "needs": needs, "payload": payload}).to_string()
@@ -412,7 +412,7 @@ fn a_line_that_waits_in_vain_is_refused_and_its_batch_left_open_until_it_comes()
 }
 
 #[test]
-fn a_wrong_line_of_a_batch_is_named_and_leaves_nothing_behind() {
+fn wrong_batch_line_is_named_and_stores_nothing() {
     let (_, tracker) = tracker();
     let _tasks = jobs(&tracker, &[]);
     let follow_up = json!({"kind": "job", "payload": job("x")});
@@ -453,7 +453,7 @@ fn a_wrong_line_of_a_batch_is_named_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_label_alone_makes_a_batch_and_a_kind_alone_takes_its_labels_along() {
+fn label_alone_creates_a_batch_at_import() {
     let (_, first) = tracker();
     let tasks = jobs(&first, &[]);
     let batch = first.open_batch("monday", &BatchOptions::new()).unwrap();

@@ -21,7 +21,7 @@ const DEPENDENCIES: TableDefinition<'_, &[u8; 24], u8> = TableDefinition::new("t
 /// Its lease ends with the program; then it starts with what was submitted last. Where that cannot be read, this is told,
 /// and the next submit of it does not take it for known.
 #[test]
-fn a_payload_that_waits_is_saved_too_and_one_that_cannot_be_is_told() {
+fn recover_saves_staged_payloads_or_reports_them() {
     for damaged in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let (path, saved) = (folder.path().join("pages.redb"), folder.path().join("saved.redb"));
@@ -51,7 +51,7 @@ fn a_payload_that_waits_is_saved_too_and_one_that_cannot_be_is_told() {
 }
 
 #[test]
-fn the_tasks_of_a_batch_that_cannot_be_read_are_saved_without_it() {
+fn recover_saves_tasks_of_an_unreadable_batch() {
     let folder = tempfile::tempdir().unwrap();
     let (path, saved) = (folder.path().join("jobs.redb"), folder.path().join("saved.redb"));
     let tracker = Tracker::open(&path).unwrap();
@@ -105,7 +105,7 @@ fn dependency_that_cannot_be_read_is_reported_with_its_task() {
 }
 
 #[test]
-fn a_damaged_file_gives_its_batches_and_dependencies_back() {
+fn recover_restores_batches_and_dependencies() {
     let folder = tempfile::tempdir().unwrap();
     let (from, into_path) = (folder.path().join("a.redb"), folder.path().join("b.redb"));
     let tracker = Tracker::open(&from).unwrap();
@@ -248,7 +248,7 @@ fn recover_reads_a_file_that_was_cut_while_open() {
 }
 
 #[test]
-fn recovered_file_gives_out_no_fence_again() {
+fn recovered_file_reuses_no_fence() {
     let folder = tempfile::tempdir().unwrap();
     let (path, saved) = (folder.path().join("a.redb"), folder.path().join("b.redb"));
     let tracker = Tracker::open(&path).unwrap();

@@ -57,7 +57,7 @@ fn close_reports_a_lost_file() {
 }
 
 #[test]
-fn writes_to_a_lost_file_fail_and_reads_go_on() {
+fn writes_to_a_lost_file_fail_and_reads_continue() {
     for lose in LOSSES {
         let (_folder, path, tracker, tasks) = opened();
         lose(&path);

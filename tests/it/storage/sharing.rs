@@ -27,7 +27,7 @@ struct Job {
 }
 
 #[test]
-fn two_writers_drain_one_file_and_no_task_runs_twice() {
+fn two_writers_run_each_task_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("shared.redb");
     let open = || Tracker::options().sharing(Sharing::Writers).open(&path).unwrap();
@@ -56,7 +56,7 @@ fn two_writers_drain_one_file_and_no_task_runs_twice() {
 }
 
 #[test]
-fn in_the_writers_mode_a_live_lease_of_another_process_is_left_alone() {
+fn live_lease_of_another_process_survives_an_open() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("shared.redb");
     let clock = ManualClock::new();
@@ -78,7 +78,7 @@ fn in_the_writers_mode_a_live_lease_of_another_process_is_left_alone() {
 }
 
 #[tokio::test]
-async fn an_async_worker_wakes_for_what_another_process_submits() {
+async fn async_worker_wakes_for_a_submit_of_another_process() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("shared.redb");
     let open = || Tracker::options().sharing(Sharing::Writers).open(&path).unwrap();
@@ -101,7 +101,7 @@ async fn an_async_worker_wakes_for_what_another_process_submits() {
 }
 
 #[test]
-fn a_worker_wakes_for_what_another_process_submits_or_frees() {
+fn worker_wakes_for_changes_of_another_process() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("shared.redb");
     let open = || Tracker::options().sharing(Sharing::Writers).open(&path).unwrap();

@@ -90,7 +90,7 @@ fn prefetch() -> Ahead {
 }
 
 #[test]
-fn file_time_ahead_of_the_clock_is_told() {
+fn file_time_ahead_of_the_clock_is_reported() {
     let Ahead { path, clock, _folder, .. } = prefetch();
     let tracker = at(&clock).inspect(&path).unwrap();
     let time = tracker.file_time().unwrap();

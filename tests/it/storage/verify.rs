@@ -95,7 +95,7 @@ fn told(path: &Path, table: &str, what: &str) {
 }
 
 #[test]
-fn a_row_that_is_missing_or_wrong_or_one_too_many_is_told_by_its_table() {
+fn verify_names_the_table_of_each_wrong_row() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
     file(&path);
@@ -169,7 +169,7 @@ fn a_row_that_is_missing_or_wrong_or_one_too_many_is_told_by_its_table() {
 }
 
 #[test]
-fn what_batches_and_those_who_wait_say_of_others_is_held_against_them() {
+fn verify_checks_batches_and_dependencies() {
     const BATCHES: TableDefinition<u64, &[u8]> = TableDefinition::new("tracker.batches");
     const LABELS: TableDefinition<&str, u64> = TableDefinition::new("tracker.batch_labels");
     const FOLLOW_UPS: TableDefinition<u64, &[u8]> = TableDefinition::new("tracker.follow_ups");

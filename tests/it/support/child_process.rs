@@ -24,7 +24,7 @@ pub fn start(before: &[&str], role: &str, file: &Path) -> Child {
     };
     let errors = OpenOptions::new().create(true).append(true).open(file.with_extension("errors")).unwrap();
     command
-        .args(["--exact", "support::child_process::a_part_in_another_process", "--nocapture", "--test-threads=1"])
+        .args(["--exact", "support::child_process::child_process_entry", "--nocapture", "--test-threads=1"])
         .env(ROLE, role)
         .env(FILE, file)
         .stdout(Stdio::null())
@@ -40,7 +40,7 @@ pub fn errors(file: &Path) -> String {
 
 /// Does nothing but in the processes that other tests start.
 #[test]
-fn a_part_in_another_process() {
+fn child_process_entry() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let file = PathBuf::from(std::env::var(FILE).unwrap());
     match role.strip_prefix("hostile: ") {

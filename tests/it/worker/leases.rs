@@ -14,7 +14,7 @@ use crate::support::kinds::{
 const TINY: Duration = Duration::from_micros(1);
 
 #[test]
-fn at_the_very_instant_of_expiry_a_task_is_free() {
+fn lease_is_free_at_the_instant_of_expiry() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     let mut held = tasks.worker_name("first").claim().unwrap().unwrap();
@@ -39,7 +39,7 @@ fn at_the_very_instant_of_expiry_a_task_is_free() {
 }
 
 #[test]
-fn an_owner_may_end_a_lease_that_ran_out_while_nobody_took_it() {
+fn late_owner_may_finish_a_task_not_taken() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b"]);
     let (mut a, mut b) = (tasks.start("a").unwrap(), tasks.start("b").unwrap());
@@ -55,7 +55,7 @@ fn an_owner_may_end_a_lease_that_ran_out_while_nobody_took_it() {
 }
 
 #[test]
-fn who_has_lost_his_lease_changes_nothing() {
+fn stale_owner_cannot_change_the_task() {
     type Call = fn(&mut Execution<Job>) -> tracker_core::Result<()>;
     let calls: [Call; 14] = [
         Execution::renew,
@@ -110,7 +110,7 @@ fn who_has_lost_his_lease_changes_nothing() {
 }
 
 #[test]
-fn a_removed_task_is_a_lost_lease() {
+fn removed_task_is_a_lost_lease() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);
     let mut old = tasks.claim().unwrap().unwrap();
@@ -127,7 +127,7 @@ fn a_removed_task_is_a_lost_lease() {
 }
 
 #[test]
-fn rescues_are_counted_apart_and_end() {
+fn crashes_are_counted_apart_and_bounded() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["poison", "other"]);
     for crash in 1..=4_u32 {
@@ -151,7 +151,7 @@ fn rescues_are_counted_apart_and_end() {
 }
 
 #[test]
-fn what_runs_too_long_can_be_ended_by_hand() {
+fn rescue_ends_attempts_that_run_too_long() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["old", "new"]);
     let mut old = tasks.start("old").unwrap();
@@ -168,7 +168,7 @@ fn what_runs_too_long_can_be_ended_by_hand() {
 }
 
 #[test]
-fn a_ticket_outlives_the_tracker() {
+fn ticket_outlives_the_tracker() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
     let clock = tracker_core::time::ManualClock::new();
@@ -206,7 +206,7 @@ fn a_ticket_outlives_the_tracker() {
 }
 
 #[test]
-fn a_wall_clock_that_steps_back_ends_no_lease_early_and_misorders_nothing() {
+fn clock_step_back_ends_no_lease_and_keeps_order() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b"]);
     let mut held = tasks.start("a").unwrap();
@@ -228,7 +228,7 @@ fn a_wall_clock_that_steps_back_ends_no_lease_early_and_misorders_nothing() {
 }
 
 #[test]
-fn a_wall_clock_that_jumps_an_hour_ends_leases_held_by_hand_and_not_those_of_workers() {
+fn clock_jump_ends_only_leases_without_heartbeat() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["by hand"]);
     let mails = tracker.tasks::<Mail>().unwrap();
@@ -252,7 +252,7 @@ fn a_wall_clock_that_jumps_an_hour_ends_leases_held_by_hand_and_not_those_of_wor
 /// A payload that was submitted while the task ran waits for the end of the run. The lease ran out, and nobody has come yet
 /// to end it: the change by hand does, and starts from the payload that waited.
 #[test]
-fn a_change_by_hand_of_what_ran_out_starts_from_the_payload_that_waited() {
+fn update_of_an_expired_task_uses_the_staged_payload() {
     let (clock, tracker) = tracker();
     let pages = tracker.tasks::<Page>().unwrap();
     let ids = ["by hand", "in a transaction", "without its type"];
@@ -289,7 +289,7 @@ fn a_change_by_hand_of_what_ran_out_starts_from_the_payload_that_waited() {
 }
 
 #[test]
-fn a_running_task_is_not_changed_by_hand_whether_or_not_a_payload_waits_for_its_end() {
+fn update_of_a_running_task_is_refused() {
     let (_, tracker) = tracker();
     let pages = tracker.tasks::<Page>().unwrap();
     pages.submit_all(["alone", "followed"].map(|id| page(id, 1))).unwrap();

@@ -21,7 +21,7 @@ use crate::support::kinds::{
 };
 
 #[test]
-fn every_task_is_done_once_and_all_is_durable_when_the_worker_returns() {
+fn prefetch_runs_each_task_once_and_flushes_before_return() {
     for (threads, ahead) in [(1, 1), (1, 64), (8, 3), (8, 64), (3, 1_000)] {
         let folder = tempfile::tempdir().unwrap();
         let tracker = Tracker::open(folder.path().join("mails.redb")).unwrap();
@@ -49,7 +49,7 @@ fn every_task_is_done_once_and_all_is_durable_when_the_worker_returns() {
 }
 
 #[test]
-fn never_more_is_leased_than_runs_and_was_allowed_ahead_and_a_stop_gives_it_back() {
+fn prefetch_bounds_leases_and_stop_releases_them() {
     for (threads, ahead) in [(1, 1), (2, 5), (4, 2), (3, 40)] {
         let (_, tracker) = tracker();
         let mails = tracker.tasks::<Mail>().unwrap();
@@ -78,7 +78,7 @@ fn never_more_is_leased_than_runs_and_was_allowed_ahead_and_a_stop_gives_it_back
 }
 
 #[test]
-fn errors_panics_refused_outcomes_and_own_ends_are_booked_each_under_its_task() {
+fn prefetch_stores_each_outcome_under_its_task() {
     let (_, tracker) = tracker();
     let pages = tracker.tasks::<Page>().unwrap();
     pages.submit_all((0..60).map(|number| page(&number.to_string(), number))).unwrap();
@@ -108,7 +108,7 @@ fn errors_panics_refused_outcomes_and_own_ends_are_booked_each_under_its_task() 
 }
 
 #[test]
-fn retries_and_tasks_that_come_later_are_waited_for() {
+fn prefetch_waits_for_retries_and_delayed_tasks() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b", "c", "d", "hopeless"]);
     let summary = with_time(&tracker, &clock, || {
@@ -126,7 +126,7 @@ fn retries_and_tasks_that_come_later_are_waited_for() {
 }
 
 #[test]
-fn rests_do_not_widen_what_may_be_claimed() {
+fn prefetch_bound_holds_across_rounds() {
     let (clock, tracker) = tracker();
     let tasks = tracker.tasks::<Job>().unwrap();
     let worker = tasks.worker().threads(2).prefetch(4).keep_running();
@@ -160,7 +160,7 @@ fn rests_do_not_widen_what_may_be_claimed() {
 }
 
 #[test]
-fn what_cannot_be_read_leaves_the_line_and_the_others_are_done() {
+fn unreadable_task_is_skipped_and_others_run() {
     /// The same kind, with a field that older tasks do not have.
     #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
     #[task(name = "page", status = Status, max_attempts = 1)]
@@ -186,7 +186,7 @@ fn what_cannot_be_read_leaves_the_line_and_the_others_are_done() {
 }
 
 #[test]
-fn a_crew_of_one_thread_takes_turns_and_holds_no_more_than_it_may() {
+fn pool_of_one_thread_alternates_kinds_within_its_bound() {
     for ahead in [0, 30] {
         let (_, tracker) = tracker();
         let tasks = jobs(&tracker, &["a", "b", "c"]);
@@ -218,7 +218,7 @@ fn a_crew_of_one_thread_takes_turns_and_holds_no_more_than_it_may() {
 }
 
 #[test]
-fn a_crew_that_is_stopped_gives_back_at_once_what_it_holds_of_every_kind() {
+fn stopped_pool_releases_prefetched_tasks_of_every_kind() {
     let (_, tracker) = tracker();
     let mails = tracker.tasks::<Mail>().unwrap();
     mails.submit_all((0..400).map(mail)).unwrap();
@@ -247,7 +247,7 @@ fn a_crew_that_is_stopped_gives_back_at_once_what_it_holds_of_every_kind() {
 }
 
 #[test]
-fn a_crew_that_works_ahead_keeps_no_kind_waiting() {
+fn prefetching_pool_starves_no_kind() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b", "c"]);
     let mails = tracker.tasks::<Mail>().unwrap();
@@ -273,7 +273,7 @@ fn a_crew_that_works_ahead_keeps_no_kind_waiting() {
 }
 
 #[test]
-fn an_attempt_that_takes_too_long_has_failed_and_its_time_starts_when_it_begins() {
+fn timeout_of_a_prefetched_task_starts_with_its_handler() {
     let (clock, tracker) = tracker();
     let pages = tracker.tasks::<Page>().unwrap();
     pages.submit_all([page("slow", 1), page("fast", 1), page("last", 1)]).unwrap();
@@ -300,7 +300,7 @@ fn an_attempt_that_takes_too_long_has_failed_and_its_time_starts_when_it_begins(
 /// After short bodies a worker expects short ones, hands in quietly and wakes nobody for little: a long one is no reason
 /// for what was handed in to wait for it, nor for tasks that another thread could do.
 #[test]
-fn nothing_waits_for_a_long_body_that_follows_short_ones() {
+fn long_handler_delays_no_other_task() {
     for (threads, ahead) in [(1, 16), (2, 16), (5, 16), (2, 2), (3, 2)] {
         let (_, tracker) = tracker();
         let mails = tracker.tasks::<Mail>().unwrap();
@@ -324,7 +324,7 @@ fn nothing_waits_for_a_long_body_that_follows_short_ones() {
 }
 
 #[test]
-fn what_waits_behind_a_long_body_is_renewed_and_told_that_it_was_cancelled() {
+fn prefetched_task_is_renewed_and_sees_its_cancellation() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["long", "waits", "called off"]);
     let summary = tasks
@@ -360,7 +360,7 @@ fn what_waits_behind_a_long_body_is_renewed_and_told_that_it_was_cancelled() {
 }
 
 #[test]
-fn a_task_that_is_taken_over_before_it_begins_is_lost_to_the_worker() {
+fn prefetched_task_that_is_stolen_does_not_run() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["first", "taken"]);
     let summary = tasks
@@ -384,7 +384,7 @@ fn a_task_that_is_taken_over_before_it_begins_is_lost_to_the_worker() {
 }
 
 #[test]
-fn suspects_run_alone_and_never_ahead() {
+fn isolated_task_is_never_prefetched() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["poison 1", "poison 2", "poison 3"]);
     for _ in 0..2 {

@@ -26,7 +26,7 @@ use crate::support::kinds::{
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[test]
-fn as_many_tasks_run_at_once_as_there_are_threads_and_never_more() {
+fn worker_runs_one_task_per_thread() {
     let (_, tracker) = tracker();
     let mails = tracker.tasks::<Mail>().unwrap();
     mails.submit_all((0..40).map(mail)).unwrap();
@@ -47,7 +47,7 @@ fn as_many_tasks_run_at_once_as_there_are_threads_and_never_more() {
 }
 
 #[test]
-fn eight_threads_do_two_thousand_tasks_once_each() {
+fn eight_threads_run_2000_tasks_once_each() {
     let folder = tempfile::tempdir().unwrap();
     let tracker = Tracker::open(folder.path().join("mails.redb")).unwrap();
     let mails = tracker.tasks::<Mail>().unwrap();
@@ -71,7 +71,7 @@ fn eight_threads_do_two_thousand_tasks_once_each() {
 }
 
 #[test]
-fn panics_and_errors_fail_their_task_and_no_other() {
+fn panic_or_error_fails_only_its_task() {
     let (_, tracker) = tracker();
     let pages = tracker.tasks::<Page>().unwrap();
     pages.submit_all((0..30).map(|number| page(&number.to_string(), number))).unwrap();
@@ -92,7 +92,7 @@ fn panics_and_errors_fail_their_task_and_no_other() {
 }
 
 #[test]
-fn too_many_failures_halt_a_worker() {
+fn too_many_failures_stop_the_worker() {
     let (_, tracker) = tracker();
     let pages = tracker.tasks::<Page>().unwrap();
     pages.submit_all((0..100).map(|number| page(&number.to_string(), number))).unwrap();
@@ -113,7 +113,7 @@ fn too_many_failures_halt_a_worker() {
 }
 
 #[test]
-fn a_worker_that_runs_on_halts_with_all_its_threads() {
+fn keep_running_worker_stops_all_threads_after_failures() {
     for ahead in [0, 8] {
         let (_, tracker) = tracker();
         let pages = tracker.tasks::<Page>().unwrap();
@@ -129,7 +129,7 @@ fn a_worker_that_runs_on_halts_with_all_its_threads() {
 }
 
 #[test]
-fn a_stopped_worker_ends_what_runs_and_begins_nothing() {
+fn stopped_worker_finishes_running_tasks_and_starts_none() {
     let (_, tracker) = tracker();
     let mails = tracker.tasks::<Mail>().unwrap();
     mails.submit_all((0..50).map(mail)).unwrap();
@@ -155,7 +155,7 @@ fn a_stopped_worker_ends_what_runs_and_begins_nothing() {
 }
 
 #[test]
-fn a_crew_serves_several_kinds() {
+fn pool_runs_several_kinds() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b", "c"]);
     let mails = tracker.tasks::<Mail>().unwrap();
@@ -181,7 +181,7 @@ fn a_crew_serves_several_kinds() {
 }
 
 #[test]
-fn an_attempt_that_takes_too_long_has_failed_and_is_told() {
+fn attempt_over_its_timeout_fails_and_is_notified() {
     let (clock, tracker) = tracker();
     let pages = tracker.tasks::<Page>().unwrap();
     pages.submit_all([page("slow", 1), page("fast", 1)]).unwrap();
@@ -206,7 +206,7 @@ fn an_attempt_that_takes_too_long_has_failed_and_is_told() {
 }
 
 #[test]
-fn suspects_run_alone() {
+fn isolated_task_runs_alone() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["poison 1", "poison 2", "poison 3"]);
     for _ in 0..2 {
@@ -240,7 +240,7 @@ fn suspects_run_alone() {
 }
 
 #[test]
-fn a_worker_waits_for_retries_that_will_be_due() {
+fn worker_waits_for_retries() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b", "c", "d", "hopeless"]);
     let summary = with_time(&tracker, &clock, || {
@@ -258,7 +258,7 @@ fn a_worker_waits_for_retries_that_will_be_due() {
 }
 
 #[test]
-fn a_worker_that_runs_on_is_woken_by_submits_and_by_the_end_of_a_pause() {
+fn keep_running_worker_wakes_for_submits_and_resume() {
     let (_, tracker) = tracker();
     let tasks = tracker.tasks::<Job>().unwrap();
     let worker = tasks.worker().threads(2).keep_running();
@@ -294,7 +294,7 @@ fn a_worker_that_runs_on_is_woken_by_submits_and_by_the_end_of_a_pause() {
 
 /// The worker may have looked for tasks a moment before this one came, and hear a moment after it that no more comes.
 #[test]
-fn what_was_submitted_before_it_was_said_that_no_more_comes_is_done() {
+fn finish_runs_everything_submitted_before() {
     let (_, tracker) = tracker();
     let tasks = tracker.tasks::<Job>().unwrap();
     for round in 0..1_000 {
@@ -313,7 +313,7 @@ fn what_was_submitted_before_it_was_said_that_no_more_comes_is_done() {
 }
 
 #[test]
-fn a_worker_that_runs_on_ends_with_all_its_threads_when_it_is_known_that_no_more_comes() {
+fn finish_ends_all_threads_of_a_keep_running_worker() {
     let (_, tracker) = tracker();
     let tasks = tracker.tasks::<Job>().unwrap();
     let worker = tasks.worker().threads(3).keep_running();
@@ -343,7 +343,7 @@ fn a_worker_that_runs_on_ends_with_all_its_threads_when_it_is_known_that_no_more
 }
 
 #[test]
-fn a_worker_waits_for_the_end_of_a_pause_and_then_ends_by_itself() {
+fn worker_waits_for_resume_and_then_returns() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "b"]);
     tasks.pause().unwrap();
@@ -359,7 +359,7 @@ fn a_worker_waits_for_the_end_of_a_pause_and_then_ends_by_itself() {
 
 /// By the computer's clock: nobody tells the worker but the time.
 #[test]
-fn a_worker_wakes_when_the_lease_of_somebody_who_is_gone_runs_out() {
+fn worker_wakes_when_a_foreign_lease_expires() {
     let tracker = Tracker::in_memory().unwrap();
     let mails = tracker.tasks::<Mail>().unwrap();
     mails.submit(&mail(1)).unwrap();

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_derives_find_the_renamed_crate() {
+    fn derives_find_the_renamed_crate() {
         let job = Job { url: "https://a.example".to_owned(), host: "a.example".to_owned(), etag: None };
         assert_eq!(JobStatus::from_code(30), Some(JobStatus::Failed));
         assert_eq!(job.task_id(), Some("https://a.example".to_key()));

@@ -27,7 +27,7 @@ impl Scene {
 }
 
 #[test]
-fn acting_beside_a_writer_that_does_not_share_is_refused_with_what_to_do() {
+fn change_beside_an_exclusive_writer_is_refused_with_advice() {
     let scene = Scene::new();
     let shop = Shop::open(&scene);
     for arguments in [
@@ -109,7 +109,7 @@ fn requeue_goes_to_the_current_step_or_the_first() {
 }
 
 #[test]
-fn what_has_not_ended_is_cancelled_or_ignored_and_what_has_is_pruned() {
+fn unfinished_tasks_are_cancelled_and_ended_ones_pruned() {
     let scene = Scene::left();
     assert_eq!(scene.fine(&["cancel", "jobs.redb", "--kind", "download", "--containing", "/9", "--yes"])["done"], 1);
     assert_eq!(scene.fine(&["cancel", "jobs.redb", "--kind", "download", "--all", "--yes"])["done"], 6);

@@ -70,7 +70,7 @@ fn a_payload_is_edited_and_written_back_if_it_can_be() {
 
 #[test]
 #[cfg(unix)]
-fn an_editor_changes_a_payload_and_what_was_written_in_vain_is_kept() {
+fn edit_changes_a_payload_and_keeps_refused_text() {
     let scene = Scene::left();
     let edit = |editor: &str| edit_with(&scene, editor);
     let ran = edit("sed -i s/null/70/");
@@ -87,7 +87,7 @@ fn an_editor_changes_a_payload_and_what_was_written_in_vain_is_kept() {
 
 #[test]
 #[cfg(unix)]
-fn what_others_changed_while_the_editor_was_open_is_not_overwritten() {
+fn edit_does_not_overwrite_a_concurrent_change() {
     let scene = Scene::left();
     fs::write(scene.path("other.json"), r#"{"url":"https://odd.org/9","host":"odd.org","bytes":1}"#).unwrap();
     let tracker = env!("CARGO_BIN_EXE_tracker");

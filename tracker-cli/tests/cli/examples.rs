@@ -125,7 +125,7 @@ fn a_success_in_a_step_that_is_not_the_last_has_not_ended() {
 }
 
 #[test]
-fn what_the_pipeline_gave_up_is_found_explained_and_tried_again_in_its_step() {
+fn given_up_pipeline_task_is_explained_and_retried() {
     let scene = Scene::left_by("pipeline");
     scene.has("report", &[("TransformExhausted", 1), ("LoadSucceeded", 4)]);
     let ran = scene.run(&["doctor", "jobs.redb"]);
@@ -204,7 +204,7 @@ impl Drop for AtWork {
 }
 
 #[test]
-fn an_example_is_looked_at_while_it_works_and_acted_on_once_it_is_gone() {
+fn example_is_inspected_while_running_and_changed_after() {
     let scene = Scene::new();
     fs::create_dir(scene.path("files")).unwrap();
     for name in ["a.txt", "b.txt"] {

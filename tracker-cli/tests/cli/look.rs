@@ -246,7 +246,7 @@ fn what_is_not_there_or_not_clear_is_said() {
 }
 
 #[test]
-fn errors_are_grouped_by_what_they_say() {
+fn errors_are_grouped_by_text() {
     let scene = Scene::new();
     let _shop = Shop::open(&scene);
     let errors = scene.ask(&["errors"]);
@@ -344,7 +344,7 @@ fn who_waits_for_others_says_for_whom() {
 }
 
 #[test]
-fn a_file_that_was_left_by_a_crash_is_repaired_by_the_first_look() {
+fn file_left_by_a_crash_is_repaired_at_first_inspection() {
     let scene = Scene::new();
     // As it is on disk while somebody works on it.
     let shop = Shop::open(&scene);

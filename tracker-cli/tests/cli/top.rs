@@ -161,7 +161,7 @@ fn a_task_is_retried_after_a_question_and_only_after_a_yes() {
 }
 
 #[test]
-fn it_follows_an_application_at_work_and_says_why_it_cannot_act_beside_it() {
+fn top_follows_an_application_and_explains_refused_actions() {
     let scene = Scene::new();
     sample::write(&scene.path("work.redb"));
     let tracker = Tracker::open(scene.path("work.redb")).unwrap();

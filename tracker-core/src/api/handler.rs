@@ -58,22 +58,19 @@ impl RunError {
     /// a lost lease and a failure of the storage stay errors.
     ///
     /// ```
-    /// # use serde::{Deserialize, Serialize};
-    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker, worker::RunError};
-    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
-    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
-    /// # #[task(name = "job", status = Status)]
-    /// # struct Job { #[task(id)] name: String }
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tracker_core::{Tracker, worker::RunError};
     /// # let tracker = Tracker::in_memory()?;
     /// # let jobs = tracker.tasks::<Job>()?;
-    /// # jobs.submit(&Job { name: "one".into() })?;
+    /// # jobs.submit(&job("one"))?;
     /// jobs.run("one", |_| Err::<(), _>("no luck")).or_else(RunError::skip_handler_error)?;
     /// assert_eq!(jobs.counts()?.get(Status::Failed), 1);
     ///
     /// let refused = jobs.run("nobody", |_| Err::<(), _>("no luck")).or_else(RunError::skip_handler_error);
     /// assert!(matches!(refused, Err(RunError::Refused(_))));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # Ok(())
+    /// # }
     /// ```
     ///
     /// # Errors

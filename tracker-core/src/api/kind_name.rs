@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_comes_before_the_environment_and_all_that_is_missing_is_named() {
+    fn kind_name_prefers_given_parts_and_names_missing_ones() {
         // The one variable that every program has.
         let path = std::env::var("PATH").map(|path| path.replace('%', "%25").replace('/', "%2F")).ok();
         let named = |given| KindName::new().part("service", given, "PATH").name().ok();

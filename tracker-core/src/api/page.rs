@@ -17,17 +17,12 @@ pub struct Cursor(pub(crate) ListingPosition);
 /// A task that cannot be decoded does not keep the others back: it is listed in [`unreadable`](Self::unreadable).
 ///
 /// ```
-/// # use serde::{Deserialize, Serialize};
-/// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
-/// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-/// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
-/// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
-/// # #[task(name = "job", status = Status)]
-/// # struct Job { #[task(id)] name: String }
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+/// # use tracker_core::Tracker;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let tracker = Tracker::in_memory()?;
 /// # let jobs = tracker.tasks::<Job>()?;
-/// # jobs.submit(&Job { name: "one".into() })?;
+/// # jobs.submit(&job("one"))?;
 /// let page = jobs.query().fetch()?;
 /// for task in &page.unreadable {
 ///     eprintln!("{}: {}", task.id, task.error);

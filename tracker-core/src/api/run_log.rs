@@ -25,17 +25,12 @@ const WIDTH: usize = 80;
 ///
 /// ```
 /// use tracing_subscriber::layer::SubscriberExt;
-/// # use serde::{Deserialize, Serialize};
-/// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
-/// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-/// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
-/// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
-/// # #[task(name = "job", status = Status)]
-/// # struct Job { #[task(id)] name: String }
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+/// # use tracker_core::Tracker;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let tracker = Tracker::in_memory()?;
 /// # let jobs = tracker.tasks::<Job>()?;
-/// # jobs.submit(&Job { name: "one".into() })?;
+/// # jobs.submit(&job("one"))?;
 /// let told = tracing_subscriber::registry().with(tracker_core::events::RunLog::new(std::io::stderr()));
 /// tracing::subscriber::with_default(told, || jobs.run("one", |_| Ok::<_, std::io::Error>(())))?;
 /// // +----- start job "one" (1 Pending, attempt 1) ------------------------------------+

@@ -193,18 +193,12 @@ impl Tracker {
     /// It runs on this thread, in a turn of its own: keep it short. Other calls of this tracker inside it are refused.
     ///
     /// ```
-    /// # use serde::{Deserialize, Serialize};
-    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
-    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
-    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
-    /// # #[task(name = "job", status = Status)]
-    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
-    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+    /// # use tracker_core::Tracker;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let tracker = Tracker::in_memory()?;
     /// # let jobs = tracker.tasks::<Job>()?;
-    /// use tracker_core::redb_store::redb::TableDefinition;
+    /// use tracker_core::redb_store::{TransactionExt, redb::TableDefinition};
     ///
     /// const TOTALS: TableDefinition<&str, u64> = TableDefinition::new("totals");
     ///

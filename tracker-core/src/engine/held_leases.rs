@@ -92,7 +92,7 @@ mod tests {
 
     /// Whoever lives by a lease stands in the engine's own list, as long as he does.
     #[test]
-    fn a_lease_is_held_from_its_entry_to_its_end_and_only_in_its_own_process() {
+    fn lease_is_held_from_entry_to_end_in_its_process() {
         let tracker = Tracker::in_memory().unwrap();
         let engine = &tracker.shared.engine;
         let lease = |instance: Uuid, fence: u64| Lease {

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_waits_goes_on_after_every_raise_and_at_the_end_of_his_time() {
+    fn waiter_returns_after_a_raise_or_its_timeout() {
         let signal = Signal::default();
         for raise in [Signal::raise, Signal::raise_for_one, Signal::raise] {
             let seen = signal.seen();

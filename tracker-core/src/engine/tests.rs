@@ -75,7 +75,7 @@ fn tasks(places: Vec<ClaimKey>) -> Vec<TaskRef> {
 }
 
 #[test]
-fn who_is_due_is_found_by_priority_and_no_more_of_them_than_asked_for() {
+fn due_tasks_are_found_by_priority_up_to_the_limit() {
     let file = File::new(false);
     let all = file.with_priorities();
     let (kind, now) = (file.kind.id, file.now());
@@ -87,7 +87,7 @@ fn who_is_due_is_found_by_priority_and_no_more_of_them_than_asked_for() {
 }
 
 #[test]
-fn who_waits_is_counted_up_to_the_bound_over_all_priorities_and_the_first_is_named() {
+fn pending_tasks_are_counted_up_to_the_bound() {
     let file = File::new(false);
     let all = file.with_priorities();
     let (kind, now) = (file.kind.id, file.now());
@@ -108,7 +108,7 @@ fn who_waits_is_counted_up_to_the_bound_over_all_priorities_and_the_first_is_nam
 }
 
 #[test]
-fn who_ended_before_a_time_is_found_by_priority_and_no_more_of_them_than_asked_for() {
+fn ended_tasks_are_found_by_priority_up_to_the_limit() {
     let file = File::new(false);
     let all = file.with_priorities();
     for task in &all {

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_cut_between_two_characters_and_says_how_long_it_was() {
+    fn long_text_is_cut_between_characters_and_states_its_length() {
         assert_eq!(shorten("ééé".to_owned(), 6), "ééé");
         assert_eq!(shorten("ééé".to_owned(), 5), "éé … [6 bytes, cut]");
         assert_eq!(shorten("ééé".to_owned(), 0), " … [6 bytes, cut]");

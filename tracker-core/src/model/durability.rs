@@ -1,23 +1,19 @@
 /// When a call is answered: once it is on disk, or once it is queued.
 ///
 /// ```
-/// # use serde::{Deserialize, Serialize};
-/// # use tracker_core::{TaskStatus, TrackedTask};
-/// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-/// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
-/// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
-/// # #[task(name = "job", status = Status)]
-/// # struct Job { #[task(id)] name: String }
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use tracker_core::{Submission, Tracker, file::Durability, submit::SubmitOptions};
 ///
 /// let tracker = Tracker::in_memory()?;
 /// let jobs = tracker.tasks::<Job>()?;
 /// let relaxed = SubmitOptions::new().durability(Durability::Relaxed);
-/// let receipt = jobs.submit_with(&Job { name: "one".into() }, &relaxed)?;
+/// let receipt = jobs.submit_with(&job("one"), &relaxed)?;
 /// assert_eq!(receipt.submission, Submission::Queued);
 /// tracker.flush()?; // or wait for a tenth of a second
 /// assert_eq!(jobs.counts()?.total(), 1);
-/// # Ok::<(), tracker_core::Error>(())
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]

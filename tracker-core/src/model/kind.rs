@@ -173,7 +173,7 @@ mod tests {
     type Wrong = (fn(&mut Policy), &'static str);
 
     #[test]
-    fn a_policy_out_of_range_is_refused_with_the_kind_and_what_to_give() {
+    fn policy_out_of_range_is_refused_with_kind_and_range() {
         let wrong: [Wrong; 12] = [
             (|policy| policy.max_attempts = Some(0), "max_attempts is 0"),
             (|policy| policy.max_crashes = 0, "max_crashes is 0"),

@@ -116,13 +116,8 @@ impl Tracker {
     /// interrupted can run again. Each line goes in whole or not at all; about a thousand share a commit.
     ///
     /// ```
-    /// # use serde::{Deserialize, Serialize};
-    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker, portable::ImportOptions};
-    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
-    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
-    /// # #[task(name = "job", status = Status)]
-    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+    /// # use tracker_core::{Tracker, portable::ImportOptions};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let tracker = Tracker::in_memory()?;
     /// let jobs = tracker.tasks::<Job>()?;

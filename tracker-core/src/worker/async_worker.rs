@@ -26,13 +26,9 @@ use crate::{
 /// If the future of `run` is dropped, so are the bodies, and their tasks are given back without cost.
 ///
 /// ```
-/// # use serde::{Deserialize, Serialize};
-/// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
-/// # #[derive(TaskStatus, Clone, Copy)]
-/// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
-/// # #[derive(TrackedTask, Serialize, Deserialize)]
-/// # #[task(name = "job", status = Status)]
-/// # struct Job { #[task(id)] name: String }
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use tracker_core::Tracker;
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// let tracker = Tracker::in_memory()?;
 /// let jobs = tracker.tasks::<Job>()?;
@@ -46,9 +42,9 @@ use crate::{
 ///     })
 ///     .await?;
 /// assert_eq!(summary.succeeded, 10);
-/// # Ok::<(), tracker_core::Error>(())
 /// # })?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # Ok(())
+/// # }
 /// ```
 pub struct AsyncWorker<T: TrackedTask> {
     tasks: Tasks<T>,

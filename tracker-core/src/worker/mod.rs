@@ -128,14 +128,8 @@ impl<T: TrackedTask> Tasks<T> {
     /// A worker for these tasks.
     ///
     /// ```
-    /// # use serde::{Deserialize, Serialize};
-    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
-    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
-    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
-    /// # #[task(name = "job", status = Status)]
-    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
-    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+    /// # use tracker_core::Tracker;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let tracker = Tracker::in_memory()?;
     /// # let jobs = tracker.tasks::<Job>()?;

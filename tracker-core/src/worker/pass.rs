@@ -80,7 +80,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_worker_waits_for_what_comes_next_and_is_over_when_nothing_comes() -> crate::Result<()> {
+    fn worker_waits_for_the_next_event_and_ends_without_one() -> crate::Result<()> {
         let tracker = Tracker::options().clock(ManualClock::new()).in_memory()?;
         let engine = &tracker.shared.engine;
         let (now, second) = (engine.now(), 1_000_000);

@@ -32,24 +32,21 @@ use crate::{
 /// Threads that serve several kinds at once, taking turns between them.
 ///
 /// ```
-/// # use serde::{Deserialize, Serialize};
-/// # use tracker_core::{Execution, TaskStatus, TrackedTask, Tracker, worker::WorkerPool};
-/// # #[derive(TaskStatus, Clone, Copy)]
-/// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
-/// # #[derive(TrackedTask, Serialize, Deserialize)]
-/// # #[task(name = "job", status = Status)]
-/// # struct Job { #[task(id)] name: String }
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use tracker_core::{Execution, Tracker, worker::WorkerPool};
 /// let tracker = Tracker::in_memory()?;
 /// let (mails, images) = (tracker.tasks_as::<Job>("mail")?, tracker.tasks_as::<Job>("image")?);
-/// mails.submit(&Job { name: "a".into() })?;
-/// images.submit(&Job { name: "b".into() })?;
+/// mails.submit(&job("a"))?;
+/// images.submit(&job("b"))?;
 /// let summary = WorkerPool::new()
 ///     .threads(2)
 ///     .serve(&mails, |_: &mut Execution<Job>| Ok::<_, std::io::Error>(()))
 ///     .serve(&images, |_: &mut Execution<Job>| Ok::<_, std::io::Error>(()))
 ///     .run()?;
 /// assert_eq!(summary.succeeded, 2);
-/// # Ok::<(), tracker_core::Error>(())
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Default)]
 pub struct WorkerPool<'a> {
@@ -352,7 +349,7 @@ mod tests {
     use crate::model::error::Error;
 
     #[test]
-    fn of_several_errors_the_one_is_told_that_the_others_follow_from() {
+    fn pool_reports_the_error_that_caused_the_others() {
         let closed = || Err(Error::closed());
         let error =
             all_well([Ok(()), closed(), Err(Error::invalid("the cause")), closed()]).map_err(|error| error.kind());
@@ -362,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_leaves_wakes_the_others_where_that_changes_something_for_them() {
+    fn leaving_thread_wakes_others_when_needed() {
         let settings = Settings::default();
         let idle = || PassResult::Idle { due: None, expiry: None, held_back: false };
         let leaves =

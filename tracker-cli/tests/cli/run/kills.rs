@@ -8,7 +8,7 @@ use super::{is_alive, process_in, signal, until};
 use crate::fixture::Scene;
 
 #[test]
-fn killed_again_and_again_it_goes_on_and_runs_no_finished_line_twice() {
+fn killed_run_continues_and_repeats_no_finished_line() {
     let scene = Scene::new();
     let lines: Vec<String> = (0..60).map(|number| format!("line {number}")).collect();
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();

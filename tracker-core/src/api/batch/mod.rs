@@ -42,14 +42,8 @@ use crate::{
 /// is over, and is refused otherwise.
 ///
 /// ```
-/// # use serde::{Deserialize, Serialize};
-/// # use tracker_core::{TaskStatus, TrackedTask, Tracker, status::Role};
-/// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-/// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
-/// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
-/// # #[task(name = "job", status = Status)]
-/// # struct Job { #[task(id)] name: String }
-/// # fn job(name: &str) -> Job { Job { name: name.into() } }
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+/// # use tracker_core::{Tracker, status::Role};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let tracker = Tracker::in_memory()?;
 /// # let jobs = tracker.tasks::<Job>()?;

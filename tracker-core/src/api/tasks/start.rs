@@ -32,14 +32,8 @@ calls! {
     /// or what is due is held back by a pause or a limit.
     ///
     /// ```
-    /// # use serde::{Deserialize, Serialize};
-    /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
-    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
-    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
-    /// # #[task(name = "job", status = Status)]
-    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
-    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+    /// # use tracker_core::Tracker;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let tracker = Tracker::in_memory()?;
     /// # let jobs = tracker.tasks::<Job>()?;
@@ -79,14 +73,8 @@ calls! {
     /// Starts a task by its id, with options.
     ///
     /// ```
-    /// # use serde::{Deserialize, Serialize};
-    /// # use tracker_core::{ErrorKind, TaskStatus, TrackedTask, Tracker, execution::StartOptions};
-    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
-    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
-    /// # #[task(name = "job", status = Status)]
-    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
-    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+    /// # use tracker_core::{ErrorKind, Tracker, execution::StartOptions};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let tracker = Tracker::in_memory()?;
     /// # let jobs = tracker.tasks::<Job>()?;
@@ -165,14 +153,8 @@ impl<T: TrackedTask> Tasks<T> {
     /// looking only: by the time of the start somebody else may have the task, and the start itself says so.
     ///
     /// ```
-    /// # use serde::{Deserialize, Serialize};
-    /// # use tracker_core::{ErrorKind, TaskStatus, TrackedTask, Tracker, execution::StartOptions};
-    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
-    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
-    /// # #[task(name = "job", status = Status)]
-    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
-    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+    /// # use tracker_core::{ErrorKind, Tracker, execution::StartOptions};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let tracker = Tracker::in_memory()?;
     /// # let jobs = tracker.tasks::<Job>()?;

@@ -63,14 +63,8 @@ calls! {
     /// Puts a task in. One whose id or unique key exists is never reset, unless its fingerprint changed.
     ///
     /// ```
-    /// # use serde::{Deserialize, Serialize};
-    /// # use tracker_core::{Submission, TaskStatus, TrackedTask, Tracker};
-    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
-    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
-    /// # #[task(name = "job", status = Status)]
-    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
-    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+    /// # use tracker_core::{Submission, Tracker};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let tracker = Tracker::in_memory()?;
     /// # let jobs = tracker.tasks::<Job>()?;
@@ -98,14 +92,8 @@ calls! {
     /// Puts a task in, and gives the row that is there now, new or not: read in the same commit.
     ///
     /// ```
-    /// # use serde::{Deserialize, Serialize};
-    /// # use tracker_core::{Submission, TaskStatus, TrackedTask, Tracker};
-    /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-    /// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
-    /// # #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
-    /// # #[task(name = "job", status = Status)]
-    /// # struct Job { #[task(id)] name: String, #[task(index)] host: String, result: Option<u32> }
-    /// # fn job(name: &str) -> Job { Job { name: name.into(), host: "a".into(), result: None } }
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+    /// # use tracker_core::{Submission, Tracker};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let tracker = Tracker::in_memory()?;
     /// # let jobs = tracker.tasks::<Job>()?;

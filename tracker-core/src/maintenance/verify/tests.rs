@@ -50,7 +50,7 @@ fn lease() -> Lease {
 }
 
 #[test]
-fn a_lease_belongs_to_who_is_in_progress_and_a_status_to_its_kind() {
+fn verify_reports_misplaced_leases_and_statuses() {
     let wrong: [(&str, TaskChange); 3] = [
         ("pending, and somebody's", |header| header.lease = Some(lease())),
         ("in progress, and nobody's", |header| header.code = 2),

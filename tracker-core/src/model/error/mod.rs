@@ -12,18 +12,15 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Why a call failed. Branch on [`Error::kind`]; print it for people.
 ///
 /// ```
-/// # use serde::{Deserialize, Serialize};
-/// # use tracker_core::{ErrorKind, TaskStatus, TrackedTask, Tracker};
-/// # #[derive(TaskStatus, Clone, Copy)]
-/// # enum Status { Pending = 1, InProgress = 2, Failed = 3, Succeeded = 4, Exhausted = 5 }
-/// # #[derive(TrackedTask, Serialize, Deserialize, Debug)]
-/// # #[task(name = "job", status = Status)]
-/// # struct Job { #[task(id)] name: String }
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use tracker_core::{ErrorKind, Tracker};
 /// let jobs = Tracker::in_memory()?.tasks::<Job>()?;
 /// let error = jobs.start("missing").unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::NotFound);
 /// assert_eq!(error.to_string(), "job \"missing\" was refused: there is no such task");
-/// # Ok::<(), tracker_core::Error>(())
+/// # Ok(())
+/// # }
 /// ```
 pub struct Error(Box<Inner>);
 

@@ -90,7 +90,7 @@ enum Choice {
 }
 
 #[test]
-fn what_serde_writes_comes_back_as_the_same_value_and_the_same_bytes() {
+fn serde_values_round_trip_to_the_same_bytes() {
     for (double, choice) in
         [(f64::MIN_POSITIVE, Choice::Plain), (-0.0, Choice::With { depth: 3 }), (1.0, Choice::Plain)]
     {
@@ -142,7 +142,7 @@ fn what_is_nested_too_deep_for_json_is_written_as_it_is() {
 }
 
 #[test]
-fn an_escape_that_stands_for_nothing_is_refused_with_what_to_write() {
+fn invalid_escape_is_refused_with_the_valid_form() {
     for (text, says) in [
         (r#"{"a":{"$what":1}}"#, r#"write it as {"$map": [["$what""#),
         (r#"[{"$bytes":"A"}]"#, "base64"),

@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn four_at_a_time_are_four_times_as_fast_whether_their_ends_share_a_commit_or_not() {
+    fn rate_of_four_at_a_time_does_not_depend_on_commits() {
         let (mut together, mut apart) = (CompletionRate::default(), CompletionRate::default());
         for round in 1..=200 {
             together.add(4, 40 * SECOND, round * 10 * SECOND);

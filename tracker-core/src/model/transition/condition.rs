@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_condition_wants_the_codes_that_it_names_and_all_where_it_names_none() {
+    fn condition_without_codes_matches_all() {
         let named = Condition { codes: Some(vec![10, 30]), ..Condition::default() };
         assert_eq!([10, 20, 30].map(|code| named.wants(code)), [true, false, true]);
         assert_eq!([10, 20, 30].map(|code| Condition::default().wants(code)), [true; 3]);

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn without_hard_links_a_file_is_published_and_never_over_another() {
+    fn publish_without_hard_links_never_overwrites() {
         let folder = tempdir().unwrap();
         let (draft, path) = (folder.path().join("draft"), folder.path().join("jobs.redb"));
         fs::write(&draft, "first").unwrap();

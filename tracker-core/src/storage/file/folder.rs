@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_made_durable_where_the_system_knows_how_and_failures_are_told() {
+    fn folder_sync_reports_failures_where_supported() {
         let folder = tempfile::tempdir().unwrap();
         sync(folder.path()).unwrap();
         assert_eq!(sync(&folder.path().join("nowhere")).unwrap_err().kind(), io::ErrorKind::NotFound);

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_come_in_the_order_of_their_keys_and_from_between_the_two_that_were_named() {
+    fn rows_come_in_key_order_within_their_bounds() {
         assert_eq!(told(3, 7, false, &[3, 5, 7]), [true; 3]);
         assert_eq!(told(3, 7, true, &[7, 5, 3]), [true; 3]);
         for newest_first in [false, true] {

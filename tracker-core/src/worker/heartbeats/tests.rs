@@ -60,7 +60,7 @@ fn the_next_look_comes_before_a_lease_or_a_limit_is_over() {
 }
 
 #[test]
-fn a_lease_is_renewed_when_a_third_of_it_is_over_or_its_begin_was_not_said() {
+fn lease_is_renewed_after_a_third_or_for_an_unstored_begin() {
     let scene = Scene::new(3);
     let before = [0, 1, 2].map(|at| scene.expires(at));
     scene.shop.clock.advance(SECOND * 19);
@@ -87,7 +87,7 @@ fn a_lease_is_renewed_when_a_third_of_it_is_over_or_its_begin_was_not_said() {
 }
 
 #[test]
-fn a_body_is_told_that_it_was_called_off_and_a_lease_that_is_lost_is_not_renewed_again() {
+fn cancelled_handler_is_notified_and_lost_lease_not_renewed() {
     let scene = Scene::new(3);
     let engine = &scene.shop.tracker.shared.engine;
     let claimed = &scene.claimed[1];

@@ -189,7 +189,7 @@ fn never_more_bodies_have_run_than_a_crash_may_repeat() {
 }
 
 #[test]
-fn more_is_claimed_when_half_is_used_up_unless_nothing_more_was_to_be_had() {
+fn buffer_refills_at_half_unless_the_last_claim_was_short() {
     let shop = Shop::with(1, 4, 5);
     for left in [4, 3] {
         shop.begin();
@@ -210,7 +210,7 @@ fn more_is_claimed_when_half_is_used_up_unless_nothing_more_was_to_be_had() {
 }
 
 #[test]
-fn a_visitor_may_go_where_what_is_there_is_no_more_than_the_others_may_have() {
+fn thread_may_leave_when_the_rest_suffices_for_others() {
     let shop = Shop::with(2, 3, 2);
     assert!(shop.buffer.can_spare(0), "two may wait ahead, though nobody was left");
     shop.begin();
@@ -222,7 +222,7 @@ fn a_visitor_may_go_where_what_is_there_is_no_more_than_the_others_may_have() {
 }
 
 #[test]
-fn bodies_count_as_short_by_the_last_ones_and_a_long_one_does_not_change_it() {
+fn handlers_count_as_short_by_their_recent_times() {
     let shop = Shop::with(1, 80, 81);
     assert!(!shop.buffer.is_brisk(), "nothing is known");
     let bodies = |number: usize, took: Option<Duration>| {
@@ -243,7 +243,7 @@ fn bodies_count_as_short_by_the_last_ones_and_a_long_one_does_not_change_it() {
 }
 
 #[test]
-fn a_place_that_is_free_wakes_one_but_none_where_somebody_comes_back_in_a_moment() {
+fn free_place_wakes_one_thread_unless_one_returns_soon() {
     let shop = Shop::with(3, 8, 9);
     assert_eq!(shop.told(|| drop(shop.run(None))), 0, "nobody sleeps");
     shop.buffer.enter(0);
@@ -289,7 +289,7 @@ fn tasks_that_come_wake_as_many_as_have_enough_to_do() {
 }
 
 #[test]
-fn all_hear_when_nothing_is_left_or_on_its_way_and_where_one_might_not_care() {
+fn all_threads_wake_when_nothing_is_left() {
     let goods = Shop::new(1, 1, 1).goods(1).tasks;
     let tray = |ready: &[Claimed], asked, unsure| {
         let ready = ready.iter().cloned().collect();
@@ -310,7 +310,7 @@ fn all_hear_when_nothing_is_left_or_on_its_way_and_where_one_might_not_care() {
 }
 
 #[test]
-fn what_has_not_begun_is_given_back_at_the_end_also_what_a_claim_brings_later() {
+fn tasks_not_begun_are_released_at_the_end() {
     let shop = Shop::with(1, 4, 2);
     let begun = shop.begin();
     let waits: Vec<_> = shop.buffer.lock().buffers[0].ready.iter().cloned().collect();

@@ -27,7 +27,7 @@ fn three_failures_of_three_are_failed_failed_exhausted() {
 
 /// The wall clock says when, and not how long: it may have been set in between.
 #[test]
-fn the_run_time_that_the_worker_measured_stands_with_the_attempt() {
+fn attempt_stores_the_measured_run_time() {
     let mut scene = Scene::of(full());
     let owner = scene.claim();
     let remarks = AttemptNotes::default();
@@ -51,7 +51,7 @@ fn an_ending_is_written_as_its_name() {
 }
 
 #[test]
-fn force_starts_what_is_exhausted_with_no_failures_but_all_its_attempts() {
+fn force_resets_failures_and_keeps_attempts() {
     let mut scene = Scene::of(full());
     (0..3).for_each(|_| scene.run(FAIL));
     let owner = scene.start(|start| start.force = true).expect("forced");
@@ -128,7 +128,7 @@ fn crashes_and_failures_are_counted_apart() {
 }
 
 #[test]
-fn without_a_failed_a_failure_leads_back_to_pending_until_none_is_left() {
+fn failure_leads_to_pending_without_a_failed_status() {
     let mut scene = Scene::of(no_failed());
     let roles = [(); 3].map(|()| {
         scene.run(FAIL);
@@ -146,7 +146,7 @@ fn without_an_exhausted_ignored_is_used_for_both() {
 }
 
 #[test]
-fn what_is_spent_in_an_enum_with_only_failed_is_never_claimed_again() {
+fn spent_task_is_never_claimed_without_exhausted_status() {
     let mut scene = Scene::of(only_failed());
     (0..3).for_each(|_| scene.run(FAIL));
     assert_eq!((scene.role(), scene.task().due), (Role::Failed, NEVER));
@@ -159,7 +159,7 @@ fn what_is_spent_in_an_enum_with_only_failed_is_never_claimed_again() {
 
 /// Failures left or not: what a body gave up, or what crashed too often, has ended; a start by id must not revive it.
 #[test]
-fn given_up_with_failures_left_is_given_up_all_the_same_in_an_enum_with_only_failed() {
+fn given_up_task_ends_in_failed_without_exhausted_status() {
     let mut scene = Scene::of(only_failed());
     scene.run(Outcome::GiveUp);
     assert_eq!(scene.start(|_| ()), Err(Reason::Exhausted { failures: 1, crashes: 0 }));
@@ -172,7 +172,7 @@ fn given_up_with_failures_left_is_given_up_all_the_same_in_an_enum_with_only_fai
 }
 
 #[test]
-fn snooze_and_release_cost_nothing_and_lead_back_to_where_it_came_from() {
+fn snooze_and_release_cost_nothing_and_restore_the_status() {
     let mut scene = Scene::of(full());
     scene.run(FAIL);
     for outcome in [Outcome::Release, Outcome::Snooze { delay: std::time::Duration::ZERO }] {
@@ -187,7 +187,7 @@ fn snooze_and_release_cost_nothing_and_lead_back_to_where_it_came_from() {
 }
 
 #[test]
-fn an_outcome_whose_role_is_missing_is_refused_and_the_lease_stands() {
+fn outcome_without_a_status_of_its_role_is_refused() {
     let mut scene = Scene::of(only_failed());
     let owner = scene.claim();
     assert_eq!(scene.finish(owner, Outcome::Ignore), Err(Reason::MissingRole { role: "ignored" }));

@@ -42,7 +42,7 @@ fn cancelled_while_it_runs_a_rescue_gives_cancelled_too() {
 }
 
 #[test]
-fn cancelled_while_it_runs_what_cannot_be_decoded_is_cancelled_too() {
+fn unreadable_task_cancelled_while_running_is_cancelled() {
     let mut scene = Scene::of(full());
     let owner = scene.claim();
     scene.cancel();
@@ -51,7 +51,7 @@ fn cancelled_while_it_runs_what_cannot_be_decoded_is_cancelled_too() {
 }
 
 #[test]
-fn without_a_cancelled_a_cancel_ends_in_ignored_and_without_either_it_is_refused() {
+fn cancel_falls_back_to_ignored_or_is_refused() {
     let mut scene = Scene::of(no_exhausted());
     scene.cancel();
     assert_eq!(scene.role(), Role::Ignored);
@@ -64,7 +64,7 @@ fn without_a_cancelled_a_cancel_ends_in_ignored_and_without_either_it_is_refused
 
 /// Reasons have an order: that a task has ended comes before what its status type lacks.
 #[test]
-fn what_has_ended_is_refused_as_such_even_where_the_role_is_missing() {
+fn ended_task_is_refused_as_ended_without_the_role() {
     let mut scene = Scene::of(only_failed());
     scene.run(Outcome::Succeed);
     assert_eq!(scene.ask(&Command::Cancel), Err(Reason::AlreadySucceeded));
@@ -72,7 +72,7 @@ fn what_has_ended_is_refused_as_such_even_where_the_role_is_missing() {
 }
 
 #[test]
-fn cancel_and_ignore_act_on_startable_and_parked_tasks_and_terminal_ones_refuse() {
+fn cancel_and_ignore_refuse_only_terminal_tasks() {
     for role in [Role::Pending, Role::Failed, Role::Parked] {
         for (command, end) in [(Command::Cancel, Role::Cancelled), (ignore(9), Role::Ignored)] {
             let mut scene = Scene::of(full());
@@ -203,7 +203,7 @@ fn changed_payload_brings_its_priority_along() {
 }
 
 #[test]
-fn an_extra_status_starts_only_where_it_is_named_and_a_calls_list_replaces_the_kinds() {
+fn startable_list_of_a_call_replaces_the_list_of_the_kind() {
     let (one, other) = (code(0, Role::Parked), code(0, Role::Parked) + 1);
     let mut scene = Scene::with(full(), |policy| policy.startable = vec![one].into());
     scene.does(&Command::Move { code: one });

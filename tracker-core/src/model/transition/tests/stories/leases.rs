@@ -30,7 +30,7 @@ fn only_fence_and_token_together_make_an_owner() {
 }
 
 #[test]
-fn ignore_lease_books_an_attempt_and_a_line_in_the_history_but_no_failure() {
+fn steal_lease_stores_an_attempt_and_no_failure() {
     let mut scene = Scene::of(full());
     let loser = scene.claim();
     assert!(matches!(scene.start(|start| start.force = true), Err(Reason::Leased { .. })), "force is not steal_lease");
@@ -120,7 +120,7 @@ fn a_rescued_task_goes_to_the_back_of_the_line_after_its_delay() {
 
 /// A worker claims ahead and dies: the tasks whose bodies never began cost nothing, and still wait behind the others.
 #[test]
-fn what_was_claimed_ahead_and_never_began_is_rescued_without_cost_to_the_back_of_the_line() {
+fn prefetched_task_that_never_began_is_rescued_without_cost() {
     let mut scene = Scene::of(full());
     let owner = scene.start(|start| (start.by_line, start.begun) = (true, false)).expect("claimed ahead");
     scene.pass(LEASE);
@@ -131,7 +131,7 @@ fn what_was_claimed_ahead_and_never_began_is_rescued_without_cost_to_the_back_of
 
 /// Its begin never reached the disk, however often its process dies: it is counted from the second time on.
 #[test]
-fn what_kills_its_process_before_its_begin_is_known_is_found_out_all_the_same() {
+fn task_that_kills_before_its_begin_is_stored_is_isolated() {
     let mut scene = Scene::with(full(), |policy| policy.max_crashes = 3);
     let mut deaths = 0;
     while scene.role() != Role::Exhausted {
@@ -168,7 +168,7 @@ fn a_renewal_never_shortens_unless_it_names_a_length() {
 }
 
 #[test]
-fn an_unreadable_task_is_given_back_without_cost_and_out_of_the_line() {
+fn unreadable_task_is_released_and_not_claimable() {
     let mut scene = Scene::of(full());
     let owner = scene.claim();
     scene.does(&Command::Unreadable { owner });

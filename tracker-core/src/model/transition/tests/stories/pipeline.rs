@@ -16,7 +16,7 @@ fn run_in(scene: &mut Scene, step: u16, outcome: Outcome) {
 }
 
 #[test]
-fn a_task_walks_through_three_steps_and_only_the_last_succeeded_is_terminal() {
+fn only_the_last_succeeded_of_a_pipeline_is_terminal() {
     let mut scene = Scene::of(pipeline());
     run_in(&mut scene, 0, Outcome::Succeed);
     assert_eq!(scene.role_in(0), Role::Succeeded, "the second step has no pending of its own");
@@ -65,7 +65,7 @@ fn attempts_end_in_a_step_that_fails_back_to_the_one_before() {
 }
 
 #[test]
-fn a_requeue_goes_to_the_current_step_and_from_start_to_the_first() {
+fn requeue_keeps_the_step_and_from_start_resets_it() {
     let mut scene = Scene::of(pipeline());
     run_in(&mut scene, 0, Outcome::Succeed);
     run_in(&mut scene, 1, Outcome::Succeed);
@@ -120,7 +120,7 @@ fn a_body_that_parks_in_another_step_leaves_its_failures_behind() {
 }
 
 #[test]
-fn an_extra_status_of_an_earlier_step_starts_a_later_one_with_no_failures() {
+fn startable_status_of_an_earlier_step_resets_failures() {
     let mut scene = Scene::of(pipeline());
     let parked = code(0, Role::Parked);
     run_in(&mut scene, 0, FAIL);

@@ -31,7 +31,7 @@ fn an_id_that_exists_is_never_reset() {
 }
 
 #[test]
-fn a_changed_fingerprint_starts_what_has_ended_or_failed_again_with_no_failures() {
+fn changed_fingerprint_requeues_ended_and_failed_tasks() {
     for outcome in [FAIL, Outcome::GiveUp, Outcome::Succeed, Outcome::Ignore] {
         let mut scene = Scene::of(full());
         scene.run(outcome);
@@ -57,7 +57,7 @@ fn a_changed_fingerprint_replaces_the_payload_of_what_waits() {
 }
 
 #[test]
-fn a_changed_fingerprint_of_a_running_task_waits_and_starts_it_again_at_the_end() {
+fn changed_fingerprint_of_a_running_task_applies_at_its_end() {
     for outcome in [Outcome::Succeed, FAIL, Outcome::GiveUp, Outcome::Ignore, Outcome::Release] {
         let mut scene = Scene::of(full());
         scene.run(FAIL);

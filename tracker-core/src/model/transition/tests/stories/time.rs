@@ -36,7 +36,7 @@ fn due_after_failure(backoff: Backoff, jitter: f32, chance: f32) -> Micros {
 }
 
 #[test]
-fn nothing_is_claimed_before_its_due_time_and_a_start_by_id_ignores_it() {
+fn claim_honours_the_due_time_and_start_by_id_does_not() {
     let mut scene = Scene::with(full(), |policy| policy.backoff = Backoff::Fixed(SECOND));
     scene.run(FAIL);
     scene.pass(SECOND.saturating_sub(Duration::from_micros(1)));
@@ -49,7 +49,7 @@ fn nothing_is_claimed_before_its_due_time_and_a_start_by_id_ignores_it() {
 }
 
 #[test]
-fn the_delay_grows_with_the_failures_in_a_row_and_stops_at_its_most() {
+fn backoff_grows_with_failures_up_to_its_maximum() {
     let backoff = Backoff::Exponential { first: SECOND, max: 5 * SECOND };
     let mut scene = Scene::with(full(), |policy| (policy.backoff, policy.max_attempts) = (backoff, None));
     let delays = [(); 5].map(|()| {
@@ -90,7 +90,7 @@ fn jitter_that_is_not_a_number_takes_nothing() {
 }
 
 #[test]
-fn a_backoff_beyond_the_end_of_time_is_due_at_its_end_and_no_panic() {
+fn backoff_beyond_the_last_time_is_clamped() {
     for jitter in [0.0, 0.5, 1.0] {
         for chance in [0.0, 0.5, 1.0] {
             let due = due_after_failure(Backoff::Fixed(Duration::MAX), jitter, chance);
@@ -120,7 +120,7 @@ fn a_snooze_or_a_retry_for_ever_is_far_away_and_not_given_up() {
 
 /// The last moment of all means given up; nobody gives a task up by asking for it late.
 #[test]
-fn what_is_submitted_or_requeued_for_the_end_of_time_is_not_given_up() {
+fn task_due_at_the_last_time_is_not_given_up() {
     let due = Some(NEVER);
     let mut scene = Scene::of(full());
     scene.does(&Command::Requeue(Requeue { from_start: false, due, priority: None }));

@@ -29,7 +29,7 @@ fn what_was_not_there_is_no_news() {
 
 /// Those that have not heard yet hear it all at once.
 #[test]
-fn of_two_that_are_left_to_tell_a_success_stands_and_else_the_later_counts() {
+fn pending_success_outranks_a_later_end() {
     assert_eq!(DependencyEnd::Satisfied.and(DependencyEnd::Deleted), DependencyEnd::Satisfied);
     assert_eq!(DependencyEnd::Failed(Role::Exhausted).and(DependencyEnd::Satisfied), DependencyEnd::Satisfied);
     assert_eq!(DependencyEnd::Failed(Role::Exhausted).and(DependencyEnd::Deleted), DependencyEnd::Deleted);
