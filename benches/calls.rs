@@ -1,4 +1,4 @@
-//! What single calls cost: `cargo bench --bench calls`. As a test each runs once, on a few tasks.
+//! Benchmarks of single calls: `cargo bench --bench calls`. As a test, each runs once on a few tasks.
 //!
 //! Files are in the exclusive mode, in the folder for temporary files: where that is in memory, the disk is not measured.
 

@@ -1,6 +1,6 @@
-//! The tracker against the floor below it: raw redb transactions that write the same rows into the same tables, in
-//! batches of the same size. `cargo bench --bench floor -- [tasks] [readers]` prints rates and their ratios; as a test it
-//! runs on a few tasks.
+//! Compares the tracker with raw redb transactions that write the same rows into the same tables, in batches of the
+//! same size. `cargo bench --bench floor -- [tasks] [readers]` prints rates and their ratios; as a test it runs on a
+//! few tasks.
 //!
 //! A drained task is one success and one claim. The floor's tables, keys and record lengths are those of a file that the
 //! tracker wrote; it decides nothing and decodes nothing.

@@ -1,6 +1,6 @@
-//! What the number of tasks in a file costs: `cargo bench --bench scale -- 10000 1000000` prints a table with a column for
-//! each number, `cargo bench --bench scale -- churn 1000000` how large a file grows through which so many tasks go. As a
-//! test it runs on a few.
+//! Measures the cost of calls by the number of tasks in a file: `cargo bench --bench scale -- 10000 1000000` prints a
+//! column for each number, `cargo bench --bench scale -- churn 1000000` the size of a file that this many tasks pass
+//! through. As a test it runs on a few tasks.
 //!
 //! Figures are for comparing within one run; no test asserts a time.
 

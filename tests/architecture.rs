@@ -1,4 +1,5 @@
-//! Holds the layers of `tracker-core/src` to their order: each folder uses only itself and the folders before it.
+//! Checks the sources: each folder of `tracker-core/src` uses only itself and the folders before it, and names of tests are
+//! short.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -121,4 +122,50 @@ fn used_folders_finds_paths_in_every_form() {
     let expected = ["api", "engine", "model", "storage"].map(String::from);
     assert_eq!(used_folders(code), BTreeSet::from(expected));
     assert_eq!(used_folders(&code_of("// use crate::worker::X;\nuse super::y;")), BTreeSet::new());
+}
+
+/// The longest name of a test, in bytes.
+const LONGEST_TEST_NAME: usize = 60;
+
+/// Returns the names of the functions with a test attribute.
+fn test_names(text: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut is_test = false;
+    for line in text.lines().map(str::trim) {
+        if line.starts_with("#[") {
+            is_test |= line.starts_with("#[test]") || line.contains("::test]") || line.contains("::test(");
+        } else if is_test && !line.starts_with("//") {
+            let name = line.split("fn ").nth(1).and_then(|rest| rest.split('(').next());
+            names.extend(name);
+            is_test = false;
+        }
+    }
+    names
+}
+
+#[test]
+fn names_of_tests_have_at_most_60_bytes() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["tests", "benches", "tracker-core", "tracker-derive", "tracker-cli"];
+    let mut files = Vec::new();
+    for folder in folders {
+        sources(&root.join(folder), &mut files);
+    }
+    let (mut count, mut long) = (0, Vec::new());
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let names = test_names(&text);
+        count += names.len();
+        let too_long = names.into_iter().filter(|name| name.len() > LONGEST_TEST_NAME);
+        long.extend(too_long.map(|name| format!("{}: {name}", file.strip_prefix(root).unwrap().display())));
+    }
+    assert!(count > 900, "{count} tests were found");
+    assert!(long.is_empty(), "names with more than {LONGEST_TEST_NAME} bytes:\n{}", long.join("\n"));
+}
+
+#[test]
+fn test_names_finds_every_form_of_test() {
+    let code = "#[test]\nfn a() {}\nfn b() {}\n#[tokio::test(start_paused = true)]\n/// Text.\nasync fn c() {}\n\
+                #[::std::prelude::v1::test]\n#[ignore]\nfn d() {}\n#[cfg(test)]\nmod tests {}";
+    assert_eq!(test_names(code), ["a", "c", "d"]);
 }

@@ -1,4 +1,4 @@
-//! The tracker as its users see it: one module per behaviour.
+//! Tests of the library through its public interface, in folders by subject.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![allow(
     clippy::similar_names,

@@ -1,4 +1,4 @@
-//! Calls that are awaited, and what becomes of them when their futures are gone.
+//! Tests async calls, and the effect of dropping their futures.
 
 use std::{
     io,

@@ -1,4 +1,4 @@
-//! A cancellation ends an async handler where it awaits.
+//! Tests that a cancellation ends an async handler at its next await.
 
 use std::{
     future::pending,

@@ -1,4 +1,4 @@
-//! The tracker as async programs see it.
+//! Tests of the async interface.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod calls;

@@ -1,4 +1,4 @@
-//! Workers whose bodies are futures.
+//! Tests async workers.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! Whether a log fits the promises.
+//! Decides whether a log fits the guarantees.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 

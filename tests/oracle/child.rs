@@ -1,4 +1,4 @@
-//! This test program, started again as a process that may be killed.
+//! Starts this test program again as a process that may be killed.
 
 use std::{
     fs::OpenOptions,

@@ -1,4 +1,4 @@
-//! A client: makes random calls, and writes each into the log.
+//! A client that makes random calls and writes each into the log.
 
 use std::time::Duration;
 

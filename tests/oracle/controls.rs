@@ -1,4 +1,4 @@
-//! The checker can fail: logs of programs that promise too much, and logs that were changed, are rejected.
+//! Negative controls: the checker must reject logs of programs that acknowledge too much, and changed logs.
 
 use std::{path::Path, process};
 

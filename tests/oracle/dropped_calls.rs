@@ -1,5 +1,5 @@
-//! Futures of async calls that are dropped after some polls. A call that was polled once is made; a task that it
-//! has claimed is given back.
+//! Drops futures of async calls after some polls. A call that was polled once must take effect, and a claimed task must
+//! be released.
 
 use std::{
     future::{Future, poll_fn},

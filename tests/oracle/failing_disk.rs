@@ -1,5 +1,5 @@
-//! A disk that fails under several threads, once or for good, before or after the operation takes effect. Then it is well
-//! again, and the file is read: by the same tracker, and after it was opened again.
+//! Makes a disk fail under several threads, once or for good, before or after an operation takes effect. Then the disk
+//! works again, and the file is read by the same tracker and by a new one.
 
 use std::{thread, time::Duration};
 

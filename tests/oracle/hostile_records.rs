@@ -1,5 +1,5 @@
-//! Files with one stored value changed. Where its checksum does not fit, each call is an error, or answered right. Where it
-//! fits, the same holds for all other tasks; the answers about the changed task are not judged. Nothing panics.
+//! Changes one stored value of a file. With a wrong checksum, each call must fail or answer correctly. With a valid
+//! one, this holds for all other tasks. Nothing may panic.
 
 use std::{
     collections::BTreeSet,

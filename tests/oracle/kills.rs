@@ -1,5 +1,5 @@
-//! SIGKILL of processes that submit, claim, end and cancel tasks of three kinds, in each sharing mode. After each kill the
-//! file is opened again, verified and read.
+//! Kills processes that submit, claim, end and cancel tasks of three kinds, in each sharing mode. After each kill the
+//! file is opened, verified and read.
 
 use std::{
     ops::Range,

@@ -1,4 +1,4 @@
-//! The kinds of task that the attacks use: ids of three types, and three limits of attempts.
+//! The kinds that the attacks use: ids of three types, and three limits of attempts.
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{TaskStatus, TrackedTask, task::TaskId};

@@ -1,4 +1,4 @@
-//! The log of an attack: what each client asked for, written before the call, and what it was told, written after it.
+//! The log of an attack: each request, written before the call, and its answer, written after it.
 
 use std::{
     fs::{self, File, OpenOptions},

@@ -1,4 +1,4 @@
-//! An oracle for the promises of `docs/guarantees.md`, and attacks that are judged by it.
+//! An oracle for `docs/guarantees.md`, and the attacks that it judges.
 //!
 //! Clients write a line into a log before each call, and another one after the call has returned. The checker knows the
 //! log and the documented rules of a task, but no code of the tracker. It accepts a log if the calls on each task fit

@@ -1,4 +1,4 @@
-//! A task by its documented rules: what a call makes of it, and what the caller is told.
+//! A model of one task: what a call makes of it, and what the call returns.
 
 use crate::{
     kinds::{HISTORY, Kind, Status},

@@ -1,4 +1,4 @@
-//! Few tasks, many owners: processes and threads claim, steal, renew and end the same tasks under leases that run out.
+//! Processes and threads claim, steal, renew and end the same few tasks under short leases.
 
 use std::{path::Path, thread, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What the five systems get wrong, one test per defect: the first line of each names it.
+//! Defects of five other systems, one test each, that the tracker does not have.
 
 use std::{
     collections::BTreeSet,

@@ -1,4 +1,4 @@
-//! A job table: codes of the user's own, a pipeline in one row, staged updates.
+//! A job table: integer codes, a pipeline in one row, staged changes.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! Hears the story of what is done on this thread.
+//! Captures the run log of the current thread.
 
 use std::{
     io::{self, Write},

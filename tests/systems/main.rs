@@ -1,5 +1,5 @@
-//! Five ways in which people track tasks, played with their documented numbers, and what goes wrong in them and cannot
-//! here. `docs/moving.md` points to these tests; the programs of the same names are in `examples/`.
+//! Five common ways to track tasks, with their documented numbers, and the defects that they have and the tracker has
+//! not. `docs/moving.md` names these tests; `examples/` has programs of the same names.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::unnecessary_wraps, reason = "signatures are those of what they stand in for")]
 

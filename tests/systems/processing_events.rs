@@ -1,4 +1,4 @@
-//! Processing events: one running per service, processor and reference.
+//! Processing events: one run per service, processor and reference.
 
 use std::{thread, time::Duration};
 

@@ -1,4 +1,4 @@
-//! A repository of requests.
+//! A repository of requests with states, claims and correlation ids.
 
 use std::{collections::BTreeSet, sync::Mutex, thread, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Rows of other systems come in as lines of JSON: as their tables hold them, with what went wrong.
+//! Rows of other systems, imported as JSON lines with their errors.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

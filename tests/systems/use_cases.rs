@@ -1,4 +1,4 @@
-//! Many use cases of one struct in one file.
+//! Many kinds of one struct in one file.
 
 use std::io;
 

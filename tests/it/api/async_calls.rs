@@ -1,4 +1,4 @@
-//! Async calls do what the calls of threads do; batches and dependencies by them.
+//! Tests that async calls have the effects of the blocking ones, also on batches and dependencies.
 
 use std::{
     future::Future,

@@ -1,4 +1,4 @@
-//! Batches: what they count, when they are over, and what follows then, exactly once.
+//! Tests batches: counts, when they end, and that the follow-up is submitted exactly once.
 
 use std::time::Duration;
 

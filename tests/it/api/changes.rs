@@ -1,4 +1,4 @@
-//! What changes along with a payload, submits of the task itself, and filters that match nothing.
+//! Tests what changes along with a payload, submits of a task by itself, and filters that match nothing.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Transactions: what is stored together, and what is rolled back together.
+//! Tests what a commit stores together and rolls back together: outcomes with follow-ups, groups, user transactions.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

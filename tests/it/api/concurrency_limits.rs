@@ -1,4 +1,4 @@
-//! Limits: how many at a time for each value of an index.
+//! Tests concurrency limits by the value of an index, against a scan of every task.
 
 use std::{collections::BTreeMap, sync::Mutex, thread};
 

@@ -1,10 +1,11 @@
-//! Many callers at once: calls, transactions, progress and dropped executions share commits, and everybody is answered.
+//! Tests many callers at once: calls, transactions, progress and dropped executions share commits, and all are
+//! answered.
 
 use std::thread;
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    Error, ErrorKind, Submission, TaskStatus, TrackedTask, Tracker,
+    Error, ErrorKind, Submission, TrackedTask, Tracker,
     file::{Durability, Sharing},
     redb_store::{
         TransactionExt,
@@ -13,14 +14,7 @@ use tracker_core::{
     submit::SubmitOptions,
 };
 
-#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
-    Pending = 10,
-    InProgress = 20,
-    Failed = 30,
-    Succeeded = 40,
-    Exhausted = 50,
-}
+use crate::support::kinds::Status;
 
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
 #[task(name = "job", status = Status, max_attempts = 1)]

@@ -1,4 +1,4 @@
-//! What is printed of handles and options, for who debugs: what they are about.
+//! Tests the `Debug` output of handles and options.
 
 use std::fmt::Debug;
 

@@ -1,4 +1,4 @@
-//! Tasks that wait for others: when they start, what becomes of them when the others do not succeed, and what is refused.
+//! Tests dependencies: when a dependent starts, what happens if a dependency fails, and what is refused.
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{

@@ -1,4 +1,4 @@
-//! Very many that wait for one: they hear of its end piece by piece, and nobody else waits for that.
+//! Tests tasks with thousands of dependents: an end is propagated in parts, and other calls run between them.
 
 use tracker_core::{Tasks, dependency::OnDependencyFailure, submit::SubmitOptions};
 

@@ -1,4 +1,4 @@
-//! Fingerprints: equal values are equal, in whatever order a map or a set holds them.
+//! Tests fingerprints: equal values have equal fingerprints, in any order of a map or a set.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 

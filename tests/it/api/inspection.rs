@@ -1,4 +1,4 @@
-//! Who only looks is held to the same types as who works.
+//! Tests that an inspector is held to the same types as a writer.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};

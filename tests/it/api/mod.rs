@@ -1,4 +1,4 @@
-//! The calls of the public interface.
+//! Tests of the public calls.
 
 pub(crate) mod async_calls;
 pub(crate) mod batches;
@@ -20,6 +20,7 @@ pub(crate) mod retention;
 pub(crate) mod run_log;
 pub(crate) mod schema;
 pub(crate) mod size_limits;
+pub(crate) mod startable_statuses;
 pub(crate) mod starts;
 pub(crate) mod submits;
 pub(crate) mod subscriptions;

@@ -1,4 +1,4 @@
-//! How attempts end, and what is stored with it.
+//! Tests the outcomes of attempts, and what is stored with each.
 
 use std::{fmt, io, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What of a task can be stored: how deep it may be nested, and that it can be read again.
+//! Tests which payloads can be stored: nesting, and that what is stored can be read again.
 
 use std::{collections::HashMap, sync::Mutex};
 

@@ -1,4 +1,4 @@
-//! Questions: which tasks, how many, in which order, and why not.
+//! Tests queries: filters, orders, pages, actions on what was found, and `explain`.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Rates: how many may start in a period.
+//! Tests rate limits: how many tasks may start in a period.
 
 use std::thread;
 

@@ -1,4 +1,4 @@
-//! Secrets in what goes wrong: redacted wherever it is kept or told.
+//! Tests that redacted texts appear nowhere: in the file, in events, in logs.
 
 use std::{
     fmt, fs,

@@ -1,4 +1,4 @@
-//! What has been kept long enough goes by itself, and nothing else does.
+//! Tests retention: ended tasks and batches are deleted after their time, and nothing else is.
 
 use std::{
     fs,

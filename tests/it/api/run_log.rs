@@ -1,4 +1,4 @@
-//! The story of a run, to its last line.
+//! Tests the text log of runs.
 
 use std::{
     io::Write,

@@ -1,4 +1,4 @@
-//! What happens to stored tasks when the program's types change.
+//! Tests what happens to stored tasks when the types of the program change.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What is too large, empty or not to be had.
+//! Tests the limits of sizes and numbers, and that invalid input is refused.
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{

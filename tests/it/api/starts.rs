@@ -1,4 +1,4 @@
-//! Starts by id and their options, and what becomes of executions that end without a word.
+//! Tests starts by id and their options, and executions that end without an outcome.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

@@ -1,4 +1,4 @@
-//! Submits: what is found, and what starts anew.
+//! Tests submits of new and existing ids, unique keys, fingerprints and bulk submits.
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{Error, ErrorKind, Submission, Tasks, TrackedTask, record::AttemptStatus};

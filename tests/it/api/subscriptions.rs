@@ -1,4 +1,4 @@
-//! What watchers hear, and what they do not.
+//! Tests which changes a subscription delivers, and in which order.
 
 use std::time::Duration;
 

@@ -1,32 +1,8 @@
-//! A task's whole life, told once.
+//! Tests the whole life of a task in one piece.
 
-use serde::{Deserialize, Serialize};
-use tracker_core::{ErrorKind, Submission, TaskStatus, TrackedTask, Tracker, time::ManualClock};
+use tracker_core::{ErrorKind, Submission, Tracker, time::ManualClock};
 
-#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
-    Pending = 10,
-    InProgress = 20,
-    Failed = 30,
-    Succeeded = 40,
-    Exhausted = 50,
-    Ignored = 60,
-    Cancelled = 70,
-}
-
-#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, PartialEq)]
-#[task(name = "job", status = Status, max_attempts = 3, lease = "1m", backoff = "fixed(10s)")]
-struct Job {
-    #[task(id)]
-    name: String,
-    #[task(index)]
-    host: String,
-    result: Option<u32>,
-}
-
-fn job(name: &str) -> Job {
-    Job { name: name.to_owned(), host: "a".to_owned(), result: None }
-}
+use crate::support::kinds::{Job, Status, job};
 
 #[test]
 fn three_failures_exhaust_a_task_and_requeue_resets_it() {

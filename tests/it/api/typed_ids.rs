@@ -1,5 +1,5 @@
-//! An id or an indexed value of the wrong type is an error that names both types, and not "not found"; what happens to
-//! stored tasks when a type gives its id or an indexed field another type.
+//! Tests that an id or an indexed value of the wrong type is an error that names both types, and what happens to stored
+//! tasks when a type changes its id or an indexed field.
 
 use std::path::PathBuf;
 

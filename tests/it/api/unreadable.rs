@@ -1,4 +1,4 @@
-//! Tasks that their type cannot decode, among others that it can.
+//! Tests tasks that their type cannot decode, among others that it can.
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{ErrorKind, TrackedTask, Tracker};

@@ -1,4 +1,4 @@
-//! A kind without its type: what a tool sees of it and does to it.
+//! Tests kinds without their type: what a tool reads and changes.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A laptop sleeps: the wall clock jumps, the monotonic one does not. Live work is not taken away.
+//! Tests a laptop that sleeps: the wall clock jumps, the monotonic clock does not, and live work keeps its lease.
 
 use std::sync::{
     Barrier,
@@ -7,16 +7,9 @@ use std::sync::{
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Deserializer, Serialize};
-use tracker_core::{Execution, TaskStatus, TrackedTask, Tracker, time::ManualClock};
+use tracker_core::{Execution, TrackedTask, Tracker, time::ManualClock};
 
-#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
-    Pending = 10,
-    InProgress = 20,
-    Failed = 30,
-    Succeeded = 40,
-    Exhausted = 50,
-}
+use crate::support::kinds::Status;
 
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
 #[task(name = "job", status = Status, lease = "1m")]

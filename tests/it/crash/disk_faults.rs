@@ -1,5 +1,5 @@
-//! The disk fails at the first, the second, the third … read, write, resize and sync, until the script runs through: the
-//! caller is told the truth, nothing acknowledged is lost, and the tracker works on or says that it must be reopened.
+//! Makes the first, the second, the third … read, write, resize and flush of a script fail. Each call must report the
+//! truth, nothing acknowledged may be lost, and the tracker must work on or report that it must be reopened.
 //!
 //! `TRACKER_SWEEP=1` tries each operation; otherwise every eleventh, with others in each mode and for each error.
 //! `TRACKER_POINT=n` tries one.
@@ -15,8 +15,8 @@ use tracker_core::{
 use crate::support::{
     kinds::{Job, job, sound},
     random::setting,
-    script::{SCRIPT, Scene, Step, Stored},
-    snapshot::{Look, Seen, was_left},
+    script::{SCRIPT, Script, Step, Stored},
+    snapshot::{Seen, Snapshot, was_left},
     test_disk::{Disk, Fault, Operation},
 };
 
@@ -26,12 +26,12 @@ const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
 
 /// What the tracker tells after each step, where nothing fails.
-fn undisturbed(sharing: Sharing) -> Vec<Look> {
-    let mut scene = Scene::open(&Disk::default(), sharing, &ManualClock::new()).unwrap();
-    let mut looks = vec![scene.look().unwrap()];
+fn undisturbed(sharing: Sharing) -> Vec<Snapshot> {
+    let mut script = Script::open(&Disk::default(), sharing, &ManualClock::new()).unwrap();
+    let mut looks = vec![script.look().unwrap()];
     for step in SCRIPT {
-        (step.act)(&mut scene).unwrap();
-        looks.push(scene.look().unwrap());
+        (step.act)(&mut script).unwrap();
+        looks.push(script.look().unwrap());
     }
     looks
 }
@@ -44,7 +44,7 @@ fn is_another_attempt(step: &Step) -> bool {
 struct Case<'l> {
     sharing: Sharing,
     fault: Fault,
-    looks: &'l [Look],
+    looks: &'l [Snapshot],
 }
 
 #[derive(Default)]
@@ -58,11 +58,11 @@ impl Case<'_> {
     /// Plays the script; whether the fault came.
     fn play(&self, tally: &mut Tally) -> Result<bool, String> {
         let (disk, clock) = (Disk::default(), ManualClock::new());
-        let mut scene = Scene::open(&disk, self.sharing, &clock).map_err(|error| error.to_string())?;
+        let mut script = Script::open(&disk, self.sharing, &clock).map_err(|error| error.to_string())?;
         disk.fail(self.fault);
         for (number, step) in SCRIPT.iter().enumerate() {
             let (before, after) = (&self.looks[number], &self.looks[number + 1]);
-            let answer = (step.act)(&mut scene);
+            let answer = (step.act)(&mut script);
             if !disk.has_failed() {
                 answer.map_err(|error| format!("{}: {error}, without a fault", step.name))?;
                 continue;
@@ -81,10 +81,10 @@ impl Case<'_> {
             };
             tally.unknown += u64::from(unknown);
             if self.fault.lasting {
-                return self.open_again(&disk, scene, before, (after, step.stored)).map(|()| true).map_err(at);
+                return self.open_again(&disk, script, before, (after, step.stored)).map(|()| true).map_err(at);
             }
             disk.heal();
-            let look = scene.look().map_err(|error| at(error.to_string()))?;
+            let look = script.look().map_err(|error| at(error.to_string()))?;
             let expected = match (&answer, step.stored) {
                 (Ok(()), _) => look.is_between(after, after, Stored::Whole),
                 (Err(_), Stored::Whole) if !unknown && !is_another_attempt(step) => {
@@ -94,25 +94,25 @@ impl Case<'_> {
                 (Err(_), stored) => look.is_between(before, after, stored),
             };
             expected.map_err(at)?;
-            return self.go_on(scene, &answer, number).map(|()| true).map_err(at);
+            return self.go_on(script, &answer, number).map(|()| true).map_err(at);
         }
         Ok(false)
     }
 
     /// The disk is well again: what has failed is asked for again, and the rest of the script runs as ever.
-    fn go_on(&self, mut scene: Scene, answer: &Result<(), tracker_core::Error>, from: usize) -> Result<(), String> {
+    fn go_on(&self, mut script: Script, answer: &Result<(), tracker_core::Error>, from: usize) -> Result<(), String> {
         let first = if answer.is_err() { from } else { from + 1 };
         for step in &SCRIPT[first..] {
-            (step.act)(&mut scene).map_err(|error| format!("{} afterwards: {error}", step.name))?;
+            (step.act)(&mut script).map_err(|error| format!("{} afterwards: {error}", step.name))?;
         }
-        let differences = scene.tracker.verify().map_err(|error| error.to_string())?;
+        let differences = script.tracker.verify().map_err(|error| error.to_string())?;
         if !differences.is_empty() {
             return Err(format!("{differences:?}"));
         }
         if is_another_attempt(&SCRIPT[from]) {
             return Ok(());
         }
-        let (end, look) = (&self.looks[SCRIPT.len()], scene.look().map_err(|error| error.to_string())?);
+        let (end, look) = (&self.looks[SCRIPT.len()], script.look().map_err(|error| error.to_string())?);
         look.is_between(end, end, Stored::Whole).map_err(|what| format!("at the end: {what}"))
     }
 
@@ -120,21 +120,21 @@ impl Case<'_> {
     fn open_again(
         &self,
         disk: &Disk,
-        scene: Scene,
-        before: &Look,
-        (after, stored): (&Look, Stored),
+        script: Script,
+        before: &Snapshot,
+        (after, stored): (&Snapshot, Stored),
     ) -> Result<(), String> {
-        for answer in [scene.touch(), scene.tracker.flush(), scene.tracker.compact().map(drop)] {
+        for answer in [script.touch(), script.tracker.flush(), script.tracker.compact().map(drop)] {
             match answer {
                 Ok(()) => return Err("a write went well on a disk that is gone".to_owned()),
                 Err(error) if SAYS_SO.contains(&error.kind()) => {}
                 Err(error) => return Err(format!("afterwards: {error}")),
             }
         }
-        let (clock, later) = (scene.clock.clone(), scene.is_later());
-        drop(scene);
+        let (clock, later) = (script.clock.clone(), script.is_later());
+        drop(script);
         disk.heal();
-        let look = Look::at(disk, self.sharing, &clock, later)?;
+        let look = Snapshot::at(disk, self.sharing, &clock, later)?;
         for (name, seen) in &before.0 {
             let found = look.0.get(name);
             // What ran was freed.
@@ -217,19 +217,19 @@ fn failed_read_does_not_stop_later_reads_in_writers_mode() {
 fn fault_during_repair_is_reported_and_next_open_works() {
     for sharing in [Sharing::Exclusive, Sharing::Readers, Sharing::Writers] {
         let (disk, clock) = (Disk::default(), ManualClock::new());
-        let mut scene = Scene::open(&disk, sharing, &clock).unwrap();
+        let mut script = Script::open(&disk, sharing, &clock).unwrap();
         for step in &SCRIPT[..8] {
-            (step.act)(&mut scene).unwrap();
+            (step.act)(&mut script).unwrap();
         }
         let unclean = disk.bytes();
-        let whole = Look::at(&Disk::with_bytes(unclean.clone()), sharing, &clock, false).unwrap();
+        let whole = Snapshot::at(&Disk::with_bytes(unclean.clone()), sharing, &clock, false).unwrap();
         let mut faults = 0;
         for operation in Operation::ALL {
             for error in [EIO, ENOSPC] {
                 for nth in 1.. {
                     let disk = Disk::with_bytes(unclean.clone());
                     disk.fail(Fault { operation, nth, error, done: false, lasting: false });
-                    let opened = Scene::open(&disk, sharing, &clock);
+                    let opened = Script::open(&disk, sharing, &clock);
                     if !disk.heal() {
                         break;
                     }
@@ -238,7 +238,7 @@ fn fault_during_repair_is_reported_and_next_open_works() {
                         let said = matches!(error.kind(), ErrorKind::Io | ErrorKind::NoSpace);
                         assert!(said, "{sharing:?}, {operation:?} {nth}: {error:?}");
                     }
-                    let look = Look::at(&disk, sharing, &clock, false).unwrap();
+                    let look = Snapshot::at(&disk, sharing, &clock, false).unwrap();
                     assert_eq!(look, whole, "{sharing:?}, {operation:?} {nth}");
                 }
             }
@@ -250,17 +250,17 @@ fn fault_during_repair_is_reported_and_next_open_works() {
 #[test]
 fn detach_that_fails_on_disk_costs_no_attempt() {
     let disk = Disk::default();
-    let mut scene = Scene::open(&disk, Sharing::Exclusive, &ManualClock::new()).unwrap();
+    let mut script = Script::open(&disk, Sharing::Exclusive, &ManualClock::new()).unwrap();
     for step in SCRIPT {
         if step.name == "detach" {
             disk.fail(Fault { operation: Operation::Write, nth: 1, error: EIO, done: false, lasting: false });
-            assert_eq!((step.act)(&mut scene).unwrap_err().kind(), ErrorKind::Io);
+            assert_eq!((step.act)(&mut script).unwrap_err().kind(), ErrorKind::Io);
             break;
         }
-        (step.act)(&mut scene).unwrap();
+        (step.act)(&mut script).unwrap();
     }
-    scene.tracker.flush().unwrap();
-    let standing = &scene.look().unwrap().0["job/job 9"].standing;
+    script.tracker.flush().unwrap();
+    let standing = &script.look().unwrap().0["job/job 9"].standing;
     assert!(standing.starts_with("10 ") && standing.contains("attempts 0 failures 0 crashes 0"), "{standing}");
 }
 

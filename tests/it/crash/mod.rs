@@ -1,4 +1,4 @@
-//! Crashes, faults, kills and random sequences: what must hold whatever happens.
+//! Attacks: power cuts, disk faults, kills, clock jumps and random sequences of calls.
 
 pub(crate) mod clock_jumps;
 pub(crate) mod disk_faults;

@@ -1,5 +1,5 @@
-//! Many threads claim, renew, lose their leases, finish and cancel, while the clock runs away; then what they were told is
-//! held against each other, and against the file.
+//! Many threads claim, renew, lose leases, finish and cancel while the clock runs fast. Then their answers are compared
+//! with each other and with the file.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,21 +13,13 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    ErrorKind, TaskStatus, Tasks, TrackedTask, Tracker, execution::StartOptions, record::AttemptStatus,
-    time::ManualClock,
+    ErrorKind, Tasks, TrackedTask, Tracker, execution::StartOptions, record::AttemptStatus, time::ManualClock,
 };
 
-use crate::support::random::{Dice, setting};
-
-#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
-    Pending = 10,
-    InProgress = 20,
-    Failed = 30,
-    Succeeded = 40,
-    Exhausted = 50,
-    Cancelled = 60,
-}
+use crate::support::{
+    kinds::Status,
+    random::{Random, setting},
+};
 
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
 #[task(name = "job", status = Status, max_attempts = "unlimited", max_crashes = 10_000, lease = "1s", history = 60_000)]
@@ -53,24 +45,24 @@ struct Owned {
     ending: Option<AttemptStatus>,
 }
 
-fn work(jobs: &Tasks<Job>, clock: &ManualClock, moments: &AtomicU64, mut dice: Dice, rounds: u64) -> Vec<Owned> {
+fn work(jobs: &Tasks<Job>, clock: &ManualClock, moments: &AtomicU64, mut random: Random, rounds: u64) -> Vec<Owned> {
     let moment = || moments.fetch_add(1, Ordering::SeqCst);
     let mut told = Vec::new();
     for _ in 0..rounds {
-        let id = u32::try_from(dice.below(JOBS as usize)).unwrap();
-        match dice.below(12) {
+        let id = u32::try_from(random.below(JOBS as usize)).unwrap();
+        match random.below(12) {
             0 => clock.advance(Duration::from_millis(700)),
             1 => drop(jobs.cancel(id)),
             2 => drop(jobs.requeue(id)),
             _ => {
-                let taken = match dice.below(4) {
+                let taken = match random.below(4) {
                     0 => jobs.start_with(id, &StartOptions::new().steal_lease().force()).ok(),
                     1 => jobs.start_with(id, &StartOptions::new().force()).ok(),
                     _ => jobs.claim().unwrap(),
                 };
                 let Some(mut hand) = taken else { continue };
                 let claimed = moment();
-                match dice.below(3) {
+                match random.below(3) {
                     0 => drop(hand.renew()),
                     1 => clock.advance(Duration::from_millis(400)),
                     _ => thread::yield_now(),
@@ -78,7 +70,7 @@ fn work(jobs: &Tasks<Job>, clock: &ManualClock, moments: &AtomicU64, mut dice: D
                 let fence = hand.fence();
                 hand.seen.push(fence);
                 let ended = moment();
-                let (answer, ending) = match dice.below(3) {
+                let (answer, ending) = match random.below(3) {
                     0 => (hand.fail("no luck"), AttemptStatus::Failed),
                     1 => (hand.fail_with_changes("no luck"), AttemptStatus::Failed),
                     _ => (hand.succeed(), AttemptStatus::Succeeded),
@@ -151,7 +143,7 @@ fn lease_answers_of_contending_threads_are_consistent() {
         for thread in 0..THREADS {
             let (jobs, clock, told, moments) = (&jobs, &clock, &told, &moments);
             scope.spawn(move || {
-                let mine = work(jobs, clock, moments, Dice::new(seed * THREADS + thread), rounds);
+                let mine = work(jobs, clock, moments, Random::new(seed * THREADS + thread), rounds);
                 told.lock().unwrap().extend(mine);
             });
         }

@@ -1,5 +1,5 @@
-//! Power lost at every write, resize and sync of a script that uses everything: nothing that was acknowledged is lost,
-//! nothing is half there, and the file is consistent.
+//! Cuts the power at every write, resize and flush of a script that uses everything. Nothing acknowledged may be lost,
+//! nothing may be half stored, and the file must be consistent.
 //!
 //! `TRACKER_SWEEP=1` tries each point with each way to lose data, and a second power cut at each point of the recovery.
 //! `TRACKER_SEED=n` changes what chance keeps (each failure names its seed), `TRACKER_POINT=n` tries one point only.
@@ -9,10 +9,10 @@ use std::{collections::BTreeSet, time::Duration};
 use tracker_core::{ErrorKind, Tracker, file::Sharing, time::ManualClock};
 
 use crate::support::{
-    disk_image::{Keep, Platter},
-    random::{Dice, setting},
-    script::{LATER, SCRIPT, Scene, Stored, open},
-    snapshot::Look,
+    disk_image::{DiskImage, Keep},
+    random::{Random, setting},
+    script::{LATER, SCRIPT, Script, Stored, open},
+    snapshot::Snapshot,
     test_disk::{Change, Disk},
 };
 
@@ -25,7 +25,7 @@ struct Acknowledged {
     /// Whether the later program was there.
     later: bool,
     bytes: Vec<u8>,
-    live: Look,
+    live: Snapshot,
 }
 
 struct Recording {
@@ -35,20 +35,20 @@ struct Recording {
 
 fn record(sharing: Sharing) -> Recording {
     let (disk, clock) = (Disk::default(), ManualClock::new());
-    let mut scene = Scene::open(&disk, sharing, &clock).unwrap();
+    let mut script = Script::open(&disk, sharing, &clock).unwrap();
     let mut acknowledged = Vec::new();
     let mut later = false;
-    let mut note = |scene: &Scene, step, stored, later| {
-        let live = scene.look().unwrap();
+    let mut note = |script: &Script, step, stored, later| {
+        let live = script.look().unwrap();
         acknowledged.push(Acknowledged { changes: disk.changes(), step, stored, later, bytes: disk.bytes(), live });
     };
-    note(&scene, "opened", Stored::Whole, false);
+    note(&script, "opened", Stored::Whole, false);
     for step in SCRIPT {
-        (step.act)(&mut scene).unwrap_or_else(|error| panic!("{}: {error}", step.name));
+        (step.act)(&mut script).unwrap_or_else(|error| panic!("{}: {error}", step.name));
         later |= step.name == LATER;
-        note(&scene, step.name, step.stored, later);
+        note(&script, step.name, step.stored, later);
     }
-    assert_eq!(scene.tracker.verify().unwrap(), []);
+    assert_eq!(script.tracker.verify().unwrap(), []);
     Recording { log: disk.log(), acknowledged }
 }
 
@@ -81,8 +81,8 @@ struct Found {
 impl Plan {
     fn sweep(self, recording: &Recording) -> Found {
         let mut found = Found::default();
-        let mut platter = Platter::new(Vec::new(), self.lies_every);
-        let mut looks: [Option<(usize, Look)>; 2] = [None, None];
+        let mut image = DiskImage::new(Vec::new(), self.lies_every);
+        let mut looks: [Option<(usize, Snapshot)>; 2] = [None, None];
         let only = setting("TRACKER_POINT");
         let mut next = 0;
         for (point, change) in recording.log.iter().enumerate() {
@@ -93,13 +93,13 @@ impl Plan {
                 let turn = (point + usize::try_from(self.seed).unwrap_or(0)) % 4;
                 let ways = Keep::ALL.into_iter().enumerate().filter(|(way, _)| self.every_way || *way == turn);
                 for (_, keep) in ways {
-                    let mut dice = Dice::new(self.seed ^ (point as u64) << 3 ^ keep as u64);
-                    let image = platter.image(change, keep, &mut dice);
+                    let mut random = Random::new(self.seed ^ (point as u64) << 3 ^ keep as u64);
+                    let image = image.image(change, keep, &mut random);
                     found.cuts += 1;
                     let checked = if next == 0 {
                         self.check_creation(image)
                     } else {
-                        self.check(recording, next, image, &mut looks, &mut dice, &mut found.second_cuts)
+                        self.check(recording, next, image, &mut looks, &mut random, &mut found.second_cuts)
                     };
                     if let Err(what) = checked {
                         let step = recording.acknowledged.get(next).map_or("the end", |step| step.step);
@@ -110,7 +110,7 @@ impl Plan {
                     }
                 }
             }
-            platter.apply(change);
+            image.apply(change);
         }
         found
     }
@@ -122,8 +122,8 @@ impl Plan {
         recording: &Recording,
         next: usize,
         image: Vec<u8>,
-        looks: &mut [Option<(usize, Look)>; 2],
-        dice: &mut Dice,
+        looks: &mut [Option<(usize, Snapshot)>; 2],
+        random: &mut Random,
         second_cuts: &mut u64,
     ) -> Result<(), String> {
         let last = recording.acknowledged.len() - 1;
@@ -133,25 +133,25 @@ impl Plan {
         for (look, number) in [(&mut *old, next - 1), (&mut *new, next.min(last))] {
             if look.as_ref().is_none_or(|(of, _)| *of != number) {
                 let bytes = recording.acknowledged[number].bytes.clone();
-                let clean = Look::at(&Disk::with_bytes(bytes), self.sharing, &afterwards(), after.later)?;
+                let clean = Snapshot::at(&Disk::with_bytes(bytes), self.sharing, &afterwards(), after.later)?;
                 *look = Some((number, clean));
             }
         }
         let (Some((_, old)), Some((_, new))) = (old, new) else { return Ok(()) };
         acknowledged_is_stored(&before.live, old)?;
         let disk = Disk::with_bytes(image.clone());
-        let seen = Look::at(&disk, self.sharing, &afterwards(), after.later)?;
+        let seen = Snapshot::at(&disk, self.sharing, &afterwards(), after.later)?;
         seen.is_between(old, new, after.stored)?;
 
         let log = disk.log();
-        let points = if self.every_recovery { 0..log.len() } else { pick(dice, log.len()) };
-        let mut platter = Platter::new(image, None);
+        let points = if self.every_recovery { 0..log.len() } else { pick(random, log.len()) };
+        let mut image = DiskImage::new(image, None);
         for (point, change) in log.iter().enumerate() {
             if points.contains(&point) {
                 *second_cuts += 1;
-                let keep = Keep::ALL[dice.below(4)];
-                let disk = Disk::with_bytes(platter.image(change, keep, dice));
-                let again = Look::at(&disk, self.sharing, &afterwards(), after.later)
+                let keep = Keep::ALL[random.below(4)];
+                let disk = Disk::with_bytes(image.image(change, keep, random));
+                let again = Snapshot::at(&disk, self.sharing, &afterwards(), after.later)
                     .map_err(|what| format!("after a second cut at {point}, keeping {keep:?}: {what}"))?;
                 // The look has worked on one task, which may have got lost again with the cut.
                 let differing =
@@ -161,7 +161,7 @@ impl Plan {
                     return Err(format!("after a second cut at {point}, keeping {keep:?}: {differing:?} have changed"));
                 }
             }
-            platter.apply(change);
+            image.apply(change);
         }
         Ok(())
     }
@@ -181,13 +181,13 @@ impl Plan {
 }
 
 /// One of so many, if there is one.
-fn pick(dice: &mut Dice, of: usize) -> std::ops::Range<usize> {
-    let at = dice.below(of.max(1));
+fn pick(random: &mut Random, of: usize) -> std::ops::Range<usize> {
+    let at = random.below(of.max(1));
     at..at + 1
 }
 
 /// What the tracker said and what is found after opening again are the same, but that what ran was freed.
-fn acknowledged_is_stored(live: &Look, stored: &Look) -> Result<(), String> {
+fn acknowledged_is_stored(live: &Snapshot, stored: &Snapshot) -> Result<(), String> {
     for (name, seen) in &live.0 {
         let Some(found) = stored.0.get(name) else { return Err(format!("{name} was acknowledged and is gone")) };
         if !seen.running && seen.standing != found.standing {
@@ -241,19 +241,19 @@ fn lying_disk_is_caught_by_the_same_checks() {
 fn power_cut_in_the_first_open_leaves_a_usable_folder() {
     let recording = record(Sharing::Exclusive);
     let creation = &recording.log[..recording.acknowledged[0].changes];
-    let mut platter = Platter::new(Vec::new(), None);
+    let mut image = DiskImage::new(Vec::new(), None);
     for (point, change) in creation.iter().enumerate() {
         for keep in Keep::ALL {
             // A file is made under another name, and gets its own when it is whole.
             let folder = tempfile::tempdir().unwrap();
             let name = format!(".jobs.redb.{}.new", uuid::Uuid::new_v4());
-            let image = platter.image(change, keep, &mut Dice::new(point as u64));
+            let image = image.image(change, keep, &mut Random::new(point as u64));
             std::fs::write(folder.path().join(name), image).unwrap();
             let path = folder.path().join("jobs.redb");
             let tracker = Tracker::open(&path).unwrap_or_else(|error| panic!("{point}, {keep:?}: {error}"));
             assert_eq!(tracker.verify().unwrap(), [], "{point}, {keep:?}");
         }
-        platter.apply(change);
+        image.apply(change);
     }
     assert!(creation.len() > 20, "creation makes {} changes", creation.len());
 }

@@ -1,4 +1,4 @@
-//! The process, or the disk, of a worker that works ahead dies under it.
+//! Tests a prefetching worker whose process or disk fails.
 
 use std::{collections::BTreeSet, mem, sync::Mutex, thread};
 

@@ -1,5 +1,4 @@
-//! Processes that are killed and stopped in the middle of their work. Each writes down what it was told, and what stands
-//! in the file afterwards must fit.
+//! Kills and stops processes in the middle of their work. Each logs its answers, and the file must agree with the logs.
 //!
 //! `TRACKER_KILLS=n` kills n times instead of 30.
 
@@ -15,24 +14,16 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    Error, ErrorKind, Execution, TaskStatus, TrackedTask, Tracker,
+    Error, ErrorKind, Execution, TrackedTask, Tracker,
     file::Sharing,
     redb_store::{TransactionExt, redb::TableDefinition},
 };
 
 use crate::support::{
     child_process,
-    random::{Dice, setting},
+    kinds::Status,
+    random::{Random, setting},
 };
-
-#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
-    Pending = 10,
-    InProgress = 20,
-    Failed = 30,
-    Succeeded = 40,
-    Exhausted = 50,
-}
 
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
 #[task(name = "job", status = Status, max_crashes = 4, lease = "400ms")]
@@ -200,11 +191,11 @@ fn kills() -> u64 {
 fn killed_program_loses_nothing_and_repeats_nothing() {
     let place = Place::new();
     let seed = setting("TRACKER_SEED").unwrap_or(1);
-    let mut dice = Dice::new(seed);
+    let mut random = Random::new(seed);
     for kill in 1..=kills() {
         let mut child = place.start("toil alone");
-        place.wait_for(heard(&place.file).len() + 1 + dice.below(40), std::slice::from_mut(&mut child));
-        thread::sleep(Duration::from_micros(dice.number() % 2_000));
+        place.wait_for(heard(&place.file).len() + 1 + random.below(40), std::slice::from_mut(&mut child));
+        thread::sleep(Duration::from_micros(random.number() % 2_000));
         child.kill().unwrap();
         child.wait().unwrap();
         if kill % 5 == 0 {
@@ -218,12 +209,12 @@ fn killed_program_loses_nothing_and_repeats_nothing() {
 #[test]
 fn shared_file_survives_kills_and_stops_past_the_lease() {
     let place = Place::new();
-    let mut dice = Dice::new(setting("TRACKER_SEED").unwrap_or(2));
+    let mut random = Random::new(setting("TRACKER_SEED").unwrap_or(2));
     let mut children: Vec<_> = (0..3).map(|_| place.start("toil together")).collect();
     for _ in 0..kills().div_ceil(3) {
-        place.wait_for(heard(&place.file).len() + 1 + dice.below(60), &mut children);
-        let one = dice.below(children.len());
-        if dice.below(3) == 0 {
+        place.wait_for(heard(&place.file).len() + 1 + random.below(60), &mut children);
+        let one = random.below(children.len());
+        if random.below(3) == 0 {
             // Beyond its leases. The others go on unless it was stopped in a commit: then they wait for it.
             signal(&children[one], "STOP");
             thread::sleep(Duration::from_millis(600));

@@ -1,5 +1,5 @@
-//! Random calls on several kinds, with the clock in the test's hand: after each, every index and counter is what the
-//! tasks say. `TRACKER_SEED=n` replays one seed, `TRACKER_ROUNDS=n` plays longer.
+//! Makes random calls on several kinds with a manual clock, and recomputes every index and counter from the tasks after
+//! each. `TRACKER_SEED=n` repeats one seed, `TRACKER_ROUNDS=n` sets the number of rounds.
 
 use std::time::Duration;
 

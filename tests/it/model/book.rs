@@ -1,5 +1,5 @@
-//! The documented behaviour once more, in memory and as plainly as possible: a list of tasks that is searched from end to
-//! end. It shares no code with the tracker.
+//! The model: the documented behaviour in memory, as a list of tasks that is searched from end to end. It shares no
+//! code with the tracker.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! One call of the tracker, made of four bytes, so that both proptest and a fuzzer can invent it and make it smaller.
+//! One call of the tracker, encoded in four bytes, so that proptest and a fuzzer can generate and shrink it.
 
 /// How many ids there are.
 pub const IDS: u8 = 6;

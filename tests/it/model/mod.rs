@@ -1,5 +1,5 @@
-//! The tracker against a model of it: whatever is called in whatever order, with the clock jumping both ways and programs
-//! dying in between, both answer alike and hold the same tasks, and every index and counter is right.
+//! Compares the tracker with the model on random calls, with clock jumps both ways and crashes of the program: both
+//! must answer alike and hold the same tasks, and every index and counter must be right.
 //!
 //! `TRACKER_CASES=n` plays n sequences instead of 40, `TRACKER_CALLS=n` makes them up to n calls long instead of 80. A
 //! sequence that fails is made as short as it can be, and kept to be played first from then on.

@@ -1,4 +1,4 @@
-//! The tracker behind the calls of the model: two kinds of different policies, handled alike.
+//! The tracker behind the calls of the model: two kinds with different policies.
 
 use std::{collections::BTreeMap, time::Duration};
 

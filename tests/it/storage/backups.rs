@@ -1,4 +1,4 @@
-//! Copies of a file that is in use.
+//! Tests backups of a file that is in use.
 
 use std::{
     fs,

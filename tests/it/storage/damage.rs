@@ -1,4 +1,4 @@
-//! A damaged file: what is wrong is said, what is readable is read, and the rest of the work goes on.
+//! Tests damaged rows: each is reported, readable tasks are read, and other work continues.
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{

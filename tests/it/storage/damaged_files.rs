@@ -1,5 +1,5 @@
-//! Files that mean harm: bytes flipped, ends cut off, tables full of junk. Whatever is done with one is answered, and a
-//! task that is shown is as it was stored.
+//! Attacks with damaged files: flipped bytes, cut ends, tables of junk. Every call must return, and a task that is
+//! shown must be as it was stored.
 //!
 //! `TRACKER_VARIANTS=n` tries n variants of each sort instead of 120, `TRACKER_SEED=n` others.
 
@@ -19,7 +19,7 @@ use tracker_core::{
 
 use crate::support::{
     child_process,
-    random::{Dice, setting},
+    random::{Random, setting},
     test_disk::Disk,
 };
 
@@ -87,16 +87,16 @@ fn file(clean: bool) -> Vec<u8> {
 }
 
 /// A few bits flipped, most of them where something stands.
-fn flipped(whole: &[u8], dice: &mut Dice) -> Vec<u8> {
+fn flipped(whole: &[u8], random: &mut Random) -> Vec<u8> {
     let mut bytes = whole.to_vec();
     let used: Vec<_> = (0..whole.len()).filter(|at| whole[*at] != 0).collect();
-    for _ in 0..=dice.below(3) {
-        let at = match dice.below(8) {
-            0 => dice.below(320),
-            1 => dice.below(whole.len()),
-            _ => used[dice.below(used.len())],
+    for _ in 0..=random.below(3) {
+        let at = match random.below(8) {
+            0 => random.below(320),
+            1 => random.below(whole.len()),
+            _ => used[random.below(used.len())],
         };
-        bytes[at] ^= 1 << dice.below(8);
+        bytes[at] ^= 1 << random.below(8);
     }
     bytes
 }
@@ -216,8 +216,8 @@ fn flipped_bits_are_reported_or_harmless() {
     let files = [file(true), file(false)];
     let mut tally = Tally::default();
     for variant in 0..variants() {
-        let mut dice = Dice::new(seed() << 32 | variant);
-        let bytes = flipped(&files[dice.below(2)], &mut dice);
+        let mut random = Random::new(seed() << 32 | variant);
+        let bytes = flipped(&files[random.below(2)], &mut random);
         examine(&bytes, folder.path(), &mut tally, &format!("seed {}, variant {variant}", seed()));
     }
     println!("{tally:?}");
@@ -230,8 +230,8 @@ fn truncated_file_is_reported() {
     let mut tally = Tally::default();
     for whole in [file(true), file(false)] {
         let mut lengths = vec![1, 9, 63, 64, 319, 320, 321, 4_095, 4_096, 4_097];
-        let mut dice = Dice::new(seed());
-        lengths.extend((0..variants() / 6).map(|_| dice.below(whole.len())));
+        let mut random = Random::new(seed());
+        lengths.extend((0..variants() / 6).map(|_| random.below(whole.len())));
         lengths.extend([whole.len() - 4_096, whole.len() - 1]);
         for length in lengths {
             examine(&whole[..length], folder.path(), &mut tally, &format!("{length} bytes"));
@@ -262,9 +262,9 @@ fn with_redb(bytes: &[u8], folder: &Path, change: impl FnOnce(&redb::WriteTransa
 }
 
 /// Values that are no records: noise, nothing, another record's, and far too long a one.
-fn junk(old: &[u8], dice: &mut Dice) -> Vec<u8> {
-    match dice.below(4) {
-        0 => (0..dice.below(200)).map(|_| u8::try_from(dice.below(256)).unwrap()).collect(),
+fn junk(old: &[u8], random: &mut Random) -> Vec<u8> {
+    match random.below(4) {
+        0 => (0..random.below(200)).map(|_| u8::try_from(random.below(256)).unwrap()).collect(),
         1 => Vec::new(),
         2 => old[..old.len() / 2].to_vec(),
         _ => old.repeat(40),
@@ -276,7 +276,7 @@ fn table_of_junk_is_reported_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let whole = file(true);
     let mut tally = Tally::default();
-    let mut dice = Dice::new(seed());
+    let mut random = Random::new(seed());
     let names: Vec<String> = {
         let path = folder.path().join("names.redb");
         fs::write(&path, &whole).unwrap();
@@ -312,8 +312,8 @@ fn table_of_junk_is_reported_by_name() {
                         .map(|row| row.map(|(key, value)| (key.value().to_owned(), value.value().to_vec())).unwrap())
                         .collect();
                     for (key, value) in rows {
-                        if dice.below(share) == 0 {
-                            table.insert(key.$lent(), &*junk(&value, &mut dice)).unwrap();
+                        if random.below(share) == 0 {
+                            table.insert(key.$lent(), &*junk(&value, &mut random)).unwrap();
                         }
                     }
                 });
@@ -331,12 +331,12 @@ fn table_of_junk_is_reported_by_name() {
 #[test]
 fn transaction_that_met_damage_is_not_committed() {
     let folder = tempfile::tempdir().unwrap();
-    let mut dice = Dice::new(seed());
+    let mut random = Random::new(seed());
     let spoilt = with_redb(&file(true), folder.path(), |txn| {
         let headers: TableDefinition<&[u8; 12], &[u8]> = TableDefinition::new("tracker.headers");
         let mut table = txn.open_table(headers).unwrap();
         let last = redb::ReadableTable::last(&table).unwrap().map(|(key, _)| *key.value()).unwrap();
-        table.insert(&last, &*junk(&[1; 8], &mut dice)).unwrap();
+        table.insert(&last, &*junk(&[1; 8], &mut random)).unwrap();
     });
     let tracker = open(&Disk::with_bytes(spoilt), false).unwrap();
     let jobs = tracker.tasks::<Job>().unwrap();
@@ -405,8 +405,8 @@ pub fn play(role: &str, path: &Path) {
             let first = fs::read_to_string(path).unwrap().trim().parse().unwrap();
             for variant in first..variants() {
                 fs::write(path, variant.to_string()).unwrap();
-                let mut dice = Dice::new(seed() << 32 | variant);
-                trust(flipped(&files[dice.below(2)], &mut dice));
+                let mut random = Random::new(seed() << 32 | variant);
+                trust(flipped(&files[random.below(2)], &mut random));
             }
             fs::write(path, "done").unwrap();
         }

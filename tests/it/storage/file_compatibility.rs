@@ -1,5 +1,4 @@
-//! Files of the current format are read, files of an older format are refused by name, and structs that have grown since
-//! read their old tasks.
+//! Tests that files of earlier versions are read, and that grown structs read their old tasks.
 //!
 //! `TRACKER_FIXTURES=write cargo test --test it storage::file_compatibility` writes the files of the current format anew;
 //! docs/format.md says when that may be done.

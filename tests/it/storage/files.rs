@@ -1,4 +1,4 @@
-//! The file: made, opened, shared, refused.
+//! Tests creating, opening, sharing, closing and refusing files.
 
 use std::{
     fs,
@@ -306,4 +306,29 @@ fn leases_of_a_dead_instance_are_freed_at_open() {
     let later = at(&clock).open(&later).unwrap();
     assert_eq!(status(&later.tasks::<Job>().unwrap(), "by ticket"), Status::Failed, "as long as its lease");
     sound(&tracker);
+}
+
+/// `docs/operations.md` states this for handlers that run during `close`.
+#[test]
+fn attempt_running_at_close_is_a_crash_at_next_open() {
+    for (sharing, freed) in [(Sharing::Exclusive, true), (Sharing::Readers, true), (Sharing::Writers, false)] {
+        let ((_folder, path), clock) = (place(), ManualClock::new());
+        let open = || at(&clock).sharing(sharing).open(&path).unwrap();
+        let tracker = open();
+        let tasks = jobs(&tracker, &["a"]);
+        let mut running = tasks.start("a").unwrap();
+        tracker.close().unwrap();
+        refused(running.succeed(), ErrorKind::Closed);
+
+        let tracker = open();
+        let tasks = tracker.tasks::<Job>().unwrap();
+        let record = tasks.get("a").unwrap().unwrap();
+        assert_eq!(record.lease.is_none(), freed, "{sharing:?}");
+        if !freed {
+            clock.advance(MINUTE);
+            tracker.rescue().unwrap();
+        }
+        let record = tasks.get("a").unwrap().unwrap();
+        assert_eq!((record.crashes, record.status), (1, Status::Failed), "{sharing:?}");
+    }
 }

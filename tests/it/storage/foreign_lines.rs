@@ -1,4 +1,4 @@
-//! Lines of JSON that other programs wrote: what they may mean, and what is refused.
+//! Tests JSON lines that other programs wrote: what is converted, and what is refused.
 
 use serde_json::{Value, json};
 use tracker_core::{

@@ -1,4 +1,4 @@
-//! Numbers and times at the end of their range, in a file whose checksums fit.
+//! Tests numbers and times at the end of their range, in a file with valid checksums.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Lines of JSON: out and in again, from elsewhere, and wrong ones.
+//! Tests export and import of tasks as JSON lines, and the refusal of wrong lines.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::support::{
         Import, ImportStatus, Job, MINUTE, Mail, Page, SECOND, Status, fine, job, jobs, mail, one_of_each, page,
         refused, sound, status, tracker,
     },
-    random::Dice,
+    random::Random,
 };
 
 /// Its fields are what JSON has not.
@@ -79,18 +79,18 @@ fn full() -> Tracker {
     imports.step("load").unwrap().start(3).unwrap().give_up("bad").unwrap();
     imports.pause().unwrap();
     let many = tracker.tasks::<Job>().unwrap();
-    let mut dice = Dice::new(7);
+    let mut random = Random::new(7);
     many.submit_all((0..300).map(|number| job(&number.to_string()))).unwrap();
     for _ in 0..900 {
-        let name = dice.below(300).to_string();
+        let name = random.below(300).to_string();
         clock.advance(SECOND);
-        match dice.below(8) {
+        match random.below(8) {
             0 => drop(many.requeue(&name)),
             1 => drop(many.ignore(&name, "by hand")),
             2 => drop(many.cancel(&name)),
             _ => {
                 let Ok(mut held) = many.start(&name) else { continue };
-                drop(match dice.below(5) {
+                drop(match random.below(5) {
                     0 => held.fail("again"),
                     1 => held.give_up("never"),
                     2 => held.park(Status::OnHold),
@@ -345,12 +345,12 @@ fn wrong_line_is_named_and_stores_nothing() {
 #[test]
 fn damaged_lines_leave_a_sound_file() {
     let lines = export(&full());
-    let mut dice = Dice::new(3);
+    let mut random = Random::new(3);
     for _ in 0..30 {
         let mut bytes = lines.clone().into_bytes();
         for _ in 0..200 {
-            let at = dice.below(bytes.len());
-            bytes[at] = b"\"{}[],:0129-\n\\au\xff"[dice.below(17)];
+            let at = random.below(bytes.len());
+            bytes[at] = b"\"{}[],:0129-\n\\au\xff"[random.below(17)];
         }
         let (_, tracker) = tracker();
         let imported = tracker.import_with(bytes.as_slice(), &ImportOptions::new().go_on()).unwrap();

@@ -1,4 +1,4 @@
-//! Files moved by lines of JSON: batches and dependencies are in the new file what they were in the old one.
+//! Tests that batches and dependencies survive export and import.
 
 use std::{sync::mpsc::channel, thread};
 
@@ -15,7 +15,7 @@ use tracker_core::{
 
 use crate::support::{
     kinds::{Import, Job, Mail, Page, SECOND, Status, fine, job, jobs, mail, page, refused, sound, status, tracker},
-    random::Dice,
+    random::Random,
 };
 
 fn export(tracker: &Tracker) -> String {
@@ -245,12 +245,12 @@ fn import_ends_a_batch_whose_last_task_was_cancelled() {
 fn damaged_batch_lines_leave_a_sound_file() {
     let (clock, first) = nights();
     let lines = export(&first);
-    let mut dice = Dice::new(11);
+    let mut random = Random::new(11);
     for _ in 0..40 {
         let mut bytes = lines.clone().into_bytes();
         for _ in 0..30 {
-            let at = dice.below(bytes.len());
-            bytes[at] = b"\"{}[],:0129-\n\\au\xff"[dice.below(17)];
+            let at = random.below(bytes.len());
+            bytes[at] = b"\"{}[],:0129-\n\\au\xff"[random.below(17)];
         }
         let second = Tracker::options().clock(clock.clone()).in_memory().unwrap();
         let imported = second.import_with(bytes.as_slice(), &ImportOptions::new().go_on()).unwrap();

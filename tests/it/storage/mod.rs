@@ -1,4 +1,4 @@
-//! Files: their format, damage, recovery, and JSON lines.
+//! Tests of files: format, damage, recovery, sharing and JSON lines.
 
 pub(crate) mod backups;
 pub(crate) mod damage;
@@ -6,6 +6,7 @@ pub(crate) mod damage;
 pub(crate) mod damaged_files;
 pub(crate) mod file_compatibility;
 pub(crate) mod files;
+pub(crate) mod flushes;
 pub(crate) mod foreign_lines;
 pub(crate) mod hostile_numbers;
 pub(crate) mod json_lines;

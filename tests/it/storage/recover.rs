@@ -1,4 +1,4 @@
-//! What is copied out of a damaged file, besides what every task has.
+//! Tests what `recover` copies out of a damaged file.
 
 use std::{fs, path::Path};
 

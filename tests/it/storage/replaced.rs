@@ -1,4 +1,4 @@
-//! A file that is removed, moved or replaced while it is open.
+//! Tests a file that is removed, moved or replaced while it is open.
 
 use std::{
     fs,

@@ -1,23 +1,16 @@
-//! Several trackers on one file in the writers mode: nothing from the file is trusted between transactions.
+//! Tests several trackers on one file in the writers mode.
 
 use std::{collections::BTreeMap, sync::Mutex, thread};
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    ErrorKind, Execution, TaskStatus, TrackedTask, Tracker,
+    ErrorKind, Execution, TrackedTask, Tracker,
     events::{EventKind, Notification},
     file::Sharing,
     time::ManualClock,
 };
 
-#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
-    Pending = 10,
-    InProgress = 20,
-    Failed = 30,
-    Succeeded = 40,
-    Exhausted = 50,
-}
+use crate::support::kinds::Status;
 
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
 #[task(name = "job", status = Status, lease = "1m")]

@@ -1,4 +1,4 @@
-//! A file whose time a wrong clock set ahead.
+//! Tests a file whose time was set ahead by a wrong clock.
 
 use std::{path::PathBuf, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What a check of a file finds: whatever does not follow from its tasks.
+//! Tests that `verify` finds every row that does not follow from the tasks.
 
 use std::{fs, path::Path};
 

@@ -1,4 +1,4 @@
-//! This program, started again to play a part: for what needs another process, or one that may die.
+//! Starts this test program again as another process, for tests that need two processes or kill one.
 
 use std::{
     fs::{self, OpenOptions},

@@ -1,6 +1,6 @@
-//! What a power cut leaves of a disk: all that was synced, and of the rest what chance has kept.
+//! Computes what a power cut leaves of a disk: everything flushed, and a random part of the rest.
 
-use crate::support::{random::Dice, test_disk::Change};
+use crate::support::{random::Random, test_disk::Change};
 
 /// What is kept of what was not synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ impl Keep {
 }
 
 /// Follows a disk's log.
-pub struct Platter<'l> {
+pub struct DiskImage<'l> {
     synced: Vec<u8>,
     unsynced: Vec<&'l Change>,
     /// Every so many syncs are only claimed.
@@ -26,7 +26,7 @@ pub struct Platter<'l> {
     syncs: u64,
 }
 
-impl<'l> Platter<'l> {
+impl<'l> DiskImage<'l> {
     pub fn new(bytes: Vec<u8>, lies_every: Option<u64>) -> Self {
         Self { synced: bytes, unsynced: Vec::new(), lies_every, syncs: 0 }
     }
@@ -45,7 +45,7 @@ impl<'l> Platter<'l> {
     }
 
     /// What is there after a cut while `next` was under way.
-    pub fn image(&self, next: &'l Change, keep: Keep, dice: &mut Dice) -> Vec<u8> {
+    pub fn image(&self, next: &'l Change, keep: Keep, random: &mut Random) -> Vec<u8> {
         let mut bytes = self.synced.clone();
         let mut changes = self.unsynced.clone();
         changes.push(next);
@@ -53,16 +53,16 @@ impl<'l> Platter<'l> {
             Keep::Nothing => {}
             Keep::All => put_all(&mut bytes, changes),
             Keep::Some => {
-                changes.retain(|_| dice.below(2) == 0);
+                changes.retain(|_| random.below(2) == 0);
                 for at in (1..changes.len()).rev() {
-                    changes.swap(at, dice.below(at + 1));
+                    changes.swap(at, random.below(at + 1));
                 }
                 put_all(&mut bytes, changes);
             }
             Keep::Torn => {
                 for change in changes {
-                    if !matches!(change, Change::Resize(_)) || dice.below(2) == 0 {
-                        put(&mut bytes, change, || dice.below(2) == 0);
+                    if !matches!(change, Change::Resize(_)) || random.below(2) == 0 {
+                        put(&mut bytes, change, || random.below(2) == 0);
                     }
                 }
             }

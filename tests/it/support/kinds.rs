@@ -1,4 +1,4 @@
-//! The kinds that the tests share, and a tracker with a clock in the hand.
+//! The kinds that most tests use, and a tracker in memory with a manual clock.
 
 use std::{
     io,

@@ -1,4 +1,4 @@
-//! What the tests share: kinds, random numbers, a simulated disk, child processes.
+//! Shared parts of the tests: kinds, random numbers, a simulated disk, child processes.
 
 #[cfg(unix)]
 pub(crate) mod child_process;

@@ -1,10 +1,10 @@
-//! Chance that can be repeated: every number follows from the seed.
+//! Random numbers that follow from a seed.
 
 /// An xorshift generator.
 #[derive(Clone, Debug)]
-pub struct Dice(u64);
+pub struct Random(u64);
 
-impl Dice {
+impl Random {
     pub fn new(seed: u64) -> Self {
         // Neighbouring seeds must not begin alike.
         let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);

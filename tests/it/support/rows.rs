@@ -1,4 +1,4 @@
-//! Rows of a file, changed behind the tracker's back, with the checksums that fit: what only a hostile program writes.
+//! Changes rows of a file directly, with valid checksums.
 
 use std::path::Path;
 

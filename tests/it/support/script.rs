@@ -1,5 +1,5 @@
-//! A bit of everything that a tracker can do, step by step, for the sweeps of power cuts and faults. A new feature gets a
-//! step here, and both sweeps attack it.
+//! A script that uses every feature, step by step, for the sweeps of power cuts and disk faults. A new feature needs a
+//! step here.
 
 use std::{collections::BTreeMap, io, time::Duration};
 
@@ -15,7 +15,7 @@ use tracker_core::{
     time::ManualClock,
 };
 
-use crate::support::{snapshot::Look, test_disk::Disk};
+use crate::support::{snapshot::Snapshot, test_disk::Disk};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -115,7 +115,7 @@ fn visit(number: u32) -> Visit {
 }
 
 /// The program that plays the script.
-pub struct Scene {
+pub struct Script {
     pub tracker: Tracker,
     pub clock: ManualClock,
     jobs: Option<Tasks<Job>>,
@@ -144,14 +144,14 @@ pub struct Step {
     pub name: &'static str,
     pub stored: Stored,
     /// Can be asked for again after an error.
-    pub act: fn(&mut Scene) -> Result<(), Error>,
+    pub act: fn(&mut Script) -> Result<(), Error>,
 }
 
-const fn whole(name: &'static str, act: fn(&mut Scene) -> Result<(), Error>) -> Step {
+const fn whole(name: &'static str, act: fn(&mut Script) -> Result<(), Error>) -> Step {
     Step { name, stored: Stored::Whole, act }
 }
 
-const fn in_parts(name: &'static str, act: fn(&mut Scene) -> Result<(), Error>) -> Step {
+const fn in_parts(name: &'static str, act: fn(&mut Script) -> Result<(), Error>) -> Step {
     Step { name, stored: Stored::InParts, act }
 }
 
@@ -159,30 +159,30 @@ const fn in_parts(name: &'static str, act: fn(&mut Scene) -> Result<(), Error>) 
 pub const LATER: &str = "a later program opens the kind";
 
 pub const SCRIPT: &[Step] = &[
-    whole("submit", |scene| scene.jobs().submit(&job(0)).map(drop)),
-    whole("submit once more", |scene| scene.jobs().submit(&job(0)).map(drop)),
-    whole("submit with a delay", |scene| {
+    whole("submit", |script| script.jobs().submit(&job(0)).map(drop)),
+    whole("submit once more", |script| script.jobs().submit(&job(0)).map(drop)),
+    whole("submit with a delay", |script| {
         let options = SubmitOptions::new().delay(Duration::from_secs(10)).priority(9);
-        scene.jobs().submit_with(&job(1), &options).map(drop)
+        script.jobs().submit_with(&job(1), &options).map(drop)
     }),
-    in_parts("submit many", |scene| scene.jobs().submit_all((0..12).map(job)).map(drop)),
-    in_parts("submit stages", |scene| {
+    in_parts("submit many", |script| script.jobs().submit_all((0..12).map(job)).map(drop)),
+    in_parts("submit stages", |script| {
         let stages = (0..2).map(|number| Stage { number, rows: vec![7; 300] });
-        scene.stages.submit_all(stages).map(drop)
+        script.stages.submit_all(stages).map(drop)
     }),
-    whole("claim", |scene| scene.claim("first")),
-    whole("renew", |scene| scene.hand("first").renew()),
-    whole("checkpoint", |scene| {
-        scene.hand("first").step = 1;
-        scene.hand("first").checkpoint()
+    whole("claim", |script| script.claim("first")),
+    whole("renew", |script| script.hand("first").renew()),
+    whole("checkpoint", |script| {
+        script.hand("first").step = 1;
+        script.hand("first").checkpoint()
     }),
-    in_parts("progress", |scene| {
-        scene.hand("first").progress(3, Some(9), "on the way");
-        scene.tracker.flush()
+    in_parts("progress", |script| {
+        script.hand("first").progress(3, Some(9), "on the way");
+        script.tracker.flush()
     }),
-    whole("succeed with a follow-up", |scene| {
-        let jobs = scene.jobs().clone();
-        let hand = scene.hand("first");
+    whole("succeed with a follow-up", |script| {
+        let jobs = script.jobs().clone();
+        let hand = script.hand("first");
         hand.note("a note");
         hand.metric("rows", 7.5);
         if hand.step == 1 {
@@ -191,54 +191,54 @@ pub const SCRIPT: &[Step] = &[
         }
         hand.succeed()
     }),
-    whole("submit with another fingerprint", |scene| scene.jobs().submit(&Job { etag: 1, ..job(0) }).map(drop)),
-    whole("start by id", |scene| scene.start("second", 2)),
-    whole("fail", |scene| scene.hand("second").fail("no luck")),
-    whole("2 s pass", |scene| scene.pass(2)),
-    whole("start again", |scene| scene.start("second", 2)),
-    whole("fail for the last time", |scene| scene.hand("second").fail("still no luck")),
-    whole("requeue", |scene| scene.jobs().requeue("job 2")),
-    whole("start to snooze", |scene| scene.start("third", 3)),
-    whole("snooze", |scene| scene.hand("third").snooze(Duration::from_secs(600))),
-    whole("start to park", |scene| scene.start("fourth", 4)),
-    whole("park", |scene| scene.hand("fourth").park(Status::Shelf)),
-    whole("move", |scene| scene.jobs().move_to("job 4", Status::Pending)),
-    whole("start to release", |scene| scene.start("fifth", 5)),
-    whole("release", |scene| scene.hand("fifth").release()),
-    whole("cancel", |scene| scene.jobs().cancel("job 5")),
-    whole("start to give up", |scene| scene.start("sixth", 6)),
-    whole("give up", |scene| scene.hand("sixth").give_up("never")),
-    whole("force", |scene| {
-        let forced = scene.jobs().start_with("job 6", &StartOptions::new().force())?;
-        scene.hands.insert("sixth", forced);
+    whole("submit with another fingerprint", |script| script.jobs().submit(&Job { etag: 1, ..job(0) }).map(drop)),
+    whole("start by id", |script| script.start("second", 2)),
+    whole("fail", |script| script.hand("second").fail("no luck")),
+    whole("2 s pass", |script| script.pass(2)),
+    whole("start again", |script| script.start("second", 2)),
+    whole("fail for the last time", |script| script.hand("second").fail("still no luck")),
+    whole("requeue", |script| script.jobs().requeue("job 2")),
+    whole("start to snooze", |script| script.start("third", 3)),
+    whole("snooze", |script| script.hand("third").snooze(Duration::from_secs(600))),
+    whole("start to park", |script| script.start("fourth", 4)),
+    whole("park", |script| script.hand("fourth").park(Status::Shelf)),
+    whole("move", |script| script.jobs().move_to("job 4", Status::Pending)),
+    whole("start to release", |script| script.start("fifth", 5)),
+    whole("release", |script| script.hand("fifth").release()),
+    whole("cancel", |script| script.jobs().cancel("job 5")),
+    whole("start to give up", |script| script.start("sixth", 6)),
+    whole("give up", |script| script.hand("sixth").give_up("never")),
+    whole("force", |script| {
+        let forced = script.jobs().start_with("job 6", &StartOptions::new().force())?;
+        script.hands.insert("sixth", forced);
         Ok(())
     }),
-    whole("a submit waits for the end of the run", |scene| {
-        scene.jobs().submit(&Job { etag: 5, step: 5, ..job(6) }).map(drop)
+    whole("a submit waits for the end of the run", |script| {
+        script.jobs().submit(&Job { etag: 5, step: 5, ..job(6) }).map(drop)
     }),
-    whole("succeed before the one that waits", |scene| scene.hand("sixth").succeed()),
-    whole("ignore by hand", |scene| scene.jobs().ignore("job 6", "not now")),
-    whole("update", |scene| scene.jobs().update("job 7", |job| "elsewhere".clone_into(&mut job.host))),
-    whole("start to be cancelled", |scene| scene.start("eighth", 8)),
-    whole("cancel a running one", |scene| scene.jobs().cancel("job 8")),
-    in_parts("drop an execution", |scene| {
-        drop(scene.hands.remove("eighth"));
-        scene.tracker.flush()
+    whole("succeed before the one that waits", |script| script.hand("sixth").succeed()),
+    whole("ignore by hand", |script| script.jobs().ignore("job 6", "not now")),
+    whole("update", |script| script.jobs().update("job 7", |job| "elsewhere".clone_into(&mut job.host))),
+    whole("start to be cancelled", |script| script.start("eighth", 8)),
+    whole("cancel a running one", |script| script.jobs().cancel("job 8")),
+    in_parts("drop an execution", |script| {
+        drop(script.hands.remove("eighth"));
+        script.tracker.flush()
     }),
-    whole("start to detach", |scene| scene.start("ninth", 9)),
-    whole("detach", |scene| {
+    whole("start to detach", |script| script.start("ninth", 9)),
+    whole("detach", |script| {
         // The execution goes with the call, even if that fails: then the task is given back.
-        if !scene.hands.contains_key("ninth") {
-            scene.start("ninth", 9)?;
+        if !script.hands.contains_key("ninth") {
+            script.start("ninth", 9)?;
         }
-        scene.ticket = scene.hands.remove("ninth").map(Execution::detach).transpose()?;
+        script.ticket = script.hands.remove("ninth").map(Execution::detach).transpose()?;
         Ok(())
     }),
-    whole("resume, and succeed in a transaction", |scene| {
-        let jobs = scene.jobs().clone();
-        let Some(ticket) = &scene.ticket else { return Ok(()) };
+    whole("resume, and succeed in a transaction", |script| {
+        let jobs = script.jobs().clone();
+        let Some(ticket) = &script.ticket else { return Ok(()) };
         let mut hand = jobs.resume_ticket(ticket)?;
-        let succeeded = scene.tracker.transaction(|tx| {
+        let succeeded = script.tracker.transaction(|tx| {
             tx.table(TOTALS)?.insert("done", 1)?;
             tx.submit(&jobs, &job(21))?;
             tx.succeed(&mut hand)
@@ -248,118 +248,118 @@ pub const SCRIPT: &[Step] = &[
         }
         succeeded
     }),
-    whole("a transaction rolls back", |scene| {
-        let rolled_back: Result<(), Error> = scene.tracker.transaction(|tx| {
+    whole("a transaction rolls back", |script| {
+        let rolled_back: Result<(), Error> = script.tracker.transaction(|tx| {
             tx.table(TOTALS)?.insert("done", 2)?;
-            tx.submit(scene.jobs(), &job(22))?;
-            tx.cancel(scene.jobs(), "nobody")
+            tx.submit(script.jobs(), &job(22))?;
+            tx.cancel(script.jobs(), "nobody")
         });
         match rolled_back {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             other => other,
         }
     }),
-    whole("start to be left alone", |scene| scene.start("tenth", 10)),
-    whole("100 s pass", |scene| scene.pass(100)),
-    in_parts("rescue", |scene| scene.tracker.rescue().map(drop)),
-    whole("pause", |scene| scene.jobs().pause()),
-    whole("resume", |scene| scene.jobs().resume()),
-    whole("claim a stage", |scene| {
-        scene.stage = scene.stages.step("fetch")?.claim()?;
+    whole("start to be left alone", |script| script.start("tenth", 10)),
+    whole("100 s pass", |script| script.pass(100)),
+    in_parts("rescue", |script| script.tracker.rescue().map(drop)),
+    whole("pause", |script| script.jobs().pause()),
+    whole("resume", |script| script.jobs().resume()),
+    whole("claim a stage", |script| {
+        script.stage = script.stages.step("fetch")?.claim()?;
         Ok(())
     }),
-    whole("fetched", |scene| scene.stage()?.succeed()),
-    whole("claim the next stage", |scene| {
-        scene.stage = scene.stages.step("load")?.claim()?;
+    whole("fetched", |script| script.stage()?.succeed()),
+    whole("claim the next stage", |script| {
+        script.stage = script.stages.step("load")?.claim()?;
         Ok(())
     }),
-    whole("loaded", |scene| {
-        let stage = scene.stage()?;
+    whole("loaded", |script| {
+        let stage = script.stage()?;
         stage.rows.clear();
         stage.succeed_with(|tx| {
             tx.table(TOTALS)?.insert("loaded", 300)?;
             Ok::<_, Error>(())
         })
     }),
-    whole("remove", |scene| scene.jobs().remove("job 11")),
-    whole("open a batch with a follow-up", |scene| {
-        let options = BatchOptions::new().then(scene.jobs(), &job(40))?;
-        scene.tracker.open_batch("night", &options).map(drop)
+    whole("remove", |script| script.jobs().remove("job 11")),
+    whole("open a batch with a follow-up", |script| {
+        let options = BatchOptions::new().then(script.jobs(), &job(40))?;
+        script.tracker.open_batch("night", &options).map(drop)
     }),
-    whole("submit into the batch", |scene| scene.submit_to_night(30, &[], OnDependencyFailure::Wait)),
-    whole("submit one that waits for it", |scene| scene.submit_to_night(31, &[30], OnDependencyFailure::Skip)),
-    whole("submit together, each waits for the next", |scene| {
-        let after = |number| SubmitOptions::new().after(scene.jobs(), job(number).name, OnDependencyFailure::Cancel);
-        let mut group = scene.tracker.group();
-        group.add(scene.jobs(), &job(33), &after(34))?;
-        group.add(scene.jobs(), &job(34), &after(30))?;
+    whole("submit into the batch", |script| script.submit_to_night(30, &[], OnDependencyFailure::Wait)),
+    whole("submit one that waits for it", |script| script.submit_to_night(31, &[30], OnDependencyFailure::Skip)),
+    whole("submit together, each waits for the next", |script| {
+        let after = |number| SubmitOptions::new().after(script.jobs(), job(number).name, OnDependencyFailure::Cancel);
+        let mut group = script.tracker.group();
+        group.add(script.jobs(), &job(33), &after(34))?;
+        group.add(script.jobs(), &job(34), &after(30))?;
         group.submit().map(drop)
     }),
-    whole("submit what waits for the batch", |scene| {
-        let night = scene.night()?;
+    whole("submit what waits for the batch", |script| {
+        let night = script.night()?;
         let options = SubmitOptions::new().after_batch(&night, OnDependencyFailure::Run);
-        scene.jobs().submit_with(&job(32), &options).map(drop)
+        script.jobs().submit_with(&job(32), &options).map(drop)
     }),
-    whole("seal the batch", |scene| scene.night()?.seal()),
-    whole("start the first of the batch", |scene| scene.start("first", 30)),
-    whole("its success lets others start", |scene| scene.hand("first").succeed()),
-    whole("start the last of the batch", |scene| scene.start("last", 31)),
-    whole("its end is that of the batch", |scene| scene.hand("last").give_up("never")),
-    whole("cancel what another one waits for", |scene| scene.jobs().cancel("job 34")),
-    in_parts("submit visits", |scene| scene.visits.submit_all((0..7).map(visit)).map(drop)),
-    whole("claim one without a limit", |scene| scene.visit("unlimited")),
-    whole("claim one under a limit", |scene| scene.visit("limited")),
-    whole("its failure frees the slot", |scene| scene.visiting("limited").fail("nobody there")),
-    whole("claim past it", |scene| scene.visit("other")),
-    whole("the rate holds back", |scene| match scene.visits.claim()? {
+    whole("seal the batch", |script| script.night()?.seal()),
+    whole("start the first of the batch", |script| script.start("first", 30)),
+    whole("its success lets others start", |script| script.hand("first").succeed()),
+    whole("start the last of the batch", |script| script.start("last", 31)),
+    whole("its end is that of the batch", |script| script.hand("last").give_up("never")),
+    whole("cancel what another one waits for", |script| script.jobs().cancel("job 34")),
+    in_parts("submit visits", |script| script.visits.submit_all((0..7).map(visit)).map(drop)),
+    whole("claim one without a limit", |script| script.visit("unlimited")),
+    whole("claim one under a limit", |script| script.visit("limited")),
+    whole("its failure frees the slot", |script| script.visiting("limited").fail("nobody there")),
+    whole("claim past it", |script| script.visit("other")),
+    whole("the rate holds back", |script| match script.visits.claim()? {
         None => Ok(()),
         Some(visit) => panic!("the fourth of an hour is {}", visit.number),
     }),
-    whole("a visit succeeds", |scene| scene.visiting("unlimited").succeed()),
-    whole("2 h pass", |scene| scene.pass(7_200)),
-    whole("a claim frees what ran out, and its slot", |scene| scene.visit("late")),
-    whole("a late visit succeeds", |scene| scene.visiting("late").succeed()),
-    in_parts("prune", |scene| scene.jobs().prune().map(drop)),
-    in_parts("prune visits", |scene| scene.visits.prune().map(drop)),
-    in_parts("remove the tasks of the batch", |scene| {
-        let night = scene.night()?;
-        scene.jobs().query().batch(&night).remove().map(drop)
+    whole("a visit succeeds", |script| script.visiting("unlimited").succeed()),
+    whole("2 h pass", |script| script.pass(7_200)),
+    whole("a claim frees what ran out, and its slot", |script| script.visit("late")),
+    whole("a late visit succeeds", |script| script.visiting("late").succeed()),
+    in_parts("prune", |script| script.jobs().prune().map(drop)),
+    in_parts("prune visits", |script| script.visits.prune().map(drop)),
+    in_parts("remove the tasks of the batch", |script| {
+        let night = script.night()?;
+        script.jobs().query().batch(&night).remove().map(drop)
     }),
-    whole("nothing is left of the batch", |scene| {
-        scene.tracker.prune_batches(Duration::ZERO)?;
+    whole("nothing is left of the batch", |script| {
+        script.tracker.prune_batches(Duration::ZERO)?;
         Ok(())
     }),
-    in_parts("compact", |scene| scene.tracker.compact().map(drop)),
-    in_parts(LATER, |scene| {
-        scene.hands.clear();
-        scene.visiting.clear();
-        scene.jobs = None;
-        scene.later = Some(scene.tracker.tasks_as("job")?);
+    in_parts("compact", |script| script.tracker.compact().map(drop)),
+    in_parts(LATER, |script| {
+        script.hands.clear();
+        script.visiting.clear();
+        script.jobs = None;
+        script.later = Some(script.tracker.tasks_as("job")?);
         Ok(())
     }),
-    whole("the later program submits", |scene| {
+    whole("the later program submits", |script| {
         let job = LaterJob { name: "late".into(), host: "x".into(), step: 1, key: 99, colour: Some("red".into()) };
-        scene.later.as_ref().map_or(Ok(()), |later| later.submit(&job).map(drop))
+        script.later.as_ref().map_or(Ok(()), |later| later.submit(&job).map(drop))
     }),
-    in_parts("submit chores", |scene| {
-        scene.chores.submit_all((0..20).map(|number| Chore { number, done: false })).map(drop)
+    in_parts("submit chores", |script| {
+        script.chores.submit_all((0..20).map(|number| Chore { number, done: false })).map(drop)
     }),
     // The last: how many commits it makes is up to chance, and the points before it have the same numbers each time.
     Step {
         name: "a worker works ahead",
         stored: Stored::ByWorker,
-        act: |scene| {
+        act: |script| {
             let work = |chore: &mut Execution<Chore>| {
                 chore.done = true;
                 Ok::<_, io::Error>(())
             };
-            scene.chores.worker().prefetch(6).run(work).map(drop)
+            script.chores.worker().prefetch(6).run(work).map(drop)
         },
     },
-    in_parts("the end", |scene| scene.tracker.flush()),
+    in_parts("the end", |script| script.tracker.flush()),
 ];
 
-impl Scene {
+impl Script {
     pub fn open(disk: &Disk, sharing: Sharing, clock: &ManualClock) -> Result<Self, Error> {
         let tracker = open(disk, sharing, clock)?;
         Ok(Self {
@@ -436,8 +436,8 @@ impl Scene {
     }
 
     /// All that the tracker tells of its tasks.
-    pub fn look(&self) -> Result<Look, Error> {
-        let mut look = Look::default();
+    pub fn look(&self) -> Result<Snapshot, Error> {
+        let mut look = Snapshot::default();
         if let Some(jobs) = &self.jobs {
             look.add(jobs)?;
         }

@@ -1,4 +1,4 @@
-//! What a tracker tells of its tasks, in words, so that before and after can be held against each other.
+//! Describes all tasks and batches of a tracker as text, so that two states can be compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::support::{
 
 /// What a file holds, by kind and id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Look(pub BTreeMap<String, Seen>);
+pub struct Snapshot(pub BTreeMap<String, Seen>);
 
 /// A task, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub fn was_left(found: Option<&Seen>, before: Option<&Seen>) -> bool {
     left && found.task == before.task && before.standing.contains("attempts 0 failures 0 crashes 0 ended 0 ")
 }
 
-impl Look {
+impl Snapshot {
     /// What is in a file that a program of this age opens; it is verified, and can be worked with.
     pub fn at(disk: &Disk, sharing: Sharing, clock: &ManualClock, later: bool) -> Result<Self, String> {
         let tracker = open(disk, sharing, clock).map_err(|error| format!("opening: {error}"))?;

@@ -1,5 +1,5 @@
-//! A disk in memory with byte-range locks, so that all sharing modes run on it. It writes down what is done to it, from
-//! which `platter` makes what a power cut leaves, and it fails when it is told to.
+//! A disk in memory with byte-range locks, for all sharing modes. It records every change, from which `disk_image`
+//! computes the result of a power cut, and fails on request.
 
 use std::{
     io,

@@ -1,4 +1,5 @@
-//! A cancellation reaches a handler that runs: in the same process at once, from another process within a second.
+//! Tests that a cancellation reaches a running handler: in the same process at once, from another process within a
+//! second.
 
 use std::{
     io,

@@ -1,4 +1,4 @@
-//! Code that the tracker calls and did not write: subscribers of the log, clocks, `redact`. It may panic or call the tracker back;
+//! Tests foreign code that the tracker calls: log subscribers, clocks, `redact`. It may panic or call the tracker, and
 //! other calls work on.
 
 use std::sync::{

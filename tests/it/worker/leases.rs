@@ -1,4 +1,4 @@
-//! Leases: when they end, who loses, and who is told.
+//! Tests leases: when they end, and what a stale owner may do.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Workers, leases and the handlers that they run.
+//! Tests of workers, leases and the handlers that they run.
 
 pub(crate) mod cancels;
 pub(crate) mod foreign_code;

@@ -1,4 +1,4 @@
-//! Workers that work ahead: bodies begin while outcomes are on their way to disk.
+//! Tests workers that prefetch: handlers begin while outcomes are written.
 
 use std::{
     collections::BTreeSet,

@@ -1,4 +1,4 @@
-//! User code that panics outside the handler fails its own attempt and nothing else.
+//! Tests that user code that panics outside of the handler fails only its own attempt.
 
 #[path = "../../fixtures/hostile.rs"]
 pub(crate) mod hostile;

@@ -1,4 +1,4 @@
-//! Workers: threads that do what is there, and stop when they should.
+//! Tests workers: threads, stopping, waiting and waking.
 
 use std::{
     collections::BTreeSet,

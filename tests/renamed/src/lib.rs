@@ -1,4 +1,4 @@
-//! A crate that knows tracker-core as `tasks`, and by no other name.
+//! A crate that depends on tracker-core under the name `tasks` only.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Bodies that ask for their outcome themselves: a worker counts it, and what was refused does not leave the task held.
+//! Tests handlers that store their outcome themselves: a worker counts it, and a refused outcome leaves no lease.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use serde::{Deserialize, Serialize};

@@ -1,11 +1,19 @@
-//! Type and const parameters, bounds and where clauses: what serde can write can be a task.
+//! Derives on types with type and const parameters, bounds and where clauses.
 use std::{fmt::Debug, marker::PhantomData};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use tracker_core::{TaskStatus, TrackedTask, task::{IndexValue, TaskId}};
+use tracker_core::{
+    TaskStatus, TrackedTask,
+    task::{IndexValue, TaskId},
+};
 
 #[derive(TaskStatus, Clone, Copy)]
-enum JobStatus { Pending = 10, InProgress = 20, Failed = 30, Succeeded = 40 }
+enum JobStatus {
+    Pending = 10,
+    InProgress = 20,
+    Failed = 30,
+    Succeeded = 40,
+}
 
 #[derive(TrackedTask, Serialize, Deserialize)]
 #[task(status = JobStatus, unique(key, extra))]
@@ -39,7 +47,8 @@ where
     job
 }
 
-fn main() {
+#[test]
+fn generic_task_derives_with_bounds() {
     assert_eq!(of_all(5, "text".to_owned()).task_id(), Some(5.to_key()));
     assert_eq!(of_all("five".to_owned(), 5).unique_values().len(), 1);
     assert_eq!(WithMarker::<JobStatus> { marker: PhantomData }.task_id(), None);

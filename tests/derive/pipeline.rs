@@ -1,4 +1,4 @@
-//! Steps with names of several words, prefixes, suffixes and words; a later step without a pending of its own.
+//! A pipeline with step names of several words, prefixes and suffixes, and a later step without a pending status.
 use tracker_core::{TaskStatus, status::Graph};
 
 #[derive(TaskStatus, Clone, Copy)]
@@ -18,7 +18,8 @@ enum ImportStatus {
     LoadSucceeded = 23,
 }
 
-fn main() {
+#[test]
+fn step_names_may_have_several_words() {
     assert_eq!(ImportStatus::GRAPH.steps, ["fetch meta", "load"]);
     assert_eq!(Graph::of(&ImportStatus::GRAPH).map(|graph| graph.startable(1)), Ok(vec![13]));
 }

@@ -1,5 +1,12 @@
-//! What the derives emit, read as the engine reads it.
+//! Tests what the derives generate: statuses, roles, keys, fingerprints and policies; one file per form of the input.
 #![allow(clippy::float_cmp, reason = "the jitter is the literal that was written")]
+
+mod deprecated;
+mod generics;
+mod inside_macro;
+mod nothing_imported;
+mod pipeline;
+mod raw_identifiers;
 
 use std::time::Duration;
 

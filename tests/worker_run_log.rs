@@ -1,4 +1,4 @@
-//! The story that a worker of several threads tells, in a process of its own: the listener is that of all its threads.
+//! Tests the run log of a worker with several threads. It runs in a process of its own, since the subscriber is global.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{

@@ -1,4 +1,4 @@
-//! The derives need nothing in scope, and no name of the user confuses them.
+//! The derives use absolute paths: they need no prelude, and names of the user do not shadow theirs.
 #![no_implicit_prelude]
 #![allow(dead_code, non_camel_case_types)]
 #![deny(warnings)]
@@ -59,7 +59,7 @@ struct Task {
     priority: ::core::primitive::u8,
 }
 
-/// serde's derives want the names of the primitive types; these derives do not.
+/// The derive of serde needs the names of the primitive types; these derives do not.
 mod shadowed_primitives {
     pub struct u16;
     pub struct i32;
@@ -74,7 +74,8 @@ mod shadowed_primitives {
     }
 }
 
-fn main() {
+#[::std::prelude::v1::test]
+fn derive_needs_no_imported_name() {
     ::std::assert_eq!(<Task as ::tracker_core::TrackedTask>::KIND, "task");
     ::std::assert!(<Status as ::tracker_core::TaskStatus>::from_code(50).is_some());
 }

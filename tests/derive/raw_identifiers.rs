@@ -1,10 +1,17 @@
-//! Keywords as names are the same names without `r#`.
+//! Keywords as names are stored without `r#`.
 #![allow(non_camel_case_types)]
 use serde::{Deserialize, Serialize};
 use tracker_core::{TaskStatus, TrackedTask};
 
 #[derive(TaskStatus, Clone, Copy)]
-enum r#enum { Pending = 10, InProgress = 20, Failed = 30, Succeeded = 40, #[status(parked)] r#try = 50 }
+enum r#enum {
+    Pending = 10,
+    InProgress = 20,
+    Failed = 30,
+    Succeeded = 40,
+    #[status(parked)]
+    r#try = 50,
+}
 
 #[derive(TrackedTask, Serialize, Deserialize)]
 #[task(status = r#enum, startable(r#try), unique(r#type, r#fn), unique(type, while = unfinished))]
@@ -15,7 +22,8 @@ struct r#struct {
     r#fn: String,
 }
 
-fn main() {
+#[test]
+fn raw_identifiers_lose_their_prefix() {
     assert_eq!(r#enum::GRAPH.name, "enum");
     assert_eq!(r#enum::GRAPH.statuses[4].name, "try");
     assert_eq!(r#struct::KIND, "struct");
