@@ -36,7 +36,7 @@ type Bytes = &'static [u8];
 
 const META: TableDefinition<&str, Bytes> = TableDefinition::new("tracker.meta");
 const HEADERS: TableDefinition<&[u8; 12], Bytes> = TableDefinition::new("tracker.headers");
-const BODIES: TableDefinition<&[u8; 12], Bytes> = TableDefinition::new("tracker.payloads");
+const PAYLOADS: TableDefinition<&[u8; 12], Bytes> = TableDefinition::new("tracker.payloads");
 const IDS: TableDefinition<Bytes, u64> = TableDefinition::new("tracker.ids");
 const LINE: TableDefinition<&[u8; 25], ()> = TableDefinition::new("tracker.claim_order");
 const UPDATED: TableDefinition<&[u8; 24], ()> = TableDefinition::new("tracker.updated");
@@ -77,7 +77,7 @@ fn per_second(count: usize, time: Duration) -> f64 {
     count / time.as_secs_f64()
 }
 
-/// The processor time of this process so far, where the system tells.
+/// The processor time of this process so far, where the system reports it.
 fn processor() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields: Vec<u64> = stat
@@ -141,7 +141,7 @@ fn filled(
 #[derive(Default)]
 struct Rows {
     headers: Vec<([u8; 12], Vec<u8>)>,
-    bodies: Vec<([u8; 12], Vec<u8>)>,
+    payloads: Vec<([u8; 12], Vec<u8>)>,
     ids: Vec<(Vec<u8>, u64)>,
     line: Vec<[u8; 25]>,
     updated: Vec<[u8; 24]>,
@@ -152,15 +152,15 @@ fn rows(path: &Path, sharing: Sharing) -> Result<Rows, redb::Error> {
     let db = raw(path, sharing)?;
     let txn = db.begin_read()?;
     let headers = txn.open_table(HEADERS)?;
-    let bodies = txn.open_table(BODIES)?;
+    let payloads = txn.open_table(PAYLOADS)?;
     let mut rows = Rows::default();
     for entry in headers.iter()? {
         let (key, value) = entry?;
         rows.headers.push((*key.value(), value.value().to_vec()));
     }
-    for entry in bodies.iter()? {
+    for entry in payloads.iter()? {
         let (key, value) = entry?;
-        rows.bodies.push((*key.value(), value.value().to_vec()));
+        rows.payloads.push((*key.value(), value.value().to_vec()));
     }
     for entry in txn.open_table(IDS)?.iter()? {
         let (key, value) = entry?;
@@ -186,18 +186,18 @@ fn insert(db: &Database, rows: &Rows, batch: usize) -> Result<(), redb::Error> {
         let to = (from + batch).min(count);
         let txn = db.begin_write()?;
         let mut headers = txn.open_table(HEADERS)?;
-        let mut bodies = txn.open_table(BODIES)?;
+        let mut payloads = txn.open_table(PAYLOADS)?;
         let mut ids = txn.open_table(IDS)?;
         let mut line = txn.open_table(LINE)?;
         let mut updated = txn.open_table(UPDATED)?;
         fill(&mut headers, rows.headers[from..to].iter().map(|(key, value)| (key, value.as_slice())))?;
-        fill(&mut bodies, rows.bodies[from..to].iter().map(|(key, value)| (key, value.as_slice())))?;
+        fill(&mut payloads, rows.payloads[from..to].iter().map(|(key, value)| (key, value.as_slice())))?;
         let mut sorted: Vec<_> = rows.ids[from..to].iter().collect();
         sorted.sort();
         fill(&mut ids, sorted.iter().map(|(key, value)| (key.as_slice(), *value)))?;
         fill(&mut line, rows.line.get(from..to).unwrap_or_default().iter().map(|key| (key, ())))?;
         fill(&mut updated, rows.updated.get(from..to).unwrap_or_default().iter().map(|key| (key, ())))?;
-        drop((headers, bodies, ids, line, updated));
+        drop((headers, payloads, ids, line, updated));
         once(&txn, rows, to)?;
         txn.commit()?;
     }
@@ -284,8 +284,8 @@ fn drain(
     let tracker = Tracker::options().sharing(sharing).open(&path)?;
     let jobs = tracker.tasks::<Job>()?;
     let change = tracker.change_number()?;
-    let body = |_: &mut Execution<Job>| Ok::<_, std::io::Error>(());
-    let (summary, time, busy) = timed(|| jobs.worker().threads(threads).prefetch(ahead).run(body));
+    let handler = |_: &mut Execution<Job>| Ok::<_, std::io::Error>(());
+    let (summary, time, busy) = timed(|| jobs.worker().threads(threads).prefetch(ahead).run(handler));
     let summary = summary?;
     let commits = usize::try_from(tracker.change_number()? - change)?.max(1);
     tracker.close()?;
@@ -321,7 +321,7 @@ fn step(db: &Database, rows: &Rows, lengths: &[usize; 2], batch: usize, count: u
         let to = (from + batch).min(count);
         let txn = db.begin_write()?;
         let mut headers = txn.open_table(HEADERS)?;
-        let bodies = txn.open_table(BODIES)?;
+        let payloads = txn.open_table(PAYLOADS)?;
         let mut line = txn.open_table(LINE)?;
         let mut updated = txn.open_table(UPDATED)?;
         for at in from.saturating_sub(batch)..from {
@@ -332,7 +332,7 @@ fn step(db: &Database, rows: &Rows, lengths: &[usize; 2], batch: usize, count: u
         }
         for at in from..to {
             drop(headers.get(&rows.headers[at].0)?);
-            drop(bodies.get(&rows.headers[at].0)?);
+            drop(payloads.get(&rows.headers[at].0)?);
             line.remove(&place(at, 10))?;
             line.insert(&place(at, 20), ())?;
             if let Some(key) = rows.updated.get(at) {
@@ -340,7 +340,7 @@ fn step(db: &Database, rows: &Rows, lengths: &[usize; 2], batch: usize, count: u
             }
             headers.insert(&rows.headers[at].0, running.as_slice())?;
         }
-        drop((headers, bodies, line, updated));
+        drop((headers, payloads, line, updated));
         once(&txn, rows, to)?;
         txn.commit()?;
     }

@@ -78,7 +78,7 @@ fn timed<R>(calls: usize, mut call: impl FnMut() -> Result<R>) -> Result<Duratio
     Ok(median(times))
 }
 
-/// The process's resident memory, where the system tells.
+/// The resident memory of the process, where the system reports it.
 fn resident() -> Option<String> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
@@ -219,7 +219,7 @@ fn remove(jobs: &Tasks<Job>) -> Result<(String, Duration)> {
     })
 }
 
-/// Lets so many tasks go through a file, a thousand at a time, and says how large it is every now and then.
+/// Passes `count` tasks through a file, a thousand at a time, and prints its size at intervals.
 fn churn(folder: &Path, count: usize) -> Result<()> {
     const ROUND: usize = 1_000;
     let path = folder.join("churn.redb");

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use tracker_core::{Error, TaskStatus, Tasks, TrackedTask, Tracker, record::AttemptStatus};
 
-/// It has no ignored: a body that asks for it is refused.
+/// It has no ignored: a handler that asks for it is refused.
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
     Pending = 1,

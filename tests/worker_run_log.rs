@@ -48,7 +48,7 @@ fn run_log_of_a_worker_keeps_lines_of_an_event_together() {
     for (ahead, first) in [(0, 0), (16, 100)] {
         jobs.submit_all((first..first + 100).map(|number| Job { number })).unwrap();
         let summary = jobs.worker().threads(4).prefetch(ahead).run(|job| {
-            text.clone().write_all(format!("the body of {}\n", job.number).as_bytes()).unwrap();
+            text.clone().write_all(format!("the handler of {}\n", job.number).as_bytes()).unwrap();
             if job.number % 10 == 3 { Err("no luck") } else { Ok(()) }
         });
         assert_eq!(summary.unwrap().attempts(), 100);
@@ -59,11 +59,11 @@ fn run_log_of_a_worker_keeps_lines_of_an_event_together() {
         let at = |start: &str| lines.iter().position(|line| line.starts_with(start)).unwrap();
         let start = at(&format!("+----- start job \"{number}\" (10 Pending, attempt 1)"));
         assert!(lines[start + 1].starts_with("| trying") && lines[start + 2].starts_with("| locked by pid "));
-        let body = lines.iter().position(|line| *line == format!("the body of {number}")).unwrap();
+        let handler = lines.iter().position(|line| *line == format!("the handler of {number}")).unwrap();
         let (end, before) =
             if number % 10 == 3 { ("40 Exhausted", "| no luck") } else { ("30 Succeeded", "| succeeded") };
         let end = at(&format!("+----- end job \"{number}\" ({end})"));
         assert!(lines[end - 1].starts_with(before), "{}", lines[end - 1]);
-        assert!(start < body && body < end, "{number}: {start}, {body}, {end}");
+        assert!(start < handler && handler < end, "{number}: {start}, {handler}, {end}");
     }
 }

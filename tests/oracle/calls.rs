@@ -11,7 +11,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 pub enum End {
     Answered(Answer),
-    /// Its process died, or the storage could not say what came of it.
+    /// Its process died, or its outcome is unknown.
     Unknown,
     /// Its future was dropped; `true` if the call was made and must take effect.
     Dropped(bool),
@@ -102,7 +102,7 @@ pub fn read(entries: &[Entry]) -> Result<Calls, String> {
                 let call = &mut made[index];
                 match answer {
                     Answer::Unknown => open.push(index),
-                    // Not durable before its process says so: open until then.
+                    // Not durable before a later flush of its process: open until then.
                     Answer::Queued => {
                         call.end = End::Answered(Answer::Queued);
                         open.push(index);

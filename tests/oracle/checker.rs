@@ -51,7 +51,7 @@ pub fn check(entries: &[Entry]) -> Result<Figures, String> {
     }
 }
 
-/// Checks a log in which calls may be told of damage. What was told of the `ignored` tasks does not count.
+/// Checks a log in which calls may report damage. Answers about the `ignored` tasks do not count.
 ///
 /// # Errors
 /// The first contradiction.

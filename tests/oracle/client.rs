@@ -53,7 +53,7 @@ pub fn refusal(error: &Error) -> Option<Refusal> {
     })
 }
 
-/// What an error tells.
+/// The logged form of an error.
 pub fn told(error: &Error) -> Answer {
     match error.kind() {
         ErrorKind::OutcomeUnknown => Answer::Unknown,

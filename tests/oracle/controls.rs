@@ -28,7 +28,7 @@ pub fn run_child(name: &str, file: &Path, what: &str) {
         match what {
             "honest" => client.submit(&tasks, task),
             "relaxed" => client.submit_relaxed(&tasks, task),
-            // Says that the task is stored before it asks for it.
+            // Logs the acknowledgement before the call.
             "early" => {
                 let call = Call { value: 1, ..Call::on(Verb::Submit, Kind::Short, task) };
                 client.call(call, || (), |()| Answer::New);
@@ -112,7 +112,7 @@ fn places(entries: &[Entry]) -> Vec<Place> {
     places
 }
 
-/// Whether the call has changed its task in a way that a later entry tells.
+/// Whether a later entry shows the change that the call made.
 fn shows(place: &Place, places: &[Place]) -> bool {
     match (place.call.verb, &place.answer) {
         (Verb::Submit, Answer::New) | (Verb::Succeed | Verb::Fail | Verb::GiveUp | Verb::Release, Answer::Done) => true,

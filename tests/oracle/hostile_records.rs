@@ -187,7 +187,7 @@ fn change(path: &Path, sort: Sort, random: &mut Random) -> (bool, BTreeSet<(Kind
     (changed, ignored)
 }
 
-/// What a program does with a file that it trusts. Returns what it was told, or `None` if the file was refused.
+/// Works on the file as a program that trusts it. Returns its log, or `None` if the file was refused.
 fn trust(path: &Path, seed: u64) -> Option<Vec<log::Entry>> {
     let tracker = open(path).ok()?;
     let tasks = AllTasks::open(&tracker).ok()?;
@@ -245,7 +245,7 @@ fn changed_record_with_its_checksum_harms_no_other_task() {
     attack(Sort::Sealed);
 }
 
-/// Such a row was once told as a task that does not exist.
+/// Such a row was once reported as a missing task.
 #[test]
 fn id_that_leads_to_no_task_is_corrupted() {
     let folder = tempfile::tempdir().unwrap();

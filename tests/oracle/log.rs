@@ -201,7 +201,7 @@ pub fn length(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |file| file.len())
 }
 
-/// Keeps a log that was rejected, and says where.
+/// Keeps a rejected log and prints its path.
 pub fn kept(entries: &[Entry]) -> String {
     let lines: Vec<_> = entries.iter().map(|entry| serde_json::to_string(entry).unwrap()).collect();
     let path = std::env::temp_dir().join(format!("tracker-oracle-{}.log", std::process::id()));

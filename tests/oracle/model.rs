@@ -7,7 +7,7 @@ use crate::{
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lease {
-    /// `None` if no caller was told.
+    /// `None` if no caller received it.
     pub fence: Option<u64>,
     /// The number of the client that owns it.
     pub owner: usize,
@@ -172,7 +172,7 @@ impl Task {
         }
     }
 
-    /// Whether the task is as a call has read it. Takes over the fences that no caller was told.
+    /// Whether the task is as a call has read it. Adopts fences that no caller received.
     fn is_seen_as(&mut self, seen: &Seen) -> bool {
         let fence = self.lease.as_ref().map(|lease| lease.fence);
         let same_fence = |mine: Option<u64>, other: u64| mine.is_none_or(|fence| fence == other);
@@ -265,7 +265,7 @@ pub fn perform(state: &State, call: &Call, caller: Caller, answer: Option<&Answe
         }
     };
     match answer {
-        // A queued submit does not tell what it found.
+        // A queued submit does not return what it found.
         None | Some(Answer::Queued) => Some(new),
         Some(answer) => (*answer == told).then_some(new),
     }

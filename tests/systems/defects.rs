@@ -28,7 +28,7 @@ fn unlucky() -> io::Result<()> {
     Err(io::Error::other("no luck"))
 }
 
-/// A worker that dies at its task: nobody ends the attempt.
+/// A worker that dies during its task: no outcome is stored.
 fn die<T: tracker_core::TrackedTask>(execution: Execution<T>) {
     mem::forget(execution);
 }
@@ -165,7 +165,7 @@ fn work_longer_than_its_lease_is_not_run_twice() {
             clock.advance(DAY);
             refused(tasks.check_start("by a worker", &StartOptions::new()), ErrorKind::Leased);
             assert!(matches!(tasks.explain("by a worker")?, Explanation::Running { .. }));
-            assert!(tasks.claim()?.is_none(), "the worker renews while its body runs");
+            assert!(tasks.claim()?.is_none(), "the worker renews while its handler runs");
             assert!(tracker.rescue()?.is_empty());
             refused(tasks.start("by a worker"), ErrorKind::Leased);
             Ok::<_, tracker_core::Error>(())

@@ -166,7 +166,7 @@ fn handler_cannot_change_status_lease_or_counters() {
     let (_, tracker) = tracker();
     let jobs = jobs(&tracker, 1..2);
     let one = jobs.step("one").unwrap();
-    // All that a body can set is the struct; not even the id of that.
+    // All that a handler can set is the struct; not even the id of that.
     let all_of_it = one.run(1, |job| {
         *job.task_mut() = Job { id: 2, value: 9 };
         fine()

@@ -22,7 +22,7 @@ impl Write for Text {
     }
 }
 
-/// The lines that are told of a scene.
+/// The lines that `scene` logs.
 pub fn told(scene: impl FnOnce()) -> Vec<String> {
     let text = Text::default();
     // A second listener: with one alone, the first thread to come by decides for all whether a line is listened to.

@@ -127,7 +127,7 @@ fn claims_are_oldest_first_and_exclusive() {
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                // Nobody waits for anybody who holds a request: all stay held until the end.
+                // All requests stay claimed until the end.
                 let mut held = Vec::new();
                 while let Some(request) = requests.claim().unwrap() {
                     claimed.lock().unwrap().push(request.number);

@@ -94,7 +94,7 @@ async fn async_attempt_is_detached_and_resumed() {
     assert_eq!(calls.get("b").unwrap().unwrap().attempts, 2);
 
     poll_once(calls.submit_and_start(&job("c"))).await;
-    // Once it is answered, and once what nobody took is given back.
+    // One commit for the answer, and one for the release of the untaken claim.
     tracker.flush().unwrap();
     tracker.flush().unwrap();
     let record = calls.get("c").unwrap().unwrap();

@@ -91,7 +91,7 @@ fn relaxed_submits_keep_order_and_become_durable() {
     );
     let first: Vec<_> = jobs.query().by_creation().limit(3).ids().unwrap();
     assert_eq!(first.iter().map(ToString::to_string).collect::<Vec<_>>(), ["0", "1", "2"]);
-    // Nobody waits for this one: the tracker's own thread commits it.
+    // No caller waits for it: the background thread commits it.
     jobs.submit(&Job { number: 20_000 }).unwrap();
     while jobs.counts().unwrap().total() < 20_001 {
         thread::yield_now();

@@ -320,7 +320,7 @@ fn admin_calls_act_on_a_waiting_task() {
     sound(&tracker);
 }
 
-/// What has ended may be startable by the kind's word; then it starts, whatever it waited for.
+/// A kind may declare ended statuses startable; such a task starts regardless of its dependencies.
 #[test]
 fn claim_of_ended_statuses_takes_a_skipped_task() {
     let (_, tracker) = tracker();

@@ -116,7 +116,7 @@ fn pages(query: &Query<'_, Job>, expected: &[String], what: &str) {
         let mut found = Vec::new();
         let mut next: Option<Cursor> = None;
         loop {
-            // As a program does that has sent it to somebody.
+            // The program sends the cursor as text and parses it later.
             let cursor = next.map(|cursor| cursor.to_string().parse::<Cursor>().unwrap());
             let page = query.clone().limit(size).after(cursor).page().unwrap();
             assert!(page.items.len() <= size);

@@ -106,7 +106,7 @@ fn worker_with_no_task_left_ignores_the_rate() {
     let (_, tracker) = tracker();
     let tasks = tracker.tasks::<Call>().unwrap();
     tasks.submit_all((0..3).map(|number| Call { number })).unwrap();
-    // The clock stands: who waits for it, waits for ever.
+    // The clock stands still: a worker that waits for it never returns.
     assert_eq!(tasks.worker().run(|_| fine()).unwrap().succeeded, 3);
     sound(&tracker);
 }

@@ -58,7 +58,7 @@ fn clean(bytes: &[u8], what: &str) {
     assert_eq!(found, None, "{what}");
 }
 
-/// Everything that a body or a person can say about an attempt, with the secret in it.
+/// Every text about an attempt that a handler or an operator can give, with the secret in it.
 fn say_everything(tracker: &Tracker) -> String {
     let tasks = tracker.tasks::<Page>().unwrap();
     let ways = ["fail", "keep", "later", "give up", "ignore", "by hand", "panic", "run", "worker", "odd"];

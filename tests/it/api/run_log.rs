@@ -35,12 +35,12 @@ impl Write for Text {
     }
 }
 
-/// Plays a scene, and compares what is told of it.
+/// Runs `scene` and compares the lines of its run log.
 fn told(with: impl FnOnce(Options) -> Options, scene: impl FnOnce(&Tasks<Job>, &ManualClock), expected: &[&str]) {
     told_after(|_| (), with, scene, expected);
 }
 
-/// The same, after something of which nobody was told.
+/// As `told`, after an unlogged preparation.
 fn told_after(
     before: impl FnOnce(&Tasks<Job>),
     with: impl FnOnce(Options) -> Options,

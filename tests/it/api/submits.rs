@@ -172,7 +172,7 @@ fn update_replaces_tasks_without_a_lease() {
     sound(&tracker);
 }
 
-/// The one that is refused is told by its name; the others are stored all the same.
+/// The error names the refused task; the others are stored.
 #[test]
 fn refused_task_does_not_stop_submit_all() {
     let (_, tracker) = tracker();
@@ -187,7 +187,7 @@ fn refused_task_does_not_stop_submit_all() {
     sound(&tracker);
 }
 
-/// Whoever holds a key that one of many needs is found to be dead, and the one is refused nevertheless.
+/// The holder of a unique key is found to have crashed, and the new task is refused for another reason.
 #[test]
 fn refusal_after_an_expired_key_does_not_stop_submit_all() {
     let (clock, tracker) = tracker();

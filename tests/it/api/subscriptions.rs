@@ -129,7 +129,7 @@ fn submit_event_names_its_effect() {
     sound(&tracker);
 }
 
-/// Who waits for two is heard of when the second one is done; who waits in vain, at once, whatever else he waits for.
+/// A dependent of two tasks emits its event when the second one ends; a failed dependency emits it at once.
 #[test]
 fn waiting_task_emits_an_event_when_it_becomes_startable() {
     let (_, tracker) = tracker();

@@ -54,7 +54,7 @@ fn worker_keeps_its_lease_after_an_hour_of_sleep() {
     assert_eq!(tracker.verify().unwrap(), []);
 }
 
-/// It is read by a worker that has claimed it, and has not begun its body.
+/// It is read by a worker that has claimed it, and has not begun its handler.
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
 #[task(name = "slow", status = Status, lease = "1m")]
 struct Slow {

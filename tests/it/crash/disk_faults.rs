@@ -20,12 +20,12 @@ use crate::support::{
     test_disk::{Disk, Fault, Operation},
 };
 
-/// What a tracker says whose disk is gone.
+/// Whether the error is one that a tracker returns while its disk is away.
 const SAYS_SO: [ErrorKind; 4] = [ErrorKind::Io, ErrorKind::NoSpace, ErrorKind::Closed, ErrorKind::OutcomeUnknown];
 const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
 
-/// What the tracker tells after each step, where nothing fails.
+/// The state after each step when nothing fails.
 fn undisturbed(sharing: Sharing) -> Vec<Snapshot> {
     let mut script = Script::open(&Disk::default(), sharing, &ManualClock::new()).unwrap();
     let mut looks = vec![script.look().unwrap()];
@@ -116,7 +116,7 @@ impl Case<'_> {
         look.is_between(end, end, Stored::Whole).map_err(|what| format!("at the end: {what}"))
     }
 
-    /// The disk is gone for good: every call says so, and none hangs. Once it is back, the file opens.
+    /// The disk is away permanently: every call fails, and none hangs. Once it is back, the file opens.
     fn open_again(
         &self,
         disk: &Disk,
@@ -264,7 +264,7 @@ fn detach_that_fails_on_disk_costs_no_attempt() {
     assert!(standing.starts_with("10 ") && standing.contains("attempts 0 failures 0 crashes 0"), "{standing}");
 }
 
-/// A claim that cannot read the task tells so. That the task is damaged, which takes it out of the line, it does not say.
+/// A claim that cannot read the task returns the disk error, and does not mark the task as damaged.
 #[test]
 fn failed_read_in_a_claim_leaves_the_task_claimable() {
     let disk = Disk::default();
@@ -285,7 +285,7 @@ fn failed_read_in_a_claim_leaves_the_task_claimable() {
     sound(&tracker);
 }
 
-/// A tracker that reads from the disk whatever it reads.
+/// A tracker without a cache: every read goes to the disk.
 fn uncached(disk: &Disk) -> Tracker {
     let disk = disk.clone();
     let options = Tracker::options().sharing(Sharing::Exclusive).clock(ManualClock::new()).cache_bytes(0);

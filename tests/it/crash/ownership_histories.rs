@@ -26,21 +26,21 @@ use crate::support::{
 struct Job {
     #[task(id)]
     number: u32,
-    /// The fences of those who have changed it.
+    /// The fences of the executions that changed it.
     seen: Vec<u64>,
 }
 
 const JOBS: u32 = 5;
 const THREADS: u64 = 6;
 
-/// What an owner was told of his attempt. Moments are numbers of a counter that all threads share.
+/// The answers of one attempt. Moments are values of a counter that all threads share.
 #[derive(Debug)]
 struct Owned {
     number: u32,
     fence: u64,
     attempt: u32,
     claimed: u64,
-    /// When he asked for its end, and how; `None` if he was told that his lease is lost.
+    /// When its end was requested, and how; `None` if the lease was lost.
     ended: u64,
     ending: Option<AttemptStatus>,
 }
@@ -105,13 +105,13 @@ fn check(jobs: &Tasks<Job>, told: &[Owned]) {
             let ended = past[&owned.fence];
             assert_eq!(ended.attempt, owned.attempt);
             match owned.ending {
-                // Who was told that it ended well was its only owner until he said so.
+                // An owner whose success was acknowledged was the only owner until then.
                 Some(ending) => {
                     assert!(ended.ending == ending || ended.ending == AttemptStatus::Cancelled, "{owned:?}: {ended:?}");
                     assert!(owned.claimed >= free, "{owned:?} was claimed while somebody else had it until {free}");
                     free = owned.ended;
                 }
-                // Who lost his lease ended nothing.
+                // An owner that lost its lease ended nothing.
                 None => assert!(
                     matches!(
                         ended.ending,
@@ -121,7 +121,7 @@ fn check(jobs: &Tasks<Job>, told: &[Owned]) {
                 ),
             }
         }
-        // What the task has kept is of those who ended well, in the order of their fences.
+        // The stored fences are those of acknowledged successes, in order.
         let owners: BTreeMap<_, _> = mine.iter().map(|owned| (owned.fence, owned.ending)).collect();
         assert!(record.task.seen.is_sorted(), "{:?}", record.task.seen);
         assert!(record.task.seen.iter().all(|fence| owners[fence].is_some()), "a lost lease has left something");

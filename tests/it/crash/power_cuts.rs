@@ -52,7 +52,7 @@ fn record(sharing: Sharing) -> Recording {
     Recording { log: disk.log(), acknowledged }
 }
 
-/// The clock of those who open after the power cut: an hour later.
+/// The clock at the open after the power cut: some hours later.
 fn afterwards() -> ManualClock {
     let clock = ManualClock::new();
     clock.advance(Duration::from_secs(4 * 3_600));
@@ -166,7 +166,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Before the file is there, it may be none; then it is told. If it is one, it is empty and sound.
+    /// Before the file is complete it may be no tracker file, which is reported. Otherwise it is empty and consistent.
     fn check_creation(self, image: Vec<u8>) -> Result<(), String> {
         let disk = Disk::with_bytes(image);
         match open(&disk, self.sharing, &afterwards()) {

@@ -30,7 +30,7 @@ use crate::support::{
 struct Job {
     #[task(id)]
     name: String,
-    /// The fence of who has finished it.
+    /// The fence of the execution that finished it.
     done_by: u64,
 }
 
@@ -47,7 +47,7 @@ struct Tough {
     done_by: u64,
 }
 
-/// Where the processes of a test meet: the tracker's file, and one for what they say.
+/// The files of a test: the tracker file, and a log that all processes append to.
 struct Place {
     _folder: tempfile::TempDir,
     file: PathBuf,
@@ -234,7 +234,7 @@ fn shared_file_survives_kills_and_stops_past_the_lease() {
 
 const NOTES: TableDefinition<&str, u64> = TableDefinition::new("notes");
 
-/// Begins a transaction, says so, and never ends it.
+/// Begins a transaction, logs that, and never ends it.
 fn hold_the_lock(file: &Path) {
     let tracker = open(file, Sharing::Writers);
     let held: Result<(), Error> = tracker.transaction(|tx| {

@@ -71,7 +71,7 @@ fn job(random: &mut Random) -> Job {
     }
 }
 
-/// One call, whatever it is; refusals are part of the game.
+/// Makes one random call. Refusals are expected.
 fn step(
     random: &mut Random,
     kind: &Tasks<Job>,

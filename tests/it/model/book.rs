@@ -82,11 +82,11 @@ pub enum Answer {
     /// A claim or start of this id.
     Claimed(u8),
     Submitted(&'static str),
-    /// There was no hand, or no ticket, to do it with.
+    /// There was no held execution or ticket for the call.
     Skipped,
 }
 
-/// An execution that somebody holds, or a ticket.
+/// A held execution, or a ticket.
 #[derive(Clone, Copy, Debug)]
 pub struct Hand {
     pub kind: u8,
@@ -544,12 +544,12 @@ impl Book {
             }
             task.take_successor(now);
         });
-        // A refused end leaves the guard in its holder's hand; here he lets go of it.
+        // A refused outcome keeps the execution; the model drops it.
         self.hands.remove(number);
         if end == End::Drop { Answer::Done } else { answer }
     }
 
-    /// Something done by hand to a task that nobody holds.
+    /// An admin call on a task without a lease.
     fn by_hand(
         &mut self,
         kind: u8,

@@ -3,7 +3,7 @@
 /// How many ids there are.
 pub const IDS: u8 = 6;
 
-/// A call. `kind` is the number of the kind, `hand` of one of the executions that are held.
+/// A call. `kind` is the number of the kind, `hand` that of a held execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
     Submit {

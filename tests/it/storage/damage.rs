@@ -126,7 +126,7 @@ fn damaged_task_under_a_limit_blocks_no_other() {
     );
 }
 
-/// Nothing says any more in which lane it stands, so that it stays in front. Claims do not come to it for ever.
+/// Its limit key cannot be read, so that it stays at the head. Claims do not return it for ever.
 #[test]
 fn damaged_head_of_the_claim_order_is_reported() {
     use tracker_core::redb_store::redb::{Database, ReadableTable, TableDefinition};
@@ -244,7 +244,7 @@ fn mislead(path: &std::path::Path, id: &str, other: &str) {
     txn.commit().unwrap();
 }
 
-/// A file with a task that another one waits for; the payload of this one is damaged, so that it cannot be told.
+/// A file with a task and its dependent, whose payload is damaged, so that it cannot be updated.
 fn one_waits_for_another() -> (tempfile::TempDir, Tracker) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
@@ -318,7 +318,7 @@ fn listing_of_unordered_rows_ends_with_an_error() {
     assert!(damaged > 20, "only {damaged} places");
 }
 
-/// Goes through a file in every way there is, whatever comes of it.
+/// Makes every kind of listing on a file and ignores the results.
 fn go_through(path: &std::path::Path) {
     let saved = path.with_extension("saved");
     let _ = std::fs::remove_file(&saved);
@@ -348,7 +348,7 @@ fn go_through(path: &std::path::Path) {
     drop((jobs.query().requeue(), jobs.query().remove(), tracker.verify()));
 }
 
-/// That it cannot be told to those who wait is no failure of the task.
+/// An end that cannot be propagated is no failure of the task.
 #[test]
 fn damage_at_an_outcome_halts_the_worker_without_failure() {
     for ahead in [0, 8] {

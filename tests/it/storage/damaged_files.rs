@@ -126,7 +126,7 @@ fn shown_is_true(jobs: &Tasks<Job>) -> Result<u32, Error> {
     Ok(shown)
 }
 
-/// Damage has a kind that says so.
+/// Whether the error kind is one that reports damage.
 fn is_told(error: &Error) -> bool {
     matches!(
         error.kind(),
@@ -369,7 +369,7 @@ fn inspector_reads_what_is_left_of_a_truncated_file() {
     assert_eq!(shown_is_true(&jobs).unwrap(), JOBS);
 }
 
-/// What a program does that trusts the file, and writes: answered or refused, whatever comes.
+/// Works on the file as a program that trusts it: each call is answered or refused.
 fn trust(bytes: Vec<u8>) {
     let Ok(tracker) = open(&Disk::with_bytes(bytes), false) else { return };
     let Ok(jobs) = tracker.tasks::<Job>() else { return };
@@ -458,7 +458,7 @@ fn writer_survives_a_damaged_file() {
     );
 }
 
-/// Runs a part without the powers that root has; says whether that can be done here.
+/// Runs a part without the capabilities of root. Returns false if the system does not allow it.
 fn plays_without_powers(before: &[&str], role: &str, path: &Path) -> bool {
     let can = std::process::Command::new(before[0]).args(&before[1..]).arg("true").output();
     if !can.is_ok_and(|output| output.status.success()) {
@@ -470,7 +470,7 @@ fn plays_without_powers(before: &[&str], role: &str, path: &Path) -> bool {
     true
 }
 
-/// A sound file and an unclean one, and one that nobody may read.
+/// A clean file, an unclean one, and one without read permission.
 fn files_in(folder: &Path) -> std::path::PathBuf {
     let path = folder.join("jobs.redb");
     let tracker = Tracker::open(&path).unwrap();

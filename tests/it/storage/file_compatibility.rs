@@ -135,7 +135,7 @@ fn job(number: u32) -> then::Job {
     }
 }
 
-/// Writes a file with a bit of everything. The clock is in the hand, so that its times are known.
+/// Writes a file with every feature, under a manual clock.
 fn write(tracker: &Tracker, clock: &ManualClock) -> Ticket {
     let jobs = tracker.tasks::<then::Job>().unwrap().worker_name("the worker");
     let parts = tracker.tasks::<then::Part>().unwrap();

@@ -62,7 +62,7 @@ fn stored_tasks_survive_reopening() {
     }
 }
 
-/// Whether a file that nobody has closed is repaired when it is opened.
+/// Whether a file that was not closed is repaired when it is opened.
 fn is_repaired(path: &Path) -> bool {
     let copy = path.with_extension("copy");
     fs::copy(path, &copy).unwrap();
@@ -212,7 +212,7 @@ fn truncated_file_is_refused_and_unchanged() {
     sound(&Tracker::open(&path).unwrap());
 }
 
-/// A file of ours, but for what it says of its format.
+/// A tracker file with another format number.
 fn of_format(path: &Path, format: &[u8]) {
     Tracker::open(path).unwrap().close().unwrap();
     let db = Database::open(path).unwrap();
@@ -284,7 +284,7 @@ fn leases_of_a_dead_instance_are_freed_at_open() {
     let tasks = jobs(&tracker, &["claimed", "by ticket", "waiting"]);
     let _held = tasks.start("claimed").unwrap();
     let ticket = tasks.start("by ticket").unwrap().detach().unwrap();
-    // What a power cut leaves behind: the bytes of a file that nobody has closed.
+    // The bytes of a file that was not closed, as after a power cut.
     let copy = folder.path().join("copy.redb");
     fs::copy(&path, &copy).unwrap();
 

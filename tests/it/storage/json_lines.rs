@@ -51,7 +51,7 @@ fn import(tracker: &Tracker, lines: &str) -> Imported {
     tracker.import(lines.as_bytes()).unwrap()
 }
 
-/// Tasks of five kinds in all states, with everything that can be told of an attempt.
+/// Tasks of five kinds in all statuses, with every field of an attempt.
 fn full() -> Tracker {
     let (clock, tracker) = tracker();
     one_of_each(&tracker);

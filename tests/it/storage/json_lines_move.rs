@@ -302,7 +302,7 @@ fn imported_dependencies_hold_in_any_order_of_lines() {
     }
 }
 
-/// Whoever has not heard yet that one is deleted hears it in the new file.
+/// A deletion that is not propagated yet is propagated in the new file.
 #[test]
 fn export_includes_ends_not_yet_propagated() {
     let (clock, first) = tracker();
@@ -315,7 +315,7 @@ fn export_includes_ends_not_yet_propagated() {
     ] {
         tasks.submit_all_with(many(name), &SubmitOptions::new().after(&tasks, "a", otherwise)).unwrap();
     }
-    // Somebody else has the next turn, so that all but a thousand have not heard of it when the lines are written.
+    // Another call comes next, so that the end has reached a thousand dependents when the lines are written.
     let ((come, has_come), (begin, has_begun), (end, may_end)) = (channel(), channel(), channel());
     let lines = thread::scope(|scope| {
         let removed = first.transaction(|tx| {

@@ -28,13 +28,13 @@ fn two_writers_run_each_task_once() {
     one.tasks::<Job>().unwrap().submit_all((0..150).map(|number| Job { number })).unwrap();
     other.tasks::<Job>().unwrap().submit_all((100..300).map(|number| Job { number })).unwrap();
     let seen = Mutex::new(BTreeMap::new());
-    let body = |job: &mut Execution<Job>| {
+    let handler = |job: &mut Execution<Job>| {
         seen.lock().unwrap().entry(job.number).or_insert_with(Vec::new).push(job.fence());
         Ok::<_, std::io::Error>(())
     };
     thread::scope(|scope| {
         for tracker in [&one, &other] {
-            scope.spawn(|| tracker.tasks::<Job>().unwrap().worker().threads(3).run(body).unwrap());
+            scope.spawn(|| tracker.tasks::<Job>().unwrap().worker().threads(3).run(handler).unwrap());
         }
     });
     let seen = seen.into_inner().unwrap();

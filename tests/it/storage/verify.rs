@@ -139,7 +139,7 @@ fn verify_names_the_table_of_each_wrong_row() {
                     let key: $key = other.as_slice().try_into().unwrap();
                     txn.open_table(definition).unwrap().insert(key, value.$lend()).unwrap();
                 });
-                // A body too many is a header too few.
+                // An extra payload is a missing header.
                 let table = if $name == "tracker.payloads" { "tracker.headers" } else { $name };
                 told(&path, table, "one too many");
             }
@@ -163,7 +163,7 @@ fn verify_names_the_table_of_each_wrong_row() {
     let otherwise = |value: &u8| if *value == 1 { 2 } else { 1 };
     table!("tracker.dependencies", &[u8; 24], u8, clone, byte 1);
     table!("tracker.dependents", &[u8; 24], u8, clone, byte 1, missing "one who waits", wrong otherwise);
-    // That one of these is missing, nothing else in the file says.
+    // No other row implies these rows, so a missing one is not found.
     table!("tracker.progress", &[u8; 12], &[u8], as_slice, byte 1, wrong bytes);
     table!("tracker.history", &[u8; 20], &[u8], as_slice, byte 9, wrong bytes);
 }

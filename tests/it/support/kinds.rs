@@ -122,8 +122,8 @@ pub fn jobs(tracker: &Tracker, names: &[&str]) -> Tasks<Job> {
     jobs
 }
 
-/// What a body returns that has nothing to complain of.
-#[expect(clippy::unnecessary_wraps, reason = "bodies return results")]
+/// The result of a handler that succeeds.
+#[expect(clippy::unnecessary_wraps, reason = "handlers return results")]
 pub fn fine() -> io::Result<()> {
     Ok(())
 }

@@ -435,7 +435,7 @@ impl Script {
         self.stages.submit(&Stage { number: 1_000, rows: Vec::new() }).map(drop)
     }
 
-    /// All that the tracker tells of its tasks.
+    /// A snapshot of all tasks and batches.
     pub fn look(&self) -> Result<Snapshot, Error> {
         let mut look = Snapshot::default();
         if let Some(jobs) = &self.jobs {

@@ -9,7 +9,7 @@ use std::{
 
 use tracker_core::redb_store::redb::{BackendError, StorageBackend};
 
-/// Something that was done to the disk.
+/// A change of the disk.
 #[derive(Clone, Debug)]
 pub enum Change {
     Write(usize, Vec<u8>),
@@ -17,7 +17,7 @@ pub enum Change {
     Sync,
 }
 
-/// What can fail.
+/// An operation that can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     Read,
@@ -30,14 +30,14 @@ impl Operation {
     pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Resize, Self::Sync];
 }
 
-/// A failure to come: the so-manieth operation of its sort from now.
+/// A fault: the n-th operation of its kind from now fails.
 #[derive(Clone, Copy, Debug)]
 pub struct Fault {
     pub operation: Operation,
     pub nth: u64,
     /// The error of the operating system, by its number.
     pub error: i32,
-    /// Whether it takes effect all the same.
+    /// Whether the operation takes effect nevertheless.
     pub done: bool,
     /// Whether all operations of all sorts fail from then on.
     pub lasting: bool,
@@ -107,7 +107,7 @@ impl Disk {
         self.state().fault = Some(fault);
     }
 
-    /// The disk is well again. Says whether the fault had come.
+    /// Removes all faults. Returns whether one had occurred.
     pub fn heal(&self) -> bool {
         let mut state = self.state();
         (state.fault, state.broken) = (None, None);
