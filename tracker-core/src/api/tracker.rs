@@ -115,7 +115,7 @@ impl Tracker {
             if tidies && pruned?.tasks == most {
                 tracker.shared.engine.tidy_soon();
             }
-            if tracker.shared.engine.read(|rows| Ok(rows.untold()?.is_some()))? {
+            if tracker.shared.engine.read(|rows| Ok(rows.first_pending_propagation()?.is_some()))? {
                 tracker.shared.engine.call(Propagate)?;
             }
         }

@@ -1,5 +1,5 @@
-//! The background: a thread that commits what no thread waits for; when nothing happens it keeps the file quick to open, and
-//! deletes what has been kept long enough.
+//! The background thread: commits actions without a waiting caller; in idle moments it makes the file quick to open and applies
+//! the retention.
 
 use std::{sync::Arc, thread, thread::JoinHandle};
 
@@ -13,16 +13,16 @@ pub(super) fn start(engine: &Arc<Engine>) -> Result<JoinHandle<()>> {
     let engine = engine.clone();
     thread::Builder::new()
         .name("tracker-background".to_owned())
-        .spawn(move || keep(&engine))
+        .spawn(move || run(&engine))
         .map_err(|error| Error::caused(ErrorKind::Io, "the tracker's background thread could not be started", error))
 }
 
-fn keep(engine: &Engine) {
-    // A panic in one step, such as a subscriber's, does not end the thread.
+fn run(engine: &Engine) {
+    // A panic in one step does not end the thread.
     while contain(|| step(engine)).unwrap_or(true) {}
 }
 
-/// Waits for something to do, and does it. False when the tracker closes.
+/// Waits for the next step and runs it. False when the tracker closes.
 fn step(engine: &Engine) -> bool {
     let settles_in = || if engine.database.in_memory() { None } else { engine.commits.settles_in() };
     let idles_in = || settles_in().into_iter().chain(engine.retention.due_in()).min();
@@ -33,7 +33,7 @@ fn step(engine: &Engine) -> bool {
             if engine.retention.due_in().is_some_and(|left| left.is_zero()) {
                 let effects = engine.tidy();
                 drop(leading);
-                Engine::account(&effects);
+                Engine::log_runs(&effects);
             } else {
                 engine.settle();
             }

@@ -1,3 +1,5 @@
+//! The queue of actions that wait for a commit, and who leads: a caller or the background thread. Knows no file.
+
 use std::{collections::VecDeque, sync::PoisonError, time::Duration};
 
 #[cfg(feature = "tokio")]
@@ -9,30 +11,30 @@ use super::{
 };
 use crate::model::error::{Error, Result};
 
-/// How many actions wait at most before callers wait for room. The checker's threads are few.
+/// Number of queued actions above which callers wait for room. Small under the checker, which has few threads.
 const CAPACITY: usize = if cfg!(shuttle) { 2 } else { 16_384 };
-/// How long a leader waits for the callers of the last batch to come back.
+/// How long a leader waits for the callers of the last group to return.
 const GATHER: Duration = Duration::from_micros(300);
-/// After this was in next_gather_skips again and again, so many batches go without.
+/// Number of groups that skip gathering after repeated timeouts, at most.
 const GATHER_SKIPS_MAX: u32 = 64;
-/// Within this time, what was queued without waiting is committed.
+/// Time within which an action without a waiting caller is committed.
 pub(super) const RELAXED: Duration = Duration::from_millis(100);
-/// After this time the background looks again although nothing calls for it.
+/// Longest sleep of the background thread.
 const DAY: Duration = Duration::from_secs(86_400);
-/// After this time the background looks again for an idle moment, when the last one was none.
+/// Sleep of the background thread when it is due for idle work and the queue is busy.
 const BUSY: Duration = Duration::from_millis(20);
 
-/// What waits to be committed. At most one thread leads at a time: it takes what is there and commits it for all.
+/// Actions that wait for a commit. At most one thread leads: it takes the queued actions and commits them for all callers.
 #[derive(Default)]
 pub(super) struct CommitQueue {
     state: Mutex<QueueState>,
-    /// Somebody added something.
+    /// An action was added while the leader gathers.
     added: Condvar,
-    /// A leader took something out.
+    /// A leader took actions out.
     room: Condvar,
-    /// The background is wanted.
+    /// The background thread has work.
     background: Condvar,
-    /// The same as `room`, for async callers.
+    /// [`Self::room`] for async callers.
     #[cfg(feature = "tokio")]
     pub(super) freed: Signal,
 }
@@ -44,42 +46,42 @@ struct QueueState {
     leading: bool,
     gathering: bool,
     closed: bool,
-    /// How many callers' actions are in the queue, and how many the last batch answered.
+    /// Number of callers with actions in the queue, and of those whom the last group answered.
     callers: usize,
     last: usize,
-    /// For how many batches no leader waits for callers, after it was in next_gather_skips; and for how many the next time.
+    /// Number of groups that still skip gathering, and the number for the next timeout.
     gather_skips: u32,
     next_gather_skips: u32,
-    /// Until when the background waits at most, if it waits. Who has something for it before then wakes it.
+    /// End of the sleep of the background thread, if it sleeps. An action that is due earlier wakes it.
     background_until: Option<Instant>,
-    /// The background must lead at once.
+    /// The background thread must lead at once.
     background_wanted: bool,
-    /// Somebody waits for what is in the queue, be it no thread: it is committed at once.
+    /// A future or callback waits for a queued action: it is committed at once.
     urgent: bool,
     /// An async caller waits for room.
     #[cfg(feature = "tokio")]
     async_waits_for_room: bool,
-    /// Since when something waits for which no thread waits.
+    /// When the oldest relaxed action was queued.
     relaxed_since: Option<Instant>,
 }
 
-/// Why the background wakes up.
+/// The next step of the background thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BackgroundStep {
-    /// It leads now.
+    /// It is the leader now.
     Lead,
-    /// Nothing happened for so long.
+    /// It is the leader, and the queue is idle.
     Quiet,
     Closed,
 }
 
 impl QueueState {
-    /// Whether as many callers wait as the last batch answered.
+    /// Whether as many callers wait as the last group answered.
     fn has_all_callers(&self) -> bool {
         self.callers >= self.last
     }
 
-    /// Where nothing is left, nothing presses. What stands behind somebody's turn keeps its time.
+    /// Clears the deadlines of an empty queue. Actions behind a user transaction keep theirs.
     fn settle(&mut self) {
         if self.actions.is_empty() {
             self.urgent = false;
@@ -93,7 +95,7 @@ impl CommitQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds actions of a waiting caller. He becomes the leader if there is none: his waiter tells him.
+    /// Adds actions of a waiting caller. If there is no leader, its waiter makes it the leader.
     pub(super) fn push(&self, actions: Vec<Box<dyn QueuedAction>>) -> Result<()> {
         let mut waiting = self.lock();
         while waiting.actions.len() >= CAPACITY && !waiting.closed {
@@ -116,7 +118,7 @@ impl CommitQueue {
         Ok(())
     }
 
-    /// Waits until there is room for more.
+    /// Waits for room in the queue.
     pub(super) fn wait_for_room(&self) -> Result<()> {
         let mut waiting = self.lock();
         while waiting.actions.len() >= CAPACITY && !waiting.closed {
@@ -129,7 +131,7 @@ impl CommitQueue {
         if waiting.closed { Err(Error::closed()) } else { Ok(()) }
     }
 
-    /// What `freed` shows while there is no room for more.
+    /// The value of `freed` while the queue is full.
     #[cfg(feature = "tokio")]
     pub(super) fn is_full(&self) -> Option<u64> {
         let mut waiting = self.lock();
@@ -142,7 +144,7 @@ impl CommitQueue {
         full.then(|| self.freed.seen())
     }
 
-    /// Adds a action for which no thread sleeps: it is committed within [`RELAXED`]. Never blocks.
+    /// Adds an action without a waiting caller: it is committed within [`RELAXED`]. Never blocks.
     pub(super) fn push_relaxed(&self, action: Box<dyn QueuedAction>) -> Result<()> {
         let mut waiting = self.lock();
         if waiting.closed {
@@ -157,15 +159,14 @@ impl CommitQueue {
         Ok(())
     }
 
-    /// Wakes the background unless it wakes up by itself until then.
+    /// Wakes the background thread unless it wakes by itself before `time`.
     fn wake_background_before(&self, waiting: &QueueState, time: Instant) {
         if waiting.background_until.is_some_and(|until| until > time) {
             self.background.notify_one();
         }
     }
 
-    /// Makes the caller the leader if there is something to commit and nobody at it. Otherwise whoever leads sees to it
-    /// that what is queued by now is committed next.
+    /// Makes the caller the leader if actions wait and there is none. Otherwise the actions queued by now are committed next.
     pub(super) fn try_lead(&self) -> bool {
         let mut waiting = self.lock();
         if waiting.leading || waiting.actions.front().is_none_or(|action| action.is_user_transaction()) {
@@ -176,7 +177,7 @@ impl CommitQueue {
         true
     }
 
-    /// Adds actions for whose answers no thread waits: the background tells them, or whoever leads by then. Never blocks.
+    /// Adds actions whose answers go to callbacks. The background thread or the next leader commits them at once. Never blocks.
     pub(super) fn push_for_background(&self, actions: Vec<Box<dyn QueuedAction>>) -> Result<()> {
         let mut waiting = self.lock();
         if waiting.closed {
@@ -191,7 +192,7 @@ impl CommitQueue {
         Ok(())
     }
 
-    /// The leader takes what is there, up to somebody's turn.
+    /// The leader takes the queued actions, up to the next user transaction.
     pub(super) fn take(&self) -> Vec<Box<dyn QueuedAction>> {
         let mut waiting = self.gather();
         let end =
@@ -207,8 +208,8 @@ impl CommitQueue {
         taken
     }
 
-    /// If the callers of the last batch are likely to come back in a moment, the leader waits for them: a commit for all
-    /// costs little more than one for a few. Bodies that take longer than that would be waited for in next_gather_skips.
+    /// Waits for the callers of the last group, since a commit for all costs little more than one for a few. After a timeout
+    /// a rising number of groups does not wait: the handlers between two calls take longer.
     fn gather(&self) -> MutexGuard<'_, QueueState> {
         let mut waiting = self.lock();
         if waiting.has_all_callers() {
@@ -228,14 +229,14 @@ impl CommitQueue {
             waiting = self.added.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         waiting.gathering = false;
-        let in_vain = waiting.callers * 2 < waiting.last;
+        let timed_out = waiting.callers * 2 < waiting.last;
         waiting.next_gather_skips =
-            if in_vain { (waiting.next_gather_skips * 2).clamp(1, GATHER_SKIPS_MAX) } else { 0 };
+            if timed_out { (waiting.next_gather_skips * 2).clamp(1, GATHER_SKIPS_MAX) } else { 0 };
         waiting.gather_skips = waiting.next_gather_skips;
         waiting
     }
 
-    /// The leader of a turn takes it out; false if it is not at the head yet.
+    /// The leader takes its user transaction out of the queue. False if it is not at the head yet.
     pub(super) fn take_user_transaction(&self) -> bool {
         let mut waiting = self.lock();
         let mine = waiting.actions.front().is_some_and(|action| action.is_user_transaction());
@@ -246,7 +247,7 @@ impl CommitQueue {
         mine
     }
 
-    /// The leader is done: the next one is the first caller that waits, or the background.
+    /// Ends the lead. The first waiting caller leads next, or the background thread.
     pub(super) fn hand_over(&self) {
         let mut waiting = self.lock();
         if let Some(waiter) = waiting.actions.iter().find_map(|action| action.waiter()) {
@@ -264,8 +265,8 @@ impl CommitQueue {
         }
     }
 
-    /// The background waits until it must lead: for what nobody waits for, at the end of its time; to close; or because
-    /// the time that `idles_in` gives is over, and nobody waits for anything.
+    /// The background thread waits for its next step: relaxed actions are due, the queue closes, or the queue is idle and the time
+    /// that `idles_in` returns is over.
     pub(super) fn next_background_step(&self, idles_in: impl Fn() -> Option<Duration>) -> BackgroundStep {
         let mut waiting = self.lock();
         loop {
@@ -297,9 +298,9 @@ impl CommitQueue {
         }
     }
 
-    /// The background looks again at what it waits for.
+    /// Lets the background thread check its deadlines again.
     pub(super) fn wake_background(&self) {
-        // Not between its look and its sleep.
+        // The lock excludes a wake between its check and its sleep.
         let waiting = self.lock();
         self.background.notify_one();
         drop(waiting);

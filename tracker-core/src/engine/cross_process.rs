@@ -1,4 +1,4 @@
-//! Other processes that write to the file: they change it without a word to this one, but for its change number.
+//! Changes by other processes, which are seen only by the change number in the file. Used by waits in the writers mode.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -8,7 +8,7 @@ use std::{
 use super::{Engine, writer::CommitEffects};
 use crate::storage::file::Sharing;
 
-/// How long a wait goes on before the first look at the file, and, doubled each time, between two looks at most.
+/// Interval before the first look at the file; each one is double the last, up to the maximum.
 const POLL_MIN: Duration = Duration::from_millis(5);
 const POLL_MAX: Duration = Duration::from_millis(100);
 
@@ -56,13 +56,13 @@ impl Engine {
         let mut intervals = PollIntervals { left: at_most, interval: POLL_MIN };
         while let Some(interval) = intervals.next() {
             self.signal.wait(seen, Some(interval));
-            if self.is_news(seen) {
+            if self.has_changed(seen) {
                 return;
             }
         }
     }
 
-    /// The same for async callers.
+    /// [`Self::wait`] for async callers.
     #[cfg(feature = "tokio")]
     pub(crate) async fn wait_async(&self, seen: u64, at_most: Option<Duration>) {
         if self.database.sharing() != Sharing::Writers {
@@ -71,14 +71,14 @@ impl Engine {
         let mut intervals = PollIntervals { left: at_most, interval: POLL_MIN };
         while let Some(interval) = intervals.next() {
             self.signal.changed(seen, Some(interval)).await;
-            if self.is_news(seen) {
+            if self.has_changed(seen) {
                 return;
             }
         }
     }
 
-    /// Whether the signal has risen, or the file has changed by another's hand: then it rises for all who wait.
-    fn is_news(&self, seen: u64) -> bool {
+    /// Whether the signal has risen or another process has changed the file, which raises the signal.
+    fn has_changed(&self, seen: u64) -> bool {
         if self.signal.seen() == seen {
             // A file that cannot be read is for the next call to report.
             let change = self.read(|rows| Ok(rows.file_state()?.change));

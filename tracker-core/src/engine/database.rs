@@ -1,3 +1,5 @@
+//! The open database file: transactions on it, and its reopening after an error. Called by the engine only.
+
 use std::{
     cell::RefCell,
     sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
@@ -19,8 +21,8 @@ use crate::{
     },
 };
 
-/// The open file. After an error that leaves redb unusable it is opened again, and what became of a commit is read from
-/// the file instead of guessed.
+/// The open file. After an error that leaves redb unusable it is opened again, and the outcome of a failed commit is read from
+/// the file.
 pub(crate) struct Database {
     place: Location,
     options: FileOptions,
@@ -35,7 +37,7 @@ enum Handle {
     Read(redb::ReadOnlyDatabase),
 }
 
-/// Which commit it is: the instance that makes it, and its number.
+/// Identifies a commit: the instance that makes it, and its number.
 pub(super) type CommitId = (Uuid, u64);
 
 impl Database {
@@ -117,12 +119,12 @@ impl Database {
             look(&txn)
         });
         drop((handle, held));
-        // What the disk has failed once, redb refuses from then on; so it does after a page that lies beyond the file's end.
-        // Other damage is no such thing: the file is as it is.
+        // After a failure of the disk, or a page beyond the end of the file, redb refuses every call until it is reopened. Other
+        // damage does not need that.
         read.map_err(|error| if error.is_of_the_disk() { self.recover(error) } else { error })
     }
 
-    /// Runs `work` in a write transaction and commits it if it says so. `quick` makes the next open after a crash instant.
+    /// Runs `work` in a write transaction and commits it if `work` returns true. `quick` makes the next open after a crash instant.
     pub(super) fn write<R, E: From<Error>>(
         &self,
         quick: bool,
@@ -170,7 +172,7 @@ impl Database {
         }
     }
 
-    /// Begins a write transaction; another process's one is waited for, but not for ever.
+    /// Begins a write transaction. Waits at most `patience` for that of another process.
     fn begin(&self, db: &redb::Database) -> Result<WriteTransaction> {
         let mut until = None;
         loop {
@@ -191,10 +193,10 @@ impl Database {
         }
     }
 
-    /// A commit failed, and may or may not be on disk: the file says which.
+    /// A commit failed and may be on disk: reads the outcome from the file.
     fn resolve(&self, mark: CommitId, error: Error) -> Result<()> {
         let error = error.about_file(self.place.name());
-        contain::log(|| tracing::error!(%error, "a commit failed: reopening the file to see what became of it"));
+        contain::log(|| tracing::error!(%error, "a commit failed: reopening the file to read its outcome"));
         self.reopen().map_err(|_| Error::outcome_unknown(&error.to_string()))?;
         let file_state = self.read(|txn| Tables::new(txn).file_state())?;
         if (file_state.instance, file_state.batch) == mark {
@@ -204,7 +206,7 @@ impl Database {
         Err(if alone { error } else { Error::outcome_unknown(&error.to_string()) })
     }
 
-    /// After an error that redb does not get over: opens the file again, so that the next call can work.
+    /// Opens the file again after an error that leaves redb unusable.
     pub(super) fn recover(&self, error: Error) -> Error {
         if matches!(error.kind(), ErrorKind::Io | ErrorKind::NoSpace | ErrorKind::Corrupted) && !self.in_memory() {
             match self.reopen() {
@@ -216,11 +218,11 @@ impl Database {
     }
 
     fn reopen(&self) -> Result<()> {
-        // Another file in its place would be taken for this one.
+        // A file that replaced it must not be opened instead.
         self.check_identity()?;
         let (_held, mut handle) = self.handle_alone()?;
         if self.read_only {
-            // Where that fails, the next read tries it again.
+            // If that fails, the next read tries again.
             *handle = Some(Handle::Read(file::inspect_again(&self.place, &self.options)?));
             return Ok(());
         }
@@ -240,7 +242,7 @@ impl Database {
 
     /// Begins a snapshot whose pages can be copied.
     pub(crate) fn snapshot(&self) -> Result<Snapshot> {
-        // Alone, so that no commit of this process is between the header and redb's memory of it.
+        // Alone, so that no commit of this process separates the header from the state of redb.
         let (_held, handle) = self.handle_alone()?;
         file::snapshot(&self.place, self.identity.as_ref(), || {
             Ok(match &*handle {

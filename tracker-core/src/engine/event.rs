@@ -1,10 +1,12 @@
+//! The public events of tasks.
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use crate::model::{task::TaskKey, transition::AttemptStatus};
 
-/// Something that happened to a task, told after it is durable.
+/// A durable change of a task.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Event {
@@ -36,9 +38,9 @@ pub enum EventKind {
         /// How.
         ending: AttemptStatus,
     },
-    /// A body told how far it is.
+    /// A handler reported its progress.
     Progress {
-        /// How much is done, in units of the body's own.
+        /// Amount done, in the units of the handler.
         done: u64,
         /// How much there is, if it is known.
         total: Option<u64>,

@@ -1,3 +1,5 @@
+//! One turn of the leader: commits the queued actions together, publishes the effects and answers the callers.
+
 use std::{
     sync::{
         Mutex, PoisonError,
@@ -22,8 +24,8 @@ use crate::{
     storage::file::guard,
 };
 
-/// After this time without a commit, the next one makes opening after a crash instant; and if it did not, one is made
-/// for that.
+/// After this time without a commit, the next one makes opening after a crash instant. If the last one did not, an empty
+/// commit does.
 pub(super) const QUIET: Duration = Duration::from_millis(500);
 
 /// The commits of this instance.
@@ -83,26 +85,26 @@ impl Engine {
         // A subscriber may block, or call the tracker: another thread leads by then. The callers are answered after
         // it, so that a start is in the log before its handler says anything.
         drop(leading);
-        effects.iter().for_each(Self::account);
+        effects.iter().for_each(Self::log_runs);
         actions.into_iter().for_each(answer);
     }
 
-    /// Commits the actions together; where one of them spoils the transaction, one by one.
+    /// Commits the actions together; if one of them spoils the transaction, one by one.
     fn commit_group(&self, actions: &mut [Box<dyn QueuedAction>], effects: &mut Vec<CommitEffects>) {
         match self.commit(actions) {
             Ok(done) => effects.push(done),
-            // What may be on disk must not be done a second time.
+            // An action that may be on disk must not run again.
             Err(error) if actions.len() == 1 || error.kind() == ErrorKind::OutcomeUnknown => {
                 for action in actions {
                     action.fail(&error);
                 }
             }
-            // One of them spoilt the transaction: each gets one of its own.
+            // One action spoilt the transaction: each gets its own.
             Err(first) => {
                 for action in actions {
                     match self.commit(std::slice::from_mut(action)) {
                         Ok(done) => effects.push(done),
-                        // The file is gone since then: why, the first error says.
+                        // The first error says why the file was closed.
                         Err(error) if error.kind() == ErrorKind::Closed => action.fail(&first),
                         Err(error) => action.fail(&error),
                     }
@@ -129,7 +131,7 @@ impl Engine {
         .map(|((), effects)| effects)
     }
 
-    /// Runs one action as the leader and publishes its effects. The caller logs them with [`Self::account`] once it has
+    /// Runs one action as the leader and publishes its effects. The caller logs them with [`Self::log_runs`] once it has
     /// handed over the lead: a log subscriber may block.
     pub(super) fn write_for<A: Action>(&self, action: &A) -> Result<(A::Out, CommitEffects)> {
         let (out, effects) = self.write(|writer| action.run(writer))?;
@@ -137,7 +139,7 @@ impl Engine {
         Ok((out, effects))
     }
 
-    /// One write transaction of the leader's.
+    /// Runs one write transaction of the leader.
     fn write<R>(&self, work: impl FnOnce(&mut Writer<'_>) -> Result<R>) -> Result<(R, CommitEffects)> {
         let (batch, quick) = self.commits.begin();
         let written = self.database.write(quick, (self.instance, batch), |txn| {
@@ -160,7 +162,7 @@ impl Engine {
         }
     }
 
-    /// A transaction of the caller's own, in his turn: `work` gets it with the writer.
+    /// Runs a user transaction, which commits in any case unless `work` fails.
     pub(super) fn write_own<R, E: From<Error>>(
         &self,
         work: impl FnOnce(&mut Writer<'_>) -> Result<R, E>,
@@ -178,7 +180,7 @@ impl Engine {
         Ok((result, effects))
     }
 
-    /// Keeps what a transaction has found or made.
+    /// Updates the state in memory after a commit.
     fn learn(&self, effects: &CommitEffects) {
         self.known.set(effects);
         effects.held.iter().for_each(|fence| self.held.add(*fence));
@@ -195,26 +197,26 @@ impl Engine {
         let context = Context {
             instance: self.instance,
             held: self.held.clone(),
-            watched: self.subscribers.any(),
+            is_subscribed: self.subscribers.any(),
             run_log_enabled: run_log::wanted(),
             known: self.known.get(),
         };
         Writer::begin(txn, context, &self.kinds(), |mark| self.time.now(mark))
     }
 
-    /// After a storage error that was not a commit's, redb may need to be reopened.
+    /// Reopens redb after an error of the storage where it needs that.
     fn after(&self, error: Error) -> Error {
         if error.stops_a_batch() { self.database.recover(error) } else { error }
     }
 
-    /// Tells the log.
-    pub(super) fn account(effects: &CommitEffects) {
-        for account in &effects.run_log {
-            contain::log(|| account.tell());
+    /// Writes the events of runs to the log.
+    pub(super) fn log_runs(effects: &CommitEffects) {
+        for event in &effects.run_log {
+            contain::log(|| event.log());
         }
     }
 
-    /// Tells who waits or watches what is durable now.
+    /// Wakes waiting claims and publishes events, now that the changes are durable.
     pub(super) fn publish(&self, effects: &CommitEffects) {
         if effects.woke {
             // Wakers of async callers are foreign code.
@@ -224,15 +226,15 @@ impl Engine {
             && let Err(error) = self.queue.push_for_background(vec![PendingAction::discarding(Propagate)])
         {
             contain::log(
-                || tracing::debug!(%error, "the tracker closes: the next one that opens the file tells the rest"),
+                || tracing::debug!(%error, "the tracker closes: the next one that opens the file continues the propagation"),
             );
         }
-        self.subscribers.tell(&effects.events);
+        self.subscribers.publish(&effects.events);
     }
 
     /// An empty commit that makes the next open instant.
     pub(super) fn settle(&self) {
-        // It is reported when it is found; nothing is worth a commit then.
+        // `check_identity` has logged it. A lost file needs no commit.
         if self.database.check_identity().is_err() {
             self.commits.end(true);
             return;

@@ -1,3 +1,5 @@
+//! Registers the leases that workers of this process hold, and the attempts that can be cancelled. Shared by engine and workers.
+
 use std::{
     collections::{HashMap, HashSet},
     sync::{
@@ -8,8 +10,8 @@ use std::{
 
 use super::Signal;
 
-/// The leases that workers of this process hold and renew by themselves, by fence: as long as they stand here, their
-/// owners live, whatever the wall clock says. And the attempts of this process that can be cancelled.
+/// The leases that workers of this process hold, by fence: while they are registered, no clock ends them. And the attempts of
+/// this process that can be cancelled.
 #[derive(Debug, Default)]
 pub(crate) struct HeldLeases {
     leases: Mutex<HashSet<u64>>,
@@ -19,7 +21,7 @@ pub(crate) struct HeldLeases {
 
 #[derive(Debug)]
 enum Attempt {
-    /// It runs, and this flag tells its handler.
+    /// It runs, and its handler reads this flag.
     Running(Arc<AtomicBool>),
     /// It was cancelled between its claim and its start.
     Cancelled,
@@ -63,7 +65,7 @@ impl HeldLeases {
         }
     }
 
-    /// Removes what is known of a lease whose task was given back before it began.
+    /// Removes a lease whose task was released before it began.
     pub(crate) fn give_back(&self, fence: u64) {
         self.remove(fence);
         self.attempts().remove(&fence);
@@ -90,7 +92,6 @@ mod tests {
 
     use crate::{Tracker, model::transition::Lease};
 
-    /// Whoever lives by a lease stands in the engine's own list, as long as he does.
     #[test]
     fn lease_is_held_from_entry_to_end_in_its_process() {
         let tracker = Tracker::in_memory().unwrap();

@@ -1,4 +1,4 @@
-//! The lead of the group commit: one thread has it at a time, and gives it up whatever happens.
+//! The lead of the group commit: one thread has it at a time, and hands it over even after a panic.
 
 use std::cell::RefCell;
 
@@ -11,12 +11,12 @@ thread_local! {
     static LEADS: RefCell<Vec<Uuid>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Whether this thread leads: a call that waits for a commit would wait for its own thread.
+/// Whether this thread leads: a call that waits for a commit would wait for itself.
 pub(super) fn leads(instance: Uuid) -> bool {
     LEADS.with_borrow(|leads| leads.contains(&instance))
 }
 
-/// Hands the lead over when dropped, also by a panic.
+/// Hands the lead over when dropped, even by a panic.
 pub(super) struct Leading<'e>(&'e Engine);
 
 impl<'e> Leading<'e> {

@@ -1,5 +1,5 @@
-//! The engine: gathers the actions of many callers into one transaction and one fsync, and answers each when it is
-//! durable.
+//! The engine: gathers the actions of many callers into one transaction and one fsync, and answers each when it is durable.
+//! Called by `api`, `worker`, `portable` and `maintenance`; uses `storage` and the rules.
 
 mod action;
 mod background;
@@ -63,7 +63,7 @@ pub(crate) use database::Database;
 use queued_action::{AnswerSlot, PendingAction, QueuedAction, Waiter};
 use subscription::Subscribers;
 
-/// One open file. Callers of any thread hand in actions; one of them at a time leads and commits for all.
+/// One open file. Callers of any thread queue actions; one of them at a time leads and commits for all.
 pub(crate) struct Engine {
     database: Database,
     queue: CommitQueue,
@@ -71,7 +71,7 @@ pub(crate) struct Engine {
     time: Arc<TimeKeeper>,
     kinds: RwLock<Arc<Kinds>>,
     held: Arc<HeldLeases>,
-    /// Rises when something may be startable that was not.
+    /// Rises when a task may have become startable.
     pub(crate) signal: Arc<Signal>,
     subscribers: Subscribers,
     background: Mutex<Option<JoinHandle<()>>>,
@@ -89,11 +89,11 @@ pub(crate) struct EngineOptions {
     pub read_only: bool,
     /// How long a write waits for another process.
     pub patience: Duration,
-    /// When submits are answered that do not say it themselves.
+    /// Durability of submits that do not choose one.
     pub durability: Durability,
-    /// How often what has been kept long enough is deleted by itself.
+    /// How often the retention is applied without a call.
     pub prune_every: Option<Duration>,
-    /// How long batches are kept of which nothing is left.
+    /// How long batches without tasks are kept.
     pub keep_batches: Duration,
 }
 
@@ -123,7 +123,7 @@ impl Engine {
         });
         let kinds = engine.stored_kinds()?;
         engine.set_kinds(Arc::new(kinds));
-        // Who only looks is told the file's time by nothing else.
+        // A tracker that only reads has no other source of the file's time.
         engine.time.now(engine.read(|rows| Ok(rows.file_state()?.mark))?);
         if !options.read_only {
             *engine.background.lock().unwrap_or_else(PoisonError::into_inner) = Some(background::start(&engine)?);
@@ -131,7 +131,7 @@ impl Engine {
         Ok(engine)
     }
 
-    /// When submits are answered that do not say it themselves.
+    /// Durability of submits that do not choose one.
     pub(crate) fn durability(&self) -> Durability {
         self.durability
     }
@@ -144,7 +144,7 @@ impl Engine {
         &self.held
     }
 
-    /// Whether a worker of this process lives by this lease, whatever the clock says.
+    /// Whether a worker of this process holds this lease, whatever the clock says.
     pub(crate) fn holds(&self, lease: &Lease) -> bool {
         lease.instance == self.instance && self.held.has(lease.fence)
     }
@@ -157,23 +157,23 @@ impl Engine {
         &self.database
     }
 
-    /// Does something, and returns when it is durable.
+    /// Runs an action, and returns when it is durable.
     pub(crate) fn call<A: Action>(&self, action: A) -> Result<A::Out> {
         self.call_then_notify(action, || ())
     }
 
-    /// The same, and tells somebody once it is queued: what he queues then comes after it.
-    pub(crate) fn call_then_notify<A: Action>(&self, action: A, tell: impl FnOnce()) -> Result<A::Out> {
+    /// [`Self::call`], and calls `notify` once the action is in the queue: actions that it queues come later.
+    pub(crate) fn call_then_notify<A: Action>(&self, action: A, notify: impl FnOnce()) -> Result<A::Out> {
         let waiter = Waiter::new(1);
         let (pending, slot) = PendingAction::waiting(action, &waiter);
         let queued = self.enqueue(vec![pending]);
-        tell();
+        notify();
         queued?;
         self.wait_at(&waiter);
         slot.take()
     }
 
-    /// Does several things that have nothing to do with each other, if possible in one commit.
+    /// Runs several independent actions, if possible in one commit.
     pub(crate) fn call_all<A: Action>(&self, actions: Vec<A>) -> Result<Vec<Result<A::Out>>> {
         if actions.is_empty() {
             return Ok(Vec::new());
@@ -186,7 +186,7 @@ impl Engine {
         Ok(slots.iter().map(AnswerSlot::take).collect())
     }
 
-    /// Does two things that have nothing to do with each other in one commit.
+    /// Runs two independent actions in one commit.
     #[expect(clippy::type_complexity, reason = "an answer each, behind whether they were queued at all")]
     pub(crate) fn call_both<A: Action, B: Action>(&self, one: A, other: B) -> Result<(Result<A::Out>, Result<B::Out>)> {
         let waiter = Waiter::new(2);
@@ -197,20 +197,20 @@ impl Engine {
         Ok((first.take(), second.take()))
     }
 
-    /// Queues something and does not wait: it is in the next durable commit, within 100 ms. Never blocks.
+    /// Queues an action without waiting for it: it is durable within 100 ms. Never blocks.
     pub(crate) fn post<A: Action>(&self, action: A) -> Result<()> {
         self.refuse_read_only()?;
         self.queue.push_relaxed(PendingAction::discarding(action))
     }
 
-    /// The same for a caller who may add much: waits for room in the queue, not for the disk.
+    /// [`Self::post`] for callers that may add many actions: waits for room in the queue.
     pub(crate) fn post_in_turn<A: Action>(&self, action: A) -> Result<()> {
         self.refuse_queueing()?;
         self.queue.wait_for_room()?;
         self.queue.push_relaxed(PendingAction::discarding(action))
     }
 
-    /// Gives back, without waiting, what was claimed and has not begun.
+    /// Releases a claimed task that has not begun, without waiting.
     pub(crate) fn give_back(&self, claimed: Claimed) {
         self.held.give_back(claimed.owner.fence);
         let id = claimed.body.id.clone();
@@ -227,7 +227,7 @@ impl Engine {
         }
     }
 
-    /// Queues something and tells the outcome to `answer`, on the thread that commits: it must not wait for anything.
+    /// Queues an action and calls `answer` with the outcome, on the thread that commits. `answer` must not block.
     pub(crate) fn call_then<A: Action>(
         &self,
         action: A,
@@ -236,8 +236,8 @@ impl Engine {
         self.enqueue_for_background(vec![PendingAction::answering(action, answer)])
     }
 
-    /// The same for a thread that comes back in a moment, to [`lead_if_free`](Self::lead_if_free); should it not, it is committed as what
-    /// is posted.
+    /// [`Self::call_then`] for a thread that soon calls [`lead_if_free`](Self::lead_if_free); otherwise the action is committed
+    /// as a posted one.
     pub(crate) fn post_then<A: Action>(
         &self,
         action: A,
@@ -248,7 +248,7 @@ impl Engine {
         self.queue.push_relaxed(PendingAction::answering(action, answer))
     }
 
-    /// A thread that waits for what it has posted commits it itself, unless somebody is at it already. False if it did not.
+    /// Leads once if there is no leader: the thread needs the answers of its posted actions. False if another thread leads.
     pub(crate) fn lead_if_free(&self) -> bool {
         let leads = self.queue.try_lead();
         if leads {
@@ -257,7 +257,7 @@ impl Engine {
         leads
     }
 
-    /// The same for two things in one commit.
+    /// [`Self::call_then`] for two actions in one commit.
     #[cfg(feature = "tokio")]
     pub(crate) fn call_both_then<A: Action, B: Action>(
         &self,
@@ -278,42 +278,42 @@ impl Engine {
         self.queue.push(pending)
     }
 
-    /// Refuses what cannot be queued here and now.
+    /// Refuses a call that cannot be queued from this thread.
     fn refuse_queueing(&self) -> Result<()> {
         self.refuse_inside_transaction()?;
         self.refuse_read_only()
     }
 
-    /// Refuses to change a file that was opened to be looked at.
+    /// Refuses a change of a file that was opened for reading.
     fn refuse_read_only(&self) -> Result<()> {
         if self.database.is_read_only() { Err(Error::read_only()) } else { Ok(()) }
     }
 
-    /// Refuses what would wait for the commit, or the transaction, that this thread is making.
+    /// Refuses a call that would wait for the commit or the transaction of its own thread.
     pub(crate) fn refuse_inside_transaction(&self) -> Result<()> {
         self.refuse_open()?;
         if leading::leads(self.instance) { Err(Error::inside_commit()) } else { Ok(()) }
     }
 
-    /// Refuses what must go through the transaction that is open on this thread.
+    /// Refuses a call while a user transaction is open on this thread.
     fn refuse_open(&self) -> Result<()> {
         if user_transaction::is_open(self.instance) { Err(Error::inside_transaction()) } else { Ok(()) }
     }
 
-    /// Waits for the answers, and leads where it is this thread's turn.
+    /// Waits for the answers, and leads when this thread is made the leader.
     fn wait_at(&self, waiter: &Waiter) {
         while waiter.must_lead() {
             self.lead();
         }
     }
 
-    /// Reads from a snapshot. Short: a snapshot that stays open keeps the file from reusing pages.
+    /// Reads from a snapshot. Keep it short: while a snapshot is open, the file cannot reuse pages.
     pub(crate) fn read<R>(&self, look: impl FnOnce(&mut Tables<&ReadTransaction>) -> Result<R>) -> Result<R> {
         self.refuse_inside_transaction()?;
         self.database.read(|txn| look(&mut Tables::new(txn)))
     }
 
-    /// The kinds as they stand in the file.
+    /// The kinds as stored in the file.
     #[expect(
         clippy::redundant_closure_for_method_calls,
         reason = "the method's path is not general enough over lifetimes"
@@ -331,7 +331,7 @@ impl Engine {
         *self.kinds.write().unwrap_or_else(PoisonError::into_inner) = kinds;
     }
 
-    /// The time now, for looking: never before the last time that was given.
+    /// The time now, for reads: never before a time that was returned.
     pub(crate) fn now(&self) -> Micros {
         self.time.now(Micros::MIN)
     }
@@ -340,7 +340,7 @@ impl Engine {
         self.subscribers.subscribe(capacity)
     }
 
-    /// Commits what is queued, answers everybody, and closes the file. Later calls are refused.
+    /// Commits the queued actions, answers their callers, and closes the file. Later calls are refused.
     pub(crate) fn close(&self) -> Result<()> {
         self.refuse_open()?;
         let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
@@ -354,7 +354,7 @@ impl Engine {
         self.signal.raise();
         if let Some(background) = background {
             if background.thread().id() == std::thread::current().id() {
-                // The last handle went with an answer that nobody took: what was queued with it is still committed.
+                // The last handle was dropped by a callback on this thread: the remaining actions are committed here.
                 while !self.queue.is_empty() {
                     self.lead();
                 }

@@ -1,4 +1,4 @@
-//! What is queued: actions, and where their callers wait.
+//! The entries of the commit queue: an action, and where its answer goes (a waiting thread, a callback, or nowhere).
 
 use std::sync::{Arc, PoisonError};
 
@@ -12,17 +12,17 @@ use crate::model::{
     error::{Error, Result},
 };
 
-/// An action with somebody, or nobody, waiting for its answer.
+/// An action in the queue, whatever its type.
 pub(super) trait QueuedAction: Send {
-    /// Runs it and keeps the answer for later. True if it went well.
+    /// Runs the action and keeps its answer. True if it succeeded.
     fn run(&mut self, writer: &mut Writer<'_>) -> bool;
-    /// Whether the last run failed in a way that only this action is concerned by; takes the error out otherwise.
+    /// The error of the last run, if it concerns the whole transaction.
     fn fatal(&mut self, spoilt: bool) -> Option<Error>;
     fn fail(&mut self, error: &Error);
     fn answer(self: Box<Self>);
-    /// The caller's waiting place, if a thread waits for the answer.
+    /// The waiter of the caller, if a thread waits for the answer.
     fn waiter(&self) -> Option<&Arc<Waiter>>;
-    /// Whether it is a turn: its caller runs a transaction of its own.
+    /// Whether the entry is the place of a user transaction.
     fn is_user_transaction(&self) -> bool {
         false
     }
@@ -40,7 +40,7 @@ pub(super) struct PendingAction<A: Action> {
     answer: Answer<A::Out>,
 }
 
-/// Where a thread waits for its answers, or for its turn to lead.
+/// Where a thread waits for its answers, or to become the leader.
 pub(super) struct Waiter {
     state: Mutex<WaiterState>,
     condition: Condvar,
@@ -48,7 +48,7 @@ pub(super) struct Waiter {
 
 struct WaiterState {
     leads: bool,
-    /// How many answers are still to come.
+    /// Number of answers that are missing.
     answers: usize,
 }
 
@@ -60,7 +60,7 @@ struct AnswerSlotInner<T> {
 pub(super) struct AnswerSlot<T>(Arc<AnswerSlotInner<T>>);
 
 impl Waiter {
-    /// For so many answers.
+    /// A waiter for this many answers.
     pub(super) fn new(answers: usize) -> Arc<Self> {
         Arc::new(Self { state: Mutex::new(WaiterState { leads: false, answers }), condition: Condvar::new() })
     }
@@ -74,7 +74,7 @@ impl Waiter {
         self.condition.notify_one();
     }
 
-    /// One more answer is there. The last one wakes the thread.
+    /// Counts an answer. The last one wakes the thread.
     pub(super) fn answered(&self) {
         let mut state = self.lock();
         state.answers -= 1;
@@ -84,7 +84,7 @@ impl Waiter {
         }
     }
 
-    /// Waits; true if this thread must lead now, false if its answers are there.
+    /// Waits. True if this thread must lead now, false if all answers are there.
     pub(super) fn must_lead(&self) -> bool {
         let mut state = self.lock();
         while !state.leads && state.answers > 0 {
@@ -101,7 +101,7 @@ impl<T> AnswerSlot<T> {
 }
 
 impl<A: Action> PendingAction<A> {
-    /// Its caller waits there.
+    /// An action whose caller waits at `waiter`.
     pub(super) fn waiting(action: A, waiter: &Arc<Waiter>) -> (Box<dyn QueuedAction>, AnswerSlot<A::Out>) {
         let slot = Arc::new(AnswerSlotInner { waiter: waiter.clone(), out: Mutex::new(None) });
         (Box::new(Self { action, out: None, answer: Answer::Slot(slot.clone()) }), AnswerSlot(slot))
@@ -145,7 +145,7 @@ impl<A: Action> QueuedAction for PendingAction<A> {
             Answer::Callback(tell) => tell(out),
             Answer::Discard => {
                 if let Err(error) = out {
-                    contain::log(|| tracing::debug!(%error, "a change that nobody waited for was not made"));
+                    contain::log(|| tracing::debug!(%error, "a change without a waiting caller was refused"));
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! What the kinds' retention says, done by itself: at opening, and then in idle moments.
+//! The retention of kinds, applied without a call: after opening, and then in idle moments of the background thread.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -11,15 +11,14 @@ use super::{
     writer::CommitEffects,
 };
 
-/// How many tasks one idle moment deletes at most, and at how many batches it looks: whoever calls meanwhile waits a few
-/// milliseconds.
+/// Number of tasks that one idle moment deletes, and of batches that it looks at. Calls meanwhile wait a few milliseconds.
 const BATCH: usize = 256;
 
-/// When the next look for what has been kept long enough is due.
+/// When the retention is applied next.
 pub(super) struct Retention {
-    /// `None` where only calls delete.
+    /// `None` if only calls delete.
     every: Option<Duration>,
-    /// How long batches are kept of which nothing is left.
+    /// How long batches without tasks are kept.
     keep_batches: Duration,
     next: Mutex<Option<Instant>>,
     /// After which batch the next look begins.
@@ -46,13 +45,13 @@ impl Retention {
 }
 
 impl Engine {
-    /// Goes on deleting in the next idle moment.
+    /// Applies the retention in the next idle moment.
     pub(crate) fn tidy_soon(&self) {
         self.retention.looks_in(Some(Duration::ZERO));
         self.queue.wake_background();
     }
 
-    /// Deletes some of what has been kept long enough. The caller leads, and logs the effects once it does not.
+    /// Applies the retention to one part of the tasks and batches. The caller leads, and logs the effects once it does not.
     pub(super) fn tidy(&self) -> CommitEffects {
         let Retention { keep_batches, batch, .. } = &self.retention;
         let beyond = *batch.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,9 +62,7 @@ impl Engine {
                 (tasks == BATCH || next_batch.is_some(), effects)
             }
             Err(error) => {
-                crate::model::contain::log(
-                    || tracing::warn!(%error, "what has been kept long enough could not be deleted"),
-                );
+                crate::model::contain::log(|| tracing::warn!(%error, "the retention could not be applied"));
                 (false, CommitEffects::default())
             }
         };

@@ -1,4 +1,4 @@
-//! The account of a run, for the log: what starts, ends or is refused, told once it is durable, before its caller goes on.
+//! The log of runs: starts, ends and refusals. Collected by the writer; logged once they are durable, before the caller continues.
 
 use chrono::{DateTime, Utc};
 use tracing::Level;
@@ -43,7 +43,7 @@ pub(super) fn wanted() -> Wanted {
     contain(ask).unwrap_or(Wanted::Nothing)
 }
 
-/// Something that a run came to.
+/// A start, an end or a refusal.
 #[derive(Clone, Debug)]
 pub(crate) struct RunLogEvent {
     kind: String,
@@ -84,7 +84,7 @@ struct Status {
 }
 
 impl RunLogEvent {
-    /// What a command has made of a task, where that is part of a run.
+    /// The event of a command that is part of a run.
     pub(super) fn of(
         kind: &Kind,
         id: &TaskKey,
@@ -121,18 +121,19 @@ impl RunLogEvent {
         (what.level() <= wanted).then(|| Self { kind: kind.name.clone(), id: id.clone(), what })
     }
 
-    /// Why a command was refused, where that is part of a run: a claim that was too late for its task is none.
+    /// The event of a refused command that is part of a run. A claim that came too late for its task has none.
     pub(super) fn of_refusal(kind: &Kind, id: &TaskKey, command: &Command, reason: &Reason) -> Option<Self> {
-        let told = match command {
+        let is_logged = match command {
             Command::Start(start) => !start.by_line,
             Command::Finish(_) => true,
             _ => false,
         };
         let what = What::Refused { reason: reason.clone() };
-        told.then(|| Self { kind: kind.name.clone(), id: id.clone(), what })
+        is_logged.then(|| Self { kind: kind.name.clone(), id: id.clone(), what })
     }
 
-    pub(super) fn tell(&self) {
+    /// Writes the event to the log.
+    pub(super) fn log(&self) {
         let (kind, id) = (self.kind.as_str(), &self.id);
         match &self.what {
             What::Started { fence, attempt, worker, until, was, status } => tracing::debug!(
@@ -179,7 +180,7 @@ impl RunLogEvent {
     }
 }
 
-/// Whether a command can end an attempt as failed: of the others nothing is collected on behalf of `INFO` and `WARN`.
+/// Whether a command can end an attempt as failed. Other commands have no event at `INFO` and `WARN`.
 fn may_fail(command: &Command) -> bool {
     match command {
         Command::Finish(finish) => finish.failure.is_some(),

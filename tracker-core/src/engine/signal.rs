@@ -1,9 +1,11 @@
+//! A number that threads and futures wait on until it rises.
+
 use std::{
     sync::{Condvar, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-/// Something to wait for: a number that rises.
+/// A number that rises, and that threads and futures wait on.
 #[derive(Debug, Default)]
 pub(crate) struct Signal {
     raised: Mutex<u64>,
@@ -25,7 +27,7 @@ impl Signal {
         self.notify.notify_waiters();
     }
 
-    /// The same where one waiting thread is enough: which one does not matter. Futures are all woken.
+    /// [`Self::raise`] where one waiting thread is enough. All futures are woken.
     pub(crate) fn raise_for_one(&self) {
         *self.raised.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         self.condition.notify_one();
@@ -51,11 +53,11 @@ impl Signal {
         }
     }
 
-    /// The same for async callers.
+    /// [`Self::wait`] for async callers.
     #[cfg(feature = "tokio")]
     pub(crate) async fn changed(&self, seen: u64, at_most: Option<Duration>) {
         let mut notified = std::pin::pin!(self.notify.notified());
-        // In line before the look: what is raised after the look is heard.
+        // Registered before the check, so that a later raise wakes it.
         notified.as_mut().enable();
         if self.seen() != seen {
             return;

@@ -1,3 +1,5 @@
+//! Queues of events, one for each subscriber. Filled after a commit; a full queue drops its oldest events.
+
 use std::{
     collections::VecDeque,
     fmt,
@@ -7,19 +9,19 @@ use std::{
 
 use super::event::Event;
 
-/// What a watcher hears.
+/// What a subscription yields.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Notification {
-    /// Something happened to a task.
+    /// An event of a task.
     Event(Event),
-    /// The watcher was too slow for so many events; they are gone. Read the tracker's state to catch up.
+    /// Number of events that were dropped because the subscriber was too slow. Read the state of the tracker to catch up.
     Lagged(u64),
 }
 
-/// Hears of what happens to tasks, after it is durable. Made by [`Tracker::subscribe`](crate::Tracker::subscribe).
+/// Yields the events of tasks, once they are durable. Created by [`Tracker::subscribe`](crate::Tracker::subscribe).
 ///
-/// A slow watcher never makes a writer wait: it misses events, and is told how many. It hears of changes that this
-/// process makes.
+/// A slow subscriber never blocks a writer: its queue drops the oldest events and yields their number. Only changes of this
+/// process are events.
 pub struct Subscription(Arc<SubscriptionQueue>);
 
 impl fmt::Debug for Subscription {
@@ -37,7 +39,7 @@ struct SubscriptionQueue {
 #[derive(Default)]
 struct QueuedEvents {
     events: VecDeque<Event>,
-    missed: u64,
+    dropped: u64,
     closed: bool,
 }
 
@@ -49,48 +51,48 @@ impl SubscriptionQueue {
 
 impl QueuedEvents {
     fn next(&mut self) -> Option<Notification> {
-        if self.missed > 0 {
-            return Some(Notification::Lagged(std::mem::take(&mut self.missed)));
+        if self.dropped > 0 {
+            return Some(Notification::Lagged(std::mem::take(&mut self.dropped)));
         }
         self.events.pop_front().map(Notification::Event)
     }
 }
 
 impl Subscription {
-    /// The next event, if one is there.
+    /// Returns the next event, if there is one.
     #[must_use]
     pub fn try_next(&self) -> Option<Notification> {
         self.0.lock().next()
     }
 
-    /// Waits for the next event, at most this long. `None` if there was none, or the tracker is closed.
+    /// Waits for the next event, at most this long. Returns `None` on timeout, or if the tracker is closed.
     #[must_use]
     pub fn next_within(&self, at_most: Duration) -> Option<Notification> {
         let until = Instant::now().checked_add(at_most)?;
-        let mut heard = self.0.lock();
+        let mut state = self.0.lock();
         loop {
-            let next = heard.next();
+            let next = state.next();
             let left = until.saturating_duration_since(Instant::now());
-            if next.is_some() || heard.closed || left.is_zero() {
+            if next.is_some() || state.closed || left.is_zero() {
                 return next;
             }
-            heard = self.0.condition.wait_timeout(heard, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.0.condition.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
 
-/// Waits for each event; ends when the tracker is closed.
+/// Waits for each event. Ends when the tracker is closed.
 impl Iterator for Subscription {
     type Item = Notification;
 
     fn next(&mut self) -> Option<Notification> {
-        let mut heard = self.0.lock();
+        let mut state = self.0.lock();
         loop {
-            let next = heard.next();
-            if next.is_some() || heard.closed {
+            let next = state.next();
+            if next.is_some() || state.closed {
                 return next;
             }
-            heard = self.0.condition.wait(heard).unwrap_or_else(PoisonError::into_inner);
+            state = self.0.condition.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
@@ -100,13 +102,13 @@ pub(super) struct Subscribers(Mutex<Vec<Weak<SubscriptionQueue>>>);
 
 impl Subscribers {
     pub(super) fn subscribe(&self, capacity: usize) -> Subscription {
-        let ear = Arc::new(SubscriptionQueue {
+        let queue = Arc::new(SubscriptionQueue {
             state: Mutex::default(),
             condition: Condvar::new(),
             capacity: capacity.max(1),
         });
-        self.lock().push(Arc::downgrade(&ear));
-        Subscription(ear)
+        self.lock().push(Arc::downgrade(&queue));
+        Subscription(queue)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Weak<SubscriptionQueue>>> {
@@ -114,32 +116,32 @@ impl Subscribers {
     }
 
     pub(super) fn any(&self) -> bool {
-        let mut ears = self.lock();
-        ears.retain(|ear| ear.strong_count() > 0);
-        !ears.is_empty()
+        let mut queues = self.lock();
+        queues.retain(|queue| queue.strong_count() > 0);
+        !queues.is_empty()
     }
 
-    pub(super) fn tell(&self, events: &[Event]) {
+    pub(super) fn publish(&self, events: &[Event]) {
         if events.is_empty() {
             return;
         }
-        for ear in self.lock().iter().filter_map(Weak::upgrade) {
-            let mut heard = ear.lock();
+        for queue in self.lock().iter().filter_map(Weak::upgrade) {
+            let mut state = queue.lock();
             for event in events {
-                if heard.events.len() >= ear.capacity {
-                    heard.events.pop_front();
-                    heard.missed += 1;
+                if state.events.len() >= queue.capacity {
+                    state.events.pop_front();
+                    state.dropped += 1;
                 }
-                heard.events.push_back(event.clone());
+                state.events.push_back(event.clone());
             }
-            ear.condition.notify_all();
+            queue.condition.notify_all();
         }
     }
 
     pub(super) fn close(&self) {
-        for ear in self.lock().drain(..).filter_map(|ear| ear.upgrade()) {
-            ear.lock().closed = true;
-            ear.condition.notify_all();
+        for queue in self.lock().drain(..).filter_map(|queue| queue.upgrade()) {
+            queue.lock().closed = true;
+            queue.condition.notify_all();
         }
     }
 }

@@ -1,3 +1,5 @@
+//! A transaction that runs the caller's code, in its place in the commit queue, on the caller's thread.
+
 use std::{
     cell::RefCell,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -19,7 +21,7 @@ thread_local! {
     static OPEN: RefCell<Vec<Uuid>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Whether a transaction of this instance is open on this thread: every other call would wait for ever.
+/// Whether a transaction of this instance is open on this thread: another call would wait for its own thread.
 pub(super) fn is_open(instance: Uuid) -> bool {
     OPEN.with_borrow(|open| open.contains(&instance))
 }
@@ -39,7 +41,7 @@ impl Drop for OpenGuard {
     }
 }
 
-/// A place in the queue for a transaction of the caller's own.
+/// The place of a user transaction in the queue.
 struct UserTransactionEntry(Arc<Waiter>);
 
 impl QueuedAction for UserTransactionEntry {
@@ -65,8 +67,8 @@ impl QueuedAction for UserTransactionEntry {
 }
 
 impl Engine {
-    /// Waits for its turn, then runs `work` in a transaction of its own on this thread. An error or a panic rolls it
-    /// back; the panic goes on.
+    /// Waits for its place in the queue, then runs `work` in a transaction on this thread. An error or a panic rolls it back; the
+    /// panic is resumed.
     pub(crate) fn user_transaction<R, E: From<Error>>(
         &self,
         work: impl FnOnce(&mut Writer<'_>) -> Result<R, E>,
@@ -100,7 +102,7 @@ impl Engine {
         let (result, effects) = written?;
         // The log comes last: a subscriber may block.
         self.publish(&effects);
-        Self::account(&effects);
+        Self::log_runs(&effects);
         Ok(result)
     }
 }

@@ -144,9 +144,9 @@ impl ImportedTask {
             }
             writer.admit(&self.kind, &whole)?;
             if !ties.is_empty() {
-                writer.tie(&self.kind, whole.task, &self.id, &ties)?;
+                writer.set_dependencies(&self.kind, whole.task, &self.id, &ties)?;
             }
-            deleted.into_iter().try_for_each(|otherwise| writer.miss(whole.task, otherwise))
+            deleted.into_iter().try_for_each(|otherwise| writer.miss_target(whole.task, otherwise))
         });
         if let (Err(_), Some(number)) = (&put, made) {
             writer.remove_batch(number)?;

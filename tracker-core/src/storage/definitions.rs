@@ -21,7 +21,7 @@ pub(crate) const KINDS: TableDefinition<u32, Bytes> = TableDefinition::new("trac
 pub(crate) const HEADERS: TableDefinition<Fixed<{ TaskRef::LEN }>, Bytes> = TableDefinition::new("tracker.headers");
 /// Task -> id, keys and payload.
 pub(crate) const PAYLOADS: TableDefinition<Fixed<{ TaskRef::LEN }>, Bytes> = TableDefinition::new("tracker.payloads");
-/// Task -> the body that waits for the end of the running attempt.
+/// Task -> the payload that replaces its payload when the running attempt ends.
 pub(crate) const SUCCESSORS: TableDefinition<Fixed<{ TaskRef::LEN }>, Bytes> =
     TableDefinition::new("tracker.successors");
 /// Task -> progress of the running attempt.
@@ -37,18 +37,18 @@ pub(crate) const INDEXES: TableDefinition<Bytes, ()> = TableDefinition::new("tra
 /// Kind, status, priority, time and sequence number: the order in which tasks are due, or expire, or ended.
 pub(crate) const CLAIM_ORDER: TableDefinition<Fixed<{ ClaimKey::LEN }>, ()> =
     TableDefinition::new("tracker.claim_order");
-/// Kind, status, time of the last change and sequence number, for the statuses that the line orders otherwise.
+/// Kind, status, time of the last change and sequence number, for statuses that the claim order sorts by another time.
 pub(crate) const UPDATED: TableDefinition<Fixed<{ UpdatedKey::LEN }>, ()> = TableDefinition::new("tracker.updated");
-/// Kind and status -> how many tasks have it.
+/// Kind and status -> number of tasks.
 pub(crate) const COUNTS: TableDefinition<Fixed<{ CountKey::LEN }>, u64> = TableDefinition::new("tracker.counts");
-/// Waiting task, and the task or batch that it waits for -> what becomes of it if that one ends without success.
+/// Waiting task, and the task or batch that it waits for -> the effect of a target that ends without success.
 pub(crate) const DEPENDENCIES: TableDefinition<Fixed<{ DependencyKey::LEN }>, u8> =
     TableDefinition::new("tracker.dependencies");
-/// The same, turned round.
+/// Target, then waiting task -> as in the table of dependencies.
 pub(crate) const DEPENDENTS: TableDefinition<Fixed<{ DependencyKey::LEN }>, u8> =
     TableDefinition::new("tracker.dependents");
-/// Task or batch -> news of it that not all have heard who wait for it; the number before which they were submitted; and the
-/// last one that heard it: its kind's number (0 for nobody) and its own.
+/// Task or batch -> its end, while it has not reached all dependents; the sequence number before which they were submitted; and
+/// the last dependent that it has reached: kind (0 for none) and sequence number.
 pub(crate) const PROPAGATIONS: TableDefinition<Fixed<{ TaskRef::LEN }>, DependencyEndRow> =
     TableDefinition::new("tracker.propagations");
 /// Batch number -> batch.
@@ -60,12 +60,12 @@ pub(crate) const BATCH_MEMBERS: TableDefinition<Fixed<{ MemberKey::LEN }>, ()> =
     TableDefinition::new("tracker.batch_members");
 /// Batch number -> the task that is submitted when the batch is over.
 pub(crate) const FOLLOW_UPS: TableDefinition<u64, Bytes> = TableDefinition::new("tracker.follow_ups");
-/// In kinds with a limit: kind, value, then the place in the line, of every task that a claim may come to.
+/// In kinds with a limit: kind, limit key, then the place in the claim order, of each task that claims may start.
 pub(crate) const LIMIT_QUEUES: TableDefinition<Bytes, ()> = TableDefinition::new("tracker.limit_queues");
-/// In kinds with a limit: the places in the line that stand first in their lane, where it has a slot free -> the value.
+/// In kinds with a limit: the places of the eligible heads -> the limit key.
 pub(crate) const LIMIT_HEADS: TableDefinition<Fixed<{ ClaimKey::LEN }>, Bytes> =
     TableDefinition::new("tracker.limit_heads");
-/// In kinds with a limit: kind and value -> how many tasks are in progress.
+/// In kinds with a limit: kind and limit key -> number of tasks in progress.
 pub(crate) const LIMIT_IN_USE: TableDefinition<Bytes, u64> = TableDefinition::new("tracker.limit_in_use");
 /// In kinds with a rate: kind and number -> when a task started; a ring of as many as may start in a period.
 pub(crate) const RATE_STARTS: TableDefinition<Fixed<{ StartKey::LEN }>, i64> =

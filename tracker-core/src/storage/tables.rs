@@ -120,7 +120,7 @@ pub(crate) fn row<T: Encodable>(table: &str, key: impl std::fmt::Display, bytes:
     encoding::decode(bytes).map_err(|what| Error::corrupted(table, key, what))
 }
 
-/// The same for a row of a task's, whose checksum covers its key.
+/// [`row`] for a row of a task, whose checksum covers its key.
 pub(crate) fn row_of<T: Encodable>(table: &str, task: TaskRef, bytes: &[u8]) -> Result<T> {
     encoding::decode_at(&task.pack(), bytes).map_err(|what| Error::corrupted(table, task, what))
 }
@@ -195,7 +195,7 @@ impl<S: Source> Tables<S> {
         bytes.map(|bytes| row_of("tracker.payloads", task, bytes.value())).transpose()
     }
 
-    /// The body of a task that has a header.
+    /// The payload row of a task that has a header.
     pub(crate) fn body_of(&mut self, task: TaskRef) -> Result<TaskRow> {
         self.body(task)?.ok_or_else(|| Error::corrupted("tracker.payloads", task, "the task has no body"))
     }
@@ -205,8 +205,8 @@ impl<S: Source> Tables<S> {
         bytes.map(|bytes| row_of("tracker.successors", task, bytes.value())).transpose()
     }
 
-    /// The payload that a change by hand starts from, and its revision. The change frees a task whose lease is over: a
-    /// payload that waits for that has taken the place of the other by then.
+    /// The payload that an update starts from, and its revision. The update frees a task whose lease has run out, so a payload
+    /// that waits for the end of the attempt is the one to update.
     pub(crate) fn changeable(&mut self, task: TaskRef, header: &Header, now: Micros) -> Result<(TaskRow, u32)> {
         let freed = header.successor && header.lease.as_ref().is_some_and(|lease| lease.is_over(now));
         let successor = if freed { self.successor(task)? } else { None };

@@ -1,3 +1,5 @@
+//! Actions on batches, and the continuation of propagations.
+
 use std::time::Duration;
 
 use super::Action;
@@ -6,11 +8,11 @@ use crate::{
     model::{error::Result, new_task::NewTask, task::TaskRef, time::micros_of, transition::Batch},
 };
 
-/// Makes a batch, or finds the one that has the label.
+/// Opens a batch, or finds the one with this label.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenBatch {
     pub label: String,
-    /// The task that is submitted when a new batch is over.
+    /// The task that is submitted when a new batch ends.
     pub follow_up: Option<NewTask>,
 }
 
@@ -26,7 +28,7 @@ impl Action for OpenBatch {
     }
 }
 
-/// Says whether more tasks come into a batch.
+/// Seals a batch against further tasks, or opens it again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seal {
     pub batch: u64,
@@ -57,7 +59,7 @@ impl Action for RemoveBatch {
     }
 }
 
-/// Deletes the records of batches that were over long enough ago, have no tasks any more, and that nobody waits for.
+/// Deletes batches that ended long enough ago, have no tasks and no dependents.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PruneBatches {
     pub keep: Duration,
@@ -103,6 +105,6 @@ impl Action for Propagate {
     type Out = ();
 
     fn run(&self, writer: &mut Writer<'_>) -> Result<()> {
-        writer.go_on()
+        writer.continue_propagations()
     }
 }

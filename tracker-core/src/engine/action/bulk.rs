@@ -1,3 +1,5 @@
+//! Submits many tasks of a kind. Their payloads are encoded on the caller's thread.
+
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -19,10 +21,10 @@ use crate::{
 /// A task to be submitted, encoded on the thread of its caller.
 pub(crate) struct Prepared {
     pub id: TaskKey,
-    /// Whether the id was made for it.
+    /// Whether the id was generated.
     generated: bool,
     pub indexes: Vec<Vec<u8>>,
-    /// The record of its body.
+    /// The payload record.
     pub record: Vec<u8>,
     pub submit: Submit,
 }
@@ -36,7 +38,7 @@ impl Prepared {
         Ok(Self { id: body.id, generated, indexes: body.indexes, record, submit })
     }
 
-    /// The same as a submit of its own.
+    /// The task as a submit of its own.
     fn alone(&self, kind: &Kind) -> Result<NewTask> {
         let body: TaskRow =
             encoding::decode(&self.record).map_err(|what| Error::corrupted("tracker.payloads", &self.id, what))?;
@@ -46,7 +48,7 @@ impl Prepared {
     }
 }
 
-/// Puts many tasks of a kind in. Each is told for itself what came of it.
+/// Submits many tasks of a kind. Returns a result for each.
 pub(crate) struct SubmitMany {
     pub kind: u32,
     pub tasks: Vec<Prepared>,
@@ -66,10 +68,10 @@ impl Action for SubmitMany {
     }
 }
 
-/// Outside: what concerns the transaction; inside: what concerns the task.
+/// The outer error concerns the transaction, the inner one the task.
 fn put_alone(writer: &mut Writer<'_>, kind: &Kind, task: &Prepared) -> Result<Result<CommandResult>> {
     let new = task.alone(kind)?;
-    // That somebody's lease has run out stays true, whatever becomes of this one.
+    // The end of an expired lease stays, even if this submit is refused.
     new.free(writer)?;
     let before = writer.writes();
     match new.put(writer) {

@@ -1,3 +1,5 @@
+//! Claims the next tasks, or starts one by its id.
+
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -18,8 +20,8 @@ use crate::{
     storage::read::claim_order::Ready,
 };
 
-/// Crashes after which a task is a isolated and runs alone in its process.
-const SUSPECT: u32 = 2;
+/// Number of crashes after which a task is isolated: it runs alone in its process.
+const ISOLATED_AFTER: u32 = 2;
 
 /// A task that the caller owns now.
 #[derive(Clone, Debug)]
@@ -31,35 +33,35 @@ pub(crate) struct Claimed {
 }
 
 impl Claimed {
-    /// How many bytes its payload has.
+    /// Size of its payload.
     pub(crate) fn bytes(&self) -> usize {
         self.body.payload.len()
     }
 
-    /// Whether the file says that its body has begun.
+    /// Whether its handler has begun, as stored.
     pub(crate) fn is_begun(&self) -> bool {
         self.header.lease.as_ref().is_none_or(|lease| lease.begun)
     }
 }
 
-/// Takes the next tasks of the line.
+/// Claims the next tasks.
 #[derive(Clone, Debug)]
 pub(crate) struct Claim {
     pub kind: u32,
     pub start: Start,
-    /// How many at most.
+    /// Number of tasks, at most.
     pub most: usize,
-    /// For how many of them somebody is free to begin at once; the others are claimed ahead.
+    /// Number of tasks whose handlers begin at once; the others are prefetched.
     pub begin: usize,
-    /// How many bytes of payload the others may have together.
+    /// Size of the payloads of the others together, at most.
     pub ahead_bytes: usize,
-    /// Whether a isolated may be among them; it is then the only one.
+    /// Whether an isolated task may be claimed; it is then the only one.
     pub isolated: bool,
-    /// Whether a worker of this process lives by what is claimed, from the commit on: it lets go of each lease itself.
+    /// Whether a worker of this process holds the leases from the commit on, and removes each itself.
     pub held: bool,
 }
 
-/// What a claim found.
+/// The claimed tasks, and why there are no more.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Claims {
     pub tasks: Vec<Claimed>,
@@ -67,18 +69,18 @@ pub(crate) struct Claims {
     pub due: Option<Micros>,
     /// When the first lease runs out, if nothing was found.
     pub expiry: Option<Micros>,
-    /// A isolated is next in line, and this claim did not take isolated.
+    /// An isolated task is next, and the claim excluded it.
     pub isolated_waits: bool,
-    /// Something may wait that is due: the kind is paused, or a limit is reached.
+    /// Due tasks may wait: the kind is paused, or a limit is reached.
     pub held_back: bool,
-    /// The next task is due, and its payload is larger than what was left of [`Claim::ahead_bytes`].
+    /// The payload of the next task exceeds the rest of [`Claim::ahead_bytes`].
     pub is_cut: bool,
     /// The time of the transaction.
     pub now: Micros,
 }
 
 impl Claims {
-    /// How many bytes of payload those have that are claimed ahead.
+    /// Size of the payloads that are prefetched.
     fn ahead_bytes(&self, begin: usize) -> usize {
         self.tasks.iter().skip(begin).map(Claimed::bytes).sum()
     }
@@ -96,11 +98,11 @@ impl Action for Claim {
         writer.sweep(&kind)?;
         let mut codes = kind.graph.startable(self.start.step);
         codes.extend(self.start.extra.iter().filter(|code| !codes.contains(code)).copied().collect::<Vec<_>>());
-        check_lanes(&kind, &codes)?;
+        check_limit_queues(&kind, &codes)?;
         while claims.tasks.len() < self.most {
             match writer.rows().next_ready(&kind, &codes, claims.now)? {
                 Ready::Now(task) => {
-                    // Where nobody is due, nobody waits for the rate.
+                    // Only due tasks wait for the rate.
                     if let Some(at) = writer.rows().rate_opens(&kind, claims.now)? {
                         claims.due = Some(at);
                         break;
@@ -129,10 +131,10 @@ impl Action for Claim {
 }
 
 impl Claim {
-    /// Takes this task; false where no further one may be taken now.
+    /// Claims this task. False if no further one may be claimed now.
     fn take(&self, writer: &mut Writer<'_>, kind: &Kind, task: TaskRef, claims: &mut Claims) -> Result<bool> {
         let header = writer.known(task)?;
-        let isolated = header.crashes >= SUSPECT;
+        let isolated = header.crashes >= ISOLATED_AFTER;
         if isolated && (!self.isolated || !claims.tasks.is_empty()) {
             claims.isolated_waits = true;
             return Ok(false);
@@ -143,12 +145,12 @@ impl Claim {
         }
         let body = match writer.rows().body_of(task) {
             Ok(body) => body,
-            // Where it is out of the line already and found all the same, more than its body is damaged.
+            // An unreadable task that is found again means further damage.
             Err(error) if error.kind() == ErrorKind::Corrupted && !header.unreadable => {
                 contain::log(
-                    || tracing::error!(kind = kind.name, %task, %error, "a task cannot be read and is out of the line"),
+                    || tracing::error!(kind = kind.name, %task, %error, "a task cannot be read and is not claimed again"),
                 );
-                return writer.strand(kind, task, &header).map(|()| true);
+                return writer.mark_unreadable(kind, task, &header).map(|()| true);
             }
             Err(error) => return Err(error),
         };
@@ -165,8 +167,8 @@ impl Claim {
     }
 }
 
-/// Refuses statuses whose tasks stand in no lane: a claim would have to walk past those that may not start.
-fn check_lanes(kind: &Kind, codes: &[i32]) -> Result<()> {
+/// Refuses statuses without limit queues: a claim would walk past tasks that may not start.
+fn check_limit_queues(kind: &Kind, codes: &[i32]) -> Result<()> {
     match codes.iter().find(|code| kind.limit().is_some() && !kind.is_claimable(**code)) {
         None => Ok(()),
         Some(code) => Err(Error::invalid(format!(
@@ -245,7 +247,7 @@ fn lease(
     if !reenters {
         writer.rows().count_start(kind, now)?;
     }
-    // The start may have freed an expired lease for whose end another payload was waiting.
+    // The start may have ended an expired lease for which another payload waited.
     let body = if done.body == PayloadChange::TakeSuccessor { writer.rows().body_of(task)? } else { body };
     let header = done.header.ok_or_else(|| kind.refuse(body.id.clone(), Reason::NotFound))?;
     Ok(Claimed { task, owner, header, body })

@@ -1,3 +1,5 @@
+//! The end of an attempt, with the tasks that follow from it.
+
 use std::sync::Arc;
 
 use super::{Action, Claimed};
@@ -42,7 +44,7 @@ impl Action for FinishTask {
 }
 
 impl FinishTask {
-    /// Gives a task back as if it had not been claimed.
+    /// Releases a task as if it had not been claimed.
     pub(crate) fn release(claimed: Claimed) -> Self {
         let Claimed { task, owner, body, .. } = claimed;
         Self::plain(task, body.id, owner, Outcome::Release, None)
@@ -72,7 +74,7 @@ impl FinishTask {
         let done = writer.decide(kind, self.task, header.as_ref(), &command, self.body.as_ref(), &self.id);
         match done {
             Ok(done) => done.header.ok_or_else(lost),
-            // A task that was deleted meanwhile belongs to nobody.
+            // The task was deleted meanwhile.
             Err(error) if error.kind() == ErrorKind::NotFound => Err(lost()),
             Err(error) => Err(error),
         }

@@ -1,3 +1,5 @@
+//! Stores the definition of a kind when a type opens it, and rebuilds the rows that it changes.
+
 use std::sync::Arc;
 
 use super::Action;
@@ -14,7 +16,7 @@ use crate::{
     },
 };
 
-/// Makes a kind known to the file, or brings what the file says of it up to date with the type that opens it.
+/// Stores a kind, or updates its stored definition to that of the type that opens it.
 pub(crate) struct Register {
     pub spec: KindSpec,
     /// The type of the ids, where the library knows it.
@@ -42,7 +44,7 @@ impl Action for Register {
             || orders_differ(&old, &new)
             || self.has_other_types(writer, &old)?;
         if new == *old && !rebuilds {
-            self.readmit(writer, &old)?;
+            self.restore_readable(writer, &old)?;
             return Ok(old);
         }
         writer.rows().check_codes(&old, &new.graph)?;
@@ -56,15 +58,15 @@ impl Action for Register {
         if old.policy.rate.map(|rate| rate.starts) != kind.policy.rate.map(|rate| rate.starts) {
             writer.rows().refit_starts(&kind)?;
         }
-        self.readmit(writer, &kind)?;
+        self.restore_readable(writer, &kind)?;
         Ok(kind)
     }
 }
 
 impl Register {
-    /// Puts the tasks into the line again that an earlier opener could not decode.
-    fn readmit(&self, writer: &mut Writer<'_>, kind: &Arc<Kind>) -> Result<()> {
-        for task in writer.rows().stranded(kind)? {
+    /// Makes tasks claimable again that an earlier type could not decode.
+    fn restore_readable(&self, writer: &mut Writer<'_>, kind: &Arc<Kind>) -> Result<()> {
+        for task in writer.rows().unreadable_tasks(kind)? {
             let header = writer.known(task)?;
             if header.unreadable
                 && let Ok(body) = writer.rows().body_of(task)
@@ -172,7 +174,7 @@ fn orders_differ(old: &Kind, new: &Kind) -> bool {
     })
 }
 
-/// Pauses or resumes a kind: nothing is claimed from a paused one.
+/// Pauses or resumes a kind. No task of a paused kind is claimed.
 pub(crate) struct Pause {
     pub kind: u32,
     pub paused: bool,

@@ -1,3 +1,5 @@
+//! Ends leases without an outcome: expired ones, those of other instances, or long ones.
+
 use std::{sync::Arc, time::Duration};
 
 use super::Action;
@@ -6,7 +8,7 @@ use crate::{
     model::{error::Result, kind::Kind, status::Role, task::TaskKey, time::micros_of, transition::Lease},
 };
 
-/// Ends leases whose owners are gone.
+/// Ends leases without an outcome.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rescue {
     /// One kind, or all.

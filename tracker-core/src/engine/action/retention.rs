@@ -1,3 +1,5 @@
+//! Deletes ended tasks, and batches without tasks, after their retention.
+
 use std::{sync::Arc, time::Duration};
 
 use super::{Action, PruneBatches};
@@ -12,13 +14,13 @@ use crate::{
     },
 };
 
-/// Deletes ended tasks that have been kept long enough.
+/// Deletes ended tasks of a kind that are older than their retention.
 #[derive(Clone, Debug)]
 pub(crate) struct Prune {
     pub kind: u32,
-    /// A status, and how long it is kept.
+    /// Codes of statuses, and how long their tasks are kept.
     pub rules: Vec<(i32, Duration)>,
-    /// How many at most in one transaction.
+    /// Number of tasks in one transaction, at most.
     pub most: usize,
 }
 
@@ -46,15 +48,15 @@ fn delete(writer: &mut Writer<'_>, kind: &Kind, task: TaskRef) -> Result<()> {
     Ok(())
 }
 
-/// The same for what the retention of every kind says; and batches of which nothing is left.
+/// Applies the retention of every kind, and deletes batches without tasks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tidy {
-    /// How many tasks at most in one transaction.
+    /// Number of tasks in one transaction, at most.
     pub most: usize,
     pub batches: PruneBatches,
 }
 
-/// What went, and what is still to be looked at.
+/// Number of deleted tasks, and the batch after which the next call continues.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tidied {
     pub tasks: usize,

@@ -1,3 +1,5 @@
+//! Submits one task, several with dependencies among them, or one that starts at once.
+
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -15,7 +17,7 @@ use crate::{
     },
 };
 
-/// The row that a submit found or made.
+/// The task that a submit found or created.
 #[derive(Clone, Debug)]
 pub(crate) struct Submitted {
     pub task: TaskRef,
@@ -28,7 +30,7 @@ impl NewTask {
         TaskRow { id, indexes: self.indexes.clone(), uniques: self.uniques.clone(), payload: self.payload.clone() }
     }
 
-    /// The row that has this id or one of these keys.
+    /// The task with this id or one of these unique keys.
     fn matching(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<Option<TaskRef>> {
         let mut found = match &self.id {
             Some(id) => writer.rows().with_id(self.kind, id)?,
@@ -50,7 +52,7 @@ impl NewTask {
 }
 
 impl NewTask {
-    /// Ends the lease of whoever holds one of the passing keys, if it ran out: it may have been the task's last.
+    /// Ends the expired lease of a task that has one of the keys for unfinished tasks: that may finish the task.
     pub(in crate::engine) fn free(&self, writer: &mut Writer<'_>) -> Result<()> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
         for ((number, value), (_, passing)) in (0..).zip(&self.uniques).zip(&kind.uniques) {
@@ -64,26 +66,26 @@ impl NewTask {
         Ok(())
     }
 
-    /// Puts it in, as one of several steps of an action.
+    /// Submits the task as one of several steps of an action.
     pub(in crate::engine) fn put(&self, writer: &mut Writer<'_>) -> Result<Submitted> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
         match self.matching(writer, &kind)? {
             None if self.needs.is_empty() => self.create(writer, &kind),
             None => writer.all_or_nothing(|writer| {
                 let submitted = self.create(writer, &kind)?;
-                writer.tie(&kind, submitted.task, &submitted.id, &self.needs)?;
+                writer.set_dependencies(&kind, submitted.task, &submitted.id, &self.needs)?;
                 Ok(submitted)
             }),
-            Some(task) if self.needs.is_empty() && self.submit.batch.is_none() => self.meet(writer, &kind, task),
+            Some(task) if self.needs.is_empty() && self.submit.batch.is_none() => self.resubmit(writer, &kind, task),
             Some(task) => writer.all_or_nothing(|writer| {
-                // First, while it counts in the other batch as what it was.
+                // First, while it still counts with its old role in the other batch.
                 if let Some(batch) = self.submit.batch {
                     let id = writer.rows().body_of(task)?.id;
                     writer.join(&kind, task, &id, batch)?;
                 }
-                let submitted = self.meet(writer, &kind, task)?;
+                let submitted = self.resubmit(writer, &kind, task)?;
                 if submitted.told == CommandResult::Requeued && !self.needs.is_empty() {
-                    writer.tie(&kind, task, &submitted.id, &self.needs)?;
+                    writer.set_dependencies(&kind, task, &submitted.id, &self.needs)?;
                 }
                 Ok(submitted)
             }),
@@ -92,7 +94,7 @@ impl NewTask {
 }
 
 impl NewTask {
-    /// Puts it in, in the commit that ends these tasks; refused where it is one of them and the submit has no effect.
+    /// Submits the task in the commit that ends `ending`. Refused if it is one of these and the submit has no effect.
     pub(in crate::engine) fn put_within(&self, writer: &mut Writer<'_>, ending: &[TaskRef]) -> Result<Submitted> {
         let submitted = self.put(writer)?;
         if !self.has_effect_on_existing() {
@@ -123,7 +125,7 @@ impl Submitted {
 }
 
 impl NewTask {
-    /// Puts in a task of which there is nothing yet.
+    /// Creates a task.
     fn create(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<Submitted> {
         let id = self.id.clone().unwrap_or_else(|| Uuid::now_v7().to_key());
         if let Some(batch) = self.submit.batch {
@@ -135,11 +137,11 @@ impl NewTask {
         Ok(Submitted { task, id, told: CommandResult::New })
     }
 
-    /// Submits a task whose row is there.
-    fn meet(&self, writer: &mut Writer<'_>, kind: &Kind, task: TaskRef) -> Result<Submitted> {
+    /// Submits a task that exists.
+    fn resubmit(&self, writer: &mut Writer<'_>, kind: &Kind, task: TaskRef) -> Result<Submitted> {
         let header = writer.header(task)?;
         let id = writer.rows().body_of(task)?.id;
-        // Found by a unique key under another id: the row stays as it is, its id is in its payload.
+        // Found by a unique key under another id: the task stays as it is, since the payload holds its id.
         if self.id.as_ref().is_some_and(|own| *own != id) {
             return Ok(Submitted { task, id, told: CommandResult::Existing });
         }
@@ -159,7 +161,7 @@ impl Action for NewTask {
     }
 }
 
-/// Tasks that are submitted together, whoever of them waits for whom: all of them, or none.
+/// Submits tasks with dependencies among them: all, or none.
 #[derive(Clone, Debug)]
 pub(crate) struct SubmitGroup(pub Vec<NewTask>);
 
@@ -178,7 +180,7 @@ impl Action for SubmitGroup {
             for (new, submitted) in self.0.iter().zip(&all).filter(|(new, _)| !new.needs.is_empty()) {
                 if submitted.told != CommandResult::Existing {
                     let kind = writer.kind(new.kind)?;
-                    writer.tie(&kind, submitted.task, &submitted.id, &new.needs)?;
+                    writer.set_dependencies(&kind, submitted.task, &submitted.id, &new.needs)?;
                 }
             }
             Ok(all)
@@ -186,7 +188,7 @@ impl Action for SubmitGroup {
     }
 }
 
-/// Submit and start in one commit.
+/// Submits and starts a task in one commit.
 pub(crate) struct SubmitAndStart {
     pub new: NewTask,
     pub start: Start,

@@ -1,3 +1,5 @@
+//! Runs one command on one task.
+
 use std::sync::Arc;
 
 use super::Action;
@@ -12,7 +14,7 @@ use crate::{
     },
 };
 
-/// Which task is meant.
+/// The task of a command.
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
     Id(TaskKey),
@@ -20,7 +22,7 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    /// The task's row and id; refused where there is none with this id.
+    /// Finds the task and its id.
     pub(crate) fn find(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<(TaskRef, TaskKey)> {
         match self {
             Self::Known(task, id) => Ok((*task, id.clone())),
@@ -39,11 +41,11 @@ pub(crate) struct TaskCommand {
     pub kind: u32,
     pub target: Target,
     pub command: Command,
-    /// The body that the command stores, if it does.
+    /// The payload row that the command stores.
     pub body: Option<TaskRow>,
-    /// How far the attempt is, told along with a renewal.
+    /// The progress that is stored with a renewal.
     pub progress: Option<Progress>,
-    /// What must still hold: a task that was found by a query may have changed since.
+    /// Must still hold: a task that a query found may have changed since.
     pub condition: Option<Arc<Condition>>,
 }
 

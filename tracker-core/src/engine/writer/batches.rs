@@ -1,9 +1,12 @@
-//! BatchDeltas: what a transaction changes in them is gathered, and written once at its end. A batch that is over by then has
-//! its follow-up task submitted, and those that wait for it hear of it.
+//! Batches in a write transaction: their changes are gathered and written once at its end. The end of a batch submits its
+//! follow-up task and is propagated to its dependents.
 
 use std::collections::{HashMap, VecDeque};
 
-use super::{Writer, dependencies::Propagation};
+use super::{
+    Writer,
+    propagation::{Propagation, batch_name},
+};
 use crate::model::{
     contain,
     error::{Error, Reason, Result},
@@ -14,7 +17,7 @@ use crate::model::{
     transition::{Batch, BatchDelta, Command, Decision, DependencyEnd, Header},
 };
 
-/// The batches that a transaction has to do with.
+/// The batches that a transaction uses, and the changes that it has gathered for them.
 #[derive(Default)]
 pub(super) struct BatchDeltas {
     known: HashMap<u64, Batch>,
@@ -26,7 +29,7 @@ impl BatchDeltas {
         self.deltas.entry(number).or_default()
     }
 
-    /// Counts a task that was in one place before and is in another one afterwards; or takes that back.
+    /// Counts a task that moves between batches or roles. A `sign` of -1 takes that back.
     pub(super) fn count(&mut self, kind: &Kind, old: Option<&Header>, new: Option<&Header>, sign: i64) {
         let (before, after) = (old.and_then(|header| header.batch), new.and_then(|header| header.batch));
         if before.is_none() && after.is_none() {
@@ -45,7 +48,7 @@ impl BatchDeltas {
         }
     }
 
-    /// Counts a task whose status another definition of its kind takes for something else.
+    /// Counts a task whose status has another role in a new definition of its kind.
     pub(super) fn recount(&mut self, header: &Header, (old, new): (&Kind, &Kind)) {
         let role = |kind: &Kind| kind.rules(0).counts_as(header);
         if let Some(batch) = header.batch
@@ -57,7 +60,7 @@ impl BatchDeltas {
 }
 
 impl Writer<'_> {
-    /// A batch as it stands on disk, or as this transaction has settled it.
+    /// A batch as stored, or as this transaction has settled it.
     fn batch(&mut self, number: u64) -> Result<&mut Batch> {
         if !self.batches.known.contains_key(&number) {
             let batch = self.rows.batch(number)?;
@@ -78,7 +81,7 @@ impl Writer<'_> {
         Ok(batch)
     }
 
-    /// Makes a batch known to the file.
+    /// Stores a new batch.
     pub(crate) fn add_batch(&mut self, batch: Batch, follow_up: Option<&NewTask>) -> Result<u64> {
         let number = self.new_seq()?;
         self.put_new_batch(number, batch, follow_up)?;
@@ -100,17 +103,13 @@ impl Writer<'_> {
         self.batches.known.remove(&number);
         self.batches.deltas.remove(&number);
         if batch.watched {
-            self.propagations.push_back(Propagation::new(
-                TaskRef::of_batch(number),
-                named(&batch.label),
-                DependencyEnd::Deleted,
-            ));
-            self.spread()?;
+            self.propagations.push_back(Propagation::of_batch(number, &batch.label, DependencyEnd::Deleted));
+            self.propagate()?;
         }
         Ok(())
     }
 
-    /// Says whether more tasks come into a batch.
+    /// Seals a batch against further tasks, or opens it again.
     pub(crate) fn seal(&mut self, number: u64, sealed: bool) -> Result<()> {
         if self.batch_now(number)?.sealed != sealed {
             self.touch();
@@ -119,7 +118,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// From now on others wait for the batch.
+    /// Marks a batch that has dependents.
     pub(super) fn watch_batch(&mut self, number: u64) -> Result<()> {
         let batch = self.batch(number)?;
         if !batch.watched {
@@ -130,7 +129,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Refuses a task for which a batch has no place: a new one, or one that stands elsewhere.
+    /// Refuses a task that cannot join a batch: the batch is sealed, or the task is in another one that has not ended.
     pub(crate) fn may_join(&mut self, kind: &Kind, id: &TaskKey, header: Option<&Header>, number: u64) -> Result<()> {
         let batch = self.batch_now(number)?;
         if batch.sealed {
@@ -145,23 +144,23 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Puts a task that was there before into a batch, unless it is in it.
+    /// Adds an existing task to a batch.
     pub(crate) fn join(&mut self, kind: &Kind, task: TaskRef, id: &TaskKey, number: u64) -> Result<()> {
         let header = self.known(task)?;
         if header.batch == Some(number) {
             return Ok(());
         }
         self.may_join(kind, id, Some(&header), number)?;
-        if self.batch(number)?.watched && self.waits_for(TaskRef::of_batch(number), None, &[task])?.is_some() {
-            let what = named(&self.batch(number)?.label);
+        if self.batch(number)?.watched && self.find_cycle(TaskRef::of_batch(number), None, &[task])?.is_some() {
+            let what = batch_name(&self.batch(number)?.label);
             return Err(kind.refuse(id.clone(), Reason::Cycle { what }));
         }
         self.decide(kind, task, Some(&header), &Command::Join { batch: Some(number) }, None, id)?;
         Ok(())
     }
 
-    /// Counts the time of an attempt that ended a task of a batch.
-    pub(super) fn clock(&mut self, kind: &Kind, old: Option<&Header>, decision: &Decision) {
+    /// Adds the time of an attempt that ended a task to the completion rate of its batch.
+    pub(super) fn measure(&mut self, kind: &Kind, old: Option<&Header>, decision: &Decision) {
         let (Some(old), Some(new)) = (old, &decision.header) else { return };
         let (Some(batch), Some(lease)) = (new.batch, &old.lease) else { return };
         if DependencyEnd::of(kind.rules(0).counts_as(new)).is_none() {
@@ -176,7 +175,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Writes what has changed in batches, and does what follows from it, until nothing follows any more.
+    /// Writes the changed batches. Repeats while the ends of batches change further ones.
     pub(super) fn settle(&mut self) -> Result<()> {
         while !self.batches.deltas.is_empty() {
             let mut deltas: Vec<_> = std::mem::take(&mut self.batches.deltas).into_iter().collect();
@@ -190,25 +189,21 @@ impl Writer<'_> {
                 ends.extend(end.map(|end| (number, batch, end)));
             }
             for (number, batch, end) in ends {
-                contain::log(|| tracing::debug!(batch = batch.label, number, "a batch is over"));
+                contain::log(|| tracing::debug!(batch = batch.label, number, "a batch has ended"));
                 if end.first {
-                    self.follow(number)?;
+                    self.submit_follow_up(number)?;
                 }
                 if batch.watched {
-                    self.propagations.push_back(Propagation::new(
-                        TaskRef::of_batch(number),
-                        named(&batch.label),
-                        end.news,
-                    ));
-                    self.spread()?;
+                    self.propagations.push_back(Propagation::of_batch(number, &batch.label, end.news));
+                    self.propagate()?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Submits the task that follows a batch. One that is refused is told in the batch.
-    fn follow(&mut self, number: u64) -> Result<()> {
+    /// Submits the follow-up task of a batch. The batch stores a refusal.
+    fn submit_follow_up(&mut self, number: u64) -> Result<()> {
         let Some(new) = self.rows.take_follow_up(number)? else { return Ok(()) };
         new.free(self)?;
         match self.all_or_nothing(|writer| new.put(writer)) {
@@ -225,9 +220,4 @@ impl Writer<'_> {
             Err(error) => Err(error),
         }
     }
-}
-
-/// A batch as it is called in sentences.
-pub(super) fn named(label: &str) -> String {
-    format!("the batch {label:?}")
 }

@@ -1,3 +1,5 @@
+//! The write of many new tasks of a kind without unique keys and limit, with one pass over each table.
+
 use super::Writer;
 use crate::{
     engine::action::Prepared,
@@ -6,7 +8,7 @@ use crate::{
 };
 
 impl Writer<'_> {
-    /// Puts in those whose ids are new, of a plain kind, and says which they were. Of two with the same id it is the first.
+    /// Writes the tasks whose ids are new. Returns which they are; of two with one id it is the first.
     pub(crate) fn put_new(&mut self, kind: &Kind, tasks: &[Prepared]) -> Result<Vec<bool>> {
         let base = self.file_state.next_seq;
         self.new_seqs(tasks.len())?;
@@ -26,7 +28,7 @@ impl Writer<'_> {
             let command = Command::Submit(task.submit.clone());
             let decided = kind.rules(self.now).decide(None, &command);
             let decision = decided.map_err(|reason| kind.refuse(task.id.clone(), reason))?;
-            self.tell(kind, &task.id, None, &decision, &command);
+            self.push_event(kind, &task.id, None, &decision, &command);
             if let Some(header) = decision.header {
                 self.effects.woke |= !kind.is_finished(&header);
                 self.count([None, Some(keys::CountKey { kind: kind.id, code: header.code })]);

@@ -1,8 +1,13 @@
-//! Tasks that wait for others: who waits for whom is written when they are submitted, and told when those end.
+//! Dependencies in a write transaction: set when a task is submitted, resolved when a target ends, searched for cycles. The end
+//! of a target is propagated to its dependents in bounded parts.
 
 use std::collections::HashSet;
 
-use super::{Writer, batches::named, undo::Undo};
+use super::{
+    Writer,
+    propagation::{Propagation, batch_name},
+    undo::Undo,
+};
 use crate::{
     model::{
         error::{Error, Reason, Result},
@@ -14,77 +19,66 @@ use crate::{
     storage::{keys::DependencyKey, read::dependencies::PendingPropagation},
 };
 
-/// How many tasks hear of an end in its own commit, those included that end by hearing of it. More hear it in the commits
-/// that follow, so many in each, with the calls of others between them.
-const PIECE: usize = 1_000;
-/// For how many others a task can wait.
-const MOST: usize = 1_000;
-/// How many tasks that wait for a task are looked at to find a circle.
-const LOOKED_AT: usize = 10_000;
-
-/// Ends of tasks and batches, on their way to those that wait for them.
-pub(super) struct Propagation {
-    about: TaskRef,
-    /// What it is called in sentences; empty if that is still to be found out.
-    name: String,
-    news: DependencyEnd,
-}
-
-impl Propagation {
-    pub(super) fn new(about: TaskRef, name: String, news: DependencyEnd) -> Self {
-        Self { about, name, news }
-    }
-
-    /// Why a task is set aside that hears it.
-    fn reason(&self) -> String {
-        let name = &self.name;
-        match self.news {
-            DependencyEnd::Deleted => format!("it waited for {name}, which can succeed no more: it was deleted"),
-            DependencyEnd::Failed(role) => format!("it waited for {name}, which is {role}"),
-            DependencyEnd::Satisfied => format!("it waited for {name}"),
-        }
-    }
-}
+/// Number of dependents that the end of a target reaches in its own commit, including those that end by it. Each of the
+/// commits that follow reaches as many.
+const PROPAGATIONS_PER_COMMIT: usize = 1_000;
+/// Number of dependencies that a task can have.
+const DEPENDENCIES_MAX: usize = 1_000;
+/// Number of dependents that are searched for a cycle.
+const CYCLE_SEARCH_MAX: usize = 10_000;
 
 impl Writer<'_> {
-    /// Has a task wait for others from now on, and for no one else. What has succeeded already is not waited for; what
-    /// has ended otherwise has the consequence at once that was chosen.
-    pub(crate) fn tie(&mut self, kind: &Kind, task: TaskRef, id: &TaskKey, needs: &[NewDependency]) -> Result<()> {
-        if needs.len() > MOST {
-            return Err(Error::invalid(format!("a task can wait for {MOST} others at most: wait for a batch instead")));
+    /// Sets the dependencies of a task. A target that has succeeded is skipped; the chosen effect of a target that has ended
+    /// otherwise takes place at once.
+    pub(crate) fn set_dependencies(
+        &mut self,
+        kind: &Kind,
+        task: TaskRef,
+        id: &TaskKey,
+        targets: &[NewDependency],
+    ) -> Result<()> {
+        if targets.len() > DEPENDENCIES_MAX {
+            return Err(Error::invalid(format!(
+                "a task can wait for {DEPENDENCIES_MAX} others at most: wait for a batch instead"
+            )));
         }
-        self.untie(task)?;
+        self.clear_dependencies(task)?;
         let header = self.known(task)?;
         let refuse = |reason| kind.refuse(id.clone(), reason);
         let (mut others, mut aside) = (0, None);
-        for tie in needs {
-            let (target, what) = self.target(tie, &refuse)?;
-            kind.rules(self.now).may_wait(&header, tie.otherwise).map_err(refuse)?;
-            if self.waits_for(task, header.batch, &[target])?.is_some() {
+        for dependency in targets {
+            let (target, what) = self.find_target(dependency, &refuse)?;
+            kind.rules(self.now).may_wait(&header, dependency.otherwise).map_err(refuse)?;
+            if self.find_cycle(task, header.batch, &[target])?.is_some() {
                 return Err(refuse(Reason::Cycle { what }));
             }
-            let news = self.standing(target)?;
-            let heard = news.map(|news| (news, tie.otherwise.hears(news)));
-            if let Some((news, DependencyEffect { aside: Some(how), .. })) = heard {
-                let reason = Propagation::new(target, what, news).reason();
+            let end = self.end_of(target)?;
+            let effect = end.map(|end| (end, dependency.otherwise.hears(end)));
+            if let Some((end, DependencyEffect { aside: Some(how), .. })) = effect {
+                let reason = Propagation { target, name: what, end }.reason();
                 aside.get_or_insert((how, reason));
             }
-            if heard.is_none_or(|(_, heard)| !heard.over) {
-                let before = self.put_need(DependencyKey { from: task, to: target }, Some(tie.otherwise))?;
+            if effect.is_none_or(|(_, effect)| !effect.over) {
+                let before =
+                    self.put_dependency(DependencyKey { from: task, to: target }, Some(dependency.otherwise))?;
                 others += u32::from(before.is_none());
                 self.watch(target)?;
             }
         }
         self.decide(kind, task, Some(&header), &Command::Await { others }, None, id)?;
         if let Some((how, reason)) = aside {
-            self.hear(task, DependencyEffect { over: false, aside: Some(how) }, reason)?;
+            self.resolve_dependency(task, DependencyEffect { over: false, aside: Some(how) }, reason)?;
         }
         Ok(())
     }
 
-    /// The row of one that is to be waited for, and what it is called in sentences.
-    fn target(&mut self, tie: &NewDependency, refuse: &impl Fn(Reason) -> Error) -> Result<(TaskRef, String)> {
-        match &tie.on {
+    /// Finds the target of a dependency, and its name in messages.
+    fn find_target(
+        &mut self,
+        dependency: &NewDependency,
+        refuse: &impl Fn(Reason) -> Error,
+    ) -> Result<(TaskRef, String)> {
+        match &dependency.on {
             DependencyRef::Task { kind, id } => {
                 let kind = self.kind(*kind)?;
                 let what = format!("{} \"{id}\"", kind.name);
@@ -97,13 +91,13 @@ impl Writer<'_> {
                 let batch = self.rows.batch(*number)?;
                 let what = || format!("the batch with the number {number}");
                 let batch = batch.ok_or_else(|| refuse(Reason::MissingDependency { what: what() }))?;
-                Ok((TaskRef::of_batch(*number), named(&batch.label)))
+                Ok((TaskRef::of_batch(*number), batch_name(&batch.label)))
             }
         }
     }
 
-    /// What is to be heard of a task or a batch now.
-    fn standing(&mut self, target: TaskRef) -> Result<Option<DependencyEnd>> {
+    /// How a task or a batch has ended; `None` if it has not.
+    fn end_of(&mut self, target: TaskRef) -> Result<Option<DependencyEnd>> {
         if let Some(number) = target.batch() {
             return Ok(self.batch_now(number)?.news());
         }
@@ -111,7 +105,7 @@ impl Writer<'_> {
         Ok(DependencyEnd::of(self.kind(target.kind)?.rules(self.now).counts_as(&header)))
     }
 
-    /// From now on others wait for it.
+    /// Marks a target that has dependents: its end must look for them.
     pub(super) fn watch(&mut self, target: TaskRef) -> Result<()> {
         if let Some(number) = target.batch() {
             return self.watch_batch(number);
@@ -125,8 +119,9 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Which of `goals` waits for a task, or for the batch it is in: directly, through others, or by a task of its own.
-    pub(super) fn waits_for(
+    /// Finds one of `goals` among the dependents of a task or of its batch, direct or indirect. Searches from the task to its
+    /// dependents, since a new task has none.
+    pub(super) fn find_cycle(
         &mut self,
         task: TaskRef,
         batch: Option<u64>,
@@ -144,41 +139,43 @@ impl Writer<'_> {
             };
             let mut next: Vec<TaskRef> = batch.map(TaskRef::of_batch).into_iter().collect();
             if watched {
-                next.extend(self.rows.dependents_of(node, None, LOOKED_AT)?.into_iter().map(|(waiter, _)| waiter));
+                next.extend(
+                    self.rows.dependents_of(node, None, CYCLE_SEARCH_MAX)?.into_iter().map(|(dependent, _)| dependent),
+                );
             }
             open.extend(next.into_iter().filter(|node| seen.insert(*node)));
-            if seen.len() > LOOKED_AT {
+            if seen.len() > CYCLE_SEARCH_MAX {
                 return Err(Error::invalid(format!(
-                    "more than {LOOKED_AT} tasks wait for the task or its batch: submit it before them, so that no circle need be looked for"
+                    "more than {CYCLE_SEARCH_MAX} tasks wait for the task or its batch: submit it before them, so that it needs no search for a cycle"
                 )));
             }
         }
         Ok(None)
     }
 
-    pub(super) fn put_need(
+    pub(super) fn put_dependency(
         &mut self,
         key: DependencyKey,
         otherwise: Option<OnDependencyFailure>,
     ) -> Result<Option<OnDependencyFailure>> {
         self.touch();
-        let before = self.rows.put_need(key, otherwise)?;
+        let before = self.rows.put_dependency(key, otherwise)?;
         if let Some(undo) = &mut self.undo {
             undo.push(Undo::Dependency(key, before));
         }
         Ok(before)
     }
 
-    /// Deletes what a task waits for.
-    pub(super) fn untie(&mut self, task: TaskRef) -> Result<()> {
+    /// Deletes the dependencies of a task.
+    pub(super) fn clear_dependencies(&mut self, task: TaskRef) -> Result<()> {
         for (target, _) in self.rows.dependencies_of(task, usize::MAX)? {
-            self.put_need(DependencyKey { from: task, to: target }, None)?;
+            self.put_dependency(DependencyKey { from: task, to: target }, None)?;
         }
         Ok(())
     }
 
-    /// What a write of a task means for those it waits for and those that wait for it.
-    pub(super) fn mark(
+    /// Updates the dependencies of a task that was written, and queues its end for its dependents.
+    pub(super) fn update_dependencies(
         &mut self,
         kind: &Kind,
         task: TaskRef,
@@ -188,117 +185,117 @@ impl Writer<'_> {
     ) -> Result<()> {
         let Some(old) = old else { return Ok(()) };
         if old.waits > 0 && new.is_none_or(|new| new.waits == 0) {
-            self.untie(task)?;
+            self.clear_dependencies(task)?;
         }
         if old.watched {
             let rules = kind.rules(self.now);
             let role = |header: &Header| rules.counts_as(header);
-            if let Some(news) = DependencyEnd::between(Some(role(old)), new.map(role)) {
-                self.propagations.push_back(Propagation::new(task, format!("{} \"{id}\"", kind.name), news));
+            if let Some(end) = DependencyEnd::between(Some(role(old)), new.map(role)) {
+                self.propagations.push_back(Propagation { target: task, name: format!("{} \"{id}\"", kind.name), end });
             }
         }
         Ok(())
     }
 
-    /// Tells all news that came up to those that wait for them; what is too much for one commit is left for the next.
-    pub(super) fn spread(&mut self) -> Result<()> {
-        // Whoever hears something and ends by that is told of by the same loop; what may be taken back is told when it
-        // stands.
-        if self.spreading || self.undo.is_some() || self.propagations.is_empty() {
+    /// Propagates all queued ends. The part beyond the bound of one commit is stored for the next.
+    pub(super) fn propagate(&mut self) -> Result<()> {
+        // A dependent that ends by this is queued for the same loop. Writes that may be undone are propagated once they stand.
+        if self.propagating || self.undo.is_some() || self.propagations.is_empty() {
             return Ok(());
         }
-        self.spreading = true;
-        let result = self.spread_until(PIECE);
-        self.spreading = false;
+        self.propagating = true;
+        let result = self.propagate_queued(PROPAGATIONS_PER_COMMIT);
+        self.propagating = false;
         result
     }
 
-    fn spread_until(&mut self, mut left: usize) -> Result<()> {
-        while let Some(propagations) = self.propagations.pop_front() {
-            let older = self.rows.untold_of(propagations.about)?;
-            let news = older.map_or(propagations.news, |older| older.news.and(propagations.news));
-            let untold =
-                PendingPropagation { about: propagations.about, news, before: self.file_state.next_seq, beyond: None };
-            self.propagate_pending(untold, &propagations.name, older.is_some(), &mut left)?;
+    fn propagate_queued(&mut self, mut left: usize) -> Result<()> {
+        while let Some(Propagation { target, name, end }) = self.propagations.pop_front() {
+            let older = self.rows.pending_propagation_of(target)?;
+            let end = older.map_or(end, |older| older.end.and(end));
+            let pending = PendingPropagation { target, end, before: self.file_state.next_seq, beyond: None };
+            self.propagate_pending(pending, name, older.is_some(), &mut left)?;
         }
         Ok(())
     }
 
-    /// Goes on telling what was too much for one commit; says whether there was anything.
-    pub(crate) fn go_on(&mut self) -> Result<()> {
-        let mut left = PIECE;
-        self.spreading = true;
+    /// Continues the propagations that were too many for one commit.
+    pub(crate) fn continue_propagations(&mut self) -> Result<()> {
+        let mut left = PROPAGATIONS_PER_COMMIT;
+        self.propagating = true;
         while left > 0
-            && let Some(untold) = self.rows.untold()?
+            && let Some(pending) = self.rows.first_pending_propagation()?
         {
-            let name = self.name(untold.about)?;
-            self.propagate_pending(untold, &name, true, &mut left)?;
+            let name = self.target_name(pending.target)?;
+            self.propagate_pending(pending, name, true, &mut left)?;
         }
-        self.spread_until(left)?;
-        self.spreading = false;
+        self.propagate_queued(left)?;
+        self.propagating = false;
         Ok(())
     }
 
-    fn name(&mut self, about: TaskRef) -> Result<String> {
-        if let Some(number) = about.batch() {
-            return Ok(self.rows.batch(number)?.map_or("a batch".to_owned(), |batch| named(&batch.label)));
+    fn target_name(&mut self, target: TaskRef) -> Result<String> {
+        if let Some(number) = target.batch() {
+            return Ok(self.rows.batch(number)?.map_or("a batch".to_owned(), |batch| batch_name(&batch.label)));
         }
-        let kind = self.kind(about.kind)?;
-        let id = self.rows.body(about)?.map(|body| body.id);
+        let kind = self.kind(target.kind)?;
+        let id = self.rows.body(target)?.map(|row| row.id);
         Ok(id.map_or_else(|| format!("a {}", kind.name), |id| format!("{} \"{id}\"", kind.name)))
     }
 
-    /// Tells news to as many as `left` says. What remains is stored.
+    /// Propagates an end to `left` dependents at most, and stores what remains. `is_stored` says whether it is stored already.
     fn propagate_pending(
         &mut self,
-        mut untold: PendingPropagation,
-        name: &str,
-        stored: bool,
+        mut pending: PendingPropagation,
+        name: String,
+        is_stored: bool,
         left: &mut usize,
     ) -> Result<()> {
-        let propagations = Propagation::new(untold.about, name.to_owned(), untold.news);
-        let waiting = self.rows.dependents_of(untold.about, untold.beyond, left.saturating_add(1))?;
-        let more = waiting.len() > *left;
-        for (waiter, otherwise) in waiting.into_iter().take(*left) {
+        let PendingPropagation { target, end, before, beyond } = pending;
+        let propagation = Propagation { target, name, end };
+        let dependents = self.rows.dependents_of(target, beyond, left.saturating_add(1))?;
+        let more = dependents.len() > *left;
+        for (dependent, otherwise) in dependents.into_iter().take(*left) {
             *left -= 1;
-            untold.beyond = Some(waiter);
-            let heard = otherwise.hears(untold.news);
-            if waiter.seq >= untold.before || heard == DependencyEffect::NOTHING {
+            pending.beyond = Some(dependent);
+            let effect = otherwise.hears(end);
+            if dependent.seq >= before || effect == DependencyEffect::NOTHING {
                 continue;
             }
-            if heard.over {
-                self.put_need(DependencyKey { from: waiter, to: untold.about }, None)?;
+            if effect.over {
+                self.put_dependency(DependencyKey { from: dependent, to: target }, None)?;
             }
-            self.hear(waiter, heard, propagations.reason())?;
+            self.resolve_dependency(dependent, effect, propagation.reason())?;
         }
         if more {
             self.touch();
-            self.rows.put_untold(untold)?;
+            self.rows.put_pending_propagation(pending)?;
             self.effects.propagation_pending = true;
-        } else if stored {
+        } else if is_stored {
             self.touch();
-            self.rows.remove_untold(untold.about)?;
+            self.rows.remove_pending_propagation(target)?;
         }
         Ok(())
     }
 
-    /// A task that comes from elsewhere hears that one is deleted for which it waited there.
+    /// Applies the effect of a target that was deleted in the file from which a task is imported.
     #[cfg(feature = "json")]
-    pub(crate) fn miss(&mut self, waiter: TaskRef, otherwise: OnDependencyFailure) -> Result<()> {
-        let heard = DependencyEffect { over: false, ..otherwise.hears(DependencyEnd::Deleted) };
-        if heard == DependencyEffect::NOTHING {
+    pub(crate) fn miss_target(&mut self, dependent: TaskRef, otherwise: OnDependencyFailure) -> Result<()> {
+        let effect = DependencyEffect { over: false, ..otherwise.hears(DependencyEnd::Deleted) };
+        if effect == DependencyEffect::NOTHING {
             return Ok(());
         }
         let name = "a task of the file it comes from".to_owned();
-        self.hear(waiter, heard, Propagation::new(waiter, name, DependencyEnd::Deleted).reason())
+        let reason = Propagation { target: dependent, name, end: DependencyEnd::Deleted }.reason();
+        self.resolve_dependency(dependent, effect, reason)
     }
 
-    fn hear(&mut self, waiter: TaskRef, heard: DependencyEffect, reason: String) -> Result<()> {
-        let (kind, header) = (self.kind(waiter.kind)?, self.known(waiter)?);
-        let id = self.rows.body_of(waiter)?.id;
-        let fence = if heard.aside.is_some() { self.take_fence()? } else { 0 };
-        let command = Command::ResolveDependency(ResolveDependency { heard, fence, reason });
-        self.decide(&kind, waiter, Some(&header), &command, None, &id)?;
+    fn resolve_dependency(&mut self, dependent: TaskRef, effect: DependencyEffect, reason: String) -> Result<()> {
+        let (kind, header) = (self.kind(dependent.kind)?, self.known(dependent)?);
+        let id = self.rows.body_of(dependent)?.id;
+        let fence = if effect.aside.is_some() { self.take_fence()? } else { 0 };
+        let command = Command::ResolveDependency(ResolveDependency { heard: effect, fence, reason });
+        self.decide(&kind, dependent, Some(&header), &command, None, &id)?;
         Ok(())
     }
 }

@@ -1,4 +1,5 @@
-//! Leases whose owners are gone, and those whose owners only seem to be.
+//! Leases that ran out: they are ended, or renewed where a worker of this process still holds them. Called by claims, rescues
+//! and submits.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use crate::{
     storage::write::change::TaskChange,
 };
 
-/// How many expired leases one claim frees on its way.
+/// Number of expired leases that one claim ends at most, per status.
 const SWEEP: usize = 256;
 
 impl Writer<'_> {
@@ -23,14 +24,13 @@ impl Writer<'_> {
         lease.instance == self.context.instance && self.context.held.has(lease.fence)
     }
 
-    /// From the commit on, a worker of this process lives by this lease: before it hears of it, so that there is no moment
-    /// in which a jump of the clock could take it away.
+    /// Registers a lease as held by a worker of this process from the commit on. So a jump of the clock cannot end it before
+    /// the worker has its answer.
     pub(crate) fn hold(&mut self, fence: u64) {
         self.effects.held.push(fence);
     }
 
-    /// A lease that ran out while its worker in this process lives is renewed before anything else is decided: time
-    /// jumped, or this process slept.
+    /// Renews a lease that ran out while a worker of this process holds it: the clock jumped, or the process slept.
     pub(super) fn renewed(&self, kind: &Kind, header: Option<&Header>, command: &Command) -> Option<Header> {
         let header = header?;
         let lives = header.lease.as_ref().is_some_and(|lease| lease.is_over(self.now) && self.holds(lease));
@@ -40,7 +40,7 @@ impl Writer<'_> {
         kind.rules(self.now).renewed_by_owner(header)
     }
 
-    /// Ends the leases of a kind that ran out. Those that live in this process are renewed instead.
+    /// Ends the leases of a kind that ran out. Leases held in this process are renewed instead.
     pub(crate) fn sweep(&mut self, kind: &Arc<Kind>) -> Result<()> {
         if !self.swept.insert(kind.id) {
             return Ok(());
@@ -68,7 +68,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Ends one lease, and says whose.
+    /// Ends one lease. Returns the id of the task.
     pub(crate) fn rescue(&mut self, kind: &Kind, task: TaskRef, header: &Header, lease: &Lease) -> Result<TaskKey> {
         let id = self.rows.body_of(task)?.id;
         let command = Command::Rescue { fence: lease.fence, chance: Self::chance() };
@@ -104,14 +104,14 @@ impl Writer<'_> {
         decided
     }
 
-    /// Puts a task out of the line whose body cannot be read.
-    pub(crate) fn strand(&mut self, kind: &Kind, task: TaskRef, header: &Header) -> Result<()> {
-        let stranded = Header { unreadable: true, ..header.clone() };
+    /// Marks a task whose payload cannot be read: no claim finds it.
+    pub(crate) fn mark_unreadable(&mut self, kind: &Kind, task: TaskRef, header: &Header) -> Result<()> {
+        let marked = Header { unreadable: true, ..header.clone() };
         self.touch();
         let counted = self.rows.apply(
             kind,
             task,
-            &TaskChange { old: Some(header), new: Some(&stranded), ..TaskChange::default() },
+            &TaskChange { old: Some(header), new: Some(&marked), ..TaskChange::default() },
         )?;
         self.count(counted);
         Ok(())

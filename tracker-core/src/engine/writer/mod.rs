@@ -1,14 +1,18 @@
+//! One write transaction: finds tasks, has the rules decide, writes the decisions, and gathers what the commit makes known.
+//! Created by the leader of a commit group or a user transaction; used by actions.
+
 mod batches;
 mod bulk;
 mod dependencies;
 mod leases;
 mod numbers;
+mod propagation;
 mod rebuild;
 mod undo;
 
 use batches::BatchDeltas;
-use dependencies::Propagation;
 use numbers::after;
+use propagation::Propagation;
 pub(crate) use rebuild::Redefined;
 use undo::Undo;
 
@@ -45,15 +49,15 @@ use crate::{
 pub(crate) struct Context {
     pub instance: Uuid,
     pub held: Arc<HeldLeases>,
-    /// Whether anybody wants to hear of events.
-    pub watched: bool,
-    /// Whether anybody listens to the account of each run.
+    /// Whether there is a subscription.
+    pub is_subscribed: bool,
+    /// Which events of runs the log asks for.
     pub run_log_enabled: Wanted,
     /// The change number up to which this process knows the file.
     pub known: u64,
 }
 
-/// One write transaction: runs actions, and knows what they changed.
+/// One write transaction.
 pub(crate) struct Writer<'t> {
     rows: Tables<&'t WriteTransaction>,
     context: Context,
@@ -64,18 +68,18 @@ pub(crate) struct Writer<'t> {
     swept: HashSet<u32>,
     undo: Option<Vec<Undo>>,
     batches: BatchDeltas,
-    /// What those are to be told that wait for others.
+    /// Ends that are still to be propagated.
     propagations: VecDeque<Propagation>,
-    spreading: bool,
+    propagating: bool,
     effects: CommitEffects,
-    /// Writes so far, whatever became of them: an action that failed after some has spoilt the transaction.
+    /// Number of writes so far: an action that failed after some has spoilt the transaction.
     writes: u64,
     /// Why the transaction cannot be committed any more.
     spoilt: Option<Error>,
     dirty: bool,
 }
 
-/// What a transaction has changed, to be told once it is durable.
+/// What a transaction has changed, made known once it is durable.
 #[derive(Default)]
 pub(crate) struct CommitEffects {
     pub events: Vec<Event>,
@@ -84,11 +88,11 @@ pub(crate) struct CommitEffects {
     pub change: u64,
     /// Something may be startable now that was not.
     pub woke: bool,
-    /// Not all have heard yet what became of those they wait for: another commit must go on.
+    /// Not all dependents are reached: another commit must continue.
     pub propagation_pending: bool,
     /// Fences of attempts of this process that are cancelled now.
     pub cancelled: Vec<u64>,
-    /// Leases by which workers of this process live now.
+    /// Fences of leases that workers of this process hold now.
     pub held: Vec<u64>,
     /// The kinds after it, if they changed.
     pub kinds: Option<Arc<Kinds>>,
@@ -102,7 +106,7 @@ pub(crate) struct Decided {
 }
 
 impl<'t> Writer<'t> {
-    /// Begins with what the file says; nothing is trusted from memory but the kinds of an unchanged schema.
+    /// Reads the state of the file. Only the kinds of an unchanged schema are taken from memory.
     pub(crate) fn begin(
         txn: &'t WriteTransaction,
         context: Context,
@@ -128,7 +132,7 @@ impl<'t> Writer<'t> {
             undo: None,
             batches: BatchDeltas::default(),
             propagations: VecDeque::new(),
-            spreading: false,
+            propagating: false,
             effects,
             writes: 0,
             spoilt: None,
@@ -136,7 +140,7 @@ impl<'t> Writer<'t> {
         })
     }
 
-    /// Writes what is written once per commit; true if there is anything to commit.
+    /// Writes batches, counters and the file state. True if there is anything to commit.
     pub(crate) fn finish(mut self, batch: u64) -> Result<(bool, CommitEffects)> {
         if let Some(error) = self.spoilt {
             return Err(error);
@@ -155,7 +159,7 @@ impl<'t> Writer<'t> {
         Ok((self.dirty, self.effects))
     }
 
-    /// The same for a transaction that commits in any case.
+    /// [`Self::finish`] for a transaction that commits in any case.
     pub(crate) fn finish_marked(mut self, batch: u64) -> Result<(bool, CommitEffects)> {
         self.dirty = true;
         self.finish(batch)
@@ -173,12 +177,12 @@ impl<'t> Writer<'t> {
         self.context.instance
     }
 
-    /// How many writes there have been.
+    /// Number of writes so far.
     pub(crate) fn writes(&self) -> u64 {
         self.writes
     }
 
-    /// Has the transaction end with this error.
+    /// Lets the transaction end with this error.
     pub(crate) fn spoil(&mut self, error: &Error) {
         self.spoilt.get_or_insert_with(|| error.share());
     }
@@ -235,7 +239,7 @@ impl<'t> Writer<'t> {
         body: Option<&TaskRow>,
         id: &TaskKey,
     ) -> Result<Decided> {
-        // The row on disk is what the indexes were made from, whatever is renewed in memory now.
+        // The indexes follow from the row on disk, not from the lease that is renewed in memory now.
         let stored = header;
         let renewed = self.renewed(kind, header, command);
         let header = renewed.as_ref().or(header);
@@ -251,14 +255,14 @@ impl<'t> Writer<'t> {
             return Ok(Decided { header: decision.header, told, body: change });
         }
         self.write(kind, task, stored, &decision, body, id)?;
-        self.clock(kind, header, &decision);
+        self.measure(kind, header, &decision);
         if self.context.run_log_enabled > Wanted::Nothing {
             let wanted = self.context.run_log_enabled;
             let account = RunLogEvent::of(kind, id, header, decision.header.as_ref(), command, wanted);
             self.effects.run_log.extend(account);
         }
-        self.tell(kind, id, header, &decision, command);
-        self.spread()?;
+        self.push_event(kind, id, header, &decision, command);
+        self.propagate()?;
         Ok(Decided { header: decision.header, told, body: change })
     }
 
@@ -283,7 +287,7 @@ impl<'t> Writer<'t> {
         let old_row = if needs { Some(self.rows.body_of(task)?) } else { None };
         let successor = match decision.body {
             PayloadChange::PutSuccessor => Some(body),
-            // It has taken its place, or its task is gone, or starts anew with a payload from elsewhere.
+            // It has become the payload, or its task is deleted or starts anew with another payload.
             _ if old.is_some_and(|old| old.successor) && !new.is_some_and(|new| new.successor) => Some(None),
             _ => None,
         };
@@ -315,7 +319,7 @@ impl<'t> Writer<'t> {
         {
             self.effects.cancelled.push(lease.fence);
         }
-        self.mark(kind, task, id, old, new)?;
+        self.update_dependencies(kind, task, id, old, new)?;
         let frees = kind.limit().is_some() && old.is_some_and(|header| header.lease.is_some());
         self.effects.woke |= new.is_some_and(|header| header.lease.is_none() && (frees || !kind.is_finished(header)));
         Ok(())
@@ -346,7 +350,7 @@ impl<'t> Writer<'t> {
     pub(crate) fn put_progress(&mut self, kind: &Kind, task: TaskRef, id: &TaskKey, progress: &Progress) -> Result<()> {
         self.touch();
         self.rows.put_progress(task, progress)?;
-        if self.context.watched {
+        if self.context.is_subscribed {
             let what =
                 EventKind::Progress { done: progress.done, total: progress.total, message: progress.message.clone() };
             let event =
@@ -356,8 +360,9 @@ impl<'t> Writer<'t> {
         Ok(())
     }
 
-    fn tell(&mut self, kind: &Kind, id: &TaskKey, old: Option<&Header>, decision: &Decision, command: &Command) {
-        if !self.context.watched {
+    /// Adds the event of a decision, if there is a subscription.
+    fn push_event(&mut self, kind: &Kind, id: &TaskKey, old: Option<&Header>, decision: &Decision, command: &Command) {
+        if !self.context.is_subscribed {
             return;
         }
         let ended = decision.history.last().or(decision.header.as_ref().and_then(|header| header.last.as_ref()));

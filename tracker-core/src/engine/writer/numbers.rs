@@ -1,4 +1,4 @@
-//! The numbers that a file gives out. They only rise, so that none is given out twice.
+//! The numbers that a file assigns: sequence numbers and fences. They only rise, so none is assigned twice.
 
 use super::Writer;
 use crate::model::error::{Error, Result};

@@ -1,3 +1,5 @@
+//! Kinds that get another definition, and tasks and batches that come from another file. Called by `Register`, import and recover.
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::Writer;
@@ -92,7 +94,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Makes a kind known that the file has not.
+    /// Stores a new kind.
     pub(crate) fn define(&mut self, spec: KindSpec, paused: bool) -> Result<Arc<Kind>> {
         check_kinds(self.kinds.all().count())?;
         let last = self.kinds.all().map(|kind| kind.id).max().unwrap_or(0);
@@ -100,7 +102,7 @@ impl Writer<'_> {
         self.put_kind(spec.kind(id, paused))
     }
 
-    /// Writes a task that comes from elsewhere, whose id is not there; refused if a unique key of it is.
+    /// Writes an imported task whose id is new. Refused if another task has one of its unique keys.
     #[cfg(feature = "json")]
     pub(crate) fn admit(&mut self, kind: &Kind, task_rows: &TaskRows) -> Result<()> {
         let TaskRows { task, header, body, .. } = task_rows;
@@ -123,14 +125,14 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// A number for a task that comes later.
+    /// Takes the number of a task that is written later.
     #[cfg(feature = "json")]
     pub(crate) fn reserve_seq(&mut self) -> Result<u64> {
         self.touch();
         self.new_seq()
     }
 
-    /// Notes that tasks of a kind have keys that only its type can tell for sure.
+    /// Marks a kind whose keys are rebuilt when its type opens it: tasks came in without their type.
     #[cfg(feature = "json")]
     pub(crate) fn outdate(&mut self, kind: u32) -> Result<()> {
         let kind = self.kind(kind)?;
@@ -144,7 +146,7 @@ impl Writer<'_> {
     pub(crate) fn restore(&mut self, kind: &Kind, task_rows: &TaskRows) -> Result<()> {
         let TaskRows { task, body, past, successor, .. } = task_rows;
         let batch = task_rows.header.batch.filter(|batch| self.batch_now(*batch).is_ok());
-        // What waited and is lost has not been submitted.
+        // A payload that waited and is lost was never submitted.
         let fingerprint = task_rows.header.fingerprint.filter(|_| !task_rows.lacks_successor());
         let (successor, waits, watched) = (successor.as_ref(), 0, false);
         let header =
@@ -172,17 +174,17 @@ impl Writer<'_> {
         self.put_new_batch(number, batch, follow_up)
     }
 
-    /// Has a task wait for others as in another file. Those that are not here count as deleted.
-    pub(crate) fn restore_needs(
+    /// Writes the dependencies that a task had in another file. Targets that are not in this one count as deleted.
+    pub(crate) fn restore_dependencies(
         &mut self,
-        waiter: TaskRef,
-        needs: &BTreeMap<TaskRef, OnDependencyFailure>,
+        dependent: TaskRef,
+        targets: &BTreeMap<TaskRef, OnDependencyFailure>,
     ) -> Result<()> {
-        let Some(header) = self.header(waiter)? else { return Ok(()) };
-        let (kind, id) = (self.kind(waiter.kind)?, self.rows.body_of(waiter)?.id);
+        let Some(header) = self.header(dependent)? else { return Ok(()) };
+        let (kind, id) = (self.kind(dependent.kind)?, self.rows.body_of(dependent)?.id);
         let mut others = 0;
-        for (target, otherwise) in needs {
-            let key = DependencyKey { from: waiter, to: *target };
+        for (target, otherwise) in targets {
+            let key = DependencyKey { from: dependent, to: *target };
             let here = match target.batch() {
                 Some(number) => self.rows.batch(number)?.is_some(),
                 None => self.header(*target)?.is_some(),
@@ -190,15 +192,15 @@ impl Writer<'_> {
             if here {
                 self.watch(*target)?;
             } else {
-                let untold =
-                    PendingPropagation { about: *target, news: DependencyEnd::Deleted, before: u64::MAX, beyond: None };
-                self.rows.put_untold(untold)?;
+                let end = DependencyEnd::Deleted;
+                let pending = PendingPropagation { target: *target, end, before: u64::MAX, beyond: None };
+                self.rows.put_pending_propagation(pending)?;
                 self.effects.propagation_pending = true;
             }
-            self.put_need(key, Some(*otherwise))?;
+            self.put_dependency(key, Some(*otherwise))?;
             others += 1;
         }
-        self.decide(&kind, waiter, Some(&header), &Command::Await { others }, None, &id)?;
+        self.decide(&kind, dependent, Some(&header), &Command::Await { others }, None, &id)?;
         Ok(())
     }
 }

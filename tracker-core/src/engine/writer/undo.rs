@@ -1,3 +1,5 @@
+//! The recorded changes of several steps of which either all stand or none. A failed step takes them back in reverse order.
+
 use std::sync::Arc;
 
 use super::Writer;
@@ -15,10 +17,10 @@ use crate::{
     },
 };
 
-/// How to take a write back.
+/// A recorded change.
 pub(super) enum Undo {
     Task(Box<Written>),
-    /// What a task waits for, as it was before.
+    /// A dependency, as it was before.
     Dependency(DependencyKey, Option<OnDependencyFailure>),
 }
 
@@ -32,13 +34,13 @@ pub(super) struct Written {
     new_row: Option<TaskRow>,
     #[expect(clippy::option_option, reason = "outside: whether it changes; inside: what it becomes")]
     successor: Option<Option<TaskRow>>,
-    /// The history of a task that was there: where it gets a line, the oldest one makes room for it.
+    /// The history before: a new attempt may have removed the oldest one.
     runs: HistoryRows,
 }
 
 impl Writer<'_> {
-    /// Runs several actions of which either all stand or none. They may submit tasks; the last one may do anything. What
-    /// others are to be told is told when all stand; to the log only a refusal of the last one is told else.
+    /// Runs several steps of which either all stand or none. The steps may submit tasks; the last one may do anything. Ends are
+    /// propagated once all stand.
     pub(crate) fn all_or_nothing<R>(&mut self, work: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
         let (woke, events, writes) = (self.effects.woke, self.effects.events.len(), self.writes);
         let (propagations, cancelled) = (self.propagations.len(), self.effects.cancelled.len());
@@ -54,7 +56,7 @@ impl Writer<'_> {
             for step in undo.into_iter().rev() {
                 match step {
                     Undo::Task(written) => self.take_back(&written)?,
-                    Undo::Dependency(key, before) => drop(self.rows.put_need(key, before)?),
+                    Undo::Dependency(key, before) => drop(self.rows.put_dependency(key, before)?),
                 }
             }
             self.effects.woke = woke;
@@ -63,7 +65,7 @@ impl Writer<'_> {
             self.propagations.truncate(propagations);
             self.writes = writes;
         }
-        self.spread()?;
+        self.propagate()?;
         result
     }
 
@@ -86,7 +88,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Writes the reverse of a submit: what was new is gone, what was changed is as before.
+    /// Writes a change in reverse.
     fn take_back(&mut self, step: &Written) -> Result<()> {
         let gone = step.old.is_none();
         let change = TaskChange {

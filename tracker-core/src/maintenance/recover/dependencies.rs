@@ -101,7 +101,7 @@ pub(super) fn copy_needs(
     }
     target.shared.engine.user_transaction(|writer| {
         for (waiter, needs) in &needs {
-            writer.restore_needs(*waiter, needs)?;
+            writer.restore_dependencies(*waiter, needs)?;
         }
         Ok(())
     })

@@ -1,3 +1,5 @@
+//! The record of an attempt, in the history and in a header.
+
 use bincode::{Decode, Encode};
 
 use super::Encodable;

@@ -1,3 +1,5 @@
+//! The record of a batch.
+
 use bincode::{Decode, Encode};
 
 use super::{Encodable, role_code};

@@ -1,3 +1,5 @@
+//! The numbers of dependency ends and of their effects. Stable.
+
 use super::kind::{role_code, role_of};
 use crate::model::transition::{DependencyEnd, OnDependencyFailure};
 
@@ -19,8 +21,8 @@ const DONE: u8 = 0;
 const GONE: u8 = 1;
 const MISSED: u8 = 16;
 
-/// The number of news on disk. Stable.
-pub(crate) fn news_code(news: DependencyEnd) -> u8 {
+/// The number of an end on disk. Stable.
+pub(crate) fn end_code(news: DependencyEnd) -> u8 {
     match news {
         DependencyEnd::Satisfied => DONE,
         DependencyEnd::Deleted => GONE,
@@ -28,7 +30,7 @@ pub(crate) fn news_code(news: DependencyEnd) -> u8 {
     }
 }
 
-pub(crate) fn news_of(code: u8) -> Result<DependencyEnd, &'static str> {
+pub(crate) fn end_of(code: u8) -> Result<DependencyEnd, &'static str> {
     match code {
         DONE => Ok(DependencyEnd::Satisfied),
         GONE => Ok(DependencyEnd::Deleted),
@@ -47,11 +49,11 @@ mod tests {
         let all =
             Role::ALL.map(DependencyEnd::Failed).into_iter().chain([DependencyEnd::Satisfied, DependencyEnd::Deleted]);
         for news in all {
-            assert_eq!(news_of(news_code(news)), Ok(news));
+            assert_eq!(end_of(end_code(news)), Ok(news));
         }
         for choice in OnDependencyFailure::ALL {
             assert_eq!(otherwise_of(otherwise_code(choice)), Ok(choice));
         }
-        assert!(news_of(2).is_err() && news_of(15).is_err() && news_of(u8::MAX).is_err() && otherwise_of(4).is_err());
+        assert!(end_of(2).is_err() && end_of(15).is_err() && end_of(u8::MAX).is_err() && otherwise_of(4).is_err());
     }
 }

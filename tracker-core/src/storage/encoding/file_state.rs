@@ -1,3 +1,5 @@
+//! The record of the file state.
+
 use bincode::{Decode, Encode};
 use uuid::Uuid;
 

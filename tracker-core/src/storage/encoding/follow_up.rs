@@ -1,3 +1,5 @@
+//! The record of the task that follows a batch.
+
 use bincode::{Decode, Encode};
 
 use super::Encodable;

@@ -1,3 +1,5 @@
+//! The record of a header and its lease.
+
 use bincode::{Decode, Encode};
 use uuid::Uuid;
 

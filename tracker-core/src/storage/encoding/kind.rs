@@ -1,3 +1,5 @@
+//! The record of a kind and its policy.
+
 use bincode::{Decode, Encode};
 
 use super::Encodable;

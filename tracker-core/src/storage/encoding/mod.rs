@@ -1,4 +1,5 @@
-//! The values of the tables: a version byte, the record, a checksum. Domain types become records here and nowhere else.
+//! The values of the tables: a version byte, the record, a checksum. The only module that turns values into records and back;
+//! used by `storage` and by bulk submits.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
@@ -11,7 +12,7 @@ mod header;
 mod kind;
 mod task_row;
 
-pub(crate) use dependency_end::{news_code, news_of, otherwise_code, otherwise_of};
+pub(crate) use dependency_end::{end_code, end_of, otherwise_code, otherwise_of};
 pub(crate) use kind::role_code;
 pub(crate) use task_row::is_body_of;
 
@@ -82,7 +83,7 @@ pub(crate) fn decode<T: Encodable>(bytes: &[u8]) -> Result<T, String> {
     decode_bound(bytes, [0; 4])
 }
 
-/// The same in the row of this key.
+/// [`decode`] for a record that is bound to the key of its row.
 pub(crate) fn decode_at<T: Encodable>(key: &[u8], bytes: &[u8]) -> Result<T, String> {
     decode_bound(bytes, checksum(key))
 }

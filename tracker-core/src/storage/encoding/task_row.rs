@@ -1,3 +1,5 @@
+//! The records of a payload with its keys, and of the progress of an attempt.
+
 use bincode::{Decode, Encode, config, error::EncodeError};
 
 use super::Encodable;
@@ -14,7 +16,7 @@ pub(crate) struct EncodedTaskRow {
     payload: Vec<u8>,
 }
 
-/// The same, borrowed: a payload is not copied to be written.
+/// [`EncodedTaskRow`] by reference, so that a write does not copy the payload.
 #[derive(Encode)]
 struct TaskRowRef<'a> {
     id: &'a [u8],
@@ -23,7 +25,7 @@ struct TaskRowRef<'a> {
     payload: &'a [u8],
 }
 
-/// Whether the bytes of a body begin with this id; whether the rest of them is sound, reading it says.
+/// Whether a payload record begins with this id. Does not check the rest of the record.
 pub(crate) fn is_body_of(bytes: &[u8], id: &TaskKey) -> bool {
     let own = bincode::encode_to_vec(id.as_bytes(), config::standard());
     own.is_ok_and(|own| bytes.get(1..).is_some_and(|fields| fields.starts_with(&own)))

@@ -1,3 +1,5 @@
+//! A boxed storage backend, for redb calls that take one by value.
+
 use std::{io, ops::Bound};
 
 use redb::{BackendError, StorageBackend};

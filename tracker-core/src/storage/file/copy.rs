@@ -1,3 +1,5 @@
+//! Copies the pages of a snapshot. Called by `backup`.
+
 use std::{
     fs::{self, File},
     io::{self, Seek, SeekFrom, Write},

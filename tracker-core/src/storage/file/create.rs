@@ -1,3 +1,5 @@
+//! Creates the file: whole or not at all, and never over another one. Called by `open`.
+
 use std::{
     fs::{self, File, OpenOptions},
     io,
@@ -18,7 +20,7 @@ use crate::model::{
 };
 
 /// Creates the file at `path` with the contents that `init` writes, all of it or nothing at all, and never over
-/// another one. Whether it did: somebody else may have been faster, and then theirs stands.
+/// another one. Returns false if another process was faster; its file stays.
 ///
 /// It is made under another name, closed and flushed, and only then given its own, because a crash during redb's own
 /// creation leaves a file that redb refuses for ever.
@@ -54,7 +56,7 @@ pub(crate) fn publish(from: &Path, to: &Path, link: impl FnOnce(&Path, &Path) ->
 
 /// Takes the name with an empty file, which only one can do, then renames over that.
 ///
-/// An opener that sees the empty one waits for a moment and then refuses it, so nobody else ever writes into it. A
+/// An opener that sees the empty one waits for a moment and then refuses it, so no other process writes into it. A
 /// crash between the two steps leaves it: the next start says that it is empty and can be deleted.
 fn reserve(from: &Path, to: &Path) -> io::Result<bool> {
     match OpenOptions::new().write(true).create_new(true).open(to) {

@@ -1,3 +1,5 @@
+//! Errors of redb and of the operating system as errors of the tracker, with the path and the way out.
+
 use std::{error::Error as StdError, io, path::Path};
 
 use redb::{
@@ -30,7 +32,7 @@ impl Fault {
         Self { text, ..self }.into()
     }
 
-    /// The same for somebody who only wanted to look: what the operating system refused was the repair.
+    /// The fault of a repair that an open for reading needed.
     pub fn in_repair(self) -> Self {
         match (self.kind, &self.source) {
             (ErrorKind::Io | ErrorKind::NoSpace, Some(source)) => Self {

@@ -1,3 +1,5 @@
+//! The folder of a file, and its flush: a new name is durable only after it.
+
 use std::{io, path::Path};
 
 /// The folder in which `path` is.

@@ -1,3 +1,5 @@
+//! Turns a panic of redb into an error. Wraps every call that reads pages.
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::model::{
@@ -8,10 +10,10 @@ use crate::model::{
 /// Runs calls of redb, which may panic on a damaged file, and turns a panic into an error of kind `Corrupted`.
 ///
 /// `doing` completes "while …". Only under `panic = "unwind"`; and the panic hook has run by then: its message is on
-/// standard error, since silencing it would take a hook for the whole process, which is not ours to set.
+/// standard error, since silencing it would take a hook for the whole process, which belongs to the program.
 ///
-/// It is a net, no wall: a second panic in a destructor of redb's, while the first one unwinds, ends the process, which
-/// writes to a damaged file have been seen to do. `check_on_open` is the wall: nothing damaged gets past it.
+/// It cannot help if a destructor of redb panics while the first panic unwinds: that ends the process, as writes to a damaged
+/// file have done. `check_on_open` refuses such a file.
 ///
 /// Whatever `work` changed through references must not be trusted after such an error: abort the transaction, or
 /// reopen the file.

@@ -1,3 +1,5 @@
+//! Whether a path still leads to the file that was opened. Checked by writes, idle commits and close.
+
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -11,7 +13,7 @@ use crate::model::{
     error::{ErrorKind, Result},
 };
 
-/// How often a process that writes all the time looks.
+/// How often a process that writes all the time checks.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Which file a path led to when it was opened. A file that is removed, moved or replaced stays open, and takes all
@@ -27,7 +29,7 @@ pub(crate) struct Identity {
     is_lost: AtomicBool,
 }
 
-/// What tells two files apart.
+/// Identifies a file on its system.
 #[cfg(unix)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId {

@@ -1,3 +1,5 @@
+//! Opens the file for reading only, after a repair by redb where one is needed. Called by `engine::database`.
+
 use std::{
     thread,
     time::{Duration, Instant},
@@ -49,7 +51,7 @@ pub(crate) fn inspect(place: &Location, options: &FileOptions) -> Result<ReadOnl
     })
 }
 
-/// The same while it is open to be looked at already, without a repair: that would wait for oneself.
+/// [`inspect`] while this process has the file open for reading: without a repair, which would wait for itself.
 pub(crate) fn inspect_again(place: &Location, options: &FileOptions) -> Result<ReadOnlyDatabase> {
     guard(&format!("opening {} to look at it", place.name().display()), || {
         open_read_only(place, options).map_err(|fault| fault.at(place.name()))?.ok_or_else(|| busy(place))

@@ -1,3 +1,5 @@
+//! redb's file header: the fields that `salvage` and `copy` read and write.
+
 use std::{io, ops::Range};
 
 use xxhash_rust::xxh3::xxh3_128;

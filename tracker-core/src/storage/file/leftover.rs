@@ -1,3 +1,5 @@
+//! Temporary names of files under creation, and the removal of what crashed creations left.
+
 use std::{
     ffi::{OsStr, OsString},
     fs,
@@ -11,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::folder::folder;
 use crate::model::contain;
 
-/// Nobody takes this long to create a file: its creator has crashed.
+/// Age after which a temporary file is abandoned: its creator has crashed.
 const ABANDONED: Duration = Duration::from_secs(60 * 60);
 
 /// So many entries of the folder are looked at, lest a folder of a million files make each start slow.
@@ -20,7 +22,7 @@ const LOOKED_AT: usize = 10_000;
 /// Names up to this length are part of the temporary name, which must fit into 255 bytes itself.
 const LONG: usize = 200;
 
-/// A name for a file while it is being created: next to `name`, hidden, and nobody else's.
+/// A name for a file while it is being created: next to `name`, hidden and unique.
 pub(crate) fn temporary_name(name: &OsStr) -> OsString {
     let mut out = prefix(name);
     out.push(Uuid::new_v4().hyphenated().to_string());

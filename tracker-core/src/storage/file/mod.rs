@@ -1,4 +1,4 @@
-//! The database file: found, created, opened, locked and inspected. What is inside is none of its business.
+//! The database file: found, created, opened, locked, inspected and copied. Knows pages, but no tables of the tracker.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
@@ -44,7 +44,7 @@ pub(crate) enum Location {
     Path(PathBuf),
     /// Memory: gone when it is closed.
     Memory,
-    /// Whatever the factory makes, anew at each open.
+    /// A backend that the factory makes at each open.
     Backend(Factory),
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct FileOptions {
     pub cache_bytes: usize,
     /// Reads the whole file and verifies its checksums, where it is opened for writing.
     pub check_on_open: bool,
-    /// Told how far a repair or a check is, from 0 to 1.
+    /// Called with the progress of a repair or a check, from 0 to 1.
     pub on_repair: Option<Arc<dyn Fn(f64) + Send + Sync>>,
 }
 
@@ -70,7 +70,7 @@ impl Default for FileOptions {
 }
 
 impl FileOptions {
-    /// The same for a database that no other process can see.
+    /// Options for a database that no other process can see.
     fn private(&self) -> Self {
         Self { sharing: Sharing::Exclusive, check_on_open: false, on_repair: None, ..self.clone() }
     }
@@ -83,7 +83,7 @@ impl FileOptions {
             .set_check_integrity_on_open(self.check_on_open);
         if let Some(on_repair) = self.on_repair.clone() {
             builder.set_repair_callback(move |session| {
-                // A panic of the listener's must not be taken for a damaged file.
+                // Uncontained, a panic of the callback would be taken for a damaged file.
                 if let Err(panic) = contain(|| on_repair(session.progress())) {
                     contain::log(|| tracing::warn!(panic, "the function given to Options::on_repair panicked"));
                 }

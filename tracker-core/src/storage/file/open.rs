@@ -1,3 +1,5 @@
+//! Opens and closes the database file. Called by `engine::database`; `create` makes a new file.
+
 use redb::{Database, ReadableDatabase, StorageBackend, backends::InMemoryBackend};
 
 use super::{
@@ -23,8 +25,8 @@ pub(crate) struct OpenedFile {
     pub created: bool,
 }
 
-/// Opens the database, and creates it where there is none. `init` writes the first contents, into a file that nobody
-/// else can see yet; where two create it at once, it runs in both and only one of the results stays.
+/// Opens the database, and creates it where there is none. `init` writes the first content, into a file under a temporary
+/// name. If two processes create it at once, `init` runs in both and one of the results stays.
 pub(crate) fn open_or_create(
     place: &Location,
     options: &FileOptions,
@@ -36,7 +38,7 @@ pub(crate) fn open_or_create(
             sweep(path);
             let db = open(place, options)?;
             if !created && let Err(error) = folder::sync(folder(path)) {
-                // Whoever created it may have crashed before its name was durable.
+                // Its creator may have crashed before the name was durable.
                 contain::log(|| tracing::warn!(path = %path.display(), %error, "the folder could not be flushed"));
             }
             Ok(OpenedFile { db, created })
@@ -49,7 +51,7 @@ pub(crate) fn open_or_create(
         }
         Location::Backend(_) => {
             let db = open(place, options)?;
-            // Bytes have no second name under which to prepare them: whoever crashed before `init` left no table.
+            // A backend has no temporary name: a creator that crashed before `init` left no table.
             let created = is_bare(&db)?;
             if created {
                 init(&db)?;

@@ -1,3 +1,5 @@
+//! Presents a damaged file to redb as one that was closed. Called by `recover`; never writes to the file.
+
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom},

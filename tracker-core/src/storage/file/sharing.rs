@@ -1,3 +1,5 @@
+//! How processes share the file.
+
 use redb::ConcurrencyMode;
 
 /// How processes share the file. All of them must choose the same; [`Exclusive`](Self::Exclusive) works everywhere, the

@@ -1,3 +1,5 @@
+//! What is at a path before it is opened. Called by `open` and `inspect`; reads only metadata and the start of the file.
+
 use std::{
     fs::{self, FileType},
     io,

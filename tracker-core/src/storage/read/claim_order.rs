@@ -1,3 +1,5 @@
+//! The next task of the claim order, or of the eligible heads. Called by claims and by the inspection of plans.
+
 use std::{cmp::Ordering, ops::RangeBounds};
 
 use super::rows::Rows;
@@ -9,20 +11,20 @@ use crate::{
     },
 };
 
-/// What the line says: who is next, or when somebody will be due.
+/// The next task to claim, or when one will be due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ready {
     Now(TaskRef),
-    /// Nobody is due before this time.
+    /// No task is due before this time.
     At(Micros),
-    /// Some are due, and may not start before others with the same value end. When the next one of another value is due.
+    /// Due tasks wait for a concurrency limit. With the time when the next task of another limit key is due.
     HeldBack(Option<Micros>),
-    /// Nobody waits.
+    /// No task waits.
     Nobody,
 }
 
 impl<S: Source> Tables<S> {
-    /// The places of the line in a range.
+    /// The places of a range of the claim order.
     pub(crate) fn places(
         &mut self,
         range: impl RangeBounds<ClaimKey>,
@@ -32,12 +34,12 @@ impl<S: Source> Tables<S> {
         Ok(rows.map(|row| Ok(ClaimKey::unpack(row?.0.value()))))
     }
 
-    /// The first place in the line between two places.
+    /// The first place of the claim order between two places.
     pub(crate) fn first_between(&mut self, from: ClaimKey, to: ClaimKey) -> Result<Option<ClaimKey>> {
         self.places(from..=to)?.next().transpose()
     }
 
-    /// The same among the places that stand first in a lane that has a slot free.
+    /// The first eligible head between two places.
     fn first_front(&mut self, from: ClaimKey, to: ClaimKey) -> Result<Option<ClaimKey>> {
         let first =
             Rows::of("tracker.limit_heads", self.limit_heads()?, from.pack()..=to.pack())?.next().transpose()?;
@@ -104,7 +106,7 @@ impl<S: Source> Tables<S> {
         self.first_between(from, ClaimKey::last(kind, code, 0))
     }
 
-    /// How many tasks of these statuses stand before a place in the line.
+    /// How many tasks of these statuses come before a place in the claim order.
     pub(crate) fn count_before(&mut self, place: ClaimKey, codes: &[i32], now: Micros) -> Result<u64> {
         let mut ahead = 0;
         for &code in codes {

@@ -1,4 +1,4 @@
-//! Who waits for whom.
+//! Dependencies, pending propagations and batches: their rows, read and written. Called by the writer, queries and `verify`.
 
 use std::ops::Bound;
 
@@ -14,61 +14,61 @@ use crate::{
     },
     storage::{
         definitions::DependencyEndRow,
-        encoding::{self, news_code, news_of, otherwise_code, otherwise_of},
+        encoding::{self, end_code, end_of, otherwise_code, otherwise_of},
         keys::{DependencyKey, MemberKey},
         tables::{Source, Tables, row},
         write::change::occupied,
     },
 };
 
-/// An end that not all dependents know yet.
+/// An end that has not reached all dependents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PendingPropagation {
-    pub about: TaskRef,
-    pub news: DependencyEnd,
-    /// Only those hear it that were submitted before this number was given out.
+    pub target: TaskRef,
+    pub end: DependencyEnd,
+    /// It concerns dependents with a smaller sequence number.
     pub before: u64,
-    /// The last one that has heard it.
+    /// The last dependent that it has reached.
     pub beyond: Option<TaskRef>,
 }
 
 /// Comes before all tasks and batches.
-const NOBODY: TaskRef = TaskRef { kind: 0, seq: 0 };
+const FIRST: TaskRef = TaskRef { kind: 0, seq: 0 };
 
 impl<S: Source> Tables<S> {
-    /// What a task waits for, at most so many of them.
+    /// The targets of a task, `most` at most.
     pub(crate) fn dependencies_of(
         &mut self,
-        waiter: TaskRef,
+        dependent: TaskRef,
         most: usize,
     ) -> Result<Vec<(TaskRef, OnDependencyFailure)>> {
-        let from = DependencyKey { from: waiter, to: NOBODY };
+        let from = DependencyKey { from: dependent, to: FIRST };
         let rows = Rows::of("tracker.dependencies", self.dependency_rows()?, from.pack()..=from.last().pack())?;
         rows.take(most).map(|row| entry_of("tracker.dependencies", row?)).collect()
     }
 
-    /// Who waits for a task or a batch, beyond one of them.
+    /// The dependents of a task or a batch, beyond one of them.
     pub(crate) fn dependents_of(
         &mut self,
         target: TaskRef,
         beyond: Option<TaskRef>,
         most: usize,
     ) -> Result<Vec<(TaskRef, OnDependencyFailure)>> {
-        let from = DependencyKey { from: target, to: beyond.unwrap_or(NOBODY) };
+        let from = DependencyKey { from: target, to: beyond.unwrap_or(FIRST) };
         let bounds = (Bound::Excluded(from.pack()), Bound::Included(from.last().pack()));
         let rows = Rows::of("tracker.dependents", self.dependents()?, bounds)?;
         rows.take(most).map(|row| entry_of("tracker.dependents", row?)).collect()
     }
 
-    /// The ends that not all dependents know yet.
-    pub(crate) fn untold(&mut self) -> Result<Option<PendingPropagation>> {
+    /// The first end that has not reached all dependents.
+    pub(crate) fn first_pending_propagation(&mut self) -> Result<Option<PendingPropagation>> {
         let Some((key, value)) = self.propagations()?.first()? else { return Ok(None) };
-        untold_of(TaskRef::unpack(key.value()), value.value()).map(Some)
+        pending_of(TaskRef::unpack(key.value()), value.value()).map(Some)
     }
 
-    pub(crate) fn untold_of(&mut self, about: TaskRef) -> Result<Option<PendingPropagation>> {
-        let value = self.propagations()?.get(&about.pack())?;
-        value.map(|value| untold_of(about, value.value())).transpose()
+    pub(crate) fn pending_propagation_of(&mut self, target: TaskRef) -> Result<Option<PendingPropagation>> {
+        let value = self.propagations()?.get(&target.pack())?;
+        value.map(|value| pending_of(target, value.value())).transpose()
     }
 
     pub(crate) fn batch(&mut self, number: u64) -> Result<Option<Batch>> {
@@ -136,13 +136,13 @@ fn entry_of(
     Ok((key.to, otherwise))
 }
 
-fn untold_of(about: TaskRef, (code, before, kind, seq): DependencyEndRow) -> Result<PendingPropagation> {
-    let news = news_of(code).map_err(|what| Error::corrupted("tracker.propagations", about, what))?;
-    Ok(PendingPropagation { about, news, before, beyond: (kind > 0).then_some(TaskRef { kind, seq }) })
+fn pending_of(target: TaskRef, (code, before, kind, seq): DependencyEndRow) -> Result<PendingPropagation> {
+    let end = end_of(code).map_err(|what| Error::corrupted("tracker.propagations", target, what))?;
+    Ok(PendingPropagation { target, end, before, beyond: (kind > 0).then_some(TaskRef { kind, seq }) })
 }
 
 impl Tables<&WriteTransaction> {
-    pub(crate) fn put_need(
+    pub(crate) fn put_dependency(
         &mut self,
         key: DependencyKey,
         otherwise: Option<OnDependencyFailure>,
@@ -159,17 +159,17 @@ impl Tables<&WriteTransaction> {
         before.transpose().map_err(|what| Error::corrupted("tracker.dependencies", key.from, what))
     }
 
-    pub(crate) fn put_untold(&mut self, untold: PendingPropagation) -> Result<()> {
-        let TaskRef { kind, seq } = untold.beyond.unwrap_or(NOBODY);
-        self.propagations()?.insert(&untold.about.pack(), (news_code(untold.news), untold.before, kind, seq))?;
+    pub(crate) fn put_pending_propagation(&mut self, pending: PendingPropagation) -> Result<()> {
+        let TaskRef { kind, seq } = pending.beyond.unwrap_or(FIRST);
+        self.propagations()?.insert(&pending.target.pack(), (end_code(pending.end), pending.before, kind, seq))?;
         Ok(())
     }
 
-    pub(crate) fn remove_untold(&mut self, about: TaskRef) -> Result<()> {
-        // Found from one side only, it would be told for ever.
-        match self.propagations()?.remove(&about.pack())? {
+    pub(crate) fn remove_pending_propagation(&mut self, target: TaskRef) -> Result<()> {
+        // A row that a search finds and a removal does not would be propagated for ever.
+        match self.propagations()?.remove(&target.pack())? {
             Some(_) => Ok(()),
-            None => Err(Error::corrupted("tracker.propagations", about, "its rows are out of order")),
+            None => Err(Error::corrupted("tracker.propagations", target, "its rows are out of order")),
         }
     }
 

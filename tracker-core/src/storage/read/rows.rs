@@ -1,5 +1,5 @@
 //! The rows of a range, held against the order of their keys. Where a key is damaged, a search leads past rows and to
-//! others that it did not ask for: whoever goes on from the last one that he saw would go round in circles.
+//! others that it did not ask for, and a listing that continues after the last row would never end.
 
 use std::ops::{Bound, RangeBounds};
 
@@ -29,7 +29,7 @@ impl<'r, const N: usize, V: Value + 'static> Rows<'r, N, V> {
         Ok(Self { table: name, range, bounds, last: None, newest_first: false })
     }
 
-    /// The same from behind, if so.
+    /// Reverses the order if `newest_first`.
     pub(crate) fn newest_first(self, newest_first: bool) -> Self {
         Self { newest_first, ..self }
     }

@@ -1,3 +1,5 @@
+//! Listings: tasks by number, status, time of the last change and index value. Called by queries and by retention.
+
 use redb::ReadableTable;
 
 use super::rows::Rows;
@@ -152,12 +154,12 @@ impl<S: Source> Tables<S> {
         found.collect()
     }
 
-    /// Everything that stands in the line with a status.
+    /// All places of a status in the claim order.
     pub(crate) fn line_of(&mut self, kind: u32, code: i32) -> Result<Vec<ClaimKey>> {
         self.places(ClaimKey::first(kind, code, 0)..=ClaimKey::last(kind, code, u8::MAX))?.collect()
     }
 
-    /// The ranks that are in use in the line of a status.
+    /// The ranks in use among the tasks of a status.
     pub(crate) fn ranks(&mut self, kind: u32, code: i32) -> Result<Vec<u8>> {
         let mut ranks = Vec::new();
         let mut from = Some(0);
@@ -186,7 +188,7 @@ impl<S: Source> Tables<S> {
     }
 
     /// The waiting tasks that no claim finds: unreadable ones, and those without a due time.
-    pub(crate) fn stranded(&mut self, kind: &Kind) -> Result<Vec<TaskRef>> {
+    pub(crate) fn unreadable_tasks(&mut self, kind: &Kind) -> Result<Vec<TaskRef>> {
         let mut found = Vec::new();
         for status in kind.graph.statuses() {
             if status_order(&kind.graph, status.code) != StatusOrder::Waiting {

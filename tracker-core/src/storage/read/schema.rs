@@ -1,3 +1,5 @@
+//! Checks that a changed status type still knows the statuses in use. Called when a kind is opened.
+
 use crate::{
     model::{
         error::{Error, ErrorKind, Result},

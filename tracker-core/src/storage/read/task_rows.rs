@@ -1,3 +1,5 @@
+//! A task with all its rows. Read by queries, export and recover.
+
 use crate::{
     model::{
         error::Result,
@@ -20,7 +22,7 @@ pub(crate) struct TaskRows {
     /// The attempts that the history holds, oldest first; the latest one may stand in the header instead.
     pub past: Vec<StoredAttempt>,
     pub progress: Option<Progress>,
-    /// The body that waits for the end of the running attempt.
+    /// The payload that waits for the end of the running attempt.
     pub successor: Option<TaskRow>,
 }
 
@@ -42,7 +44,7 @@ impl TaskRows {
         Self { header: shift.header(&self.header), past, ..self }
     }
 
-    /// Whether the body that waits could not be read.
+    /// Whether the payload that waits could not be read.
     pub(crate) fn lacks_successor(&self) -> bool {
         self.header.successor && self.successor.is_none()
     }

@@ -1,4 +1,4 @@
-//! Looks at the line for people: who is due, who is not, how many.
+//! Counts the waiting tasks of a status by when they are due. Called by the inspection of plans.
 
 use crate::{
     model::{
@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// The tasks of one status by when the line has them: due by now, later, after others, or never.
+/// The waiting tasks of one status: due by now, later, after others, or never.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct WaitingCounts {
     pub due: ClaimKeyCount,
@@ -22,7 +22,7 @@ pub(crate) struct WaitingCounts {
     pub never: ClaimKeyCount,
 }
 
-/// Some places in the line.
+/// Places in the claim order.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ClaimKeyCount {
     /// Counted up to a limit.

@@ -45,7 +45,7 @@ impl Kind {
 }
 
 impl Tables<&WriteTransaction> {
-    /// Gives numbers to the ids that are new, and says which were. The ids come in their order, each once.
+    /// Stores the rows of ids that are new, and returns which were. The ids are sorted and unique.
     pub(crate) fn number(&mut self, ids: &[(Vec<u8>, u64)]) -> Result<Vec<bool>> {
         let table = self.ids()?;
         let done = fill_gap(table, ids.iter().map(|(id, seq)| (id.as_slice(), *seq)))?;
@@ -67,7 +67,7 @@ impl Tables<&WriteTransaction> {
         let keys: Vec<_> = rows.iter().map(|row| row.task.pack()).collect();
         let mut headers: Vec<([u8; TaskRef::LEN], Vec<u8>)> = Vec::with_capacity(rows.len());
         for (at, row) in rows.iter().enumerate() {
-            // Most are alike.
+            // Most headers are equal: their record differs only by the key that it is bound to.
             let alike = at > 0 && rows[at - 1].header == row.header;
             let record = if alike {
                 let (key, mut record) = headers[at - 1].clone();
@@ -144,7 +144,7 @@ fn insert_sorted<'e, K: Key + 'static, V: Value + 'static>(
     Ok(())
 }
 
-/// Inserts rows, as long as they lie between the same two that are there: whole pages at a time. Says how many.
+/// Inserts rows page by page, as long as no stored row lies between them. Returns how many.
 fn fill_gap<'e, K: Key + 'static, V: Value + 'static>(
     table: &mut Table<'_, K, V>,
     rows: impl Iterator<Item = (K::SelfType<'e>, V::SelfType<'e>)> + Clone,

@@ -1,4 +1,4 @@
-//! Rates: when the latest tasks of a kind started, as many as may start in one period.
+//! Rates: a ring of the latest start times of a kind, as many as may start in one period. Called by claims.
 
 use redb::{ReadableTable, WriteTransaction};
 

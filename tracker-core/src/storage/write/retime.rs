@@ -1,4 +1,4 @@
-//! Times that lie ahead, replaced in every row that states one.
+//! Replaces times that lie ahead in every row that states one. Called by the repair of a file's time.
 
 use redb::{ReadableTable, WriteTransaction};
 
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// A task that waits, and whose due time was counted from a time that lies ahead.
+/// A waiting task whose due time was counted from a time ahead.
 pub(crate) struct Redated {
     pub kind: String,
     pub id: TaskKey,
@@ -28,7 +28,7 @@ pub(crate) struct Redated {
     pub after: Micros,
 }
 
-/// So many tasks are read at a time.
+/// Number of tasks that are read at a time.
 const PAGE: usize = 1_000;
 
 type HistoryRows = Vec<([u8; AttemptKey::LEN], StoredAttempt)>;

@@ -1,0 +1,32 @@
+//! Ends of tasks and batches that are to be propagated to their dependents. Plain values; made by the writes of tasks and
+//! batches, used by `dependencies`.
+
+use crate::model::{task::TaskRef, transition::DependencyEnd};
+
+/// The end of a task or a batch, and the name of that target in messages.
+pub(super) struct Propagation {
+    pub target: TaskRef,
+    pub name: String,
+    pub end: DependencyEnd,
+}
+
+impl Propagation {
+    pub(super) fn of_batch(number: u64, label: &str, end: DependencyEnd) -> Self {
+        Self { target: TaskRef::of_batch(number), name: batch_name(label), end }
+    }
+
+    /// Why a dependent is set aside.
+    pub(super) fn reason(&self) -> String {
+        let name = &self.name;
+        match self.end {
+            DependencyEnd::Deleted => format!("it waited for {name}, which can succeed no more: it was deleted"),
+            DependencyEnd::Failed(role) => format!("it waited for {name}, which is {role}"),
+            DependencyEnd::Satisfied => format!("it waited for {name}"),
+        }
+    }
+}
+
+/// The name of a batch in messages.
+pub(super) fn batch_name(label: &str) -> String {
+    format!("the batch {label:?}")
+}
