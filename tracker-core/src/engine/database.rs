@@ -42,6 +42,18 @@ pub(super) type CommitId = (Uuid, u64);
 
 impl Database {
     pub(crate) fn open(place: Location, options: FileOptions, read_only: bool, patience: Duration) -> Result<Self> {
+        let database = Self::open_any_format(place, options, read_only, patience)?;
+        database.check_format()?;
+        Ok(database)
+    }
+
+    /// Opens a file that may be of another program or of another format.
+    pub(crate) fn open_any_format(
+        place: Location,
+        options: FileOptions,
+        read_only: bool,
+        patience: Duration,
+    ) -> Result<Self> {
         let handle = if read_only {
             Handle::Read(file::inspect(&place, &options)?)
         } else {
@@ -54,13 +66,17 @@ impl Database {
             Handle::Write(db)
         };
         let identity = Identity::of(&place)?;
-        let database = Self { place, options, patience, read_only, handle: RwLock::new(Some(handle)), identity };
-        database.check_format()?;
-        Ok(database)
+        Ok(Self { place, options, patience, read_only, handle: RwLock::new(Some(handle)), identity })
+    }
+
+    /// Whether an older or newer version of the tracker wrote the file.
+    pub(crate) fn is_of_another_format(&self) -> bool {
+        let checked = self.read(|txn| Ok(Tables::new(txn).check_format()));
+        matches!(checked, Ok(Err(FormatProblem::Older { .. } | FormatProblem::Newer { .. })))
     }
 
     /// Refuses a file of another program or of another format.
-    fn check_format(&self) -> Result<()> {
+    pub(crate) fn check_format(&self) -> Result<()> {
         let name = self.place.name().display();
         match self.read(|txn| Ok(Tables::new(txn).check_format()))? {
             Ok(()) => Ok(()),

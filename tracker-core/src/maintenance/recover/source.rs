@@ -28,11 +28,13 @@ pub(super) fn open(path: &Path) -> Result<(Database, bool)> {
     // does not ask for the state of its allocator.
     let mut best: Option<(usize, Database, bool)> = None;
     for (place, earlier) in readings(path)?.into_iter().zip([false, true]) {
-        let source = match open_at(place, Sharing::Readers) {
-            Ok(source) => source,
-            Err(error) if error.kind() == ErrorKind::Unsupported => return Err(error),
-            Err(_) => continue,
-        };
+        let Ok(source) = open_any_format(place, Sharing::Readers) else { continue };
+        if source.is_of_another_format() {
+            source.check_format()?;
+        }
+        if check(&source).is_err() {
+            continue;
+        }
         let tasks = source.read(count_tasks).unwrap_or_default();
         if best.as_ref().is_none_or(|(most, ..)| tasks > *most) {
             best = Some((tasks, source, earlier));
@@ -48,10 +50,20 @@ pub(super) fn open(path: &Path) -> Result<(Database, bool)> {
 }
 
 fn open_at(place: Location, sharing: Sharing) -> Result<Database> {
-    let options = FileOptions { sharing, ..FileOptions::default() };
-    let source = Database::open(place, options, true, PATIENCE)?;
-    source.read(|txn| Tables::new(txn).all_kinds().map(drop))?;
+    let source = open_any_format(place, sharing)?;
+    check(&source)?;
     Ok(source)
+}
+
+fn open_any_format(place: Location, sharing: Sharing) -> Result<Database> {
+    let options = FileOptions { sharing, ..FileOptions::default() };
+    Database::open_any_format(place, options, true, PATIENCE)
+}
+
+/// Refuses a file of another format, and one whose kinds cannot be read.
+fn check(source: &Database) -> Result<()> {
+    source.check_format()?;
+    source.read(|txn| Tables::new(txn).all_kinds().map(drop))
 }
 
 fn is_damage(error: &Error) -> bool {
