@@ -9,7 +9,7 @@ use std::{
 };
 
 /// The folders, lowest first. A folder may use those before it.
-const LAYERS: [&str; 7] = ["model", "storage", "engine", "api", "worker", "portable", "maintenance"];
+const LAYERS: [&str; 8] = ["model", "storage", "engine", "dispatch", "api", "worker", "portable", "maintenance"];
 
 /// Files that may use a later folder, each with the reason.
 const EXCEPTIONS: [(&str, &str, &str); 0] = [];

@@ -103,6 +103,7 @@ extern crate self as tracker_core;
 #[doc(hidden)]
 pub mod __private;
 mod api;
+mod dispatch;
 mod engine;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]

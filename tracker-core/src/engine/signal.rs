@@ -1,14 +1,19 @@
 //! A number that threads and futures wait on until it rises.
 
 use std::{
-    sync::{Condvar, Mutex, PoisonError},
+    sync::{
+        Condvar, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 /// A number that rises, and that threads and futures wait on.
 #[derive(Debug, Default)]
 pub(crate) struct Signal {
-    raised: Mutex<u64>,
+    /// Rises only under the lock, so that no thread misses it between its look and its wait.
+    raised: AtomicU64,
+    lock: Mutex<()>,
     condition: Condvar,
     #[cfg(feature = "tokio")]
     notify: tokio::sync::Notify,
@@ -17,11 +22,11 @@ pub(crate) struct Signal {
 impl Signal {
     /// The number now. Read it before looking for work, so that nothing that comes meanwhile is missed.
     pub(crate) fn seen(&self) -> u64 {
-        *self.raised.lock().unwrap_or_else(PoisonError::into_inner)
+        self.raised.load(Ordering::SeqCst)
     }
 
     pub(crate) fn raise(&self) {
-        *self.raised.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.rise();
         self.condition.notify_all();
         #[cfg(feature = "tokio")]
         self.notify.notify_waiters();
@@ -29,25 +34,30 @@ impl Signal {
 
     /// [`Self::raise`] where one waiting thread is enough. All futures are woken.
     pub(crate) fn raise_for_one(&self) {
-        *self.raised.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.rise();
         self.condition.notify_one();
         #[cfg(feature = "tokio")]
         self.notify.notify_waiters();
     }
 
+    fn rise(&self) {
+        let _lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.raised.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// Waits until the number is no longer `seen`, at most this long.
     pub(crate) fn wait(&self, seen: u64, at_most: Option<Duration>) {
         let deadline = at_most.and_then(|time| Instant::now().checked_add(time));
-        let mut raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
-        while *raised == seen {
-            raised = match deadline {
-                None => self.condition.wait(raised).unwrap_or_else(PoisonError::into_inner),
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        while self.seen() == seen {
+            lock = match deadline {
+                None => self.condition.wait(lock).unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
                         return;
                     }
-                    self.condition.wait_timeout(raised, left).unwrap_or_else(PoisonError::into_inner).0
+                    self.condition.wait_timeout(lock, left).unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }

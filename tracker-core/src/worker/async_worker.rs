@@ -1,12 +1,10 @@
+//! A worker whose handlers are futures, all in one task of a tokio runtime.
+
 use std::{error::Error as StdError, fmt, sync::Arc};
 
 use super::{
-    Settings, StopHandle, Summary,
-    async_kind_runner::AsyncKindRunner,
-    join::Join,
-    pool::{PoolState, all_well},
-    prefetch_buffer::PrefetchBuffer,
-    threads,
+    Settings, StopHandle, Summary, async_slot::AsyncSlot, dispatching::Dispatching, join::Join, pool::first_cause,
+    pool_state::PoolState, threads,
 };
 use crate::{
     api::{
@@ -17,13 +15,13 @@ use crate::{
     model::{error::Result, task::TrackedTask},
 };
 
-/// A worker for async bodies. Made by [`Tasks::async_worker`].
+/// A worker for async handlers, built by [`Tasks::async_worker`].
 ///
-/// All bodies run in the one task that awaits [`AsyncWorker::run`]: they overlap where they await, on any runtime of
-/// tokio with time enabled, and they may borrow. A body that computes keeps the others and the renewal of the leases
-/// waiting: give such work to `tokio::task::spawn_blocking` and await it.
+/// All handlers run in the one task that awaits [`AsyncWorker::run`]: they overlap where they await, on any runtime of
+/// tokio with time enabled, and they may borrow. A handler that computes delays the others and the renewal of the leases:
+/// run such work in `tokio::task::spawn_blocking` and await it.
 ///
-/// If the future of `run` is dropped, so are the bodies, and their tasks are given back without cost.
+/// If the future of `run` is dropped, so are the handlers, and their tasks are given back at no cost.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
@@ -52,7 +50,7 @@ pub struct AsyncWorker<T: TrackedTask> {
 }
 
 impl<T: TrackedTask> Tasks<T> {
-    /// A worker for async bodies.
+    /// Returns a worker for async handlers.
     #[must_use]
     pub fn async_worker(&self) -> AsyncWorker<T> {
         AsyncWorker::new(self.clone())
@@ -64,15 +62,15 @@ impl<T: TrackedTask> AsyncWorker<T> {
         Self { tasks, settings: Settings::default() }
     }
 
-    /// How many bodies run at once, at most. 1 unless said otherwise; 0 counts as 1.
+    /// Sets how many handlers run at once, at most. 1 by default; 0 counts as 1.
     #[must_use]
-    pub fn concurrency(mut self, bodies: usize) -> Self {
-        self.settings.threads = bodies.max(1);
+    pub fn concurrency(mut self, handlers: usize) -> Self {
+        self.settings.threads = handlers.max(1);
         self
     }
 
-    /// Only asks a handler to end whose task is cancelled: [`Execution::is_cancelled`](crate::Execution::is_cancelled) tells it. Otherwise its future is
-    /// dropped where it awaits, as it is at its time limit, and the attempt ends as cancelled.
+    /// Asks a handler whose task is cancelled to end, by [`Execution::is_cancelled`](crate::Execution::is_cancelled). By default its future is dropped where it awaits,
+    /// as at its time limit, and the attempt ends as cancelled.
     #[must_use]
     pub fn cancel_cooperatively(mut self) -> Self {
         self.settings.cancels_cooperatively = true;
@@ -81,48 +79,48 @@ impl<T: TrackedTask> AsyncWorker<T> {
 
     super::settings!(common);
 
-    /// Runs `body` on every task until nothing is left, or it is stopped. Returns when all outcomes are durable.
+    /// Runs `handler` on every task until nothing is left, or the worker is stopped. Returns when all outcomes are durable.
     ///
-    /// A panic of the body is a failure of its task. Leases are renewed as long as a body runs. A body that takes longer
-    /// than its time limit is dropped where it awaits, and its attempt has failed. One whose task is cancelled, or whose lease
-    /// is lost, is dropped so too, unless [`cancel_cooperatively`](Self::cancel_cooperatively) is set.
+    /// A panic of the handler fails its attempt. Leases are renewed while a handler runs. A handler that takes longer than its time
+    /// limit is dropped where it awaits, and its attempt fails. A handler whose task is cancelled, or whose lease is lost, is dropped
+    /// too, unless [`cancel_cooperatively`](Self::cancel_cooperatively) is set.
     ///
     /// # Errors
-    /// - A failure of the storage: then all bodies have ended.
+    /// - A failure of the storage. All handlers have ended then.
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if a setting has no meaning, as for
     ///   [`Worker::run`](super::Worker::run).
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if user code panicked outside an attempt.
     ///
     /// # Panics
     /// Outside a tokio runtime whose time driver is enabled.
-    pub async fn run<F, R, E>(self, body: F) -> Result<Summary>
+    pub async fn run<F, R, E>(self, handler: F) -> Result<Summary>
     where
         F: AsyncFn(&mut AsyncExecution<T>) -> Result<R, E>,
         R: IntoOutcome,
         E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
     {
         self.settings.check()?;
-        self.settings.stop.wakes(&self.tasks.shared.engine.signal);
-        let shift = PoolState::new(&self.settings, 1);
-        let _closing = Closing(shift.buffer.clone());
-        let lanes = (0..self.settings.threads).map(|number| {
-            let tasks = self.tasks.worker_name(&format!("pid {} lane {number}", std::process::id()));
-            let (lane, shift) = (AsyncKindRunner { tasks, body: &body, shift: &shift }.run(), &shift);
-            let signal = &self.tasks.shared.engine.signal;
-            // The last resort, as on a thread: a panic that no attempt has taken halts the worker with an error.
-            async move { attempt::caught(lane).await.unwrap_or_else(|payload| threads::halt(shift, signal, payload)) }
+        let signal = &self.tasks.shared.engine.signal;
+        self.settings.stop.wakes(signal);
+        let pool = PoolState::new(&self.settings, signal, vec![self.tasks.kind()?.is_limited()]);
+        let _closing = Closing(pool.dispatching.clone());
+        let slots = (0..self.settings.threads).map(|slot| {
+            let tasks = self.tasks.worker_name(&format!("pid {} slot {slot}", std::process::id()));
+            let (slot, pool) = (AsyncSlot { slot, tasks, handler: &handler, pool: &pool }.run(), &pool);
+            // The last resort, as on a thread: a panic outside an attempt halts the worker with an error.
+            async move { attempt::caught(slot).await.unwrap_or_else(|payload| threads::halt(pool, payload)) }
         });
         let ended = tokio::select! {
-            ended = Join::new(lanes) => ended,
-            never = shift.running.renew() => match never {},
+            ended = Join::new(slots) => ended,
+            never = pool.dispatching.heartbeats.renew() => match never {},
         };
-        all_well(ended)?;
-        Ok(shift.into_summary())
+        first_cause(ended)?;
+        Ok(pool.into_summary())
     }
 }
 
-/// Gives back what was claimed ahead, also when the worker's future is dropped.
-struct Closing(Arc<PrefetchBuffer>);
+/// Gives back prefetched tasks, also when the worker's future is dropped.
+struct Closing(Arc<Dispatching>);
 
 impl Drop for Closing {
     fn drop(&mut self) {

@@ -1,9 +1,11 @@
+//! The options of a worker. Set by the builders in `mod.rs`, read by the drivers.
+
 use std::{io, time::Duration};
 
 use super::StopHandle;
 use crate::model::error::{Error, Result};
 
-/// How a worker works.
+/// The options of one worker or pool.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub threads: usize,
@@ -26,9 +28,9 @@ pub(crate) struct Settings {
 pub(crate) struct Observed {
     /// The system refuses threads from this number on.
     pub most_threads: Option<usize>,
-    /// How often a thread has looked at all kinds.
-    pub rounds: std::sync::atomic::AtomicUsize,
-    /// The first look panics.
+    /// How often slots have asked what to do.
+    pub steps: std::sync::atomic::AtomicUsize,
+    /// The first step panics.
     pub panics: bool,
 }
 
@@ -51,7 +53,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Refuses what has no meaning.
+    /// Refuses values that have no meaning.
     pub(super) fn check(&self) -> Result<()> {
         if self.stop_after_failures == Some(0) {
             return Err(Error::invalid(
@@ -64,12 +66,12 @@ impl Settings {
             )));
         }
         if self.timeout == Some(Duration::ZERO) {
-            return Err(Error::invalid("a time limit of zero fails every attempt: give a longer one, or none"));
+            return Err(Error::invalid("timeout(0) would fail every attempt: give a longer time, or none"));
         }
         Ok(())
     }
 
-    /// The refusal of the system that a test asks for.
+    /// Fails for the threads that a test has the system refuse.
     #[cfg_attr(
         not(test),
         expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "a test refuses threads here")
@@ -83,13 +85,13 @@ impl Settings {
         Ok(())
     }
 
-    /// Counts the looks of all threads for a test.
+    /// Counts the steps of all slots for a test.
     #[cfg_attr(not(test), expect(clippy::unused_self, reason = "only a test counts"))]
-    pub(super) fn count_round(&self) {
+    pub(super) fn count_step(&self) {
         #[cfg(test)]
         {
-            self.observed.rounds.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            assert!(!self.observed.panics, "a look panics");
+            self.observed.steps.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            assert!(!self.observed.panics, "a step panics");
         }
     }
 }

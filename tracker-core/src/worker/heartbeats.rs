@@ -1,3 +1,6 @@
+//! Renews the leases of the tasks that a pool has claimed, ends attempts at their time limit, and sees cancellations. The thread of
+//! `threads.rs` or the future of `async_worker.rs` calls it at intervals; slots register tasks.
+
 #[cfg(test)]
 mod tests;
 
@@ -24,11 +27,11 @@ use crate::{
     },
 };
 
-/// What runs in a crew: renewed as long as it runs, ended when it takes too long.
+/// The claimed tasks of a pool, by fence.
 #[derive(Default)]
 pub(super) struct Heartbeats {
     runs: Mutex<HashMap<u64, RunningAttempt>>,
-    /// The fences of attempts that were ended at their time limit, and whose bodies have not returned yet.
+    /// The fences of attempts that were ended at their time limit, and whose handlers have not returned.
     expired: Mutex<HashSet<u64>>,
     /// When the file was last read for cancellations by other processes.
     checked: Mutex<Option<Instant>>,
@@ -48,7 +51,7 @@ struct RunningAttempt {
     began: Duration,
     renewed: Duration,
     cancelled: Arc<AtomicBool>,
-    /// Its body has begun, and the file does not know of it.
+    /// Its handler has started, which the file does not say yet.
     unmarked: bool,
 }
 
@@ -57,26 +60,7 @@ impl Heartbeats {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn add<T: TrackedTask>(&self, shared: &Arc<Shared>, execution: &Execution<T>, limit: Option<Duration>) {
-        let (task, id, owner) = execution.owned();
-        let now = shared.engine.time().monotonic();
-        let run = RunningAttempt {
-            shared: shared.clone(),
-            task,
-            id,
-            owner,
-            lease: execution.lease(),
-            limit,
-            began: now,
-            renewed: now,
-            cancelled: execution.cancelled_flag(),
-            unmarked: false,
-        };
-        shared.engine.held().add(owner.fence);
-        self.lock().insert(owner.fence, run);
-    }
-
-    /// Renews the lease of a task from now on that waits for its turn to begin.
+    /// Registers a task that was claimed. Its lease is renewed from now on.
     pub(super) fn add_claimed(&self, shared: &Arc<Shared>, claimed: &Claimed) {
         let now = shared.engine.time().monotonic();
         let length = claimed.header.lease.as_ref().map_or(0, |lease| lease.length);
@@ -96,8 +80,8 @@ impl Heartbeats {
         self.lock().insert(run.owner.fence, run);
     }
 
-    /// The body of a task that was claimed ahead begins: its time counts from now on. Should the body still be running at
-    /// the next look, its begin is stored; a shorter one needs no word besides its outcome.
+    /// Registers that the handler of a task starts: its time counts from now on. If the handler still runs at the next renewal, its
+    /// start is stored. A shorter handler costs no write besides its outcome.
     pub(super) fn begin<T: TrackedTask>(&self, execution: &Execution<T>, begun: bool, limit: Option<Duration>) {
         if let Some(run) = self.lock().get_mut(&execution.fence()) {
             (run.began, run.limit, run.unmarked) = (run.now(), limit, !begun);
@@ -107,13 +91,13 @@ impl Heartbeats {
         }
     }
 
-    /// Gives back, without waiting, what was claimed and has not begun.
+    /// Gives back, without waiting, a task that was claimed and has not started.
     pub(super) fn give_back(&self, claimed: Claimed) {
         let Some(run) = self.lock().remove(&claimed.owner.fence) else { return };
         run.shared.engine.give_back(claimed);
     }
 
-    /// Nothing runs any more, and nothing is renewed.
+    /// Removes every task, when no handler runs any more.
     pub(super) fn clear(&self) {
         for (fence, run) in self.lock().drain() {
             run.shared.engine.held().remove(fence);
@@ -125,12 +109,12 @@ impl Heartbeats {
         shared.engine.held().remove(fence);
     }
 
-    /// Whether the attempt was ended at its time limit; its body has returned now.
+    /// Whether the attempt was ended at its time limit. Its handler has returned now.
     pub(super) fn has_expired(&self, fence: u64) -> bool {
         self.expired.lock().unwrap_or_else(PoisonError::into_inner).remove(&fence)
     }
 
-    /// How long the next look may wait.
+    /// How long the next renewal may wait.
     pub(super) fn pause(&self) -> Duration {
         let shortest =
             self.lock().values().map(|run| run.limit.map_or(run.lease / 3, |limit| limit.min(run.lease) / 4)).min();
@@ -161,7 +145,7 @@ impl Heartbeats {
             }
             Ok(cancelled)
         });
-        // A file that cannot be read is for the next call to report.
+        // If the file cannot be read, the next call reports it.
         let cancelled = read.unwrap_or_default();
         if cancelled.is_empty() {
             return;
@@ -172,14 +156,14 @@ impl Heartbeats {
         shared.engine.held().cancels().raise();
     }
 
-    /// Renews what is due for it, and ends what has taken too long.
+    /// Renews the leases that are due, and ends the attempts that have taken too long.
     pub(super) fn renew_due(&self) {
         self.see_cancels();
         let mut due = Vec::new();
         for run in self.runs() {
             let now = run.now();
             if run.limit.is_some_and(|limit| now.saturating_sub(run.began) > limit) {
-                // Known before the body can be told, and so before it can ask.
+                // Registered before the handler is told, and so before it can store an outcome.
                 self.expired.lock().unwrap_or_else(PoisonError::into_inner).insert(run.owner.fence);
                 if !run.expire(now) {
                     self.has_expired(run.owner.fence);
@@ -197,7 +181,7 @@ impl Heartbeats {
         }
     }
 
-    /// Renews what is due for it, until the future is dropped.
+    /// Renews the leases that are due, until the future is dropped.
     #[cfg(feature = "tokio")]
     pub(super) async fn renew(&self) -> std::convert::Infallible {
         loop {
@@ -229,7 +213,7 @@ impl Heartbeats {
     }
 }
 
-/// The words for an attempt that took too long.
+/// The error text of an attempt that took too long.
 pub(super) fn overtime(limit: Duration) -> String {
     format!("the attempt took longer than its time limit of {limit:?}")
 }
@@ -261,7 +245,7 @@ impl RunningAttempt {
             Err(error) => {
                 let lost = matches!(error.kind(), ErrorKind::LeaseLost | ErrorKind::NotFound);
                 contain::log(|| tracing::warn!(id = %self.id, %error, "a lease could not be renewed"));
-                // An error that passes does not take a cancellation back.
+                // A passing error does not undo a cancellation.
                 self.cancelled.fetch_or(lost, Ordering::Relaxed);
                 if lost {
                     self.shared.engine.held().cancels().raise();
@@ -277,7 +261,7 @@ impl RunningAttempt {
         let outcome = Outcome::Fail { retry_in: None };
         let mut action = FinishTask::plain(self.task, self.id.clone(), self.owner, outcome, Some(failure));
         action.finish.run = u64::try_from(now.saturating_sub(self.began).as_micros()).ok();
-        // The body is told when its failure is queued: whatever it makes of it comes too late.
+        // The handler is told when the failure is queued: an outcome that it stores then comes too late.
         let tell = || self.cancelled.store(true, Ordering::Relaxed);
         let stored: Result<_, Error> = self.shared.engine.call_then_notify(action, tell);
         if let Err(error) = &stored {

@@ -1,3 +1,5 @@
+//! Polls the slots of an async worker in one task. Only `async_worker.rs` uses it.
+
 use std::{
     mem,
     pin::Pin,
@@ -12,20 +14,21 @@ pub(super) struct Join<F: Future> {
 }
 
 enum JoinState<F: Future> {
-    Heartbeats(Pin<Box<F>>, Waker),
-    FinishedAttempt(Option<F::Output>),
+    Running(Pin<Box<F>>, Waker),
+    Ended(Option<F::Output>),
 }
 
-/// Which futures were woken, and who polls them all.
+/// The futures that were woken, and the waker of the task that polls them all.
 #[derive(Default)]
 struct Woken(Mutex<(Vec<usize>, Option<Waker>)>);
 
-struct One {
+/// The waker of one future.
+struct FutureWaker {
     at: usize,
     woken: Arc<Woken>,
 }
 
-impl Wake for One {
+impl Wake for FutureWaker {
     fn wake(self: Arc<Self>) {
         let waker = {
             let mut woken = self.woken.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -44,7 +47,7 @@ impl<F: Future> Join<F> {
         let futures: Vec<_> = (0..)
             .zip(futures)
             .map(|(at, future)| {
-                JoinState::Heartbeats(Box::pin(future), Arc::new(One { at, woken: woken.clone() }).into())
+                JoinState::Running(Box::pin(future), Arc::new(FutureWaker { at, woken: woken.clone() }).into())
             })
             .collect();
         woken.0.lock().unwrap_or_else(PoisonError::into_inner).0.extend(0..futures.len());
@@ -65,18 +68,18 @@ impl<F: Future> Future for Join<F> {
             mem::take(&mut woken.0)
         };
         for at in woken {
-            if let JoinState::Heartbeats(future, waker) = &mut self.futures[at]
+            if let JoinState::Running(future, waker) = &mut self.futures[at]
                 && let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(waker))
             {
-                self.futures[at] = JoinState::FinishedAttempt(Some(output));
+                self.futures[at] = JoinState::Ended(Some(output));
             }
         }
-        if self.futures.iter().any(|state| matches!(state, JoinState::Heartbeats(..))) {
+        if self.futures.iter().any(|state| matches!(state, JoinState::Running(..))) {
             return Poll::Pending;
         }
         let outputs = self.futures.iter_mut().filter_map(|state| match state {
-            JoinState::FinishedAttempt(output) => output.take(),
-            JoinState::Heartbeats(..) => None,
+            JoinState::Ended(output) => output.take(),
+            JoinState::Running(..) => None,
         });
         Poll::Ready(outputs.collect())
     }

@@ -1,52 +1,56 @@
-use std::{error::Error as StdError, fmt};
+//! One kind of a pool of threads with its handler: claims, runs the handler, and stores its outcome, as the dispatcher asks. Called by
+//! the threads of `pool.rs`.
 
-use super::{isolation::IsolationEntry, pool::PoolState, prefetch_buffer::FinishedAttempt};
+use std::{
+    error::Error as StdError,
+    fmt,
+    time::{Duration, Instant},
+};
+
+use super::{
+    finished_attempt::FinishedAttempt,
+    pool_state::{PoolState, claim_of},
+};
 use crate::{
     api::{
         execution::Execution,
         handler::{EndedAttempt, IntoOutcome, end_attempt, run_handler},
-        tasks::{StartOptions, Tasks},
+        tasks::Tasks,
     },
-    engine::{Claim, Claims, FinishTask},
+    dispatch::{ClaimRequest, Storing},
+    engine::{Claimed, FinishTask},
     model::{
         error::{ErrorKind, Result},
         task::TrackedTask,
-        time::Micros,
         transition::Outcome,
     },
 };
 
-/// How many tasks of one kind a thread does in a row before it looks at the next kind.
-pub(super) const TASKS_PER_PASS: usize = 64;
-
-/// One kind with its body.
 pub(super) trait KindRunner: Sync {
-    /// Claims and does what is there. `Idle` if nothing was.
-    fn turn(&self, shift: &PoolState<'_>, thread: usize, kinds: usize) -> Result<PassResult>;
+    /// Names the slots, whose names go into the leases of what they claim.
+    fn open(&mut self, slots: usize);
 
-    /// Begins nothing more, and waits until all that was handed in is durable.
-    fn close(&self, shift: &PoolState<'_>) -> Result<()>;
-}
+    /// Whether the kind has a limit or a rate.
+    fn is_limited(&self) -> Result<bool>;
 
-/// What came of a look at a kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PassResult {
-    Worked,
-    /// Nothing is due. When something will be, and when a lease of another's ends.
-    Idle {
-        due: Option<Micros>,
-        expiry: Option<Micros>,
-        held_back: bool,
-    },
-    /// A isolated is at work or waits for the others to end.
-    Blocked,
+    /// Claims, and waits for the answer.
+    fn claim(&self, pool: &PoolState<'_>, slot: usize, request: ClaimRequest) -> Result<()>;
+
+    /// Sends a claim without waiting, runs the handler, and stores its outcome.
+    fn run(&self, pool: &PoolState<'_>, slot: usize, task: Claimed, claim: Option<ClaimRequest>) -> Result<()>;
 }
 
 pub(super) struct ThreadKindRunner<T: TrackedTask, F> {
-    pub tasks: Tasks<T>,
-    pub body: F,
-    /// Its number among the kinds of the crew.
-    pub buffer_index: usize,
+    tasks: Tasks<T>,
+    handler: F,
+    /// The tasks under the name of each slot.
+    of_slots: Vec<Tasks<T>>,
+}
+
+impl<T: TrackedTask, F> ThreadKindRunner<T, F> {
+    pub(super) fn new(tasks: Tasks<T>, handler: F) -> Self {
+        Self { tasks, handler, of_slots: Vec::new() }
+    }
 }
 
 impl<T, F, R, E> KindRunner for ThreadKindRunner<T, F>
@@ -56,129 +60,107 @@ where
     R: IntoOutcome,
     E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
 {
-    fn turn(&self, shift: &PoolState<'_>, thread: usize, kinds: usize) -> Result<PassResult> {
-        let ahead = shift.prefetches(&self.tasks)?;
-        let entry = shift.isolation.enter();
-        if entry == IsolationEntry::Closed {
-            return Ok(PassResult::Blocked);
+    fn open(&mut self, slots: usize) {
+        let process = std::process::id();
+        self.of_slots =
+            (0..slots).map(|slot| self.tasks.worker_name(&format!("pid {process} thread {slot}"))).collect();
+    }
+
+    fn is_limited(&self) -> Result<bool> {
+        Ok(self.tasks.kind()?.is_limited())
+    }
+
+    fn claim(&self, pool: &PoolState<'_>, slot: usize, request: ClaimRequest) -> Result<()> {
+        let tasks = &self.of_slots[slot];
+        let claims = tasks.shared.engine.call(claim_of(tasks, &request)?)?;
+        pool.claimed(tasks, request, claims)
+    }
+
+    fn run(&self, pool: &PoolState<'_>, slot: usize, task: Claimed, claim: Option<ClaimRequest>) -> Result<()> {
+        let tasks = &self.of_slots[slot];
+        let kind = tasks.kind()?;
+        if let Some(request) = claim {
+            let claim = claim_of(tasks, &request)?;
+            pool.dispatching.queue_claim(&tasks.shared, request, claim, kind.is_limited());
         }
-        let tasks = self.tasks.worker_name(&format!("pid {} thread {thread}", std::process::id()));
-        let turn = if entry == IsolationEntry::Open && ahead {
-            self.run_prefetching(shift, &tasks, kinds)
-        } else {
-            self.work(shift, &tasks, entry, kinds)
+        let (fence, begun) = (task.owner.fence, task.is_begun());
+        let mut execution: Execution<T> = match Execution::new(&tasks.shared, &kind, task) {
+            Ok(execution) => execution,
+            Err(error) if error.kind() == ErrorKind::Unreadable => {
+                pool.unreadable(&tasks.shared, slot, fence, Some(Duration::ZERO));
+                return Ok(());
+            }
+            Err(error) => return Err(error),
         };
-        shift.leave(entry, turn.as_ref().ok(), &self.tasks.shared.engine.signal);
-        turn.and_then(|turn| shift.log_pause(&self.tasks, self.buffer_index, turn).map(|()| turn))
-    }
-
-    fn close(&self, shift: &PoolState<'_>) -> Result<()> {
-        if shift.prefetches(&self.tasks)? { self.run_prefetching(shift, &self.tasks, 1).map(drop) } else { Ok(()) }
-    }
-}
-
-impl<T, F, R, E> ThreadKindRunner<T, F>
-where
-    T: TrackedTask,
-    F: Fn(&mut Execution<T>) -> Result<R, E> + Sync,
-    R: IntoOutcome,
-    E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
-{
-    fn work(&self, shift: &PoolState<'_>, tasks: &Tasks<T>, entry: IsolationEntry, kinds: usize) -> Result<PassResult> {
-        let engine = &tasks.shared.engine;
-        let mut claims = engine.call(claim_of(tasks, entry == IsolationEntry::Alone)?)?;
-        let mut row = 0;
-        loop {
-            if claims.isolated_waits {
-                shift.isolation.drain();
+        // Until the handler starts, the attempt costs the task nothing.
+        execution.release_on_drop = true;
+        let timeout = pool.settings.timeout.or(kind.policy.timeout);
+        pool.dispatching.heartbeats.begin(&execution, begun, timeout);
+        // By the machine's clock, whatever the tracker's says.
+        let start = Instant::now();
+        let result = run_handler(&mut execution, &self.handler);
+        let (took, run) = (start.elapsed(), execution.run_time());
+        let EndedAttempt { action, failure, panicked } = end_attempt(&mut execution, result);
+        let action = action.transpose()?;
+        let ended = action.as_ref().map(|action| FinishedAttempt::new(action, failure, panicked, run));
+        let storing = pool.dispatching.finished(slot, Some(took), action.is_some());
+        match (storing, action, ended) {
+            (Storing::Queued { kind, gathers }, Some(action), ended) => {
+                pool.dispatching.queue_outcome(&tasks.shared, (kind, gathers), action, ended)
             }
-            let Some(claimed) = claims.tasks.pop() else {
-                let Claims { due, expiry, held_back, isolated_waits, .. } = claims;
-                let worked = row > 0 || isolated_waits;
-                return Ok(if worked { PassResult::Worked } else { PassResult::Idle { due, expiry, held_back } });
-            };
-            row += 1;
-            let kind = tasks.kind()?;
-            let fence = claimed.owner.fence;
-            let mut execution: Execution<T> = match Execution::new(&tasks.shared, &kind, claimed) {
-                Ok(execution) => execution,
-                Err(error) => {
-                    engine.held().give_back(fence);
-                    if error.kind() != ErrorKind::Unreadable {
-                        return Err(error);
-                    }
-                    shift.summary().unreadable += 1;
-                    claims = engine.call(claim_of(tasks, false)?)?;
-                    continue;
-                }
-            };
-            if shift.stops() {
-                // Claimed with the end of the one before, which has halted the worker: none begins any more.
-                engine.held().remove(fence);
-                execution.release()?;
-                return Ok(PassResult::Worked);
+            (Storing::InTurn { claim }, Some(action), Some(ended)) => {
+                store_in_turn(pool, slot, tasks, &mut execution, claim, (action, ended))
             }
-            shift.running.add(&tasks.shared, &execution, shift.settings.timeout.or(kind.policy.timeout));
-            let result = run_handler(&mut execution, &self.body);
-            let run = execution.run_time();
-            let finished = end_attempt(&mut execution, result);
-            let goes_on = entry == IsolationEntry::Open
-                && !shift.stops()
-                && shift.isolation.may_go_on()
-                && (kinds == 1 || row < TASKS_PER_PASS);
-            let next = if goes_on { Some(claim_of(tasks, false)?) } else { None };
-            let after = Self::store(shift, tasks, &mut execution, finished, run, next);
-            shift.running.remove(&tasks.shared, fence);
-            match after? {
-                Some(next) => claims = next,
-                None => return Ok(PassResult::Worked),
-            }
-        }
-    }
-
-    /// Stores the outcome and claims the next task, in one commit.
-    fn store(
-        shift: &PoolState<'_>,
-        tasks: &Tasks<T>,
-        execution: &mut Execution<T>,
-        finished: EndedAttempt,
-        run: std::time::Duration,
-        next: Option<Claim>,
-    ) -> Result<Option<Claims>> {
-        let engine = &tasks.shared.engine;
-        let EndedAttempt { action, failure, panicked } = finished;
-        let action: FinishTask = match action {
-            // The body has stored an outcome itself.
-            None => {
+            (storing, ..) => {
+                // The handler has stored an outcome itself.
                 let (outcome, failure) = execution.take_ended().unwrap_or((Outcome::Release, None));
-                shift.count(&outcome, failure.as_ref(), panicked, run);
-                return next.map(|next| engine.call(next)).transpose();
+                pool.dispatching.heartbeats.remove(&tasks.shared, fence);
+                pool.count(&outcome, failure.as_ref(), panicked, run);
+                match storing {
+                    Storing::InTurn { claim: Some(request) } => self.claim(pool, slot, request),
+                    Storing::InTurn { claim: None } => {
+                        pool.dispatching.stored_in_turn(slot);
+                        Ok(())
+                    }
+                    Storing::Queued { .. } => Ok(()),
+                }
             }
-            Some(action) => action?,
-        };
-        let ended = FinishedAttempt::new(&action, failure, panicked, run);
-        let (stored, claims) = match next {
-            Some(next) => {
-                let (stored, claims) = engine.call_both(action, next)?;
-                (stored, Some(claims?))
-            }
-            None => (engine.call(action), None),
-        };
-        let settled = shift.stored(stored.map(drop), &ended).and_then(|failure| match failure {
-            Some(failure) => execution.end(Outcome::Fail { retry_in: None }, Some(failure), false),
-            None => Ok(()),
-        });
-        if let Err(error) = settled {
-            // The worker halts: what was claimed along with the end does not begin.
-            claims.into_iter().flat_map(|claims| claims.tasks).for_each(|claimed| engine.give_back(claimed));
-            return Err(error);
         }
-        Ok(claims)
     }
 }
 
-/// A claim of the next task.
-pub(super) fn claim_of<T: TrackedTask>(tasks: &Tasks<T>, isolated: bool) -> Result<Claim> {
-    let start = tasks.start_command(&*tasks.kind()?, &StartOptions::default(), true)?;
-    Ok(Claim { kind: tasks.kind_id(), start, most: 1, begin: 1, ahead_bytes: 0, isolated, held: true })
+/// Stores the outcome and claims the next task, in one commit.
+fn store_in_turn<T: TrackedTask>(
+    pool: &PoolState<'_>,
+    slot: usize,
+    tasks: &Tasks<T>,
+    execution: &mut Execution<T>,
+    request: Option<ClaimRequest>,
+    (action, ended): (FinishTask, FinishedAttempt),
+) -> Result<()> {
+    let engine = &tasks.shared.engine;
+    let (stored, claims) = match &request {
+        Some(request) => {
+            let (stored, claims) = engine.call_both(action, claim_of(tasks, request)?)?;
+            (stored, Some(claims?))
+        }
+        None => (engine.call(action), None),
+    };
+    pool.dispatching.heartbeats.remove(&tasks.shared, ended.owner.fence);
+    let counted = pool.stored(stored.map(drop), &ended).and_then(|failure| match failure {
+        Some(failure) => execution.end(Outcome::Fail { retry_in: None }, Some(failure), false),
+        None => Ok(()),
+    });
+    match (counted, request, claims) {
+        (Ok(()), Some(request), Some(claims)) => pool.claimed(tasks, request, claims),
+        (Ok(()), ..) => {
+            pool.dispatching.stored_in_turn(slot);
+            Ok(())
+        }
+        (Err(error), _, claims) => {
+            // The pool halts: what was claimed with the outcome does not start.
+            claims.into_iter().flat_map(|claims| claims.tasks).for_each(|claimed| engine.give_back(claimed));
+            Err(error)
+        }
+    }
 }

@@ -1,22 +1,22 @@
 //! Threads and async slots that claim tasks and run handlers: pools, stopping, summaries, and what a handler returns.
 
 #[cfg(feature = "tokio")]
-mod async_kind_runner;
+mod async_slot;
 #[cfg(feature = "tokio")]
 mod async_worker;
 mod config;
+mod dispatching;
+mod finished_attempt;
+#[cfg(test)]
+mod fixture;
 mod heartbeats;
-mod isolation;
 #[cfg(feature = "tokio")]
 mod join;
 mod kind_runner;
 #[cfg(not(feature = "tokio"))]
 mod missing_tokio;
-mod pass;
 mod pool;
-mod prefetch;
-mod prefetch_buffer;
-mod prefetch_visit;
+mod pool_state;
 mod summary;
 mod threads;
 
@@ -34,7 +34,7 @@ use crate::{
     model::{error::Result, task::TrackedTask},
 };
 
-/// A worker for the tasks of one kind. Made by [`Tasks::worker`]. For several kinds at once see [`WorkerPool`].
+/// A worker for the tasks of one kind, built by [`Tasks::worker`]. [`WorkerPool`] serves several kinds.
 pub struct Worker<T: TrackedTask> {
     tasks: Tasks<T>,
     settings: Settings,
@@ -44,7 +44,7 @@ macro_rules! settings {
     () => {
         $crate::worker::settings!(common);
 
-        /// How many tasks run at once, at most: exactly so many threads. 1 unless said otherwise; 0 counts as 1.
+        /// Sets the number of threads, and so how many tasks run at once. 1 by default; 0 counts as 1.
         #[must_use]
         pub fn threads(mut self, threads: usize) -> Self {
             self.settings.threads = threads.max(1);
@@ -52,69 +52,65 @@ macro_rules! settings {
         }
     };
     (common) => {
-        /// Goes on when nothing is left, and waits for more, until it is stopped. Otherwise it ends when no task waits,
-        /// not even for a later time, and none runs here.
+        /// Waits for further tasks when nothing is left, until the worker is stopped. By default it ends when no task waits, not even
+        /// for a later time, and no handler runs here.
         #[must_use]
         pub fn keep_running(mut self) -> Self {
             self.settings.keep_running = true;
             self
         }
 
-        /// Works ahead by up to so many tasks of each kind it serves together: claims them before it needs them, and
-        /// begins the next body while the outcomes of the last ones are still on their way to disk. 0 unless said
-        /// otherwise: a body's outcome is on disk before its thread begins another one.
+        /// Claims up to `tasks` tasks, of all kinds together, before a handler is free for them, and starts the next handler while the
+        /// outcomes of the last ones are being stored. 0 by default: a thread starts the next handler when the outcome of its last one
+        /// is on disk.
         ///
-        /// Many short bodies then share one commit, also on a single thread. What it costs:
+        /// With prefetch many short handlers share one commit, also on a single thread. The costs:
         ///
-        /// - If the process dies, up to `tasks` bodies run again that had ended (where `tasks` is less than the number of
-        ///   bodies at once, up to one for each of these: as many as without this option). With 0 to 1,000 that is a few
-        ///   milliseconds of work, but bodies with effects outside the file should be few, or bear being repeated.
-        /// - Up to `tasks` more than run are leased to this worker, and wait for it behind a long body. If the process
-        ///   dies before they begin, it costs them nothing. Give a small number where several processes share the work.
-        /// - A worker that halts after failures has begun up to `tasks` more bodies by then.
-        /// - Where bodies take less than 50 µs, an outcome waits for those after it, 100 ms at most should a long body
-        ///   follow.
+        /// - If the process dies, up to `tasks` handlers that had ended run again, or as many as there are threads, if that is more.
+        ///   Handlers with effects outside the file should be few, or repeatable.
+        /// - Up to `tasks` tasks are leased to this worker and wait behind a long handler. If the process dies before they start, it
+        ///   costs them nothing. Use a small number if several processes share the work.
+        /// - A worker that stops after failures has started up to `tasks` more handlers by then.
+        /// - If handlers take less than 50 µs, an outcome waits for those after it, at most 100 ms.
         ///
-        /// Tasks of a kind with a limit or a rate are not claimed ahead.
-        ///
-        /// A task whose process died is not claimed ahead again before it has begun for certain: one that kills its
-        /// process is found out, at the latest with its second time. What [`run`](Self::run) reports is durable, as
-        /// always; a stop gives back what has not begun.
+        /// Tasks of a kind with a limit or a rate are not prefetched. A task whose process died is not prefetched again before its start is
+        /// stored: a task that kills its process is recognised at the latest the second time. What [`run`](Self::run) reports is
+        /// durable, and a stop gives back the tasks that have not started.
         #[must_use]
         pub fn prefetch(mut self, tasks: usize) -> Self {
             self.settings.prefetch = tasks;
             self
         }
 
-        /// Stops when so many attempts have failed: 1 or more.
+        /// Stops when `failures` attempts have failed, 1 or more.
         #[must_use]
         pub fn stop_after_failures(mut self, failures: u64) -> Self {
             self.settings.stop_after_failures = Some(failures);
             self
         }
 
-        /// Stops when this share of the attempts has failed, once there were twenty. Above 0, at most 1.
+        /// Stops when this share of the attempts has failed, above 0 and at most 1. Counts from the twentieth attempt on.
         #[must_use]
         pub fn stop_at_failure_rate(mut self, share: f64) -> Self {
             self.settings.failure_rate = Some(share);
             self
         }
 
-        /// The longest time of one attempt, more than zero, in place of the kind's. An attempt that takes longer is stored as failed and
-        /// its lease ends; its body is told by [`Execution::is_cancelled`], and its thread is free when it returns.
+        /// Sets the longest time of one attempt, more than zero, in place of the kind's. An attempt that takes longer is stored as failed
+        /// and its lease ends. [`Execution::is_cancelled`] tells its handler, and its thread is free when the handler returns.
         #[must_use]
         pub fn timeout(mut self, limit: std::time::Duration) -> Self {
             self.settings.timeout = Some(limit);
             self
         }
 
-        /// A handle that stops this worker from anywhere, such as a Ctrl-C handler: tasks that run end, none begins.
+        /// Returns a handle that stops this worker from anywhere, such as a Ctrl-C handler: running handlers end, and no other starts.
         #[must_use]
         pub fn stop_handle(&self) -> StopHandle {
             self.settings.stop.clone()
         }
 
-        /// Uses this handle, so that one handle stops several workers.
+        /// Uses `handle`, so that one handle stops several workers.
         #[must_use]
         pub fn stopped_by(mut self, handle: &StopHandle) -> Self {
             self.settings.stop = handle.clone();
@@ -125,7 +121,7 @@ macro_rules! settings {
 pub(crate) use settings;
 
 impl<T: TrackedTask> Tasks<T> {
-    /// A worker for these tasks.
+    /// Returns a worker for these tasks.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
@@ -161,26 +157,26 @@ impl<T: TrackedTask> Worker<T> {
 
     settings!();
 
-    /// Runs `body` on every task until nothing is left, or it is stopped. Returns when all outcomes are durable.
+    /// Runs `handler` on every task until nothing is left, or the worker is stopped. Returns when all outcomes are durable.
     ///
-    /// A panic of the body is a failure of its task, and so is one of the `Display`, `Debug`, `source` or `Drop` of its error, and of
-    /// the `Serialize` or `Drop` of the task. A task that cannot be serialized after the body has failed too. Leases are renewed as long as a body runs.
+    /// A panic of the handler fails its attempt, and so does a panic in the `Display`, `Debug`, `source` or `Drop` of its error, or in
+    /// the `Serialize` or `Drop` of the task. An attempt whose task cannot be serialized fails too. Leases are renewed while a handler runs.
     ///
     /// # Errors
-    /// Where one of these is returned, all threads have stopped:
+    /// When an error is returned, all threads have ended:
     /// - a failure of the storage;
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if [`stop_after_failures`](Self::stop_after_failures) or
     ///   [`timeout`](Self::timeout) is zero, or [`stop_at_failure_rate`](Self::stop_at_failure_rate) is not above 0 and at most 1;
     /// - [`ErrorKind::Io`](crate::ErrorKind::Io) if the system refuses every thread. Where it refuses some of them, the worker logs
     ///   a warning and runs on the others;
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if user code panicked outside an attempt, such as a clock.
-    pub fn run<F, R, E>(self, body: F) -> Result<Summary>
+    pub fn run<F, R, E>(self, handler: F) -> Result<Summary>
     where
         F: Fn(&mut Execution<T>) -> Result<R, E> + Send + Sync,
         R: IntoOutcome,
         E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
     {
-        WorkerPool::with(self.settings).serve(&self.tasks, body).run()
+        WorkerPool::with(self.settings).serve(&self.tasks, handler).run()
     }
 }
 

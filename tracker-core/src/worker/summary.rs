@@ -1,3 +1,5 @@
+//! What a worker reports when it has ended.
+
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 /// What a worker did. It counts attempts, not tasks: a task that is tried three times counts three times.
@@ -10,15 +12,15 @@ pub struct Summary {
     pub failed: u64,
     /// Of these, those by panic.
     pub panicked: u64,
-    /// Attempts that ended otherwise by their body's word: snoozed, parked, ignored, released.
+    /// Attempts that ended in another way that their handler asked for: snoozed, parked, ignored, released.
     pub other: u64,
     /// Attempts whose lease was lost before they ended; nothing of them was stored.
     pub lost: u64,
-    /// Tasks that could not be decoded and are out of the line.
+    /// Tasks that could not be decoded. No claim takes them any more.
     pub unreadable: u64,
     /// Whether the worker stopped because of too many failures.
     pub halted: bool,
-    /// The texts of the errors with their numbers; at most 100 different ones.
+    /// How often each error text occurred, for at most 100 different texts.
     pub errors: BTreeMap<String, u64>,
     /// Run times, by logarithmic bucket.
     times: BTreeMap<u32, u64>,
@@ -28,13 +30,13 @@ pub struct Summary {
 const FINENESS: u32 = 16;
 
 impl Summary {
-    /// Attempts in all.
+    /// The number of all attempts.
     #[must_use]
     pub fn attempts(&self) -> u64 {
         self.succeeded + self.failed + self.other + self.lost
     }
 
-    /// The run time that this share (0 to 1) of the attempts did not exceed, within 5 %. Zero if there were none.
+    /// The run time that a share (0 to 1) of the attempts did not exceed, within 5 %. Zero if there were no attempts.
     #[must_use]
     pub fn percentile(&self, share: f64) -> Duration {
         let all: u64 = self.times.values().sum();
@@ -95,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_tells_what_there_was() {
+    fn display_counts_every_way_an_attempt_ends() {
         let mut summary = Summary { succeeded: 3, failed: 2, ..Summary::default() };
         assert_eq!(summary.attempts(), 5);
         (0..5).for_each(|_| summary.time(Duration::from_millis(10)));
@@ -114,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_different_errors_are_kept_and_counted() {
+    fn errors_are_counted_for_a_hundred_different_texts() {
         let mut summary = Summary::default();
         for round in 0..2 {
             for number in 0..102 {

@@ -8,30 +8,22 @@ use std::{
     thread::{self, Scope, ScopedJoinHandle},
 };
 
-use super::{
-    Settings,
-    pool::{PoolState, all_well},
-};
-use crate::{
-    engine::Signal,
-    model::{
-        contain::{self, discard},
-        error::{Error, ErrorKind, Result},
-        failure::failure_of_panic,
-    },
+use super::{Settings, pool::first_cause, pool_state::PoolState};
+use crate::model::{
+    contain::{self, discard},
+    error::{Error, ErrorKind, Result},
+    failure::failure_of_panic,
 };
 
-/// Runs `work` with the number of each thread, on as many threads as the settings ask for, and keeps leases alive on one more.
-/// Returns when all threads have ended.
-///
-/// Where the system refuses a thread, the pool works with those that exist.
-pub(super) fn run(shift: &PoolState<'_>, signal: &Signal, work: &(impl Fn(usize) -> Result<()> + Sync)) -> Result<()> {
-    let settings = shift.settings;
+/// Runs `work` with the slot of each thread, on as many threads as the settings ask for, and renews leases on one more. Returns when
+/// all threads have ended. If the system refuses a thread, the pool works with the threads that exist.
+pub(super) fn run(pool: &PoolState<'_>, work: &(impl Fn(usize) -> Result<()> + Sync)) -> Result<()> {
+    let settings = pool.settings;
     let done = Done::default();
     thread::scope(|scope| {
         let heartbeat = || {
-            contained(shift, signal, || {
-                keep_alive(shift, &done);
+            contained(pool, || {
+                keep_alive(pool, &done);
                 Ok(())
             })
         };
@@ -39,7 +31,7 @@ pub(super) fn run(shift: &PoolState<'_>, signal: &Signal, work: &(impl Fn(usize)
         let mut threads = Vec::with_capacity(settings.threads);
         let mut refused = None;
         for number in 0..settings.threads {
-            match spawn(scope, settings, number + 1, move || contained(shift, signal, || work(number))) {
+            match spawn(scope, settings, number + 1, move || contained(pool, || work(number))) {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
                     refused = Some(error);
@@ -61,11 +53,11 @@ pub(super) fn run(shift: &PoolState<'_>, signal: &Signal, work: &(impl Fn(usize)
         ended.extend(threads.into_iter().map(join));
         done.set();
         ended.push(join(heartbeat));
-        all_well(ended)
+        first_cause(ended)
     })
 }
 
-/// Starts a thread. The number is the count of those before it.
+/// Starts a thread, before which `number` threads were started.
 fn spawn<'scope, 'env>(
     scope: &'scope Scope<'scope, 'env>,
     settings: &Settings,
@@ -90,16 +82,16 @@ fn no_thread(error: io::Error) -> Error {
     Error::caused(ErrorKind::Io, message, error)
 }
 
-/// The last resort: a panic that no attempt has taken halts the pool with an error, where its threads would wait forever.
-fn contained(shift: &PoolState<'_>, signal: &Signal, work: impl FnOnce() -> Result<()>) -> Result<()> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| halt(shift, signal, payload))
+/// Runs the work of one thread. A panic outside an attempt halts the pool with an error, so that no other thread waits for ever.
+fn contained(pool: &PoolState<'_>, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| halt(pool, payload))
 }
 
 /// Halts the pool with the error of a panic.
-pub(super) fn halt(shift: &PoolState<'_>, signal: &Signal, payload: Box<dyn Any + Send>) -> Result<()> {
+pub(super) fn halt(pool: &PoolState<'_>, payload: Box<dyn Any + Send>) -> Result<()> {
     let text = failure_of_panic(&*payload).error;
     discard(payload);
-    shift.halt(signal);
+    pool.dispatching.halt();
     Err(Error::new(ErrorKind::Invalid, format!("the worker has halted: user code panicked outside an attempt: {text}")))
 }
 
@@ -114,18 +106,19 @@ impl Done {
     }
 }
 
-/// Renews leases and enforces time limits until the other threads have ended.
-fn keep_alive(shift: &PoolState<'_>, done: &Done) {
-    let mut over = done.0.lock().unwrap_or_else(PoisonError::into_inner);
-    while !*over {
-        over = done.1.wait_timeout(over, shift.running.pause()).unwrap_or_else(PoisonError::into_inner).0;
-        if *over {
+/// Renews leases and enforces time limits until the threads that run handlers have ended.
+fn keep_alive(pool: &PoolState<'_>, done: &Done) {
+    let mut ended = done.0.lock().unwrap_or_else(PoisonError::into_inner);
+    while !*ended {
+        ended =
+            done.1.wait_timeout(ended, pool.dispatching.heartbeats.pause()).unwrap_or_else(PoisonError::into_inner).0;
+        if *ended {
             break;
         }
-        drop(over);
-        shift.running.renew_due();
-        shift.buffer.nudge();
-        over = done.0.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(ended);
+        pool.dispatching.heartbeats.renew_due();
+        pool.dispatching.nudge();
+        ended = done.0.lock().unwrap_or_else(PoisonError::into_inner);
     }
 }
 

@@ -1,23 +1,23 @@
-use super::{super::prefetch_buffer::tests::Shop, *};
-use crate::model::time::Micros;
+use super::*;
+use crate::{model::time::Micros, worker::fixture::Fixture};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Tasks that are claimed for a minute, and what a crew knows of them.
+/// Tasks that are claimed for a minute, and registered for renewal.
 struct Scene {
-    shop: Shop,
+    fixture: Fixture,
     running: Heartbeats,
     claimed: Vec<Claimed>,
 }
 
 impl Scene {
     fn new(number: usize) -> Self {
-        let (shop, running) = (Shop::new(1, 1, 1), Heartbeats::default());
-        let claimed = shop.goods(number).tasks;
+        let (fixture, running) = (Fixture::new(), Heartbeats::default());
+        let claimed = fixture.claimed(number).tasks;
         for claimed in &claimed {
-            running.add_claimed(&shop.tracker.shared, claimed);
+            running.add_claimed(&fixture.tracker.shared, claimed);
         }
-        Self { shop, running, claimed }
+        Self { fixture, running, claimed }
     }
 
     fn change(&self, at: usize, change: impl FnOnce(&mut RunningAttempt)) {
@@ -29,7 +29,7 @@ impl Scene {
     }
 
     fn header(&self, at: usize) -> Header {
-        self.shop.headers(&self.claimed[at..=at]).remove(0)
+        self.fixture.headers(&self.claimed[at..=at]).remove(0)
     }
 
     fn expires(&self, at: usize) -> Option<Micros> {
@@ -42,7 +42,7 @@ impl Scene {
 }
 
 #[test]
-fn the_next_look_comes_before_a_lease_or_a_limit_is_over() {
+fn next_renewal_comes_before_a_lease_or_a_limit_ends() {
     let millis = Duration::from_millis;
     assert_eq!(Heartbeats::default().pause(), millis(100), "nothing runs");
     let scene = Scene::new(2);
@@ -63,7 +63,7 @@ fn the_next_look_comes_before_a_lease_or_a_limit_is_over() {
 fn lease_is_renewed_after_a_third_or_for_an_unstored_begin() {
     let scene = Scene::new(3);
     let before = [0, 1, 2].map(|at| scene.expires(at));
-    scene.shop.clock.advance(SECOND * 19);
+    scene.fixture.clock.advance(SECOND * 19);
     scene.change(1, |run| run.unmarked = true);
     scene.running.renew_due();
     assert_eq!((scene.expires(0), scene.expires(2)), (before[0], before[2]), "not yet");
@@ -72,16 +72,16 @@ fn lease_is_renewed_after_a_third_or_for_an_unstored_begin() {
     assert!(scene.expires(1) > before[1]);
     assert_eq!(scene.run(1).map(|run| run.unmarked), Some(false), "it is said once");
 
-    scene.shop.clock.advance(SECOND);
+    scene.fixture.clock.advance(SECOND);
     scene.running.renew_due();
-    let now = scene.shop.tracker.shared.engine.now();
+    let now = scene.fixture.tracker.shared.engine.now();
     assert_eq!((scene.expires(0), scene.expires(2)), (Some(now + 60_000_000), Some(now + 60_000_000)));
     let first = scene.expires(1);
-    scene.shop.clock.advance(SECOND * 18);
+    scene.fixture.clock.advance(SECOND * 18);
     scene.running.renew_due();
     assert_eq!(scene.expires(0), Some(now + 60_000_000), "its time is counted from the renewal");
     assert_eq!(scene.expires(1), first);
-    scene.shop.clock.advance(SECOND);
+    scene.fixture.clock.advance(SECOND);
     scene.running.renew_due();
     assert!(scene.expires(1) > first);
 }
@@ -89,13 +89,13 @@ fn lease_is_renewed_after_a_third_or_for_an_unstored_begin() {
 #[test]
 fn cancelled_handler_is_notified_and_lost_lease_not_renewed() {
     let scene = Scene::new(3);
-    let engine = &scene.shop.tracker.shared.engine;
+    let engine = &scene.fixture.tracker.shared.engine;
     let claimed = &scene.claimed[1];
     let target = Target::Known(claimed.task, claimed.body.id.clone());
-    assert!(engine.call(TaskCommand::new(scene.shop.kind, target, Command::Cancel)).is_ok());
+    assert!(engine.call(TaskCommand::new(scene.fixture.kind, target, Command::Cancel)).is_ok());
     assert!(engine.call(FinishTask::release(scene.claimed[2].clone())).is_ok());
     let lost = scene.run(2);
-    scene.shop.clock.advance(SECOND * 30);
+    scene.fixture.clock.advance(SECOND * 30);
     scene.running.renew_due();
     let cancelled = [0, 1].map(|at| Scene::is_cancelled(scene.run(at).as_ref()));
     assert_eq!(cancelled, [Some(false), Some(true)]);
@@ -107,13 +107,13 @@ fn cancelled_handler_is_notified_and_lost_lease_not_renewed() {
 fn an_attempt_has_its_whole_limit_and_no_more() {
     let scene = Scene::new(1);
     scene.change(0, |run| run.limit = Some(SECOND * 10));
-    scene.shop.clock.advance(SECOND * 10);
+    scene.fixture.clock.advance(SECOND * 10);
     scene.running.renew_due();
     assert!(scene.header(0).lease.is_some());
-    scene.shop.clock.advance(Duration::from_micros(1));
+    scene.fixture.clock.advance(Duration::from_micros(1));
     scene.running.renew_due();
     assert_eq!((scene.header(0).lease, scene.header(0).failures), (None, 1));
     let fence = scene.claimed[0].owner.fence;
     assert!(scene.run(0).is_none() && scene.running.has_expired(fence));
-    assert!(!scene.running.has_expired(fence), "its body returns once");
+    assert!(!scene.running.has_expired(fence), "its handler returns once");
 }

@@ -69,16 +69,16 @@ fn panic_outside_an_attempt_halts_all_threads() {
         let (summary, _) = run(20, threads, ahead, Observed { panics: true, ..Observed::default() });
         let error = summary.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
-        assert!(error.to_string().ends_with("a look panics"), "{error}");
+        assert!(error.to_string().ends_with("a step panics"), "{error}");
     }
 }
 
 #[test]
-fn end_wakes_each_thread_a_bounded_number_of_times() {
-    for ahead in [0, 16] {
-        let (summary, observed) = run(1, 200, ahead, Observed::default());
-        assert_eq!(summary.unwrap().succeeded, 1);
-        let rounds = observed.rounds.load(SeqCst);
-        assert!(rounds <= 200 * 4, "{rounds} looks of 200 threads");
+fn end_of_a_pool_costs_each_thread_a_bounded_number_of_steps() {
+    for prefetch in [0, 16] {
+        let (summary, observed) = run(6, 200, prefetch, Observed::default());
+        assert_eq!(summary.unwrap().succeeded, 6);
+        let steps = observed.steps.load(SeqCst);
+        assert!(steps <= 200 * 20, "{steps} steps of 200 threads, prefetch {prefetch}");
     }
 }

@@ -1,0 +1,396 @@
+//! Decides what each slot of a worker pool does next. Pure: it has no clock, lock, thread or file. The drivers in `worker/` (threads and
+//! tokio) keep one dispatcher per pool behind a lock, tell it what has happened, and perform the effects.
+//!
+//! # Protocol
+//!
+//! A slot asks with [`Input::Free`] and gets one [`Action`]. The table lists what its driver tells when it has performed the action.
+//!
+//! | action | next input of the slot |
+//! |---|---|
+//! | `Continue`, `Report`, `Release` | `Free` |
+//! | `Lead` | `Free`, with `may_wait` if the thread could not lead |
+//! | `Wait` | `Free` after a wake-up of the pool |
+//! | `Sleep` | `Free` after a change of the file, or the time that [`Rest::duration`] gives |
+//! | `Claim` | `Claimed`, then `Free` |
+//! | `Start` | `Finished` or `Unreadable` |
+//! | `Store(InTurn)` | `Claimed` or `StoredInTurn`, then `Free` |
+//! | `Store(Queued)` | `Free` |
+//! | `Exit` | none |
+//!
+//! Queued outcomes, released tasks and the claim of a `Start` are answered on any thread, by `Stored`, `Claimed` or `ClaimFailed`. A
+//! slot that ends in another way than `Exit` is reported by `Abandon`.
+//!
+//! # Invariants
+//!
+//! - A task is given out once, by `Start` or `Release`, and each claimed task is, unless the pool is dropped.
+//! - Nothing starts after `Stop`.
+//! - While an isolated task runs, no other handler does.
+//! - At most `max(prefetch, slots)` handlers have started whose outcomes are not stored. Without prefetch a slot starts nothing before
+//!   its last outcome is stored.
+//! - Payloads that are prefetched have at most `bytes` bytes.
+//! - A slot exits only when nothing of the pool is on its way to the file or from it.
+//! - No slot waits for ever: when nothing is on its way, each slot has ended, or sleeps until the file changes.
+//! - The last slots of a pool claim and wake a bounded number of times each: what one claim did not find, no other slot asks for again.
+//!
+//! `tests/` explores every order of events on small pools and checks these.
+//!
+//! A number of slots that changes, and a shutdown with a time limit, are further inputs: `Free` answers a surplus slot with `Exit`.
+
+mod kind_queue;
+mod protocol;
+mod rest;
+mod slot;
+#[cfg(test)]
+mod tests;
+mod visit;
+
+use std::time::Duration;
+
+use kind_queue::KindQueue;
+pub(crate) use protocol::{Action, ClaimRequest, ClaimedTask, Effects, Found, Input, Storing, Waiting, Wake};
+pub(crate) use rest::{Idle, Rest};
+use rest::{Pass, Stamp};
+use slot::{Mode, Slot};
+
+/// The bounds of a pool.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Bounds {
+    /// How many handlers run at once.
+    pub slots: usize,
+    /// How many tasks are claimed before a slot needs them, all kinds together.
+    pub prefetch: usize,
+    /// How many bytes of payload those have, all kinds together.
+    pub bytes: usize,
+    /// The pool waits for further tasks when nothing is left.
+    pub keep_running: bool,
+}
+
+/// How many tasks of one kind a slot works on in a row where other kinds wait.
+const TASKS_PER_VISIT: usize = 64;
+/// A handler that takes less is short: to wake a thread for it costs more than the handler.
+const SHORT: Duration = Duration::from_micros(50);
+/// A longer handler counts for no more than this.
+const LONG: Duration = Duration::from_micros(200);
+
+/// The state of one pool.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Dispatcher<T> {
+    bounds: Bounds,
+    kinds: Vec<KindQueue<T>>,
+    slots: Vec<Slot<T>>,
+    /// Slots that work on a kind.
+    visitors: usize,
+    /// Slots that wait for a wake-up.
+    waiting: usize,
+    /// Handlers that run, and outcomes that are queued and not answered, of all kinds.
+    running: usize,
+    unstored: usize,
+    /// Answers that no slot has counted.
+    unreported: usize,
+    /// Outcomes that the pool has stored: each may have made another task startable, or startable at a later time.
+    stored: u64,
+    isolation: Isolation,
+    /// How long handlers take on average, where the last ones weigh most.
+    pace: Duration,
+    stopping: bool,
+    /// A slot has found that nothing is left.
+    over: bool,
+    /// Of the current step.
+    wake: Wake,
+}
+
+/// Whether an isolated task has the pool for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Isolation {
+    None,
+    /// An isolated task is next: no further task starts until the others have ended.
+    Waits,
+    /// One slot works, on the isolated task.
+    Runs,
+}
+
+impl<T: ClaimedTask> Dispatcher<T> {
+    /// A pool that serves one kind for each element of `limited`, which says whether the kind has a limit or a rate.
+    pub(crate) fn new(bounds: Bounds, limited: impl IntoIterator<Item = bool>) -> Self {
+        let kinds: Vec<_> = limited.into_iter().map(KindQueue::new).collect();
+        let slots = (0..bounds.slots).map(|number| Slot::new(number % kinds.len().max(1))).collect();
+        Self {
+            bounds,
+            kinds,
+            slots,
+            visitors: 0,
+            waiting: 0,
+            running: 0,
+            unstored: 0,
+            unreported: 0,
+            stored: 0,
+            isolation: Isolation::None,
+            pace: LONG,
+            stopping: false,
+            over: false,
+            wake: Wake::default(),
+        }
+    }
+
+    /// Whether [`Input::Stop`] has come.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
+    /// Whether the pool goes on when nothing is left.
+    pub(crate) fn keeps_running(&self) -> bool {
+        self.bounds.keep_running
+    }
+
+    /// Takes out every task that has not started, when the pool is dropped.
+    pub(crate) fn drain(&mut self) -> Vec<T> {
+        let own = self.slots.iter_mut().filter_map(|slot| slot.visit.as_mut()?.task.take());
+        self.kinds.iter_mut().flat_map(KindQueue::take_all).chain(own).collect()
+    }
+
+    /// Takes in what has happened, and returns what follows.
+    pub(crate) fn step(&mut self, input: Input<T>) -> Effects<T> {
+        let action = match input {
+            Input::Free { slot, signal, may_wait } => self.free(slot, signal, may_wait),
+            Input::Finished { slot, signal, took, stores } => self.finished(slot, signal, took, stores),
+            input => {
+                self.note(input);
+                Action::Continue
+            }
+        };
+        Effects { action, wake: std::mem::take(&mut self.wake) }
+    }
+
+    /// Takes in what asks for no action.
+    fn note(&mut self, input: Input<T>) {
+        match input {
+            Input::Free { .. } | Input::Finished { .. } => {}
+            Input::Claimed { claim, found } => self.claimed(&claim, found),
+            Input::ClaimFailed { claim } => {
+                self.end_claim(&claim);
+                self.unreported += 1;
+                self.wake_all();
+            }
+            Input::Unreadable { slot, took } => {
+                self.measure(took);
+                self.end_handler(slot);
+            }
+            Input::StoredInTurn { slot } => {
+                self.stored += 1;
+                if let Some(visit) = &mut self.slots[slot].visit {
+                    visit.leaves = true;
+                }
+            }
+            Input::Queued { kind } => self.queued(kind, 1),
+            Input::Stored { kind, reports, failed } => {
+                self.kinds[kind].unstored -= 1;
+                self.unstored -= 1;
+                self.stored += 1;
+                self.unreported += usize::from(reports);
+                if failed { self.wake_all() } else { self.wake_for_place(kind) }
+            }
+            Input::Nudge => {
+                if self.kinds.iter().any(KindQueue::has_ready) {
+                    self.wake_all();
+                }
+            }
+            Input::Stop => {
+                self.stopping = true;
+                self.wake_all();
+                self.wake.sleeping = true;
+            }
+            Input::EndWhenEmpty => {
+                self.bounds.keep_running = false;
+                self.wake.sleeping = true;
+            }
+            Input::Abandon { slot } => self.abandon(slot),
+        }
+    }
+
+    fn free(&mut self, slot: usize, signal: u64, may_wait: bool) -> Action<T> {
+        if std::mem::take(&mut self.slots[slot].waits) {
+            self.waiting -= 1;
+        }
+        self.end_handler(slot);
+        if self.unreported > 0 {
+            self.unreported = 0;
+            return Action::Report;
+        }
+        loop {
+            let action = if self.slots[slot].visit.is_some() {
+                self.next_of_visit(slot, signal, may_wait)
+            } else if self.stopping {
+                Some(self.end_after_stop(slot, may_wait))
+            } else if self.over {
+                Some(Action::Exit)
+            } else {
+                self.next_kind(slot, signal)
+            };
+            if let Some(action) = action {
+                return action;
+            }
+        }
+    }
+
+    /// Goes on to the next kind of the pass, or ends the pass. `None` if the slot is to look again.
+    fn next_kind(&mut self, slot: usize, signal: u64) -> Option<Action<T>> {
+        let kinds = self.kinds.len();
+        if self.slots[slot].pass.looked == kinds {
+            return self.end_pass(slot, signal);
+        }
+        let (stamp, last) = (self.stamp(signal), !self.bounds.keep_running);
+        let Slot { pass, first, .. } = &mut self.slots[slot];
+        if pass.looked == 0 {
+            *pass = Pass { stamp, last, ..Pass::default() };
+        }
+        let kind = (*first + pass.looked) % kinds;
+        pass.looked += 1;
+        match self.isolation {
+            Isolation::Runs => pass.blocked = true,
+            Isolation::Waits if self.visitors > 0 => pass.blocked = true,
+            Isolation::Waits => {
+                self.isolation = Isolation::Runs;
+                self.begin_visit(slot, kind, Mode::Alone);
+            }
+            Isolation::None if self.prefetches(kind) => self.begin_visit(slot, kind, Mode::Prefetching),
+            Isolation::None => self.begin_visit(slot, kind, Mode::Strict),
+        }
+        None
+    }
+
+    fn end_pass(&mut self, slot: usize, signal: u64) -> Option<Action<T>> {
+        let stamp = self.stamp(signal);
+        let Slot { pass, first, .. } = &mut self.slots[slot];
+        let pass = std::mem::take(pass);
+        *first = (*first + 1) % self.kinds.len();
+        if pass.worked {
+            return None;
+        }
+        let settled = self.visitors == 0 && self.unreported == 0 && self.kinds.iter().all(KindQueue::is_settled);
+        if pass.is_empty() && pass.last && settled {
+            // What has changed since the first look may have brought a task.
+            if pass.stamp != stamp {
+                return None;
+            }
+            self.over = true;
+            self.wake.sleeping = true;
+            return Some(Action::Exit);
+        }
+        Some(Action::Sleep(Rest { seen: pass.stamp.signal, idle: pass.idle, blocked: pass.blocked }))
+    }
+
+    /// After a stop: gives back what has not started, and waits until all is stored.
+    fn end_after_stop(&mut self, slot: usize, may_wait: bool) -> Action<T> {
+        if let Some(kind) = self.kinds.iter().position(KindQueue::has_ready) {
+            return self.release_ready(kind);
+        }
+        if self.kinds.iter().all(KindQueue::is_settled) { Action::Exit } else { self.wait(slot, may_wait) }
+    }
+
+    fn wait(&mut self, slot: usize, may_wait: bool) -> Action<T> {
+        if !may_wait {
+            return Action::Lead;
+        }
+        self.slots[slot].waits = true;
+        self.waiting += 1;
+        Action::Wait
+    }
+
+    fn release_ready(&mut self, kind: usize) -> Action<T> {
+        let tasks = self.kinds[kind].take_all();
+        self.queued(kind, tasks.len());
+        Action::Release { kind, tasks }
+    }
+
+    fn queued(&mut self, kind: usize, outcomes: usize) {
+        self.kinds[kind].unstored += outcomes;
+        self.unstored += outcomes;
+    }
+
+    /// A slot has ended by an error or a panic.
+    fn abandon(&mut self, slot: usize) {
+        if std::mem::take(&mut self.slots[slot].waits) {
+            self.waiting -= 1;
+        }
+        if let Some(claim) = self.slots[slot].claim.take() {
+            self.end_claim(&claim);
+        }
+        if let Some(kind) = self.slots[slot].running.take() {
+            self.kinds[kind].running -= 1;
+            self.running -= 1;
+        }
+        if self.slots[slot].visit.is_some() {
+            self.leave(slot);
+        }
+        self.wake_all();
+        self.wake.sleeping = true;
+    }
+
+    fn stamp(&self, signal: u64) -> Stamp {
+        Stamp { signal, stored: self.stored }
+    }
+
+    /// How many tasks of one kind are claimed before a slot needs them.
+    fn share(&self) -> usize {
+        self.bounds.prefetch / self.kinds.len().max(1)
+    }
+
+    fn prefetches(&self, kind: usize) -> bool {
+        self.share() > 0 && !self.kinds[kind].limited
+    }
+
+    /// Whether handlers are so short that their outcomes, and the claims for the next, wait for the thread that has run them to come
+    /// back, rather than wake another thread.
+    fn is_brisk(&self) -> bool {
+        self.pace < SHORT
+    }
+
+    fn wake_all(&mut self) {
+        if self.waiting > 0 {
+            self.wake.waiting = Waiting::All;
+        }
+    }
+
+    fn wake_some(&mut self, slots: usize) {
+        if slots > 0 && self.wake.waiting != Waiting::All {
+            self.wake.waiting = Waiting::Some(slots);
+        }
+    }
+
+    /// A handler may start, or a claim may be made. One slot can use it: to wake all for each would cost more than short handlers do.
+    fn wake_for_place(&mut self, kind: usize) {
+        if self.concerns_all(kind) {
+            self.wake_all();
+        } else if self.waiting > 0 && !(self.is_brisk() && self.is_a_visitor_awake(kind)) {
+            self.wake_some(1);
+        }
+    }
+
+    /// A claim has brought `came` tasks. As many slots are woken as there are tasks, but where handlers are short, only as many as have
+    /// enough to do.
+    fn wake_for_tasks(&mut self, kind: usize, came: usize) {
+        if self.concerns_all(kind) {
+            return self.wake_all();
+        }
+        let ready = self.kinds[kind].ready();
+        let wanted = if came == 0 {
+            0
+        } else if self.is_brisk() {
+            let work = self.pace.as_micros() * ready as u128 / SHORT.as_micros();
+            usize::try_from(work).unwrap_or(usize::MAX).max(usize::from(!self.is_a_visitor_awake(kind)))
+        } else {
+            ready
+        };
+        self.wake_some(wanted.min(self.waiting));
+    }
+
+    fn is_a_visitor_awake(&self, kind: usize) -> bool {
+        self.waiting < self.kinds[kind].visitors
+    }
+
+    /// Whether a change of the kind concerns every slot: nothing is there or on its way any more, or there are several kinds, so that
+    /// a single slot that is woken may have no use for it.
+    fn concerns_all(&self, kind: usize) -> bool {
+        self.stopping || self.kinds.len() > 1 || self.isolation != Isolation::None || self.kinds[kind].is_settled()
+    }
+}

@@ -1,0 +1,136 @@
+//! What the drivers of a pool tell the dispatcher, and what it tells them to do. Plain values.
+
+use std::time::Duration;
+
+use super::rest::{Idle, Rest, Stamp};
+
+/// A claimed task, as far as the dispatcher looks at it.
+pub(crate) trait ClaimedTask {
+    /// Bytes of its payload.
+    fn bytes(&self) -> usize;
+}
+
+/// Something that has happened.
+#[derive(Clone, Debug)]
+pub(crate) enum Input<T> {
+    /// A slot asks what to do. `may_wait` is false if it can lead a commit for itself before it waits.
+    Free { slot: usize, signal: u64, may_wait: bool },
+    /// A claim is answered.
+    Claimed { claim: ClaimRequest, found: Found<T> },
+    /// A claim that nobody waits for has failed. Its error is among the answers that a slot reports next.
+    ClaimFailed { claim: ClaimRequest },
+    /// A handler has returned after `took`, `None` where that says nothing of the thread's time. `stores` is false if the handler has
+    /// stored its outcome itself.
+    Finished { slot: usize, signal: u64, took: Option<Duration>, stores: bool },
+    /// A task that was to start cannot be decoded. No handler has run.
+    Unreadable { slot: usize, took: Option<Duration> },
+    /// An outcome is stored for which its slot has waited, without a claim.
+    StoredInTurn { slot: usize },
+    /// A further outcome of the kind is queued, in place of one that was refused.
+    Queued { kind: usize },
+    /// A queued outcome is answered. `reports` is true if a slot must count the answer, `failed` if it is an error.
+    Stored { kind: usize, reports: bool, failed: bool },
+    /// Time has passed.
+    Nudge,
+    /// No handler starts any more, and each slot ends when all is stored.
+    Stop,
+    /// The pool ends when nothing is left, although it was to go on.
+    EndWhenEmpty,
+    /// A slot has ended by an error or a panic.
+    Abandon { slot: usize },
+}
+
+/// What follows from an input: something for the slot of the input, and wake-ups for others.
+#[derive(Debug)]
+pub(crate) struct Effects<T> {
+    pub action: Action<T>,
+    pub wake: Wake,
+}
+
+/// What a slot does next.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Action<T> {
+    /// Asks again.
+    Continue,
+    /// Counts the answers that have come.
+    Report,
+    /// Leads a commit of what is queued, unless another thread does, and asks again with `may_wait`.
+    Lead,
+    /// Waits for a wake-up of the pool.
+    Wait,
+    /// Waits until the file changes.
+    Sleep(Rest),
+    /// Ends.
+    Exit,
+    /// Claims, and waits for the answer.
+    Claim(ClaimRequest),
+    /// Sends the claim without waiting, and runs the handler.
+    Start { kind: usize, task: T, claim: Option<ClaimRequest> },
+    /// Stores the outcome of the handler that has returned.
+    Store(Storing),
+    /// Gives back tasks that have not started, without waiting. Each is answered by [`Input::Stored`].
+    Release { kind: usize, tasks: Vec<T> },
+}
+
+/// How an outcome is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Storing {
+    /// The slot waits. A claim goes into the same commit.
+    InTurn { claim: Option<ClaimRequest> },
+    /// The slot does not wait: the outcome is committed at once, or with those of the handlers that follow if `gathers`.
+    Queued { kind: usize, gathers: bool },
+}
+
+/// A claim to make.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ClaimRequest {
+    pub kind: usize,
+    /// The slot that waits for the answer.
+    pub slot: Option<usize>,
+    /// How many tasks at most.
+    pub most: usize,
+    /// How many of them start at once.
+    pub begin: usize,
+    /// How many bytes of payload the others may have together.
+    pub bytes: usize,
+    /// Whether the task may be an isolated one.
+    pub isolated: bool,
+    /// Whether it may be committed with what follows, since its thread comes back soon.
+    pub gathers: bool,
+    /// Whether a slot has asked for a task that it starts itself.
+    pub in_turn: bool,
+    /// Whether it goes with the outcome of the slot's last task.
+    pub(super) stores: bool,
+    pub(super) stamp: Stamp,
+}
+
+/// What a claim has found.
+#[derive(Clone, Debug)]
+pub(crate) struct Found<T> {
+    pub tasks: Vec<T>,
+    /// What is known of later tasks, if none was found.
+    pub idle: Idle,
+    /// An isolated task is next, and the claim was not for one.
+    pub isolated_waits: bool,
+    /// The next task is due, and its payload is larger than the bytes that were left.
+    pub is_cut: bool,
+    /// The kind has a limit or a rate: its tasks are not prefetched.
+    pub limited: bool,
+}
+
+/// Which other slots go on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Wake {
+    /// How many of those that wait for the pool.
+    pub waiting: Waiting,
+    /// Whether all that sleep look again.
+    pub sleeping: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Waiting {
+    #[default]
+    None,
+    Some(usize),
+    All,
+}

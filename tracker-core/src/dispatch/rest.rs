@@ -1,0 +1,122 @@
+//! One look of a slot at every kind, and how long the slot sleeps after a look that found nothing.
+
+use std::time::Duration;
+
+use crate::model::time::{Micros, between};
+
+/// A state of the file as far as the pool knows it: the number of the file's signal, and of the outcomes that the pool has stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Stamp {
+    pub signal: u64,
+    pub stored: u64,
+}
+
+/// What a claim that found no task has told of later ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Idle {
+    /// When the next task is due.
+    pub due: Option<Micros>,
+    /// When the first lease ends.
+    pub expiry: Option<Micros>,
+    /// A pause or a limit holds tasks back.
+    pub held_back: bool,
+}
+
+impl Idle {
+    /// Whether nothing is left that time alone, or the end of a pause, would make startable.
+    pub(super) fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// One look at every kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Pass {
+    /// How many kinds were looked at.
+    pub looked: usize,
+    /// The state of the file before the first look.
+    pub stamp: Stamp,
+    /// No more tasks come than those that the looks find: known before the first one.
+    pub last: bool,
+    pub worked: bool,
+    pub blocked: bool,
+    pub idle: Idle,
+}
+
+impl Pass {
+    pub(super) fn add(&mut self, idle: &Idle) {
+        self.idle.due = self.idle.due.into_iter().chain(idle.due).min();
+        self.idle.expiry = self.idle.expiry.into_iter().chain(idle.expiry).min();
+        self.idle.held_back |= idle.held_back;
+    }
+
+    /// Whether nothing is left, if no other slot has a task. A lease of another process is not this pool's to wait for.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.worked && !self.blocked && self.idle.due.is_none() && !self.idle.held_back
+    }
+}
+
+/// What a slot sleeps for: a change of the file after `seen`, or a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Rest {
+    pub seen: u64,
+    pub idle: Idle,
+    /// An isolated task runs, or waits until all other handlers have ended.
+    pub blocked: bool,
+}
+
+impl Rest {
+    /// How long the slot sleeps at most.
+    pub(crate) fn duration(&self, now: Micros) -> Option<Duration> {
+        const BLOCKED: Duration = Duration::from_millis(100);
+        // A lease that has ended is there to be claimed: another slot has it.
+        let expiry = self.idle.expiry.filter(|at| *at > now);
+        let next = self.idle.due.into_iter().chain(expiry).min();
+        let duration = next.map(|at| between(now, at).max(Duration::from_micros(100)));
+        if self.blocked { Some(duration.unwrap_or(BLOCKED).min(BLOCKED)) } else { duration }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slot_sleeps_until_the_next_due_time_or_expiry() {
+        const SECOND: Micros = 1_000_000;
+        let now = 50 * SECOND;
+        let sleep = |due: Option<i64>, expiry: Option<i64>, blocked| {
+            let at = |seconds: Option<i64>| seconds.map(|seconds| now + seconds * SECOND);
+            let idle = Idle { due: at(due), expiry: at(expiry), held_back: false };
+            Rest { seen: 0, idle, blocked }.duration(now).map(|duration| duration.as_micros())
+        };
+        assert_eq!(sleep(None, None, false), None);
+        assert_eq!(sleep(Some(7), None, false), Some(7_000_000));
+        assert_eq!(sleep(Some(7), Some(3), false), Some(3_000_000));
+        assert_eq!(sleep(Some(7), Some(0), false), Some(7_000_000), "the lease has ended and its task can be claimed");
+        assert_eq!(sleep(Some(0), None, false), Some(100));
+        assert_eq!(sleep(None, None, true), Some(100_000));
+        assert_eq!(sleep(Some(0), None, true), Some(100));
+        assert_eq!(sleep(Some(7), None, true), Some(100_000));
+    }
+
+    #[test]
+    fn pass_keeps_the_earliest_times_of_all_kinds() {
+        let mut pass = Pass::default();
+        assert!(pass.is_empty());
+        pass.add(&Idle { expiry: Some(3), ..Idle::default() });
+        assert!(pass.is_empty(), "a lease of another process");
+        pass.add(&Idle { due: Some(9), ..Idle::default() });
+        pass.add(&Idle { due: Some(5), expiry: Some(8), held_back: false });
+        assert_eq!(pass.idle, Idle { due: Some(5), expiry: Some(3), held_back: false });
+        assert!(!pass.is_empty());
+        let held_back = Idle { held_back: true, ..Idle::default() };
+        for pass in [
+            Pass { worked: true, ..Pass::default() },
+            Pass { blocked: true, ..Pass::default() },
+            Pass { idle: held_back, ..Pass::default() },
+        ] {
+            assert!(!pass.is_empty());
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Explores every order of events on small pools, and checks the invariants of the dispatcher in each state.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod world;
+
+use std::collections::HashMap;
+
+use world::{Event, Plan, State, TaskPlan, World};
+
+use super::Bounds;
+
+fn bounds(slots: usize, prefetch: usize) -> Bounds {
+    Bounds { slots, prefetch, bytes: 100, keep_running: false }
+}
+
+fn plan(name: &'static str, slots: usize, prefetch: usize, tasks: Vec<TaskPlan>) -> Plan {
+    let kinds = tasks.iter().map(|task| task.kind).max().unwrap_or(0) + 1;
+    Plan {
+        name,
+        bounds: bounds(slots, prefetch),
+        tasks,
+        limited: vec![false; kinds],
+        stops: false,
+        ends: false,
+        brisk: false,
+        wakes_last: false,
+        abandons: false,
+        toggles: false,
+        in_order: false,
+    }
+}
+
+fn tasks(number: usize) -> Vec<TaskPlan> {
+    vec![TaskPlan { bytes: 1, ..TaskPlan::default() }; number]
+}
+
+/// Every state that a pool can reach, and from each a way to its end. Returns the number of states.
+fn explore(plan: &Plan) -> usize {
+    const MOST: usize = 400_000;
+    let first = World::new(plan).canonical();
+    let mut numbers = HashMap::from([(first.clone(), 0)]);
+    // The states from which a state is reached, and the event of the first one.
+    let mut before: Vec<Vec<usize>> = vec![Vec::new()];
+    let mut cause: Vec<Option<(usize, Event)>> = vec![None];
+    let mut ends = Vec::new();
+    let mut todo = vec![(first, 0)];
+    while let Some((world, number)) = todo.pop() {
+        let own = world.events(plan);
+        let outside = world.outside(plan);
+        if own.is_empty() {
+            run(plan, &cause, number, None, || world.check_quiet());
+            if outside.is_empty() || world.is_over() {
+                ends.push(number);
+            }
+        }
+        for event in own.into_iter().chain(outside) {
+            let mut next = world.clone();
+            run(plan, &cause, number, Some(event), || next.happen(plan, event));
+            let next = next.canonical();
+            let at = *numbers.entry(next).or_insert_with_key(|next| {
+                before.push(Vec::new());
+                cause.push(Some((number, event)));
+                todo.push((next.clone(), before.len() - 1));
+                before.len() - 1
+            });
+            before[at].push(number);
+            assert!(before.len() < MOST, "{}: too many states: the pool goes on for ever", plan.name);
+        }
+    }
+    // Each state leads to an end.
+    let mut reached = vec![false; before.len()];
+    let mut todo = ends;
+    while let Some(number) = todo.pop() {
+        if !std::mem::replace(&mut reached[number], true) {
+            todo.extend(&before[number]);
+        }
+    }
+    if let Some(number) = reached.iter().position(|reached| !reached) {
+        run(plan, &cause, number, None, || panic!("no end can be reached from here"));
+    }
+    before.len()
+}
+
+/// Runs a check, and prints the events that have led to it where it fails.
+fn run(plan: &Plan, cause: &[Option<(usize, Event)>], number: usize, event: Option<Event>, check: impl FnOnce()) {
+    struct Path<'p>(&'p Plan, &'p [Option<(usize, Event)>], usize, Option<Event>);
+    impl Drop for Path<'_> {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                let mut events: Vec<_> = self.3.into_iter().collect();
+                let mut at = self.2;
+                while let Some((before, event)) = self.1[at] {
+                    events.push(event);
+                    at = before;
+                }
+                events.reverse();
+                eprintln!("{}: {events:?}", self.0.name);
+            }
+        }
+    }
+    let _path = Path(plan, cause, number, event);
+    check();
+}
+
+/// Each plan as it is, with a stop at any time, and where it keeps running until it is told to end.
+fn explore_all(plans: &[Plan]) {
+    for plan in plans {
+        let plain = explore(plan);
+        let stopped = explore(&Plan { stops: true, ..plan.clone() });
+        let mut ended = 0;
+        // Where the pool keeps running there are ten times as many states.
+        if plain < 1_000 {
+            let bounds = Bounds { keep_running: true, ..plan.bounds.clone() };
+            ended = explore(&Plan { ends: true, bounds, ..plan.clone() });
+        }
+        eprintln!("{}: {plain} states, {stopped} with a stop, {ended} that keep running", plan.name);
+    }
+}
+
+/// So many tasks, the first of which differs.
+fn tasks_with(number: usize, change: impl FnOnce(&mut TaskPlan)) -> Vec<TaskPlan> {
+    let mut tasks = tasks(number);
+    change(&mut tasks[0]);
+    tasks
+}
+
+#[test]
+fn strict_pools_keep_the_invariants_in_every_order_of_events() {
+    explore_all(&[
+        plan("one slot", 1, 0, tasks(2)),
+        plan("two slots", 2, 0, tasks(3)),
+        plan("late task", 2, 0, tasks_with(2, |task| task.late = true)),
+        plan("failing task", 2, 0, tasks_with(2, |task| task.fails = 1)),
+        plan("isolated task", 2, 0, tasks_with(3, |task| task.isolated = true)),
+        plan("unreadable task", 2, 0, tasks_with(2, |task| task.unreadable = true)),
+    ]);
+}
+
+#[test]
+fn prefetching_pools_keep_the_invariants_in_every_order_of_events() {
+    let large = vec![TaskPlan { bytes: 60, ..TaskPlan::default() }; 3];
+    let mut behind = tasks(2);
+    behind[1].isolated = true;
+    explore_all(&[
+        plan("one slot", 1, 2, tasks(3)),
+        plan("one slot, large payloads", 1, 3, large),
+        plan("one slot, little prefetch", 1, 1, tasks(4)),
+        plan("two slots", 2, 2, tasks(2)),
+        plan("late task", 1, 2, tasks_with(2, |task| task.late = true)),
+        plan("failing task", 1, 2, tasks_with(2, |task| task.fails = 1)),
+        plan("isolated task", 2, 2, tasks_with(2, |task| task.isolated = true)),
+        plan("isolated task behind another", 2, 2, behind),
+        plan("crashed task", 1, 2, tasks_with(3, |task| task.crashed = true)),
+        plan("unreadable task", 1, 1, tasks_with(2, |task| task.unreadable = true)),
+    ]);
+}
+
+#[test]
+fn larger_pools_keep_the_invariants_where_answers_come_in_order() {
+    let in_order = |plan: Plan| Plan { in_order: true, ..plan };
+    for plan in [
+        plan("two slots, less prefetch than slots", 2, 1, tasks(3)),
+        plan("two slots, four tasks", 2, 1, tasks(4)),
+        plan("two slots and a late task", 2, 1, tasks_with(2, |task| task.late = true)),
+        plan("two slots and a failing task", 2, 1, tasks_with(2, |task| task.fails = 1)),
+        plan("two slots and a crashed task", 2, 2, tasks_with(3, |task| task.crashed = true)),
+    ] {
+        explore(&in_order(plan));
+    }
+}
+
+#[test]
+fn brisk_pools_keep_the_invariants_in_every_order_of_events() {
+    for wakes_last in [false, true] {
+        let brisk = |plan: Plan| Plan { brisk: true, wakes_last, in_order: true, ..plan };
+        explore(&brisk(plan("brisk slots", 2, 2, tasks(3))));
+        explore(&brisk(Plan { stops: true, ..plan("brisk slots", 2, 2, tasks(2)) }));
+        explore(&brisk(plan("brisk slots and a late task", 2, 1, tasks_with(2, |task| task.late = true))));
+    }
+}
+
+#[test]
+fn pools_of_two_kinds_keep_the_invariants_in_every_order_of_events() {
+    let two = |change: fn(&mut TaskPlan)| {
+        let mut two = tasks_with(2, change);
+        two[1].kind = 1;
+        two
+    };
+    let mixed = Plan { limited: vec![true, false], ..plan("one limited kind", 2, 2, two(|_| ())) };
+    explore_all(&[
+        plan("two strict kinds", 2, 0, two(|_| ())),
+        mixed,
+        plan("isolated task beside another kind", 2, 0, two(|task| task.isolated = true)),
+        plan("isolated task beside a prefetched kind", 2, 2, two(|task| task.isolated = true)),
+    ]);
+    explore(&plan("two prefetched kinds", 2, 2, two(|_| ())));
+}
+
+#[test]
+fn pool_whose_slot_fails_ends_and_gives_back_the_rest() {
+    for prefetch in [0, 2] {
+        explore(&Plan { abandons: true, in_order: true, ..plan("a slot fails", 2, prefetch, tasks(3)) });
+    }
+}
+
+#[test]
+fn limit_that_comes_or_goes_is_no_end() {
+    for limited in [false, true] {
+        explore(&Plan {
+            toggles: true,
+            limited: vec![limited],
+            in_order: true,
+            ..plan("toggled limit", 2, 2, tasks(2))
+        });
+    }
+}
+
+/// Runs a pool of many slots, each in turn, until all have ended. Returns how many steps and claims it has made.
+fn cost_of(slots: usize, prefetch: usize) -> (usize, usize) {
+    let plan = plan("many slots", slots, prefetch, tasks(6));
+    let mut world = World::new(&plan);
+    let mut steps = 0;
+    while !world.is_over() {
+        let events = world.events(&plan);
+        world.happen(&plan, events[steps % events.len()]);
+        steps += 1;
+    }
+    assert!(world.tasks.iter().all(|task| *task == State::Done));
+    (steps, world.claims)
+}
+
+#[test]
+fn cost_of_a_pool_is_linear_in_its_slots() {
+    for prefetch in [0, 64] {
+        for slots in [50, 200] {
+            let (steps, claims) = cost_of(slots, prefetch);
+            eprintln!("{steps} steps and {claims} claims of {slots} slots, prefetch {prefetch}");
+            assert!(steps <= slots * 10 && claims <= slots * 3 / 2, "{steps} steps, {claims} claims of {slots} slots");
+        }
+    }
+}

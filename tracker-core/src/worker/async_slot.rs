@@ -1,0 +1,189 @@
+//! One slot of an async worker: performs what the dispatcher asks, as `pool.rs` does for a thread. Polled by `async_worker.rs`.
+
+use std::{
+    convert::Infallible, error::Error as StdError, fmt, future::pending, sync::atomic::Ordering, time::Duration,
+};
+
+use tracing::Instrument as _;
+
+use super::{
+    finished_attempt::FinishedAttempt,
+    heartbeats::overtime,
+    pool_state::{PoolState, SlotGuard, claim_of},
+};
+use crate::{
+    api::{
+        asynchronous::{AsyncExecution, Delivery, attempt, calls},
+        handler::{EndedAttempt, IntoOutcome, end_attempt},
+        tasks::Tasks,
+    },
+    dispatch::{Action, ClaimRequest, Storing},
+    engine::{Claimed, FinishTask},
+    model::{
+        error::{ErrorKind, Result},
+        task::TrackedTask,
+        transition::Outcome,
+    },
+};
+
+pub(super) struct AsyncSlot<'w, T: TrackedTask, F> {
+    pub slot: usize,
+    /// Under the name of the slot, which goes into the leases of what it claims.
+    pub tasks: Tasks<T>,
+    pub handler: &'w F,
+    pub pool: &'w PoolState<'w>,
+}
+
+impl<T, F, R, E> AsyncSlot<'_, T, F>
+where
+    T: TrackedTask,
+    F: AsyncFn(&mut AsyncExecution<T>) -> Result<R, E>,
+    R: IntoOutcome,
+    E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
+{
+    /// Works until the dispatcher lets the slot exit.
+    pub(super) async fn run(self) -> Result<()> {
+        let (pool, shared) = (self.pool, &self.tasks.shared);
+        let engine = &shared.engine;
+        let mut guard = SlotGuard { dispatching: &pool.dispatching, slot: self.slot, exited: false };
+        loop {
+            pool.settings.count_step();
+            // A future commits nothing itself, so it may wait at once.
+            let (action, wake_ups) = pool.dispatching.free(self.slot, true);
+            match action {
+                Action::Continue | Action::Lead | Action::Store(_) => {}
+                Action::Report => pool.report(shared)?,
+                Action::Wait => pool.dispatching.wake_up.changed(wake_ups, None).await,
+                Action::Sleep(rest) => engine.wait_async(rest.seen, rest.duration(engine.now())).await,
+                Action::Claim(request) => self.claim(request).await?,
+                Action::Start { task, claim, .. } => self.start(task, claim).await?,
+                Action::Release { kind, tasks } => pool.release(shared, kind, tasks)?,
+                Action::Exit => break,
+            }
+        }
+        guard.exited = true;
+        Ok(())
+    }
+
+    async fn claim(&self, request: ClaimRequest) -> Result<()> {
+        let claims = calls::claim(&self.tasks.shared, claim_of(&self.tasks, &request)?).await?;
+        self.pool.claimed(&self.tasks, request, claims)
+    }
+
+    /// Sends a claim without waiting, runs the handler, and stores its outcome.
+    async fn start(&self, task: Claimed, claim: Option<ClaimRequest>) -> Result<()> {
+        let (tasks, pool) = (&self.tasks, self.pool);
+        let (shared, dispatching) = (&tasks.shared, &pool.dispatching);
+        let kind = tasks.kind()?;
+        if let Some(request) = claim {
+            let claim = claim_of(tasks, &request)?;
+            dispatching.queue_claim(shared, request, claim, kind.is_limited());
+        }
+        let (fence, begun) = (task.owner.fence, task.is_begun());
+        let mut execution: AsyncExecution<T> = match calls::execution(shared, &kind, task).await {
+            Ok(execution) => execution,
+            Err(error) if error.kind() == ErrorKind::Unreadable => {
+                pool.unreadable(shared, self.slot, fence, None);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        // The slot enforces the time limit itself: it drops the handler.
+        dispatching.heartbeats.begin(&execution, begun, None);
+        let timeout = pool.settings.timeout.or(kind.policy.timeout);
+        let (ended, run) = self.attempt(&mut execution, timeout).await;
+        let EndedAttempt { action, failure, panicked } = ended;
+        let action = action.transpose()?;
+        let ended = action.as_ref().map(|action| FinishedAttempt::new(action, failure, panicked, run));
+        match (dispatching.finished(self.slot, None, action.is_some()), action, ended) {
+            (Storing::Queued { kind, gathers }, Some(action), ended) => {
+                dispatching.queue_outcome(shared, (kind, gathers), action, ended)
+            }
+            (Storing::InTurn { claim }, Some(action), Some(ended)) => {
+                self.store_in_turn(&mut execution, claim, action, &ended).await
+            }
+            (storing, ..) => {
+                // The handler has stored an outcome itself.
+                let (outcome, failure) = execution.take_ended().unwrap_or((Outcome::Release, None));
+                dispatching.heartbeats.remove(shared, fence);
+                pool.count(&outcome, failure.as_ref(), panicked, run);
+                match storing {
+                    Storing::InTurn { claim: Some(request) } => self.claim(request).await,
+                    Storing::InTurn { claim: None } => {
+                        dispatching.stored_in_turn(self.slot);
+                        Ok(())
+                    }
+                    Storing::Queued { .. } => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Runs the handler until it returns, its time is over, or its task is cancelled.
+    async fn attempt(&self, execution: &mut AsyncExecution<T>, limit: Option<Duration>) -> (EndedAttempt, Duration) {
+        let shared = self.tasks.shared.clone();
+        let began = shared.engine.time().monotonic();
+        let elapsed = || shared.engine.time().monotonic().saturating_sub(began);
+        let (flag, asked_only) = (execution.cancelled_flag(), self.pool.settings.cancels_cooperatively);
+        let cancelled = async {
+            if asked_only {
+                pending::<()>().await;
+            }
+            let cancels = shared.engine.held().cancels();
+            loop {
+                let seen = cancels.seen();
+                if flag.load(Ordering::Relaxed) {
+                    return;
+                }
+                cancels.changed(seen, None).await;
+            }
+        };
+        let handler = async {
+            let span = execution.span();
+            (self.handler)(execution).instrument(span).await
+        };
+        let result = attempt::limited(handler, limit, elapsed, cancelled).await;
+        let finished = match (result, limit) {
+            (Some(result), _) => end_attempt(execution, result),
+            (None, Some(limit)) if elapsed() >= limit => end_attempt(execution, Ok(late(limit))),
+            // The rules end the attempt of a cancelled task as cancelled.
+            (None, _) => end_attempt(execution, Ok(Ok::<_, Infallible>(Outcome::Release))),
+        };
+        (finished, elapsed())
+    }
+
+    /// Stores the outcome and claims the next task, in one commit.
+    async fn store_in_turn(
+        &self,
+        execution: &mut AsyncExecution<T>,
+        request: Option<ClaimRequest>,
+        action: FinishTask,
+        ended: &FinishedAttempt,
+    ) -> Result<()> {
+        let (shared, pool) = (&self.tasks.shared, self.pool);
+        let (stored, claims) = match &request {
+            Some(request) => {
+                let claim = claim_of(&self.tasks, request)?;
+                let (stored, claims) = calls::finish_and_claim(shared, action, claim).await;
+                (stored, Some(claims?))
+            }
+            None => (calls::queue(shared, action).await, None),
+        };
+        pool.dispatching.heartbeats.remove(shared, ended.owner.fence);
+        // An error halts the pool: what was claimed with the outcome is given back with its delivery.
+        if let Some(failure) = pool.stored(stored.map(drop), ended)? {
+            execution.end_async(Outcome::Fail { retry_in: None }, Some(failure), false).await?;
+        }
+        match (request, claims.map(Delivery::take)) {
+            (Some(request), Some(claims)) => pool.claimed(&self.tasks, request, claims),
+            _ => {
+                pool.dispatching.stored_in_turn(self.slot);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn late(limit: Duration) -> Result<(), Box<dyn StdError + Send + Sync>> {
+    Err(overtime(limit).into())
+}

@@ -1,0 +1,259 @@
+//! The dispatcher of a pool behind its lock, and what reaches it from other threads: wake-ups, answers, stops. Slots of both drivers and
+//! the commits that answer them call this. It queues actions, and never waits.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use super::{Settings, StopHandle, finished_attempt::FinishedAttempt, heartbeats::Heartbeats};
+use crate::{
+    api::shared::Shared,
+    dispatch::{Action, Bounds, ClaimRequest, ClaimedTask, Dispatcher, Effects, Found, Idle, Input, Storing, Waiting},
+    engine::{Claim, Claimed, Claims, FinishTask, Signal},
+    model::error::Result,
+};
+
+/// Bytes of payload that a pool prefetches: enough for the largest payload, and small beside what handlers use.
+const PREFETCHED_BYTES: usize = 16 << 20;
+
+impl ClaimedTask for Claimed {
+    fn bytes(&self) -> usize {
+        Self::bytes(self)
+    }
+}
+
+pub(super) struct Dispatching {
+    state: Mutex<State>,
+    /// Rises when slots that wait for the pool are to go on.
+    pub wake_up: Signal,
+    /// Rises when something may be startable in the file.
+    pub file_signal: Arc<Signal>,
+    pub heartbeats: Arc<Heartbeats>,
+    stop: StopHandle,
+    /// Too many failures, or an error.
+    halted: AtomicBool,
+}
+
+struct State {
+    dispatcher: Dispatcher<Claimed>,
+    /// Answers that no slot has counted.
+    answers: Vec<Answer>,
+    /// No slot is left: what a claim brings is given back.
+    closed: bool,
+}
+
+/// What became of something that was queued.
+pub(super) struct Answer {
+    pub kind: usize,
+    /// The end of an attempt. `None` for a claim that failed.
+    pub ended: Option<FinishedAttempt>,
+    pub result: Result<()>,
+}
+
+impl Dispatching {
+    /// For one kind per element of `limited`, which says whether the kind has a limit or a rate.
+    pub(super) fn new(
+        settings: &Settings,
+        file_signal: &Arc<Signal>,
+        limited: impl IntoIterator<Item = bool>,
+    ) -> Arc<Self> {
+        let bounds = Bounds {
+            slots: settings.threads,
+            prefetch: settings.prefetch,
+            bytes: PREFETCHED_BYTES,
+            keep_running: settings.keep_running,
+        };
+        let dispatcher = Dispatcher::new(bounds, limited);
+        Arc::new(Self {
+            state: Mutex::new(State { dispatcher, answers: Vec::new(), closed: false }),
+            wake_up: Signal::default(),
+            file_signal: file_signal.clone(),
+            heartbeats: Arc::default(),
+            stop: settings.stop.clone(),
+            halted: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether no further handler may start.
+    pub(super) fn stops(&self) -> bool {
+        self.halted.load(Ordering::Relaxed) || self.stop.is_stopped()
+    }
+
+    /// Has all slots end, and wakes them.
+    pub(super) fn halt(&self) {
+        self.note_halt();
+        drop(self.lock());
+        self.file_signal.raise();
+    }
+
+    /// Has all slots end that ask for their next step. The caller asks next.
+    pub(super) fn note_halt(&self) {
+        self.halted.store(true, Ordering::Relaxed);
+    }
+
+    /// The state, once the dispatcher knows of a stop.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.stops() && !state.dispatcher.is_stopping() {
+            self.step(&mut state, Input::Stop);
+        }
+        if state.dispatcher.keeps_running() && self.stop.is_finishing() {
+            self.step(&mut state, Input::EndWhenEmpty);
+        }
+        state
+    }
+
+    /// Steps are seen by waiting slots in their order: each wakes before the lock is released.
+    fn step(&self, state: &mut State, input: Input<Claimed>) -> Action<Claimed> {
+        let Effects { action, wake } = state.dispatcher.step(input);
+        match wake.waiting {
+            Waiting::None => {}
+            Waiting::Some(slots) => (0..slots).for_each(|_| self.wake_up.raise_for_one()),
+            Waiting::All => self.wake_up.raise(),
+        }
+        if wake.sleeping {
+            self.file_signal.raise();
+        }
+        action
+    }
+
+    fn note(&self, input: Input<Claimed>) {
+        self.step(&mut self.lock(), input);
+    }
+
+    /// What a slot does next, and the number of the wake-up signal now.
+    pub(super) fn free(&self, slot: usize, may_wait: bool) -> (Action<Claimed>, u64) {
+        let mut state = self.lock();
+        let signal = self.file_signal.seen();
+        let action = self.step(&mut state, Input::Free { slot, signal, may_wait });
+        (action, self.wake_up.seen())
+    }
+
+    /// How the outcome of a slot's handler is stored.
+    pub(super) fn finished(&self, slot: usize, took: Option<Duration>, stores: bool) -> Storing {
+        let mut state = self.lock();
+        let signal = self.file_signal.seen();
+        match self.step(&mut state, Input::Finished { slot, signal, took, stores }) {
+            Action::Store(storing) => storing,
+            _ => Storing::InTurn { claim: None },
+        }
+    }
+
+    pub(super) fn unreadable(&self, slot: usize, took: Option<Duration>) {
+        self.note(Input::Unreadable { slot, took });
+    }
+
+    pub(super) fn stored_in_turn(&self, slot: usize) {
+        self.note(Input::StoredInTurn { slot });
+    }
+
+    /// A slot has ended by an error or a panic.
+    pub(super) fn abandon(&self, slot: usize) {
+        self.note(Input::Abandon { slot });
+    }
+
+    pub(super) fn nudge(&self) {
+        self.note(Input::Nudge);
+    }
+
+    pub(super) fn take_answers(&self) -> Vec<Answer> {
+        mem::take(&mut self.lock().answers)
+    }
+
+    /// A claim is answered. The leases of its tasks are renewed from now on.
+    pub(super) fn claimed(&self, shared: &Arc<Shared>, claim: ClaimRequest, claims: Claims, limited: bool) {
+        let mut state = self.lock();
+        for claimed in &claims.tasks {
+            self.heartbeats.add_claimed(shared, claimed);
+        }
+        if state.closed {
+            drop(state);
+            return claims.tasks.into_iter().for_each(|claimed| self.heartbeats.give_back(claimed));
+        }
+        let Claims { tasks, due, expiry, held_back, isolated_waits, is_cut, .. } = claims;
+        let found = Found { tasks, idle: Idle { due, expiry, held_back }, isolated_waits, is_cut, limited };
+        self.step(&mut state, Input::Claimed { claim, found });
+    }
+
+    fn claim_failed(&self, request: ClaimRequest, result: Result<()>) {
+        let mut state = self.lock();
+        state.answers.push(Answer { kind: request.kind, ended: None, result });
+        self.step(&mut state, Input::ClaimFailed { claim: request });
+    }
+
+    /// Queues a claim for whose answer no slot waits.
+    pub(super) fn queue_claim(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+        request: ClaimRequest,
+        claim: Claim,
+        limited: bool,
+    ) {
+        let gathers = request.gathers;
+        let (this, to, asked) = (self.clone(), shared.clone(), request.clone());
+        let answer = move |claims: Result<Claims>| match claims {
+            Ok(claims) => this.claimed(&to, asked, claims, limited),
+            Err(error) => this.claim_failed(asked, Err(error)),
+        };
+        let engine = &shared.engine;
+        let queued = if gathers { engine.post_then(claim, answer) } else { engine.call_then(claim, answer) };
+        if let Err(error) = queued {
+            self.claim_failed(request, Err(error));
+        }
+    }
+
+    /// Queues the outcome of an attempt, which the dispatcher has counted. `ended` is to be counted when it is stored; there is nothing
+    /// to count where a task is given back.
+    pub(super) fn queue_outcome(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+        (kind, gathers): (usize, bool),
+        action: FinishTask,
+        ended: Option<FinishedAttempt>,
+    ) -> Result<()> {
+        let fence = action.finish.owner.fence;
+        let (this, from) = (self.clone(), shared.clone());
+        let answer = move |out: Result<_>| {
+            let answer = ended.map(|ended| Answer { kind, ended: Some(ended), result: out.map(drop) });
+            this.stored(&from, kind, fence, answer);
+        };
+        let engine = &shared.engine;
+        let queued = if gathers { engine.post_then(action, answer) } else { engine.call_then(action, answer) };
+        if queued.is_err() {
+            self.stored(shared, kind, fence, None);
+        }
+        queued
+    }
+
+    /// Queues another outcome in place of one that was refused.
+    pub(super) fn queue_instead(self: &Arc<Self>, shared: &Arc<Shared>, kind: usize, action: FinishTask) -> Result<()> {
+        self.note(Input::Queued { kind });
+        self.queue_outcome(shared, (kind, false), action, None)
+    }
+
+    fn stored(&self, shared: &Shared, kind: usize, fence: u64, answer: Option<Answer>) {
+        self.heartbeats.remove(shared, fence);
+        let mut state = self.lock();
+        let (reports, failed) = (answer.is_some(), answer.as_ref().is_some_and(|answer| answer.result.is_err()));
+        state.answers.extend(answer);
+        self.step(&mut state, Input::Stored { kind, reports, failed });
+    }
+
+    /// No slot is left. Gives back, without waiting, what has not started, now and when a claim brings it later.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let ready = state.dispatcher.drain();
+        drop(state);
+        ready.into_iter().for_each(|claimed| self.heartbeats.give_back(claimed));
+        self.heartbeats.clear();
+    }
+}

@@ -1,0 +1,182 @@
+//! What the slots of a pool share: settings, the dispatcher, and the summary of what was done. Used by both drivers.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use super::{
+    Settings, Summary,
+    dispatching::{Answer, Dispatching},
+    finished_attempt::FinishedAttempt,
+};
+use crate::{
+    api::{
+        shared::Shared,
+        tasks::{StartOptions, Tasks},
+    },
+    dispatch::ClaimRequest,
+    engine::{Claim, Claimed, Claims, FinishTask, Signal},
+    model::{
+        contain,
+        error::{ErrorKind, Result},
+        failure::failure_of,
+        task::TrackedTask,
+        transition::{Failure, Outcome},
+    },
+};
+
+pub(super) struct PoolState<'s> {
+    pub settings: &'s Settings,
+    pub dispatching: Arc<Dispatching>,
+    summary: Mutex<Summary>,
+    /// Whether the log was told that a kind is paused; one flag per kind.
+    paused: Vec<AtomicBool>,
+}
+
+impl<'s> PoolState<'s> {
+    /// For one kind per element of `limited`.
+    pub(super) fn new(settings: &'s Settings, file_signal: &Arc<Signal>, limited: Vec<bool>) -> Self {
+        Self {
+            settings,
+            summary: Mutex::default(),
+            paused: limited.iter().map(|_| AtomicBool::new(false)).collect(),
+            dispatching: Dispatching::new(settings, file_signal, limited),
+        }
+    }
+
+    pub(super) fn into_summary(self) -> Summary {
+        self.summary.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn summary(&self) -> MutexGuard<'_, Summary> {
+        self.summary.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in the answer to a claim for which a slot has waited.
+    pub(super) fn claimed<T: TrackedTask>(&self, tasks: &Tasks<T>, claim: ClaimRequest, claims: Claims) -> Result<()> {
+        let kind = tasks.kind()?;
+        self.log_pause(tasks.name(), claim.kind, claims.tasks.is_empty() && claims.held_back && kind.paused);
+        self.dispatching.claimed(&tasks.shared, claim, claims, kind.is_limited());
+        Ok(())
+    }
+
+    /// Logs once that a kind is paused.
+    fn log_pause(&self, kind: &str, number: usize, paused: bool) {
+        let Some(logged) = self.paused.get(number) else { return };
+        if logged.swap(paused, Ordering::Relaxed) != paused && paused {
+            contain::log(|| {
+                tracing::info!(
+                    kind,
+                    "the kind is paused: the worker waits until Tasks::resume or `tracker resume` ends the pause"
+                )
+            });
+        }
+    }
+
+    /// A task that was to start cannot be decoded.
+    pub(super) fn unreadable(&self, shared: &Shared, slot: usize, fence: u64, took: Option<Duration>) {
+        self.dispatching.heartbeats.remove(shared, fence);
+        shared.engine.held().give_back(fence);
+        self.summary().unreadable += 1;
+        self.dispatching.unreadable(slot, took);
+    }
+
+    /// Gives back, without waiting, tasks that have not started.
+    pub(super) fn release(&self, shared: &Arc<Shared>, kind: usize, tasks: Vec<Claimed>) -> Result<()> {
+        let mut released = Ok(());
+        for task in tasks {
+            released =
+                released.and(self.dispatching.queue_outcome(shared, (kind, false), FinishTask::release(task), None));
+        }
+        released
+    }
+
+    /// Counts the answers that have come, and queues a failure in place of each outcome that was refused.
+    pub(super) fn report(&self, shared: &Arc<Shared>) -> Result<()> {
+        for Answer { kind, ended, result } in self.dispatching.take_answers() {
+            let Some(ended) = ended else { return result };
+            if let Some(failure) = self.stored(result, &ended)? {
+                let outcome = Outcome::Fail { retry_in: None };
+                let action = FinishTask::plain(ended.task, ended.id, ended.owner, outcome, Some(failure));
+                self.dispatching.queue_instead(shared, kind, action)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what became of the outcome of an attempt. Returns the failure to store instead if the outcome was refused.
+    pub(super) fn stored(&self, stored: Result<()>, ended: &FinishedAttempt) -> Result<Option<Failure>> {
+        let FinishedAttempt { owner, outcome, failure, panicked, run, .. } = ended;
+        let run = *run;
+        match stored {
+            Ok(()) => self.count(outcome, failure.as_ref(), *panicked, run),
+            // The pool has stored the failure itself when the time was over.
+            Err(error)
+                if error.kind() == ErrorKind::LeaseLost && self.dispatching.heartbeats.has_expired(owner.fence) =>
+            {
+                let failure = Failure::new("the attempt took longer than its time limit");
+                self.count(&Outcome::Fail { retry_in: None }, Some(&failure), false, run);
+            }
+            Err(error) if error.kind() == ErrorKind::LeaseLost => {
+                contain::log(|| tracing::warn!(%error, "an attempt ended after its lease was lost"));
+                self.summary().lost += 1;
+            }
+            // The task cannot have this outcome: that is its failure.
+            Err(error) if error.is_refusal() => {
+                let failure = failure_of(&error);
+                self.count(&Outcome::Fail { retry_in: None }, Some(&failure), false, run);
+                return Ok(Some(failure));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(None)
+    }
+
+    pub(super) fn count(&self, outcome: &Outcome, failure: Option<&Failure>, panicked: bool, run: Duration) {
+        let mut summary = self.summary();
+        match outcome {
+            Outcome::Succeed => summary.succeeded += 1,
+            Outcome::Fail { .. } | Outcome::GiveUp => summary.failed += 1,
+            _ => summary.other += 1,
+        }
+        summary.panicked += u64::from(panicked);
+        summary.time(run);
+        if let Some(failure) = failure {
+            summary.error(&failure.error);
+        }
+        let (failed, all) = (summary.failed, summary.attempts());
+        #[expect(clippy::cast_precision_loss, reason = "a share of a count needs no more than 52 bits")]
+        let share = self.settings.failure_rate.is_some_and(|share| all >= 20 && failed as f64 >= share * all as f64);
+        if share || self.settings.stop_after_failures.is_some_and(|most| failed >= most) {
+            summary.halted = true;
+            self.dispatching.note_halt();
+        }
+    }
+}
+
+/// The claim that a request asks for.
+pub(super) fn claim_of<T: TrackedTask>(tasks: &Tasks<T>, request: &ClaimRequest) -> Result<Claim> {
+    let start = tasks.start_command(&*tasks.kind()?, &StartOptions::default(), true)?;
+    let ClaimRequest { most, begin, bytes, isolated, .. } = *request;
+    Ok(Claim { kind: tasks.kind_id(), start, most, begin, ahead_bytes: bytes, isolated, held: true })
+}
+
+/// Ends the slot of a driver that does not come to [`Action::Exit`](crate::dispatch::Action::Exit): the others halt.
+pub(super) struct SlotGuard<'p> {
+    pub dispatching: &'p Dispatching,
+    pub slot: usize,
+    pub exited: bool,
+}
+
+impl Drop for SlotGuard<'_> {
+    fn drop(&mut self) {
+        if !self.exited {
+            self.dispatching.note_halt();
+            self.dispatching.abandon(self.slot);
+        }
+    }
+}
