@@ -49,6 +49,52 @@ fn update_moves_priority_in_claim_order() {
     sound(&tracker);
 }
 
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "parcel", status = Status, priority = 5)]
+struct Parcel {
+    #[task(id)]
+    number: u32,
+    #[task(priority)]
+    urgency: u8,
+    /// Not the priority, whatever it is called.
+    priority: u8,
+}
+
+#[test]
+fn untyped_replace_follows_the_priority_field_of_the_kind() {
+    let (_, tracker) = tracker();
+    let parcels = tracker.tasks::<Parcel>().unwrap();
+    parcels.submit_all([1, 2].map(|number| Parcel { number, urgency: 9, priority: 9 })).unwrap();
+    let untyped = tracker.untyped("parcel").unwrap();
+    let replace = |number: u32, field: &str, value: serde_json::Value| {
+        let record = untyped.get(number).unwrap().unwrap();
+        let mut task = serde_json::to_value(&record.task).unwrap();
+        task[field] = value;
+        untyped.replace(number, record.revision, &serde_json::from_value(task).unwrap())
+    };
+    let priority = |number: u32| parcels.get(number).unwrap().unwrap().priority;
+    replace(2, "urgency", json!(200)).unwrap();
+    assert_eq!(priority(2), 200);
+    replace(1, "priority", json!(201)).unwrap();
+    assert_eq!(priority(1), 9, "this field has no meaning to the tracker");
+    let error = refused(replace(1, "urgency", json!(256)), ErrorKind::Invalid);
+    assert!(error.to_string().contains(r#"field "urgency" holds the priority"#), "{error}");
+    assert_eq!(parcels.claim().unwrap().unwrap().number, 2);
+    sound(&tracker);
+
+    // A file that was filled by lines knows the field as well.
+    let mut lines = Vec::new();
+    tracker.export(&mut lines).unwrap();
+    let (_, other) = crate::support::kinds::tracker();
+    other.import(&lines[..]).unwrap();
+    let untyped = other.untyped("parcel").unwrap();
+    let record = untyped.get(1_u32).unwrap().unwrap();
+    let mut task = serde_json::to_value(&record.task).unwrap();
+    task["urgency"] = json!(77);
+    untyped.replace(1_u32, record.revision, &serde_json::from_value(task).unwrap()).unwrap();
+    assert_eq!(untyped.get(1_u32).unwrap().unwrap().priority, 77);
+}
+
 #[tokio::test]
 async fn async_update_and_checkpoint_move_priority() {
     let (_, tracker) = tracker();

@@ -139,6 +139,7 @@ mod tests {
             name: name.to_owned(),
             graph: Graph::new(vec![String::new()], statuses).unwrap_or_else(|error| panic!("{error}")),
             indexes: (0..indexes).map(|number| number.to_string()).collect(),
+            priority_field: None,
             uniques: (0..uniques).map(|number| (number.to_string(), false)).collect(),
             policy: Policy::DEFAULT,
         }

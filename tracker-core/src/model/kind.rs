@@ -19,6 +19,8 @@ pub(crate) struct Kind {
     pub indexes: Vec<String>,
     /// Name, and whether only unfinished tasks hold the key.
     pub uniques: Vec<(String, bool)>,
+    /// The field that holds the priority.
+    pub priority_field: Option<String>,
     pub policy: Policy,
     pub paused: bool,
     /// Tasks came in without their type: what their keys are is known when it opens the kind.
@@ -32,6 +34,7 @@ pub(crate) struct KindSpec {
     pub graph: Graph,
     pub indexes: Vec<String>,
     pub uniques: Vec<(String, bool)>,
+    pub priority_field: Option<String>,
     pub policy: Policy,
 }
 
@@ -45,6 +48,7 @@ impl KindSpec {
             graph,
             indexes: T::INDEXES.iter().map(ToString::to_string).collect(),
             uniques: T::UNIQUES.iter().map(|unique| (unique.name.to_owned(), unique.while_unfinished)).collect(),
+            priority_field: T::PRIORITY_FIELD.map(str::to_owned),
             policy: T::policy(),
         };
         spec.checked()
@@ -59,8 +63,8 @@ impl KindSpec {
 
     /// The kind in a file, under a number.
     pub(crate) fn kind(self, id: u32, paused: bool) -> Kind {
-        let Self { name, graph, indexes, uniques, policy } = self;
-        Kind { id, name, graph, indexes, uniques, policy, paused, stale: false }
+        let Self { name, graph, indexes, uniques, priority_field, policy } = self;
+        Kind { id, name, graph, indexes, uniques, priority_field, policy, paused, stale: false }
     }
 }
 

@@ -18,6 +18,7 @@ impl KindSpec {
             graph: Graph::new(vec![String::new()], statuses).unwrap_or_else(|error| panic!("{error}")),
             indexes: Vec::new(),
             uniques: Vec::new(),
+            priority_field: None,
             policy: Policy::DEFAULT,
         }
     }

@@ -25,6 +25,8 @@ pub(super) struct PortableKind {
     indexes: Vec<String>,
     #[serde(default)]
     uniques: Vec<PortableUnique>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    priority_field: Option<String>,
     #[serde(default)]
     policy: PortablePolicy,
     #[serde(default)]
@@ -195,6 +197,7 @@ impl PortableKind {
                 .iter()
                 .map(|(name, passing)| PortableUnique { name: name.clone(), while_unfinished: *passing })
                 .collect(),
+            priority_field: kind.priority_field.clone(),
             policy: PortablePolicy::from(&kind.policy),
             paused: kind.paused,
             steps: if plain { Vec::new() } else { steps },
@@ -243,6 +246,7 @@ impl PortableKind {
             graph,
             indexes: self.indexes,
             uniques: self.uniques.into_iter().map(|unique| (unique.name, unique.while_unfinished)).collect(),
+            priority_field: self.priority_field,
             policy: self.policy.policy()?,
         }
         .checked()

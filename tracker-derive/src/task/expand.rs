@@ -27,6 +27,11 @@ pub(super) fn implement(task: &Task) -> TokenStream {
     let unique_values = uniques.iter().map(|unique| unique_value(unique, task));
     let (policy, task_id, id_type) = (policy(task), task_id(task), id_type(task));
     let (fingerprint, priority) = (fingerprint(task), priority(task));
+    let priority_field = task.fields.iter().find(|field| field.priority.is_some()).map(|Field { name, .. }| {
+        quote! {
+            const PRIORITY_FIELD: ::core::option::Option<&'static #str> = ::core::option::Option::Some(#name);
+        }
+    });
     quote! {
         #[automatically_derived]
         #[allow(deprecated, unused_mut, unused_qualifications, clippy::all, clippy::pedantic, clippy::absolute_paths)]
@@ -38,6 +43,8 @@ pub(super) fn implement(task: &Task) -> TokenStream {
             const INDEXES: &'static [&'static #str] = &[#(#index_names),*];
 
             const UNIQUES: &'static [#tracker_core::task::UniqueDef] = &[#(#unique_defs),*];
+
+            #priority_field
 
             fn policy() -> #tracker_core::task::Policy {
                 #policy

@@ -20,7 +20,8 @@ use crate::{
 impl Tasks<Untyped> {
     /// Replaces the stored task, if nobody holds it and it is still that of this revision (see [`Record::revision`]).
     ///
-    /// The values of indexes follow their fields, and the task's priority follows a field `priority` that held it. What cannot be followed without the task's type is refused: a change of
+    /// The values of indexes follow their fields, and the priority follows the field marked with `#[task(priority)]`, as the file's definition of
+    /// the kind names them. What cannot be followed without the task's type is refused: a change of
     /// the id, of a field of a unique key, or of an indexed field whose form cannot be told. A type that computes its id or
     /// its keys by hand from several fields should be changed by a program that knows it.
     ///
@@ -54,9 +55,9 @@ impl Tasks<Untyped> {
             let kind = self.kind_in(rows)?;
             let Some(task) = rows.look_up(&kind, &id)? else { return Ok((kind, None)) };
             let Some(header) = rows.header(task)? else { return Ok((kind, None)) };
-            Ok((kind, Some((task, header.revision, header.priority, rows.changeable(task, &header, now)?))))
+            Ok((kind, Some((task, header.revision, rows.changeable(task, &header, now)?))))
         })?;
-        let Some((task, stored, priority, (body, current))) = found else { return Err(gone(&kind, &id)) };
+        let Some((task, stored, (body, current))) = found else { return Err(gone(&kind, &id)) };
         if current != stored {
             // Another payload waits for the end of its lease, which is over: whoever reads it again shall find that one.
             engine.call(Rescue { kind: Some(kind.id), scope: Scope::Expired })?;
@@ -64,7 +65,7 @@ impl Tasks<Untyped> {
         if current != revision {
             return Err(kind.refuse(id, Reason::Stale));
         }
-        let priority = followed_priority(&kind, priority, &body, payload)?;
+        let priority = followed_priority(&kind, &body, payload)?;
         let body = replaced(&kind, &body, payload)?;
         let update = Command::Update { revision, priority };
         let command = TaskCommand::new(kind.id, Target::Known(task, id.clone()), update);
@@ -72,25 +73,23 @@ impl Tasks<Untyped> {
     }
 }
 
-/// The new priority, where the field `priority` held the task's priority and is changed.
-fn followed_priority(kind: &Kind, stored: u8, old: &TaskRow, payload: &Payload) -> Result<Option<u8>> {
+/// The new priority, if the field that holds the priority by the kind's definition is changed.
+fn followed_priority(kind: &Kind, old: &TaskRow, payload: &Payload) -> Result<Option<u8>> {
+    let Some(field) = &kind.priority_field else { return Ok(None) };
     let (Some(before), Some(after)) = (Node::read(&old.payload), payload.node()) else { return Ok(None) };
     let fields = Fields { before: &before, after: &after };
-    if !fields.differs(PRIORITY) || fields.was(PRIORITY) != Some(&Node::Unsigned(stored.into())) {
+    if !fields.differs(field) {
         return Ok(None);
     }
-    match after.field(PRIORITY) {
+    match after.field(field) {
         Some(Node::Unsigned(number)) if let Ok(priority) = u8::try_from(*number) => Ok(Some(priority)),
         None | Some(Node::Nil) => Ok(Some(kind.policy.priority)),
         Some(_) => Err(Error::invalid(format!(
-            "{} \"{}\" cannot be changed so: its field {PRIORITY:?} holds its priority, which is 0 to 255",
+            "cannot replace {} \"{}\": its field {field:?} holds the priority, which is a number from 0 to 255",
             kind.name, old.id
         ))),
     }
 }
-
-/// The usual name of the field that holds the priority.
-const PRIORITY: &str = "priority";
 
 /// The body with another payload, its keys followed; refused where they cannot be.
 fn replaced(kind: &Kind, old: &TaskRow, payload: &Payload) -> Result<TaskRow> {

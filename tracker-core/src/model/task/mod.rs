@@ -56,6 +56,9 @@ pub trait TrackedTask: Serialize + DeserializeOwned + Send + 'static {
     /// The unique keys. The position is the key's number.
     const UNIQUES: &'static [UniqueDef];
 
+    /// The name of the field that holds the priority, if one does.
+    const PRIORITY_FIELD: Option<&'static str> = None;
+
     /// Limits, lease, backoff, retention as declared.
     fn policy() -> Policy;
 
