@@ -1,5 +1,4 @@
-//! Checks the sources: each folder of `tracker-core/src` uses only itself and the folders before it, and names of tests are
-//! short.
+//! Checks the sources: each module uses only itself and the modules before it, and names of tests are short.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -10,6 +9,26 @@ use std::{
 
 /// The folders, lowest first. A folder may use those before it.
 const LAYERS: [&str; 8] = ["model", "storage", "engine", "dispatch", "api", "worker", "portable", "maintenance"];
+
+/// The modules of the derives, lowest first; `lib.rs` may use all.
+const DERIVE_LAYERS: [&str; 8] =
+    ["errors", "suggest", "snake_case", "duration", "attribute", "crate_path", "status", "task"];
+
+/// The modules of the program, lowest first; `main.rs` may use all.
+const CLI_LAYERS: [&str; 12] = [
+    "exit",
+    "error",
+    "human_duration",
+    "output",
+    "file",
+    "filter",
+    "task",
+    "bulk",
+    "report",
+    "top",
+    "commands",
+    "args",
+];
 
 /// Files that may use a later folder, each with the reason.
 const EXCEPTIONS: [(&str, &str, &str); 0] = [];
@@ -69,7 +88,37 @@ fn first_segment(path: &str) -> Option<String> {
 }
 
 fn layer_of(name: &str) -> Option<usize> {
-    LAYERS.iter().position(|layer| *layer == name)
+    position(name, &LAYERS)
+}
+
+fn position(module: &str, layers: &[&str]) -> Option<usize> {
+    layers.iter().position(|layer| *layer == module.trim_end_matches(".rs"))
+}
+
+/// Finds the imports of a crate against the order of its modules.
+fn imports_against_the_order(source: &str, layers: &[&str]) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut wrong = Vec::new();
+    for file in files {
+        let name = file.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/");
+        let module = name.split('/').next().unwrap();
+        if ["lib.rs", "main.rs"].contains(&module) {
+            continue;
+        }
+        let Some(own) = position(module, layers) else {
+            wrong.push(format!("{name} is in no layer"));
+            continue;
+        };
+        for used in used_folders(&code_of(&fs::read_to_string(&file).unwrap())) {
+            let is_later = position(&used, layers).is_none_or(|layer| layer > own);
+            if is_later {
+                wrong.push(format!("{name} uses {used}"));
+            }
+        }
+    }
+    wrong
 }
 
 /// Every file below a layer, with the layers that it uses.
@@ -113,6 +162,13 @@ fn every_source_file_belongs_to_a_layer() {
         let name = entry.unwrap().file_name();
         assert!(known.contains(name.to_str().unwrap()), "{name:?} is in no layer: move it, or add it to LAYERS");
     }
+}
+
+#[test]
+fn modules_of_derives_and_program_use_only_earlier_modules() {
+    let none: Vec<String> = Vec::new();
+    assert_eq!(imports_against_the_order("tracker-derive/src", &DERIVE_LAYERS), none);
+    assert_eq!(imports_against_the_order("tracker-cli/src", &CLI_LAYERS), none);
 }
 
 #[test]

@@ -1,13 +1,13 @@
+//! The exit codes of the program. Scripts depend on them: docs/cli.md documents the numbers, which do not change.
+
 use std::process::ExitCode;
 
-/// How the program ends. Scripts depend on the numbers: they are documented, and stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// All is well.
-    Fine,
-    /// Tasks failed, a task refused what was asked, or something was found that should not be.
+    Success,
+    /// Tasks failed, a task refused the change, or a check found something.
     Findings,
-    /// A mistake on the command line.
+    /// The command line is wrong.
     Usage,
     /// The file cannot be used.
     File,
@@ -18,7 +18,7 @@ pub enum Exit {
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
-            Exit::Fine => 0,
+            Exit::Success => 0,
             Exit::Findings => 1,
             Exit::Usage => 2,
             Exit::File => 3,

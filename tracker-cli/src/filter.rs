@@ -1,33 +1,35 @@
+//! The options that select tasks: `--status`, `--role`, `--index`, `--within`, `--older-than`, `--containing`.
+
 use chrono::{DateTime, TimeDelta, Utc};
 use tracker_core::{query::Query, status::Role, untyped::Untyped};
 
-use crate::{failure::Failure, span::Span};
+use crate::{error::CliError, human_duration::HumanDuration};
 
-/// Which tasks a command is about. All conditions must hold; of several statuses and roles, one.
+/// The conditions that tasks must meet. Of several statuses and roles, one must match.
 #[derive(clap::Args)]
 pub struct FilterArg {
-    /// Only tasks in this status, by its name or code; may be given several times
+    /// Only tasks in this status, by name or code; may be given several times
     #[arg(short, long, value_name = "STATUS")]
     pub status: Vec<String>,
     /// Only tasks in statuses with this role; may be given several times
-    #[arg(short, long, value_name = "ROLE", value_parser = role)]
+    #[arg(short, long, value_name = "ROLE", value_parser = parse_role)]
     pub role: Vec<Role>,
-    /// Only tasks whose indexed field has this value
+    /// Only tasks whose index has this value
     #[arg(short, long, value_name = "FIELD=VALUE")]
     pub index: Option<String>,
-    /// Only tasks whose status changed within this time, as in 90s, 1h30m, 2d
-    #[arg(long, value_name = "SPAN")]
-    pub within: Option<Span>,
-    /// Only tasks whose status has not changed for this time
-    #[arg(long, value_name = "SPAN")]
-    pub older_than: Option<Span>,
-    /// Only tasks whose id or an error contains this text, in upper or lower case; looks at each task
+    /// Only tasks whose status changed within this duration, such as 90s, 1h30m, 2d
+    #[arg(long, value_name = "DURATION")]
+    pub within: Option<HumanDuration>,
+    /// Only tasks whose status has not changed for this duration
+    #[arg(long, value_name = "DURATION")]
+    pub older_than: Option<HumanDuration>,
+    /// Only tasks whose id or an error contains this text, in upper or lower case; reads every task
     #[arg(short, long, value_name = "TEXT")]
     pub containing: Option<String>,
 }
 
 impl FilterArg {
-    /// Whether it is about all tasks.
+    /// Returns whether no condition was given.
     pub fn is_empty(&self) -> bool {
         self.status.is_empty()
             && self.role.is_empty()
@@ -37,13 +39,13 @@ impl FilterArg {
             && self.containing.is_none()
     }
 
-    /// Whether every task must be looked at.
+    /// Returns whether the search reads every task.
     pub fn is_slow(&self) -> bool {
         self.containing.is_some()
     }
 
-    /// The query with these conditions; `now` is the tracker's.
-    pub fn apply<'t>(&self, mut query: Query<'t, Untyped>, now: DateTime<Utc>) -> Result<Query<'t, Untyped>, Failure> {
+    /// Adds the conditions to a query; `now` is the time of the tracker.
+    pub fn apply<'t>(&self, mut query: Query<'t, Untyped>, now: DateTime<Utc>) -> Result<Query<'t, Untyped>, CliError> {
         for status in &self.status {
             query = query.status(status);
         }
@@ -51,17 +53,17 @@ impl FilterArg {
             query = query.role(*role);
         }
         if let Some(index) = &self.index {
-            let (field, value) = index
-                .split_once('=')
-                .ok_or_else(|| Failure::usage(format!("--index {index}: write FIELD=VALUE, as in host=example.org")))?;
+            let (field, value) = index.split_once('=').ok_or_else(|| {
+                CliError::usage(format!("--index {index}: write FIELD=VALUE, as in host=example.org"))
+            })?;
             query = query.index_written(field, value);
         }
-        if let Some(span) = self.within {
-            query = query.changed_within(span.0);
+        if let Some(duration) = self.within {
+            query = query.changed_within(duration.0);
         }
-        if let Some(span) = self.older_than {
-            let too_long = || Failure::usage(format!("--older-than {span}: this is before all time"));
-            let ago = TimeDelta::from_std(span.0).map_err(|_| too_long())?;
+        if let Some(duration) = self.older_than {
+            let too_long = || CliError::usage(format!("--older-than {duration} is longer than any file can be old"));
+            let ago = TimeDelta::from_std(duration.0).map_err(|_| too_long())?;
             query = query.changed_before(now.checked_sub_signed(ago).ok_or_else(too_long)?);
         }
         if let Some(text) = &self.containing {
@@ -71,9 +73,9 @@ impl FilterArg {
     }
 }
 
-fn role(name: &str) -> Result<Role, String> {
+fn parse_role(name: &str) -> Result<Role, String> {
     Role::ALL.into_iter().find(|role| role.name() == name).ok_or_else(|| {
         let names: Vec<_> = Role::ALL.iter().map(|role| role.name()).collect();
-        format!("there is no such role; the roles are {}", names.join(", "))
+        format!("expected a role: {}", names.join(", "))
     })
 }

@@ -1,33 +1,35 @@
-//! The `tracker` program: see and steer any tracker file, live, and run commands durably over lines of input.
+//! The program `tracker`: inspects and changes any tracker file, and runs commands durably over lines of input.
 //!
-//! | for | see |
+//! Each module uses only those before it in this table; `tests/architecture.rs` checks this.
+//!
+//! | module | content |
 //! |---|---|
-//! | what can be asked on the command line | `args` |
-//! | one file per command, each with its arguments and its answer | `commands` |
-//! | opening a tracker file to look or to act, and who stands in the way | `file` |
-//! | which tasks a command is about, and how they are told | `filter`, `task` |
-//! | what all commands that act have in common | `act` |
-//! | answers for people, plain or with colour, and as JSON | `output` |
-//! | the live view, and the page about a file | `top`, `report` |
-//! | spans of time as people write them | `span` |
-//! | how the program ends, and the words for what went wrong | `exit`, `failure` |
+//! | `exit`, `error` | exit codes, and errors with the exit code that they lead to |
+//! | `human_duration` | durations as text |
+//! | `output` | answers as text, with colour on a terminal, and as JSON |
+//! | `file` | opening a tracker file, and the processes that have it open |
+//! | `filter`, `task` | which tasks a command is about, and how they are printed |
+//! | `bulk` | the helper of commands that change the tasks that ids, a filter or `--all` select |
+//! | `report`, `top` | the HTML page about a file, and the live view |
+//! | `commands` | one file per command: its arguments, `run`, its answer |
+//! | `args` | the command line |
 
-mod act;
 mod args;
+mod bulk;
 mod commands;
+mod error;
 mod exit;
-mod failure;
 mod file;
 mod filter;
+mod human_duration;
 mod output;
 mod report;
-mod span;
 mod task;
 mod top;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::{args::Cli, output::Output};
 
@@ -38,11 +40,11 @@ fn main() -> ExitCode {
     }
     let cli = Cli::parse();
     let output = Output::new(cli.json, cli.color);
-    match cli.command.run(&output) {
+    match cli.command.run(&output, Cli::command) {
         Ok(exit) => exit.into(),
-        Err(failure) => {
-            output.fail(&failure);
-            failure.exit().into()
+        Err(error) => {
+            output.print_error(&error);
+            error.exit().into()
         }
     }
 }

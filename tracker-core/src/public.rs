@@ -86,7 +86,7 @@ pub mod record {
 pub mod redb_store {
     pub use redb;
 
-    pub use crate::api::redb_store::{OptionsExt, TransactionExt};
+    pub use crate::api::redb_store::{OptionsExt, TrackerExt, TransactionExt};
 }
 
 /// The statuses of a kind: roles, codes, names and the graph of steps. [`TaskStatus`](crate::TaskStatus) is at the root.

@@ -1,3 +1,5 @@
+//! Parses the options of `#[status(…)]` and `#[task(…)]`, and reports malformed ones. Knows no option by name.
+
 use std::fmt::Display;
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
@@ -6,8 +8,8 @@ use syn::{Attribute, LitStr, Meta, ext::IdentExt, parse::Parse};
 
 use crate::errors::Errors;
 
-/// One word of `#[status(…)]` or `#[task(…)]`, alone, with `= value` or with `(list)`.
-pub(crate) struct Word {
+/// An option: a name alone, `name = value` or `name(list)`.
+pub(crate) struct AttributeOption {
     name: Ident,
     value: Value,
 }
@@ -18,35 +20,35 @@ enum Value {
     List(Group),
 }
 
-impl Word {
-    /// The words of all attributes of this name. What is no word is reported and left out.
+impl AttributeOption {
+    /// Parses the options of all attributes of this name. Reports and skips everything else.
     pub fn of(attrs: &[Attribute], attribute: &str, example: &str, errors: &mut Errors) -> Vec<Self> {
-        let mut words = Vec::new();
+        let mut options = Vec::new();
         for attr in attrs.iter().filter(|attr| attr.path().is_ident(attribute)) {
             match &attr.meta {
                 Meta::List(list) if list.tokens.is_empty() => {
-                    errors.on(attr, format!("nothing is in the attribute: write `#[{attribute}({example})]`"));
+                    errors.on(attr, format!("the attribute is empty: write `#[{attribute}({example})]`"));
                 }
-                Meta::List(list) => words.extend(Self::all(list.tokens.clone(), example, errors)),
+                Meta::List(list) => options.extend(Self::all(list.tokens.clone(), example, errors)),
                 Meta::Path(_) | Meta::NameValue(_) => {
-                    errors.on(attr, format!("the words stand in parentheses: write `#[{attribute}({example})]`"));
+                    errors.on(attr, format!("options go in parentheses: write `#[{attribute}({example})]`"));
                 }
             }
         }
-        words
+        options
     }
 
     fn all(tokens: TokenStream, example: &str, errors: &mut Errors) -> Vec<Self> {
-        let (mut words, mut chunk) = (Vec::new(), Vec::new());
-        // Between the `<` and `>` of a type, a comma ends nothing.
+        let (mut options, mut chunk) = (Vec::new(), Vec::new());
+        // A comma between `<` and `>` belongs to a type.
         let mut angles = 0_usize;
         for token in tokens {
             match &token {
                 TokenTree::Punct(punct) if punct.as_char() == ',' && angles == 0 => {
                     if chunk.is_empty() {
-                        errors.on(&token, format!("nothing stands before this comma: write e.g. `{example},`"));
+                        errors.on(&token, format!("expected an option before this comma: write e.g. `{example},`"));
                     }
-                    words.extend(Self::one(&std::mem::take(&mut chunk), example, errors));
+                    options.extend(Self::one(&std::mem::take(&mut chunk), example, errors));
                     continue;
                 }
                 TokenTree::Punct(punct) if punct.as_char() == '<' => angles += 1,
@@ -55,14 +57,14 @@ impl Word {
             }
             chunk.push(token);
         }
-        words.extend(Self::one(&chunk, example, errors));
-        words
+        options.extend(Self::one(&chunk, example, errors));
+        options
     }
 
     fn one(chunk: &[TokenTree], example: &str, errors: &mut Errors) -> Option<Self> {
         let (first, rest) = chunk.split_first()?;
         let TokenTree::Ident(name) = first else {
-            errors.on(stream(chunk), format!("this is no word: write e.g. `{example}`"));
+            errors.on(stream(chunk), format!("expected an option name: write e.g. `{example}`"));
             return None;
         };
         let value = match rest {
@@ -70,25 +72,25 @@ impl Word {
             [TokenTree::Punct(punct), value @ ..] if punct.as_char() == '=' => Value::Assigned(stream(value)),
             [TokenTree::Group(group)] if group.delimiter() == Delimiter::Parenthesis => Value::List(group.clone()),
             _ => {
-                errors.on(stream(rest), format!("this does not belong to `{name}`: write a comma between two words"));
-                // The word itself is clear: that it is there spares a second message.
+                errors.on(stream(rest), format!("unexpected tokens after `{name}`: write a comma between two options"));
+                // The option counts as present, so that no second error reports it as missing.
                 Value::None
             }
         };
         Some(Self { name: name.clone(), value })
     }
 
-    /// The word itself.
+    /// Returns the name.
     pub fn name(&self) -> &Ident {
         &self.name
     }
 
-    /// The word as text, without `r#`.
+    /// Returns the name as text, without `r#`.
     pub fn text(&self) -> String {
         self.name.unraw().to_string()
     }
 
-    /// What stands right of `=`, for errors; the word where there is nothing.
+    /// Returns the value for errors; the name if there is no value.
     pub fn value(&self) -> TokenStream {
         match &self.value {
             Value::Assigned(tokens) if !tokens.is_empty() => tokens.clone(),
@@ -97,12 +99,12 @@ impl Word {
         }
     }
 
-    /// Whether it has neither value nor list.
+    /// Returns whether the option has neither value nor list.
     pub fn is_alone(&self) -> bool {
         matches!(self.value, Value::None)
     }
 
-    /// Whether it stands alone; if not, says so.
+    /// Returns whether the option has neither value nor list. Reports an error if it has.
     pub fn check_alone(&self, errors: &mut Errors) -> bool {
         let alone = self.is_alone();
         if !alone {
@@ -111,7 +113,7 @@ impl Word {
         alone
     }
 
-    /// The value right of `=`, read as a `T`.
+    /// Parses the value after `=`.
     pub fn assigned<T: Parse>(&self, what: impl Display, example: &str, errors: &mut Errors) -> Option<T> {
         let Value::Assigned(tokens) = &self.value else {
             errors.on(self, format!("`{}` takes {what}: write `{example}`", self.name));
@@ -124,12 +126,12 @@ impl Word {
         parsed
     }
 
-    /// The value right of `=`, which is a text in quotes.
+    /// Parses the value after `=` as a string.
     pub fn assigned_text(&self, what: impl Display, example: &str, errors: &mut Errors) -> Option<LitStr> {
         self.assigned(format!("{what} in quotes"), example, errors)
     }
 
-    /// The words in the parentheses; at least one.
+    /// Parses the options in parentheses; at least one.
     pub fn list(&self, what: impl Display, example: &str, errors: &mut Errors) -> Option<Vec<Self>> {
         match &self.value {
             Value::List(group) if !group.stream().is_empty() => Some(Self::all(group.stream(), example, errors)),
@@ -141,7 +143,7 @@ impl Word {
     }
 }
 
-impl ToTokens for Word {
+impl ToTokens for AttributeOption {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         self.name.to_tokens(tokens);
         match &self.value {

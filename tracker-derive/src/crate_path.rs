@@ -1,17 +1,19 @@
+//! The path of `tracker-core` in generated code: the option `crate`.
+
 use quote::ToTokens;
 use syn::{Path, parse_quote};
 
-use crate::{attribute::Word, errors::Errors};
+use crate::{attribute::AttributeOption, errors::Errors};
 
-/// Where the generated code finds `tracker-core`.
+/// Returns the path of `tracker-core` without the option.
 pub(crate) fn default() -> Path {
     parse_quote!(::tracker_core)
 }
 
-/// The path of `crate = ::path`: absolute, since it must mean the same wherever the item stands.
-pub(crate) fn parse(word: &Word, errors: &mut Errors) -> Option<Path> {
+/// Parses `crate = ::path`. The path must be absolute, because the item may be in any module.
+pub(crate) fn parse(option: &AttributeOption, errors: &mut Errors) -> Option<Path> {
     let what = "the absolute path of tracker-core";
-    let path: Path = word.assigned(what, "crate = ::tracker_core", errors)?;
+    let path: Path = option.assigned(what, "crate = ::tracker_core", errors)?;
     let absolute = path.leading_colon.is_some() || path.segments.first().is_some_and(|first| first.ident == "crate");
     if !absolute {
         let written = path.to_token_stream().to_string().replace(' ', "");

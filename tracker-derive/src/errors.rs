@@ -1,9 +1,10 @@
+//! Collects the mistakes of an item, so that the compiler reports all of them at once. Used by every parser and check.
+
 use std::fmt::Display;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 
-/// Gathers every mistake of one item, so that the user sees them all at once.
 #[derive(Default)]
 pub(crate) struct Errors {
     all: Option<syn::Error>,
@@ -11,7 +12,7 @@ pub(crate) struct Errors {
 }
 
 impl Errors {
-    /// Adds a message on these tokens.
+    /// Adds an error at these tokens.
     pub fn on(&mut self, tokens: impl ToTokens, message: impl Display) {
         let error = syn::Error::new_spanned(tokens, message);
         match &mut self.all {
@@ -21,12 +22,12 @@ impl Errors {
         self.count += 1;
     }
 
-    /// How many there are: compared before and after, it tells whether a part is sound.
+    /// Returns the number of errors. Equal counts before and after a part mean that the part is correct.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// The mistakes as `compile_error!`s; `None` where there are none.
+    /// Returns the errors as `compile_error!`s; `None` without errors.
     pub fn into_compile_errors(self) -> Option<TokenStream> {
         self.all.map(syn::Error::into_compile_error)
     }

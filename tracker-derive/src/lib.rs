@@ -1,8 +1,8 @@
 //! The derives of `tracker-core`, which re-exports them: depend on that crate, not on this one.
 //!
-//! Each derive parses an item, checks it, and expands it. Every mistake is reported on the word that makes it, all
-//! mistakes at once, and what is generated for a faulty item is an impl that stands in, so that one mistake is one
-//! message. The generated code uses absolute paths and needs nothing imported.
+//! Each derive parses an item, checks it, and generates an impl. All mistakes are reported at once, each at its position. A
+//! faulty item gets a placeholder impl, so that one mistake causes one error. Generated code uses absolute paths and needs no
+//! imports.
 #![warn(missing_docs)]
 
 mod attribute;
@@ -20,7 +20,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// Derives `TaskStatus` for an enum whose variants are the statuses of a task.
 ///
 /// The enum is `Copy`, has no parameters, and each variant is a unit with a code: an integer literal that fits an
-/// `i32`. The code is what stands on disk, so it stays when the variant is renamed or moved.
+/// `i32`. The file stores the code, so a variant keeps its code when it is renamed or moved.
 ///
 /// ```text
 /// #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,17 +38,17 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// # Roles
 /// `pending`, `in_progress`, `failed`, `succeeded`, `exhausted`, `ignored`, `cancelled`, `parked`: what a status means
-/// to the engine. A variant has the role of its name (`Pending`, `InProgress` …) unless `#[status(role)]` names one. A
-/// name that says no role needs the word; `parked` is for states of your own.
+/// to the tracker. A variant has the role of its name (`Pending`, `InProgress` …) unless `#[status(role)]` sets one. Other
+/// names need the option; `parked` is for states of your own.
 ///
 /// Required are pending, in_progress, succeeded, and one of failed, exhausted, ignored. A role other than parked
 /// belongs to one status.
 ///
 /// # Steps
-/// `#[status(step = "load")]` opens a step of a pipeline: it holds for its variant and all that follow, until the next.
-/// Either no variant is in a step or all are; a step is not entered again once another was opened. Names may bear the
-/// step: `LoadPending` and `PendingLoad` are the pending of step `"load"`. The roles are required of each step, except
-/// for pending, which only the first step needs: others start from the succeeded of the step before.
+/// `#[status(step = "load")]` opens a step of a pipeline, for its variant and all that follow until the next step. Either
+/// all variants are in a step or none is, and the variants of a step are adjacent. Names may contain the step:
+/// `LoadPending` and `PendingLoad` are the pending status of step `"load"`. Each step needs the roles above. Only the first
+/// step needs pending: the others start from the succeeded status of the step before.
 ///
 /// ```text
 /// #[derive(TaskStatus, Clone, Copy)]
@@ -66,7 +66,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// ```
 ///
 /// # Above the enum
-/// `#[status(crate = ::path)]` says where `tracker-core` is, for those who rename or re-export it.
+/// `#[status(crate = ::path)]` is the path of `tracker-core`, if it is renamed or re-exported.
 #[proc_macro_derive(TaskStatus, attributes(status))]
 pub fn derive_task_status(input: TokenStream) -> TokenStream {
     status::derive(&parse_macro_input!(input as DeriveInput)).into()
@@ -95,9 +95,9 @@ pub fn derive_task_status(input: TokenStream) -> TokenStream {
 /// ```
 ///
 /// # Above the struct
-/// What is not written is as `Policy::DEFAULT` has it.
+/// Absent options keep the values of `Policy::DEFAULT`.
 ///
-/// | word | meaning |
+/// | option | meaning |
 /// |---|---|
 /// | `status = JobStatus` | the status type; required |
 /// | `name = "download"` | the kind's name, 1 to 128 bytes; otherwise the struct's name in snake case |
@@ -118,15 +118,15 @@ pub fn derive_task_status(input: TokenStream) -> TokenStream {
 /// | `startable(Ignored, InReview)` | further statuses from which a task may start, by variant |
 /// | `retention(succeeded = "30d")` | how long ended tasks are kept: succeeded, exhausted, ignored, cancelled |
 /// | `rate = "10/s"` | how many tasks may start in a period, 1 to 10000: `"100/m"`, `"1/500ms"` |
-/// | `crate = ::path` | where `tracker-core` is, for those who rename or re-export it |
+/// | `crate = ::path` | the path of `tracker-core`, if it is renamed or re-exported |
 ///
-/// A duration is a number with a unit of `ms`, `s`, `m`, `h`, `d` (24 hours), `w`: `"5m"`, `"1.5h"`, `"1h30m"` with the
-/// longest unit first. It is longer than zero.
+/// A duration is a number with a unit of `us`, `ms`, `s`, `m`, `h`, `d` (24 hours), `w`: `"5m"`, `"1.5h"`, `"1h30m"` with
+/// the longest unit first. It is longer than zero.
 ///
 /// # Above a field
-/// Several words may be combined: `#[task(index, fingerprint)]`.
+/// Options may be combined: `#[task(index, fingerprint)]`.
 ///
-/// | word | meaning |
+/// | option | meaning |
 /// |---|---|
 /// | `id` | the task's id; exactly one field, unless ids are generated |
 /// | `index` | can be queried together with the status |

@@ -1,17 +1,19 @@
-/// `HttpDownload` and `HTTPDownload` as `http_download`.
+//! Converts names of structs into names of kinds.
+
+/// Converts `HttpDownload` and `HTTPDownload` to `http_download`.
 pub(crate) fn of(name: &str) -> String {
     let letters: Vec<char> = name.chars().collect();
     let mut snake = String::new();
     for (at, letter) in letters.iter().enumerate() {
         let before = at.checked_sub(1).and_then(|at| letters.get(at));
         let after = letters.get(at + 1);
-        let opens_word = letter.is_uppercase()
+        let starts_word = letter.is_uppercase()
             && before.is_some_and(|before| {
                 before.is_lowercase()
                     || before.is_numeric()
                     || (before.is_uppercase() && after.is_some_and(|c| c.is_lowercase()))
             });
-        if opens_word {
+        if starts_word {
             snake.push('_');
         }
         snake.extend(letter.to_lowercase());
@@ -24,7 +26,7 @@ mod tests {
     use super::of;
 
     #[test]
-    fn words_are_parted_where_people_part_them() {
+    fn words_are_separated_by_case() {
         let cases = [
             ("Download", "download"),
             ("HttpDownload", "http_download"),

@@ -1,45 +1,47 @@
+//! Suggests the option that a misspelled one was meant to be. Used in error messages.
+
 use std::fmt::Display;
 
-/// The known word that the written one was probably meant to be.
+/// Returns the known option that is nearest to the written one, if any is close.
 pub(crate) fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
     let written = written.to_lowercase();
     let allowed = (written.chars().count() / 3).max(1);
-    let close = known.iter().map(|word| (distance(&written, word), *word)).filter(|(away, _)| *away <= allowed);
-    close.min_by_key(|(away, _)| *away).map(|(_, word)| word).or_else(|| same_start(&written, known))
+    let close = known.iter().map(|option| (distance(&written, option), *option)).filter(|(away, _)| *away <= allowed);
+    close.min_by_key(|(away, _)| *away).map(|(_, option)| option).or_else(|| same_start(&written, known))
 }
 
-/// The message on a word that is not known here.
+/// Returns the message for an unknown option.
 pub(crate) fn unknown(written: impl Display, known: &[&str]) -> String {
     let written = written.to_string();
     match nearest(&written, known) {
-        Some(word) => format!("unknown word `{written}`: write `{word}`"),
-        None => format!("unknown word `{written}`: write {}", one_of(known)),
+        Some(option) => format!("unknown option `{written}`: write `{option}`"),
+        None => format!("unknown option `{written}`: write {}", one_of(known)),
     }
 }
 
-/// Whether the written word was probably meant to be this one of the known.
-pub(crate) fn meant(written: &str, word: &str, known: &[&str]) -> bool {
-    nearest(written, known) == Some(word)
+/// Returns whether the written option is probably this one.
+pub(crate) fn meant(written: &str, option: &str, known: &[&str]) -> bool {
+    nearest(written, known) == Some(option)
 }
 
-/// The words as a choice: "`a`, `b` or `c`".
-pub(crate) fn one_of(words: &[&str]) -> String {
-    let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+/// Joins options to a choice: "`a`, `b` or `c`".
+pub(crate) fn one_of(options: &[&str]) -> String {
+    let quoted: Vec<_> = options.iter().map(|option| format!("`{option}`")).collect();
     match quoted.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
         _ => quoted.concat(),
     }
 }
 
-/// `success` for `succeeded`, `time_limit` for `timeout`: four letters in common at the start, and the only such word.
+/// Returns the only option with the same first four letters: `succeeded` for `success`, `timeout` for `time_limit`.
 fn same_start<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
     let start = written.get(..4)?;
-    let mut matches = known.iter().filter(|word| word.starts_with(start));
+    let mut matches = known.iter().filter(|option| option.starts_with(start));
     let found = matches.next()?;
     matches.next().is_none().then_some(*found)
 }
 
-/// The number of letters to insert, delete, replace or swap with their neighbour.
+/// Returns the number of letters to insert, delete, replace or swap with a neighbour (Damerau-Levenshtein).
 fn distance(from: &str, to: &str) -> usize {
     let (from, to): (Vec<_>, Vec<_>) = (from.chars().collect(), to.chars().collect());
     let mut rows: Vec<Vec<usize>> = vec![(0..=to.len()).collect()];
@@ -65,7 +67,7 @@ mod tests {
     const ROLES: [&str; 4] = ["pending", "in_progress", "succeeded", "cancelled"];
 
     #[test]
-    fn the_nearest_word_is_found_and_a_far_one_is_not() {
+    fn near_option_is_found_and_far_one_is_not() {
         let cases = [
             ("pendng", Some("pending")),
             ("Pending", Some("pending")),
@@ -83,9 +85,9 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_reads_as_a_sentence() {
+    fn choice_is_joined_with_or() {
         assert_eq!(one_of(&["a"]), "`a`");
         assert_eq!(one_of(&["a", "b", "c"]), "`a`, `b` or `c`");
-        assert_eq!(unknown("zzz", &["a", "b"]), "unknown word `zzz`: write `a` or `b`");
+        assert_eq!(unknown("zzz", &["a", "b"]), "unknown option `zzz`: write `a` or `b`");
     }
 }

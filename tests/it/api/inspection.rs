@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tracker_core::{
     Error, ErrorKind, TaskStatus, TrackedTask, Tracker,
     inspect::Explanation,
-    redb_store::{TransactionExt, redb::TableDefinition},
+    redb_store::{TrackerExt, TransactionExt, redb::TableDefinition},
     time::ManualClock,
 };
 
@@ -87,4 +87,25 @@ fn user_table_of_another_type_is_invalid() {
     });
     let doubled: Error = doubled.unwrap_err();
     assert_eq!(doubled.kind(), ErrorKind::Invalid, "{doubled}");
+}
+
+#[test]
+fn inspected_file_shows_tables_of_the_caller() {
+    const NAMES: TableDefinition<&str, u64> = TableDefinition::new("names");
+    const OTHER: TableDefinition<u64, u64> = TableDefinition::new("names");
+    const RESERVED: TableDefinition<&str, u64> = TableDefinition::new("tracker.meta");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.redb");
+    let tracker = Tracker::open(&path).unwrap();
+    let look = |tracker: &Tracker| {
+        tracker.read_table(NAMES, |table| table.get("a").unwrap().map(|number| number.value())).unwrap()
+    };
+    assert_eq!(look(&tracker), None);
+    tracker.transaction(|tx| tx.table(NAMES)?.insert("a", 1).map(drop).map_err(Error::from)).unwrap();
+    assert_eq!(look(&tracker), Some(Some(1)));
+    tracker.close().unwrap();
+    let inspected = Tracker::options().inspect(&path).unwrap();
+    assert_eq!(look(&inspected), Some(Some(1)));
+    assert_eq!(inspected.read_table(OTHER, |_| ()).unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(inspected.read_table(RESERVED, |_| ()).unwrap_err().kind(), ErrorKind::Invalid);
 }

@@ -95,9 +95,9 @@ fn file_time_ahead_of_the_clock_is_reported() {
     let tracker = at(&clock).inspect(&path).unwrap();
     let time = tracker.file_time().unwrap();
     assert_eq!(time.clock, clock.now().wall);
-    assert!(time.prefetch() > Duration::from_secs(72 * 365 * 86_400), "{time:?}");
+    assert!(time.ahead() > Duration::from_secs(72 * 365 * 86_400), "{time:?}");
     let late = ManualClock::at(clock.now().wall + TimeDelta::days(100 * 365));
-    assert_eq!(at(&late).inspect(&path).unwrap().file_time().unwrap().prefetch(), Duration::ZERO);
+    assert_eq!(at(&late).inspect(&path).unwrap().file_time().unwrap().ahead(), Duration::ZERO);
 }
 
 #[test]

@@ -1,17 +1,19 @@
+//! `tracker backup`.
+
 use std::{io, path::PathBuf};
 
 use serde::Serialize;
 
 use crate::{
+    error::CliError,
     exit::Exit,
-    failure::Failure,
     file::FileArg,
-    output::{Ink, Output, Page, View, number},
+    output::{Output, TextStyle, TextWriter, View, number},
 };
 
-/// Copies a file as it is at one moment, also while the application runs
+/// Copies a consistent snapshot of a file, also while the application runs
 ///
-/// Every page is verified on the way. The copy appears whole, or not at all, and never over a file that is there.
+/// Verifies every page. The copy appears whole or not at all, and never replaces an existing file.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -30,17 +32,17 @@ struct BackedUp {
 }
 
 impl Args {
-    pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
-        let tracker = self.file.look()?;
+    pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
+        let tracker = self.file.inspect()?;
         let backup = tracker.backup(&self.into)?;
         tracker.close()?;
-        output.put(&BackedUp { into: self.into.clone(), bytes: backup.bytes, next_fence: backup.next_fence })?;
-        Ok(Exit::Fine)
+        output.print(&BackedUp { into: self.into.clone(), bytes: backup.bytes, next_fence: backup.next_fence })?;
+        Ok(Exit::Success)
     }
 }
 
 impl View for BackedUp {
-    fn show(&self, page: &mut Page<'_>) -> io::Result<()> {
-        page.line(Ink::Good, &format!("{}: {}, verified", self.into.display(), number::bytes(self.bytes)))
+    fn write(&self, out: &mut TextWriter<'_>) -> io::Result<()> {
+        out.line(TextStyle::Good, &format!("{}: {}, verified", self.into.display(), number::bytes(self.bytes)))
     }
 }

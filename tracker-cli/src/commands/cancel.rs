@@ -1,33 +1,35 @@
+//! `tracker cancel`.
+
 use tracker_core::status::Role;
 
 use crate::{
-    act::{Deed, TargetArg},
+    bulk::{BulkCommand, SelectionArg},
+    error::CliError,
     exit::Exit,
-    failure::Failure,
     output::Output,
 };
 
-/// Calls tasks off: waiting ones at once, running ones are asked to end
+/// Cancels tasks: pending ones at once, running ones are asked to end
 ///
-/// Without a status or role, the filter and --all are about those that have not ended.
+/// If the filter names no status and no role, and with --all: tasks that have not ended.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    target: TargetArg,
+    selection: SelectionArg,
 }
 
 impl Args {
-    pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
-        let done = self.target.act(
+    pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
+        let result = self.selection.run(
             output,
-            &Deed {
-                what: "cancelled",
+            &BulkCommand {
+                action: "cancelled",
                 one: &|tasks, id| tasks.cancel(id),
-                all: &|query| query.cancel(),
-                statuses: &|query| query.unfinished().role(Role::InProgress),
+                query: &|query| query.cancel(),
+                default_statuses: &|query| query.unfinished().role(Role::InProgress),
             },
         )?;
-        output.put(&done)?;
-        Ok(done.exit())
+        output.print(&result)?;
+        Ok(result.exit())
     }
 }

@@ -1,15 +1,17 @@
+//! `tracker compact`.
+
 use std::{fs, io};
 
 use serde::Serialize;
 
 use crate::{
+    error::CliError,
     exit::Exit,
-    failure::Failure,
     file::FileArg,
-    output::{Ink, Output, Page, View, number},
+    output::{Output, TextStyle, TextWriter, View, number},
 };
 
-/// Gives the free space in the file back to the file system
+/// Returns free space in the file to the file system
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -23,20 +25,20 @@ struct Compacted {
 }
 
 impl Args {
-    pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
-        let tracker = self.file.act()?;
+    pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
+        let tracker = self.file.open_shared()?;
         let bytes_before = fs::metadata(&self.file.file)?.len();
         tracker.compact()?;
         tracker.close()?;
-        output.put(&Compacted { bytes_before, bytes_after: fs::metadata(&self.file.file)?.len() })?;
-        Ok(Exit::Fine)
+        output.print(&Compacted { bytes_before, bytes_after: fs::metadata(&self.file.file)?.len() })?;
+        Ok(Exit::Success)
     }
 }
 
 impl View for Compacted {
-    fn show(&self, page: &mut Page<'_>) -> io::Result<()> {
-        page.line(
-            Ink::Plain,
+    fn write(&self, out: &mut TextWriter<'_>) -> io::Result<()> {
+        out.line(
+            TextStyle::Plain,
             &format!("{} before, {} now", number::bytes(self.bytes_before), number::bytes(self.bytes_after)),
         )
     }

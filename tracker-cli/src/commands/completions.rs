@@ -1,11 +1,13 @@
+//! `tracker completions`: hidden from the help, called when the program is packaged.
+
 use std::io::{self, Write};
 
-use clap::CommandFactory;
+use clap::Command;
 use clap_complete::Shell;
 
-use crate::{args::Cli, exit::Exit, failure::Failure, output::Output};
+use crate::{error::CliError, exit::Exit};
 
-/// Prints the completions for a shell
+/// Prints completions for a shell
 ///
 /// For bash: `tracker completions bash > ~/.local/share/bash-completion/completions/tracker`.
 #[derive(clap::Args)]
@@ -14,10 +16,10 @@ pub struct Args {
 }
 
 impl Args {
-    pub fn run(&self, _: &Output) -> Result<Exit, Failure> {
+    pub fn run(&self, mut program: Command) -> Result<Exit, CliError> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "tracker", &mut script);
+        clap_complete::generate(self.shell, &mut program, "tracker", &mut script);
         io::stdout().write_all(&script)?;
-        Ok(Exit::Fine)
+        Ok(Exit::Success)
     }
 }

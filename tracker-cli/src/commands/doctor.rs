@@ -1,24 +1,27 @@
+//! `tracker doctor`: every check of a file in one command.
+
 use std::io;
 
 use serde::Serialize;
 
-use super::{counts::CountsView, repair_time, status::Problem};
+use super::{repair_time, status::Problem};
 use crate::{
-    act::ConfirmArg,
+    bulk::ConfirmArg,
+    error::CliError,
     exit::Exit,
-    failure::Failure,
     file::{ClockAhead, FileArg, Holder},
-    output::{Ink, Output, Page, View},
+    output::{Output, TextStyle, TextWriter, View},
+    task::CountsView,
 };
 
-/// Says what is wrong with a file, and what to do about it
+/// Checks a file and its tasks, and names the way out of each problem
 ///
-/// Reads the whole file and changes nothing, unless --repair-time is given. Ends with 1 if something needs a look.
+/// Reads the whole file and changes nothing, unless --repair-time is given. Exit code 1 if there is a problem.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     file: FileArg,
-    /// Sets back the file's time where it is ahead of the system clock, and the times that tasks have from it; asks first
+    /// Sets the time of the file back if it is ahead of the system clock, and the times of tasks with it; asks first
     #[arg(long)]
     repair_time: bool,
     #[command(flatten)]
@@ -26,42 +29,42 @@ pub struct Args {
 }
 
 #[derive(Serialize)]
-struct Examined {
-    /// The processes that have it open, where the system tells.
+struct DoctorReport {
+    /// The processes that have the file open; empty on systems other than Linux.
     opened_by: Vec<Holder>,
     findings: Vec<Finding>,
 }
 
 #[derive(Serialize)]
 struct Finding {
-    /// Empty where it is about the file.
+    /// The kind of tasks; empty if the finding is about the file.
     kind: String,
-    /// A word for programs.
+    /// The finding in JSON.
     what: &'static str,
     count: u64,
     text: String,
 }
 
-/// So many leases are looked at.
+/// The number of leases that are read.
 const LEASES: usize = 1_000;
 
 impl Args {
-    pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
+    pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
         if self.repair_time {
             return repair_time::run(&self.file, &self.confirm, output);
         }
-        let tracker = self.file.look()?;
-        let deserted = self.file.is_deserted();
+        let tracker = self.file.inspect()?;
+        let no_worker = self.file.has_no_worker();
         let mut findings = Vec::new();
-        let differences = tracker.verify()?;
-        if let Some(first) = differences.first() {
+        let inconsistencies = tracker.verify()?;
+        if let Some(first) = inconsistencies.first() {
             findings.push(Finding {
                 kind: String::new(),
                 what: "damaged",
-                count: differences.len() as u64,
+                count: inconsistencies.len() as u64,
                 text: format!(
-                    "{} rows do not follow from the tasks or cannot be read, first {first}: stop the application, and copy what is readable with `tracker recover`",
-                    differences.len()
+                    "{} rows do not match the tasks or cannot be read, first {first}: stop the application, and copy what is readable with `tracker recover`",
+                    inconsistencies.len()
                 ),
             });
         }
@@ -71,7 +74,7 @@ impl Args {
         for name in tracker.kinds()? {
             let tasks = tracker.untyped(&name)?;
             let (kind, counts) = (tasks.info()?, CountsView::of(&tasks)?);
-            let problems = Problem::all(&kind, &counts, &tasks.leases(LEASES)?, &tasks.plan(1)?, deserted);
+            let problems = Problem::all(&kind, &counts, &tasks.leases(LEASES)?, &tasks.plan(1)?, no_worker);
             findings.extend(problems.into_iter().map(|problem| Finding {
                 kind: name.clone(),
                 what: problem.what,
@@ -79,23 +82,26 @@ impl Args {
                 text: problem.text,
             }));
         }
-        let examined = Examined { opened_by: self.file.holders(), findings };
-        output.put(&examined)?;
-        Ok(if examined.findings.is_empty() { Exit::Fine } else { Exit::Findings })
+        let report = DoctorReport { opened_by: self.file.holders(), findings };
+        output.print(&report)?;
+        Ok(if report.findings.is_empty() { Exit::Success } else { Exit::Findings })
     }
 }
 
-impl View for Examined {
-    fn show(&self, page: &mut Page<'_>) -> io::Result<()> {
+impl View for DoctorReport {
+    fn write(&self, out: &mut TextWriter<'_>) -> io::Result<()> {
         for holder in &self.opened_by {
-            page.line(Ink::Quiet, &format!("it is open in {holder}"))?;
+            out.line(TextStyle::Quiet, &format!("open in {holder}"))?;
         }
         for finding in &self.findings {
             let kind = if finding.kind.is_empty() { String::new() } else { format!("{}: ", finding.kind) };
-            page.line(Ink::Warn, &format!("! {kind}{}", finding.text))?;
+            out.line(TextStyle::Warn, &format!("! {kind}{}", finding.text))?;
         }
         if self.findings.is_empty() {
-            page.line(Ink::Good, "sound: every index and counter is as its tasks say, and no task needs a look")?;
+            out.line(
+                TextStyle::Good,
+                "no problem found: indexes and counters match the tasks, and no task needs attention",
+            )?;
         }
         Ok(())
     }

@@ -1,3 +1,5 @@
+//! `tracker edit`: changes the payload of a task in an editor or from a file.
+
 use std::{
     env, fs,
     io::{self, Read},
@@ -9,25 +11,25 @@ use serde::Serialize;
 use tracker_core::untyped::Payload;
 
 use crate::{
+    error::CliError,
     exit::Exit,
-    failure::Failure,
     file::{FileArg, KindArg, private_temporary},
-    output::{Ink, Output, Page, View, escaped_json},
+    output::{Output, TextStyle, TextWriter, View, escaped_json},
 };
 
-/// Changes a task's payload in an editor
+/// Changes the payload of a task in an editor
 ///
-/// It opens as JSON in $VISUAL or $EDITOR, and is written back if it can be read and nobody changed or claimed the task
-/// meanwhile. What JSON has not is an object with one key that begins with $: docs/json-lines.md.
+/// Opens the payload as JSON in $VISUAL or $EDITOR. Stores it if it is valid and the task was neither changed nor claimed
+/// meanwhile. Values that JSON lacks are objects with one key that begins with $: docs/json-lines.md.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     file: FileArg,
-    /// The task's id, as other commands print it
+    /// The id of the task, as other commands print it
     id: String,
     #[command(flatten)]
     kind: KindArg,
-    /// The payload is read from this file instead, or from the standard input (-)
+    /// Reads the payload from this file, or from the standard input (-), instead of an editor
     #[arg(long, value_name = "JSON")]
     from: Option<PathBuf>,
 }
@@ -38,14 +40,14 @@ struct Edited {
 }
 
 impl Args {
-    pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
-        // Whether it can be written is known before anybody types. Nobody is kept waiting while the editor is open.
-        let tracker = self.file.act()?;
+    pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
+        // Opens for changes first, so that a refusal comes before the editor. The file is closed while the editor runs.
+        let tracker = self.file.open_shared()?;
         let (tasks, id) = self.kind.task(&tracker, &self.id)?;
-        let record = tasks.get(&id)?.ok_or_else(|| Failure::refused(format!("task {id} was just deleted")))?;
+        let record = tasks.get(&id)?.ok_or_else(|| CliError::refused(format!("task {id} was just deleted")))?;
         if let Some(lease) = &record.lease {
-            return Err(Failure::refused(format!(
-                "{} has the task until {}: a task that runs is not changed",
+            return Err(CliError::refused(format!(
+                "the task is leased by {} until {}: a running task cannot be edited",
                 lease.worker, lease.until
             )));
         }
@@ -56,17 +58,17 @@ impl Args {
         let (after, kept) = if let Some(path) = &self.from {
             (read(path)?, None)
         } else {
-            let (after, path) = edited(&escaped_json(&before))?;
+            let (after, path) = run_editor(&escaped_json(&before))?;
             (after, Some(path))
         };
-        let store = || -> Result<bool, Failure> {
+        let store = || -> Result<bool, CliError> {
             let payload = payload(after)?;
             if payload == record.task {
                 return Ok(false);
             }
-            let tracker = self.file.act()?;
+            let tracker = self.file.open_shared()?;
             let replaced = tracker.untyped(&kind)?.replace(&id, record.revision, &payload);
-            replaced.map_err(|error| Failure::refused(error.to_string()))?;
+            replaced.map_err(|error| CliError::refused(error.to_string()))?;
             tracker.close()?;
             Ok(true)
         };
@@ -75,44 +77,42 @@ impl Args {
             None => failure,
         })?;
         if let Some(path) = kept {
-            // The task is changed; an editor may have moved the file.
+            // The task is stored. An editor may have moved the file.
             let _ = fs::remove_file(path);
         }
-        output.put(&Edited { changed })?;
-        Ok(Exit::Fine)
+        output.print(&Edited { changed })?;
+        Ok(Exit::Success)
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+fn read(path: &Path) -> Result<Vec<u8>, CliError> {
     let mut text = Vec::new();
     let read = if path == Path::new("-") {
         io::stdin().lock().read_to_end(&mut text).map(drop)
     } else {
         fs::read(path).map(|read| text = read)
     };
-    read.map_err(|error| Failure::file(format!("{}: {error}", path.display())))?;
+    read.map_err(|error| CliError::file(format!("{}: {error}", path.display())))?;
     Ok(text)
 }
 
-/// The payload of a text, which some editors begin with a byte order mark.
-fn payload(text: Vec<u8>) -> Result<Payload, Failure> {
-    let unreadable =
-        |error: &dyn std::fmt::Display| Failure::refused(format!("this cannot be read as a payload: {error}"));
-    let text = String::from_utf8(text).map_err(|error| unreadable(&format!("it is not UTF-8 ({error})")))?;
+/// Parses a payload. Some editors begin a text with a byte order mark.
+fn payload(text: Vec<u8>) -> Result<Payload, CliError> {
+    let unreadable = |error: &dyn std::fmt::Display| CliError::refused(format!("the text is not a payload: {error}"));
+    let text = String::from_utf8(text).map_err(|error| unreadable(&format!("not UTF-8 ({error})")))?;
     Payload::from_json(text.strip_prefix('\u{feff}').unwrap_or(&text)).map_err(|error| unreadable(&error))
 }
 
-fn kept_in(failure: &Failure, path: &Path) -> Failure {
-    Failure::refused(format!("{failure}; what you wrote is in {}", path.display()))
+fn kept_in(error: &CliError, path: &Path) -> CliError {
+    CliError::refused(format!("{error}; your text is kept in {}", path.display()))
 }
 
-/// What the editor makes of a text, and the file in which it stands.
-fn edited(text: &str) -> Result<(Vec<u8>, PathBuf), Failure> {
+/// Runs the editor on a text. Returns the new text and the file that holds it.
+fn run_editor(text: &str) -> Result<(Vec<u8>, PathBuf), CliError> {
     let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| env::var(name).ok().filter(|editor| !editor.is_empty()));
-    let editor =
-        editor.ok_or_else(|| Failure::usage("there is no editor: set EDITOR, or give the payload with --from"))?;
+    let editor = editor.ok_or_else(|| CliError::usage("no editor: set EDITOR, or give the payload with --from"))?;
     let path = private_temporary(".json", text.as_bytes())?;
-    // The variable may hold arguments, as in `code --wait`.
+    // The variable may contain arguments, such as `code --wait`.
     let status = if cfg!(unix) {
         Command::new("sh").args(["-c", &format!("{editor} \"$1\""), "tracker"]).arg(&path).status()
     } else {
@@ -122,7 +122,7 @@ fn edited(text: &str) -> Result<(Vec<u8>, PathBuf), Failure> {
     let failure = match (status, after) {
         (Ok(status), Ok(after)) if status.success() => return Ok((after, path)),
         (Ok(status), after) if !status.success() => {
-            let failure = Failure::refused(format!("{editor} ended with {status}: nothing was changed"));
+            let failure = CliError::refused(format!("{editor} ended with {status}: the task was not changed"));
             if after.is_ok_and(|after| after != text.as_bytes()) {
                 return Err(kept_in(&failure, &path));
             }
@@ -130,17 +130,17 @@ fn edited(text: &str) -> Result<(Vec<u8>, PathBuf), Failure> {
         }
         (Ok(_), after) => {
             let error = after.err().map(|error| error.to_string()).unwrap_or_default();
-            return Err(Failure::file(format!("cannot read {} after {editor}: {error}", path.display())));
+            return Err(CliError::file(format!("cannot read {} after {editor}: {error}", path.display())));
         }
-        (Err(error), _) => Failure::file(format!("cannot start {editor}: {error}")),
+        (Err(error), _) => CliError::file(format!("cannot start {editor}: {error}")),
     };
-    // Nothing was written into it.
+    // The editor has not changed the file.
     let _ = fs::remove_file(&path);
     Err(failure)
 }
 
 impl View for Edited {
-    fn show(&self, page: &mut Page<'_>) -> io::Result<()> {
-        page.line(Ink::Plain, if self.changed { "changed" } else { "nothing was changed" })
+    fn write(&self, out: &mut TextWriter<'_>) -> io::Result<()> {
+        out.line(TextStyle::Plain, if self.changed { "changed" } else { "not changed" })
     }
 }

@@ -1,3 +1,5 @@
+//! `tracker errors`: failed tasks grouped by their errors.
+
 use std::io;
 
 use chrono::{DateTime, Utc};
@@ -5,24 +7,24 @@ use serde::Serialize;
 use tracker_core::{Tasks, untyped::Untyped};
 
 use crate::{
+    error::CliError,
     exit::Exit,
-    failure::Failure,
     file::{FileArg, KindArg},
-    output::{Ink, Output, Page, View, number, time},
+    output::{Output, TextStyle, TextWriter, View, number, time},
 };
 
-/// Failed and given up tasks, grouped by what went wrong
+/// Groups failed and given-up tasks by their errors
 ///
-/// Tasks are grouped by the first line of their last error, with {id} in place of each task's own id.
+/// Groups by the first line of the last error, with {id} in place of the id of each task.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     file: FileArg,
     #[command(flatten)]
     kind: KindArg,
-    /// Looks at so many tasks of each kind, the latest failures first
+    /// Reads at most this many tasks of each kind, the latest failures first
     #[arg(long, value_name = "N", default_value_t = 10_000)]
-    most: usize,
+    limit: usize,
 }
 
 #[derive(Serialize)]
@@ -35,8 +37,8 @@ struct AllErrors {
 #[derive(Serialize)]
 struct ErrorsView {
     kind: String,
-    looked_at: u64,
-    /// Whether these were all that failed.
+    examined: u64,
+    /// Whether every failed task was examined.
     complete: bool,
     groups: Vec<GroupView>,
 }
@@ -45,23 +47,23 @@ struct ErrorsView {
 struct GroupView {
     message: String,
     count: u64,
-    /// How many of them will be tried again.
+    /// The number of tasks that will be retried.
     retrying: u64,
     latest: DateTime<Utc>,
     examples: Vec<String>,
 }
 
 impl Args {
-    pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
-        let tracker = self.file.look()?;
+    pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
+        let tracker = self.file.inspect()?;
         let kinds = self.kind.all(&tracker)?;
         let kinds = kinds.iter().map(|tasks| self.errors(tasks)).collect::<Result<_, _>>()?;
-        output.put(&AllErrors { kinds, now: tracker.now() })?;
-        Ok(Exit::Fine)
+        output.print(&AllErrors { kinds, now: tracker.now() })?;
+        Ok(Exit::Success)
     }
 
-    fn errors(&self, tasks: &Tasks<Untyped>) -> Result<ErrorsView, Failure> {
-        let errors = tasks.errors(self.most)?;
+    fn errors(&self, tasks: &Tasks<Untyped>) -> Result<ErrorsView, CliError> {
+        let errors = tasks.errors(self.limit)?;
         let groups = errors.groups.into_iter().map(|group| GroupView {
             message: group.message,
             count: group.count,
@@ -71,7 +73,7 @@ impl Args {
         });
         Ok(ErrorsView {
             kind: tasks.name().to_owned(),
-            looked_at: errors.looked_at,
+            examined: errors.looked_at,
             complete: errors.complete,
             groups: groups.collect(),
         })
@@ -79,38 +81,38 @@ impl Args {
 }
 
 impl View for AllErrors {
-    fn show(&self, page: &mut Page<'_>) -> io::Result<()> {
+    fn write(&self, out: &mut TextWriter<'_>) -> io::Result<()> {
         let mut shown = 0;
         for kind in self.kinds.iter().filter(|kind| !kind.groups.is_empty()) {
             if shown > 0 {
-                page.end()?;
+                out.end()?;
             }
             shown += 1;
-            page.text(Ink::Strong, &kind.kind)?;
+            out.text(TextStyle::Strong, &kind.kind)?;
             let of = if kind.complete { "" } else { ", the latest" };
-            page.line(Ink::Plain, &format!("  {} failed{of}", number::grouped(kind.looked_at)))?;
+            out.line(TextStyle::Plain, &format!("  {} failed{of}", number::grouped(kind.examined)))?;
             for group in &kind.groups {
-                group.show(page, self.now)?;
+                group.write(out, self.now)?;
             }
         }
         if shown == 0 {
-            page.line(Ink::Good, "nothing has failed")?;
+            out.line(TextStyle::Good, "no task has failed")?;
         }
         Ok(())
     }
 }
 
 impl GroupView {
-    fn show(&self, page: &mut Page<'_>, now: DateTime<Utc>) -> io::Result<()> {
-        page.text(Ink::Strong, &format!("  {:>6}  ", number::grouped(self.count)))?;
-        page.line(Ink::Bad, &self.message)?;
+    fn write(&self, out: &mut TextWriter<'_>, now: DateTime<Utc>) -> io::Result<()> {
+        out.text(TextStyle::Strong, &format!("  {:>6}  ", number::grouped(self.count)))?;
+        out.line(TextStyle::Bad, &self.message)?;
         let retrying = match self.retrying {
             0 => "given up".to_owned(),
-            all if all == self.count => "to be tried again".to_owned(),
-            some => format!("{} to be tried again, the others given up", number::grouped(some)),
+            all if all == self.count => "will be retried".to_owned(),
+            some => format!("{} will be retried, the others were given up", number::grouped(some)),
         };
-        page.line(Ink::Quiet, &format!("          {retrying}; the latest {}", time::relative(self.latest, now)))?;
+        out.line(TextStyle::Quiet, &format!("          {retrying}; the latest {}", time::relative(self.latest, now)))?;
         let more = if self.count > self.examples.len() as u64 { " …" } else { "" };
-        page.line(Ink::Plain, &format!("          {}{more}", self.examples.join(", ")))
+        out.line(TextStyle::Plain, &format!("          {}{more}", self.examples.join(", ")))
     }
 }

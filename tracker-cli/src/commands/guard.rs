@@ -1,3 +1,5 @@
+//! The hidden command `guard`: a process beside `run` that kills the commands of a killed run.
+
 use std::{
     collections::HashSet,
     io::{self, BufRead},
@@ -7,37 +9,37 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-use crate::{exit::Exit, failure::Failure, output::Output};
+use crate::{error::CliError, exit::Exit, output::Output};
 
-/// Ends the process groups that a dead `tracker run` has left
+/// Kills the process groups that a dead `tracker run` has left
 ///
-/// `run` starts it and tells it on its standard input which groups begin (`+PID`) and end (`-PID`). When the input ends,
-/// whoever wrote it has ended; groups that are left then are killed, so that a line that is run again never runs twice
-/// at the same time. Requests to end do not end it: it ends with its input.
+/// `run` starts the guard and writes to its standard input which groups begin (`+PID`) and end (`-PID`). At the end of the
+/// input the run has ended, and the guard kills the remaining groups, so that a line never runs twice at the same time.
+/// The guard ignores signals that ask it to end.
 #[derive(clap::Args)]
 pub struct Args {}
 
 impl Args {
     #[expect(clippy::unused_self, reason = "all commands have one shape")]
-    pub fn run(&self, _: &Output) -> Result<Exit, Failure> {
+    pub fn run(&self, _: &Output) -> Result<Exit, CliError> {
         for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
             signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
         }
-        let mut left = HashSet::new();
-        for told in io::stdin().lock().lines() {
-            // A line that was cut off by the end of its writer tells nothing.
-            let Some((sign, pid)) = told.ok().as_deref().and_then(parse) else { continue };
+        let mut groups = HashSet::new();
+        for line in io::stdin().lock().lines() {
+            // The last line may be incomplete.
+            let Some((sign, pid)) = line.ok().as_deref().and_then(parse) else { continue };
             if sign == '+' {
-                left.insert(pid);
+                groups.insert(pid);
             } else {
-                left.remove(&pid);
+                groups.remove(&pid);
             }
         }
-        for group in left {
-            // It may have ended by itself.
+        for group in groups {
+            // The group may have ended already.
             let _ = kill_process_group(group, Signal::KILL);
         }
-        Ok(Exit::Fine)
+        Ok(Exit::Success)
     }
 }
 

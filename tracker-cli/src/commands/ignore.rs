@@ -1,34 +1,36 @@
+//! `tracker ignore`.
+
 use crate::{
-    act::{Deed, TargetArg},
+    bulk::{BulkCommand, SelectionArg},
+    error::CliError,
     exit::Exit,
-    failure::Failure,
     output::Output,
 };
 
-/// Sets tasks aside that nobody has
+/// Ignores tasks that are not running: they will not start
 ///
-/// Without a status or role, the filter and --all are about those that have not ended.
+/// If the filter names no status and no role, and with --all: tasks that have not ended.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    target: TargetArg,
-    /// Why; it goes into their histories
+    selection: SelectionArg,
+    /// The reason, kept in the history of each task
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
 }
 
 impl Args {
-    pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
-        let done = self.target.act(
+    pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
+        let result = self.selection.run(
             output,
-            &Deed {
-                what: "ignored",
+            &BulkCommand {
+                action: "ignored",
                 one: &|tasks, id| tasks.ignore(id, &self.reason),
-                all: &|query| query.ignore(&self.reason),
-                statuses: &|query| query.unfinished(),
+                query: &|query| query.ignore(&self.reason),
+                default_statuses: &|query| query.unfinished(),
             },
         )?;
-        output.put(&done)?;
-        Ok(done.exit())
+        output.print(&result)?;
+        Ok(result.exit())
     }
 }

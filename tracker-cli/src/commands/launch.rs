@@ -1,11 +1,11 @@
 //! The hidden command `launch`: becomes the command of a line once the run has registered it.
 //!
 //! `tracker launch PARENT null|terminal PROGRAM ARGUMENT…` is started by `run` with a socket as its standard input. On
-//! Linux it first asks the kernel to be killed when its parent dies. Then it waits for one byte on the socket: until
-//! the run has registered its process group, nothing of the command runs, and if the run dies before, nothing ever
-//! does. Then it executes the program. The socket is closed by the execution; a failure writes its error number to it.
+//! Linux it asks the kernel to kill it when its parent dies. Then it waits for one byte on the socket, which the run writes
+//! after it has registered the process group. If the run dies before, the program never starts. The execution of the program
+//! closes the socket; on failure `launch` writes the error number to it.
 //!
-//! The command line parser is bypassed: this starts once per attempt.
+//! It bypasses the command line parser, because it starts once per attempt.
 
 use std::{
     env,

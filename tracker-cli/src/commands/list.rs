@@ -1,3 +1,5 @@
+//! `tracker list`.
+
 use std::io;
 
 use chrono::{DateTime, Utc};
@@ -9,15 +11,15 @@ use tracker_core::{
 };
 
 use crate::{
+    error::CliError,
     exit::Exit,
-    failure::Failure,
     file::{FileArg, KindArg},
     filter::FilterArg,
-    output::{Cell, Ink, Output, Page, Table, View, number, report_unreadable, time},
-    task::TaskView,
+    output::{Cell, Output, Table, TextStyle, TextWriter, View, number, time, warn_unreadable},
+    task::{TaskView, UntypedRecord},
 };
 
-/// Tasks of a kind, page by page
+/// Lists tasks of a kind, page by page
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -26,19 +28,19 @@ pub struct Args {
     kind: KindArg,
     #[command(flatten)]
     filter: FilterArg,
-    /// By the last change of their status, or by their submission
+    /// Orders by the last change of the status, or by creation
     #[arg(long, value_name = "TIME", default_value = "updated")]
     by: By,
     /// Oldest first instead of newest first
     #[arg(short, long)]
     oldest_first: bool,
-    /// At most so many
+    /// The number of tasks
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     limit: usize,
-    /// Goes on where a page ended
+    /// Continues after a page
     #[arg(long, value_name = "CURSOR")]
     after: Option<Cursor>,
-    /// The columns, in this order, separated by commas
+    /// The columns, separated by commas
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', default_value = "id,status,updated,attempts,error")]
     columns: Vec<Column>,
 }
@@ -71,10 +73,10 @@ enum Column {
 #[derive(Serialize)]
 struct List {
     kind: String,
-    /// How many there are in all; not counted where each would have to be looked at.
+    /// The number of tasks that match; absent if counting would read every task.
     total: Option<u64>,
     tasks: Vec<TaskView>,
-    /// Where the next page begins, if there is one.
+    /// The cursor of the next page.
     next: Option<String>,
     #[serde(skip)]
     columns: Vec<Column>,
@@ -83,8 +85,8 @@ struct List {
 }
 
 impl Args {
-    pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
-        let tracker = self.file.look()?;
+    pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
+        let tracker = self.file.inspect()?;
         let tasks = self.kind.one(&tracker)?;
         let kind = tasks.info()?;
         let mut query = self.filter.apply(tasks.query(), tracker.now())?;
@@ -99,7 +101,7 @@ impl Args {
             query = query.after(cursor);
         }
         let (records, next) = page(query, self.limit)?;
-        output.put(&List {
+        output.print(&List {
             total,
             tasks: records.into_iter().map(|record| TaskView::new(record, &kind)).collect(),
             kind: kind.name,
@@ -107,18 +109,16 @@ impl Args {
             columns: self.columns.clone(),
             now: tracker.now(),
         })?;
-        Ok(Exit::Fine)
+        Ok(Exit::Success)
     }
 }
 
-type Record = tracker_core::Record<tracker_core::untyped::Payload, tracker_core::status::StatusInfo>;
-
-/// A full page, even where a query looks at many tasks to find few.
-fn page(mut query: Query<'_, Untyped>, limit: usize) -> Result<(Vec<Record>, Option<Cursor>), Failure> {
+/// Reads a full page, even if the query reads many tasks to find few.
+fn page(mut query: Query<'_, Untyped>, limit: usize) -> Result<(Vec<UntypedRecord>, Option<Cursor>), CliError> {
     let mut found = Vec::new();
     loop {
         let page = query.clone().limit(limit - found.len()).page()?;
-        report_unreadable(&page.unreadable);
+        warn_unreadable(&page.unreadable);
         found.extend(page.items);
         match page.next {
             Some(next) if found.len() < limit => query = query.after(next),
@@ -128,19 +128,19 @@ fn page(mut query: Query<'_, Untyped>, limit: usize) -> Result<(Vec<Record>, Opt
 }
 
 impl View for List {
-    fn show(&self, page: &mut Page<'_>) -> io::Result<()> {
+    fn write(&self, out: &mut TextWriter<'_>) -> io::Result<()> {
         let head = self.columns.iter().map(|column| column.head());
         let mut table = Table::new(head);
         for task in &self.tasks {
             table.row(self.columns.iter().map(|column| column.cell(task, self.now)));
         }
         if !table.is_empty() {
-            table.show(page)?;
+            table.write(out)?;
         }
         let shown = number::grouped(self.tasks.len() as u64);
         let of = self.total.map(|total| format!(" of {}", number::grouped(total))).unwrap_or_default();
-        let next = self.next.as_ref().map(|next| format!("; go on with --after {next}")).unwrap_or_default();
-        page.line(Ink::Quiet, &format!("{shown}{of} tasks of {}{next}", self.kind))
+        let next = self.next.as_ref().map(|next| format!("; continue with --after {next}")).unwrap_or_default();
+        out.line(TextStyle::Quiet, &format!("{shown}{of} tasks of {}{next}", self.kind))
     }
 }
 
@@ -166,25 +166,25 @@ impl Column {
     }
 
     fn cell(self, task: &TaskView, now: DateTime<Utc>) -> Cell {
-        let ink = task.status.means.into();
+        let style = task.status.means.into();
         match self {
-            Self::Id => Cell::new(Ink::Plain, &task.id),
-            Self::Status => Cell::new(ink, &task.status.status),
-            Self::Role => Cell::new(ink, task.status.role),
-            Self::Step => Cell::new(Ink::Plain, &task.status.step),
-            Self::Priority => Cell::right(Ink::Plain, &task.priority),
-            Self::Created => Cell::new(Ink::Quiet, time::relative(task.created_at, now)),
-            Self::Updated => Cell::new(Ink::Quiet, time::relative(task.updated_at, now)),
-            Self::Due => Cell::new(Ink::Quiet, time::relative(task.due_at, now)),
-            Self::Attempts => Cell::right(Ink::Plain, &task.attempts),
-            Self::Failures => Cell::right(Ink::Plain, &task.failures),
-            Self::Crashes => Cell::right(Ink::Plain, &task.crashes),
-            Self::Worker => Cell::new(Ink::Plain, task.lease.as_ref().map_or("", |lease| &lease.worker)),
+            Self::Id => Cell::new(TextStyle::Plain, &task.id),
+            Self::Status => Cell::new(style, &task.status.status),
+            Self::Role => Cell::new(style, task.status.role),
+            Self::Step => Cell::new(TextStyle::Plain, &task.status.step),
+            Self::Priority => Cell::right(TextStyle::Plain, &task.priority),
+            Self::Created => Cell::new(TextStyle::Quiet, time::relative(task.created_at, now)),
+            Self::Updated => Cell::new(TextStyle::Quiet, time::relative(task.updated_at, now)),
+            Self::Due => Cell::new(TextStyle::Quiet, time::relative(task.due_at, now)),
+            Self::Attempts => Cell::right(TextStyle::Plain, &task.attempts),
+            Self::Failures => Cell::right(TextStyle::Plain, &task.failures),
+            Self::Crashes => Cell::right(TextStyle::Plain, &task.crashes),
+            Self::Worker => Cell::new(TextStyle::Plain, task.lease.as_ref().map_or("", |lease| &lease.worker)),
             Self::Progress => {
-                Cell::new(Ink::Plain, task.progress.as_ref().map(ToString::to_string).unwrap_or_default())
+                Cell::new(TextStyle::Plain, task.progress.as_ref().map(ToString::to_string).unwrap_or_default())
             }
-            Self::Error => Cell::new(Ink::Bad, task.error.as_deref().unwrap_or_default()),
-            Self::Task => Cell::new(Ink::Plain, serde_json::to_string(&task.task).unwrap_or_default()),
+            Self::Error => Cell::new(TextStyle::Bad, task.error.as_deref().unwrap_or_default()),
+            Self::Task => Cell::new(TextStyle::Plain, serde_json::to_string(&task.task).unwrap_or_default()),
         }
     }
 }

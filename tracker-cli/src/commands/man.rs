@@ -1,20 +1,20 @@
+//! `tracker man`: hidden from the help, called when the program is packaged.
+
 use std::{
     io,
     path::{Path, PathBuf},
 };
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_mangen::Man;
 
 use crate::{
-    args::Cli,
+    error::CliError,
     exit::Exit,
-    failure::Failure,
     file::{Contents, Existing, OutputFile},
-    output::Output,
 };
 
-/// Prints the manual page, or writes one per command into a folder
+/// Prints the manual page, or writes one page per command into a folder
 #[derive(clap::Args)]
 pub struct Args {
     /// Writes tracker.1, tracker-status.1 … into this folder
@@ -23,21 +23,21 @@ pub struct Args {
 }
 
 impl Args {
-    pub fn run(&self, _: &Output) -> Result<Exit, Failure> {
+    pub fn run(&self, program: Command) -> Result<Exit, CliError> {
         match &self.out {
             Some(folder) => {
-                let mut program = Cli::command().disable_help_subcommand(true);
+                let mut program = program.disable_help_subcommand(true);
                 program.build();
                 write_pages(program, folder)?;
             }
-            None => Man::new(Cli::command()).render(&mut io::stdout())?,
+            None => Man::new(program).render(&mut io::stdout())?,
         }
-        Ok(Exit::Fine)
+        Ok(Exit::Success)
     }
 }
 
-/// Writes the page of a command, after those of its subcommands.
-fn write_pages(command: Command, folder: &Path) -> Result<(), Failure> {
+/// Writes the pages of the subcommands, then that of the command.
+fn write_pages(command: Command, folder: &Path) -> Result<(), CliError> {
     for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()) {
         write_pages(subcommand.clone(), folder)?;
     }

@@ -1,12 +1,12 @@
-//! One file per command, all of the same shape: its arguments, `run`, and its answer as a [`View`](crate::output::View).
+//! One file per command, all of the same shape: `Args`, `run`, and the answer as a [`View`](crate::output::View).
 //!
-//! A new command is a file here, its `mod`, and its line in the list.
+//! A new command needs a file here, its `mod`, and its line in the list below.
 
 mod backup;
 mod cancel;
 mod compact;
 mod completions;
-pub mod counts;
+mod counts;
 mod doctor;
 mod edit;
 mod errors;
@@ -36,26 +36,33 @@ mod verify;
 
 use clap::Subcommand;
 
-use crate::{exit::Exit, failure::Failure, output::Output};
+use crate::{error::CliError, exit::Exit, output::Output};
 
 macro_rules! commands {
     ($($(#[cfg($cfg:meta)])? $(#[command($($word:tt)*)])? $name:ident($args:ty),)*) => {
         #[derive(Subcommand)]
         pub enum Command {
             $($(#[cfg($cfg)])? $(#[command($($word)*)])? $name($args),)*
+            #[command(hide = true)]
+            Completions(completions::Args),
+            #[command(hide = true)]
+            Man(man::Args),
         }
 
         impl Command {
-            pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
+            /// Runs the command. `program` returns the whole command line, which completions and manual pages describe.
+            pub fn run(&self, output: &Output, program: fn() -> clap::Command) -> Result<Exit, CliError> {
                 match self {
                     $($(#[cfg($cfg)])? Self::$name(args) => args.run(output),)*
+                    Self::Completions(args) => args.run(program()),
+                    Self::Man(args) => args.run(program()),
                 }
             }
         }
     };
 }
 
-// In the order in which `tracker --help` lists them.
+// In the order of `tracker --help`.
 commands! {
     Status(status::Args),
     List(list::Args),
@@ -84,8 +91,4 @@ commands! {
     #[cfg(unix)]
     #[command(hide = true)]
     Guard(guard::Args),
-    #[command(hide = true)]
-    Completions(completions::Args),
-    #[command(hide = true)]
-    Man(man::Args),
 }

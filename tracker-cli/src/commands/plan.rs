@@ -1,3 +1,5 @@
+//! `tracker plan`.
+
 use std::io;
 
 use chrono::{DateTime, Utc};
@@ -9,21 +11,21 @@ use tracker_core::{
 };
 
 use crate::{
+    error::CliError,
     exit::Exit,
-    failure::Failure,
     file::{FileArg, KindArg},
-    output::{Cell, Ink, Output, Page, Table, View, number, time},
-    task::{StatusView, WhyView},
+    output::{Cell, Output, Table, TextStyle, TextWriter, View, number, time},
+    task::{ExplanationView, StatusView},
 };
 
-/// What would be claimed next, and why not the rest
+/// Shows which tasks would be claimed next, and why the others would not
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     file: FileArg,
     #[command(flatten)]
     kind: KindArg,
-    /// Shows so many of those that are next, of each kind
+    /// The number of next tasks of each kind
     #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
     limit: usize,
 }
@@ -39,20 +41,20 @@ struct AllPlans {
 struct PlanView {
     kind: String,
     paused: bool,
-    in_line: AmountView,
-    next: Vec<PlannedView>,
-    rest: Vec<RestView>,
+    ready: BoundedCountView,
+    next: Vec<PlannedTaskView>,
+    blocked: Vec<BlockedGroupView>,
 }
 
-/// Counted up to a limit: then there are more.
+/// A count up to a limit; not exact if it reached the limit.
 #[derive(Clone, Copy, Serialize)]
-struct AmountView {
+struct BoundedCountView {
     count: u64,
     exact: bool,
 }
 
 #[derive(Serialize)]
-struct PlannedView {
+struct PlannedTaskView {
     id: String,
     #[serde(flatten)]
     status: StatusView,
@@ -60,40 +62,40 @@ struct PlannedView {
     due_at: DateTime<Utc>,
     attempts: u32,
     failures: u32,
-    why: WhyView,
+    why: ExplanationView,
 }
 
 #[derive(Serialize)]
-struct RestView {
+struct BlockedGroupView {
     #[serde(flatten)]
     status: StatusView,
-    amount: AmountView,
+    count: BoundedCountView,
     example: String,
-    /// Why that one is not claimed.
-    why: WhyView,
+    /// Why the example is not claimed.
+    why: ExplanationView,
 }
 
 impl Args {
-    pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
-        let tracker = self.file.look()?;
+    pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
+        let tracker = self.file.inspect()?;
         let kinds = self.kind.all(&tracker)?;
         let kinds = kinds.iter().map(|tasks| self.plan(tasks)).collect::<Result<_, _>>()?;
-        output.put(&AllPlans { kinds, now: tracker.now() })?;
-        Ok(Exit::Fine)
+        output.print(&AllPlans { kinds, now: tracker.now() })?;
+        Ok(Exit::Success)
     }
 
-    fn plan(&self, tasks: &Tasks<Untyped>) -> Result<PlanView, Failure> {
+    fn plan(&self, tasks: &Tasks<Untyped>) -> Result<PlanView, CliError> {
         let kind = tasks.info()?;
         let Plan { paused, next, in_line, rest, .. } = tasks.plan(self.limit)?;
-        let next = next.iter().map(|planned| PlannedView::new(planned, &kind)).collect();
-        let rest = rest.iter().map(|rest| RestView::new(rest, &kind)).collect();
-        Ok(PlanView { kind: kind.name, paused, in_line: in_line.into(), next, rest })
+        let next = next.iter().map(|planned| PlannedTaskView::new(planned, &kind)).collect();
+        let blocked = rest.iter().map(|rest| BlockedGroupView::new(rest, &kind)).collect();
+        Ok(PlanView { kind: kind.name, paused, ready: in_line.into(), next, blocked })
     }
 }
 
-impl PlannedView {
+impl PlannedTaskView {
     fn new(planned: &PlannedTask, kind: &KindInfo) -> Self {
-        // A task that waits at the end of one step is started by the next.
+        // The next step starts a task that has succeeded in the step before.
         let status = StatusView { step: planned.step.clone(), ..StatusView::new(&planned.status, kind) };
         Self {
             id: planned.id.to_string(),
@@ -107,72 +109,72 @@ impl PlannedView {
     }
 }
 
-impl RestView {
+impl BlockedGroupView {
     fn new(rest: &BlockedGroup, kind: &KindInfo) -> Self {
         Self {
             status: StatusView::new(&rest.status, kind),
-            amount: rest.amount.into(),
+            count: rest.amount.into(),
             example: rest.example.to_string(),
             why: (&rest.why).into(),
         }
     }
 }
 
-impl From<BoundedCount> for AmountView {
+impl From<BoundedCount> for BoundedCountView {
     fn from(amount: BoundedCount) -> Self {
         Self { count: amount.count, exact: amount.exact }
     }
 }
 
-impl std::fmt::Display for AmountView {
+impl std::fmt::Display for BoundedCountView {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}{}", number::grouped(self.count), if self.exact { "" } else { "+" })
     }
 }
 
 impl View for AllPlans {
-    fn show(&self, page: &mut Page<'_>) -> io::Result<()> {
+    fn write(&self, out: &mut TextWriter<'_>) -> io::Result<()> {
         for (at, kind) in self.kinds.iter().enumerate() {
             if at > 0 {
-                page.end()?;
+                out.end()?;
             }
-            kind.show(page, self.now)?;
+            kind.write(out, self.now)?;
         }
         Ok(())
     }
 }
 
 impl PlanView {
-    fn show(&self, page: &mut Page<'_>, now: DateTime<Utc>) -> io::Result<()> {
-        page.text(Ink::Strong, &self.kind)?;
-        page.text(Ink::Plain, &format!("  {} in line", self.in_line))?;
-        page.line(Ink::Warn, if self.paused { ", but the kind is paused" } else { "" })?;
+    fn write(&self, out: &mut TextWriter<'_>, now: DateTime<Utc>) -> io::Result<()> {
+        out.text(TextStyle::Strong, &self.kind)?;
+        out.text(TextStyle::Plain, &format!("  {} ready", self.ready))?;
+        out.line(TextStyle::Warn, if self.paused { ", but the kind is paused" } else { "" })?;
         let mut next = Table::new(["", "next", "step", "status", "priority", "due", "failures", "why not"]);
         for (at, planned) in (1_u64..).zip(&self.next) {
-            let held = if planned.why.reason == "in_line" { "" } else { &planned.why.text };
+            let reason = if planned.why.reason == "ready" { "" } else { &planned.why.text };
             next.row([
-                Cell::right(Ink::Quiet, &at),
-                Cell::new(Ink::Plain, &planned.id),
-                Cell::new(Ink::Quiet, &planned.status.step),
+                Cell::right(TextStyle::Quiet, &at),
+                Cell::new(TextStyle::Plain, &planned.id),
+                Cell::new(TextStyle::Quiet, &planned.status.step),
                 Cell::new(planned.status.means.into(), &planned.status.status),
-                Cell::right(Ink::Plain, &planned.priority),
-                Cell::new(Ink::Quiet, time::relative(planned.due_at, now)),
-                Cell::right(Ink::Plain, &planned.failures),
-                Cell::new(Ink::Warn, held),
+                Cell::right(TextStyle::Plain, &planned.priority),
+                Cell::new(TextStyle::Quiet, time::relative(planned.due_at, now)),
+                Cell::right(TextStyle::Plain, &planned.failures),
+                Cell::new(TextStyle::Warn, reason),
             ]);
         }
         if !next.is_empty() {
-            next.without_empty_columns().show(page)?;
+            next.without_empty_columns().write(out)?;
         }
-        let mut rest = Table::new(["not", "status", "the first of them", "why"]);
-        for others in &self.rest {
-            rest.row([
-                Cell::right(Ink::Plain, &others.amount),
-                Cell::new(others.status.means.into(), &others.status.status),
-                Cell::new(Ink::Plain, &others.example),
-                Cell::new(Ink::Quiet, &others.why.text),
+        let mut blocked = Table::new(["blocked", "status", "example", "why"]);
+        for group in &self.blocked {
+            blocked.row([
+                Cell::right(TextStyle::Plain, &group.count),
+                Cell::new(group.status.means.into(), &group.status.status),
+                Cell::new(TextStyle::Plain, &group.example),
+                Cell::new(TextStyle::Quiet, &group.why.text),
             ]);
         }
-        if rest.is_empty() { Ok(()) } else { rest.show(page) }
+        if blocked.is_empty() { Ok(()) } else { blocked.write(out) }
     }
 }

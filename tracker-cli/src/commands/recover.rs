@@ -1,19 +1,20 @@
+//! `tracker recover`.
+
 use std::{io, path::PathBuf};
 
 use serde::Serialize;
 use tracker_core::Tracker;
 
 use crate::{
+    error::CliError,
     exit::Exit,
-    failure::Failure,
     file::FileArg,
-    output::{Ink, Output, Page, View, number},
+    output::{Output, TextStyle, TextWriter, View, number},
 };
 
-/// Copies what is readable of a damaged file into a new one
+/// Copies the readable tasks of a damaged file into a new file
 ///
-/// Work on a copy of the damaged file: if it was not closed cleanly, opening it repairs it first. Ends with 1 if tasks
-/// were lost.
+/// Use a copy of the damaged file: opening repairs a file that was not closed. Exit code 1 if tasks were lost.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -39,7 +40,7 @@ struct LostTask {
 }
 
 impl Args {
-    pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
+    pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
         let recovered = Tracker::recover(&self.file.file, &self.into)?;
         let lost = recovered.lost.into_iter();
         let lost = lost.map(|lost| LostTask { kind: lost.kind, id: lost.id.map(|id| id.to_string()), what: lost.what });
@@ -49,25 +50,25 @@ impl Args {
             batches_lost: recovered.batches_lost,
             earlier_commit: recovered.earlier_commit,
         };
-        output.put(&recovered)?;
-        let whole = recovered.lost.is_empty() && recovered.batches_lost.is_empty() && !recovered.earlier_commit;
-        Ok(if whole { Exit::Fine } else { Exit::Findings })
+        output.print(&recovered)?;
+        let is_complete = recovered.lost.is_empty() && recovered.batches_lost.is_empty() && !recovered.earlier_commit;
+        Ok(if is_complete { Exit::Success } else { Exit::Findings })
     }
 }
 
 impl View for Recovered {
-    fn show(&self, page: &mut Page<'_>) -> io::Result<()> {
+    fn write(&self, out: &mut TextWriter<'_>) -> io::Result<()> {
         for lost in &self.lost {
             let id = lost.id.as_deref().unwrap_or("(its id cannot be read)");
-            page.line(Ink::Bad, &format!("lost: {} {id}: {}", lost.kind, lost.what))?;
+            out.line(TextStyle::Bad, &format!("lost: {} {id}: {}", lost.kind, lost.what))?;
         }
         for what in &self.batches_lost {
-            page.line(Ink::Bad, &format!("lost: a batch: {what}"))?;
+            out.line(TextStyle::Bad, &format!("lost: a batch: {what}"))?;
         }
         if self.earlier_commit {
-            let text = "the latest commit cannot be read: the new file is as of the commit before it";
-            page.line(Ink::Bad, text)?;
+            let text = "the last commit cannot be read: the new file has the state of the commit before it";
+            out.line(TextStyle::Bad, text)?;
         }
-        page.line(Ink::Plain, &format!("{} recovered", number::counted(self.tasks, "task", "tasks")))
+        out.line(TextStyle::Plain, &format!("{} recovered", number::counted(self.tasks, "task", "tasks")))
     }
 }

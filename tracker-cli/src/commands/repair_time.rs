@@ -1,4 +1,4 @@
-//! `tracker doctor --repair-time`.
+//! `tracker doctor --repair-time`: sets the time of a file back to the system clock.
 
 use std::io;
 
@@ -7,23 +7,23 @@ use serde::Serialize;
 use tracker_core::maintenance::TimeRepair;
 
 use crate::{
-    act::ConfirmArg,
+    bulk::ConfirmArg,
+    error::CliError,
     exit::Exit,
-    failure::Failure,
     file::{ClockAhead, FileArg},
-    output::{Ink, Output, Page, View, number, time},
+    output::{Output, TextStyle, TextWriter, View, number, time},
 };
 
 #[derive(Serialize)]
 struct Repaired {
     before: DateTime<Utc>,
     after: DateTime<Utc>,
-    /// How many tasks had a time that lay ahead.
+    /// The number of tasks with a time ahead of the clock.
     tasks: u64,
     redated: Vec<Redated>,
 }
 
-/// A task that waits for another due time now.
+/// A task whose due time was changed.
 #[derive(Serialize)]
 struct Redated {
     kind: String,
@@ -32,25 +32,25 @@ struct Redated {
     after: DateTime<Utc>,
 }
 
-pub fn run(file: &FileArg, confirm: &ConfirmArg, output: &Output) -> Result<Exit, Failure> {
-    let tracker = file.look()?;
+pub fn run(file: &FileArg, confirm: &ConfirmArg, output: &Output) -> Result<Exit, CliError> {
+    let tracker = file.inspect()?;
     let (found, ahead) = (tracker.file_time()?, ClockAhead::of(&tracker)?);
     tracker.close()?;
     if ahead.is_none() {
         let nothing = Repaired { before: found.stored, after: found.stored, tasks: 0, redated: Vec::new() };
-        output.put(&nothing)?;
-        return Ok(Exit::Fine);
+        output.print(&nothing)?;
+        return Ok(Exit::Success);
     }
     let question = format!(
-        "the file's time {} would be set back to that of the system clock, {}, and so would the times that tasks have from it",
+        "the file's time {} would be set back to the system clock, {}, and with it times of tasks",
         time::local(found.stored),
         time::local(found.clock),
     );
     if !confirm.ask(output, &question)? {
         return Ok(Exit::Findings);
     }
-    output.put(&Repaired::from(file.repair_time()?))?;
-    Ok(Exit::Fine)
+    output.print(&Repaired::from(file.repair_time()?))?;
+    Ok(Exit::Success)
 }
 
 impl From<TimeRepair> for Repaired {
@@ -66,16 +66,19 @@ impl From<TimeRepair> for Repaired {
 }
 
 impl View for Repaired {
-    fn show(&self, page: &mut Page<'_>) -> io::Result<()> {
+    fn write(&self, out: &mut TextWriter<'_>) -> io::Result<()> {
         if self.before == self.after {
-            return page.line(Ink::Good, "the file's time is not ahead of the system clock: nothing to repair");
+            return out.line(TextStyle::Good, "the file's time is not ahead of the system clock: nothing to repair");
         }
         for task in &self.redated {
             let (before, after) = (time::local(task.before), time::local(task.after));
-            page.line(Ink::Plain, &format!("{} {}: due {after}, was {before}", task.kind, task.id))?;
+            out.line(TextStyle::Plain, &format!("{} {}: due {after}, was {before}", task.kind, task.id))?;
         }
         let (before, after) = (time::local(self.before), time::local(self.after));
         let tasks = number::counted(self.tasks, "task", "tasks");
-        page.line(Ink::Good, &format!("the file's time is {after}, was {before}; {tasks} had a time that lay ahead"))
+        out.line(
+            TextStyle::Good,
+            &format!("the file's time is {after}, was {before}; {tasks} had a time ahead of the clock"),
+        )
     }
 }

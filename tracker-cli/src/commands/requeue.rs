@@ -1,35 +1,37 @@
+//! `tracker requeue`.
+
 use crate::{
-    act::{Deed, TargetArg},
+    bulk::{BulkCommand, SelectionArg},
+    error::CliError,
     exit::Exit,
-    failure::Failure,
     output::Output,
 };
 
-/// Makes tasks startable again, whatever their status, with nothing held against them
+/// Requeues tasks of any status: startable again, with attempts and failures counted from zero
 ///
-/// Tasks that somebody has are left.
+/// Running tasks refuse.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    target: TargetArg,
-    /// In the first step of a pipeline instead of the current one
+    selection: SelectionArg,
+    /// Starts again in the first step of a pipeline instead of the current one
     #[arg(long)]
     reset: bool,
 }
 
 impl Args {
-    pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
+    pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
         let reset = self.reset;
-        let done = self.target.act(
+        let result = self.selection.run(
             output,
-            &Deed {
-                what: "made startable again",
+            &BulkCommand {
+                action: "requeued",
                 one: &|tasks, id| if reset { tasks.requeue_from_start(id) } else { tasks.requeue(id) },
-                all: &|query| if reset { query.requeue_from_start() } else { query.requeue() },
-                statuses: &|query| query,
+                query: &|query| if reset { query.requeue_from_start() } else { query.requeue() },
+                default_statuses: &|query| query,
             },
         )?;
-        output.put(&done)?;
-        Ok(done.exit())
+        output.print(&result)?;
+        Ok(result.exit())
     }
 }

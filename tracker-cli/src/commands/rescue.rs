@@ -1,50 +1,54 @@
+//! `tracker rescue`.
+
 use crate::{
-    act::{Acted, ConfirmArg},
+    bulk::{BulkResult, ConfirmArg},
+    error::CliError,
     exit::Exit,
-    failure::Failure,
     file::{FileArg, KindArg},
+    human_duration::HumanDuration,
     output::{Output, number},
-    span::Span,
 };
 
-/// Frees tasks whose leases ran out, or that run for too long
+/// Rescues tasks whose leases expired, or that run for too long
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     file: FileArg,
     #[command(flatten)]
     kind: KindArg,
-    /// Also those that were claimed longer ago than this; their workers lose them
-    #[arg(long, value_name = "SPAN")]
-    running_longer_than: Option<Span>,
+    /// Also tasks that were claimed longer ago than this; their workers lose the lease
+    #[arg(long, value_name = "DURATION")]
+    running_longer_than: Option<HumanDuration>,
     #[command(flatten)]
     confirm: ConfirmArg,
 }
 
 impl Args {
-    pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
-        let tracker = self.file.act()?;
-        let all = self.kind.all(&tracker)?;
-        let mut freed = 0;
-        for tasks in &all {
-            freed += tasks.rescue()?.len() as u64;
+    pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
+        let tracker = self.file.open_shared()?;
+        let kinds = self.kind.all(&tracker)?;
+        let mut rescued = 0;
+        for tasks in &kinds {
+            rescued += tasks.rescue()?.len() as u64;
         }
-        if let Some(span) = self.running_longer_than {
+        if let Some(limit) = self.running_longer_than {
             let now = tracker.now();
-            let mut held = 0;
-            for tasks in &all {
-                let long = |since: chrono::DateTime<chrono::Utc>| (now - since).to_std().is_ok_and(|ran| ran > span.0);
-                held += tasks.leases(usize::MAX)?.iter().filter(|leased| long(leased.lease.since)).count() as u64;
+            let mut running = 0;
+            for tasks in &kinds {
+                let is_over =
+                    |since: chrono::DateTime<chrono::Utc>| (now - since).to_std().is_ok_and(|ran| ran > limit.0);
+                let leases = tasks.leases(usize::MAX)?;
+                running += leases.iter().filter(|leased| is_over(leased.lease.since)).count() as u64;
             }
-            let what = format!("{} would be taken from their workers", number::counted(held, "task", "tasks"));
-            if held > 0 && self.confirm.ask(output, &what)? {
-                for tasks in &all {
-                    freed += tasks.rescue_running_longer_than(span.0)?.len() as u64;
+            let question = format!("{} would be taken from their workers", number::counted(running, "task", "tasks"));
+            if running > 0 && self.confirm.ask(output, &question)? {
+                for tasks in &kinds {
+                    rescued += tasks.rescue_running_longer_than(limit.0)?.len() as u64;
                 }
             }
         }
         tracker.close()?;
-        output.put(&Acted { what: "freed", done: freed, meant: freed, refused: Vec::new() })?;
-        Ok(Exit::Fine)
+        output.print(&BulkResult { changed: rescued, selected: rescued, ..BulkResult::new("rescued") })?;
+        Ok(Exit::Success)
     }
 }

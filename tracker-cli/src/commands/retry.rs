@@ -1,33 +1,36 @@
+//! `tracker retry`.
+
 use tracker_core::status::Role;
 
 use crate::{
-    act::{Deed, TargetArg},
+    bulk::{BulkCommand, SelectionArg},
+    error::CliError,
     exit::Exit,
-    failure::Failure,
     output::Output,
 };
 
-/// Makes tasks that failed or were given up startable again, in their current step
+/// Requeues tasks that failed or were given up, in their current step
 ///
-/// Without a status or role, the filter and --all are about those that failed, or were given up.
+/// Tasks of another status refuse. If the filter names no status and no role, and with --all: tasks that failed or were
+/// given up.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    target: TargetArg,
+    selection: SelectionArg,
 }
 
 impl Args {
-    pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
-        let done = self.target.act(
+    pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
+        let result = self.selection.run(
             output,
-            &Deed {
-                what: "made startable again",
-                one: &|tasks, id| tasks.requeue(id),
-                all: &|query| query.requeue(),
-                statuses: &|query| query.role(Role::Failed).role(Role::Exhausted),
+            &BulkCommand {
+                action: "requeued",
+                one: &|tasks, id| tasks.retry(id),
+                query: &|query| query.retry(),
+                default_statuses: &|query| query.role(Role::Failed).role(Role::Exhausted),
             },
         )?;
-        output.put(&done)?;
-        Ok(done.exit())
+        output.print(&result)?;
+        Ok(result.exit())
     }
 }

@@ -1,3 +1,5 @@
+//! `tracker show`: everything about one task.
+
 use std::io;
 
 use chrono::{DateTime, Utc};
@@ -5,89 +7,89 @@ use serde::Serialize;
 use tracker_core::{Tasks, task::TaskKey, untyped::Untyped};
 
 use crate::{
+    error::CliError,
     exit::Exit,
-    failure::Failure,
     file::{ClockAhead, FileArg, KindArg},
-    output::{Ink, Output, Page, View, json, number, time},
-    span::Span,
-    task::{AttemptView, TaskView, WhyView},
+    human_duration::HumanDuration,
+    output::{Output, TextStyle, TextWriter, View, highlighted_json, number, time},
+    task::{AttemptView, ExplanationView, TaskView},
 };
 
-/// One task: its payload, its attempts, and why it is not running
+/// Shows one task: its payload, its attempts, and why it is not running
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     file: FileArg,
-    /// The task's id, as other commands print it
+    /// The id of the task, as other commands print it
     id: String,
     #[command(flatten)]
     kind: KindArg,
 }
 
 #[derive(Serialize)]
-struct Shown {
+struct TaskPage {
     #[serde(flatten)]
     task: TaskView,
-    why: WhyView,
-    /// How many attempts have ended in all; the last of them follow, oldest first.
+    why: ExplanationView,
+    /// The number of attempts that have ended. `history` has the last of them, oldest first.
     ended: u32,
     history: Vec<AttemptView>,
-    /// Where the file's time is ahead of the system clock.
+    /// Present if the time of the file is ahead of the system clock.
     clock_ahead: Option<ClockAhead>,
     #[serde(skip)]
     now: DateTime<Utc>,
 }
 
 impl Args {
-    pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
-        let tracker = self.file.look()?;
+    pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
+        let tracker = self.file.inspect()?;
         let (tasks, id) = self.kind.task(&tracker, &self.id)?;
         let clock_ahead = ClockAhead::of(&tracker)?;
-        output.put(&Shown { clock_ahead, ..shown(&tasks, &id, tracker.now())? })?;
-        Ok(Exit::Fine)
+        output.print(&TaskPage { clock_ahead, ..task_page(&tasks, &id, tracker.now())? })?;
+        Ok(Exit::Success)
     }
 }
 
-fn shown(tasks: &Tasks<Untyped>, id: &TaskKey, now: DateTime<Utc>) -> Result<Shown, Failure> {
+fn task_page(tasks: &Tasks<Untyped>, id: &TaskKey, now: DateTime<Utc>) -> Result<TaskPage, CliError> {
     let kind = tasks.info()?;
-    let mut record = tasks.get(id)?.ok_or_else(|| Failure::refused(format!("task {id} was just deleted")))?;
+    let mut record = tasks.get(id)?.ok_or_else(|| CliError::refused(format!("task {id} was just deleted")))?;
     let why = tasks.explain(id)?;
     let history = record.history.clone().into_iter().map(|attempt| AttemptView::new(attempt, &kind)).collect();
     let ended = std::mem::take(&mut record.ended);
-    Ok(Shown { task: TaskView::new(record, &kind), why: (&why).into(), ended, history, clock_ahead: None, now })
+    Ok(TaskPage { task: TaskView::new(record, &kind), why: (&why).into(), ended, history, clock_ahead: None, now })
 }
 
-impl View for Shown {
-    fn show(&self, page: &mut Page<'_>) -> io::Result<()> {
+impl View for TaskPage {
+    fn write(&self, out: &mut TextWriter<'_>) -> io::Result<()> {
         let task = &self.task;
-        page.text(Ink::Strong, &task.id)?;
-        page.text(Ink::Quiet, &format!("  {}  ", task.kind))?;
-        page.line(task.status.means.into(), &task.status.status)?;
-        page.line(Ink::Plain, &self.why.text)?;
+        out.text(TextStyle::Strong, &task.id)?;
+        out.text(TextStyle::Quiet, &format!("  {}  ", task.kind))?;
+        out.line(task.status.means.into(), &task.status.status)?;
+        out.line(TextStyle::Plain, &self.why.text)?;
         if let Some(ahead) = &self.clock_ahead {
-            page.line(Ink::Warn, &format!("! {}", ahead.text))?;
+            out.line(TextStyle::Warn, &format!("! {}", ahead.text))?;
         }
-        page.end()?;
-        self.facts(page)?;
-        page.end()?;
+        out.end()?;
+        self.write_facts(out)?;
+        out.end()?;
         let payload = serde_json::to_string_pretty(&task.task).map_err(io::Error::from)?;
-        json::show(page, &payload, "  ")?;
+        highlighted_json::write(out, &payload, "  ")?;
         if !self.history.is_empty() {
-            page.end()?;
-            self.timeline(page)?;
+            out.end()?;
+            self.write_history(out)?;
         }
         Ok(())
     }
 }
 
-impl Shown {
-    fn facts(&self, page: &mut Page<'_>) -> io::Result<()> {
+impl TaskPage {
+    fn write_facts(&self, out: &mut TextWriter<'_>) -> io::Result<()> {
         let task = &self.task;
-        let told = |at| format!("{} ({})", time::local(at), time::relative(at, self.now));
+        let both = |at| format!("{} ({})", time::local(at), time::relative(at, self.now));
         let mut facts = vec![
-            ("submitted", told(task.created_at)),
-            ("changed", told(task.updated_at)),
-            ("due", told(task.due_at)),
+            ("submitted", both(task.created_at)),
+            ("changed", both(task.updated_at)),
+            ("due", both(task.due_at)),
             ("priority", task.priority.to_string()),
             (
                 "attempts",
@@ -104,49 +106,49 @@ impl Shown {
         }
         if let Some(lease) = &task.lease {
             let by = if lease.detached { " by a ticket" } else { "" };
-            let until = told(lease.until);
-            facts.push(("lease", format!("{}{by}, fence {}, since {}", lease.worker, lease.fence, told(lease.since))));
+            let until = both(lease.until);
+            facts.push(("lease", format!("{}{by}, fence {}, since {}", lease.worker, lease.fence, both(lease.since))));
             facts.push(("until", until));
         }
         if let Some(progress) = &task.progress {
             facts.push(("progress", format!("{progress} ({})", time::relative(progress.at, self.now))));
         }
         if task.cancel_requested {
-            facts.push(("cancel", "asked for: it ends as cancelled unless it succeeds".to_owned()));
+            facts.push(("cancel", "requested: the attempt ends as cancelled unless it succeeds".to_owned()));
         }
         for (name, value) in facts {
-            page.text(Ink::Quiet, &format!("  {name:<10}"))?;
-            page.line(Ink::Plain, &value)?;
+            out.text(TextStyle::Quiet, &format!("  {name:<10}"))?;
+            out.line(TextStyle::Plain, &value)?;
         }
         Ok(())
     }
 
-    fn timeline(&self, page: &mut Page<'_>) -> io::Result<()> {
-        let left_out = (self.ended as usize).saturating_sub(self.history.len());
-        if left_out > 0 {
-            page.line(Ink::Quiet, &format!("  … {left_out} earlier attempts"))?;
+    fn write_history(&self, out: &mut TextWriter<'_>) -> io::Result<()> {
+        let earlier = (self.ended as usize).saturating_sub(self.history.len());
+        if earlier > 0 {
+            out.line(TextStyle::Quiet, &format!("  … {earlier} earlier attempts"))?;
         }
         for attempt in &self.history {
-            let took = Span(std::time::Duration::from_secs_f64(attempt.seconds.max(0.0)));
-            page.text(Ink::Quiet, &format!("  {}  ", time::local(attempt.started_at)))?;
-            page.text(Ink::Plain, &format!("attempt {} ", attempt.attempt))?;
-            page.text(attempt.ink(), attempt.ending)?;
+            let took = HumanDuration(std::time::Duration::from_secs_f64(attempt.seconds.max(0.0)));
+            out.text(TextStyle::Quiet, &format!("  {}  ", time::local(attempt.started_at)))?;
+            out.text(TextStyle::Plain, &format!("attempt {} ", attempt.attempt))?;
+            out.text(attempt.style(), attempt.status)?;
             let step = if attempt.step.is_empty() { String::new() } else { format!(", {}", attempt.step) };
-            page.line(Ink::Quiet, &format!(" after {took}  {}, fence {}{step}", attempt.worker, attempt.fence))?;
+            out.line(TextStyle::Quiet, &format!(" after {took}  {}, fence {}{step}", attempt.worker, attempt.fence))?;
             if let Some(failure) = &attempt.failure {
-                let what = if failure.panicked { "panicked: " } else { "" };
+                let prefix = if failure.panicked { "panicked: " } else { "" };
                 for line in failure.error.lines() {
-                    page.line(Ink::Bad, &format!("      {what}{line}"))?;
+                    out.line(TextStyle::Bad, &format!("      {prefix}{line}"))?;
                 }
                 for line in failure.causes.iter().flat_map(|cause| cause.lines()) {
-                    page.line(Ink::Plain, &format!("        caused by: {line}"))?;
+                    out.line(TextStyle::Plain, &format!("        caused by: {line}"))?;
                 }
             }
             for note in attempt.notes.iter().flat_map(|note| note.lines()) {
-                page.line(Ink::Plain, &format!("      {note}"))?;
+                out.line(TextStyle::Plain, &format!("      {note}"))?;
             }
             for (name, value) in &attempt.metrics {
-                page.line(Ink::Plain, &format!("      {name} = {value}"))?;
+                out.line(TextStyle::Plain, &format!("      {name} = {value}"))?;
             }
         }
         Ok(())

@@ -1,17 +1,19 @@
+//! `tracker verify`.
+
 use std::io;
 
 use serde::Serialize;
 
 use crate::{
+    error::CliError,
     exit::Exit,
-    failure::Failure,
     file::FileArg,
-    output::{Cell, Ink, Output, Page, Table, View},
+    output::{Cell, Output, Table, TextStyle, TextWriter, View},
 };
 
-/// Recomputes every index and counter, and says what differs
+/// Recomputes every index and counter, and lists inconsistencies
 ///
-/// Reads the whole file and changes nothing. Ends with 1 if something differs.
+/// Reads the whole file and changes nothing. Exit code 1 if there are inconsistencies.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -21,34 +23,35 @@ pub struct Args {
 #[derive(Serialize)]
 struct Verified {
     sound: bool,
-    differences: Vec<Found>,
+    inconsistencies: Vec<InconsistencyView>,
 }
 
 #[derive(Serialize)]
-struct Found {
+struct InconsistencyView {
     table: String,
     what: String,
 }
 
 impl Args {
-    pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
-        let found = self.file.look()?.verify()?.into_iter();
-        let differences: Vec<_> = found.map(|found| Found { table: found.table, what: found.what }).collect();
-        let verified = Verified { sound: differences.is_empty(), differences };
-        output.put(&verified)?;
-        Ok(if verified.sound { Exit::Fine } else { Exit::Findings })
+    pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
+        let found = self.file.inspect()?.verify()?.into_iter();
+        let inconsistencies: Vec<_> =
+            found.map(|found| InconsistencyView { table: found.table, what: found.what }).collect();
+        let verified = Verified { sound: inconsistencies.is_empty(), inconsistencies };
+        output.print(&verified)?;
+        Ok(if verified.sound { Exit::Success } else { Exit::Findings })
     }
 }
 
 impl View for Verified {
-    fn show(&self, page: &mut Page<'_>) -> io::Result<()> {
+    fn write(&self, out: &mut TextWriter<'_>) -> io::Result<()> {
         if self.sound {
-            return page.line(Ink::Good, "sound: every index and counter is as its tasks say");
+            return out.line(TextStyle::Good, "sound: every index and counter matches the tasks");
         }
         let mut table = Table::new(["table", "what is wrong"]);
-        for found in &self.differences {
-            table.row([Cell::new(Ink::Strong, &found.table), Cell::new(Ink::Bad, &found.what)]);
+        for found in &self.inconsistencies {
+            table.row([Cell::new(TextStyle::Strong, &found.table), Cell::new(TextStyle::Bad, &found.what)]);
         }
-        table.show(page)
+        table.write(out)
     }
 }

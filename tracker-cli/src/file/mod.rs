@@ -1,8 +1,9 @@
-//! Opening a tracker file, and who stands in the way.
+//! Opening a tracker file for a command: to inspect it, to change it beside other processes, or alone. Errors name the
+//! process that is in the way.
 
-mod clock;
+mod clock_ahead;
 mod holder;
-mod kinds;
+mod kind_arg;
 mod output_file;
 
 use std::{
@@ -13,16 +14,16 @@ use std::{
 
 use tracker_core::{Error, ErrorKind, Options, Tracker, file::Sharing, maintenance::TimeRepair};
 
-use self::holder::Hold;
+use self::holder::Access;
 pub use self::{
-    clock::ClockAhead,
+    clock_ahead::ClockAhead,
     holder::Holder,
-    kinds::KindArg,
+    kind_arg::KindArg,
     output_file::{Contents, Existing, OutputFile, private_temporary},
 };
-use crate::failure::{Failure, said};
+use crate::error::{CliError, message};
 
-/// The file of a command.
+/// The file argument of a command.
 #[derive(clap::Args, Clone)]
 pub struct FileArg {
     /// The tracker file
@@ -30,63 +31,64 @@ pub struct FileArg {
     pub file: PathBuf,
 }
 
-/// Little memory: a command reads a few pages and ends.
+/// The size of the cache in bytes: a command reads few pages.
 const CACHE: usize = 16 << 20;
 
-/// How long a dead process may hold a file.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long opening waits for a process that has just died.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
 fn options() -> Options {
     Tracker::options().cache_bytes(CACHE)
 }
 
 impl FileArg {
-    /// Opens it only to look, beside whoever works on it. After an unclean end it is repaired first.
-    pub fn look(&self) -> Result<Tracker, Failure> {
-        patiently(|| options().inspect(&self.file)).map_err(|error| explain(&self.file, &error, Purpose::Look))
+    /// Opens the file for reading only, beside other processes. Repairs it first if it was not closed.
+    pub fn inspect(&self) -> Result<Tracker, CliError> {
+        retry_while_locked(|| options().inspect(&self.file))
+            .map_err(|error| explain(&self.file, &error, Purpose::Inspect))
     }
 
-    /// Opens it to work on its tasks, as the only one who does; others may look. Made where there is none.
-    pub fn work(&self) -> Result<Tracker, Failure> {
-        patiently(|| Tracker::open(&self.file)).map_err(|error| explain(&self.file, &error, Purpose::Act))
+    /// Opens the file as its only writer, in the default sharing mode. Creates it if it does not exist.
+    pub fn open_or_create(&self) -> Result<Tracker, CliError> {
+        retry_while_locked(|| Tracker::open(&self.file)).map_err(|error| explain(&self.file, &error, Purpose::Write))
     }
 
-    /// Sets back its time, as the only one who has it open.
-    pub fn repair_time(&self) -> Result<TimeRepair, Failure> {
-        let repaired = patiently(|| options().repair_time(&self.file));
-        repaired.map_err(|error| explain(&self.file, &error, Purpose::Alone))
+    /// Sets the time of the file back. No other process may have the file open.
+    pub fn repair_time(&self) -> Result<TimeRepair, CliError> {
+        let repaired = retry_while_locked(|| options().repair_time(&self.file));
+        repaired.map_err(|error| explain(&self.file, &error, Purpose::Exclusive))
     }
 
-    /// The other processes that have it open, as far as this user may know.
+    /// Returns the other processes that have the file open and are visible to this user.
     pub fn holders(&self) -> Vec<Holder> {
         holder::holders(&self.file)
     }
 
-    /// Whether nobody is seen to work on it; only where the system tells who has it open.
-    pub fn is_deserted(&self) -> bool {
-        cfg!(target_os = "linux") && !self.holders().iter().any(Holder::works)
+    /// Returns whether no process has the file open for writing. Always false on systems other than Linux.
+    pub fn has_no_worker(&self) -> bool {
+        cfg!(target_os = "linux") && !self.holders().iter().any(Holder::can_write)
     }
 
-    /// Opens it to act, alone or beside others who share it in the same way. It must exist.
-    pub fn act(&self) -> Result<Tracker, Failure> {
+    /// Opens the file for changes, alone or beside other writers. The file must exist.
+    pub fn open_shared(&self) -> Result<Tracker, CliError> {
         if !self.file.exists() {
-            // Says in the library's words that nothing is there; opening for work would create it.
-            self.look()?;
+            // The library's error names the missing file; opening for writing would create it.
+            self.inspect()?;
         }
-        // What a process had in its hands that is gone is free at once, and not when its leases run out: but only who has
-        // the file alone can know that it is gone, so it is opened alone for a moment, where that is possible.
+        // Leases of processes that are gone are released only by an open without other writers. So the file is opened
+        // alone for a moment, if possible.
         if let Ok(alone) = options().open(&self.file) {
             alone.close()?;
         }
         let opened = options().sharing(Sharing::Writers).open(&self.file);
-        opened.map_err(|error| explain(&self.file, &error, Purpose::Act))
+        opened.map_err(|error| explain(&self.file, &error, Purpose::Write))
     }
 }
 
-/// A process that was just killed may hold a file for a moment: a command that it was starting has its open files until
-/// the command's program is there. So this waits a little before it refuses.
-fn patiently<T>(open: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
-    let until = Instant::now() + PATIENCE;
+/// Retries an open for a second while another process has the file: a process that was just killed may hold its locks for
+/// a moment through a child that has not executed its program yet.
+fn retry_while_locked<T>(open: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+    let until = Instant::now() + LOCK_TIMEOUT;
     loop {
         match open() {
             Err(error) if error.kind() == ErrorKind::Busy && Instant::now() < until => {
@@ -99,41 +101,41 @@ fn patiently<T>(open: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    Look,
-    Act,
-    /// To act while nobody else has it open.
-    Alone,
+    Inspect,
+    Write,
+    /// To write while no other process has the file open.
+    Exclusive,
 }
 
-/// The library's error; where another process is in the way, which one, and what to do about it.
-pub fn explain(path: &Path, error: &Error, purpose: Purpose) -> Failure {
+/// Returns the library's error. If another process has the file open, names it and the way out.
+pub fn explain(path: &Path, error: &Error, purpose: Purpose) -> CliError {
     let text = match error.kind() {
-        ErrorKind::Busy => in_the_way(path, purpose, &holder::holders(path)),
+        ErrorKind::Busy => blocked_by(path, purpose, &holder::holders(path)),
         _ => None,
     };
-    Failure::file(text.unwrap_or_else(|| said(error)))
+    CliError::file(text.unwrap_or_else(|| message(error)))
 }
 
-fn in_the_way(path: &Path, purpose: Purpose, holders: &[Holder]) -> Option<String> {
-    // The one that excludes most is the reason; of several, the oldest.
-    let holder = holders.iter().rev().max_by_key(|holder| holder.hold)?;
-    let (path, who) = (path.display(), holder);
-    Some(match (holder.hold, purpose) {
-        (Hold::Exclusive, _) => format!(
-            "{path} is opened exclusively by {who}: start it with readers sharing (Sharing::Readers, the default), or stop it"
+fn blocked_by(path: &Path, purpose: Purpose, holders: &[Holder]) -> Option<String> {
+    // Of several processes the one with the strongest access is the reason; of those, the oldest.
+    let holder = holders.iter().rev().max_by_key(|holder| holder.access)?;
+    let path = path.display();
+    Some(match (holder.access, purpose) {
+        (Access::Exclusive, _) => {
+            format!("{path} is opened exclusively by {holder}: stop it, or start it with Sharing::Readers, the default")
+        }
+        (Access::Readers | Access::Writers, Purpose::Exclusive) => {
+            format!("{path} is opened by {holder}, and this command needs it alone: stop that process first")
+        }
+        (Access::Readers, Purpose::Inspect) => {
+            format!("{path} is opened by {holder} in another sharing mode: try again in a moment, or stop it")
+        }
+        (Access::Readers, Purpose::Write) => format!(
+            "{path} is opened for writing by {holder}, which lets others read only: stop it, or start it with Sharing::Writers"
         ),
-        (Hold::Readers | Hold::Writers, Purpose::Alone) => {
-            format!("{path} is opened by {who}, and this must have it alone: stop it first")
+        (Access::Writers, _) => {
+            format!("{path} is opened by {holder} with Sharing::Writers, which this command cannot join: stop it")
         }
-        (Hold::Readers, Purpose::Look) => {
-            format!("{path} is opened by {who} in another way; try again in a moment, or stop it")
-        }
-        (Hold::Readers, Purpose::Act) => format!(
-            "{path} is opened for writing by {who}, which lets others look but not act: stop it, or start it with writers sharing (Sharing::Writers)"
-        ),
-        (Hold::Writers, _) => {
-            format!("{path} is opened by {who} with writers sharing, which this cannot join: stop it")
-        }
-        (Hold::Looking, _) => format!("{path} is being looked at by {who}: try again when it has ended"),
+        (Access::Inspecting, _) => format!("{path} is opened for reading by {holder}: try again when it has ended"),
     })
 }

@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::{Builder, NamedTempFile};
 
-use crate::failure::Failure;
+use crate::error::CliError;
 
 /// A file that a command writes. Drop it without [`OutputFile::finish`], and a new or replaced file is as it was before.
 pub struct OutputFile {
@@ -48,8 +48,8 @@ const TRACKER_FILE: &[u8] = b"redb\x1a\n\xa9\r\n";
 impl OutputFile {
     /// Opens a path for writing. Symbolic links are followed and kept; a link without a target is refused, as is a tracker
     /// file.
-    pub fn create(path: &Path, existing: Existing, contents: Contents) -> Result<Self, Failure> {
-        let failed = |error: &io::Error| Failure::file(unwritten(path, error));
+    pub fn create(path: &Path, existing: Existing, contents: Contents) -> Result<Self, CliError> {
+        let failed = |error: &io::Error| CliError::file(unwritten(path, error));
         let is_link = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
         let found = match fs::metadata(path) {
             Ok(found) => Some(found),
@@ -58,24 +58,24 @@ impl OutputFile {
         };
         let target = match found {
             None if is_link => {
-                return Err(Failure::usage(format!(
+                return Err(CliError::usage(format!(
                     "{} is a symbolic link to a file that does not exist: remove it, or name its target",
                     path.display()
                 )));
             }
             None => Self::beside(path, contents, None),
             Some(found) if found.is_dir() => {
-                return Err(Failure::usage(format!("{} is a folder: name a file in it", path.display())));
+                return Err(CliError::usage(format!("{} is a folder: name a file in it", path.display())));
             }
             Some(found) if !found.is_file() => OpenOptions::new().write(true).open(path).map(Target::Direct),
             Some(_) if existing == Existing::Keep => {
-                return Err(Failure::file(format!(
+                return Err(CliError::file(format!(
                     "{} exists already and is not overwritten: remove it, or name another file",
                     path.display()
                 )));
             }
             Some(_) if is_tracker_file(path) => {
-                return Err(Failure::usage(format!("{} is a tracker file: name another file", path.display())));
+                return Err(CliError::usage(format!("{} is a tracker file: name another file", path.display())));
             }
             // The kernel follows the link, and so refuses links that other users put into shared folders.
             Some(_) if is_link => OpenOptions::new().write(true).truncate(true).open(path).map(Target::Direct),
@@ -105,14 +105,14 @@ impl OutputFile {
     }
 
     /// Writes all of a text at once.
-    pub fn write(path: &Path, existing: Existing, contents: Contents, text: &[u8]) -> Result<(), Failure> {
+    pub fn write(path: &Path, existing: Existing, contents: Contents, text: &[u8]) -> Result<(), CliError> {
         let mut file = Self::create(path, existing, contents)?;
         file.write_all(text)?;
         file.finish()
     }
 
     /// Puts the complete file in its place, after it has reached the disk.
-    pub fn finish(self) -> Result<(), Failure> {
+    pub fn finish(self) -> Result<(), CliError> {
         let path = self.path;
         let finished = match self.target {
             Target::Direct(file) => match file.metadata() {
@@ -121,7 +121,7 @@ impl OutputFile {
             },
             Target::Beside { file, replaces } => place(file, &path, replaces),
         };
-        finished.map_err(|error| Failure::file(unwritten(&path, &error)))
+        finished.map_err(|error| CliError::file(unwritten(&path, &error)))
     }
 }
 
@@ -143,15 +143,16 @@ impl Write for OutputFile {
 }
 
 /// Makes a file for an editor, under a random name in the system's folder for such files; it stays until it is removed.
-pub fn private_temporary(suffix: &str, text: &[u8]) -> Result<PathBuf, Failure> {
+pub fn private_temporary(suffix: &str, text: &[u8]) -> Result<PathBuf, CliError> {
     let made = || -> io::Result<PathBuf> {
         let mut file = Builder::new().prefix("tracker-").suffix(suffix).tempfile()?;
         file.write_all(text)?;
         file.flush()?;
         file.into_temp_path().keep().map_err(|error| error.error)
     };
-    made()
-        .map_err(|error| Failure::file(format!("cannot make a file in {}: {}", folder_of_temporaries(), cause(&error))))
+    made().map_err(|error| {
+        CliError::file(format!("cannot make a file in {}: {}", folder_of_temporaries(), cause(&error)))
+    })
 }
 
 fn folder_of_temporaries() -> String {

@@ -1,3 +1,5 @@
+//! JSON with the characters escaped that a terminal would obey. Used for `--json`, exports and the text given to an editor.
+
 use std::{
     borrow::Cow,
     fmt::Write as _,
@@ -5,19 +7,19 @@ use std::{
     str,
 };
 
-use super::text::steers;
+use super::terminal_text::controls_terminal;
 
-/// JSON text with the characters escaped that would steer a terminal. Those are in strings only, so it means the same.
+/// Escapes control characters in JSON text. They occur in strings only, so the value stays the same.
 pub fn escaped_json(json: &str) -> Cow<'_, str> {
-    // Other control characters are escaped by every writer of JSON; these stand between its values.
-    let escapes = |char: char| steers(char) && !matches!(char, '\n' | '\r' | '\t');
+    // Writers of JSON escape these in strings; they remain between values.
+    let escapes = |char: char| controls_terminal(char) && !matches!(char, '\n' | '\r' | '\t');
     if !json.contains(escapes) {
         return json.into();
     }
     let mut out = String::with_capacity(json.len() + 64);
     for char in json.chars() {
         if escapes(char) {
-            // Writing to a string does not fail, and all of them are below U+FFFF.
+            // Writing to a string does not fail. All these characters are below U+FFFF.
             let _ = write!(out, "\\u{:04x}", u32::from(char));
         } else {
             out.push(char);
@@ -26,30 +28,31 @@ pub fn escaped_json(json: &str) -> Cow<'_, str> {
     out.into()
 }
 
-/// Passes JSON on as [`escaped_json`].
+/// A writer that escapes JSON as [`escaped_json`] does.
 pub struct EscapedJson<W> {
     out: W,
-    /// The beginning of a character whose other bytes have not come.
-    begun: Vec<u8>,
+    /// The first bytes of a character whose other bytes are not written yet.
+    incomplete: Vec<u8>,
 }
 
 impl<W: Write> EscapedJson<W> {
     pub fn new(out: W) -> Self {
-        Self { out, begun: Vec::new() }
+        Self { out, incomplete: Vec::new() }
     }
 }
 
 impl<W: Write> Write for EscapedJson<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let begun = std::mem::take(&mut self.begun);
-        let all: Cow<'_, [u8]> = if begun.is_empty() { bytes.into() } else { [&begun, bytes].concat().into() };
+        let incomplete = std::mem::take(&mut self.incomplete);
+        let all: Cow<'_, [u8]> =
+            if incomplete.is_empty() { bytes.into() } else { [&incomplete, bytes].concat().into() };
         let complete = match str::from_utf8(&all) {
             Err(error) if error.error_len().is_none() => error.valid_up_to(),
             _ => all.len(),
         };
         let (complete, rest) = all.split_at(complete);
         self.out.write_all(escaped_json(&String::from_utf8_lossy(complete)).as_bytes())?;
-        self.begun = rest.to_vec();
+        self.incomplete = rest.to_vec();
         Ok(bytes.len())
     }
 
@@ -67,14 +70,14 @@ mod tests {
     const ESCAPED: &str = "{\n\t\"a\\u0085\\u009b\\u202e\\u007f\\u2069é漢𝄞\": \"\\u001b\"}\r\n";
 
     #[test]
-    fn escaped_json_is_the_same_value() {
+    fn escaped_json_has_the_same_value() {
         assert_eq!(escaped_json(JSON), ESCAPED);
         let values = [JSON, ESCAPED].map(|json| serde_json::from_str::<serde_json::Value>(json).unwrap());
         assert_eq!(values[0], values[1]);
     }
 
     #[test]
-    fn characters_cut_by_writes_are_escaped() {
+    fn characters_split_over_writes_are_escaped() {
         for size in 1..8 {
             let mut out = Vec::new();
             let mut writer = EscapedJson::new(&mut out);

@@ -1,52 +1,51 @@
-//! Answers: for people on a terminal, plain where they are piped, or as JSON.
+//! Answers of commands: text for a terminal or a pipe, or JSON. Called by every command; knows no command and no file.
 
+mod color;
 mod escaped_json;
-mod ink;
-pub mod json;
+pub mod highlighted_json;
 pub mod number;
-mod page;
 mod table;
-mod text;
+mod terminal_text;
+mod text_style;
+mod text_writer;
 pub mod time;
 
+pub use color::ColorChoice;
 pub use escaped_json::{EscapedJson, escaped_json};
-pub use ink::Ink;
-pub use page::Page;
 pub use table::{Cell, Table};
-pub use text::shown;
+pub use terminal_text::escape_line;
+pub use text_style::TextStyle;
+pub use text_writer::TextWriter;
 
-use std::{
-    env,
-    io::{self, IsTerminal, Write},
-};
+use std::io::{self, IsTerminal, Write};
 
 use console::Term;
 use serde::Serialize;
 use tracker_core::query::UnreadableTask;
 
-use crate::{args::Color, failure::Failure};
+use crate::error::CliError;
 
-/// Names the tasks that a page lacks on the standard error output.
-pub fn report_unreadable(tasks: &[UnreadableTask]) {
+/// Prints the tasks that a page lacks to the standard error output.
+pub fn warn_unreadable(tasks: &[UnreadableTask]) {
     for task in tasks {
-        eprintln!("tracker: {}", text::shown_lines(&task.error.to_string()));
+        eprintln!("tracker: {}", terminal_text::escape_lines(&task.error.to_string()));
     }
 }
 
-/// What a command answers. Its serialized form is what `--json` prints, and is documented in `docs/cli.md`.
+/// The answer of a command. `--json` prints its serialized form, which `docs/cli.md` documents.
 pub trait View: Serialize {
-    /// The same for people.
-    fn show(&self, page: &mut Page<'_>) -> io::Result<()>;
+    /// Writes the answer as text.
+    fn write(&self, out: &mut TextWriter<'_>) -> io::Result<()>;
 }
 
-/// Where answers go, and in which form.
+/// Prints answers and errors in the form that the command line chose.
 pub struct Output {
     json: bool,
-    color: Color,
+    color: ColorChoice,
 }
 
 impl Output {
-    pub fn new(json: bool, color: Color) -> Self {
+    pub fn new(json: bool, color: ColorChoice) -> Self {
         Self { json, color }
     }
 
@@ -55,47 +54,38 @@ impl Output {
     }
 
     /// Prints an answer to the standard output.
-    pub fn put(&self, view: &impl View) -> Result<(), Failure> {
-        self.print(view).map_err(|error| Failure::printing("output", error))
+    pub fn print(&self, view: &impl View) -> Result<(), CliError> {
+        self.write(view).map_err(|error| CliError::printing("output", error))
     }
 
-    fn print(&self, view: &impl View) -> io::Result<()> {
+    fn write(&self, view: &impl View) -> io::Result<()> {
         let mut out = io::BufWriter::new(io::stdout().lock());
         if self.json {
             serde_json::to_writer(EscapedJson::new(&mut out), view).map_err(io::Error::from)?;
             writeln!(out)?;
         } else {
             let width = io::stdout().is_terminal().then(|| usize::from(Term::stdout().size().1));
-            view.show(&mut Page::new(&mut out, self.is_coloured(&io::stdout()), width))?;
+            view.write(&mut TextWriter::new(&mut out, self.uses_color(&io::stdout()), width))?;
         }
         out.flush()
     }
 
-    /// Tells a failure on the standard error output.
-    pub fn fail(&self, failure: &Failure) {
-        if failure.is_unheard() {
+    /// Prints an error to the standard error output.
+    pub fn print_error(&self, error: &CliError) {
+        if error.is_broken_pipe() {
             return;
         }
         if self.json {
-            let error = serde_json::json!({ "error": { "kind": failure.kind(), "message": failure.to_string() } });
+            let error = serde_json::json!({ "error": { "kind": error.kind(), "message": error.to_string() } });
             eprintln!("{}", escaped_json(&error.to_string()));
         } else {
-            let label = Ink::Bad.paint("tracker:", self.is_coloured(&io::stderr()));
-            eprintln!("{label} {}", text::shown_lines(&failure.to_string()));
+            let label = TextStyle::Bad.paint("tracker:", self.uses_color(&io::stderr()));
+            eprintln!("{label} {}", terminal_text::escape_lines(&error.to_string()));
         }
     }
 
-    /// Whether what goes to this stream has colours.
-    pub fn is_coloured(&self, stream: &impl IsTerminal) -> bool {
-        match self.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => {
-                // https://no-color.org: set and not empty, whatever it says.
-                let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-                let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
-                stream.is_terminal() && !refused && !dumb
-            }
-        }
+    /// Returns whether output to this stream is colored.
+    pub fn uses_color(&self, stream: &impl IsTerminal) -> bool {
+        self.color.applies_to(stream)
     }
 }

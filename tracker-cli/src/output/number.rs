@@ -1,4 +1,6 @@
-/// With a comma between each three digits.
+//! Numbers, sizes, shares and bars as text.
+
+/// Formats a number with a comma between groups of three digits.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
@@ -11,17 +13,17 @@ pub fn grouped(number: u64) -> String {
     out
 }
 
-/// The sum of counters, which a damaged file may state as large as it likes.
+/// Sums counters. Saturates, because counters of a damaged file may have any value.
 pub fn sum(counts: impl IntoIterator<Item = u64>) -> u64 {
     counts.into_iter().fold(0, u64::saturating_add)
 }
 
-/// With its noun, in the singular or the plural.
+/// Formats a number with its noun in the singular or the plural.
 pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }
 
-/// A size of a file.
+/// Formats the size of a file.
 pub fn bytes(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
     let mut size = bytes as f64;
@@ -37,7 +39,7 @@ pub fn bytes(bytes: u64) -> String {
     if unit == "bytes" { format!("{bytes} bytes") } else { format!("{size:.1} {unit}") }
 }
 
-/// A share of a whole in percent. Neither 0 nor 100 unless it is.
+/// Formats a share in percent. Shows `0%` and `100%` only if they are exact.
 pub fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "0%".to_owned();
@@ -49,7 +51,7 @@ pub fn percent(part: u64, whole: u64) -> String {
     }
 }
 
-/// A bar of so many columns, filled in eighths of one. What is not nothing can be seen.
+/// Draws a bar in eighths of a column. A part above zero has at least one eighth.
 pub fn bar(part: u64, whole: u64, columns: u64) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let filled = u128::from(part) * u128::from(columns) * 8 / u128::from(whole.max(1));
@@ -63,14 +65,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_shown_as_people_read_them() {
+    fn numbers_and_sizes_are_grouped() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!((counted(1, "task", "tasks"), counted(0, "task", "tasks")), ("1 task".into(), "0 tasks".into()));
         assert_eq!([999, 1_000, 12_345_678].map(bytes), ["999 bytes", "1.0 kB", "12.3 MB"]);
     }
 
     #[test]
-    fn shares_are_nothing_or_all_only_where_they_are() {
+    fn share_is_0_or_100_percent_only_if_exact() {
         assert_eq!(
             [(0, 0), (0, 9), (1, 1_000), (999, 1_000), (5, 5)].map(|(part, whole)| percent(part, whole)),
             ["0%", "0%", "<1%", "99%", "100%"]

@@ -1,32 +1,32 @@
+//! Tables of text. On a terminal the last column is cut to the width of the screen.
+
 use std::io;
 
 use console::{Alignment, measure_text_width, pad_str, truncate_str};
 
-use super::{Ink, Page, text};
+use super::{TextStyle, TextWriter, terminal_text};
 
-/// Rows in columns. On a terminal the last column is cut where the line would not fit.
 #[derive(Default)]
 pub struct Table {
     head: Vec<&'static str>,
     rows: Vec<Vec<Cell>>,
 }
 
-/// A piece of text in a table.
 #[derive(Clone, Debug, Default)]
 pub struct Cell {
     text: String,
-    ink: Ink,
+    style: TextStyle,
     right: bool,
 }
 
 impl Cell {
-    pub fn new(ink: Ink, text: impl AsRef<str>) -> Self {
-        Self { text: text::shown(text.as_ref()).into_owned(), ink, right: false }
+    pub fn new(style: TextStyle, text: impl AsRef<str>) -> Self {
+        Self { text: terminal_text::escape_line(text.as_ref()).into_owned(), style, right: false }
     }
 
-    /// A number, or what else stands to the right.
-    pub fn right(ink: Ink, text: &impl ToString) -> Self {
-        Self { right: true, ..Self::new(ink, text.to_string()) }
+    /// A cell that is aligned to the right.
+    pub fn right(style: TextStyle, text: &impl ToString) -> Self {
+        Self { right: true, ..Self::new(style, text.to_string()) }
     }
 }
 
@@ -43,7 +43,7 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// Without the columns in which no row has anything.
+    /// Removes the columns that are empty in every row.
     pub fn without_empty_columns(mut self) -> Self {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
         let filled: Vec<bool> = (0..columns)
@@ -59,19 +59,19 @@ impl Table {
         self
     }
 
-    pub fn show(&self, page: &mut Page<'_>) -> io::Result<()> {
+    pub fn write(&self, out: &mut TextWriter<'_>) -> io::Result<()> {
         let first = self.rows.first();
         let right = |at: usize| first.and_then(|row| row.get(at)).is_some_and(|cell| cell.right);
         let head: Vec<_> = self
             .head
             .iter()
             .enumerate()
-            .map(|(at, text)| Cell { right: right(at), ..Cell::new(Ink::Quiet, text) })
+            .map(|(at, text)| Cell { right: right(at), ..Cell::new(TextStyle::Quiet, text) })
             .collect();
         let widths = self.widths(&head);
         let shown = (!head.is_empty()).then_some(&head);
         for row in shown.into_iter().chain(&self.rows) {
-            show_row(row, &widths, page)?;
+            write_row(row, &widths, out)?;
         }
         Ok(())
     }
@@ -88,24 +88,24 @@ impl Table {
     }
 }
 
-fn show_row(row: &[Cell], widths: &[usize], page: &mut Page<'_>) -> io::Result<()> {
-    // Nothing follows the last cell that has something.
+fn write_row(row: &[Cell], widths: &[usize], out: &mut TextWriter<'_>) -> io::Result<()> {
+    // No padding after the last cell with text.
     let cells = row.iter().rposition(|cell| !cell.text.is_empty()).map_or(0, |last| last + 1);
     let mut used = 0;
     for (at, (cell, width)) in row.iter().zip(widths).enumerate().take(cells) {
         let is_last = at + 1 == cells;
         let alignment = if cell.right { Alignment::Right } else { Alignment::Left };
         let text = if is_last && !cell.right {
-            let room = page.width().map_or(usize::MAX, |all| all.saturating_sub(used).max(8));
+            let room = out.width().map_or(usize::MAX, |all| all.saturating_sub(used).max(8));
             truncate_str(&cell.text, room, "…")
         } else {
             pad_str(&cell.text, *width, alignment, None)
         };
-        page.text(cell.ink, &text)?;
+        out.text(cell.style, &text)?;
         if !is_last {
-            page.text(Ink::Plain, "  ")?;
+            out.text(TextStyle::Plain, "  ")?;
         }
         used += width + 2;
     }
-    page.end()
+    out.end()
 }

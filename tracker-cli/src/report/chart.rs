@@ -1,38 +1,38 @@
-//! Charts as SVG within the page.
+//! The chart of ended attempts as SVG.
 
 use std::fmt::{self, Write};
 
 use chrono::{DateTime, Utc};
 
 use super::{Bar, Timeline};
-use crate::span::Span;
+use crate::human_duration::HumanDuration;
 
 const WIDTH: u32 = 800;
 const HEIGHT: u32 = 160;
-/// Room for the words on the left and below.
+/// Space for labels.
 const LEFT: u32 = 56;
 const BELOW: u32 = 22;
 
-/// What ended when, as stacked bars with a scale; the numbers of each bar stand in its title.
+/// Writes ended attempts over time as stacked bars. The title of each bar has its numbers.
 pub fn timeline(out: &mut String, timeline: &Timeline) -> fmt::Result {
     let (width, bars) = timeline.bars();
     writeln!(out, "<h3>Attempts that ended, over time</h3>")?;
     let highest = bars.iter().map(|bar| bar.succeeded + bar.failed).max().unwrap_or(0);
     if highest == 0 {
-        return writeln!(out, "<p class=\"quiet\">Nothing has ended yet.</p>");
+        return writeln!(out, "<p class=\"quiet\">No attempt has ended.</p>");
     }
     writeln!(
         out,
         "<p class=\"quiet\">in UTC, {} a bar: <span class=\"good\">■</span> succeeded, <span class=\"bad\">■</span> failed \
          or crashed</p>",
-        Span(width)
+        HumanDuration(width)
     )?;
     writeln!(
         out,
         "<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"attempts that ended, per {}\">",
         LEFT + WIDTH,
         HEIGHT + BELOW,
-        Span(width)
+        HumanDuration(width)
     )?;
     for (at, share) in [(0, highest), (HEIGHT / 2, highest / 2), (HEIGHT, 0)] {
         writeln!(out, "<line x1=\"{LEFT}\" x2=\"{}\" y1=\"{at}\" y2=\"{at}\"/>", LEFT + WIDTH)?;
@@ -44,7 +44,7 @@ pub fn timeline(out: &mut String, timeline: &Timeline) -> fmt::Result {
         let left = x + each * scale(number as u64);
         column(out, bar, highest, left, each)?;
     }
-    // Times stand where their bar begins; the last bar's end is the end of the chart.
+    // A label stands at the start of its bar, the last one at the end of the chart.
     let below = HEIGHT + BELOW - 6;
     let middle = bars.len() / 2;
     for (number, anchor) in [(0, "start"), (middle, "middle")] {

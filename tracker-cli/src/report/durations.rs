@@ -1,6 +1,7 @@
+//! Percentiles of durations.
+
 use std::time::Duration;
 
-/// Durations, for their percentiles.
 #[derive(Clone, Debug, Default)]
 pub struct Durations(Vec<Duration>);
 
@@ -9,13 +10,13 @@ impl Durations {
         self.0.push(duration);
     }
 
-    /// Sorts them, once all are there.
+    /// Sorts the durations. Percentiles need sorted durations.
     pub fn sorted(mut self) -> Self {
         self.0.sort_unstable();
         self
     }
 
-    /// The duration that so many percent of them did not exceed.
+    /// Returns the duration that this percentage of all does not exceed.
     pub fn percentile(&self, percent: usize) -> Option<Duration> {
         let rank = (self.0.len() * percent.min(100)).div_ceil(100);
         self.0.get(rank.saturating_sub(1)).copied()
@@ -27,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_durations_that_were_there() {
+    fn percentile_is_one_of_the_durations() {
         let millis = |percent, durations: &Durations| durations.percentile(percent).map(|one| one.as_millis());
         let mut durations = Durations::default();
         assert_eq!(millis(50, &durations), None);

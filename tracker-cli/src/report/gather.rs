@@ -1,38 +1,37 @@
+//! Gathers a report from the tasks of a file.
+
 use std::path::Path;
 
 use tracker_core::{
-    Record, Tasks, Tracker,
+    Tasks, Tracker,
     record::{Attempt, AttemptStatus},
-    status::StatusInfo,
     untyped::{Payload, Untyped},
 };
 
-use super::{Attempts, Durations, KindReport, Report, Slow, Timeline, Unlucky};
+use super::{Attempts, Durations, KindReport, OftenFailed, Report, SlowTask, Timeline};
 use crate::{
-    failure::Failure,
-    output::{number, report_unreadable},
-    task::has_ended,
+    error::CliError,
+    output::{number, warn_unreadable},
+    task::{UntypedRecord, has_ended},
 };
 
-/// How many tasks a list names.
+/// The number of tasks in a list.
 const LISTED: usize = 10;
-/// How many tasks are read at a time.
+/// The number of tasks that are read at once.
 const PAGE: usize = 1_000;
-/// How much of a payload is shown.
+/// The part of a payload that is shown, in bytes.
 const PAYLOAD: usize = 4_000;
 
-type Task = Record<Payload, StatusInfo>;
-
 impl Report {
-    /// Looks at `most` tasks of each kind, the latest first.
-    pub fn gather(tracker: &Tracker, file: &Path, most: usize) -> Result<Self, Failure> {
+    /// Reads at most `limit` tasks of each kind, the latest first.
+    pub fn gather(tracker: &Tracker, file: &Path, limit: usize) -> Result<Self, CliError> {
         let kinds = tracker.kinds()?;
-        let kinds = kinds.iter().map(|name| kind(&tracker.untyped(name)?, most)).collect::<Result<_, Failure>>()?;
+        let kinds = kinds.iter().map(|name| kind(&tracker.untyped(name)?, limit)).collect::<Result<_, CliError>>()?;
         Ok(Self { file: file.to_owned(), at: tracker.now(), kinds })
     }
 }
 
-fn kind(tasks: &Tasks<Untyped>, most: usize) -> Result<KindReport, Failure> {
+fn kind(tasks: &Tasks<Untyped>, limit: usize) -> Result<KindReport, CliError> {
     let info = tasks.info()?;
     let counts = tasks.counts()?;
     let counts: Vec<_> = info.statuses.iter().map(|status| (status.clone(), counts.of_code(status.code))).collect();
@@ -41,23 +40,23 @@ fn kind(tasks: &Tasks<Untyped>, most: usize) -> Result<KindReport, Failure> {
         name: info.name,
         paused: info.paused,
         counts,
-        looked_at: 0,
+        examined: 0,
         attempts: Attempts::default(),
         durations: Durations::default(),
         timeline: Timeline::default(),
         slowest: Vec::new(),
         most_failed: Vec::new(),
-        errors: tasks.errors(most)?,
+        errors: tasks.errors(limit)?,
     };
     let mut after = None;
-    let mut left = most;
+    let mut left = limit;
     while left > 0 {
         let mut query = tasks.query().newest_first().limit(left.min(PAGE));
         if let Some(cursor) = after {
             query = query.after(cursor);
         }
         let page = query.page()?;
-        report_unreadable(&page.unreadable);
+        warn_unreadable(&page.unreadable);
         left = left.saturating_sub(page.items.len() + page.unreadable.len());
         page.items.iter().for_each(|task| kind.add(task));
         after = page.next;
@@ -70,8 +69,8 @@ fn kind(tasks: &Tasks<Untyped>, most: usize) -> Result<KindReport, Failure> {
 }
 
 impl KindReport {
-    fn add(&mut self, task: &Task) {
-        self.looked_at += 1;
+    fn add(&mut self, task: &UntypedRecord) {
+        self.examined += 1;
         for attempt in &task.history {
             match attempt.ending {
                 AttemptStatus::Succeeded => {
@@ -91,27 +90,27 @@ impl KindReport {
             }
         }
         self.add_slow(task);
-        self.add_unlucky(task);
+        self.add_often_failed(task);
     }
 
-    fn add_slow(&mut self, task: &Task) {
+    fn add_slow(&mut self, task: &UntypedRecord) {
         let Some(longest) = task.history.iter().max_by_key(|attempt| attempt.duration) else { return };
-        enter(
+        insert_largest(
             &mut self.slowest,
             &longest.duration,
             |slow| slow.duration,
-            || Slow {
+            || SlowTask {
                 id: task.id.to_string(),
                 status: task.status.clone(),
                 duration: longest.duration,
                 worker: longest.worker.clone(),
                 ended_at: longest.ended_at,
-                payload: shown(&task.task),
+                payload: payload_text(&task.task),
             },
         );
     }
 
-    fn add_unlucky(&mut self, task: &Task) {
+    fn add_often_failed(&mut self, task: &UntypedRecord) {
         let failed = |attempt: &&Attempt| {
             matches!(attempt.ending, AttemptStatus::Failed | AttemptStatus::GaveUp | AttemptStatus::Crashed)
         };
@@ -120,24 +119,24 @@ impl KindReport {
             return;
         }
         let error = task.history.iter().rev().find_map(|attempt| attempt.failure.as_ref());
-        enter(
+        insert_largest(
             &mut self.most_failed,
             &failures,
-            |unlucky| unlucky.failures,
-            || Unlucky {
+            |task| task.failures,
+            || OftenFailed {
                 id: task.id.to_string(),
                 status: task.status.clone(),
                 failures,
                 attempts: task.attempts,
                 error: error.map(|failure| failure.error.clone()).unwrap_or_default(),
-                payload: shown(&task.task),
+                payload: payload_text(&task.task),
             },
         );
     }
 }
 
-/// Enters something into a list of the largest ones, if it is one of them.
-fn enter<E, K: Ord>(list: &mut Vec<E>, key: &K, key_of: impl Fn(&E) -> K, entry: impl FnOnce() -> E) {
+/// Inserts an entry into a list of the largest entries, if it is one of them.
+fn insert_largest<E, K: Ord>(list: &mut Vec<E>, key: &K, key_of: impl Fn(&E) -> K, entry: impl FnOnce() -> E) {
     let at = list.partition_point(|other| key_of(other) >= *key);
     if at < LISTED {
         list.insert(at, entry());
@@ -145,8 +144,8 @@ fn enter<E, K: Ord>(list: &mut Vec<E>, key: &K, key_of: impl Fn(&E) -> K, entry:
     }
 }
 
-/// A payload as JSON, as much of it as a page can bear.
-fn shown(payload: &Payload) -> String {
+/// Returns a payload as JSON, cut to [`PAYLOAD`] bytes.
+fn payload_text(payload: &Payload) -> String {
     let mut json = serde_json::to_string_pretty(payload).unwrap_or_else(|error| error.to_string());
     if json.len() > PAYLOAD {
         let end = (0..=PAYLOAD).rev().find(|end| json.is_char_boundary(*end)).unwrap_or(0);

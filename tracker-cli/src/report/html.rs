@@ -1,17 +1,19 @@
+//! Writes a report as one HTML page without scripts and external resources.
+
 use std::fmt::{self, Write};
 
 use tracker_core::status::{Role, StatusInfo};
 
-use super::{Attempts, KindReport, Report, Slow, Unlucky, chart};
+use super::{Attempts, KindReport, OftenFailed, Report, SlowTask, chart};
 use crate::{
+    human_duration::HumanDuration,
     output::number::{counted, grouped, percent},
-    span::Span,
-    task::place_in_bar,
+    task::position_in_bar,
 };
 
 const STYLE: &str = include_str!("page.css");
 
-/// The whole page. It holds no script and asks for nothing from outside.
+/// Returns the page.
 pub fn page(report: &Report) -> String {
     let mut out = String::new();
     // Writing to a string does not fail.
@@ -19,10 +21,10 @@ pub fn page(report: &Report) -> String {
     out
 }
 
-/// Text of the file's, which may hold anything, as HTML that shows it.
-struct Text<'a>(&'a str);
+/// EscapedHtml of the file's, which may hold anything, as HTML that shows it.
+struct EscapedHtml<'a>(&'a str);
 
-impl fmt::Display for Text<'_> {
+impl fmt::Display for EscapedHtml<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for char in self.0.chars() {
             match char {
@@ -31,7 +33,7 @@ impl fmt::Display for Text<'_> {
                 '>' => f.write_str("&gt;")?,
                 '"' => f.write_str("&quot;")?,
                 '\'' => f.write_str("&#39;")?,
-                // What HTML does not allow, and the marks that turn the direction of text round.
+                // Characters that HTML forbids, and marks of text direction.
                 '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => write!(f, "{}", char.escape_unicode())?,
                 char if char.is_control() && !matches!(char, '\n' | '\t') => write!(f, "{}", char.escape_default())?,
                 char => f.write_char(char)?,
@@ -43,7 +45,7 @@ impl fmt::Display for Text<'_> {
 
 fn write_page(out: &mut String, report: &Report) -> fmt::Result {
     let file = report.file.display().to_string();
-    let file = Text(&file);
+    let file = EscapedHtml(&file);
     writeln!(
         out,
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -62,10 +64,10 @@ fn write_page(out: &mut String, report: &Report) -> fmt::Result {
     writeln!(out, "<footer class=\"quiet\">made by tracker report {version}</footer></body></html>")
 }
 
-/// A line for each kind, which leads to what is said about it.
+/// Writes a row for each kind, with a link to its section.
 fn write_totals(out: &mut String, kinds: &[KindReport]) -> fmt::Result {
     if kinds.is_empty() {
-        return writeln!(out, "<p>Nothing was submitted yet.</p>");
+        return writeln!(out, "<p>No task was submitted yet.</p>");
     }
     writeln!(
         out,
@@ -77,7 +79,7 @@ fn write_totals(out: &mut String, kinds: &[KindReport]) -> fmt::Result {
         writeln!(
             out,
             "<tr><td><a href=\"#kind{number}\">{}</a></td><td class=\"number\">{}</td><td class=\"number\">{}</td><td>",
-            Text(&kind.name),
+            EscapedHtml(&kind.name),
             grouped(kind.tasks()),
             percent(kind.ended, kind.tasks()),
         )?;
@@ -94,10 +96,13 @@ fn write_totals(out: &mut String, kinds: &[KindReport]) -> fmt::Result {
 
 fn write_kind(out: &mut String, number: usize, kind: &KindReport) -> fmt::Result {
     let paused = if kind.paused { " (paused)" } else { "" };
-    writeln!(out, "<section id=\"kind{number}\"><h2>{}{paused}</h2>", Text(&kind.name))?;
-    if kind.looked_at < kind.tasks() {
-        let (looked, all) = (grouped(kind.looked_at), grouped(kind.tasks()));
-        writeln!(out, "<p class=\"warn\">All but the counts is about the latest {looked} of {all} tasks.</p>")?;
+    writeln!(out, "<section id=\"kind{number}\"><h2>{}{paused}</h2>", EscapedHtml(&kind.name))?;
+    if kind.examined < kind.tasks() {
+        let (examined, all) = (grouped(kind.examined), grouped(kind.tasks()));
+        writeln!(
+            out,
+            "<p class=\"warn\">Everything except the counts covers the latest {examined} of {all} tasks.</p>"
+        )?;
     }
     write_bar(out, kind)?;
     writeln!(out, "<div class=\"side\"><div>")?;
@@ -107,18 +112,18 @@ fn write_kind(out: &mut String, number: usize, kind: &KindReport) -> fmt::Result
     writeln!(out, "</div></div>")?;
     chart::timeline(out, &kind.timeline)?;
     write_slowest(out, &kind.slowest)?;
-    write_unlucky(out, &kind.most_failed)?;
+    write_often_failed(out, &kind.most_failed)?;
     write_errors(out, kind)?;
     writeln!(out, "</section>")
 }
 
-/// The shares of the statuses: what has ended comes first.
+/// Writes the shares of the statuses, ended tasks first.
 fn write_bar(out: &mut String, kind: &KindReport) -> fmt::Result {
     let mut shares: Vec<_> = kind.counts.iter().filter(|(_, count)| *count > 0).collect();
-    shares.sort_by_key(|(status, _)| place_in_bar(status.role));
+    shares.sort_by_key(|(status, _)| position_in_bar(status.role));
     write!(out, "<div class=\"share\">")?;
     for (status, count) in shares {
-        let (class, name) = (class(status), Text(&status.name));
+        let (class, name) = (class(status), EscapedHtml(&status.name));
         write!(out, "<i class=\"{class}\" style=\"flex:{count}\" title=\"{name}: {count}\"></i>")?;
     }
     writeln!(out, "</div>")
@@ -135,7 +140,7 @@ fn write_counts(out: &mut String, kind: &KindReport) -> fmt::Result {
             out,
             "<tr><td class=\"{}\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td></tr>",
             class(status),
-            Text(&status.name),
+            EscapedHtml(&status.name),
             grouped(*count),
             percent(*count, all)
         )?;
@@ -143,7 +148,7 @@ fn write_counts(out: &mut String, kind: &KindReport) -> fmt::Result {
     writeln!(out, "<tr><th>all</th><th class=\"number\">{}</th><th></th></tr></table>", grouped(all))
 }
 
-/// How attempts ended, and how long those took that succeeded.
+/// Writes how attempts ended, and the durations of successful ones.
 fn write_attempts(out: &mut String, kind: &KindReport) -> fmt::Result {
     let Attempts { succeeded, failed, crashed, other } = kind.attempts;
     writeln!(out, "<table class=\"small\"><tr><th>attempts</th><th class=\"number\"></th></tr>")?;
@@ -151,13 +156,14 @@ fn write_attempts(out: &mut String, kind: &KindReport) -> fmt::Result {
         ("good", "succeeded", succeeded),
         ("warn", "failed", failed),
         ("bad", "crashed", crashed),
-        ("quiet", "ended otherwise", other),
+        ("quiet", "other", other),
     ] {
         writeln!(out, "<tr><td class=\"{class}\">{name}</td><td class=\"number\">{}</td></tr>", grouped(count))?;
     }
     writeln!(out, "</table></div><div><table class=\"small\"><tr><th>success took</th><th></th></tr>")?;
     for (name, percent) in [("p50", 50), ("p95", 95), ("p99", 99), ("longest", 100)] {
-        let took = kind.durations.percentile(percent).map_or_else(|| "–".to_owned(), |took| Span(took).to_string());
+        let took =
+            kind.durations.percentile(percent).map_or_else(|| "–".to_owned(), |took| HumanDuration(took).to_string());
         writeln!(out, "<tr><td>{name}</td><td class=\"number\">{took}</td></tr>")?;
     }
     writeln!(out, "</table>")
@@ -174,7 +180,7 @@ fn class(status: &StatusInfo) -> &'static str {
     }
 }
 
-fn write_slowest(out: &mut String, slowest: &[Slow]) -> fmt::Result {
+fn write_slowest(out: &mut String, slowest: &[SlowTask]) -> fmt::Result {
     if slowest.is_empty() {
         return Ok(());
     }
@@ -186,16 +192,16 @@ fn write_slowest(out: &mut String, slowest: &[Slow]) -> fmt::Result {
         writeln!(
             out,
             "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-            Task(&slow.id, &slow.status, &slow.payload),
-            Span(slow.duration),
+            TaskCell(&slow.id, &slow.status, &slow.payload),
+            HumanDuration(slow.duration),
             slow.ended_at.format("%Y-%m-%d %H:%M:%S"),
-            Text(&slow.worker)
+            EscapedHtml(&slow.worker)
         )?;
     }
     writeln!(out, "</table>")
 }
 
-fn write_unlucky(out: &mut String, most_failed: &[Unlucky]) -> fmt::Result {
+fn write_often_failed(out: &mut String, most_failed: &[OftenFailed]) -> fmt::Result {
     if most_failed.is_empty() {
         return Ok(());
     }
@@ -204,14 +210,14 @@ fn write_unlucky(out: &mut String, most_failed: &[Unlucky]) -> fmt::Result {
         "<h3>Most failed</h3><table><tr><th>task</th><th class=\"number\">failures</th>\
          <th class=\"number\">attempts</th><th>last error</th></tr>"
     )?;
-    for unlucky in most_failed {
+    for task in most_failed {
         writeln!(
             out,
             "<tr><td>{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td><td>{}</td></tr>",
-            Task(&unlucky.id, &unlucky.status, &unlucky.payload),
-            unlucky.failures,
-            unlucky.attempts,
-            Text(&unlucky.error)
+            TaskCell(&task.id, &task.status, &task.payload),
+            task.failures,
+            task.attempts,
+            EscapedHtml(&task.error)
         )?;
     }
     writeln!(out, "</table>")
@@ -223,8 +229,8 @@ fn write_errors(out: &mut String, kind: &KindReport) -> fmt::Result {
     }
     writeln!(
         out,
-        "<h3>Errors</h3><table><tr><th class=\"number\">tasks</th><th class=\"number\">tried again</th>\
-         <th>error</th><th>for example</th></tr>"
+        "<h3>Errors</h3><table><tr><th class=\"number\">tasks</th><th class=\"number\">retried</th>\
+         <th>error</th><th>examples</th></tr>"
     )?;
     for group in &kind.errors.groups {
         let examples: Vec<_> = group.examples.iter().map(ToString::to_string).collect();
@@ -233,20 +239,21 @@ fn write_errors(out: &mut String, kind: &KindReport) -> fmt::Result {
             "<tr><td class=\"number\">{}</td><td class=\"number\">{}</td><td>{}</td><td>{}</td></tr>",
             group.count,
             group.retrying,
-            Text(&group.message),
-            Text(&examples.join(", "))
+            EscapedHtml(&group.message),
+            EscapedHtml(&examples.join(", "))
         )?;
     }
     writeln!(out, "</table>")
 }
 
-/// A task by its id; its payload unfolds.
-struct Task<'a>(&'a str, &'a StatusInfo, &'a str);
+/// A task by its id, with its payload to unfold.
+struct TaskCell<'a>(&'a str, &'a StatusInfo, &'a str);
 
-impl fmt::Display for Task<'_> {
+impl fmt::Display for TaskCell<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(id, status, payload) = self;
-        let (id, class, name, payload) = (Text(id), class(status), Text(&status.name), Text(payload));
+        let (id, class, name, payload) =
+            (EscapedHtml(id), class(status), EscapedHtml(&status.name), EscapedHtml(payload));
         write!(f, "<details><summary><code>{id}</code> <span class=\"{class}\">{name}</span></summary>")?;
         write!(f, "<pre>{payload}</pre></details>")
     }

@@ -1,4 +1,4 @@
-//! A page about a file: gathered from its tasks, then written as HTML that needs nothing else.
+//! The HTML page about a file: gathered from its tasks, then written as HTML. Called by `tracker report`.
 
 mod chart;
 mod durations;
@@ -17,7 +17,7 @@ use tracker_core::{inspect::ErrorGroups, status::StatusInfo};
 
 use crate::output::number;
 
-/// What the page tells.
+/// The content of the page.
 pub struct Report {
     pub file: PathBuf,
     pub at: DateTime<Utc>,
@@ -30,20 +30,20 @@ pub struct KindReport {
     pub paused: bool,
     /// In the order of their declaration.
     pub counts: Vec<(StatusInfo, u64)>,
-    /// How many of them have ended.
+    /// The number of tasks that have ended.
     pub ended: u64,
-    /// How many tasks were looked at, the latest first.
-    pub looked_at: u64,
+    /// The number of tasks that were read, the latest first.
+    pub examined: u64,
     pub attempts: Attempts,
-    /// Of attempts that succeeded.
+    /// The durations of successful attempts.
     pub durations: Durations,
     pub timeline: Timeline,
-    pub slowest: Vec<Slow>,
-    pub most_failed: Vec<Unlucky>,
+    pub slowest: Vec<SlowTask>,
+    pub most_failed: Vec<OftenFailed>,
     pub errors: ErrorGroups,
 }
 
-/// Attempts that the histories still hold, by how they ended.
+/// Attempts in the histories, by how they ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Attempts {
     pub succeeded: u64,
@@ -52,9 +52,9 @@ pub struct Attempts {
     pub other: u64,
 }
 
-/// A task whose longest attempt took long.
+/// A task with a long attempt.
 #[derive(Clone, Debug)]
-pub struct Slow {
+pub struct SlowTask {
     pub id: String,
     pub status: StatusInfo,
     pub duration: Duration,
@@ -65,10 +65,10 @@ pub struct Slow {
 
 /// A task that has failed often.
 #[derive(Clone, Debug)]
-pub struct Unlucky {
+pub struct OftenFailed {
     pub id: String,
     pub status: StatusInfo,
-    /// Failed and crashed attempts that its history still holds.
+    /// Failed and crashed attempts in its history.
     pub failures: u64,
     pub attempts: u32,
     pub error: String,
@@ -80,8 +80,8 @@ impl Report {
         number::sum(self.kinds.iter().map(KindReport::tasks))
     }
 
-    pub fn looked_at(&self) -> u64 {
-        self.kinds.iter().map(|kind| kind.looked_at).sum()
+    pub fn examined(&self) -> u64 {
+        self.kinds.iter().map(|kind| kind.examined).sum()
     }
 }
 

@@ -1,18 +1,20 @@
+//! Ended attempts over time, in bars of equal width.
+
 use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 
-/// How many bars there are at most.
+/// The largest number of bars.
 const BARS: i64 = 80;
-/// The seconds that a bar may stand for.
+/// The possible widths of a bar in seconds.
 const WIDTHS: [i64; 18] =
     [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 604_800];
 
-/// What ended when.
+/// Counts by second.
 #[derive(Clone, Debug, Default)]
 pub struct Timeline(BTreeMap<i64, (u64, u64)>);
 
-/// What ended within one stretch of time.
+/// The attempts that ended in one interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bar {
     pub start: DateTime<Utc>,
@@ -31,14 +33,14 @@ impl Timeline {
         }
     }
 
-    /// Bars of one width without a gap, and that width; none where nothing ended.
+    /// Returns the width of a bar and all bars, without gaps.
     pub fn bars(&self) -> (Duration, Vec<Bar>) {
         let (Some((first, _)), Some((last, _))) = (self.0.first_key_value(), self.0.last_key_value()) else {
             return (Duration::ZERO, Vec::new());
         };
         let needs = |width: i64| last.div_euclid(width) - first.div_euclid(width) + 1;
         let widest = WIDTHS[WIDTHS.len() - 1];
-        // Whole weeks, where even a week is too little.
+        // Several weeks if a week is too short.
         let width = WIDTHS.into_iter().find(|width| needs(*width) <= BARS);
         let width = width.unwrap_or_else(|| widest * (needs(widest) / BARS + 1));
         let start = first.div_euclid(width);
@@ -70,12 +72,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_has_no_bars() {
+    fn empty_timeline_has_no_bars() {
         assert_eq!(Timeline::default().bars().1, []);
     }
 
     #[test]
-    fn every_end_is_in_one_bar_whatever_the_time_they_took() {
+    fn every_attempt_is_in_one_bar() {
         for reach in [0, 1, 79, 80, 3_599, 90_000, 86_400 * 365, 86_400 * 36_500] {
             let mut timeline = Timeline::default();
             for step in 0..=100 {

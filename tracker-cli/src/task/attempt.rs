@@ -1,3 +1,5 @@
+//! An attempt that has ended, as `show` prints it.
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tracker_core::{
@@ -5,9 +7,8 @@ use tracker_core::{
     record::{Attempt, AttemptStatus},
 };
 
-use crate::output::Ink;
+use crate::output::TextStyle;
 
-/// An attempt that has ended.
 #[derive(Serialize)]
 pub struct AttemptView {
     pub attempt: u32,
@@ -17,7 +18,7 @@ pub struct AttemptView {
     pub started_at: DateTime<Utc>,
     pub ended_at: DateTime<Utc>,
     pub seconds: f64,
-    pub ending: &'static str,
+    pub status: &'static str,
     pub failure: Option<FailureView>,
     pub notes: Vec<String>,
     pub metrics: Vec<(String, f64)>,
@@ -41,7 +42,7 @@ impl AttemptView {
             started_at: attempt.started_at,
             ended_at: attempt.ended_at,
             seconds: attempt.duration.as_secs_f64(),
-            ending: attempt.ending.name(),
+            status: attempt.ending.name(),
             failure: attempt.failure.map(|failure| FailureView {
                 error: failure.error,
                 causes: failure.causes,
@@ -53,12 +54,14 @@ impl AttemptView {
         }
     }
 
-    pub fn ink(&self) -> Ink {
-        match self.ending {
-            ending if ending == AttemptStatus::Succeeded.name() => Ink::Good,
-            ending if ending == AttemptStatus::Failed.name() => Ink::Warn,
-            ending if ending == AttemptStatus::GaveUp.name() || ending == AttemptStatus::Crashed.name() => Ink::Bad,
-            _ => Ink::Quiet,
+    pub fn style(&self) -> TextStyle {
+        match self.status {
+            status if status == AttemptStatus::Succeeded.name() => TextStyle::Good,
+            status if status == AttemptStatus::Failed.name() => TextStyle::Warn,
+            status if status == AttemptStatus::GaveUp.name() || status == AttemptStatus::Crashed.name() => {
+                TextStyle::Bad
+            }
+            _ => TextStyle::Quiet,
         }
     }
 }

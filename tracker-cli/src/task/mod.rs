@@ -1,10 +1,12 @@
-//! Tasks without their types, as answers show them.
+//! Tasks without their types as commands print them, and their statuses. Used by most commands, `report` and `top`.
 
 mod attempt;
-mod why;
+mod counts;
+mod explanation;
 
 pub use attempt::AttemptView;
-pub use why::WhyView;
+pub use counts::CountsView;
+pub use explanation::ExplanationView;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -16,18 +18,21 @@ use tracker_core::{
     untyped::Payload,
 };
 
-/// A status by its name, with what it means.
+/// A task without its type.
+pub type UntypedRecord = Record<Payload, StatusInfo>;
+
+/// A status with its role and step.
 #[derive(Clone, Serialize)]
 pub struct StatusView {
     pub status: String,
     pub role: &'static str,
-    /// Empty where the kind has no steps.
+    /// Empty if the kind has no steps.
     pub step: String,
     #[serde(skip)]
     pub means: Role,
 }
 
-/// Whether tasks in this status have ended: a success in a step that is not the last one is on its way.
+/// Returns whether tasks in this status have ended. A success in any step but the last one has not.
 pub fn has_ended(status: &StatusInfo, kind: &KindInfo) -> bool {
     match status.role {
         Role::Succeeded => usize::from(status.step) + 1 >= kind.steps.len(),
@@ -35,8 +40,8 @@ pub fn has_ended(status: &StatusInfo, kind: &KindInfo) -> bool {
     }
 }
 
-/// The place of a role in a bar that fills from the left: what has ended comes first.
-pub fn place_in_bar(role: Role) -> u8 {
+/// Returns the position of a role in a bar: ended tasks are on the left.
+pub fn position_in_bar(role: Role) -> u8 {
     match role {
         Role::Succeeded => 0,
         Role::Exhausted | Role::Ignored | Role::Cancelled => 1,
@@ -47,7 +52,7 @@ pub fn place_in_bar(role: Role) -> u8 {
     }
 }
 
-/// A task, as `list` and `show` tell it.
+/// A task as `list` and `show` print it.
 #[derive(Serialize)]
 pub struct TaskView {
     pub kind: String,
@@ -95,7 +100,7 @@ impl StatusView {
 }
 
 impl TaskView {
-    pub fn new(record: Record<Payload, StatusInfo>, kind: &KindInfo) -> Self {
+    pub fn new(record: UntypedRecord, kind: &KindInfo) -> Self {
         Self {
             kind: kind.name.clone(),
             id: record.id.to_string(),
@@ -136,7 +141,7 @@ impl From<ProgressInfo> for ProgressView {
     }
 }
 
-/// How far it is, in a few words.
+/// For example `3 of 10: half way`.
 impl std::fmt::Display for ProgressView {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.done)?;

@@ -1,3 +1,5 @@
+//! The state of the live view, changed by keys and by the clock. Reads through `source`, drawn by `view`.
+
 use std::{collections::HashMap, time::Instant};
 
 use chrono::{DateTime, Utc};
@@ -9,34 +11,34 @@ use tracker_core::{
 };
 
 use super::{
-    keys::{self, Want},
-    list::{List, Move},
-    pace::Throughput,
-    source::{Act, Filter, Kind, Source, Task},
+    keys::{self, KeyAction},
+    list_selection::{ListSelection, Move},
+    live_throughput::LiveThroughput,
+    source::{AdminAction, Filter, KindSnapshot, TrackerSource},
 };
-use crate::failure::Failure;
+use crate::{error::CliError, task::UntypedRecord};
 
-/// How many tasks a page of the list holds; more are a page further.
+/// The number of tasks on a page of the list.
 const PAGE: usize = 100;
 
-/// What the user sees, and where he is.
+/// The state of the live view.
 pub struct App {
-    source: Source,
-    pub kinds: Vec<Kind>,
-    paces: HashMap<String, Throughput>,
+    source: TrackerSource,
+    pub kinds: Vec<KindSnapshot>,
+    throughput: HashMap<String, LiveThroughput>,
     pub screen: Screen,
     pub mode: Mode,
-    pub kind: List,
+    pub kind: ListSelection,
     pub filter: Filter,
     pub tasks: Listing,
     pub errors: Option<ErrorGroups>,
-    pub error: List,
-    pub task: Option<(Task, Explanation)>,
-    /// How many lines of the task's page are above the screen.
-    pub scroll: List,
-    /// The last thing to be said, and whether it is good.
-    pub word: Option<(bool, String)>,
-    over: bool,
+    pub error: ListSelection,
+    pub task: Option<(UntypedRecord, Explanation)>,
+    /// The number of lines of the task that are above the screen.
+    pub scroll: ListSelection,
+    /// The last message, and whether it reports success.
+    pub message: Option<(bool, String)>,
+    quit: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,97 +49,97 @@ pub enum Screen {
     Errors,
 }
 
-/// What keys are for at the moment.
+/// What the next key does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mode {
-    Looking,
-    Helping,
-    /// A filter is typed.
-    Typing(String),
-    /// Whether to do this, to this task where it is one.
-    Asking(Act, Option<TaskKey>),
+    Normal,
+    Help,
+    /// Types the text of a filter.
+    FilterInput(String),
+    /// Confirms an action on the kind, or on this task.
+    Confirm(AdminAction, Option<TaskKey>),
 }
 
 /// A page of tasks.
 #[derive(Default)]
 pub struct Listing {
-    pub items: Vec<Task>,
+    pub items: Vec<UntypedRecord>,
     /// The tasks of the page that cannot be decoded.
     pub unreadable: Vec<UnreadableTask>,
-    pub list: List,
+    pub list: ListSelection,
     next: Option<Cursor>,
-    /// Where the page and those before it begin.
+    /// The cursors of this page and of those before it.
     starts: Vec<Cursor>,
 }
 
 impl Listing {
-    /// Which page it is, from 1.
+    /// Returns the number of the page, from 1.
     pub fn number(&self) -> usize {
         self.starts.len() + 1
     }
 }
 
 impl App {
-    pub fn new(source: Source) -> Self {
+    pub fn new(source: TrackerSource) -> Self {
         Self {
             source,
             kinds: Vec::new(),
-            paces: HashMap::new(),
+            throughput: HashMap::new(),
             screen: Screen::Overview,
-            mode: Mode::Looking,
-            kind: List::default(),
+            mode: Mode::Normal,
+            kind: ListSelection::default(),
             filter: Filter::default(),
             tasks: Listing::default(),
             errors: None,
-            error: List::default(),
+            error: ListSelection::default(),
             task: None,
-            scroll: List::default(),
-            word: None,
-            over: false,
+            scroll: ListSelection::default(),
+            message: None,
+            quit: false,
         }
     }
 
-    pub fn is_over(&self) -> bool {
-        self.over
+    pub fn should_quit(&self) -> bool {
+        self.quit
     }
 
     pub fn file(&self) -> String {
         self.source.name()
     }
 
-    /// The tracker's time.
+    /// Returns the time of the tracker.
     pub fn now(&self) -> DateTime<Utc> {
         self.source.now()
     }
 
-    pub fn chosen(&self) -> Option<&Kind> {
-        self.kinds.get(self.kind.chosen)
+    pub fn selected_kind(&self) -> Option<&KindSnapshot> {
+        self.kinds.get(self.kind.selected)
     }
 
-    pub fn pace(&self, kind: &Kind) -> Option<&Throughput> {
-        self.paces.get(&kind.info.name)
+    pub fn throughput(&self, kind: &KindSnapshot) -> Option<&LiveThroughput> {
+        self.throughput.get(&kind.info.name)
     }
 
-    /// Looks whether something has changed.
+    /// Refreshes the view if the file has changed.
     pub fn tick(&mut self) {
         match self.source.has_changed() {
             Ok(true) => self.refresh(),
-            Ok(false) => self.remember(),
-            Err(failure) => self.say(&failure),
+            Ok(false) => self.record_samples(),
+            Err(error) => self.show_error(&error),
         }
     }
 
-    /// Reads again what is on the screen.
+    /// Reads everything on the screen again.
     pub fn refresh(&mut self) {
-        if let Err(failure) = self.read() {
-            self.say(&failure);
+        if let Err(error) = self.read() {
+            self.show_error(&error);
         }
-        self.remember();
+        self.record_samples();
     }
 
-    fn read(&mut self) -> Result<(), Failure> {
+    fn read(&mut self) -> Result<(), CliError> {
         self.kinds = self.source.kinds()?;
-        self.kind.within(self.kinds.len());
+        self.kind.clamp(self.kinds.len());
         match self.screen {
             Screen::Overview => Ok(()),
             Screen::Tasks => self.read_tasks(),
@@ -146,69 +148,69 @@ impl App {
         }
     }
 
-    fn remember(&mut self) {
+    fn record_samples(&mut self) {
         let now = Instant::now();
         for kind in &self.kinds {
-            self.paces.entry(kind.info.name.clone()).or_default().look(kind, now);
+            self.throughput.entry(kind.info.name.clone()).or_default().record(kind, now);
         }
     }
 
-    fn say(&mut self, failure: &Failure) {
-        self.word = Some((false, failure.to_string()));
+    fn show_error(&mut self, error: &CliError) {
+        self.message = Some((false, error.to_string()));
     }
 
     fn name(&self) -> Option<String> {
-        Some(self.chosen()?.info.name.clone())
+        Some(self.selected_kind()?.info.name.clone())
     }
 
-    fn read_tasks(&mut self) -> Result<(), Failure> {
+    fn read_tasks(&mut self) -> Result<(), CliError> {
         let Some(kind) = self.name() else { return Ok(()) };
-        let chosen = self.tasks.items.get(self.tasks.list.chosen).map(|task| task.id.clone());
+        let selected = self.tasks.items.get(self.tasks.list.selected).map(|task| task.id.clone());
         let page = self.source.tasks(&kind, &self.filter, self.tasks.starts.last().copied(), PAGE)?;
         self.tasks.items = page.items;
         self.tasks.unreadable = page.unreadable;
         self.tasks.next = page.next;
-        // The choice stays with its task where that has moved.
-        if let Some(at) = chosen.and_then(|id| self.tasks.items.iter().position(|task| task.id == id)) {
-            self.tasks.list.chosen = at;
+        // The selection follows its task.
+        if let Some(at) = selected.and_then(|id| self.tasks.items.iter().position(|task| task.id == id)) {
+            self.tasks.list.selected = at;
         }
-        self.tasks.list.within(self.tasks.items.len());
+        self.tasks.list.clamp(self.tasks.items.len());
         Ok(())
     }
 
-    fn read_task(&mut self) -> Result<(), Failure> {
+    fn read_task(&mut self) -> Result<(), CliError> {
         let (Some(kind), Some((task, _))) = (self.name(), &self.task) else { return Ok(()) };
         let id = task.id.clone();
         match self.source.task(&kind, &id)? {
             Some(found) => self.task = Some(found),
-            None => self.word = Some((false, format!("{id} is gone"))),
+            None => self.message = Some((false, format!("{id} was deleted"))),
         }
         Ok(())
     }
 
-    fn read_errors(&mut self) -> Result<(), Failure> {
+    fn read_errors(&mut self) -> Result<(), CliError> {
         let Some(kind) = self.name() else { return Ok(()) };
         let errors = self.source.errors(&kind)?;
-        self.error.within(errors.groups.len());
+        self.error.clamp(errors.groups.len());
         self.errors = Some(errors);
         Ok(())
     }
 
     pub fn press(&mut self, key: KeyEvent) {
-        match std::mem::replace(&mut self.mode, Mode::Looking) {
-            Mode::Looking => {
-                self.word = None;
-                if let Some(want) = keys::want(key) {
-                    self.want(want);
+        match std::mem::replace(&mut self.mode, Mode::Normal) {
+            Mode::Normal => {
+                self.message = None;
+                if let Some(action) = keys::action(key) {
+                    self.run_key(action);
                 }
             }
-            Mode::Helping => {}
-            Mode::Typing(text) => self.typing(text, key),
-            Mode::Asking(act, id) => {
+            Mode::Help => {}
+            Mode::FilterInput(text) => self.typing(text, key),
+            Mode::Confirm(action, id) => {
                 if key.code == KeyCode::Char('y') {
-                    self.act(act, id.as_ref());
+                    self.run_action(action, id.as_ref());
                 } else {
-                    self.word = Some((true, "nothing was changed".to_owned()));
+                    self.message = Some((true, "not changed".to_owned()));
                 }
             }
         }
@@ -222,32 +224,32 @@ impl App {
             KeyCode::Char(char) if !key.modifiers.contains(KeyModifiers::CONTROL) => text.push(char),
             _ => {}
         }
-        self.mode = Mode::Typing(text);
+        self.mode = Mode::FilterInput(text);
     }
 
-    fn want(&mut self, want: Want) {
-        match want {
-            Want::Leave => self.over = true,
-            Want::Help => self.mode = Mode::Helping,
-            Want::Overview => self.show(Screen::Overview),
-            Want::Tasks => self.show(Screen::Tasks),
-            Want::Errors => self.show(Screen::Errors),
-            Want::NextKind => self.other_kind(Move::Down),
-            Want::PreviousKind => self.other_kind(Move::Up),
-            Want::Move(step) => self.step(step),
-            Want::Open => self.open(),
-            Want::Back => self.back(),
-            Want::NextStatus => self.next_status(),
-            Want::Filter => self.mode = Mode::Typing(self.filter.text.clone()),
-            Want::Refresh => self.refresh(),
-            Want::Act(Act::Pause) => self.mode = Mode::Asking(Act::Pause, None),
-            Want::Act(act) => self.ask(act),
+    fn run_key(&mut self, action: KeyAction) {
+        match action {
+            KeyAction::Quit => self.quit = true,
+            KeyAction::Help => self.mode = Mode::Help,
+            KeyAction::Overview => self.show(Screen::Overview),
+            KeyAction::Tasks => self.show(Screen::Tasks),
+            KeyAction::Errors => self.show(Screen::Errors),
+            KeyAction::NextKind => self.other_kind(Move::Down),
+            KeyAction::PreviousKind => self.other_kind(Move::Up),
+            KeyAction::Move(step) => self.step(step),
+            KeyAction::Open => self.open(),
+            KeyAction::Back => self.back(),
+            KeyAction::NextStatus => self.next_status(),
+            KeyAction::Filter => self.mode = Mode::FilterInput(self.filter.text.clone()),
+            KeyAction::Refresh => self.refresh(),
+            KeyAction::Admin(AdminAction::Pause) => self.mode = Mode::Confirm(AdminAction::Pause, None),
+            KeyAction::Admin(action) => self.ask(action),
         }
     }
 
     fn show(&mut self, screen: Screen) {
         self.screen = screen;
-        self.scroll = List::default();
+        self.scroll = ListSelection::default();
         self.refresh();
     }
 
@@ -255,7 +257,7 @@ impl App {
         self.kind.step(step, self.kinds.len());
         self.filter.code = None;
         self.tasks = Listing::default();
-        self.error = List::default();
+        self.error = ListSelection::default();
         let screen = if self.screen == Screen::Task { Screen::Tasks } else { self.screen };
         self.show(screen);
     }
@@ -266,7 +268,7 @@ impl App {
                 self.other_kind(step);
             }
             Screen::Tasks => self.step_tasks(step),
-            // The end of the page is known when it is drawn.
+            // The length of the page is known when it is drawn.
             Screen::Task => drop(self.scroll.step(step, usize::MAX)),
             Screen::Errors => {
                 let length = self.errors.as_ref().map_or(0, |errors| errors.groups.len());
@@ -283,13 +285,13 @@ impl App {
             Move::Down | Move::PageDown => {
                 let Some(next) = self.tasks.next else { return };
                 self.tasks.starts.push(next);
-                self.tasks.list.chosen = 0;
+                self.tasks.list.selected = 0;
             }
             Move::Up | Move::PageUp => {
                 if self.tasks.starts.pop().is_none() {
                     return;
                 }
-                self.tasks.list.chosen = PAGE - 1;
+                self.tasks.list.selected = PAGE - 1;
             }
             Move::First => {
                 self.tasks.starts.clear();
@@ -305,13 +307,13 @@ impl App {
         match self.screen {
             Screen::Overview => self.show(Screen::Tasks),
             Screen::Tasks => {
-                let (Some(kind), Some(task)) = (self.name(), self.tasks.items.get(self.tasks.list.chosen)) else {
+                let (Some(kind), Some(task)) = (self.name(), self.tasks.items.get(self.tasks.list.selected)) else {
                     return;
                 };
                 let id = task.id.clone();
                 match self.source.task(&kind, &id) {
                     Ok(found) => self.task = found,
-                    Err(failure) => return self.say(&failure),
+                    Err(error) => return self.show_error(&error),
                 }
                 if self.task.is_some() {
                     self.show(Screen::Task);
@@ -319,8 +321,8 @@ impl App {
             }
             Screen::Errors => {
                 let groups = self.errors.as_ref().map(|errors| &errors.groups);
-                let group = groups.and_then(|groups| groups.get(self.error.chosen));
-                // What stands for the ids is in no task's own error.
+                let group = groups.and_then(|groups| groups.get(self.error.selected));
+                // The errors of tasks contain their ids and not the placeholder.
                 let text = group.map(|group| longest_part(&group.message).to_owned());
                 if let Some(text) = text {
                     self.filter_by(text);
@@ -344,9 +346,9 @@ impl App {
         }
     }
 
-    /// All statuses, then one after the other.
+    /// Filters by the next status; after the last one, by none.
     fn next_status(&mut self) {
-        let Some(kind) = self.chosen() else { return };
+        let Some(kind) = self.selected_kind() else { return };
         let mut codes = kind.counts.iter().map(|(status, _)| status.code);
         self.filter.code = match self.filter.code {
             None => codes.next(),
@@ -359,33 +361,33 @@ impl App {
         self.show(Screen::Tasks);
     }
 
-    fn ask(&mut self, act: Act) {
+    fn ask(&mut self, action: AdminAction) {
         let id = match self.screen {
-            Screen::Tasks => self.tasks.items.get(self.tasks.list.chosen).map(|task| task.id.clone()),
+            Screen::Tasks => self.tasks.items.get(self.tasks.list.selected).map(|task| task.id.clone()),
             Screen::Task => self.task.as_ref().map(|(task, _)| task.id.clone()),
             Screen::Overview | Screen::Errors => None,
         };
         match id {
-            Some(id) => self.mode = Mode::Asking(act, Some(id)),
-            None => self.word = Some((false, "choose a task first (2)".to_owned())),
+            Some(id) => self.mode = Mode::Confirm(action, Some(id)),
+            None => self.message = Some((false, "select a task first (2)".to_owned())),
         }
     }
 
-    fn act(&mut self, act: Act, id: Option<&TaskKey>) {
+    fn run_action(&mut self, action: AdminAction, id: Option<&TaskKey>) {
         let Some(kind) = self.name() else { return };
-        let word = match self.source.act(&kind, id, act) {
-            Ok(done) => (true, done),
-            Err(failure) => (false, failure.to_string()),
+        let message = match self.source.run(&kind, id, action) {
+            Ok(text) => (true, text),
+            Err(error) => (false, error.to_string()),
         };
-        if word.0 && act == Act::Remove && self.screen == Screen::Task {
+        if message.0 && action == AdminAction::Remove && self.screen == Screen::Task {
             self.screen = Screen::Tasks;
         }
         self.refresh();
-        self.word = Some(word);
+        self.message = Some(message);
     }
 }
 
-/// The longest part of a message beside the places that stand for ids.
+/// Returns the longest part of a message between placeholders of ids.
 fn longest_part(message: &str) -> &str {
     message.split("{id}").map(str::trim).max_by_key(|part| part.len()).unwrap_or_default()
 }

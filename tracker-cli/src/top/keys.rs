@@ -1,11 +1,13 @@
+//! The keys of the live view and their help.
+
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{list::Move, source::Act};
+use super::{list_selection::Move, source::AdminAction};
 
-/// What the user wants.
+/// What a key does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Want {
-    Leave,
+pub enum KeyAction {
+    Quit,
     Help,
     Overview,
     Tasks,
@@ -18,63 +20,63 @@ pub enum Want {
     NextStatus,
     Filter,
     Refresh,
-    Act(Act),
+    Admin(AdminAction),
 }
 
-/// The keys as the help names them. What changes tasks is in upper case.
+/// The help. Keys that change tasks are in upper case.
 pub const HELP: [(&str, &str); 16] = [
     ("1 2 3", "overview, tasks, errors"),
     ("↑ ↓  k j", "up and down; also PgUp PgDn, g G"),
-    ("← →  h l", "another kind of tasks"),
-    ("Enter", "open what is chosen"),
-    ("Esc", "back; ends a filter"),
+    ("← →  h l", "next and previous kind"),
+    ("Enter", "open the selection"),
+    ("Esc", "back; clears the filter"),
     ("s", "only tasks of the next status"),
     ("/", "only tasks whose id or error contains …"),
-    ("r", "look again now"),
+    ("r", "refresh"),
     ("?", "this help"),
-    ("q", "leave"),
+    ("q", "quit"),
     ("", ""),
-    ("R", "retry: startable again, nothing held against it"),
+    ("R", "retry a failed or given-up task"),
     ("C", "cancel"),
     ("I", "ignore"),
-    ("D", "remove for ever"),
+    ("D", "delete"),
     ("P", "pause or resume the kind"),
 ];
 
-/// What a key wants, where no text is typed and nothing is asked.
-pub fn want(key: KeyEvent) -> Option<Want> {
+/// Returns the action of a key in normal mode.
+pub fn action(key: KeyEvent) -> Option<KeyAction> {
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return match key.code {
-            KeyCode::Char('c') => Some(Want::Leave),
-            KeyCode::Char('f') => Some(Want::Move(Move::PageDown)),
-            KeyCode::Char('b') => Some(Want::Move(Move::PageUp)),
+            KeyCode::Char('c') => Some(KeyAction::Quit),
+            KeyCode::Char('f') => Some(KeyAction::Move(Move::PageDown)),
+            KeyCode::Char('b') => Some(KeyAction::Move(Move::PageUp)),
             _ => None,
         };
     }
     Some(match key.code {
-        KeyCode::Char('q') => Want::Leave,
-        KeyCode::Char('?') => Want::Help,
-        KeyCode::Char('1') => Want::Overview,
-        KeyCode::Char('2') => Want::Tasks,
-        KeyCode::Char('3') => Want::Errors,
-        KeyCode::Right | KeyCode::Char('l') | KeyCode::Tab => Want::NextKind,
-        KeyCode::Left | KeyCode::Char('h') | KeyCode::BackTab => Want::PreviousKind,
-        KeyCode::Up | KeyCode::Char('k') => Want::Move(Move::Up),
-        KeyCode::Down | KeyCode::Char('j') => Want::Move(Move::Down),
-        KeyCode::PageUp => Want::Move(Move::PageUp),
-        KeyCode::PageDown | KeyCode::Char(' ') => Want::Move(Move::PageDown),
-        KeyCode::Home | KeyCode::Char('g') => Want::Move(Move::First),
-        KeyCode::End | KeyCode::Char('G') => Want::Move(Move::Last),
-        KeyCode::Enter => Want::Open,
-        KeyCode::Esc | KeyCode::Backspace => Want::Back,
-        KeyCode::Char('s') => Want::NextStatus,
-        KeyCode::Char('/') => Want::Filter,
-        KeyCode::Char('r') => Want::Refresh,
-        KeyCode::Char('R') => Want::Act(Act::Retry),
-        KeyCode::Char('C') => Want::Act(Act::Cancel),
-        KeyCode::Char('I') => Want::Act(Act::Ignore),
-        KeyCode::Char('D') => Want::Act(Act::Remove),
-        KeyCode::Char('P') => Want::Act(Act::Pause),
+        KeyCode::Char('q') => KeyAction::Quit,
+        KeyCode::Char('?') => KeyAction::Help,
+        KeyCode::Char('1') => KeyAction::Overview,
+        KeyCode::Char('2') => KeyAction::Tasks,
+        KeyCode::Char('3') => KeyAction::Errors,
+        KeyCode::Right | KeyCode::Char('l') | KeyCode::Tab => KeyAction::NextKind,
+        KeyCode::Left | KeyCode::Char('h') | KeyCode::BackTab => KeyAction::PreviousKind,
+        KeyCode::Up | KeyCode::Char('k') => KeyAction::Move(Move::Up),
+        KeyCode::Down | KeyCode::Char('j') => KeyAction::Move(Move::Down),
+        KeyCode::PageUp => KeyAction::Move(Move::PageUp),
+        KeyCode::PageDown | KeyCode::Char(' ') => KeyAction::Move(Move::PageDown),
+        KeyCode::Home | KeyCode::Char('g') => KeyAction::Move(Move::First),
+        KeyCode::End | KeyCode::Char('G') => KeyAction::Move(Move::Last),
+        KeyCode::Enter => KeyAction::Open,
+        KeyCode::Esc | KeyCode::Backspace => KeyAction::Back,
+        KeyCode::Char('s') => KeyAction::NextStatus,
+        KeyCode::Char('/') => KeyAction::Filter,
+        KeyCode::Char('r') => KeyAction::Refresh,
+        KeyCode::Char('R') => KeyAction::Admin(AdminAction::Retry),
+        KeyCode::Char('C') => KeyAction::Admin(AdminAction::Cancel),
+        KeyCode::Char('I') => KeyAction::Admin(AdminAction::Ignore),
+        KeyCode::Char('D') => KeyAction::Admin(AdminAction::Remove),
+        KeyCode::Char('P') => KeyAction::Admin(AdminAction::Pause),
         _ => return None,
     })
 }

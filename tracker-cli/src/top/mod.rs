@@ -1,14 +1,14 @@
-//! A live view in the terminal. `source` reads and changes the file, `app` is what the user sees and where he is,
-//! `keys` is what he can press, `view` draws; nothing flows back up.
+//! The live view in the terminal: `source` reads and changes the file, `app` has the state, `keys` maps keys to actions,
+//! `view` draws. Started by `tracker top`.
 
 mod app;
 mod keys;
-mod list;
-mod pace;
+mod list_selection;
+mod live_throughput;
 mod source;
 mod view;
 
-pub use source::Source;
+pub use source::TrackerSource;
 
 use std::{
     io,
@@ -21,31 +21,31 @@ use ratatui::{
 };
 
 use self::app::App;
-use crate::failure::Failure;
+use crate::error::CliError;
 
-/// Shows the file until the user leaves.
-pub fn run(source: Source, every: Duration, coloured: bool) -> Result<(), Failure> {
+/// Shows the file until the user quits.
+pub fn run(source: TrackerSource, every: Duration, colored: bool) -> Result<(), CliError> {
     let mut app = App::new(source);
     app.refresh();
     let mut terminal = ratatui::try_init()?;
-    let ended = follow(&mut terminal, &mut app, every, coloured);
+    let result = run_loop(&mut terminal, &mut app, every, colored);
     ratatui::try_restore()?;
-    Ok(ended?)
+    Ok(result?)
 }
 
-fn follow(terminal: &mut DefaultTerminal, app: &mut App, every: Duration, coloured: bool) -> io::Result<()> {
-    let mut looked = Instant::now();
-    while !app.is_over() {
-        terminal.draw(|frame| view::draw(frame, app, coloured))?;
-        // Waits for a key, but not beyond the next look.
-        if event::poll(every.saturating_sub(looked.elapsed()))? {
+fn run_loop(terminal: &mut DefaultTerminal, app: &mut App, every: Duration, colored: bool) -> io::Result<()> {
+    let mut refreshed = Instant::now();
+    while !app.should_quit() {
+        terminal.draw(|frame| view::draw(frame, app, colored))?;
+        // Waits for a key until the next refresh.
+        if event::poll(every.saturating_sub(refreshed.elapsed()))? {
             if let Event::Key(key) = event::read()?
                 && key.kind != KeyEventKind::Release
             {
                 app.press(key);
             }
         } else {
-            looked = Instant::now();
+            refreshed = Instant::now();
             app.tick();
         }
     }

@@ -1,45 +1,50 @@
+//! Reads the file for the live view, and runs admin actions on it. Called by `app`.
+
 use chrono::{DateTime, Utc};
 use tracker_core::{
-    Record, Tracker,
+    Tracker,
     inspect::{ErrorGroups, Explanation, KindInfo, LeasedTask},
     query::{Cursor, Page},
     status::{Role, StatusInfo},
     task::TaskKey,
-    untyped::Payload,
 };
 
-use crate::{failure::Failure, file::FileArg, output::number, task::has_ended};
+use crate::{
+    error::CliError,
+    file::FileArg,
+    output::number,
+    task::{UntypedRecord, has_ended},
+};
 
-pub type Task = Record<Payload, StatusInfo>;
-
-/// The file, opened to look. To act it is opened in another way for as long as that takes.
-pub struct Source {
+/// The file, open for reading. An admin action reopens it for changes while it runs.
+pub struct TrackerSource {
     file: FileArg,
     tracker: Option<Tracker>,
+    /// The change number of the last call of `has_changed`.
     seen: Option<u64>,
 }
 
-/// What the overview tells of a kind.
-pub struct Kind {
+/// The state of a kind in the overview.
+pub struct KindSnapshot {
     pub info: KindInfo,
     pub counts: Vec<(StatusInfo, u64)>,
     pub leases: Vec<LeasedTask>,
     pub oldest: Option<(TaskKey, DateTime<Utc>)>,
 }
 
-impl Kind {
-    /// How many tasks there are.
+impl KindSnapshot {
+    /// Returns the number of tasks.
     pub fn total(&self) -> u64 {
         number::sum(self.counts.iter().map(|(_, count)| *count))
     }
 
-    /// How many have ended.
+    /// Returns the number of tasks that have ended.
     pub fn ended(&self) -> u64 {
         self.sum(|status| has_ended(status, &self.info))
     }
 
-    /// How many are still to end by themselves: not those that are parked.
-    pub fn left(&self) -> u64 {
+    /// Returns the number of tasks that have neither ended nor are parked.
+    pub fn remaining(&self) -> u64 {
         self.total().saturating_sub(self.ended()).saturating_sub(self.sum(|status| status.role == Role::Parked))
     }
 
@@ -48,18 +53,18 @@ impl Kind {
     }
 }
 
-/// Which tasks a list is about.
+/// The condition of the task list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// The code of a status.
     pub code: Option<i32>,
-    /// What the id or an error contains.
+    /// Text that the id or an error contains.
     pub text: String,
 }
 
-/// What the user does to a task, or to a kind.
+/// A change of a task or of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Act {
+pub enum AdminAction {
     Retry,
     Cancel,
     Ignore,
@@ -67,14 +72,14 @@ pub enum Act {
     Pause,
 }
 
-/// How many leases the overview names.
+/// The number of leases in the overview.
 const LEASES: usize = 100;
-/// How many failed tasks are looked at for their errors.
+/// The number of failed tasks that are read for their errors.
 const ERRORS: usize = 20_000;
 
-impl Source {
-    pub fn open(file: FileArg) -> Result<Self, Failure> {
-        let tracker = Some(file.look()?);
+impl TrackerSource {
+    pub fn open(file: FileArg) -> Result<Self, CliError> {
+        let tracker = Some(file.inspect()?);
         Ok(Self { file, tracker, seen: None })
     }
 
@@ -86,39 +91,39 @@ impl Source {
         self.tracker.as_ref().map_or_else(Utc::now, Tracker::now)
     }
 
-    fn tracker(&mut self) -> Result<&Tracker, Failure> {
+    fn tracker(&mut self) -> Result<&Tracker, CliError> {
         match &mut self.tracker {
             Some(tracker) => Ok(tracker),
-            closed => Ok(closed.insert(self.file.look()?)),
+            closed => Ok(closed.insert(self.file.inspect()?)),
         }
     }
 
-    /// Whether somebody has committed something since the last call.
-    pub fn has_changed(&mut self) -> Result<bool, Failure> {
+    /// Returns whether the file has changed since the last call.
+    pub fn has_changed(&mut self) -> Result<bool, CliError> {
         let number = self.tracker()?.change_number()?;
         Ok(self.seen.replace(number) != Some(number))
     }
 
-    pub fn kinds(&mut self) -> Result<Vec<Kind>, Failure> {
+    pub fn kinds(&mut self) -> Result<Vec<KindSnapshot>, CliError> {
         let tracker = self.tracker()?;
         let mut kinds = Vec::new();
         for name in tracker.kinds()? {
             let tasks = tracker.untyped(&name)?;
             let (info, counts) = (tasks.info()?, tasks.counts()?);
             let counts = info.statuses.iter().map(|status| (status.clone(), counts.of_code(status.code))).collect();
-            kinds.push(Kind { info, counts, leases: tasks.leases(LEASES)?, oldest: tasks.oldest_waiting()? });
+            kinds.push(KindSnapshot { info, counts, leases: tasks.leases(LEASES)?, oldest: tasks.oldest_waiting()? });
         }
         Ok(kinds)
     }
 
-    /// A page of tasks, the latest change first.
+    /// Reads a page of tasks, the latest change first.
     pub fn tasks(
         &mut self,
         kind: &str,
         filter: &Filter,
         after: Option<Cursor>,
         most: usize,
-    ) -> Result<Page<Task>, Failure> {
+    ) -> Result<Page<UntypedRecord>, CliError> {
         let tasks = self.tracker()?.untyped(kind)?;
         let mut query = tasks.query().newest_first().limit(most);
         if let Some(code) = filter.code {
@@ -133,71 +138,71 @@ impl Source {
         Ok(query.page()?)
     }
 
-    /// A task, and why it is not running.
-    pub fn task(&mut self, kind: &str, id: &TaskKey) -> Result<Option<(Task, Explanation)>, Failure> {
+    /// Reads a task, and why it is not running.
+    pub fn task(&mut self, kind: &str, id: &TaskKey) -> Result<Option<(UntypedRecord, Explanation)>, CliError> {
         let tasks = self.tracker()?.untyped(kind)?;
         let Some(task) = tasks.get(id)? else { return Ok(None) };
         Ok(Some((task, tasks.explain(id)?)))
     }
 
-    pub fn errors(&mut self, kind: &str) -> Result<ErrorGroups, Failure> {
+    pub fn errors(&mut self, kind: &str) -> Result<ErrorGroups, CliError> {
         Ok(self.tracker()?.untyped(kind)?.errors(ERRORS)?)
     }
 
-    /// Does something, if the file can be opened for that now.
-    pub fn act(&mut self, kind: &str, id: Option<&TaskKey>, act: Act) -> Result<String, Failure> {
-        // Nobody can act on a file that somebody looks at in the readers' way, not even we ourselves.
+    /// Runs an admin action, if the file can be opened for changes.
+    pub fn run(&mut self, kind: &str, id: Option<&TaskKey>, action: AdminAction) -> Result<String, CliError> {
+        // Nobody can act on a file that somebody samples at in the readers' way, not even we ourselves.
         if let Some(tracker) = self.tracker.take() {
             tracker.close()?;
         }
         self.seen = None;
-        let tracker = self.file.act()?;
-        let done = do_it(&tracker, kind, id, act);
+        let tracker = self.file.open_shared()?;
+        let result = run_action(&tracker, kind, id, action);
         tracker.close()?;
-        done
+        result
     }
 }
 
-fn do_it(tracker: &Tracker, kind: &str, id: Option<&TaskKey>, act: Act) -> Result<String, Failure> {
+fn run_action(tracker: &Tracker, kind: &str, id: Option<&TaskKey>, action: AdminAction) -> Result<String, CliError> {
     let tasks = tracker.untyped(kind)?;
-    if act == Act::Pause {
+    if action == AdminAction::Pause {
         return Ok(if tasks.info()?.paused {
             tasks.resume()?;
-            format!("{kind} goes on")
+            format!("{kind} is resumed")
         } else {
             tasks.pause()?;
             format!("{kind} is paused")
         });
     }
-    let Some(id) = id else { return Err(Failure::usage("no task is chosen")) };
-    match act {
-        Act::Retry => tasks.requeue(id)?,
-        Act::Cancel => tasks.cancel(id)?,
-        Act::Ignore => tasks.ignore(id, "ignored in tracker top")?,
-        Act::Remove => tasks.remove(id)?,
-        Act::Pause => {}
+    let Some(id) = id else { return Err(CliError::usage("no task is selected")) };
+    match action {
+        AdminAction::Retry => tasks.retry(id)?,
+        AdminAction::Cancel => tasks.cancel(id)?,
+        AdminAction::Ignore => tasks.ignore(id, "ignored in tracker top")?,
+        AdminAction::Remove => tasks.remove(id)?,
+        AdminAction::Pause => {}
     }
-    Ok(format!("{id}: {}", act.done()))
+    Ok(format!("{id}: {}", action.result()))
 }
 
-impl Act {
-    /// As a question: `retry this task?`
+impl AdminAction {
+    /// Returns the action as a question, as in `retry this task?`
     pub fn question(self) -> &'static str {
         match self {
             Self::Retry => "retry",
             Self::Cancel => "cancel",
             Self::Ignore => "ignore",
-            Self::Remove => "remove for ever",
+            Self::Remove => "delete",
             Self::Pause => "pause or resume",
         }
     }
 
-    fn done(self) -> &'static str {
+    fn result(self) -> &'static str {
         match self {
-            Self::Retry => "startable again",
-            Self::Cancel => "cancelled, or asked to end where it runs",
+            Self::Retry => "requeued",
+            Self::Cancel => "cancelled, or asked to end if it is running",
             Self::Ignore => "ignored",
-            Self::Remove => "removed",
+            Self::Remove => "deleted",
             Self::Pause => "paused or resumed",
         }
     }

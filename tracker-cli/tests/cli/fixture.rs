@@ -12,7 +12,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub struct Scene {
+pub struct Fixture {
     folder: TempDir,
 }
 
@@ -24,7 +24,7 @@ pub struct Ran {
     pub err: String,
 }
 
-impl Scene {
+impl Fixture {
     pub fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
@@ -37,7 +37,7 @@ impl Scene {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
-    /// The program in the scene's folder, in an environment that says nothing about terminals.
+    /// The program in the fixture's folder, in an environment that says nothing about terminals.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tracker"));
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
@@ -58,7 +58,7 @@ impl Scene {
     }
 
     /// With this as its standard input.
-    pub fn keep_running(&self, input: &[u8], arguments: &[&str]) -> Ran {
+    pub fn run_with_input(&self, input: &[u8], arguments: &[&str]) -> Ran {
         let mut command = self.command(arguments);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // It may end before it has read all.

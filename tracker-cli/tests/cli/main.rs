@@ -1,20 +1,18 @@
 //! The program as it is run: what it prints, and how it ends.
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
-mod acts;
-mod clock;
+mod changes;
 #[cfg(unix)]
-mod colour;
-mod edits;
+mod color;
+mod edit;
 mod examples;
+mod file_time;
 mod fixture;
 mod generated;
-mod look;
-mod opening;
+mod inspection;
+mod open;
 #[cfg(unix)]
 mod output_files;
-#[cfg(unix)]
-mod picture;
 mod report;
 #[path = "../../../tests/it/support/rows.rs"]
 #[cfg(unix)]
@@ -22,13 +20,15 @@ mod report;
 mod rows;
 #[cfg(unix)]
 mod run;
+mod running_app;
 mod sample;
 #[cfg(unix)]
-mod screens;
-mod shop;
+mod screen_svg;
+#[cfg(unix)]
+mod screenshots;
 #[cfg(unix)]
 mod terminal;
 #[cfg(unix)]
 mod top;
 
-use fixture::Scene;
+use fixture::Fixture;

@@ -1,15 +1,15 @@
 //! The page about a file.
 
-use crate::{fixture::Scene, sample};
+use crate::{fixture::Fixture, sample};
 
 #[test]
-fn it_tells_all_and_needs_nothing_from_outside() {
-    let scene = Scene::new();
-    sample::write(&scene.path("work.redb"));
-    let ran = scene.run(&["report", "work.redb", "-o", "page.html"]);
+fn report_is_complete_and_self_contained() {
+    let fixture = Fixture::new();
+    sample::write(&fixture.path("work.redb"));
+    let ran = fixture.run(&["report", "work.redb", "-o", "page.html"]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
     assert!(ran.out.contains("wrote page.html"), "{}", ran.out);
-    let page = scene.read("page.html");
+    let page = fixture.read("page.html");
     for wanted in [
         "<h2>download</h2>",
         "<h2>mail</h2>",
@@ -30,41 +30,41 @@ fn it_tells_all_and_needs_nothing_from_outside() {
 }
 
 #[test]
-fn what_tasks_hold_is_text_and_nothing_else() {
-    let scene = Scene::new();
-    sample::write(&scene.path("work.redb"));
-    assert_eq!(scene.run(&["report", "work.redb", "-o", "page.html"]).code, Some(0));
-    let page = scene.read("page.html");
+fn report_escapes_content_of_tasks() {
+    let fixture = Fixture::new();
+    sample::write(&fixture.path("work.redb"));
+    assert_eq!(fixture.run(&["report", "work.redb", "-o", "page.html"]).code, Some(0));
+    let page = fixture.read("page.html");
     assert!(page.contains("&lt;b&gt;bold&lt;/b&gt; &amp; \\u{1b}[31mred"), "{page}");
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{page}");
     assert!(!page.contains('\u{1b}'));
 }
 
 #[test]
-fn it_looks_at_no_more_tasks_than_it_may_and_says_so() {
-    let scene = Scene::new();
-    sample::write(&scene.path("work.redb"));
-    let ran = scene.run(&["report", "work.redb", "--most", "5", "--json"]);
+fn report_reads_at_most_the_limit_and_states_it() {
+    let fixture = Fixture::new();
+    sample::write(&fixture.path("work.redb"));
+    let ran = fixture.run(&["report", "work.redb", "--limit", "5", "--json"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert_eq!(ran.out.trim(), r#"{"page":"report.html","kinds":2,"tasks":64,"looked_at":9}"#);
-    assert!(scene.read("report.html").contains("the latest 5 of 60 tasks"));
+    assert_eq!(ran.out.trim(), r#"{"page":"report.html","kinds":2,"tasks":64,"examined":9}"#);
+    assert!(fixture.read("report.html").contains("the latest 5 of 60 tasks"));
 }
 
 #[test]
-fn it_never_takes_the_place_of_the_file_it_is_about() {
-    let scene = Scene::new();
-    sample::write(&scene.path("work.redb"));
-    let ran = scene.run(&["report", "work.redb", "-o", "./work.redb"]);
+fn report_never_replaces_a_tracker_file() {
+    let fixture = Fixture::new();
+    sample::write(&fixture.path("work.redb"));
+    let ran = fixture.run(&["report", "work.redb", "-o", "./work.redb"]);
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("./work.redb is a tracker file: name another file"), "{}", ran.err);
-    assert_eq!(scene.run(&["verify", "work.redb"]).code, Some(0));
+    assert_eq!(fixture.run(&["verify", "work.redb"]).code, Some(0));
 }
 
 #[test]
-fn a_page_that_cannot_be_written_leaves_nothing_behind() {
-    let scene = Scene::new();
-    sample::write(&scene.path("work.redb"));
-    let ran = scene.run(&["report", "work.redb", "-o", "nowhere/page.html"]);
+fn failed_report_leaves_no_file() {
+    let fixture = Fixture::new();
+    sample::write(&fixture.path("work.redb"));
+    let ran = fixture.run(&["report", "work.redb", "-o", "nowhere/page.html"]);
     assert_eq!(ran.code, Some(3));
     assert!(ran.err.contains("cannot write nowhere/page.html: No such file or directory"), "{}", ran.err);
 }

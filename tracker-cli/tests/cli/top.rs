@@ -3,21 +3,21 @@
 use tracker_core::Tracker;
 
 use crate::{
-    fixture::Scene,
+    fixture::Fixture,
     rows,
     sample::{self, Download, Status, download},
     terminal::Terminal,
 };
 
-fn top(scene: &Scene) -> Terminal {
-    sample::write(&scene.path("work.redb"));
-    Terminal::start(&scene.path("."), 24, 80, &["top", "work.redb", "--every", "100ms"])
+fn top(fixture: &Fixture) -> Terminal {
+    sample::write(&fixture.path("work.redb"));
+    Terminal::start(&fixture.path("."), 24, 80, &["top", "work.redb", "--every", "100ms"])
 }
 
 #[test]
-fn the_overview_tells_of_every_kind_within_80_columns() {
-    let scene = Scene::new();
-    let mut top = top(&scene);
+fn overview_shows_every_kind_within_80_columns() {
+    let fixture = Fixture::new();
+    let mut top = top(&fixture);
     let screen = top.shows(&["download", "60 tasks", "mail", "4 tasks", "Succeeded 30", "Exhausted 6", "Failed 3"]);
     assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
     assert!(top.is_coloured());
@@ -26,10 +26,10 @@ fn the_overview_tells_of_every_kind_within_80_columns() {
 }
 
 #[test]
-fn without_colours_it_is_readable_too() {
-    let scene = Scene::new();
-    sample::write(&scene.path("work.redb"));
-    let mut top = Terminal::start(&scene.path("."), 24, 80, &["--color", "never", "top", "work.redb"]);
+fn top_works_without_colors() {
+    let fixture = Fixture::new();
+    sample::write(&fixture.path("work.redb"));
+    let mut top = Terminal::start(&fixture.path("."), 24, 80, &["--color", "never", "top", "work.redb"]);
     top.shows(&["Succeeded 30"]);
     assert!(!top.is_coloured());
     top.press("q");
@@ -37,9 +37,9 @@ fn without_colours_it_is_readable_too() {
 }
 
 #[test]
-fn from_the_overview_to_a_task_and_back() {
-    let scene = Scene::new();
-    let mut top = top(&scene);
+fn keys_lead_from_the_overview_to_a_task_and_back() {
+    let fixture = Fixture::new();
+    let mut top = top(&fixture);
     top.shows(&["60 tasks"]);
     top.press("\r");
     top.shows(&["all statuses", "https://host1/040", "Cancelled"]);
@@ -62,9 +62,9 @@ fn from_the_overview_to_a_task_and_back() {
 }
 
 #[test]
-fn a_filter_finds_tasks_by_what_their_error_says() {
-    let scene = Scene::new();
-    let mut top = top(&scene);
+fn filter_finds_tasks_by_their_errors() {
+    let fixture = Fixture::new();
+    let mut top = top(&fixture);
     top.shows(&["60 tasks"]);
     top.press("2");
     top.shows(&["all statuses"]);
@@ -76,16 +76,16 @@ fn a_filter_finds_tasks_by_what_their_error_says() {
 
 #[test]
 fn page_with_unreadable_tasks_shows_the_others() {
-    let scene = Scene::new();
-    sample::write(&scene.path("work.redb"));
+    let fixture = Fixture::new();
+    sample::write(&fixture.path("work.redb"));
     let places = std::cell::Cell::new(0);
     // Two of the 60 downloads get a status that their kind does not have.
-    rows::change_headers(&scene.path("work.redb"), |header| {
+    rows::change_headers(&fixture.path("work.redb"), |header| {
         if places.replace(places.get() + 1) < 2 {
             header.put_signed32(77);
         }
     });
-    let mut top = Terminal::start(&scene.path("."), 24, 80, &["top", "work.redb", "--every", "100ms"]);
+    let mut top = Terminal::start(&fixture.path("."), 24, 80, &["top", "work.redb", "--every", "100ms"]);
     top.shows(&["60 tasks"]);
     top.press("2");
     top.shows(&[
@@ -100,9 +100,9 @@ fn page_with_unreadable_tasks_shows_the_others() {
 }
 
 #[test]
-fn errors_are_grouped_and_lead_to_their_tasks() {
-    let scene = Scene::new();
-    let mut top = top(&scene);
+fn group_of_errors_leads_to_its_tasks() {
+    let fixture = Fixture::new();
+    let mut top = top(&fixture);
     top.shows(&["60 tasks"]);
     top.press("3");
     top.shows(&["404 not found", "connection reset", "6", "3"]);
@@ -113,9 +113,9 @@ fn errors_are_grouped_and_lead_to_their_tasks() {
 }
 
 #[test]
-fn what_a_task_holds_never_steers_the_terminal() {
-    let scene = Scene::new();
-    let mut top = top(&scene);
+fn top_escapes_content_of_tasks() {
+    let fixture = Fixture::new();
+    let mut top = top(&fixture);
     top.shows(&["60 tasks"]);
     top.press("l2");
     top.shows(&["<b>bold</b> & \\u{1b}[31mred"]);
@@ -124,12 +124,12 @@ fn what_a_task_holds_never_steers_the_terminal() {
 }
 
 #[test]
-fn help_names_the_keys() {
-    let scene = Scene::new();
-    let mut top = top(&scene);
+fn help_lists_the_keys() {
+    let fixture = Fixture::new();
+    let mut top = top(&fixture);
     top.shows(&["60 tasks"]);
     top.press("?");
-    top.shows(&["upper case changes tasks", "retry: startable again", "pause or resume the kind"]);
+    top.shows(&["upper case changes tasks", "retry a failed or given-up task", "pause or resume the kind"]);
     top.press("x");
     top.shows(&["Succeeded 30"]);
     top.press("q");
@@ -137,48 +137,48 @@ fn help_names_the_keys() {
 }
 
 #[test]
-fn a_task_is_retried_after_a_question_and_only_after_a_yes() {
-    let scene = Scene::new();
-    let mut top = top(&scene);
+fn retry_in_top_needs_a_confirmation() {
+    let fixture = Fixture::new();
+    let mut top = top(&fixture);
     top.shows(&["60 tasks"]);
     top.press("/404\r");
     top.shows(&["https://host2/035"]);
     top.press("R");
     top.shows(&["retry https://host2/035?"]);
     top.press("n");
-    top.shows(&["nothing was changed"]);
+    top.shows(&["not changed"]);
     top.press("R");
     top.shows(&["retry https://host2/035?"]);
     top.press("y");
-    top.shows(&["https://host2/035: startable again"]);
+    top.shows(&["https://host2/035: requeued"]);
     top.press("1");
     top.shows(&["Exhausted 5", "Pending 20"]);
     top.press("q");
     assert_eq!(top.ends(), 0);
-    let tracker = Tracker::open(scene.path("work.redb")).unwrap();
+    let tracker = Tracker::open(fixture.path("work.redb")).unwrap();
     let downloads = tracker.tasks::<Download>().unwrap();
     assert_eq!(downloads.get(download(35).url).unwrap().unwrap().status, Status::Pending);
 }
 
 #[test]
-fn top_follows_an_application_and_explains_refused_actions() {
-    let scene = Scene::new();
-    sample::write(&scene.path("work.redb"));
-    let tracker = Tracker::open(scene.path("work.redb")).unwrap();
+fn top_follows_an_application_and_refuses_changes_beside_it() {
+    let fixture = Fixture::new();
+    sample::write(&fixture.path("work.redb"));
+    let tracker = Tracker::open(fixture.path("work.redb")).unwrap();
     let downloads = tracker.tasks::<Download>().unwrap();
-    let mut top = Terminal::start(&scene.path("."), 24, 80, &["top", "work.redb", "--every", "50ms"]);
+    let mut top = Terminal::start(&fixture.path("."), 24, 80, &["top", "work.redb", "--every", "50ms"]);
     top.shows(&["Succeeded 30"]);
     downloads.start(download(50).url).unwrap().succeed().unwrap();
     let mut running = downloads.worker_name("busy bee").start(download(51).url).unwrap();
     running.progress(3, Some(10), "half way");
     tracker.flush().unwrap();
-    top.shows(&["Succeeded 31", "1 at work"]);
+    top.shows(&["Succeeded 31", "1 running"]);
     top.press("2");
     top.shows(&["busy bee 3/10 half way"]);
     top.press("P");
     top.shows(&["pause or resume the kind?"]);
     top.press("y");
-    top.shows(&["lets others look but not act"]);
+    top.shows(&["lets others read only"]);
     running.succeed().unwrap();
     top.press("1");
     top.shows(&["Succeeded 32"]);
@@ -187,11 +187,11 @@ fn top_follows_an_application_and_explains_refused_actions() {
 }
 
 #[test]
-fn a_file_that_is_not_there_and_a_pipe_are_told_in_words() {
-    let scene = Scene::new();
-    let ran = scene.run(&["top", "nothing.redb"]);
+fn top_reports_a_missing_file_and_a_pipe() {
+    let fixture = Fixture::new();
+    let ran = fixture.run(&["top", "nothing.redb"]);
     assert_eq!(ran.code, Some(2), "{}", ran.err);
     assert!(ran.err.contains("top needs a terminal"), "{}", ran.err);
-    let top = Terminal::start(&scene.path("."), 24, 80, &["top", "nothing.redb"]);
+    let top = Terminal::start(&fixture.path("."), 24, 80, &["top", "nothing.redb"]);
     assert_eq!(top.ends(), 3);
 }

@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc};
 
-use redb::{Key, StorageBackend, Table, TableDefinition, TableError, TableHandle as _, Value};
+use redb::{Key, ReadOnlyTable, StorageBackend, Table, TableDefinition, TableError, TableHandle, Value};
 
 use crate::{
     api::{options::Options, tracker::Tracker, transaction::Transaction},
@@ -27,21 +27,64 @@ impl<'t> TransactionExt<'t> for Transaction<'_, 't> {
         &self,
         definition: TableDefinition<'_, K, V>,
     ) -> Result<Table<'t, K, V>> {
-        let name = definition.name();
-        if name.starts_with(RESERVED) {
-            return Err(Error::invalid(format!("the table name {name:?} is reserved for the tracker: choose another")));
+        check_name(&definition)?;
+        self.redb().open_table(definition).map_err(|error| table_error(&definition, error))
+    }
+}
+
+/// Adds reads of redb tables to [`Tracker`].
+pub trait TrackerExt {
+    /// Reads a table of your own as of the last commit, also in a file that is opened only for inspection. Returns `None` if
+    /// the file has no table of this name.
+    ///
+    /// The file does not reuse the pages of the snapshot until `read` returns: keep it short.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the name is reserved, or the table holds other types.
+    fn read_table<K: Key + 'static, V: Value + 'static, R>(
+        &self,
+        definition: TableDefinition<'_, K, V>,
+        read: impl FnOnce(&ReadOnlyTable<K, V>) -> R,
+    ) -> Result<Option<R>>;
+}
+
+impl TrackerExt for Tracker {
+    fn read_table<K: Key + 'static, V: Value + 'static, R>(
+        &self,
+        definition: TableDefinition<'_, K, V>,
+        read: impl FnOnce(&ReadOnlyTable<K, V>) -> R,
+    ) -> Result<Option<R>> {
+        check_name(&definition)?;
+        let table = self.shared.engine.read(|tables| match tables.source().open_table(definition) {
+            Ok(table) => Ok(Some(table)),
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(table_error(&definition, error)),
+        })?;
+        Ok(table.as_ref().map(read))
+    }
+}
+
+/// Refuses the names of the tracker's own tables.
+fn check_name(definition: &impl TableHandle) -> Result<()> {
+    let name = definition.name();
+    if name.starts_with(RESERVED) {
+        return Err(Error::invalid(format!("the table name {name:?} is reserved for the tracker: choose another")));
+    }
+    Ok(())
+}
+
+fn table_error(definition: &impl TableHandle, error: TableError) -> Error {
+    let name = definition.name();
+    match error {
+        TableError::TableTypeMismatch { .. } => Error::caused(
+            ErrorKind::Invalid,
+            format!("your table {name:?} holds other types of keys or values: {error}"),
+            error,
+        ),
+        TableError::TableAlreadyOpen(..) => {
+            Error::invalid(format!("your table {name:?} is open already in this transaction: drop it first"))
         }
-        self.redb().open_table(definition).map_err(|error| match error {
-            TableError::TableTypeMismatch { .. } => Error::caused(
-                ErrorKind::Invalid,
-                format!("your table {name:?} holds other types of keys or values: {error}"),
-                error,
-            ),
-            TableError::TableAlreadyOpen(..) => {
-                Error::invalid(format!("your table {name:?} is open already in this transaction: drop it first"))
-            }
-            other => other.into(),
-        })
+        other => other.into(),
     }
 }
 

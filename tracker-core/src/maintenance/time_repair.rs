@@ -36,7 +36,7 @@ impl FileTime {
     /// Up to a few milliseconds are usual. Where it is minutes or more, a clock was or is wrong, and
     /// [`Options::repair_time`](crate::Options::repair_time) helps.
     #[must_use]
-    pub fn prefetch(&self) -> Duration {
+    pub fn ahead(&self) -> Duration {
         (self.stored - self.clock).to_std().unwrap_or_default()
     }
 }

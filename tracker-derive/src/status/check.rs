@@ -1,3 +1,5 @@
+//! Checks the declared statuses: codes, roles, steps.
+
 use proc_macro2::Ident;
 use syn::{Path, ext::IdentExt};
 
@@ -11,7 +13,7 @@ use crate::{errors::Errors, suggest};
 
 const STATUSES_MAX: usize = 1024;
 
-/// An enum of statuses that obeys the rules.
+/// A correct enum of statuses.
 pub(super) struct StatusEnum<'a> {
     pub ident: &'a Ident,
     pub tracker_core: &'a Path,
@@ -26,7 +28,7 @@ pub(super) struct Status<'a> {
     pub step: u16,
 }
 
-/// What a check has found out about a variant; the errors say what is missing.
+/// A variant with its step and role; without a role, an error was reported.
 struct Sorted<'a> {
     variant: &'a Variant<'a>,
     step: u16,
@@ -80,16 +82,16 @@ fn check_code(variant: &Variant, before: &[Sorted], free: &mut FreeCodes, errors
 
 fn role(variant: &Variant, step: &str, errors: &mut Errors) -> Option<Role> {
     let name = variant.ident.unraw().to_string();
-    let role = variant.role.as_ref().map(|(role, _)| *role).or_else(|| Role::of_variant(&name, step));
+    let role = variant.role.as_ref().map(|(role, _)| *role).or_else(|| Role::from_variant(&name, step));
     if role.is_none() && !variant.faulty {
-        let meant = Role::word_of_synonym(&name)
-            .or_else(|| suggest::nearest(&name, &Role::WORDS).filter(|word| *word != "parked"));
+        let meant = Role::name_of_synonym(&name)
+            .or_else(|| suggest::nearest(&name, &Role::NAMES).filter(|option| *option != "parked"));
         let text = if meant.is_some() {
-            "the name `{name}` says no role: write `#[status({example})]`, or `#[status(parked)]` for a state of your own"
+            "the name `{name}` is not that of a role: write `#[status({example})]`, or `#[status(parked)]` for a state of your own"
         } else {
-            "the name `{name}` says no role: write `#[status(parked)]` for a state of your own, or `#[status(…)]` with a role: {example}"
+            "the name `{name}` is not that of a role: write `#[status(parked)]` for a state of your own, or `#[status(…)]` with a role: {example}"
         };
-        let roles: Vec<_> = Role::WORDS.into_iter().filter(|word| *word != "parked").collect();
+        let roles: Vec<_> = Role::NAMES.into_iter().filter(|option| *option != "parked").collect();
         let example = meant.map_or_else(|| suggest::one_of(&roles), str::to_owned);
         errors.on(variant.ident, text.replace("{name}", &name).replace("{example}", &example));
     }
@@ -102,8 +104,8 @@ fn is_free(role: Role, variant: &Variant, step: &str, number: u16, before: &[Sor
         let place = if step.is_empty() { String::new() } else { format!(" in step {step:?}") };
         let text = "`{}` has the role {role} already{place}: write another role, or `#[status(parked)]`";
         let text = text.replace("{}", &twin.variant.ident.to_string());
-        let written = variant.role.as_ref().map_or(variant.ident, |(_, word)| word);
-        errors.on(written, text.replace("{role}", role.word()).replace("{place}", &place));
+        let written = variant.role.as_ref().map_or(variant.ident, |(_, option)| option);
+        errors.on(written, text.replace("{role}", role.name()).replace("{place}", &place));
     }
     twin.is_none()
 }
@@ -114,29 +116,29 @@ fn check_required(enum_name: &Ident, step: &Step, number: u16, members: &[&Sorte
     let has = |role: &Role| members.iter().any(|status| status.role == Some(*role));
     let missing: Vec<_> =
         required.into_iter().skip(usize::from(number > 0)).filter(|any| !any.iter().any(has)).collect();
-    // A status whose own mistake was reported may be the one that is missed.
+    // A status with a reported error may be the missing one.
     let unresolved = members.iter().filter(|status| status.role.is_none()).count();
     if missing.len() <= unresolved {
         return;
     }
     for roles in missing {
-        let words: Vec<_> = roles.iter().map(|role| role.word()).collect();
-        let words = suggest::one_of(&words).replace('`', "");
-        let (role, variant) = (roles[0].word(), roles[0].variant());
+        let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
+        let names = suggest::one_of(&names).replace('`', "");
+        let (role, variant) = (roles[0].name(), roles[0].variant());
         if let Some(literal) = step.opened_by() {
             let camel = super::role::camel_case(step.name());
             errors.on(
                 literal,
-                missing_role(&words, &format!(" in step {:?}", step.name()), &format!("{camel}{variant}"), role),
+                missing_role(&names, &format!(" in step {:?}", step.name()), &format!("{camel}{variant}"), role),
             );
         } else {
-            errors.on(enum_name, missing_role(&words, "", &variant.to_string(), role));
+            errors.on(enum_name, missing_role(&names, "", &variant.to_string(), role));
         }
     }
 }
 
-fn missing_role(words: &str, place: &str, variant: &str, role: &str) -> String {
+fn missing_role(roles: &str, place: &str, variant: &str, role: &str) -> String {
     format!(
-        "no status{place} has the role {words}: add e.g. `{variant} = …`, or write `#[status({role})]` on a variant"
+        "no status{place} has the role {roles}: add e.g. `{variant} = …`, or write `#[status({role})]` on a variant"
     )
 }

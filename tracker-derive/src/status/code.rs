@@ -1,16 +1,17 @@
+//! The codes of statuses, which the file stores.
+
 use proc_macro2::Ident;
 use syn::{DataEnum, Expr, ExprLit, ExprUnary, Fields, Lit, LitInt, UnOp};
 
 use crate::errors::Errors;
 
-/// The integer that stands for a status on disk.
 pub(super) struct Code<'a> {
     pub value: i32,
     pub written: &'a Expr,
 }
 
 impl<'a> Code<'a> {
-    /// The code of a variant, which is unit and has a literal for a discriminant; if not, says so.
+    /// Parses the code of a variant. Reports an error unless it is a unit variant with a literal discriminant.
     pub fn parse(variant: &'a syn::Variant, free: &mut FreeCodes, errors: &mut Errors) -> Option<Self> {
         let name = &variant.ident;
         if !matches!(variant.fields, Fields::Unit) {
@@ -21,7 +22,7 @@ impl<'a> Code<'a> {
         }
         let Some((_, written)) = &variant.discriminant else {
             let example = free.example(name);
-            errors.on(name, format!("`{name}` has no code, and codes stay on disk: write {example}"));
+            errors.on(name, format!("`{name}` has no code, which is what the file stores: write {example}"));
             return None;
         };
         let Some(literal) = integer(written) else {
@@ -39,7 +40,7 @@ impl<'a> Code<'a> {
     }
 }
 
-/// Codes for examples, which no variant has: the next multiples of ten.
+/// Unused codes for examples in messages: multiples of ten.
 pub(super) struct FreeCodes {
     next: i32,
 }
@@ -51,7 +52,7 @@ impl FreeCodes {
         Self { next: (highest / 10).saturating_add(1).saturating_mul(10) }
     }
 
-    /// "`Failed = 30`", another code each time.
+    /// Returns "`Failed = 30`", with a new code at each call.
     pub fn example(&mut self, name: &Ident) -> String {
         let code = self.next;
         self.next = self.next.saturating_add(10);
@@ -59,7 +60,7 @@ impl FreeCodes {
     }
 }
 
-/// A literal, and whether a minus stands before it.
+/// Returns an integer literal, and whether it is negative.
 fn integer(written: &Expr) -> Option<(bool, &LitInt)> {
     match written {
         Expr::Lit(ExprLit { lit: Lit::Int(literal), .. }) => Some((false, literal)),
@@ -67,7 +68,7 @@ fn integer(written: &Expr) -> Option<(bool, &LitInt)> {
             (false, literal) => Some((true, literal)),
             (true, _) => None,
         },
-        // What a `macro_rules!` macro handed on.
+        // From a `macro_rules!` macro.
         Expr::Group(group) => integer(&group.expr),
         _ => None,
     }

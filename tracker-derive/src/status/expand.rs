@@ -1,10 +1,12 @@
+//! Generates the impl of `TaskStatus`, or a placeholder for a faulty enum.
+
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{DeriveInput, Path, ext::IdentExt};
 
 use super::check::{Status, StatusEnum};
 
-/// The impl of a sound enum.
+/// Generates the impl of a correct enum.
 pub(super) fn implement(checked: &StatusEnum) -> TokenStream {
     let StatusEnum { ident, tracker_core, steps, statuses } = checked;
     let enum_name = ident.unraw().to_string();
@@ -40,13 +42,13 @@ pub(super) fn implement(checked: &StatusEnum) -> TokenStream {
     }
 }
 
-/// An impl that stands in for a faulty one: whoever uses the type gets no second message.
-pub(super) fn stand_in(input: &DeriveInput, tracker_core: &Path) -> TokenStream {
+/// Generates an impl for a faulty enum, so that uses of the type cause no further errors.
+pub(super) fn placeholder_impl(input: &DeriveInput, tracker_core: &Path) -> TokenStream {
     let ident = &input.ident;
     let (generics, arguments, bounds) = input.generics.split_for_impl();
     let mut bounds = bounds.cloned().unwrap_or_else(|| syn::parse_quote!(where));
     if !matches!(input.data, syn::Data::Enum(_)) || !input.generics.params.is_empty() {
-        // A bound with a lifetime of its own is believed until someone uses it: the type need not be `Copy` now.
+        // A bound with its own lifetime is checked only at a use: the type need not be `Copy` here.
         bounds.predicates.push(syn::parse_quote! {
             for<'__tracker> Self: ::core::marker::Copy + ::core::marker::Send + ::core::marker::Sync + 'static
         });

@@ -19,8 +19,8 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     match (errors.into_compile_errors(), checked) {
         (None, Some(checked)) => expand::implement(&checked),
         (errors, _) => {
-            let stand_in = expand::stand_in(input, &declared.tracker_core);
-            quote::quote!(#errors #stand_in)
+            let placeholder_impl = expand::placeholder_impl(input, &declared.tracker_core);
+            quote::quote!(#errors #placeholder_impl)
         }
     }
 }

@@ -1,6 +1,7 @@
+//! Roles by the names of options and variants: the counterpart of `tracker_core::status::Role`.
+
 use proc_macro2::{Ident, Span};
 
-/// What a status means to the engine: the twin of `tracker_core::status::Role`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Pending,
@@ -25,37 +26,37 @@ impl Role {
         ("parked", "Parked", Self::Parked),
     ];
 
-    /// The words that name a role.
-    pub const WORDS: [&'static str; 8] =
+    /// The names of all roles.
+    pub const NAMES: [&'static str; 8] =
         ["pending", "in_progress", "failed", "succeeded", "exhausted", "ignored", "cancelled", "parked"];
 
-    /// The word that names this role.
-    pub fn word(self) -> &'static str {
+    /// Returns the name.
+    pub fn name(self) -> &'static str {
         self.entry().0
     }
 
-    /// The variant that has this role by its name.
+    /// Returns the name of the variant of `Role`, which is also the name of a variant with this role.
     pub fn variant(self) -> Ident {
         Ident::new(self.entry().1, Span::call_site())
     }
 
-    /// The role of a word.
-    pub fn of_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|entry| entry.0 == word).map(|entry| entry.2)
+    /// Returns the role with this name.
+    pub fn from_name(option: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|entry| entry.0 == option).map(|entry| entry.2)
     }
 
-    /// The role that a variant's name says in a step. No name says parked: that is a choice to be written down.
-    pub fn of_variant(name: &str, step: &str) -> Option<Self> {
+    /// Returns the role that follows from the name of a variant in a step. Parked follows from no name.
+    pub fn from_variant(name: &str, step: &str) -> Option<Self> {
         let step = camel_case(step);
         let names = [Some(name), name.strip_prefix(&step), name.strip_suffix(&step)];
         let role = |name: &str| Self::ALL.into_iter().find(|entry| entry.1 == name).map(|entry| entry.2);
         names.into_iter().flatten().find_map(role).filter(|role| *role != Self::Parked)
     }
 
-    /// The word of the role that a common name for a status says in other words.
-    pub fn word_of_synonym(name: &str) -> Option<&'static str> {
+    /// Returns the name of the role that other libraries call by this name.
+    pub fn name_of_synonym(name: &str) -> Option<&'static str> {
         let name = name.to_lowercase();
-        SYNONYMS.into_iter().find(|(_, names)| names.contains(&name.as_str())).map(|(role, _)| role.word())
+        SYNONYMS.into_iter().find(|(_, names)| names.contains(&name.as_str())).map(|(role, _)| role.name())
     }
 
     fn entry(self) -> (&'static str, &'static str, Self) {
@@ -75,9 +76,9 @@ const SYNONYMS: [(Role, &[&str]); 7] = [
 ];
 
 pub(super) fn camel_case(step: &str) -> String {
-    let words = step.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    let capitalized = words.map(|word| {
-        let mut letters = word.chars();
+    let options = step.split(|c: char| !c.is_alphanumeric()).filter(|option| !option.is_empty());
+    let capitalized = options.map(|option| {
+        let mut letters = option.chars();
         letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect::<String>()
     });
     capitalized.collect()
@@ -88,26 +89,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_in_the_order_of_the_enum() {
-        for (at, (word, _, role)) in Role::ALL.into_iter().enumerate() {
+    fn table_has_the_order_of_the_enum() {
+        for (at, (option, _, role)) in Role::ALL.into_iter().enumerate() {
             assert_eq!(role as usize, at);
-            assert_eq!(Role::WORDS[at], word);
+            assert_eq!(Role::NAMES[at], option);
         }
     }
 
     #[test]
     fn synonym_names_one_role() {
-        assert_eq!(Role::word_of_synonym("Waiting"), Some("pending"));
-        assert_eq!(Role::word_of_synonym("Running"), Some("in_progress"));
-        assert_eq!(Role::word_of_synonym("Done"), Some("succeeded"));
-        assert_eq!(Role::word_of_synonym("Reviewed"), None);
+        assert_eq!(Role::name_of_synonym("Waiting"), Some("pending"));
+        assert_eq!(Role::name_of_synonym("Running"), Some("in_progress"));
+        assert_eq!(Role::name_of_synonym("Done"), Some("succeeded"));
+        assert_eq!(Role::name_of_synonym("Reviewed"), None);
         let mut names: Vec<_> = SYNONYMS.iter().flat_map(|(_, names)| names.iter()).collect();
         names.sort_unstable();
         assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
     }
 
     #[test]
-    fn names_say_roles_with_and_without_their_step() {
+    fn role_follows_from_the_name_with_or_without_step() {
         let cases = [
             ("Pending", "", Some(Role::Pending)),
             ("InProgress", "in", Some(Role::InProgress)),
@@ -121,7 +122,7 @@ mod tests {
             ("Done", "", None),
         ];
         for (name, step, expected) in cases {
-            assert_eq!(Role::of_variant(name, step), expected, "{name} in {step}");
+            assert_eq!(Role::from_variant(name, step), expected, "{name} in {step}");
         }
     }
 }

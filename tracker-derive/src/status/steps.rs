@@ -1,21 +1,23 @@
+//! Assigns the variants to the steps of a pipeline.
+
 use syn::LitStr;
 
 use super::parse::Variant;
 use crate::errors::Errors;
 
-/// A stage of a pipeline, or the whole of a type that has no stages.
+/// A step of a pipeline; a type without steps has one without a name.
 pub(super) struct Step {
     name: String,
     opened_by: Option<LitStr>,
 }
 
 impl Step {
-    /// Its name; empty where there are no steps.
+    /// Returns the name; empty for a type without steps.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The text that named it first.
+    /// Returns the literal that opened the step.
     pub fn opened_by(&self) -> Option<&LitStr> {
         self.opened_by.as_ref()
     }
@@ -29,17 +31,17 @@ impl Step {
     }
 }
 
-/// Where the statuses belong.
+/// The steps and their variants.
 pub(super) struct Sorting {
-    /// The steps in their order; at least one.
+    /// At least one step.
     pub steps: Vec<Step>,
-    /// Each variant's position among them.
+    /// The step of each variant.
     pub numbers: Vec<u16>,
-    /// Whether each variant is where its author wants it. If not, roles were judged in the wrong step.
+    /// False if an error was reported: then roles must not be derived from steps.
     pub sound: bool,
 }
 
-/// Sorts the variants into steps: a step holds for its variant and all that follow.
+/// Assigns variants to steps: a step applies to its variant and to all that follow.
 pub(super) fn sort(variants: &[Variant], errors: &mut Errors) -> Sorting {
     let before = errors.count();
     let mut steps: Vec<Step> = Vec::new();
@@ -61,7 +63,7 @@ pub(super) fn sort(variants: &[Variant], errors: &mut Errors) -> Sorting {
                 steps.push(Step::opened(literal));
             }
         }
-        // The check lets no more than 1024 statuses pass, and so no more steps.
+        // There are at most 1024 statuses, and so at most as many steps.
         numbers.push(u16::try_from(current).unwrap_or(u16::MAX));
     }
     if steps.is_empty() {

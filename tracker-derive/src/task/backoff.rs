@@ -1,13 +1,13 @@
+//! The option `backoff`: the counterpart of `tracker_core::task::Backoff`.
+
 use std::time::Duration;
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::Path;
 
-use super::policy::duration_tokens;
 use crate::{duration, suggest};
 
-/// The delay between attempts: the twin of `tracker_core::task::Backoff`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Backoff {
     None,
@@ -19,7 +19,7 @@ pub(super) enum Backoff {
 const FORMS: &str = "`none`, `fixed(5s)`, `linear(1s, 1m)` or `exponential(1s, 5m)`";
 
 impl Backoff {
-    /// Reads "none", "fixed(5s)", "linear(1s, 1m)", "exponential(1s, 5m)".
+    /// Parses "none", "fixed(5s)", "linear(1s, 1m)", "exponential(1s, 5m)".
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let (name, arguments) = match text.split_once('(') {
@@ -48,27 +48,27 @@ impl Backoff {
             }
             _ => {
                 let known = ["none", "fixed", "linear", "exponential"];
-                let meant = suggest::nearest(name, &known).map(|word| format!("; did you mean `{word}`?"));
-                Err(format!("`{name}` is no backoff: write {FORMS}{}", meant.unwrap_or_default()))
+                let meant = suggest::nearest(name, &known).map(|option| format!("; did you mean `{option}`?"));
+                Err(format!("unknown backoff `{name}`: write {FORMS}{}", meant.unwrap_or_default()))
             }
         }
     }
 
-    /// The value of `tracker_core::task::Backoff`.
+    /// Returns the value of `tracker_core::task::Backoff` as tokens.
     pub fn tokens(self, tracker_core: &Path) -> TokenStream {
         let backoff = quote!(#tracker_core::task::Backoff);
         match self {
             Self::None => quote!(#backoff::None),
             Self::Fixed(delay) => {
-                let delay = duration_tokens(delay);
+                let delay = duration::tokens(delay);
                 quote!(#backoff::Fixed(#delay))
             }
             Self::Linear { step, max } => {
-                let (step, max) = (duration_tokens(step), duration_tokens(max));
+                let (step, max) = (duration::tokens(step), duration::tokens(max));
                 quote!(#backoff::Linear { step: #step, max: #max })
             }
             Self::Exponential { first, max } => {
-                let (first, max) = (duration_tokens(first), duration_tokens(max));
+                let (first, max) = (duration::tokens(first), duration::tokens(max));
                 quote!(#backoff::Exponential { first: #first, max: #max })
             }
         }
@@ -96,7 +96,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn every_form_is_read() {
+    fn every_form_is_parsed() {
         let cases = [
             ("none", Backoff::None),
             ("fixed(5s)", Backoff::Fixed(5 * SECOND)),
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_backoff_is_refused_with_what_to_write() {
+    fn invalid_backoff_is_refused_with_the_correct_form() {
         let cases = [
             ("", "write `none`"),
             ("exponentail(1s, 5m)", "did you mean `exponential`?"),

@@ -1,10 +1,12 @@
+//! The where clause of the impl of a generic task.
+
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{Type, WhereClause, parse_quote};
 
 use super::check::Task;
 
-/// The bounds of a generic task: what serde's derives and the marked fields need. Others have none beyond their own.
+/// Returns the bounds that serde's derives and the marked fields need; for a task without parameters, the declared ones.
 pub(super) fn of(task: &Task) -> Option<WhereClause> {
     let declared = task.generics.where_clause.clone();
     if task.generics.params.is_empty() {
@@ -12,7 +14,7 @@ pub(super) fn of(task: &Task) -> Option<WhereClause> {
     }
     let tracker_core = &task.tracker_core;
     let mut bounds = declared.unwrap_or_else(|| parse_quote!(where));
-    // `Self` instead of each parameter: serde's own derives decide which parameters need what.
+    // On `Self`, because serde's derives decide what each parameter needs.
     bounds.predicates.push(parse_quote! {
         Self: #tracker_core::__private::Serialize
             + #tracker_core::__private::DeserializeOwned + ::core::marker::Send + 'static

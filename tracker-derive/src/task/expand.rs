@@ -1,3 +1,5 @@
+//! Generates the impl of `TrackedTask`, or a placeholder for a faulty struct.
+
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{DeriveInput, Path, WhereClause, parse_quote, spanned::Spanned};
@@ -6,11 +8,12 @@ use super::{
     bounds,
     check::{Declaration, Task},
     field::Field,
-    policy::{Attempts, Policy, duration_tokens},
+    policy::{Attempts, Policy},
     unique::Unique,
 };
+use crate::duration;
 
-/// The impl of a sound task.
+/// Generates the impl of a correct task.
 pub(super) fn implement(task: &Task) -> TokenStream {
     let Task { ident, tracker_core, kind, status, uniques, .. } = task;
     let (generics, arguments, _) = task.generics.split_for_impl();
@@ -77,13 +80,13 @@ pub(super) fn implement(task: &Task) -> TokenStream {
     }
 }
 
-/// An impl that stands in for a faulty one: whoever uses the type gets no second message.
-pub(super) fn stand_in(input: &DeriveInput, declared: &Declaration) -> TokenStream {
+/// Generates an impl for a faulty struct, so that uses of the type cause no further errors.
+pub(super) fn placeholder_impl(input: &DeriveInput, declared: &Declaration) -> TokenStream {
     let (ident, tracker_core) = (declared.ident, declared.tracker_core());
     let (generics, arguments, bounds) = input.generics.split_for_impl();
     let mut bounds: WhereClause = bounds.cloned().unwrap_or_else(|| parse_quote!(where));
     if declared.fields.is_none() || !input.generics.params.is_empty() {
-        // A bound with a lifetime of its own is believed until someone uses it: the type need not be `Serialize` now.
+        // A bound with its own lifetime is checked only at a use: the type need not be `Serialize` here.
         bounds.predicates.push(parse_quote! {
             for<'__tracker> Self: #tracker_core::__private::Serialize
                 + #tracker_core::__private::DeserializeOwned + ::core::marker::Send + 'static
@@ -138,13 +141,13 @@ fn policy(task: &Task) -> TokenStream {
         Attempts::Unlimited => quote!(::core::option::Option::None),
     });
     let timeout = policy.timeout.map(|limit| {
-        let limit = duration_tokens(limit);
+        let limit = duration::tokens(limit);
         quote!(::core::option::Option::Some(#limit))
     });
     let assignments = [
         ("max_attempts", attempts),
         ("max_crashes", max_crashes.map(|value| quote!(#value))),
-        ("lease", policy.lease.map(duration_tokens)),
+        ("lease", policy.lease.map(duration::tokens)),
         ("timeout", timeout),
         ("backoff", policy.backoff.map(|backoff| backoff.tokens(tracker_core))),
         ("jitter", jitter.map(|value| quote!(#value))),
@@ -178,7 +181,7 @@ fn startable(task: &Task) -> Option<TokenStream> {
 fn retention(task: &Task) -> Option<TokenStream> {
     let (tracker_core, retention) = (&task.tracker_core, &task.policy.retention);
     let rules = retention.iter().map(|rule| {
-        let (role, keep) = (&rule.role, duration_tokens(rule.keep));
+        let (role, keep) = (&rule.role, duration::tokens(rule.keep));
         quote!(#tracker_core::task::Retention { role: #tracker_core::status::Role::#role, keep: #keep })
     });
     let owned = quote!(::std::borrow::Cow::Owned(::std::vec![#(#rules),*]));
@@ -207,7 +210,7 @@ fn id_type(task: &Task) -> TokenStream {
 fn task_id(task: &Task) -> TokenStream {
     let Some(Field { ident, ty, .. }) = task.id else { return quote!(::core::option::Option::None) };
     let tracker_core = &task.tracker_core;
-    // On the field's type, so that a type that cannot be an id is marked there.
+    // Spanned on the type of the field, so that the compiler marks a type that cannot be an id.
     let key = quote_spanned!(ty.span()=> <#ty as #tracker_core::task::TaskId>::to_key(&self.#ident));
     quote!(::core::option::Option::Some(#key))
 }

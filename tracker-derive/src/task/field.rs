@@ -1,35 +1,37 @@
+//! Parses the options above a field.
+
 use proc_macro2::Ident;
 use syn::{Path, Type, ext::IdentExt};
 
-use super::{header, policy::number, unique::Unique};
+use super::{
+    option_names::{FIELD_OPTIONS, STRUCT_OPTIONS},
+    policy::number,
+    unique::Unique,
+};
 use crate::{
-    attribute::Word,
+    attribute::AttributeOption,
     errors::Errors,
     suggest::{self, meant},
 };
 
-/// A field of the task and the words it bears.
+/// A field with its options.
 pub(super) struct Field<'a> {
     pub ident: &'a Ident,
-    /// Its name without `r#`.
+    /// The name without `r#`.
     pub name: String,
     pub ty: &'a Type,
     pub id: Option<Ident>,
     pub index: bool,
-    /// How many tasks with the same value may be in progress, and the word that says it.
+    /// The limit of tasks in progress with the same value, and the position of the option.
     pub limit: Option<(Ident, Option<u32>)>,
     pub fingerprint: bool,
-    /// The function that gives the value to hash, and the word that names it.
+    /// The function that returns the value to hash, and the position of the option.
     pub fingerprint_with: Option<(Ident, Option<Path>)>,
     pub priority: Option<Ident>,
     pub unique: Option<Unique>,
 }
 
 impl<'a> Field<'a> {
-    /// The words of a field.
-    pub const WORDS: [&'static str; 7] =
-        ["id", "index", "limit", "fingerprint", "fingerprint_with", "priority", "unique"];
-
     pub fn parse(field: &'a syn::Field, ident: &'a Ident, errors: &mut Errors) -> Self {
         let name = ident.unraw().to_string();
         let mut parsed = Self {
@@ -45,64 +47,64 @@ impl<'a> Field<'a> {
             unique: None,
         };
         let mut seen: Vec<String> = Vec::new();
-        for word in Word::of(&field.attrs, "task", "index", errors) {
-            let text = word.text();
+        for option in AttributeOption::of(&field.attrs, "task", "index", errors) {
+            let text = option.text();
             if seen.contains(&text) {
-                errors.on(word.name(), format!("`{text}` is written twice: remove one"));
+                errors.on(option.name(), format!("`{text}` is written twice: remove one"));
             } else {
-                parsed.read(word, &text, errors);
+                parsed.read(option, &text, errors);
             }
             seen.push(text);
         }
-        if let Some((word, _)) = parsed.limit.as_ref().filter(|_| !seen.iter().any(|text| text == "index")) {
-            errors.on(word, "a limit counts the tasks with the same value of an index: write `index, limit = 2`");
+        if let Some((option, _)) = parsed.limit.as_ref().filter(|_| !seen.iter().any(|text| text == "index")) {
+            errors.on(option, "a limit counts the tasks with the same value of an index: write `index, limit = 2`");
         }
-        if let Some((word, _)) = parsed.fingerprint_with.as_ref().filter(|_| parsed.fingerprint) {
-            errors.on(word, "`fingerprint_with` puts the field into the fingerprint already: remove `fingerprint`");
+        if let Some((option, _)) = parsed.fingerprint_with.as_ref().filter(|_| parsed.fingerprint) {
+            errors.on(option, "`fingerprint_with` puts the field into the fingerprint already: remove `fingerprint`");
         }
         parsed
     }
 
-    /// The function that gives the value to hash in place of the field.
+    /// Returns the function that returns the value to hash in place of the field.
     pub fn hashed_by(&self) -> Option<&Path> {
         self.fingerprint_with.as_ref().and_then(|(_, path)| path.as_ref())
     }
 
-    fn read(&mut self, word: Word, text: &str, errors: &mut Errors) {
+    fn read(&mut self, option: AttributeOption, text: &str, errors: &mut Errors) {
         match text {
-            "unique" => self.unique = Unique::of_field(word, self.ident, errors),
+            "unique" => self.unique = Unique::of_field(option, self.ident, errors),
             "id" => {
-                word.check_alone(errors);
-                self.id = Some(word.name().clone());
+                option.check_alone(errors);
+                self.id = Some(option.name().clone());
             }
             "limit" => {
-                self.limit = Some((word.name().clone(), number(&word, 1..=u32::MAX, "limit = 2", errors)));
+                self.limit = Some((option.name().clone(), number(&option, 1..=u32::MAX, "limit = 2", errors)));
             }
-            "index" if word.check_alone(errors) => self.index = true,
-            "fingerprint" if word.check_alone(errors) => self.fingerprint = true,
+            "index" if option.check_alone(errors) => self.index = true,
+            "fingerprint" if option.check_alone(errors) => self.fingerprint = true,
             "fingerprint_with" => {
-                let path = word.assigned("the path of a function", "fingerprint_with = sorted", errors);
-                self.fingerprint_with = Some((word.name().clone(), path));
+                let path = option.assigned("the path of a function", "fingerprint_with = sorted", errors);
+                self.fingerprint_with = Some((option.name().clone(), path));
             }
-            "priority" if word.check_alone(errors) => {
+            "priority" if option.check_alone(errors) => {
                 check_priority(self.ty, self.ident, errors);
-                self.priority = Some(word.name().clone());
+                self.priority = Some(option.name().clone());
             }
-            // What bears a value was reported by `check_alone`.
-            known if Self::WORDS.contains(&known) => {}
-            known if header::WORDS.contains(&known) => {
-                errors.on(word.name(), format!("`{known}` belongs to the struct: write it above the struct"));
+            // `check_alone` has reported a value.
+            known if FIELD_OPTIONS.contains(&known) => {}
+            known if STRUCT_OPTIONS.contains(&known) => {
+                errors.on(option.name(), format!("`{known}` belongs to the struct: write it above the struct"));
             }
             _ => {
-                errors.on(word.name(), suggest::unknown(text, &Self::WORDS));
-                // Whoever meant this word shall not read as well that it is missing.
-                self.id = self.id.take().or_else(|| meant(text, "id", &Self::WORDS).then(|| word.name().clone()));
+                errors.on(option.name(), suggest::unknown(text, &FIELD_OPTIONS));
+                // A misspelled option is not reported as missing, too.
+                self.id = self.id.take().or_else(|| meant(text, "id", &FIELD_OPTIONS).then(|| option.name().clone()));
             }
         }
     }
 }
 
-/// Other types of the prelude are refused here; whatever else is no u8 (an alias may be one), the compiler refuses.
+/// Refuses known types other than `u8`. The compiler refuses the rest, because an alias may be a `u8`.
 fn check_priority(ty: &Type, field: &Ident, errors: &mut Errors) {
     const OTHERS: [&str; 15] = [
         "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64", "bool",

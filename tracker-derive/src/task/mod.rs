@@ -6,6 +6,7 @@ mod check;
 mod expand;
 mod field;
 mod header;
+mod option_names;
 mod policy;
 mod rate;
 mod unique;
@@ -22,8 +23,8 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     match (errors.into_compile_errors(), checked) {
         (None, Some(checked)) => expand::implement(&checked),
         (errors, _) => {
-            let stand_in = expand::stand_in(input, &declared);
-            quote::quote!(#errors #stand_in)
+            let placeholder_impl = expand::placeholder_impl(input, &declared);
+            quote::quote!(#errors #placeholder_impl)
         }
     }
 }

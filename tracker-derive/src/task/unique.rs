@@ -1,23 +1,25 @@
+//! Parses unique keys.
+
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
 
 use super::field::Field;
-use crate::{attribute::Word, errors::Errors, suggest};
+use crate::{attribute::AttributeOption, errors::Errors, suggest};
 
-/// A unique key as it is written.
+/// A parsed unique key.
 pub(super) struct Unique {
-    /// Where it is written, for errors.
-    pub written: Word,
+    /// The option, for errors.
+    pub written: AttributeOption,
     pub fields: Vec<Ident>,
     pub while_unfinished: bool,
 }
 
 impl Unique {
-    /// Reads `unique(client, request)` or `unique(reference, while = unfinished)` of the struct.
-    pub fn read(word: Word, errors: &mut Errors) -> Option<Self> {
+    /// Parses `unique(client, request)` or `unique(reference, while = unfinished)` of the struct.
+    pub fn read(option: AttributeOption, errors: &mut Errors) -> Option<Self> {
         let before = errors.count();
         let (mut fields, mut while_unfinished) = (Vec::new(), false);
-        for inner in word.list("the fields of the key", "client, request", errors)? {
+        for inner in option.list("the fields of the key", "client, request", errors)? {
             if inner.name() == "while" {
                 if while_unfinished {
                     errors.on(inner.name(), "`while` is written twice: remove one");
@@ -31,29 +33,29 @@ impl Unique {
             }
         }
         if fields.is_empty() && errors.count() == before {
-            errors.on(&word, "the key has no field: write e.g. `unique(reference, while = unfinished)`");
+            errors.on(&option, "the key has no field: write e.g. `unique(reference, while = unfinished)`");
         }
-        (errors.count() == before).then_some(Self { written: word, fields, while_unfinished })
+        (errors.count() == before).then_some(Self { written: option, fields, while_unfinished })
     }
 
-    /// The key of a field with the word `unique`.
-    pub fn of_field(word: Word, field: &Ident, errors: &mut Errors) -> Option<Self> {
-        if word.is_alone() {
-            return Some(Self { written: word, fields: vec![field.unraw()], while_unfinished: false });
+    /// Returns the key of a field with the option `unique`.
+    pub fn of_field(option: AttributeOption, field: &Ident, errors: &mut Errors) -> Option<Self> {
+        if option.is_alone() {
+            return Some(Self { written: option, fields: vec![field.unraw()], while_unfinished: false });
         }
         let text =
             "a field is `unique` alone: write `unique`, or above the struct `#[task(unique({}, while = unfinished))]`";
-        errors.on(&word, text.replace("{}", &field.to_string()));
+        errors.on(&option, text.replace("{}", &field.to_string()));
         None
     }
 
-    /// Its name: the fields' names joined.
+    /// Returns the name: the names of the fields, joined.
     pub fn name(&self) -> String {
         let names: Vec<_> = self.fields.iter().map(ToString::to_string).collect();
         names.join("_")
     }
 
-    /// Whether all its fields exist; if not, says so on the field.
+    /// Reports the fields that do not exist.
     pub fn check_fields(&self, fields: &[Field], errors: &mut Errors) {
         let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
         for field in &self.fields {
@@ -66,11 +68,11 @@ impl Unique {
     }
 }
 
-fn check_while(word: &Word, errors: &mut Errors) {
+fn check_while(option: &AttributeOption, errors: &mut Errors) {
     const EXAMPLE: &str = "while = unfinished";
-    if let Some(value) = word.assigned::<Ident>("the word `unfinished`", EXAMPLE, errors)
+    if let Some(value) = option.assigned::<Ident>("the word `unfinished`", EXAMPLE, errors)
         && value != "unfinished"
     {
-        errors.on(&value, format!("unknown word `{value}`: write `{EXAMPLE}`"));
+        errors.on(&value, format!("unknown option `{value}`: write `{EXAMPLE}`"));
     }
 }

@@ -1,11 +1,13 @@
+//! Tasks as CSV (RFC 4180) for spreadsheets.
+
 use std::io::Write;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use tracker_core::{inspect::KindInfo, query::Query, untyped::Untyped};
 
 use crate::{
-    failure::Failure,
-    output::{report_unreadable, shown},
+    error::CliError,
+    output::{escape_line, warn_unreadable},
 };
 
 const HEAD: &str =
@@ -14,19 +16,19 @@ const HEAD: &str =
 /// How cells are written.
 #[derive(Clone, Copy)]
 pub struct Cells {
-    /// Formulas stay formulas.
+    /// Formulas are kept.
     pub raw: bool,
     /// Control characters are escaped.
     pub on_terminal: bool,
 }
 
-/// Writes what the query finds as CSV (RFC 4180), page by page; the payload is JSON in the last column.
-pub fn write(kind: &KindInfo, query: Query<'_, Untyped>, cells: Cells, out: &mut impl Write) -> Result<(), Failure> {
+/// Writes the tasks of the query, page by page. The last column is the payload as JSON.
+pub fn write(kind: &KindInfo, query: Query<'_, Untyped>, cells: Cells, out: &mut impl Write) -> Result<(), CliError> {
     write!(out, "{HEAD}\r\n")?;
     let mut query = query.limit(500);
     loop {
         let page = query.page()?;
-        report_unreadable(&page.unreadable);
+        warn_unreadable(&page.unreadable);
         for record in page.items {
             let step = kind.steps.get(usize::from(record.status.step)).cloned().unwrap_or_default();
             let failure = record.history.iter().rev().find_map(|attempt| attempt.failure.as_ref());
@@ -62,7 +64,7 @@ fn stamp(time: DateTime<Utc>) -> String {
 
 impl Cells {
     fn written(self, field: &str) -> String {
-        let field = if self.on_terminal { shown(field) } else { field.into() };
+        let field = if self.on_terminal { escape_line(field) } else { field.into() };
         let formula = !self.raw && is_formula(&field);
         let field = if formula { format!("'{field}").into() } else { field };
         if field.contains(['"', ',', ';', '\t', '\r', '\n']) {
@@ -73,7 +75,8 @@ impl Cells {
     }
 }
 
-/// Whether a spreadsheet would compute the cell: it starts like a formula (the wide forms too), and is no plain number.
+/// Returns whether a spreadsheet runs the cell as a formula: it starts with a formula character, also in its full-width
+/// form, and is not a number.
 fn is_formula(field: &str) -> bool {
     let starts = ['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
     let digits = |char: char| char.is_ascii_digit() || matches!(char, '.' | '+' | '-' | 'e' | 'E');
@@ -87,7 +90,7 @@ mod tests {
     const FILE: Cells = Cells { raw: false, on_terminal: false };
 
     #[test]
-    fn cell_that_would_break_a_line_is_quoted() {
+    fn cell_with_separators_is_quoted() {
         for (field, written) in [
             ("plain", "plain"),
             ("a,b", "\"a,b\""),

@@ -1,3 +1,5 @@
+//! `tracker export`.
+
 mod csv;
 
 use std::{
@@ -10,29 +12,29 @@ use self::csv::Cells;
 use tracker_core::Tracker;
 
 use crate::{
+    error::CliError,
     exit::Exit,
-    failure::Failure,
     file::{Contents, Existing, FileArg, KindArg, OutputFile},
     filter::FilterArg,
     output::{EscapedJson, Output},
 };
 
-/// Writes tasks out as lines of JSON, or as CSV
+/// Writes tasks as JSON lines or as CSV
 ///
-/// Lines of JSON hold everything, and `import` reads them: docs/json-lines.md. CSV is for spreadsheets.
+/// JSON lines contain everything, and `import` reads them: docs/json-lines.md. CSV is for spreadsheets.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     file: FileArg,
     #[command(flatten)]
     kind: KindArg,
-    /// Where to, a file that is not there yet, for its owner only; the standard output where no file is named
+    /// The new file, readable by its owner only; without it, the standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// As CSV, of one kind
+    /// Writes CSV, for one kind
     #[arg(long)]
     csv: bool,
-    /// Writes CSV cells as they are, also those that a spreadsheet takes for formulas
+    /// Keeps CSV cells that a spreadsheet would run as formulas
     #[arg(long, requires = "csv")]
     raw: bool,
     #[command(flatten)]
@@ -40,24 +42,24 @@ pub struct Args {
 }
 
 impl Args {
-    pub fn run(&self, _: &Output) -> Result<Exit, Failure> {
+    pub fn run(&self, _: &Output) -> Result<Exit, CliError> {
         if !self.csv && !self.filter.is_empty() {
-            return Err(Failure::usage("filters are for --csv: lines of JSON are written whole"));
+            return Err(CliError::usage("filters need --csv: JSON lines contain all tasks"));
         }
-        let tracker = self.file.look()?;
+        let tracker = self.file.inspect()?;
         match &self.output {
             Some(path) => {
-                // A file that is there is not overwritten: it may be the tracker file.
+                // An existing file may be the tracker file.
                 let mut out = OutputFile::create(path, Existing::Keep, Contents::Tasks)?;
                 self.write(&tracker, &mut out)?;
                 out.finish()?;
             }
             None => self.write(&tracker, &mut io::stdout().lock())?,
         }
-        Ok(Exit::Fine)
+        Ok(Exit::Success)
     }
 
-    fn write(&self, tracker: &Tracker, out: &mut impl Write) -> Result<(), Failure> {
+    fn write(&self, tracker: &Tracker, out: &mut impl Write) -> Result<(), CliError> {
         let mut out = BufWriter::with_capacity(1 << 16, out);
         if self.csv {
             let tasks = self.kind.one(tracker)?;
@@ -65,20 +67,20 @@ impl Args {
             let query = self.filter.apply(tasks.query().by_creation(), tracker.now())?;
             csv::write(&tasks.info()?, query, cells, &mut out)?;
         } else if self.kind.kind.is_some() {
-            self.kind.one(tracker)?.export(EscapedJson::new(&mut out)).map_err(unheard)?;
+            self.kind.one(tracker)?.export(EscapedJson::new(&mut out)).map_err(export_error)?;
         } else {
-            tracker.export(EscapedJson::new(&mut out)).map_err(unheard)?;
+            tracker.export(EscapedJson::new(&mut out)).map_err(export_error)?;
         }
         Ok(out.flush()?)
     }
 }
 
-/// Where whoever reads the output has gone, nobody is to be told.
-fn unheard(error: tracker_core::Error) -> Failure {
+/// Returns an error that is not printed if the reader of the output has closed it.
+fn export_error(error: tracker_core::Error) -> CliError {
     let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<io::Error>());
     match cause {
         Some(cause) if cause.kind() == io::ErrorKind::BrokenPipe => io::Error::from(cause.kind()).into(),
-        Some(cause) => Failure::file(format!("{error}: {cause}")),
+        Some(cause) => CliError::file(format!("{error}: {cause}")),
         None => error.into(),
     }
 }

@@ -1,21 +1,23 @@
+//! The option `--backoff`.
+
 use std::{str::FromStr, time::Duration};
 
 use tracker_core::task::Backoff;
 
-use crate::span::Span;
+use crate::human_duration::HumanDuration;
 
-/// How long a failed line waits: `10s`, or `1s..5m` for a delay that doubles from the first to the second.
+/// `10s`, or `1s..5m` for a delay that doubles from the first to the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Delay(pub Backoff);
+pub struct BackoffArg(pub Backoff);
 
-impl FromStr for Delay {
+impl FromStr for BackoffArg {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let span = |text: &str| text.parse::<Span>().map(|span| span.0);
+        let duration = |text: &str| text.parse::<HumanDuration>().map(|duration| duration.0);
         Ok(Self(match text.split_once("..") {
-            Some((first, max)) => Backoff::Exponential { first: span(first)?, max: span(max)? },
-            None => match span(text)? {
+            Some((first, max)) => Backoff::Exponential { first: duration(first)?, max: duration(max)? },
+            None => match duration(text)? {
                 Duration::ZERO => Backoff::None,
                 delay => Backoff::Fixed(delay),
             },
@@ -30,9 +32,9 @@ mod tests {
     #[test]
     fn a_delay_is_fixed_or_doubles() {
         let seconds = Duration::from_secs;
-        assert_eq!("0".parse(), Ok(Delay(Backoff::None)));
-        assert_eq!("10s".parse(), Ok(Delay(Backoff::Fixed(seconds(10)))));
-        assert_eq!("1s..5m".parse(), Ok(Delay(Backoff::Exponential { first: seconds(1), max: seconds(300) })));
-        assert!("1s..".parse::<Delay>().is_err());
+        assert_eq!("0".parse(), Ok(BackoffArg(Backoff::None)));
+        assert_eq!("10s".parse(), Ok(BackoffArg(Backoff::Fixed(seconds(10)))));
+        assert_eq!("1s..5m".parse(), Ok(BackoffArg(Backoff::Exponential { first: seconds(1), max: seconds(300) })));
+        assert!("1s..".parse::<BackoffArg>().is_err());
     }
 }

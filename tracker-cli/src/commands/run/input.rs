@@ -1,3 +1,5 @@
+//! Reads the input on a thread of its own and makes lines of it, in batches.
+
 use std::{
     collections::HashMap,
     ffi::OsString,
@@ -11,56 +13,56 @@ use std::{
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
+    byte_text::ByteText,
     line::Line,
-    read_line::{ReadLine, read_line},
+    read_line::{InputLine, read_line},
     template::Template,
-    text::Text,
 };
 
-/// Lines in batches, or why there are no more.
+/// A batch of lines, or the error that ends the input.
 pub type Batch = io::Result<Vec<Line>>;
 
-/// The lines to run commands on.
+/// The source of the lines.
 pub enum Input {
-    /// Those of the command line, after `:::`.
+    /// The arguments after `:::`.
     Arguments(Vec<OsString>),
-    /// Those of the standard input, each ended by this byte.
+    /// The lines of the standard input, each ended by this byte.
     Stdin(u8),
 }
 
-/// So many lines are put in at once.
+/// The number of lines in a batch.
 const BATCH: usize = 4_096;
 
-/// Or as many as have so many bytes together.
+/// The number of bytes after which a batch is full.
 const BATCH_BYTES: usize = 16 << 20;
 
 impl Input {
-    /// Reads on a thread of its own, so that nobody waits for a slow writer; no faster than the batches are taken.
+    /// Starts a thread that reads. It reads at most two batches ahead.
     pub fn read(self, template: &Template) -> io::Result<Receiver<Batch>> {
         let (sender, batches) = sync_channel(2);
-        let mut numbers = Numbers::new(template.clone());
+        let mut builder = LineBuilder::new(template.clone());
         thread::Builder::new().name("input".into()).spawn(move || match self {
             Self::Arguments(arguments) => {
-                let lines = arguments.into_iter().map(|argument| numbers.line(argument.into_vec())).collect();
-                // Nobody listens any more: the run has stopped.
+                let lines = arguments.into_iter().map(|argument| builder.line(argument.into_vec())).collect();
+                // Fails if the run has stopped.
                 let _ = sender.send(Ok(lines));
             }
-            Self::Stdin(end) => read(BufReader::new(io::stdin()), end, &mut numbers, &sender),
+            Self::Stdin(end) => read(BufReader::new(io::stdin()), end, &mut builder, &sender),
         })?;
         Ok(batches)
     }
 }
 
-/// What is there is told before more is waited for.
-fn read<R: Read>(mut input: BufReader<R>, end: u8, numbers: &mut Numbers, sender: &SyncSender<Batch>) {
+/// Sends the lines that have arrived before it waits for more.
+fn read<R: Read>(mut input: BufReader<R>, end: u8, builder: &mut LineBuilder, sender: &SyncSender<Batch>) {
     let (mut batch, mut bytes) = (Vec::new(), 0);
     loop {
         let read = read_line(&mut input, end);
         let is_last = !matches!(read, Ok(Some(_)));
         let read = read.map(|line| {
-            if let Some(ReadLine { text, oversized }) = line {
+            if let Some(InputLine { text, oversized }) = line {
                 bytes += text.len();
-                batch.push(Line { oversized, ..numbers.line(text) });
+                batch.push(Line { oversized, ..builder.line(text) });
             }
         });
         let is_full = is_last || batch.len() >= BATCH || bytes >= BATCH_BYTES || !input.buffer().contains(&end);
@@ -79,15 +81,15 @@ fn read<R: Read>(mut input: BufReader<R>, end: u8, numbers: &mut Numbers, sender
     }
 }
 
-/// Numbers the lines, and those with the same text.
-struct Numbers {
+/// Makes lines, and counts those with the same text.
+struct LineBuilder {
     template: Template,
     number: u64,
-    /// By a hash of the text. Two texts with the same one would only be numbered as if they were the same.
+    /// By the hash of the text. Texts with the same hash are counted together, which is harmless.
     copies: HashMap<u64, u64>,
 }
 
-impl Numbers {
+impl LineBuilder {
     fn new(template: Template) -> Self {
         Self { template, number: 0, copies: HashMap::new() }
     }
@@ -98,7 +100,7 @@ impl Numbers {
         *copy += 1;
         Line {
             copy: *copy,
-            text: Text(line),
+            text: ByteText(line),
             number: self.number,
             command: self.template.clone(),
             oversized: None,

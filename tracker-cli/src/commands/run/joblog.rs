@@ -1,3 +1,5 @@
+//! The log of `--joblog`: a row for each line that has ended, in the format of GNU parallel.
+
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
@@ -6,10 +8,9 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{child::Ended, end::End};
-use crate::{failure::Failure, output::shown};
+use super::{command::FinishedCommand, command_status::CommandStatus};
+use crate::{error::CliError, output::escape_line};
 
-/// The log of GNU parallel's `--joblog`: one row for each line that has ended.
 pub struct Joblog {
     file: Mutex<File>,
     path: PathBuf,
@@ -18,8 +19,8 @@ pub struct Joblog {
 const HEAD: &[u8] = b"Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n";
 
 impl Joblog {
-    /// Continues the log at this path. Refuses the tracker file, and any file that is not empty and no such log.
-    pub fn open(path: &Path, tracker: &Path) -> Result<Self, Failure> {
+    /// Opens the log to append. Refuses the tracker file, and any other file that does not begin with the header.
+    pub fn open(path: &Path, tracker: &Path) -> Result<Self, CliError> {
         let failed = |error: io::Error| failed(path, &error);
         let mut file = OpenOptions::new().append(true).create(true).open(path).map_err(failed)?;
         let found = file.metadata().map_err(failed)?;
@@ -38,21 +39,28 @@ impl Joblog {
             let mut last = [0];
             log.seek(SeekFrom::End(-1)).and_then(|_| log.read_exact(&mut last)).map_err(failed)?;
             if last != *b"\n" {
-                // The last row was cut off: the next one begins a line of its own.
+                // The last row is incomplete: the next row needs a line of its own.
                 file.write_all(b"\n").map_err(failed)?;
             }
         }
         Ok(Self { file: Mutex::new(file), path: path.to_owned() })
     }
 
-    pub fn add(&self, number: u64, ended: &Ended, end: End, printed: u64, command: &[u8]) -> Result<(), Failure> {
-        let began = ended.began.timestamp_micros();
-        let (seconds, millis) = (began.div_euclid(1_000_000), began.rem_euclid(1_000_000) / 1_000);
-        let took = ended.took.as_secs_f64();
-        let (exit, signal) = end.logged();
+    pub fn add(
+        &self,
+        number: u64,
+        finished: &FinishedCommand,
+        status: CommandStatus,
+        printed: u64,
+        command: &[u8],
+    ) -> Result<(), CliError> {
+        let started = finished.started.timestamp_micros();
+        let (seconds, millis) = (started.div_euclid(1_000_000), started.rem_euclid(1_000_000) / 1_000);
+        let took = finished.took.as_secs_f64();
+        let (exit, signal) = status.logged();
         let mut row =
             format!("{number}\t:\t{seconds}.{millis:03}\t{took:10.3}\t0\t{printed}\t{exit}\t{signal}\t").into_bytes();
-        // A line break would end the row; parallel puts a zero byte in its place.
+        // GNU parallel also replaces line breaks by zero bytes.
         row.extend(command.iter().map(|byte| if *byte == b'\n' { 0 } else { *byte }));
         row.push(b'\n');
         let written = self.file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&row);
@@ -60,11 +68,11 @@ impl Joblog {
     }
 }
 
-fn failed(path: &Path, error: &io::Error) -> Failure {
-    Failure::file(format!("{}: cannot write the job log: {error}", shown(&path.to_string_lossy())))
+fn failed(path: &Path, error: &io::Error) -> CliError {
+    CliError::file(format!("{}: cannot write the job log: {error}", escape_line(&path.to_string_lossy())))
 }
 
-fn refused(path: &Path, why: &str) -> Failure {
+fn refused(path: &Path, why: &str) -> CliError {
     let path = path.to_string_lossy();
-    Failure::usage(format!("{}: cannot append the job log: {why}; give --joblog another path", shown(&path)))
+    CliError::usage(format!("{}: cannot append the job log: {why}; give --joblog another path", escape_line(&path)))
 }

@@ -1,3 +1,5 @@
+//! The task of `tracker run`: a line of input, its command and the result of the last attempt.
+
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
@@ -7,14 +9,13 @@ use tracker_core::{
 };
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{kept::Kept, template::Template, text::Text};
+use super::{byte_text::ByteText, stored_output::StoredOutput, template::Template};
 
-/// The statuses of lines.
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineStatus {
     Pending = 10,
     InProgress = 20,
-    /// Failed, and is tried again.
+    /// Failed, and will be retried.
     Failed = 30,
     Succeeded = 40,
     /// Given up.
@@ -23,47 +24,46 @@ pub enum LineStatus {
     Cancelled = 70,
 }
 
-/// A line of the input, and what came of it.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 pub struct Line {
-    pub text: Text,
-    /// From 1, in the order in which lines were first stored. It never changes.
+    pub text: ByteText,
+    /// From 1, in the order in which lines are first stored. Never changes.
     pub number: u64,
-    /// Which of the lines of its input with the same text, from 1.
+    /// The position among the lines with the same text, from 1.
     pub copy: u64,
-    /// The command for all lines, as it was when this one was put in or last tried.
+    /// The command of the run that submitted the line or ran its last attempt.
     pub command: Template,
-    /// How many bytes the line has, if it is too long to be kept: `text` is only its beginning then.
+    /// The length of a line that is too long to be stored; `text` is its beginning.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub oversized: Option<u64>,
-    /// What the last attempt gave that ran to its end.
+    /// The result of the last attempt whose command ended by itself.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub result: Option<RunResult>,
 }
 
-/// What a command gave.
+/// The result of a command.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 pub struct RunResult {
-    /// Its exit code; none if a signal ended it.
+    /// The exit code; absent if a signal ended the command.
     pub exit: Option<i32>,
     pub signal: Option<i32>,
-    pub stdout: Kept,
-    pub stderr: Kept,
+    pub stdout: StoredOutput,
+    pub stderr: StoredOutput,
 }
 
-/// What the command line says of attempts. The trait asks for it without saying of which tracker: one program runs one.
+/// The policy of the command line. It is global because [`TrackedTask::policy`] has no receiver.
 static POLICY: OnceLock<Policy> = OnceLock::new();
 
 impl Line {
-    /// Sets limits and delays; before the kind is opened, and once.
+    /// Sets the policy, once and before the kind is opened.
     pub fn set_policy(policy: Policy) {
         POLICY.get_or_init(|| policy);
     }
 
-    /// How many bytes of what a command printed fit into the task beside the line.
+    /// Returns how many bytes of output fit into the task.
     pub fn room(&self) -> u64 {
         let command: usize = self.command.words.iter().map(|word| word.0.len() + OVERHEAD).sum();
-        (MOST_PAYLOAD.saturating_sub(self.text.0.len() + command + FIELDS)) as u64
+        (PAYLOAD_MAX.saturating_sub(self.text.0.len() + command + FIELDS)) as u64
     }
 
     pub fn key(&self) -> TaskKey {
@@ -71,26 +71,26 @@ impl Line {
     }
 }
 
-/// The most bytes that the library stores for a task.
-const MOST_PAYLOAD: usize = 16 << 20;
+/// The largest payload that the library stores, in bytes.
+const PAYLOAD_MAX: usize = 16 << 20;
 
-/// The most bytes that come before a text in `MessagePack`.
+/// The largest header of a text in `MessagePack`, in bytes.
 const OVERHEAD: usize = 5;
 
-/// Enough bytes for the names of all fields, and for all numbers.
+/// An upper bound for the names of all fields and for all numbers, in bytes.
 const FIELDS: usize = 1_024;
 
-/// The longest line that is its own id. Ids have at most 1,024 bytes.
-const LONGEST: usize = 900;
+/// The longest line whose id is the whole text, in bytes. Ids have at most 1,024 bytes.
+const WHOLE_MAX: usize = 900;
 
-/// The id of a line: itself, so that lines may move and others come between them. The second one with the same text is
-/// `text (2)`. What looks so by itself, and the empty line, get a ` (1)`, so that no two ever share an id.
+/// Returns the id of a line: its text, so that lines may move. The second line with the same text is `text (2)`. A text that
+/// ends like this by itself, and the empty text, get ` (1)`, so that ids are distinct.
 fn id(line: &[u8], copy: u64) -> TaskKey {
     let mut id = line.to_vec();
-    if line.len() > LONGEST {
+    if line.len() > WHOLE_MAX {
         let whole = std::str::from_utf8(line).is_ok();
-        let cut = (0..=LONGEST).rev().find(|at| !whole || line.get(*at).is_none_or(|byte| byte & 0xC0 != 0x80));
-        id.truncate(cut.unwrap_or(LONGEST));
+        let cut = (0..=WHOLE_MAX).rev().find(|at| !whole || line.get(*at).is_none_or(|byte| byte & 0xC0 != 0x80));
+        id.truncate(cut.unwrap_or(WHOLE_MAX));
         id.extend_from_slice(format!("… {:032x}", xxh3_128(line)).as_bytes());
     }
     if copy > 1 || id.is_empty() || is_numbered(&id) {
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_lines_share_an_id() {
+    fn ids_of_lines_are_distinct() {
         let long = "ü".repeat(700);
         let longer = format!("{long}x");
         let lines: [&[u8]; 11] = [
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_the_lines_where_they_can_be() {
+    fn id_is_the_text_if_possible() {
         for (line, copy, expected) in [
             ("a b", 1, "a b"),
             ("a b", 2, "a b (2)"),

@@ -1,27 +1,29 @@
+//! `tracker run`: a command for each line of input, durably. Its other files hold one part each.
+
 mod backoff;
-mod child;
-mod end;
-mod feed;
-mod groups;
-mod guard;
-mod halt;
+mod byte_text;
+mod command;
+mod command_status;
+mod guard_process;
+mod halt_condition;
 mod input;
 mod joblog;
-mod kept;
-mod leftovers;
 mod line;
-mod numbers;
-mod place;
+mod line_numbers;
+mod orphans;
+mod placeholder;
 mod plan;
+mod process_groups;
 mod read_line;
-mod screen;
+mod run_output;
+mod runner;
 mod script;
 mod signals;
 mod start_error;
+mod stored_output;
+mod submit_lines;
 mod template;
 mod terminal;
-mod text;
-mod work;
 
 use std::{
     ffi::OsString,
@@ -40,179 +42,177 @@ use serde::Serialize;
 use tracker_core::{Tasks, TrackedTask, Tracker, task::Policy, worker::StopHandle};
 
 use self::{
-    backoff::Delay,
-    feed::feed,
-    groups::Groups,
-    halt::Halt,
+    backoff::BackoffArg,
+    halt_condition::HaltCondition,
     input::Input,
     joblog::Joblog,
-    leftovers::{Tags, end_leftovers},
     line::{Line, LineStatus},
-    numbers::Numbers,
-    plan::{Plan, Run},
-    screen::{Screen, Shows},
+    line_numbers::{LineNumbers, highest_given},
+    orphans::{AttemptTags, kill_orphans},
+    plan::{PlanOptions, RunPlan},
+    process_groups::ProcessGroups,
+    run_output::{OutputMode, RunOutput},
+    runner::{RunState, Runner},
+    submit_lines::submit_lines,
     template::Template,
     terminal::Terminal,
-    work::{State, Work},
 };
 use crate::{
+    error::CliError,
     exit::Exit,
-    failure::Failure,
     file::{FileArg, Holder},
-    output::{Output, shown},
-    span::Span,
+    human_duration::HumanDuration,
+    output::{Output, escape_line},
 };
 
-/// Runs a command on each line of input, durably: a parallel xargs that goes on where it was
+/// Runs a command for each line of input, durably: like xargs, but resumable
 ///
-/// Each line of the standard input, or each argument after `:::`, is a task in the file. Killed at any moment and
-/// started again, it goes on; a line that has succeeded never runs again. Lines are told apart by their text: they may
-/// move, and others may come between them. The same text twice is two tasks.
+/// Each line of the standard input, or each argument after `:::`, becomes a task in the file. A run that was killed
+/// continues when the same command is started again; a line that has succeeded never runs again. A line is identified by its
+/// text, so lines may move, and new lines may come between them. The same text twice is two tasks.
 ///
 /// `find . -name '*.wav' | tracker run jobs.redb -j 4 --attempts 3 -- flac -s {}`
 ///
-/// Places in the command: {} the line, {.} without extension, {/} its last part, {//} its folder, {/.} the last part
-/// without extension, {#} the line's number, {%} a number from 1 to the number of jobs that no other running command
-/// has. Without a place, the line comes last. No shell reads the command or the line, unless --shell is given. Commands
-/// find the line's number, the attempt and the slot in TRACKER_NUMBER, TRACKER_ATTEMPT and TRACKER_SLOT.
+/// Placeholders in the command: {} the line, {.} without extension, {/} its last part, {//} its folder, {/.} the last part
+/// without extension, {#} the number of the line, {%} the slot, a number from 1 to the number of jobs that no other running
+/// command has. Without a placeholder, the line is the last argument. No shell reads the command or the line unless --shell
+/// is given. Commands receive the number, the attempt and the slot as TRACKER_NUMBER, TRACKER_ATTEMPT and TRACKER_SLOT.
 ///
-/// Ends with 0 if all lines have succeeded, with 1 if lines were given up, with 130 if it was stopped.
+/// Exit codes: 0 if all lines have succeeded, 1 if lines were given up, 130 if the run was stopped.
 #[derive(clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Args {
-    /// The tracker file, made where there is none
+    /// The tracker file; created if it does not exist
     #[command(flatten)]
     file: FileArg,
-    /// How many commands run at once [default: the number of processors]
+    /// The number of commands that run at once [default: the number of processors]
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZero<usize>>,
-    /// How often a line is tried until it is given up; 0 for ever
+    /// The number of attempts before a line is given up; 0 for no limit
     #[arg(long, value_name = "N", default_value_t = 1)]
     attempts: u32,
-    /// How long a failed line waits: 10s, or 1s..5m for a delay that doubles from the first to the second
+    /// The delay before a failed line is retried: 10s, or 1s..5m for a delay that doubles from the first to the second
     #[arg(long, value_name = "DELAY", default_value = "0")]
-    backoff: Delay,
-    /// Ends an attempt that takes longer; it has failed
-    #[arg(long, value_name = "SPAN")]
-    timeout: Option<Span>,
-    /// How long a command may take to end when it is asked to, before it is ended by force
-    #[arg(long, value_name = "SPAN", default_value = "2s")]
-    grace: Span,
-    /// Stops early: soon,fail=3 (none begins any more), now,fail=10% (what runs is ended), or success, or done
+    backoff: BackoffArg,
+    /// The longest time for an attempt; a longer one is ended and has failed
+    #[arg(long, value_name = "DURATION")]
+    timeout: Option<HumanDuration>,
+    /// The time between the request to end (SIGTERM) and SIGKILL
+    #[arg(long, value_name = "DURATION", default_value = "2s")]
+    grace: HumanDuration,
+    /// Stops early: soon,fail=3 (starts no more commands), now,fail=10% (also ends running commands), success, done
     #[arg(long, value_name = "WHEN", default_value = "never")]
-    halt: Halt,
-    /// Has /bin/sh read the command; lines are quoted for it. Without a command, the lines are the commands
+    halt: HaltCondition,
+    /// Runs the command with /bin/sh, with quoted lines. Without a command, the lines are the commands
     #[arg(long)]
     shell: bool,
-    /// Lines end with a zero byte, as from `find -print0`
+    /// Lines end with a zero byte, as those of `find -print0`
     #[arg(short = '0', long)]
     null: bool,
-    /// Tries lines again that were given up in an earlier run
+    /// Retries lines that were given up in an earlier run
     #[arg(long)]
     retry_failed: bool,
-    /// Gives each command the terminal as its input and output, one at a time; the file keeps nothing of what it prints
+    /// Gives the terminal to one command at a time as its input and output; the output is not stored
     #[arg(long)]
     tty: bool,
-    /// Shows what would run and why, and changes nothing
+    /// Prints which lines would run and why, and changes nothing
     #[arg(long)]
     plan: bool,
-    /// Keeps a log of the lines that have ended, as GNU parallel does
+    /// Appends ended lines to a log in the format of GNU parallel
     #[arg(long, value_name = "PATH")]
     joblog: Option<PathBuf>,
-    /// Prints nothing of what commands print; the file keeps it
+    /// Does not print the output of commands; the file stores it
     #[arg(short, long)]
     quiet: bool,
-    /// How many bytes of each command's output, and of its errors, the file keeps
+    /// The bytes of the output of each command that are stored, and of its error output
     #[arg(long, value_name = "BYTES", default_value_t = 64 << 10)]
     keep: u32,
-    /// The kind's name, so that one file can hold several sets of lines
+    /// The name of the kind, so that one file can hold several sets of lines
     #[arg(long, value_name = "KIND", default_value = Line::KIND)]
     name: String,
-    /// Goes on with a command that differs from the one before
+    /// Continues with a command that differs from that of the earlier run
     #[arg(long)]
     change_command: bool,
-    /// The command; after `:::`, its lines
+    /// The command; after `:::`, the lines
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
-/// How a run has ended, as `--json` tells it: what stands in the file.
+/// The last event of a run in JSON: the counts of all lines in the file.
 #[derive(Serialize)]
 struct Summary {
     event: &'static str,
     succeeded: u64,
     given_up: u64,
-    waiting: u64,
+    unfinished: u64,
     set_aside: u64,
 }
 
-/// Where lines come from, and how they are numbered.
-struct Source<'a> {
+/// The input and the numbers of its lines.
+struct NumberedInput<'a> {
     input: Input,
-    numbers: Numbers<'a>,
+    numbers: LineNumbers<'a>,
 }
 
-/// What to do about a program that cannot be run.
+/// The advice for a program that cannot be executed.
 const CHECK_COMMAND: &str = "check the command after --; with --shell it is read by /bin/sh";
 
 impl Args {
-    pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
-        let (template, input) = self.words()?;
+    pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
+        let (template, input) = self.parse_command()?;
         Line::set_policy(self.policy());
         if self.plan {
-            output.put(&self.make_plan(&template, input)?)?;
-            return Ok(Exit::Fine);
+            output.print(&self.make_plan(&template, input)?)?;
+            return Ok(Exit::Success);
         }
-        let tracker = self.file.work()?;
+        let tracker = self.file.open_or_create()?;
         let tasks = tracker.tasks_as::<Line>(&self.name)?;
         let joblog = self.joblog.as_deref().map(|path| Joblog::open(path, &self.file.file)).transpose()?;
-        let tags = Tags::of(&self.file.file)?;
-        end_leftovers(&tags, &tasks)?;
+        let tags = AttemptTags::of(&self.file.file)?;
+        kill_orphans(&tags, &tasks)?;
         self.check_command(&tasks, &template)?;
         if self.retry_failed {
-            tasks.query().status(LineStatus::Exhausted).requeue()?;
+            tasks.query().status(LineStatus::Exhausted).retry()?;
         }
-        let numbers = Numbers::new(&tracker, &tasks)?;
-        let exit = self.work(&tasks, &template, Source { input, numbers }, tags, joblog, output)?;
+        let numbers = LineNumbers::new(&tracker, &tasks)?;
+        let exit = self.run_lines(&tasks, &template, NumberedInput { input, numbers }, tags, joblog, output)?;
         tracker.close()?;
         Ok(exit)
     }
 
-    /// The command, and where its lines come from.
-    fn words(&self) -> Result<(Template, Input), Failure> {
+    /// Splits the arguments into the command and the input.
+    fn parse_command(&self) -> Result<(Template, Input), CliError> {
         let mut parts = self.command.split(|word| word == ":::");
         let (command, arguments, more) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
         if more.is_some() {
-            return Err(Failure::usage("::: is given twice: lines come from one list"));
+            return Err(CliError::usage("::: is given twice: give one list of lines"));
         }
         if let Some(source) =
             self.command.iter().find(|word| ["::::", ":::+", "::::+"].iter().any(|name| *word == name))
         {
-            return Err(Failure::usage(format!(
+            return Err(CliError::usage(format!(
                 "the source {} of GNU parallel is not supported: give the lines after ::: or on the standard input, as \
                  in `tracker run FILE -- COMMAND < LINES`",
                 source.display()
             )));
         }
         if command.is_empty() && !self.shell {
-            return Err(Failure::usage(
-                "there is no command: give one after --, or --shell to run the lines themselves",
-            ));
+            return Err(CliError::usage("no command: give one after --, or --shell to run the lines themselves"));
         }
         if self.tty && self.jobs.is_some_and(|jobs| jobs.get() > 1) {
-            return Err(Failure::usage("--tty runs one command at a time: leave out --jobs"));
+            return Err(CliError::usage("--tty runs one command at a time: leave out --jobs"));
         }
         if self.tty && arguments.is_none() && io::stdin().is_terminal() {
-            return Err(Failure::usage(
-                "with --tty the terminal is for the commands: give the lines after :::, or from a file or a pipe",
+            return Err(CliError::usage(
+                "with --tty the commands use the terminal: give the lines after :::, or from a file or a pipe",
             ));
         }
         let end = if self.null { 0 } else { b'\n' };
         let input = arguments.map_or(Input::Stdin(end), |arguments| Input::Arguments(arguments.to_vec()));
-        let template = Template::new(command, self.shell).map_err(Failure::usage)?;
+        let template = Template::new(command, self.shell).map_err(CliError::usage)?;
         if let Some(program) = template.missing_program() {
-            // Before any line is in the file: they would be for this command.
-            return Err(Failure::usage(format!("there is no program {program:?}: {CHECK_COMMAND}")));
+            // Checked before any line is stored.
+            return Err(CliError::usage(format!("program {program:?} not found: {CHECK_COMMAND}")));
         }
         Ok((template, input))
     }
@@ -220,27 +220,32 @@ impl Args {
     fn policy(&self) -> Policy {
         let mut policy = Policy::DEFAULT;
         policy.max_attempts = (self.attempts > 0).then_some(self.attempts);
-        // A command cannot take this program with it: who kills it means this program.
+        // A crash of the command does not crash this process, so crashes of this process are not bounded.
         policy.max_crashes = u32::MAX;
         policy.lease = Duration::from_secs(60);
         policy.backoff = self.backoff.0;
         policy
     }
 
-    fn make_plan(&self, template: &Template, input: Input) -> Result<Plan, Failure> {
-        let tracker = if self.file.file.exists() { Some(self.file.look()?) } else { None };
+    fn make_plan(&self, template: &Template, input: Input) -> Result<RunPlan, CliError> {
+        let tracker = if self.file.file.exists() { Some(self.file.inspect()?) } else { None };
         let kinds = tracker.as_ref().map_or(Ok(Vec::new()), Tracker::kinds)?;
-        let known = tracker.filter(|_| kinds.contains(&self.name));
+        let known = tracker.as_ref().filter(|_| kinds.contains(&self.name));
         let tasks = known.map(|tracker| tracker.tasks_as::<Line>(&self.name)).transpose()?;
+        let highest = match (known, &tasks) {
+            (Some(tracker), Some(tasks)) => highest_given(tracker, tasks)?,
+            _ => 0,
+        };
         if let Some(tasks) = &tasks {
             self.refuse_other_command(tasks, template)?;
         }
-        let run = Run { retry_failed: self.retry_failed, is_alive: self.file.holders().iter().any(Holder::works) };
-        Plan::of(input.read(template)?, tasks.as_ref(), run)
+        let has_writer = self.file.holders().iter().any(Holder::can_write);
+        let options = PlanOptions { retry_failed: self.retry_failed, has_writer, highest };
+        RunPlan::of(input.read(template)?, tasks.as_ref(), &options)
     }
 
-    /// Refuses to run another command on what is left of one, unless that is meant.
-    fn check_command(&self, tasks: &Tasks<Line>, template: &Template) -> Result<(), Failure> {
+    /// Refuses another command than that of the stored lines, unless `--change-command` is given.
+    fn check_command(&self, tasks: &Tasks<Line>, template: &Template) -> Result<(), CliError> {
         self.refuse_other_command(tasks, template)?;
         if self.change_command
             && let Some(newest) = tasks.query().by_creation().newest_first().first()?
@@ -250,120 +255,121 @@ impl Args {
         Ok(())
     }
 
-    fn refuse_other_command(&self, tasks: &Tasks<Line>, template: &Template) -> Result<(), Failure> {
+    fn refuse_other_command(&self, tasks: &Tasks<Line>, template: &Template) -> Result<(), CliError> {
         match tasks.query().by_creation().newest_first().first()? {
-            Some(newest) if newest.task.command != *template && !self.change_command => Err(Failure::usage(format!(
-                "the lines in {} are for another command ({}): --change-command goes on with the new one, --name KIND \
-                 keeps another set of lines",
-                shown(&self.file.file.to_string_lossy()),
+            Some(newest) if newest.task.command != *template && !self.change_command => Err(CliError::usage(format!(
+                "the lines in {} belong to another command ({}): --change-command continues with the new one, --name KIND \
+                 starts another set of lines",
+                escape_line(&self.file.file.to_string_lossy()),
                 newest.task.command
             ))),
             _ => Ok(()),
         }
     }
 
-    fn work(
+    fn run_lines(
         &self,
         tasks: &Tasks<Line>,
         template: &Template,
-        Source { input, numbers }: Source<'_>,
-        tags: Tags,
+        NumberedInput { input, numbers }: NumberedInput<'_>,
+        tags: AttemptTags,
         joblog: Option<Joblog>,
         output: &Output,
-    ) -> Result<Exit, Failure> {
-        let shows = match (output.is_json(), self.quiet) {
-            (true, _) => Shows::Json,
-            (false, true) => Shows::Nothing,
-            (false, false) => Shows::Output,
+    ) -> Result<Exit, CliError> {
+        let mode = match (output.is_json(), self.quiet) {
+            (true, _) => OutputMode::Json,
+            (false, true) => OutputMode::Nothing,
+            (false, false) => OutputMode::Output,
         };
         let terminal = self.tty.then(Terminal::open).transpose().map_err(|error| without_terminal(&error))?;
-        let screen = Screen::new(shows, !self.tty);
-        let work = Work {
+        let run_output = RunOutput::new(mode, !self.tty);
+        let runner = Runner {
             tasks,
             template,
-            limit: self.timeout.map(|limit| limit.0),
+            timeout: self.timeout.map(|timeout| timeout.0),
             keep: self.keep.into(),
             halt: self.halt,
-            groups: Arc::new(Groups::new(self.grace.0)),
+            groups: Arc::new(ProcessGroups::new(self.grace.0)),
             stop: StopHandle::new(),
             interrupted: Arc::new(AtomicBool::new(false)),
             terminal,
             tags,
-            screen: &screen,
+            output: &run_output,
             joblog,
-            state: Mutex::new(State::default()),
+            state: Mutex::new(RunState::default()),
         };
-        stop_on_signals(&work)?;
+        stop_on_signals(&runner)?;
         let counts = tasks.counts()?;
         let left = tasks.query().unfinished().total()?;
-        screen.begin(counts.total(), counts.total() - left);
+        run_output.begin(counts.total(), counts.total() - left);
         if matches!(input, Input::Stdin(_)) && io::stdin().is_terminal() {
-            eprintln!("tracker: reading lines from the terminal; Ctrl-D ends them");
+            eprintln!("tracker: reading lines from the terminal; Ctrl-D ends the input");
         }
         let batches = input.read(template)?;
         let done = thread::scope(|scope| {
-            let work = &work;
-            let threads = thread::Builder::new()
-                .spawn_scoped(scope, || work.groups.watch())
-                .and_then(|_| thread::Builder::new().spawn_scoped(scope, move || feed(&batches, numbers, work)));
+            let runner = &runner;
+            let threads =
+                thread::Builder::new().spawn_scoped(scope, || runner.groups.enforce_timeouts()).and_then(|_| {
+                    thread::Builder::new().spawn_scoped(scope, move || submit_lines(&batches, numbers, runner))
+                });
             let jobs = if self.tty { NonZero::new(1) } else { self.jobs };
             let jobs = jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
-            let worker = work.tasks.worker().threads(jobs).keep_running().stopped_by(&work.stop);
-            let done = threads.map(|_| worker.run(|line| work.body(line)));
-            // Whatever ended it: nobody waits for more input.
-            work.stop.stop();
-            work.groups.close();
+            let worker = runner.tasks.worker().threads(jobs).keep_running().stopped_by(&runner.stop);
+            let done = threads.map(|_| worker.run(|line| runner.handle(line)));
+            // Ends the thread that submits lines, also after an error.
+            runner.stop.stop();
+            runner.groups.close();
             done
         });
-        screen.end();
-        let trouble = work.lock().trouble.take();
-        trouble.map_or(Ok(()), Err)?;
+        run_output.end();
+        let fatal_error = runner.lock().fatal_error.take();
+        fatal_error.map_or(Ok(()), Err)?;
         done.map_err(|error| {
-            Failure::file(format!("cannot start a thread: {error}; raise the limit of threads (ulimit -u)"))
+            CliError::file(format!("cannot start a thread: {error}: raise the limit of threads (ulimit -u)"))
         })??;
-        self.tell(&work, work.interrupted.load(Ordering::Relaxed))
+        self.finish(&runner, runner.interrupted.load(Ordering::Relaxed))
     }
 
-    /// How it ended.
-    fn tell(&self, work: &Work<'_>, interrupted: bool) -> Result<Exit, Failure> {
-        let counts = work.tasks.counts()?;
+    /// Prints the summary and returns the exit code.
+    fn finish(&self, runner: &Runner<'_>, interrupted: bool) -> Result<Exit, CliError> {
+        let counts = runner.tasks.counts()?;
         let summary = Summary {
             event: "summary",
             succeeded: counts.get(LineStatus::Succeeded),
             given_up: counts.get(LineStatus::Exhausted),
-            waiting: work.tasks.query().unfinished().total()?,
+            unfinished: runner.tasks.query().unfinished().total()?,
             set_aside: counts.get(LineStatus::Ignored) + counts.get(LineStatus::Cancelled),
         };
-        work.screen.tell(&summary)?;
+        runner.output.print_event(&summary)?;
         let file = self.file.file.to_string_lossy();
-        let file = shown(&file);
+        let file = escape_line(&file);
         if interrupted {
-            eprintln!("tracker: stopped; {} lines are left, and the same command goes on with them", summary.waiting);
+            eprintln!("tracker: stopped; {} lines are left: the same command continues with them", summary.unfinished);
             return Ok(Exit::Interrupted);
         }
         if summary.given_up > 0 {
             eprintln!(
-                "tracker: {} of {} lines were given up: `tracker errors {file}` tells why, --retry-failed runs them again",
+                "tracker: {} of {} lines were given up: `tracker errors {file}` shows why, --retry-failed retries them",
                 summary.given_up,
                 counts.total()
             );
             return Ok(Exit::Findings);
         }
-        Ok(Exit::Fine)
+        Ok(Exit::Success)
     }
 }
 
-/// The first Ctrl-C asks what runs to end, the second ends it by force; nothing is lost or counted by either.
-fn stop_on_signals(work: &Work<'_>) -> Result<(), Failure> {
-    let (groups, stop, interrupted) = (work.groups.clone(), work.stop.clone(), work.interrupted.clone());
+/// The first Ctrl-C asks running commands to end, the second kills them. Neither counts as an attempt.
+fn stop_on_signals(runner: &Runner<'_>) -> Result<(), CliError> {
+    let (groups, stop, interrupted) = (runner.groups.clone(), runner.stop.clone(), runner.interrupted.clone());
     signals::on_request_to_end(move || {
         interrupted.store(true, Ordering::Relaxed);
         stop.stop();
         groups.stop();
     })
-    .map_err(|error| Failure::file(format!("signals cannot be heard: {error}")))
+    .map_err(|error| CliError::file(format!("cannot handle signals: {error}")))
 }
 
-fn without_terminal(error: &io::Error) -> Failure {
-    Failure::usage(format!("--tty needs a terminal, and /dev/tty cannot be opened: {error}"))
+fn without_terminal(error: &io::Error) -> CliError {
+    CliError::usage(format!("--tty needs a terminal, and /dev/tty cannot be opened: {error}"))
 }

@@ -1,48 +1,48 @@
+//! `tracker run --plan`: the lines that would run, and why.
+
 use std::io;
 
 use serde::Serialize;
 use tracker_core::Tasks;
 
 use super::{
+    byte_text::ByteText,
     input::Batch,
     line::{Line, LineStatus},
-    numbers::newest,
-    place::Filling,
-    text::Text,
+    placeholder::PlaceholderValues,
 };
 use crate::{
-    failure::Failure,
-    output::{Cell, Ink, Page, Table, View},
+    error::CliError,
+    output::{Cell, Table, TextStyle, TextWriter, View},
 };
 
-/// What a run would do with its lines, and why.
 #[derive(Default, Serialize)]
-pub struct Plan {
+pub struct RunPlan {
     /// Lines that would run.
-    run: Vec<PlannedTask>,
+    run: Vec<PlannedLine>,
     /// Lines that have succeeded.
     done: u64,
     /// Lines that were given up.
     given_up: u64,
-    /// Lines that were set aside or cancelled by hand.
+    /// Lines that were ignored or cancelled.
     set_aside: u64,
-    /// Lines that run now.
+    /// Lines that are running.
     running: u64,
-    /// Lines of earlier inputs that wait, and would run too.
+    /// Unfinished lines of earlier inputs, which would run too.
     earlier: u64,
 }
 
 #[derive(Serialize)]
-struct PlannedTask {
+struct PlannedLine {
     number: u64,
     line: String,
-    why: Why,
+    reason: PlanReason,
     command: String,
 }
 
 #[derive(Clone, Copy, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-enum Why {
+enum PlanReason {
     New,
     Waiting,
     Failed,
@@ -50,25 +50,27 @@ enum Why {
     Interrupted,
 }
 
-/// What the plan is for.
+/// The options and the file of the run.
 #[derive(Clone, Copy)]
-pub struct Run {
-    /// Lines that were given up are tried again.
+pub struct PlanOptions {
+    /// Lines that were given up are retried.
     pub retry_failed: bool,
-    /// Another run is at work on the file.
-    pub is_alive: bool,
+    /// A process has the file open for writing.
+    pub has_writer: bool,
+    /// The highest number ever given to a line.
+    pub highest: u64,
 }
 
-impl Plan {
-    /// Compares the input with what stands in the file, if there is one.
+impl RunPlan {
+    /// Compares the input with the lines in the file.
     pub fn of(
         batches: impl IntoIterator<Item = Batch>,
         tasks: Option<&Tasks<Line>>,
-        run: Run,
-    ) -> Result<Self, Failure> {
+        options: &PlanOptions,
+    ) -> Result<Self, CliError> {
         let mut plan = Self::default();
         let waiting = tasks.map_or(Ok(0), |tasks| tasks.query().unfinished().total())?;
-        let mut highest = tasks.map_or(Ok(0), newest)?;
+        let mut highest = options.highest;
         for batch in batches {
             for line in batch? {
                 let known = match tasks {
@@ -83,70 +85,74 @@ impl Plan {
                     },
                     |record| record.task.number,
                 );
-                plan.add(&Line { number, ..line }, status, run);
+                plan.add(&Line { number, ..line }, status, options);
             }
         }
-        let seen = plan.run.iter().filter(|planned| matches!(planned.why, Why::Waiting | Why::Failed)).count();
+        let seen = plan
+            .run
+            .iter()
+            .filter(|planned| matches!(planned.reason, PlanReason::Waiting | PlanReason::Failed))
+            .count();
         plan.earlier = waiting.saturating_sub(seen as u64);
         Ok(plan)
     }
 
-    fn add(&mut self, line: &Line, status: Option<LineStatus>, run: Run) {
-        let why = match status {
-            None => Why::New,
-            Some(LineStatus::Pending) => Why::Waiting,
-            Some(LineStatus::Failed) => Why::Failed,
-            Some(LineStatus::Exhausted) if run.retry_failed => Why::GivenUp,
+    fn add(&mut self, line: &Line, status: Option<LineStatus>, options: &PlanOptions) {
+        let reason = match status {
+            None => PlanReason::New,
+            Some(LineStatus::Pending) => PlanReason::Waiting,
+            Some(LineStatus::Failed) => PlanReason::Failed,
+            Some(LineStatus::Exhausted) if options.retry_failed => PlanReason::GivenUp,
             Some(LineStatus::Exhausted) => return self.given_up += 1,
             Some(LineStatus::Succeeded) => return self.done += 1,
             Some(LineStatus::Ignored | LineStatus::Cancelled) => return self.set_aside += 1,
-            Some(LineStatus::InProgress) if run.is_alive => return self.running += 1,
-            Some(LineStatus::InProgress) => Why::Interrupted,
+            Some(LineStatus::InProgress) if options.has_writer => return self.running += 1,
+            Some(LineStatus::InProgress) => PlanReason::Interrupted,
         };
-        let filling = Filling { line: &line.text.0, number: line.number, slot: 1 };
-        let command = Text(line.command.command_line(filling)).to_string();
-        self.run.push(PlannedTask { number: line.number, line: line.text.to_string(), why, command });
+        let values = PlaceholderValues { line: &line.text.0, number: line.number, slot: 1 };
+        let command = ByteText(line.command.command_line(values)).to_string();
+        self.run.push(PlannedLine { number: line.number, line: line.text.to_string(), reason, command });
     }
 }
 
-impl Why {
-    fn shown(self) -> (Ink, &'static str) {
+impl PlanReason {
+    fn text(self) -> (TextStyle, &'static str) {
         match self {
-            Self::New => (Ink::Plain, "new"),
-            Self::Waiting => (Ink::Plain, "waits since an earlier run"),
-            Self::Failed => (Ink::Warn, "failed, is tried again"),
-            Self::Interrupted => (Ink::Plain, "was interrupted"),
-            Self::GivenUp => (Ink::Warn, "was given up, is tried again"),
+            Self::New => (TextStyle::Plain, "new"),
+            Self::Waiting => (TextStyle::Plain, "waiting since an earlier run"),
+            Self::Failed => (TextStyle::Warn, "failed, will be retried"),
+            Self::Interrupted => (TextStyle::Plain, "interrupted"),
+            Self::GivenUp => (TextStyle::Warn, "given up, will be retried"),
         }
     }
 }
 
-impl View for Plan {
-    fn show(&self, page: &mut Page<'_>) -> io::Result<()> {
+impl View for RunPlan {
+    fn write(&self, out: &mut TextWriter<'_>) -> io::Result<()> {
         if !self.run.is_empty() {
-            let mut table = Table::new(["line", "why", "command"]);
+            let mut table = Table::new(["line", "reason", "command"]);
             for planned in &self.run {
-                let (ink, why) = planned.why.shown();
+                let (style, reason) = planned.reason.text();
                 table.row([
-                    Cell::right(Ink::Quiet, &planned.number),
-                    Cell::new(ink, why),
-                    Cell::new(Ink::Plain, &planned.command),
+                    Cell::right(TextStyle::Quiet, &planned.number),
+                    Cell::new(style, reason),
+                    Cell::new(TextStyle::Plain, &planned.command),
                 ]);
             }
-            table.show(page)?;
+            table.write(out)?;
         }
-        page.text(Ink::Strong, &format!("{} would run", self.run.len()))?;
+        out.text(TextStyle::Strong, &format!("{} would run", self.run.len()))?;
         for (count, what) in [
             (self.earlier, "of earlier inputs would run too"),
             (self.done, "done"),
-            (self.given_up, "given up (--retry-failed tries them again)"),
+            (self.given_up, "given up (--retry-failed retries them)"),
             (self.set_aside, "set aside"),
             (self.running, "running"),
         ] {
             if count > 0 {
-                page.text(Ink::Plain, &format!(", {count} {what}"))?;
+                out.text(TextStyle::Plain, &format!(", {count} {what}"))?;
             }
         }
-        page.end()
+        out.end()
     }
 }

@@ -1,29 +1,30 @@
+//! Reads lines of any length with bounded memory.
+
 use std::io::{self, BufRead};
 
 use xxhash_rust::xxh3::Xxh3;
 
-/// The longest line that is kept, in bytes. Half of what a task may have: its results need the rest. No system takes a
-/// word of this length in a command.
-pub const LONGEST_LINE: usize = 8 << 20;
+/// The longest line that is stored, in bytes: half of the largest payload, because the result needs the rest. No system
+/// accepts an argument of this length.
+pub const LINE_MAX: usize = 8 << 20;
 
-/// How much of a longer line is kept, in bytes.
+/// The stored part of a longer line, in bytes.
 const BEGINNING: usize = 200;
 
-/// A line of the input.
 #[derive(Debug, PartialEq, Eq)]
-pub struct ReadLine {
-    /// The line, or the beginning of one that is too long, with a hash of all of it.
+pub struct InputLine {
+    /// The line; of a line that is too long, the beginning and a hash of the whole.
     pub text: Vec<u8>,
-    /// How many bytes a line has that is too long.
+    /// The length of a line that is too long.
     pub oversized: Option<u64>,
 }
 
-/// Reads a line without the byte that ends it; none at the end of the input. Never holds more than the longest line.
-pub fn read_line(input: &mut impl BufRead, end: u8) -> io::Result<Option<ReadLine>> {
-    read_up_to(input, end, LONGEST_LINE)
+/// Reads a line without the byte that ends it. Returns `None` at the end of the input. Holds at most [`LINE_MAX`] bytes.
+pub fn read_line(input: &mut impl BufRead, end: u8) -> io::Result<Option<InputLine>> {
+    read_up_to(input, end, LINE_MAX)
 }
 
-fn read_up_to(input: &mut impl BufRead, end: u8, longest: usize) -> io::Result<Option<ReadLine>> {
+fn read_up_to(input: &mut impl BufRead, end: u8, longest: usize) -> io::Result<Option<InputLine>> {
     let (mut text, mut bytes, mut hash) = (Vec::new(), 0_u64, None::<Box<Xxh3>>);
     loop {
         let found = match input.fill_buf() {
@@ -37,10 +38,10 @@ fn read_up_to(input: &mut impl BufRead, end: u8, longest: usize) -> io::Result<O
         let length = found.iter().position(|byte| *byte == end);
         let part = found.get(..length.unwrap_or(found.len())).unwrap_or_default();
         if hash.is_none() && text.len() + part.len() > longest {
-            let mut begun = Box::new(Xxh3::new());
-            begun.update(&text);
+            let mut hasher = Box::new(Xxh3::new());
+            hasher.update(&text);
             text = beginning(&text, part);
-            hash = Some(begun);
+            hash = Some(hasher);
         }
         match &mut hash {
             Some(hash) => hash.update(part),
@@ -52,17 +53,17 @@ fn read_up_to(input: &mut impl BufRead, end: u8, longest: usize) -> io::Result<O
         if is_over || length.is_some() {
             let bytes = bytes - u64::from(length.is_some());
             return Ok(Some(match hash {
-                None => ReadLine { text, oversized: None },
+                None => InputLine { text, oversized: None },
                 Some(hash) => {
                     text.extend_from_slice(format!("… {:032x}", hash.digest128()).as_bytes());
-                    ReadLine { text, oversized: Some(bytes) }
+                    InputLine { text, oversized: Some(bytes) }
                 }
             }));
         }
     }
 }
 
-/// The beginning of a line that consists of two parts so far; not cut within a character.
+/// Returns the beginning of a line that consists of two parts. Does not split a character.
 fn beginning(first: &[u8], second: &[u8]) -> Vec<u8> {
     let mut text: Vec<u8> = first.iter().chain(second).copied().take(BEGINNING).collect();
     if let Err(error) = str::from_utf8(&text)
@@ -80,17 +81,17 @@ mod tests {
     use super::*;
 
     /// Reads all lines through a buffer of three bytes.
-    fn lines(input: &[u8], longest: usize) -> Vec<ReadLine> {
+    fn lines(input: &[u8], longest: usize) -> Vec<InputLine> {
         let mut input = BufReader::with_capacity(3, input);
         std::iter::from_fn(|| read_up_to(&mut input, b'\n', longest).unwrap_or_default()).collect()
     }
 
-    fn line(text: &str) -> ReadLine {
-        ReadLine { text: text.into(), oversized: None }
+    fn line(text: &str) -> InputLine {
+        InputLine { text: text.into(), oversized: None }
     }
 
     #[test]
-    fn lines_are_read_whole_up_to_the_limit() {
+    fn lines_up_to_the_limit_are_read_whole() {
         assert_eq!(lines(b"", 5), []);
         assert_eq!(lines(b"\n", 5), [line("")]);
         assert_eq!(lines(b"12345\n\nabc\n", 5), [line("12345"), line(""), line("abc")]);
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn longer_line_keeps_its_beginning_and_a_hash_of_all() {
+    fn longer_line_keeps_its_beginning_and_a_hash() {
         let (first, second) = ("ü".repeat(300), format!("{}x", "ü".repeat(300)));
         let found = lines(format!("a\n{first}\n{second}\n{first}").as_bytes(), 500);
         let sizes: Vec<_> = found.iter().map(|line| line.oversized).collect();

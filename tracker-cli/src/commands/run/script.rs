@@ -1,16 +1,15 @@
+//! A command line for `/bin/sh`, split at its placeholders. Used by `template` for `--shell`.
+
 use std::borrow::Cow;
 
-use super::place::{Filling, Part, place_at};
+use super::placeholder::{Placeholder, PlaceholderValues, placeholder_at};
 
-/// A command line for `/bin/sh`, taken apart at its placeholders.
-///
-/// What comes from a line is never part of the text that the shell reads: it is passed as an argument, and the text has a
-/// quoted reference to it.
+/// The text of a line is never part of the script: it is passed as an argument, and the script has a quoted reference to it.
 pub struct Script<'a>(Vec<Piece<'a>>);
 
 enum Piece<'a> {
     Text(&'a [u8]),
-    Place(Part, &'a [u8], Quotes),
+    Placeholder(Placeholder, &'a [u8], Quotes),
 }
 
 /// How the shell reads the text around a placeholder.
@@ -18,11 +17,11 @@ enum Piece<'a> {
 enum Quotes {
     None,
     Double,
-    /// A value cannot be put there safely.
+    /// A value cannot be inserted safely.
     Refused(&'static str),
 }
 
-/// What the shell has not seen the end of yet.
+/// An open construct of the shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Frame {
     Single,
@@ -31,7 +30,7 @@ enum Frame {
     Backtick,
     /// `( )` and `$( )`.
     Paren,
-    /// `${ }`, and whether it is inside double quotes.
+    /// `${ }`; true inside double quotes.
     Brace(bool),
     /// `$(( ))`.
     Arithmetic,
@@ -42,27 +41,27 @@ impl<'a> Script<'a> {
         Self(Scanner::default().scan(command))
     }
 
-    pub fn has_place(&self) -> bool {
-        self.0.iter().any(|piece| matches!(piece, Piece::Place(..)))
+    pub fn has_placeholder(&self) -> bool {
+        self.0.iter().any(|piece| matches!(piece, Piece::Placeholder(..)))
     }
 
-    /// The first placeholder that cannot be filled safely, and where it is.
+    /// Returns the first placeholder that cannot be filled safely, and where it is.
     pub fn refused(&self) -> Option<(&'a [u8], &'static str)> {
         self.0.iter().find_map(|piece| match piece {
-            Piece::Place(_, name, Quotes::Refused(place)) => Some((*name, *place)),
+            Piece::Placeholder(_, name, Quotes::Refused(place)) => Some((*name, *place)),
             _ => None,
         })
     }
 
-    /// The text for `sh -c`, and the arguments that it refers to.
-    pub fn fill<'f>(&self, filling: &'f Filling<'_>) -> (Vec<u8>, Vec<Cow<'f, [u8]>>) {
-        let mut parts: Vec<Part> = Vec::new();
+    /// Returns the script for `sh -c`, and its arguments.
+    pub fn fill<'f>(&self, values: &'f PlaceholderValues<'_>) -> (Vec<u8>, Vec<Cow<'f, [u8]>>) {
+        let mut parts: Vec<Placeholder> = Vec::new();
         let mut body = Vec::new();
         for piece in &self.0 {
             match piece {
                 Piece::Text(text) => body.extend_from_slice(text),
-                Piece::Place(part, ..) if part.is_number() => body.extend_from_slice(&filling.value(*part)),
-                Piece::Place(part, _, quotes) => {
+                Piece::Placeholder(part, ..) if part.is_number() => body.extend_from_slice(&values.value(*part)),
+                Piece::Placeholder(part, _, quotes) => {
                     let known = parts.iter().position(|known| known == part);
                     let index = known.unwrap_or_else(|| {
                         parts.push(*part);
@@ -85,37 +84,37 @@ impl<'a> Script<'a> {
             script.extend_from_slice(format!("shift {}; ", parts.len()).as_bytes());
         }
         script.extend_from_slice(&body);
-        (script, parts.into_iter().map(|part| filling.value(part)).collect())
+        (script, parts.into_iter().map(|part| values.value(part)).collect())
     }
 
     /// One command line that does the same, for people.
-    pub fn command_line(&self, filling: &Filling<'_>) -> Vec<u8> {
+    pub fn command_line(&self, values: &PlaceholderValues<'_>) -> Vec<u8> {
         let mut out = Vec::new();
         for piece in &self.0 {
             match piece {
                 Piece::Text(text) => out.extend_from_slice(text),
-                Piece::Place(part, _, Quotes::Double) => {
-                    for byte in filling.value(*part).iter() {
+                Piece::Placeholder(part, _, Quotes::Double) => {
+                    for byte in values.value(*part).iter() {
                         if b"\\\"$`".contains(byte) {
                             out.push(b'\\');
                         }
                         out.push(*byte);
                     }
                 }
-                Piece::Place(part, ..) => out.extend_from_slice(&quoted(&filling.value(*part))),
+                Piece::Placeholder(part, ..) => out.extend_from_slice(&quoted(&values.value(*part))),
             }
         }
         out
     }
 }
 
-/// Follows the quotes of a command line.
+/// Tracks the quotes of a command line.
 #[derive(Default)]
 struct Scanner {
     frames: Vec<Frame>,
-    /// A here-document has been announced: its text follows other rules.
+    /// A here-document has begun: its text follows other rules.
     here_document: bool,
-    /// A `case` inside quotes: the end of its enclosing `$( )` is not known.
+    /// A `case` inside quotes: the end of the enclosing `$( )` is unknown.
     unclear: bool,
 }
 
@@ -123,23 +122,23 @@ impl Scanner {
     fn scan(mut self, command: &[u8]) -> Vec<Piece<'_>> {
         let (mut pieces, mut begin, mut at) = (Vec::new(), 0, 0);
         while let Some(rest) = command.get(at..).filter(|rest| !rest.is_empty()) {
-            // `${#}` belongs to the shell, or was meant as a `$` before a placeholder: nobody can tell.
+            // `${#}` is ambiguous: a variable of the shell, or a `$` before a placeholder.
             let dollar = usize::from(rest.starts_with(b"$") && !self.is_literal());
-            let Some((length, part)) = rest.get(dollar..).and_then(place_at) else {
+            let Some((length, part)) = rest.get(dollar..).and_then(placeholder_at) else {
                 at += self.step(command, at);
                 continue;
             };
             let quotes = if dollar > 0 { Quotes::Refused("after a $") } else { self.quotes(part) };
             let (start, end) = (at + dollar, at + dollar + length);
             pieces.push(Piece::Text(command.get(begin..start).unwrap_or_default()));
-            pieces.push(Piece::Place(part, command.get(start..end).unwrap_or_default(), quotes));
+            pieces.push(Piece::Placeholder(part, command.get(start..end).unwrap_or_default(), quotes));
             (begin, at) = (end, end);
         }
         pieces.push(Piece::Text(command.get(begin..).unwrap_or_default()));
         pieces
     }
 
-    /// Whether a `$` is only a character here.
+    /// Returns whether a `$` is an ordinary character here.
     fn is_literal(&self) -> bool {
         matches!(self.frames.last(), Some(Frame::Single | Frame::Comment))
     }
@@ -148,7 +147,7 @@ impl Scanner {
         self.frames.iter().any(frame)
     }
 
-    fn quotes(&self, part: Part) -> Quotes {
+    fn quotes(&self, part: Placeholder) -> Quotes {
         let has_double = self.has(|frame| *frame == Frame::Double);
         match self.frames.last() {
             // Digits are the same in all quotes.
@@ -166,7 +165,7 @@ impl Scanner {
         }
     }
 
-    /// Takes what is at this place, and says how many bytes it was.
+    /// Reads the token at this position, and returns its length in bytes.
     #[expect(clippy::match_same_arms, reason = "the arms are tried in this order, as the shell reads")]
     fn step(&mut self, command: &[u8], at: usize) -> usize {
         let rest = command.get(at..).unwrap_or_default();
@@ -190,7 +189,7 @@ impl Scanner {
             (_, [b'$', b'(', ..]) => self.push(Frame::Paren, 2),
             (_, [b'$', b'{', ..]) => self.push(Frame::Brace(top == Some(Frame::Double)), 2),
             (Some(Frame::Arithmetic), [b')', b')', ..]) => self.pop() + 1,
-            // It was a subshell at the beginning of `$( )`.
+            // A subshell at the beginning of `$( )`, not arithmetic.
             (Some(Frame::Arithmetic), [b')', ..]) => self.pop() + self.push(Frame::Paren, 0),
             (Some(Frame::Paren), [b')', ..]) => self.pop(),
             (None | Some(Frame::Paren | Frame::Backtick | Frame::Arithmetic), [b'(', ..]) => self.push(Frame::Paren, 1),
@@ -218,7 +217,7 @@ impl Scanner {
         1
     }
 
-    /// An unescaped backtick ends the text that the last one began, wherever it is.
+    /// Closes everything back to the last backtick.
     fn end_backtick(&mut self) -> usize {
         if let Some(begin) = self.frames.iter().rposition(|frame| *frame == Frame::Backtick) {
             self.frames.truncate(begin);
@@ -227,7 +226,7 @@ impl Scanner {
     }
 }
 
-/// A word that a shell reads as it is.
+/// Quotes a word for a shell.
 pub fn quoted(word: &[u8]) -> Cow<'_, [u8]> {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(byte);
     if !word.is_empty() && word.iter().all(is_plain) {
@@ -254,7 +253,7 @@ mod tests {
 
     #[test]
     fn placeholders_become_quoted_references() {
-        let filling = Filling { line: b"a/b.c", number: 7, slot: 2 };
+        let values = PlaceholderValues { line: b"a/b.c", number: 7, slot: 2 };
         for (command, expected) in [
             ("echo {}", r#"echo "${tracker_place_1}""#),
             (r#"echo "<{}>" '"' x"#, r#"echo "<${tracker_place_1}>" '"' x"#),
@@ -274,12 +273,12 @@ mod tests {
         ] {
             let found = script(command);
             assert_eq!(found.refused(), None, "{command}");
-            let (text, values) = found.fill(&filling);
+            let (text, values) = found.fill(&values);
             let text = String::from_utf8(text).unwrap_or_default();
             let begin = if values.is_empty() { "" } else { "tracker_place_1=$1; shift 1; " };
             assert_eq!(text, format!("{begin}{expected}"), "{command}");
         }
-        let (text, values) = script("mv {} {//}/{#}-{}").fill(&filling);
+        let (text, values) = script("mv {} {//}/{#}-{}").fill(&values);
         assert_eq!(
             String::from_utf8_lossy(&text),
             "tracker_place_1=$1; tracker_place_2=$2; shift 2; mv \"${tracker_place_1}\" \
@@ -308,8 +307,8 @@ mod tests {
 
     #[test]
     fn shown_command_lines_do_the_same() {
-        let filling = Filling { line: b"a'$b\"", number: 7, slot: 2 };
-        let shown = |command| String::from_utf8(script(command).command_line(&filling)).unwrap_or_default();
+        let values = PlaceholderValues { line: b"a'$b\"", number: 7, slot: 2 };
+        let shown = |command| String::from_utf8(script(command).command_line(&values)).unwrap_or_default();
         assert_eq!(shown("echo {} \"{}\" {#}"), r#"echo 'a'\''$b"' "a'\$b\"" 7"#);
     }
 }

@@ -1,3 +1,5 @@
+//! Calls back on SIGINT, SIGTERM and SIGHUP, except for those that were ignored at start.
+
 use std::{
     fs, io,
     process::{Command, Stdio},
@@ -9,17 +11,16 @@ use signal_hook::{
     iterator::Signals,
 };
 
-/// The requests to end.
 const REQUESTS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
 /// Calls `stop` on each request to end. A signal that is ignored when the program starts (by `nohup`, or in a background
 /// job of a shell without job control) stays ignored, here and in commands.
 pub fn on_request_to_end(mut stop: impl FnMut() + Send + 'static) -> io::Result<()> {
-    let heard: Vec<i32> = REQUESTS.into_iter().filter(|signal| !is_ignored(*signal)).collect();
-    if heard.is_empty() {
+    let handled: Vec<i32> = REQUESTS.into_iter().filter(|signal| !is_ignored(*signal)).collect();
+    if handled.is_empty() {
         return Ok(());
     }
-    let mut signals = Signals::new(heard)?;
+    let mut signals = Signals::new(handled)?;
     thread::Builder::new().name("signals".into()).spawn(move || {
         for _ in signals.forever() {
             stop();
@@ -33,14 +34,14 @@ fn is_ignored(signal: i32) -> bool {
     ignored_in(&status, signal).unwrap_or_else(|| survives(signal))
 }
 
-/// What Linux says of a process: bit 0 is signal 1.
+/// Reads the mask of ignored signals from the status of a process on Linux; bit 0 is signal 1.
 fn ignored_in(status: &str, signal: i32) -> Option<bool> {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
     let mask = u128::from_str_radix(mask.trim(), 16).ok()?;
     Some(mask >> (signal - 1) & 1 == 1)
 }
 
-/// Whether a shell survives the signal: it inherits the ignored ones. For systems that do not tell.
+/// Returns whether a shell survives the signal: it inherits ignored signals. For systems without /proc.
 fn survives(signal: i32) -> bool {
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", &format!("kill -{signal} $$; exit 0")]);
@@ -64,7 +65,7 @@ mod tests {
 
     #[test]
     fn shell_survives_only_ignored_signals() {
-        // The process of the tests handles neither; the mask tells what it has inherited.
+        // The test process handles none of them; the mask has the inherited ones.
         for signal in REQUESTS {
             if let Some(ignored) = ignored_in(&fs::read_to_string("/proc/self/status").unwrap_or_default(), signal) {
                 assert_eq!(survives(signal), ignored, "{signal}");

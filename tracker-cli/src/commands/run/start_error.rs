@@ -1,23 +1,24 @@
+//! Why a command could not be started, and what follows for its line and for the run.
+
 use std::{env, error::Error as StdError, fmt, io};
 
 use rustix::io::Errno;
 
-use super::read_line::LONGEST_LINE;
+use super::read_line::LINE_MAX;
 
-/// Why a command could not be started.
 #[derive(Debug)]
 pub enum StartError {
-    /// The system is short of processes, file descriptors or memory. A later try may succeed.
+    /// The system is short of processes, file descriptors or memory. A later start may succeed.
     Shortage(io::Error),
     /// The program cannot be executed.
     Program(io::Error),
-    /// The word list cannot be given to any program: it is too long, or has a zero byte.
+    /// The arguments cannot be passed to any program: they are too long, or contain a zero byte.
     Words(io::Error),
-    /// The line has so many bytes, more than are kept of any line.
+    /// The line has this many bytes, more than are stored.
     Oversized(u64),
     /// The files for its output cannot be created.
     Output(io::Error),
-    /// Anything around the command: its process, the terminal.
+    /// The process of the command, or the terminal.
     System(io::Error),
 }
 
@@ -46,7 +47,7 @@ impl StartError {
     }
 }
 
-/// Whether the program may be executable a moment later: its file is being written.
+/// Returns whether the program may become executable: its file is being written.
 pub fn is_passing(error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::TXTBSY)
 }
@@ -59,13 +60,13 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Shortage(error) => write!(f, "the system is short of resources: {error}"),
-            Self::Program(error) | Self::Words(error) => write!(f, "the command cannot be run: {error}"),
-            Self::Oversized(bytes) => write!(f, "the line has {bytes} bytes: the most is {LONGEST_LINE}"),
+            Self::Program(error) | Self::Words(error) => write!(f, "cannot execute the command: {error}"),
+            Self::Oversized(bytes) => write!(f, "the line has {bytes} bytes; the limit is {LINE_MAX}"),
             Self::Output(error) => {
                 let folder = env::temp_dir();
                 write!(
                     f,
-                    "cannot create a file for the output of commands in {}: {error}; TMPDIR chooses another folder",
+                    "cannot create a file for the output of commands in {}: {error}: set TMPDIR to another folder",
                     folder.display()
                 )
             }

@@ -1,3 +1,5 @@
+//! The command with its placeholders, stored with each line.
+
 use std::{
     env,
     ffi::{OsStr, OsString},
@@ -9,52 +11,54 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    place::{Filling, has_place, replace, unsupported},
+    byte_text::ByteText,
+    placeholder::{PlaceholderValues, has_placeholder, replace, unsupported},
     script::{Script, quoted},
-    text::Text,
 };
 
-/// A command with places for the line, as GNU parallel has them.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    pub words: Vec<Text>,
-    /// Whether it is one command line for `/bin/sh`, and not a program with its arguments.
+    pub words: Vec<ByteText>,
+    /// True for a command line for `/bin/sh`, false for a program with arguments.
     pub shell: bool,
 }
 
 impl Template {
-    /// Where no placeholder is named, the line comes last. Without any words, the line is the command itself.
+    /// Without a placeholder, the line is the last argument. Without words, the line is the command.
     ///
     /// # Errors
     /// A placeholder that is not supported, or that has no safe value where it is.
     pub fn new(words: &[OsString], shell: bool) -> Result<Self, String> {
-        let mut words: Vec<_> = words.iter().map(|word| Text::from(word.as_os_str())).collect();
+        let mut words: Vec<_> = words.iter().map(|word| ByteText::from(word.as_os_str())).collect();
         if let Some(name) = words.iter().find_map(|word| unsupported(&word.0)) {
             return Err(unsupported_text(&String::from_utf8_lossy(name)));
         }
-        let has_place =
-            if shell { Script::new(&joined(&words)).has_place() } else { words.iter().any(|word| has_place(&word.0)) };
-        if !has_place {
-            words.push(Text(b"{}".to_vec()));
+        let has_placeholder = if shell {
+            Script::new(&joined(&words)).has_placeholder()
+        } else {
+            words.iter().any(|word| has_placeholder(&word.0))
+        };
+        if !has_placeholder {
+            words.push(ByteText(b"{}".to_vec()));
         }
         if let Some((name, place)) = Script::new(&joined(&words)).refused().filter(|_| shell) {
             return Err(format!(
-                "the placeholder {} is {place}, where --shell cannot put a line safely: write it outside, or keep it in \
-                 a variable first (line={{}}; …), or pass it on as an argument (sh -c 'wc \"$1\"' sh {{}})",
+                "the placeholder {} is {place}, where --shell cannot insert a line safely: write it outside, or assign it \
+                 to a variable first (line={{}}; …), or pass it as an argument (sh -c 'wc \"$1\"' sh {{}})",
                 String::from_utf8_lossy(name)
             ));
         }
         Ok(Self { words, shell })
     }
 
-    /// Whether the program is the same for all lines.
+    /// Returns whether the program is the same for all lines.
     pub fn has_fixed_program(&self) -> bool {
-        self.shell || self.words.first().is_some_and(|word| !has_place(&word.0))
+        self.shell || self.words.first().is_some_and(|word| !has_placeholder(&word.0))
     }
 
-    /// The program, if it is the same for all lines and nowhere to be found.
+    /// Returns the program if it is the same for all lines and does not exist.
     pub fn missing_program(&self) -> Option<String> {
-        let word = self.words.first().filter(|word| !self.shell && !has_place(&word.0))?;
+        let word = self.words.first().filter(|word| !self.shell && !has_placeholder(&word.0))?;
         let program = Path::new(OsStr::from_bytes(&word.0));
         let is_there = if word.0.contains(&b'/') {
             program.exists()
@@ -64,18 +68,18 @@ impl Template {
         (!is_there).then(|| program.to_string_lossy().into_owned())
     }
 
-    /// The program and its arguments.
-    pub fn fill(&self, filling: Filling<'_>) -> Vec<OsString> {
+    /// Returns the program and its arguments.
+    pub fn fill(&self, values: PlaceholderValues<'_>) -> Vec<OsString> {
         if !self.shell {
-            let words = self.words.iter().map(|word| replace(&word.0, filling));
+            let words = self.words.iter().map(|word| replace(&word.0, values));
             return words.map(OsString::from_vec).collect();
         }
         let shell = || OsString::from("/bin/sh");
         if self.is_line() {
-            return vec![shell(), "-c".into(), OsStr::from_bytes(filling.line).to_owned()];
+            return vec![shell(), "-c".into(), OsStr::from_bytes(values.line).to_owned()];
         }
         let command = joined(&self.words);
-        let (script, values) = Script::new(&command).fill(&filling);
+        let (script, values) = Script::new(&command).fill(&values);
         let values = values.into_iter().map(|value| OsString::from_vec(value.into_owned()));
         // The first argument after the script is the name that the shell gives itself.
         [shell(), "-c".into(), OsString::from_vec(script), shell()].into_iter().chain(values).collect()
@@ -87,19 +91,19 @@ impl Template {
     }
 
     /// One command line, for people: as GNU parallel's log has it.
-    pub fn command_line(&self, filling: Filling<'_>) -> Vec<u8> {
+    pub fn command_line(&self, values: PlaceholderValues<'_>) -> Vec<u8> {
         if self.is_line() {
-            return filling.line.to_vec();
+            return values.line.to_vec();
         }
         if self.shell {
-            return Script::new(&joined(&self.words)).command_line(&filling);
+            return Script::new(&joined(&self.words)).command_line(&values);
         }
-        let words = self.words.iter().map(|word| quoted(&replace(&word.0, filling)).into_owned());
+        let words = self.words.iter().map(|word| quoted(&replace(&word.0, values)).into_owned());
         words.collect::<Vec<_>>().join(&b' ')
     }
 }
 
-fn joined(words: &[Text]) -> Vec<u8> {
+fn joined(words: &[ByteText]) -> Vec<u8> {
     words.iter().map(|word| word.0.as_slice()).collect::<Vec<_>>().join(&b' ')
 }
 
@@ -132,13 +136,13 @@ mod tests {
 
     fn fill(words: &[&str], shell: bool, line: &str) -> Vec<String> {
         let template = template(words, shell).unwrap_or_else(|refused| panic!("{refused}"));
-        let filled = template.fill(Filling { line: line.as_bytes(), number: 7, slot: 2 });
+        let filled = template.fill(PlaceholderValues { line: line.as_bytes(), number: 7, slot: 2 });
         filled.iter().map(|word| word.to_string_lossy().into_owned()).collect()
     }
 
     #[test]
-    fn places_are_those_of_gnu_parallel() {
-        // As GNU parallel 20221122 prints them, but for a path that ends in a slash, where dirname is taken at its word.
+    fn placeholders_match_gnu_parallel() {
+        // The output of GNU parallel 20221122, except for paths that end in a slash, which follow dirname.
         for (line, expected) in [
             ("foo/bar.tar.gz", "foo/bar.tar|bar.tar.gz|foo|bar.tar"),
             ("", "||.|"),
@@ -159,19 +163,19 @@ mod tests {
     }
 
     #[test]
-    fn without_a_place_the_line_comes_last() {
+    fn line_is_the_last_argument_without_placeholder() {
         assert_eq!(fill(&["gzip", "-9"], false, "a b"), ["gzip", "-9", "a b"]);
         assert_eq!(fill(&["gzip", "x{#}"], false, "a b"), ["gzip", "x7"]);
     }
 
     #[test]
-    fn a_line_never_becomes_code_for_the_shell() {
+    fn line_is_never_shell_code() {
         let line = "a'; rm -rf / #";
         assert_eq!(
             fill(&["echo", "{} | wc"], true, line),
             ["/bin/sh", "-c", "tracker_place_1=$1; shift 1; echo \"${tracker_place_1}\" | wc", "/bin/sh", line]
         );
-        // Unless it is the command.
+        // Unless the line is the command.
         assert_eq!(fill(&[], true, "echo a | wc"), ["/bin/sh", "-c", "echo a | wc"]);
     }
 
@@ -190,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_the_line_is_no_place() {
+    fn placeholder_in_a_line_is_not_replaced() {
         assert_eq!(fill(&["{}", "{}"], false, "{}{.}"), ["{}{.}", "{}{.}"]);
     }
 }

@@ -1,3 +1,5 @@
+//! The terminal that `--tty` gives to one command at a time.
+
 use std::{
     fs::{File, OpenOptions},
     io,
@@ -10,12 +12,11 @@ use rustix::{
     termios::{OptionalActions, Termios, tcgetattr, tcsetattr, tcsetpgrp},
 };
 
-/// The terminal of this process, which one command at a time gets.
 pub struct Terminal {
     device: File,
-    /// The group of this process.
+    /// The process group of this process.
     own: Pid,
-    /// The modes as they were before any command changed them.
+    /// The modes before the first command.
     modes: Termios,
 }
 
@@ -27,24 +28,23 @@ impl Terminal {
         Ok(Self { device, own: getpgrp(), modes })
     }
 
-    /// The terminal as an input or output of a command.
+    /// Returns the terminal as an input or output of a command.
     pub fn output(&self) -> io::Result<Stdio> {
         self.device.try_clone().map(Stdio::from)
     }
 
-    /// Makes a command's group the one that may use the terminal. If this process is in the background, it is stopped
-    /// until it is in the foreground.
+    /// Puts the group of a command into the foreground. The kernel stops this process while it is in the background.
     pub fn give(&self, group: Pid) -> io::Result<()> {
         Ok(tcsetpgrp(&self.device, group)?)
     }
 
-    /// Makes this process's group the one that may use the terminal, with the modes from before.
+    /// Puts the group of this process into the foreground, and restores the modes.
     pub fn take_back(&self) {
-        // From the background this call would stop this process, but for a thread that blocks the signal.
+        // From the background, the call stops this process unless the signal is blocked.
         let mut blocked = SigSet::empty();
         blocked.add(BlockedSignal::SIGTTOU);
         let before = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK);
-        // A terminal that was closed has no use for either.
+        // Both fail on a closed terminal.
         let _ = tcsetpgrp(&self.device, self.own);
         let _ = tcsetattr(&self.device, OptionalActions::Drain, &self.modes);
         if let Ok(before) = before {
@@ -52,7 +52,7 @@ impl Terminal {
         }
     }
 
-    /// Ctrl-Z was pressed while a command had the terminal: stops this process too, and lets the command go on with it.
+    /// Handles Ctrl-Z of a command: stops this process too, and continues the command afterwards.
     pub fn suspend(&self, group: Pid) -> io::Result<()> {
         self.take_back();
         kill_current_process_group(Signal::TSTP)?;

@@ -1,111 +1,116 @@
+//! The progress of one kind.
+
 use std::{collections::BTreeMap, io, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tracker_core::{Tasks, inspect::LeasedTask, untyped::Untyped};
 
-use super::{pace::PaceView, problem::Problem};
+use super::{problem::Problem, throughput::ThroughputView};
 use crate::{
-    commands::counts::CountsView,
-    failure::Failure,
-    output::{Ink, Page, number, time},
+    error::CliError,
+    output::{TextStyle, TextWriter, number, time},
+    task::CountsView,
 };
 
-/// How far a kind is.
 #[derive(Serialize)]
 pub struct KindStatus {
     #[serde(flatten)]
     counts: CountsView,
     paused: bool,
-    pace: PaceView,
-    oldest_waiting: Option<Oldest>,
-    /// At most the first thousand to run out.
+    throughput: ThroughputView,
+    oldest_waiting: Option<OldestTask>,
+    /// At most the thousand leases that expire first are counted.
     leases: u64,
-    /// Who has them.
-    owners: Vec<Owner>,
+    /// The workers that hold them.
+    workers: Vec<WorkerLeases>,
     problems: Vec<Problem>,
 }
 
 #[derive(Serialize)]
-struct Oldest {
+struct OldestTask {
     id: String,
     since: DateTime<Utc>,
 }
 
 #[derive(Serialize)]
-struct Owner {
+struct WorkerLeases {
     worker: String,
     tasks: u64,
-    /// Its longest attempt began then.
+    /// The start of its longest attempt.
     since: DateTime<Utc>,
 }
 
-/// So many leases are looked at.
+/// The number of leases that are read.
 const LEASES: usize = 1_000;
-/// So many of their owners are named.
-const OWNERS: usize = 8;
+/// The number of workers that are listed.
+const WORKERS: usize = 8;
 
 impl KindStatus {
-    pub fn of(tasks: &Tasks<Untyped>, window: Duration, deserted: bool, now: DateTime<Utc>) -> Result<Self, Failure> {
+    pub fn of(tasks: &Tasks<Untyped>, window: Duration, no_worker: bool, now: DateTime<Utc>) -> Result<Self, CliError> {
         let (kind, counts) = (tasks.info()?, CountsView::of(tasks)?);
         let leased = tasks.leases(LEASES)?;
         let plan = tasks.plan(1)?;
         let oldest = tasks.oldest_waiting()?;
         Ok(Self {
-            pace: PaceView::of(tasks, &kind, &counts, window, now)?,
-            oldest_waiting: oldest.map(|(id, since)| Oldest { id: id.to_string(), since }),
+            throughput: ThroughputView::of(tasks, &kind, &counts, window, now)?,
+            oldest_waiting: oldest.map(|(id, since)| OldestTask { id: id.to_string(), since }),
             leases: leased.len() as u64,
-            owners: owners(&leased),
-            problems: Problem::all(&kind, &counts, &leased, &plan, deserted),
+            workers: workers(&leased),
+            problems: Problem::all(&kind, &counts, &leased, &plan, no_worker),
             paused: kind.paused,
             counts,
         })
     }
 
-    pub fn show(&self, page: &mut Page<'_>, now: DateTime<Utc>) -> io::Result<()> {
-        page.text(Ink::Strong, &self.counts.kind)?;
-        page.text(Ink::Plain, &format!("  {}", number::counted(self.counts.total, "task", "tasks")))?;
-        page.line(Ink::Warn, if self.paused { ", paused" } else { "" })?;
-        self.counts.show(page)?;
-        for (name, text) in self.pace.facts() {
-            fact(page, name, &text)?;
+    pub fn write(&self, out: &mut TextWriter<'_>, now: DateTime<Utc>) -> io::Result<()> {
+        out.text(TextStyle::Strong, &self.counts.kind)?;
+        out.text(TextStyle::Plain, &format!("  {}", number::counted(self.counts.total, "task", "tasks")))?;
+        out.line(TextStyle::Warn, if self.paused { ", paused" } else { "" })?;
+        self.counts.write(out)?;
+        for (name, text) in self.throughput.facts() {
+            write_fact(out, name, &text)?;
         }
         if let Some(oldest) = &self.oldest_waiting {
-            fact(page, "waiting", &format!("longest, for {}: {}", time::since(oldest.since, now), oldest.id))?;
+            write_fact(out, "waiting", &format!("longest, for {}: {}", time::since(oldest.since, now), oldest.id))?;
         }
-        for (at, owner) in self.owners.iter().take(OWNERS).enumerate() {
+        for (at, worker) in self.workers.iter().take(WORKERS).enumerate() {
             let name = if at == 0 { "workers" } else { "" };
-            let tasks = number::counted(owner.tasks, "task", "tasks");
-            fact(page, name, &format!("{}: {tasks}, the longest for {}", owner.worker, time::since(owner.since, now)))?;
+            let tasks = number::counted(worker.tasks, "task", "tasks");
+            write_fact(
+                out,
+                name,
+                &format!("{}: {tasks}, the longest for {}", worker.worker, time::since(worker.since, now)),
+            )?;
         }
-        if self.owners.len() > OWNERS {
-            fact(page, "", &format!("and {} others", self.owners.len() - OWNERS))?;
+        if self.workers.len() > WORKERS {
+            write_fact(out, "", &format!("and {} others", self.workers.len() - WORKERS))?;
         }
         for problem in &self.problems {
-            page.line(Ink::Warn, &format!("  ! {}", problem.text))?;
+            out.line(TextStyle::Warn, &format!("  ! {}", problem.text))?;
         }
         Ok(())
     }
 }
 
-fn fact(page: &mut Page<'_>, name: &str, text: &str) -> io::Result<()> {
-    page.text(Ink::Quiet, &format!("  {name:<9}"))?;
-    page.line(Ink::Plain, text)
+fn write_fact(out: &mut TextWriter<'_>, name: &str, text: &str) -> io::Result<()> {
+    out.text(TextStyle::Quiet, &format!("  {name:<9}"))?;
+    out.line(TextStyle::Plain, text)
 }
 
-/// By worker; who has most comes first.
-fn owners(leased: &[LeasedTask]) -> Vec<Owner> {
-    let mut by_worker: BTreeMap<&str, Owner> = BTreeMap::new();
+/// Groups leases by worker, the worker with most leases first.
+fn workers(leased: &[LeasedTask]) -> Vec<WorkerLeases> {
+    let mut by_worker: BTreeMap<&str, WorkerLeases> = BTreeMap::new();
     for LeasedTask { lease, .. } in leased {
-        let owner = by_worker.entry(&lease.worker).or_insert_with(|| Owner {
+        let leases = by_worker.entry(&lease.worker).or_insert_with(|| WorkerLeases {
             worker: lease.worker.clone(),
             tasks: 0,
             since: lease.since,
         });
-        owner.tasks += 1;
-        owner.since = owner.since.min(lease.since);
+        leases.tasks += 1;
+        leases.since = leases.since.min(lease.since);
     }
-    let mut owners: Vec<_> = by_worker.into_values().collect();
-    owners.sort_by_key(|owner| std::cmp::Reverse(owner.tasks));
-    owners
+    let mut workers: Vec<_> = by_worker.into_values().collect();
+    workers.sort_by_key(|worker| std::cmp::Reverse(worker.tasks));
+    workers
 }

@@ -1,6 +1,8 @@
+//! `tracker status`: progress, throughput and problems of each kind.
+
 mod kind;
-mod pace;
 mod problem;
+mod throughput;
 
 pub use self::problem::Problem;
 
@@ -11,32 +13,32 @@ use serde::Serialize;
 
 use self::kind::KindStatus;
 use crate::{
+    error::CliError,
     exit::Exit,
-    failure::Failure,
     file::{ClockAhead, FileArg, Holder, KindArg},
-    output::{Ink, Output, Page, View, number},
-    span::Span,
+    human_duration::HumanDuration,
+    output::{Output, TextStyle, TextWriter, View, number},
 };
 
-/// How far it is: counts, pace, time left, who works, and what needs a look
+/// Shows the progress of each kind: counts, throughput, time left, workers, problems
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     file: FileArg,
     #[command(flatten)]
     kind: KindArg,
-    /// The pace is that of this time until now
-    #[arg(short, long, value_name = "SPAN", default_value = "5m")]
-    window: Span,
+    /// The period over which throughput is measured
+    #[arg(short, long, value_name = "DURATION", default_value = "5m")]
+    window: HumanDuration,
 }
 
 #[derive(Serialize)]
 struct Status {
     file: PathBuf,
     bytes: u64,
-    /// The processes that have it open, where the system tells.
+    /// The processes that have the file open; empty on systems other than Linux.
     opened_by: Vec<Holder>,
-    /// Where its time is ahead of the system clock.
+    /// Present if the time of the file is ahead of the system clock.
     clock_ahead: Option<ClockAhead>,
     kinds: Vec<KindStatus>,
     #[serde(skip)]
@@ -44,12 +46,13 @@ struct Status {
 }
 
 impl Args {
-    pub fn run(&self, output: &Output) -> Result<Exit, Failure> {
-        let tracker = self.file.look()?;
+    pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
+        let tracker = self.file.inspect()?;
         let window = self.window.0.max(Duration::from_secs(1));
-        let (kinds, now, deserted) = (self.kind.all(&tracker)?, tracker.now(), self.file.is_deserted());
-        let kinds = kinds.iter().map(|tasks| KindStatus::of(tasks, window, deserted, now)).collect::<Result<_, _>>()?;
-        output.put(&Status {
+        let (kinds, now, no_worker) = (self.kind.all(&tracker)?, tracker.now(), self.file.has_no_worker());
+        let kinds =
+            kinds.iter().map(|tasks| KindStatus::of(tasks, window, no_worker, now)).collect::<Result<_, _>>()?;
+        output.print(&Status {
             bytes: fs::metadata(&self.file.file)?.len(),
             opened_by: self.file.holders(),
             clock_ahead: ClockAhead::of(&tracker)?,
@@ -57,26 +60,27 @@ impl Args {
             kinds,
             now,
         })?;
-        Ok(Exit::Fine)
+        Ok(Exit::Success)
     }
 }
 
 impl View for Status {
-    fn show(&self, page: &mut Page<'_>) -> io::Result<()> {
-        page.text(Ink::Strong, &self.file.display().to_string())?;
-        page.text(Ink::Quiet, &format!("  {}", number::bytes(self.bytes)))?;
-        let holders: Vec<_> = self.opened_by.iter().filter(|holder| holder.works()).map(ToString::to_string).collect();
+    fn write(&self, out: &mut TextWriter<'_>) -> io::Result<()> {
+        out.text(TextStyle::Strong, &self.file.display().to_string())?;
+        out.text(TextStyle::Quiet, &format!("  {}", number::bytes(self.bytes)))?;
+        let holders: Vec<_> =
+            self.opened_by.iter().filter(|holder| holder.can_write()).map(ToString::to_string).collect();
         let by = if holders.is_empty() { String::new() } else { format!(", opened by {}", holders.join(", ")) };
-        page.line(Ink::Quiet, &by)?;
+        out.line(TextStyle::Quiet, &by)?;
         if let Some(ahead) = &self.clock_ahead {
-            page.line(Ink::Warn, &format!("! {}", ahead.text))?;
+            out.line(TextStyle::Warn, &format!("! {}", ahead.text))?;
         }
         if self.kinds.is_empty() {
-            page.line(Ink::Quiet, "nothing was submitted yet")?;
+            out.line(TextStyle::Quiet, "no task was submitted yet")?;
         }
         for kind in &self.kinds {
-            page.end()?;
-            kind.show(page, self.now)?;
+            out.end()?;
+            kind.write(out, self.now)?;
         }
         Ok(())
     }

@@ -1,3 +1,5 @@
+//! The help window.
+
 use ratatui::{
     Frame,
     layout::{Constraint, Flex, Layout, Rect},
@@ -5,13 +7,13 @@ use ratatui::{
     widgets::{Block, Clear},
 };
 
-use super::paint::Paint;
-use crate::{output::Ink, top::keys::HELP};
+use super::palette::Palette;
+use crate::{output::TextStyle, top::keys::HELP};
 
-/// The keys, over whatever is on the screen.
-pub fn draw(frame: &mut Frame<'_>, area: Rect, paint: Paint) {
+/// Draws the keys over the screen.
+pub fn draw(frame: &mut Frame<'_>, area: Rect, palette: Palette) {
     let lines = HELP.map(|(keys, what)| {
-        Line::from(vec![paint.text(Ink::Strong, &format!(" {keys:<10}")), paint.text(Ink::Plain, what)])
+        Line::from(vec![palette.text(TextStyle::Strong, &format!(" {keys:<10}")), palette.text(TextStyle::Plain, what)])
     });
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
     let [middle] = Layout::horizontal([Constraint::Max(64)]).flex(Flex::Center).areas(area);

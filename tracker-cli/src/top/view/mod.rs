@@ -1,13 +1,13 @@
-//! What is drawn: a head, the screen, and a foot. The lines of text are the file's and may hold anything.
+//! Draws the live view: a header, the screen and a footer.
 
-mod cut;
 mod errors;
-mod foot;
+mod footer;
 mod help;
 mod overview;
-mod paint;
+mod palette;
 mod task;
 mod tasks;
+mod truncate;
 
 use ratatui::{
     Frame,
@@ -15,44 +15,47 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use self::{foot::Foot, paint::Paint};
+use self::{footer::Footer, palette::Palette};
 use super::app::{App, Mode, Screen};
-use crate::output::Ink;
+use crate::output::TextStyle;
 
-pub fn draw(frame: &mut Frame<'_>, app: &App, coloured: bool) {
-    let paint = Paint { coloured };
-    let foot = Foot::new(app, paint);
-    let below = Constraint::Length(foot.height(frame.area().width));
+pub fn draw(frame: &mut Frame<'_>, app: &App, colored: bool) {
+    let palette = Palette { colored };
+    let footer = Footer::new(app, palette);
+    let below = Constraint::Length(footer.height(frame.area().width));
     let [head, body, below] = Layout::vertical([Constraint::Length(3), Constraint::Min(1), below]).areas(frame.area());
-    draw_head(frame, head, app, paint);
+    draw_head(frame, head, app, palette);
     match app.screen {
-        Screen::Overview => overview::draw(frame, body, app, paint),
-        Screen::Tasks => tasks::draw(frame, body, app, paint),
-        Screen::Task => task::draw(frame, body, app, paint),
-        Screen::Errors => errors::draw(frame, body, app, paint),
+        Screen::Overview => overview::draw(frame, body, app, palette),
+        Screen::Tasks => tasks::draw(frame, body, app, palette),
+        Screen::Task => task::draw(frame, body, app, palette),
+        Screen::Errors => errors::draw(frame, body, app, palette),
     }
-    foot.draw(frame, below);
-    if app.mode == Mode::Helping {
-        help::draw(frame, body, paint);
+    footer.draw(frame, below);
+    if app.mode == Mode::Help {
+        help::draw(frame, body, palette);
     }
 }
 
-/// The file, the time, and where one is.
-fn draw_head(frame: &mut Frame<'_>, area: Rect, app: &App, paint: Paint) {
+/// Draws the file, the time, and the name of the screen.
+fn draw_head(frame: &mut Frame<'_>, area: Rect, app: &App, palette: Palette) {
     let mut spans = Vec::new();
     for (name, screen) in [("1 overview", Screen::Overview), ("2 tasks", Screen::Tasks), ("3 errors", Screen::Errors)] {
         let here = app.screen == screen || (screen == Screen::Tasks && app.screen == Screen::Task);
-        spans.push(Span::styled(format!(" {name} "), if here { Paint::chosen() } else { paint.of(Ink::Quiet) }));
+        spans.push(Span::styled(
+            format!(" {name} "),
+            if here { Palette::selected() } else { palette.of(TextStyle::Quiet) },
+        ));
     }
-    if let Some(kind) = app.chosen() {
-        spans.push(paint.text(Ink::Strong, &format!("  {}", kind.info.name)));
-        let at = format!("  {} of {}", app.kind.chosen + 1, app.kinds.len());
-        spans.push(paint.text(Ink::Quiet, &at));
+    if let Some(kind) = app.selected_kind() {
+        spans.push(palette.text(TextStyle::Strong, &format!("  {}", kind.info.name)));
+        let at = format!("  {} of {}", app.kind.selected + 1, app.kinds.len());
+        spans.push(palette.text(TextStyle::Quiet, &at));
     }
     let now = app.now().format("%H:%M:%S UTC");
     let title = Line::from(vec![
-        paint.text(Ink::Strong, &app.file()),
-        paint.text(Ink::Quiet, &format!("  {now}  ? help  q leave")),
+        palette.text(TextStyle::Strong, &app.file()),
+        palette.text(TextStyle::Quiet, &format!("  {now}  ? help  q quit")),
     ]);
     frame.render_widget(ratatui::text::Text::from(vec![title, Line::from(spans)]), area);
 }

@@ -1,3 +1,5 @@
+//! The screen of all kinds, with the leases of the selected kind.
+
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
@@ -10,68 +12,69 @@ use tracker_core::{
     status::{Role, StatusInfo},
 };
 
-use super::{cut, paint::Paint};
+use super::{palette::Palette, truncate};
 use crate::{
-    output::{Ink, number},
-    span,
-    task::place_in_bar,
-    top::{app::App, source::Kind},
+    human_duration::HumanDuration,
+    output::{TextStyle, number},
+    task::position_in_bar,
+    top::{app::App, source::KindSnapshot},
 };
 
 /// How many lines a kind takes, with the empty one below: with a low curve, and with a high one where there is room.
 const LINES: [u16; 2] = [6, 8];
 /// How many lines of who works there should be room for.
-const AT_WORK: u16 = 5;
+const LEASE_LINES: u16 = 5;
 
 /// Each kind with its counts, its pace and those who work on it.
-pub fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, paint: Paint) {
+pub fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, palette: Palette) {
     if app.kinds.is_empty() {
-        return frame.render_widget(paint.text(Ink::Quiet, "the file has no tasks yet"), area);
+        return frame.render_widget(palette.text(TextStyle::Quiet, "the file has no tasks yet"), area);
     }
     let kinds = u16::try_from(app.kinds.len()).unwrap_or(u16::MAX);
     let [low, high] = LINES;
-    let lines = if kinds.saturating_mul(high).saturating_add(AT_WORK) <= area.height { high } else { low };
+    let lines = if kinds.saturating_mul(high).saturating_add(LEASE_LINES) <= area.height { high } else { low };
     let [area, below] =
         Layout::vertical([Constraint::Length(kinds.saturating_mul(lines)), Constraint::Fill(1)]).areas(area);
-    draw_leases(frame, below, app, paint);
+    draw_leases(frame, below, app, palette);
     let fit = usize::from((area.height / lines).max(1));
-    // The chosen kind is always among those on the screen.
-    let first = app.kind.chosen.saturating_sub(fit - 1);
+    // The selected kind is always on the screen.
+    let first = app.kind.selected.saturating_sub(fit - 1);
     let places = Layout::vertical(vec![Constraint::Length(lines); fit]).split(area);
     for ((number, kind), place) in app.kinds.iter().enumerate().skip(first).zip(places.iter()) {
-        draw_kind(frame, *place, app, kind, number == app.kind.chosen, paint);
+        draw_kind(frame, *place, app, kind, number == app.kind.selected, palette);
     }
 }
 
-fn draw_kind(frame: &mut Frame<'_>, area: Rect, app: &App, kind: &Kind, chosen: bool, paint: Paint) {
+fn draw_kind(frame: &mut Frame<'_>, area: Rect, app: &App, kind: &KindSnapshot, selected: bool, palette: Palette) {
     let [words, curve, _] =
         Layout::vertical([Constraint::Length(4), Constraint::Min(1), Constraint::Length(1)]).areas(area);
     let all = kind.total();
     let name = format!(" {} ", kind.info.name);
-    let mut head = vec![if chosen { Span::styled(name, Paint::chosen()) } else { paint.text(Ink::Strong, &name) }];
-    head.push(paint.text(Ink::Plain, &format!(" {}", number::counted(all, "task", "tasks"))));
-    head.push(paint.text(Ink::Quiet, &format!("  {} ended", number::percent(kind.ended(), all))));
+    let mut head =
+        vec![if selected { Span::styled(name, Palette::selected()) } else { palette.text(TextStyle::Strong, &name) }];
+    head.push(palette.text(TextStyle::Plain, &format!(" {}", number::counted(all, "task", "tasks"))));
+    head.push(palette.text(TextStyle::Quiet, &format!("  {} ended", number::percent(kind.ended(), all))));
     if kind.info.paused {
-        head.push(paint.text(Ink::Warn, "  paused"));
+        head.push(palette.text(TextStyle::Warn, "  paused"));
     }
     let text = Text::from(vec![
         Line::from(head),
-        bar(kind, all, area.width, paint),
-        counts(kind, paint),
-        work(app, kind, paint),
+        bar(kind, all, area.width, palette),
+        counts(kind, palette),
+        activity(app, kind, palette),
     ]);
     frame.render_widget(text, words);
-    let steps = app.pace(kind).map(super::super::pace::Throughput::steps).unwrap_or_default();
+    let steps = app.throughput(kind).map(super::super::live_throughput::LiveThroughput::steps).unwrap_or_default();
     let fit = usize::from(curve.width);
     let latest = &steps[steps.len().saturating_sub(fit)..];
-    frame.render_widget(Sparkline::default().data(latest).style(paint.of(Ink::Good)), curve);
+    frame.render_widget(Sparkline::default().data(latest).style(palette.of(TextStyle::Good)), curve);
 }
 
-/// The shares of the statuses, as wide as the screen: what has ended comes first.
-fn bar(kind: &Kind, all: u64, width: u16, paint: Paint) -> Line<'static> {
+/// Draws the shares of the statuses over the width of the screen, ended tasks first.
+fn bar(kind: &KindSnapshot, all: u64, width: u16, palette: Palette) -> Line<'static> {
     let width = u64::from(width);
     let mut shares: Vec<_> = kind.counts.iter().collect();
-    shares.sort_by_key(|(status, _)| place_in_bar(status.role));
+    shares.sort_by_key(|(status, _)| position_in_bar(status.role));
     let mut spans = Vec::new();
     let (mut seen, mut drawn) = (0, 0);
     for (status, count) in shares {
@@ -80,70 +83,70 @@ fn bar(kind: &Kind, all: u64, width: u16, paint: Paint) -> Line<'static> {
         let cells = usize::try_from(until.saturating_sub(drawn)).unwrap_or(0);
         drawn = until;
         let mark = if status.role == Role::Pending { "░" } else { "█" };
-        spans.push(paint.text(Ink::from(status.role), &mark.repeat(cells)));
+        spans.push(palette.text(TextStyle::from(status.role), &mark.repeat(cells)));
     }
     Line::from(spans)
 }
 
-fn counts(kind: &Kind, paint: Paint) -> Line<'static> {
+fn counts(kind: &KindSnapshot, palette: Palette) -> Line<'static> {
     let counts = kind.counts.iter().filter(|(_, count)| *count > 0);
-    let told = |(status, count): &(StatusInfo, u64)| {
-        paint.text(Ink::from(status.role), &format!("{} {}  ", status.name, number::grouped(*count)))
+    let span = |(status, count): &(StatusInfo, u64)| {
+        palette.text(TextStyle::from(status.role), &format!("{} {}  ", status.name, number::grouped(*count)))
     };
-    Line::from(counts.map(told).collect::<Vec<_>>())
+    Line::from(counts.map(span).collect::<Vec<_>>())
 }
 
-/// The pace, how long the rest takes, who works, and what waits longest.
-fn work(app: &App, kind: &Kind, paint: Paint) -> Line<'static> {
+/// Draws throughput, time left, running tasks, expired leases and the longest wait.
+fn activity(app: &App, kind: &KindSnapshot, palette: Palette) -> Line<'static> {
     let mut spans = Vec::new();
-    if let Some(pace) = app.pace(kind) {
-        spans.push(paint.text(Ink::Plain, &format!("{:.1} per second  ", pace.per_second())));
-        if let Some(eta) = pace.eta() {
-            spans.push(paint.text(Ink::Plain, &format!("about {} left  ", span::Span(eta))));
+    if let Some(throughput) = app.throughput(kind) {
+        spans.push(palette.text(TextStyle::Plain, &format!("{:.1} per second  ", throughput.per_second())));
+        if let Some(eta) = throughput.eta() {
+            spans.push(palette.text(TextStyle::Plain, &format!("about {} left  ", HumanDuration(eta))));
         }
     }
-    // Those that run out first are listed first.
-    let over = kind.leases.iter().filter(|leased| leased.is_over).count() as u64;
+    // The leases are ordered by expiry.
+    let expired = kind.leases.iter().filter(|leased| leased.is_over).count() as u64;
     let held = kind.counts.iter().filter(|(status, _)| status.role == Role::InProgress).map(|(_, count)| count);
-    let at_work = held.sum::<u64>().saturating_sub(over);
-    if at_work > 0 {
-        spans.push(paint.text(Ink::Busy, &format!("{at_work} at work  ")));
+    let running = held.sum::<u64>().saturating_sub(expired);
+    if running > 0 {
+        spans.push(palette.text(TextStyle::Busy, &format!("{running} running  ")));
     }
-    if over > 0 {
-        let more = if over == kind.leases.len() as u64 && at_work > 0 { "or more " } else { "" };
-        spans.push(paint.text(Ink::Bad, &format!("{over} {more}leases ran out  ")));
+    if expired > 0 {
+        let more = if expired == kind.leases.len() as u64 && running > 0 { "or more " } else { "" };
+        spans.push(palette.text(TextStyle::Bad, &format!("{expired} {more}leases expired  ")));
     }
     if let Some((_, since)) = &kind.oldest {
         let waits = (app.now() - since).to_std().unwrap_or_default();
-        spans.push(paint.text(Ink::Quiet, &format!("longest wait {}", span::Span(waits))));
+        spans.push(palette.text(TextStyle::Quiet, &format!("longest wait {}", HumanDuration(waits))));
     }
     Line::from(spans)
 }
 
-/// Who works on what in the chosen kind, as far as there is room.
-fn draw_leases(frame: &mut Frame<'_>, area: Rect, app: &App, paint: Paint) {
-    let Some(kind) = app.chosen() else { return };
+/// Draws the leases of the selected kind, as many as fit.
+fn draw_leases(frame: &mut Frame<'_>, area: Rect, app: &App, palette: Palette) {
+    let Some(kind) = app.selected_kind() else { return };
     let width = usize::from(area.width) / 2;
     if kind.leases.is_empty() {
         return;
     }
-    let head = Line::from(paint.text(Ink::Quiet, &format!("at work in {}", kind.info.name)));
+    let head = Line::from(palette.text(TextStyle::Quiet, &format!("running in {}", kind.info.name)));
     let lines = kind.leases.iter().take(usize::from(area.height.saturating_sub(1))).map(|leased| {
         let since = (app.now() - leased.lease.since).to_std().unwrap_or_default();
-        let progress = leased.progress.as_ref().map_or_else(String::new, |told| format!("  {}", progress(told)));
+        let progress = leased.progress.as_ref().map_or_else(String::new, |info| format!("  {}", progress(info)));
         Line::from(vec![
-            paint.text(
-                if leased.is_over { Ink::Bad } else { Ink::Busy },
-                &format!(" {:>8}  ", span::Span(since).to_string()),
+            palette.text(
+                if leased.is_over { TextStyle::Bad } else { TextStyle::Busy },
+                &format!(" {:>8}  ", HumanDuration(since).to_string()),
             ),
-            paint.text(Ink::Plain, &format!("{}{progress}  ", cut::middle(&leased.id.to_string(), width))),
-            paint.text(Ink::Quiet, &leased.lease.worker),
+            palette.text(TextStyle::Plain, &format!("{}{progress}  ", truncate::middle(&leased.id.to_string(), width))),
+            palette.text(TextStyle::Quiet, &leased.lease.worker),
         ])
     });
     frame.render_widget([head].into_iter().chain(lines).collect::<Text<'_>>(), area);
 }
 
-/// How far an attempt is: `3/10 half way`.
+/// Formats the progress of an attempt: `3/10 half way`.
 pub fn progress(progress: &ProgressInfo) -> String {
     let total = progress.total.map(|total| format!("/{total}")).unwrap_or_default();
     format!("{}{total} {}", progress.done, progress.message)

@@ -1,15 +1,15 @@
 //! Failures: tried again, given up, and tried again by hand.
 
-use crate::fixture::Scene;
+use crate::fixture::Fixture;
 
 /// Fails until the file `fixed` exists; notes each attempt.
 const FLAKY: [&str; 3] = ["--shell", "--", "echo {}-$TRACKER_ATTEMPT >> ran; [ {} = good ] || test -e fixed"];
 
-fn run(scene: &Scene, options: &[&str]) -> (Option<i32>, Vec<String>) {
-    let before = scene.lines("ran").len();
+fn run(fixture: &Fixture, options: &[&str]) -> (Option<i32>, Vec<String>) {
+    let before = fixture.lines("ran").len();
     let arguments = [&["run", "jobs.redb", "-j1"], options, &FLAKY, &[":::", "good", "bad"]].concat();
-    let ran = scene.run(&arguments);
-    (ran.code, scene.lines("ran").split_off(before))
+    let ran = fixture.run(&arguments);
+    (ran.code, fixture.lines("ran").split_off(before))
 }
 
 fn strings(words: &[&str]) -> Vec<String> {
@@ -17,20 +17,20 @@ fn strings(words: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn a_line_is_given_up_at_its_limit_and_runs_again_when_asked() {
-    let scene = Scene::new();
-    assert_eq!(run(&scene, &["--attempts", "3"]), (Some(1), strings(&["good-1", "bad-1", "bad-2", "bad-3"])));
-    assert_eq!(run(&scene, &["--attempts", "3"]), (Some(1), vec![]));
-    assert_eq!(run(&scene, &["--retry-failed"]), (Some(1), strings(&["bad-4"])));
-    std::fs::write(scene.path("fixed"), "").unwrap();
-    assert_eq!(run(&scene, &["--retry-failed"]), (Some(0), strings(&["bad-5"])));
-    assert_eq!(run(&scene, &["--retry-failed"]), (Some(0), vec![]));
+fn line_is_given_up_at_its_limit_and_retried_on_request() {
+    let fixture = Fixture::new();
+    assert_eq!(run(&fixture, &["--attempts", "3"]), (Some(1), strings(&["good-1", "bad-1", "bad-2", "bad-3"])));
+    assert_eq!(run(&fixture, &["--attempts", "3"]), (Some(1), vec![]));
+    assert_eq!(run(&fixture, &["--retry-failed"]), (Some(1), strings(&["bad-4"])));
+    std::fs::write(fixture.path("fixed"), "").unwrap();
+    assert_eq!(run(&fixture, &["--retry-failed"]), (Some(0), strings(&["bad-5"])));
+    assert_eq!(run(&fixture, &["--retry-failed"]), (Some(0), vec![]));
 }
 
 #[test]
-fn a_failed_line_waits_for_its_turn() {
-    let scene = Scene::new();
-    let ran = scene.run(&[
+fn failed_line_waits_for_its_backoff() {
+    let fixture = Fixture::new();
+    let ran = fixture.run(&[
         "run",
         "jobs.redb",
         "-j1",
@@ -62,33 +62,34 @@ fn a_failed_line_waits_for_its_turn() {
             (None, None, None)
         ]
     );
-    let summary = serde_json::json!({"event": "summary", "succeeded": 1, "given_up": 1, "waiting": 0, "set_aside": 0});
+    let summary =
+        serde_json::json!({"event": "summary", "succeeded": 1, "given_up": 1, "unfinished": 0, "set_aside": 0});
     assert_eq!(events.last(), Some(&summary));
     assert_eq!(ran.code, Some(1));
 }
 
 #[test]
-fn a_program_that_is_not_there_costs_no_line_anything() {
-    let scene = Scene::new();
-    let ran = scene.run(&["run", "jobs.redb", "--", "no-such-program", "{}", ":::", "a", "b"]);
+fn missing_program_costs_no_attempt() {
+    let fixture = Fixture::new();
+    let ran = fixture.run(&["run", "jobs.redb", "--", "no-such-program", "{}", ":::", "a", "b"]);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.err.contains("there is no program \"no-such-program\""), "{}", ran.err);
-    assert!(!scene.path("jobs.redb").exists(), "nothing stands in the way of the right command");
+    assert!(ran.err.contains("program \"no-such-program\" not found"), "{}", ran.err);
+    assert!(!fixture.path("jobs.redb").exists(), "nothing stands in the way of the right command");
     // What is there but cannot be run stops the run when it comes to it.
-    let ran = scene.run(&["run", "jobs.redb", "--", "/", "{}", ":::", "a", "b"]);
+    let ran = fixture.run(&["run", "jobs.redb", "--", "/", "{}", ":::", "a", "b"]);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.err.contains("\"/\" cannot be run"), "{}", ran.err);
-    let plan = scene.plan(&["--", "/", "{}", ":::", "a", "b"]);
+    assert!(ran.err.contains("\"/\" cannot be executed"), "{}", ran.err);
+    let plan = fixture.plan(&["--", "/", "{}", ":::", "a", "b"]);
     assert_eq!((plan["run"].as_array().unwrap().len(), plan["given_up"].as_u64()), (2, Some(0)));
     // Where each line names its own, only that line fails.
-    let ran = scene.run(&["run", "each.redb", "--", "{}", ":::", "true", "no-such-program"]);
+    let ran = fixture.run(&["run", "each.redb", "--", "{}", ":::", "true", "no-such-program"]);
     assert_eq!(ran.code, Some(1));
 }
 
 #[test]
-fn another_command_on_the_same_lines_must_be_meant() {
-    let scene = Scene::new();
-    let echo = |options: &[&str]| scene.run(&[&["run", "jobs.redb", "-j1"], options].concat());
+fn changed_command_needs_its_option() {
+    let fixture = Fixture::new();
+    let echo = |options: &[&str]| fixture.run(&[&["run", "jobs.redb", "-j1"], options].concat());
     assert_eq!(echo(&["--", "sh", "-c", "exit $1", "sh", ":::", "1"]).code, Some(1));
     let refused = echo(&["--", "echo", ":::", "1"]);
     assert_eq!(refused.code, Some(2));
@@ -102,11 +103,11 @@ fn another_command_on_the_same_lines_must_be_meant() {
 }
 
 #[test]
-fn a_halt_leaves_the_rest_for_later() {
-    let scene = Scene::new();
+fn halt_leaves_the_other_lines_unfinished() {
+    let fixture = Fixture::new();
     let halt = |file: &str, when: &str, command: &str| {
         let ran =
-            scene.keep_running(b"1\n2\n3\n4\n5\n", &["run", file, "-j1", "--halt", when, "--shell", "--", command]);
+            fixture.run_with_input(b"1\n2\n3\n4\n5\n", &["run", file, "-j1", "--halt", when, "--shell", "--", command]);
         (ran.code, ran.out)
     };
     assert_eq!(halt("a.redb", "soon,fail=2", "echo {}; false"), (Some(1), "1\n2\n".to_owned()));
@@ -116,14 +117,14 @@ fn a_halt_leaves_the_rest_for_later() {
 }
 
 #[test]
-fn the_joblog_is_that_of_gnu_parallel() {
-    let scene = Scene::new();
+fn joblog_has_the_format_of_gnu_parallel() {
+    let fixture = Fixture::new();
     let command = "case {} in fail) exit 7;; kill) kill -9 $$;; slow) sleep 60;; esac; echo ab";
     let arguments =
         ["run", "jobs.redb", "-j1", "--joblog", "log", "--timeout", "300ms", "--grace", "1s", "--shell", "--", command];
     let arguments = [&arguments[..], &[":::", "fail", "kill", "slow", "fine\nx"]].concat();
-    assert_eq!(scene.run(&arguments).code, Some(1));
-    let log = std::fs::read(scene.path("log")).unwrap();
+    assert_eq!(fixture.run(&arguments).code, Some(1));
+    let log = std::fs::read(fixture.path("log")).unwrap();
     let rows: Vec<Vec<String>> =
         String::from_utf8(log).unwrap().lines().map(|row| row.split('\t').map(ToOwned::to_owned).collect()).collect();
     assert_eq!(rows[0].join(" "), "Seq Host Starttime JobRuntime Send Receive Exitval Signal Command");
@@ -144,6 +145,6 @@ fn the_joblog_is_that_of_gnu_parallel() {
     assert!(rows[1][2].split_once('.').is_some_and(|(seconds, millis)| seconds.len() == 10 && millis.len() == 3));
     assert_eq!(rows[1][3].len(), 10);
     // The log goes on; what has ended is not logged again.
-    assert_eq!(scene.run(&arguments).code, Some(1));
-    assert_eq!(scene.lines("log").len(), 5);
+    assert_eq!(fixture.run(&arguments).code, Some(1));
+    assert_eq!(fixture.lines("log").len(), 5);
 }

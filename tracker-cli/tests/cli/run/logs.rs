@@ -2,19 +2,19 @@
 
 use std::{fs, process::Stdio};
 
-use crate::fixture::Scene;
+use crate::fixture::Fixture;
 
 const HEAD: &str = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n";
 
 #[test]
 fn joblog_over_another_file_is_refused() {
-    let scene = Scene::new();
-    let run = |log: &str| scene.run(&["run", "jobs.redb", "--joblog", log, "--", "echo", ":::", "a"]);
+    let fixture = Fixture::new();
+    let run = |log: &str| fixture.run(&["run", "jobs.redb", "--joblog", log, "--", "echo", ":::", "a"]);
     assert_eq!(run("new.log").code, Some(0));
-    fs::write(scene.path("notes"), "mine\n").unwrap();
-    fs::copy(scene.path("jobs.redb"), scene.path("other.redb")).unwrap();
-    fs::hard_link(scene.path("jobs.redb"), scene.path("hard")).unwrap();
-    std::os::unix::fs::symlink("jobs.redb", scene.path("soft")).unwrap();
+    fs::write(fixture.path("notes"), "mine\n").unwrap();
+    fs::copy(fixture.path("jobs.redb"), fixture.path("other.redb")).unwrap();
+    fs::hard_link(fixture.path("jobs.redb"), fixture.path("hard")).unwrap();
+    std::os::unix::fs::symlink("jobs.redb", fixture.path("soft")).unwrap();
     for (log, why) in [
         ("jobs.redb", "it is the tracker file itself"),
         ("hard", "it is the tracker file itself"),
@@ -22,37 +22,37 @@ fn joblog_over_another_file_is_refused() {
         ("other.redb", "does not begin with the header"),
         ("notes", "does not begin with the header"),
     ] {
-        let before = fs::read(scene.path(log)).unwrap();
+        let before = fs::read(fixture.path(log)).unwrap();
         let ran = run(log);
         assert_eq!(ran.code, Some(2), "{log}");
         assert!(ran.err.contains(&format!("{log}: cannot append the job log")) && ran.err.contains(why), "{}", ran.err);
         if log == "notes" || log == "other.redb" {
-            assert_eq!(fs::read(scene.path(log)).unwrap(), before, "{log}");
+            assert_eq!(fs::read(fixture.path(log)).unwrap(), before, "{log}");
         }
-        assert_eq!(scene.run(&["verify", "jobs.redb"]).code, Some(0));
+        assert_eq!(fixture.run(&["verify", "jobs.redb"]).code, Some(0));
     }
     // A tracker file that is only just created, too.
-    let ran = scene.run(&["run", "fresh.redb", "--joblog", "fresh.redb", "--", "echo", ":::", "a"]);
+    let ran = fixture.run(&["run", "fresh.redb", "--joblog", "fresh.redb", "--", "echo", ":::", "a"]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
-    assert_eq!(scene.run(&["run", "fresh.redb", "--", "echo", ":::", "a"]).code, Some(0));
+    assert_eq!(fixture.run(&["run", "fresh.redb", "--", "echo", ":::", "a"]).code, Some(0));
     // A device takes rows, and a cut row does not swallow the next one.
-    assert_eq!(scene.run(&["run", "b.redb", "--joblog", "/dev/null", "--", "echo", ":::", "a"]).code, Some(0));
-    fs::write(scene.path("cut.log"), format!("{HEAD}1\t:\t17")).unwrap();
-    assert_eq!(scene.run(&["run", "c.redb", "--joblog", "cut.log", "--", "echo", ":::", "a"]).code, Some(0));
-    assert_eq!(scene.read("cut.log").lines().count(), 3);
+    assert_eq!(fixture.run(&["run", "b.redb", "--joblog", "/dev/null", "--", "echo", ":::", "a"]).code, Some(0));
+    fs::write(fixture.path("cut.log"), format!("{HEAD}1\t:\t17")).unwrap();
+    assert_eq!(fixture.run(&["run", "c.redb", "--joblog", "cut.log", "--", "echo", ":::", "a"]).code, Some(0));
+    assert_eq!(fixture.read("cut.log").lines().count(), 3);
 }
 
 #[test]
 fn failed_writes_name_their_file() {
-    let scene = Scene::new();
-    let ran = scene.run(&["run", "a.redb", "--joblog", "no/folder", "--", "echo", ":::", "a"]);
+    let fixture = Fixture::new();
+    let ran = fixture.run(&["run", "a.redb", "--joblog", "no/folder", "--", "echo", ":::", "a"]);
     assert!(ran.code == Some(3) && ran.err.contains("no/folder: cannot write the job log"), "{ran:?}");
     if cfg!(target_os = "linux") {
-        let ran = scene.run(&["run", "b.redb", "--joblog", "/dev/full", "--", "echo", ":::", "a"]);
+        let ran = fixture.run(&["run", "b.redb", "--joblog", "/dev/full", "--", "echo", ":::", "a"]);
         assert!(ran.code == Some(3) && ran.err.contains("/dev/full: cannot write the job log"), "{ran:?}");
         let full = || Stdio::from(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
         for arguments in [&["run", "c.redb", "--", "echo", ":::", "a"][..], &["status", "c.redb"]] {
-            let ran = scene.command(arguments).stdout(full()).output().unwrap();
+            let ran = fixture.command(arguments).stdout(full()).output().unwrap();
             let told = String::from_utf8_lossy(&ran.stderr);
             assert!(told.contains("cannot write to the standard output: No space left"), "{told}");
         }
@@ -61,11 +61,11 @@ fn failed_writes_name_their_file() {
 
 #[test]
 fn much_kept_output_is_cut_and_stays_a_success() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let command = "head -c 30000000 /dev/zero | tr '\\0' x; head -c 20000000 /dev/zero | tr '\\0' y >&2; : {}";
-    let ran = scene.run(&["run", "jobs.redb", "-q", "--keep", "100000000", "--shell", "--", command, ":::", "a"]);
+    let ran = fixture.run(&["run", "jobs.redb", "-q", "--keep", "100000000", "--shell", "--", command, ":::", "a"]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
-    let task = scene.fine(&["show", "jobs.redb", "a"]);
+    let task = fixture.fine(&["show", "jobs.redb", "a"]);
     let result = &task["task"]["result"];
     assert_eq!(
         (result["stdout"]["bytes"].as_u64(), result["stderr"]["bytes"].as_u64()),
@@ -80,13 +80,13 @@ fn much_kept_output_is_cut_and_stays_a_success() {
 
 #[test]
 fn paths_in_messages_show_control_characters_escaped() {
-    let scene = Scene::new();
-    let run = |command: &str| scene.run(&["run", "a\x1b[2J\n.redb", "--", command, ":::", "1"]);
+    let fixture = Fixture::new();
+    let run = |command: &str| fixture.run(&["run", "a\x1b[2J\n.redb", "--", command, ":::", "1"]);
     let ran = run("false");
     assert!(ran.code == Some(1) && ran.err.contains("`tracker errors a\\u{1b}[2J\\n.redb`"), "{}", ran.err);
     let refused = run("true");
     assert!(
-        refused.code == Some(2) && refused.err.contains("a\\u{1b}[2J\\n.redb are for another command"),
+        refused.code == Some(2) && refused.err.contains("a\\u{1b}[2J\\n.redb belong to another command"),
         "{}",
         refused.err
     );
@@ -97,9 +97,13 @@ fn paths_in_messages_show_control_characters_escaped() {
 fn memory_stays_small_while_a_line_is_too_long() {
     use std::io::Write;
 
-    let scene = Scene::new();
-    let mut child =
-        scene.command(&["run", "jobs.redb", "--", "echo"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let fixture = Fixture::new();
+    let mut child = fixture
+        .command(&["run", "jobs.redb", "--", "echo"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
     let mut input = child.stdin.take().unwrap();
     let part = vec![b'x'; 1 << 20];
     for _ in 0..200 {

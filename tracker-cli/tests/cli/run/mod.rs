@@ -1,12 +1,12 @@
 //! `tracker run`, with real commands, kills and signals.
 
 mod attempts;
-mod ends;
+mod command_ends;
 mod kills;
-mod leftovers;
+mod line_numbers;
 mod lines;
 mod logs;
-mod numbers;
+mod orphans;
 mod shell;
 mod signals;
 mod starts;
@@ -21,9 +21,9 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 
-use crate::fixture::{Ran, Scene, until};
+use crate::fixture::{Fixture, Ran, until};
 
-impl Scene {
+impl Fixture {
     /// Starts the program and does not wait.
     fn spawn(&self, arguments: &[&str]) -> Child {
         self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

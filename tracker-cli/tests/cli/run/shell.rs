@@ -1,6 +1,6 @@
 //! Placeholders with `--shell`, against lines that a shell would obey, and those that are refused.
 
-use crate::fixture::Scene;
+use crate::fixture::Fixture;
 
 /// Ended by zero bytes, so that line breaks are among them.
 const HOSTILE: [&str; 26] = [
@@ -45,28 +45,29 @@ fn hostile_lines_reach_a_shell_command_as_text() {
         "printf \"[<%s>]\" \"\"{}''",
         ": # it's\nprintf '[<%s>]' {}",
     ] {
-        let scene = Scene::new();
-        let ran = scene.keep_running(input.as_bytes(), &["run", "jobs.redb", "-j1", "-0", "--shell", "--", command]);
+        let fixture = Fixture::new();
+        let ran =
+            fixture.run_with_input(input.as_bytes(), &["run", "jobs.redb", "-j1", "-0", "--shell", "--", command]);
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{command}");
         assert_eq!(ran.out, expected.concat(), "{command}");
-        assert!(!scene.path("pwn").exists(), "{command} executed a line");
+        assert!(!fixture.path("pwn").exists(), "{command} executed a line");
     }
 }
 
 #[test]
 fn placeholders_in_single_quotes_are_refused() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     for command in ["echo '{}'", "sh -c 'echo {}'", "cat <<E\n{}\nE", "echo $(( {} ))"] {
-        let ran = scene.run(&["run", "jobs.redb", "--shell", "--", command, ":::", "$(touch pwn)"]);
+        let ran = fixture.run(&["run", "jobs.redb", "--shell", "--", command, ":::", "$(touch pwn)"]);
         assert_eq!(ran.code, Some(2), "{command}");
         assert!(ran.err.contains("the placeholder {} is "), "{}", ran.err);
     }
-    assert!(!scene.path("pwn").exists() && !scene.path("jobs.redb").exists());
+    assert!(!fixture.path("pwn").exists() && !fixture.path("jobs.redb").exists());
 }
 
 #[test]
 fn sources_and_placeholders_of_parallel_are_refused() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     for (words, name) in [
         (["echo", "{1}", ":::", "a"], "{1}"),
         (["echo", "{+}", ":::", "a"], "{+}"),
@@ -74,11 +75,11 @@ fn sources_and_placeholders_of_parallel_are_refused() {
         (["echo", "{}", "::::", "a"], "::::"),
         (["echo", ":::", "a", ":::+"], ":::+"),
     ] {
-        let ran = scene.run(&[&["run", "jobs.redb", "--"][..], &words].concat());
+        let ran = fixture.run(&[&["run", "jobs.redb", "--"][..], &words].concat());
         assert_eq!(ran.code, Some(2), "{words:?}");
         assert!(ran.err.contains(&format!("{name} of GNU parallel is not supported")), "{}", ran.err);
     }
-    assert!(!scene.path("jobs.redb").exists());
-    let ran = scene.run(&["run", "jobs.redb", "--", "sh", "-c", "echo ${1}", "sh", "{}", ":::", "a"]);
+    assert!(!fixture.path("jobs.redb").exists());
+    let ran = fixture.run(&["run", "jobs.redb", "--", "sh", "-c", "echo ${1}", "sh", "{}", ":::", "a"]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), "a\n"));
 }

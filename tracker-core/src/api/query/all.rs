@@ -27,6 +27,14 @@ impl<T: Schema> Query<'_, T> {
         self.command_all(&Command::Requeue(Requeue::default()))
     }
 
+    /// Requeues the tasks of the query that have failed or were given up, in batches. Returns their number.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn retry(&self) -> Result<u64> {
+        self.command_all(&Command::Requeue(Requeue { failed_only: true, ..Requeue::default() }))
+    }
+
     /// The same in the first step of a pipeline.
     ///
     /// # Errors

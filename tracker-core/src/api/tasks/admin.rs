@@ -76,6 +76,14 @@ calls! {
         tasks.command(port, id, Command::Requeue(Requeue::default())).await
     }
 
+    /// Requeues a task that has failed or was given up. Refuses every other status.
+    ///
+    /// # Errors
+    /// As [`Tasks::requeue`], and a refusal with the reason if the task has another status.
+    pub fn retry(id: impl TaskId) -> Result<()> {
+        tasks.command(port, id, Command::Requeue(Requeue { failed_only: true, ..Requeue::default() })).await
+    }
+
     /// The same in the first step of a pipeline.
     ///
     /// # Errors

@@ -47,12 +47,27 @@ impl Rules<'_> {
     /// Makes a task startable again, with nothing held against it.
     pub(super) fn requeue(&self, header: &Header, requeue: &Requeue) -> Result<Decision, Reason> {
         let status = self.unleased(header)?;
+        if requeue.failed_only {
+            Self::require_failed(status)?;
+        }
         let step = if requeue.from_start { 0 } else { self.step_of(status) };
         let mut header = header.clone();
         self.restart(&mut header, requeue.due.unwrap_or(self.now));
         header.code = self.graph.start_of(step);
         header.priority = requeue.priority.unwrap_or(header.priority);
         Ok(Decision::of(header))
+    }
+
+    fn require_failed(status: &StatusInfo) -> Result<(), Reason> {
+        match status.role {
+            Role::Failed | Role::Exhausted => Ok(()),
+            Role::Succeeded => Err(Reason::AlreadySucceeded),
+            Role::Ignored => Err(Reason::Ignored),
+            Role::Cancelled => Err(Reason::Cancelled),
+            Role::Pending | Role::InProgress | Role::Parked => {
+                Err(Reason::NotStartable { status: status.name.clone() })
+            }
+        }
     }
 
     /// Moves a task between parked and startable statuses.

@@ -152,6 +152,8 @@ pub(crate) struct Finish {
 pub(crate) struct Requeue {
     /// To the first step instead of the current one.
     pub from_start: bool,
+    /// Refused unless the task has failed or was given up.
+    pub failed_only: bool,
     pub due: Option<Micros>,
     pub priority: Option<u8>,
 }

@@ -162,7 +162,7 @@ fn of_others(header: Option<&Header>) -> Vec<Command> {
 }
 
 fn by_hand(machine: &Machine) -> Vec<Command> {
-    let requeue = |from_start, due| Command::Requeue(Requeue { from_start, due, priority: None });
+    let requeue = |from_start, due| Command::Requeue(Requeue { from_start, due, ..Requeue::default() });
     let mut all = vec![
         Command::Readable,
         Command::Cancel,
@@ -171,6 +171,7 @@ fn by_hand(machine: &Machine) -> Vec<Command> {
         requeue(false, None),
         requeue(true, None),
         requeue(false, Some(NOW + 13_000_000)),
+        Command::Requeue(Requeue { failed_only: true, ..Requeue::default() }),
         Command::Update { revision: REVISION, priority: None },
         Command::Update { revision: REVISION, priority: Some(9) },
         Command::Update { revision: REVISION - 1, priority: None },

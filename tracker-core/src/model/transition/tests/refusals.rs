@@ -6,7 +6,7 @@ use super::{
 };
 use crate::model::{
     status::Role,
-    transition::{Command, Outcome, Start},
+    transition::{Command, Outcome, Requeue, Start},
 };
 
 impl Case<'_> {
@@ -47,6 +47,7 @@ impl Case<'_> {
                 held.or(self.ended()).or(bad)
             }
             Command::Update { revision, .. } if *revision != found.revision => held.or(Some("Stale")),
+            Command::Requeue(Requeue { failed_only: true, .. }) => held.or(self.not_failed()),
             Command::Requeue(_) | Command::Update { .. } | Command::Delete => held,
             _ => None,
         }
@@ -80,6 +81,14 @@ impl Case<'_> {
     /// The refusal of a task that has ended.
     fn ended(&self) -> Option<&'static str> {
         if self.terminal(&self.found) { self.closed() } else { None }
+    }
+
+    fn not_failed(&self) -> Option<&'static str> {
+        match self.status(&self.found).role {
+            Role::Failed | Role::Exhausted => None,
+            Role::Pending | Role::InProgress | Role::Parked => Some("NotStartable"),
+            Role::Succeeded | Role::Ignored | Role::Cancelled => self.closed(),
+        }
     }
 
     fn closed(&self) -> Option<&'static str> {

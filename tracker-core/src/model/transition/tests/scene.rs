@@ -135,7 +135,7 @@ impl Scene {
     }
 
     pub fn requeue(&mut self, from_start: bool) {
-        self.does(&Command::Requeue(Requeue { from_start, due: None, priority: None }));
+        self.does(&Command::Requeue(Requeue { from_start, ..Requeue::default() }));
     }
 
     /// Cancels the task by hand.

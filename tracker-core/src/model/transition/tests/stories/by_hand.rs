@@ -2,7 +2,7 @@ use crate::model::{
     error::Reason,
     status::Role,
     transition::{
-        AttemptStatus, Command, Explanation, Outcome, Submit,
+        AttemptStatus, Command, Explanation, Outcome, Requeue, Submit,
         tests::{
             machines::{code, full, graph, no_exhausted, only_failed},
             scene::{FAIL, LEASE, Scene},
@@ -120,6 +120,25 @@ fn requeue_forgives_failures_and_crashes_from_every_end() {
     scene.requeue(false);
     scene.claim();
     assert_eq!(scene.task().attempts, 5);
+}
+
+#[test]
+fn retry_starts_failed_and_given_up_tasks_only() {
+    let retry = Command::Requeue(Requeue { failed_only: true, ..Requeue::default() });
+    let mut scene = Scene::of(full());
+    assert!(matches!(scene.ask(&retry), Err(Reason::NotStartable { .. })));
+    for outcome in [FAIL, Outcome::GiveUp] {
+        scene.run(outcome);
+        scene.does(&retry);
+        assert_eq!((scene.role(), scene.counters()), (Role::Pending, (0, 0)));
+    }
+    for (outcome, reason) in [(Outcome::Succeed, Reason::AlreadySucceeded), (Outcome::Ignore, Reason::Ignored)] {
+        scene.run(outcome);
+        assert_eq!(scene.ask(&retry).unwrap_err(), reason);
+        scene.requeue(false);
+    }
+    scene.cancel();
+    assert_eq!(scene.ask(&retry).unwrap_err(), Reason::Cancelled);
 }
 
 #[test]

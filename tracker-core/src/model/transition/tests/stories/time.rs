@@ -123,7 +123,7 @@ fn a_snooze_or_a_retry_for_ever_is_far_away_and_not_given_up() {
 fn task_due_at_the_last_time_is_not_given_up() {
     let due = Some(NEVER);
     let mut scene = Scene::of(full());
-    scene.does(&Command::Requeue(Requeue { from_start: false, due, priority: None }));
+    scene.does(&Command::Requeue(Requeue { due, ..Requeue::default() }));
     assert!(matches!(scene.explain(), Explanation::NotDue { .. }));
     scene.does(&Command::Delete);
     scene.does(&Command::Submit(Submit { due, priority: 0, sets_priority: false, fingerprint: None, batch: None }));

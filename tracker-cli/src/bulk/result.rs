@@ -1,0 +1,54 @@
+//! The answer of a command that changes tasks.
+
+use std::io;
+
+use serde::Serialize;
+
+use crate::{
+    exit::Exit,
+    output::{TextStyle, TextWriter, View, number},
+};
+
+#[derive(Serialize)]
+pub struct BulkResult {
+    /// What happened to the tasks, as in `cancelled`.
+    pub action: &'static str,
+    /// The number of tasks that were changed.
+    pub changed: u64,
+    /// The number of tasks that were selected.
+    pub selected: u64,
+    /// Tasks selected by id that refused the change.
+    pub refused: Vec<Refused>,
+}
+
+#[derive(Serialize)]
+pub struct Refused {
+    pub id: String,
+    pub message: String,
+}
+
+impl BulkResult {
+    pub fn new(action: &'static str) -> Self {
+        Self { action, changed: 0, selected: 0, refused: Vec::new() }
+    }
+
+    pub fn exit(&self) -> Exit {
+        if self.refused.is_empty() { Exit::Success } else { Exit::Findings }
+    }
+}
+
+impl View for BulkResult {
+    fn write(&self, out: &mut TextWriter<'_>) -> io::Result<()> {
+        for refused in &self.refused {
+            out.line(TextStyle::Bad, &refused.message)?;
+        }
+        let tasks = number::counted(self.changed, "task", "tasks");
+        let skipped = self.selected.saturating_sub(self.changed).saturating_sub(self.refused.len() as u64);
+        let rest = if skipped > 0 {
+            format!("; {} skipped, because they changed meanwhile or refused", number::grouped(skipped))
+        } else {
+            String::new()
+        };
+        out.line(TextStyle::Plain, &format!("{tasks} {}{rest}", self.action))
+    }
+}

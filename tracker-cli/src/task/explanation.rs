@@ -1,0 +1,34 @@
+//! Why a task is not running, as `show` and `plan` print it.
+
+use serde::Serialize;
+use tracker_core::inspect::Explanation;
+
+#[derive(Serialize)]
+pub struct ExplanationView {
+    /// The reason in JSON.
+    pub reason: &'static str,
+    pub text: String,
+}
+
+impl From<&Explanation> for ExplanationView {
+    fn from(why: &Explanation) -> Self {
+        let reason = match why {
+            Explanation::Running { .. } => "running",
+            Explanation::LeaseOver { .. } => "lease_expired",
+            Explanation::Paused => "paused",
+            Explanation::Unreadable => "unreadable",
+            Explanation::NotDue { .. } => "not_due",
+            Explanation::Waiting { .. } => "waiting",
+            Explanation::Limited { .. } => "limited",
+            Explanation::RateReached { .. } => "rate_reached",
+            Explanation::InLine { .. } => "ready",
+            Explanation::Exhausted { .. } => "exhausted",
+            Explanation::Succeeded => "succeeded",
+            Explanation::Ignored => "ignored",
+            Explanation::Cancelled => "cancelled",
+            Explanation::Parked { .. } => "parked",
+            _ => "other",
+        };
+        Self { reason, text: why.to_string() }
+    }
+}

@@ -1,0 +1,40 @@
+//! The names of the options of `#[task(…)]`, above the struct and above a field.
+
+/// The options above the struct.
+pub(super) const STRUCT_OPTIONS: [&str; 16] = [
+    "name",
+    "status",
+    "id",
+    "unique",
+    "crate",
+    "max_attempts",
+    "max_crashes",
+    "lease",
+    "timeout",
+    "backoff",
+    "jitter",
+    "priority",
+    "history",
+    "startable",
+    "retention",
+    "rate",
+];
+
+/// The options above the struct that set the kind's policy.
+pub(super) const POLICY_OPTIONS: [&str; 11] = [
+    "max_attempts",
+    "max_crashes",
+    "lease",
+    "timeout",
+    "backoff",
+    "jitter",
+    "priority",
+    "history",
+    "startable",
+    "retention",
+    "rate",
+];
+
+/// The options above a field.
+pub(super) const FIELD_OPTIONS: [&str; 7] =
+    ["id", "index", "limit", "fingerprint", "fingerprint_with", "priority", "unique"];
