@@ -64,13 +64,11 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     Ok(Duration::new(seconds, subsec_nanos))
 }
 
+/// A unit's name and its length in nanoseconds.
+type Unit = (&'static str, u128);
+
 /// Returns the length of the unit, and the units that may follow it.
-fn find_unit<'u>(
-    text: &str,
-    number: &str,
-    unit: &str,
-    units: &'u [(&str, u128)],
-) -> Result<(u128, &'u [(&'u str, u128)]), String> {
+fn find_unit<'u>(text: &str, number: &str, unit: &str, units: &'u [Unit]) -> Result<(u128, &'u [Unit]), String> {
     if number.is_empty() {
         return Err(format!("`{text}` is not a duration: write a number and a unit, e.g. \"5m\""));
     }

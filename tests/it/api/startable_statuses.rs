@@ -1,5 +1,7 @@
 //! Starts a task from each status by each call, and compares the answers with the table in `docs/operations.md`.
 
+use std::fmt::Write as _;
+
 use tracker_core::{
     ErrorKind, Tasks, Tracker, dependency::OnDependencyFailure, execution::StartOptions, submit::SubmitOptions,
 };
@@ -70,7 +72,7 @@ fn startable_statuses_match_the_docs() {
         let named = start(&|status| StartOptions::new().startable([status]));
         let forced = start(&|_| StartOptions::new().force());
         let stolen = start(&|_| StartOptions::new().steal_lease());
-        table += &format!("| {row} | {claimed} | {plain} | {named} | {forced} | {stolen} |\n");
+        writeln!(table, "| {row} | {claimed} | {plain} | {named} | {forced} | {stolen} |").unwrap();
     }
     let document = include_str!("../../../docs/operations.md");
     assert!(document.contains(&table), "docs/operations.md lacks this table:\n{table}");

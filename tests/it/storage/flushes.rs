@@ -1,6 +1,6 @@
 //! Counts the flushes of each call in each sharing mode, and compares them with the table in `docs/operations.md`.
 
-use std::io;
+use std::{fmt::Write as _, io};
 
 use tracker_core::{
     Execution, Tasks, Tracker,
@@ -192,7 +192,7 @@ fn flushes_per_call_match_the_docs() {
             let counted = (0..ROUNDS).map(|round| (case.act)(&bench, round)).min();
             assert_eq!(counted, Some(flushes * case.commits), "{} in {sharing:?}", case.call);
         }
-        table += &format!("| {} | {} | {} |\n", case.call, case.commits, 2 * case.commits);
+        writeln!(table, "| {} | {} | {} |", case.call, case.commits, 2 * case.commits).unwrap();
     }
     let document = include_str!("../../../docs/operations.md");
     assert!(document.contains(&table), "docs/operations.md lacks this table:\n{table}");

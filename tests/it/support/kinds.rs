@@ -147,6 +147,7 @@ pub fn status(jobs: &Tasks<Job>, name: &str) -> Status {
 }
 
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "callers give a kind or a reason")]
 pub fn refused<T>(result: Result<T, Error>, expected: impl Expected) -> Error {
     match result {
         Ok(_) => panic!("expected the error {expected:?}"),

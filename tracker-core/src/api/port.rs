@@ -148,6 +148,7 @@ macro_rules! calls {
             $($crate::api::port::calls! {
                 @method $receiver, ($($arg: $arg_type),*);
                 $(#[$meta])*
+                #[allow(clippy::useless_conversion, reason = "the body converts for the async twin")]
                 pub fn $name() -> $out {
                     let ($this, $port) = ($own, $crate::api::port::Blocking);
                     $crate::api::port::now(async move $body)

@@ -82,6 +82,7 @@ pub(crate) enum Storing {
 }
 
 /// A claim to make.
+#[expect(clippy::struct_excessive_bools, reason = "independent questions to the claim")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ClaimRequest {
     pub kind: usize,

@@ -174,13 +174,11 @@ where
         if let Some(failure) = pool.stored(stored.map(drop), ended)? {
             execution.end_async(Outcome::Fail { retry_in: None }, Some(failure), false).await?;
         }
-        match (request, claims.map(Delivery::take)) {
-            (Some(request), Some(claims)) => pool.claimed(&self.tasks, request, claims),
-            _ => {
-                pool.dispatching.stored_in_turn(self.slot);
-                Ok(())
-            }
+        if let (Some(request), Some(claims)) = (request, claims.map(Delivery::take)) {
+            return pool.claimed(&self.tasks, request, claims);
         }
+        pool.dispatching.stored_in_turn(self.slot);
+        Ok(())
     }
 }
 

@@ -253,7 +253,9 @@ impl Dispatching {
         state.closed = true;
         let ready = state.dispatcher.drain();
         drop(state);
-        ready.into_iter().for_each(|claimed| self.heartbeats.give_back(claimed));
+        for claimed in ready {
+            self.heartbeats.give_back(claimed);
+        }
         self.heartbeats.clear();
     }
 }

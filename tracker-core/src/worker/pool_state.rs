@@ -72,7 +72,7 @@ impl<'s> PoolState<'s> {
                 tracing::info!(
                     kind,
                     "the kind is paused: the worker waits until Tasks::resume or `tracker resume` ends the pause"
-                )
+                );
             });
         }
     }

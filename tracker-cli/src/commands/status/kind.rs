@@ -102,13 +102,13 @@ fn write_fact(out: &mut TextWriter<'_>, name: &str, text: &str) -> io::Result<()
 fn workers(leased: &[LeasedTask]) -> Vec<WorkerLeases> {
     let mut by_worker: BTreeMap<&str, WorkerLeases> = BTreeMap::new();
     for LeasedTask { lease, .. } in leased {
-        let leases = by_worker.entry(&lease.worker).or_insert_with(|| WorkerLeases {
+        let group = by_worker.entry(&lease.worker).or_insert_with(|| WorkerLeases {
             worker: lease.worker.clone(),
             tasks: 0,
             since: lease.since,
         });
-        leases.tasks += 1;
-        leases.since = leases.since.min(lease.since);
+        group.tasks += 1;
+        group.since = group.since.min(lease.since);
     }
     let mut workers: Vec<_> = by_worker.into_values().collect();
     workers.sort_by_key(|worker| std::cmp::Reverse(worker.tasks));

@@ -21,6 +21,7 @@ impl ClaimedTask for Task {
 }
 
 /// What a pool is given to do.
+#[expect(clippy::struct_excessive_bools, reason = "independent properties of a test's pool")]
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub name: &'static str,
@@ -43,6 +44,7 @@ pub(super) struct Plan {
     pub in_order: bool,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "independent properties of a test's task")]
 #[derive(Clone, Debug, Default)]
 pub(super) struct TaskPlan {
     pub kind: usize,
@@ -358,7 +360,6 @@ impl World {
 
     fn perform(&mut self, plan: &Plan, slot: usize, action: Action<Task>) {
         self.slots[slot] = match action {
-            Action::Continue | Action::Report => Slot::Free { may_wait: false },
             // The thread commits what is queued; the answers come as they do.
             Action::Lead => {
                 let leads = !self.queued.is_empty();
@@ -369,7 +370,7 @@ impl World {
             }
             Action::Wait => Slot::Waits,
             Action::Sleep(rest) if rest.seen == self.signal => Slot::Sleeps(rest),
-            Action::Sleep(_) => Slot::Free { may_wait: false },
+            Action::Continue | Action::Report | Action::Sleep(_) => Slot::Free { may_wait: false },
             Action::Exit => {
                 self.check_exit(plan);
                 Slot::Ended
@@ -527,12 +528,11 @@ impl World {
             }
             Call::Store { slot: Some(slot), claim, .. } => {
                 self.unstored -= 1;
-                match claim {
-                    Some(claim) => self.claimed(plan, claim, brought),
-                    None => {
-                        self.slots[slot] = Slot::Free { may_wait: false };
-                        self.step(plan, None, Input::StoredInTurn { slot });
-                    }
+                if let Some(claim) = claim {
+                    self.claimed(plan, claim, brought);
+                } else {
+                    self.slots[slot] = Slot::Free { may_wait: false };
+                    self.step(plan, None, Input::StoredInTurn { slot });
                 }
             }
             Call::Release { task } => {
