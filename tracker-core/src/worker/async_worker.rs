@@ -30,7 +30,7 @@ use crate::{
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// let tracker = Tracker::in_memory()?;
 /// let jobs = tracker.tasks::<Job>()?;
-/// jobs.submit_all((0..10).map(|number| Job { name: number.to_string() }))?;
+/// jobs.submit_all((0..10).map(|number| job(&number.to_string())))?;
 /// let summary = jobs
 ///     .async_worker()
 ///     .concurrency(4)
@@ -40,6 +40,7 @@ use crate::{
 ///     })
 ///     .await?;
 /// assert_eq!(summary.succeeded, 10);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
 /// # })?;
 /// # Ok(())
 /// # }

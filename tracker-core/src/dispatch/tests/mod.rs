@@ -137,7 +137,7 @@ fn strict_pools_keep_the_invariants_in_every_order_of_events() {
 }
 
 #[test]
-fn prefetching_pools_keep_the_invariants_in_every_order_of_events() {
+fn prefetching_pools_keep_invariants_in_every_event_order() {
     let large = vec![TaskPlan { bytes: 60, ..TaskPlan::default() }; 3];
     let mut behind = tasks(2);
     behind[1].isolated = true;
@@ -180,7 +180,7 @@ fn brisk_pools_keep_the_invariants_in_every_order_of_events() {
 }
 
 #[test]
-fn pools_of_two_kinds_keep_the_invariants_in_every_order_of_events() {
+fn pools_of_two_kinds_keep_invariants_in_every_event_order() {
     let two = |change: fn(&mut TaskPlan)| {
         let mut two = tasks_with(2, change);
         two[1].kind = 1;

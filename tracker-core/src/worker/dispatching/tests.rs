@@ -20,7 +20,7 @@ fn start(pool: &Dispatching) -> (Claimed, Option<ClaimRequest>) {
 }
 
 #[test]
-fn closed_pool_gives_back_what_has_not_started_and_what_comes_later() {
+fn closed_pool_releases_tasks_that_have_not_started() {
     let fixture = Fixture::new();
     let (pool, claimed) = pool(&fixture);
     let (started, request) = start(&pool);
