@@ -61,7 +61,9 @@ fn say(file: &Path, word: &str, task: &str, fence: u64) {
 
 fn heard(file: &Path) -> Vec<(String, String, u64)> {
     let text = fs::read_to_string(file.with_extension("said")).unwrap_or_default();
-    let lines = text.lines().map(|line| {
+    // A process may be inside its write: a line counts once its end is there.
+    let complete = text.rfind('\n').map_or("", |end| &text[..end]);
+    let lines = complete.lines().map(|line| {
         let parts: Vec<_> = line.split(' ').collect();
         (parts[0].to_owned(), parts[1].to_owned(), parts[2].parse().unwrap())
     });

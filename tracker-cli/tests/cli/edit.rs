@@ -72,7 +72,7 @@ fn edited_payload_is_stored_if_valid() {
 
 #[test]
 #[cfg(unix)]
-fn an_editor_changes_a_payload_and_what_was_written_in_vain_is_kept() {
+fn edit_changes_a_payload_and_keeps_the_text_of_a_refusal() {
     let fixture = Fixture::left();
     let edit = |editor: &str| edit_with(&fixture, editor);
     let ran = edit("sed -i s/null/70/");
@@ -89,7 +89,7 @@ fn an_editor_changes_a_payload_and_what_was_written_in_vain_is_kept() {
 
 #[test]
 #[cfg(unix)]
-fn what_others_changed_while_the_editor_was_open_is_not_overwritten() {
+fn edit_does_not_overwrite_a_change_made_meanwhile() {
     let fixture = Fixture::left();
     fs::write(fixture.path("other.json"), r#"{"url":"https://odd.org/9","host":"odd.org","bytes":1}"#).unwrap();
     let tracker = env!("CARGO_BIN_EXE_tracker");
