@@ -67,7 +67,7 @@
 //!
 //! | for | see |
 //! |---|---|
-//! | options of the file: sharing, cache, clocks, checks | [`Options`], [`file`] |
+//! | options of the file: sharing, cache, clocks, checks | [`Options`], [`mod@file`] |
 //! | one task after the other in a loop of your own | [`Tasks::claim`], [`Execution`] |
 //! | one task by its id, and all ways to start it | [`Tasks::run`], [`Tasks::start_with`], [`execution`] |
 //! | threads, stopping, several kinds at once | [`Worker`], [`worker`] |

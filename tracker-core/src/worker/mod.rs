@@ -97,7 +97,7 @@ macro_rules! settings {
         }
 
         /// Sets the longest time of one attempt, more than zero, in place of the kind's. An attempt that takes longer is stored as failed
-        /// and its lease ends. [`Execution::is_cancelled`] tells its handler, and its thread is free when the handler returns.
+        /// and its lease ends. [`Execution::is_cancelled`](crate::Execution::is_cancelled) tells its handler, and its thread is free when the handler returns.
         #[must_use]
         pub fn timeout(mut self, limit: std::time::Duration) -> Self {
             self.settings.timeout = Some(limit);
