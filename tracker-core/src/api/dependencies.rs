@@ -1,3 +1,5 @@
+//! Reads of dependencies and dependents of a task. Called by users, `inspect` and `portable`; reads only.
+
 use redb::ReadTransaction;
 
 use crate::model::dependency::{Dependency, DependencyTarget, TaskName};

@@ -1,3 +1,5 @@
+//! `TaskGroup`: several tasks that are submitted in one commit. Called by users; acts through the engine.
+
 use std::{fmt, sync::Arc};
 
 #[cfg(feature = "tokio")]

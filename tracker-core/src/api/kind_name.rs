@@ -1,3 +1,5 @@
+//! `KindName`: the name of a kind made of parts. Pure.
+
 use std::env;
 
 use crate::model::error::{Error, Result};

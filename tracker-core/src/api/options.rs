@@ -1,3 +1,5 @@
+//! `Options`: how a tracker opens its file. Called by users; `open` hands over to storage and engine.
+
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use crate::{

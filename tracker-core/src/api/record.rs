@@ -1,3 +1,5 @@
+//! `Record`: a stored task with everything known of it. Made by look-ups, queries and subscriptions; plain data.
+
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};

@@ -1,3 +1,5 @@
+//! `Schema`: what calls need to know of a kind, whether its type is at hand or not (`Untyped`). Implemented for every tracked task.
+
 use crate::model::{
     codec,
     error::Result,

@@ -1,3 +1,5 @@
+//! `Ticket`: the text that stands for a detached execution. Pure; made by `Execution::detach`, read by `resume_ticket`.
+
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};

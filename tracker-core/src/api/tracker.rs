@@ -1,3 +1,5 @@
+//! `Tracker`: the open file, the entry to all other calls. Called by users; owns the engine through `Shared`.
+
 use std::{
     any::TypeId,
     fmt,

@@ -1,3 +1,6 @@
+//! `Transaction`: the user's own transaction, with the calls that may run inside it. Made by `Tracker::transaction` and
+//! `Execution::succeed_with`; writes through the engine's writer.
+
 use std::{
     fmt,
     sync::{

@@ -1,3 +1,5 @@
+//! `Durability`: whether a call waits for the flush of its commit. Plain data.
+
 /// When a call is answered: once it is on disk, or once it is queued.
 ///
 /// ```

@@ -1,13 +1,15 @@
+//! `FileState`: what each commit updates: the change number, the next numbers, the highest time seen. Plain data, stored by `storage`.
+
 use uuid::Uuid;
 
 use crate::model::time::Micros;
 
-/// What every commit rewrites: the next numbers, the clock's high mark, and who wrote it.
+/// The state of the file that every commit updates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FileState {
     pub next_seq: u64,
     pub next_fence: u64,
-    /// No time before this was ever written.
+    /// The highest time that the file has seen (the clock floor).
     pub mark: Micros,
     /// The instance that made the last commit, and which one of its commits it was: the answer to a commit whose outcome
     /// is unknown.

@@ -1,3 +1,6 @@
+//! `Kind`: the definition of a kind as the engine works with it, and `KindSpec`, as the user's type states it. Plain data, checked when it
+//! is made.
+
 use std::time::Duration;
 
 use crate::model::{

@@ -1,3 +1,5 @@
+//! `Kinds`: the definitions of kinds that this process knows, by number and by name. Kept by the engine.
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::kind::Kind;

@@ -1,3 +1,5 @@
+//! `NewTask`: a task that a submit brings, encoded and checked. Plain data; made by `api` and `portable`, read by the engine.
+
 use crate::model::{
     task::TaskKey,
     transition::{OnDependencyFailure, Submit},

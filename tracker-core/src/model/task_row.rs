@@ -1,3 +1,5 @@
+//! `TaskRow` and `Progress`: the payload of a task with its keys, and what its handler reported. Plain data, stored by `storage`.
+
 use crate::model::{task::TaskKey, time::Micros};
 
 /// What a task is besides its header: its id, its keys and its payload.

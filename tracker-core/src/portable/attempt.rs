@@ -1,3 +1,5 @@
+//! Attempts as JSON. Called by `task`; pure.
+
 use serde::{Deserialize, Serialize};
 
 use super::timestamp::{Recorded, Timestamp};

@@ -1,3 +1,5 @@
+//! Batches as JSON, with their counters and follow-up. Called by `line`, `export` and `import`; pure.
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,6 @@
+//! Lines that wait for others, such as a task before its dependency, and the report of lines whose other line never comes. Called by
+//! `import`.
+
 use std::collections::{HashMap, HashSet};
 
 use super::{dependency::AwaitedDependency, line::Numbered};

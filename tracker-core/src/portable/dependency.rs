@@ -1,3 +1,5 @@
+//! Dependencies as JSON. Called by `task` and `deferred`; pure.
+
 use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};

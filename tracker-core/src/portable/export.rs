@@ -1,3 +1,5 @@
+//! Export of tasks and batches as JSON lines. Called by users and the program; reads only.
+
 use std::{io::Write, sync::Arc};
 
 use redb::ReadTransaction;

@@ -1,3 +1,5 @@
+//! Import of JSON lines. Called by users and the program; writes through the engine, and reports each line that it refuses.
+
 use std::{
     collections::VecDeque,
     io::{BufRead, Read},

@@ -1,3 +1,5 @@
+//! Definitions of kinds as JSON. Called by `line`, `export` and `import`; pure.
+
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};

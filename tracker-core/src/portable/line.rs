@@ -1,3 +1,5 @@
+//! `PortableLine`: one line of an export, whatever it holds. Called by `export` and `import`; pure.
+
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{

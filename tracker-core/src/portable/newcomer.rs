@@ -1,3 +1,5 @@
+//! A task that an import brings, checked before it is stored. Called by `import` and `deferred`.
+
 use std::sync::Arc;
 
 use super::{

@@ -1,3 +1,5 @@
+//! Payloads as JSON, with the keys that the file derives from them. Called by `task`; pure.
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+//! `PortableTask`: a task as JSON, with all that is known of it. Called by `export`, `import` and the program; pure.
+
 use serde::{Deserialize, Serialize};
 
 use super::{

@@ -1,3 +1,5 @@
+//! Times as JSON. Numbers and texts that could mean two times are refused. Pure.
+
 use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::SerializeMap};
 

@@ -1,3 +1,5 @@
+//! A payload's value as JSON, and back. Integers, bytes and other values that JSON lacks have a documented form. Pure.
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::SerializeMap};
 use uuid::Uuid;
 

@@ -1,3 +1,6 @@
+//! `Delivery`: the answer of a call to a future that may be gone. What was claimed for a dropped future is given back. Used by
+//! async calls and the tokio driver of workers.
+
 use std::{mem, sync::Arc};
 
 use crate::{api::shared::Shared, engine::Claims};

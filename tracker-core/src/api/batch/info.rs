@@ -1,3 +1,5 @@
+//! `BatchInfo`: the counters and times of a batch. Plain data, made by `batch`.
+
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use chrono::{DateTime, Utc};

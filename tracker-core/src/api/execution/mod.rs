@@ -1,3 +1,6 @@
+//! `Execution`: a claimed task with its lease. Made by claims and starts, given to handlers; writes through the engine while its lease
+//! holds, and gives the task back when it is dropped.
+
 mod outcomes;
 
 use std::{

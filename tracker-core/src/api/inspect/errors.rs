@@ -1,3 +1,5 @@
+//! Failures grouped by pattern. Called by users and the program; reads only, and looks at a bounded number of tasks.
+
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};

@@ -1,3 +1,5 @@
+//! `KindInfo`: the definition of a kind as the file holds it. Called by users and the program; reads only.
+
 use std::sync::Arc;
 
 use crate::{

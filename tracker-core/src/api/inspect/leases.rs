@@ -1,3 +1,5 @@
+//! Tasks in progress and their leases. Called by users and the program; reads only.
+
 use crate::{
     api::{
         record::{LeaseInfo, ProgressInfo},

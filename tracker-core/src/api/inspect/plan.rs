@@ -1,3 +1,5 @@
+//! `Plan`: what the next claims would start, and why other tasks would not start. Called by users and the program; reads only.
+
 use chrono::{DateTime, Utc};
 use redb::ReadTransaction;
 

@@ -1,3 +1,5 @@
+//! Queries without a type: index values given as text. Called by the program; reads only.
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 

@@ -1,3 +1,5 @@
+//! `Throughput`: how fast attempts ended lately, and how long they ran. Called by users and the program; reads only.
+
 use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};

@@ -1,3 +1,6 @@
+//! Changes of a payload without its type: the new payload must have the fields of the stored one. Called by the program; acts through
+//! the engine.
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 

@@ -1,3 +1,5 @@
+//! `Search`: the filters of a query, and the walk over the rows that they select. Called by `query` and by bulk commands; reads only.
+
 use redb::ReadTransaction;
 
 use crate::{

@@ -1,3 +1,6 @@
+//! Reads of single tasks and counters: by id, by unique key, counts, `explain`, positions in the claim order. Called by users; reads
+//! only.
+
 use std::collections::BTreeMap;
 
 use super::Tasks;

@@ -1,3 +1,5 @@
+//! Maintenance of one kind: rescue of expired leases and retention. Called by users and the program; acts through the engine.
+
 use std::time::Duration;
 
 use super::Tasks;

@@ -1,3 +1,5 @@
+//! `SubmitOptions` and `StartOptions`: what a submit and a start may be told. Plain data, read by `tasks`, `group` and `batch`.
+
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};

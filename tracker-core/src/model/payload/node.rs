@@ -1,3 +1,5 @@
+//! `Node`: a MessagePack value without its type, read without recursion. Pure; bytes from disk may be anything.
+
 use rmp::{Marker, encode};
 
 /// A value of MessagePack.

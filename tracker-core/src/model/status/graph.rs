@@ -1,3 +1,5 @@
+//! `Graph`: the statuses of a kind, their codes, roles and steps, checked when it is made. Pure; read by the transition rules.
+
 use std::fmt;
 
 use super::{Role, StatusGraph};

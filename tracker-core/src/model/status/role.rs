@@ -1,3 +1,5 @@
+//! `Role`: what a status means to the tracker. Plain data, used by all layers.
+
 use std::fmt;
 
 /// What a status means to the engine.

@@ -1,3 +1,5 @@
+//! `Backoff`: the delay before the next attempt, by the number of failures. Pure; called by the transition rules.
+
 use std::time::Duration;
 
 /// How long a failed task waits before it is due again.

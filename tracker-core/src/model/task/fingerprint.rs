@@ -1,3 +1,5 @@
+//! `Fingerprint`: a hash of the fields that decide whether a task counts as changed. Pure; called by the derive's code.
+
 use std::fmt;
 
 use serde::Serialize;

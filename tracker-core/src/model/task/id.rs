@@ -1,3 +1,6 @@
+//! `TaskId` and `TaskKey`: the types that an id may have, and the bytes that order and identify them. Pure; `TaskKey::from_bytes`
+//! reads bytes from disk and accepts only what `TaskId` writes.
+
 use std::{
     fmt,
     path::{Path, PathBuf},

@@ -1,3 +1,5 @@
+//! `IndexValue`: the types that an index accepts, and their bytes in order. Called by the derive's code and by queries. Pure.
+
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};

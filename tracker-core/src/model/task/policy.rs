@@ -1,3 +1,5 @@
+//! `Policy`: attempts, lease, backoff, retention, limits of a kind. Plain data, made by the derive and read by the transition rules.
+
 use std::{borrow::Cow, time::Duration};
 
 use super::Backoff;

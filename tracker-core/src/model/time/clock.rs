@@ -1,3 +1,5 @@
+//! `Clock`: where the time comes from, and the system's clock. Implemented by users and by `ManualClock`.
+
 use std::{
     sync::{Arc, OnceLock},
     time::Duration,

@@ -1,3 +1,5 @@
+//! `ManualClock`: a clock that tests set. Wakes waiting threads when it is set.
+
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},

@@ -1,3 +1,5 @@
+//! `TimeKeeper`: the tracker's time, which never goes back. Asks the clock without a lock; the clock may panic or call the tracker.
+
 use std::{
     cell::Cell,
     sync::{Arc, Mutex, MutexGuard, PoisonError},

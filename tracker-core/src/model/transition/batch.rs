@@ -1,3 +1,5 @@
+//! How the end of a task changes the counters of its batch, and when a batch ends. Pure; called by the writer.
+
 use super::{CompletionRate, DependencyEnd};
 use crate::model::{status::Role, time::Micros};
 

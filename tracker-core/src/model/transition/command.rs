@@ -1,3 +1,5 @@
+//! The commands that `decide` accepts: submit, start, finish, requeue and the others. Plain data, made by `api` and `worker`.
+
 use std::time::Duration;
 
 use uuid::Uuid;

@@ -1,23 +1,25 @@
+//! `CompletionRate`: how fast the tasks of a batch end, as a mean in which recent ends weigh more. Pure; stored with the batch.
+
 use std::time::Duration;
 
 use crate::model::time::{Micros, between};
 
-/// How much of the pace the latest end makes out, once there were many.
+/// The weight of the latest end in the mean, after many ends.
 const RECENT: f64 = 0.05;
 
-/// How fast the tasks of a batch come to their ends, the recent ones weighing more.
+/// How fast the tasks of a batch end: a mean in which recent ends weigh more.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct CompletionRate {
-    /// How many ends were measured.
+    /// Number of measured ends.
     pub ends: u64,
-    /// The weighted time from one end to the next, in microseconds.
+    /// Mean time between two ends, in microseconds.
     pub each: f64,
-    /// When the last one was.
+    /// Time of the last end.
     pub last: Micros,
 }
 
 impl CompletionRate {
-    /// So many tasks ended now, whose attempts took so long in all.
+    /// Adds `ends` tasks that end now; their attempts took `ran` in all.
     ///
     /// Where several run at a time, ends come closer together than the runs are long: that is how concurrency counts. A
     /// longer time than the runs took was a pause, in which nothing ran.
@@ -35,7 +37,7 @@ impl CompletionRate {
         self.last = now;
     }
 
-    /// How long so many more will take; `None` where nothing was measured.
+    /// Estimates the time until `more` tasks have ended. `None` if nothing was measured.
     pub(crate) fn time_for(&self, more: u64) -> Option<Duration> {
         let count = f64::from(u32::try_from(more).unwrap_or(u32::MAX));
         let known = self.ends > 0;

@@ -1,3 +1,5 @@
+//! `Condition`: what a command expects of a task before it acts, such as its status or revision. Pure.
+
 use super::Header;
 use crate::model::{status::Graph, time::Micros};
 

@@ -1,3 +1,5 @@
+//! `Explanation`: why a task is not running, or what would start it. Pure; called by `Tasks::explain` and `inspect`.
+
 use std::{fmt, time::Duration};
 
 use chrono::{DateTime, Utc};

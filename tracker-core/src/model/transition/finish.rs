@@ -1,3 +1,5 @@
+//! The end of an attempt: `Outcome`, and the header that follows from it. Pure; part of `decide`.
+
 use std::time::Duration;
 
 use super::{AttemptStatus, Decision, Finish, Header, Lease, Owner, PayloadChange, Rules, StoredAttempt};

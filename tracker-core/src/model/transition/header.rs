@@ -1,3 +1,5 @@
+//! `Header`: all fields of a task that the rules read and write, apart from its payload. Plain data, stored by `storage`.
+
 use uuid::Uuid;
 
 use super::StoredAttempt;

@@ -1,3 +1,5 @@
+//! Attempts: the stored form, its notes, how an attempt ended, a failure. Plain data; written with the header's change.
+
 use super::Header;
 use crate::model::time::Micros;
 

@@ -1,3 +1,5 @@
+//! The end of a lease that ran out. Pure; part of `decide`, called by claims and by rescue.
+
 use super::{AttemptStatus, Decision, Failure, Header, Lease, PayloadChange, Rules, StoredAttempt};
 use crate::model::error::Reason;
 

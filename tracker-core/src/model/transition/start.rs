@@ -1,3 +1,5 @@
+//! The start of an attempt: which statuses, steps and dependencies allow it, and why it is refused. Pure; part of `decide`.
+
 use std::time::Duration;
 
 use uuid::Uuid;

@@ -1,3 +1,5 @@
+//! A submit of a task that is new or exists. Pure; part of `decide`.
+
 use super::{CommandResult, Decision, Header, LATEST, PayloadChange, Rules, Submit};
 use crate::model::status::Role;
 

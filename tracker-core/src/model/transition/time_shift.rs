@@ -1,3 +1,5 @@
+//! Moves stored times after a wrong clock. Pure; called by the repair of the file's time.
+
 use super::{Batch, Header, LATEST, Lease, StoredAttempt};
 use crate::model::time::Micros;
 
