@@ -115,7 +115,7 @@ impl<T: TrackedTask> AsyncWorker<T> {
             ended = Join::new(slots) => ended,
             never = pool.dispatching.heartbeats.renew() => match never {},
         };
-        first_cause(ended)?;
+        pool.cause(first_cause(ended))?;
         Ok(pool.into_summary())
     }
 }

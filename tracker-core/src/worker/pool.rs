@@ -149,6 +149,7 @@ impl<'a> WorkerPool<'a> {
         let limited = self.kinds.iter().map(|kind| kind.is_limited()).collect::<Result<_>>()?;
         let pool = PoolState::new(&self.settings, &shared.engine.signal, limited);
         let result = threads::run(&pool, &|slot| run_slot(&self.kinds, &shared, &pool, slot));
+        let result = pool.cause(result);
         pool.dispatching.close();
         result?;
         Ok(pool.into_summary())

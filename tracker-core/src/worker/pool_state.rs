@@ -1,6 +1,7 @@
 //! What the slots of a pool share: settings, the dispatcher, and the summary of what was done. Used by both drivers.
 
 use std::{
+    iter::once,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -12,6 +13,7 @@ use super::{
     Settings, Summary,
     dispatching::{Answer, Dispatching},
     finished_attempt::FinishedAttempt,
+    pool::first_cause,
 };
 use crate::{
     api::{
@@ -22,7 +24,7 @@ use crate::{
     engine::{Claim, Claimed, Claims, FinishTask, Signal},
     model::{
         contain,
-        error::{ErrorKind, Result},
+        error::{Error, ErrorKind, Result},
         failure::failure_of,
         task::TrackedTask,
         transition::{Failure, Outcome},
@@ -97,15 +99,25 @@ impl<'s> PoolState<'s> {
 
     /// Counts the answers that have come, and queues a failure in place of each outcome that was refused.
     pub(super) fn report(&self, shared: &Arc<Shared>) -> Result<()> {
-        for Answer { kind, ended, result } in self.dispatching.take_answers() {
-            let Some(ended) = ended else { return result };
-            if let Some(failure) = self.stored(result, &ended)? {
-                let outcome = Outcome::Fail { retry_in: None };
-                let action = FinishTask::plain(ended.task, ended.id, ended.owner, outcome, Some(failure));
-                self.dispatching.queue_instead(shared, kind, action)?;
-            }
+        let answers = self.dispatching.take_answers().into_iter();
+        first_cause(answers.map(|answer| self.report_one(shared, answer)).collect::<Vec<_>>())
+    }
+
+    fn report_one(&self, shared: &Arc<Shared>, Answer { kind, ended, result }: Answer) -> Result<()> {
+        let Some(ended) = ended else { return result };
+        if let Some(failure) = self.stored(result, &ended)? {
+            let outcome = Outcome::Fail { retry_in: None };
+            let action = FinishTask::plain(ended.task, ended.id, ended.owner, outcome, Some(failure));
+            self.dispatching.queue_instead(shared, kind, action)?;
         }
         Ok(())
+    }
+
+    /// The error of the slots, or its cause in an answer that no slot has counted: that the file is closed follows from another error.
+    pub(super) fn cause(&self, result: Result<()>) -> Result<()> {
+        let Err(error) = result else { return Ok(()) };
+        let unreported = self.dispatching.take_answers().into_iter().map(|answer| answer.result);
+        first_cause(once(Err(error)).chain(unreported.filter(|result| !is_refusal(result))))
     }
 
     /// Counts what became of the outcome of an attempt. Returns the failure to store instead if the outcome was refused.
@@ -156,6 +168,10 @@ impl<'s> PoolState<'s> {
             self.dispatching.note_halt();
         }
     }
+}
+
+fn is_refusal(result: &Result<()>) -> bool {
+    result.as_ref().is_err_and(Error::is_refusal)
 }
 
 /// The claim that a request asks for.
