@@ -201,7 +201,7 @@ fn workers(tracker: &Tracker, requests: &Requests) -> anyhow::Result<()> {
         for number in 101..=130 {
             insert_pending(requests, "eve", number, "https://eve")?;
         }
-        // Whoever waits for the end of something need not poll either. The swept request is still in the queue: 31.
+        // A program that waits for the end of a task need not poll either. The swept request is still in the queue: 31.
         let mut ended = 0;
         while ended < 31 {
             if let Some(Notification::Event(event)) = watch.next_within(Duration::from_secs(10)) {

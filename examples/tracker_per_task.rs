@@ -121,7 +121,7 @@ fn three_failures(invoices: &Tasks<Invoice>) -> anyhow::Result<()> {
             invoice.total = Some(round); // staged, and dropped with the failure
             Err::<(), _>(format!("no printer, {round}"))
         });
-        tell("the caller gets his own error", error_of(failed));
+        tell("the caller gets the original error", error_of(failed));
         show(invoices, "A-4")?;
     }
     refuse(&invoices.start("A-4"));

@@ -106,7 +106,7 @@ fn untaken_claim_is_released_with_the_last_handle() {
         jobs.submit(&job("one")).unwrap();
         runtime.block_on(async { drop(poll_once(jobs.asynchronous().claim()).await) });
         drop(jobs);
-        // The answer may still hold the file: whoever lets go last closes it.
+        // The answer may still hold the file: the last holder that releases it closes it.
         let opened = Instant::now();
         let tracker = loop {
             match Tracker::open(&file) {

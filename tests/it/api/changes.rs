@@ -56,7 +56,7 @@ struct Parcel {
     number: u32,
     #[task(priority)]
     urgency: u8,
-    /// Not the priority, whatever it is called.
+    /// Has no meaning to the tracker in spite of its name.
     priority: u8,
 }
 

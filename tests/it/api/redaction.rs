@@ -77,7 +77,7 @@ fn say_everything(tracker: &Tracker) -> String {
     let panic = || tasks.run("panic", |_| -> Result<(), Leak> { panic_any(format!("no {SECRET}")) });
     assert!(catch_unwind(AssertUnwindSafe(panic)).is_err());
     let error = tasks.run("run", |_| Err::<(), _>(Leak(2))).unwrap_err();
-    assert!(error.to_string().contains(SECRET), "the caller has his own error");
+    assert!(error.to_string().contains(SECRET), "the caller has the original error");
     let summary = tasks.worker().run(|job| {
         job.note(SECRET);
         job.progress(1, None, SECRET);

@@ -52,7 +52,7 @@ fn progress_lasts_as_long_as_its_attempt() {
     assert_eq!((again.attempt(), told()), (1, Some(3)), "the same attempt, by another hand");
 
     let mut other = tasks.start_with("a", &StartOptions::new().steal_lease()).unwrap();
-    assert_eq!((other.attempt(), told()), (2, None), "whoever takes over begins anew");
+    assert_eq!((other.attempt(), told()), (2, None), "the next owner starts anew");
     tell(&mut other, 1);
     other.fail("no luck").unwrap();
     let mut last = tasks.start("a").unwrap();

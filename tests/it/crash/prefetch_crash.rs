@@ -12,7 +12,7 @@ use crate::support::{
 /// "Input/output error" on Linux and macOS.
 const EIO: i32 = 5;
 
-/// What a process leaves behind that dies with a handler at work: a disk as it is at that moment.
+/// The disk of a process that dies while a handler runs.
 fn dies_in(disk: &Disk, clock: &ManualClock, ahead: usize, poison: &str) -> Disk {
     let tracker = open(disk, clock);
     let tasks = tracker.tasks::<Job>().unwrap();

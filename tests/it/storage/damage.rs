@@ -348,7 +348,7 @@ fn go_through(path: &std::path::Path) {
     drop((jobs.query().requeue(), jobs.query().remove(), tracker.verify()));
 }
 
-/// An end that cannot be propagated is no failure of the task.
+/// A task keeps its outcome if its dependents cannot be told of the end.
 #[test]
 fn damage_at_an_outcome_halts_the_worker_without_failure() {
     for ahead in [0, 8] {

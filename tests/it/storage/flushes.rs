@@ -148,7 +148,7 @@ const CASES: &[Case] = &[
         },
     },
     Case {
-        call: "`Tracker::transaction`, whatever number of calls it makes",
+        call: "`Tracker::transaction` with any number of calls",
         commits: 1,
         act: |bench, round| {
             bench.counted(|| {

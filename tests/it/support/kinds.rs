@@ -158,7 +158,7 @@ pub fn refused<T>(result: Result<T, Error>, expected: impl Expected) -> Error {
     }
 }
 
-/// What [`refused`] can check: the kind of the error, or the name of its reason, or a part of its message.
+/// An expectation of [`refused`]: the kind of the error, the name of its reason, or a part of its message.
 pub trait Expected: std::fmt::Debug {
     fn is(&self, error: &Error) -> bool;
 }

@@ -1,5 +1,5 @@
-//! The queue under a checker that tries out orders in which threads run: whoever waits is answered, whatever is queued is
-//! done once, one leads at a time, a turn has the file to itself, and nobody waits for ever.
+//! Checks the queue in many orders of threads: each waiting caller is answered, each queued action runs once, one thread leads at a
+//! time, a user transaction has the file to itself, and no thread waits for ever.
 
 use std::sync::Arc;
 

@@ -10,8 +10,7 @@ pub(super) use std::{
 #[cfg(all(test, shuttle))]
 pub(super) use checked::{Condvar, Instant, Mutex, MutexGuard};
 
-/// The checker knows no time: here it passes whenever somebody asks for it, and whoever waits for a time only lets others
-/// go first.
+/// The checker has no time: each reading advances it, and a timed wait only yields to the other threads.
 #[cfg(all(test, shuttle))]
 mod checked {
     use std::{

@@ -157,7 +157,7 @@ impl ImportedTask {
     }
 }
 
-/// The task as if its attempt had been given back: whoever has it elsewhere has it not here.
+/// The task with its attempt given back: the owner of its lease has none in this file.
 fn released(kind: &Kind, mut whole: TaskRows, now: i64) -> Result<TaskRows> {
     let Some(lease) = &whole.header.lease else { return Ok(whole) };
     let finish = Finish {

@@ -246,7 +246,7 @@ impl PortableTask {
             (named, code) => named.or(code).unwrap_or_else(|| kind.graph.start_of(0)),
         };
         let code = StatusRef::Code(code).code(kind)?;
-        // Whoever ran it elsewhere does not run it here.
+        // The owner of the lease does not run the task in this file.
         let left = kind
             .graph
             .status(code)

@@ -3,7 +3,7 @@
 use std::{error::Error as StdError, fmt, sync::Arc};
 
 use super::{
-    Settings, StopHandle, Summary, async_slot::AsyncSlot, dispatching::Dispatching, join::Join, pool::first_cause,
+    Settings, StopHandle, Summary, async_slot::AsyncSlot, cause::first_cause, dispatching::Dispatching, join::Join,
     pool_state::PoolState, threads,
 };
 use crate::{

@@ -4,6 +4,7 @@
 mod async_slot;
 #[cfg(feature = "tokio")]
 mod async_worker;
+mod cause;
 mod config;
 mod dispatching;
 mod finished_attempt;

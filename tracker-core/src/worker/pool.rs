@@ -19,10 +19,7 @@ use crate::{
     api::{execution::Execution, handler::IntoOutcome, shared::Shared, tasks::Tasks},
     dispatch::Action,
     engine::Signal,
-    model::{
-        error::{ErrorKind, Result},
-        task::TrackedTask,
-    },
+    model::{error::Result, task::TrackedTask},
 };
 
 /// Threads that serve several kinds at once, each in turn.
@@ -156,13 +153,6 @@ impl<'a> WorkerPool<'a> {
     }
 }
 
-/// Returns the first error that is not [`ErrorKind::Closed`]: that the file is closed follows from another error.
-pub(super) fn first_cause(ended: impl IntoIterator<Item = Result<()>>) -> Result<()> {
-    let errors: Vec<_> = ended.into_iter().filter_map(Result::err).collect();
-    let cause = errors.iter().position(|error| error.kind() != ErrorKind::Closed).unwrap_or(0);
-    errors.into_iter().nth(cause).map_or(Ok(()), Err)
-}
-
 /// One thread: performs what the dispatcher asks of its slot.
 fn run_slot(
     kinds: &[Box<dyn KindRunner + Send + '_>],
@@ -199,21 +189,5 @@ impl fmt::Debug for WorkerPool<'_> {
             .field("settings", &self.settings)
             .field("kinds", &self.kinds.len())
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::error::Error;
-
-    #[test]
-    fn pool_reports_the_error_that_caused_the_others() {
-        let closed = || Err(Error::closed());
-        let error =
-            first_cause([Ok(()), closed(), Err(Error::invalid("the cause")), closed()]).map_err(|error| error.kind());
-        assert_eq!(error, Err(ErrorKind::Invalid));
-        assert_eq!(first_cause([Ok(()), closed()]).map_err(|error| error.kind()), Err(ErrorKind::Closed));
-        assert!(first_cause([Ok(()), Ok(())]).is_ok());
     }
 }

@@ -11,9 +11,9 @@ use std::{
 
 use super::{
     Settings, Summary,
+    cause::first_cause,
     dispatching::{Answer, Dispatching},
     finished_attempt::FinishedAttempt,
-    pool::first_cause,
 };
 use crate::{
     api::{

@@ -8,7 +8,7 @@ use std::{
     thread::{self, Scope, ScopedJoinHandle},
 };
 
-use super::{Settings, pool::first_cause, pool_state::PoolState};
+use super::{Settings, cause::first_cause, pool_state::PoolState};
 use crate::model::{
     contain::{self, discard},
     error::{Error, ErrorKind, Result},

@@ -133,8 +133,8 @@ calls! {
     impl[T: TrackedTask] Execution<T> => self;
     impl[T: TrackedTask] AsyncExecution<T> => self.0;
 
-    /// Lets a ticket stand for the execution: whoever holds it can take it up again, also in another process. From now on
-    /// only the lease's expiry ends it otherwise.
+    /// Detaches the execution and returns a ticket that resumes it, also in another process. Without the ticket, only the
+    /// expiry of the lease ends the execution.
     ///
     /// # Errors
     /// `LeaseLost`, or a failure of the storage: then nobody holds a ticket, and the task is given back without cost.

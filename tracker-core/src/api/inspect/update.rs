@@ -62,7 +62,7 @@ impl Tasks<Untyped> {
         })?;
         let Some((task, stored, (body, current))) = found else { return Err(gone(&kind, &id)) };
         if current != stored {
-            // Another payload waits for the end of its lease, which is over: whoever reads it again shall find that one.
+            // Another payload is stored once the expired lease ends: end it now, so that the next read returns that payload.
             engine.call(Rescue { kind: Some(kind.id), scope: Scope::Expired })?;
         }
         if current != revision {

@@ -170,7 +170,7 @@ impl<S: TaskStatus> StartOptions<S> {
         Self::default()
     }
 
-    /// Takes the task away from whoever holds it; he gets `LeaseLost`.
+    /// Takes the task away from its owner, whose calls then return `LeaseLost`.
     #[must_use]
     pub fn steal_lease(mut self) -> Self {
         self.steal_lease = true;

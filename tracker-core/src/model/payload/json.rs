@@ -187,7 +187,7 @@ fn float32(value: &Node) -> Result<f32, String> {
 }
 
 fn float64(value: &Node) -> Result<f64, String> {
-    #[expect(clippy::cast_precision_loss, reason = "whoever writes a whole number here means the float next to it")]
+    #[expect(clippy::cast_precision_loss, reason = "a whole number stands for the nearest float")]
     match value {
         Node::F64(value) => Ok(*value),
         Node::Unsigned(value) => Ok(*value as f64),

@@ -21,8 +21,8 @@ pub trait Clock: Send + Sync + 'static {
     /// The time now.
     fn now(&self) -> ClockReading;
 
-    /// Asks the clock to call `wake` whenever its time is set by hand, so that whoever waits looks again. A clock that
-    /// runs by itself need not do anything.
+    /// Registers `wake`, which the clock calls each time a program sets its time, so that waiting threads read it again. A clock
+    /// that runs by itself ignores it.
     fn on_set(&self, wake: Arc<dyn Fn() + Send + Sync>) {
         drop(wake);
     }

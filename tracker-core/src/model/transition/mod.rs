@@ -1,7 +1,7 @@
 //! The rules: what a command makes of a task. One pure function over values: no clock, no file, no randomness.
 //!
 //! [`Rules::decide`] gets the task's header (or none), a command, the policy and the time, and gives a new header with
-//! what goes into the history, or the reason for a refusal. Whoever calls it applies the result.
+//! what goes into the history, or the reason for a refusal. The caller applies the result.
 
 mod admin;
 mod batch;

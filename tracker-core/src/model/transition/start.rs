@@ -51,7 +51,7 @@ impl Rules<'_> {
             return Err(self.wrong_step(status, start.step));
         }
         if (extra || own) && !Self::given_up(header, status) {
-            // Whoever starts what has ended, wants it whatever it waited for; so does force.
+            // An ended task starts in spite of its dependencies; so does any task with `force`.
             if header.waits > 0 && !self.graph.is_terminal(status) {
                 return if start.force { Ok(true) } else { Err(Reason::Waiting { others: header.waits }) };
             }

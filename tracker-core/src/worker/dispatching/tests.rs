@@ -1,7 +1,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
-use crate::worker::fixture::Fixture;
+use crate::{
+    model::error::{Error, ErrorKind},
+    worker::{fixture::Fixture, pool_state::PoolState},
+};
 
 /// A pool of one slot that prefetches four tasks, and has claimed the first two.
 fn pool(fixture: &Fixture) -> (Arc<Dispatching>, Vec<Claimed>) {
@@ -73,4 +76,26 @@ fn halt_ends_every_slot() {
     pool.halt();
     assert!(pool.file_signal.seen() > seen, "slots that sleep wake up");
     assert!((0..2).all(|slot| matches!(pool.free(slot, true).0, Action::Exit)));
+}
+
+#[test]
+fn pool_returns_the_cause_of_a_closed_file() {
+    let fixture = Fixture::new();
+    let shared = &fixture.tracker.shared;
+    let settings = Settings::default();
+    let pool = PoolState::new(&settings, &shared.engine.signal, vec![false]);
+    let closed = || Err(Error::closed());
+    let io = || Err(Error::new(ErrorKind::Io, "the disk failed"));
+    let answer = |results: [Result<()>; 2]| {
+        let answers = results.map(|result| Answer { kind: 0, ended: None, result });
+        pool.dispatching.lock().answers.extend(answers);
+    };
+    let kind = |result: Result<()>| result.unwrap_err().kind();
+    answer([closed(), io()]);
+    assert_eq!(kind(pool.report(shared)), ErrorKind::Io, "a later answer has the cause");
+    answer([closed(), io()]);
+    assert_eq!(kind(pool.cause(closed())), ErrorKind::Io, "an answer that no slot has counted has the cause");
+    assert_eq!(kind(pool.cause(closed())), ErrorKind::Closed);
+    answer([closed(), io()]);
+    assert!(pool.cause(Ok(())).is_ok());
 }

@@ -16,7 +16,7 @@ use crate::model::{
 
 /// The moment at which every command is put; time passes by moving the header's times towards the past.
 pub(super) const NOW: Micros = 1_000_000_000;
-/// The fence, and the token, of whoever holds the task.
+/// The fence and the token of the task's owner.
 pub(super) const HOLDER: u64 = 100;
 /// The fence, and the token, that a command brings with it.
 pub(super) const NEXT: u64 = 101;

@@ -62,7 +62,7 @@ fn a_re_entry_names_the_step_in_which_the_task_runs() {
     assert_eq!(elsewhere, Err(wrong));
 }
 
-/// Whoever re-enters before the body has begun again has run some of it already: a crash still counts.
+/// A handler that re-enters has run before: a crash still counts, also before it starts again.
 #[test]
 fn what_has_begun_has_begun_after_a_re_entry_too() {
     let mut scene = Scene::of(full());
