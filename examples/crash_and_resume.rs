@@ -105,17 +105,17 @@ fn prove(file: &Path) -> anyhow::Result<()> {
         let number = record.task.number;
         let result = record.task.result.with_context(|| format!("{number} has no result"))?;
         ensure!(result == u64::from(number).pow(2), "the square of {number} is not {result}");
-        let successes = record.history.iter().filter(|attempt| attempt.ending == AttemptStatus::Succeeded).count();
+        let successes = record.history.iter().filter(|attempt| attempt.status == AttemptStatus::Succeeded).count();
         ensure!(successes == 1, "{number} succeeded {successes} times");
         for attempt in &record.history {
-            *attempts.entry(attempt.ending.name()).or_default() += 1;
+            *attempts.entry(attempt.status.name()).or_default() += 1;
         }
     }
     let differences = tracker.verify()?;
     ensure!(differences.is_empty(), "the file is not sound: {differences:?}");
     println!("every task succeeded exactly once; attempts by their end:");
-    for (ending, count) in attempts {
-        println!("  {count:>3} {ending}");
+    for (status, count) in attempts {
+        println!("  {count:>3} {status}");
     }
     println!("every index and counter of the file agrees with its tasks");
     Ok(())

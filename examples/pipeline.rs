@@ -66,7 +66,7 @@ fn main() -> anyhow::Result<()> {
         for attempt in &record.history {
             let step = steps.get(usize::from(attempt.step)).unwrap_or(&"?");
             let error = attempt.failure.as_ref().map_or(String::new(), |failure| format!(": {}", failure.error));
-            println!("  {step:<9} {}{error}", attempt.ending);
+            println!("  {step:<9} {}{error}", attempt.status);
         }
         if let Some(line) = &record.task.line {
             println!("  {line}");

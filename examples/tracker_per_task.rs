@@ -171,7 +171,7 @@ fn show(invoices: &Tasks<Invoice>, number: &str) -> anyhow::Result<()> {
     println!("  {number}: {status:?} ({code}), attempts {attempts}, after {after} s, total {total:?}, {lease}");
     for attempt in &record.history {
         if let Some(failure) = &attempt.failure {
-            println!("    attempt {} {}: {}", attempt.attempt, attempt.ending, failure.error);
+            println!("    attempt {} {}: {}", attempt.attempt, attempt.status, failure.error);
         }
     }
     Ok(())

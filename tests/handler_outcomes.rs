@@ -49,7 +49,7 @@ fn refused_outcome_fails_its_task() {
     assert_eq!(summary.failed, 1, "{summary}");
     let record = jobs.get(0).unwrap().unwrap();
     assert_eq!((record.status, record.lease), (Status::Exhausted, None));
-    assert_eq!(record.history[0].ending, AttemptStatus::Failed);
+    assert_eq!(record.history[0].status, AttemptStatus::Failed);
 }
 
 #[test]

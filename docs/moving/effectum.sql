@@ -25,7 +25,7 @@ SELECT json_object(
         SELECT json_group_array(json_object(
             'started', (value ->> 'start') * 1000000,
             'ended', (value ->> 'end') * 1000000,
-            'ending', iif(value ->> 'success', 'succeeded', 'failed'),
+            'status', iif(value ->> 'success', 'succeeded', 'failed'),
             'error', iif(value ->> 'success', NULL, value ->> 'info')
         ))
         FROM json_each(coalesce(run_info, '[]'))

@@ -73,7 +73,7 @@ pub fn seen<T: Task>(record: &Record<T, Status>) -> Seen {
         cancel: record.cancel_requested,
         fence: record.lease.as_ref().map(|lease| lease.fence),
         ended: record.ended,
-        history: record.history.iter().map(|past| (past.fence, past.ending.name().to_owned())).collect(),
+        history: record.history.iter().map(|past| (past.fence, past.status.name().to_owned())).collect(),
     }
 }
 

@@ -357,7 +357,7 @@ fn errors_name_worker_and_duration_and_are_bounded() {
         held.fail(io::Error::other(format!("error {round}"))).unwrap();
         let last = tasks.get("a").unwrap().unwrap().history.pop().unwrap();
         assert_eq!((last.worker.as_str(), last.started_at, last.ended_at), ("worker 7", started, tracker.now()));
-        assert_eq!((last.duration, last.attempt, last.ending), (SECOND * 5, round + 1, AttemptStatus::Failed));
+        assert_eq!((last.duration, last.attempt, last.status), (SECOND * 5, round + 1, AttemptStatus::Failed));
         assert_eq!(last.failure.unwrap().error, format!("error {round}"));
     }
     let record = tasks.get("a").unwrap().unwrap();

@@ -171,10 +171,10 @@ struct Run {
 
 #[test]
 fn import_of_events_keeps_times_and_references() {
-    let row = |id: u128, reference: &str, status: &str, ending: &str| {
+    let row = |id: u128, reference: &str, status: &str, attempt_status: &str| {
         json!({
             "kind": "run", "id": { "$uuid": uuid::Uuid::from_u128(id).to_string() }, "status": status,
-            "history": [{ "started": "2026-01-01T00:00:00Z", "ended": "2026-01-01T00:01:30Z", "ending": ending,
+            "history": [{ "started": "2026-01-01T00:00:00Z", "ended": "2026-01-01T00:01:30Z", "status": attempt_status,
                           "notes": ["all rows"] }],
             "payload": { "reference": reference, "output_rows": 118 }
         })
@@ -187,7 +187,7 @@ fn import_of_events_keeps_times_and_references() {
     let attempt = &latest.history[0];
     assert_eq!((attempt.ended_at - attempt.started_at).num_seconds(), 90);
     assert_eq!(
-        (attempt.ending, attempt.notes.as_slice()),
+        (attempt.status, attempt.notes.as_slice()),
         (AttemptStatus::Succeeded, ["all rows".to_owned()].as_slice())
     );
     let next = Run { reference: "a".to_owned(), output_rows: None };
@@ -221,7 +221,7 @@ fn import_of_effectum_jobs_is_complete() {
         (errors(2), errors(4), errors(5)),
         (vec!["timed out".into()], vec![], vec!["550 a".into(), "550 b".into()])
     );
-    assert_eq!(get(4).history[0].ending, AttemptStatus::Succeeded);
+    assert_eq!(get(4).history[0].status, AttemptStatus::Succeeded);
     assert_eq!(mails.worker().run(|_| fine()).unwrap().succeeded, 3);
     sound(&tracker);
 }

@@ -170,7 +170,7 @@ fn third_failure_exhausts_and_a_fourth_start_is_refused() {
     invoices.run_with("a", &StartOptions::new().force(), |_| fine()).unwrap();
     assert_eq!(state(&invoices, "a"), (40, 4, false), "forced and good: succeeded, unlocked");
     let history = invoices.get("a").unwrap().unwrap().history;
-    let endings: Vec<_> = history.iter().map(|attempt| attempt.ending).collect();
+    let endings: Vec<_> = history.iter().map(|attempt| attempt.status).collect();
     assert_eq!(
         endings,
         [AttemptStatus::Failed, AttemptStatus::Failed, AttemptStatus::Failed, AttemptStatus::Succeeded]

@@ -170,7 +170,7 @@ async fn async_worker_runs_dependencies_first() {
     let (_, tracker) = tracker();
     let (tasks, mails) = (jobs(&tracker, &[]), tracker.tasks::<Mail>().unwrap());
     let calls = tasks.asynchronous();
-    let after = |id: &str, otherwise| SubmitOptions::new().after(&tasks, id, otherwise);
+    let after = |id: &str, on_failure| SubmitOptions::new().after(&tasks, id, on_failure);
     let mut group = tracker.asynchronous().group();
     group.add(&tasks, &job("load"), &after("transform", OnDependencyFailure::Skip)).unwrap();
     group.add(&tasks, &job("transform"), &after("extract", OnDependencyFailure::Skip)).unwrap();

@@ -93,7 +93,7 @@ fn refused_group_leaves_no_history_entry() {
     group(&SubmitOptions::new()).unwrap();
     let after = pages.get("p").unwrap().unwrap();
     assert_eq!(fences(&after)[..9], fences(&before)[1..]);
-    assert_eq!((after.history.len(), after.history[9].ending), (10, AttemptStatus::Ignored));
+    assert_eq!((after.history.len(), after.history[9].status), (10, AttemptStatus::Ignored));
     sound(&tracker);
 }
 

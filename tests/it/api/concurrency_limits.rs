@@ -364,7 +364,7 @@ fn plan_names_tasks_that_a_limit_holds_back() {
     let plan = tracker.untyped("fetch").unwrap().plan(10).unwrap();
     let why: Vec<_> = plan.next.iter().map(|planned| (planned.id.to_string(), planned.why.clone())).collect();
     let limited = Explanation::Limited { index: "host".to_owned(), most: 2 };
-    assert_eq!(why, [("2".to_owned(), limited), ("3".to_owned(), Explanation::InLine { ahead: 1 })]);
+    assert_eq!(why, [("2".to_owned(), limited), ("3".to_owned(), Explanation::Queued { ahead: 1 })]);
     let calls = tracker.tasks::<Call>().unwrap();
     calls.submit_all((0..5).map(|number| Call { number })).unwrap();
     for number in 0..3 {

@@ -17,13 +17,13 @@ use crate::support::kinds::{
     DAY, Import, Job, MINUTE, Mail, Page, Status, job, jobs, mail, page, refused, sound, status, tracker,
 };
 
-fn after(tasks: &Tasks<Job>, ids: &[&str], otherwise: OnDependencyFailure) -> SubmitOptions {
-    ids.iter().fold(SubmitOptions::new(), |options, id| options.after(tasks, *id, otherwise))
+fn after(tasks: &Tasks<Job>, ids: &[&str], on_failure: OnDependencyFailure) -> SubmitOptions {
+    ids.iter().fold(SubmitOptions::new(), |options, id| options.after(tasks, *id, on_failure))
 }
 
 /// Submits a task that waits.
-fn waits(tasks: &Tasks<Job>, name: &str, on: &[&str], otherwise: OnDependencyFailure) {
-    tasks.submit_with(&job(name), &after(tasks, on, otherwise)).unwrap();
+fn waits(tasks: &Tasks<Job>, name: &str, on: &[&str], on_failure: OnDependencyFailure) {
+    tasks.submit_with(&job(name), &after(tasks, on, on_failure)).unwrap();
 }
 
 fn next(tasks: &Tasks<Job>) -> Option<String> {
@@ -41,15 +41,17 @@ fn task_starts_when_its_last_dependency_succeeded() {
     jobs(&tracker, &["free"]);
     assert_eq!(tasks.get("last").unwrap().unwrap().waits_for, 2);
     refused(tasks.start("last"), "Waiting");
-    let names = |id: &str| tasks.dependencies(id).unwrap().iter().map(|need| need.on.to_string()).collect::<Vec<_>>();
+    let names = |id: &str| {
+        tasks.dependencies(id).unwrap().iter().map(|dependency| dependency.on.to_string()).collect::<Vec<_>>()
+    };
     assert_eq!(names("last"), ["job \"a\"", "job \"b\""]);
     let waiting = tasks.dependents("b", 9).unwrap();
     assert_eq!(waiting.iter().map(ToString::to_string).collect::<Vec<_>>(), ["job \"last\"", "job \"other\""]);
 
     tasks.start("a").unwrap().succeed().unwrap();
     assert_eq!((names("last"), names("other")), (vec!["job \"b\"".to_owned()], vec!["job \"b\"".to_owned()]));
-    let Explanation::Waiting { others: 1, needs } = tasks.explain("last").unwrap() else { panic!() };
-    assert_eq!(needs[0].otherwise, OnDependencyFailure::Wait);
+    let Explanation::Waiting { others: 1, dependencies } = tasks.explain("last").unwrap() else { panic!() };
+    assert_eq!(dependencies[0].on_failure, OnDependencyFailure::Wait);
     assert_eq!(tasks.explain("last").unwrap().to_string(), "it waits for 1 other: job \"b\"");
     let mut b = tasks.start("b").unwrap();
     assert_eq!(next(&tasks), Some("free".to_owned()));
@@ -96,8 +98,8 @@ fn each_failure_option_of_a_dependency_is_followed() {
     for how in ["exhausted", "ignored", "cancelled"] {
         let (_, tracker) = tracker();
         let tasks = jobs(&tracker, &["a"]);
-        for otherwise in OnDependencyFailure::ALL {
-            waits(&tasks, otherwise.name(), &["a"], otherwise);
+        for on_failure in OnDependencyFailure::ALL {
+            waits(&tasks, on_failure.name(), &["a"], on_failure);
         }
         waits(&tasks, "after skip", &["skip"], OnDependencyFailure::Cancel);
         waits(&tasks, "after that", &["after skip"], OnDependencyFailure::Run);
@@ -112,7 +114,7 @@ fn each_failure_option_of_a_dependency_is_followed() {
         let skipped = tasks.get("skip").unwrap().unwrap();
         let why = skipped.history[0].failure.as_ref().unwrap().error.clone();
         assert_eq!(
-            (why.as_str(), skipped.history[0].ending),
+            (why.as_str(), skipped.history[0].status),
             (format!("it waited for job \"a\", which is {how}").as_str(), AttemptStatus::Ignored)
         );
         let chained = tasks.get("after skip").unwrap().unwrap();
@@ -120,8 +122,8 @@ fn each_failure_option_of_a_dependency_is_followed() {
         sound(&tracker);
 
         // What comes too late for the news finds out by itself.
-        for otherwise in OnDependencyFailure::ALL {
-            waits(&tasks, &format!("late {}", otherwise.name()), &["a"], otherwise);
+        for on_failure in OnDependencyFailure::ALL {
+            waits(&tasks, &format!("late {}", on_failure.name()), &["a"], on_failure);
         }
         let found = ["late wait", "late skip", "late cancel", "late run"].map(|name| status(&tasks, name));
         assert_eq!(found, [pending, Status::Ignored, cancelled, pending], "{how}");
@@ -223,8 +225,8 @@ fn dependencies_work_without_an_exhausted_status() {
     let (tasks, bares) = (jobs(&tracker, &["a"]), tracker.tasks::<Plain>().unwrap());
     bares.submit(&Plain { id: 1 }).unwrap();
     tasks.submit_with(&job("b"), &SubmitOptions::new().after(&bares, 1, OnDependencyFailure::Skip)).unwrap();
-    for otherwise in [OnDependencyFailure::Skip, OnDependencyFailure::Cancel] {
-        let options = SubmitOptions::new().after(&tasks, "a", otherwise);
+    for on_failure in [OnDependencyFailure::Skip, OnDependencyFailure::Cancel] {
+        let options = SubmitOptions::new().after(&tasks, "a", on_failure);
         refused(bares.submit_with(&Plain { id: 2 }, &options), "MissingRole");
         assert!(bares.get(2).unwrap().is_none());
     }
@@ -243,8 +245,8 @@ fn dependencies_work_without_an_exhausted_status() {
 fn deleted_dependency_fails_its_dependents() {
     let (clock, tracker) = tracker();
     let tasks = jobs(&tracker, &["a", "given up"]);
-    for otherwise in OnDependencyFailure::ALL {
-        waits(&tasks, otherwise.name(), &["a"], otherwise);
+    for on_failure in OnDependencyFailure::ALL {
+        waits(&tasks, on_failure.name(), &["a"], on_failure);
     }
     waits(&tasks, "patient", &["given up"], OnDependencyFailure::Wait);
     tasks.remove("a").unwrap();
@@ -401,11 +403,14 @@ fn tasks_wait_for_a_batch_and_cycles_are_refused() {
     let tasks = jobs(&tracker, &["outside"]);
     let batch = tracker.open_batch("b", &BatchOptions::new()).unwrap();
     tasks.submit_all_with([job("one"), job("two")], &SubmitOptions::new().batch(&batch)).unwrap();
-    for otherwise in OnDependencyFailure::ALL {
-        tasks.submit_with(&job(otherwise.name()), &SubmitOptions::new().after_batch(&batch, otherwise)).unwrap();
+    for on_failure in OnDependencyFailure::ALL {
+        tasks.submit_with(&job(on_failure.name()), &SubmitOptions::new().after_batch(&batch, on_failure)).unwrap();
     }
-    let need = tasks.dependencies("skip").unwrap().remove(0);
-    assert_eq!((need.on, need.otherwise), (DependencyTarget::Batch { label: "b".into() }, OnDependencyFailure::Skip));
+    let dependency = tasks.dependencies("skip").unwrap().remove(0);
+    assert_eq!(
+        (dependency.on, dependency.on_failure),
+        (DependencyTarget::Batch { label: "b".into() }, OnDependencyFailure::Skip)
+    );
     let own = SubmitOptions::new().batch(&batch).after_batch(&batch, OnDependencyFailure::Wait);
     refused(tasks.submit_with(&job("x"), &own), "Cycle");
     let through = after(&tasks, &["wait"], OnDependencyFailure::Wait).batch(&batch);

@@ -4,8 +4,8 @@ use tracker_core::{Tasks, dependency::OnDependencyFailure, submit::SubmitOptions
 
 use crate::support::kinds::{Job, Status, fine, job, jobs, sound, tracker};
 
-fn after(tasks: &Tasks<Job>, id: &str, otherwise: OnDependencyFailure) -> SubmitOptions {
-    SubmitOptions::new().after(tasks, id, otherwise)
+fn after(tasks: &Tasks<Job>, id: &str, on_failure: OnDependencyFailure) -> SubmitOptions {
+    SubmitOptions::new().after(tasks, id, on_failure)
 }
 
 #[test]

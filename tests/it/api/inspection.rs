@@ -60,7 +60,7 @@ fn inspector_time_is_at_least_the_clock_floor() {
     let looking = Tracker::options().clock(clock).inspect(&path).unwrap();
     assert_eq!(looking.now(), submitted);
     let why = looking.tasks::<written::Job>().unwrap().explain("a").unwrap();
-    assert_eq!(why, Explanation::InLine { ahead: 0 }, "and not due tomorrow");
+    assert_eq!(why, Explanation::Queued { ahead: 0 }, "and not due tomorrow");
 }
 
 #[test]

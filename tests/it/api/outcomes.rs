@@ -66,7 +66,7 @@ fn handler_may_return_an_outcome() {
         (Outcome::Release, Status::Pending, AttemptStatus::Released),
     ];
     let tasks = jobs(&tracker, &["0", "1", "2", "3", "4", "5", "6"]);
-    for (number, (outcome, status, ending)) in outcomes.into_iter().enumerate() {
+    for (number, (outcome, status, attempt_status)) in outcomes.into_iter().enumerate() {
         let name = number.to_string();
         tasks
             .run(&name, |job| {
@@ -75,7 +75,7 @@ fn handler_may_return_an_outcome() {
             })
             .unwrap();
         let record = tasks.get(&name).unwrap().unwrap();
-        assert_eq!((record.status, record.history[0].ending), (status, ending));
+        assert_eq!((record.status, record.history[0].status), (status, attempt_status));
         assert_eq!(record.history[0].notes, ["was here"]);
     }
     let wrong = Outcome::Park { code: Status::Succeeded.code() };

@@ -310,7 +310,7 @@ fn explain_covers_every_status() {
     let said = |name: &str| tasks.explain(name).unwrap();
     assert!(matches!(said("leased"), Explanation::Running { .. }));
     assert!(matches!(said("failed"), Explanation::NotDue { wait, .. } if wait == SECOND * 10));
-    assert_eq!(said("pending"), Explanation::InLine { ahead: 0 });
+    assert_eq!(said("pending"), Explanation::Queued { ahead: 0 });
     assert_eq!(said("succeeded"), Explanation::Succeeded);
     assert_eq!(said("exhausted"), Explanation::Exhausted { failures: 1, crashes: 0 });
     assert_eq!(said("ignored"), Explanation::Ignored);
@@ -318,8 +318,8 @@ fn explain_covers_every_status() {
     assert_eq!(said("parked"), Explanation::Parked { status: "OnHold".to_owned() });
     refused(tasks.explain("nobody"), ErrorKind::NotFound);
     clock.advance(MINUTE);
-    assert!(matches!(said("leased"), Explanation::LeaseOver { .. }));
-    assert_eq!(said("failed"), Explanation::InLine { ahead: 1 }, "pending was due before");
+    assert!(matches!(said("leased"), Explanation::LeaseExpired { .. }));
+    assert_eq!(said("failed"), Explanation::Queued { ahead: 1 }, "pending was due before");
     for record in tasks.query().fetch().unwrap() {
         assert!(tasks.explain(&record.id).unwrap().to_string().len() > 10);
     }

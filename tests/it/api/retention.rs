@@ -175,7 +175,7 @@ fn prune_batches_frees_labels_at_any_age() {
     let (clock, tracker) = tracker();
     let jobs = batches(&tracker, 1_005);
     let waits =
-        |label: &str, otherwise| SubmitOptions::new().after_batch(&tracker.batch(label).unwrap().unwrap(), otherwise);
+        |label: &str, on_failure| SubmitOptions::new().after_batch(&tracker.batch(label).unwrap().unwrap(), on_failure);
     jobs.submit_with(&job("patient"), &waits("not over", OnDependencyFailure::Wait)).unwrap();
     let first = tracker.batch("7").unwrap().unwrap();
     assert_eq!(tracker.prune_batches(Duration::ZERO).unwrap(), 0, "they have tasks");

@@ -23,7 +23,7 @@ fn only_steal_lease_takes_a_live_lease() {
     new.fail("no luck").unwrap();
     let record = tasks.get("a").unwrap().unwrap();
     assert_eq!((record.attempts, record.failures, record.crashes, record.ended), (2, 1, 0, 2));
-    assert_eq!(record.history[0].ending, AttemptStatus::TakenOver);
+    assert_eq!(record.history[0].status, AttemptStatus::TakenOver);
 
     tasks.start("done").unwrap().succeed().unwrap();
     refused(tasks.start_with("done", &StartOptions::new().steal_lease()), "AlreadySucceeded");

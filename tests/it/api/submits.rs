@@ -140,7 +140,7 @@ fn changed_fingerprint_requeues_the_task() {
     held.checkpoint().unwrap();
     held.succeed().unwrap();
     assert_eq!((get("runs").status, get("runs").task), (Status::Pending, page("runs", 3)), "the newest is next");
-    assert_eq!(get("runs").history[0].ending, AttemptStatus::Succeeded);
+    assert_eq!(get("runs").history[0].status, AttemptStatus::Succeeded);
     let summary = pages.worker().run(|_| fine()).unwrap();
     assert_eq!(summary.succeeded, 4);
     sound(&tracker);

@@ -42,10 +42,10 @@ fn subscription_delivers_every_change_in_order() {
         EventKind::Submitted,
         claimed(),
         EventKind::Progress { done: 1, total: Some(2), message: "half".to_owned() },
-        EventKind::Ended { ending: AttemptStatus::Failed },
+        EventKind::Ended { status: AttemptStatus::Failed },
         EventKind::Changed,
         claimed(),
-        EventKind::Ended { ending: AttemptStatus::Crashed },
+        EventKind::Ended { status: AttemptStatus::Crashed },
         EventKind::Changed,
         EventKind::Deleted,
     ];
@@ -86,8 +86,8 @@ fn slow_subscription_reports_the_number_lost() {
     assert_eq!(slow.count(), 0, "it ends with the tracker");
 }
 
-fn ended(ending: AttemptStatus) -> EventKind {
-    EventKind::Ended { ending }
+fn ended(status: AttemptStatus) -> EventKind {
+    EventKind::Ended { status }
 }
 
 #[test]

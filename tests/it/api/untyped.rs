@@ -265,7 +265,7 @@ fn plan_has_claim_order_and_names_blocked_groups() {
     let plan = untyped.plan(3).unwrap();
     let next: Vec<_> = plan.next.iter().map(|planned| planned.id.to_string()).collect();
     assert_eq!(next, ["urgent", "high", "pending"]);
-    assert_eq!(plan.in_line.to_string(), "4");
+    assert_eq!(plan.queued.to_string(), "4");
     let rest: Vec<_> = plan.rest.iter().map(|rest| (rest.example.to_string(), rest.amount.count)).collect();
     let expected = [("later", 1), ("leased", 1), ("failed", 1), ("succeeded", 1), ("exhausted", 1), ("ignored", 1)];
     assert_eq!(rest[..6], expected.map(|(name, count)| (name.to_owned(), count)));
@@ -280,7 +280,9 @@ fn plan_has_claim_order_and_names_blocked_groups() {
     assert_eq!(claimed[..3], next);
     clock.advance(MINUTE);
     let plan = untyped.plan(10).unwrap();
-    assert!(plan.rest.iter().any(|rest| matches!(rest.why, Explanation::LeaseOver { .. }) && rest.amount.count == 5));
+    assert!(
+        plan.rest.iter().any(|rest| matches!(rest.why, Explanation::LeaseExpired { .. }) && rest.amount.count == 5)
+    );
     untyped.pause().unwrap();
     let plan = untyped.plan(10).unwrap();
     assert!(plan.paused && plan.next.is_empty());
@@ -303,7 +305,8 @@ fn leases_name_owners_and_the_oldest_pending_task() {
     tracker.flush().unwrap();
     let untyped = tracker.untyped("job").unwrap();
     let leases = untyped.leases(10).unwrap();
-    let told: Vec<_> = leases.iter().map(|one| (one.id.to_string(), one.lease.worker.as_str(), one.is_over)).collect();
+    let told: Vec<_> =
+        leases.iter().map(|one| (one.id.to_string(), one.lease.worker.as_str(), one.has_expired)).collect();
     assert_eq!(told, [("b".to_owned(), "north", true), ("c".to_owned(), "south", false)]);
     assert_eq!(leases[0].progress.as_ref().unwrap().done, 3);
     assert_eq!(untyped.leases(1).unwrap().len(), 1);
@@ -354,7 +357,7 @@ fn admin_calls_work_without_the_type() {
     assert_eq!(status(&typed, "exhausted"), Status::Pending);
     tasks.ignore("failed", "by the tool").unwrap();
     let history = tasks.get("failed").unwrap().unwrap().history;
-    assert_eq!(history.last().unwrap().ending, AttemptStatus::Ignored);
+    assert_eq!(history.last().unwrap().status, AttemptStatus::Ignored);
     tasks.move_to("pending", "OnHold").unwrap();
     tasks.move_to("pending", "10").unwrap();
     refused(tasks.move_to("pending", "Elsewhere"), ErrorKind::Invalid);

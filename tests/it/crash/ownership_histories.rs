@@ -42,7 +42,7 @@ struct Owned {
     claimed: u64,
     /// When its end was requested, and how; `None` if the lease was lost.
     ended: u64,
-    ending: Option<AttemptStatus>,
+    status: Option<AttemptStatus>,
 }
 
 fn work(jobs: &Tasks<Job>, clock: &ManualClock, moments: &AtomicU64, mut random: Random, rounds: u64) -> Vec<Owned> {
@@ -70,19 +70,19 @@ fn work(jobs: &Tasks<Job>, clock: &ManualClock, moments: &AtomicU64, mut random:
                 let fence = hand.fence();
                 hand.seen.push(fence);
                 let ended = moment();
-                let (answer, ending) = match random.below(3) {
+                let (answer, status) = match random.below(3) {
                     0 => (hand.fail("no luck"), AttemptStatus::Failed),
                     1 => (hand.fail_with_changes("no luck"), AttemptStatus::Failed),
                     _ => (hand.succeed(), AttemptStatus::Succeeded),
                 };
-                let ending = match answer {
-                    Ok(()) => Some(ending),
+                let status = match answer {
+                    Ok(()) => Some(status),
                     Err(error) => {
                         assert_eq!(error.kind(), ErrorKind::LeaseLost, "{error}");
                         None
                     }
                 };
-                told.push(Owned { number: hand.number, fence, attempt: hand.attempt(), claimed, ended, ending });
+                told.push(Owned { number: hand.number, fence, attempt: hand.attempt(), claimed, ended, status });
             }
         }
     }
@@ -104,17 +104,17 @@ fn check(jobs: &Tasks<Job>, told: &[Owned]) {
             assert_eq!(owned.attempt, count, "attempts count the claims: {owned:?}");
             let ended = past[&owned.fence];
             assert_eq!(ended.attempt, owned.attempt);
-            match owned.ending {
+            match owned.status {
                 // An owner whose success was acknowledged was the only owner until then.
-                Some(ending) => {
-                    assert!(ended.ending == ending || ended.ending == AttemptStatus::Cancelled, "{owned:?}: {ended:?}");
+                Some(status) => {
+                    assert!(ended.status == status || ended.status == AttemptStatus::Cancelled, "{owned:?}: {ended:?}");
                     assert!(owned.claimed >= free, "{owned:?} was claimed while somebody else had it until {free}");
                     free = owned.ended;
                 }
                 // An owner that lost its lease ended nothing.
                 None => assert!(
                     matches!(
-                        ended.ending,
+                        ended.status,
                         AttemptStatus::Crashed | AttemptStatus::TakenOver | AttemptStatus::Cancelled
                     ),
                     "{owned:?}: {ended:?}"
@@ -122,10 +122,10 @@ fn check(jobs: &Tasks<Job>, told: &[Owned]) {
             }
         }
         // The stored fences are those of acknowledged successes, in order.
-        let owners: BTreeMap<_, _> = mine.iter().map(|owned| (owned.fence, owned.ending)).collect();
+        let owners: BTreeMap<_, _> = mine.iter().map(|owned| (owned.fence, owned.status)).collect();
         assert!(record.task.seen.is_sorted(), "{:?}", record.task.seen);
         assert!(record.task.seen.iter().all(|fence| owners[fence].is_some()), "a lost lease has left something");
-        let successes = mine.iter().filter(|owned| owned.ending == Some(AttemptStatus::Succeeded));
+        let successes = mine.iter().filter(|owned| owned.status == Some(AttemptStatus::Succeeded));
         assert!(successes.clone().count() > 0);
         assert!(successes.into_iter().all(|owned| record.task.seen.contains(&owned.fence)), "a success is lost");
     }
@@ -149,7 +149,7 @@ fn lease_answers_of_contending_threads_are_consistent() {
         }
     });
     let told = told.into_inner().unwrap();
-    let lost = told.iter().filter(|owned| owned.ending.is_none()).count();
+    let lost = told.iter().filter(|owned| owned.status.is_none()).count();
     println!("seed {seed}: {} attempts, {lost} of them lost their lease", told.len());
     assert!(lost > 10, "only {lost} leases were lost");
     check(&jobs, &told);

@@ -91,11 +91,11 @@ fn step(
                 options = options.batch(batch);
             }
             for _ in 0..random.below(3) {
-                let otherwise = OnDependencyFailure::ALL[random.below(4) as usize];
+                let on_failure = OnDependencyFailure::ALL[random.below(4) as usize];
                 options = match random.below(4) {
-                    0 => options.after_batch(&batches[random.below(2) as usize], otherwise),
-                    1 => options.after(other, random.below(12), otherwise),
-                    _ => options.after(kind, random.below(12), otherwise),
+                    0 => options.after_batch(&batches[random.below(2) as usize], on_failure),
+                    1 => options.after(other, random.below(12), on_failure),
+                    _ => options.after(kind, random.below(12), on_failure),
                 };
             }
             kind.submit_with(&job(random), &options)?;

@@ -289,7 +289,7 @@ impl<T: Task + 'static> Kind for Tasks<T> {
                 record.due_at.timestamp_micros(),
                 record.updated_at.timestamp_micros(),
                 [record.attempts, record.failures, record.crashes, record.ended],
-                &record.history.iter().map(|past| past.ending.name()).collect::<Vec<_>>(),
+                &record.history.iter().map(|past| past.status.name()).collect::<Vec<_>>(),
                 lease.as_ref(),
                 record.cancel_requested,
                 [record.task.etag(), *record.task.value()],

@@ -238,7 +238,7 @@ fn check(bytes: &[u8], ticket: &str, what: &str) {
         assert_eq!(record.task.size, size, "{what}: {}", record.id);
     }
     let success = &found["job 0"].history[0];
-    assert_eq!((success.ending, success.worker.as_str()), (AttemptStatus::Succeeded, "the worker"), "{what}");
+    assert_eq!((success.status, success.worker.as_str()), (AttemptStatus::Succeeded, "the worker"), "{what}");
     assert_eq!(
         (&success.notes[..], &success.metrics[..]),
         (&["it went well".to_owned()][..], &[("rows".to_owned(), 2.5)][..])
@@ -246,7 +246,7 @@ fn check(bytes: &[u8], ticket: &str, what: &str) {
     let failure = found["job 1"].history[0].failure.as_ref().unwrap();
     assert_eq!(failure.error, "no luck", "{what}");
     assert_eq!(found["job 1"].due_at.timestamp(), 1_893_456_120, "{what}");
-    assert_eq!(found["job 8"].history[0].ending, AttemptStatus::Crashed, "{what}");
+    assert_eq!(found["job 8"].history[0].status, AttemptStatus::Crashed, "{what}");
     assert_eq!(found["job 10"].priority, 200, "{what}");
     assert_eq!(jobs.query().index("host", "host 1").total().unwrap(), 4, "{what}");
     assert_eq!(jobs.get_by_key("key", &[&9_u32]).unwrap().unwrap().id.to_string(), "job 9", "{what}");

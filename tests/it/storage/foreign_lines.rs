@@ -110,9 +110,9 @@ fn boolean_id_is_refused() {
     let payload = serde_json::to_value(Payload::of(&mail(2)).unwrap()).unwrap();
     for id in [json!(true), json!(false)] {
         let task = json!({"kind": "mail", "id": id, "payload": payload});
-        let needs = json!({"kind": "mail", "id": 2, "needs": [{"kind": "mail", "id": id, "otherwise": "wait"}], "payload": payload});
+        let dependencies = json!({"kind": "mail", "id": 2, "dependencies": [{"kind": "mail", "id": id, "on_failure": "wait"}], "payload": payload});
         let follow_up = json!({"open_batch": "b", "follow_up": {"kind": "mail", "id": id, "payload": payload}});
-        for line in [task, needs, follow_up] {
+        for line in [task, dependencies, follow_up] {
             let error = tracker.import(line.to_string().as_bytes()).unwrap_err().to_string();
             assert!(error.contains("id") && error.contains("is none"), "{line}: {error}");
         }
@@ -172,8 +172,9 @@ fn text_of_another_format_is_named() {
 fn dependency_cycle_between_lines_is_named() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["there"]);
-    let needs =
-        |id: &str, on: &str| line(&json!(id), &json!({"needs": [{"kind": "job", "id": on, "otherwise": "wait"}]}));
+    let dependencies = |id: &str, on: &str| {
+        line(&json!(id), &json!({"dependencies": [{"kind": "job", "id": on, "on_failure": "wait"}]}))
+    };
     let told = |lines: &[String]| -> Vec<String> {
         going_on(&tracker, &lines.concat()).errors.iter().map(ToString::to_string).collect()
     };
@@ -184,20 +185,24 @@ fn dependency_cycle_between_lines_is_named() {
             names.join(", which waits for ")
         )
     };
-    assert_eq!(told(&[needs("a", "b"), needs("b", "a")]), [of(1, &["b", "a", "b"]), of(2, &["a", "b", "a"])]);
-    assert_eq!(told(&[needs("self", "self")]), [of(1, &["self", "self"])]);
-    let beside = told(&[needs("c", "a"), needs("a", "b"), needs("b", "a"), needs("d", "there")]);
+    assert_eq!(
+        told(&[dependencies("a", "b"), dependencies("b", "a")]),
+        [of(1, &["b", "a", "b"]), of(2, &["a", "b", "a"])]
+    );
+    assert_eq!(told(&[dependencies("self", "self")]), [of(1, &["self", "self"])]);
+    let beside =
+        told(&[dependencies("c", "a"), dependencies("a", "b"), dependencies("b", "a"), dependencies("d", "there")]);
     assert_eq!(beside.len(), 3, "{beside:?}");
     assert!(beside[0].contains("dependency cycle"), "{beside:?}");
     assert_eq!(tasks.get("d").unwrap().unwrap().status, Status::Pending);
-    let absent = told(&[needs("e", "f"), needs("f", "nowhere")]);
+    let absent = told(&[dependencies("e", "f"), dependencies("f", "nowhere")]);
     assert!(
         absent[0].contains(
             "it waits for job \"f\", which waits for another; the last of these, job \"nowhere\", is neither"
         )
     );
     assert!(absent[1].contains("it waits for job \"nowhere\", which is neither in the file nor in the lines"));
-    let batched = line(&json!("g"), &json!({"batch": "m", "needs": [{"batch": "m", "otherwise": "wait"}]}));
+    let batched = line(&json!("g"), &json!({"batch": "m", "dependencies": [{"batch": "m", "on_failure": "wait"}]}));
     assert!(told(&[batched])[0].contains("it waits for the batch \"m\", which waits for the batch \"m\""));
     sound(&tracker);
 }
@@ -206,10 +211,13 @@ fn dependency_cycle_between_lines_is_named() {
 fn long_chain_of_held_lines_is_reported_in_linear_time() {
     let (_, tracker) = tracker();
     let _open = jobs(&tracker, &[]);
-    let needs = |id: u32, on: u32| {
-        line(&json!(id.to_string()), &json!({"needs": [{"kind": "job", "id": on.to_string(), "otherwise": "wait"}]}))
+    let dependencies = |id: u32, on: u32| {
+        line(
+            &json!(id.to_string()),
+            &json!({"dependencies": [{"kind": "job", "id": on.to_string(), "on_failure": "wait"}]}),
+        )
     };
-    let lines: String = (0..20_000).map(|id| needs(id, (id + 1) % 20_000)).collect();
+    let lines: String = (0..20_000).map(|id| dependencies(id, (id + 1) % 20_000)).collect();
     let imported = going_on(&tracker, &lines);
     assert_eq!((imported.new, imported.refused), (0, 20_000));
     assert!(imported.errors.iter().all(|error| error.what.contains("dependency cycle")));

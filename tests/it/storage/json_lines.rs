@@ -199,7 +199,7 @@ fn import_needs_only_id_and_payload() {
         ),
         line("both", json!({"status": 30, "code": 30, "due": "1970-01-01T00:00:01Z"})),
         line("ran", json!({"status": "in_progress".replace('_', "")})),
-        line("noted", json!({"history": [{"ending": "succeeded", "notes": ["n"], "metrics": [["m", 3]]}, {}]})),
+        line("noted", json!({"history": [{"status": "succeeded", "notes": ["n"], "metrics": [["m", 3]]}, {}]})),
     ];
     let before = tracker.now();
     assert_eq!(import(&tracker, &format!("\u{feff}{}", lines.concat())).new, 6);

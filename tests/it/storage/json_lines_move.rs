@@ -136,13 +136,13 @@ fn nights() -> (ManualClock, Tracker) {
     pages.submit_with(&page("q", 1), &into(&paged)).unwrap();
     paged.seal().unwrap();
 
-    for (name, batch, otherwise) in [
+    for (name, batch, on_failure) in [
         ("patient", &mixed, OnDependencyFailure::Wait),
         ("choosy", &mixed, OnDependencyFailure::Skip),
         ("hasty", &mailed, OnDependencyFailure::Run),
         ("hopeful", &pruned, OnDependencyFailure::Cancel),
     ] {
-        tasks.submit_with(&job(name), &SubmitOptions::new().after_batch(batch, otherwise)).unwrap();
+        tasks.submit_with(&job(name), &SubmitOptions::new().after_batch(batch, on_failure)).unwrap();
     }
     sound(&tracker);
     (clock, tracker)
@@ -265,7 +265,7 @@ fn imported_dependencies_hold_in_any_order_of_lines() {
     let tasks = jobs(&first, &["extract", "done"]);
     let mails = first.tasks::<Mail>().unwrap();
     tasks.start("done").unwrap().succeed().unwrap();
-    let after = |id: &str, otherwise| SubmitOptions::new().after(&tasks, id, otherwise);
+    let after = |id: &str, on_failure| SubmitOptions::new().after(&tasks, id, on_failure);
     tasks.submit_with(&job("transform"), &after("extract", OnDependencyFailure::Skip)).unwrap();
     mails.submit(&mail(1)).unwrap();
     // Its line comes before that of the mail, whose kind came later.
@@ -308,12 +308,12 @@ fn export_includes_ends_not_yet_propagated() {
     let (clock, first) = tracker();
     let tasks = jobs(&first, &["a"]);
     let many = |name: &'static str| (0..3_000).map(move |number| job(&format!("{name} {number}")));
-    for (name, otherwise) in [
+    for (name, on_failure) in [
         ("skip", OnDependencyFailure::Skip),
         ("run", OnDependencyFailure::Run),
         ("cancel", OnDependencyFailure::Cancel),
     ] {
-        tasks.submit_all_with(many(name), &SubmitOptions::new().after(&tasks, "a", otherwise)).unwrap();
+        tasks.submit_all_with(many(name), &SubmitOptions::new().after(&tasks, "a", on_failure)).unwrap();
     }
     // Another call comes next, so that the end has reached a thousand dependents when the lines are written.
     let ((come, has_come), (begin, has_begun), (end, may_end)) = (channel(), channel(), channel());
@@ -348,14 +348,18 @@ fn export_includes_ends_not_yet_propagated() {
     assert_eq!(ends, [3_000; 3]);
     assert!(moved.query().status(Status::Pending).fetch().unwrap().iter().all(|record| record.waits_for == 0));
 
-    let line = |id: &str, otherwise: &str| {
-        let needs = [json!({"deleted": null, "otherwise": otherwise})];
-        json!({"kind": "job", "id": id, "needs": needs, "payload": job(id)}).to_string()
+    let line = |id: &str, on_failure: &str| {
+        let dependencies = [json!({"deleted": null, "on_failure": on_failure})];
+        json!({"kind": "job", "id": id, "dependencies": dependencies, "payload": job(id)}).to_string()
     };
     import(&second, &[line("x", "skip"), line("y", "run"), line("z", "wait")].join("\n"));
     // One that it waits for is deleted, and the other one is not.
-    let needs = json!([{"deleted": null, "otherwise": "run"}, {"kind": "job", "id": "y", "otherwise": "wait"}]);
-    import(&second, &json!({"kind": "job", "id": "both", "needs": needs, "payload": job("both")}).to_string());
+    let dependencies =
+        json!([{"deleted": null, "on_failure": "run"}, {"kind": "job", "id": "y", "on_failure": "wait"}]);
+    import(
+        &second,
+        &json!({"kind": "job", "id": "both", "dependencies": dependencies, "payload": job("both")}).to_string(),
+    );
     assert_eq!(moved.get("both").unwrap().unwrap().waits_for, 1);
     let told = ["x", "y", "z"].map(|name| status(&moved, name));
     assert_eq!(told, [Status::Ignored, Status::Pending, Status::Ignored]);
@@ -366,16 +370,16 @@ fn export_includes_ends_not_yet_propagated() {
 
 #[test]
 fn line_with_a_missing_dependency_keeps_its_batch_open() {
-    let line = |id: &str, needs: serde_json::Value| {
+    let line = |id: &str, dependencies: serde_json::Value| {
         let payload = json!({"name": id, "host": "h", "result": null});
-        json!({"kind": "job", "id": id, "batch": "night", "needs": needs, "payload": payload}).to_string()
+        json!({"kind": "job", "id": id, "batch": "night", "dependencies": dependencies, "payload": payload}).to_string()
     };
-    let needs = json!([{"kind": "job", "id": "nobody", "otherwise": "wait"}]);
-    let of_batch = json!([{"batch": "day", "otherwise": "wait"}]);
+    let dependencies = json!([{"kind": "job", "id": "nobody", "on_failure": "wait"}]);
+    let of_batch = json!([{"batch": "day", "on_failure": "wait"}]);
     let lines = [
         r#"{"open_batch": "night"}"#.to_owned(),
         r#"{"seal_batch": "night"}"#.to_owned(),
-        line("a", needs),
+        line("a", dependencies),
         line("b", of_batch),
         line("c", json!([])),
     ]
@@ -435,12 +439,12 @@ fn wrong_batch_line_is_named_and_stores_nothing() {
         (json!({"kind": "job", "id": "x", "batch": "x", "payload": {"name": 7}}), "cannot be read as the type"),
         (
             json!({"kind": "job", "id": "x", "batch": "x", "payload": job("x"),
-                "needs": [{"kind": "job", "id": "x", "otherwise": "wait"}]}),
+                "dependencies": [{"kind": "job", "id": "x", "on_failure": "wait"}]}),
             "it waits for job \"x\"",
         ),
         (
             json!({"kind": "job", "id": "x", "batch": "x", "payload": job("x"),
-                "needs": [{"batch": "x", "otherwise": "never"}]}),
+                "dependencies": [{"batch": "x", "on_failure": "never"}]}),
             "no choice",
         ),
     ] {

@@ -192,7 +192,7 @@ pub fn with_time<R>(tracker: &Tracker, clock: &ManualClock, work: impl FnOnce() 
             while !done.load(SeqCst) {
                 let heard = watch.next_within(Duration::from_millis(10));
                 if let Some(Notification::Event(event)) = heard
-                    && event.what == (EventKind::Ended { ending: AttemptStatus::Failed })
+                    && event.what == (EventKind::Ended { status: AttemptStatus::Failed })
                 {
                     clock.advance(SECOND * 10);
                 }

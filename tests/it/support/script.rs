@@ -401,9 +401,9 @@ impl Script {
         Ok(self.tracker.batch("night")?.expect("a step before this one has opened it"))
     }
 
-    fn submit_to_night(&self, number: u32, after: &[u32], otherwise: OnDependencyFailure) -> Result<(), Error> {
+    fn submit_to_night(&self, number: u32, after: &[u32], on_failure: OnDependencyFailure) -> Result<(), Error> {
         let options = SubmitOptions::new().batch(&self.night()?);
-        let options = after.iter().fold(options, |options, on| options.after(self.jobs(), job(*on).name, otherwise));
+        let options = after.iter().fold(options, |options, on| options.after(self.jobs(), job(*on).name, on_failure));
         self.jobs().submit_with(&job(number), &options).map(drop)
     }
 

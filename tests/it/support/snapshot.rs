@@ -92,7 +92,7 @@ impl Snapshot {
                 .history
                 .iter()
                 .map(|past| {
-                    (past.fence, past.ending.name(), past.failure.as_ref().map(|failure| failure.error.as_str()))
+                    (past.fence, past.status.name(), past.failure.as_ref().map(|failure| failure.error.as_str()))
                 })
                 .collect();
             let standing = format!(

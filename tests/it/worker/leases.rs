@@ -24,14 +24,14 @@ fn lease_is_free_at_the_instant_of_expiry() {
     assert_eq!((worker.as_str(), *until), ("first", tasks.get("a").unwrap().unwrap().lease.unwrap().until));
     assert!(tasks.rescue().unwrap().is_empty());
     clock.advance(TINY);
-    assert!(matches!(tasks.explain("a").unwrap(), Explanation::LeaseOver { .. }));
+    assert!(matches!(tasks.explain("a").unwrap(), Explanation::LeaseExpired { .. }));
     let mut next = tasks.start("a").unwrap();
     assert_eq!((next.attempt(), next.crashes()), (2, 1));
     refused(held.succeed(), ErrorKind::LeaseLost);
     next.succeed().unwrap();
     let history = tasks.get("a").unwrap().unwrap().history;
     assert_eq!(
-        history.iter().map(|one| one.ending).collect::<Vec<_>>(),
+        history.iter().map(|one| one.status).collect::<Vec<_>>(),
         [AttemptStatus::Crashed, AttemptStatus::Succeeded]
     );
     assert!(history[0].failure.as_ref().unwrap().error.contains("first"));
@@ -282,7 +282,7 @@ fn update_of_an_expired_task_uses_the_staged_payload() {
     for id in ids {
         let record = pages.get(id).unwrap().unwrap();
         assert_eq!((record.task, record.has_successor), (Page { bytes: Some(7), ..page(id, 2) }, false));
-        assert_eq!(record.history[0].ending, AttemptStatus::Crashed);
+        assert_eq!(record.history[0].status, AttemptStatus::Crashed);
     }
     drop(held);
     sound(&tracker);

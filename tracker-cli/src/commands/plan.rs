@@ -86,10 +86,10 @@ impl Args {
 
     fn plan(&self, tasks: &Tasks<Untyped>) -> Result<PlanView, CliError> {
         let kind = tasks.info()?;
-        let Plan { paused, next, in_line, rest, .. } = tasks.plan(self.limit)?;
+        let Plan { paused, next, queued, rest, .. } = tasks.plan(self.limit)?;
         let next = next.iter().map(|planned| PlannedTaskView::new(planned, &kind)).collect();
         let blocked = rest.iter().map(|rest| BlockedGroupView::new(rest, &kind)).collect();
-        Ok(PlanView { kind: kind.name, paused, ready: in_line.into(), next, blocked })
+        Ok(PlanView { kind: kind.name, paused, ready: queued.into(), next, blocked })
     }
 }
 

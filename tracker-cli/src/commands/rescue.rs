@@ -35,10 +35,10 @@ impl Args {
             let now = tracker.now();
             let mut running = 0;
             for tasks in &kinds {
-                let is_over =
+                let has_expired =
                     |since: chrono::DateTime<chrono::Utc>| (now - since).to_std().is_ok_and(|ran| ran > limit.0);
                 let leases = tasks.leases(usize::MAX)?;
-                running += leases.iter().filter(|leased| is_over(leased.lease.since)).count() as u64;
+                running += leases.iter().filter(|leased| has_expired(leased.lease.since)).count() as u64;
             }
             let question = format!("{} would be taken from their workers", number::counted(running, "task", "tasks"));
             if running > 0 && self.confirm.ask(output, &question)? {

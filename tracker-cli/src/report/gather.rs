@@ -72,7 +72,7 @@ impl KindReport {
     fn add(&mut self, task: &UntypedRecord) {
         self.examined += 1;
         for attempt in &task.history {
-            match attempt.ending {
+            match attempt.status {
                 AttemptStatus::Succeeded => {
                     self.attempts.succeeded += 1;
                     self.durations.add(attempt.duration);
@@ -112,7 +112,7 @@ impl KindReport {
 
     fn add_often_failed(&mut self, task: &UntypedRecord) {
         let failed = |attempt: &&Attempt| {
-            matches!(attempt.ending, AttemptStatus::Failed | AttemptStatus::GaveUp | AttemptStatus::Crashed)
+            matches!(attempt.status, AttemptStatus::Failed | AttemptStatus::GaveUp | AttemptStatus::Crashed)
         };
         let failures = task.history.iter().filter(failed).count() as u64;
         if failures == 0 {

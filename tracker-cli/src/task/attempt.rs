@@ -42,7 +42,7 @@ impl AttemptView {
             started_at: attempt.started_at,
             ended_at: attempt.ended_at,
             seconds: attempt.duration.as_secs_f64(),
-            status: attempt.ending.name(),
+            status: attempt.status.name(),
             failure: attempt.failure.map(|failure| FailureView {
                 error: failure.error,
                 causes: failure.causes,

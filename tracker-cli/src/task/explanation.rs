@@ -14,14 +14,14 @@ impl From<&Explanation> for ExplanationView {
     fn from(why: &Explanation) -> Self {
         let reason = match why {
             Explanation::Running { .. } => "running",
-            Explanation::LeaseOver { .. } => "lease_expired",
+            Explanation::LeaseExpired { .. } => "lease_expired",
             Explanation::Paused => "paused",
             Explanation::Unreadable => "unreadable",
             Explanation::NotDue { .. } => "not_due",
             Explanation::Waiting { .. } => "waiting",
             Explanation::Limited { .. } => "limited",
             Explanation::RateReached { .. } => "rate_reached",
-            Explanation::InLine { .. } => "ready",
+            Explanation::Queued { .. } => "ready",
             Explanation::Exhausted { .. } => "exhausted",
             Explanation::Succeeded => "succeeded",
             Explanation::Ignored => "ignored",

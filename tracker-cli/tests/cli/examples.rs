@@ -99,7 +99,7 @@ fn job_table_example_has_three_attempts() {
         ("publish", "failed"),
         ("publish", "succeeded"),
     ];
-    assert_eq!(past, expected.map(|(step, ending)| (step.to_owned(), ending.to_owned(), "me".to_owned())));
+    assert_eq!(past, expected.map(|(step, status)| (step.to_owned(), status.to_owned(), "me".to_owned())));
     // Its clock stands in 2030, and so does ours then.
     let plan = fixture.fine(&["plan", "jobs.redb"]);
     let next: Vec<_> = plan["kinds"][0]["next"].as_array().unwrap().iter().map(|next| text(&next["step"])).collect();

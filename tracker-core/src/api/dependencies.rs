@@ -54,8 +54,8 @@ impl<T: Schema> Tasks<T> {
 impl<S: Source> Tables<S> {
     /// What a task waits for, in words; at most so many of them.
     pub(crate) fn named_dependencies(&mut self, waiter: TaskRef, most: usize) -> Result<Vec<Dependency>> {
-        let needs = self.dependencies(waiter, most)?.into_iter();
-        Ok(needs.filter_map(|(on, otherwise)| Some(Dependency { on: on?, otherwise })).collect())
+        let dependencies = self.dependencies(waiter, most)?.into_iter();
+        Ok(dependencies.filter_map(|(on, on_failure)| Some(Dependency { on: on?, on_failure })).collect())
     }
 
     /// The same; `None` for one that is deleted, of which the task has not heard yet.
@@ -65,20 +65,20 @@ impl<S: Source> Tables<S> {
         most: usize,
     ) -> Result<Vec<(Option<DependencyTarget>, OnDependencyFailure)>> {
         let kinds = self.all_kinds()?;
-        let mut needs = Vec::new();
-        for (target, otherwise) in self.dependencies_of(waiter, most)? {
+        let mut dependencies = Vec::new();
+        for (target, on_failure) in self.dependencies_of(waiter, most)? {
             let on = match target.batch() {
                 Some(number) => self.batch(number)?.map(|batch| DependencyTarget::Batch { label: batch.label }),
                 None => self.task_name(&kinds, target)?.map(DependencyTarget::Task),
             };
-            needs.push((on, otherwise));
+            dependencies.push((on, on_failure));
         }
-        Ok(needs)
+        Ok(dependencies)
     }
 
     /// A task as people call it; `None` if it is gone.
     pub(crate) fn task_name(&mut self, kinds: &Kinds, task: TaskRef) -> Result<Option<TaskName>> {
         let Some(kind) = kinds.get(task.kind) else { return Ok(None) };
-        Ok(self.body(task)?.map(|body| TaskName { kind: kind.name.clone(), id: body.id }))
+        Ok(self.find_task_row(task)?.map(|row| TaskName { kind: kind.name.clone(), id: row.id }))
     }
 }

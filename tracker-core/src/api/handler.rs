@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// What a body may return when all went well: `()` for success, or an [`Outcome`].
+/// What a handler may return when all went well: `()` for success, or an [`Outcome`].
 pub trait IntoOutcome {
     /// The outcome.
     fn into_outcome(self) -> Outcome;
@@ -45,7 +45,7 @@ impl IntoOutcome for Outcome {
 pub enum RunError {
     /// The task's state refused the start.
     Refused(Error),
-    /// The body's own error. The attempt is stored as failed.
+    /// The handler's error. The attempt is stored as failed.
     Handler(Box<dyn StdError + Send + Sync>),
     /// Somebody else has the task now; nothing was stored.
     LeaseLost(Error),
@@ -54,7 +54,7 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// Takes the body's own error for settled: the attempt is stored as failed, and the caller goes on. A refused start,
+    /// Takes the handler's error for settled: the attempt is stored as failed, and the caller goes on. A refused start,
     /// a lost lease and a failure of the storage stay errors.
     ///
     /// ```
@@ -74,7 +74,7 @@ impl RunError {
     /// ```
     ///
     /// # Errors
-    /// What is not the body's own error.
+    /// What is not the handler's error.
     pub fn skip_handler_error(self) -> Result<(), Self> {
         if matches!(self, Self::Handler(_)) { Ok(()) } else { Err(self) }
     }
@@ -106,9 +106,9 @@ impl StdError for RunError {
     }
 }
 
-/// What a body's end asks for.
+/// What a handler's end asks for.
 pub(crate) struct HandlerResult {
-    /// What to store; `None` if the body has asked for an outcome itself.
+    /// What to store; `None` if the handler has asked for an outcome itself.
     pub action: Option<Result<FinishTask>>,
     pub error: Option<Box<dyn StdError + Send + Sync>>,
     pub panic: Option<Box<dyn Any + Send>>,
@@ -188,7 +188,7 @@ impl Left {
     }
 }
 
-/// Makes an outcome of what a body returned, or of its panic. The caller gets the error and the panic.
+/// Makes an outcome of what a handler returned, or of its panic. The caller gets the error and the panic.
 pub(crate) fn finish_handler<T, R, E>(
     execution: &mut Execution<T>,
     result: thread::Result<Result<R, E>>,
@@ -199,7 +199,7 @@ where
     E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
 {
     let mut left = Left::of(result);
-    let action = settle(execution, &mut left);
+    let action = finish_action(execution, &mut left);
     HandlerResult { action, error: left.error, panic: left.panic }
 }
 
@@ -219,7 +219,7 @@ where
             left.fail_by(panic);
         }
     }
-    let action = settle(execution, &mut left);
+    let action = finish_action(execution, &mut left);
     EndedAttempt {
         action,
         panicked: left.failure.as_ref().is_some_and(|failure| failure.panicked),
@@ -228,7 +228,7 @@ where
 }
 
 /// Serializes and drops the task, and makes the action that ends the attempt. A panic of either fails the attempt.
-fn settle<T: TrackedTask>(execution: &mut Execution<T>, left: &mut Left) -> Option<Result<FinishTask>> {
+fn finish_action<T: TrackedTask>(execution: &mut Execution<T>, left: &mut Left) -> Option<Result<FinishTask>> {
     let asked = execution.is_asked();
     left.failure = left.failure.take().map(|failure| redacted(execution, failure));
     let mut action = None;

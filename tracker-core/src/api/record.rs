@@ -93,7 +93,7 @@ impl LeaseInfo {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProgressInfo {
-    /// How much is done, in units of the body's own.
+    /// How much is done, in units of the handler's own.
     pub done: u64,
     /// How much there is, if it is known.
     pub total: Option<u64>,
@@ -119,15 +119,15 @@ pub struct Attempt {
     pub started_at: DateTime<Utc>,
     /// When it ended.
     pub ended_at: DateTime<Utc>,
-    /// How long the body ran by a monotonic clock; where nobody measured it, from claim to end.
+    /// How long the handler ran by a monotonic clock; where nobody measured it, from claim to end.
     pub duration: Duration,
     /// How it ended.
-    pub ending: AttemptStatus,
+    pub status: AttemptStatus,
     /// What went wrong.
     pub failure: Option<Failure>,
-    /// What the body noted.
+    /// What the handler noted.
     pub notes: Vec<String>,
-    /// What the body measured.
+    /// What the handler measured.
     pub metrics: Vec<(String, f64)>,
 }
 
@@ -142,7 +142,7 @@ impl From<StoredAttempt> for Attempt {
             started_at: utc(ended.started),
             ended_at: utc(ended.ended),
             duration: measured.unwrap_or_else(|| between(ended.started, ended.ended)),
-            ending: ended.ending,
+            status: ended.status,
             failure: ended.failure,
             notes: ended.remarks.notes,
             metrics: ended.remarks.metrics,
@@ -167,20 +167,20 @@ impl<T, S> Record<T, S> {
         kind: &Kind,
         task_rows: TaskRows,
     ) -> Result<Self, UnreadableTask> {
-        let TaskRows { header, body, past, progress, successor, .. } = task_rows;
+        let TaskRows { header, row, past, progress, successor, .. } = task_rows;
         let status = || {
             kind.graph.status(header.code).and_then(V::status).ok_or_else(|| {
-                let what = format!("{} \"{}\" has the unknown status code {}", kind.name, body.id, header.code);
+                let what = format!("{} \"{}\" has the unknown status code {}", kind.name, row.id, header.code);
                 Error::new(ErrorKind::SchemaMismatch, what)
             })
         };
-        let decoded = V::task(&kind.name, &body.id, &body.payload).and_then(|task| Ok((task, status()?)));
+        let decoded = V::task(&kind.name, &row.id, &row.payload).and_then(|task| Ok((task, status()?)));
         let (task, status) = match decoded {
             Ok(decoded) => decoded,
-            Err(error) => return Err(UnreadableTask { id: body.id, error }),
+            Err(error) => return Err(UnreadableTask { id: row.id, error }),
         };
         Ok(Self {
-            id: body.id,
+            id: row.id,
             task,
             status,
             priority: header.priority,

@@ -21,7 +21,7 @@ const WIDTH: usize = 80;
 /// status, and a closing banner; refused starts too, with their reason. Needs the feature `run-log`.
 ///
 /// It writes what the library tells `tracing` under the target `tracker_core::run` at the level `DEBUG`, when it is
-/// durable. Without a subscriber nothing is told. Where many tasks run at once, the lines of one event stay together.
+/// durable. Without a subscriber nothing is fields. Where many tasks run at once, the lines of one event stay together.
 ///
 /// ```
 /// use tracing_subscriber::layer::SubscriberExt;
@@ -61,9 +61,9 @@ impl<S: Subscriber, W: Write + Send + 'static> Layer<S> for RunLog<W> {
         if event.metadata().target() != TARGET {
             return;
         }
-        let mut told = LoggedFields::default();
-        event.record(&mut told);
-        if let Some(text) = told.text() {
+        let mut fields = LoggedFields::default();
+        event.record(&mut fields);
+        if let Some(text) = fields.text() {
             let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
         }
@@ -84,7 +84,7 @@ struct LoggedFields {
     was_name: String,
     status: i64,
     status_name: String,
-    ending: String,
+    attempt_status: String,
     failures: u64,
     most: u64,
     due: String,
@@ -124,7 +124,7 @@ impl Visit for LoggedFields {
             "until" => &mut self.until,
             "was_name" => &mut self.was_name,
             "status_name" => &mut self.status_name,
-            "ending" => &mut self.ending,
+            "attempt_status" => &mut self.attempt_status,
             "due" => &mut self.due,
             "error" => &mut self.error,
             "reason" => &mut self.reason,
@@ -148,7 +148,7 @@ impl LoggedFields {
                 line(&mut text, &self.error);
                 if !self.due.is_empty() {
                     // After a success it is the next step, or a changed task, that is due.
-                    let what = if self.ending == "succeeded" { "goes on" } else { "due again" };
+                    let what = if self.attempt_status == "succeeded" { "goes on" } else { "due again" };
                     line(&mut text, &format!("{what} at {}", self.due));
                 }
                 banner(&mut text, "end", self, &format!("{} {}", self.status, self.status_name));
@@ -165,7 +165,7 @@ impl LoggedFields {
 
     /// How the attempt ended, in words.
     fn how(&self) -> String {
-        match self.ending.as_str() {
+        match self.attempt_status.as_str() {
             "failed" if !self.due.is_empty() && self.most > 0 => format!("failed {} of {}", self.failures, self.most),
             "failed" if self.most > 0 && self.failures >= self.most => {
                 format!("failed {} times already", self.failures)
@@ -186,8 +186,8 @@ fn line(text: &mut String, said: &str) {
     }
 }
 
-fn banner(text: &mut String, what: &str, told: &LoggedFields, more: &str) {
-    let title = format!("{what} {} {:?} ({more}) ", told.kind, told.id);
+fn banner(text: &mut String, what: &str, fields: &LoggedFields, more: &str) {
+    let title = format!("{what} {} {:?} ({more}) ", fields.kind, fields.id);
     let rest = (WIDTH - 8).saturating_sub(title.chars().count()).max(1);
     text.extend(["+----- ", &title, &"-".repeat(rest), "+\n"]);
 }

@@ -34,7 +34,7 @@ pub struct Transaction<'a, 't> {
     txn: &'t WriteTransaction,
     ended: &'a mut EndedExecution,
     /// The tasks that succeed in this transaction.
-    ending: Vec<TaskRef>,
+    ended_tasks: Vec<TaskRef>,
     /// What submits found as it was.
     existing: Vec<Submitted>,
 }
@@ -54,12 +54,12 @@ impl EndedExecution {
 impl<'a, 't> Transaction<'a, 't> {
     pub(crate) fn new(shared: &'a Arc<Shared>, writer: &'a mut Writer<'t>, ended: &'a mut EndedExecution) -> Self {
         let txn = writer.rows().source();
-        Self { shared, writer, txn, ended, ending: Vec::new(), existing: Vec::new() }
+        Self { shared, writer, txn, ended, ended_tasks: Vec::new(), existing: Vec::new() }
     }
 
     /// The transaction that ends with the success of this task.
     pub(crate) fn within(mut self, task: TaskRef) -> Self {
-        self.ending.push(task);
+        self.ended_tasks.push(task);
         self
     }
 
@@ -74,7 +74,7 @@ impl<'a, 't> Transaction<'a, 't> {
             // Half an action may stand, or redb have panicked: whatever the caller makes of it, that is not committed.
             let damage = error.stops_a_batch() || error.kind() == ErrorKind::Corrupted;
             if damage || !error.is_refusal() && self.writer.writes() != before {
-                self.writer.spoil(error);
+                self.writer.poison(error);
             }
         })
     }
@@ -100,9 +100,9 @@ impl<'a, 't> Transaction<'a, 't> {
         let new = tasks.new_task_with(task, options)?;
         let submitted = self.run(&new)?;
         if !new.has_effect_on_existing() {
-            submitted.check_within(self.writer, &self.ending)?;
+            submitted.check_within(self.writer, &self.ended_tasks)?;
         }
-        if submitted.told == CommandResult::Existing && !new.has_effect_on_existing() {
+        if submitted.result == CommandResult::Existing && !new.has_effect_on_existing() {
             self.existing.push(submitted.clone());
         }
         Ok(submitted.into())
@@ -133,8 +133,8 @@ impl<'a, 't> Transaction<'a, 't> {
         let kind = self.writer.kind(tasks.kind_id())?;
         let rows = self.writer.rows();
         let Some(task) = rows.look_up(&kind, &id.to_key())? else { return Ok(None) };
-        let body = rows.body_of(task)?;
-        codec::decode(tasks.name(), &body.id, &body.payload).map(Some)
+        let row = rows.task_row(task)?;
+        codec::decode(tasks.name(), &row.id, &row.payload).map(Some)
     }
 
     /// Replaces a task's payload.
@@ -154,14 +154,14 @@ impl<'a, 't> Transaction<'a, 't> {
             None => return Err(kind.refuse(id, crate::model::error::Reason::NotFound)),
         };
         let (header, now) = (self.writer.known(task)?, self.writer.now());
-        let (body, revision) = self.writer.rows().changeable(task, &header, now)?;
-        let mut value: T = codec::decode(tasks.name(), &id, &body.payload)?;
+        let (row, revision) = self.writer.rows().changeable(task, &header, now)?;
+        let mut value: T = codec::decode(tasks.name(), &id, &row.payload)?;
         let before = value.priority();
         change(&mut value);
-        let body = Some(codec::body(&id, &value)?);
+        let row = Some(codec::task_row(&id, &value)?);
         let priority = codec::changed_priority(&kind, before, &value);
         let target = Target::Known(task, id);
-        self.run(&TaskCommand { body, ..TaskCommand::new(kind.id, target, Command::Update { revision, priority }) })?;
+        self.run(&TaskCommand { row, ..TaskCommand::new(kind.id, target, Command::Update { revision, priority }) })?;
         Ok(())
     }
 
@@ -205,7 +205,7 @@ impl<'a, 't> Transaction<'a, 't> {
         }
         let finish = execution.finish_of(crate::Outcome::Succeed, None, true)?;
         self.run(&finish)?;
-        self.ending.push(task);
+        self.ended_tasks.push(task);
         self.ended.0.push(execution.committed());
         Ok(())
     }
@@ -213,6 +213,6 @@ impl<'a, 't> Transaction<'a, 't> {
 
 impl fmt::Debug for Transaction<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transaction").field("ending", &self.ending).finish_non_exhaustive()
+        f.debug_struct("Transaction").field("ended_tasks", &self.ended_tasks).finish_non_exhaustive()
     }
 }

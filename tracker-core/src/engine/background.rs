@@ -35,7 +35,7 @@ fn step(engine: &Engine) -> bool {
                 drop(leading);
                 Engine::log_runs(&effects);
             } else {
-                engine.settle();
+                engine.commit_for_fast_open();
             }
         }
         BackgroundStep::Closed => return false,

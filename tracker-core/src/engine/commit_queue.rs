@@ -82,7 +82,7 @@ impl QueueState {
     }
 
     /// Clears the deadlines of an empty queue. Actions behind a user transaction keep theirs.
-    fn settle(&mut self) {
+    fn clear_deadlines_if_empty(&mut self) {
         if self.actions.is_empty() {
             self.urgent = false;
             self.relaxed_since = None;
@@ -199,7 +199,7 @@ impl CommitQueue {
             waiting.actions.iter().position(|action| action.is_user_transaction()).unwrap_or(waiting.actions.len());
         let taken: Vec<_> = waiting.actions.drain(..end).collect();
         waiting.last = std::mem::take(&mut waiting.callers);
-        waiting.settle();
+        waiting.clear_deadlines_if_empty();
         self.room.notify_all();
         #[cfg(feature = "tokio")]
         if std::mem::take(&mut waiting.async_waits_for_room) {
@@ -242,7 +242,7 @@ impl CommitQueue {
         let mine = waiting.actions.front().is_some_and(|action| action.is_user_transaction());
         if mine {
             drop(waiting.actions.pop_front());
-            waiting.settle();
+            waiting.clear_deadlines_if_empty();
         }
         mine
     }

@@ -144,7 +144,7 @@ impl Database {
     pub(super) fn write<R, E: From<Error>>(
         &self,
         quick: bool,
-        mark: CommitId,
+        commit: CommitId,
         work: impl FnOnce(&WriteTransaction) -> Result<(bool, R), E>,
     ) -> Result<R, E> {
         let (held, handle) = self.handle()?;
@@ -169,7 +169,7 @@ impl Database {
                 Ok(()) => Ok(result),
                 Err(error) => {
                     drop((handle, held));
-                    self.resolve(mark, error)?;
+                    self.resolve(commit, error)?;
                     Ok(result)
                 }
             },
@@ -210,15 +210,15 @@ impl Database {
     }
 
     /// A commit failed and may be on disk: reads the outcome from the file.
-    fn resolve(&self, mark: CommitId, error: Error) -> Result<()> {
+    fn resolve(&self, commit: CommitId, error: Error) -> Result<()> {
         let error = error.about_file(self.place.name());
         contain::log(|| tracing::error!(%error, "a commit failed: reopening the file to read its outcome"));
         self.reopen().map_err(|_| Error::outcome_unknown(&error.to_string()))?;
         let file_state = self.read(|txn| Tables::new(txn).file_state())?;
-        if (file_state.instance, file_state.batch) == mark {
+        if (file_state.instance, file_state.batch) == commit {
             return Ok(());
         }
-        let alone = self.options.sharing != Sharing::Writers || file_state.instance == mark.0;
+        let alone = self.options.sharing != Sharing::Writers || file_state.instance == commit.0;
         Err(if alone { error } else { Error::outcome_unknown(&error.to_string()) })
     }
 

@@ -36,7 +36,7 @@ pub enum EventKind {
     /// An attempt ended.
     Ended {
         /// How.
-        ending: AttemptStatus,
+        status: AttemptStatus,
     },
     /// A handler reported its progress.
     Progress {

@@ -99,7 +99,7 @@ impl Engine {
                     action.fail(&error);
                 }
             }
-            // One action spoilt the transaction: each gets its own.
+            // One action poisoned the transaction: each gets its own.
             Err(first) => {
                 for action in actions {
                     match self.commit(std::slice::from_mut(action)) {
@@ -198,10 +198,10 @@ impl Engine {
             instance: self.instance,
             held: self.held.clone(),
             is_subscribed: self.subscribers.any(),
-            run_log_enabled: run_log::wanted(),
+            run_log_enabled: run_log::enabled_level(),
             known: self.known.get(),
         };
-        Writer::begin(txn, context, &self.kinds(), |mark| self.time.now(mark))
+        Writer::begin(txn, context, &self.kinds(), |clock_floor| self.time.now(clock_floor))
     }
 
     /// Reopens redb after an error of the storage where it needs that.
@@ -233,16 +233,16 @@ impl Engine {
     }
 
     /// An empty commit that makes the next open instant.
-    pub(super) fn settle(&self) {
+    pub(super) fn commit_for_fast_open(&self) {
         // `check_identity` has logged it. A lost file needs no commit.
         if self.database.check_identity().is_err() {
             self.commits.end(true);
             return;
         }
         let (batch, _) = self.commits.begin();
-        let settled = self.database.write::<(), Error>(true, (self.instance, batch), |_| Ok((true, ())));
+        let committed = self.database.write::<(), Error>(true, (self.instance, batch), |_| Ok((true, ())));
         self.commits.end(true);
-        if let Err(error) = settled {
+        if let Err(error) = committed {
             contain::log(|| tracing::warn!(%error, "the commit that makes opening quick failed"));
         }
     }
@@ -264,7 +264,7 @@ mod tests {
         let path = folder.path().join("actions.redb");
         let tracker = Tracker::open(&path).unwrap();
         std::fs::rename(&path, path.with_extension("moved")).unwrap();
-        tracker.shared.engine.settle();
+        tracker.shared.engine.commit_for_fast_open();
         assert_eq!(tracker.flush().unwrap_err().kind(), ErrorKind::FileReplaced);
         std::fs::rename(path.with_extension("moved"), &path).unwrap();
         tracker.flush().unwrap();

@@ -124,7 +124,7 @@ impl Engine {
         let kinds = engine.stored_kinds()?;
         engine.set_kinds(Arc::new(kinds));
         // A tracker that only reads has no other source of the file's time.
-        engine.time.now(engine.read(|rows| Ok(rows.file_state()?.mark))?);
+        engine.time.now(engine.read(|rows| Ok(rows.file_state()?.clock_floor))?);
         if !options.read_only {
             *engine.background.lock().unwrap_or_else(PoisonError::into_inner) = Some(background::start(&engine)?);
         }
@@ -213,7 +213,7 @@ impl Engine {
     /// Releases a claimed task that has not begun, without waiting.
     pub(crate) fn give_back(&self, claimed: Claimed) {
         self.held.give_back(claimed.owner.fence);
-        let id = claimed.body.id.clone();
+        let id = claimed.row.id.clone();
         if let Err(error) = self.post(FinishTask::release(claimed)) {
             contain::log(|| tracing::warn!(%id, %error, "a claimed task that has not begun could not be given back"));
         }

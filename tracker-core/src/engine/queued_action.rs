@@ -17,7 +17,7 @@ pub(super) trait QueuedAction: Send {
     /// Runs the action and keeps its answer. True if it succeeded.
     fn run(&mut self, writer: &mut Writer<'_>) -> bool;
     /// The error of the last run, if it concerns the whole transaction.
-    fn fatal(&mut self, spoilt: bool) -> Option<Error>;
+    fn fatal(&mut self, poisoned: bool) -> Option<Error>;
     fn fail(&mut self, error: &Error);
     fn answer(self: Box<Self>);
     /// The waiter of the caller, if a thread waits for the answer.
@@ -124,9 +124,9 @@ impl<A: Action> QueuedAction for PendingAction<A> {
         well
     }
 
-    fn fatal(&mut self, spoilt: bool) -> Option<Error> {
+    fn fatal(&mut self, poisoned: bool) -> Option<Error> {
         match &self.out {
-            Some(Err(error)) if spoilt || error.stops_a_batch() => Some(error.share()),
+            Some(Err(error)) if poisoned || error.stops_a_batch() => Some(error.share()),
             _ => None,
         }
     }

@@ -31,20 +31,20 @@ pub(crate) fn repair_time(database: &Database, now: Micros) -> Result<Retimed> {
         guard("repairing the time", || {
             let mut rows = Tables::new(txn);
             let mut state = rows.file_state()?;
-            let before = state.mark;
+            let before = state.clock_floor;
             let ahead = rows.times_ahead(now)?;
             if before <= now && ahead.is_empty() {
                 return Ok((false, Retimed { before, after: before, tasks: 0, redated: Vec::new() }));
             }
             let shift = TimeShift::keeping_order(now, ahead);
             let (tasks, redated) = rows.retime(&shift, NAMED)?;
-            state.mark = shift.end();
+            state.clock_floor = shift.end();
             (state.instance, state.batch) = (instance, 1);
             let change = state.change.checked_add(1);
             state.change = change
                 .ok_or_else(|| Error::corrupted("tracker.meta", "file_state", "its change number is at its end"))?;
             rows.put_file_state(&state)?;
-            Ok((true, Retimed { before, after: state.mark, tasks, redated }))
+            Ok((true, Retimed { before, after: state.clock_floor, tasks, redated }))
         })
     })
 }

@@ -17,7 +17,7 @@ pub(crate) const TARGET: &str = "tracker_core::run";
 
 /// Which events a subscriber asks for: each includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Wanted {
+pub(crate) enum RunLogLevel {
     Nothing,
     /// A task is given up: at the level `WARN`.
     GivenUp,
@@ -28,19 +28,19 @@ pub(crate) enum Wanted {
 }
 
 /// Which events are collected for the next commit.
-pub(super) fn wanted() -> Wanted {
+pub(super) fn enabled_level() -> RunLogLevel {
     let ask = || {
         if tracing::enabled!(target: TARGET, Level::DEBUG) {
-            Wanted::All
+            RunLogLevel::All
         } else if tracing::enabled!(target: TARGET, Level::INFO) {
-            Wanted::Failed
+            RunLogLevel::Failed
         } else if tracing::enabled!(target: TARGET, Level::WARN) {
-            Wanted::GivenUp
+            RunLogLevel::GivenUp
         } else {
-            Wanted::Nothing
+            RunLogLevel::Nothing
         }
     };
-    contain(ask).unwrap_or(Wanted::Nothing)
+    contain(ask).unwrap_or(RunLogLevel::Nothing)
 }
 
 /// A start, an end or a refusal.
@@ -48,11 +48,11 @@ pub(super) fn wanted() -> Wanted {
 pub(crate) struct RunLogEvent {
     kind: String,
     id: TaskKey,
-    what: What,
+    what: RunLogEventKind,
 }
 
 #[derive(Clone, Debug)]
-enum What {
+enum RunLogEventKind {
     Started {
         fence: u64,
         attempt: u32,
@@ -63,7 +63,7 @@ enum What {
     },
     Ended {
         fence: u64,
-        ending: AttemptStatus,
+        attempt_status: AttemptStatus,
         status: Status,
         failures: u32,
         /// Failures in a row that exhaust the task; 0 where it is tried for ever.
@@ -91,14 +91,14 @@ impl RunLogEvent {
         old: Option<&Header>,
         new: Option<&Header>,
         command: &Command,
-        wanted: Wanted,
+        enabled: RunLogLevel,
     ) -> Option<Self> {
         let (old, new) = (old?, new?);
-        if wanted < Wanted::All && !may_fail(command) {
+        if enabled < RunLogLevel::All && !may_fail(command) {
             return None;
         }
         let what = match command {
-            Command::Start(start) => What::Started {
+            Command::Start(start) => RunLogEventKind::Started {
                 fence: start.fence,
                 attempt: new.attempts,
                 worker: start.worker.clone(),
@@ -107,18 +107,18 @@ impl RunLogEvent {
                 status: Status::of(kind, new.code),
             },
             Command::Finish(finish) => {
-                let called_off = old.cancel && finish.outcome.ending() != AttemptStatus::Succeeded;
-                let ending = if called_off { AttemptStatus::Cancelled } else { finish.outcome.ending() };
+                let cancelled = old.cancel && finish.outcome.attempt_status() != AttemptStatus::Succeeded;
+                let attempt_status = if cancelled { AttemptStatus::Cancelled } else { finish.outcome.attempt_status() };
                 let error = finish.failure.as_ref().map_or_else(String::new, |failure| failure.error.clone());
-                What::ended(kind, finish.owner.fence, ending, new, error)
+                RunLogEventKind::ended(kind, finish.owner.fence, attempt_status, new, error)
             }
             Command::Rescue { fence, .. } => {
                 let error = format!("the lease of {} ended without an outcome", old.lease.as_ref()?.worker);
-                What::ended(kind, *fence, AttemptStatus::Crashed, new, error)
+                RunLogEventKind::ended(kind, *fence, AttemptStatus::Crashed, new, error)
             }
             _ => return None,
         };
-        (what.level() <= wanted).then(|| Self { kind: kind.name.clone(), id: id.clone(), what })
+        (what.level() <= enabled).then(|| Self { kind: kind.name.clone(), id: id.clone(), what })
     }
 
     /// The event of a refused command that is part of a run. A claim that came too late for its task has none.
@@ -128,7 +128,7 @@ impl RunLogEvent {
             Command::Finish(_) => true,
             _ => false,
         };
-        let what = What::Refused { reason: reason.clone() };
+        let what = RunLogEventKind::Refused { reason: reason.clone() };
         is_logged.then(|| Self { kind: kind.name.clone(), id: id.clone(), what })
     }
 
@@ -136,7 +136,7 @@ impl RunLogEvent {
     pub(super) fn log(&self) {
         let (kind, id) = (self.kind.as_str(), &self.id);
         match &self.what {
-            What::Started { fence, attempt, worker, until, was, status } => tracing::debug!(
+            RunLogEventKind::Started { fence, attempt, worker, until, was, status } => tracing::debug!(
                 target: TARGET,
                 kind,
                 %id,
@@ -150,7 +150,7 @@ impl RunLogEvent {
                 status_name = status.name,
                 "started"
             ),
-            What::Ended { fence, ending, status, failures, most, due, error } => {
+            RunLogEventKind::Ended { fence, attempt_status, status, failures, most, due, error } => {
                 macro_rules! tell {
                     ($level:ident) => {
                         tracing::$level!(
@@ -158,7 +158,7 @@ impl RunLogEvent {
                             kind,
                             %id,
                             fence,
-                            ending = ending.name(),
+                            attempt_status = attempt_status.name(),
                             status = status.code,
                             status_name = status.name,
                             failures,
@@ -170,12 +170,14 @@ impl RunLogEvent {
                     };
                 }
                 match self.what.level() {
-                    Wanted::GivenUp => tell!(warn),
-                    Wanted::Failed => tell!(info),
-                    Wanted::Nothing | Wanted::All => tell!(debug),
+                    RunLogLevel::GivenUp => tell!(warn),
+                    RunLogLevel::Failed => tell!(info),
+                    RunLogLevel::Nothing | RunLogLevel::All => tell!(debug),
                 }
             }
-            What::Refused { reason } => tracing::debug!(target: TARGET, kind, %id, reason = %reason, "refused"),
+            RunLogEventKind::Refused { reason } => {
+                tracing::debug!(target: TARGET, kind, %id, reason = %reason, "refused")
+            }
         }
     }
 }
@@ -189,27 +191,29 @@ fn may_fail(command: &Command) -> bool {
     }
 }
 
-impl What {
-    fn level(&self) -> Wanted {
+impl RunLogEventKind {
+    fn level(&self) -> RunLogLevel {
         match self {
             Self::Ended {
-                ending: AttemptStatus::Failed | AttemptStatus::GaveUp | AttemptStatus::Crashed, due, ..
+                attempt_status: AttemptStatus::Failed | AttemptStatus::GaveUp | AttemptStatus::Crashed,
+                due,
+                ..
             } => {
                 if due.is_none() {
-                    Wanted::GivenUp
+                    RunLogLevel::GivenUp
                 } else {
-                    Wanted::Failed
+                    RunLogLevel::Failed
                 }
             }
-            _ => Wanted::All,
+            _ => RunLogLevel::All,
         }
     }
 
-    fn ended(kind: &Kind, fence: u64, ending: AttemptStatus, new: &Header, error: String) -> Self {
+    fn ended(kind: &Kind, fence: u64, attempt_status: AttemptStatus, new: &Header, error: String) -> Self {
         let startable = kind.is_claimable(new.code) && new.due != NEVER;
         Self::Ended {
             fence,
-            ending,
+            attempt_status,
             status: Status::of(kind, new.code),
             failures: new.failures,
             most: kind.policy.max_attempts.unwrap_or(0),

@@ -44,7 +44,10 @@ impl File {
         let new = NewTask {
             indexes: vec![b"\x01a".to_vec()],
             submit: Submit { due, priority, sets_priority: false, fingerprint: None, batch: None },
-            needs: after.iter().map(|id| NewDependency { on: on(id), otherwise: OnDependencyFailure::Wait }).collect(),
+            dependencies: after
+                .iter()
+                .map(|id| NewDependency { on: on(id), on_failure: OnDependencyFailure::Wait })
+                .collect(),
             ..NewTask::sample(self.kind.id, id)
         };
         self.tracker.shared.engine.call(new).unwrap().task

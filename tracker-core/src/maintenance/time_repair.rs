@@ -76,7 +76,7 @@ impl Tracker {
     /// [`ErrorKind::Io`] or [`ErrorKind::Corrupted`] if the file cannot be read.
     pub fn file_time(&self) -> Result<FileTime> {
         let engine = &self.shared.engine;
-        let stored = engine.read(|rows| Ok(rows.file_state()?.mark))?;
+        let stored = engine.read(|rows| Ok(rows.file_state()?.clock_floor))?;
         Ok(FileTime { stored: utc(stored), clock: engine.time().clock().now().wall })
     }
 }

@@ -132,8 +132,8 @@ pub(crate) fn own<T: TrackedTask>(payload: &[u8]) -> Option<Own> {
     .ok()?
 }
 
-/// The body of a task whose id is known; refused if the task says another one.
-pub(crate) fn body<T: TrackedTask>(id: &TaskKey, task: &T) -> Result<TaskRow> {
+/// The row of a task whose id is known; refused if the task says another one.
+pub(crate) fn task_row<T: TrackedTask>(id: &TaskKey, task: &T) -> Result<TaskRow> {
     if let Some(own) = task.task_id()
         && own != *id
     {
@@ -141,15 +141,15 @@ pub(crate) fn body<T: TrackedTask>(id: &TaskKey, task: &T) -> Result<TaskRow> {
             "the task's id was changed from \"{id}\" to \"{own}\": an id stays; submit another task instead"
         )));
     }
-    let body = TaskRow {
+    let row = TaskRow {
         id: id.clone(),
         indexes: task.index_values(),
         uniques: task.unique_values(),
         payload: encode_task(task)?,
     };
-    check_values(&body.indexes)?;
-    check_values(&body.uniques)?;
-    Ok(body)
+    check_values(&row.indexes)?;
+    check_values(&row.uniques)?;
+    Ok(row)
 }
 
 /// The new priority of a task whose value named another one before; `None` where it names the same.
@@ -177,5 +177,5 @@ pub(crate) fn new_task<T: TrackedTask>(
     let named = priority.or(task.priority());
     let (priority, sets_priority) = (named.unwrap_or(kind.policy.priority), named.is_some());
     let submit = Submit { due, priority, sets_priority, fingerprint: task.fingerprint(), batch: None };
-    Ok(NewTask { kind: kind.id, id, indexes, uniques, payload, submit, needs: Vec::new() })
+    Ok(NewTask { kind: kind.id, id, indexes, uniques, payload, submit, dependencies: Vec::new() })
 }

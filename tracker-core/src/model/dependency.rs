@@ -34,7 +34,7 @@ pub struct Dependency {
     /// Which one.
     pub on: DependencyTarget,
     /// What was chosen.
-    pub otherwise: OnDependencyFailure,
+    pub on_failure: OnDependencyFailure,
 }
 
 impl fmt::Display for TaskName {

@@ -9,8 +9,8 @@ use crate::model::time::Micros;
 pub(crate) struct FileState {
     pub next_seq: u64,
     pub next_fence: u64,
-    /// The highest time that the file has seen (the clock floor).
-    pub mark: Micros,
+    /// The highest time that the file has seen.
+    pub clock_floor: Micros,
     /// The instance that made the last commit, and which one of its commits it was: the answer to a commit whose outcome
     /// is unknown.
     pub instance: Uuid,
@@ -23,6 +23,6 @@ pub(crate) struct FileState {
 
 impl FileState {
     pub(crate) fn new() -> Self {
-        Self { next_seq: 1, next_fence: 1, mark: 0, instance: Uuid::nil(), batch: 0, change: 0, schema: 0 }
+        Self { next_seq: 1, next_fence: 1, clock_floor: 0, instance: Uuid::nil(), batch: 0, change: 0, schema: 0 }
     }
 }

@@ -16,14 +16,14 @@ pub(crate) struct NewTask {
     pub payload: Vec<u8>,
     pub submit: Submit,
     /// What it waits for, where it is new or starts again.
-    pub needs: Vec<NewDependency>,
+    pub dependencies: Vec<NewDependency>,
 }
 
 /// One that a task waits for, and what becomes of it if that one ends without success.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NewDependency {
     pub on: DependencyRef,
-    pub otherwise: OnDependencyFailure,
+    pub on_failure: OnDependencyFailure,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -34,7 +34,7 @@ impl NewTask {
             uniques: Vec::new(),
             payload: vec![0x80],
             submit: Submit { due: None, priority: 0, sets_priority: false, fingerprint: None, batch: None },
-            needs: Vec::new(),
+            dependencies: Vec::new(),
         }
     }
 }

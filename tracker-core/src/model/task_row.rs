@@ -14,7 +14,7 @@ pub(crate) struct TaskRow {
     pub payload: Vec<u8>,
 }
 
-/// How far a running attempt is, in the words of its body.
+/// How far a running attempt is, in the words of its handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Progress {
     pub done: u64,

@@ -35,11 +35,11 @@ pub(super) struct PortableAttempt {
     started: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<Timestamp>,
-    /// How long the body ran by a monotonic clock, in microseconds.
+    /// How long the handler ran by a monotonic clock, in microseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     run_us: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ending: Option<String>,
+    status: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -75,7 +75,7 @@ impl PortableAttempt {
             started: Some(Timestamp(ended.started)),
             ended: Some(Timestamp(ended.ended)),
             run_us: ended.run,
-            ending: Some(ended.ending.name().to_owned()),
+            status: Some(ended.status.name().to_owned()),
             error: failure.map(|failure| failure.error.clone()),
             causes: failure.map(|failure| failure.causes.clone()).unwrap_or_default(),
             debug: failure.map(|failure| failure.debug.clone()).unwrap_or_default(),
@@ -98,12 +98,12 @@ impl PortableAttempt {
         fence: u64,
         (updated, times): (i64, Recorded),
     ) -> Result<StoredAttempt, String> {
-        let ending = match &self.ending {
+        let status = match &self.status {
             None if self.error.is_some() => AttemptStatus::Failed,
             None => AttemptStatus::Succeeded,
-            Some(name) => AttemptStatus::ALL.into_iter().find(|ending| ending.name() == name).ok_or_else(|| {
-                let known: Vec<_> = AttemptStatus::ALL.iter().map(|ending| ending.name()).collect();
-                format!("there is no ending {name:?}; there are {}", known.join(", "))
+            Some(name) => AttemptStatus::ALL.into_iter().find(|status| status.name() == name).ok_or_else(|| {
+                let known: Vec<_> = AttemptStatus::ALL.iter().map(|status| status.name()).collect();
+                format!("unknown attempt status {name:?}; there are {}", known.join(", "))
             })?,
         };
         let step = match &self.step {
@@ -114,7 +114,7 @@ impl PortableAttempt {
             Some(Node::F64(value)) => Ok((name, value)),
             _ => value.to().map(|value| (name.clone(), value)).map_err(|_| format!("the metric {name:?} is no number")),
         };
-        let told = self.error.is_some() || !self.causes.is_empty() || !self.debug.is_empty() || self.panicked;
+        let failed = self.error.is_some() || !self.causes.is_empty() || !self.debug.is_empty() || self.panicked;
         let mut failure = Failure::new(self.error.unwrap_or_default());
         (failure.causes, failure.debug, failure.panicked) = (self.causes, self.debug, self.panicked);
         let end = self.ended.map_or(Ok(updated), |stamp| stamp.recorded("ended", times))?;
@@ -126,8 +126,8 @@ impl PortableAttempt {
             started: self.started.map_or(Ok(end), |stamp| stamp.recorded("started", times))?,
             ended: end,
             run: self.run_us,
-            ending,
-            failure: told.then_some(failure),
+            status,
+            failure: failed.then_some(failure),
             remarks: AttemptNotes {
                 notes: self.notes,
                 metrics: self.metrics.into_iter().map(metric).collect::<Result<_, _>>()?,

@@ -149,10 +149,10 @@ impl PortableSeal {
     }
 }
 
-fn gone(told: &BTreeMap<String, u64>) -> Result<Roles<u64>> {
+fn gone(counts: &BTreeMap<String, u64>) -> Result<Roles<u64>> {
     let mut gone = Roles::default();
     let mut all: u64 = 0;
-    for (name, tasks) in told {
+    for (name, tasks) in counts {
         let role = role(name)?;
         if DependencyEnd::of(role).is_none() {
             return Err(Error::invalid(format!("\"gone\" counts tasks that have ended, and those {role} have not")));
@@ -209,16 +209,17 @@ impl PortableFollowUp {
         let own = typed.filter(|_| self.priority.is_none()).and_then(|typed| typed(line.payload.as_bytes()));
         let own = own.and_then(|own| own.priority);
         let keyed = line.keyed(&kind, id.as_ref(), typed)?;
-        let told = self.fingerprint.as_deref().map(fingerprint).transpose().map_err(Error::invalid)?;
+        let stated = self.fingerprint.as_deref().map(fingerprint).transpose().map_err(Error::invalid)?;
         let submit = Submit {
             due: self.due.map(|stamp| stamp.0),
             priority: self.priority.or(own).unwrap_or(kind.policy.priority),
             sets_priority: true,
-            fingerprint: told.or(keyed.fingerprint),
+            fingerprint: stated.or(keyed.fingerprint),
             batch: None,
         };
         let (indexes, uniques) = keyed.values;
-        let new = NewTask { kind: kind.id, id, indexes, uniques, payload: keyed.payload, submit, needs: Vec::new() };
+        let new =
+            NewTask { kind: kind.id, id, indexes, uniques, payload: keyed.payload, submit, dependencies: Vec::new() };
         Ok((new, keyed.guessed))
     }
 }

@@ -72,7 +72,7 @@ impl DeferredLines {
         let mut known = HashMap::new();
         let mut rest = Vec::new();
         for (awaited, lines) in &self.lines {
-            let reason = told(awaited, missing(awaited, &awaits, &mut known), &awaits);
+            let reason = refusal(awaited, missing(awaited, &awaits, &mut known), &awaits);
             rest.extend(lines.iter().map(|held| (held.line.number, reason.clone())));
         }
         rest.sort_unstable_by_key(|(number, _)| *number);
@@ -114,7 +114,7 @@ fn missing<'h>(
     reason
 }
 
-fn told(
+fn refusal(
     awaited: &AwaitedDependency,
     missing: Missing<'_>,
     awaits: &HashMap<&AwaitedDependency, &AwaitedDependency>,

@@ -23,18 +23,20 @@ use crate::{
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 pub(super) enum PortableDependency {
-    Task { kind: String, id: Value, otherwise: String },
-    Batch { batch: String, otherwise: String },
-    Deleted { deleted: (), otherwise: String },
+    Task { kind: String, id: Value, on_failure: String },
+    Batch { batch: String, on_failure: String },
+    Deleted { deleted: (), on_failure: String },
 }
 
 impl PortableDependency {
-    pub(super) fn of((on, otherwise): (Option<DependencyTarget>, OnDependencyFailure)) -> Self {
-        let otherwise = otherwise.name().to_owned();
+    pub(super) fn of((on, on_failure): (Option<DependencyTarget>, OnDependencyFailure)) -> Self {
+        let on_failure = on_failure.name().to_owned();
         match on {
-            Some(DependencyTarget::Task(name)) => Self::Task { kind: name.kind, id: Value::of_id(&name.id), otherwise },
-            Some(DependencyTarget::Batch { label }) => Self::Batch { batch: label, otherwise },
-            None => Self::Deleted { deleted: (), otherwise },
+            Some(DependencyTarget::Task(name)) => {
+                Self::Task { kind: name.kind, id: Value::of_id(&name.id), on_failure }
+            }
+            Some(DependencyTarget::Batch { label }) => Self::Batch { batch: label, on_failure },
+            None => Self::Deleted { deleted: (), on_failure },
         }
     }
 
@@ -50,10 +52,10 @@ impl PortableDependency {
         }
     }
 
-    pub(super) fn otherwise(&self) -> Result<OnDependencyFailure> {
-        let (Self::Task { otherwise, .. } | Self::Batch { otherwise, .. } | Self::Deleted { otherwise, .. }) = self;
-        OnDependencyFailure::from_name(otherwise)
-            .ok_or_else(|| Error::invalid(format!("{otherwise:?} is no choice: write wait, skip, cancel or run")))
+    pub(super) fn on_failure(&self) -> Result<OnDependencyFailure> {
+        let (Self::Task { on_failure, .. } | Self::Batch { on_failure, .. } | Self::Deleted { on_failure, .. }) = self;
+        OnDependencyFailure::from_name(on_failure)
+            .ok_or_else(|| Error::invalid(format!("{on_failure:?} is no choice: write wait, skip, cancel or run")))
     }
 }
 
@@ -65,8 +67,12 @@ pub(super) enum AwaitedDependency {
 }
 
 impl AwaitedDependency {
-    /// The tie to it; `None` where it is not in the file.
-    pub(super) fn tie(&self, writer: &mut Writer<'_>, otherwise: OnDependencyFailure) -> Result<Option<NewDependency>> {
+    /// The dependency on it; `None` if the file does not contain it.
+    pub(super) fn new_dependency(
+        &self,
+        writer: &mut Writer<'_>,
+        on_failure: OnDependencyFailure,
+    ) -> Result<Option<NewDependency>> {
         let on = match self {
             Self::Batch(label) => writer.rows().with_label(label)?.map(DependencyRef::Batch),
             Self::Task(kind, id) => {
@@ -79,7 +85,7 @@ impl AwaitedDependency {
                 }
             }
         };
-        Ok(on.map(|on| NewDependency { on, otherwise }))
+        Ok(on.map(|on| NewDependency { on, on_failure }))
     }
 
     /// Why a line is refused that waits for it.

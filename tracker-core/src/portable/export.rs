@@ -83,7 +83,7 @@ impl Tracker {
     fn each_batch<L: Serialize>(
         &self,
         out: &mut impl Write,
-        mut told: impl FnMut(&mut Tables<&ReadTransaction>, u64, &Batch) -> Result<Option<L>>,
+        mut encode: impl FnMut(&mut Tables<&ReadTransaction>, u64, &Batch) -> Result<Option<L>>,
     ) -> Result<()> {
         let mut beyond = None;
         loop {
@@ -92,7 +92,7 @@ impl Tracker {
                 let last = batches.last().map(|(number, _)| *number);
                 let mut lines = Vec::with_capacity(batches.len());
                 for (number, batch) in &batches {
-                    lines.extend(told(rows, *number, batch)?);
+                    lines.extend(encode(rows, *number, batch)?);
                 }
                 Ok((lines, last))
             })?;
@@ -113,15 +113,15 @@ impl Tracker {
                 let (mut lines, mut bytes) = (Vec::new(), 0);
                 for task in rows.tasks_beyond(kind.id, beyond, BATCH)? {
                     if let Some(task_rows) = rows.task_rows(task)? {
-                        bytes += task_rows.body.payload.len();
+                        bytes += task_rows.row.payload.len();
                         let batch = match task_rows.header.batch {
                             Some(number) => rows.batch(number)?.map(|batch| batch.label),
                             None => None,
                         };
-                        let needs =
+                        let dependencies =
                             if task_rows.header.waits > 0 { rows.dependencies(task, usize::MAX)? } else { Vec::new() };
-                        let needs = needs.into_iter().map(PortableDependency::of).collect();
-                        lines.push(PortableTask { batch, needs, ..PortableTask::of(kind, &task_rows) });
+                        let dependencies = dependencies.into_iter().map(PortableDependency::of).collect();
+                        lines.push(PortableTask { batch, dependencies, ..PortableTask::of(kind, &task_rows) });
                     }
                     beyond = Some(task.seq);
                     if bytes >= BATCH_BYTES {

@@ -71,9 +71,9 @@ impl ImportedTask {
 
     /// The first of those it waits for that is not in the file.
     pub(super) fn awaits(&self, writer: &mut Writer<'_>) -> Result<Option<AwaitedDependency>> {
-        for need in &self.line.needs {
-            let Some(awaited) = need.awaited()? else { continue };
-            if awaited.tie(writer, need.otherwise()?)?.is_none() {
+        for dependency in &self.line.dependencies {
+            let Some(awaited) = dependency.awaited()? else { continue };
+            if awaited.new_dependency(writer, dependency.on_failure()?)?.is_none() {
                 return Ok(Some(awaited));
             }
         }
@@ -86,7 +86,7 @@ impl ImportedTask {
         let (kind, line) = (&self.kind, &mut self.line);
         let now = writer.now();
         let PortableHistory { mut header, mut past, fenceless } =
-            line.told(kind, Recorded { now, future }).map_err(Error::invalid)?;
+            line.header_and_history(kind, Recorded { now, future }).map_err(Error::invalid)?;
         let own = PortablePayload {
             indexes: line.indexes.take(),
             uniques: line.uniques.take(),
@@ -107,11 +107,11 @@ impl ImportedTask {
                 ended.fence = writer.take_fence()?;
             }
         }
-        let successor = successor.map(|keyed| keyed.body(&self.id));
+        let successor = successor.map(|keyed| keyed.task_row(&self.id));
         let task = kind.task(line.reserved.map_or_else(|| writer.new_seq(), Ok)?);
-        let whole = TaskRows { task, header, body: keyed.body(&self.id), past, progress: None, successor };
+        let whole = TaskRows { task, header, row: keyed.task_row(&self.id), past, progress: None, successor };
         let whole = released(kind, whole, now)?;
-        if self.line.batch.is_none() && self.line.needs.is_empty() {
+        if self.line.batch.is_none() && self.line.dependencies.is_empty() {
             writer.admit(kind, &whole)?;
         } else {
             self.put_tied(writer, whole)?;
@@ -134,21 +134,21 @@ impl ImportedTask {
             if let Some(number) = whole.header.batch {
                 writer.may_join(&self.kind, &self.id, None, number)?;
             }
-            let (mut ties, mut deleted) = (Vec::with_capacity(self.line.needs.len()), Vec::new());
-            for need in &self.line.needs {
-                let otherwise = need.otherwise()?;
-                match need.awaited()? {
+            let (mut found, mut deleted) = (Vec::with_capacity(self.line.dependencies.len()), Vec::new());
+            for dependency in &self.line.dependencies {
+                let on_failure = dependency.on_failure()?;
+                match dependency.awaited()? {
                     Some(awaited) => {
-                        ties.push(awaited.tie(writer, otherwise)?.ok_or_else(|| awaited.is_absent())?);
+                        found.push(awaited.new_dependency(writer, on_failure)?.ok_or_else(|| awaited.is_absent())?);
                     }
-                    None => deleted.push(otherwise),
+                    None => deleted.push(on_failure),
                 }
             }
             writer.admit(&self.kind, &whole)?;
-            if !ties.is_empty() {
-                writer.set_dependencies(&self.kind, whole.task, &self.id, &ties)?;
+            if !found.is_empty() {
+                writer.set_dependencies(&self.kind, whole.task, &self.id, &found)?;
             }
-            deleted.into_iter().try_for_each(|otherwise| writer.miss_target(whole.task, otherwise))
+            deleted.into_iter().try_for_each(|on_failure| writer.miss_target(whole.task, on_failure))
         });
         if let (Err(_), Some(number)) = (&put, made) {
             writer.remove_batch(number)?;
@@ -171,10 +171,10 @@ fn released(kind: &Kind, mut whole: TaskRows, now: i64) -> Result<TaskRows> {
         chance: 0.0,
     };
     let decided = kind.rules(now).decide(Some(&whole.header), &Command::Finish(finish));
-    let decision = decided.map_err(|reason| kind.refuse(whole.body.id.clone(), reason))?;
+    let decision = decided.map_err(|reason| kind.refuse(whole.row.id.clone(), reason))?;
     whole.past.extend(decision.history);
-    if let Some(body) = whole.successor.take().filter(|_| decision.body == PayloadChange::TakeSuccessor) {
-        whole.body = body;
+    if let Some(row) = whole.successor.take().filter(|_| decision.payload == PayloadChange::TakeSuccessor) {
+        whole.row = row;
     }
     if let Some(header) = decision.header {
         whole.header = header;

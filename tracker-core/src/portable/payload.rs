@@ -40,7 +40,7 @@ pub(super) struct Keyed {
 }
 
 impl Keyed {
-    pub(super) fn body(self, id: &TaskKey) -> TaskRow {
+    pub(super) fn task_row(self, id: &TaskKey) -> TaskRow {
         let (indexes, uniques) = self.values;
         TaskRow { id: id.clone(), indexes, uniques, payload: self.payload }
     }
@@ -59,8 +59,8 @@ impl PortablePayload {
         }
     }
 
-    pub(super) fn of_body(kind: &Kind, body: &TaskRow) -> Self {
-        Self::of(kind, (&body.indexes, &body.uniques), &body.payload)
+    pub(super) fn of_row(kind: &Kind, row: &TaskRow) -> Self {
+        Self::of(kind, (&row.indexes, &row.uniques), &row.payload)
     }
 
     /// The payload with its keys, of a task with this id; one of a task that has none yet may say its own.
@@ -68,16 +68,16 @@ impl PortablePayload {
         check_bytes(self.payload.as_bytes())?;
         let (indexes, uniques) = (self.indexes.unwrap_or_default(), self.uniques.unwrap_or_default());
         let names: Vec<&String> = kind.uniques.iter().map(|(name, _)| name).collect();
-        for (told, known, what) in
+        for (given, known, what) in
             [(&indexes, kind.indexes.iter().collect(), "index"), (&uniques, names.clone(), "unique key")]
         {
-            known_only(told, &known, what)?;
+            known_only(given, &known, what)?;
         }
-        let told = kind.indexes.iter().all(|name| indexes.contains_key(name))
+        let complete = kind.indexes.iter().all(|name| indexes.contains_key(name))
             && names.iter().all(|name| uniques.contains_key(*name));
         let payload = self.payload.as_bytes().to_vec();
         let (values, fingerprint, guessed) = match typed {
-            Some(typed) if !told => {
+            Some(typed) if !complete => {
                 let own = typed(&payload).ok_or_else(|| {
                     Error::invalid("its payload cannot be read as the type that is open for its kind")
                 })?;
@@ -88,7 +88,7 @@ impl PortablePayload {
                 }
                 (own.values, own.fingerprint, false)
             }
-            _ => (found(kind, &self.payload, &indexes, &uniques), None, !told),
+            _ => (found(kind, &self.payload, &indexes, &uniques), None, !complete),
         };
         check_values(&values.0)?;
         check_values(&values.1)?;
@@ -96,8 +96,8 @@ impl PortablePayload {
     }
 }
 
-fn known_only(told: &Keys, known: &Vec<&String>, what: &str) -> Result<()> {
-    match told.keys().find(|name| !known.contains(name)) {
+fn known_only(given: &Keys, known: &Vec<&String>, what: &str) -> Result<()> {
+    match given.keys().find(|name| !known.contains(name)) {
         Some(name) => Err(Error::invalid(format!("its kind has no {what} {name:?}; it has {known:?}"))),
         None => Ok(()),
     }
@@ -109,7 +109,7 @@ fn found(kind: &Kind, payload: &Payload, indexes: &Keys, uniques: &Keys) -> Valu
     let guess = |name: &str| Value::guess(node.as_ref().and_then(|node| Node::field(node, name)));
     let index = |name: &String| indexes.get(name).cloned().or_else(|| guess(name)).unwrap_or(Value::None).encoded();
     let unique = |(name, _): &(String, bool)| match uniques.get(name) {
-        Some(told) => told.encoded(),
+        Some(given) => given.encoded(),
         None => guess(name).filter(|value| *value != Value::None).map(|value| value.encoded()).unwrap_or_default(),
     };
     (kind.indexes.iter().map(index).collect(), kind.uniques.iter().map(unique).collect())

@@ -59,7 +59,7 @@ pub(super) struct PortableTask {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub needs: Vec<PortableDependency>,
+    pub dependencies: Vec<PortableDependency>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<PortableLease>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,7 +117,7 @@ pub(super) struct PortableProgress {
 
 impl PortableTask {
     pub(super) fn of(kind: &Kind, whole: &TaskRows) -> Self {
-        let TaskRows { header, body, past, progress, successor, .. } = whole;
+        let TaskRows { header, row, past, progress, successor, .. } = whole;
         let name = |code: i32| match kind.graph.status(code) {
             Some(status) => StatusRef::Name(status.name.clone()),
             None => StatusRef::Code(code),
@@ -132,10 +132,10 @@ impl PortableTask {
             detached: lease.detached,
             cancel_requested: header.cancel,
         });
-        let PortablePayload { indexes, uniques, payload } = PortablePayload::of_body(kind, body);
+        let PortablePayload { indexes, uniques, payload } = PortablePayload::of_row(kind, row);
         Self {
             kind: Some(kind.name.clone()),
-            id: Value::of_id(&body.id),
+            id: Value::of_id(&row.id),
             status: Some(name(header.code)),
             code: Some(header.code),
             priority: Some(header.priority),
@@ -151,7 +151,7 @@ impl PortableTask {
             unreadable: header.unreadable,
             doubtful: header.doubtful,
             batch: None,
-            needs: Vec::new(),
+            dependencies: Vec::new(),
             lease,
             progress: progress.as_ref().map(|progress| PortableProgress {
                 done: progress.done,
@@ -167,7 +167,7 @@ impl PortableTask {
             indexes,
             uniques,
             payload,
-            successor: successor.as_ref().map(|body| PortablePayload::of_body(kind, body)),
+            successor: successor.as_ref().map(|row| PortablePayload::of_row(kind, row)),
             reserved: None,
         }
     }
@@ -186,7 +186,7 @@ const FENCES: u64 = u64::MAX / 2;
 
 impl PortableTask {
     /// The header and the history; what is not told is as of a task that is submitted now.
-    pub(super) fn told(&mut self, kind: &Kind, times: Recorded) -> Result<PortableHistory, String> {
+    pub(super) fn header_and_history(&mut self, kind: &Kind, times: Recorded) -> Result<PortableHistory, String> {
         let code = self.resolve(kind)?;
         let updated = self.updated.map_or(Ok(times.now), |stamp| stamp.recorded("updated", times))?;
         let created = self.created.map_or(Ok(updated), |stamp| stamp.recorded("created", times))?;
@@ -195,8 +195,8 @@ impl PortableTask {
         let cancel = lease.as_ref().is_some_and(|(_, cancel)| *cancel);
         let mut past = Vec::new();
         let mut fenceless = false;
-        for (number, told) in (1..).zip(std::mem::take(&mut self.history)) {
-            let attempt = told.attempt();
+        for (number, attempt) in (1..).zip(std::mem::take(&mut self.history)) {
+            let attempt = attempt.attempt();
             fenceless |= attempt.fence.is_none();
             past.push(attempt.ended(kind, number, u64::from(number), (updated, times))?);
         }

@@ -175,7 +175,7 @@ impl DependencyKey {
     }
 
     /// The key in the table of the other direction.
-    pub(crate) fn turned(self) -> Self {
+    pub(crate) fn reversed(self) -> Self {
         Self { from: self.to, to: self.from }
     }
 }
@@ -270,9 +270,9 @@ mod tests {
             assert_eq!(limit_queue_place(key.kind, &limit_queue_key(&limit_prefix(key.kind, b"a"), key)), Some(key));
             let count = CountKey { kind: key.kind, code: key.code };
             assert_eq!(CountKey::unpack(&count.pack()), count);
-            let need = DependencyKey { from: key.task(), to: TaskRef { kind: key.kind / 2, seq: key.seq / 3 } };
-            assert_eq!(DependencyKey::unpack(&need.pack()), need);
-            let member = MemberKey { batch: key.seq, task: need.to };
+            let dependency = DependencyKey { from: key.task(), to: TaskRef { kind: key.kind / 2, seq: key.seq / 3 } };
+            assert_eq!(DependencyKey::unpack(&dependency.pack()), dependency);
+            let member = MemberKey { batch: key.seq, task: dependency.to };
             assert_eq!(MemberKey::unpack(&member.pack()), member);
         }
     }

@@ -190,14 +190,14 @@ impl<S: Source> Tables<S> {
         bytes.map(|bytes| row_of("tracker.headers", task, bytes.value())).transpose()
     }
 
-    pub(crate) fn body(&mut self, task: TaskRef) -> Result<Option<TaskRow>> {
+    pub(crate) fn find_task_row(&mut self, task: TaskRef) -> Result<Option<TaskRow>> {
         let bytes = self.payloads()?.get(&task.pack())?;
         bytes.map(|bytes| row_of("tracker.payloads", task, bytes.value())).transpose()
     }
 
     /// The payload row of a task that has a header.
-    pub(crate) fn body_of(&mut self, task: TaskRef) -> Result<TaskRow> {
-        self.body(task)?.ok_or_else(|| Error::corrupted("tracker.payloads", task, "the task has no body"))
+    pub(crate) fn task_row(&mut self, task: TaskRef) -> Result<TaskRow> {
+        self.find_task_row(task)?.ok_or_else(|| Error::corrupted("tracker.payloads", task, "the task has no payload"))
     }
 
     pub(crate) fn successor(&mut self, task: TaskRef) -> Result<Option<TaskRow>> {
@@ -208,11 +208,11 @@ impl<S: Source> Tables<S> {
     /// The payload that an update starts from, and its revision. The update frees a task whose lease has run out, so a payload
     /// that waits for the end of the attempt is the one to update.
     pub(crate) fn changeable(&mut self, task: TaskRef, header: &Header, now: Micros) -> Result<(TaskRow, u32)> {
-        let freed = header.successor && header.lease.as_ref().is_some_and(|lease| lease.is_over(now));
+        let freed = header.successor && header.lease.as_ref().is_some_and(|lease| lease.has_expired(now));
         let successor = if freed { self.successor(task)? } else { None };
         match successor {
-            Some(body) => Ok((body, header.revision.wrapping_add(1))),
-            None => Ok((self.body_of(task)?, header.revision)),
+            Some(row) => Ok((row, header.revision.wrapping_add(1))),
+            None => Ok((self.task_row(task)?, header.revision)),
         }
     }
 
@@ -225,8 +225,8 @@ impl<S: Source> Tables<S> {
         let seq = self.ids()?.get(keys::id_key(kind, id).as_slice())?.map(|seq| seq.value());
         let Some(task) = seq.map(|seq| TaskRef { kind, seq }) else { return Ok(None) };
         // The row has no checksum of its own: damaged, it could name another task, or none.
-        let body = self.payloads()?.get(&task.pack())?;
-        let is_its_own = body.map(|body| encoding::is_body_of(body.value(), id));
+        let row = self.payloads()?.get(&task.pack())?;
+        let is_its_own = row.map(|row| encoding::is_row_of(row.value(), id));
         match is_its_own {
             Some(true) => Ok(Some(task)),
             Some(false) => Err(Error::corrupted("tracker.ids", id, format!("{task} has another id"))),
@@ -240,8 +240,9 @@ impl<S: Source> Tables<S> {
         let seq = self.unique_keys()?.get(keys::unique_key(kind, number, value).as_slice())?.map(|seq| seq.value());
         let Some(task) = seq.map(|seq| TaskRef { kind, seq }) else { return Ok(None) };
         // The row has no checksum of its own: damaged, it could name another task, or none.
-        let is_its_own =
-            self.body(task)?.is_some_and(|row| row.uniques.get(usize::from(number)).is_some_and(|own| own == value));
+        let is_its_own = self
+            .find_task_row(task)?
+            .is_some_and(|row| row.uniques.get(usize::from(number)).is_some_and(|own| own == value));
         if is_its_own {
             Ok(Some(task))
         } else {

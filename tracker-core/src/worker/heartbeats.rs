@@ -67,7 +67,7 @@ impl Heartbeats {
         let run = RunningAttempt {
             shared: shared.clone(),
             task: claimed.task,
-            id: claimed.body.id.clone(),
+            id: claimed.row.id.clone(),
             owner: claimed.owner,
             lease: between(0, length),
             limit: None,

@@ -170,7 +170,7 @@ mod linux {
     /// Returns whether the attempt ended by a crash of its run.
     fn has_crashed(tasks: &Tasks<Line>, id: &TaskKey, fence: u64) -> Result<bool, CliError> {
         let Some(record) = tasks.get(id)? else { return Ok(false) };
-        Ok(record.history.iter().any(|attempt| attempt.fence == fence && attempt.ending == AttemptStatus::Crashed))
+        Ok(record.history.iter().any(|attempt| attempt.fence == fence && attempt.status == AttemptStatus::Crashed))
     }
 }
 

@@ -22,16 +22,16 @@ impl Problem {
     pub fn all(kind: &KindInfo, counts: &CountsView, leased: &[LeasedTask], plan: &Plan, no_worker: bool) -> Vec<Self> {
         let given_up = counts.counts.iter().filter(|counted| counted.status.means == Role::Exhausted);
         let given_up = number::sum(given_up.map(|counted| counted.count));
-        let expired = leased.iter().filter(|leased| leased.is_over).count() as u64;
+        let expired = leased.iter().filter(|leased| leased.has_expired).count() as u64;
         // A lease of a ticket needs no process.
         let orphaned =
-            leased.iter().filter(|leased| no_worker && !leased.is_over && !leased.lease.detached).count() as u64;
+            leased.iter().filter(|leased| no_worker && !leased.has_expired && !leased.lease.detached).count() as u64;
         let crashing = leased.iter().filter(|leased| leased.crashes >= 2).count() as u64;
         let blocked = |why: &Explanation| {
             number::sum(plan.rest.iter().filter(|rest| rest.why == *why).map(|rest| rest.amount.count))
         };
         let unreadable = blocked(&Explanation::Unreadable);
-        let waiting = blocked(&Explanation::Paused).saturating_add(plan.in_line.count);
+        let waiting = blocked(&Explanation::Paused).saturating_add(plan.queued.count);
         let found = [
             ("exhausted", given_up, "given up: `tracker errors` shows why, `tracker retry` starts them again"),
             (

@@ -106,7 +106,7 @@ fn activity(app: &App, kind: &KindSnapshot, palette: Palette) -> Line<'static> {
         }
     }
     // The leases are ordered by expiry.
-    let expired = kind.leases.iter().filter(|leased| leased.is_over).count() as u64;
+    let expired = kind.leases.iter().filter(|leased| leased.has_expired).count() as u64;
     let held = kind.counts.iter().filter(|(status, _)| status.role == Role::InProgress).map(|(_, count)| count);
     let running = held.sum::<u64>().saturating_sub(expired);
     if running > 0 {
@@ -136,7 +136,7 @@ fn draw_leases(frame: &mut Frame<'_>, area: Rect, app: &App, palette: Palette) {
         let progress = leased.progress.as_ref().map_or_else(String::new, |info| format!("  {}", progress(info)));
         Line::from(vec![
             palette.text(
-                if leased.is_over { TextStyle::Bad } else { TextStyle::Busy },
+                if leased.has_expired { TextStyle::Bad } else { TextStyle::Busy },
                 &format!(" {:>8}  ", HumanDuration(since).to_string()),
             ),
             palette.text(TextStyle::Plain, &format!("{}{progress}  ", truncate::middle(&leased.id.to_string(), width))),

@@ -63,7 +63,7 @@ fn lines(task: &UntypedRecord, why: &Explanation, palette: Palette) -> Vec<Line<
 }
 
 fn attempt_lines(attempt: &Attempt, palette: Palette) -> Vec<Line<'static>> {
-    let style = match attempt.ending {
+    let style = match attempt.status {
         AttemptStatus::Succeeded => TextStyle::Good,
         AttemptStatus::Failed | AttemptStatus::Crashed => TextStyle::Warn,
         AttemptStatus::GaveUp => TextStyle::Bad,
@@ -75,7 +75,7 @@ fn attempt_lines(attempt: &Attempt, palette: Palette) -> Vec<Line<'static>> {
             &format!("  {:>2}  {}  ", attempt.attempt, attempt.started_at.format("%m-%d %H:%M:%S")),
         ),
         palette.text(TextStyle::Quiet, &format!("{:>8}  ", HumanDuration(attempt.duration).to_string())),
-        palette.text(style, &attempt.ending.to_string()),
+        palette.text(style, &attempt.status.to_string()),
         palette.text(TextStyle::Quiet, &format!("  {}", attempt.worker)),
     ])];
     if let Some(failure) = &attempt.failure {

@@ -1,4 +1,4 @@
-//! One attempt of an async body: its panic is caught, and its time is limited.
+//! One attempt of an async handler: its panic is caught, and its time is limited.
 
 use std::{
     future::{pending, poll_fn},

@@ -194,7 +194,7 @@ impl Batch {
     /// # Errors
     /// A failure of the storage.
     pub fn requeue(&self, roles: &[Role]) -> Result<u64> {
-        let wanted = |kind: &Kind, header: &Header| roles.contains(&kind.rules(0).counts_as(header));
+        let wanted = |kind: &Kind, header: &Header| roles.contains(&kind.rules(0).overall_role(header));
         self.command_all(&Command::Requeue(Requeue::default()), wanted)
     }
 
@@ -238,7 +238,7 @@ impl Batch {
             for task in page {
                 let (Some(kind), Some(header)) = (kinds.get(task.kind), rows.header(*task)?) else { continue };
                 if wanted(kind, &header) {
-                    let target = Target::Known(*task, rows.body_of(*task)?.id);
+                    let target = Target::Known(*task, rows.task_row(*task)?.id);
                     commands.push(TaskCommand::new(task.kind, target, command.clone()));
                 }
             }

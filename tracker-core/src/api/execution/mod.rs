@@ -52,7 +52,7 @@ pub struct Execution<T: TrackedTask> {
     task: Option<T>,
     /// The priority that the stored payload names.
     priority: Option<u8>,
-    /// The payload as it is stored, so that what a body leaves as it was is not written again.
+    /// The payload as it is stored, so that what a handler leaves as it was is not written again.
     stored: Vec<u8>,
     remarks: AttemptNotes,
     next: Vec<NewTask>,
@@ -62,7 +62,7 @@ pub struct Execution<T: TrackedTask> {
     asked: bool,
     /// A transaction that ended the attempt has committed.
     committed: Arc<AtomicBool>,
-    /// What the body has stored itself.
+    /// What the handler has stored itself.
     ended: Option<(Outcome, Option<Failure>)>,
     /// Dropped, it is given back instead of failed, unless by a panic.
     pub(crate) release_on_drop: bool,
@@ -89,15 +89,15 @@ impl<T: TrackedTask> Execution<T> {
 
     /// Takes what was claimed; what cannot be decoded is to be put out of the line.
     pub(crate) fn decode(shared: &Arc<Shared>, kind: &Arc<Kind>, claimed: Claimed) -> Result<Self, Box<Unreadable>> {
-        let Claimed { task, owner, header, body } = claimed;
-        let decoded: T = codec::decode(&kind.name, &body.id, &body.payload).map_err(|error| {
+        let Claimed { task, owner, header, row } = claimed;
+        let decoded: T = codec::decode(&kind.name, &row.id, &row.payload).map_err(|error| {
             // What serde complains of may quote the payload.
             let redacted = contain(|| shared.text(error.to_string(), TEXT));
-            let told = redacted.unwrap_or_else(|_| "its text was dropped: the function given to Options::redact panicked".to_owned());
+            let text = redacted.unwrap_or_else(|_| "its text was dropped: the function given to Options::redact panicked".to_owned());
             contain::log(|| {
-                tracing::error!(kind = kind.name, id = %body.id, error = told, "a task cannot be read: no claim takes it any more");
+                tracing::error!(kind = kind.name, id = %row.id, error = text, "a task cannot be read: no claim takes it any more");
             });
-            let target = Target::Known(task, body.id.clone());
+            let target = Target::Known(task, row.id.clone());
             Unreadable { error, strand: TaskCommand::new(kind.id, target, Command::Unreadable { owner }) }
         })?;
         let lease = header.lease.as_ref().map_or(0, |lease| lease.length);
@@ -107,14 +107,14 @@ impl<T: TrackedTask> Execution<T> {
             shared: shared.clone(),
             kind: kind.clone(),
             task_ref: task,
-            id: body.id,
+            id: row.id,
             owner,
             attempt: header.attempts,
             crashes: header.crashes,
             lease: crate::model::time::between(0, lease),
             priority: decoded.priority(),
             task: Some(decoded),
-            stored: body.payload,
+            stored: row.payload,
             remarks: AttemptNotes::default(),
             next: Vec::new(),
             begun: shared.engine.time().monotonic(),
@@ -204,18 +204,18 @@ impl<T: TrackedTask> Execution<T> {
         codec::changed_priority(&self.kind, self.priority, self.task())
     }
 
-    /// What is stored is open from now on: whatever the body leaves is written.
-    fn unsettle(&mut self) {
+    /// What is stored is open from now on: whatever the handler leaves is written.
+    fn forget_stored(&mut self) {
         self.stored.clear();
     }
 
-    pub(super) async fn command(&mut self, port: impl Port, command: Command, body: Option<TaskRow>) -> Result<()> {
-        let answer = port.call(&self.shared, self.task_command(command, body)).await;
+    pub(super) async fn command(&mut self, port: impl Port, command: Command, row: Option<TaskRow>) -> Result<()> {
+        let answer = port.call(&self.shared, self.task_command(command, row)).await;
         self.commanded(answer)
     }
 
-    fn task_command(&self, command: Command, body: Option<TaskRow>) -> TaskCommand {
-        TaskCommand { body, ..TaskCommand::new(self.kind.id, self.target(), command) }
+    fn task_command(&self, command: Command, row: Option<TaskRow>) -> TaskCommand {
+        TaskCommand { row, ..TaskCommand::new(self.kind.id, self.target(), command) }
     }
 
     /// Hears the answer to a command about the lease.
@@ -245,8 +245,8 @@ impl<T: TrackedTask> Execution<T> {
         let command = Command::Renew { owner: self.owner, lease: None, begin: false };
         let command =
             TaskCommand { progress: Some(progress), ..TaskCommand::new(self.kind.id, self.target(), command) };
-        let told = UpdateProgress { command, cancelled: self.cancelled.clone() };
-        if let Err(error) = self.shared.engine.post(told) {
+        let update = UpdateProgress { command, cancelled: self.cancelled.clone() };
+        if let Err(error) = self.shared.engine.post(update) {
             contain::log(|| tracing::debug!(%error, "progress was not stored"));
         }
     }
@@ -339,7 +339,7 @@ impl<T: TrackedTask> Drop for Execution<T> {
             (Outcome::Fail { retry_in: None }, Some(Failure { panicked, ..Failure::new(error) }))
         };
         let finish = self.finish(outcome, failure, false);
-        let action = FinishTask { task: self.task_ref, id: self.id.clone(), finish, body: None, next: Vec::new() };
+        let action = FinishTask { task: self.task_ref, id: self.id.clone(), finish, row: None, next: Vec::new() };
         if let Err(error) = self.shared.engine.post(action) {
             contain::log(|| tracing::warn!(%error, "an execution was dropped and its end could not be queued"));
         }

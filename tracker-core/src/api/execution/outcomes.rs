@@ -41,11 +41,11 @@ calls! {
     /// # Errors
     /// `LeaseLost`, `Unwritable`, `TooLarge`, `Invalid` if the id was changed.
     pub fn checkpoint() -> Result<()> {
-        let body = codec::body(&execution.id, execution.task())?;
-        let payload = body.payload.clone();
-        execution.unsettle();
+        let row = codec::task_row(&execution.id, execution.task())?;
+        let payload = row.payload.clone();
+        execution.forget_stored();
         let checkpoint = execution.checkpoint_command();
-        execution.command(port, checkpoint, Some(body)).await?;
+        execution.command(port, checkpoint, Some(row)).await?;
         execution.stored = payload;
         execution.priority = execution.task().priority();
         Ok(())
@@ -212,8 +212,8 @@ impl<T: TrackedTask> Execution<T> {
 
     /// The end of this attempt as an action; the failure is redacted.
     pub(crate) fn finish_of(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<FinishTask> {
-        let body = if keep {
-            Some(codec::body(&self.id, self.task())?).filter(|body| body.payload != self.stored)
+        let row = if keep {
+            Some(codec::task_row(&self.id, self.task())?).filter(|row| row.payload != self.stored)
         } else {
             None
         };
@@ -221,8 +221,8 @@ impl<T: TrackedTask> Execution<T> {
         Ok(FinishTask {
             task: self.task_ref,
             id: self.id.clone(),
-            finish: self.finish(outcome, failure, body.is_some()),
-            body,
+            finish: self.finish(outcome, failure, row.is_some()),
+            row,
             next,
         })
     }

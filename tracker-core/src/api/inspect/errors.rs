@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     api::{
-        query::{Search, Wanted},
+        query::{Search, StatusFilter},
         schema::Schema,
         tasks::Tasks,
     },
@@ -84,7 +84,7 @@ impl<T: Schema> Tasks<T> {
     /// The file cannot be read.
     pub fn errors(&self, most: usize) -> Result<ErrorGroups> {
         let mut search = Search { newest_first: true, ..Search::new() };
-        search.want([Role::Failed, Role::Exhausted, Role::Ignored].map(Wanted::Role));
+        search.add_statuses([Role::Failed, Role::Exhausted, Role::Ignored].map(StatusFilter::Role));
         let mut groups: HashMap<String, ErrorPattern> = HashMap::new();
         let mut looked_at = 0;
         let complete = loop {
@@ -106,7 +106,7 @@ impl<T: Schema> Tasks<T> {
                     let Some((message, at)) = past.iter().rev().find_map(message_of) else { continue };
                     let retrying = kind.graph.status(header.code).is_some_and(|status| status.role == Role::Failed)
                         && header.due != crate::model::transition::NEVER;
-                    page.push((message.to_owned(), at, retrying, rows.body_of(task)?.id));
+                    page.push((message.to_owned(), at, retrying, rows.task_row(task)?.id));
                 }
                 Ok((page, next))
             })?;

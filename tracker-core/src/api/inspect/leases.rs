@@ -24,7 +24,7 @@ pub struct LeasedTask {
     /// Who has it, since when, until when.
     pub lease: LeaseInfo,
     /// Whether the lease ran out: the next claim or rescue frees the task.
-    pub is_over: bool,
+    pub has_expired: bool,
     /// Whether the attempt was asked to end as cancelled.
     pub cancel_requested: bool,
     /// How many leases of it in a row ended without an outcome.
@@ -53,10 +53,10 @@ impl<T: Schema> Tasks<T> {
                 let Some(header) = rows.header(key.task())? else { continue };
                 let (Some(lease), Some(status)) = (&header.lease, kind.graph.status(header.code)) else { continue };
                 leased.push(LeasedTask {
-                    id: rows.body_of(key.task())?.id,
+                    id: rows.task_row(key.task())?.id,
                     status: status.clone(),
                     lease: lease.into(),
-                    is_over: lease.is_over(now),
+                    has_expired: lease.has_expired(now),
                     cancel_requested: header.cancel,
                     crashes: header.crashes,
                     progress: rows.progress(key.task())?.map(Into::into),

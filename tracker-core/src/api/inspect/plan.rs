@@ -12,7 +12,7 @@ use crate::{
         status::StatusInfo,
         task::TaskKey,
         time::{Micros, utc},
-        transition::{Explanation, Situation},
+        transition::{Explanation, StartContext},
     },
     storage::{
         keys::ClaimKey,
@@ -32,7 +32,7 @@ pub struct Plan {
     /// by a worker of its step.
     pub next: Vec<PlannedTask>,
     /// How many are in line in all.
-    pub in_line: BoundedCount,
+    pub queued: BoundedCount,
     /// The others, by status and reason.
     pub rest: Vec<BlockedGroup>,
 }
@@ -102,7 +102,7 @@ impl<T: Schema> Tasks<T> {
         self.shared.engine.read(|rows| {
             let kind = self.kind_in(rows)?;
             let mut drawn =
-                Drawn { kind: &kind, now, next: Vec::new(), in_line: BoundedCount::exactly(0), rest: Vec::new() };
+                Drawn { kind: &kind, now, next: Vec::new(), queued: BoundedCount::exactly(0), rest: Vec::new() };
             for status in kind.graph.statuses() {
                 drawn.add(rows, status, most)?;
             }
@@ -112,10 +112,10 @@ impl<T: Schema> Tasks<T> {
             let opens = rows.rate_opens(&kind, now)?;
             for (ahead, key) in (0..).zip(&drawn.next) {
                 let full = kind.limit().is_some() && rows.is_limited(&kind, key.task())?;
-                let situation = Situation { full, opens, ahead, ..Situation::default() };
-                next.extend(planned(rows, &kind, *key, now, &situation)?);
+                let context = StartContext { full, opens, ahead, ..StartContext::default() };
+                next.extend(planned(rows, &kind, *key, now, &context)?);
             }
-            Ok(Plan { paused: kind.paused, next, in_line: drawn.in_line, rest: drawn.rest })
+            Ok(Plan { paused: kind.paused, next, queued: drawn.queued, rest: drawn.rest })
         })
     }
 
@@ -130,18 +130,18 @@ impl<T: Schema> Tasks<T> {
             let kind = self.kind_in(rows)?;
             let mut oldest = None;
             for code in startable(&kind) {
-                for (mark, task) in
+                for (position, task) in
                     rows.changed(&kind, code, ListingRange { most: 1_000, ..ListingRange::from(Micros::MIN) })?
                 {
                     let Some(header) = rows.header(task)? else { continue };
                     if header.due <= now && header.waits == 0 && !header.unreadable {
-                        oldest = oldest.into_iter().chain([(mark, task)]).min();
+                        oldest = oldest.into_iter().chain([(position, task)]).min();
                         break;
                     }
                 }
             }
             let Some(((at, _), task)) = oldest else { return Ok(None) };
-            Ok(Some((rows.body_of(task)?.id, utc(at))))
+            Ok(Some((rows.task_row(task)?.id, utc(at))))
         })
     }
 }
@@ -161,21 +161,21 @@ fn planned(
     kind: &Kind,
     key: ClaimKey,
     now: Micros,
-    situation: &Situation,
+    context: &StartContext,
 ) -> Result<Option<PlannedTask>> {
     let Some(header) = rows.header(key.task())? else { return Ok(None) };
     let Some(status) = kind.graph.status(header.code) else { return Ok(None) };
     let starts = |(step, _): &(u16, &str)| kind.graph.startable(*step).contains(&header.code);
     let step = (0..).zip(kind.graph.steps()).find(starts).map_or("", |(_, name)| name);
     Ok(Some(PlannedTask {
-        id: rows.body_of(key.task())?.id,
+        id: rows.task_row(key.task())?.id,
         status: status.clone(),
         step: step.to_owned(),
         priority: header.priority,
         due_at: utc(header.due),
         attempts: header.attempts,
         failures: header.failures,
-        why: kind.rules(now).explain(&header, situation),
+        why: kind.rules(now).explain(&header, context),
     }))
 }
 
@@ -184,7 +184,7 @@ struct Drawn<'k> {
     kind: &'k Kind,
     now: Micros,
     next: Vec<ClaimKey>,
-    in_line: BoundedCount,
+    queued: BoundedCount,
     rest: Vec<BlockedGroup>,
 }
 
@@ -206,9 +206,9 @@ impl Drawn<'_> {
         let others = BoundedCount { count: all.saturating_sub(due.count + behind.count + never.count), exact: !capped };
         if waits && !self.kind.paused {
             self.next.extend(rows.due_first(kind, code, self.now, most)?);
-            let in_line = amount(due.count);
-            self.in_line =
-                BoundedCount { count: self.in_line.count + in_line.count, exact: self.in_line.exact && in_line.exact };
+            let queued = amount(due.count);
+            self.queued =
+                BoundedCount { count: self.queued.count + queued.count, exact: self.queued.exact && queued.exact };
         } else {
             self.put_by(rows, status, amount(due.count), due.first)?;
         }
@@ -226,10 +226,10 @@ impl Drawn<'_> {
     ) -> Result<()> {
         let Some(first) = first else { return Ok(()) };
         let Some(header) = rows.header(first.task())? else { return Ok(()) };
-        let needs = if header.waits > 0 { rows.named_dependencies(first.task(), SOME)? } else { Vec::new() };
-        let situation = Situation { paused: self.kind.paused, needs, ..Situation::default() };
-        let why = self.kind.rules(self.now).explain(&header, &situation);
-        let example = rows.body_of(first.task())?.id;
+        let dependencies = if header.waits > 0 { rows.named_dependencies(first.task(), SOME)? } else { Vec::new() };
+        let context = StartContext { paused: self.kind.paused, dependencies, ..StartContext::default() };
+        let why = self.kind.rules(self.now).explain(&header, &context);
+        let example = rows.task_row(first.task())?.id;
         self.rest.push(BlockedGroup { status: status.clone(), amount, example, why });
         Ok(())
     }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     api::{
-        query::{Query, Wanted},
+        query::{Query, StatusFilter},
         schema::Untyped,
     },
     model::task::{IndexValue, TaskId},
@@ -16,13 +16,13 @@ impl Query<'_, Untyped> {
     /// digits of its code. One that the kind has not is an error (`Invalid`) when the query is asked.
     #[must_use]
     pub fn status(self, status: &str) -> Self {
-        self.wanting([Wanted::Named(status.to_owned())])
+        self.with_statuses([StatusFilter::Named(status.to_owned())])
     }
 
     /// Only tasks with the status of this code.
     #[must_use]
     pub fn code(self, code: i32) -> Self {
-        self.wanting([Wanted::Code(code)])
+        self.with_statuses([StatusFilter::Code(code)])
     }
 
     /// Only tasks whose field has the value that people write like this, whatever its type: text, a number, a uuid,

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     api::{
-        query::{Search, Wanted},
+        query::{Search, StatusFilter},
         schema::Schema,
         tasks::Tasks,
     },
@@ -111,18 +111,18 @@ impl<T: Schema> Tasks<T> {
 }
 
 /// The statuses in which tasks stand after an attempt; that a retry waits in pending is only where there is no failed.
-fn ended_in(graph: &Graph) -> Vec<Wanted> {
+fn ended_in(graph: &Graph) -> Vec<StatusFilter> {
     let wanted = |status: &&crate::model::status::StatusInfo| {
         status.role != Role::Pending || graph.code(status.step, Role::Failed).is_none()
     };
-    graph.statuses().iter().filter(wanted).map(|status| Wanted::Code(status.code)).collect()
+    graph.statuses().iter().filter(wanted).map(|status| StatusFilter::Code(status.code)).collect()
 }
 
 type Brief = (Micros, AttemptStatus, Duration);
 
 fn brief(ended: &StoredAttempt) -> Brief {
     let measured = ended.run.map(Duration::from_micros);
-    (ended.ended, ended.ending, measured.unwrap_or_else(|| between(ended.started, ended.ended)))
+    (ended.ended, ended.status, measured.unwrap_or_else(|| between(ended.started, ended.ended)))
 }
 
 fn pace_of(attempts: &[Brief], since: Micros, now: Micros) -> Throughput {
@@ -136,11 +136,11 @@ fn pace_of(attempts: &[Brief], since: Micros, now: Micros) -> Throughput {
         minutes: Vec::new(),
         durations: Vec::new(),
     };
-    for (at, ending, run) in attempts {
+    for (at, status, run) in attempts {
         let start = at.div_euclid(MINUTE) * MINUTE;
         let minute =
             minutes.entry(start).or_insert(ThroughputMinute { start: utc(start), succeeded: 0, failed: 0, other: 0 });
-        match ending {
+        match status {
             AttemptStatus::Succeeded => {
                 minute.succeeded += 1;
                 pace.succeeded += 1;

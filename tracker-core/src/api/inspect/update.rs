@@ -60,7 +60,7 @@ impl Tasks<Untyped> {
             let Some(header) = rows.header(task)? else { return Ok((kind, None)) };
             Ok((kind, Some((task, header.revision, rows.changeable(task, &header, now)?))))
         })?;
-        let Some((task, stored, (body, current))) = found else { return Err(gone(&kind, &id)) };
+        let Some((task, stored, (row, current))) = found else { return Err(gone(&kind, &id)) };
         if current != stored {
             // Another payload is stored once the expired lease ends: end it now, so that the next read returns that payload.
             engine.call(Rescue { kind: Some(kind.id), scope: Scope::Expired })?;
@@ -68,11 +68,11 @@ impl Tasks<Untyped> {
         if current != revision {
             return Err(kind.refuse(id, Reason::Stale));
         }
-        let priority = followed_priority(&kind, &body, payload)?;
-        let body = replaced(&kind, &body, payload)?;
+        let priority = followed_priority(&kind, &row, payload)?;
+        let row = replaced(&kind, &row, payload)?;
         let update = Command::Update { revision, priority };
         let command = TaskCommand::new(kind.id, Target::Known(task, id.clone()), update);
-        engine.call(TaskCommand { body: Some(body), ..command }).map(drop)
+        engine.call(TaskCommand { row: Some(row), ..command }).map(drop)
     }
 }
 
@@ -94,7 +94,7 @@ fn followed_priority(kind: &Kind, old: &TaskRow, payload: &Payload) -> Result<Op
     }
 }
 
-/// The body with another payload, its keys followed; refused where they cannot be.
+/// The row with another payload, its keys followed; refused where they cannot be.
 fn replaced(kind: &Kind, old: &TaskRow, payload: &Payload) -> Result<TaskRow> {
     let refuse = |what: String| {
         Error::invalid(format!(

@@ -77,7 +77,7 @@ impl<T: Schema> Query<'_, T> {
             let ids = engine.read(|rows| {
                 let mut ids = Vec::with_capacity(batch.len());
                 for task in batch {
-                    ids.extend(rows.body(*task)?.map(|body| (*task, body.id)));
+                    ids.extend(rows.find_task_row(*task)?.map(|row| (*task, row.id)));
                 }
                 Ok(ids)
             })?;

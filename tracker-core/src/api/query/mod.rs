@@ -3,7 +3,7 @@
 mod all;
 mod search;
 
-pub(crate) use search::{Search, Wanted, named};
+pub(crate) use search::{Search, StatusFilter, named};
 
 use std::{fmt, time::Duration};
 
@@ -49,7 +49,7 @@ impl<T: TrackedTask> Query<'_, T> {
     /// Only tasks with one of these statuses, or one of those named by further calls. An empty list matches no task.
     #[must_use]
     pub fn statuses(self, statuses: impl IntoIterator<Item = T::Status>) -> Self {
-        self.wanting(statuses.into_iter().map(|status| Wanted::Code(status.code())))
+        self.with_statuses(statuses.into_iter().map(|status| StatusFilter::Code(status.code())))
     }
 }
 
@@ -58,8 +58,8 @@ impl<'t, T: Schema> Query<'t, T> {
         Self { tasks, search: Search::new() }
     }
 
-    pub(crate) fn wanting(mut self, wanted: impl IntoIterator<Item = Wanted>) -> Self {
-        self.search.want(wanted);
+    pub(crate) fn with_statuses(mut self, filters: impl IntoIterator<Item = StatusFilter>) -> Self {
+        self.search.add_statuses(filters);
         self
     }
 
@@ -71,14 +71,14 @@ impl<'t, T: Schema> Query<'t, T> {
     /// Only tasks whose status has this role, in any step. None, where no status of the kind has it.
     #[must_use]
     pub fn role(self, role: Role) -> Self {
-        self.wanting([Wanted::Role(role)])
+        self.with_statuses([StatusFilter::Role(role)])
     }
 
     /// Only tasks that are neither done nor given up, ignored or cancelled, and that nobody has: those that wait to
     /// start, those between two steps, and the parked ones.
     #[must_use]
     pub fn unfinished(self) -> Self {
-        self.wanting([Wanted::Unfinished])
+        self.with_statuses([StatusFilter::Unfinished])
     }
 
     /// Only tasks whose field has this value; the field must be marked `#[task(index)]`.
@@ -225,7 +225,7 @@ impl<'t, T: Schema> Query<'t, T> {
                 let (found, next) = search.page(rows, &kind)?;
                 let mut ids = Vec::with_capacity(found.len());
                 for (_, task) in found {
-                    ids.extend(rows.body(task)?.map(|body| body.id));
+                    ids.extend(rows.find_task_row(task)?.map(|row| row.id));
                 }
                 Ok(Page::of(ids, next))
             })

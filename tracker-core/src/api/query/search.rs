@@ -21,7 +21,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Search {
     /// `None`: whatever their status.
-    pub statuses: Option<Vec<Wanted>>,
+    pub statuses: Option<Vec<StatusFilter>>,
     /// A field, and its encoded values of which a task must have one.
     pub index: Option<(String, Vec<Vec<u8>>)>,
     pub batch: Option<u64>,
@@ -39,7 +39,7 @@ pub(crate) struct Search {
 
 /// The statuses that a query wants.
 #[derive(Clone, Debug)]
-pub(crate) enum Wanted {
+pub(crate) enum StatusFilter {
     Code(i32),
     /// By its name, or the digits of its code.
     Named(String),
@@ -77,18 +77,18 @@ impl Search {
         }
     }
 
-    pub(crate) fn want(&mut self, wanted: impl IntoIterator<Item = Wanted>) {
-        self.statuses.get_or_insert_default().extend(wanted);
+    pub(crate) fn add_statuses(&mut self, filters: impl IntoIterator<Item = StatusFilter>) {
+        self.statuses.get_or_insert_default().extend(filters);
     }
 
     /// What a task's header must say.
     pub(crate) fn condition(&self, kind: &Kind) -> Result<Condition> {
         let codes = match &self.statuses {
             None => None,
-            Some(wanted) => {
+            Some(filters) => {
                 let mut codes = Vec::new();
-                for wanted in wanted {
-                    wanted.codes(kind, &mut codes)?;
+                for filter in filters {
+                    filter.codes(kind, &mut codes)?;
                 }
                 Some(codes)
             }
@@ -101,18 +101,18 @@ impl Search {
         let condition = self.condition(kind)?;
         if self.text.is_none() {
             let found = self.candidates(rows, kind, &condition, self.after, self.limit)?;
-            let next = if found.len() >= self.limit { found.last().map(|(mark, _)| *mark) } else { None };
+            let next = if found.len() >= self.limit { found.last().map(|(position, _)| *position) } else { None };
             return Ok((found, next));
         }
         let (mut found, mut after, mut looked) = (Vec::new(), self.after, 0);
         while found.len() < self.limit {
             let chunk = self.candidates(rows, kind, &condition, after, CHUNK)?;
             let last = chunk.len() < CHUNK;
-            for (mark, task) in chunk {
-                after = Some(mark);
+            for (position, task) in chunk {
+                after = Some(position);
                 looked += 1;
                 if self.matches(rows, &condition, task)? {
-                    found.push((mark, task));
+                    found.push((position, task));
                     if found.len() >= self.limit {
                         return Ok((found, after));
                     }
@@ -138,8 +138,8 @@ impl Search {
         let timeless = self.since.is_none() && self.until.is_none();
         if self.text.is_none() && timeless && self.index.is_none() && self.batch.is_none() {
             let counts = rows.counts_of(kind.id)?;
-            let wanted = counts.iter().filter(|(code, _)| condition.wants(*code));
-            return Ok((wanted.map(|(_, count)| *count).fold(0, u64::saturating_add), None));
+            let selected = counts.iter().filter(|(code, _)| condition.includes(*code));
+            return Ok((selected.map(|(_, count)| *count).fold(0, u64::saturating_add), None));
         }
         let (found, next) = self.page(rows, kind)?;
         Ok((found.len() as u64, next))
@@ -152,7 +152,7 @@ impl Search {
         }
         let Some(text) = &self.text else { return Ok(true) };
         let contains = |within: &str| within.to_lowercase().contains(text);
-        if contains(&rows.body_of(task)?.id.to_string()) {
+        if contains(&rows.task_row(task)?.id.to_string()) {
             return Ok(true);
         }
         if header.ended == 0 {
@@ -178,9 +178,9 @@ impl Search {
         }
         if self.by == By::Updated {
             let mut found = Vec::new();
-            let stretch = ListingRange { beyond: after, newest_first: self.newest_first, most, ..self.stretch() };
+            let range = ListingRange { beyond: after, newest_first: self.newest_first, most, ..self.range() };
             for code in condition.codes_of(&kind.graph) {
-                found.extend(rows.changed(kind, code, stretch)?);
+                found.extend(rows.changed(kind, code, range)?);
             }
             return Ok(self.cut(found, after, most));
         }
@@ -188,19 +188,24 @@ impl Search {
         if (self.since.is_some() || self.until.is_some()) && self.text.is_none() {
             let mut found = Vec::new();
             for code in condition.codes_of(&kind.graph) {
-                found.extend(rows.changed(kind, code, self.stretch())?);
+                found.extend(rows.changed(kind, code, self.range())?);
             }
             return Ok(self.cut(found, after, most));
         }
         // Few tasks in these statuses: gather and sort them. Many: the next ones in the order of submission are near.
         let counts = rows.counts_of(kind.id)?;
         let all: u64 = counts.iter().map(|(_, count)| *count).fold(0, u64::saturating_add);
-        let wanted = counts.iter().filter(|(code, _)| condition.wants(*code)).map(|(_, count)| *count);
-        let wanted = wanted.fold(0, u64::saturating_add);
-        if wanted == all || wanted.saturating_mul(wanted) > all.saturating_mul(most as u64) {
+        let selected = counts.iter().filter(|(code, _)| condition.includes(*code)).map(|(_, count)| *count);
+        let selected = selected.fold(0, u64::saturating_add);
+        if selected == all || selected.saturating_mul(selected) > all.saturating_mul(most as u64) {
             let beyond = after.map(|(_, seq)| seq);
-            let headers =
-                rows.headers_beyond(kind.id, beyond, self.newest_first, |header| condition.wants(header.code), most)?;
+            let headers = rows.headers_beyond(
+                kind.id,
+                beyond,
+                self.newest_first,
+                |header| condition.includes(header.code),
+                most,
+            )?;
             return Ok(headers.into_iter().map(|(task, header)| ((header.created, task.seq), task)).collect());
         }
         let mut found = Vec::new();
@@ -213,7 +218,7 @@ impl Search {
     }
 
     /// The times asked for.
-    fn stretch(&self) -> ListingRange {
+    fn range(&self) -> ListingRange {
         let until = self.until.unwrap_or(Micros::MAX);
         ListingRange { until, ..ListingRange::from(self.since.unwrap_or(Micros::MIN)) }
     }
@@ -263,12 +268,12 @@ impl Search {
         most: usize,
     ) -> Vec<(ListingPosition, TaskRef)> {
         let updated = self.by == By::Updated;
-        let key = |mark: ListingPosition| if updated { mark } else { (0, mark.1) };
+        let key = |position: ListingPosition| if updated { position } else { (0, position.1) };
         if let Some(after) = after {
             let (after, newest) = (key(after), self.newest_first);
-            found.retain(|(mark, _)| if newest { key(*mark) < after } else { key(*mark) > after });
+            found.retain(|(position, _)| if newest { key(*position) < after } else { key(*position) > after });
         }
-        found.sort_unstable_by_key(|(mark, _)| key(*mark));
+        found.sort_unstable_by_key(|(position, _)| key(*position));
         if self.newest_first {
             found.reverse();
         }
@@ -277,7 +282,7 @@ impl Search {
     }
 }
 
-impl Wanted {
+impl StatusFilter {
     fn codes(&self, kind: &Kind, codes: &mut Vec<i32>) -> Result<()> {
         match self {
             Self::Code(code) => codes.push(*code),
@@ -291,8 +296,11 @@ impl Wanted {
     }
 }
 
-fn codes_where(graph: &Graph, wanted: impl Fn(&crate::model::status::StatusInfo) -> bool) -> impl Iterator<Item = i32> {
-    graph.statuses().iter().filter(move |status| wanted(status)).map(|status| status.code)
+fn codes_where(
+    graph: &Graph,
+    selected: impl Fn(&crate::model::status::StatusInfo) -> bool,
+) -> impl Iterator<Item = i32> {
+    graph.statuses().iter().filter(move |status| selected(status)).map(|status| status.code)
 }
 
 /// The code of a status by its name (in upper or lower case), or by the digits of its code.

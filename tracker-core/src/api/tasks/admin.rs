@@ -152,15 +152,15 @@ impl<T: TrackedTask> Tasks<T> {
             let Some(header) = rows.header(task)? else { return Ok(None) };
             Ok(Some((task, rows.changeable(task, &header, now)?)))
         })?;
-        let Some((task, (body, revision))) = read else {
+        let Some((task, (row, revision))) = read else {
             return Err(self.kind()?.refuse(id.clone(), Reason::NotFound));
         };
-        let mut value: T = codec::decode(&self.name, id, &body.payload)?;
+        let mut value: T = codec::decode(&self.name, id, &row.payload)?;
         let before = value.priority();
         change(&mut value);
-        let body = Some(codec::body(id, &value)?);
+        let row = Some(codec::task_row(id, &value)?);
         let priority = codec::changed_priority(&*self.kind()?, before, &value);
         let target = Target::Known(task, id.clone());
-        Ok(TaskCommand { body, ..TaskCommand::new(self.kind, target, Command::Update { revision, priority }) })
+        Ok(TaskCommand { row, ..TaskCommand::new(self.kind, target, Command::Update { revision, priority }) })
     }
 }

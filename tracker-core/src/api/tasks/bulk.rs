@@ -31,14 +31,14 @@ pub(crate) type PartResult = Result<Vec<Result<CommandResult>>>;
 
 impl SubmitSummary {
     pub(crate) fn add(&mut self, part: PartResult) -> Result<()> {
-        for told in part? {
-            self.count(told?);
+        for result in part? {
+            self.count(result?);
         }
         Ok(())
     }
 
-    pub(crate) fn count(&mut self, told: CommandResult) {
-        match told {
+    pub(crate) fn count(&mut self, result: CommandResult) {
+        match result {
             CommandResult::New => self.new += 1,
             CommandResult::Requeued => self.requeued += 1,
             CommandResult::Existing | CommandResult::Applied => self.existing += 1,
@@ -48,8 +48,8 @@ impl SubmitSummary {
 
 /// How many submits share one part of [`Tasks::submit_all`].
 const PART: usize = 4096;
-/// The same of tasks that have to do with others.
-const TIED: usize = 1024;
+/// Tasks in one commit that join a batch or have dependencies.
+const PART_WITH_DEPENDENCIES: usize = 1024;
 /// How many bytes of payload they have at most.
 const PART_BYTES: usize = 8 << 20;
 
@@ -129,11 +129,11 @@ impl<T: TrackedTask> Tasks<T> {
         options: &SubmitOptions,
     ) -> Result<SubmitSummary> {
         let mut summary = SubmitSummary::default();
-        if options.ties() {
-            for part in self.tied_parts(tasks, options) {
+        if options.joins_or_depends() {
+            for part in self.parts_with_dependencies(tasks, options) {
                 port.room(&self.shared).await;
                 for submitted in port.call_all(&self.shared, part?).await? {
-                    summary.count(submitted?.told);
+                    summary.count(submitted?.result);
                 }
             }
             return Ok(summary);
@@ -176,15 +176,16 @@ impl<T: TrackedTask> Tasks<T> {
         }))
     }
 
-    /// The same for tasks that have to do with others.
-    fn tied_parts<B: Borrow<T>>(
+    /// Tasks that join a batch or have dependencies, in smaller parts.
+    fn parts_with_dependencies<B: Borrow<T>>(
         &self,
         tasks: impl IntoIterator<Item = B>,
         options: &SubmitOptions,
     ) -> impl Iterator<Item = Result<Vec<NewTask>>> {
         let mut tasks = tasks.into_iter();
         std::iter::from_fn(move || {
-            let part = tasks.by_ref().take(TIED).map(|task| self.new_task_with(task.borrow(), options));
+            let part =
+                tasks.by_ref().take(PART_WITH_DEPENDENCIES).map(|task| self.new_task_with(task.borrow(), options));
             let part: Result<Vec<_>> = part.collect();
             part.map(|part| (!part.is_empty()).then_some(part)).transpose()
         })

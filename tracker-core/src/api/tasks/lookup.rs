@@ -12,7 +12,7 @@ use crate::{
         error::{Error, Result},
         status::{Role, TaskStatus},
         task::{IndexValue, TaskId, TaskKey},
-        transition::{Explanation, Header, Lease, Rules, Situation},
+        transition::{Explanation, Header, Lease, Rules, StartContext},
     },
     storage::order::order_keys,
 };
@@ -86,7 +86,7 @@ impl<T: Schema> Tasks<T> {
         let mut encoded: Vec<Vec<u8>> = values.iter().map(IndexValue::encoded).collect();
         let value = if encoded.len() == 1 { encoded.remove(0) } else { join_encoded(&encoded) };
         let id = self.shared.engine.read(|rows| match rows.with_unique(self.kind, number, &value)? {
-            Some(task) => Ok(Some(rows.body_of(task)?.id)),
+            Some(task) => Ok(Some(rows.task_row(task)?.id)),
             None => rows.check_unique_type(&kind, key, number, &value).map(|()| None),
         })?;
         id.map_or(Ok(None), |id| self.get(id))
@@ -144,7 +144,7 @@ impl<T: Schema> Tasks<T> {
     /// # Errors
     /// `NotFound`.
     pub fn explain(&self, id: impl TaskId) -> Result<Explanation> {
-        Ok(self.in_line(&id.to_key())?.0)
+        Ok(self.explain_and_count(&id.to_key())?.0)
     }
 
     /// Where this one stands in the line; `None` if it does not wait, is not due, or a limit holds it back.
@@ -152,16 +152,16 @@ impl<T: Schema> Tasks<T> {
     /// # Errors
     /// `NotFound`.
     pub fn queue_position(&self, id: impl TaskId) -> Result<Option<QueuePosition>> {
-        let (explanation, running) = self.in_line(&id.to_key())?;
+        let (explanation, running) = self.explain_and_count(&id.to_key())?;
         match explanation {
-            Explanation::InLine { ahead } => Ok(Some(QueuePosition { ahead, running })),
+            Explanation::Queued { ahead } => Ok(Some(QueuePosition { ahead, running })),
             _ => Ok(None),
         }
     }
 
     /// A header as the next writer finds it: a lease that a worker of this process lives by is renewed first.
     pub(super) fn revived(&self, rules: &Rules<'_>, header: Header) -> Header {
-        let lives = |lease: &Lease| lease.is_over(rules.now) && self.shared.engine.holds(lease);
+        let lives = |lease: &Lease| lease.has_expired(rules.now) && self.shared.engine.holds(lease);
         if header.lease.as_ref().is_some_and(lives) {
             return rules.renewed_by_owner(&header).unwrap_or(header);
         }
@@ -169,7 +169,7 @@ impl<T: Schema> Tasks<T> {
     }
 
     /// Why a task is not running, and how many tasks of its step are.
-    fn in_line(&self, id: &TaskKey) -> Result<(Explanation, u64)> {
+    fn explain_and_count(&self, id: &TaskKey) -> Result<(Explanation, u64)> {
         let now = self.shared.engine.now();
         self.shared.engine.read(|rows| {
             let kind = self.kind_in(rows)?;
@@ -189,10 +189,11 @@ impl<T: Schema> Tasks<T> {
             let running = kind.graph.code(step, Role::InProgress);
             let counts = rows.counts_of(self.kind)?;
             let running = counts.iter().find(|(code, _)| Some(*code) == running).map_or(0, |(_, count)| *count);
-            let needs = if header.waits > 0 { rows.named_dependencies(task, SOME)? } else { Vec::new() };
+            let dependencies = if header.waits > 0 { rows.named_dependencies(task, SOME)? } else { Vec::new() };
             let full = kind.limit().is_some() && rows.is_limited(&kind, task)?;
-            let situation = Situation { paused: kind.paused, full, opens: rows.rate_opens(&kind, now)?, ahead, needs };
-            Ok((kind.rules(now).explain(&header, &situation), running))
+            let context =
+                StartContext { paused: kind.paused, full, opens: rows.rate_opens(&kind, now)?, ahead, dependencies };
+            Ok((kind.rules(now).explain(&header, &context), running))
         })
     }
 }

@@ -25,7 +25,7 @@ pub struct SubmitOptions {
     pub(super) priority: Option<u8>,
     durability: Option<Durability>,
     pub(super) batch: Option<u64>,
-    pub(super) needs: Vec<NewDependency>,
+    pub(super) dependencies: Vec<NewDependency>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +83,7 @@ impl SubmitOptions {
         self
     }
 
-    /// Only after another task, of any kind, has succeeded; `otherwise` says what becomes of this one if that one is
+    /// Only after another task, of any kind, has succeeded; `on_failure` says what becomes of this one if that one is
     /// exhausted, ignored or cancelled, or is so already. May be called for several, at most 1,000: it then waits for all.
     ///
     /// The task becomes startable in the commit that ends the last one that it waits for; if more than a thousand hear of
@@ -118,25 +118,25 @@ impl SubmitOptions {
     ///
     /// # Errors
     /// The submit is refused with `NotFound` if there is no such task, `Circle` if that one waits for this one, and
-    /// `MissingRole` if this one's status type lacks the status that `otherwise` leads to.
+    /// `MissingRole` if this one's status type lacks the status that `on_failure` leads to.
     #[must_use]
-    pub fn after<N: Schema>(mut self, tasks: &Tasks<N>, id: impl TaskId, otherwise: OnDependencyFailure) -> Self {
+    pub fn after<N: Schema>(mut self, tasks: &Tasks<N>, id: impl TaskId, on_failure: OnDependencyFailure) -> Self {
         let on = DependencyRef::Task { kind: tasks.kind_id(), id: id.to_key() };
-        self.needs.push(NewDependency { on, otherwise });
+        self.dependencies.push(NewDependency { on, on_failure });
         self
     }
 
-    /// Only after a batch is over and all its tasks have succeeded; `otherwise` says what becomes of the task if some have
+    /// Only after a batch is over and all its tasks have succeeded; `on_failure` says what becomes of the task if some have
     /// not. See [`SubmitOptions::after`].
     #[must_use]
-    pub fn after_batch(mut self, batch: &Batch, otherwise: OnDependencyFailure) -> Self {
-        self.needs.push(NewDependency { on: DependencyRef::Batch(batch.number()), otherwise });
+    pub fn after_batch(mut self, batch: &Batch, on_failure: OnDependencyFailure) -> Self {
+        self.dependencies.push(NewDependency { on: DependencyRef::Batch(batch.number()), on_failure });
         self
     }
 
     /// Whether the task has to do with others.
-    pub(crate) fn ties(&self) -> bool {
-        self.batch.is_some() || !self.needs.is_empty()
+    pub(crate) fn joins_or_depends(&self) -> bool {
+        self.batch.is_some() || !self.dependencies.is_empty()
     }
 
     pub(super) fn due(&self, now: Micros) -> Option<Micros> {

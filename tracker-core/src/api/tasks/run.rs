@@ -23,7 +23,7 @@ use crate::{
 };
 
 impl<T: TrackedTask> Tasks<T> {
-    /// Starts a task by its id, runs `body`, and stores the outcome: success with the changed task, or the failure.
+    /// Starts a task by its id, runs `handler`, and stores the outcome: success with the changed task, or the failure.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
@@ -42,20 +42,20 @@ impl<T: TrackedTask> Tasks<T> {
     /// ```
     ///
     /// # Errors
-    /// Refused, the body's own error, a lost lease, or a failure of the storage.
+    /// Refused, the handler's error, a lost lease, or a failure of the storage.
     ///
     /// # Panics
-    /// With the panic of `body`, after it was stored as a failure.
+    /// With the panic of `handler`, after it was stored as a failure.
     pub fn run<R, E>(
         &self,
         id: impl TaskId,
-        body: impl FnOnce(&mut Execution<T>) -> Result<R, E>,
+        handler: impl FnOnce(&mut Execution<T>) -> Result<R, E>,
     ) -> Result<(), RunError>
     where
         R: IntoOutcome,
         E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
     {
-        self.run_with(id, &StartOptions::default(), body)
+        self.run_with(id, &StartOptions::default(), handler)
     }
 
     /// The same with options for the start.
@@ -69,14 +69,14 @@ impl<T: TrackedTask> Tasks<T> {
         &self,
         id: impl TaskId,
         options: &StartOptions<T::Status>,
-        body: impl FnOnce(&mut Execution<T>) -> Result<R, E>,
+        handler: impl FnOnce(&mut Execution<T>) -> Result<R, E>,
     ) -> Result<(), RunError>
     where
         R: IntoOutcome,
         E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
     {
         let mut execution = self.start_with(id, options).map_err(RunError::from_start)?;
-        let result = run_handler(&mut execution, body);
+        let result = run_handler(&mut execution, handler);
         let finished = finish_handler(&mut execution, result);
         now(store(Blocking, &mut execution, finished))
     }
@@ -84,24 +84,24 @@ impl<T: TrackedTask> Tasks<T> {
 
 #[cfg(feature = "tokio")]
 impl<T: TrackedTask> AsyncTasks<T> {
-    /// [`Tasks::run`](crate::Tasks::run) with an async body. If the future is dropped, the body is too, and the task is given
+    /// [`Tasks::run`](crate::Tasks::run) with an async handler. If the future is dropped, the handler is too, and the task is given
     /// back without cost.
     ///
     /// # Errors
     /// As [`Tasks::run`](crate::Tasks::run).
     ///
     /// # Panics
-    /// With the panic of `body`, after it was stored as a failure.
+    /// With the panic of `handler`, after it was stored as a failure.
     pub async fn run<R, E>(
         &self,
         id: impl TaskId,
-        body: impl AsyncFnOnce(&mut AsyncExecution<T>) -> Result<R, E>,
+        handler: impl AsyncFnOnce(&mut AsyncExecution<T>) -> Result<R, E>,
     ) -> Result<(), RunError>
     where
         R: IntoOutcome,
         E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
     {
-        self.run_with(id, &StartOptions::default(), body).await
+        self.run_with(id, &StartOptions::default(), handler).await
     }
 
     /// The same with options for the start.
@@ -115,7 +115,7 @@ impl<T: TrackedTask> AsyncTasks<T> {
         &self,
         id: impl TaskId,
         options: &StartOptions<T::Status>,
-        body: impl AsyncFnOnce(&mut AsyncExecution<T>) -> Result<R, E>,
+        handler: impl AsyncFnOnce(&mut AsyncExecution<T>) -> Result<R, E>,
     ) -> Result<(), RunError>
     where
         R: IntoOutcome,
@@ -123,7 +123,7 @@ impl<T: TrackedTask> AsyncTasks<T> {
     {
         let mut execution = self.start_with(id, options).await.map_err(RunError::from_start)?;
         let span = execution.span();
-        let result = attempt::caught(async { body(&mut execution).instrument(span).await }).await;
+        let result = attempt::caught(async { handler(&mut execution).instrument(span).await }).await;
         let finished = finish_handler(&mut execution, result);
         store(Async, &mut execution, finished).await
     }

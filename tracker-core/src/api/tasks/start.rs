@@ -241,7 +241,7 @@ impl Action for Resume {
         let kind = writer.kind(self.command.kind)?;
         let (task, id) = self.command.target.find(writer, &kind)?;
         let header = self.command.run(writer)?.ok_or_else(|| kind.refuse(id, Reason::NotFound))?;
-        let body = writer.rows().body_of(task)?;
-        Ok(Claimed { task, owner: self.ticket.owner(), header, body })
+        let row = writer.rows().task_row(task)?;
+        Ok(Claimed { task, owner: self.ticket.owner(), header, row })
     }
 }

@@ -46,7 +46,7 @@ pub enum Submission {
 
 impl From<Submitted> for Receipt {
     fn from(submitted: Submitted) -> Self {
-        let submission = match submitted.told {
+        let submission = match submitted.result {
             CommandResult::New => Submission::New,
             CommandResult::Requeued => Submission::Requeued,
             CommandResult::Existing | CommandResult::Applied => Submission::Existing,
@@ -164,7 +164,7 @@ impl<T: TrackedTask> Tasks<T> {
         let due = options.due(self.shared.engine.now());
         let mut new = codec::new_task(kind, task, due, options.priority)?;
         new.submit.batch = options.batch;
-        new.needs.clone_from(&options.needs);
+        new.dependencies.clone_from(&options.dependencies);
         Ok(new)
     }
 }

@@ -33,18 +33,26 @@ impl Prepared {
     pub(crate) fn new(new: NewTask) -> Result<Self> {
         let NewTask { id, indexes, uniques, payload, submit, .. } = new;
         let generated = id.is_none();
-        let body = TaskRow { id: id.unwrap_or_else(|| Uuid::now_v7().to_key()), indexes, uniques, payload };
-        let record = encoding::encode(&body)?;
-        Ok(Self { id: body.id, generated, indexes: body.indexes, record, submit })
+        let row = TaskRow { id: id.unwrap_or_else(|| Uuid::now_v7().to_key()), indexes, uniques, payload };
+        let record = encoding::encode(&row)?;
+        Ok(Self { id: row.id, generated, indexes: row.indexes, record, submit })
     }
 
     /// The task as a submit of its own.
     fn alone(&self, kind: &Kind) -> Result<NewTask> {
-        let body: TaskRow =
+        let row: TaskRow =
             encoding::decode(&self.record).map_err(|what| Error::corrupted("tracker.payloads", &self.id, what))?;
-        let TaskRow { id, indexes, uniques, payload } = body;
+        let TaskRow { id, indexes, uniques, payload } = row;
         let id = (!self.generated).then_some(id);
-        Ok(NewTask { kind: kind.id, id, indexes, uniques, payload, submit: self.submit.clone(), needs: Vec::new() })
+        Ok(NewTask {
+            kind: kind.id,
+            id,
+            indexes,
+            uniques,
+            payload,
+            submit: self.submit.clone(),
+            dependencies: Vec::new(),
+        })
     }
 }
 
@@ -60,11 +68,11 @@ impl Action for SubmitMany {
     fn run(&self, writer: &mut Writer<'_>) -> Result<Self::Out> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
         let new = if kind.is_plain() { writer.put_new(&kind, &self.tasks)? } else { vec![false; self.tasks.len()] };
-        let mut told = Vec::with_capacity(new.len());
+        let mut result = Vec::with_capacity(new.len());
         for (task, new) in self.tasks.iter().zip(new) {
-            told.push(if new { Ok(CommandResult::New) } else { put_alone(writer, &kind, task)? });
+            result.push(if new { Ok(CommandResult::New) } else { put_alone(writer, &kind, task)? });
         }
-        Ok(told)
+        Ok(result)
     }
 }
 
@@ -76,6 +84,6 @@ fn put_alone(writer: &mut Writer<'_>, kind: &Kind, task: &Prepared) -> Result<Re
     let before = writer.writes();
     match new.put(writer) {
         Err(error) if writer.writes() != before || error.stops_a_batch() => Err(error),
-        answer => Ok(answer.map(|submitted| submitted.told)),
+        answer => Ok(answer.map(|submitted| submitted.result)),
     }
 }

@@ -29,13 +29,13 @@ pub(crate) struct Claimed {
     pub task: TaskRef,
     pub owner: Owner,
     pub header: Header,
-    pub body: TaskRow,
+    pub row: TaskRow,
 }
 
 impl Claimed {
     /// Size of its payload.
     pub(crate) fn bytes(&self) -> usize {
-        self.body.payload.len()
+        self.row.payload.len()
     }
 
     /// Whether its handler has begun, as stored.
@@ -143,8 +143,8 @@ impl Claim {
         if !begun && !header.may_be_claimed_ahead() {
             return Ok(false);
         }
-        let body = match writer.rows().body_of(task) {
-            Ok(body) => body,
+        let row = match writer.rows().task_row(task) {
+            Ok(row) => row,
             // An unreadable task that is found again means further damage.
             Err(error) if error.kind() == ErrorKind::Corrupted && !header.unreadable => {
                 contain::log(
@@ -154,11 +154,11 @@ impl Claim {
             }
             Err(error) => return Err(error),
         };
-        if !begun && claims.ahead_bytes(self.begin) + body.payload.len() > self.ahead_bytes {
+        if !begun && claims.ahead_bytes(self.begin) + row.payload.len() > self.ahead_bytes {
             claims.is_cut = true;
             return Ok(false);
         }
-        let claimed = lease(writer, kind, task, &header, body, &self.start, begun)?;
+        let claimed = lease(writer, kind, task, &header, row, &self.start, begun)?;
         if self.held {
             writer.hold(claimed.owner.fence);
         }
@@ -215,8 +215,8 @@ pub(super) fn start(
     start: &Start,
 ) -> Result<Claimed> {
     let header = writer.header(task)?.ok_or_else(|| kind.refuse(id.clone(), Reason::NotFound))?;
-    let body = writer.rows().body_of(task)?;
-    lease(writer, kind, task, &header, body, start, start.begun)
+    let row = writer.rows().task_row(task)?;
+    lease(writer, kind, task, &header, row, start, start.begun)
 }
 
 fn lease(
@@ -224,7 +224,7 @@ fn lease(
     kind: &Kind,
     task: TaskRef,
     header: &Header,
-    body: TaskRow,
+    row: TaskRow,
     start: &Start,
     begun: bool,
 ) -> Result<Claimed> {
@@ -241,14 +241,14 @@ fn lease(
     }
     let command =
         Command::Start(Start { token, fence: owner.fence, begun, chance: Writer::chance_of(token), ..start.clone() });
-    let done = writer.decide(kind, task, Some(header), &command, None, &body.id)?;
+    let done = writer.decide(kind, task, Some(header), &command, None, &row.id)?;
     writer.use_fence()?;
     let (now, reenters) = (writer.now(), header.lease.as_ref().is_some_and(|lease| start.reenter == Some(lease.token)));
     if !reenters {
         writer.rows().count_start(kind, now)?;
     }
     // The start may have ended an expired lease for which another payload waited.
-    let body = if done.body == PayloadChange::TakeSuccessor { writer.rows().body_of(task)? } else { body };
-    let header = done.header.ok_or_else(|| kind.refuse(body.id.clone(), Reason::NotFound))?;
-    Ok(Claimed { task, owner, header, body })
+    let row = if done.payload == PayloadChange::TakeSuccessor { writer.rows().task_row(task)? } else { row };
+    let header = done.header.ok_or_else(|| kind.refuse(row.id.clone(), Reason::NotFound))?;
+    Ok(Claimed { task, owner, header, row })
 }

@@ -22,7 +22,7 @@ pub(crate) struct FinishTask {
     pub id: TaskKey,
     pub finish: Finish,
     /// The staged task, where it is stored.
-    pub body: Option<TaskRow>,
+    pub row: Option<TaskRow>,
     pub next: Vec<NewTask>,
 }
 
@@ -46,8 +46,8 @@ impl Action for FinishTask {
 impl FinishTask {
     /// Releases a task as if it had not been claimed.
     pub(crate) fn release(claimed: Claimed) -> Self {
-        let Claimed { task, owner, body, .. } = claimed;
-        Self::plain(task, body.id, owner, Outcome::Release, None)
+        let Claimed { task, owner, row, .. } = claimed;
+        Self::plain(task, row.id, owner, Outcome::Release, None)
     }
 
     /// An end that stores nothing besides itself.
@@ -62,7 +62,7 @@ impl FinishTask {
             run: None,
             chance: 0.5,
         };
-        Self { task, id, finish, body: None, next: Vec::new() }
+        Self { task, id, finish, row: None, next: Vec::new() }
     }
 
     fn finish(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<Header> {
@@ -71,7 +71,7 @@ impl FinishTask {
         let waits = matches!(self.finish.outcome, Outcome::Fail { retry_in: None });
         let chance = if waits { Writer::chance() } else { 0.5 };
         let command = Command::Finish(Finish { chance, ..self.finish.clone() });
-        let done = writer.decide(kind, self.task, header.as_ref(), &command, self.body.as_ref(), &self.id);
+        let done = writer.decide(kind, self.task, header.as_ref(), &command, self.row.as_ref(), &self.id);
         match done {
             Ok(done) => done.header.ok_or_else(lost),
             // The task was deleted meanwhile.

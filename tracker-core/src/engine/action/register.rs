@@ -69,10 +69,10 @@ impl Register {
         for task in writer.rows().unreadable_tasks(kind)? {
             let header = writer.known(task)?;
             if header.unreadable
-                && let Ok(body) = writer.rows().body_of(task)
-                && (self.values)(&body.payload).is_some()
+                && let Ok(row) = writer.rows().task_row(task)
+                && (self.values)(&row.payload).is_some()
             {
-                writer.decide(kind, task, Some(&header), &Command::Readable, None, &body.id)?;
+                writer.decide(kind, task, Some(&header), &Command::Readable, None, &row.id)?;
             }
         }
         Ok(())
@@ -89,7 +89,7 @@ impl Register {
         let mut sample = writer.rows().tasks_beyond(kind.id, None, 1)?;
         sample.extend(writer.rows().last_keyed(kind)?);
         for task in sample {
-            let stored = match writer.rows().body_of(task) {
+            let stored = match writer.rows().task_row(task) {
                 Ok(stored) => stored,
                 // Damage is reported by the call that needs the task.
                 Err(error) if error.kind() == ErrorKind::Corrupted => continue,
@@ -137,7 +137,7 @@ impl Register {
             beyond = Some(last.seq);
             for task in tasks {
                 let header = &writer.known(task)?;
-                let row = &writer.rows().body_of(task)?;
+                let row = &writer.rows().task_row(task)?;
                 let successor = if header.successor { writer.rows().successor(task)? } else { None };
                 let successor = successor.map(|row| self.keyed(&row));
                 let (later, successor) = (&self.keyed(row), successor.as_ref());
@@ -147,9 +147,9 @@ impl Register {
     }
 
     /// The same payload with the keys that the type gives it.
-    fn keyed(&self, body: &TaskRow) -> TaskRow {
-        let (indexes, uniques) = (self.values)(&body.payload).unwrap_or_default();
-        TaskRow { indexes, uniques, ..body.clone() }
+    fn keyed(&self, row: &TaskRow) -> TaskRow {
+        let (indexes, uniques) = (self.values)(&row.payload).unwrap_or_default();
+        TaskRow { indexes, uniques, ..row.clone() }
     }
 }
 

@@ -68,8 +68,10 @@ impl Rescue {
 
     fn ends(self, writer: &Writer<'_>, lease: &Lease) -> bool {
         match self.scope {
-            Scope::Expired => lease.is_over(writer.now()) && !writer.holds(lease),
-            Scope::Foreign => (lease.instance != writer.instance() && !lease.detached) || lease.is_over(writer.now()),
+            Scope::Expired => lease.has_expired(writer.now()) && !writer.holds(lease),
+            Scope::Foreign => {
+                (lease.instance != writer.instance() && !lease.detached) || lease.has_expired(writer.now())
+            }
             Scope::RunningLongerThan(limit) => lease.started.saturating_add(micros_of(limit)) < writer.now(),
         }
     }

@@ -43,7 +43,7 @@ impl Action for Prune {
 
 fn delete(writer: &mut Writer<'_>, kind: &Kind, task: TaskRef) -> Result<()> {
     let header: Header = writer.known(task)?;
-    let id = writer.rows().body_of(task)?.id;
+    let id = writer.rows().task_row(task)?.id;
     writer.decide(kind, task, Some(&header), &Command::Delete, None, &id)?;
     Ok(())
 }

@@ -22,11 +22,11 @@ use crate::{
 pub(crate) struct Submitted {
     pub task: TaskRef,
     pub id: TaskKey,
-    pub told: CommandResult,
+    pub result: CommandResult,
 }
 
 impl NewTask {
-    fn body(&self, id: TaskKey) -> TaskRow {
+    fn task_row(&self, id: TaskKey) -> TaskRow {
         TaskRow { id, indexes: self.indexes.clone(), uniques: self.uniques.clone(), payload: self.payload.clone() }
     }
 
@@ -41,7 +41,7 @@ impl NewTask {
             match (found, holder) {
                 (Some(one), Some(other)) if one != other => {
                     let id = self.id.clone().unwrap_or_else(|| "(new)".to_key());
-                    let other = writer.rows().body_of(other)?.id;
+                    let other = writer.rows().task_row(other)?.id;
                     return Err(kind.refuse(id, Reason::KeyTaken { other }));
                 }
                 _ => found = found.or(holder),
@@ -70,22 +70,24 @@ impl NewTask {
     pub(in crate::engine) fn put(&self, writer: &mut Writer<'_>) -> Result<Submitted> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
         match self.matching(writer, &kind)? {
-            None if self.needs.is_empty() => self.create(writer, &kind),
+            None if self.dependencies.is_empty() => self.create(writer, &kind),
             None => writer.all_or_nothing(|writer| {
                 let submitted = self.create(writer, &kind)?;
-                writer.set_dependencies(&kind, submitted.task, &submitted.id, &self.needs)?;
+                writer.set_dependencies(&kind, submitted.task, &submitted.id, &self.dependencies)?;
                 Ok(submitted)
             }),
-            Some(task) if self.needs.is_empty() && self.submit.batch.is_none() => self.resubmit(writer, &kind, task),
+            Some(task) if self.dependencies.is_empty() && self.submit.batch.is_none() => {
+                self.resubmit(writer, &kind, task)
+            }
             Some(task) => writer.all_or_nothing(|writer| {
                 // First, while it still counts with its old role in the other batch.
                 if let Some(batch) = self.submit.batch {
-                    let id = writer.rows().body_of(task)?.id;
+                    let id = writer.rows().task_row(task)?.id;
                     writer.join(&kind, task, &id, batch)?;
                 }
                 let submitted = self.resubmit(writer, &kind, task)?;
-                if submitted.told == CommandResult::Requeued && !self.needs.is_empty() {
-                    writer.set_dependencies(&kind, task, &submitted.id, &self.needs)?;
+                if submitted.result == CommandResult::Requeued && !self.dependencies.is_empty() {
+                    writer.set_dependencies(&kind, task, &submitted.id, &self.dependencies)?;
                 }
                 Ok(submitted)
             }),
@@ -94,11 +96,11 @@ impl NewTask {
 }
 
 impl NewTask {
-    /// Submits the task in the commit that ends `ending`. Refused if it is one of these and the submit has no effect.
-    pub(in crate::engine) fn put_within(&self, writer: &mut Writer<'_>, ending: &[TaskRef]) -> Result<Submitted> {
+    /// Submits the task in the commit that ends `ended_tasks`. Refused if it is one of these and the submit has no effect.
+    pub(in crate::engine) fn put_within(&self, writer: &mut Writer<'_>, ended_tasks: &[TaskRef]) -> Result<Submitted> {
         let submitted = self.put(writer)?;
         if !self.has_effect_on_existing() {
-            submitted.check_within(writer, ending)?;
+            submitted.check_within(writer, ended_tasks)?;
         }
         Ok(submitted)
     }
@@ -111,8 +113,8 @@ impl NewTask {
 
 impl Submitted {
     /// Refuses the submit of a task that ends in the same commit, unless a changed fingerprint starts it again.
-    pub(crate) fn check_within(&self, writer: &mut Writer<'_>, ending: &[TaskRef]) -> Result<()> {
-        if self.told != CommandResult::Existing || !ending.contains(&self.task) {
+    pub(crate) fn check_within(&self, writer: &mut Writer<'_>, ended_tasks: &[TaskRef]) -> Result<()> {
+        if self.result != CommandResult::Existing || !ended_tasks.contains(&self.task) {
             return Ok(());
         }
         let runs_again = writer.header(self.task)?.is_some_and(|header| header.successor);
@@ -132,23 +134,23 @@ impl NewTask {
             writer.may_join(kind, &id, None, batch)?;
         }
         let task = kind.task(writer.new_seq()?);
-        let body = self.body(id.clone());
-        writer.decide(kind, task, None, &Command::Submit(self.submit.clone()), Some(&body), &id)?;
-        Ok(Submitted { task, id, told: CommandResult::New })
+        let row = self.task_row(id.clone());
+        writer.decide(kind, task, None, &Command::Submit(self.submit.clone()), Some(&row), &id)?;
+        Ok(Submitted { task, id, result: CommandResult::New })
     }
 
     /// Submits a task that exists.
     fn resubmit(&self, writer: &mut Writer<'_>, kind: &Kind, task: TaskRef) -> Result<Submitted> {
         let header = writer.header(task)?;
-        let id = writer.rows().body_of(task)?.id;
+        let id = writer.rows().task_row(task)?.id;
         // Found by a unique key under another id: the task stays as it is, since the payload holds its id.
         if self.id.as_ref().is_some_and(|own| *own != id) {
-            return Ok(Submitted { task, id, told: CommandResult::Existing });
+            return Ok(Submitted { task, id, result: CommandResult::Existing });
         }
-        let body = self.body(id.clone());
+        let row = self.task_row(id.clone());
         let command = Command::Submit(self.submit.clone());
-        let done = writer.decide(kind, task, header.as_ref(), &command, Some(&body), &id)?;
-        Ok(Submitted { task, id, told: done.told })
+        let done = writer.decide(kind, task, header.as_ref(), &command, Some(&row), &id)?;
+        Ok(Submitted { task, id, result: done.result })
     }
 }
 
@@ -175,12 +177,12 @@ impl Action for SubmitGroup {
         writer.all_or_nothing(|writer| {
             let mut all = Vec::with_capacity(self.0.len());
             for new in &self.0 {
-                all.push(NewTask { needs: Vec::new(), ..new.clone() }.put(writer)?);
+                all.push(NewTask { dependencies: Vec::new(), ..new.clone() }.put(writer)?);
             }
-            for (new, submitted) in self.0.iter().zip(&all).filter(|(new, _)| !new.needs.is_empty()) {
-                if submitted.told != CommandResult::Existing {
+            for (new, submitted) in self.0.iter().zip(&all).filter(|(new, _)| !new.dependencies.is_empty()) {
+                if submitted.result != CommandResult::Existing {
                     let kind = writer.kind(new.kind)?;
-                    writer.set_dependencies(&kind, submitted.task, &submitted.id, &new.needs)?;
+                    writer.set_dependencies(&kind, submitted.task, &submitted.id, &new.dependencies)?;
                 }
             }
             Ok(all)

@@ -42,7 +42,7 @@ pub(crate) struct TaskCommand {
     pub target: Target,
     pub command: Command,
     /// The payload row that the command stores.
-    pub body: Option<TaskRow>,
+    pub row: Option<TaskRow>,
     /// The progress that is stored with a renewal.
     pub progress: Option<Progress>,
     /// Must still hold: a task that a query found may have changed since.
@@ -51,7 +51,7 @@ pub(crate) struct TaskCommand {
 
 impl TaskCommand {
     pub(crate) fn new(kind: u32, target: Target, command: Command) -> Self {
-        Self { kind, target, command, body: None, progress: None, condition: None }
+        Self { kind, target, command, row: None, progress: None, condition: None }
     }
 }
 
@@ -73,8 +73,8 @@ impl Action for TaskCommand {
         if let Command::Ignore { fence, .. } = &mut command {
             *fence = writer.take_fence()?;
         }
-        let body = self.body.as_ref();
-        let mut done = writer.decide(&kind, task, header.as_ref(), &command, body, &id);
+        let row = self.row.as_ref();
+        let mut done = writer.decide(&kind, task, header.as_ref(), &command, row, &id);
         if command.frees() {
             done = writer.free_if_refused(&kind, task, done);
         }

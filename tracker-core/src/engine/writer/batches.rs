@@ -35,7 +35,7 @@ impl BatchDeltas {
         if before.is_none() && after.is_none() {
             return;
         }
-        let role = |header: Option<&Header>| header.map(|header| kind.rules(0).counts_as(header));
+        let role = |header: Option<&Header>| header.map(|header| kind.rules(0).overall_role(header));
         let (left, entered) = (role(old), role(new));
         if before == after && left == entered {
             return;
@@ -50,7 +50,7 @@ impl BatchDeltas {
 
     /// Counts a task whose status has another role in a new definition of its kind.
     pub(super) fn recount(&mut self, header: &Header, (old, new): (&Kind, &Kind)) {
-        let role = |kind: &Kind| kind.rules(0).counts_as(header);
+        let role = |kind: &Kind| kind.rules(0).overall_role(header);
         if let Some(batch) = header.batch
             && role(old) != role(new)
         {
@@ -60,7 +60,7 @@ impl BatchDeltas {
 }
 
 impl Writer<'_> {
-    /// A batch as stored, or as this transaction has settled it.
+    /// A batch as stored, or as this transaction has changed it.
     fn batch(&mut self, number: u64) -> Result<&mut Batch> {
         if !self.batches.known.contains_key(&number) {
             let batch = self.rows.batch(number)?;
@@ -77,7 +77,7 @@ impl Writer<'_> {
         let delta = self.batches.deltas.get(&number).cloned().unwrap_or_default();
         let now = self.now;
         let mut batch = self.batch(number)?.clone();
-        batch.settle(&delta, now);
+        batch.apply(&delta, now);
         Ok(batch)
     }
 
@@ -89,7 +89,7 @@ impl Writer<'_> {
     }
 
     pub(super) fn put_new_batch(&mut self, number: u64, batch: Batch, follow_up: Option<&NewTask>) -> Result<()> {
-        self.touch();
+        self.mark_dirty();
         self.rows.add_batch(number, &batch, follow_up)?;
         self.batches.known.insert(number, batch);
         Ok(())
@@ -98,7 +98,7 @@ impl Writer<'_> {
     /// Deletes a batch that has no tasks any more.
     pub(crate) fn remove_batch(&mut self, number: u64) -> Result<()> {
         let batch = self.batch_now(number)?;
-        self.touch();
+        self.mark_dirty();
         self.rows.remove_batch(number, &batch)?;
         self.batches.known.remove(&number);
         self.batches.deltas.remove(&number);
@@ -112,7 +112,7 @@ impl Writer<'_> {
     /// Seals a batch against further tasks, or opens it again.
     pub(crate) fn seal(&mut self, number: u64, sealed: bool) -> Result<()> {
         if self.batch_now(number)?.sealed != sealed {
-            self.touch();
+            self.mark_dirty();
             self.batches.delta(number).seal = Some(sealed);
         }
         Ok(())
@@ -123,7 +123,7 @@ impl Writer<'_> {
         let batch = self.batch(number)?;
         if !batch.watched {
             batch.watched = true;
-            self.touch();
+            self.mark_dirty();
             self.batches.delta(number);
         }
         Ok(())
@@ -137,7 +137,7 @@ impl Writer<'_> {
         }
         if let Some(other) = header.and_then(|header| header.batch) {
             let other = self.batch_now(other)?;
-            if other.news().is_none() {
+            if other.end().is_none() {
                 return Err(kind.refuse(id.clone(), Reason::OtherBatch { batch: other.label }));
             }
         }
@@ -163,7 +163,7 @@ impl Writer<'_> {
     pub(super) fn measure(&mut self, kind: &Kind, old: Option<&Header>, decision: &Decision) {
         let (Some(old), Some(new)) = (old, &decision.header) else { return };
         let (Some(batch), Some(lease)) = (new.batch, &old.lease) else { return };
-        if DependencyEnd::of(kind.rules(0).counts_as(new)).is_none() {
+        if DependencyEnd::of(kind.rules(0).overall_role(new)).is_none() {
             return;
         }
         let ended = decision.history.last().or(new.last.as_ref()).filter(|ended| ended.fence == lease.fence);
@@ -176,14 +176,14 @@ impl Writer<'_> {
     }
 
     /// Writes the changed batches. Repeats while the ends of batches change further ones.
-    pub(super) fn settle(&mut self) -> Result<()> {
+    pub(super) fn apply_batch_deltas(&mut self) -> Result<()> {
         while !self.batches.deltas.is_empty() {
             let mut deltas: Vec<_> = std::mem::take(&mut self.batches.deltas).into_iter().collect();
             deltas.sort_unstable_by_key(|(number, _)| *number);
             let mut ends = VecDeque::new();
             for (number, delta) in deltas {
                 let now = self.now;
-                let end = self.batch(number)?.settle(&delta, now);
+                let end = self.batch(number)?.apply(&delta, now);
                 let batch = self.batch(number)?.clone();
                 self.rows.put_batch(number, &batch)?;
                 ends.extend(end.map(|end| (number, batch, end)));
@@ -194,7 +194,7 @@ impl Writer<'_> {
                     self.submit_follow_up(number)?;
                 }
                 if batch.watched {
-                    self.propagations.push_back(Propagation::of_batch(number, &batch.label, end.news));
+                    self.propagations.push_back(Propagation::of_batch(number, &batch.label, end.end));
                     self.propagate()?;
                 }
             }

@@ -44,7 +44,7 @@ impl Writer<'_> {
         if rows.is_empty() {
             self.file_state.next_seq = base;
         } else {
-            self.touch();
+            self.mark_dirty();
             self.rows.apply_new(kind, &rows)?;
         }
         Ok(new)

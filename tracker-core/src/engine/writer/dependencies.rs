@@ -45,29 +45,29 @@ impl Writer<'_> {
         self.clear_dependencies(task)?;
         let header = self.known(task)?;
         let refuse = |reason| kind.refuse(id.clone(), reason);
-        let (mut others, mut aside) = (0, None);
+        let (mut others, mut set_aside) = (0, None);
         for dependency in targets {
             let (target, what) = self.find_target(dependency, &refuse)?;
-            kind.rules(self.now).may_wait(&header, dependency.otherwise).map_err(refuse)?;
+            kind.rules(self.now).may_wait(&header, dependency.on_failure).map_err(refuse)?;
             if self.find_cycle(task, header.batch, &[target])?.is_some() {
                 return Err(refuse(Reason::Cycle { what }));
             }
             let end = self.end_of(target)?;
-            let effect = end.map(|end| (end, dependency.otherwise.hears(end)));
-            if let Some((end, DependencyEffect { aside: Some(how), .. })) = effect {
+            let effect = end.map(|end| (end, dependency.on_failure.effect_of(end)));
+            if let Some((end, DependencyEffect { set_aside: Some(how), .. })) = effect {
                 let reason = Propagation { target, name: what, end }.reason();
-                aside.get_or_insert((how, reason));
+                set_aside.get_or_insert((how, reason));
             }
-            if effect.is_none_or(|(_, effect)| !effect.over) {
+            if effect.is_none_or(|(_, effect)| !effect.resolved) {
                 let before =
-                    self.put_dependency(DependencyKey { from: task, to: target }, Some(dependency.otherwise))?;
+                    self.put_dependency(DependencyKey { from: task, to: target }, Some(dependency.on_failure))?;
                 others += u32::from(before.is_none());
                 self.watch(target)?;
             }
         }
         self.decide(kind, task, Some(&header), &Command::Await { others }, None, id)?;
-        if let Some((how, reason)) = aside {
-            self.resolve_dependency(task, DependencyEffect { over: false, aside: Some(how) }, reason)?;
+        if let Some((how, reason)) = set_aside {
+            self.resolve_dependency(task, DependencyEffect { resolved: false, set_aside: Some(how) }, reason)?;
         }
         Ok(())
     }
@@ -99,10 +99,10 @@ impl Writer<'_> {
     /// How a task or a batch has ended; `None` if it has not.
     fn end_of(&mut self, target: TaskRef) -> Result<Option<DependencyEnd>> {
         if let Some(number) = target.batch() {
-            return Ok(self.batch_now(number)?.news());
+            return Ok(self.batch_now(number)?.end());
         }
         let header = self.known(target)?;
-        Ok(DependencyEnd::of(self.kind(target.kind)?.rules(self.now).counts_as(&header)))
+        Ok(DependencyEnd::of(self.kind(target.kind)?.rules(self.now).overall_role(&header)))
     }
 
     /// Marks a target that has dependents: its end must look for them.
@@ -114,7 +114,7 @@ impl Writer<'_> {
         if header.watched {
             return Ok(());
         }
-        let (kind, id) = (self.kind(target.kind)?, self.rows.body_of(target)?.id);
+        let (kind, id) = (self.kind(target.kind)?, self.rows.task_row(target)?.id);
         self.decide(&kind, target, Some(&header), &Command::SetWatched(true), None, &id)?;
         Ok(())
     }
@@ -156,10 +156,10 @@ impl Writer<'_> {
     pub(super) fn put_dependency(
         &mut self,
         key: DependencyKey,
-        otherwise: Option<OnDependencyFailure>,
+        on_failure: Option<OnDependencyFailure>,
     ) -> Result<Option<OnDependencyFailure>> {
-        self.touch();
-        let before = self.rows.put_dependency(key, otherwise)?;
+        self.mark_dirty();
+        let before = self.rows.put_dependency(key, on_failure)?;
         if let Some(undo) = &mut self.undo {
             undo.push(Undo::Dependency(key, before));
         }
@@ -189,7 +189,7 @@ impl Writer<'_> {
         }
         if old.watched {
             let rules = kind.rules(self.now);
-            let role = |header: &Header| rules.counts_as(header);
+            let role = |header: &Header| rules.overall_role(header);
             if let Some(end) = DependencyEnd::between(Some(role(old)), new.map(role)) {
                 self.propagations.push_back(Propagation { target: task, name: format!("{} \"{id}\"", kind.name), end });
             }
@@ -239,7 +239,7 @@ impl Writer<'_> {
             return Ok(self.rows.batch(number)?.map_or("a batch".to_owned(), |batch| batch_name(&batch.label)));
         }
         let kind = self.kind(target.kind)?;
-        let id = self.rows.body(target)?.map(|row| row.id);
+        let id = self.rows.find_task_row(target)?.map(|row| row.id);
         Ok(id.map_or_else(|| format!("a {}", kind.name), |id| format!("{} \"{id}\"", kind.name)))
     }
 
@@ -255,24 +255,24 @@ impl Writer<'_> {
         let propagation = Propagation { target, name, end };
         let dependents = self.rows.dependents_of(target, beyond, left.saturating_add(1))?;
         let more = dependents.len() > *left;
-        for (dependent, otherwise) in dependents.into_iter().take(*left) {
+        for (dependent, on_failure) in dependents.into_iter().take(*left) {
             *left -= 1;
             pending.beyond = Some(dependent);
-            let effect = otherwise.hears(end);
+            let effect = on_failure.effect_of(end);
             if dependent.seq >= before || effect == DependencyEffect::NOTHING {
                 continue;
             }
-            if effect.over {
+            if effect.resolved {
                 self.put_dependency(DependencyKey { from: dependent, to: target }, None)?;
             }
             self.resolve_dependency(dependent, effect, propagation.reason())?;
         }
         if more {
-            self.touch();
+            self.mark_dirty();
             self.rows.put_pending_propagation(pending)?;
             self.effects.propagation_pending = true;
         } else if is_stored {
-            self.touch();
+            self.mark_dirty();
             self.rows.remove_pending_propagation(target)?;
         }
         Ok(())
@@ -280,8 +280,8 @@ impl Writer<'_> {
 
     /// Applies the effect of a target that was deleted in the file from which a task is imported.
     #[cfg(feature = "json")]
-    pub(crate) fn miss_target(&mut self, dependent: TaskRef, otherwise: OnDependencyFailure) -> Result<()> {
-        let effect = DependencyEffect { over: false, ..otherwise.hears(DependencyEnd::Deleted) };
+    pub(crate) fn miss_target(&mut self, dependent: TaskRef, on_failure: OnDependencyFailure) -> Result<()> {
+        let effect = DependencyEffect { resolved: false, ..on_failure.effect_of(DependencyEnd::Deleted) };
         if effect == DependencyEffect::NOTHING {
             return Ok(());
         }
@@ -292,9 +292,9 @@ impl Writer<'_> {
 
     fn resolve_dependency(&mut self, dependent: TaskRef, effect: DependencyEffect, reason: String) -> Result<()> {
         let (kind, header) = (self.kind(dependent.kind)?, self.known(dependent)?);
-        let id = self.rows.body_of(dependent)?.id;
-        let fence = if effect.aside.is_some() { self.take_fence()? } else { 0 };
-        let command = Command::ResolveDependency(ResolveDependency { heard: effect, fence, reason });
+        let id = self.rows.task_row(dependent)?.id;
+        let fence = if effect.set_aside.is_some() { self.take_fence()? } else { 0 };
+        let command = Command::ResolveDependency(ResolveDependency { effect: effect, fence, reason });
         self.decide(&kind, dependent, Some(&header), &command, None, &id)?;
         Ok(())
     }

@@ -33,7 +33,7 @@ impl Writer<'_> {
     /// Renews a lease that ran out while a worker of this process holds it: the clock jumped, or the process slept.
     pub(super) fn renewed(&self, kind: &Kind, header: Option<&Header>, command: &Command) -> Option<Header> {
         let header = header?;
-        let lives = header.lease.as_ref().is_some_and(|lease| lease.is_over(self.now) && self.holds(lease));
+        let lives = header.lease.as_ref().is_some_and(|lease| lease.has_expired(self.now) && self.holds(lease));
         if !lives || matches!(command, Command::Rescue { .. }) {
             return None;
         }
@@ -58,7 +58,7 @@ impl Writer<'_> {
                 if self.holds(lease) {
                     let owner = Owner { fence: lease.fence, token: lease.token };
                     let renew = Command::Renew { owner, lease: None, begin: false };
-                    let id = self.rows.body_of(key.task())?.id;
+                    let id = self.rows.task_row(key.task())?.id;
                     self.decide(kind, key.task(), Some(&header), &renew, None, &id)?;
                 } else {
                     self.rescue(kind, key.task(), &header, lease)?;
@@ -70,7 +70,7 @@ impl Writer<'_> {
 
     /// Ends one lease. Returns the id of the task.
     pub(crate) fn rescue(&mut self, kind: &Kind, task: TaskRef, header: &Header, lease: &Lease) -> Result<TaskKey> {
-        let id = self.rows.body_of(task)?.id;
+        let id = self.rows.task_row(task)?.id;
         let command = Command::Rescue { fence: lease.fence, chance: Self::chance() };
         self.decide(kind, task, Some(header), &command, None, &id)?;
         contain::log(
@@ -82,8 +82,8 @@ impl Writer<'_> {
     /// Ends the lease of a task if it has run out and no worker of this process holds it.
     pub(crate) fn free(&mut self, kind: &Kind, task: TaskRef) -> Result<()> {
         let Some(header) = self.header(task)? else { return Ok(()) };
-        let over = header.lease.as_ref().filter(|lease| lease.is_over(self.now) && !self.holds(lease));
-        if let Some(lease) = over {
+        let expired = header.lease.as_ref().filter(|lease| lease.has_expired(self.now) && !self.holds(lease));
+        if let Some(lease) = expired {
             self.rescue(kind, task, &header, lease)?;
         }
         Ok(())
@@ -92,7 +92,7 @@ impl Writer<'_> {
     /// Stores the end of a lease that a refused command found run out. The refusal was decided on the task as it is after
     /// that end: unstored, a late owner could still end the attempt and contradict the answer.
     ///
-    /// The stored end is complete in itself, so the refusal does not spoil the transaction.
+    /// The stored end is complete in itself, so the refusal does not poison the transaction.
     pub(crate) fn free_if_refused<R>(&mut self, kind: &Kind, task: TaskRef, decided: Result<R>) -> Result<R> {
         if let Err(refused) = &decided
             && refused.is_refusal()
@@ -107,7 +107,7 @@ impl Writer<'_> {
     /// Marks a task whose payload cannot be read: no claim finds it.
     pub(crate) fn mark_unreadable(&mut self, kind: &Kind, task: TaskRef, header: &Header) -> Result<()> {
         let marked = Header { unreadable: true, ..header.clone() };
-        self.touch();
+        self.mark_dirty();
         let counted = self.rows.apply(
             kind,
             task,

@@ -27,7 +27,7 @@ use uuid::Uuid;
 use super::{
     event::{Event, EventKind},
     held_leases::HeldLeases,
-    run_log::{RunLogEvent, Wanted},
+    run_log::{RunLogEvent, RunLogLevel},
 };
 use crate::{
     model::{
@@ -52,7 +52,7 @@ pub(crate) struct Context {
     /// Whether there is a subscription.
     pub is_subscribed: bool,
     /// Which events of runs the log asks for.
-    pub run_log_enabled: Wanted,
+    pub run_log_enabled: RunLogLevel,
     /// The change number up to which this process knows the file.
     pub known: u64,
 }
@@ -72,10 +72,10 @@ pub(crate) struct Writer<'t> {
     propagations: VecDeque<Propagation>,
     propagating: bool,
     effects: CommitEffects,
-    /// Number of writes so far: an action that failed after some has spoilt the transaction.
+    /// Number of writes so far: an action that failed after some has poisoned the transaction.
     writes: u64,
     /// Why the transaction cannot be committed any more.
-    spoilt: Option<Error>,
+    poisoned: Option<Error>,
     dirty: bool,
 }
 
@@ -101,8 +101,8 @@ pub(crate) struct CommitEffects {
 /// What a command did.
 pub(crate) struct Decided {
     pub header: Option<Header>,
-    pub told: CommandResult,
-    pub body: PayloadChange,
+    pub result: CommandResult,
+    pub payload: PayloadChange,
 }
 
 impl<'t> Writer<'t> {
@@ -116,7 +116,7 @@ impl<'t> Writer<'t> {
         let mut rows = Tables::new(txn);
         let file_state = rows.file_state()?;
         let kinds = if file_state.schema == known.schema { known.clone() } else { Arc::new(rows.all_kinds()?) };
-        let now = time(file_state.mark);
+        let now = time(file_state.clock_floor);
         // What another process has changed since may be startable now.
         let woke = file_state.change != context.known;
         let kinds_now = (file_state.schema != known.schema).then(|| kinds.clone());
@@ -135,21 +135,21 @@ impl<'t> Writer<'t> {
             propagating: false,
             effects,
             writes: 0,
-            spoilt: None,
+            poisoned: None,
             dirty: false,
         })
     }
 
     /// Writes batches, counters and the file state. True if there is anything to commit.
     pub(crate) fn finish(mut self, batch: u64) -> Result<(bool, CommitEffects)> {
-        if let Some(error) = self.spoilt {
+        if let Some(error) = self.poisoned {
             return Err(error);
         }
-        self.settle()?;
+        self.apply_batch_deltas()?;
         if self.dirty {
             self.counts.retain(|_, difference| *difference != 0);
             self.rows.add_counts(&self.counts)?;
-            self.file_state.mark = self.file_state.mark.max(self.now);
+            self.file_state.clock_floor = self.file_state.clock_floor.max(self.now);
             self.file_state.instance = self.context.instance;
             self.file_state.batch = batch;
             self.file_state.change = after(self.file_state.change)?;
@@ -183,8 +183,8 @@ impl<'t> Writer<'t> {
     }
 
     /// Lets the transaction end with this error.
-    pub(crate) fn spoil(&mut self, error: &Error) {
-        self.spoilt.get_or_insert_with(|| error.share());
+    pub(crate) fn poison(&mut self, error: &Error) {
+        self.poisoned.get_or_insert_with(|| error.share());
     }
 
     pub(crate) fn kinds(&self) -> impl Iterator<Item = Arc<Kind>> + use<> {
@@ -196,7 +196,7 @@ impl<'t> Writer<'t> {
     }
 
     pub(crate) fn put_kind(&mut self, kind: Kind) -> Result<Arc<Kind>> {
-        self.touch();
+        self.mark_dirty();
         self.rows.put_kind(&kind)?;
         self.file_state.schema = after(self.file_state.schema)?;
         let mut kinds = (*self.kinds).clone();
@@ -236,7 +236,7 @@ impl<'t> Writer<'t> {
         task: TaskRef,
         header: Option<&Header>,
         command: &Command,
-        body: Option<&TaskRow>,
+        row: Option<&TaskRow>,
         id: &TaskKey,
     ) -> Result<Decided> {
         // The indexes follow from the row on disk, not from the lease that is renewed in memory now.
@@ -245,25 +245,25 @@ impl<'t> Writer<'t> {
         let header = renewed.as_ref().or(header);
         let decided = kind.rules(self.now).decide(header, command);
         if let Err(reason) = &decided
-            && self.context.run_log_enabled == Wanted::All
+            && self.context.run_log_enabled == RunLogLevel::All
         {
             self.effects.run_log.extend(RunLogEvent::of_refusal(kind, id, command, reason));
         }
         let decision = decided.map_err(|reason| kind.refuse(id.clone(), reason))?;
-        let (told, change) = (decision.told, decision.body);
+        let (result, change) = (decision.result, decision.payload);
         if decision.header.as_ref() == header && change == PayloadChange::Keep {
-            return Ok(Decided { header: decision.header, told, body: change });
+            return Ok(Decided { header: decision.header, result, payload: change });
         }
-        self.write(kind, task, stored, &decision, body, id)?;
+        self.write(kind, task, stored, &decision, row, id)?;
         self.measure(kind, header, &decision);
-        if self.context.run_log_enabled > Wanted::Nothing {
-            let wanted = self.context.run_log_enabled;
-            let account = RunLogEvent::of(kind, id, header, decision.header.as_ref(), command, wanted);
-            self.effects.run_log.extend(account);
+        if self.context.run_log_enabled > RunLogLevel::Nothing {
+            let enabled = self.context.run_log_enabled;
+            let event = RunLogEvent::of(kind, id, header, decision.header.as_ref(), command, enabled);
+            self.effects.run_log.extend(event);
         }
         self.push_event(kind, id, header, &decision, command);
         self.propagate()?;
-        Ok(Decided { header: decision.header, told, body: change })
+        Ok(Decided { header: decision.header, result, payload: change })
     }
 
     fn write(
@@ -272,21 +272,21 @@ impl<'t> Writer<'t> {
         task: TaskRef,
         old: Option<&Header>,
         decision: &Decision,
-        body: Option<&TaskRow>,
+        row: Option<&TaskRow>,
         id: &TaskKey,
     ) -> Result<()> {
         debug_assert_eq!(self.rows.header(task)?.as_ref(), old, "the header is the one on disk");
         let new = decision.header.as_ref();
-        let waiting = if decision.body == PayloadChange::TakeSuccessor { self.rows.successor(task)? } else { None };
-        let new_row = match decision.body {
+        let waiting = if decision.payload == PayloadChange::TakeSuccessor { self.rows.successor(task)? } else { None };
+        let new_row = match decision.payload {
             PayloadChange::Keep | PayloadChange::PutSuccessor => None,
-            PayloadChange::Put => body,
+            PayloadChange::Put => row,
             PayloadChange::TakeSuccessor => waiting.as_ref(),
         };
         let needs = TaskChange::needs_old_row(kind, task, old, new, new_row.is_some());
-        let old_row = if needs { Some(self.rows.body_of(task)?) } else { None };
-        let successor = match decision.body {
-            PayloadChange::PutSuccessor => Some(body),
+        let old_row = if needs { Some(self.rows.task_row(task)?) } else { None };
+        let successor = match decision.payload {
+            PayloadChange::PutSuccessor => Some(row),
             // It has become the payload, or its task is deleted or starts anew with another payload.
             _ if old.is_some_and(|old| old.successor) && !new.is_some_and(|new| new.successor) => Some(None),
             _ => None,
@@ -294,8 +294,8 @@ impl<'t> Writer<'t> {
         let history = &decision.history[..];
         let mut change = TaskChange { old, new, old_row: old_row.as_ref(), new_row, history, successor };
         if let Some(rival) = self.rival(kind, task, &change)? {
-            if decision.body != PayloadChange::TakeSuccessor {
-                let other = self.rows.body_of(rival)?.id;
+            if decision.payload != PayloadChange::TakeSuccessor {
+                let other = self.rows.task_row(rival)?.id;
                 return Err(kind.refuse(id.clone(), Reason::KeyTaken { other }));
             }
             contain::log(
@@ -306,7 +306,7 @@ impl<'t> Writer<'t> {
         if self.undo.is_some() {
             self.remember(kind, task, &change)?;
         }
-        self.touch();
+        self.mark_dirty();
         let counted = self.rows.apply(kind, task, &change)?;
         self.count(counted);
         self.batches.count(kind, old, new, 1);
@@ -334,7 +334,7 @@ impl<'t> Writer<'t> {
         self.rows.rival(kind.id, task, before.as_ref(), after.as_ref())
     }
 
-    fn touch(&mut self) {
+    fn mark_dirty(&mut self) {
         self.dirty = true;
         self.writes += 1;
     }
@@ -348,7 +348,7 @@ impl<'t> Writer<'t> {
     }
 
     pub(crate) fn put_progress(&mut self, kind: &Kind, task: TaskRef, id: &TaskKey, progress: &Progress) -> Result<()> {
-        self.touch();
+        self.mark_dirty();
         self.rows.put_progress(task, progress)?;
         if self.context.is_subscribed {
             let what =
@@ -379,7 +379,7 @@ impl<'t> Writer<'t> {
             Command::Delete => EventKind::Deleted,
             Command::Start(start) => EventKind::Claimed { worker: start.worker.clone() },
             Command::Finish(_) | Command::Rescue { .. } => match ended {
-                Some(ended) => EventKind::Ended { ending: ended.ending },
+                Some(ended) => EventKind::Ended { status: ended.status },
                 None => EventKind::Changed,
             },
             _ => EventKind::Changed,

@@ -34,7 +34,7 @@ impl Writer<'_> {
 
     /// Begins the fences at this one, where they would begin before it.
     pub(crate) fn raise_fence(&mut self, fence: u64) {
-        self.touch();
+        self.mark_dirty();
         self.file_state.next_fence = self.file_state.next_fence.max(fence);
     }
 }

@@ -47,7 +47,7 @@ impl Writer<'_> {
     /// Removes the rows that a task has by the old definition of its kind and not by the new one.
     pub(crate) fn remove_former_rows(&mut self, redefined: &Redefined<'_>) -> Result<()> {
         let (before, after) = redefined.rows();
-        self.touch();
+        self.mark_dirty();
         self.rows.remove_rows(redefined.new.id, redefined.task, Some(&before), Some(&after))
     }
 
@@ -57,7 +57,7 @@ impl Writer<'_> {
         let Redefined { old, new, task, header, row, later, successor } = *redefined;
         let (before, after) = redefined.rows();
         if let Some(rival) = self.rows.rival(new.id, task, Some(&before), Some(&after))? {
-            let other = self.rows.body_of(rival)?.id;
+            let other = self.rows.task_row(rival)?.id;
             return Err(Error::new(
                 ErrorKind::SchemaMismatch,
                 format!(
@@ -79,7 +79,7 @@ impl Writer<'_> {
 
     /// Derives the limit rows of a kind anew.
     pub(crate) fn rebuild_limit_rows(&mut self, kind: &Kind) -> Result<()> {
-        self.touch();
+        self.mark_dirty();
         self.rows.clear_limit_rows(kind.id)?;
         let mut beyond = None;
         while kind.limit().is_some() {
@@ -87,7 +87,7 @@ impl Writer<'_> {
             let Some(last) = tasks.last() else { break };
             beyond = Some(last.seq);
             for task in tasks {
-                let (header, row) = (self.known(task)?, self.rows.body_of(task)?);
+                let (header, row) = (self.known(task)?, self.rows.task_row(task)?);
                 self.rows.replace_limit_rows(kind, None, Some(&rows_of(kind, task, &header, Some(row.keys()))))?;
             }
         }
@@ -105,22 +105,19 @@ impl Writer<'_> {
     /// Writes an imported task whose id is new. Refused if another task has one of its unique keys.
     #[cfg(feature = "json")]
     pub(crate) fn admit(&mut self, kind: &Kind, task_rows: &TaskRows) -> Result<()> {
-        let TaskRows { task, header, body, .. } = task_rows;
+        let TaskRows { task, header, row, .. } = task_rows;
         if !task_rows.has_room() {
-            return Err(Error::invalid(format!(
-                "\"{}\" has a fence of 2^63 or more, which no file gives out",
-                body.id
-            )));
+            return Err(Error::invalid(format!("\"{}\" has a fence of 2^63 or more, which no file gives out", row.id)));
         }
-        let change = TaskChange { new: Some(header), new_row: Some(body), ..TaskChange::default() };
+        let change = TaskChange { new: Some(header), new_row: Some(row), ..TaskChange::default() };
         if let Some(rival) = self.rival(kind, *task, &change)? {
-            let other = self.rows.body_of(rival)?.id;
-            return Err(kind.refuse(body.id.clone(), crate::model::error::Reason::KeyTaken { other }));
+            let other = self.rows.task_row(rival)?.id;
+            return Err(kind.refuse(row.id.clone(), crate::model::error::Reason::KeyTaken { other }));
         }
         // Times from elsewhere do not set the clock of this file.
-        let mark = self.file_state.mark;
+        let clock_floor = self.file_state.clock_floor;
         self.restore(kind, task_rows)?;
-        self.file_state.mark = mark;
+        self.file_state.clock_floor = clock_floor;
         self.effects.woke = true;
         Ok(())
     }
@@ -128,7 +125,7 @@ impl Writer<'_> {
     /// Takes the number of a task that is written later.
     #[cfg(feature = "json")]
     pub(crate) fn reserve_seq(&mut self) -> Result<u64> {
-        self.touch();
+        self.mark_dirty();
         self.new_seq()
     }
 
@@ -144,7 +141,7 @@ impl Writer<'_> {
 
     /// Writes a task as another file had it.
     pub(crate) fn restore(&mut self, kind: &Kind, task_rows: &TaskRows) -> Result<()> {
-        let TaskRows { task, body, past, successor, .. } = task_rows;
+        let TaskRows { task, row, past, successor, .. } = task_rows;
         let batch = task_rows.header.batch.filter(|batch| self.batch_now(*batch).is_ok());
         // A payload that waited and is lost was never submitted.
         let fingerprint = task_rows.header.fingerprint.filter(|_| !task_rows.lacks_successor());
@@ -154,11 +151,11 @@ impl Writer<'_> {
         let fence = task_rows.fence();
         self.file_state.next_seq = self.file_state.next_seq.max(task.seq.saturating_add(1));
         self.file_state.next_fence = self.file_state.next_fence.max(fence.saturating_add(1));
-        self.file_state.mark = self.file_state.mark.max(header.updated);
-        self.touch();
+        self.file_state.clock_floor = self.file_state.clock_floor.max(header.updated);
+        self.mark_dirty();
         let successor = successor.map(Some);
         let change =
-            TaskChange { new: Some(&header), new_row: Some(body), history: past, successor, ..TaskChange::default() };
+            TaskChange { new: Some(&header), new_row: Some(row), history: past, successor, ..TaskChange::default() };
         if self.undo.is_some() {
             self.remember(kind, *task, &change)?;
         }
@@ -181,9 +178,9 @@ impl Writer<'_> {
         targets: &BTreeMap<TaskRef, OnDependencyFailure>,
     ) -> Result<()> {
         let Some(header) = self.header(dependent)? else { return Ok(()) };
-        let (kind, id) = (self.kind(dependent.kind)?, self.rows.body_of(dependent)?.id);
+        let (kind, id) = (self.kind(dependent.kind)?, self.rows.task_row(dependent)?.id);
         let mut others = 0;
-        for (target, otherwise) in targets {
+        for (target, on_failure) in targets {
             let key = DependencyKey { from: dependent, to: *target };
             let here = match target.batch() {
                 Some(number) => self.rows.batch(number)?.is_some(),
@@ -197,7 +194,7 @@ impl Writer<'_> {
                 self.rows.put_pending_propagation(pending)?;
                 self.effects.propagation_pending = true;
             }
-            self.put_dependency(key, Some(*otherwise))?;
+            self.put_dependency(key, Some(*on_failure))?;
             others += 1;
         }
         self.decide(&kind, dependent, Some(&header), &Command::Await { others }, None, &id)?;

@@ -14,7 +14,8 @@ use crate::{
         transition::{Batch, OnDependencyFailure, Roles, TimeShift},
     },
     storage::{
-        definitions, encoding::otherwise_of, file::guard, keys::DependencyKey, read::task_rows::NUMBERS, tables::Tables,
+        definitions, encoding::on_failure_of, file::guard, keys::DependencyKey, read::task_rows::NUMBERS,
+        tables::Tables,
     },
 };
 
@@ -76,7 +77,7 @@ pub(super) fn copy_needs(
     dependents: &Dependents,
     report: &mut Recovered,
 ) -> Result<()> {
-    let mut needs: BTreeMap<TaskRef, BTreeMap<TaskRef, OnDependencyFailure>> = BTreeMap::new();
+    let mut dependencies: BTreeMap<TaskRef, BTreeMap<TaskRef, OnDependencyFailure>> = BTreeMap::new();
     // What is missing shows in the numbers that the headers hold.
     let _ = walk("looking for dependencies", |backwards| {
         let table = txn.open_table(definitions::DEPENDENCIES)?;
@@ -84,14 +85,14 @@ pub(super) fn copy_needs(
         while let Some(entry) = if backwards { range.next_back() } else { range.next() } {
             let (key, value) = entry?;
             let key = DependencyKey::unpack(key.value());
-            if let Ok(otherwise) = otherwise_of(value.value()) {
-                needs.entry(key.from).or_default().insert(key.to, otherwise);
+            if let Ok(on_failure) = on_failure_of(value.value()) {
+                dependencies.entry(key.from).or_default().insert(key.to, on_failure);
             }
         }
         Ok(())
     });
     for (task, ((kind, id), waits)) in dependents {
-        let read = needs.get(task).map_or(0, BTreeMap::len);
+        let read = dependencies.get(task).map_or(0, BTreeMap::len);
         let missing = usize::try_from(*waits).unwrap_or(usize::MAX).saturating_sub(read);
         if missing > 0 {
             let what =
@@ -100,8 +101,8 @@ pub(super) fn copy_needs(
         }
     }
     target.shared.engine.user_transaction(|writer| {
-        for (waiter, needs) in &needs {
-            writer.restore_dependencies(*waiter, needs)?;
+        for (waiter, dependencies) in &dependencies {
+            writer.restore_dependencies(*waiter, dependencies)?;
         }
         Ok(())
     })

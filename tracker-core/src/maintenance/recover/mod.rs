@@ -126,22 +126,22 @@ fn copy_kind(
             Ok((task_rows, history)) => {
                 if let Err(error) = history {
                     let what = format!("its history cannot be read: {error}");
-                    report.lost.push(LostTask { kind: kind.name.clone(), id: Some(task_rows.body.id.clone()), what });
+                    report.lost.push(LostTask { kind: kind.name.clone(), id: Some(task_rows.row.id.clone()), what });
                 }
                 if task_rows.header.waits > 0 {
-                    let named = (kind.name.clone(), task_rows.body.id.clone());
+                    let named = (kind.name.clone(), task_rows.row.id.clone());
                     dependents.insert(task, (named, task_rows.header.waits));
                 }
                 if task_rows.lacks_successor() {
                     let what = "the changed payload that waited for the end of its run cannot be read: submit it again";
-                    let id = Some(task_rows.body.id.clone());
+                    let id = Some(task_rows.row.id.clone());
                     report.lost.push(LostTask { kind: kind.name.clone(), id, what: what.to_owned() });
                 }
                 batch.push(task_rows.shifted(shift));
             }
             Err(error) => {
-                let body = guard("reading a task", || Tables::new(txn).body(task)).ok().flatten();
-                let lost = LostTask { kind: kind.name.clone(), id: body.map(|body| body.id), what: error.to_string() };
+                let row = guard("reading a task", || Tables::new(txn).find_task_row(task)).ok().flatten();
+                let lost = LostTask { kind: kind.name.clone(), id: row.map(|row| row.id), what: error.to_string() };
                 report.lost.push(lost);
             }
         }
@@ -159,7 +159,7 @@ type Dependents = BTreeMap<TaskRef, ((String, TaskKey), u32)>;
 fn task_rows(txn: &ReadTransaction, task: TaskRef) -> Result<(TaskRows, Result<()>)> {
     let mut rows = Tables::new(txn);
     let header = rows.header(task)?.ok_or_else(|| Error::corrupted("tracker.headers", task, "it has no header"))?;
-    let body = rows.body_of(task)?;
+    let row = rows.task_row(task)?;
     // A task is worth more than its history, and than a payload that waits.
     let (past, history) = match guard("reading a history", || rows.past(task)) {
         Ok(past) => (past, Ok(())),
@@ -167,7 +167,7 @@ fn task_rows(txn: &ReadTransaction, task: TaskRef) -> Result<(TaskRows, Result<(
     };
     let waits = header.successor;
     let successor = if waits { guard("reading a payload", || rows.successor(task)).ok().flatten() } else { None };
-    let task_rows = TaskRows { task, header, body, past, progress: None, successor };
+    let task_rows = TaskRows { task, header, row, past, progress: None, successor };
     if task_rows.has_room() {
         Ok((task_rows, history))
     } else {

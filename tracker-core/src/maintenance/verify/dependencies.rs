@@ -32,7 +32,7 @@ pub(super) struct DependencyCheck {
 
 impl DependencyCheck {
     pub(super) fn add(&mut self, kind: &Kind, task: TaskRef, header: &Header, member: Option<MemberKey>) {
-        let role = kind.rules(0).counts_as(header);
+        let role = kind.rules(0).overall_role(header);
         self.tasks.insert(task);
         if header.waits > 0 {
             self.waits.insert(task, header.waits);
@@ -57,16 +57,16 @@ impl DependencyCheck {
         }
         found.differ("tracker.batch_members", &self.members, &members);
         self.compare_batches(txn, rows, found)?;
-        let untold = Self::untold(txn)?;
-        self.compare_needs(txn, &untold, found)
+        let propagating = Self::propagating(txn)?;
+        self.compare_needs(txn, &propagating, found)
     }
 
-    fn untold(txn: &ReadTransaction) -> Result<BTreeSet<TaskRef>> {
-        let mut untold = BTreeSet::new();
+    fn propagating(txn: &ReadTransaction) -> Result<BTreeSet<TaskRef>> {
+        let mut propagating = BTreeSet::new();
         for entry in txn.open_table(definitions::PROPAGATIONS)?.iter()? {
-            untold.insert(TaskRef::unpack(entry?.0.value()));
+            propagating.insert(TaskRef::unpack(entry?.0.value()));
         }
-        Ok(untold)
+        Ok(propagating)
     }
 
     fn compare_batches(
@@ -83,7 +83,7 @@ impl DependencyCheck {
                 Ok(Some(batch)) => batch,
                 Ok(None) => continue,
                 Err(error) => {
-                    found.told("tracker.batches", error)?;
+                    found.add_error("tracker.batches", error)?;
                     continue;
                 }
             };
@@ -122,35 +122,35 @@ impl DependencyCheck {
         if batch.watched {
             self.watched.insert(stands);
         }
-        if batch.news() == Some(DependencyEnd::Satisfied) {
+        if batch.end() == Some(DependencyEnd::Satisfied) {
             self.succeeded.insert(stands);
         }
-        if batch.news().is_some() && batch.finished.is_none() {
+        if batch.end().is_some() && batch.finished.is_none() {
             found.add("tracker.batches", format!("batch {number} is over, and does not know it"));
         }
     }
 
-    fn compare_needs(&self, txn: &ReadTransaction, untold: &BTreeSet<TaskRef>, found: &mut Found) -> Result<()> {
-        let (mut needs, mut dependents, mut waits) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    fn compare_needs(&self, txn: &ReadTransaction, propagating: &BTreeSet<TaskRef>, found: &mut Found) -> Result<()> {
+        let (mut dependencies, mut dependents, mut waits) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for entry in txn.open_table(definitions::DEPENDENCIES)?.iter()? {
-            let (key, otherwise) = entry?;
-            let need = DependencyKey::unpack(key.value());
-            *waits.entry(need.from).or_default() += 1;
-            if !untold.contains(&need.to) {
-                if !self.tasks.contains(&need.to) || !self.watched.contains(&need.to) {
-                    found.add("tracker.dependencies", format!("{need:?}: that one is gone, or does not know it"));
+            let (key, on_failure) = entry?;
+            let dependency = DependencyKey::unpack(key.value());
+            *waits.entry(dependency.from).or_default() += 1;
+            if !propagating.contains(&dependency.to) {
+                if !self.tasks.contains(&dependency.to) || !self.watched.contains(&dependency.to) {
+                    found.add("tracker.dependencies", format!("{dependency:?}: that one is gone, or does not know it"));
                 }
-                if self.succeeded.contains(&need.to) {
-                    found.add("tracker.dependencies", format!("{need:?}: that one has succeeded"));
+                if self.succeeded.contains(&dependency.to) {
+                    found.add("tracker.dependencies", format!("{dependency:?}: that one has succeeded"));
                 }
             }
-            needs.insert(need, otherwise.value());
+            dependencies.insert(dependency, on_failure.value());
         }
         for entry in txn.open_table(definitions::DEPENDENTS)?.iter()? {
-            let (key, otherwise) = entry?;
-            dependents.insert(DependencyKey::unpack(key.value()).turned(), otherwise.value());
+            let (key, on_failure) = entry?;
+            dependents.insert(DependencyKey::unpack(key.value()).reversed(), on_failure.value());
         }
-        found.differ_in("tracker.dependents", &needs, &dependents);
+        found.differ_in("tracker.dependents", &dependencies, &dependents);
         found.differ_in("tracker.headers", &waits, &self.waits);
         Ok(())
     }

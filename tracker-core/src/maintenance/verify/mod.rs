@@ -111,7 +111,7 @@ impl Found {
     }
 
     /// Reports a row that cannot be read. After a page that the disk did not have, nothing can be read any more.
-    fn told(&mut self, table: &str, error: Error) -> Result<()> {
+    fn add_error(&mut self, table: &str, error: Error) -> Result<()> {
         if error.is_of_the_disk() {
             return Err(error);
         }
@@ -165,7 +165,7 @@ fn expect(rows: &mut Tables<&ReadTransaction>, found: &mut Found) -> Result<Expe
                     Ok(Some(header)) => header,
                     Ok(None) => continue,
                     Err(error) => {
-                        found.told("tracker.headers", error)?;
+                        found.add_error("tracker.headers", error)?;
                         continue;
                     }
                 };
@@ -189,10 +189,10 @@ fn expect(rows: &mut Tables<&ReadTransaction>, found: &mut Found) -> Result<Expe
                     ("tracker.successors", rows.successor(task).map(drop)),
                 ] {
                     if let Err(error) = readable {
-                        found.told(table, error)?;
+                        found.add_error(table, error)?;
                     }
                 }
-                let row = match rows.body(task) {
+                let row = match rows.find_task_row(task) {
                     Ok(row) => {
                         if row.is_none() {
                             found.add("tracker.payloads", format!("{task} has none"));
@@ -200,7 +200,7 @@ fn expect(rows: &mut Tables<&ReadTransaction>, found: &mut Found) -> Result<Expe
                         row
                     }
                     Err(error) => {
-                        found.told("tracker.payloads", error)?;
+                        found.add_error("tracker.payloads", error)?;
                         None
                     }
                 };

@@ -64,7 +64,7 @@ fn verify_reports_misplaced_leases_and_statuses() {
         assert_eq!(tracker.verify().unwrap(), []);
         engine.call(Put(task, change)).unwrap();
         let found: Vec<_> = tracker.verify().unwrap().iter().map(ToString::to_string).collect();
-        let told = |difference: &String| difference.starts_with(&format!("tracker.headers: {task}: status "));
-        assert!(found.iter().any(told), "{what}: {found:?}");
+        let names_status = |difference: &String| difference.starts_with(&format!("tracker.headers: {task}: status "));
+        assert!(found.iter().any(names_status), "{what}: {found:?}");
     }
 }

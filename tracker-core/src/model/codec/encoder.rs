@@ -328,11 +328,11 @@ impl<'e, 'f> Serializer for &'e mut Encoder<'f> {
     {
         let sorted = self.form == Form::Canonical && is_unordered::<I>();
         let mut items = items.into_iter();
-        let told = match items.size_hint() {
+        let length = match items.size_hint() {
             (least, Some(most)) if least == most => Some(least),
             _ => None,
         };
-        let mut list = Entries::list(self, told, sorted)?;
+        let mut list = Entries::list(self, length, sorted)?;
         items.try_for_each(|item| list.serialize_element(&item))?;
         SerializeSeq::end(list)
     }

@@ -152,7 +152,7 @@ impl fmt::Display for Reason {
             Self::NotEnterable { status } => {
                 write!(
                     f,
-                    "it cannot be put into {status}: by hand only parked and startable statuses can be entered, by a body only parked ones"
+                    "it cannot be put into {status}: by hand only parked and startable statuses can be entered, by a handler only parked ones"
                 )
             }
             Self::MissingRole { role } => write!(f, "its status type has no status with the role {role}"),

@@ -70,8 +70,11 @@ impl Graph {
         let mut steps: Vec<_> =
             step_names.into_iter().map(|name| Step { name, codes: [None; Role::ALL.len()] }).collect();
         for (at, status) in statuses.iter().enumerate() {
-            if let Some(twin) = statuses[..at].iter().find(|other| other.code == status.code) {
-                return Err(GraphError(format!("{} and {} share the code {}", twin.name, status.name, status.code)));
+            if let Some(other_status) = statuses[..at].iter().find(|other| other.code == status.code) {
+                return Err(GraphError(format!(
+                    "{} and {} share the code {}",
+                    other_status.name, status.name, status.code
+                )));
             }
             let Some(step) = steps.get_mut(usize::from(status.step)) else {
                 return Err(GraphError(format!("{} belongs to a step that does not exist", status.name)));

@@ -16,7 +16,7 @@ thread_local! {
     static READING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Makes one time of two clocks: max(wall, the file's high mark, last time + monotonic time passed).
+/// Makes one time of two clocks: max(wall, the file's clock floor, last time + monotonic time passed).
 pub(crate) struct TimeKeeper {
     clock: Arc<dyn Clock>,
     last: Mutex<Option<LastReading>>,
@@ -37,15 +37,15 @@ impl TimeKeeper {
         &self.clock
     }
 
-    /// The time now, never before `mark` nor before any time this has given.
-    pub(crate) fn now(&self, mark: Micros) -> Micros {
+    /// The time now, never before `clock_floor` nor before any time this has given.
+    pub(crate) fn now(&self, clock_floor: Micros) -> Micros {
         // Foreign code: not while the lock is held.
         let seen = self.reading();
         let mut last = self.lock();
         let on = last.map_or(Micros::MIN, |last| {
             last.now.saturating_add(micros_of(seen.monotonic.saturating_sub(last.seen.monotonic)))
         });
-        let now = micros_at(seen.wall).max(mark).max(on);
+        let now = micros_at(seen.wall).max(clock_floor).max(on);
         // Another thread may have read the clock later and come here first.
         let seen = last.map_or(seen, |last| if last.seen.monotonic > seen.monotonic { last.seen } else { seen });
         *last = Some(LastReading { now, seen });

@@ -34,11 +34,11 @@ impl Rules<'_> {
                 started: self.now,
                 ended: self.now,
                 run: None,
-                ending: AttemptStatus::Ignored,
+                status: AttemptStatus::Ignored,
                 failure: Some(Failure::new(reason)),
                 remarks: AttemptNotes::default(),
             };
-            header.book(ended, &mut history);
+            header.record_attempt(ended, &mut history);
         }
         header.enter(code, self.now, self.now);
         Ok(Decision { history, ..Decision::of(header) })
@@ -95,7 +95,7 @@ impl Rules<'_> {
         header.revision = revision.wrapping_add(1);
         header.unreadable = false;
         header.priority = priority.unwrap_or(header.priority);
-        Ok(Decision { body: PayloadChange::Put, ..Decision::of(header) })
+        Ok(Decision { payload: PayloadChange::Put, ..Decision::of(header) })
     }
 
     pub(super) fn delete(&self, header: &Header) -> Result<Decision, Reason> {

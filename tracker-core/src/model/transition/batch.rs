@@ -42,7 +42,7 @@ pub(crate) struct BatchDelta {
 pub(crate) struct BatchEnd {
     /// Its first one: the follow-up task is due.
     pub first: bool,
-    pub news: DependencyEnd,
+    pub end: DependencyEnd,
 }
 
 impl BatchDelta {
@@ -81,7 +81,7 @@ impl Batch {
 
     /// What those hear that wait for the batch; `None` while it is not over. One that lost a task which had ended without
     /// success can never succeed.
-    pub(crate) fn news(&self) -> Option<DependencyEnd> {
+    pub(crate) fn end(&self) -> Option<DependencyEnd> {
         if !self.sealed || self.open() > 0 {
             return None;
         }
@@ -99,21 +99,21 @@ impl Batch {
     /// Whether nothing is left of it but its record, and it was over for the first time before then.
     pub(crate) fn is_spent(&self, then: Micros) -> bool {
         let empty = self.members.iter().all(|tasks| *tasks == 0);
-        empty && self.news().is_some() && self.finished.is_some_and(|finished| finished < then)
+        empty && self.end().is_some() && self.finished.is_some_and(|finished| finished < then)
     }
 
     /// The batch after a transaction, and whether it came to an end by it.
-    pub(crate) fn settle(&mut self, delta: &BatchDelta, now: Micros) -> Option<BatchEnd> {
-        let before = self.news();
+    pub(crate) fn apply(&mut self, delta: &BatchDelta, now: Micros) -> Option<BatchEnd> {
+        let before = self.end();
         for role in Role::ALL.map(|role| role as usize) {
             self.members[role] = self.members[role].saturating_add_signed(delta.members[role]);
             self.gone[role] = self.gone[role].saturating_add_signed(delta.gone[role]);
         }
         self.pace.add(delta.ends, delta.ran, now);
         self.sealed = delta.seal.unwrap_or(self.sealed);
-        let news = self.news().filter(|news| Some(*news) != before)?;
+        let end = self.end().filter(|end| Some(*end) != before)?;
         let first = self.finished.is_none();
         self.finished = self.finished.or(Some(now));
-        Some(BatchEnd { first, news })
+        Some(BatchEnd { first, end })
     }
 }

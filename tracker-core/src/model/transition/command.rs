@@ -14,7 +14,7 @@ pub(crate) enum Command {
     Submit(Submit),
     /// Make it in progress, with a lease.
     Start(Start),
-    /// Extend the lease; `begin` marks that the body of a task claimed ahead begins.
+    /// Extend the lease; `begin` marks that the handler of a task claimed ahead begins.
     Renew {
         owner: Owner,
         lease: Option<Duration>,

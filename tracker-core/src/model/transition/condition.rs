@@ -17,20 +17,20 @@ pub(crate) struct Condition {
 }
 
 impl Condition {
-    pub(crate) fn wants(&self, code: i32) -> bool {
+    pub(crate) fn includes(&self, code: i32) -> bool {
         self.codes.as_ref().is_none_or(|codes| codes.contains(&code))
     }
 
     pub(crate) fn holds(&self, header: &Header) -> bool {
-        self.wants(header.code)
+        self.includes(header.code)
             && self.since.is_none_or(|since| header.updated >= since)
             && self.until.is_none_or(|until| header.updated < until)
             && (self.batch.is_none() || header.batch == self.batch)
     }
 
-    /// The codes of a graph that it wants.
+    /// The codes of a graph that it includes.
     pub(crate) fn codes_of(&self, graph: &Graph) -> Vec<i32> {
-        graph.statuses().iter().map(|status| status.code).filter(|code| self.wants(*code)).collect()
+        graph.statuses().iter().map(|status| status.code).filter(|code| self.includes(*code)).collect()
     }
 }
 
@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn condition_without_codes_matches_all() {
         let named = Condition { codes: Some(vec![10, 30]), ..Condition::default() };
-        assert_eq!([10, 20, 30].map(|code| named.wants(code)), [true, false, true]);
-        assert_eq!([10, 20, 30].map(|code| Condition::default().wants(code)), [true; 3]);
+        assert_eq!([10, 20, 30].map(|code| named.includes(code)), [true, false, true]);
+        assert_eq!([10, 20, 30].map(|code| Condition::default().includes(code)), [true; 3]);
     }
 }

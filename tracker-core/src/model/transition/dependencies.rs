@@ -19,7 +19,7 @@ pub enum OnDependencyFailure {
     Run,
 }
 
-/// What those hear that wait for a task or a batch.
+/// How a dependency ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DependencyEnd {
     /// It succeeded.
@@ -30,30 +30,30 @@ pub(crate) enum DependencyEnd {
     Deleted,
 }
 
-/// What a task does about news of one that it waits for.
+/// What the end of a dependency does to a dependent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DependencyEffect {
-    /// It waits for that one no more.
-    pub over: bool,
-    pub aside: Option<SetAside>,
+    /// The dependency is resolved: the dependent no longer waits for it.
+    pub resolved: bool,
+    pub set_aside: Option<SetAside>,
 }
 
 impl DependencyEffect {
-    /// It goes on waiting.
-    pub(crate) const NOTHING: Self = Self { over: false, aside: None };
+    /// The dependent continues to wait.
+    pub(crate) const NOTHING: Self = Self { resolved: false, set_aside: None };
 }
 
-/// How a task is set aside that waited in vain.
+/// How a dependent ends whose dependency failed or was deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SetAside {
     Ignore,
     Cancel,
 }
 
-/// The same for one task, with what stands in its history.
+/// The effect on one dependent, with the fence and the reason for its history.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ResolveDependency {
-    pub heard: DependencyEffect,
+    pub effect: DependencyEffect,
     pub fence: u64,
     pub reason: String,
 }
@@ -62,13 +62,13 @@ impl OnDependencyFailure {
     /// All choices.
     pub const ALL: [Self; 4] = [Self::Wait, Self::Skip, Self::Cancel, Self::Run];
 
-    pub(crate) fn hears(self, news: DependencyEnd) -> DependencyEffect {
-        let aside = match (self, news) {
+    pub(crate) fn effect_of(self, end: DependencyEnd) -> DependencyEffect {
+        let set_aside = match (self, end) {
             (Self::Run, _) | (_, DependencyEnd::Satisfied) | (Self::Wait, DependencyEnd::Failed(_)) => None,
             (Self::Wait, DependencyEnd::Deleted) | (Self::Skip, _) => Some(SetAside::Ignore),
             (Self::Cancel, _) => Some(SetAside::Cancel),
         };
-        DependencyEffect { over: self == Self::Run || !matches!(news, DependencyEnd::Failed(_)), aside }
+        DependencyEffect { resolved: self == Self::Run || !matches!(end, DependencyEnd::Failed(_)), set_aside }
     }
 
     /// The word for it.
@@ -85,12 +85,12 @@ impl OnDependencyFailure {
     /// The choice of a word, if there is one.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|otherwise| otherwise.name() == name)
+        Self::ALL.into_iter().find(|on_failure| on_failure.name() == name)
     }
 }
 
 impl DependencyEnd {
-    /// What a role means to those that wait for an end.
+    /// The end that a role means to dependents.
     pub(crate) fn of(role: Role) -> Option<Self> {
         match role {
             Role::Succeeded => Some(Self::Satisfied),
@@ -99,7 +99,7 @@ impl DependencyEnd {
         }
     }
 
-    /// What is new when one that counted as the first role counts as the second one; `None` is a task that is not there.
+    /// The end that a change of the overall role makes known; `None` is a task that does not exist.
     pub(crate) fn between(before: Option<Role>, after: Option<Role>) -> Option<Self> {
         let before = before?;
         match after.map(Self::of) {
@@ -109,16 +109,15 @@ impl DependencyEnd {
         }
     }
 
-    /// What is left to tell where two are: a success stands, else the later one counts.
+    /// Two ends that were not propagated yet, as one: a success stays, otherwise the later end counts.
     pub(crate) fn and(self, later: Self) -> Self {
         if self == Self::Satisfied { self } else { later }
     }
 }
 
 impl Rules<'_> {
-    /// What a task counts as over all its steps: between two steps it waits, and what is given up is exhausted, by
-    /// whatever name.
-    pub(crate) fn counts_as(&self, header: &Header) -> Role {
+    /// The role of a task over all its steps: pending between two steps, and exhausted once it is given up.
+    pub(crate) fn overall_role(&self, header: &Header) -> Role {
         match self.graph.status(header.code) {
             None => Role::Parked,
             Some(status) if status.role == Role::Succeeded && !self.graph.is_terminal(status) => Role::Pending,
@@ -127,11 +126,11 @@ impl Rules<'_> {
         }
     }
 
-    /// Refuses a wait whose bad end leads to a status that the kind does not have.
-    pub(crate) fn may_wait(&self, header: &Header, otherwise: OnDependencyFailure) -> Result<(), Reason> {
+    /// Refuses a dependency whose failure leads to a status that the kind does not have.
+    pub(crate) fn may_wait(&self, header: &Header, on_failure: OnDependencyFailure) -> Result<(), Reason> {
         let step = self.step_of(self.status(header)?);
         let has = |role| self.graph.code(step, role).is_some();
-        match otherwise {
+        match on_failure {
             OnDependencyFailure::Skip if !has(Role::Ignored) => Err(Self::missing(Role::Ignored)),
             OnDependencyFailure::Cancel => self.cancelled(header).map(drop),
             _ => Ok(()),
@@ -142,31 +141,31 @@ impl Rules<'_> {
         Decision::of(Header { waits: others, ..header.clone() })
     }
 
-    /// A task hears of one that it waits for. What has ended itself is left as it is.
-    pub(super) fn hear(&self, old: &Header, hear: &ResolveDependency) -> Decision {
+    /// Applies the end of a dependency to a dependent. A dependent that has ended is not changed.
+    pub(super) fn resolve_dependency(&self, old: &Header, resolved: &ResolveDependency) -> Decision {
         let mut header = old.clone();
         let mut history = Vec::new();
-        header.waits = header.waits.saturating_sub(u32::from(hear.heard.over));
-        let open = header.lease.is_none() && DependencyEnd::of(self.counts_as(&header)).is_none();
-        if let Some(aside) = hear.heard.aside.filter(|_| open) {
-            let (roles, ending) = match aside {
+        header.waits = header.waits.saturating_sub(u32::from(resolved.effect.resolved));
+        let open = header.lease.is_none() && DependencyEnd::of(self.overall_role(&header)).is_none();
+        if let Some(how) = resolved.effect.set_aside.filter(|_| open) {
+            let (roles, status) = match how {
                 SetAside::Ignore => ([Role::Ignored, Role::Cancelled], AttemptStatus::Ignored),
                 SetAside::Cancel => ([Role::Cancelled, Role::Ignored], AttemptStatus::Cancelled),
             };
             let step = self.graph.status(header.code).map_or(0, |status| self.step_of(status));
             let ended = StoredAttempt {
-                fence: hear.fence,
+                fence: resolved.fence,
                 attempt: header.attempts,
                 step,
                 worker: "by a dependency".to_owned(),
                 started: self.now,
                 ended: self.now,
                 run: None,
-                ending,
-                failure: Some(Failure::new(&hear.reason)),
+                status,
+                failure: Some(Failure::new(&resolved.reason)),
                 remarks: AttemptNotes::default(),
             };
-            header.book(ended, &mut history);
+            header.record_attempt(ended, &mut history);
             match roles.into_iter().find_map(|role| self.graph.code(step, role)) {
                 Some(code) => header.enter(code, self.now, self.now),
                 None => self.exhaust(&mut header, step),

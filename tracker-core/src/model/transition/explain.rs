@@ -23,7 +23,7 @@ pub enum Explanation {
         until: DateTime<Utc>,
     },
     /// Its lease ran out; the next claim or rescue frees it.
-    LeaseOver {
+    LeaseExpired {
         /// Who had it.
         worker: String,
         /// Since when it is free.
@@ -45,7 +45,7 @@ pub enum Explanation {
         /// For how many.
         others: u32,
         /// The first ones of them.
-        needs: Vec<Dependency>,
+        dependencies: Vec<Dependency>,
     },
     /// So many tasks with the same value of this index are in progress as may be at once.
     Limited {
@@ -60,7 +60,7 @@ pub enum Explanation {
         until: DateTime<Utc>,
     },
     /// It would be claimed: so many tasks are before it.
-    InLine {
+    Queued {
         /// How many are before it; 0 means that it is next.
         ahead: u64,
     },
@@ -86,7 +86,7 @@ pub enum Explanation {
 
 /// What besides the header decides whether a task runs.
 #[derive(Default)]
-pub(crate) struct Situation {
+pub(crate) struct StartContext {
     pub paused: bool,
     /// Whether its value has no slot free.
     pub full: bool,
@@ -94,16 +94,16 @@ pub(crate) struct Situation {
     pub opens: Option<Micros>,
     pub ahead: u64,
     /// What it waits for, or the first ones.
-    pub needs: Vec<Dependency>,
+    pub dependencies: Vec<Dependency>,
 }
 
 impl Rules<'_> {
     /// Why the task is not running.
-    pub(crate) fn explain(&self, header: &Header, situation: &Situation) -> Explanation {
+    pub(crate) fn explain(&self, header: &Header, context: &StartContext) -> Explanation {
         if let Some(lease) = &header.lease {
             let worker = lease.worker.clone();
-            return if lease.is_over(self.now) {
-                Explanation::LeaseOver { worker, since: utc(lease.expires) }
+            return if lease.has_expired(self.now) {
+                Explanation::LeaseExpired { worker, since: utc(lease.expires) }
             } else {
                 Explanation::Running { worker, until: utc(lease.expires) }
             };
@@ -126,17 +126,17 @@ impl Rules<'_> {
         } else if header.due == NEVER {
             exhausted
         } else if header.waits > 0 {
-            Explanation::Waiting { others: header.waits, needs: situation.needs.clone() }
-        } else if situation.paused {
+            Explanation::Waiting { others: header.waits, dependencies: context.dependencies.clone() }
+        } else if context.paused {
             Explanation::Paused
         } else if header.due > self.now {
             Explanation::NotDue { at: utc(header.due), wait: between(self.now, header.due) }
-        } else if let Some(limit) = self.policy.limit.as_ref().filter(|_| situation.full) {
+        } else if let Some(limit) = self.policy.limit.as_ref().filter(|_| context.full) {
             Explanation::Limited { index: limit.index.to_string(), most: limit.most }
-        } else if let Some(opens) = situation.opens {
+        } else if let Some(opens) = context.opens {
             Explanation::RateReached { until: utc(opens) }
         } else {
-            Explanation::InLine { ahead: situation.ahead }
+            Explanation::Queued { ahead: context.ahead }
         }
     }
 }
@@ -146,7 +146,7 @@ impl fmt::Display for Explanation {
         let stamp = |at: &DateTime<Utc>| at.format("%Y-%m-%d %H:%M:%S UTC").to_string();
         match self {
             Self::Running { worker, until } => write!(f, "it is running: {worker} has it until {}", stamp(until)),
-            Self::LeaseOver { worker, since } => {
+            Self::LeaseExpired { worker, since } => {
                 write!(f, "the lease of {worker} ran out at {}; the next claim or rescue frees it", stamp(since))
             }
             Self::Limited { index, most } => {
@@ -160,14 +160,14 @@ impl fmt::Display for Explanation {
                 f.write_str("it could not be decoded; open its kind with a fitting type, or requeue it")
             }
             Self::NotDue { at, wait } => write!(f, "it is due at {}, in {}", stamp(at), roughly(*wait)),
-            Self::Waiting { others, needs } => {
-                let names: Vec<_> = needs.iter().map(|need| need.on.to_string()).collect();
-                let (s, more) = (if *others == 1 { "" } else { "s" }, *others as usize > needs.len());
+            Self::Waiting { others, dependencies } => {
+                let names: Vec<_> = dependencies.iter().map(|dependency| dependency.on.to_string()).collect();
+                let (s, more) = (if *others == 1 { "" } else { "s" }, *others as usize > dependencies.len());
                 write!(f, "it waits for {others} other{s}: {}{}", names.join(", "), if more { " …" } else { "" })
             }
-            Self::InLine { ahead: 0 } => f.write_str("it is next in line: a worker that claims will get it"),
-            Self::InLine { ahead: 1 } => f.write_str("it is in line behind one other"),
-            Self::InLine { ahead } => write!(f, "it is in line behind {ahead} others"),
+            Self::Queued { ahead: 0 } => f.write_str("it is the next task to be claimed"),
+            Self::Queued { ahead: 1 } => f.write_str("it is queued behind 1 other task"),
+            Self::Queued { ahead } => write!(f, "it is queued behind {ahead} other tasks"),
             Self::Exhausted { failures, crashes } => {
                 let s = if *failures == 1 { "" } else { "s" };
                 let es = if *crashes == 1 { "" } else { "es" };
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn one_is_told_in_the_singular() {
         for (why, text) in [
-            (Explanation::InLine { ahead: 1 }, "it is in line behind one other"),
+            (Explanation::Queued { ahead: 1 }, "it is queued behind 1 other task"),
             (
                 Explanation::Exhausted { failures: 1, crashes: 1 },
                 "it was given up after 1 failure and 1 crash; requeue it to try again",

@@ -35,7 +35,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub(crate) fn ending(self) -> AttemptStatus {
+    pub(crate) fn attempt_status(self) -> AttemptStatus {
         match self {
             Self::Succeed => AttemptStatus::Succeeded,
             Self::Fail { .. } => AttemptStatus::Failed,
@@ -60,36 +60,36 @@ impl Rules<'_> {
         let mut header = old.clone();
         let mut history = Vec::new();
         let cancelled = if finish.outcome == Outcome::Succeed { None } else { self.called_off(old) };
-        let speaks = finish.failure.is_some() || !finish.remarks.is_empty();
-        if finish.outcome.counts() || speaks || cancelled.is_some() {
-            let ending = if cancelled.is_some() { AttemptStatus::Cancelled } else { finish.outcome.ending() };
-            let silent = self.ended(old, &lease, ending);
+        let has_details = finish.failure.is_some() || !finish.remarks.is_empty();
+        if finish.outcome.counts() || has_details || cancelled.is_some() {
+            let status = if cancelled.is_some() { AttemptStatus::Cancelled } else { finish.outcome.attempt_status() };
+            let silent = self.ended(old, &lease, status);
             let ended = StoredAttempt {
                 run: finish.run,
                 failure: finish.failure.clone(),
                 remarks: finish.remarks.clone(),
                 ..silent
             };
-            header.book(ended, &mut history);
+            header.record_attempt(ended, &mut history);
         }
         if !finish.outcome.counts() {
             header.attempts = header.attempts.saturating_sub(1);
         }
         match cancelled {
             Some(code) => header.enter(code, self.now, self.now),
-            None => self.settle(&mut header, &lease, finish)?,
+            None => self.apply_outcome(&mut header, &lease, finish)?,
         }
-        let mut body = self.take_successor(&mut header);
-        if body == PayloadChange::Keep && finish.keep {
-            body = PayloadChange::Put;
+        let mut payload = self.take_successor(&mut header);
+        if payload == PayloadChange::Keep && finish.keep {
+            payload = PayloadChange::Put;
             header.revision = header.revision.wrapping_add(1);
             header.priority = finish.priority.unwrap_or(header.priority);
         }
-        Ok(Decision { history, body, ..Decision::of(header) })
+        Ok(Decision { history, payload, ..Decision::of(header) })
     }
 
     /// Where the outcome leads, and what it does to the counters.
-    fn settle(&self, header: &mut Header, lease: &Lease, finish: &Finish) -> Result<(), Reason> {
+    fn apply_outcome(&self, header: &mut Header, lease: &Lease, finish: &Finish) -> Result<(), Reason> {
         let step = self.status(header)?.step;
         let now = self.now;
         match finish.outcome {
@@ -172,8 +172,8 @@ impl Rules<'_> {
             None => header.enter(lease.from, lease.due, self.now),
         }
         header.unreadable = true;
-        let body = self.take_successor(&mut header);
-        Ok(Decision { body, ..Decision::of(header) })
+        let payload = self.take_successor(&mut header);
+        Ok(Decision { payload, ..Decision::of(header) })
     }
 
     pub(super) fn readable(header: &Header) -> Decision {

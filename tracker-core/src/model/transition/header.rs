@@ -46,7 +46,7 @@ pub(crate) struct Header {
     pub watched: bool,
     /// The batch that it belongs to.
     pub batch: Option<u64>,
-    /// Its last lease ended with its process, and nobody knows whether its body had begun.
+    /// Its last lease ended with its process, and nobody knows whether its handler had begun.
     pub doubtful: bool,
 }
 
@@ -67,14 +67,14 @@ pub(crate) struct Lease {
     pub from: i32,
     /// The due time that it had there.
     pub due: Micros,
-    /// Whether the body has begun; a task claimed ahead has not.
+    /// Whether the handler has begun; a task claimed ahead has not.
     pub begun: bool,
     /// A ticket stands for the execution: only its expiry ends it.
     pub detached: bool,
 }
 
 impl Lease {
-    pub(crate) fn is_over(&self, now: Micros) -> bool {
+    pub(crate) fn has_expired(&self, now: Micros) -> bool {
         self.expires <= now
     }
 }

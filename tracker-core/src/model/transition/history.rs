@@ -14,12 +14,12 @@ pub(crate) struct StoredAttempt {
     pub ended: Micros,
     /// The monotonic run time in microseconds, where the worker measured it.
     pub run: Option<u64>,
-    pub ending: AttemptStatus,
+    pub status: AttemptStatus,
     pub failure: Option<Failure>,
     pub remarks: AttemptNotes,
 }
 
-/// What a body says about its attempt besides the outcome.
+/// What a handler says about its attempt besides the outcome.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct AttemptNotes {
     pub notes: Vec<String>,
@@ -36,17 +36,17 @@ impl AttemptNotes {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AttemptStatus {
-    /// The body succeeded.
+    /// The handler succeeded.
     Succeeded,
-    /// The body failed, panicked, or was dropped without an outcome.
+    /// The handler failed, panicked, or was dropped without an outcome.
     Failed,
-    /// The body said that no further attempt makes sense.
+    /// The handler said that no further attempt makes sense.
     GaveUp,
-    /// The task was set aside, by its body or by hand.
+    /// The task was set aside, by its handler or by hand.
     Ignored,
-    /// The body put it off.
+    /// The handler put it off.
     Snoozed,
-    /// The body put it into a status of the user's own.
+    /// The handler put it into a status of the user's own.
     Parked,
     /// It was given back.
     Released,
@@ -122,7 +122,7 @@ impl Failure {
 impl Header {
     /// Books the end of an attempt. What has nothing to tell stays in the header until the next one ends; what has is
     /// written to the history at once.
-    pub(super) fn book(&mut self, ended: StoredAttempt, rows: &mut Vec<StoredAttempt>) {
+    pub(super) fn record_attempt(&mut self, ended: StoredAttempt, rows: &mut Vec<StoredAttempt>) {
         self.ended = self.ended.saturating_add(1);
         rows.extend(self.last.take());
         if ended.failure.is_none() && ended.remarks.is_empty() {

@@ -29,7 +29,7 @@ pub use dependencies::OnDependencyFailure;
 pub(crate) use dependencies::SetAside;
 pub(crate) use dependencies::{DependencyEffect, DependencyEnd, ResolveDependency};
 pub use explain::Explanation;
-pub(crate) use explain::Situation;
+pub(crate) use explain::StartContext;
 pub use finish::Outcome;
 pub(crate) use header::{Header, LATEST, Lease, NEVER, WAITING};
 pub(crate) use history::{AttemptNotes, StoredAttempt};
@@ -60,19 +60,19 @@ pub(crate) struct Decision {
     pub header: Option<Header>,
     /// Attempts that ended by this command, oldest first, to be written into the history.
     pub history: Vec<StoredAttempt>,
-    pub body: PayloadChange,
-    pub told: CommandResult,
+    pub payload: PayloadChange,
+    pub result: CommandResult,
 }
 
-/// What becomes of the task's body: its payload and keys.
+/// What becomes of the task's payload and keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PayloadChange {
     Keep,
-    /// The command's body replaces it.
+    /// The command's payload replaces it.
     Put,
-    /// The command's body waits until the running attempt has ended.
+    /// The command's payload waits until the running attempt has ended.
     PutSuccessor,
-    /// The waiting body replaces it.
+    /// The waiting payload replaces it.
     TakeSuccessor,
 }
 
@@ -92,7 +92,7 @@ impl Rules<'_> {
             return Ok(self.submit(header, submit));
         }
         let header = header.ok_or(Reason::NotFound)?;
-        if let Some(lease) = header.lease.as_ref().filter(|lease| lease.is_over(self.now) && command.frees()) {
+        if let Some(lease) = header.lease.as_ref().filter(|lease| lease.has_expired(self.now) && command.frees()) {
             return self.decide_freed(header, lease.fence, command);
         }
         match command {
@@ -113,7 +113,7 @@ impl Rules<'_> {
             Command::Update { revision, priority } => self.update(header, *revision, *priority),
             Command::Delete => self.delete(header),
             Command::Await { others } => Ok(Self::wait_for(header, *others)),
-            Command::ResolveDependency(hear) => Ok(self.hear(header, hear)),
+            Command::ResolveDependency(resolved) => Ok(self.resolve_dependency(header, resolved)),
             Command::SetWatched(on) => Ok(Decision::of(Header { watched: *on, ..header.clone() })),
             Command::Join { batch } => Ok(Decision::of(Header { batch: *batch, ..header.clone() })),
         }
@@ -126,8 +126,8 @@ impl Rules<'_> {
         let decision = self.decide(rescued.header.as_ref(), command)?;
         let mut history = rescued.history;
         history.extend(decision.history);
-        let body = if decision.body == PayloadChange::Keep { rescued.body } else { decision.body };
-        Ok(Decision { history, body, ..decision })
+        let payload = if decision.payload == PayloadChange::Keep { rescued.payload } else { decision.payload };
+        Ok(Decision { history, payload, ..decision })
     }
 
     /// The status in which a task stands.
@@ -201,6 +201,6 @@ impl Rules<'_> {
 
 impl Decision {
     fn of(header: Header) -> Self {
-        Self { header: Some(header), history: Vec::new(), body: PayloadChange::Keep, told: CommandResult::Applied }
+        Self { header: Some(header), history: Vec::new(), payload: PayloadChange::Keep, result: CommandResult::Applied }
     }
 }

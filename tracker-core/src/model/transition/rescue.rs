@@ -9,8 +9,8 @@ impl Rules<'_> {
         let lease = old.lease.clone().filter(|lease| lease.fence == fence).ok_or(Reason::LeaseLost)?;
         let mut header = old.clone();
         let mut history = Vec::new();
-        let body = self.end_by_rescue(&mut header, &lease, chance, &mut history);
-        Ok(Decision { history, body, ..Decision::of(header) })
+        let payload = self.end_by_rescue(&mut header, &lease, chance, &mut history);
+        Ok(Decision { history, payload, ..Decision::of(header) })
     }
 
     fn end_by_rescue(
@@ -37,7 +37,7 @@ impl Rules<'_> {
             failure: Some(Self::crash(header, lease, spent)),
             ..self.ended(header, lease, AttemptStatus::Crashed)
         };
-        header.book(ended, history);
+        header.record_attempt(ended, history);
         if let Some(code) = self.called_off(header) {
             header.enter(code, self.now, self.now);
         } else if spent {

@@ -104,7 +104,7 @@ impl Rules<'_> {
         self.same_step(&header, start)?;
         let mut history = Vec::new();
         let ended = self.ended(&header, lease, AttemptStatus::TakenOver);
-        header.book(ended, &mut history);
+        header.record_attempt(ended, &mut history);
         header.attempts = header.attempts.saturating_add(1);
         self.lease(&mut header, start, lease.from, lease.due)?;
         Ok(Decision { history, ..Decision::of(header) })
@@ -132,8 +132,8 @@ impl Rules<'_> {
         Ok(())
     }
 
-    /// The history line of an attempt that ends now without a word from its body.
-    pub(super) fn ended(&self, header: &Header, lease: &Lease, ending: AttemptStatus) -> StoredAttempt {
+    /// The history line of an attempt that ends now without a word from its handler.
+    pub(super) fn ended(&self, header: &Header, lease: &Lease, status: AttemptStatus) -> StoredAttempt {
         StoredAttempt {
             fence: lease.fence,
             attempt: header.attempts,
@@ -142,7 +142,7 @@ impl Rules<'_> {
             started: lease.started,
             ended: self.now,
             run: None,
-            ending,
+            status,
             failure: None,
             remarks: AttemptNotes::default(),
         }
@@ -178,7 +178,7 @@ impl Rules<'_> {
         let revision = header.revision.wrapping_add(1);
         // The payload that waits for the end of this attempt has set the priority already.
         let priority = priority.filter(|_| !header.successor).unwrap_or(header.priority);
-        Ok(Decision { body: PayloadChange::Put, ..Decision::of(Header { priority, revision, ..header.clone() }) })
+        Ok(Decision { payload: PayloadChange::Put, ..Decision::of(Header { priority, revision, ..header.clone() }) })
     }
 
     pub(super) fn detach(header: &Header, owner: &Owner) -> Result<Decision, Reason> {

@@ -7,12 +7,16 @@ impl Rules<'_> {
     /// Puts a task in. One that exists is never reset, unless its fingerprint changed.
     pub(super) fn submit(&self, header: Option<&Header>, submit: &Submit) -> Decision {
         let Some(old) = header else {
-            return Decision { body: PayloadChange::Put, told: CommandResult::New, ..Decision::of(self.fresh(submit)) };
+            return Decision {
+                payload: PayloadChange::Put,
+                result: CommandResult::New,
+                ..Decision::of(self.fresh(submit))
+            };
         };
         let changed = submit.fingerprint.is_some() && submit.fingerprint != old.fingerprint;
         let mut header = old.clone();
         if !changed {
-            return Decision { told: CommandResult::Existing, ..Decision::of(header) };
+            return Decision { result: CommandResult::Existing, ..Decision::of(header) };
         }
         header.fingerprint = submit.fingerprint;
         if submit.sets_priority {
@@ -21,22 +25,22 @@ impl Rules<'_> {
         if header.lease.is_some() {
             header.successor = true;
             return Decision {
-                body: PayloadChange::PutSuccessor,
-                told: CommandResult::Existing,
+                payload: PayloadChange::PutSuccessor,
+                result: CommandResult::Existing,
                 ..Decision::of(header)
             };
         }
         header.revision = header.revision.wrapping_add(1);
         let waits = header.code == self.graph.start_of(0)
             || self.graph.status(header.code).is_some_and(|status| status.role == Role::Parked);
-        let told = if waits {
+        let result = if waits {
             header.unreadable = false;
             CommandResult::Existing
         } else {
             self.restart(&mut header, submit.due.unwrap_or(self.now));
             CommandResult::Requeued
         };
-        Decision { body: PayloadChange::Put, told, ..Decision::of(header) }
+        Decision { payload: PayloadChange::Put, result, ..Decision::of(header) }
     }
 
     fn fresh(&self, submit: &Submit) -> Header {

@@ -14,7 +14,7 @@ pub(crate) struct EncodedAttempt {
     started: i64,
     ended: i64,
     run: Option<u64>,
-    ending: u8,
+    status: u8,
     failure: Option<EncodedFailure>,
     notes: Vec<String>,
     metrics: Vec<(String, f64)>,
@@ -40,7 +40,7 @@ impl Encodable for StoredAttempt {
             started: self.started,
             ended: self.ended,
             run: self.run,
-            ending: ending_code(self.ending),
+            status: status_code(self.status),
             failure: self.failure.as_ref().map(|failure| EncodedFailure {
                 error: failure.error.clone(),
                 causes: failure.causes.clone(),
@@ -53,7 +53,7 @@ impl Encodable for StoredAttempt {
     }
 
     fn from_encoded(record: EncodedAttempt) -> Result<Self, &'static str> {
-        let ending = AttemptStatus::ALL.into_iter().find(|ending| ending_code(*ending) == record.ending);
+        let status = AttemptStatus::ALL.into_iter().find(|status| status_code(*status) == record.status);
         Ok(Self {
             fence: record.fence,
             attempt: record.attempt,
@@ -62,7 +62,7 @@ impl Encodable for StoredAttempt {
             started: record.started,
             ended: record.ended,
             run: record.run,
-            ending: ending.ok_or("its ending is unknown")?,
+            status: status.ok_or("its status is unknown")?,
             failure: record.failure.map(|failure| Failure {
                 error: failure.error,
                 causes: failure.causes,
@@ -74,9 +74,9 @@ impl Encodable for StoredAttempt {
     }
 }
 
-/// The number of an ending on disk. Stable.
-fn ending_code(ending: AttemptStatus) -> u8 {
-    match ending {
+/// The number of an status on disk. Stable.
+fn status_code(status: AttemptStatus) -> u8 {
+    match status {
         AttemptStatus::Succeeded => 0,
         AttemptStatus::Failed => 1,
         AttemptStatus::GaveUp => 2,

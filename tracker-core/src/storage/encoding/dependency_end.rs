@@ -4,8 +4,8 @@ use super::kind::{role_code, role_of};
 use crate::model::transition::{DependencyEnd, OnDependencyFailure};
 
 /// The number of a choice on disk. Stable.
-pub(crate) fn otherwise_code(otherwise: OnDependencyFailure) -> u8 {
-    match otherwise {
+pub(crate) fn on_failure_code(on_failure: OnDependencyFailure) -> u8 {
+    match on_failure {
         OnDependencyFailure::Wait => 0,
         OnDependencyFailure::Skip => 1,
         OnDependencyFailure::Cancel => 2,
@@ -13,8 +13,8 @@ pub(crate) fn otherwise_code(otherwise: OnDependencyFailure) -> u8 {
     }
 }
 
-pub(crate) fn otherwise_of(code: u8) -> Result<OnDependencyFailure, &'static str> {
-    OnDependencyFailure::ALL.into_iter().find(|choice| otherwise_code(*choice) == code).ok_or("its choice is unknown")
+pub(crate) fn on_failure_of(code: u8) -> Result<OnDependencyFailure, &'static str> {
+    OnDependencyFailure::ALL.into_iter().find(|choice| on_failure_code(*choice) == code).ok_or("its choice is unknown")
 }
 
 const DONE: u8 = 0;
@@ -22,8 +22,8 @@ const GONE: u8 = 1;
 const MISSED: u8 = 16;
 
 /// The number of an end on disk. Stable.
-pub(crate) fn end_code(news: DependencyEnd) -> u8 {
-    match news {
+pub(crate) fn end_code(end: DependencyEnd) -> u8 {
+    match end {
         DependencyEnd::Satisfied => DONE,
         DependencyEnd::Deleted => GONE,
         DependencyEnd::Failed(role) => MISSED + role_code(role),
@@ -35,7 +35,7 @@ pub(crate) fn end_of(code: u8) -> Result<DependencyEnd, &'static str> {
         DONE => Ok(DependencyEnd::Satisfied),
         GONE => Ok(DependencyEnd::Deleted),
         MISSED.. => role_of(code - MISSED).map(DependencyEnd::Failed),
-        _ => Err("its news are unknown"),
+        _ => Err("it has an unknown end"),
     }
 }
 
@@ -48,12 +48,12 @@ mod tests {
     fn news_and_choices_come_back_from_their_numbers() {
         let all =
             Role::ALL.map(DependencyEnd::Failed).into_iter().chain([DependencyEnd::Satisfied, DependencyEnd::Deleted]);
-        for news in all {
-            assert_eq!(end_of(end_code(news)), Ok(news));
+        for end in all {
+            assert_eq!(end_of(end_code(end)), Ok(end));
         }
         for choice in OnDependencyFailure::ALL {
-            assert_eq!(otherwise_of(otherwise_code(choice)), Ok(choice));
+            assert_eq!(on_failure_of(on_failure_code(choice)), Ok(choice));
         }
-        assert!(end_of(2).is_err() && end_of(15).is_err() && end_of(u8::MAX).is_err() && otherwise_of(4).is_err());
+        assert!(end_of(2).is_err() && end_of(15).is_err() && end_of(u8::MAX).is_err() && on_failure_of(4).is_err());
     }
 }

@@ -10,7 +10,7 @@ use crate::model::file_state::FileState;
 pub(crate) struct EncodedFileState {
     next_seq: u64,
     next_fence: u64,
-    mark: i64,
+    clock_floor: i64,
     instance: [u8; 16],
     batch: u64,
     change: u64,
@@ -24,7 +24,7 @@ impl Encodable for FileState {
         EncodedFileState {
             next_seq: self.next_seq,
             next_fence: self.next_fence,
-            mark: self.mark,
+            clock_floor: self.clock_floor,
             instance: self.instance.into_bytes(),
             batch: self.batch,
             change: self.change,
@@ -36,7 +36,7 @@ impl Encodable for FileState {
         Ok(Self {
             next_seq: record.next_seq,
             next_fence: record.next_fence,
-            mark: record.mark,
+            clock_floor: record.clock_floor,
             instance: Uuid::from_bytes(record.instance),
             batch: record.batch,
             change: record.change,

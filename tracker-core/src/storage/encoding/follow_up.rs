@@ -48,7 +48,7 @@ impl Encodable for NewTask {
                 fingerprint: record.fingerprint,
                 batch: None,
             },
-            needs: Vec::new(),
+            dependencies: Vec::new(),
         })
     }
 }

@@ -12,9 +12,9 @@ mod header;
 mod kind;
 mod task_row;
 
-pub(crate) use dependency_end::{end_code, end_of, otherwise_code, otherwise_of};
+pub(crate) use dependency_end::{end_code, end_of, on_failure_code, on_failure_of};
 pub(crate) use kind::role_code;
-pub(crate) use task_row::is_body_of;
+pub(crate) use task_row::is_row_of;
 
 use bincode::{Decode, Encode, config, error::EncodeError};
 use xxhash_rust::xxh3::xxh3_64;
@@ -88,9 +88,9 @@ pub(crate) fn decode_at<T: Encodable>(key: &[u8], bytes: &[u8]) -> Result<T, Str
     decode_bound(bytes, checksum(key))
 }
 
-fn decode_bound<T: Encodable>(bytes: &[u8], bond: [u8; 4]) -> Result<T, String> {
+fn decode_bound<T: Encodable>(bytes: &[u8], key_checksum: [u8; 4]) -> Result<T, String> {
     let (content, sum) = bytes.split_last_chunk::<4>().ok_or("it is cut short")?;
-    if u32::from_le_bytes(checksum(content)) != u32::from_le_bytes(*sum) ^ u32::from_le_bytes(bond) {
+    if u32::from_le_bytes(checksum(content)) != u32::from_le_bytes(*sum) ^ u32::from_le_bytes(key_checksum) {
         return Err("its checksum does not fit".to_owned());
     }
     let record = match content.split_first() {

@@ -26,7 +26,7 @@ struct TaskRowRef<'a> {
 }
 
 /// Whether a payload record begins with this id. Does not check the rest of the record.
-pub(crate) fn is_body_of(bytes: &[u8], id: &TaskKey) -> bool {
+pub(crate) fn is_row_of(bytes: &[u8], id: &TaskKey) -> bool {
     let own = bincode::encode_to_vec(id.as_bytes(), config::standard());
     own.is_ok_and(|own| bytes.get(1..).is_some_and(|fields| fields.starts_with(&own)))
 }
@@ -88,14 +88,14 @@ mod tests {
 
     #[test]
     fn a_body_is_written_as_its_record_says() {
-        let body = TaskRow {
+        let row = TaskRow {
             id: "one".to_key(),
             indexes: vec![vec![1, 2], Vec::new()],
             uniques: vec![vec![3]],
             payload: (0..255).collect(),
         };
         let mut bytes = Vec::new();
-        body.encode_into(&mut bytes).unwrap();
-        assert_eq!(bytes, bincode::encode_to_vec(body.to_encoded(), config::standard()).unwrap());
+        row.encode_into(&mut bytes).unwrap();
+        assert_eq!(bytes, bincode::encode_to_vec(row.to_encoded(), config::standard()).unwrap());
     }
 }

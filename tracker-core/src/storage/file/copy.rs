@@ -63,9 +63,9 @@ pub(crate) fn snapshot(
 fn source(place: &Location, identity: Option<&Identity>) -> Result<Box<dyn StorageBackend>> {
     match (place, identity) {
         (Location::Path(path), Some(identity)) => {
-            let told = |error: io::Error| Fault::from(error).at(path);
-            let file = File::open(identity.path()).map_err(told)?;
-            if !identity.is(&file.metadata().map_err(told)?) {
+            let at_path = |error: io::Error| Fault::from(error).at(path);
+            let file = File::open(identity.path()).map_err(at_path)?;
+            if !identity.is(&file.metadata().map_err(at_path)?) {
                 identity.check()?;
             }
             Ok(Box::new(FileBackend::new(file)?))
@@ -85,23 +85,23 @@ fn header_of(source: &dyn StorageBackend) -> io::Result<Layout> {
 /// Returns the length of the new file, in bytes.
 pub(crate) fn write(snapshot: Snapshot, into: &Path, adapt: impl FnOnce(&Database) -> Result<()>) -> Result<u64> {
     guard(&format!("copying to {}", into.display()), || {
-        let told = |error: io::Error| Fault::from(error).at(into);
+        let at_path = |error: io::Error| Fault::from(error).at(into);
         if fs::symlink_metadata(into).is_ok() {
             return Err(exists(into));
         }
         let mut draft = Draft::begin(into)?;
-        copy(snapshot, &mut draft.file).map_err(told)?;
+        copy(snapshot, &mut draft.file).map_err(at_path)?;
         let options = FileOptions { sharing: Sharing::Exclusive, check_on_open: true, ..FileOptions::default() };
         let db = options.builder().open(&draft.path).map_err(|error| Fault::from(error).at(into))?;
         adapt(&db)?;
         db.close().map_err(|error| Fault::from(error).at(into))?;
-        draft.file.sync_all().map_err(told)?;
-        let bytes = draft.file.metadata().map_err(told)?.len();
-        if !publish(&draft.path, into, |from, to| fs::hard_link(from, to)).map_err(told)? {
+        draft.file.sync_all().map_err(at_path)?;
+        let bytes = draft.file.metadata().map_err(at_path)?.len();
+        if !publish(&draft.path, into, |from, to| fs::hard_link(from, to)).map_err(at_path)? {
             return Err(exists(into));
         }
         drop(draft);
-        folder::sync(folder(into)).map_err(told)?;
+        folder::sync(folder(into)).map_err(at_path)?;
         Ok(bytes)
     })
 }

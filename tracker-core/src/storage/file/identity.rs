@@ -61,10 +61,10 @@ impl Identity {
     /// The file at a place that was just opened; `None` where there is no path.
     pub(crate) fn of(place: &Location) -> Result<Option<Self>> {
         let Location::Path(path) = place else { return Ok(None) };
-        let told = |error: io::Error| Fault::from(error).at(path);
+        let at_path = |error: io::Error| Fault::from(error).at(path);
         // The process may change its folder.
-        let absolute = std::path::absolute(path).map_err(told)?;
-        let file = FileId::of(&fs::metadata(&absolute).map_err(told)?);
+        let absolute = std::path::absolute(path).map_err(at_path)?;
+        let file = FileId::of(&fs::metadata(&absolute).map_err(at_path)?);
         let due = AtomicU64::new(u64::try_from(INTERVAL.as_millis()).unwrap_or(u64::MAX));
         Ok(Some(Self { path: absolute, file, opened: Instant::now(), due, is_lost: AtomicBool::new(false) }))
     }

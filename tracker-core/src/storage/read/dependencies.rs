@@ -14,7 +14,7 @@ use crate::{
     },
     storage::{
         definitions::DependencyEndRow,
-        encoding::{self, end_code, end_of, otherwise_code, otherwise_of},
+        encoding::{self, end_code, end_of, on_failure_code, on_failure_of},
         keys::{DependencyKey, MemberKey},
         tables::{Source, Tables, row},
         write::change::occupied,
@@ -132,8 +132,8 @@ fn entry_of(
     (key, value): (redb::AccessGuard<'_, &[u8; DependencyKey::LEN]>, redb::AccessGuard<'_, u8>),
 ) -> Result<(TaskRef, OnDependencyFailure)> {
     let key = DependencyKey::unpack(key.value());
-    let otherwise = otherwise_of(value.value()).map_err(|what| Error::corrupted(table, key.from, what))?;
-    Ok((key.to, otherwise))
+    let on_failure = on_failure_of(value.value()).map_err(|what| Error::corrupted(table, key.from, what))?;
+    Ok((key.to, on_failure))
 }
 
 fn pending_of(target: TaskRef, (code, before, kind, seq): DependencyEndRow) -> Result<PendingPropagation> {
@@ -145,17 +145,17 @@ impl Tables<&WriteTransaction> {
     pub(crate) fn put_dependency(
         &mut self,
         key: DependencyKey,
-        otherwise: Option<OnDependencyFailure>,
+        on_failure: Option<OnDependencyFailure>,
     ) -> Result<Option<OnDependencyFailure>> {
-        let turned = key.turned().pack();
-        let before = if let Some(code) = otherwise.map(otherwise_code) {
-            self.dependents()?.insert(&turned, code)?;
+        let reversed = key.reversed().pack();
+        let before = if let Some(code) = on_failure.map(on_failure_code) {
+            self.dependents()?.insert(&reversed, code)?;
             self.dependency_rows()?.insert(&key.pack(), code)?
         } else {
-            self.dependents()?.remove(&turned)?;
+            self.dependents()?.remove(&reversed)?;
             self.dependency_rows()?.remove(&key.pack())?
         };
-        let before = before.map(|code| otherwise_of(code.value()));
+        let before = before.map(|code| on_failure_of(code.value()));
         before.transpose().map_err(|what| Error::corrupted("tracker.dependencies", key.from, what))
     }
 

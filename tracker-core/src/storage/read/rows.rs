@@ -63,7 +63,7 @@ mod tests {
     const TABLE: TableDefinition<&[u8; 1], ()> = TableDefinition::new("table");
 
     /// What becomes of rows with these keys, one after the other, that were asked for between two keys.
-    fn told(low: u8, high: u8, newest_first: bool, keys: &[u8]) -> Vec<bool> {
+    fn accepted(low: u8, high: u8, newest_first: bool, keys: &[u8]) -> Vec<bool> {
         let db = Database::builder().create_with_backend(InMemoryBackend::new()).unwrap();
         let write = db.begin_write().unwrap();
         drop(write.open_table(TABLE).unwrap());
@@ -75,14 +75,14 @@ mod tests {
 
     #[test]
     fn rows_come_in_key_order_within_their_bounds() {
-        assert_eq!(told(3, 7, false, &[3, 5, 7]), [true; 3]);
-        assert_eq!(told(3, 7, true, &[7, 5, 3]), [true; 3]);
+        assert_eq!(accepted(3, 7, false, &[3, 5, 7]), [true; 3]);
+        assert_eq!(accepted(3, 7, true, &[7, 5, 3]), [true; 3]);
         for newest_first in [false, true] {
-            assert_eq!(told(3, 7, newest_first, &[2]), [false]);
-            assert_eq!(told(3, 7, newest_first, &[8]), [false]);
-            assert_eq!(told(3, 7, newest_first, &[5, 5]), [true, false], "again");
+            assert_eq!(accepted(3, 7, newest_first, &[2]), [false]);
+            assert_eq!(accepted(3, 7, newest_first, &[8]), [false]);
+            assert_eq!(accepted(3, 7, newest_first, &[5, 5]), [true, false], "again");
         }
-        assert_eq!(told(3, 7, false, &[5, 4]), [true, false]);
-        assert_eq!(told(3, 7, true, &[5, 6]), [true, false]);
+        assert_eq!(accepted(3, 7, false, &[5, 4]), [true, false]);
+        assert_eq!(accepted(3, 7, true, &[5, 6]), [true, false]);
     }
 }

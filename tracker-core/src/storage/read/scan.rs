@@ -35,7 +35,7 @@ impl From<Micros> for ListingRange {
 }
 
 impl ListingRange {
-    /// Its first and last mark; `None` if nothing lies in it.
+    /// Its first and last position; `None` if nothing lies in it.
     fn bounds(&self) -> Option<(ListingPosition, ListingPosition)> {
         let end =
             if self.until == Micros::MAX { (Micros::MAX, u64::MAX) } else { (self.until.checked_sub(1)?, u64::MAX) };
@@ -90,46 +90,46 @@ impl<S: Source> Tables<S> {
         Ok(found)
     }
 
-    /// A stretch of the tasks of one status in the order of their last change.
+    /// A range of the tasks of one status in the order of their last change.
     pub(crate) fn changed(
         &mut self,
         kind: &Kind,
         code: i32,
-        stretch: ListingRange,
+        range: ListingRange,
     ) -> Result<Vec<(ListingPosition, TaskRef)>> {
         let mut found = match status_order(&kind.graph, code) {
-            StatusOrder::Waiting => self.updated_of(kind.id, code, stretch)?,
+            StatusOrder::Waiting => self.updated_of(kind.id, code, range)?,
             StatusOrder::Ended => {
                 let mut found = Vec::new();
                 for rank in self.ranks(kind.id, code)? {
-                    found.extend(self.ended_of(kind.id, code, rank, stretch)?);
+                    found.extend(self.ended_of(kind.id, code, rank, range)?);
                 }
                 found
             }
             StatusOrder::Leased => {
                 let mut found = Vec::new();
                 for key in self.line_of(kind.id, code)? {
-                    let mark = (self.header(key.task())?.map_or(0, |header| header.updated), key.seq);
-                    if stretch.bounds().is_some_and(|(low, high)| (low..=high).contains(&mark)) {
-                        found.push((mark, key.task()));
+                    let position = (self.header(key.task())?.map_or(0, |header| header.updated), key.seq);
+                    if range.bounds().is_some_and(|(low, high)| (low..=high).contains(&position)) {
+                        found.push((position, key.task()));
                     }
                 }
                 found
             }
         };
-        found.sort_unstable_by_key(|(mark, _)| *mark);
-        if stretch.newest_first {
+        found.sort_unstable_by_key(|(position, _)| *position);
+        if range.newest_first {
             found.reverse();
         }
-        found.truncate(stretch.most);
+        found.truncate(range.most);
         Ok(found)
     }
 
-    fn updated_of(&mut self, kind: u32, code: i32, stretch: ListingRange) -> Result<Vec<(ListingPosition, TaskRef)>> {
-        let Some((low, high)) = stretch.bounds() else { return Ok(Vec::new()) };
+    fn updated_of(&mut self, kind: u32, code: i32, range: ListingRange) -> Result<Vec<(ListingPosition, TaskRef)>> {
+        let Some((low, high)) = range.bounds() else { return Ok(Vec::new()) };
         let [first, last] = [low, high].map(|(at, seq)| UpdatedKey { kind, code, at, seq }.pack());
-        let rows = Rows::of("tracker.updated", self.updated()?, first..=last)?.newest_first(stretch.newest_first);
-        let found = rows.take(stretch.most).map(|row| {
+        let rows = Rows::of("tracker.updated", self.updated()?, first..=last)?.newest_first(range.newest_first);
+        let found = rows.take(range.most).map(|row| {
             let key = UpdatedKey::unpack(row?.0.value());
             Ok(((key.at, key.seq), TaskRef { kind, seq: key.seq }))
         });
@@ -141,13 +141,12 @@ impl<S: Source> Tables<S> {
         kind: u32,
         code: i32,
         rank: u8,
-        stretch: ListingRange,
+        range: ListingRange,
     ) -> Result<Vec<(ListingPosition, TaskRef)>> {
-        let Some((low, high)) = stretch.bounds() else { return Ok(Vec::new()) };
+        let Some((low, high)) = range.bounds() else { return Ok(Vec::new()) };
         let [first, last] = [low, high].map(|(at, seq)| ClaimKey { kind, code, rank, at, seq }.pack());
-        let rows =
-            Rows::of("tracker.claim_order", self.claim_order()?, first..=last)?.newest_first(stretch.newest_first);
-        let found = rows.take(stretch.most).map(|row| {
+        let rows = Rows::of("tracker.claim_order", self.claim_order()?, first..=last)?.newest_first(range.newest_first);
+        let found = rows.take(range.most).map(|row| {
             let key = ClaimKey::unpack(row?.0.value());
             Ok(((key.at, key.seq), key.task()))
         });

@@ -18,7 +18,7 @@ pub(crate) const NUMBERS: u64 = 1 << 63;
 pub(crate) struct TaskRows {
     pub task: TaskRef,
     pub header: Header,
-    pub body: TaskRow,
+    pub row: TaskRow,
     /// The attempts that the history holds, oldest first; the latest one may stand in the header instead.
     pub past: Vec<StoredAttempt>,
     pub progress: Option<Progress>,
@@ -57,6 +57,6 @@ impl<S: Source> Tables<S> {
         let past = if header.ended > 0 { self.past(task)? } else { Vec::new() };
         let progress = if header.lease.is_some() { self.progress(task)? } else { None };
         let successor = if header.successor { self.successor(task)? } else { None };
-        Ok(Some(TaskRows { task, body: self.body_of(task)?, header, past, progress, successor }))
+        Ok(Some(TaskRows { task, row: self.task_row(task)?, header, past, progress, successor }))
     }
 }

@@ -344,7 +344,7 @@ proptest! {
             assert_eq!(stored(tables), derived(&kind, &tasks));
             for (seq, (header, row)) in &tasks {
                 assert_eq!(tables.header(kind.task(*seq)).unwrap().as_ref(), Some(header));
-                assert_eq!(tables.body(kind.task(*seq)).unwrap().as_ref(), Some(row));
+                assert_eq!(tables.find_task_row(kind.task(*seq)).unwrap().as_ref(), Some(row));
             }
         });
     }

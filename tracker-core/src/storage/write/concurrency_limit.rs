@@ -41,8 +41,8 @@ impl<S: Source> Tables<S> {
 
     /// Whether the limit of the key of this task is reached.
     pub(crate) fn is_limited(&mut self, kind: &Kind, task: TaskRef) -> Result<bool> {
-        let body = self.body_of(task)?;
-        self.is_full(kind, kind.limit_key(&body))
+        let row = self.task_row(task)?;
+        self.is_full(kind, kind.limit_key(&row))
     }
 
     /// The first tasks of a queue for each status and priority; none while the limit is reached.
@@ -156,7 +156,8 @@ impl Tables<&WriteTransaction> {
     /// The limit key of an eligible head whose payload cannot be read.
     fn limit_key_of_head(&mut self, head: ClaimKey) -> Result<Vec<u8>> {
         let value = self.limit_heads()?.get(&head.pack())?;
-        let value = value.ok_or_else(|| Error::corrupted("tracker.payloads", head.task(), "the task has no body"))?;
+        let value =
+            value.ok_or_else(|| Error::corrupted("tracker.payloads", head.task(), "the task has no payload"))?;
         Ok(value.value().to_vec())
     }
 

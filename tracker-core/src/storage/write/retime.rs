@@ -65,14 +65,14 @@ impl Tables<&WriteTransaction> {
             }
             changed += 1;
             let needs_row = TaskChange::needs_old_row(kind, task, Some(old), Some(&new), false);
-            let old_row = if needs_row { Some(rows.body_of(task)?) } else { None };
+            let old_row = if needs_row { Some(rows.task_row(task)?) } else { None };
             let change =
                 TaskChange { old: Some(old), new: Some(&new), old_row: old_row.as_ref(), ..TaskChange::default() };
             rows.apply(kind, task, &change)?;
             let waits =
                 old.lease.is_none() && status_order(&kind.graph, old.code) == StatusOrder::Waiting && old.due != NEVER;
             if waits && new.due != old.due && redated.len() < most {
-                let id = old_row.map_or_else(|| rows.body_of(task), Ok)?.id;
+                let id = old_row.map_or_else(|| rows.task_row(task), Ok)?.id;
                 redated.push(Redated { kind: kind.name.clone(), id, before: old.due, after: new.due });
             }
             Ok(())

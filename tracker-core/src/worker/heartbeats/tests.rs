@@ -91,7 +91,7 @@ fn cancelled_handler_is_notified_and_lost_lease_not_renewed() {
     let scene = Scene::new(3);
     let engine = &scene.fixture.tracker.shared.engine;
     let claimed = &scene.claimed[1];
-    let target = Target::Known(claimed.task, claimed.body.id.clone());
+    let target = Target::Known(claimed.task, claimed.row.id.clone());
     assert!(engine.call(TaskCommand::new(scene.fixture.kind, target, Command::Cancel)).is_ok());
     assert!(engine.call(FinishTask::release(scene.claimed[2].clone())).is_ok());
     let lost = scene.run(2);

@@ -60,7 +60,7 @@ pub(super) struct Entries<'e, 'f> {
     /// Where the first entry begins.
     start: usize,
     /// The length was told; otherwise it is written in front of the entries at the end.
-    is_told: bool,
+    has_known_length: bool,
     is_map: bool,
     count: usize,
     /// Where each entry begins, if they are sorted at the end.
@@ -92,10 +92,10 @@ impl<'e, 'f> Entries<'e, 'f> {
         Ok(map)
     }
 
-    fn new(encoder: &'e mut Encoder<'f>, told: Option<usize>, is_map: bool, sorted: bool) -> Self {
+    fn new(encoder: &'e mut Encoder<'f>, length: Option<usize>, is_map: bool, sorted: bool) -> Self {
         let start = encoder.out.len();
         let begins = sorted.then(Vec::new);
-        Self { encoder, start, is_told: told.is_some(), is_map, count: 0, begins, names: None }
+        Self { encoder, start, has_known_length: length.is_some(), is_map, count: 0, begins, names: None }
     }
 
     fn begin(&mut self) {
@@ -113,7 +113,7 @@ impl<'e, 'f> Entries<'e, 'f> {
         if let Some(begins) = &self.begins {
             sort(out, self.start, begins);
         }
-        if !self.is_told {
+        if !self.has_known_length {
             let (mut header, count) = (Vec::with_capacity(5), length(self.count)?);
             if self.is_map {
                 encode::write_map_len(&mut header, count)?;

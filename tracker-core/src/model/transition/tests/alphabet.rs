@@ -147,16 +147,24 @@ fn finishes(machine: &Machine) -> Vec<Command> {
 /// What follows from the state of others. Only a task that was just submitted, which nobody holds, is told to wait.
 fn of_others(header: Option<&Header>) -> Vec<Command> {
     let Some(header) = header else { return Vec::new() };
-    let hear = |over, aside| {
+    let resolve = |resolved, set_aside| {
         let reason = "the other one is exhausted".to_owned();
-        Command::ResolveDependency(ResolveDependency { heard: DependencyEffect { over, aside }, fence: NEXT, reason })
+        Command::ResolveDependency(ResolveDependency {
+            effect: DependencyEffect { resolved, set_aside },
+            fence: NEXT,
+            reason,
+        })
     };
     let mut all = vec![Command::SetWatched(true), Command::SetWatched(false), Command::Join { batch: Some(7) }];
     if header.lease.is_none() {
         all.extend([1, 2].map(|others| Command::Await { others }));
     }
     if header.waits > 0 {
-        all.extend([hear(true, None), hear(false, Some(SetAside::Ignore)), hear(true, Some(SetAside::Cancel))]);
+        all.extend([
+            resolve(true, None),
+            resolve(false, Some(SetAside::Ignore)),
+            resolve(true, Some(SetAside::Cancel)),
+        ]);
     }
     all
 }

@@ -24,14 +24,14 @@ impl Case<'_> {
         ensure(new.ended as usize == self.old.ended as usize + booked.len(), "ended is not the number of entries")?;
         let by_hand = match self.command {
             Command::Ignore { reason, .. } => !reason.is_empty(),
-            Command::ResolveDependency(hear) => hear.heard.aside.is_some() && !self.terminal(&self.found),
+            Command::ResolveDependency(resolved) => resolved.effect.set_aside.is_some() && !self.terminal(&self.found),
             _ => false,
         };
-        let told = self.finish().is_some_and(|finish| {
+        let has_details = self.finish().is_some_and(|finish| {
             let free = matches!(finish.outcome, Outcome::Snooze { .. } | Outcome::Release);
             !free || self.old.cancel || finish.failure.is_some()
         });
-        let expected = [self.rescued() && self.begun(), self.takes_over(), told, by_hand];
+        let expected = [self.rescued() && self.begun(), self.takes_over(), has_details, by_hand];
         let expected = expected.into_iter().filter(|books| *books).count();
         ensure(booked.len() == expected, &format!("{} entries are booked, should be {expected}", booked.len()))?;
         let right = booked.iter().all(|ended| {
@@ -109,7 +109,7 @@ impl Case<'_> {
         let at = (new.code, new.due);
         if self.ends() && found.successor {
             let fresh = at == (graph.start_of(0), NOW) && !new.unreadable;
-            return ensure(fresh && decision.body == PayloadChange::TakeSuccessor, "the successor does not start");
+            return ensure(fresh && decision.payload == PayloadChange::TakeSuccessor, "the successor does not start");
         }
         if self.ends_badly() && found.cancel {
             let code = graph.code(step, Role::Cancelled).or(graph.code(step, Role::Ignored));
@@ -193,17 +193,17 @@ impl Case<'_> {
         let found = &self.found;
         let waits = match self.command {
             Command::Await { others } => *others,
-            Command::ResolveDependency(hear) => found.waits - u32::from(hear.heard.over),
+            Command::ResolveDependency(resolved) => found.waits - u32::from(resolved.effect.resolved),
             Command::Start(_) if new.lease.is_some() => 0,
             _ => found.waits,
         };
         ensure(new.waits == waits, &format!("waits for {}, should be {waits}", new.waits))?;
-        let Command::ResolveDependency(hear) = self.command else { return Ok(()) };
-        let Some(aside) = hear.heard.aside.filter(|_| !self.terminal(found)) else {
+        let Command::ResolveDependency(resolved) = self.command else { return Ok(()) };
+        let Some(how) = resolved.effect.set_aside.filter(|_| !self.terminal(found)) else {
             return ensure(new.code == found.code && new.due == found.due, "moved, and heard of nothing bad");
         };
         let graph = self.rules.graph;
-        let (first, second) = match aside {
+        let (first, second) = match how {
             SetAside::Ignore => (Role::Ignored, Role::Cancelled),
             SetAside::Cancel => (Role::Cancelled, Role::Ignored),
         };
@@ -229,10 +229,10 @@ impl Case<'_> {
 
     /// The revision rises with the payload.
     pub(super) fn revisions(&self, decision: &Decision, new: &Header) -> Broken {
-        let waits = decision.body == PayloadChange::PutSuccessor;
-        let changes = !matches!(decision.body, PayloadChange::Keep | PayloadChange::PutSuccessor);
+        let waits = decision.payload == PayloadChange::PutSuccessor;
+        let changes = !matches!(decision.payload, PayloadChange::Keep | PayloadChange::PutSuccessor);
         ensure(!waits || (new.successor && new.lease.is_some()), "a successor that does not wait for the run's end")?;
-        let taken = !self.freed || !self.old.successor || decision.body != PayloadChange::Keep;
+        let taken = !self.freed || !self.old.successor || decision.payload != PayloadChange::Keep;
         ensure(taken, "the successor's payload is not taken")?;
         ensure(self.freed || new.revision == REVISION + u32::from(changes), "the revision does not follow the payload")
     }

@@ -12,7 +12,7 @@ use crate::model::{
     time::{Micros, micros_of},
     transition::{
         AttemptNotes, AttemptStatus, Command, Decision, Explanation, Failure, Finish, Header, Outcome, Owner, Requeue,
-        Rules, Situation, Start, StoredAttempt, Submit,
+        Rules, Start, StartContext, StoredAttempt, Submit,
     },
 };
 
@@ -170,12 +170,12 @@ impl Scene {
 
     /// How the attempts ended, the latest last.
     pub fn endings(&self) -> Vec<AttemptStatus> {
-        self.history.iter().chain(&self.task().last).map(|ended| ended.ending).collect()
+        self.history.iter().chain(&self.task().last).map(|ended| ended.status).collect()
     }
 
     pub fn explain(&self) -> Explanation {
         let rules = Rules { graph: &self.graph, policy: &self.policy, now: self.now };
-        rules.explain(self.task(), &Situation::default())
+        rules.explain(self.task(), &StartContext::default())
     }
 
     /// Moves the task by hand into this role of the first step.

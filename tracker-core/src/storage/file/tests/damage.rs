@@ -4,7 +4,7 @@ use tempfile::tempdir;
 
 use super::*;
 
-fn is_told(error: &Error, what: &str) {
+fn assert_reported(error: &Error, what: &str) {
     assert!(matches!(error.kind(), ErrorKind::Corrupted | ErrorKind::Foreign), "{what}: {error}");
 }
 
@@ -53,7 +53,7 @@ fn flipped_bytes_never_get_past_the_check() {
     let whole = fs::read(&path).unwrap();
     let used: Vec<_> = (0..whole.len()).filter(|&at| whole[at] != 0).collect();
     let mut dice = Dice(0x0009_e377_9b97_f4a7);
-    let (mut told, mut whole_again) = (0, 0);
+    let (mut reported, mut intact) = (0, 0);
     for round in 0..400 {
         let mut bytes = whole.clone();
         let mut flipped = Vec::new();
@@ -73,18 +73,18 @@ fn flipped_bytes_never_get_past_the_check() {
         match read {
             Ok(count) => {
                 assert_eq!(count, 501, "{flipped:?}");
-                whole_again += 1;
+                intact += 1;
             }
             Err(error) => {
-                is_told(&error, &format!("{flipped:?}"));
-                told += 1;
+                assert_reported(&error, &format!("{flipped:?}"));
+                reported += 1;
             }
         }
         // Whatever happened, nothing keeps the file locked.
         let again = open(&path, &checked());
         assert!(again.is_ok() || again.unwrap_err().kind() != ErrorKind::Busy, "{flipped:?}");
     }
-    assert!(told > 100, "{told} told, {whole_again} whole");
+    assert!(reported > 100, "{reported} reported, {intact} intact");
 }
 
 /// Only looked at: a write to a damaged file that was not checked can end the process, with a panic inside a destructor

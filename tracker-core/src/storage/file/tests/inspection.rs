@@ -70,8 +70,8 @@ fn opening_after_an_unclean_end_tells_how_far_the_repair_is() {
     use std::sync::Mutex;
 
     let (_folder, path) = unclean(Sharing::Exclusive);
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let listener = Arc::clone(&told);
+    let progress_values = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&progress_values);
     let options = FileOptions {
         on_repair: Some(Arc::new(move |progress| {
             listener.lock().unwrap().push(progress);
@@ -80,8 +80,11 @@ fn opening_after_an_unclean_end_tells_how_far_the_repair_is() {
         ..shared(Sharing::Exclusive)
     };
     assert_eq!(all_squares(&open(&path, &options).unwrap().db).unwrap(), 520);
-    let told = told.lock().unwrap();
-    assert!(!told.is_empty() && told.iter().all(|progress| (0.0..=1.0).contains(progress)), "{told:?}");
+    let progress_values = progress_values.lock().unwrap();
+    assert!(
+        !progress_values.is_empty() && progress_values.iter().all(|progress| (0.0..=1.0).contains(progress)),
+        "{progress_values:?}"
+    );
 }
 
 #[test]

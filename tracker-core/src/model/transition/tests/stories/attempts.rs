@@ -157,7 +157,7 @@ fn spent_task_is_never_claimed_without_exhausted_status() {
     assert_eq!((scene.role(), scene.counters()), (Role::Pending, (0, 0)));
 }
 
-/// Failures left or not: what a body gave up, or what crashed too often, has ended; a start by id must not revive it.
+/// Failures left or not: what a handler gave up, or what crashed too often, has ended; a start by id must not revive it.
 #[test]
 fn given_up_task_ends_in_failed_without_exhausted_status() {
     let mut scene = Scene::of(only_failed());

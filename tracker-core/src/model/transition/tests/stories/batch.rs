@@ -10,7 +10,7 @@ fn sealed(roles: &[Role]) -> Batch {
     for role in roles {
         delta.count(None, Some(*role), 1);
     }
-    batch.settle(&delta, 10);
+    batch.apply(&delta, 10);
     batch
 }
 
@@ -18,18 +18,18 @@ fn sealed(roles: &[Role]) -> Batch {
 fn moved(batch: &mut Batch, from: Option<Role>, to: Option<Role>, now: i64) -> Option<BatchEnd> {
     let mut delta = BatchDelta::default();
     delta.count(from, to, 1);
-    batch.settle(&delta, now)
+    batch.apply(&delta, now)
 }
 
 #[test]
 fn a_batch_is_over_when_it_is_sealed_and_no_task_of_it_is_open() {
     for open in [Role::Pending, Role::InProgress, Role::Failed, Role::Parked] {
-        assert_eq!((sealed(&[open]).open(), sealed(&[open]).news()), (1, None), "{open}");
+        assert_eq!((sealed(&[open]).open(), sealed(&[open]).end()), (1, None), "{open}");
     }
     let mut batch = Batch::new("night", 5);
     assert_eq!(moved(&mut batch, None, Some(Role::Succeeded), 10), None, "more may come");
-    let end = batch.settle(&BatchDelta { seal: Some(true), ..BatchDelta::default() }, 20);
-    assert_eq!(end, Some(BatchEnd { first: true, news: DependencyEnd::Satisfied }));
+    let end = batch.apply(&BatchDelta { seal: Some(true), ..BatchDelta::default() }, 20);
+    assert_eq!(end, Some(BatchEnd { first: true, end: DependencyEnd::Satisfied }));
     assert_eq!((batch.open(), batch.finished), (0, Some(20)));
 }
 
@@ -37,15 +37,15 @@ fn a_batch_is_over_when_it_is_sealed_and_no_task_of_it_is_open() {
 fn the_end_of_a_batch_tells_of_what_did_not_succeed() {
     for missed in [Role::Exhausted, Role::Cancelled, Role::Ignored] {
         let mut batch = sealed(&[Role::Succeeded, missed]);
-        assert_eq!(batch.news(), Some(DependencyEnd::Failed(missed)));
+        assert_eq!(batch.end(), Some(DependencyEnd::Failed(missed)));
         moved(&mut batch, Some(missed), None, 20);
-        assert_eq!(batch.news(), Some(DependencyEnd::Deleted), "deleted, and so never to succeed");
+        assert_eq!(batch.end(), Some(DependencyEnd::Deleted), "deleted, and so never to succeed");
         assert_eq!((batch.count(missed), batch.count(Role::Succeeded)), (1, 1));
     }
     let mut batch = sealed(&[Role::Succeeded, Role::Succeeded]);
     moved(&mut batch, Some(Role::Succeeded), None, 20);
     assert_eq!(
-        (batch.news(), batch.count(Role::Succeeded)),
+        (batch.end(), batch.count(Role::Succeeded)),
         (Some(DependencyEnd::Satisfied), 2),
         "a success counts also when gone"
     );
@@ -54,10 +54,10 @@ fn the_end_of_a_batch_tells_of_what_did_not_succeed() {
 #[test]
 fn an_end_is_told_once_and_again_when_it_has_changed() {
     let mut batch = sealed(&[Role::Exhausted]);
-    assert_eq!(batch.settle(&BatchDelta::default(), 20), None);
+    assert_eq!(batch.apply(&BatchDelta::default(), 20), None);
     assert_eq!(moved(&mut batch, Some(Role::Exhausted), Some(Role::Pending), 30), None, "it is open again");
     let end = moved(&mut batch, Some(Role::Pending), Some(Role::Succeeded), 40);
-    assert_eq!(end, Some(BatchEnd { first: false, news: DependencyEnd::Satisfied }));
+    assert_eq!(end, Some(BatchEnd { first: false, end: DependencyEnd::Satisfied }));
     assert_eq!(batch.finished, Some(10), "when it was over for the first time");
 }
 

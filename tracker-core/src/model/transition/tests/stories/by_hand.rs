@@ -93,7 +93,7 @@ fn ignoring_by_hand_leaves_a_line_that_says_why() {
     let mut scene = Scene::of(full());
     scene.run(FAIL);
     scene.does(&ignore(9));
-    let lines: Vec<_> = scene.history.iter().map(|ended| (ended.ending, ended.fence)).collect();
+    let lines: Vec<_> = scene.history.iter().map(|ended| (ended.status, ended.fence)).collect();
     assert_eq!(lines, [(AttemptStatus::Failed, 1), (AttemptStatus::Ignored, 9)]);
 }
 

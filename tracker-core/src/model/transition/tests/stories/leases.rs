@@ -71,7 +71,7 @@ fn what_has_begun_has_begun_after_a_re_entry_too() {
     assert!(scene.task().lease.as_ref().is_some_and(|lease| lease.begun));
 }
 
-/// The lease is the newcomer's in all that it says: who holds it, in which process, and whether his body runs.
+/// The lease is the newcomer's in all that it says: who holds it, in which process, and whether the handler has begun.
 #[test]
 fn a_re_entry_puts_its_own_name_on_the_lease() {
     let mut scene = Scene::of(full());

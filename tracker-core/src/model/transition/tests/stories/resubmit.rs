@@ -15,7 +15,7 @@ fn what_was_deleted_is_new_again() {
     scene.run(Outcome::Succeed);
     scene.does(&Command::Delete);
     let decision = scene.submit(1);
-    assert_eq!((decision.told, decision.body), (CommandResult::New, PayloadChange::Put));
+    assert_eq!((decision.result, decision.payload), (CommandResult::New, PayloadChange::Put));
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn an_id_that_exists_is_never_reset() {
         scene.run(outcome);
         let before = scene.task().clone();
         let decision = scene.submit(1);
-        assert_eq!((decision.told, decision.body), (CommandResult::Existing, PayloadChange::Keep));
+        assert_eq!((decision.result, decision.payload), (CommandResult::Existing, PayloadChange::Keep));
         assert_eq!(*scene.task(), before);
     }
 }
@@ -36,7 +36,7 @@ fn changed_fingerprint_requeues_ended_and_failed_tasks() {
         let mut scene = Scene::of(full());
         scene.run(outcome);
         let decision = scene.submit(2);
-        assert_eq!((decision.told, decision.body), (CommandResult::Requeued, PayloadChange::Put));
+        assert_eq!((decision.result, decision.payload), (CommandResult::Requeued, PayloadChange::Put));
         assert_eq!((scene.role(), scene.counters(), scene.task().attempts), (Role::Pending, (0, 0), 1));
     }
     let mut scene = Scene::of(only_failed());
@@ -49,7 +49,7 @@ fn changed_fingerprint_requeues_ended_and_failed_tasks() {
 fn a_changed_fingerprint_replaces_the_payload_of_what_waits() {
     let mut scene = Scene::of(full());
     let decision = scene.submit(2);
-    assert_eq!((decision.told, decision.body), (CommandResult::Existing, PayloadChange::Put));
+    assert_eq!((decision.result, decision.payload), (CommandResult::Existing, PayloadChange::Put));
     assert_eq!((scene.role(), scene.task().revision), (Role::Pending, 1));
     scene.does(&Command::Move { code: code(0, Role::Parked) });
     scene.submit(3);
@@ -63,9 +63,9 @@ fn changed_fingerprint_of_a_running_task_applies_at_its_end() {
         scene.run(FAIL);
         let owner = scene.claim();
         let decision = scene.submit(2);
-        assert_eq!((decision.told, decision.body), (CommandResult::Existing, PayloadChange::PutSuccessor));
+        assert_eq!((decision.result, decision.payload), (CommandResult::Existing, PayloadChange::PutSuccessor));
         assert_eq!(scene.task().revision, 0, "the running payload stands");
-        assert_eq!(scene.end(owner, outcome).body, PayloadChange::TakeSuccessor);
+        assert_eq!(scene.end(owner, outcome).payload, PayloadChange::TakeSuccessor);
         assert_eq!((scene.role(), scene.counters()), (Role::Pending, (0, 0)), "{outcome:?}");
         scene.run(Outcome::Succeed);
         assert_eq!(scene.role(), Role::Succeeded, "once");
@@ -88,7 +88,7 @@ fn a_successor_starts_after_an_unreadable_payload_too() {
     let mut scene = Scene::of(full());
     let owner = scene.claim();
     scene.submit(2);
-    assert_eq!(scene.does(&Command::Unreadable { owner }).body, PayloadChange::TakeSuccessor);
+    assert_eq!(scene.does(&Command::Unreadable { owner }).payload, PayloadChange::TakeSuccessor);
     assert!(!scene.task().unreadable && !scene.task().successor);
     scene.claim();
 }

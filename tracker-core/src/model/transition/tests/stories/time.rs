@@ -154,7 +154,7 @@ fn the_rules_hold_at_both_ends_of_time() {
         scene.does(&Command::Rescue { fence: owner.fence, chance: 0.5 });
         assert_eq!((scene.role(), scene.counters()), (Role::Cancelled, (1, 1)), "{now}");
         scene.requeue(false);
-        assert!(matches!(scene.explain(), Explanation::InLine { .. }));
+        assert!(matches!(scene.explain(), Explanation::Queued { .. }));
     }
 }
 

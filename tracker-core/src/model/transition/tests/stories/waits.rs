@@ -4,14 +4,14 @@ use crate::model::{status::Role, transition::DependencyEnd};
 
 #[test]
 fn only_an_end_that_differs_from_what_was_is_news() {
-    let news = |before, after| DependencyEnd::between(Some(before), Some(after));
-    assert_eq!(news(Role::InProgress, Role::Succeeded), Some(DependencyEnd::Satisfied));
-    assert_eq!(news(Role::InProgress, Role::Ignored), Some(DependencyEnd::Failed(Role::Ignored)));
-    assert_eq!(news(Role::Exhausted, Role::Succeeded), Some(DependencyEnd::Satisfied), "a late success counts");
+    let end = |before, after| DependencyEnd::between(Some(before), Some(after));
+    assert_eq!(end(Role::InProgress, Role::Succeeded), Some(DependencyEnd::Satisfied));
+    assert_eq!(end(Role::InProgress, Role::Ignored), Some(DependencyEnd::Failed(Role::Ignored)));
+    assert_eq!(end(Role::Exhausted, Role::Succeeded), Some(DependencyEnd::Satisfied), "a late success counts");
     for role in Role::ALL {
-        assert_eq!(news(role, role), None, "{role:?} is no news twice");
+        assert_eq!(end(role, role), None, "{role:?} is no news twice");
     }
-    assert_eq!(news(Role::Succeeded, Role::Pending), None, "what was requeued has not ended");
+    assert_eq!(end(Role::Succeeded, Role::Pending), None, "what was requeued has not ended");
 }
 
 #[test]
