@@ -10,10 +10,10 @@
 //! | `Continue`, `Report`, `Release` | `Free` |
 //! | `Lead` | `Free`, with `may_wait` if the thread could not lead |
 //! | `Wait` | `Free` after a wake-up of the pool |
-//! | `Sleep` | `Free` after a change of the file, or the time that [`Rest::duration`] gives |
+//! | `Sleep` | `Free` after a change of the file, or the time that [`SleepCondition::duration`] gives |
 //! | `Claim` | `Claimed`, then `Free` |
 //! | `Start` | `Finished` or `Unreadable` |
-//! | `Store(InTurn)` | `Claimed` or `StoredInTurn`, then `Free` |
+//! | `Store(Synchronous)` | `Claimed` or `StoredSynchronously`, then `Free` |
 //! | `Store(Queued)` | `Free` |
 //! | `Exit` | none |
 //!
@@ -28,28 +28,28 @@
 //! - At most `max(prefetch, slots)` handlers have started whose outcomes are not stored. Without prefetch a slot starts nothing before
 //!   its last outcome is stored.
 //! - Payloads that are prefetched have at most `bytes` bytes.
-//! - A slot exits only when nothing of the pool is on its way to the file or from it.
-//! - No slot waits for ever: when nothing is on its way, each slot has ended, or sleeps until the file changes.
-//! - The last slots of a pool claim and wake a bounded number of times each: what one claim did not find, no other slot asks for again.
+//! - A slot exits only when no claim and no outcome of the pool is unanswered.
+//! - No slot waits for ever: when every claim and outcome is answered, each slot has ended or sleeps until the file changes.
+//! - The last slots of a pool claim and wake a bounded number of times each: after a claim that found nothing, other slots do not repeat it.
 //!
 //! `tests/` explores every order of events on small pools and checks these.
 //!
 //! A number of slots that changes, and a shutdown with a time limit, are further inputs: `Free` answers a surplus slot with `Exit`.
 
+mod assignment;
+mod idle;
 mod kind_queue;
 mod protocol;
-mod rest;
 mod slot;
 #[cfg(test)]
 mod tests;
-mod visit;
 
 use std::time::Duration;
 
+pub(crate) use idle::{Idle, SleepCondition};
+use idle::{Pass, Stamp};
 use kind_queue::KindQueue;
 pub(crate) use protocol::{Action, ClaimRequest, ClaimedTask, Effects, Found, Input, Storing, Waiting, Wake};
-pub(crate) use rest::{Idle, Rest};
-use rest::{Pass, Stamp};
 use slot::{Mode, Slot};
 
 /// The bounds of a pool.
@@ -66,7 +66,7 @@ pub(crate) struct Bounds {
 }
 
 /// How many tasks of one kind a slot works on in a row where other kinds wait.
-const TASKS_PER_VISIT: usize = 64;
+const TASKS_PER_ASSIGNMENT: usize = 64;
 /// A handler that takes less is short: to wake a thread for it costs more than the handler.
 const SHORT: Duration = Duration::from_micros(50);
 /// A longer handler counts for no more than this.
@@ -79,7 +79,7 @@ pub(crate) struct Dispatcher<T> {
     kinds: Vec<KindQueue<T>>,
     slots: Vec<Slot<T>>,
     /// Slots that work on a kind.
-    visitors: usize,
+    assigned: usize,
     /// Slots that wait for a wake-up.
     waiting: usize,
     /// Handlers that run, and outcomes that are queued and not answered, of all kinds.
@@ -91,10 +91,10 @@ pub(crate) struct Dispatcher<T> {
     stored: u64,
     isolation: Isolation,
     /// How long handlers take on average, where the last ones weigh most.
-    pace: Duration,
+    handler_time: Duration,
     stopping: bool,
-    /// A slot has found that nothing is left.
-    over: bool,
+    /// A slot has found that no task is left.
+    ended: bool,
     /// Of the current step.
     wake: Wake,
 }
@@ -118,16 +118,16 @@ impl<T: ClaimedTask> Dispatcher<T> {
             bounds,
             kinds,
             slots,
-            visitors: 0,
+            assigned: 0,
             waiting: 0,
             running: 0,
             unstored: 0,
             unreported: 0,
             stored: 0,
             isolation: Isolation::None,
-            pace: LONG,
+            handler_time: LONG,
             stopping: false,
-            over: false,
+            ended: false,
             wake: Wake::default(),
         }
     }
@@ -144,25 +144,25 @@ impl<T: ClaimedTask> Dispatcher<T> {
 
     /// Takes out every task that has not started, when the pool is dropped.
     pub(crate) fn drain(&mut self) -> Vec<T> {
-        let own = self.slots.iter_mut().filter_map(|slot| slot.visit.as_mut()?.task.take());
+        let own = self.slots.iter_mut().filter_map(|slot| slot.assignment.as_mut()?.task.take());
         self.kinds.iter_mut().flat_map(KindQueue::take_all).chain(own).collect()
     }
 
-    /// Takes in what has happened, and returns what follows.
+    /// Applies an input and returns its effects.
     pub(crate) fn step(&mut self, input: Input<T>) -> Effects<T> {
         let action = match input {
             Input::Free { slot, signal, may_wait } => self.free(slot, signal, may_wait),
             Input::Finished { slot, signal, took, stores } => self.finished(slot, signal, took, stores),
             input => {
-                self.note(input);
+                self.apply(input);
                 Action::Continue
             }
         };
         Effects { action, wake: std::mem::take(&mut self.wake) }
     }
 
-    /// Takes in what asks for no action.
-    fn note(&mut self, input: Input<T>) {
+    /// Applies an input that has no action.
+    fn apply(&mut self, input: Input<T>) {
         match input {
             Input::Free { .. } | Input::Finished { .. } => {}
             Input::Claimed { claim, found } => self.claimed(&claim, found),
@@ -175,10 +175,10 @@ impl<T: ClaimedTask> Dispatcher<T> {
                 self.measure(took);
                 self.end_handler(slot);
             }
-            Input::StoredInTurn { slot } => {
+            Input::StoredSynchronously { slot } => {
                 self.stored += 1;
-                if let Some(visit) = &mut self.slots[slot].visit {
-                    visit.leaves = true;
+                if let Some(assignment) = &mut self.slots[slot].assignment {
+                    assignment.ends_next = true;
                 }
             }
             Input::Queued { kind } => self.queued(kind, 1),
@@ -187,9 +187,9 @@ impl<T: ClaimedTask> Dispatcher<T> {
                 self.unstored -= 1;
                 self.stored += 1;
                 self.unreported += usize::from(reports);
-                if failed { self.wake_all() } else { self.wake_for_place(kind) }
+                if failed { self.wake_all() } else { self.wake_for_capacity(kind) }
             }
-            Input::Nudge => {
+            Input::TimePassed => {
                 if self.kinds.iter().any(KindQueue::has_ready) {
                     self.wake_all();
                 }
@@ -217,11 +217,11 @@ impl<T: ClaimedTask> Dispatcher<T> {
             return Action::Report;
         }
         loop {
-            let action = if self.slots[slot].visit.is_some() {
-                self.next_of_visit(slot, signal, may_wait)
+            let action = if self.slots[slot].assignment.is_some() {
+                self.next_of_assignment(slot, signal, may_wait)
             } else if self.stopping {
                 Some(self.end_after_stop(slot, may_wait))
-            } else if self.over {
+            } else if self.ended {
                 Some(Action::Exit)
             } else {
                 self.next_kind(slot, signal)
@@ -232,28 +232,28 @@ impl<T: ClaimedTask> Dispatcher<T> {
         }
     }
 
-    /// Goes on to the next kind of the pass, or ends the pass. `None` if the slot is to look again.
+    /// Goes on to the next kind of the pass, or ends the pass. `None` if the slot tries again.
     fn next_kind(&mut self, slot: usize, signal: u64) -> Option<Action<T>> {
         let kinds = self.kinds.len();
-        if self.slots[slot].pass.looked == kinds {
+        if self.slots[slot].pass.tried == kinds {
             return self.end_pass(slot, signal);
         }
         let (stamp, last) = (self.stamp(signal), !self.bounds.keep_running);
         let Slot { pass, first, .. } = &mut self.slots[slot];
-        if pass.looked == 0 {
+        if pass.tried == 0 {
             *pass = Pass { stamp, last, ..Pass::default() };
         }
-        let kind = (*first + pass.looked) % kinds;
-        pass.looked += 1;
+        let kind = (*first + pass.tried) % kinds;
+        pass.tried += 1;
         match self.isolation {
             Isolation::Runs => pass.blocked = true,
-            Isolation::Waits if self.visitors > 0 => pass.blocked = true,
+            Isolation::Waits if self.assigned > 0 => pass.blocked = true,
             Isolation::Waits => {
                 self.isolation = Isolation::Runs;
-                self.begin_visit(slot, kind, Mode::Alone);
+                self.assign(slot, kind, Mode::Alone);
             }
-            Isolation::None if self.prefetches(kind) => self.begin_visit(slot, kind, Mode::Prefetching),
-            Isolation::None => self.begin_visit(slot, kind, Mode::Strict),
+            Isolation::None if self.prefetches(kind) => self.assign(slot, kind, Mode::Prefetching),
+            Isolation::None => self.assign(slot, kind, Mode::Strict),
         }
         None
     }
@@ -266,25 +266,25 @@ impl<T: ClaimedTask> Dispatcher<T> {
         if pass.worked {
             return None;
         }
-        let settled = self.visitors == 0 && self.unreported == 0 && self.kinds.iter().all(KindQueue::is_settled);
-        if pass.is_empty() && pass.last && settled {
+        let quiescent = self.assigned == 0 && self.unreported == 0 && self.kinds.iter().all(KindQueue::is_quiescent);
+        if pass.is_empty() && pass.last && quiescent {
             // What has changed since the first look may have brought a task.
             if pass.stamp != stamp {
                 return None;
             }
-            self.over = true;
+            self.ended = true;
             self.wake.sleeping = true;
             return Some(Action::Exit);
         }
-        Some(Action::Sleep(Rest { seen: pass.stamp.signal, idle: pass.idle, blocked: pass.blocked }))
+        Some(Action::Sleep(SleepCondition { seen: pass.stamp.signal, idle: pass.idle, blocked: pass.blocked }))
     }
 
-    /// After a stop: gives back what has not started, and waits until all is stored.
+    /// After a stop: releases tasks that have not started, and waits until all outcomes are stored.
     fn end_after_stop(&mut self, slot: usize, may_wait: bool) -> Action<T> {
         if let Some(kind) = self.kinds.iter().position(KindQueue::has_ready) {
             return self.release_ready(kind);
         }
-        if self.kinds.iter().all(KindQueue::is_settled) { Action::Exit } else { self.wait(slot, may_wait) }
+        if self.kinds.iter().all(KindQueue::is_quiescent) { Action::Exit } else { self.wait(slot, may_wait) }
     }
 
     fn wait(&mut self, slot: usize, may_wait: bool) -> Action<T> {
@@ -319,8 +319,8 @@ impl<T: ClaimedTask> Dispatcher<T> {
             self.kinds[kind].running -= 1;
             self.running -= 1;
         }
-        if self.slots[slot].visit.is_some() {
-            self.leave(slot);
+        if self.slots[slot].assignment.is_some() {
+            self.end_assignment(slot);
         }
         self.wake_all();
         self.wake.sleeping = true;
@@ -341,8 +341,8 @@ impl<T: ClaimedTask> Dispatcher<T> {
 
     /// Whether handlers are so short that their outcomes, and the claims for the next, wait for the thread that has run them to come
     /// back, rather than wake another thread.
-    fn is_brisk(&self) -> bool {
-        self.pace < SHORT
+    fn has_short_handlers(&self) -> bool {
+        self.handler_time < SHORT
     }
 
     fn wake_all(&mut self) {
@@ -358,39 +358,39 @@ impl<T: ClaimedTask> Dispatcher<T> {
     }
 
     /// A handler may start, or a claim may be made. One slot can use it: to wake all for each would cost more than short handlers do.
-    fn wake_for_place(&mut self, kind: usize) {
-        if self.concerns_all(kind) {
+    fn wake_for_capacity(&mut self, kind: usize) {
+        if self.affects_all_slots(kind) {
             self.wake_all();
-        } else if self.waiting > 0 && !(self.is_brisk() && self.is_a_visitor_awake(kind)) {
+        } else if self.waiting > 0 && !(self.has_short_handlers() && self.is_an_assigned_slot_awake(kind)) {
             self.wake_some(1);
         }
     }
 
-    /// A claim has brought `came` tasks. As many slots are woken as there are tasks, but where handlers are short, only as many as have
+    /// A claim has brought `claimed_tasks` tasks. As many slots are woken as there are tasks, but where handlers are short, only as many as have
     /// enough to do.
-    fn wake_for_tasks(&mut self, kind: usize, came: usize) {
-        if self.concerns_all(kind) {
+    fn wake_for_tasks(&mut self, kind: usize, claimed_tasks: usize) {
+        if self.affects_all_slots(kind) {
             return self.wake_all();
         }
         let ready = self.kinds[kind].ready();
-        let wanted = if came == 0 {
+        let wanted = if claimed_tasks == 0 {
             0
-        } else if self.is_brisk() {
-            let work = self.pace.as_micros() * ready as u128 / SHORT.as_micros();
-            usize::try_from(work).unwrap_or(usize::MAX).max(usize::from(!self.is_a_visitor_awake(kind)))
+        } else if self.has_short_handlers() {
+            let work = self.handler_time.as_micros() * ready as u128 / SHORT.as_micros();
+            usize::try_from(work).unwrap_or(usize::MAX).max(usize::from(!self.is_an_assigned_slot_awake(kind)))
         } else {
             ready
         };
         self.wake_some(wanted.min(self.waiting));
     }
 
-    fn is_a_visitor_awake(&self, kind: usize) -> bool {
-        self.waiting < self.kinds[kind].visitors
+    fn is_an_assigned_slot_awake(&self, kind: usize) -> bool {
+        self.waiting < self.kinds[kind].assigned
     }
 
     /// Whether a change of the kind concerns every slot: nothing is there or on its way any more, or there are several kinds, so that
     /// a single slot that is woken may have no use for it.
-    fn concerns_all(&self, kind: usize) -> bool {
-        self.stopping || self.kinds.len() > 1 || self.isolation != Isolation::None || self.kinds[kind].is_settled()
+    fn affects_all_slots(&self, kind: usize) -> bool {
+        self.stopping || self.kinds.len() > 1 || self.isolation != Isolation::None || self.kinds[kind].is_quiescent()
     }
 }

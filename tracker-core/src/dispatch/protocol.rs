@@ -1,8 +1,8 @@
-//! What the drivers of a pool tell the dispatcher, and what it tells them to do. Plain values.
+//! The inputs and the effects of the dispatcher. Plain values.
 
 use std::time::Duration;
 
-use super::rest::{Idle, Rest, Stamp};
+use super::idle::{Idle, SleepCondition, Stamp};
 
 /// A claimed task, as far as the dispatcher looks at it.
 pub(crate) trait ClaimedTask {
@@ -10,28 +10,28 @@ pub(crate) trait ClaimedTask {
     fn bytes(&self) -> usize;
 }
 
-/// Something that has happened.
+/// An event that a driver passes to the dispatcher.
 #[derive(Clone, Debug)]
 pub(crate) enum Input<T> {
     /// A slot asks what to do. `may_wait` is false if it can lead a commit for itself before it waits.
     Free { slot: usize, signal: u64, may_wait: bool },
     /// A claim is answered.
     Claimed { claim: ClaimRequest, found: Found<T> },
-    /// A claim that nobody waits for has failed. Its error is among the answers that a slot reports next.
+    /// A claim that no slot waits for has failed. Its error is among the answers that a slot reports next.
     ClaimFailed { claim: ClaimRequest },
-    /// A handler has returned after `took`, `None` where that says nothing of the thread's time. `stores` is false if the handler has
+    /// A handler has returned after `took`, `None` if the duration does not measure the thread. `stores` is false if the handler has
     /// stored its outcome itself.
     Finished { slot: usize, signal: u64, took: Option<Duration>, stores: bool },
     /// A task that was to start cannot be decoded. No handler has run.
     Unreadable { slot: usize, took: Option<Duration> },
     /// An outcome is stored for which its slot has waited, without a claim.
-    StoredInTurn { slot: usize },
+    StoredSynchronously { slot: usize },
     /// A further outcome of the kind is queued, in place of one that was refused.
     Queued { kind: usize },
     /// A queued outcome is answered. `reports` is true if a slot must count the answer, `failed` if it is an error.
     Stored { kind: usize, reports: bool, failed: bool },
     /// Time has passed.
-    Nudge,
+    TimePassed,
     /// No handler starts any more, and each slot ends when all is stored.
     Stop,
     /// The pool ends when nothing is left, although it was to go on.
@@ -40,7 +40,7 @@ pub(crate) enum Input<T> {
     Abandon { slot: usize },
 }
 
-/// What follows from an input: something for the slot of the input, and wake-ups for others.
+/// The effects of an input: an action for its slot, and wake-ups for other slots.
 #[derive(Debug)]
 pub(crate) struct Effects<T> {
     pub action: Action<T>,
@@ -59,7 +59,7 @@ pub(crate) enum Action<T> {
     /// Waits for a wake-up of the pool.
     Wait,
     /// Waits until the file changes.
-    Sleep(Rest),
+    Sleep(SleepCondition),
     /// Ends.
     Exit,
     /// Claims, and waits for the answer.
@@ -76,7 +76,7 @@ pub(crate) enum Action<T> {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Storing {
     /// The slot waits. A claim goes into the same commit.
-    InTurn { claim: Option<ClaimRequest> },
+    Synchronous { claim: Option<ClaimRequest> },
     /// The slot does not wait: the outcome is committed at once, or with those of the handlers that follow if `gathers`.
     Queued { kind: usize, gathers: bool },
 }
@@ -99,17 +99,17 @@ pub(crate) struct ClaimRequest {
     /// Whether it may be committed with what follows, since its thread comes back soon.
     pub gathers: bool,
     /// Whether a slot has asked for a task that it starts itself.
-    pub in_turn: bool,
+    pub for_slot: bool,
     /// Whether it goes with the outcome of the slot's last task.
     pub(super) stores: bool,
     pub(super) stamp: Stamp,
 }
 
-/// What a claim has found.
+/// The answer to a claim.
 #[derive(Clone, Debug)]
 pub(crate) struct Found<T> {
     pub tasks: Vec<T>,
-    /// What is known of later tasks, if none was found.
+    /// What is known about later tasks, if none was found.
     pub idle: Idle,
     /// An isolated task is next, and the claim was not for one.
     pub isolated_waits: bool,

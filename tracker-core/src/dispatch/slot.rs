@@ -1,14 +1,14 @@
 //! One place of a pool where a handler runs: a thread, or a future.
 
 use super::{
+    idle::{Idle, Pass},
     protocol::ClaimRequest,
-    rest::{Idle, Pass},
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Slot<T> {
-    /// The kind that it works on.
-    pub visit: Option<Visit<T>>,
+    /// The kind that the slot works on.
+    pub assignment: Option<Assignment<T>>,
     /// The kind whose handler it runs.
     pub running: Option<usize>,
     /// The claim for whose answer it waits.
@@ -20,19 +20,19 @@ pub(super) struct Slot<T> {
     pub first: usize,
 }
 
-/// The stay of a slot with one kind.
+/// The time that a slot works on one kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Visit<T> {
+pub(super) struct Assignment<T> {
     pub kind: usize,
     pub mode: Mode,
     /// How many handlers it has started.
     pub started: usize,
-    /// Its last claim has found nothing.
+    /// The last claim found no task.
     pub found: Option<Idle>,
     /// The task that it has claimed for itself and not started.
     pub task: Option<T>,
-    /// It claims no more.
-    pub leaves: bool,
+    /// The assignment ends after the current task.
+    pub ends_next: bool,
 }
 
 /// How a slot works on a kind.
@@ -48,6 +48,6 @@ pub(super) enum Mode {
 
 impl<T> Slot<T> {
     pub(super) fn new(first: usize) -> Self {
-        Self { visit: None, running: None, claim: None, waits: false, pass: Pass::default(), first }
+        Self { assignment: None, running: None, claim: None, waits: false, pass: Pass::default(), first }
     }
 }

@@ -99,8 +99,8 @@ where
             (Storing::Queued { kind, gathers }, Some(action), ended) => {
                 dispatching.queue_outcome(shared, (kind, gathers), action, ended)
             }
-            (Storing::InTurn { claim }, Some(action), Some(ended)) => {
-                self.store_in_turn(&mut execution, claim, action, &ended).await
+            (Storing::Synchronous { claim }, Some(action), Some(ended)) => {
+                self.store_synchronously(&mut execution, claim, action, &ended).await
             }
             (storing, ..) => {
                 // The handler has stored an outcome itself.
@@ -108,9 +108,9 @@ where
                 dispatching.heartbeats.remove(shared, fence);
                 pool.count(&outcome, failure.as_ref(), panicked, run);
                 match storing {
-                    Storing::InTurn { claim: Some(request) } => self.claim(request).await,
-                    Storing::InTurn { claim: None } => {
-                        dispatching.stored_in_turn(self.slot);
+                    Storing::Synchronous { claim: Some(request) } => self.claim(request).await,
+                    Storing::Synchronous { claim: None } => {
+                        dispatching.stored_synchronously(self.slot);
                         Ok(())
                     }
                     Storing::Queued { .. } => Ok(()),
@@ -153,7 +153,7 @@ where
     }
 
     /// Stores the outcome and claims the next task, in one commit.
-    async fn store_in_turn(
+    async fn store_synchronously(
         &self,
         execution: &mut AsyncExecution<T>,
         request: Option<ClaimRequest>,
@@ -177,7 +177,7 @@ where
         if let (Some(request), Some(claims)) = (request, claims.map(Delivery::take)) {
             return pool.claimed(&self.tasks, request, claims);
         }
-        pool.dispatching.stored_in_turn(self.slot);
+        pool.dispatching.stored_synchronously(self.slot);
         Ok(())
     }
 }

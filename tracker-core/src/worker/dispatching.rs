@@ -143,7 +143,7 @@ impl Dispatching {
         let signal = self.file_signal.seen();
         match self.step(&mut state, Input::Finished { slot, signal, took, stores }) {
             Action::Store(storing) => storing,
-            _ => Storing::InTurn { claim: None },
+            _ => Storing::Synchronous { claim: None },
         }
     }
 
@@ -151,8 +151,8 @@ impl Dispatching {
         self.note(Input::Unreadable { slot, took });
     }
 
-    pub(super) fn stored_in_turn(&self, slot: usize) {
-        self.note(Input::StoredInTurn { slot });
+    pub(super) fn stored_synchronously(&self, slot: usize) {
+        self.note(Input::StoredSynchronously { slot });
     }
 
     /// A slot has ended by an error or a panic.
@@ -160,8 +160,8 @@ impl Dispatching {
         self.note(Input::Abandon { slot });
     }
 
-    pub(super) fn nudge(&self) {
-        self.note(Input::Nudge);
+    pub(super) fn time_passed(&self) {
+        self.note(Input::TimePassed);
     }
 
     pub(super) fn take_answers(&self) -> Vec<Answer> {
@@ -198,10 +198,10 @@ impl Dispatching {
         limited: bool,
     ) {
         let gathers = request.gathers;
-        let (this, to, asked) = (self.clone(), shared.clone(), request.clone());
+        let (this, to, requested) = (self.clone(), shared.clone(), request.clone());
         let answer = move |claims: Result<Claims>| match claims {
-            Ok(claims) => this.claimed(&to, asked, claims, limited),
-            Err(error) => this.claim_failed(asked, Err(error)),
+            Ok(claims) => this.claimed(&to, requested, claims, limited),
+            Err(error) => this.claim_failed(requested, Err(error)),
         };
         let engine = &shared.engine;
         let queued = if gathers { engine.post_then(claim, answer) } else { engine.call_then(claim, answer) };

@@ -52,7 +52,7 @@ impl Fixture {
             begun: false,
             chance: 0.5,
         };
-        Claim { kind: self.kind, start, most, begin: 0, ahead_bytes: usize::MAX, isolated: false, held: true }
+        Claim { kind: self.kind, start, most, begin: 0, prefetch_bytes: usize::MAX, isolated: false, held: true }
     }
 
     /// Submits so many tasks, and claims them.

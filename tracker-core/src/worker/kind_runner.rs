@@ -108,8 +108,8 @@ where
             (Storing::Queued { kind, gathers }, Some(action), ended) => {
                 pool.dispatching.queue_outcome(&tasks.shared, (kind, gathers), action, ended)
             }
-            (Storing::InTurn { claim }, Some(action), Some(ended)) => {
-                store_in_turn(pool, slot, tasks, &mut execution, claim, (action, ended))
+            (Storing::Synchronous { claim }, Some(action), Some(ended)) => {
+                store_synchronously(pool, slot, tasks, &mut execution, claim, (action, ended))
             }
             (storing, ..) => {
                 // The handler has stored an outcome itself.
@@ -117,9 +117,9 @@ where
                 pool.dispatching.heartbeats.remove(&tasks.shared, fence);
                 pool.count(&outcome, failure.as_ref(), panicked, run);
                 match storing {
-                    Storing::InTurn { claim: Some(request) } => self.claim(pool, slot, request),
-                    Storing::InTurn { claim: None } => {
-                        pool.dispatching.stored_in_turn(slot);
+                    Storing::Synchronous { claim: Some(request) } => self.claim(pool, slot, request),
+                    Storing::Synchronous { claim: None } => {
+                        pool.dispatching.stored_synchronously(slot);
                         Ok(())
                     }
                     Storing::Queued { .. } => Ok(()),
@@ -130,7 +130,7 @@ where
 }
 
 /// Stores the outcome and claims the next task, in one commit.
-fn store_in_turn<T: TrackedTask>(
+fn store_synchronously<T: TrackedTask>(
     pool: &PoolState<'_>,
     slot: usize,
     tasks: &Tasks<T>,
@@ -154,7 +154,7 @@ fn store_in_turn<T: TrackedTask>(
     match (counted, request, claims) {
         (Ok(()), Some(request), Some(claims)) => pool.claimed(tasks, request, claims),
         (Ok(()), ..) => {
-            pool.dispatching.stored_in_turn(slot);
+            pool.dispatching.stored_synchronously(slot);
             Ok(())
         }
         (Err(error), _, claims) => {

@@ -178,7 +178,7 @@ fn is_refusal(result: &Result<()>) -> bool {
 pub(super) fn claim_of<T: TrackedTask>(tasks: &Tasks<T>, request: &ClaimRequest) -> Result<Claim> {
     let start = tasks.start_command(&*tasks.kind()?, &StartOptions::default(), true)?;
     let ClaimRequest { most, begin, bytes, isolated, .. } = *request;
-    Ok(Claim { kind: tasks.kind_id(), start, most, begin, ahead_bytes: bytes, isolated, held: true })
+    Ok(Claim { kind: tasks.kind_id(), start, most, begin, prefetch_bytes: bytes, isolated, held: true })
 }
 
 /// Ends the slot of a driver that does not come to [`Action::Exit`](crate::dispatch::Action::Exit): the others halt.

@@ -117,7 +117,7 @@ fn keep_alive(pool: &PoolState<'_>, done: &Done) {
         }
         drop(ended);
         pool.dispatching.heartbeats.renew_due();
-        pool.dispatching.nudge();
+        pool.dispatching.time_passed();
         ended = done.0.lock().unwrap_or_else(PoisonError::into_inner);
     }
 }

@@ -1,11 +1,15 @@
 //! Explores every order of events on small pools, and checks the invariants of the dispatcher in each state.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod world;
+mod checks;
+mod file;
+mod plan;
+mod simulation;
 
 use std::collections::HashMap;
 
-use world::{Event, Plan, State, TaskPlan, World};
+use plan::{Event, Plan, State, TaskPlan};
+use simulation::Simulation;
 
 use super::Bounds;
 
@@ -22,10 +26,10 @@ fn plan(name: &'static str, slots: usize, prefetch: usize, tasks: Vec<TaskPlan>)
         limited: vec![false; kinds],
         stops: false,
         ends: false,
-        brisk: false,
+        short_handlers: false,
         wakes_last: false,
         abandons: false,
-        toggles: false,
+        limit_changes: false,
         in_order: false,
     }
 }
@@ -37,25 +41,25 @@ fn tasks(number: usize) -> Vec<TaskPlan> {
 /// Every state that a pool can reach, and from each a way to its end. Returns the number of states.
 fn explore(plan: &Plan) -> usize {
     const MOST: usize = 400_000;
-    let first = World::new(plan).canonical();
+    let first = Simulation::new(plan).canonical();
     let mut numbers = HashMap::from([(first.clone(), 0)]);
     // The states from which a state is reached, and the event of the first one.
     let mut before: Vec<Vec<usize>> = vec![Vec::new()];
     let mut cause: Vec<Option<(usize, Event)>> = vec![None];
     let mut ends = Vec::new();
     let mut todo = vec![(first, 0)];
-    while let Some((world, number)) = todo.pop() {
-        let own = world.events(plan);
-        let outside = world.outside(plan);
+    while let Some((simulation, number)) = todo.pop() {
+        let own = simulation.events(plan);
+        let external_events = simulation.external_events(plan);
         if own.is_empty() {
-            run(plan, &cause, number, None, || world.check_quiet());
-            if outside.is_empty() || world.is_over() {
+            run(plan, &cause, number, None, || simulation.check_quiescent());
+            if external_events.is_empty() || simulation.has_ended() {
                 ends.push(number);
             }
         }
-        for event in own.into_iter().chain(outside) {
-            let mut next = world.clone();
-            run(plan, &cause, number, Some(event), || next.happen(plan, event));
+        for event in own.into_iter().chain(external_events) {
+            let mut next = simulation.clone();
+            run(plan, &cause, number, Some(event), || next.apply(plan, event));
             let next = next.canonical();
             let at = *numbers.entry(next).or_insert_with_key(|next| {
                 before.push(Vec::new());
@@ -129,7 +133,7 @@ fn strict_pools_keep_the_invariants_in_every_order_of_events() {
     explore_all(&[
         plan("one slot", 1, 0, tasks(2)),
         plan("two slots", 2, 0, tasks(3)),
-        plan("late task", 2, 0, tasks_with(2, |task| task.late = true)),
+        plan("late task", 2, 0, tasks_with(2, |task| task.submitted_later = true)),
         plan("failing task", 2, 0, tasks_with(2, |task| task.fails = 1)),
         plan("isolated task", 2, 0, tasks_with(3, |task| task.isolated = true)),
         plan("unreadable task", 2, 0, tasks_with(2, |task| task.unreadable = true)),
@@ -146,7 +150,7 @@ fn prefetching_pools_keep_invariants_in_every_event_order() {
         plan("one slot, large payloads", 1, 3, large),
         plan("one slot, little prefetch", 1, 1, tasks(4)),
         plan("two slots", 2, 2, tasks(2)),
-        plan("late task", 1, 2, tasks_with(2, |task| task.late = true)),
+        plan("late task", 1, 2, tasks_with(2, |task| task.submitted_later = true)),
         plan("failing task", 1, 2, tasks_with(2, |task| task.fails = 1)),
         plan("isolated task", 2, 2, tasks_with(2, |task| task.isolated = true)),
         plan("isolated task behind another", 2, 2, behind),
@@ -161,7 +165,7 @@ fn larger_pools_keep_the_invariants_where_answers_come_in_order() {
     for plan in [
         plan("two slots, less prefetch than slots", 2, 1, tasks(3)),
         plan("two slots, four tasks", 2, 1, tasks(4)),
-        plan("two slots and a late task", 2, 1, tasks_with(2, |task| task.late = true)),
+        plan("two slots and a late task", 2, 1, tasks_with(2, |task| task.submitted_later = true)),
         plan("two slots and a failing task", 2, 1, tasks_with(2, |task| task.fails = 1)),
         plan("two slots and a crashed task", 2, 2, tasks_with(3, |task| task.crashed = true)),
     ] {
@@ -170,12 +174,17 @@ fn larger_pools_keep_the_invariants_where_answers_come_in_order() {
 }
 
 #[test]
-fn brisk_pools_keep_the_invariants_in_every_order_of_events() {
+fn pools_of_short_handlers_keep_invariants_in_every_event_order() {
     for wakes_last in [false, true] {
-        let brisk = |plan: Plan| Plan { brisk: true, wakes_last, in_order: true, ..plan };
-        explore(&brisk(plan("brisk slots", 2, 2, tasks(3))));
-        explore(&brisk(Plan { stops: true, ..plan("brisk slots", 2, 2, tasks(2)) }));
-        explore(&brisk(plan("brisk slots and a late task", 2, 1, tasks_with(2, |task| task.late = true))));
+        let short_handlers = |plan: Plan| Plan { short_handlers: true, wakes_last, in_order: true, ..plan };
+        explore(&short_handlers(plan("short handlers", 2, 2, tasks(3))));
+        explore(&short_handlers(Plan { stops: true, ..plan("short handlers", 2, 2, tasks(2)) }));
+        explore(&short_handlers(plan(
+            "short handlers and a late task",
+            2,
+            1,
+            tasks_with(2, |task| task.submitted_later = true),
+        )));
     }
 }
 
@@ -204,10 +213,10 @@ fn pool_whose_slot_fails_ends_and_gives_back_the_rest() {
 }
 
 #[test]
-fn limit_that_comes_or_goes_is_no_end() {
+fn changed_limit_does_not_end_the_pool() {
     for limited in [false, true] {
         explore(&Plan {
-            toggles: true,
+            limit_changes: true,
             limited: vec![limited],
             in_order: true,
             ..plan("toggled limit", 2, 2, tasks(2))
@@ -218,15 +227,15 @@ fn limit_that_comes_or_goes_is_no_end() {
 /// Runs a pool of many slots, each in turn, until all have ended. Returns how many steps and claims it has made.
 fn cost_of(slots: usize, prefetch: usize) -> (usize, usize) {
     let plan = plan("many slots", slots, prefetch, tasks(6));
-    let mut world = World::new(&plan);
+    let mut simulation = Simulation::new(&plan);
     let mut steps = 0;
-    while !world.is_over() {
-        let events = world.events(&plan);
-        world.happen(&plan, events[steps % events.len()]);
+    while !simulation.has_ended() {
+        let events = simulation.events(&plan);
+        simulation.apply(&plan, events[steps % events.len()]);
         steps += 1;
     }
-    assert!(world.tasks.iter().all(|task| *task == State::Done));
-    (steps, world.claims)
+    assert!(simulation.tasks.iter().all(|task| *task == State::Done));
+    (steps, simulation.claims)
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub(crate) struct Claim {
     /// Number of tasks whose handlers begin at once; the others are prefetched.
     pub begin: usize,
     /// Size of the payloads of the others together, at most.
-    pub ahead_bytes: usize,
+    pub prefetch_bytes: usize,
     /// Whether an isolated task may be claimed; it is then the only one.
     pub isolated: bool,
     /// Whether a worker of this process holds the leases from the commit on, and removes each itself.
@@ -73,7 +73,7 @@ pub(crate) struct Claims {
     pub isolated_waits: bool,
     /// Due tasks may wait: the kind is paused, or a limit is reached.
     pub held_back: bool,
-    /// The payload of the next task exceeds the rest of [`Claim::ahead_bytes`].
+    /// The payload of the next task exceeds the rest of [`Claim::prefetch_bytes`].
     pub is_cut: bool,
     /// The time of the transaction.
     pub now: Micros,
@@ -81,7 +81,7 @@ pub(crate) struct Claims {
 
 impl Claims {
     /// Size of the payloads that are prefetched.
-    fn ahead_bytes(&self, begin: usize) -> usize {
+    fn prefetch_bytes(&self, begin: usize) -> usize {
         self.tasks.iter().skip(begin).map(Claimed::bytes).sum()
     }
 }
@@ -154,7 +154,7 @@ impl Claim {
             }
             Err(error) => return Err(error),
         };
-        if !begun && claims.ahead_bytes(self.begin) + row.payload.len() > self.ahead_bytes {
+        if !begun && claims.prefetch_bytes(self.begin) + row.payload.len() > self.prefetch_bytes {
             claims.is_cut = true;
             return Ok(false);
         }

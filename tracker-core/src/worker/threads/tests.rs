@@ -29,12 +29,12 @@ struct Job {
 }
 
 /// Runs a worker on `tasks` tasks, with this many threads.
-fn run(tasks: u32, threads: usize, ahead: usize, observed: Observed) -> (Result<Summary>, Arc<Observed>) {
+fn run(tasks: u32, threads: usize, prefetch: usize, observed: Observed) -> (Result<Summary>, Arc<Observed>) {
     let tracker = Tracker::in_memory().unwrap();
     let jobs = tracker.tasks::<Job>().unwrap();
     jobs.submit_all((0..tasks).map(|number| Job { number })).unwrap();
     let observed = Arc::new(observed);
-    let settings = Settings { threads, prefetch: ahead, observed: observed.clone(), ..Settings::default() };
+    let settings = Settings { threads, prefetch: prefetch, observed: observed.clone(), ..Settings::default() };
     let summary = WorkerPool::with(settings).serve(&jobs, |_| {
         // The other threads have looked, and sleep.
         (0..10_000).for_each(|_| std::thread::yield_now());
@@ -47,8 +47,8 @@ fn run(tasks: u32, threads: usize, ahead: usize, observed: Observed) -> (Result<
 #[test]
 fn refused_thread_leaves_the_others_at_work() {
     // One thread keeps the leases alive.
-    for (most, ahead) in [(2, 0), (4, 0), (4, 16)] {
-        let (summary, _) = run(20, 8, ahead, Observed { most_threads: Some(most), ..Observed::default() });
+    for (most, prefetch) in [(2, 0), (4, 0), (4, 16)] {
+        let (summary, _) = run(20, 8, prefetch, Observed { most_threads: Some(most), ..Observed::default() });
         assert_eq!(summary.unwrap().succeeded, 20);
     }
 }
@@ -65,8 +65,8 @@ fn refusal_of_every_thread_is_an_error() {
 
 #[test]
 fn panic_outside_an_attempt_halts_all_threads() {
-    for (threads, ahead) in [(1, 0), (4, 0), (4, 16)] {
-        let (summary, _) = run(20, threads, ahead, Observed { panics: true, ..Observed::default() });
+    for (threads, prefetch) in [(1, 0), (4, 0), (4, 16)] {
+        let (summary, _) = run(20, threads, prefetch, Observed { panics: true, ..Observed::default() });
         let error = summary.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.to_string().ends_with("a step panics"), "{error}");

@@ -1,93 +1,95 @@
-//! The stay of a slot with one kind: which task it starts, what it claims, and when it goes on to the next kind.
+//! The assignment of a slot to one kind: which task the slot starts, which claim it makes, and when the assignment ends. Called by
+//! `Dispatcher::step`; pure.
 
 use std::time::Duration;
 
 use super::{
-    Action, ClaimRequest, ClaimedTask, Dispatcher, Found, Idle, Isolation, KindQueue, LONG, Storing, TASKS_PER_VISIT,
-    slot::{Mode, Visit},
+    Action, ClaimRequest, ClaimedTask, Dispatcher, Found, Idle, Isolation, KindQueue, LONG, Storing,
+    TASKS_PER_ASSIGNMENT,
+    slot::{Assignment, Mode},
 };
 
 impl<T: ClaimedTask> Dispatcher<T> {
-    pub(super) fn begin_visit(&mut self, slot: usize, kind: usize, mode: Mode) {
-        self.visitors += 1;
-        self.kinds[kind].visitors += 1;
-        let visit = Visit { kind, mode, started: 0, found: None, task: None, leaves: false };
-        self.slots[slot].visit = Some(visit);
+    pub(super) fn assign(&mut self, slot: usize, kind: usize, mode: Mode) {
+        self.assigned += 1;
+        self.kinds[kind].assigned += 1;
+        let assignment = Assignment { kind, mode, started: 0, found: None, task: None, ends_next: false };
+        self.slots[slot].assignment = Some(assignment);
     }
 
-    /// The next action of a slot that works on a kind. `None` if the visit has ended.
-    pub(super) fn next_of_visit(&mut self, slot: usize, signal: u64, may_wait: bool) -> Option<Action<T>> {
+    /// The next action of a slot that works on a kind. `None` if the assignment has ended.
+    pub(super) fn next_of_assignment(&mut self, slot: usize, signal: u64, may_wait: bool) -> Option<Action<T>> {
         let stamp = self.stamp(signal);
-        let visit = self.slots[slot].visit.as_mut()?;
-        let (kind, mode) = (visit.kind, visit.mode);
-        if visit.found.is_none() && mode != Mode::Alone && self.kinds[kind].empty == Some(stamp) {
-            // Another slot has looked.
-            visit.found = Some(Idle::default());
+        let assignment = self.slots[slot].assignment.as_mut()?;
+        let (kind, mode) = (assignment.kind, assignment.mode);
+        if assignment.found.is_none() && mode != Mode::Alone && self.kinds[kind].empty == Some(stamp) {
+            // Another slot has found nothing since the last change.
+            assignment.found = Some(Idle::default());
         }
         match mode {
             Mode::Prefetching => self.next_prefetched(slot, kind, signal, may_wait),
-            Mode::Strict | Mode::Alone => self.next_in_turn(slot, kind, signal),
+            Mode::Strict | Mode::Alone => self.next_strict(slot, kind, signal),
         }
     }
 
-    fn next_in_turn(&mut self, slot: usize, kind: usize, signal: u64) -> Option<Action<T>> {
-        let visit = self.slots[slot].visit.as_mut()?;
-        if let Some(task) = visit.task.take() {
+    fn next_strict(&mut self, slot: usize, kind: usize, signal: u64) -> Option<Action<T>> {
+        let assignment = self.slots[slot].assignment.as_mut()?;
+        if let Some(task) = assignment.task.take() {
             if self.stopping {
-                visit.leaves = true;
+                assignment.ends_next = true;
                 self.queued(kind, 1);
                 return Some(Action::Release { kind, tasks: vec![task] });
             }
             self.begin_handler(slot, kind);
             return Some(Action::Start { kind, task, claim: None });
         }
-        let may_claim = visit.mode == Mode::Alone || self.isolation == Isolation::None;
-        if self.stopping || visit.leaves || visit.found.is_some() || !may_claim {
-            self.leave(slot);
+        let may_claim = assignment.mode == Mode::Alone || self.isolation == Isolation::None;
+        if self.stopping || assignment.ends_next || assignment.found.is_some() || !may_claim {
+            self.end_assignment(slot);
             return None;
         }
-        Some(Action::Claim(self.claim_in_turn(slot, kind, signal, false)))
+        Some(Action::Claim(self.claim_for_slot(slot, kind, signal, false)))
     }
 
     fn next_prefetched(&mut self, slot: usize, kind: usize, signal: u64, may_wait: bool) -> Option<Action<T>> {
         let share = self.share();
-        let visit = self.slots[slot].visit.as_ref()?;
-        let is_full = self.kinds.len() > 1 && visit.started >= TASKS_PER_VISIT;
-        let found = visit.found.is_some();
-        let goes_on = self.goes_on(kind);
+        let assignment = self.slots[slot].assignment.as_ref()?;
+        let is_full = self.kinds.len() > 1 && assignment.started >= TASKS_PER_ASSIGNMENT;
+        let found = assignment.found.is_some();
+        let may_prefetch = self.may_prefetch(kind);
         let queue = &mut self.kinds[kind];
-        if is_full && goes_on && queue.can_spare_one(share) {
-            self.leave(slot);
+        if is_full && may_prefetch && queue.can_spare_one(share) {
+            self.end_assignment(slot);
             return None;
         }
         if queue.has_ready() {
             if self.stopping {
                 return Some(self.release_ready(kind));
             }
-            // Never more handlers have started than a crash may repeat.
+            // A crash repeats at most this many handlers.
             if self.running + self.unstored < self.bounds.prefetch.max(self.bounds.slots)
                 && let Some(task) = queue.pop()
             {
                 self.begin_handler(slot, kind);
-                let claim = if goes_on { self.claim_ahead(kind, signal) } else { None };
+                let claim = if may_prefetch { self.claim_for_prefetch(kind, signal) } else { None };
                 return Some(Action::Start { kind, task, claim });
             }
-        } else if goes_on && !is_full && !found {
+        } else if may_prefetch && !is_full && !found {
             let most = queue.room(share);
             if most > 0 {
                 let claim = ClaimRequest { slot: Some(slot), begin: 1, ..self.claim(kind, most, signal) };
                 self.slots[slot].claim = Some(claim.clone());
                 return Some(Action::Claim(claim));
             }
-        } else if queue.is_settled() {
-            self.leave(slot);
+        } else if queue.is_quiescent() {
+            self.end_assignment(slot);
             return None;
         }
         Some(self.wait(slot, may_wait))
     }
 
     /// Whether slots may claim further tasks of the kind to prefetch.
-    fn goes_on(&self, kind: usize) -> bool {
+    fn may_prefetch(&self, kind: usize) -> bool {
         !self.stopping && self.isolation == Isolation::None && !self.kinds[kind].limited
     }
 
@@ -95,18 +97,17 @@ impl<T: ClaimedTask> Dispatcher<T> {
         self.kinds[kind].running += 1;
         self.running += 1;
         self.slots[slot].running = Some(kind);
-        if let Some(visit) = &mut self.slots[slot].visit {
-            visit.started += 1;
-            visit.found = None;
+        if let Some(assignment) = &mut self.slots[slot].assignment {
+            assignment.started += 1;
+            assignment.found = None;
         }
     }
 
-    /// A claim that no slot waits for, when half of the prefetched tasks are used up. `None` while enough is there, or the last claim
-    /// has found no more.
-    fn claim_ahead(&mut self, kind: usize, signal: u64) -> Option<ClaimRequest> {
+    /// A claim that no slot waits for. `None` while more than half of the prefetched tasks are left, or if the last claim found no more.
+    fn claim_for_prefetch(&mut self, kind: usize, signal: u64) -> Option<ClaimRequest> {
         let (share, bytes) = (self.share(), self.bytes());
         let queue = &self.kinds[kind];
-        if queue.dry == Some(signal) || queue.coming() > share / 2 || queue.is_half_full(bytes) {
+        if queue.exhausted_at == Some(signal) || queue.ready_or_requested() > share / 2 || queue.is_half_full(bytes) {
             return None;
         }
         let most = queue.room(share);
@@ -115,7 +116,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
 
     fn claim(&mut self, kind: usize, most: usize, signal: u64) -> ClaimRequest {
         let bytes = self.bytes();
-        let bytes = self.kinds[kind].ask(most, bytes);
+        let bytes = self.kinds[kind].request(most, bytes);
         ClaimRequest {
             kind,
             slot: None,
@@ -123,16 +124,16 @@ impl<T: ClaimedTask> Dispatcher<T> {
             begin: 0,
             bytes,
             isolated: false,
-            gathers: self.is_brisk(),
-            in_turn: false,
+            gathers: self.has_short_handlers(),
+            for_slot: false,
             stores: false,
             stamp: self.stamp(signal),
         }
     }
 
     /// A claim of one task by a slot that starts it itself. `stores` if it goes with the outcome of the slot's last task.
-    fn claim_in_turn(&mut self, slot: usize, kind: usize, signal: u64, stores: bool) -> ClaimRequest {
-        let isolated = self.slots[slot].visit.as_ref().is_some_and(|visit| visit.mode == Mode::Alone);
+    fn claim_for_slot(&mut self, slot: usize, kind: usize, signal: u64, stores: bool) -> ClaimRequest {
+        let isolated = self.slots[slot].assignment.as_ref().is_some_and(|assignment| assignment.mode == Mode::Alone);
         let claim = ClaimRequest {
             kind,
             slot: Some(slot),
@@ -141,7 +142,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
             bytes: 0,
             isolated,
             gathers: false,
-            in_turn: true,
+            for_slot: true,
             stores,
             stamp: self.stamp(signal),
         };
@@ -158,7 +159,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         if let Some(slot) = claim.slot {
             self.slots[slot].claim = None;
         }
-        if !claim.in_turn {
+        if !claim.for_slot {
             self.kinds[claim.kind].answered(claim.most, claim.bytes);
         }
     }
@@ -178,41 +179,41 @@ impl<T: ClaimedTask> Dispatcher<T> {
             if is_current && idle.is_plain() && !isolated_waits && !claim.isolated {
                 queue.empty = Some(super::Stamp { stored: self.stored, ..claim.stamp });
             }
-            if let Some(visit) = claim.slot.and_then(|slot| self.slots[slot].visit.as_mut()) {
-                visit.found = (!isolated_waits).then_some(idle);
+            if let Some(assignment) = claim.slot.and_then(|slot| self.slots[slot].assignment.as_mut()) {
+                assignment.found = (!isolated_waits).then_some(idle);
             }
         }
-        if claim.in_turn {
+        if claim.for_slot {
             let task = tasks.pop();
-            if let Some(visit) = claim.slot.and_then(|slot| self.slots[slot].visit.as_mut()) {
-                visit.task = task;
+            if let Some(assignment) = claim.slot.and_then(|slot| self.slots[slot].assignment.as_mut()) {
+                assignment.task = task;
             }
         } else {
             // Cut claims find more when some of these have started.
-            let goes_on = is_cut && !tasks.is_empty();
-            queue.dry = (tasks.len() < claim.most && !goes_on).then_some(claim.stamp.signal);
-            let came = tasks.len();
+            let may_prefetch = is_cut && !tasks.is_empty();
+            queue.exhausted_at = (tasks.len() < claim.most && !may_prefetch).then_some(claim.stamp.signal);
+            let claimed_tasks = tasks.len();
             queue.push(tasks);
-            self.wake_for_tasks(claim.kind, came);
+            self.wake_for_tasks(claim.kind, claimed_tasks);
         }
     }
 
     pub(super) fn finished(&mut self, slot: usize, signal: u64, took: Option<Duration>, stores: bool) -> Action<T> {
-        let Some(Visit { kind, mode, started, .. }) = self.slots[slot].visit else { return Action::Continue };
+        let Some(Assignment { kind, mode, started, .. }) = self.slots[slot].assignment else { return Action::Continue };
         if mode == Mode::Prefetching {
             // The handler keeps its place until the slot is free: a claim that takes the place comes after the outcome.
             self.queued(kind, usize::from(stores));
             self.measure(took);
-            return Action::Store(Storing::Queued { kind, gathers: self.is_brisk() });
+            return Action::Store(Storing::Queued { kind, gathers: self.has_short_handlers() });
         }
         self.end_handler(slot);
         let claims = mode == Mode::Strict
             && !self.stopping
             && self.isolation == Isolation::None
             && !self.prefetches(kind)
-            && (self.kinds.len() == 1 || started < TASKS_PER_VISIT);
-        let claim = claims.then(|| self.claim_in_turn(slot, kind, signal, true));
-        Action::Store(Storing::InTurn { claim })
+            && (self.kinds.len() == 1 || started < TASKS_PER_ASSIGNMENT);
+        let claim = claims.then(|| self.claim_for_slot(slot, kind, signal, true));
+        Action::Store(Storing::Synchronous { claim })
     }
 
     /// A handler has left its place: its outcome is queued, or its task could not be decoded.
@@ -220,20 +221,20 @@ impl<T: ClaimedTask> Dispatcher<T> {
         let Some(kind) = self.slots[slot].running.take() else { return };
         self.kinds[kind].running -= 1;
         self.running -= 1;
-        if self.slots[slot].visit.as_ref().is_some_and(|visit| visit.mode == Mode::Prefetching) {
-            self.wake_for_place(kind);
+        if self.slots[slot].assignment.as_ref().is_some_and(|assignment| assignment.mode == Mode::Prefetching) {
+            self.wake_for_capacity(kind);
         }
     }
 
     pub(super) fn measure(&mut self, took: Option<Duration>) {
-        self.pace = (self.pace * 7 + took.map_or(LONG, |took| took.min(LONG))) / 8;
+        self.handler_time = (self.handler_time * 7 + took.map_or(LONG, |took| took.min(LONG))) / 8;
     }
 
-    /// Ends the visit of a slot.
-    pub(super) fn leave(&mut self, slot: usize) {
-        let Some(Visit { kind, mode, started, found, .. }) = self.slots[slot].visit.take() else { return };
-        self.visitors -= 1;
-        self.kinds[kind].visitors -= 1;
+    /// Ends the assignment of a slot.
+    pub(super) fn end_assignment(&mut self, slot: usize) {
+        let Some(Assignment { kind, mode, started, found, .. }) = self.slots[slot].assignment.take() else { return };
+        self.assigned -= 1;
+        self.kinds[kind].assigned -= 1;
         let was_isolated = self.isolation != Isolation::None;
         if mode == Mode::Alone {
             self.isolation = Isolation::None;
@@ -243,7 +244,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
             Some(idle) if started == 0 && !self.stopping && (mode == Mode::Alone || !was_isolated) => pass.add(&idle),
             _ => pass.worked = true,
         }
-        if mode == Mode::Alone || (was_isolated && self.visitors == 0) {
+        if mode == Mode::Alone || (was_isolated && self.assigned == 0) {
             self.wake.sleeping = true;
         }
         if self.kinds.iter().any(KindQueue::has_ready) {

@@ -11,7 +11,7 @@ pub(crate) struct Stamp {
     pub stored: u64,
 }
 
-/// What a claim that found no task has told of later ones.
+/// What a claim that found no task knows about later tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Idle {
     /// When the next task is due.
@@ -29,14 +29,14 @@ impl Idle {
     }
 }
 
-/// One look at every kind.
+/// One pass of a slot over every kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Pass {
-    /// How many kinds were looked at.
-    pub looked: usize,
-    /// The state of the file before the first look.
+    /// How many kinds were tried.
+    pub tried: usize,
+    /// The state of the file before the first kind was tried.
     pub stamp: Stamp,
-    /// No more tasks come than those that the looks find: known before the first one.
+    /// The pool ends when no task is left, as known before the first kind was tried.
     pub last: bool,
     pub worked: bool,
     pub blocked: bool,
@@ -56,16 +56,16 @@ impl Pass {
     }
 }
 
-/// What a slot sleeps for: a change of the file after `seen`, or a time.
+/// When a sleeping slot continues: after a change of the file later than `seen`, or at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Rest {
+pub(crate) struct SleepCondition {
     pub seen: u64,
     pub idle: Idle,
     /// An isolated task runs, or waits until all other handlers have ended.
     pub blocked: bool,
 }
 
-impl Rest {
+impl SleepCondition {
     /// How long the slot sleeps at most.
     pub(crate) fn duration(&self, now: Micros) -> Option<Duration> {
         const BLOCKED: Duration = Duration::from_millis(100);
@@ -88,7 +88,7 @@ mod tests {
         let sleep = |due: Option<i64>, expiry: Option<i64>, blocked| {
             let at = |seconds: Option<i64>| seconds.map(|seconds| now + seconds * SECOND);
             let idle = Idle { due: at(due), expiry: at(expiry), held_back: false };
-            Rest { seen: 0, idle, blocked }.duration(now).map(|duration| duration.as_micros())
+            SleepCondition { seen: 0, idle, blocked }.duration(now).map(|duration| duration.as_micros())
         };
         assert_eq!(sleep(None, None, false), None);
         assert_eq!(sleep(Some(7), None, false), Some(7_000_000));

@@ -1,0 +1,41 @@
+//! The invariants that a simulation checks when a slot exits and when no event is left.
+
+use super::{
+    plan::{Plan, State},
+    simulation::{Call, Simulation, Slot},
+};
+
+impl Simulation {
+    pub(super) fn check_exit(&self, plan: &Plan) {
+        let claimed = |task: &State| matches!(task, State::Claimed { .. });
+        // The first slot that exits decides for all.
+        if !self.stopped && !self.slots.contains(&Slot::Ended) {
+            assert!(!plan.bounds.keep_running || !self.dispatcher.keeps_running(), "the pool was to go on");
+            let left = self.tasks.iter().filter(|task| !matches!(task, State::Done | State::Unsubmitted)).count();
+            assert_eq!(left, 0, "a slot exits with tasks left: {:?}", self.tasks);
+        }
+        // Calls that another slot waits for do not count.
+        let is_pool_call = |call: &Call| match call {
+            Call::Claim(claim) => claim.slot.is_none(),
+            Call::Store { slot, .. } => slot.is_none(),
+            Call::Release { .. } => true,
+        };
+        let open =
+            self.queued.iter().chain(self.committed.iter().map(|(call, _)| call)).filter(|call| is_pool_call(call));
+        assert_eq!(open.count(), 0, "a slot exits while calls of the pool are open");
+        let others = self.slots.iter().filter(|slot| !matches!(slot, Slot::Ended)).count();
+        assert!(others > 1 || !self.tasks.iter().any(claimed), "claimed tasks are left: {:?}", self.tasks);
+    }
+
+    /// Checks a state in which no event of the pool is left.
+    pub(super) fn check_quiescent(&self) {
+        assert!(!self.waits(), "a slot waits for ever: {:?}", self.slots);
+        assert!(!self.slots.contains(&Slot::Calls), "a call is lost: {:?}", self.slots);
+        if self.has_ended() {
+            return;
+        }
+        assert!(!self.stopped && self.dispatcher.keeps_running(), "a slot sleeps for ever: {:?}", self.slots);
+        let idle = |task: &State| matches!(task, State::Done | State::Unsubmitted);
+        assert!(self.tasks.iter().all(idle), "all slots sleep while tasks are left: {:?}", self.tasks);
+    }
+}

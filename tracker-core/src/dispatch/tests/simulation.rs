@@ -1,0 +1,359 @@
+//! A pool and its slots as one value, to which events are applied one by one.
+
+use std::collections::VecDeque;
+
+use super::plan::{Event, Plan, State, Task, TaskPlan, took};
+use crate::dispatch::{
+    Action, ClaimRequest, Dispatcher, Effects, Idle, Input, SleepCondition, Storing, Waiting, Wake, idle::Stamp,
+};
+
+/// A call to the file that is not answered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Call {
+    Claim(ClaimRequest),
+    /// In turn if a slot waits for it.
+    Store {
+        task: usize,
+        slot: Option<usize>,
+        claim: Option<ClaimRequest>,
+    },
+    Release {
+        task: usize,
+    },
+}
+
+/// The answer of the file to a claim.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ClaimResult {
+    pub(super) tasks: Vec<usize>,
+    pub(super) idle: Idle,
+    pub(super) isolated_waits: bool,
+    pub(super) is_cut: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Slot {
+    /// Asks for its next action. `may_wait` after it has led a commit.
+    Free {
+        may_wait: bool,
+    },
+    Waits,
+    Sleeps(SleepCondition),
+    Runs {
+        task: usize,
+    },
+    /// Queues the outcome of its handler.
+    Stores {
+        task: usize,
+    },
+    /// A call is on its way that it waits for.
+    Calls,
+    Ended,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct Simulation {
+    pub dispatcher: Dispatcher<Task>,
+    pub tasks: Vec<State>,
+    pub(super) slots: Vec<Slot>,
+    /// Calls that are not committed, oldest first, and those that are and not answered.
+    pub(super) queued: VecDeque<Call>,
+    pub(super) committed: Vec<(Call, Option<ClaimResult>)>,
+    pub(super) fails: Vec<u8>,
+    pub(super) limited: Vec<bool>,
+    pub(super) limit_changed: Vec<bool>,
+    pub(super) signal: u64,
+    pub(super) now: i64,
+    pub(super) stopped: bool,
+    pub(super) abandoned: bool,
+    /// Claims that were committed. Not part of what decides: it is removed from canonical states.
+    pub claims: usize,
+    /// Handlers that have returned and whose outcomes are not answered.
+    pub(super) unstored: usize,
+}
+
+impl Simulation {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let mut dispatcher = Dispatcher::new(plan.bounds.clone(), plan.limited.iter().copied());
+        if plan.short_handlers {
+            dispatcher.handler_time = took(plan);
+        }
+        let state = |task: &TaskPlan| if task.submitted_later { State::Unsubmitted } else { State::Ready };
+        Self {
+            dispatcher,
+            tasks: plan.tasks.iter().map(state).collect(),
+            slots: vec![Slot::Free { may_wait: false }; plan.bounds.slots],
+            queued: VecDeque::new(),
+            committed: Vec::new(),
+            fails: plan.tasks.iter().map(|task| task.fails).collect(),
+            limited: plan.limited.clone(),
+            limit_changed: vec![false; plan.limited.len()],
+            signal: 0,
+            now: 0,
+            stopped: false,
+            abandoned: false,
+            claims: 0,
+            unstored: 0,
+        }
+    }
+
+    /// The state reduced to what later decisions read: of each signal number and count of stored outcomes, only whether it is current.
+    pub(super) fn canonical(mut self) -> Self {
+        let (signal, stored) = (self.signal, self.dispatcher.stored);
+        let current = |stamp: &mut Stamp| {
+            (stamp.signal, stamp.stored) = (u64::from(stamp.signal == signal), u64::from(stamp.stored == stored));
+        };
+        for kind in &mut self.dispatcher.kinds {
+            kind.exhausted_at = kind.exhausted_at.filter(|seen| *seen == signal).map(|_| 1);
+            kind.empty = kind.empty.filter(|stamp| stamp.signal == signal && stamp.stored == stored);
+            kind.empty.iter_mut().for_each(current);
+        }
+        for slot in &mut self.dispatcher.slots {
+            current(&mut slot.pass.stamp);
+            slot.claim.iter_mut().for_each(|claim| current(&mut claim.stamp));
+        }
+        let calls = self.queued.iter_mut().chain(self.committed.iter_mut().map(|(call, _)| call));
+        for call in calls {
+            match call {
+                Call::Claim(claim) | Call::Store { claim: Some(claim), .. } => current(&mut claim.stamp),
+                _ => {}
+            }
+        }
+        for slot in &mut self.slots {
+            if let Slot::Sleeps(condition) = slot {
+                condition.seen = 1;
+            }
+        }
+        (self.signal, self.dispatcher.stored, self.claims) = (1, 1, 0);
+        self
+    }
+
+    /// Every event that can happen now. Those of the pool itself come first.
+    pub(super) fn events(&self, plan: &Plan) -> Vec<Event> {
+        let mut events = Vec::new();
+        for (number, slot) in self.slots.iter().enumerate() {
+            match slot {
+                Slot::Free { .. } | Slot::Runs { .. } | Slot::Stores { .. } => events.push(Event::Step(number)),
+                // A slot that is blocked is woken. That it also looks again by itself is a precaution.
+                Slot::Sleeps(condition) if condition.idle.due.is_some_and(|due| due <= self.now) => {
+                    events.push(Event::Timeout(number));
+                }
+                Slot::Sleeps(_) | Slot::Waits | Slot::Calls | Slot::Ended => {}
+            }
+        }
+        events.extend((!self.queued.is_empty()).then_some(Event::Commit));
+        let answers = if plan.in_order { self.committed.len().min(1) } else { self.committed.len() };
+        events.extend((0..answers).map(Event::Answer));
+        if self.tasks.iter().any(|task| matches!(task, State::Delayed(at) if *at > self.now)) {
+            events.push(Event::Tick);
+        }
+        events
+    }
+
+    /// Every event from outside that can happen now.
+    pub(super) fn external_events(&self, plan: &Plan) -> Vec<Event> {
+        let mut events = Vec::new();
+        for (number, task) in self.tasks.iter().enumerate() {
+            events.extend((*task == State::Unsubmitted).then_some(Event::Submit(number)));
+        }
+        events.extend((plan.stops && !self.stopped).then_some(Event::Stop));
+        events.extend((plan.ends && self.dispatcher.keeps_running()).then_some(Event::EndWhenEmpty));
+        if plan.abandons && !self.abandoned {
+            let running = |(_, slot): &(usize, &Slot)| matches!(slot, Slot::Runs { .. });
+            events.extend(self.slots.iter().enumerate().filter(running).map(|(number, _)| Event::Abandon(number)));
+        }
+        if plan.limit_changes {
+            let limit_changed = |(_, limit_changed): &(usize, &bool)| !**limit_changed;
+            events.extend(
+                self.limit_changed.iter().enumerate().filter(limit_changed).map(|(kind, _)| Event::ChangeLimit(kind)),
+            );
+        }
+        events
+    }
+
+    /// Whether every slot has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.slots.iter().all(|slot| *slot == Slot::Ended)
+    }
+
+    /// Whether a slot waits for a wake-up of the pool.
+    pub(super) fn waits(&self) -> bool {
+        self.slots.contains(&Slot::Waits)
+    }
+
+    pub(super) fn apply(&mut self, plan: &Plan, event: Event) {
+        match event {
+            Event::Step(slot) => match self.slots[slot].clone() {
+                Slot::Free { may_wait } => {
+                    let signal = self.signal;
+                    self.step(plan, Some(slot), Input::Free { slot, signal, may_wait });
+                }
+                Slot::Runs { task } => self.handler_returns(plan, slot, task),
+                Slot::Stores { task } => {
+                    self.queued.push_back(Call::Store { task, slot: None, claim: None });
+                    self.slots[slot] = Slot::Free { may_wait: false };
+                }
+                other => panic!("slot {slot} is {other:?}"),
+            },
+            Event::Timeout(slot) => self.slots[slot] = Slot::Free { may_wait: false },
+            Event::Commit => self.commit(plan),
+            Event::Answer(at) => {
+                let (call, result) = self.committed.remove(at);
+                self.answer(plan, call, result);
+            }
+            Event::Tick => {
+                self.now += 1;
+            }
+            Event::Submit(task) => {
+                self.tasks[task] = State::Ready;
+                self.raise_signal();
+            }
+            Event::Stop => {
+                self.stopped = true;
+                self.step(plan, None, Input::Stop);
+            }
+            Event::EndWhenEmpty => self.step(plan, None, Input::EndWhenEmpty),
+            Event::ChangeLimit(kind) => {
+                self.limit_changed[kind] = true;
+                self.limited[kind] = !self.limited[kind];
+                self.raise_signal();
+            }
+            Event::Abandon(slot) => {
+                // As a pool that halts: the task is rescued later, and every slot ends.
+                if let Slot::Runs { task } = self.slots[slot] {
+                    self.tasks[task] = State::Done;
+                }
+                (self.abandoned, self.stopped) = (true, true);
+                self.slots[slot] = Slot::Ended;
+                self.step(plan, None, Input::Stop);
+                self.step(plan, None, Input::Abandon { slot });
+            }
+        }
+    }
+
+    pub(super) fn raise_signal(&mut self) {
+        self.signal += 1;
+        for slot in &mut self.slots {
+            if matches!(slot, Slot::Sleeps(_)) {
+                *slot = Slot::Free { may_wait: false };
+            }
+        }
+    }
+
+    pub(super) fn step(&mut self, plan: &Plan, slot: Option<usize>, input: Input<Task>) {
+        let Effects { action, wake } = self.dispatcher.step(input);
+        self.wake(plan, wake);
+        match slot {
+            Some(slot) => self.perform(plan, slot, action),
+            None => assert_eq!(action, Action::Continue),
+        }
+    }
+
+    pub(super) fn wake(&mut self, plan: &Plan, wake: Wake) {
+        let mut woken = match wake.waiting {
+            Waiting::None => 0,
+            Waiting::Some(slots) => slots,
+            Waiting::All => usize::MAX,
+        };
+        let wake_up = |slot: &mut Slot| {
+            if *slot == Slot::Waits && woken > 0 {
+                woken -= 1;
+                *slot = Slot::Free { may_wait: false };
+            }
+        };
+        if plan.wakes_last {
+            self.slots.iter_mut().rev().for_each(wake_up);
+        } else {
+            self.slots.iter_mut().for_each(wake_up);
+        }
+        if wake.sleeping {
+            self.raise_signal();
+        }
+    }
+
+    pub(super) fn perform(&mut self, plan: &Plan, slot: usize, action: Action<Task>) {
+        self.slots[slot] = match action {
+            // The thread commits what is queued; the answers come as they do.
+            Action::Lead => {
+                let leads = !self.queued.is_empty();
+                while !self.queued.is_empty() {
+                    self.commit(plan);
+                }
+                Slot::Free { may_wait: !leads }
+            }
+            Action::Wait => Slot::Waits,
+            Action::Sleep(condition) if condition.seen == self.signal => Slot::Sleeps(condition),
+            Action::Continue | Action::Report | Action::Sleep(_) => Slot::Free { may_wait: false },
+            Action::Exit => {
+                self.check_exit(plan);
+                Slot::Ended
+            }
+            Action::Claim(claim) => {
+                assert_eq!(claim.slot, Some(slot));
+                self.queued.push_back(Call::Claim(claim));
+                Slot::Calls
+            }
+            Action::Start { kind, task, claim } => {
+                if let Some(claim) = claim {
+                    assert_eq!((claim.slot, claim.begin), (None, 0));
+                    self.queued.push_back(Call::Claim(claim));
+                }
+                self.start(plan, kind, task.id);
+                Slot::Runs { task: task.id }
+            }
+            Action::Store(_) => panic!("no handler has returned"),
+            Action::Release { kind, tasks } => {
+                for task in tasks {
+                    assert_eq!(plan.tasks[task.id].kind, kind);
+                    assert!(matches!(self.tasks[task.id], State::Claimed { .. }), "{task:?} is given back twice");
+                    self.tasks[task.id] = State::Ended;
+                    self.queued.push_back(Call::Release { task: task.id });
+                }
+                Slot::Free { may_wait: false }
+            }
+        };
+    }
+
+    pub(super) fn start(&mut self, plan: &Plan, kind: usize, task: usize) {
+        assert!(matches!(self.tasks[task], State::Claimed { .. }), "task {task} starts without a claim");
+        assert_eq!(plan.tasks[task].kind, kind);
+        assert!(!self.stopped, "task {task} starts after the stop");
+        let running: Vec<_> = (0..self.tasks.len()).filter(|other| self.tasks[*other] == State::Running).collect();
+        if !running.is_empty() {
+            assert!(!plan.tasks[task].isolated, "isolated task {task} starts beside {running:?}");
+            assert!(
+                !running.iter().any(|other| plan.tasks[*other].isolated),
+                "task {task} starts beside an isolated one"
+            );
+        }
+        self.tasks[task] = State::Running;
+        let most = plan.bounds.prefetch.max(plan.bounds.slots);
+        assert!(running.len() + 1 + self.unstored <= most, "a crash would repeat more than {most} handlers");
+    }
+
+    pub(super) fn handler_returns(&mut self, plan: &Plan, slot: usize, task: usize) {
+        let took = Some(took(plan));
+        if plan.tasks[task].unreadable {
+            self.tasks[task] = State::Done;
+            self.slots[slot] = Slot::Free { may_wait: false };
+            return self.step(plan, None, Input::Unreadable { slot, took });
+        }
+        self.tasks[task] = State::Ended;
+        self.unstored += 1;
+        let Effects { action, wake } =
+            self.dispatcher.step(Input::Finished { slot, signal: self.signal, took, stores: true });
+        let Action::Store(storing) = action else { panic!("{action:?}") };
+        self.slots[slot] = match storing {
+            Storing::Synchronous { claim } => {
+                self.queued.push_back(Call::Store { task, slot: Some(slot), claim });
+                Slot::Calls
+            }
+            Storing::Queued { kind, .. } => {
+                assert!(plan.bounds.prefetch > 0, "without prefetch a slot waits until its outcome is stored");
+                assert_eq!(plan.tasks[task].kind, kind);
+                Slot::Stores { task }
+            }
+        };
+        self.wake(plan, wake);
+    }
+}
