@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tracker_core::{ErrorKind, Submission, Tracker, worker::RunError};
+use tracker_core::{ErrorKind, Submission, Tracker, events::Waited, worker::RunError};
 
 use super::{Io, Job, Status, job, jobs, ms, poll_once};
 
@@ -168,4 +168,26 @@ async fn callers_wait_for_room_in_a_full_queue() {
     }
     assert_eq!(tasks.counts().unwrap().total(), 20_000);
     assert_eq!(tracker.verify().unwrap(), []);
+}
+
+#[tokio::test]
+async fn wait_returns_when_the_task_has_ended() {
+    let (_tracker, _, jobs) = jobs(2);
+    let jobs = jobs.asynchronous();
+    assert!(matches!(jobs.wait("0", Duration::ZERO).await.unwrap(), Waited::TimedOut));
+    let error = jobs.wait("nothing", Duration::MAX).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    // A wait that is dropped leaves nothing behind.
+    assert!(poll_once(jobs.wait("0", Duration::MAX)).await.is_none());
+    let mut waits: Vec<_> = (0..20).map(|_| Box::pin(jobs.wait("0", Duration::from_secs(60)))).collect();
+    for wait in &mut waits {
+        assert!(poll_once(wait.as_mut()).await.is_none());
+    }
+    jobs.start("1").await.unwrap().succeed().await.unwrap();
+    assert!(poll_once(waits[0].as_mut()).await.is_none(), "another task has ended");
+    jobs.start("0").await.unwrap().give_up("no use").await.unwrap();
+    for wait in waits {
+        assert_eq!(wait.await.unwrap().ended().unwrap().status, Status::Exhausted);
+    }
+    assert!(matches!(poll_once(jobs.wait("0", Duration::MAX)).await, Some(Ok(Waited::Ended(_)))));
 }

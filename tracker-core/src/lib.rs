@@ -79,6 +79,7 @@
 //! | windows and progress bars | [`Tracker::subscribe`], [`events`], [`Execution::progress`] |
 //! | listings: pages with a total, recent changes | [`Tasks::query`], [`query`] |
 //! | why a task is not running, or would not start | [`Tasks::explain`], [`Tasks::check_start`] |
+//! | waiting for one task, alerts for given-up ones | [`Tasks::wait`], [`Tasks::on_given_up`] |
 //! | what comes next, errors, throughput | [`inspect`] |
 //! | a file whose types are not at hand | [`Tracker::untyped`], [`untyped`] |
 //! | a damaged file, backups, a wrong clock | [`maintenance`] |

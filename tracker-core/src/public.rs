@@ -34,11 +34,14 @@ pub mod error {
     pub use crate::model::error::{Reason, Refusal};
 }
 
-/// Observing tasks while they change: subscriptions and their events, and the log of runs.
+/// Observing tasks while they change: subscriptions and their events, waits for an end, and the log of runs.
 pub mod events {
     #[cfg(feature = "run-log")]
     pub use crate::api::run_log::RunLog;
-    pub use crate::engine::{Event, EventKind, Notification, Subscription};
+    pub use crate::{
+        api::tasks::Waited,
+        engine::{Event, EventKind, Notification, Subscription},
+    };
 }
 
 /// Starting a task in other ways than the next one, and work that ends in another place than it started.

@@ -28,3 +28,4 @@ pub(crate) mod task_lifecycle;
 pub(crate) mod typed_ids;
 pub(crate) mod unreadable;
 pub(crate) mod untyped;
+pub(crate) mod waits;

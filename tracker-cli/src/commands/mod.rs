@@ -33,6 +33,7 @@ mod show;
 mod status;
 mod top;
 mod verify;
+mod wait;
 
 use clap::Subcommand;
 
@@ -67,6 +68,7 @@ commands! {
     Status(status::Args),
     List(list::Args),
     Show(show::Args),
+    Wait(wait::Args),
     Errors(errors::Args),
     Plan(plan::Args),
     Counts(counts::Args),

@@ -6,11 +6,12 @@ use std::{
     pin::pin,
     sync::{Arc, mpsc},
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use crate::{
     api::{execution::Execution, shared::Shared},
-    engine::{Action, Claim, Claimed, Claims},
+    engine::{Action, Claim, Claimed, Claims, Signal},
     model::{
         error::{Error, Result},
         kind::Kind,
@@ -41,6 +42,9 @@ pub(crate) trait Port: Copy + Send {
 
     /// Queues an action without an answer.
     fn post<A: Action>(self, shared: &Shared, action: A) -> impl Future<Output = Result<()>> + Send;
+
+    /// Waits until a signal is no longer `seen`, at most this long.
+    fn changed(self, signal: &Signal, seen: u64, at_most: Option<Duration>) -> impl Future<Output = ()> + Send;
 
     /// Claims tasks. If the caller is gone before the answer comes, they are given back.
     fn claim(self, shared: &Arc<Shared>, claim: Claim) -> impl Future<Output = Result<Claims>> + Send;
@@ -88,6 +92,11 @@ impl Port for Blocking {
 
     fn post<A: Action>(self, shared: &Shared, action: A) -> impl Future<Output = Result<()>> + Send {
         ready(shared.engine.post_in_turn(action))
+    }
+
+    fn changed(self, signal: &Signal, seen: u64, at_most: Option<Duration>) -> impl Future<Output = ()> + Send {
+        signal.wait(seen, at_most);
+        ready(())
     }
 
     fn claim(self, shared: &Arc<Shared>, claim: Claim) -> impl Future<Output = Result<Claims>> + Send {

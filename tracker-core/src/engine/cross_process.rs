@@ -27,14 +27,25 @@ impl KnownChange {
 }
 
 /// The intervals of one wait.
-struct PollIntervals {
+pub(super) struct PollIntervals {
     left: Option<Duration>,
     interval: Duration,
 }
 
+impl Default for PollIntervals {
+    fn default() -> Self {
+        Self::new(None)
+    }
+}
+
 impl PollIntervals {
+    /// For a wait of at most this long.
+    fn new(left: Option<Duration>) -> Self {
+        Self { left, interval: POLL_MIN }
+    }
+
     /// The next interval; `None` at the end of the wait.
-    fn next(&mut self) -> Option<Duration> {
+    pub(super) fn next(&mut self) -> Option<Duration> {
         let interval = self.left.map_or(self.interval, |left| left.min(self.interval));
         self.left = self.left.map(|left| left.saturating_sub(interval));
         self.interval = (self.interval * 2).min(POLL_MAX);
@@ -48,12 +59,17 @@ impl Engine {
         self.database.sharing() == Sharing::Writers
     }
 
+    /// Whether the file changes without a commit of this process.
+    pub(super) fn is_written_by_others(&self) -> bool {
+        self.is_shared_by_writers() || self.database.is_read_only()
+    }
+
     /// Waits until the signal is no longer `seen`, at most this long. What another process changes raises it too.
     pub(crate) fn wait(&self, seen: u64, at_most: Option<Duration>) {
         if self.database.sharing() != Sharing::Writers {
             return self.signal.wait(seen, at_most);
         }
-        let mut intervals = PollIntervals { left: at_most, interval: POLL_MIN };
+        let mut intervals = PollIntervals::new(at_most);
         while let Some(interval) = intervals.next() {
             self.signal.wait(seen, Some(interval));
             if self.has_changed(seen) {
@@ -68,7 +84,7 @@ impl Engine {
         if self.database.sharing() != Sharing::Writers {
             return self.signal.changed(seen, at_most).await;
         }
-        let mut intervals = PollIntervals { left: at_most, interval: POLL_MIN };
+        let mut intervals = PollIntervals::new(at_most);
         while let Some(interval) = intervals.next() {
             self.signal.changed(seen, Some(interval)).await;
             if self.has_changed(seen) {

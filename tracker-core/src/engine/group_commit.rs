@@ -198,6 +198,7 @@ impl Engine {
             instance: self.instance,
             held: self.held.clone(),
             is_subscribed: self.subscribers.any(),
+            lists_ends: self.lists_ends(),
             run_log_enabled: run_log::enabled_level(),
             known: self.known.get(),
         };
@@ -229,6 +230,7 @@ impl Engine {
                 || tracing::debug!(%error, "the tracker closes: the next one that opens the file continues the propagation"),
             );
         }
+        self.publish_ends(&effects.ends);
         self.subscribers.publish(&effects.events);
     }
 

@@ -6,6 +6,7 @@ mod background;
 mod commit_queue;
 mod cross_process;
 mod database;
+mod ends;
 mod event;
 mod group_commit;
 mod held_leases;
@@ -74,6 +75,8 @@ pub(crate) struct Engine {
     /// Rises when a task may have become startable.
     pub(crate) signal: Arc<Signal>,
     subscribers: Subscribers,
+    end_waits: ends::EndWaits,
+    given_up: ends::GivenUpCallbacks,
     background: Mutex<Option<JoinHandle<()>>>,
     commits: group_commit::Commits,
     retention: retention::Retention,
@@ -115,6 +118,8 @@ impl Engine {
             held: Arc::default(),
             signal,
             subscribers: Subscribers::default(),
+            end_waits: ends::EndWaits::default(),
+            given_up: ends::GivenUpCallbacks::default(),
             background: Mutex::default(),
             commits: group_commit::Commits::default(),
             retention: retention::Retention::new(options.prune_every, options.keep_batches),
@@ -350,6 +355,8 @@ impl Engine {
         let stopped = background.take();
         drop(background);
         let background = stopped;
+        // A callback that is due can still make calls.
+        self.given_up.settle();
         self.queue.close();
         self.signal.raise();
         if let Some(background) = background {
@@ -362,7 +369,11 @@ impl Engine {
                 drop(background.join());
             }
         }
+        self.given_up.close();
         self.subscribers.close();
-        self.database.close()
+        let closed = self.database.close();
+        // Calls that wait for an end read again, and are refused.
+        self.end_waits.publish(&ends::Ends::Unlisted);
+        closed
     }
 }

@@ -1,6 +1,6 @@
 //! The port of async calls: actions are queued, and their answers are awaited without a thread.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::oneshot::{Receiver, Sender, channel};
 
@@ -10,7 +10,7 @@ use crate::{
         port::{self, Port},
         shared::Shared,
     },
-    engine::{Action, Claim, Claimed, Claims, FinishTask},
+    engine::{Action, Claim, Claimed, Claims, FinishTask, Signal},
     model::{
         error::{Error, Result},
         kind::Kind,
@@ -50,6 +50,10 @@ impl Port for Async {
     async fn post<A: Action>(self, shared: &Shared, action: A) -> Result<()> {
         shared.engine.room().await;
         shared.engine.post(action)
+    }
+
+    async fn changed(self, signal: &Signal, seen: u64, at_most: Option<Duration>) {
+        signal.changed(seen, at_most).await;
     }
 
     async fn claim(self, shared: &Arc<Shared>, claim: Claim) -> Result<Claims> {

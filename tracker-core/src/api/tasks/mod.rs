@@ -2,6 +2,7 @@
 
 mod admin;
 mod bulk;
+mod ends;
 mod lookup;
 mod maintenance;
 mod options;
@@ -10,6 +11,7 @@ mod start;
 mod submit;
 
 pub use bulk::SubmitSummary;
+pub use ends::Waited;
 pub use lookup::{Counts, QueuePosition};
 pub use options::{StartOptions, SubmitOptions};
 pub use submit::{Receipt, Submission};

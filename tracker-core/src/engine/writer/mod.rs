@@ -4,6 +4,7 @@
 mod batches;
 mod bulk;
 mod dependencies;
+mod effects;
 mod leases;
 mod numbers;
 mod propagation;
@@ -11,6 +12,7 @@ mod rebuild;
 mod undo;
 
 use batches::BatchDeltas;
+pub(crate) use effects::CommitEffects;
 use numbers::after;
 use propagation::Propagation;
 pub(crate) use rebuild::Redefined;
@@ -25,6 +27,7 @@ use redb::WriteTransaction;
 use uuid::Uuid;
 
 use super::{
+    ends::Ends,
     event::{Event, EventKind},
     held_leases::HeldLeases,
     run_log::{RunLogEvent, RunLogLevel},
@@ -51,6 +54,8 @@ pub(crate) struct Context {
     pub held: Arc<HeldLeases>,
     /// Whether there is a subscription.
     pub is_subscribed: bool,
+    /// Whether a call waits for the end of a task, or a callback for tasks that are given up.
+    pub lists_ends: bool,
     /// Which events of runs the log asks for.
     pub run_log_enabled: RunLogLevel,
     /// The change number up to which this process knows the file.
@@ -79,25 +84,6 @@ pub(crate) struct Writer<'t> {
     dirty: bool,
 }
 
-/// What a transaction has changed, made known once it is durable.
-#[derive(Default)]
-pub(crate) struct CommitEffects {
-    pub events: Vec<Event>,
-    pub run_log: Vec<RunLogEvent>,
-    /// The file's change number after it.
-    pub change: u64,
-    /// Something may be startable now that was not.
-    pub woke: bool,
-    /// Not all dependents are reached: another commit must continue.
-    pub propagation_pending: bool,
-    /// Fences of attempts of this process that are cancelled now.
-    pub cancelled: Vec<u64>,
-    /// Fences of leases that workers of this process hold now.
-    pub held: Vec<u64>,
-    /// The kinds after it, if they changed.
-    pub kinds: Option<Arc<Kinds>>,
-}
-
 /// What a command did.
 pub(crate) struct Decided {
     pub header: Option<Header>,
@@ -120,7 +106,9 @@ impl<'t> Writer<'t> {
         // What another process has changed since may be startable now.
         let woke = file_state.change != context.known;
         let kinds_now = (file_state.schema != known.schema).then(|| kinds.clone());
-        let effects = CommitEffects { kinds: kinds_now, woke, change: file_state.change, ..CommitEffects::default() };
+        let ends = if context.lists_ends { Ends::Listed(Vec::new()) } else { Ends::Unlisted };
+        let effects =
+            CommitEffects { kinds: kinds_now, woke, ends, change: file_state.change, ..CommitEffects::default() };
         Ok(Self {
             rows,
             context,
@@ -320,6 +308,7 @@ impl<'t> Writer<'t> {
             self.effects.cancelled.push(lease.fence);
         }
         self.update_dependencies(kind, task, id, old, new)?;
+        self.list_end(kind, task, old, new);
         let frees = kind.limit().is_some() && old.is_some_and(|header| header.lease.is_some());
         self.effects.woke |= new.is_some_and(|header| header.lease.is_none() && (frees || !kind.is_finished(header)));
         Ok(())
@@ -358,39 +347,5 @@ impl<'t> Writer<'t> {
             self.effects.events.push(event);
         }
         Ok(())
-    }
-
-    /// Adds the event of a decision, if there is a subscription.
-    fn push_event(&mut self, kind: &Kind, id: &TaskKey, old: Option<&Header>, decision: &Decision, command: &Command) {
-        if !self.context.is_subscribed {
-            return;
-        }
-        let ended = decision.history.last().or(decision.header.as_ref().and_then(|header| header.last.as_ref()));
-        let still_waits = decision.header.as_ref().is_some_and(|header| header.waits > 0);
-        let what = match command {
-            Command::ResolveDependency(_) if still_waits && decision.history.is_empty() => return,
-            Command::Renew { .. }
-            | Command::Checkpoint { .. }
-            | Command::Detach { .. }
-            | Command::Await { .. }
-            | Command::SetWatched(_)
-            | Command::Join { .. } => return,
-            Command::Submit(_) if old.is_none() => EventKind::Submitted,
-            Command::Delete => EventKind::Deleted,
-            Command::Start(start) => EventKind::Claimed { worker: start.worker.clone() },
-            Command::Finish(_) | Command::Rescue { .. } => match ended {
-                Some(ended) => EventKind::Ended { status: ended.status },
-                None => EventKind::Changed,
-            },
-            _ => EventKind::Changed,
-        };
-        let status = decision.header.as_ref().map(|header| header.code);
-        self.effects.events.push(Event {
-            kind: kind.name.as_str().into(),
-            id: id.clone(),
-            at: utc(self.now),
-            status,
-            what,
-        });
     }
 }

@@ -44,6 +44,7 @@ impl Writer<'_> {
     pub(crate) fn all_or_nothing<R>(&mut self, work: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
         let (woke, events, writes) = (self.effects.woke, self.effects.events.len(), self.writes);
         let (propagations, cancelled) = (self.propagations.len(), self.effects.cancelled.len());
+        let ends = self.effects.ends.len();
         let outer = self.undo.replace(Vec::new());
         let result = work(self);
         let undo = self.undo.take().unwrap_or_default();
@@ -62,6 +63,7 @@ impl Writer<'_> {
             self.effects.woke = woke;
             self.effects.events.truncate(events);
             self.effects.cancelled.truncate(cancelled);
+            self.effects.ends.truncate(ends);
             self.propagations.truncate(propagations);
             self.writes = writes;
         }

@@ -1,0 +1,324 @@
+//! Ends of tasks, made known after their commit: wakes the calls that wait for one task, and hands tasks that were given up to the
+//! callbacks of their kinds. Calls of `api` register here, the leader of a commit publishes here. Nothing here reads the file.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    mem,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use super::{Engine, Signal, cross_process::PollIntervals};
+use crate::model::{
+    contain,
+    error::{Error, ErrorKind, Result},
+    status::Role,
+    task::TaskRef,
+};
+
+/// A task that has ended, or that is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TaskEnd {
+    pub task: TaskRef,
+    /// `None` if the task is deleted.
+    pub role: Option<Role>,
+}
+
+/// The ends of one commit.
+#[derive(Debug, Default)]
+pub(crate) enum Ends {
+    /// Nothing waited for an end when the transaction began, so they were not listed.
+    #[default]
+    Unlisted,
+    Listed(Vec<TaskEnd>),
+}
+
+impl Ends {
+    pub(super) fn len(&self) -> usize {
+        if let Self::Listed(ends) = self { ends.len() } else { 0 }
+    }
+
+    /// Takes back the ends after the first `len`.
+    pub(super) fn truncate(&mut self, len: usize) {
+        if let Self::Listed(ends) = self {
+            ends.truncate(len);
+        }
+    }
+}
+
+/// The calls that wait for ends, by task.
+#[derive(Default)]
+pub(crate) struct EndWaits(Mutex<HashMap<TaskRef, AwaitedTask>>);
+
+#[derive(Default)]
+struct AwaitedTask {
+    calls: usize,
+    signal: Arc<Signal>,
+}
+
+impl EndWaits {
+    fn lock(&self) -> MutexGuard<'_, HashMap<TaskRef, AwaitedTask>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn register(&self, task: TaskRef, within: Duration, polls: Option<PollIntervals>) -> EndWait<'_> {
+        let mut waits = self.lock();
+        let awaited = waits.entry(task).or_default();
+        awaited.calls += 1;
+        let signal = awaited.signal.clone();
+        EndWait { waits: self, task, signal, deadline: Instant::now().checked_add(within), polls }
+    }
+
+    pub(super) fn any(&self) -> bool {
+        !self.lock().is_empty()
+    }
+
+    /// Wakes the calls that wait for these tasks. A call registers before it reads the task, so it has seen the commit or is woken here.
+    pub(super) fn publish(&self, ends: &Ends) {
+        let waits = self.lock();
+        let awaited: Vec<_> = match ends {
+            Ends::Listed(ends) => ends.iter().filter_map(|end| waits.get(&end.task)).collect(),
+            // The first call has registered while the transaction ran.
+            Ends::Unlisted => waits.values().collect(),
+        };
+        let signals: Vec<_> = awaited.into_iter().map(|awaited| awaited.signal.clone()).collect();
+        drop(waits);
+        for signal in signals {
+            // Wakers of async callers are foreign code.
+            drop(contain::contain(|| signal.raise()));
+        }
+    }
+}
+
+/// One call that waits for the end of a task. It is registered until it is dropped.
+pub(crate) struct EndWait<'e> {
+    waits: &'e EndWaits,
+    task: TaskRef,
+    pub signal: Arc<Signal>,
+    deadline: Option<Instant>,
+    /// The pauses between two looks at the file, where another process can end the task.
+    polls: Option<PollIntervals>,
+}
+
+impl EndWait<'_> {
+    /// How long the call waits for the signal before it looks again: `Some(None)` is without a bound, `None` is after the deadline.
+    #[expect(clippy::option_option, reason = "outside: whether to wait; inside: the bound")]
+    pub(crate) fn next_pause(&mut self) -> Option<Option<Duration>> {
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return None;
+        }
+        let poll = self.polls.as_mut().and_then(PollIntervals::next);
+        Some(left.into_iter().chain(poll).min())
+    }
+}
+
+impl Drop for EndWait<'_> {
+    fn drop(&mut self) {
+        let mut waits = self.waits.lock();
+        if let Some(awaited) = waits.get_mut(&self.task) {
+            awaited.calls -= 1;
+            if awaited.calls == 0 {
+                waits.remove(&self.task);
+            }
+        }
+    }
+}
+
+/// What is called with each task of a kind that is given up. It must not panic.
+pub(crate) type GivenUpCallback = Arc<dyn Fn(&Engine, TaskRef) + Send + Sync>;
+
+/// The callbacks for tasks that are given up, one for each kind, and the thread that calls them.
+#[derive(Default)]
+pub(super) struct GivenUpCallbacks {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    callbacks: HashMap<u32, GivenUpCallback>,
+    due: VecDeque<TaskRef>,
+    running: bool,
+    closed: bool,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl GivenUpCallbacks {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn any(&self) -> bool {
+        !self.lock().callbacks.is_empty()
+    }
+
+    /// Registers the callback of a kind. False if the kind has one.
+    fn register(&self, engine: &Arc<Engine>, kind: u32, callback: GivenUpCallback) -> Result<bool> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Error::closed());
+        }
+        if state.callbacks.contains_key(&kind) {
+            return Ok(false);
+        }
+        if state.thread.is_none() {
+            let engine = engine.clone();
+            let thread = thread::Builder::new()
+                .name("tracker-callbacks".to_owned())
+                .spawn(move || engine.given_up.run(&engine))
+                .map_err(|error| {
+                    Error::caused(ErrorKind::Io, "the thread for callbacks could not be started", error)
+                })?;
+            state.thread = Some(thread);
+        }
+        state.callbacks.insert(kind, callback);
+        Ok(true)
+    }
+
+    pub(super) fn publish(&self, ends: &Ends) {
+        let Ends::Listed(ends) = ends else { return };
+        let mut given_up = ends.iter().filter(|end| end.role == Some(Role::Exhausted)).map(|end| end.task).peekable();
+        if given_up.peek().is_none() {
+            return;
+        }
+        let mut state = self.lock();
+        let State { callbacks, due, .. } = &mut *state;
+        due.extend(given_up.filter(|task| callbacks.contains_key(&task.kind)));
+        self.changed.notify_all();
+    }
+
+    /// Calls the callbacks that are due, until the tracker is closed.
+    fn run(&self, engine: &Engine) {
+        let mut state = self.lock();
+        loop {
+            if let Some(task) = state.due.pop_front() {
+                let Some(callback) = state.callbacks.get(&task.kind).cloned() else { continue };
+                state.running = true;
+                drop(state);
+                callback(engine, task);
+                drop(callback);
+                state = self.lock();
+                state.running = false;
+                self.changed.notify_all();
+            } else if state.closed {
+                return;
+            } else {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+
+    /// Waits until no callback is due, unless a callback asks.
+    pub(super) fn settle(&self) {
+        let mut state = self.lock();
+        if state.is_own_thread() {
+            return;
+        }
+        while state.thread.is_some() && (state.running || !state.due.is_empty()) {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Ends the thread when it has called what is due, and drops the callbacks.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        self.changed.notify_all();
+        let thread = if state.is_own_thread() { None } else { state.thread.take() };
+        drop(state);
+        if let Some(thread) = thread {
+            drop(thread.join());
+        }
+        let callbacks = mem::take(&mut self.lock().callbacks);
+        for callback in callbacks.into_values() {
+            // It may own the last handle of another tracker, or of this one.
+            drop(contain::contain(|| drop(callback)));
+        }
+    }
+}
+
+impl State {
+    fn is_own_thread(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| thread.thread().id() == thread::current().id())
+    }
+}
+
+impl Engine {
+    /// Registers a call that waits for the end of a task, at most this long. Read the task afterwards.
+    pub(crate) fn wait_for_end(&self, task: TaskRef, within: Duration) -> EndWait<'_> {
+        self.end_waits.register(task, within, self.is_written_by_others().then(PollIntervals::default))
+    }
+
+    /// Registers the callback of a kind for tasks that are given up from now on. False if the kind has one.
+    pub(crate) fn on_given_up(self: &Arc<Self>, kind: u32, callback: GivenUpCallback) -> Result<bool> {
+        self.refuse_read_only()?;
+        self.given_up.register(self, kind, callback)
+    }
+
+    /// Whether the ends of a transaction that begins now are listed.
+    pub(super) fn lists_ends(&self) -> bool {
+        self.end_waits.any() || self.given_up.any()
+    }
+
+    /// Makes the ends of a commit known.
+    pub(super) fn publish_ends(&self, ends: &Ends) {
+        self.end_waits.publish(ends);
+        self.given_up.publish(ends);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn task(seq: u64) -> TaskRef {
+        TaskRef { kind: 1, seq }
+    }
+
+    fn wait(waits: &EndWaits, seq: u64, within: Duration) -> EndWait<'_> {
+        waits.register(task(seq), within, None)
+    }
+
+    fn ended(seqs: &[u64]) -> Ends {
+        Ends::Listed(seqs.iter().map(|seq| TaskEnd { task: task(*seq), role: Some(Role::Succeeded) }).collect())
+    }
+
+    #[test]
+    fn listed_end_wakes_only_the_calls_for_its_task() {
+        let waits = EndWaits::default();
+        let [one, twin, other] = [1, 1, 2].map(|seq| wait(&waits, seq, Duration::MAX));
+        let seen = || [&one, &twin, &other].map(|wait| wait.signal.seen());
+        waits.publish(&ended(&[1, 3]));
+        assert_eq!(seen(), [1, 1, 0]);
+        waits.publish(&ended(&[]));
+        assert_eq!(seen(), [1, 1, 0]);
+        waits.publish(&Ends::Unlisted);
+        assert_eq!(seen(), [2, 2, 1], "the calls have registered while the transaction ran");
+    }
+
+    #[test]
+    fn task_is_registered_until_its_last_call_ends() {
+        let waits = EndWaits::default();
+        let (one, twin) = (wait(&waits, 1, Duration::MAX), wait(&waits, 1, Duration::MAX));
+        drop(one);
+        assert!(waits.any());
+        waits.publish(&ended(&[1]));
+        assert_eq!(twin.signal.seen(), 1);
+        drop(twin);
+        assert!(!waits.any());
+    }
+
+    #[test]
+    fn pause_is_bounded_by_deadline_and_poll() {
+        let waits = EndWaits::default();
+        assert_eq!(wait(&waits, 1, Duration::ZERO).next_pause(), None);
+        assert_eq!(wait(&waits, 1, Duration::MAX).next_pause(), Some(None));
+        let hour = Duration::from_secs(3600);
+        assert!(wait(&waits, 1, hour).next_pause().flatten().is_some_and(|pause| pause <= hour));
+        let mut polled = waits.register(task(1), Duration::MAX, Some(PollIntervals::default()));
+        let pauses: Vec<_> = (0..7).map(|_| polled.next_pause().flatten().map(|pause| pause.as_millis())).collect();
+        assert_eq!(pauses, [5, 10, 20, 40, 80, 100, 100].map(Some));
+    }
+}
