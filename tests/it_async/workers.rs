@@ -399,3 +399,28 @@ async fn dropped_prefetching_async_worker_releases_its_tasks() {
     assert_eq!(tasks.counts().unwrap().get(Status::Succeeded), 60);
     assert_eq!(tracker.verify().unwrap(), []);
 }
+
+#[tokio::test]
+async fn shutdown_waits_for_async_handlers_and_names_the_rest() {
+    let (tracker, _, jobs) = jobs(2);
+    let started = AtomicUsize::new(0);
+    let shutdown = async {
+        while started.load(Ordering::SeqCst) < 2 {
+            tokio::task::yield_now().await;
+        }
+        let first = tracker.asynchronous().shutdown(Duration::ZERO).await.unwrap();
+        assert_eq!(first.running.len(), 2, "{first}");
+        tracker.asynchronous().shutdown(Duration::from_secs(60)).await.unwrap()
+    };
+    let run = jobs.async_worker().concurrency(2).keep_running().run(async |job| {
+        started.fetch_add(1, Ordering::SeqCst);
+        while !job.is_stopping() {
+            tokio::task::yield_now().await;
+        }
+        Io::Ok(())
+    });
+    let (summary, shutdown) = tokio::join!(run, shutdown);
+    assert_eq!(summary.unwrap().succeeded, 2);
+    assert!(shutdown.is_complete());
+    assert_eq!(jobs.async_worker().keep_running().run(async |_| Io::Ok(())).await.unwrap().attempts(), 0);
+}

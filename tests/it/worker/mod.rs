@@ -4,5 +4,6 @@ pub(crate) mod cancels;
 pub(crate) mod foreign_code;
 pub(crate) mod leases;
 pub(crate) mod prefetch;
+pub(crate) mod shutdowns;
 pub(crate) mod user_panics;
 pub(crate) mod workers;

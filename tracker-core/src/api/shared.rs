@@ -9,6 +9,7 @@ use std::{
 use redb::ReadTransaction;
 
 use crate::{
+    api::shutdown::Pools,
     engine::Engine,
     model::{
         bounds::{MANY, TEXT, cut, shorten},
@@ -25,6 +26,8 @@ pub(crate) type Redact = Arc<dyn Fn(&mut String) + Send + Sync>;
 pub(crate) struct Shared {
     pub engine: Arc<Engine>,
     pub redact: Option<Redact>,
+    /// The worker pools that run.
+    pub pools: Pools,
     /// The names that are open, each with the type that opened it.
     pub open: Mutex<HashMap<String, (TypeId, Weak<OpenKind>)>>,
 }

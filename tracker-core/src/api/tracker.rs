@@ -19,6 +19,7 @@ use crate::{
         options::Options,
         port::{Port as _, calls},
         shared::{OpenKind, Redact, Shared},
+        shutdown::Pools,
         tasks::Tasks,
         transaction::{EndedExecution, Transaction},
     },
@@ -105,7 +106,7 @@ impl Tracker {
         let (rescues, tidies) = (!options.read_only, options.prune_every.is_some());
         let keep_batches = options.keep_batches;
         let engine = Engine::open(options)?;
-        let shared = Shared { engine, redact, open: Mutex::default() };
+        let shared = Shared { engine, redact, pools: Pools::default(), open: Mutex::default() };
         let tracker = Self { shared: Arc::new(shared) };
         if rescues {
             let alone = tracker.shared.engine.file().sharing() != Sharing::Writers;

@@ -33,8 +33,6 @@
 //! - The last slots of a pool claim and wake a bounded number of times each: after a claim that found nothing, other slots do not repeat it.
 //!
 //! `tests/` explores every order of events on small pools and checks these.
-//!
-//! A number of slots that changes, and a shutdown with a time limit, are further inputs: `Free` answers a surplus slot with `Exit`.
 
 mod assignment;
 mod idle;
@@ -140,6 +138,11 @@ impl<T: ClaimedTask> Dispatcher<T> {
     /// Whether the pool goes on when nothing is left.
     pub(crate) fn keeps_running(&self) -> bool {
         self.bounds.keep_running
+    }
+
+    /// The slots whose handlers have not returned.
+    pub(crate) fn running_slots(&self) -> Vec<usize> {
+        (0..self.slots.len()).filter(|slot| self.slots[*slot].running.is_some()).collect()
     }
 
     /// Takes out every task that has not started, when the pool is dropped.

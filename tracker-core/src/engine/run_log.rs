@@ -176,7 +176,7 @@ impl RunLogEvent {
                 }
             }
             RunLogEventKind::Refused { reason } => {
-                tracing::debug!(target: TARGET, kind, %id, reason = %reason, "refused")
+                tracing::debug!(target: TARGET, kind, %id, reason = %reason, "refused");
             }
         }
     }

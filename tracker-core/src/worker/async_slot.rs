@@ -89,7 +89,8 @@ where
             Err(error) => return Err(error),
         };
         // The slot enforces the time limit itself: it drops the handler.
-        dispatching.heartbeats.begin(&execution, begun, None);
+        execution.set_pool(dispatching.clone());
+        dispatching.heartbeats.begin(self.slot, &execution, begun, None);
         let timeout = pool.settings.timeout.or(kind.policy.timeout);
         let (ended, run) = self.attempt(&mut execution, timeout).await;
         let EndedAttempt { action, failure, panicked } = ended;

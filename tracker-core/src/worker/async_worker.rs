@@ -1,10 +1,14 @@
 //! A worker whose handlers are futures, all in one task of a tokio runtime.
 
-use std::{error::Error as StdError, fmt, sync::Arc};
+use std::{error::Error as StdError, fmt};
 
 use super::{
-    Settings, StopHandle, Summary, async_slot::AsyncSlot, cause::first_cause, dispatching::Dispatching, join::Join,
-    pool_state::PoolState, threads,
+    Settings, Summary,
+    async_slot::AsyncSlot,
+    cause::first_cause,
+    join::Join,
+    pool_state::{Closing, PoolState},
+    threads,
 };
 use crate::{
     api::{
@@ -101,9 +105,7 @@ impl<T: TrackedTask> AsyncWorker<T> {
         E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
     {
         self.settings.check()?;
-        let signal = &self.tasks.shared.engine.signal;
-        self.settings.stop.wakes(signal);
-        let pool = PoolState::new(&self.settings, signal, vec![self.tasks.kind()?.is_limited()]);
+        let pool = PoolState::new(&self.settings, &self.tasks.shared, vec![self.tasks.kind()?.is_limited()]);
         let _closing = Closing(pool.dispatching.clone());
         let slots = (0..self.settings.threads).map(|slot| {
             let tasks = self.tasks.worker_name(&format!("pid {} slot {slot}", std::process::id()));
@@ -117,15 +119,6 @@ impl<T: TrackedTask> AsyncWorker<T> {
         };
         pool.cause(first_cause(ended))?;
         Ok(pool.into_summary())
-    }
-}
-
-/// Gives back prefetched tasks, also when the worker's future is dropped.
-struct Closing(Arc<Dispatching>);
-
-impl Drop for Closing {
-    fn drop(&mut self) {
-        self.0.close();
     }
 }
 

@@ -15,7 +15,10 @@ use std::{
 
 use super::{Settings, StopHandle, finished_attempt::FinishedAttempt, heartbeats::Heartbeats};
 use crate::{
-    api::shared::Shared,
+    api::{
+        shared::Shared,
+        shutdown::{RunningHandler, RunningPool},
+    },
     dispatch::{Action, Bounds, ClaimRequest, ClaimedTask, Dispatcher, Effects, Found, Idle, Input, Storing, Waiting},
     engine::{Claim, Claimed, Claims, FinishTask, Signal},
     model::error::Result,
@@ -38,8 +41,9 @@ pub(super) struct Dispatching {
     pub file_signal: Arc<Signal>,
     pub heartbeats: Arc<Heartbeats>,
     stop: StopHandle,
-    /// Too many failures, or an error.
+    /// Too many failures, an error, or the shutdown of the tracker.
     halted: AtomicBool,
+    ended: Signal,
 }
 
 struct State {
@@ -79,6 +83,7 @@ impl Dispatching {
             heartbeats: Arc::default(),
             stop: settings.stop.clone(),
             halted: AtomicBool::new(false),
+            ended: Signal::default(),
         })
     }
 
@@ -257,5 +262,25 @@ impl Dispatching {
             self.heartbeats.give_back(claimed);
         }
         self.heartbeats.clear();
+        self.ended.raise();
+    }
+}
+
+impl RunningPool for Dispatching {
+    fn stop(&self) {
+        self.halt();
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stops()
+    }
+
+    fn ended(&self) -> &Signal {
+        &self.ended
+    }
+
+    fn running(&self) -> Vec<RunningHandler> {
+        let slots = self.lock().dispatcher.running_slots();
+        self.heartbeats.running(&slots)
     }
 }

@@ -16,7 +16,7 @@ use std::{
 #[cfg(feature = "tokio")]
 use crate::api::asynchronous::calls;
 use crate::{
-    api::{execution::Execution, shared::Shared},
+    api::{execution::Execution, shared::Shared, shutdown::RunningHandler},
     engine::{Claimed, FinishTask, Target, TaskCommand},
     model::{
         contain,
@@ -53,6 +53,10 @@ struct RunningAttempt {
     cancelled: Arc<AtomicBool>,
     /// Its handler has started, which the file does not say yet.
     unmarked: bool,
+    /// The slot that runs its handler.
+    slot: Option<usize>,
+    /// Its lease has ended, and its handler may still run.
+    over: bool,
 }
 
 impl Heartbeats {
@@ -75,6 +79,8 @@ impl Heartbeats {
             renewed: now,
             cancelled: Arc::new(AtomicBool::new(claimed.header.cancel)),
             unmarked: false,
+            slot: None,
+            over: false,
         };
         shared.engine.held().add(run.owner.fence);
         self.lock().insert(run.owner.fence, run);
@@ -82,9 +88,15 @@ impl Heartbeats {
 
     /// Registers that the handler of a task starts: its time counts from now on. If the handler still runs at the next renewal, its
     /// start is stored. A shorter handler costs no write besides its outcome.
-    pub(super) fn begin<T: TrackedTask>(&self, execution: &Execution<T>, begun: bool, limit: Option<Duration>) {
+    pub(super) fn begin<T: TrackedTask>(
+        &self,
+        slot: usize,
+        execution: &Execution<T>,
+        begun: bool,
+        limit: Option<Duration>,
+    ) {
         if let Some(run) = self.lock().get_mut(&execution.fence()) {
-            (run.began, run.limit, run.unmarked) = (run.now(), limit, !begun);
+            (run.slot, run.began, run.limit, run.unmarked) = (Some(slot), run.now(), limit, !begun);
             let flag = execution.cancelled_flag();
             flag.fetch_or(run.cancelled.load(Ordering::Relaxed), Ordering::Relaxed);
             run.cancelled = flag;
@@ -109,6 +121,26 @@ impl Heartbeats {
         shared.engine.held().remove(fence);
     }
 
+    /// Stops the renewal of a lease that has ended. A handler that runs stays registered until it returns.
+    fn end_lease(&self, run: &RunningAttempt) {
+        run.shared.engine.held().remove(run.owner.fence);
+        let mut runs = self.lock();
+        match runs.get_mut(&run.owner.fence) {
+            Some(run) if run.slot.is_some() => run.over = true,
+            _ => drop(runs.remove(&run.owner.fence)),
+        }
+    }
+
+    /// The handlers of these slots, which have not returned.
+    pub(super) fn running(&self, slots: &[usize]) -> Vec<RunningHandler> {
+        let runs = self.lock();
+        // Of the attempts of a slot, the latest one runs. The outcomes of the others are being stored.
+        let latest = |slot: &usize| {
+            runs.values().filter(|run| run.slot == Some(*slot)).max_by_key(|run| (run.began, run.owner.fence))
+        };
+        slots.iter().filter_map(latest).map(RunningAttempt::handler).collect()
+    }
+
     /// Whether the attempt was ended at its time limit. Its handler has returned now.
     pub(super) fn has_expired(&self, fence: u64) -> bool {
         self.expired.lock().unwrap_or_else(PoisonError::into_inner).remove(&fence)
@@ -116,8 +148,12 @@ impl Heartbeats {
 
     /// How long the next renewal may wait.
     pub(super) fn pause(&self) -> Duration {
-        let shortest =
-            self.lock().values().map(|run| run.limit.map_or(run.lease / 3, |limit| limit.min(run.lease) / 4)).min();
+        let shortest = self
+            .lock()
+            .values()
+            .filter(|run| !run.over)
+            .map(|run| run.limit.map_or(run.lease / 3, |limit| limit.min(run.lease) / 4))
+            .min();
         shortest.unwrap_or(Duration::MAX).clamp(Duration::from_millis(2), Duration::from_millis(100))
     }
 
@@ -168,7 +204,7 @@ impl Heartbeats {
                 if !run.expire(now) {
                     self.has_expired(run.owner.fence);
                 }
-                self.remove(&run.shared, run.owner.fence);
+                self.end_lease(&run);
             } else if run.is_due(now) {
                 due.push((run, now));
             }
@@ -197,8 +233,9 @@ impl Heartbeats {
         }
     }
 
+    /// The attempts whose leases are renewed.
     fn runs(&self) -> Vec<RunningAttempt> {
-        self.lock().values().cloned().collect()
+        self.lock().values().filter(|run| !run.over).cloned().collect()
     }
 
     fn renewed(&self, run: &RunningAttempt, now: Duration, answer: Result<Option<Header>>) {
@@ -208,7 +245,7 @@ impl Heartbeats {
                 kept.unmarked &= !run.unmarked;
             });
         } else {
-            self.remove(&run.shared, run.owner.fence);
+            self.end_lease(run);
         }
     }
 }
@@ -219,6 +256,12 @@ pub(super) fn overtime(limit: Duration) -> String {
 }
 
 impl RunningAttempt {
+    fn handler(&self) -> RunningHandler {
+        let kind = self.shared.kind(self.task.kind).map(|kind| kind.name.clone()).unwrap_or_default();
+        let run_time = self.now().saturating_sub(self.began);
+        RunningHandler { kind, id: self.id.clone(), fence: self.owner.fence, run_time }
+    }
+
     fn now(&self) -> Duration {
         self.shared.engine.time().monotonic()
     }

@@ -15,6 +15,7 @@ use crate::{
     api::{
         execution::Execution,
         handler::{EndedAttempt, IntoOutcome, end_attempt, run_handler},
+        shutdown,
         tasks::Tasks,
     },
     dispatch::{ClaimRequest, Storing},
@@ -95,10 +96,11 @@ where
         // Until the handler starts, the attempt costs the task nothing.
         execution.release_on_drop = true;
         let timeout = pool.settings.timeout.or(kind.policy.timeout);
-        pool.dispatching.heartbeats.begin(&execution, begun, timeout);
+        execution.set_pool(pool.dispatching.clone());
+        pool.dispatching.heartbeats.begin(slot, &execution, begun, timeout);
         // By the machine's clock, whatever the tracker's says.
         let start = Instant::now();
-        let result = run_handler(&mut execution, &self.handler);
+        let result = shutdown::inside(&pool.dispatching, || run_handler(&mut execution, &self.handler));
         let (took, run) = (start.elapsed(), execution.run_time());
         let EndedAttempt { action, failure, panicked } = end_attempt(&mut execution, result);
         let action = action.transpose()?;

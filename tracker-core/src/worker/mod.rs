@@ -4,6 +4,7 @@
 mod async_slot;
 #[cfg(feature = "tokio")]
 mod async_worker;
+mod background;
 mod cause;
 mod config;
 mod dispatching;
@@ -18,14 +19,20 @@ mod kind_runner;
 mod missing_tokio;
 mod pool;
 mod pool_state;
+mod stop_handle;
 mod summary;
 mod threads;
 
-pub use crate::api::handler::{IntoOutcome, RunError};
+pub use crate::api::{
+    handler::{IntoOutcome, RunError},
+    shutdown::{RunningHandler, Shutdown},
+};
 #[cfg(feature = "tokio")]
 pub use async_worker::AsyncWorker;
+pub use background::WorkerHandle;
 pub(crate) use config::Settings;
-pub use pool::{StopHandle, WorkerPool};
+pub use pool::WorkerPool;
+pub use stop_handle::StopHandle;
 pub use summary::Summary;
 
 use std::{error::Error as StdError, fmt};
@@ -105,15 +112,15 @@ macro_rules! settings {
             self
         }
 
-        /// Returns a handle that stops this worker from anywhere, such as a Ctrl-C handler: running handlers end, and no other starts.
+        /// Returns a handle that stops this worker, or shuts it down, from anywhere, such as a Ctrl-C handler.
         #[must_use]
-        pub fn stop_handle(&self) -> StopHandle {
+        pub fn stop_handle(&self) -> $crate::worker::StopHandle {
             self.settings.stop.clone()
         }
 
         /// Uses `handle`, so that one handle stops several workers.
         #[must_use]
-        pub fn stopped_by(mut self, handle: &StopHandle) -> Self {
+        pub fn stopped_by(mut self, handle: &$crate::worker::StopHandle) -> Self {
             self.settings.stop = handle.clone();
             self
         }

@@ -1,24 +1,16 @@
-//! A pool of threads: its options, its slots, and the handle that stops it.
+//! A pool of threads: its options and its slots.
 
-use std::{
-    error::Error as StdError,
-    fmt,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{error::Error as StdError, fmt, sync::Arc};
 
 use super::{
     Settings, Summary,
     kind_runner::{KindRunner, ThreadKindRunner},
-    pool_state::{PoolState, SlotGuard},
+    pool_state::{Closing, PoolState, SlotGuard},
     threads,
 };
 use crate::{
     api::{execution::Execution, handler::IntoOutcome, shared::Shared, tasks::Tasks},
     dispatch::Action,
-    engine::Signal,
     model::{error::Result, task::TrackedTask},
 };
 
@@ -43,66 +35,9 @@ use crate::{
 /// ```
 #[derive(Default)]
 pub struct WorkerPool<'a> {
-    settings: Settings,
+    pub(super) settings: Settings,
     kinds: Vec<Box<dyn KindRunner + Send + 'a>>,
     shared: Option<Arc<Shared>>,
-}
-
-/// Stops workers from anywhere. Clones stop the same workers.
-#[derive(Clone, Default)]
-pub struct StopHandle(Arc<Stop>);
-
-#[derive(Default)]
-struct Stop {
-    stopped: AtomicBool,
-    finishing: AtomicBool,
-    signals: Mutex<Vec<Arc<Signal>>>,
-}
-
-impl StopHandle {
-    /// Returns a handle that has not stopped anything yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Stops the workers: running handlers end, no other starts, and the workers return.
-    pub fn stop(&self) {
-        self.0.stopped.store(true, Ordering::Relaxed);
-        self.wake();
-    }
-
-    /// Has workers that [keep running](super::Worker::keep_running) return when nothing is left. Call it when no more tasks will come.
-    pub fn finish(&self) {
-        self.0.finishing.store(true, Ordering::Release);
-        self.wake();
-    }
-
-    fn wake(&self) {
-        for signal in self.0.signals.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            signal.raise();
-        }
-    }
-
-    pub(super) fn is_finishing(&self) -> bool {
-        self.0.finishing.load(Ordering::Acquire)
-    }
-
-    /// Whether [`stop`](Self::stop) was called.
-    #[must_use]
-    pub fn is_stopped(&self) -> bool {
-        self.0.stopped.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn wakes(&self, signal: &Arc<Signal>) {
-        self.0.signals.lock().unwrap_or_else(PoisonError::into_inner).push(signal.clone());
-    }
-}
-
-impl fmt::Debug for StopHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("StopHandle").field(&self.is_stopped()).finish()
-    }
 }
 
 impl<'a> WorkerPool<'a> {
@@ -141,13 +76,13 @@ impl<'a> WorkerPool<'a> {
         let Some(shared) = self.shared else { return Ok(Summary::default()) };
         // The threads would wait for the transaction, which waits for them.
         shared.engine.refuse_inside_transaction()?;
-        self.settings.stop.wakes(&shared.engine.signal);
         self.kinds.iter_mut().for_each(|kind| kind.open(self.settings.threads));
         let limited = self.kinds.iter().map(|kind| kind.is_limited()).collect::<Result<_>>()?;
-        let pool = PoolState::new(&self.settings, &shared.engine.signal, limited);
+        let pool = PoolState::new(&self.settings, &shared, limited);
+        let closing = Closing(pool.dispatching.clone());
         let result = threads::run(&pool, &|slot| run_slot(&self.kinds, &shared, &pool, slot));
         let result = pool.cause(result);
-        pool.dispatching.close();
+        drop(closing);
         result?;
         Ok(pool.into_summary())
     }

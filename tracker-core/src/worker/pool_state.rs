@@ -18,10 +18,11 @@ use super::{
 use crate::{
     api::{
         shared::Shared,
+        shutdown::RunningPool,
         tasks::{StartOptions, Tasks},
     },
     dispatch::ClaimRequest,
-    engine::{Claim, Claimed, Claims, FinishTask, Signal},
+    engine::{Claim, Claimed, Claims, FinishTask},
     model::{
         contain,
         error::{Error, ErrorKind, Result},
@@ -41,13 +42,14 @@ pub(super) struct PoolState<'s> {
 
 impl<'s> PoolState<'s> {
     /// For one kind per element of `limited`.
-    pub(super) fn new(settings: &'s Settings, file_signal: &Arc<Signal>, limited: Vec<bool>) -> Self {
-        Self {
-            settings,
-            summary: Mutex::default(),
-            paused: limited.iter().map(|_| AtomicBool::new(false)).collect(),
-            dispatching: Dispatching::new(settings, file_signal, limited),
-        }
+    pub(super) fn new(settings: &'s Settings, shared: &Shared, limited: Vec<bool>) -> Self {
+        let paused = limited.iter().map(|_| AtomicBool::new(false)).collect();
+        let dispatching = Dispatching::new(settings, &shared.engine.signal, limited);
+        // A stop that comes from here on is seen by the first step of each slot.
+        settings.stop.add(&dispatching);
+        let pool: Arc<dyn RunningPool> = dispatching.clone();
+        shared.pools.add(&pool);
+        Self { settings, summary: Mutex::default(), paused, dispatching }
     }
 
     pub(super) fn into_summary(self) -> Summary {
@@ -179,6 +181,15 @@ pub(super) fn claim_of<T: TrackedTask>(tasks: &Tasks<T>, request: &ClaimRequest)
     let start = tasks.start_command(&*tasks.kind()?, &StartOptions::default(), true)?;
     let ClaimRequest { most, begin, bytes, isolated, .. } = *request;
     Ok(Claim { kind: tasks.kind_id(), start, most, begin, prefetch_bytes: bytes, isolated, held: true })
+}
+
+/// Closes a pool when its driver ends, also when the future of an async worker is dropped.
+pub(super) struct Closing(pub Arc<Dispatching>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// Ends the slot of a driver that does not come to [`Action::Exit`](crate::dispatch::Action::Exit): the others halt.

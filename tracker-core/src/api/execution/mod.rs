@@ -18,6 +18,7 @@ use crate::{
     api::{
         port::{Blocking, Port, execution, now},
         shared::Shared,
+        shutdown::RunningPool,
     },
     engine::{Action, Claimed, FinishTask, Target, TaskCommand, Writer, run_log::TARGET},
     model::{
@@ -66,6 +67,8 @@ pub struct Execution<T: TrackedTask> {
     ended: Option<(Outcome, Option<Failure>)>,
     /// Dropped, it is given back instead of failed, unless by a panic.
     pub(crate) release_on_drop: bool,
+    /// The pool that runs the handler.
+    pool: Option<Arc<dyn RunningPool>>,
 }
 
 /// A claimed task that cannot be decoded.
@@ -123,6 +126,7 @@ impl<T: TrackedTask> Execution<T> {
             committed: Arc::default(),
             ended: None,
             release_on_drop: false,
+            pool: None,
         })
     }
 
@@ -193,6 +197,18 @@ impl<T: TrackedTask> Execution<T> {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Whether the worker that runs this handler is asked to end: by [`StopHandle`](crate::worker::StopHandle), by
+    /// [`Tracker::shutdown`](crate::Tracker::shutdown), or by failures. A handler that returns
+    /// [`Outcome::Release`] then costs its task nothing. An execution without a worker sees the shutdown of the tracker.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.pool.as_ref().map_or_else(|| self.shared.pools.is_shut_down(), |pool| pool.is_stopping())
+    }
+
+    pub(crate) fn set_pool(&mut self, pool: Arc<dyn RunningPool>) {
+        self.pool = Some(pool);
     }
 
     fn checkpoint_command(&self) -> Command {

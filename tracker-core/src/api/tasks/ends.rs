@@ -121,7 +121,7 @@ impl<T: Schema> Tasks<T> {
         self.shared.engine.read(|rows| {
             let Some(header) = rows.header(task)? else { return Ok(Some(Waited::Deleted)) };
             let kind = self.kind_in(rows)?;
-            if DependencyEnd::of(kind.rules(now).counts_as(&header)).is_none() {
+            if DependencyEnd::of(kind.rules(now).overall_role(&header)).is_none() {
                 return Ok(None);
             }
             let task_rows = rows.task_rows(task)?;

@@ -27,6 +27,22 @@ impl Simulation {
         assert!(others > 1 || !self.tasks.iter().any(claimed), "claimed tasks are left: {:?}", self.tasks);
     }
 
+    /// Checks that a shutdown names the handlers that run, and none that has returned.
+    pub(super) fn check_running(&self) {
+        let running = self.dispatcher.running_slots();
+        for (number, slot) in self.slots.iter().enumerate() {
+            let runs = running.contains(&number);
+            match slot {
+                Slot::Runs { .. } => assert!(runs, "the handler of slot {number} runs"),
+                Slot::Waits | Slot::Sleeps(_) | Slot::Calls | Slot::Ended => {
+                    assert!(!runs, "the handler of slot {number} has returned: {slot:?}");
+                }
+                // Between the return of a handler and the next step of its slot.
+                Slot::Free { .. } | Slot::Stores { .. } => {}
+            }
+        }
+    }
+
     /// Checks a state in which no event of the pool is left.
     pub(super) fn check_quiescent(&self) {
         assert!(!self.waits(), "a slot waits for ever: {:?}", self.slots);

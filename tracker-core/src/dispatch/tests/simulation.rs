@@ -229,6 +229,7 @@ impl Simulation {
                 self.step(plan, None, Input::Abandon { slot });
             }
         }
+        self.check_running();
     }
 
     pub(super) fn raise_signal(&mut self) {

@@ -294,7 +294,7 @@ impl Writer<'_> {
         let (kind, header) = (self.kind(dependent.kind)?, self.known(dependent)?);
         let id = self.rows.task_row(dependent)?.id;
         let fence = if effect.set_aside.is_some() { self.take_fence()? } else { 0 };
-        let command = Command::ResolveDependency(ResolveDependency { effect: effect, fence, reason });
+        let command = Command::ResolveDependency(ResolveDependency { effect, fence, reason });
         self.decide(&kind, dependent, Some(&header), &command, None, &id)?;
         Ok(())
     }

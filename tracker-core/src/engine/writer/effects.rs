@@ -45,7 +45,8 @@ impl Writer<'_> {
     pub(super) fn list_end(&mut self, kind: &Kind, task: TaskRef, old: Option<&Header>, new: Option<&Header>) {
         let Ends::Listed(ends) = &mut self.effects.ends else { return };
         let rules = kind.rules(self.now);
-        let ended = |header: &Header| Some(rules.counts_as(header)).filter(|role| DependencyEnd::of(*role).is_some());
+        let ended =
+            |header: &Header| Some(rules.overall_role(header)).filter(|role| DependencyEnd::of(*role).is_some());
         let role = new.and_then(ended);
         if new.is_none() || (role.is_some() && role != old.and_then(ended)) {
             ends.push(TaskEnd { task, role });
@@ -53,7 +54,14 @@ impl Writer<'_> {
     }
 
     /// Adds the event of a decision, if there is a subscription.
-    pub(super) fn push_event(&mut self, kind: &Kind, id: &TaskKey, old: Option<&Header>, decision: &Decision, command: &Command) {
+    pub(super) fn push_event(
+        &mut self,
+        kind: &Kind,
+        id: &TaskKey,
+        old: Option<&Header>,
+        decision: &Decision,
+        command: &Command,
+    ) {
         if !self.context.is_subscribed {
             return;
         }

@@ -83,7 +83,7 @@ fn pool_returns_the_cause_of_a_closed_file() {
     let fixture = Fixture::new();
     let shared = &fixture.tracker.shared;
     let settings = Settings::default();
-    let pool = PoolState::new(&settings, &shared.engine.signal, vec![false]);
+    let pool = PoolState::new(&settings, shared, vec![false]);
     let closed = || Err(Error::closed());
     let io = || Err(Error::new(ErrorKind::Io, "the disk failed"));
     let answer = |results: [Result<()>; 2]| {

@@ -1,0 +1,91 @@
+//! A worker or pool on a thread of its own, and the handle that ends it and returns its summary.
+
+use std::{error::Error as StdError, fmt, io, thread, time::Duration};
+
+use super::{StopHandle, Summary, Worker, WorkerPool};
+use crate::{
+    api::{execution::Execution, handler::IntoOutcome, shutdown::Shutdown},
+    model::{
+        contain::discard,
+        error::{Error, ErrorKind, Result},
+        task::TrackedTask,
+    },
+};
+
+/// A worker that runs in the background, started by [`Worker::spawn`] or [`WorkerPool::spawn`].
+///
+/// If the handle is dropped, the worker goes on until it is stopped or the process ends.
+#[derive(Debug)]
+pub struct WorkerHandle {
+    stop: StopHandle,
+    thread: thread::JoinHandle<Result<Summary>>,
+}
+
+impl WorkerHandle {
+    /// Returns the handle that stops the worker.
+    #[must_use]
+    pub fn stop_handle(&self) -> StopHandle {
+        self.stop.clone()
+    }
+
+    /// Stops the worker and waits until it has ended, at most this long. See [`StopHandle::shutdown`].
+    ///
+    /// # Errors
+    /// As [`StopHandle::shutdown`].
+    pub fn shutdown(&self, within: Duration) -> Result<Shutdown> {
+        self.stop.shutdown(within)
+    }
+
+    /// Whether the worker has ended, so that [`join`](Self::join) does not wait.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Waits until the worker has ended, and returns its summary. Does not stop it.
+    ///
+    /// # Errors
+    /// As [`Worker::run`].
+    pub fn join(self) -> Result<Summary> {
+        self.thread.join().unwrap_or_else(|payload| {
+            discard(payload);
+            Err(Error::closed())
+        })
+    }
+}
+
+impl<T: TrackedTask> Worker<T> {
+    /// Runs the worker as [`run`](Self::run) does, on a thread of its own, and returns at once.
+    ///
+    /// The program may end while handlers run: their attempts are interrupted then. [`WorkerHandle::shutdown`] has an example.
+    ///
+    /// # Errors
+    /// - [`ErrorKind::Invalid`] for a setting without meaning, as for [`run`](Self::run), whose other errors
+    ///   [`WorkerHandle::join`] returns.
+    /// - [`ErrorKind::Io`] if the system refuses the thread.
+    pub fn spawn<F, R, E>(self, handler: F) -> Result<WorkerHandle>
+    where
+        F: Fn(&mut Execution<T>) -> Result<R, E> + Send + Sync + 'static,
+        R: IntoOutcome + 'static,
+        E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug + 'static,
+    {
+        WorkerPool::with(self.settings).serve(&self.tasks, handler).spawn()
+    }
+}
+
+impl WorkerPool<'static> {
+    /// Runs the pool as [`run`](Self::run) does, on a thread of its own, and returns at once. Handlers own what they use.
+    ///
+    /// # Errors
+    /// As [`Worker::spawn`].
+    pub fn spawn(self) -> Result<WorkerHandle> {
+        self.settings.check()?;
+        let stop = self.settings.stop.clone();
+        let no_thread = |error: io::Error| {
+            Error::caused(ErrorKind::Io, format!("cannot start a thread for the worker: {error}"), error)
+        };
+        let thread =
+            thread::Builder::new().name("tracker-worker".to_owned()).spawn(|| self.run()).map_err(no_thread)?;
+        Ok(WorkerHandle { stop, thread })
+    }
+}
