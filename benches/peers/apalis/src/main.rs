@@ -12,7 +12,7 @@ use std::{
 use apalis::{layers::WorkerBuilderExt as _, prelude::*};
 use apalis_sqlite::{Config, SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteStorage};
 use futures::channel::mpsc;
-use peer_protocol::{Args, Bodies, Counts, Error, PAYLOAD, Queue};
+use peer_protocol::{Args, Counts, Error, Handlers, PAYLOAD, Queue};
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use tokio::runtime::Runtime;
@@ -27,7 +27,7 @@ struct Apalis {
     runtime: Runtime,
     pool: SqlitePool,
     storage: Mutex<SqliteStorage<Task>>,
-    /// Tells the worker of a submit, so that it need not poll often.
+    /// Wakes the worker after a submit, so that it polls rarely.
     wake: Mutex<Vec<mpsc::UnboundedSender<()>>>,
 }
 
@@ -36,7 +36,7 @@ fn task(number: u64) -> Task {
 }
 
 fn config() -> Config {
-    // One fetch brings 100 tasks instead of 10. A dead worker's tasks come back after a beat of one second.
+    // One fetch brings 100 tasks instead of 10. The tasks of a killed worker return after a heartbeat of one second.
     Config::default().queue("tasks").batch_size(100).heartbeat_interval(Duration::from_secs(1))
 }
 
@@ -87,23 +87,23 @@ impl Queue for Apalis {
         Ok(true)
     }
 
-    fn start(&self, workers: usize, bodies: &Arc<Bodies>) -> Result<Self::Workers, Error> {
+    fn start(&self, workers: usize, handlers: &Arc<Handlers>) -> Result<Self::Workers, Error> {
         let (wake, woken) = mpsc::unbounded();
         self.wake.lock().unwrap_or_else(PoisonError::into_inner).push(wake);
         let strategy = Strategy::new().stream(woken).interval(Duration::from_millis(100));
         let backend = SqliteStorage::<Task>::new(&self.pool).with_config(config()).poll_with_strategy(strategy);
-        let bodies = bodies.clone();
+        let handlers = handlers.clone();
         let worker = WorkerBuilder::new(format!("worker-{}", std::process::id()))
             .backend(backend)
             .concurrency(workers)
             .build(move |task: Task| {
-                let bodies = bodies.clone();
+                let handlers = handlers.clone();
                 async move {
-                    bodies.run_async(task.number).await;
+                    handlers.run_async(task.number).await;
                     Ok::<_, BoxDynError>(())
                 }
             });
-        // Its future is not `Send` here: it has a thread of its own, on the same runtime.
+        // Its future is not `Send`, so it has a thread of its own on the same runtime.
         let runtime = self.runtime.handle().clone();
         thread::spawn(move || {
             if let Err(error) = runtime.block_on(worker.run()) {
@@ -127,7 +127,7 @@ impl Queue for Apalis {
     }
 
     fn close(self, workers: Option<Self::Workers>) -> Result<(), Error> {
-        // The pool closes when all its connections are back, and a worker that runs keeps one; it needs the runtime, too.
+        // The pool closes when all its connections are returned, and a running worker keeps one and needs the runtime.
         if workers.is_none() {
             self.runtime.block_on(self.pool.close());
         } else {

@@ -1,11 +1,11 @@
-//! azums on SQLite. One variant. Each client works through leases of 32 jobs one after the other, so that W workers are
-//! W clients with names of their own on one backend.
+//! azums on SQLite. One variant. A client works through a lease of 32 jobs one after the other, so W workers are W clients
+//! with distinct names on one backend.
 #![forbid(unsafe_code)]
 
 use std::{ops::Range, sync::Arc};
 
 use azums::{Job, NewJob, QuickstartFlow, SqliteBackend, StorageBackend, make_sqlite_pool};
-use peer_protocol::{Args, Bodies, Counts, Error, PAYLOAD, Queue};
+use peer_protocol::{Args, Counts, Error, Handlers, PAYLOAD, Queue};
 use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -45,7 +45,7 @@ impl Queue for Azums {
     }
 
     fn submit_all(&self, numbers: Range<u64>) -> Result<bool, Error> {
-        // `enqueue_batch` commits each job alone; a transaction of one's own is the documented way to be faster.
+        // `enqueue_batch` commits each job alone; a transaction of the program is the documented faster way.
         self.runtime.block_on(async {
             let mut transaction = self.backend.pool().begin().await?;
             for number in numbers {
@@ -57,16 +57,16 @@ impl Queue for Azums {
         Ok(true)
     }
 
-    fn start(&self, workers: usize, bodies: &Arc<Bodies>) -> Result<Self::Workers, Error> {
+    fn start(&self, workers: usize, handlers: &Arc<Handlers>) -> Result<Self::Workers, Error> {
         let stop = CancellationToken::new();
         for worker in 0..workers {
             let client = self.client(&format!("worker {} of {}", worker, std::process::id()));
-            let (bodies, stop) = (bodies.clone(), stop.clone());
+            let (handlers, stop) = (handlers.clone(), stop.clone());
             self.runtime.spawn(async move {
                 let handler = move |job: Job| {
-                    let (bodies, number) = (bodies.clone(), job.payload["number"].as_u64());
+                    let (handlers, number) = (handlers.clone(), job.payload["number"].as_u64());
                     async move {
-                        bodies.run_async(number.unwrap_or(u64::MAX)).await;
+                        handlers.run_async(number.unwrap_or(u64::MAX)).await;
                         Ok(())
                     }
                 };

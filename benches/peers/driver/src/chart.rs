@@ -29,13 +29,13 @@ fn colour(row: &Row) -> &'static str {
     }
 }
 
-/// How far right a rate lies in its panel.
+/// The length of a rate's bar in its panel.
 fn length(rate: f64) -> f64 {
     let (low, high) = DECADES;
     ((rate.max(1.0).log10() - low) / (high - low)).clamp(0.0, 1.0) * WIDTH
 }
 
-/// The picture as text.
+/// Draws the chart as SVG.
 pub fn svg(results: &Results, rows: &[Row]) -> String {
     #[expect(clippy::cast_precision_loss, reason = "a few rows")]
     let height = TOP + rows.len() as f64 * LINE + 46.0;
@@ -60,7 +60,7 @@ pub fn svg(results: &Results, rows: &[Row]) -> String {
                  text-anchor=\"middle\" fill=\"#777\" font-size=\"10\">{}</text>",
                 TOP - 8.0,
                 bottom + 14.0,
-                // None at the end: the next panel's scale begins there.
+                // No label at the end, where the next panel's scale begins.
                 label
             );
         }

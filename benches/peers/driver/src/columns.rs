@@ -1,8 +1,8 @@
-//! The columns of the table: what every peer is asked to do.
+//! The columns of the tables: what every peer is asked to do, and how much of it.
 
 use serde::{Deserialize, Serialize};
 
-/// One thing to measure.
+/// One measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Column {
@@ -16,11 +16,13 @@ pub enum Column {
     Crash,
 }
 
-/// How much of it.
+/// The size of a measurement.
 #[derive(Clone, Copy, Debug)]
 pub struct Extent {
     pub tasks: u64,
     pub seconds: u64,
+    /// A run stops after so many seconds without progress.
+    pub standstill: u64,
 }
 
 impl Column {
@@ -35,7 +37,7 @@ impl Column {
         Self::Crash,
     ];
 
-    /// As the head of a column.
+    /// The head of the column.
     pub fn title(self) -> &'static str {
         match self {
             Self::Submit => "submit one by one, tasks/s",
@@ -43,7 +45,7 @@ impl Column {
             Self::Drain1 => "drain, 1 worker, tasks/s",
             Self::Drain8 => "drain, 8 workers, tasks/s",
             Self::Drain64 => "drain, 64 workers, tasks/s",
-            Self::DrainMs => "1 ms bodies, 8 workers, tasks/s",
+            Self::DrainMs => "1 ms handlers, 8 workers, tasks/s",
             Self::Latency => "submit to start, ms",
             Self::Crash => "first orphan runs again, ms",
         }
@@ -55,7 +57,7 @@ impl Column {
         title.strip_suffix(", tasks/s").or_else(|| title.strip_suffix(", ms")).unwrap_or(title)
     }
 
-    /// The scenario of the protocol, for those that need nothing more.
+    /// The scenario of the protocol, for columns that need no other step.
     pub fn scenario(self) -> &'static str {
         match self {
             Self::Submit => "submit",
@@ -73,7 +75,7 @@ impl Column {
         }
     }
 
-    pub fn body_us(self) -> u64 {
+    pub fn handler_us(self) -> u64 {
         if self == Self::DrainMs { 1000 } else { 0 }
     }
 
@@ -98,7 +100,12 @@ impl Column {
             Self::Latency => (100, 25),
             Self::Crash => (60, 60),
         };
-        let (seconds, quick_seconds) = if self == Self::Crash { (90, 20) } else { (8, 3) };
-        if quick { Extent { tasks: quick_tasks, seconds: quick_seconds } } else { Extent { tasks, seconds } }
+        // A crash waits for leases: the longest that a library sets by itself and ends within the time are 10 s and 30 s.
+        match (quick, self) {
+            (false, Self::Crash) => Extent { tasks, seconds: 90, standstill: 40 },
+            (false, _) => Extent { tasks, seconds: 8, standstill: 2 },
+            (true, Self::Crash) => Extent { tasks: quick_tasks, seconds: 20, standstill: 12 },
+            (true, _) => Extent { tasks: quick_tasks, seconds: 3, standstill: 1 },
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What a durability setting really does: strace counts the flushes.
+//! Counts the flushes of a row with strace.
 
 use std::{fs, path::Path};
 
@@ -8,7 +8,7 @@ use crate::{process::Call, results::Flushes, rows::Row, scratch::Scratch};
 const SUBMITS: u64 = 100;
 const DRAINS: u64 = 320;
 
-/// Whether strace is there.
+/// Whether strace is installed.
 pub fn can_count() -> bool {
     std::process::Command::new("strace").arg("-V").output().is_ok_and(|output| output.status.success())
 }
@@ -17,7 +17,7 @@ pub fn can_count() -> bool {
 pub fn count(programs: &Path, row: &Row, scratch: &Scratch) -> Flushes {
     let fill = |tasks: u64, workers: u64| {
         let dir = scratch.empty(row.name)?;
-        let call = Call { scenario: "fill", tasks, workers, body_us: 0, seconds: 20, dir };
+        let call = Call { scenario: "fill", tasks, workers, handler_us: 0, seconds: 20, standstill: 20, dir };
         call.run(programs, row, &[]).ok()?;
         Some(call)
     };
@@ -62,7 +62,7 @@ fn calls(table: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_table_of_strace_is_read() {
+    fn table_of_strace_is_parsed() {
         let table = "\
 % time     seconds  usecs/call     calls    errors syscall
 ------ ----------- ----------- --------- --------- ----------------

@@ -1,4 +1,4 @@
-//! Builds this tracker and its peers, runs them in turn, interleaved and repeated, and tells what came of it.
+//! Builds this tracker and its peers, runs them in turn and repeatedly, and prints the tables.
 #![forbid(unsafe_code)]
 
 mod chart;
@@ -26,22 +26,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use machine::{Machine, load, said};
+use machine::{Machine, first_line_of, load};
 use measure::{Bench, build};
-use results::Results;
-use rows::{REFERENCE, ROWS, Row};
+use process::Call;
+use results::{Results, StaleEnds};
+use rows::{REFERENCE, ROWS, Row, Side};
 use scratch::Scratch;
 
 const HELP: &str = "\
 Builds this tracker and its peers, runs them in turn and prints one table.
 
-  --quick             less of everything: within ten minutes once built
+  --quick             fewer tasks and shorter limits: about ten minutes once built
   --json FILE         writes every run to FILE
-  --from FILE         measures nothing: takes the runs of an earlier --json
+  --from FILE         measures nothing and reads the runs of an earlier --json
   --write-docs        writes the tables and the chart into docs/performance.md and docs/performance.svg
-  --only PEER,…       these peers and this tracker (the folders' names)
-  --repetitions N     5 unless said otherwise, 3 with --quick
-  --dir FOLDER        where the queues lie: the disk that is measured; the build folder unless said otherwise
+  --only PEER,…       measures this tracker and these peers (names of folders)
+  --repetitions N     at most N repetitions: by default 5, and 3 with --quick; at least 2 always run, unless N is 1
+  --dir FOLDER        the folder of the queues, on the disk to measure: by default the build folder
 ";
 
 #[derive(Default)]
@@ -70,17 +71,18 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Option<Options>, S
             "--only" => options.only = value()?.split(',').map(str::to_owned).collect(),
             "--repetitions" => {
                 let number = value()?;
-                options.repetitions = Some(number.parse().map_err(|_| format!("{number} is no number"))?);
+                options.repetitions =
+                    Some(number.parse().map_err(|_| format!("--repetitions needs a number, not {number}"))?);
             }
             "--help" | "-h" => return Ok(None),
-            _ => return Err(format!("no option is called {word}; see --help")),
+            _ => return Err(format!("unknown option {word}; see --help")),
         }
     }
     Ok(Some(options))
 }
 
 fn main() -> ExitCode {
-    let told = match options(std::env::args().skip(1)) {
+    let result = match options(std::env::args().skip(1)) {
         Ok(Some(options)) => run(&options),
         Ok(None) => {
             print!("{HELP}");
@@ -88,7 +90,7 @@ fn main() -> ExitCode {
         }
         Err(error) => Err(error.into()),
     };
-    match told {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -119,25 +121,32 @@ fn measure(options: &Options, rows: &[Row]) -> Result<Results, Box<dyn Error>> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| options.peers.join("target"), PathBuf::from);
     let scratch = Scratch::new(options.dir.as_deref().unwrap_or(&target))?;
     let mut results = Results {
-        machine: Machine::look(scratch.root()),
+        machine: Machine::read(scratch.root()),
         command: command(options),
-        begun: said("date", &["-u", "+%Y-%m-%d %H:%M UTC"]),
+        begun: first_line_of("date", &["-u", "+%Y-%m-%d %H:%M UTC"]),
         not_built: build(Path::new(&options.peers), rows),
         ..Results::default()
     };
     let begun = Instant::now();
     results.machine.load = vec![load()];
+    let repetitions = options.repetitions.unwrap_or(if options.quick { 3 } else { 5 });
     let bench = Bench {
         rows,
         programs: target.join("release"),
         scratch,
         quick: options.quick,
-        repetitions: options.repetitions.unwrap_or(if options.quick { 3 } else { 5 }),
+        repetitions,
+        least_repetitions: repetitions.min(2),
         begun,
         budget: Duration::from_secs(if options.quick { 590 } else { 3000 }),
     };
+    let built: Vec<&Row> =
+        rows.iter().filter(|row| !results.not_built.iter().any(|(peer, _)| peer == row.peer)).collect();
+    for row in &built {
+        results.stale_ends.extend(stale_ends(&bench.programs, row, &bench.scratch));
+    }
     if flushes::can_count() {
-        for row in rows.iter().filter(|row| !results.not_built.iter().any(|(peer, _)| peer == row.peer)) {
+        for row in built {
             eprintln!("counting flushes of {}", row.name);
             results.flushes.push(flushes::count(&bench.programs, row, &bench.scratch));
         }
@@ -148,7 +157,18 @@ fn measure(options: &Options, rows: &[Row]) -> Result<Results, Box<dyn Error>> {
     Ok(results)
 }
 
-/// The command as another would type it.
+/// Asks a row to end a stale claim. Returns `None` if the library has no calls for that, or fails.
+fn stale_ends(programs: &Path, row: &Row, scratch: &Scratch) -> Option<StaleEnds> {
+    if row.side == Side::Floor {
+        return None;
+    }
+    let (dir, scenario) = (scratch.empty(row.name)?, "stale-end");
+    let call = Call { scenario, tasks: 2, workers: 1, handler_us: 0, seconds: 20, standstill: 20, dir };
+    let [from_other_worker, from_same_worker] = call.run(programs, row, &[]).ok()?.stale_ends_accepted?;
+    Some(StaleEnds { row: row.name.to_owned(), from_other_worker, from_same_worker })
+}
+
+/// The command line of this measurement.
 fn command(options: &Options) -> String {
     let mut words = vec!["benches/peers/run".to_owned()];
     if options.quick {

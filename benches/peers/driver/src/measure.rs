@@ -1,4 +1,4 @@
-//! The order of the runs, and each run.
+//! Builds the peers, orders the runs and performs each of them.
 
 use std::{
     path::{Path, PathBuf},
@@ -16,19 +16,21 @@ use crate::{
     spread::percentile,
 };
 
-/// What the runs need to know.
+/// The rows and limits of a measurement.
 pub struct Bench<'a> {
     pub rows: &'a [Row],
     pub programs: PathBuf,
     pub scratch: Scratch,
     pub quick: bool,
     pub repetitions: u32,
-    /// When all began, and how long it may take: no repetition begins that would end later.
+    /// Repetitions that run even if the time is over.
+    pub least_repetitions: u32,
+    /// No further repetition begins if it would end later than this time after `begun`.
     pub begun: Instant,
     pub budget: Duration,
 }
 
-/// Builds every peer; what does not build is told with its first error.
+/// Builds every peer. Returns those that do not build, with the first error of each.
 pub fn build(home: &Path, rows: &[Row]) -> Vec<(String, String)> {
     let mut not_built = Vec::new();
     for peer in peers(rows) {
@@ -39,9 +41,9 @@ pub fn build(home: &Path, rows: &[Row]) -> Vec<(String, String)> {
         let error = match output {
             Ok(output) if output.status.success() => continue,
             Ok(output) => {
-                let said = String::from_utf8_lossy(&output.stderr).into_owned();
-                let line = said.lines().find(|line| line.starts_with("error")).unwrap_or("error: unknown");
-                // Where the folders lie here is nobody's business.
+                let message = String::from_utf8_lossy(&output.stderr).into_owned();
+                let line = message.lines().find(|line| line.starts_with("error")).unwrap_or("error: unknown");
+                // No path of this machine in the results.
                 line.trim_start_matches("error: ").replace(&home.display().to_string(), "benches/peers")
             }
             Err(error) => format!("cargo does not start: {error}"),
@@ -52,51 +54,62 @@ pub fn build(home: &Path, rows: &[Row]) -> Vec<(String, String)> {
     not_built
 }
 
-/// Whether this row has this column.
+/// Whether the row is measured in the column.
 pub fn applies(row: &Row, column: Column) -> bool {
     match column {
         Column::DrainMs | Column::Latency | Column::Crash => row.side != Side::Floor,
-        Column::Submit | Column::Bulk => !row.variant.ends_with("ahead"),
+        Column::Submit | Column::Bulk => !row.variant.ends_with("prefetch"),
         _ => true,
     }
 }
 
 impl Bench<'_> {
-    /// Runs everything in turn: each repetition goes through all columns, each column through all rows, and each
-    /// repetition begins with another row, so that a slow spell of the disk hits all alike.
+    /// Runs all rows in all columns, repetition by repetition. Each repetition begins with another row, so that a slow period
+    /// of the disk affects all rows alike.
     pub fn run(&self, results: &mut Results) {
-        let mut longest = Duration::ZERO;
+        results.repetitions = self.repetitions;
+        // The expected time of a further repetition: without the fills and the long crashes, which happen once.
+        let mut expected = Duration::ZERO;
         for repetition in 0..self.repetitions {
-            if repetition > 0 && self.begun.elapsed() + longest > self.budget {
+            if repetition >= self.least_repetitions && self.begun.elapsed() + expected > self.budget {
                 eprintln!("no time for repetition {}", repetition + 1);
                 break;
             }
-            let begun = Instant::now();
+            expected = Duration::ZERO;
             for column in Column::ALL {
-                let mut turn: Vec<_> = self.rows.iter().filter(|row| applies(row, column)).collect();
-                let first = repetition as usize % turn.len().max(1);
-                turn.rotate_left(first);
-                for row in turn {
+                let mut rows: Vec<_> = self.rows.iter().filter(|row| applies(row, column)).collect();
+                let first = repetition as usize % rows.len().max(1);
+                rows.rotate_left(first);
+                for row in rows {
                     if column == Column::Crash && results.takes_long_after_a_crash(row.name) {
                         continue;
                     }
+                    let (begun, filling) = (Instant::now(), self.scratch.filling());
                     let outcome = match results.not_built.iter().find(|(peer, _)| peer == row.peer) {
                         Some((_, error)) => Outcome::Failed(format!("does not build: {error}")),
                         None => self.cell(row, column).unwrap_or_else(Outcome::Failed),
                     };
                     eprintln!("{:>4}s  {}  {}  {outcome}", self.begun.elapsed().as_secs(), row.name, column.title());
                     results.samples.push(Sample { row: row.name.to_owned(), column, repetition, outcome });
+                    if column != Column::Crash || !results.takes_long_after_a_crash(row.name) {
+                        expected += begun.elapsed().saturating_sub(self.scratch.filling() - filling);
+                    }
                 }
             }
-            longest = longest.max(begun.elapsed());
         }
     }
 
     fn cell(&self, row: &Row, column: Column) -> Result<Outcome, String> {
         let extent = column.extent(self.quick);
-        let (workers, body_us, seconds) = (column.workers(), column.body_us(), extent.seconds);
-        let mut call =
-            Call { scenario: column.scenario(), tasks: extent.tasks, workers, body_us, seconds, dir: PathBuf::new() };
+        let mut call = Call {
+            scenario: column.scenario(),
+            tasks: extent.tasks,
+            workers: column.workers(),
+            handler_us: column.handler_us(),
+            seconds: extent.seconds,
+            standstill: extent.standstill,
+            dir: PathBuf::new(),
+        };
         if column.is_drain() {
             let fill = |dir| {
                 let fill = Call { scenario: "fill", dir, seconds: extent.seconds * 2, ..call.clone() };
@@ -129,7 +142,7 @@ fn measured(column: Column, report: &Report) -> Measured {
         done: report.done,
         runs: report.runs,
         given_up: report.given_up,
-        bodies_seconds: report.bodies_seconds,
+        handlers_seconds: report.handlers_seconds,
         crash: None,
     }
 }
@@ -139,13 +152,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_counts_what_was_done() {
+    fn rate_counts_the_tasks_that_are_done() {
         let report = Report { tasks: 5000, done: 1000, seconds: 2.0, ..Report::default() };
         assert!((measured(Column::Drain8, &report).value - 500.0).abs() < 1e-9);
     }
 
     #[test]
-    fn a_latency_is_the_median_in_milliseconds() {
+    fn latency_is_the_median_in_milliseconds() {
         let report = Report { latencies_us: vec![9000.0, 1000.0, 2000.0], ..Report::default() };
         let measured = measured(Column::Latency, &report);
         assert_eq!((measured.value, measured.p99), (2.0, Some(9.0)));

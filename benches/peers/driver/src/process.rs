@@ -1,4 +1,4 @@
-//! Running a peer once, with an end to it.
+//! Runs a peer's program once, and kills it if it does not end.
 
 use std::{
     io::Read,
@@ -18,8 +18,10 @@ pub struct Call {
     pub scenario: &'static str,
     pub tasks: u64,
     pub workers: u64,
-    pub body_us: u64,
+    pub handler_us: u64,
     pub seconds: u64,
+    /// The peer stops after so many seconds without progress.
+    pub standstill: u64,
     pub dir: PathBuf,
 }
 
@@ -29,15 +31,16 @@ pub struct Report {
     pub tasks: u64,
     pub done: u64,
     pub seconds: f64,
-    pub bodies_seconds: Option<f64>,
+    pub handlers_seconds: Option<f64>,
     pub runs: u64,
     pub given_up: u64,
+    pub stale_ends_accepted: Option<[bool; 2]>,
     pub unsupported: bool,
     pub latencies_us: Vec<f64>,
 }
 
 impl Call {
-    /// The words of the command line. `before`: a program that runs it, such as strace.
+    /// The command line. `before` is a program that runs it, such as strace, with its arguments.
     pub fn command(&self, programs: &Path, row: &Row, before: &[String]) -> Command {
         let program = programs.join(format!("peer-{}", row.peer));
         let mut command = match before.split_first() {
@@ -49,15 +52,20 @@ impl Call {
             None => Command::new(program),
         };
         command.arg(self.scenario).args(["--variant", row.variant]);
-        for (word, number) in [("--tasks", self.tasks), ("--workers", self.workers), ("--seconds", self.seconds)] {
+        for (word, number) in [
+            ("--tasks", self.tasks),
+            ("--workers", self.workers),
+            ("--seconds", self.seconds),
+            ("--standstill-seconds", self.standstill),
+        ] {
             command.args([word.to_owned(), number.to_string()]);
         }
-        command.args(["--body-us".to_owned(), self.body_us.to_string()]).arg("--dir").arg(&self.dir);
+        command.args(["--handler-us".to_owned(), self.handler_us.to_string()]).arg("--dir").arg(&self.dir);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
-    /// Runs it to its end; kills it well after its own limit.
+    /// Runs the program to its end, or kills it well after its own limit.
     pub fn run(&self, programs: &Path, row: &Row, before: &[String]) -> Result<Report, String> {
         let mut child =
             self.command(programs, row, before).spawn().map_err(|error| format!("does not start: {error}"))?;
@@ -66,14 +74,14 @@ impl Call {
         let ended = wait(&mut child, deadline);
         let (out, err) = (out.join().unwrap_or_default(), err.join().unwrap_or_default());
         match ended {
-            None => Err("does not end".to_owned()),
-            Some(true) => serde_json::from_str(out.trim()).map_err(|error| format!("says something else: {error}")),
+            None => Err("the process did not end".to_owned()),
+            Some(true) => serde_json::from_str(out.trim()).map_err(|error| format!("the output is no report: {error}")),
             Some(false) => Err(first_line(&err)),
         }
     }
 }
 
-/// Reads to the end on a thread, so that a full pipe never holds the peer. Keeps the first 16 KiB.
+/// Reads to the end on a thread, so that a full pipe never blocks the peer. Keeps the first 16 KiB.
 fn gather(from: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
     thread::spawn(move || {
         let mut kept = Vec::new();
@@ -89,7 +97,7 @@ fn gather(from: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String
     })
 }
 
-/// Whether it ended well; `None` if it had to be killed.
+/// Returns whether the process succeeded, or `None` if it had to be killed.
 fn wait(child: &mut Child, deadline: Instant) -> Option<bool> {
     loop {
         match child.try_wait() {
@@ -106,7 +114,7 @@ fn wait(child: &mut Child, deadline: Instant) -> Option<bool> {
 
 fn first_line(text: &str) -> String {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("thread "));
-    let mut line = line.unwrap_or("ends with an error and says nothing").to_owned();
+    let mut line = line.unwrap_or("the process failed without a message").to_owned();
     if line.chars().count() > 100 {
         line = line.chars().take(100).collect::<String>() + " …";
     }
@@ -118,17 +126,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_peer_prints_is_read() {
-        let line = "{\"tasks\":10,\"done\":9,\"seconds\":1.5,\"bodies_seconds\":1.4,\"runs\":12,\"given_up\":0,\
+    fn report_of_a_peer_is_parsed() {
+        let line = "{\"tasks\":10,\"done\":9,\"seconds\":1.5,\"handlers_seconds\":1.4,\"runs\":12,\"given_up\":0,\
                     \"unsupported\":false,\"latencies_us\":[250,2000]}";
         let report: Report = serde_json::from_str(line).unwrap();
         assert_eq!((report.done, report.runs, report.latencies_us.len()), (9, 12, 2));
-        assert_eq!(report.bodies_seconds, Some(1.4));
+        assert_eq!(report.handlers_seconds, Some(1.4));
     }
 
     #[test]
-    fn an_error_is_its_first_line_that_says_something() {
+    fn error_is_the_first_line_with_a_message() {
         assert_eq!(first_line("\nthread 'main' panicked at x:\ndatabase is locked\nmore"), "database is locked");
-        assert_eq!(first_line(""), "ends with an error and says nothing");
+        assert_eq!(first_line(""), "the process failed without a message");
     }
 }

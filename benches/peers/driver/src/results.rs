@@ -1,4 +1,4 @@
-//! What was measured, as it stands in the JSON file.
+//! The measured values, as stored in the JSON file.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -10,10 +10,15 @@ pub struct Results {
     pub command: String,
     pub begun: String,
     pub seconds: u64,
+    /// Number of repetitions asked for. Fewer ran if the time was short.
+    #[serde(default)]
+    pub repetitions: u32,
     /// Peers that do not build, with the first error.
     pub not_built: Vec<(String, String)>,
     pub samples: Vec<Sample>,
     pub flushes: Vec<Flushes>,
+    #[serde(default)]
+    pub stale_ends: Vec<StaleEnds>,
 }
 
 /// One run of one peer.
@@ -31,33 +36,33 @@ pub enum Outcome {
     Measured(Measured),
     /// The library has no such call.
     Unsupported,
-    /// It crashed, or did not end.
+    /// The peer failed, or did not end.
     Failed(String),
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
-    /// Tasks per second, or milliseconds; infinite where it never came, which JSON writes as null.
-    #[serde(deserialize_with = "or_never")]
+    /// Tasks per second, or milliseconds. Infinite, null in JSON, if the event did not happen.
+    #[serde(deserialize_with = "or_infinite")]
     pub value: f64,
     /// Milliseconds that 99 of 100 stay below, for latencies.
     pub p99: Option<f64>,
     pub tasks: u64,
     /// Submitted, or terminal in the store.
     pub done: u64,
-    /// Bodies that ran.
+    /// Handlers that ran.
     pub runs: u64,
     pub given_up: u64,
-    /// Seconds until the bodies had run.
-    pub bodies_seconds: Option<f64>,
+    /// Seconds until the handlers had run.
+    pub handlers_seconds: Option<f64>,
     pub crash: Option<Crash>,
 }
 
-fn or_never<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+fn or_infinite<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or(f64::INFINITY))
 }
 
-/// What a kill did to the tasks.
+/// The tasks after a kill.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Crash {
     /// Begun and not ended when the process was killed.
@@ -66,8 +71,21 @@ pub struct Crash {
     pub lost: u64,
     /// Ended before the kill, and run again.
     pub twice: u64,
-    /// Never failed, and given up all the same.
+    /// Given up, although no handler failed.
     pub given_up: u64,
+    /// Ended in the store, although no handler of the task has ended: the task or its payload is gone.
+    #[serde(default)]
+    pub vanished: u64,
+}
+
+/// Whether the store of a row accepts the end of a claim that has expired and was replaced.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StaleEnds {
+    pub row: String,
+    /// From a worker with another name than that of the new claim.
+    pub from_other_worker: bool,
+    /// From a worker with the same name.
+    pub from_same_worker: bool,
 }
 
 /// Flushes that strace counted, per task.
@@ -94,12 +112,12 @@ impl Results {
         .collect()
     }
 
-    /// Whether this row waits for leases of the dead: one kill is enough to know.
+    /// Whether this row waits for leases of the killed process. Such a row is measured in one repetition.
     pub fn takes_long_after_a_crash(&self, row: &str) -> bool {
         self.values(row, Column::Crash).iter().any(|milliseconds| *milliseconds > 3000.0)
     }
 
-    /// All kills of this row taken together.
+    /// The sums over all kills of this row.
     pub fn crashes(&self, row: &str) -> Option<Crash> {
         let crashes = self.measured(row, Column::Crash).into_iter().filter_map(|(_, measured)| measured.crash);
         crashes.reduce(|a, b| Crash {
@@ -107,6 +125,7 @@ impl Results {
             lost: a.lost + b.lost,
             twice: a.twice + b.twice,
             given_up: a.given_up + b.given_up,
+            vanished: a.vanished + b.vanished,
         })
     }
 
@@ -114,7 +133,12 @@ impl Results {
         self.measured(row, column).into_iter().map(|(_, measured)| measured.value).collect()
     }
 
-    /// Run by run, how one row compares with another: the values of the same repetition divided.
+    /// The number of repetitions that ran.
+    pub fn repetitions_done(&self) -> u32 {
+        self.samples.iter().map(|sample| sample.repetition + 1).max().unwrap_or(0)
+    }
+
+    /// The ratios of one row to another: the values of the same repetition divided.
     pub fn ratios(&self, row: &str, to: &str, column: Column) -> Vec<f64> {
         let others = self.measured(to, column);
         let same = |repetition: u32| others.iter().find(|(other, _)| *other == repetition);

@@ -9,21 +9,21 @@ pub struct Row {
     pub variant: &'static str,
     pub side: Side,
     pub flush: Flush,
-    /// What "done" means when the library says so, in words.
+    /// What a returned call has stored, in words.
     pub durability: &'static str,
 }
 
-/// Whose row it is.
+/// The side of a row in the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     Ours,
     Peer,
-    /// No library, but what a program would write without one.
-    Hand,
+    /// A program's own table, without a library.
+    HandWritten,
     Floor,
 }
 
-/// Whether what the library has answered survives a power loss.
+/// Whether a call that has returned survives a power loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flush {
     Each,
@@ -34,29 +34,32 @@ const fn row(name: &'static str, peer: &'static str, variant: &'static str) -> R
     Row { name, peer, variant, side: Side::Peer, flush: Flush::Each, durability: "" }
 }
 
-/// The row that all ratios refer to.
+/// The row that all ratios refer to: the default sharing mode.
 pub const REFERENCE: &str = "tracker";
+/// The sharing mode with one flush per commit, as most peers have.
+pub const EXCLUSIVE: &str = "tracker, exclusive";
+pub const EXCLUSIVE_PREFETCH: &str = "tracker, exclusive, prefetch(64)";
 
 pub const ROWS: &[Row] = &[
     Row {
         side: Side::Ours,
-        durability: "redb, one flush per commit; calls of many threads share it",
-        ..row(REFERENCE, "tracker", "exclusive")
+        durability: "redb, two flushes per commit, so that other processes can read; calls of many threads share a commit",
+        ..row(REFERENCE, "tracker", "readers")
     },
     Row {
         side: Side::Ours,
-        durability: "one flush per commit; up to 64 bodies run before their outcomes are flushed, which a crash runs again",
-        ..row("tracker, prefetch(64)", "tracker", "exclusive-ahead")
+        durability: "two flushes per commit; up to 64 handlers run before their outcomes are flushed, and a crash repeats them",
+        ..row("tracker, prefetch(64)", "tracker", "readers-prefetch")
     },
     Row {
         side: Side::Ours,
-        durability: "redb, two flushes per commit, so that other processes may look",
-        ..row("tracker, readers", "tracker", "readers")
+        durability: "redb, one flush per commit; calls of many threads share a commit",
+        ..row(EXCLUSIVE, "tracker", "exclusive")
     },
     Row {
         side: Side::Ours,
-        durability: "two flushes per commit; up to 64 bodies run before their outcomes are flushed",
-        ..row("tracker, readers, prefetch(64)", "tracker", "readers-ahead")
+        durability: "one flush per commit; up to 64 handlers run before their outcomes are flushed, and a crash repeats them",
+        ..row(EXCLUSIVE_PREFETCH, "tracker", "exclusive-prefetch")
     },
     Row {
         durability: "SQLite rollback journal (its pragma for WAL is misspelt): several flushes per commit",
@@ -68,13 +71,13 @@ pub const ROWS: &[Row] = &[
         ..row("effectum, WAL", "effectum", "wal")
     },
     Row {
-        durability: "SQLite WAL, `synchronous = FULL` by a pool of one's own: one flush per commit; 100 jobs claimed at \
-                     once, ends stored together after the bodies, which a crash runs again",
+        durability: "SQLite WAL, `synchronous = FULL` by a pool of the program: one flush per commit; 100 jobs claimed at \
+                     once, ends stored together after the handlers, which a crash repeats",
         ..row("apalis, FULL", "apalis", "full")
     },
     Row {
         flush: Flush::Not,
-        durability: "the same; but `setup` turns flushing off on the connection that runs it, others of the pool flush",
+        durability: "SQLite WAL; `setup` turns flushing off on the connection that runs it, other connections of the pool flush",
         ..row("apalis, setup", "apalis", "setup")
     },
     Row {
@@ -93,16 +96,34 @@ pub const ROWS: &[Row] = &[
         ..row("forge-jobs", "forge-jobs", "sqlite")
     },
     Row {
-        durability: "redb 2, one flush per commit; W jobs pulled at once and acknowledged at once, which a crash runs again",
+        durability: "redb 2, one flush per commit; W jobs pulled and acknowledged in one call each, which a crash repeats",
         ..row("rustqueue", "rustqueue", "redb")
     },
     Row {
-        side: Side::Hand,
-        durability: "SQLite WAL, `synchronous = FULL`: one flush per commit, two commits per task",
-        ..row("SQLite by hand, FULL", "rusqlite", "full")
+        durability: "log of its own, `DurabilityMode::Full`: each commit is flushed, concurrent commits share a flush",
+        ..row("aedb", "aedb", "full")
     },
     Row {
-        side: Side::Hand,
+        durability: "transaction log, `.durable()`: concurrent submits and ends share a flush; claims are not flushed",
+        ..row("armdb, durable", "armdb", "durable")
+    },
+    Row {
+        flush: Flush::Not,
+        durability: "`push` and `ack` of the queue: payloads wait in a buffer of the process, flushed each second",
+        ..row("armdb, push", "armdb", "plain")
+    },
+    Row {
+        durability: "SQLite WAL, `synchronous = FULL` set by the program: one flush per commit; W jobs claimed and \
+                     acknowledged in one call each, which a crash repeats",
+        ..row("honker, FULL", "honker", "full")
+    },
+    Row {
+        side: Side::HandWritten,
+        durability: "SQLite WAL, `synchronous = FULL`: one flush per commit, two commits per task",
+        ..row(HAND_WRITTEN, "rusqlite", "full")
+    },
+    Row {
+        side: Side::HandWritten,
         flush: Flush::Not,
         durability: "SQLite WAL, `synchronous = NORMAL`: no flush per commit",
         ..row("SQLite by hand, NORMAL", "rusqlite", "normal")
@@ -119,12 +140,12 @@ pub const ROWS: &[Row] = &[
     },
 ];
 
-/// The floor that commits the same batches.
+/// The floor that commits batches of the same size.
 pub const BARE: &str = "floor: bare redb";
-/// The table written by hand that flushes.
-pub const HAND: &str = "SQLite by hand, FULL";
+/// The hand-written table that flushes.
+pub const HAND_WRITTEN: &str = "SQLite by hand, FULL";
 
-/// The peers to build, each once.
+/// The distinct peers of the rows.
 pub fn peers(rows: &[Row]) -> Vec<&'static str> {
     let mut peers: Vec<_> = rows.iter().map(|row| row.peer).collect();
     peers.dedup();

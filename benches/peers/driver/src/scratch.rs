@@ -6,25 +6,33 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Mutex,
+    time::{Duration, Instant},
 };
 
-/// A folder that goes when this goes.
+/// A folder that is removed on drop.
 pub struct Scratch {
     root: PathBuf,
-    /// Filled queues, and how many tasks are in them.
+    /// Filled queues, and their numbers of tasks.
     filled: Mutex<HashMap<PathBuf, u64>>,
+    /// The time that filling has taken so far.
+    filling: Mutex<Duration>,
 }
 
 impl Scratch {
-    /// Below `parent`, which decides what disk is measured.
+    /// Creates the folder in `parent`, whose disk is measured.
     pub fn new(parent: &Path) -> io::Result<Self> {
         let root = parent.join(format!("peers-{}", std::process::id()));
         fs::create_dir_all(&root)?;
-        Ok(Self { root, filled: Mutex::default() })
+        Ok(Self { root, filled: Mutex::default(), filling: Mutex::default() })
     }
 
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The time that filling has taken so far.
+    pub fn filling(&self) -> Duration {
+        self.filling.lock().map_or(Duration::ZERO, |time| *time)
     }
 
     fn folder(&self, name: &str) -> PathBuf {
@@ -40,8 +48,8 @@ impl Scratch {
         Some(folder)
     }
 
-    /// A copy of a queue that `fill` has filled, once for all copies, and its number of tasks. The copy is flushed, so
-    /// that no write of the copying falls into what is measured.
+    /// Copies a queue and returns the copy and its number of tasks. `fill` fills the queue once for all copies. The copy is
+    /// flushed, so that its writes are not measured.
     pub fn copy(
         &self,
         name: &str,
@@ -53,7 +61,12 @@ impl Scratch {
             tasks
         } else {
             self.empty(&format!("{name} full")).ok_or("no folder for the queue")?;
-            let tasks = fill(source.clone())?;
+            let begun = Instant::now();
+            let filled = fill(source.clone());
+            if let Ok(mut filling) = self.filling.lock() {
+                *filling += begun.elapsed();
+            }
+            let tasks = filled?;
             if let Ok(mut filled) = self.filled.lock() {
                 filled.insert(source.clone(), tasks);
             }
@@ -86,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_queue_is_filled_once_and_copied_often() {
+    fn queue_is_filled_once_for_all_copies() {
         let scratch = Scratch::new(&std::env::temp_dir()).unwrap();
         let fill = |dir: PathBuf| fs::write(dir.join("tasks"), "xyz").map(|()| 3).map_err(|error| error.to_string());
         let (copy, tasks) = scratch.copy("a row", fill).unwrap();

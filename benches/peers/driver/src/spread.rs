@@ -1,6 +1,6 @@
-//! Few numbers put in order.
+//! Median, spread and percentiles of a few numbers.
 
-/// The median and how far the numbers lie apart.
+/// The median of numbers, and the distance between them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
     pub median: f64,
@@ -9,7 +9,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// `None` of no numbers.
+    /// Returns `None` without numbers.
     pub fn of(numbers: &[f64]) -> Option<Self> {
         let mut sorted = numbers.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -22,7 +22,7 @@ impl Spread {
     }
 }
 
-/// The number that this share of the numbers does not exceed. `None` of no numbers.
+/// The number that this share of the numbers does not exceed, or `None` without numbers.
 pub fn percentile(numbers: &[f64], share: f64) -> Option<f64> {
     let mut sorted = numbers.to_vec();
     sorted.sort_by(f64::total_cmp);

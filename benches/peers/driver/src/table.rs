@@ -1,4 +1,4 @@
-//! The tables, in Markdown.
+//! Writes the tables in Markdown.
 
 use std::fmt::{self, Write};
 
@@ -10,29 +10,31 @@ use crate::{
     spread::Spread,
 };
 
-/// Columns that are shown beside each other.
+/// The columns of each table.
 const GROUPS: [&[Column]; 3] = [
     &[Column::Drain1, Column::Drain8, Column::Drain64, Column::DrainMs],
     &[Column::Submit, Column::Bulk, Column::Latency],
     &[Column::Crash],
 ];
 
-/// All tables, and what must be said of single cells.
+/// All tables, and the notes on single cells.
 pub fn tables(results: &Results, rows: &[Row]) -> String {
     let mut text = String::new();
     for group in GROUPS {
         let mut titles: Vec<_> = group.iter().map(|column| column.title()).collect();
         let crash = group.contains(&Column::Crash);
         if crash {
-            titles.extend(["orphans", "lost", "run twice", "given up"]);
+            titles.extend(["orphans", "not ended", "vanished", "run twice", "given up", "end of a stale claim"]);
         }
         let _ = writeln!(text, "| | flushed | {} |", titles.join(" | "));
         let _ = writeln!(text, "|---|---|{}", "---:|".repeat(titles.len()));
         for row in rows.iter().filter(|row| group.iter().any(|column| applies(row, *column))) {
             let mut cells: Vec<_> = group.iter().map(|column| cell(results, row, *column)).collect();
             if crash {
-                let numbers = results.crashes(row.name).map(|all| [all.orphans, all.lost, all.twice, all.given_up]);
-                cells.extend(numbers.map_or([const { String::new() }; 4], |all| all.map(|number| number.to_string())));
+                let numbers = results.crashes(row.name);
+                let numbers = numbers.map(|all| [all.orphans, all.lost, all.vanished, all.twice, all.given_up]);
+                cells.extend(numbers.map_or([const { String::new() }; 5], |all| all.map(|number| number.to_string())));
+                cells.push(stale_ends(results, row));
             }
             let _ = writeln!(text, "| {} | {} | {} |", row.name, flushed(row), cells.join(" | "));
         }
@@ -49,6 +51,18 @@ pub fn tables(results: &Results, rows: &[Row]) -> String {
     text
 }
 
+/// Whether the store accepts the end of a claim that was replaced.
+fn stale_ends(results: &Results, row: &Row) -> String {
+    let found = results.stale_ends.iter().find(|ends| ends.row == row.name);
+    let text = match found.map(|ends| (ends.from_other_worker, ends.from_same_worker)) {
+        None => "–",
+        Some((false, false)) => "refused",
+        Some((false, true)) => "**accepted** from a worker of the same name",
+        Some((true, _)) => "**accepted**",
+    };
+    text.to_owned()
+}
+
 fn flushed(row: &Row) -> &'static str {
     match row.flush {
         Flush::Each => "yes",
@@ -56,7 +70,7 @@ fn flushed(row: &Row) -> &'static str {
     }
 }
 
-/// Median, spread and the ratio to ours.
+/// Median, spread and the ratio to the reference row.
 fn cell(results: &Results, row: &Row, column: Column) -> String {
     if !applies(row, column) {
         return "–".to_owned();
@@ -94,19 +108,19 @@ fn cell(results: &Results, row: &Row, column: Column) -> String {
     text + mark
 }
 
-/// What a reader must know of a run besides its number.
+/// Remarks on a run that its number does not show.
 fn remarks(column: Column, measured: &Measured) -> Vec<String> {
     let Measured { tasks, done, runs, given_up, .. } = *measured;
     let mut remarks = Vec::new();
     if measured.crash.is_some() {
-        // These have columns of their own.
+        // A crash has columns for its remarks.
         return remarks;
     }
     if done < tasks {
-        remarks.push(format!("{done} of {tasks} tasks when the time was over"));
+        remarks.push(format!("{done} of {tasks} tasks when the run stopped"));
     }
     if column.is_drain() && runs > tasks {
-        remarks.push(format!("{runs} bodies ran for {tasks} tasks"));
+        remarks.push(format!("{runs} handlers ran for {tasks} tasks"));
     }
     if given_up > 0 {
         remarks.push(format!("{given_up} tasks were given up"));
@@ -118,35 +132,35 @@ fn notes(results: &Results, rows: &[Row]) -> Vec<String> {
     let mut notes = Vec::new();
     for row in rows {
         for column in Column::ALL {
-            let mut said: Vec<String> = Vec::new();
+            let mut remarked: Vec<String> = Vec::new();
             for sample in results.cell(row.name, column) {
                 match &sample.outcome {
-                    // The last run stands for all: the numbers differ a little from run to run.
+                    // Only the last run is noted: the numbers differ a little from run to run.
                     Outcome::Measured(measured) if !remarks(column, measured).is_empty() => {
-                        said = remarks(column, measured);
+                        remarked = remarks(column, measured);
                     }
-                    Outcome::Failed(error) if !said.contains(error) => said.push(error.clone()),
+                    Outcome::Failed(error) if !remarked.contains(error) => remarked.push(error.clone()),
                     _ => {}
                 }
             }
             let what = column.name();
             if let Some((peer, _)) = results.not_built.iter().find(|(peer, _)| peer == row.peer) {
-                said.retain(|error| !error.starts_with("does not build"));
+                remarked.retain(|error| !error.starts_with("does not build"));
                 let error = results.not_built.iter().find(|(other, _)| other == peer).map(|(_, error)| error.as_str());
                 let note = format!("{peer} does not build: {}", error.unwrap_or_default());
                 if !notes.contains(&note) {
                     notes.push(note);
                 }
             }
-            if !said.is_empty() {
-                notes.push(format!("{}, {what}: {}.", row.name, said.join("; ")));
+            if !remarked.is_empty() {
+                notes.push(format!("{}, {what}: {}.", row.name, remarked.join("; ")));
             }
         }
     }
     notes
 }
 
-/// What each setting does, and the flushes that were counted.
+/// The table of the settings and their counted flushes.
 pub fn durability(results: &Results, rows: &[Row]) -> String {
     let mut text =
         String::from("| | what it does | submit | drain, 1 worker | drain, 64 workers |\n|---|---|---:|---:|---:|\n");
@@ -161,7 +175,7 @@ pub fn durability(results: &Results, rows: &[Row]) -> String {
     text
 }
 
-/// With a comma for thousands, and as many digits as mean something.
+/// Formats a number with a comma for thousands and three significant digits.
 pub fn number(value: f64) -> String {
     if value < 10.0 {
         return format!("{value:.2}");
@@ -180,7 +194,7 @@ pub fn number(value: f64) -> String {
     text
 }
 
-/// A ratio.
+/// Formats a ratio.
 pub fn factor(value: f64) -> String {
     if value < 10.0 { format!("{value:.2}") } else { format!("{value:.0}") }
 }
@@ -201,7 +215,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Whether a row is one to compare ours with.
-pub fn is_rival(row: &Row) -> bool {
-    matches!(row.side, Side::Peer | Side::Hand)
+/// Whether this tracker is compared with the row.
+pub fn is_compared(row: &Row) -> bool {
+    matches!(row.side, Side::Peer | Side::HandWritten)
 }

@@ -5,7 +5,7 @@
 use std::{fmt, ops::Range, path::PathBuf, sync::Arc, time::Duration};
 
 use effectum::{Job, JobRunner, RunningJob, Worker};
-use peer_protocol::{Args, Bodies, Counts, Error, PAYLOAD, Queue};
+use peer_protocol::{Args, Counts, Error, Handlers, PAYLOAD, Queue};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -17,7 +17,7 @@ struct Effectum {
 }
 
 #[derive(Clone)]
-struct Context(Arc<Bodies>);
+struct Context(Arc<Handlers>);
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -25,7 +25,7 @@ impl fmt::Debug for Context {
     }
 }
 
-async fn body(job: RunningJob, context: Context) -> Result<(), Error> {
+async fn handler(job: RunningJob, context: Context) -> Result<(), Error> {
     let task: Value = job.json_payload()?;
     context.0.run_async(task["number"].as_u64().unwrap_or(u64::MAX)).await;
     Ok(())
@@ -60,11 +60,11 @@ impl Queue for Effectum {
         Ok(true)
     }
 
-    fn start(&self, workers: usize, bodies: &Arc<Bodies>) -> Result<Self::Workers, Error> {
-        let runner = JobRunner::builder("job", body).build();
+    fn start(&self, workers: usize, handlers: &Arc<Handlers>) -> Result<Self::Workers, Error> {
+        let runner = JobRunner::builder("job", handler).build();
         let most: u16 = workers.try_into()?;
         // It fetches anew when half its slots are free: faster than at every free one.
-        let builder = Worker::builder(&self.queue, Context(bodies.clone())).jobs([runner]);
+        let builder = Worker::builder(&self.queue, Context(handlers.clone())).jobs([runner]);
         let builder = builder.max_concurrency(most).min_concurrency(most.div_ceil(2));
         Ok(self.runtime.block_on(builder.build())?)
     }

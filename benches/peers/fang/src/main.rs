@@ -1,5 +1,5 @@
 //! fang with `asynk-sqlite`. One variant: as the library opens its file (no WAL), tasks kept when they end, so that
-//! their status can be counted, and workers that look again after 10 ms instead of 5 s.
+//! their status can be counted, and workers that poll after 10 ms instead of 5 s.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -13,11 +13,11 @@ use fang::{
     serde::{Deserialize, Serialize},
     typetag,
 };
-use peer_protocol::{Args, Bodies, Counts, Error, PAYLOAD, Queue};
+use peer_protocol::{Args, Counts, Error, Handlers, PAYLOAD, Queue};
 use sqlx::SqlitePool;
 use tokio::runtime::Runtime;
 
-/// The library's own migration for SQLite, whose feature would bring in diesel and a second SQLite.
+/// A copy of the library's migration for SQLite, whose feature would add diesel and a second SQLite.
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS fang_tasks (
         id BLOB NOT NULL PRIMARY KEY, metadata TEXT NOT NULL, error_message TEXT,
@@ -31,8 +31,8 @@ const SCHEMA: &str = "
     CREATE INDEX IF NOT EXISTS fang_tasks_scheduled_at_index ON fang_tasks(scheduled_at);
     CREATE INDEX IF NOT EXISTS fang_tasks_uniq_hash ON fang_tasks(uniq_hash);";
 
-/// A task is found by its type alone: what it works with must be global.
-static BODIES: OnceLock<Arc<Bodies>> = OnceLock::new();
+/// The library calls a task with no context but its type, so the handlers are global.
+static HANDLERS: OnceLock<Arc<Handlers>> = OnceLock::new();
 
 #[derive(Serialize, Deserialize)]
 #[serde(crate = "fang::serde")]
@@ -45,8 +45,8 @@ struct Job {
 #[async_trait]
 impl AsyncRunnable for Job {
     async fn run(&self, _: &dyn AsyncQueueable) -> Result<(), FangError> {
-        if let Some(bodies) = BODIES.get() {
-            bodies.clone().run_async(self.number).await;
+        if let Some(handlers) = HANDLERS.get() {
+            handlers.clone().run_async(self.number).await;
         }
         Ok(())
     }
@@ -85,8 +85,8 @@ impl Queue for Fang {
         Ok(false)
     }
 
-    fn start(&self, workers: usize, bodies: &Arc<Bodies>) -> Result<Self::Workers, Error> {
-        let _ = BODIES.set(bodies.clone());
+    fn start(&self, workers: usize, handlers: &Arc<Handlers>) -> Result<Self::Workers, Error> {
+        let _ = HANDLERS.set(handlers.clone());
         let moment = Duration::from_millis(10);
         let sleep = SleepParams::builder()
             .sleep_period(moment)

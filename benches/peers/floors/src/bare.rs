@@ -1,3 +1,5 @@
+//! Raw redb transactions that write the rows of this tracker.
+
 use std::{
     ops::{Bound, Range},
     path::Path,
@@ -11,23 +13,23 @@ use crate::Floor;
 // The tables that this tracker writes for a plain task, with keys and values as long as its own (docs/format.md).
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const HEADERS: TableDefinition<&[u8; 12], &[u8]> = TableDefinition::new("headers");
-const BODIES: TableDefinition<&[u8; 12], &[u8]> = TableDefinition::new("bodies");
+const PAYLOADS: TableDefinition<&[u8; 12], &[u8]> = TableDefinition::new("payloads");
 const IDS: TableDefinition<&[u8], u64> = TableDefinition::new("ids");
-const LINE: TableDefinition<&[u8; 25], ()> = TableDefinition::new("line");
+const CLAIM_ORDER: TableDefinition<&[u8; 25], ()> = TableDefinition::new("claim_order");
 const UPDATED: TableDefinition<&[u8; 24], ()> = TableDefinition::new("updated");
 const COUNTS: TableDefinition<&[u8; 8], u64> = TableDefinition::new("counts");
 
 const WAITING: [u8; 43] = [0x11; 43];
 const LEASED: [u8; 133] = [0x22; 133];
 const ENDED: [u8; 95] = [0x33; 95];
-const PULSE: [u8; 55] = [0x44; 55];
+const FILE_STATE: [u8; 55] = [0x44; 55];
 
 /// Codes of the statuses, as in the tracker's peer.
 const PENDING: i32 = 10;
 const RUNNING: i32 = 20;
 const SUCCEEDED: i32 = 40;
 
-/// redb and nothing else.
+/// A redb database with the tables of this tracker.
 pub struct Bare(Database);
 
 impl Bare {
@@ -42,8 +44,8 @@ fn task(number: u64) -> [u8; 12] {
     key
 }
 
-/// Kind, code, rank, a time that grows with the number, the number.
-fn line(code: i32, number: u64) -> [u8; 25] {
+/// The key of a row in claim order: kind, status code, priority, a time that grows with the number, and the number.
+fn claim_key(code: i32, number: u64) -> [u8; 25] {
     let mut key = [0; 25];
     key[4..8].copy_from_slice(&code.to_be_bytes());
     key[9..17].copy_from_slice(&number.to_be_bytes());
@@ -65,19 +67,19 @@ fn count(code: i32) -> [u8; 8] {
     key
 }
 
-fn body(number: u64) -> Vec<u8> {
-    let mut body = format!("{number:012}{:036}", number).into_bytes();
-    body.extend_from_slice(PAYLOAD.as_bytes());
-    body
+fn payload(number: u64) -> Vec<u8> {
+    let mut payload = format!("{number:012}{:036}", number).into_bytes();
+    payload.extend_from_slice(PAYLOAD.as_bytes());
+    payload
 }
 
-/// What one task puts into the tables.
+/// The rows of one task.
 struct Row {
     number: u64,
     task: [u8; 12],
     id: String,
-    body: Vec<u8>,
-    line: [u8; 25],
+    payload: Vec<u8>,
+    claim_key: [u8; 25],
     updated: [u8; 24],
 }
 
@@ -87,14 +89,14 @@ impl Row {
             number,
             task: task(number),
             id: format!("kinds{number:012}"),
-            body: body(number),
-            line: line(PENDING, number),
+            payload: payload(number),
+            claim_key: claim_key(PENDING, number),
             updated: updated(PENDING, number),
         }
     }
 }
 
-/// Appends sorted rows by redb's cursor: whole pages at a time.
+/// Appends sorted rows by redb's cursor, which writes full pages.
 fn fill<'e, K: Key + 'static, V: Value + 'static>(
     table: &mut Table<'_, K, V>,
     rows: impl Iterator<Item = (K::SelfType<'e>, V::SelfType<'e>)> + Clone,
@@ -112,48 +114,48 @@ impl Floor for Bare {
         let transaction = self.0.begin_write()?;
         {
             let mut headers = transaction.open_table(HEADERS)?;
-            let mut bodies = transaction.open_table(BODIES)?;
+            let mut payloads = transaction.open_table(PAYLOADS)?;
             let mut ids = transaction.open_table(IDS)?;
-            let mut lines = transaction.open_table(LINE)?;
+            let mut claim_order = transaction.open_table(CLAIM_ORDER)?;
             let mut changes = transaction.open_table(UPDATED)?;
             let rows: Vec<_> = numbers.clone().map(Row::new).collect();
             fill(&mut ids, rows.iter().map(|row| (row.id.as_bytes(), row.number)))?;
             fill(&mut headers, rows.iter().map(|row| (&row.task, WAITING.as_slice())))?;
-            fill(&mut bodies, rows.iter().map(|row| (&row.task, row.body.as_slice())))?;
-            fill(&mut lines, rows.iter().map(|row| (&row.line, ())))?;
+            fill(&mut payloads, rows.iter().map(|row| (&row.task, row.payload.as_slice())))?;
+            fill(&mut claim_order, rows.iter().map(|row| (&row.claim_key, ())))?;
             fill(&mut changes, rows.iter().map(|row| (&row.updated, ())))?;
             transaction.open_table(COUNTS)?.insert(&count(PENDING), numbers.end)?;
-            transaction.open_table(META)?.insert("pulse", PULSE.as_slice())?;
+            transaction.open_table(META)?.insert("file_state", FILE_STATE.as_slice())?;
         }
         transaction.commit()?;
         Ok(())
     }
 
-    fn turn(&self, ended: Range<u64>, begun: Range<u64>) -> Result<(), Error> {
+    fn step(&self, ended: Range<u64>, begun: Range<u64>) -> Result<(), Error> {
         let transaction = self.0.begin_write()?;
         {
             let mut headers = transaction.open_table(HEADERS)?;
-            let mut lines = transaction.open_table(LINE)?;
+            let mut claim_order = transaction.open_table(CLAIM_ORDER)?;
             let mut changes = transaction.open_table(UPDATED)?;
             for number in ended.clone() {
                 headers.insert(&task(number), ENDED.as_slice())?;
-                lines.remove(&line(RUNNING, number))?;
-                lines.insert(&line(SUCCEEDED, number), ())?;
+                claim_order.remove(&claim_key(RUNNING, number))?;
+                claim_order.insert(&claim_key(SUCCEEDED, number), ())?;
             }
-            let bodies = transaction.open_table(BODIES)?;
+            let payloads = transaction.open_table(PAYLOADS)?;
             for number in begun.clone() {
                 headers.insert(&task(number), LEASED.as_slice())?;
-                lines.remove(&line(PENDING, number))?;
-                lines.insert(&line(RUNNING, number), ())?;
+                claim_order.remove(&claim_key(PENDING, number))?;
+                claim_order.insert(&claim_key(RUNNING, number), ())?;
                 changes.remove(&updated(PENDING, number))?;
-                let body = tracker_core::redb_store::redb::ReadableTable::get(&bodies, &task(number))?;
-                std::hint::black_box(body.map(|body| body.value().len()));
+                let payload = tracker_core::redb_store::redb::ReadableTable::get(&payloads, &task(number))?;
+                std::hint::black_box(payload.map(|payload| payload.value().len()));
             }
             let mut counts = transaction.open_table(COUNTS)?;
             for code in [PENDING, RUNNING, SUCCEEDED] {
                 counts.insert(&count(code), begun.end)?;
             }
-            transaction.open_table(META)?.insert("pulse", PULSE.as_slice())?;
+            transaction.open_table(META)?.insert("file_state", FILE_STATE.as_slice())?;
         }
         transaction.commit()?;
         Ok(())

@@ -1,3 +1,5 @@
+//! A write and a flush.
+
 use std::{
     fs::{File, OpenOptions},
     ops::Range,
@@ -11,7 +13,7 @@ use crate::Floor;
 
 const PAGE: [u8; 4096] = [0x55; 4096];
 
-/// One page overwritten and flushed for each commit.
+/// A file whose first page is overwritten and flushed by each commit.
 pub struct Flush(File);
 
 impl Flush {
@@ -39,7 +41,7 @@ impl Floor for Flush {
         self.commit()
     }
 
-    fn turn(&self, _: Range<u64>, _: Range<u64>) -> Result<(), Error> {
+    fn step(&self, _: Range<u64>, _: Range<u64>) -> Result<(), Error> {
         self.commit()
     }
 }

@@ -1,5 +1,5 @@
-//! What lies below any tracker: variant `redb`, transactions that write the bytes this tracker writes and decide
-//! nothing; variant `fdatasync`, a write and a flush. W workers are batches of W tasks in one commit.
+//! Lower bounds for any tracker. Variant `redb`: transactions that write the rows of this tracker and decide nothing.
+//! Variant `fdatasync`: a write and a flush. W workers are batches of W tasks in one commit.
 #![forbid(unsafe_code)]
 
 mod bare;
@@ -16,14 +16,14 @@ use std::{
 
 use bare::Bare;
 use flush::Flush;
-use peer_protocol::{Args, Bodies, Counts, Error, Queue};
+use peer_protocol::{Args, Counts, Error, Handlers, Queue};
 
-/// A store that takes tasks and moves batches of them.
+/// A store that submits tasks and moves batches of them from status to status.
 trait Floor: Send + Sync {
     fn submit(&self, numbers: Range<u64>) -> Result<(), Error>;
 
-    /// One commit: these end, those begin.
-    fn turn(&self, ended: Range<u64>, begun: Range<u64>) -> Result<(), Error>;
+    /// Ends some tasks and begins others, in one commit.
+    fn step(&self, ended: Range<u64>, begun: Range<u64>) -> Result<(), Error>;
 }
 
 struct Floors {
@@ -52,19 +52,19 @@ impl Queue for Floors {
         Ok(true)
     }
 
-    fn start(&self, workers: usize, bodies: &Arc<Bodies>) -> Result<Self::Workers, Error> {
-        let (floor, bodies, ended) = (self.floor.clone(), bodies.clone(), self.ended.clone());
+    fn start(&self, workers: usize, handlers: &Arc<Handlers>) -> Result<Self::Workers, Error> {
+        let (floor, handlers, ended) = (self.floor.clone(), handlers.clone(), self.ended.clone());
         let (tasks, batch) = (self.tasks, u64::try_from(workers)?);
         Ok(thread::spawn(move || {
             let mut last = 0..0;
             loop {
                 let next = last.end..tasks.min(last.end + batch);
-                floor.turn(last.clone(), next.clone())?;
+                floor.step(last.clone(), next.clone())?;
                 ended.store(last.end, Ordering::Release);
                 if next.is_empty() {
                     return Ok(());
                 }
-                next.clone().for_each(|number| bodies.run(number));
+                next.clone().for_each(|number| handlers.run(number));
                 last = next;
             }
         }))

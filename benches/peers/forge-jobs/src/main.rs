@@ -11,13 +11,13 @@ use forge_jobs::{
     DefaultRouter, EnqueueRequest, HandlerRegistry, JobCtx, JobHandler, JobOutcome, QueueHandle, QueueRuntime,
     storage::{SqliteStorage, Storage},
 };
-use peer_protocol::{Args, Bodies, Counts, Error, PAYLOAD, Queue};
+use peer_protocol::{Args, Counts, Error, Handlers, PAYLOAD, Queue};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 const QUEUE: &str = "default";
 
-struct Handler(Arc<Bodies>);
+struct Handler(Arc<Handlers>);
 
 #[async_trait]
 impl JobHandler for Handler {
@@ -67,11 +67,11 @@ impl Queue for Forge {
         Ok(true)
     }
 
-    fn start(&self, _: usize, bodies: &Arc<Bodies>) -> Result<Self::Workers, Error> {
-        let mut handlers = HandlerRegistry::new();
-        handlers.register(Handler(bodies.clone()));
+    fn start(&self, _: usize, handlers: &Arc<Handlers>) -> Result<Self::Workers, Error> {
+        let mut registry = HandlerRegistry::new();
+        registry.register(Handler(handlers.clone()));
         let runtime =
-            QueueRuntime::new(self.storage.clone(), handlers, Arc::new(DefaultRouter)).with_queues([QUEUE.to_owned()]);
+            QueueRuntime::new(self.storage.clone(), registry, Arc::new(DefaultRouter)).with_queues([QUEUE.to_owned()]);
         let handle = self.runtime.block_on(runtime.start())?;
         *self.handle.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
         Ok(())
@@ -83,7 +83,7 @@ impl Queue for Forge {
     }
 
     fn close(self, _: Option<Self::Workers>) -> Result<(), Error> {
-        // A new process opens after this one has ended: nothing of the pool must be written first.
+        // The next process opens after this one has ended, and the pool has nothing to write.
         Ok(())
     }
 }

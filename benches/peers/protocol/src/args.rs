@@ -1,20 +1,24 @@
+//! The command line of a peer.
+
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
-/// What a peer is asked for.
+/// The parsed command line.
 #[derive(Clone, Debug)]
 pub struct Args {
-    /// What to do.
+    /// The scenario to run.
     pub scenario: Scenario,
-    /// Which of the peer's configurations.
+    /// One of the peer's configurations.
     pub variant: String,
-    /// How many tasks.
+    /// Number of tasks.
     pub tasks: u64,
-    /// How many bodies at once.
+    /// Number of handlers that run at once.
     pub workers: usize,
-    /// How long a body takes.
-    pub body: Duration,
-    /// When to stop and report what was reached.
+    /// Duration of a handler.
+    pub handler: Duration,
+    /// The scenario stops after this time and reports what was reached.
     pub limit: Duration,
+    /// The scenario stops when nothing has changed for this time.
+    pub standstill: Duration,
     /// The folder of the queue's files.
     pub dir: PathBuf,
 }
@@ -22,23 +26,25 @@ pub struct Args {
 /// What a peer can be asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
-    /// Submit tasks one after the other.
+    /// Submits tasks one after the other.
     Submit,
-    /// Submit tasks by the call for many.
+    /// Submits tasks by the library's bulk call.
     Bulk,
-    /// Fill the queue by the fastest way there is, without a clock.
+    /// Fills the queue by the fastest call, without a clock.
     Fill,
-    /// Run what is in the queue until every status is terminal in the store.
+    /// Runs the tasks of the queue until every status is terminal in the store.
     Drain,
-    /// Submit one task to an idle worker, and again.
+    /// Submits one task to an idle worker, again and again.
     Latency,
-    /// Fill the queue and work on it until killed.
+    /// Fills the queue and runs its tasks until killed.
     Crash,
-    /// Open after a crash, and work until every status is terminal.
+    /// Opens the queue after a crash, and works until every status is terminal.
     Resume,
+    /// Ends a task by a claim that has expired and was replaced by another.
+    StaleEnd,
 }
 
-const NAMES: [(&str, Scenario); 7] = [
+const NAMES: [(&str, Scenario); 8] = [
     ("submit", Scenario::Submit),
     ("bulk", Scenario::Bulk),
     ("fill", Scenario::Fill),
@@ -46,6 +52,7 @@ const NAMES: [(&str, Scenario); 7] = [
     ("latency", Scenario::Latency),
     ("crash", Scenario::Crash),
     ("resume", Scenario::Resume),
+    ("stale-end", Scenario::StaleEnd),
 ];
 
 impl FromStr for Scenario {
@@ -53,7 +60,7 @@ impl FromStr for Scenario {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let found = NAMES.iter().find(|(name, _)| *name == text);
-        found.map(|(_, scenario)| *scenario).ok_or_else(|| format!("no scenario is called {text}"))
+        found.map(|(_, scenario)| *scenario).ok_or_else(|| format!("unknown scenario {text}"))
     }
 }
 
@@ -65,7 +72,7 @@ impl fmt::Display for Scenario {
 }
 
 impl Args {
-    /// Reads the command line without the program's name.
+    /// Parses the command line without the program's name.
     pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
         let scenario = words.next().ok_or("usage: peer SCENARIO [--variant V] [--tasks N] [--workers W] …")?.parse()?;
         let mut args = Self {
@@ -73,28 +80,30 @@ impl Args {
             variant: String::new(),
             tasks: 1000,
             workers: 1,
-            body: Duration::ZERO,
+            handler: Duration::ZERO,
             limit: Duration::from_secs(60),
+            standstill: Duration::from_secs(60),
             dir: PathBuf::from("."),
         };
-        while let Some(word) = words.next() {
-            let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
-            match word.as_str() {
+        while let Some(option) = words.next() {
+            let value = words.next().ok_or_else(|| format!("{option} needs a value"))?;
+            match option.as_str() {
                 "--variant" => args.variant = value,
-                "--tasks" => args.tasks = number(&word, &value)?,
-                "--workers" => args.workers = number(&word, &value)?,
-                "--body-us" => args.body = Duration::from_micros(number(&word, &value)?),
-                "--seconds" => args.limit = Duration::from_secs(number(&word, &value)?),
+                "--tasks" => args.tasks = number(&option, &value)?,
+                "--workers" => args.workers = number(&option, &value)?,
+                "--handler-us" => args.handler = Duration::from_micros(number(&option, &value)?),
+                "--seconds" => args.limit = Duration::from_secs(number(&option, &value)?),
+                "--standstill-seconds" => args.standstill = Duration::from_secs(number(&option, &value)?),
                 "--dir" => args.dir = PathBuf::from(value),
-                _ => return Err(format!("no option is called {word}")),
+                _ => return Err(format!("unknown option {option}")),
             }
         }
         Ok(args)
     }
 }
 
-fn number<N: FromStr>(word: &str, value: &str) -> Result<N, String> {
-    value.parse().map_err(|_| format!("{word} needs a number, not {value}"))
+fn number<N: FromStr>(option: &str, value: &str) -> Result<N, String> {
+    value.parse().map_err(|_| format!("{option} needs a number, not {value}"))
 }
 
 #[cfg(test)]
@@ -106,14 +115,14 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_read() {
-        let args = parse("drain --variant wal --tasks 5000 --workers 8 --body-us 1000 --dir /tmp/x").unwrap();
+    fn command_line_is_parsed() {
+        let args = parse("drain --variant wal --tasks 5000 --workers 8 --handler-us 1000 --dir /tmp/x").unwrap();
         assert_eq!((args.scenario, args.variant.as_str(), args.tasks), (Scenario::Drain, "wal", 5000));
-        assert_eq!((args.workers, args.body, args.dir), (8, Duration::from_millis(1), PathBuf::from("/tmp/x")));
+        assert_eq!((args.workers, args.handler, args.dir), (8, Duration::from_millis(1), PathBuf::from("/tmp/x")));
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn error_names_the_wrong_word() {
         assert!(parse("swim").unwrap_err().contains("swim"));
         assert!(parse("drain --tasks many").unwrap_err().contains("--tasks needs a number, not many"));
         assert!(parse("drain --speed 9").unwrap_err().contains("--speed"));

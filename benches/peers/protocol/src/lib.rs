@@ -1,20 +1,22 @@
-//! What every peer speaks: `peer SCENARIO --variant V --tasks N --workers W --body-us B --seconds S --dir D` runs one
-//! scenario on the queue in the folder D and prints one line of JSON.
+//! The interface between the driver and a peer: `peer SCENARIO --variant V --tasks N --workers W --handler-us H --seconds S
+//! --dir D` runs one scenario on the queue in the folder D and prints one line of JSON.
 //!
-//! A peer implements [`Queue`] on its library and calls [`run`]. The scenarios, the clocks and the counting are here,
-//! so that they are the same for all.
+//! A peer implements [`Queue`] on its library and calls [`run`]. Scenarios, clocks and counting are the same for all
+//! peers.
 #![forbid(unsafe_code)]
 
 mod args;
-mod bodies;
-mod diary;
+mod handler_log;
+mod handler_pool;
+mod handlers;
 mod report;
 mod scenarios;
 
 use std::{error::Error as StdError, ops::Range, sync::Arc};
 
 pub use args::{Args, Scenario};
-pub use bodies::Bodies;
+pub use handler_pool::HandlerPool;
+pub use handlers::Handlers;
 pub use report::Report;
 
 /// Any error of any library.
@@ -26,42 +28,57 @@ pub const PAYLOAD: &str = concat!(
     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 );
 
-/// How many tasks stand where, as the store says.
+/// Numbers of ended tasks, as the store reports them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Ended well.
+    /// Ended with success.
     pub succeeded: u64,
     /// Ended for good without success.
     pub given_up: u64,
 }
 
 impl Counts {
-    /// Ended either way.
+    /// All ended tasks.
     #[must_use]
     pub fn terminal(&self) -> u64 {
         self.succeeded + self.given_up
+    }
+
+    /// The counts of a store that deletes a task when it succeeds: `submitted` tasks, of which `remaining` are neither
+    /// deleted nor given up.
+    #[must_use]
+    pub fn of_deleting_store(submitted: u64, remaining: u64, given_up: u64) -> Self {
+        Self { succeeded: submitted.saturating_sub(remaining + given_up), given_up }
     }
 }
 
 /// One job queue under test. Calls block; a peer of an async library holds its runtime.
 pub trait Queue: Sized {
-    /// What keeps the workers running until it is dropped or the process ends.
+    /// Keeps the workers running until it is dropped or the process ends.
     type Workers;
 
-    /// Opens the queue in `args.dir`, and creates it where there is none.
+    /// Opens the queue in `args.dir`, and creates it if there is none.
     fn open(args: &Args) -> Result<Self, Error>;
 
-    /// Puts one task in; it is as durable as the variant makes it when this returns.
+    /// Submits one task. It is as durable as the variant makes it when this returns.
     fn submit(&self, number: u64) -> Result<(), Error>;
 
-    /// Puts many in by the library's call for that. `false` if it has none.
+    /// Submits tasks by the library's bulk call. Returns `false` if it has none.
     fn submit_all(&self, numbers: Range<u64>) -> Result<bool, Error>;
 
-    /// Starts `workers` workers. Each body is one call of [`Bodies::run`], or of `run_async`.
-    fn start(&self, workers: usize, bodies: &Arc<Bodies>) -> Result<Self::Workers, Error>;
+    /// Starts `workers` workers. Each handler is one call of [`Handlers::run`] or [`Handlers::run_async`].
+    fn start(&self, workers: usize, handlers: &Arc<Handlers>) -> Result<Self::Workers, Error>;
 
-    /// What the store says now.
+    /// Reads the counts from the store.
     fn counts(&self) -> Result<Counts, Error>;
+
+    /// Claims a task, lets the lease expire, claims the task again, and ends it by the first claim. Returns whether the
+    /// store accepted that end, or `None` if the library has no such calls. With `same_worker`, both claims name the same
+    /// worker.
+    fn end_stale_claim(&self, same_worker: bool) -> Result<Option<bool>, Error> {
+        let _ = same_worker;
+        Ok(None)
+    }
 
     /// Stops the workers and closes the queue, so that its file can be copied.
     fn close(self, workers: Option<Self::Workers>) -> Result<(), Error>;
@@ -79,7 +96,7 @@ pub fn run<Q: Queue>() -> std::process::ExitCode {
     match scenarios::run::<Q>(&args) {
         Ok(report) => {
             println!("{report}");
-            // Threads that a library left behind must not hold the process.
+            // A library's leftover threads must not keep the process running.
             std::process::exit(0)
         }
         Err(error) => {

@@ -1,15 +1,17 @@
+//! The scenarios: what a peer does for one run, and the clock around it.
+
 use std::{
     sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
-use crate::{Args, Bodies, Error, Queue, Report, Scenario, diary::Diary};
+use crate::{Args, Counts, Error, Handlers, Queue, Report, Scenario, handler_log::HandlerLog, handlers::Standstill};
 
-/// Tasks whose bodies hang when the process is about to be killed.
+/// Tasks whose handlers hang before the process is killed.
 const HANGING: std::ops::Range<u64> = 20..24;
 
-/// How many tasks go into one call for many.
+/// Number of tasks in one bulk call.
 const BATCH: u64 = 10_000;
 
 pub(crate) fn run<Q: Queue>(args: &Args) -> Result<Report, Error> {
@@ -21,6 +23,7 @@ pub(crate) fn run<Q: Queue>(args: &Args) -> Result<Report, Error> {
         Scenario::Latency => latency::<Q>(args),
         Scenario::Crash => crash::<Q>(args),
         Scenario::Resume => resume::<Q>(args),
+        Scenario::StaleEnd => stale_end::<Q>(args),
     }
 }
 
@@ -61,13 +64,13 @@ fn submit_many<Q: Queue>(queue: &Q, tasks: u64, deadline: Instant) -> Result<(u6
 fn fill<Q: Queue>(args: &Args) -> Result<Report, Error> {
     let queue = Q::open(args)?;
     let begun = Instant::now();
-    let done = put(&queue, args.tasks, begun + args.limit)?;
+    let done = submit_fastest(&queue, args.tasks, begun + args.limit)?;
     queue.close(None)?;
     Ok(Report { tasks: args.tasks, done, time: begun.elapsed(), ..Report::default() })
 }
 
-/// By the call for many, or one by one where there is none.
-fn put<Q: Queue>(queue: &Q, tasks: u64, deadline: Instant) -> Result<u64, Error> {
+/// Submits by the bulk call, or one by one if there is none. Returns the number of submitted tasks.
+fn submit_fastest<Q: Queue>(queue: &Q, tasks: u64, deadline: Instant) -> Result<u64, Error> {
     let (mut done, supported) = submit_many(queue, tasks, deadline)?;
     while !supported && done < tasks && Instant::now() < deadline {
         queue.submit(done)?;
@@ -78,43 +81,53 @@ fn put<Q: Queue>(queue: &Q, tasks: u64, deadline: Instant) -> Result<u64, Error>
 
 fn drain<Q: Queue>(args: &Args) -> Result<Report, Error> {
     let queue = Q::open(args)?;
-    let bodies = Arc::new(Bodies::new(args.body, args.tasks, None));
+    let handlers = Arc::new(Handlers::new(args.handler, args.tasks, None));
     let begun = Instant::now();
-    let workers = queue.start(args.workers, &bodies)?;
-    bodies.wait_for(args.tasks, begun + args.limit);
-    let bodies_time = begun.elapsed();
-    let counts = settle(&queue, args.tasks, begun + args.limit)?;
+    let deadline = begun + args.limit;
+    let workers = queue.start(args.workers, &handlers)?;
+    handlers.wait_for(args.tasks, deadline, Standstill::new(args.standstill));
+    let handlers_time = begun.elapsed();
+    let counts = wait_for_counts(&queue, args, deadline, Duration::from_millis(1), || 0)?;
     let time = begun.elapsed();
-    let runs = bodies.runs();
+    let runs = handlers.runs();
     queue.close(Some(workers))?;
     Ok(Report {
         tasks: args.tasks,
         done: counts.terminal(),
         time,
-        bodies_time: Some(bodies_time),
+        handlers_time: Some(handlers_time),
         runs,
         given_up: counts.given_up,
         ..Report::default()
     })
 }
 
-/// Looks until every status is terminal, or until the deadline.
-fn settle<Q: Queue>(queue: &Q, tasks: u64, deadline: Instant) -> Result<crate::Counts, Error> {
+/// Reads the counts until every status is terminal, until the deadline, or until neither the counts nor `runs` change any
+/// more.
+fn wait_for_counts<Q: Queue>(
+    queue: &Q,
+    args: &Args,
+    deadline: Instant,
+    interval: Duration,
+    runs: impl Fn() -> u64,
+) -> Result<Counts, Error> {
+    let mut standstill = Standstill::new(args.standstill);
     loop {
         let counts = queue.counts()?;
-        if counts.terminal() >= tasks || Instant::now() >= deadline {
+        let progress = counts.terminal() + runs();
+        if counts.terminal() >= args.tasks || Instant::now() >= deadline || standstill.reached(progress) {
             return Ok(counts);
         }
-        thread::sleep(Duration::from_millis(1));
+        thread::sleep(interval);
     }
 }
 
 fn latency<Q: Queue>(args: &Args) -> Result<Report, Error> {
-    // Long enough for a library to have stored the last end and to idle, and odd to its polling.
+    // Long enough for a library to store the last end and to become idle, and no multiple of its polling interval.
     const PAUSE: Duration = Duration::from_millis(23);
     let queue = Q::open(args)?;
-    let bodies = Arc::new(Bodies::new(args.body, args.tasks, None));
-    let workers = queue.start(args.workers, &bodies)?;
+    let handlers = Arc::new(Handlers::new(args.handler, args.tasks, None));
+    let workers = queue.start(args.workers, &handlers)?;
     thread::sleep(Duration::from_millis(300));
     let begun = Instant::now();
     let deadline = begun + args.limit;
@@ -122,7 +135,7 @@ fn latency<Q: Queue>(args: &Args) -> Result<Report, Error> {
     for number in 0..args.tasks {
         let submitted = Instant::now();
         queue.submit(number)?;
-        let Some(started) = bodies.wait_for_begin(number, deadline) else { break };
+        let Some(started) = handlers.wait_for_begin(number, deadline) else { break };
         latencies.push(started.saturating_duration_since(submitted));
         thread::sleep(PAUSE);
     }
@@ -132,32 +145,28 @@ fn latency<Q: Queue>(args: &Args) -> Result<Report, Error> {
     Ok(Report { tasks: args.tasks, done, time, latencies, ..Report::default() })
 }
 
-/// Works until the process is killed from outside.
+/// Works until the driver kills the process.
 fn crash<Q: Queue>(args: &Args) -> Result<Report, Error> {
-    let diary = Diary::create(&args.dir, "before.log", HANGING)?;
+    let log = HandlerLog::create(&args.dir, "before.log", HANGING)?;
     let queue = Q::open(args)?;
-    put(&queue, args.tasks, Instant::now() + args.limit)?;
-    let bodies = Arc::new(Bodies::new(args.body, args.tasks, Some(diary)));
-    let _workers = queue.start(args.workers, &bodies)?;
+    submit_fastest(&queue, args.tasks, Instant::now() + args.limit)?;
+    let handlers = Arc::new(Handlers::new(args.handler, args.tasks, Some(log)));
+    let _workers = queue.start(args.workers, &handlers)?;
     thread::sleep(args.limit);
-    Err("nobody killed this process".into())
+    Err("the process was not killed in time".into())
 }
 
 fn resume<Q: Queue>(args: &Args) -> Result<Report, Error> {
-    let diary = Diary::create(&args.dir, "after.log", 0..0)?;
+    let log = HandlerLog::create(&args.dir, "after.log", 0..0)?;
     let begun = Instant::now();
     let queue = Q::open(args)?;
-    let bodies = Arc::new(Bodies::new(args.body, args.tasks, Some(diary)));
-    let workers = queue.start(args.workers, &bodies)?;
+    let handlers = Arc::new(Handlers::new(args.handler, args.tasks, Some(log)));
+    let workers = queue.start(args.workers, &handlers)?;
     let deadline = begun + args.limit;
-    let mut counts = queue.counts()?;
-    while counts.terminal() < args.tasks && Instant::now() < deadline {
-        thread::sleep(Duration::from_millis(20));
-        counts = queue.counts()?;
-    }
+    let counts = wait_for_counts(&queue, args, deadline, Duration::from_millis(20), || handlers.runs())?;
     let time = begun.elapsed();
-    let runs = bodies.runs();
-    // A stopped worker may wait for leases of the dead: the counts are known, so the process simply ends.
+    let runs = handlers.runs();
+    // Stopping a worker can take as long as the leases of the killed process, so the process ends without.
     std::mem::forget((queue, workers));
     Ok(Report {
         tasks: args.tasks,
@@ -167,4 +176,19 @@ fn resume<Q: Queue>(args: &Args) -> Result<Report, Error> {
         given_up: counts.given_up,
         ..Report::default()
     })
+}
+
+fn stale_end<Q: Queue>(args: &Args) -> Result<Report, Error> {
+    let queue = Q::open(args)?;
+    let begun = Instant::now();
+    let mut accepted = [None; 2];
+    for (number, accepted) in (0..).zip(&mut accepted) {
+        queue.submit(number)?;
+        *accepted = queue.end_stale_claim(number == 1)?;
+    }
+    let time = begun.elapsed();
+    // A lease that is left does not delay the end of the process.
+    std::mem::forget(queue);
+    let [Some(other), Some(same)] = accepted else { return Ok(Report { unsupported: true, ..Report::default() }) };
+    Ok(Report { tasks: 2, done: 2, time, stale_ends_accepted: Some([other, same]), ..Report::default() })
 }

@@ -1,4 +1,4 @@
-//! A queue written by hand on one SQLite table: WAL, one connection behind a lock, `UPDATE … RETURNING` to claim, one
+//! A hand-written queue on one SQLite table: WAL, one connection behind a lock, `UPDATE … RETURNING` to claim, one
 //! commit per claim and one per end. Variants: `full` and `normal`, after SQLite's `synchronous`.
 #![forbid(unsafe_code)]
 
@@ -12,14 +12,14 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use peer_protocol::{Args, Bodies, Counts, Error, PAYLOAD, Queue};
+use peer_protocol::{Args, Counts, Error, Handlers, PAYLOAD, Queue};
 use rusqlite::{Connection, OptionalExtension, params};
 
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS tasks (
         seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, payload TEXT NOT NULL, status INTEGER NOT NULL,
         attempts INTEGER NOT NULL DEFAULT 0, worker TEXT, created INTEGER NOT NULL, updated INTEGER NOT NULL);
-    CREATE INDEX IF NOT EXISTS line ON tasks (status, seq);
+    CREATE INDEX IF NOT EXISTS claim_order ON tasks (status, seq);
     UPDATE tasks SET status = 0 WHERE status = 1;";
 
 struct Shared {
@@ -28,14 +28,14 @@ struct Shared {
     stop: AtomicBool,
 }
 
-struct Hand(Arc<Shared>);
+struct SqliteTable(Arc<Shared>);
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn work(&self, worker: &str, bodies: &Bodies) -> Result<(), rusqlite::Error> {
+    fn work(&self, worker: &str, handlers: &Handlers) -> Result<(), rusqlite::Error> {
         while !self.stop.load(Ordering::Relaxed) {
             let connection = self.lock();
             let claimed = connection
@@ -53,7 +53,7 @@ impl Shared {
                 continue;
             };
             drop(connection);
-            bodies.run(id.parse().unwrap_or(u64::MAX));
+            handlers.run(id.parse().unwrap_or(u64::MAX));
             self.lock()
                 .prepare_cached(
                     "UPDATE tasks SET status = 2, updated = ?2 WHERE seq = ?1 AND status = 1 AND worker = ?3",
@@ -75,7 +75,7 @@ fn insert(connection: &Connection, number: u64) -> Result<(), rusqlite::Error> {
     Ok(())
 }
 
-impl Queue for Hand {
+impl Queue for SqliteTable {
     type Workers = Vec<JoinHandle<()>>;
 
     fn open(args: &Args) -> Result<Self, Error> {
@@ -105,11 +105,11 @@ impl Queue for Hand {
         Ok(true)
     }
 
-    fn start(&self, workers: usize, bodies: &Arc<Bodies>) -> Result<Self::Workers, Error> {
+    fn start(&self, workers: usize, handlers: &Arc<Handlers>) -> Result<Self::Workers, Error> {
         let spawn = |worker| {
-            let (shared, bodies) = (self.0.clone(), bodies.clone());
+            let (shared, handlers) = (self.0.clone(), handlers.clone());
             thread::spawn(move || {
-                if let Err(error) = shared.work(&format!("worker {worker}"), &bodies) {
+                if let Err(error) = shared.work(&format!("worker {worker}"), &handlers) {
                     eprintln!("{error}");
                 }
             })
@@ -135,5 +135,5 @@ impl Queue for Hand {
 }
 
 fn main() -> std::process::ExitCode {
-    peer_protocol::run::<Hand>()
+    peer_protocol::run::<SqliteTable>()
 }

@@ -1,11 +1,11 @@
 //! rustqueue on redb, each commit flushed. One variant. The library's own worker does one job at a time and sleeps half
-//! a second when there is none, so the peer uses its queue manager: `pull` W jobs, run them, `ack_batch` them. Where bodies
-//! hang until the kill, a batch would hang with them: there W loops pull and acknowledge one by one.
+//! a second without a job, so the peer uses its queue manager: it pulls W jobs, runs them and acknowledges them in one
+//! `ack_batch`. In the crash scenarios, where a hanging handler would hold a batch, W loops pull and acknowledge one by one.
 #![forbid(unsafe_code)]
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
-use peer_protocol::{Args, Bodies, Counts, Error, PAYLOAD, Queue, Scenario};
+use peer_protocol::{Args, Counts, Error, Handlers, PAYLOAD, Queue, Scenario};
 use rustqueue::{
     QueueManager,
     config::RetentionConfig,
@@ -20,7 +20,7 @@ use tokio::{runtime::Runtime, task::JoinSet};
 
 const QUEUE: &str = "jobs";
 
-struct Rust {
+struct RustQueue {
     runtime: Runtime,
     manager: Arc<QueueManager>,
     one_by_one: bool,
@@ -30,7 +30,7 @@ fn data(number: u64) -> Value {
     json!({ "number": number, "text": PAYLOAD })
 }
 
-async fn work(manager: &QueueManager, batch: u32, bodies: &Arc<Bodies>) -> Result<(), rustqueue::RustQueueError> {
+async fn work(manager: &QueueManager, batch: u32, handlers: &Arc<Handlers>) -> Result<(), rustqueue::RustQueueError> {
     loop {
         let jobs = manager.pull(QUEUE, batch).await?;
         if jobs.is_empty() {
@@ -41,14 +41,14 @@ async fn work(manager: &QueueManager, batch: u32, bodies: &Arc<Bodies>) -> Resul
         let mut running = JoinSet::new();
         for job in jobs {
             items.push(BatchAckItem { id: job.id, result: None });
-            running.spawn(bodies.clone().run_async(job.data["number"].as_u64().unwrap_or(u64::MAX)));
+            running.spawn(handlers.clone().run_async(job.data["number"].as_u64().unwrap_or(u64::MAX)));
         }
         running.join_all().await;
         manager.ack_batch(items).await?;
     }
 }
 
-impl Queue for Rust {
+impl Queue for RustQueue {
     type Workers = ();
 
     fn open(args: &Args) -> Result<Self, Error> {
@@ -69,15 +69,15 @@ impl Queue for Rust {
         Ok(true)
     }
 
-    fn start(&self, workers: usize, bodies: &Arc<Bodies>) -> Result<Self::Workers, Error> {
+    fn start(&self, workers: usize, handlers: &Arc<Handlers>) -> Result<Self::Workers, Error> {
         let (loops, batch) = if self.one_by_one { (workers, 1) } else { (1, u32::try_from(workers)?) };
         let _entered = self.runtime.enter();
-        // Its defaults: a look each second, 30 s without a heartbeat is a stall.
+        // Its defaults: a check each second, and a stall after 30 s without a heartbeat.
         let _housekeeping = start_scheduler(self.manager.clone(), 1000, 30_000, RetentionConfig::default());
         for _ in 0..loops {
-            let (manager, bodies) = (self.manager.clone(), bodies.clone());
+            let (manager, handlers) = (self.manager.clone(), handlers.clone());
             self.runtime.spawn(async move {
-                if let Err(error) = work(&manager, batch, &bodies).await {
+                if let Err(error) = work(&manager, batch, &handlers).await {
                     eprintln!("{error}");
                 }
             });
@@ -98,5 +98,5 @@ impl Queue for Rust {
 }
 
 fn main() -> std::process::ExitCode {
-    peer_protocol::run::<Rust>()
+    peer_protocol::run::<RustQueue>()
 }

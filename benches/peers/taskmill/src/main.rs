@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use peer_protocol::{Args, Bodies, Counts, Error, PAYLOAD, Queue};
+use peer_protocol::{Args, Counts, Error, Handlers, PAYLOAD, Queue};
 use serde::{Deserialize, Serialize};
 use taskmill::{
     Domain, DomainKey, DomainTaskContext, Scheduler, TaskError, TaskStore, TaskSubmission, TypedExecutor, TypedTask,
@@ -36,13 +36,13 @@ impl TypedTask for Task {
     }
 }
 
-/// The scheduler wants its executor when it is built: the bodies come when the workers start.
-struct Executor(Arc<OnceLock<Arc<Bodies>>>);
+/// The scheduler is built with its executor, before the workers start and the handlers are known.
+struct Executor(Arc<OnceLock<Arc<Handlers>>>);
 
 impl TypedExecutor<Task> for Executor {
     async fn execute<'a>(&'a self, task: Task, _: DomainTaskContext<'a, Jobs>) -> Result<(), TaskError> {
-        if let Some(bodies) = self.0.get() {
-            bodies.clone().run_async(task.number).await;
+        if let Some(handlers) = self.0.get() {
+            handlers.clone().run_async(task.number).await;
         }
         Ok(())
     }
@@ -52,7 +52,7 @@ struct Taskmill {
     runtime: Runtime,
     store: TaskStore,
     scheduler: Scheduler,
-    bodies: Arc<OnceLock<Arc<Bodies>>>,
+    handlers: Arc<OnceLock<Arc<Handlers>>>,
 }
 
 fn task(number: u64) -> Task {
@@ -64,20 +64,20 @@ impl Queue for Taskmill {
 
     fn open(args: &Args) -> Result<Self, Error> {
         let runtime = Runtime::new()?;
-        let bodies = Arc::new(OnceLock::new());
+        let handlers = Arc::new(OnceLock::new());
         let path = args.dir.join("tasks.db");
         let (store, scheduler) = runtime.block_on(async {
             let store = TaskStore::open(&path.display().to_string()).await?;
             let scheduler = Scheduler::builder()
                 .store(store.clone())
-                .domain(Domain::<Jobs>::new().task::<Task>(Executor(bodies.clone())))
+                .domain(Domain::<Jobs>::new().task::<Task>(Executor(handlers.clone())))
                 .max_concurrency(args.workers)
                 .poll_interval(Duration::from_millis(50))
                 .build()
                 .await?;
             Ok::<_, Error>((store, scheduler))
         })?;
-        Ok(Self { runtime, store, scheduler, bodies })
+        Ok(Self { runtime, store, scheduler, handlers })
     }
 
     fn submit(&self, number: u64) -> Result<(), Error> {
@@ -92,8 +92,8 @@ impl Queue for Taskmill {
         Ok(true)
     }
 
-    fn start(&self, _: usize, bodies: &Arc<Bodies>) -> Result<Self::Workers, Error> {
-        let _ = self.bodies.set(bodies.clone());
+    fn start(&self, _: usize, handlers: &Arc<Handlers>) -> Result<Self::Workers, Error> {
+        let _ = self.handlers.set(handlers.clone());
         let (scheduler, stop) = (self.scheduler.clone(), CancellationToken::new());
         let token = stop.clone();
         self.runtime.spawn(async move { scheduler.run(token).await });

@@ -1,16 +1,19 @@
-//! This tracker. Variants: `exclusive` and `readers`, after its sharing modes; each also with `-ahead`, whose worker works
-//! ahead by 64 tasks.
+//! This tracker. Variants: `readers` and `exclusive`, after its sharing modes; each also with `-prefetch`, whose worker claims
+//! up to 64 tasks in advance.
 #![forbid(unsafe_code)]
 
 use std::{
     ops::Range,
     sync::Arc,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
-use peer_protocol::{Args, Bodies, Counts, Error, PAYLOAD, Queue};
+use peer_protocol::{Args, Counts, Error, Handlers, PAYLOAD, Queue};
 use serde::{Deserialize, Serialize};
-use tracker_core::{Execution, TaskStatus, TrackedTask, Tracker, file::Sharing, worker::StopHandle};
+use tracker_core::{
+    ErrorKind, Execution, TaskStatus, TrackedTask, Tracker, execution::StartOptions, file::Sharing, worker::StopHandle,
+};
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -33,20 +36,20 @@ fn job(number: u64) -> Job {
     Job { id: format!("{number:012}"), text: PAYLOAD.to_owned() }
 }
 
-struct Ours {
+struct ThisTracker {
     tracker: Tracker,
-    ahead: usize,
+    prefetch: usize,
 }
 
-impl Queue for Ours {
+impl Queue for ThisTracker {
     type Workers = (StopHandle, JoinHandle<tracker_core::Result<()>>);
 
     fn open(args: &Args) -> Result<Self, Error> {
         let sharing = if args.variant.starts_with("readers") { Sharing::Readers } else { Sharing::Exclusive };
         let tracker = Tracker::options().sharing(sharing).open(args.dir.join("tasks.redb"))?;
         tracker.tasks::<Job>()?;
-        let ahead = if args.variant.ends_with("-ahead") { 64 } else { 0 };
-        Ok(Self { tracker, ahead })
+        let prefetch = if args.variant.ends_with("-prefetch") { 64 } else { 0 };
+        Ok(Self { tracker, prefetch })
     }
 
     fn submit(&self, number: u64) -> Result<(), Error> {
@@ -59,19 +62,36 @@ impl Queue for Ours {
         Ok(true)
     }
 
-    fn start(&self, workers: usize, bodies: &Arc<Bodies>) -> Result<Self::Workers, Error> {
-        let worker = self.tracker.tasks::<Job>()?.worker().threads(workers).prefetch(self.ahead).keep_running();
-        let (stop, bodies) = (worker.stop_handle(), bodies.clone());
-        let body = move |job: &mut Execution<Job>| {
-            bodies.run(job.id.parse().unwrap_or(u64::MAX));
+    fn start(&self, workers: usize, handlers: &Arc<Handlers>) -> Result<Self::Workers, Error> {
+        let worker = self.tracker.tasks::<Job>()?.worker().threads(workers).prefetch(self.prefetch).keep_running();
+        let (stop, handlers) = (worker.stop_handle(), handlers.clone());
+        let handler = move |job: &mut Execution<Job>| {
+            handlers.run(job.id.parse().unwrap_or(u64::MAX));
             Ok::<_, std::convert::Infallible>(())
         };
-        Ok((stop, thread::spawn(move || worker.run(body).map(drop))))
+        Ok((stop, thread::spawn(move || worker.run(handler).map(drop))))
     }
 
     fn counts(&self) -> Result<Counts, Error> {
         let counts = self.tracker.tasks::<Job>()?.counts()?;
         Ok(Counts { succeeded: counts.get(Status::Succeeded), given_up: counts.get(Status::Exhausted) })
+    }
+
+    fn end_stale_claim(&self, same_worker: bool) -> Result<Option<bool>, Error> {
+        let jobs = self.tracker.tasks::<Job>()?;
+        let short = StartOptions::default().lease(Duration::from_millis(50));
+        let mut first = jobs.worker_name("first").claim_with(&short)?.ok_or("no task to claim")?;
+        thread::sleep(Duration::from_millis(200));
+        let second = jobs.worker_name(if same_worker { "first" } else { "second" }).claim()?;
+        let second = second.ok_or("the expired lease was not replaced")?;
+        if second.id != first.id {
+            return Err("another task was claimed".into());
+        }
+        match first.succeed() {
+            Ok(_) => Ok(Some(true)),
+            Err(error) if error.kind() == ErrorKind::LeaseLost => Ok(Some(false)),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn close(self, workers: Option<Self::Workers>) -> Result<(), Error> {
@@ -85,5 +105,5 @@ impl Queue for Ours {
 }
 
 fn main() -> std::process::ExitCode {
-    peer_protocol::run::<Ours>()
+    peer_protocol::run::<ThisTracker>()
 }

@@ -1,3 +1,5 @@
+//! A file with a line for each begin and end of a handler, for the crash scenarios. It survives the kill of the process.
+
 use std::{
     fs::{File, OpenOptions},
     io::Write,
@@ -7,15 +9,14 @@ use std::{
 
 use crate::Error;
 
-/// What the bodies did, in a file that outlives the kill of the process: a line `b NUMBER NANOSECONDS` for each begin,
-/// `e …` for each end. One write each; the page cache keeps it.
-pub(crate) struct Diary {
+/// Writes `b NUMBER NANOSECONDS` for a begin and `e …` for an end, each with one write, so that the page cache keeps it.
+pub(crate) struct HandlerLog {
     file: File,
     hanging: std::ops::Range<u64>,
 }
 
-impl Diary {
-    /// `hanging`: the tasks whose bodies never end.
+impl HandlerLog {
+    /// `hanging`: the tasks whose handlers never end.
     pub(crate) fn create(dir: &Path, name: &str, hanging: std::ops::Range<u64>) -> Result<Self, Error> {
         let file = OpenOptions::new().create(true).append(true).open(dir.join(name))?;
         Ok(Self { file, hanging })
@@ -25,10 +26,10 @@ impl Diary {
         self.hanging.contains(&number)
     }
 
-    pub(crate) fn write(&self, what: char, number: u64) {
+    pub(crate) fn write(&self, event: char, number: u64) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
-        let line = format!("{what} {number} {now}\n");
-        // A diary that cannot be written shows as lost tasks.
+        let line = format!("{event} {number} {now}\n");
+        // A write that fails shows as a task without a handler.
         let _ = (&self.file).write_all(line.as_bytes());
     }
 }
