@@ -1,6 +1,6 @@
 //! Benchmarks of single calls: `cargo bench --bench calls`. As a test, each runs once on a few tasks.
 //!
-//! Files are in the exclusive mode, in the folder for temporary files: where that is in memory, the disk is not measured.
+//! Files are in the exclusive mode, in the folder for temporary files. If that folder is in memory, the disk is not measured.
 
 use std::{io, path::Path};
 
@@ -40,14 +40,14 @@ fn main() {
     divan::main();
 }
 
-/// A file with so many tasks that wait.
+/// A file with pending tasks.
 struct File {
     jobs: Tasks<Job>,
     _tracker: Tracker,
     _folder: TempDir,
 }
 
-#[expect(clippy::expect_used, reason = "a benchmark ends where something fails")]
+#[expect(clippy::expect_used, reason = "a benchmark ends at the first error")]
 fn file(tasks: u64) -> File {
     let folder = tempfile::tempdir().expect("a folder");
     let open = |path: &Path| Tracker::options().sharing(Sharing::Exclusive).open(path);
@@ -57,7 +57,7 @@ fn file(tasks: u64) -> File {
     File { jobs, _tracker: tracker, _folder: folder }
 }
 
-/// How many tasks wait in the file: few where it is only a test.
+/// The number of pending tasks in the file: few if it is only a test.
 fn full() -> u64 {
     if std::env::args().any(|argument| argument == "--bench") { 100_000 } else { 100 }
 }
@@ -98,12 +98,11 @@ fn claim_and_succeed(bencher: Bencher<'_, '_>) {
 }
 
 #[divan::bench(args = [(1, 0), (8, 0), (64, 0), (1, 64), (8, 64)])]
-fn drain_a_thousand(bencher: Bencher<'_, '_>, (threads, ahead): (usize, usize)) {
+fn drain_a_thousand(bencher: Bencher<'_, '_>, (threads, prefetch): (usize, usize)) {
     let tasks = full().min(1_000);
-    bencher
-        .counter(ItemsCount::new(tasks))
-        .with_inputs(|| file(tasks))
-        .bench_local_refs(|file| file.jobs.worker().threads(threads).prefetch(ahead).run(|_| Ok::<_, io::Error>(())));
+    bencher.counter(ItemsCount::new(tasks)).with_inputs(|| file(tasks)).bench_local_refs(|file| {
+        file.jobs.worker().threads(threads).prefetch(prefetch).run(|_| Ok::<_, io::Error>(()))
+    });
 }
 
 #[divan::bench]

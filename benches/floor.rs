@@ -1,9 +1,9 @@
 //! Compares the tracker with raw redb transactions that write the same rows into the same tables, in batches of the
-//! same size. `cargo bench --bench floor -- [tasks] [readers]` prints rates and their ratios; as a test it runs on a
+//! same size. `cargo bench --bench floor -- [tasks] [exclusive]` prints rates and their ratios; as a test it runs on a
 //! few tasks.
 //!
-//! A drained task is one success and one claim. The floor's tables, keys and record lengths are those of a file that the
-//! tracker wrote; it decides nothing and decodes nothing.
+//! A drained task is one success and one claim. The floor uses the tables, keys and row lengths of a file that the tracker
+//! has written. It decides nothing and decodes nothing.
 
 use std::{
     ops::Bound,
@@ -38,7 +38,7 @@ const META: TableDefinition<&str, Bytes> = TableDefinition::new("tracker.meta");
 const HEADERS: TableDefinition<&[u8; 12], Bytes> = TableDefinition::new("tracker.headers");
 const PAYLOADS: TableDefinition<&[u8; 12], Bytes> = TableDefinition::new("tracker.payloads");
 const IDS: TableDefinition<Bytes, u64> = TableDefinition::new("tracker.ids");
-const LINE: TableDefinition<&[u8; 25], ()> = TableDefinition::new("tracker.claim_order");
+const CLAIM_ORDER: TableDefinition<&[u8; 25], ()> = TableDefinition::new("tracker.claim_order");
 const UPDATED: TableDefinition<&[u8; 24], ()> = TableDefinition::new("tracker.updated");
 const COUNTS: TableDefinition<&[u8; 8], u64> = TableDefinition::new("tracker.counts");
 
@@ -51,12 +51,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let count =
         arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(if measures { 20_000 } else { 200 });
     let sharing =
-        if arguments.iter().any(|argument| argument == "readers") { Sharing::Readers } else { Sharing::Exclusive };
+        if arguments.iter().any(|argument| argument == "exclusive") { Sharing::Exclusive } else { Sharing::Readers };
     let folder = tempfile::tempdir()?;
     println!("{count} tasks, sharing {sharing:?}; tasks per second, and the share of the floor");
     bulk(folder.path(), count, sharing)?;
-    for (threads, ahead) in [(1, 0), (8, 0), (64, 0), (1, 64), (8, 64)] {
-        drain(folder.path(), count, threads, ahead, sharing)?;
+    for (threads, prefetch) in [(1, 0), (8, 0), (64, 0), (1, 64), (8, 64)] {
+        drain(folder.path(), count, threads, prefetch, sharing)?;
     }
     Ok(())
 }
@@ -66,7 +66,7 @@ fn job(number: usize, random: bool) -> Job {
     Job { name, text: "x".repeat(150) }
 }
 
-/// Numbers in no order, each once.
+/// A distinct number for each number, in random order.
 fn scatter(number: usize) -> u128 {
     (number as u128 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835)
 }
@@ -92,12 +92,12 @@ fn processor() -> Duration {
     Duration::from_millis(fields.iter().sum::<u64>() * 10)
 }
 
-/// Microseconds for each.
+/// Microseconds per task.
 fn each(time: Duration, count: usize) -> f64 {
     1e6 / per_second(count, time)
 }
 
-/// How long it takes, by the wall's clock and in processor time.
+/// The result of `work`, its duration, and its processor time.
 fn timed<R>(work: impl FnOnce() -> R) -> (R, Duration, Duration) {
     let (processor_before, begun) = (processor(), Instant::now());
     let result = work();
@@ -121,7 +121,7 @@ fn raw(path: &Path, sharing: Sharing) -> Result<Database, redb::Error> {
     Ok(builder.create(path)?)
 }
 
-/// A tracker with so many tasks, and how long it took.
+/// A tracker with `count` tasks, and the time of their submit.
 fn filled(
     path: &Path,
     count: usize,
@@ -143,9 +143,9 @@ struct Rows {
     headers: Vec<([u8; 12], Vec<u8>)>,
     payloads: Vec<([u8; 12], Vec<u8>)>,
     ids: Vec<(Vec<u8>, u64)>,
-    line: Vec<[u8; 25]>,
+    claim_order: Vec<[u8; 25]>,
     updated: Vec<[u8; 24]>,
-    pulse: Vec<u8>,
+    file_state: Vec<u8>,
 }
 
 fn rows(path: &Path, sharing: Sharing) -> Result<Rows, redb::Error> {
@@ -167,19 +167,19 @@ fn rows(path: &Path, sharing: Sharing) -> Result<Rows, redb::Error> {
         rows.ids.push((key.value().to_vec(), value.value()));
     }
     rows.ids.sort_by_key(|(_, seq)| *seq);
-    for entry in txn.open_table(LINE)?.iter()? {
-        rows.line.push(*entry?.0.value());
+    for entry in txn.open_table(CLAIM_ORDER)?.iter()? {
+        rows.claim_order.push(*entry?.0.value());
     }
     for entry in txn.open_table(UPDATED)?.iter()? {
         rows.updated.push(*entry?.0.value());
     }
-    if let Some(pulse) = txn.open_table(META)?.get("file_state")? {
-        rows.pulse = pulse.value().to_vec();
+    if let Some(state) = txn.open_table(META)?.get("file_state")? {
+        rows.file_state = state.value().to_vec();
     }
     Ok(rows)
 }
 
-/// Sorted insertion of these rows, so many tasks in a commit.
+/// Inserts these rows in order, with `batch` tasks in a commit.
 fn insert(db: &Database, rows: &Rows, batch: usize) -> Result<(), redb::Error> {
     let count = rows.headers.len();
     for from in (0..count).step_by(batch) {
@@ -188,24 +188,23 @@ fn insert(db: &Database, rows: &Rows, batch: usize) -> Result<(), redb::Error> {
         let mut headers = txn.open_table(HEADERS)?;
         let mut payloads = txn.open_table(PAYLOADS)?;
         let mut ids = txn.open_table(IDS)?;
-        let mut line = txn.open_table(LINE)?;
+        let mut claim_order = txn.open_table(CLAIM_ORDER)?;
         let mut updated = txn.open_table(UPDATED)?;
         fill(&mut headers, rows.headers[from..to].iter().map(|(key, value)| (key, value.as_slice())))?;
         fill(&mut payloads, rows.payloads[from..to].iter().map(|(key, value)| (key, value.as_slice())))?;
         let mut sorted: Vec<_> = rows.ids[from..to].iter().collect();
         sorted.sort();
         fill(&mut ids, sorted.iter().map(|(key, value)| (key.as_slice(), *value)))?;
-        fill(&mut line, rows.line.get(from..to).unwrap_or_default().iter().map(|key| (key, ())))?;
+        fill(&mut claim_order, rows.claim_order.get(from..to).unwrap_or_default().iter().map(|key| (key, ())))?;
         fill(&mut updated, rows.updated.get(from..to).unwrap_or_default().iter().map(|key| (key, ())))?;
-        drop((headers, payloads, ids, line, updated));
-        once(&txn, rows, to)?;
+        drop((headers, payloads, ids, claim_order, updated));
+        write_once(&txn, rows, to)?;
         txn.commit()?;
     }
     Ok(())
 }
 
-/// Inserts sorted rows by a cursor as long as they lie between the same two rows that are there, and one by one from then
-/// on.
+/// Inserts sorted rows by a cursor as long as they lie between the same two existing rows, and then one by one.
 fn fill<'e, K: Key + 'static, V: Value + 'static>(
     table: &mut Table<'_, K, V>,
     rows: impl Iterator<Item = (K::SelfType<'e>, V::SelfType<'e>)> + Clone,
@@ -227,9 +226,9 @@ fn fill<'e, K: Key + 'static, V: Value + 'static>(
     Ok(())
 }
 
-/// What each commit writes once.
-fn once(txn: &redb::WriteTransaction, rows: &Rows, number: usize) -> Result<(), redb::Error> {
-    txn.open_table(META)?.insert("file_state", rows.pulse.as_slice())?;
+/// Writes the rows that each commit writes once.
+fn write_once(txn: &redb::WriteTransaction, rows: &Rows, number: usize) -> Result<(), redb::Error> {
+    txn.open_table(META)?.insert("file_state", rows.file_state.as_slice())?;
     let mut counts = txn.open_table(COUNTS)?;
     for code in [10_u8, 20, 40] {
         let key = [0, 0, 0, 1, 0x80, 0, 0, code];
@@ -256,7 +255,7 @@ fn bulk(folder: &Path, count: usize, sharing: Sharing) -> Result<(), Box<dyn std
     Ok(())
 }
 
-/// The lengths of the records of a task that is running, and of one that has succeeded.
+/// The lengths of the headers of a running task and of a succeeded one.
 fn lengths(folder: &Path, sharing: Sharing) -> Result<[usize; 2], Box<dyn std::error::Error>> {
     let path = fresh(folder, "two.redb");
     let (tracker, jobs, _) = filled(&path, 2, false, sharing)?;
@@ -273,7 +272,7 @@ fn drain(
     folder: &Path,
     count: usize,
     threads: usize,
-    ahead: usize,
+    prefetch: usize,
     sharing: Sharing,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let path = fresh(folder, "drain.redb");
@@ -285,7 +284,7 @@ fn drain(
     let jobs = tracker.tasks::<Job>()?;
     let change = tracker.change_number()?;
     let handler = |_: &mut Execution<Job>| Ok::<_, std::io::Error>(());
-    let (summary, time, busy) = timed(|| jobs.worker().threads(threads).prefetch(ahead).run(handler));
+    let (summary, time, busy) = timed(|| jobs.worker().threads(threads).prefetch(prefetch).run(handler));
     let summary = summary?;
     let commits = usize::try_from(tracker.change_number()? - change)?.max(1);
     tracker.close()?;
@@ -294,17 +293,17 @@ fn drain(
     let lengths = lengths(folder, sharing)?;
     let db = raw(&fresh(folder, "raw.redb"), sharing)?;
     insert(&db, &before, BULK)?;
-    // A smaller share of it where each task is a commit: the rate is the same.
-    let some = if batch == 1 { count.min(4_000) } else { count };
-    let (stepped, floor_time, floor_busy) = timed(|| step(&db, &before, &lengths, batch, some));
+    // Fewer tasks suffice where each task is a commit: the rate is the same.
+    let fewer = if batch == 1 { count.min(4_000) } else { count };
+    let (stepped, floor_time, floor_busy) = timed(|| step(&db, &before, &lengths, batch, fewer));
     stepped?;
-    let floor = per_second(some, floor_time);
+    let floor = per_second(fewer, floor_time);
     let rate = per_second(count, time);
     println!(
-        "  drain, {threads:>2} threads, ahead {ahead:>2}     {rate:>9.0}   floor {floor:>9.0}   {:.2}   {:>6.1} and {:>6.1} us of processor   ({batch} tasks per commit)",
+        "  drain, {threads:>2} threads, prefetch {prefetch:>2}     {rate:>9.0}   floor {floor:>9.0}   {:.2}   {:>6.1} and {:>6.1} us of processor   ({batch} tasks per commit)",
         rate / floor,
         each(busy, count),
-        each(floor_busy, some)
+        each(floor_busy, fewer)
     );
     Ok(())
 }
@@ -312,7 +311,7 @@ fn drain(
 /// Ends a batch of running tasks and claims as many, in each commit.
 fn step(db: &Database, rows: &Rows, lengths: &[usize; 2], batch: usize, count: usize) -> Result<(), redb::Error> {
     let place = |at: usize, code: u8| {
-        let mut key = rows.line[at];
+        let mut key = rows.claim_order[at];
         key[7] = code;
         key
     };
@@ -322,26 +321,26 @@ fn step(db: &Database, rows: &Rows, lengths: &[usize; 2], batch: usize, count: u
         let txn = db.begin_write()?;
         let mut headers = txn.open_table(HEADERS)?;
         let payloads = txn.open_table(PAYLOADS)?;
-        let mut line = txn.open_table(LINE)?;
+        let mut claim_order = txn.open_table(CLAIM_ORDER)?;
         let mut updated = txn.open_table(UPDATED)?;
         for at in from.saturating_sub(batch)..from {
             drop(headers.get(&rows.headers[at].0)?);
-            line.remove(&place(at, 20))?;
-            line.insert(&place(at, 40), ())?;
+            claim_order.remove(&place(at, 20))?;
+            claim_order.insert(&place(at, 40), ())?;
             headers.insert(&rows.headers[at].0, ended.as_slice())?;
         }
         for at in from..to {
             drop(headers.get(&rows.headers[at].0)?);
             drop(payloads.get(&rows.headers[at].0)?);
-            line.remove(&place(at, 10))?;
-            line.insert(&place(at, 20), ())?;
+            claim_order.remove(&place(at, 10))?;
+            claim_order.insert(&place(at, 20), ())?;
             if let Some(key) = rows.updated.get(at) {
                 updated.remove(key)?;
             }
             headers.insert(&rows.headers[at].0, running.as_slice())?;
         }
-        drop((headers, payloads, line, updated));
-        once(&txn, rows, to)?;
+        drop((headers, payloads, claim_order, updated));
+        write_once(&txn, rows, to)?;
         txn.commit()?;
     }
     Ok(())

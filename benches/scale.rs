@@ -1,6 +1,6 @@
 //! Measures the cost of calls by the number of tasks in a file: `cargo bench --bench scale -- 10000 1000000` prints a
 //! column for each number, `cargo bench --bench scale -- churn 1000000` the size of a file that this many tasks pass
-//! through. As a test it runs on a few tasks.
+//! through. The word `exclusive` measures the exclusive mode instead of the default. As a test it runs on a few tasks.
 //!
 //! Figures are for comparing within one run; no test asserts a time.
 
@@ -34,11 +34,11 @@ struct Job {
     text: String,
 }
 
-/// The bytes that the user's data has in one task: 200 of payload, and the id.
+/// Bytes of the user's data in one task: 200 of payload, and the id.
 const USER_BYTES: u64 = 200 + 16;
 
 fn job(number: usize) -> Job {
-    // Field names and the id stand in the payload too: 200 bytes of MessagePack in all.
+    // With field names and the id, the payload is 200 bytes of MessagePack.
     Job { name: format!("job-{number:012}"), text: "x".repeat(170) }
 }
 
@@ -67,7 +67,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-/// The median time of so many calls.
+/// The median time of a number of calls.
 fn timed<R>(calls: usize, mut call: impl FnMut() -> Result<R>) -> Result<Duration> {
     let mut times = Vec::new();
     for _ in 0..calls {
@@ -86,7 +86,7 @@ fn resident() -> Option<String> {
     Some(format!("{:.0} MiB", kib / 1024.0))
 }
 
-/// The bytes that the file takes on the disk.
+/// Bytes that the file occupies on the disk.
 fn allocated(path: &Path) -> io::Result<u64> {
     let data = std::fs::metadata(path)?;
     #[cfg(unix)]
@@ -102,11 +102,11 @@ fn size(path: &Path, tasks: usize) -> Result<String> {
     Ok(format!("{:.1} MiB, {of_users:.2}×", bytes as f64 / f64::from(1 << 20)))
 }
 
-/// How long it takes to open what a process would leave behind that is killed now.
+/// The time to open a copy of the file as it is, which is what a killed process leaves.
 fn killed(path: &Path, sharing: Sharing) -> Result<String> {
     let left = path.with_extension("left");
     std::fs::copy(path, &left)?;
-    // What the copy left to be written is not the tracker's.
+    // Flushes the copy, so that its writes are not measured.
     std::fs::File::open(&left)?.sync_all()?;
     let begun = Instant::now();
     let tracker = open(&left, sharing)?;
@@ -116,7 +116,7 @@ fn killed(path: &Path, sharing: Sharing) -> Result<String> {
     Ok(millis(time))
 }
 
-/// After so long without a commit the tracker has made the next open instant.
+/// After this time without a commit, the tracker has prepared the file for an open without repair.
 const IDLE: Duration = Duration::from_secs(1);
 
 fn measure(folder: &Path, count: usize, sharing: Sharing) -> Result<Column> {
@@ -124,18 +124,18 @@ fn measure(folder: &Path, count: usize, sharing: Sharing) -> Result<Column> {
     let tracker = open(&path, sharing)?;
     let jobs = tracker.tasks::<Job>()?;
     let mut column = Column::new();
-    let mut tell = |row, figure| column.push((row, figure));
+    let mut add = |row, figure| column.push((row, figure));
     let begun = Instant::now();
     jobs.submit_all((0..count).map(job))?;
-    tell("submit in bulk", per_second(count, begun.elapsed()));
-    tell("file, of the user's bytes", size(&path, count)?);
+    add("submit in bulk", per_second(count, begun.elapsed()));
+    add("file, of the user's bytes", size(&path, count)?);
     let calls = count.min(1_000);
     let mut number = count;
     let submit = timed(calls, || {
         number += 1;
         Ok(jobs.submit(&job(number))?)
     })?;
-    tell("submit one", micros(submit));
+    add("submit one", micros(submit));
     let (mut claims, mut ends) = (Vec::new(), Vec::new());
     for _ in 0..calls {
         let begun = Instant::now();
@@ -145,54 +145,55 @@ fn measure(folder: &Path, count: usize, sharing: Sharing) -> Result<Column> {
         job.succeed()?;
         ends.push(begun.elapsed());
     }
-    tell("claim one", micros(median(claims)));
-    tell("succeed", micros(median(ends)));
-    for (row, threads, ahead) in
+    add("claim one", micros(median(claims)));
+    add("succeed", micros(median(ends)));
+    for (row, threads, prefetch) in
         [("drain, 1 thread", 1, 0), ("drain, 64 threads", 64, 0), ("drain, 1 thread, prefetch(64)", 1, 64)]
     {
-        tell(row, drain(&jobs, threads, ahead, count / 8)?);
+        add(row, drain(&jobs, threads, prefetch, count / 8)?);
     }
-    tell("counts", micros(timed(calls, || Ok(jobs.counts()?))?));
+    add("counts", micros(timed(calls, || Ok(jobs.counts()?))?));
     let pages = || jobs.query().status(Status::Pending).limit(100);
-    tell("first page of 100", micros(timed(calls, || Ok(pages().fetch()?))?));
-    tell("last page of 100", micros(timed(calls, || Ok(pages().newest_first().fetch()?))?));
+    add("first page of 100", micros(timed(calls, || Ok(pages().fetch()?))?));
+    add("last page of 100", micros(timed(calls, || Ok(pages().newest_first().fetch()?))?));
     if let Some(memory) = resident() {
-        tell("resident memory", memory);
+        add("resident memory", memory);
     }
     jobs.submit(&job(number + 1))?;
     jobs.submit(&job(number + 2))?;
-    tell("open after SIGKILL, busy", killed(&path, sharing)?);
+    add("open after SIGKILL, busy", killed(&path, sharing)?);
     thread::sleep(IDLE);
-    tell("open after SIGKILL, idle for 1 s", killed(&path, sharing)?);
+    add("open after SIGKILL, idle for 1 s", killed(&path, sharing)?);
     let (removal, pause) = remove(&jobs)?;
-    tell("remove the succeeded", removal);
-    tell("longest claim meanwhile", millis(pause));
+    add("remove succeeded tasks", removal);
+    add("longest claim of another thread during the removal", millis(pause));
     tracker.close()?;
     let begun = Instant::now();
     let tracker = open(&path, sharing)?;
-    tell("open after a close", millis(begun.elapsed()));
+    add("open after a close", millis(begun.elapsed()));
     let begun = Instant::now();
     tracker.compact()?;
-    tell("compact", millis(begun.elapsed()));
+    add("compact", millis(begun.elapsed()));
     tracker.close()?;
     std::fs::remove_file(&path)?;
     Ok(column)
 }
 
-fn drain(jobs: &Tasks<Job>, threads: usize, ahead: usize, most: usize) -> Result<String> {
+fn drain(jobs: &Tasks<Job>, threads: usize, prefetch: usize, limit: usize) -> Result<String> {
     let stop = tracker_core::worker::StopHandle::new();
-    let (begun, limit) = (Instant::now(), Duration::from_secs(2));
+    let (begun, time) = (Instant::now(), Duration::from_secs(2));
     let done = std::sync::atomic::AtomicUsize::new(0);
-    let summary = jobs.worker().threads(threads).prefetch(ahead).stopped_by(&stop).run(|_: &mut Execution<Job>| {
-        if begun.elapsed() > limit || done.fetch_add(1, Relaxed) >= most {
-            stop.stop();
-        }
-        Ok::<_, io::Error>(())
-    })?;
+    let summary =
+        jobs.worker().threads(threads).prefetch(prefetch).stopped_by(&stop).run(|_: &mut Execution<Job>| {
+            if begun.elapsed() > time || done.fetch_add(1, Relaxed) >= limit {
+                stop.stop();
+            }
+            Ok::<_, io::Error>(())
+        })?;
     Ok(per_second(usize::try_from(summary.succeeded)?, begun.elapsed()))
 }
 
-/// Removes what has succeeded while another thread claims and gives back; the longest that this thread waited.
+/// Removes succeeded tasks while another thread claims and releases. Returns the rate, and the longest claim of that thread.
 fn remove(jobs: &Tasks<Job>) -> Result<(String, Duration)> {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -260,7 +261,7 @@ fn main() -> Result<()> {
         }
     }
     if !asked("churn") {
-        let sharing = if asked("readers") { Sharing::Readers } else { Sharing::Exclusive };
+        let sharing = if asked("exclusive") { Sharing::Exclusive } else { Sharing::Readers };
         let mut columns = Vec::new();
         for count in &counts {
             columns.push(measure(folder.path(), *count, sharing)?);
