@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracker_core::{
     Error, ErrorKind, Execution, Record, Submission, Tasks, Tracker, error::Reason, execution::StartOptions,
-    file::Durability, submit::SubmitOptions,
+    file::Durability, record::AttemptStatus, submit::SubmitOptions,
 };
 
 use crate::{
@@ -73,8 +73,13 @@ pub fn seen<T: Task>(record: &Record<T, Status>) -> Seen {
         cancel: record.cancel_requested,
         fence: record.lease.as_ref().map(|lease| lease.fence),
         ended: record.ended,
-        history: record.history.iter().map(|past| (past.fence, past.status.name().to_owned())).collect(),
+        history: record.history.iter().map(|past| (past.fence, ending(past.status).to_owned())).collect(),
     }
+}
+
+/// How an attempt ended. Which process has seen a lease run out is not part of the model.
+fn ending(status: AttemptStatus) -> &'static str {
+    if status == AttemptStatus::Interrupted { AttemptStatus::Crashed.name() } else { status.name() }
 }
 
 pub fn owned<T: Task>(held: &Execution<T>) -> Answer {

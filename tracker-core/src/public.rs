@@ -109,8 +109,8 @@ pub mod task {
     pub use crate::{
         api::kind_name::KindName,
         model::task::{
-            Backoff, Fingerprint, IndexLimit, IndexValue, Policy, Rate, Retention, TaskId, TaskKey, UniqueDef,
-            UniqueInfo,
+            Backoff, Fingerprint, IndexLimit, IndexValue, Policy, QueueEnd, Rate, Retention, TaskId, TaskKey,
+            UniqueDef, UniqueInfo,
         },
     };
 }

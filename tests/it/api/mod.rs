@@ -22,6 +22,7 @@ pub(crate) mod schema;
 pub(crate) mod size_limits;
 pub(crate) mod startable_statuses;
 pub(crate) mod starts;
+pub(crate) mod starts_paused;
 pub(crate) mod submits;
 pub(crate) mod subscriptions;
 pub(crate) mod task_lifecycle;

@@ -2,6 +2,7 @@
 
 pub(crate) mod clock_jumps;
 pub(crate) mod disk_faults;
+pub(crate) mod interruptions;
 pub(crate) mod ownership_histories;
 pub(crate) mod power_cuts;
 pub(crate) mod prefetch_crash;

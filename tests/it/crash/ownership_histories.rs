@@ -115,7 +115,10 @@ fn check(jobs: &Tasks<Job>, told: &[Owned]) {
                 None => assert!(
                     matches!(
                         ended.status,
-                        AttemptStatus::Crashed | AttemptStatus::TakenOver | AttemptStatus::Cancelled
+                        AttemptStatus::Crashed
+                            | AttemptStatus::Interrupted
+                            | AttemptStatus::TakenOver
+                            | AttemptStatus::Cancelled
                     ),
                     "{owned:?}: {ended:?}"
                 ),

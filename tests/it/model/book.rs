@@ -48,6 +48,8 @@ pub struct Lease {
     from: State,
     due: Time,
     pub detached: bool,
+    /// The program that had it has ended.
+    foreign: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,7 +169,8 @@ impl Policy {
     /// The lease ended without an outcome.
     fn rescue(&self, task: &mut Task, now: Time) {
         task.crashes += 1;
-        task.end("crashed");
+        let interrupted = task.lease.as_ref().is_some_and(|lease| lease.foreign && !lease.detached);
+        task.end(if interrupted { "interrupted" } else { "crashed" });
         if task.cancel {
             task.enter(self.cancelled(), now, now);
         } else if task.crashes >= self.max_crashes {
@@ -321,6 +324,11 @@ impl Book {
             }
             Call::Restart => {
                 self.hands.clear();
+                for lease in
+                    self.tasks.iter_mut().flat_map(|tasks| tasks.values_mut()).filter_map(|task| task.lease.as_mut())
+                {
+                    lease.foreign = true;
+                }
                 // The new program's time begins with its wall clock, which is set to what the last one had.
                 self.wall = self.now;
                 self.rescue(None, |task| task.expired(now) || task.lease.as_ref().is_some_and(|lease| !lease.detached));
@@ -390,8 +398,17 @@ impl Book {
         task.attempts += 1;
         (task.state, task.updated) = (State::InProgress, now);
         let owner = self.owner;
-        task.lease =
-            Some(Lease { owner, worker, expires: now + length, started: now, length, from, due, detached: false });
+        task.lease = Some(Lease {
+            owner,
+            worker,
+            expires: now + length,
+            started: now,
+            length,
+            from,
+            due,
+            detached: false,
+            foreign: false,
+        });
         self.hands.push(Hand { kind, id, owner, etag: task.etag });
         Answer::Claimed(id)
     }
@@ -476,7 +493,7 @@ impl Book {
         let Some(lease) = task.lease.as_mut().filter(|lease| lease.owner == hand.owner) else {
             return Answer::Refused("LeaseLost");
         };
-        lease.detached = false;
+        (lease.detached, lease.foreign) = (false, false);
         lease.expires = lease.expires.max(now + lease.length);
         hand.etag = task.etag;
         self.hands.push(hand);

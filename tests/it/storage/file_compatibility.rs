@@ -246,7 +246,7 @@ fn check(bytes: &[u8], ticket: &str, what: &str) {
     let failure = found["job 1"].history[0].failure.as_ref().unwrap();
     assert_eq!(failure.error, "no luck", "{what}");
     assert_eq!(found["job 1"].due_at.timestamp(), 1_893_456_120, "{what}");
-    assert_eq!(found["job 8"].history[0].status, AttemptStatus::Crashed, "{what}");
+    assert_eq!(found["job 8"].history[0].status, AttemptStatus::Interrupted, "{what}");
     assert_eq!(found["job 10"].priority, 200, "{what}");
     assert_eq!(jobs.query().index("host", "host 1").total().unwrap(), 4, "{what}");
     assert_eq!(jobs.get_by_key("key", &[&9_u32]).unwrap().unwrap().id.to_string(), "job 9", "{what}");
@@ -263,7 +263,7 @@ fn kept_files_of_this_format_are_read() {
     let writes = std::env::var_os("TRACKER_FIXTURES").is_some();
     for (name, bytes, ticket) in fresh() {
         check(&bytes, &ticket, "just written");
-        let path = folder().join(format!("format-3-{name}.redb"));
+        let path = folder().join(format!("format-4-{name}.redb"));
         if writes {
             fs::create_dir_all(folder()).unwrap();
             fs::write(&path, bytes).unwrap();
@@ -277,14 +277,14 @@ fn kept_files_of_this_format_are_read() {
 #[test]
 fn file_of_an_older_format_is_refused_by_name() {
     let copies = tempfile::tempdir().unwrap();
-    for name in ["1-closed", "1-killed", "2-closed", "2-killed"] {
+    for name in ["1-closed", "1-killed", "2-closed", "2-killed", "3-closed", "3-killed"] {
         let path = copies.path().join(format!("{name}.redb"));
         let fixture = fs::read(folder().join(format!("format-{name}.redb"))).unwrap();
         fs::write(&path, &fixture).unwrap();
         for opened in [Tracker::inspect(&path), Tracker::open(&path)] {
             let error = opened.expect_err("it has an older format");
             assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
-            for part in [&format!("format {}", &name[..1]), "format 3", "tracker export", "tracker import"] {
+            for part in [&format!("format {}", &name[..1]), "format 4", "tracker export", "tracker import"] {
                 assert!(error.to_string().contains(part), "{error}");
             }
         }
@@ -302,7 +302,7 @@ fn file_of_an_older_format_is_refused_by_name() {
 
 #[test]
 fn grown_struct_reads_tasks_of_its_old_form() {
-    let kept = fs::read(folder().join("format-3-closed.redb")).unwrap();
+    let kept = fs::read(folder().join("format-4-closed.redb")).unwrap();
     let tracker = opened(kept);
     let jobs = tracker.tasks::<now::Job>().unwrap();
     let found = all(&jobs);

@@ -86,6 +86,7 @@ impl KindReport {
                     self.attempts.crashed += 1;
                     self.timeline.add(attempt.ended_at, false);
                 }
+                AttemptStatus::Interrupted => self.attempts.interrupted += 1,
                 _ => self.attempts.other += 1,
             }
         }

@@ -75,7 +75,7 @@ fn write_totals(out: &mut String, kinds: &[KindReport]) -> fmt::Result {
          <th class=\"number\">attempts</th><th class=\"number\">failed or crashed</th></tr>"
     )?;
     for (number, kind) in kinds.iter().enumerate() {
-        let Attempts { succeeded, failed, crashed, other } = kind.attempts;
+        let Attempts { succeeded, failed, crashed, interrupted, other } = kind.attempts;
         writeln!(
             out,
             "<tr><td><a href=\"#kind{number}\">{}</a></td><td class=\"number\">{}</td><td class=\"number\">{}</td><td>",
@@ -87,7 +87,7 @@ fn write_totals(out: &mut String, kinds: &[KindReport]) -> fmt::Result {
         writeln!(
             out,
             "</td><td class=\"number\">{}</td><td class=\"number\">{}</td></tr>",
-            grouped(succeeded + failed + crashed + other),
+            grouped(succeeded + failed + crashed + interrupted + other),
             grouped(failed + crashed)
         )?;
     }
@@ -150,12 +150,13 @@ fn write_counts(out: &mut String, kind: &KindReport) -> fmt::Result {
 
 /// Writes how attempts ended, and the durations of successful ones.
 fn write_attempts(out: &mut String, kind: &KindReport) -> fmt::Result {
-    let Attempts { succeeded, failed, crashed, other } = kind.attempts;
+    let Attempts { succeeded, failed, crashed, interrupted, other } = kind.attempts;
     writeln!(out, "<table class=\"small\"><tr><th>attempts</th><th class=\"number\"></th></tr>")?;
     for (class, name, count) in [
         ("good", "succeeded", succeeded),
         ("warn", "failed", failed),
         ("bad", "crashed", crashed),
+        ("warn", "interrupted", interrupted),
         ("quiet", "other", other),
     ] {
         writeln!(out, "<tr><td class=\"{class}\">{name}</td><td class=\"number\">{}</td></tr>", grouped(count))?;

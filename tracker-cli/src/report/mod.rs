@@ -49,6 +49,8 @@ pub struct Attempts {
     pub succeeded: u64,
     pub failed: u64,
     pub crashed: u64,
+    /// Ended with their process: no failures.
+    pub interrupted: u64,
     pub other: u64,
 }
 

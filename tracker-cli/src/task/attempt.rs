@@ -57,7 +57,9 @@ impl AttemptView {
     pub fn style(&self) -> TextStyle {
         match self.status {
             status if status == AttemptStatus::Succeeded.name() => TextStyle::Good,
-            status if status == AttemptStatus::Failed.name() => TextStyle::Warn,
+            status if status == AttemptStatus::Failed.name() || status == AttemptStatus::Interrupted.name() => {
+                TextStyle::Warn
+            }
             status if status == AttemptStatus::GaveUp.name() || status == AttemptStatus::Crashed.name() => {
                 TextStyle::Bad
             }

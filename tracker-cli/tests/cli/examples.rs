@@ -268,6 +268,6 @@ fn example_is_inspected_while_running_and_changed_afterwards() {
     assert_eq!(fixture.fine(&["ignore", "jobs.redb", "--reason", "no use", &endless])["changed"], 1);
     fixture.has("checksum", &[("Succeeded", 2), ("Ignored", 1)]);
     let past = fixture.fine(&["show", "jobs.redb", &endless])["history"].clone();
-    assert_eq!(past[0]["status"], "crashed");
+    assert_eq!(past[0]["status"], "interrupted");
     assert_eq!(fixture.fine(&["verify", "jobs.redb"])["sound"], true);
 }

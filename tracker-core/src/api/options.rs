@@ -36,6 +36,7 @@ pub struct Options {
     redact: Option<Redact>,
     prune_every: Option<Duration>,
     keep_batches: Duration,
+    start_paused: bool,
 }
 
 impl Default for Options {
@@ -48,6 +49,7 @@ impl Default for Options {
             redact: None,
             prune_every: Some(Duration::from_secs(60)),
             keep_batches: Duration::from_secs(7 * 24 * 3600),
+            start_paused: false,
         }
     }
 }
@@ -103,6 +105,33 @@ impl Options {
     #[must_use]
     pub fn keep_batches(mut self, keep: Duration) -> Self {
         self.keep_batches = keep;
+        self
+    }
+
+    /// Pauses every kind of the file at opening, as [`Tasks::pause`](crate::Tasks::pause) does: work from the last session waits until the program
+    /// calls [`Tasks::resume`](crate::Tasks::resume), for example when its window is shown. A kind that is new in the file is not paused. The pause
+    /// is stored, so it holds for all processes that share the file. No effect on a file that is opened to inspect it.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+    /// # use tracker_core::Tracker;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("jobs.redb");
+    /// # let tracker = Tracker::open(&path)?;
+    /// # tracker.tasks::<Job>()?.submit(&job("one"))?;
+    /// # tracker.close()?;
+    /// let tracker = Tracker::options().start_paused(true).open(&path)?;
+    /// let jobs = tracker.tasks::<Job>()?;
+    /// assert!(jobs.claim()?.is_none());
+    /// jobs.resume()?;
+    /// assert!(jobs.claim()?.is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn start_paused(mut self, paused: bool) -> Self {
+        self.start_paused = paused;
         self
     }
 
@@ -177,7 +206,12 @@ impl Options {
             prune_every: self.prune_every,
             keep_batches: self.keep_batches,
         };
-        Tracker::start(options, self.redact)
+        let paused = self.start_paused && !options.read_only;
+        let tracker = Tracker::start(options, self.redact)?;
+        if paused {
+            tracker.pause_kinds()?;
+        }
+        Ok(tracker)
     }
 }
 

@@ -172,6 +172,7 @@ impl LoggedFields {
             }
             "gave_up" => "failed for good".to_owned(),
             "crashed" if self.due.is_empty() => "crashed too often".to_owned(),
+            "interrupted" if self.due.is_empty() => "interrupted too often".to_owned(),
             other => other.replace('_', " "),
         }
     }

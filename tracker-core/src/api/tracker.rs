@@ -24,7 +24,7 @@ use crate::{
         transaction::{EndedExecution, Transaction},
     },
     engine::{
-        Engine, EngineOptions, Flush, Propagate, PruneBatches, PrunedBatches, Register, Rescue, Rescued, Scope,
+        Engine, EngineOptions, Flush, Pause, Propagate, PruneBatches, PrunedBatches, Register, Rescue, Rescued, Scope,
         Subscription, Tidy,
     },
     model::{
@@ -123,6 +123,13 @@ impl Tracker {
             }
         }
         Ok(tracker)
+    }
+
+    /// Pauses all kinds of the file, in one commit.
+    pub(crate) fn pause_kinds(&self) -> Result<()> {
+        let kinds = self.shared.engine.stored_kinds()?;
+        let pauses = kinds.all().map(|kind| Pause { kind: kind.id, paused: true }).collect();
+        self.shared.engine.call_all(pauses)?.into_iter().collect()
     }
 
     /// The tasks of a type, under the name that the type declares.

@@ -9,7 +9,7 @@ use crate::model::{
     kind::Kind,
     task::TaskKey,
     time::utc,
-    transition::{AttemptStatus, Command, Header, NEVER},
+    transition::{AttemptStatus, Command, Decision, Header, NEVER, rescue_text},
 };
 
 /// The target of its events.
@@ -89,11 +89,11 @@ impl RunLogEvent {
         kind: &Kind,
         id: &TaskKey,
         old: Option<&Header>,
-        new: Option<&Header>,
+        decision: &Decision,
         command: &Command,
         enabled: RunLogLevel,
     ) -> Option<Self> {
-        let (old, new) = (old?, new?);
+        let (old, new, ended) = (old?, decision.header.as_ref()?, decision.history.last());
         if enabled < RunLogLevel::All && !may_fail(command) {
             return None;
         }
@@ -113,8 +113,9 @@ impl RunLogEvent {
                 RunLogEventKind::ended(kind, finish.owner.fence, attempt_status, new, error)
             }
             Command::Rescue { fence, .. } => {
-                let error = format!("the lease of {} ended without an outcome", old.lease.as_ref()?.worker);
-                RunLogEventKind::ended(kind, *fence, AttemptStatus::Crashed, new, error)
+                let attempt_status = ended.map_or(AttemptStatus::Released, |ended| ended.status);
+                let error = rescue_text(old.lease.as_ref()?, attempt_status == AttemptStatus::Interrupted);
+                RunLogEventKind::ended(kind, *fence, attempt_status, new, error)
             }
             _ => return None,
         };
@@ -195,7 +196,8 @@ impl RunLogEventKind {
     fn level(&self) -> RunLogLevel {
         match self {
             Self::Ended {
-                attempt_status: AttemptStatus::Failed | AttemptStatus::GaveUp | AttemptStatus::Crashed,
+                attempt_status:
+                    AttemptStatus::Failed | AttemptStatus::GaveUp | AttemptStatus::Crashed | AttemptStatus::Interrupted,
                 due,
                 ..
             } => {

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::model::{
     bounds::{RATE, check_kind},
     error::{Error, ErrorKind, Reason, Refusal, Result},
@@ -100,7 +102,7 @@ fn check_policy(name: &str, policy: &Policy, indexes: &[String]) -> Result<()> {
 
 impl Kind {
     pub(crate) fn rules(&self, now: Micros) -> Rules<'_> {
-        Rules { graph: &self.graph, policy: &self.policy, now }
+        Rules { graph: &self.graph, policy: &self.policy, now, instance: Uuid::nil() }
     }
 
     pub(crate) fn task(&self, seq: u64) -> TaskRef {

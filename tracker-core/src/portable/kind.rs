@@ -10,7 +10,7 @@ use crate::{
         error::{Error, Result},
         kind::{Kind, KindSpec},
         status::{Graph, Role, StatusInfo},
-        task::{Backoff, IndexLimit, Policy, Rate, Retention},
+        task::{Backoff, IndexLimit, Policy, QueueEnd, Rate, Retention},
         time::{Micros, between, micros_of},
     },
 };
@@ -59,6 +59,7 @@ struct PortableUnique {
 struct PortablePolicy {
     max_attempts: Option<u32>,
     max_crashes: u32,
+    interrupted: String,
     lease_us: Micros,
     backoff: PortableBackoff,
     jitter: f32,
@@ -114,6 +115,7 @@ impl From<&Policy> for PortablePolicy {
         Self {
             max_attempts: policy.max_attempts,
             max_crashes: policy.max_crashes,
+            interrupted: policy.interrupted.name().to_owned(),
             lease_us: micros_of(policy.lease),
             backoff: match policy.backoff {
                 Backoff::None => PortableBackoff::None,
@@ -151,6 +153,9 @@ impl PortablePolicy {
         let mut policy = Policy::DEFAULT;
         policy.max_attempts = self.max_attempts;
         policy.max_crashes = self.max_crashes;
+        policy.interrupted = QueueEnd::from_name(&self.interrupted).ok_or_else(|| {
+            Error::invalid(format!("unknown end of the queue {:?}: write \"front\" or \"back\"", self.interrupted))
+        })?;
         policy.lease = span(self.lease_us);
         policy.backoff = match self.backoff {
             PortableBackoff::None => Backoff::None,

@@ -147,6 +147,7 @@ fn policy(task: &Task) -> TokenStream {
     let assignments = [
         ("max_attempts", attempts),
         ("max_crashes", max_crashes.map(|value| quote!(#value))),
+        ("interrupted", policy.interrupted.as_ref().map(|end| quote!(#tracker_core::task::QueueEnd::#end))),
         ("lease", policy.lease.map(duration::tokens)),
         ("timeout", timeout),
         ("backoff", policy.backoff.map(|backoff| backoff.tokens(tracker_core))),

@@ -1,7 +1,7 @@
 //! The names of the options of `#[task(…)]`, above the struct and above a field.
 
 /// The options above the struct.
-pub(super) const STRUCT_OPTIONS: [&str; 16] = [
+pub(super) const STRUCT_OPTIONS: [&str; 17] = [
     "name",
     "status",
     "id",
@@ -9,6 +9,7 @@ pub(super) const STRUCT_OPTIONS: [&str; 16] = [
     "crate",
     "max_attempts",
     "max_crashes",
+    "interrupted",
     "lease",
     "timeout",
     "backoff",
@@ -21,9 +22,10 @@ pub(super) const STRUCT_OPTIONS: [&str; 16] = [
 ];
 
 /// The options above the struct that set the kind's policy.
-pub(super) const POLICY_OPTIONS: [&str; 11] = [
+pub(super) const POLICY_OPTIONS: [&str; 12] = [
     "max_attempts",
     "max_crashes",
+    "interrupted",
     "lease",
     "timeout",
     "backoff",

@@ -13,6 +13,7 @@ use crate::{attribute::AttributeOption, duration, errors::Errors, suggest};
 pub(super) struct Policy {
     pub max_attempts: Option<Attempts>,
     pub max_crashes: Option<u32>,
+    pub interrupted: Option<Ident>,
     pub lease: Option<Duration>,
     pub timeout: Option<Duration>,
     pub backoff: Option<Backoff>,
@@ -48,6 +49,7 @@ impl Policy {
         match option.text().as_str() {
             "max_attempts" => self.max_attempts = attempts(option, errors),
             "max_crashes" => self.max_crashes = number(option, 1..=u32::MAX, "max_crashes = 10", errors),
+            "interrupted" => self.interrupted = interrupted(option, errors),
             "lease" => self.lease = lease(option, errors),
             "timeout" => self.timeout = time(option, "timeout = \"1h\"", errors),
             "backoff" => self.backoff = backoff(option, errors),
@@ -103,6 +105,20 @@ fn attempts(option: &AttributeOption, errors: &mut Errors) -> Option<Attempts> {
             None
         }
     }
+}
+
+/// A variant of `tracker_core::task::QueueEnd`.
+fn interrupted(option: &AttributeOption, errors: &mut Errors) -> Option<Ident> {
+    let literal = option.assigned_text("an end of the queue", "interrupted = \"front\"", errors)?;
+    let variant = match literal.value().as_str() {
+        "front" => "Front",
+        "back" => "Back",
+        other => {
+            errors.on(&literal, suggest::unknown(other, &["front", "back"]));
+            return None;
+        }
+    };
+    Some(Ident::new(variant, literal.span()))
 }
 
 fn time(option: &AttributeOption, example: &str, errors: &mut Errors) -> Option<Duration> {

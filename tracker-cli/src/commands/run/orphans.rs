@@ -167,10 +167,11 @@ mod linux {
         value.map(|value| tags.attempts(OsStr::from_bytes(value))).unwrap_or_default()
     }
 
-    /// Returns whether the attempt ended by a crash of its run.
+    /// Returns whether the attempt ended with its run.
     fn has_crashed(tasks: &Tasks<Line>, id: &TaskKey, fence: u64) -> Result<bool, CliError> {
         let Some(record) = tasks.get(id)? else { return Ok(false) };
-        Ok(record.history.iter().any(|attempt| attempt.fence == fence && attempt.status == AttemptStatus::Crashed))
+        let crashed = |status| matches!(status, AttemptStatus::Crashed | AttemptStatus::Interrupted);
+        Ok(record.history.iter().any(|attempt| attempt.fence == fence && crashed(attempt.status)))
     }
 }
 

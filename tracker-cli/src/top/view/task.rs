@@ -65,7 +65,7 @@ fn lines(task: &UntypedRecord, why: &Explanation, palette: Palette) -> Vec<Line<
 fn attempt_lines(attempt: &Attempt, palette: Palette) -> Vec<Line<'static>> {
     let style = match attempt.status {
         AttemptStatus::Succeeded => TextStyle::Good,
-        AttemptStatus::Failed | AttemptStatus::Crashed => TextStyle::Warn,
+        AttemptStatus::Failed | AttemptStatus::Crashed | AttemptStatus::Interrupted => TextStyle::Warn,
         AttemptStatus::GaveUp => TextStyle::Bad,
         _ => TextStyle::Quiet,
     };

@@ -20,9 +20,6 @@ use crate::{
     storage::read::claim_order::Ready,
 };
 
-/// Number of crashes after which a task is isolated: it runs alone in its process.
-const ISOLATED_AFTER: u32 = 2;
-
 /// A task that the caller owns now.
 #[derive(Clone, Debug)]
 pub(crate) struct Claimed {
@@ -134,7 +131,7 @@ impl Claim {
     /// Claims this task. False if no further one may be claimed now.
     fn take(&self, writer: &mut Writer<'_>, kind: &Kind, task: TaskRef, claims: &mut Claims) -> Result<bool> {
         let header = writer.known(task)?;
-        let isolated = header.crashes >= ISOLATED_AFTER;
+        let isolated = header.is_isolated();
         if isolated && (!self.isolated || !claims.tasks.is_empty()) {
             claims.isolated_waits = true;
             return Ok(false);

@@ -42,7 +42,7 @@ use crate::{
         task::{TaskKey, TaskRef},
         task_row::{Progress, TaskRow},
         time::{Micros, utc},
-        transition::{Command, CommandResult, Decision, Header, PayloadChange},
+        transition::{Command, CommandResult, Decision, Header, PayloadChange, Rules},
     },
     storage::{keys::CountKey, tables::Tables, write::change::TaskChange},
 };
@@ -231,7 +231,7 @@ impl<'t> Writer<'t> {
         let stored = header;
         let renewed = self.renewed(kind, header, command);
         let header = renewed.as_ref().or(header);
-        let decided = kind.rules(self.now).decide(header, command);
+        let decided = Rules { instance: self.context.instance, ..kind.rules(self.now) }.decide(header, command);
         if let Err(reason) = &decided
             && self.context.run_log_enabled == RunLogLevel::All
         {
@@ -246,7 +246,7 @@ impl<'t> Writer<'t> {
         self.measure(kind, header, &decision);
         if self.context.run_log_enabled > RunLogLevel::Nothing {
             let enabled = self.context.run_log_enabled;
-            let event = RunLogEvent::of(kind, id, header, decision.header.as_ref(), command, enabled);
+            let event = RunLogEvent::of(kind, id, header, &decision, command, enabled);
             self.effects.run_log.extend(event);
         }
         self.push_event(kind, id, header, &decision, command);

@@ -13,7 +13,7 @@ pub use fingerprint::Fingerprint;
 pub(crate) use id::LONGEST;
 pub use id::{TaskId, TaskKey};
 pub use index::IndexValue;
-pub use policy::{IndexLimit, Policy, Rate, Retention};
+pub use policy::{IndexLimit, Policy, QueueEnd, Rate, Retention};
 pub(crate) use task_ref::TaskRef;
 pub use value_type::ValueType;
 pub(crate) use value_type::{has_other_type, key_values};

@@ -13,6 +13,8 @@ pub struct Policy {
     pub max_attempts: Option<u32>,
     /// Rescues after which a task is exhausted. At least 1.
     pub max_crashes: u32,
+    /// Where a task goes whose attempt ended with its process.
+    pub interrupted: QueueEnd,
     /// How long a lease lasts unless it is renewed. At least 1 ms.
     pub lease: Duration,
     /// The delay before a failed task is due again.
@@ -40,6 +42,7 @@ impl Policy {
     pub const DEFAULT: Self = Self {
         max_attempts: Some(3),
         max_crashes: 10,
+        interrupted: QueueEnd::Back,
         lease: Duration::from_secs(300),
         backoff: Backoff::None,
         jitter: 0.0,
@@ -56,6 +59,37 @@ impl Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self::DEFAULT
+    }
+}
+
+/// An end of the queue of a kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum QueueEnd {
+    /// The task takes the place in the claim order that it had: before all tasks of its priority that have not been claimed. Its status
+    /// is the one from which it was claimed, and it has no delay. A task that crashed at least twice goes to the back nevertheless.
+    Front,
+    /// The task fails over to the status after a failure, and is due after the delay that [`Policy::backoff`] gives for its crashes.
+    #[default]
+    Back,
+}
+
+impl QueueEnd {
+    /// Both ends.
+    pub const ALL: [Self; 2] = [Self::Front, Self::Back];
+
+    /// The name of the end in attributes, files and JSON lines.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Front => "front",
+            Self::Back => "back",
+        }
+    }
+
+    /// Returns the end of a name, if there is one.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|end| end.name() == name)
     }
 }
 

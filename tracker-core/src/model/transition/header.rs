@@ -12,6 +12,9 @@ pub(crate) const WAITING: Micros = NEVER - 1;
 /// The latest due time.
 pub(crate) const LATEST: Micros = WAITING - 1;
 
+/// Number of crashes after which a task is isolated: it runs alone in its process.
+const ISOLATED_AFTER: u32 = 2;
+
 /// What the rules know of a task. Small, since every transition rewrites it.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, and they come and go apart")]
@@ -80,6 +83,11 @@ impl Lease {
 }
 
 impl Header {
+    /// Whether the task runs alone in its process, and never goes to the front of the queue: it may be what ends the process.
+    pub(crate) fn is_isolated(&self) -> bool {
+        self.crashes >= ISOLATED_AFTER
+    }
+
     /// Whether the task may be claimed before somebody is free to run it. What may have killed a process is claimed only
     /// to begin at once, and marked as begun in that same commit, so that a death of its process is held against it.
     ///

@@ -50,17 +50,20 @@ pub enum AttemptStatus {
     Parked,
     /// It was given back.
     Released,
-    /// Its lease ran out, or its owner is known dead.
+    /// Its lease ran out, and nothing says that its process has ended.
     Crashed,
     /// Somebody took it over although it was leased.
     TakenOver,
     /// It was cancelled.
     Cancelled,
+    /// Its process ended before it: by a crash, a kill, a power loss, or an exit that left its handler behind. It is no failure, and
+    /// counts as a crash.
+    Interrupted,
 }
 
 impl AttemptStatus {
     /// All endings.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Succeeded,
         Self::Failed,
         Self::GaveUp,
@@ -71,6 +74,7 @@ impl AttemptStatus {
         Self::Crashed,
         Self::TakenOver,
         Self::Cancelled,
+        Self::Interrupted,
     ];
 
     /// The word for it, e.g. `taken_over`.
@@ -87,6 +91,7 @@ impl AttemptStatus {
             Self::Crashed => "crashed",
             Self::TakenOver => "taken_over",
             Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
         }
     }
 }

@@ -34,9 +34,12 @@ pub use finish::Outcome;
 pub(crate) use header::{Header, LATEST, Lease, NEVER, WAITING};
 pub(crate) use history::{AttemptNotes, StoredAttempt};
 pub use history::{AttemptStatus, Failure};
+pub(crate) use rescue::rescue_text;
 pub(crate) use time_shift::{TimeShift, times_of, times_of_attempt, times_of_batch};
 
 use std::time::Duration;
+
+use uuid::Uuid;
 
 use crate::model::{
     error::Reason,
@@ -51,6 +54,8 @@ pub(crate) struct Rules<'a> {
     pub graph: &'a Graph,
     pub policy: &'a Policy,
     pub now: Micros,
+    /// The open tracker that decides; nil where nothing is decided. The process of a lease of another one has ended if it is rescued.
+    pub instance: Uuid,
 }
 
 /// What a command makes of a task.

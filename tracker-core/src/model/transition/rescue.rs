@@ -1,10 +1,11 @@
 //! The end of a lease that ran out. Pure; part of `decide`, called by claims and by rescue.
 
 use super::{AttemptStatus, Decision, Failure, Header, Lease, PayloadChange, Rules, StoredAttempt};
-use crate::model::error::Reason;
+use crate::model::{error::Reason, task::QueueEnd, time::Micros};
 
 impl Rules<'_> {
-    /// Ends the lease with this fence, whose owner is gone: a crash, a line in the history, and to the back of the line.
+    /// Ends the lease with this fence, whose owner is gone: a crash, a line in the history, and to the back of the queue, or to the
+    /// front where the kind says so and the process of the attempt has ended.
     pub(super) fn rescue(&self, old: &Header, fence: u64, chance: f32) -> Result<Decision, Reason> {
         let lease = old.lease.clone().filter(|lease| lease.fence == fence).ok_or(Reason::LeaseLost)?;
         let mut header = old.clone();
@@ -25,23 +26,30 @@ impl Rules<'_> {
             // Claimed ahead, and not known to have begun: it costs nothing, and is not claimed ahead again.
             header.attempts = header.attempts.saturating_sub(1);
             header.doubtful = true;
-            match self.called_off(header) {
-                Some(code) => header.enter(code, self.now, self.now),
-                None => header.enter(lease.from, lease.due.max(self.now), self.now),
+            match (self.called_off(header), self.former_place(header, lease)) {
+                (Some(code), _) => header.enter(code, self.now, self.now),
+                (None, Some(due)) => header.enter(lease.from, due, self.now),
+                (None, None) => header.enter(lease.from, lease.due.max(self.now), self.now),
             }
             return self.take_successor(header);
         }
         header.crashes = header.crashes.saturating_add(1);
         let spent = header.crashes >= self.policy.max_crashes;
         let ended = StoredAttempt {
-            failure: Some(Self::crash(header, lease, spent)),
-            ..self.ended(header, lease, AttemptStatus::Crashed)
+            failure: Some(self.crash(header, lease, spent)),
+            ..self.ended(
+                header,
+                lease,
+                if self.has_process_ended(lease) { AttemptStatus::Interrupted } else { AttemptStatus::Crashed },
+            )
         };
         header.record_attempt(ended, history);
         if let Some(code) = self.called_off(header) {
             header.enter(code, self.now, self.now);
         } else if spent {
             self.exhaust(header, step);
+        } else if let Some(due) = self.former_place(header, lease) {
+            header.enter(lease.from, due, self.now);
         } else {
             header.enter(self.graph.after_failure(step), self.retry_at(header.crashes, chance), self.now);
         }
@@ -59,8 +67,34 @@ impl Rules<'_> {
         PayloadChange::TakeSuccessor
     }
 
-    fn crash(header: &Header, lease: &Lease, spent: bool) -> Failure {
+    /// Whether an attempt that is rescued has ended with its process. A lease of this tracker that ran out says nothing of the process,
+    /// nor does a ticket, which outlives it.
+    fn has_process_ended(&self, lease: &Lease) -> bool {
+        lease.instance != self.instance && !lease.detached
+    }
+
+    /// The due time with which an interrupted task takes its former place in the claim order, before all tasks of its priority that have
+    /// not been claimed. `None` if it goes to the back: by the policy, or since it may be what ends the process, or cannot be claimed from there.
+    fn former_place(&self, header: &Header, lease: &Lease) -> Option<Micros> {
+        let goes_first = self.policy.interrupted == QueueEnd::Front
+            && self.has_process_ended(lease)
+            && !header.is_isolated()
+            && self.graph.status(lease.from).is_some_and(|status| self.is_claimable(status));
+        goes_first.then(|| lease.due.min(self.now))
+    }
+
+    fn crash(&self, header: &Header, lease: &Lease, spent: bool) -> Failure {
+        let text = rescue_text(lease, self.has_process_ended(lease));
         let end = if spent { format!("; given up after {} crashes", header.crashes) } else { String::new() };
-        Failure::new(format!("the lease of {} ended without an outcome{end}", lease.worker))
+        Failure::new(text + &end)
+    }
+}
+
+/// Why an attempt was ended by a rescue.
+pub(crate) fn rescue_text(lease: &Lease, process_ended: bool) -> String {
+    if process_ended {
+        format!("the process of {} ended before the attempt", lease.worker)
+    } else {
+        format!("the lease of {} ended without an outcome", lease.worker)
     }
 }

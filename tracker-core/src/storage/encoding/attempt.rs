@@ -87,5 +87,6 @@ fn status_code(status: AttemptStatus) -> u8 {
         AttemptStatus::Crashed => 7,
         AttemptStatus::TakenOver => 8,
         AttemptStatus::Cancelled => 9,
+        AttemptStatus::Interrupted => 10,
     }
 }

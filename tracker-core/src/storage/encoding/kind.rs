@@ -6,7 +6,7 @@ use super::Encodable;
 use crate::model::{
     kind::Kind,
     status::{Graph, Role, StatusInfo},
-    task::{Backoff, IndexLimit, Policy, Rate, Retention},
+    task::{Backoff, IndexLimit, Policy, QueueEnd, Rate, Retention},
     time::micros_of,
 };
 
@@ -37,6 +37,8 @@ struct EncodedPolicy {
     retention: Vec<(u8, i64)>,
     limit: Option<(String, u32)>,
     rate: Option<(u32, i64)>,
+    /// Whether interrupted tasks go to the front.
+    interrupted_first: bool,
 }
 
 impl Encodable for Kind {
@@ -100,6 +102,7 @@ fn policy_record(policy: &Policy) -> EncodedPolicy {
         retention: policy.retention.iter().map(|rule| (role_code(rule.role), micros_of(rule.keep))).collect(),
         limit: policy.limit.as_ref().map(|limit| (limit.index.to_string(), limit.most)),
         rate: policy.rate.map(|rate| (rate.starts, micros_of(rate.period))),
+        interrupted_first: policy.interrupted == QueueEnd::Front,
     }
 }
 
@@ -127,6 +130,7 @@ fn policy_of(record: EncodedPolicy) -> Result<Policy, &'static str> {
     policy.retention = retention.collect::<Result<Vec<_>, &'static str>>()?.into();
     policy.limit = record.limit.map(|(index, most)| IndexLimit { index: index.into(), most });
     policy.rate = record.rate.map(|(starts, period)| Rate { starts, period: span(period) });
+    policy.interrupted = if record.interrupted_first { QueueEnd::Front } else { QueueEnd::Back };
     Ok(policy)
 }
 

@@ -34,7 +34,7 @@ fn run(tasks: u32, threads: usize, prefetch: usize, observed: Observed) -> (Resu
     let jobs = tracker.tasks::<Job>().unwrap();
     jobs.submit_all((0..tasks).map(|number| Job { number })).unwrap();
     let observed = Arc::new(observed);
-    let settings = Settings { threads, prefetch: prefetch, observed: observed.clone(), ..Settings::default() };
+    let settings = Settings { threads, prefetch, observed: observed.clone(), ..Settings::default() };
     let summary = WorkerPool::with(settings).serve(&jobs, |_| {
         // The other threads have looked, and sleep.
         (0..10_000).for_each(|_| std::thread::yield_now());

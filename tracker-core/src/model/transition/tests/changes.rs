@@ -6,8 +6,9 @@ use super::{
 };
 use crate::model::{
     status::Role,
+    task::QueueEnd,
     time::micros_of,
-    transition::{Command, Decision, Header, Lease, Outcome, PayloadChange, Requeue, SetAside, Start},
+    transition::{AttemptStatus, Command, Decision, Header, Lease, Outcome, PayloadChange, Requeue, SetAside, Start},
 };
 
 impl Case<'_> {
@@ -20,6 +21,8 @@ impl Case<'_> {
         all.extend(new.last.clone());
         ensure(self.old.last.is_none() || all.first() == self.old.last.as_ref(), "the latest attempt is lost")?;
         ensure(all.is_sorted_by(|one, next| one.fence < next.fence), "fences in the history do not rise")?;
+        let interrupted = all.iter().any(|ended| ended.status == AttemptStatus::Interrupted && ended.ended == NOW);
+        ensure(!interrupted || self.process_ended(), "interrupted, and its process is the one that decides")?;
         let booked = &all[usize::from(self.old.last.is_some())..];
         ensure(new.ended as usize == self.old.ended as usize + booked.len(), "ended is not the number of entries")?;
         let by_hand = match self.command {
@@ -102,6 +105,21 @@ impl Case<'_> {
         ensure(may || same || !self.terminal(&self.found), "a terminal status is left")
     }
 
+    /// Whether a rescued task goes to the front of the queue: its process has ended, it is not isolated, and claims find it there.
+    fn goes_first(&self, new: &Header) -> bool {
+        let Some(lease) = &self.found.lease else { return false };
+        let Some(from) = self.rules.graph.status(lease.from) else { return false };
+        self.rules.policy.interrupted == QueueEnd::Front
+            && self.process_ended()
+            && new.crashes < 2
+            && (from.role != Role::Parked || self.rules.policy.startable.contains(&from.code))
+    }
+
+    /// Whether the lease is of another tracker, and no ticket stands for it.
+    pub(super) fn process_ended(&self) -> bool {
+        self.old.lease.as_ref().is_some_and(|lease| lease.instance != self.rules.instance && !lease.detached)
+    }
+
     /// Where an attempt's end leads.
     pub(super) fn endings(&self, decision: &Decision, new: &Header) -> Broken {
         let (graph, policy, found) = (self.rules.graph, self.rules.policy, &self.found);
@@ -137,13 +155,16 @@ impl Case<'_> {
                 }
             },
             Command::Unreadable { .. } => ensure(Some(at) == back && new.unreadable, "unreadable, and elsewhere"),
+            Command::Rescue { .. } if new.crashes >= policy.max_crashes && self.begun() => {
+                ensure(given_up, "crashes spent, and not at its end")
+            }
+            Command::Rescue { .. } if self.goes_first(new) => {
+                ensure(back.map(|(code, due)| (code, due.min(NOW))) == Some(at), "interrupted, and not where it was")
+            }
             Command::Rescue { .. } if !self.begun() => ensure(
                 back.map(|(code, due)| (code, due.max(NOW))) == Some(at),
                 "what never began does not wait where it was",
             ),
-            Command::Rescue { .. } if new.crashes >= policy.max_crashes => {
-                ensure(given_up, "crashes spent, and not at its end")
-            }
             Command::Rescue { .. } => {
                 ensure(at == (graph.after_failure(step), NOW + delay), "rescued, and not at the back of the line")
             }

@@ -68,7 +68,7 @@ fn walk(machine: &Machine) -> Walk {
 impl Walk {
     /// Puts every command to a state, and lets time pass.
     fn expand(&mut self, machine: &Machine, at: usize) {
-        let rules = Rules { graph: &machine.graph, policy: &machine.policy, now: NOW };
+        let rules = Rules { graph: &machine.graph, policy: &machine.policy, now: NOW, instance: machine.instance };
         let header = self.nodes[at].header.clone();
         let depth = self.nodes[at].depth + 1;
         for command in commands(machine, header.as_ref()) {

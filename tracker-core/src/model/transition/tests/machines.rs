@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::model::{
     status::{
         Graph,
         Role::{self, Cancelled, Exhausted, Failed, Ignored, InProgress, Parked, Pending, Succeeded},
         StatusInfo,
     },
-    task::{Backoff, Policy},
+    task::{Backoff, Policy, QueueEnd},
 };
 
 /// A status graph with a policy.
@@ -16,6 +18,8 @@ pub(super) struct Machine {
     pub name: &'static str,
     pub graph: Graph,
     pub policy: Policy,
+    /// The open tracker that decides. Leases are of the tracker nil, so that the process of each has ended if this is another one.
+    pub instance: Uuid,
 }
 
 /// The code of a role in a step; a step's second parked status has the code after the first's.
@@ -77,7 +81,9 @@ fn policy(max_attempts: Option<u32>, max_crashes: u32, startable: Vec<i32>, back
 pub(super) fn machines() -> Vec<Machine> {
     let parked = code(0, Parked);
     let (none, slow) = (Backoff::None, Backoff::Fixed(Duration::from_secs(7)));
-    let machine = |name, graph, policy| Machine { name, graph, policy };
+    let machine = |name, graph, policy| Machine { name, graph, policy, instance: Uuid::nil() };
+    let later = |name, graph, policy| Machine { instance: Uuid::from_u128(9), ..machine(name, graph, policy) };
+    let front = |policy: Policy| Policy { interrupted: QueueEnd::Front, ..policy };
     vec![
         machine("every role, one attempt", full(), policy(Some(1), 1, vec![], none)),
         machine("every role, two attempts", full(), policy(Some(2), 2, vec![parked], slow)),
@@ -90,5 +96,10 @@ pub(super) fn machines() -> Vec<Machine> {
         machine("three steps", pipeline(), policy(Some(2), 2, vec![parked], none)),
         machine("three steps, one attempt", pipeline(), policy(Some(1), 1, vec![], slow)),
         machine("bare second step", bare_second_step(), policy(Some(2), 2, vec![], none)),
+        machine("front, in one process", full(), front(policy(Some(1), 2, vec![], slow))),
+        later("back, after the process", full(), policy(Some(1), 3, vec![parked], slow)),
+        later("front, after the process", full(), front(policy(Some(1), 3, vec![parked], slow))),
+        later("front, after the process, no failed", no_failed(), front(policy(Some(1), 2, vec![], slow))),
+        later("front, after the process, steps", bare_second_step(), front(policy(Some(1), 2, vec![], slow))),
     ]
 }

@@ -25,6 +25,8 @@ pub(super) struct Scene {
     pub now: Micros,
     pub header: Option<Header>,
     fence: u64,
+    /// The open tracker that decides; leases are of the tracker nil.
+    pub instance: Uuid,
     pub history: Vec<StoredAttempt>,
 }
 
@@ -38,13 +40,21 @@ impl Scene {
     pub fn with(graph: Graph, change: impl FnOnce(&mut Policy)) -> Self {
         let mut policy = Policy { lease: LEASE, ..Policy::DEFAULT };
         change(&mut policy);
-        let mut scene = Self { graph, policy, now: 1_000_000_000, header: None, fence: 0, history: Vec::new() };
+        let mut scene = Self {
+            graph,
+            policy,
+            now: 1_000_000_000,
+            header: None,
+            fence: 0,
+            instance: Uuid::nil(),
+            history: Vec::new(),
+        };
         scene.submit(1);
         scene
     }
 
     pub fn ask(&mut self, command: &Command) -> Result<Decision, Reason> {
-        let rules = Rules { graph: &self.graph, policy: &self.policy, now: self.now };
+        let rules = Rules { graph: &self.graph, policy: &self.policy, now: self.now, instance: self.instance };
         let decision = rules.decide(self.header.as_ref(), command)?;
         self.history.extend(decision.history.clone());
         self.header.clone_from(&decision.header);
@@ -134,6 +144,14 @@ impl Scene {
         self.does(&Command::Rescue { fence: owner.fence, chance: 0.5 });
     }
 
+    /// Claims the task, and its process ends. The next one decides from now on, and claims as the first one did.
+    pub fn interrupt(&mut self) {
+        let owner = self.claim();
+        self.instance = Uuid::from_u128(1);
+        self.does(&Command::Rescue { fence: owner.fence, chance: 0.5 });
+        self.instance = Uuid::nil();
+    }
+
     pub fn requeue(&mut self, from_start: bool) {
         self.does(&Command::Requeue(Requeue { from_start, ..Requeue::default() }));
     }
@@ -174,7 +192,7 @@ impl Scene {
     }
 
     pub fn explain(&self) -> Explanation {
-        let rules = Rules { graph: &self.graph, policy: &self.policy, now: self.now };
+        let rules = Rules { graph: &self.graph, policy: &self.policy, now: self.now, instance: self.instance };
         rules.explain(self.task(), &StartContext::default())
     }
 

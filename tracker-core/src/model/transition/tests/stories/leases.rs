@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::model::{
     error::Reason,
     status::Role,
-    task::Backoff,
+    task::{Backoff, Policy, QueueEnd},
     transition::{
         AttemptStatus, Command, Outcome, Owner,
         tests::{
@@ -116,6 +116,53 @@ fn a_rescued_task_goes_to_the_back_of_the_line_after_its_delay() {
     assert!(scene.claim_in(0).is_err());
     scene.pass(delay);
     scene.claim();
+}
+
+#[test]
+fn interrupted_attempt_counts_as_a_crash_and_no_failure() {
+    let delay = Duration::from_secs(7);
+    let mut scene = Scene::with(full(), |policy| (policy.backoff, policy.max_crashes) = (Backoff::Fixed(delay), 3));
+    for crashes in 1..3 {
+        scene.interrupt();
+        assert_eq!((scene.role(), scene.task().due), (Role::Failed, scene.now + 7_000_000), "to the back of the queue");
+        assert_eq!(scene.counters(), (0, crashes));
+        scene.pass(delay);
+    }
+    scene.interrupt();
+    assert_eq!((scene.role(), scene.counters()), (Role::Exhausted, (0, 3)), "crashes are bounded");
+    assert_eq!(scene.endings(), [AttemptStatus::Interrupted; 3]);
+}
+
+#[test]
+fn interrupted_task_goes_once_to_the_front_of_its_kind() {
+    let delay = Duration::from_secs(7);
+    let front = |policy: &mut Policy| (policy.backoff, policy.interrupted) = (Backoff::Fixed(delay), QueueEnd::Front);
+    let mut scene = Scene::with(full(), front);
+    let due = scene.task().due;
+    scene.pass(delay);
+    scene.interrupt();
+    assert_eq!((scene.role(), scene.task().due), (Role::Pending, due), "its former place, without a delay");
+    assert_eq!((scene.counters(), scene.endings()), ((0, 1), vec![AttemptStatus::Interrupted]));
+    scene.interrupt();
+    assert_eq!(
+        (scene.role(), scene.task().due),
+        (Role::Failed, scene.now + 7_000_000),
+        "an isolated task never goes first"
+    );
+    // A lease that ran out says nothing of the process.
+    let mut scene = Scene::with(full(), front);
+    scene.crash();
+    assert_eq!((scene.role(), scene.endings()), (Role::Failed, vec![AttemptStatus::Crashed]));
+}
+
+#[test]
+fn interrupted_task_that_was_to_start_later_is_due_now() {
+    let mut scene = Scene::with(full(), |policy| policy.interrupted = QueueEnd::Front);
+    scene.run(Outcome::Snooze { delay: LEASE });
+    let owner = scene.start(|_| ()).expect("started before its time");
+    scene.instance = Uuid::from_u128(1);
+    scene.does(&Command::Rescue { fence: owner.fence, chance: 0.5 });
+    assert_eq!((scene.role(), scene.task().due), (Role::Pending, scene.now));
 }
 
 /// A worker claims ahead and dies: the tasks whose bodies never began cost nothing, and still wait behind the others.
