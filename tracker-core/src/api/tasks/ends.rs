@@ -59,18 +59,19 @@ calls! {
     /// # use tracker_core::Tracker;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # use std::time::Duration;
-    /// # use tracker_core::events::Waited;
+    /// # use tracker_core::{Execution, events::Waited};
     /// # let tracker = Tracker::in_memory()?;
     /// # let jobs = tracker.tasks::<Job>()?;
     /// jobs.submit(&job("one"))?;
     /// assert!(matches!(jobs.wait("one", Duration::ZERO)?, Waited::TimedOut));
     ///
-    /// let (_, waited) = std::thread::scope(|scope| {
-    ///     let worker = scope.spawn(|| jobs.worker().run(|job| Ok::<_, std::io::Error>(job.result = Some(7))));
-    ///     (worker, jobs.wait("one", Duration::from_secs(60)))
-    /// });
-    /// let record = waited?.ended().expect("the worker has ended it");
+    /// let worker = jobs.worker().spawn(|job: &mut Execution<Job>| {
+    ///     job.result = Some(7);
+    ///     Ok::<_, std::io::Error>(())
+    /// })?;
+    /// let record = jobs.wait("one", Duration::from_secs(60))?.ended().expect("the worker has ended it");
     /// assert_eq!((record.status, record.task.result), (Status::Succeeded, Some(7)));
+    /// # worker.join()?;
     /// # Ok(())
     /// # }
     /// ```
