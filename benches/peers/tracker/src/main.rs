@@ -83,15 +83,18 @@ impl Queue for ThisTracker {
         let mut first = jobs.worker_name("first").claim_with(&short)?.ok_or("no task to claim")?;
         thread::sleep(Duration::from_millis(200));
         let second = jobs.worker_name(if same_worker { "first" } else { "second" }).claim()?;
-        let second = second.ok_or("the expired lease was not replaced")?;
+        let mut second = second.ok_or("the expired lease was not replaced")?;
         if second.id != first.id {
             return Err("another task was claimed".into());
         }
-        match first.succeed() {
-            Ok(_) => Ok(Some(true)),
-            Err(error) if error.kind() == ErrorKind::LeaseLost => Ok(Some(false)),
-            Err(error) => Err(error.into()),
-        }
+        let accepted = match first.succeed() {
+            Ok(_) => true,
+            Err(error) if error.kind() == ErrorKind::LeaseLost => false,
+            Err(error) => return Err(error.into()),
+        };
+        // A dropped execution would release the task, and a later claim could find it.
+        let _ = second.succeed();
+        Ok(Some(accepted))
     }
 
     fn close(self, workers: Option<Self::Workers>) -> Result<(), Error> {
