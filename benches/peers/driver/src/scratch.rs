@@ -82,6 +82,11 @@ fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            fs::create_dir(&target)?;
+            copy_files(&entry.path(), &target)?;
+            continue;
+        }
         fs::copy(entry.path(), &target)?;
         File::options().write(true).open(target)?.sync_all()?;
     }
@@ -101,11 +106,17 @@ mod tests {
     #[test]
     fn queue_is_filled_once_for_all_copies() {
         let scratch = Scratch::new(&std::env::temp_dir()).unwrap();
-        let fill = |dir: PathBuf| fs::write(dir.join("tasks"), "xyz").map(|()| 3).map_err(|error| error.to_string());
+        let write = |dir: PathBuf| {
+            fs::create_dir(dir.join("log"))?;
+            fs::write(dir.join("log/1"), "abc")?;
+            fs::write(dir.join("tasks"), "xyz")
+        };
+        let fill = |dir| write(dir).map(|()| 3).map_err(|error| error.to_string());
         let (copy, tasks) = scratch.copy("a row", fill).unwrap();
         fs::write(copy.join("tasks"), "used up").unwrap();
         let (copy, again) = scratch.copy("a row", |_| Err("filled twice".to_owned())).unwrap();
         assert_eq!((tasks, again, fs::read_to_string(copy.join("tasks")).unwrap()), (3, 3, "xyz".to_owned()));
+        assert_eq!(fs::read_to_string(copy.join("log/1")).unwrap(), "abc");
         let root = scratch.root().to_owned();
         drop(scratch);
         assert!(!root.exists());
