@@ -11,6 +11,7 @@ pub(crate) mod dependencies;
 pub(crate) mod dependency_fan_out;
 pub(crate) mod fingerprints;
 pub(crate) mod inspection;
+pub(crate) mod order;
 pub(crate) mod outcomes;
 pub(crate) mod payloads;
 pub(crate) mod queries;

@@ -8,6 +8,8 @@ use super::call::{Call, End};
 /// Seconds since the clock's beginning, in microseconds.
 pub type Time = i64;
 pub const SECOND: Time = 1_000_000;
+/// When the clock of the tests begins, in seconds since 1970.
+pub const EPOCH: i64 = 1_893_456_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
@@ -59,6 +61,9 @@ pub struct Task {
     pub due: Time,
     pub updated: Time,
     seq: u64,
+    /// Orders the tasks of one due time.
+    place: u128,
+    pub paused: bool,
     pub attempts: u32,
     pub failures: u32,
     pub crashes: u32,
@@ -113,8 +118,34 @@ pub struct Book {
 
 impl Task {
     fn enter(&mut self, state: State, due: Time, now: Time) {
-        (self.state, self.due, self.updated) = (state, due, now);
+        self.set_due(due);
+        (self.state, self.updated) = (state, now);
         (self.lease, self.cancel) = (None, false);
+    }
+
+    /// The end of a task ends its pause.
+    fn end_pause(&mut self) {
+        self.paused &= self.closed().is_none();
+    }
+
+    /// Another due time ends the place of a moved task.
+    fn set_due(&mut self, due: Time) {
+        if self.due != due {
+            (self.due, self.place) = (due, place_of_submission(self.seq));
+        }
+    }
+
+    /// The order in which claims take tasks.
+    fn order(&self) -> (u8, Time, u128, u64) {
+        (u8::MAX - self.priority, self.due, self.place, self.seq)
+    }
+
+    /// Why a task cannot be moved.
+    fn unmovable(&self) -> Option<&'static str> {
+        let leased = self.lease.is_some().then_some("Leased");
+        let paused = self.paused.then_some("Paused");
+        let parked = (!startable(self.state, false)).then_some("NotStartable");
+        leased.or(self.closed()).or(paused).or(parked)
     }
 
     fn end(&mut self, ending: &'static str) {
@@ -135,6 +166,7 @@ impl Task {
             (self.etag, self.value) = (etag, value);
             self.restart(now, now);
         }
+        self.end_pause();
     }
 
     /// Why a task that has ended refuses.
@@ -182,6 +214,11 @@ impl Policy {
     }
 }
 
+/// Leaves room for a hundred moves between two neighbours.
+fn place_of_submission(seq: u64) -> u128 {
+    u128::from(seq) << 100
+}
+
 /// Whether a task can be started without force.
 fn startable(state: State, extra: bool) -> bool {
     matches!(state, State::Pending | State::Failed) || extra && matches!(state, State::Shelf | State::Ignored)
@@ -224,6 +261,11 @@ impl Book {
             | Call::Cancel { kind, .. }
             | Call::Ignore { kind, .. }
             | Call::Move { kind, .. }
+            | Call::MoveToFront { kind, .. }
+            | Call::MoveBefore { kind, .. }
+            | Call::SetPriority { kind, .. }
+            | Call::SetDue { kind, .. }
+            | Call::PauseTask { kind, .. }
             | Call::Update { kind, .. }
             | Call::Remove { kind, .. }
             | Call::Prune { kind }
@@ -281,6 +323,7 @@ impl Book {
             Call::Resume { ticket } => self.resume(ticket),
             Call::Requeue { kind, id } => self.by_hand(kind, id, |task, _| {
                 task.restart(now, now);
+                task.paused = false;
                 Ok(())
             }),
             Call::Cancel { kind, id } => self.cancel(kind, id),
@@ -295,6 +338,15 @@ impl Book {
                 task.enter(if to_shelf { State::Shelf } else { State::Pending }, now, now);
                 Ok(())
             }),
+            Call::MoveToFront { kind, id } => self.move_to_front(kind, id),
+            Call::MoveBefore { kind, id, other } => self.move_before(kind, id, other),
+            Call::SetPriority { kind, id, priority } => self.unfinished(kind, id, |task| task.priority = priority),
+            Call::SetDue { kind, id, seconds } => self.by_hand(kind, id, |task, _| {
+                task.closed().map_or(Ok(()), Err)?;
+                task.set_due((EPOCH + Time::from(seconds)) * SECOND);
+                Ok(())
+            }),
+            Call::PauseTask { kind, id, on } => self.unfinished(kind, id, |task| task.paused = on),
             Call::Update { kind, id, value } => self.by_hand(kind, id, |task, _| {
                 task.value = value;
                 Ok(())
@@ -359,6 +411,8 @@ impl Book {
                 due: due.unwrap_or(now),
                 updated: now,
                 seq: self.seq,
+                place: place_of_submission(self.seq),
+                paused: false,
                 attempts: 0,
                 failures: 0,
                 crashes: 0,
@@ -422,8 +476,8 @@ impl Book {
         for task in tasks.values_mut().filter(|task| task.expired(now)) {
             policy.rescue(task, now);
         }
-        let due = tasks.iter().filter(|(_, task)| startable(task.state, extra) && task.due <= now);
-        let first = due.min_by_key(|(_, task)| (u8::MAX - task.priority, task.due, task.seq));
+        let due = tasks.iter().filter(|(_, task)| startable(task.state, extra) && !task.paused && task.due <= now);
+        let first = due.min_by_key(|(_, task)| task.order());
         let Some((id, task)) = first else { return Answer::Nobody };
         let (id, from, due) = (*id, task.state, task.due);
         // What is given back does not go back to an end.
@@ -575,21 +629,79 @@ impl Book {
     ) -> Answer {
         let (now, policy) = (self.now, self.policies[usize::from(kind)]);
         let Some(old) = self.tasks[usize::from(kind)].get_mut(&id) else { return Answer::Refused("NotFound") };
-        // A refusal changes nothing, not even a lease that has run out.
-        let mut task = old.clone();
-        if task.expired(now) {
-            policy.rescue(&mut task, now);
+        // The end of an expired lease is stored, also if the call is then refused.
+        if old.expired(now) {
+            policy.rescue(old, now);
         }
-        if task.lease.is_some() {
+        if old.lease.is_some() {
             return Answer::Refused("Leased");
         }
+        let mut task = old.clone();
         match act(&mut task, &policy) {
             Ok(()) => {
+                task.end_pause();
                 *old = task;
                 Answer::Done
             }
             Err(why) => Answer::Refused(why),
         }
+    }
+
+    /// An admin call on an unfinished task, also on one with a lease.
+    fn unfinished(&mut self, kind: u8, id: u8, act: impl FnOnce(&mut Task)) -> Answer {
+        let Some(task) = self.tasks[usize::from(kind)].get_mut(&id) else { return Answer::Refused("NotFound") };
+        if let Some(why) = task.closed() {
+            return Answer::Refused(why);
+        }
+        act(task);
+        Answer::Done
+    }
+
+    /// The movable tasks of a kind and priority but one, in claim order.
+    fn movable(&self, kind: u8, id: u8, priority: u8) -> Vec<&Task> {
+        let others = self.tasks[usize::from(kind)].iter().filter(|(other, _)| **other != id).map(|(_, task)| task);
+        let mut found: Vec<_> = others.filter(|task| task.priority == priority && task.unmovable().is_none()).collect();
+        found.sort_by_key(|task| task.order());
+        found
+    }
+
+    fn move_to_front(&mut self, kind: u8, id: u8) -> Answer {
+        let now = self.now;
+        let Some(task) = self.tasks[usize::from(kind)].get(&id) else { return Answer::Refused("NotFound") };
+        let first = self.movable(kind, id, task.priority).first().map(|first| first.due);
+        self.by_hand(kind, id, |task, _| {
+            task.unmovable().map_or(Ok(()), Err)?;
+            task.due = first.filter(|due| *due <= now).map_or(now, |due| due - 1);
+            task.place = place_of_submission(task.seq);
+            Ok(())
+        })
+    }
+
+    fn move_before(&mut self, kind: u8, id: u8, other: u8) -> Answer {
+        if id == other {
+            return Answer::Skipped;
+        }
+        let now = self.now;
+        let tasks = &mut self.tasks[usize::from(kind)];
+        let Some(priority) = tasks.get(&id).map(|task| task.priority) else { return Answer::Refused("NotFound") };
+        let refused = match tasks.get(&other) {
+            None => Some("NotFound"),
+            Some(next) => next.unmovable().or((next.priority != priority).then_some("OtherPriority")),
+        };
+        if let Some(why) = refused {
+            if let Some(task) = tasks.get_mut(&id).filter(|task| task.expired(now)) {
+                self.policies[usize::from(kind)].rescue(task, now);
+            }
+            return Answer::Refused(why);
+        }
+        let next = tasks[&other].clone();
+        let before = self.movable(kind, id, priority).into_iter().rfind(|task| task.order() < next.order());
+        let low = before.filter(|task| task.due == next.due).map_or(0, |task| task.place);
+        self.by_hand(kind, id, |task, _| {
+            task.unmovable().map_or(Ok(()), Err)?;
+            (task.due, task.place) = (next.due, u128::midpoint(low, next.place));
+            Ok(())
+        })
     }
 
     fn cancel(&mut self, kind: u8, id: u8) -> Answer {

@@ -66,6 +66,30 @@ pub enum Call {
         id: u8,
         to_shelf: bool,
     },
+    MoveToFront {
+        kind: u8,
+        id: u8,
+    },
+    MoveBefore {
+        kind: u8,
+        id: u8,
+        other: u8,
+    },
+    SetPriority {
+        kind: u8,
+        id: u8,
+        priority: u8,
+    },
+    SetDue {
+        kind: u8,
+        id: u8,
+        seconds: i8,
+    },
+    PauseTask {
+        kind: u8,
+        id: u8,
+        on: bool,
+    },
     Update {
         kind: u8,
         id: u8,
@@ -117,7 +141,7 @@ pub enum End {
 impl Call {
     pub fn of([what, a, b, c]: [u8; 4]) -> Self {
         let (kind, id) = (a & 1, b % IDS);
-        match what % 40 {
+        match what % 46 {
             0..6 => Self::Submit { kind, id, etag: c % 3 },
             6 => Self::SubmitLater { kind, id, seconds: c % 20, priority: c % 3 },
             7..12 => Self::Claim { kind, worker: c % 3 },
@@ -160,6 +184,11 @@ impl Call {
             }
             35 => Self::Pause { kind, on: c % 3 == 0 },
             36 | 37 => Self::Advance { seconds: c % 16 },
+            39 | 40 => Self::MoveBefore { kind, id, other: c % IDS },
+            41 => Self::MoveToFront { kind, id },
+            42 => Self::SetPriority { kind, id, priority: c % 3 },
+            43 => Self::SetDue { kind, id, seconds: (c % 41).cast_signed() - 20 },
+            44 => Self::PauseTask { kind, id, on: c % 3 > 0 },
             38 => Self::Jump { seconds: (c % 61).cast_signed() - 30 },
             _ => {
                 if c % 4 == 0 {

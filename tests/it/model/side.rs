@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 use tracker_core::{
     Error, Execution, Submission, TaskStatus, Tasks, TrackedTask, Tracker,
@@ -15,7 +15,7 @@ use tracker_core::{
 };
 
 use super::{
-    book::{Answer, Book, Policy, SECOND, State},
+    book::{Answer, Book, EPOCH, Policy, SECOND, State},
     call::{Call, End},
 };
 use crate::support::test_disk::Disk;
@@ -221,6 +221,17 @@ impl<T: Task + 'static> Kind for Tasks<T> {
             Call::Move { id, to_shelf, .. } => {
                 self.move_to(id, if to_shelf { T::SHELF } else { T::PENDING }).map(|()| Answer::Done)
             }
+            Call::MoveToFront { id, .. } => self.move_to_front(id).map(|()| Answer::Done),
+            Call::MoveBefore { id, other, .. } if id == other => Ok(Answer::Skipped),
+            Call::MoveBefore { id, other, .. } => self.move_before(id, other).map(|()| Answer::Done),
+            Call::SetPriority { id, priority, .. } => self.set_priority(id, priority).map(|()| Answer::Done),
+            Call::SetDue { id, seconds, .. } => {
+                let due = DateTime::from_timestamp(EPOCH + i64::from(seconds), 0).expect("it is a time");
+                self.set_due(id, due).map(|()| Answer::Done)
+            }
+            Call::PauseTask { id, on, .. } => {
+                if on { self.pause_task(id) } else { self.resume_task(id) }.map(|()| Answer::Done)
+            }
             Call::Update { id, value, .. } => self.update(id, |task| *task.value() = value).map(|()| Answer::Done),
             Call::Remove { id, .. } => self.remove(id).map(|()| Answer::Done),
             Call::Prune { .. } => self.prune().map(Answer::Count),
@@ -291,7 +302,7 @@ impl<T: Task + 'static> Kind for Tasks<T> {
                 [record.attempts, record.failures, record.crashes, record.ended],
                 &record.history.iter().map(|past| past.status.name()).collect::<Vec<_>>(),
                 lease.as_ref(),
-                record.cancel_requested,
+                [record.cancel_requested, record.paused],
                 [record.task.etag(), *record.task.value()],
             );
             found.insert(number(&record.id), words);
@@ -311,13 +322,13 @@ fn words(
     counters: [u32; 4],
     history: &[&str],
     lease: Option<&(String, i64, bool)>,
-    cancel: bool,
+    [cancel, paused]: [bool; 2],
     payload: [u8; 2],
 ) -> String {
     // What runs has no due time of its own.
     let due = if lease.is_some() { 0 } else { due };
     format!(
-        "{state:?} priority {priority} due {due} updated {updated} counters {counters:?} {history:?} {lease:?} cancel {cancel} payload {payload:?}"
+        "{state:?} priority {priority} due {due} updated {updated} counters {counters:?} {history:?} {lease:?} cancel {cancel} paused {paused} payload {payload:?}"
     )
 }
 
@@ -333,7 +344,7 @@ impl Book {
                 [task.attempts, task.failures, task.crashes, task.ended],
                 &task.history,
                 lease.as_ref(),
-                task.cancel,
+                [task.cancel, task.paused],
                 [task.etag, task.value],
             )
         };
@@ -393,6 +404,8 @@ impl Pair {
                 Some(Reason::Exhausted { .. }) => Answer::Refused("Exhausted"),
                 Some(Reason::Ignored) => Answer::Refused("Ignored"),
                 Some(Reason::Cancelled) => Answer::Refused("Cancelled"),
+                Some(Reason::Paused) => Answer::Refused("Paused"),
+                Some(Reason::OtherPriority { .. }) => Answer::Refused("OtherPriority"),
                 Some(Reason::NotFound) => Answer::Refused("NotFound"),
                 Some(Reason::Leased { .. }) => Answer::Refused("Leased"),
                 Some(Reason::LeaseLost) => Answer::Refused("LeaseLost"),

@@ -7,4 +7,4 @@ mod selection;
 
 pub use confirm::ConfirmArg;
 pub use result::BulkResult;
-pub use selection::{BulkCommand, SelectionArg};
+pub use selection::{BulkCommand, SelectionArg, change_each};

@@ -19,6 +19,9 @@ pub struct BulkResult {
     pub selected: u64,
     /// Tasks selected by id that refused the change.
     pub refused: Vec<Refused>,
+    /// What was changed, for one and for several.
+    #[serde(skip)]
+    pub things: [&'static str; 2],
 }
 
 #[derive(Serialize)]
@@ -29,7 +32,11 @@ pub struct Refused {
 
 impl BulkResult {
     pub fn new(action: &'static str) -> Self {
-        Self { action, changed: 0, selected: 0, refused: Vec::new() }
+        Self { action, changed: 0, selected: 0, refused: Vec::new(), things: ["task", "tasks"] }
+    }
+
+    pub fn of_kinds(action: &'static str) -> Self {
+        Self { things: ["kind", "kinds"], ..Self::new(action) }
     }
 
     pub fn exit(&self) -> Exit {
@@ -42,7 +49,8 @@ impl View for BulkResult {
         for refused in &self.refused {
             out.line(TextStyle::Bad, &refused.message)?;
         }
-        let tasks = number::counted(self.changed, "task", "tasks");
+        let [one, several] = self.things;
+        let tasks = number::counted(self.changed, one, several);
         let skipped = self.selected.saturating_sub(self.changed).saturating_sub(self.refused.len() as u64);
         let rest = if skipped > 0 {
             format!("; {} skipped, because they changed meanwhile or refused", number::grouped(skipped))

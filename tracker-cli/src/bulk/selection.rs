@@ -39,17 +39,22 @@ pub struct BulkCommand<'c> {
 }
 
 impl SelectionArg {
+    /// Returns whether neither ids, nor a filter, nor `--all` are given.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty() && self.filter.is_empty() && !self.all
+    }
+
     /// Applies the change to the selected tasks. Asks first unless all tasks are given by id.
     pub fn run(&self, output: &Output, command: &BulkCommand<'_>) -> Result<BulkResult, CliError> {
         let is_filtered = self.all || !self.filter.is_empty();
         match (self.ids.is_empty(), is_filtered) {
-            (true, false) => Err(CliError::usage(format!(
+            _ if self.is_empty() => Err(CliError::usage(format!(
                 "no tasks are selected to be {}: give their ids, filter them (--status, --role, --index, …), or use --all",
                 command.action
             ))),
             (false, true) => Err(CliError::usage("give either ids, or a filter, or --all")),
             (false, false) => self.run_on_ids(command),
-            (true, true) => self.run_on_queries(output, command),
+            (true, _) => self.run_on_queries(output, command),
         }
     }
 
@@ -57,14 +62,28 @@ impl SelectionArg {
         let tracker = self.file.open_shared()?;
         // An unknown id is an error before any task is changed.
         let found = self.ids.iter().map(|id| self.kind.task(&tracker, id)).collect::<Result<Vec<_>, _>>()?;
-        let mut result = BulkResult { selected: found.len() as u64, ..BulkResult::new(command.action) };
-        for (tasks, id) in found {
-            match (command.one)(&tasks, &id) {
-                Ok(()) => result.changed += 1,
-                Err(error) if error.is_refusal() => {
-                    result.refused.push(Refused { id: id.to_string(), message: error.to_string() });
-                }
-                Err(error) => return Err(error.into()),
+        let result = change_each(command.action, found, command.one)?;
+        tracker.close()?;
+        Ok(result)
+    }
+
+    /// Applies a change to whole kinds. Asks first unless a kind is named.
+    pub fn run_on_kinds(
+        &self,
+        output: &Output,
+        action: &'static str,
+        change: impl Fn(&Tasks<Untyped>) -> tracker_core::Result<()>,
+    ) -> Result<BulkResult, CliError> {
+        let tracker = self.file.open_shared()?;
+        let kinds = self.kind.all(&tracker)?;
+        let names: Vec<_> = kinds.iter().map(Tasks::name).collect();
+        let question = format!("all claims of {} would be {action}", names.join(", "));
+        let mut result = BulkResult::of_kinds(action);
+        if self.kind.kind.is_some() || self.confirm.ask(output, &question)? {
+            result.selected = kinds.len() as u64;
+            for tasks in &kinds {
+                change(tasks)?;
+                result.changed += 1;
             }
         }
         tracker.close()?;
@@ -97,4 +116,23 @@ impl SelectionArg {
         tracker.close()?;
         Ok(result)
     }
+}
+
+/// Applies a change to tasks one by one. A refusal is reported and stops nothing.
+pub fn change_each(
+    action: &'static str,
+    tasks: Vec<(Tasks<Untyped>, TaskKey)>,
+    change: impl Fn(&Tasks<Untyped>, &TaskKey) -> tracker_core::Result<()>,
+) -> Result<BulkResult, CliError> {
+    let mut result = BulkResult { selected: tasks.len() as u64, ..BulkResult::new(action) };
+    for (tasks, id) in tasks {
+        match change(&tasks, &id) {
+            Ok(()) => result.changed += 1,
+            Err(error) if error.is_refusal() => {
+                result.refused.push(Refused { id: id.to_string(), message: error.to_string() });
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(result)
 }

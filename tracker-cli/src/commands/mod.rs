@@ -19,16 +19,20 @@ mod import;
 pub mod launch;
 mod list;
 mod man;
+mod pause;
 mod plan;
 mod prune;
 mod recover;
+mod reorder;
 mod repair_time;
 mod report;
 mod requeue;
 mod rescue;
+mod resume;
 mod retry;
 #[cfg(unix)]
 mod run;
+mod set;
 mod show;
 mod status;
 mod top;
@@ -78,6 +82,11 @@ commands! {
     Requeue(requeue::Args),
     Cancel(cancel::Args),
     Ignore(ignore::Args),
+    Pause(pause::Args),
+    Resume(resume::Args),
+    Set(set::Args),
+    #[command(name = "move")]
+    Reorder(reorder::Args),
     Rescue(rescue::Args),
     Prune(prune::Args),
     Edit(edit::Args),

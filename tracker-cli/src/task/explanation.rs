@@ -16,6 +16,7 @@ impl From<&Explanation> for ExplanationView {
             Explanation::Running { .. } => "running",
             Explanation::LeaseExpired { .. } => "lease_expired",
             Explanation::Paused => "paused",
+            Explanation::TaskPaused => "task_paused",
             Explanation::Unreadable => "unreadable",
             Explanation::NotDue { .. } => "not_due",
             Explanation::Waiting { .. } => "waiting",

@@ -70,6 +70,7 @@ pub struct TaskView {
     pub progress: Option<ProgressView>,
     pub cancel_requested: bool,
     pub unreadable: bool,
+    pub paused: bool,
     /// The first line of its last error.
     pub error: Option<String>,
     pub task: Payload,
@@ -116,6 +117,7 @@ impl TaskView {
             progress: record.progress.map(Into::into),
             cancel_requested: record.cancel_requested,
             unreadable: record.unreadable,
+            paused: record.paused,
             error: last_error(&record.history),
             task: record.task,
         }

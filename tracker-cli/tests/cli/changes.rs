@@ -119,6 +119,52 @@ fn requeue_keeps_the_step_unless_reset() {
 }
 
 #[test]
+fn waiting_tasks_are_moved_set_paused_and_resumed() {
+    let fixture = Fixture::left();
+    let films = |change: &dyn Fn(&tracker_core::Tasks<Film>)| {
+        let tracker = Tracker::open(fixture.path("jobs.redb")).unwrap();
+        change(&tracker.tasks::<Film>().unwrap());
+        tracker.close().unwrap();
+    };
+    let next = || {
+        let plan = fixture.fine(&["plan", "jobs.redb", "--kind", "film"]);
+        plan["kinds"][0]["next"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|task| task["id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    films(&|films| assert_eq!(films.query().requeue_from_start().unwrap(), 3));
+    let before = next();
+    let [first, second, third] = &before[..] else { panic!("{before:?}") };
+    let moved = fixture.fine(&["move", "jobs.redb", "--kind", "film", "--front", third, second]);
+    assert_eq!(moved, json!({"action": "moved", "changed": 2, "selected": 2, "refused": []}));
+    assert_eq!(next(), [third, second, first].map(Clone::clone));
+    fixture.fine(&["move", "jobs.redb", "--kind", "film", "--before", second, first]);
+    assert_eq!(next(), [third, first, second].map(Clone::clone));
+    fixture.fine(&["set", "jobs.redb", "--kind", "film", "--priority", "9", second]);
+    fixture.fine(&["set", "jobs.redb", "--kind", "film", "--due", "2h", third]);
+    assert_eq!(next(), [second, first].map(Clone::clone));
+    assert_eq!(fixture.fine(&["pause", "jobs.redb", "--kind", "film", second])["changed"], 1);
+    assert_eq!(next(), [first.clone()]);
+    assert_eq!(fixture.fine(&["show", "jobs.redb", "--kind", "film", second])["paused"], true);
+    assert_eq!(fixture.fine(&["resume", "jobs.redb", "--kind", "film", "--all", "--yes"])["changed"], 3);
+    assert_eq!(next(), [second, first].map(Clone::clone));
+    let paused = fixture.run(&["pause", "jobs.redb", "--kind", "film"]);
+    assert!(paused.code == Some(0) && paused.out.contains("1 kind paused"), "{paused:?}");
+    assert_eq!(next(), [String::new(); 0]);
+    fixture.fine(&["resume", "jobs.redb", "--kind", "film"]);
+    assert_eq!(next(), [second, first].map(Clone::clone));
+    let ran = fixture.run(&["move", "jobs.redb", first]);
+    assert!(ran.code == Some(2) && ran.err.contains("--front"), "{}", ran.err);
+    let ran = fixture.run(&["set", "jobs.redb", first, "--due", "soon"]);
+    assert!(ran.code == Some(2) && ran.err.contains("expected a span from now"), "{}", ran.err);
+    let ran = fixture.run(&["move", "jobs.redb", "--before", first, "https://even.org/4", "--kind", "download"]);
+    assert!(ran.code == Some(1) && ran.err.contains("there is no task"), "{}", ran.err);
+}
+
+#[test]
 fn unfinished_tasks_are_cancelled_and_ended_ones_pruned() {
     let fixture = Fixture::left();
     assert_eq!(

@@ -61,6 +61,8 @@ pub struct Record<T, S> {
     pub fingerprint: Option<u64>,
     /// Whether a worker could not decode it; it is out of the line then.
     pub unreadable: bool,
+    /// Whether the task is paused: no claim finds it until [`Tasks::resume_task`](crate::Tasks::resume_task).
+    pub paused: bool,
     /// Whether it was submitted with another fingerprint while it ran: it starts again when the run ends.
     pub has_successor: bool,
 }
@@ -200,6 +202,7 @@ impl<T, S> Record<T, S> {
             revision: header.revision,
             fingerprint: header.fingerprint,
             unreadable: header.unreadable,
+            paused: header.paused,
             has_successor: successor.is_some(),
         })
     }

@@ -25,9 +25,9 @@ mod user_transaction;
 mod writer;
 
 pub(crate) use action::{
-    Action, Claim, Claimed, Claims, FinishTask, Flush, OpenBatch, Pause, Prepared, Propagate, Prune, PruneBatches,
-    PrunedBatches, Register, RemoveBatch, Rescue, Rescued, Scope, Seal, StartById, SubmitAndStart, SubmitGroup,
-    SubmitMany, Submitted, Target, TaskCommand, Tidy,
+    Action, Claim, Claimed, Claims, Destination, FinishTask, Flush, MoveTask, OpenBatch, Pause, Prepared, Propagate,
+    Prune, PruneBatches, PrunedBatches, Register, RemoveBatch, Rescue, Rescued, Scope, Seal, StartById, SubmitAndStart,
+    SubmitGroup, SubmitMany, Submitted, Target, TaskCommand, Tidy,
 };
 pub use event::{Event, EventKind};
 pub(crate) use held_leases::HeldLeases;

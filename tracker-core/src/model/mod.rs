@@ -13,6 +13,7 @@ pub(crate) mod kind;
 pub(crate) mod kinds;
 pub(crate) mod new_task;
 pub(crate) mod payload;
+pub(crate) mod place;
 #[cfg(test)]
 mod sample;
 pub(crate) mod status;

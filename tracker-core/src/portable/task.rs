@@ -54,6 +54,8 @@ pub(super) struct PortableTask {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unreadable: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paused: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub doubtful: bool,
     /// The label of its batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -149,6 +151,7 @@ impl PortableTask {
             ended: header.ended,
             fingerprint: header.fingerprint.map(written),
             unreadable: header.unreadable,
+            paused: header.paused,
             doubtful: header.doubtful,
             batch: None,
             dependencies: Vec::new(),
@@ -217,6 +220,7 @@ impl PortableTask {
             created,
             updated,
             due,
+            place: None,
             attempts: self.attempts,
             failures: self.failures,
             crashes: self.crashes,
@@ -227,6 +231,7 @@ impl PortableTask {
             last,
             cancel,
             unreadable: self.unreadable,
+            paused: self.paused,
             successor: self.successor.is_some(),
             doubtful: self.doubtful,
             waits: 0,

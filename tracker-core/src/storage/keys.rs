@@ -24,6 +24,8 @@ pub(crate) struct ClaimKey {
     /// 255 less the priority: higher priorities come first.
     pub rank: u8,
     pub at: Micros,
+    /// Orders the tasks of the same time: by submission, unless an operator moved the task.
+    pub place: u64,
     pub seq: u64,
 }
 
@@ -145,7 +147,7 @@ macro_rules! packed {
 packed! {
     TaskRef { kind: u32, seq: u64 }
     AttemptKey { task: TaskRef, fence: u64 }
-    ClaimKey { kind: u32, code: i32, rank: u8, at: Micros, seq: u64 }
+    ClaimKey { kind: u32, code: i32, rank: u8, at: Micros, place: u64, seq: u64 }
     UpdatedKey { kind: u32, code: i32, at: Micros, seq: u64 }
     CountKey { kind: u32, code: i32 }
     DependencyKey { from: TaskRef, to: TaskRef }
@@ -189,11 +191,24 @@ impl AttemptKey {
 
 impl ClaimKey {
     pub(crate) fn first(kind: u32, code: i32, rank: u8) -> Self {
-        Self { kind, code, rank, at: Micros::MIN, seq: 0 }
+        Self::first_at(kind, code, rank, Micros::MIN)
     }
 
     pub(crate) fn last(kind: u32, code: i32, rank: u8) -> Self {
-        Self { kind, code, rank, at: Micros::MAX, seq: u64::MAX }
+        Self::last_at(kind, code, rank, Micros::MAX)
+    }
+
+    pub(crate) fn first_at(kind: u32, code: i32, rank: u8, at: Micros) -> Self {
+        Self { kind, code, rank, at, place: 0, seq: 0 }
+    }
+
+    pub(crate) fn last_at(kind: u32, code: i32, rank: u8, at: Micros) -> Self {
+        Self { kind, code, rank, at, place: u64::MAX, seq: u64::MAX }
+    }
+
+    /// The order in which claims take tasks, over all statuses of a kind.
+    pub(crate) fn order(self) -> (u8, Micros, u64, u64) {
+        (self.rank, self.at, self.place, self.seq)
     }
 
     pub(crate) fn task(self) -> TaskRef {
@@ -253,8 +268,10 @@ mod tests {
             for code in [i32::MIN, -1, 0, 1, i32::MAX] {
                 for rank in [0, 7, 255] {
                     for at in [i64::MIN, -1, 0, 1, i64::MAX] {
-                        for seq in [0, 1, u64::MAX] {
-                            lines.push(ClaimKey { kind, code, rank, at, seq });
+                        for place in [0, 1, u64::MAX] {
+                            for seq in [0, 1, u64::MAX] {
+                                lines.push(ClaimKey { kind, code, rank, at, place, seq });
+                            }
                         }
                     }
                 }

@@ -2,9 +2,10 @@
 
 use crate::{
     model::{
+        place::place_of_submission,
         status::{Graph, Role},
         task::TaskRef,
-        transition::{Header, NEVER, WAITING},
+        transition::{Header, LATEST, NEVER, PAUSED, WAITING},
     },
     storage::keys::{ClaimKey, UpdatedKey},
 };
@@ -18,23 +19,29 @@ pub(crate) struct OrderKeys {
 }
 
 /// A task in progress is ordered by the expiry of its lease, an ended one by priority and the time of its end, any other one by
-/// priority and due time. Tasks that wait for others come after all due times, unreadable ones last.
+/// priority, due time and place. Paused tasks come after all due times, then tasks that wait for others, then unreadable ones.
 pub(crate) fn order_keys(graph: &Graph, task: TaskRef, header: &Header) -> OrderKeys {
     let (kind, seq, code) = (task.kind, task.seq, header.code);
     let rank = u8::MAX - header.priority;
+    let place = place_of_submission(seq);
     if let Some(lease) = &header.lease {
-        return OrderKeys { claim_order: ClaimKey { kind, code, rank: 0, at: lease.expires, seq }, updated: None };
+        return OrderKeys {
+            claim_order: ClaimKey { kind, code, rank: 0, at: lease.expires, place, seq },
+            updated: None,
+        };
     }
     if graph.status(code).is_some_and(|status| graph.is_terminal(status)) {
-        return OrderKeys { claim_order: ClaimKey { kind, code, rank, at: header.updated, seq }, updated: None };
+        return OrderKeys { claim_order: ClaimKey { kind, code, rank, at: header.updated, place, seq }, updated: None };
     }
     let at = match header {
         Header { unreadable: true, .. } => NEVER,
         Header { waits: 1.., .. } => WAITING,
+        Header { paused: true, .. } if header.due <= LATEST => PAUSED,
         Header { due, .. } => *due,
     };
     let updated = UpdatedKey { kind, code, at: header.updated, seq };
-    OrderKeys { claim_order: ClaimKey { kind, code, rank, at, seq }, updated: Some(updated) }
+    let place = header.place.unwrap_or(place);
+    OrderKeys { claim_order: ClaimKey { kind, code, rank, at, place, seq }, updated: Some(updated) }
 }
 
 /// How the tasks of a status are ordered in the tables.

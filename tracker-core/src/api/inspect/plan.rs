@@ -106,7 +106,7 @@ impl<T: Schema> Tasks<T> {
             for status in kind.graph.statuses() {
                 drawn.add(rows, status, most)?;
             }
-            drawn.next.sort_unstable_by_key(|key| (key.rank, key.at, key.seq));
+            drawn.next.sort_unstable_by_key(|key| key.order());
             drawn.next.truncate(most);
             let mut next = Vec::with_capacity(drawn.next.len());
             let opens = rows.rate_opens(&kind, now)?;
@@ -134,7 +134,7 @@ impl<T: Schema> Tasks<T> {
                     rows.changed(&kind, code, ListingRange { most: 1_000, ..ListingRange::from(Micros::MIN) })?
                 {
                     let Some(header) = rows.header(task)? else { continue };
-                    if header.due <= now && header.waits == 0 && !header.unreadable {
+                    if header.due <= now && header.waits == 0 && !header.unreadable && !header.paused {
                         oldest = oldest.into_iter().chain([(position, task)]).min();
                         break;
                     }
@@ -200,10 +200,11 @@ impl Drawn<'_> {
             let first = rows.line_first(kind, code, 1)?;
             return self.put_by(rows, status, BoundedCount::exactly(all), first.first().copied());
         }
-        let WaitingCounts { due, later, behind, never } = rows.waiting(kind, code, self.now, COUNTED)?;
-        let capped = [&due, &behind, &never].iter().any(|group| group.count >= COUNTED);
+        let WaitingCounts { due, later, behind, paused, never } = rows.waiting(kind, code, self.now, COUNTED)?;
+        let capped = [&due, &behind, &paused, &never].iter().any(|group| group.count >= COUNTED);
         let amount = |count: u64| BoundedCount { count, exact: count < COUNTED };
-        let others = BoundedCount { count: all.saturating_sub(due.count + behind.count + never.count), exact: !capped };
+        let apart = due.count + behind.count + paused.count + never.count;
+        let others = BoundedCount { count: all.saturating_sub(apart), exact: !capped };
         if waits && !self.kind.paused {
             self.next.extend(rows.due_first(kind, code, self.now, most)?);
             let queued = amount(due.count);
@@ -214,6 +215,7 @@ impl Drawn<'_> {
         }
         self.put_by(rows, status, others, later.first)?;
         self.put_by(rows, status, amount(behind.count), behind.first)?;
+        self.put_by(rows, status, amount(paused.count), paused.first)?;
         self.put_by(rows, status, amount(never.count), never.first)
     }
 

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::{Query, Search};
 use crate::{
     api::{page::Page, schema::Schema},
-    engine::{Target, TaskCommand},
+    engine::{Action, Destination, MoveTask, Target, TaskCommand},
     model::{
         bounds::TEXT,
-        error::Result,
-        task::TaskRef,
-        transition::{Command, Requeue},
+        error::{Reason, Result},
+        task::{TaskId, TaskRef},
+        time::micros_at,
+        transition::{Command, Condition, Requeue},
     },
 };
 
@@ -68,12 +71,99 @@ impl<T: Schema> Query<'_, T> {
         self.command_all(&Command::Ignore { fence: 0, reason: self.tasks.shared.text(reason, TEXT) })
     }
 
+    /// Changes the priority of all unfinished tasks of the query, in batches. Returns their number. See [`Tasks::set_priority`](crate::Tasks::set_priority).
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn set_priority(&self, priority: u8) -> Result<u64> {
+        self.command_all(&Command::SetPriority(priority))
+    }
+
+    /// Changes the due time of all unfinished tasks of the query that have no lease, in batches. Returns their number. See
+    /// [`Tasks::set_due`](crate::Tasks::set_due).
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn set_due(&self, due: DateTime<Utc>) -> Result<u64> {
+        self.command_all(&Command::SetDue(micros_at(due)))
+    }
+
+    /// Moves the tasks of the query before all others of their priority, in batches, and keeps their order. Returns the number of
+    /// moved tasks. See [`Tasks::move_to_front`](crate::Tasks::move_to_front).
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn move_to_front(&self) -> Result<u64> {
+        let mut tasks = self.all()?;
+        tasks.reverse();
+        self.move_all(&tasks, &Destination::Front)
+    }
+
+    /// Moves the tasks of the query directly before another task, in batches, and keeps their order. Returns the number of moved
+    /// tasks: tasks of another priority, and that task itself, stay where they are. See [`Tasks::move_before`](crate::Tasks::move_before).
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), [`ErrorKind::Leased`](crate::ErrorKind::Leased),
+    /// [`ErrorKind::Ended`](crate::ErrorKind::Ended) and [`ErrorKind::NotStartable`](crate::ErrorKind::NotStartable) as
+    /// [`Tasks::move_before`](crate::Tasks::move_before) for the other task. Then no task is moved. A failure of the storage.
+    pub fn move_before(&self, other: impl TaskId) -> Result<u64> {
+        let (other, now) = (other.to_key(), self.tasks.shared.engine.now());
+        let next = self.tasks.shared.engine.read(|rows| {
+            let kind = self.tasks.kind_in(rows)?;
+            let refuse = |reason| kind.refuse(other.clone(), reason);
+            let task = rows.look_up(&kind, &other)?.ok_or_else(|| refuse(Reason::NotFound))?;
+            let header = rows.header(task)?.ok_or_else(|| refuse(Reason::NotFound))?;
+            kind.rules(now).check_movable(&header).map_err(refuse)?;
+            Ok(task)
+        })?;
+        let mut tasks = self.all()?;
+        tasks.retain(|task| *task != next);
+        self.move_all(&tasks, &Destination::Before(other))
+    }
+
+    /// Pauses all unfinished tasks of the query, in batches. Returns their number. See [`Tasks::pause_task`](crate::Tasks::pause_task).
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn pause(&self) -> Result<u64> {
+        self.command_all(&Command::SetPaused(true))
+    }
+
+    /// Ends the pauses of all unfinished tasks of the query, in batches. Returns the number of these tasks.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn resume(&self) -> Result<u64> {
+        self.command_all(&Command::SetPaused(false))
+    }
+
+    fn move_all(&self, tasks: &[TaskRef], destination: &Destination) -> Result<u64> {
+        self.change_all(tasks, |kind, target, condition| MoveTask {
+            kind,
+            target,
+            destination: destination.clone(),
+            condition: Some(condition),
+        })
+    }
+
     fn command_all(&self, command: &Command) -> Result<u64> {
+        self.change_all(&self.all()?, |kind, target, condition| TaskCommand {
+            condition: Some(condition),
+            ..TaskCommand::new(kind, target, command.clone())
+        })
+    }
+
+    /// Runs an action on each of the tasks, in batches. Returns the number of actions that were not refused.
+    fn change_all<A: Action>(
+        &self,
+        tasks: &[TaskRef],
+        action: impl Fn(u32, Target, Arc<Condition>) -> A,
+    ) -> Result<u64> {
         let engine = &self.tasks.shared.engine;
         let kind = engine.read(|rows| self.tasks.kind_in(rows))?;
         let condition = Arc::new(self.search.condition(&kind)?);
         let mut done = 0;
-        for batch in self.all()?.chunks(BATCH) {
+        for batch in tasks.chunks(BATCH) {
             let ids = engine.read(|rows| {
                 let mut ids = Vec::with_capacity(batch.len());
                 for task in batch {
@@ -81,11 +171,8 @@ impl<T: Schema> Query<'_, T> {
                 }
                 Ok(ids)
             })?;
-            let commands = ids.into_iter().map(|(task, id)| TaskCommand {
-                condition: Some(condition.clone()),
-                ..TaskCommand::new(kind.id, Target::Known(task, id), command.clone())
-            });
-            for result in engine.call_all(commands.collect())? {
+            let actions = ids.into_iter().map(|(task, id)| action(kind.id, Target::Known(task, id), condition.clone()));
+            for result in engine.call_all(actions.collect())? {
                 match result {
                     Ok(_) => done += 1,
                     Err(error) if error.is_refusal() => {}

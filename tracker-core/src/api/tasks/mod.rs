@@ -6,6 +6,7 @@ mod ends;
 mod lookup;
 mod maintenance;
 mod options;
+mod order;
 mod run;
 mod start;
 mod submit;

@@ -5,6 +5,7 @@ mod batch;
 mod bulk;
 mod claim;
 mod finish;
+mod order;
 mod register;
 mod rescue;
 mod retention;
@@ -15,6 +16,7 @@ pub(crate) use batch::{OpenBatch, Propagate, PruneBatches, PrunedBatches, Remove
 pub(crate) use bulk::{Prepared, SubmitMany};
 pub(crate) use claim::{Claim, Claimed, Claims, StartById};
 pub(crate) use finish::FinishTask;
+pub(crate) use order::{Destination, MoveTask};
 pub(crate) use register::{Pause, Register};
 pub(crate) use rescue::{Rescue, Rescued, Scope};
 pub(crate) use retention::{Prune, Tidied, Tidy};

@@ -35,6 +35,15 @@ impl Target {
     }
 }
 
+/// Refuses a task that has changed since a query found it.
+pub(super) fn check_condition(kind: &Kind, id: &TaskKey, header: &Header, condition: Option<&Condition>) -> Result<()> {
+    if condition.is_none_or(|condition| condition.holds(header)) {
+        return Ok(());
+    }
+    let status = kind.graph.status(header.code).map_or_else(|| header.code.to_string(), |now| now.name.clone());
+    Err(kind.refuse(id.clone(), Reason::NotStartable { status }))
+}
+
 /// One command about one task.
 #[derive(Clone, Debug)]
 pub(crate) struct TaskCommand {
@@ -63,11 +72,8 @@ impl Action for TaskCommand {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
         let (task, id) = self.target.find(writer, &kind)?;
         let header = writer.header(task)?;
-        if let (Some(header), Some(condition)) = (&header, &self.condition)
-            && !condition.holds(header)
-        {
-            let status = kind.graph.status(header.code).map_or_else(|| header.code.to_string(), |now| now.name.clone());
-            return Err(kind.refuse(id, Reason::NotStartable { status }));
+        if let Some(header) = &header {
+            check_condition(&kind, &id, header, self.condition.as_deref())?;
         }
         let mut command = self.command.clone();
         if let Command::Ignore { fence, .. } = &mut command {

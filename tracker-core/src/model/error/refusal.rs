@@ -78,6 +78,13 @@ pub enum Reason {
         /// Number of unresolved dependencies.
         others: u32,
     },
+    /// The task is paused.
+    Paused,
+    /// The task cannot be moved before the other one: it has another priority.
+    OtherPriority {
+        /// The id of the other task.
+        other: TaskKey,
+    },
     /// A dependency does not exist.
     MissingDependency {
         /// The dependency, e.g. `download "a"`.
@@ -115,12 +122,16 @@ impl Reason {
             Self::LeaseLost => ErrorKind::LeaseLost,
             Self::Stale => ErrorKind::Stale,
             Self::AlreadySucceeded | Self::Exhausted { .. } | Self::Ignored | Self::Cancelled => ErrorKind::Ended,
-            Self::WrongStep { .. } | Self::NotStartable { .. } | Self::NotEnterable { .. } | Self::Waiting { .. } => {
-                ErrorKind::NotStartable
-            }
-            Self::Cycle { .. } | Self::Sealed { .. } | Self::OtherBatch { .. } | Self::KeyTaken { .. } => {
-                ErrorKind::Conflict
-            }
+            Self::WrongStep { .. }
+            | Self::NotStartable { .. }
+            | Self::NotEnterable { .. }
+            | Self::Waiting { .. }
+            | Self::Paused => ErrorKind::NotStartable,
+            Self::Cycle { .. }
+            | Self::Sealed { .. }
+            | Self::OtherBatch { .. }
+            | Self::KeyTaken { .. }
+            | Self::OtherPriority { .. } => ErrorKind::Conflict,
             Self::SubmitsItself | Self::MissingRole { .. } => ErrorKind::Invalid,
         }
     }
@@ -158,6 +169,10 @@ impl fmt::Display for Reason {
             Self::MissingRole { role } => write!(f, "its status type has no status with the role {role}"),
             Self::Waiting { others: 1 } => f.write_str("it waits for another one; start it with force to run it now"),
             Self::Waiting { others } => write!(f, "it waits for {others} others; start it with force to run it now"),
+            Self::Paused => f.write_str("it is paused: resume the task first"),
+            Self::OtherPriority { other } => {
+                write!(f, "it has another priority than \"{other}\": set the same priority first, then move it")
+            }
             Self::MissingDependency { what } => {
                 write!(f, "it should wait for {what}, which does not exist: submit that one first, or both together")
             }

@@ -53,6 +53,7 @@ impl Rules<'_> {
         let step = if requeue.from_start { 0 } else { self.step_of(status) };
         let mut header = header.clone();
         self.restart(&mut header, requeue.due.unwrap_or(self.now));
+        header.paused = false;
         header.code = self.graph.start_of(step);
         header.priority = requeue.priority.unwrap_or(header.priority);
         Ok(Decision::of(header))
@@ -104,15 +105,15 @@ impl Rules<'_> {
     }
 
     /// The status of a task that nobody holds.
-    fn unleased(&self, header: &Header) -> Result<&StatusInfo, Reason> {
+    pub(super) fn unleased(&self, header: &Header) -> Result<&StatusInfo, Reason> {
         match &header.lease {
             Some(lease) => Err(Self::leased(lease)),
             None => self.status(header),
         }
     }
 
-    /// Refuses what has ended.
-    fn open(&self, header: &Header) -> Result<(), Reason> {
+    /// Refuses a task that has ended.
+    pub(super) fn open(&self, header: &Header) -> Result<(), Reason> {
         let status = self.status(header)?;
         if !self.graph.is_terminal(status) && !Self::given_up(header, status) {
             return Ok(());

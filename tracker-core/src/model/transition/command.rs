@@ -58,6 +58,17 @@ pub(crate) enum Command {
     Move {
         code: i32,
     },
+    /// Changes the priority.
+    SetPriority(u8),
+    /// Changes the due time.
+    SetDue(Micros),
+    /// Gives the task a due time and a place among the tasks that are due at that time.
+    SetPlace {
+        due: Micros,
+        place: Option<u64>,
+    },
+    /// Pauses or resumes the task.
+    SetPaused(bool),
     /// Replace the payload if it still has this revision.
     Update {
         revision: u32,
@@ -90,6 +101,8 @@ impl Command {
                 | Self::Ignore { .. }
                 | Self::Requeue(_)
                 | Self::Move { .. }
+                | Self::SetDue(_)
+                | Self::SetPlace { .. }
                 | Self::Update { .. }
                 | Self::Delete
         )

@@ -31,6 +31,8 @@ pub enum Explanation {
     },
     /// The kind is paused.
     Paused,
+    /// The task is paused.
+    TaskPaused,
     /// It could not be decoded.
     Unreadable,
     /// It waits for its due time.
@@ -127,6 +129,8 @@ impl Rules<'_> {
             exhausted
         } else if header.waits > 0 {
             Explanation::Waiting { others: header.waits, dependencies: context.dependencies.clone() }
+        } else if header.paused {
+            Explanation::TaskPaused
         } else if context.paused {
             Explanation::Paused
         } else if header.due > self.now {
@@ -156,6 +160,7 @@ impl fmt::Display for Explanation {
                 write!(f, "it is limited: the rate of its kind is reached until {}", stamp(until))
             }
             Self::Paused => f.write_str("its kind is paused: resume it"),
+            Self::TaskPaused => f.write_str("it is paused: resume it"),
             Self::Unreadable => {
                 f.write_str("it could not be decoded; open its kind with a fitting type, or requeue it")
             }

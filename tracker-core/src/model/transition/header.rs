@@ -9,8 +9,10 @@ use crate::model::time::Micros;
 pub(crate) const NEVER: Micros = Micros::MAX;
 /// Where the tasks stand in the line that wait for others: behind every due time.
 pub(crate) const WAITING: Micros = NEVER - 1;
+/// The position of paused tasks in the claim order: after every due time.
+pub(crate) const PAUSED: Micros = WAITING - 1;
 /// The latest due time.
-pub(crate) const LATEST: Micros = WAITING - 1;
+pub(crate) const LATEST: Micros = PAUSED - 1;
 
 /// Number of crashes after which a task is isolated: it runs alone in its process.
 const ISOLATED_AFTER: u32 = 2;
@@ -26,6 +28,8 @@ pub(crate) struct Header {
     pub updated: Micros,
     /// When a startable task is due.
     pub due: Micros,
+    /// The place among tasks of the same priority and due time, if an operator moved the task there.
+    pub place: Option<u64>,
     pub attempts: u32,
     pub failures: u32,
     pub crashes: u32,
@@ -41,6 +45,8 @@ pub(crate) struct Header {
     pub cancel: bool,
     /// The payload could not be decoded.
     pub unreadable: bool,
+    /// No claim finds the task until it is resumed.
+    pub paused: bool,
     /// A changed payload waits for the end of the running attempt.
     pub successor: bool,
     /// How many others it waits for.

@@ -13,6 +13,7 @@ mod explain;
 mod finish;
 mod header;
 mod history;
+mod order;
 mod rescue;
 mod start;
 mod submit;
@@ -31,7 +32,7 @@ pub(crate) use dependencies::{DependencyEffect, DependencyEnd, ResolveDependency
 pub use explain::Explanation;
 pub(crate) use explain::StartContext;
 pub use finish::Outcome;
-pub(crate) use header::{Header, LATEST, Lease, NEVER, WAITING};
+pub(crate) use header::{Header, LATEST, Lease, NEVER, PAUSED, WAITING};
 pub(crate) use history::{AttemptNotes, StoredAttempt};
 pub use history::{AttemptStatus, Failure};
 pub(crate) use rescue::rescue_text;
@@ -91,8 +92,20 @@ pub(crate) enum CommandResult {
 }
 
 impl Rules<'_> {
-    /// Decides what `command` makes of a task.
+    /// Decides what `command` makes of a task. A place belongs to a due time, so that any other due time ends it. The end of a task
+    /// ends its pause.
     pub(crate) fn decide(&self, header: Option<&Header>, command: &Command) -> Result<Decision, Reason> {
+        let mut decision = self.decide_status(header, command)?;
+        if let (Some(old), Some(new)) = (header, &mut decision.header) {
+            if new.due != old.due && !matches!(command, Command::SetPlace { .. }) {
+                new.place = None;
+            }
+            new.paused &= self.open(new).is_ok();
+        }
+        Ok(decision)
+    }
+
+    fn decide_status(&self, header: Option<&Header>, command: &Command) -> Result<Decision, Reason> {
         if let Command::Submit(submit) = command {
             return Ok(self.submit(header, submit));
         }
@@ -115,6 +128,10 @@ impl Rules<'_> {
             Command::Ignore { fence, reason } => self.ignore(header, *fence, reason),
             Command::Requeue(requeue) => self.requeue(header, requeue),
             Command::Move { code } => self.move_to(header, *code),
+            Command::SetPriority(priority) => self.set_priority(header, *priority),
+            Command::SetDue(due) => self.set_due(header, *due),
+            Command::SetPlace { due, place } => self.set_place(header, *due, *place),
+            Command::SetPaused(paused) => self.set_paused(header, *paused),
             Command::Update { revision, priority } => self.update(header, *revision, *priority),
             Command::Delete => self.delete(header),
             Command::Await { others } => Ok(Self::wait_for(header, *others)),

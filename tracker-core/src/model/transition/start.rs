@@ -55,7 +55,7 @@ impl Rules<'_> {
             if header.waits > 0 && !self.graph.is_terminal(status) {
                 return if start.force { Ok(true) } else { Err(Reason::Waiting { others: header.waits }) };
             }
-            let due = header.due <= self.now && !header.unreadable;
+            let due = header.due <= self.now && !header.unreadable && !header.paused;
             return if due || !start.by_line { Ok(false) } else { Err(Self::not_startable(status)) };
         }
         let closed = match status.role {

@@ -13,6 +13,7 @@ pub(crate) struct EncodedHeader {
     created: i64,
     updated: i64,
     due: i64,
+    place: Option<u64>,
     attempts: u32,
     failures: u32,
     crashes: u32,
@@ -46,6 +47,7 @@ const UNREADABLE: u8 = 2;
 const SUCCESSOR: u8 = 4;
 const DOUBTFUL: u8 = 8;
 const WATCHED: u8 = 16;
+const PAUSED: u8 = 32;
 
 fn flag(on: bool, bit: u8) -> u8 {
     if on { bit } else { 0 }
@@ -61,6 +63,7 @@ impl Encodable for Header {
             created: self.created,
             updated: self.updated,
             due: self.due,
+            place: self.place,
             attempts: self.attempts,
             failures: self.failures,
             crashes: self.crashes,
@@ -73,7 +76,8 @@ impl Encodable for Header {
                 | flag(self.unreadable, UNREADABLE)
                 | flag(self.successor, SUCCESSOR)
                 | flag(self.doubtful, DOUBTFUL)
-                | flag(self.watched, WATCHED),
+                | flag(self.watched, WATCHED)
+                | flag(self.paused, PAUSED),
             waits: self.waits,
             batch: self.batch,
         }
@@ -86,6 +90,7 @@ impl Encodable for Header {
             created: record.created,
             updated: record.updated,
             due: record.due,
+            place: record.place,
             attempts: record.attempts,
             failures: record.failures,
             crashes: record.crashes,
@@ -96,6 +101,7 @@ impl Encodable for Header {
             last: record.last.map(Encodable::from_encoded).transpose()?,
             cancel: record.flags & CANCEL != 0,
             unreadable: record.flags & UNREADABLE != 0,
+            paused: record.flags & PAUSED != 0,
             successor: record.flags & SUCCESSOR != 0,
             waits: record.waits,
             watched: record.flags & WATCHED != 0,
@@ -149,6 +155,7 @@ mod tests {
             created: 1,
             updated: 2,
             due: 3,
+            place: Some(12),
             attempts: 4,
             failures: 5,
             crashes: 6,
@@ -159,6 +166,7 @@ mod tests {
             last: None,
             cancel: false,
             unreadable: false,
+            paused: false,
             successor: false,
             waits: 10,
             watched: false,
@@ -172,7 +180,16 @@ mod tests {
             Header { successor: true, ..bare.clone() },
             Header { doubtful: true, ..bare.clone() },
             Header { watched: true, ..bare.clone() },
-            Header { cancel: true, unreadable: true, successor: true, doubtful: true, watched: true, ..bare },
+            Header { paused: true, place: None, ..bare.clone() },
+            Header {
+                cancel: true,
+                unreadable: true,
+                successor: true,
+                doubtful: true,
+                watched: true,
+                paused: true,
+                ..bare
+            },
         ];
         for header in each {
             assert_eq!(Header::from_encoded(header.to_encoded()), Ok(header));

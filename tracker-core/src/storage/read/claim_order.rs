@@ -4,7 +4,7 @@ use std::{cmp::Ordering, ops::RangeBounds};
 
 use super::rows::Rows;
 use crate::{
-    model::{error::Result, kind::Kind, task::TaskRef, time::Micros, transition::LATEST},
+    model::{error::Result, kind::Kind, place::Window, task::TaskRef, time::Micros, transition::LATEST},
     storage::{
         keys::ClaimKey,
         tables::{Source, Tables},
@@ -46,7 +46,7 @@ impl<S: Source> Tables<S> {
         Ok(first.map(|(key, _)| ClaimKey::unpack(key.value())))
     }
 
-    /// The next task of these statuses that is due and may start: by priority, then due time, then submission.
+    /// The next task of these statuses that is due and may start: by priority, then due time, then place.
     pub(crate) fn next_ready(&mut self, kind: &Kind, codes: &[i32], now: Micros) -> Result<Ready> {
         if kind.limit().is_none() {
             return self.next_of(kind.id, codes, now, Self::first_between);
@@ -74,9 +74,8 @@ impl<S: Source> Tables<S> {
             let mut rank = 0;
             // One look per priority that is in use: the first place of each says when it is due.
             while let Some(key) = first(self, ClaimKey::first(kind, code, rank), ClaimKey::last(kind, code, u8::MAX))? {
-                let order = |key: ClaimKey| (key.rank, key.at, key.seq);
                 if key.at <= now {
-                    if best.is_none_or(|best| order(key) < order(best)) {
+                    if best.is_none_or(|best| key.order() < best.order()) {
                         best = Some(key);
                     }
                     break;
@@ -97,6 +96,65 @@ impl<S: Source> Tables<S> {
         })
     }
 
+    /// The first task of a rank that is due at some time, apart from one task.
+    pub(crate) fn first_of(&mut self, kind: u32, codes: &[i32], rank: u8, except: TaskRef) -> Result<Option<ClaimKey>> {
+        let mut first: Option<ClaimKey> = None;
+        for &code in codes {
+            let range = ClaimKey::first(kind, code, rank)..=ClaimKey::last_at(kind, code, rank, LATEST);
+            for key in self.places(range)?.take(2) {
+                let key = key?;
+                if key.task() != except && first.is_none_or(|first| key.order() < first.order()) {
+                    first = Some(key);
+                }
+            }
+        }
+        Ok(first)
+    }
+
+    /// The last task of the same rank before a position, apart from one task.
+    pub(crate) fn last_before(
+        &mut self,
+        position: ClaimKey,
+        codes: &[i32],
+        except: TaskRef,
+    ) -> Result<Option<ClaimKey>> {
+        let mut last: Option<ClaimKey> = None;
+        for &code in codes {
+            let first = ClaimKey::first(position.kind, code, position.rank);
+            let range = first.pack()..ClaimKey { code, ..position }.pack();
+            let rows = Rows::of("tracker.claim_order", self.claim_order()?, range)?.newest_first(true);
+            for row in rows.take(2) {
+                let key = ClaimKey::unpack(row?.0.value());
+                if key.task() != except && last.is_none_or(|last| key.order() > last.order()) {
+                    last = Some(key);
+                }
+            }
+        }
+        Ok(last)
+    }
+
+    /// The tasks of a rank and due time whose places lie in a window, in their order, apart from one task.
+    pub(crate) fn in_window(
+        &mut self,
+        kind: u32,
+        codes: &[i32],
+        rank: u8,
+        at: Micros,
+        window: Window,
+        except: TaskRef,
+    ) -> Result<Vec<ClaimKey>> {
+        let mut found = Vec::new();
+        for &code in codes {
+            let first = ClaimKey { place: window.first, ..ClaimKey::first_at(kind, code, rank, at) };
+            let last = ClaimKey { place: window.last, ..ClaimKey::last_at(kind, code, rank, at) };
+            for key in self.places(first..=last)? {
+                found.extend(Some(key?).filter(|key| key.task() != except));
+            }
+        }
+        found.sort_unstable_by_key(|key| key.order());
+        Ok(found)
+    }
+
     /// The lease of this in-progress status that runs out first, and when.
     pub(crate) fn first_expiring(&mut self, kind: u32, code: i32, after: Option<ClaimKey>) -> Result<Option<ClaimKey>> {
         let from = match after {
@@ -113,7 +171,7 @@ impl<S: Source> Tables<S> {
             for rank in self.ranks(place.kind, code)? {
                 let first = ClaimKey::first(place.kind, code, rank);
                 let end = match rank.cmp(&place.rank) {
-                    Ordering::Less => ClaimKey { at: now, seq: u64::MAX, ..first },
+                    Ordering::Less => ClaimKey::last_at(place.kind, code, rank, now),
                     Ordering::Equal => ClaimKey { code, ..place },
                     Ordering::Greater => break,
                 };

@@ -4,7 +4,7 @@ use redb::ReadableTable;
 
 use super::rows::Rows;
 use crate::{
-    model::{error::Result, kind::Kind, task::TaskRef, time::Micros, transition::Header},
+    model::{error::Result, kind::Kind, place::place_of_submission, task::TaskRef, time::Micros, transition::Header},
     storage::{
         keys::{self, ClaimKey, CountKey, UpdatedKey},
         order::{StatusOrder, status_order},
@@ -144,7 +144,8 @@ impl<S: Source> Tables<S> {
         range: ListingRange,
     ) -> Result<Vec<(ListingPosition, TaskRef)>> {
         let Some((low, high)) = range.bounds() else { return Ok(Vec::new()) };
-        let [first, last] = [low, high].map(|(at, seq)| ClaimKey { kind, code, rank, at, seq }.pack());
+        let [first, last] =
+            [low, high].map(|(at, seq)| ClaimKey { kind, code, rank, at, place: place_of_submission(seq), seq }.pack());
         let rows = Rows::of("tracker.claim_order", self.claim_order()?, first..=last)?.newest_first(range.newest_first);
         let found = rows.take(range.most).map(|row| {
             let key = ClaimKey::unpack(row?.0.value());
@@ -195,7 +196,7 @@ impl<S: Source> Tables<S> {
             }
             for rank in self.ranks(kind.id, status.code)? {
                 let last = ClaimKey::last(kind.id, status.code, rank);
-                let first = ClaimKey { seq: 0, ..last };
+                let first = ClaimKey::first_at(kind.id, status.code, rank, last.at);
                 for place in self.places(first..=last)? {
                     found.push(place?.task());
                 }

@@ -4,7 +4,7 @@ use crate::{
     model::{
         error::Result,
         time::Micros,
-        transition::{LATEST, NEVER, WAITING},
+        transition::{LATEST, NEVER, PAUSED, WAITING},
     },
     storage::{
         keys::ClaimKey,
@@ -12,13 +12,14 @@ use crate::{
     },
 };
 
-/// The waiting tasks of one status: due by now, later, after others, or never.
+/// The waiting tasks of one status: due by now, later, after others, after a resume, or never.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct WaitingCounts {
     pub due: ClaimKeyCount,
     /// Not counted: what remains of the status's counter.
     pub later: ClaimKeyCount,
     pub behind: ClaimKeyCount,
+    pub paused: ClaimKeyCount,
     pub never: ClaimKeyCount,
 }
 
@@ -51,12 +52,15 @@ impl<S: Source> Tables<S> {
     pub(crate) fn waiting(&mut self, kind: u32, code: i32, now: Micros, most: u64) -> Result<WaitingCounts> {
         let mut waiting = WaitingCounts::default();
         for rank in self.ranks(kind, code)? {
-            let at = |at: Micros, seq: u64| ClaimKey { kind, code, rank, at, seq };
-            self.gather(&mut waiting.due, at(Micros::MIN, 0), at(now.min(LATEST), u64::MAX), most)?;
-            self.gather(&mut waiting.never, at(NEVER, 0), at(NEVER, u64::MAX), most)?;
-            self.gather(&mut waiting.behind, at(WAITING, 0), at(WAITING, u64::MAX), most)?;
-            let later = self.first_between(at(now.saturating_add(1), 0), at(LATEST, u64::MAX))?;
-            waiting.later.first = waiting.later.first.into_iter().chain(later).min_by_key(|key| (key.at, key.seq));
+            let first = |at: Micros| ClaimKey::first_at(kind, code, rank, at);
+            let last = |at: Micros| ClaimKey::last_at(kind, code, rank, at);
+            self.gather(&mut waiting.due, first(Micros::MIN), last(now.min(LATEST)), most)?;
+            self.gather(&mut waiting.never, first(NEVER), last(NEVER), most)?;
+            self.gather(&mut waiting.behind, first(WAITING), last(WAITING), most)?;
+            self.gather(&mut waiting.paused, first(PAUSED), last(PAUSED), most)?;
+            let later = self.first_between(first(now.saturating_add(1)), last(LATEST))?;
+            let soonest = |key: &ClaimKey| (key.at, key.place, key.seq);
+            waiting.later.first = waiting.later.first.into_iter().chain(later).min_by_key(soonest);
         }
         Ok(waiting)
     }

@@ -34,6 +34,8 @@ struct Traits {
     unreadable: bool,
     waits: u32,
     batch: Option<u64>,
+    place: Option<u64>,
+    paused: bool,
     /// 0 is `None` in the index and an empty unique key.
     host: u8,
     name: u8,
@@ -43,19 +45,11 @@ struct Traits {
 
 fn traits() -> impl Strategy<Value = Traits> {
     let header = (1..=5, 0..2_u8, 0..4_i64, prop::bool::weighted(0.1), 0..2_u32, prop::option::of(0..2_u64));
+    let order = (prop::option::weighted(0.2, 0..3_u64), prop::bool::weighted(0.1));
     let payload = (0..3_u8, 0..4_u8, 0..3_u8, any::<bool>());
-    (header, payload).prop_map(
-        |((code, priority, time, unreadable, waits, batch), (host, name, size, changes_payload))| Traits {
-            code,
-            priority,
-            time,
-            unreadable,
-            waits,
-            batch,
-            host,
-            name,
-            size,
-            changes_payload,
+    (header, order, payload).prop_map(
+        |((code, priority, time, unreadable, waits, batch), (place, paused), (host, name, size, changes_payload))| {
+            Traits { code, priority, time, unreadable, waits, batch, place, paused, host, name, size, changes_payload }
         },
     )
 }
@@ -84,7 +78,7 @@ fn kind(sort: usize) -> Kind {
 }
 
 fn header(traits: Traits) -> Header {
-    let Traits { code, priority, time, unreadable, waits, batch, .. } = traits;
+    let Traits { code, priority, time, unreadable, waits, batch, place, paused, .. } = traits;
     let lease = Lease {
         token: Uuid::nil(),
         fence: 1,
@@ -119,6 +113,8 @@ fn header(traits: Traits) -> Header {
         watched: false,
         batch,
         doubtful: false,
+        place,
+        paused,
     }
 }
 
@@ -296,7 +292,7 @@ proptest! {
             let mut later = Tasks::new();
             for (seq, (header, former)) in &tasks {
                 let [host, name, size] = former.payload[..] else { unreachable!() };
-                let traits = Traits { host, name, size, code: 1, priority: 0, time: 0, unreadable: false, waits: 0, batch: None, changes_payload: true };
+                let traits = Traits { host, name, size, code: 1, priority: 0, time: 0, unreadable: false, waits: 0, batch: None, place: None, paused: false, changes_payload: true };
                 let row = row(&new, *seq, traits);
                 if !is_free(&new, &later, *seq, header, &row) {
                     return;

@@ -186,6 +186,14 @@ fn by_hand(machine: &Machine) -> Vec<Command> {
         Command::Update { revision: REVISION + 1, priority: None },
         Command::Delete,
         Command::Move { code: -1 },
+        Command::SetPriority(9),
+        Command::SetDue(NOW - 1),
+        Command::SetDue(NOW + 13_000_000),
+        Command::SetDue(Micros::MAX),
+        Command::SetPlace { due: NOW - 1, place: None },
+        Command::SetPlace { due: NOW, place: Some(2) },
+        Command::SetPaused(true),
+        Command::SetPaused(false),
     ];
     all.extend(machine.graph.statuses().iter().map(|status| Command::Move { code: status.code }));
     all

@@ -19,7 +19,7 @@ use crate::model::{
 const DEPTH: usize = 8;
 
 /// What distinguishes two states.
-type Key = ([i64; 7], [bool; 5], Option<([i64; 4], [bool; 2])>);
+type Key = ([i64; 7], [bool; 6], Option<([i64; 4], [bool; 2])>);
 
 /// A state, and how it was reached first.
 struct Node {
@@ -124,7 +124,7 @@ fn later(header: &Header, by: Micros) -> Header {
 fn normal(mut header: Header) -> Header {
     header.due = header.due.max(NOW);
     (header.created, header.updated, header.revision, header.ended) = (NOW, NOW, REVISION, 0);
-    (header.fingerprint, header.watched, header.batch) = (Some(1), false, None);
+    (header.fingerprint, header.watched, header.batch, header.place) = (Some(1), false, None, Some(1));
     if let Some(last) = &mut header.last {
         (last.fence, last.attempt, last.started, last.ended) = (HOLDER - 50, 0, 0, 0);
     }
@@ -143,7 +143,8 @@ fn key(header: &Header) -> Key {
     let [attempts, failures, crashes] = counters;
     let waits = i64::from(header.waits);
     let state = [header.code.into(), header.due, attempts, failures, crashes, header.priority.into(), waits];
-    let flags = [header.cancel, header.unreadable, header.successor, header.last.is_some(), header.doubtful];
+    let flags =
+        [header.cancel, header.unreadable, header.successor, header.last.is_some(), header.doubtful, header.paused];
     let lease = header.lease.as_ref();
     let lease =
         lease.map(|held| ([held.expires, held.length, held.from.into(), held.due], [held.begun, held.detached]));

@@ -65,6 +65,7 @@ pub(super) fn check(
     case.leases(new)?;
     case.others(new)?;
     case.doubts(new)?;
+    case.order(new)?;
     case.revisions(decision, new)
 }
 
@@ -77,6 +78,8 @@ fn leaves_alone(command: &Command) -> bool {
         | Command::Await { .. }
         | Command::ResolveDependency(_)
         | Command::SetWatched(_)
+        | Command::SetPriority(_)
+        | Command::SetPaused(_)
         | Command::Join { .. } => true,
         _ => owner(command).is_some(),
     }
@@ -116,6 +119,31 @@ fn shape(rules: &Rules<'_>, new: &Header) -> Broken {
 impl Case<'_> {
     pub(super) fn status(&self, header: &Header) -> &StatusInfo {
         self.rules.graph.status(header.code).unwrap_or_else(|| panic!("no status {}", header.code))
+    }
+
+    /// Only a move gives a place, and only the due time of the move keeps it. Only pauses and resumes, a requeue and the end of a
+    /// task change whether it is paused.
+    fn order(&self, new: &Header) -> Broken {
+        let place = match self.command {
+            Command::SetPlace { due, place } => {
+                ensure(new.due == (*due).min(LATEST), "a move sets its due time")?;
+                *place
+            }
+            _ if new.due == self.old.due && new.due == self.found.due => self.found.place,
+            _ => None,
+        };
+        ensure(new.place == place, "the place belongs to its due time")?;
+        let paused = match self.command {
+            _ if self.terminal(new) => false,
+            Command::SetPaused(paused) => *paused,
+            Command::Requeue(_) => false,
+            _ => self.old.paused,
+        };
+        ensure(new.paused == paused, "the pause lasts until a resume, a requeue or the end")?;
+        if let Command::SetPriority(priority) = self.command {
+            ensure(new.priority == *priority, "the priority is set")?;
+        }
+        Ok(())
     }
 
     /// Given up in an enum that has only `failed` for it.

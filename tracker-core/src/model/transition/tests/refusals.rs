@@ -46,6 +46,16 @@ impl Case<'_> {
                 let bad = if to { None } else { unknown(*code).or(Some("NotEnterable")) };
                 held.or(self.ended()).or(bad)
             }
+            Command::SetPriority(_) | Command::SetPaused(_) => self.ended(),
+            Command::SetDue(_) => held.or(self.ended()),
+            Command::SetPlace { .. } => {
+                let waits = (found.waits > 0).then_some("Waiting");
+                let paused = found.paused.then_some("Paused");
+                let starts = (0..).take(graph.steps().len()).any(|step| graph.startable(step).contains(&found.code))
+                    || self.rules.policy.startable.contains(&found.code);
+                let closed = (found.unreadable || !starts).then_some("NotStartable");
+                held.or(self.ended()).or(waits).or(paused).or(closed)
+            }
             Command::Update { revision, .. } if *revision != found.revision => held.or(Some("Stale")),
             Command::Requeue(Requeue { failed_only: true, .. }) => held.or(self.not_failed()),
             Command::Requeue(_) | Command::Update { .. } | Command::Delete => held,
@@ -66,7 +76,7 @@ impl Case<'_> {
             if found.waits > 0 && !self.terminal(found) {
                 return (!start.force).then_some("Waiting");
             }
-            let waits = found.due > NOW || found.unreadable;
+            let waits = found.due > NOW || found.unreadable || found.paused;
             return (start.by_line && waits).then_some("NotStartable");
         }
         let elsewhere = if named { None } else { elsewhere };

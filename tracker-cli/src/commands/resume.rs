@@ -1,0 +1,37 @@
+//! `tracker resume`.
+
+use crate::{
+    bulk::{BulkCommand, SelectionArg},
+    error::CliError,
+    exit::Exit,
+    output::Output,
+};
+
+/// Ends the pause of tasks, or of a kind
+///
+/// Without ids, a filter and --all: resumes the kind given by --kind, or every kind.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    selection: SelectionArg,
+}
+
+impl Args {
+    pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
+        let result = if self.selection.is_empty() {
+            self.selection.run_on_kinds(output, "resumed", |tasks| tasks.resume())?
+        } else {
+            self.selection.run(
+                output,
+                &BulkCommand {
+                    action: "resumed",
+                    one: &|tasks, id| tasks.resume_task(id),
+                    query: &|query| query.resume(),
+                    default_statuses: &|query| query.unfinished(),
+                },
+            )?
+        };
+        output.print(&result)?;
+        Ok(result.exit())
+    }
+}

@@ -1,0 +1,104 @@
+//! Changes of the claim order by an operator: priority, due time, moves and pauses of single tasks.
+
+use chrono::{DateTime, Utc};
+
+use super::Tasks;
+#[cfg(feature = "tokio")]
+use crate::api::asynchronous::AsyncTasks;
+use crate::{
+    api::{
+        port::{Port, calls},
+        schema::Schema,
+    },
+    engine::{Destination, MoveTask, Target},
+    model::{
+        error::Result,
+        task::{TaskId, TrackedTask},
+        time::micros_at,
+        transition::Command,
+    },
+};
+
+calls! {
+    (&self) => (tasks, port);
+    impl[T: Schema] Tasks<T> => self;
+    impl[T: TrackedTask] AsyncTasks<T> => &self.tasks;
+
+    /// Changes the priority of an unfinished task: 0 to 255, higher first. A running attempt goes on, and the new priority applies
+    /// to the next one. If a field of the payload holds the priority, the next change of that field sets the priority again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if there is no such task, and
+    /// [`ErrorKind::Ended`](crate::ErrorKind::Ended) if the task has ended.
+    pub fn set_priority(id: impl TaskId, priority: u8) -> Result<()> {
+        tasks.command(port, id, Command::SetPriority(priority)).await
+    }
+
+    /// Changes the due time of an unfinished task without a lease. A time in the past makes the task due at once, before tasks of the
+    /// same priority that became due later. A task that waits for others is not claimed before they have ended.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), [`ErrorKind::Leased`](crate::ErrorKind::Leased) while an attempt runs,
+    /// and [`ErrorKind::Ended`](crate::ErrorKind::Ended) if the task has ended.
+    pub fn set_due(id: impl TaskId, due: DateTime<Utc>) -> Result<()> {
+        tasks.command(port, id, Command::SetDue(micros_at(due))).await
+    }
+
+    /// Moves a task before all tasks of the same kind and priority. The task is due at once, also if it was due later.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+    /// # use tracker_core::Tracker;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// # jobs.submit_all(["one", "two", "three"].map(job))?;
+    /// jobs.move_to_front("three")?;
+    /// let first = jobs.claim()?.expect("a task waits");
+    /// assert_eq!(first.id().to_string(), "three");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), [`ErrorKind::Leased`](crate::ErrorKind::Leased) while an attempt runs,
+    /// [`ErrorKind::Ended`](crate::ErrorKind::Ended) if the task has ended, and
+    /// [`ErrorKind::NotStartable`](crate::ErrorKind::NotStartable) if the task is parked, paused, unreadable, or waits for others.
+    pub fn move_to_front(id: impl TaskId) -> Result<()> {
+        tasks.move_task(port, id, Destination::Front).await
+    }
+
+    /// Moves a task directly before another one of the same kind and priority. The task takes over the due time of the other one.
+    ///
+    /// # Errors
+    /// As [`Tasks::move_to_front`], for both tasks; [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if their priorities differ, and
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if both ids are the same.
+    pub fn move_before(id: impl TaskId, other: impl TaskId) -> Result<()> {
+        tasks.move_task(port, id, Destination::Before(other.to_key())).await
+    }
+
+    /// Pauses an unfinished task: no claim finds it until [`Tasks::resume_task`]. A running attempt goes on, and its task is not
+    /// claimed again. A start by id ([`Tasks::start`]) ignores the pause. The pause is stored in the file, and a requeue ends it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), and [`ErrorKind::Ended`](crate::ErrorKind::Ended) if the task has ended.
+    pub fn pause_task(id: impl TaskId) -> Result<()> {
+        tasks.command(port, id, Command::SetPaused(true)).await
+    }
+
+    /// Ends the pause of a task. A task that is not paused stays as it is.
+    ///
+    /// # Errors
+    /// As [`Tasks::pause_task`].
+    pub fn resume_task(id: impl TaskId) -> Result<()> {
+        tasks.command(port, id, Command::SetPaused(false)).await
+    }
+}
+
+impl<T: Schema> Tasks<T> {
+    async fn move_task(&self, port: impl Port, id: impl TaskId, destination: Destination) -> Result<()> {
+        let action = MoveTask { kind: self.kind, target: Target::Id(id.to_key()), destination, condition: None };
+        port.room(&self.shared).await;
+        port.call(&self.shared, action).await
+    }
+}
