@@ -20,6 +20,7 @@ use crate::{
 /// A task with all that the tracker knows of it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the task")]
 pub struct Record<T, S> {
     /// Its id.
     pub id: TaskKey,

@@ -50,6 +50,7 @@ impl Window {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::convert::Infallible;
 
