@@ -20,7 +20,7 @@ pub struct Args {
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
         let result = if self.selection.is_empty() {
-            self.selection.run_on_kinds(output, "paused", |tasks| tasks.pause())?
+            self.selection.run_on_kinds(output, "paused", tracker_core::Tasks::pause)?
         } else {
             self.selection.run(
                 output,

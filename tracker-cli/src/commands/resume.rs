@@ -19,7 +19,7 @@ pub struct Args {
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
         let result = if self.selection.is_empty() {
-            self.selection.run_on_kinds(output, "resumed", |tasks| tasks.resume())?
+            self.selection.run_on_kinds(output, "resumed", tracker_core::Tasks::resume)?
         } else {
             self.selection.run(
                 output,

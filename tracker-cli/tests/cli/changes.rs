@@ -147,13 +147,13 @@ fn waiting_tasks_are_moved_set_paused_and_resumed() {
     fixture.fine(&["set", "jobs.redb", "--kind", "film", "--due", "2h", third]);
     assert_eq!(next(), [second, first].map(Clone::clone));
     assert_eq!(fixture.fine(&["pause", "jobs.redb", "--kind", "film", second])["changed"], 1);
-    assert_eq!(next(), [first.clone()]);
+    assert_eq!(next(), std::slice::from_ref(first));
     assert_eq!(fixture.fine(&["show", "jobs.redb", "--kind", "film", second])["paused"], true);
     assert_eq!(fixture.fine(&["resume", "jobs.redb", "--kind", "film", "--all", "--yes"])["changed"], 3);
     assert_eq!(next(), [second, first].map(Clone::clone));
     let paused = fixture.run(&["pause", "jobs.redb", "--kind", "film"]);
     assert!(paused.code == Some(0) && paused.out.contains("1 kind paused"), "{paused:?}");
-    assert_eq!(next(), [String::new(); 0]);
+    assert!(next().is_empty());
     fixture.fine(&["resume", "jobs.redb", "--kind", "film"]);
     assert_eq!(next(), [second, first].map(Clone::clone));
     let ran = fixture.run(&["move", "jobs.redb", first]);
