@@ -144,7 +144,7 @@ impl Rules<'_> {
     /// Decides on a task whose lease has run out: first the rescue, then the command.
     fn decide_freed(&self, header: &Header, fence: u64, command: &Command) -> Result<Decision, Reason> {
         let chance = if let Command::Start(start) = command { start.chance } else { 0.5 };
-        let rescued = self.rescue(header, fence, chance)?;
+        let rescued = self.decide(Some(header), &Command::Rescue { fence, chance })?;
         let decision = self.decide(rescued.header.as_ref(), command)?;
         let mut history = rescued.history;
         history.extend(decision.history);

@@ -137,7 +137,7 @@ impl Case<'_> {
             _ if self.terminal(new) => false,
             Command::SetPaused(paused) => *paused,
             Command::Requeue(_) => false,
-            _ => self.old.paused,
+            _ => self.found.paused,
         };
         ensure(new.paused == paused, "the pause lasts until a resume, a requeue or the end")?;
         if let Command::SetPriority(priority) = self.command {
