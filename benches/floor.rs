@@ -38,7 +38,7 @@ const META: TableDefinition<&str, Bytes> = TableDefinition::new("tracker.meta");
 const HEADERS: TableDefinition<&[u8; 12], Bytes> = TableDefinition::new("tracker.headers");
 const PAYLOADS: TableDefinition<&[u8; 12], Bytes> = TableDefinition::new("tracker.payloads");
 const IDS: TableDefinition<Bytes, u64> = TableDefinition::new("tracker.ids");
-const CLAIM_ORDER: TableDefinition<&[u8; 25], ()> = TableDefinition::new("tracker.claim_order");
+const CLAIM_ORDER: TableDefinition<&[u8; 33], ()> = TableDefinition::new("tracker.claim_order");
 const UPDATED: TableDefinition<&[u8; 24], ()> = TableDefinition::new("tracker.updated");
 const COUNTS: TableDefinition<&[u8; 8], u64> = TableDefinition::new("tracker.counts");
 
@@ -143,7 +143,7 @@ struct Rows {
     headers: Vec<([u8; 12], Vec<u8>)>,
     payloads: Vec<([u8; 12], Vec<u8>)>,
     ids: Vec<(Vec<u8>, u64)>,
-    claim_order: Vec<[u8; 25]>,
+    claim_order: Vec<[u8; 33]>,
     updated: Vec<[u8; 24]>,
     file_state: Vec<u8>,
 }

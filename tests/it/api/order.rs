@@ -1,7 +1,7 @@
 //! Changes of the claim order by an operator: priority, due time, moves, and pauses of single tasks.
 
 use chrono::TimeDelta;
-use tracker_core::{ErrorKind, Tasks, inspect::Explanation, submit::SubmitOptions};
+use tracker_core::{ErrorKind, Tasks, Tracker, inspect::Explanation, submit::SubmitOptions, time::ManualClock};
 
 use crate::support::kinds::{DAY, Job, SECOND, job, one_of_each, tracker};
 
@@ -110,6 +110,40 @@ fn priority_and_due_time_of_one_task_and_of_a_query_change_the_order() {
     clock.advance(DAY);
     assert_eq!(claim_order(&jobs), ["a", "b", "c", "d"]);
     assert!(tracker.verify().unwrap().is_empty());
+}
+
+#[test]
+fn moved_tasks_keep_their_order_in_an_export_and_a_recovery() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let clock = ManualClock::new();
+    let open = |name: &str| Tracker::options().clock(clock.clone()).open(path(name)).unwrap();
+    let tracker = open("moved.redb");
+    let jobs = tracker.tasks::<Job>().unwrap();
+    // Other sequence numbers in the copies: the removed tasks leave gaps.
+    submit(&jobs, &["x", "y", "a", "z", "b", "c", "d"]);
+    for id in ["x", "y", "z"] {
+        jobs.remove(id).unwrap();
+    }
+    jobs.move_before("d", "b").unwrap();
+    jobs.pause_task("c").unwrap();
+    let mut lines = Vec::new();
+    tracker.export(&mut lines).unwrap();
+    let expected = claim_order(&jobs);
+    assert_eq!(expected, ["a", "d", "b"]);
+    drop(jobs);
+    tracker.close().unwrap();
+
+    let imported = open("imported.redb");
+    imported.import(&lines[..]).unwrap();
+    Tracker::recover(path("moved.redb"), path("recovered.redb")).unwrap();
+    for copy in [imported, open("recovered.redb")] {
+        let jobs = copy.tasks::<Job>().unwrap();
+        assert_eq!(claim_order(&jobs), expected);
+        jobs.resume_task("c").unwrap();
+        assert_eq!(claim_order(&jobs), ["a", "d", "b", "c"]);
+        assert!(copy.verify().unwrap().is_empty());
+    }
 }
 
 #[test]

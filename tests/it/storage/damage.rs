@@ -131,7 +131,7 @@ fn damaged_task_under_a_limit_blocks_no_other() {
 fn damaged_head_of_the_claim_order_is_reported() {
     use tracker_core::redb_store::redb::{Database, ReadableTable, TableDefinition};
 
-    const FRONTS: TableDefinition<&[u8; 25], &[u8]> = TableDefinition::new("tracker.limit_heads");
+    const FRONTS: TableDefinition<&[u8; 33], &[u8]> = TableDefinition::new("tracker.limit_heads");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fetches.redb");
     fetches(&path);

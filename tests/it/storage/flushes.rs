@@ -148,6 +148,15 @@ const CASES: &[Case] = &[
         },
     },
     Case {
+        call: "`set_priority`, `set_due`, `move_to_front`, `move_before`, `pause_task`, `resume_task`",
+        commits: 1,
+        act: |bench, round| {
+            let name = format!("moved {round}");
+            bench.jobs.submit(&job(&name)).unwrap();
+            bench.counted(|| bench.jobs.set_priority(name, 7).unwrap())
+        },
+    },
+    Case {
         call: "`Tracker::transaction` with any number of calls",
         commits: 1,
         act: |bench, round| {

@@ -147,7 +147,7 @@ fn verify_names_the_table_of_each_wrong_row() {
     }
     let number = |value: &u64| value + 1;
     let bytes = |value: &Vec<u8>| [value, &b"x"[..]].concat();
-    table!("tracker.claim_order", &[u8; 25], (), clone, byte 1, missing "a place");
+    table!("tracker.claim_order", &[u8; 33], (), clone, byte 1, missing "a place");
     table!("tracker.updated", &[u8; 24], (), clone, byte 1, missing "a change");
     table!("tracker.indexes", &[u8], (), clone, byte 1, missing "a value");
     table!("tracker.ids", &[u8], u64, clone, byte 1, missing "an id", wrong number);
@@ -155,7 +155,7 @@ fn verify_names_the_table_of_each_wrong_row() {
     table!("tracker.counts", &[u8; 8], u64, clone, byte 1, missing "a counter", wrong number);
     table!("tracker.limit_queues", &[u8], (), clone, byte 1, missing "a place");
     table!("tracker.limit_in_use", &[u8], u64, clone, byte 1, missing "a slot", wrong number);
-    table!("tracker.limit_heads", &[u8; 25], &[u8], as_slice, byte 1, missing "a front", wrong bytes);
+    table!("tracker.limit_heads", &[u8; 33], &[u8], as_slice, byte 1, missing "a front", wrong bytes);
     table!("tracker.headers", &[u8; 12], &[u8], as_slice, byte 1, missing "a header", wrong bytes);
     table!("tracker.payloads", &[u8; 12], &[u8], as_slice, byte 1, missing "a body", wrong bytes);
     table!("tracker.successors", &[u8; 12], &[u8], as_slice, byte 1, missing "a body that waits", wrong bytes);

@@ -108,11 +108,13 @@ impl Tracker {
 
     fn export_kind(&self, kind: &Arc<Kind>, out: &mut impl Write) -> Result<u64> {
         let (mut beyond, mut written) = (None, 0);
+        let has_moved_tasks = self.shared.engine.read(|rows| rows.has_moved_tasks(kind))?;
         loop {
             let lines = self.shared.engine.read(|rows| {
                 let (mut lines, mut bytes) = (Vec::new(), 0);
                 for task in rows.tasks_beyond(kind.id, beyond, BATCH)? {
                     if let Some(task_rows) = rows.task_rows(task)? {
+                        let task_rows = if has_moved_tasks { task_rows.with_place(kind) } else { task_rows };
                         bytes += task_rows.row.payload.len();
                         let batch = match task_rows.header.batch {
                             Some(number) => rows.batch(number)?.map(|batch| batch.label),

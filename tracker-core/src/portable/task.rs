@@ -37,6 +37,9 @@ pub(super) struct PortableTask {
     pub updated: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
+    /// The place among waiting tasks of the same priority and due time, in 16 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
     #[serde(default)]
     pub attempts: u32,
     #[serde(default)]
@@ -144,6 +147,7 @@ impl PortableTask {
             created: Some(Timestamp(header.created)),
             updated: Some(Timestamp(header.updated)),
             due: Some(Timestamp(header.due)),
+            place: header.place.map(written),
             attempts: header.attempts,
             failures: header.failures,
             crashes: header.crashes,
@@ -220,7 +224,7 @@ impl PortableTask {
             created,
             updated,
             due,
-            place: None,
+            place: self.place.as_deref().map(|digits| hexadecimal("a place", digits)).transpose()?,
             attempts: self.attempts,
             failures: self.failures,
             crashes: self.crashes,
@@ -309,10 +313,14 @@ impl PortableLease {
 }
 
 /// A fingerprint in 16 hexadecimal digits.
-pub(super) fn written(fingerprint: u64) -> String {
-    format!("{fingerprint:016x}")
+pub(super) fn written(number: u64) -> String {
+    format!("{number:016x}")
 }
 
 pub(super) fn fingerprint(digits: &str) -> Result<u64, String> {
-    u64::from_str_radix(digits, 16).map_err(|_| "a fingerprint is text of 16 hexadecimal digits".to_owned())
+    hexadecimal("a fingerprint", digits)
+}
+
+fn hexadecimal(what: &str, digits: &str) -> Result<u64, String> {
+    u64::from_str_radix(digits, 16).map_err(|_| format!("{what} is text of 16 hexadecimal digits"))
 }

@@ -15,7 +15,7 @@ const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const HEADERS: TableDefinition<&[u8; 12], &[u8]> = TableDefinition::new("headers");
 const PAYLOADS: TableDefinition<&[u8; 12], &[u8]> = TableDefinition::new("payloads");
 const IDS: TableDefinition<&[u8], u64> = TableDefinition::new("ids");
-const CLAIM_ORDER: TableDefinition<&[u8; 25], ()> = TableDefinition::new("claim_order");
+const CLAIM_ORDER: TableDefinition<&[u8; 33], ()> = TableDefinition::new("claim_order");
 const UPDATED: TableDefinition<&[u8; 24], ()> = TableDefinition::new("updated");
 const COUNTS: TableDefinition<&[u8; 8], u64> = TableDefinition::new("counts");
 
@@ -44,12 +44,13 @@ fn task(number: u64) -> [u8; 12] {
     key
 }
 
-/// The key of a row in claim order: kind, status code, priority, a time that grows with the number, and the number.
-fn claim_key(code: i32, number: u64) -> [u8; 25] {
-    let mut key = [0; 25];
+/// The key of a row in claim order: kind, status code, priority, a time and a place that grow with the number, and the number.
+fn claim_key(code: i32, number: u64) -> [u8; 33] {
+    let mut key = [0; 33];
     key[4..8].copy_from_slice(&code.to_be_bytes());
     key[9..17].copy_from_slice(&number.to_be_bytes());
-    key[17..].copy_from_slice(&number.to_be_bytes());
+    key[17..25].copy_from_slice(&number.to_be_bytes());
+    key[25..].copy_from_slice(&number.to_be_bytes());
     key
 }
 
@@ -79,7 +80,7 @@ struct Row {
     task: [u8; 12],
     id: String,
     payload: Vec<u8>,
-    claim_key: [u8; 25],
+    claim_key: [u8; 33],
     updated: [u8; 24],
 }
 

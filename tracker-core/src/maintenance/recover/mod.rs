@@ -137,7 +137,7 @@ fn copy_kind(
                     let id = Some(task_rows.row.id.clone());
                     report.lost.push(LostTask { kind: kind.name.clone(), id, what: what.to_owned() });
                 }
-                batch.push(task_rows.shifted(shift));
+                batch.push(task_rows.shifted(shift).with_place(kind));
             }
             Err(error) => {
                 let row = guard("reading a task", || Tables::new(txn).find_task_row(task)).ok().flatten();

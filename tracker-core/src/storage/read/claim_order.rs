@@ -4,9 +4,17 @@ use std::{cmp::Ordering, ops::RangeBounds};
 
 use super::rows::Rows;
 use crate::{
-    model::{error::Result, kind::Kind, place::Window, task::TaskRef, time::Micros, transition::LATEST},
+    model::{
+        error::Result,
+        kind::Kind,
+        place::{Window, place_of_submission},
+        task::TaskRef,
+        time::Micros,
+        transition::LATEST,
+    },
     storage::{
         keys::ClaimKey,
+        order::{StatusOrder, status_order},
         tables::{Source, Tables},
     },
 };
@@ -153,6 +161,24 @@ impl<S: Source> Tables<S> {
         }
         found.sort_unstable_by_key(|key| key.order());
         Ok(found)
+    }
+
+    /// Whether an operator has moved a waiting task of the kind to a place of its own.
+    pub(crate) fn has_moved_tasks(&mut self, kind: &Kind) -> Result<bool> {
+        for status in kind.graph.statuses() {
+            if status_order(&kind.graph, status.code) != StatusOrder::Waiting {
+                continue;
+            }
+            let (first, last) =
+                (ClaimKey::first(kind.id, status.code, 0), ClaimKey::last(kind.id, status.code, u8::MAX));
+            for key in self.places(first..=last)? {
+                let key = key?;
+                if key.place != place_of_submission(key.seq) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// The lease of this in-progress status that runs out first, and when.

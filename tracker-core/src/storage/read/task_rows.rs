@@ -3,11 +3,16 @@
 use crate::{
     model::{
         error::Result,
+        kind::Kind,
+        place::place_of_submission,
         task::TaskRef,
         task_row::{Progress, TaskRow},
         transition::{Header, StoredAttempt, TimeShift},
     },
-    storage::tables::{Source, Tables},
+    storage::{
+        order::{StatusOrder, status_order},
+        tables::{Source, Tables},
+    },
 };
 
 /// Fences and sequence numbers of tasks from elsewhere are below this, so that a file never runs out of them.
@@ -42,6 +47,15 @@ impl TaskRows {
     pub(crate) fn shifted(self, shift: &TimeShift) -> Self {
         let past = self.past.iter().map(|ended| shift.ended(ended)).collect();
         Self { header: shift.header(&self.header), past, ..self }
+    }
+
+    /// The rows with the place of a waiting task in its header, so that the task keeps its place under another sequence number.
+    pub(crate) fn with_place(mut self, kind: &Kind) -> Self {
+        let header = &mut self.header;
+        if header.lease.is_none() && status_order(&kind.graph, header.code) == StatusOrder::Waiting {
+            header.place = Some(header.place.unwrap_or_else(|| place_of_submission(self.task.seq)));
+        }
+        self
     }
 
     /// Whether the payload that waits could not be read.
