@@ -1,9 +1,13 @@
 //! The model: the documented behaviour in memory, as a list of tasks that is searched from end to end. It shares no
 //! code with the tracker.
 
+#[path = "book/order.rs"]
+mod order;
+
 use std::collections::BTreeMap;
 
 use super::call::{Call, End};
+use order::place_of_submission;
 
 /// Seconds since the clock's beginning, in microseconds.
 pub type Time = i64;
@@ -128,26 +132,6 @@ impl Task {
         self.paused &= self.closed().is_none();
     }
 
-    /// Another due time ends the place of a moved task.
-    fn set_due(&mut self, due: Time) {
-        if self.due != due {
-            (self.due, self.place) = (due, place_of_submission(self.seq));
-        }
-    }
-
-    /// The order in which claims take tasks.
-    fn order(&self) -> (u8, Time, u128, u64) {
-        (u8::MAX - self.priority, self.due, self.place, self.seq)
-    }
-
-    /// Why a task cannot be moved.
-    fn unmovable(&self) -> Option<&'static str> {
-        let leased = self.lease.is_some().then_some("Leased");
-        let paused = self.paused.then_some("Paused");
-        let parked = (!startable(self.state, false)).then_some("NotStartable");
-        leased.or(self.closed()).or(paused).or(parked)
-    }
-
     fn end(&mut self, ending: &'static str) {
         self.ended += 1;
         self.history.push(ending);
@@ -212,11 +196,6 @@ impl Policy {
         }
         task.take_successor(now);
     }
-}
-
-/// Leaves room for a hundred moves between two neighbours.
-fn place_of_submission(seq: u64) -> u128 {
-    u128::from(seq) << 100
 }
 
 /// Whether a task can be started without force.
@@ -338,15 +317,6 @@ impl Book {
                 task.enter(if to_shelf { State::Shelf } else { State::Pending }, now, now);
                 Ok(())
             }),
-            Call::MoveToFront { kind, id } => self.move_to_front(kind, id),
-            Call::MoveBefore { kind, id, other } => self.move_before(kind, id, other),
-            Call::SetPriority { kind, id, priority } => self.unfinished(kind, id, |task| task.priority = priority),
-            Call::SetDue { kind, id, seconds } => self.by_hand(kind, id, |task, _| {
-                task.closed().map_or(Ok(()), Err)?;
-                task.set_due((EPOCH + Time::from(seconds)) * SECOND);
-                Ok(())
-            }),
-            Call::PauseTask { kind, id, on } => self.unfinished(kind, id, |task| task.paused = on),
             Call::Update { kind, id, value } => self.by_hand(kind, id, |task, _| {
                 task.value = value;
                 Ok(())
@@ -386,6 +356,7 @@ impl Book {
                 self.rescue(None, |task| task.expired(now) || task.lease.as_ref().is_some_and(|lease| !lease.detached));
                 Answer::Done
             }
+            _ => self.reorder(call),
         }
     }
 
@@ -645,63 +616,6 @@ impl Book {
             }
             Err(why) => Answer::Refused(why),
         }
-    }
-
-    /// An admin call on an unfinished task, also on one with a lease.
-    fn unfinished(&mut self, kind: u8, id: u8, act: impl FnOnce(&mut Task)) -> Answer {
-        let Some(task) = self.tasks[usize::from(kind)].get_mut(&id) else { return Answer::Refused("NotFound") };
-        if let Some(why) = task.closed() {
-            return Answer::Refused(why);
-        }
-        act(task);
-        Answer::Done
-    }
-
-    /// The movable tasks of a kind and priority but one, in claim order.
-    fn movable(&self, kind: u8, id: u8, priority: u8) -> Vec<&Task> {
-        let others = self.tasks[usize::from(kind)].iter().filter(|(other, _)| **other != id).map(|(_, task)| task);
-        let mut found: Vec<_> = others.filter(|task| task.priority == priority && task.unmovable().is_none()).collect();
-        found.sort_by_key(|task| task.order());
-        found
-    }
-
-    fn move_to_front(&mut self, kind: u8, id: u8) -> Answer {
-        let now = self.now;
-        let Some(task) = self.tasks[usize::from(kind)].get(&id) else { return Answer::Refused("NotFound") };
-        let first = self.movable(kind, id, task.priority).first().map(|first| first.due);
-        self.by_hand(kind, id, |task, _| {
-            task.unmovable().map_or(Ok(()), Err)?;
-            task.due = first.filter(|due| *due <= now).map_or(now, |due| due - 1);
-            task.place = place_of_submission(task.seq);
-            Ok(())
-        })
-    }
-
-    fn move_before(&mut self, kind: u8, id: u8, other: u8) -> Answer {
-        if id == other {
-            return Answer::Skipped;
-        }
-        let now = self.now;
-        let tasks = &mut self.tasks[usize::from(kind)];
-        let Some(priority) = tasks.get(&id).map(|task| task.priority) else { return Answer::Refused("NotFound") };
-        let refused = match tasks.get(&other) {
-            None => Some("NotFound"),
-            Some(next) => next.unmovable().or((next.priority != priority).then_some("OtherPriority")),
-        };
-        if let Some(why) = refused {
-            if let Some(task) = tasks.get_mut(&id).filter(|task| task.expired(now)) {
-                self.policies[usize::from(kind)].rescue(task, now);
-            }
-            return Answer::Refused(why);
-        }
-        let next = tasks[&other].clone();
-        let before = self.movable(kind, id, priority).into_iter().rfind(|task| task.order() < next.order());
-        let low = before.filter(|task| task.due == next.due).map_or(0, |task| task.place);
-        self.by_hand(kind, id, |task, _| {
-            task.unmovable().map_or(Ok(()), Err)?;
-            (task.due, task.place) = (next.due, u128::midpoint(low, next.place));
-            Ok(())
-        })
     }
 
     fn cancel(&mut self, kind: u8, id: u8) -> Answer {

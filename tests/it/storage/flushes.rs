@@ -1,6 +1,6 @@
 //! Counts the flushes of each call in each sharing mode, and compares them with the table in `docs/operations.md`.
 
-use std::{fmt::Write as _, io};
+use std::{fmt::Write as _, io, time::Duration};
 
 use tracker_core::{
     Execution, Tasks, Tracker,
@@ -173,10 +173,15 @@ const CASES: &[Case] = &[
         },
     },
     Case {
-        call: "`get`, `query`, `counts`, `explain`, `check_start` and every other read",
+        call: "`get`, `query`, `counts`, `explain`, `check_start`, `wait` and every other read",
         commits: 0,
         act: |bench, _| {
-            bench.counted(|| (bench.jobs.query().fetch().unwrap(), bench.jobs.counts().unwrap(), bench.jobs.get("no")))
+            bench.counted(|| {
+                bench.jobs.query().fetch().unwrap();
+                bench.jobs.counts().unwrap();
+                assert!(bench.jobs.get("no").unwrap().is_none());
+                bench.jobs.wait("no", Duration::ZERO).unwrap_err();
+            })
         },
     },
     Case {
