@@ -85,7 +85,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         message.succeed()?;
     }
 
-    // Somebody mends the template: what was skipped runs after what it waits for.
+    // The template is corrected: the skipped tasks run after their dependencies.
     night.requeue(&[Role::Exhausted, Role::Ignored])?;
     pages.worker().run(|page| {
         println!("rendered {}", page.name);

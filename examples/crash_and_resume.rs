@@ -94,7 +94,7 @@ fn tell(run: u32, file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks the file, not the memory of anybody who took part.
+/// Reads the file, not the memory of a process.
 fn prove(file: &Path) -> anyhow::Result<()> {
     let tracker = Tracker::open(file)?;
     let squares = tracker.tasks::<Square>()?;

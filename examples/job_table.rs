@@ -159,7 +159,7 @@ fn report(jobs: &Tasks<Job>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What `debug` printed: the story of a start, from banner to banner.
+/// The output of `debug`: the log of a start, from banner to banner.
 fn story(jobs: &Tasks<Job>) -> anyhow::Result<()> {
     println!("story");
     let story = tracing_subscriber::registry().with(RunLog::new(io::stdout()));

@@ -40,9 +40,9 @@ enum ReportStatus {
 struct Report {
     #[task(id)]
     city: String,
-    /// What `extract` found.
+    /// The result of `extract`.
     raw: String,
-    /// What `transform` made of it, in tenths of a degree.
+    /// The result of `transform`, in tenths of a degree.
     tenths: Option<i32>,
     /// Where `load` put it.
     line: Option<String>,

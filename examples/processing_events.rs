@@ -84,7 +84,7 @@ impl Events {
         self.runs.query().index("reference", reference).by_creation().newest_first().first()
     }
 
-    /// What has ended in the last ten minutes, at most 100.
+    /// The tasks that ended in the last ten minutes, at most 100.
     fn lately(&self, status: Status) -> tracker_core::Result<usize> {
         let query = self.runs.query().status(status).changed_within(Duration::from_secs(600));
         Ok(query.newest_first().limit(100).ids()?.len())

@@ -76,7 +76,7 @@ fn two_workers(invoices: &Tasks<Invoice>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Who has the token of a live lease enters it again; the lease can be ignored by name, and nothing but the lease.
+/// A caller with the token of a live lease enters it again. `steal_lease` ignores the lease, and no other condition.
 fn tokens(invoices: &Tasks<Invoice>) -> anyhow::Result<()> {
     head("tokens");
     submit(invoices, "A-2")?;
@@ -143,7 +143,7 @@ fn set_aside(invoices: &Tasks<Invoice>) -> anyhow::Result<()> {
     show(invoices, "A-5")
 }
 
-/// What the log tells of each run, as text for people: from banner to banner, refused starts too.
+/// The log of each run as text: from banner to banner, with refused starts.
 fn verbose(invoices: &Tasks<Invoice>) -> anyhow::Result<()> {
     head("verbose");
     submit(invoices, "A-6")?;

@@ -117,7 +117,7 @@ fn staged_and_written(tasks: &Tasks<Task>) -> anyhow::Result<()> {
     println!("staged and written");
     let failed = tasks.run("c", |task| -> anyhow::Result<()> {
         task.data = 1;
-        task.checkpoint()?; // now, whatever becomes of the attempt
+        task.checkpoint()?; // now, for every outcome of the attempt
         task.data = 2; // with the success, which does not come
         anyhow::bail!("half way")
     });
@@ -143,7 +143,7 @@ fn call_by_call(tasks: &Tasks<Task>, clock: &ManualClock) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// `check_start` says whether a task is locked for somebody with this token at this time; and a write that comes after
+/// `check_start` says whether a task is locked for a caller with this token at this time; and a write that comes after
 /// the lease was taken over changes nothing.
 fn who_holds_it(tracker: &Tracker, tasks: &Tasks<Task>, clock: &ManualClock) -> anyhow::Result<()> {
     println!("who holds it");
@@ -182,7 +182,7 @@ fn lists(tasks: &Tasks<Task>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Counts and deletes are exact: those of one use case are nobody else's.
+/// Counts and deletes are exact: they concern one use case only.
 fn by_use_case(tracker: &Tracker, test: &Tasks<Task>, test1: &Tasks<Task>) -> anyhow::Result<()> {
     println!("by use case");
     println!("  {:?}: {} and {}", tracker.kinds()?, test.counts()?.total(), test1.counts()?.total());

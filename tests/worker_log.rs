@@ -1,4 +1,4 @@
-//! What a worker writes to the log: levels, fields and spans. A process of its own, since the subscriber is that of all threads.
+//! The log of a worker: levels, fields and spans. A process of its own, since the subscriber is that of all threads.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{

@@ -4,7 +4,7 @@ use clap::Parser;
 
 /// SHA-256 sums of all files below a folder, resumable.
 ///
-/// What is done stands in the tracker file: interrupt the run however you like (Ctrl-C, kill, a power cut), and the same
+/// The tracker file stores the finished work: interrupt the run in any way (Ctrl-C, kill, a power cut), and the same
 /// command goes on where it was. A later run reads only files that are new or whose size or modification time changed.
 /// While it runs, a second terminal can look at it with --plan.
 ///

@@ -10,7 +10,7 @@ use crate::{
     report::error_of,
 };
 
-/// What a run would do with a file, and why.
+/// The action of a run on a file, and its reason.
 enum Dependency {
     Unchanged,
     /// It failed, and has not changed since.
@@ -24,7 +24,7 @@ enum Dependency {
     Returned,
 }
 
-/// What a walk found: how many files need what, and a line for those that deserve one.
+/// The result of a walk: the number of files for each action, and lines for files that need attention.
 #[derive(Default)]
 pub struct Plan {
     /// A line for every file that would run, not only for surprises.
@@ -115,7 +115,7 @@ impl Dependency {
     }
 }
 
-/// A path for people: on one line, whatever its bytes are.
+/// A path as text on one line, for any bytes.
 pub fn shown(file: &FileTask) -> String {
     file.path.to_key().to_string().replace('\n', "\\n").replace('\r', "\\r")
 }

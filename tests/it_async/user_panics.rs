@@ -1,4 +1,4 @@
-//! User code that panics in an attempt of an async handler fails that attempt and nothing else.
+//! User code that panics in an attempt of an async handler fails only that attempt.
 
 #[path = "../fixtures/hostile.rs"]
 mod hostile;

@@ -25,7 +25,7 @@ impl Drop for Dropped<'_> {
     }
 }
 
-/// The same kind, with a field that older tasks do not have.
+/// The kind with a field that older tasks do not have.
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[task(name = "job", status = Status, max_attempts = 3, lease = "1m", backoff = "fixed(10s)")]
 struct Grown {

@@ -42,7 +42,7 @@ impl Made {
     }
 }
 
-/// What happens to the calls, in the order of the log.
+/// The begins and ends of the calls, in the order of the log.
 #[derive(Clone, Debug)]
 pub enum Step {
     Begin(usize),
@@ -54,7 +54,7 @@ pub enum Step {
     Dying(Vec<usize>),
     /// These calls have taken effect by now, or never do. Those with `true` have.
     Over(Vec<(usize, bool)>),
-    /// What was claimed for a dropped future is given back by now.
+    /// Tasks that were claimed for a dropped future are given back by now.
     GivenBack,
 }
 

@@ -12,7 +12,7 @@ use crate::{
 /// More states of one task than that are a fault of the attack: its calls overlap too much.
 const MOST_STATES: usize = 200_000;
 
-/// What was checked.
+/// The numbers of checked calls.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
     pub calls: u64,

@@ -31,7 +31,7 @@ pub fn start(role: &str, name: &str, file: &Path) -> Child {
         .unwrap()
 }
 
-/// What the processes of this file wrote to their standard error.
+/// The standard error of the processes of this file.
 pub fn errors(file: &Path) -> String {
     std::fs::read_to_string(file.with_extension("errors")).unwrap_or_default()
 }

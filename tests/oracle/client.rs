@@ -26,7 +26,7 @@ impl AllTasks {
     }
 }
 
-/// What clients do, and to which tasks.
+/// The calls of clients, and their tasks.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The tasks of each kind: this many, from this one.

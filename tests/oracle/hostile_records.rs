@@ -66,7 +66,7 @@ fn task_of(row: usize) -> (Kind, u32) {
 enum Sort {
     /// The bytes of the value, with the old checksum.
     Raw,
-    /// What is between the version and the checksum, with a checksum that fits.
+    /// The bytes between the version and the checksum, with a valid checksum.
     Sealed,
 }
 

@@ -102,7 +102,7 @@ pub enum Answer {
     Refused(Refusal),
     /// The storage refused, and the call had no effect.
     Failed,
-    /// What the file holds is damaged, and the call had no effect.
+    /// The call found damage in the file and had no effect.
     Damaged,
     /// An error that no sound file gives.
     Other(String),

@@ -201,7 +201,7 @@ impl Task {
     }
 }
 
-/// What the call makes of the task, if it can have been answered so. Without an answer, what it would make of it.
+/// The task after the call, if this answer is possible. Without an answer, the task after the call if it took effect.
 pub fn perform(state: &State, call: &Call, caller: Caller, answer: Option<&Answer>) -> Option<State> {
     let mut new = state.clone();
     let told = match (call.verb, &mut new) {

@@ -202,7 +202,7 @@ struct Mail {
     sent: Option<u32>,
 }
 
-/// What `docs/moving/effectum.sql` prints of a file of effectum 0.7.0 with a job in each state.
+/// The output of `docs/moving/effectum.sql` for a file of effectum 0.7.0 with a job in each state.
 #[test]
 fn import_of_effectum_jobs_is_complete() {
     let (_, tracker) = tracker();
@@ -234,7 +234,7 @@ struct Letter {
     to: String,
 }
 
-/// What `docs/moving/apalis.sql` prints of a file of apalis-sqlite 1.0.0 with a job in each state.
+/// The output of `docs/moving/apalis.sql` for a file of apalis-sqlite 1.0.0 with a job in each state.
 #[test]
 fn import_of_apalis_jobs_is_complete() {
     let (_, tracker) = tracker();

@@ -1,4 +1,4 @@
-//! What the code of the derives needs beyond the public items. No part of the interface.
+//! Items that the code of the derives needs besides the public ones. Not part of the interface.
 
 // Without a path to these through this crate, the compiler calls `TrackedTask` sealed where a `Serialize` is missing.
 pub use serde::{Serialize, de::DeserializeOwned};
@@ -30,13 +30,13 @@ impl TaskStatus for NoStatus {
 /// How a field without a value is encoded: `None::<T>`.
 const NO_VALUE: &[u8] = &[0];
 
-/// The value of a unique key of one field; empty, which binds nobody, where the field has none.
+/// The value of a unique key of one field; empty, which binds no task, if the field has no value.
 #[must_use]
 pub fn unique_encoded(value: Vec<u8>) -> Vec<u8> {
     if value == NO_VALUE { Vec::new() } else { value }
 }
 
-/// The value of a unique key of several fields; empty, which binds nobody, where one of them has none. Otherwise each encoded value behind its length (u32, little-endian), so that no
+/// The value of a unique key of several fields; empty, which binds no task, if one of them has no value. Otherwise each encoded value behind its length (u32, little-endian), so that no
 /// two lists of values share their bytes.
 #[must_use]
 pub fn join_encoded(values: &[Vec<u8>]) -> Vec<u8> {

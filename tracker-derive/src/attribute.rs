@@ -21,7 +21,7 @@ enum Value {
 }
 
 impl AttributeOption {
-    /// Parses the options of all attributes of this name. Reports and skips everything else.
+    /// Parses the options of all attributes of this name. Reports and skips other attributes.
     pub fn of(attrs: &[Attribute], attribute: &str, example: &str, errors: &mut Errors) -> Vec<Self> {
         let mut options = Vec::new();
         for attr in attrs.iter().filter(|attr| attr.path().is_ident(attribute)) {

@@ -65,7 +65,7 @@ fn follow_up_tasks_are_submitted_only_with_the_success() {
     sound(&tracker);
 }
 
-/// The first of a group is submitted anew, waits in vain and is skipped, which its history says; the second waits for
+/// The first of a group is submitted anew, its dependency fails and it is skipped, as its history says; the second waits for
 /// nothing that exists, so that nothing of the group stands.
 #[test]
 fn refused_group_leaves_no_history_entry() {

@@ -280,7 +280,7 @@ impl Random {
     }
 }
 
-/// What the next claim must find: a look at every task, by the words of the rule.
+/// The task that the next claim must find, by reading every task and applying the rule.
 fn expected(tasks: &Tasks<Fetch>, clock: &ManualClock) -> Option<u32> {
     let all = tasks.query().by_creation().fetch().unwrap();
     let mut running = BTreeMap::<_, u32>::new();

@@ -77,7 +77,7 @@ fn dependency_on_a_succeeded_task_is_satisfied() {
     sound(&tracker);
 }
 
-/// What is requeued after its success is waited for by no one that it has set free.
+/// A dependency that is requeued after its success blocks no dependent that it has satisfied.
 #[test]
 fn satisfied_dependency_stays_satisfied() {
     let (_, tracker) = tracker();

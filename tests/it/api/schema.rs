@@ -112,7 +112,7 @@ fn kinds_of_one_type_are_separate() {
     sound(&tracker);
 }
 
-/// The same steps as before, and one more.
+/// The former steps and one more.
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
 enum LongerStatus {
     #[status(step = "fetch")]
@@ -138,7 +138,7 @@ struct LongerImport {
     rows: Option<u32>,
 }
 
-/// What had succeeded at the end of the pipeline waits now: in other places of the line, and in the order of its age.
+/// Tasks that had succeeded at the end of the pipeline wait now, at other places of the claim order, the oldest first.
 #[test]
 fn added_last_step_runs_for_tasks_that_had_succeeded() {
     let (clock, tracker) = tracker();
@@ -374,7 +374,7 @@ kind!(IndexedJob, Status, #[task(unique(name, client))] {
     #[task(index)] client: String,
 });
 
-/// What follows a batch and what follows a run is stored with the keys of an older program.
+/// The follow-ups of a batch and of a run are stored with the keys of an older program.
 #[test]
 fn later_tasks_have_keys_of_the_open_type() {
     let (_, tracker) = tracker();

@@ -292,7 +292,7 @@ fn uncached(disk: &Disk) -> Tracker {
     options.open_backend(move || disk.open()).unwrap()
 }
 
-/// A caller who shares a commit with others is tried again for himself. By then the file could not be opened again: that
+/// The call of a shared commit is tried again alone. By then the file could not be opened again: that
 /// is what came of it, and not why.
 #[test]
 fn every_caller_of_a_failed_commit_gets_the_disk_error() {

@@ -20,7 +20,7 @@ struct Upload {
     name: String,
 }
 
-/// The same kind of work, by default to the back.
+/// Interrupted tasks of this kind go to the back, the default.
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[task(name = "mirror", status = Status, interrupted = "back", lease = "1m", backoff = "fixed(10s)")]
 struct Mirror {

@@ -186,7 +186,7 @@ fn pick(random: &mut Random, of: usize) -> std::ops::Range<usize> {
     at..at + 1
 }
 
-/// What the tracker said and what is found after opening again are the same, but that what ran was freed.
+/// The reopened file equals the acknowledged state, except that running tasks were freed.
 fn acknowledged_is_stored(live: &Snapshot, stored: &Snapshot) -> Result<(), String> {
     for (name, seen) in &live.0 {
         let Some(found) = stored.0.get(name) else { return Err(format!("{name} was acknowledged and is gone")) };

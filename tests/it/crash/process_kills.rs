@@ -53,7 +53,7 @@ struct Place {
     file: PathBuf,
 }
 
-/// What was said, a line each: a word, a task, a fence.
+/// The printed lines: a word, a task, a fence.
 fn say(file: &Path, word: &str, task: &str, fence: u64) {
     let mut said = OpenOptions::new().create(true).append(true).open(file.with_extension("said")).unwrap();
     said.write_all(format!("{word} {task} {fence}\n").as_bytes()).unwrap();
@@ -101,7 +101,7 @@ fn signal(child: &Child, name: &str) {
     assert!(status.success());
 }
 
-/// What the other processes do.
+/// The work of the other processes.
 pub fn play(role: &str, file: &Path) {
     match role {
         "toil alone" => toil(file, Sharing::Exclusive),
@@ -154,7 +154,7 @@ fn toil(file: &Path, sharing: Sharing) {
     });
 }
 
-/// What was said is in the file, and no task was done by two.
+/// The file holds everything that was printed, and no two processes did one task.
 fn check(file: &Path, sharing: Sharing) {
     let said = heard(file);
     let tracker = open(file, sharing);

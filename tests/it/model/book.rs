@@ -27,7 +27,7 @@ pub enum State {
     Shelf,
 }
 
-/// What distinguishes one kind from another.
+/// The properties in which kinds differ.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
     /// Where retries wait: failed, or pending.
@@ -82,7 +82,7 @@ pub struct Task {
     successor: Option<(u8, u8)>,
 }
 
-/// What a call answers.
+/// The answer of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     Done,

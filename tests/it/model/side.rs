@@ -187,7 +187,7 @@ impl<T: Task + 'static> Held for Execution<T> {
     }
 }
 
-/// What was claimed: its id, and the execution.
+/// The claimed task: its id and the execution.
 type Taken = Option<(u8, Box<dyn Held>)>;
 
 /// A kind of any type.

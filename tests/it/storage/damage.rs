@@ -279,7 +279,7 @@ fn damage_fails_only_its_call_of_a_commit_group() {
     assert_eq!(summary.succeeded, 7);
 }
 
-/// Rows that no longer stand where their keys say are found from one side and not from the other. Whatever goes through
+/// Rows that no longer stand where their keys say are found from one side and not from the other. Every call that goes through
 /// them page by page must come to an end.
 #[test]
 fn listing_of_unordered_rows_ends_with_an_error() {

@@ -147,7 +147,7 @@ struct Tally {
     recovered_tasks: u64,
 }
 
-/// What is done with a damaged file that must go well on any: checked, verified, looked at, recovered from.
+/// The calls that must work on any damaged file: it is checked, verified, looked at, recovered from.
 fn examine(bytes: &[u8], folder: &Path, tally: &mut Tally, what: &str) {
     tally.variants += 1;
     match open(&Disk::with_bytes(bytes.to_vec()), true) {

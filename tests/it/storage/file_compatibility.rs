@@ -74,7 +74,7 @@ mod then {
     }
 }
 
-/// The same a few years later: a status, a variant and fields more, one less, one renamed, all in another order.
+/// The types a few years later: a status, a variant and fields more, one less, one renamed, all in another order.
 mod now {
     use super::*;
 

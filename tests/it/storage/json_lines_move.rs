@@ -28,7 +28,7 @@ fn import(tracker: &Tracker, lines: &str) -> Imported {
     tracker.import(lines.as_bytes()).unwrap()
 }
 
-/// The same file again, on the same clock.
+/// Opens the file again, on the same clock.
 fn moved(clock: &ManualClock, tracker: &Tracker) -> Tracker {
     let other = Tracker::options().clock(clock.clone()).in_memory().unwrap();
     import(&other, &export(tracker));
@@ -36,7 +36,7 @@ fn moved(clock: &ManualClock, tracker: &Tracker) -> Tracker {
     other
 }
 
-/// What there is to know of all batches, but for their numbers.
+/// The state of all batches without their numbers.
 fn infos(tracker: &Tracker) -> Vec<BatchInfo> {
     let mut infos = tracker.batches(usize::MAX).unwrap();
     for info in &mut infos {

@@ -21,7 +21,7 @@ fn opened() -> (TempDir, PathBuf, Tracker, Tasks<Job>) {
     (folder, path, tracker, tasks)
 }
 
-/// What may happen to an open file.
+/// The ways in which an open file is lost.
 const LOSSES: [fn(&Path); 3] = [
     |path| fs::remove_file(path).unwrap(),
     |path| fs::rename(path, path.with_extension("moved")).unwrap(),

@@ -33,7 +33,7 @@ pub fn start(before: &[&str], role: &str, file: &Path) -> Child {
         .unwrap()
 }
 
-/// What the parts about this file had to complain of.
+/// The complaints of the child processes about this file.
 pub fn errors(file: &Path) -> String {
     fs::read_to_string(file.with_extension("errors")).unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use crate::support::{random::Random, test_disk::Change};
 
-/// What is kept of what was not synced.
+/// The part of the unsynced data that a cut keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
     Nothing,
@@ -44,7 +44,7 @@ impl<'l> DiskImage<'l> {
         }
     }
 
-    /// What is there after a cut while `next` was under way.
+    /// The content after a cut during `next`.
     pub fn image(&self, next: &'l Change, keep: Keep, random: &mut Random) -> Vec<u8> {
         let mut bytes = self.synced.clone();
         let mut changes = self.unsynced.clone();

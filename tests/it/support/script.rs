@@ -45,7 +45,7 @@ pub struct Job {
     step: u32,
 }
 
-/// What a later program makes of [`Job`]: a field more, another index, other numbers.
+/// [`Job`] in a later program: a field more, another index, other numbers.
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
 #[task(name = "job", status = Status, max_attempts = 5, history = 3, lease = "2m")]
 pub struct LaterJob {
@@ -136,7 +136,7 @@ pub enum Stored {
     Whole,
     /// In several: each task is as before or as after.
     InParts,
-    /// The same, but that a worker that dies leaves what it had in its hands.
+    /// Runs the script with a worker that dies and leaves its claimed tasks.
     ByWorker,
 }
 

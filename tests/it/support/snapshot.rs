@@ -15,7 +15,7 @@ use crate::support::{
     test_disk::Disk,
 };
 
-/// What a file holds, by kind and id.
+/// The tasks of a file, by kind and id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot(pub BTreeMap<String, Seen>);
 
@@ -39,7 +39,7 @@ pub fn was_left(found: Option<&Seen>, before: Option<&Seen>) -> bool {
 }
 
 impl Snapshot {
-    /// What is in a file that a program of this age opens; it is verified, and can be worked with.
+    /// The content of a file for a program of this age; the file is verified and accepts work.
     pub fn at(disk: &Disk, sharing: Sharing, clock: &ManualClock, later: bool) -> Result<Self, String> {
         let tracker = open(disk, sharing, clock).map_err(|error| format!("opening: {error}"))?;
         let look = if later { Self::with::<LaterJob>(&tracker) } else { Self::with::<Job>(&tracker) };

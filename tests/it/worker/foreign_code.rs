@@ -121,7 +121,7 @@ fn log_subscriber_may_call_the_tracker() {
     sound(&tracker);
 }
 
-/// Shows the system's time until it is told to do something else.
+/// Shows the system's time until a test changes its behaviour.
 #[derive(Clone, Default)]
 struct OddClock {
     panics: Arc<AtomicBool>,

@@ -249,7 +249,7 @@ fn clock_jump_ends_only_leases_without_heartbeat() {
     sound(&tracker);
 }
 
-/// A payload that was submitted while the task ran waits for the end of the run. The lease ran out, and nobody has come yet
+/// A payload that was submitted while the task ran waits for the end of the run. The lease ran out, and no claim has come yet
 /// to end it: the change by hand does, and starts from the payload that waited.
 #[test]
 fn update_of_an_expired_task_uses_the_staged_payload() {

@@ -161,7 +161,7 @@ fn prefetch_bound_holds_across_rounds() {
 
 #[test]
 fn unreadable_task_is_skipped_and_others_run() {
-    /// The same kind, with a field that older tasks do not have.
+    /// The kind with a field that older tasks do not have.
     #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
     #[task(name = "page", status = Status, max_attempts = 1)]
     struct Grown {
@@ -297,7 +297,7 @@ fn timeout_of_a_prefetched_task_starts_with_its_handler() {
     sound(&tracker);
 }
 
-/// After short bodies a worker expects short ones, hands in quietly and wakes nobody for little: a long one is no reason
+/// After short handlers a worker expects short ones, and stores outcomes without waking a thread: a long one is not a reason
 /// for what was handed in to wait for it, nor for tasks that another thread could do.
 #[test]
 fn long_handler_delays_no_other_task() {

@@ -322,7 +322,7 @@ fn finish_ends_all_threads_of_a_keep_running_worker() {
     thread::scope(|scope| {
         let running = scope.spawn(|| {
             worker.run(|_| {
-                // Nobody passes alone: idle threads have not left.
+                // No thread passes alone: idle threads have not left.
                 together.wait();
                 fine()
             })
@@ -357,7 +357,7 @@ fn worker_waits_for_resume_and_then_returns() {
     });
 }
 
-/// By the computer's clock: nobody tells the worker but the time.
+/// By the computer's clock: only the time wakes the worker.
 #[test]
 fn worker_wakes_when_a_foreign_lease_expires() {
     let tracker = Tracker::in_memory().unwrap();

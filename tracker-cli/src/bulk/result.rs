@@ -11,7 +11,7 @@ use crate::{
 
 #[derive(Serialize)]
 pub struct BulkResult {
-    /// What happened to the tasks, as in `cancelled`.
+    /// The change in one word, as in `cancelled`.
     pub action: &'static str,
     /// The number of tasks that were changed.
     pub changed: u64,
@@ -19,7 +19,7 @@ pub struct BulkResult {
     pub selected: u64,
     /// Tasks selected by id that refused the change.
     pub refused: Vec<Refused>,
-    /// What was changed, for one and for several.
+    /// The words for one and for several changed items.
     #[serde(skip)]
     pub things: [&'static str; 2],
 }

@@ -30,7 +30,7 @@ pub struct SelectionArg {
 
 /// A change of one task, and the same change of all tasks that a query finds.
 pub struct BulkCommand<'c> {
-    /// What happens to the tasks, as in `would be cancelled`; also in the answer.
+    /// The change in one word, as in `would be cancelled`; also in the answer.
     pub action: &'static str,
     pub one: &'c dyn Fn(&Tasks<Untyped>, &TaskKey) -> tracker_core::Result<()>,
     pub query: &'c dyn Fn(&Query<'_, Untyped>) -> tracker_core::Result<u64>,

@@ -49,7 +49,7 @@ pub enum Screen {
     Errors,
 }
 
-/// What the next key does.
+/// The effect of the next key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mode {
     Normal,

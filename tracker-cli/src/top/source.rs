@@ -151,7 +151,7 @@ impl TrackerSource {
 
     /// Runs an admin action, if the file can be opened for changes.
     pub fn run(&mut self, kind: &str, id: Option<&TaskKey>, action: AdminAction) -> Result<String, CliError> {
-        // Nobody can act on a file that somebody samples at in the readers' way, not even we ourselves.
+        // No process can change a file while it is open in the readers mode for sampling, not even this one.
         if let Some(tracker) = self.tracker.take() {
             tracker.close()?;
         }

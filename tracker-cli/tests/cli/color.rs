@@ -1,4 +1,4 @@
-//! What is shown on a terminal, and what where it is piped.
+//! The output on a terminal and in a pipe.
 
 use std::{
     fs::{File, OpenOptions},
@@ -24,7 +24,7 @@ fn terminal(columns: u16) -> (File, File) {
     (master.into(), program)
 }
 
-/// What a command shows on a terminal.
+/// The output of a command on a terminal.
 pub fn shown(fixture: &Fixture, columns: u16, environment: &[(&str, &str)], arguments: &[&str]) -> String {
     let (mut screen, program) = terminal(columns);
     let mut command = fixture.command(arguments);
@@ -32,7 +32,7 @@ pub fn shown(fixture: &Fixture, columns: u16, environment: &[(&str, &str)], argu
     let mut child = command.spawn().unwrap();
     drop(command);
     let mut text = Vec::new();
-    // Reading fails when nobody holds the other end any more.
+    // Reading fails when no process holds the other end any more.
     let _ = screen.read_to_end(&mut text);
     child.wait().unwrap();
     String::from_utf8(text).unwrap().replace("\r\n", "\n")

@@ -44,7 +44,7 @@ fn edit_that_cannot_be_stored_names_the_kept_file() {
 #[cfg(unix)]
 fn editor_gets_a_private_file_with_a_random_name() {
     let fixture = Fixture::left();
-    // Somebody expects the name that earlier versions took, made of the process's id.
+    // An attacker expects the name that earlier versions took, made of the process's id.
     let script = "f() { stat -c %a \"$1\" > mode; basename \"$1\" > name; echo $PPID > parent; }; f";
     assert_eq!(edit_with(&fixture, script).out, "not changed\n");
     assert_eq!(fixture.read("mode").trim(), "600");

@@ -210,7 +210,7 @@ fn example_is_inspected_while_running_and_changed_afterwards() {
     for name in ["a.txt", "b.txt"] {
         fs::write(fixture.path("files").join(name), name).unwrap();
     }
-    // It takes no room, and nobody lives to see its sum.
+    // It takes no disk space, and its checksum takes longer than the test.
     File::create(fixture.path("files").join("endless.img")).unwrap().set_len(1 << 42).unwrap();
     let start = || {
         let mut checksums = fixture.example("checksums", &["files", "--db", "jobs.redb", "--threads", "2"]);

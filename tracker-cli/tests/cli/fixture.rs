@@ -16,7 +16,7 @@ pub struct Fixture {
     folder: TempDir,
 }
 
-/// What a run of the program gave.
+/// The result of a run of the program.
 #[derive(Debug)]
 pub struct Ran {
     pub code: Option<i32>,
@@ -49,7 +49,7 @@ impl Fixture {
         self.command(arguments).output().unwrap().into()
     }
 
-    /// What it answers where all is well.
+    /// The JSON of a run that succeeds.
     #[track_caller]
     pub fn fine(&self, arguments: &[&str]) -> Value {
         let ran = self.run(&[arguments, &["--json"]].concat());

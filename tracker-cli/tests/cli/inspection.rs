@@ -357,7 +357,7 @@ fn waiting_task_names_its_dependencies() {
 #[test]
 fn file_of_a_crash_is_repaired_by_the_first_inspection() {
     let fixture = Fixture::new();
-    // As it is on disk while somebody works on it.
+    // As it is on disk while a program works on it.
     let app = RunningApp::open(&fixture);
     std::fs::copy(fixture.path("jobs.redb"), fixture.path("left.redb")).unwrap();
     assert_eq!(fixture.run(&["verify", "left.redb"]).code, Some(0));

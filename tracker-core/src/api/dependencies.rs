@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl<T: Schema> Tasks<T> {
-    /// What a task still waits for.
+    /// Returns the unresolved dependencies of a task.
     ///
     /// # Errors
     /// `NotFound`.
@@ -52,13 +52,13 @@ impl<T: Schema> Tasks<T> {
 }
 
 impl<S: Source> Tables<S> {
-    /// What a task waits for, in words; at most so many of them.
+    /// Names the unresolved dependencies of a task, at most `most` of them.
     pub(crate) fn named_dependencies(&mut self, waiter: TaskRef, most: usize) -> Result<Vec<Dependency>> {
         let dependencies = self.dependencies(waiter, most)?.into_iter();
         Ok(dependencies.filter_map(|(on, on_failure)| Some(Dependency { on: on?, on_failure })).collect())
     }
 
-    /// The same; `None` for one that is deleted, of which the task has not heard yet.
+    /// Names one dependency; `None` if it is deleted and its end is not propagated yet.
     pub(crate) fn dependencies(
         &mut self,
         waiter: TaskRef,

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Tasks of any kinds that are submitted together, in one commit: all of them, or none. They may wait for each other
-/// whatever their order. Made by [`Tracker::group`](crate::Tracker::group).
+/// in any order. Made by [`Tracker::group`](crate::Tracker::group).
 ///
 /// ```
 /// # use serde::{Deserialize, Serialize};

@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// What a handler may return when all went well: `()` for success, or an [`Outcome`].
+/// The values that a handler may return without an error: `()` for success, or an [`Outcome`].
 pub trait IntoOutcome {
     /// The outcome.
     fn into_outcome(self) -> Outcome;
@@ -47,7 +47,7 @@ pub enum RunError {
     Refused(Error),
     /// The handler's error. The attempt is stored as failed.
     Handler(Box<dyn StdError + Send + Sync>),
-    /// Somebody else has the task now; nothing was stored.
+    /// Another worker has the task now; nothing was stored.
     LeaseLost(Error),
     /// The file, not the task: nothing is held against the task.
     Storage(Error),
@@ -74,7 +74,7 @@ impl RunError {
     /// ```
     ///
     /// # Errors
-    /// What is not the handler's error.
+    /// Every error but the handler's.
     pub fn skip_handler_error(self) -> Result<(), Self> {
         if matches!(self, Self::Handler(_)) { Ok(()) } else { Err(self) }
     }
@@ -106,17 +106,17 @@ impl StdError for RunError {
     }
 }
 
-/// What a handler's end asks for.
+/// The request of a handler that has returned.
 pub(crate) struct HandlerResult {
-    /// What to store; `None` if the handler has asked for an outcome itself.
+    /// The outcome to store; `None` if the handler has asked for an outcome itself.
     pub action: Option<Result<FinishTask>>,
     pub error: Option<Box<dyn StdError + Send + Sync>>,
     pub panic: Option<Box<dyn Any + Send>>,
 }
 
-/// What the end of a worker's attempt asks for.
+/// The request at the end of a worker's attempt.
 pub(crate) struct EndedAttempt {
-    /// What to store; `None` if the handler has asked for an outcome itself.
+    /// The outcome to store; `None` if the handler has asked for an outcome itself.
     pub action: Option<Result<FinishTask>>,
     pub failure: Option<Failure>,
     pub panicked: bool,
@@ -133,7 +133,7 @@ pub(crate) fn run_handler<T: TrackedTask, R>(
     }))
 }
 
-/// What a handler has left: its outcome, or its failure with the values that the failure was made of.
+/// The result of a handler: its outcome, or its failure with the values that the failure was made of.
 struct Left {
     outcome: Outcome,
     failure: Option<Failure>,
@@ -173,7 +173,7 @@ impl Left {
         }
     }
 
-    /// Adds a panic that came after the handler: the attempt fails by it, whatever the handler asked for.
+    /// Adds a panic that came after the handler: the attempt fails by it, also if the handler asked for another outcome.
     fn fail_by(&mut self, panic: Failure) {
         self.outcome = match self.outcome {
             Outcome::GiveUp => Outcome::GiveUp,

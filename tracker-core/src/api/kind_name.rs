@@ -23,7 +23,7 @@ use crate::model::error::{Error, Result};
 #[derive(Clone, Debug, Default)]
 pub struct KindName {
     parts: Vec<String>,
-    /// What is missing, and the variables that would have it.
+    /// The missing part, and the environment variables that could hold it.
     missing: Vec<(String, String)>,
 }
 

@@ -42,7 +42,7 @@ pub struct Record<T, S> {
     pub failures: u32,
     /// Leases in a row that ended without an outcome.
     pub crashes: u32,
-    /// Who has it.
+    /// The lease of the running attempt.
     pub lease: Option<LeaseInfo>,
     /// How far the running attempt is.
     pub progress: Option<ProgressInfo>,
@@ -68,7 +68,7 @@ pub struct Record<T, S> {
     pub has_successor: bool,
 }
 
-/// Who has a task.
+/// The lease of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LeaseInfo {
@@ -122,15 +122,15 @@ pub struct Attempt {
     pub started_at: DateTime<Utc>,
     /// When it ended.
     pub ended_at: DateTime<Utc>,
-    /// How long the handler ran by a monotonic clock; where nobody measured it, from claim to end.
+    /// How long the handler ran by a monotonic clock; from claim to end if it was not measured.
     pub duration: Duration,
     /// How it ended.
     pub status: AttemptStatus,
-    /// What went wrong.
+    /// The failure, if the attempt failed.
     pub failure: Option<Failure>,
-    /// What the handler noted.
+    /// The notes of the handler.
     pub notes: Vec<String>,
-    /// What the handler measured.
+    /// The metrics of the handler.
     pub metrics: Vec<(String, f64)>,
 }
 
@@ -160,12 +160,12 @@ impl From<Progress> for ProgressInfo {
 }
 
 impl<T, S> Record<T, S> {
-    /// What rows say, seen as a type or without one.
+    /// Makes a record of the rows of a task, with its type or without.
     pub(crate) fn of<V: Schema<Task = T, Status = S>>(kind: &Kind, task_rows: TaskRows) -> Result<Self> {
         Self::read::<V>(kind, task_rows).map_err(|unreadable| unreadable.error)
     }
 
-    /// The same for one of many tasks: one that cannot be decoded keeps its id.
+    /// Makes a record of one of many tasks. A task that cannot be decoded keeps its id.
     pub(crate) fn read<V: Schema<Task = T, Status = S>>(
         kind: &Kind,
         task_rows: TaskRows,

@@ -18,11 +18,11 @@ pub enum Untyped {}
 pub(crate) mod sealed {
     use super::{Result, StatusInfo, TaskKey};
 
-    /// What a view makes of what is stored.
+    /// The types in which a view shows stored tasks.
     pub trait Sealed: Sized + Send + 'static {
-        /// What a payload becomes.
+        /// The type of a payload.
         type Task;
-        /// What a status becomes.
+        /// The type of a status.
         type Status;
 
         #[doc(hidden)]

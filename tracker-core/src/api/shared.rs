@@ -1,4 +1,4 @@
-//! What all handles of an open tracker share.
+//! The state that all handles of an open tracker share.
 
 use std::{
     any::TypeId,
@@ -20,7 +20,7 @@ use crate::{
     storage::tables::Tables,
 };
 
-/// Takes secrets out of texts before anybody sees them.
+/// Removes secrets from texts before they are stored or logged.
 pub(crate) type Redact = Arc<dyn Fn(&mut String) + Send + Sync>;
 
 pub(crate) struct Shared {
@@ -35,7 +35,7 @@ pub(crate) struct Shared {
 /// A name that is open as some type, or without one.
 #[derive(Default)]
 pub(crate) struct OpenKind {
-    /// What the type makes of a payload.
+    /// Decodes a payload as the type.
     #[cfg(feature = "json")]
     pub typed: Option<crate::model::codec::Typed>,
 }
@@ -51,7 +51,7 @@ impl Shared {
         shorten(text, most)
     }
 
-    /// The same for all texts of a failure.
+    /// Removes secrets from all texts of a failure.
     pub(crate) fn failure(&self, failure: Failure) -> Failure {
         let text = |text| self.text(text, TEXT);
         Failure {
@@ -62,7 +62,7 @@ impl Shared {
         }
     }
 
-    /// What the type that is open under a name makes of a payload.
+    /// Decodes a payload as the type that is open under a name.
     #[cfg(feature = "json")]
     pub(crate) fn typed(&self, name: &str) -> Option<crate::model::codec::Typed> {
         let open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

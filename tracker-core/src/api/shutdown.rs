@@ -50,7 +50,7 @@ pub struct RunningHandler {
     pub run_time: Duration,
 }
 
-/// What a shutdown has reached.
+/// The result of a shutdown.
 #[derive(Clone, Debug)]
 #[must_use = "handlers that have not returned are named here"]
 #[non_exhaustive]

@@ -271,7 +271,7 @@ impl Tracker {
     }
 
     /// Deletes the records of batches that were over for the first time longer ago than this, of which no task is left, and
-    /// that nobody waits for; says how many. [`Options::keep_batches`](crate::Options::keep_batches) has it done by itself.
+    /// that no task waits for, and returns their number. [`Options::keep_batches`](crate::Options::keep_batches) has it done by itself.
     ///
     /// # Errors
     /// A failure of the storage.
@@ -330,7 +330,7 @@ impl Tracker {
         self.shared.engine.read(|rows| Ok(rows.file_state()?.change))
     }
 
-    /// Gives free space back to the file system; true if there was any. Waits until nobody reads or writes.
+    /// Gives free space back to the file system; true if there was any. Waits until no other call reads or writes.
     ///
     /// # Errors
     /// A failure of the storage.

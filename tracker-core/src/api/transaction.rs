@@ -35,7 +35,7 @@ pub struct Transaction<'a, 't> {
     ended: &'a mut EndedExecution,
     /// The tasks that succeed in this transaction.
     ended_tasks: Vec<TaskRef>,
-    /// What submits found as it was.
+    /// Tasks that a submit found unchanged.
     existing: Vec<Submitted>,
 }
 
@@ -71,7 +71,7 @@ impl<'a, 't> Transaction<'a, 't> {
     fn run<A: Action>(&mut self, action: &A) -> Result<A::Out> {
         let before = self.writer.writes();
         guard("writing", || action.run(self.writer)).inspect_err(|error| {
-            // Half an action may stand, or redb have panicked: whatever the caller makes of it, that is not committed.
+            // An action may be half done, or redb may have panicked: the transaction is not committed, even if the caller ignores the error.
             let damage = error.stops_a_batch() || error.kind() == ErrorKind::Corrupted;
             if damage || !error.is_refusal() && self.writer.writes() != before {
                 self.writer.poison(error);
@@ -82,7 +82,7 @@ impl<'a, 't> Transaction<'a, 't> {
     /// [`Tasks::submit`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`Tasks::submit`].
     pub fn submit<T: TrackedTask>(&mut self, tasks: &Tasks<T>, task: &T) -> Result<Receipt> {
         self.submit_with(tasks, task, &SubmitOptions::default())
     }
@@ -90,7 +90,7 @@ impl<'a, 't> Transaction<'a, 't> {
     /// [`Tasks::submit_with`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`Tasks::submit_with`].
     pub fn submit_with<T: TrackedTask>(
         &mut self,
         tasks: &Tasks<T>,
@@ -111,7 +111,7 @@ impl<'a, 't> Transaction<'a, 't> {
     /// [`Tracker::open_batch`](crate::Tracker::open_batch). If the transaction does not commit, there is no such batch.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Tracker::open_batch`](crate::Tracker::open_batch).
     pub fn open_batch(&mut self, label: &str, options: &BatchOptions) -> Result<Batch> {
         let number = self.run(&options.open(label)?)?;
         Ok(Batch::new(self.shared, number, label))
@@ -120,7 +120,7 @@ impl<'a, 't> Transaction<'a, 't> {
     /// [`Batch::seal`]. What ends the batch follows when the transaction commits.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Batch::seal`].
     pub fn seal(&mut self, batch: &Batch) -> Result<()> {
         self.run(&batch.sealing(true))
     }
@@ -168,7 +168,7 @@ impl<'a, 't> Transaction<'a, 't> {
     /// [`Tasks::requeue`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`Tasks::requeue`].
     pub fn requeue<T: TrackedTask>(&mut self, tasks: &Tasks<T>, id: impl TaskId) -> Result<()> {
         self.command(tasks, id, Command::Requeue(Requeue::default()))
     }
@@ -176,7 +176,7 @@ impl<'a, 't> Transaction<'a, 't> {
     /// [`Tasks::cancel`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`Tasks::cancel`].
     pub fn cancel<T: TrackedTask>(&mut self, tasks: &Tasks<T>, id: impl TaskId) -> Result<()> {
         self.command(tasks, id, Command::Cancel)
     }
@@ -184,7 +184,7 @@ impl<'a, 't> Transaction<'a, 't> {
     /// [`Tasks::remove`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`Tasks::remove`].
     pub fn remove<T: TrackedTask>(&mut self, tasks: &Tasks<T>, id: impl TaskId) -> Result<()> {
         self.command(tasks, id, Command::Delete)
     }

@@ -11,7 +11,7 @@ pub(crate) struct Stamp {
     pub stored: u64,
 }
 
-/// What a claim that found no task knows about later tasks.
+/// The knowledge about later tasks of a claim that found none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Idle {
     /// When the next task is due.

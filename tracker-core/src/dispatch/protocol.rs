@@ -47,7 +47,7 @@ pub(crate) struct Effects<T> {
     pub wake: Wake,
 }
 
-/// What a slot does next.
+/// The next action of a slot.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Action<T> {
     /// Asks again.
@@ -109,7 +109,7 @@ pub(crate) struct ClaimRequest {
 #[derive(Clone, Debug)]
 pub(crate) struct Found<T> {
     pub tasks: Vec<T>,
-    /// What is known about later tasks, if none was found.
+    /// The knowledge about later tasks, if none was found.
     pub idle: Idle,
     /// An isolated task is next, and the claim was not for one.
     pub isolated_waits: bool,

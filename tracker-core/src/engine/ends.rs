@@ -126,7 +126,7 @@ impl Drop for EndWait<'_> {
     }
 }
 
-/// What is called with each task of a kind that is given up. It must not panic.
+/// The callback for each task of a kind that is given up. It must not panic.
 pub(crate) type GivenUpCallback = Arc<dyn Fn(&Engine, TaskRef) + Send + Sync>;
 
 /// The callbacks for tasks that are given up, one for each kind, and the thread that calls them.

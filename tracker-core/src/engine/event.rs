@@ -18,11 +18,11 @@ pub struct Event {
     pub at: DateTime<Utc>,
     /// The code of the task's status now; `None` if the task is gone.
     pub status: Option<i32>,
-    /// What happened.
+    /// The event.
     pub what: EventKind,
 }
 
-/// What happened to a task.
+/// The kind of an event.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum EventKind {

@@ -149,7 +149,7 @@ impl Engine {
         &self.held
     }
 
-    /// Whether a worker of this process holds this lease, whatever the clock says.
+    /// Whether a worker of this process holds this lease, at any time of the clock.
     pub(crate) fn holds(&self, lease: &Lease) -> bool {
         lease.instance == self.instance && self.held.has(lease.fence)
     }

@@ -12,7 +12,7 @@ use crate::model::{
     error::{Error, Result},
 };
 
-/// An action in the queue, whatever its type.
+/// An action of any type in the queue.
 pub(super) trait QueuedAction: Send {
     /// Runs the action and keeps its answer. True if it succeeded.
     fn run(&mut self, writer: &mut Writer<'_>) -> bool;

@@ -12,7 +12,7 @@ use crate::{
     storage::{file::guard, tables::Tables, write::retime::Redated},
 };
 
-/// What a repair has done.
+/// The result of a repair.
 pub(crate) struct Retimed {
     pub before: Micros,
     pub after: Micros,
@@ -23,7 +23,7 @@ pub(crate) struct Retimed {
 /// So many tasks with another due time are named.
 const NAMED: usize = 1_000;
 
-/// Sets the time of a file that nobody else has open to `now`, where it lies after that, in one commit with all times
+/// Sets the time of a file that no other process has open to `now`, where it lies after that, in one commit with all times
 /// that lie after it.
 pub(crate) fn repair_time(database: &Database, now: Micros) -> Result<Retimed> {
     let instance = Uuid::new_v4();

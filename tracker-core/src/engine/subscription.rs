@@ -9,7 +9,7 @@ use std::{
 
 use super::event::Event;
 
-/// What a subscription yields.
+/// An item of a subscription.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Notification {
     /// An event of a task.

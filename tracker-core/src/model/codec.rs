@@ -104,11 +104,11 @@ pub(crate) fn values<T: TrackedTask>(payload: &[u8]) -> Option<Values> {
     .ok()?
 }
 
-/// What the type that is open under a kind's name makes of a payload.
+/// Decodes a payload as the type that is open under a kind's name.
 #[cfg(feature = "json")]
 pub(crate) type Typed = fn(&[u8]) -> Option<Own>;
 
-/// What a task says of itself.
+/// The parts of a task that its payload determines.
 #[cfg(feature = "json")]
 pub(crate) struct Own {
     pub id: Option<TaskKey>,
@@ -117,7 +117,7 @@ pub(crate) struct Own {
     pub priority: Option<u8>,
 }
 
-/// What a stored payload says of itself as its type; `None` if it cannot be decoded.
+/// The parts that a stored payload determines as its type; `None` if it cannot be decoded.
 #[cfg(feature = "json")]
 pub(crate) fn own<T: TrackedTask>(payload: &[u8]) -> Option<Own> {
     contain(|| {

@@ -27,13 +27,13 @@ pub enum DependencyTarget {
     },
 }
 
-/// What a task waits for, and what becomes of it if that ends without success.
+/// A dependency of a task, and the effect of its end without success.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dependency {
     /// Which one.
     pub on: DependencyTarget,
-    /// What was chosen.
+    /// The chosen effect.
     pub on_failure: OnDependencyFailure,
 }
 

@@ -1,4 +1,4 @@
-//! What is kept of an error or a panic.
+//! The stored form of an error or a panic.
 
 use std::error::Error as StdError;
 
@@ -8,7 +8,7 @@ use crate::model::{
     user_code::{failure_of_error, text_of},
 };
 
-/// What is kept of an error: its text, its causes, its debug form.
+/// The stored form of an error: its text, its causes, its debug form.
 pub(crate) fn failure_of(error: &(dyn StdError + 'static)) -> Failure {
     failure_of_error(error, text_of("the error's Debug", format_args!("{error:?}")))
 }

@@ -44,7 +44,7 @@ pub(crate) struct KindSpec {
 }
 
 impl KindSpec {
-    /// What a type declares, under a name; checked.
+    /// The checked declaration of a type under a name.
     pub(crate) fn of<T: TrackedTask>(name: &str) -> Result<Self> {
         let graph = Graph::of(&T::Status::GRAPH)
             .map_err(|error| Error::new(ErrorKind::Invalid, format!("{}: {error}", T::Status::GRAPH.name)))?;
@@ -59,7 +59,7 @@ impl KindSpec {
         spec.checked()
     }
 
-    /// The same, if everything in it is within its range.
+    /// The declaration, if every value is within its range.
     pub(crate) fn checked(self) -> Result<Self> {
         check_kind(&self)?;
         check_policy(&self.name, &self.policy, &self.indexes)?;
@@ -178,7 +178,7 @@ mod tests {
         IndexLimit { index: Cow::Borrowed(index), most }
     }
 
-    /// What a change makes of a policy, and the words in which it is refused.
+    /// The result of a change of a policy, and the text of its refusal.
     type Wrong = (fn(&mut Policy), &'static str);
 
     #[test]

@@ -1,4 +1,4 @@
-//! What a task is and what may happen to it: status graphs, ids, policies, times, errors, and the pure transition rules.
+//! The model of a task and its transitions: status graphs, ids, policies, times, errors, and the pure transition rules.
 //! Nothing here touches a file, a clock or a thread.
 
 pub(crate) mod bounds;

@@ -15,7 +15,7 @@ pub(crate) struct NewTask {
     pub uniques: Vec<Vec<u8>>,
     pub payload: Vec<u8>,
     pub submit: Submit,
-    /// What it waits for, where it is new or starts again.
+    /// Its dependencies, if it is new or starts again.
     pub dependencies: Vec<NewDependency>,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::model::{task::TaskKey, time::Micros};
 
-/// What a task is besides its header: its id, its keys and its payload.
+/// The parts of a task besides its header: its id, its keys and its payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TaskRow {
     pub id: TaskKey,

@@ -55,7 +55,7 @@ pub(super) struct PortableSeal {
     pub seal_batch: String,
 }
 
-/// What the time is told from that is left.
+/// The rate from which the remaining time is estimated.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PortableCompletionRate {

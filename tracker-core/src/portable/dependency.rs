@@ -40,7 +40,7 @@ impl PortableDependency {
         }
     }
 
-    /// What is waited for; `None` if it comes no more.
+    /// The dependency; `None` if it was deleted.
     pub(super) fn awaited(&self) -> Result<Option<AwaitedDependency>> {
         match self {
             Self::Batch { batch, .. } => Ok(Some(AwaitedDependency::Batch(batch.clone()))),
@@ -59,7 +59,7 @@ impl PortableDependency {
     }
 }
 
-/// What a task waits for, by the name that it has in every file.
+/// A dependency by the name that it has in every file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum AwaitedDependency {
     Task(String, TaskKey),

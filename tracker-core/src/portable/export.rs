@@ -148,7 +148,7 @@ impl<T: Schema> Tasks<T> {
     /// which may have tasks of other kinds, only its label is written.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Tracker::export`](crate::Tracker::export).
     pub fn export(&self, mut out: impl Write) -> Result<u64> {
         let kind = self.shared.engine.read(|rows| self.kind_in(rows))?;
         line(&mut out, &PortableKind::of(&kind))?;

@@ -1,4 +1,4 @@
-//! Text that is no line of JSON: what it probably is, and what to do with it.
+//! Names the probable format of text that is not JSON lines, and states how to convert it.
 
 /// The byte order mark, in UTF-8.
 pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -22,7 +22,7 @@ pub(super) fn format(start: &[u8]) -> Option<&'static str> {
 
 const UTF_16: &str = "the file is UTF-16: convert it to UTF-8 first (`iconv -f UTF-16 -t UTF-8`)";
 
-/// What to do about text that is not one object.
+/// The advice for text that is not one object.
 pub(super) fn advice(text: &[u8], error: &serde_json::Error) -> Option<&'static str> {
     let trailing = || error.to_string().starts_with("trailing characters");
     let marked = || text.windows(BOM.len()).any(|window| window == BOM);

@@ -69,7 +69,7 @@ impl ImportOptions {
     }
 }
 
-/// What an import did.
+/// The result of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Imported {
@@ -93,7 +93,7 @@ pub struct Imported {
 pub struct LineError {
     /// Its number, from 1.
     pub line: u64,
-    /// What is wrong with it, and what to do.
+    /// The problem and its solution.
     pub what: String,
 }
 
@@ -142,7 +142,7 @@ impl Tracker {
         self.import_with(lines, &ImportOptions::new())
     }
 
-    /// The same for lines that do not name their kind, or of which some may be wrong.
+    /// Imports lines that do not name their kind, or some of which may be wrong.
     ///
     /// # Errors
     /// As [`Tracker::import`]; a line that cannot be read is none where the import goes on.
@@ -182,7 +182,7 @@ struct Import<'i> {
     imported: Imported,
 }
 
-/// What became of a line.
+/// The result of a line.
 enum Put {
     Kind {
         new: bool,
@@ -294,7 +294,7 @@ impl<'i> Import<'i> {
         Ok(())
     }
 
-    /// Refuses what waited for others in vain, and seals the batches whose tasks are all there.
+    /// Refuses the lines whose dependencies never came, and seals the batches whose tasks are all there.
     fn finish(mut self) -> Result<Imported> {
         self.store()?;
         for (number, reason) in std::mem::take(&mut self.held).rest() {

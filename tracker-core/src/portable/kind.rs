@@ -228,7 +228,7 @@ impl PortableKind {
         Ok(false)
     }
 
-    /// What it defines, checked like a type's own definition.
+    /// The kind that it defines, checked like a type's own definition.
     fn spec(self) -> Result<KindSpec> {
         let steps = if self.steps.is_empty() { vec![String::new()] } else { self.steps };
         let position = |step: Option<&String>| match step {

@@ -1,4 +1,4 @@
-//! `PortableLine`: one line of an export, whatever it holds. Called by `export` and `import`; pure.
+//! `PortableLine`: one line of an export: a kind, a batch, a task or a seal. Called by `export` and `import`; pure.
 
 use serde::{Deserialize, de::IgnoredAny};
 

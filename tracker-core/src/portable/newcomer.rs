@@ -50,7 +50,7 @@ impl ImportedTask {
         Ok(Self { kind, id, line })
     }
 
-    /// What those call it that wait for it, or for the batch it is in.
+    /// The names by which other lines wait for it or for its batch.
     pub(super) fn names(&self) -> Vec<AwaitedDependency> {
         let batch = self.line.batch.clone().map(AwaitedDependency::Batch);
         batch.into_iter().chain([AwaitedDependency::Task(self.kind.name.clone(), self.id.clone())]).collect()

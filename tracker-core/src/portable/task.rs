@@ -74,11 +74,11 @@ pub(super) struct PortableTask {
     /// Values by the names of the kind's indexes; found in the payload where they are not told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub indexes: Option<Keys>,
-    /// The same for its unique keys.
+    /// Values by the names of the kind's unique keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uniques: Option<Keys>,
     pub payload: Payload,
-    /// What replaces the payload when the running attempt ends.
+    /// The payload that replaces the present one when the running attempt ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub successor: Option<PortablePayload>,
     /// The number it was given while it waited for others to come.
@@ -94,7 +94,7 @@ pub(super) enum StatusRef {
     Name(String),
 }
 
-/// Who had the task when it was written: a fact, not a claim.
+/// The lease at the time of the export. An import does not restore it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PortableLease {
@@ -180,7 +180,7 @@ impl PortableTask {
     }
 }
 
-/// What a line says of a task but for its keys, as far as the file's kind can understand it.
+/// The parts of a line besides its keys, by the definition of the file's kind.
 pub(super) struct PortableHistory {
     pub header: Header,
     pub past: Vec<StoredAttempt>,

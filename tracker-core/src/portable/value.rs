@@ -29,7 +29,7 @@ pub(super) enum Value {
     Some(Box<Value>),
     /// `[value, …]`: the values of a unique key of several fields.
     List(Vec<Value>),
-    /// `{"$raw": "base64"}`: the encoded bytes of anything else.
+    /// `{"$raw": "base64"}`: the encoded bytes of every other value.
     Raw(Vec<u8>),
 }
 
@@ -38,7 +38,7 @@ impl Value {
         Self::of(id.as_bytes())
     }
 
-    /// The value of encoded bytes; whatever does not come back to them is raw.
+    /// The value of encoded bytes. Bytes that do not encode to the same bytes again are raw.
     pub(super) fn of(encoded: &[u8]) -> Self {
         let value = Self::read(encoded);
         value.filter(|value| value.encoded() == encoded).unwrap_or_else(|| Self::Raw(encoded.to_vec()))
@@ -96,7 +96,7 @@ impl Value {
         }
     }
 
-    /// What a field of a payload probably is; only its type knows.
+    /// The probable type of a field of a payload; only the Rust type determines it.
     pub(super) fn guess(node: Option<&Node>) -> Option<Self> {
         match node {
             None | Some(Node::Nil) => Some(Self::None),

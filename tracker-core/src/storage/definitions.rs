@@ -5,7 +5,7 @@ use redb::TableDefinition;
 use super::keys::{AttemptKey, ClaimKey, CountKey, DependencyKey, MemberKey, StartKey, UpdatedKey};
 use crate::model::task::TaskRef;
 
-/// What the names of the tracker's own tables start with.
+/// The prefix of the names of the tracker's own tables.
 pub(crate) const RESERVED: &str = "tracker.";
 
 pub(crate) type Bytes = &'static [u8];

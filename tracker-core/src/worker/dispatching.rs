@@ -54,7 +54,7 @@ struct State {
     closed: bool,
 }
 
-/// What became of something that was queued.
+/// The answer to a queued action.
 pub(super) struct Answer {
     pub kind: usize,
     /// The end of an attempt. `None` for a claim that failed.
@@ -134,7 +134,7 @@ impl Dispatching {
         self.step(&mut self.lock(), input);
     }
 
-    /// What a slot does next, and the number of the wake-up signal now.
+    /// The next action of a slot, and the number of the wake-up signal now.
     pub(super) fn free(&self, slot: usize, may_wait: bool) -> (Action<Claimed>, u64) {
         let mut state = self.lock();
         let signal = self.file_signal.seen();

@@ -98,7 +98,7 @@ where
         let timeout = pool.settings.timeout.or(kind.policy.timeout);
         execution.set_pool(pool.dispatching.clone());
         pool.dispatching.heartbeats.begin(slot, &execution, begun, timeout);
-        // By the machine's clock, whatever the tracker's says.
+        // By the machine's clock, independent of the tracker's.
         let start = Instant::now();
         let result = shutdown::inside(&pool.dispatching, || run_handler(&mut execution, &self.handler));
         let (took, run) = (start.elapsed(), execution.run_time());

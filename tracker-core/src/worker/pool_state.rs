@@ -1,4 +1,4 @@
-//! What the slots of a pool share: settings, the dispatcher, and the summary of what was done. Used by both drivers.
+//! The state that the slots of a pool share: settings, the dispatcher, and the summary of what was done. Used by both drivers.
 
 use std::{
     iter::once,

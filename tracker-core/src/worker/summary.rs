@@ -1,8 +1,8 @@
-//! What a worker reports when it has ended.
+//! The report of a worker that has ended.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-/// What a worker did. It counts attempts, not tasks: a task that is tried three times counts three times.
+/// The work of a worker that has ended. It counts attempts, not tasks: a task that is tried three times counts three times.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Summary {

@@ -9,7 +9,7 @@ pub struct Row {
     pub variant: &'static str,
     pub side: Side,
     pub flush: Flush,
-    /// What a returned call has stored, in words.
+    /// The durability of a returned call, in words.
     pub durability: &'static str,
 }
 

@@ -23,7 +23,7 @@ pub struct Args {
     pub dir: PathBuf,
 }
 
-/// What a peer can be asked to do.
+/// The scenarios of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
     /// Submits tasks one after the other.

@@ -1,4 +1,4 @@
-//! What is a line, and which lines run.
+//! Which input counts as a line, and which lines run.
 
 use std::{
     io::{BufRead, BufReader, Write},

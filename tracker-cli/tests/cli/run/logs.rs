@@ -1,4 +1,4 @@
-//! What a run writes besides its file: the job log, kept output, messages.
+//! The files that a run writes besides the tracker file: the job log, kept output, messages.
 
 use std::{fs, process::Stdio};
 

@@ -29,7 +29,7 @@ impl Fixture {
         self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// What `--plan` says of these arguments, which must not name it themselves.
+    /// The output of `--plan` for these arguments, which must not name it themselves.
     fn plan(&self, arguments: &[&str]) -> Value {
         let ran = self.run(&[&["run", "jobs.redb", "--plan", "--json"], arguments].concat());
         serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"))
@@ -61,7 +61,7 @@ fn process_in(path: &Path) -> Pid {
     Pid::from_raw(pid.unwrap()).unwrap()
 }
 
-/// Whether a process runs: a dead one that nobody has reaped yet does not.
+/// Whether a process runs: a dead one that is not reaped yet does not.
 fn is_alive(pid: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
     let is_dead = stat.is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')));

@@ -9,7 +9,7 @@ use super::{Fixture, finish, is_alive, process_in, signal, until};
 
 /// Writes the numbers of its shell and of a grandchild that leaves the process group.
 const ESCAPES: &str = "setsid sh -c 'echo $$ > escaped; exec sleep 300' & echo $$ > child; wait; : {}";
-/// The same with a grandchild that stays in the group and ignores requests to end.
+/// A command with a grandchild that stays in the group and ignores requests to end.
 const STAYS: &str = "sh -c 'trap \"\" TERM; echo $$ > grandchild; sleep 300 & wait' & echo $$ > child; wait; : {}";
 
 fn start(fixture: &Fixture, options: &[&str], command: &str, lines: &[&str]) -> Child {

@@ -5,7 +5,7 @@ use std::{mem, sync::Arc};
 
 use crate::{api::shared::Shared, engine::Claims};
 
-/// Claimed tasks on the way to their caller. If he is gone, they are given back as if they had not been claimed.
+/// Claimed tasks on the way to their caller. If the caller is gone, they are given back as if they had not been claimed.
 pub(crate) struct Delivery {
     shared: Arc<Shared>,
     claims: Claims,

@@ -50,7 +50,7 @@ pub struct AsyncTasks<T: TrackedTask> {
 }
 
 impl<T: TrackedTask> Tasks<T> {
-    /// The same tasks for async callers.
+    /// Returns the tasks for async callers.
     #[must_use]
     pub fn asynchronous(&self) -> AsyncTasks<T> {
         AsyncTasks { tasks: self.clone() }

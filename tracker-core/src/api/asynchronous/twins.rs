@@ -74,7 +74,7 @@ impl DerefMut for AsyncTaskGroup {
 }
 
 impl Tracker {
-    /// The same tracker for async callers.
+    /// Returns the tracker for async callers.
     #[must_use]
     pub fn asynchronous(&self) -> AsyncTracker {
         AsyncTracker(self.clone())
@@ -82,7 +82,7 @@ impl Tracker {
 }
 
 impl Batch {
-    /// The same batch for async callers.
+    /// Returns the batch for async callers.
     #[must_use]
     pub fn asynchronous(&self) -> AsyncBatch {
         AsyncBatch(self.clone())

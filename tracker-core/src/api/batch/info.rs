@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::model::{status::Role, time::utc, transition::Batch as State};
 
-/// What is known of a batch at one moment: kept counters, no scan.
+/// The state of a batch at one moment, from kept counters without a scan.
 ///
 /// Tasks count by their roles over all kinds and steps: between two steps a task is pending, and one that was given up is
 /// exhausted, by whatever name. Those that were deleted after they had ended, by retention for one, still count.
@@ -34,7 +34,7 @@ pub struct BatchInfo {
 impl BatchInfo {
     pub(crate) fn new(number: u64, state: State) -> Self {
         let open = state.open();
-        // Nobody knows when somebody takes a parked one up.
+        // The time at which a parked task continues is unknown.
         let coming = open.saturating_sub(state.count(Role::Parked));
         Self {
             number,

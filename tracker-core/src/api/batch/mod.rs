@@ -198,7 +198,7 @@ impl Batch {
         self.command_all(&Command::Requeue(Requeue::default()), wanted)
     }
 
-    /// Deletes all its tasks that nobody holds, and then the batch itself if none is left; says whether that is so.
+    /// Deletes all its tasks without a lease, and then the batch itself if no task is left. Returns whether the batch was deleted.
     ///
     /// # Errors
     /// A failure of the storage.

@@ -63,7 +63,7 @@ pub struct Execution<T: TrackedTask> {
     asked: bool,
     /// A transaction that ended the attempt has committed.
     committed: Arc<AtomicBool>,
-    /// What the handler has stored itself.
+    /// The end of the attempt that the handler has stored itself.
     ended: Option<(Outcome, Option<Failure>)>,
     /// Dropped, it is given back instead of failed, unless by a panic.
     pub(crate) release_on_drop: bool,
@@ -84,7 +84,7 @@ impl<T: TrackedTask> Execution<T> {
         now(execution(Blocking, shared, kind, claimed))
     }
 
-    /// The same execution, which gives the task back if it is dropped without an outcome.
+    /// Makes the execution give the task back if it is dropped without an outcome.
     pub(crate) fn released_on_drop(mut self, released: bool) -> Self {
         self.release_on_drop = released;
         self
@@ -220,7 +220,7 @@ impl<T: TrackedTask> Execution<T> {
         codec::changed_priority(&self.kind, self.priority, self.task())
     }
 
-    /// What is stored is open from now on: whatever the handler leaves is written.
+    /// From now on the task in memory differs from the stored one: the handler's task is written when the attempt ends.
     fn forget_stored(&mut self) {
         self.stored.clear();
     }
@@ -267,14 +267,14 @@ impl<T: TrackedTask> Execution<T> {
         }
     }
 
-    /// Notes something in the attempt's history, whatever its outcome. At most 100 notes of 16 KiB are kept.
+    /// Adds a note to the attempt's history, for every outcome. At most 100 notes of 16 KiB are kept.
     pub fn note(&mut self, text: impl Into<String>) {
         if self.remarks.notes.len() < MANY {
             self.remarks.notes.push(self.shared.text(text, TEXT));
         }
     }
 
-    /// Stores a number in the attempt's history, whatever its outcome. At most 100 are kept.
+    /// Stores a number in the attempt's history, for every outcome. At most 100 are kept.
     pub fn metric(&mut self, name: impl Into<String>, value: f64) {
         if self.remarks.metrics.len() < MANY {
             self.remarks.metrics.push((shorten(name.into(), NAME), value));
@@ -373,7 +373,7 @@ impl<T: TrackedTask + fmt::Debug> fmt::Debug for Execution<T> {
     }
 }
 
-/// A command that nobody waits for, but which hears that the attempt is called off.
+/// A command without a waiting caller. Its answer tells the execution about a cancellation.
 struct UpdateProgress {
     command: TaskCommand,
     cancelled: Arc<AtomicBool>,

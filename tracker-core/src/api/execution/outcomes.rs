@@ -30,13 +30,13 @@ calls! {
     /// Extends the lease by its length from now.
     ///
     /// # Errors
-    /// `LeaseLost`: somebody else has the task, or it has ended.
+    /// `LeaseLost` if another worker has the task, or it has ended.
     pub fn renew() -> Result<()> {
         let renew = Command::Renew { owner: execution.owner, lease: None, begin: false };
         execution.command(port, renew, None).await
     }
 
-    /// Stores the task as it is now, whatever becomes of the attempt.
+    /// Stores the task as it is now, independent of the attempt's outcome.
     ///
     /// # Errors
     /// `LeaseLost`, `Unwritable`, `TooLarge`, `Invalid` if the id was changed.
@@ -137,7 +137,7 @@ calls! {
     /// expiry of the lease ends the execution.
     ///
     /// # Errors
-    /// `LeaseLost`, or a failure of the storage: then nobody holds a ticket, and the task is given back without cost.
+    /// `LeaseLost`, or a failure of the storage: then no ticket exists, and the task is given back without cost.
     pub fn detach() -> Result<Ticket> {
         let mut execution = execution;
         let detach = Command::Detach { owner: execution.owner };

@@ -35,7 +35,7 @@ pub struct ErrorGroup {
     pub latest: DateTime<Utc>,
 }
 
-/// What [`Tasks::errors`] found.
+/// The result of [`Tasks::errors`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ErrorGroups {

@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// What the file says of a kind.
+/// The definition of a kind in the file.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct KindInfo {
@@ -59,7 +59,7 @@ impl From<&Arc<Kind>> for KindInfo {
 }
 
 impl<T: Schema> Tasks<T> {
-    /// What the file says of the kind now: statuses, steps, keys, policy, pause.
+    /// Returns the definition of the kind in the file: statuses, steps, keys, policy, pause.
     ///
     /// # Errors
     /// The file cannot be read.

@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// A task that somebody has.
+/// A task with a lease.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LeasedTask {
@@ -21,7 +21,7 @@ pub struct LeasedTask {
     pub id: TaskKey,
     /// Its status.
     pub status: StatusInfo,
-    /// Who has it, since when, until when.
+    /// The lease: worker, begin and expiry.
     pub lease: LeaseInfo,
     /// Whether the lease ran out: the next claim or rescue frees the task.
     pub has_expired: bool,
@@ -34,7 +34,7 @@ pub struct LeasedTask {
 }
 
 impl<T: Schema> Tasks<T> {
-    /// The tasks that somebody has, those whose leases run out first at the front; at most so many.
+    /// Returns the tasks with a lease, at most `most`, in the order in which their leases expire.
     ///
     /// # Errors
     /// The file cannot be read.

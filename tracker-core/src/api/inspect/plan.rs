@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// What would be claimed next of a kind, and why not the rest.
+/// The tasks of a kind that would be claimed next, and why the others would not.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Plan {
@@ -92,7 +92,7 @@ impl std::fmt::Display for BoundedCount {
 const COUNTED: u64 = 10_000;
 
 impl<T: Schema> Tasks<T> {
-    /// What would be claimed next, at most `most` of it, and why not the rest. Costs about the same whatever the number of
+    /// Returns the tasks that would be claimed next, at most `most`, and why the others would not. Costs about the same whatever the number of
     /// tasks: what has no counter is counted up to 10,000.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ impl Query<'_, Untyped> {
         self.with_statuses([StatusFilter::Code(code)])
     }
 
-    /// Only tasks whose field has the value that people write like this, whatever its type: text, a number, a uuid,
+    /// Only tasks whose field has the value that people write like this, of any type: text, a number, a uuid,
     /// `true`, a time as RFC 3339, bytes as text. The field must be marked `#[task(index)]`.
     #[must_use]
     pub fn index_written(self, field: &str, value: &str) -> Self {

@@ -38,7 +38,7 @@ pub struct Throughput {
     pub durations: Vec<Duration>,
 }
 
-/// What ended within a minute.
+/// The attempts that ended within a minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ThroughputMinute {

@@ -21,7 +21,7 @@ use crate::{
 };
 
 impl Tasks<Untyped> {
-    /// Replaces the stored task, if nobody holds it and it is still that of this revision (see [`Record::revision`]).
+    /// Replaces the stored task if it has no lease and still has this revision (see [`Record::revision`]).
     ///
     /// The values of indexes follow their fields, and the priority follows the field marked with `#[task(priority)]`, as the file's definition of
     /// the kind names them. What cannot be followed without the task's type is refused: a change of
@@ -172,7 +172,7 @@ impl<'n> Fields<'n> {
             let after = if proved { encoded(self.after.field(name)) } else { None };
             return after.ok_or_else(|| format!("the form of its indexed field {name:?} cannot be told"));
         }
-        // The field has another name in the payload: whatever may be it must stay.
+        // The field has another name in the payload: every field that may be it must stay.
         let mut holders = self.names().filter(|field| {
             self.was(field).or(self.after.field(field)).and_then(|node| like(value, node)).as_deref() == Some(value)
                 || (value == NONE && self.was(field).is_none_or(|node| *node == Node::Nil))

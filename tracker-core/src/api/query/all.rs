@@ -1,4 +1,4 @@
-//! What is done to every task that a query finds.
+//! Changes of every task that a query finds.
 
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ use crate::{
 const BATCH: usize = 1_000;
 
 impl<T: Schema> Query<'_, T> {
-    /// Makes all tasks of the query startable again, in batches; says how many. Those that are held meanwhile, or no
-    /// longer have a status that the query asks for, are left.
+    /// Makes all tasks of the query startable again, in batches. Returns their number. Tasks that are leased meanwhile, or no
+    /// longer match the query, are skipped.
     ///
     /// # Errors
     /// A failure of the storage.
@@ -38,7 +38,7 @@ impl<T: Schema> Query<'_, T> {
         self.command_all(&Command::Requeue(Requeue { failed_only: true, ..Requeue::default() }))
     }
 
-    /// The same in the first step of a pipeline.
+    /// Requeues all tasks of the query in the first step of a pipeline, in batches. Returns their number.
     ///
     /// # Errors
     /// A failure of the storage.
@@ -46,7 +46,7 @@ impl<T: Schema> Query<'_, T> {
         self.command_all(&Command::Requeue(Requeue { from_start: true, ..Requeue::default() }))
     }
 
-    /// Deletes all tasks of the query that nobody holds, in batches; says how many.
+    /// Deletes all tasks of the query without a lease, in batches. Returns their number.
     ///
     /// # Errors
     /// A failure of the storage.
@@ -54,7 +54,7 @@ impl<T: Schema> Query<'_, T> {
         self.command_all(&Command::Delete)
     }
 
-    /// Cancels all tasks of the query that have not ended, in batches; says how many.
+    /// Cancels all unfinished tasks of the query, in batches. Returns their number.
     ///
     /// # Errors
     /// A failure of the storage.
@@ -62,7 +62,7 @@ impl<T: Schema> Query<'_, T> {
         self.command_all(&Command::Cancel)
     }
 
-    /// Sets all tasks of the query aside that have not ended and that nobody holds, in batches; says how many. The
+    /// Ignores all unfinished tasks of the query without a lease, in batches. Returns their number. The
     /// reason goes into their histories.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ use search::By;
 
 /// Asks for tasks. Made by [`Tasks::query`]; without any condition it is about all of them, oldest first by last change.
 ///
-/// A page costs what it holds, whatever the number of tasks; a query by an index or a batch costs what that
+/// A page costs as much as it holds, for any number of tasks; a query by an index or a batch costs what that
 /// holds. A query by text must look at each task: a page of it ends after 10,000 of them.
 #[derive(Clone)]
 pub struct Query<'t, T: Schema> {
@@ -74,7 +74,7 @@ impl<'t, T: Schema> Query<'t, T> {
         self.with_statuses([StatusFilter::Role(role)])
     }
 
-    /// Only tasks that are neither done nor given up, ignored or cancelled, and that nobody has: those that wait to
+    /// Only tasks that have neither ended nor a lease: tasks that wait to
     /// start, those between two steps, and the parked ones.
     #[must_use]
     pub fn unfinished(self) -> Self {
@@ -233,7 +233,7 @@ impl<'t, T: Schema> Query<'t, T> {
         Ok(ids.items)
     }
 
-    /// How many tasks the query is about, whatever its limit. From the kept counters where only statuses are asked for.
+    /// Returns the number of tasks that match the query, without its limit. Reads only the kept counters if the query filters by status alone.
     ///
     /// # Errors
     /// As [`Query::ids`].

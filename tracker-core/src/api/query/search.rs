@@ -17,10 +17,10 @@ use crate::{
     },
 };
 
-/// What a query asks for, whatever the type of its tasks: which, in which order, how many.
+/// The filter, order and limit of a query, independent of the type of its tasks.
 #[derive(Clone, Debug)]
 pub(crate) struct Search {
-    /// `None`: whatever their status.
+    /// `None`: every status.
     pub statuses: Option<Vec<StatusFilter>>,
     /// A field, and its encoded values of which a task must have one.
     pub index: Option<(String, Vec<Vec<u8>>)>,
@@ -29,7 +29,7 @@ pub(crate) struct Search {
     pub since: Option<Micros>,
     /// Last changed before this time.
     pub until: Option<Micros>,
-    /// What the id or an error of the history contains, in lower case.
+    /// Text that the id or an error of the history contains, in lower case.
     pub text: Option<String>,
     pub by: By,
     pub newest_first: bool,
@@ -53,7 +53,7 @@ pub(crate) enum By {
     Created,
 }
 
-/// What a page found, and where the next one begins.
+/// The tasks of a page, and where the next page begins.
 pub(crate) type Found = (Vec<(ListingPosition, TaskRef)>, Option<ListingPosition>);
 
 /// How many tasks a search takes from the tables at a time where it must look at each.
@@ -81,7 +81,7 @@ impl Search {
         self.statuses.get_or_insert_default().extend(filters);
     }
 
-    /// What a task's header must say.
+    /// The condition on a task's header.
     pub(crate) fn condition(&self, kind: &Kind) -> Result<Condition> {
         let codes = match &self.statuses {
             None => None,
@@ -128,7 +128,7 @@ impl Search {
         Ok((found, after))
     }
 
-    /// How many tasks it is about, whatever its limit; one page of what must be looked at, and where it ended.
+    /// The number of tasks that match, without the limit; one page of the tasks that must be read, and where it ended.
     pub(crate) fn count(
         &self,
         rows: &mut Tables<&ReadTransaction>,
@@ -223,7 +223,7 @@ impl Search {
         ListingRange { until, ..ListingRange::from(self.since.unwrap_or(Micros::MIN)) }
     }
 
-    /// The tasks whose index has one of the values, or those of the batch, whatever else is asked.
+    /// The tasks whose index has one of the values, or the tasks of the batch, before the other conditions.
     fn named(&self, rows: &mut Tables<&ReadTransaction>, kind: &Kind) -> Result<Vec<u64>> {
         let Some((field, values)) = &self.index else {
             let members = self.batch.map_or(Ok(Vec::new()), |batch| rows.members_of(batch, Some(kind.id), usize::MAX));

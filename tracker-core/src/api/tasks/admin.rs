@@ -24,8 +24,8 @@ calls! {
     impl[T: TrackedTask] Tasks<T> => self;
     impl[T: TrackedTask] AsyncTasks<T> => &self.tasks;
 
-    /// Changes a task that nobody holds: reads it, runs `change` outside any transaction, and replaces the task if nobody
-    /// else changed it meanwhile; else again. `change` may therefore run more than once. Indexes, unique keys and a
+    /// Changes a task without a lease: reads it, runs `change` outside any transaction, and replaces the task unless another call
+    /// changed it meanwhile. In that case it starts again. `change` may therefore run more than once. Indexes, unique keys and a
     /// priority that a field holds follow the change.
     ///
     /// ```
@@ -84,7 +84,7 @@ calls! {
         tasks.command(port, id, Command::Requeue(Requeue { failed_only: true, ..Requeue::default() })).await
     }
 
-    /// The same in the first step of a pipeline.
+    /// Makes a task startable again in the first step of a pipeline.
     ///
     /// # Errors
     /// As [`Tasks::requeue`].
@@ -101,7 +101,7 @@ calls! {
         tasks.command(port, id, Command::Cancel).await
     }
 
-    /// Sets a task aside that nobody holds. The reason goes into its history.
+    /// Ignores a task without a lease. The reason goes into its history.
     ///
     /// # Errors
     /// `NotFound`, `Leased`, a refusal if it has ended, `MissingRole`.
@@ -110,7 +110,7 @@ calls! {
         tasks.command(port, id, Command::Ignore { fence: 0, reason }).await
     }
 
-    /// Deletes a task that nobody holds, with its history.
+    /// Deletes a task without a lease, with its history.
     ///
     /// # Errors
     /// `NotFound`, `Leased`.

@@ -14,7 +14,7 @@ use crate::{
     model::{error::Result, kind::Kind, new_task::NewTask, task::TrackedTask, transition::CommandResult},
 };
 
-/// What [`Tasks::submit_all`] did.
+/// The result of [`Tasks::submit_all`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SubmitSummary {
@@ -26,7 +26,7 @@ pub struct SubmitSummary {
     pub requeued: u64,
 }
 
-/// What became of the tasks of a part, or why none of it is stored.
+/// The results of the tasks of a part, or why no task of it is stored.
 pub(crate) type PartResult = Result<Vec<Result<CommandResult>>>;
 
 impl SubmitSummary {
@@ -80,7 +80,7 @@ calls! {
         tasks.submit_parts(port, new, &SubmitOptions::default()).await
     }
 
-    /// The same with options: into a batch, after others, with a due time or a priority.
+    /// Submits many tasks with options: into a batch, after others, with a due time or a priority.
     ///
     /// # Errors
     /// As [`Tasks::submit_all`] and [`Tasks::submit_with`].

@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// What [`Tasks::wait`] has found.
+/// The result of [`Tasks::wait`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Waited<T, S> {
@@ -116,7 +116,7 @@ impl<T: Schema> Tasks<T> {
         })
     }
 
-    /// What a wait for the task returns now. `None` if the task has not ended.
+    /// The result of a wait for the task now. `None` if the task has not ended.
     fn waited(&self, task: TaskRef) -> Result<Option<Waited<T::Task, T::Status>>> {
         let now = self.shared.engine.now();
         self.shared.engine.read(|rows| {

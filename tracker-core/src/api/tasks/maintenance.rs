@@ -57,7 +57,7 @@ impl<T: Schema> Tasks<T> {
 }
 
 impl<T: TrackedTask> Tasks<T> {
-    /// Deletes the tasks of a terminal status that ended longer ago than this, whatever the kind's retention says, in
+    /// Deletes the tasks of a terminal status that ended longer ago than this, independent of the kind's retention, in
     /// batches; says how many.
     ///
     /// ```

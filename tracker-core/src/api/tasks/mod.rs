@@ -76,7 +76,7 @@ impl<T: Schema> Tasks<T> {
 }
 
 impl<T: TrackedTask> Tasks<T> {
-    /// The same tasks, for claims and starts under this worker name (at most 128 bytes). It stands in leases and histories.
+    /// Returns the tasks with another worker name (at most 128 bytes) for claims and starts. Leases and histories show the name.
     #[must_use]
     pub fn worker_name(&self, worker: &str) -> Self {
         Self { worker: shorten(worker.to_owned(), NAME).into(), ..self.clone() }

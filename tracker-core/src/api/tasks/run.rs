@@ -58,7 +58,7 @@ impl<T: TrackedTask> Tasks<T> {
         self.run_with(id, &StartOptions::default(), handler)
     }
 
-    /// The same with options for the start.
+    /// Runs a task with options for the start.
     ///
     /// # Errors
     /// As [`Tasks::run`].
@@ -104,7 +104,7 @@ impl<T: TrackedTask> AsyncTasks<T> {
         self.run_with(id, &StartOptions::default(), handler).await
     }
 
-    /// The same with options for the start.
+    /// Runs a task with options for the start.
     ///
     /// # Errors
     /// As [`Tasks::run`](crate::Tasks::run).

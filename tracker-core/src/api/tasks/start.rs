@@ -150,7 +150,7 @@ impl<T: TrackedTask> Tasks<T> {
     }
 
     /// Whether [`Tasks::start_with`] would be refused by the task's state as it is now, and why. Changes nothing. For
-    /// looking only: by the time of the start somebody else may have the task, and the start itself says so.
+    /// looking only: another worker may have the task by the time of the start, which then refuses.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));

@@ -20,7 +20,7 @@ use crate::{
     storage::read::task_rows::TaskRows,
 };
 
-/// What a submit found or made.
+/// Whether a submit found the task, or created or requeued it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Receipt {
@@ -30,7 +30,7 @@ pub struct Receipt {
     pub submission: Submission,
 }
 
-/// What a submit did.
+/// The result of a submit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Submission {
@@ -40,7 +40,7 @@ pub enum Submission {
     Existing,
     /// It was there with another fingerprint, and starts again.
     Requeued,
-    /// Nobody has looked yet: it is in the queue, as [`Durability::Relaxed`](crate::file::Durability::Relaxed) asks.
+    /// Not known yet: the submit is in the queue, as [`Durability::Relaxed`](crate::file::Durability::Relaxed) asks.
     Queued,
 }
 
@@ -110,8 +110,8 @@ calls! {
         tasks.submit_and_get_by(port, task, &SubmitOptions::default()).await
     }
 
-    /// The same with options: into a batch, after others, with a due time or a priority. It is on disk when this returns,
-    /// whatever they say.
+    /// Submits a task with options: into a batch, after others, with a due time or a priority. The task is on disk when this
+    /// returns, with all options.
     ///
     /// # Errors
     /// As [`Tasks::submit_with`]; `Unreadable` if the row cannot be decoded.

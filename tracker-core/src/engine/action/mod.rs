@@ -1,4 +1,4 @@
-//! What callers hand to the engine: actions as values. Each runs inside a transaction that it may share with others,
+//! Actions: the changes that callers hand to the engine as values. Each runs inside a transaction that it may share with others,
 //! and leaves no trace when it is refused.
 
 mod batch;

@@ -146,7 +146,7 @@ impl Register {
         }
     }
 
-    /// The same payload with the keys that the type gives it.
+    /// The payload with the keys that the type gives it.
     fn keyed(&self, row: &TaskRow) -> TaskRow {
         let (indexes, uniques) = (self.values)(&row.payload).unwrap_or_default();
         TaskRow { indexes, uniques, ..row.clone() }

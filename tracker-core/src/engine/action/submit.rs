@@ -105,7 +105,7 @@ impl NewTask {
         Ok(submitted)
     }
 
-    /// Whether the submit changes a task that exists, whatever its fingerprint: the task joins a batch.
+    /// Whether the submit changes a task that exists, with any fingerprint: the task joins a batch.
     pub(crate) fn has_effect_on_existing(&self) -> bool {
         self.submit.batch.is_some()
     }

@@ -14,7 +14,7 @@ pub(crate) fn is_shallow(bytes: &[u8]) -> bool {
     bytes.len() <= LEVELS || Scan { rest: bytes }.is_shallow() != Some(false)
 }
 
-/// What was read of a value.
+/// The part of a value that was read.
 enum Value {
     /// All of it.
     TaskRows,

@@ -45,7 +45,7 @@ fn message(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
 }
 
-/// What is wrong, and what to do.
+/// The problem and its solution.
 fn advice(error: &rmp_serde::decode::Error) -> String {
     if let Some(field) = missing_field(error) {
         return format!(

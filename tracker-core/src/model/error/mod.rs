@@ -31,7 +31,7 @@ struct Inner {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// What to do about an [`Error`]: one kind for each way to react.
+/// The reaction that an [`Error`] calls for: one kind for each.
 ///
 /// | kind | reaction of a program |
 /// |---|---|
@@ -104,7 +104,7 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    /// What kind of error it is.
+    /// Returns the kind of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -195,7 +195,7 @@ impl Error {
         )
     }
 
-    /// The same error with the file's path in front, if the operating system refused and the text does not name it.
+    /// Puts the file's path in front of the error, if the operating system refused and the text does not name it.
     pub(crate) fn about_file(mut self, path: &Path) -> Self {
         let prefix = format!("{}: ", path.display());
         if matches!(self.kind(), ErrorKind::Io | ErrorKind::NoSpace) && !self.0.message.starts_with(&prefix) {
@@ -204,7 +204,7 @@ impl Error {
         self
     }
 
-    /// Whether the storage failed and not the call: whatever shares the transaction must be tried again.
+    /// Whether the storage failed and not the call: every call of the transaction must be tried again.
     pub(crate) fn stops_a_batch(&self) -> bool {
         matches!(
             self.kind(),
@@ -218,7 +218,7 @@ impl Error {
         self.kind() == ErrorKind::Io || source.is_some_and(|source| source.is::<std::io::Error>())
     }
 
-    /// The same error for one more of the callers whose commands shared a commit.
+    /// Copies the error for one more of the callers whose commands shared a commit.
     pub(crate) fn share(&self) -> Self {
         let source = self.0.source.as_ref().map(|source| source.to_string().into());
         Self(Box::new(Inner {

@@ -120,7 +120,7 @@ impl Node {
         }
     }
 
-    /// What JSON stands for; it says what is wrong with an escape that stands for nothing.
+    /// The value that JSON stands for; an unknown escape is an error that names it.
     pub(crate) fn unescape(self) -> Result<Self, String> {
         if let Some((key, value)) = self.escaped() {
             return Self::of_escape(key, value);

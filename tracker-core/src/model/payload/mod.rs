@@ -19,7 +19,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::model::error::{Error, ErrorKind, Result};
 
-/// A task as it is stored: bytes of MessagePack, whatever its type.
+/// A task of any type as it is stored: bytes of MessagePack.
 ///
 /// It is written and read by serde, to JSON for example, in a form that loses nothing. What MessagePack has and JSON has
 /// not is an object with one key that begins with `$`:

@@ -20,7 +20,7 @@ pub struct StatusInfo {
     pub code: i32,
     /// The variant's name.
     pub name: String,
-    /// What it means to the engine.
+    /// Its meaning to the engine.
     pub role: Role,
     /// The position of its step.
     pub step: u16,
@@ -150,7 +150,7 @@ impl Graph {
         usize::from(step) + 1 >= self.steps.len()
     }
 
-    /// Whether tasks of this status wait for nothing and nobody: only requeue, force or a changed fingerprint leads out.
+    /// Whether tasks of this status have ended: only requeue, force or a changed fingerprint leads out.
     ///
     /// The succeeded of a step that is not the last is not terminal: the next step starts from it.
     #[must_use]

@@ -1,4 +1,4 @@
-//! What a status type is to the engine: data about codes, roles and steps.
+//! A status type as the engine sees it: data about codes, roles and steps.
 
 mod graph;
 mod role;
@@ -53,7 +53,7 @@ pub struct StatusDef {
     pub code: i32,
     /// The variant's name.
     pub name: &'static str,
-    /// What it means to the engine.
+    /// Its meaning to the engine.
     pub role: Role,
     /// The position of its step in [`StatusGraph::steps`].
     pub step: u16,

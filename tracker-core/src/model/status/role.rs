@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What a status means to the engine.
+/// The meaning of a status to the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// Waiting for its first start, or for the next one after a requeue.

@@ -10,7 +10,7 @@ pub enum Backoff {
     /// Due at once.
     #[default]
     None,
-    /// The same delay after every failure.
+    /// A constant delay after every failure.
     Fixed(Duration),
     /// `step`, 2 × `step`, 3 × `step` … up to `max`.
     Linear {

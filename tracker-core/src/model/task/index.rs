@@ -9,7 +9,7 @@ use super::id::{encode_bytes, encode_int, encode_str, encode_uuid};
 
 /// A value that an index or a unique key can hold: bytes that differ where values differ.
 ///
-/// Integers encode by value, whatever their width, and in numeric order.
+/// Integers of every width encode by value, and in numeric order.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the value of an index or a unique key",
     label = "not a string, an integer, a `bool`, a `Uuid`, a time, a byte string, a path or an `Option` of one",

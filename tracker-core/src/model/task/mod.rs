@@ -1,4 +1,4 @@
-//! What a tracked task is to the engine: an id, keys, a policy.
+//! A tracked task as the engine sees it: an id, keys, a policy.
 
 mod backoff;
 mod fingerprint;
@@ -77,7 +77,7 @@ pub trait TrackedTask: Serialize + DeserializeOwned + Send + 'static {
 
     /// The encoded value of each unique key, in the order of [`Self::UNIQUES`].
     ///
-    /// An empty value binds nobody: that of a key with an optional field that has no value.
+    /// An empty value binds no task: that of a key with an optional field that has no value.
     fn unique_values(&self) -> Vec<Vec<u8>>;
 
     /// The fingerprint of the fields that were marked so, or none.

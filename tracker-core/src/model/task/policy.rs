@@ -29,7 +29,7 @@ pub struct Policy {
     pub history: u16,
     /// Codes of further statuses from which a task of this kind may start.
     pub startable: Cow<'static, [i32]>,
-    /// What is deleted after how long.
+    /// How long ended tasks are kept, by role.
     pub retention: Cow<'static, [Retention]>,
     /// How many tasks with the same value of an index may be in progress at once.
     pub limit: Option<IndexLimit>,

@@ -2,7 +2,7 @@
 
 use super::id::{TAG_BYTES, TAG_INT, TAG_STR, TAG_UUID};
 
-/// What the bytes of an id or a value are.
+/// The type of the bytes of an id or a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[doc(hidden)]
 pub enum ValueType {

@@ -7,7 +7,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-/// What a clock shows at one moment.
+/// The reading of a clock at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockReading {
     /// The wall clock. It may jump, in both directions.

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Clock, ClockReading};
 
-/// A clock in the hand of a test: it stands until somebody moves it. Clones are the same clock.
+/// A clock for tests: it stands still until a test moves it. Clones share the time.
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What people do by hand: cancel, ignore, requeue, move, update, delete.
+//! Commands of an operator: cancel, ignore, requeue, move, update, delete.
 
 use super::{AttemptNotes, AttemptStatus, Decision, Failure, Header, PayloadChange, Requeue, Rules, StoredAttempt};
 use crate::model::{
@@ -104,7 +104,7 @@ impl Rules<'_> {
         Ok(Decision { header: None, ..Decision::of(header.clone()) })
     }
 
-    /// The status of a task that nobody holds.
+    /// The status of a task without a lease.
     pub(super) fn unleased(&self, header: &Header) -> Result<&StatusInfo, Reason> {
         match &header.lease {
             Some(lease) => Err(Self::leased(lease)),

@@ -26,7 +26,7 @@ pub(crate) struct Batch {
     pub refused: Option<String>,
 }
 
-/// What a transaction changes in a batch.
+/// The changes of a batch by a transaction.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct BatchDelta {
     pub members: Roles<i64>,
@@ -79,7 +79,7 @@ impl Batch {
         self.members[role as usize].saturating_add(self.gone[role as usize])
     }
 
-    /// What those hear that wait for the batch; `None` while it is not over. One that lost a task which had ended without
+    /// The end that is propagated to the dependents of the batch; `None` while it is not over. One that lost a task which had ended without
     /// success can never succeed.
     pub(crate) fn end(&self) -> Option<DependencyEnd> {
         if !self.sealed || self.open() > 0 {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{AttemptNotes, Failure, Outcome, ResolveDependency};
 use crate::model::time::Micros;
 
-/// What is asked of one task. Tokens, fences and chance come in with it.
+/// A command on one task, with its tokens, fences and random number.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Command {
     /// Put it in, unless it is there.
@@ -92,7 +92,7 @@ pub(crate) enum Command {
 
 impl Command {
     /// Whether the command finds a task free whose lease has run out. The owner's own commands do not: a late owner
-    /// whose task nobody has taken is still its owner. A submit leaves the running attempt alone.
+    /// whose task was not taken is still its owner. A submit leaves the running attempt alone.
     pub(crate) fn frees(&self) -> bool {
         matches!(
             self,
@@ -109,7 +109,7 @@ impl Command {
     }
 }
 
-/// Who says that a task is his.
+/// The fence and the token by which a caller proves that it owns a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Owner {
     pub fence: u64,

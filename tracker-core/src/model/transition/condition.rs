@@ -3,10 +3,10 @@
 use super::Header;
 use crate::model::{status::Graph, time::Micros};
 
-/// What a task's header must say for a query to be about it, and for what is done to all of the query to be done to it.
+/// The condition on a header that a query states. A change of all tasks of a query checks it again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Condition {
-    /// `None`: whatever its status.
+    /// `None`: every status.
     pub codes: Option<Vec<i32>>,
     /// Last changed at this time or later.
     pub since: Option<Micros>,

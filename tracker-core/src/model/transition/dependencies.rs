@@ -3,9 +3,9 @@
 use super::{AttemptNotes, AttemptStatus, Decision, Failure, Header, Rules, StoredAttempt};
 use crate::model::{error::Reason, status::Role};
 
-/// What becomes of a task if one that it waits for ends without success: exhausted, ignored or cancelled.
+/// The effect on a task of a dependency that ends without success: exhausted, ignored or cancelled.
 ///
-/// Whatever is chosen, a success of the other one always counts, also a late one after a requeue. If the other one is
+/// With every choice, a success of the other one always counts, also a late one after a requeue. If the other one is
 /// deleted before it has succeeded, it cannot come any more: tasks that would wait are skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OnDependencyFailure {
@@ -30,7 +30,7 @@ pub(crate) enum DependencyEnd {
     Deleted,
 }
 
-/// What the end of a dependency does to a dependent.
+/// The effect of the end of a dependency on a dependent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DependencyEffect {
     /// The dependency is resolved: the dependent no longer waits for it.

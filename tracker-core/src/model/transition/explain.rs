@@ -17,14 +17,14 @@ use crate::model::{
 pub enum Explanation {
     /// It is running.
     Running {
-        /// Who has it.
+        /// The worker's name.
         worker: String,
         /// Until when, unless the lease is renewed.
         until: DateTime<Utc>,
     },
     /// Its lease ran out; the next claim or rescue frees it.
     LeaseExpired {
-        /// Who had it.
+        /// The worker's name.
         worker: String,
         /// Since when it is free.
         since: DateTime<Utc>,
@@ -86,7 +86,7 @@ pub enum Explanation {
     },
 }
 
-/// What besides the header decides whether a task runs.
+/// The facts besides the header that decide whether a task runs.
 #[derive(Default)]
 pub(crate) struct StartContext {
     pub paused: bool,
@@ -95,7 +95,7 @@ pub(crate) struct StartContext {
     /// When the kind's rate lets the next task start, if not now.
     pub opens: Option<Micros>,
     pub ahead: u64,
-    /// What it waits for, or the first ones.
+    /// Its unresolved dependencies, or the first ones.
     pub dependencies: Vec<Dependency>,
 }
 

@@ -147,12 +147,12 @@ impl Rules<'_> {
         code.ok_or_else(|| Self::missing(Role::Cancelled))
     }
 
-    /// Where a running task ends that somebody has cancelled, unless it succeeds.
+    /// The status in which a cancelled running task ends, unless it succeeds.
     pub(super) fn called_off(&self, header: &Header) -> Option<i32> {
         if header.cancel { self.cancelled(header).ok() } else { None }
     }
 
-    /// Puts a task into a status that somebody named. Failures and crashes belong to the step that it leaves by that.
+    /// Puts a task into the status that the caller named. Failures and crashes belong to the step that it leaves by that.
     pub(super) fn put_by(&self, header: &mut Header, code: i32) {
         let step = |code| self.graph.status(code).map(|status| self.step_of(status));
         if step(header.code) != step(code) {
@@ -162,7 +162,7 @@ impl Rules<'_> {
         header.enter(code, self.now, self.now);
     }
 
-    /// What cannot be decoded goes back without cost and out of the line.
+    /// Gives back a task that cannot be decoded, without cost, and takes it out of the claim order.
     pub(super) fn unreadable(&self, header: &Header, owner: &Owner) -> Result<Decision, Reason> {
         let lease = Self::owned(header, owner)?.clone();
         let mut header = header.clone();

@@ -17,7 +17,7 @@ pub(crate) const LATEST: Micros = PAUSED - 1;
 /// Number of crashes after which a task is isolated: it runs alone in its process.
 const ISOLATED_AFTER: u32 = 2;
 
-/// What the rules know of a task. Small, since every transition rewrites it.
+/// The parts of a task that the rules read. Small, since every transition rewrites it.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, and they come and go apart")]
 pub(crate) struct Header {
@@ -41,7 +41,7 @@ pub(crate) struct Header {
     pub lease: Option<Lease>,
     /// The latest attempt, where it ended without anything to say; it moves into the history when the next one ends.
     pub last: Option<StoredAttempt>,
-    /// Somebody asked the running attempt to end as cancelled.
+    /// The running attempt was asked to end as cancelled.
     pub cancel: bool,
     /// The payload could not be decoded.
     pub unreadable: bool,
@@ -55,11 +55,11 @@ pub(crate) struct Header {
     pub watched: bool,
     /// The batch that it belongs to.
     pub batch: Option<u64>,
-    /// Its last lease ended with its process, and nobody knows whether its handler had begun.
+    /// Its last lease ended with its process, and it is unknown whether its handler had begun.
     pub doubtful: bool,
 }
 
-/// Who holds a task, and until when.
+/// The owner of a task, and the expiry of its lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Lease {
     pub token: Uuid,
@@ -94,7 +94,7 @@ impl Header {
         self.crashes >= ISOLATED_AFTER
     }
 
-    /// Whether the task may be claimed before somebody is free to run it. What may have killed a process is claimed only
+    /// Whether the task may be claimed before a slot is free to run it. A task that may have killed a process is claimed only
     /// to begin at once, and marked as begun in that same commit, so that a death of its process is held against it.
     ///
     /// A begin that is not on disk when the process dies is forgiven by that once: the rescue costs nothing, and leaves

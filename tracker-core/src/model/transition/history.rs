@@ -19,7 +19,7 @@ pub(crate) struct StoredAttempt {
     pub remarks: AttemptNotes,
 }
 
-/// What a handler says about its attempt besides the outcome.
+/// The notes and metrics of a handler about its attempt.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct AttemptNotes {
     pub notes: Vec<String>,
@@ -52,7 +52,7 @@ pub enum AttemptStatus {
     Released,
     /// Its lease ran out, and nothing says that its process has ended.
     Crashed,
-    /// Somebody took it over although it was leased.
+    /// A start with `steal_lease` took the task over.
     TakenOver,
     /// It was cancelled.
     Cancelled,
@@ -102,7 +102,7 @@ impl std::fmt::Display for AttemptStatus {
     }
 }
 
-/// What went wrong in an attempt.
+/// The failure of an attempt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failure {

@@ -49,7 +49,7 @@ use crate::model::{
     time::{Micros, micros_of},
 };
 
-/// What the rules look at besides the task and the command.
+/// The facts that the rules read besides the task and the command.
 #[derive(Clone, Copy)]
 pub(crate) struct Rules<'a> {
     pub graph: &'a Graph,
@@ -59,7 +59,7 @@ pub(crate) struct Rules<'a> {
     pub instance: Uuid,
 }
 
-/// What a command makes of a task.
+/// The result of a command on a task.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Decision {
     /// The header from now on; `None` deletes the task.
@@ -70,7 +70,7 @@ pub(crate) struct Decision {
     pub result: CommandResult,
 }
 
-/// What becomes of the task's payload and keys.
+/// The change of the task's payload and keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PayloadChange {
     Keep,
@@ -82,7 +82,7 @@ pub(crate) enum PayloadChange {
     TakeSuccessor,
 }
 
-/// What the caller is told besides the new header.
+/// The answer to the caller besides the new header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CommandResult {
     Applied,
@@ -187,7 +187,7 @@ impl Rules<'_> {
         if lease.fence == owner.fence && lease.token == owner.token { Ok(lease) } else { Err(Reason::LeaseLost) }
     }
 
-    /// The refusal of a task that somebody holds.
+    /// The refusal of a task with a lease.
     fn leased(lease: &Lease) -> Reason {
         Reason::Leased { worker: lease.worker.clone(), until: crate::model::time::utc(lease.expires) }
     }

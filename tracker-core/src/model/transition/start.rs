@@ -82,7 +82,7 @@ impl Rules<'_> {
         if status.step == start.step { Ok(()) } else { Err(self.wrong_step(status, start.step)) }
     }
 
-    /// A new token and fence for the owner of a live lease: his old guard is lost, nothing else changes.
+    /// Gives the owner of a live lease a new token and fence. The old execution loses the lease; nothing more changes.
     fn reenter(&self, mut header: Header, lease: &Lease, start: &Start) -> Result<Decision, Reason> {
         self.same_step(&header, start)?;
         header.lease = Some(Lease {

@@ -9,7 +9,7 @@ use redb::{
 
 use crate::model::error::{Error, ErrorKind};
 
-/// An error of redb or of the operating system in the tracker's words, before anybody has said which file it is about.
+/// An error of redb or of the operating system in the tracker's words, before the path of the file is added.
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub kind: ErrorKind,
@@ -89,7 +89,7 @@ impl From<io::Error> for Fault {
                 "the file cannot grow",
                 "raise the limit on the size of files, or move it to a file system without one",
             ),
-            // redb says "invalid data" of files without its mark, and of nothing else.
+            // redb says "invalid data" only of files without its mark.
             Io::InvalidData => {
                 (ErrorKind::Foreign, "this is no tracker file", "give the path of a tracker file, or of none yet")
             }

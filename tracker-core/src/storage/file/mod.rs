@@ -94,7 +94,7 @@ impl FileOptions {
 }
 
 impl Location {
-    /// What messages call it.
+    /// The name of the file in messages.
     pub(crate) fn name(&self) -> &Path {
         match self {
             Self::Path(path) => path,

@@ -1,4 +1,4 @@
-//! What is at a path before it is opened. Called by `open` and `inspect`; reads only metadata and the start of the file.
+//! Finds out what is at a path before it is opened. Called by `open` and `inspect`; reads only metadata and the start of the file.
 
 use std::{
     fs::{self, FileType},
@@ -14,7 +14,7 @@ use crate::model::error::{ErrorKind, Result};
 /// For how long an empty file may be one that another process is about to fill (see `create::reserve`).
 const FILLING: Duration = Duration::from_millis(200);
 
-/// What a look at the path, without opening it, has found.
+/// The finding about a path, without opening it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Survey {
     /// An ordinary file with something in it, perhaps behind a symbolic link.
