@@ -62,7 +62,7 @@ fn task_moved_before_another_takes_its_due_time_and_place() {
 }
 
 #[test]
-fn ten_thousand_moves_between_the_same_neighbours_keep_their_order() {
+fn ten_thousand_moves_between_neighbours_keep_their_order() {
     let (_, tracker) = tracker();
     let jobs = tracker.tasks::<Job>().unwrap();
     let ids: Vec<_> = (0..10_002).map(|number| format!("{number:05}")).collect();
@@ -96,7 +96,7 @@ fn moves_of_a_query_keep_the_order_of_its_tasks() {
 }
 
 #[test]
-fn priority_and_due_time_of_one_task_and_of_a_query_change_the_order() {
+fn priority_and_due_time_change_the_claim_order() {
     let (clock, tracker) = tracker();
     let jobs = tracker.tasks::<Job>().unwrap();
     jobs.submit_all([on_other_host("a"), on_other_host("b"), job("c"), job("d")]).unwrap();
