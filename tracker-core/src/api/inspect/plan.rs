@@ -92,7 +92,7 @@ impl std::fmt::Display for BoundedCount {
 const COUNTED: u64 = 10_000;
 
 impl<T: Schema> Tasks<T> {
-    /// Returns the tasks that would be claimed next, at most `most`, and why the others would not. Costs about the same whatever the number of
+    /// Returns the tasks that would be claimed next, at most `most`, and why the others would not. Costs about the same for any number of
     /// tasks: what has no counter is counted up to 10,000.
     ///
     /// # Errors

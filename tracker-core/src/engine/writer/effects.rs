@@ -1,4 +1,4 @@
-//! What a transaction makes known once it is durable: events, ends of tasks, and what other threads must notice. Filled by the writer,
+//! The effects that a transaction makes known once it is durable: events, ends of tasks, and what other threads must notice. Filled by the writer,
 //! read by the leader after the commit.
 
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// What a transaction has changed, made known once it is durable.
+/// The effects of a transaction, made known once it is durable.
 #[derive(Default)]
 pub(crate) struct CommitEffects {
     pub events: Vec<Event>,
