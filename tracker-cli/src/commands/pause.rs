@@ -1,4 +1,6 @@
-//! `tracker pause`.
+//! `tracker pause`, and the change that it shares with `tracker resume`.
+
+use tracker_core::{Tasks, untyped::Untyped};
 
 use crate::{
     bulk::{BulkCommand, SelectionArg},
@@ -19,20 +21,28 @@ pub struct Args {
 
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
-        let result = if self.selection.is_empty() {
-            self.selection.run_on_kinds(output, "paused", tracker_core::Tasks::pause)?
-        } else {
-            self.selection.run(
-                output,
-                &BulkCommand {
-                    action: "paused",
-                    one: &|tasks, id| tasks.pause_task(id),
-                    query: &|query| query.pause(),
-                    default_statuses: &|query| query.unfinished(),
-                },
-            )?
+        let tasks = BulkCommand {
+            action: "paused",
+            one: &|tasks, id| tasks.pause_task(id),
+            query: &|query| query.pause(),
+            default_statuses: &|query| query.unfinished(),
         };
-        output.print(&result)?;
-        Ok(result.exit())
+        run(&self.selection, output, &tasks, Tasks::pause)
     }
+}
+
+/// Changes the selected tasks, or whole kinds if no tasks are selected.
+pub fn run(
+    selection: &SelectionArg,
+    output: &Output,
+    tasks: &BulkCommand<'_>,
+    kind: impl Fn(&Tasks<Untyped>) -> tracker_core::Result<()>,
+) -> Result<Exit, CliError> {
+    let result = if selection.is_empty() {
+        selection.run_on_kinds(output, tasks.action, kind)?
+    } else {
+        selection.run(output, tasks)?
+    };
+    output.print(&result)?;
+    Ok(result.exit())
 }

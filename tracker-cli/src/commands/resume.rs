@@ -1,5 +1,8 @@
 //! `tracker resume`.
 
+use tracker_core::Tasks;
+
+use super::pause;
 use crate::{
     bulk::{BulkCommand, SelectionArg},
     error::CliError,
@@ -18,20 +21,12 @@ pub struct Args {
 
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
-        let result = if self.selection.is_empty() {
-            self.selection.run_on_kinds(output, "resumed", tracker_core::Tasks::resume)?
-        } else {
-            self.selection.run(
-                output,
-                &BulkCommand {
-                    action: "resumed",
-                    one: &|tasks, id| tasks.resume_task(id),
-                    query: &|query| query.resume(),
-                    default_statuses: &|query| query.unfinished(),
-                },
-            )?
+        let tasks = BulkCommand {
+            action: "resumed",
+            one: &|tasks, id| tasks.resume_task(id),
+            query: &|query| query.resume(),
+            default_statuses: &|query| query.unfinished(),
         };
-        output.print(&result)?;
-        Ok(result.exit())
+        pause::run(&self.selection, output, &tasks, Tasks::resume)
     }
 }

@@ -88,8 +88,8 @@ impl<T: Schema> Query<'_, T> {
         self.command_all(&Command::SetDue(micros_at(due)))
     }
 
-    /// Moves the tasks of the query before all others of their priority, in batches, and keeps their order. Returns the number of
-    /// moved tasks. See [`Tasks::move_to_front`](crate::Tasks::move_to_front).
+    /// Moves the tasks of the query before all others of their priority, in batches, in the order in which the query lists them.
+    /// Returns the number of moved tasks. See [`Tasks::move_to_front`](crate::Tasks::move_to_front).
     ///
     /// # Errors
     /// A failure of the storage.
@@ -99,7 +99,7 @@ impl<T: Schema> Query<'_, T> {
         self.move_all(&tasks, &Destination::Front)
     }
 
-    /// Moves the tasks of the query directly before another task, in batches, and keeps their order. Returns the number of moved
+    /// Moves the tasks of the query directly before another task, in batches, in the order in which the query lists them. Returns the number of moved
     /// tasks: tasks of another priority, and that task itself, stay where they are. See [`Tasks::move_before`](crate::Tasks::move_before).
     ///
     /// # Errors
