@@ -26,7 +26,7 @@ SELECT json_object(
             'started', (value ->> 'start') * 1000000,
             'ended', (value ->> 'end') * 1000000,
             'status', iif(value ->> 'success', 'succeeded', 'failed'),
-            'error', iif(value ->> 'success', NULL, value ->> 'info')
+            'failure', json(iif(value ->> 'success', NULL, json_object('error', value ->> 'info')))
         ))
         FROM json_each(coalesce(run_info, '[]'))
     )

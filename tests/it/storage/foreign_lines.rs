@@ -40,7 +40,7 @@ fn time_in_seconds_or_milliseconds_is_refused() {
             assert!(error.contains("looks like ") && error.contains(says), "{field}: {error}");
         }
     }
-    let attempt = json!({"history": [{"ended": 1_700_000_000, "error": "e"}]});
+    let attempt = json!({"history": [{"ended": 1_700_000_000, "failure": {"error": "e"}}]});
     assert!(tracker.import(line(&json!("a"), &attempt).as_bytes()).is_err(), "in an attempt too");
     let fine = [
         json!("2023-11-14T22:13:20Z"),

@@ -195,7 +195,7 @@ fn import_needs_only_id_and_payload() {
         line("named", json!({"status": "Succeeded", "updated": "2020-01-01T00:00:00Z"})),
         line(
             "coded",
-            json!({"code": 50, "attempts": 3, "failures": 3, "history": ["first", "second", {"error": "third"}]}),
+            json!({"code": 50, "attempts": 3, "failures": 3, "history": ["first", "second", {"failure": {"error": "third"}}]}),
         ),
         line("both", json!({"status": 30, "code": 30, "due": "1970-01-01T00:00:01Z"})),
         line("ran", json!({"status": "in_progress".replace('_', "")})),
@@ -321,8 +321,10 @@ fn wrong_line_is_named_and_stores_nothing() {
         (json!({"define": "job", "statuses": []}).to_string(), "job"),
         (
             json!({"define": "new", "statuses": [{"code": 1, "name": "A", "role": "waiting"}]}).to_string(),
-            "no role \"waiting\"",
+            "unknown variant `waiting`, expected one of `pending`, `in_progress`",
         ),
+        (json!({"define": "new", "statuses": [], "policy": {"lease_us": -1}}).to_string(), "-1"),
+        (json!({"define": "new", "statuses": [], "policy": {"backoff": {"cubic": 1}}}).to_string(), "`exponential`"),
     ] {
         let before = (mails.counts().unwrap().total(), export(&tracker).lines().count());
         let next = u32::try_from(before.0).unwrap() + 100;

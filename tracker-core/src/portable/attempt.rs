@@ -39,15 +39,9 @@ pub(super) struct PortableAttempt {
     #[serde(skip_serializing_if = "Option::is_none")]
     run_us: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<String>,
+    status: Option<AttemptStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    causes: Vec<String>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    debug: String,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    panicked: bool,
+    failure: Option<Failure>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -57,7 +51,7 @@ pub(super) struct PortableAttempt {
 impl History {
     pub(super) fn attempt(self) -> PortableAttempt {
         match self {
-            Self::Error(error) => PortableAttempt { error: Some(error), ..PortableAttempt::default() },
+            Self::Error(error) => PortableAttempt { failure: Some(Failure::new(error)), ..PortableAttempt::default() },
             Self::Attempt(attempt) => *attempt,
         }
     }
@@ -66,7 +60,6 @@ impl History {
 impl PortableAttempt {
     pub(super) fn of(kind: &Kind, ended: &StoredAttempt) -> Self {
         let step = kind.graph.steps().nth(usize::from(ended.step)).filter(|name| !name.is_empty());
-        let failure = ended.failure.as_ref();
         Self {
             fence: Some(ended.fence),
             attempt: Some(ended.attempt),
@@ -75,11 +68,8 @@ impl PortableAttempt {
             started: Some(Timestamp(ended.started)),
             ended: Some(Timestamp(ended.ended)),
             run_us: ended.run,
-            status: Some(ended.status.name().to_owned()),
-            error: failure.map(|failure| failure.error.clone()),
-            causes: failure.map(|failure| failure.causes.clone()).unwrap_or_default(),
-            debug: failure.map(|failure| failure.debug.clone()).unwrap_or_default(),
-            panicked: failure.is_some_and(|failure| failure.panicked),
+            status: Some(ended.status),
+            failure: ended.failure.clone(),
             notes: ended.remarks.notes.clone(),
             metrics: ended
                 .remarks
@@ -98,14 +88,7 @@ impl PortableAttempt {
         fence: u64,
         (updated, times): (i64, Recorded),
     ) -> Result<StoredAttempt, String> {
-        let status = match &self.status {
-            None if self.error.is_some() => AttemptStatus::Failed,
-            None => AttemptStatus::Succeeded,
-            Some(name) => AttemptStatus::ALL.into_iter().find(|status| status.name() == name).ok_or_else(|| {
-                let known: Vec<_> = AttemptStatus::ALL.iter().map(|status| status.name()).collect();
-                format!("unknown attempt status {name:?}; there are {}", known.join(", "))
-            })?,
-        };
+        let default = if self.failure.is_some() { AttemptStatus::Failed } else { AttemptStatus::Succeeded };
         let step = match &self.step {
             None => 0,
             Some(name) => kind.graph.step_named(name).ok_or_else(|| format!("there is no step {name:?}"))?,
@@ -114,9 +97,6 @@ impl PortableAttempt {
             Some(Node::F64(value)) => Ok((name, value)),
             _ => value.to().map(|value| (name.clone(), value)).map_err(|_| format!("the metric {name:?} is no number")),
         };
-        let failed = self.error.is_some() || !self.causes.is_empty() || !self.debug.is_empty() || self.panicked;
-        let mut failure = Failure::new(self.error.unwrap_or_default());
-        (failure.causes, failure.debug, failure.panicked) = (self.causes, self.debug, self.panicked);
         let end = self.ended.map_or(Ok(updated), |stamp| stamp.recorded("ended", times))?;
         Ok(StoredAttempt {
             fence: self.fence.unwrap_or(fence),
@@ -126,8 +106,8 @@ impl PortableAttempt {
             started: self.started.map_or(Ok(end), |stamp| stamp.recorded("started", times))?,
             ended: end,
             run: self.run_us,
-            status,
-            failure: failed.then_some(failure),
+            status: self.status.unwrap_or(default),
+            failure: self.failure,
             remarks: AttemptNotes {
                 notes: self.notes,
                 metrics: self.metrics.into_iter().map(metric).collect::<Result<_, _>>()?,

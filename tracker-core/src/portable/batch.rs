@@ -5,17 +5,16 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    kind::role,
     payload::{Keys, PortablePayload},
-    task::{fingerprint, written},
+    task::HexNumber,
     timestamp::{Recorded, Timestamp},
-    value::Value,
+    value::PortableId,
 };
 use crate::{
     api::{batch::check_label, shared::Shared},
     engine::Writer,
     model::{
-        bounds::{TEXT, check_id},
+        bounds::TEXT,
         error::{Error, Result},
         kind::Kind,
         kinds::Kinds,
@@ -39,7 +38,7 @@ pub(super) struct PortableBatch {
     finished: Option<Timestamp>,
     /// How many tasks ended in each role, and were deleted or went to another batch since.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    gone: BTreeMap<String, u64>,
+    gone: BTreeMap<Role, u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pace: Option<PortableCompletionRate>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,13 +70,13 @@ struct PortableFollowUp {
     kind: String,
     /// Left out where it is given when the task is submitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    id: Option<Value>,
+    id: Option<PortableId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     priority: Option<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     due: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    fingerprint: Option<String>,
+    fingerprint: Option<HexNumber>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     indexes: Option<Keys>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -90,7 +89,7 @@ const TASKS: u64 = u64::MAX / 2;
 
 impl PortableBatch {
     pub(super) fn of(kinds: &Kinds, batch: &Batch, follow_up: Option<&NewTask>) -> Self {
-        let gone = Role::ALL.map(|role| (role.name().to_owned(), batch.gone[role as usize]));
+        let gone = Role::ALL.map(|role| (role, batch.gone[role as usize]));
         let pace = batch.pace;
         Self {
             open_batch: batch.label.clone(),
@@ -149,16 +148,15 @@ impl PortableSeal {
     }
 }
 
-fn gone(counts: &BTreeMap<String, u64>) -> Result<Roles<u64>> {
+fn gone(counts: &BTreeMap<Role, u64>) -> Result<Roles<u64>> {
     let mut gone = Roles::default();
     let mut all: u64 = 0;
-    for (name, tasks) in counts {
-        let role = role(name)?;
-        if DependencyEnd::of(role).is_none() {
+    for (role, tasks) in counts {
+        if DependencyEnd::of(*role).is_none() {
             return Err(Error::invalid(format!("\"gone\" counts tasks that have ended, and those {role} have not")));
         }
         all = all.saturating_add(*tasks);
-        gone[role as usize] = *tasks;
+        gone[*role as usize] = *tasks;
     }
     if all > TASKS {
         return Err(Error::invalid(format!("\"gone\" counts {all} tasks, more than any batch has had")));
@@ -182,10 +180,10 @@ impl PortableFollowUp {
             PortablePayload::of(kind, (&new.indexes, &new.uniques), &new.payload);
         Self {
             kind: kind.name.clone(),
-            id: new.id.as_ref().map(Value::of_id),
+            id: new.id.clone().map(PortableId),
             priority: Some(new.submit.priority),
             due: new.submit.due.map(Timestamp),
-            fingerprint: new.submit.fingerprint.map(written),
+            fingerprint: new.submit.fingerprint.map(HexNumber),
             indexes,
             uniques,
             payload,
@@ -201,20 +199,17 @@ impl PortableFollowUp {
                 self.kind
             ))
         })?;
-        let id = self.id.map(|id| id.id().ok_or_else(|| Error::invalid("the id of its follow-up task is none")));
-        let id = id.transpose()?;
-        id.as_ref().map_or(Ok(()), check_id)?;
+        let id = self.id.map(|id| id.0);
         let line = PortablePayload { indexes: self.indexes, uniques: self.uniques, payload: self.payload };
         let typed = shared.typed(&kind.name);
         let own = typed.filter(|_| self.priority.is_none()).and_then(|typed| typed(line.payload.as_bytes()));
         let own = own.and_then(|own| own.priority);
         let keyed = line.keyed(&kind, id.as_ref(), typed)?;
-        let stated = self.fingerprint.as_deref().map(fingerprint).transpose().map_err(Error::invalid)?;
         let submit = Submit {
             due: self.due.map(|stamp| stamp.0),
             priority: self.priority.or(own).unwrap_or(kind.policy.priority),
             sets_priority: true,
-            fingerprint: stated.or(keyed.fingerprint),
+            fingerprint: self.fingerprint.map(|stated| stated.0).or(keyed.fingerprint),
             batch: None,
         };
         let (indexes, uniques) = keyed.values;

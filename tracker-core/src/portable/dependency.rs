@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::value::Value;
+use super::value::PortableId;
 use crate::{
     api::batch::check_label,
     engine::Writer,
@@ -18,44 +18,42 @@ use crate::{
     },
 };
 
-/// One that a task still waits for: a task by its kind and id, or a batch by its label; or one that is deleted, of which the
-/// task has not heard yet.
+/// A dependency that a task still waits for: a task by its kind and id, or a batch by its label; or a deleted one, if the task
+/// does not know yet that it was deleted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
-pub(super) enum PortableDependency {
-    Task { kind: String, id: Value, on_failure: String },
-    Batch { batch: String, on_failure: String },
-    Deleted { deleted: (), on_failure: String },
+#[serde(deny_unknown_fields)]
+pub(super) struct PortableDependency {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<PortableId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    batch: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    deleted: bool,
+    pub on_failure: OnDependencyFailure,
 }
 
 impl PortableDependency {
     pub(super) fn of((on, on_failure): (Option<DependencyTarget>, OnDependencyFailure)) -> Self {
-        let on_failure = on_failure.name().to_owned();
+        let none = Self { kind: None, id: None, batch: None, deleted: false, on_failure };
         match on {
-            Some(DependencyTarget::Task(name)) => {
-                Self::Task { kind: name.kind, id: Value::of_id(&name.id), on_failure }
-            }
-            Some(DependencyTarget::Batch { label }) => Self::Batch { batch: label, on_failure },
-            None => Self::Deleted { deleted: (), on_failure },
+            Some(DependencyTarget::Task(name)) => Self { kind: Some(name.kind), id: Some(PortableId(name.id)), ..none },
+            Some(DependencyTarget::Batch { label }) => Self { batch: Some(label), ..none },
+            None => Self { deleted: true, ..none },
         }
     }
 
     /// The dependency; `None` if it was deleted.
     pub(super) fn awaited(&self) -> Result<Option<AwaitedDependency>> {
-        match self {
-            Self::Batch { batch, .. } => Ok(Some(AwaitedDependency::Batch(batch.clone()))),
-            Self::Task { kind, id, .. } => match id.id() {
-                Some(id) => Ok(Some(AwaitedDependency::Task(kind.clone(), id))),
-                None => Err(Error::invalid("it waits for a task whose id is none")),
-            },
-            Self::Deleted { .. } => Ok(None),
+        match (&self.kind, &self.id, &self.batch, self.deleted) {
+            (Some(kind), Some(id), None, false) => Ok(Some(AwaitedDependency::Task(kind.clone(), id.0.clone()))),
+            (None, None, Some(batch), false) => Ok(Some(AwaitedDependency::Batch(batch.clone()))),
+            (None, None, None, true) => Ok(None),
+            _ => Err(Error::invalid(
+                "a dependency has \"kind\" and \"id\", or \"batch\", or \"deleted\": true, and nothing more of these",
+            )),
         }
-    }
-
-    pub(super) fn on_failure(&self) -> Result<OnDependencyFailure> {
-        let (Self::Task { on_failure, .. } | Self::Batch { on_failure, .. } | Self::Deleted { on_failure, .. }) = self;
-        OnDependencyFailure::from_name(on_failure)
-            .ok_or_else(|| Error::invalid(format!("{on_failure:?} is no choice: write wait, skip, cancel or run")))
     }
 }
 

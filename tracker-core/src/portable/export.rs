@@ -8,11 +8,10 @@ use serde::Serialize;
 use super::{
     batch::{PortableBatch, PortableSeal},
     dependency::PortableDependency,
-    kind::PortableKind,
     task::PortableTask,
 };
 use crate::{
-    api::{schema::Schema, tasks::Tasks, tracker::Tracker},
+    api::{inspect::KindInfo, schema::Schema, tasks::Tasks, tracker::Tracker},
     model::{
         error::{Error, ErrorKind, Result},
         kind::Kind,
@@ -56,7 +55,7 @@ impl Tracker {
     pub fn export(&self, mut out: impl Write) -> Result<u64> {
         let kinds = self.shared.engine.stored_kinds()?;
         for kind in kinds.all() {
-            line(&mut out, &PortableKind::of(kind))?;
+            line(&mut out, &KindInfo::from(&**kind))?;
         }
         self.export_batches(&kinds, &mut out)?;
         let mut tasks = 0;
@@ -151,7 +150,7 @@ impl<T: Schema> Tasks<T> {
     /// As [`Tracker::export`](crate::Tracker::export).
     pub fn export(&self, mut out: impl Write) -> Result<u64> {
         let kind = self.shared.engine.read(|rows| self.kind_in(rows))?;
-        line(&mut out, &PortableKind::of(&kind))?;
+        line(&mut out, &KindInfo::from(&*kind))?;
         let written = Tracker { shared: self.shared.clone() }.export_kind(&kind, &mut out)?;
         flush(&mut out)?;
         Ok(written)

@@ -8,7 +8,7 @@ use std::{
 use super::{
     deferred::DeferredLines,
     dependency::AwaitedDependency,
-    foreign,
+    foreign, kind,
     line::{Numbered, PortableLine},
     newcomer::ImportedTask,
 };
@@ -325,7 +325,7 @@ fn put(
     held: &mut DeferredLines,
 ) -> Result<Put> {
     match line {
-        PortableLine::Kind(line) => line.put(writer).map(|new| Put::Kind { new }),
+        PortableLine::Kind(info) => kind::put(*info, writer).map(|new| Put::Kind { new }),
         PortableLine::Batch(line) => {
             let awaited = AwaitedDependency::Batch(line.open_batch.clone());
             let new = line.put(writer, shared, options.future)?;

@@ -5,14 +5,16 @@ use serde::{Deserialize, de::IgnoredAny};
 use super::{
     batch::{PortableBatch, PortableSeal},
     foreign::advice,
-    kind::PortableKind,
     task::PortableTask,
 };
-use crate::model::payload::{too_wide, wide_integer};
+use crate::{
+    api::inspect::KindInfo,
+    model::payload::{too_wide, wide_integer},
+};
 
 /// A line of any sort.
 pub(super) enum PortableLine {
-    Kind(Box<PortableKind>),
+    Kind(Box<KindInfo>),
     Batch(Box<PortableBatch>),
     Seal(PortableSeal),
     Task(Box<PortableTask>),

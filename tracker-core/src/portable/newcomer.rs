@@ -13,7 +13,6 @@ use crate::{
     api::shared::Shared,
     engine::Writer,
     model::{
-        bounds::check_id,
         error::{Error, Result},
         kind::Kind,
         task::TaskKey,
@@ -42,11 +41,7 @@ impl ImportedTask {
                 "the file has no kind {name:?}: put its definition before ({{\"define\": {name:?}, …}}), or open the kind with its type first"
             ))
         })?;
-        let id = line
-            .id
-            .id()
-            .ok_or_else(|| Error::invalid("its id is none: null, true, false, a list and raw bytes are no ids"))?;
-        check_id(&id)?;
+        let id = line.id.0.clone();
         Ok(Self { kind, id, line })
     }
 
@@ -73,7 +68,7 @@ impl ImportedTask {
     pub(super) fn awaits(&self, writer: &mut Writer<'_>) -> Result<Option<AwaitedDependency>> {
         for dependency in &self.line.dependencies {
             let Some(awaited) = dependency.awaited()? else { continue };
-            if awaited.new_dependency(writer, dependency.on_failure()?)?.is_none() {
+            if awaited.new_dependency(writer, dependency.on_failure)?.is_none() {
                 return Ok(Some(awaited));
             }
         }
@@ -136,7 +131,7 @@ impl ImportedTask {
             }
             let (mut found, mut deleted) = (Vec::with_capacity(self.line.dependencies.len()), Vec::new());
             for dependency in &self.line.dependencies {
-                let on_failure = dependency.on_failure()?;
+                let on_failure = dependency.on_failure;
                 match dependency.awaited()? {
                     Some(awaited) => {
                         found.push(awaited.new_dependency(writer, on_failure)?.ok_or_else(|| awaited.is_absent())?);

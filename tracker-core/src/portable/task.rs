@@ -7,7 +7,7 @@ use super::{
     dependency::PortableDependency,
     payload::{Keys, PortablePayload},
     timestamp::{Recorded, Timestamp},
-    value::Value,
+    value::PortableId,
 };
 use crate::{
     model::{
@@ -24,7 +24,7 @@ use crate::{
 pub(super) struct PortableTask {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    pub id: Value,
+    pub id: PortableId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusRef>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,7 +39,7 @@ pub(super) struct PortableTask {
     pub due: Option<Timestamp>,
     /// The place among waiting tasks of the same priority and due time, in 16 hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub place: Option<String>,
+    pub place: Option<HexNumber>,
     #[serde(default)]
     pub attempts: u32,
     #[serde(default)]
@@ -51,9 +51,8 @@ pub(super) struct PortableTask {
     /// How many attempts have ended in all; the history may hold fewer.
     #[serde(default)]
     pub ended: u32,
-    /// In 16 hexadecimal digits: JSON's readers lose digits of large numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fingerprint: Option<String>,
+    pub fingerprint: Option<HexNumber>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unreadable: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -140,20 +139,20 @@ impl PortableTask {
         let PortablePayload { indexes, uniques, payload } = PortablePayload::of_row(kind, row);
         Self {
             kind: Some(kind.name.clone()),
-            id: Value::of_id(&row.id),
+            id: PortableId(row.id.clone()),
             status: Some(name(header.code)),
             code: Some(header.code),
             priority: Some(header.priority),
             created: Some(Timestamp(header.created)),
             updated: Some(Timestamp(header.updated)),
             due: Some(Timestamp(header.due)),
-            place: header.place.map(written),
+            place: header.place.map(HexNumber),
             attempts: header.attempts,
             failures: header.failures,
             crashes: header.crashes,
             revision: header.revision,
             ended: header.ended,
-            fingerprint: header.fingerprint.map(written),
+            fingerprint: header.fingerprint.map(HexNumber),
             unreadable: header.unreadable,
             paused: header.paused,
             doubtful: header.doubtful,
@@ -224,13 +223,13 @@ impl PortableTask {
             created,
             updated,
             due,
-            place: self.place.as_deref().map(|digits| hexadecimal("a place", digits)).transpose()?,
+            place: self.place.map(|place| place.0),
             attempts: self.attempts,
             failures: self.failures,
             crashes: self.crashes,
             revision: self.revision,
             ended,
-            fingerprint: self.fingerprint.as_deref().map(fingerprint).transpose()?,
+            fingerprint: self.fingerprint.map(|fingerprint| fingerprint.0),
             lease: lease.map(|(lease, _)| lease),
             last,
             cancel,
@@ -312,15 +311,22 @@ impl PortableLease {
     }
 }
 
-/// A fingerprint in 16 hexadecimal digits.
-pub(super) fn written(number: u64) -> String {
-    format!("{number:016x}")
+/// A number as text of 16 hexadecimal digits: readers of JSON lose digits of large numbers.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct HexNumber(pub u64);
+
+impl From<HexNumber> for String {
+    fn from(number: HexNumber) -> Self {
+        format!("{:016x}", number.0)
+    }
 }
 
-pub(super) fn fingerprint(digits: &str) -> Result<u64, String> {
-    hexadecimal("a fingerprint", digits)
-}
+impl TryFrom<String> for HexNumber {
+    type Error = String;
 
-fn hexadecimal(what: &str, digits: &str) -> Result<u64, String> {
-    u64::from_str_radix(digits, 16).map_err(|_| format!("{what} is text of 16 hexadecimal digits"))
+    fn try_from(digits: String) -> Result<Self, Self::Error> {
+        let number = u64::from_str_radix(&digits, 16);
+        number.map(Self).map_err(|_| format!("expected text of 16 hexadecimal digits, found {digits:?}"))
+    }
 }

@@ -1,53 +1,83 @@
-//! A payload's value as JSON, and back. Integers, bytes and other values that JSON lacks have a documented form. Pure.
+//! `Value` and `PortableId`: keys and ids in JSON. Integers, bytes and other values that JSON lacks have a documented form. Pure.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::SerializeMap};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::model::{
-    payload::{Node, base64, from_base64},
+    bounds::check_id,
+    error::{Error, Result},
+    payload::{Node, base64_serde},
     task::{IndexValue, TaskKey},
 };
 
-/// An id, or the value of an index or a unique key, as JSON keeps it apart from all others.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An id, or the value of an index or a unique key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "an id or a key is text, a whole number, {\"$uuid\": \"…\"} or {\"$bytes\": \"base64\"}")]
 pub(super) enum Value {
-    /// `"text"`
     Text(String),
-    /// `7`
     Unsigned(u64),
-    /// `-7`
     Signed(i64),
-    /// `true`: the value of an index, and no id.
+    /// The value of an index. No id.
     Bool(bool),
-    /// `{"$uuid": "…"}`
-    Uuid(Uuid),
-    /// `{"$bytes": "base64"}`
-    Bytes(Vec<u8>),
-    /// `null`: an option without a value.
+    /// An option without a value.
     None,
-    /// `{"$some": value}`: an option with a value.
-    Some(Box<Value>),
-    /// `[value, …]`: the values of a unique key of several fields.
+    /// The values of a unique key of several fields.
     List(Vec<Value>),
-    /// `{"$raw": "base64"}`: the encoded bytes of every other value.
+    Escape(Escape),
+}
+
+/// A value that JSON lacks, as an object with one key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Escape {
+    #[serde(rename = "$uuid")]
+    Uuid(Uuid),
+    #[serde(rename = "$bytes", with = "base64_serde")]
+    Bytes(Vec<u8>),
+    /// An option with a value.
+    #[serde(rename = "$some")]
+    Some(Box<Value>),
+    /// The encoded bytes of anything else.
+    #[serde(rename = "$raw", with = "base64_serde")]
     Raw(Vec<u8>),
 }
 
-impl Value {
-    pub(super) fn of_id(id: &TaskKey) -> Self {
-        Self::of(id.as_bytes())
-    }
+/// The id of a task.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Value", into = "Value")]
+pub(super) struct PortableId(pub TaskKey);
 
-    /// The value of encoded bytes. Bytes that do not encode to the same bytes again are raw.
+impl From<PortableId> for Value {
+    fn from(id: PortableId) -> Self {
+        Self::of(id.0.as_bytes())
+    }
+}
+
+impl TryFrom<Value> for PortableId {
+    type Error = Error;
+
+    fn try_from(value: Value) -> Result<Self> {
+        let id = match value {
+            Value::None | Value::List(_) | Value::Bool(_) | Value::Escape(Escape::Some(_) | Escape::Raw(_)) => None,
+            value => TaskKey::from_bytes(&value.encoded()),
+        };
+        let id =
+            id.ok_or_else(|| Error::invalid("its id is none: null, true, false, a list and raw bytes are no ids"))?;
+        check_id(&id)?;
+        Ok(Self(id))
+    }
+}
+
+impl Value {
+    /// The value of encoded bytes; `$raw` if its own encoding differs from them.
     pub(super) fn of(encoded: &[u8]) -> Self {
-        let value = Self::read(encoded);
-        value.filter(|value| value.encoded() == encoded).unwrap_or_else(|| Self::Raw(encoded.to_vec()))
+        let value = Self::read(encoded).filter(|value| value.encoded() == encoded);
+        value.unwrap_or_else(|| Self::Escape(Escape::Raw(encoded.to_vec())))
     }
 
     fn read(encoded: &[u8]) -> Option<Self> {
         match encoded {
             [0] => return Some(Self::None),
-            [1, inner @ ..] => return Some(Self::Some(Box::new(Self::read(inner)?))),
+            [1, inner @ ..] => return Some(Self::Escape(Escape::Some(Box::new(Self::read(inner)?)))),
             _ => {}
         }
         let Some(key) = TaskKey::from_bytes(encoded) else { return Self::read_list(encoded) };
@@ -57,8 +87,8 @@ impl Value {
         };
         (key.as_str().map(|text| Self::Text(text.to_owned())))
             .or_else(|| key.as_int().and_then(int))
-            .or_else(|| key.as_uuid().map(Self::Uuid))
-            .or_else(|| key.as_byte_string().map(|bytes| Self::Bytes(bytes.to_vec())))
+            .or_else(|| key.as_uuid().map(|uuid| Self::Escape(Escape::Uuid(uuid))))
+            .or_else(|| key.as_byte_string().map(|bytes| Self::Escape(Escape::Bytes(bytes.to_vec()))))
     }
 
     /// The values of a unique key of several fields: each behind its length.
@@ -72,27 +102,19 @@ impl Value {
         (encoded.is_empty() && values.len() > 1).then_some(Self::List(values))
     }
 
-    /// The bytes that stand for it in the file.
+    /// The bytes that represent it in the file.
     pub(super) fn encoded(&self) -> Vec<u8> {
         match self {
             Self::Text(text) => text.encoded(),
             Self::Unsigned(int) => int.encoded(),
             Self::Signed(int) => int.encoded(),
             Self::Bool(value) => value.encoded(),
-            Self::Uuid(uuid) => uuid.encoded(),
-            Self::Bytes(bytes) => bytes.encoded(),
+            Self::Escape(Escape::Uuid(uuid)) => uuid.encoded(),
+            Self::Escape(Escape::Bytes(bytes)) => bytes.encoded(),
             Self::None => vec![0],
-            Self::Some(value) => [&[1], value.encoded().as_slice()].concat(),
+            Self::Escape(Escape::Some(value)) => [&[1], value.encoded().as_slice()].concat(),
             Self::List(values) => crate::__private::join_encoded(&values.iter().map(Self::encoded).collect::<Vec<_>>()),
-            Self::Raw(bytes) => bytes.clone(),
-        }
-    }
-
-    /// The id; `None` where it is none.
-    pub(super) fn id(&self) -> Option<TaskKey> {
-        match self {
-            Self::None | Self::Some(_) | Self::List(_) | Self::Raw(_) | Self::Bool(_) => None,
-            value => TaskKey::from_bytes(&value.encoded()),
+            Self::Escape(Escape::Raw(bytes)) => bytes.clone(),
         }
     }
 
@@ -104,62 +126,9 @@ impl Value {
             Some(Node::Unsigned(int)) => Some(Self::Unsigned(*int)),
             Some(Node::Signed(int)) => Some(Self::Signed(*int)),
             Some(Node::Bool(value)) => Some(Self::Bool(*value)),
-            Some(Node::Bytes(bytes)) => Some(Self::Bytes(bytes.clone())),
+            Some(Node::Bytes(bytes)) => Some(Self::Escape(Escape::Bytes(bytes.clone()))),
             Some(_) => None,
         }
-    }
-}
-
-impl Serialize for Value {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        fn escape<S: Serializer>(to: S, key: &str, value: &impl Serialize) -> Result<S::Ok, S::Error> {
-            let mut map = to.serialize_map(Some(1))?;
-            map.serialize_entry(key, value)?;
-            map.end()
-        }
-        match self {
-            Self::Text(text) => to.serialize_str(text),
-            Self::Unsigned(int) => to.serialize_u64(*int),
-            Self::Signed(int) => to.serialize_i64(*int),
-            Self::Bool(value) => to.serialize_bool(*value),
-            Self::Uuid(uuid) => escape(to, "$uuid", &uuid.to_string()),
-            Self::Bytes(bytes) => escape(to, "$bytes", &base64(bytes)),
-            Self::None => to.serialize_unit(),
-            Self::Some(value) => escape(to, "$some", value),
-            Self::List(values) => values.serialize(to),
-            Self::Raw(bytes) => escape(to, "$raw", &base64(bytes)),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Self::of_node(&Node::deserialize(from)?).map_err(D::Error::custom)
-    }
-}
-
-impl Value {
-    fn of_node(node: &Node) -> Result<Self, String> {
-        let bytes = |value: &Node| match value {
-            Node::Text(text) => from_base64(text),
-            _ => None,
-        };
-        let value = match (node.escaped(), node) {
-            (Some(("$uuid", Node::Text(text))), _) => text.parse().ok().map(Self::Uuid),
-            (Some(("$bytes", value)), _) => bytes(value).map(Self::Bytes),
-            (Some(("$raw", value)), _) => bytes(value).map(Self::Raw),
-            (Some(("$some", value)), _) => Some(Self::Some(Box::new(Self::of_node(value)?))),
-            (_, Node::Nil) => Some(Self::None),
-            (_, Node::Text(text)) => Some(Self::Text(text.clone())),
-            (_, Node::Unsigned(int)) => Some(Self::Unsigned(*int)),
-            (_, Node::Signed(int)) => Some(Self::Signed(*int)),
-            (_, Node::Bool(value)) => Some(Self::Bool(*value)),
-            (_, Node::List(items)) => Some(Self::List(items.iter().map(Self::of_node).collect::<Result<_, _>>()?)),
-            _ => None,
-        };
-        value.ok_or_else(|| {
-            "an id or a key is text, a whole number, {\"$uuid\": \"…\"} or {\"$bytes\": \"base64\"}".to_owned()
-        })
     }
 }
 

@@ -40,3 +40,18 @@ pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
     }
     Some(bytes)
 }
+
+/// Bytes as base64, for `#[serde(with)]`.
+#[cfg(feature = "json")]
+pub(crate) mod base64_serde {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&super::base64(bytes))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(from)?;
+        super::from_base64(&text).ok_or_else(|| D::Error::custom("expected base64 with padding"))
+    }
+}

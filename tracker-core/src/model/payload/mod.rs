@@ -10,7 +10,9 @@ mod tests;
 #[cfg(feature = "json")]
 mod wide;
 
-pub(crate) use base64::{base64, from_base64};
+#[cfg(feature = "json")]
+pub(crate) use base64::base64_serde;
+use base64::{base64, from_base64};
 pub(crate) use node::Node;
 #[cfg(feature = "json")]
 pub(crate) use wide::{too_wide, wide_integer};

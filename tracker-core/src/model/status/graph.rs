@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Role, StatusGraph};
 
 /// The statuses of a kind, checked and ready for the rules.
@@ -14,7 +16,8 @@ pub struct Graph {
 }
 
 /// One status of a kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StatusInfo {
     /// The integer on disk.
     pub code: i32,
@@ -23,6 +26,7 @@ pub struct StatusInfo {
     /// Its meaning to the engine.
     pub role: Role,
     /// The position of its step.
+    #[serde(default)]
     pub step: u16,
 }
 

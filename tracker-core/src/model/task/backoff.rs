@@ -2,28 +2,38 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::model::time::micros_serde;
+
 /// How long a failed task waits before it is due again.
 ///
 /// The delay grows with the number of failures in a row and never exceeds `max`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Backoff {
     /// Due at once.
     #[default]
     None,
     /// A constant delay after every failure.
+    #[serde(rename = "fixed_us", with = "micros_serde")]
     Fixed(Duration),
     /// `step`, 2 × `step`, 3 × `step` … up to `max`.
     Linear {
         /// The first delay, and what each further failure adds.
+        #[serde(rename = "step_us", with = "micros_serde")]
         step: Duration,
         /// The longest delay.
+        #[serde(rename = "max_us", with = "micros_serde")]
         max: Duration,
     },
     /// `first`, 2 × `first`, 4 × `first` … up to `max`.
     Exponential {
         /// The first delay.
+        #[serde(rename = "first_us", with = "micros_serde")]
         first: Duration,
         /// The longest delay.
+        #[serde(rename = "max_us", with = "micros_serde")]
         max: Duration,
     },
 }

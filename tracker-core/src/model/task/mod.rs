@@ -18,7 +18,7 @@ pub(crate) use task_ref::TaskRef;
 pub use value_type::ValueType;
 pub(crate) use value_type::{has_other_type, key_values};
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::model::status::TaskStatus;
 
@@ -88,11 +88,13 @@ pub trait TrackedTask: Serialize + DeserializeOwned + Send + 'static {
 }
 
 /// A unique key as the file describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct UniqueInfo {
     /// Its name: the fields' names joined with `_`.
     pub name: String,
     /// Whether only unfinished tasks hold the key (`while = unfinished`).
+    #[serde(default)]
     pub while_unfinished: bool,
 }
 

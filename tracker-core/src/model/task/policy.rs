@@ -2,11 +2,16 @@
 
 use std::{borrow::Cow, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use super::Backoff;
-use crate::model::status::Role;
+use crate::model::{status::Role, time::micros_serde};
 
 /// The limits and habits of a kind. The latest opener's policy counts, and stands in the file.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// Serde writes durations in microseconds; a missing field has the default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Policy {
     /// Failures in a row after which a task is exhausted; `None` retries for ever. At least 1.
@@ -16,12 +21,14 @@ pub struct Policy {
     /// Where a task goes whose attempt ended with its process.
     pub interrupted: QueueEnd,
     /// How long a lease lasts unless it is renewed. At least 1 ms.
+    #[serde(rename = "lease_us", with = "micros_serde")]
     pub lease: Duration,
     /// The delay before a failed task is due again.
     pub backoff: Backoff,
     /// The share (0 to 1) of the delay that is left to chance, so that failures do not return in step.
     pub jitter: f32,
     /// The longest time that a worker gives one attempt; `None` sets no limit.
+    #[serde(rename = "timeout_us", with = "micros_serde")]
     pub timeout: Option<Duration>,
     /// The priority of a task that names none: 0 to 255, higher first.
     pub priority: u8,
@@ -63,7 +70,8 @@ impl Default for Policy {
 }
 
 /// An end of the queue of a kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum QueueEnd {
     /// The task takes the place in the claim order that it had: before all tasks of its priority that have not been claimed. Its status
     /// is the one from which it was claimed, and it has no delay. A task that crashed at least twice goes to the back nevertheless.
@@ -94,11 +102,13 @@ impl QueueEnd {
 }
 
 /// Tasks in a terminal role are deleted when they have been there this long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Retention {
     /// One of succeeded, exhausted, ignored, cancelled.
     pub role: Role,
     /// How long such a task is kept after its last change.
+    #[serde(rename = "keep_us", with = "micros_serde")]
     pub keep: Duration,
 }
 
@@ -107,7 +117,8 @@ pub struct Retention {
 /// Claims honour it: the tasks of a value whose limit is reached wait, and those of other values go on. A start by id
 /// does not, as it does not honour due times either, but what it starts is counted. Tasks whose value is `None` are not
 /// limited.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct IndexLimit {
     /// The name of the indexed field.
     pub index: Cow<'static, str>,
@@ -119,10 +130,12 @@ pub struct IndexLimit {
 ///
 /// Claims honour it. A start by id does not, but is counted. When the rate changes, the latest starts still count, as many
 /// as the one before allowed in its period.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Rate {
     /// How many: 1 to 10,000.
     pub starts: u32,
     /// In which time. At least 1 ms.
+    #[serde(rename = "period_us", with = "micros_serde")]
     pub period: Duration,
 }

@@ -2,6 +2,7 @@
 
 mod clock;
 mod manual;
+pub(crate) mod micros_serde;
 mod now;
 
 pub use clock::{Clock, ClockReading, SystemClock};

@@ -1,5 +1,7 @@
 //! Tasks that wait for others: how these stand, and what the waiting ones make of it.
 
+use serde::{Deserialize, Serialize};
+
 use super::{AttemptNotes, AttemptStatus, Decision, Failure, Header, Rules, StoredAttempt};
 use crate::model::{error::Reason, status::Role};
 
@@ -7,7 +9,8 @@ use crate::model::{error::Reason, status::Role};
 ///
 /// With every choice, a success of the other one always counts, also a late one after a requeue. If the other one is
 /// deleted before it has succeeded, it cannot come any more: tasks that would wait are skipped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OnDependencyFailure {
     /// It goes on waiting, until the other one succeeds after all.
     Wait,
@@ -80,12 +83,6 @@ impl OnDependencyFailure {
             Self::Cancel => "cancel",
             Self::Run => "run",
         }
-    }
-
-    /// The choice of a word, if there is one.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|on_failure| on_failure.name() == name)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Attempts: the stored form, its notes, how an attempt ended, a failure. Plain data; written with the header's change.
 
+use serde::{Deserialize, Serialize};
+
 use super::Header;
 use crate::model::time::Micros;
 
@@ -33,7 +35,8 @@ impl AttemptNotes {
 }
 
 /// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AttemptStatus {
     /// The handler succeeded.
@@ -103,7 +106,8 @@ impl std::fmt::Display for AttemptStatus {
 }
 
 /// The failure of an attempt.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Failure {
     /// The error's text.
