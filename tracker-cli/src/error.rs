@@ -71,7 +71,7 @@ impl From<tracker_core::Error> for CliError {
     fn from(error: tracker_core::Error) -> Self {
         let exit = match error.kind() {
             _ if error.is_refusal() => Exit::Findings,
-            ErrorKind::Unreadable | ErrorKind::SchemaMismatch => Exit::Findings,
+            ErrorKind::NotFound | ErrorKind::Unreadable | ErrorKind::SchemaMismatch => Exit::Findings,
             ErrorKind::Invalid => Exit::Usage,
             _ => Exit::File,
         };

@@ -1,7 +1,7 @@
 //! The options that select tasks: `--status`, `--role`, `--index`, `--within`, `--older-than`, `--containing`.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tracker_core::{query::Query, status::Role, untyped::Untyped};
+use tracker_core::{live::TaskFilter, status::Role};
 
 use crate::{error::CliError, human_duration::HumanDuration};
 
@@ -44,32 +44,27 @@ impl FilterArg {
         self.containing.is_some()
     }
 
-    /// Adds the conditions to a query; `now` is the time of the tracker.
-    pub fn apply<'t>(&self, mut query: Query<'t, Untyped>, now: DateTime<Utc>) -> Result<Query<'t, Untyped>, CliError> {
-        for status in &self.status {
-            query = query.status(status);
-        }
-        for role in &self.role {
-            query = query.role(*role);
-        }
+    /// Returns the conditions as a value; `now` is the time of the tracker.
+    pub fn conditions(&self, kind: Option<String>, now: DateTime<Utc>) -> Result<TaskFilter, CliError> {
+        let mut filter = TaskFilter::default();
+        filter.kind = kind;
+        filter.statuses.clone_from(&self.status);
+        filter.roles.clone_from(&self.role);
+        filter.containing.clone_from(&self.containing);
         if let Some(index) = &self.index {
             let (field, value) = index.split_once('=').ok_or_else(|| {
                 CliError::usage(format!("--index {index}: write FIELD=VALUE, as in host=example.org"))
             })?;
-            query = query.index_written(field, value);
+            filter.index = Some((field.to_owned(), value.to_owned()));
         }
-        if let Some(duration) = self.within {
-            query = query.changed_within(duration.0);
+        let before_now =
+            |duration: HumanDuration| TimeDelta::from_std(duration.0).ok().and_then(|ago| now.checked_sub_signed(ago));
+        filter.changed_since = self.within.map(|within| before_now(within).unwrap_or(DateTime::<Utc>::MIN_UTC));
+        if let Some(age) = self.older_than {
+            let too_long = || CliError::usage(format!("--older-than {age} is longer than any file can be old"));
+            filter.changed_before = Some(before_now(age).ok_or_else(too_long)?);
         }
-        if let Some(duration) = self.older_than {
-            let too_long = || CliError::usage(format!("--older-than {duration} is longer than any file can be old"));
-            let ago = TimeDelta::from_std(duration.0).map_err(|_| too_long())?;
-            query = query.changed_before(now.checked_sub_signed(ago).ok_or_else(too_long)?);
-        }
-        if let Some(text) = &self.containing {
-            query = query.containing(text);
-        }
-        Ok(query)
+        Ok(filter)
     }
 }
 

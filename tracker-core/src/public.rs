@@ -68,6 +68,13 @@ pub mod inspect {
     };
 }
 
+/// Changes as values, for programs that control a tracker: [`Tracker::perform`](crate::Tracker::perform) runs them.
+pub mod live {
+    pub use crate::api::live::{
+        KindCount, RefusedTask, Report, Request, SelectedId, Selection, TaskChange, TaskFilter,
+    };
+}
+
 /// Finding tasks: filters, pages with a cursor, and the counts of each status.
 pub mod query {
     pub use crate::api::{

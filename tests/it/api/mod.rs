@@ -17,6 +17,7 @@ pub(crate) mod payloads;
 pub(crate) mod queries;
 pub(crate) mod rates;
 pub(crate) mod redaction;
+pub(crate) mod requests;
 pub(crate) mod retention;
 pub(crate) mod run_log;
 pub(crate) mod schema;

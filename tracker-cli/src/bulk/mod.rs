@@ -7,4 +7,15 @@ mod selection;
 
 pub use confirm::ConfirmArg;
 pub use result::BulkResult;
-pub use selection::{BulkCommand, SelectionArg, change_each};
+pub use selection::{SelectionArg, run_after_question};
+
+use tracker_core::live::KindCount;
+
+use crate::output::number;
+
+/// Returns the numbers of tasks in words, as in `3 tasks of download, 1 task of film`.
+fn counted_kinds(counts: &[KindCount]) -> String {
+    let words =
+        counts.iter().map(|count| format!("{} of {}", number::counted(count.tasks, "task", "tasks"), count.kind));
+    words.collect::<Vec<_>>().join(", ")
+}

@@ -3,6 +3,7 @@
 use std::io;
 
 use serde::Serialize;
+use tracker_core::live::Report;
 
 use crate::{
     exit::Exit,
@@ -33,6 +34,12 @@ pub struct Refused {
 impl BulkResult {
     pub fn new(action: &'static str) -> Self {
         Self { action, changed: 0, selected: 0, refused: Vec::new(), things: ["task", "tasks"] }
+    }
+
+    /// The answer to a request about `selected` tasks.
+    pub fn of_report(action: &'static str, selected: u64, report: Report) -> Self {
+        let refused = report.refused.into_iter().map(|task| Refused { id: task.id.to_string(), message: task.message });
+        Self { changed: report.changed, selected, refused: refused.collect(), ..Self::new(action) }
     }
 
     pub fn of_kinds(action: &'static str) -> Self {

@@ -1,13 +1,8 @@
 //! `tracker cancel`.
 
-use tracker_core::status::Role;
+use tracker_core::live::TaskChange;
 
-use crate::{
-    bulk::{BulkCommand, SelectionArg},
-    error::CliError,
-    exit::Exit,
-    output::Output,
-};
+use crate::{bulk::SelectionArg, error::CliError, exit::Exit, output::Output};
 
 /// Cancels tasks: pending ones at once, running ones are asked to end
 ///
@@ -20,15 +15,7 @@ pub struct Args {
 
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
-        let result = self.selection.run(
-            output,
-            &BulkCommand {
-                action: "cancelled",
-                one: &|tasks, id| tasks.cancel(id),
-                query: &|query| query.cancel(),
-                default_statuses: &|query| query.unfinished().role(Role::InProgress),
-            },
-        )?;
+        let result = self.selection.run(output, "cancelled", TaskChange::Cancel)?;
         output.print(&result)?;
         Ok(result.exit())
     }

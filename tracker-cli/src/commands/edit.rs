@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde::Serialize;
-use tracker_core::untyped::Payload;
+use tracker_core::{live::Request, untyped::Payload};
 
 use crate::{
     error::CliError,
@@ -42,7 +42,7 @@ struct Edited {
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
         // Opens for changes first, so that a refusal comes before the editor. The file is closed while the editor runs.
-        let tracker = self.file.open_shared()?;
+        let tracker = self.file.open_for_changes()?.into_reader();
         let (tasks, id) = self.kind.task(&tracker, &self.id)?;
         let record = tasks.get(&id)?.ok_or_else(|| CliError::refused(format!("task {id} was just deleted")))?;
         if let Some(lease) = &record.lease {
@@ -66,10 +66,11 @@ impl Args {
             if payload == record.task {
                 return Ok(false);
             }
-            let tracker = self.file.open_shared()?;
-            let replaced = tracker.untyped(&kind)?.replace(&id, record.revision, &payload);
+            let control = self.file.open_for_changes()?;
+            let payload = payload.as_bytes().to_vec();
+            let replaced = control.perform(&Request::Replace { kind, id, revision: record.revision, payload });
             replaced.map_err(|error| CliError::refused(error.to_string()))?;
-            tracker.close()?;
+            control.close()?;
             Ok(true)
         };
         let changed = store().map_err(|failure| match &kept {

@@ -1,11 +1,8 @@
 //! `tracker ignore`.
 
-use crate::{
-    bulk::{BulkCommand, SelectionArg},
-    error::CliError,
-    exit::Exit,
-    output::Output,
-};
+use tracker_core::live::TaskChange;
+
+use crate::{bulk::SelectionArg, error::CliError, exit::Exit, output::Output};
 
 /// Ignores tasks that are not running: they will not start
 ///
@@ -21,15 +18,7 @@ pub struct Args {
 
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
-        let result = self.selection.run(
-            output,
-            &BulkCommand {
-                action: "ignored",
-                one: &|tasks, id| tasks.ignore(id, &self.reason),
-                query: &|query| query.ignore(&self.reason),
-                default_statuses: &|query| query.unfinished(),
-            },
-        )?;
+        let result = self.selection.run(output, "ignored", TaskChange::Ignore { reason: self.reason.clone() })?;
         output.print(&result)?;
         Ok(result.exit())
     }

@@ -89,7 +89,7 @@ impl Args {
         let tracker = self.file.inspect()?;
         let tasks = self.kind.one(&tracker)?;
         let kind = tasks.info()?;
-        let mut query = self.filter.apply(tasks.query(), tracker.now())?;
+        let mut query = tasks.matching(&self.filter.conditions(None, tracker.now())?);
         if self.by == By::Created {
             query = query.by_creation();
         }

@@ -1,13 +1,8 @@
 //! `tracker pause`, and the change that it shares with `tracker resume`.
 
-use tracker_core::{Tasks, untyped::Untyped};
+use tracker_core::live::TaskChange;
 
-use crate::{
-    bulk::{BulkCommand, SelectionArg},
-    error::CliError,
-    exit::Exit,
-    output::Output,
-};
+use crate::{bulk::SelectionArg, error::CliError, exit::Exit, output::Output};
 
 /// Pauses tasks, or all claims of a kind
 ///
@@ -21,27 +16,17 @@ pub struct Args {
 
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
-        let tasks = BulkCommand {
-            action: "paused",
-            one: &|tasks, id| tasks.pause_task(id),
-            query: &|query| query.pause(),
-            default_statuses: &|query| query.unfinished(),
-        };
-        run(&self.selection, output, &tasks, Tasks::pause)
+        run(&self.selection, output, true)
     }
 }
 
-/// Changes the selected tasks, or whole kinds if no tasks are selected.
-pub fn run(
-    selection: &SelectionArg,
-    output: &Output,
-    tasks: &BulkCommand<'_>,
-    kind: impl Fn(&Tasks<Untyped>) -> tracker_core::Result<()>,
-) -> Result<Exit, CliError> {
+/// Pauses or resumes the selected tasks, or whole kinds if no tasks are selected.
+pub fn run(selection: &SelectionArg, output: &Output, paused: bool) -> Result<Exit, CliError> {
+    let (action, change) = if paused { ("paused", TaskChange::Pause) } else { ("resumed", TaskChange::Resume) };
     let result = if selection.is_empty() {
-        selection.run_on_kinds(output, tasks.action, kind)?
+        selection.run_on_kinds(output, action, paused)?
     } else {
-        selection.run(output, tasks)?
+        selection.run(output, action, change)?
     };
     output.print(&result)?;
     Ok(result.exit())

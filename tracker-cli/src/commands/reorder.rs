@@ -1,7 +1,9 @@
 //! `tracker move`.
 
+use tracker_core::live::{Request, SelectedId};
+
 use crate::{
-    bulk::change_each,
+    bulk::BulkResult,
     error::CliError,
     exit::Exit,
     file::{FileArg, KindArg},
@@ -32,27 +34,14 @@ pub struct Args {
 
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
-        let tracker = self.file.open_shared()?;
-        let mut tasks = self.ids.iter().map(|id| self.kind.task(&tracker, id)).collect::<Result<Vec<_>, _>>()?;
-        let other = self.before.as_ref().map(|id| self.kind.task(&tracker, id)).transpose()?;
-        if let Some((kind, other)) = &other
-            && let Some((elsewhere, id)) = tasks.iter().find(|(tasks, _)| tasks.name() != kind.name())
-        {
-            return Err(CliError::usage(format!(
-                "{} {id} cannot be moved before {} {other}: their kinds differ",
-                elsewhere.name(),
-                kind.name()
-            )));
-        }
-        // Each task goes to the front in turn: the last one first.
-        if other.is_none() {
-            tasks.reverse();
-        }
-        let result = change_each("moved", tasks, |tasks, id| match &other {
-            Some((_, other)) => tasks.move_before(id, other),
-            None => tasks.move_to_front(id),
+        let control = self.file.open_for_changes()?;
+        let report = control.perform(&Request::Move {
+            kind: self.kind.kind.clone(),
+            ids: self.ids.iter().map(|id| SelectedId::from(id.as_str())).collect(),
+            before: self.before.as_deref().map(SelectedId::from),
         })?;
-        tracker.close()?;
+        control.close()?;
+        let result = BulkResult::of_report("moved", self.ids.len() as u64, report);
         output.print(&result)?;
         Ok(result.exit())
     }

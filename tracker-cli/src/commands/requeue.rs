@@ -1,11 +1,8 @@
 //! `tracker requeue`.
 
-use crate::{
-    bulk::{BulkCommand, SelectionArg},
-    error::CliError,
-    exit::Exit,
-    output::Output,
-};
+use tracker_core::live::TaskChange;
+
+use crate::{bulk::SelectionArg, error::CliError, exit::Exit, output::Output};
 
 /// Requeues tasks of any status: startable again, with attempts and failures counted from zero
 ///
@@ -21,16 +18,7 @@ pub struct Args {
 
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
-        let reset = self.reset;
-        let result = self.selection.run(
-            output,
-            &BulkCommand {
-                action: "requeued",
-                one: &|tasks, id| if reset { tasks.requeue_from_start(id) } else { tasks.requeue(id) },
-                query: &|query| if reset { query.requeue_from_start() } else { query.requeue() },
-                default_statuses: &|query| query,
-            },
-        )?;
+        let result = self.selection.run(output, "requeued", TaskChange::Requeue { from_start: self.reset })?;
         output.print(&result)?;
         Ok(result.exit())
     }

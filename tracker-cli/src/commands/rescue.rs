@@ -1,5 +1,7 @@
 //! `tracker rescue`.
 
+use tracker_core::live::Request;
+
 use crate::{
     bulk::{BulkResult, ConfirmArg},
     error::CliError,
@@ -25,29 +27,18 @@ pub struct Args {
 
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
-        let tracker = self.file.open_shared()?;
-        let kinds = self.kind.all(&tracker)?;
-        let mut rescued = 0;
-        for tasks in &kinds {
-            rescued += tasks.rescue()?.len() as u64;
-        }
+        let control = self.file.open_for_changes()?;
+        let rescue = |running_longer_than| Request::Rescue { kind: self.kind.kind.clone(), running_longer_than };
+        let mut rescued = control.perform(&rescue(None))?.changed;
         if let Some(limit) = self.running_longer_than {
-            let now = tracker.now();
-            let mut running = 0;
-            for tasks in &kinds {
-                let has_expired =
-                    |since: chrono::DateTime<chrono::Utc>| (now - since).to_std().is_ok_and(|ran| ran > limit.0);
-                let leases = tasks.leases(usize::MAX)?;
-                running += leases.iter().filter(|leased| has_expired(leased.lease.since)).count() as u64;
-            }
+            let request = rescue(Some(limit.0));
+            let running = control.count(&request)?.iter().map(|count| count.tasks).sum();
             let question = format!("{} would be taken from their workers", number::counted(running, "task", "tasks"));
             if running > 0 && self.confirm.ask(output, &question)? {
-                for tasks in &kinds {
-                    rescued += tasks.rescue_running_longer_than(limit.0)?.len() as u64;
-                }
+                rescued += control.perform(&request)?.changed;
             }
         }
-        tracker.close()?;
+        control.close()?;
         output.print(&BulkResult { changed: rescued, selected: rescued, ..BulkResult::new("rescued") })?;
         Ok(Exit::Success)
     }

@@ -1,14 +1,7 @@
 //! `tracker resume`.
 
-use tracker_core::Tasks;
-
 use super::pause;
-use crate::{
-    bulk::{BulkCommand, SelectionArg},
-    error::CliError,
-    exit::Exit,
-    output::Output,
-};
+use crate::{bulk::SelectionArg, error::CliError, exit::Exit, output::Output};
 
 /// Ends the pause of tasks, or of a kind
 ///
@@ -21,12 +14,6 @@ pub struct Args {
 
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
-        let tasks = BulkCommand {
-            action: "resumed",
-            one: &|tasks, id| tasks.resume_task(id),
-            query: &|query| query.resume(),
-            default_statuses: &|query| query.unfinished(),
-        };
-        pause::run(&self.selection, output, &tasks, Tasks::resume)
+        pause::run(&self.selection, output, false)
     }
 }

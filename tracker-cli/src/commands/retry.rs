@@ -1,13 +1,8 @@
 //! `tracker retry`.
 
-use tracker_core::status::Role;
+use tracker_core::live::TaskChange;
 
-use crate::{
-    bulk::{BulkCommand, SelectionArg},
-    error::CliError,
-    exit::Exit,
-    output::Output,
-};
+use crate::{bulk::SelectionArg, error::CliError, exit::Exit, output::Output};
 
 /// Requeues tasks that failed or were given up, in their current step
 ///
@@ -21,15 +16,7 @@ pub struct Args {
 
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
-        let result = self.selection.run(
-            output,
-            &BulkCommand {
-                action: "requeued",
-                one: &|tasks, id| tasks.retry(id),
-                query: &|query| query.retry(),
-                default_statuses: &|query| query.role(Role::Failed).role(Role::Exhausted),
-            },
-        )?;
+        let result = self.selection.run(output, "requeued", TaskChange::Retry)?;
         output.print(&result)?;
         Ok(result.exit())
     }

@@ -3,14 +3,9 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tracker_core::live::TaskChange;
 
-use crate::{
-    bulk::{BulkCommand, SelectionArg},
-    error::CliError,
-    exit::Exit,
-    human_duration::HumanDuration,
-    output::Output,
-};
+use crate::{bulk::SelectionArg, error::CliError, exit::Exit, human_duration::HumanDuration, output::Output};
 
 /// Sets the priority or the due time of tasks that have not ended
 ///
@@ -62,16 +57,11 @@ impl DueArg {
 
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
-        let (priority, due) = (self.priority.unwrap_or_default(), self.due.map(|due| due.at(Utc::now())));
-        let result = self.selection.run(
-            output,
-            &BulkCommand {
-                action: "changed",
-                one: &|tasks, id| due.map_or_else(|| tasks.set_priority(id, priority), |due| tasks.set_due(id, due)),
-                query: &|query| due.map_or_else(|| query.set_priority(priority), |due| query.set_due(due)),
-                default_statuses: &|query| query.unfinished(),
-            },
-        )?;
+        let change = match self.due {
+            Some(due) => TaskChange::SetDue(due.at(Utc::now())),
+            None => TaskChange::SetPriority(self.priority.unwrap_or_default()),
+        };
+        let result = self.selection.run(output, "changed", change)?;
         output.print(&result)?;
         Ok(result.exit())
     }

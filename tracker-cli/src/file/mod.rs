@@ -2,6 +2,7 @@
 //! process that is in the way.
 
 mod clock_ahead;
+mod control;
 mod holder;
 mod kind_arg;
 mod output_file;
@@ -17,6 +18,7 @@ use tracker_core::{Error, ErrorKind, Options, Tracker, file::Sharing, maintenanc
 use self::holder::Access;
 pub use self::{
     clock_ahead::ClockAhead,
+    control::FileControl,
     holder::Holder,
     kind_arg::KindArg,
     output_file::{Contents, Existing, OutputFile, private_temporary},
@@ -67,6 +69,11 @@ impl FileArg {
     /// Returns whether no process has the file open for writing. Always false on systems other than Linux.
     pub fn has_no_worker(&self) -> bool {
         cfg!(target_os = "linux") && !self.holders().iter().any(Holder::can_write)
+    }
+
+    /// Returns the control of an existing file, for changes.
+    pub fn open_for_changes(&self) -> Result<FileControl, CliError> {
+        Ok(FileControl::File(self.open_shared()?))
     }
 
     /// Opens the file for changes, alone or beside other writers. The file must exist.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use tracker_core::{
     Tracker,
     inspect::{ErrorGroups, Explanation, KindInfo, LeasedTask},
+    live::{Request, Selection, TaskChange},
     query::{Cursor, Page},
     status::{Role, StatusInfo},
     task::TaskKey,
@@ -151,38 +152,21 @@ impl TrackerSource {
 
     /// Runs an admin action, if the file can be opened for changes.
     pub fn run(&mut self, kind: &str, id: Option<&TaskKey>, action: AdminAction) -> Result<String, CliError> {
+        let is_paused = self.tracker()?.untyped(kind)?.info()?.paused;
+        let (request, done) = action.request(kind, id, is_paused)?;
         // No process can change a file while it is open in the readers mode for sampling, not even this one.
         if let Some(tracker) = self.tracker.take() {
             tracker.close()?;
         }
         self.seen = None;
-        let tracker = self.file.open_shared()?;
-        let result = run_action(&tracker, kind, id, action);
-        tracker.close()?;
-        result
+        let control = self.file.open_for_changes()?;
+        let report = control.perform(&request);
+        control.close()?;
+        match report?.refused.pop() {
+            Some(refused) => Err(CliError::refused(refused.message)),
+            None => Ok(done),
+        }
     }
-}
-
-fn run_action(tracker: &Tracker, kind: &str, id: Option<&TaskKey>, action: AdminAction) -> Result<String, CliError> {
-    let tasks = tracker.untyped(kind)?;
-    if action == AdminAction::Pause {
-        return Ok(if tasks.info()?.paused {
-            tasks.resume()?;
-            format!("{kind} is resumed")
-        } else {
-            tasks.pause()?;
-            format!("{kind} is paused")
-        });
-    }
-    let Some(id) = id else { return Err(CliError::usage("no task is selected")) };
-    match action {
-        AdminAction::Retry => tasks.retry(id)?,
-        AdminAction::Cancel => tasks.cancel(id)?,
-        AdminAction::Ignore => tasks.ignore(id, "ignored in tracker top")?,
-        AdminAction::Remove => tasks.remove(id)?,
-        AdminAction::Pause => {}
-    }
-    Ok(format!("{id}: {}", action.result()))
 }
 
 impl AdminAction {
@@ -195,6 +179,24 @@ impl AdminAction {
             Self::Remove => "delete",
             Self::Pause => "pause or resume",
         }
+    }
+
+    /// Returns the request, and its result in words.
+    fn request(self, kind: &str, id: Option<&TaskKey>, is_paused: bool) -> Result<(Request, String), CliError> {
+        let change = match self {
+            Self::Pause => {
+                let result = if is_paused { "is resumed" } else { "is paused" };
+                let request = Request::Kinds { kind: Some(kind.to_owned()), paused: !is_paused };
+                return Ok((request, format!("{kind} {result}")));
+            }
+            Self::Retry => TaskChange::Retry,
+            Self::Cancel => TaskChange::Cancel,
+            Self::Ignore => TaskChange::Ignore { reason: "ignored in tracker top".to_owned() },
+            Self::Remove => TaskChange::Remove,
+        };
+        let Some(id) = id else { return Err(CliError::usage("no task is selected")) };
+        let selection = Selection::Ids { kind: Some(kind.to_owned()), ids: vec![id.clone().into()] };
+        Ok((Request::Tasks { selection, change }, format!("{id}: {}", self.result())))
     }
 
     fn result(self) -> &'static str {

@@ -9,6 +9,7 @@ pub(crate) mod group;
 pub(crate) mod handler;
 pub(crate) mod inspect;
 pub(crate) mod kind_name;
+pub(crate) mod live;
 pub(crate) mod options;
 pub(crate) mod page;
 pub(crate) mod port;

@@ -64,7 +64,7 @@ impl Args {
         if self.csv {
             let tasks = self.kind.one(tracker)?;
             let cells = Cells { raw: self.raw, on_terminal: self.output.is_none() && io::stdout().is_terminal() };
-            let query = self.filter.apply(tasks.query().by_creation(), tracker.now())?;
+            let query = tasks.matching(&self.filter.conditions(None, tracker.now())?).by_creation();
             csv::write(&tasks.info()?, query, cells, &mut out)?;
         } else if self.kind.kind.is_some() {
             self.kind.one(tracker)?.export(EscapedJson::new(&mut out)).map_err(export_error)?;

@@ -115,7 +115,7 @@ impl Tasks<Untyped> {
     }
 
     /// The kind as it stands in the file now.
-    fn stored_kind(&self) -> Result<Arc<Kind>> {
+    pub(crate) fn stored_kind(&self) -> Result<Arc<Kind>> {
         self.shared.engine.read(|rows| self.kind_in(rows))
     }
 }

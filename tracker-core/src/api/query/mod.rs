@@ -23,7 +23,7 @@ use crate::{
         kind::Kind,
         status::{Role, TaskStatus},
         task::{IndexValue, TaskKey, TrackedTask},
-        time::{micros_at, micros_of},
+        time::{Micros, micros_at, micros_of},
     },
     storage::tables::Tables,
 };
@@ -113,6 +113,20 @@ impl<'t, T: Schema> Query<'t, T> {
     pub fn changed_before(mut self, time: DateTime<Utc>) -> Self {
         self.search.until = Some(micros_at(time));
         self
+    }
+
+    pub(crate) fn changed_between(mut self, since: Option<Micros>, until: Option<Micros>) -> Self {
+        self.search.since = since;
+        self.search.until = until;
+        self
+    }
+
+    /// Checks the conditions against the kind, as each read does.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.tasks.shared.engine.read(|rows| {
+            let kind = self.tasks.kind_in(rows)?;
+            self.search.check(&kind)
+        })
     }
 
     /// Only tasks whose id, or an error in their history, contains this text, in upper or lower case.

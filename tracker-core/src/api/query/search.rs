@@ -96,6 +96,12 @@ impl Search {
         Ok(Condition { codes, since: self.since, until: self.until, batch: self.batch })
     }
 
+    /// Checks that the kind has the statuses and the index.
+    pub(crate) fn check(&self, kind: &Kind) -> Result<()> {
+        self.condition(kind)?;
+        self.index.as_ref().map_or(Ok(()), |(field, _)| kind.index_number(field).map(drop))
+    }
+
     /// One page.
     pub(crate) fn page(&self, rows: &mut Tables<&ReadTransaction>, kind: &Kind) -> Result<Found> {
         let condition = self.condition(kind)?;

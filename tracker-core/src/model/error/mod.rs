@@ -6,6 +6,8 @@ pub use refusal::{Reason, Refusal};
 
 use std::{error::Error as StdError, fmt, path::Path};
 
+use serde::{Deserialize, Serialize};
+
 /// The result of the tracker's calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -57,7 +59,8 @@ struct Inner {
 /// | [`OutcomeUnknown`](Self::OutcomeUnknown) | open the tracker again and look whether the change is stored |
 ///
 /// Where the state of a task refused the call, [`Error::refusal`] has the exact [`Reason`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// Refused: the task, or a dependency of it, does not exist.

@@ -3,6 +3,7 @@
 mod backoff;
 mod fingerprint;
 mod id;
+mod id_serde;
 mod index;
 mod policy;
 mod task_ref;
@@ -12,6 +13,7 @@ pub use backoff::Backoff;
 pub use fingerprint::Fingerprint;
 pub(crate) use id::LONGEST;
 pub use id::{TaskId, TaskKey};
+pub(crate) use id_serde::bytes_of;
 pub use index::IndexValue;
 pub use policy::{IndexLimit, Policy, QueueEnd, Rate, Retention};
 pub(crate) use task_ref::TaskRef;

@@ -1,0 +1,115 @@
+//! Finds tasks by ids as people write them, in all kinds of a file. Called by `perform` and by the program.
+
+use super::request::SelectedId;
+use crate::{
+    api::{schema::Untyped, tasks::Tasks, tracker::Tracker},
+    model::{
+        error::{Error, ErrorKind, Result},
+        task::TaskKey,
+    },
+};
+
+/// A task and the tasks of its kind.
+type FoundTask = (Tasks<Untyped>, TaskKey);
+
+impl Tracker {
+    /// Returns the tasks of the named kind, or of every kind in the order in which the kinds came.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the file has no such kind.
+    pub fn untyped_kinds(&self, kind: Option<&str>) -> Result<Vec<Tasks<Untyped>>> {
+        let names = match kind {
+            Some(name) => vec![name.to_owned()],
+            None => self.kinds()?,
+        };
+        names.iter().map(|name| self.untyped(name)).collect()
+    }
+
+    /// Finds a task by its id as people write it, in the named kind or in every kind: `7`, or `int:7` if several ids of different types
+    /// look alike.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+    /// # use tracker_core::Tracker;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # tracker.tasks::<Job>()?.submit(&job("one"))?;
+    /// let (tasks, id) = tracker.find_written(None, "one")?;
+    /// assert_eq!((tasks.name(), id.as_str()), ("job", Some("one")));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is no such task, and [`ErrorKind::Invalid`] if several tasks have the id or the file has no such
+    /// kind.
+    pub fn find_written(&self, kind: Option<&str>, id: &str) -> Result<(Tasks<Untyped>, TaskKey)> {
+        let kinds = self.untyped_kinds(kind)?;
+        let mut found = written_in(&kinds, id)?;
+        if found.is_empty()
+            && let Some((prefix, text)) = id.split_once(':')
+        {
+            found = written_in(&kinds, text)?;
+            found.retain(|(_, id)| type_of(id) == prefix);
+        }
+        only(found, id)
+    }
+
+    /// Finds a selected task.
+    pub(super) fn find(&self, kind: Option<&str>, id: &SelectedId) -> Result<FoundTask> {
+        match id {
+            SelectedId::Written(text) => self.find_written(kind, text),
+            SelectedId::Key(key) => {
+                let mut found = Vec::new();
+                for tasks in self.untyped_kinds(kind)? {
+                    if tasks.shared.engine.read(|rows| rows.with_id(tasks.kind_id(), key))?.is_some() {
+                        found.push((tasks, key.clone()));
+                    }
+                }
+                only(found, &key.to_string())
+            }
+        }
+    }
+}
+
+/// Finds all tasks whose ids look like this text.
+fn written_in(kinds: &[Tasks<Untyped>], id: &str) -> Result<Vec<FoundTask>> {
+    let mut found = Vec::new();
+    for tasks in kinds {
+        found.extend(tasks.ids_written(id)?.into_iter().map(|id| (tasks.clone(), id)));
+    }
+    Ok(found)
+}
+
+/// The only task that was found.
+fn only(mut found: Vec<FoundTask>, id: &str) -> Result<FoundTask> {
+    match (found.pop(), found.as_slice()) {
+        (Some(only), []) => Ok(only),
+        (None, _) => Err(Error::new(ErrorKind::NotFound, format!("there is no task {id:?}"))),
+        (Some(last), others) => {
+            let all = || others.iter().chain([&last]);
+            let mut kinds: Vec<_> = all().map(|(tasks, _)| tasks.name()).collect();
+            kinds.dedup();
+            let advice = if kinds.len() > 1 {
+                format!("choose one of the kinds {}", kinds.join(", "))
+            } else {
+                let forms: Vec<_> = all().map(|(_, key)| format!("{}:{id}", type_of(key))).collect();
+                format!("the types of their ids differ: write {}", forms.join(" or "))
+            };
+            Err(Error::invalid(format!("several tasks have the id {id:?}; {advice}")))
+        }
+    }
+}
+
+/// The prefix that names the type of an id.
+fn type_of(id: &TaskKey) -> &'static str {
+    if id.as_str().is_some() {
+        "text"
+    } else if id.as_int().is_some() {
+        "int"
+    } else if id.as_uuid().is_some() {
+        "uuid"
+    } else {
+        "bytes"
+    }
+}
