@@ -3,6 +3,7 @@
 
 mod calls;
 mod cancels;
+mod resizes;
 mod user_panics;
 mod workers;
 

@@ -22,8 +22,8 @@ fn says(value: &impl Debug, words: &[&str]) {
 fn debug_output_names_kind_file_and_options() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["first"]);
-    says(&tasks.worker().threads(3), &["Worker", "job", "threads: 3"]);
-    says(&tasks.async_worker().concurrency(5), &["AsyncWorker", "job", "threads: 5"]);
+    says(&tasks.worker().threads(3), &["Worker", "job", "PoolSize(3)"]);
+    says(&tasks.async_worker().concurrency(5), &["AsyncWorker", "job", "PoolSize(5)"]);
     says(
         &WorkerPool::new().prefetch(7).serve(&tasks, |_: &mut Execution<_>| fine()),
         &["WorkerPool", "prefetch: 7", "kinds: 1"],

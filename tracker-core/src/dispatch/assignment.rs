@@ -33,9 +33,10 @@ impl<T: ClaimedTask> Dispatcher<T> {
     }
 
     fn next_strict(&mut self, slot: usize, kind: usize, signal: u64) -> Option<Action<T>> {
+        let is_leaving = self.is_leaving();
         let assignment = self.slots[slot].assignment.as_mut()?;
         if let Some(task) = assignment.task.take() {
-            if self.stopping {
+            if is_leaving {
                 assignment.ends_next = true;
                 self.queued(kind, 1);
                 return Some(Action::Release { kind, tasks: vec![task] });
@@ -44,7 +45,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
             return Some(Action::Start { kind, task, claim: None });
         }
         let may_claim = assignment.mode == Mode::Alone || self.isolation == Isolation::None;
-        if self.stopping || assignment.ends_next || assignment.found.is_some() || !may_claim {
+        if is_leaving || assignment.ends_next || assignment.found.is_some() || !may_claim {
             self.end_assignment(slot);
             return None;
         }
@@ -52,6 +53,10 @@ impl<T: ClaimedTask> Dispatcher<T> {
     }
 
     fn next_prefetched(&mut self, slot: usize, kind: usize, signal: u64, may_wait: bool) -> Option<Action<T>> {
+        if self.has_surplus() && !self.stopping {
+            self.end_assignment(slot);
+            return None;
+        }
         let share = self.share();
         let assignment = self.slots[slot].assignment.as_ref()?;
         let is_full = self.kinds.len() > 1 && assignment.started >= TASKS_PER_ASSIGNMENT;
@@ -208,7 +213,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         }
         self.end_handler(slot);
         let claims = mode == Mode::Strict
-            && !self.stopping
+            && !self.is_leaving()
             && self.isolation == Isolation::None
             && !self.prefetches(kind)
             && (self.kinds.len() == 1 || started < TASKS_PER_ASSIGNMENT);

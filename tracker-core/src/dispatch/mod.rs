@@ -17,7 +17,8 @@
 //! | `Store(Queued)` | `Free` |
 //! | `Exit` | none |
 //!
-//! Queued outcomes, released tasks and the claim of a `Start` are answered on any thread, by `Stored`, `Claimed` or `ClaimFailed`. A
+//! The driver starts a thread or a future for each slot of [`Dispatcher::open_slots`], at the start and whenever [`Wake::driver`] is set, until
+//! [`Dispatcher::is_over`]. Queued outcomes, released tasks and the claim of a `Start` are answered on any thread, by `Stored`, `Claimed` or `ClaimFailed`. A
 //! slot that ends in another way than `Exit` is reported by `Abandon`.
 //!
 //! # Invariants
@@ -25,11 +26,13 @@
 //! - A task is given out once, by `Start` or `Release`, and each claimed task is, unless the pool is dropped.
 //! - Nothing starts after `Stop`.
 //! - While an isolated task runs, no other handler does.
-//! - At most `max(prefetch, slots)` handlers have started whose outcomes are not stored. Without prefetch a slot starts nothing before
+//! - At most `max(prefetch, slots)` handlers have started whose outcomes are not stored, apart from those that ran before a resize. Without prefetch a slot starts nothing before
 //!   its last outcome is stored.
 //! - Payloads that are prefetched have at most `bytes` bytes.
-//! - A slot exits only when no claim and no outcome of the pool is unanswered.
+//! - The last slot exits only when no claim and no outcome of the pool is unanswered.
 //! - No slot waits for ever: when every claim and outcome is answered, each slot has ended or sleeps until the file changes.
+//! - After a resize, slots that are too many exit as soon as they run no handler, and start nothing. Without a slot the pool holds no task, and it is
+//!   not over until it is stopped.
 //! - The last slots of a pool claim and wake a bounded number of times each: after a claim that found nothing, other slots do not repeat it.
 //!
 //! `tests/` explores every order of events on small pools and checks these.
@@ -39,6 +42,7 @@ mod idle;
 mod kind_queue;
 mod protocol;
 mod slot;
+mod slots;
 #[cfg(test)]
 mod tests;
 
@@ -76,6 +80,8 @@ pub(crate) struct Dispatcher<T> {
     bounds: Bounds,
     kinds: Vec<KindQueue<T>>,
     slots: Vec<Slot<T>>,
+    /// Slots for which the driver has a thread or a future.
+    open: usize,
     /// Slots that work on a kind.
     assigned: usize,
     /// Slots that wait for a wake-up.
@@ -111,11 +117,11 @@ impl<T: ClaimedTask> Dispatcher<T> {
     /// A pool that serves one kind for each element of `limited`, which says whether the kind has a limit or a rate.
     pub(crate) fn new(bounds: Bounds, limited: impl IntoIterator<Item = bool>) -> Self {
         let kinds: Vec<_> = limited.into_iter().map(KindQueue::new).collect();
-        let slots = (0..bounds.slots).map(|number| Slot::new(number % kinds.len().max(1))).collect();
         Self {
             bounds,
             kinds,
-            slots,
+            slots: Vec::new(),
+            open: 0,
             assigned: 0,
             waiting: 0,
             running: 0,
@@ -201,7 +207,9 @@ impl<T: ClaimedTask> Dispatcher<T> {
                 self.stopping = true;
                 self.wake_all();
                 self.wake.sleeping = true;
+                self.wake.driver = self.is_over();
             }
+            Input::Resize { slots } => self.resize(slots),
             Input::EndWhenEmpty => {
                 self.bounds.keep_running = false;
                 self.wake.sleeping = true;
@@ -222,10 +230,10 @@ impl<T: ClaimedTask> Dispatcher<T> {
         loop {
             let action = if self.slots[slot].assignment.is_some() {
                 self.next_of_assignment(slot, signal, may_wait)
-            } else if self.stopping {
-                Some(self.end_after_stop(slot, may_wait))
-            } else if self.ended {
-                Some(Action::Exit)
+            } else if self.stopping || (self.has_surplus() && self.open == 1) {
+                Some(self.exit_when_stored(slot, may_wait))
+            } else if self.ended || self.has_surplus() {
+                Some(self.exit(slot))
             } else {
                 self.next_kind(slot, signal)
             };
@@ -277,17 +285,9 @@ impl<T: ClaimedTask> Dispatcher<T> {
             }
             self.ended = true;
             self.wake.sleeping = true;
-            return Some(Action::Exit);
+            return Some(self.exit(slot));
         }
         Some(Action::Sleep(SleepCondition { seen: pass.stamp.signal, idle: pass.idle, blocked: pass.blocked }))
-    }
-
-    /// After a stop: releases tasks that have not started, and waits until all outcomes are stored.
-    fn end_after_stop(&mut self, slot: usize, may_wait: bool) -> Action<T> {
-        if let Some(kind) = self.kinds.iter().position(KindQueue::has_ready) {
-            return self.release_ready(kind);
-        }
-        if self.kinds.iter().all(KindQueue::is_quiescent) { Action::Exit } else { self.wait(slot, may_wait) }
     }
 
     fn wait(&mut self, slot: usize, may_wait: bool) -> Action<T> {
@@ -308,25 +308,6 @@ impl<T: ClaimedTask> Dispatcher<T> {
     fn queued(&mut self, kind: usize, outcomes: usize) {
         self.kinds[kind].unstored += outcomes;
         self.unstored += outcomes;
-    }
-
-    /// A slot has ended by an error or a panic.
-    fn abandon(&mut self, slot: usize) {
-        if std::mem::take(&mut self.slots[slot].waits) {
-            self.waiting -= 1;
-        }
-        if let Some(claim) = self.slots[slot].claim.take() {
-            self.end_claim(&claim);
-        }
-        if let Some(kind) = self.slots[slot].running.take() {
-            self.kinds[kind].running -= 1;
-            self.running -= 1;
-        }
-        if self.slots[slot].assignment.is_some() {
-            self.end_assignment(slot);
-        }
-        self.wake_all();
-        self.wake.sleeping = true;
     }
 
     fn stamp(&self, signal: u64) -> Stamp {

@@ -36,7 +36,9 @@ pub(crate) enum Input<T> {
     Stop,
     /// The pool ends when nothing is left, although it was to go on.
     EndWhenEmpty,
-    /// A slot has ended by an error or a panic.
+    /// The pool is to have this many slots. Those that are too many leave when they run no handler.
+    Resize { slots: usize },
+    /// A slot has ended by an error or a panic, or its thread was refused.
     Abandon { slot: usize },
 }
 
@@ -126,6 +128,8 @@ pub(crate) struct Wake {
     pub waiting: Waiting,
     /// Whether all that sleep look again.
     pub sleeping: bool,
+    /// Whether the driver looks for slots to open, or the end of the pool.
+    pub driver: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

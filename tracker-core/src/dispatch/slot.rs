@@ -7,6 +7,8 @@ use super::{
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Slot<T> {
+    /// The driver has a thread or a future for it.
+    pub open: bool,
     /// The kind that the slot works on.
     pub assignment: Option<Assignment<T>>,
     /// The kind whose handler it runs.
@@ -48,6 +50,6 @@ pub(super) enum Mode {
 
 impl<T> Slot<T> {
     pub(super) fn new(first: usize) -> Self {
-        Self { assignment: None, running: None, claim: None, waits: false, pass: Pass::default(), first }
+        Self { open: true, assignment: None, running: None, claim: None, waits: false, pass: Pass::default(), first }
     }
 }

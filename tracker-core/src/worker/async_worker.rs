@@ -67,10 +67,11 @@ impl<T: TrackedTask> AsyncWorker<T> {
         Self { tasks, settings: Settings::default() }
     }
 
-    /// Sets how many handlers run at once, at most. 1 by default; 0 counts as 1.
+    /// Sets how many handlers run at once, at most: 1 to [`PoolSize::MAX`](super::PoolSize::MAX). 1 by default; 0 counts as 1.
+    /// [`pool_size`](Self::pool_size) changes it while the worker runs, also to 0.
     #[must_use]
-    pub fn concurrency(mut self, handlers: usize) -> Self {
-        self.settings.threads = handlers.max(1);
+    pub fn concurrency(self, handlers: usize) -> Self {
+        self.settings.size.set(handlers.max(1));
         self
     }
 
@@ -107,15 +108,30 @@ impl<T: TrackedTask> AsyncWorker<T> {
         self.settings.check()?;
         let pool = PoolState::new(&self.settings, &self.tasks.shared, vec![self.tasks.kind()?.is_limited()]);
         let _closing = Closing(pool.dispatching.clone());
-        let slots = (0..self.settings.threads).map(|slot| {
+        let run_slot = |slot| {
             let tasks = self.tasks.worker_name(&format!("pid {} slot {slot}", std::process::id()));
             let (slot, pool) = (AsyncSlot { slot, tasks, handler: &handler, pool: &pool }.run(), &pool);
             // The last resort, as on a thread: a panic outside an attempt halts the worker with an error.
             async move { attempt::caught(slot).await.unwrap_or_else(|payload| threads::halt(pool, payload)) }
-        });
+        };
+        let (mut slots, dispatching) = (Join::new(), &pool.dispatching);
+        let open_until_over = async {
+            loop {
+                let seen = dispatching.driver.seen();
+                let Some(opened) = dispatching.open_slots() else { break };
+                for slot in opened {
+                    slots.push(run_slot(slot));
+                }
+                tokio::select! {
+                    never = &mut slots => match never {},
+                    () = dispatching.driver.changed(seen, None) => {}
+                }
+            }
+            slots.into_errors()
+        };
         let ended = tokio::select! {
-            ended = Join::new(slots) => ended,
-            never = pool.dispatching.heartbeats.renew() => match never {},
+            ended = open_until_over => ended,
+            never = dispatching.heartbeats.renew() => match never {},
         };
         pool.cause(first_cause(ended))?;
         Ok(pool.into_summary())

@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, fmt, io, thread, time::Duration};
 
-use super::{StopHandle, Summary, Worker, WorkerPool};
+use super::{PoolSize, StopHandle, Summary, Worker, WorkerPool};
 use crate::{
     api::{execution::Execution, handler::IntoOutcome, shutdown::Shutdown},
     model::{
@@ -18,6 +18,7 @@ use crate::{
 #[derive(Debug)]
 pub struct WorkerHandle {
     stop: StopHandle,
+    size: PoolSize,
     thread: thread::JoinHandle<Result<Summary>>,
 }
 
@@ -26,6 +27,20 @@ impl WorkerHandle {
     #[must_use]
     pub fn stop_handle(&self) -> StopHandle {
         self.stop.clone()
+    }
+
+    /// Returns the handle that changes how many handlers run at once.
+    #[must_use]
+    pub fn pool_size(&self) -> PoolSize {
+        self.size.clone()
+    }
+
+    /// Has the worker run this many handlers at once, 0 to [`PoolSize::MAX`]. See [`PoolSize::resize`].
+    ///
+    /// # Errors
+    /// As [`PoolSize::resize`].
+    pub fn resize(&self, handlers: usize) -> Result<()> {
+        self.size.resize(handlers)
     }
 
     /// Stops the worker and waits until it has ended, at most this long. See [`StopHandle::shutdown`].
@@ -80,12 +95,12 @@ impl WorkerPool<'static> {
     /// As [`Worker::spawn`].
     pub fn spawn(self) -> Result<WorkerHandle> {
         self.settings.check()?;
-        let stop = self.settings.stop.clone();
+        let (stop, size) = (self.settings.stop.clone(), self.settings.size.clone());
         let no_thread = |error: io::Error| {
             Error::caused(ErrorKind::Io, format!("cannot start a thread for the worker: {error}"), error)
         };
         let thread =
             thread::Builder::new().name("tracker-worker".to_owned()).spawn(|| self.run()).map_err(no_thread)?;
-        Ok(WorkerHandle { stop, thread })
+        Ok(WorkerHandle { stop, size, thread })
     }
 }

@@ -2,13 +2,13 @@
 
 use std::{io, time::Duration};
 
-use super::StopHandle;
+use super::{PoolSize, StopHandle};
 use crate::model::error::{Error, Result};
 
 /// The options of one worker or pool.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    pub threads: usize,
+    pub size: PoolSize,
     pub prefetch: usize,
     pub keep_running: bool,
     pub stop_after_failures: Option<u64>,
@@ -37,7 +37,7 @@ pub(crate) struct Observed {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            threads: 1,
+            size: PoolSize::new(1),
             prefetch: 0,
             keep_running: false,
             stop_after_failures: None,
@@ -55,6 +55,7 @@ impl Default for Settings {
 impl Settings {
     /// Refuses values that have no meaning.
     pub(super) fn check(&self) -> Result<()> {
+        self.size.check()?;
         if self.stop_after_failures == Some(0) {
             return Err(Error::invalid(
                 "stop_after_failures(0) would halt the worker before it starts a handler: give 1 or more failures",
@@ -109,7 +110,9 @@ mod tests {
         }
         assert!(refused(Settings { stop_after_failures: Some(0), ..Settings::default() }));
         assert!(refused(Settings { timeout: Some(Duration::ZERO), ..Settings::default() }));
+        assert!(refused(Settings { size: PoolSize::new(PoolSize::MAX + 1), ..Settings::default() }));
         let fine = Settings {
+            size: PoolSize::new(PoolSize::MAX),
             failure_rate: Some(1.0),
             stop_after_failures: Some(1),
             timeout: Some(Duration::from_nanos(1)),

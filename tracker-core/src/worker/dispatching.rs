@@ -44,6 +44,8 @@ pub(super) struct Dispatching {
     /// Too many failures, an error, or the shutdown of the tracker.
     halted: AtomicBool,
     ended: Signal,
+    /// Rises when the driver looks for slots to open, or the end of the pool.
+    pub driver: Signal,
 }
 
 struct State {
@@ -66,15 +68,12 @@ impl Dispatching {
     /// For one kind per element of `limited`, which says whether the kind has a limit or a rate.
     pub(super) fn new(
         settings: &Settings,
+        slots: usize,
         file_signal: &Arc<Signal>,
         limited: impl IntoIterator<Item = bool>,
     ) -> Arc<Self> {
-        let bounds = Bounds {
-            slots: settings.threads,
-            prefetch: settings.prefetch,
-            bytes: PREFETCHED_BYTES,
-            keep_running: settings.keep_running,
-        };
+        let bounds =
+            Bounds { slots, prefetch: settings.prefetch, bytes: PREFETCHED_BYTES, keep_running: settings.keep_running };
         let dispatcher = Dispatcher::new(bounds, limited);
         Arc::new(Self {
             state: Mutex::new(State { dispatcher, answers: Vec::new(), closed: false }),
@@ -84,6 +83,7 @@ impl Dispatching {
             stop: settings.stop.clone(),
             halted: AtomicBool::new(false),
             ended: Signal::default(),
+            driver: Signal::default(),
         })
     }
 
@@ -127,11 +127,36 @@ impl Dispatching {
         if wake.sleeping {
             self.file_signal.raise();
         }
+        if wake.driver {
+            self.driver.raise();
+        }
         action
     }
 
     fn note(&self, input: Input<Claimed>) {
         self.step(&mut self.lock(), input);
+    }
+
+    /// The slots for which the driver starts threads or futures now. `None` once the pool is over.
+    pub(super) fn open_slots(&self) -> Option<Vec<usize>> {
+        let mut state = self.lock();
+        (!state.dispatcher.is_over()).then(|| state.dispatcher.open_slots())
+    }
+
+    /// Changes the number of slots. False if the pool is stopped or ends.
+    pub(super) fn resize(&self, slots: usize) -> bool {
+        let mut state = self.lock();
+        let runs = !state.closed && !state.dispatcher.is_ending();
+        if runs {
+            self.step(&mut state, Input::Resize { slots });
+        }
+        runs
+    }
+
+    /// Notices a stop or a finish without a lock, so that user code may call it anywhere.
+    pub(super) fn look_at_stop(&self) {
+        self.file_signal.raise();
+        self.driver.raise();
     }
 
     /// The next action of a slot, and the number of the wake-up signal now.
@@ -160,7 +185,7 @@ impl Dispatching {
         self.note(Input::StoredSynchronously { slot });
     }
 
-    /// A slot has ended by an error or a panic.
+    /// A slot has ended by an error or a panic, or its thread was refused.
     pub(super) fn abandon(&self, slot: usize) {
         self.note(Input::Abandon { slot });
     }

@@ -1,21 +1,29 @@
 //! Polls the slots of an async worker in one task. Only `async_worker.rs` uses it.
 
 use std::{
+    convert::Infallible,
     mem,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Wake, Waker},
 };
 
-/// Runs futures beside each other in one task, and polls only those that were woken. Ends when all have ended.
-pub(super) struct Join<F: Future> {
+use crate::model::error::Result;
+
+/// Runs futures beside each other in one task, and polls only those that were woken. As a future it never ends: futures are added while it
+/// runs.
+pub(super) struct Join<F> {
     futures: Vec<JoinState<F>>,
+    /// The places of futures that have ended.
+    free: Vec<usize>,
     woken: Arc<Woken>,
+    /// The errors of the futures that have ended, in their order.
+    errors: Vec<Result<()>>,
 }
 
-enum JoinState<F: Future> {
+enum JoinState<F> {
     Running(Pin<Box<F>>, Waker),
-    Ended(Option<F::Output>),
+    Ended,
 }
 
 /// The futures that were woken, and the waker of the task that polls them all.
@@ -41,27 +49,36 @@ impl Wake for FutureWaker {
     }
 }
 
-impl<F: Future> Join<F> {
-    pub(super) fn new(futures: impl Iterator<Item = F>) -> Self {
-        let woken = Arc::new(Woken::default());
-        let futures: Vec<_> = (0..)
-            .zip(futures)
-            .map(|(at, future)| {
-                JoinState::Running(Box::pin(future), Arc::new(FutureWaker { at, woken: woken.clone() }).into())
-            })
-            .collect();
-        woken.0.lock().unwrap_or_else(PoisonError::into_inner).0.extend(0..futures.len());
-        Self { futures, woken }
+impl<F: Future<Output = Result<()>>> Join<F> {
+    pub(super) fn new() -> Self {
+        Self { futures: Vec::new(), free: Vec::new(), woken: Arc::default(), errors: Vec::new() }
+    }
+
+    /// Adds a future. The next poll polls it.
+    pub(super) fn push(&mut self, future: F) {
+        let at = self.free.pop().unwrap_or(self.futures.len());
+        let waker: Waker = Arc::new(FutureWaker { at, woken: self.woken.clone() }).into();
+        waker.wake_by_ref();
+        let state = JoinState::Running(Box::pin(future), waker);
+        if at < self.futures.len() {
+            self.futures[at] = state;
+        } else {
+            self.futures.push(state);
+        }
+    }
+
+    pub(super) fn into_errors(self) -> Vec<Result<()>> {
+        self.errors
     }
 }
 
 // The futures are boxed, their results are never pinned.
-impl<F: Future> Unpin for Join<F> {}
+impl<F> Unpin for Join<F> {}
 
-impl<F: Future> Future for Join<F> {
-    type Output = Vec<F::Output>;
+impl<F: Future<Output = Result<()>>> Future for Join<F> {
+    type Output = Infallible;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Infallible> {
         let woken = {
             let mut woken = self.woken.0.lock().unwrap_or_else(PoisonError::into_inner);
             woken.1 = Some(context.waker().clone());
@@ -71,16 +88,11 @@ impl<F: Future> Future for Join<F> {
             if let JoinState::Running(future, waker) = &mut self.futures[at]
                 && let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(waker))
             {
-                self.futures[at] = JoinState::Ended(Some(output));
+                self.futures[at] = JoinState::Ended;
+                self.free.push(at);
+                self.errors.extend(output.is_err().then_some(output));
             }
         }
-        if self.futures.iter().any(|state| matches!(state, JoinState::Running(..))) {
-            return Poll::Pending;
-        }
-        let outputs = self.futures.iter_mut().filter_map(|state| match state {
-            JoinState::Ended(output) => output.take(),
-            JoinState::Running(..) => None,
-        });
-        Poll::Ready(outputs.collect())
+        Poll::Pending
     }
 }

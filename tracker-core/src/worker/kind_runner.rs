@@ -27,30 +27,39 @@ use crate::{
     },
 };
 
+/// One kind of a pool.
 pub(super) trait KindRunner: Sync {
-    /// Names the slots, whose names go into the leases of what they claim.
-    fn open(&mut self, slots: usize);
-
     /// Whether the kind has a limit or a rate.
     fn is_limited(&self) -> Result<bool>;
 
+    /// The kind as one slot works on it. The name of the slot goes into the leases of what it claims.
+    fn for_slot(&self, slot: usize) -> Box<dyn SlotRunner + '_>;
+}
+
+/// One kind in one slot.
+pub(super) trait SlotRunner {
     /// Claims, and waits for the answer.
-    fn claim(&self, pool: &PoolState<'_>, slot: usize, request: ClaimRequest) -> Result<()>;
+    fn claim(&self, pool: &PoolState<'_>, request: ClaimRequest) -> Result<()>;
 
     /// Sends a claim without waiting, runs the handler, and stores its outcome.
-    fn run(&self, pool: &PoolState<'_>, slot: usize, task: Claimed, claim: Option<ClaimRequest>) -> Result<()>;
+    fn run(&self, pool: &PoolState<'_>, task: Claimed, claim: Option<ClaimRequest>) -> Result<()>;
 }
 
 pub(super) struct ThreadKindRunner<T: TrackedTask, F> {
     tasks: Tasks<T>,
     handler: F,
-    /// The tasks under the name of each slot.
-    of_slots: Vec<Tasks<T>>,
+}
+
+struct ThreadSlotRunner<'k, T: TrackedTask, F> {
+    slot: usize,
+    /// Under the name of the slot.
+    tasks: Tasks<T>,
+    handler: &'k F,
 }
 
 impl<T: TrackedTask, F> ThreadKindRunner<T, F> {
     pub(super) fn new(tasks: Tasks<T>, handler: F) -> Self {
-        Self { tasks, handler, of_slots: Vec::new() }
+        Self { tasks, handler }
     }
 }
 
@@ -61,24 +70,31 @@ where
     R: IntoOutcome,
     E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
 {
-    fn open(&mut self, slots: usize) {
-        let process = std::process::id();
-        self.of_slots =
-            (0..slots).map(|slot| self.tasks.worker_name(&format!("pid {process} thread {slot}"))).collect();
-    }
-
     fn is_limited(&self) -> Result<bool> {
         Ok(self.tasks.kind()?.is_limited())
     }
 
-    fn claim(&self, pool: &PoolState<'_>, slot: usize, request: ClaimRequest) -> Result<()> {
-        let tasks = &self.of_slots[slot];
+    fn for_slot(&self, slot: usize) -> Box<dyn SlotRunner + '_> {
+        let tasks = self.tasks.worker_name(&format!("pid {} thread {slot}", std::process::id()));
+        Box::new(ThreadSlotRunner { slot, tasks, handler: &self.handler })
+    }
+}
+
+impl<T, F, R, E> SlotRunner for ThreadSlotRunner<'_, T, F>
+where
+    T: TrackedTask,
+    F: Fn(&mut Execution<T>) -> Result<R, E> + Sync,
+    R: IntoOutcome,
+    E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
+{
+    fn claim(&self, pool: &PoolState<'_>, request: ClaimRequest) -> Result<()> {
+        let tasks = &self.tasks;
         let claims = tasks.shared.engine.call(claim_of(tasks, &request)?)?;
         pool.claimed(tasks, request, claims)
     }
 
-    fn run(&self, pool: &PoolState<'_>, slot: usize, task: Claimed, claim: Option<ClaimRequest>) -> Result<()> {
-        let tasks = &self.of_slots[slot];
+    fn run(&self, pool: &PoolState<'_>, task: Claimed, claim: Option<ClaimRequest>) -> Result<()> {
+        let (slot, tasks) = (self.slot, &self.tasks);
         let kind = tasks.kind()?;
         if let Some(request) = claim {
             let claim = claim_of(tasks, &request)?;
@@ -100,7 +116,7 @@ where
         pool.dispatching.heartbeats.begin(slot, &execution, begun, timeout);
         // By the machine's clock, independent of the tracker's.
         let start = Instant::now();
-        let result = shutdown::inside(&pool.dispatching, || run_handler(&mut execution, &self.handler));
+        let result = shutdown::inside(&pool.dispatching, || run_handler(&mut execution, self.handler));
         let (took, run) = (start.elapsed(), execution.run_time());
         let EndedAttempt { action, failure, panicked } = end_attempt(&mut execution, result);
         let action = action.transpose()?;
@@ -119,7 +135,7 @@ where
                 pool.dispatching.heartbeats.remove(&tasks.shared, fence);
                 pool.count(&outcome, failure.as_ref(), panicked, run);
                 match storing {
-                    Storing::Synchronous { claim: Some(request) } => self.claim(pool, slot, request),
+                    Storing::Synchronous { claim: Some(request) } => self.claim(pool, request),
                     Storing::Synchronous { claim: None } => {
                         pool.dispatching.stored_synchronously(slot);
                         Ok(())

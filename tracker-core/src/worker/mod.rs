@@ -18,6 +18,7 @@ mod kind_runner;
 #[cfg(not(feature = "tokio"))]
 mod missing_tokio;
 mod pool;
+mod pool_size;
 mod pool_state;
 mod stop_handle;
 mod summary;
@@ -32,6 +33,7 @@ pub use async_worker::AsyncWorker;
 pub use background::WorkerHandle;
 pub(crate) use config::Settings;
 pub use pool::WorkerPool;
+pub use pool_size::PoolSize;
 pub use stop_handle::StopHandle;
 pub use summary::Summary;
 
@@ -52,10 +54,11 @@ macro_rules! settings {
     () => {
         $crate::worker::settings!(common);
 
-        /// Sets the number of threads, and so how many tasks run at once. 1 by default; 0 counts as 1.
+        /// Sets the number of threads, and so how many tasks run at once: 1 to [`PoolSize::MAX`](super::PoolSize::MAX). 1 by default; 0
+        /// counts as 1. [`pool_size`](Self::pool_size) changes it while the worker runs, also to 0.
         #[must_use]
-        pub fn threads(mut self, threads: usize) -> Self {
-            self.settings.threads = threads.max(1);
+        pub fn threads(self, threads: usize) -> Self {
+            self.settings.size.set(threads.max(1));
             self
         }
     };
@@ -118,6 +121,12 @@ macro_rules! settings {
             self.settings.stop.clone()
         }
 
+        /// Returns a handle that changes, also while the worker runs, how many handlers run at once.
+        #[must_use]
+        pub fn pool_size(&self) -> $crate::worker::PoolSize {
+            self.settings.size.clone()
+        }
+
         /// Uses `handle`, so that one handle stops several workers.
         #[must_use]
         pub fn stopped_by(mut self, handle: &$crate::worker::StopHandle) -> Self {
@@ -174,9 +183,10 @@ impl<T: TrackedTask> Worker<T> {
     /// When an error is returned, all threads have ended:
     /// - a failure of the storage;
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if [`stop_after_failures`](Self::stop_after_failures) or
-    ///   [`timeout`](Self::timeout) is zero, or [`stop_at_failure_rate`](Self::stop_at_failure_rate) is not above 0 and at most 1;
-    /// - [`ErrorKind::Io`](crate::ErrorKind::Io) if the system refuses every thread. Where it refuses some of them, the worker logs
-    ///   a warning and runs on the others;
+    ///   [`timeout`](Self::timeout) is zero, [`stop_at_failure_rate`](Self::stop_at_failure_rate) is not above 0 and at most 1, or
+    ///   [`threads`](Self::threads) is higher than [`PoolSize::MAX`];
+    /// - [`ErrorKind::Io`](crate::ErrorKind::Io) if the system refuses every thread at the start. Where it refuses some of them, the
+    ///   worker logs a warning and runs on the others;
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if user code panicked outside an attempt, such as a clock.
     pub fn run<F, R, E>(self, handler: F) -> Result<Summary>
     where

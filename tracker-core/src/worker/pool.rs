@@ -71,12 +71,11 @@ impl<'a> WorkerPool<'a> {
     ///
     /// # Errors
     /// As [`Worker::run`](super::Worker::run).
-    pub fn run(mut self) -> Result<Summary> {
+    pub fn run(self) -> Result<Summary> {
         self.settings.check()?;
         let Some(shared) = self.shared else { return Ok(Summary::default()) };
         // The threads would wait for the transaction, which waits for them.
         shared.engine.refuse_inside_transaction()?;
-        self.kinds.iter_mut().for_each(|kind| kind.open(self.settings.threads));
         let limited = self.kinds.iter().map(|kind| kind.is_limited()).collect::<Result<_>>()?;
         let pool = PoolState::new(&self.settings, &shared, limited);
         let closing = Closing(pool.dispatching.clone());
@@ -97,6 +96,7 @@ fn run_slot(
 ) -> Result<()> {
     let engine = &shared.engine;
     let mut guard = SlotGuard { dispatching: &pool.dispatching, slot, exited: false };
+    let kinds: Vec<_> = kinds.iter().map(|kind| kind.for_slot(slot)).collect();
     let mut may_wait = false;
     loop {
         pool.settings.count_step();
@@ -108,8 +108,8 @@ fn run_slot(
             Action::Lead => may_wait = !engine.lead_if_free(),
             Action::Wait => pool.dispatching.wake_up.wait(wake_ups, None),
             Action::Sleep(rest) => engine.wait(rest.seen, rest.duration(engine.now())),
-            Action::Claim(request) => kinds[request.kind].claim(pool, slot, request)?,
-            Action::Start { kind, task, claim } => kinds[kind].run(pool, slot, task, claim)?,
+            Action::Claim(request) => kinds[request.kind].claim(pool, request)?,
+            Action::Start { kind, task, claim } => kinds[kind].run(pool, task, claim)?,
             Action::Release { kind, tasks } => pool.release(shared, kind, tasks)?,
             Action::Exit => break,
         }

@@ -44,7 +44,8 @@ impl<'s> PoolState<'s> {
     /// For one kind per element of `limited`.
     pub(super) fn new(settings: &'s Settings, shared: &Shared, limited: Vec<bool>) -> Self {
         let paused = limited.iter().map(|_| AtomicBool::new(false)).collect();
-        let dispatching = Dispatching::new(settings, &shared.engine.signal, limited);
+        let create = |slots| Dispatching::new(settings, slots, &shared.engine.signal, limited);
+        let dispatching = settings.size.start(create);
         // A stop that comes from here on is seen by the first step of each slot.
         settings.stop.add(&dispatching);
         let pool: Arc<dyn RunningPool> = dispatching.clone();

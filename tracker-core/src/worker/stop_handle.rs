@@ -101,7 +101,7 @@ impl StopHandle {
 
     fn wake(&self) {
         for pool in self.pools() {
-            pool.file_signal.raise();
+            pool.look_at_stop();
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     any::Any,
-    io,
+    io, mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Condvar, Mutex, PoisonError},
     thread::{self, Scope, ScopedJoinHandle},
@@ -15,10 +15,9 @@ use crate::model::{
     failure::failure_of_panic,
 };
 
-/// Runs `work` with the slot of each thread, on as many threads as the settings ask for, and renews leases on one more. Returns when
-/// all threads have ended. If the system refuses a thread, the pool works with the threads that exist.
+/// Runs `work` on a thread for each slot that the pool opens, at the start and after each resize, and renews leases on one more. Returns
+/// when the pool is over and all threads have ended. If the system refuses a thread, the pool works with the threads that exist.
 pub(super) fn run(pool: &PoolState<'_>, work: &(impl Fn(usize) -> Result<()> + Sync)) -> Result<()> {
-    let settings = pool.settings;
     let done = Done::default();
     thread::scope(|scope| {
         let heartbeat = || {
@@ -27,34 +26,83 @@ pub(super) fn run(pool: &PoolState<'_>, work: &(impl Fn(usize) -> Result<()> + S
                 Ok(())
             })
         };
-        let heartbeat = spawn(scope, settings, 0, heartbeat).map_err(no_thread)?;
-        let mut threads = Vec::with_capacity(settings.threads);
-        let mut refused = None;
-        for number in 0..settings.threads {
-            match spawn(scope, settings, number + 1, move || contained(pool, || work(number))) {
-                Ok(thread) => threads.push(thread),
-                Err(error) => {
-                    refused = Some(error);
-                    break;
-                }
-            }
-        }
-        let mut ended = Vec::with_capacity(threads.len() + 2);
-        if let Some(error) = refused {
-            let (started, wanted) = (threads.len(), settings.threads);
-            if started == 0 {
-                ended.push(Err(no_thread(error)));
-            } else {
-                contain::log(
-                    || tracing::warn!(%error, started, wanted, "the system refuses further threads: the worker runs on those that it has"),
-                );
-            }
-        }
-        ended.extend(threads.into_iter().map(join));
+        let heartbeat = spawn(scope, pool.settings, 0, heartbeat).map_err(no_thread)?;
+        let mut threads = Threads::default();
+        let mut ended = vec![threads.start_and_wait(scope, pool, work)];
+        ended.extend(threads.join());
         done.set();
         ended.push(join(heartbeat));
         first_cause(ended)
     })
+}
+
+/// The threads that run handlers.
+#[derive(Default)]
+struct Threads<'scope> {
+    running: Vec<ScopedJoinHandle<'scope, Result<()>>>,
+    ended: Vec<Result<()>>,
+}
+
+impl<'scope> Threads<'scope> {
+    /// Starts threads for the slots that the pool opens, until it is over. An error if the system refuses every thread at the start.
+    fn start_and_wait<'env>(
+        &mut self,
+        scope: &'scope Scope<'scope, 'env>,
+        pool: &'scope PoolState<'_>,
+        work: &'scope (impl Fn(usize) -> Result<()> + Sync),
+    ) -> Result<()> {
+        let dispatching = &pool.dispatching;
+        let mut is_start = true;
+        loop {
+            let seen = dispatching.driver.seen();
+            let Some(slots) = dispatching.open_slots() else { return Ok(()) };
+            self.join_ended();
+            if let Err(error) = self.start(scope, pool, work, &slots) {
+                if is_start && self.running.is_empty() {
+                    return Err(no_thread(error));
+                }
+                let (threads, wanted) = (self.running.len(), pool.settings.size.get());
+                contain::log(
+                    || tracing::warn!(%error, threads, wanted, "the system refuses further threads: the worker runs on those that it has"),
+                );
+            }
+            is_start = false;
+            dispatching.driver.wait(seen, None);
+        }
+    }
+
+    /// Starts a thread for each slot. Closes the slots whose threads are refused.
+    fn start<'env>(
+        &mut self,
+        scope: &'scope Scope<'scope, 'env>,
+        pool: &'scope PoolState<'_>,
+        work: &'scope (impl Fn(usize) -> Result<()> + Sync),
+        slots: &[usize],
+    ) -> io::Result<()> {
+        for (started, slot) in slots.iter().enumerate() {
+            let slot = *slot;
+            match spawn(scope, pool.settings, self.running.len() + 1, move || contained(pool, || work(slot))) {
+                Ok(thread) => self.running.push(thread),
+                Err(error) => {
+                    slots[started..].iter().for_each(|slot| pool.dispatching.abandon(*slot));
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Joins the threads of slots that have left. Keeps only errors: a pool may be resized any number of times.
+    fn join_ended(&mut self) {
+        let (ended, running) = mem::take(&mut self.running).into_iter().partition(ScopedJoinHandle::is_finished);
+        self.running = running;
+        let ended: Vec<ScopedJoinHandle<'_, _>> = ended;
+        self.ended.extend(ended.into_iter().map(join).filter(Result::is_err));
+    }
+
+    fn join(self) -> impl Iterator<Item = Result<()>> {
+        self.ended.into_iter().chain(self.running.into_iter().map(join))
+    }
 }
 
 /// Starts a thread, before which `number` threads were started.

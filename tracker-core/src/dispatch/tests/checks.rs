@@ -6,10 +6,14 @@ use super::{
 };
 
 impl Simulation {
-    pub(super) fn check_exit(&self, plan: &Plan) {
+    pub(super) fn check_exit(&mut self, plan: &Plan) {
         let claimed = |task: &State| matches!(task, State::Claimed { .. });
-        // The first slot that exits decides for all.
-        if !self.stopped && !self.slots.contains(&Slot::Ended) {
+        let is_surplus = !self.stopped && !self.ended && self.open_slots() > self.size;
+        if is_surplus && self.open_slots() > 1 {
+            return;
+        }
+        // The first slot that finds the pool empty decides for all.
+        if !self.stopped && !is_surplus && !std::mem::replace(&mut self.ended, true) {
             assert!(!plan.bounds.keep_running || !self.dispatcher.keeps_running(), "the pool was to go on");
             let left = self.tasks.iter().filter(|task| !matches!(task, State::Done | State::Unsubmitted)).count();
             assert_eq!(left, 0, "a slot exits with tasks left: {:?}", self.tasks);
@@ -23,8 +27,7 @@ impl Simulation {
         let open =
             self.queued.iter().chain(self.committed.iter().map(|(call, _)| call)).filter(|call| is_pool_call(call));
         assert_eq!(open.count(), 0, "a slot exits while calls of the pool are open");
-        let others = self.slots.iter().filter(|slot| !matches!(slot, Slot::Ended)).count();
-        assert!(others > 1 || !self.tasks.iter().any(claimed), "claimed tasks are left: {:?}", self.tasks);
+        assert!(self.open_slots() > 1 || !self.tasks.iter().any(claimed), "claimed tasks are left: {:?}", self.tasks);
     }
 
     /// Checks that a shutdown names the handlers that run, and none that has returned.
@@ -47,7 +50,14 @@ impl Simulation {
     pub(super) fn check_quiescent(&self) {
         assert!(!self.waits(), "a slot waits for ever: {:?}", self.slots);
         assert!(!self.slots.contains(&Slot::Calls), "a call is lost: {:?}", self.slots);
-        if self.has_ended() {
+        assert_eq!(self.dispatcher.is_over(), self.open_slots() == 0 && (self.stopped || self.ended));
+        if self.dispatcher.is_over() {
+            return;
+        }
+        assert_eq!(self.open_slots(), self.size, "slots are missing, or too many: {:?}", self.slots);
+        if self.size == 0 {
+            let held = |task: &State| matches!(task, State::Claimed { .. } | State::Running | State::Ended);
+            assert!(!self.tasks.iter().any(held), "a pool without slots holds tasks: {:?}", self.tasks);
             return;
         }
         assert!(!self.stopped && self.dispatcher.keeps_running(), "a slot sleeps for ever: {:?}", self.slots);

@@ -10,12 +10,15 @@ impl Simulation {
     /// Commits the oldest call.
     pub(super) fn commit(&mut self, plan: &Plan) {
         let Some(call) = self.queued.pop_front() else { return };
+        // The file tells slots that sleep of a task that has become free.
+        let mut freed = false;
         let result = match &call {
             Call::Claim(claim) => Some(self.claim(plan, claim)),
             Call::Store { task, claim, .. } => {
                 if self.fails[*task] > 0 {
                     self.fails[*task] -= 1;
                     self.tasks[*task] = State::Delayed(self.now + 1);
+                    freed = plan.resizes > 0;
                 } else {
                     self.tasks[*task] = State::Done;
                 }
@@ -23,16 +26,20 @@ impl Simulation {
             }
             Call::Release { task } => {
                 self.tasks[*task] = State::Ready;
+                freed = true;
                 None
             }
         };
+        if freed {
+            self.raise_signal();
+        }
         self.committed.push((call, result));
         let leased = self
             .tasks
             .iter()
             .filter(|task| matches!(task, State::Claimed { .. } | State::Running | State::Ended))
             .count();
-        assert!(leased <= plan.bounds.slots + plan.bounds.prefetch, "{leased} tasks are leased");
+        assert!(leased <= plan.most_slots() + plan.bounds.prefetch, "{leased} tasks are leased");
         let prefetched = |number: &usize| self.tasks[*number] == State::Claimed { prefetched: true };
         let bytes: usize = (0..self.tasks.len()).filter(prefetched).map(|number| plan.tasks[number].bytes).sum();
         assert!(bytes <= plan.bounds.bytes, "{bytes} bytes are prefetched");

@@ -30,6 +30,7 @@ fn plan(name: &'static str, slots: usize, prefetch: usize, tasks: Vec<TaskPlan>)
         wakes_last: false,
         abandons: false,
         limit_changes: false,
+        resizes: 0,
         in_order: false,
     }
 }
@@ -53,7 +54,7 @@ fn explore(plan: &Plan) -> usize {
         let external_events = simulation.external_events(plan);
         if own.is_empty() {
             run(plan, &cause, number, None, || simulation.check_quiescent());
-            if external_events.is_empty() || simulation.has_ended() {
+            if external_events.is_empty() || simulation.dispatcher.is_over() {
                 ends.push(number);
             }
         }
@@ -224,12 +225,38 @@ fn changed_limit_does_not_end_the_pool() {
     }
 }
 
+#[test]
+fn resized_pools_keep_the_invariants_in_every_order_of_events() {
+    let once = |plan: Plan| Plan { resizes: 1, in_order: true, ..plan };
+    let twice = |plan: Plan| Plan { resizes: 2, in_order: true, ..plan };
+    let mut two_kinds = tasks(2);
+    two_kinds[1].kind = 1;
+    for plan in [
+        twice(plan("one slot", 1, 0, tasks(2))),
+        twice(plan("no prefetching slot", 0, 1, tasks(2))),
+        once(plan("two prefetching slots", 2, 2, tasks(2))),
+        once(plan("failing task", 2, 0, tasks_with(2, |task| task.fails = 1))),
+        once(plan("late task", 1, 1, tasks_with(2, |task| task.submitted_later = true))),
+        once(plan("isolated task", 2, 0, tasks_with(2, |task| task.isolated = true))),
+        once(plan("isolated task, prefetch", 2, 1, tasks_with(2, |task| task.isolated = true))),
+        once(plan("two kinds", 2, 1, two_kinds)),
+    ] {
+        eprintln!("{}, resized: {} states", plan.name, explore(&plan));
+    }
+    for (slots, prefetch) in [(2, 0), (1, 1)] {
+        let plan = Plan { stops: true, ..once(plan("stop", slots, prefetch, tasks(2))) };
+        eprintln!("{}, resized: {} states", plan.name, explore(&plan));
+        let bounds = Bounds { keep_running: true, ..plan.bounds.clone() };
+        eprintln!("keeps running, resized: {} states", explore(&Plan { ends: true, bounds, ..plan }));
+    }
+}
+
 /// Runs a pool of many slots, each in turn, until all have ended. Returns how many steps and claims it has made.
 fn cost_of(slots: usize, prefetch: usize) -> (usize, usize) {
     let plan = plan("many slots", slots, prefetch, tasks(6));
     let mut simulation = Simulation::new(&plan);
     let mut steps = 0;
-    while !simulation.has_ended() {
+    while !simulation.dispatcher.is_over() {
         let events = simulation.events(&plan);
         simulation.apply(&plan, events[steps % events.len()]);
         steps += 1;

@@ -37,8 +37,17 @@ pub(super) struct Plan {
     pub abandons: bool,
     /// Whether each kind may get a limit, or lose it, once.
     pub limit_changes: bool,
+    /// How often the pool may get another number of slots, 0 to 2.
+    pub resizes: usize,
     /// Answers come in the order of the commits.
     pub in_order: bool,
+}
+
+impl Plan {
+    /// The highest number of slots that the pool may have.
+    pub(super) fn most_slots(&self) -> usize {
+        if self.resizes > 0 { self.bounds.slots.max(2) } else { self.bounds.slots }
+    }
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "independent properties of a test's task")]
@@ -88,6 +97,8 @@ pub(super) enum Event {
     EndWhenEmpty,
     Abandon(usize),
     ChangeLimit(usize),
+    /// The pool gets this number of slots.
+    Resize(usize),
     /// The sleep of a slot ends by time.
     Timeout(usize),
 }

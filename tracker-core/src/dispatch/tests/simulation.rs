@@ -65,6 +65,11 @@ pub(super) struct Simulation {
     pub(super) signal: u64,
     pub(super) now: i64,
     pub(super) stopped: bool,
+    /// A slot has found that no task is left.
+    pub(super) ended: bool,
+    /// The number of slots that the pool is to have, and how often it has changed.
+    pub(super) size: usize,
+    pub(super) resized: usize,
     pub(super) abandoned: bool,
     /// Claims that were committed. Not part of what decides: it is removed from canonical states.
     pub claims: usize,
@@ -78,6 +83,7 @@ impl Simulation {
         if plan.short_handlers {
             dispatcher.handler_time = took(plan);
         }
+        dispatcher.open_slots();
         let state = |task: &TaskPlan| if task.submitted_later { State::Unsubmitted } else { State::Ready };
         Self {
             dispatcher,
@@ -91,6 +97,9 @@ impl Simulation {
             signal: 0,
             now: 0,
             stopped: false,
+            ended: false,
+            size: plan.bounds.slots,
+            resized: 0,
             abandoned: false,
             claims: 0,
             unstored: 0,
@@ -162,6 +171,9 @@ impl Simulation {
             let running = |(_, slot): &(usize, &Slot)| matches!(slot, Slot::Runs { .. });
             events.extend(self.slots.iter().enumerate().filter(running).map(|(number, _)| Event::Abandon(number)));
         }
+        if self.resized < plan.resizes && !self.dispatcher.is_ending() {
+            events.extend((0..=2).filter(|size| *size != self.size).map(Event::Resize));
+        }
         if plan.limit_changes {
             let limit_changed = |(_, limit_changed): &(usize, &bool)| !**limit_changed;
             events.extend(
@@ -171,9 +183,9 @@ impl Simulation {
         events
     }
 
-    /// Whether every slot has ended.
-    pub(super) fn has_ended(&self) -> bool {
-        self.slots.iter().all(|slot| *slot == Slot::Ended)
+    /// How many slots have not ended.
+    pub(super) fn open_slots(&self) -> usize {
+        self.slots.iter().filter(|slot| **slot != Slot::Ended).count()
     }
 
     /// Whether a slot waits for a wake-up of the pool.
@@ -217,6 +229,11 @@ impl Simulation {
                 self.limit_changed[kind] = true;
                 self.limited[kind] = !self.limited[kind];
                 self.raise_signal();
+            }
+            Event::Resize(slots) => {
+                self.resized += 1;
+                self.size = slots;
+                self.step(plan, None, Input::Resize { slots });
             }
             Event::Abandon(slot) => {
                 // As a pool that halts: the task is rescued later, and every slot ends.
@@ -270,6 +287,13 @@ impl Simulation {
         if wake.sleeping {
             self.raise_signal();
         }
+        if wake.driver {
+            for slot in self.dispatcher.open_slots() {
+                self.slots.resize(self.slots.len().max(slot + 1), Slot::Ended);
+                assert_eq!(self.slots[slot], Slot::Ended, "slot {slot} is open twice");
+                self.slots[slot] = Slot::Free { may_wait: false };
+            }
+        }
     }
 
     pub(super) fn perform(&mut self, plan: &Plan, slot: usize, action: Action<Task>) {
@@ -319,6 +343,7 @@ impl Simulation {
         assert!(matches!(self.tasks[task], State::Claimed { .. }), "task {task} starts without a claim");
         assert_eq!(plan.tasks[task].kind, kind);
         assert!(!self.stopped, "task {task} starts after the stop");
+        assert!(self.open_slots() <= self.size, "task {task} starts before the slots that are too many have left");
         let running: Vec<_> = (0..self.tasks.len()).filter(|other| self.tasks[*other] == State::Running).collect();
         if !running.is_empty() {
             assert!(!plan.tasks[task].isolated, "isolated task {task} starts beside {running:?}");
@@ -328,7 +353,7 @@ impl Simulation {
             );
         }
         self.tasks[task] = State::Running;
-        let most = plan.bounds.prefetch.max(plan.bounds.slots);
+        let most = plan.bounds.prefetch.max(plan.most_slots());
         assert!(running.len() + 1 + self.unstored <= most, "a crash would repeat more than {most} handlers");
     }
 

@@ -9,7 +9,8 @@ use crate::{
 /// A pool of one slot that prefetches four tasks, and has claimed the first two.
 fn pool(fixture: &Fixture) -> (Arc<Dispatching>, Vec<Claimed>) {
     let settings = Settings { prefetch: 4, ..Settings::default() };
-    let pool = Dispatching::new(&settings, &fixture.tracker.shared.engine.signal, [false]);
+    let pool = Dispatching::new(&settings, 1, &fixture.tracker.shared.engine.signal, [false]);
+    assert_eq!(pool.open_slots(), Some(vec![0]));
     let (Action::Claim(request), _) = pool.free(0, true) else { panic!("nothing is claimed") };
     let claims = fixture.claimed(2);
     let claimed = claims.tasks.clone();
@@ -70,12 +71,14 @@ fn closed_file_fails_a_queued_claim_and_a_slot_reports_it() {
 #[test]
 fn halt_ends_every_slot() {
     let fixture = Fixture::new();
-    let settings = Settings { threads: 2, keep_running: true, ..Settings::default() };
-    let pool = Dispatching::new(&settings, &fixture.tracker.shared.engine.signal, [false]);
+    let settings = Settings { keep_running: true, ..Settings::default() };
+    let pool = Dispatching::new(&settings, 2, &fixture.tracker.shared.engine.signal, [false]);
+    assert_eq!(pool.open_slots(), Some(vec![0, 1]));
     let seen = pool.file_signal.seen();
     pool.halt();
     assert!(pool.file_signal.seen() > seen, "slots that sleep wake up");
     assert!((0..2).all(|slot| matches!(pool.free(slot, true).0, Action::Exit)));
+    assert_eq!(pool.open_slots(), None);
 }
 
 #[test]

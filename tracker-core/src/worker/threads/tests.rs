@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ErrorKind, TaskStatus, TrackedTask, Tracker,
     model::error::Result,
-    worker::{Settings, Summary, WorkerPool, config::Observed},
+    worker::{PoolSize, Settings, Summary, WorkerPool, config::Observed},
 };
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,8 @@ fn run(tasks: u32, threads: usize, prefetch: usize, observed: Observed) -> (Resu
     let jobs = tracker.tasks::<Job>().unwrap();
     jobs.submit_all((0..tasks).map(|number| Job { number })).unwrap();
     let observed = Arc::new(observed);
-    let settings = Settings { threads, prefetch, observed: observed.clone(), ..Settings::default() };
+    let settings =
+        Settings { size: PoolSize::new(threads), prefetch, observed: observed.clone(), ..Settings::default() };
     let summary = WorkerPool::with(settings).serve(&jobs, |_| {
         // The other threads have looked, and sleep.
         (0..10_000).for_each(|_| std::thread::yield_now());
@@ -61,6 +62,19 @@ fn refusal_of_every_thread_is_an_error() {
         assert_eq!(error.kind(), ErrorKind::Io);
         assert!(error.to_string().starts_with("cannot start a thread for the worker: "), "{error}");
     }
+}
+
+#[test]
+fn resize_with_refused_threads_works_on_those_that_exist() {
+    let tracker = Tracker::in_memory().unwrap();
+    let jobs = tracker.tasks::<Job>().unwrap();
+    jobs.submit_all((0..20).map(|number| Job { number })).unwrap();
+    let observed = Arc::new(Observed { most_threads: Some(3), ..Observed::default() });
+    let size = PoolSize::new(0);
+    let settings = Settings { size: size.clone(), observed, ..Settings::default() };
+    let worker = WorkerPool::with(settings).serve(&jobs, |_| Ok::<_, io::Error>(())).spawn().unwrap();
+    size.resize(8).unwrap();
+    assert_eq!(worker.join().unwrap().succeeded, 20);
 }
 
 #[test]
