@@ -4,6 +4,7 @@
 mod calls;
 mod cancels;
 mod resizes;
+mod subscriptions;
 mod user_panics;
 mod workers;
 

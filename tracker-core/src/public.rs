@@ -38,9 +38,11 @@ pub mod error {
 pub mod events {
     #[cfg(feature = "run-log")]
     pub use crate::api::run_log::RunLog;
+    #[cfg(feature = "tokio")]
+    pub use crate::engine::SubscriptionStream;
     pub use crate::{
-        api::tasks::Waited,
-        engine::{Event, EventKind, Notification, Subscription},
+        api::{subscribe::SubscriptionBuilder, tasks::Waited},
+        engine::{Event, EventKind, Notification, Subscription, SubscriptionHandle},
     };
 }
 

@@ -15,9 +15,12 @@ use crate::support::kinds::{MINUTE, Mail, Page, SECOND, job, jobs, mail, page, r
 
 fn heard(watch: &Subscription) -> Vec<(String, EventKind)> {
     std::iter::from_fn(|| match watch.try_next() {
-        Some(Notification::Event(event)) => Some((event.id.to_string(), event.what)),
         Some(Notification::Lagged(missed)) => panic!("missed {missed}"),
-        None => None,
+        other => other,
+    })
+    .filter_map(|notification| match notification {
+        Notification::Event(event) => Some((event.id.to_string(), event.what)),
+        _ => None,
     })
     .collect()
 }
@@ -76,6 +79,7 @@ fn slow_subscription_reports_the_number_lost() {
                 events += 1;
             }
             Notification::Lagged(number) => missed += number,
+            other => panic!("{other:?}"),
         }
     }
     assert_eq!((events, missed), (1_024, 1_976));

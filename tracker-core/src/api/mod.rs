@@ -21,6 +21,7 @@ pub(crate) mod run_log;
 pub(crate) mod schema;
 pub(crate) mod shared;
 pub(crate) mod shutdown;
+pub(crate) mod subscribe;
 pub(crate) mod tasks;
 pub(crate) mod ticket;
 pub(crate) mod tracker;

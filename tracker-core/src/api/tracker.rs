@@ -25,7 +25,7 @@ use crate::{
     },
     engine::{
         Engine, EngineOptions, Flush, Pause, Propagate, PruneBatches, PrunedBatches, Register, Rescue, Rescued, Scope,
-        Subscription, Tidy,
+        Tidy,
     },
     model::{
         codec,
@@ -291,12 +291,6 @@ impl Tracker {
     /// Tasks that are submitted together, and may wait for each other.
     pub fn group(&self) -> TaskGroup {
         TaskGroup::new(&self.shared)
-    }
-
-    /// Hears of what happens to tasks from now on; see [`Subscription`]. Keeps at most 1,024 events for a slow listener.
-    #[must_use]
-    pub fn subscribe(&self) -> Subscription {
-        self.shared.engine.subscribe(1024)
     }
 
     /// Frees the tasks of all kinds whose leases ran out. Claims do this by themselves for their own kind.

@@ -29,11 +29,14 @@ pub(crate) use action::{
     Prune, PruneBatches, PrunedBatches, Register, RemoveBatch, Rescue, Rescued, Scope, Seal, StartById, SubmitAndStart,
     SubmitGroup, SubmitMany, Submitted, Target, TaskCommand, Tidy,
 };
-pub use event::{Event, EventKind};
+pub use event::{Event, EventKind, Notification};
 pub(crate) use held_leases::HeldLeases;
 pub(crate) use repair_time::{Retimed, repair_time};
 pub(crate) use signal::Signal;
-pub use subscription::{Notification, Subscription};
+pub(crate) use subscription::SubscriptionOptions;
+#[cfg(feature = "tokio")]
+pub use subscription::SubscriptionStream;
+pub use subscription::{Subscription, SubscriptionHandle};
 pub(crate) use writer::Writer;
 
 use std::{
@@ -341,8 +344,8 @@ impl Engine {
         self.time.now(Micros::MIN)
     }
 
-    pub(crate) fn subscribe(&self, capacity: usize) -> Subscription {
-        self.subscribers.subscribe(capacity)
+    pub(crate) fn subscribe(&self, options: SubscriptionOptions) -> Subscription {
+        self.subscribers.subscribe(options)
     }
 
     /// Commits the queued actions, answers their callers, and closes the file. Later calls are refused.

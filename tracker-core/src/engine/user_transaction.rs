@@ -95,13 +95,16 @@ impl Engine {
                 Err(Error::closed().into())
             })
         });
+        // Before another thread leads, so that events come in the order of the commits.
+        if let Ok((_, effects)) = &written {
+            self.publish(effects);
+        }
         drop(lead);
         if let Some(payload) = panic {
             resume_unwind(payload);
         }
         let (result, effects) = written?;
         // The log comes last: a subscriber may block.
-        self.publish(&effects);
         Self::log_runs(&effects);
         Ok(result)
     }

@@ -186,7 +186,8 @@ impl Action for Pause {
     fn run(&self, writer: &mut Writer<'_>) -> Result<()> {
         let kind = writer.kind(self.kind)?;
         if kind.paused != self.paused {
-            writer.put_kind(Kind { paused: self.paused, ..(*kind).clone() })?;
+            let kind = writer.put_kind(Kind { paused: self.paused, ..(*kind).clone() })?;
+            writer.push_pause(&kind);
         }
         Ok(())
     }

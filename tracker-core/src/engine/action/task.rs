@@ -86,7 +86,8 @@ impl Action for TaskCommand {
         }
         let done = done?;
         if let Some(progress) = &self.progress {
-            writer.put_progress(&kind, task, &id, progress)?;
+            let batch = done.header.as_ref().and_then(|header| header.batch);
+            writer.put_progress(&kind, task, &id, batch, progress)?;
         }
         Ok(done.header)
     }

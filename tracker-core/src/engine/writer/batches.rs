@@ -190,6 +190,7 @@ impl Writer<'_> {
             }
             for (number, batch, end) in ends {
                 contain::log(|| tracing::debug!(batch = batch.label, number, "a batch has ended"));
+                self.push_batch_end(number, &batch.label, end.end);
                 if end.first {
                     self.submit_follow_up(number)?;
                 }

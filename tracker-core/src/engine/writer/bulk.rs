@@ -28,7 +28,7 @@ impl Writer<'_> {
             let command = Command::Submit(task.submit.clone());
             let decided = kind.rules(self.now).decide(None, &command);
             let decision = decided.map_err(|reason| kind.refuse(task.id.clone(), reason))?;
-            self.push_event(kind, &task.id, None, &decision, &command);
+            self.push_event(kind, kind.task(seq), &task.id, None, &decision, &command);
             if let Some(header) = decision.header {
                 self.effects.woke |= !kind.is_finished(&header);
                 self.count([None, Some(keys::CountKey { kind: kind.id, code: header.code })]);

@@ -1,28 +1,32 @@
 //! The effects that a transaction makes known once it is durable: events, ends of tasks, and what other threads must notice. Filled by the writer,
 //! read by the leader after the commit.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::Writer;
 use crate::{
     engine::{
         ends::{Ends, TaskEnd},
-        event::{Event, EventKind},
+        event::{CommitEvent, Event, EventKind, Notification},
         run_log::RunLogEvent,
     },
     model::{
+        error::Result,
         kind::Kind,
         kinds::Kinds,
+        status::Role,
         task::{TaskKey, TaskRef},
+        task_row::Progress,
         time::utc,
         transition::{Command, Decision, DependencyEnd, Header},
     },
+    storage::keys::CountKey,
 };
 
 /// The effects of a transaction, made known once it is durable.
 #[derive(Default)]
 pub(crate) struct CommitEffects {
-    pub events: Vec<Event>,
+    pub events: Vec<Arc<CommitEvent>>,
     /// The tasks that have ended, or are deleted.
     pub ends: Ends,
     pub run_log: Vec<RunLogEvent>,
@@ -57,6 +61,7 @@ impl Writer<'_> {
     pub(super) fn push_event(
         &mut self,
         kind: &Kind,
+        task: TaskRef,
         id: &TaskKey,
         old: Option<&Header>,
         decision: &Decision,
@@ -84,13 +89,91 @@ impl Writer<'_> {
             },
             _ => EventKind::Changed,
         };
-        let status = decision.header.as_ref().map(|header| header.code);
-        self.effects.events.push(Event {
+        let new = decision.header.as_ref();
+        let event = Event {
             kind: kind.name.as_str().into(),
             id: id.clone(),
+            batch: new.or(old).and_then(|header| header.batch),
             at: utc(self.now),
-            status,
+            status: new.map(|header| header.code),
             what,
-        });
+        };
+        let ends_attempt = matches!(event.what, EventKind::Claimed { .. }) || new.is_none_or(|new| new.lease.is_none());
+        self.effects.events.push(CommitEvent::of_task(task, event, ends_attempt));
+    }
+
+    /// Adds the event of an attempt's progress, if there is a subscription.
+    pub(super) fn push_progress(
+        &mut self,
+        kind: &Kind,
+        task: TaskRef,
+        id: &TaskKey,
+        batch: Option<u64>,
+        progress: &Progress,
+    ) {
+        if !self.context.is_subscribed {
+            return;
+        }
+        let Progress { done, total, message, .. } = progress.clone();
+        let event = Event {
+            kind: kind.name.as_str().into(),
+            id: id.clone(),
+            batch,
+            at: utc(self.now),
+            status: None,
+            what: EventKind::Progress { done, total, message },
+        };
+        self.effects.events.push(CommitEvent::of_task(task, event, false));
+    }
+
+    /// Adds the event that a kind was paused or resumed, if there is a subscription.
+    pub(crate) fn push_pause(&mut self, kind: &Kind) {
+        if !self.context.is_subscribed {
+            return;
+        }
+        let (name, at) = (kind.name.as_str().into(), utc(self.now));
+        self.effects.events.push(CommitEvent::other(if kind.paused {
+            Notification::KindPaused { kind: name, at }
+        } else {
+            Notification::KindResumed { kind: name, at }
+        }));
+    }
+
+    /// Adds the event that a batch has finished, if there is a subscription.
+    pub(super) fn push_batch_end(&mut self, number: u64, label: &str, end: DependencyEnd) {
+        if !self.context.is_subscribed {
+            return;
+        }
+        let (label, at, succeeded) = (label.into(), utc(self.now), end == DependencyEnd::Satisfied);
+        self.effects.events.push(CommitEvent::other(Notification::BatchFinished { number, label, at, succeeded }));
+    }
+
+    /// Adds an event for each kind whose last task that claims could start has left its status in this transaction, if there is a
+    /// subscription. The kept counters must be up to date.
+    pub(super) fn push_empty_queues(&mut self) -> Result<()> {
+        if !self.context.is_subscribed {
+            return Ok(());
+        }
+        let kinds: BTreeSet<u32> = self.counts.keys().map(|key| key.kind).collect();
+        for kind in kinds {
+            let kind = self.kind(kind)?;
+            let claimable =
+                kind.graph.statuses().iter().map(|status| status.code).filter(|code| kind.is_claimable(*code));
+            let (mut difference, mut left) = (0, 0_u64);
+            for code in claimable {
+                difference += self.counts.get(&CountKey { kind: kind.id, code }).copied().unwrap_or(0);
+                left = left.saturating_add(self.rows.count(kind.id, code)?);
+            }
+            if difference >= 0 || left > 0 {
+                continue;
+            }
+            let mut running = 0_u64;
+            for status in kind.graph.statuses().iter().filter(|status| status.role == Role::InProgress) {
+                running = running.saturating_add(self.rows.count(kind.id, status.code)?);
+            }
+            let (kind, at) = (kind.name.as_str().into(), utc(self.now));
+            self.effects.events.push(CommitEvent::other(Notification::QueueEmpty { kind, at, running }));
+        }
+        Ok(())
     }
 }

@@ -28,7 +28,6 @@ use uuid::Uuid;
 
 use super::{
     ends::Ends,
-    event::{Event, EventKind},
     held_leases::HeldLeases,
     run_log::{RunLogEvent, RunLogLevel},
 };
@@ -41,7 +40,7 @@ use crate::{
         kinds::Kinds,
         task::{TaskKey, TaskRef},
         task_row::{Progress, TaskRow},
-        time::{Micros, utc},
+        time::Micros,
         transition::{Command, CommandResult, Decision, Header, PayloadChange, Rules},
     },
     storage::{keys::CountKey, tables::Tables, write::change::TaskChange},
@@ -137,6 +136,7 @@ impl<'t> Writer<'t> {
         if self.dirty {
             self.counts.retain(|_, difference| *difference != 0);
             self.rows.add_counts(&self.counts)?;
+            self.push_empty_queues()?;
             self.file_state.clock_floor = self.file_state.clock_floor.max(self.now);
             self.file_state.instance = self.context.instance;
             self.file_state.batch = batch;
@@ -249,7 +249,7 @@ impl<'t> Writer<'t> {
             let event = RunLogEvent::of(kind, id, header, &decision, command, enabled);
             self.effects.run_log.extend(event);
         }
-        self.push_event(kind, id, header, &decision, command);
+        self.push_event(kind, task, id, header, &decision, command);
         self.propagate()?;
         Ok(Decided { header: decision.header, result, payload: change })
     }
@@ -336,16 +336,17 @@ impl<'t> Writer<'t> {
         }
     }
 
-    pub(crate) fn put_progress(&mut self, kind: &Kind, task: TaskRef, id: &TaskKey, progress: &Progress) -> Result<()> {
+    pub(crate) fn put_progress(
+        &mut self,
+        kind: &Kind,
+        task: TaskRef,
+        id: &TaskKey,
+        batch: Option<u64>,
+        progress: &Progress,
+    ) -> Result<()> {
         self.mark_dirty();
         self.rows.put_progress(task, progress)?;
-        if self.context.is_subscribed {
-            let what =
-                EventKind::Progress { done: progress.done, total: progress.total, message: progress.message.clone() };
-            let event =
-                Event { kind: kind.name.as_str().into(), id: id.clone(), at: utc(self.now), status: None, what };
-            self.effects.events.push(event);
-        }
+        self.push_progress(kind, task, id, batch, progress);
         Ok(())
     }
 }
