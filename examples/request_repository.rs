@@ -11,7 +11,7 @@ use std::{collections::BTreeSet, env, path::PathBuf, sync::Mutex, thread, time::
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    Record, Submission, TaskStatus, Tasks, TrackedTask, Tracker, events::Notification, time::ManualClock,
+    TaskStatus, Tasks, TrackedTask, Tracker, events::Notification, submit::SubmittedRecord, time::ManualClock,
 };
 use uuid::Uuid;
 
@@ -48,7 +48,6 @@ struct Request {
 }
 
 type Requests = Tasks<Request>;
-type Found = Record<Request, Status>;
 
 fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
@@ -66,7 +65,12 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// The row that is there, verbatim, or a new one with a correlation id of 16 hex digits.
-fn insert_pending(requests: &Requests, client: &str, number: u32, url: &str) -> anyhow::Result<(Submission, Found)> {
+fn insert_pending(
+    requests: &Requests,
+    client: &str,
+    number: u32,
+    url: &str,
+) -> anyhow::Result<SubmittedRecord<Request, Status>> {
     Ok(requests.submit_and_get(&Request {
         correlation: Uuid::new_v4().simple().to_string()[..16].to_owned(),
         client: client.to_owned(),
@@ -79,9 +83,9 @@ fn insert_pending(requests: &Requests, client: &str, number: u32, url: &str) -> 
 
 fn insert(requests: &Requests) -> anyhow::Result<()> {
     println!("insert");
-    let (submission, first) = insert_pending(requests, "ann", 1, "https://ann/first")?;
+    let SubmittedRecord { submission, record: first, .. } = insert_pending(requests, "ann", 1, "https://ann/first")?;
     println!("  {submission:?}: {:?}, id of {} digits", first.status, first.task.correlation.len());
-    let (submission, again) = insert_pending(requests, "ann", 1, "https://ann/second")?;
+    let SubmittedRecord { submission, record: again, .. } = insert_pending(requests, "ann", 1, "https://ann/second")?;
     println!("  {submission:?}: {}, same row {}", again.task.callback_url, again.task == first.task);
     let by_key = requests.get_by_key("client_number", &[&"ann", &1_u32])?;
     let by_correlation = requests.get(first.task.correlation.as_str())?;
@@ -113,7 +117,7 @@ fn ends(requests: &Requests) -> anyhow::Result<()> {
         let response = response.as_ref().map(ToString::to_string).unwrap_or_default();
         println!("  {number}: {:?} {response}, callback {callback:?}", record.status);
     }
-    println!("  inserted again: {:?}", insert_pending(requests, "ann", 2, "https://ann")?.1.status);
+    println!("  inserted again: {:?}", insert_pending(requests, "ann", 2, "https://ann")?.record.status);
     Ok(())
 }
 
@@ -150,7 +154,7 @@ fn sweep(requests: &Requests, clock: &ManualClock) -> anyhow::Result<()> {
 fn queue(requests: &Requests, clock: &ManualClock) -> anyhow::Result<()> {
     println!("queue");
     clock.advance(Duration::from_secs(1));
-    let (_, last) = insert_pending(requests, "bob", 1, "https://bob")?;
+    let last = insert_pending(requests, "bob", 1, "https://bob")?.record;
     let place = |what: &str| -> anyhow::Result<()> {
         match requests.queue_position(&last.id)? {
             Some(place) => println!("  {what}: {} ahead, {} running", place.ahead, place.running),
@@ -173,7 +177,8 @@ fn listing(requests: &Requests) -> anyhow::Result<()> {
     let of_ann = || requests.query().index("client", "ann").statuses([Status::Done, Status::Error]);
     let mut next = None;
     for page in 1.. {
-        let (found, total) = of_ann().by_creation().newest_first().limit(2).after(next).page_with_total()?;
+        let found = of_ann().by_creation().newest_first().limit(2).after(next).page_with_total()?;
+        let total = found.total.unwrap_or_default();
         let numbers: Vec<_> = found.items.iter().map(|record| record.task.number).collect();
         println!("  page {page} of {total} requests: {numbers:?}");
         next = found.next;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tracker_core::{
     ErrorKind, Execution, Record, Submission, TaskStatus, Tasks, TrackedTask, Tracker, events::Notification,
+    submit::SubmittedRecord,
 };
 
 use crate::kinds::{MINUTE, SECOND, fine, refused, sound, tracker};
@@ -47,7 +48,7 @@ fn repository() -> (tracker_core::time::ManualClock, Tracker, Tasks<Request>) {
     (clock, tracker, requests)
 }
 
-fn insert(requests: &Tasks<Request>, client: &str, number: u32, url: &str) -> (Submission, Record<Request, Status>) {
+fn insert(requests: &Tasks<Request>, client: &str, number: u32, url: &str) -> SubmittedRecord<Request, Status> {
     let correlation = uuid::Uuid::new_v4().simple().to_string()[..16].to_owned();
     let (client, url) = (client.to_owned(), url.to_owned());
     requests
@@ -72,13 +73,13 @@ fn of(requests: &Tasks<Request>, client: &str, number: u32) -> Record<Request, S
 #[test]
 fn insert_is_idempotent_and_returns_the_stored_row() {
     let (_, tracker, requests) = repository();
-    let (submission, first) = insert(&requests, "ann", 1, "https://first");
+    let SubmittedRecord { submission, record: first, .. } = insert(&requests, "ann", 1, "https://first");
     assert_eq!((submission, first.status), (Submission::New, Status::Pending));
     insert(&requests, "ann", 2, "https://ann");
     insert(&requests, "bob", 1, "https://bob");
     let again = |status| {
         let before = format!("{:?}", requests.get(&first.id).unwrap().unwrap());
-        let (submission, record) = insert(&requests, "ann", 1, "https://second");
+        let SubmittedRecord { submission, record, .. } = insert(&requests, "ann", 1, "https://second");
         assert_eq!((submission, record.status), (Submission::Existing, status));
         assert_eq!(format!("{record:?}"), before);
         assert_eq!((&record.task.url, &record.id), (&first.task.url, &first.id), "the first one's");
@@ -101,7 +102,7 @@ fn insert_is_idempotent_and_returns_the_stored_row() {
 #[test]
 fn first_insert_is_found_by_its_correlation_id() {
     let (_, tracker, requests) = repository();
-    let rows: Vec<_> = (0..20).map(|number| insert(&requests, "ann", number, "https://ann").1).collect();
+    let rows: Vec<_> = (0..20).map(|number| insert(&requests, "ann", number, "https://ann").record).collect();
     for row in &rows {
         let id = &row.task.correlation;
         assert!(id.len() == 16 && id.chars().all(|digit| digit.is_ascii_hexdigit()), "{id}");
@@ -230,7 +231,7 @@ fn queue_position_counts_pending_ahead_and_running() {
     let rows: Vec<_> = (0..10)
         .map(|number| {
             clock.advance(SECOND);
-            insert(&requests, "ann", number, "https://ann").1
+            insert(&requests, "ann", number, "https://ann").record
         })
         .collect();
     let place =
@@ -274,8 +275,8 @@ fn listing_filters_by_client_and_statuses_in_pages() {
     let mut next = None;
     loop {
         let query = requests.query().index("client", "ann").statuses([Status::Done, Status::Error]);
-        let (page, total) = query.by_creation().newest_first().limit(4).after(next).page_with_total().unwrap();
-        assert_eq!(total, expected.len() as u64);
+        let page = query.by_creation().newest_first().limit(4).after(next).page_with_total().unwrap();
+        assert_eq!(page.total, Some(expected.len() as u64));
         found.extend(page.items.iter().map(|record| record.task.number));
         next = page.next;
         if next.is_none() {
@@ -294,7 +295,7 @@ fn insert_wakes_a_waiting_worker() {
     thread::scope(|scope| {
         let working = scope.spawn(|| worker.run(|_| fine()).unwrap());
         for number in 0..20 {
-            let id = insert(&requests, "ann", number, "https://ann").1.id;
+            let id = insert(&requests, "ann", number, "https://ann").record.id;
             loop {
                 match watch.next_within(Duration::from_secs(20)).unwrap() {
                     Notification::Event(event) if event.status == Some(Status::Done.code()) => {

@@ -155,8 +155,8 @@ fn import_of_requests_binds_their_keys() {
     ];
     assert_eq!(import(&tracker, &rows).new, 3);
     let again = Request { correlation: "new".to_owned(), client: "ann".to_owned(), number: 1, response: None };
-    let (submission, found) = requests.submit_and_get(&again).unwrap();
-    assert_eq!((submission, found.task.response), (Submission::Existing, Some(json!({ "answer": 42 }))));
+    let found = requests.submit_and_get(&again).unwrap();
+    assert_eq!((found.submission, found.record.task.response), (Submission::Existing, Some(json!({ "answer": 42 }))));
     assert_eq!(requests.claim().unwrap().unwrap().number, 3);
     sound(&tracker);
 }

@@ -62,7 +62,7 @@ pub mod inspect {
         api::{
             inspect::{
                 BlockedGroup, BoundedCount, ErrorGroup, ErrorGroups, KindInfo, LeasedTask, Plan, PlannedTask,
-                Throughput, ThroughputMinute,
+                Throughput, ThroughputMinute, WaitingTask,
             },
             tasks::QueuePosition,
         },
@@ -108,7 +108,7 @@ pub mod status {
 
 /// Options of a submit, and what it found.
 pub mod submit {
-    pub use crate::api::tasks::{Receipt, SubmitOptions, SubmitSummary};
+    pub use crate::api::tasks::{Receipt, SubmitOptions, SubmitSummary, SubmittedRecord};
 }
 
 /// The definition of a kind: its name, ids, indexes, unique keys, fingerprint and policy.

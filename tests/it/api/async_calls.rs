@@ -11,8 +11,13 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    Error, ErrorKind, Outcome, Submission, TaskStatus, TrackedTask, batch::BatchOptions,
-    dependency::OnDependencyFailure, execution::StartOptions, status::Role, submit::SubmitOptions, worker::RunError,
+    Error, ErrorKind, Outcome, Submission, TaskStatus, TrackedTask,
+    batch::BatchOptions,
+    dependency::OnDependencyFailure,
+    execution::StartOptions,
+    status::Role,
+    submit::{SubmitOptions, SubmittedRecord},
+    worker::RunError,
 };
 
 use crate::support::kinds::{
@@ -36,10 +41,10 @@ async fn async_submit_works_singly_and_in_bulk() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &[]);
     let calls = tasks.asynchronous();
-    let (submission, record) = calls.submit_and_get(&job("one")).await.unwrap();
+    let SubmittedRecord { submission, record, .. } = calls.submit_and_get(&job("one")).await.unwrap();
     assert_eq!((submission, record.status), (Submission::New, Status::Pending));
     let other = Job { host: "b".to_owned(), ..job("one") };
-    let (submission, record) = calls.submit_and_get(&other).await.unwrap();
+    let SubmittedRecord { submission, record, .. } = calls.submit_and_get(&other).await.unwrap();
     assert_eq!((submission, record.task.host.as_str()), (Submission::Existing, "a"));
 
     let summary = calls.submit_all((0..10_000).map(|number| job(&number.to_string()))).await.unwrap();
@@ -55,10 +60,10 @@ async fn async_submit_works_singly_and_in_bulk() {
     let inside =
         SubmitOptions::new().batch(&tracker.asynchronous().open_batch("night", &BatchOptions::new()).await.unwrap());
     let after = inside.after(&tasks, "one", OnDependencyFailure::Wait).priority(9);
-    let (submission, record) = calls.submit_and_get_with(&job("two"), &after).await.unwrap();
+    let SubmittedRecord { submission, record, .. } = calls.submit_and_get_with(&job("two"), &after).await.unwrap();
     assert_eq!((submission, record.waits_for, record.priority), (Submission::New, 1, 9));
     assert!(record.batch.is_some());
-    let (_, same) = tasks.submit_and_get_with(&job("two"), &SubmitOptions::new()).unwrap();
+    let same = tasks.submit_and_get_with(&job("two"), &SubmitOptions::new()).unwrap().record;
     assert_eq!((same.task, same.batch), (record.task, record.batch));
 
     let mails = tracker.tasks::<Mail>().unwrap().asynchronous();

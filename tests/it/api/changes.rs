@@ -292,7 +292,7 @@ fn empty_list_of_statuses_matches_no_task() {
     assert_eq!(none().by_creation().fetch().unwrap().len(), 0);
     assert_eq!(none().index("host", "a").total().unwrap(), 0);
     assert_eq!(none().containing("e").fetch().unwrap().len(), 0);
-    assert_eq!(none().page_with_total().unwrap().1, 0);
+    assert_eq!(none().page_with_total().unwrap().total, Some(0));
     assert_eq!((none().remove().unwrap(), none().requeue().unwrap()), (0, 0));
     assert_eq!((none().cancel().unwrap(), none().ignore("").unwrap()), (0, 0));
     assert_eq!(tasks.query().total().unwrap(), all, "a query without filters matches all");

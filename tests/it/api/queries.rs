@@ -175,15 +175,19 @@ fn page_and_total_are_of_one_instant() {
     let (clock, tracker) = tracker();
     let tasks = many(&tracker, &clock);
     let of_x = || tasks.query().statuses([Status::Failed, Status::Pending]).index("host", "x").newest_first();
-    let (page, total) = of_x().by_creation().limit(5).page_with_total().unwrap();
-    assert_eq!((page.items.len(), total), (5, of_x().fetch().unwrap().len() as u64));
-    let (second, same) = of_x().by_creation().limit(5).after(page.next.unwrap()).page_with_total().unwrap();
-    assert_eq!(same, total, "the total is that of the query, not of what is left");
+    let page = of_x().by_creation().limit(5).page_with_total().unwrap();
+    assert_eq!((page.items.len(), page.total), (5, Some(of_x().fetch().unwrap().len() as u64)));
+    let second = of_x().by_creation().limit(5).after(page.next.unwrap()).page_with_total().unwrap();
+    assert_eq!(second.total, page.total, "the total is that of the query, not of what is left");
     assert!(second.items[0].created_at <= page.items[4].created_at);
     assert_eq!(of_x().first().unwrap().unwrap().id, of_x().ids().unwrap()[0]);
     assert!(tasks.query().index("host", "nowhere").first().unwrap().is_none());
-    let (none, same) = of_x().by_creation().limit(0).page_with_total().unwrap();
-    assert_eq!((none.items.len(), same, of_x().limit(0).total().unwrap()), (0, total, total), "none are asked for");
+    let none = of_x().by_creation().limit(0).page_with_total().unwrap();
+    assert_eq!(
+        (none.items.len(), none.total, Some(of_x().limit(0).total().unwrap())),
+        (0, page.total, page.total),
+        "none are asked for"
+    );
     sound(&tracker);
 }
 

@@ -1,7 +1,7 @@
 //! Tests submits of new and existing ids, unique keys, fingerprints and bulk submits.
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{Error, ErrorKind, Submission, Tasks, TrackedTask, record::AttemptStatus};
+use tracker_core::{Error, ErrorKind, Submission, Tasks, TrackedTask, record::AttemptStatus, submit::SubmittedRecord};
 
 use crate::support::kinds::{Job, MINUTE, Mail, Page, Status, fine, job, mail, page, refused, sound, tracker};
 
@@ -26,19 +26,20 @@ fn submit_and_get_returns_the_stored_task() {
     let tasks = crate::support::kinds::one_of_each(&tracker);
     for name in ["failed", "succeeded", "exhausted", "ignored", "cancelled", "parked", "leased", "pending"] {
         let before = format!("{:?}", tasks.get(name).unwrap().unwrap());
-        let (submission, record) = tasks.submit_and_get(&Job { result: Some(1), ..job(name) }).unwrap();
+        let SubmittedRecord { submission, record, .. } =
+            tasks.submit_and_get(&Job { result: Some(1), ..job(name) }).unwrap();
         assert_eq!((submission, format!("{record:?}")), (Submission::Existing, before), "{name}, verbatim");
     }
-    let (submission, record) = tasks.submit_and_get(&job("new")).unwrap();
+    let SubmittedRecord { submission, record, .. } = tasks.submit_and_get(&job("new")).unwrap();
     assert_eq!((submission, record.status, record.task), (Submission::New, Status::Pending, job("new")));
     let pages = tracker.tasks::<Page>().unwrap();
     pages.submit(&page("a", 1)).unwrap();
     pages.run("a", |_| fine()).unwrap();
-    let (submission, record) = pages.submit_and_get(&page("a", 2)).unwrap();
+    let SubmittedRecord { submission, record, .. } = pages.submit_and_get(&page("a", 2)).unwrap();
     assert_eq!((submission, record.status, record.task.version), (Submission::Requeued, Status::Pending, 2));
     let mails = tracker.tasks::<Mail>().unwrap();
     mails.submit_all((0..2).map(mail)).unwrap();
-    assert_eq!(mails.submit_and_get(&Mail { number: 9, ..mail(1) }).unwrap().1.task, mail(1), "found by its key");
+    assert_eq!(mails.submit_and_get(&Mail { number: 9, ..mail(1) }).unwrap().record.task, mail(1), "found by its key");
     refused(mails.submit_and_get(&Mail { request: 0, ..mail(1) }), ErrorKind::Conflict);
     sound(&tracker);
 }

@@ -310,9 +310,9 @@ fn leases_name_owners_and_the_oldest_pending_task() {
     assert_eq!(told, [("b".to_owned(), "north", true), ("c".to_owned(), "south", false)]);
     assert_eq!(leases[0].progress.as_ref().unwrap().done, 3);
     assert_eq!(untyped.leases(1).unwrap().len(), 1);
-    let (id, since) = untyped.oldest_waiting().unwrap().unwrap();
-    assert_eq!(id.to_string(), "a");
-    assert_eq!(since, tasks.get("a").unwrap().unwrap().created_at);
+    let oldest = untyped.oldest_waiting().unwrap().unwrap();
+    assert_eq!(oldest.id.to_string(), "a");
+    assert_eq!(oldest.since, tasks.get("a").unwrap().unwrap().created_at);
     tasks.cancel("a").unwrap();
     assert_eq!(untyped.oldest_waiting().unwrap(), None);
 }

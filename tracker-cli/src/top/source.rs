@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use tracker_core::{
     Tracker,
-    inspect::{ErrorGroups, Explanation, KindInfo, LeasedTask},
+    inspect::{ErrorGroups, Explanation, KindInfo, LeasedTask, WaitingTask},
     live::{Request, Selection, TaskChange},
     query::{Cursor, Page},
     status::{Role, StatusInfo},
@@ -30,7 +30,7 @@ pub struct KindSnapshot {
     pub info: KindInfo,
     pub counts: Vec<(StatusInfo, u64)>,
     pub leases: Vec<LeasedTask>,
-    pub oldest: Option<(TaskKey, DateTime<Utc>)>,
+    pub oldest: Option<WaitingTask>,
 }
 
 impl KindSnapshot {

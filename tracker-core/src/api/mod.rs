@@ -3,6 +3,7 @@
 #[cfg(feature = "tokio")]
 pub(crate) mod asynchronous;
 pub(crate) mod batch;
+pub(crate) mod bulk;
 pub(crate) mod dependencies;
 pub(crate) mod execution;
 pub(crate) mod group;

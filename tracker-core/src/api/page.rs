@@ -47,6 +47,8 @@ pub struct Page<R> {
     /// Where the next page begins, if there may be one. A query that must look at every task gives it too where it
     /// stopped looking, so that a page may have few items, or none, and yet be followed by another.
     pub next: Option<Cursor>,
+    /// How many tasks the query is about, if [`Query::page_with_total`](crate::query::Query::page_with_total) counted them.
+    pub total: Option<u64>,
 }
 
 /// A task that a query has found and that cannot be decoded.
@@ -68,7 +70,7 @@ impl Clone for UnreadableTask {
 impl<R> Page<R> {
     /// A page of items that can all be read.
     pub(crate) fn of(items: Vec<R>, next: Option<ListingPosition>) -> Self {
-        Self { items, unreadable: Vec::new(), next: next.map(Cursor) }
+        Self { items, unreadable: Vec::new(), next: next.map(Cursor), total: None }
     }
 
     /// How many tasks were found.

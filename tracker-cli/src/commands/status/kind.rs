@@ -54,7 +54,7 @@ impl KindStatus {
         let oldest = tasks.oldest_waiting()?;
         Ok(Self {
             throughput: ThroughputView::of(tasks, &kind, &counts, window, now)?,
-            oldest_waiting: oldest.map(|(id, since)| OldestTask { id: id.to_string(), since }),
+            oldest_waiting: oldest.map(|oldest| OldestTask { id: oldest.id.to_string(), since: oldest.since }),
             leases: leased.len() as u64,
             workers: workers(&leased),
             problems: Problem::all(&kind, &counts, &leased, &plan, no_worker),

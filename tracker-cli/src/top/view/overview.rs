@@ -116,8 +116,8 @@ fn activity(app: &App, kind: &KindSnapshot, palette: Palette) -> Line<'static> {
         let more = if expired == kind.leases.len() as u64 && running > 0 { "or more " } else { "" };
         spans.push(palette.text(TextStyle::Bad, &format!("{expired} {more}leases expired  ")));
     }
-    if let Some((_, since)) = &kind.oldest {
-        let waits = (app.now() - since).to_std().unwrap_or_default();
+    if let Some(oldest) = &kind.oldest {
+        let waits = (app.now() - oldest.since).to_std().unwrap_or_default();
         spans.push(palette.text(TextStyle::Quiet, &format!("longest wait {}", HumanDuration(waits))));
     }
     Line::from(spans)

@@ -21,7 +21,7 @@ use crate::{
         kind::Kind,
         new_task::NewTask,
         status::Role,
-        task::{TaskRef, TrackedTask},
+        task::TrackedTask,
         transition::{Command, Header, Requeue},
     },
 };
@@ -107,9 +107,6 @@ pub(crate) fn check_label(label: &str) -> Result<()> {
     }
     Ok(())
 }
-
-/// How many tasks one commit of a call for the whole batch is about.
-const PAGE: usize = 1_000;
 
 calls! {
     (&self) => (batch, port);
@@ -210,32 +207,12 @@ impl Batch {
     fn command_all(&self, command: &Command, wanted: impl Fn(&Kind, &Header) -> bool) -> Result<u64> {
         let engine = &self.shared.engine;
         let mut members = engine.read(|rows| rows.members_of(self.number, None, usize::MAX))?;
-        // The latest first: those that wait go before those that they wait for, and need not hear of their end.
+        // The latest first: a dependent goes before its dependency, so that no end has to be propagated to it.
         members.sort_unstable_by_key(|task| std::cmp::Reverse(task.seq));
-        let mut done = 0;
-        for page in members.chunks(PAGE) {
-            let commands = self.commands(page, command, &wanted)?;
-            for result in engine.call_all(commands)? {
-                match result {
-                    Ok(_) => done += 1,
-                    Err(error) if error.is_refusal() => {}
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-        Ok(done)
-    }
-
-    fn commands(
-        &self,
-        page: &[TaskRef],
-        command: &Command,
-        wanted: &impl Fn(&Kind, &Header) -> bool,
-    ) -> Result<Vec<TaskCommand>> {
-        let kinds = self.shared.engine.kinds();
-        self.shared.engine.read(|rows| {
-            let mut commands = Vec::with_capacity(page.len());
-            for task in page {
+        let kinds = engine.kinds();
+        self.shared.change_each(&members, |rows, part| {
+            let mut commands = Vec::with_capacity(part.len());
+            for task in part {
                 let (Some(kind), Some(header)) = (kinds.get(task.kind), rows.header(*task)?) else { continue };
                 if wanted(kind, &header) {
                     let target = Target::Known(*task, rows.task_row(*task)?.id);

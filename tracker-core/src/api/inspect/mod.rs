@@ -11,7 +11,7 @@ mod update;
 pub use errors::{ErrorGroup, ErrorGroups};
 pub use info::KindInfo;
 pub use leases::LeasedTask;
-pub use plan::{BlockedGroup, BoundedCount, Plan, PlannedTask};
+pub use plan::{BlockedGroup, BoundedCount, Plan, PlannedTask, WaitingTask};
 pub use throughput::{Throughput, ThroughputMinute};
 
 use std::{sync::Arc, time::Duration};

@@ -37,6 +37,16 @@ pub struct Plan {
     pub rest: Vec<BlockedGroup>,
 }
 
+/// A task that is due and not claimed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WaitingTask {
+    /// Its id.
+    pub id: TaskKey,
+    /// Since when it has its status.
+    pub since: DateTime<Utc>,
+}
+
 /// A task in the line ahead.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -119,12 +129,12 @@ impl<T: Schema> Tasks<T> {
         })
     }
 
-    /// The task that waits longest of those that are due, and since when it stands there; one of the first thousand by
-    /// their last change in each status.
+    /// Returns the task that has waited longest of those that are due: of the first thousand by their last change in each
+    /// status.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn oldest_waiting(&self) -> Result<Option<(TaskKey, DateTime<Utc>)>> {
+    pub fn oldest_waiting(&self) -> Result<Option<WaitingTask>> {
         let now = self.shared.engine.now();
         self.shared.engine.read(|rows| {
             let kind = self.kind_in(rows)?;
@@ -141,7 +151,7 @@ impl<T: Schema> Tasks<T> {
                 }
             }
             let Some(((at, _), task)) = oldest else { return Ok(None) };
-            Ok(Some((rows.task_row(task)?.id, utc(at))))
+            Ok(Some(WaitingTask { id: rows.task_row(task)?.id, since: utc(at) }))
         })
     }
 }

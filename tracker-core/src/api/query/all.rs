@@ -17,9 +17,6 @@ use crate::{
     },
 };
 
-/// How many tasks share a transaction.
-const BATCH: usize = 1_000;
-
 impl<T: Schema> Query<'_, T> {
     /// Makes all tasks of the query startable again, in batches. Returns their number. Tasks that are leased meanwhile, or no
     /// longer match the query, are skipped.
@@ -153,34 +150,23 @@ impl<T: Schema> Query<'_, T> {
         })
     }
 
-    /// Runs an action on each of the tasks, in batches. Returns the number of actions that were not refused.
+    /// Runs an action on each of the tasks that still match. Returns the number of actions that were not refused.
     fn change_all<A: Action>(
         &self,
         tasks: &[TaskRef],
         action: impl Fn(u32, Target, Arc<Condition>) -> A,
     ) -> Result<u64> {
-        let engine = &self.tasks.shared.engine;
-        let kind = engine.read(|rows| self.tasks.kind_in(rows))?;
+        let shared = &self.tasks.shared;
+        let kind = shared.engine.read(|rows| self.tasks.kind_in(rows))?;
         let condition = Arc::new(self.search.condition(&kind)?);
-        let mut done = 0;
-        for batch in tasks.chunks(BATCH) {
-            let ids = engine.read(|rows| {
-                let mut ids = Vec::with_capacity(batch.len());
-                for task in batch {
-                    ids.extend(rows.find_task_row(*task)?.map(|row| (*task, row.id)));
-                }
-                Ok(ids)
-            })?;
-            let actions = ids.into_iter().map(|(task, id)| action(kind.id, Target::Known(task, id), condition.clone()));
-            for result in engine.call_all(actions.collect())? {
-                match result {
-                    Ok(_) => done += 1,
-                    Err(error) if error.is_refusal() => {}
-                    Err(error) => return Err(error),
-                }
+        shared.change_each(tasks, |rows, part| {
+            let mut actions = Vec::with_capacity(part.len());
+            for task in part {
+                let Some(row) = rows.find_task_row(*task)? else { continue };
+                actions.push(action(kind.id, Target::Known(*task, row.id), condition.clone()));
             }
-        }
-        Ok(done)
+            Ok(actions)
+        })
     }
 
     /// Every task of the query before anything is done to one: what is done moves it in the order.

@@ -205,13 +205,12 @@ impl<'t, T: Schema> Query<'t, T> {
         self.page_of(&self.search)
     }
 
-    /// A page, and how many tasks the query is about, both as of one instant; see [`Query::total`]. A query by text looks
-    /// at every task for that.
+    /// Returns a page with [`total`](Page::total), the number of tasks that the query is about, both as of one instant. See
+    /// [`Query::total`]. A query by text reads every task for that.
     ///
     /// # Errors
     /// As [`Query::fetch`].
-    #[expect(clippy::type_complexity, reason = "a page as everywhere, and a number")]
-    pub fn page_with_total(&self) -> Result<(Page<Record<T::Task, T::Status>>, u64)> {
+    pub fn page_with_total(&self) -> Result<Page<Record<T::Task, T::Status>>> {
         self.tasks.shared.engine.read(|rows| {
             let kind = self.tasks.kind_in(rows)?;
             let page = Self::records(rows, &kind, &self.search)?;
@@ -222,7 +221,7 @@ impl<'t, T: Schema> Query<'t, T> {
                 total += count;
                 match next {
                     Some(next) => search.after = Some(next),
-                    None => return Ok((page, total)),
+                    None => return Ok(Page { total: Some(total), ..page }),
                 }
             }
         })

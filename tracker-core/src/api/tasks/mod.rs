@@ -15,7 +15,7 @@ pub use bulk::SubmitSummary;
 pub use ends::Waited;
 pub use lookup::{Counts, QueuePosition};
 pub use options::{StartOptions, SubmitOptions};
-pub use submit::{Receipt, Submission};
+pub use submit::{Receipt, Submission, SubmittedRecord};
 
 use std::{fmt, marker::PhantomData, sync::Arc};
 

@@ -30,6 +30,16 @@ pub struct Receipt {
     pub submission: Submission,
 }
 
+/// The result of [`Tasks::submit_and_get`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SubmittedRecord<T, S> {
+    /// Whether the task is new.
+    pub submission: Submission,
+    /// The stored task.
+    pub record: Record<T, S>,
+}
+
 /// The result of a submit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -89,7 +99,7 @@ calls! {
         tasks.submit_by(port, task, options).await
     }
 
-    /// Puts a task in, and gives the row that is there now, new or not: read in the same commit.
+    /// Submits a task and returns the stored one, new or not, as it is in the same commit.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
@@ -98,15 +108,15 @@ calls! {
     /// # let tracker = Tracker::in_memory()?;
     /// # let jobs = tracker.tasks::<Job>()?;
     /// jobs.submit(&job("one"))?;
-    /// let (submission, record) = jobs.submit_and_get(&Job { host: "b".into(), ..job("one") })?;
-    /// assert_eq!((submission, record.task.host.as_str()), (Submission::Existing, "a"));
+    /// let found = jobs.submit_and_get(&Job { host: "b".into(), ..job("one") })?;
+    /// assert_eq!((found.submission, found.record.task.host.as_str()), (Submission::Existing, "a"));
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     /// As [`Tasks::submit`]; `Unreadable` if the row cannot be decoded.
-    pub fn submit_and_get(task: &T) -> Result<(Submission, Record<T, T::Status>)> {
+    pub fn submit_and_get(task: &T) -> Result<SubmittedRecord<T, T::Status>> {
         tasks.submit_and_get_by(port, task, &SubmitOptions::default()).await
     }
 
@@ -115,7 +125,7 @@ calls! {
     ///
     /// # Errors
     /// As [`Tasks::submit_with`]; `Unreadable` if the row cannot be decoded.
-    pub fn submit_and_get_with(task: &T, options: &SubmitOptions) -> Result<(Submission, Record<T, T::Status>)> {
+    pub fn submit_and_get_with(task: &T, options: &SubmitOptions) -> Result<SubmittedRecord<T, T::Status>> {
         tasks.submit_and_get_by(port, task, options).await
     }
 }
@@ -135,11 +145,12 @@ impl<T: TrackedTask> Tasks<T> {
         port: impl Port,
         task: &T,
         options: &SubmitOptions,
-    ) -> Result<(Submission, Record<T, T::Status>)> {
+    ) -> Result<SubmittedRecord<T, T::Status>> {
         let submit = SubmitAndGet(self.new_task_with(task, options)?);
         port.room(&self.shared).await;
         let (submitted, task_rows) = port.call(&self.shared, submit).await?;
-        Ok((Receipt::from(submitted).submission, Record::of::<T>(&*self.kind()?, task_rows)?))
+        let record = Record::of::<T>(&*self.kind()?, task_rows)?;
+        Ok(SubmittedRecord { submission: Receipt::from(submitted).submission, record })
     }
 
     /// The receipt of a submit that is answered once it is queued. Where ids are generated, it has its own by then.
