@@ -3,6 +3,7 @@
 
 mod calls;
 mod cancels;
+mod prefetch;
 mod resizes;
 mod subscriptions;
 mod user_panics;

@@ -11,6 +11,7 @@ mod job_table;
 #[expect(dead_code, reason = "the tests of the tracker use more of it")]
 #[path = "../it/support/kinds.rs"]
 mod kinds;
+mod lease_defects;
 mod listener;
 mod processing_events;
 mod request_repository;

@@ -1,8 +1,10 @@
 //! The model of the tests.
 
-#[path = "../../../tests/it/model/book.rs"]
-pub mod book;
+#[path = "../../../tests/it/model/kinds.rs"]
+pub mod kinds;
+#[path = "../../../tests/it/model/reference.rs"]
+pub mod reference;
 #[path = "../../../tests/it/model/call.rs"]
 pub mod call;
-#[path = "../../../tests/it/model/side.rs"]
-pub mod side;
+#[path = "../../../tests/it/model/tracker_calls.rs"]
+pub mod tracker_calls;

@@ -1,6 +1,7 @@
 //! Tests of the public calls.
 
 pub(crate) mod async_calls;
+pub(crate) mod batch_members;
 pub(crate) mod batches;
 pub(crate) mod changes;
 pub(crate) mod commits;
@@ -8,6 +9,7 @@ pub(crate) mod concurrency_limits;
 pub(crate) mod concurrent_calls;
 pub(crate) mod debug_output;
 pub(crate) mod dependencies;
+pub(crate) mod dependency_cycles;
 pub(crate) mod dependency_fan_out;
 pub(crate) mod event_filters;
 pub(crate) mod fingerprints;
@@ -33,4 +35,5 @@ pub(crate) mod task_lifecycle;
 pub(crate) mod typed_ids;
 pub(crate) mod unreadable;
 pub(crate) mod untyped;
+pub(crate) mod untyped_changes;
 pub(crate) mod waits;

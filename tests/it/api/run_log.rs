@@ -130,7 +130,7 @@ fn run_log_names_refusals_lost_leases_and_crashes() {
             "| trying to lock it, with status 20 (InProgress)",
             "| locked by Ada until 1970-01-01 01:05:00 UTC, fence 2",
             r#"+----- start job "one" (refused) ----------------------------------------------+"#,
-            "| its lease is lost: the task belongs to somebody else or has ended: nothing is done",
+            "| its lease is lost: another worker has the task, or it has ended: nothing is done",
             r#"+----- end job "one" (unchanged) ----------------------------------------------+"#,
             "| crashed too often: status 50 (Exhausted), unlocked",
             "| the lease of Ada ended without an outcome",

@@ -3,7 +3,7 @@
 /// How many ids there are.
 pub const IDS: u8 = 6;
 
-/// A call. `kind` is the number of the kind, `hand` that of a held execution.
+/// A call. `kind` is the number of the kind, `held` that of a held execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
     Submit {
@@ -33,18 +33,18 @@ pub enum Call {
         short: bool,
     },
     End {
-        hand: u8,
+        held: u8,
         end: End,
     },
     Renew {
-        hand: u8,
+        held: u8,
     },
     Checkpoint {
-        hand: u8,
+        held: u8,
         value: u8,
     },
     Detach {
-        hand: u8,
+        held: u8,
     },
     Resume {
         ticket: u8,
@@ -162,11 +162,11 @@ impl Call {
                     10 => End::Release,
                     _ => End::Drop,
                 };
-                Self::End { hand: a, end }
+                Self::End { held: a, end }
             }
-            22 => Self::Renew { hand: a },
-            23 => Self::Checkpoint { hand: a, value: b },
-            24 => Self::Detach { hand: a },
+            22 => Self::Renew { held: a },
+            23 => Self::Checkpoint { held: a, value: b },
+            24 => Self::Detach { held: a },
             25 => Self::Resume { ticket: a },
             26 | 27 => Self::Requeue { kind, id },
             28 => Self::Cancel { kind, id },

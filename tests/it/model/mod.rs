@@ -4,16 +4,17 @@
 //! `TRACKER_CASES=n` plays n sequences instead of 40, `TRACKER_CALLS=n` makes them up to n calls long instead of 80. A
 //! sequence that fails is made as short as it can be, and kept to be played first from then on.
 
-mod book;
 mod call;
-mod side;
+mod kinds;
+mod reference;
+mod tracker_calls;
 
 use proptest::{collection::vec, prelude::*, test_runner::FileFailurePersistence};
 
 use crate::{
     model::{
         call::{Call, End},
-        side::Pair,
+        tracker_calls::Pair,
     },
     support::random::setting,
 };
@@ -58,7 +59,7 @@ fn history_length_follows_the_policy() {
     for end in [End::Fail { value: 0 }, End::Fail { value: 0 }, End::Succeed { value: 1 }] {
         for last in [End::Park, end, End::Park] {
             pair.play(start).unwrap();
-            pair.play(Call::End { hand: 0, end: last }).unwrap();
+            pair.play(Call::End { held: 0, end: last }).unwrap();
         }
     }
 }

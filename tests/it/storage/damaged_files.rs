@@ -13,18 +13,16 @@ use tracker_core::{
         OptionsExt, TransactionExt,
         redb::{self, ReadableDatabase, TableDefinition, TableHandle},
     },
-    status::Role,
     time::ManualClock,
 };
 
 use crate::support::{
-    child_process,
     random::{Random, setting},
     test_disk::Disk,
 };
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
+pub enum Status {
     Pending = 10,
     InProgress = 20,
     Failed = 30,
@@ -35,32 +33,32 @@ enum Status {
 
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[task(name = "job", status = Status, max_attempts = 2, retention(succeeded = "1h"))]
-struct Job {
+pub(super) struct Job {
     #[task(id)]
-    name: String,
+    pub name: String,
     #[task(index)]
-    host: u32,
+    pub host: u32,
     #[task(unique)]
     key: u32,
     text: String,
 }
 
-fn job(number: u32) -> Job {
+pub(super) fn job(number: u32) -> Job {
     let text = format!("<{number:06}> ").repeat(1 + number as usize % 40);
     Job { name: format!("job {number}"), host: number % 3, key: number, text }
 }
 
-const JOBS: u32 = 80;
+pub(super) const JOBS: u32 = 80;
 const TOTALS: TableDefinition<&str, u64> = TableDefinition::new("totals");
 
-fn open(disk: &Disk, check: bool) -> Result<Tracker, Error> {
+pub(super) fn open(disk: &Disk, check: bool) -> Result<Tracker, Error> {
     let disk = disk.clone();
     let options = Tracker::options().sharing(Sharing::Exclusive).check_on_open(check).clock(ManualClock::new());
     options.open_backend(move || disk.open())
 }
 
 /// A file with tasks in many states. Not closed cleanly, if so wanted.
-fn file(clean: bool) -> Vec<u8> {
+pub(super) fn file(clean: bool) -> Vec<u8> {
     let disk = Disk::default();
     let tracker = open(&disk, false).unwrap();
     let jobs = tracker.tasks::<Job>().unwrap();
@@ -87,7 +85,7 @@ fn file(clean: bool) -> Vec<u8> {
 }
 
 /// A few bits flipped, most of them where something stands.
-fn flipped(whole: &[u8], random: &mut Random) -> Vec<u8> {
+pub(super) fn flipped(whole: &[u8], random: &mut Random) -> Vec<u8> {
     let mut bytes = whole.to_vec();
     let used: Vec<_> = (0..whole.len()).filter(|at| whole[*at] != 0).collect();
     for _ in 0..=random.below(3) {
@@ -202,11 +200,11 @@ fn examine(bytes: &[u8], folder: &Path, tally: &mut Tally, what: &str) {
     let _ = fs::remove_file(&into);
 }
 
-fn variants() -> u64 {
+pub(super) fn variants() -> u64 {
     setting("TRACKER_VARIANTS").unwrap_or(120)
 }
 
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     setting("TRACKER_SEED").unwrap_or(1)
 }
 
@@ -367,144 +365,6 @@ fn inspector_reads_what_is_left_of_a_truncated_file() {
     fs::write(&path, &whole).unwrap();
     looked.verify().unwrap_or_default();
     assert_eq!(shown_is_true(&jobs).unwrap(), JOBS);
-}
-
-/// Works on the file as a program that trusts it: each call is answered or refused.
-fn trust(bytes: Vec<u8>) {
-    let Ok(tracker) = open(&Disk::with_bytes(bytes), false) else { return };
-    let Ok(jobs) = tracker.tasks::<Job>() else { return };
-    let _ = jobs.submit(&job(1_000));
-    for _ in 0..4 {
-        if let Ok(Some(mut hand)) = jobs.claim() {
-            let _ = hand.checkpoint();
-            let _ = hand.succeed();
-        }
-    }
-    for number in [1, 6, 12, 17, 60] {
-        let name = job(number).name;
-        let _ = jobs.requeue(&name);
-        let _ = jobs.update(&name, |job| job.host = 9);
-        let _ = jobs.cancel(&name);
-        let _ = jobs.remove(&name);
-    }
-    let _ = jobs.query().role(Role::Pending).fetch();
-    let _ = jobs.counts();
-    let _ = tracker.rescue();
-    let _ = tracker.transaction(|tx| tx.submit(&jobs, &job(1_001)));
-    let _ = jobs.prune();
-    let _ = tracker.verify();
-    drop(jobs);
-    let _ = tracker.close();
-}
-
-/// The parts of this file's tests in processes of their own.
-pub fn play(role: &str, path: &Path) {
-    match role {
-        "trust" => {
-            let files = [file(true), file(false)];
-            let first = fs::read_to_string(path).unwrap().trim().parse().unwrap();
-            for variant in first..variants() {
-                fs::write(path, variant.to_string()).unwrap();
-                let mut random = Random::new(seed() << 32 | variant);
-                trust(flipped(&files[random.below(2)], &mut random));
-            }
-            fs::write(path, "done").unwrap();
-        }
-        "read-only" => {
-            let error = Tracker::open(path).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Io);
-            assert!(error.to_string().contains("read-only"), "{error}");
-            assert!(Tracker::open(path.with_file_name("new.redb")).unwrap_err().to_string().contains("read-only"));
-            let looked = Tracker::inspect(path).unwrap();
-            assert_eq!(looked.verify().unwrap(), []);
-            let unclean = Tracker::inspect(path.with_file_name("unclean.redb")).unwrap_err();
-            assert!(unclean.to_string().contains("opened for writing once"), "{unclean}");
-        }
-        "no permission" => {
-            let error = Tracker::open(path).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Io);
-            assert!(error.to_string().contains("no permission"), "{error}");
-            assert!(Tracker::open(path.with_file_name("new.redb")).unwrap_err().to_string().contains("no permission"));
-            assert_eq!(Tracker::inspect(path).unwrap().verify().unwrap(), []);
-            assert!(Tracker::inspect(path.with_file_name("secret.redb")).is_err());
-        }
-        other => panic!("{other}?"),
-    }
-}
-
-#[test]
-fn writer_survives_a_damaged_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("variant.txt");
-    let mut next = 0;
-    let mut aborts = Vec::new();
-    loop {
-        fs::write(&path, next.to_string()).unwrap();
-        let mut child = child_process::start(&[], "hostile: trust", &path);
-        let status = child.wait().unwrap();
-        let reached = fs::read_to_string(&path).unwrap();
-        if reached == "done" {
-            assert!(status.success());
-            break;
-        }
-        aborts.push(reached.clone());
-        next = reached.parse::<u64>().unwrap() + 1;
-    }
-    println!("{} variants, {} ended the process: {aborts:?}", variants(), aborts.len());
-    assert!(
-        aborts.is_empty(),
-        "{}",
-        child_process::errors(&path).lines().rev().take(40).collect::<Vec<_>>().join("\n")
-    );
-}
-
-/// Runs a part without the capabilities of root. Returns false if the system does not allow it.
-fn plays_without_powers(before: &[&str], role: &str, path: &Path) -> bool {
-    let can = std::process::Command::new(before[0]).args(&before[1..]).arg("true").output();
-    if !can.is_ok_and(|output| output.status.success()) {
-        println!("{before:?} cannot be run here");
-        return false;
-    }
-    let status = child_process::start(before, role, path).wait().unwrap();
-    assert!(status.success(), "{}", child_process::errors(path));
-    true
-}
-
-/// A clean file, an unclean one, and one without read permission.
-fn files_in(folder: &Path) -> std::path::PathBuf {
-    let path = folder.join("jobs.redb");
-    let tracker = Tracker::open(&path).unwrap();
-    tracker.tasks::<Job>().unwrap().submit_all((0..JOBS).map(job)).unwrap();
-    fs::copy(&path, folder.join("unclean.redb")).unwrap();
-    tracker.close().unwrap();
-    fs::copy(&path, folder.join("secret.redb")).unwrap();
-    // What the part complains of goes here, where nothing can be made any more.
-    fs::write(path.with_extension("errors"), "").unwrap();
-    path
-}
-
-#[test]
-fn read_only_file_system_allows_inspection_only() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = files_in(folder.path());
-    let mount =
-        format!("mount --bind {0} {0} && mount -o remount,ro,bind {0} && exec \"$0\" \"$@\"", folder.path().display());
-    plays_without_powers(&["unshare", "--mount", "sh", "-c", &mount], "hostile: read-only", &path);
-}
-
-#[test]
-fn missing_write_permission_allows_inspection_only() {
-    use std::os::unix::fs::PermissionsExt;
-
-    let folder = tempfile::tempdir().unwrap();
-    let path = files_in(folder.path());
-    let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    mode(&path, 0o400);
-    mode(&folder.path().join("secret.redb"), 0o000);
-    mode(folder.path(), 0o500);
-    // In a user namespace of its own even root's processes have no power over files.
-    plays_without_powers(&["unshare", "--user"], "hostile: no permission", &path);
-    mode(folder.path(), 0o700);
 }
 
 #[test]

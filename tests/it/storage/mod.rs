@@ -4,13 +4,16 @@ pub(crate) mod backups;
 pub(crate) mod damage;
 #[cfg(unix)]
 pub(crate) mod damaged_files;
+pub(crate) mod damaged_writers;
 pub(crate) mod file_compatibility;
 pub(crate) mod files;
 pub(crate) mod flushes;
 pub(crate) mod foreign_lines;
 pub(crate) mod hostile_numbers;
 pub(crate) mod json_lines;
+pub(crate) mod json_lines_batches;
 pub(crate) mod json_lines_move;
+pub(crate) mod permissions;
 pub(crate) mod recover;
 #[cfg(unix)]
 pub(crate) mod replaced;

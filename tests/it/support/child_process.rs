@@ -6,7 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::{crash::process_kills, storage::damaged_files};
+use crate::{crash::process_kills, storage::damaged_writers};
 
 const ROLE: &str = "TRACKER_TEST_ROLE";
 const FILE: &str = "TRACKER_TEST_FILE";
@@ -44,7 +44,7 @@ fn child_process_entry() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let file = PathBuf::from(std::env::var(FILE).unwrap());
     match role.strip_prefix("hostile: ") {
-        Some(role) => damaged_files::play(role, &file),
+        Some(role) => damaged_writers::play(role, &file),
         None => process_kills::play(&role, &file),
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod cancels;
 pub(crate) mod foreign_code;
 pub(crate) mod leases;
 pub(crate) mod prefetch;
+pub(crate) mod prefetch_pools;
 pub(crate) mod resizes;
 pub(crate) mod shutdowns;
 pub(crate) mod user_panics;

@@ -144,7 +144,7 @@ impl fmt::Display for Reason {
             Self::Leased { worker, until } => {
                 write!(f, "it is leased by {worker} until {}", until.format("%Y-%m-%d %H:%M:%S%.3f UTC"))
             }
-            Self::LeaseLost => f.write_str("its lease is lost: the task belongs to somebody else or has ended"),
+            Self::LeaseLost => f.write_str("its lease is lost: another worker has the task, or it has ended"),
             Self::WrongStep { step, asked } => write!(f, "it stands in step {step:?}, not in {asked:?}"),
             Self::AlreadySucceeded => f.write_str("it has already succeeded; requeue it or start it with force"),
             Self::Exhausted { failures, crashes } => {

@@ -2,9 +2,9 @@
 
 #![expect(clippy::expect_used, reason = "a story one of whose steps is refused has failed")]
 
+mod admin;
 mod attempts;
 mod batch;
-mod by_hand;
 mod leases;
 mod pipeline;
 mod resubmit;

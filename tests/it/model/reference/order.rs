@@ -1,6 +1,6 @@
 //! The claim order of the model: priority, due time and place of each task, and the calls that change them.
 
-use super::{super::call::Call, Answer, Book, EPOCH, SECOND, Task, Time, startable};
+use super::{super::call::Call, Answer, EPOCH, ReferenceModel, SECOND, Task, Time, startable};
 
 /// Leaves room for a hundred moves between two neighbours.
 pub(super) fn place_of_submission(seq: u64) -> u128 {
@@ -29,14 +29,14 @@ impl Task {
     }
 }
 
-impl Book {
+impl ReferenceModel {
     /// A call that changes the order.
     pub(super) fn reorder(&mut self, call: Call) -> Answer {
         match call {
             Call::MoveToFront { kind, id } => self.move_to_front(kind, id),
             Call::MoveBefore { kind, id, other } => self.move_before(kind, id, other),
             Call::SetPriority { kind, id, priority } => self.unfinished(kind, id, |task| task.priority = priority),
-            Call::SetDue { kind, id, seconds } => self.by_hand(kind, id, |task, _| {
+            Call::SetDue { kind, id, seconds } => self.admin_call(kind, id, |task, _| {
                 task.closed().map_or(Ok(()), Err)?;
                 task.set_due((EPOCH + Time::from(seconds)) * SECOND);
                 Ok(())
@@ -68,7 +68,7 @@ impl Book {
         let now = self.now;
         let Some(task) = self.tasks[usize::from(kind)].get(&id) else { return Answer::Refused("NotFound") };
         let first = self.movable(kind, id, task.priority).first().map(|first| first.due);
-        self.by_hand(kind, id, |task, _| {
+        self.admin_call(kind, id, |task, _| {
             task.unmovable().map_or(Ok(()), Err)?;
             task.due = first.filter(|due| *due <= now).map_or(now, |due| due - 1);
             task.place = place_of_submission(task.seq);
@@ -96,7 +96,7 @@ impl Book {
         let next = tasks[&other].clone();
         let before = self.movable(kind, id, priority).into_iter().rfind(|task| task.order() < next.order());
         let low = before.filter(|task| task.due == next.due).map_or(0, |task| task.place);
-        self.by_hand(kind, id, |task, _| {
+        self.admin_call(kind, id, |task, _| {
             task.unmovable().map_or(Ok(()), Err)?;
             (task.due, task.place) = (next.due, u128::midpoint(low, next.place));
             Ok(())

@@ -1,12 +1,14 @@
 //! The model: the documented behaviour in memory, as a list of tasks that is searched from end to end. It shares no
 //! code with the tracker.
 
-#[path = "book/order.rs"]
+#[path = "reference/executions.rs"]
+mod executions;
+#[path = "reference/order.rs"]
 mod order;
 
 use std::collections::BTreeMap;
 
-use super::call::{Call, End};
+use super::call::Call;
 use order::place_of_submission;
 
 /// Seconds since the clock's beginning, in microseconds.
@@ -78,7 +80,7 @@ pub struct Task {
     pub etag: u8,
     pub value: u8,
     /// The fingerprint as submitted.
-    print: u8,
+    fingerprint: u8,
     successor: Option<(u8, u8)>,
 }
 
@@ -89,7 +91,7 @@ pub enum Answer {
     Refused(&'static str),
     /// A number: of tasks pruned or rescued.
     Count(u64),
-    Nobody,
+    NoTask,
     /// A claim or start of this id.
     Claimed(u8),
     Submitted(&'static str),
@@ -99,19 +101,19 @@ pub enum Answer {
 
 /// A held execution, or a ticket.
 #[derive(Clone, Copy, Debug)]
-pub struct Hand {
+pub struct HeldLease {
     pub kind: u8,
     pub id: u8,
     owner: u64,
     etag: u8,
 }
 
-pub struct Book {
+pub struct ReferenceModel {
     policies: [Policy; 2],
     pub tasks: [BTreeMap<u8, Task>; 2],
     paused: [bool; 2],
-    pub hands: Vec<Hand>,
-    tickets: Vec<Hand>,
+    pub held: Vec<HeldLease>,
+    tickets: Vec<HeldLease>,
     wall: Time,
     monotonic: Time,
     now: Time,
@@ -203,13 +205,13 @@ fn startable(state: State, extra: bool) -> bool {
     matches!(state, State::Pending | State::Failed) || extra && matches!(state, State::Shelf | State::Ignored)
 }
 
-impl Book {
+impl ReferenceModel {
     pub fn new(policies: [Policy; 2], wall: Time) -> Self {
         Self {
             policies,
             tasks: [BTreeMap::new(), BTreeMap::new()],
             paused: [false; 2],
-            hands: Vec::new(),
+            held: Vec::new(),
             tickets: Vec::new(),
             wall,
             monotonic: 0,
@@ -250,9 +252,7 @@ impl Book {
             | Call::Prune { kind }
             | Call::RescueLong { kind, .. }
             | Call::Pause { kind, .. } => Some(kind),
-            Call::Detach { hand } if !self.hands.is_empty() => {
-                Some(self.hands[usize::from(hand) % self.hands.len()].kind)
-            }
+            Call::Detach { held } if !self.held.is_empty() => Some(self.held[usize::from(held) % self.held.len()].kind),
             _ => None,
         }
     }
@@ -278,51 +278,51 @@ impl Book {
             Call::Claim { kind, worker } => self.claim(kind, Some(worker), false),
             Call::ClaimExtra { kind } => self.claim(kind, None, true),
             Call::Start { .. } => self.start(call),
-            Call::End { hand, end } => self.end(hand, end),
-            Call::Renew { hand } => self.owned(hand, |task, _| {
+            Call::End { held, end } => self.end(held, end),
+            Call::Renew { held } => self.owned(held, |task, _| {
                 if let Some(lease) = &mut task.lease {
                     lease.expires = lease.expires.max(now + lease.length);
                 }
             }),
-            Call::Checkpoint { hand, value } => self.owned(hand, |task, etag| (task.value, task.etag) = (value, etag)),
-            Call::Detach { hand } => {
-                let answer = self.owned(hand, |task, _| {
+            Call::Checkpoint { held, value } => self.owned(held, |task, etag| (task.value, task.etag) = (value, etag)),
+            Call::Detach { held } => {
+                let answer = self.owned(held, |task, _| {
                     if let Some(lease) = &mut task.lease {
                         lease.detached = true;
                     }
                 });
                 if answer != Answer::Skipped {
-                    let hand = self.hands.remove(usize::from(hand) % self.hands.len());
+                    let held = self.held.remove(usize::from(held) % self.held.len());
                     if answer == Answer::Done {
-                        self.tickets.push(hand);
+                        self.tickets.push(held);
                     }
                 }
                 answer
             }
             Call::Resume { ticket } => self.resume(ticket),
-            Call::Requeue { kind, id } => self.by_hand(kind, id, |task, _| {
+            Call::Requeue { kind, id } => self.admin_call(kind, id, |task, _| {
                 task.restart(now, now);
                 task.paused = false;
                 Ok(())
             }),
             Call::Cancel { kind, id } => self.cancel(kind, id),
-            Call::Ignore { kind, id } => self.by_hand(kind, id, |task, _| {
+            Call::Ignore { kind, id } => self.admin_call(kind, id, |task, _| {
                 task.closed().map_or(Ok(()), Err)?;
                 task.end("ignored");
                 task.enter(State::Ignored, now, now);
                 Ok(())
             }),
-            Call::Move { kind, id, to_shelf } => self.by_hand(kind, id, |task, _| {
+            Call::Move { kind, id, to_shelf } => self.admin_call(kind, id, |task, _| {
                 task.closed().map_or(Ok(()), Err)?;
                 task.enter(if to_shelf { State::Shelf } else { State::Pending }, now, now);
                 Ok(())
             }),
-            Call::Update { kind, id, value } => self.by_hand(kind, id, |task, _| {
+            Call::Update { kind, id, value } => self.admin_call(kind, id, |task, _| {
                 task.value = value;
                 Ok(())
             }),
             Call::Remove { kind, id } => {
-                let answer = self.by_hand(kind, id, |_, _| Ok(()));
+                let answer = self.admin_call(kind, id, |_, _| Ok(()));
                 if answer == Answer::Done {
                     self.tasks[usize::from(kind)].remove(&id);
                 }
@@ -345,7 +345,7 @@ impl Book {
                 Answer::Done
             }
             Call::Restart => {
-                self.hands.clear();
+                self.held.clear();
                 for lease in
                     self.tasks.iter_mut().flat_map(|tasks| tasks.values_mut()).filter_map(|task| task.lease.as_mut())
                 {
@@ -393,16 +393,16 @@ impl Book {
                 cancel: false,
                 etag,
                 value: 0,
-                print: etag,
+                fingerprint: etag,
                 successor: None,
             };
             tasks.insert(id, task);
             return Answer::Submitted("New");
         };
-        if task.print == etag {
+        if task.fingerprint == etag {
             return Answer::Submitted("Existing");
         }
-        task.print = etag;
+        task.fingerprint = etag;
         task.priority = priority.unwrap_or(id % 2);
         if task.lease.is_some() {
             task.successor = Some((etag, 0));
@@ -416,183 +416,8 @@ impl Book {
         Answer::Submitted("Requeued")
     }
 
-    fn grant(&mut self, kind: u8, id: u8, worker: String, length: Time, from: State, due: Time) -> Answer {
-        let now = self.now;
-        self.owner += 1;
-        let Some(task) = self.tasks[usize::from(kind)].get_mut(&id) else { return Answer::Refused("NotFound") };
-        task.attempts += 1;
-        (task.state, task.updated) = (State::InProgress, now);
-        let owner = self.owner;
-        task.lease = Some(Lease {
-            owner,
-            worker,
-            expires: now + length,
-            started: now,
-            length,
-            from,
-            due,
-            detached: false,
-            foreign: false,
-        });
-        self.hands.push(Hand { kind, id, owner, etag: task.etag });
-        Answer::Claimed(id)
-    }
-
-    fn claim(&mut self, kind: u8, worker: Option<u8>, extra: bool) -> Answer {
-        let (now, policy) = (self.now, self.policies[usize::from(kind)]);
-        if self.paused[usize::from(kind)] {
-            return Answer::Nobody;
-        }
-        let tasks = &mut self.tasks[usize::from(kind)];
-        for task in tasks.values_mut().filter(|task| task.expired(now)) {
-            policy.rescue(task, now);
-        }
-        let due = tasks.iter().filter(|(_, task)| startable(task.state, extra) && !task.paused && task.due <= now);
-        let first = due.min_by_key(|(_, task)| task.order());
-        let Some((id, task)) = first else { return Answer::Nobody };
-        let (id, from, due) = (*id, task.state, task.due);
-        // What is given back does not go back to an end.
-        let (from, due) = if from == State::Ignored { (State::Pending, now) } else { (from, due) };
-        let worker = worker.map_or_else(|| "somebody".to_owned(), |worker| format!("worker {worker}"));
-        self.grant(kind, id, worker, policy.lease, from, due)
-    }
-
-    fn start(&mut self, call: Call) -> Answer {
-        let Call::Start { kind, id, force, steal_lease, extra, short } = call else { return Answer::Skipped };
-        let (now, policy) = (self.now, self.policies[usize::from(kind)]);
-        let length = if short { 2 * SECOND } else { policy.lease };
-        let Some(old) = self.tasks[usize::from(kind)].get(&id) else { return Answer::Refused("NotFound") };
-        let mut task = old.clone();
-        if task.expired(now) {
-            // A crash that is found stands, also where the start is then refused.
-            policy.rescue(&mut task, now);
-            self.tasks[usize::from(kind)].insert(id, task.clone());
-        }
-        let (from, due);
-        if let Some(lease) = task.lease.clone() {
-            if !steal_lease {
-                return Answer::Refused("Leased");
-            }
-            task.end("taken_over");
-            (from, due) = (lease.from, lease.due);
-        } else if startable(task.state, extra) {
-            (from, due) = if task.closed().is_some() { (State::Pending, now) } else { (task.state, task.due) };
-        } else if let Some(why) = task.closed() {
-            if !force {
-                return Answer::Refused(why);
-            }
-            (task.failures, task.crashes) = (0, 0);
-            (from, due) = (State::Pending, now);
-        } else {
-            return Answer::Refused("NotStartable");
-        }
-        self.tasks[usize::from(kind)].insert(id, task);
-        self.grant(kind, id, "somebody".to_owned(), length, from, due)
-    }
-
-    /// Something that only the owner may do.
-    fn owned(&mut self, hand: u8, act: impl FnOnce(&mut Task, u8)) -> Answer {
-        if self.hands.is_empty() {
-            return Answer::Skipped;
-        }
-        let hand = self.hands[usize::from(hand) % self.hands.len()];
-        let task = self.tasks[usize::from(hand.kind)].get_mut(&hand.id);
-        match task.filter(|task| task.lease.as_ref().is_some_and(|lease| lease.owner == hand.owner)) {
-            Some(task) => {
-                act(task, hand.etag);
-                Answer::Done
-            }
-            None => Answer::Refused("LeaseLost"),
-        }
-    }
-
-    fn resume(&mut self, ticket: u8) -> Answer {
-        if self.tickets.is_empty() {
-            return Answer::Skipped;
-        }
-        let now = self.now;
-        let mut hand = self.tickets[usize::from(ticket) % self.tickets.len()];
-        let Some(task) = self.tasks[usize::from(hand.kind)].get_mut(&hand.id) else {
-            return Answer::Refused("NotFound");
-        };
-        let Some(lease) = task.lease.as_mut().filter(|lease| lease.owner == hand.owner) else {
-            return Answer::Refused("LeaseLost");
-        };
-        (lease.detached, lease.foreign) = (false, false);
-        lease.expires = lease.expires.max(now + lease.length);
-        hand.etag = task.etag;
-        self.hands.push(hand);
-        Answer::Claimed(hand.id)
-    }
-
-    fn end(&mut self, hand: u8, end: End) -> Answer {
-        if self.hands.is_empty() {
-            return Answer::Skipped;
-        }
-        let number = usize::from(hand) % self.hands.len();
-        let (now, policy) = (self.now, self.policies[usize::from(self.hands[number].kind)]);
-        let answer = self.owned(hand, |task, etag| {
-            let Some(lease) = task.lease.clone() else { return };
-            let cancelled = task.cancel && !matches!(end, End::Succeed { .. });
-            let counts = !matches!(end, End::Snooze { .. } | End::Release);
-            let ending = match end {
-                End::Succeed { .. } => "succeeded",
-                End::Fail { .. } | End::FailKeeping { .. } | End::FailRetryIn { .. } | End::Drop => "failed",
-                End::GiveUp => "gave_up",
-                End::Ignore => "ignored",
-                End::Snooze { .. } => "snoozed",
-                End::Park => "parked",
-                End::Release => "released",
-            };
-            if counts || cancelled {
-                task.end(if cancelled { "cancelled" } else { ending });
-            }
-            if !counts {
-                task.attempts -= 1;
-            }
-            let succeeded = matches!(end, End::Succeed { .. });
-            // What the execution has changed is stored, unless it has failed or was given back.
-            if let End::Succeed { value } | End::FailKeeping { value } = end {
-                (task.value, task.etag) = (value, etag);
-            }
-            if cancelled {
-                task.enter(policy.cancelled(), now, now);
-            } else if succeeded {
-                (task.failures, task.crashes) = (0, 0);
-                task.enter(State::Succeeded, now, now);
-            } else {
-                match end {
-                    End::GiveUp => {
-                        task.failures += 1;
-                        task.enter(policy.given_up(), now, now);
-                    }
-                    End::Ignore => task.enter(State::Ignored, now, now),
-                    End::Snooze { seconds } => task.enter(lease.from, now + Time::from(seconds) * SECOND, now),
-                    End::Park => task.enter(State::Shelf, now, now),
-                    End::Release => task.enter(lease.from, lease.due, now),
-                    _ => {
-                        task.failures += 1;
-                        if policy.max_attempts.is_some_and(|most| task.failures >= most) {
-                            task.enter(policy.given_up(), now, now);
-                        } else {
-                            let delay = match end {
-                                End::FailRetryIn { seconds } => Time::from(seconds) * SECOND,
-                                _ => (policy.delay)(task.failures),
-                            };
-                            task.enter(policy.retry(), now + delay, now);
-                        }
-                    }
-                }
-            }
-            task.take_successor(now);
-        });
-        // A refused outcome keeps the execution; the model drops it.
-        self.hands.remove(number);
-        if end == End::Drop { Answer::Done } else { answer }
-    }
-
     /// An admin call on a task without a lease.
-    fn by_hand(
+    fn admin_call(
         &mut self,
         kind: u8,
         id: u8,
@@ -626,7 +451,7 @@ impl Book {
             task.cancel = true;
             return Answer::Done;
         }
-        self.by_hand(kind, id, |task, policy| {
+        self.admin_call(kind, id, |task, policy| {
             task.closed().map_or(Ok(()), Err)?;
             task.enter(policy.cancelled(), now, now);
             Ok(())

@@ -3,9 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, TimeDelta};
-use serde::{Deserialize, Serialize};
 use tracker_core::{
-    Error, Execution, Submission, TaskStatus, Tasks, TrackedTask, Tracker,
+    Error, Execution, Submission, TaskStatus, Tasks, Tracker,
     error::Reason,
     execution::{StartOptions, Ticket},
     file::Sharing,
@@ -15,122 +14,14 @@ use tracker_core::{
 };
 
 use super::{
-    book::{Answer, Book, EPOCH, Policy, SECOND, State},
     call::{Call, End},
+    kinds::{Job, POLICIES, Plain, Task},
+    reference::{Answer, EPOCH, ReferenceModel, State},
 };
 use crate::support::test_disk::Disk;
 
-#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Full {
-    Pending = 1,
-    InProgress = 2,
-    Failed = 3,
-    Succeeded = 4,
-    Exhausted = 5,
-    Ignored = 6,
-    Cancelled = 7,
-    #[status(parked)]
-    Shelf = 8,
-}
-
-/// No failed, exhausted or cancelled: others stand in for them.
-#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bare {
-    Pending = 1,
-    InProgress = 2,
-    Succeeded = 4,
-    Ignored = 6,
-    #[status(parked)]
-    Shelf = 8,
-}
-
-#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
-#[task(name = "job", status = Full, max_attempts = 3, max_crashes = 3, lease = "10s", backoff = "linear(1s, 5s)")]
-#[task(history = 3, retention(succeeded = "20s"))]
-pub struct Job {
-    #[task(id)]
-    id: u8,
-    #[task(fingerprint)]
-    etag: u8,
-    value: u8,
-    #[task(priority)]
-    priority: u8,
-}
-
-#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
-#[task(name = "job2", status = Bare, max_attempts = "unlimited", max_crashes = 2, lease = "7s", history = 3)]
-pub struct Plain {
-    #[task(id)]
-    id: u8,
-    #[task(fingerprint)]
-    etag: u8,
-    #[task(index)]
-    value: u8,
-    #[task(priority)]
-    priority: u8,
-}
-
-/// The policies of the two kinds, in the model's words.
-pub const POLICIES: [Policy; 2] = [
-    Policy {
-        has_failed: true,
-        has_exhausted: true,
-        has_cancelled: true,
-        max_attempts: Some(3),
-        max_crashes: 3,
-        lease: 10 * SECOND,
-        delay: |times| if times < 5 { i64::from(times) * SECOND } else { 5 * SECOND },
-        keeps_succeeded: Some(20 * SECOND),
-    },
-    Policy {
-        has_failed: false,
-        has_exhausted: false,
-        has_cancelled: false,
-        max_attempts: None,
-        max_crashes: 2,
-        lease: 7 * SECOND,
-        delay: |_| 0,
-        keeps_succeeded: None,
-    },
-];
-
-trait Task: TrackedTask {
-    const IGNORED: Self::Status;
-    const SHELF: Self::Status;
-    const PENDING: Self::Status;
-
-    fn new(id: u8, etag: u8) -> Self;
-    fn value(&mut self) -> &mut u8;
-    fn etag(&self) -> u8;
-}
-
-macro_rules! task {
-    ($task:ident, $status:ident) => {
-        impl Task for $task {
-            const IGNORED: $status = $status::Ignored;
-            const SHELF: $status = $status::Shelf;
-            const PENDING: $status = $status::Pending;
-
-            fn new(id: u8, etag: u8) -> Self {
-                Self { id, etag, value: 0, priority: id % 2 }
-            }
-
-            fn value(&mut self) -> &mut u8 {
-                &mut self.value
-            }
-
-            fn etag(&self) -> u8 {
-                self.etag
-            }
-        }
-    };
-}
-
-task!(Job, Full);
-task!(Plain, Bare);
-
 /// An execution of any kind.
-trait Held {
+trait AnyExecution {
     fn end(&mut self, end: End) -> Result<(), Error>;
     fn renew(&mut self) -> Result<(), Error>;
     fn checkpoint(&mut self, value: u8) -> Result<(), Error>;
@@ -140,7 +31,7 @@ trait Held {
     fn forget(self: Box<Self>);
 }
 
-impl<T: Task + 'static> Held for Execution<T> {
+impl<T: Task + 'static> AnyExecution for Execution<T> {
     fn end(&mut self, end: End) -> Result<(), Error> {
         match end {
             End::Succeed { value } => {
@@ -188,13 +79,13 @@ impl<T: Task + 'static> Held for Execution<T> {
 }
 
 /// The claimed task: its id and the execution.
-type Taken = Option<(u8, Box<dyn Held>)>;
+type ClaimedTask = Option<(u8, Box<dyn AnyExecution>)>;
 
 /// A kind of any type.
 trait Kind {
     fn call(&self, call: Call) -> Result<Answer, Error>;
-    fn take(&self, call: Call) -> Result<Taken, Error>;
-    fn resume(&self, ticket: &Ticket) -> Result<Box<dyn Held>, Error>;
+    fn take(&self, call: Call) -> Result<ClaimedTask, Error>;
+    fn resume(&self, ticket: &Ticket) -> Result<Box<dyn AnyExecution>, Error>;
     fn look(&self) -> Result<BTreeMap<u8, String>, Error>;
 }
 
@@ -217,7 +108,7 @@ impl<T: Task + 'static> Kind for Tasks<T> {
             }
             Call::Requeue { id, .. } => self.requeue(id).map(|()| Answer::Done),
             Call::Cancel { id, .. } => self.cancel(id).map(|()| Answer::Done),
-            Call::Ignore { id, .. } => self.ignore(id, "by hand").map(|()| Answer::Done),
+            Call::Ignore { id, .. } => self.ignore(id, "by an operator").map(|()| Answer::Done),
             Call::Move { id, to_shelf, .. } => {
                 self.move_to(id, if to_shelf { T::SHELF } else { T::PENDING }).map(|()| Answer::Done)
             }
@@ -244,13 +135,11 @@ impl<T: Task + 'static> Kind for Tasks<T> {
         }
     }
 
-    fn take(&self, call: Call) -> Result<Taken, Error> {
+    fn take(&self, call: Call) -> Result<ClaimedTask, Error> {
         let extra = [T::SHELF, T::IGNORED];
         let taken = match call {
             Call::Claim { worker, .. } => self.worker_name(&format!("worker {worker}")).claim()?,
-            Call::ClaimExtra { .. } => {
-                self.worker_name("somebody").claim_with(&StartOptions::new().startable(extra))?
-            }
+            Call::ClaimExtra { .. } => self.worker_name("unnamed").claim_with(&StartOptions::new().startable(extra))?,
             Call::Start { id, force, steal_lease, extra: with, short, .. } => {
                 let mut options = StartOptions::new();
                 if force {
@@ -265,14 +154,14 @@ impl<T: Task + 'static> Kind for Tasks<T> {
                 if short {
                     options = options.lease(Duration::from_secs(2));
                 }
-                Some(self.worker_name("somebody").start_with(id, &options)?)
+                Some(self.worker_name("unnamed").start_with(id, &options)?)
             }
             _ => None,
         };
-        Ok(taken.map(|execution| (number(execution.id()), Box::new(execution) as Box<dyn Held>)))
+        Ok(taken.map(|execution| (number(execution.id()), Box::new(execution) as Box<dyn AnyExecution>)))
     }
 
-    fn resume(&self, ticket: &Ticket) -> Result<Box<dyn Held>, Error> {
+    fn resume(&self, ticket: &Ticket) -> Result<Box<dyn AnyExecution>, Error> {
         Ok(Box::new(self.resume_ticket(ticket)?))
     }
 
@@ -332,9 +221,9 @@ fn words(
     )
 }
 
-impl Book {
+impl ReferenceModel {
     fn look(&self, kind: usize) -> BTreeMap<u8, String> {
-        let words = |task: &super::book::Task| {
+        let words = |task: &super::reference::Task| {
             let lease = task.lease.as_ref().map(|lease| (lease.worker.clone(), lease.expires, lease.detached));
             words(
                 task.state,
@@ -358,10 +247,10 @@ pub struct Pair {
     clock: ManualClock,
     tracker: Option<Tracker>,
     kinds: Vec<Box<dyn Kind>>,
-    hands: Vec<Box<dyn Held>>,
+    held: Vec<Box<dyn AnyExecution>>,
     tickets: Vec<(u8, Ticket)>,
     fence: u64,
-    pub book: Book,
+    pub model: ReferenceModel,
 }
 
 impl Pair {
@@ -373,10 +262,10 @@ impl Pair {
             clock,
             tracker: None,
             kinds: Vec::new(),
-            hands: Vec::new(),
+            held: Vec::new(),
             tickets: Vec::new(),
             fence: 0,
-            book: Book::new(POLICIES, wall),
+            model: ReferenceModel::new(POLICIES, wall),
         };
         pair.open();
         pair
@@ -395,9 +284,9 @@ impl Pair {
 
     /// Both play a call; what differs, if anything does.
     pub fn play(&mut self, call: Call) -> Result<(), String> {
-        let (wall, kind) = (self.book.wall(), self.book.kind_of(call));
-        let expected = self.book.play(call);
-        let answer = match self.really(call, self.book.wall() - wall, kind) {
+        let (wall, kind) = (self.model.wall(), self.model.kind_of(call));
+        let expected = self.model.play(call);
+        let answer = match self.really(call, self.model.wall() - wall, kind) {
             Ok(answer) => answer,
             Err(error) => match error.refusal().map(|refusal| &refusal.reason) {
                 Some(Reason::AlreadySucceeded) => Answer::Refused("AlreadySucceeded"),
@@ -419,7 +308,7 @@ impl Pair {
         let tracker = self.tracker.as_ref().ok_or("it is closed")?;
         tracker.flush().map_err(|error| error.to_string())?;
         for (number, kind) in self.kinds.iter().enumerate() {
-            let (found, expected) = (kind.look().map_err(|error| error.to_string())?, self.book.look(number));
+            let (found, expected) = (kind.look().map_err(|error| error.to_string())?, self.model.look(number));
             if found != expected {
                 return Err(format!("after {call:?}, kind {number} is\n{found:#?}\nand should be\n{expected:#?}"));
             }
@@ -430,7 +319,7 @@ impl Pair {
 
     /// The tracker plays a call. `jumped` is by how much the model has set the wall clock for it.
     fn really(&mut self, call: Call, jumped: i64, kind: Option<u8>) -> Result<Answer, Error> {
-        let at = |hand: u8, of: usize| usize::from(hand) % of;
+        let at = |held: u8, of: usize| usize::from(held) % of;
         match call {
             Call::Advance { seconds } => self.clock.advance(Duration::from_secs(seconds.into())),
             Call::Jump { seconds } => self.clock.jump(TimeDelta::seconds(seconds.into())),
@@ -439,7 +328,7 @@ impl Pair {
                 return Ok(Answer::Count(rescued.len() as u64));
             }
             Call::Restart => {
-                self.hands.drain(..).for_each(Held::forget);
+                self.held.drain(..).for_each(AnyExecution::forget);
                 self.kinds.clear();
                 // What is forgotten holds on to the tracker: it is closed under it.
                 self.tracker.take().map_or(Ok(()), Tracker::close)?;
@@ -447,38 +336,38 @@ impl Pair {
                 self.open();
             }
             Call::End { .. } | Call::Renew { .. } | Call::Checkpoint { .. } | Call::Detach { .. }
-                if self.hands.is_empty() =>
+                if self.held.is_empty() =>
             {
                 return Ok(Answer::Skipped);
             }
-            Call::End { hand, end } => {
-                let mut hand = self.hands.remove(at(hand, self.hands.len()));
-                hand.end(end)?;
+            Call::End { held, end } => {
+                let mut held = self.held.remove(at(held, self.held.len()));
+                held.end(end)?;
             }
-            Call::Renew { hand } => {
-                let at = at(hand, self.hands.len());
-                self.hands[at].renew()?;
+            Call::Renew { held } => {
+                let at = at(held, self.held.len());
+                self.held[at].renew()?;
             }
-            Call::Checkpoint { hand, value } => {
-                let at = at(hand, self.hands.len());
-                self.hands[at].checkpoint(value)?;
+            Call::Checkpoint { held, value } => {
+                let at = at(held, self.held.len());
+                self.held[at].checkpoint(value)?;
             }
-            Call::Detach { hand } => {
-                let hand = self.hands.remove(at(hand, self.hands.len()));
-                let ticket = hand.detach()?;
+            Call::Detach { held } => {
+                let held = self.held.remove(at(held, self.held.len()));
+                let ticket = held.detach()?;
                 self.tickets.push((kind.unwrap_or(0), ticket));
             }
             Call::Resume { .. } if self.tickets.is_empty() => return Ok(Answer::Skipped),
             Call::Resume { ticket } => {
                 let (kind, ticket) = &self.tickets[at(ticket, self.tickets.len())];
-                self.hands.push(self.kinds[usize::from(*kind)].resume(ticket)?);
+                self.held.push(self.kinds[usize::from(*kind)].resume(ticket)?);
                 return Ok(Answer::Claimed(number(ticket.id())));
             }
             Call::Claim { kind, .. } | Call::ClaimExtra { kind } | Call::Start { kind, .. } => {
-                let Some((id, hand)) = self.kinds[usize::from(kind)].take(call)? else { return Ok(Answer::Nobody) };
-                assert!(hand.fence() > self.fence, "the fence fell from {} to {}", self.fence, hand.fence());
-                self.fence = hand.fence();
-                self.hands.push(hand);
+                let Some((id, held)) = self.kinds[usize::from(kind)].take(call)? else { return Ok(Answer::NoTask) };
+                assert!(held.fence() > self.fence, "the fence fell from {} to {}", self.fence, held.fence());
+                self.fence = held.fence();
+                self.held.push(held);
                 return Ok(Answer::Claimed(id));
             }
             other => return self.kinds[usize::from(kind.unwrap_or(0))].call(other),
