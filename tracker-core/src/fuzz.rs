@@ -1,14 +1,14 @@
 //! What the fuzz targets reach, and in a bounded form the tests here: the decoders of bytes that a damaged or hostile file
 //! may hold.
 
-use crate::model::task::TaskRef;
 use crate::{
+    api::live::frame,
     model::{
         codec,
         file_state::FileState,
         kind::Kind,
         new_task::NewTask,
-        task::{TaskId, TaskKey, TrackedTask},
+        task::{TaskId, TaskKey, TaskRef, TrackedTask},
         task_row::{Progress, TaskRow},
         transition::{Batch, Header, StoredAttempt},
     },
@@ -88,6 +88,22 @@ pub fn payload<T: TrackedTask>(bytes: &[u8]) {
     assert!(codec::encode(&again).is_ok_and(|second| first == second), "a payload changes by being read");
 }
 
+/// Decodes a live command and an answer, and checks that a decoded value is encoded and decoded again.
+///
+/// # Panics
+/// If it is not.
+pub fn live_command(bytes: &[u8]) {
+    fn both<T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
+        let Ok(value) = frame::decode::<T>(bytes) else { return };
+        let encoded = frame::encode(&value, usize::MAX).expect("what was read can be written");
+        let (length, encoded) = encoded.split_at(4);
+        assert_eq!(length, u32::try_from(encoded.len()).expect("it fits").to_be_bytes());
+        assert_eq!(frame::decode::<T>(encoded).expect("what was written can be read"), value);
+    }
+    both::<frame::Call>(bytes);
+    both::<frame::Answer>(bytes);
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -101,6 +117,13 @@ mod tests {
         fn records_of_any_bytes_are_read_or_refused(sort in 0..SORTS, bytes: Vec<u8>) {
             record(sort, &bytes);
             record(sort, &sealed(&bytes));
+        }
+
+        #[test]
+        fn live_commands_of_any_bytes_are_read_or_refused(start: u8, bytes: Vec<u8>) {
+            live_command(&bytes);
+            // A map or a string, as in most values.
+            live_command(&[&[0x80 | start & 0x3f], bytes.as_slice()].concat());
         }
 
         #[test]

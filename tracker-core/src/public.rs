@@ -70,10 +70,11 @@ pub mod inspect {
     };
 }
 
-/// Changes as values, for programs that control a tracker: [`Tracker::perform`](crate::Tracker::perform) runs them.
+/// Changes as values, for programs that control a tracker: [`Tracker::perform`](crate::Tracker::perform) runs them in this process, and a
+/// [`Client`](live::Client) in the process that has the file open.
 pub mod live {
     pub use crate::api::live::{
-        KindCount, RefusedTask, Report, Request, SelectedId, Selection, TaskChange, TaskFilter,
+        Client, KindCount, RefusedTask, Report, Request, SelectedId, Selection, TaskChange, TaskFilter,
     };
 }
 

@@ -14,6 +14,8 @@ pub(crate) mod dependency_fan_out;
 pub(crate) mod event_filters;
 pub(crate) mod fingerprints;
 pub(crate) mod inspection;
+#[cfg(unix)]
+pub(crate) mod live_commands;
 pub(crate) mod order;
 pub(crate) mod outcomes;
 pub(crate) mod payloads;

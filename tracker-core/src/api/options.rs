@@ -37,6 +37,7 @@ pub struct Options {
     prune_every: Option<Duration>,
     keep_batches: Duration,
     start_paused: bool,
+    live_commands: bool,
 }
 
 impl Default for Options {
@@ -50,6 +51,7 @@ impl Default for Options {
             prune_every: Some(Duration::from_secs(60)),
             keep_batches: Duration::from_secs(7 * 24 * 3600),
             start_paused: false,
+            live_commands: true,
         }
     }
 }
@@ -135,6 +137,19 @@ impl Options {
         self
     }
 
+    /// Whether other processes of the same user can change tasks while this tracker has the file open: yes unless said otherwise. They send
+    /// [`live::Request`](crate::live::Request)s with a [`live::Client`](crate::live::Client), as the program `tracker` does, which run in the
+    /// commits of this tracker. The tracker serves them on a Unix socket in a directory that only this user can read. If that is impossible,
+    /// a warning is logged and the file is open without it.
+    ///
+    /// No effect in memory, in a file that is opened to inspect it, with [`Sharing::Writers`], where other processes write to the file
+    /// themselves, and on systems other than Unix.
+    #[must_use]
+    pub fn live_commands(mut self, served: bool) -> Self {
+        self.live_commands = served;
+        self
+    }
+
     /// When submits are answered that do not say it themselves ([`SubmitOptions::durability`](crate::submit::SubmitOptions)):
     /// when they are on disk, unless said otherwise.
     #[must_use]
@@ -210,6 +225,9 @@ impl Options {
         let tracker = Tracker::start(options, self.redact)?;
         if paused {
             tracker.pause_kinds()?;
+        }
+        if self.live_commands {
+            tracker.shared.serve_live_commands();
         }
         Ok(tracker)
     }

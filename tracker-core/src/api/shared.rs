@@ -3,21 +3,22 @@
 use std::{
     any::TypeId,
     collections::HashMap,
-    sync::{Arc, Mutex, Weak},
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use redb::ReadTransaction;
 
 use crate::{
-    api::shutdown::Pools,
+    api::{live::Server, shutdown::Pools, tracker::Tracker},
     engine::Engine,
     model::{
         bounds::{MANY, TEXT, cut, shorten},
+        contain,
         error::{Error, ErrorKind, Result},
         kind::Kind,
         transition::Failure,
     },
-    storage::tables::Tables,
+    storage::{file::Sharing, tables::Tables},
 };
 
 /// Removes secrets from texts before they are stored or logged.
@@ -29,8 +30,15 @@ pub(crate) struct Shared {
     /// The worker pools that run.
     pub pools: Pools,
     /// The names that are open, each with the type that opened it.
-    pub open: Mutex<HashMap<String, (TypeId, Weak<OpenKind>)>>,
+    pub open: Arc<Mutex<OpenKinds>>,
+    /// Serves live commands.
+    server: Mutex<Option<Server>>,
+    /// Handles of a view do not keep the file open.
+    is_view: bool,
 }
+
+/// The names that are open, each with the type that opened it.
+type OpenKinds = HashMap<String, (TypeId, Weak<OpenKind>)>;
 
 /// A name that is open as some type, or without one.
 #[derive(Default)]
@@ -41,6 +49,46 @@ pub(crate) struct OpenKind {
 }
 
 impl Shared {
+    pub(crate) fn new(engine: Arc<Engine>, redact: Option<Redact>) -> Self {
+        Self { engine, redact, pools: Pools::default(), open: Arc::default(), server: Mutex::default(), is_view: false }
+    }
+
+    /// The same tracker for the threads of its server: the file is closed while they have it.
+    fn view(&self) -> Self {
+        let mut view = Self::new(self.engine.clone(), self.redact.clone());
+        view.open = self.open.clone();
+        view.is_view = true;
+        view
+    }
+
+    /// Serves live commands, if other processes cannot write to the file. A failure is logged.
+    pub(crate) fn serve_live_commands(&self) {
+        let database = self.engine.file();
+        let Some(file) = database.file_id() else { return };
+        if database.is_read_only() || database.sharing() == Sharing::Writers {
+            return;
+        }
+        match Server::start(Tracker { shared: Arc::new(self.view()) }, file) {
+            Ok(server) => *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server),
+            Err(error) if error.kind() == ErrorKind::Unsupported => contain::log(|| tracing::debug!("{error}")),
+            Err(error) => contain::log(|| {
+                tracing::warn!(%error, "live commands are not served: other processes cannot change tasks while the file is open");
+            }),
+        }
+    }
+
+    /// Closes the file. No live command is accepted any more, and those that run are answered.
+    pub(crate) fn close(&self) -> Result<()> {
+        self.engine.check_close()?;
+        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let stopped = server.map(Server::stop);
+        let closed = self.engine.close();
+        if let Some(stopped) = stopped {
+            stopped.join();
+        }
+        closed
+    }
+
     /// A text as it may be stored and told: without secrets, and of at most so many bytes.
     pub(crate) fn text(&self, text: impl Into<String>, most: usize) -> String {
         let mut text = text.into();
@@ -65,7 +113,7 @@ impl Shared {
     /// Decodes a payload as the type that is open under a name.
     #[cfg(feature = "json")]
     pub(crate) fn typed(&self, name: &str) -> Option<crate::model::codec::Typed> {
-        let open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.get(name).and_then(|(_, opened)| opened.upgrade()).and_then(|opened| opened.typed)
     }
 
@@ -89,7 +137,10 @@ fn gone() -> Error {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if let Err(error) = self.engine.close() {
+        if self.is_view {
+            return;
+        }
+        if let Err(error) = self.close() {
             tracing::warn!(%error, "closing the tracker");
         }
     }

@@ -4,7 +4,7 @@ use std::{
     any::TypeId,
     fmt,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
@@ -19,7 +19,6 @@ use crate::{
         options::Options,
         port::{Port as _, calls},
         shared::{OpenKind, Redact, Shared},
-        shutdown::Pools,
         tasks::Tasks,
         transaction::{EndedExecution, Transaction},
     },
@@ -106,8 +105,7 @@ impl Tracker {
         let (rescues, tidies) = (!options.read_only, options.prune_every.is_some());
         let keep_batches = options.keep_batches;
         let engine = Engine::open(options)?;
-        let shared = Shared { engine, redact, pools: Pools::default(), open: Mutex::default() };
-        let tracker = Self { shared: Arc::new(shared) };
+        let tracker = Self { shared: Arc::new(Shared::new(engine, redact)) };
         if rescues {
             let alone = tracker.shared.engine.file().sharing() != Sharing::Writers;
             let scope = if alone { Scope::Foreign } else { Scope::Expired };
@@ -349,7 +347,7 @@ impl Tracker {
     /// # Errors
     /// A failure of the storage.
     pub fn close(self) -> Result<()> {
-        self.shared.engine.close()
+        self.shared.close()
     }
 }
 

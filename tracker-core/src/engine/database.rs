@@ -16,7 +16,7 @@ use crate::{
         error::{Error, ErrorKind, Result},
     },
     storage::{
-        file::{self, FileOptions, Identity, Location, OpenedFile, Sharing, Snapshot, guard},
+        file::{self, FileId, FileOptions, Identity, Location, OpenedFile, Sharing, Snapshot, guard},
         tables::{FormatProblem, Tables},
     },
 };
@@ -249,6 +249,11 @@ impl Database {
         }
         *handle = Some(Handle::Write(file::open_existing(&self.place, &self.options)?));
         Ok(())
+    }
+
+    /// Identifies the file; `None` in memory.
+    pub(crate) fn file_id(&self) -> Option<FileId> {
+        self.identity.as_ref().map(Identity::file)
     }
 
     /// Refuses to go on if the path leads to another file than the one that is open.

@@ -348,16 +348,19 @@ impl Engine {
         self.subscribers.subscribe(options)
     }
 
+    /// Refuses to close the file on a thread that is committing or has a user transaction open.
+    pub(crate) fn check_close(&self) -> Result<()> {
+        self.refuse_open()?;
+        let background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_current = background.as_ref().is_some_and(|thread| thread.thread().id() == std::thread::current().id());
+        drop(background);
+        if is_current { Ok(()) } else { self.refuse_inside_transaction() }
+    }
+
     /// Commits the queued actions, answers their callers, and closes the file. Later calls are refused.
     pub(crate) fn close(&self) -> Result<()> {
-        self.refuse_open()?;
-        let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
-        if !background.as_ref().is_some_and(|background| background.thread().id() == std::thread::current().id()) {
-            self.refuse_inside_transaction()?;
-        }
-        let stopped = background.take();
-        drop(background);
-        let background = stopped;
+        self.check_close()?;
+        let background = self.background.lock().unwrap_or_else(PoisonError::into_inner).take();
         // A callback that is due can still make calls.
         self.given_up.settle();
         self.queue.close();

@@ -8,6 +8,8 @@ use std::{
 };
 
 use super::{Location, fault::Fault};
+use serde::{Deserialize, Serialize};
+
 use crate::model::{
     contain,
     error::{ErrorKind, Result},
@@ -31,7 +33,8 @@ pub(crate) struct Identity {
 
 /// Identifies a file on its system.
 #[cfg(unix)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct FileId {
     device: u64,
     inode: u64,
@@ -39,7 +42,7 @@ pub(crate) struct FileId {
 
 /// Where a file that is open can be neither removed nor replaced.
 #[cfg(not(unix))]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FileId;
 
 impl FileId {
@@ -55,6 +58,13 @@ impl FileId {
             Self
         }
     }
+
+    /// A number that differs between files with high probability.
+    #[cfg(unix)]
+    pub(crate) fn hash(self) -> u64 {
+        let bytes = [self.device.to_le_bytes(), self.inode.to_le_bytes()].concat();
+        xxhash_rust::xxh3::xxh3_64(&bytes)
+    }
 }
 
 impl Identity {
@@ -67,6 +77,10 @@ impl Identity {
         let file = FileId::of(&fs::metadata(&absolute).map_err(at_path)?);
         let due = AtomicU64::new(u64::try_from(INTERVAL.as_millis()).unwrap_or(u64::MAX));
         Ok(Some(Self { path: absolute, file, opened: Instant::now(), due, is_lost: AtomicBool::new(false) }))
+    }
+
+    pub(crate) fn file(&self) -> FileId {
+        self.file
     }
 
     pub(crate) fn path(&self) -> &Path {

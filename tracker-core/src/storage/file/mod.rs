@@ -21,7 +21,7 @@ mod tests;
 
 pub(crate) use copy::{Snapshot, snapshot, write as write_snapshot};
 pub(crate) use guard::guard;
-pub(crate) use identity::Identity;
+pub(crate) use identity::{FileId, Identity};
 pub(crate) use inspect::{inspect, inspect_again};
 pub(crate) use open::{OpenedFile, close, open_existing, open_or_create};
 pub(crate) use salvage::readings;

@@ -1,0 +1,168 @@
+//! `Client`: sends requests to the process that has a file open. Called by the program and by users; one connection for each call.
+
+use std::{
+    fs,
+    io::{self, Read as _, Write as _},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    address,
+    frame::{self, Answer, Ask, Call, Reply},
+    peer::{self, Timed},
+    request::{KindCount, Report, Request},
+};
+use crate::{
+    model::error::{Error, ErrorKind, Result},
+    storage::file::FileId,
+};
+
+/// How long the other process may take to accept a connection and say hello.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Sends live commands to the process that has a file open for writing.
+///
+/// A tracker that is open for writing serves them to processes of the same user, unless
+/// [`Options::live_commands`](crate::Options::live_commands) turns this off or its mode is
+/// [`Sharing::Writers`](crate::file::Sharing::Writers), where other processes open the file themselves. Each call has a connection of its
+/// own, and runs in a commit of that process. Unix systems only.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+/// # use tracker_core::Tracker;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("jobs.redb");
+/// # let tracker = Tracker::open(&path)?; // in another process
+/// # tracker.tasks::<Job>()?.submit(&job("one"))?;
+/// use tracker_core::live::{Client, Request, Selection, TaskChange};
+///
+/// if let Some(client) = Client::find(&path)? {
+///     let selection = Selection::Ids { kind: None, ids: vec!["one".into()] };
+///     let report = client.perform(&Request::Tasks { selection, change: TaskChange::Cancel })?;
+///     assert_eq!(report.changed, 1);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Client {
+    socket: PathBuf,
+    file: FileId,
+    timeout: Option<Duration>,
+}
+
+impl Client {
+    /// Finds the process that serves live commands for a file; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if that process has another version of the protocol, and on systems other than Unix.
+    /// [`ErrorKind::Busy`] if it does not answer within five seconds. [`ErrorKind::Io`] if the file cannot be looked up.
+    pub fn find(file: impl AsRef<Path>) -> Result<Option<Self>> {
+        let path = file.as_ref();
+        let file = match fs::metadata(path) {
+            Ok(found) => FileId::of(&found),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::caused(ErrorKind::Io, format!("{}: {error}", path.display()), error)),
+        };
+        Self::find_in(address::directories(), file)
+    }
+
+    pub(super) fn find_in(directories: Vec<PathBuf>, file: FileId) -> Result<Option<Self>> {
+        for directory in address::existing(directories) {
+            let client = Self { socket: directory.join(address::socket_name(file)), file, timeout: None };
+            match UnixStream::connect(&client.socket) {
+                // The socket of a process that was killed refuses connections.
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {}
+                Err(error) => return Err(frame::broken(&error)),
+                Ok(stream) => match client.send(&stream, Ask::Time) {
+                    Ok(_) => return Ok(Some(client)),
+                    // The process closed the file meanwhile.
+                    Err(error) if matches!(error.kind(), ErrorKind::Closed | ErrorKind::Io) => {}
+                    Err(error) => return Err(error),
+                },
+            }
+        }
+        Ok(None)
+    }
+
+    /// Limits how long an answer may take: without a limit unless said otherwise, since a request may change millions of tasks. A request
+    /// that was sent may still be performed after the limit.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// Performs a request in the other process, as [`Tracker::perform`](crate::Tracker::perform) does in its own.
+    ///
+    /// # Errors
+    /// As [`Tracker::perform`](crate::Tracker::perform), with kind and words but without [`Error::refusal`]. [`ErrorKind::Closed`] if the
+    /// process has closed the file, and [`ErrorKind::OutcomeUnknown`] if the connection broke or the time was over before the answer.
+    pub fn perform(&self, request: &Request) -> Result<Report> {
+        match self.call(Ask::Perform(request.clone()))? {
+            Reply::Report(report) => Ok(report),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Counts the tasks that a request is about, as [`Tracker::count`](crate::Tracker::count) does.
+    ///
+    /// # Errors
+    /// As [`perform`](Self::perform).
+    pub fn count(&self, request: &Request) -> Result<Vec<KindCount>> {
+        match self.call(Ask::Count(request.clone()))? {
+            Reply::Counts(counts) => Ok(counts),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The time of the tracker: see [`Tracker::now`](crate::Tracker::now).
+    ///
+    /// # Errors
+    /// As [`perform`](Self::perform).
+    pub fn now(&self) -> Result<DateTime<Utc>> {
+        match self.call(Ask::Time)? {
+            Reply::Time(now) => Ok(now),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    fn call(&self, ask: Ask) -> Result<Reply> {
+        let stream = UnixStream::connect(&self.socket).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                Error::new(ErrorKind::Closed, "the process that had the file open has closed it: open the file instead")
+            }
+            _ => frame::broken(&error),
+        })?;
+        self.send(&stream, ask)
+    }
+
+    fn send(&self, stream: &UnixStream, ask: Ask) -> Result<Reply> {
+        let changes = matches!(ask, Ask::Perform(_));
+        let call = frame::encode(&Call { file: self.file, ask }, frame::LONGEST_CALL)?;
+        peer::check(stream)?;
+        let mut timed = Timed::new(stream, Some(PATIENCE));
+        let mut hello = [0; frame::HELLO];
+        timed.write_all(&frame::hello()).map_err(|error| frame::broken(&error))?;
+        timed.read_exact(&mut hello).map_err(|error| frame::broken(&error))?;
+        frame::check_hello(hello)?;
+        timed.write_all(&call).map_err(|error| frame::broken(&error))?;
+        let answer = frame::read(&mut Timed::new(stream, self.timeout), frame::LONGEST_ANSWER);
+        let answer = answer.map_err(|error| if changes { unknown_outcome(&error) } else { error })?;
+        Ok(frame::decode::<Answer>(&answer)??)
+    }
+}
+
+fn unknown_outcome(error: &Error) -> Error {
+    let text = format!("{error}; look whether the change was made: it was sent, and its answer did not come");
+    Error::new(ErrorKind::OutcomeUnknown, text)
+}
+
+fn unexpected(reply: &Reply) -> Error {
+    Error::invalid(format!("the other process answered another question: {reply:?}"))
+}

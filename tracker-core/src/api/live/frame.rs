@@ -1,0 +1,138 @@
+//! The bytes that a client and a server of live commands exchange: a hello that names the version, then one frame in each direction. Pure:
+//! `client` and `server` do the I/O.
+
+use std::io::{self, Read};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::request::{KindCount, Report, Request};
+use crate::{
+    model::error::{Error, ErrorKind, Result},
+    storage::file::FileId,
+};
+
+/// The version of the calls and answers. A change of their types raises it.
+pub(super) const VERSION: u32 = 1;
+/// The most bytes of a call.
+pub(super) const LONGEST_CALL: usize = 1 << 20;
+/// The most bytes of an answer.
+pub(super) const LONGEST_ANSWER: usize = 16 << 20;
+
+/// The first bytes in each direction, in every version.
+const MAGIC: [u8; 4] = *b"trkl";
+/// The length of a hello: the magic bytes and the version.
+pub(super) const HELLO: usize = 8;
+
+/// What a client asks of the process that has a file open.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Call {
+    /// The file that the client means.
+    pub file: FileId,
+    pub ask: Ask,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Ask {
+    /// The time of the tracker.
+    Time,
+    Count(Request),
+    Perform(Request),
+}
+
+/// What the server answers.
+pub(crate) type Answer = Result<Reply, Failure>;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Reply {
+    Time(DateTime<Utc>),
+    Counts(Vec<KindCount>),
+    Report(Report),
+}
+
+/// An error in the form in which it reaches the client.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Failure {
+    pub kind: ErrorKind,
+    pub message: String,
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        Self { kind: error.kind(), message: error.to_string() }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::new(failure.kind, failure.message)
+    }
+}
+
+/// The hello of this version.
+pub(super) fn hello() -> [u8; HELLO] {
+    let mut hello = [0; HELLO];
+    let (magic, version) = hello.split_at_mut(MAGIC.len());
+    magic.copy_from_slice(&MAGIC);
+    version.copy_from_slice(&VERSION.to_be_bytes());
+    hello
+}
+
+/// Checks the hello of the other process.
+pub(super) fn check_hello(hello: [u8; HELLO]) -> Result<()> {
+    let [a, b, c, d, version @ ..] = hello;
+    if [a, b, c, d] != MAGIC {
+        return Err(Error::new(ErrorKind::Foreign, "the other process does not speak the protocol of live commands"));
+    }
+    match u32::from_be_bytes(version) {
+        VERSION => Ok(()),
+        other => Err(Error::new(
+            ErrorKind::Unsupported,
+            format!(
+                "the other process speaks version {other} of live commands, this one version {VERSION}: use the same version of the tracker in both"
+            ),
+        )),
+    }
+}
+
+/// Encodes a frame: the length of the value in four bytes, and the value.
+pub(crate) fn encode(value: &impl Serialize, longest: usize) -> Result<Vec<u8>> {
+    let bytes = rmp_serde::to_vec_named(value)
+        .map_err(|error| Error::caused(ErrorKind::Invalid, "a live command cannot be encoded", error))?;
+    let length = u32::try_from(bytes.len()).ok().filter(|_| bytes.len() <= longest);
+    let length = length.ok_or_else(|| Error::too_large("a live command or its answer", bytes.len(), longest))?;
+    Ok([&length.to_be_bytes(), bytes.as_slice()].concat())
+}
+
+/// Reads the value of a frame. A length over the limit is an error before a byte of the value is read.
+pub(super) fn read(reader: &mut impl Read, longest: usize) -> Result<Vec<u8>> {
+    let mut length = [0; 4];
+    reader.read_exact(&mut length).map_err(|error| broken(&error))?;
+    let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+    if length > longest {
+        return Err(Error::too_large("a live command or its answer", length, longest));
+    }
+    let mut bytes = Vec::new();
+    let read = reader.take(length as u64).read_to_end(&mut bytes).map_err(|error| broken(&error))?;
+    if read < length { Err(broken(&io::ErrorKind::UnexpectedEof.into())) } else { Ok(bytes) }
+}
+
+/// Decodes the value of a frame. Unknown fields and variants are errors, and so are bytes after the value.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    let invalid = |error: &dyn std::fmt::Display| Error::invalid(format!("a live command cannot be decoded: {error}"));
+    let mut rest = bytes;
+    let value = T::deserialize(&mut rmp_serde::Deserializer::new(&mut rest)).map_err(|error| invalid(&error))?;
+    if rest.is_empty() { Ok(value) } else { Err(invalid(&format!("{} bytes follow the value", rest.len()))) }
+}
+
+/// The error of a connection that broke or took too long.
+pub(super) fn broken(error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            Error::new(ErrorKind::Busy, "the other process did not answer in time: try again")
+        }
+        _ => Error::new(ErrorKind::Io, format!("the connection to the other process broke: {error}")),
+    }
+}

@@ -1,0 +1,262 @@
+//! The server of live commands: accepts connections on the socket of the file, and performs one call for each. Started and stopped by
+//! `Shared`.
+
+use std::{
+    collections::HashMap,
+    fs::{self, Permissions},
+    io::{self, Read as _, Write as _},
+    net::Shutdown,
+    os::{
+        fd::AsFd,
+        unix::{
+            fs::PermissionsExt,
+            net::{UnixListener, UnixStream},
+        },
+    },
+    path::{Path, PathBuf},
+    process,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::{
+    address,
+    frame::{self, Answer, Ask, Call, Reply},
+    peer::{self, Timed},
+};
+use crate::{
+    api::tracker::Tracker,
+    model::{
+        contain::{self, contain},
+        error::{Error, ErrorKind, Result},
+    },
+    storage::file::FileId,
+};
+
+/// The most connections that are served at the same time. More wait to be accepted.
+const MOST: usize = 8;
+/// How long a client may take to send its call, and to take the answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The pause after a connection could not be accepted, in milliseconds.
+const PAUSE: u16 = 100;
+
+/// A running server.
+pub(crate) struct Server {
+    connections: Arc<Connections>,
+    socket: PathBuf,
+    /// The other end wakes the thread that accepts connections.
+    wake: UnixStream,
+    accepting: JoinHandle<()>,
+}
+
+/// What the threads of a server share.
+struct Connections {
+    tracker: Tracker,
+    file: FileId,
+    open: Mutex<OpenConnections>,
+    /// Notified when a connection ends, and when the server stops.
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct OpenConnections {
+    next: u64,
+    streams: HashMap<u64, UnixStream>,
+    threads: Vec<JoinHandle<()>>,
+    stopping: bool,
+}
+
+impl Server {
+    /// Serves a file on the socket that is derived from its identity. `tracker` must not keep the file open.
+    ///
+    /// Only the process that has the file open for writing may call this, and [`stop`](Self::stop) before it closes the file: so no other
+    /// process uses the socket's name.
+    pub(crate) fn start(tracker: Tracker, file: FileId) -> Result<Self> {
+        Self::start_in(&address::directories(), tracker, file)
+    }
+
+    pub(super) fn start_in(directories: &[PathBuf], tracker: Tracker, file: FileId) -> Result<Self> {
+        let name = address::socket_name(file);
+        // Longer than the name, so that both fit the longest path.
+        let temporary = format!("{name}.{}", process::id());
+        let directory = address::private_directory(directories, &temporary)?;
+        let failed = |error| {
+            Error::caused(ErrorKind::Io, format!("the socket of live commands in {}", directory.display()), error)
+        };
+        let (socket, temporary) = (directory.join(name), directory.join(temporary));
+        let listener = bind(&temporary, &socket).map_err(failed)?;
+        let (wake, woken) = UnixStream::pair().map_err(failed)?;
+        let connections = Arc::new(Connections { tracker, file, open: Mutex::default(), changed: Condvar::default() });
+        let shared = connections.clone();
+        let accepting = thread::Builder::new()
+            .name("tracker-live".to_owned())
+            .spawn(move || accept_until_woken(&listener, &woken, &shared))
+            .map_err(failed)?;
+        contain::log(|| tracing::debug!(socket = %socket.display(), "serving live commands"));
+        Ok(Self { connections, socket, wake, accepting })
+    }
+
+    /// Accepts no further connection, removes the socket and reads no further call. Calls that run go on.
+    pub(crate) fn stop(self) -> StoppedServer {
+        let Self { connections, socket, wake, accepting } = self;
+        connections.lock().stopping = true;
+        connections.changed.notify_all();
+        drop(wake);
+        drop(accepting.join());
+        if let Err(error) = fs::remove_file(&socket) {
+            contain::log(|| tracing::debug!(socket = %socket.display(), %error, "the socket was removed before"));
+        }
+        for stream in connections.lock().streams.values() {
+            // The client may have closed it.
+            drop(stream.shutdown(Shutdown::Read));
+        }
+        StoppedServer(connections)
+    }
+}
+
+/// A server whose calls may still run.
+pub(crate) struct StoppedServer(Arc<Connections>);
+
+impl StoppedServer {
+    /// Waits until the calls have been answered: once the file is closed, they are refused.
+    pub(crate) fn join(self) {
+        let threads = std::mem::take(&mut self.0.lock().threads);
+        for thread in threads {
+            // A callback that a call runs may close the tracker.
+            if thread.thread().id() != thread::current().id() {
+                drop(thread.join());
+            }
+        }
+    }
+}
+
+/// Binds a socket that replaces the one of a process that was killed.
+fn bind(temporary: &Path, socket: &Path) -> io::Result<UnixListener> {
+    match fs::remove_file(temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(temporary)?;
+    fs::set_permissions(temporary, Permissions::from_mode(0o600))?;
+    listener.set_nonblocking(true)?;
+    // From here on the name leads to a socket that accepts connections.
+    fs::rename(temporary, socket)?;
+    Ok(listener)
+}
+
+fn accept_until_woken(listener: &UnixListener, woken: &UnixStream, connections: &Arc<Connections>) {
+    loop {
+        if !connections.wait_for_room() || !wait_readable(listener, woken) {
+            return;
+        }
+        let accepted = listener.accept().and_then(|(stream, _)| Connections::serve(connections, stream));
+        match accepted {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => {
+                contain::log(|| tracing::warn!(%error, "a live command could not be accepted"));
+                // Short of file descriptors or threads, the next connection would fail at once.
+                let _ = poll(&mut [PollFd::new(woken.as_fd(), PollFlags::POLLIN)], PollTimeout::from(PAUSE));
+            }
+            Ok(()) => {}
+        }
+    }
+}
+
+/// Waits for a connection. False when the server stops.
+fn wait_readable(listener: &UnixListener, woken: &UnixStream) -> bool {
+    let mut ready = [PollFd::new(listener.as_fd(), PollFlags::POLLIN), PollFd::new(woken.as_fd(), PollFlags::POLLIN)];
+    let polled = poll(&mut ready, PollTimeout::NONE);
+    let [_, woken] = &ready;
+    match polled {
+        Ok(_) => !woken.any().unwrap_or(true),
+        Err(nix::Error::EINTR) => true,
+        Err(_) => false,
+    }
+}
+
+impl Connections {
+    fn lock(&self) -> MutexGuard<'_, OpenConnections> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until a further connection may be served. False when the server stops.
+    fn wait_for_room(&self) -> bool {
+        let full = |open: &mut OpenConnections| open.streams.len() >= MOST && !open.stopping;
+        let open = self.changed.wait_while(self.lock(), full).unwrap_or_else(PoisonError::into_inner);
+        !open.stopping
+    }
+
+    /// Serves a connection on a thread of its own.
+    fn serve(connections: &Arc<Self>, stream: UnixStream) -> io::Result<()> {
+        // Some systems pass this on from the listener.
+        stream.set_nonblocking(false)?;
+        let copy = stream.try_clone()?;
+        let mut open = connections.lock();
+        open.threads.retain(|thread| !thread.is_finished());
+        let number = open.next;
+        let shared = connections.clone();
+        let thread = thread::Builder::new().name("tracker-live-call".to_owned()).spawn(move || {
+            if let Err(panic) = contain(|| shared.answer(&stream)) {
+                contain::log(|| tracing::error!(panic, "a live command panicked"));
+            }
+            shared.lock().streams.remove(&number);
+            shared.changed.notify_all();
+        })?;
+        open.next += 1;
+        open.streams.insert(number, copy);
+        open.threads.push(thread);
+        Ok(())
+    }
+
+    /// Reads a call, performs it and answers.
+    fn answer(&self, stream: &UnixStream) {
+        if let Err(error) = peer::check(stream) {
+            contain::log(|| tracing::warn!(%error, "a live command was refused"));
+            return;
+        }
+        let answered = Self::read_call(stream).and_then(|call| {
+            let answer = match call {
+                Ok(call) => self.perform(call),
+                Err(error) => Err((&error).into()),
+            };
+            let frame = frame::encode(&answer, frame::LONGEST_ANSWER).or_else(|error| {
+                let text = format!("the request was performed, but {error}: select fewer tasks");
+                frame::encode(&Answer::Err((&Error::invalid(text)).into()), frame::LONGEST_ANSWER)
+            })?;
+            Timed::new(stream, Some(PATIENCE)).write_all(&frame).map_err(|error| frame::broken(&error))
+        });
+        if let Err(error) = answered {
+            contain::log(|| tracing::debug!(%error, "a live command was not answered"));
+        }
+    }
+
+    /// Reads a call. An error in a place of the call is the answer; any other error ends the connection.
+    fn read_call(stream: &UnixStream) -> Result<Result<Call>> {
+        let mut timed = Timed::new(stream, Some(PATIENCE));
+        let mut hello = [0; frame::HELLO];
+        timed.write_all(&frame::hello()).map_err(|error| frame::broken(&error))?;
+        timed.read_exact(&mut hello).map_err(|error| frame::broken(&error))?;
+        frame::check_hello(hello)?;
+        match frame::read(&mut timed, frame::LONGEST_CALL) {
+            Ok(bytes) => Ok(frame::decode::<Call>(&bytes)),
+            Err(error) if error.kind() == ErrorKind::Invalid => Ok(Err(error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn perform(&self, call: Call) -> Answer {
+        if call.file != self.file {
+            let text = "this process has another file open: its socket has the same name by chance";
+            return Err((&Error::new(ErrorKind::Closed, text)).into());
+        }
+        let reply = match call.ask {
+            Ask::Time => Ok(Reply::Time(self.tracker.now())),
+            Ask::Count(request) => self.tracker.count(&request).map(Reply::Counts),
+            Ask::Perform(request) => self.tracker.perform(&request).map(Reply::Report),
+        };
+        reply.map_err(|error| (&error).into())
+    }
+}

@@ -1,0 +1,76 @@
+//! Live commands on systems without Unix sockets: every call says so.
+
+use std::{convert::Infallible, path::Path, time::Duration};
+
+use chrono::{DateTime, Utc};
+
+use super::request::{KindCount, Report, Request};
+use crate::{
+    api::tracker::Tracker,
+    model::error::{Error, ErrorKind, Result},
+    storage::file::FileId,
+};
+
+fn unsupported() -> Error {
+    Error::new(ErrorKind::Unsupported, "live commands are not supported on this system: they need Unix sockets")
+}
+
+/// Sends live commands to the process that has a file open for writing. Not supported on this system.
+#[derive(Clone, Debug)]
+pub struct Client(Infallible);
+
+impl Client {
+    /// Refused on this system.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`].
+    pub fn find(_: impl AsRef<Path>) -> Result<Option<Self>> {
+        Err(unsupported())
+    }
+
+    /// Limits how long an answer may take.
+    #[must_use]
+    pub fn timeout(self, _: Duration) -> Self {
+        self
+    }
+
+    /// Performs a request in the other process.
+    ///
+    /// # Errors
+    /// There is no client on this system.
+    pub fn perform(&self, _: &Request) -> Result<Report> {
+        match self.0 {}
+    }
+
+    /// Counts the tasks that a request is about.
+    ///
+    /// # Errors
+    /// There is no client on this system.
+    pub fn count(&self, _: &Request) -> Result<Vec<KindCount>> {
+        match self.0 {}
+    }
+
+    /// The time of the tracker.
+    ///
+    /// # Errors
+    /// There is no client on this system.
+    pub fn now(&self) -> Result<DateTime<Utc>> {
+        match self.0 {}
+    }
+}
+
+pub(crate) struct Server(Infallible);
+
+impl Server {
+    pub(crate) fn start(_: Tracker, _: FileId) -> Result<Self> {
+        Err(unsupported())
+    }
+
+    pub(crate) fn stop(self) -> Self {
+        self
+    }
+
+    pub(crate) fn join(self) {
+        match self.0 {}
+    }
+}
