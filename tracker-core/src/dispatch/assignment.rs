@@ -63,7 +63,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         let found = assignment.found.is_some();
         let may_prefetch = self.may_prefetch(kind);
         let queue = &mut self.kinds[kind];
-        if is_full && may_prefetch && queue.can_spare_one(share) {
+        if is_full && may_prefetch && queue.can_release_slot(share) {
             self.end_assignment(slot);
             return None;
         }
@@ -80,7 +80,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
                 return Some(Action::Start { kind, task, claim });
             }
         } else if may_prefetch && !is_full && !found {
-            let most = queue.room(share);
+            let most = queue.free_capacity(share);
             if most > 0 {
                 let claim = ClaimRequest { slot: Some(slot), begin: 1, ..self.claim(kind, most, signal) };
                 self.slots[slot].claim = Some(claim.clone());
@@ -115,7 +115,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         if queue.exhausted_at == Some(signal) || queue.ready_or_requested() > share / 2 || queue.is_half_full(bytes) {
             return None;
         }
-        let most = queue.room(share);
+        let most = queue.free_capacity(share);
         Some(self.claim(kind, most, signal))
     }
 

@@ -1,29 +1,31 @@
-//! The tasks of one kind that a pool has claimed and not started, and counts of those on their way.
+//! The tasks of one kind that a pool has claimed but not started, and counters of tasks in flight. Used by the dispatcher of a pool; pure.
 
 use std::collections::VecDeque;
 
 use super::{idle::Stamp, protocol::ClaimedTask};
 
-/// One kind in a pool.
+/// The state of one kind in a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct KindQueue<T> {
-    /// Claimed, and not started.
+    /// Claimed tasks whose handlers have not started.
     ready: VecDeque<T>,
     /// Bytes of payload in `ready`.
     bytes: usize,
-    /// Tasks that unanswered claims may bring, and their bytes of payload.
+    /// The most tasks that pending claims may return.
     requested: usize,
+    /// The most bytes of payload that pending claims may return.
     requested_bytes: usize,
-    /// Handlers that run, and outcomes that are queued and not answered.
+    /// Running handlers.
     pub running: usize,
+    /// Outcomes that are queued and not committed.
     pub unstored: usize,
-    /// Slots that work on this kind.
+    /// Slots that are assigned to this kind.
     pub assigned: usize,
-    /// The number of the file's signal before the last claim, if that found less than it asked for.
+    /// The number of the wake-up signal before the last claim, if that claim returned fewer tasks than requested.
     pub exhausted_at: Option<u64>,
-    /// The state of the file in which a claim found nothing at all.
+    /// The state of the file in which a claim returned no task.
     pub empty: Option<Stamp>,
-    /// The kind has a limit or a rate. A prefetched task would hold a place of the limit while it waits.
+    /// Whether the kind has a concurrency limit or a rate. Such a kind is not prefetched: a waiting task would use up the limit.
     pub limited: bool,
 }
 
@@ -47,7 +49,7 @@ impl<T: ClaimedTask> KindQueue<T> {
         !self.ready.is_empty()
     }
 
-    /// How many tasks are ready or asked for.
+    /// Number of tasks that are ready or requested.
     pub(super) fn ready_or_requested(&self) -> usize {
         self.ready.len() + self.requested
     }
@@ -67,23 +69,25 @@ impl<T: ClaimedTask> KindQueue<T> {
         std::mem::take(&mut self.ready).into()
     }
 
-    /// How many more tasks may be claimed. A finished handler leaves its place at once: its outcome is stored before the next claim.
-    pub(super) fn room(&self, share: usize) -> usize {
+    /// Number of tasks that may be claimed now, with `share` prefetched tasks allowed for this kind. A finished handler does not count:
+    /// its outcome is committed before the next claim.
+    pub(super) fn free_capacity(&self, share: usize) -> usize {
         (self.assigned + share).saturating_sub(self.ready_or_requested() + self.running)
     }
 
-    /// Whether the other assigned can start all that is ready or on its way, so that one may leave.
-    pub(super) fn can_spare_one(&self, share: usize) -> bool {
+    /// Whether one assigned slot can leave, because the others suffice for all ready and requested tasks.
+    pub(super) fn can_release_slot(&self, share: usize) -> bool {
         self.ready_or_requested() + self.running < self.assigned + share
     }
 
-    /// Whether half of the bytes that may be prefetched are there or on their way. The rest is not worth a commit.
+    /// Whether more than half of the bytes that may be prefetched are ready or requested. Then no claim is made: the rest does not justify
+    /// a commit.
     pub(super) fn is_half_full(&self, most_bytes: usize) -> bool {
         self.bytes + self.requested_bytes > most_bytes / 2
     }
 
-    /// Counts a claim of `most` tasks, and returns the bytes of payload that it may bring: all that are left. A claim that is made
-    /// meanwhile brings only what starts at once.
+    /// Counts a claim of `most` tasks and returns its budget of payload bytes: all that is left. A second claim before the answer gets no
+    /// budget, so it returns only tasks that start at once.
     pub(super) fn request(&mut self, most: usize, most_bytes: usize) -> usize {
         let bytes = most_bytes.saturating_sub(self.bytes + self.requested_bytes);
         self.requested += most;
@@ -91,7 +95,7 @@ impl<T: ClaimedTask> KindQueue<T> {
         bytes
     }
 
-    /// Ends a claim that [`request`](Self::ask) has counted.
+    /// Ends a claim that [`request`](Self::request) counted.
     pub(super) fn answered(&mut self, most: usize, bytes: usize) {
         self.requested -= most;
         self.requested_bytes -= bytes;
@@ -102,7 +106,7 @@ impl<T: ClaimedTask> KindQueue<T> {
         self.ready.extend(tasks);
     }
 
-    /// Whether nothing is ready, on its way from the file, or on its way to it.
+    /// Whether no task is ready or requested, and no outcome waits for its commit.
     pub(super) fn is_quiescent(&self) -> bool {
         self.ready_or_requested() == 0 && self.unstored == 0
     }

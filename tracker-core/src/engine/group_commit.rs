@@ -219,7 +219,7 @@ impl Engine {
 
     /// Wakes waiting claims and publishes events, now that the changes are durable.
     pub(super) fn publish(&self, effects: &CommitEffects) {
-        if effects.woke {
+        if effects.may_start {
             // Wakers of async callers are foreign code.
             drop(contain::contain(|| self.signal.raise()));
         }

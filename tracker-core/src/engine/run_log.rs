@@ -125,7 +125,7 @@ impl RunLogEvent {
     /// The event of a refused command that is part of a run. A claim that came too late for its task has none.
     pub(super) fn of_refusal(kind: &Kind, id: &TaskKey, command: &Command, reason: &Reason) -> Option<Self> {
         let is_logged = match command {
-            Command::Start(start) => !start.by_line,
+            Command::Start(start) => !start.is_claim,
             Command::Finish(_) => true,
             _ => false,
         };

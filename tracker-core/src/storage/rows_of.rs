@@ -41,7 +41,7 @@ pub(crate) struct DerivedRows<'p> {
     /// The counter in which the task counts.
     pub count: CountKey,
     pub member: Option<MemberKey>,
-    pub limit: LimitPlace,
+    pub limit: LimitState,
     /// `None` where the keys of the payload were not given.
     pub keys: Option<KeyRows<'p>>,
 }
@@ -66,13 +66,13 @@ pub(crate) struct UniqueRow<'p> {
 
 /// Where a task of a kind with a concurrency limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum LimitPlace {
-    /// No claim reaches it, or the kind has no limit.
-    Out,
+pub(crate) enum LimitState {
+    /// The task can neither be claimed nor is it in progress, or the kind has no limit.
+    NotCounted,
     /// In the queue of its limit key.
     Queued(ClaimKey),
-    /// Among the tasks in progress with its limit key.
-    InUse,
+    /// In progress: it counts towards the limit of its limit key.
+    InProgress,
 }
 
 /// The encoding of `None`.
@@ -96,15 +96,15 @@ pub(crate) fn rows_of<'p>(
     }
 }
 
-fn limit_place(kind: &Kind, header: &Header, claim_order: ClaimKey) -> LimitPlace {
+fn limit_place(kind: &Kind, header: &Header, claim_order: ClaimKey) -> LimitState {
     if kind.limit().is_none() {
-        LimitPlace::Out
+        LimitState::NotCounted
     } else if header.lease.is_some() {
-        LimitPlace::InUse
+        LimitState::InProgress
     } else if claim_order.at > LATEST || !kind.is_claimable(header.code) {
-        LimitPlace::Out
+        LimitState::NotCounted
     } else {
-        LimitPlace::Queued(claim_order)
+        LimitState::Queued(claim_order)
     }
 }
 

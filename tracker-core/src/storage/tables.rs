@@ -1,5 +1,5 @@
-//! The tables of a transaction, opened when first needed, and the rows that are read and written one by one. Used by the reads and
-//! writes of `storage` and by the writer.
+//! The tables of a transaction, opened when first needed, and reads and writes of single rows. Used by the reads and writes of
+//! `storage` and by the writer.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
@@ -63,7 +63,7 @@ fn opened<T>(slot: &mut Option<T>, open: impl FnOnce() -> Result<T>) -> Result<&
 /// Defines `Tables` with an accessor for each table, and `create_all`.
 macro_rules! tables {
     ($($name:ident: $key:ty => $value:ty = $table:ident;)*) => {
-        /// The tables of one transaction, opened when first needed: a commit pays for each table that was opened.
+        /// The tables of one transaction, opened when first needed: each opened table makes the commit slower.
         pub(crate) struct Tables<S: Source> {
             source: S,
             $($name: Option<S::Table<$key, $value>>,)*
@@ -115,17 +115,17 @@ tables! {
     rate_starts: Fixed<{ StartKey::LEN }> => i64 = RATE_STARTS;
 }
 
-/// Decodes a row; bytes that are no such row are reported with their table and key, and never trusted.
+/// Decodes a row. Other bytes give `Corrupted` with table and key.
 pub(crate) fn row<T: Encodable>(table: &str, key: impl std::fmt::Display, bytes: &[u8]) -> Result<T> {
     encoding::decode(bytes).map_err(|what| Error::corrupted(table, key, what))
 }
 
-/// [`row`] for a row of a task, whose checksum covers its key.
+/// Decodes a row of a task like [`row`]. The checksum includes the key.
 pub(crate) fn row_of<T: Encodable>(table: &str, task: TaskRef, bytes: &[u8]) -> Result<T> {
     encoding::decode_at(&task.pack(), bytes).map_err(|what| Error::corrupted(table, task, what))
 }
 
-/// Creates every table and writes what a new file begins with.
+/// Creates every table and writes the initial rows of a new file.
 pub(crate) fn init(txn: &WriteTransaction) -> Result<()> {
     let mut tables = Tables::new(txn);
     create_all(&mut tables)?;
@@ -205,8 +205,8 @@ impl<S: Source> Tables<S> {
         bytes.map(|bytes| row_of("tracker.successors", task, bytes.value())).transpose()
     }
 
-    /// The payload that an update starts from, and its revision. The update frees a task whose lease has run out, so a payload
-    /// that waits for the end of the attempt is the one to update.
+    /// Returns the payload to update, and its revision. If the lease has expired, the update ends the attempt, and a pending payload
+    /// replaces the stored one; then this is the pending payload.
     pub(crate) fn changeable(&mut self, task: TaskRef, header: &Header, now: Micros) -> Result<(TaskRow, u32)> {
         let freed = header.successor && header.lease.as_ref().is_some_and(|lease| lease.has_expired(now));
         let successor = if freed { self.successor(task)? } else { None };
@@ -224,13 +224,13 @@ impl<S: Source> Tables<S> {
     pub(crate) fn with_id(&mut self, kind: u32, id: &TaskKey) -> Result<Option<TaskRef>> {
         let seq = self.ids()?.get(keys::id_key(kind, id).as_slice())?.map(|seq| seq.value());
         let Some(task) = seq.map(|seq| TaskRef { kind, seq }) else { return Ok(None) };
-        // The row has no checksum of its own: damaged, it could name another task, or none.
+        // The row has no checksum. Damaged, it could name another task or a missing one, so the task is checked.
         let row = self.payloads()?.get(&task.pack())?;
         let is_its_own = row.map(|row| encoding::is_row_of(row.value(), id));
         match is_its_own {
             Some(true) => Ok(Some(task)),
             Some(false) => Err(Error::corrupted("tracker.ids", id, format!("{task} has another id"))),
-            // Only the payload is missing: the caller finds out.
+            // Only the payload is missing. The caller reports it when it reads the payload.
             None if self.headers()?.get(&task.pack())?.is_some() => Ok(Some(task)),
             None => Err(Error::corrupted("tracker.ids", id, format!("there is no task {task}"))),
         }
@@ -239,7 +239,7 @@ impl<S: Source> Tables<S> {
     pub(crate) fn with_unique(&mut self, kind: u32, number: u16, value: &[u8]) -> Result<Option<TaskRef>> {
         let seq = self.unique_keys()?.get(keys::unique_key(kind, number, value).as_slice())?.map(|seq| seq.value());
         let Some(task) = seq.map(|seq| TaskRef { kind, seq }) else { return Ok(None) };
-        // The row has no checksum of its own: damaged, it could name another task, or none.
+        // The row has no checksum. Damaged, it could name another task or a missing one, so the task is checked.
         let is_its_own = self
             .find_task_row(task)?
             .is_some_and(|row| row.uniques.get(usize::from(number)).is_some_and(|own| own == value));
@@ -254,7 +254,7 @@ impl<S: Source> Tables<S> {
         }
     }
 
-    /// The attempts that the history holds, oldest first; the latest one may stand in the header instead.
+    /// The attempts of the history, oldest first. The latest attempt may be stored in the header instead.
     pub(crate) fn past(&mut self, task: TaskRef) -> Result<Vec<StoredAttempt>> {
         let mut past = Vec::new();
         for row in Rows::of("tracker.history", self.history()?, AttemptKey::all(task))? {
@@ -270,7 +270,7 @@ impl<S: Source> Tables<S> {
     }
 }
 
-/// Why a file is not one that this version reads.
+/// Why this version cannot read a file.
 pub(crate) enum FormatProblem {
     Foreign,
     Older { found: u8, known: u8 },
@@ -298,7 +298,7 @@ impl Tables<&WriteTransaction> {
         Ok(())
     }
 
-    /// Adds the differences that a transaction gathered to the kept counters.
+    /// Applies the counter differences of a transaction to the stored counters.
     pub(crate) fn add_counts(&mut self, differences: &HashMap<CountKey, i64>) -> Result<()> {
         let counts = self.counts()?;
         for (key, difference) in differences {

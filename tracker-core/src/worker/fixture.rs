@@ -45,7 +45,7 @@ impl Fixture {
             worker: "one".to_owned(),
             instance: self.tracker.shared.engine.instance(),
             lease: Duration::from_secs(60),
-            by_line: true,
+            is_claim: true,
             steal_lease: false,
             force: false,
             reenter: None,

@@ -1,4 +1,4 @@
-//! Changes of single tasks by an operator, and pauses of a kind.
+//! Calls of an operator on single tasks, and pausing of a kind. Called by users; each call is one action of the engine.
 
 use super::Tasks;
 #[cfg(feature = "tokio")]
@@ -25,8 +25,8 @@ calls! {
     impl[T: TrackedTask] AsyncTasks<T> => &self.tasks;
 
     /// Changes a task without a lease: reads it, runs `change` outside any transaction, and replaces the task unless another call
-    /// changed it meanwhile. In that case it starts again. `change` may therefore run more than once. Indexes, unique keys and a
-    /// priority that a field holds follow the change.
+    /// changed it meanwhile. In that case `update` reads the task again, so `change` may run more than once. Indexes, unique keys and
+    /// the priority of a priority field are updated too.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
@@ -42,7 +42,7 @@ calls! {
     /// ```
     ///
     /// # Errors
-    /// `NotFound`, `Leased`, `Invalid` if the id was changed, `NotStartable` in a status that the kind does not have.
+    /// `NotFound`, `Leased`, `Invalid` if the id was changed, `NotStartable` if the task has a status that the kind does not define.
     pub fn update(id: impl TaskId, change: impl FnMut(&mut T)) -> Result<()> {
         let (id, mut change) = (id.to_key(), change);
         loop {
@@ -68,7 +68,7 @@ calls! {
     impl[T: Schema] Tasks<T> => self;
     impl[T: TrackedTask] AsyncTasks<T> => &self.tasks;
 
-    /// Makes a task startable again, with nothing held against it: in its current step.
+    /// Makes a task startable again in its current step, and resets its counts of failures and crashes.
     ///
     /// # Errors
     /// `NotFound`, `Leased`, `Conflict` if another unfinished task holds its unique key.
@@ -76,7 +76,7 @@ calls! {
         tasks.command(port, id, Command::Requeue(Requeue::default())).await
     }
 
-    /// Requeues a task that has failed or was given up. Refuses every other status.
+    /// Requeues a task that has failed or was given up. Refuses tasks of every other status.
     ///
     /// # Errors
     /// As [`Tasks::requeue`], and a refusal with the reason if the task has another status.
@@ -92,8 +92,8 @@ calls! {
         tasks.command(port, id, Command::Requeue(Requeue { from_start: true, ..Requeue::default() })).await
     }
 
-    /// Calls a task off. A waiting one is cancelled at once; a running one is told, and ends as cancelled unless it
-    /// succeeds.
+    /// Cancels a task. A waiting task is cancelled at once. A running task gets a cancellation request, and ends as cancelled
+    /// unless it succeeds.
     ///
     /// # Errors
     /// `NotFound`; a refusal if it has ended; `MissingRole` if the status type has neither cancelled nor ignored.
@@ -118,7 +118,7 @@ calls! {
         tasks.command(port, id, Command::Delete).await
     }
 
-    /// Lets nothing be claimed from this kind until [`Tasks::resume`]. Stands in the file.
+    /// Stops claims of this kind until [`Tasks::resume`]. The pause is stored in the file.
     ///
     /// # Errors
     /// A failure of the storage.

@@ -195,7 +195,12 @@ impl<T: TrackedTask> Tasks<T> {
         Ok(Resume { command, ticket: ticket.clone() })
     }
 
-    pub(crate) fn start_command(&self, kind: &Kind, options: &StartOptions<T::Status>, by_line: bool) -> Result<Start> {
+    pub(crate) fn start_command(
+        &self,
+        kind: &Kind,
+        options: &StartOptions<T::Status>,
+        is_claim: bool,
+    ) -> Result<Start> {
         let step = self.step.ok_or_else(|| {
             Error::invalid(format!(
                 "kind {:?} has several steps: name one, as in tasks.step(\"…\")?.claim()",
@@ -218,7 +223,7 @@ impl<T: TrackedTask> Tasks<T> {
             worker: self.worker.to_string(),
             instance: self.shared.engine.instance(),
             lease,
-            by_line,
+            is_claim,
             steal_lease: options.steal_lease,
             force: options.force,
             reenter: options.token,

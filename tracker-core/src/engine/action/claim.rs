@@ -200,7 +200,7 @@ impl Action for StartById {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
         let (task, id) = self.target.find(writer, &kind)?;
         let started = start(writer, &kind, task, &id, &self.start);
-        writer.free_if_refused(&kind, task, started)
+        writer.end_lease_if_refused(&kind, task, started)
     }
 }
 

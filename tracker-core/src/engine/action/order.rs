@@ -16,7 +16,7 @@ use crate::{
     storage::{keys::ClaimKey, order::order_keys},
 };
 
-/// Where a task is moved.
+/// The destination of a move.
 #[derive(Clone, Debug)]
 pub(crate) enum Destination {
     /// Before all tasks of its priority.
@@ -31,7 +31,7 @@ pub(crate) struct MoveTask {
     pub kind: u32,
     pub target: Target,
     pub destination: Destination,
-    /// Must still hold: a task that a query found may have changed since.
+    /// A condition that the task must still meet: it may have changed since a query found it.
     pub condition: Option<Arc<Condition>>,
 }
 
@@ -43,25 +43,25 @@ impl Action for MoveTask {
         let (task, id) = self.target.find(writer, &kind)?;
         let header = writer.header(task)?.ok_or_else(|| kind.refuse(id.clone(), Reason::NotFound))?;
         check_condition(&kind, &id, &header, self.condition.as_deref())?;
-        let moved = Moved { kind: &kind, task, id: &id, header: &header };
+        let context = MoveContext { kind: &kind, task, id: &id, header: &header };
         let done = match &self.destination {
-            Destination::Front => moved.to_front(writer),
-            Destination::Before(other) => moved.before(writer, other),
+            Destination::Front => context.to_front(writer),
+            Destination::Before(other) => context.before(writer, other),
         };
-        writer.free_if_refused(&kind, task, done)
+        writer.end_lease_if_refused(&kind, task, done)
     }
 }
 
-/// A task that is moved.
-struct Moved<'m> {
+/// A task to move, as the transaction found it.
+struct MoveContext<'m> {
     kind: &'m Kind,
     task: TaskRef,
     id: &'m TaskKey,
     header: &'m Header,
 }
 
-impl Moved<'_> {
-    /// Gives the task an earlier due time than every other task of its priority, and not a later one than now.
+impl MoveContext<'_> {
+    /// Sets a due time just before the first task of the same priority, and not later than now.
     fn to_front(&self, writer: &mut Writer<'_>) -> Result<()> {
         let (kind, codes) = (self.kind.id, claimable(self.kind));
         let rank = u8::MAX - self.header.priority;
@@ -70,20 +70,20 @@ impl Moved<'_> {
             Some(first) if first.at <= writer.now() => first.at.saturating_sub(1),
             _ => writer.now(),
         };
-        self.put(writer, due, None)
+        self.set_place(writer, due, None)
     }
 
-    /// Gives the task the due time of another one, and a place between that task and the one before it.
+    /// Sets the due time of `other`, and a place (a fractional index) between `other` and its predecessor.
     fn before(&self, writer: &mut Writer<'_>, other: &TaskKey) -> Result<()> {
-        let next = self.next(writer, other)?;
+        let next = self.target(writer, other)?;
         let codes = claimable(self.kind);
         let previous = writer.rows().last_before(next, &codes, self.task)?;
         let previous = previous.filter(|previous| previous.at == next.at).map(|previous| previous.place);
         if let Some(place) = between(previous, next.place) {
-            return self.put(writer, next.at, Some(place));
+            return self.set_place(writer, next.at, Some(place));
         }
-        // The rules may refuse the move: the task goes first, while nothing else has been written.
-        self.put(writer, next.at, Some(next.place))?;
+        // The rules may refuse the move, so this task is moved before its neighbours are: a refusal has written nothing.
+        self.set_place(writer, next.at, Some(next.place))?;
         let rank = next.rank;
         let window = Window::around(next.place, |window| {
             let found = writer.rows().in_window(self.kind.id, &codes, rank, next.at, window, self.task)?;
@@ -101,8 +101,8 @@ impl Moved<'_> {
         Ok(())
     }
 
-    /// The position of the task before which this one goes.
-    fn next(&self, writer: &mut Writer<'_>, other: &TaskKey) -> Result<ClaimKey> {
+    /// Returns the claim key of `other`, if this task can be moved before it.
+    fn target(&self, writer: &mut Writer<'_>, other: &TaskKey) -> Result<ClaimKey> {
         if other == self.id {
             return Err(Error::invalid(format!("{} \"{other}\" cannot be moved before itself", self.kind.name)));
         }
@@ -116,7 +116,7 @@ impl Moved<'_> {
         Ok(order_keys(&self.kind.graph, task, &header).claim_order)
     }
 
-    fn put(&self, writer: &mut Writer<'_>, due: Micros, place: Option<u64>) -> Result<()> {
+    fn set_place(&self, writer: &mut Writer<'_>, due: Micros, place: Option<u64>) -> Result<()> {
         let command = Command::SetPlace { due: due.min(LATEST), place };
         writer.decide(self.kind, self.task, Some(self.header), &command, None, self.id).map(drop)
     }

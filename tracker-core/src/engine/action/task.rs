@@ -81,8 +81,8 @@ impl Action for TaskCommand {
         }
         let row = self.row.as_ref();
         let mut done = writer.decide(&kind, task, header.as_ref(), &command, row, &id);
-        if command.frees() {
-            done = writer.free_if_refused(&kind, task, done);
+        if command.ends_expired_lease() {
+            done = writer.end_lease_if_refused(&kind, task, done);
         }
         let done = done?;
         if let Some(progress) = &self.progress {

@@ -155,7 +155,7 @@ impl Writer<'_> {
             let what = batch_name(&self.batch(number)?.label);
             return Err(kind.refuse(id.clone(), Reason::Cycle { what }));
         }
-        self.decide(kind, task, Some(&header), &Command::Join { batch: Some(number) }, None, id)?;
+        self.decide(kind, task, Some(&header), &Command::SetBatch { batch: Some(number) }, None, id)?;
         Ok(())
     }
 

@@ -30,7 +30,7 @@ impl Writer<'_> {
             let decision = decided.map_err(|reason| kind.refuse(task.id.clone(), reason))?;
             self.push_event(kind, kind.task(seq), &task.id, None, &decision, &command);
             if let Some(header) = decision.header {
-                self.effects.woke |= !kind.is_finished(&header);
+                self.effects.may_start |= !kind.is_finished(&header);
                 self.count([None, Some(keys::CountKey { kind: kind.id, code: header.code })]);
                 rows.push(NewRow {
                     task: kind.task(seq),

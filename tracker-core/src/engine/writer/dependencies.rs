@@ -65,7 +65,7 @@ impl Writer<'_> {
                 self.watch(target)?;
             }
         }
-        self.decide(kind, task, Some(&header), &Command::Await { others }, None, id)?;
+        self.decide(kind, task, Some(&header), &Command::SetDependencyCount { dependencies: others }, None, id)?;
         if let Some((how, reason)) = set_aside {
             self.resolve_dependency(task, DependencyEffect { resolved: false, set_aside: Some(how) }, reason)?;
         }
@@ -115,7 +115,7 @@ impl Writer<'_> {
             return Ok(());
         }
         let (kind, id) = (self.kind(target.kind)?, self.rows.task_row(target)?.id);
-        self.decide(&kind, target, Some(&header), &Command::SetWatched(true), None, &id)?;
+        self.decide(&kind, target, Some(&header), &Command::SetHasDependents(true), None, &id)?;
         Ok(())
     }
 

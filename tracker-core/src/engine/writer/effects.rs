@@ -1,5 +1,5 @@
-//! The effects that a transaction makes known once it is durable: events, ends of tasks, and what other threads must notice. Filled by the writer,
-//! read by the leader after the commit.
+//! The effects of a transaction that are published once it is durable: events, ends of tasks, and wake-ups of other threads. The writer fills
+//! them, the leader of the commit queue publishes them.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -23,30 +23,30 @@ use crate::{
     storage::keys::CountKey,
 };
 
-/// The effects of a transaction, made known once it is durable.
+/// The effects of a transaction, published once it is durable.
 #[derive(Default)]
 pub(crate) struct CommitEffects {
     pub events: Vec<Arc<CommitEvent>>,
     /// The tasks that have ended, or are deleted.
     pub ends: Ends,
     pub run_log: Vec<RunLogEvent>,
-    /// The file's change number after it.
+    /// The change number of the file after this transaction.
     pub change: u64,
-    /// Something may be startable now that was not.
-    pub woke: bool,
-    /// Not all dependents are reached: another commit must continue.
+    /// Whether a task may have become startable, so that idle workers must wake up.
+    pub may_start: bool,
+    /// Whether dependents are left to update: another commit must continue.
     pub propagation_pending: bool,
-    /// Fences of attempts of this process that are cancelled now.
+    /// Fences of attempts in this process that this transaction cancelled.
     pub cancelled: Vec<u64>,
-    /// Fences of leases that workers of this process hold now.
+    /// Fences of leases that workers of this process took in this transaction.
     pub held: Vec<u64>,
-    /// The kinds after it, if they changed.
+    /// The new kinds, if this transaction changed them.
     pub kinds: Option<Arc<Kinds>>,
 }
 
 impl Writer<'_> {
-    /// Lists the end of a task, if anything in this process waits for ends.
-    pub(super) fn list_end(&mut self, kind: &Kind, task: TaskRef, old: Option<&Header>, new: Option<&Header>) {
+    /// Records that a task ended, if a call in this process waits for ends.
+    pub(super) fn record_end(&mut self, kind: &Kind, task: TaskRef, old: Option<&Header>, new: Option<&Header>) {
         let Ends::Listed(ends) = &mut self.effects.ends else { return };
         let rules = kind.rules(self.now);
         let ended =
@@ -77,9 +77,9 @@ impl Writer<'_> {
             Command::Renew { .. }
             | Command::Checkpoint { .. }
             | Command::Detach { .. }
-            | Command::Await { .. }
-            | Command::SetWatched(_)
-            | Command::Join { .. } => return,
+            | Command::SetDependencyCount { .. }
+            | Command::SetHasDependents(_)
+            | Command::SetBatch { .. } => return,
             Command::Submit(_) if old.is_none() => EventKind::Submitted,
             Command::Delete => EventKind::Deleted,
             Command::Start(start) => EventKind::Claimed { worker: start.worker.clone() },

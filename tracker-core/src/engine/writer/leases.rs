@@ -93,7 +93,7 @@ impl Writer<'_> {
     /// that end: unstored, a late owner could still end the attempt and contradict the answer.
     ///
     /// The stored end is complete in itself, so the refusal does not poison the transaction.
-    pub(crate) fn free_if_refused<R>(&mut self, kind: &Kind, task: TaskRef, decided: Result<R>) -> Result<R> {
+    pub(crate) fn end_lease_if_refused<R>(&mut self, kind: &Kind, task: TaskRef, decided: Result<R>) -> Result<R> {
         if let Err(refused) = &decided
             && refused.is_refusal()
         {

@@ -103,11 +103,11 @@ impl<'t> Writer<'t> {
         let kinds = if file_state.schema == known.schema { known.clone() } else { Arc::new(rows.all_kinds()?) };
         let now = time(file_state.clock_floor);
         // What another process has changed since may be startable now.
-        let woke = file_state.change != context.known;
+        let may_start = file_state.change != context.known;
         let kinds_now = (file_state.schema != known.schema).then(|| kinds.clone());
         let ends = if context.lists_ends { Ends::Listed(Vec::new()) } else { Ends::Unlisted };
         let effects =
-            CommitEffects { kinds: kinds_now, woke, ends, change: file_state.change, ..CommitEffects::default() };
+            CommitEffects { kinds: kinds_now, may_start, ends, change: file_state.change, ..CommitEffects::default() };
         Ok(Self {
             rows,
             context,
@@ -193,7 +193,7 @@ impl<'t> Writer<'t> {
         kinds.insert(kind);
         self.kinds = Arc::new(kinds);
         self.effects.kinds = Some(self.kinds.clone());
-        self.effects.woke = true;
+        self.effects.may_start = true;
         self.kind(id)
     }
 
@@ -308,9 +308,10 @@ impl<'t> Writer<'t> {
             self.effects.cancelled.push(lease.fence);
         }
         self.update_dependencies(kind, task, id, old, new)?;
-        self.list_end(kind, task, old, new);
+        self.record_end(kind, task, old, new);
         let frees = kind.limit().is_some() && old.is_some_and(|header| header.lease.is_some());
-        self.effects.woke |= new.is_some_and(|header| header.lease.is_none() && (frees || !kind.is_finished(header)));
+        self.effects.may_start |=
+            new.is_some_and(|header| header.lease.is_none() && (frees || !kind.is_finished(header)));
         Ok(())
     }
 

@@ -118,7 +118,7 @@ impl Writer<'_> {
         let clock_floor = self.file_state.clock_floor;
         self.restore(kind, task_rows)?;
         self.file_state.clock_floor = clock_floor;
-        self.effects.woke = true;
+        self.effects.may_start = true;
         Ok(())
     }
 
@@ -197,7 +197,7 @@ impl Writer<'_> {
             self.put_dependency(key, Some(*on_failure))?;
             others += 1;
         }
-        self.decide(&kind, dependent, Some(&header), &Command::Await { others }, None, &id)?;
+        self.decide(&kind, dependent, Some(&header), &Command::SetDependencyCount { dependencies: others }, None, &id)?;
         Ok(())
     }
 }

@@ -42,7 +42,7 @@ impl Writer<'_> {
     /// Runs several steps of which either all stand or none. The steps may submit tasks; the last one may do anything. Ends are
     /// propagated once all stand.
     pub(crate) fn all_or_nothing<R>(&mut self, work: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
-        let (woke, events, writes) = (self.effects.woke, self.effects.events.len(), self.writes);
+        let (may_start, events, writes) = (self.effects.may_start, self.effects.events.len(), self.writes);
         let (propagations, cancelled) = (self.propagations.len(), self.effects.cancelled.len());
         let ends = self.effects.ends.len();
         let outer = self.undo.replace(Vec::new());
@@ -60,7 +60,7 @@ impl Writer<'_> {
                     Undo::Dependency(key, before) => drop(self.rows.put_dependency(key, before)?),
                 }
             }
-            self.effects.woke = woke;
+            self.effects.may_start = may_start;
             self.effects.events.truncate(events);
             self.effects.cancelled.truncate(cancelled);
             self.effects.ends.truncate(ends);

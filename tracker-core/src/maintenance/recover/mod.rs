@@ -1,4 +1,4 @@
-//! Copies what is readable of a damaged file into a new one.
+//! Copies the readable part of a damaged file into a new file. Called by users and the program; writes only the new file.
 
 mod dependencies;
 mod source;
@@ -28,40 +28,42 @@ use crate::{
     },
 };
 
-/// What [`Tracker::recover`] could copy, and what it could not.
+/// The result of [`Tracker::recover`]: what was copied and what was lost.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recovered {
-    /// Tasks that stand in the new file.
+    /// Number of tasks in the new file.
     pub tasks: u64,
-    /// Tasks that could not be read, or not completely: their kind, their id where at least that was readable, and what is
-    /// missing. A task of which only its history, a waiting payload or a dependency is missing is in the new file.
+    /// Tasks that were lost completely or in part. A task that lost only its history, a pending payload or a dependency is in the
+    /// new file.
     pub lost: Vec<LostTask>,
-    /// What was wrong with batches that could not be read; their tasks belong to none in the new file.
+    /// The errors of batches that could not be read. Their tasks are copied without a batch.
     pub batches_lost: Vec<String>,
-    /// Whether the new file is as of the commit before the latest one, since that one cannot be read. What the latest commit
-    /// changed is missing, and nothing names it.
+    /// Whether the latest commit could not be read, so that the copy was made from the commit before it. Changes of the latest
+    /// commit are lost and are not listed in `lost`.
     pub earlier_commit: bool,
 }
 
-/// A task that could not be read, or not whole.
+/// A task that was lost completely or in part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LostTask {
     /// The kind's name.
     pub kind: String,
-    /// The id, where it was readable.
+    /// The id, if it was readable.
     pub id: Option<TaskKey>,
-    /// What was wrong.
+    /// What was lost, and why.
     pub what: String,
 }
 
-/// How many tasks are copied in one commit.
+/// Number of tasks that one commit copies.
 const BATCH: usize = 1_000;
 
 impl Tracker {
-    /// Copies every readable task of a damaged file, with its history, into a new one, and reports what it could not.
-    /// Work on a copy of the damaged file: if it was not closed cleanly, opening it repairs it first.
+    /// Copies every readable task of a damaged file, with its history, into a new file, and reports what was lost.
+    ///
+    /// Make a copy of the damaged file first, and recover from the copy: redb repairs a file that was not closed cleanly when it
+    /// opens it, and so may change it.
     ///
     /// # Errors
     /// There is a file at `into` already; redb cannot open the damaged file at all; or a failure of the storage.
@@ -77,7 +79,7 @@ fn recover(from: &Path, into: &Path) -> Result<Recovered> {
     let (source, earlier_commit) = source::open(from)?;
     let target = Tracker::options().sharing(Sharing::Exclusive).open(into)?;
     let mut report = Recovered { earlier_commit, ..Recovered::default() };
-    // A time that lies ahead, be it damaged or from a wrong clock, would become the new file's time.
+    // A time in the future, from damage or from a wrong clock, would advance the clock of the new file.
     let shift = TimeShift::to(target.shared.engine.now());
     source.read(|txn| {
         let kinds = Tables::new(txn).all_kinds()?;
@@ -88,7 +90,7 @@ fn recover(from: &Path, into: &Path) -> Result<Recovered> {
             copy_kind(txn, &target, &kind, &shift, &mut report, &mut dependents)?;
         }
         dependencies::copy_needs(txn, &target, &dependents, &mut report)?;
-        // Tasks that are gone may have had higher fences than those that are here.
+        // Lost tasks may have had higher fences than the copied ones.
         let state = guard("reading the next fence", || Tables::new(txn).file_state());
         if let Some(fence) = state.ok().map(|state| state.next_fence).filter(|fence| *fence < NUMBERS) {
             target.shared.engine.user_transaction(|writer| {
@@ -152,15 +154,15 @@ fn copy_kind(
     store(target, kind, &mut batch, report)
 }
 
-/// The tasks that have dependencies: the kind's name and the id of each, and how many of its dependencies have not ended.
+/// Tasks with unresolved dependencies: kind name and id, and the number of unresolved dependencies.
 type Dependents = BTreeMap<TaskRef, ((String, TaskKey), u32)>;
 
-/// Reads a task. Also tells whether its history could be read.
+/// Reads a task. The inner result is the error of its history, if the history cannot be read.
 fn task_rows(txn: &ReadTransaction, task: TaskRef) -> Result<(TaskRows, Result<()>)> {
     let mut rows = Tables::new(txn);
     let header = rows.header(task)?.ok_or_else(|| Error::corrupted("tracker.headers", task, "it has no header"))?;
     let row = rows.task_row(task)?;
-    // A task is worth more than its history, and than a payload that waits.
+    // The task is kept even if its history or its pending payload cannot be read.
     let (past, history) = match guard("reading a history", || rows.past(task)) {
         Ok(past) => (past, Ok(())),
         Err(error) => (Vec::new(), Err(error)),
@@ -175,8 +177,8 @@ fn task_rows(txn: &ReadTransaction, task: TaskRef) -> Result<(TaskRows, Result<(
     }
 }
 
-/// Returns the numbers of all tasks that some table names, from both of its ends up to where it cannot be read. Returns the
-/// error too if no table could be read to its end.
+/// Returns the sequence numbers of all tasks in the headers or the payloads. Each table is scanned forwards, and also backwards if
+/// the forward scan fails. Returns the first error too if no scan was complete.
 fn candidates(txn: &ReadTransaction, kind: u32) -> (BTreeSet<TaskRef>, Option<Error>) {
     let mut found = BTreeSet::new();
     let (mut complete, mut refused) = (false, None);

@@ -24,7 +24,7 @@ use crate::{
     storage::{
         definitions,
         keys::{self, AttemptKey, ClaimKey, CountKey, UpdatedKey},
-        rows_of::{DerivedRows, LimitPlace, LimitRows, limit_rows_of, rows_of},
+        rows_of::{DerivedRows, LimitRows, LimitState, limit_rows_of, rows_of},
         tables::Tables,
     },
 };
@@ -232,9 +232,9 @@ impl Expected {
             self.indexes.insert(keys::index_key(task.kind, number, value, task.seq));
         }
         match rows.limit {
-            LimitPlace::Out => {}
-            LimitPlace::Queued(place) => drop(limits.entry(keys.limit_key.to_vec()).or_default().0.insert(place)),
-            LimitPlace::InUse => limits.entry(keys.limit_key.to_vec()).or_default().1 += 1,
+            LimitState::NotCounted => {}
+            LimitState::Queued(place) => drop(limits.entry(keys.limit_key.to_vec()).or_default().0.insert(place)),
+            LimitState::InProgress => limits.entry(keys.limit_key.to_vec()).or_default().1 += 1,
         }
     }
 

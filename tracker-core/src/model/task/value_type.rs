@@ -1,4 +1,5 @@
-//! The type of an id or of an indexed value, as its encoded bytes tell.
+//! `ValueType`: detects the type of an id or an indexed value from its encoded bytes, so that a query with another type can be refused.
+//! Called by queries and error messages; pure.
 
 use super::id::{TAG_BYTES, TAG_INT, TAG_STR, TAG_UUID};
 
@@ -26,10 +27,10 @@ impl ValueType {
         }
     }
 
-    /// The type of an encoded value of an index or a unique key; `None` for bytes that only a user's own type knows.
+    /// The type of an encoded value of an index or a unique key; `None` for a custom encoding.
     pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
         match *bytes.first()? {
-            // One byte alone may be the encoding of a user's own type.
+            // A single byte may be a custom encoding.
             0 if bytes.len() == 1 => Some(Self::Optional),
             1 if Self::of_id(bytes.get(1..)?).is_some() => Some(Self::Optional),
             _ if bytes.len() < 2 => None,
@@ -58,15 +59,15 @@ impl ValueType {
     }
 }
 
-/// Whether two encoded values of one index or one unique key have different types. Bytes that only a user's own type
-/// knows differ from nothing, and `None` only from values that are no `Option`.
+/// Whether two encoded values of one index or one unique key have different types. A custom
+/// encoding has no other type than any value. The encoding of `None` has another type only than values that are not optional.
 pub(crate) fn has_other_type(one: &[u8], other: &[u8]) -> bool {
     match (key_values(one), key_values(other)) {
         (Some(ones), Some(others)) => {
             ones.len() != others.len() || ones.into_iter().zip(others).any(|(one, other)| differ(one, other))
         }
         (None, None) => differ(one, other),
-        // A key of several fields beside a key of one.
+        // A composite key, compared with a key of one field.
         _ => !one.is_empty() && !other.is_empty(),
     }
 }
@@ -82,7 +83,7 @@ fn differ(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
-/// The values in the key of several fields, each behind its length; `None` if it is the key of one.
+/// Splits a composite key into its length-prefixed values. `None` if the key has one field.
 pub(crate) fn key_values(mut key: &[u8]) -> Option<Vec<&[u8]>> {
     let mut values = Vec::new();
     while let Some((length, rest)) = key.split_first_chunk::<4>() {
@@ -117,7 +118,7 @@ mod tests {
         assert_eq!(ValueType::of(&Some("x").encoded()), Some(ValueType::Optional));
         assert_eq!(ValueType::of(&None::<u8>.encoded()), Some(ValueType::Optional));
         assert_eq!(ValueType::of(&true.encoded()), Some(ValueType::Integer));
-        // Encodings of a user's own.
+        // Custom encodings.
         for own in [&[3][..], b"s", b"b", &[1, 2], &[]] {
             assert_eq!(ValueType::of(own), None, "{own:?}");
         }
@@ -152,7 +153,7 @@ mod tests {
 
     #[test]
     fn keys_of_several_fields_differ_by_the_type_of_any() {
-        // The length in front is the tag of an integer, and that of a text.
+        // The length prefixes equal the tags of an integer and of a text.
         let (long, longer) = ("x".repeat(104), "x".repeat(114));
         let key = |text: &str| join_encoded(&[text.encoded(), 1.encoded()]);
         assert!(!has_other_type(&key(&long), &key(&longer)));

@@ -7,93 +7,75 @@ use uuid::Uuid;
 use super::{AttemptNotes, Failure, Outcome, ResolveDependency};
 use crate::model::time::Micros;
 
-/// A command on one task, with its tokens, fences and random number.
+/// A command for one task. It carries tokens, fences and a random number, so that `decide` is deterministic.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Command {
-    /// Put it in, unless it is there.
+    /// Insert the task. If it exists, apply a changed fingerprint.
     Submit(Submit),
-    /// Make it in progress, with a lease.
+    /// Put the task in progress and give it a lease.
     Start(Start),
-    /// Extend the lease; `begin` marks that the handler of a task claimed ahead begins.
-    Renew {
-        owner: Owner,
-        lease: Option<Duration>,
-        begin: bool,
-    },
+    /// Extend the lease. `begin` is set when the handler of a prefetched task starts.
+    Renew { owner: Owner, lease: Option<Duration>, begin: bool },
     /// Store the task as it is now.
     Checkpoint {
         owner: Owner,
-        /// The new priority, where the stored task changes it.
+        /// The new priority, if the stored task changes it.
         priority: Option<u8>,
     },
     /// End the attempt.
     Finish(Finish),
-    /// Let a ticket stand for the execution.
-    Detach {
-        owner: Owner,
-    },
-    /// Take the execution up from its ticket.
-    Resume {
-        owner: Owner,
-        instance: Uuid,
-        lease: Option<Duration>,
-    },
-    /// Give back what cannot be decoded.
-    Unreadable {
-        owner: Owner,
-    },
-    /// Put what could not be decoded into the line again.
+    /// Detach the execution. A ticket resumes it later.
+    Detach { owner: Owner },
+    /// Resume a detached execution by its ticket.
+    Resume { owner: Owner, instance: Uuid, lease: Option<Duration> },
+    /// Release a task whose payload cannot be decoded. Claims skip it from then on.
+    Unreadable { owner: Owner },
+    /// Let claims take a task again whose payload can be decoded now.
     Readable,
-    /// End a lease that ran out or whose owner is dead, if it still has this fence.
+    /// End an expired lease, or the lease of an owner that has died, if the task still has this fence.
     Rescue {
         fence: u64,
+        /// Between 0 and 1, for the jitter of the delay.
         chance: f32,
     },
+    /// Cancel the task; a running attempt is asked to stop.
     Cancel,
-    Ignore {
-        fence: u64,
-        reason: String,
-    },
+    /// Put the task into the status for ignored tasks.
+    Ignore { fence: u64, reason: String },
+    /// Make the task startable again.
     Requeue(Requeue),
-    Move {
-        code: i32,
-    },
-    /// Changes the priority.
+    /// Put the task into a parked or startable status.
+    Move { code: i32 },
+    /// Set the priority.
     SetPriority(u8),
-    /// Changes the due time.
+    /// Set the due time.
     SetDue(Micros),
-    /// Gives the task a due time and a place among the tasks that are due at that time.
-    SetPlace {
-        due: Micros,
-        place: Option<u64>,
-    },
-    /// Pauses or resumes the task.
+    /// Set the due time, and the order key among the tasks that are due at that time.
+    SetPlace { due: Micros, place: Option<u64> },
+    /// Pause or resume the task.
     SetPaused(bool),
     /// Replace the payload if it still has this revision.
     Update {
         revision: u32,
-        /// The new priority, where the payload changes it.
+        /// The new priority, if the payload changes it.
         priority: Option<u8>,
     },
+    /// Delete the task.
     Delete,
-    /// Wait for so many others from now on.
-    Await {
-        others: u32,
-    },
-    /// Applies the end of a task or batch that it waits for.
+    /// Set the number of unresolved dependencies.
+    SetDependencyCount { dependencies: u32 },
+    /// Apply the end of a dependency, a task or a batch.
     ResolveDependency(ResolveDependency),
-    /// Whether others may wait for it.
-    SetWatched(bool),
-    /// Belong to this batch.
-    Join {
-        batch: Option<u64>,
-    },
+    /// Set whether other tasks may depend on this task.
+    SetHasDependents(bool),
+    /// Set the batch of the task.
+    SetBatch { batch: Option<u64> },
 }
 
 impl Command {
-    /// Whether the command finds a task free whose lease has run out. The owner's own commands do not: a late owner
-    /// whose task was not taken is still its owner. A submit leaves the running attempt alone.
-    pub(crate) fn frees(&self) -> bool {
+    /// Whether the command ends an expired lease before it acts. Commands of the owner do not: a late owner keeps the task unless
+    /// another worker took it. A submit does not affect the running attempt.
+    pub(crate) fn ends_expired_lease(&self) -> bool {
         matches!(
             self,
             Self::Start(_)
@@ -120,7 +102,7 @@ pub(crate) struct Owner {
 pub(crate) struct Submit {
     pub due: Option<Micros>,
     pub priority: u8,
-    /// Whether the task or the caller names the priority: a changed payload then brings it along.
+    /// Whether the task or the caller names the priority. If so, a submit with a changed payload also sets the priority.
     pub sets_priority: bool,
     pub fingerprint: Option<u64>,
     /// The batch that a new task belongs to.
@@ -128,23 +110,25 @@ pub(crate) struct Submit {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own, and all of them combine")]
+#[expect(clippy::struct_excessive_bools, reason = "the options are independent of each other")]
 pub(crate) struct Start {
     pub step: u16,
-    /// Further codes to start from, besides the step's own.
+    /// Codes of further statuses from which the task may start, besides those of the step.
     pub extra: Vec<i32>,
     pub fence: u64,
     pub token: Uuid,
     pub worker: String,
     pub instance: Uuid,
     pub lease: Duration,
-    /// The line honours due times; a start by id does not.
-    pub by_line: bool,
+    /// Whether a claim takes the task from the queue, which respects due times. A start by id ignores them.
+    pub is_claim: bool,
     pub steal_lease: bool,
     pub force: bool,
     /// The token of the lease that the caller holds already.
     pub reenter: Option<Uuid>,
+    /// Whether the handler starts at once. False for a prefetched task.
     pub begun: bool,
+    /// Between 0 and 1, for the jitter of the delay.
     pub chance: f32,
 }
 
@@ -152,20 +136,21 @@ pub(crate) struct Start {
 pub(crate) struct Finish {
     pub owner: Owner,
     pub outcome: Outcome,
-    /// Whether the staged task is stored with the outcome.
+    /// Whether the changes of the handler are stored with the outcome.
     pub keep: bool,
-    /// The new priority, where the stored task changes it.
+    /// The new priority, if the stored task changes it.
     pub priority: Option<u8>,
     pub failure: Option<Failure>,
     pub remarks: AttemptNotes,
     /// The monotonic run time in microseconds.
     pub run: Option<u64>,
+    /// Between 0 and 1, for the jitter of the delay.
     pub chance: f32,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Requeue {
-    /// To the first step instead of the current one.
+    /// Requeue to the first step instead of the current one.
     pub from_start: bool,
     /// Refused unless the task has failed or was given up.
     pub failed_only: bool,

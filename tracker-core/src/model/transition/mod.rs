@@ -110,7 +110,9 @@ impl Rules<'_> {
             return Ok(self.submit(header, submit));
         }
         let header = header.ok_or(Reason::NotFound)?;
-        if let Some(lease) = header.lease.as_ref().filter(|lease| lease.has_expired(self.now) && command.frees()) {
+        if let Some(lease) =
+            header.lease.as_ref().filter(|lease| lease.has_expired(self.now) && command.ends_expired_lease())
+        {
             return self.decide_freed(header, lease.fence, command);
         }
         match command {
@@ -134,10 +136,10 @@ impl Rules<'_> {
             Command::SetPaused(paused) => self.set_paused(header, *paused),
             Command::Update { revision, priority } => self.update(header, *revision, *priority),
             Command::Delete => self.delete(header),
-            Command::Await { others } => Ok(Self::wait_for(header, *others)),
+            Command::SetDependencyCount { dependencies } => Ok(Self::wait_for(header, *dependencies)),
             Command::ResolveDependency(resolved) => Ok(self.resolve_dependency(header, resolved)),
-            Command::SetWatched(on) => Ok(Decision::of(Header { watched: *on, ..header.clone() })),
-            Command::Join { batch } => Ok(Decision::of(Header { batch: *batch, ..header.clone() })),
+            Command::SetHasDependents(on) => Ok(Decision::of(Header { watched: *on, ..header.clone() })),
+            Command::SetBatch { batch } => Ok(Decision::of(Header { batch: *batch, ..header.clone() })),
         }
     }
 

@@ -56,7 +56,7 @@ impl Rules<'_> {
                 return if start.force { Ok(true) } else { Err(Reason::Waiting { others: header.waits }) };
             }
             let due = header.due <= self.now && !header.unreadable && !header.paused;
-            return if due || !start.by_line { Ok(false) } else { Err(Self::not_startable(status)) };
+            return if due || !start.is_claim { Ok(false) } else { Err(Self::not_startable(status)) };
         }
         let closed = match status.role {
             Role::Succeeded => Reason::AlreadySucceeded,

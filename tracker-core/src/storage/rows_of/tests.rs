@@ -184,9 +184,9 @@ fn derived(kind: &Kind, tasks: &Tasks) -> Dump {
             put("unique_keys", &keys::unique_key(KIND, row.number, row.value), &number);
         }
         match rows.limit {
-            LimitPlace::Out => {}
-            LimitPlace::Queued(place) => drop(limits.entry(keys.limit_key.to_vec()).or_default().0.insert(place)),
-            LimitPlace::InUse => limits.entry(keys.limit_key.to_vec()).or_default().1 += 1,
+            LimitState::NotCounted => {}
+            LimitState::Queued(place) => drop(limits.entry(keys.limit_key.to_vec()).or_default().0.insert(place)),
+            LimitState::InProgress => limits.entry(keys.limit_key.to_vec()).or_default().1 += 1,
         }
     }
     for (key, (places, in_use)) in limits {

@@ -1,6 +1,6 @@
-//! Concurrency limits: at most so many tasks with the same limit key (the value of an index) are in progress. Each key has a
-//! queue of the tasks that a claim may start, beside the claim order. While the limit leaves room, the first task of the queue for
-//! each status and priority is an eligible head. Claims read the heads, so they never walk past tasks that may not start.
+//! Concurrency limits: at most N tasks with the same limit key (the value of an index) may be in progress at once. Each key has a
+//! queue of the tasks that a claim may start, beside the claim order. Until the limit is reached, the first task of the queue for
+//! each status and priority is an eligible head. Claims read only the heads. Called by `storage/write` for each changed task, and by claims.
 
 use std::collections::BTreeSet;
 
@@ -14,12 +14,12 @@ use crate::{
     },
     storage::{
         keys::{self, ClaimKey},
-        rows_of::{DerivedRows, LimitPlace},
+        rows_of::{DerivedRows, LimitState},
         tables::{Source, Tables},
     },
 };
 
-/// The limit key of a task; `None` where the rows of its keys are not known.
+/// The limit key of a task. `None` if its keys could not be computed, because its payload cannot be read.
 fn limit_key<'p>(rows: Option<&DerivedRows<'p>>) -> Option<&'p [u8]> {
     rows?.keys.as_ref().map(|keys| keys.limit_key)
 }
@@ -34,7 +34,7 @@ impl<S: Source> Tables<S> {
     }
 
     /// Whether the limit of this key is reached.
-    pub(crate) fn is_full(&mut self, kind: &Kind, limit_key: &[u8]) -> Result<bool> {
+    pub(crate) fn is_limit_reached(&mut self, kind: &Kind, limit_key: &[u8]) -> Result<bool> {
         let Some((_, most)) = kind.limit().filter(|_| !limit_key.is_empty()) else { return Ok(false) };
         Ok(self.in_use(kind, limit_key)? >= u64::from(most))
     }
@@ -42,13 +42,13 @@ impl<S: Source> Tables<S> {
     /// Whether the limit of the key of this task is reached.
     pub(crate) fn is_limited(&mut self, kind: &Kind, task: TaskRef) -> Result<bool> {
         let row = self.task_row(task)?;
-        self.is_full(kind, kind.limit_key(&row))
+        self.is_limit_reached(kind, kind.limit_key(&row))
     }
 
-    /// The first tasks of a queue for each status and priority; none while the limit is reached.
-    fn heads_of(&mut self, kind: &Kind, limit_key: &[u8]) -> Result<BTreeSet<ClaimKey>> {
+    /// The first task of the queue for each status and priority. Empty while the limit is reached.
+    fn eligible_heads(&mut self, kind: &Kind, limit_key: &[u8]) -> Result<BTreeSet<ClaimKey>> {
         let mut heads = BTreeSet::new();
-        if self.is_full(kind, limit_key)? {
+        if self.is_limit_reached(kind, limit_key)? {
             return Ok(heads);
         }
         let prefix = keys::limit_prefix(kind.id, limit_key);
@@ -61,7 +61,7 @@ impl<S: Source> Tables<S> {
             let key = keys::limit_queue_place(kind.id, entry?.0.value())
                 .ok_or_else(|| Error::corrupted("tracker.limit_queues", kind.id, "a key is too short"))?;
             if (key.code, key.rank) < (first.code, first.rank) {
-                return Err(Error::corrupted("tracker.limit_queues", key.task(), "its rows are out of order"));
+                return Err(Error::corrupted("tracker.limit_queues", key.task(), "the queue is out of order"));
             }
             heads.insert(key);
             from = match (key.rank.checked_add(1), key.code.checked_add(1)) {
@@ -75,7 +75,7 @@ impl<S: Source> Tables<S> {
 }
 
 impl Tables<&WriteTransaction> {
-    /// Moves a task between the queue of its limit key and the tasks in progress, and updates the eligible heads.
+    /// Updates the queues, the numbers of tasks in progress and the eligible heads after the limit key or the status of a task changed.
     pub(crate) fn replace_limit_rows(
         &mut self,
         kind: &Kind,
@@ -85,52 +85,52 @@ impl Tables<&WriteTransaction> {
         if kind.limit().is_none() {
             return Ok(());
         }
-        let place = |rows: Option<&DerivedRows<'_>>| rows.map_or(LimitPlace::Out, |rows| rows.limit);
-        let (left, entered) = (place(before), place(after));
+        let state = |rows: Option<&DerivedRows<'_>>| rows.map_or(LimitState::NotCounted, |rows| rows.limit);
+        let (old_state, new_state) = (state(before), state(after));
         let old_key = limit_key(before);
         let new_key = limit_key(after);
-        if left == entered && old_key == new_key {
+        if old_state == new_state && old_key == new_key {
             return Ok(());
         }
         let stored;
-        let old_key = match (old_key, left) {
+        let old_key = match (old_key, old_state) {
             (Some(key), _) => key,
-            (None, LimitPlace::Queued(place)) => {
-                stored = self.limit_key_of_head(place)?;
+            (None, LimitState::Queued(head)) => {
+                stored = self.limit_key_of_head(head)?;
                 &stored
             }
             (None, _) => &[],
         };
         let new_key = new_key.unwrap_or(old_key);
-        let mut before = Vec::new();
+        let mut old_heads = Vec::new();
         for key in BTreeSet::from([old_key, new_key]) {
-            before.push((key, self.heads_of(kind, key)?));
+            old_heads.push((key, self.eligible_heads(kind, key)?));
         }
-        self.leave(kind, old_key, left)?;
-        self.enter(kind, new_key, entered)?;
-        let mut entered = Vec::new();
-        for (key, old) in before {
-            let new = self.heads_of(kind, key)?;
-            for place in old.difference(&new) {
-                self.limit_heads()?.remove(&place.pack())?;
+        self.remove_state(kind, old_key, old_state)?;
+        self.add_state(kind, new_key, new_state)?;
+        let mut new_heads = Vec::new();
+        for (key, old) in old_heads {
+            let new = self.eligible_heads(kind, key)?;
+            for head in old.difference(&new) {
+                self.limit_heads()?.remove(&head.pack())?;
             }
-            entered.extend(new.difference(&old).map(|place| (*place, key)));
+            new_heads.extend(new.difference(&old).map(|head| (*head, key)));
         }
-        // Last, since a task whose limit key changes keeps its place.
-        for (place, key) in entered {
-            self.limit_heads()?.insert(&place.pack(), key)?;
+        // Inserted after all removals: if only the limit key of a task changes, both heads have the same claim key.
+        for (head, key) in new_heads {
+            self.limit_heads()?.insert(&head.pack(), key)?;
         }
         Ok(())
     }
 
-    fn leave(&mut self, kind: &Kind, limit_key: &[u8], place: LimitPlace) -> Result<()> {
+    fn remove_state(&mut self, kind: &Kind, limit_key: &[u8], state: LimitState) -> Result<()> {
         let prefix = keys::limit_prefix(kind.id, limit_key);
-        match place {
-            LimitPlace::Out => {}
-            LimitPlace::Queued(place) => {
-                drop(self.limit_queues()?.remove(keys::limit_queue_key(&prefix, place).as_slice())?);
+        match state {
+            LimitState::NotCounted => {}
+            LimitState::Queued(key) => {
+                drop(self.limit_queues()?.remove(keys::limit_queue_key(&prefix, key).as_slice())?);
             }
-            LimitPlace::InUse => match self.in_use(kind, limit_key)?.saturating_sub(1) {
+            LimitState::InProgress => match self.in_use(kind, limit_key)?.saturating_sub(1) {
                 0 => drop(self.limit_in_use()?.remove(prefix.as_slice())?),
                 in_use => drop(self.limit_in_use()?.insert(prefix.as_slice(), in_use)?),
             },
@@ -138,14 +138,14 @@ impl Tables<&WriteTransaction> {
         Ok(())
     }
 
-    fn enter(&mut self, kind: &Kind, limit_key: &[u8], place: LimitPlace) -> Result<()> {
+    fn add_state(&mut self, kind: &Kind, limit_key: &[u8], state: LimitState) -> Result<()> {
         let prefix = keys::limit_prefix(kind.id, limit_key);
-        match place {
-            LimitPlace::Out => {}
-            LimitPlace::Queued(place) => {
-                drop(self.limit_queues()?.insert(keys::limit_queue_key(&prefix, place).as_slice(), ())?);
+        match state {
+            LimitState::NotCounted => {}
+            LimitState::Queued(key) => {
+                drop(self.limit_queues()?.insert(keys::limit_queue_key(&prefix, key).as_slice(), ())?);
             }
-            LimitPlace::InUse => {
+            LimitState::InProgress => {
                 let in_use = self.in_use(kind, limit_key)?.saturating_add(1);
                 self.limit_in_use()?.insert(prefix.as_slice(), in_use)?;
             }
@@ -153,11 +153,11 @@ impl Tables<&WriteTransaction> {
         Ok(())
     }
 
-    /// The limit key of an eligible head whose payload cannot be read.
+    /// Reads the limit key from the row of an eligible head. Used if the payload, from which it is computed otherwise, cannot be read.
     fn limit_key_of_head(&mut self, head: ClaimKey) -> Result<Vec<u8>> {
         let value = self.limit_heads()?.get(&head.pack())?;
-        let value =
-            value.ok_or_else(|| Error::corrupted("tracker.payloads", head.task(), "the task has no payload"))?;
+        let value = value
+            .ok_or_else(|| Error::corrupted("tracker.limit_heads", head.task(), "the head of a queue has no row"))?;
         Ok(value.value().to_vec())
     }
 

@@ -59,7 +59,7 @@ pub(super) fn start(machine: &Machine, step: u16) -> Start {
         worker: "next".to_owned(),
         instance: Uuid::nil(),
         lease: machine.policy.lease,
-        by_line: false,
+        is_claim: false,
         steal_lease: false,
         force: false,
         reenter: None,
@@ -75,8 +75,8 @@ fn starts(machine: &Machine) -> Vec<Command> {
         let odd = |role: Role| matches!(role, Role::Parked | Role::Ignored | Role::Failed | Role::Succeeded);
         let extra = machine.graph.statuses().iter().filter(|status| odd(status.role)).map(|status| status.code);
         all.extend([
-            Start { by_line: true, ..plain() },
-            Start { by_line: true, begun: false, ..plain() },
+            Start { is_claim: true, ..plain() },
+            Start { is_claim: true, begun: false, ..plain() },
             plain(),
             Start { steal_lease: true, ..plain() },
             Start { force: true, ..plain() },
@@ -155,9 +155,10 @@ fn of_others(header: Option<&Header>) -> Vec<Command> {
             reason,
         })
     };
-    let mut all = vec![Command::SetWatched(true), Command::SetWatched(false), Command::Join { batch: Some(7) }];
+    let mut all =
+        vec![Command::SetHasDependents(true), Command::SetHasDependents(false), Command::SetBatch { batch: Some(7) }];
     if header.lease.is_none() {
-        all.extend([1, 2].map(|others| Command::Await { others }));
+        all.extend([1, 2].map(|dependencies| Command::SetDependencyCount { dependencies }));
     }
     if header.waits > 0 {
         all.extend([

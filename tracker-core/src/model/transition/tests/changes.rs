@@ -194,7 +194,7 @@ impl Case<'_> {
         };
         let named = graph.startable(start.step).contains(&found.code) || start.extra.contains(&found.code);
         let ready = found.due <= NOW && !found.unreadable && named;
-        ensure(!start.by_line || ready, "a claim of what is not due, not readable or not startable")?;
+        ensure(!start.is_claim || ready, "a claim of what is not due, not readable or not startable")?;
         let length = micros_of(start.lease);
         let own = (lease.fence, lease.token, lease.expires) == (NEXT, token(NEXT), NOW + length);
         ensure(own && lease.length == length && !lease.detached, "the lease is not the one asked for")?;
@@ -213,7 +213,7 @@ impl Case<'_> {
     pub(super) fn others(&self, new: &Header) -> Broken {
         let found = &self.found;
         let waits = match self.command {
-            Command::Await { others } => *others,
+            Command::SetDependencyCount { dependencies } => *dependencies,
             Command::ResolveDependency(resolved) => found.waits - u32::from(resolved.effect.resolved),
             Command::Start(_) if new.lease.is_some() => 0,
             _ => found.waits,

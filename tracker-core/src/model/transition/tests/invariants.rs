@@ -75,12 +75,12 @@ fn leaves_alone(command: &Command) -> bool {
         Command::Submit(_)
         | Command::Readable
         | Command::Rescue { .. }
-        | Command::Await { .. }
+        | Command::SetDependencyCount { .. }
         | Command::ResolveDependency(_)
-        | Command::SetWatched(_)
+        | Command::SetHasDependents(_)
         | Command::SetPriority(_)
         | Command::SetPaused(_)
-        | Command::Join { .. } => true,
+        | Command::SetBatch { .. } => true,
         _ => owner(command).is_some(),
     }
 }

@@ -77,7 +77,7 @@ impl Case<'_> {
                 return (!start.force).then_some("Waiting");
             }
             let waits = found.due > NOW || found.unreadable || found.paused;
-            return (start.by_line && waits).then_some("NotStartable");
+            return (start.is_claim && waits).then_some("NotStartable");
         }
         let elsewhere = if named { None } else { elsewhere };
         elsewhere.or_else(|| match status.role {

@@ -89,7 +89,7 @@ impl Scene {
             worker: format!("worker {}", self.fence),
             instance: Uuid::nil(),
             lease: self.policy.lease,
-            by_line: false,
+            is_claim: false,
             steal_lease: false,
             force: false,
             reenter: None,
@@ -102,7 +102,7 @@ impl Scene {
 
     /// Takes the task from the line of a step.
     pub fn claim_in(&mut self, step: u16) -> Result<Owner, Reason> {
-        self.start(|start| (start.step, start.by_line) = (step, true))
+        self.start(|start| (start.step, start.is_claim) = (step, true))
     }
 
     /// Takes the task from the line.

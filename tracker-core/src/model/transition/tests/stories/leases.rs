@@ -75,7 +75,7 @@ fn what_has_begun_has_begun_after_a_re_entry_too() {
 #[test]
 fn a_re_entry_puts_its_own_name_on_the_lease() {
     let mut scene = Scene::of(full());
-    let owner = scene.start(|start| (start.by_line, start.begun) = (true, false)).expect("claimed ahead");
+    let owner = scene.start(|start| (start.is_claim, start.begun) = (true, false)).expect("claimed ahead");
     let here = Uuid::from_u128(7);
     scene.start(|start| (start.reenter, start.instance) = (Some(owner.token), here)).expect("re-entered");
     let lease = scene.task().lease.as_ref().expect("it runs");
@@ -169,7 +169,7 @@ fn interrupted_task_that_was_to_start_later_is_due_now() {
 #[test]
 fn prefetched_task_that_never_began_is_rescued_without_cost() {
     let mut scene = Scene::of(full());
-    let owner = scene.start(|start| (start.by_line, start.begun) = (true, false)).expect("claimed ahead");
+    let owner = scene.start(|start| (start.is_claim, start.begun) = (true, false)).expect("claimed ahead");
     scene.pass(LEASE);
     scene.does(&Command::Rescue { fence: owner.fence, chance: 0.5 });
     assert_eq!((scene.role(), scene.task().attempts, scene.counters()), (Role::Pending, 0, (0, 0)));
