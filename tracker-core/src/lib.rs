@@ -77,6 +77,7 @@
 //! | work that ends in another place or after a restart | [`Execution::detach`], [`execution::Ticket`] |
 //! | effects exactly once, in tables of your own | [`Tracker::transaction`], [`Execution::succeed_with`], [`redb_store`] |
 //! | windows and progress bars | [`Tracker::subscribe`], [`events`], [`Execution::progress`] |
+//! | changes from a thread that must not wait | [`Tasks::deferred`], [`mod@deferred`] |
 //! | listings: pages with a total, recent changes | [`Tasks::query`], [`query`] |
 //! | why a task is not running, or would not start | [`Tasks::explain`], [`Tasks::check_start`] |
 //! | waiting for one task, alerts for given-up ones | [`Tasks::wait`], [`Tasks::on_given_up`] |

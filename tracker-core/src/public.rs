@@ -18,6 +18,11 @@ pub mod batch {
     pub use crate::api::batch::{Batch, BatchInfo, BatchOptions};
 }
 
+/// Calls that return at once and report later, for threads that must not wait for the disk.
+pub mod deferred {
+    pub use crate::api::deferred::{DeferredTasks, Pending};
+}
+
 /// Tasks that wait for other tasks or batches, and groups of tasks that are submitted together.
 pub mod dependency {
     pub use crate::{

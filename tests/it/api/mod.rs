@@ -8,6 +8,7 @@ pub(crate) mod commits;
 pub(crate) mod concurrency_limits;
 pub(crate) mod concurrent_calls;
 pub(crate) mod debug_output;
+pub(crate) mod deferred_calls;
 pub(crate) mod dependencies;
 pub(crate) mod dependency_cycles;
 pub(crate) mod dependency_fan_out;

@@ -59,6 +59,10 @@ struct State {
     struck: bool,
     locks: Vec<Lock>,
     handles: u64,
+    /// Whether syncs wait.
+    held: bool,
+    /// Number of syncs that wait.
+    waiting: usize,
 }
 
 #[derive(Debug, Default)]
@@ -112,6 +116,24 @@ impl Disk {
         let mut state = self.state();
         (state.fault, state.broken) = (None, None);
         std::mem::take(&mut state.struck)
+    }
+
+    /// Lets syncs wait until [`Self::release`].
+    pub fn hold(&self) {
+        self.state().held = true;
+    }
+
+    /// Returns once a sync waits.
+    pub fn wait_for_sync(&self) {
+        let mut state = self.state();
+        while state.waiting == 0 {
+            state = self.0.unlocked.wait(state).unwrap();
+        }
+    }
+
+    pub fn release(&self) {
+        self.state().held = false;
+        self.0.unlocked.notify_all();
     }
 
     /// Whether the fault has come.
@@ -224,7 +246,14 @@ impl StorageBackend for Handle {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.disk.state().change(Operation::Sync, Change::Sync)
+        let mut state = self.disk.state();
+        state.waiting += 1;
+        self.disk.0.unlocked.notify_all();
+        while state.held {
+            state = self.disk.0.unlocked.wait(state).unwrap();
+        }
+        state.waiting -= 1;
+        state.change(Operation::Sync, Change::Sync)
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {

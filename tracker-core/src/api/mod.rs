@@ -4,6 +4,7 @@
 pub(crate) mod asynchronous;
 pub(crate) mod batch;
 pub(crate) mod bulk;
+pub(crate) mod deferred;
 pub(crate) mod dependencies;
 pub(crate) mod execution;
 pub(crate) mod group;
@@ -22,6 +23,7 @@ pub(crate) mod run_log;
 pub(crate) mod schema;
 pub(crate) mod shared;
 pub(crate) mod shutdown;
+pub(crate) mod single_call;
 pub(crate) mod subscribe;
 pub(crate) mod tasks;
 pub(crate) mod ticket;

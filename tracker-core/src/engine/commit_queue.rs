@@ -12,7 +12,7 @@ use super::{
 use crate::model::error::{Error, Result};
 
 /// Number of queued actions above which callers wait for room. Small under the checker, which has few threads.
-const CAPACITY: usize = if cfg!(shuttle) { 2 } else { 16_384 };
+pub(super) const CAPACITY: usize = if cfg!(shuttle) { 2 } else { 16_384 };
 /// How long a leader waits for the callers of the last group to return.
 const GATHER: Duration = Duration::from_micros(300);
 /// Number of groups that skip gathering after repeated timeouts, at most.
@@ -184,6 +184,24 @@ impl CommitQueue {
             return Err(Error::closed());
         }
         waiting.actions.extend(actions);
+        waiting.urgent = true;
+        if !waiting.leading {
+            waiting.background_wanted = true;
+            self.background.notify_one();
+        }
+        Ok(())
+    }
+
+    /// [`Self::push_for_background`] for one action. Gives the action back if the queue is full or closed.
+    pub(super) fn push_unless_full(&self, action: Box<dyn QueuedAction>) -> Result<(), (Box<dyn QueuedAction>, Error)> {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return Err((action, Error::closed()));
+        }
+        if waiting.actions.len() >= CAPACITY {
+            return Err((action, Error::queue_full(CAPACITY)));
+        }
+        waiting.actions.push_back(action);
         waiting.urgent = true;
         if !waiting.leading {
             waiting.background_wanted = true;

@@ -2,20 +2,14 @@
 //! callbacks of their kinds. Calls of `api` register here, the leader of a commit publishes here. Nothing here reads the file.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     mem,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    thread::{self, JoinHandle},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use super::{Engine, Signal, cross_process::PollIntervals};
-use crate::model::{
-    contain,
-    error::{Error, ErrorKind, Result},
-    status::Role,
-    task::TaskRef,
-};
+use crate::model::{contain, error::Result, status::Role, task::TaskRef};
 
 /// A task that has ended, or that is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,119 +123,46 @@ impl Drop for EndWait<'_> {
 /// The callback for each task of a kind that is given up. It must not panic.
 pub(crate) type GivenUpCallback = Arc<dyn Fn(&Engine, TaskRef) + Send + Sync>;
 
-/// The callbacks for tasks that are given up, one for each kind, and the thread that calls them.
+/// The callbacks for tasks that are given up, one for each kind. They run on the thread for callbacks.
 #[derive(Default)]
-pub(super) struct GivenUpCallbacks {
-    state: Mutex<State>,
-    changed: Condvar,
-}
+pub(super) struct GivenUpCallbacks(Mutex<HashMap<u32, RegisteredCallback>>);
 
-#[derive(Default)]
-struct State {
-    callbacks: HashMap<u32, GivenUpCallback>,
-    due: VecDeque<TaskRef>,
-    running: bool,
-    closed: bool,
-    thread: Option<JoinHandle<()>>,
+#[derive(Clone)]
+struct RegisteredCallback {
+    engine: Arc<Engine>,
+    callback: GivenUpCallback,
 }
 
 impl GivenUpCallbacks {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<u32, RegisteredCallback>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn any(&self) -> bool {
-        !self.lock().callbacks.is_empty()
+        !self.lock().is_empty()
     }
 
-    /// Registers the callback of a kind. False if the kind has one.
-    fn register(&self, engine: &Arc<Engine>, kind: u32, callback: GivenUpCallback) -> Result<bool> {
-        let mut state = self.lock();
-        if state.closed {
-            return Err(Error::closed());
-        }
-        if state.callbacks.contains_key(&kind) {
-            return Ok(false);
-        }
-        if state.thread.is_none() {
-            let engine = engine.clone();
-            let thread = thread::Builder::new()
-                .name("tracker-callbacks".to_owned())
-                .spawn(move || engine.given_up.run(&engine))
-                .map_err(|error| {
-                    Error::caused(ErrorKind::Io, "the thread for callbacks could not be started", error)
-                })?;
-            state.thread = Some(thread);
-        }
-        state.callbacks.insert(kind, callback);
-        Ok(true)
-    }
-
-    pub(super) fn publish(&self, ends: &Ends) {
+    fn publish(&self, ends: &Ends) {
         let Ends::Listed(ends) = ends else { return };
         let mut given_up = ends.iter().filter(|end| end.role == Some(Role::Exhausted)).map(|end| end.task).peekable();
         if given_up.peek().is_none() {
             return;
         }
-        let mut state = self.lock();
-        let State { callbacks, due, .. } = &mut *state;
-        due.extend(given_up.filter(|task| callbacks.contains_key(&task.kind)));
-        self.changed.notify_all();
-    }
-
-    /// Calls the callbacks that are due, until the tracker is closed.
-    fn run(&self, engine: &Engine) {
-        let mut state = self.lock();
-        loop {
-            if let Some(task) = state.due.pop_front() {
-                let Some(callback) = state.callbacks.get(&task.kind).cloned() else { continue };
-                state.running = true;
-                drop(state);
-                callback(engine, task);
-                drop(callback);
-                state = self.lock();
-                state.running = false;
-                self.changed.notify_all();
-            } else if state.closed {
-                return;
-            } else {
-                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-            }
+        let registered = self.lock();
+        let due: Vec<_> = given_up.filter_map(|task| Some((task, registered.get(&task.kind).cloned()?))).collect();
+        drop(registered);
+        for (task, RegisteredCallback { engine, callback }) in due {
+            let callbacks = engine.callbacks.clone();
+            callbacks.push(move || callback(&engine, task));
         }
     }
 
-    /// Waits until no callback is due, unless a callback asks.
-    pub(super) fn settle(&self) {
-        let mut state = self.lock();
-        if state.is_own_thread() {
-            return;
-        }
-        while state.thread.is_some() && (state.running || !state.due.is_empty()) {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    /// Ends the thread when it has called what is due, and drops the callbacks.
-    pub(super) fn close(&self) {
-        let mut state = self.lock();
-        state.closed = true;
-        self.changed.notify_all();
-        let thread = if state.is_own_thread() { None } else { state.thread.take() };
-        drop(state);
-        if let Some(thread) = thread {
-            drop(thread.join());
-        }
-        let callbacks = mem::take(&mut self.lock().callbacks);
-        for callback in callbacks.into_values() {
-            // It may own the last handle of another tracker, or of this one.
+    /// Drops the callbacks. They may own the last handle of another tracker, or of this one.
+    pub(super) fn clear(&self) {
+        let registered = mem::take(&mut *self.lock());
+        for callback in registered.into_values() {
             drop(contain::contain(|| drop(callback)));
         }
-    }
-}
-
-impl State {
-    fn is_own_thread(&self) -> bool {
-        self.thread.as_ref().is_some_and(|thread| thread.thread().id() == thread::current().id())
     }
 }
 
@@ -254,7 +175,14 @@ impl Engine {
     /// Registers the callback of a kind for tasks that are given up from now on. False if the kind has one.
     pub(crate) fn on_given_up(self: &Arc<Self>, kind: u32, callback: GivenUpCallback) -> Result<bool> {
         self.refuse_read_only()?;
-        self.given_up.register(self, kind, callback)
+        let mut registered = self.given_up.lock();
+        // Under the lock, so that no callback is registered after `clear`.
+        self.callbacks.start()?;
+        if registered.contains_key(&kind) {
+            return Ok(false);
+        }
+        registered.insert(kind, RegisteredCallback { engine: self.clone(), callback });
+        Ok(true)
     }
 
     /// Whether the ends of a transaction that begins now are listed.

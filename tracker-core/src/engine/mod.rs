@@ -6,10 +6,12 @@ mod background;
 mod commit_queue;
 mod cross_process;
 mod database;
+mod deferred;
 mod ends;
 mod event;
 mod group_commit;
 mod held_leases;
+mod job_thread;
 mod leading;
 mod queued_action;
 mod repair_time;
@@ -80,6 +82,9 @@ pub(crate) struct Engine {
     subscribers: Subscribers,
     end_waits: ends::EndWaits,
     given_up: ends::GivenUpCallbacks,
+    /// Runs the user's callbacks.
+    pub(crate) callbacks: Arc<job_thread::JobThread>,
+    deferred: deferred::DeferredCalls,
     background: Mutex<Option<JoinHandle<()>>>,
     commits: group_commit::Commits,
     retention: retention::Retention,
@@ -123,6 +128,8 @@ impl Engine {
             subscribers: Subscribers::default(),
             end_waits: ends::EndWaits::default(),
             given_up: ends::GivenUpCallbacks::default(),
+            callbacks: job_thread::JobThread::new("tracker-callbacks"),
+            deferred: deferred::DeferredCalls::new(),
             background: Mutex::default(),
             commits: group_commit::Commits::default(),
             retention: retention::Retention::new(options.prune_every, options.keep_batches),
@@ -361,8 +368,11 @@ impl Engine {
     pub(crate) fn close(&self) -> Result<()> {
         self.check_close()?;
         let background = self.background.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // A callback that is due can still make calls.
-        self.given_up.settle();
+        // Deferred calls and callbacks that are due can still make calls.
+        if !self.deferred.thread.is_own_thread() && !self.callbacks.is_own_thread() {
+            self.deferred.settle();
+            self.callbacks.settle();
+        }
         self.queue.close();
         self.signal.raise();
         if let Some(background) = background {
@@ -375,7 +385,9 @@ impl Engine {
                 drop(background.join());
             }
         }
-        self.given_up.close();
+        self.deferred.thread.close();
+        self.callbacks.close();
+        self.given_up.clear();
         self.subscribers.close();
         let closed = self.database.close();
         // Calls that wait for an end read again, and are refused.

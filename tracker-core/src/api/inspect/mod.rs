@@ -91,7 +91,7 @@ impl Tasks<Untyped> {
     /// As [`Tasks::move_to`] of a type; `Invalid` if there is no such status.
     pub fn move_to(&self, id: impl TaskId, status: &str) -> Result<()> {
         let code = named(&*self.stored_kind()?, status)?;
-        now(self.command(Blocking, id, Command::Move { code }))
+        now(self.command(id, Command::Move { code }).run(Blocking, &self.shared))
     }
 
     /// Deletes the tasks of these statuses (by name or code) that ended longer ago than `keep`, in batches; says how many.

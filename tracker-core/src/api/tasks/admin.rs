@@ -5,8 +5,10 @@ use super::Tasks;
 use crate::api::asynchronous::AsyncTasks;
 use crate::{
     api::{
+        deferred::DeferredTasks,
         port::{Port, calls},
         schema::Schema,
+        single_call::{SingleCall, single_calls},
     },
     engine::{Pause, Target, TaskCommand},
     model::{
@@ -15,7 +17,7 @@ use crate::{
         error::{ErrorKind, Reason, Result},
         status::TaskStatus,
         task::{TaskId, TaskKey, TrackedTask},
-        transition::{Command, Requeue},
+        transition::{Command, Header, Requeue},
     },
 };
 
@@ -53,43 +55,51 @@ calls! {
             }
         }
     }
+}
+
+single_calls! {
+    (&self) => tasks;
+    impl[T: TrackedTask] Tasks<T> => self;
+    impl[T: TrackedTask] AsyncTasks<T> => &self.tasks;
+    impl[T: TrackedTask] DeferredTasks<T> => &self.tasks;
 
     /// Moves a task between parked and startable statuses.
     ///
     /// # Errors
     /// `NotFound`, `Leased`, a refusal if it has ended or the status is neither parked nor startable.
-    pub fn move_to(id: impl TaskId, status: T::Status) -> Result<()> {
-        tasks.command(port, id, Command::Move { code: status.code() }).await
+    pub fn move_to(&self, id: impl TaskId, status: T::Status) -> Result<()> {
+        tasks.command(id, Command::Move { code: status.code() })
     }
 }
 
-calls! {
-    (&self) => (tasks, port);
+single_calls! {
+    (&self) => tasks;
     impl[T: Schema] Tasks<T> => self;
     impl[T: TrackedTask] AsyncTasks<T> => &self.tasks;
+    impl[T: Schema] DeferredTasks<T> => &self.tasks;
 
     /// Makes a task startable again in its current step, and resets its counts of failures and crashes.
     ///
     /// # Errors
     /// `NotFound`, `Leased`, `Conflict` if another unfinished task holds its unique key.
-    pub fn requeue(id: impl TaskId) -> Result<()> {
-        tasks.command(port, id, Command::Requeue(Requeue::default())).await
+    pub fn requeue(&self, id: impl TaskId) -> Result<()> {
+        tasks.command(id, Command::Requeue(Requeue::default()))
     }
 
     /// Requeues a task that has failed or was given up. Refuses tasks of every other status.
     ///
     /// # Errors
     /// As [`Tasks::requeue`], and a refusal with the reason if the task has another status.
-    pub fn retry(id: impl TaskId) -> Result<()> {
-        tasks.command(port, id, Command::Requeue(Requeue { failed_only: true, ..Requeue::default() })).await
+    pub fn retry(&self, id: impl TaskId) -> Result<()> {
+        tasks.command(id, Command::Requeue(Requeue { failed_only: true, ..Requeue::default() }))
     }
 
     /// Makes a task startable again in the first step of a pipeline.
     ///
     /// # Errors
     /// As [`Tasks::requeue`].
-    pub fn requeue_from_start(id: impl TaskId) -> Result<()> {
-        tasks.command(port, id, Command::Requeue(Requeue { from_start: true, ..Requeue::default() })).await
+    pub fn requeue_from_start(&self, id: impl TaskId) -> Result<()> {
+        tasks.command(id, Command::Requeue(Requeue { from_start: true, ..Requeue::default() }))
     }
 
     /// Cancels a task. A waiting task is cancelled at once. A running task gets a cancellation request, and ends as cancelled
@@ -97,51 +107,52 @@ calls! {
     ///
     /// # Errors
     /// `NotFound`; a refusal if it has ended; `MissingRole` if the status type has neither cancelled nor ignored.
-    pub fn cancel(id: impl TaskId) -> Result<()> {
-        tasks.command(port, id, Command::Cancel).await
+    pub fn cancel(&self, id: impl TaskId) -> Result<()> {
+        tasks.command(id, Command::Cancel)
     }
 
     /// Ignores a task without a lease. The reason goes into its history.
     ///
     /// # Errors
     /// `NotFound`, `Leased`, a refusal if it has ended, `MissingRole`.
-    pub fn ignore(id: impl TaskId, reason: &str) -> Result<()> {
+    pub fn ignore(&self, id: impl TaskId, reason: &str) -> Result<()> {
         let reason = tasks.shared.text(reason, TEXT);
-        tasks.command(port, id, Command::Ignore { fence: 0, reason }).await
+        tasks.command(id, Command::Ignore { fence: 0, reason })
     }
 
     /// Deletes a task without a lease, with its history.
     ///
     /// # Errors
     /// `NotFound`, `Leased`.
-    pub fn remove(id: impl TaskId) -> Result<()> {
-        tasks.command(port, id, Command::Delete).await
+    pub fn remove(&self, id: impl TaskId) -> Result<()> {
+        tasks.command(id, Command::Delete)
     }
 
     /// Stops claims of this kind until [`Tasks::resume`]. The pause is stored in the file.
     ///
     /// # Errors
     /// A failure of the storage.
-    pub fn pause() -> Result<()> {
-        port.call(&tasks.shared, Pause { kind: tasks.kind, paused: true }).await
+    pub fn pause(&self) -> Result<()> {
+        SingleCall::new(Pause { kind: tasks.kind, paused: true })
     }
 
     /// Ends a pause.
     ///
     /// # Errors
     /// A failure of the storage.
-    pub fn resume() -> Result<()> {
-        port.call(&tasks.shared, Pause { kind: tasks.kind, paused: false }).await
+    pub fn resume(&self) -> Result<()> {
+        SingleCall::new(Pause { kind: tasks.kind, paused: false })
     }
 }
 
 impl<T: Schema> Tasks<T> {
-    pub(crate) async fn command(&self, port: impl Port, id: impl TaskId, command: Command) -> Result<()> {
-        let command = TaskCommand::new(self.kind, Target::Id(id.to_key()), command);
-        port.room(&self.shared).await;
-        port.call(&self.shared, command).await.map(drop)
+    pub(crate) fn command(&self, id: impl TaskId, command: Command) -> CommandCall {
+        SingleCall::new(TaskCommand::new(self.kind, Target::Id(id.to_key()), command))
     }
 }
+
+/// The call of a command that tells nothing of the task.
+type CommandCall = SingleCall<TaskCommand, fn(Option<Header>) -> Result<()>>;
 
 impl<T: TrackedTask> Tasks<T> {
     /// Reads a task, changes it, and returns the command that stores it unless another call has changed it meanwhile.

@@ -132,7 +132,7 @@ impl<T: Schema> Tasks<T> {
 
     /// Calls `callback` with each task of the kind that is given up from now on: by its handler, by
     /// [`max_attempts`](crate::task::Policy::max_attempts) or [`max_crashes`](crate::task::Policy::max_crashes). It is called after the
-    /// commit, on a thread of its own, with one task after the other.
+    /// commit, on the tracker's thread for callbacks, with one task after the other.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));

@@ -4,25 +4,22 @@ use chrono::{DateTime, Utc};
 
 use super::Tasks;
 #[cfg(feature = "tokio")]
-use crate::api::asynchronous::AsyncTasks;
+use crate::{api::asynchronous::AsyncTasks, model::task::TrackedTask};
 use crate::{
     api::{
-        port::{Port, calls},
+        deferred::DeferredTasks,
         schema::Schema,
+        single_call::{SingleCall, single_calls},
     },
     engine::{Destination, MoveTask, Target},
-    model::{
-        error::Result,
-        task::{TaskId, TrackedTask},
-        time::micros_at,
-        transition::Command,
-    },
+    model::{error::Result, task::TaskId, time::micros_at, transition::Command},
 };
 
-calls! {
-    (&self) => (tasks, port);
+single_calls! {
+    (&self) => tasks;
     impl[T: Schema] Tasks<T> => self;
     impl[T: TrackedTask] AsyncTasks<T> => &self.tasks;
+    impl[T: Schema] DeferredTasks<T> => &self.tasks;
 
     /// Changes the priority of an unfinished task: 0 to 255, higher first. A running attempt goes on, and the new priority applies
     /// to the next one. If a field of the payload holds the priority, the next change of that field sets the priority again.
@@ -30,8 +27,8 @@ calls! {
     /// # Errors
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if there is no such task, and
     /// [`ErrorKind::Ended`](crate::ErrorKind::Ended) if the task has ended.
-    pub fn set_priority(id: impl TaskId, priority: u8) -> Result<()> {
-        tasks.command(port, id, Command::SetPriority(priority)).await
+    pub fn set_priority(&self, id: impl TaskId, priority: u8) -> Result<()> {
+        tasks.command(id, Command::SetPriority(priority))
     }
 
     /// Changes the due time of an unfinished task without a lease. A time in the past makes the task due at once, before tasks of the
@@ -40,8 +37,8 @@ calls! {
     /// # Errors
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), [`ErrorKind::Leased`](crate::ErrorKind::Leased) while an attempt runs,
     /// and [`ErrorKind::Ended`](crate::ErrorKind::Ended) if the task has ended.
-    pub fn set_due(id: impl TaskId, due: DateTime<Utc>) -> Result<()> {
-        tasks.command(port, id, Command::SetDue(micros_at(due))).await
+    pub fn set_due(&self, id: impl TaskId, due: DateTime<Utc>) -> Result<()> {
+        tasks.command(id, Command::SetDue(micros_at(due)))
     }
 
     /// Moves a task before all tasks of the same kind and priority. The task is due at once, also if it was due later.
@@ -64,8 +61,8 @@ calls! {
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), [`ErrorKind::Leased`](crate::ErrorKind::Leased) while an attempt runs,
     /// [`ErrorKind::Ended`](crate::ErrorKind::Ended) if the task has ended, and
     /// [`ErrorKind::NotStartable`](crate::ErrorKind::NotStartable) if the task is parked, paused, unreadable, or waits for others.
-    pub fn move_to_front(id: impl TaskId) -> Result<()> {
-        tasks.move_task(port, id, Destination::Front).await
+    pub fn move_to_front(&self, id: impl TaskId) -> Result<()> {
+        tasks.move_task(id, Destination::Front)
     }
 
     /// Moves a task directly before another one of the same kind and priority. The task takes over the due time of the other one.
@@ -73,8 +70,8 @@ calls! {
     /// # Errors
     /// As [`Tasks::move_to_front`], for both tasks; [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if their priorities differ, and
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if both ids are the same.
-    pub fn move_before(id: impl TaskId, other: impl TaskId) -> Result<()> {
-        tasks.move_task(port, id, Destination::Before(other.to_key())).await
+    pub fn move_before(&self, id: impl TaskId, other: impl TaskId) -> Result<()> {
+        tasks.move_task(id, Destination::Before(other.to_key()))
     }
 
     /// Pauses an unfinished task: no claim finds it until [`Tasks::resume_task`]. A running attempt goes on, and its task is not
@@ -82,23 +79,21 @@ calls! {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), and [`ErrorKind::Ended`](crate::ErrorKind::Ended) if the task has ended.
-    pub fn pause_task(id: impl TaskId) -> Result<()> {
-        tasks.command(port, id, Command::SetPaused(true)).await
+    pub fn pause_task(&self, id: impl TaskId) -> Result<()> {
+        tasks.command(id, Command::SetPaused(true))
     }
 
     /// Ends the pause of a task. A task that is not paused stays as it is.
     ///
     /// # Errors
     /// As [`Tasks::pause_task`].
-    pub fn resume_task(id: impl TaskId) -> Result<()> {
-        tasks.command(port, id, Command::SetPaused(false)).await
+    pub fn resume_task(&self, id: impl TaskId) -> Result<()> {
+        tasks.command(id, Command::SetPaused(false))
     }
 }
 
 impl<T: Schema> Tasks<T> {
-    async fn move_task(&self, port: impl Port, id: impl TaskId, destination: Destination) -> Result<()> {
-        let action = MoveTask { kind: self.kind, target: Target::Id(id.to_key()), destination, condition: None };
-        port.room(&self.shared).await;
-        port.call(&self.shared, action).await
+    fn move_task(&self, id: impl TaskId, destination: Destination) -> SingleCall<MoveTask, fn(()) -> Result<()>> {
+        SingleCall::new(MoveTask { kind: self.kind, target: Target::Id(id.to_key()), destination, condition: None })
     }
 }

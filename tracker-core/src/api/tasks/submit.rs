@@ -7,6 +7,7 @@ use crate::{
     api::{
         port::{Port, calls},
         record::Record,
+        single_call::SingleCall,
     },
     engine::{Action, Submitted, Writer},
     model::{
@@ -132,12 +133,16 @@ calls! {
 
 impl<T: TrackedTask> Tasks<T> {
     async fn submit_by(&self, port: impl Port, task: &T, options: &SubmitOptions) -> Result<Receipt> {
-        let (new, queued) = self.receipt(self.new_task_with(task, options)?, options);
-        if let Some(receipt) = queued {
-            return port.post(&self.shared, new).await.map(|()| receipt);
+        let call = self.submit_call(task, options)?;
+        match self.receipt(call.action, options) {
+            (new, Some(receipt)) => port.post(&self.shared, new).await.map(|()| receipt),
+            (action, None) => SingleCall { action, ..call }.run(port, &self.shared).await,
         }
-        port.room(&self.shared).await;
-        Ok(port.call(&self.shared, new).await?.into())
+    }
+
+    /// The call that submits a task.
+    pub(crate) fn submit_call(&self, task: &T, options: &SubmitOptions) -> Result<SubmitCall> {
+        Ok(SingleCall { action: self.new_task_with(task, options)?, finish: |submitted| Ok(Receipt::from(submitted)) })
     }
 
     async fn submit_and_get_by(
@@ -179,6 +184,8 @@ impl<T: TrackedTask> Tasks<T> {
         Ok(new)
     }
 }
+
+type SubmitCall = SingleCall<NewTask, fn(Submitted) -> Result<Receipt>>;
 
 /// A submit, and the row as it leaves it.
 struct SubmitAndGet(NewTask);

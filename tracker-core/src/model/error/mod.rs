@@ -84,7 +84,7 @@ pub enum ErrorKind {
     Unreadable,
     /// The definition of the kind does not fit the file.
     SchemaMismatch,
-    /// Another process has the file open, or kept it locked for longer than the deadline.
+    /// Another process has the file open, or kept it locked for longer than the deadline; or too many deferred calls wait.
     Busy,
     /// The file is open for inspection only, or needs a repair that only an open for writing can make.
     ReadOnly,
@@ -187,6 +187,10 @@ impl Error {
             ErrorKind::Invalid,
             "this thread is committing for the tracker (a log subscriber or a clock called back): make the call from another thread",
         )
+    }
+
+    pub(crate) fn queue_full(calls: usize) -> Self {
+        Self::new(ErrorKind::Busy, format!("{calls} calls wait for a commit: make the call again later"))
     }
 
     pub(crate) fn outcome_unknown(cause: &str) -> Self {
