@@ -107,6 +107,7 @@ pub fn derive_task_status(input: TokenStream) -> TokenStream {
 /// | `max_attempts = 3`, `max_attempts = "unlimited"` | failures in a row after which a task is exhausted, from 1 |
 /// | `max_crashes = 10` | rescues after which a task is exhausted, from 1 |
 /// | `interrupted = "front"`, `interrupted = "back"` | where a task goes whose attempt ended with its process; `back` by default |
+/// | `version = 2`, `migrate = from_old` | the version of the struct, 1 (the default) to 65535, and the function that makes it of earlier ones: `fn(OldPayload<'_>) -> Result<Self, E>` |
 /// | `lease = "5m"` | how long a lease lasts unless it is renewed, from 1 ms |
 /// | `timeout = "1h"` | the longest time for one attempt |
 /// | `backoff = "none"` | a failed task is due at once |

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use tracker_core::{
     ErrorKind, Record, TaskStatus, Tasks, TrackedTask, Tracker, execution::Ticket, file::Sharing,
-    record::AttemptStatus, redb_store::OptionsExt, submit::SubmitOptions, time::ManualClock,
+    record::AttemptStatus, redb_store::OptionsExt, submit::SubmitOptions, task::OldPayload, time::ManualClock,
 };
 
 use crate::support::test_disk::Disk;
@@ -71,6 +71,19 @@ mod then {
         #[task(id)]
         pub number: u64,
         pub rows: Vec<i32>,
+    }
+
+    /// A payload of a version above 1.
+    #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, PartialEq)]
+    #[task(name = "note", status = Status, version = 2, migrate = from_old)]
+    pub struct Note {
+        #[task(id)]
+        pub number: u64,
+        pub text: String,
+    }
+
+    fn from_old(old: OldPayload<'_>) -> Result<Note, String> {
+        Err(format!("{old:?}"))
     }
 }
 
@@ -135,6 +148,10 @@ fn job(number: u32) -> then::Job {
     }
 }
 
+fn note() -> then::Note {
+    then::Note { number: 1, text: "of version 2".to_owned() }
+}
+
 /// Writes a file with every feature, under a manual clock.
 fn write(tracker: &Tracker, clock: &ManualClock) -> Ticket {
     let jobs = tracker.tasks::<then::Job>().unwrap().worker_name("the worker");
@@ -142,6 +159,7 @@ fn write(tracker: &Tracker, clock: &ManualClock) -> Ticket {
     jobs.submit_all((0..10).map(job)).unwrap();
     jobs.submit_with(&job(10), &SubmitOptions::new().delay(Duration::from_secs(86_400)).priority(200)).unwrap();
     parts.submit_all((0..3).map(|number| then::Part { number, rows: vec![-1, 0, 1] })).unwrap();
+    tracker.tasks().unwrap().submit(&note()).unwrap();
     clock.advance(Duration::from_secs(60));
     let start = |number: u32| jobs.start(job(number).name).unwrap();
 
@@ -206,7 +224,7 @@ fn check(bytes: &[u8], ticket: &str, what: &str) {
 
     let tracker = opened(bytes.to_vec());
     assert_eq!(tracker.verify().unwrap(), [], "{what}");
-    assert_eq!(tracker.kinds().unwrap(), ["job", "line"], "{what}");
+    assert_eq!(tracker.kinds().unwrap(), ["job", "line", "note"], "{what}");
     let jobs = tracker.tasks::<then::Job>().unwrap();
     let found = all(&jobs);
     let statuses = [
@@ -253,6 +271,7 @@ fn check(bytes: &[u8], ticket: &str, what: &str) {
     let parts = tracker.tasks::<then::Part>().unwrap();
     assert_eq!(parts.counts().unwrap().get(then::Line::FetchSucceeded), 1, "{what}");
     assert_eq!(parts.step("load").unwrap().claim().unwrap().unwrap().rows, [-1, 0, 1, 2], "{what}");
+    assert_eq!(tracker.tasks::<then::Note>().unwrap().get(1_u64).unwrap().unwrap().task, note(), "{what}");
     jobs.resume_ticket(&ticket.parse().unwrap()).unwrap().succeed().unwrap();
     assert_eq!(jobs.get("job 7").unwrap().unwrap().status, Status::Succeeded, "{what}");
     assert_eq!(tracker.verify().unwrap(), [], "{what}");
@@ -263,7 +282,7 @@ fn kept_files_of_this_format_are_read() {
     let writes = std::env::var_os("TRACKER_FIXTURES").is_some();
     for (name, bytes, ticket) in fresh() {
         check(&bytes, &ticket, "just written");
-        let path = folder().join(format!("format-4-{name}.redb"));
+        let path = folder().join(format!("format-5-{name}.redb"));
         if writes {
             fs::create_dir_all(folder()).unwrap();
             fs::write(&path, bytes).unwrap();
@@ -277,14 +296,14 @@ fn kept_files_of_this_format_are_read() {
 #[test]
 fn file_of_an_older_format_is_refused_by_name() {
     let copies = tempfile::tempdir().unwrap();
-    for name in ["1-closed", "1-killed", "2-closed", "2-killed", "3-closed", "3-killed"] {
+    for name in ["1-closed", "1-killed", "2-closed", "2-killed", "3-closed", "3-killed", "4-closed", "4-killed"] {
         let path = copies.path().join(format!("{name}.redb"));
         let fixture = fs::read(folder().join(format!("format-{name}.redb"))).unwrap();
         fs::write(&path, &fixture).unwrap();
         for opened in [Tracker::inspect(&path), Tracker::open(&path)] {
             let error = opened.expect_err("it has an older format");
             assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
-            for part in [&format!("format {}", &name[..1]), "format 4", "tracker export", "tracker import"] {
+            for part in [&format!("format {}", &name[..1]), "format 5", "tracker export", "tracker import"] {
                 assert!(error.to_string().contains(part), "{error}");
             }
         }
@@ -302,7 +321,7 @@ fn file_of_an_older_format_is_refused_by_name() {
 
 #[test]
 fn grown_struct_reads_tasks_of_its_old_form() {
-    let kept = fs::read(folder().join("format-4-closed.redb")).unwrap();
+    let kept = fs::read(folder().join("format-5-closed.redb")).unwrap();
     let tracker = opened(kept);
     let jobs = tracker.tasks::<now::Job>().unwrap();
     let found = all(&jobs);

@@ -224,15 +224,15 @@ fn of_format(path: &Path, format: &[u8]) {
 #[test]
 fn newer_format_is_refused_by_name() {
     let (_folder, path) = place();
-    of_format(&path, b"tracker\x05");
+    of_format(&path, b"tracker\x06");
     let error = refused(Tracker::open(&path), ErrorKind::Unsupported);
-    assert!(error.to_string().contains("format 5"), "{error}");
+    assert!(error.to_string().contains("format 6"), "{error}");
     refused(Tracker::inspect(&path), ErrorKind::Unsupported);
 }
 
 #[test]
 fn unknown_format_is_not_called_newer() {
-    for format in [&b"tracker\x00"[..], b"tracker", b"tracker\x04\x04", b"backer\x02", b""] {
+    for format in [&b"tracker\x00"[..], b"tracker", b"tracker\x05\x05", b"backer\x02", b""] {
         let (_folder, path) = place();
         of_format(&path, format);
         refused(Tracker::open(&path), ErrorKind::Foreign);

@@ -6,9 +6,14 @@
 mod depth;
 pub(crate) mod encoder;
 mod field_sets;
+mod migration;
 mod read_back;
+mod stored;
 
 pub(crate) use depth::{LEVELS, is_shallow};
+pub use migration::OldPayload;
+use migration::{ReadError, read_task};
+pub(crate) use stored::{StoredPayload, with_version};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -40,7 +45,7 @@ fn encode_task<T: TrackedTask>(task: &T) -> Result<Vec<u8>> {
         read_back::check(task, &bytes)?;
         fields.remember();
     }
-    Ok(bytes)
+    Ok(with_version(bytes, T::VERSION))
 }
 
 fn encode_with<T: Serialize>(value: &T, fields: Option<&mut FieldSets>) -> Result<Vec<u8>> {
@@ -68,23 +73,47 @@ fn too_deep() -> Error {
 /// Refuses bytes that the tracker has not encoded itself if they are too large or nested too deep.
 pub(crate) fn check_bytes(payload: &[u8]) -> Result<()> {
     check_payload(payload)?;
-    if is_shallow(payload) { Ok(()) } else { Err(too_deep()) }
+    let Some(stored) = StoredPayload::read(payload) else {
+        return Err(Error::invalid("the bytes before the task's payload are damaged: it is no stored payload"));
+    };
+    if stored.codec.is_some() || is_shallow(stored.bytes) { Ok(()) } else { Err(too_deep()) }
 }
 
 pub(crate) fn decode<T: TrackedTask>(kind: &str, id: &TaskKey, bytes: &[u8]) -> Result<T> {
     let named = || format!("{kind} \"{id}\" cannot be read as {}", std::any::type_name::<T>());
-    let read = contain(|| read(bytes)).map_err(|panic| {
-        Error::new(ErrorKind::Unreadable, format!("{}: its deserialization panicked: {panic}", named()))
+    let read = contain(|| read_task::<T>(bytes)).map_err(|panic| {
+        let old = StoredPayload::read(bytes).map(|stored| stored.version).filter(|version| *version < T::VERSION);
+        let code = old.map_or_else(
+            || "its deserialization".to_owned(),
+            |version| format!("the migration of its payload from version {version} to {}", T::VERSION),
+        );
+        Error::new(ErrorKind::Unreadable, format!("{}: {code} panicked: {panic}", named()))
     })?;
-    read.map_err(|error| {
+    let task = read.map_err(|error| {
         let mut what = format!("{}: {error}", named());
-        if let Some(field) = read_back::missing_field(&error) {
+        if let ReadError::Malformed(error) = &error
+            && let Some(field) = read_back::missing_field(error)
+        {
             let fix =
                 format!("write #[serde(default)] above `{field}` if it is newer than the task, or store the task anew");
             what = format!("{what}; {fix}");
         }
         Error::caused(ErrorKind::Unreadable, what, error)
-    })
+    })?;
+    check_migrated_id(named, id, &task, bytes)?;
+    Ok(task)
+}
+
+/// Refuses a migration that gives a task another id: no outcome of the task could be stored.
+fn check_migrated_id<T: TrackedTask>(named: impl Fn() -> String, id: &TaskKey, task: &T, bytes: &[u8]) -> Result<()> {
+    let is_old = T::VERSION > 1 && StoredPayload::read(bytes).is_some_and(|stored| stored.version < T::VERSION);
+    match task.task_id() {
+        Some(own) if is_old && own != *id => Err(Error::new(
+            ErrorKind::Unreadable,
+            format!("{}: the migration of its payload changed its id to \"{own}\", and an id stays", named()),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Decodes a value. Bytes that are nested deeper than the limit are refused before the type's own code sees them.
@@ -98,7 +127,7 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, rmp_serde::de
 /// The values of the indexes and unique keys of a stored payload.
 pub(crate) fn values<T: TrackedTask>(payload: &[u8]) -> Option<Values> {
     contain(|| {
-        let task: T = read(payload).ok()?;
+        let task: T = read_task(payload).ok()?;
         Some((task.index_values(), task.unique_values()))
     })
     .ok()?
@@ -121,7 +150,7 @@ pub(crate) struct Own {
 #[cfg(feature = "json")]
 pub(crate) fn own<T: TrackedTask>(payload: &[u8]) -> Option<Own> {
     contain(|| {
-        let task: T = read(payload).ok()?;
+        let task: T = read_task(payload).ok()?;
         Some(Own {
             id: task.task_id(),
             values: (task.index_values(), task.unique_values()),

@@ -31,6 +31,8 @@ pub(super) struct Task<'a> {
     pub fields: &'a [Field<'a>],
     pub uniques: Vec<&'a Unique>,
     pub policy: &'a Policy,
+    /// The version of the payload, and the function that reads earlier ones.
+    pub version: Option<(u16, &'a Path)>,
 }
 
 pub(super) fn parse<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Declaration<'a> {
@@ -76,6 +78,7 @@ pub(super) fn check<'a>(declared: &'a Declaration<'a>, errors: &mut Errors) -> O
     check_priorities(fields, errors);
     check_limits(fields, errors);
     let uniques = check_uniques(header, fields, errors);
+    let version = check_version(header, errors);
     Some(Task {
         ident,
         generics,
@@ -86,6 +89,7 @@ pub(super) fn check<'a>(declared: &'a Declaration<'a>, errors: &mut Errors) -> O
         fields,
         uniques,
         policy: &header.policy,
+        version,
     })
 }
 
@@ -93,6 +97,25 @@ impl Declaration<'_> {
     pub fn tracker_core(&self) -> Path {
         self.header.tracker_core.clone().unwrap_or_else(crate_path::default)
     }
+}
+
+/// The version above 1 and its migration: each needs the other.
+fn check_version<'a>(header: &'a Header, errors: &mut Errors) -> Option<(u16, &'a Path)> {
+    match (&header.version, &header.migrate) {
+        (Some((_, Some(version @ 2..))), Some((_, function))) => return Some((*version, function.as_ref()?)),
+        (Some((option, Some(version @ 2..))), None) => {
+            let text = "version {} needs a function that reads the earlier ones: write `migrate = from_old`, with `fn from_old(old: OldPayload<'_>) -> Result<Self, E>`";
+            errors.on(option, text.replace("{}", &version.to_string()));
+        }
+        (Some((_, Some(1))), Some((option, _))) => {
+            errors.on(option, "version 1 has no earlier one: remove `migrate`, or write `version = 2`");
+        }
+        (None, Some((option, _))) => {
+            errors.on(option, "`migrate` needs the version of the struct: write `version = 2`");
+        }
+        _ => {}
+    }
+    None
 }
 
 fn check_ids<'a>(declared: &Declaration, fields: &'a [Field<'a>], errors: &mut Errors) -> Option<&'a Field<'a>> {

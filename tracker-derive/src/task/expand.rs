@@ -35,6 +35,7 @@ pub(super) fn implement(task: &Task) -> TokenStream {
             const PRIORITY_FIELD: ::core::option::Option<&'static #str> = ::core::option::Option::Some(#name);
         }
     });
+    let version = version(task);
     quote! {
         #[automatically_derived]
         #[allow(deprecated, unused_mut, unused_qualifications, clippy::all, clippy::pedantic, clippy::absolute_paths)]
@@ -48,6 +49,8 @@ pub(super) fn implement(task: &Task) -> TokenStream {
             const UNIQUES: &'static [#tracker_core::task::UniqueDef] = &[#(#unique_defs),*];
 
             #priority_field
+
+            #version
 
             fn policy() -> #tracker_core::task::Policy {
                 #policy
@@ -78,6 +81,26 @@ pub(super) fn implement(task: &Task) -> TokenStream {
             }
         }
     }
+}
+
+/// The version of the payload above 1, and the call of its migration.
+fn version(task: &Task) -> Option<TokenStream> {
+    let (version, function) = task.version?;
+    let tracker_core = &task.tracker_core;
+    // Spanned on the path, so that the compiler marks a function of another form.
+    let call = quote_spanned!(function.span()=> #function(__tracker_old));
+    Some(quote! {
+        const VERSION: ::core::primitive::u16 = #version;
+
+        fn migrate(
+            __tracker_old: #tracker_core::task::OldPayload<'_>,
+        ) -> ::core::result::Result<
+            Self,
+            ::std::boxed::Box<dyn ::std::error::Error + ::core::marker::Send + ::core::marker::Sync>,
+        > {
+            ::core::result::Result::map_err(#call, ::core::convert::Into::into)
+        }
+    })
 }
 
 /// Generates an impl for a faulty struct, so that uses of the type cause no further errors.

@@ -5,7 +5,7 @@ use syn::{Attribute, LitStr, Path, Type};
 
 use super::{
     option_names::{FIELD_OPTIONS, POLICY_OPTIONS, STRUCT_OPTIONS},
-    policy::Policy,
+    policy::{self, Policy},
     unique::Unique,
 };
 use crate::{
@@ -27,6 +27,10 @@ pub(super) struct Header {
     /// The option `id` is present, correct or not.
     pub generates_ids: bool,
     pub uniques: Vec<Unique>,
+    /// The option for the version of the payload, and its value if that is correct.
+    pub version: Option<(Ident, Option<u16>)>,
+    /// The option that names the function for payloads of earlier versions, and the path if it is one.
+    pub migrate: Option<(Ident, Option<Path>)>,
     pub tracker_core: Option<Path>,
     pub policy: Policy,
 }
@@ -59,6 +63,14 @@ impl Header {
                 check_id(&option, errors);
             }
             "unique" => self.uniques.extend(Unique::read(option, errors)),
+            "version" => {
+                let version = policy::number(&option, 1..=u16::MAX, "version = 2", errors);
+                self.version = Some((option.name().clone(), version));
+            }
+            "migrate" => {
+                let function = option.assigned("the path of a function", "migrate = from_old", errors);
+                self.migrate = Some((option.name().clone(), function));
+            }
             "crate" => self.tracker_core = crate_path::parse(&option, errors),
             known if POLICY_OPTIONS.contains(&known) => self.policy.read(&option, errors),
             known if FIELD_OPTIONS.contains(&known) => {

@@ -1,11 +1,13 @@
 //! The names of the options of `#[task(…)]`, above the struct and above a field.
 
 /// The options above the struct.
-pub(super) const STRUCT_OPTIONS: [&str; 17] = [
+pub(super) const STRUCT_OPTIONS: [&str; 19] = [
     "name",
     "status",
     "id",
     "unique",
+    "version",
+    "migrate",
     "crate",
     "max_attempts",
     "max_crashes",

@@ -79,7 +79,7 @@ impl Tasks<Untyped> {
 /// The new priority, if the field that holds the priority by the kind's definition is changed.
 fn followed_priority(kind: &Kind, old: &TaskRow, payload: &Payload) -> Result<Option<u8>> {
     let Some(field) = &kind.priority_field else { return Ok(None) };
-    let (Some(before), Some(after)) = (Node::read(&old.payload), payload.node()) else { return Ok(None) };
+    let (Some(before), Some(after)) = (Node::of_stored(&old.payload), payload.node()) else { return Ok(None) };
     let fields = Fields { before: &before, after: &after };
     if !fields.differs(field) {
         return Ok(None);
@@ -94,6 +94,20 @@ fn followed_priority(kind: &Kind, old: &TaskRow, payload: &Payload) -> Result<Op
     }
 }
 
+/// The stored bytes of a payload in the version of the one that it replaces. A payload that names another version is refused.
+fn keeping_version(old: &TaskRow, payload: &Payload) -> Result<Vec<u8>> {
+    let version = Payload::from_bytes(old.payload.clone()).version();
+    match payload.version() {
+        own if own == version => Ok(payload.as_bytes().to_vec()),
+        // Made without a version.
+        1 => payload.clone().with_version(version).map(|payload| payload.as_bytes().to_vec()),
+        own => Err(Error::invalid(format!(
+            "cannot replace the payload of \"{}\", which has version {version}, by one of version {own}: give it the stored version",
+            old.id
+        ))),
+    }
+}
+
 /// The row with another payload, its keys followed; refused where they cannot be.
 fn replaced(kind: &Kind, old: &TaskRow, payload: &Payload) -> Result<TaskRow> {
     let refuse = |what: String| {
@@ -102,7 +116,7 @@ fn replaced(kind: &Kind, old: &TaskRow, payload: &Payload) -> Result<TaskRow> {
             kind.name, old.id
         ))
     };
-    let (before, after) = (Node::read(&old.payload), payload.node());
+    let (before, after) = (Node::of_stored(&old.payload), payload.node());
     let (Some(before @ Node::Map(_)), Some(after @ Node::Map(_))) = (before, after) else {
         return Err(refuse("it is not a map of fields".to_owned()));
     };
@@ -126,7 +140,7 @@ fn replaced(kind: &Kind, old: &TaskRow, payload: &Payload) -> Result<TaskRow> {
         }
     }
     check_values(&indexes)?;
-    Ok(TaskRow { id: old.id.clone(), indexes, uniques: old.uniques.clone(), payload: payload.as_bytes().to_vec() })
+    Ok(TaskRow { id: old.id.clone(), indexes, uniques: old.uniques.clone(), payload: keeping_version(old, payload)? })
 }
 
 /// Whether a field may belong to a unique key: the key's name is the fields' names joined with `_`.

@@ -9,16 +9,24 @@ use serde::{
 };
 
 use super::{Node, Payload, base64, from_base64};
+use crate::model::codec::{StoredPayload, with_version};
 
 /// How deep JSON may be nested: readers refuse more than 128 levels, and some stand around the payload.
 const DEPTH: usize = 100;
 
 impl Serialize for Payload {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match self.node() {
+        let whole = |to: S| escape(to, "$msgpack", &base64(&self.0));
+        let Some(StoredPayload { version, codec: None, bytes }) = StoredPayload::read(&self.0) else {
+            return whole(to);
+        };
+        match Node::read(bytes) {
             // What would not come back to the byte is written as it is.
-            Some(node) if node.depth() <= DEPTH && node.bytes() == self.0 => node.serialize(to),
-            _ => escape(to, "$msgpack", &base64(&self.0)),
+            Some(node) if node.depth() <= DEPTH && with_version(node.bytes(), version) == self.0 => match version {
+                1 => node.serialize(to),
+                _ => escape(to, "$payload", &(version, node)),
+            },
+            _ => whole(to),
         }
     }
 }
@@ -29,8 +37,22 @@ impl<'de> Deserialize<'de> for Payload {
         if let Some(("$msgpack", value)) = raw.escaped() {
             return bytes_of("$msgpack", value).map(Self).map_err(D::Error::custom);
         }
+        if let Some(("$payload", value)) = raw.escaped() {
+            return versioned(value).map(Self).map_err(D::Error::custom);
+        }
         raw.unescape().map(|node| Self(node.bytes())).map_err(D::Error::custom)
     }
+}
+
+/// The stored bytes of a payload with its version.
+fn versioned(value: &Node) -> Result<Vec<u8>, String> {
+    if let Node::List(items) = value
+        && let [Node::Unsigned(version), payload] = items.as_slice()
+        && let Ok(version @ 1..) = u16::try_from(*version)
+    {
+        return Ok(with_version(payload.clone().unescape()?.bytes(), version));
+    }
+    Err("$payload needs a list of a version from 1 to 65535 and the payload".to_owned())
 }
 
 fn escape<S: Serializer>(to: S, key: &str, value: &(impl Serialize + ?Sized)) -> Result<S::Ok, S::Error> {

@@ -19,7 +19,10 @@ pub(crate) use wide::{too_wide, wide_integer};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::model::error::{Error, ErrorKind, Result};
+use crate::model::{
+    codec::{StoredPayload, with_version},
+    error::{Error, ErrorKind, Result},
+};
 
 /// A task of any type as it is stored: bytes of MessagePack.
 ///
@@ -33,6 +36,7 @@ use crate::model::error::{Error, ErrorKind, Result};
 /// | `{"$f64": "NaN"}` | a float that is no number; also `"Infinity"`, `"-Infinity"`, or its bits as `"0x7ff8000000000001"` |
 /// | `{"$ext": [7, "AP8="]}` | an extension: its type, its bytes |
 /// | `{"$map": [[1, "a"], [2, "b"]]}` | a map with keys that are not text, or come twice, or that would look like one of these forms |
+/// | `{"$payload": [2, {"url": "a"}]}` | a payload of version 2, see [`OldPayload`](crate::task::OldPayload) |
 /// | `{"$msgpack": "…"}` | the whole payload, where it is nested too deep for JSON or is no sound MessagePack |
 ///
 /// ```
@@ -65,10 +69,40 @@ impl Payload {
     /// # Errors
     /// `Unreadable` if it does not fit.
     pub fn to<T: DeserializeOwned>(&self) -> Result<T> {
-        crate::model::codec::read(&self.0).map_err(|error| {
-            let what = format!("the payload cannot be read as {}: {error}", std::any::type_name::<T>());
-            Error::caused(ErrorKind::Unreadable, what, error)
-        })
+        let what = || format!("the payload cannot be read as {}", std::any::type_name::<T>());
+        let Some(plain) = StoredPayload::plain(&self.0) else {
+            let why = self.codec_name().map_or_else(
+                || "the bytes before it are damaged".to_owned(),
+                |name| format!("it is encoded with {name:?}"),
+            );
+            return Err(Error::new(ErrorKind::Unreadable, format!("{}: {why}", what())));
+        };
+        crate::model::codec::read(plain)
+            .map_err(|error| Error::caused(ErrorKind::Unreadable, format!("{}: {error}", what()), error))
+    }
+
+    /// Returns the version of the type that stored it: 1 or more.
+    #[must_use]
+    pub fn version(&self) -> u16 {
+        StoredPayload::read(&self.0).map_or(1, |stored| stored.version)
+    }
+
+    /// Returns the payload as one of this version, 1 or more, whose value stays.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the version is 0, or a codec has encoded the payload.
+    pub fn with_version(self, version: u16) -> Result<Self> {
+        match StoredPayload::plain(&self.0) {
+            Some(plain) if version > 0 => Ok(Self(with_version(plain.to_vec(), version))),
+            Some(_) => Err(Error::invalid("a payload has no version 0: give 1 or more")),
+            None => Err(Error::invalid("an encoded payload keeps its version")),
+        }
+    }
+
+    /// Returns the name of the codec that encoded it, if one did: its value is readable only with that codec.
+    #[must_use]
+    pub fn codec_name(&self) -> Option<&str> {
+        StoredPayload::read(&self.0)?.codec
     }
 
     /// Reads a payload from JSON text, with the forms above. An integer that does not fit 64 bits is refused; a reader of JSON
@@ -94,7 +128,7 @@ impl Payload {
         serde_json::from_str(text).map_err(|error| Error::invalid(error.to_string()))
     }
 
-    /// The bytes of MessagePack.
+    /// The stored bytes: MessagePack, behind a prefix if it has another version than 1 or is encoded. See `docs/format.md`.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -102,7 +136,7 @@ impl Payload {
 
     /// Its fields by name, where it is a map.
     pub(crate) fn node(&self) -> Option<Node> {
-        Node::read(&self.0)
+        Node::of_stored(&self.0)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use rmp::{Marker, encode};
 
+use crate::model::codec::StoredPayload;
+
 /// A value of MessagePack.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Node {
@@ -29,6 +31,11 @@ impl Node {
         let mut reader = Reader { rest: bytes };
         let node = reader.node(DEPTH)?;
         reader.rest.is_empty().then_some(node)
+    }
+
+    /// The value of a stored payload of any version; `None` also where a codec has encoded it.
+    pub(crate) fn of_stored(stored: &[u8]) -> Option<Self> {
+        StoredPayload::plain(stored).and_then(Self::read)
     }
 
     /// The bytes of the value, each number and length in its shortest form.

@@ -20,8 +20,11 @@ pub(crate) use task_ref::TaskRef;
 pub use value_type::ValueType;
 pub(crate) use value_type::{has_other_type, key_values};
 
+use std::error::Error as StdError;
+
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+pub use crate::model::codec::OldPayload;
 use crate::model::status::TaskStatus;
 
 /// A struct whose values are tasks. Derive it.
@@ -60,6 +63,17 @@ pub trait TrackedTask: Serialize + DeserializeOwned + Send + 'static {
 
     /// The name of the field that holds the priority, if one does.
     const PRIORITY_FIELD: Option<&'static str> = None;
+
+    /// The version of the type's payloads, from 1. A program that knows an earlier version leaves them alone.
+    const VERSION: u16 = 1;
+
+    /// Makes a task of a payload of an earlier version.
+    ///
+    /// # Errors
+    /// Those of the function that `#[task(migrate = …)]` names. Without one, every earlier version is refused.
+    fn migrate(old: OldPayload<'_>) -> Result<Self, Box<dyn StdError + Send + Sync>> {
+        Err(format!("{} has no migration from version {}", std::any::type_name::<Self>(), old.version()).into())
+    }
 
     /// Limits, lease, backoff, retention as declared.
     fn policy() -> Policy;
