@@ -59,7 +59,7 @@ impl SelectionArg {
 
     fn run_on_filter(&self, output: &Output, action: &'static str, change: TaskChange) -> Result<BulkResult, CliError> {
         let control = self.file.open_for_changes()?;
-        let filter = self.filter.conditions(self.kind.kind.clone(), control.now())?;
+        let filter = self.filter.conditions(self.kind.kind.clone(), control.now()?)?;
         let request = Request::Tasks { selection: Selection::Filter(filter), change };
         run_after_question(control, output, &self.confirm, action, &request)
     }

@@ -42,7 +42,7 @@ struct Edited {
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
         // Opens for changes first, so that a refusal comes before the editor. The file is closed while the editor runs.
-        let tracker = self.file.open_for_changes()?.into_reader();
+        let tracker = self.file.open_for_changes()?.into_reader(&self.file)?;
         let (tasks, id) = self.kind.task(&tracker, &self.id)?;
         let record = tasks.get(&id)?.ok_or_else(|| CliError::refused(format!("task {id} was just deleted")))?;
         if let Some(lease) = &record.lease {

@@ -1,17 +1,20 @@
-//! FileControl for changes: the file itself. Every command that changes tasks sends its requests through it.
+//! `FileControl`: the way in which a command changes a file. Every command that changes tasks sends its requests through it.
 
 use chrono::{DateTime, Utc};
 use tracker_core::{
     Tracker,
-    live::{KindCount, Report, Request},
+    live::{Client, KindCount, Report, Request},
 };
 
+use super::FileArg;
 use crate::error::CliError;
 
 /// Performs requests on a file.
 pub enum FileControl {
     /// This process has opened the file.
     File(Tracker),
+    /// Another process has the file open, and performs them.
+    Live(Client),
 }
 
 impl FileControl {
@@ -19,6 +22,7 @@ impl FileControl {
     pub fn perform(&self, request: &Request) -> Result<Report, CliError> {
         match self {
             Self::File(tracker) => Ok(tracker.perform(request)?),
+            Self::Live(client) => Ok(client.perform(request)?),
         }
     }
 
@@ -26,20 +30,23 @@ impl FileControl {
     pub fn count(&self, request: &Request) -> Result<Vec<KindCount>, CliError> {
         match self {
             Self::File(tracker) => Ok(tracker.count(request)?),
+            Self::Live(client) => Ok(client.count(request)?),
         }
     }
 
     /// The time of the tracker.
-    pub fn now(&self) -> DateTime<Utc> {
+    pub fn now(&self) -> Result<DateTime<Utc>, CliError> {
         match self {
-            Self::File(tracker) => tracker.now(),
+            Self::File(tracker) => Ok(tracker.now()),
+            Self::Live(client) => Ok(client.now()?),
         }
     }
 
     /// Returns the file for reading.
-    pub fn into_reader(self) -> Tracker {
+    pub fn into_reader(self, file: &FileArg) -> Result<Tracker, CliError> {
         match self {
-            Self::File(tracker) => tracker,
+            Self::File(tracker) => Ok(tracker),
+            Self::Live(_) => file.inspect(),
         }
     }
 
@@ -47,6 +54,7 @@ impl FileControl {
     pub fn close(self) -> Result<(), CliError> {
         match self {
             Self::File(tracker) => Ok(tracker.close()?),
+            Self::Live(_) => Ok(()),
         }
     }
 }

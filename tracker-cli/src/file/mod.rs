@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tracker_core::{Error, ErrorKind, Options, Tracker, file::Sharing, maintenance::TimeRepair};
+use tracker_core::{Error, ErrorKind, Options, Tracker, file::Sharing, live::Client, maintenance::TimeRepair};
 
 use self::holder::Access;
 pub use self::{
@@ -40,7 +40,8 @@ const CACHE: usize = 16 << 20;
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
 fn options() -> Options {
-    Tracker::options().cache_bytes(CACHE)
+    // A command has the file open for a moment only.
+    Tracker::options().cache_bytes(CACHE).live_commands(false)
 }
 
 impl FileArg {
@@ -71,24 +72,45 @@ impl FileArg {
         cfg!(target_os = "linux") && !self.holders().iter().any(Holder::can_write)
     }
 
-    /// Returns the control of an existing file, for changes.
+    /// Returns the control of an existing file, for changes: the process that has the file open, if it serves live commands, or the file.
     pub fn open_for_changes(&self) -> Result<FileControl, CliError> {
-        Ok(FileControl::File(self.open_shared()?))
+        let until = Instant::now() + LOCK_TIMEOUT;
+        loop {
+            let client = Client::find(&self.file);
+            if let Ok(Some(client)) = client {
+                return Ok(FileControl::Live(client));
+            }
+            match (self.try_open_shared(), client) {
+                (Ok(tracker), _) => return Ok(FileControl::File(tracker)),
+                // A process that has just opened the file serves live commands a moment later.
+                (Err(error), Ok(None)) if error.kind() == ErrorKind::Busy && Instant::now() < until => {
+                    thread::sleep(Duration::from_millis(20));
+                }
+                (Err(error), Err(refusal)) if error.kind() == ErrorKind::Busy => {
+                    let blocked = explain(&self.file, &error, Purpose::Write);
+                    return Err(CliError::file(format!("{blocked}; {refusal}")));
+                }
+                (Err(error), _) => return Err(explain(&self.file, &error, Purpose::Write)),
+            }
+        }
     }
 
-    /// Opens the file for changes, alone or beside other writers. The file must exist.
+    /// Opens the file for changes that are no live commands, alone or beside other writers. The file must exist.
     pub fn open_shared(&self) -> Result<Tracker, CliError> {
+        self.try_open_shared().map_err(|error| explain(&self.file, &error, Purpose::WriteHere))
+    }
+
+    fn try_open_shared(&self) -> Result<Tracker, Error> {
         if !self.file.exists() {
             // The library's error names the missing file; opening for writing would create it.
-            self.inspect()?;
+            options().inspect(&self.file)?;
         }
         // Leases of processes that are gone are released only by an open without other writers. So the file is opened
         // alone for a moment, if possible.
         if let Ok(alone) = options().open(&self.file) {
             alone.close()?;
         }
-        let opened = options().sharing(Sharing::Writers).open(&self.file);
-        opened.map_err(|error| explain(&self.file, &error, Purpose::Write))
+        options().sharing(Sharing::Writers).open(&self.file)
     }
 }
 
@@ -106,10 +128,20 @@ fn retry_while_locked<T>(open: impl Fn() -> Result<T, Error>) -> Result<T, Error
     }
 }
 
+/// The way out where a process could serve live commands.
+const NOT_SERVED: &str =
+    "which serves no live commands: stop it, or start it with Options::live_commands or Sharing::Writers";
+
+/// The commands that work through the process that has the file open.
+const LIVE_COMMANDS: &str = "retry, requeue, cancel, ignore, pause, resume, set, move, rescue, prune, edit and top";
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     Inspect,
+    /// To write, here or by live commands.
     Write,
+    /// To write in this process.
+    WriteHere,
     /// To write while no other process has the file open.
     Exclusive,
 }
@@ -128,6 +160,9 @@ fn blocked_by(path: &Path, purpose: Purpose, holders: &[Holder]) -> Option<Strin
     let holder = holders.iter().rev().max_by_key(|holder| holder.access)?;
     let path = path.display();
     Some(match (holder.access, purpose) {
+        (Access::Exclusive, Purpose::Write) => {
+            format!("{path} is opened exclusively by {holder}, {NOT_SERVED}")
+        }
         (Access::Exclusive, _) => {
             format!("{path} is opened exclusively by {holder}: stop it, or start it with Sharing::Readers, the default")
         }
@@ -137,8 +172,11 @@ fn blocked_by(path: &Path, purpose: Purpose, holders: &[Holder]) -> Option<Strin
         (Access::Readers, Purpose::Inspect) => {
             format!("{path} is opened by {holder} in another sharing mode: try again in a moment, or stop it")
         }
-        (Access::Readers, Purpose::Write) => format!(
-            "{path} is opened for writing by {holder}, which lets others read only: stop it, or start it with Sharing::Writers"
+        (Access::Readers, Purpose::Write) => {
+            format!("{path} is opened for writing by {holder}, {NOT_SERVED}")
+        }
+        (Access::Readers, Purpose::WriteHere) => format!(
+            "{path} is opened for writing by {holder}, and this command does not work through it: stop it, or start it with Sharing::Writers; {LIVE_COMMANDS} work beside it"
         ),
         (Access::Writers, _) => {
             format!("{path} is opened by {holder} with Sharing::Writers, which this command cannot join: stop it")

@@ -204,7 +204,7 @@ impl Drop for AtWork {
 }
 
 #[test]
-fn example_is_inspected_while_running_and_changed_afterwards() {
+fn example_is_inspected_and_changed_while_running() {
     let fixture = Fixture::new();
     fs::create_dir(fixture.path("files")).unwrap();
     for name in ["a.txt", "b.txt"] {
@@ -241,19 +241,16 @@ fn example_is_inspected_while_running_and_changed_afterwards() {
     assert_eq!(fixture.fine(&["report", "jobs.redb", "-o", "page.html"])["tasks"], 3);
     assert_eq!(fixture.run(&["export", "jobs.redb"]).out.lines().count(), 1 + 3);
 
-    for act in [
-        &["retry", "jobs.redb", "--all", "--yes"][..],
-        &["cancel", "jobs.redb", &endless],
-        &["prune", "jobs.redb", "--older-than", "0", "--yes"],
-        &["rescue", "jobs.redb"],
-        &["compact", "jobs.redb"],
-    ] {
-        let ran = fixture.run(act);
-        assert_eq!(ran.code, Some(3), "{act:?}: {ran:?}");
-        assert!(ran.err.contains("stop it"), "{act:?}: {}", ran.err);
-        if cfg!(target_os = "linux") {
-            assert!(ran.err.contains(&format!("process {} (checksums)", running.0.id())), "{act:?}: {}", ran.err);
-        }
+    let ran = fixture.run(&["compact", "jobs.redb"]);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    if cfg!(target_os = "linux") {
+        assert!(ran.err.contains(&format!("process {} (checksums)", running.0.id())), "{}", ran.err);
+        assert!(ran.err.contains("this command does not work through it: stop it"), "{}", ran.err);
+    }
+    if cfg!(unix) {
+        assert_eq!(fixture.fine(&["retry", "jobs.redb", "--all", "--yes"])["changed"], 0);
+        assert_eq!(fixture.fine(&["set", "jobs.redb", "--priority", "9", &endless])["changed"], 1);
+        assert_eq!(fixture.fine(&["rescue", "jobs.redb"])["changed"], 0);
     }
     fixture.has("checksum", &[("InProgress", 1), ("Succeeded", 2)]);
 

@@ -10,6 +10,8 @@ mod file_time;
 mod fixture;
 mod generated;
 mod inspection;
+#[cfg(unix)]
+mod live;
 mod open;
 #[cfg(unix)]
 mod output_files;

@@ -3,7 +3,7 @@
 use std::{error::Error, fmt};
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{Execution, TaskStatus, Tasks, TrackedTask, Tracker, file::Sharing, submit::SubmitOptions};
+use tracker_core::{Execution, Options, TaskStatus, Tasks, TrackedTask, Tracker, file::Sharing, submit::SubmitOptions};
 
 use crate::fixture::Fixture;
 
@@ -85,7 +85,11 @@ impl RunningApp {
     /// Downloads 0 to 11: 0 to 2 are done, 3 and 5 have failed and wait, 4 was given up, 6 and 7 run, 8 is cancelled, 9 to 11
     /// are pending, 11 before the others by its priority. Films 1 to 3: 1 is cut and waits to be sent, the others are raw.
     pub fn open(fixture: &Fixture) -> Self {
-        let tracker = Tracker::options().sharing(Sharing::Readers).open(fixture.path("jobs.redb")).unwrap();
+        Self::open_with(fixture, Tracker::options().sharing(Sharing::Readers))
+    }
+
+    pub fn open_with(fixture: &Fixture, options: Options) -> Self {
+        let tracker = options.open(fixture.path("jobs.redb")).unwrap();
         let downloads = tracker.tasks::<Download>().unwrap();
         let films = tracker.tasks::<Film>().unwrap();
         downloads.submit_all((0..11).map(download)).unwrap();

@@ -161,7 +161,7 @@ fn retry_in_top_needs_a_confirmation() {
 }
 
 #[test]
-fn top_follows_an_application_and_refuses_changes_beside_it() {
+fn top_follows_an_application_and_changes_its_tasks() {
     let fixture = Fixture::new();
     sample::write(&fixture.path("work.redb"));
     let tracker = Tracker::open(fixture.path("work.redb")).unwrap();
@@ -178,7 +178,13 @@ fn top_follows_an_application_and_refuses_changes_beside_it() {
     top.press("P");
     top.shows(&["pause or resume the kind?"]);
     top.press("y");
-    top.shows(&["lets others read only"]);
+    top.shows(&["download is paused"]);
+    assert!(downloads.claim().unwrap().is_none());
+    top.press("C");
+    top.shows(&["cancel "]);
+    top.press("y");
+    top.shows(&["cancelled, or asked to end if it is running"]);
+    assert!(running.is_cancelled());
     running.succeed().unwrap();
     top.press("1");
     top.shows(&["Succeeded 32"]);

@@ -134,9 +134,10 @@ impl Client {
 
     fn call(&self, ask: Ask) -> Result<Reply> {
         let stream = UnixStream::connect(&self.socket).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                Error::new(ErrorKind::Closed, "the process that had the file open has closed it: open the file instead")
-            }
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::new(
+                ErrorKind::Closed,
+                "the process that had the file open has closed it: try again, or open the file",
+            ),
             _ => frame::broken(&error),
         })?;
         self.send(&stream, ask)

@@ -9,7 +9,8 @@ use redb::ConcurrencyMode;
 pub enum Sharing {
     /// One process has the file to itself. The fastest: one flush per commit.
     Exclusive,
-    /// One process writes, others may look at the same time. Two flushes per commit.
+    /// One process writes, others may look at the same time, and change tasks by [live commands](crate::live::Client). Two flushes per
+    /// commit.
     #[default]
     Readers,
     /// Any process may write, one at a time.
