@@ -4,7 +4,7 @@
 use crate::{
     api::live::frame,
     model::{
-        codec,
+        codec::{self, PayloadCodecs},
         file_state::FileState,
         kind::Kind,
         new_task::NewTask,
@@ -81,10 +81,11 @@ pub fn keys(bytes: &[u8]) {
 /// # Panics
 /// If it is not.
 pub fn payload<T: TrackedTask>(bytes: &[u8]) {
-    let Ok(task) = codec::decode::<T>("fuzz", &"id".to_key(), bytes) else { return };
+    let Ok(task) = codec::decode::<T>(&PayloadCodecs::default(), "fuzz", &"id".to_key(), bytes) else { return };
     // What is too large is refused.
     let Ok(first) = codec::encode(&task) else { return };
-    let again = codec::decode::<T>("fuzz", &"id".to_key(), &first).expect("what was written can be read");
+    let again = codec::decode::<T>(&PayloadCodecs::default(), "fuzz", &"id".to_key(), &first)
+        .expect("what was written can be read");
     assert!(codec::encode(&again).is_ok_and(|second| first == second), "a payload changes by being read");
 }
 

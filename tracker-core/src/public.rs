@@ -58,7 +58,11 @@ pub mod execution {
 
 /// How processes share a file, when a submit counts as stored, and transactions over tasks and other tables.
 pub mod file {
-    pub use crate::{api::transaction::Transaction, model::durability::Durability, storage::file::Sharing};
+    pub use crate::{
+        api::transaction::Transaction,
+        model::{codec::PayloadCodec, durability::Durability},
+        storage::file::Sharing,
+    };
 }
 
 /// Listings for operators: what runs, what comes next, why a task waits, errors, throughput, and the kinds of a file.

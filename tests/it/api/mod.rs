@@ -19,6 +19,7 @@ pub(crate) mod inspection;
 pub(crate) mod live_commands;
 pub(crate) mod order;
 pub(crate) mod outcomes;
+pub(crate) mod payload_codecs;
 pub(crate) mod payload_versions;
 pub(crate) mod payloads;
 pub(crate) mod queries;

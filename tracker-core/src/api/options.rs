@@ -6,6 +6,7 @@ use crate::{
     api::{shared::Redact, tracker::Tracker},
     engine::EngineOptions,
     model::{
+        codec::{PayloadCodec, PayloadCodecs},
         durability::Durability,
         error::Result,
         time::{Clock, SystemClock, TimeKeeper},
@@ -37,6 +38,7 @@ pub struct Options {
     prune_every: Option<Duration>,
     keep_batches: Duration,
     start_paused: bool,
+    codecs: Vec<Arc<dyn PayloadCodec>>,
     live_commands: bool,
 }
 
@@ -51,6 +53,7 @@ impl Default for Options {
             prune_every: Some(Duration::from_secs(60)),
             keep_batches: Duration::from_secs(7 * 24 * 3600),
             start_paused: false,
+            codecs: Vec::new(),
             live_commands: true,
         }
     }
@@ -184,6 +187,55 @@ impl Options {
         self
     }
 
+    /// Encodes the payloads of tasks with `codec` before they are stored, and decodes them when they are read: encryption, compression. Called
+    /// several times, the last codec encodes, and each decodes the payloads that carry its name, so that a key can be replaced.
+    ///
+    /// Payloads from before stay as they are until their task is stored again. Without the codec, ids, keys and statuses are readable and tasks
+    /// can be counted, cancelled and moved; a call that reads a payload returns [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) with the codec's
+    /// name, and a claim puts the task aside at no cost until a program with the codec opens its kind. An export has the payloads as they
+    /// are stored, and [untyped](crate::Tracker::untyped) tasks show them so. An import and untyped calls store what they are given. Index values,
+    /// unique keys, errors, notes and progress are never encoded.
+    ///
+    /// `examples/encrypted.rs` encrypts with the crate chacha20poly1305.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tracker_core::{Tracker, file::PayloadCodec};
+    ///
+    /// /// Hides payloads from a casual look.
+    /// struct Inverted;
+    ///
+    /// impl PayloadCodec for Inverted {
+    ///     fn name(&self) -> &str {
+    ///         "inverted"
+    ///     }
+    ///
+    ///     fn encode(&self, payload: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
+    ///         Ok(payload.iter().map(|byte| !byte).collect())
+    ///     }
+    ///
+    ///     fn decode(&self, encoded: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
+    ///         self.encode(encoded)
+    ///     }
+    /// }
+    ///
+    /// let tracker = Tracker::options().payload_codec(Inverted).in_memory()?;
+    /// let jobs = tracker.tasks::<Job>()?;
+    /// jobs.submit(&job("one"))?;
+    /// assert_eq!(jobs.get("one")?.unwrap().task.name, "one");
+    /// assert_eq!(tracker.untyped("job")?.get("one")?.unwrap().task.codec_name(), Some("inverted"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [`open`](Self::open) refuses a codec whose name is empty, longer than 64 bytes, or that of another codec, as `Invalid`.
+    #[must_use]
+    pub fn payload_codec(mut self, codec: impl PayloadCodec) -> Self {
+        self.codecs.push(Arc::new(codec));
+        self
+    }
+
     /// Opens the file for work, and creates it where there is none. Where the sharing mode proves that no other process
     /// works on it, tasks that a dead one held are free at once.
     ///
@@ -220,6 +272,7 @@ impl Options {
             durability: self.durability,
             prune_every: self.prune_every,
             keep_batches: self.keep_batches,
+            codecs: PayloadCodecs::of(self.codecs)?,
         };
         let paused = self.start_paused && !options.read_only;
         let tracker = Tracker::start(options, self.redact)?;

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     api::{page::UnreadableTask, schema::Schema},
     model::{
+        codec::PayloadCodecs,
         error::{Error, ErrorKind, Result},
         kind::Kind,
         task::TaskKey,
@@ -161,12 +162,17 @@ impl From<Progress> for ProgressInfo {
 
 impl<T, S> Record<T, S> {
     /// Makes a record of the rows of a task, with its type or without.
-    pub(crate) fn of<V: Schema<Task = T, Status = S>>(kind: &Kind, task_rows: TaskRows) -> Result<Self> {
-        Self::read::<V>(kind, task_rows).map_err(|unreadable| unreadable.error)
+    pub(crate) fn of<V: Schema<Task = T, Status = S>>(
+        codecs: &PayloadCodecs,
+        kind: &Kind,
+        task_rows: TaskRows,
+    ) -> Result<Self> {
+        Self::read::<V>(codecs, kind, task_rows).map_err(|unreadable| unreadable.error)
     }
 
     /// Makes a record of one of many tasks. A task that cannot be decoded keeps its id.
     pub(crate) fn read<V: Schema<Task = T, Status = S>>(
+        codecs: &PayloadCodecs,
         kind: &Kind,
         task_rows: TaskRows,
     ) -> Result<Self, UnreadableTask> {
@@ -177,7 +183,7 @@ impl<T, S> Record<T, S> {
                 Error::new(ErrorKind::SchemaMismatch, what)
             })
         };
-        let decoded = V::task(&kind.name, &row.id, &row.payload).and_then(|task| Ok((task, status()?)));
+        let decoded = V::task(codecs, &kind.name, &row.id, &row.payload).and_then(|task| Ok((task, status()?)));
         let (task, status) = match decoded {
             Ok(decoded) => decoded,
             Err(error) => return Err(UnreadableTask { id: row.id, error }),

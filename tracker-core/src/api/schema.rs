@@ -1,7 +1,7 @@
 //! `Schema`: what calls need to know of a kind, whether its type is at hand or not (`Untyped`). Implemented for every tracked task.
 
 use crate::model::{
-    codec,
+    codec::{self, PayloadCodecs},
     error::Result,
     payload::Payload,
     status::{StatusInfo, TaskStatus},
@@ -16,7 +16,7 @@ pub trait Schema: sealed::Sealed {}
 pub enum Untyped {}
 
 pub(crate) mod sealed {
-    use super::{Result, StatusInfo, TaskKey};
+    use super::{PayloadCodecs, Result, StatusInfo, TaskKey};
 
     /// The types in which a view shows stored tasks.
     pub trait Sealed: Sized + Send + 'static {
@@ -26,7 +26,7 @@ pub(crate) mod sealed {
         type Status;
 
         #[doc(hidden)]
-        fn task(kind: &str, id: &TaskKey, payload: &[u8]) -> Result<Self::Task>;
+        fn task(codecs: &PayloadCodecs, kind: &str, id: &TaskKey, payload: &[u8]) -> Result<Self::Task>;
 
         #[doc(hidden)]
         fn status(status: &StatusInfo) -> Option<Self::Status>;
@@ -39,8 +39,8 @@ impl<T: TrackedTask> sealed::Sealed for T {
     type Task = T;
     type Status = T::Status;
 
-    fn task(kind: &str, id: &TaskKey, payload: &[u8]) -> Result<T> {
-        codec::decode(kind, id, payload)
+    fn task(codecs: &PayloadCodecs, kind: &str, id: &TaskKey, payload: &[u8]) -> Result<T> {
+        codec::decode(codecs, kind, id, payload)
     }
 
     fn status(status: &StatusInfo) -> Option<T::Status> {
@@ -52,7 +52,7 @@ impl sealed::Sealed for Untyped {
     type Task = Payload;
     type Status = StatusInfo;
 
-    fn task(_: &str, _: &TaskKey, payload: &[u8]) -> Result<Payload> {
+    fn task(_: &PayloadCodecs, _: &str, _: &TaskKey, payload: &[u8]) -> Result<Payload> {
         Ok(Payload::from_bytes(payload.to_vec()))
     }
 

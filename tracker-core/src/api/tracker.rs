@@ -160,7 +160,9 @@ impl Tracker {
             })?;
             kind
         } else {
-            engine.call(Register { spec, id_type: T::id_type(), values: codec::values::<T> })?
+            let codecs = engine.codecs().clone();
+            let values = Box::new(move |payload: &[u8]| codec::values::<T>(&codecs, payload));
+            engine.call(Register { spec, id_type: T::id_type(), values })?
         };
         Ok(Tasks::new(self.shared.clone(), &kind, opened))
     }

@@ -134,7 +134,7 @@ impl<'a, 't> Transaction<'a, 't> {
         let rows = self.writer.rows();
         let Some(task) = rows.look_up(&kind, &id.to_key())? else { return Ok(None) };
         let row = rows.task_row(task)?;
-        codec::decode(tasks.name(), &row.id, &row.payload).map(Some)
+        codec::decode(tasks.shared.engine.codecs(), tasks.name(), &row.id, &row.payload).map(Some)
     }
 
     /// Replaces a task's payload.
@@ -155,10 +155,11 @@ impl<'a, 't> Transaction<'a, 't> {
         };
         let (header, now) = (self.writer.known(task)?, self.writer.now());
         let (row, revision) = self.writer.rows().changeable(task, &header, now)?;
-        let mut value: T = codec::decode(tasks.name(), &id, &row.payload)?;
+        let codecs = tasks.shared.engine.codecs();
+        let mut value: T = codec::decode(codecs, tasks.name(), &id, &row.payload)?;
         let before = value.priority();
         change(&mut value);
-        let row = Some(codec::task_row(&id, &value)?);
+        let row = Some(codec::task_row(codecs, &id, &value)?);
         let priority = codec::changed_priority(&kind, before, &value);
         let target = Target::Known(task, id);
         self.run(&TaskCommand { row, ..TaskCommand::new(kind.id, target, Command::Update { revision, priority }) })?;

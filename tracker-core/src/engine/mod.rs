@@ -13,6 +13,7 @@ mod group_commit;
 mod held_leases;
 mod job_thread;
 mod leading;
+mod options;
 mod queued_action;
 mod repair_time;
 mod retention;
@@ -33,6 +34,7 @@ pub(crate) use action::{
 };
 pub use event::{Event, EventKind, Notification};
 pub(crate) use held_leases::HeldLeases;
+pub(crate) use options::EngineOptions;
 pub(crate) use repair_time::{Retimed, repair_time};
 pub(crate) use signal::Signal;
 pub(crate) use subscription::SubscriptionOptions;
@@ -44,7 +46,6 @@ pub(crate) use writer::Writer;
 use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
     thread::JoinHandle,
-    time::Duration,
 };
 
 use redb::ReadTransaction;
@@ -52,6 +53,7 @@ use uuid::Uuid;
 
 use crate::{
     model::{
+        codec::PayloadCodecs,
         contain,
         durability::Durability,
         error::{Error, Result},
@@ -59,10 +61,7 @@ use crate::{
         time::{Micros, TimeKeeper},
         transition::Lease,
     },
-    storage::{
-        file::{FileOptions, Location},
-        tables::Tables,
-    },
+    storage::tables::Tables,
 };
 use commit_queue::CommitQueue;
 pub(crate) use database::Database;
@@ -89,23 +88,9 @@ pub(crate) struct Engine {
     commits: group_commit::Commits,
     retention: retention::Retention,
     durability: Durability,
+    /// Encode the payloads of tasks.
+    codecs: PayloadCodecs,
     known: cross_process::KnownChange,
-}
-
-/// How an engine is opened.
-pub(crate) struct EngineOptions {
-    pub place: Location,
-    pub file: FileOptions,
-    pub time: TimeKeeper,
-    pub read_only: bool,
-    /// How long a write waits for another process.
-    pub patience: Duration,
-    /// Durability of submits that do not choose one.
-    pub durability: Durability,
-    /// How often the retention is applied without a call.
-    pub prune_every: Option<Duration>,
-    /// How long batches without tasks are kept.
-    pub keep_batches: Duration,
 }
 
 impl Engine {
@@ -134,6 +119,7 @@ impl Engine {
             commits: group_commit::Commits::default(),
             retention: retention::Retention::new(options.prune_every, options.keep_batches),
             durability: options.durability,
+            codecs: options.codecs,
             known: cross_process::KnownChange::default(),
         });
         let kinds = engine.stored_kinds()?;
@@ -144,6 +130,10 @@ impl Engine {
             *engine.background.lock().unwrap_or_else(PoisonError::into_inner) = Some(background::start(&engine)?);
         }
         Ok(engine)
+    }
+
+    pub(crate) fn codecs(&self) -> &PayloadCodecs {
+        &self.codecs
     }
 
     /// Durability of submits that do not choose one.

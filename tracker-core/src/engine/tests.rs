@@ -35,7 +35,7 @@ impl File {
         let limit = limited.then_some(IndexLimit { index: Cow::Borrowed("host"), most: 2 });
         let policy = Policy { limit, ..Policy::DEFAULT };
         let spec = KindSpec { indexes: vec!["host".to_owned()], policy, ..KindSpec::sample() };
-        let kind = tracker.shared.engine.call(Register { spec, id_type: None, values: |_| None }).unwrap();
+        let kind = tracker.shared.engine.call(Register { spec, id_type: None, values: Box::new(|_| None) }).unwrap();
         Self { clock, tracker, kind }
     }
 

@@ -7,13 +7,18 @@ mod depth;
 pub(crate) mod encoder;
 mod field_sets;
 mod migration;
+mod payload_codec;
 mod read_back;
 mod stored;
 
 pub(crate) use depth::{LEVELS, is_shallow};
 pub use migration::OldPayload;
 use migration::{ReadError, read_task};
-pub(crate) use stored::{StoredPayload, with_version};
+pub use payload_codec::PayloadCodec;
+pub(crate) use payload_codec::PayloadCodecs;
+pub(crate) use stored::{StoredPayload, with_prefix, with_version};
+
+use std::borrow::Cow;
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -79,40 +84,66 @@ pub(crate) fn check_bytes(payload: &[u8]) -> Result<()> {
     if stored.codec.is_some() || is_shallow(stored.bytes) { Ok(()) } else { Err(too_deep()) }
 }
 
-pub(crate) fn decode<T: TrackedTask>(kind: &str, id: &TaskKey, bytes: &[u8]) -> Result<T> {
-    let named = || format!("{kind} \"{id}\" cannot be read as {}", std::any::type_name::<T>());
-    let read = contain(|| read_task::<T>(bytes)).map_err(|panic| {
-        let old = StoredPayload::read(bytes).map(|stored| stored.version).filter(|version| *version < T::VERSION);
+/// Decodes a stored payload as its type.
+pub(crate) fn decode<T: TrackedTask>(codecs: &PayloadCodecs, kind: &str, id: &TaskKey, stored: &[u8]) -> Result<T> {
+    let plain = codecs.open(stored).map_err(|error| unreadable::<T>(kind, id, error))?;
+    decode_plain(kind, id, &plain)
+}
+
+/// Decodes a stored payload as its type. Returns the plain bytes with it, and none if a payload would be stored in another form now.
+pub(crate) fn decode_claimed<T: TrackedTask>(
+    codecs: &PayloadCodecs,
+    kind: &str,
+    id: &TaskKey,
+    stored: Vec<u8>,
+) -> Result<(T, Vec<u8>)> {
+    let is_current = codecs.is_current(&stored);
+    let opened = match codecs.open(&stored) {
+        Ok(Cow::Borrowed(_)) => None,
+        Ok(Cow::Owned(plain)) => Some(plain),
+        Err(error) => return Err(unreadable::<T>(kind, id, error)),
+    };
+    let plain = opened.unwrap_or(stored);
+    let task = decode_plain(kind, id, &plain)?;
+    Ok((task, if is_current { plain } else { Vec::new() }))
+}
+
+fn named<T>(kind: &str, id: &TaskKey) -> String {
+    format!("{kind} \"{id}\" cannot be read as {}", std::any::type_name::<T>())
+}
+
+fn unreadable<T>(kind: &str, id: &TaskKey, error: ReadError) -> Error {
+    let mut what = format!("{}: {error}", named::<T>(kind, id));
+    if let ReadError::Malformed(error) = &error
+        && let Some(field) = read_back::missing_field(error)
+    {
+        let fix =
+            format!("write #[serde(default)] above `{field}` if it is newer than the task, or store the task anew");
+        what = format!("{what}; {fix}");
+    }
+    Error::caused(ErrorKind::Unreadable, what, error)
+}
+
+fn decode_plain<T: TrackedTask>(kind: &str, id: &TaskKey, plain: &[u8]) -> Result<T> {
+    let old = StoredPayload::read(plain).map(|stored| stored.version).filter(|version| *version < T::VERSION);
+    let read = contain(|| read_task::<T>(plain)).map_err(|panic| {
         let code = old.map_or_else(
             || "its deserialization".to_owned(),
             |version| format!("the migration of its payload from version {version} to {}", T::VERSION),
         );
-        Error::new(ErrorKind::Unreadable, format!("{}: {code} panicked: {panic}", named()))
+        Error::new(ErrorKind::Unreadable, format!("{}: {code} panicked: {panic}", named::<T>(kind, id)))
     })?;
-    let task = read.map_err(|error| {
-        let mut what = format!("{}: {error}", named());
-        if let ReadError::Malformed(error) = &error
-            && let Some(field) = read_back::missing_field(error)
-        {
-            let fix =
-                format!("write #[serde(default)] above `{field}` if it is newer than the task, or store the task anew");
-            what = format!("{what}; {fix}");
-        }
-        Error::caused(ErrorKind::Unreadable, what, error)
-    })?;
-    check_migrated_id(named, id, &task, bytes)?;
-    Ok(task)
-}
-
-/// Refuses a migration that gives a task another id: no outcome of the task could be stored.
-fn check_migrated_id<T: TrackedTask>(named: impl Fn() -> String, id: &TaskKey, task: &T, bytes: &[u8]) -> Result<()> {
-    let is_old = T::VERSION > 1 && StoredPayload::read(bytes).is_some_and(|stored| stored.version < T::VERSION);
-    match task.task_id() {
-        Some(own) if is_old && own != *id => Err(Error::new(
+    let task = read.map_err(|error| unreadable::<T>(kind, id, error))?;
+    // No outcome of a task with another id could be stored.
+    match old.and_then(|_| task.task_id()) {
+        Some(own) if own != *id => Err(Error::new(
             ErrorKind::Unreadable,
-            format!("{}: the migration of its payload changed its id to \"{own}\", and an id stays", named()),
+            format!(
+                "{}: the migration of its payload changed its id to \"{own}\", and an id stays",
+                named::<T>(kind, id)
+            ),
         )),
-        _ => Ok(()),
+        _ => Ok(task),
     }
 }
 
@@ -125,9 +156,10 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, rmp_serde::de
 }
 
 /// The values of the indexes and unique keys of a stored payload.
-pub(crate) fn values<T: TrackedTask>(payload: &[u8]) -> Option<Values> {
+pub(crate) fn values<T: TrackedTask>(codecs: &PayloadCodecs, payload: &[u8]) -> Option<Values> {
+    let plain = codecs.open(payload).ok()?;
     contain(|| {
-        let task: T = read_task(payload).ok()?;
+        let task: T = read_task(&plain).ok()?;
         Some((task.index_values(), task.unique_values()))
     })
     .ok()?
@@ -146,7 +178,7 @@ pub(crate) struct Own {
     pub priority: Option<u8>,
 }
 
-/// The parts that a stored payload determines as its type; `None` if it cannot be decoded.
+/// The parts that a payload determines as its type; `None` if it cannot be decoded, or a codec has encoded it.
 #[cfg(feature = "json")]
 pub(crate) fn own<T: TrackedTask>(payload: &[u8]) -> Option<Own> {
     contain(|| {
@@ -161,8 +193,18 @@ pub(crate) fn own<T: TrackedTask>(payload: &[u8]) -> Option<Own> {
     .ok()?
 }
 
-/// The row of a task whose id is known; refused if the task says another one.
-pub(crate) fn task_row<T: TrackedTask>(id: &TaskKey, task: &T) -> Result<TaskRow> {
+/// The row of a task whose id is known, as it is stored; refused if the task says another one.
+pub(crate) fn task_row<T: TrackedTask>(codecs: &PayloadCodecs, id: &TaskKey, task: &T) -> Result<TaskRow> {
+    sealed(codecs, plain_row(id, task)?)
+}
+
+/// A plain row as it is stored.
+pub(crate) fn sealed(codecs: &PayloadCodecs, row: TaskRow) -> Result<TaskRow> {
+    Ok(TaskRow { payload: codecs.seal(row.payload)?, ..row })
+}
+
+/// The row of a task whose id is known, with its plain payload; refused if the task says another one.
+pub(crate) fn plain_row<T: TrackedTask>(id: &TaskKey, task: &T) -> Result<TaskRow> {
     if let Some(own) = task.task_id()
         && own != *id
     {
@@ -189,6 +231,7 @@ pub(crate) fn changed_priority<T: TrackedTask>(kind: &Kind, before: Option<u8>, 
 
 /// A task as it is submitted.
 pub(crate) fn new_task<T: TrackedTask>(
+    codecs: &PayloadCodecs,
     kind: &Kind,
     task: &T,
     due: Option<Micros>,
@@ -202,7 +245,7 @@ pub(crate) fn new_task<T: TrackedTask>(
     check_values(&indexes)?;
     check_values(&uniques)?;
     // First, since it refuses what is nested too deep.
-    let payload = encode_task(task)?;
+    let payload = codecs.seal(encode_task(task)?)?;
     let named = priority.or(task.priority());
     let (priority, sets_priority) = (named.unwrap_or(kind.policy.priority), named.is_some());
     let submit = Submit { due, priority, sets_priority, fingerprint: task.fingerprint(), batch: None };

@@ -25,7 +25,7 @@ impl Fixture {
         let clock = ManualClock::new();
         let tracker = Tracker::options().clock(clock.clone()).in_memory().unwrap();
         let spec = KindSpec::sample();
-        let kind = tracker.shared.engine.call(Register { spec, id_type: None, values: |_| None }).unwrap().id;
+        let kind = tracker.shared.engine.call(Register { spec, id_type: None, values: Box::new(|_| None) }).unwrap().id;
         Self { tracker, clock, kind }
     }
 

@@ -53,7 +53,8 @@ pub struct Execution<T: TrackedTask> {
     task: Option<T>,
     /// The priority that the stored payload names.
     priority: Option<u8>,
-    /// The payload as it is stored, so that what a handler leaves as it was is not written again.
+    /// The plain payload as it is stored, so that what a handler leaves as it was is not written again. Empty if it would be stored in
+    /// another form now.
     stored: Vec<u8>,
     remarks: AttemptNotes,
     next: Vec<NewTask>,
@@ -93,7 +94,8 @@ impl<T: TrackedTask> Execution<T> {
     /// Takes what was claimed; what cannot be decoded is to be put out of the line.
     pub(crate) fn decode(shared: &Arc<Shared>, kind: &Arc<Kind>, claimed: Claimed) -> Result<Self, Box<Unreadable>> {
         let Claimed { task, owner, header, row } = claimed;
-        let decoded: T = codec::decode(&kind.name, &row.id, &row.payload).map_err(|error| {
+        let decoded = codec::decode_claimed(shared.engine.codecs(), &kind.name, &row.id, row.payload);
+        let (decoded, stored): (T, _) = decoded.map_err(|error| {
             // What serde complains of may quote the payload.
             let redacted = contain(|| shared.text(error.to_string(), TEXT));
             let text = redacted.unwrap_or_else(|_| "its text was dropped: the function given to Options::redact panicked".to_owned());
@@ -117,7 +119,7 @@ impl<T: TrackedTask> Execution<T> {
             lease: crate::model::time::between(0, lease),
             priority: decoded.priority(),
             task: Some(decoded),
-            stored: row.payload,
+            stored,
             remarks: AttemptNotes::default(),
             next: Vec::new(),
             begun: shared.engine.time().monotonic(),

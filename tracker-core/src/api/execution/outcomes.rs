@@ -41,8 +41,9 @@ calls! {
     /// # Errors
     /// `LeaseLost`, `Unwritable`, `TooLarge`, `Invalid` if the id was changed.
     pub fn checkpoint() -> Result<()> {
-        let row = codec::task_row(&execution.id, execution.task())?;
+        let row = codec::plain_row(&execution.id, execution.task())?;
         let payload = row.payload.clone();
+        let row = codec::sealed(execution.shared.engine.codecs(), row)?;
         execution.forget_stored();
         let checkpoint = execution.checkpoint_command();
         execution.command(port, checkpoint, Some(row)).await?;
@@ -213,7 +214,8 @@ impl<T: TrackedTask> Execution<T> {
     /// The end of this attempt as an action; the failure is redacted.
     pub(crate) fn finish_of(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<FinishTask> {
         let row = if keep {
-            Some(codec::task_row(&self.id, self.task())?).filter(|row| row.payload != self.stored)
+            let changed = Some(codec::plain_row(&self.id, self.task())?).filter(|row| row.payload != self.stored);
+            changed.map(|row| codec::sealed(self.shared.engine.codecs(), row)).transpose()?
         } else {
             None
         };

@@ -116,6 +116,9 @@ fn replaced(kind: &Kind, old: &TaskRow, payload: &Payload) -> Result<TaskRow> {
             kind.name, old.id
         ))
     };
+    if let Some(name) = Payload::from_bytes(old.payload.clone()).codec_name() {
+        return Err(refuse(format!("its payload is encoded with {name:?}")));
+    }
     let (before, after) = (Node::of_stored(&old.payload), payload.node());
     let (Some(before @ Node::Map(_)), Some(after @ Node::Map(_))) = (before, after) else {
         return Err(refuse("it is not a map of fields".to_owned()));

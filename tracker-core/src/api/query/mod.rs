@@ -19,6 +19,7 @@ use crate::{
         tasks::Tasks,
     },
     model::{
+        codec::PayloadCodecs,
         error::Result,
         kind::Kind,
         status::{Role, TaskStatus},
@@ -213,7 +214,7 @@ impl<'t, T: Schema> Query<'t, T> {
     pub fn page_with_total(&self) -> Result<Page<Record<T::Task, T::Status>>> {
         self.tasks.shared.engine.read(|rows| {
             let kind = self.tasks.kind_in(rows)?;
-            let page = Self::records(rows, &kind, &self.search)?;
+            let page = Self::records(self.tasks.shared.engine.codecs(), rows, &kind, &self.search)?;
             let mut search = self.unlimited();
             let mut total = 0;
             loop {
@@ -273,11 +274,12 @@ impl<'t, T: Schema> Query<'t, T> {
     fn page_of(&self, search: &Search) -> Result<Page<Record<T::Task, T::Status>>> {
         self.tasks.shared.engine.read(|rows| {
             let kind = self.tasks.kind_in(rows)?;
-            Self::records(rows, &kind, search)
+            Self::records(self.tasks.shared.engine.codecs(), rows, &kind, search)
         })
     }
 
     fn records(
+        codecs: &PayloadCodecs,
         rows: &mut Tables<&ReadTransaction>,
         kind: &Kind,
         search: &Search,
@@ -286,7 +288,7 @@ impl<'t, T: Schema> Query<'t, T> {
         let mut page = Page::of(Vec::with_capacity(found.len()), next);
         for (_, task) in found {
             let Some(task_rows) = rows.task_rows(task)? else { continue };
-            match Record::read::<T>(kind, task_rows) {
+            match Record::read::<T>(codecs, kind, task_rows) {
                 Ok(record) => page.items.push(record),
                 Err(unreadable) => page.unreadable.push(unreadable),
             }

@@ -166,10 +166,11 @@ impl<T: TrackedTask> Tasks<T> {
         let Some((task, (row, revision))) = read else {
             return Err(self.kind()?.refuse(id.clone(), Reason::NotFound));
         };
-        let mut value: T = codec::decode(&self.name, id, &row.payload)?;
+        let codecs = self.shared.engine.codecs();
+        let mut value: T = codec::decode(codecs, &self.name, id, &row.payload)?;
         let before = value.priority();
         change(&mut value);
-        let row = Some(codec::task_row(id, &value)?);
+        let row = Some(codec::task_row(codecs, id, &value)?);
         let priority = codec::changed_priority(&*self.kind()?, before, &value);
         let target = Target::Known(task, id.clone());
         Ok(TaskCommand { row, ..TaskCommand::new(self.kind, target, Command::Update { revision, priority }) })

@@ -126,7 +126,9 @@ impl<T: Schema> Tasks<T> {
                 return Ok(None);
             }
             let task_rows = rows.task_rows(task)?;
-            task_rows.map(|rows| Ok(Waited::Ended(Box::new(Record::of::<T>(&kind, rows)?)))).transpose()
+            task_rows
+                .map(|rows| Ok(Waited::Ended(Box::new(Record::of::<T>(self.shared.engine.codecs(), &kind, rows)?))))
+                .transpose()
         })
     }
 
@@ -192,6 +194,8 @@ fn record_of<T: Schema>(engine: &Engine, task: TaskRef) -> Result<Option<Record<
     let Some(kind) = engine.kinds().get(task.kind).cloned() else { return Ok(None) };
     let task_rows = engine.read(|rows| rows.task_rows(task))?;
     task_rows
-        .map(|rows| contain(|| Record::of::<T>(&kind, rows)).unwrap_or_else(|panic| Err(Error::invalid(panic))))
+        .map(|rows| {
+            contain(|| Record::of::<T>(engine.codecs(), &kind, rows)).unwrap_or_else(|panic| Err(Error::invalid(panic)))
+        })
         .transpose()
 }

@@ -70,7 +70,7 @@ impl<T: Schema> Tasks<T> {
             let Some(task) = rows.look_up(&kind, &id)? else { return Ok(None) };
             Ok(rows.task_rows(task)?.map(|task_rows| (task_rows, kind)))
         })?;
-        found.map(|(task_rows, kind)| Record::of::<T>(&kind, task_rows)).transpose()
+        found.map(|(task_rows, kind)| Record::of::<T>(self.shared.engine.codecs(), &kind, task_rows)).transpose()
     }
 
     /// The task that holds a unique key: its name (the fields' names joined with `_`) and the value of each field. A key

@@ -154,7 +154,7 @@ impl<T: TrackedTask> Tasks<T> {
         let submit = SubmitAndGet(self.new_task_with(task, options)?);
         port.room(&self.shared).await;
         let (submitted, task_rows) = port.call(&self.shared, submit).await?;
-        let record = Record::of::<T>(&*self.kind()?, task_rows)?;
+        let record = Record::of::<T>(self.shared.engine.codecs(), &*self.kind()?, task_rows)?;
         Ok(SubmittedRecord { submission: Receipt::from(submitted).submission, record })
     }
 
@@ -178,7 +178,7 @@ impl<T: TrackedTask> Tasks<T> {
 
     pub(super) fn new_task_of(&self, kind: &Kind, task: &T, options: &SubmitOptions) -> Result<NewTask> {
         let due = options.due(self.shared.engine.now());
-        let mut new = codec::new_task(kind, task, due, options.priority)?;
+        let mut new = codec::new_task(self.shared.engine.codecs(), kind, task, due, options.priority)?;
         new.submit.batch = options.batch;
         new.dependencies.clone_from(&options.dependencies);
         Ok(new)

@@ -16,13 +16,15 @@ use crate::{
     },
 };
 
+/// Returns the values of the indexes and unique keys of a stored payload; `None` if it cannot be decoded.
+type ReadValues = Box<dyn Fn(&[u8]) -> Option<Values> + Send + Sync>;
+
 /// Stores a kind, or updates its stored definition to that of the type that opens it.
 pub(crate) struct Register {
     pub spec: KindSpec,
     /// The type of the ids, where the library knows it.
     pub id_type: Option<ValueType>,
-    /// The values of the indexes and unique keys of a payload; `None` if it cannot be decoded.
-    pub values: fn(&[u8]) -> Option<Values>,
+    pub values: ReadValues,
 }
 
 impl Action for Register {

@@ -107,7 +107,8 @@ mod tests {
     fn a_task_that_no_longer_is_as_the_query_found_it_is_left_alone() {
         let tracker = Tracker::in_memory().unwrap();
         let engine = &tracker.shared.engine;
-        let kind = engine.call(Register { spec: KindSpec::sample(), id_type: None, values: |_| None }).unwrap();
+        let kind =
+            engine.call(Register { spec: KindSpec::sample(), id_type: None, values: Box::new(|_| None) }).unwrap();
         let tasks = ["left", "taken"].map(|id| engine.call(NewTask::sample(kind.id, id)).unwrap());
         let act = |at: usize, command: Command, condition: Condition| {
             let target = Target::Known(tasks[at].task, tasks[at].id.clone());

@@ -59,7 +59,8 @@ fn verify_reports_misplaced_leases_and_statuses() {
     for (what, change) in wrong {
         let tracker = Tracker::in_memory().unwrap();
         let engine = &tracker.shared.engine;
-        let kind = engine.call(Register { spec: KindSpec::sample(), id_type: None, values: |_| None }).unwrap().id;
+        let kind =
+            engine.call(Register { spec: KindSpec::sample(), id_type: None, values: Box::new(|_| None) }).unwrap().id;
         let task = engine.call(NewTask::sample(kind, "a")).unwrap().task;
         assert_eq!(tracker.verify().unwrap(), []);
         engine.call(Put(task, change)).unwrap();

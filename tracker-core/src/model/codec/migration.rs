@@ -92,8 +92,13 @@ impl fmt::Debug for OldPayload<'_> {
 pub(super) enum ReadError {
     /// The bytes before the payload are damaged.
     Prefix,
-    /// A codec has encoded it.
+    /// A codec has encoded it that this program has not.
     Encoded(String),
+    /// Its codec failed or panicked, as this text says.
+    Codec {
+        name: String,
+        text: String,
+    },
     Malformed(rmp_serde::decode::Error),
     Newer {
         version: u16,
@@ -111,7 +116,11 @@ impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Prefix => f.write_str("the bytes before its payload are damaged"),
-            Self::Encoded(name) => write!(f, "its payload is encoded with {name:?}"),
+            Self::Encoded(name) => write!(
+                f,
+                "its payload is encoded with {name:?}, and this program has no codec of that name: give it to Options::payload_codec"
+            ),
+            Self::Codec { name, text } => write!(f, "the decoding of its payload with {name:?} {text}"),
             Self::Malformed(error) => error.fmt(f),
             Self::Newer { version, known } => write!(
                 f,
@@ -126,7 +135,7 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
-/// Reads stored bytes as a task, through its migration if they are of an earlier version. Runs user code, which may panic.
+/// Reads plain bytes, with their version, as a task, through its migration if they are of an earlier version. Runs user code, which may panic.
 pub(super) fn read_task<T: TrackedTask>(stored: &[u8]) -> Result<T, ReadError> {
     let StoredPayload { version, codec, bytes } = StoredPayload::read(stored).ok_or(ReadError::Prefix)?;
     if let Some(name) = codec {

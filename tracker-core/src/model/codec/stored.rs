@@ -36,13 +36,23 @@ impl<'p> StoredPayload<'p> {
     }
 }
 
-/// Stored bytes of a payload that no codec encodes. Version 1 has no prefix.
-pub(crate) fn with_version(mut payload: Vec<u8>, version: u16) -> Vec<u8> {
-    if version != 1 {
-        let [high, low] = version.to_be_bytes();
-        payload.splice(0..0, [PREFIX, high, low, 0]);
+/// Stored bytes of a payload that no codec encodes.
+pub(crate) fn with_version(payload: Vec<u8>, version: u16) -> Vec<u8> {
+    with_prefix(payload, version, "")
+}
+
+/// Stored bytes of a payload that the codec of this name has encoded; of a plain one if the name is empty. A plain payload of version 1 has
+/// no prefix.
+pub(crate) fn with_prefix(mut bytes: Vec<u8>, version: u16, codec: &str) -> Vec<u8> {
+    if version == 1 && codec.is_empty() {
+        return bytes;
     }
-    payload
+    let [high, low] = version.to_be_bytes();
+    // A codec's name has at most 64 bytes where one is given, and 255 where it was read.
+    let length = u8::try_from(codec.len()).unwrap_or(u8::MAX);
+    let prefix = [PREFIX, high, low, length].into_iter().chain(codec.bytes().take(usize::from(length)));
+    bytes.splice(0..0, prefix);
+    bytes
 }
 
 #[cfg(test)]
@@ -62,7 +72,8 @@ mod tests {
 
     #[test]
     fn name_of_a_codec_is_read_and_its_bytes_are_not_plain() {
-        let stored = [PREFIX, 0, 3, 2, b'x', b'z', 9, 8];
+        let stored = with_prefix(vec![9, 8], 3, "xz");
+        assert_eq!(stored, [PREFIX, 0, 3, 2, b'x', b'z', 9, 8]);
         let read = StoredPayload { version: 3, codec: Some("xz"), bytes: &[9, 8] };
         assert_eq!((StoredPayload::read(&stored), StoredPayload::plain(&stored)), (Some(read), None));
     }

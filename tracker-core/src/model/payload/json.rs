@@ -9,7 +9,7 @@ use serde::{
 };
 
 use super::{Node, Payload, base64, from_base64};
-use crate::model::codec::{StoredPayload, with_version};
+use crate::model::codec::{StoredPayload, with_prefix, with_version};
 
 /// How deep JSON may be nested: readers refuse more than 128 levels, and some stand around the payload.
 const DEPTH: usize = 100;
@@ -17,9 +17,10 @@ const DEPTH: usize = 100;
 impl Serialize for Payload {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let whole = |to: S| escape(to, "$msgpack", &base64(&self.0));
-        let Some(StoredPayload { version, codec: None, bytes }) = StoredPayload::read(&self.0) else {
-            return whole(to);
-        };
+        let Some(StoredPayload { version, codec, bytes }) = StoredPayload::read(&self.0) else { return whole(to) };
+        if let Some(name) = codec {
+            return escape(to, "$encoded", &(name, version, base64(bytes)));
+        }
         match Node::read(bytes) {
             // What would not come back to the byte is written as it is.
             Some(node) if node.depth() <= DEPTH && with_version(node.bytes(), version) == self.0 => match version {
@@ -40,6 +41,9 @@ impl<'de> Deserialize<'de> for Payload {
         if let Some(("$payload", value)) = raw.escaped() {
             return versioned(value).map(Self).map_err(D::Error::custom);
         }
+        if let Some(("$encoded", value)) = raw.escaped() {
+            return encoded(value).map(Self).map_err(D::Error::custom);
+        }
         raw.unescape().map(|node| Self(node.bytes())).map_err(D::Error::custom)
     }
 }
@@ -53,6 +57,18 @@ fn versioned(value: &Node) -> Result<Vec<u8>, String> {
         return Ok(with_version(payload.clone().unescape()?.bytes(), version));
     }
     Err("$payload needs a list of a version from 1 to 65535 and the payload".to_owned())
+}
+
+/// The stored bytes of a payload that a codec has encoded.
+fn encoded(value: &Node) -> Result<Vec<u8>, String> {
+    if let Node::List(items) = value
+        && let [Node::Text(name), Node::Unsigned(version), bytes] = items.as_slice()
+        && (1..=usize::from(u8::MAX)).contains(&name.len())
+        && let Ok(version @ 1..) = u16::try_from(*version)
+    {
+        return Ok(with_prefix(bytes_of("$encoded", bytes)?, version, name));
+    }
+    Err("$encoded needs a list of the name of a codec, a version from 1 to 65535 and bytes in base64".to_owned())
 }
 
 fn escape<S: Serializer>(to: S, key: &str, value: &(impl Serialize + ?Sized)) -> Result<S::Ok, S::Error> {

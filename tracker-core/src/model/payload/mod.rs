@@ -37,6 +37,7 @@ use crate::model::{
 /// | `{"$ext": [7, "AP8="]}` | an extension: its type, its bytes |
 /// | `{"$map": [[1, "a"], [2, "b"]]}` | a map with keys that are not text, or come twice, or that would look like one of these forms |
 /// | `{"$payload": [2, {"url": "a"}]}` | a payload of version 2, see [`OldPayload`](crate::task::OldPayload) |
+/// | `{"$encoded": ["zstd", 1, "KLUv"]}` | a payload that a codec has encoded: its name, the version, the bytes, see [`PayloadCodec`](crate::file::PayloadCodec) |
 /// | `{"$msgpack": "…"}` | the whole payload, where it is nested too deep for JSON or is no sound MessagePack |
 ///
 /// ```

@@ -1,0 +1,26 @@
+//! `EngineOptions`: how an engine is opened. Plain data; made by `api` and `maintenance`.
+
+use std::time::Duration;
+
+use crate::{
+    model::{codec::PayloadCodecs, durability::Durability, time::TimeKeeper},
+    storage::file::{FileOptions, Location},
+};
+
+/// How an engine is opened.
+pub(crate) struct EngineOptions {
+    pub place: Location,
+    pub file: FileOptions,
+    pub time: TimeKeeper,
+    pub read_only: bool,
+    /// How long a write waits for another process.
+    pub patience: Duration,
+    /// Durability of submits that do not choose one.
+    pub durability: Durability,
+    /// How often the retention is applied without a call.
+    pub prune_every: Option<Duration>,
+    /// Encode the payloads of tasks.
+    pub codecs: PayloadCodecs,
+    /// How long batches without tasks are kept.
+    pub keep_batches: Duration,
+}
