@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// if let Some(client) = Client::find(&path)? {
 ///     let selection = Selection::Ids { kind: None, ids: vec!["one".into()] };
-///     let report = client.perform(&Request::Tasks { selection, change: TaskChange::Cancel })?;
+///     let report = client.perform(&Request::Tasks { selection, change: TaskChange::SetPriority(9) })?;
 ///     assert_eq!(report.changed, 1);
 /// }
 /// # Ok(())

@@ -31,7 +31,7 @@ impl Tracker {
     /// use tracker_core::live::{Request, Selection, TaskChange};
     ///
     /// let selection = Selection::Ids { kind: None, ids: vec!["one".into()] };
-    /// let report = tracker.perform(&Request::Tasks { selection, change: TaskChange::Cancel })?;
+    /// let report = tracker.perform(&Request::Tasks { selection, change: TaskChange::SetPriority(9) })?;
     /// assert_eq!((report.changed, report.refused.len()), (1, 0));
     /// # Ok(())
     /// # }
