@@ -157,14 +157,22 @@ impl Writer<'_> {
         let kinds: BTreeSet<u32> = self.counts.keys().map(|key| key.kind).collect();
         for kind in kinds {
             let kind = self.kind(kind)?;
-            let claimable =
-                kind.graph.statuses().iter().map(|status| status.code).filter(|code| kind.is_claimable(*code));
-            let (mut difference, mut left) = (0, 0_u64);
+            let claimable: Vec<_> = kind
+                .graph
+                .statuses()
+                .iter()
+                .map(|status| status.code)
+                .filter(|code| kind.is_claimable(*code))
+                .collect();
+            let change = |code: &i32| self.counts.get(&CountKey { kind: kind.id, code: *code }).copied().unwrap_or(0);
+            if claimable.iter().map(change).sum::<i64>() >= 0 {
+                continue;
+            }
+            let mut left = 0_u64;
             for code in claimable {
-                difference += self.counts.get(&CountKey { kind: kind.id, code }).copied().unwrap_or(0);
                 left = left.saturating_add(self.rows.count(kind.id, code)?);
             }
-            if difference >= 0 || left > 0 {
+            if left > 0 {
                 continue;
             }
             let mut running = 0_u64;
