@@ -20,8 +20,8 @@ use crate::model::{
 /// that a program without it reports the name and leaves the payload alone.
 ///
 /// Its methods are called on the threads of callers and workers, several at a time, with no write transaction open, except in
-/// [`Tracker::transaction`](crate::Tracker::transaction) and when a type opens a kind whose keys have changed. An error or a panic fails the call or the
-/// attempt with its text.
+/// [`Tracker::transaction`](crate::Tracker::transaction) and when a type opens its kind, which decodes some payloads. An error or a panic fails the
+/// call or the attempt with its text.
 pub trait PayloadCodec: Send + Sync + 'static {
     /// Returns the name that is stored with each payload: 1 to 64 bytes, always the same. A changed form or key needs another name.
     fn name(&self) -> &str;
