@@ -1,17 +1,17 @@
-//! One look of a slot at every kind, and how long the slot sleeps after a look that found nothing.
+//! One pass of a slot over every kind, and how long the slot sleeps after a pass that found no task.
 
 use std::time::Duration;
 
 use crate::model::time::{Micros, between};
 
-/// A state of the file as far as the pool knows it: the number of the file's signal, and of the outcomes that the pool has stored.
+/// A version of the file as the pool knows it: two counters, of the changes that the file has signalled and of the outcomes that the pool has stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Stamp {
     pub signal: u64,
     pub stored: u64,
 }
 
-/// The knowledge about later tasks of a claim that found none.
+/// What a claim that found no task learned about tasks that become startable later.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Idle {
     /// When the next task is due.
@@ -23,7 +23,7 @@ pub(crate) struct Idle {
 }
 
 impl Idle {
-    /// Whether nothing is left that time alone, or the end of a pause, would make startable.
+    /// Whether no task waits for a due time, the end of a lease, the end of a pause or a limit.
     pub(super) fn is_plain(&self) -> bool {
         *self == Self::default()
     }
@@ -36,7 +36,7 @@ pub(super) struct Pass {
     pub tried: usize,
     /// The state of the file before the first kind was tried.
     pub stamp: Stamp,
-    /// The pool ends when no task is left, as known before the first kind was tried.
+    /// Whether the pool ends when no task is left; read before the first kind was tried.
     pub last: bool,
     pub worked: bool,
     pub blocked: bool,
@@ -50,7 +50,7 @@ impl Pass {
         self.idle.held_back |= idle.held_back;
     }
 
-    /// Whether nothing is left, if no other slot has a task. A lease of another process is not this pool's to wait for.
+    /// Whether nothing is left for the pool, provided that no other slot has a task. The pool does not wait for leases of other processes.
     pub(super) fn is_empty(&self) -> bool {
         !self.worked && !self.blocked && self.idle.due.is_none() && !self.idle.held_back
     }
@@ -69,7 +69,7 @@ impl SleepCondition {
     /// How long the slot sleeps at most.
     pub(crate) fn duration(&self, now: Micros) -> Option<Duration> {
         const BLOCKED: Duration = Duration::from_millis(100);
-        // A lease that has ended is there to be claimed: another slot has it.
+        // A lease that has expired is no time to wait for: its task can be claimed now, and another slot claims it.
         let expiry = self.idle.expiry.filter(|at| *at > now);
         let next = self.idle.due.into_iter().chain(expiry).min();
         let duration = next.map(|at| between(now, at).max(Duration::from_micros(100)));

@@ -124,7 +124,7 @@ impl Engine {
         });
         let kinds = engine.stored_kinds()?;
         engine.set_kinds(Arc::new(kinds));
-        // A tracker that only reads has no other source of the file's time.
+        // The clock must not be behind the file. A read-only tracker makes no commits, so it learns the file's time only here.
         engine.time.now(engine.read(|rows| Ok(rows.file_state()?.clock_floor))?);
         if !options.read_only {
             *engine.background.lock().unwrap_or_else(PoisonError::into_inner) = Some(background::start(&engine)?);
@@ -149,7 +149,7 @@ impl Engine {
         &self.held
     }
 
-    /// Whether a worker of this process holds this lease, at any time of the clock.
+    /// Whether a worker of this process holds this lease, even if the lease has expired by the clock.
     pub(crate) fn holds(&self, lease: &Lease) -> bool {
         lease.instance == self.instance && self.held.has(lease.fence)
     }
@@ -167,7 +167,7 @@ impl Engine {
         self.call_then_notify(action, || ())
     }
 
-    /// [`Self::call`], and calls `notify` once the action is in the queue: actions that it queues come later.
+    /// [`Self::call`], and calls `notify` once the action is in the queue. Actions that `notify` queues come after this one.
     pub(crate) fn call_then_notify<A: Action>(&self, action: A, notify: impl FnOnce()) -> Result<A::Out> {
         let waiter = Waiter::new(1);
         let (pending, slot) = PendingAction::waiting(action, &waiter);
@@ -192,7 +192,7 @@ impl Engine {
     }
 
     /// Runs two independent actions in one commit.
-    #[expect(clippy::type_complexity, reason = "an answer each, behind whether they were queued at all")]
+    #[expect(clippy::type_complexity, reason = "one result per action, inside the result of queueing both")]
     pub(crate) fn call_both<A: Action, B: Action>(&self, one: A, other: B) -> Result<(Result<A::Out>, Result<B::Out>)> {
         let waiter = Waiter::new(2);
         let (one, first) = PendingAction::waiting(one, &waiter);
@@ -224,7 +224,7 @@ impl Engine {
         }
     }
 
-    /// Waits for room in the queue, without a thread.
+    /// Waits for room in the queue, without blocking the thread.
     #[cfg(feature = "tokio")]
     pub(crate) async fn room(&self) {
         while let Some(seen) = self.queue.is_full() {
@@ -241,8 +241,8 @@ impl Engine {
         self.enqueue_for_background(vec![PendingAction::answering(action, answer)])
     }
 
-    /// [`Self::call_then`] for a thread that soon calls [`lead_if_free`](Self::lead_if_free); otherwise the action is committed
-    /// as a posted one.
+    /// [`Self::call_then`] for a thread that soon calls [`lead_if_free`](Self::lead_if_free). If it does not, the action is committed
+    /// within 100 ms, as by [`Self::post`].
     pub(crate) fn post_then<A: Action>(
         &self,
         action: A,
@@ -253,7 +253,7 @@ impl Engine {
         self.queue.push_relaxed(PendingAction::answering(action, answer))
     }
 
-    /// Leads once if there is no leader: the thread needs the answers of its posted actions. False if another thread leads.
+    /// Commits one group if no other thread leads. For a thread that needs the answers of its posted actions. Returns false if another thread leads.
     pub(crate) fn lead_if_free(&self) -> bool {
         let leads = self.queue.try_lead();
         if leads {
@@ -327,7 +327,7 @@ impl Engine {
         self.read(|rows| rows.all_kinds())
     }
 
-    /// The kinds, as of a snapshot.
+    /// The kinds as last loaded from the file. Later changes do not show in the returned value.
     pub(crate) fn kinds(&self) -> Arc<Kinds> {
         self.kinds.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -345,7 +345,7 @@ impl Engine {
         self.subscribers.subscribe(options)
     }
 
-    /// Refuses to close the file on a thread that is committing or has a user transaction open.
+    /// Refuses to close the file on a thread that is committing or has a user transaction open. The background thread may close it while it commits.
     pub(crate) fn check_close(&self) -> Result<()> {
         self.refuse_open()?;
         let background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
@@ -380,7 +380,7 @@ impl Engine {
         self.given_up.clear();
         self.subscribers.close();
         let closed = self.database.close();
-        // Calls that wait for an end read again, and are refused.
+        // Wakes the calls that wait for the end of a task: they read again, and get an error since the file is closed.
         self.end_waits.publish(&ends::Ends::Unlisted);
         closed
     }

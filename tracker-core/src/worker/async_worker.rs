@@ -1,4 +1,4 @@
-//! A worker whose handlers are futures, all in one task of a tokio runtime.
+//! A worker whose handlers are futures, all in one tokio task.
 
 use std::{error::Error as StdError, fmt};
 
@@ -21,11 +21,11 @@ use crate::{
 
 /// A worker for async handlers, built by [`Tasks::async_worker`].
 ///
-/// All handlers run in the one task that awaits [`AsyncWorker::run`]: they overlap where they await, on any runtime of
+/// All handlers run in the one tokio task that awaits [`AsyncWorker::run`]: they overlap where they await, on any runtime of
 /// tokio with time enabled, and they may borrow. A handler that computes delays the others and the renewal of the leases:
 /// run such work in `tokio::task::spawn_blocking` and await it.
 ///
-/// If the future of `run` is dropped, so are the handlers, and their tasks are given back at no cost.
+/// If the future of `run` is dropped, so are the handlers, and their tasks are released without counting a failed attempt.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
@@ -75,8 +75,8 @@ impl<T: TrackedTask> AsyncWorker<T> {
         self
     }
 
-    /// Asks a handler whose task is cancelled to end, by [`Execution::is_cancelled`](crate::Execution::is_cancelled). By default its future is dropped where it awaits,
-    /// as at its time limit, and the attempt ends as cancelled.
+    /// Lets a handler whose task is cancelled run on: it is expected to check [`Execution::is_cancelled`](crate::Execution::is_cancelled) and end by itself.
+    /// Without this setting, its future is dropped at its next await, as at its time limit, and the attempt ends as cancelled.
     #[must_use]
     pub fn cancel_cooperatively(mut self) -> Self {
         self.settings.cancels_cooperatively = true;
@@ -93,7 +93,7 @@ impl<T: TrackedTask> AsyncWorker<T> {
     ///
     /// # Errors
     /// - A failure of the storage. All handlers have ended then.
-    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if a setting has no meaning, as for
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if a setting is invalid, as for
     ///   [`Worker::run`](super::Worker::run).
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if user code panicked outside an attempt.
     ///

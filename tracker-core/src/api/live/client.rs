@@ -1,4 +1,4 @@
-//! `Client`: sends requests to the process that has a file open. Called by the program and by users; one connection for each call.
+//! `Client`: sends requests to the process that has a file open. Called by the command-line program and by users; one connection for each call.
 
 use std::{
     fs,
@@ -69,18 +69,19 @@ impl Client {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::caused(ErrorKind::Io, format!("{}: {error}", path.display()), error)),
         };
-        Self::find_in(address::directories(), file)
+        Self::find_in(address::directories(), file, PATIENCE)
     }
 
-    pub(super) fn find_in(directories: Vec<PathBuf>, file: FileId) -> Result<Option<Self>> {
+    /// As [`find`](Self::find). A process that accepts the connection answers within `patience`.
+    pub(super) fn find_in(directories: Vec<PathBuf>, file: FileId, patience: Duration) -> Result<Option<Self>> {
         for directory in address::existing(directories) {
-            let client = Self { socket: directory.join(address::socket_name(file)), file, timeout: None };
+            let client = Self { socket: directory.join(address::socket_name(file)), file, timeout: Some(patience) };
             match UnixStream::connect(&client.socket) {
                 // The socket of a process that was killed refuses connections.
                 Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {}
                 Err(error) => return Err(frame::broken(&error)),
                 Ok(stream) => match client.send(&stream, Ask::Time) {
-                    Ok(_) => return Ok(Some(client)),
+                    Ok(_) => return Ok(Some(Self { timeout: None, ..client })),
                     // The process closed the file meanwhile.
                     Err(error) if matches!(error.kind(), ErrorKind::Closed | ErrorKind::Io) => {}
                     Err(error) => return Err(error),
@@ -90,7 +91,7 @@ impl Client {
         Ok(None)
     }
 
-    /// Limits how long an answer may take: without a limit unless said otherwise, since a request may change millions of tasks. A request
+    /// Limits how long an answer may take. By default there is no limit, since a request may change millions of tasks. A request
     /// that was sent may still be performed after the limit.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
@@ -101,8 +102,8 @@ impl Client {
     /// Performs a request in the other process, as [`Tracker::perform`](crate::Tracker::perform) does in its own.
     ///
     /// # Errors
-    /// As [`Tracker::perform`](crate::Tracker::perform), with kind and words but without [`Error::refusal`]. [`ErrorKind::Closed`] if the
-    /// process has closed the file, and [`ErrorKind::OutcomeUnknown`] if the connection broke or the time was over before the answer.
+    /// As [`Tracker::perform`](crate::Tracker::perform), with the same kind and message, but without [`Error::refusal`]. [`ErrorKind::Closed`] if the
+    /// process has closed the file, and [`ErrorKind::OutcomeUnknown`] if the request was sent and the connection broke, or the timeout passed, before the answer.
     pub fn perform(&self, request: &Request) -> Result<Report> {
         match self.call(Ask::Perform(request.clone()))? {
             Reply::Report(report) => Ok(report),
@@ -113,7 +114,7 @@ impl Client {
     /// Counts the tasks that a request is about, as [`Tracker::count`](crate::Tracker::count) does.
     ///
     /// # Errors
-    /// As [`perform`](Self::perform).
+    /// As [`perform`](Self::perform), but [`ErrorKind::Io`] or [`ErrorKind::Busy`] in place of [`ErrorKind::OutcomeUnknown`].
     pub fn count(&self, request: &Request) -> Result<Vec<KindCount>> {
         match self.call(Ask::Count(request.clone()))? {
             Reply::Counts(counts) => Ok(counts),
@@ -124,7 +125,7 @@ impl Client {
     /// The time of the tracker: see [`Tracker::now`](crate::Tracker::now).
     ///
     /// # Errors
-    /// As [`perform`](Self::perform).
+    /// As [`count`](Self::count).
     pub fn now(&self) -> Result<DateTime<Utc>> {
         match self.call(Ask::Time)? {
             Reply::Time(now) => Ok(now),

@@ -29,6 +29,9 @@ use crate::{
     storage::file::FileId,
 };
 
+/// A limit that no test reaches.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A server of a tracker in memory, for the file at `folder/file`.
 struct Fixture {
     folder: tempfile::TempDir,
@@ -72,7 +75,7 @@ impl Fixture {
     }
 
     fn client(&self) -> Option<Client> {
-        Client::find_in(self.directories(), self.file()).unwrap()
+        Client::find_in(self.directories(), self.file(), PATIENCE).unwrap()
     }
 
     /// Submits the task "a".
@@ -274,10 +277,26 @@ fn client_refuses_a_server_of_another_version() {
             stream.write_all(b"trkl\0\0\0\x02").unwrap();
             drop(stream.read_to_end(&mut Vec::new()));
         });
-        let error = Client::find_in(vec![folder.clone()], fixture.file()).unwrap_err();
+        let error = Client::find_in(vec![folder.clone()], fixture.file(), PATIENCE).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.to_string().contains("speaks version 2 of live commands"), "{error}");
     });
+}
+
+#[test]
+fn find_gives_up_on_a_server_that_never_answers() {
+    let mut fixture = Fixture::new();
+    fixture.stop();
+    let listener = UnixListener::bind(fixture.socket()).unwrap();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(&frame::hello()).unwrap();
+        // Reads until the client closes the connection, and never answers.
+        std::io::copy(&mut stream, &mut std::io::sink()).unwrap();
+    });
+    let error = Client::find_in(fixture.directories(), fixture.file(), Duration::from_millis(1)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+    server.join().unwrap();
 }
 
 #[test]

@@ -20,13 +20,13 @@ use crate::{
 pub struct SubmitSummary {
     /// Tasks that are new.
     pub new: u64,
-    /// Tasks that were there.
+    /// Tasks that were already stored.
     pub existing: u64,
     /// Tasks that start again, since their fingerprint changed.
     pub requeued: u64,
 }
 
-/// The results of the tasks of a part, or why no task of it is stored.
+/// One result for each task of a part, or the error because of which no task of the part is stored.
 pub(crate) type PartResult = Result<Vec<Result<CommandResult>>>;
 
 impl SubmitSummary {
@@ -48,9 +48,9 @@ impl SubmitSummary {
 
 /// How many submits share one part of [`Tasks::submit_all`].
 const PART: usize = 4096;
-/// Tasks in one commit that join a batch or have dependencies.
+/// How many tasks share one part if they join a batch or have dependencies.
 const PART_WITH_DEPENDENCIES: usize = 1024;
-/// How many bytes of payload they have at most.
+/// A part of up to [`PART`] tasks ends early when its payloads reach this many bytes.
 const PART_BYTES: usize = 8 << 20;
 
 calls! {
@@ -58,8 +58,8 @@ calls! {
     impl[T: TrackedTask] Tasks<T> => self;
     impl[T: TrackedTask] AsyncTasks<T> => &self.tasks;
 
-    /// Puts many tasks in, in parts of bounded memory. When it returns, all are durable; how many were new, were there,
-    /// or start again is told. Run it again after an interruption: what is there stays.
+    /// Submits many tasks, in parts of bounded memory. When it returns, all are durable; the summary counts how many were
+    /// new, existed, or start again. After an interruption, run it again: tasks that are already stored are not submitted twice.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
@@ -74,8 +74,8 @@ calls! {
     /// ```
     ///
     /// # Errors
-    /// As [`Tasks::submit`], for the first task that fails. Those before it stand, and up to 8,191 of those after it may,
-    /// too; run it again without the one that fails.
+    /// As [`Tasks::submit`], for the first task that fails. Other tasks, before and after it, may be stored already:
+    /// run it again without the task that fails.
     pub fn submit_all(new: impl IntoIterator<Item = impl Borrow<T>>) -> Result<SubmitSummary> {
         tasks.submit_parts(port, new, &SubmitOptions::default()).await
     }
@@ -88,9 +88,9 @@ calls! {
         tasks.submit_parts(port, new, options).await
     }
 
-    /// Puts tasks in as a batch of their own, into which no more come: [`Tracker::open_batch`](crate::Tracker::open_batch),
-    /// [`Tasks::submit_all_with`] and [`Batch::seal`] in one. Run it again with the same tasks after an interruption: what is
-    /// there stays.
+    /// Submits tasks as a batch of their own and seals it, so that no more can join: [`Tracker::open_batch`](crate::Tracker::open_batch),
+    /// [`Tasks::submit_all_with`] and [`Batch::seal`] in one. After an interruption, run it again with the same tasks: those that
+    /// are already stored are not submitted twice.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
@@ -109,8 +109,8 @@ calls! {
     /// ```
     ///
     /// # Errors
-    /// As [`Tasks::submit_all_with`], `Sealed` for a task that a sealed batch of this label does not have; `Invalid` for a
-    /// label that is empty or longer than 256 bytes. The batch stays open then.
+    /// As [`Tasks::submit_all_with`]; `Sealed` if the batch of this label is sealed already and one of the tasks is not in it; `Invalid`
+    /// for a label that is empty or longer than 256 bytes. If a submit fails, an open batch stays open.
     pub fn submit_batch(label: &str, new: impl IntoIterator<Item = impl Borrow<T>>, options: &BatchOptions) -> Result<Batch>, async Result<AsyncBatch> {
         let number = port.call(&tasks.shared, options.open(label)?).await?;
         let batch = Batch::new(&tasks.shared, number, label);

@@ -1,4 +1,4 @@
-//! The write of many new tasks of a kind without unique keys and limit, with one pass over each table.
+//! The write of many new tasks of a kind that has neither unique keys nor a limit, with one pass over each table.
 
 use super::Writer;
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
 };
 
 impl Writer<'_> {
-    /// Writes the tasks whose ids are new. Returns which they are; of two with one id it is the first.
+    /// Writes the tasks whose ids are new. Returns for each task whether it was written; of tasks with the same id only the first is.
     pub(crate) fn put_new(&mut self, kind: &Kind, tasks: &[Prepared]) -> Result<Vec<bool>> {
         let base = self.file_state.next_seq;
         self.new_seqs(tasks.len())?;

@@ -44,7 +44,7 @@ impl Rules<'_> {
         Ok(Decision { history, ..Decision::of(header) })
     }
 
-    /// Makes a task startable again, with nothing held against it.
+    /// Makes a task startable again: its earlier failures no longer count, and its pause ends.
     pub(super) fn requeue(&self, header: &Header, requeue: &Requeue) -> Result<Decision, Reason> {
         let status = self.unleased(header)?;
         if requeue.failed_only {

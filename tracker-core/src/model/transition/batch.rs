@@ -19,7 +19,7 @@ pub(crate) struct Batch {
     pub watched: bool,
     /// The tasks that belong to it.
     pub members: Roles<u64>,
-    /// Those that belonged to it when they ended, and were deleted or went to another batch since.
+    /// The tasks that ended as its members, and have since been deleted or moved to another batch.
     pub gone: Roles<u64>,
     pub pace: CompletionRate,
     /// Why its follow-up task could not be submitted.
@@ -31,7 +31,7 @@ pub(crate) struct Batch {
 pub(crate) struct BatchDelta {
     pub members: Roles<i64>,
     pub gone: Roles<i64>,
-    /// Tasks that ended, and how long their last attempts took in all.
+    /// How many tasks ended; `ran` is the total duration of their last attempts.
     pub ends: u64,
     pub ran: Micros,
     pub seal: Option<bool>,
@@ -40,13 +40,13 @@ pub(crate) struct BatchDelta {
 /// The end of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BatchEnd {
-    /// Its first one: the follow-up task is due.
+    /// The batch ended for the first time: its follow-up task must be submitted now.
     pub first: bool,
     pub end: DependencyEnd,
 }
 
 impl BatchDelta {
-    /// Counts a task that was in one place and role before, and is in another one afterwards.
+    /// Counts a task that leaves this batch, joins it, or changes its role in it. `left` and `entered` are its roles here before and after.
     pub(crate) fn count(&mut self, left: Option<Role>, entered: Option<Role>, sign: i64) {
         if let Some(role) = left {
             self.members[role as usize] -= sign;
@@ -79,8 +79,8 @@ impl Batch {
         self.members[role as usize].saturating_add(self.gone[role as usize])
     }
 
-    /// The end that is propagated to the dependents of the batch; `None` while it is not over. One that lost a task which had ended without
-    /// success can never succeed.
+    /// The end that is propagated to the dependents of the batch; `None` while it is not over. If a task ended without
+    /// success and then left the batch, the batch can never succeed.
     pub(crate) fn end(&self) -> Option<DependencyEnd> {
         if !self.sealed || self.open() > 0 {
             return None;
@@ -96,13 +96,13 @@ impl Batch {
         )
     }
 
-    /// Whether nothing is left of it but its record, and it was over for the first time before then.
+    /// Whether the batch has no tasks, is over, and ended for the first time before the time `then`.
     pub(crate) fn is_spent(&self, then: Micros) -> bool {
         let empty = self.members.iter().all(|tasks| *tasks == 0);
         empty && self.end().is_some() && self.finished.is_some_and(|finished| finished < then)
     }
 
-    /// The batch after a transaction, and whether it came to an end by it.
+    /// Applies the changes of a transaction. Returns the end of the batch if the transaction ended it or changed how it ended.
     pub(crate) fn apply(&mut self, delta: &BatchDelta, now: Micros) -> Option<BatchEnd> {
         let before = self.end();
         for role in Role::ALL.map(|role| role as usize) {

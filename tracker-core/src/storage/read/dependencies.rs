@@ -21,12 +21,12 @@ use crate::{
     },
 };
 
-/// An end that has not reached all dependents.
+/// The end of a task or batch that has not been propagated to all its dependents yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PendingPropagation {
     pub target: TaskRef,
     pub end: DependencyEnd,
-    /// It concerns dependents with a smaller sequence number.
+    /// Only dependents with a sequence number below this one are concerned.
     pub before: u64,
     /// The last dependent that it has reached.
     pub beyond: Option<TaskRef>,
@@ -47,7 +47,7 @@ impl<S: Source> Tables<S> {
         rows.take(most).map(|row| entry_of("tracker.dependencies", row?)).collect()
     }
 
-    /// The dependents of a task or a batch, beyond one of them.
+    /// The dependents of a task or a batch, `most` at most, that come after `beyond`.
     pub(crate) fn dependents_of(
         &mut self,
         target: TaskRef,
@@ -60,7 +60,7 @@ impl<S: Source> Tables<S> {
         rows.take(most).map(|row| entry_of("tracker.dependents", row?)).collect()
     }
 
-    /// The first end that has not reached all dependents.
+    /// The first end that has not been propagated to all dependents yet.
     pub(crate) fn first_pending_propagation(&mut self) -> Result<Option<PendingPropagation>> {
         let Some((key, value)) = self.propagations()?.first()? else { return Ok(None) };
         pending_of(TaskRef::unpack(key.value()), value.value()).map(Some)
@@ -166,7 +166,7 @@ impl Tables<&WriteTransaction> {
     }
 
     pub(crate) fn remove_pending_propagation(&mut self, target: TaskRef) -> Result<()> {
-        // A row that a search finds and a removal does not would be propagated for ever.
+        // If a damaged table lists a row but cannot remove it, the row would be propagated again for ever.
         match self.propagations()?.remove(&target.pack())? {
             Some(_) => Ok(()),
             None => Err(Error::corrupted("tracker.propagations", target, "its rows are out of order")),
@@ -179,7 +179,7 @@ impl Tables<&WriteTransaction> {
         Ok(())
     }
 
-    /// A batch that is new, with its label and what follows it.
+    /// Writes a new batch, its label and its follow-up task.
     pub(crate) fn add_batch(&mut self, number: u64, batch: &Batch, follow_up: Option<&NewTask>) -> Result<()> {
         if self.batches()?.get(number)?.is_some() {
             return Err(occupied("tracker.batches", number));
@@ -208,7 +208,7 @@ impl Tables<&WriteTransaction> {
         Ok(())
     }
 
-    /// The task that follows a batch, which is then no more kept.
+    /// Removes and returns the follow-up task of a batch.
     pub(crate) fn take_follow_up(&mut self, number: u64) -> Result<Option<NewTask>> {
         let bytes = self.follow_ups()?.remove(number)?;
         bytes.map(|bytes| row("tracker.follow_ups", number, bytes.value())).transpose()

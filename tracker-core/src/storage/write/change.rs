@@ -25,7 +25,7 @@ use crate::{
 pub(crate) struct TaskChange<'a> {
     pub old: Option<&'a Header>,
     pub new: Option<&'a Header>,
-    /// The payload before, where [`TaskChange::needs_old_row`] says so.
+    /// The old payload; required where [`TaskChange::needs_old_row`] says so.
     pub old_row: Option<&'a TaskRow>,
     /// The payload after, where it changes.
     pub new_row: Option<&'a TaskRow>,
@@ -36,7 +36,7 @@ pub(crate) struct TaskChange<'a> {
 }
 
 impl<'a> TaskChange<'a> {
-    /// Whether the payload before must be known to write a change.
+    /// Whether a change can only be written if the old payload is known.
     pub(crate) fn needs_old_row(
         kind: &Kind,
         task: TaskRef,
@@ -60,7 +60,7 @@ impl<'a> TaskChange<'a> {
     }
 }
 
-/// A new row meets another one: a number that the file counts is wrong.
+/// The error for a new row whose key is already taken: a counter in the file that assigns keys is wrong.
 pub(crate) fn occupied(table: &str, place: impl std::fmt::Display) -> Error {
     Error::corrupted(table, place, "a new row should go here, but a row is here already")
 }
@@ -85,7 +85,7 @@ impl Tables<&WriteTransaction> {
             Some(None) => drop(self.successors()?.remove(&task.pack())?),
             None => {}
         }
-        // The progress of an attempt goes with it.
+        // The progress of an attempt is removed when the attempt ends.
         let running =
             |header: Option<&Header>| header.filter(|header| header.lease.is_some()).map(|header| header.attempts);
         let attempt = running(change.old);
@@ -124,7 +124,7 @@ impl Tables<&WriteTransaction> {
             return if change.old.is_some_and(|header| header.ended > 0) { self.clear_history(task) } else { Ok(()) };
         };
         let keep = usize::from(kind.policy.history.max(1));
-        // An end that stays in the header may be one more than is kept.
+        // The last ended attempt may be in the header and not in the history table. It counts, so the oldest row of the table may have to go.
         let silent = new.last.is_some() && change.old.is_some_and(|old| old.last.is_none());
         if change.history.is_empty() && !(silent && new.ended as usize > keep) {
             return Ok(());
@@ -143,7 +143,7 @@ impl Tables<&WriteTransaction> {
         Ok(())
     }
 
-    /// The rows of a history as they are, read or not.
+    /// The rows of a history as raw bytes, also those that cannot be decoded.
     pub(crate) fn runs(&mut self, task: TaskRef) -> Result<HistoryRows> {
         let rows = Rows::of("tracker.history", self.history()?, AttemptKey::all(task))?;
         let runs = rows.map(|row| {
@@ -153,7 +153,7 @@ impl Tables<&WriteTransaction> {
         runs.collect()
     }
 
-    /// Writes a history as it was before.
+    /// Replaces a history by rows that [`Self::runs`] returned.
     pub(crate) fn replace_runs(&mut self, task: TaskRef, runs: &HistoryRows) -> Result<()> {
         self.clear_history(task)?;
         for (key, record) in runs {
