@@ -67,7 +67,7 @@ impl<T: TrackedTask> AsyncWorker<T> {
         Self { tasks, settings: Settings::default() }
     }
 
-    /// Sets how many handlers run at once, at most: 1 to [`PoolSize::MAX`](super::PoolSize::MAX). 1 by default; 0 counts as 1.
+    /// Sets how many handlers run at once, at most: 1 to [`PoolSize::MAX`](crate::worker::PoolSize::MAX). 1 by default; 0 counts as 1.
     /// [`pool_size`](Self::pool_size) changes it while the worker runs, also to 0.
     #[must_use]
     pub fn concurrency(self, handlers: usize) -> Self {

@@ -54,7 +54,7 @@ macro_rules! settings {
     () => {
         $crate::worker::settings!(common);
 
-        /// Sets the number of threads, and so how many tasks run at once: 1 to [`PoolSize::MAX`](super::PoolSize::MAX). 1 by default; 0
+        /// Sets the number of threads, and so how many tasks run at once: 1 to [`PoolSize::MAX`](crate::worker::PoolSize::MAX). 1 by default; 0
         /// counts as 1. [`pool_size`](Self::pool_size) changes it while the worker runs, also to 0.
         #[must_use]
         pub fn threads(self, threads: usize) -> Self {
