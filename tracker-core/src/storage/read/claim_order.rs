@@ -3,18 +3,15 @@
 use std::{cmp::Ordering, ops::RangeBounds};
 
 use super::rows::Rows;
+#[cfg(feature = "json")]
 use crate::{
-    model::{
-        error::Result,
-        kind::Kind,
-        place::{Window, place_of_submission},
-        task::TaskRef,
-        time::Micros,
-        transition::LATEST,
-    },
+    model::place::place_of_submission,
+    storage::order::{StatusOrder, status_order},
+};
+use crate::{
+    model::{error::Result, kind::Kind, place::Window, task::TaskRef, time::Micros, transition::LATEST},
     storage::{
         keys::ClaimKey,
-        order::{StatusOrder, status_order},
         tables::{Source, Tables},
     },
 };
@@ -164,6 +161,7 @@ impl<S: Source> Tables<S> {
     }
 
     /// Whether an operator has moved a waiting task of the kind to a place of its own.
+    #[cfg(feature = "json")]
     pub(crate) fn has_moved_tasks(&mut self, kind: &Kind) -> Result<bool> {
         for status in kind.graph.statuses() {
             if status_order(&kind.graph, status.code) != StatusOrder::Waiting {
