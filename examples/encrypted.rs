@@ -1,4 +1,4 @@
-//! Encrypted payloads: letters whose text nobody reads without the key, in a file that can still be searched, counted and operated.
+//! Encrypted payloads: the text of letters cannot be read without the key, and the file can still be searched, counted and operated.
 //!
 //! XChaCha20-Poly1305 with a random nonce of 24 bytes for each payload, so that no counter has to survive a crash. The name of the codec names the
 //! key. Ids, index values, unique keys, error texts and notes are not encrypted: here the recipient is an index, and the text is not.

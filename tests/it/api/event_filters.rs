@@ -9,7 +9,7 @@ use tracker_core::{
 
 use crate::support::kinds::{Import, Job, MINUTE, Mail, SECOND, job, jobs, mail, sound, tracker};
 
-/// What a subscription has to read, in short: the id of a task, or the name of another event.
+/// The events that a subscription has queued: the id of a task, or the name of another event.
 fn read(subscription: &Subscription) -> Vec<String> {
     std::iter::from_fn(|| subscription.try_next())
         .map(|notification| match notification {

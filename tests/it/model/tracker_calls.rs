@@ -214,7 +214,7 @@ fn words(
     [cancel, paused]: [bool; 2],
     payload: [u8; 2],
 ) -> String {
-    // What runs has no due time of its own.
+    // A running task has no due time.
     let due = if lease.is_some() { 0 } else { due };
     format!(
         "{state:?} priority {priority} due {due} updated {updated} counters {counters:?} {history:?} {lease:?} cancel {cancel} paused {paused} payload {payload:?}"
@@ -330,7 +330,7 @@ impl Pair {
             Call::Restart => {
                 self.held.drain(..).for_each(AnyExecution::forget);
                 self.kinds.clear();
-                // What is forgotten holds on to the tracker: it is closed under it.
+                // A forgotten execution keeps a handle of the tracker, so the tracker is closed explicitly.
                 self.tracker.take().map_or(Ok(()), Tracker::close)?;
                 self.clock.jump(TimeDelta::microseconds(jumped));
                 self.open();

@@ -151,7 +151,7 @@ pub(super) fn end_all(clock: &ManualClock, tracker: &Tracker) {
     for info in tracker.batches(usize::MAX).unwrap().into_iter().rev() {
         tracker.batch(&info.label).unwrap().unwrap().seal().unwrap();
     }
-    // What failed is due.
+    // Failed tasks are due.
     clock.advance(SECOND * 10);
     let tasks = tracker.tasks::<Job>().unwrap();
     tasks.move_to("mixed f", Status::Pending).unwrap();

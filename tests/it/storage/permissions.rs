@@ -27,7 +27,7 @@ fn files_in(folder: &Path) -> std::path::PathBuf {
     fs::copy(&path, folder.join("unclean.redb")).unwrap();
     tracker.close().unwrap();
     fs::copy(&path, folder.join("secret.redb")).unwrap();
-    // What the part complains of goes here, where nothing can be made any more.
+    // The child process writes its errors to this file: it cannot create one.
     fs::write(path.with_extension("errors"), "").unwrap();
     path
 }

@@ -143,7 +143,7 @@ fn live_change_has_the_output_and_exit_code_of_a_direct_one() {
         &["counts", "jobs.redb"],
     ];
     for command in commands {
-        // What has been done is refused or has no effect the second time.
+        // A repeated change is refused or has no effect.
         for arguments in [command.to_vec(), [*command, &["--json"]].concat()] {
             let (one, other) = (live.run(&arguments), direct.run(&arguments));
             assert_eq!((one.code, one.out, one.err), (other.code, other.out, other.err), "{arguments:?}");

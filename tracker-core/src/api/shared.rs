@@ -53,7 +53,7 @@ impl Shared {
         Self { engine, redact, pools: Pools::default(), open: Arc::default(), server: Mutex::default(), is_view: false }
     }
 
-    /// The same tracker for the threads of its server: the file is closed while they have it.
+    /// Returns a tracker for the threads of its server. It does not keep the file open.
     fn view(&self) -> Self {
         let mut view = Self::new(self.engine.clone(), self.redact.clone());
         view.open = self.open.clone();

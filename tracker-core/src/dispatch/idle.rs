@@ -11,7 +11,7 @@ pub(crate) struct Stamp {
     pub stored: u64,
 }
 
-/// What a claim that found no task learned about tasks that become startable later.
+/// The tasks that a claim without a result left for later: when they become startable, and whether a pause or a limit holds them back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Idle {
     /// When the next task is due.

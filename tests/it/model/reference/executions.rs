@@ -41,7 +41,7 @@ impl ReferenceModel {
         let first = due.min_by_key(|(_, task)| task.order());
         let Some((id, task)) = first else { return Answer::NoTask };
         let (id, from, due) = (*id, task.state, task.due);
-        // What is given back does not go back to an end.
+        // A released task never returns to a terminal status.
         let (from, due) = if from == State::Ignored { (State::Pending, now) } else { (from, due) };
         let worker = worker.map_or_else(|| "unnamed".to_owned(), |worker| format!("worker {worker}"));
         self.grant(kind, id, worker, policy.lease, from, due)
@@ -141,7 +141,7 @@ impl ReferenceModel {
                 task.attempts -= 1;
             }
             let succeeded = matches!(end, End::Succeed { .. });
-            // What the execution has changed is stored, unless it has failed or was given back.
+            // The changes of the execution are stored, unless it failed or was released.
             if let End::Succeed { value } | End::FailKeeping { value } = end {
                 (task.value, task.etag) = (value, etag);
             }

@@ -114,8 +114,8 @@ impl<T: TrackedTask> DeferredTasks<T> {
         self.submit_with(task, &SubmitOptions::default())
     }
 
-    /// Submits a task with options: see [`Tasks::submit_with`]. The result comes when the task is durable, whatever the options say of
-    /// durability.
+    /// Submits a task with options: see [`Tasks::submit_with`]. The result comes when the task is durable, for every durability in the
+    /// options.
     pub fn submit_with(&self, task: &T, options: &SubmitOptions) -> Pending<Receipt> {
         Pending::of(&self.tasks.shared, self.tasks.submit_call(task, options))
     }

@@ -24,7 +24,7 @@ const MAGIC: [u8; 4] = *b"trkl";
 /// The length of a hello: the magic bytes and the version.
 pub(super) const HELLO: usize = 8;
 
-/// What a client asks of the process that has a file open.
+/// A call of a client to the process that has a file open.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Call {
@@ -41,7 +41,7 @@ pub(crate) enum Ask {
     Perform(Request),
 }
 
-/// What the server answers.
+/// The answer of the server.
 pub(crate) type Answer = Result<Reply, Failure>;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -52,7 +52,7 @@ pub(crate) struct Server {
     accepting: JoinHandle<()>,
 }
 
-/// What the threads of a server share.
+/// The state that the threads of a server share.
 struct Connections {
     tracker: Tracker,
     file: FileId,

@@ -59,7 +59,7 @@ enum State {
     Closed,
 }
 
-/// What a subscription delivers next.
+/// The next item of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Next<E> {
     Event(E),

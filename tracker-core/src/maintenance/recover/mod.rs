@@ -52,7 +52,7 @@ pub struct LostTask {
     pub kind: String,
     /// The id, if it was readable.
     pub id: Option<TaskKey>,
-    /// What was lost, and why.
+    /// The lost data, and the reason.
     pub what: String,
 }
 
