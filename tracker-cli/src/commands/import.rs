@@ -8,7 +8,7 @@ use tracker_core::portable::{ImportOptions, Imported};
 use crate::{
     error::CliError,
     exit::Exit,
-    file::FileArg,
+    file::{FileArg, FileControl},
     output::{Output, TextStyle, TextWriter, View, number},
 };
 
@@ -70,16 +70,20 @@ impl Args {
             }
             None => Box::new(io::stdin().lock()),
         };
-        let tracker = if self.file.file.exists() { self.file.open_shared()? } else { self.file.open_or_create()? };
+        let control = if self.file.file.exists() {
+            self.file.open_for_changes()?
+        } else {
+            FileControl::File(self.file.open_or_create()?)
+        };
         let Imported { new, existing, kinds, refused, errors, .. } =
-            tracker.import_with(lines, &options).map_err(|error| match error.kind() {
+            control.import(lines, &options).map_err(|error| match error.kind() {
                 tracker_core::ErrorKind::Invalid => CliError::refused(error.to_string()),
                 _ => match std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<io::Error>()) {
                     Some(cause) => CliError::file(format!("{error}: {cause}")),
                     None => error.into(),
                 },
             })?;
-        tracker.close()?;
+        control.close()?;
         let errors = errors.into_iter().map(|error| LineError { line: error.line, message: error.what }).collect();
         let report = ImportReport { new, existing, kinds, refused, errors };
         output.print(&report)?;

@@ -1,9 +1,12 @@
 //! `FileControl`: the way in which a command changes a file. Every command that changes tasks sends its requests through it.
 
+use std::io::Read;
+
 use chrono::{DateTime, Utc};
 use tracker_core::{
     Tracker,
     live::{Client, KindCount, Report, Request},
+    portable::{ImportOptions, Imported},
 };
 
 use super::FileArg;
@@ -31,6 +34,14 @@ impl FileControl {
         match self {
             Self::File(tracker) => Ok(tracker.count(request)?),
             Self::Live(client) => Ok(client.count(request)?),
+        }
+    }
+
+    /// Imports lines. The error is that of the library: it tells an invalid line from a failure of the reader.
+    pub fn import(&self, lines: impl Read, options: &ImportOptions) -> tracker_core::Result<Imported> {
+        match self {
+            Self::File(tracker) => tracker.import_with(lines, options),
+            Self::Live(client) => client.import(lines, options),
         }
     }
 

@@ -95,7 +95,7 @@ impl FileArg {
         }
     }
 
-    /// Opens the file for changes that are no live commands, alone or beside other writers. The file must exist.
+    /// Opens the file for a change that is no live command, alone or beside other writers. The file must exist.
     pub fn open_shared(&self) -> Result<Tracker, CliError> {
         self.try_open_shared().map_err(|error| explain(&self.file, &error, Purpose::WriteHere))
     }
@@ -133,7 +133,8 @@ const NOT_SERVED: &str =
     "which serves no live commands: stop it, or start it with Options::live_commands or Sharing::Writers";
 
 /// The commands that work through the process that has the file open.
-const LIVE_COMMANDS: &str = "retry, requeue, cancel, ignore, pause, resume, set, move, rescue, prune, edit and top";
+const LIVE_COMMANDS: &str =
+    "retry, requeue, cancel, ignore, pause, resume, set, move, rescue, prune, edit, import and top";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {

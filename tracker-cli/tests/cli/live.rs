@@ -97,6 +97,11 @@ fn live_change_has_the_output_and_exit_code_of_a_direct_one() {
         fs::write(fixture.path("edited.json"), edited).unwrap();
         fs::write(fixture.path("other-id.json"), edited.replace("/10", "/12")).unwrap();
         fs::write(fixture.path("wrong.json"), "[1]").unwrap();
+        let row = |id: u32| {
+            format!("{{\"id\": \"new-{id}\", \"payload\": {{\"url\": \"new-{id}\", \"host\": \"new.org\"}}}}\n")
+        };
+        fs::write(fixture.path("new.jsonl"), (0..2_500).map(row).collect::<String>()).unwrap();
+        fs::write(fixture.path("partly.jsonl"), format!("{}[1]\n{}", row(9_000), row(9_001))).unwrap();
     }
     let commands: &[&[&str]] = &[
         // Wrong requests change nothing.
@@ -115,6 +120,9 @@ fn live_change_has_the_output_and_exit_code_of_a_direct_one() {
         &["edit", "jobs.redb", "https://even.org/10", "--from", "wrong.json"],
         &["pause", "jobs.redb"],
         &["set", "jobs.redb", "--priority", "9"],
+        &["import", "jobs.redb", "nowhere.jsonl"],
+        &["import", "jobs.redb", "new.jsonl"],
+        &["import", "jobs.redb", "partly.jsonl", "--kind", "download"],
         // Refusals of tasks.
         &["ignore", "jobs.redb", "https://odd.org/9"],
         &["cancel", "jobs.redb", "https://even.org/0", "https://even.org/8"],
@@ -132,6 +140,8 @@ fn live_change_has_the_output_and_exit_code_of_a_direct_one() {
         &["edit", "jobs.redb", "https://even.org/10", "--from", "edited.json"],
         &["retry", "jobs.redb", "--status", "Failed", "--kind", "download", "--yes"],
         &["retry", "jobs.redb", "--all", "--yes"],
+        &["import", "jobs.redb", "new.jsonl", "--kind", "download"],
+        &["import", "jobs.redb", "partly.jsonl", "--kind", "download", "--keep-going"],
         &["requeue", "jobs.redb", "--kind", "film", "1", "--reset"],
         &["requeue", "jobs.redb", "--kind", "download", "--role", "succeeded", "--yes"],
         &["cancel", "jobs.redb", "--kind", "download", "--containing", "/9", "--yes"],
@@ -183,7 +193,15 @@ fn commands_reach_a_running_application() {
         fixture.fine(&["prune", "jobs.redb", "--older-than", "0", "--status", "Done", "-k", "download", "--yes"])["changed"],
         3
     );
-    let ran = fixture.run(&["import", "jobs.redb"]);
+    fs::write(
+        fixture.path("urgent.jsonl"),
+        r#"{"id": "urgent", "priority": 250, "payload": {"url": "urgent", "host": "new.org"}}"#,
+    )
+    .unwrap();
+    assert_eq!(fixture.fine(&["import", "jobs.redb", "urgent.jsonl", "--kind", "download"])["new"], 1);
+    assert_eq!(fixture.fine(&["cancel", "jobs.redb", "https://even.org/4"])["changed"], 1);
+    application.printed("running urgent");
+    let ran = fixture.run(&["compact", "jobs.redb"]);
     assert_eq!(ran.code, Some(3), "{}", ran.err);
     #[cfg(target_os = "linux")]
     assert!(
@@ -195,7 +213,7 @@ fn commands_reach_a_running_application() {
     // Killed without warning, it leaves its socket; then the file is opened directly.
     drop(application);
     assert!(Client::find(fixture.path("jobs.redb")).unwrap().is_none());
-    assert_eq!(fixture.fine(&["cancel", "jobs.redb", "https://even.org/4"])["changed"], 1);
+    assert_eq!(fixture.fine(&["cancel", "jobs.redb", "urgent"])["changed"], 1);
     assert_eq!(fixture.fine(&["verify", "jobs.redb"])["sound"], true);
 }
 

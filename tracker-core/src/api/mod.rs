@@ -9,6 +9,7 @@ pub(crate) mod dependencies;
 pub(crate) mod execution;
 pub(crate) mod group;
 pub(crate) mod handler;
+pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod kind_name;
 pub(crate) mod live;

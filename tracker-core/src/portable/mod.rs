@@ -15,4 +15,4 @@ mod task;
 mod timestamp;
 mod value;
 
-pub use import::{ImportOptions, Imported, LineError};
+pub use crate::api::import::{ImportOptions, Imported, LineError};

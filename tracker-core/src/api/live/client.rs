@@ -10,19 +10,20 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
+#[cfg(feature = "json")]
+use super::lines;
 use super::{
-    address,
+    PATIENCE, address,
     frame::{self, Answer, Ask, Call, Reply},
     peer::{self, Timed},
     request::{KindCount, Report, Request},
 };
+#[cfg(feature = "json")]
+use crate::api::import::{ImportOptions, Imported};
 use crate::{
     model::error::{Error, ErrorKind, Result},
     storage::file::FileId,
 };
-
-/// How long the other process may take to accept a connection and say hello.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Sends live commands to the process that has a file open for writing.
 ///
@@ -107,7 +108,7 @@ impl Client {
     pub fn perform(&self, request: &Request) -> Result<Report> {
         match self.call(Ask::Perform(request.clone()))? {
             Reply::Report(report) => Ok(report),
-            other => Err(unexpected(&other)),
+            other => Err(frame::unexpected(&other)),
         }
     }
 
@@ -118,7 +119,7 @@ impl Client {
     pub fn count(&self, request: &Request) -> Result<Vec<KindCount>> {
         match self.call(Ask::Count(request.clone()))? {
             Reply::Counts(counts) => Ok(counts),
-            other => Err(unexpected(&other)),
+            other => Err(frame::unexpected(&other)),
         }
     }
 
@@ -129,23 +130,66 @@ impl Client {
     pub fn now(&self) -> Result<DateTime<Utc>> {
         match self.call(Ask::Time)? {
             Reply::Time(now) => Ok(now),
-            other => Err(unexpected(&other)),
+            other => Err(frame::unexpected(&other)),
         }
     }
 
+    /// Imports lines of JSON in the other process, as [`Tracker::import_with`](crate::Tracker::import_with) does in its own. The lines are
+    /// sent in parts of at most 1 MiB, while they are read. The timeout limits the import of each part.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+    /// # use tracker_core::Tracker;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("jobs.redb");
+    /// # let tracker = Tracker::open(&path)?; // in another process
+    /// # tracker.tasks::<Job>()?;
+    /// use tracker_core::{live::Client, portable::ImportOptions};
+    ///
+    /// let lines = r#"{"id": "one", "payload": {"name": "one", "host": "a", "result": null}}"#;
+    /// if let Some(client) = Client::find(&path)? {
+    ///     assert_eq!(client.import(lines.as_bytes(), &ImportOptions::new().kind("job"))?.new, 1);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Tracker::import_with`](crate::Tracker::import_with), with the same kind and message. [`ErrorKind::Closed`] if the process has closed
+    /// the file, [`ErrorKind::Unsupported`] if it was built without the feature `json`, and [`ErrorKind::OutcomeUnknown`] if the connection broke,
+    /// the timeout passed, or `lines` yielded nothing for ten minutes: import again, tasks that are in stay as they are.
+    #[cfg(feature = "json")]
+    pub fn import(&self, lines: impl io::Read, options: &ImportOptions) -> Result<Imported> {
+        let stream = self.connect()?;
+        self.ask(&stream, Ask::Import(options.clone()))?;
+        lines::send(&stream, lines, self.timeout)
+    }
+
     fn call(&self, ask: Ask) -> Result<Reply> {
-        let stream = UnixStream::connect(&self.socket).map_err(|error| match error.kind() {
+        self.send(&self.connect()?, ask)
+    }
+
+    fn connect(&self) -> Result<UnixStream> {
+        UnixStream::connect(&self.socket).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::new(
                 ErrorKind::Closed,
                 "the process that had the file open has closed it: try again, or open the file",
             ),
             _ => frame::broken(&error),
-        })?;
-        self.send(&stream, ask)
+        })
     }
 
     fn send(&self, stream: &UnixStream, ask: Ask) -> Result<Reply> {
         let changes = matches!(ask, Ask::Perform(_));
+        self.ask(stream, ask)?;
+        let answer = frame::read(&mut Timed::new(stream, self.timeout), frame::LONGEST_ANSWER);
+        let answer = answer.map_err(|error| if changes { unknown_outcome(&error) } else { error })?;
+        Ok(frame::decode::<Answer>(&answer)??)
+    }
+
+    /// Sends a call.
+    fn ask(&self, stream: &UnixStream, ask: Ask) -> Result<()> {
         let call = frame::encode(&Call { file: self.file, ask }, frame::LONGEST_CALL)?;
         peer::check(stream)?;
         let mut timed = Timed::new(stream, Some(PATIENCE));
@@ -153,18 +197,11 @@ impl Client {
         timed.write_all(&frame::hello()).map_err(|error| frame::broken(&error))?;
         timed.read_exact(&mut hello).map_err(|error| frame::broken(&error))?;
         frame::check_hello(hello)?;
-        timed.write_all(&call).map_err(|error| frame::broken(&error))?;
-        let answer = frame::read(&mut Timed::new(stream, self.timeout), frame::LONGEST_ANSWER);
-        let answer = answer.map_err(|error| if changes { unknown_outcome(&error) } else { error })?;
-        Ok(frame::decode::<Answer>(&answer)??)
+        timed.write_all(&call).map_err(|error| frame::broken(&error))
     }
 }
 
 fn unknown_outcome(error: &Error) -> Error {
     let text = format!("{error}; look whether the change was made: it was sent, and its answer did not come");
     Error::new(ErrorKind::OutcomeUnknown, text)
-}
-
-fn unexpected(reply: &Reply) -> Error {
-    Error::invalid(format!("the other process answered another question: {reply:?}"))
 }

@@ -1,5 +1,5 @@
-//! The bytes that a client and a server of live commands exchange: a hello that names the version, then one frame in each direction. Pure:
-//! `client` and `server` do the I/O.
+//! The bytes that a client and a server of live commands exchange: a hello that names the version, then one frame in each direction, or one
+//! more pair for each part of the lines of an import. Pure: `client`, `server` and `lines` do the I/O.
 
 use std::io::{self, Read};
 
@@ -7,13 +7,16 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::request::{KindCount, Report, Request};
+#[cfg(feature = "json")]
+use crate::api::import::Imported;
 use crate::{
+    api::import::ImportOptions,
     model::error::{Error, ErrorKind, Result},
     storage::file::FileId,
 };
 
 /// The version of the calls and answers. A change of their types raises it.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 /// The most bytes of a call.
 pub(super) const LONGEST_CALL: usize = 1 << 20;
 /// The most bytes of an answer.
@@ -39,6 +42,8 @@ pub(crate) enum Ask {
     Time,
     Count(Request),
     Perform(Request),
+    /// The client sends the lines as the server asks for them.
+    Import(ImportOptions),
 }
 
 /// The answer of the server.
@@ -49,6 +54,11 @@ pub(crate) enum Reply {
     Time(DateTime<Utc>),
     Counts(Vec<KindCount>),
     Report(Report),
+    /// The server asks for the next lines.
+    #[cfg(feature = "json")]
+    MoreLines,
+    #[cfg(feature = "json")]
+    Imported(Imported),
 }
 
 /// An error in the form in which it reaches the client.
@@ -97,13 +107,18 @@ pub(super) fn check_hello(hello: [u8; HELLO]) -> Result<()> {
     }
 }
 
-/// Encodes a frame: the length of the value in four bytes, and the value.
+/// Encodes a value as a frame.
 pub(crate) fn encode(value: &impl Serialize, longest: usize) -> Result<Vec<u8>> {
     let bytes = rmp_serde::to_vec_named(value)
         .map_err(|error| Error::caused(ErrorKind::Invalid, "a live command cannot be encoded", error))?;
-    let length = u32::try_from(bytes.len()).ok().filter(|_| bytes.len() <= longest);
-    let length = length.ok_or_else(|| Error::too_large("a live command or its answer", bytes.len(), longest))?;
-    Ok([&length.to_be_bytes(), bytes.as_slice()].concat())
+    frame(&bytes, longest)
+}
+
+/// The frame of a value: its length in four bytes, and the value.
+pub(super) fn frame(value: &[u8], longest: usize) -> Result<Vec<u8>> {
+    let length = u32::try_from(value.len()).ok().filter(|_| value.len() <= longest);
+    let length = length.ok_or_else(|| Error::too_large("a live command or its answer", value.len(), longest))?;
+    Ok([&length.to_be_bytes(), value].concat())
 }
 
 /// Reads the value of a frame. A length over the limit is an error before a byte of the value is read.
@@ -135,4 +150,9 @@ pub(super) fn broken(error: &io::Error) -> Error {
         }
         _ => Error::new(ErrorKind::Io, format!("the connection to the other process broke: {error}")),
     }
+}
+
+/// The error of an answer that does not fit the call.
+pub(super) fn unexpected(reply: &Reply) -> Error {
+    Error::invalid(format!("the other process answered another question: {reply:?}"))
 }

@@ -2,6 +2,8 @@
 //! other processes send them ("live commands").
 
 mod filter;
+#[cfg(all(unix, feature = "json"))]
+mod lines;
 mod perform;
 mod request;
 mod written;
@@ -12,6 +14,9 @@ mod address;
 mod client;
 #[cfg_attr(not(unix), expect(dead_code, reason = "there is no socket"))]
 pub(crate) mod frame;
+#[cfg(all(test, unix, feature = "json"))]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod import_tests;
 #[cfg(unix)]
 mod peer;
 #[cfg(unix)]
@@ -23,6 +28,10 @@ mod tests;
 mod unsupported;
 
 pub use request::{KindCount, RefusedTask, Report, Request, SelectedId, Selection, TaskChange, TaskFilter};
+
+/// How long a process may take for the next step of a call: to accept a connection, to send a call, to take the answer.
+#[cfg(unix)]
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
 #[cfg(unix)]
 pub use client::Client;

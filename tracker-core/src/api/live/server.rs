@@ -17,18 +17,19 @@ use std::{
     process,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+#[cfg(feature = "json")]
+use super::lines::SentLines;
 use super::{
-    address,
+    PATIENCE, address,
     frame::{self, Answer, Ask, Call, Reply},
     peer::{self, Timed},
 };
 use crate::{
-    api::tracker::Tracker,
+    api::{import::ImportOptions, tracker::Tracker},
     model::{
         contain::{self, contain},
         error::{Error, ErrorKind, Result},
@@ -38,8 +39,6 @@ use crate::{
 
 /// The most connections that are served at the same time. More wait to be accepted.
 const MOST: usize = 8;
-/// How long a client may take to send its call, and to take the answer.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// The pause after a connection could not be accepted, in milliseconds.
 const PAUSE: u16 = 100;
 
@@ -219,7 +218,7 @@ impl Connections {
         }
         let answered = Self::read_call(stream).and_then(|call| {
             let answer = match call {
-                Ok(call) => self.perform(call),
+                Ok(call) => self.perform(call, stream),
                 Err(error) => Err((&error).into()),
             };
             let frame = frame::encode(&answer, frame::LONGEST_ANSWER).or_else(|error| {
@@ -247,7 +246,7 @@ impl Connections {
         }
     }
 
-    fn perform(&self, call: Call) -> Answer {
+    fn perform(&self, call: Call, stream: &UnixStream) -> Answer {
         if call.file != self.file {
             let text = "this process has another file open: its socket has the same name by chance";
             return Err((&Error::new(ErrorKind::Closed, text)).into());
@@ -256,7 +255,28 @@ impl Connections {
             Ask::Time => Ok(Reply::Time(self.tracker.now())),
             Ask::Count(request) => self.tracker.count(&request).map(Reply::Counts),
             Ask::Perform(request) => self.tracker.perform(&request).map(Reply::Report),
+            Ask::Import(options) => self.import(&options, stream),
         };
         reply.map_err(|error| (&error).into())
+    }
+
+    /// Imports lines that the client sends.
+    #[cfg(feature = "json")]
+    fn import(&self, options: &ImportOptions, stream: &UnixStream) -> Result<Reply> {
+        let mut lines = SentLines::new(stream);
+        let imported = self.tracker.import_with(&mut lines, options);
+        match lines.into_error() {
+            Some(error) => Err(error),
+            None => imported.map(Reply::Imported),
+        }
+    }
+
+    #[cfg(not(feature = "json"))]
+    #[expect(clippy::unused_self, reason = "the signature of the function with the feature")]
+    fn import(&self, _: &ImportOptions, _: &UnixStream) -> Result<Reply> {
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            "the process that has the file open was built without the feature `json` of tracker-core: close it, and import then",
+        ))
     }
 }

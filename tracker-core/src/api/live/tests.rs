@@ -33,14 +33,14 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server of a tracker in memory, for the file at `folder/file`.
-struct Fixture {
+pub(super) struct Fixture {
     folder: tempfile::TempDir,
-    tracker: Tracker,
+    pub(super) tracker: Tracker,
     server: Option<Server>,
 }
 
 impl Fixture {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::with(Tracker::options())
     }
 
@@ -58,7 +58,7 @@ impl Fixture {
         self.server = Some(server);
     }
 
-    fn stop(&mut self) {
+    pub(super) fn stop(&mut self) {
         self.server.take().unwrap().stop().join();
     }
 
@@ -66,7 +66,7 @@ impl Fixture {
         vec![self.folder.path().to_owned()]
     }
 
-    fn file(&self) -> FileId {
+    pub(super) fn file(&self) -> FileId {
         FileId::of(&fs::metadata(self.folder.path().join("file")).unwrap())
     }
 
@@ -74,7 +74,7 @@ impl Fixture {
         self.folder.path().join(address::socket_name(self.file()))
     }
 
-    fn client(&self) -> Option<Client> {
+    pub(super) fn client(&self) -> Option<Client> {
         Client::find_in(self.directories(), self.file(), PATIENCE).unwrap()
     }
 
@@ -86,7 +86,7 @@ impl Fixture {
     }
 
     /// A connection that has exchanged hellos.
-    fn connect(&self) -> UnixStream {
+    pub(super) fn connect(&self) -> UnixStream {
         let mut stream = UnixStream::connect(self.socket()).unwrap();
         stream.write_all(&frame::hello()).unwrap();
         let mut hello = [0; frame::HELLO];
@@ -97,7 +97,7 @@ impl Fixture {
 }
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
+pub(super) enum Status {
     Pending = 1,
     InProgress = 2,
     Failed = 3,
@@ -107,7 +107,7 @@ enum Status {
 
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
 #[task(name = "job", status = Status)]
-struct Job {
+pub(super) struct Job {
     #[task(id)]
     name: String,
 }
@@ -153,7 +153,8 @@ fn value<T: serde::Serialize>(value: &T) -> Vec<u8> {
 fn call_is_decoded_as_it_was_and_refused_when_cut() {
     let file = FileId::of(&fs::metadata(".").unwrap());
     for request in all_requests() {
-        for ask in [Ask::Count(request.clone()), Ask::Perform(request), Ask::Time] {
+        let import = Ask::Import(crate::api::import::ImportOptions::default());
+        for ask in [Ask::Count(request.clone()), Ask::Perform(request), import, Ask::Time] {
             let call = Call { file, ask };
             let bytes = value(&call);
             assert_eq!(frame::decode::<Call>(&bytes).unwrap(), call);
@@ -198,7 +199,7 @@ fn hello_of_another_version_or_protocol_is_refused_by_name() {
     hello[7] = 9;
     let error = frame::check_hello(hello).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.to_string().contains("version 9 of live commands, this one version 1"), "{error}");
+    assert!(error.to_string().contains("version 9 of live commands, this one version 2"), "{error}");
     assert_eq!(frame::check_hello(*b"HTTP/1.1").unwrap_err().kind(), ErrorKind::Foreign);
 }
 
@@ -274,12 +275,12 @@ fn client_refuses_a_server_of_another_version() {
     thread::scope(|scope| {
         scope.spawn(|| {
             let (mut stream, _) = listener.accept().unwrap();
-            stream.write_all(b"trkl\0\0\0\x02").unwrap();
+            stream.write_all(b"trkl\0\0\0\x01").unwrap();
             drop(stream.read_to_end(&mut Vec::new()));
         });
         let error = Client::find_in(vec![folder.clone()], fixture.file(), PATIENCE).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
-        assert!(error.to_string().contains("speaks version 2 of live commands"), "{error}");
+        assert!(error.to_string().contains("speaks version 1 of live commands"), "{error}");
     });
 }
 

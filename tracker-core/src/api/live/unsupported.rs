@@ -50,6 +50,19 @@ impl Client {
         match self.0 {}
     }
 
+    /// Imports lines in the other process.
+    ///
+    /// # Errors
+    /// There is no client on this system.
+    #[cfg(feature = "json")]
+    pub fn import(
+        &self,
+        _: impl std::io::Read,
+        _: &crate::api::import::ImportOptions,
+    ) -> Result<crate::api::import::Imported> {
+        match self.0 {}
+    }
+
     /// The time of the tracker.
     ///
     /// # Errors
