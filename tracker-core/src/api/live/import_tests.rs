@@ -9,7 +9,7 @@ use super::{
     frame::{self, Answer, Ask, Call, Reply},
     tests::{Fixture, Job},
 };
-use crate::{Tracker, model::error::ErrorKind, portable::ImportOptions};
+use crate::{Tracker, api::import::ImportOptions, model::error::ErrorKind};
 
 /// Lines of `tasks` tasks, last id first. Each depends on the next smaller id, so an import holds all lines until the last.
 fn lines(tasks: u32, payload_bytes: usize) -> String {
