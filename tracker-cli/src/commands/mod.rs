@@ -32,6 +32,7 @@ mod resume;
 mod retry;
 #[cfg(unix)]
 mod run;
+mod serve;
 mod set;
 mod show;
 mod status;
@@ -77,6 +78,7 @@ commands! {
     Plan(plan::Args),
     Counts(counts::Args),
     Top(top::Args),
+    Serve(serve::Args),
     Report(report::Args),
     Retry(retry::Args),
     Requeue(requeue::Args),

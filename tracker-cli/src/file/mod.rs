@@ -95,6 +95,20 @@ impl FileArg {
         }
     }
 
+    /// Returns why no command can change the file now, and what makes it possible; `None` if they can.
+    pub fn why_unchangeable(&self) -> Option<String> {
+        let client = Client::find(&self.file);
+        if let Ok(Some(_)) = client {
+            return None;
+        }
+        let holders = self.holders().into_iter().filter(|holder| holder.access > Access::Writers);
+        let blocked = blocked_by(&self.file, Purpose::Write, &holders.collect::<Vec<_>>())?;
+        Some(match client {
+            Ok(_) => blocked,
+            Err(refusal) => format!("{blocked}; {refusal}"),
+        })
+    }
+
     /// Opens the file for a change that is no live command, alone or beside other writers. The file must exist.
     pub fn open_shared(&self) -> Result<Tracker, CliError> {
         self.try_open_shared().map_err(|error| explain(&self.file, &error, Purpose::WriteHere))

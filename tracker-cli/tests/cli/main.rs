@@ -28,6 +28,8 @@ mod sample;
 mod screen_svg;
 #[cfg(unix)]
 mod screenshots;
+#[cfg(feature = "serve")]
+mod serve;
 #[cfg(unix)]
 mod terminal;
 #[cfg(unix)]

@@ -198,8 +198,9 @@ impl TaskChange {
         }
     }
 
-    /// The tasks of a kind that the change selects with a filter.
-    fn query<'t>(&self, tasks: &'t Tasks<Untyped>, filter: &TaskFilter) -> Query<'t, Untyped> {
+    /// Returns the tasks of a kind that the change selects with a filter, as [`Selection::Filter`] describes.
+    #[must_use]
+    pub fn query<'t>(&self, tasks: &'t Tasks<Untyped>, filter: &TaskFilter) -> Query<'t, Untyped> {
         let query = tasks.matching(filter);
         match self {
             _ if filter.names_statuses() => query,

@@ -3,6 +3,7 @@
 mod all;
 mod search;
 
+use search::LOOKS;
 pub(crate) use search::{Search, StatusFilter, named};
 
 use std::{fmt, time::Duration};
@@ -13,6 +14,7 @@ use redb::ReadTransaction;
 use crate::{
     api::{
         batch::Batch,
+        inspect::BoundedCount,
         page::{Cursor, Page, UnreadableTask},
         record::Record,
         schema::Schema,
@@ -263,6 +265,50 @@ impl<'t, T: Schema> Query<'t, T> {
             match next {
                 Some(next) => search.after = Some(next),
                 None => return Ok(total),
+            }
+        }
+    }
+
+    /// Counts the tasks that match the query, without its limit, and stops at `most`; a query by text stops when it has read that many
+    /// tasks, and reads them 10,000 at a time. Each part is a read transaction of its own. Reads only the kept counters, and is exact, if the
+    /// query filters by status alone.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+    /// # use tracker_core::Tracker;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// # jobs.submit_all(["one", "two", "three"].map(job))?;
+    /// let changed = jobs.query().changed_within(std::time::Duration::from_secs(60));
+    /// assert_eq!(changed.count_up_to(2)?.to_string(), "2+");
+    /// assert_eq!(changed.count_up_to(10)?.to_string(), "3");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Query::ids`].
+    pub fn count_up_to(&self, most: u64) -> Result<BoundedCount> {
+        let mut search = self.unlimited();
+        let by_text = search.text.is_some();
+        let (mut count, mut read) = (0_u64, 0_u64);
+        loop {
+            // One more than `most` tells whether there are more.
+            let room = usize::try_from(most - count).unwrap_or(usize::MAX).saturating_add(1);
+            search.limit = room.min(LOOKS);
+            let (found, next) = self.tasks.shared.engine.read(|rows| {
+                let kind = self.tasks.kind_in(rows)?;
+                search.count(rows, &kind)
+            })?;
+            count = count.saturating_add(found);
+            read = read.saturating_add(if by_text { LOOKS as u64 } else { 0 });
+            match next {
+                None => return Ok(BoundedCount { count, exact: true }),
+                Some(_) if count > most || read >= most => {
+                    return Ok(BoundedCount { count: count.min(most), exact: false });
+                }
+                Some(next) => search.after = Some(next),
             }
         }
     }

@@ -59,7 +59,7 @@ pub(crate) type Found = (Vec<(ListingPosition, TaskRef)>, Option<ListingPosition
 /// How many tasks a search takes from the tables at a time where it must look at each.
 const CHUNK: usize = 1_000;
 /// How many it looks at before it ends a page.
-const LOOKS: usize = 10_000;
+pub(super) const LOOKS: usize = 10_000;
 
 impl Search {
     pub(crate) fn new() -> Self {

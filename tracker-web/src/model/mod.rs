@@ -1,0 +1,51 @@
+//! What the pages show, as plain data, read through the public calls of tracker-core. Every read is bounded: no page costs more with
+//! more tasks, and no read transaction stays open while a page is written.
+
+pub mod batches;
+pub mod count;
+pub mod errors;
+pub mod health;
+pub mod kinds;
+pub mod speed;
+pub mod task;
+pub mod tasks;
+pub mod workers;
+
+use std::time::{Duration, Instant};
+
+use tracker_core::{
+    Record,
+    inspect::KindInfo,
+    status::{Role, StatusInfo},
+    untyped::Payload,
+};
+
+/// A task without its type.
+pub type UntypedRecord = Record<Payload, StatusInfo>;
+
+/// A time after which a page reads no more than it must.
+#[derive(Clone, Copy)]
+pub struct Budget(Instant);
+
+impl Budget {
+    pub fn new(time: Duration) -> Self {
+        Self(Instant::now() + time)
+    }
+
+    pub fn is_spent(self) -> bool {
+        Instant::now() >= self.0
+    }
+}
+
+/// Returns whether tasks in this status have ended. A success in any step but the last one has not.
+pub fn has_ended(status: &StatusInfo, kind: &KindInfo) -> bool {
+    match status.role {
+        Role::Succeeded => usize::from(status.step) + 1 >= kind.steps.len(),
+        role => matches!(role, Role::Exhausted | Role::Ignored | Role::Cancelled),
+    }
+}
+
+/// The name of the step of a status; empty if the kind has no steps.
+pub fn step_of(status: &StatusInfo, kind: &KindInfo) -> String {
+    kind.steps.get(usize::from(status.step)).cloned().unwrap_or_default()
+}

@@ -1,0 +1,95 @@
+//! Errors, batches, workers, health, and live updates.
+
+use std::time::Duration;
+
+use axum::{body::Body, http::StatusCode};
+use http_body_util::BodyExt as _;
+use tracker_core::batch::BatchOptions;
+use tracker_web::axum;
+
+use crate::{
+    Browser,
+    browser::attributes,
+    sample::{self, Download, Mail, download},
+};
+
+#[tokio::test]
+async fn errors_are_grouped_and_lead_to_their_tasks() {
+    let browser = Browser::enter(sample::tracker(), false).await;
+    let page = browser.read("/errors").await;
+    assert!(page.contains("The last errors of 11 tasks"), "{page}");
+    let link = attributes(&page, "href").into_iter().find(|link| link.contains("text=404")).unwrap();
+    let tasks = browser.read(&format!("/{link}")).await;
+    assert_eq!(tasks.matches("<th scope=\"row\">").count(), 6, "{tasks}");
+    assert!(!page.contains("<script>alert") && page.contains("&lt;script&gt;alert(1)"), "{page}");
+    assert!(browser.read("/errors?kind=mail").await.contains("No task has failed."));
+    assert_eq!(browser.get("/errors?kind=nothing").await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn batches_show_their_progress() {
+    let tracker = sample::tracker();
+    let mails = tracker.tasks::<Mail>().unwrap();
+    let new = (10..14).map(|number| Mail { number, text: String::new() });
+    mails.submit_batch("<b>letters</b>", new, &BatchOptions::new()).unwrap().seal().unwrap();
+    mails.start(10_u64).unwrap().succeed().unwrap();
+    let browser = Browser::enter(tracker, false).await;
+    let page = browser.read("/batches").await;
+    assert!(page.contains("&lt;b&gt;letters&lt;/b&gt;") && page.contains("4 tasks, 3 not ended; sealed"), "{page}");
+    assert!(browser.read("/task?kind=mail&id=int:11").await.contains("&lt;b&gt;letters&lt;/b&gt;"));
+}
+
+#[tokio::test]
+async fn workers_list_their_leases_and_progress() {
+    let tracker = sample::tracker();
+    let downloads = tracker.tasks::<Download>().unwrap().worker_name("<i>worker</i>");
+    let mut running = downloads.start(download(45).url).unwrap();
+    running.progress(3, Some(10), "half");
+    tracker.flush().unwrap();
+    let browser = Browser::enter(tracker, false).await;
+    let page = browser.read("/workers").await;
+    assert!(page.contains("&lt;i&gt;worker&lt;/i&gt;") && page.contains("1 running task"), "{page}");
+    assert!(page.contains("3 of 10: half"), "{page}");
+    assert!(attributes(&page, "href").iter().any(|link| link.contains("045")), "{page}");
+}
+
+#[tokio::test]
+async fn health_names_problems_and_why_nothing_can_be_changed() {
+    let tracker = sample::tracker();
+    tracker.tasks::<Mail>().unwrap().pause().unwrap();
+    let browser = Browser::enter(tracker, false).await;
+    let page = browser.read("/health").await;
+    assert!(page.contains("download: 6 tasks</a> given up"), "{page}");
+    assert!(page.contains("mail: 2 tasks</a> waiting while the kind is paused"), "{page}");
+    assert!(page.contains("The program that shows this dashboard allows no commands"), "{page}");
+}
+
+#[tokio::test]
+async fn page_is_told_of_a_change() {
+    let tracker = sample::tracker();
+    let browser = Browser::enter(tracker.clone(), false).await;
+    let request = browser.request("GET", "/events").body(Body::empty()).unwrap();
+    let mut events = browser.stream(request).await;
+    assert_eq!(events.headers()["content-type"], "text/event-stream");
+    // The first part says that the stream has seen the present state.
+    let first = events.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
+    assert_eq!(first, ":\n\n");
+    tracker.tasks::<Mail>().unwrap().submit(&Mail { number: 99, text: String::new() }).unwrap();
+    let next = tokio::time::timeout(Duration::from_secs(30), events.body_mut().frame()).await.unwrap();
+    assert_eq!(next.unwrap().unwrap().into_data().unwrap(), "event: change\ndata:\n\n");
+}
+
+#[tokio::test]
+async fn listeners_are_limited_and_leave_their_places() {
+    let browser = Browser::enter(sample::tracker(), false).await;
+    let listen = || browser.stream(browser.request("GET", "/events").body(Body::empty()).unwrap());
+    let mut open = Vec::new();
+    for _ in 0..64 {
+        let response = listen().await;
+        assert_eq!(response.status(), StatusCode::OK);
+        open.push(response);
+    }
+    assert_eq!(listen().await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    open.pop();
+    assert_eq!(listen().await.status(), StatusCode::OK);
+}
