@@ -172,10 +172,7 @@ impl Client {
 
     fn connect(&self) -> Result<UnixStream> {
         UnixStream::connect(&self.socket).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::new(
-                ErrorKind::Closed,
-                "the process that had the file open has closed it: try again, or open the file",
-            ),
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => closed(),
             _ => frame::broken(&error),
         })
     }
@@ -188,16 +185,28 @@ impl Client {
         Ok(frame::decode::<Answer>(&answer)??)
     }
 
-    /// Sends a call.
+    /// Sends a call. If that fails, the other process has not read it whole, and does not perform it.
     fn ask(&self, stream: &UnixStream, ask: Ask) -> Result<()> {
         let call = frame::encode(&Call { file: self.file, ask }, frame::LONGEST_CALL)?;
         peer::check(stream)?;
         let mut timed = Timed::new(stream, Some(PATIENCE));
         let mut hello = [0; frame::HELLO];
-        timed.write_all(&frame::hello()).map_err(|error| frame::broken(&error))?;
-        timed.read_exact(&mut hello).map_err(|error| frame::broken(&error))?;
+        timed.write_all(&frame::hello()).map_err(|error| unsent(&error))?;
+        timed.read_exact(&mut hello).map_err(|error| unsent(&error))?;
         frame::check_hello(hello)?;
-        timed.write_all(&call).map_err(|error| frame::broken(&error))
+        timed.write_all(&call).map_err(|error| unsent(&error))
+    }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the process that had the file open has closed it: try again, or open the file")
+}
+
+/// The error of a connection that broke before the call was sent: a server that stops closes the connections that it has not served.
+fn unsent(error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => closed(),
+        _ => frame::broken(error),
     }
 }
 

@@ -301,6 +301,29 @@ fn find_gives_up_on_a_server_that_never_answers() {
 }
 
 #[test]
+fn connection_that_a_stop_leaves_unserved_means_closed() {
+    let mut fixture = Fixture::new();
+    let client = fixture.client().unwrap();
+    fixture.stop();
+    let listener = UnixListener::bind(fixture.socket()).unwrap();
+    let server = thread::spawn(move || {
+        // Closed before the hello, and after it.
+        drop(listener.accept().unwrap());
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(&frame::hello()).unwrap();
+        stream.read_exact(&mut [0; frame::HELLO]).unwrap();
+        stream.shutdown(std::net::Shutdown::Both).unwrap();
+    });
+    let error = client.perform(&change(TaskChange::SetPriority(9))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+    // The call may be sent before the connection is closed.
+    let error = client.perform(&change(TaskChange::SetPriority(9))).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Closed | ErrorKind::OutcomeUnknown), "{error}");
+    server.join().unwrap();
+    assert_eq!(client.now().unwrap_err().kind(), ErrorKind::Closed);
+}
+
+#[test]
 fn socket_of_a_killed_process_is_replaced() {
     let mut fixture = Fixture::new();
     fixture.stop();
