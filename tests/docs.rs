@@ -82,7 +82,7 @@ fn missing_test_is_detected() {
 }
 
 /// The folders in which a module path of the documents may lie.
-const ROOTS: [&str; 4] = ["tests", "tracker-core/src", "tracker-cli/src", "tracker-cli/tests"];
+const ROOTS: [&str; 5] = ["tests", "tracker-core/src", "tracker-cli/src", "tracker-cli/tests", "tracker-web/tests"];
 
 /// Whether a path such as `it::storage::files` or `engine::commit_queue::checked` names a module of a test.
 fn is_module(path: &str) -> bool {

@@ -21,7 +21,7 @@ use crate::{
         errors::ErrorsPage,
         health::HealthPage,
         kinds::KindsPage,
-        task::{TaskPage, whole_payload},
+        task::{TaskPage, found, whole_payload},
         tasks::TasksPage,
         workers::WorkersPage,
     },
@@ -41,6 +41,7 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/tasks", get(tasks))
         .route("/task", get(task))
         .route("/payload", get(payload))
+        .route("/find", get(find))
         .route("/errors", get(errors))
         .route("/batches", get(batches))
         .route("/workers", get(workers))
@@ -94,8 +95,8 @@ async fn events(State(site): SharedSite) -> Response {
 }
 
 async fn payload(State(site): SharedSite, uri: Uri) -> Response {
-    site.value(&uri, |tracker, params| {
-        let json = whole_payload(tracker, params)?;
+    site.answer(&uri, |page| {
+        let json = whole_payload(page.tracker, page.params)?;
         let headers = [
             (header::CONTENT_TYPE, "application/json"),
             (header::CONTENT_DISPOSITION, "attachment; filename=\"payload.json\""),
@@ -107,6 +108,14 @@ async fn payload(State(site): SharedSite, uri: Uri) -> Response {
 
 async fn command(State(site): SharedSite, form: Bytes) -> Response {
     site.command(Params::parse(&form)).await
+}
+
+async fn find(State(site): SharedSite, uri: Uri) -> Response {
+    site.answer(&uri, |page| {
+        let target = found(page.tracker, page.params)?;
+        Ok((StatusCode::SEE_OTHER, [(header::LOCATION, target)]).into_response())
+    })
+    .await
 }
 
 async fn missing(State(site): SharedSite, uri: Uri) -> Response {

@@ -115,30 +115,23 @@ impl Site {
         Ok((StatusCode::SEE_OTHER, [(header::LOCATION, page)]).into_response())
     }
 
-    /// Responds with a page that is read on a blocking thread.
+    /// Responds with a page.
     pub async fn page(self: Arc<Self>, uri: &Uri, page: fn(&PageRequest<'_>) -> Result<Markup, Failure>) -> Response {
+        self.answer(uri, move |request| Ok(html_of(StatusCode::OK, page(request)?))).await
+    }
+
+    /// Responds with what is read on a blocking thread, or with a page that says why not.
+    pub async fn answer(
+        self: Arc<Self>,
+        uri: &Uri,
+        answer: impl Fn(&PageRequest<'_>) -> Result<Response, Failure> + Send + 'static,
+    ) -> Response {
         let params = Params::parse(uri.query().unwrap_or_default().as_bytes());
         self.blocking(move |site| {
             let frame = site.frame(&params);
             let source = &*site.source;
-            match site.read(|tracker| page(&PageRequest { frame: &frame, tracker, params: &params, source })) {
-                Ok(content) => html_of(StatusCode::OK, content),
-                Err(failure) => html_of(failure.status, html::notice::failure(&frame, &failure)),
-            }
-        })
-        .await
-    }
-
-    /// Responds with a value of the file in another form than a page.
-    pub async fn value(
-        self: Arc<Self>,
-        uri: &Uri,
-        value: fn(&Tracker, &Params) -> Result<Response, Failure>,
-    ) -> Response {
-        let params = Params::parse(uri.query().unwrap_or_default().as_bytes());
-        self.blocking(move |site| match site.read(|tracker| value(tracker, &params)) {
-            Ok(response) => response,
-            Err(failure) => (failure.status, failure.text).into_response(),
+            site.read(|tracker| answer(&PageRequest { frame: &frame, tracker, params: &params, source }))
+                .unwrap_or_else(|failure| html_of(failure.status, html::notice::failure(&frame, &failure)))
         })
         .await
     }

@@ -1,7 +1,10 @@
 //! The forms of commands, and the page that asks before a command.
 
 use maud::{Markup, html};
-use tracker_core::live::{Request, Selection};
+use tracker_core::{
+    live::{Request, Selection},
+    status::Role,
+};
 
 use super::{Frame, page, status::sentence};
 use crate::{
@@ -59,12 +62,17 @@ pub fn for_kind(kind: &str, is_paused: bool) -> Markup {
 pub fn for_task(task: &TaskPage) -> Markup {
     let (record, ended) = (&task.record, has_ended(&task.record.status, &task.kind));
     let runs = record.lease.is_some();
+    let has_failed = matches!(record.status.role, Role::Failed | Role::Exhausted);
     html! {
         form.actions method="post" action="command" aria-label="Commands on the task" {
             input type="hidden" name="kind" value=(task.kind.name);
             input type="hidden" name="id" value=(written_id(&record.id));
             input type="hidden" name="from" value="task";
-            @if !runs { button type="submit" name="change" value="requeue" { "Requeue" } }
+            @if has_failed {
+                button type="submit" name="change" value="retry" { "Retry" }
+            } @else if !runs {
+                button type="submit" name="change" value="requeue" { "Requeue" }
+            }
             @if !ended {
                 @if record.paused {
                     button type="submit" name="change" value="resume" { "Resume" }

@@ -56,8 +56,8 @@ fn group(kind: &str, group: &ErrorGroup, page: &ErrorsPage) -> Markup {
     let is_found = !group.message.contains('{') && group.message.len() <= SEARCHED && !group.message.is_empty();
     html! {
         tr {
-            td.number { (number(group.count)) }
-            td.number { (number(group.retrying)) }
+            td.number data-label="Tasks" { (number(group.count)) }
+            td.number data-label="Retrying" { (number(group.retrying)) }
             th.error scope="row" {
                 @if is_found {
                     a href=(link("tasks", [("kind", kind), ("text", group.message.as_str())])) { (Text(&group.message)) }
@@ -67,8 +67,8 @@ fn group(kind: &str, group: &ErrorGroup, page: &ErrorsPage) -> Markup {
                     (Text(&group.message))
                 }
             }
-            td { (time(group.latest, page.now)) }
-            td { ul.plain { @for id in &group.examples { li { (task_link(kind, id)) } } } }
+            td data-label="Latest" { (time(group.latest, page.now)) }
+            td data-label="Examples" { ul.plain { @for id in &group.examples { li { (task_link(kind, id)) } } } }
         }
     }
 }

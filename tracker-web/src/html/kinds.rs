@@ -30,7 +30,7 @@ pub fn kinds(frame: &Frame, kinds: &KindsPage) -> Markup {
 }
 
 fn card(kind: &KindSummary, page: &KindsPage) -> Markup {
-    let shares: Vec<_> = kind.statuses.iter().map(|counted| (counted.status.role, counted.count)).collect();
+    let shares: Vec<_> = kind.statuses.iter().map(|counted| (counted.role, counted.count)).collect();
     let all = link("tasks", [("kind", kind.name.as_str())]);
     html! {
         section.card {
@@ -45,7 +45,7 @@ fn card(kind: &KindSummary, page: &KindsPage) -> Markup {
                     @let code = counted.status.code.to_string();
                     li {
                         a href=(link("tasks", [("kind", kind.name.as_str()), ("status", code.as_str())])) {
-                            span class={ "dot " (counted.status.role.name()) } aria-hidden="true" {}
+                            span class={ "dot " (counted.role.name()) } aria-hidden="true" {}
                             span.label {
                                 (Text(&counted.status.name))
                                 @if !counted.step.is_empty() { span.quiet { " " (Text(&counted.step)) } }

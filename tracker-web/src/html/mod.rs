@@ -58,6 +58,10 @@ pub fn page(frame: &Frame, title: &str, current: &str, content: &Markup) -> Mark
                             a href=(path) aria-current=[(path == current).then_some("page")] { (name) }
                         }
                     }
+                    form.find method="get" action="find" role="search" aria-label="Find a task" {
+                        input type="search" name="id" aria-label="Task id" placeholder="Task id" maxlength="1024" autocomplete="off" required;
+                        button type="submit" { "Find" }
+                    }
                 }
                 main #content tabindex="-1" {
                     @if let Some(notice) = &frame.notice { (notice::notice(notice)) }

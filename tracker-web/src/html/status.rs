@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 use tracker_core::{
+    inspect::KindInfo,
     record::ProgressInfo,
     status::{Role, StatusInfo},
     task::TaskKey,
@@ -9,12 +10,13 @@ use tracker_core::{
 
 use crate::{
     format::{Text, number},
+    model::shown_role,
     params::{link, written_id},
 };
 
 /// A status as a badge. Its role is told by colour and, if the name differs, in words.
-pub fn badge(status: &StatusInfo) -> Markup {
-    let role = status.role.name();
+pub fn badge(status: &StatusInfo, kind: &KindInfo) -> Markup {
+    let role = shown_role(status, kind).name();
     let plain = |text: &str| text.to_lowercase().replace(['_', ' '], "");
     html! {
         span class={ "badge " (role) } {

@@ -25,7 +25,7 @@ pub fn task(frame: &Frame, task: &TaskPage) -> Markup {
         p.crumbs { a href=(link("tasks", [("kind", task.kind.name.as_str())])) { (Text(&task.kind.name)) } }
         h1.id { (Text(&id)) }
         div #state data-live {
-            p.why { (badge(&task.record.status)) " " span { (sentence(&task.why.to_string())) } }
+            p.why { (badge(&task.record.status, &task.kind)) " " span { (sentence(&task.why.to_string())) } }
             (facts(task))
             @if frame.is_writable() { (command::for_task(task)) }
         }

@@ -1,6 +1,7 @@
 //! The list of tasks of a kind, with its filter.
 
 use maud::{Markup, html};
+use tracker_core::status::Role;
 
 use super::{
     Frame, command, page,
@@ -34,7 +35,10 @@ pub fn tasks(frame: &Frame, tasks: &TasksPage) -> Markup {
             }
             (next(tasks))
         }
-        @if frame.is_writable() { (command::for_kind(&tasks.kind.name, tasks.kind.paused)) }
+        @if frame.is_writable() {
+            h2 { "All tasks of the kind" }
+            (command::for_kind(&tasks.kind.name, tasks.kind.paused))
+        }
     };
     page(frame, title, "kinds", &content)
 }
@@ -134,17 +138,19 @@ fn row(frame: &Frame, tasks: &TasksPage, record: &UntypedRecord) -> Markup {
                 }
             }
             th scope="row" { (task_link(&tasks.kind.name, &record.id)) }
-            td { (badge(&record.status)) @if record.paused { " " span.badge.paused { "paused" } } }
-            td { (time(record.updated_at, tasks.now)) }
-            td.number { (number(record.attempts.into())) }
-            td.latest { (latest(record)) }
+            td data-label="Status" { (badge(&record.status, &tasks.kind)) @if record.paused { " " span.badge.paused { "paused" } } }
+            td data-label="Changed" { (time(record.updated_at, tasks.now)) }
+            td.number data-label="Attempts" { (number(record.attempts.into())) }
+            td.latest data-label="Latest" { (latest(record)) }
         }
     }
 }
 
 /// What happened last to a task: its progress, its worker, or its last error.
 fn latest(record: &UntypedRecord) -> Markup {
-    let failure = record.history.iter().rev().find_map(|attempt| attempt.failure.as_ref());
+    let has_succeeded = record.status.role == Role::Succeeded;
+    let mut history = record.history.iter().rev().filter(|_| !has_succeeded);
+    let failure = history.find_map(|attempt| attempt.failure.as_ref());
     html! {
         @if let Some(told) = &record.progress {
             (progress(told))

@@ -1,4 +1,4 @@
-//! The page of workers and their leases.
+//! The page of running tasks and their workers.
 
 use maud::{Markup, html};
 use tracker_core::inspect::LeasedTask;
@@ -9,37 +9,43 @@ use super::{
 };
 use crate::{
     format::{Span, Text, between, counted, time},
-    model::workers::{WorkerLeases, WorkersPage},
+    model::workers::WorkersPage,
 };
 
 pub fn workers(frame: &Frame, workers: &WorkersPage) -> Markup {
     let content = html! {
         h1 { "Workers" }
         div #workers data-live {
-            @if workers.workers.is_empty() { p.quiet { "No task is running." } }
-            @for worker in &workers.workers { (self::worker(worker, workers)) }
-            @if workers.has_more { p.quiet { "Of each kind, only the leases that expire first are shown." } }
+            @if workers.tasks.is_empty() {
+                p.quiet { "No task is running." }
+            } @else {
+                p.quiet {
+                    (counted(workers.tasks.len() as u64, "running task", "running tasks"))
+                    " of " (counted(workers.workers as u64, "worker", "workers"))
+                }
+                (table(workers))
+            }
+            @if workers.has_more { p.quiet { "There are more: of each kind, the leases that expire first are shown." } }
         }
     };
     page(frame, "Workers", "workers", &content)
 }
 
-fn worker(worker: &WorkerLeases, page: &WorkersPage) -> Markup {
+fn table(workers: &WorkersPage) -> Markup {
     html! {
-        h2 { (Text(&worker.worker)) }
-        p.quiet { (counted(worker.tasks.len() as u64, "running task", "running tasks")) }
-        div.scroll tabindex="0" role="region" aria-label={ "Tasks of " (Text(&worker.worker)) } {
+        div.scroll tabindex="0" role="region" aria-label="Running tasks" {
             table {
                 thead {
                     tr {
                         th scope="col" { "Task" }
                         th scope="col" { "Kind" }
+                        th scope="col" { "Worker" }
                         th scope="col" { "Running for" }
-                        th scope="col" { "Lease" }
                         th scope="col" { "Progress" }
+                        th scope="col" { "Lease" }
                     }
                 }
-                tbody { @for (kind, leased) in &worker.tasks { (row(kind, leased, page)) } }
+                tbody { @for (kind, leased) in &workers.tasks { (row(kind, leased, workers)) } }
             }
         }
     }
@@ -50,9 +56,11 @@ fn row(kind: &str, leased: &LeasedTask, page: &WorkersPage) -> Markup {
     html! {
         tr {
             th scope="row" { (task_link(kind, &leased.id)) }
-            td { (Text(kind)) }
-            td.nowrap { (Span(between(lease.since, page.now))) }
-            td {
+            td data-label="Kind" { (Text(kind)) }
+            td data-label="Worker" { (Text(&lease.worker)) }
+            td.nowrap data-label="Running for" { (Span(between(lease.since, page.now))) }
+            td data-label="Progress" { @if let Some(told) = &leased.progress { (progress(told)) } }
+            td data-label="Lease" {
                 @if leased.has_expired {
                     span.error { "expired " (time(lease.until, page.now)) }
                 } @else {
@@ -62,7 +70,6 @@ fn row(kind: &str, leased: &LeasedTask, page: &WorkersPage) -> Markup {
                 @if leased.cancel_requested { ", asked to cancel" }
                 @if leased.crashes > 0 { ", " (counted(leased.crashes.into(), "crash", "crashes")) " before" }
             }
-            td { @if let Some(told) = &leased.progress { (progress(told)) } }
         }
     }
 }

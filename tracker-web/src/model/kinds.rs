@@ -6,10 +6,10 @@ use tracker_core::{
     Tracker,
     chrono::{DateTime, Utc},
     inspect::WaitingTask,
-    status::StatusInfo,
+    status::{Role, StatusInfo},
 };
 
-use super::{Budget, has_ended, speed::Speed, step_of};
+use super::{Budget, has_ended, shown_role, speed::Speed, step_of};
 use crate::{failure::Failure, params::Params};
 
 pub struct KindsPage {
@@ -37,6 +37,7 @@ pub struct KindSummary {
 /// A status with the number of its tasks.
 pub struct StatusCount {
     pub status: StatusInfo,
+    pub role: Role,
     pub step: String,
     pub count: u64,
 }
@@ -72,6 +73,7 @@ impl KindSummary {
         let ended = ended.fold(0_u64, |sum, status| sum.saturating_add(counts.of_code(status.code)));
         let statuses = kind.statuses.iter().map(|status| StatusCount {
             status: status.clone(),
+            role: shown_role(status, &kind),
             step: step_of(status, &kind),
             count: counts.of_code(status.code),
         });

@@ -45,6 +45,11 @@ pub fn has_ended(status: &StatusInfo, kind: &KindInfo) -> bool {
     }
 }
 
+/// The role by which a status is coloured: between two steps, a task is pending.
+pub fn shown_role(status: &StatusInfo, kind: &KindInfo) -> Role {
+    if status.role == Role::Succeeded && !has_ended(status, kind) { Role::Pending } else { status.role }
+}
+
 /// The name of the step of a status; empty if the kind has no steps.
 pub fn step_of(status: &StatusInfo, kind: &KindInfo) -> String {
     kind.steps.get(usize::from(status.step)).cloned().unwrap_or_default()

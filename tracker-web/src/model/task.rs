@@ -14,7 +14,7 @@ use tracker_core::{
 use super::UntypedRecord;
 use crate::{
     failure::Failure,
-    params::{Params, read_id},
+    params::{Params, link, read_id, written_id},
 };
 
 pub struct TaskPage {
@@ -55,6 +55,13 @@ pub fn named(params: &Params) -> Result<(&str, TaskKey), Failure> {
 fn record(tracker: &Tracker, kind: &str, id: &TaskKey) -> Result<UntypedRecord, Failure> {
     let gone = || Failure::not_found(format!("there is no {kind} \"{id}\": it was deleted, or never submitted"));
     tracker.untyped(kind)?.get(id)?.ok_or_else(gone)
+}
+
+/// The page of the task that has an id as people write it, in the named kind or in any.
+pub fn found(tracker: &Tracker, params: &Params) -> Result<String, Failure> {
+    let id = params.get("id").ok_or_else(|| Failure::invalid("write the id of a task"))?;
+    let (tasks, id) = tracker.find_written(params.get("kind"), id.trim())?;
+    Ok(link("task", [("kind", tasks.name()), ("id", &written_id(&id))]))
 }
 
 impl TaskPage {

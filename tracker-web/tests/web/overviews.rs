@@ -48,7 +48,7 @@ async fn workers_list_their_leases_and_progress() {
     tracker.flush().unwrap();
     let browser = Browser::enter(tracker, false).await;
     let page = browser.read("/workers").await;
-    assert!(page.contains("&lt;i&gt;worker&lt;/i&gt;") && page.contains("1 running task"), "{page}");
+    assert!(page.contains("&lt;i&gt;worker&lt;/i&gt;") && page.contains("1 running task of 1 worker"), "{page}");
     assert!(page.contains("3 of 10: half"), "{page}");
     assert!(attributes(&page, "href").iter().any(|link| link.contains("045")), "{page}");
 }

@@ -79,6 +79,22 @@ async fn task_page_shows_reason_payload_attempts_and_neighbours() {
 }
 
 #[tokio::test]
+async fn find_leads_to_the_task_with_the_written_id() {
+    let browser = Browser::enter(sample::tracker(), false).await;
+    for (id, task) in [
+        ("3", "task?kind=mail&id=int%3A3"),
+        ("+https%3A%2F%2Fhost%2F030+", "task?kind=download&id=text%3Ahttps%3A%2F%2Fhost%2F030"),
+    ] {
+        let page = browser.get(&format!("/find?id={id}")).await;
+        assert_eq!((page.status, page.location()), (StatusCode::SEE_OTHER, task));
+        browser.read(&format!("/{task}")).await;
+    }
+    let missing = browser.get("/find?id=nowhere").await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
+    assert!(missing.text.contains("there is no task &quot;nowhere&quot;"), "{}", missing.text);
+}
+
+#[tokio::test]
 async fn missing_kinds_tasks_and_pages_say_so() {
     let browser = Browser::enter(sample::tracker(), false).await;
     for (path, status, text) in [
