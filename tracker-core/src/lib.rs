@@ -85,6 +85,7 @@
 //! | a file whose types are not at hand | [`Tracker::untyped`], [`untyped`] |
 //! | a damaged file, backups, a wrong clock | [`maintenance`] |
 //! | errors to branch on | [`ErrorKind`], [`error`] |
+//! | recurring tasks | [`Tasks::schedule`], [`schedule`] (feature `schedules`) |
 //! | async programs | [`asynchronous`] (feature `tokio`) |
 //! | JSON lines | [`portable`] (feature `json`) |
 //! | the log of each run | the event target `tracker_core::run`, [`events`] |
@@ -93,7 +94,7 @@
 //! # Features
 //!
 //! `derive` (default): the derives. `tokio`: async bodies and calls; without it no runtime comes in. `json`: tasks as lines
-//! of JSON, in and out. `run-log`: a text log of each run, a layer for `tracing-subscriber`. Without it the same is
+//! of JSON, in and out. `schedules`: recurring tasks. `run-log`: a text log of each run, a layer for `tracing-subscriber`. Without it the same is
 //! told to `tracing` alone: events `started`, `ended` and `refused` of the target `tracker_core::run`, at the level `DEBUG`; the
 //! end of a failed attempt at `INFO`, that of a task that is given up at `WARN`. Each handler runs in a span `attempt`.
 #![warn(missing_docs, missing_debug_implementations)]

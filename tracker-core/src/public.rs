@@ -82,6 +82,8 @@ pub mod inspect {
 /// Changes as values, for programs that control a tracker: [`Tracker::perform`](crate::Tracker::perform) runs them in this process, and a
 /// [`Client`](live::Client) in the process that has the file open.
 pub mod live {
+    #[cfg(feature = "schedules")]
+    pub use crate::api::live::ScheduleChange;
     pub use crate::api::live::{
         Client, KindCount, RefusedTask, Report, Request, SelectedId, Selection, TaskChange, TaskFilter,
     };
@@ -109,6 +111,15 @@ pub mod redb_store {
     pub use redb;
 
     pub use crate::api::redb_store::{OptionsExt, TrackerExt, TransactionExt};
+}
+
+/// Recurring tasks: when they run, and what becomes of missed and overlapping occurrences (feature `schedules`).
+#[cfg(feature = "schedules")]
+pub mod schedule {
+    pub use crate::{
+        api::schedule::{ScheduleHandle, ScheduleInfo},
+        model::schedule::{CatchUp, Overlap, definition::Schedule, occurrence::Occurrence},
+    };
 }
 
 /// The statuses of a kind: roles, codes, names and the graph of steps. [`TaskStatus`](crate::TaskStatus) is at the root.

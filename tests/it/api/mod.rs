@@ -28,6 +28,8 @@ pub(crate) mod redaction;
 pub(crate) mod requests;
 pub(crate) mod retention;
 pub(crate) mod run_log;
+pub(crate) mod schedule_rules;
+pub(crate) mod schedules;
 pub(crate) mod schema;
 pub(crate) mod size_limits;
 pub(crate) mod startable_statuses;

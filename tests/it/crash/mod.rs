@@ -9,3 +9,5 @@ pub(crate) mod prefetch_crash;
 #[cfg(unix)]
 pub(crate) mod process_kills;
 pub(crate) mod random_calls;
+#[cfg(unix)]
+pub(crate) mod schedules;

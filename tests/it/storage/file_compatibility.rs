@@ -8,7 +8,8 @@ use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use tracker_core::{
     ErrorKind, Record, TaskStatus, Tasks, TrackedTask, Tracker, execution::Ticket, file::Sharing,
-    record::AttemptStatus, redb_store::OptionsExt, submit::SubmitOptions, task::OldPayload, time::ManualClock,
+    record::AttemptStatus, redb_store::OptionsExt, schedule::Schedule, submit::SubmitOptions, task::OldPayload,
+    time::ManualClock,
 };
 
 use crate::support::test_disk::Disk;
@@ -160,6 +161,8 @@ fn write(tracker: &Tracker, clock: &ManualClock) -> Ticket {
     jobs.submit_with(&job(10), &SubmitOptions::new().delay(Duration::from_secs(86_400)).priority(200)).unwrap();
     parts.submit_all((0..3).map(|number| then::Part { number, rows: vec![-1, 0, 1] })).unwrap();
     tracker.tasks().unwrap().submit(&note()).unwrap();
+    let nightly = Schedule::cron("0 3 * * *").unwrap().time_zone("Europe/Berlin").unwrap();
+    tracker.add_schedule("nightly", "job", &nightly, "{}").unwrap().pause().unwrap();
     clock.advance(Duration::from_secs(60));
     let start = |number: u32| jobs.start(job(number).name).unwrap();
 
@@ -225,6 +228,13 @@ fn check(bytes: &[u8], ticket: &str, what: &str) {
     let tracker = opened(bytes.to_vec());
     assert_eq!(tracker.verify().unwrap(), [], "{what}");
     assert_eq!(tracker.kinds().unwrap(), ["job", "line", "note"], "{what}");
+    let [nightly] = &tracker.schedules().unwrap()[..] else { panic!("{what}: one schedule") };
+    assert_eq!((nightly.kind.as_str(), nightly.timing.as_str()), ("job", "cron 0 3 * * * (Europe/Berlin)"), "{what}");
+    assert_eq!(
+        (nightly.paused, nightly.next.unwrap().to_string().as_str()),
+        (true, "2030-01-01 02:00:00 UTC"),
+        "{what}"
+    );
     let jobs = tracker.tasks::<then::Job>().unwrap();
     let found = all(&jobs);
     let statuses = [
@@ -282,7 +292,7 @@ fn kept_files_of_this_format_are_read() {
     let writes = std::env::var_os("TRACKER_FIXTURES").is_some();
     for (name, bytes, ticket) in fresh() {
         check(&bytes, &ticket, "just written");
-        let path = folder().join(format!("format-5-{name}.redb"));
+        let path = folder().join(format!("format-6-{name}.redb"));
         if writes {
             fs::create_dir_all(folder()).unwrap();
             fs::write(&path, bytes).unwrap();
@@ -296,14 +306,17 @@ fn kept_files_of_this_format_are_read() {
 #[test]
 fn file_of_an_older_format_is_refused_by_name() {
     let copies = tempfile::tempdir().unwrap();
-    for name in ["1-closed", "1-killed", "2-closed", "2-killed", "3-closed", "3-killed", "4-closed", "4-killed"] {
+    for name in [
+        "1-closed", "1-killed", "2-closed", "2-killed", "3-closed", "3-killed", "4-closed", "4-killed", "5-closed",
+        "5-killed",
+    ] {
         let path = copies.path().join(format!("{name}.redb"));
         let fixture = fs::read(folder().join(format!("format-{name}.redb"))).unwrap();
         fs::write(&path, &fixture).unwrap();
         for opened in [Tracker::inspect(&path), Tracker::open(&path)] {
             let error = opened.expect_err("it has an older format");
             assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
-            for part in [&format!("format {}", &name[..1]), "format 5", "tracker export", "tracker import"] {
+            for part in [&format!("format {}", &name[..1]), "format 6", "tracker export", "tracker import"] {
                 assert!(error.to_string().contains(part), "{error}");
             }
         }
@@ -321,7 +334,7 @@ fn file_of_an_older_format_is_refused_by_name() {
 
 #[test]
 fn grown_struct_reads_tasks_of_its_old_form() {
-    let kept = fs::read(folder().join("format-5-closed.redb")).unwrap();
+    let kept = fs::read(folder().join("format-6-closed.redb")).unwrap();
     let tracker = opened(kept);
     let jobs = tracker.tasks::<now::Job>().unwrap();
     let found = all(&jobs);

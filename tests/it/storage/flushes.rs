@@ -5,6 +5,7 @@ use std::{fmt::Write as _, io, time::Duration};
 use tracker_core::{
     Execution, Tasks, Tracker,
     file::{Durability, Sharing},
+    schedule::{Occurrence, Schedule},
     submit::SubmitOptions,
     time::ManualClock,
 };
@@ -154,6 +155,25 @@ const CASES: &[Case] = &[
             let name = format!("moved {round}");
             bench.jobs.submit(&job(&name)).unwrap();
             bench.counted(|| bench.jobs.set_priority(name, 7).unwrap())
+        },
+    },
+    Case {
+        call: "`schedule` of a new or changed schedule; its `pause`, `resume`, `remove`, `run_now`; all occurrences that are due at once, up to 1,000 schedules",
+        commits: 1,
+        act: |bench, round| {
+            let yearly = Schedule::cron("@yearly").unwrap();
+            let build = |occurrence: &Occurrence| job(&occurrence.id());
+            bench.counted(|| bench.jobs.schedule(&format!("new {round}"), &yearly, build).unwrap())
+        },
+    },
+    Case {
+        call: "`schedule` of a schedule that is stored already",
+        commits: 0,
+        act: |bench, _| {
+            let yearly = Schedule::cron("@yearly").unwrap();
+            let build = |occurrence: &Occurrence| job(&occurrence.id());
+            bench.jobs.schedule("stored", &yearly, build).unwrap();
+            bench.counted(|| bench.jobs.schedule("stored", &yearly, build).unwrap())
         },
     },
     Case {

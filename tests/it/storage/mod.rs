@@ -17,6 +17,7 @@ pub(crate) mod permissions;
 pub(crate) mod recover;
 #[cfg(unix)]
 pub(crate) mod replaced;
+pub(crate) mod schedules;
 pub(crate) mod sharing;
 pub(crate) mod time_repair;
 pub(crate) mod verify;

@@ -6,7 +6,10 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::{crash::process_kills, storage::damaged_writers};
+use crate::{
+    crash::{process_kills, schedules},
+    storage::damaged_writers,
+};
 
 const ROLE: &str = "TRACKER_TEST_ROLE";
 const FILE: &str = "TRACKER_TEST_FILE";
@@ -43,6 +46,9 @@ pub fn errors(file: &Path) -> String {
 fn child_process_entry() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let file = PathBuf::from(std::env::var(FILE).unwrap());
+    if role == schedules::SUBMITTER {
+        return schedules::play(&file);
+    }
     match role.strip_prefix("hostile: ") {
         Some(role) => damaged_writers::play(role, &file),
         None => process_kills::play(&role, &file),

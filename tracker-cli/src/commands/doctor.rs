@@ -4,7 +4,10 @@ use std::io;
 
 use serde::Serialize;
 
-use super::{repair_time, status::Problem};
+use super::{
+    repair_time,
+    status::{Problem, ScheduleProblem},
+};
 use crate::{
     bulk::ConfirmArg,
     error::CliError,
@@ -82,6 +85,14 @@ impl Args {
                 text: problem.text,
             }));
         }
+        // A damaged one is among the inconsistencies.
+        let schedules = tracker.schedules().unwrap_or_default();
+        findings.extend(ScheduleProblem::all(&schedules, tracker.now()).into_iter().map(|problem| Finding {
+            kind: problem.kind,
+            what: problem.what,
+            count: 1,
+            text: problem.text,
+        }));
         let report = DoctorReport { opened_by: self.file.holders(), findings };
         output.print(&report)?;
         Ok(if report.findings.is_empty() { Exit::Success } else { Exit::Findings })

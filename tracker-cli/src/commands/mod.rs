@@ -32,6 +32,7 @@ mod resume;
 mod retry;
 #[cfg(unix)]
 mod run;
+mod schedule;
 mod serve;
 mod set;
 mod show;
@@ -86,6 +87,7 @@ commands! {
     Ignore(ignore::Args),
     Pause(pause::Args),
     Resume(resume::Args),
+    Schedule(schedule::Args),
     Set(set::Args),
     #[command(name = "move")]
     Reorder(reorder::Args),

@@ -29,6 +29,7 @@ struct Recovered {
     tasks: u64,
     lost: Vec<LostTask>,
     batches_lost: Vec<String>,
+    schedules_lost: Vec<String>,
     earlier_commit: bool,
 }
 
@@ -48,10 +49,14 @@ impl Args {
             tasks: recovered.tasks,
             lost: lost.collect(),
             batches_lost: recovered.batches_lost,
+            schedules_lost: recovered.schedules_lost,
             earlier_commit: recovered.earlier_commit,
         };
         output.print(&recovered)?;
-        let is_complete = recovered.lost.is_empty() && recovered.batches_lost.is_empty() && !recovered.earlier_commit;
+        let is_complete = recovered.lost.is_empty()
+            && recovered.batches_lost.is_empty()
+            && recovered.schedules_lost.is_empty()
+            && !recovered.earlier_commit;
         Ok(if is_complete { Exit::Success } else { Exit::Findings })
     }
 }
@@ -64,6 +69,9 @@ impl View for Recovered {
         }
         for what in &self.batches_lost {
             out.line(TextStyle::Bad, &format!("lost: a batch: {what}"))?;
+        }
+        for what in &self.schedules_lost {
+            out.line(TextStyle::Bad, &format!("lost: a schedule: {what}"))?;
         }
         if self.earlier_commit {
             let text = "the last commit cannot be read: the new file has the state of the commit before it";

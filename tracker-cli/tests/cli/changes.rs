@@ -271,7 +271,10 @@ fn doctor_compact_and_recover_report_what_they_did() {
     let compacted = fixture.fine(&["compact", "jobs.redb"]);
     assert!(compacted["bytes_after"].as_u64() <= compacted["bytes_before"].as_u64());
     let recovered = fixture.fine(&["recover", "jobs.redb", "again.redb"]);
-    assert_eq!(recovered, json!({ "tasks": 15, "lost": [], "batches_lost": [], "earlier_commit": false }));
+    assert_eq!(
+        recovered,
+        json!({ "tasks": 15, "lost": [], "batches_lost": [], "schedules_lost": [], "earlier_commit": false })
+    );
     assert_eq!(fixture.fine(&["counts", "again.redb"]), fixture.fine(&["counts", "jobs.redb"]));
     assert_eq!(fixture.run(&["recover", "jobs.redb", "again.redb"]).code, Some(2), "nothing is overwritten");
     assert_eq!(fixture.run(&["verify", "again.redb"]).code, Some(0));

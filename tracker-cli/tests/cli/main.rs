@@ -24,6 +24,7 @@ mod rows;
 mod run;
 mod running_app;
 mod sample;
+mod schedules;
 #[cfg(unix)]
 mod screen_svg;
 #[cfg(unix)]

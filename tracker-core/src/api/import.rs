@@ -65,6 +65,8 @@ pub struct Imported {
     pub kinds: u64,
     /// Batches that are new, where lines tell of them.
     pub batches: u64,
+    /// Number of new schedules.
+    pub schedules: u64,
     /// Tasks that are new.
     pub new: u64,
     /// Tasks whose id was there: they stay as they are.

@@ -21,6 +21,8 @@ pub(crate) mod record;
 pub(crate) mod redb_store;
 #[cfg(feature = "run-log")]
 pub(crate) mod run_log;
+#[cfg(feature = "schedules")]
+pub(crate) mod schedule;
 pub(crate) mod schema;
 pub(crate) mod shared;
 pub(crate) mod shutdown;

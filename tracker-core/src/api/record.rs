@@ -61,6 +61,8 @@ pub struct Record<T, S> {
     pub revision: u32,
     /// The fingerprint of the task as it was submitted, where its type has one.
     pub fingerprint: Option<u64>,
+    /// The nominal time of the task, if it is an occurrence of a schedule.
+    pub scheduled_at: Option<DateTime<Utc>>,
     /// Whether a worker could not decode it; it is out of the line then.
     pub unreadable: bool,
     /// Whether the task is paused: no claim finds it until [`Tasks::resume_task`](crate::Tasks::resume_task).
@@ -208,6 +210,7 @@ impl<T, S> Record<T, S> {
             batch: header.batch,
             revision: header.revision,
             fingerprint: header.fingerprint,
+            scheduled_at: header.scheduled_at.map(utc),
             unreadable: header.unreadable,
             paused: header.paused,
             has_successor: successor.is_some(),

@@ -29,6 +29,9 @@ pub(crate) struct Shared {
     pub redact: Option<Redact>,
     /// The worker pools that run.
     pub pools: Pools,
+    /// The schedules, with the thread that submits their occurrences.
+    #[cfg(feature = "schedules")]
+    pub schedules: Arc<crate::api::schedule::Scheduler>,
     /// The names that are open, each with the type that opened it.
     pub open: Arc<Mutex<OpenKinds>>,
     /// Serves live commands.
@@ -50,13 +53,26 @@ pub(crate) struct OpenKind {
 
 impl Shared {
     pub(crate) fn new(engine: Arc<Engine>, redact: Option<Redact>) -> Self {
-        Self { engine, redact, pools: Pools::default(), open: Arc::default(), server: Mutex::default(), is_view: false }
+        Self {
+            engine,
+            redact,
+            pools: Pools::default(),
+            #[cfg(feature = "schedules")]
+            schedules: Arc::default(),
+            open: Arc::default(),
+            server: Mutex::default(),
+            is_view: false,
+        }
     }
 
     /// Returns a tracker for the threads of its server. It does not keep the file open.
     fn view(&self) -> Self {
         let mut view = Self::new(self.engine.clone(), self.redact.clone());
         view.open = self.open.clone();
+        #[cfg(feature = "schedules")]
+        {
+            view.schedules = self.schedules.clone();
+        }
         view.is_view = true;
         view
     }
@@ -82,6 +98,8 @@ impl Shared {
         self.engine.check_close()?;
         let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
         let stopped = server.map(Server::stop);
+        #[cfg(feature = "schedules")]
+        self.schedules.close(&self.engine);
         let closed = self.engine.close();
         if let Some(stopped) = stopped {
             stopped.join();

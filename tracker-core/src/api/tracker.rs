@@ -119,6 +119,12 @@ impl Tracker {
             if tracker.shared.engine.read(|rows| Ok(rows.first_pending_propagation()?.is_some()))? {
                 tracker.shared.engine.call(Propagate)?;
             }
+            #[cfg(not(feature = "schedules"))]
+            if !tracker.shared.engine.read(|rows| rows.schedules_after(None, 1))?.is_empty() {
+                tracing::warn!(
+                    "the file has schedules, and this program is built without the feature \"schedules\": it submits no occurrence"
+                );
+            }
         }
         Ok(tracker)
     }
@@ -164,6 +170,10 @@ impl Tracker {
             let values = Box::new(move |payload: &[u8]| codec::values::<T>(&codecs, payload));
             engine.call(Register { spec, id_type: T::id_type(), values })?
         };
+        #[cfg(feature = "schedules")]
+        if !engine.file().is_read_only() {
+            crate::api::schedule::open_kind::<T>(&self.shared, kind.id)?;
+        }
         Ok(Tasks::new(self.shared.clone(), &kind, opened))
     }
 

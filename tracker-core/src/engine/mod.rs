@@ -32,6 +32,11 @@ pub(crate) use action::{
     Prune, PruneBatches, PrunedBatches, Register, RemoveBatch, Rescue, Rescued, Scope, Seal, StartById, SubmitAndStart,
     SubmitGroup, SubmitMany, Submitted, Target, TaskCommand, Tidy,
 };
+#[cfg(feature = "schedules")]
+pub(crate) use action::{
+    Advance, Advanced, BuiltOccurrence, ChangeSchedule, RegisterSchedule, ScheduleCommand, SubmitOccurrences,
+    unknown_schedule,
+};
 pub use event::{Event, EventKind, Notification};
 pub(crate) use held_leases::HeldLeases;
 pub(crate) use options::EngineOptions;
@@ -78,6 +83,9 @@ pub(crate) struct Engine {
     held: Arc<HeldLeases>,
     /// Rises when a task may have become startable.
     pub(crate) signal: Arc<Signal>,
+    /// Rises when the clock is set, and when the thread of the schedules has something to do.
+    #[cfg_attr(not(feature = "schedules"), expect(dead_code, reason = "there is no such thread"))]
+    pub(crate) schedule_signal: Arc<Signal>,
     subscribers: Subscribers,
     end_waits: ends::EndWaits,
     given_up: ends::GivenUpCallbacks,
@@ -98,10 +106,8 @@ impl Engine {
         let database = Database::open(options.place, options.file, options.read_only, options.patience)?;
         let time = Arc::new(options.time);
         let signal = Arc::new(Signal::default());
-        let waker = signal.clone();
-        if let Err(panic) = contain::contain(|| time.clock().on_set(Arc::new(move || waker.raise()))) {
-            contain::log(|| tracing::warn!(panic, "Clock::on_set panicked: waits do not notice when the clock is set"));
-        }
+        let schedule_signal = Arc::new(Signal::default());
+        signal::raise_when_set(&**time.clock(), [signal.clone(), schedule_signal.clone()]);
         let engine = Arc::new(Self {
             database,
             queue: CommitQueue::default(),
@@ -110,6 +116,7 @@ impl Engine {
             kinds: RwLock::default(),
             held: Arc::default(),
             signal,
+            schedule_signal,
             subscribers: Subscribers::default(),
             end_waits: ends::EndWaits::default(),
             given_up: ends::GivenUpCallbacks::default(),

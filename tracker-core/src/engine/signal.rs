@@ -2,10 +2,15 @@
 
 use std::{
     sync::{
-        Condvar, Mutex, PoisonError,
+        Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
+};
+
+use crate::model::{
+    contain::{self, contain},
+    time::Clock,
 };
 
 /// A number that rises, and that threads and futures wait on.
@@ -76,6 +81,14 @@ impl Signal {
             Some(time) => drop(tokio::time::timeout(time, notified).await),
             None => notified.await,
         }
+    }
+}
+
+/// Raises signals when a clock is set: waits that measure elapsed time do not notice it.
+pub(super) fn raise_when_set(clock: &dyn Clock, signals: [Arc<Signal>; 2]) {
+    let raise = move || signals.iter().for_each(|signal| signal.raise());
+    if let Err(panic) = contain(|| clock.on_set(Arc::new(raise))) {
+        contain::log(|| tracing::warn!(panic, "Clock::on_set panicked: waits do not notice when the clock is set"));
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod payload;
 pub(crate) mod place;
 #[cfg(test)]
 mod sample;
+pub(crate) mod schedule;
 pub(crate) mod status;
 pub(crate) mod task;
 pub(crate) mod task_row;

@@ -33,7 +33,14 @@ impl NewTask {
             indexes: Vec::new(),
             uniques: Vec::new(),
             payload: vec![0x80],
-            submit: Submit { due: None, priority: 0, sets_priority: false, fingerprint: None, batch: None },
+            submit: Submit {
+                due: None,
+                priority: 0,
+                sets_priority: false,
+                fingerprint: None,
+                batch: None,
+                scheduled_at: None,
+            },
             dependencies: Vec::new(),
         }
     }

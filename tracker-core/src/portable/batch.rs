@@ -211,6 +211,7 @@ impl PortableFollowUp {
             sets_priority: true,
             fingerprint: self.fingerprint.map(|stated| stated.0).or(keyed.fingerprint),
             batch: None,
+            scheduled_at: None,
         };
         let (indexes, uniques) = keyed.values;
         let new =

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{
     batch::{PortableBatch, PortableSeal},
     dependency::PortableDependency,
+    schedule::PortableSchedule,
     task::PortableTask,
 };
 use crate::{
@@ -61,6 +62,13 @@ impl Tracker {
         let mut tasks = 0;
         for kind in kinds.all() {
             tasks += self.export_kind(kind, &mut out)?;
+        }
+        let schedules: Vec<_> = self.shared.engine.read(|rows| {
+            let all = rows.all_schedules()?.into_iter();
+            Ok(all.map(|(name, row)| PortableSchedule::of(&kinds, name, row)).collect())
+        })?;
+        for schedule in schedules {
+            line(&mut out, &schedule)?;
         }
         self.export_seals(&mut out)?;
         flush(&mut out)?;

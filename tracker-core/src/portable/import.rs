@@ -112,6 +112,9 @@ enum Put {
     Task {
         new: bool,
     },
+    Schedule {
+        new: bool,
+    },
     /// Nothing that is counted; or nothing yet.
     Nothing,
 }
@@ -204,6 +207,7 @@ impl<'i> Import<'i> {
             match answer {
                 Ok(Put::Kind { new }) => self.imported.kinds += u64::from(new),
                 Ok(Put::Batch { new }) => self.imported.batches += u64::from(new),
+                Ok(Put::Schedule { new }) => self.imported.schedules += u64::from(new),
                 Ok(Put::Task { new: true }) => self.imported.new += 1,
                 Ok(Put::Task { new: false }) => self.imported.existing += 1,
                 Ok(Put::Nothing) => {}
@@ -251,6 +255,7 @@ fn put(
             held.wake(&awaited);
             Ok(Put::Batch { new })
         }
+        PortableLine::Schedule(line) => line.put(writer).map(|new| Put::Schedule { new }),
         PortableLine::Seal(line) => line.put(writer).map(|()| Put::Nothing),
         PortableLine::Task(line) => {
             let mut newcomer = ImportedTask::of(writer, *line, options.kind.as_ref())?;

@@ -5,6 +5,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use super::{
     batch::{PortableBatch, PortableSeal},
     foreign::advice,
+    schedule::PortableSchedule,
     task::PortableTask,
 };
 use crate::{
@@ -17,6 +18,7 @@ pub(super) enum PortableLine {
     Kind(Box<KindInfo>),
     Batch(Box<PortableBatch>),
     Seal(PortableSeal),
+    Schedule(Box<PortableSchedule>),
     Task(Box<PortableTask>),
 }
 
@@ -33,6 +35,7 @@ struct Sort {
     define: Option<IgnoredAny>,
     open_batch: Option<IgnoredAny>,
     seal_batch: Option<IgnoredAny>,
+    add_schedule: Option<IgnoredAny>,
 }
 
 impl PortableLine {
@@ -48,6 +51,8 @@ impl PortableLine {
             (serde_json::from_slice(text).map(Self::Batch), "")
         } else if sort.seal_batch.is_some() {
             (serde_json::from_slice(text).map(Self::Seal), "")
+        } else if sort.add_schedule.is_some() {
+            (serde_json::from_slice(text).map(Self::Schedule), "")
         } else {
             (serde_json::from_slice(text).map(Self::Task), "; a task has at least an id and a payload")
         };
@@ -61,7 +66,7 @@ impl PortableLine {
 impl Sort {
     fn of(text: &[u8]) -> Self {
         // Most are tasks, and need no look before they are read.
-        let words: [&[u8]; 3] = [b"\"define\"", b"\"open_batch\"", b"\"seal_batch\""];
+        let words: [&[u8]; 4] = [b"\"define\"", b"\"open_batch\"", b"\"seal_batch\"", b"\"add_schedule\""];
         let quotes = text.iter().enumerate().filter(|(_, byte)| **byte == b'"').map(|(at, _)| at);
         let mentions = |at: usize| text.get(at..).is_some_and(|rest| words.iter().any(|word| rest.starts_with(word)));
         if quotes.into_iter().any(mentions) {

@@ -11,6 +11,7 @@ mod kind;
 mod line;
 mod newcomer;
 mod payload;
+mod schedule;
 mod task;
 mod timestamp;
 mod value;

@@ -53,6 +53,9 @@ pub(super) struct PortableTask {
     pub ended: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<HexNumber>,
+    /// The nominal time of an occurrence of a schedule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unreadable: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -153,6 +156,7 @@ impl PortableTask {
             revision: header.revision,
             ended: header.ended,
             fingerprint: header.fingerprint.map(HexNumber),
+            scheduled_at: header.scheduled_at.map(Timestamp),
             unreadable: header.unreadable,
             paused: header.paused,
             doubtful: header.doubtful,
@@ -233,6 +237,7 @@ impl PortableTask {
             lease: lease.map(|(lease, _)| lease),
             last,
             cancel,
+            scheduled_at: self.scheduled_at.map(|stamp| stamp.0),
             unreadable: self.unreadable,
             paused: self.paused,
             successor: self.successor.is_some(),

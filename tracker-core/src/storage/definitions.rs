@@ -60,6 +60,8 @@ pub(crate) const BATCH_MEMBERS: TableDefinition<Fixed<{ MemberKey::LEN }>, ()> =
     TableDefinition::new("tracker.batch_members");
 /// Batch number -> the task that is submitted when the batch is over.
 pub(crate) const FOLLOW_UPS: TableDefinition<u64, Bytes> = TableDefinition::new("tracker.follow_ups");
+/// Name -> schedule.
+pub(crate) const SCHEDULES: TableDefinition<&str, Bytes> = TableDefinition::new("tracker.schedules");
 /// In kinds with a limit: kind, limit key, then the place in the claim order, of each task that claims may start.
 pub(crate) const LIMIT_QUEUES: TableDefinition<Bytes, ()> = TableDefinition::new("tracker.limit_queues");
 /// In kinds with a limit: the places of the eligible heads -> the limit key.

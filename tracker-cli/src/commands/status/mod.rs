@@ -2,16 +2,17 @@
 
 mod kind;
 mod problem;
+mod schedules;
 mod throughput;
 
-pub use self::problem::Problem;
+pub use self::{problem::Problem, schedules::ScheduleProblem};
 
 use std::{fs, io, path::PathBuf, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use self::kind::KindStatus;
+use self::{kind::KindStatus, schedules::SchedulesStatus};
 use crate::{
     error::CliError,
     exit::Exit,
@@ -41,6 +42,8 @@ struct Status {
     /// Present if the time of the file is ahead of the system clock.
     clock_ahead: Option<ClockAhead>,
     kinds: Vec<KindStatus>,
+    /// Null if the file has no schedules.
+    schedules: Option<SchedulesStatus>,
     #[serde(skip)]
     now: DateTime<Utc>,
 }
@@ -58,6 +61,8 @@ impl Args {
             clock_ahead: ClockAhead::of(&tracker)?,
             file: self.file.file.clone(),
             kinds,
+            // Damage is reported by `doctor`.
+            schedules: SchedulesStatus::of(&tracker.schedules().unwrap_or_default(), now),
             now,
         })?;
         Ok(Exit::Success)
@@ -81,6 +86,10 @@ impl View for Status {
         for kind in &self.kinds {
             out.end()?;
             kind.write(out, self.now)?;
+        }
+        if let Some(schedules) = &self.schedules {
+            out.end()?;
+            schedules.write(out, self.now)?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! holds, and gives the task back when it is dropped.
 
 mod outcomes;
+mod scheduled_at;
 
 use std::{
     fmt,
@@ -30,6 +31,7 @@ use crate::{
         new_task::NewTask,
         task::{TaskKey, TaskRef, TrackedTask},
         task_row::{Progress, TaskRow},
+        time::Micros,
         transition::{AttemptNotes, Command, Failure, Header, Outcome, Owner},
     },
 };
@@ -48,6 +50,7 @@ pub struct Execution<T: TrackedTask> {
     owner: Owner,
     attempt: u32,
     crashes: u32,
+    scheduled_at: Option<Micros>,
     lease: Duration,
     /// Dropped before the execution where a worker ends an attempt: the drop of a user's value may panic.
     task: Option<T>,
@@ -116,6 +119,7 @@ impl<T: TrackedTask> Execution<T> {
             owner,
             attempt: header.attempts,
             crashes: header.crashes,
+            scheduled_at: header.scheduled_at,
             lease: crate::model::time::between(0, lease),
             priority: decoded.priority(),
             task: Some(decoded),

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The version of the calls and answers. A change of their types raises it.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 /// The most bytes of a call.
 pub(super) const LONGEST_CALL: usize = 1 << 20;
 /// The most bytes of an answer.

@@ -27,6 +27,8 @@ mod tests;
 #[cfg(not(unix))]
 mod unsupported;
 
+#[cfg(feature = "schedules")]
+pub use request::ScheduleChange;
 pub use request::{KindCount, RefusedTask, Report, Request, SelectedId, Selection, TaskChange, TaskFilter};
 
 /// How long a process may take for the next step of a call: to accept a connection, to send a call, to take the answer.

@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
+#[cfg(feature = "schedules")]
+use super::request::ScheduleChange;
 use super::request::{KindCount, RefusedTask, Report, Request, SelectedId, Selection, TaskChange, TaskFilter};
+#[cfg(feature = "schedules")]
+use crate::engine::unknown_schedule;
 use crate::{
     api::{query::Query, query::named, schema::Untyped, tasks::Tasks, tracker::Tracker},
     model::{
@@ -81,6 +85,26 @@ impl Tracker {
                 tasks.replace(id, *revision, &Payload::from_bytes(payload.clone()))?;
                 Ok(Report { changed: 1, refused: Vec::new() })
             }
+            #[cfg(feature = "schedules")]
+            Request::Schedules { names, change } => {
+                // An unknown name is an error before any schedule is changed.
+                let found = names.iter().map(|name| self.schedule(name)?.ok_or_else(|| unknown_schedule(name)));
+                let found = found.collect::<Result<Vec<_>>>()?;
+                changed(found.iter().map(|schedule| {
+                    match change {
+                        ScheduleChange::Pause => schedule.pause(),
+                        ScheduleChange::Resume => schedule.resume(),
+                        ScheduleChange::Remove => schedule.remove(),
+                        ScheduleChange::RunNow => schedule.run_now().map(drop),
+                    }
+                    .map(|()| 1)
+                }))
+            }
+            #[cfg(feature = "schedules")]
+            Request::AddSchedule { name, kind, schedule, template } => {
+                self.add_schedule(name, kind, schedule, template)?;
+                Ok(Report { changed: 1, refused: Vec::new() })
+            }
         }
     }
 
@@ -123,6 +147,8 @@ impl Tracker {
                     codes.into_iter().fold(tasks.query().changed_before(before), Query::code).total()
                 })
             }
+            #[cfg(feature = "schedules")]
+            Request::Schedules { .. } | Request::AddSchedule { .. } => Ok(Vec::new()),
             Request::Replace { kind, id, .. } => Ok(count_each(vec![self.find(Some(kind), &id.clone().into())?])),
         }
     }

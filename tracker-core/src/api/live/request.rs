@@ -6,6 +6,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "schedules")]
+use crate::model::schedule::definition::Schedule;
 use crate::model::{error::ErrorKind, status::Role, task::TaskKey};
 
 /// A change that an operator asks for. [`Tracker::perform`](crate::Tracker::perform) runs it on an open tracker,
@@ -65,6 +67,41 @@ pub enum Request {
         #[serde(with = "byte_string")]
         payload: Vec<u8>,
     },
+    /// Changes schedules by their names.
+    #[cfg(feature = "schedules")]
+    Schedules {
+        /// The names.
+        names: Vec<String>,
+        /// The change.
+        change: ScheduleChange,
+    },
+    /// Stores a schedule as data, as [`Tracker::add_schedule`](crate::Tracker::add_schedule).
+    #[cfg(feature = "schedules")]
+    AddSchedule {
+        /// The name.
+        name: String,
+        /// The kind of its tasks.
+        kind: String,
+        /// When it runs.
+        schedule: Schedule,
+        /// The payload of each occurrence as JSON.
+        template: String,
+    },
+}
+
+/// A change of a schedule. Each is the call of [`ScheduleHandle`](crate::schedule::ScheduleHandle) of the same name.
+#[cfg(feature = "schedules")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum ScheduleChange {
+    /// Pauses it.
+    Pause,
+    /// Resumes it.
+    Resume,
+    /// Removes it.
+    Remove,
+    /// Submits an occurrence now.
+    RunNow,
 }
 
 /// A change of each selected task. Each is the call of [`Tasks`](crate::Tasks) of the same name.

@@ -142,7 +142,27 @@ fn all_requests() -> Vec<Request> {
         Request::Prune { kind: None, statuses: vec!["40".into()], older_than: Duration::MAX },
         Request::Replace { kind: "job".into(), id: 7_u64.to_key(), revision: u32::MAX, payload: vec![0xff, 0] },
     ]);
+    #[cfg(feature = "schedules")]
+    all.extend(schedule_requests());
     all
+}
+
+#[cfg(feature = "schedules")]
+fn schedule_requests() -> Vec<Request> {
+    use crate::{
+        live::ScheduleChange,
+        schedule::{CatchUp, Overlap, Schedule},
+    };
+
+    let cron = Schedule::cron("0 3 * * *").unwrap().time_zone("Europe/Berlin").unwrap();
+    let every = Schedule::every(Duration::from_secs(60)).unwrap().jitter(Duration::from_secs(5)).unwrap();
+    let every = every.catch_up(CatchUp::All { max: 7 }).unwrap().overlap(Overlap::CancelEarlier);
+    let dates = Schedule::dates([chrono::DateTime::UNIX_EPOCH]).unwrap();
+    let changes = [ScheduleChange::Pause, ScheduleChange::Resume, ScheduleChange::Remove, ScheduleChange::RunNow];
+    let changes = changes.map(|change| Request::Schedules { names: vec!["a".into(), "b".into()], change });
+    let add =
+        |schedule| Request::AddSchedule { name: "nightly".into(), kind: "job".into(), schedule, template: "{}".into() };
+    changes.into_iter().chain([cron, every, dates].map(add)).collect()
 }
 
 fn value<T: serde::Serialize>(value: &T) -> Vec<u8> {
@@ -199,7 +219,7 @@ fn hello_of_another_version_or_protocol_is_refused_by_name() {
     hello[7] = 9;
     let error = frame::check_hello(hello).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.to_string().contains("version 9 of live commands, this one version 2"), "{error}");
+    assert!(error.to_string().contains("version 9 of live commands, this one version 3"), "{error}");
     assert_eq!(frame::check_hello(*b"HTTP/1.1").unwrap_err().kind(), ErrorKind::Foreign);
 }
 

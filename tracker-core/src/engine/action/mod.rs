@@ -9,6 +9,8 @@ mod order;
 mod register;
 mod rescue;
 mod retention;
+#[cfg(feature = "schedules")]
+mod schedule;
 mod submit;
 mod task;
 
@@ -20,6 +22,11 @@ pub(crate) use order::{Destination, MoveTask};
 pub(crate) use register::{Pause, Register};
 pub(crate) use rescue::{Rescue, Rescued, Scope};
 pub(crate) use retention::{Prune, Tidied, Tidy};
+#[cfg(feature = "schedules")]
+pub(crate) use schedule::{
+    Advance, Advanced, BuiltOccurrence, ChangeSchedule, RegisterSchedule, ScheduleCommand, SubmitOccurrences,
+    unknown_schedule,
+};
 pub(crate) use submit::{SubmitAndStart, SubmitGroup, Submitted};
 pub(crate) use task::{Target, TaskCommand};
 

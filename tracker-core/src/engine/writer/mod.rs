@@ -9,6 +9,7 @@ mod leases;
 mod numbers;
 mod propagation;
 mod rebuild;
+mod schedules;
 mod undo;
 
 use batches::BatchDeltas;

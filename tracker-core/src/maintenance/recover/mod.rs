@@ -17,6 +17,7 @@ use crate::{
     model::{
         error::{Error, Result},
         kind::Kind,
+        schedule::row::ScheduleRow,
         task::{TaskKey, TaskRef},
         transition::TimeShift,
     },
@@ -39,6 +40,8 @@ pub struct Recovered {
     pub lost: Vec<LostTask>,
     /// The errors of batches that could not be read. Their tasks are copied without a batch.
     pub batches_lost: Vec<String>,
+    /// The errors of schedules that could not be read. A program that registers them stores them anew.
+    pub schedules_lost: Vec<String>,
     /// Whether the latest commit could not be read, so that the copy was made from the commit before it. Changes of the latest
     /// commit are lost and are not listed in `lost`.
     pub earlier_commit: bool,
@@ -90,6 +93,7 @@ fn recover(from: &Path, into: &Path) -> Result<Recovered> {
             copy_kind(txn, &target, &kind, &shift, &mut report, &mut dependents)?;
         }
         dependencies::copy_needs(txn, &target, &dependents, &mut report)?;
+        copy_schedules(txn, &target, &shift, &mut report)?;
         // Lost tasks may have had higher fences than the copied ones.
         let state = guard("reading the next fence", || Tables::new(txn).file_state());
         if let Some(fence) = state.ok().map(|state| state.next_fence).filter(|fence| *fence < NUMBERS) {
@@ -152,6 +156,29 @@ fn copy_kind(
         }
     }
     store(target, kind, &mut batch, report)
+}
+
+/// Copies the schedules. Their latest occurrences are found by their ids, which stay.
+fn copy_schedules(txn: &ReadTransaction, target: &Tracker, shift: &TimeShift, report: &mut Recovered) -> Result<()> {
+    let found = match guard("reading the schedules", || Tables::new(txn).schedules_after(None, usize::MAX)) {
+        Ok(found) => found,
+        Err(error) => {
+            report.schedules_lost.push(error.to_string());
+            return Ok(());
+        }
+    };
+    target.shared.engine.user_transaction(|writer: &mut Writer<'_>| {
+        for (name, row) in found {
+            match row {
+                Ok(row) => {
+                    let anchor = shift.written(row.anchor);
+                    writer.put_schedule(&name, &ScheduleRow { anchor, ..row })?;
+                }
+                Err(error) => report.schedules_lost.push(error.to_string()),
+            }
+        }
+        Ok(())
+    })
 }
 
 /// Tasks with unresolved dependencies: kind name and id, and the number of unresolved dependencies.

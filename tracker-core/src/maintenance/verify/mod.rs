@@ -80,6 +80,7 @@ fn verify(rows: &mut Tables<&ReadTransaction>) -> Result<Vec<Inconsistency>> {
     let last_fence = compare(rows, &expected, &mut found)?.max(expected.last_fence);
     check_next(rows, &expected, last_fence, &mut found)?;
     expected.dependencies.compare(rows, &mut found)?;
+    check_schedules(rows, &mut found)?;
     Ok(found.0)
 }
 
@@ -99,6 +100,19 @@ fn check_next(
     }
     if last_fence >= state.next_fence {
         found.add("tracker.meta", format!("the next fence is {}, and {last_fence} is given out", state.next_fence));
+    }
+    Ok(())
+}
+
+/// Reports schedules that cannot be read, and those of a kind that the file does not have.
+fn check_schedules(rows: &mut Tables<&ReadTransaction>, found: &mut Found) -> Result<()> {
+    let kinds = rows.all_kinds()?;
+    for (name, row) in rows.schedules_after(None, usize::MAX)? {
+        match row {
+            Ok(row) if kinds.get(row.kind).is_some() => {}
+            Ok(row) => found.add("tracker.schedules", format!("{name:?} is of kind {}, which is missing", row.kind)),
+            Err(error) => found.add_error("tracker.schedules", error)?,
+        }
     }
     Ok(())
 }

@@ -107,6 +107,8 @@ pub(crate) struct Submit {
     pub fingerprint: Option<u64>,
     /// The batch that a new task belongs to.
     pub batch: Option<u64>,
+    /// The nominal time of a new task that is an occurrence of a schedule.
+    pub scheduled_at: Option<Micros>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -55,6 +55,8 @@ pub(crate) struct Header {
     pub watched: bool,
     /// The batch that it belongs to.
     pub batch: Option<u64>,
+    /// The nominal time of an occurrence of a schedule.
+    pub scheduled_at: Option<Micros>,
     /// Its last lease ended with its process, and it is unknown whether its handler had begun.
     pub doubtful: bool,
 }

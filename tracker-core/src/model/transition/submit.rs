@@ -66,6 +66,7 @@ impl Rules<'_> {
             waits: 0,
             watched: false,
             batch: submit.batch,
+            scheduled_at: submit.scheduled_at,
             doubtful: false,
         }
     }

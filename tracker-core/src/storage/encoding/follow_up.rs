@@ -47,6 +47,7 @@ impl Encodable for NewTask {
                 sets_priority: true,
                 fingerprint: record.fingerprint,
                 batch: None,
+                scheduled_at: None,
             },
             dependencies: Vec::new(),
         })

@@ -25,6 +25,7 @@ pub(crate) struct EncodedHeader {
     flags: u8,
     waits: u32,
     batch: Option<u64>,
+    scheduled_at: Option<i64>,
 }
 
 #[derive(Encode, Decode)]
@@ -80,6 +81,7 @@ impl Encodable for Header {
                 | flag(self.paused, PAUSED),
             waits: self.waits,
             batch: self.batch,
+            scheduled_at: self.scheduled_at,
         }
     }
 
@@ -106,6 +108,7 @@ impl Encodable for Header {
             waits: record.waits,
             watched: record.flags & WATCHED != 0,
             batch: record.batch,
+            scheduled_at: record.scheduled_at,
             doubtful: record.flags & DOUBTFUL != 0,
         })
     }
@@ -171,6 +174,7 @@ mod tests {
             waits: 10,
             watched: false,
             batch: Some(11),
+            scheduled_at: Some(12),
             doubtful: false,
         };
         let each = [

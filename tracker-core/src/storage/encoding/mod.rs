@@ -10,6 +10,7 @@ mod file_state;
 mod follow_up;
 mod header;
 mod kind;
+mod schedule;
 mod task_row;
 
 pub(crate) use dependency_end::{end_code, end_of, on_failure_code, on_failure_of};

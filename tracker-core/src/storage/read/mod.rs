@@ -6,6 +6,7 @@ pub(crate) mod claim_order;
 pub(crate) mod dependencies;
 pub(crate) mod rows;
 pub(crate) mod scan;
+pub(crate) mod schedules;
 pub(crate) mod schema;
 pub(crate) mod task_rows;
 pub(crate) mod type_check;

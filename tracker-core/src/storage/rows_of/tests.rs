@@ -112,6 +112,7 @@ fn header(traits: Traits) -> Header {
         waits,
         watched: false,
         batch,
+        scheduled_at: None,
         doubtful: false,
         place,
         paused,

@@ -51,6 +51,9 @@ impl Tables<&WriteTransaction> {
         for (_, at) in self.starts_ahead(now)? {
             add(&mut [at].into_iter());
         }
+        for (_, schedule) in self.all_schedules()? {
+            add(&mut [schedule.anchor].into_iter());
+        }
         Ok(times)
     }
 
@@ -95,6 +98,12 @@ impl Tables<&WriteTransaction> {
         }
         for (key, at) in self.starts_ahead(shift.now())? {
             self.rate_starts()?.insert(&key.pack(), shift.written(at))?;
+        }
+        // Occurrences that were skipped under the wrong clock run at their times. The ids of those that were submitted are taken.
+        for (name, mut schedule) in self.all_schedules()? {
+            schedule.anchor = shift.written(schedule.anchor);
+            schedule.next = Some(schedule.next.map_or(shift.now(), |next| next.min(shift.now())));
+            self.put_schedule(&name, &schedule)?;
         }
         for (task, progress) in self.all_progress()? {
             let at = shift.written(progress.at);

@@ -44,8 +44,9 @@ pub(super) fn commands(machine: &Machine, header: Option<&Header>) -> Vec<Comman
 }
 
 fn submits() -> Vec<Command> {
-    let submit =
-        |due, fingerprint| Command::Submit(Submit { due, priority: 0, sets_priority: false, fingerprint, batch: None });
+    let submit = |due, fingerprint| {
+        Command::Submit(Submit { due, priority: 0, sets_priority: false, fingerprint, batch: None, scheduled_at: None })
+    };
     vec![submit(None, Some(1)), submit(None, None), submit(None, Some(2)), submit(Some(NOW + 11_000_000), Some(2))]
 }
 

@@ -74,6 +74,7 @@ impl Scene {
             sets_priority: false,
             fingerprint: Some(fingerprint),
             batch: None,
+            scheduled_at: None,
         }))
     }
 

@@ -210,7 +210,7 @@ fn changed_payload_brings_its_priority_along() {
     assert_eq!(scene.task().priority, 8);
     let submit = |sets_priority, fingerprint| {
         let fingerprint = Some(fingerprint);
-        Command::Submit(Submit { due: None, priority: 3, sets_priority, fingerprint, batch: None })
+        Command::Submit(Submit { due: None, priority: 3, sets_priority, fingerprint, batch: None, scheduled_at: None })
     };
     scene.does(&submit(false, 1));
     assert_eq!(scene.task().priority, 8);

@@ -126,7 +126,14 @@ fn task_due_at_the_last_time_is_not_given_up() {
     scene.does(&Command::Requeue(Requeue { due, ..Requeue::default() }));
     assert!(matches!(scene.explain(), Explanation::NotDue { .. }));
     scene.does(&Command::Delete);
-    scene.does(&Command::Submit(Submit { due, priority: 0, sets_priority: false, fingerprint: None, batch: None }));
+    scene.does(&Command::Submit(Submit {
+        due,
+        priority: 0,
+        sets_priority: false,
+        fingerprint: None,
+        batch: None,
+        scheduled_at: None,
+    }));
     assert!(matches!(scene.explain(), Explanation::NotDue { .. }));
     assert_eq!(scene.task().due, LATEST);
 }
