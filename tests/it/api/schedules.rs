@@ -277,7 +277,7 @@ fn close_waits_for_a_builder_and_ends_the_thread() {
 
 #[test]
 fn many_due_schedules_share_a_few_commits() {
-    let many = setting("TRACKER_SCHEDULES").unwrap_or(2_500);
+    let many = setting("TRACKER_SCHEDULES").unwrap_or(1_200);
     let (clock, tracker, jobs) = at_noon();
     for number in 0..many {
         jobs.schedule(&format!("s{number}"), &hourly(), build).unwrap();

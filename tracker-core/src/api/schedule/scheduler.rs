@@ -101,10 +101,13 @@ impl Scheduler {
         state.updates += 1;
         let removed = if row.is_none() { state.builders.remove(name) } else { None };
         let start = start.filter(|_| row.is_some_and(|row| state.can_build(name, row)));
+        // The thread waits for the first start: a later one need not wake it.
+        let is_first = start.is_some_and(|start| state.queue.first().is_none_or(|(first, _)| start < *first));
+        let wakes = is_first || (start.is_some() && state.thread.is_none());
         state.set_start(name, start);
         drop(state);
         drop_builders(removed);
-        self.wake(engine, redact)
+        if wakes { self.wake(engine, redact) } else { Ok(()) }
     }
 
     /// Starts the thread if it does not run, and lets it look again.
