@@ -215,6 +215,28 @@ fn text_search_equals_a_scan_of_every_task() {
 }
 
 #[test]
+fn page_of_an_index_ends_after_ten_thousand_tasks() {
+    let (_, tracker) = tracker();
+    let tasks = tracker.tasks::<Job>().unwrap();
+    let of = |host: &str, number: u32| Job { host: host.to_owned(), ..job(&number.to_string()) };
+    tasks.submit_all((0..10_500).map(|number| of("x", number))).unwrap();
+    tasks.ignore("10400", "").unwrap();
+    tasks.ignore("99", "").unwrap();
+    let query = tasks.query().index("host", "x").status(Status::Ignored).by_creation();
+    for (query, all) in [(query.clone(), ["99", "10400"]), (query.newest_first(), ["10400", "99"])] {
+        let first = query.clone().limit(5).page().unwrap();
+        assert_eq!(first.iter().map(|record| record.id.to_string()).collect::<Vec<_>>(), all[..1]);
+        let second = query.clone().limit(5).after(first.next.unwrap()).page().unwrap();
+        assert_eq!(second.iter().map(|record| record.id.to_string()).collect::<Vec<_>>(), all[1..]);
+        assert!(second.next.is_none());
+        assert_eq!(names(&query), all);
+        assert_eq!(query.total().unwrap(), 2);
+        assert_eq!(query.count_up_to(1).unwrap().to_string(), "1+");
+    }
+    sound(&tracker);
+}
+
+#[test]
 fn impossible_queries_are_refused() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["a"]);

@@ -96,6 +96,7 @@ impl FileArg {
     }
 
     /// Returns why no command can change the file now, and what makes it possible; `None` if they can.
+    #[cfg(feature = "serve")]
     pub fn why_unchangeable(&self) -> Option<String> {
         let client = Client::find(&self.file);
         if let Ok(Some(_)) = client {

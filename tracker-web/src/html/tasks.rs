@@ -96,6 +96,7 @@ fn summary(tasks: &TasksPage) -> Markup {
             None => { "A search by text reads every task" },
         }
         "; this page shows " (number((tasks.tasks.len() + tasks.unreadable.len()) as u64)) "."
+        @if tasks.filter.index.is_some() { " The tasks of an index are in the order of their submission." }
     }
 }
 

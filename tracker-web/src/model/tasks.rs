@@ -53,6 +53,14 @@ pub enum Sort {
 impl Sort {
     pub const ALL: [Self; 4] = [Self::LatestChange, Self::OldestChange, Self::LatestSubmit, Self::OldestSubmit];
 
+    /// The order in which the tasks of an index can be read page by page, which is that of their submission.
+    fn of_index(self) -> Self {
+        match self {
+            Self::LatestChange | Self::LatestSubmit => Self::LatestSubmit,
+            Self::OldestChange | Self::OldestSubmit => Self::OldestSubmit,
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::LatestChange => "latest-change",
@@ -90,13 +98,13 @@ impl Filter {
             (Some(index), Some(value)) => Some((index.to_owned(), value.to_owned())),
             _ => None,
         };
-        let sort = Sort::ALL.into_iter().find(|sort| params.get("sort") == Some(sort.name()));
+        let sort = Sort::ALL.into_iter().find(|sort| params.get("sort") == Some(sort.name())).unwrap_or_default();
         Ok(Self {
             kind: kind.to_owned(),
             statuses: params.all("status").map(str::to_owned).collect(),
-            index,
             text: params.get("text").map(str::to_owned),
-            sort: sort.unwrap_or_default(),
+            sort: if index.is_some() { sort.of_index() } else { sort },
+            index,
         })
     }
 

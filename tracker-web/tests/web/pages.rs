@@ -59,6 +59,8 @@ async fn tasks_are_filtered_by_status_index_and_text() {
         let page = browser.read(&format!("/tasks?kind=download&{filter}")).await;
         assert_eq!(rows(&page), count, "{filter}");
     }
+    let page = browser.read("/tasks?kind=download&index=host&value=host1").await;
+    assert!(page.contains("20 tasks match") && page.contains("in the order of their submission"), "{page}");
     let page = browser.read("/tasks?kind=download&status=50").await;
     assert!(page.contains("6 tasks match; this page shows 6."), "{page}");
     assert!(page.contains("404 not found"), "{page}");

@@ -13,7 +13,6 @@ use crate::{error::CliError, exit::Exit, file::FileArg, output::Output};
 ///
 /// Prints a URL with a token. Only this machine reaches the dashboard, and it only reads, unless options say otherwise.
 #[derive(clap::Args)]
-#[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "this program has no server"))]
 pub struct Args {
     #[command(flatten)]
     file: FileArg,

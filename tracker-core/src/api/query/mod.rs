@@ -34,8 +34,9 @@ use search::By;
 
 /// Asks for tasks. Made by [`Tasks::query`]; without any condition it is about all of them, oldest first by last change.
 ///
-/// A page costs as much as it holds, for any number of tasks; a query by an index or a batch costs what that
-/// holds. A query by text must look at each task: a page of it ends after 10,000 of them.
+/// A page costs as much as it holds, for any number of tasks; a query by a batch, or by an index in the order of the last change, costs what
+/// that holds. A query by text must look at each task, and one by an index in the order of submission at each task of the value: a page of
+/// it ends after 10,000 of them.
 #[derive(Clone)]
 pub struct Query<'t, T: Schema> {
     tasks: &'t Tasks<T>,

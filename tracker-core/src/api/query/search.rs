@@ -105,6 +105,12 @@ impl Search {
     /// One page.
     pub(crate) fn page(&self, rows: &mut Tables<&ReadTransaction>, kind: &Kind) -> Result<Found> {
         let condition = self.condition(kind)?;
+        if self.text.is_none()
+            && self.by == By::Created
+            && let Some((field, values)) = &self.index
+        {
+            return self.by_index(rows, kind, (field, values), (&condition, self.after), (self.limit, LOOKS));
+        }
         if self.text.is_none() {
             let found = self.candidates(rows, kind, &condition, self.after, self.limit)?;
             let next = if found.len() >= self.limit { found.last().map(|(position, _)| *position) } else { None };
@@ -178,6 +184,11 @@ impl Search {
         after: Option<ListingPosition>,
         most: usize,
     ) -> Result<Vec<(ListingPosition, TaskRef)>> {
+        if self.by == By::Created
+            && let Some((field, values)) = &self.index
+        {
+            return Ok(self.by_index(rows, kind, (field, values), (condition, after), (most, usize::MAX))?.0);
+        }
         if self.index.is_some() || self.batch.is_some() {
             let found = self.indexed(rows, kind, condition)?;
             return Ok(self.cut(found, after, most));
@@ -245,6 +256,55 @@ impl Search {
             named.extend(found);
         }
         Ok(named)
+    }
+
+    /// The next `most` tasks of an index in the order of submission, in which the index has them. Looks at no more than `looks` tasks of
+    /// each value, and then gives the place where it stopped.
+    fn by_index(
+        &self,
+        rows: &mut Tables<&ReadTransaction>,
+        kind: &Kind,
+        (field, values): (&str, &[Vec<u8>]),
+        (condition, after): (&Condition, Option<ListingPosition>),
+        (most, looks): (usize, usize),
+    ) -> Result<Found> {
+        let number = kind.index_number(field)?;
+        let (mut found, mut stops) = (Vec::new(), Vec::new());
+        for value in values {
+            let (mut beyond, mut wanted, mut looked) = (after.map(|(_, seq)| seq), most, 0);
+            while wanted > 0 {
+                let part = wanted.min(CHUNK);
+                let seqs = rows.with_index_beyond((kind.id, number, value), beyond, self.newest_first, part)?;
+                let is_last = seqs.len() < part;
+                beyond = seqs.last().copied().or(beyond);
+                looked += seqs.len();
+                if let ([_], true, None) = (values, seqs.is_empty(), beyond) {
+                    rows.check_index_type(kind, field, number, value)?;
+                }
+                for seq in seqs {
+                    let task = kind.task(seq);
+                    if rows.header(task)?.is_some_and(|header| condition.holds(&header)) {
+                        found.push(((0, seq), task));
+                        wanted -= 1;
+                    }
+                }
+                if is_last {
+                    break;
+                }
+                if looked >= looks {
+                    stops.extend(beyond);
+                    break;
+                }
+            }
+        }
+        // Beyond the first stop, tasks of the value that stopped there are missing.
+        let stop = if self.newest_first { stops.into_iter().max() } else { stops.into_iter().min() };
+        if let Some(stop) = stop {
+            found.retain(|((_, seq), _)| if self.newest_first { *seq >= stop } else { *seq <= stop });
+        }
+        let found = self.cut(found, after, most);
+        let last = if found.len() >= most { found.last().map(|(position, _)| *position) } else { None };
+        Ok((found, last.or(stop.map(|seq| (0, seq)))))
     }
 
     /// The tasks of the query among these.

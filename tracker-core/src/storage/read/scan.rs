@@ -212,6 +212,26 @@ impl<S: Source> Tables<S> {
         range.map(|entry| Ok(keys::index_seq(entry?.0.value()).unwrap_or(0))).collect()
     }
 
+    /// The next tasks whose index has this value, beyond one of them, in the order of submission or against it.
+    pub(crate) fn with_index_beyond(
+        &mut self,
+        (kind, number, value): (u32, u16, &[u8]),
+        beyond: Option<u64>,
+        newest_first: bool,
+        most: usize,
+    ) -> Result<Vec<u64>> {
+        let sides = match (beyond, newest_first) {
+            (None, _) => Some((0, u64::MAX)),
+            (Some(seq), false) => seq.checked_add(1).map(|next| (next, u64::MAX)),
+            (Some(seq), true) => seq.checked_sub(1).map(|next| (0, next)),
+        };
+        let Some((first, last)) = sides else { return Ok(Vec::new()) };
+        let (first, last) = (keys::index_key(kind, number, value, first), keys::index_key(kind, number, value, last));
+        let range = self.indexes()?.range::<&[u8]>(first.as_slice()..=last.as_slice())?;
+        let rows: Box<dyn Iterator<Item = _>> = if newest_first { Box::new(range.rev()) } else { Box::new(range) };
+        rows.take(most).map(|entry| Ok(keys::index_seq(entry?.0.value()).unwrap_or(0))).collect()
+    }
+
     /// The kept counters of a kind.
     pub(crate) fn counts_of(&mut self, kind: u32) -> Result<Vec<(i32, u64)>> {
         let key = |code| CountKey { kind, code }.pack();
