@@ -129,6 +129,41 @@ impl<T: Schema> Tasks<T> {
         })
     }
 
+    /// Returns the ids of the tasks that wait, at most `most`, in the order in which claims start them. A pause of the kind, dependencies and
+    /// limits do not matter here: tasks that are due later come behind those of the same priority that are due, then paused tasks, then
+    /// those that wait for others. Reads every task that it returns.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+    /// # use tracker_core::{Tracker, task::TaskKey};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// jobs.submit_all(["one", "two", "three"].map(job))?;
+    /// jobs.pause()?;
+    /// jobs.pause_task("one")?;
+    /// jobs.move_to_front("three")?;
+    /// let order: Vec<_> = jobs.claim_order(10)?.iter().map(TaskKey::to_string).collect();
+    /// assert_eq!(order, ["three", "two", "one"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn claim_order(&self, most: usize) -> Result<Vec<TaskKey>> {
+        self.shared.engine.read(|rows| {
+            let kind = self.kind_in(rows)?;
+            let mut waiting = Vec::new();
+            for code in startable(&kind) {
+                waiting.extend(rows.line_first(kind.id, code, most)?);
+            }
+            waiting.sort_unstable_by_key(|key| key.order());
+            waiting.truncate(most);
+            waiting.into_iter().map(|key| Ok(rows.task_row(key.task())?.id)).collect()
+        })
+    }
+
     /// Returns the task that has waited longest of those that are due: of the first thousand by their last change in each
     /// status.
     ///
