@@ -239,7 +239,10 @@ impl<T: TrackedTask> JobPanel<T> {
             self.empty(ui);
             return;
         }
-        let action = table::show(ui, &mut self.list, &mut self.selection);
+        // A region of its own: the lines between the columns end above the details.
+        let rest = egui::UiBuilder::new().max_rect(ui.available_rect_before_wrap());
+        let shown = ui.scope_builder(rest, |ui| table::show(ui, &mut self.list, &mut self.selection));
+        let action = shown.inner;
         if let Some((command, ids)) = action {
             self.perform(&command, ids);
         }
@@ -283,7 +286,7 @@ impl<T: TrackedTask> JobPanel<T> {
                 ("Resume", "Ends the pause (Space)", JobCommand::Resume),
                 ("Cancel", "Ends unfinished jobs (Delete)", JobCommand::Cancel),
                 ("Retry", "Runs ended jobs again (R)", JobCommand::Retry),
-                ("To the front", "Starts before all other waiting jobs (Home with Ctrl)", JobCommand::MoveToFront),
+                ("To the front", "Starts before all other waiting jobs (Ctrl and Home)", JobCommand::MoveToFront),
             ];
             for (label, help, command) in buttons {
                 let applies = jobs.iter().any(|job| command.applies_to(job));
