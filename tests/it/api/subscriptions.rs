@@ -155,3 +155,17 @@ fn waiting_task_emits_an_event_when_it_becomes_startable() {
     assert_eq!(of(&watch, "both"), [EventKind::Changed], "it may start");
     sound(&tracker);
 }
+
+#[test]
+fn imported_task_is_an_event() {
+    let (_clock, tracker) = tracker();
+    let tasks = jobs(&tracker, &["a"]);
+    let mut lines = Vec::new();
+    tracker.export(&mut lines).unwrap();
+    tasks.remove("a").unwrap();
+    let watch = tracker.subscribe();
+    tracker.import(lines.as_slice()).unwrap();
+    assert_eq!(heard(&watch), [("a".to_owned(), EventKind::Submitted)]);
+    tracker.import(lines.as_slice()).unwrap();
+    assert!(heard(&watch).is_empty(), "a task that is there stays as it is");
+}

@@ -102,6 +102,23 @@ impl Writer<'_> {
         self.effects.events.push(CommitEvent::of_task(task, event, ends_attempt));
     }
 
+    /// Adds the event of an imported task, if there is a subscription.
+    #[cfg(feature = "json")]
+    pub(super) fn push_imported(&mut self, kind: &Kind, task: TaskRef, id: &TaskKey, header: &Header) {
+        if !self.context.is_subscribed {
+            return;
+        }
+        let event = Event {
+            kind: kind.name.as_str().into(),
+            id: id.clone(),
+            batch: header.batch,
+            at: utc(self.now),
+            status: Some(header.code),
+            what: EventKind::Submitted,
+        };
+        self.effects.events.push(CommitEvent::of_task(task, event, true));
+    }
+
     /// Adds the event of an attempt's progress, if there is a subscription.
     pub(super) fn push_progress(
         &mut self,

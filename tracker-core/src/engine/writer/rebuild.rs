@@ -119,6 +119,7 @@ impl Writer<'_> {
         self.restore(kind, task_rows)?;
         self.file_state.clock_floor = clock_floor;
         self.effects.may_start = true;
+        self.push_imported(kind, *task, &row.id, header);
         Ok(())
     }
 
