@@ -70,8 +70,8 @@ pub mod inspect {
     pub use crate::{
         api::{
             inspect::{
-                BlockedGroup, BoundedCount, ErrorGroup, ErrorGroups, KindInfo, LeasedTask, Plan, PlannedTask,
-                Throughput, ThroughputMinute, WaitingTask,
+                BlockedGroup, BoundedCount, ErrorGroup, ErrorGroups, KindInfo, KindMetrics, LeasedTask, Metrics, Plan,
+                PlannedTask, Throughput, ThroughputMinute, WaitingTask,
             },
             tasks::QueuePosition,
         },

@@ -17,6 +17,7 @@ pub(crate) mod fingerprints;
 pub(crate) mod inspection;
 #[cfg(unix)]
 pub(crate) mod live_commands;
+pub(crate) mod metrics;
 pub(crate) mod order;
 pub(crate) mod outcomes;
 pub(crate) mod payload_codecs;

@@ -15,7 +15,7 @@ use crate::{
 
 /// Groups failed and given-up tasks by their errors
 ///
-/// Groups by the first line of the last error, with {id} in place of the id of each task.
+/// Groups by the deepest cause of the last error, with placeholders such as {id}, {number} and {path} for the parts that differ.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -46,6 +46,8 @@ struct ErrorsView {
 #[derive(Serialize)]
 struct GroupView {
     message: String,
+    /// The latest error with its causes.
+    latest_error: String,
     count: u64,
     /// The number of tasks that will be retried.
     retrying: u64,
@@ -66,6 +68,7 @@ impl Args {
         let errors = tasks.errors(self.limit)?;
         let groups = errors.groups.into_iter().map(|group| GroupView {
             message: group.message,
+            latest_error: group.latest_error,
             count: group.count,
             retrying: group.retrying,
             latest: group.latest,
@@ -106,6 +109,9 @@ impl GroupView {
     fn write(&self, out: &mut TextWriter<'_>, now: DateTime<Utc>) -> io::Result<()> {
         out.text(TextStyle::Strong, &format!("  {:>6}  ", number::grouped(self.count)))?;
         out.line(TextStyle::Bad, &self.message)?;
+        if self.latest_error != self.message {
+            out.line(TextStyle::Plain, &format!("          such as: {}", self.latest_error))?;
+        }
         let retrying = match self.retrying {
             0 => "given up".to_owned(),
             all if all == self.count => "will be retried".to_owned(),

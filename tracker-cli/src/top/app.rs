@@ -323,7 +323,7 @@ impl App {
                 let groups = self.errors.as_ref().map(|errors| &errors.groups);
                 let group = groups.and_then(|groups| groups.get(self.error.selected));
                 // The errors of tasks contain their ids and not the placeholder.
-                let text = group.map(|group| longest_part(&group.message).to_owned());
+                let text = group.map(|group| group.search_text().to_owned());
                 if let Some(text) = text {
                     self.filter_by(text);
                 }
@@ -385,9 +385,4 @@ impl App {
         self.refresh();
         self.message = Some(message);
     }
-}
-
-/// Returns the longest part of a message between placeholders of ids.
-fn longest_part(message: &str) -> &str {
-    message.split("{id}").map(str::trim).max_by_key(|part| part.len()).unwrap_or_default()
 }

@@ -134,7 +134,7 @@ fn pipeline_example_is_explained_and_retried_in_its_step() {
     let group = &errors["kinds"][0]["groups"][0];
     assert_eq!(
         (&group["message"], &group["count"], &group["examples"]),
-        (&json!("\"n/a\" is no temperature"), &json!(1), &json!(["Quito"]))
+        (&json!("{name} is no temperature"), &json!(1), &json!(["Quito"]))
     );
     let why = fixture.fine(&["show", "jobs.redb", "Quito"])["why"]["reason"].clone();
     assert_eq!(why, "exhausted");

@@ -277,17 +277,29 @@ fn errors_are_grouped_by_message() {
     assert_eq!(
         groups,
         [
-            ("connection reset", 2, 2, vec!["https://odd.org/3", "https://odd.org/5"]),
+            ("the cable is out", 2, 2, vec!["https://odd.org/3", "https://odd.org/5"]),
             ("{id}: 404 not found", 1, 0, vec!["https://even.org/4"])
         ]
     );
     assert_eq!(errors["kinds"][0]["complete"], true);
     let said = fixture.run(&["errors", "jobs.redb"]).out;
     assert!(
-        said.starts_with("download  3 failed\n       2  connection reset\n          will be retried; the latest "),
+        said.starts_with("download  3 failed\n       2  the cable is out\n          such as: connection reset: the cable is out\n          will be retried; the latest "),
         "{said}"
     );
     assert_eq!(fixture.run(&["errors", "jobs.redb", "-k", "film"]).out, "no task has failed\n");
+}
+
+#[test]
+fn metrics_are_printed_as_open_metrics_text() {
+    let fixture = Fixture::new();
+    let _app = RunningApp::open(&fixture);
+    let ran = fixture.run(&["metrics", "jobs.redb"]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    assert!(ran.out.starts_with("# TYPE tracker_tasks gauge\n") && ran.out.ends_with("\n# EOF\n"), "{}", ran.out);
+    assert!(ran.out.contains("tracker_leases{kind=\"download\"}"), "{}", ran.out);
+    let json = fixture.fine(&["metrics", "jobs.redb"]);
+    assert!(json["content_type"].as_str().unwrap().starts_with("application/openmetrics-text; version=1.0.0"));
 }
 
 fn sorted_texts(list: &Value) -> Vec<&str> {

@@ -52,19 +52,23 @@ fn kind(kind: &str, groups: &ErrorGroups, page: &ErrorsPage) -> Markup {
 }
 
 fn group(kind: &str, group: &ErrorGroup, page: &ErrorsPage) -> Markup {
-    // A search finds errors with this text, so a message with a placeholder or a cut one has no link.
-    let is_found = !group.message.contains('{') && group.message.len() <= SEARCHED && !group.message.is_empty();
+    // A search finds errors with a text, so it looks for the longest part of the message without a placeholder.
+    let text = group.search_text();
+    let is_found = text.len() <= SEARCHED && !text.is_empty();
     html! {
         tr {
             td.number data-label="Tasks" { (number(group.count)) }
             td.number data-label="Retrying" { (number(group.retrying)) }
             th.error scope="row" {
                 @if is_found {
-                    a href=(link("tasks", [("kind", kind), ("text", group.message.as_str())])) { (Text(&group.message)) }
+                    a href=(link("tasks", [("kind", kind), ("text", text)])) { (Text(&group.message)) }
                 } @else if group.message.is_empty() {
                     span.quiet { "an error without a text" }
                 } @else {
                     (Text(&group.message))
+                }
+                @if group.latest_error != group.message {
+                    div.quiet { "such as: " (Text(&group.latest_error)) }
                 }
             }
             td data-label="Latest" { (time(group.latest, page.now)) }

@@ -1,9 +1,10 @@
-//! Failures grouped by pattern. Called by users and the program; reads only, and looks at a bounded number of tasks.
+//! Failures grouped by the pattern of their deepest cause. Called by users and the program; reads only, and looks at a bounded number of tasks.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
+use super::error_pattern;
 use crate::{
     api::{
         query::{Search, StatusFilter},
@@ -15,16 +16,19 @@ use crate::{
         status::Role,
         task::TaskKey,
         time::{Micros, utc},
-        transition::StoredAttempt,
+        transition::Failure,
     },
 };
 
-/// Tasks whose last failure says the same.
+/// Tasks whose last failure has the same deepest cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ErrorGroup {
-    /// The first line of the error; `{id}` stands for each task's own id.
+    /// The deepest cause of the error, with placeholders for the parts that differ between tasks: `{id}` (the task's own id, UUIDs, hashes), `{name}`
+    /// (quoted text), `{number}`, `{host}`, `{path}`, `{url}`, `{time}` and `{email}`. Codes stay, as in `exit code 3` or `404 not found`.
     pub message: String,
+    /// The error and its causes of the latest failure, on one line without placeholders.
+    pub latest_error: String,
     /// How many tasks.
     pub count: u64,
     /// How many of them will be tried again.
@@ -33,6 +37,15 @@ pub struct ErrorGroup {
     pub examples: Vec<TaskKey>,
     /// When the latest of these failures happened.
     pub latest: DateTime<Utc>,
+}
+
+impl ErrorGroup {
+    /// The longest part of the message without a placeholder: a text for [`Query::containing`](crate::query::Query::containing) that finds the
+    /// tasks of the group, and possibly others.
+    #[must_use]
+    pub fn search_text(&self) -> &str {
+        error_pattern::longest_literal(&self.message)
+    }
 }
 
 /// The result of [`Tasks::errors`].
@@ -49,8 +62,6 @@ pub struct ErrorGroups {
 
 /// How many examples a group keeps.
 const EXAMPLES: usize = 5;
-/// How long a message may be before it is cut.
-const LONGEST: usize = 300;
 
 #[derive(Default)]
 struct ErrorPattern {
@@ -58,10 +69,25 @@ struct ErrorPattern {
     retrying: u64,
     examples: Vec<TaskKey>,
     latest: Micros,
+    latest_error: String,
+}
+
+impl ErrorPattern {
+    fn add(&mut self, failure: &Failure, at: Micros, retrying: bool, id: TaskKey) {
+        if self.count == 0 || at > self.latest {
+            self.latest = at;
+            self.latest_error = error_pattern::chain_of(failure);
+        }
+        self.count += 1;
+        self.retrying += u64::from(retrying);
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(id);
+        }
+    }
 }
 
 impl<T: Schema> Tasks<T> {
-    /// The tasks that have failed, or were given up, grouped by their last error. Looks at no more than `most` of them, the
+    /// The tasks that have failed, or were given up, grouped by the deepest cause of their last error. Looks at no more than `most` of them, the
     /// latest first, since each costs a look at its history.
     ///
     /// ```
@@ -103,21 +129,19 @@ impl<T: Schema> Tasks<T> {
                     looked_at += 1;
                     let Some(header) = rows.header(task)? else { continue };
                     let past = if header.ended > 0 { rows.past(task)? } else { Vec::new() };
-                    let Some((message, at)) = past.iter().rev().find_map(message_of) else { continue };
+                    let failed = past.into_iter().rev().find_map(|ended| Some((ended.failure?, ended.ended)));
+                    let Some((failure, at)) = failed else { continue };
                     let retrying = kind.graph.status(header.code).is_some_and(|status| status.role == Role::Failed)
                         && header.due != crate::model::transition::NEVER;
-                    page.push((message.to_owned(), at, retrying, rows.task_row(task)?.id));
+                    page.push((failure, at, retrying, rows.task_row(task)?.id));
                 }
                 Ok((page, next))
             })?;
-            for (message, at, retrying, id) in page {
-                let group = groups.entry(without_id(&message, &id)).or_default();
-                group.count += 1;
-                group.retrying += u64::from(retrying);
-                group.latest = group.latest.max(at);
-                if group.examples.len() < EXAMPLES {
-                    group.examples.push(id);
-                }
+            for (failure, at, retrying, id) in page {
+                groups
+                    .entry(error_pattern::pattern_of(&failure, &id.to_string()))
+                    .or_default()
+                    .add(&failure, at, retrying, id);
             }
             match next {
                 Some(next) => search.after = Some(next),
@@ -126,6 +150,7 @@ impl<T: Schema> Tasks<T> {
         };
         let group = |(message, group): (String, ErrorPattern)| ErrorGroup {
             message,
+            latest_error: group.latest_error,
             count: group.count,
             retrying: group.retrying,
             examples: group.examples,
@@ -134,48 +159,5 @@ impl<T: Schema> Tasks<T> {
         let mut groups: Vec<_> = groups.into_iter().map(group).collect();
         groups.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.message.cmp(&other.message)));
         Ok(ErrorGroups { groups, looked_at: looked_at as u64, complete })
-    }
-}
-
-/// The first line of an attempt's error.
-fn message_of(ended: &StoredAttempt) -> Option<(&str, Micros)> {
-    let failure = ended.failure.as_ref()?;
-    Some((failure.error.lines().next().unwrap_or_default(), ended.ended))
-}
-
-/// The message with `{id}` in place of the task's own id, where it stands as a word: errors that differ in nothing else
-/// are the same.
-fn without_id(message: &str, id: &TaskKey) -> String {
-    let id = id.to_string();
-    let mut out = String::with_capacity(message.len());
-    let mut rest = message;
-    while let Some(at) = if id.is_empty() { None } else { rest.find(&id) } {
-        let (before, after) = (&rest[..at], &rest[at + id.len()..]);
-        let word = |letter: Option<char>| letter.is_some_and(char::is_alphanumeric);
-        let task_rows = !word(before.chars().next_back().or(out.chars().next_back())) && !word(after.chars().next());
-        out.push_str(before);
-        out.push_str(if task_rows { "{id}" } else { &id });
-        rest = after;
-    }
-    out.push_str(rest);
-    crate::model::bounds::shorten(out, LONGEST)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::task::TaskId;
-
-    #[test]
-    fn an_id_in_a_message_is_left_out_where_it_is_a_word() {
-        for (message, id, left) in [
-            ("cannot fetch https://a/b: 404", "https://a/b", "cannot fetch {id}: 404"),
-            ("7 of 77 failed, 7", "7", "{id} of 77 failed, {id}"),
-            ("nothing", "x", "nothing"),
-            ("aaa", "a", "aaa"),
-            ("naïve é", "é", "naïve {id}"),
-        ] {
-            assert_eq!(without_id(message, &id.to_key()), left);
-        }
     }
 }

@@ -1,8 +1,11 @@
 //! The tasks of a kind without their type: what a tool sees and does that was not built with it.
 
+mod error_pattern;
 mod errors;
 mod info;
 mod leases;
+mod metrics;
+mod open_metrics;
 mod plan;
 mod query;
 mod throughput;
@@ -11,6 +14,7 @@ mod update;
 pub use errors::{ErrorGroup, ErrorGroups};
 pub use info::KindInfo;
 pub use leases::LeasedTask;
+pub use metrics::{KindMetrics, Metrics};
 pub use plan::{BlockedGroup, BoundedCount, Plan, PlannedTask, WaitingTask};
 pub use throughput::{Throughput, ThroughputMinute};
 

@@ -32,6 +32,8 @@ pub struct Throughput {
     pub failed: u64,
     /// Attempts that ended otherwise: ignored, snoozed, parked, taken over, cancelled …
     pub other: u64,
+    /// All of these attempts by how they ended, in the order of [`AttemptStatus::ALL`], without statuses that no attempt has.
+    pub statuses: Vec<(AttemptStatus, u64)>,
     /// Those minutes of it in which something ended, oldest first; each begins with a full minute of UTC.
     pub minutes: Vec<ThroughputMinute>,
     /// How long the attempts that succeeded ran, shortest first.
@@ -125,6 +127,16 @@ fn brief(ended: &StoredAttempt) -> Brief {
     (ended.ended, ended.status, measured.unwrap_or_else(|| between(ended.started, ended.ended)))
 }
 
+fn statuses_of(attempts: &[Brief]) -> Vec<(AttemptStatus, u64)> {
+    let mut counts = AttemptStatus::ALL.map(|status| (status, 0));
+    for (_, status, _) in attempts {
+        for (counted, count) in &mut counts {
+            *count += u64::from(counted == status);
+        }
+    }
+    counts.into_iter().filter(|(_, count)| *count > 0).collect()
+}
+
 fn pace_of(attempts: &[Brief], since: Micros, now: Micros) -> Throughput {
     let mut minutes: BTreeMap<Micros, ThroughputMinute> = BTreeMap::new();
     let mut pace = Throughput {
@@ -133,6 +145,7 @@ fn pace_of(attempts: &[Brief], since: Micros, now: Micros) -> Throughput {
         succeeded: 0,
         failed: 0,
         other: 0,
+        statuses: statuses_of(attempts),
         minutes: Vec::new(),
         durations: Vec::new(),
     };

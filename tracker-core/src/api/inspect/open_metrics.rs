@@ -1,0 +1,188 @@
+//! The text form of `Metrics`: OpenMetrics 1.0. Called by `metrics`. Pure.
+
+use std::{fmt::Write as _, time::Duration};
+
+use super::{KindMetrics, Metrics};
+use crate::model::transition::AttemptStatus;
+
+/// The upper bounds of the buckets of durations, in seconds.
+const BOUNDS: [f64; 14] =
+    [0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0, 900.0, 3_600.0, 21_600.0, 86_400.0];
+
+/// Renders the families one after the other: the samples of a family must stand together.
+pub(super) fn render(metrics: &Metrics) -> String {
+    let mut text = Text(String::new());
+    text.family("tracker_tasks", "gauge", None, "Tasks by kind, step, status and role.");
+    for kind in &metrics.kinds {
+        for (status, count) in &kind.tasks {
+            let step = kind.steps.get(usize::from(status.step)).map_or("", String::as_str);
+            let labels =
+                [("kind", &*kind.kind), ("step", step), ("status", &status.name), ("role", status.role.name())];
+            text.sample("tracker_tasks", &labels, *count);
+        }
+    }
+    text.family("tracker_kind_paused", "gauge", None, "1 if no task of the kind is claimed until it is resumed.");
+    text.by_kind(metrics, "tracker_kind_paused", |kind| Some(u64::from(kind.paused)));
+    let help = "Age of the due task that has waited longest; absent if no task waits.";
+    text.family("tracker_oldest_waiting_seconds", "gauge", Some("seconds"), help);
+    text.by_kind(metrics, "tracker_oldest_waiting_seconds", |kind| kind.oldest_waiting.map(|age| age.as_secs_f64()));
+    text.family("tracker_leases", "gauge", None, "Tasks in progress.");
+    text.by_kind(metrics, "tracker_leases", |kind| Some(kind.leases));
+    text.family("tracker_expired_leases", "gauge", None, "Leases that have expired, at most 1,000.");
+    text.by_kind(metrics, "tracker_expired_leases", |kind| Some(kind.expired_leases));
+    let help = "Length of the time over which ended attempts are counted.";
+    text.family("tracker_window_seconds", "gauge", Some("seconds"), help);
+    text.by_kind(metrics, "tracker_window_seconds", |kind| {
+        Some((kind.throughput.until - kind.throughput.since).to_std().unwrap_or_default().as_secs_f64())
+    });
+    text.family("tracker_window_attempts", "gauge", None, "Attempts that ended within the window, by how they ended.");
+    for kind in &metrics.kinds {
+        for status in AttemptStatus::ALL {
+            let found = kind.throughput.statuses.iter().find(|(other, _)| *other == status);
+            let labels = [("kind", &*kind.kind), ("outcome", status.name())];
+            text.sample("tracker_window_attempts", &labels, found.map_or(0, |(_, count)| *count));
+        }
+    }
+    let help = "How long the attempts within the window ran that succeeded.";
+    text.family("tracker_window_duration_seconds", "gaugehistogram", Some("seconds"), help);
+    for kind in &metrics.kinds {
+        text.durations("tracker_window_duration_seconds", &kind.kind, &kind.throughput.durations);
+    }
+    text.0.push_str("# EOF\n");
+    text.0
+}
+
+struct Text(String);
+
+impl Text {
+    fn family(&mut self, name: &str, kind: &str, unit: Option<&str>, help: &str) {
+        let _ = writeln!(self.0, "# TYPE {name} {kind}");
+        if let Some(unit) = unit {
+            let _ = writeln!(self.0, "# UNIT {name} {unit}");
+        }
+        let _ = writeln!(self.0, "# HELP {name} {help}");
+    }
+
+    /// A number is printed by its `Debug` form: that of a float always has a dot, as the canonical form of `le` demands.
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Debug) {
+        self.0.push_str(name);
+        // An empty label is the same as none.
+        for (at, (label, value)) in labels.iter().filter(|(_, value)| !value.is_empty()).enumerate() {
+            let _ = write!(self.0, "{}{label}=\"", if at == 0 { '{' } else { ',' });
+            for letter in value.chars() {
+                match letter {
+                    '\\' => self.0.push_str("\\\\"),
+                    '"' => self.0.push_str("\\\""),
+                    '\n' => self.0.push_str("\\n"),
+                    // A terminal that shows the text must not obey it.
+                    letter
+                        if letter.is_control()
+                            || matches!(letter, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
+                    {
+                        self.0.push(char::REPLACEMENT_CHARACTER);
+                    }
+                    letter => self.0.push(letter),
+                }
+            }
+            self.0.push('"');
+        }
+        let _ = writeln!(self.0, "}} {value:?}");
+    }
+
+    fn by_kind<V: std::fmt::Debug>(
+        &mut self,
+        metrics: &Metrics,
+        name: &str,
+        value: impl Fn(&KindMetrics) -> Option<V>,
+    ) {
+        for kind in &metrics.kinds {
+            if let Some(value) = value(kind) {
+                self.sample(name, &[("kind", &kind.kind)], value);
+            }
+        }
+    }
+
+    /// A histogram of a window: its numbers fall again, so it is a gauge histogram. The durations are sorted.
+    fn durations(&mut self, name: &str, kind: &str, durations: &[Duration]) {
+        let bucket = format!("{name}_bucket");
+        for bound in BOUNDS {
+            let count = durations.partition_point(|duration| duration.as_secs_f64() <= bound);
+            self.sample(&bucket, &[("kind", kind), ("le", &format!("{bound:?}"))], count);
+        }
+        self.sample(&bucket, &[("kind", kind), ("le", "+Inf")], durations.len());
+        self.sample(&format!("{name}_gcount"), &[("kind", kind)], durations.len());
+        let sum: f64 = durations.iter().map(Duration::as_secs_f64).sum();
+        self.sample(&format!("{name}_gsum"), &[("kind", kind)], sum);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// Checks the grammar of OpenMetrics as far as the tracker uses it. Returns the samples.
+    fn parsed(text: &str) -> Vec<(&str, &str)> {
+        let (body, end) = text.split_at(text.len() - "# EOF\n".len());
+        assert!(end == "# EOF\n" && !body.contains("# EOF"), "{text}");
+        let (mut family, mut families, mut samples) = ("", HashSet::new(), Vec::new());
+        for line in body.lines() {
+            if let Some(meta) = line.strip_prefix("# TYPE ") {
+                family = meta.split_once(' ').map_or("", |(name, _)| name);
+                assert!(families.insert(family), "{line}");
+                continue;
+            }
+            if let Some(meta) = line.strip_prefix("# UNIT ") {
+                assert_eq!(meta, format!("{family} seconds"));
+                assert!(family.ends_with("_seconds"));
+                continue;
+            }
+            if let Some(meta) = line.strip_prefix("# HELP ") {
+                assert!(meta.starts_with(family), "{line}");
+                continue;
+            }
+            let (name, rest) = line.split_once('{').unwrap_or_else(|| panic!("{line}"));
+            let (labels, value) = rest.rsplit_once("} ").unwrap_or_else(|| panic!("{line}"));
+            let suffix = name.strip_prefix(family).unwrap_or_else(|| panic!("{line}"));
+            assert!(["", "_bucket", "_gcount", "_gsum"].contains(&suffix), "{line}");
+            assert!(value.parse::<f64>().is_ok_and(f64::is_finite), "{line}");
+            assert_eq!(labels.replace("\\\\", "").replace("\\\"", "").matches('"').count() % 2, 0, "{line}");
+            samples.push((name, &line[name.len()..]));
+        }
+        let unique: HashSet<_> = samples.iter().map(|(name, rest)| (name, rest.rsplit_once(' '))).collect();
+        assert_eq!(unique.len(), samples.len(), "a sample stands there twice");
+        samples
+    }
+
+    #[test]
+    fn text_follows_the_grammar_and_escapes_names() {
+        let text = render(&Metrics::sample());
+        let samples = parsed(&text);
+        let kind = "a \\\"kind\\\"\\\\with\\nlines\u{fffd}";
+        for (name, rest) in [
+            ("tracker_tasks", format!("{{kind=\"{kind}\",step=\"first\",status=\"Läuft\",role=\"in_progress\"}} 1")),
+            ("tracker_kind_paused", format!("{{kind=\"{kind}\"}} 1")),
+            ("tracker_oldest_waiting_seconds", format!("{{kind=\"{kind}\"}} 1.5")),
+            ("tracker_window_seconds", "{kind=\"idle\"} 300.0".to_owned()),
+            ("tracker_window_attempts", "{kind=\"idle\",outcome=\"crashed\"} 1".to_owned()),
+            ("tracker_window_attempts", "{kind=\"idle\",outcome=\"failed\"} 0".to_owned()),
+            ("tracker_window_duration_seconds_bucket", "{kind=\"idle\",le=\"0.005\"} 1".to_owned()),
+            ("tracker_window_duration_seconds_bucket", "{kind=\"idle\",le=\"0.5\"} 2".to_owned()),
+            ("tracker_window_duration_seconds_bucket", "{kind=\"idle\",le=\"86400.0\"} 2".to_owned()),
+            ("tracker_window_duration_seconds_bucket", "{kind=\"idle\",le=\"+Inf\"} 3".to_owned()),
+            ("tracker_window_duration_seconds_gcount", "{kind=\"idle\"} 3".to_owned()),
+            ("tracker_window_duration_seconds_gsum", "{kind=\"idle\"} 90000.251".to_owned()),
+        ] {
+            assert!(samples.contains(&(name, &rest)), "{name}{rest} is missing in\n{text}");
+        }
+        let waiting = samples.iter().filter(|(name, _)| *name == "tracker_oldest_waiting_seconds");
+        assert_eq!(waiting.count(), 1, "a kind without a waiting task has no age");
+    }
+
+    #[test]
+    fn file_without_kinds_has_no_samples() {
+        let none = Metrics { kinds: Vec::new(), ..Metrics::sample() };
+        assert!(parsed(&render(&none)).is_empty());
+    }
+}
