@@ -6,11 +6,43 @@ use chrono::{DateTime, Utc};
 
 /// The largest number of bars.
 const BARS: i64 = 80;
-/// The possible widths of a bar in seconds.
-const WIDTHS: [i64; 18] =
-    [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 604_800];
+/// The smallest number of bars: the axis of a shorter time goes on with empty bars, so that its labels have space and differ.
+const FEWEST: i64 = 10;
+const SECOND: i64 = 1_000;
+const HOUR: i64 = 3_600 * SECOND;
+const WEEK: i64 = 168 * HOUR;
+/// The possible widths of a bar in milliseconds.
+const WIDTHS: [i64; 27] = [
+    1,
+    2,
+    5,
+    10,
+    20,
+    50,
+    100,
+    200,
+    500,
+    SECOND,
+    2 * SECOND,
+    5 * SECOND,
+    10 * SECOND,
+    15 * SECOND,
+    30 * SECOND,
+    60 * SECOND,
+    120 * SECOND,
+    300 * SECOND,
+    600 * SECOND,
+    900 * SECOND,
+    1_800 * SECOND,
+    HOUR,
+    2 * HOUR,
+    6 * HOUR,
+    12 * HOUR,
+    24 * HOUR,
+    WEEK,
+];
 
-/// Counts by second.
+/// Counts by millisecond.
 #[derive(Clone, Debug, Default)]
 pub struct Timeline(BTreeMap<i64, (u64, u64)>);
 
@@ -25,11 +57,11 @@ pub struct Bar {
 
 impl Timeline {
     pub fn add(&mut self, at: DateTime<Utc>, succeeded: bool) {
-        let second = self.0.entry(at.timestamp()).or_default();
+        let counts = self.0.entry(at.timestamp_millis()).or_default();
         if succeeded {
-            second.0 += 1;
+            counts.0 += 1;
         } else {
-            second.1 += 1;
+            counts.1 += 1;
         }
     }
 
@@ -39,26 +71,25 @@ impl Timeline {
             return (Duration::ZERO, Vec::new());
         };
         let needs = |width: i64| last.div_euclid(width) - first.div_euclid(width) + 1;
-        let widest = WIDTHS[WIDTHS.len() - 1];
         // Several weeks if a week is too short.
         let width = WIDTHS.into_iter().find(|width| needs(*width) <= BARS);
-        let width = width.unwrap_or_else(|| widest * (needs(widest) / BARS + 1));
+        let width = width.unwrap_or_else(|| WEEK * (needs(WEEK) / BARS + 1));
         let start = first.div_euclid(width);
-        let mut bars: Vec<Bar> = (0..needs(width))
+        let mut bars: Vec<Bar> = (0..needs(width).max(FEWEST))
             .map(|at| Bar {
-                start: DateTime::from_timestamp((start + at) * width, 0).unwrap_or_default(),
+                start: DateTime::from_timestamp_millis((start + at) * width).unwrap_or_default(),
                 succeeded: 0,
                 failed: 0,
             })
             .collect();
-        for (second, (succeeded, failed)) in &self.0 {
-            let at = usize::try_from(second.div_euclid(width) - start).unwrap_or(usize::MAX);
+        for (milli, (succeeded, failed)) in &self.0 {
+            let at = usize::try_from(milli.div_euclid(width) - start).unwrap_or(usize::MAX);
             if let Some(bar) = bars.get_mut(at) {
                 bar.succeeded += succeeded;
                 bar.failed += failed;
             }
         }
-        (Duration::from_secs(width.unsigned_abs()), bars)
+        (Duration::from_millis(width.unsigned_abs()), bars)
     }
 }
 
@@ -67,8 +98,8 @@ impl Timeline {
 mod tests {
     use super::*;
 
-    fn at(second: i64) -> DateTime<Utc> {
-        DateTime::from_timestamp(second, 0).unwrap()
+    fn at(milli: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(milli).unwrap()
     }
 
     #[test]
@@ -78,7 +109,7 @@ mod tests {
 
     #[test]
     fn every_attempt_is_in_one_bar() {
-        for reach in [0, 1, 79, 80, 3_599, 90_000, 86_400 * 365, 86_400 * 36_500] {
+        for reach in [0, 1, 79, 80, 999, SECOND, HOUR - 1, 25 * HOUR, 30 * 24 * HOUR, 52 * WEEK, 5_200 * WEEK] {
             let mut timeline = Timeline::default();
             for step in 0..=100 {
                 timeline.add(at(1_000_003 + reach * step / 100), step % 4 != 0);
@@ -86,6 +117,7 @@ mod tests {
             let (width, bars) = timeline.bars();
             let sum = bars.iter().fold((0, 0), |sum, bar| (sum.0 + bar.succeeded, sum.1 + bar.failed));
             assert_eq!(sum, (75, 26), "{reach}");
+            assert!(bars.len() >= usize::try_from(FEWEST).unwrap());
             assert!(bars.len() <= usize::try_from(BARS).unwrap(), "{reach}: {} bars of {width:?}", bars.len());
             assert!(bars.windows(2).all(|two| (two[1].start - two[0].start).to_std() == Ok(width)), "{reach}");
         }
