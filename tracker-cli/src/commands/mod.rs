@@ -19,6 +19,7 @@ mod import;
 pub mod launch;
 mod list;
 mod man;
+mod metrics;
 mod pause;
 mod plan;
 mod prune;
@@ -78,6 +79,7 @@ commands! {
     Errors(errors::Args),
     Plan(plan::Args),
     Counts(counts::Args),
+    Metrics(metrics::Args),
     Top(top::Args),
     Serve(serve::Args),
     Report(report::Args),
@@ -98,6 +100,8 @@ commands! {
     Export(export::Args),
     #[cfg(unix)]
     Run(run::Args),
+    #[cfg(unix)]
+    Logs(run::logs::Args),
     Verify(verify::Args),
     Doctor(doctor::Args),
     Backup(backup::Args),

@@ -10,6 +10,8 @@ mod input;
 mod joblog;
 mod line;
 mod line_numbers;
+pub mod logs;
+mod notify;
 mod orphans;
 mod placeholder;
 mod plan;
@@ -48,6 +50,7 @@ use self::{
     joblog::Joblog,
     line::{Line, LineStatus},
     line_numbers::{LineNumbers, highest_given},
+    notify::RunEnd,
     orphans::{AttemptTags, kill_orphans},
     plan::{PlanOptions, RunPlan},
     process_groups::ProcessGroups,
@@ -127,6 +130,9 @@ pub struct Args {
     /// The bytes of the output of each command that are stored, and of its error output
     #[arg(long, value_name = "BYTES", default_value_t = 64 << 10)]
     keep: u32,
+    /// Runs this command with /bin/sh when the run has ended, with the result in its environment and on its standard input
+    #[arg(long, value_name = "COMMAND", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    notify: Option<String>,
     /// The name of the kind, so that one file can hold several sets of lines
     #[arg(long, value_name = "KIND", default_value = Line::KIND)]
     name: String,
@@ -146,6 +152,19 @@ struct Summary {
     given_up: u64,
     unfinished: u64,
     set_aside: u64,
+}
+
+impl Summary {
+    fn of(tasks: &Tasks<Line>) -> Result<Self, CliError> {
+        let counts = tasks.counts()?;
+        Ok(Self {
+            event: "summary",
+            succeeded: counts.get(LineStatus::Succeeded),
+            given_up: counts.get(LineStatus::Exhausted),
+            unfinished: tasks.query().unfinished().total()?,
+            set_aside: counts.get(LineStatus::Ignored) + counts.get(LineStatus::Cancelled),
+        })
+    }
 }
 
 /// The input and the numbers of its lines.
@@ -175,9 +194,14 @@ impl Args {
             tasks.query().status(LineStatus::Exhausted).retry()?;
         }
         let numbers = LineNumbers::new(&tracker, &tasks)?;
-        let exit = self.run_lines(&tasks, &template, NumberedInput { input, numbers }, tags, joblog, output)?;
-        tracker.close()?;
-        Ok(exit)
+        let ended = self.run_lines(&tasks, &template, NumberedInput { input, numbers }, tags, joblog, output);
+        let summary = Summary::of(&tasks);
+        let closed = tracker.close();
+        let ended = ended.and_then(|exit| closed.map(|()| exit).map_err(CliError::from));
+        if let Some(command) = &self.notify {
+            RunEnd::new(&self.file.file, &self.name, &ended, summary.ok()).notify(command);
+        }
+        ended
     }
 
     /// Splits the arguments into the command and the input.
@@ -332,14 +356,7 @@ impl Args {
 
     /// Prints the summary and returns the exit code.
     fn finish(&self, runner: &Runner<'_>, interrupted: bool) -> Result<Exit, CliError> {
-        let counts = runner.tasks.counts()?;
-        let summary = Summary {
-            event: "summary",
-            succeeded: counts.get(LineStatus::Succeeded),
-            given_up: counts.get(LineStatus::Exhausted),
-            unfinished: runner.tasks.query().unfinished().total()?,
-            set_aside: counts.get(LineStatus::Ignored) + counts.get(LineStatus::Cancelled),
-        };
+        let summary = Summary::of(runner.tasks)?;
         runner.output.print_event(&summary)?;
         let file = self.file.file.to_string_lossy();
         let file = escape_line(&file);
@@ -351,7 +368,7 @@ impl Args {
             eprintln!(
                 "tracker: {} of {} lines were given up: `tracker errors {file}` shows why, --retry-failed retries them",
                 summary.given_up,
-                counts.total()
+                runner.tasks.counts()?.total()
             );
             return Ok(Exit::Findings);
         }

@@ -75,13 +75,19 @@ fn bytes(hex: &str) -> Option<Vec<u8>> {
 }
 
 #[cfg(target_os = "linux")]
-pub use linux::kill_orphans;
+pub use linux::{kill_orphans, process_of};
 
 /// Only Linux mode the environment of processes.
 #[cfg(not(target_os = "linux"))]
 #[expect(clippy::unnecessary_wraps, reason = "on Linux it can fail")]
 pub fn kill_orphans(_: &AttemptTags, _: &tracker_core::Tasks<Line>) -> Result<(), crate::error::CliError> {
     Ok(())
+}
+
+/// Only Linux shows the processes of an attempt.
+#[cfg(not(target_os = "linux"))]
+pub fn process_of(_: &AttemptTags, _: u64, _: &TaskKey) -> Option<i32> {
+    None
 }
 
 #[cfg(target_os = "linux")]
@@ -129,6 +135,12 @@ mod linux {
                 Some(_) => thread::sleep(Duration::from_millis(5)),
             }
         }
+    }
+
+    /// Returns the first process of a running attempt, which has the output files of the run.
+    pub fn process_of(tags: &AttemptTags, fence: u64, id: &TaskKey) -> Option<i32> {
+        let ours = |pid: &Pid| tagged(*pid, tags).iter().any(|(number, task)| *number == fence && task == id);
+        processes().filter(ours).map(|pid| pid.as_raw_nonzero().get()).min()
     }
 
     fn processes() -> impl Iterator<Item = Pid> {

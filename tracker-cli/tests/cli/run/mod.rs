@@ -2,10 +2,12 @@
 
 mod attempts;
 mod command_ends;
+mod command_output;
 mod kills;
 mod line_numbers;
 mod lines;
 mod logs;
+mod notify;
 mod orphans;
 mod shell;
 mod signals;
