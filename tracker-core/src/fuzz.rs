@@ -1,5 +1,5 @@
-//! What the fuzz targets reach, and in a bounded form the tests here: the decoders of bytes that a damaged or hostile file
-//! may hold.
+//! The entry points of the fuzz targets, and of the bounded tests here: the decoders of bytes that a damaged or hostile file may
+//! hold.
 
 use crate::{
     api::live::frame,
@@ -82,7 +82,7 @@ pub fn keys(bytes: &[u8]) {
 /// If it is not.
 pub fn payload<T: TrackedTask>(bytes: &[u8]) {
     let Ok(task) = codec::decode::<T>(&PayloadCodecs::default(), "fuzz", &"id".to_key(), bytes) else { return };
-    // What is too large is refused.
+    // A value that is too large is refused.
     let Ok(first) = codec::encode(&task) else { return };
     let again = codec::decode::<T>(&PayloadCodecs::default(), "fuzz", &"id".to_key(), &first)
         .expect("what was written can be read");

@@ -6,7 +6,7 @@
 //! # Guide
 //!
 //! **Define.** The enum's numbers are what stands on disk; its names say what each status means to the tracker, or an
-//! attribute does. The struct has an id, and whatever else serde can write.
+//! attribute does. The struct has an id, and any other fields that serde can write.
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};

@@ -279,7 +279,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         }
         let quiescent = self.assigned == 0 && self.unreported == 0 && self.kinds.iter().all(KindQueue::is_quiescent);
         if pass.is_empty() && pass.last && quiescent {
-            // What has changed since the first look may have brought a task.
+            // A change since the first pass may have made a task startable.
             if pass.stamp != stamp {
                 return None;
             }

@@ -1,4 +1,4 @@
-//! The queue of actions that wait for a commit, and who leads: a caller or the background thread. Knows no file.
+//! The queue of actions that wait for a commit, and its leader: a caller or the background thread. Does not touch the file.
 
 use std::{collections::VecDeque, sync::PoisonError, time::Duration};
 

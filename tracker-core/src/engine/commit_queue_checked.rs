@@ -11,7 +11,7 @@ use shuttle::{
 use super::*;
 use crate::engine::{queued_action::Waiter, writer::Writer};
 
-/// What happened, over all threads of one run.
+/// The events of all threads of one run.
 #[derive(Default)]
 struct Seen {
     leading: AtomicUsize,
@@ -19,7 +19,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// One leads at a time.
+    /// Runs work as the leader, and checks that there is no second one.
     fn lead<R>(&self, work: impl FnOnce() -> R) -> R {
         assert_eq!(self.leading.fetch_add(1, Ordering::SeqCst), 0, "two lead at once");
         let result = work();
@@ -31,7 +31,7 @@ impl Seen {
 struct Work {
     seen: Arc<Seen>,
     waiter: Option<Arc<Waiter>>,
-    turn: bool,
+    is_user_transaction: bool,
 }
 
 impl QueuedAction for Work {
@@ -57,16 +57,16 @@ impl QueuedAction for Work {
     }
 
     fn is_user_transaction(&self) -> bool {
-        self.turn
+        self.is_user_transaction
     }
 }
 
-/// What nobody waits for.
+/// An action without a waiting caller.
 fn relaxed(seen: &Arc<Seen>) -> Box<dyn QueuedAction> {
-    Box::new(Work { seen: seen.clone(), waiter: None, turn: false })
+    Box::new(Work { seen: seen.clone(), waiter: None, is_user_transaction: false })
 }
 
-/// As the engine leads, with nothing to commit.
+/// Leads as the engine does, with nothing to commit.
 fn lead(queue: &CommitQueue, seen: &Seen) {
     seen.lead(|| queue.take().into_iter().for_each(QueuedAction::answer));
     queue.hand_over();
@@ -79,7 +79,7 @@ fn call(queue: &CommitQueue, seen: &Arc<Seen>) {
 fn call_for(queue: &CommitQueue, seen: &Arc<Seen>, answers: usize) -> Result<()> {
     let waiter = Waiter::new(answers);
     let work = || -> Box<dyn QueuedAction> {
-        Box::new(Work { seen: seen.clone(), waiter: Some(waiter.clone()), turn: false })
+        Box::new(Work { seen: seen.clone(), waiter: Some(waiter.clone()), is_user_transaction: false })
     };
     let before = seen.done.load(Ordering::SeqCst);
     queue.push((0..answers).map(|_| work()).collect())?;
@@ -90,7 +90,7 @@ fn call_for(queue: &CommitQueue, seen: &Arc<Seen>, answers: usize) -> Result<()>
     Ok(())
 }
 
-/// Commits for itself what it has queued, as a worker that works ahead does, unless somebody is at it.
+/// Queues an action and leads for it, as a worker that prefetches does, unless there is a leader.
 fn lead_if_free(queue: &CommitQueue, seen: &Arc<Seen>) {
     queue.push_relaxed(relaxed(seen)).unwrap();
     if queue.try_lead() {
@@ -98,11 +98,13 @@ fn lead_if_free(queue: &CommitQueue, seen: &Arc<Seen>) {
     }
 }
 
-fn turn(queue: &CommitQueue, seen: &Arc<Seen>) {
+fn user_transaction(queue: &CommitQueue, seen: &Arc<Seen>) {
     let waiter = Waiter::new(1);
-    queue.push(vec![Box::new(Work { seen: seen.clone(), waiter: Some(waiter.clone()), turn: true })]).unwrap();
+    queue
+        .push(vec![Box::new(Work { seen: seen.clone(), waiter: Some(waiter.clone()), is_user_transaction: true })])
+        .unwrap();
     loop {
-        assert!(waiter.must_lead(), "a turn is never answered by others");
+        assert!(waiter.must_lead(), "a user transaction is never answered by a leader");
         if queue.take_user_transaction() {
             break;
         }
@@ -112,8 +114,8 @@ fn turn(queue: &CommitQueue, seen: &Arc<Seen>) {
     queue.hand_over();
 }
 
-/// In every third moment that nothing happens in, the background has something of its own to do.
-fn keep(queue: &CommitQueue, seen: &Seen) {
+/// The background thread: in every third idle moment it has work of its own.
+fn background(queue: &CommitQueue, seen: &Seen) {
     let moments = AtomicUsize::new(0);
     let idles_in = || (moments.fetch_add(1, Ordering::SeqCst) % 3 == 2).then_some(Duration::ZERO);
     loop {
@@ -128,49 +130,49 @@ fn keep(queue: &CommitQueue, seen: &Seen) {
     }
 }
 
-type Act = fn(&CommitQueue, &Arc<Seen>);
+type Caller = fn(&CommitQueue, &Arc<Seen>);
 
-/// Plays acts, each on a thread of its own, beside the background, until all their actions are done and the queue is closed.
-fn play(acts: &[Act], actions: usize) {
+/// Runs callers, each on a thread of its own, beside the background thread, until all their actions are done and the queue is closed.
+fn run(callers: &[Caller], actions: usize) {
     let (queue, seen) = (Arc::new(CommitQueue::default()), Arc::new(Seen::default()));
-    let spawn = |act: Act| {
+    let spawn = |caller: Caller| {
         let (queue, seen) = (queue.clone(), seen.clone());
-        thread::spawn(move || act(&queue, &seen))
+        thread::spawn(move || caller(&queue, &seen))
     };
-    let background = spawn(|queue, seen| keep(queue, seen));
-    let threads: Vec<_> = acts.iter().map(|act| spawn(*act)).collect();
+    let thread = spawn(|queue, seen| background(queue, seen));
+    let threads: Vec<_> = callers.iter().map(|caller| spawn(*caller)).collect();
     threads.into_iter().for_each(|thread| thread.join().unwrap());
-    // What nobody waits for is done too, long before the queue is closed.
+    // Actions without a waiting caller are done too, long before the queue is closed.
     while seen.done.load(Ordering::SeqCst) < actions {
         thread::yield_now();
     }
     queue.close();
-    background.join().unwrap();
-    assert!(queue.is_empty(), "something was left behind");
+    thread.join().unwrap();
+    assert!(queue.is_empty(), "an action is left");
     assert_eq!(seen.done.load(Ordering::SeqCst), actions, "each is done once");
 }
 
-/// Callers for one answer and for two, somebody with a turn, somebody who helps, somebody who does not wait.
-fn scene() {
-    let twice: Act = |queue, seen| {
+/// Callers for one answer and for two, a user transaction, a caller that leads if there is no leader, and one that does not wait.
+fn mixed_callers() {
+    let twice: Caller = |queue, seen| {
         call(queue, seen);
         call(queue, seen);
     };
-    let for_two: Act = |queue, seen| call_for(queue, seen, 2).unwrap();
-    let mixed: Act = |queue, seen| {
+    let for_two: Caller = |queue, seen| call_for(queue, seen, 2).unwrap();
+    let mixed: Caller = |queue, seen| {
         queue.push_relaxed(relaxed(seen)).unwrap();
         call(queue, seen);
         queue.push_for_background(vec![relaxed(seen)]).unwrap();
     };
-    play(&[twice, for_two, turn, lead_if_free, mixed], 9);
+    run(&[twice, for_two, user_transaction, lead_if_free, mixed], 9);
 }
 
-/// A caller, somebody with a turn, and behind him what nobody waits for.
-fn small_scene() {
-    play(&[call, turn, |queue, seen| queue.push_relaxed(relaxed(seen)).unwrap()], 3);
+/// A caller, a user transaction, and behind it an action without a waiting caller.
+fn relaxed_action_last() {
+    run(&[call, user_transaction, |queue, seen| queue.push_relaxed(relaxed(seen)).unwrap()], 3);
 }
 
-/// As the engine queues what waits for no answer: on a thread, and for a future.
+/// Queues an action without a waiting caller, as the engine does on a thread and for a future.
 fn relax(queue: &CommitQueue, seen: &Arc<Seen>) {
     queue.wait_for_room().unwrap();
     queue.push_relaxed(relaxed(seen)).unwrap();
@@ -191,13 +193,13 @@ fn relax_async(queue: &CommitQueue, seen: &Arc<Seen>) {
     relax(queue, seen);
 }
 
-/// More than there is room for, of every kind of caller.
-fn crowded_scene() {
-    play(&[relax, call, relax_async, relax, turn, relax_async], 6);
+/// More callers of every sort than the queue has room for.
+fn crowded_queue() {
+    run(&[relax, call, relax_async, relax, user_transaction, relax_async], 6);
 }
 
-/// While the queue is full nobody gets in, on whichever way; once there is room all do, and if it is closed first, none.
-fn full_scene(closes: bool) {
+/// While the queue is full no action is queued in any way; once there is room all are, and none if it is closed first.
+fn full_queue(closes: bool) {
     let (queue, seen) = (Arc::new(CommitQueue::default()), Arc::new(Seen::default()));
     for _ in 0..CAPACITY {
         queue.push_relaxed(relaxed(&seen)).unwrap();
@@ -224,7 +226,7 @@ fn full_scene(closes: bool) {
     }
     let background = {
         let (queue, seen) = (queue.clone(), seen.clone());
-        thread::spawn(move || keep(&queue, &seen))
+        thread::spawn(move || background(&queue, &seen))
     };
     let results = all.map(|one| one.join().unwrap());
     if closes {
@@ -237,22 +239,25 @@ fn full_scene(closes: bool) {
         queue.close();
     }
     #[cfg(feature = "tokio")]
-    assert!(queue.is_full().is_none() && Some(queue.freed.seen()) > async_waits_for_room, "the future is told, too");
+    assert!(
+        queue.is_full().is_none() && Some(queue.freed.seen()) > async_waits_for_room,
+        "the future is notified, too"
+    );
     background.join().unwrap();
     assert_eq!(
         seen.done.load(Ordering::SeqCst),
         if closes { CAPACITY } else { CAPACITY + 1 },
-        "what is queued is done"
+        "every queued action is done"
     );
 }
 
 #[test]
-fn who_finds_no_room_gets_in_once_there_is_some() {
+fn caller_of_a_full_queue_enters_once_there_is_room() {
     let runs = runs();
-    shuttle::check_random(crowded_scene, runs);
-    shuttle::check_pct(crowded_scene, runs, 3);
-    shuttle::check_random(|| full_scene(false), runs);
-    shuttle::check_random(|| full_scene(true), runs);
+    shuttle::check_random(crowded_queue, runs);
+    shuttle::check_pct(crowded_queue, runs, 3);
+    shuttle::check_random(|| full_queue(false), runs);
+    shuttle::check_random(|| full_queue(true), runs);
 }
 
 fn runs() -> usize {
@@ -260,15 +265,15 @@ fn runs() -> usize {
 }
 
 #[test]
-fn what_nobody_waits_for_is_done_in_time_wherever_it_stands() {
+fn action_without_a_waiter_is_done_at_every_place() {
     let runs = runs();
-    shuttle::check_random(small_scene, runs);
-    shuttle::check_pct(small_scene, runs, 3);
+    shuttle::check_random(relaxed_action_last, runs);
+    shuttle::check_pct(relaxed_action_last, runs, 3);
 }
 
 #[test]
-fn the_lead_is_handed_over_in_whatever_order_threads_run() {
+fn lead_is_handed_over_in_every_order_of_threads() {
     let runs = runs();
-    shuttle::check_random(scene, runs);
-    shuttle::check_pct(scene, runs, 3);
+    shuttle::check_random(mixed_callers, runs);
+    shuttle::check_pct(mixed_callers, runs, 3);
 }

@@ -1,5 +1,5 @@
-//! What the queue waits with: the standard library's, or in its tests under `--cfg shuttle` that of a checker which tries
-//! out in which order threads can run.
+//! The locks of the commit queue: those of the standard library, or in its tests under `--cfg shuttle` those of a checker that tries
+//! many orders of threads.
 
 #[cfg(not(all(test, shuttle)))]
 pub(super) use std::{

@@ -1,4 +1,4 @@
-//! What is found in a file of a few tasks of several priorities.
+//! Tests of claims in a file of a few tasks of several priorities.
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 

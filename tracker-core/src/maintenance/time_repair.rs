@@ -41,7 +41,7 @@ impl FileTime {
     }
 }
 
-/// What [`Options::repair_time`](crate::Options::repair_time) did.
+/// The changes that [`Options::repair_time`](crate::Options::repair_time) made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TimeRepair {

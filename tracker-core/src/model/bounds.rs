@@ -121,7 +121,7 @@ mod tests {
         task::{Policy, TaskId},
     };
 
-    /// What is as large as may be is taken; one more is refused, with words that say how large and what the limit is.
+    /// A value of the largest size is accepted; one unit more is refused with its size and the limit.
     fn edge(most: usize, check: impl Fn(usize) -> Result<()>) {
         check(most).unwrap_or_else(|error| panic!("{error}"));
         let error = check(most + 1).unwrap_err();

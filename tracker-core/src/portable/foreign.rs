@@ -3,7 +3,7 @@
 /// The byte order mark, in UTF-8.
 pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// What a file is that begins so and holds no lines; with what makes lines of it.
+/// Returns the format of a file without lines that begins like this, and how to convert it.
 pub(super) fn format(start: &[u8]) -> Option<&'static str> {
     const FORMATS: [(&[u8], &str); 8] = [
         (b"\x1f\x8b", "the file is compressed by gzip: decompress it first (`gzip -dc`)"),

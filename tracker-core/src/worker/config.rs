@@ -22,7 +22,7 @@ pub(crate) struct Settings {
     pub observed: std::sync::Arc<Observed>,
 }
 
-/// What a test sets and observes in the threads of a worker.
+/// The settings and counters of a test in the threads of a worker.
 #[cfg(test)]
 #[derive(Debug, Default)]
 pub(crate) struct Observed {

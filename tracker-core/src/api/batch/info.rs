@@ -9,7 +9,7 @@ use crate::model::{status::Role, time::utc, transition::Batch as State};
 /// The state of a batch at one moment, from kept counters without a scan.
 ///
 /// Tasks count by their roles over all kinds and steps: between two steps a task is pending, and one that was given up is
-/// exhausted, by whatever name. Those that were deleted after they had ended, by retention for one, still count.
+/// exhausted, under any status name. Tasks that were deleted after they had ended, by retention for example, still count.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct BatchInfo {

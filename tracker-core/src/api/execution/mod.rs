@@ -99,7 +99,7 @@ impl<T: TrackedTask> Execution<T> {
         let Claimed { task, owner, header, row } = claimed;
         let decoded = codec::decode_claimed(shared.engine.codecs(), &kind.name, &row.id, row.payload);
         let (decoded, stored): (T, _) = decoded.map_err(|error| {
-            // What serde complains of may quote the payload.
+            // The error text of serde may quote the payload.
             let redacted = contain(|| shared.text(error.to_string(), TEXT));
             let text = redacted.unwrap_or_else(|_| "its text was dropped: the function given to Options::redact panicked".to_owned());
             contain::log(|| {

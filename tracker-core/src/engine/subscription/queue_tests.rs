@@ -12,7 +12,7 @@ const fn task(seq: u64) -> TaskRef {
     TaskRef { kind: 1, seq }
 }
 
-/// The same contract as a list that is searched from its begin.
+/// The queue as a plain list that is searched from its start.
 struct Model {
     capacity: usize,
     interval: Duration,

@@ -47,7 +47,7 @@ use crate::{
     storage::{keys::CountKey, tables::Tables, write::change::TaskChange},
 };
 
-/// What a transaction needs to know of the engine.
+/// The parts of the engine that a transaction reads.
 #[derive(Clone)]
 pub(crate) struct Context {
     pub instance: Uuid,
@@ -84,7 +84,7 @@ pub(crate) struct Writer<'t> {
     dirty: bool,
 }
 
-/// What a command did.
+/// The decision on a command, after it was written.
 pub(crate) struct Decided {
     pub header: Option<Header>,
     pub result: CommandResult,
@@ -103,7 +103,7 @@ impl<'t> Writer<'t> {
         let file_state = rows.file_state()?;
         let kinds = if file_state.schema == known.schema { known.clone() } else { Arc::new(rows.all_kinds()?) };
         let now = time(file_state.clock_floor);
-        // What another process has changed since may be startable now.
+        // A task that another process has changed since may be startable now.
         let may_start = file_state.change != context.known;
         let kinds_now = (file_state.schema != known.schema).then(|| kinds.clone());
         let ends = if context.lists_ends { Ends::Listed(Vec::new()) } else { Ends::Unlisted };

@@ -1,4 +1,4 @@
-//! What tasks have to do with others, copied after the tasks themselves.
+//! Recovers dependencies and batches, after the tasks themselves. Called by `recover`; reads the damaged file, writes the new one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -78,7 +78,7 @@ pub(super) fn copy_needs(
     report: &mut Recovered,
 ) -> Result<()> {
     let mut dependencies: BTreeMap<TaskRef, BTreeMap<TaskRef, OnDependencyFailure>> = BTreeMap::new();
-    // What is missing shows in the numbers that the headers hold.
+    // A missing dependency shows in the numbers that the headers hold.
     let _ = walk("looking for dependencies", |backwards| {
         let table = txn.open_table(definitions::DEPENDENCIES)?;
         let mut range = table.iter()?;

@@ -1,4 +1,4 @@
-//! The damaged file, opened in whatever way it can be read.
+//! Opens the damaged file in the first way in which it can be read. Called by `recover`; does not change that file.
 
 use std::{path::Path, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What tasks have to do with others: batches, and who waits for whom.
+//! Checks batches and dependencies against the headers. Called by `verify`; reads only.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// What the headers say of it.
+/// The dependencies and batches according to the headers.
 #[derive(Default)]
 pub(super) struct DependencyCheck {
     tasks: BTreeSet<TaskRef>,

@@ -35,7 +35,7 @@ use crate::{
 pub struct Inconsistency {
     /// The table.
     pub table: String,
-    /// What is wrong, with the key.
+    /// The inconsistency, with the key.
     pub what: String,
 }
 
@@ -162,7 +162,7 @@ impl Found {
     }
 }
 
-/// What the tables should hold, from headers and bodies.
+/// Derives the expected rows from headers and payloads.
 fn expect(rows: &mut Tables<&ReadTransaction>, found: &mut Found) -> Result<Expected> {
     let mut expected = Expected::default();
     let kinds = rows.all_kinds()?;
@@ -264,7 +264,7 @@ impl Expected {
     }
 }
 
-/// What the tables hold, against what they should. Returns the highest fence of the history.
+/// Compares the tables with the expected rows. Returns the highest fence of the history.
 fn compare(rows: &mut Tables<&ReadTransaction>, expected: &Expected, found: &mut Found) -> Result<u64> {
     let txn = rows.source();
     let mut last_fence = 0;

@@ -14,7 +14,7 @@ use crate::{
 
 type TaskChange = fn(&mut Header);
 
-/// Gives a task another header, whatever the rules say.
+/// Gives a task another header, past the rules.
 struct Put(TaskRef, TaskChange);
 
 impl Action for Put {

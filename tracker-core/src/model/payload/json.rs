@@ -22,7 +22,7 @@ impl Serialize for Payload {
             return escape(to, "$encoded", &(name, version, base64(bytes)));
         }
         match Node::read(bytes) {
-            // What would not come back to the byte is written as it is.
+            // A node that JSON would not restore to the byte is escaped.
             Some(node) if node.depth() <= DEPTH && with_version(node.bytes(), version) == self.0 => match version {
                 1 => node.serialize(to),
                 _ => escape(to, "$payload", &(version, node)),

@@ -61,8 +61,8 @@ impl TimeKeeper {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the clock shows. If it panics, or calls the tracker and so asks for itself: what it showed last, or the system's time if it
-    /// has shown nothing yet.
+    /// Reads the clock. If it panics, or calls the tracker and so itself, returns its last time, or the system's time if it has
+    /// returned none yet.
     fn reading(&self) -> ClockReading {
         if READING.replace(true) {
             return self.last_reading();

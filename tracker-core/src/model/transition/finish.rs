@@ -54,7 +54,7 @@ impl Outcome {
 }
 
 impl Rules<'_> {
-    /// Ends an attempt, if it is the owner who says so.
+    /// Ends an attempt. Refuses an owner whose lease is lost.
     pub(super) fn finish(&self, old: &Header, finish: &Finish) -> Result<Decision, Reason> {
         let lease = Self::owned(old, &finish.owner)?.clone();
         let mut header = old.clone();

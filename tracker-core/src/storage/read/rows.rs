@@ -62,7 +62,7 @@ mod tests {
 
     const TABLE: TableDefinition<&[u8; 1], ()> = TableDefinition::new("table");
 
-    /// What becomes of rows with these keys, one after the other, that were asked for between two keys.
+    /// Returns for each of these keys whether a read between two keys accepts its row.
     fn accepted(low: u8, high: u8, newest_first: bool, keys: &[u8]) -> Vec<bool> {
         let db = Database::builder().create_with_backend(InMemoryBackend::new()).unwrap();
         let write = db.begin_write().unwrap();

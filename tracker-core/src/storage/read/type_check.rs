@@ -152,7 +152,7 @@ fn end_of(prefix: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-/// What follows a prefix in the first and the last key that have it.
+/// Returns the rest of the first and of the last key with a prefix.
 fn first_and_last<V: redb::Value + 'static>(
     table: &impl ReadableTable<&'static [u8], V>,
     prefix: &[u8],

@@ -25,7 +25,7 @@ use crate::{
 
 const KIND: u32 = 1;
 
-/// What a random task is made of.
+/// The random properties of a task.
 #[derive(Clone, Copy, Debug)]
 struct Traits {
     code: i32,

@@ -1,7 +1,7 @@
-//! What each command may change, and what it must.
+//! The changes that each command may make, and those that it must make.
 
 use super::{
-    alphabet::{HOLDER, NEXT, NOW, RETRY, REVISION, SNOOZE, token},
+    commands::{HOLDER, NEXT, NOW, RETRY, REVISION, SNOOZE, token},
     invariants::{Broken, Case, ensure},
 };
 use crate::model::{
@@ -12,7 +12,7 @@ use crate::model::{
 };
 
 impl Case<'_> {
-    /// What was booked before stays first; fences rise; `ended` counts what is booked; what costs nothing is not booked.
+    /// Earlier attempts stay first; fences rise; `ended` counts the recorded attempts; an attempt that costs nothing is not recorded.
     pub(super) fn history(&self, decision: &Decision) -> Broken {
         let mut all = decision.history.clone();
         let Some(new) = &decision.header else {
@@ -45,7 +45,7 @@ impl Case<'_> {
         ensure(right, "booked under another fence or as another attempt")
     }
 
-    /// What may still run has failures and crashes left. A start that names a terminal status resets neither.
+    /// A task that may still run has failures and crashes left. A start that names a terminal status resets neither.
     pub(super) fn limits(&self, new: &Header) -> Broken {
         let policy = self.rules.policy;
         let within = |header: &Header| {
@@ -179,7 +179,7 @@ impl Case<'_> {
         }
     }
 
-    /// Who gets a lease, and what happens to the one that stands.
+    /// Which commands give a lease, and the end of the lease before it.
     pub(super) fn leases(&self, new: &Header) -> Broken {
         let (found, graph) = (&self.found, self.rules.graph);
         let Some(lease) = &new.lease else {
@@ -209,7 +209,7 @@ impl Case<'_> {
         ensure(!self.reenters() || bare(new) == bare(found), "a re-entry changes more than the lease")
     }
 
-    /// Who waits for how many, and what becomes of him who waits in vain.
+    /// The number of dependencies, and the end of a task whose dependency fails.
     pub(super) fn others(&self, new: &Header) -> Broken {
         let found = &self.found;
         let waits = match self.command {

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::{
-    alphabet::{HOLDER, NOW, REVISION, commands, token},
+    commands::{HOLDER, NOW, REVISION, commands, token},
     invariants,
     machines::{Machine, machines},
 };
@@ -18,7 +18,7 @@ use crate::model::{
 
 const DEPTH: usize = 8;
 
-/// What distinguishes two states.
+/// The fields in which two states differ.
 type Key = ([i64; 7], [bool; 6], Option<([i64; 4], [bool; 2])>);
 
 /// A state, and how it was reached first.
@@ -75,7 +75,7 @@ impl Walk {
             self.transitions += 1;
             let result = rules.decide(header.as_ref(), &command);
             if let Err(broken) = invariants::check(&rules, header.as_ref(), &command, &result) {
-                panic!("{}: {broken}\n{}  {command:?}\n  => {result:?}", machine.name, self.story(at));
+                panic!("{}: {broken}\n{}  {command:?}\n  => {result:?}", machine.name, self.path(at));
             }
             if let Ok(decision) = result {
                 self.visit(decision.header.map(normal), depth, Some(at), &command);
@@ -96,14 +96,14 @@ impl Walk {
     }
 
     /// The commands that led to a state, one a line.
-    fn story(&self, at: usize) -> String {
+    fn path(&self, at: usize) -> String {
         let node = &self.nodes[at];
-        let before = node.from.map(|from| self.story(from)).unwrap_or_default();
+        let before = node.from.map(|from| self.path(from)).unwrap_or_default();
         format!("{before}  {}\n  -> {:?}\n", node.by, node.header)
     }
 }
 
-/// The times to which it is worth to wait: just before, at, and after whatever happens by itself.
+/// The times to which a test advances the clock: just before, at, and after each expiry and due time.
 fn passings(header: &Header) -> Vec<Micros> {
     let expiry = header.lease.as_ref().map(|lease| lease.expires);
     let moments = expiry.into_iter().chain((header.due < NEVER).then_some(header.due));

@@ -1,6 +1,6 @@
-//! What must hold after every command, said without looking at how the rules decide.
+//! The invariants after every command, independent of the code of the rules.
 
-use super::alphabet::{HOLDER, NOW};
+use super::commands::{HOLDER, NOW};
 use crate::model::{
     error::Reason,
     status::{Role, StatusInfo},
@@ -97,7 +97,7 @@ fn owner(command: &Command) -> Option<&Owner> {
     }
 }
 
-/// What holds for every header by itself.
+/// The invariants of a single header.
 fn shape(rules: &Rules<'_>, new: &Header) -> Broken {
     let status = rules.graph.status(new.code).ok_or("the code is unknown")?;
     ensure(new.lease.is_some() == (status.role == Role::InProgress), "a lease and in_progress go together")?;

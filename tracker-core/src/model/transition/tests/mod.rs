@@ -1,10 +1,10 @@
-//! What the rules promise: rule by rule as stories, and over every sequence of commands on small machines.
+//! Tests of the rules: one by one in `rules/`, and over every sequence of commands on small status graphs.
 
-mod alphabet;
 mod changes;
+mod commands;
 mod enumerate;
 mod invariants;
 mod machines;
 mod refusals;
-mod scene;
-mod stories;
+mod rules;
+mod task_fixture;

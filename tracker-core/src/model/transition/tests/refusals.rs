@@ -1,7 +1,7 @@
 //! Which refusal each command must meet, in the documented order.
 
 use super::{
-    alphabet::{HOLDER, NOW, token},
+    commands::{HOLDER, NOW, token},
     invariants::Case,
 };
 use crate::model::{

@@ -80,7 +80,7 @@ fn flipped_bytes_never_get_past_the_check() {
                 reported += 1;
             }
         }
-        // Whatever happened, nothing keeps the file locked.
+        // After every result, the file is unlocked.
         let again = open(&path, &checked());
         assert!(again.is_ok() || again.unwrap_err().kind() != ErrorKind::Busy, "{flipped:?}");
     }

@@ -32,7 +32,7 @@ fn checked() -> FileOptions {
     FileOptions { sharing: Sharing::Exclusive, check_on_open: true, ..FileOptions::default() }
 }
 
-/// What the tests create: the numbers from 0 to 499 with their squares.
+/// Creates the table of the tests: the numbers from 0 to 499 with their squares.
 fn squares(db: &Database) -> Result<()> {
     let tx = db.begin_write()?;
     {

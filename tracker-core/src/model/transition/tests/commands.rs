@@ -90,7 +90,7 @@ fn starts(machine: &Machine) -> Vec<Command> {
     all.into_iter().map(Command::Start).collect()
 }
 
-/// The owner of the task, and three who are not.
+/// The owner of the task, and three other owners.
 pub(super) fn owners() -> [Owner; 4] {
     [(HOLDER, HOLDER), (HOLDER - 1, HOLDER - 1), (HOLDER, HOLDER - 1), (HOLDER - 1, HOLDER)]
         .map(|(fence, bearer)| Owner { fence, token: token(bearer) })
@@ -145,7 +145,7 @@ fn finishes(machine: &Machine) -> Vec<Command> {
     all
 }
 
-/// What follows from the state of others. Only a task that was just submitted, which nobody holds, is told to wait.
+/// Commands that follow from other tasks. Only a task that was just submitted, without a lease, gets dependencies.
 fn of_others(header: Option<&Header>) -> Vec<Command> {
     let Some(header) = header else { return Vec::new() };
     let resolve = |resolved, set_aside| {

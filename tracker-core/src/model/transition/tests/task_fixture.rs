@@ -1,4 +1,4 @@
-//! One task, a clock that stands until a story moves it, and short words for what happens to the task.
+//! `TaskFixture`: one task, a clock that a test advances, and short names for the commands of the tests.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::model::{
 pub(super) const FAIL: Outcome = Outcome::Fail { retry_in: None };
 pub(super) const LEASE: Duration = Duration::from_secs(60);
 
-pub(super) struct Scene {
+pub(super) struct TaskFixture {
     graph: Graph,
     policy: Policy,
     pub now: Micros,
@@ -30,17 +30,17 @@ pub(super) struct Scene {
     pub history: Vec<StoredAttempt>,
 }
 
-impl Scene {
+impl TaskFixture {
     /// A task just submitted, with three attempts, ten crashes and a lease of a minute.
     pub fn of(graph: Graph) -> Self {
         Self::with(graph, |_| ())
     }
 
-    /// The same under another policy.
+    /// Submits a task under a changed policy.
     pub fn with(graph: Graph, change: impl FnOnce(&mut Policy)) -> Self {
         let mut policy = Policy { lease: LEASE, ..Policy::DEFAULT };
         change(&mut policy);
-        let mut scene = Self {
+        let mut fixture = Self {
             graph,
             policy,
             now: 1_000_000_000,
@@ -49,8 +49,8 @@ impl Scene {
             instance: Uuid::nil(),
             history: Vec::new(),
         };
-        scene.submit(1);
-        scene
+        fixture.submit(1);
+        fixture
     }
 
     pub fn ask(&mut self, command: &Command) -> Result<Decision, Reason> {

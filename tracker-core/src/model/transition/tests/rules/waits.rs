@@ -1,4 +1,4 @@
-//! What those hear that wait for a task.
+//! The end of a dependency, and the dependents that it satisfies or fails.
 
 use crate::model::{status::Role, transition::DependencyEnd};
 

@@ -14,7 +14,7 @@ fn sealed(roles: &[Role]) -> Batch {
     batch
 }
 
-/// What becomes of a task from one role to another; `None` is outside the batch.
+/// Counts a task that goes from one role to another; `None` is outside the batch.
 fn moved(batch: &mut Batch, from: Option<Role>, to: Option<Role>, now: i64) -> Option<BatchEnd> {
     let mut delta = BatchDelta::default();
     delta.count(from, to, 1);
