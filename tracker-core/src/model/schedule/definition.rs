@@ -54,8 +54,8 @@ impl Schedule {
     ///
     /// The expression is wall-clock time in its zone, which is UTC unless [`Self::time_zone`] names another. Where the clock is set
     /// ahead, a fixed time that is left out runs once, at the next valid instant; where it is set back, a fixed time that is repeated
-    /// runs once, the first time. An expression with a wildcard, list, range or step in second, minute or hour skips the times that
-    /// are left out, and runs in both repeated hours.
+    /// runs once, the first time. Lists and ranges of up to 100 times a day are fixed times too. An expression with a wildcard or step
+    /// in second, minute or hour skips the times that are left out, and runs in both repeated hours.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the expression cannot be read, naming the field and its position, or if no

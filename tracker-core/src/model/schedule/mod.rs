@@ -1,5 +1,7 @@
 //! Schedules of recurring tasks: the stored row, the rules that decide what is due, and the times of a definition. Pure: time is a value.
 
+#[cfg(feature = "schedules")]
+mod cron;
 #[cfg(any(feature = "schedules", test))]
 pub(crate) mod decide;
 #[cfg(feature = "schedules")]

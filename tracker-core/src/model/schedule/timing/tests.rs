@@ -1,8 +1,10 @@
 //! Cron expressions in zones that change their clocks, against a walk over every minute; intervals, dates, and far times.
 
-use chrono::{Datelike, NaiveDate, NaiveDateTime, Offset, TimeZone, Timelike, Weekday};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Offset, TimeDelta, TimeZone, Timelike, Weekday};
+use chrono_tz::Tz;
 
 use super::*;
+use crate::model::time::micros_at;
 
 const DAY: Micros = 86_400_000_000;
 const MINUTE: Micros = 60_000_000;
@@ -84,16 +86,35 @@ fn first_instant(zone: Tz, local: NaiveDateTime) -> DateTime<Tz> {
 }
 
 #[test]
-fn expressions_of_lists_count_as_wildcards() {
-    // 02:30 is left out on 29 March: a list of hours skips it, a fixed time does not.
-    let (start, end) = (at("2026-03-28T23:30:00Z"), at("2026-03-29T12:00:00Z"));
-    assert_eq!(times(&calendar("30 2 * * *", "Europe/Berlin"), start, end), [at("2026-03-29T01:00:00Z")]);
-    assert_eq!(times(&calendar("30 2,4 * * *", "Europe/Berlin"), start, end), [at("2026-03-29T02:30:00Z")]);
-    // 02:30 is repeated on 25 October.
-    let (start, end) = (at("2026-10-24T23:00:00Z"), at("2026-10-25T12:00:00Z"));
-    assert_eq!(times(&calendar("30 2 * * *", "Europe/Berlin"), start, end), [at("2026-10-25T00:30:00Z")]);
-    let both = [at("2026-10-25T00:30:00Z"), at("2026-10-25T01:30:00Z"), at("2026-10-25T03:30:00Z")];
-    assert_eq!(times(&calendar("30 2,4 * * *", "Europe/Berlin"), start, end), both);
+fn lists_and_ranges_of_times_are_fixed_times() {
+    for (zone, day) in CHANGES {
+        let (start, end) = around(day);
+        let mut alone: Vec<_> = (0..=4)
+            .flat_map(|hour| [10, 30].map(|minute| calendar(&format!("{minute} {hour} * * *"), zone)))
+            .flat_map(|calendar| times(&calendar, start, end))
+            .collect();
+        alone.sort_unstable();
+        alone.dedup();
+        for expression in ["10,30 0-4 * * *", "30,10 0,1,2,3,4 * * *", "0 10,30 0-2,3-4 * * *", "0 10,30 0-4 * * * *"] {
+            assert_eq!(times(&calendar(expression, zone), start, end), alone, "{expression} {zone} {day}");
+        }
+    }
+    // 02:30 is left out on 29 March, and repeated on 25 October.
+    let found = |start, end| times(&calendar("30 2,4 * * *", "Europe/Berlin"), at(start), at(end));
+    let march = [at("2026-03-29T01:00:00Z"), at("2026-03-29T02:30:00Z")];
+    assert_eq!(found("2026-03-28T23:30:00Z", "2026-03-29T12:00:00Z"), march);
+    let october = [at("2026-10-25T00:30:00Z"), at("2026-10-25T03:30:00Z")];
+    assert_eq!(found("2026-10-24T23:00:00Z", "2026-10-25T12:00:00Z"), october);
+}
+
+#[test]
+fn steps_and_long_lists_of_times_count_as_wildcards() {
+    let found = |expression, start, end| times(&calendar(expression, "Europe/Berlin"), at(start), at(end)).len();
+    for expression in ["*/30 2 * * *", "30 0-23/2 * * *", "* 2 * * *"] {
+        assert_eq!(found(expression, "2026-03-29T00:30:00Z", "2026-03-29T01:30:00Z"), 0, "{expression}");
+    }
+    // 120 times of day.
+    assert_eq!(found("0-59 2,3 * * *", "2026-10-24T22:00:00Z", "2026-10-25T12:00:00Z"), 180);
 }
 
 #[test]
