@@ -60,9 +60,13 @@ impl Access {
             || self.hosts.iter().any(|own| own.eq_ignore_ascii_case(name))
     }
 
-    /// Checks the cookie of a request.
-    pub fn check_cookie(&self, headers: &HeaderMap) -> Result<(), Denied> {
+    /// Checks the token of a request: a browser sends it in the cookie, a collector of metrics as `Authorization: Bearer`.
+    pub fn check_token(&self, headers: &HeaderMap) -> Result<(), Denied> {
         let Some(token) = &self.token else { return Ok(()) };
+        let bearer = text(headers, header::AUTHORIZATION).and_then(|given| given.strip_prefix("Bearer "));
+        if bearer.is_some_and(|given| is_equal(given, token)) {
+            return Ok(());
+        }
         let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut own = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|cookie| {
             let (name, value) = cookie.trim().split_once('=')?;
@@ -144,13 +148,18 @@ mod tests {
     fn cookie_of_another_dashboard_or_value_is_refused() {
         let access = Access::new();
         let token = access.token.clone().unwrap();
-        let check = |cookie: &str| access.check_cookie(&headers(&[("cookie", cookie)]));
+        let check = |cookie: &str| access.check_token(&headers(&[("cookie", cookie)]));
         assert_eq!(check(&format!("a=b; {}={token}", access.cookie)), Ok(()));
         for wrong in
             [format!("tracker_other={token}"), format!("{}={token}x", access.cookie), format!("{}=", access.cookie)]
         {
             assert_eq!(check(&wrong), Err(Denied::Token), "{wrong}");
         }
-        assert_eq!(access.check_cookie(&HeaderMap::new()), Err(Denied::Token));
+        assert_eq!(access.check_token(&HeaderMap::new()), Err(Denied::Token));
+        let bearer = |given: &str| access.check_token(&headers(&[("authorization", given)]));
+        assert_eq!(bearer(&format!("Bearer {token}")), Ok(()));
+        for wrong in [format!("Bearer {token}x"), format!("Basic {token}"), "Bearer ".to_owned()] {
+            assert_eq!(bearer(&wrong), Err(Denied::Token), "{wrong}");
+        }
     }
 }

@@ -63,7 +63,7 @@ fn refusal(site: &Site, request: &Request) -> Option<Response> {
     if OPEN.contains(&uri.path()) {
         return None;
     }
-    site.access.check_cookie(headers).err().map(denied_page)
+    site.access.check_token(headers).err().map(denied_page)
 }
 
 /// Stores the token of the URL in a cookie, and redirects to the page without it.

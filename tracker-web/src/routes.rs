@@ -1,6 +1,6 @@
 //! The pages and files of the dashboard, each by its path. All paths are flat, so that every link is relative.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use tracker_core::inspect::Metrics;
 
 use crate::{
     failure::Failure,
@@ -31,6 +32,8 @@ use crate::{
 
 /// The largest form in bytes: a page of selected tasks with the longest ids.
 const BODY: usize = 1 << 20;
+/// The time over which metrics count ended attempts, and the most tasks of a kind whose attempts are read.
+const METRICS: (Duration, usize) = (Duration::from_secs(300), 5_000);
 
 type SharedSite = State<Arc<Site>>;
 
@@ -46,6 +49,7 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/batches", get(batches))
         .route("/workers", get(workers))
         .route("/health", get(health))
+        .route("/metrics", get(metrics))
         .route("/events", get(events))
         .route("/command", post(command))
         .route("/style.css", get(async || file("text/css", include_str!("assets/style.css"))))
@@ -114,6 +118,15 @@ async fn find(State(site): SharedSite, uri: Uri) -> Response {
     site.answer(&uri, |page| {
         let target = found(page.tracker, page.params)?;
         Ok((StatusCode::SEE_OTHER, [(header::LOCATION, target)]).into_response())
+    })
+    .await
+}
+
+async fn metrics(State(site): SharedSite, uri: Uri) -> Response {
+    site.answer(&uri, |page| {
+        let (window, most) = METRICS;
+        let metrics = page.tracker.metrics(window, most)?;
+        Ok(([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], metrics.open_metrics()).into_response())
     })
     .await
 }

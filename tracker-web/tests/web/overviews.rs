@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use axum::{body::Body, http::StatusCode};
+use axum::{
+    body::Body,
+    http::{StatusCode, header},
+};
 use http_body_util::BodyExt as _;
-use tracker_core::batch::BatchOptions;
-use tracker_web::axum;
+use tracker_core::{batch::BatchOptions, inspect::Metrics};
+use tracker_web::{Dashboard, axum};
 
 use crate::{
     Browser,
@@ -62,6 +65,18 @@ async fn health_names_problems_and_why_nothing_can_be_changed() {
     assert!(page.contains("download: 6 tasks</a> given up"), "{page}");
     assert!(page.contains("mail: 2 tasks</a> waiting while the kind is paused"), "{page}");
     assert!(page.contains("The program that shows this dashboard allows no commands"), "{page}");
+}
+
+#[tokio::test]
+async fn metrics_are_text_for_a_collector_with_the_token() {
+    let dashboard = Dashboard::new(sample::tracker());
+    let token = dashboard.token().unwrap().to_owned();
+    let browser = Browser::outside(dashboard);
+    assert_eq!(browser.get("/metrics").await.status, StatusCode::FORBIDDEN);
+    let request = browser.request("GET", "/metrics").header(header::AUTHORIZATION, format!("Bearer {token}"));
+    let page = browser.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(page.headers[header::CONTENT_TYPE], Metrics::CONTENT_TYPE);
+    assert!(page.text.contains("tracker_tasks{kind=\"download\"") && page.text.ends_with("# EOF\n"), "{}", page.text);
 }
 
 #[tokio::test]
