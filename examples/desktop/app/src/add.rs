@@ -28,14 +28,21 @@ pub fn find(paths: impl IntoIterator<Item = PathBuf>) -> Found {
         };
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => found.folder(&path),
-            Ok(metadata) => found.jobs.push(Hash { path, size: metadata.len(), sha256: None }),
-            Err(_) => found.jobs.push(Hash { path, size: 0, sha256: None }),
+            Ok(metadata) => found.file(path, metadata.len()),
+            Err(_) => found.file(path, 0),
         }
     }
     found
 }
 
 impl Found {
+    fn file(&mut self, path: PathBuf, size: u64) {
+        match path.into_os_string().into_string() {
+            Ok(path) => self.jobs.push(Hash { path, size, sha256: None }),
+            Err(path) => self.errors.push(format!("cannot add {}: its name is not UTF-8", path.display())),
+        }
+    }
+
     fn folder(&mut self, folder: &Path) {
         let mut folders = vec![folder.to_owned()];
         while let Some(folder) = folders.pop() {
@@ -53,7 +60,7 @@ impl Found {
             if kind.is_dir() {
                 folders.push(entry.path());
             } else if kind.is_file() {
-                self.jobs.push(Hash { path: entry.path(), size: entry.metadata()?.len(), sha256: None });
+                self.file(entry.path(), entry.metadata()?.len());
             }
         }
         Ok(())
@@ -74,7 +81,7 @@ mod tests {
         }
         let missing = folder.path().join("missing");
         let found = find([folder.path().to_owned(), missing.clone()]);
-        let paths: Vec<_> = found.jobs.iter().map(|job| job.path.clone()).collect();
+        let paths: Vec<_> = found.jobs.iter().map(|job| PathBuf::from(&job.path)).collect();
         let listed = ["a", "b", "inner/c"].map(|name| folder.path().join(name));
         assert_eq!(paths, [listed.as_slice(), &[missing]].concat());
         assert_eq!(found.jobs[2].size, 7);

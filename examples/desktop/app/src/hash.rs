@@ -1,10 +1,6 @@
 //! The task: a file to hash, and its handler. Called by the worker; reads the file, and nothing else.
 
-use std::{
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::{fs::File, io::Read, path::Path};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -31,8 +27,9 @@ pub enum HashStatus {
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[task(name = "hash", status = HashStatus, max_attempts = 3, backoff = "exponential(1s, 1m)", interrupted = "front")]
 pub struct Hash {
+    /// A text, so that ids are the same in JSON lines: see `start`.
     #[task(id)]
-    pub path: PathBuf,
+    pub path: String,
     /// Bytes, when the file was added.
     pub size: u64,
     pub sha256: Option<String>,
@@ -44,14 +41,14 @@ const PART: usize = 256 << 10;
 /// Hashes a file. Stops within one read when the job is cancelled or paused or the program quits.
 pub fn run(job: &mut Execution<Hash>, pauses: &PauseRequests) -> anyhow::Result<Outcome> {
     let path = job.path.clone();
-    let mut file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+    let mut file = File::open(&path).with_context(|| format!("cannot open {path}"))?;
     let total = file.metadata()?.len();
     let (mut sum, mut part, mut done) = (Sha256::new(), vec![0; PART], 0);
     loop {
         if job.is_cancelled() || job.is_stopping() || pauses.is_requested(job.id()) {
             return Ok(Outcome::Release);
         }
-        let read = file.read(&mut part).with_context(|| format!("cannot read {}", path.display()))?;
+        let read = file.read(&mut part).with_context(|| format!("cannot read {path}"))?;
         if read == 0 {
             break;
         }
@@ -66,10 +63,11 @@ pub fn run(job: &mut Execution<Hash>, pauses: &PauseRequests) -> anyhow::Result<
 
 /// The text of a job in the panel.
 pub fn describe(hash: &Hash) -> JobText {
+    let path = Path::new(&hash.path);
     let text = |part: Option<&Path>| part.map(|part| part.display().to_string()).unwrap_or_default();
     JobText {
-        name: text(hash.path.file_name().map(Path::new)),
-        place: text(hash.path.parent()),
+        name: text(path.file_name().map(Path::new)),
+        place: text(path.parent()),
         result: hash.sha256.clone().unwrap_or_default(),
         amount: hash.size,
     }

@@ -12,7 +12,6 @@ use tracker_core::{
     ErrorKind, TrackedTask, Tracker,
     live::Client,
     portable::{ImportOptions, Imported},
-    task::TaskId,
 };
 
 use crate::{add::Found, hash::Hash};
@@ -58,7 +57,7 @@ pub fn start(database: &Path, start_paused: bool, found: &Found) -> anyhow::Resu
 
 /// Sends the jobs as JSON lines. Jobs that the other process has stay as they are.
 fn hand_over(client: &Client, found: &Found) -> tracker_core::Result<Imported> {
-    let line = |job: &Hash| format!("{}\n", json!({ "id": job.path.to_key().to_string(), "payload": job }));
+    let line = |job: &Hash| format!("{}\n", json!({ "id": job.path, "payload": job }));
     let lines: String = found.jobs.iter().map(line).collect();
     client.import(lines.as_bytes(), &ImportOptions::new().kind(Hash::KIND).go_on())
 }
