@@ -1,4 +1,7 @@
-//! `JobPanel`: the state of the widget and its parts around the table: filters, commands, details of the chosen job, errors.
+//! `JobPanel`: the state of the widget and its parts around the table: filters, commands, errors.
+
+mod details;
+mod keyboard;
 
 use std::{
     collections::HashSet,
@@ -17,7 +20,6 @@ use tracker_core::{
 use crate::{
     command::{JobCommand, Reports, report},
     feed::{Change, Feed},
-    format::duration,
     job::{Job, JobState, JobText},
     list::{JobList, StateFilter},
     pause::PauseRequests,
@@ -233,7 +235,7 @@ impl<T: TrackedTask> JobPanel<T> {
                 .resizable(true)
                 .default_size(150.0)
                 .min_size(90.0)
-                .show(ui, |ui| details_of(ui, job));
+                .show(ui, |ui| details::show(ui, job));
         }
         if self.list.rows() == 0 {
             self.empty(ui);
@@ -373,55 +375,6 @@ impl<T: TrackedTask> JobPanel<T> {
             });
         });
     }
-
-    fn keys(&mut self, ui: &Ui) {
-        // Keys belong to a focused field or button first.
-        if ui.memory(|memory| memory.focused().is_some()) {
-            return;
-        }
-        let pressed = |modifiers: Modifiers, key| ui.input_mut(|input| input.consume_key(modifiers, key));
-        let command = if pressed(Modifiers::SHIFT, Key::Delete) {
-            Some(JobCommand::Remove)
-        } else if pressed(Modifiers::NONE, Key::Delete) {
-            Some(JobCommand::Cancel)
-        } else if pressed(Modifiers::NONE, Key::R) {
-            Some(JobCommand::Retry)
-        } else if pressed(Modifiers::COMMAND, Key::Home) {
-            Some(JobCommand::MoveToFront)
-        } else if pressed(Modifiers::NONE, Key::Space) {
-            let jobs = self.selection.ids.iter().filter_map(|id| self.list.job(id));
-            let runs = jobs.into_iter().any(|job| JobCommand::Pause.applies_to(job));
-            Some(if runs { JobCommand::Pause } else { JobCommand::Resume })
-        } else {
-            None
-        };
-        if let Some(command) = command {
-            self.perform(&command, self.chosen());
-        } else if pressed(Modifiers::COMMAND, Key::ArrowUp) {
-            self.move_by_one(true);
-        } else if pressed(Modifiers::COMMAND, Key::ArrowDown) {
-            self.move_by_one(false);
-        } else if pressed(Modifiers::COMMAND, Key::A) {
-            let rows = (0..self.list.rows()).filter_map(|row| self.list.row(row));
-            self.selection.ids = rows.map(|job| job.id.clone()).collect();
-        } else if pressed(Modifiers::NONE, Key::ArrowDown) {
-            self.move_cursor(1);
-        } else if pressed(Modifiers::NONE, Key::ArrowUp) {
-            self.move_cursor(-1);
-        } else if pressed(Modifiers::NONE, Key::Escape) {
-            self.selection = Selection::default();
-        }
-    }
-
-    fn move_cursor(&mut self, rows: isize) {
-        let at = self.selection.cursor.as_ref().and_then(|id| self.list.row_of(id));
-        let row = at.map_or(0, |row| row.saturating_add_signed(rows)).min(self.list.rows().saturating_sub(1));
-        if let Some(job) = self.list.row(row) {
-            let id = job.id.clone();
-            self.selection =
-                Selection { ids: [id.clone()].into(), cursor: Some(id.clone()), anchor: Some(id), reveal: true };
-        }
-    }
 }
 
 fn show_error(errors: &mut Vec<String>, error: String) {
@@ -432,34 +385,4 @@ fn show_error(errors: &mut Vec<String>, error: String) {
     if errors.len() > ERRORS {
         errors.remove(0);
     }
-}
-
-/// Everything that is known of the chosen job, with its errors in full.
-fn details_of(ui: &mut Ui, job: &Job) {
-    egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        ui.add_space(4.0);
-        ui.horizontal_wrapped(|ui| {
-            ui.strong(&job.text.name);
-            ui.weak(&job.text.place);
-        });
-        if !job.text.result.is_empty() {
-            ui.horizontal_wrapped(|ui| {
-                ui.monospace(&job.text.result);
-                if ui.small_button("Copy").clicked() {
-                    ui.copy_text(job.text.result.clone());
-                }
-            });
-        }
-        if job.history.is_empty() {
-            ui.weak("No attempt has ended yet.");
-        }
-        for attempt in job.history.iter().rev() {
-            let ended = attempt.ended_at.format("%Y-%m-%d %H:%M:%S UTC");
-            let took = duration(attempt.duration);
-            ui.label(format!("Attempt {}: {} after {took}, {ended}", attempt.number, attempt.status));
-            if !attempt.error.is_empty() {
-                ui.add(egui::Label::new(RichText::new(&attempt.error).color(ui.visuals().error_fg_color)).wrap());
-            }
-        }
-    });
 }
