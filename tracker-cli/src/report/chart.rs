@@ -156,7 +156,8 @@ mod tests {
             (3_600.0, "11-28 23:59"),
             (86_400.0, "11-28 23:30"),
             (30.0 * 86_400.0, "11-28 12:00"),
-            (900.0 * 86_400.0, "2026-11-26"),
+            // Bars of two weeks, which count from 1970-01-01.
+            (900.0 * 86_400.0, "2026-11-19"),
         ] {
             let labels = labels(Duration::from_secs_f64(seconds));
             assert_eq!(labels[0], first, "{seconds}: {labels:?}");
