@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, Uri, header, uri::Authority};
 use tracker_core::uuid::Uuid;
 
-/// Who may use a dashboard.
+/// The token, cookie and hosts with which a request may use a dashboard.
 #[derive(Clone, Debug)]
 pub struct Access {
     /// The secret of the URL and the cookie; `None` if the embedding program authenticates.

@@ -14,13 +14,13 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct Command {
     pub request: Request,
-    /// What is done, as on the button: `Retry`.
+    /// The verb on the button: `Retry`.
     pub verb: &'static str,
-    /// What was done: `Requeued`.
+    /// The verb of the result: `Requeued`.
     pub done: &'static str,
-    /// What it changes.
+    /// The words for one and for several changed items.
     pub unit: (&'static str, &'static str),
-    /// What happens, for the confirmation.
+    /// The effect, for the confirmation.
     pub effect: &'static str,
     /// Whether it is performed without a confirmation.
     pub is_confirmed: bool,

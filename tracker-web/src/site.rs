@@ -37,7 +37,7 @@ pub struct Site {
     notices: Mutex<VecDeque<(String, Notice)>>,
 }
 
-/// What a page is made of.
+/// The inputs of a page.
 pub struct PageRequest<'r> {
     pub frame: &'r Frame,
     pub tracker: &'r Tracker,

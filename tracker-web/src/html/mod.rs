@@ -15,7 +15,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::format::Text;
 
-/// What every page shows besides its subject.
+/// The parts that every page shows besides its subject.
 pub struct Frame {
     /// The name of the file.
     pub name: String,

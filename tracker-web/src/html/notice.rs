@@ -12,9 +12,9 @@ use crate::{
 /// The result of a command.
 #[derive(Clone, Debug)]
 pub struct Notice {
-    /// What was done, as in `Requeued`.
+    /// The verb of the result, as in `Requeued`.
     pub done: &'static str,
-    /// What was changed: tasks or kinds.
+    /// The changed items: tasks or kinds.
     pub unit: (&'static str, &'static str),
     pub report: Report,
 }

@@ -147,7 +147,7 @@ fn row(frame: &Frame, tasks: &TasksPage, record: &UntypedRecord) -> Markup {
     }
 }
 
-/// What happened last to a task: its progress, its worker, or its last error.
+/// The latest state of a task: its progress, its worker, or its last error.
 fn latest(record: &UntypedRecord) -> Markup {
     let has_succeeded = record.status.role == Role::Succeeded;
     let mut history = record.history.iter().rev().filter(|_| !has_succeeded);

@@ -1,4 +1,4 @@
-//! What the pages show, as plain data, read through the public calls of tracker-core. Every read is bounded: no page costs more with
+//! The content of the pages as plain data, read through the public calls of tracker-core. Every read is bounded: no page costs more with
 //! more tasks, and no read transaction stays open while a page is written.
 
 pub mod batches;

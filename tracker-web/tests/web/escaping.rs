@@ -1,4 +1,4 @@
-//! Text of the file never becomes markup, whatever it holds.
+//! Text of the file never becomes markup.
 
 use crate::{
     Browser,

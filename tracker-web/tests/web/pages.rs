@@ -1,4 +1,4 @@
-//! What the pages show.
+//! Tests of the content of pages.
 
 use axum::http::StatusCode;
 use tracker_core::{TrackedTask as _, Tracker};

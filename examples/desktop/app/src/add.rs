@@ -7,7 +7,7 @@ use std::{
 
 use crate::hash::Hash;
 
-/// The files that were found, and what could not be read.
+/// The files that were found, and the paths that could not be read.
 #[derive(Debug, Default)]
 pub struct Found {
     pub jobs: Vec<Hash>,

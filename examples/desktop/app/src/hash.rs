@@ -1,4 +1,4 @@
-//! The task: a file to hash, and its handler. Called by the worker; reads the file, and nothing else.
+//! The task: a file to hash, and its handler. Called by the worker; reads only that file.
 
 use std::{fs::File, io::Read, path::Path};
 

@@ -19,7 +19,7 @@ use crate::{add::Found, hash::Hash};
 /// How long another process may take to open or close the file.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What a start found.
+/// The result of a start.
 pub enum Started {
     /// This process has the file now.
     First(Box<Tracker>),

@@ -1,4 +1,4 @@
-//! `JobCommand`: what a person asks of chosen jobs, and the deferred calls that do it. Called by `panel`; never waits.
+//! `JobCommand`: the commands for chosen jobs, and the deferred calls that perform them. Called by `panel`; never waits.
 
 use std::sync::mpsc::Sender;
 

@@ -28,7 +28,7 @@ struct State {
     checked: Option<(Instant, Option<String>)>,
 }
 
-/// What tells a file from another one at the same path.
+/// Distinguishes a file from another one at the same path.
 type FileId = Option<(u64, u64)>;
 
 /// How long a finding on the other processes holds.

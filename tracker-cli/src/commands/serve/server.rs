@@ -16,7 +16,7 @@ use crate::{
     output::{Output, TextStyle, TextWriter, View},
 };
 
-/// What the command prints when the dashboard can be opened.
+/// The output of the command when the dashboard is ready.
 #[derive(Serialize)]
 struct Served {
     url: String,

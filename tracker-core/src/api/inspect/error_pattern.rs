@@ -1,4 +1,4 @@
-//! What failures have in common: the deepest cause, with placeholders for the parts that differ between tasks. Called by `errors`. Pure.
+//! The common pattern of failures: the deepest cause, with placeholders for the parts that differ between tasks. Called by `errors`. Pure.
 
 use std::net::{IpAddr, SocketAddr};
 

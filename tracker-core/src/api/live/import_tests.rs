@@ -1,4 +1,4 @@
-//! Tests of imports through the socket: they have the result of an import in the process, whatever ends them.
+//! Tests of imports through the socket: they have the result of an import in the process, for every way in which they end.
 
 use std::{
     fmt::Write as _,

@@ -254,7 +254,7 @@ fn cancel(writer: &mut Writer<'_>, kind: &Arc<Kind>, tasks: &[(TaskRef, TaskKey)
     Ok(())
 }
 
-/// The condition that a task has ended, in whatever way.
+/// The condition that a task has ended, with any outcome.
 fn after(kind: &Kind, id: &TaskKey) -> NewDependency {
     NewDependency { on: DependencyRef::Task { kind: kind.id, id: id.clone() }, on_failure: OnDependencyFailure::Run }
 }

@@ -84,7 +84,7 @@ pub(crate) struct ScheduleRow {
     pub unfinished: Vec<Micros>,
 }
 
-/// The number of occurrences by what became of them.
+/// The number of occurrences by their result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
     pub submitted: u64,
