@@ -12,7 +12,7 @@ use super::{Attempts, Durations, KindReport, OftenFailed, Report, SlowTask, Time
 use crate::{
     error::CliError,
     output::{number, warn_unreadable},
-    task::{UntypedRecord, has_ended},
+    task::UntypedRecord,
 };
 
 /// The number of tasks in a list.
@@ -36,7 +36,7 @@ fn kind(tasks: &Tasks<Untyped>, limit: usize) -> Result<KindReport, CliError> {
     let counts = tasks.counts()?;
     let counts: Vec<_> = info.statuses.iter().map(|status| (status.clone(), counts.of_code(status.code))).collect();
     let mut kind = KindReport {
-        ended: number::sum(counts.iter().filter(|(status, _)| has_ended(status, &info)).map(|(_, count)| *count)),
+        ended: number::sum(counts.iter().filter(|(status, _)| info.has_ended(status)).map(|(_, count)| *count)),
         name: info.name,
         paused: info.paused,
         counts,

@@ -3,7 +3,7 @@
 use std::io;
 
 use serde::Serialize;
-use tracker_core::{Tasks, untyped::Untyped};
+use tracker_core::{Tasks, inspect::KindInfo, query::Counts, untyped::Untyped};
 
 use super::StatusView;
 use crate::{
@@ -28,12 +28,15 @@ pub struct CountView {
 
 impl CountsView {
     pub fn of(tasks: &Tasks<Untyped>) -> Result<Self, CliError> {
-        let (kind, counts) = (tasks.info()?, tasks.counts()?);
-        let all = kind.statuses.iter().map(|status| CountView {
-            status: StatusView::new(status, &kind),
-            count: counts.iter().find(|(code, _)| *code == status.code).map_or(0, |(_, count)| count),
-        });
-        Ok(Self { total: counts.total(), counts: all.collect(), kind: kind.name })
+        Ok(Self::new(&tasks.info()?, &tasks.counts()?))
+    }
+
+    pub fn new(kind: &KindInfo, counts: &Counts) -> Self {
+        let all = kind
+            .statuses
+            .iter()
+            .map(|status| CountView { status: StatusView::new(status, kind), count: counts.of_code(status.code) });
+        Self { total: counts.total(), counts: all.collect(), kind: kind.name.clone() }
     }
 
     /// Writes the statuses that have tasks, with bars on a terminal.

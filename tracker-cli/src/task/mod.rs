@@ -32,14 +32,6 @@ pub struct StatusView {
     pub means: Role,
 }
 
-/// Returns whether tasks in this status have ended. A success in any step but the last one has not.
-pub fn has_ended(status: &StatusInfo, kind: &KindInfo) -> bool {
-    match status.role {
-        Role::Succeeded => usize::from(status.step) + 1 >= kind.steps.len(),
-        role => matches!(role, Role::Exhausted | Role::Ignored | Role::Cancelled),
-    }
-}
-
 /// Returns the position of a role in a bar: ended tasks are on the left.
 pub fn position_in_bar(role: Role) -> u8 {
     match role {

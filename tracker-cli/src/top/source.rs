@@ -10,12 +10,7 @@ use tracker_core::{
     task::TaskKey,
 };
 
-use crate::{
-    error::CliError,
-    file::FileArg,
-    output::number,
-    task::{UntypedRecord, has_ended},
-};
+use crate::{error::CliError, file::FileArg, output::number, task::UntypedRecord};
 
 /// The file, open for reading. An admin action reopens it for changes while it runs.
 pub struct TrackerSource {
@@ -41,7 +36,7 @@ impl KindSnapshot {
 
     /// Returns the number of tasks that have ended.
     pub fn ended(&self) -> u64 {
-        self.sum(|status| has_ended(status, &self.info))
+        self.sum(|status| self.info.has_ended(status))
     }
 
     /// Returns the number of tasks that have neither ended nor are parked.

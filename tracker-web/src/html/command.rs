@@ -10,7 +10,7 @@ use super::{Frame, page, status::sentence};
 use crate::{
     command::{AGES, Command},
     format::{Text, counted, number},
-    model::{count::Count, has_ended, task::TaskPage, tasks::TasksPage},
+    model::{count::Count, task::TaskPage, tasks::TasksPage},
     params::{Params, written_id},
 };
 
@@ -60,7 +60,7 @@ pub fn for_kind(kind: &str, is_paused: bool) -> Markup {
 
 /// The commands of one task: those that its status allows.
 pub fn for_task(task: &TaskPage) -> Markup {
-    let (record, ended) = (&task.record, has_ended(&task.record.status, &task.kind));
+    let (record, ended) = (&task.record, task.kind.has_ended(&task.record.status));
     let runs = record.lease.is_some();
     let has_failed = matches!(record.status.role, Role::Failed | Role::Exhausted);
     html! {

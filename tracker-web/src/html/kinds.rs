@@ -1,6 +1,7 @@
 //! The start page.
 
 use maud::{Markup, html};
+use tracker_core::inspect::Throughput;
 
 use super::{
     Frame, page,
@@ -8,10 +9,7 @@ use super::{
 };
 use crate::{
     format::{Span, Text, between, counted, number},
-    model::{
-        kinds::{KindSummary, KindsPage},
-        speed::Speed,
-    },
+    model::kinds::{KindSummary, KindsPage},
     params::link,
 };
 
@@ -56,7 +54,7 @@ fn card(kind: &KindSummary, page: &KindsPage) -> Markup {
                 }
             }
             dl.facts {
-                @if let Some(speed) = &kind.speed { (self::speed(speed)) }
+                @if let Some(found) = &kind.throughput { (throughput(found, kind.attempts_left)) }
                 @if let Some(oldest) = &kind.oldest {
                     div { dt { "Oldest waiting" } dd { (Span(between(oldest.since, page.now))) ": " (task_link(&kind.name, &oldest.id)) } }
                 }
@@ -74,23 +72,24 @@ fn card(kind: &KindSummary, page: &KindsPage) -> Markup {
     }
 }
 
-fn speed(speed: &Speed) -> Markup {
-    let window = Span(speed.window);
+fn throughput(found: &Throughput, attempts_left: u64) -> Markup {
+    let window = Span(between(found.since, found.until));
+    let per_second = found.succeeded_per_second();
     html! {
-        @if speed.succeeded + speed.failed == 0 {
+        @if found.succeeded + found.failed == 0 {
             div { dt { "Throughput" } dd.quiet { "nothing ended within " (window) } }
         } @else {
             div {
                 dt { "Throughput" }
                 dd {
-                    @if speed.per_second > 0.0 { (format!("{:.1}", speed.per_second)) " per second; " }
-                    (number(speed.succeeded)) " succeeded, " (number(speed.failed)) " failed within " (window)
+                    @if per_second > 0.0 { (format!("{per_second:.1}")) " per second; " }
+                    (number(found.succeeded)) " succeeded, " (number(found.failed)) " failed within " (window)
                 }
             }
-            @if let (Some(median), Some(p95)) = (speed.median, speed.p95) {
+            @if let (Some(median), Some(p95)) = (found.percentile(50), found.percentile(95)) {
                 div { dt { "Duration" } dd { "median " (Span(median)) ", 95% below " (Span(p95)) } }
             }
-            @if let Some(left) = speed.left { div { dt { "Time left" } dd { "about " (Span(left)) } } }
+            @if let Some(left) = found.time_for(attempts_left) { div { dt { "Time left" } dd { "about " (Span(left)) } } }
         }
     }
 }

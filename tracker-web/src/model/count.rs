@@ -11,7 +11,6 @@ use tracker_core::{
     untyped::Untyped,
 };
 
-use super::has_ended;
 use crate::failure::Failure;
 
 /// A number of tasks or kinds, counted up to a limit.
@@ -68,7 +67,7 @@ fn ended<'t>(
 ) -> Result<Option<Query<'t, Untyped>>, Failure> {
     let before = TimeDelta::from_std(age).ok().and_then(|age| tracker.now().checked_sub_signed(age));
     let kind = tasks.info()?;
-    let codes = kind.statuses.iter().filter(|status| has_ended(status, &kind)).map(|status| status.code);
+    let codes = kind.statuses.iter().filter(|status| kind.has_ended(status)).map(|status| status.code);
     let query = codes.fold(tasks.query(), Query::code);
     Ok(before.map(|before| query.changed_before(before)))
 }

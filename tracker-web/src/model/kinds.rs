@@ -1,15 +1,15 @@
-//! The start page: every kind with its counts, its speed and its oldest waiting task.
+//! The start page: every kind with its counts, its throughput and its oldest waiting task.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use tracker_core::{
     Tracker,
     chrono::{DateTime, Utc},
-    inspect::WaitingTask,
+    inspect::{Throughput, WaitingTask},
     status::{Role, StatusInfo},
 };
 
-use super::{Budget, has_ended, shown_role, speed::Speed, step_of};
+use super::{Budget, shown_role, step_of};
 use crate::{failure::Failure, params::Params};
 
 pub struct KindsPage {
@@ -26,7 +26,9 @@ pub struct KindSummary {
     pub ended: u64,
     pub statuses: Vec<StatusCount>,
     /// `None` if the time of the page was spent before.
-    pub speed: Option<Speed>,
+    pub throughput: Option<Throughput>,
+    /// The attempts that must still succeed until every task has ended.
+    pub attempts_left: u64,
     pub oldest: Option<WaitingTask>,
     pub leases: usize,
     /// Whether there are more leases than were read.
@@ -44,9 +46,12 @@ pub struct StatusCount {
 
 /// The number of kinds on a page.
 const KINDS: usize = 25;
+/// The time of the throughput, and the number of tasks that are read for it, the latest first.
+const WINDOW: Duration = Duration::from_secs(300);
+const MOST: usize = 2_000;
 /// The number of leases that are read of each kind.
 const LEASES: usize = 200;
-/// After this time, the page shows no speed of further kinds.
+/// After this time, the page shows no throughput of further kinds.
 const BUDGET: Duration = Duration::from_millis(150);
 
 impl KindsPage {
@@ -66,10 +71,10 @@ impl KindSummary {
     pub fn read(tracker: &Tracker, name: &str, budget: Budget) -> Result<Self, Failure> {
         let tasks = tracker.untyped(name)?;
         let (kind, counts) = (tasks.info()?, tasks.counts()?);
-        let speed = if budget.is_spent() { None } else { Some(Speed::read(tracker, &tasks, &kind, &counts)?) };
+        let throughput = if budget.is_spent() { None } else { Some(tasks.throughput(WINDOW, MOST)?) };
         let leases = tasks.leases(LEASES)?;
         let workers: BTreeSet<_> = leases.iter().map(|leased| &leased.lease.worker).collect();
-        let ended = kind.statuses.iter().filter(|status| has_ended(status, &kind));
+        let ended = kind.statuses.iter().filter(|status| kind.has_ended(status));
         let ended = ended.fold(0_u64, |sum, status| sum.saturating_add(counts.of_code(status.code)));
         let statuses = kind.statuses.iter().map(|status| StatusCount {
             status: status.clone(),
@@ -81,7 +86,8 @@ impl KindSummary {
             statuses: statuses.collect(),
             total: counts.total(),
             ended,
-            speed,
+            throughput,
+            attempts_left: kind.attempts_left(&counts),
             oldest: tasks.oldest_waiting()?,
             workers: workers.len(),
             more_leases: leases.len() >= LEASES,

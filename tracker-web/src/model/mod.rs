@@ -6,7 +6,6 @@ pub mod count;
 pub mod errors;
 pub mod health;
 pub mod kinds;
-pub mod speed;
 pub mod task;
 pub mod tasks;
 pub mod workers;
@@ -37,17 +36,9 @@ impl Budget {
     }
 }
 
-/// Returns whether tasks in this status have ended. A success in any step but the last one has not.
-pub fn has_ended(status: &StatusInfo, kind: &KindInfo) -> bool {
-    match status.role {
-        Role::Succeeded => usize::from(status.step) + 1 >= kind.steps.len(),
-        role => matches!(role, Role::Exhausted | Role::Ignored | Role::Cancelled),
-    }
-}
-
 /// The role by which a status is coloured: between two steps, a task is pending.
 pub fn shown_role(status: &StatusInfo, kind: &KindInfo) -> Role {
-    if status.role == Role::Succeeded && !has_ended(status, kind) { Role::Pending } else { status.role }
+    if status.role == Role::Succeeded && !kind.has_ended(status) { Role::Pending } else { status.role }
 }
 
 /// The name of the step of a status; empty if the kind has no steps.

@@ -1,10 +1,10 @@
 //! `JobCommand`: the commands for chosen jobs, and the deferred calls that perform them. Called by `panel`; never waits.
 
-use std::sync::mpsc::Sender;
+use std::{fmt::Display, sync::mpsc::Sender, thread};
 
 use egui::Context;
 use tracker_core::{
-    Tasks, TrackedTask,
+    TrackedTask,
     deferred::{DeferredTasks, Pending},
     task::TaskKey,
 };
@@ -30,7 +30,7 @@ pub enum JobCommand {
     MoveBefore(TaskKey),
 }
 
-/// Calls that may wait for a commit at once; more run one after the other on a thread of the tracker.
+/// The number of calls that wait for a commit at once. The tracker refuses calls while 16,384 wait.
 const DEFERRED: usize = 4_096;
 
 impl JobCommand {
@@ -60,24 +60,25 @@ impl JobCommand {
             }
             return;
         }
-        let command = self.clone();
-        let done = tasks.call(move |tasks| ids.iter().try_for_each(|id| command.perform(id, tasks)));
-        report(done, errors);
-    }
-
-    fn call<T: TrackedTask>(&self, id: &TaskKey, tasks: &DeferredTasks<T>) -> Pending<()> {
-        match self {
-            Self::Pause => tasks.pause_task(id),
-            Self::Resume => tasks.resume_task(id),
-            Self::Cancel => tasks.cancel(id),
-            Self::Retry => tasks.requeue(id),
-            Self::Remove => tasks.remove(id),
-            Self::MoveToFront => tasks.move_to_front(id),
-            Self::MoveBefore(other) => tasks.move_before(id, other),
+        let (command, tasks, reports) = (self.clone(), tasks.tasks().deferred(), errors.clone());
+        let in_parts = move || match tasks {
+            Ok(tasks) => ids.chunks(DEFERRED).for_each(|part| command.perform(part, &tasks, &reports)),
+            Err(error) => reports.send(&error),
+        };
+        if let Err(error) = thread::Builder::new().name("job-commands".into()).spawn(in_parts) {
+            errors.send(&error);
         }
     }
 
-    fn perform<T: TrackedTask>(&self, id: &TaskKey, tasks: &Tasks<T>) -> tracker_core::Result<()> {
+    /// Defers the command on some jobs and waits until all of them have been answered.
+    fn perform<T: TrackedTask>(&self, ids: &[TaskKey], tasks: &DeferredTasks<T>, errors: &Reports) {
+        let pending: Vec<_> = ids.iter().map(|id| self.call(id, tasks)).collect();
+        for error in pending.into_iter().filter_map(|pending| pending.wait().err()) {
+            errors.send(&error);
+        }
+    }
+
+    fn call<T: TrackedTask>(&self, id: &TaskKey, tasks: &DeferredTasks<T>) -> Pending<()> {
         match self {
             Self::Pause => tasks.pause_task(id),
             Self::Resume => tasks.resume_task(id),
@@ -97,14 +98,20 @@ pub(crate) struct Reports {
     pub context: Context,
 }
 
+impl Reports {
+    fn send(&self, error: &dyn Display) {
+        // The panel may be gone.
+        drop(self.sender.send(error.to_string()));
+        self.context.request_repaint();
+    }
+}
+
 /// Sends the error of a deferred call to the panel.
 pub(crate) fn report<R: Send + 'static>(pending: Pending<R>, errors: &Reports) {
     let errors = errors.clone();
     pending.on_done(move |result| {
         if let Err(error) = result {
-            // The panel may be gone.
-            drop(errors.sender.send(error.to_string()));
-            errors.context.request_repaint();
+            errors.send(&error);
         }
     });
 }

@@ -47,13 +47,15 @@ const LEASES: usize = 1_000;
 const WORKERS: usize = 8;
 
 impl KindStatus {
-    pub fn of(tasks: &Tasks<Untyped>, window: Duration, no_worker: bool, now: DateTime<Utc>) -> Result<Self, CliError> {
-        let (kind, counts) = (tasks.info()?, CountsView::of(tasks)?);
+    pub fn of(tasks: &Tasks<Untyped>, window: Duration, no_worker: bool) -> Result<Self, CliError> {
+        let (kind, counts) = (tasks.info()?, tasks.counts()?);
+        let attempts_left = kind.attempts_left(&counts);
+        let counts = CountsView::new(&kind, &counts);
         let leased = tasks.leases(LEASES)?;
         let plan = tasks.plan(1)?;
         let oldest = tasks.oldest_waiting()?;
         Ok(Self {
-            throughput: ThroughputView::of(tasks, &kind, &counts, window, now)?,
+            throughput: ThroughputView::of(tasks, attempts_left, window)?,
             oldest_waiting: oldest.map(|oldest| OldestTask { id: oldest.id.to_string(), since: oldest.since }),
             leases: leased.len() as u64,
             workers: workers(&leased),

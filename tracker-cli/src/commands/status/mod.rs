@@ -53,8 +53,7 @@ impl Args {
         let tracker = self.file.inspect()?;
         let window = self.window.0.max(Duration::from_secs(1));
         let (kinds, now, no_worker) = (self.kind.all(&tracker)?, tracker.now(), self.file.has_no_worker());
-        let kinds =
-            kinds.iter().map(|tasks| KindStatus::of(tasks, window, no_worker, now)).collect::<Result<_, _>>()?;
+        let kinds = kinds.iter().map(|tasks| KindStatus::of(tasks, window, no_worker)).collect::<Result<_, _>>()?;
         output.print(&Status {
             bytes: fs::metadata(&self.file.file)?.len(),
             opened_by: self.file.holders(),

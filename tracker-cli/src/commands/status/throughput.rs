@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tracker_core::{Tasks, inspect::KindInfo, status::Role, untyped::Untyped};
+use tracker_core::{Tasks, untyped::Untyped};
 
-use crate::{error::CliError, human_duration::HumanDuration, output::number, task::CountsView};
+use crate::{error::CliError, human_duration::HumanDuration, output::number};
 
 #[derive(Serialize)]
 pub struct ThroughputView {
@@ -27,35 +26,21 @@ pub struct ThroughputView {
 const MOST: usize = 5_000;
 
 impl ThroughputView {
-    pub fn of(
-        tasks: &Tasks<Untyped>,
-        kind: &KindInfo,
-        counts: &CountsView,
-        window: Duration,
-        now: DateTime<Utc>,
-    ) -> Result<Self, CliError> {
+    pub fn of(tasks: &Tasks<Untyped>, attempts_left: u64, window: Duration) -> Result<Self, CliError> {
         let throughput = tasks.throughput(window, MOST)?;
-        // A run that began within the period is measured from its first success.
-        let ended = tasks.query().role(Role::Succeeded).changed_since(throughput.since).oldest_first();
-        let first = ended.first()?.map(|record| record.updated_at);
-        let span = (now - first.unwrap_or(throughput.since).max(throughput.since)).to_std().unwrap_or_default();
-        let per_second = rate(throughput.succeeded, span);
         let percentile = |percent| throughput.percentile(percent).map(|span| span.as_secs_f64());
-        let left = attempts_left(kind, counts);
         Ok(Self {
             window_seconds: (throughput.until - throughput.since).to_std().unwrap_or_default().as_secs_f64(),
             succeeded: throughput.succeeded,
             failed: throughput.failed,
-            per_second,
+            per_second: throughput.succeeded_per_second(),
             p50_seconds: percentile(50),
             p95_seconds: percentile(95),
             p99_seconds: percentile(99),
-            eta_seconds: (per_second > 0.0 && left > 0).then(|| float(left) / per_second),
+            eta_seconds: throughput.time_for(attempts_left).map(|left| left.as_secs_f64()),
         })
     }
-}
 
-impl ThroughputView {
     /// Returns the lines of the answer, each with its label.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         let duration = |seconds: f64| HumanDuration(Duration::try_from_secs_f64(seconds).unwrap_or_default());
@@ -73,42 +58,5 @@ impl ThroughputView {
             facts.push(("rate", format!("{:.1} per second{left}", self.per_second)));
         }
         facts
-    }
-}
-
-/// Excludes the first success, which begins the period. A single success has no rate.
-fn rate(succeeded: u64, span: Duration) -> f64 {
-    let seconds = span.as_secs_f64();
-    if succeeded < 2 || seconds <= 0.0 { 0.0 } else { float(succeeded - 1) / seconds }
-}
-
-/// Returns the number of attempts that must still succeed: in a pipeline one for each remaining step.
-fn attempts_left(kind: &KindInfo, counts: &CountsView) -> u64 {
-    let left = kind.statuses.iter().zip(&counts.counts).map(|(status, counted)| {
-        let steps = (kind.steps.len() as u64).saturating_sub(u64::from(status.step));
-        let attempts = match status.role {
-            Role::Pending | Role::InProgress | Role::Failed => steps,
-            Role::Succeeded => steps.saturating_sub(1),
-            Role::Exhausted | Role::Ignored | Role::Cancelled | Role::Parked => 0,
-        };
-        attempts.saturating_mul(counted.count)
-    });
-    number::sum(left)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-fn float(count: u64) -> f64 {
-    count as f64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rate_excludes_the_first_success() {
-        for (succeeded, seconds, expected) in [(0, 10, 0.0), (1, 10, 0.0), (11, 10, 1.0), (5, 0, 0.0)] {
-            assert!((rate(succeeded, Duration::from_secs(seconds)) - expected).abs() < 1e-9);
-        }
     }
 }

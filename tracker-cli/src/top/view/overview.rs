@@ -22,10 +22,10 @@ use crate::{
 
 /// How many lines a kind takes, with the empty one below: with a low curve, and with a high one where there is room.
 const LINES: [u16; 2] = [6, 8];
-/// How many lines of who works there should be room for.
+/// The number of lines that are kept free for workers.
 const LEASE_LINES: u16 = 5;
 
-/// Each kind with its counts, its pace and those who work on it.
+/// Each kind with its counts, its throughput and its workers.
 pub fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, palette: Palette) {
     if app.kinds.is_empty() {
         return frame.render_widget(palette.text(TextStyle::Quiet, "the file has no tasks yet"), area);

@@ -3,11 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    api::{schema::Schema, tasks::Tasks},
+    api::{
+        schema::Schema,
+        tasks::{Counts, Tasks},
+    },
     model::{
         error::Result,
         kind::Kind,
-        status::StatusInfo,
+        status::{Role, StatusInfo},
         task::{Policy, UniqueInfo},
     },
 };
@@ -47,6 +50,31 @@ impl KindInfo {
     #[must_use]
     pub fn status(&self, code: i32) -> Option<&StatusInfo> {
         self.statuses.iter().find(|status| status.code == code)
+    }
+
+    /// Whether tasks in this status have ended. A success in any step but the last one has not.
+    #[must_use]
+    pub fn has_ended(&self, status: &StatusInfo) -> bool {
+        match status.role {
+            Role::Succeeded => usize::from(status.step) + 1 >= self.steps.len(),
+            role => matches!(role, Role::Exhausted | Role::Ignored | Role::Cancelled),
+        }
+    }
+
+    /// The attempts that must still succeed until every task has ended: one for each step that a task has before it. Tasks that
+    /// wait for a person (parked), and those that were given up, count none.
+    #[must_use]
+    pub fn attempts_left(&self, counts: &Counts) -> u64 {
+        let left = self.statuses.iter().map(|status| {
+            let steps = (self.steps.len() as u64).saturating_sub(u64::from(status.step));
+            let attempts = match status.role {
+                Role::Pending | Role::InProgress | Role::Failed => steps,
+                Role::Succeeded => steps.saturating_sub(1),
+                Role::Exhausted | Role::Ignored | Role::Cancelled | Role::Parked => 0,
+            };
+            attempts.saturating_mul(counts.of_code(status.code))
+        });
+        left.fold(0, u64::saturating_add)
     }
 }
 

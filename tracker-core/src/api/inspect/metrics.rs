@@ -122,6 +122,7 @@ impl Metrics {
             succeeded: 3,
             failed: 1,
             other: 0,
+            first_success: None,
             statuses: vec![(AttemptStatus::Succeeded, 3), (AttemptStatus::Crashed, 1)],
             minutes: Vec::new(),
             durations: [1, 250, 90_000_000].map(Duration::from_millis).to_vec(),

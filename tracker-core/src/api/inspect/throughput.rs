@@ -32,6 +32,8 @@ pub struct Throughput {
     pub failed: u64,
     /// Attempts that ended otherwise: ignored, snoozed, parked, taken over, cancelled …
     pub other: u64,
+    /// When the first of the attempts that succeeded ended.
+    pub first_success: Option<DateTime<Utc>>,
     /// All of these attempts by how they ended, in the order of [`AttemptStatus::ALL`], without statuses that no attempt has.
     pub statuses: Vec<(AttemptStatus, u64)>,
     /// Those minutes of it in which something ended, oldest first; each begins with a full minute of UTC.
@@ -55,12 +57,21 @@ pub struct ThroughputMinute {
 }
 
 impl Throughput {
-    /// Attempts that succeeded per second, over the whole time.
+    /// Attempts that succeeded per second since the first of them, which is not counted itself: so a run that began within the
+    /// time has the rate of the run. 0 for fewer than two.
     #[must_use]
     pub fn succeeded_per_second(&self) -> f64 {
-        let seconds = (self.until - self.since).to_std().unwrap_or_default().as_secs_f64();
-        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        if seconds > 0.0 { self.succeeded as f64 / seconds } else { 0.0 }
+        let first = self.first_success.unwrap_or(self.until);
+        let seconds = (self.until - first).to_std().unwrap_or_default().as_secs_f64();
+        if seconds > 0.0 { float(self.succeeded.saturating_sub(1)) / seconds } else { 0.0 }
+    }
+
+    /// The time in which so many attempts succeed at this rate, for example [`KindInfo::attempts_left`](super::KindInfo::attempts_left).
+    /// `None` for no attempts, and without a rate.
+    #[must_use]
+    pub fn time_for(&self, attempts: u64) -> Option<Duration> {
+        let rate = self.succeeded_per_second();
+        if attempts == 0 || rate <= 0.0 { None } else { Duration::try_from_secs_f64(float(attempts) / rate).ok() }
     }
 
     /// The duration that so many percent (0 to 100) of the attempts that succeeded did not exceed; `None` if none did.
@@ -72,6 +83,11 @@ impl Throughput {
 }
 
 const MINUTE: Micros = 60_000_000;
+
+#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+fn float(count: u64) -> f64 {
+    count as f64
+}
 
 impl<T: Schema> Tasks<T> {
     /// How fast tasks have ended within the last `window`, and how long they ran, from their histories. Looks at no more
@@ -108,7 +124,7 @@ impl<T: Schema> Tasks<T> {
             }
         }
         attempts.retain(|(at, ..)| *at >= since);
-        Ok(pace_of(&attempts, since, now))
+        Ok(throughput_of(&attempts, since, now))
     }
 }
 
@@ -137,14 +153,16 @@ fn statuses_of(attempts: &[Brief]) -> Vec<(AttemptStatus, u64)> {
     counts.into_iter().filter(|(_, count)| *count > 0).collect()
 }
 
-fn pace_of(attempts: &[Brief], since: Micros, now: Micros) -> Throughput {
+fn throughput_of(attempts: &[Brief], since: Micros, now: Micros) -> Throughput {
     let mut minutes: BTreeMap<Micros, ThroughputMinute> = BTreeMap::new();
-    let mut pace = Throughput {
+    let succeeded = attempts.iter().filter(|(_, status, _)| *status == AttemptStatus::Succeeded).map(|(at, ..)| *at);
+    let mut throughput = Throughput {
         since: utc(since),
         until: utc(now),
         succeeded: 0,
         failed: 0,
         other: 0,
+        first_success: succeeded.min().map(utc),
         statuses: statuses_of(attempts),
         minutes: Vec::new(),
         durations: Vec::new(),
@@ -156,20 +174,52 @@ fn pace_of(attempts: &[Brief], since: Micros, now: Micros) -> Throughput {
         match status {
             AttemptStatus::Succeeded => {
                 minute.succeeded += 1;
-                pace.succeeded += 1;
-                pace.durations.push(*run);
+                throughput.succeeded += 1;
+                throughput.durations.push(*run);
             }
             AttemptStatus::Failed | AttemptStatus::GaveUp | AttemptStatus::Crashed => {
                 minute.failed += 1;
-                pace.failed += 1;
+                throughput.failed += 1;
             }
             _ => {
                 minute.other += 1;
-                pace.other += 1;
+                throughput.other += 1;
             }
         }
     }
-    pace.durations.sort_unstable();
-    pace.minutes = minutes.into_values().collect();
-    pace
+    throughput.durations.sort_unstable();
+    throughput.minutes = minutes.into_values().collect();
+    throughput
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn successes(at: &[i64], now: i64) -> Throughput {
+        let attempts: Vec<_> = at.iter().map(|at| (at * 1_000_000, AttemptStatus::Succeeded, Duration::ZERO)).collect();
+        throughput_of(&attempts, 0, now * 1_000_000)
+    }
+
+    #[test]
+    fn rate_begins_with_the_first_success() {
+        for (at, now, expected) in [
+            (&[][..], 10, 0.0),
+            (&[5], 10, 0.0),
+            (&[50, 52, 54, 56, 58, 60], 60, 0.5),
+            (&[60, 50], 60, 0.1),
+            (&[5, 5], 5, 0.0),
+        ] {
+            let rate = successes(at, now).succeeded_per_second();
+            assert!((rate - expected).abs() < 1e-9, "{at:?}: {rate}");
+        }
+    }
+
+    #[test]
+    fn time_for_attempts_needs_attempts_and_a_rate() {
+        let found = successes(&[50, 52, 54, 56, 58, 60], 60);
+        assert_eq!(found.time_for(30), Some(Duration::from_secs(60)));
+        assert_eq!((found.time_for(0), successes(&[5], 10).time_for(30)), (None, None));
+        assert_eq!(successes(&[0, 1_000_000], 1_000_000).time_for(u64::MAX), None, "it exceeds a duration");
+    }
 }
