@@ -8,6 +8,8 @@ use std::{
 
 use redb::ReadTransaction;
 
+#[cfg(feature = "json")]
+use crate::model::task::ValueType;
 use crate::{
     api::{live::Server, shutdown::Pools, tracker::Tracker},
     engine::Engine,
@@ -49,6 +51,9 @@ pub(crate) struct OpenKind {
     /// Decodes a payload as the type.
     #[cfg(feature = "json")]
     pub typed: Option<crate::model::codec::Typed>,
+    /// The type of the ids, where the type declares one.
+    #[cfg(feature = "json")]
+    pub id_type: Option<ValueType>,
 }
 
 impl Shared {
@@ -131,8 +136,19 @@ impl Shared {
     /// Decodes a payload as the type that is open under a name.
     #[cfg(feature = "json")]
     pub(crate) fn typed(&self, name: &str) -> Option<crate::model::codec::Typed> {
+        self.opened(name)?.typed
+    }
+
+    /// The type of the ids that the type declares which is open under a name.
+    #[cfg(feature = "json")]
+    pub(crate) fn id_type(&self, name: &str) -> Option<ValueType> {
+        self.opened(name)?.id_type
+    }
+
+    #[cfg(feature = "json")]
+    fn opened(&self, name: &str) -> Option<Arc<OpenKind>> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.get(name).and_then(|(_, opened)| opened.upgrade()).and_then(|opened| opened.typed)
+        open.get(name).and_then(|(_, opened)| opened.upgrade())
     }
 
     pub(crate) fn kind(&self, id: u32) -> Result<Arc<Kind>> {

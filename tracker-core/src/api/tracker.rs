@@ -193,6 +193,8 @@ impl Tracker {
         let opened = Arc::new(OpenKind {
             #[cfg(feature = "json")]
             typed: Some(codec::own::<T>),
+            #[cfg(feature = "json")]
+            id_type: T::id_type(),
         });
         open.insert(name.to_owned(), (TypeId::of::<T>(), Arc::downgrade(&opened)));
         Ok(opened)

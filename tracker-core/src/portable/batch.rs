@@ -191,7 +191,7 @@ impl PortableFollowUp {
     }
 
     /// The task, and whether its keys are guessed.
-    fn new_task(self, writer: &Writer<'_>, shared: &Shared) -> Result<(NewTask, bool)> {
+    fn new_task(self, writer: &mut Writer<'_>, shared: &Shared) -> Result<(NewTask, bool)> {
         let kind: Option<Arc<Kind>> = writer.kinds().find(|kind| kind.name == self.kind);
         let kind = kind.ok_or_else(|| {
             Error::invalid(format!(
@@ -200,6 +200,9 @@ impl PortableFollowUp {
             ))
         })?;
         let id = self.id.map(|id| id.0);
+        if let Some(id) = &id {
+            writer.rows().check_imported_id(&kind, id, shared.id_type(&kind.name))?;
+        }
         let line = PortablePayload { indexes: self.indexes, uniques: self.uniques, payload: self.payload };
         let typed = shared.typed(&kind.name);
         let own = typed.filter(|_| self.priority.is_none()).and_then(|typed| typed(line.payload.as_bytes()));

@@ -259,7 +259,7 @@ fn put(
         PortableLine::Seal(line) => line.put(writer).map(|()| Put::Nothing),
         PortableLine::Task(line) => {
             let mut newcomer = ImportedTask::of(writer, *line, options.kind.as_ref())?;
-            if newcomer.is_there(writer)? {
+            if newcomer.is_there(writer, shared)? {
                 return Ok(Put::Task { new: false });
             }
             if let Some(awaited) = newcomer.awaits(writer)? {

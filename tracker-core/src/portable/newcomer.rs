@@ -59,9 +59,13 @@ impl ImportedTask {
         Ok(())
     }
 
-    /// Whether its id is there already.
-    pub(super) fn is_there(&self, writer: &mut Writer<'_>) -> Result<bool> {
-        Ok(writer.rows().with_id(self.kind.id, &self.id)?.is_some())
+    /// Returns whether its id is there already. An id of another type than those of the kind is refused.
+    pub(super) fn is_there(&self, writer: &mut Writer<'_>, shared: &Shared) -> Result<bool> {
+        let is_there = writer.rows().with_id(self.kind.id, &self.id)?.is_some();
+        if !is_there {
+            writer.rows().check_imported_id(&self.kind, &self.id, shared.id_type(&self.kind.name))?;
+        }
+        Ok(is_there)
     }
 
     /// The first of those it waits for that is not in the file.

@@ -21,16 +21,21 @@ impl<S: Source> Tables<S> {
         if let Some(task) = self.with_id(kind.id, id)? {
             return Ok(Some(task));
         }
-        let given = ValueType::of_id(id.as_bytes());
         match self.id_type(kind.id)? {
-            Some(stored) if given.is_some_and(|given| given != stored) => Err(Error::invalid(format!(
-                "cannot look up {id:?} in kind {:?}: it is {}, and the ids of this kind are {}",
-                kind.name,
-                given.map_or("of another type", ValueType::one),
-                stored.many(),
-            ))),
-            _ => Ok(None),
+            Some(stored) => check_id("look up", kind, id, stored).map(|()| None),
+            None => Ok(None),
         }
+    }
+
+    /// Refuses the id of an imported task that has another type than the ids of the kind: those of the type that is open,
+    /// otherwise the stored ones.
+    #[cfg(feature = "json")]
+    pub(crate) fn check_imported_id(&mut self, kind: &Kind, id: &TaskKey, declared: Option<ValueType>) -> Result<()> {
+        let own = match declared {
+            Some(declared) => Some(declared),
+            None => self.id_type(kind.id)?,
+        };
+        own.map_or(Ok(()), |own| check_id("import", kind, id, own))
     }
 
     /// Refuses a type whose ids are not of the type of those that the kind has.
@@ -111,6 +116,18 @@ impl<S: Source> Tables<S> {
             check_value(kind, "unique key", name, stored, value)?;
         }
         Ok(())
+    }
+}
+
+fn check_id(verb: &str, kind: &Kind, id: &TaskKey, own: ValueType) -> Result<()> {
+    match ValueType::of_id(id.as_bytes()) {
+        Some(given) if given != own => Err(Error::invalid(format!(
+            "cannot {verb} {id:?} in kind {:?}: it is {}, and the ids of this kind are {}",
+            kind.name,
+            given.one(),
+            own.many(),
+        ))),
+        _ => Ok(()),
     }
 }
 
