@@ -113,11 +113,11 @@ pub mod redb_store {
     pub use crate::api::redb_store::{OptionsExt, TrackerExt, TransactionExt};
 }
 
-/// Recurring tasks: when they run, and what becomes of missed and overlapping occurrences (feature `schedules`).
+/// Recurring tasks: their times, and the treatment of missed and overlapping occurrences (feature `schedules`).
 #[cfg(feature = "schedules")]
 pub mod schedule {
     pub use crate::{
-        api::schedule::{ScheduleHandle, ScheduleInfo},
+        api::schedule::{OccurrenceRecord, ScheduleHandle, ScheduleInfo},
         model::schedule::{CatchUp, Overlap, definition::Schedule, occurrence::Occurrence},
     };
 }

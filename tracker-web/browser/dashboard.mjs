@@ -120,6 +120,24 @@ test("a large payload is cut and downloadable", async ({ page, base }) => {
   assert.ok(readFileSync(await download.path()).length > 10 << 20);
 });
 
+test("a schedule runs now and shows its task", async ({ page, base }) => {
+  await page.goto(`${base}/schedules`);
+  const card = page.locator("section", { hasText: "cron 0 3 * * * (Europe/Berlin)" });
+  await card.getByRole("button", { name: "Run now" }).click();
+  await page.getByText("Submitted an occurrence of 1 schedule.").waitFor();
+  await card.locator("li a").first().click();
+  await page.getByText("Scheduled for").waitFor();
+  await page.getByRole("heading", { name: /^nightly@/ }).waitFor();
+});
+
+test("a batch leads to its tasks and back", async ({ page, base }) => {
+  await page.goto(`${base}/batches`);
+  await page.getByRole("link", { name: "catalogue" }).click();
+  await page.locator("tbody th a").first().click();
+  await page.getByRole("link", { name: "catalogue" }).click();
+  await page.getByRole("heading", { name: "catalogue" }).waitFor();
+});
+
 test("everything works without JavaScript", async ({ browser, url, base }) => {
   const context = await browser.newContext({ javaScriptEnabled: false });
   const page = await context.newPage();
@@ -137,6 +155,8 @@ const PAGES = {
   task: "task?kind=download&id=text:https://archive.example.net/0000007.tar.gz".replace("0000007", "0000067"),
   errors: "errors",
   batches: "batches",
+  batch: "batch?label=catalogue",
+  schedules: "schedules",
   workers: "workers",
   health: "health",
   missing: "nothing",

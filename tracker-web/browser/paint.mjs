@@ -13,6 +13,8 @@ const PAGES = {
   "large payload": "task?kind=thumbnail&id=int:2000000",
   errors: "errors",
   batches: "batches",
+  batch: "batch?label=catalogue",
+  schedules: "schedules",
   workers: "workers",
   health: "health",
 };

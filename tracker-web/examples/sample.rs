@@ -10,7 +10,7 @@ use std::{env, error::Error, fmt, thread, time::Duration};
 use serde::{Deserialize, Serialize};
 use tracker_core::{
     Execution, TaskStatus, Tasks, TrackedTask, Tracker, batch::BatchOptions, dependency::OnDependencyFailure,
-    submit::SubmitOptions, worker::WorkerPool,
+    schedule::Schedule, submit::SubmitOptions, worker::WorkerPool,
 };
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +92,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     if downloads.counts()?.total() == 0 {
         fill(&tracker, &downloads, count)?;
     }
+    let nightly = Schedule::cron("0 3 * * *")?.time_zone("Europe/Berlin")?;
+    downloads.schedule("nightly", &nightly, |occurrence| Download { url: occurrence.id(), ..download(0) })?;
     println!("filled");
     work(&tracker, &downloads)
 }

@@ -45,9 +45,13 @@ pub const AGES: [(u64, &str); 5] = [
 
 impl Command {
     /// Reads a form: `change` names the command, `kind` its kind, `scope` whether it is for the selected tasks (`id`) or for all that match
-    /// the filter.
+    /// the filter. Commands on a schedule end in `-schedule` and name it as `schedule`.
     pub fn parse(form: &Params) -> Result<Self, Failure> {
         let change = form.get("change").ok_or_else(|| Failure::invalid("the form names no command (change)"))?;
+        #[cfg(feature = "schedules")]
+        if let Some(change) = change.strip_suffix("-schedule") {
+            return schedule_command(change, form);
+        }
         let kind = form.get("kind").ok_or_else(|| Failure::invalid("the form names no kind"))?.to_owned();
         let is_confirmed = form.get("confirmed").is_some();
         let back = link("tasks", [("kind", kind.as_str())]);
@@ -78,6 +82,34 @@ impl Command {
             }
         }
     }
+}
+
+#[cfg(feature = "schedules")]
+fn schedule_command(change: &str, form: &Params) -> Result<Command, Failure> {
+    use tracker_core::live::ScheduleChange;
+
+    let name = form.get("schedule").ok_or_else(|| Failure::invalid("the form names no schedule"))?.to_owned();
+    let (change, verb, done, effect) = match change {
+        "run" => (ScheduleChange::RunNow, "Run", "Submitted an occurrence of", "an occurrence is submitted now"),
+        "pause" => (ScheduleChange::Pause, "Pause", "Paused", "its occurrences count as missed until it is resumed"),
+        "resume" => (ScheduleChange::Resume, "Resume", "Resumed", "its occurrences are submitted again"),
+        "remove" => (
+            ScheduleChange::Remove,
+            "Remove",
+            "Removed",
+            "its tasks stay; a program that registers it at its next start stores it anew",
+        ),
+        other => return Err(Failure::invalid(format!("there is no command {other:?} for schedules"))),
+    };
+    Ok(Command {
+        request: Request::Schedules { names: vec![name], change },
+        verb,
+        done,
+        unit: ("schedule", "schedules"),
+        effect,
+        is_confirmed: form.get("confirmed").is_some() || change != ScheduleChange::Remove,
+        back: "schedules".to_owned(),
+    })
 }
 
 type Words = (TaskChange, &'static str, &'static str, &'static str);
@@ -156,6 +188,10 @@ mod tests {
             ("change=retry&kind=k&scope=all", false),
             ("change=prune&kind=k&age=0", false),
             ("change=pause-kind&kind=k", false),
+            #[cfg(feature = "schedules")]
+            ("change=run-schedule&schedule=nightly", true),
+            #[cfg(feature = "schedules")]
+            ("change=remove-schedule&schedule=nightly", false),
         ] {
             assert_eq!(parse(form).unwrap().is_confirmed, confirmed, "{form}");
         }
@@ -178,6 +214,10 @@ mod tests {
             ("change=retry&kind=k&id=7", "an id that no task can have"),
             ("change=priority&kind=k&id=text:a&priority=256", "0 to 255"),
             ("change=prune&kind=k&age=-1", "no age"),
+            #[cfg(feature = "schedules")]
+            ("change=run-schedule&kind=k", "names no schedule"),
+            #[cfg(feature = "schedules")]
+            ("change=explode-schedule&schedule=s", "no command \"explode\""),
         ] {
             let error = parse(form).unwrap_err();
             assert!(error.contains(message), "{form}: {error}");

@@ -18,6 +18,7 @@ use crate::{
     guard::{guard, original_path, root_of},
     html,
     model::{
+        batch::BatchPage,
         batches::BatchesPage,
         errors::ErrorsPage,
         health::HealthPage,
@@ -47,6 +48,7 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/find", get(find))
         .route("/errors", get(errors))
         .route("/batches", get(batches))
+        .route("/batch", get(batch))
         .route("/workers", get(workers))
         .route("/health", get(health))
         .route("/metrics", get(metrics))
@@ -55,6 +57,7 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/style.css", get(async || file("text/css", include_str!("assets/style.css"))))
         .route("/live.js", get(async || file("text/javascript", include_str!("assets/live.js"))))
         .route("/icon.svg", get(async || file("image/svg+xml", include_str!("assets/icon.svg"))))
+        .merge(schedule_routes())
         .fallback(missing)
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(site.clone(), guard));
@@ -83,6 +86,28 @@ async fn errors(State(site): SharedSite, uri: Uri) -> Response {
 
 async fn batches(State(site): SharedSite, uri: Uri) -> Response {
     site.page(&uri, |page| Ok(html::batches::batches(page.frame, &BatchesPage::read(page.tracker)?))).await
+}
+
+#[cfg(feature = "schedules")]
+fn schedule_routes() -> Router<Arc<Site>> {
+    use crate::model::schedules::SchedulesPage;
+
+    async fn schedules(State(site): SharedSite, uri: Uri) -> Response {
+        site.page(&uri, |page| {
+            Ok(html::schedules::schedules(page.frame, &SchedulesPage::read(page.tracker, page.params)?))
+        })
+        .await
+    }
+    Router::new().route("/schedules", get(schedules))
+}
+
+#[cfg(not(feature = "schedules"))]
+fn schedule_routes() -> Router<Arc<Site>> {
+    Router::new()
+}
+
+async fn batch(State(site): SharedSite, uri: Uri) -> Response {
+    site.page(&uri, |page| Ok(html::batch::batch(page.frame, &BatchPage::read(page.tracker, page.params)?))).await
 }
 
 async fn workers(State(site): SharedSite, uri: Uri) -> Response {

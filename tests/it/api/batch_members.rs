@@ -49,6 +49,35 @@ fn existing_task_may_join_a_batch_with_dependents() {
 }
 
 #[test]
+fn members_are_listed_page_by_page_over_kinds() {
+    let (_, tracker) = tracker();
+    let tasks = jobs(&tracker, &["outside"]);
+    let pages = tracker.tasks::<Page>().unwrap();
+    let (one, other) = (open(&tracker, "one"), open(&tracker, "other"));
+    add(&tasks, &one, &["a", "b", "c"]);
+    add(&tasks, &other, &["d"]);
+    for url in ["x", "y"] {
+        pages.submit_with(&page(url, 1), &into(&one)).unwrap();
+    }
+    let all = one.tasks().unwrap();
+    assert_eq!(all.iter().map(|task| task.id.to_string()).collect::<Vec<_>>(), ["a", "b", "c", "x", "y"]);
+    for size in 1..=6 {
+        let (mut listed, mut after) = (Vec::new(), None);
+        loop {
+            let part = one.tasks_after(after.as_ref(), size).unwrap();
+            assert!(part.len() <= size);
+            let Some(last) = part.last().cloned() else { break };
+            listed.extend(part);
+            after = Some(last);
+        }
+        assert_eq!(listed, all, "{size}");
+    }
+    tasks.remove("b").unwrap();
+    refused(one.tasks_after(Some(&all[1]), 9), ErrorKind::NotFound);
+    assert_eq!(one.tasks_after(Some(&all[0]), 1).unwrap(), [all[2].clone()]);
+}
+
+#[test]
 fn changed_task_joins_a_batch_unless_the_call_is_refused() {
     let (_, tracker) = tracker();
     let pages = tracker.tasks::<Page>().unwrap();

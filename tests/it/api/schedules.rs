@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tracker_core::{
     ErrorKind, Tasks, TrackedTask, Tracker,
     file::Sharing,
-    schedule::{Occurrence, Overlap, Schedule},
+    schedule::{Occurrence, OccurrenceRecord, Overlap, Schedule},
     time::ManualClock,
 };
 use uuid::Uuid;
@@ -198,6 +198,43 @@ fn run_now_submits_besides_the_schedule_also_while_paused() {
     assert!(tracker.schedule("hourly").unwrap().is_none());
     pass(&clock, &tracker, DAY);
     assert_eq!(ids(&jobs), ["hourly@2026-06-01T12:01:00Z"]);
+}
+
+#[test]
+fn history_lists_the_latest_occurrences_with_their_tasks() {
+    let (clock, tracker, jobs) = at_noon();
+    let schedule = jobs.schedule("hourly", &hourly(), build).unwrap();
+    let parcels = tracker.tasks::<Parcel>().unwrap();
+    let by_uuid = parcels.schedule("parcels", &hourly(), |occurrence| Parcel { id: occurrence.uuid() }).unwrap();
+    for _ in 0..3 {
+        pass(&clock, &tracker, HOUR);
+        let mut execution = jobs.claim().unwrap().unwrap();
+        execution.succeed().unwrap();
+    }
+    jobs.remove("hourly@2026-06-01T14:00:00Z").unwrap();
+    let now = schedule.run_now().unwrap();
+    let listed: Vec<_> = schedule.occurrences(3).unwrap();
+    let text = |one: &OccurrenceRecord| {
+        let status = one.status.as_ref().map(|status| status.name.clone());
+        (one.scheduled_at, one.id.as_ref().map(ToString::to_string), status)
+    };
+    let name = |status: &str| Some(status.to_owned());
+    let expected = [
+        (at("2026-06-01T15:00:00Z"), Some(now.to_string()), name("Succeeded")),
+        (at("2026-06-01T14:00:00Z"), None, None),
+        (at("2026-06-01T13:00:00Z"), Some("hourly@2026-06-01T13:00:00Z".to_owned()), name("Succeeded")),
+    ];
+    assert_eq!(listed.iter().map(text).collect::<Vec<_>>(), expected);
+    let parcel = &by_uuid.occurrences(1).unwrap()[0];
+    assert_eq!(parcel.id, Some(parcels.query().first().unwrap().unwrap().id));
+    // Pages of schedules, by name.
+    let names = |after, most| {
+        let page = tracker.schedules_after(after, most).unwrap();
+        page.into_iter().map(|schedule| schedule.name).collect::<Vec<_>>()
+    };
+    assert_eq!((names(None, 1), names(Some("hourly"), 9)), (vec!["hourly".to_owned()], vec!["parcels".to_owned()]));
+    schedule.remove().unwrap();
+    refused(schedule.occurrences(1), ErrorKind::NotFound);
 }
 
 #[test]

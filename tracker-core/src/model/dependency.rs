@@ -14,6 +14,14 @@ pub struct TaskName {
     pub id: TaskKey,
 }
 
+impl TaskName {
+    /// Names a task by its kind and its id.
+    #[must_use]
+    pub fn new(kind: impl Into<String>, id: impl Into<TaskKey>) -> Self {
+        Self { kind: kind.into(), id: id.into() }
+    }
+}
+
 /// One that a task waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,11 +1,14 @@
 //! Pages as HTML. Pure functions of what `model` has read; maud escapes every value.
 
+pub mod batch;
 pub mod batches;
 pub mod command;
 pub mod errors;
 pub mod health;
 pub mod kinds;
 pub mod notice;
+#[cfg(feature = "schedules")]
+pub mod schedules;
 pub mod status;
 pub mod task;
 pub mod tasks;
@@ -33,8 +36,15 @@ impl Frame {
 }
 
 /// The pages of the navigation: the path, and the name.
-const PAGES: [(&str, &str); 5] =
-    [("kinds", "Kinds"), ("errors", "Errors"), ("batches", "Batches"), ("workers", "Workers"), ("health", "Health")];
+const PAGES: &[(&str, &str)] = &[
+    ("kinds", "Kinds"),
+    ("errors", "Errors"),
+    ("batches", "Batches"),
+    #[cfg(feature = "schedules")]
+    ("schedules", "Schedules"),
+    ("workers", "Workers"),
+    ("health", "Health"),
+];
 
 /// A whole page. `current` is the path of its entry in the navigation.
 pub fn page(frame: &Frame, title: &str, current: &str, content: &Markup) -> Markup {
@@ -54,7 +64,7 @@ pub fn page(frame: &Frame, title: &str, current: &str, content: &Markup) -> Mark
                 header {
                     a.name href="kinds" { (Text(&frame.name)) }
                     nav aria-label="Pages" {
-                        @for (path, name) in PAGES {
+                        @for &(path, name) in PAGES {
                             a href=(path) aria-current=[(path == current).then_some("page")] { (name) }
                         }
                     }

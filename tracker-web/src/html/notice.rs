@@ -14,7 +14,7 @@ use crate::{
 pub struct Notice {
     /// The verb of the result, as in `Requeued`.
     pub done: &'static str,
-    /// The changed items: tasks or kinds.
+    /// The changed items: tasks, kinds or schedules.
     pub unit: (&'static str, &'static str),
     pub report: Report,
 }
@@ -29,7 +29,7 @@ pub fn notice(notice: &Notice) -> Markup {
         div.notice.bad[!refused.is_empty()] role="status" {
             p { (notice.done) " " (counted(notice.report.changed, one, many)) "." }
             @if !refused.is_empty() {
-                p { (counted(refused.len() as u64, "task was refused:", "tasks were refused:")) }
+                p { (counted(refused.len() as u64, one, many)) @if refused.len() == 1 { " was refused:" } @else { " were refused:" } }
                 ul { @for refusal in refused.iter().take(REFUSALS) { li { (Text(&refusal.message)) } } }
             }
         }

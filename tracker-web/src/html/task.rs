@@ -63,7 +63,10 @@ fn facts(task: &TaskPage) -> Markup {
                     @if record.crashes > 0 { ", " (counted(record.crashes.into(), "crash", "crashes")) }
                 }
             }
-            @if let Some(batch) = &task.batch { div { dt { "Batch" } dd { (Text(batch)) } } }
+            @if let Some(at) = record.scheduled_at { div { dt { "Scheduled for" } dd { (exact(at)) } } }
+            @if let Some(batch) = &task.batch {
+                div { dt { "Batch" } dd { a href=(link("batch", [("label", batch.as_str())])) { (Text(batch)) } } }
+            }
         }
     }
 }

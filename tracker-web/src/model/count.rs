@@ -13,7 +13,7 @@ use tracker_core::{
 
 use crate::failure::Failure;
 
-/// A number of tasks or kinds, counted up to a limit.
+/// A number of tasks, kinds or schedules, counted up to a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
     Exact(u64),
@@ -40,6 +40,8 @@ impl Count {
                 }))
             }
             Request::Kinds { kind, .. } => Ok(Self::Exact(tracker.untyped_kinds(kind.as_deref())?.len() as u64)),
+            #[cfg(feature = "schedules")]
+            Request::Schedules { names, .. } => Ok(Self::Exact(names.len() as u64)),
             // The rest names its tasks.
             request => {
                 let counts = tracker.count(request)?;

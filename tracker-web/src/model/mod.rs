@@ -1,11 +1,14 @@
 //! The content of the pages as plain data, read through the public calls of tracker-core. Every read is bounded: no page costs more with
 //! more tasks, and no read transaction stays open while a page is written.
 
+pub mod batch;
 pub mod batches;
 pub mod count;
 pub mod errors;
 pub mod health;
 pub mod kinds;
+#[cfg(feature = "schedules")]
+pub mod schedules;
 pub mod task;
 pub mod tasks;
 pub mod workers;

@@ -7,6 +7,7 @@ mod escaping;
 mod overviews;
 mod pages;
 mod sample;
+mod schedules;
 mod security;
 
 use browser::Browser;

@@ -7,7 +7,7 @@ use axum::{
     http::{StatusCode, header},
 };
 use http_body_util::BodyExt as _;
-use tracker_core::{batch::BatchOptions, inspect::Metrics};
+use tracker_core::{batch::BatchOptions, inspect::Metrics, submit::SubmitOptions};
 use tracker_web::{Dashboard, axum};
 
 use crate::{
@@ -40,6 +40,29 @@ async fn batches_show_their_progress() {
     let page = browser.read("/batches").await;
     assert!(page.contains("&lt;b&gt;letters&lt;/b&gt;") && page.contains("4 tasks, 3 not ended; sealed"), "{page}");
     assert!(browser.read("/task?kind=mail&id=int:11").await.contains("&lt;b&gt;letters&lt;/b&gt;"));
+}
+
+#[tokio::test]
+async fn batch_lists_its_tasks_page_by_page_over_kinds() {
+    let tracker = sample::tracker();
+    let (mails, downloads) = (tracker.tasks::<Mail>().unwrap(), tracker.tasks::<Download>().unwrap());
+    let batch = tracker.open_batch("a&b", &BatchOptions::new()).unwrap();
+    let into = SubmitOptions::new().batch(&batch);
+    for number in 1_000..1_060 {
+        mails.submit_with(&Mail { number, text: String::new() }, &into).unwrap();
+    }
+    downloads.submit_with(&download(99), &into).unwrap();
+    let browser = Browser::enter(tracker, false).await;
+    let link = |page: &str, start: &str| attributes(page, "href").into_iter().find(|link| link.starts_with(start));
+    let first = browser.read(&format!("/{}", link(&browser.read("/batches").await, "batch?").unwrap())).await;
+    assert_eq!(first.matches("<th scope=\"row\">").count(), 50, "{first}");
+    assert!(first.contains("61 tasks, 61 not ended"), "{first}");
+    let second = browser.read(&format!("/{}", link(&first, "batch?label=a%26b").unwrap())).await;
+    assert_eq!(second.matches("<th scope=\"row\">").count(), 11, "{second}");
+    assert!(link(&second, "batch?").is_none() && second.contains("id=int%3A1059"), "{second}");
+    assert_eq!(browser.get("/batch?label=none").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(browser.get("/batch?label=a%26b&kind=mail&after=7").await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(browser.get("/batch?label=a%26b&kind=mail&after=int:7").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

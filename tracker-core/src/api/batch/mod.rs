@@ -17,7 +17,7 @@ use crate::{
     engine::{OpenBatch, RemoveBatch, Seal, Target, TaskCommand},
     model::{
         dependency::TaskName,
-        error::{Error, Result},
+        error::{Error, ErrorKind, Result},
         kind::Kind,
         new_task::NewTask,
         status::Role,
@@ -166,9 +166,40 @@ impl Batch {
     /// # Errors
     /// The file cannot be read.
     pub fn tasks(&self) -> Result<Vec<TaskName>> {
+        self.tasks_after(None, usize::MAX)
+    }
+
+    /// At most `most` of its tasks in the order of [`Self::tasks`], those after one of them: a page of a large batch.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+    /// # use tracker_core::{Tracker, batch::BatchOptions};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// let batch = jobs.submit_batch("import", ["a", "b", "c"].map(job), &BatchOptions::new())?;
+    /// let first = batch.tasks_after(None, 2)?;
+    /// let rest = batch.tasks_after(first.last(), 2)?;
+    /// assert_eq!((first.len(), rest[0].id.to_string()), (2, "c".to_owned()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task is not in the file; it may have been deleted meanwhile. The
+    /// file cannot be read.
+    pub fn tasks_after(&self, after: Option<&TaskName>, most: usize) -> Result<Vec<TaskName>> {
         let kinds = self.shared.engine.kinds();
         self.shared.engine.read(|rows| {
-            let members = rows.members_of(self.number, None, usize::MAX)?;
+            let members = match after {
+                Some(name) => {
+                    let kind = kinds.all().find(|kind| kind.name == name.kind);
+                    let after = kind.map_or(Ok(None), |kind| rows.with_id(kind.id, &name.id))?;
+                    let after = after.ok_or_else(|| no_task(name))?;
+                    rows.members_after(self.number, after, most)?
+                }
+                None => rows.members_of(self.number, None, most)?,
+            };
             let mut names = Vec::with_capacity(members.len());
             for task in members {
                 names.extend(rows.task_name(&kinds, task)?);
@@ -222,6 +253,13 @@ impl Batch {
             Ok(commands)
         })
     }
+}
+
+fn no_task(name: &TaskName) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        format!("kind {:?} has no task {:?}: begin with the first page", name.kind, name.id),
+    )
 }
 
 impl fmt::Debug for Batch {

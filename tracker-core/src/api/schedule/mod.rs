@@ -2,11 +2,13 @@
 //! users, the program and live commands.
 
 mod builder;
+mod history;
 mod info;
 mod scheduler;
 mod start_times;
 
 use builder::Builder;
+pub use history::OccurrenceRecord;
 pub use info::ScheduleInfo;
 pub(crate) use scheduler::Scheduler;
 
@@ -112,9 +114,18 @@ impl Tracker {
     /// # Errors
     /// A failure of the storage.
     pub fn schedules(&self) -> Result<Vec<ScheduleInfo>> {
+        self.schedules_after(None, usize::MAX)
+    }
+
+    /// At most `most` schedules in the order of their names, those after a name: a page of a long list.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    pub fn schedules_after(&self, after: Option<&str>, most: usize) -> Result<Vec<ScheduleInfo>> {
         self.shared.engine.read(|rows| {
             let kinds = rows.all_kinds()?;
-            Ok(rows.all_schedules()?.into_iter().map(|(name, row)| ScheduleInfo::new(&kinds, name, row)).collect())
+            let found = rows.schedules_after(after, most)?.into_iter();
+            found.map(|(name, row)| Ok(ScheduleInfo::new(&kinds, name, row?))).collect()
         })
     }
 
@@ -205,6 +216,35 @@ impl ScheduleHandle {
         let calendar = Calendar::of(&row.definition.timing, row.anchor)?;
         let now = self.shared.engine.now();
         Ok(row.next.map_or_else(Vec::new, |next| upcoming(&calendar, now.max(next.saturating_sub(1)), count)))
+    }
+
+    /// The latest occurrences that were submitted, at most `most` of at most 100, the latest first.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+    /// # use tracker_core::{Tracker, schedule::Schedule};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// let schedule = jobs.schedule("nightly", &Schedule::cron("0 3 * * *")?, |occurrence| job(&occurrence.id()))?;
+    /// let id = schedule.run_now()?;
+    /// let latest = &schedule.occurrences(10)?[0];
+    /// assert_eq!(latest.id, Some(id));
+    /// assert_eq!(latest.status.as_ref().map(|status| status.name.as_str()), Some("Pending"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::info`].
+    pub fn occurrences(&self, most: usize) -> Result<Vec<OccurrenceRecord>> {
+        self.shared.engine.read(|rows| {
+            let row = rows.schedule(&self.name)?.ok_or_else(|| unknown_schedule(&self.name))?;
+            match rows.all_kinds()?.get(row.kind) {
+                Some(kind) => history::latest(rows, &self.name, &row, kind, most),
+                None => Ok(Vec::new()),
+            }
+        })
     }
 
     /// Submits an occurrence now, whose nominal time is now, and returns the id of its task. The position of the schedule stays; neither

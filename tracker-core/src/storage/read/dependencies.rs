@@ -113,9 +113,20 @@ impl<S: Source> Tables<S> {
 
     /// The tasks of a batch in the order of kinds and submission; of one kind, or of all.
     pub(crate) fn members_of(&mut self, batch: u64, kind: Option<u32>, most: usize) -> Result<Vec<TaskRef>> {
-        let first = MemberKey { batch, task: TaskRef { kind: kind.unwrap_or(0), seq: 0 } };
-        let last = MemberKey { batch, task: TaskRef { kind: kind.unwrap_or(u32::MAX), seq: u64::MAX } };
-        let rows = Rows::of("tracker.batch_members", self.batch_members()?, first.pack()..=last.pack())?;
+        let first = TaskRef { kind: kind.unwrap_or(0), seq: 0 };
+        let last = TaskRef { kind: kind.unwrap_or(u32::MAX), seq: u64::MAX };
+        self.members_from(batch, first, last, most)
+    }
+
+    /// The tasks of a batch in the order of kinds and submission, after one of them.
+    pub(crate) fn members_after(&mut self, batch: u64, after: TaskRef, most: usize) -> Result<Vec<TaskRef>> {
+        let next = TaskRef { kind: after.kind, seq: after.seq.saturating_add(1) };
+        self.members_from(batch, next, TaskRef { kind: u32::MAX, seq: u64::MAX }, most)
+    }
+
+    fn members_from(&mut self, batch: u64, first: TaskRef, last: TaskRef, most: usize) -> Result<Vec<TaskRef>> {
+        let keys = MemberKey { batch, task: first }.pack()..=MemberKey { batch, task: last }.pack();
+        let rows = Rows::of("tracker.batch_members", self.batch_members()?, keys)?;
         rows.take(most).map(|row| Ok(MemberKey::unpack(row?.0.value()).task)).collect()
     }
 }
