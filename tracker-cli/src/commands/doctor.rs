@@ -4,17 +4,14 @@ use std::io;
 
 use serde::Serialize;
 
-use super::{
-    repair_time,
-    status::{Problem, ScheduleProblem},
-};
+use super::{repair_time, status::Problem};
 use crate::{
     bulk::ConfirmArg,
     error::CliError,
     exit::Exit,
     file::{ClockAhead, FileArg, Holder},
     output::{Output, TextStyle, TextWriter, View},
-    task::CountsView,
+    task::{CountsView, ScheduleProblem},
 };
 
 /// Checks a file and its tasks, and names the way out of each problem

@@ -1,12 +1,14 @@
-//! Tasks without their types as commands print them, and their statuses. Used by most commands, `report` and `top`.
+//! Tasks without their types as commands print them, with their statuses and schedules. Used by most commands, `report` and `top`.
 
 mod attempt;
 mod counts;
 mod explanation;
+mod schedules;
 
 pub use attempt::AttemptView;
 pub use counts::CountsView;
 pub use explanation::ExplanationView;
+pub use schedules::{ScheduleProblem, SchedulesStatus};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;

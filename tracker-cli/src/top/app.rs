@@ -1,6 +1,9 @@
 //! The state of the live view, changed by keys and by the clock. Reads through `source`, drawn by `view`.
 
-use std::{collections::HashMap, time::Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -16,8 +19,13 @@ use super::{
     live_throughput::LiveThroughput,
     source::{AdminAction, Filter, KindSnapshot, TrackerSource},
 };
-use crate::{error::CliError, task::UntypedRecord};
+use crate::{
+    error::CliError,
+    task::{SchedulesStatus, UntypedRecord},
+};
 
+/// The time between two reads of the schedules: there may be many, and they change seldom.
+const SCHEDULES: Duration = Duration::from_secs(5);
 /// The number of tasks on a page of the list.
 const PAGE: usize = 100;
 
@@ -25,6 +33,8 @@ const PAGE: usize = 100;
 pub struct App {
     source: TrackerSource,
     pub kinds: Vec<KindSnapshot>,
+    pub schedules: Option<SchedulesStatus>,
+    schedules_read: Option<Instant>,
     throughput: HashMap<String, LiveThroughput>,
     pub screen: Screen,
     pub mode: Mode,
@@ -84,6 +94,8 @@ impl App {
         Self {
             source,
             kinds: Vec::new(),
+            schedules: None,
+            schedules_read: None,
             throughput: HashMap::new(),
             screen: Screen::Overview,
             mode: Mode::Normal,
@@ -140,6 +152,10 @@ impl App {
     fn read(&mut self) -> Result<(), CliError> {
         self.kinds = self.source.kinds()?;
         self.kind.clamp(self.kinds.len());
+        if self.schedules_read.is_none_or(|read| read.elapsed() >= SCHEDULES) {
+            self.schedules = self.source.schedules()?;
+            self.schedules_read = Some(Instant::now());
+        }
         match self.screen {
             Screen::Overview => Ok(()),
             Screen::Tasks => self.read_tasks(),

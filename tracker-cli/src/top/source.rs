@@ -10,7 +10,12 @@ use tracker_core::{
     task::TaskKey,
 };
 
-use crate::{error::CliError, file::FileArg, output::number, task::UntypedRecord};
+use crate::{
+    error::CliError,
+    file::FileArg,
+    output::number,
+    task::{SchedulesStatus, UntypedRecord},
+};
 
 /// The file, open for reading. An admin action reopens it for changes while it runs.
 pub struct TrackerSource {
@@ -110,6 +115,12 @@ impl TrackerSource {
             kinds.push(KindSnapshot { info, counts, leases: tasks.leases(LEASES)?, oldest: tasks.oldest_waiting()? });
         }
         Ok(kinds)
+    }
+
+    /// Reads the schedules; `None` if there are none.
+    pub fn schedules(&mut self) -> Result<Option<SchedulesStatus>, CliError> {
+        let tracker = self.tracker()?;
+        Ok(SchedulesStatus::of(&tracker.schedules()?, tracker.now()))
     }
 
     /// Reads a page of tasks, the latest change first.

@@ -1,9 +1,16 @@
 //! `tracker schedule`, on a closed file and beside an application.
 
 use serde_json::{Value, json};
-use tracker_core::{Tasks, Tracker};
+use tracker_core::{
+    Tasks, Tracker,
+    schedule::{Occurrence, Schedule},
+};
 
-use crate::{Fixture, sample::Download};
+use crate::{
+    Fixture,
+    sample::{Download, download},
+    terminal::Terminal,
+};
 
 const PAYLOAD: &str = r#"{"url": "{id}", "host": "at {scheduled_at}"}"#;
 
@@ -111,4 +118,27 @@ fn doctor_and_status_report_schedules() {
     let ran = fixture.run(&["status", "jobs.redb"]);
     assert!(ran.out.contains("2 schedules, next new "), "{ran:?}");
     assert_eq!(fixture.run(&["doctor", "jobs.redb"]).code, Some(0));
+}
+
+#[test]
+fn history_and_top_show_occurrences() {
+    let (fixture, tracker, downloads) = Fixture::with_downloads();
+    let yearly = Schedule::cron("0 0 1 1 *").unwrap();
+    let build = |occurrence: &Occurrence| Download { url: occurrence.id(), ..download(0) };
+    let schedule = downloads.schedule("yearly", &yearly, build).unwrap();
+    downloads.schedule("paused", &yearly, build).unwrap().pause().unwrap();
+    let id = schedule.run_now().unwrap().to_string();
+    downloads.start(id.as_str()).unwrap().succeed().unwrap();
+    drop((schedule, downloads));
+    tracker.close().unwrap();
+    let history = fixture.schedule(&["history", "yearly"]);
+    let one = &history["occurrences"][0];
+    assert_eq!((&one["id"], &one["status"]), (&json!(id), &json!("Succeeded")));
+    let ran = fixture.run(&["schedule", "history", "jobs.redb", "yearly"]);
+    assert!(ran.out.contains(&id) && ran.out.contains("Succeeded"), "{ran:?}");
+    assert_eq!(fixture.run(&["schedule", "history", "jobs.redb", "none"]).code, Some(2));
+    let mut top = Terminal::start(&fixture.path("."), 24, 80, &["top", "jobs.redb"]);
+    top.shows(&["2 schedules, 1 paused, next yearly in"]);
+    top.press("q");
+    assert_eq!(top.ends(), 0);
 }

@@ -2,23 +2,23 @@
 
 mod kind;
 mod problem;
-mod schedules;
 mod throughput;
 
-pub use self::{problem::Problem, schedules::ScheduleProblem};
+pub use self::problem::Problem;
 
 use std::{fs, io, path::PathBuf, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use self::{kind::KindStatus, schedules::SchedulesStatus};
+use self::kind::KindStatus;
 use crate::{
     error::CliError,
     exit::Exit,
     file::{ClockAhead, FileArg, Holder, KindArg},
     human_duration::HumanDuration,
     output::{Output, TextStyle, TextWriter, View, number},
+    task::SchedulesStatus,
 };
 
 /// Shows the progress of each kind: counts, throughput, time left, workers, problems

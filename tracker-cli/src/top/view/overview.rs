@@ -30,6 +30,7 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, palette: Palette) {
     if app.kinds.is_empty() {
         return frame.render_widget(palette.text(TextStyle::Quiet, "the file has no tasks yet"), area);
     }
+    let area = draw_schedules(frame, area, app, palette);
     let kinds = u16::try_from(app.kinds.len()).unwrap_or(u16::MAX);
     let [low, high] = LINES;
     let lines = if kinds.saturating_mul(high).saturating_add(LEASE_LINES) <= area.height { high } else { low };
@@ -43,6 +44,20 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, palette: Palette) {
     for ((number, kind), place) in app.kinds.iter().enumerate().skip(first).zip(places.iter()) {
         draw_kind(frame, *place, app, kind, number == app.kind.selected, palette);
     }
+}
+
+/// Draws a line about the schedules at the bottom, if there are any. Returns the area above it.
+fn draw_schedules(frame: &mut Frame<'_>, area: Rect, app: &App, palette: Palette) -> Rect {
+    let Some(schedules) = &app.schedules else { return area };
+    let [above, line] = Layout::vertical([Constraint::Fill(1), Constraint::Length(1)]).areas(area);
+    let (count, rest) = schedules.summary(app.now());
+    let mut spans = vec![palette.text(TextStyle::Strong, &format!(" {count}")), palette.text(TextStyle::Plain, &rest)];
+    if schedules.problems() > 0 {
+        let text = format!(", {} with problems: see `tracker doctor`", schedules.problems());
+        spans.push(palette.text(TextStyle::Warn, &text));
+    }
+    frame.render_widget(Line::from(spans), line);
+    above
 }
 
 fn draw_kind(frame: &mut Frame<'_>, area: Rect, app: &App, kind: &KindSnapshot, selected: bool, palette: Palette) {

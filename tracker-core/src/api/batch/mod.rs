@@ -258,7 +258,7 @@ impl Batch {
 fn no_task(name: &TaskName) -> Error {
     Error::new(
         ErrorKind::NotFound,
-        format!("kind {:?} has no task {:?}: begin with the first page", name.kind, name.id),
+        format!("kind {:?} has no task \"{}\": begin with the first page", name.kind, name.id),
     )
 }
 

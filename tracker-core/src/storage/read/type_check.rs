@@ -122,7 +122,7 @@ impl<S: Source> Tables<S> {
 fn check_id(verb: &str, kind: &Kind, id: &TaskKey, own: ValueType) -> Result<()> {
     match ValueType::of_id(id.as_bytes()) {
         Some(given) if given != own => Err(Error::invalid(format!(
-            "cannot {verb} {id:?} in kind {:?}: it is {}, and the ids of this kind are {}",
+            "cannot {verb} \"{id}\" in kind {:?}: it is {}, and the ids of this kind are {}",
             kind.name,
             given.one(),
             own.many(),

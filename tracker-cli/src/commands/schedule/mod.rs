@@ -1,5 +1,7 @@
 //! `tracker schedule`: lists, adds and changes the schedules of a file.
 
+mod history;
+
 use std::{io, str::FromStr};
 
 use chrono::{DateTime, Utc};
@@ -34,6 +36,8 @@ enum ScheduleCommand {
     List(ListArgs),
     /// Shows the next occurrences of a schedule
     Next(NextArgs),
+    /// Shows the latest occurrences of a schedule with the status of their tasks
+    History(history::Args),
     /// Stores a schedule as data, or changes its definition
     Add(AddArgs),
     /// Pauses schedules: their occurrences count as missed
@@ -152,6 +156,7 @@ impl Args {
         match &self.command {
             ScheduleCommand::List(args) => args.run(output),
             ScheduleCommand::Next(args) => args.run(output),
+            ScheduleCommand::History(args) => args.run(output),
             ScheduleCommand::Add(args) => args.run(output),
             ScheduleCommand::Pause(args) => args.run(output, "paused", ScheduleChange::Pause),
             ScheduleCommand::Resume(args) => args.run(output, "resumed", ScheduleChange::Resume),

@@ -1,4 +1,4 @@
-//! The schedules of a file in `tracker status`, and what `tracker doctor` reports of them.
+//! The schedules of a file in `tracker status` and `tracker top`, and their problems for `tracker doctor`.
 
 use std::io;
 
@@ -78,13 +78,24 @@ impl SchedulesStatus {
         })
     }
 
-    pub fn write(&self, out: &mut TextWriter<'_>, now: DateTime<Utc>) -> io::Result<()> {
-        out.text(TextStyle::Strong, &number::counted(self.count, "schedule", "schedules"))?;
+    /// The number of schedules, and the paused ones with the next occurrence: `3 schedules`, `, 1 paused, next nightly in 2h`.
+    pub fn summary(&self, now: DateTime<Utc>) -> (String, String) {
         let paused = if self.paused > 0 { format!(", {} paused", self.paused) } else { String::new() };
         let next = self.next.as_ref().map_or_else(String::new, |next| {
             format!(", next {} {}", next.schedule, time::relative(next.starts_at, now))
         });
-        out.line(TextStyle::Plain, &format!("{paused}{next}"))?;
+        (number::counted(self.count, "schedule", "schedules"), format!("{paused}{next}"))
+    }
+
+    /// The number of schedules that need attention.
+    pub fn problems(&self) -> u64 {
+        self.problems.len() as u64
+    }
+
+    pub fn write(&self, out: &mut TextWriter<'_>, now: DateTime<Utc>) -> io::Result<()> {
+        let (count, rest) = self.summary(now);
+        out.text(TextStyle::Strong, &count)?;
+        out.line(TextStyle::Plain, &rest)?;
         for problem in &self.problems {
             out.line(TextStyle::Warn, &format!("! {}", problem.text))?;
         }
