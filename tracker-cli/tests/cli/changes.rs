@@ -241,7 +241,7 @@ fn exported_lines_import_into_a_new_file() {
     assert_eq!(fixture.read("lines.jsonl"), lines);
     assert_eq!(fixture.run(&["export", "new.redb", "-o", "new.redb"]).code, Some(3), "what is there stays");
     assert_eq!(fixture.fine(&["import", "new.redb", "lines.jsonl"])["existing"], 15);
-    fs::write(fixture.path("bad.jsonl"), "{\"id\":900,\"payload\":{}}\nnonsense\n").unwrap();
+    fs::write(fixture.path("bad.jsonl"), "{\"id\":\"x\",\"payload\":{}}\nnonsense\n").unwrap();
     let ran = fixture.run(&["import", "new.redb", "bad.jsonl", "--kind", "film"]);
     assert!(ran.code == Some(1) && ran.err.contains("line 2: "), "{}", ran.err);
     let ran = fixture.run(&["import", "new.redb", "bad.jsonl", "--kind", "film", "--keep-going"]);

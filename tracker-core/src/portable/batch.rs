@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    newcomer::check_imported_id,
     payload::{Keys, PortablePayload},
     task::HexNumber,
     timestamp::{Recorded, Timestamp},
@@ -191,7 +192,7 @@ impl PortableFollowUp {
     }
 
     /// The task, and whether its keys are guessed.
-    fn new_task(self, writer: &mut Writer<'_>, shared: &Shared) -> Result<(NewTask, bool)> {
+    fn new_task(self, writer: &Writer<'_>, shared: &Shared) -> Result<(NewTask, bool)> {
         let kind: Option<Arc<Kind>> = writer.kinds().find(|kind| kind.name == self.kind);
         let kind = kind.ok_or_else(|| {
             Error::invalid(format!(
@@ -201,7 +202,7 @@ impl PortableFollowUp {
         })?;
         let id = self.id.map(|id| id.0);
         if let Some(id) = &id {
-            writer.rows().check_imported_id(&kind, id, shared.id_type(&kind.name))?;
+            check_imported_id(shared, &kind, id)?;
         }
         let line = PortablePayload { indexes: self.indexes, uniques: self.uniques, payload: self.payload };
         let typed = shared.typed(&kind.name);

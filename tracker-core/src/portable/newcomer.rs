@@ -18,7 +18,7 @@ use crate::{
         task::TaskKey,
         transition::{AttemptNotes, Command, Finish, Outcome, Owner, PayloadChange},
     },
-    storage::read::task_rows::TaskRows,
+    storage::read::{task_rows::TaskRows, type_check::check_id},
 };
 
 /// A task on its way from a line into the file.
@@ -59,11 +59,11 @@ impl ImportedTask {
         Ok(())
     }
 
-    /// Returns whether its id is there already. An id of another type than those of the kind is refused.
+    /// Returns whether its id is there already. A new id of another type than the open type declares is refused.
     pub(super) fn is_there(&self, writer: &mut Writer<'_>, shared: &Shared) -> Result<bool> {
         let is_there = writer.rows().with_id(self.kind.id, &self.id)?.is_some();
         if !is_there {
-            writer.rows().check_imported_id(&self.kind, &self.id, shared.id_type(&self.kind.name))?;
+            check_imported_id(shared, &self.kind, &self.id)?;
         }
         Ok(is_there)
     }
@@ -154,6 +154,11 @@ impl ImportedTask {
         }
         put
     }
+}
+
+/// Refuses an id of another type than those of the type that is open. A kind that is not open may have ids of several types.
+pub(super) fn check_imported_id(shared: &Shared, kind: &Kind, id: &TaskKey) -> Result<()> {
+    shared.id_type(&kind.name).map_or(Ok(()), |declared| check_id("import", kind, id, declared))
 }
 
 /// The task with its attempt given back: the owner of its lease has none in this file.

@@ -27,17 +27,6 @@ impl<S: Source> Tables<S> {
         }
     }
 
-    /// Refuses the id of an imported task that has another type than the ids of the kind: those of the type that is open,
-    /// otherwise the stored ones.
-    #[cfg(feature = "json")]
-    pub(crate) fn check_imported_id(&mut self, kind: &Kind, id: &TaskKey, declared: Option<ValueType>) -> Result<()> {
-        let own = match declared {
-            Some(declared) => Some(declared),
-            None => self.id_type(kind.id)?,
-        };
-        own.map_or(Ok(()), |own| check_id("import", kind, id, own))
-    }
-
     /// Refuses a type whose ids are not of the type of those that the kind has.
     pub(crate) fn check_id_type(&mut self, kind: &Kind, declared: ValueType) -> Result<()> {
         match self.id_type(kind.id)? {
@@ -119,7 +108,8 @@ impl<S: Source> Tables<S> {
     }
 }
 
-fn check_id(verb: &str, kind: &Kind, id: &TaskKey, own: ValueType) -> Result<()> {
+/// Refuses an id of another type than the ids of a kind.
+pub(crate) fn check_id(verb: &str, kind: &Kind, id: &TaskKey, own: ValueType) -> Result<()> {
     match ValueType::of_id(id.as_bytes()) {
         Some(given) if given != own => Err(Error::invalid(format!(
             "cannot {verb} \"{id}\" in kind {:?}: it is {}, and the ids of this kind are {}",
