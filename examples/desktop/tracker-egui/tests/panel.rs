@@ -1,29 +1,15 @@
 //! The panel in a headless window: mouse and keyboard through the accessibility tree, and what they change in the file.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod job;
+
 use std::time::{Duration, Instant};
 
 use egui::{Key, Modifiers, accesskit::Role};
 use egui_kittest::{Harness, kittest::Queryable};
-use serde::{Deserialize, Serialize};
-use tracker_core::{Execution, TaskStatus, Tasks, TrackedTask, Tracker};
+use job::Job;
+use tracker_core::{Execution, Tasks, Tracker};
 use tracker_egui::{JobPanel, JobState, JobText, StateFilter};
-
-#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
-    Pending = 10,
-    InProgress = 20,
-    Succeeded = 30,
-    Exhausted = 40,
-    Cancelled = 50,
-}
-
-#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
-#[task(name = "job", status = Status, max_attempts = 1)]
-struct Job {
-    #[task(id)]
-    name: String,
-}
 
 struct Window {
     harness: Harness<'static, JobPanel<Job>>,
