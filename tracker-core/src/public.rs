@@ -85,7 +85,8 @@ pub mod live {
     #[cfg(feature = "schedules")]
     pub use crate::api::live::ScheduleChange;
     pub use crate::api::live::{
-        Client, KindCount, RefusedTask, Report, Request, SelectedId, Selection, TaskChange, TaskFilter,
+        Client, EventSelection, EventStream, EventStreamHandle, KindCount, LiveEvent, RefusedTask, Report, Request,
+        SelectedId, Selection, TaskChange, TaskFilter,
     };
 }
 

@@ -10,6 +10,8 @@ mod counts;
 mod doctor;
 mod edit;
 mod errors;
+#[cfg(unix)]
+mod events;
 mod export;
 #[cfg(unix)]
 mod guard;
@@ -20,6 +22,8 @@ pub mod launch;
 mod list;
 mod man;
 mod metrics;
+#[cfg(unix)]
+mod notify;
 mod pause;
 mod plan;
 mod prune;
@@ -102,6 +106,8 @@ commands! {
     Run(run::Args),
     #[cfg(unix)]
     Logs(run::logs::Args),
+    #[cfg(unix)]
+    Events(events::Args),
     Verify(verify::Args),
     Doctor(doctor::Args),
     Backup(backup::Args),

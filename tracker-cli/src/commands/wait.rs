@@ -5,6 +5,8 @@ use std::{io, time::Duration};
 use serde::Serialize;
 use tracker_core::{events::Waited, status::Role};
 
+#[cfg(unix)]
+use crate::commands::notify::notify;
 use crate::{
     error::CliError,
     exit::Exit,
@@ -28,6 +30,24 @@ pub struct Args {
     /// How long to wait at most [default: without a bound]
     #[arg(long, value_name = "DURATION")]
     within: Option<HumanDuration>,
+    /// Runs this command with /bin/sh at the end of the wait, with the result in its environment and on its standard input
+    #[cfg(unix)]
+    #[arg(long, value_name = "COMMAND", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    notify: Option<String>,
+}
+
+/// The end of a wait, as the command of `--notify` gets it.
+#[cfg(unix)]
+#[derive(Serialize)]
+struct WaitEnd<'a> {
+    file: String,
+    kind: &'a str,
+    id: &'a str,
+    result: &'static str,
+    /// Absent if the task has not ended.
+    status: Option<&'a str>,
+    /// The first line of its last error.
+    error: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -37,10 +57,24 @@ struct WaitResult {
     task: Option<TaskView>,
     #[serde(skip)]
     id: String,
+    #[serde(skip)]
+    kind: String,
 }
 
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
+        let result = self.wait()?;
+        // The file is closed: the command may use it.
+        #[cfg(unix)]
+        if let Some(command) = &self.notify {
+            self.end(&result).notify(command);
+        }
+        output.print(&result)?;
+        let succeeded = result.task.is_some_and(|task| task.status.means == Role::Succeeded);
+        Ok(if succeeded { Exit::Success } else { Exit::Findings })
+    }
+
+    fn wait(&self) -> Result<WaitResult, CliError> {
         let tracker = self.file.inspect()?;
         let (tasks, id) = self.kind.task(&tracker, &self.id)?;
         let within = self.within.map_or(Duration::MAX, |within| within.0);
@@ -49,11 +83,40 @@ impl Args {
             Waited::Deleted => ("deleted", None),
             _ => ("timed_out", None),
         };
-        let succeeded = record.as_ref().is_some_and(|record| record.status.role == Role::Succeeded);
         let kind = tasks.info()?;
         let task = record.map(|record| TaskView::new(*record, &kind));
-        output.print(&WaitResult { result, task, id: id.to_string() })?;
-        Ok(if succeeded { Exit::Success } else { Exit::Findings })
+        Ok(WaitResult { result, task, id: id.to_string(), kind: kind.name })
+    }
+
+    #[cfg(unix)]
+    fn end<'r>(&self, result: &'r WaitResult) -> WaitEnd<'r> {
+        let task = result.task.as_ref();
+        WaitEnd {
+            file: self.file.file.to_string_lossy().into_owned(),
+            kind: &result.kind,
+            id: &result.id,
+            result: match task.map(|task| task.status.means) {
+                Some(Role::Exhausted) => "given_up",
+                Some(role) => role.name(),
+                None => result.result,
+            },
+            status: task.map(|task| task.status.status.as_str()),
+            error: task.and_then(|task| task.error.as_deref()),
+        }
+    }
+}
+
+#[cfg(unix)]
+impl WaitEnd<'_> {
+    fn notify(&self, command: &str) {
+        let environment = [
+            ("TRACKER_FILE", self.file.as_str()),
+            ("TRACKER_KIND", self.kind),
+            ("TRACKER_ID", self.id),
+            ("TRACKER_RESULT", self.result),
+            ("TRACKER_ERROR", self.error.unwrap_or_default()),
+        ];
+        notify(command, environment.map(|(name, text)| (name, text.to_owned())), self);
     }
 }
 

@@ -110,6 +110,19 @@ impl FileArg {
         })
     }
 
+    /// Returns why the process that has the file open for writing sends no events; `None` if there is no such process.
+    pub fn why_without_events(&self) -> Option<String> {
+        let holders: Vec<_> = self.holders().into_iter().filter(Holder::can_write).collect();
+        let holder = holders.iter().max_by_key(|holder| holder.access)?;
+        let path = self.file.display();
+        Some(match holder.access {
+            Access::Writers => format!(
+                "{path} is opened by {holder} with Sharing::Writers, which sends no events: start it with Sharing::Readers, the default"
+            ),
+            _ => format!("{path} is opened for writing by {holder}, {NOT_SERVED}"),
+        })
+    }
+
     /// Opens the file for a change that is no live command, alone or beside other writers. The file must exist.
     pub fn open_shared(&self) -> Result<Tracker, CliError> {
         self.try_open_shared().map_err(|error| explain(&self.file, &error, Purpose::WriteHere))

@@ -5,6 +5,8 @@ mod changes;
 #[cfg(unix)]
 mod color;
 mod edit;
+#[cfg(unix)]
+mod events;
 mod examples;
 mod file_time;
 mod fixture;
@@ -35,5 +37,7 @@ mod serve;
 mod terminal;
 #[cfg(unix)]
 mod top;
+#[cfg(unix)]
+mod wait;
 
 use fixture::Fixture;

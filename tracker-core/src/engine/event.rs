@@ -3,6 +3,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::model::{
     task::{TaskKey, TaskRef},
@@ -10,7 +11,7 @@ use crate::model::{
 };
 
 /// An item of a subscription.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Notification {
     /// An event of a task.
@@ -18,6 +19,7 @@ pub enum Notification {
     /// A kind is paused: no task of it is claimed.
     KindPaused {
         /// The kind's name.
+        #[serde(with = "shared_text")]
         kind: Arc<str>,
         /// The time of the event.
         at: DateTime<Utc>,
@@ -25,6 +27,7 @@ pub enum Notification {
     /// The pause of a kind has ended.
     KindResumed {
         /// The kind's name.
+        #[serde(with = "shared_text")]
         kind: Arc<str>,
         /// The time of the event.
         at: DateTime<Utc>,
@@ -33,6 +36,7 @@ pub enum Notification {
     /// are paused or wait for others have such a status. A task that returns to one, for example by a retry, makes the event possible again.
     QueueEmpty {
         /// The kind's name.
+        #[serde(with = "shared_text")]
         kind: Arc<str>,
         /// The time of the event.
         at: DateTime<Utc>,
@@ -45,6 +49,7 @@ pub enum Notification {
         /// The batch's number.
         number: u64,
         /// The batch's label.
+        #[serde(with = "shared_text")]
         label: Arc<str>,
         /// The time of the event.
         at: DateTime<Utc>,
@@ -57,10 +62,11 @@ pub enum Notification {
 }
 
 /// A durable change of a task.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Event {
     /// The kind's name.
+    #[serde(with = "shared_text")]
     pub kind: Arc<str>,
     /// The task's id.
     pub id: TaskKey,
@@ -70,12 +76,16 @@ pub struct Event {
     pub at: DateTime<Utc>,
     /// The code of the task's status now; `None` if the task is gone, and with progress.
     pub status: Option<i32>,
+    /// The number of the attempt that began, ended or runs, or else of the last one, from 1; 0 before the first.
+    pub attempt: u32,
+    /// The error of the attempt that ended, if it failed.
+    pub error: Option<String>,
     /// The event.
     pub what: EventKind,
 }
 
 /// The kind of an event.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum EventKind {
     /// It was put in.
@@ -103,6 +113,21 @@ pub enum EventKind {
     Changed,
     /// It was deleted.
     Deleted,
+}
+
+/// Text that events share, as serde sees it.
+mod shared_text {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(text)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::Error> {
+        String::deserialize(deserializer).map(Into::into)
+    }
 }
 
 /// An event as a commit makes it known.

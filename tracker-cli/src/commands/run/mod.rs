@@ -11,16 +11,16 @@ mod joblog;
 mod line;
 mod line_numbers;
 pub mod logs;
-mod notify;
 mod orphans;
 mod placeholder;
 mod plan;
 mod process_groups;
 mod read_line;
+mod run_end;
 mod run_output;
 mod runner;
 mod script;
-mod signals;
+pub mod signals;
 mod start_error;
 mod stored_output;
 mod submit_lines;
@@ -50,10 +50,10 @@ use self::{
     joblog::Joblog,
     line::{Line, LineStatus},
     line_numbers::{LineNumbers, highest_given},
-    notify::RunEnd,
     orphans::{AttemptTags, kill_orphans},
     plan::{PlanOptions, RunPlan},
     process_groups::ProcessGroups,
+    run_end::RunEnd,
     run_output::{OutputMode, RunOutput},
     runner::{RunState, Runner},
     submit_lines::submit_lines,

@@ -14,6 +14,8 @@ use chrono::{DateTime, Utc};
 use super::lines;
 use super::{
     PATIENCE, address,
+    event_stream::EventStream,
+    events::EventSelection,
     frame::{self, Answer, Ask, Call, Reply},
     peer::{self, Timed},
     request::{KindCount, Report, Request},
@@ -164,6 +166,46 @@ impl Client {
         let stream = self.connect()?;
         self.ask(&stream, Ask::Import(options.clone()))?;
         lines::send(&stream, lines, self.timeout)
+    }
+
+    /// Subscribes to the events of the other process: those of its transactions from now on, in the order of their commits. Each change that
+    /// was made before can be read from the file when the call returns.
+    ///
+    /// A slow reader never delays a commit: when more than 16,384 events wait, the oldest are dropped, and their number comes as
+    /// [`Notification::Lagged`](crate::events::Notification::Lagged). The process serves at most 32 subscriptions of other processes at once.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+    /// # use tracker_core::Tracker;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("jobs.redb");
+    /// # let tracker = Tracker::open(&path)?; // in another process
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// use tracker_core::{events::{EventKind, Notification}, live::{Client, EventSelection}};
+    ///
+    /// if let Some(client) = Client::find(&path)? {
+    ///     let mut events = client.subscribe(&EventSelection::default())?;
+    /// #   jobs.submit(&job("one"))?;
+    ///     let event = events.next().expect("the application is open")?;
+    ///     assert_eq!(event.status.expect("the task has a status").name, "Pending");
+    ///     let Notification::Event(event) = event.notification else { panic!("a task was submitted") };
+    ///     assert_eq!((event.id.to_string().as_str(), event.what), ("one", EventKind::Submitted));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the file has no such kind. [`ErrorKind::Busy`] if the process serves 32 subscriptions already. [`ErrorKind::Closed`] if
+    /// it has closed the file. [`ErrorKind::Io`] or [`ErrorKind::Busy`] if the connection breaks or the timeout passes before the answer; the
+    /// timeout does not limit the wait for events.
+    pub fn subscribe(&self, selection: &EventSelection) -> Result<EventStream> {
+        let stream = self.connect()?;
+        match self.send(&stream, Ask::Subscribe(selection.clone()))? {
+            Reply::Subscribed => EventStream::new(stream),
+            other => Err(frame::unexpected(&other)),
+        }
     }
 
     fn call(&self, ask: Ask) -> Result<Reply> {

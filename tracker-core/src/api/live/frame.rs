@@ -1,12 +1,15 @@
 //! The bytes that a client and a server of live commands exchange: a hello that names the version, then one frame in each direction, or one
-//! more pair for each part of the lines of an import. Pure: `client`, `server` and `lines` do the I/O.
+//! more pair for each part of the lines of an import, and one more answer for each event of a subscription. Pure: `client`, `server` and `lines` do the I/O.
 
 use std::io::{self, Read};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::request::{KindCount, Report, Request};
+use super::{
+    events::{EventSelection, LiveEvent},
+    request::{KindCount, Report, Request},
+};
 #[cfg(feature = "json")]
 use crate::api::import::Imported;
 use crate::{
@@ -16,7 +19,7 @@ use crate::{
 };
 
 /// The version of the calls and answers. A change of their types raises it.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 /// The most bytes of a call.
 pub(super) const LONGEST_CALL: usize = 1 << 20;
 /// The most bytes of an answer.
@@ -44,6 +47,8 @@ pub(crate) enum Ask {
     Perform(Request),
     /// The client sends the lines as the server asks for them.
     Import(ImportOptions),
+    /// The server sends events until the connection or its tracker is closed.
+    Subscribe(EventSelection),
 }
 
 /// The answer of the server.
@@ -59,6 +64,11 @@ pub(crate) enum Reply {
     MoreLines,
     #[cfg(feature = "json")]
     Imported(Imported),
+    /// Events of all later transactions follow.
+    Subscribed,
+    Event(LiveEvent),
+    /// The tracker is closed: no event follows.
+    EventsEnded,
 }
 
 /// An error in the form in which it reaches the client.

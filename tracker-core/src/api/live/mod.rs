@@ -1,6 +1,12 @@
 //! Changes as values: requests that an operator makes, the function that performs them on an open tracker, and the socket through which
 //! other processes send them ("live commands").
 
+#[cfg(unix)]
+mod event_stream;
+#[cfg(all(test, unix))]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod event_tests;
+mod events;
 mod filter;
 #[cfg(all(unix, feature = "json"))]
 mod lines;
@@ -27,6 +33,7 @@ mod tests;
 #[cfg(not(unix))]
 mod unsupported;
 
+pub use events::{EventSelection, LiveEvent};
 #[cfg(feature = "schedules")]
 pub use request::ScheduleChange;
 pub use request::{KindCount, RefusedTask, Report, Request, SelectedId, Selection, TaskChange, TaskFilter};
@@ -38,8 +45,10 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 #[cfg(unix)]
 pub use client::Client;
 #[cfg(unix)]
+pub use event_stream::{EventStream, EventStreamHandle};
+#[cfg(unix)]
 pub(crate) use server::Server;
 #[cfg(not(unix))]
-pub use unsupported::Client;
-#[cfg(not(unix))]
 pub(crate) use unsupported::Server;
+#[cfg(not(unix))]
+pub use unsupported::{Client, EventStream, EventStreamHandle};

@@ -17,6 +17,7 @@ use std::{
     process,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -25,11 +26,13 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::lines::SentLines;
 use super::{
     PATIENCE, address,
+    events::{self, EventSelection},
     frame::{self, Answer, Ask, Call, Reply},
     peer::{self, Timed},
 };
 use crate::{
     api::{import::ImportOptions, tracker::Tracker},
+    engine::{Subscription, SubscriptionHandle},
     model::{
         contain::{self, contain},
         error::{Error, ErrorKind, Result},
@@ -39,6 +42,10 @@ use crate::{
 
 /// The most connections that are served at the same time. More wait to be accepted.
 const MOST: usize = 8;
+/// The most subscriptions that are served at the same time, besides the calls.
+const MOST_SUBSCRIPTIONS: usize = 32;
+/// How long the clients of subscriptions may take to read the last events when the file is closed.
+const LAST_EVENTS: Duration = Duration::from_millis(500);
 /// The pause after a connection could not be accepted, in milliseconds.
 const PAUSE: u16 = 100;
 
@@ -64,6 +71,8 @@ struct Connections {
 struct OpenConnections {
     next: u64,
     streams: HashMap<u64, UnixStream>,
+    /// Those of the streams that carry events.
+    subscriptions: HashMap<u64, SubscriptionHandle>,
     threads: Vec<JoinHandle<()>>,
     stopping: bool,
 }
@@ -120,9 +129,21 @@ impl Server {
 pub(crate) struct StoppedServer(Arc<Connections>);
 
 impl StoppedServer {
-    /// Waits until the calls have been answered: once the file is closed, they are refused.
+    /// Waits until the calls have been answered: once the file is closed, they are refused. Subscriptions end with the file; clients that do not
+    /// read their last events are left behind.
     pub(crate) fn join(self) {
-        let threads = std::mem::take(&mut self.0.lock().threads);
+        let has_subscriptions = |open: &mut OpenConnections| !open.subscriptions.is_empty();
+        let waited = self.0.changed.wait_timeout_while(self.0.lock(), LAST_EVENTS, has_subscriptions);
+        let mut open = waited.unwrap_or_else(PoisonError::into_inner).0;
+        for (number, subscription) in &open.subscriptions {
+            subscription.close();
+            if let Some(stream) = open.streams.get(number) {
+                // The client may have closed it.
+                drop(stream.shutdown(Shutdown::Both));
+            }
+        }
+        let threads = std::mem::take(&mut open.threads);
+        drop(open);
         for thread in threads {
             // A callback that a call runs may close the tracker.
             if thread.thread().id() != thread::current().id() {
@@ -176,6 +197,15 @@ fn wait_readable(listener: &UnixListener, woken: &UnixStream) -> bool {
     }
 }
 
+/// Sends an answer.
+fn write(stream: &UnixStream, answer: &Answer) -> Result<()> {
+    let frame = frame::encode(answer, frame::LONGEST_ANSWER).or_else(|error| {
+        let text = format!("the request was performed, but {error}: select fewer tasks");
+        frame::encode(&Answer::Err((&Error::invalid(text)).into()), frame::LONGEST_ANSWER)
+    })?;
+    Timed::new(stream, Some(PATIENCE)).write_all(&frame).map_err(|error| frame::broken(&error))
+}
+
 impl Connections {
     fn lock(&self) -> MutexGuard<'_, OpenConnections> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
@@ -183,7 +213,7 @@ impl Connections {
 
     /// Waits until a further connection may be served. False when the server stops.
     fn wait_for_room(&self) -> bool {
-        let full = |open: &mut OpenConnections| open.streams.len() >= MOST && !open.stopping;
+        let full = |open: &mut OpenConnections| open.streams.len() >= MOST + open.subscriptions.len() && !open.stopping;
         let open = self.changed.wait_while(self.lock(), full).unwrap_or_else(PoisonError::into_inner);
         !open.stopping
     }
@@ -198,10 +228,13 @@ impl Connections {
         let number = open.next;
         let shared = connections.clone();
         let thread = thread::Builder::new().name("tracker-live-call".to_owned()).spawn(move || {
-            if let Err(panic) = contain(|| shared.answer(&stream)) {
+            if let Err(panic) = contain(|| shared.answer(number, &stream)) {
                 contain::log(|| tracing::error!(panic, "a live command panicked"));
             }
-            shared.lock().streams.remove(&number);
+            let mut open = shared.lock();
+            open.streams.remove(&number);
+            open.subscriptions.remove(&number);
+            drop(open);
             shared.changed.notify_all();
         })?;
         open.next += 1;
@@ -211,21 +244,21 @@ impl Connections {
     }
 
     /// Reads a call, performs it and answers.
-    fn answer(&self, stream: &UnixStream) {
+    fn answer(&self, number: u64, stream: &UnixStream) {
         if let Err(error) = peer::check(stream) {
             contain::log(|| tracing::warn!(%error, "a live command was refused"));
             return;
         }
-        let answered = Self::read_call(stream).and_then(|call| {
-            let answer = match call {
-                Ok(call) => self.perform(call, stream),
-                Err(error) => Err((&error).into()),
-            };
-            let frame = frame::encode(&answer, frame::LONGEST_ANSWER).or_else(|error| {
-                let text = format!("the request was performed, but {error}: select fewer tasks");
-                frame::encode(&Answer::Err((&Error::invalid(text)).into()), frame::LONGEST_ANSWER)
-            })?;
-            Timed::new(stream, Some(PATIENCE)).write_all(&frame).map_err(|error| frame::broken(&error))
+        let answered = Self::read_call(stream).and_then(|call| match call.and_then(|call| self.check_file(call)) {
+            Ok(Ask::Subscribe(selection)) => match self.subscribe(number, &selection) {
+                Ok(subscription) => {
+                    write(stream, &Answer::Ok(Reply::Subscribed))?;
+                    events::send(&subscription, &self.tracker, stream, || self.lock().stopping)
+                }
+                Err(error) => write(stream, &Answer::Err((&error).into())),
+            },
+            Ok(ask) => write(stream, &self.perform(ask, stream).map_err(|error| (&error).into())),
+            Err(error) => write(stream, &Answer::Err((&error).into())),
         });
         if let Err(error) = answered {
             contain::log(|| tracing::debug!(%error, "a live command was not answered"));
@@ -246,18 +279,47 @@ impl Connections {
         }
     }
 
-    fn perform(&self, call: Call, stream: &UnixStream) -> Answer {
-        if call.file != self.file {
-            let text = "this process has another file open: its socket has the same name by chance";
-            return Err((&Error::new(ErrorKind::Closed, text)).into());
+    /// Returns what a call for the file of this server asks.
+    fn check_file(&self, call: Call) -> Result<Ask> {
+        if call.file == self.file {
+            return Ok(call.ask);
         }
-        let reply = match call.ask {
+        Err(Error::new(ErrorKind::Closed, "this process has another file open: its socket has the same name by chance"))
+    }
+
+    /// Subscribes a connection to events.
+    fn subscribe(&self, number: u64, selection: &EventSelection) -> Result<Subscription> {
+        let mut builder = self.tracker.subscription().capacity(events::CAPACITY);
+        if let Some(kind) = &selection.kind {
+            builder = builder.kind(&self.tracker.untyped(kind)?);
+        }
+        if selection.without_progress {
+            builder = builder.without_progress();
+        }
+        let (subscription, ()) = builder.subscribe_with_snapshot(|| Ok(()))?;
+        let mut open = self.lock();
+        if open.stopping {
+            return Err(Error::new(ErrorKind::Closed, "the process is closing the file"));
+        }
+        if open.subscriptions.len() >= MOST_SUBSCRIPTIONS {
+            let text = format!("{MOST_SUBSCRIPTIONS} other processes follow the events of this file: end one of them");
+            return Err(Error::new(ErrorKind::Busy, text));
+        }
+        open.subscriptions.insert(number, subscription.handle());
+        drop(open);
+        // A subscription leaves room for a call.
+        self.changed.notify_all();
+        Ok(subscription)
+    }
+
+    fn perform(&self, ask: Ask, stream: &UnixStream) -> Result<Reply> {
+        match ask {
             Ask::Time => Ok(Reply::Time(self.tracker.now())),
             Ask::Count(request) => self.tracker.count(&request).map(Reply::Counts),
             Ask::Perform(request) => self.tracker.perform(&request).map(Reply::Report),
             Ask::Import(options) => self.import(&options, stream),
-        };
-        reply.map_err(|error| (&error).into())
+            Ask::Subscribe(_) => Err(Error::invalid("a subscription has a connection of its own")),
+        }
     }
 
     /// Imports lines that the client sends.

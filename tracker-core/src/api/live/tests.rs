@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// A limit that no test reaches.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server of a tracker in memory, for the file at `folder/file`.
 pub(super) struct Fixture {
@@ -70,7 +70,7 @@ impl Fixture {
         FileId::of(&fs::metadata(self.folder.path().join("file")).unwrap())
     }
 
-    fn socket(&self) -> PathBuf {
+    pub(super) fn socket(&self) -> PathBuf {
         self.folder.path().join(address::socket_name(self.file()))
     }
 
@@ -79,7 +79,7 @@ impl Fixture {
     }
 
     /// Submits the task "a".
-    fn job(&self) -> Tasks<Job> {
+    pub(super) fn job(&self) -> Tasks<Job> {
         let jobs = self.tracker.tasks().unwrap();
         jobs.submit(&Job { name: "a".into() }).unwrap();
         jobs
@@ -109,7 +109,7 @@ pub(super) enum Status {
 #[task(name = "job", status = Status)]
 pub(super) struct Job {
     #[task(id)]
-    name: String,
+    pub(super) name: String,
 }
 
 fn all_requests() -> Vec<Request> {
@@ -219,7 +219,7 @@ fn hello_of_another_version_or_protocol_is_refused_by_name() {
     hello[7] = 9;
     let error = frame::check_hello(hello).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.to_string().contains("version 9 of live commands, this one version 3"), "{error}");
+    assert!(error.to_string().contains("version 9 of live commands, this one version 4"), "{error}");
     assert_eq!(frame::check_hello(*b"HTTP/1.1").unwrap_err().kind(), ErrorKind::Foreign);
 }
 

@@ -4,7 +4,10 @@ use std::{convert::Infallible, path::Path, time::Duration};
 
 use chrono::{DateTime, Utc};
 
-use super::request::{KindCount, Report, Request};
+use super::{
+    events::{EventSelection, LiveEvent},
+    request::{KindCount, Report, Request},
+};
 use crate::{
     api::tracker::Tracker,
     model::error::{Error, ErrorKind, Result},
@@ -63,11 +66,50 @@ impl Client {
         match self.0 {}
     }
 
+    /// Subscribes to the events of the other process.
+    ///
+    /// # Errors
+    /// There is no client on this system.
+    pub fn subscribe(&self, _: &EventSelection) -> Result<EventStream> {
+        match self.0 {}
+    }
+
     /// The time of the tracker.
     ///
     /// # Errors
     /// There is no client on this system.
     pub fn now(&self) -> Result<DateTime<Utc>> {
+        match self.0 {}
+    }
+}
+
+/// Waits for the events of the process that has a file open. Not supported on this system.
+#[derive(Debug)]
+pub struct EventStream(Infallible);
+
+impl EventStream {
+    /// Returns a handle that closes the stream from another thread.
+    #[must_use]
+    pub fn handle(&self) -> EventStreamHandle {
+        match self.0 {}
+    }
+}
+
+impl Iterator for EventStream {
+    type Item = Result<LiveEvent>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.0 {}
+    }
+}
+
+/// Closes an [`EventStream`] from another thread. Not supported on this system.
+#[derive(Clone, Debug)]
+pub struct EventStreamHandle(Infallible);
+
+impl EventStreamHandle {
+    /// Closes the stream.
+    pub fn close(&self) {
         match self.0 {}
     }
 }

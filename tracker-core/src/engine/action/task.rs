@@ -86,8 +86,7 @@ impl Action for TaskCommand {
         }
         let done = done?;
         if let Some(progress) = &self.progress {
-            let batch = done.header.as_ref().and_then(|header| header.batch);
-            writer.put_progress(&kind, task, &id, batch, progress)?;
+            writer.put_progress(&kind, task, &id, done.header.as_ref(), progress)?;
         }
         Ok(done.header)
     }

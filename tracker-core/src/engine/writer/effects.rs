@@ -90,12 +90,15 @@ impl Writer<'_> {
             _ => EventKind::Changed,
         };
         let new = decision.header.as_ref();
+        let attempt = ended.filter(|_| matches!(what, EventKind::Ended { .. }));
         let event = Event {
             kind: kind.name.as_str().into(),
             id: id.clone(),
             batch: new.or(old).and_then(|header| header.batch),
             at: utc(self.now),
             status: new.map(|header| header.code),
+            attempt: attempt.map_or_else(|| new.or(old).map_or(0, |header| header.attempts), |ended| ended.attempt),
+            error: attempt.and_then(|ended| Some(ended.failure.as_ref()?.error.clone())),
             what,
         };
         let ends_attempt = matches!(event.what, EventKind::Claimed { .. }) || new.is_none_or(|new| new.lease.is_none());
@@ -114,6 +117,8 @@ impl Writer<'_> {
             batch: header.batch,
             at: utc(self.now),
             status: Some(header.code),
+            attempt: header.attempts,
+            error: None,
             what: EventKind::Submitted,
         };
         self.effects.events.push(CommitEvent::of_task(task, event, true));
@@ -125,7 +130,7 @@ impl Writer<'_> {
         kind: &Kind,
         task: TaskRef,
         id: &TaskKey,
-        batch: Option<u64>,
+        header: Option<&Header>,
         progress: &Progress,
     ) {
         if !self.context.is_subscribed {
@@ -135,9 +140,11 @@ impl Writer<'_> {
         let event = Event {
             kind: kind.name.as_str().into(),
             id: id.clone(),
-            batch,
+            batch: header.and_then(|header| header.batch),
             at: utc(self.now),
             status: None,
+            attempt: header.map_or(0, |header| header.attempts),
+            error: None,
             what: EventKind::Progress { done, total, message },
         };
         self.effects.events.push(CommitEvent::of_task(task, event, false));

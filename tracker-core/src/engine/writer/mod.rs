@@ -343,12 +343,12 @@ impl<'t> Writer<'t> {
         kind: &Kind,
         task: TaskRef,
         id: &TaskKey,
-        batch: Option<u64>,
+        header: Option<&Header>,
         progress: &Progress,
     ) -> Result<()> {
         self.mark_dirty();
         self.rows.put_progress(task, progress)?;
-        self.push_progress(kind, task, id, batch, progress);
+        self.push_progress(kind, task, id, header, progress);
         Ok(())
     }
 }
