@@ -120,6 +120,8 @@ pub fn derive_task_status(input: TokenStream) -> TokenStream {
 /// | `startable(Ignored, InReview)` | further statuses from which a task may start, by variant |
 /// | `retention(succeeded = "30d")` | how long ended tasks are kept: succeeded, exhausted, ignored, cancelled |
 /// | `rate = "10/s"` | how many tasks may start in a period, 1 to 10000: `"100/m"`, `"1/500ms"` |
+/// | `max_in_progress = 4` | how many tasks of the kind are in progress at once, from 1 |
+/// | `max_waiting = 10_000` | how many tasks of the kind wait before submits are refused with `ErrorKind::Full`, from 1 |
 /// | `crate = ::path` | the path of `tracker-core`, if it is renamed or re-exported |
 ///
 /// A duration is a number with a unit of `us`, `ms`, `s`, `m`, `h`, `d` (24 hours), `w`: `"5m"`, `"1.5h"`, `"1h30m"` with

@@ -3,6 +3,7 @@
 pub(crate) mod async_calls;
 pub(crate) mod batch_members;
 pub(crate) mod batches;
+pub(crate) mod capacity;
 pub(crate) mod changes;
 pub(crate) mod commits;
 pub(crate) mod concurrency_limits;

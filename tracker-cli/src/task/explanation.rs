@@ -21,6 +21,7 @@ impl From<&Explanation> for ExplanationView {
             Explanation::NotDue { .. } => "not_due",
             Explanation::Waiting { .. } => "waiting",
             Explanation::Limited { .. } => "limited",
+            Explanation::KindLimited { .. } => "kind_limited",
             Explanation::RateReached { .. } => "rate_reached",
             Explanation::Queued { .. } => "ready",
             Explanation::Exhausted { .. } => "exhausted",

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::model::{
     bounds::{RATE, check_kind},
     error::{Error, ErrorKind, Reason, Refusal, Result},
-    status::{Graph, TaskStatus},
+    status::{Graph, Role, TaskStatus},
     task::{Policy, Retention, TaskKey, TaskRef, TrackedTask},
     time::Micros,
     transition::{Header, Rules},
@@ -94,6 +94,10 @@ fn check_policy(name: &str, policy: &Policy, indexes: &[String]) -> Result<()> {
         "the limit is 0, or of a field that has no index: give at least 1, for a field with #[task(index)]"
     } else if policy.rate.is_some_and(|rate| !(1..=RATE).contains(&rate.starts) || rate.period.as_millis() == 0) {
         "the rate is not 1 to 10,000 starts in at least a millisecond"
+    } else if policy.max_in_progress == Some(0) {
+        "max_in_progress is 0, so that no task would start: give at least 1, or pause the kind"
+    } else if policy.max_waiting == Some(0) {
+        "max_waiting is 0, so that every submit would be refused: give at least 1"
     } else {
         return Ok(());
     };
@@ -139,7 +143,31 @@ impl Kind {
 
     /// Whether claims find less than what is due.
     pub(crate) fn is_limited(&self) -> bool {
-        self.policy.limit.is_some() || self.policy.rate.is_some()
+        self.policy.rate.is_some() || self.has_concurrency_limit()
+    }
+
+    /// Whether the end of an attempt can make another task startable.
+    pub(crate) fn has_concurrency_limit(&self) -> bool {
+        self.policy.limit.is_some() || self.policy.max_in_progress.is_some()
+    }
+
+    /// Number of tasks in progress, from the numbers of tasks by status code.
+    pub(crate) fn in_progress(&self, counts: &[(i32, u64)]) -> u64 {
+        let is_in_progress = |code| self.graph.status(code).is_some_and(|status| status.role == Role::InProgress);
+        counts.iter().filter(|(code, _)| is_in_progress(*code)).map(|(_, count)| count).sum()
+    }
+
+    /// Refuses a further task if as many wait as may.
+    pub(crate) fn check_room(&self, waiting: u64) -> Result<(), Reason> {
+        match self.policy.max_waiting {
+            Some(most) if waiting >= most => Err(Reason::Full { most }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a further task may start while so many are in progress.
+    pub(crate) fn has_free_start(&self, in_progress: u64) -> bool {
+        self.policy.max_in_progress.is_none_or(|most| in_progress < u64::from(most))
     }
 
     /// The limit per value of an index: the field's number, and how many tasks at a time.
@@ -183,7 +211,7 @@ mod tests {
 
     #[test]
     fn policy_out_of_range_is_refused_with_kind_and_range() {
-        let wrong: [Wrong; 12] = [
+        let wrong: [Wrong; 14] = [
             (|policy| policy.max_attempts = Some(0), "max_attempts is 0"),
             (|policy| policy.max_crashes = 0, "max_crashes is 0"),
             (|policy| policy.lease = Duration::from_micros(999), "the lease is shorter"),
@@ -205,6 +233,8 @@ mod tests {
                 |policy| policy.rate = Some(Rate { starts: 1, period: Duration::from_micros(999) }),
                 "at least a millisecond",
             ),
+            (|policy| policy.max_in_progress = Some(0), "max_in_progress is 0"),
+            (|policy| policy.max_waiting = Some(0), "max_waiting is 0"),
         ];
         for (change, words) in wrong {
             let refused = checked(change).map(|_| ()).unwrap_err();
@@ -215,13 +245,14 @@ mod tests {
 
     #[test]
     fn a_policy_at_the_edges_of_its_ranges_is_taken() {
-        let at_the_edges: [fn(&mut Policy); 6] = [
+        let at_the_edges: [fn(&mut Policy); 7] = [
             |policy| (policy.max_attempts, policy.max_crashes, policy.history) = (Some(1), 1, 1),
             |policy| policy.max_attempts = None,
             |policy| (policy.lease, policy.jitter) = (Duration::from_millis(1), 1.0),
             |policy| policy.timeout = Some(Duration::from_micros(1)),
             |policy| policy.limit = Some(limit("host", 1)),
             |policy| policy.rate = Some(Rate { starts: 10_000, period: Duration::from_millis(1) }),
+            |policy| (policy.max_in_progress, policy.max_waiting) = (Some(1), Some(1)),
         ];
         for change in at_the_edges {
             checked(change).map(drop).unwrap();

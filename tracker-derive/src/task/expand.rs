@@ -181,6 +181,8 @@ fn policy(task: &Task) -> TokenStream {
         ("retention", retention(task)),
         ("limit", limit(task)),
         ("rate", policy.rate.map(|rate| rate.tokens(tracker_core))),
+        ("max_in_progress", policy.max_in_progress.map(|most| quote!(::core::option::Option::Some(#most)))),
+        ("max_waiting", policy.max_waiting.map(|most| quote!(::core::option::Option::Some(#most)))),
     ];
     let assignments = assignments.into_iter().filter_map(|(name, value)| {
         let (field, value) = (quote::format_ident!("{name}"), value?);

@@ -1,7 +1,7 @@
 //! The names of the options of `#[task(…)]`, above the struct and above a field.
 
 /// The options above the struct.
-pub(super) const STRUCT_OPTIONS: [&str; 19] = [
+pub(super) const STRUCT_OPTIONS: [&str; 21] = [
     "name",
     "status",
     "id",
@@ -21,10 +21,12 @@ pub(super) const STRUCT_OPTIONS: [&str; 19] = [
     "startable",
     "retention",
     "rate",
+    "max_in_progress",
+    "max_waiting",
 ];
 
 /// The options above the struct that set the kind's policy.
-pub(super) const POLICY_OPTIONS: [&str; 12] = [
+pub(super) const POLICY_OPTIONS: [&str; 14] = [
     "max_attempts",
     "max_crashes",
     "interrupted",
@@ -37,6 +39,8 @@ pub(super) const POLICY_OPTIONS: [&str; 12] = [
     "startable",
     "retention",
     "rate",
+    "max_in_progress",
+    "max_waiting",
 ];
 
 /// The options above a field.

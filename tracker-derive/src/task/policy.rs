@@ -23,6 +23,8 @@ pub(super) struct Policy {
     pub startable: Vec<Ident>,
     pub retention: Vec<Retention>,
     pub rate: Option<Rate>,
+    pub max_in_progress: Option<u32>,
+    pub max_waiting: Option<u64>,
 }
 
 /// The limit of failures in a row.
@@ -58,6 +60,10 @@ impl Policy {
             "history" => self.history = number(option, 1..=u16::MAX, "history = 10", errors),
             "startable" => self.startable = startable(option, errors),
             "rate" => self.rate = rate(option, errors),
+            "max_in_progress" => {
+                self.max_in_progress = number(option, 1..=u32::MAX, "max_in_progress = 4", errors);
+            }
+            "max_waiting" => self.max_waiting = number(option, 1..=u64::MAX, "max_waiting = 10_000", errors),
             _ => self.retention = retention(option, errors),
         }
     }

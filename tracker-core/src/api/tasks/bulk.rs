@@ -75,7 +75,8 @@ calls! {
     ///
     /// # Errors
     /// As [`Tasks::submit`], for the first task that fails. Other tasks, before and after it, may be stored already:
-    /// run it again without the task that fails.
+    /// run it again without the task that fails. While a kind is full ([`ErrorKind::Full`](crate::ErrorKind::Full)), the tasks that have room are
+    /// stored: run it again with the same tasks when some have started.
     pub fn submit_all(new: impl IntoIterator<Item = impl Borrow<T>>) -> Result<SubmitSummary> {
         tasks.submit_parts(port, new, &SubmitOptions::default()).await
     }

@@ -191,8 +191,8 @@ impl<T: Schema> Tasks<T> {
             let running = counts.iter().find(|(code, _)| Some(*code) == running).map_or(0, |(_, count)| *count);
             let dependencies = if header.waits > 0 { rows.named_dependencies(task, SOME)? } else { Vec::new() };
             let full = kind.limit().is_some() && rows.is_limited(&kind, task)?;
-            let context =
-                StartContext { paused: kind.paused, full, opens: rows.rate_opens(&kind, now)?, ahead, dependencies };
+            let (opens, in_progress) = (rows.rate_opens(&kind, now)?, kind.in_progress(&counts));
+            let context = StartContext { paused: kind.paused, full, in_progress, opens, ahead, dependencies };
             Ok((kind.rules(now).explain(&header, &context), running))
         })
     }

@@ -82,7 +82,7 @@ fn put_alone(writer: &mut Writer<'_>, kind: &Kind, task: &Prepared) -> Result<Re
     // The end of an expired lease stays, even if this submit is refused.
     new.free(writer)?;
     let before = writer.writes();
-    match new.put(writer) {
+    match new.put_if_room(writer) {
         Err(error) if writer.writes() != before || error.stops_a_batch() => Err(error),
         answer => Ok(answer.map(|submitted| submitted.result)),
     }

@@ -99,6 +99,13 @@ impl Action for Claim {
         while claims.tasks.len() < self.most {
             match writer.rows().next_ready(&kind, &codes, claims.now)? {
                 Ready::Now(task) => {
+                    if kind.policy.max_in_progress.is_some() {
+                        let in_progress = writer.count_where(&kind, |status| status.role == Role::InProgress)?;
+                        if !kind.has_free_start(in_progress) {
+                            claims.held_back = true;
+                            break;
+                        }
+                    }
                     // Only due tasks wait for the rate.
                     if let Some(at) = writer.rows().rate_opens(&kind, claims.now)? {
                         claims.due = Some(at);

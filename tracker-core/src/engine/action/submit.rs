@@ -66,10 +66,23 @@ impl NewTask {
         Ok(())
     }
 
-    /// Submits the task as one of several steps of an action.
+    /// Submits the task if it exists or its kind has room for it.
+    pub(super) fn put_if_room(&self, writer: &mut Writer<'_>) -> Result<Submitted> {
+        self.put_checked(writer, true)
+    }
+
+    /// Submits the task as one of several steps of an action, also if as many tasks wait as may.
     pub(in crate::engine) fn put(&self, writer: &mut Writer<'_>) -> Result<Submitted> {
+        self.put_checked(writer, false)
+    }
+
+    fn put_checked(&self, writer: &mut Writer<'_>, needs_room: bool) -> Result<Submitted> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
-        match self.matching(writer, &kind)? {
+        let found = self.matching(writer, &kind)?;
+        if found.is_none() && needs_room {
+            self.check_room(writer, &kind)?;
+        }
+        match found {
             None if self.dependencies.is_empty() => self.create(writer, &kind),
             None => writer.all_or_nothing(|writer| {
                 let submitted = self.create(writer, &kind)?;
@@ -127,6 +140,15 @@ impl Submitted {
 }
 
 impl NewTask {
+    fn check_room(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<()> {
+        if kind.policy.max_waiting.is_none() {
+            return Ok(());
+        }
+        let waiting = writer.count_where(kind, |status| kind.is_claimable(status.code))?;
+        kind.check_room(waiting)
+            .map_err(|reason| kind.refuse(self.id.clone().unwrap_or_else(|| "(new)".to_key()), reason))
+    }
+
     /// Creates a task.
     fn create(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<Submitted> {
         let id = self.id.clone().unwrap_or_else(|| Uuid::now_v7().to_key());
@@ -159,7 +181,7 @@ impl Action for NewTask {
 
     fn run(&self, writer: &mut Writer<'_>) -> Result<Submitted> {
         self.free(writer)?;
-        self.put(writer)
+        self.put_if_room(writer)
     }
 }
 
@@ -177,7 +199,7 @@ impl Action for SubmitGroup {
         writer.all_or_nothing(|writer| {
             let mut all = Vec::with_capacity(self.0.len());
             for new in &self.0 {
-                all.push(NewTask { dependencies: Vec::new(), ..new.clone() }.put(writer)?);
+                all.push(NewTask { dependencies: Vec::new(), ..new.clone() }.put_if_room(writer)?);
             }
             for (new, submitted) in self.0.iter().zip(&all).filter(|(new, _)| !new.dependencies.is_empty()) {
                 if submitted.result != CommandResult::Existing {

@@ -39,6 +39,7 @@ use crate::{
         file_state::FileState,
         kind::Kind,
         kinds::Kinds,
+        status::StatusInfo,
         task::{TaskKey, TaskRef},
         task_row::{Progress, TaskRow},
         time::Micros,
@@ -310,7 +311,7 @@ impl<'t> Writer<'t> {
         }
         self.update_dependencies(kind, task, id, old, new)?;
         self.record_end(kind, task, old, new);
-        let frees = kind.limit().is_some() && old.is_some_and(|header| header.lease.is_some());
+        let frees = kind.has_concurrency_limit() && old.is_some_and(|header| header.lease.is_some());
         self.effects.may_start |=
             new.is_some_and(|header| header.lease.is_none() && (frees || !kind.is_finished(header)));
         Ok(())
@@ -336,6 +337,17 @@ impl<'t> Writer<'t> {
                 *self.counts.entry(key).or_default() += difference;
             }
         }
+    }
+
+    /// How many tasks of a kind are in the statuses that `includes` accepts, with the changes of this transaction.
+    pub(crate) fn count_where(&mut self, kind: &Kind, includes: impl Fn(&StatusInfo) -> bool) -> Result<u64> {
+        let mut tasks = 0_u64;
+        for status in kind.graph.statuses().iter().filter(|status| includes(status)) {
+            let key = CountKey { kind: kind.id, code: status.code };
+            let difference = self.counts.get(&key).copied().unwrap_or(0);
+            tasks = tasks.saturating_add(self.rows.count(kind.id, status.code)?.saturating_add_signed(difference));
+        }
+        Ok(tasks)
     }
 
     pub(crate) fn put_progress(

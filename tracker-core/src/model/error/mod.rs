@@ -44,6 +44,7 @@ struct Inner {
 /// | [`Ended`](Self::Ended) | nothing, or requeue the task |
 /// | [`NotStartable`](Self::NotStartable) | wait until its status, step or dependencies allow the call |
 /// | [`Conflict`](Self::Conflict) | choose another id, key, batch or dependency |
+/// | [`Full`](Self::Full) | wait until tasks have started, then submit again |
 /// | [`Invalid`](Self::Invalid) | correct the call or the value |
 /// | [`Unreadable`](Self::Unreadable) | make the type accept the stored task, for example with `#[serde(default)]` |
 /// | [`SchemaMismatch`](Self::SchemaMismatch) | make the definition of the kind fit the file |
@@ -77,6 +78,8 @@ pub enum ErrorKind {
     NotStartable,
     /// Refused: another task has the unique key, the batch is sealed or another one, or dependencies form a cycle.
     Conflict,
+    /// Refused: as many tasks of the kind wait as its `max_waiting` allows.
+    Full,
     /// The call or its value is wrong: out of range, too large, not serializable, without a status for the needed role, or made
     /// inside a transaction. User code that panics outside an attempt is reported so too.
     Invalid,

@@ -110,6 +110,11 @@ pub enum Reason {
         /// The id of the other task.
         other: TaskKey,
     },
+    /// As many tasks of the kind wait as may.
+    Full {
+        /// [`Policy::max_waiting`](crate::task::Policy::max_waiting) of the kind.
+        most: u64,
+    },
 }
 
 impl Reason {
@@ -132,6 +137,7 @@ impl Reason {
             | Self::OtherBatch { .. }
             | Self::KeyTaken { .. }
             | Self::OtherPriority { .. } => ErrorKind::Conflict,
+            Self::Full { .. } => ErrorKind::Full,
             Self::SubmitsItself | Self::MissingRole { .. } => ErrorKind::Invalid,
         }
     }
@@ -180,6 +186,9 @@ impl fmt::Display for Reason {
             Self::Sealed { batch } => write!(f, "the batch {batch:?} is sealed: reopen it to add tasks"),
             Self::OtherBatch { batch } => write!(f, "it belongs to the batch {batch:?}, which is not over"),
             Self::KeyTaken { other } => write!(f, "a unique key of it belongs to \"{other}\""),
+            Self::Full { most } => {
+                write!(f, "{most} tasks of its kind wait, and no more may (max_waiting): submit it again later")
+            }
         }
     }
 }

@@ -42,6 +42,16 @@ pub struct Policy {
     pub limit: Option<IndexLimit>,
     /// How many tasks may start in a period.
     pub rate: Option<Rate>,
+    /// How many tasks of the kind may be in progress at once, in all steps together; `None` sets no limit. At least 1.
+    ///
+    /// Claims honour it. A start by id does not, but what it starts is counted.
+    pub max_in_progress: Option<u32>,
+    /// How many tasks of the kind may wait; `None` sets no limit. At least 1.
+    ///
+    /// While as many wait, the submit of a new task is refused with [`ErrorKind::Full`](crate::ErrorKind::Full). Tasks wait in each status
+    /// from which a claim starts them, whether or not they are due, paused or have dependencies. Tasks that start again, that are submitted and
+    /// started in one call, and that follow from a success, a batch, a schedule or an import are counted, but not refused.
+    pub max_waiting: Option<u64>,
 }
 
 impl Policy {
@@ -60,6 +70,8 @@ impl Policy {
         retention: Cow::Borrowed(&[]),
         limit: None,
         rate: None,
+        max_in_progress: None,
+        max_waiting: None,
     };
 }
 

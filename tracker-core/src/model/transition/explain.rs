@@ -56,6 +56,11 @@ pub enum Explanation {
         /// The limit.
         most: u32,
     },
+    /// So many tasks of its kind are in progress as may be at once.
+    KindLimited {
+        /// [`Policy::max_in_progress`](crate::task::Policy::max_in_progress) of the kind.
+        most: u32,
+    },
     /// So many tasks of its kind have started as may in a period.
     RateReached {
         /// When the next one may.
@@ -92,6 +97,8 @@ pub(crate) struct StartContext {
     pub paused: bool,
     /// Whether its value has no slot free.
     pub full: bool,
+    /// Number of tasks of the kind that are in progress; 0 where the kind has no limit of them.
+    pub in_progress: u64,
     /// When the kind's rate lets the next task start, if not now.
     pub opens: Option<Micros>,
     pub ahead: u64,
@@ -137,6 +144,8 @@ impl Rules<'_> {
             Explanation::NotDue { at: utc(header.due), wait: between(self.now, header.due) }
         } else if let Some(limit) = self.policy.limit.as_ref().filter(|_| context.full) {
             Explanation::Limited { index: limit.index.to_string(), most: limit.most }
+        } else if let Some(most) = self.policy.max_in_progress.filter(|most| context.in_progress >= u64::from(*most)) {
+            Explanation::KindLimited { most }
         } else if let Some(opens) = context.opens {
             Explanation::RateReached { until: utc(opens) }
         } else {
@@ -155,6 +164,9 @@ impl fmt::Display for Explanation {
             }
             Self::Limited { index, most } => {
                 write!(f, "it is limited: {most} with the same {index} are in progress, and no more may be")
+            }
+            Self::KindLimited { most } => {
+                write!(f, "it is limited: {most} tasks of its kind are in progress, and no more may be")
             }
             Self::RateReached { until } => {
                 write!(f, "it is limited: the rate of its kind is reached until {}", stamp(until))

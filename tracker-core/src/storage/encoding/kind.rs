@@ -39,6 +39,8 @@ struct EncodedPolicy {
     rate: Option<(u32, i64)>,
     /// Whether interrupted tasks go to the front.
     interrupted_first: bool,
+    max_in_progress: Option<u32>,
+    max_waiting: Option<u64>,
 }
 
 impl Encodable for Kind {
@@ -103,6 +105,8 @@ fn policy_record(policy: &Policy) -> EncodedPolicy {
         limit: policy.limit.as_ref().map(|limit| (limit.index.to_string(), limit.most)),
         rate: policy.rate.map(|rate| (rate.starts, micros_of(rate.period))),
         interrupted_first: policy.interrupted == QueueEnd::Front,
+        max_in_progress: policy.max_in_progress,
+        max_waiting: policy.max_waiting,
     }
 }
 
@@ -130,6 +134,8 @@ fn policy_of(record: EncodedPolicy) -> Result<Policy, &'static str> {
     policy.retention = retention.collect::<Result<Vec<_>, &'static str>>()?.into();
     policy.limit = record.limit.map(|(index, most)| IndexLimit { index: index.into(), most });
     policy.rate = record.rate.map(|(starts, period)| Rate { starts, period: span(period) });
+    policy.max_in_progress = record.max_in_progress;
+    policy.max_waiting = record.max_waiting;
     policy.interrupted = if record.interrupted_first { QueueEnd::Front } else { QueueEnd::Back };
     Ok(policy)
 }

@@ -1,0 +1,183 @@
+//! Tests how many tasks of a kind may wait (`max_waiting`) and be in progress (`max_in_progress`).
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    thread,
+};
+
+use serde::{Deserialize, Serialize};
+use tracker_core::{
+    ErrorKind, Execution, Submission, Tasks, TrackedTask, Tracker, batch::BatchOptions,
+    dependency::OnDependencyFailure, inspect::Explanation, submit::SubmitOptions,
+};
+
+use crate::support::kinds::{MINUTE, SECOND, Status, fine, refused, sound, tracker};
+
+/// At most three wait, and at most two are in progress.
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[task(name = "upload", status = Status, lease = "1m", max_waiting = 3, max_in_progress = 2)]
+struct Upload {
+    #[task(id)]
+    number: u32,
+    #[task(fingerprint)]
+    version: u32,
+}
+
+fn upload(number: u32) -> Upload {
+    Upload { number, version: 1 }
+}
+
+/// A tracker with a full kind.
+fn full() -> (tracker_core::time::ManualClock, Tracker, Tasks<Upload>) {
+    let (clock, tracker) = tracker();
+    let tasks = tracker.tasks::<Upload>().unwrap();
+    tasks.submit_all((0..3).map(upload)).unwrap();
+    (clock, tracker, tasks)
+}
+
+#[test]
+fn submit_to_a_full_kind_is_refused() {
+    let (_, tracker, tasks) = full();
+    let error = refused(tasks.submit(&upload(3)), "Full");
+    assert_eq!(error.kind(), ErrorKind::Full);
+    let text =
+        "upload \"3\" was refused: 3 tasks of its kind wait, and no more may (max_waiting): submit it again later";
+    assert_eq!(error.to_string(), text);
+    refused(tasks.submit_with(&upload(3), &SubmitOptions::new().delay(MINUTE)), ErrorKind::Full);
+    assert_eq!(tasks.submit(&upload(0)).unwrap().submission, Submission::Existing, "it waits already");
+    let mut held = tasks.claim().unwrap().unwrap();
+    assert_eq!(tasks.submit(&upload(3)).unwrap().submission, Submission::New);
+    refused(tasks.submit(&upload(4)), ErrorKind::Full);
+    held.succeed().unwrap();
+    refused(tasks.submit(&upload(4)), ErrorKind::Full);
+    tasks.move_to(1, Status::OnHold).unwrap();
+    tasks.submit(&upload(4)).unwrap();
+    sound(&tracker);
+}
+
+#[test]
+fn delayed_and_dependent_tasks_wait_too() {
+    let (_, tracker) = tracker();
+    let tasks = tracker.tasks::<Upload>().unwrap();
+    tasks.submit_with(&upload(0), &SubmitOptions::new().delay(MINUTE)).unwrap();
+    tasks.submit_with(&upload(1), &SubmitOptions::new().after(&tasks, 0, OnDependencyFailure::Skip)).unwrap();
+    tasks.submit(&upload(2)).unwrap();
+    tasks.pause_task(2).unwrap();
+    refused(tasks.submit(&upload(3)), ErrorKind::Full);
+    sound(&tracker);
+}
+
+#[test]
+fn bulk_submit_stores_the_tasks_that_have_room() {
+    let (_, tracker) = tracker();
+    let tasks = tracker.tasks::<Upload>().unwrap();
+    refused(tasks.submit_all((0..10).map(upload)), ErrorKind::Full);
+    let ids = |tasks: &Tasks<Upload>| tasks.query().ids().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(ids(&tasks), ["0", "1", "2"]);
+    tasks.claim().unwrap().unwrap().succeed().unwrap();
+    refused(tasks.submit_all((0..10).map(upload)), ErrorKind::Full);
+    assert_eq!(ids(&tasks), ["0", "1", "2", "3"], "run again, it continues");
+    sound(&tracker);
+}
+
+#[test]
+fn group_without_room_for_all_is_refused() {
+    let (_, tracker) = tracker();
+    let tasks = tracker.tasks::<Upload>().unwrap();
+    let mut group = tracker.group();
+    for number in 0..4 {
+        group.add(&tasks, &upload(number), &SubmitOptions::new()).unwrap();
+    }
+    refused(group.submit(), ErrorKind::Full);
+    assert_eq!(tasks.query().total().unwrap(), 0);
+    let result = tracker.transaction(|txn| (0..4).try_for_each(|number| txn.submit(&tasks, &upload(number)).map(drop)));
+    assert_eq!(result.map_err(|error| error.kind()), Err(ErrorKind::Full));
+    assert_eq!(tasks.query().total().unwrap(), 0);
+    sound(&tracker);
+}
+
+#[test]
+fn follow_up_and_restarted_tasks_are_not_refused() {
+    let (_, tracker, tasks) = full();
+    let mut held = tasks.start(0).unwrap();
+    tasks.submit(&upload(3)).unwrap();
+    held.submit_next(&tasks, &upload(10)).unwrap();
+    held.succeed().unwrap();
+    assert_eq!(tasks.count_of(Status::Pending), 4, "a success is not refused");
+    tasks.submit_and_start(&upload(11)).unwrap().succeed().unwrap();
+    tasks.requeue(0).unwrap();
+    let changed = Upload { version: 2, ..upload(11) };
+    assert_eq!(tasks.submit(&changed).unwrap().submission, Submission::Requeued);
+    assert_eq!(tasks.count_of(Status::Pending), 6);
+    let (after, label) = (BatchOptions::new().then(&tasks, &upload(12)).unwrap(), "empty");
+    tasks.submit_batch(label, std::iter::empty::<Upload>(), &after).unwrap();
+    assert_eq!(tasks.count_of(Status::Pending), 7, "the follow-up task of a batch");
+    refused(tasks.submit(&upload(13)), ErrorKind::Full);
+    sound(&tracker);
+}
+
+/// The number of tasks in a status.
+trait CountOf {
+    fn count_of(&self, status: Status) -> u64;
+}
+
+impl CountOf for Tasks<Upload> {
+    fn count_of(&self, status: Status) -> u64 {
+        self.counts().unwrap().get(status)
+    }
+}
+
+#[test]
+fn concurrent_submits_share_the_room() {
+    let (_, tracker) = tracker();
+    let tasks = tracker.tasks::<Upload>().unwrap();
+    let new = thread::scope(|scope| {
+        let submit = |thread: u32| (0..8).filter(|number| tasks.submit(&upload(thread * 8 + number)).is_ok()).count();
+        let threads: Vec<_> = (0..8).map(|thread| scope.spawn(move || submit(thread))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
+    });
+    assert_eq!((new, tasks.count_of(Status::Pending)), (3, 3));
+    sound(&tracker);
+}
+
+#[test]
+fn claims_stop_at_the_limit_of_tasks_in_progress() {
+    let (clock, tracker, tasks) = full();
+    let mut first = tasks.claim().unwrap().unwrap();
+    let by_id = tasks.start(2).unwrap();
+    assert!(tasks.claim().unwrap().is_none(), "a start by id is counted");
+    let limited = Explanation::KindLimited { most: 2 };
+    assert_eq!(tasks.explain(1).unwrap(), limited);
+    assert_eq!(tasks.plan(1).unwrap().next[0].why, limited);
+    assert_eq!(limited.to_string(), "it is limited: 2 tasks of its kind are in progress, and no more may be");
+    assert_eq!(tasks.start(1).map(drop).map_err(|error| error.kind()), Ok(()), "a start by id passes");
+    tracker.flush().unwrap();
+    first.succeed().unwrap();
+    assert!(tasks.claim().unwrap().is_some(), "the second was dropped, which has failed it");
+    drop(by_id.detach().unwrap());
+    clock.advance(MINUTE + SECOND);
+    assert!(tasks.claim().unwrap().is_some(), "the lease of the third has expired");
+    sound(&tracker);
+}
+
+#[test]
+fn worker_runs_no_more_handlers_than_the_limit() {
+    let (_, tracker) = tracker();
+    let tasks = tracker.tasks::<Upload>().unwrap();
+    let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let handler = |upload: &mut Execution<Upload>| {
+        most.fetch_max(running.fetch_add(1, SeqCst) + 1, SeqCst);
+        // The next task keeps the queue full to the end.
+        if upload.number < 40 {
+            upload.submit_next(&tasks, &self::upload(upload.number + 3)).unwrap();
+        }
+        thread::yield_now();
+        running.fetch_sub(1, SeqCst);
+        fine()
+    };
+    tasks.submit_all((0..3).map(upload)).unwrap();
+    let summary = tasks.worker().threads(4).prefetch(8).run(handler).unwrap();
+    assert_eq!(summary.succeeded, 43);
+    assert!(most.load(SeqCst) <= 2, "{most:?}");
+    sound(&tracker);
+}
