@@ -142,6 +142,13 @@ fn every_stored_change_of_an_attempt_moves_priority() {
     second.priority = 40;
     second.fail_with_changes("kept with its changes").unwrap();
     assert_eq!(priority(&rides, 2), 40);
+    let mut third = rides.start(2_u32).unwrap();
+    third.priority = 45;
+    third.give_up_with_changes("kept, and no further attempt").unwrap();
+    assert_eq!(
+        (priority(&rides, 2), format!("{:?}", rides.get(2_u32).unwrap().unwrap().status)),
+        (45, "Exhausted".to_owned())
+    );
     rides
         .run(1_u32, |ride| {
             ride.priority = 50;

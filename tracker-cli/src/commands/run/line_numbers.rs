@@ -1,7 +1,10 @@
 //! Numbers lines in the order in which they are first stored, in the transaction that stores them.
 
+use std::ops::Range;
+
 use tracker_core::{
     Error, Submission, Tasks, Tracker,
+    query::Query,
     redb_store::{
         TrackerExt, TransactionExt,
         redb::{ReadableTable, TableDefinition},
@@ -44,13 +47,13 @@ impl<'a> LineNumbers<'a> {
         Ok(Self { tracker, tasks, floor: newest(tasks)? })
     }
 
-    /// Stores new lines with their numbers in one commit. Returns how many lines are new.
-    pub fn submit(&mut self, lines: &mut [Line]) -> Result<u64, Error> {
+    /// Stores new lines with their numbers in one commit. Returns the numbers of new lines.
+    pub fn submit(&mut self, lines: &mut [Line]) -> Result<Range<u64>, Error> {
         let mut is_known = self.tasks.counts()?.total() == 0;
         loop {
             match self.try_submit(lines, is_known) {
                 Ok(new) => return Ok(new),
-                Err(Rollback::NothingNew) => return Ok(0),
+                Err(Rollback::NothingNew) => return Ok(0..0),
                 Err(Rollback::Failed(error)) => return Err(error),
                 Err(Rollback::Unknown) => {
                     self.floor = self.floor.max(highest(self.tasks)?);
@@ -60,7 +63,7 @@ impl<'a> LineNumbers<'a> {
         }
     }
 
-    fn try_submit(&self, lines: &mut [Line], is_known: bool) -> Result<u64, Rollback> {
+    fn try_submit(&self, lines: &mut [Line], is_known: bool) -> Result<Range<u64>, Rollback> {
         self.tracker.transaction(|transaction| {
             let stored = {
                 let table = transaction.table(HIGHEST)?;
@@ -70,19 +73,19 @@ impl<'a> LineNumbers<'a> {
             if stored.is_none() && !is_known {
                 return Err(Rollback::Unknown);
             }
-            let (mut number, mut new) = (self.floor.max(stored.unwrap_or_default()), 0);
+            let before = self.floor.max(stored.unwrap_or_default());
+            let mut number = before;
             for line in lines {
                 line.number = number.saturating_add(1);
                 if transaction.submit(self.tasks, line)?.submission == Submission::New {
                     number = line.number;
-                    new += 1;
                 }
             }
-            if new == 0 {
+            if number == before {
                 return Err(Rollback::NothingNew);
             }
             transaction.table(HIGHEST)?.insert(self.tasks.name(), number).map_err(Error::from)?;
-            Ok(new)
+            Ok(before.saturating_add(1)..number.saturating_add(1))
         })
     }
 }
@@ -105,15 +108,28 @@ fn newest(tasks: &Tasks<Line>) -> Result<u64, Error> {
     Ok(newest.map_or(0, |newest| newest.task.number))
 }
 
+/// Returns the numbers of lines that have not ended. Reads all of these lines.
+pub fn unfinished(tasks: &Tasks<Line>) -> Result<Vec<u64>, Error> {
+    let mut numbers = Vec::new();
+    read_all(|| tasks.query().unfinished(), |number| numbers.push(number))?;
+    Ok(numbers)
+}
+
 /// Returns the highest number of the lines in the file. Reads all of them.
 fn highest(tasks: &Tasks<Line>) -> Result<u64, Error> {
-    let (mut highest, mut next) = (0, None);
+    let mut highest = 0;
+    read_all(|| tasks.query().by_creation(), |number| highest = highest.max(number))?;
+    Ok(highest)
+}
+
+fn read_all<'a>(query: impl Fn() -> Query<'a, Line>, mut each: impl FnMut(u64)) -> Result<(), Error> {
+    let mut next = None;
     loop {
-        let page = tasks.query().by_creation().limit(PAGE).after(next).page()?;
-        highest = page.items.iter().map(|line| line.task.number).fold(highest, u64::max);
+        let page = query().limit(PAGE).after(next).page()?;
+        page.items.iter().for_each(|line| each(line.task.number));
         match page.next {
             Some(cursor) => next = Some(cursor),
-            None => return Ok(highest),
+            None => return Ok(()),
         }
     }
 }
@@ -147,7 +163,7 @@ mod tests {
         tasks.submit_all([line("a", 1), line("b", 2), line("c", 3), line("d", 1)]).unwrap();
         assert_eq!(highest_given(&tracker, &tasks).unwrap(), 3);
         let mut numbers = LineNumbers::new(&tracker, &tasks).unwrap();
-        assert_eq!(numbers.submit(&mut [line("a", 0), line("e", 0)]).unwrap(), 1);
+        assert_eq!(numbers.submit(&mut [line("a", 0), line("e", 0)]).unwrap(), 4..5);
         assert_eq!((number(&tasks, "a"), number(&tasks, "e")), (1, 4));
     }
 

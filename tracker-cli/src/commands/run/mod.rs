@@ -1,9 +1,11 @@
 //! `tracker run`: a command for each line of input, durably. Its other files hold one part each.
 
+mod args;
 mod backoff;
 mod byte_text;
 mod command;
 mod command_status;
+mod exit_codes;
 mod guard_process;
 mod halt_condition;
 mod input;
@@ -12,6 +14,7 @@ mod line;
 mod line_numbers;
 pub mod logs;
 mod orphans;
+mod output_order;
 mod placeholder;
 mod plan;
 mod process_groups;
@@ -21,6 +24,7 @@ mod run_output;
 mod runner;
 mod script;
 pub mod signals;
+mod start_delay;
 mod start_error;
 mod stored_output;
 mod submit_lines;
@@ -28,34 +32,32 @@ mod template;
 mod terminal;
 
 use std::{
-    ffi::OsString,
     io::{self, IsTerminal},
     num::NonZero,
-    path::PathBuf,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Duration,
 };
 
 use serde::Serialize;
-use tracker_core::{Tasks, TrackedTask, Tracker, task::Policy, worker::StopHandle};
+use tracker_core::{Tasks, Tracker, worker::StopHandle};
 
+pub use self::args::Args;
 use self::{
-    backoff::BackoffArg,
-    halt_condition::HaltCondition,
+    exit_codes::RetryRule,
     input::Input,
     joblog::Joblog,
     line::{Line, LineStatus},
-    line_numbers::{LineNumbers, highest_given},
+    line_numbers::{LineNumbers, highest_given, unfinished},
     orphans::{AttemptTags, kill_orphans},
     plan::{PlanOptions, RunPlan},
     process_groups::ProcessGroups,
     run_end::RunEnd,
     run_output::{OutputMode, RunOutput},
     runner::{RunState, Runner},
+    start_delay::StartDelay,
     submit_lines::submit_lines,
     template::Template,
     terminal::Terminal,
@@ -63,86 +65,9 @@ use self::{
 use crate::{
     error::CliError,
     exit::Exit,
-    file::{FileArg, Holder},
-    human_duration::HumanDuration,
+    file::Holder,
     output::{Output, escape_line},
 };
-
-/// Runs a command for each line of input, durably: like xargs, but resumable
-///
-/// Each line of the standard input, or each argument after `:::`, becomes a task in the file. A run that was killed
-/// continues when the same command is started again; a line that has succeeded never runs again. A line is identified by its
-/// text, so lines may move, and new lines may come between them. The same text twice is two tasks.
-///
-/// `find . -name '*.wav' | tracker run jobs.redb -j 4 --attempts 3 -- flac -s {}`
-///
-/// Placeholders in the command: {} the line, {.} without extension, {/} its last part, {//} its folder, {/.} the last part
-/// without extension, {#} the number of the line, {%} the slot, a number from 1 to the number of jobs that no other running
-/// command has. Without a placeholder, the line is the last argument. No shell reads the command or the line unless --shell
-/// is given. Commands receive the number, the attempt and the slot as TRACKER_NUMBER, TRACKER_ATTEMPT and TRACKER_SLOT.
-///
-/// Exit codes: 0 if all lines have succeeded, 1 if lines were given up, 130 if the run was stopped.
-#[derive(clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
-pub struct Args {
-    /// The tracker file; created if it does not exist
-    #[command(flatten)]
-    file: FileArg,
-    /// The number of commands that run at once [default: the number of processors]
-    #[arg(short, long, value_name = "N")]
-    jobs: Option<NonZero<usize>>,
-    /// The number of attempts before a line is given up; 0 for no limit
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    attempts: u32,
-    /// The delay before a failed line is retried: 10s, or 1s..5m for a delay that doubles from the first to the second
-    #[arg(long, value_name = "DELAY", default_value = "0")]
-    backoff: BackoffArg,
-    /// The longest time for an attempt; a longer one is ended and has failed
-    #[arg(long, value_name = "DURATION")]
-    timeout: Option<HumanDuration>,
-    /// The time between the request to end (SIGTERM) and SIGKILL
-    #[arg(long, value_name = "DURATION", default_value = "2s")]
-    grace: HumanDuration,
-    /// Stops early: soon,fail=3 (starts no more commands), now,fail=10% (also ends running commands), success, done
-    #[arg(long, value_name = "WHEN", default_value = "never")]
-    halt: HaltCondition,
-    /// Runs the command with /bin/sh, with quoted lines. Without a command, the lines are the commands
-    #[arg(long)]
-    shell: bool,
-    /// Lines end with a zero byte, as those of `find -print0`
-    #[arg(short = '0', long)]
-    null: bool,
-    /// Retries lines that were given up in an earlier run
-    #[arg(long)]
-    retry_failed: bool,
-    /// Gives the terminal to one command at a time as its input and output; the output is not stored
-    #[arg(long)]
-    tty: bool,
-    /// Prints which lines would run and why, and changes nothing
-    #[arg(long)]
-    plan: bool,
-    /// Appends ended lines to a log in the format of GNU parallel
-    #[arg(long, value_name = "PATH")]
-    joblog: Option<PathBuf>,
-    /// Does not print the output of commands; the file stores it
-    #[arg(short, long)]
-    quiet: bool,
-    /// The bytes of the output of each command that are stored, and of its error output
-    #[arg(long, value_name = "BYTES", default_value_t = 64 << 10)]
-    keep: u32,
-    /// Runs this command with /bin/sh when the run has ended, with the result in its environment and on its standard input
-    #[arg(long, value_name = "COMMAND", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    notify: Option<String>,
-    /// The name of the kind, so that one file can hold several sets of lines
-    #[arg(long, value_name = "KIND", default_value = Line::KIND)]
-    name: String,
-    /// Continues with a command that differs from that of the earlier run
-    #[arg(long)]
-    change_command: bool,
-    /// The command; after `:::`, the lines
-    #[arg(last = true, value_name = "COMMAND")]
-    command: Vec<OsString>,
-}
 
 /// The last event of a run in JSON: the counts of all lines in the file.
 #[derive(Serialize)]
@@ -179,9 +104,15 @@ const CHECK_COMMAND: &str = "check the command after --; with --shell it is read
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
         let (template, input) = self.parse_command()?;
+        let retry_rule = self.retry_rule()?;
         Line::set_policy(self.policy());
-        if self.plan {
-            output.print(&self.make_plan(&template, input)?)?;
+        if self.plan || self.dry_run {
+            let plan = self.make_plan(&template, input)?;
+            if self.plan || output.is_json() {
+                output.print(&plan)?;
+            } else {
+                plan.print_commands()?;
+            }
             return Ok(Exit::Success);
         }
         let tracker = self.file.open_or_create()?;
@@ -194,7 +125,8 @@ impl Args {
             tasks.query().status(LineStatus::Exhausted).retry()?;
         }
         let numbers = LineNumbers::new(&tracker, &tasks)?;
-        let ended = self.run_lines(&tasks, &template, NumberedInput { input, numbers }, tags, joblog, output);
+        let input = NumberedInput { input, numbers };
+        let ended = self.run_lines(&tasks, &template, input, (tags, retry_rule, joblog), output);
         let summary = Summary::of(&tasks);
         let closed = tracker.close();
         let ended = ended.and_then(|exit| closed.map(|()| exit).map_err(CliError::from));
@@ -239,16 +171,6 @@ impl Args {
             return Err(CliError::usage(format!("program {program:?} not found: {CHECK_COMMAND}")));
         }
         Ok((template, input))
-    }
-
-    fn policy(&self) -> Policy {
-        let mut policy = Policy::DEFAULT;
-        policy.max_attempts = (self.attempts > 0).then_some(self.attempts);
-        // A crash of the command does not crash this process, so crashes of this process are not bounded.
-        policy.max_crashes = u32::MAX;
-        policy.lease = Duration::from_secs(60);
-        policy.backoff = self.backoff.0;
-        policy
     }
 
     fn make_plan(&self, template: &Template, input: Input) -> Result<RunPlan, CliError> {
@@ -296,8 +218,7 @@ impl Args {
         tasks: &Tasks<Line>,
         template: &Template,
         NumberedInput { input, numbers }: NumberedInput<'_>,
-        tags: AttemptTags,
-        joblog: Option<Joblog>,
+        (tags, retry_rule, joblog): (AttemptTags, RetryRule, Option<Joblog>),
         output: &Output,
     ) -> Result<Exit, CliError> {
         let mode = match (output.is_json(), self.quiet) {
@@ -306,13 +227,18 @@ impl Args {
             (false, false) => OutputMode::Output,
         };
         let terminal = self.tty.then(Terminal::open).transpose().map_err(|error| without_terminal(&error))?;
-        let run_output = RunOutput::new(mode, !self.tty);
+        let mut run_output = RunOutput::new(mode, !self.tty, self.tag);
+        if self.keep_order {
+            run_output.keep_order(unfinished(tasks)?)?;
+        }
         let runner = Runner {
             tasks,
             template,
             timeout: self.timeout.map(|timeout| timeout.0),
             keep: self.keep.into(),
             halt: self.halt,
+            delay: StartDelay::new(self.delay.0),
+            retry_rule,
             groups: Arc::new(ProcessGroups::new(self.grace.0)),
             stop: StopHandle::new(),
             interrupted: Arc::new(AtomicBool::new(false)),
@@ -345,9 +271,10 @@ impl Args {
             runner.groups.close();
             done
         });
-        run_output.end();
+        let printed = run_output.end();
         let fatal_error = runner.lock().fatal_error.take();
         fatal_error.map_or(Ok(()), Err)?;
+        printed?;
         done.map_err(|error| {
             CliError::file(format!("cannot start a thread: {error}: raise the limit of threads (ulimit -u)"))
         })??;

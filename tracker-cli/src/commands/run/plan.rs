@@ -1,6 +1,6 @@
 //! `tracker run --plan`: the lines that would run, and why.
 
-use std::io;
+use std::io::{self, Write};
 
 use serde::Serialize;
 use tracker_core::Tasks;
@@ -38,6 +38,8 @@ struct PlannedLine {
     line: String,
     reason: PlanReason,
     command: String,
+    #[serde(skip)]
+    raw_command: ByteText,
 }
 
 #[derive(Clone, Copy, Serialize, PartialEq, Eq)]
@@ -97,6 +99,20 @@ impl RunPlan {
         Ok(plan)
     }
 
+    /// Prints the commands that would run, one a line, and notes other lines on the standard error output.
+    pub fn print_commands(&self) -> Result<(), CliError> {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        let printed = self.run.iter().try_for_each(|planned| {
+            out.write_all(&planned.raw_command.0)?;
+            out.write_all(b"\n")
+        });
+        printed.and_then(|()| out.flush()).map_err(|error| CliError::printing("output", error))?;
+        if self.earlier > 0 {
+            eprintln!("tracker: {} lines of earlier inputs would run too", self.earlier);
+        }
+        Ok(())
+    }
+
     fn add(&mut self, line: &Line, status: Option<LineStatus>, options: &PlanOptions) {
         let reason = match status {
             None => PlanReason::New,
@@ -110,8 +126,9 @@ impl RunPlan {
             Some(LineStatus::InProgress) => PlanReason::Interrupted,
         };
         let values = PlaceholderValues { line: &line.text.0, number: line.number, slot: 1 };
-        let command = ByteText(line.command.command_line(values)).to_string();
-        self.run.push(PlannedLine { number: line.number, line: line.text.to_string(), reason, command });
+        let raw_command = ByteText(line.command.command_line(values));
+        let command = raw_command.to_string();
+        self.run.push(PlannedLine { number: line.number, line: line.text.to_string(), reason, command, raw_command });
     }
 }
 

@@ -22,6 +22,7 @@ use super::{
     CHECK_COMMAND,
     command::{CommandSpec, FinishedCommand},
     command_status::{CommandFailed, CommandStatus},
+    exit_codes::RetryRule,
     halt_condition::{HaltAction, HaltCondition},
     joblog::Joblog,
     line::{Line, LineStatus, RunResult},
@@ -29,6 +30,7 @@ use super::{
     placeholder::PlaceholderValues,
     process_groups::ProcessGroups,
     run_output::RunOutput,
+    start_delay::StartDelay,
     start_error::{StartError, is_passing},
     stored_output::StoredOutput,
     template::Template,
@@ -44,6 +46,8 @@ pub struct Runner<'a> {
     /// The bytes of each output that are stored.
     pub keep: u64,
     pub halt: HaltCondition,
+    pub delay: StartDelay,
+    pub retry_rule: RetryRule,
     pub groups: Arc<ProcessGroups>,
     pub stop: StopHandle,
     /// Set if the user asked the run to end.
@@ -165,21 +169,28 @@ impl Runner<'_> {
 
     /// Runs a command as soon as the system has the resources. Returns `None` if the run stops before.
     fn run_when_possible(&self, spec: &CommandSpec<'_>) -> Result<Option<FinishedCommand>, StartError> {
+        let mut start = self.delay.reserve(Instant::now());
         let mut delay = FIRST_DELAY;
-        loop {
+        while self.wait_until(start) {
             match spec.run(&self.groups) {
                 Err(StartError::Shortage(error)) => self.report_shortage(&error),
                 ran => return ran.map(Some),
             }
-            let until = Instant::now() + delay;
-            while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-                if self.stop.is_stopped() {
-                    return Ok(None);
-                }
-                thread::sleep(left.min(STOP_CHECK));
-            }
+            start = Instant::now() + delay;
             delay = (delay * 2).min(LAST_DELAY);
         }
+        Ok(None)
+    }
+
+    /// Returns false if the run stops before this time.
+    fn wait_until(&self, time: Instant) -> bool {
+        while let Some(left) = time.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            if self.stop.is_stopped() {
+                return false;
+            }
+            thread::sleep(left.min(STOP_CHECK));
+        }
+        true
     }
 
     fn report_shortage(&self, error: &io::Error) {
@@ -211,7 +222,7 @@ impl Runner<'_> {
             self.halt_now();
             return Ok(Outcome::Release);
         }
-        let printed = self.output.print_output(&mut finished);
+        let printed = self.output.print_output(line, &mut finished);
         if let CommandStatus::NeedsTerminal(_) = command_status {
             self.output.report(&format!(
                 "line {}: {}",
@@ -236,7 +247,7 @@ impl Runner<'_> {
             }
             _ => Ok(()),
         };
-        self.count(status);
+        self.count(line.number, status);
         for result in [printed, reported, logged] {
             if let Err(error) = result {
                 self.fail(error);
@@ -252,7 +263,12 @@ impl Runner<'_> {
         command_status: CommandStatus,
         stderr: &StoredOutput,
     ) -> Result<LineStatus, HandlerError> {
-        line.fail_with_changes(CommandFailed::new(command_status, stderr))?;
+        let failure = CommandFailed::new(command_status, stderr);
+        if self.retry_rule.allows(command_status) {
+            line.fail_with_changes(failure)?;
+        } else {
+            line.give_up_with_changes(failure)?;
+        }
         Ok(self.tasks.get(line.id())?.map_or(LineStatus::Failed, |record| record.status))
     }
 
@@ -263,17 +279,20 @@ impl Runner<'_> {
         result: &RunResult,
         finished: &FinishedCommand,
     ) -> Result<(), CliError> {
-        self.output.print_event(&AttemptEvent {
-            exit: result.exit,
-            signal: result.signal,
-            seconds: finished.took.as_secs_f64(),
-            stdout: &result.stdout.to_string(),
-            stderr: &result.stderr.to_string(),
-            ..AttemptEvent::of(line, status)
-        })
+        self.output.print_line_event(
+            line.number,
+            &AttemptEvent {
+                exit: result.exit,
+                signal: result.signal,
+                seconds: finished.took.as_secs_f64(),
+                stdout: &result.stdout.to_string(),
+                stderr: &result.stderr.to_string(),
+                ..AttemptEvent::of(line, status)
+            },
+        )
     }
 
-    fn count(&self, status: LineStatus) {
+    fn count(&self, number: u64, status: LineStatus) {
         let mut state = self.lock();
         match status {
             LineStatus::Succeeded => state.succeeded += 1,
@@ -283,6 +302,9 @@ impl Runner<'_> {
         self.output.step(state.given_up);
         let halting = self.halt.reached(state.succeeded, state.given_up);
         drop(state);
+        if let Err(error) = self.output.end_line(number) {
+            self.fail(error);
+        }
         match halting {
             Some(HaltAction::Now) => self.halt_now(),
             Some(HaltAction::Soon) => self.stop.stop(),
@@ -316,12 +338,13 @@ impl Runner<'_> {
         }
         let status = self.tasks.get(line.id())?.map_or(LineStatus::Failed, |record| record.status);
         self.output.report(&format!("line {}: {text}", line.number));
-        if let Err(error) =
-            self.output.print_event(&AttemptEvent { error: Some(text), ..AttemptEvent::of(line, status) })
+        if let Err(error) = self
+            .output
+            .print_line_event(line.number, &AttemptEvent { error: Some(text), ..AttemptEvent::of(line, status) })
         {
             self.fail(error);
         }
-        self.count(status);
+        self.count(line.number, status);
         Ok(Outcome::Succeed)
     }
 }

@@ -29,6 +29,5 @@ pub fn submit_lines(batches: &Receiver<Batch>, mut numbers: LineNumbers<'_>, run
 
 fn submit_batch(batch: Batch, numbers: &mut LineNumbers<'_>, runner: &Runner<'_>) -> Result<(), CliError> {
     let mut lines = batch.map_err(|error| CliError::file(format!("cannot read the input: {error}")))?;
-    runner.output.more_lines(numbers.submit(&mut lines)?);
-    Ok(())
+    Ok(runner.output.more_lines(|| numbers.submit(&mut lines))?)
 }

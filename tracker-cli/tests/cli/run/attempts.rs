@@ -148,3 +148,36 @@ fn joblog_has_the_format_of_gnu_parallel() {
     assert_eq!(fixture.run(&arguments).code, Some(1));
     assert_eq!(fixture.lines("log").len(), 5);
 }
+
+#[test]
+fn exit_codes_choose_between_retry_and_giving_up() {
+    let fixture = Fixture::new();
+    let attempts = |file: &str, options: &[&str]| {
+        let command = ["--shell", "--", "echo {} >> ran; case {} in kill) kill -9 $$;; *) exit {};; esac"];
+        let lines = [":::", "1", "75", "kill"];
+        let before = fixture.lines("ran").len();
+        let ran = fixture.run(&[&["run", file, "-j1", "--attempts", "2"], options, &command, &lines].concat());
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        let mut ran = fixture.lines("ran").split_off(before);
+        ran.sort_unstable();
+        ran
+    };
+    assert_eq!(attempts("retry.redb", &["--retry-on", "70-79"]), strings(&["1", "75", "75", "kill"]));
+    assert_eq!(attempts("give_up.redb", &["--give-up-on", "1,signal"]), strings(&["1", "75", "75", "kill"]));
+    assert_eq!(attempts("all.redb", &[]), strings(&["1", "1", "75", "75", "kill", "kill"]));
+    // The output of a line that was given up at once is stored.
+    let shown = fixture.fine(&["show", "give_up.redb", "1"]);
+    assert_eq!((&shown["status"], &shown["task"]["result"]["exit"]), (&"Exhausted".into(), &1.into()));
+    for (options, message) in [
+        (
+            &["--retry-on", "75"][..],
+            "--retry-on retries nothing with one attempt: give --attempts N, or 0 for no limit",
+        ),
+        (&["--attempts", "2", "--retry-on", "1-9", "--give-up-on", "4"], "4 is in --retry-on and in --give-up-on"),
+        (&["--retry-on", "300"], "\"300\": expected exit codes from 1 to 255, ranges, signal or timeout"),
+    ] {
+        let ran = fixture.run(&[&["run", "refused.redb"], options, &["--", "echo", ":::", "1"]].concat());
+        assert!(ran.code == Some(2) && ran.err.contains(message), "{ran:?}");
+    }
+    assert!(!fixture.path("refused.redb").exists());
+}

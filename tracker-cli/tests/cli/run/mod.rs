@@ -1,6 +1,7 @@
 //! `tracker run`, with real commands, kills and signals.
 
 mod attempts;
+mod beside_parallel;
 mod command_ends;
 mod command_output;
 mod kills;
@@ -9,6 +10,7 @@ mod lines;
 mod logs;
 mod notify;
 mod orphans;
+mod output_order;
 mod shell;
 mod signals;
 mod starts;

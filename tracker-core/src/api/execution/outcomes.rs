@@ -96,6 +96,15 @@ calls! {
         execution.end_by(port, Outcome::GiveUp, Some(failure), false).await
     }
 
+    /// Gives up like [`Execution::give_up`], but stores the staged changes.
+    ///
+    /// # Errors
+    /// As [`Execution::succeed`].
+    pub fn give_up_with_changes(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<()> {
+        let failure = failure_of(&*error.into());
+        execution.end_by(port, Outcome::GiveUp, Some(failure), true).await
+    }
+
     /// Sets the task aside, for this reason.
     ///
     /// # Errors
