@@ -5,6 +5,7 @@ mod calls;
 mod cancels;
 mod prefetch;
 mod resizes;
+mod start_conditions;
 mod subscriptions;
 mod user_panics;
 mod workers;

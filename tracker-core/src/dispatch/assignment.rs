@@ -4,16 +4,18 @@
 use std::time::Duration;
 
 use super::{
-    Action, ClaimRequest, ClaimedTask, Dispatcher, Found, Idle, Isolation, KindQueue, LONG, Storing,
+    Action, ClaimRequest, ClaimedTask, Dispatcher, Found, Idle, Isolation, KindQueue, LONG, Reading, Storing,
     TASKS_PER_ASSIGNMENT,
     slot::{Assignment, Mode},
 };
+use crate::model::time::Micros;
 
 impl<T: ClaimedTask> Dispatcher<T> {
     pub(super) fn assign(&mut self, slot: usize, kind: usize, mode: Mode) {
         self.assigned += 1;
         self.kinds[kind].assigned += 1;
-        let assignment = Assignment { kind, mode, started: 0, found: None, task: None, ends_next: false };
+        let assignment =
+            Assignment { kind, mode, started: 0, found: None, task: None, ends_next: false, reading: None };
         self.slots[slot].assignment = Some(assignment);
     }
 
@@ -49,7 +51,14 @@ impl<T: ClaimedTask> Dispatcher<T> {
             self.end_assignment(slot);
             return None;
         }
-        Some(Action::Claim(self.claim_for_slot(slot, kind, signal, false)))
+        if !self.bounds.conditional {
+            return Some(Action::Claim(self.claim_for_slot(slot, kind, signal, false)));
+        }
+        Some(match assignment.reading.take() {
+            None => Action::Check,
+            Some(Reading::Ready) => Action::Claim(self.claim_for_slot(slot, kind, signal, false)),
+            Some(Reading::NotBefore(at)) => Action::Claim(self.look_for_slot(slot, kind, signal, at)),
+        })
     }
 
     fn next_prefetched(&mut self, slot: usize, kind: usize, signal: u64, may_wait: bool) -> Option<Action<T>> {
@@ -132,6 +141,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
             gathers: self.has_short_handlers(),
             for_slot: false,
             stores: false,
+            not_before: None,
             stamp: self.stamp(signal),
         }
     }
@@ -149,10 +159,19 @@ impl<T: ClaimedTask> Dispatcher<T> {
             gathers: false,
             for_slot: true,
             stores,
+            not_before: None,
             stamp: self.stamp(signal),
         };
         self.slots[slot].claim = Some(claim.clone());
         claim
+    }
+
+    /// A claim that takes no task: whether one could start, if the start conditions did not forbid it until `at`.
+    fn look_for_slot(&mut self, slot: usize, kind: usize, signal: u64, at: Micros) -> ClaimRequest {
+        let claim = self.claim_for_slot(slot, kind, signal, false);
+        let look = ClaimRequest { most: 0, begin: 0, not_before: Some(at), ..claim };
+        self.slots[slot].claim = Some(look.clone());
+        look
     }
 
     /// How many bytes of payload of one kind are prefetched.
@@ -174,7 +193,10 @@ impl<T: ClaimedTask> Dispatcher<T> {
         // Unless another outcome was stored since, the claim knows all of them, its own included.
         let is_current = claim.stamp.stored == self.stored;
         self.stored += u64::from(claim.stores);
-        let Found { mut tasks, idle, isolated_waits, is_cut, limited } = found;
+        let Found { mut tasks, mut idle, isolated_waits, is_cut, limited } = found;
+        if let Some(at) = claim.not_before.filter(|_| idle.held_back) {
+            idle.due = Some(idle.due.map_or(at, |due| due.min(at)));
+        }
         if isolated_waits && self.isolation == Isolation::None {
             self.isolation = Isolation::Waits;
         }
@@ -216,6 +238,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
             && !self.is_leaving()
             && self.isolation == Isolation::None
             && !self.prefetches(kind)
+            && !self.bounds.conditional
             && (self.kinds.len() == 1 || started < TASKS_PER_ASSIGNMENT);
         let claim = claims.then(|| self.claim_for_slot(slot, kind, signal, true));
         Action::Store(Storing::Synchronous { claim })

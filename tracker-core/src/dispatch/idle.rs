@@ -18,7 +18,7 @@ pub(crate) struct Idle {
     pub due: Option<Micros>,
     /// When the first lease ends.
     pub expiry: Option<Micros>,
-    /// A pause or a limit holds tasks back.
+    /// A pause, a limit or a start condition holds tasks back.
     pub held_back: bool,
 }
 

@@ -11,6 +11,7 @@
 //! | `Lead` | `Free`, with `may_wait` if the thread could not lead |
 //! | `Wait` | `Free` after a wake-up of the pool |
 //! | `Sleep` | `Free` after a change of the file, or the time that [`SleepCondition::duration`] gives |
+//! | `Check` | `Checked`, then `Free` |
 //! | `Claim` | `Claimed`, then `Free` |
 //! | `Start` | `Finished` or `Unreadable` |
 //! | `Store(Synchronous)` | `Claimed` or `StoredSynchronously`, then `Free` |
@@ -25,6 +26,8 @@
 //!
 //! - A task is given out once, by `Start` or `Release`, and each claimed task is, unless the pool is dropped.
 //! - Nothing starts after `Stop`.
+//! - With start conditions, each start has a reading of its own that is ready. A reading that is not ready makes the claim a look, which takes no
+//!   task: so the pool still ends when nothing is left.
 //! - While an isolated task runs, no other handler does.
 //! - At most `max(prefetch, slots)` handlers have started whose outcomes are not stored, apart from those that ran before a resize. Without prefetch a slot starts nothing before
 //!   its last outcome is stored.
@@ -51,7 +54,7 @@ use std::time::Duration;
 pub(crate) use idle::{Idle, SleepCondition};
 use idle::{Pass, Stamp};
 use kind_queue::KindQueue;
-pub(crate) use protocol::{Action, ClaimRequest, ClaimedTask, Effects, Found, Input, Storing, Waiting, Wake};
+pub(crate) use protocol::{Action, ClaimRequest, ClaimedTask, Effects, Found, Input, Reading, Storing, Waiting, Wake};
 use slot::{Mode, Slot};
 
 /// The bounds of a pool.
@@ -65,6 +68,8 @@ pub(crate) struct Bounds {
     pub bytes: usize,
     /// The pool waits for further tasks when nothing is left.
     pub keep_running: bool,
+    /// Start conditions are checked before each claim, and nothing is prefetched.
+    pub conditional: bool,
 }
 
 /// How many tasks of one kind a slot works on in a row where other kinds wait.
@@ -175,6 +180,11 @@ impl<T: ClaimedTask> Dispatcher<T> {
         match input {
             Input::Free { .. } | Input::Finished { .. } => {}
             Input::Claimed { claim, found } => self.claimed(&claim, found),
+            Input::Checked { slot, reading } => {
+                if let Some(assignment) = &mut self.slots[slot].assignment {
+                    assignment.reading = Some(reading);
+                }
+            }
             Input::ClaimFailed { claim } => {
                 self.end_claim(&claim);
                 self.unreported += 1;
@@ -320,7 +330,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
     }
 
     fn prefetches(&self, kind: usize) -> bool {
-        self.share() > 0 && !self.kinds[kind].limited
+        self.share() > 0 && !self.kinds[kind].limited && !self.bounds.conditional
     }
 
     /// Whether handlers are so short that their outcomes, and the claims for the next, wait for the thread that has run them to come

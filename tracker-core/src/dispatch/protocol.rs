@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::idle::{Idle, SleepCondition, Stamp};
+use crate::model::time::Micros;
 
 /// A claimed task, as far as the dispatcher looks at it.
 pub(crate) trait ClaimedTask {
@@ -15,6 +16,8 @@ pub(crate) trait ClaimedTask {
 pub(crate) enum Input<T> {
     /// A slot asks what to do. `may_wait` is false if it can lead a commit for itself before it waits.
     Free { slot: usize, signal: u64, may_wait: bool },
+    /// The start conditions are checked for a slot.
+    Checked { slot: usize, reading: Reading },
     /// A claim is answered.
     Claimed { claim: ClaimRequest, found: Found<T> },
     /// A claim that no slot waits for has failed. Its error is among the answers that a slot reports next.
@@ -42,6 +45,15 @@ pub(crate) enum Input<T> {
     Abandon { slot: usize },
 }
 
+/// The answer of the start conditions of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Reading {
+    /// One handler may start.
+    Ready,
+    /// No handler starts before this time, at which the conditions are checked again.
+    NotBefore(Micros),
+}
+
 /// The effects of an input: an action for its slot, and wake-ups for other slots.
 #[derive(Debug)]
 pub(crate) struct Effects<T> {
@@ -64,6 +76,8 @@ pub(crate) enum Action<T> {
     Sleep(SleepCondition),
     /// Ends.
     Exit,
+    /// Checks the start conditions.
+    Check,
     /// Claims, and waits for the answer.
     Claim(ClaimRequest),
     /// Sends the claim without waiting, and runs the handler.
@@ -90,7 +104,7 @@ pub(crate) struct ClaimRequest {
     pub kind: usize,
     /// The slot that waits for the answer.
     pub slot: Option<usize>,
-    /// How many tasks at most.
+    /// How many tasks at most. 0 only looks whether a task could start.
     pub most: usize,
     /// How many of them start at once.
     pub begin: usize,
@@ -104,6 +118,8 @@ pub(crate) struct ClaimRequest {
     pub for_slot: bool,
     /// Whether it goes with the outcome of the slot's last task.
     pub(super) stores: bool,
+    /// The start conditions let no handler start before this time.
+    pub(super) not_before: Option<Micros>,
     pub(super) stamp: Stamp,
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     idle::{Idle, Pass},
-    protocol::ClaimRequest,
+    protocol::{ClaimRequest, Reading},
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -35,6 +35,8 @@ pub(super) struct Assignment<T> {
     pub task: Option<T>,
     /// The assignment ends after the current task.
     pub ends_next: bool,
+    /// The answer of the start conditions, until the next claim.
+    pub reading: Option<Reading>,
 }
 
 /// How a slot works on a kind.

@@ -10,6 +10,7 @@ use super::{
     finished_attempt::FinishedAttempt,
     heartbeats::overtime,
     pool_state::{PoolState, SlotGuard, claim_of},
+    start_condition::StartGrant,
 };
 use crate::{
     api::{
@@ -46,15 +47,18 @@ where
         let (pool, shared) = (self.pool, &self.tasks.shared);
         let engine = &shared.engine;
         let mut guard = SlotGuard { dispatching: &pool.dispatching, slot: self.slot, exited: false };
+        let mut grant = StartGrant::new(&pool.start_checker);
         loop {
             pool.settings.count_step();
             // A future commits nothing itself, so it may wait at once.
             let (action, wake_ups) = pool.dispatching.free(self.slot, true);
+            grant.follow(&action, || engine.now());
             match action {
                 Action::Continue | Action::Lead | Action::Store(_) => {}
                 Action::Report => pool.report(shared)?,
                 Action::Wait => pool.dispatching.wake_up.changed(wake_ups, None).await,
                 Action::Sleep(rest) => engine.wait_async(rest.seen, rest.duration(engine.now())).await,
+                Action::Check => pool.dispatching.checked(self.slot, grant.check(engine.now())),
                 Action::Claim(request) => self.claim(request).await?,
                 Action::Start { task, claim, .. } => self.start(task, claim).await?,
                 Action::Release { kind, tasks } => pool.release(shared, kind, tasks)?,

@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use super::{PoolSize, StopHandle};
+use super::{PoolSize, StopHandle, start_condition::StartConditions};
 use crate::model::error::{Error, Result};
 
 /// The options of one worker or pool.
@@ -14,6 +14,7 @@ pub(crate) struct Settings {
     pub stop_after_failures: Option<u64>,
     pub failure_rate: Option<f64>,
     pub timeout: Option<Duration>,
+    pub start_conditions: StartConditions,
     /// Whether a cancelled async handler is only asked to end, and not dropped.
     #[cfg(feature = "tokio")]
     pub cancels_cooperatively: bool,
@@ -43,6 +44,7 @@ impl Default for Settings {
             stop_after_failures: None,
             failure_rate: None,
             timeout: None,
+            start_conditions: StartConditions::default(),
             #[cfg(feature = "tokio")]
             cancels_cooperatively: false,
             stop: StopHandle::default(),
@@ -56,6 +58,7 @@ impl Settings {
     /// Refuses values that have no meaning.
     pub(super) fn check(&self) -> Result<()> {
         self.size.check()?;
+        self.start_conditions.validate()?;
         if self.stop_after_failures == Some(0) {
             return Err(Error::invalid(
                 "stop_after_failures(0) would halt the worker before it starts a handler: give 1 or more failures",

@@ -19,7 +19,9 @@ use crate::{
         shared::Shared,
         shutdown::{RunningHandler, RunningPool},
     },
-    dispatch::{Action, Bounds, ClaimRequest, ClaimedTask, Dispatcher, Effects, Found, Idle, Input, Storing, Waiting},
+    dispatch::{
+        Action, Bounds, ClaimRequest, ClaimedTask, Dispatcher, Effects, Found, Idle, Input, Reading, Storing, Waiting,
+    },
     engine::{Claim, Claimed, Claims, FinishTask, Signal},
     model::error::Result,
 };
@@ -72,8 +74,13 @@ impl Dispatching {
         file_signal: &Arc<Signal>,
         limited: impl IntoIterator<Item = bool>,
     ) -> Arc<Self> {
-        let bounds =
-            Bounds { slots, prefetch: settings.prefetch, bytes: PREFETCHED_BYTES, keep_running: settings.keep_running };
+        let bounds = Bounds {
+            slots,
+            prefetch: settings.prefetch,
+            bytes: PREFETCHED_BYTES,
+            keep_running: settings.keep_running,
+            conditional: !settings.start_conditions.is_empty(),
+        };
         let dispatcher = Dispatcher::new(bounds, limited);
         Arc::new(Self {
             state: Mutex::new(State { dispatcher, answers: Vec::new(), closed: false }),
@@ -175,6 +182,11 @@ impl Dispatching {
             Action::Store(storing) => storing,
             _ => Storing::Synchronous { claim: None },
         }
+    }
+
+    /// The start conditions are checked for a slot.
+    pub(super) fn checked(&self, slot: usize, reading: Reading) {
+        self.note(Input::Checked { slot, reading });
     }
 
     pub(super) fn unreadable(&self, slot: usize, took: Option<Duration>) {

@@ -20,6 +20,7 @@ mod missing_tokio;
 mod pool;
 mod pool_size;
 mod pool_state;
+mod start_condition;
 mod stop_handle;
 mod summary;
 mod threads;
@@ -34,6 +35,7 @@ pub use background::WorkerHandle;
 pub(crate) use config::Settings;
 pub use pool::WorkerPool;
 pub use pool_size::PoolSize;
+pub use start_condition::{CpuLoad, FreeMemory, RecentStarts, StartCheck, StartCondition};
 pub use stop_handle::StopHandle;
 pub use summary::Summary;
 
@@ -115,6 +117,27 @@ macro_rules! settings {
             self
         }
 
+        /// Starts a handler only while `condition` holds, such as [`CpuLoad`](crate::worker::CpuLoad), [`FreeMemory`](crate::worker::FreeMemory) or a
+        /// function of your own: see [`StartCondition`](crate::worker::StartCondition). With several conditions, all must hold.
+        ///
+        /// The conditions are checked before each start, never twice for the same start, and not before the time that a condition names. While
+        /// one does not hold, tasks wait in the file and the worker does not end. Handlers that run are left alone. A condition that fails or
+        /// panics holds back all starts, and is logged once as a warning. Tasks are not prefetched, and an outcome and the next claim are two
+        /// commits.
+        #[must_use]
+        pub fn start_when(mut self, condition: impl $crate::worker::StartCondition + 'static) -> Self {
+            self.settings.start_conditions.add(condition);
+            self
+        }
+
+        /// Sets the shortest time between the starts of two handlers of this worker. A start condition like those of
+        /// [`start_when`](Self::start_when).
+        #[must_use]
+        pub fn delay_between_starts(mut self, delay: std::time::Duration) -> Self {
+            self.settings.start_conditions.delay = Some(delay);
+            self
+        }
+
         /// Returns a handle that stops this worker, or shuts it down, from anywhere, such as a Ctrl-C handler.
         #[must_use]
         pub fn stop_handle(&self) -> $crate::worker::StopHandle {
@@ -184,7 +207,7 @@ impl<T: TrackedTask> Worker<T> {
     /// - a failure of the storage;
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if [`stop_after_failures`](Self::stop_after_failures) or
     ///   [`timeout`](Self::timeout) is zero, [`stop_at_failure_rate`](Self::stop_at_failure_rate) is not above 0 and at most 1, or
-    ///   [`threads`](Self::threads) is higher than [`PoolSize::MAX`];
+    ///   [`threads`](Self::threads) is higher than [`PoolSize::MAX`], or a [start condition](StartCondition::validate) is refused;
     /// - [`ErrorKind::Io`](crate::ErrorKind::Io) if the system refuses every thread at the start. Where it refuses some of them, the
     ///   worker logs a warning and runs on the others;
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if user code panicked outside an attempt, such as a clock.

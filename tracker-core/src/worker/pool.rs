@@ -6,6 +6,7 @@ use super::{
     Settings, Summary,
     kind_runner::{KindRunner, ThreadKindRunner},
     pool_state::{Closing, PoolState, SlotGuard},
+    start_condition::StartGrant,
     threads,
 };
 use crate::{
@@ -97,17 +98,20 @@ fn run_slot(
     let engine = &shared.engine;
     let mut guard = SlotGuard { dispatching: &pool.dispatching, slot, exited: false };
     let kinds: Vec<_> = kinds.iter().map(|kind| kind.for_slot(slot)).collect();
+    let mut grant = StartGrant::new(&pool.start_checker);
     let mut may_wait = false;
     loop {
         pool.settings.count_step();
         let (action, wake_ups) = pool.dispatching.free(slot, may_wait);
         may_wait = false;
+        grant.follow(&action, || engine.now());
         match action {
             Action::Continue | Action::Store(_) => {}
             Action::Report => pool.report(shared)?,
             Action::Lead => may_wait = !engine.lead_if_free(),
             Action::Wait => pool.dispatching.wake_up.wait(wake_ups, None),
             Action::Sleep(rest) => engine.wait(rest.seen, rest.duration(engine.now())),
+            Action::Check => pool.dispatching.checked(slot, grant.check(engine.now())),
             Action::Claim(request) => kinds[request.kind].claim(pool, request)?,
             Action::Start { kind, task, claim } => kinds[kind].run(pool, task, claim)?,
             Action::Release { kind, tasks } => pool.release(shared, kind, tasks)?,

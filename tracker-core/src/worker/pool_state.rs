@@ -14,6 +14,7 @@ use super::{
     cause::first_cause,
     dispatching::{Answer, Dispatching},
     finished_attempt::FinishedAttempt,
+    start_condition::StartChecker,
 };
 use crate::{
     api::{
@@ -35,6 +36,7 @@ use crate::{
 pub(super) struct PoolState<'s> {
     pub settings: &'s Settings,
     pub dispatching: Arc<Dispatching>,
+    pub start_checker: StartChecker,
     summary: Mutex<Summary>,
     /// Whether the log was told that a kind is paused; one flag per kind.
     paused: Vec<AtomicBool>,
@@ -50,7 +52,8 @@ impl<'s> PoolState<'s> {
         settings.stop.add(&dispatching);
         let pool: Arc<dyn RunningPool> = dispatching.clone();
         shared.pools.add(&pool);
-        Self { settings, summary: Mutex::default(), paused, dispatching }
+        let start_checker = StartChecker::new(settings.start_conditions.clone());
+        Self { settings, summary: Mutex::default(), paused, dispatching, start_checker }
     }
 
     pub(super) fn into_summary(self) -> Summary {

@@ -6,6 +6,16 @@ use super::{
 };
 
 impl Simulation {
+    /// How many slots have not ended.
+    pub(super) fn open_slots(&self) -> usize {
+        self.slots.iter().filter(|slot| **slot != Slot::Ended).count()
+    }
+
+    /// Whether a slot waits for a wake-up of the pool.
+    pub(super) fn waits(&self) -> bool {
+        self.slots.contains(&Slot::Waits)
+    }
+
     pub(super) fn check_exit(&mut self, plan: &Plan) {
         let claimed = |task: &State| matches!(task, State::Claimed { .. });
         let is_surplus = !self.stopped && !self.ended && self.open_slots() > self.size;
@@ -37,7 +47,7 @@ impl Simulation {
             let runs = running.contains(&number);
             match slot {
                 Slot::Runs { .. } => assert!(runs, "the handler of slot {number} runs"),
-                Slot::Waits | Slot::Sleeps(_) | Slot::Calls | Slot::Ended => {
+                Slot::Waits | Slot::Sleeps(_) | Slot::Calls | Slot::Checks | Slot::Ended => {
                     assert!(!runs, "the handler of slot {number} has returned: {slot:?}");
                 }
                 // Between the return of a handler and the next step of its slot.

@@ -56,6 +56,10 @@ impl Simulation {
                 State::Delayed(at) => at <= self.now,
                 _ => false,
             };
+            if task.kind == claim.kind && due && claim.most == 0 {
+                result.idle.held_back = true;
+                break;
+            }
             if task.kind != claim.kind || !due || result.tasks.len() == claim.most {
                 continue;
             }

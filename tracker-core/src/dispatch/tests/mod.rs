@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod checks;
+mod conditions;
 mod file;
 mod plan;
 mod simulation;
@@ -14,7 +15,7 @@ use simulation::Simulation;
 use super::Bounds;
 
 fn bounds(slots: usize, prefetch: usize) -> Bounds {
-    Bounds { slots, prefetch, bytes: 100, keep_running: false }
+    Bounds { slots, prefetch, bytes: 100, keep_running: false, conditional: false }
 }
 
 fn plan(name: &'static str, slots: usize, prefetch: usize, tasks: Vec<TaskPlan>) -> Plan {
@@ -31,6 +32,7 @@ fn plan(name: &'static str, slots: usize, prefetch: usize, tasks: Vec<TaskPlan>)
         abandons: false,
         limit_changes: false,
         resizes: 0,
+        unready: 0,
         in_order: false,
     }
 }
@@ -249,6 +251,24 @@ fn resized_pools_keep_the_invariants_in_every_order_of_events() {
         let bounds = Bounds { keep_running: true, ..plan.bounds.clone() };
         eprintln!("keeps running, resized: {} states", explore(&Plan { ends: true, bounds, ..plan }));
     }
+}
+
+#[test]
+fn pools_with_start_conditions_keep_the_invariants() {
+    let mut two_kinds = tasks(2);
+    two_kinds[1].kind = 1;
+    let conditional =
+        |plan: Plan| Plan { bounds: Bounds { conditional: true, ..plan.bounds }, unready: 2, in_order: true, ..plan };
+    explore_all(&[
+        conditional(plan("one slot, start condition", 1, 0, tasks(2))),
+        conditional(plan("start condition, prefetch", 1, 2, tasks(2))),
+        conditional(plan("two slots, start condition", 2, 0, tasks(2))),
+        conditional(plan("late task, start condition", 1, 0, tasks_with(2, |task| task.submitted_later = true))),
+        conditional(plan("failing task, start condition", 1, 0, tasks_with(2, |task| task.fails = 1))),
+        conditional(plan("isolated task, start condition", 2, 0, tasks_with(2, |task| task.isolated = true))),
+        conditional(plan("two kinds, start condition", 1, 0, two_kinds)),
+    ]);
+    explore(&Plan { resizes: 1, ..conditional(plan("resized, start condition", 1, 0, tasks(2))) });
 }
 
 /// Runs a pool of many slots, each in turn, until all have ended. Returns how many steps and claims it has made.

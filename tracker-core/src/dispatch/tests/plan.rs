@@ -39,6 +39,8 @@ pub(super) struct Plan {
     pub limit_changes: bool,
     /// How often the pool may get another number of slots, 0 to 2.
     pub resizes: usize,
+    /// How often a check of the start conditions may find that no task may start before the next tick.
+    pub unready: usize,
     /// Answers come in the order of the commits.
     pub in_order: bool,
 }
@@ -99,6 +101,8 @@ pub(super) enum Event {
     ChangeLimit(usize),
     /// The pool gets this number of slots.
     Resize(usize),
+    /// The start conditions are checked: whether a task may start.
+    Checked(usize, bool),
     /// The sleep of a slot ends by time.
     Timeout(usize),
 }

@@ -48,6 +48,8 @@ pub(super) enum Slot {
     },
     /// A call is on its way that it waits for.
     Calls,
+    /// Checks the start conditions.
+    Checks,
     Ended,
 }
 
@@ -71,6 +73,9 @@ pub(super) struct Simulation {
     pub(super) size: usize,
     pub(super) resized: usize,
     pub(super) abandoned: bool,
+    /// How often a check has found that no task may start, and the slots that may start one.
+    pub(super) unready: usize,
+    pub(super) allowed: Vec<usize>,
     /// Claims that were committed. Not part of what decides: it is removed from canonical states.
     pub claims: usize,
     /// Handlers that have returned and whose outcomes are not answered.
@@ -101,6 +106,8 @@ impl Simulation {
             size: plan.bounds.slots,
             resized: 0,
             abandoned: false,
+            unready: 0,
+            allowed: Vec::new(),
             claims: 0,
             unstored: 0,
         }
@@ -147,13 +154,14 @@ impl Simulation {
                 Slot::Sleeps(condition) if condition.idle.due.is_some_and(|due| due <= self.now) => {
                     events.push(Event::Timeout(number));
                 }
+                Slot::Checks => events.extend(self.checks(plan, number)),
                 Slot::Sleeps(_) | Slot::Waits | Slot::Calls | Slot::Ended => {}
             }
         }
         events.extend((!self.queued.is_empty()).then_some(Event::Commit));
         let answers = if plan.in_order { self.committed.len().min(1) } else { self.committed.len() };
         events.extend((0..answers).map(Event::Answer));
-        if self.tasks.iter().any(|task| matches!(task, State::Delayed(at) if *at > self.now)) {
+        if self.waits_for_time() {
             events.push(Event::Tick);
         }
         events
@@ -183,16 +191,6 @@ impl Simulation {
         events
     }
 
-    /// How many slots have not ended.
-    pub(super) fn open_slots(&self) -> usize {
-        self.slots.iter().filter(|slot| **slot != Slot::Ended).count()
-    }
-
-    /// Whether a slot waits for a wake-up of the pool.
-    pub(super) fn waits(&self) -> bool {
-        self.slots.contains(&Slot::Waits)
-    }
-
     pub(super) fn apply(&mut self, plan: &Plan, event: Event) {
         match event {
             Event::Step(slot) => match self.slots[slot].clone() {
@@ -207,6 +205,7 @@ impl Simulation {
                 }
                 other => panic!("slot {slot} is {other:?}"),
             },
+            Event::Checked(slot, ready) => self.checked(plan, slot, ready),
             Event::Timeout(slot) => self.slots[slot] = Slot::Free { may_wait: false },
             Event::Commit => self.commit(plan),
             Event::Answer(at) => {
@@ -309,6 +308,7 @@ impl Simulation {
             Action::Wait => Slot::Waits,
             Action::Sleep(condition) if condition.seen == self.signal => Slot::Sleeps(condition),
             Action::Continue | Action::Report | Action::Sleep(_) => Slot::Free { may_wait: false },
+            Action::Check => Slot::Checks,
             Action::Exit => {
                 self.check_exit(plan);
                 Slot::Ended
@@ -323,6 +323,7 @@ impl Simulation {
                     assert_eq!((claim.slot, claim.begin), (None, 0));
                     self.queued.push_back(Call::Claim(claim));
                 }
+                self.use_allowed(plan, slot);
                 self.start(plan, kind, task.id);
                 Slot::Runs { task: task.id }
             }

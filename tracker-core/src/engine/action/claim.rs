@@ -46,7 +46,7 @@ impl Claimed {
 pub(crate) struct Claim {
     pub kind: u32,
     pub start: Start,
-    /// Number of tasks, at most.
+    /// Number of tasks, at most. 0 only looks whether a task could start: it is reported as held back.
     pub most: usize,
     /// Number of tasks whose handlers begin at once; the others are prefetched.
     pub begin: usize,
@@ -96,8 +96,12 @@ impl Action for Claim {
         let mut codes = kind.graph.startable(self.start.step);
         codes.extend(self.start.extra.iter().filter(|code| !codes.contains(code)).copied().collect::<Vec<_>>());
         check_limit_queues(&kind, &codes)?;
-        while claims.tasks.len() < self.most {
+        while claims.tasks.len() < self.most.max(1) {
             match writer.rows().next_ready(&kind, &codes, claims.now)? {
+                Ready::Now(_) if self.most == 0 => {
+                    claims.held_back = true;
+                    break;
+                }
                 Ready::Now(task) => {
                     if kind.policy.max_in_progress.is_some() {
                         let in_progress = writer.count_where(&kind, |status| status.role == Role::InProgress)?;
