@@ -17,6 +17,12 @@ pub enum Call {
         seconds: u8,
         priority: u8,
     },
+    SubmitDebounced {
+        kind: u8,
+        id: u8,
+        etag: u8,
+        seconds: u8,
+    },
     Claim {
         kind: u8,
         worker: u8,
@@ -142,7 +148,8 @@ impl Call {
     pub fn of([what, a, b, c]: [u8; 4]) -> Self {
         let (kind, id) = (a & 1, b % IDS);
         match what % 46 {
-            0..6 => Self::Submit { kind, id, etag: c % 3 },
+            0..5 => Self::Submit { kind, id, etag: c % 3 },
+            5 => Self::SubmitDebounced { kind, id, etag: c % 3, seconds: 1 + c / 3 % 20 },
             6 => Self::SubmitLater { kind, id, seconds: c % 20, priority: c % 3 },
             7..12 => Self::Claim { kind, worker: c % 3 },
             12 => Self::ClaimExtra { kind },

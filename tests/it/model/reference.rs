@@ -8,13 +8,15 @@ mod executions;
 #[path = "reference/order.rs"]
 mod order;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::call::Call;
 
 /// Seconds since the clock's beginning, in microseconds.
 pub type Time = i64;
 pub const SECOND: Time = 1_000_000;
+/// How long debounced submits can move a due time.
+pub const MAX_WAIT: Duration = Duration::from_secs(25);
 /// When the clock of the tests begins, in seconds since 1970.
 pub const EPOCH: i64 = 1_893_456_000;
 
@@ -83,6 +85,8 @@ pub struct Task {
     /// The fingerprint as submitted.
     fingerprint: u8,
     successor: Option<(u8, u8)>,
+    /// The due time of the successor, if a debounced submit has set one.
+    next_due: Option<Time>,
 }
 
 /// The answer of a call.
@@ -151,8 +155,9 @@ impl Task {
     fn take_successor(&mut self, now: Time) {
         if let Some((etag, value)) = self.successor.take() {
             (self.etag, self.value) = (etag, value);
-            self.restart(now, now);
+            self.restart(self.next_due.unwrap_or(now).max(now), now);
         }
+        self.next_due = None;
         self.end_pause();
     }
 
@@ -239,6 +244,7 @@ impl ReferenceModel {
         match call {
             Call::Submit { kind, .. }
             | Call::SubmitLater { kind, .. }
+            | Call::SubmitDebounced { kind, .. }
             | Call::Requeue { kind, .. }
             | Call::Cancel { kind, .. }
             | Call::Ignore { kind, .. }
@@ -275,6 +281,9 @@ impl ReferenceModel {
             Call::Submit { kind, id, etag } => self.submit(kind, id, etag, None, None),
             Call::SubmitLater { kind, id, seconds, priority } => {
                 self.submit(kind, id, 0, Some(now + Time::from(seconds) * SECOND), Some(priority))
+            }
+            Call::SubmitDebounced { kind, id, etag, seconds } => {
+                self.submit_debounced(kind, id, etag, now + Time::from(seconds) * SECOND)
             }
             Call::Claim { kind, worker } => self.claim(kind, Some(worker), false),
             Call::ClaimExtra { kind } => self.claim(kind, None, true),

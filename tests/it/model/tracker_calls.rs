@@ -16,7 +16,7 @@ use tracker_core::{
 use super::{
     call::{Call, End},
     kinds::{Job, POLICIES, Plain, Task},
-    reference::{Answer, EPOCH, ReferenceModel, State},
+    reference::{Answer, EPOCH, MAX_WAIT, ReferenceModel, State},
 };
 use crate::support::test_disk::Disk;
 
@@ -105,6 +105,11 @@ impl<T: Task + 'static> Kind for Tasks<T> {
             Call::SubmitLater { id, seconds, priority, .. } => {
                 let options = SubmitOptions::new().delay(Duration::from_secs(seconds.into())).priority(priority);
                 Ok(submission(self.submit_with(&T::new(id, 0), &options)?.submission))
+            }
+            Call::SubmitDebounced { id, etag, seconds, .. } => {
+                let delay = Duration::from_secs(seconds.into());
+                let options = SubmitOptions::new().debounce(delay, MAX_WAIT);
+                Ok(submission(self.submit_with(&T::new(id, etag), &options)?.submission))
             }
             Call::Requeue { id, .. } => self.requeue(id).map(|()| Answer::Done),
             Call::Cancel { id, .. } => self.cancel(id).map(|()| Answer::Done),

@@ -43,7 +43,15 @@ impl File {
         let on = |id: &&str| DependencyRef::Task { kind: self.kind.id, id: id.to_key() };
         let new = NewTask {
             indexes: vec![b"\x01a".to_vec()],
-            submit: Submit { due, priority, sets_priority: false, fingerprint: None, batch: None, scheduled_at: None },
+            submit: Submit {
+                due,
+                priority,
+                sets_priority: false,
+                fingerprint: None,
+                batch: None,
+                scheduled_at: None,
+                max_wait: None,
+            },
             dependencies: after
                 .iter()
                 .map(|id| NewDependency { on: on(id), on_failure: OnDependencyFailure::Wait })

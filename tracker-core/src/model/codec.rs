@@ -248,7 +248,14 @@ pub(crate) fn new_task<T: TrackedTask>(
     let payload = codecs.seal(encode_task(task)?)?;
     let named = priority.or(task.priority());
     let (priority, sets_priority) = (named.unwrap_or(kind.policy.priority), named.is_some());
-    let submit =
-        Submit { due, priority, sets_priority, fingerprint: task.fingerprint(), batch: None, scheduled_at: None };
+    let submit = Submit {
+        due,
+        priority,
+        sets_priority,
+        fingerprint: task.fingerprint(),
+        batch: None,
+        scheduled_at: None,
+        max_wait: None,
+    };
     Ok(NewTask { kind: kind.id, id, indexes, uniques, payload, submit, dependencies: Vec::new() })
 }

@@ -40,6 +40,7 @@ impl NewTask {
                 fingerprint: None,
                 batch: None,
                 scheduled_at: None,
+                max_wait: None,
             },
             dependencies: Vec::new(),
         }

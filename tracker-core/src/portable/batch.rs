@@ -216,6 +216,7 @@ impl PortableFollowUp {
             fingerprint: self.fingerprint.map(|stated| stated.0).or(keyed.fingerprint),
             batch: None,
             scheduled_at: None,
+            max_wait: None,
         };
         let (indexes, uniques) = keyed.values;
         let new =

@@ -1,9 +1,26 @@
 //! Submits and the calls of an operator in the model.
 
-use super::{Answer, Policy, ReferenceModel, State, Task, Time, order::place_of_submission};
+use super::{Answer, MAX_WAIT, Policy, ReferenceModel, State, Task, Time, order::place_of_submission};
 
 impl ReferenceModel {
     pub(super) fn submit(&mut self, kind: u8, id: u8, etag: u8, due: Option<Time>, priority: Option<u8>) -> Answer {
+        self.submit_with(kind, id, etag, due, priority, None)
+    }
+
+    pub(super) fn submit_debounced(&mut self, kind: u8, id: u8, etag: u8, due: Time) -> Answer {
+        let max_wait = Time::try_from(MAX_WAIT.as_micros()).unwrap();
+        self.submit_with(kind, id, etag, Some(due), None, Some(max_wait))
+    }
+
+    fn submit_with(
+        &mut self,
+        kind: u8,
+        id: u8,
+        etag: u8,
+        due: Option<Time>,
+        priority: Option<u8>,
+        max_wait: Option<Time>,
+    ) -> Answer {
         let now = self.now;
         let tasks = &mut self.tasks[usize::from(kind)];
         let Some(task) = tasks.get_mut(&id) else {
@@ -27,20 +44,29 @@ impl ReferenceModel {
                 value: 0,
                 fingerprint: etag,
                 successor: None,
+                next_due: None,
             };
             tasks.insert(id, task);
             return Answer::Submitted("New");
         };
-        if task.fingerprint == etag {
+        let debounced = |since: Time| Some(due?.min(since + max_wait?));
+        let is_pending = task.state == State::Pending && task.lease.is_none();
+        if task.fingerprint == etag && !(max_wait.is_some() && is_pending) {
             return Answer::Submitted("Existing");
         }
         task.fingerprint = etag;
         task.priority = priority.unwrap_or(id % 2);
-        if task.lease.is_some() {
+        if let Some(lease) = &task.lease {
+            if let Some(due) = debounced(task.updated) {
+                task.next_due = Some(if due == lease.due { due + 1 } else { due });
+            }
             task.successor = Some((etag, 0));
             return Answer::Submitted("Existing");
         }
         (task.etag, task.value) = (etag, 0);
+        if let Some(due) = debounced(task.updated).filter(|_| is_pending) {
+            task.set_due(due);
+        }
         if task.state == State::Pending || task.state == State::Shelf {
             return Answer::Submitted("Existing");
         }

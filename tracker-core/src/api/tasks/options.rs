@@ -10,6 +10,7 @@ use crate::{
     api::{batch::Batch, schema::Schema},
     model::{
         durability::Durability,
+        error::{Error, Result},
         new_task::{DependencyRef, NewDependency},
         status::TaskStatus,
         task::TaskId,
@@ -32,6 +33,7 @@ pub struct SubmitOptions {
 enum Due {
     At(DateTime<Utc>),
     In(Duration),
+    Debounced { delay: Duration, max_wait: Duration },
 }
 
 impl SubmitOptions {
@@ -52,6 +54,45 @@ impl SubmitOptions {
     #[must_use]
     pub fn delay(mut self, delay: Duration) -> Self {
         self.due = Some(Due::In(delay));
+        self
+    }
+
+    /// Debounces the submits of a task: it is due `delay` after the last of them, and at most `max_wait` after the first one of the time
+    /// that it waits. In place of [`Self::at`] and [`Self::delay`].
+    ///
+    /// - A new task, and one that has ended or failed, waits for `delay`. The latter starts again.
+    /// - A submit of a waiting task replaces its payload and moves its due time.
+    /// - A submit of a running task waits for the end of the attempt, then for its own due time; `max_wait` counts from the start of the
+    ///   attempt.
+    /// - With a fingerprint, an unchanged task starts again only while it waits: a repeated submit after the end has no effect. Without one,
+    ///   each submit is a change.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+    /// # use std::time::Duration;
+    /// # use tracker_core::{Tracker, submit::SubmitOptions, time::ManualClock};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let clock = ManualClock::new();
+    /// # let tracker = Tracker::options().clock(clock.clone()).in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// // Index a page once it has not changed for 5 seconds, at the latest after a minute of changes.
+    /// let settled = SubmitOptions::new().debounce(Duration::from_secs(5), Duration::from_secs(60));
+    /// jobs.submit_with(&job("page"), &settled)?;
+    /// clock.advance(Duration::from_secs(4));
+    /// jobs.submit_with(&job("page"), &settled)?;
+    /// clock.advance(Duration::from_secs(4));
+    /// assert!(jobs.claim()?.is_none());
+    /// clock.advance(Duration::from_secs(1));
+    /// assert!(jobs.claim()?.is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The submit is refused with [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if `delay` is zero or longer than `max_wait`.
+    #[must_use]
+    pub fn debounce(mut self, delay: Duration, max_wait: Duration) -> Self {
+        self.due = Some(Due::Debounced { delay, max_wait });
         self
     }
 
@@ -142,8 +183,21 @@ impl SubmitOptions {
     pub(super) fn due(&self, now: Micros) -> Option<Micros> {
         self.due.map(|due| match due {
             Due::At(time) => micros_at(time),
-            Due::In(delay) => now.saturating_add(micros_of(delay)),
+            Due::In(delay) | Due::Debounced { delay, .. } => now.saturating_add(micros_of(delay)),
         })
+    }
+
+    /// How long further submits can move the due time, if the submits are debounced.
+    pub(super) fn max_wait(&self) -> Result<Option<Micros>> {
+        match self.due {
+            Some(Due::Debounced { delay, max_wait }) if delay.is_zero() || delay > max_wait => {
+                Err(Error::invalid(format!(
+                    "cannot debounce a submit by {delay:?} for at most {max_wait:?}: the delay must be more than zero and at most as long"
+                )))
+            }
+            Some(Due::Debounced { max_wait, .. }) => Ok(Some(micros_of(max_wait))),
+            _ => Ok(None),
+        }
     }
 }
 

@@ -180,6 +180,7 @@ impl<T: TrackedTask> Tasks<T> {
         let due = options.due(self.shared.engine.now());
         let mut new = codec::new_task(self.shared.engine.codecs(), kind, task, due, options.priority)?;
         new.submit.batch = options.batch;
+        new.submit.max_wait = options.max_wait()?;
         new.dependencies.clone_from(&options.dependencies);
         Ok(new)
     }

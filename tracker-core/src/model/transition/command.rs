@@ -109,6 +109,15 @@ pub(crate) struct Submit {
     pub batch: Option<u64>,
     /// The nominal time of a new task that is an occurrence of a schedule.
     pub scheduled_at: Option<Micros>,
+    /// Set by a debounced submit: how long further submits can move the due time of a waiting task.
+    pub max_wait: Option<Micros>,
+}
+
+impl Submit {
+    /// The due time of a debounced submit, for a task that waits since a time.
+    pub fn debounced_due(&self, since: Micros) -> Option<Micros> {
+        Some(self.due?.min(since.saturating_add(self.max_wait?)))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -58,6 +58,7 @@ impl Rules<'_> {
     pub(super) fn finish(&self, old: &Header, finish: &Finish) -> Result<Decision, Reason> {
         let lease = Self::owned(old, &finish.owner)?.clone();
         let mut header = old.clone();
+        let next_due = header.due_after(&lease);
         let mut history = Vec::new();
         let cancelled = if finish.outcome == Outcome::Succeed { None } else { self.called_off(old) };
         let has_details = finish.failure.is_some() || !finish.remarks.is_empty();
@@ -79,7 +80,7 @@ impl Rules<'_> {
             Some(code) => header.enter(code, self.now, self.now),
             None => self.apply_outcome(&mut header, &lease, finish)?,
         }
-        let mut payload = self.take_successor(&mut header);
+        let mut payload = self.take_successor(&mut header, next_due);
         if payload == PayloadChange::Keep && finish.keep {
             payload = PayloadChange::Put;
             header.revision = header.revision.wrapping_add(1);
@@ -166,13 +167,14 @@ impl Rules<'_> {
     pub(super) fn unreadable(&self, header: &Header, owner: &Owner) -> Result<Decision, Reason> {
         let lease = Self::owned(header, owner)?.clone();
         let mut header = header.clone();
+        let next_due = header.due_after(&lease);
         header.attempts = header.attempts.saturating_sub(1);
         match self.called_off(&header) {
             Some(code) => header.enter(code, self.now, self.now),
             None => header.enter(lease.from, lease.due, self.now),
         }
         header.unreadable = true;
-        let payload = self.take_successor(&mut header);
+        let payload = self.take_successor(&mut header, next_due);
         Ok(Decision { payload, ..Decision::of(header) })
     }
 

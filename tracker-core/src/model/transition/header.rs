@@ -105,6 +105,11 @@ impl Header {
         self.crashes == 0 && !self.doubtful
     }
 
+    /// The due time after a lease, if a debounced submit has set one while it was held.
+    pub(super) fn due_after(&self, lease: &Lease) -> Option<Micros> {
+        (self.due != lease.due).then_some(self.due)
+    }
+
     /// Leaves for a status: the lease and its flags end.
     pub(super) fn enter(&mut self, code: i32, due: Micros, now: Micros) {
         self.code = code;

@@ -22,6 +22,7 @@ impl Rules<'_> {
         history: &mut Vec<StoredAttempt>,
     ) -> PayloadChange {
         let step = self.graph.status(header.code).map_or(0, |status| status.step);
+        let next_due = header.due_after(lease);
         if !lease.begun {
             // Claimed ahead, and not known to have begun: it costs nothing, and is not claimed ahead again.
             header.attempts = header.attempts.saturating_sub(1);
@@ -31,7 +32,7 @@ impl Rules<'_> {
                 (None, Some(due)) => header.enter(lease.from, due, self.now),
                 (None, None) => header.enter(lease.from, lease.due.max(self.now), self.now),
             }
-            return self.take_successor(header);
+            return self.take_successor(header, next_due);
         }
         header.crashes = header.crashes.saturating_add(1);
         let spent = header.crashes >= self.policy.max_crashes;
@@ -53,17 +54,17 @@ impl Rules<'_> {
         } else {
             header.enter(self.graph.after_failure(step), self.retry_at(header.crashes, chance), self.now);
         }
-        self.take_successor(header)
+        self.take_successor(header, next_due)
     }
 
-    /// The end of a run for which a changed payload waits: the task starts again with it.
-    pub(super) fn take_successor(&self, header: &mut Header) -> PayloadChange {
+    /// The end of a run for which a changed payload waits: the task starts again with it, at once or when a debounced submit is due.
+    pub(super) fn take_successor(&self, header: &mut Header, due: Option<i64>) -> PayloadChange {
         if !header.successor {
             return PayloadChange::Keep;
         }
         header.successor = false;
         header.revision = header.revision.wrapping_add(1);
-        self.restart(header, self.now);
+        self.restart(header, due.unwrap_or(self.now).max(self.now));
         PayloadChange::TakeSuccessor
     }
 

@@ -15,14 +15,22 @@ impl Rules<'_> {
         };
         let changed = submit.fingerprint.is_some() && submit.fingerprint != old.fingerprint;
         let mut header = old.clone();
-        if !changed {
+        let is_first = header.lease.is_none() && header.code == self.graph.start_of(0);
+        // Without a fingerprint, each debounced submit is a change.
+        let debounced = submit.max_wait.is_some() && (is_first || submit.fingerprint.is_none());
+        if !changed && !debounced {
             return Decision { result: CommandResult::Existing, ..Decision::of(header) };
         }
-        header.fingerprint = submit.fingerprint;
+        header.fingerprint = submit.fingerprint.or(old.fingerprint);
         if submit.sets_priority {
             header.priority = submit.priority;
         }
-        if header.lease.is_some() {
+        if let Some(lease) = &header.lease {
+            if let Some(due) = submit.debounced_due(lease.started) {
+                // A due time that differs from that of the lease is that of the next attempt.
+                let due = due.min(LATEST);
+                header.due = if due == lease.due { due.saturating_add(1) } else { due };
+            }
             header.successor = true;
             return Decision {
                 payload: PayloadChange::PutSuccessor,
@@ -31,10 +39,12 @@ impl Rules<'_> {
             };
         }
         header.revision = header.revision.wrapping_add(1);
-        let waits = header.code == self.graph.start_of(0)
-            || self.graph.status(header.code).is_some_and(|status| status.role == Role::Parked);
+        let waits = is_first || self.graph.status(header.code).is_some_and(|status| status.role == Role::Parked);
         let result = if waits {
             header.unreadable = false;
+            if let Some(due) = submit.debounced_due(header.updated).filter(|_| is_first) {
+                header.due = due.min(LATEST);
+            }
             CommandResult::Existing
         } else {
             self.restart(&mut header, submit.due.unwrap_or(self.now));

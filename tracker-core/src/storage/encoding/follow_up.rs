@@ -48,6 +48,7 @@ impl Encodable for NewTask {
                 fingerprint: record.fingerprint,
                 batch: None,
                 scheduled_at: None,
+                max_wait: None,
             },
             dependencies: Vec::new(),
         })

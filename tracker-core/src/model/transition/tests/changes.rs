@@ -8,7 +8,9 @@ use crate::model::{
     status::Role,
     task::QueueEnd,
     time::micros_of,
-    transition::{AttemptStatus, Command, Decision, Header, Lease, Outcome, PayloadChange, Requeue, SetAside, Start},
+    transition::{
+        AttemptStatus, Command, Decision, Header, Lease, Outcome, PayloadChange, Requeue, SetAside, Start, Submit,
+    },
 };
 
 impl Case<'_> {
@@ -98,7 +100,7 @@ impl Case<'_> {
         let may = match self.command {
             Command::Requeue(_) => true,
             Command::Start(start) => start.force || start.extra.contains(&self.found.code),
-            Command::Submit(submit) => submit.fingerprint.is_some_and(|fingerprint| fingerprint != 1),
+            Command::Submit(submit) => is_change(submit),
             _ => false,
         };
         let same = (new.code, new.due, &new.lease) == (self.found.code, self.found.due, &self.found.lease);
@@ -273,10 +275,15 @@ impl Case<'_> {
         self.start().is_some_and(|start| self.found.lease.is_none() && closed(start))
     }
 
-    /// Whether a submit brings a changed fingerprint to what is neither running, nor parked, nor waits at the start.
+    /// Whether a submit brings a change to what is neither running, nor parked, nor waits at the start.
     fn restarts(&self) -> bool {
         let Command::Submit(submit) = self.command else { return false };
         let waits = self.found.code == self.rules.graph.start_of(0) || self.status(&self.found).role == Role::Parked;
-        submit.fingerprint.is_some_and(|fingerprint| fingerprint != 1) && self.found.lease.is_none() && !waits
+        is_change(submit) && self.found.lease.is_none() && !waits
     }
+}
+
+/// Whether a submit changes a task that has ended: its fingerprint is another one, or it is debounced and has none.
+fn is_change(submit: &Submit) -> bool {
+    submit.fingerprint.map_or(submit.max_wait.is_some(), |fingerprint| fingerprint != 1)
 }

@@ -43,11 +43,32 @@ pub(super) fn commands(machine: &Machine, header: Option<&Header>) -> Vec<Comman
     all
 }
 
+/// How long debounced submits can move a due time.
+const MAX_WAIT: Micros = 12_000_000;
+
 fn submits() -> Vec<Command> {
-    let submit = |due, fingerprint| {
-        Command::Submit(Submit { due, priority: 0, sets_priority: false, fingerprint, batch: None, scheduled_at: None })
+    let submit = |due, fingerprint, max_wait| {
+        let scheduled_at = None;
+        Command::Submit(Submit {
+            due,
+            priority: 0,
+            sets_priority: false,
+            fingerprint,
+            batch: None,
+            scheduled_at,
+            max_wait,
+        })
     };
-    vec![submit(None, Some(1)), submit(None, None), submit(None, Some(2)), submit(Some(NOW + 11_000_000), Some(2))]
+    let (due, max_wait) = (Some(NOW + 11_000_000), Some(MAX_WAIT));
+    vec![
+        submit(None, Some(1), None),
+        submit(None, None, None),
+        submit(None, Some(2), None),
+        submit(due, Some(2), None),
+        submit(due, Some(1), max_wait),
+        submit(due, None, max_wait),
+        submit(due, Some(2), max_wait),
+    ]
 }
 
 /// A start by id with no option.

@@ -75,6 +75,7 @@ impl TaskFixture {
             fingerprint: Some(fingerprint),
             batch: None,
             scheduled_at: None,
+            max_wait: None,
         }))
     }
 

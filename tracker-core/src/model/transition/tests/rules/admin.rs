@@ -214,7 +214,15 @@ fn changed_payload_brings_its_priority_along() {
     assert_eq!(fixture.task().priority, 8);
     let submit = |sets_priority, fingerprint| {
         let fingerprint = Some(fingerprint);
-        Command::Submit(Submit { due: None, priority: 3, sets_priority, fingerprint, batch: None, scheduled_at: None })
+        Command::Submit(Submit {
+            due: None,
+            priority: 3,
+            sets_priority,
+            fingerprint,
+            batch: None,
+            scheduled_at: None,
+            max_wait: None,
+        })
     };
     fixture.does(&submit(false, 1));
     assert_eq!(fixture.task().priority, 8);

@@ -1,7 +1,8 @@
 use crate::model::{
     status::Role,
+    time::Micros,
     transition::{
-        Command, CommandResult, Outcome, PayloadChange,
+        Command, CommandResult, Outcome, PayloadChange, Submit,
         tests::{
             machines::{code, full, no_exhausted, only_failed},
             task_fixture::{FAIL, LEASE, TaskFixture},
@@ -101,4 +102,69 @@ fn a_successor_outlives_the_cancel_of_the_run_before_it() {
     fixture.submit(2);
     fixture.end(owner, FAIL);
     assert_eq!((fixture.role(), fixture.task().cancel), (Role::Pending, false));
+}
+
+const SECOND: Micros = 1_000_000;
+
+/// A submit that is debounced by 5 seconds, at most 12.
+fn debounced(fixture: &TaskFixture, fingerprint: Option<u64>) -> Command {
+    Command::Submit(Submit {
+        due: Some(fixture.now + 5 * SECOND),
+        priority: 0,
+        sets_priority: false,
+        fingerprint,
+        batch: None,
+        scheduled_at: None,
+        max_wait: Some(12 * SECOND),
+    })
+}
+
+#[test]
+fn debounced_submits_move_the_due_time_up_to_their_bound() {
+    let mut fixture = TaskFixture::of(full());
+    let first = fixture.task().updated;
+    for (time, due) in [(0, 5), (4, 9), (8, 12), (11, 12), (20, 12)] {
+        fixture.now = first + time * SECOND;
+        let command = debounced(&fixture, Some(1));
+        let decision = fixture.does(&command);
+        assert_eq!((decision.result, decision.payload), (CommandResult::Existing, PayloadChange::Put));
+        assert_eq!(fixture.task().due, first + due * SECOND, "{time}");
+    }
+    assert_eq!((fixture.role(), fixture.task().revision), (Role::Pending, 5));
+}
+
+#[test]
+fn debounced_submit_starts_an_ended_task_again_after_its_delay() {
+    for (fingerprint, restarts) in [(None, true), (Some(2), true), (Some(1), false)] {
+        let mut fixture = TaskFixture::of(full());
+        fixture.run(Outcome::Succeed);
+        let command = debounced(&fixture, fingerprint);
+        let decision = fixture.does(&command);
+        assert_eq!(decision.result == CommandResult::Requeued, restarts, "{fingerprint:?}");
+        if restarts {
+            assert_eq!((fixture.role(), fixture.task().due), (Role::Pending, fixture.now + 5 * SECOND));
+        }
+    }
+}
+
+#[test]
+fn debounced_submit_of_a_running_task_waits_after_its_end() {
+    for (outcome, later, due) in
+        [(Outcome::Succeed, 1, 5), (FAIL, 1, 5), (Outcome::Release, 1, 5), (Outcome::Succeed, 7, 7)]
+    {
+        let mut fixture = TaskFixture::of(full());
+        let owner = fixture.claim();
+        let start = fixture.now;
+        let command = debounced(&fixture, None);
+        assert_eq!(fixture.does(&command).payload, PayloadChange::PutSuccessor);
+        fixture.now += later * SECOND;
+        fixture.end(owner, outcome);
+        assert_eq!((fixture.role(), fixture.task().due), (Role::Pending, start + due * SECOND));
+    }
+    // A submit that is not debounced starts the task at once.
+    let mut fixture = TaskFixture::of(full());
+    let owner = fixture.claim();
+    fixture.submit(2);
+    fixture.end(owner, Outcome::Succeed);
+    assert_eq!((fixture.role(), fixture.task().due), (Role::Pending, fixture.now));
 }

@@ -133,6 +133,7 @@ fn task_due_at_the_last_time_is_not_given_up() {
         fingerprint: None,
         batch: None,
         scheduled_at: None,
+        max_wait: None,
     }));
     assert!(matches!(fixture.explain(), Explanation::NotDue { .. }));
     assert_eq!(fixture.task().due, LATEST);
