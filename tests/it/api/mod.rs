@@ -26,6 +26,7 @@ pub(crate) mod payload_codecs;
 pub(crate) mod payload_versions;
 pub(crate) mod payloads;
 pub(crate) mod queries;
+mod query_actions;
 pub(crate) mod rates;
 pub(crate) mod redaction;
 pub(crate) mod requests;

@@ -3,7 +3,10 @@
 use chrono::TimeDelta;
 use tracker_core::{ErrorKind, Tasks, Tracker, inspect::Explanation, submit::SubmitOptions, time::ManualClock};
 
-use crate::support::kinds::{DAY, Job, SECOND, job, one_of_each, tracker};
+use crate::support::{
+    kinds::{DAY, Job, SECOND, job, one_of_each, tracker},
+    random::setting,
+};
 
 /// Claims every task that is due, in order, and puts them back.
 fn claim_order(jobs: &Tasks<Job>) -> Vec<String> {
@@ -62,18 +65,19 @@ fn task_moved_before_another_takes_its_due_time_and_place() {
 }
 
 #[test]
-fn ten_thousand_moves_between_neighbours_keep_their_order() {
+fn many_moves_between_neighbours_keep_their_order() {
+    let moves = usize::try_from(setting("TRACKER_MOVES").unwrap_or(2_000)).unwrap();
     let (_, tracker) = tracker();
     let jobs = tracker.tasks::<Job>().unwrap();
-    let ids: Vec<_> = (0..10_002).map(|number| format!("{number:05}")).collect();
+    let ids: Vec<_> = (0..moves + 2).map(|number| format!("{number:05}")).collect();
     jobs.submit_all(ids.iter().map(|id| job(id))).unwrap();
     // All tasks between the first and the last one go before the last one, from the end to the start.
-    let between = ids[1..10_001].iter().rev();
+    let between = ids[1..=moves].iter().rev();
     let moved: Vec<_> = between.clone().collect();
     for id in between {
-        jobs.move_before(id.as_str(), ids[10_001].as_str()).unwrap();
+        jobs.move_before(id.as_str(), ids[moves + 1].as_str()).unwrap();
     }
-    let expected: Vec<_> = std::iter::once(&ids[0]).chain(moved).chain([&ids[10_001]]).cloned().collect();
+    let expected: Vec<_> = std::iter::once(&ids[0]).chain(moved).chain([&ids[moves + 1]]).cloned().collect();
     assert_eq!(claim_order(&jobs), expected);
     assert!(tracker.verify().unwrap().is_empty());
 }

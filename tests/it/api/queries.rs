@@ -1,4 +1,4 @@
-//! Tests queries: filters, orders, pages, actions on what was found, and `explain`.
+//! Tests queries: filters, orders, pages, and `explain`.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,6 @@ use chrono::TimeDelta;
 use tracker_core::{
     Error, ErrorKind, Execution, Record, Tasks, Tracker,
     batch::BatchOptions,
-    dependency::OnDependencyFailure,
     file::Sharing,
     inspect::Explanation,
     query::{Cursor, Query},
@@ -28,7 +27,7 @@ fn names(query: &Query<'_, Job>) -> Vec<String> {
 }
 
 /// Three hundred tasks in all states, some changed at the same instant.
-fn many(tracker: &Tracker, clock: &tracker_core::time::ManualClock) -> Tasks<Job> {
+pub(super) fn many(tracker: &Tracker, clock: &tracker_core::time::ManualClock) -> Tasks<Job> {
     let tasks = tracker.tasks::<Job>().unwrap();
     for number in 0..300_u32 {
         let host = ["x", "y", "z"][number as usize % 3].to_owned();
@@ -355,42 +354,6 @@ fn explain_covers_every_status() {
     tasks.start("pending").unwrap().release().unwrap();
     tasks.resume().unwrap();
     assert_eq!(tasks.claim().unwrap().map(|held: Execution<Job>| held.name.clone()).unwrap(), "pending");
-    sound(&tracker);
-}
-
-#[test]
-fn query_requeues_cancels_and_removes_in_groups() {
-    let (clock, tracker) = tracker();
-    let tasks = many(&tracker, &clock);
-    let mails = tracker.tasks::<Mail>().unwrap();
-    mails.submit_all((0..2_500).map(mail)).unwrap();
-    assert_eq!(tasks.query().statuses([Status::Exhausted, Status::Ignored]).requeue().unwrap(), 60);
-    assert_eq!(tasks.query().status(Status::Exhausted).total().unwrap(), 0);
-    assert_eq!(tasks.query().unfinished().index("host", "x").limit(5).cancel().unwrap(), 5);
-    assert_eq!(tasks.query().status(Status::Succeeded).cancel().unwrap(), 0, "what has ended is left");
-    assert_eq!(tasks.query().status(Status::InProgress).remove().unwrap(), 0, "what is held is left");
-    assert_eq!(tasks.query().remove().unwrap(), 270);
-    assert_eq!(tasks.counts().unwrap().iter().filter(|(_, count)| *count > 0).collect::<Vec<_>>(), [(20, 30)]);
-    assert_eq!(mails.query().cancel().unwrap(), 2_500);
-    sound(&tracker);
-}
-
-#[test]
-fn query_action_skips_tasks_that_changed_meanwhile() {
-    let (_, tracker) = tracker();
-    let tasks = tracker.tasks::<Job>().unwrap();
-    tasks.submit_all((0..1_000).map(|number| job(&number.to_string()))).unwrap();
-    let after = SubmitOptions::new().after(&tasks, "7", OnDependencyFailure::Skip);
-    tasks.submit_all_with(["one", "two"].map(job), &after).unwrap();
-    jobs(&tracker, &["three"]);
-    assert_eq!(tasks.query().status(Status::Pending).by_creation().remove().unwrap(), 1_001);
-    let left = tasks.query().fetch().unwrap();
-    let left: Vec<_> = left.iter().map(|record| (record.task.name.as_str(), record.status)).collect();
-    assert_eq!(
-        left,
-        [("one", Status::Ignored), ("two", Status::Ignored)],
-        "they were not asked for when their turn came"
-    );
     sound(&tracker);
 }
 

@@ -150,7 +150,7 @@ impl Case<'_> {
 
 fn sweep(sharing: Sharing, phase: u64) {
     let looks = undisturbed(sharing);
-    let stride = if setting("TRACKER_SWEEP").is_some() { 1 } else { 11 };
+    let stride = if setting("TRACKER_SWEEP").is_some() { 1 } else { 23 };
     let only = setting("TRACKER_POINT");
     let mut tally = Tally::default();
     let mut wrong = Vec::new();

@@ -9,13 +9,13 @@ use chrono::{DateTime, Utc};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tracker_core::{
     inspect::{ErrorGroups, Explanation},
-    query::{Cursor, UnreadableTask},
     task::TaskKey,
 };
 
 use super::{
     keys::{self, KeyAction},
     list_selection::{ListSelection, Move},
+    listing::Listing,
     live_throughput::LiveThroughput,
     source::{AdminAction, Filter, KindSnapshot, TrackerSource},
 };
@@ -68,25 +68,6 @@ pub enum Mode {
     FilterInput(String),
     /// Confirms an action on the kind, or on this task.
     Confirm(AdminAction, Option<TaskKey>),
-}
-
-/// A page of tasks.
-#[derive(Default)]
-pub struct Listing {
-    pub items: Vec<UntypedRecord>,
-    /// The tasks of the page that cannot be decoded.
-    pub unreadable: Vec<UnreadableTask>,
-    pub list: ListSelection,
-    next: Option<Cursor>,
-    /// The cursors of this page and of those before it.
-    starts: Vec<Cursor>,
-}
-
-impl Listing {
-    /// Returns the number of the page, from 1.
-    pub fn number(&self) -> usize {
-        self.starts.len() + 1
-    }
 }
 
 impl App {

@@ -4,6 +4,7 @@
 mod app;
 mod keys;
 mod list_selection;
+mod listing;
 mod live_throughput;
 mod source;
 mod view;

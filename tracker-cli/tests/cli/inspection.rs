@@ -376,28 +376,3 @@ fn file_of_a_crash_is_repaired_by_the_first_inspection() {
     assert_eq!(fixture.run(&["list", "left.redb", "-k", "download"]).code, Some(0));
     drop(app);
 }
-
-#[test]
-fn wait_returns_when_the_running_app_ends_a_task() {
-    let fixture = Fixture::new();
-    let mut app = RunningApp::open(&fixture);
-    let ask = |id: &str, within: &str, code: i32| {
-        let ran = fixture.run(&["wait", "jobs.redb", id, "--within", within, "--json"]);
-        assert_eq!(ran.code, Some(code), "{id}: {}", ran.err);
-        ran
-    };
-    let result = |ran: crate::fixture::Ran| serde_json::from_str::<Value>(&ran.out).unwrap();
-    let done = result(ask("https://even.org/0", "1m", 0));
-    assert_eq!((&done["result"], &done["task"]["status"]), (&json!("ended"), &json!("Done")));
-    assert_eq!(result(ask("https://even.org/4", "1m", 1))["task"]["status"], "Exhausted");
-    assert_eq!(result(ask("https://even.org/6", "0", 1)), json!({"result": "timed_out", "task": null}));
-    assert!(ask("https://even.org/99", "1m", 1).err.contains("there is no task"));
-    let ended = std::thread::scope(|scope| {
-        let waits = scope.spawn(|| ask("https://even.org/6", "1m", 0));
-        app.running[0].succeed().unwrap();
-        waits.join().unwrap()
-    });
-    assert_eq!(result(ended)["task"]["status"], "Done");
-    let plain = fixture.run(&["wait", "jobs.redb", "https://even.org/6"]);
-    assert_eq!(plain.out.trim(), "https://even.org/6  Done");
-}

@@ -9,7 +9,6 @@ use tracker_core::{
 use crate::{
     Fixture,
     sample::{Download, download},
-    terminal::Terminal,
 };
 
 const PAYLOAD: &str = r#"{"url": "{id}", "host": "at {scheduled_at}"}"#;
@@ -120,6 +119,7 @@ fn doctor_and_status_report_schedules() {
     assert_eq!(fixture.run(&["doctor", "jobs.redb"]).code, Some(0));
 }
 
+#[cfg(unix)]
 #[test]
 fn history_and_top_show_occurrences() {
     let (fixture, tracker, downloads) = Fixture::with_downloads();
@@ -137,7 +137,7 @@ fn history_and_top_show_occurrences() {
     let ran = fixture.run(&["schedule", "history", "jobs.redb", "yearly"]);
     assert!(ran.out.contains(&id) && ran.out.contains("Succeeded"), "{ran:?}");
     assert_eq!(fixture.run(&["schedule", "history", "jobs.redb", "none"]).code, Some(2));
-    let mut top = Terminal::start(&fixture.path("."), 24, 80, &["top", "jobs.redb"]);
+    let mut top = crate::terminal::Terminal::start(&fixture.path("."), 24, 80, &["top", "jobs.redb"]);
     top.shows(&["2 schedules, 1 paused, next yearly in"]);
     top.press("q");
     assert_eq!(top.ends(), 0);

@@ -1,23 +1,21 @@
-//! Measures the processor time of a frame with 100,000 jobs: `cargo bench --workspace --bench frame_time`. Linux only. `cargo test` draws a few
+//! Measures the processor time of a frame with 100,000 jobs: `cargo bench --workspace --bench frame_time`. `cargo test` draws a few
 //! frames.
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 #[path = "../tests/job/mod.rs"]
 mod job;
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use job::Job;
+use rustix::time::{ClockId, clock_gettime};
 use tracker_core::Tracker;
 use tracker_egui::{JobPanel, JobText};
 
-/// Processor time of this thread; its unit is the nanosecond.
+/// Processor time of this thread.
 fn processor_time() -> Duration {
-    let schedstat = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    Duration::from_nanos(schedstat.split(' ').next().unwrap().parse().unwrap())
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
 }
 
 struct Frames<'p> {
@@ -51,9 +49,6 @@ fn print(state: &str, mut times: Vec<Duration>) {
 }
 
 fn main() {
-    if !cfg!(target_os = "linux") {
-        return println!("skipped: the processor time of a thread is read on Linux only");
-    }
     // `cargo bench` passes this argument, `cargo test` does not.
     let (count, frame_count) = if std::env::args().any(|arg| arg == "--bench") { (100_000, 500) } else { (2_000, 20) };
     let tracker = Tracker::in_memory().unwrap();
