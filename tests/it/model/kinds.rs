@@ -31,7 +31,7 @@ pub enum Bare {
 
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
 #[task(name = "job", status = Full, max_attempts = 3, max_crashes = 3, lease = "10s", backoff = "linear(1s, 5s)")]
-#[task(history = 3, retention(succeeded = "20s"))]
+#[task(history = 3, retention(succeeded = "20s"), max_waiting = 4)]
 pub struct Job {
     #[task(id)]
     id: u8,
@@ -44,6 +44,7 @@ pub struct Job {
 
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
 #[task(name = "job2", status = Bare, max_attempts = "unlimited", max_crashes = 2, lease = "7s", history = 3)]
+#[task(max_in_progress = 2)]
 pub struct Plain {
     #[task(id)]
     id: u8,
@@ -66,6 +67,8 @@ pub const POLICIES: [Policy; 2] = [
         lease: 10 * SECOND,
         delay: |times| if times < 5 { i64::from(times) * SECOND } else { 5 * SECOND },
         keeps_succeeded: Some(20 * SECOND),
+        max_waiting: Some(4),
+        max_in_progress: None,
     },
     Policy {
         has_failed: false,
@@ -76,6 +79,8 @@ pub const POLICIES: [Policy; 2] = [
         lease: 7 * SECOND,
         delay: |_| 0,
         keeps_succeeded: None,
+        max_waiting: None,
+        max_in_progress: Some(2),
     },
 ];
 

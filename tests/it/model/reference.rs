@@ -47,6 +47,8 @@ pub struct Policy {
     /// The delay after so many failures in a row.
     pub delay: fn(u32) -> Time,
     pub keeps_succeeded: Option<Time>,
+    pub max_waiting: Option<usize>,
+    pub max_in_progress: Option<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

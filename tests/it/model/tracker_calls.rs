@@ -302,6 +302,7 @@ impl Pair {
                 Some(Reason::OtherPriority { .. }) => Answer::Refused("OtherPriority"),
                 Some(Reason::NotFound) => Answer::Refused("NotFound"),
                 Some(Reason::Leased { .. }) => Answer::Refused("Leased"),
+                Some(Reason::Full { .. }) => Answer::Refused("Full"),
                 Some(Reason::LeaseLost) => Answer::Refused("LeaseLost"),
                 Some(Reason::NotStartable { .. } | Reason::NotEnterable { .. }) => Answer::Refused("NotStartable"),
                 _ => return Err(format!("{call:?} gave {error:?}")),

@@ -1,6 +1,6 @@
 //! Submits and the calls of an operator in the model.
 
-use super::{Answer, MAX_WAIT, Policy, ReferenceModel, State, Task, Time, order::place_of_submission};
+use super::{Answer, MAX_WAIT, Policy, ReferenceModel, State, Task, Time, order::place_of_submission, startable};
 
 impl ReferenceModel {
     pub(super) fn submit(&mut self, kind: u8, id: u8, etag: u8, due: Option<Time>, priority: Option<u8>) -> Answer {
@@ -23,7 +23,11 @@ impl ReferenceModel {
     ) -> Answer {
         let now = self.now;
         let tasks = &mut self.tasks[usize::from(kind)];
+        let waiting = tasks.values().filter(|task| startable(task.state, false)).count();
         let Some(task) = tasks.get_mut(&id) else {
+            if self.policies[usize::from(kind)].max_waiting.is_some_and(|most| waiting >= most) {
+                return Answer::Refused("Full");
+            }
             self.seq += 1;
             let task = Task {
                 state: State::Pending,

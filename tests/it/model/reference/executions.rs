@@ -37,6 +37,10 @@ impl ReferenceModel {
         for task in tasks.values_mut().filter(|task| task.expired(now)) {
             policy.rescue(task, now);
         }
+        let in_progress = tasks.values().filter(|task| task.lease.is_some()).count();
+        if policy.max_in_progress.is_some_and(|most| in_progress >= most) {
+            return Answer::NoTask;
+        }
         let due = tasks.iter().filter(|(_, task)| startable(task.state, extra) && !task.paused && task.due <= now);
         let first = due.min_by_key(|(_, task)| task.order());
         let Some((id, task)) = first else { return Answer::NoTask };

@@ -86,7 +86,10 @@ calls! {
     /// ```
     ///
     /// # Errors
-    /// `Conflict` if its id and a unique key belong to different tasks; `Invalid` for an empty id; `TooLarge`; `Unwritable`.
+    /// - [`ErrorKind::Full`](crate::ErrorKind::Full) if it is new and as many tasks of its kind wait as
+    ///   [`Policy::max_waiting`](crate::task::Policy::max_waiting) allows: submit it again when tasks have started;
+    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if its id and a unique key belong to different tasks;
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for an empty id, a value above a size limit, or one that cannot be serialized.
     pub fn submit(task: &T) -> Result<Receipt> {
         tasks.submit_by(port, task, &SubmitOptions::default()).await
     }
