@@ -15,7 +15,8 @@ use crate::{error::CliError, file::FileArg, human_duration::HumanDuration};
 
 /// Runs a command for each line of input, durably: like xargs, but resumable
 ///
-/// Each line of the standard input, or each argument after `:::`, becomes a task in the file. A run that was killed
+/// Each line of the standard input, of the files after `::::`, or each argument after `:::`, becomes a task in the file;
+/// several sources are combined, and those after `:::+` and `::::+` are read in step. A run that was killed
 /// continues when the same command is started again; a line that has succeeded never runs again. A line is identified by its
 /// text, so lines may move, and new lines may come between them. The same text twice is two tasks.
 ///
@@ -23,7 +24,7 @@ use crate::{error::CliError, file::FileArg, human_duration::HumanDuration};
 ///
 /// Placeholders in the command: {} the line, {.} without extension, {/} its last part, {//} its folder, {/.} the last part
 /// without extension, {#} the number of the line, {%} the slot, a number from 1 to the number of jobs that no other running
-/// command has. Without a placeholder, the line is the last argument. No shell reads the command or the line unless --shell
+/// command has; {1} or {name} the value of a source or a column. Without a placeholder, the line is the last argument. No shell reads the command or the line unless --shell
 /// is given. Commands receive the number, the attempt and the slot as TRACKER_NUMBER, TRACKER_ATTEMPT and TRACKER_SLOT.
 ///
 /// Exit codes: 0 if all lines have succeeded, 1 if lines were given up, 130 if the run was stopped.
@@ -66,6 +67,21 @@ pub struct Args {
     /// Lines end with a zero byte, as those of `find -print0`
     #[arg(short = '0', long)]
     pub(super) null: bool,
+    /// Splits lines into columns at matches of this regular expression: {1} is the first column, {-1} the last
+    #[arg(long, value_name = "REGEX")]
+    pub(super) colsep: Option<String>,
+    /// Splits lines into columns as CSV, with quotes; --colsep gives another separator than the comma
+    #[arg(long)]
+    pub(super) csv: bool,
+    /// Takes the first line of each source as names of its columns, for placeholders such as {name}; the value is `:`
+    #[arg(long, value_name = ":", value_parser = header, action = clap::ArgAction::Set, default_value = "", hide_default_value = true)]
+    pub(super) header: bool,
+    /// The most lines for one command, as values {1} to {N}; the default is one line
+    #[arg(short = 'n', long = "max-args", value_name = "N")]
+    pub(super) max_lines: Option<NonZero<usize>>,
+    /// As many lines for one command as fit; words with {} are repeated for each
+    #[arg(short = 'X', conflicts_with = "shell")]
+    pub(super) fill: bool,
     /// Retries lines that were given up in an earlier run
     #[arg(long)]
     pub(super) retry_failed: bool,
@@ -102,7 +118,7 @@ pub struct Args {
     /// Continues with a command that differs from that of the earlier run
     #[arg(long)]
     pub(super) change_command: bool,
-    /// The command; after `:::`, the lines
+    /// The command; after `:::`, the lines, or after `::::`, files with lines
     #[arg(last = true, value_name = "COMMAND")]
     pub(super) command: Vec<OsString>,
 }
@@ -126,5 +142,14 @@ impl Args {
         }
         RetryRule::new(self.retry_on.clone(), self.give_up_on.clone())
             .map_err(|refused| CliError::usage(refused.to_string()))
+    }
+}
+
+/// Reads the value of `--header`, which GNU parallel also takes as a regular expression.
+fn header(text: &str) -> Result<bool, String> {
+    match text {
+        "" => Ok(false),
+        ":" => Ok(true),
+        _ => Err("expected `:`, which takes the first line of each source as names".to_owned()),
     }
 }

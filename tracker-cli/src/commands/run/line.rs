@@ -1,6 +1,6 @@
 //! The task of `tracker run`: a line of input, its command and the result of the last attempt.
 
-use std::sync::OnceLock;
+use std::{slice, sync::OnceLock};
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
@@ -27,6 +27,9 @@ pub enum LineStatus {
 #[derive(Serialize, Deserialize, Clone, Debug)]
 pub struct Line {
     pub text: ByteText,
+    /// The values for placeholders, if they are not the text itself: columns, or several lines.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub values: Vec<ByteText>,
     /// From 1, in the order in which lines are first stored. Never changes.
     pub number: u64,
     /// The position among the lines with the same text, from 1.
@@ -62,8 +65,14 @@ impl Line {
 
     /// Returns how many bytes of output fit into the task.
     pub fn room(&self) -> u64 {
-        let command: usize = self.command.words.iter().map(|word| word.0.len() + OVERHEAD).sum();
+        let words = self.command.words.iter().chain(&self.values);
+        let command: usize = words.map(|word| word.0.len() + OVERHEAD).sum();
         (PAYLOAD_MAX.saturating_sub(self.text.0.len() + command + FIELDS)) as u64
+    }
+
+    /// Returns the values for placeholders.
+    pub fn values(&self) -> &[ByteText] {
+        if self.values.is_empty() { slice::from_ref(&self.text) } else { &self.values }
     }
 
     pub fn key(&self) -> TaskKey {

@@ -142,13 +142,25 @@ mod tests {
     use tracker_core::file::Sharing;
 
     use super::{
-        super::{byte_text::ByteText, template::Template},
+        super::{
+            byte_text::ByteText,
+            template::{InputForm, Template},
+        },
         *,
     };
 
     fn line(text: &str, number: u64) -> Line {
-        let command = Template::new(&["echo".into()], false).unwrap_or_else(|refused| panic!("{refused}"));
-        Line { text: ByteText(text.into()), number, copy: 1, command, oversized: None, result: None }
+        let command =
+            Template::new(&["echo".into()], false, InputForm::default()).unwrap_or_else(|refused| panic!("{refused}"));
+        Line {
+            text: ByteText(text.into()),
+            values: Vec::new(),
+            number,
+            copy: 1,
+            command,
+            oversized: None,
+            result: None,
+        }
     }
 
     fn number(tasks: &Tasks<Line>, text: &str) -> u64 {

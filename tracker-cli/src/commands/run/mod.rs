@@ -3,6 +3,8 @@
 mod args;
 mod backoff;
 mod byte_text;
+mod columns;
+mod combinations;
 mod command;
 mod command_status;
 mod exit_codes;
@@ -15,15 +17,19 @@ mod line_numbers;
 pub mod logs;
 mod orphans;
 mod output_order;
+mod parse_command;
 mod placeholder;
 mod plan;
 mod process_groups;
 mod read_line;
+mod record;
+mod record_reader;
 mod run_end;
 mod run_output;
 mod runner;
 mod script;
 pub mod signals;
+mod source;
 mod start_delay;
 mod start_error;
 mod stored_output;
@@ -136,43 +142,6 @@ impl Args {
         ended
     }
 
-    /// Splits the arguments into the command and the input.
-    fn parse_command(&self) -> Result<(Template, Input), CliError> {
-        let mut parts = self.command.split(|word| word == ":::");
-        let (command, arguments, more) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
-        if more.is_some() {
-            return Err(CliError::usage("::: is given twice: give one list of lines"));
-        }
-        if let Some(source) =
-            self.command.iter().find(|word| ["::::", ":::+", "::::+"].iter().any(|name| *word == name))
-        {
-            return Err(CliError::usage(format!(
-                "the source {} of GNU parallel is not supported: give the lines after ::: or on the standard input, as \
-                 in `tracker run FILE -- COMMAND < LINES`",
-                source.display()
-            )));
-        }
-        if command.is_empty() && !self.shell {
-            return Err(CliError::usage("no command: give one after --, or --shell to run the lines themselves"));
-        }
-        if self.tty && self.jobs.is_some_and(|jobs| jobs.get() > 1) {
-            return Err(CliError::usage("--tty runs one command at a time: leave out --jobs"));
-        }
-        if self.tty && arguments.is_none() && io::stdin().is_terminal() {
-            return Err(CliError::usage(
-                "with --tty the commands use the terminal: give the lines after :::, or from a file or a pipe",
-            ));
-        }
-        let end = if self.null { 0 } else { b'\n' };
-        let input = arguments.map_or(Input::Stdin(end), |arguments| Input::Arguments(arguments.to_vec()));
-        let template = Template::new(command, self.shell).map_err(CliError::usage)?;
-        if let Some(program) = template.missing_program() {
-            // Checked before any line is stored.
-            return Err(CliError::usage(format!("program {program:?} not found: {CHECK_COMMAND}")));
-        }
-        Ok((template, input))
-    }
-
     fn make_plan(&self, template: &Template, input: Input) -> Result<RunPlan, CliError> {
         let tracker = if self.file.file.exists() { Some(self.file.inspect()?) } else { None };
         let kinds = tracker.as_ref().map_or(Ok(Vec::new()), Tracker::kinds)?;
@@ -252,7 +221,7 @@ impl Args {
         let counts = tasks.counts()?;
         let left = tasks.query().unfinished().total()?;
         run_output.begin(counts.total(), counts.total() - left);
-        if matches!(input, Input::Stdin(_)) && io::stdin().is_terminal() {
+        if input.reads_stdin() && io::stdin().is_terminal() {
             eprintln!("tracker: reading lines from the terminal; Ctrl-D ends the input");
         }
         let batches = input.read(template)?;

@@ -125,7 +125,7 @@ impl RunPlan {
             Some(LineStatus::InProgress) if options.has_writer => return self.running += 1,
             Some(LineStatus::InProgress) => PlanReason::Interrupted,
         };
-        let values = PlaceholderValues { line: &line.text.0, number: line.number, slot: 1 };
+        let values = PlaceholderValues::new(line.values(), line.number, 1);
         let raw_command = ByteText(line.command.command_line(values));
         let command = raw_command.to_string();
         self.run.push(PlannedLine { number: line.number, line: line.text.to_string(), reason, command, raw_command });

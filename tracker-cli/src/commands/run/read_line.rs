@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead};
 
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 /// The longest line that is stored, in bytes: half of the largest payload, because the result needs the rest. No system
 /// accepts an argument of this length.
@@ -63,6 +63,13 @@ fn read_up_to(input: &mut impl BufRead, end: u8, longest: usize) -> io::Result<O
     }
 }
 
+/// Returns the beginning of a text and a hash of the whole: the stored part of a text that is too long.
+pub fn beginning_and_hash(text: &[u8]) -> Vec<u8> {
+    let mut stored = beginning(text, &[]);
+    stored.extend_from_slice(format!("… {:032x}", xxh3_128(text)).as_bytes());
+    stored
+}
+
 /// Returns the beginning of a line that consists of two parts. Does not split a character.
 fn beginning(first: &[u8], second: &[u8]) -> Vec<u8> {
     let mut text: Vec<u8> = first.iter().chain(second).copied().take(BEGINNING).collect();
@@ -106,6 +113,6 @@ mod tests {
         assert_eq!(sizes, [None, Some(600), Some(601), Some(600)]);
         assert!(found[1].text.starts_with("ü".repeat(100).as_bytes()) && str::from_utf8(&found[1].text).is_ok());
         assert!(found[1] != found[2] && found[1].text == found[3].text && found[1].text.len() < 300);
-        assert!(found[1].text.ends_with(format!("{:032x}", xxhash_rust::xxh3::xxh3_128(first.as_bytes())).as_bytes()));
+        assert!(found[1].text.ends_with(format!("{:032x}", xxh3_128(first.as_bytes())).as_bytes()));
     }
 }

@@ -123,7 +123,10 @@ impl RunOutput {
         if self.mode != OutputMode::Output {
             return Ok(());
         }
-        let tag = self.has_tags.then(|| [&line.text.0[..], b"\t"].concat());
+        let tag = self.has_tags.then(|| {
+            let values: Vec<_> = line.values().iter().map(|value| value.0.as_slice()).collect();
+            [&values.join(&b' ')[..], b"\t"].concat()
+        });
         self.print_in_order(line.number, |stdout, stderr| {
             copy(&mut finished.stdout, tag.as_deref(), stdout).map_err(PrintError::Stdout)?;
             copy(&mut finished.stderr, tag.as_deref(), stderr).map_err(PrintError::Stderr)

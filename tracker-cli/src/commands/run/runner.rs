@@ -145,8 +145,8 @@ impl Runner<'_> {
         if let Some(bytes) = line.oversized {
             return self.not_started(line, &[], StartError::Oversized(bytes));
         }
-        let text = line.text.clone();
-        let values = PlaceholderValues { line: &text.0, number: line.number, slot };
+        let values = line.values().to_vec();
+        let values = PlaceholderValues::new(&values, line.number, slot);
         let command = self.template.fill(values);
         let environment = [
             ("TRACKER_NUMBER", line.number.to_string().into()),

@@ -1,6 +1,6 @@
 //! A command line for `/bin/sh`, split at its placeholders. Used by `template` for `--shell`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use super::placeholder::{Placeholder, PlaceholderValues, placeholder_at};
 
@@ -41,8 +41,12 @@ impl<'a> Script<'a> {
         Self(Scanner::default().scan(command))
     }
 
-    pub fn has_placeholder(&self) -> bool {
-        self.0.iter().any(|piece| matches!(piece, Piece::Placeholder(..)))
+    /// Returns the placeholders with their names.
+    pub fn placeholders(&self) -> impl Iterator<Item = (&'a [u8], Placeholder)> {
+        self.0.iter().filter_map(|piece| match piece {
+            Piece::Placeholder(placeholder, name, _) => Some((*name, *placeholder)),
+            Piece::Text(_) => None,
+        })
     }
 
     /// Returns the first placeholder that cannot be filled safely, and where it is.
@@ -54,54 +58,57 @@ impl<'a> Script<'a> {
     }
 
     /// Returns the script for `sh -c`, and its arguments.
-    pub fn fill<'f>(&self, values: &'f PlaceholderValues<'_>) -> (Vec<u8>, Vec<Cow<'f, [u8]>>) {
-        let mut parts: Vec<Placeholder> = Vec::new();
+    pub fn fill<'f>(&self, values: PlaceholderValues<'f>) -> (Vec<u8>, Vec<Cow<'f, [u8]>>) {
+        let (mut placed, mut arguments) = (Vec::<(Placeholder, Range<usize>)>::new(), Vec::new());
         let mut body = Vec::new();
         for piece in &self.0 {
             match piece {
                 Piece::Text(text) => body.extend_from_slice(text),
-                Piece::Placeholder(part, ..) if part.is_number() => body.extend_from_slice(&values.value(*part)),
+                Piece::Placeholder(part, ..) if part.is_number() => body.extend_from_slice(&values.get(*part).concat()),
                 Piece::Placeholder(part, _, quotes) => {
-                    let known = parts.iter().position(|known| known == part);
-                    let index = known.unwrap_or_else(|| {
-                        parts.push(*part);
-                        parts.len() - 1
+                    let known = placed.iter().find(|(known, _)| known == part).map(|(_, places)| places.clone());
+                    let range = known.unwrap_or_else(|| {
+                        let first = arguments.len() + 1;
+                        arguments.extend(values.get(*part));
+                        placed.push((*part, first..arguments.len() + 1));
+                        first..arguments.len() + 1
                     });
-                    let reference = match quotes {
-                        Quotes::Double => format!("${{tracker_place_{}}}", index + 1),
-                        Quotes::None | Quotes::Refused(_) => format!("\"${{tracker_place_{}}}\"", index + 1),
-                    };
-                    body.extend_from_slice(reference.as_bytes());
+                    let references = range.map(|place| match quotes {
+                        Quotes::Double => format!("${{tracker_place_{place}}}"),
+                        Quotes::None | Quotes::Refused(_) => format!("\"${{tracker_place_{place}}}\""),
+                    });
+                    body.extend_from_slice(references.collect::<Vec<_>>().join(" ").as_bytes());
                 }
             }
         }
         // Variables and not the arguments themselves: those are others inside a function and after `set --`.
         let mut script = Vec::new();
-        for index in 1..=parts.len() {
-            script.extend_from_slice(format!("tracker_place_{index}=${index}; ").as_bytes());
+        for place in 1..=arguments.len() {
+            // `$10` is `$1` followed by a zero.
+            let argument = if place < 10 { place.to_string() } else { format!("{{{place}}}") };
+            script.extend_from_slice(format!("tracker_place_{place}=${argument}; ").as_bytes());
         }
-        if !parts.is_empty() {
-            script.extend_from_slice(format!("shift {}; ", parts.len()).as_bytes());
+        if !arguments.is_empty() {
+            script.extend_from_slice(format!("shift {}; ", arguments.len()).as_bytes());
         }
         script.extend_from_slice(&body);
-        (script, parts.into_iter().map(|part| values.value(part)).collect())
+        (script, arguments)
     }
 
     /// One command line that does the same, for people.
-    pub fn command_line(&self, values: &PlaceholderValues<'_>) -> Vec<u8> {
+    pub fn command_line(&self, values: PlaceholderValues<'_>) -> Vec<u8> {
         let mut out = Vec::new();
         for piece in &self.0 {
             match piece {
                 Piece::Text(text) => out.extend_from_slice(text),
-                Piece::Placeholder(part, _, Quotes::Double) => {
-                    for byte in values.value(*part).iter() {
-                        if b"\\\"$`".contains(byte) {
-                            out.push(b'\\');
-                        }
-                        out.push(*byte);
-                    }
+                Piece::Placeholder(part, _, quotes) => {
+                    let values = values.get(*part);
+                    let words = values.iter().map(|value| match quotes {
+                        Quotes::Double => quoted_in_double(value),
+                        Quotes::None | Quotes::Refused(_) => quoted(value),
+                    });
+                    out.extend_from_slice(&words.collect::<Vec<_>>().join(&b' '));
                 }
-                Piece::Placeholder(part, ..) => out.extend_from_slice(&quoted(&values.value(*part))),
             }
         }
         out
@@ -124,7 +131,7 @@ impl Scanner {
         while let Some(rest) = command.get(at..).filter(|rest| !rest.is_empty()) {
             // `${#}` is ambiguous: a variable of the shell, or a `$` before a placeholder.
             let dollar = usize::from(rest.starts_with(b"$") && !self.is_literal());
-            let Some((length, part)) = rest.get(dollar..).and_then(placeholder_at) else {
+            let Some((length, part)) = placeholder_at(command, at + dollar) else {
                 at += self.step(command, at);
                 continue;
             };
@@ -226,6 +233,15 @@ impl Scanner {
     }
 }
 
+/// Quotes a text inside double quotes.
+fn quoted_in_double(text: &[u8]) -> Cow<'_, [u8]> {
+    let quoted = text.iter().flat_map(|byte| {
+        let is_special = b"\\\"$`".contains(byte);
+        is_special.then_some(b'\\').into_iter().chain([*byte])
+    });
+    quoted.collect::<Vec<_>>().into()
+}
+
 /// Quotes a word for a shell.
 pub fn quoted(word: &[u8]) -> Cow<'_, [u8]> {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(byte);
@@ -246,6 +262,7 @@ pub fn quoted(word: &[u8]) -> Cow<'_, [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::run::byte_text::ByteText;
 
     fn script(command: &str) -> Script<'_> {
         Script::new(command.as_bytes())
@@ -253,7 +270,8 @@ mod tests {
 
     #[test]
     fn placeholders_become_quoted_references() {
-        let values = PlaceholderValues { line: b"a/b.c", number: 7, slot: 2 };
+        let line = [ByteText(b"a/b.c".to_vec())];
+        let values = PlaceholderValues::new(&line, 7, 2);
         for (command, expected) in [
             ("echo {}", r#"echo "${tracker_place_1}""#),
             (r#"echo "<{}>" '"' x"#, r#"echo "<${tracker_place_1}>" '"' x"#),
@@ -270,21 +288,36 @@ mod tests {
             ("echo $((1<<2)) $x {}", r#"echo $((1<<2)) $x "${tracker_place_1}""#),
             ("cat <<<{}", r#"cat <<<"${tracker_place_1}""#),
             (r"echo \{}", r"echo \{}"),
+            ("f() { echo ${1}; }; f {1}", r#"f() { echo ${1}; }; f "${tracker_place_1}""#),
         ] {
             let found = script(command);
             assert_eq!(found.refused(), None, "{command}");
-            let (text, values) = found.fill(&values);
+            let (text, values) = found.fill(values);
             let text = String::from_utf8(text).unwrap_or_default();
             let begin = if values.is_empty() { "" } else { "tracker_place_1=$1; shift 1; " };
             assert_eq!(text, format!("{begin}{expected}"), "{command}");
         }
-        let (text, values) = script("mv {} {//}/{#}-{}").fill(&values);
+        let (text, values) = script("mv {} {//}/{#}-{}").fill(values);
         assert_eq!(
             String::from_utf8_lossy(&text),
             "tracker_place_1=$1; tracker_place_2=$2; shift 2; mv \"${tracker_place_1}\" \
              \"${tracker_place_2}\"/7-\"${tracker_place_1}\""
         );
         assert_eq!(values, [&b"a/b.c"[..], b"a"]);
+    }
+
+    #[test]
+    fn each_value_has_a_reference() {
+        let line: Vec<_> = (1..=11).map(|value| ByteText(format!("v{value}").into_bytes())).collect();
+        let (text, values) = script("echo \"{}\" {-1}").fill(PlaceholderValues::new(&line, 7, 2));
+        let text = String::from_utf8_lossy(&text).into_owned();
+        assert!(
+            text.contains("tracker_place_10=${10}; tracker_place_11=${11}; tracker_place_12=${12}; shift 12; "),
+            "{text}"
+        );
+        assert!(text.contains("echo \"${tracker_place_1} ${tracker_place_2} "), "{text}");
+        assert!(text.ends_with(" ${tracker_place_11}\" \"${tracker_place_12}\""), "{text}");
+        assert_eq!((values.len(), values[11].as_ref()), (12, &b"v11"[..]));
     }
 
     #[test]
@@ -307,8 +340,9 @@ mod tests {
 
     #[test]
     fn shown_command_lines_do_the_same() {
-        let values = PlaceholderValues { line: b"a'$b\"", number: 7, slot: 2 };
-        let shown = |command| String::from_utf8(script(command).command_line(&values)).unwrap_or_default();
-        assert_eq!(shown("echo {} \"{}\" {#}"), r#"echo 'a'\''$b"' "a'\$b\"" 7"#);
+        let line = ["a'$b\"", "c"].map(|value| ByteText(value.into()));
+        let values = PlaceholderValues::new(&line, 7, 2);
+        let shown = |command| String::from_utf8(script(command).command_line(values)).unwrap_or_default();
+        assert_eq!(shown("echo {1} \"{}\" {#} {}"), r#"echo 'a'\''$b"' "a'\$b\" c" 7 'a'\''$b"' c"#);
     }
 }

@@ -61,7 +61,9 @@ impl fmt::Display for StartError {
         match self {
             Self::Shortage(error) => write!(f, "the system is short of resources: {error}"),
             Self::Program(error) | Self::Words(error) => write!(f, "cannot execute the command: {error}"),
-            Self::Oversized(bytes) => write!(f, "the line has {bytes} bytes; the limit is {LINE_MAX}"),
+            Self::Oversized(bytes) => {
+                write!(f, "the line has {bytes} bytes; the limit is {LINE_MAX}, and half of it for several values")
+            }
             Self::Output(error) => {
                 let folder = env::temp_dir();
                 write!(

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     byte_text::ByteText,
-    placeholder::{PlaceholderValues, has_placeholder, replace, unsupported},
+    placeholder::{Placeholder, PlaceholderValues, has_placeholder, placeholders, replace, unsupported},
+    record::Record,
     script::{Script, quoted},
 };
 
@@ -21,6 +22,29 @@ pub struct Template {
     pub words: Vec<ByteText>,
     /// True for a command line for `/bin/sh`, false for a program with arguments.
     pub shell: bool,
+    /// How a record becomes values, if it is not one line with one value: `--colsep ","`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub input: Option<String>,
+    /// Words with a placeholder are repeated for each value (`-X`).
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub repeats_words: bool,
+}
+
+/// How records become values.
+pub struct InputForm {
+    /// The options, if a record is not one line with one value.
+    pub description: Option<String>,
+    /// The number of values of a full record; absent if lines have columns.
+    pub values: Option<usize>,
+    /// A command gets as many lines as fit.
+    pub fills: bool,
+}
+
+/// One value for each line.
+impl Default for InputForm {
+    fn default() -> Self {
+        Self { description: None, values: Some(1), fills: false }
+    }
 }
 
 impl Template {
@@ -28,27 +52,35 @@ impl Template {
     ///
     /// # Errors
     /// A placeholder that is not supported, or that has no safe value where it is.
-    pub fn new(words: &[OsString], shell: bool) -> Result<Self, String> {
+    pub fn new(words: &[OsString], shell: bool, form: InputForm) -> Result<Self, String> {
         let mut words: Vec<_> = words.iter().map(|word| ByteText::from(word.as_os_str())).collect();
         if let Some(name) = words.iter().find_map(|word| unsupported(&word.0)) {
-            return Err(unsupported_text(&String::from_utf8_lossy(name)));
+            let name = String::from_utf8_lossy(name);
+            return Err(format!(
+                "the placeholder {name} of GNU parallel is not supported: use {{}}, {{.}}, {{/}}, {{//}}, {{/.}}, {{1}}, {{#}} or \
+                 {{%}}, or have a script take the line apart"
+            ));
         }
-        let has_placeholder = if shell {
-            Script::new(&joined(&words)).has_placeholder()
+        let line = joined(&words);
+        let script = Script::new(&line);
+        let placeholders: Vec<_> = if shell {
+            script.placeholders().map(|(_, placeholder)| placeholder).collect()
         } else {
-            words.iter().any(|word| has_placeholder(&word.0))
+            words.iter().flat_map(|word| placeholders(&word.0)).map(|(_, placeholder)| placeholder).collect()
         };
-        if !has_placeholder {
+        check_positions(&placeholders, &form)?;
+        if placeholders.is_empty() {
             words.push(ByteText(b"{}".to_vec()));
         }
-        if let Some((name, place)) = Script::new(&joined(&words)).refused().filter(|_| shell) {
+        let line = joined(&words);
+        if let Some((name, place)) = Script::new(&line).refused().filter(|_| shell) {
             return Err(format!(
                 "the placeholder {} is {place}, where --shell cannot insert a line safely: write it outside, or assign it \
                  to a variable first (line={{}}; …), or pass it as an argument (sh -c 'wc \"$1\"' sh {{}})",
                 String::from_utf8_lossy(name)
             ));
         }
-        Ok(Self { words, shell })
+        Ok(Self { words, shell, input: form.description, repeats_words: form.fills })
     }
 
     /// Returns whether the program is the same for all lines.
@@ -71,18 +103,44 @@ impl Template {
     /// Returns the program and its arguments.
     pub fn fill(&self, values: PlaceholderValues<'_>) -> Vec<OsString> {
         if !self.shell {
-            let words = self.words.iter().map(|word| replace(&word.0, values));
-            return words.map(OsString::from_vec).collect();
+            return self.arguments(values).map(OsString::from_vec).collect();
         }
         let shell = || OsString::from("/bin/sh");
         if self.is_line() {
-            return vec![shell(), "-c".into(), OsStr::from_bytes(values.line).to_owned()];
+            return vec![shell(), "-c".into(), OsString::from_vec(values.joined().into_owned())];
         }
         let command = joined(&self.words);
-        let (script, values) = Script::new(&command).fill(&values);
+        let (script, values) = Script::new(&command).fill(values);
         let values = values.into_iter().map(|value| OsString::from_vec(value.into_owned()));
         // The first argument after the script is the name that the shell gives itself.
         [shell(), "-c".into(), OsString::from_vec(script), shell()].into_iter().chain(values).collect()
+    }
+
+    /// Returns the words of a command without a shell.
+    fn arguments<'a>(&'a self, values: PlaceholderValues<'a>) -> impl Iterator<Item = Vec<u8>> + 'a {
+        self.words.iter().flat_map(move |word| {
+            if self.is_repeated(word) {
+                values.each().flat_map(|value| replace(&word.0, value)).collect()
+            } else {
+                replace(&word.0, values)
+            }
+        })
+    }
+
+    fn is_repeated(&self, word: &ByteText) -> bool {
+        self.repeats_words && placeholders(&word.0).any(|(_, placeholder)| placeholder.is_all())
+    }
+
+    /// Returns the length of the command without the words that are repeated, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.words.iter().filter(|word| !self.is_repeated(word)).map(|word| word.0.len() + 1).sum()
+    }
+
+    /// Returns an upper bound of the bytes that a record adds to a command whose words are repeated.
+    pub fn repeated_bytes(&self, record: &Record) -> usize {
+        let (count, line) = (record.values.len().max(1), record.lines.iter().map(Vec::len).sum::<usize>());
+        let words = self.words.iter().filter(|word| self.is_repeated(word));
+        words.map(|word| (word.0.len() + 1) * count + line * placeholders(&word.0).count()).sum()
     }
 
     /// Whether the line is the command itself, and is meant to be read by the shell.
@@ -93,12 +151,12 @@ impl Template {
     /// One command line, for people: as GNU parallel's log has it.
     pub fn command_line(&self, values: PlaceholderValues<'_>) -> Vec<u8> {
         if self.is_line() {
-            return values.line.to_vec();
+            return values.joined().into_owned();
         }
         if self.shell {
-            return Script::new(&joined(&self.words)).command_line(&values);
+            return Script::new(&joined(&self.words)).command_line(values);
         }
-        let words = self.words.iter().map(|word| quoted(&replace(&word.0, values)).into_owned());
+        let words = self.arguments(values).map(|word| quoted(&word).into_owned());
         words.collect::<Vec<_>>().join(&b' ')
     }
 }
@@ -107,21 +165,29 @@ fn joined(words: &[ByteText]) -> Vec<u8> {
     words.iter().map(|word| word.0.as_slice()).collect::<Vec<_>>().join(&b' ')
 }
 
-fn unsupported_text(name: &str) -> String {
-    let count = name.trim_matches(['{', '}']);
-    let way_out = if count.bytes().all(|byte| byte.is_ascii_digit()) {
-        format!("use {{}} for the line; in a regular expression, {{{count},{count}}} means the same as {name}")
-    } else {
-        "use {}, {.}, {/}, {//}, {/.}, {#} or {%}, or have a script take the line apart".to_owned()
-    };
-    format!("the placeholder {name} of GNU parallel is not supported: {way_out}")
+/// Refuses placeholders for values that no line has.
+fn check_positions(placeholders: &[Placeholder], form: &InputForm) -> Result<(), String> {
+    let positions = || placeholders.iter().filter_map(|placeholder| placeholder.position());
+    if form.fills && positions().next().is_some() {
+        return Err(
+            "placeholders with a position, such as {1}, have no value with -X: use {}, or -n in place of -X".to_owned()
+        );
+    }
+    match (form.values, positions().max()) {
+        (Some(values), Some(at)) if at > values => Err(format!(
+            "the placeholder {{{at}}} has no value, because each command gets {values}: give a further source (:::), or split \
+             lines with --colsep or --csv; in a regular expression, {{{at},{at}}} means the same as {{{at}}}"
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// As it was given.
 impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&String::from_utf8_lossy(&joined(&self.words)))?;
-        f.write_str(if self.shell { ", with --shell" } else { "" })
+        f.write_str(if self.shell { ", with --shell" } else { "" })?;
+        self.input.as_ref().map_or(Ok(()), |input| write!(f, ", with {input}"))
     }
 }
 
@@ -131,12 +197,13 @@ mod tests {
 
     fn template(words: &[&str], shell: bool) -> Result<Template, String> {
         let words: Vec<OsString> = words.iter().map(Into::into).collect();
-        Template::new(&words, shell)
+        Template::new(&words, shell, InputForm::default())
     }
 
     fn fill(words: &[&str], shell: bool, line: &str) -> Vec<String> {
         let template = template(words, shell).unwrap_or_else(|refused| panic!("{refused}"));
-        let filled = template.fill(PlaceholderValues { line: line.as_bytes(), number: 7, slot: 2 });
+        let values = [ByteText(line.into())];
+        let filled = template.fill(PlaceholderValues::new(&values, 7, 2));
         filled.iter().map(|word| word.to_string_lossy().into_owned()).collect()
     }
 
@@ -183,7 +250,8 @@ mod tests {
     fn refused_placeholders_are_named_with_a_way_out() {
         for (words, shell, says) in [
             (["grep", "a{4}"], false, "{4,4} means the same as {4}"),
-            (["echo", "{2/}"], false, "the placeholder {2/} of GNU parallel is not supported: use {}, "),
+            (["echo", "{2/}"], false, "the placeholder {2} has no value, because each command gets 1"),
+            (["echo", "{##}"], false, "the placeholder {##} of GNU parallel is not supported: use {}, "),
             (["echo", "'{.}'"], true, "the placeholder {.} is inside single quotes"),
             (["cat", "<<EOF"], true, "the placeholder {} is after <<"),
         ] {
@@ -191,6 +259,21 @@ mod tests {
             assert!(refused.contains(says), "{refused}");
         }
         assert!(template(&["cat", "<<EOF"], false).is_ok());
+    }
+
+    #[test]
+    fn repeated_words_stand_for_each_value() {
+        let words: Vec<OsString> = ["cp", "a{}b", "{/}", "x"].iter().map(Into::into).collect();
+        let form = |fills| InputForm { description: None, values: Some(2), fills };
+        let values = ["1", "c/2"].map(|value| ByteText(value.into()));
+        let shown = |fills| {
+            let template = Template::new(&words, false, form(fills)).unwrap_or_else(|refused| panic!("{refused}"));
+            String::from_utf8_lossy(&template.command_line(PlaceholderValues::new(&values, 7, 2))).into_owned()
+        };
+        assert_eq!(shown(true), "cp a1b ac/2b 1 2 x");
+        assert_eq!(shown(false), "cp a1 c/2b 1 2 x");
+        let refused = Template::new(&["{1}".into()], false, form(true)).err().unwrap_or_default();
+        assert!(refused.starts_with("placeholders with a position, such as {1}, have no value with -X"), "{refused}");
     }
 
     #[test]
