@@ -130,7 +130,10 @@ pub mod status {
 
 /// Options of a submit, and what it found.
 pub mod submit {
-    pub use crate::api::tasks::{Receipt, SubmitOptions, SubmitSummary, SubmittedRecord};
+    pub use crate::{
+        api::tasks::{Receipt, SubmitOptions, SubmitSummary, SubmittedRecord},
+        model::trace_context::TraceContext,
+    };
 }
 
 /// The definition of a kind: its name, ids, indexes, unique keys, fingerprint and policy.

@@ -113,6 +113,9 @@ impl TaskPage {
         if let Some(progress) = &task.progress {
             facts.push(("progress", format!("{progress} ({})", time::relative(progress.at, self.now))));
         }
+        if let Some(traceparent) = &task.traceparent {
+            facts.push(("trace", traceparent.clone()));
+        }
         if task.cancel_requested {
             facts.push(("cancel", "requested: the attempt ends as cancelled unless it succeeds".to_owned()));
         }

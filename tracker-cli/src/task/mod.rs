@@ -65,6 +65,9 @@ pub struct TaskView {
     pub cancel_requested: bool,
     pub unreadable: bool,
     pub paused: bool,
+    /// The trace context of the submitter, as a `traceparent`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
     /// The first line of its last error.
     pub error: Option<String>,
     pub task: Payload,
@@ -112,6 +115,7 @@ impl TaskView {
             cancel_requested: record.cancel_requested,
             unreadable: record.unreadable,
             paused: record.paused,
+            traceparent: record.trace_context.map(|context| context.to_string()),
             error: last_error(&record.history),
             task: record.task,
         }

@@ -1,6 +1,6 @@
 //! `Record`: a stored task with everything known of it. Made by look-ups, queries and subscriptions; plain data.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 
@@ -13,6 +13,7 @@ use crate::{
         task::TaskKey,
         task_row::Progress,
         time::{between, utc},
+        trace_context::TraceContext,
         transition::{AttemptStatus, Failure, Lease, StoredAttempt},
     },
     storage::read::task_rows::TaskRows,
@@ -63,6 +64,8 @@ pub struct Record<T, S> {
     pub fingerprint: Option<u64>,
     /// The nominal time of the task, if it is an occurrence of a schedule.
     pub scheduled_at: Option<DateTime<Utc>>,
+    /// The trace context of the submitter.
+    pub trace_context: Option<TraceContext>,
     /// Whether a worker could not decode it; it is out of the line then.
     pub unreadable: bool,
     /// Whether the task is paused: no claim finds it until [`Tasks::resume_task`](crate::Tasks::resume_task).
@@ -211,6 +214,7 @@ impl<T, S> Record<T, S> {
             revision: header.revision,
             fingerprint: header.fingerprint,
             scheduled_at: header.scheduled_at.map(utc),
+            trace_context: header.trace.map(Arc::unwrap_or_clone),
             unreadable: header.unreadable,
             paused: header.paused,
             has_successor: successor.is_some(),

@@ -51,6 +51,7 @@ impl File {
                 batch: None,
                 scheduled_at: None,
                 max_wait: None,
+                trace: None,
             },
             dependencies: after
                 .iter()

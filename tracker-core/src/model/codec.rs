@@ -256,6 +256,7 @@ pub(crate) fn new_task<T: TrackedTask>(
         batch: None,
         scheduled_at: None,
         max_wait: None,
+        trace: None,
     };
     Ok(NewTask { kind: kind.id, id, indexes, uniques, payload, submit, dependencies: Vec::new() })
 }

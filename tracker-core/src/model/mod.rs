@@ -21,5 +21,6 @@ pub(crate) mod status;
 pub(crate) mod task;
 pub(crate) mod task_row;
 pub(crate) mod time;
+pub(crate) mod trace_context;
 pub(crate) mod transition;
 pub(crate) mod user_code;

@@ -41,6 +41,7 @@ impl NewTask {
                 batch: None,
                 scheduled_at: None,
                 max_wait: None,
+                trace: None,
             },
             dependencies: Vec::new(),
         }

@@ -217,6 +217,7 @@ impl PortableFollowUp {
             batch: None,
             scheduled_at: None,
             max_wait: None,
+            trace: None,
         };
         let (indexes, uniques) = keyed.values;
         let new =

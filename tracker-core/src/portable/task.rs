@@ -1,5 +1,7 @@
 //! `PortableTask`: a task as JSON, with all that is known of it. Called by `export`, `import` and the program; pure.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -13,6 +15,7 @@ use crate::{
     model::{
         kind::Kind,
         payload::Payload,
+        trace_context::TraceContext,
         transition::{Header, Lease, NEVER, StoredAttempt},
     },
     storage::read::task_rows::TaskRows,
@@ -56,6 +59,11 @@ pub(super) struct PortableTask {
     /// The nominal time of an occurrence of a schedule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_at: Option<Timestamp>,
+    /// The trace context of the submitter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tracestate: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unreadable: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -157,6 +165,8 @@ impl PortableTask {
             ended: header.ended,
             fingerprint: header.fingerprint.map(HexNumber),
             scheduled_at: header.scheduled_at.map(Timestamp),
+            traceparent: header.trace.as_ref().map(ToString::to_string),
+            tracestate: header.trace.as_ref().map(|trace| trace.state().to_owned()).unwrap_or_default(),
             unreadable: header.unreadable,
             paused: header.paused,
             doubtful: header.doubtful,
@@ -238,6 +248,7 @@ impl PortableTask {
             last,
             cancel,
             scheduled_at: self.scheduled_at.map(|stamp| stamp.0),
+            trace: self.trace()?,
             unreadable: self.unreadable,
             paused: self.paused,
             successor: self.successor.is_some(),
@@ -248,6 +259,16 @@ impl PortableTask {
         };
         check(kind, &header)?;
         Ok(PortableHistory { header, past, fenceless })
+    }
+
+    fn trace(&self) -> Result<Option<Arc<TraceContext>>, String> {
+        let Some(traceparent) = &self.traceparent else {
+            let refused = || Err("it has a tracestate, and no traceparent: leave the tracestate out".to_owned());
+            return if self.tracestate.is_empty() { Ok(None) } else { refused() };
+        };
+        let context =
+            traceparent.parse().and_then(|context: TraceContext| context.with_state(self.tracestate.as_str()));
+        context.map(|context| Some(Arc::new(context))).map_err(|error| error.to_string())
     }
 
     fn resolve(&self, kind: &Kind) -> Result<i32, String> {

@@ -64,6 +64,7 @@ fn facts(task: &TaskPage) -> Markup {
                 }
             }
             @if let Some(at) = record.scheduled_at { div { dt { "Scheduled for" } dd { (exact(at)) } } }
+            @if let Some(trace) = &task.record.trace_context { div { dt { "Trace" } dd { code { (Text(&trace.to_string())) } } } }
             @if let Some(batch) = &task.batch {
                 div { dt { "Batch" } dd { a href=(link("batch", [("label", batch.as_str())])) { (Text(batch)) } } }
             }

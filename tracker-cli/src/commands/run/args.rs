@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, num::NonZero, path::PathBuf, time::Duration};
 
-use tracker_core::{TrackedTask, task::Policy};
+use tracker_core::{TrackedTask, submit::TraceContext, task::Policy};
 
 use super::{
     backoff::BackoffArg,
@@ -112,6 +112,9 @@ pub struct Args {
     /// Runs this command with /bin/sh when the run has ended, with the result in its environment and on its standard input
     #[arg(long, value_name = "COMMAND", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(super) notify: Option<String>,
+    /// The W3C trace context that is stored with new lines, for their commands [default: the environment variable TRACEPARENT]
+    #[arg(long, value_name = "TRACEPARENT")]
+    pub(super) traceparent: Option<TraceContext>,
     /// The name of the kind, so that one file can hold several sets of lines
     #[arg(long, value_name = "KIND", default_value = Line::KIND)]
     pub(super) name: String,

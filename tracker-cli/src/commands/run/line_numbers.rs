@@ -9,6 +9,7 @@ use tracker_core::{
         TrackerExt, TransactionExt,
         redb::{ReadableTable, TableDefinition},
     },
+    submit::{SubmitOptions, TraceContext},
 };
 
 use super::line::Line;
@@ -23,6 +24,7 @@ const PAGE: usize = 1_000;
 pub struct LineNumbers<'a> {
     tracker: &'a Tracker,
     tasks: &'a Tasks<Line>,
+    options: SubmitOptions,
     /// The highest number of imported lines, or of a file without a record of it.
     floor: u64,
 }
@@ -44,7 +46,15 @@ impl From<Error> for Rollback {
 
 impl<'a> LineNumbers<'a> {
     pub fn new(tracker: &'a Tracker, tasks: &'a Tasks<Line>) -> Result<Self, Error> {
-        Ok(Self { tracker, tasks, floor: newest(tasks)? })
+        Ok(Self { tracker, tasks, options: SubmitOptions::new(), floor: newest(tasks)? })
+    }
+
+    /// Stores a trace context with new lines.
+    pub fn traced(mut self, context: Option<TraceContext>) -> Self {
+        if let Some(context) = context {
+            self.options = self.options.trace_context(context);
+        }
+        self
     }
 
     /// Stores new lines with their numbers in one commit. Returns the numbers of new lines.
@@ -77,7 +87,7 @@ impl<'a> LineNumbers<'a> {
             let mut number = before;
             for line in lines {
                 line.number = number.saturating_add(1);
-                if transaction.submit(self.tasks, line)?.submission == Submission::New {
+                if transaction.submit_with(self.tasks, line, &self.options)?.submission == Submission::New {
                     number = line.number;
                 }
             }

@@ -36,6 +36,7 @@ mod stored_output;
 mod submit_lines;
 mod template;
 mod terminal;
+mod trace;
 
 use std::{
     io::{self, IsTerminal},
@@ -121,6 +122,7 @@ impl Args {
             }
             return Ok(Exit::Success);
         }
+        let trace = self.traceparent.clone().or_else(trace::of_environment);
         let tracker = self.file.open_or_create()?;
         let tasks = tracker.tasks_as::<Line>(&self.name)?;
         let joblog = self.joblog.as_deref().map(|path| Joblog::open(path, &self.file.file)).transpose()?;
@@ -130,7 +132,7 @@ impl Args {
         if self.retry_failed {
             tasks.query().status(LineStatus::Exhausted).retry()?;
         }
-        let numbers = LineNumbers::new(&tracker, &tasks)?;
+        let numbers = LineNumbers::new(&tracker, &tasks)?.traced(trace);
         let input = NumberedInput { input, numbers };
         let ended = self.run_lines(&tasks, &template, input, (tags, retry_rule, joblog), output);
         let summary = Summary::of(&tasks);

@@ -35,6 +35,7 @@ use super::{
     stored_output::StoredOutput,
     template::Template,
     terminal::Terminal,
+    trace,
 };
 use crate::error::CliError;
 
@@ -148,12 +149,15 @@ impl Runner<'_> {
         let values = line.values().to_vec();
         let values = PlaceholderValues::new(&values, line.number, slot);
         let command = self.template.fill(values);
-        let environment = [
+        let trace = line.trace_context().map(|context| [context.to_string(), context.state().to_owned()]);
+        let mut environment = vec![
             ("TRACKER_NUMBER", line.number.to_string().into()),
             ("TRACKER_ATTEMPT", line.attempt().to_string().into()),
             ("TRACKER_SLOT", slot.to_string().into()),
             (TAG, self.tags.value(line)),
         ];
+        // A line without a trace context leaves the variables of the run to its command.
+        environment.extend(trace.into_iter().flat_map(|texts| trace::VARIABLES.into_iter().zip(texts.map(Into::into))));
         let spec = CommandSpec {
             command: &command,
             environment: &environment,

@@ -15,6 +15,7 @@ mod output_order;
 mod shell;
 mod signals;
 mod starts;
+mod trace;
 mod tty;
 
 use std::{

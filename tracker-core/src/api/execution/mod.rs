@@ -2,7 +2,7 @@
 //! holds, and gives the task back when it is dropped.
 
 mod outcomes;
-mod scheduled_at;
+mod submitted;
 
 use std::{
     fmt,
@@ -21,7 +21,7 @@ use crate::{
         shared::Shared,
         shutdown::RunningPool,
     },
-    engine::{Action, Claimed, FinishTask, Target, TaskCommand, Writer, run_log::TARGET},
+    engine::{Action, Claimed, FinishTask, Target, TaskCommand, Writer},
     model::{
         bounds::{MANY, NAME, TEXT, check_followers, shorten},
         codec,
@@ -32,6 +32,7 @@ use crate::{
         task::{TaskKey, TaskRef, TrackedTask},
         task_row::{Progress, TaskRow},
         time::Micros,
+        trace_context::TraceContext,
         transition::{AttemptNotes, Command, Failure, Header, Outcome, Owner},
     },
 };
@@ -51,6 +52,7 @@ pub struct Execution<T: TrackedTask> {
     attempt: u32,
     crashes: u32,
     scheduled_at: Option<Micros>,
+    trace: Option<Arc<TraceContext>>,
     lease: Duration,
     /// Dropped before the execution where a worker ends an attempt: the drop of a user's value may panic.
     task: Option<T>,
@@ -120,6 +122,7 @@ impl<T: TrackedTask> Execution<T> {
             attempt: header.attempts,
             crashes: header.crashes,
             scheduled_at: header.scheduled_at,
+            trace: header.trace,
             lease: crate::model::time::between(0, lease),
             priority: decoded.priority(),
             task: Some(decoded),
@@ -160,12 +163,6 @@ impl<T: TrackedTask> Execution<T> {
     /// Drops the task, which may panic. The attempt can still be ended, but the task can no longer be read or stored.
     pub(crate) fn drop_task(&mut self) {
         drop(self.task.take());
-    }
-
-    /// The span of the attempt in the log.
-    pub(crate) fn span(&self) -> tracing::Span {
-        let (kind, id, attempt) = (self.kind.name.as_str(), &self.id, self.attempt);
-        tracing::info_span!(target: TARGET, "attempt", kind, %id, attempt)
     }
 
     /// Which attempt of the task this is, from 1.

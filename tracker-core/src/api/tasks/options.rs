@@ -1,6 +1,6 @@
 //! `SubmitOptions` and `StartOptions`: what a submit and a start may be told. Plain data, read by `tasks`, `group` and `batch`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -15,6 +15,7 @@ use crate::{
         status::TaskStatus,
         task::TaskId,
         time::{Micros, micros_at, micros_of},
+        trace_context::TraceContext,
         transition::OnDependencyFailure,
     },
 };
@@ -27,6 +28,7 @@ pub struct SubmitOptions {
     durability: Option<Durability>,
     pub(super) batch: Option<u64>,
     pub(super) dependencies: Vec<NewDependency>,
+    pub(super) trace: Option<Arc<TraceContext>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -172,6 +174,32 @@ impl SubmitOptions {
     #[must_use]
     pub fn after_batch(mut self, batch: &Batch, on_failure: OnDependencyFailure) -> Self {
         self.dependencies.push(NewDependency { on: DependencyRef::Batch(batch.number()), on_failure });
+        self
+    }
+
+    /// Stores the trace context of the caller with the task, so that its handler can continue the trace. A task that exists already keeps its
+    /// own, unless its fingerprint has changed.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+    /// # use tracker_core::Tracker;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// use tracker_core::submit::{SubmitOptions, TraceContext};
+    ///
+    /// let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"; // from a header of a request
+    /// let context: TraceContext = traceparent.parse()?;
+    /// jobs.submit_with(&job("one"), &SubmitOptions::new().trace_context(context))?;
+    ///
+    /// let execution = jobs.claim()?.expect("it was submitted");
+    /// assert_eq!(execution.trace_context().map(ToString::to_string).as_deref(), Some(traceparent));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn trace_context(mut self, context: TraceContext) -> Self {
+        self.trace = Some(Arc::new(context));
         self
     }
 

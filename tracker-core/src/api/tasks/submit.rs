@@ -184,6 +184,7 @@ impl<T: TrackedTask> Tasks<T> {
         let mut new = codec::new_task(self.shared.engine.codecs(), kind, task, due, options.priority)?;
         new.submit.batch = options.batch;
         new.submit.max_wait = options.max_wait()?;
+        new.submit.trace.clone_from(&options.trace);
         new.dependencies.clone_from(&options.dependencies);
         Ok(new)
     }

@@ -1,11 +1,11 @@
 //! The commands that `decide` accepts: submit, start, finish, requeue and the others. Plain data, made by `api` and `worker`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use uuid::Uuid;
 
 use super::{AttemptNotes, Failure, Outcome, ResolveDependency};
-use crate::model::time::Micros;
+use crate::model::{time::Micros, trace_context::TraceContext};
 
 /// A command for one task. It carries tokens, fences and a random number, so that `decide` is deterministic.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,6 +109,8 @@ pub(crate) struct Submit {
     pub batch: Option<u64>,
     /// The nominal time of a new task that is an occurrence of a schedule.
     pub scheduled_at: Option<Micros>,
+    /// The trace context of the submitter.
+    pub trace: Option<Arc<TraceContext>>,
     /// Set by a debounced submit: how long further submits can move the due time of a waiting task.
     pub max_wait: Option<Micros>,
 }

@@ -1,9 +1,11 @@
 //! `Header`: all fields of a task that the rules read and write, apart from its payload. Plain data, stored by `storage`.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::StoredAttempt;
-use crate::model::time::Micros;
+use crate::model::{time::Micros, trace_context::TraceContext};
 
 /// The due time of a task that no claim finds.
 pub(crate) const NEVER: Micros = Micros::MAX;
@@ -57,6 +59,8 @@ pub(crate) struct Header {
     pub batch: Option<u64>,
     /// The nominal time of an occurrence of a schedule.
     pub scheduled_at: Option<Micros>,
+    /// The trace context of the submitter.
+    pub trace: Option<Arc<TraceContext>>,
     /// Its last lease ended with its process, and it is unknown whether its handler had begun.
     pub doubtful: bool,
 }

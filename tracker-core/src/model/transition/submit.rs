@@ -22,6 +22,8 @@ impl Rules<'_> {
             return Decision { result: CommandResult::Existing, ..Decision::of(header) };
         }
         header.fingerprint = submit.fingerprint.or(old.fingerprint);
+        // The next run is the work of this submitter.
+        header.trace.clone_from(&submit.trace);
         if submit.sets_priority {
             header.priority = submit.priority;
         }
@@ -77,6 +79,7 @@ impl Rules<'_> {
             watched: false,
             batch: submit.batch,
             scheduled_at: submit.scheduled_at,
+            trace: submit.trace.clone(),
             doubtful: false,
         }
     }

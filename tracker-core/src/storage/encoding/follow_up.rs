@@ -49,6 +49,7 @@ impl Encodable for NewTask {
                 batch: None,
                 scheduled_at: None,
                 max_wait: None,
+                trace: None,
             },
             dependencies: Vec::new(),
         })

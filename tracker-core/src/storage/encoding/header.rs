@@ -1,10 +1,15 @@
 //! The record of a header and its lease.
 
+use std::sync::Arc;
+
 use bincode::{Decode, Encode};
 use uuid::Uuid;
 
 use super::{Encodable, attempt::EncodedAttempt};
-use crate::model::transition::{Header, Lease};
+use crate::model::{
+    trace_context::TraceContext,
+    transition::{Header, Lease},
+};
 
 #[derive(Encode, Decode)]
 pub(crate) struct EncodedHeader {
@@ -25,7 +30,24 @@ pub(crate) struct EncodedHeader {
     flags: u8,
     waits: u32,
     batch: Option<u64>,
-    scheduled_at: Option<i64>,
+    origin: EncodedOrigin,
+}
+
+/// What only some tasks have of their submit. The variant is one byte.
+#[derive(Encode, Decode)]
+enum EncodedOrigin {
+    Plain,
+    Scheduled(i64),
+    Traced(EncodedTrace),
+    ScheduledAndTraced(i64, EncodedTrace),
+}
+
+#[derive(Encode, Decode)]
+struct EncodedTrace {
+    trace_id: [u8; 16],
+    parent_id: [u8; 8],
+    flags: u8,
+    state: String,
 }
 
 #[derive(Encode, Decode)]
@@ -81,11 +103,12 @@ impl Encodable for Header {
                 | flag(self.paused, PAUSED),
             waits: self.waits,
             batch: self.batch,
-            scheduled_at: self.scheduled_at,
+            origin: origin_record(self.scheduled_at, self.trace.as_deref()),
         }
     }
 
     fn from_encoded(record: EncodedHeader) -> Result<Self, &'static str> {
+        let (scheduled_at, trace) = origin_of(record.origin)?;
         Ok(Self {
             code: record.code,
             priority: record.priority,
@@ -108,10 +131,43 @@ impl Encodable for Header {
             waits: record.waits,
             watched: record.flags & WATCHED != 0,
             batch: record.batch,
-            scheduled_at: record.scheduled_at,
+            scheduled_at,
+            trace,
             doubtful: record.flags & DOUBTFUL != 0,
         })
     }
+}
+
+fn origin_record(scheduled_at: Option<i64>, trace: Option<&TraceContext>) -> EncodedOrigin {
+    let encoded = |trace: &TraceContext| EncodedTrace {
+        trace_id: trace.trace_id().to_be_bytes(),
+        parent_id: trace.parent_id().to_be_bytes(),
+        flags: trace.flags(),
+        state: trace.state().to_owned(),
+    };
+    match (scheduled_at, trace.map(encoded)) {
+        (None, None) => EncodedOrigin::Plain,
+        (Some(time), None) => EncodedOrigin::Scheduled(time),
+        (None, Some(trace)) => EncodedOrigin::Traced(trace),
+        (Some(time), Some(trace)) => EncodedOrigin::ScheduledAndTraced(time, trace),
+    }
+}
+
+fn origin_of(record: EncodedOrigin) -> Result<(Option<i64>, Option<Arc<TraceContext>>), &'static str> {
+    let (scheduled_at, trace) = match record {
+        EncodedOrigin::Plain => (None, None),
+        EncodedOrigin::Scheduled(time) => (Some(time), None),
+        EncodedOrigin::Traced(trace) => (None, Some(trace)),
+        EncodedOrigin::ScheduledAndTraced(time, trace) => (Some(time), Some(trace)),
+    };
+    let decoded = |trace: EncodedTrace| {
+        let (trace_id, parent_id) = (u128::from_be_bytes(trace.trace_id), u64::from_be_bytes(trace.parent_id));
+        let context =
+            TraceContext::new(trace_id, parent_id, false).ok_or("its trace context has an id that is zero")?;
+        let context = context.with_flags(trace.flags).with_state(trace.state);
+        context.map(Arc::new).map_err(|_| "its trace context has an invalid tracestate")
+    };
+    Ok((scheduled_at, trace.map(decoded).transpose()?))
 }
 
 fn lease_record(lease: &Lease) -> EncodedLease {
@@ -147,6 +203,7 @@ fn lease_of(record: EncodedLease) -> Lease {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 
@@ -175,8 +232,11 @@ mod tests {
             watched: false,
             batch: Some(11),
             scheduled_at: Some(12),
+            trace: None,
             doubtful: false,
         };
+        let traced = TraceContext::new(1 << 100, 2, true).unwrap().with_state("a=b").unwrap();
+        let traced = Some(Arc::new(traced));
         let each = [
             bare.clone(),
             Header { cancel: true, ..bare.clone() },
@@ -185,6 +245,9 @@ mod tests {
             Header { doubtful: true, ..bare.clone() },
             Header { watched: true, ..bare.clone() },
             Header { paused: true, place: None, ..bare.clone() },
+            Header { scheduled_at: None, ..bare.clone() },
+            Header { trace: traced.clone(), ..bare.clone() },
+            Header { scheduled_at: None, trace: traced, ..bare.clone() },
             Header {
                 cancel: true,
                 unreadable: true,

@@ -113,6 +113,7 @@ fn header(traits: Traits) -> Header {
         watched: false,
         batch,
         scheduled_at: None,
+        trace: None,
         doubtful: false,
         place,
         paused,

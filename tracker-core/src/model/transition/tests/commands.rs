@@ -56,6 +56,7 @@ fn submits() -> Vec<Command> {
             fingerprint,
             batch: None,
             scheduled_at,
+            trace: None,
             max_wait,
         })
     };

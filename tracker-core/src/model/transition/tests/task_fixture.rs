@@ -76,6 +76,7 @@ impl TaskFixture {
             batch: None,
             scheduled_at: None,
             max_wait: None,
+            trace: None,
         }))
     }
 

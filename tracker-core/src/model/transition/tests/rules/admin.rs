@@ -222,6 +222,7 @@ fn changed_payload_brings_its_priority_along() {
             batch: None,
             scheduled_at: None,
             max_wait: None,
+            trace: None,
         })
     };
     fixture.does(&submit(false, 1));

@@ -114,6 +114,7 @@ fn debounced(fixture: &TaskFixture, fingerprint: Option<u64>) -> Command {
         sets_priority: false,
         fingerprint,
         batch: None,
+        trace: None,
         scheduled_at: None,
         max_wait: Some(12 * SECOND),
     })

@@ -134,6 +134,7 @@ fn task_due_at_the_last_time_is_not_given_up() {
         batch: None,
         scheduled_at: None,
         max_wait: None,
+        trace: None,
     }));
     assert!(matches!(fixture.explain(), Explanation::NotDue { .. }));
     assert_eq!(fixture.task().due, LATEST);
