@@ -16,9 +16,9 @@ pub fn of_environment() -> Option<TraceContext> {
         return None;
     }
     let context = traceparent.parse().and_then(|context: TraceContext| context.with_state(tracestate));
-    context
-        .map_err(|error| {
-            eprintln!("tracker: the trace context of the environment is ignored: {}", escape_line(&error.to_string()))
-        })
-        .ok()
+    let warn = |error: &tracker_core::Error| {
+        let error = error.to_string();
+        eprintln!("tracker: the trace context of the environment is ignored: {}", escape_line(&error));
+    };
+    context.inspect_err(warn).ok()
 }
