@@ -12,9 +12,8 @@ const COMMAND: [&str; 4] = ["--shell", "--", ": {}; echo $TRACEPARENT/$TRACESTAT
 fn trace_context_of_the_environment_reaches_commands() {
     let fixture = Fixture::new();
     let run = |parent: &str, lines: &[&str]| {
-        let mut command = fixture.command(
-            &[&["run", "jobs.redb", "-j1", "--attempts=0", "--halt=now,fail=1"], &COMMAND[..], lines].concat(),
-        );
+        let mut command =
+            fixture.command(&[&["run", "jobs.redb", "-j1", "--retry-failed"], &COMMAND[..], lines].concat());
         let ran = command.env("TRACEPARENT", parent).env("TRACESTATE", "a=1").output().unwrap();
         crate::fixture::Ran::from(ran)
     };
@@ -23,7 +22,7 @@ fn trace_context_of_the_environment_reaches_commands() {
     let shown = fixture.fine(&["show", "jobs.redb", "a"]);
     assert_eq!(shown["traceparent"], FIRST);
     let text = fixture.run(&["show", "jobs.redb", "a"]).out;
-    assert!(text.contains(&format!("trace      {FIRST}")), "{text}");
+    assert!(text.contains(&format!("trace     {FIRST}")), "{text}");
     // A line keeps the context of the run that submitted it.
     std::fs::write(fixture.path("done"), "").unwrap();
     let ran = run(SECOND, &["a", "b"]);
