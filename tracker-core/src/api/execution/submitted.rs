@@ -1,4 +1,4 @@
-//! What the submit of an execution's task has stored: the nominal time of an occurrence of a schedule, and the trace context. Called by
+//! Values that the submit of an execution's task has stored: the nominal time of an occurrence of a schedule, and the trace context. Called by
 //! handlers.
 
 use chrono::{DateTime, Utc};

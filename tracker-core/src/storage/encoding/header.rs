@@ -33,7 +33,7 @@ pub(crate) struct EncodedHeader {
     origin: EncodedOrigin,
 }
 
-/// What only some tasks have of their submit. The variant is one byte.
+/// Values of the submit that only some tasks have. The variant is one byte.
 #[derive(Encode, Decode)]
 enum EncodedOrigin {
     Plain,
