@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tracker_core::{
     ErrorKind, Execution, Submission, Tasks, TrackedTask, Tracker, batch::BatchOptions,
-    dependency::OnDependencyFailure, inspect::Explanation, submit::SubmitOptions,
+    dependency::OnDependencyFailure, inspect::Explanation, schedule::Schedule, submit::SubmitOptions,
 };
 
 use crate::support::kinds::{MINUTE, SECOND, Status, fine, refused, sound, tracker};
@@ -113,6 +113,30 @@ fn follow_up_and_restarted_tasks_are_not_refused() {
     tasks.submit_batch(label, std::iter::empty::<Upload>(), &after).unwrap();
     assert_eq!(tasks.count_of(Status::Pending), 7, "the follow-up task of a batch");
     refused(tasks.submit(&upload(13)), ErrorKind::Full);
+    sound(&tracker);
+}
+
+/// At most one waits.
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "backup", status = Status, max_waiting = 1)]
+struct Backup {
+    #[task(id)]
+    name: String,
+}
+
+#[test]
+fn occurrences_and_imported_tasks_are_not_refused() {
+    let (clock, tracker) = tracker();
+    let backups = tracker.tasks::<Backup>().unwrap();
+    let minutely = Schedule::every(MINUTE).unwrap();
+    backups.schedule("minutely", &minutely, |occurrence| Backup { name: occurrence.id() }).unwrap();
+    backups.submit(&Backup { name: "first".to_owned() }).unwrap();
+    clock.advance(MINUTE);
+    tracker.submit_due_occurrences().unwrap();
+    let line = r#"{"kind": "backup", "id": "imported", "payload": {"name": "imported"}}"#;
+    assert_eq!(tracker.import(line.as_bytes()).unwrap().new, 1);
+    assert_eq!(backups.counts().unwrap().get(Status::Pending), 3);
+    refused(backups.submit(&Backup { name: "second".to_owned() }), ErrorKind::Full);
     sound(&tracker);
 }
 
