@@ -143,8 +143,8 @@ pub mod task {
     pub use crate::{
         api::kind_name::KindName,
         model::task::{
-            Backoff, Fingerprint, IndexLimit, IndexValue, OldPayload, Policy, QueueEnd, Rate, Retention, TaskId,
-            TaskKey, UniqueDef, UniqueInfo,
+            Backoff, Fingerprint, IndexLimit, IndexValue, OldPayload, Policy, QueueEnd, Rate, Retention, SharedLimit,
+            TaskId, TaskKey, UniqueDef, UniqueInfo,
         },
     };
 }

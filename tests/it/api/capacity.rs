@@ -1,4 +1,4 @@
-//! Tests how many tasks of a kind may wait (`max_waiting`) and be in progress (`max_in_progress`).
+//! Tests how many tasks of a kind may wait (`max_waiting`) and be in progress (`max_in_progress`), and limits that kinds share.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering::SeqCst},
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tracker_core::{
     ErrorKind, Execution, Submission, Tasks, TrackedTask, Tracker, batch::BatchOptions,
     dependency::OnDependencyFailure, inspect::Explanation, schedule::Schedule, submit::SubmitOptions,
+    worker::WorkerPool,
 };
 
 use crate::support::kinds::{MINUTE, SECOND, Status, fine, refused, sound, tracker};
@@ -202,6 +203,80 @@ fn worker_runs_no_more_handlers_than_the_limit() {
     tasks.submit_all((0..3).map(upload)).unwrap();
     let summary = tasks.worker().threads(4).prefetch(8).run(handler).unwrap();
     assert_eq!(summary.succeeded, 43);
+    assert!(most.load(SeqCst) <= 2, "{most:?}");
+    sound(&tracker);
+}
+
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[task(name = "fetch", status = Status, shared_limit(network = 2))]
+struct Fetch {
+    #[task(id)]
+    number: u32,
+}
+
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[task(name = "send", status = Status, shared_limit(network = 2, disk = 1))]
+struct Send {
+    #[task(id)]
+    number: u32,
+}
+
+#[test]
+fn kinds_share_the_limit_of_one_name() {
+    let (_, tracker) = tracker();
+    let (fetches, sends) = (tracker.tasks::<Fetch>().unwrap(), tracker.tasks::<Send>().unwrap());
+    fetches.submit_all((0..5).map(|number| Fetch { number })).unwrap();
+    sends.submit_all((0..5).map(|number| Send { number })).unwrap();
+    let mut send = sends.claim().unwrap().unwrap();
+    assert!(sends.claim().unwrap().is_none(), "the limit of the disk is reached");
+    let why = Explanation::SharedLimit { name: "disk".to_owned(), most: 1 };
+    assert_eq!(sends.explain(1).unwrap(), why);
+    let mut fetch = fetches.claim().unwrap().unwrap();
+    assert!(fetches.claim().unwrap().is_none(), "a task of the other kind uses the network too");
+    let why = Explanation::SharedLimit { name: "network".to_owned(), most: 2 };
+    assert_eq!(fetches.plan(1).unwrap().next[0].why, why);
+    let text = "it is limited: 2 tasks that share the limit \"network\" are in progress, and no more may be";
+    assert_eq!(fetches.explain(1).unwrap().to_string(), text);
+    send.succeed().unwrap();
+    let mut second = fetches.claim().unwrap().unwrap();
+    assert!(sends.claim().unwrap().is_none(), "the disk is free, and the network is not");
+    fetch.succeed().unwrap();
+    assert!(sends.claim().unwrap().is_some());
+    second.succeed().unwrap();
+    sound(&tracker);
+}
+
+#[test]
+fn start_by_id_is_counted_by_a_shared_limit() {
+    let (_, tracker) = tracker();
+    let (fetches, sends) = (tracker.tasks::<Fetch>().unwrap(), tracker.tasks::<Send>().unwrap());
+    fetches.submit_all((0..3).map(|number| Fetch { number })).unwrap();
+    sends.submit(&Send { number: 0 }).unwrap();
+    let held: Vec<_> = (0..3).map(|number| fetches.start(number).unwrap()).collect();
+    assert!(sends.claim().unwrap().is_none());
+    for mut held in held {
+        held.succeed().unwrap();
+    }
+    assert!(sends.claim().unwrap().is_some());
+    sound(&tracker);
+}
+
+#[test]
+fn workers_of_two_kinds_finish_under_a_shared_limit() {
+    let (_, tracker) = tracker();
+    let (fetches, sends) = (tracker.tasks::<Fetch>().unwrap(), tracker.tasks::<Send>().unwrap());
+    fetches.submit_all((0..20).map(|number| Fetch { number })).unwrap();
+    sends.submit_all((0..20).map(|number| Send { number })).unwrap();
+    let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let work = || {
+        most.fetch_max(running.fetch_add(1, SeqCst) + 1, SeqCst);
+        thread::yield_now();
+        running.fetch_sub(1, SeqCst);
+        fine()
+    };
+    let summary =
+        WorkerPool::new().threads(4).prefetch(4).serve(&fetches, |_| work()).serve(&sends, |_| work()).run().unwrap();
+    assert_eq!(summary.succeeded, 40, "{summary:?}");
     assert!(most.load(SeqCst) <= 2, "{most:?}");
     sound(&tracker);
 }

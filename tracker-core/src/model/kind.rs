@@ -9,7 +9,7 @@ use crate::model::{
     bounds::{RATE, check_kind},
     error::{Error, ErrorKind, Reason, Refusal, Result},
     status::{Graph, Role, TaskStatus},
-    task::{Policy, Retention, TaskKey, TaskRef, TrackedTask},
+    task::{Policy, Retention, SharedLimit, TaskKey, TaskRef, TrackedTask},
     time::Micros,
     transition::{Header, Rules},
 };
@@ -96,12 +96,21 @@ fn check_policy(name: &str, policy: &Policy, indexes: &[String]) -> Result<()> {
         "the rate is not 1 to 10,000 starts in at least a millisecond"
     } else if policy.max_in_progress == Some(0) {
         "max_in_progress is 0, so that no task would start: give at least 1, or pause the kind"
+    } else if !are_shared_limits_valid(&policy.shared_limits) {
+        "a shared limit is 0, has a name that is empty or longer than 128 bytes, or is named twice: give each name once, and at least 1"
     } else if policy.max_waiting == Some(0) {
         "max_waiting is 0, so that every submit would be refused: give at least 1"
     } else {
         return Ok(());
     };
     Err(Error::invalid(format!("kind {name:?}: {wrong}")))
+}
+
+fn are_shared_limits_valid(limits: &[SharedLimit]) -> bool {
+    (0..).zip(limits).all(|(number, limit)| {
+        let is_named_before = limits.iter().take(number).any(|other| other.name == limit.name);
+        limit.most > 0 && (1..=128).contains(&limit.name.len()) && !is_named_before
+    })
 }
 
 impl Kind {
@@ -148,7 +157,7 @@ impl Kind {
 
     /// Whether the end of an attempt can make another task startable.
     pub(crate) fn has_concurrency_limit(&self) -> bool {
-        self.policy.limit.is_some() || self.policy.max_in_progress.is_some()
+        self.policy.limit.is_some() || self.policy.max_in_progress.is_some() || !self.policy.shared_limits.is_empty()
     }
 
     /// Number of tasks in progress, from the numbers of tasks by status code.
@@ -163,6 +172,25 @@ impl Kind {
             Some(most) if waiting >= most => Err(Reason::Full { most }),
             _ => Ok(()),
         }
+    }
+
+    /// The first shared limit of the kind that is reached. `in_progress` counts the tasks in progress of a kind.
+    pub(crate) fn reached_shared_limit(
+        &self,
+        kinds: &[&Self],
+        mut in_progress: impl FnMut(&Self) -> Result<u64>,
+    ) -> Result<Option<&SharedLimit>> {
+        for limit in self.policy.shared_limits.iter() {
+            let mut used = 0_u64;
+            let shares = |kind: &&&Self| kind.policy.shared_limits.iter().any(|other| other.name == limit.name);
+            for kind in kinds.iter().filter(shares) {
+                used = used.saturating_add(in_progress(kind)?);
+            }
+            if used >= u64::from(limit.most) {
+                return Ok(Some(limit));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether a further task may start while so many are in progress.
@@ -206,12 +234,16 @@ mod tests {
         IndexLimit { index: Cow::Borrowed(index), most }
     }
 
+    fn shared(limits: &[(&'static str, u32)]) -> Cow<'static, [SharedLimit]> {
+        limits.iter().map(|(name, most)| SharedLimit { name: Cow::Borrowed(name), most: *most }).collect()
+    }
+
     /// The result of a change of a policy, and the text of its refusal.
     type Wrong = (fn(&mut Policy), &'static str);
 
     #[test]
     fn policy_out_of_range_is_refused_with_kind_and_range() {
-        let wrong: [Wrong; 14] = [
+        let wrong: [Wrong; 17] = [
             (|policy| policy.max_attempts = Some(0), "max_attempts is 0"),
             (|policy| policy.max_crashes = 0, "max_crashes is 0"),
             (|policy| policy.lease = Duration::from_micros(999), "the lease is shorter"),
@@ -235,6 +267,9 @@ mod tests {
             ),
             (|policy| policy.max_in_progress = Some(0), "max_in_progress is 0"),
             (|policy| policy.max_waiting = Some(0), "max_waiting is 0"),
+            (|policy| policy.shared_limits = shared(&[("net", 0)]), "a shared limit is 0"),
+            (|policy| policy.shared_limits = shared(&[("", 1)]), "a name that is empty"),
+            (|policy| policy.shared_limits = shared(&[("net", 1), ("disk", 1), ("net", 2)]), "named twice"),
         ];
         for (change, words) in wrong {
             let refused = checked(change).map(|_| ()).unwrap_err();

@@ -140,7 +140,7 @@ pub(crate) fn init(txn: &WriteTransaction) -> Result<()> {
 const FORMAT_KEY: &str = "format";
 const FILE_STATE_KEY: &str = "file_state";
 /// The mark of a tracker file: a name, and the version of the format as the last byte.
-const FORMAT: &[u8; 8] = b"tracker\x08";
+const FORMAT: &[u8; 8] = b"tracker\x09";
 
 impl<S: Source> Tables<S> {
     /// The transaction.

@@ -181,6 +181,7 @@ fn policy(task: &Task) -> TokenStream {
         ("retention", retention(task)),
         ("limit", limit(task)),
         ("rate", policy.rate.map(|rate| rate.tokens(tracker_core))),
+        ("shared_limits", shared_limits(task)),
         ("max_in_progress", policy.max_in_progress.map(|most| quote!(::core::option::Option::Some(#most)))),
         ("max_waiting", policy.max_waiting.map(|most| quote!(::core::option::Option::Some(#most)))),
     ];
@@ -212,6 +213,15 @@ fn retention(task: &Task) -> Option<TokenStream> {
     });
     let owned = quote!(::std::borrow::Cow::Owned(::std::vec![#(#rules),*]));
     (!retention.is_empty()).then_some(owned)
+}
+
+fn shared_limits(task: &Task) -> Option<TokenStream> {
+    let (tracker_core, limits) = (&task.tracker_core, &task.policy.shared_limits);
+    let limits = limits.iter().map(|(name, most)| {
+        quote!(#tracker_core::task::SharedLimit { name: ::std::borrow::Cow::Borrowed(#name), most: #most })
+    });
+    let owned = quote!(::std::borrow::Cow::Owned(::std::vec![#(#limits),*]));
+    (!task.policy.shared_limits.is_empty()).then_some(owned)
 }
 
 fn limit(task: &Task) -> Option<TokenStream> {

@@ -1,7 +1,7 @@
 //! The names of the options of `#[task(…)]`, above the struct and above a field.
 
 /// The options above the struct.
-pub(super) const STRUCT_OPTIONS: [&str; 21] = [
+pub(super) const STRUCT_OPTIONS: [&str; 22] = [
     "name",
     "status",
     "id",
@@ -23,10 +23,11 @@ pub(super) const STRUCT_OPTIONS: [&str; 21] = [
     "rate",
     "max_in_progress",
     "max_waiting",
+    "shared_limit",
 ];
 
 /// The options above the struct that set the kind's policy.
-pub(super) const POLICY_OPTIONS: [&str; 14] = [
+pub(super) const POLICY_OPTIONS: [&str; 15] = [
     "max_attempts",
     "max_crashes",
     "interrupted",
@@ -41,6 +42,7 @@ pub(super) const POLICY_OPTIONS: [&str; 14] = [
     "rate",
     "max_in_progress",
     "max_waiting",
+    "shared_limit",
 ];
 
 /// The options above a field.

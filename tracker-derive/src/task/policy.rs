@@ -25,6 +25,8 @@ pub(super) struct Policy {
     pub rate: Option<Rate>,
     pub max_in_progress: Option<u32>,
     pub max_waiting: Option<u64>,
+    /// Names and numbers.
+    pub shared_limits: Vec<(String, u32)>,
 }
 
 /// The limit of failures in a row.
@@ -60,6 +62,7 @@ impl Policy {
             "history" => self.history = number(option, 1..=u16::MAX, "history = 10", errors),
             "startable" => self.startable = startable(option, errors),
             "rate" => self.rate = rate(option, errors),
+            "shared_limit" => self.shared_limits = shared_limits(option, errors),
             "max_in_progress" => {
                 self.max_in_progress = number(option, 1..=u32::MAX, "max_in_progress = 4", errors);
             }
@@ -193,6 +196,19 @@ fn retention(option: &AttributeOption, errors: &mut Errors) -> Vec<Retention> {
         }
     }
     kept
+}
+
+fn shared_limits(option: &AttributeOption, errors: &mut Errors) -> Vec<(String, u32)> {
+    let mut limits: Vec<(String, u32)> = Vec::new();
+    for inner in option.list("names and numbers", "network = 4", errors).unwrap_or_default() {
+        let name = inner.text();
+        if limits.iter().any(|(other, _)| *other == name) {
+            errors.on(inner.name(), format!("`{name}` is written twice: remove one"));
+        } else if let Some(most) = number(&inner, 1..=u32::MAX, &format!("{name} = 4"), errors) {
+            limits.push((name, most));
+        }
+    }
+    limits
 }
 
 fn not_terminal(name: &str) -> String {

@@ -120,9 +120,11 @@ impl<T: Schema> Tasks<T> {
             drawn.next.truncate(most);
             let mut next = Vec::with_capacity(drawn.next.len());
             let (opens, in_progress) = (rows.rate_opens(&kind, now)?, kind.in_progress(&rows.counts_of(kind.id)?));
+            let shared_limit = rows.reached_shared_limit(&kind)?;
             for (ahead, key) in (0..).zip(&drawn.next) {
+                let shared_limit = shared_limit.clone();
                 let full = kind.limit().is_some() && rows.is_limited(&kind, key.task())?;
-                let context = StartContext { full, in_progress, opens, ahead, ..StartContext::default() };
+                let context = StartContext { full, in_progress, shared_limit, opens, ahead, ..StartContext::default() };
                 next.extend(planned(rows, &kind, *key, now, &context)?);
             }
             Ok(Plan { paused: kind.paused, next, queued: drawn.queued, rest: drawn.rest })

@@ -103,12 +103,9 @@ impl Action for Claim {
                     break;
                 }
                 Ready::Now(task) => {
-                    if kind.policy.max_in_progress.is_some() {
-                        let in_progress = writer.count_where(&kind, |status| status.role == Role::InProgress)?;
-                        if !kind.has_free_start(in_progress) {
-                            claims.held_back = true;
-                            break;
-                        }
+                    if is_limit_reached(writer, &kind)? {
+                        claims.held_back = true;
+                        break;
                     }
                     // Only due tasks wait for the rate.
                     if let Some(at) = writer.rows().rate_opens(&kind, claims.now)? {
@@ -173,6 +170,22 @@ impl Claim {
         claims.tasks.push(claimed);
         Ok(!isolated)
     }
+}
+
+/// Whether as many tasks are in progress as the limits of the whole kind allow. Reads counters only where the kind has such a limit.
+fn is_limit_reached(writer: &mut Writer<'_>, kind: &Kind) -> Result<bool> {
+    let in_progress =
+        |writer: &mut Writer<'_>, kind: &Kind| writer.count_where(kind, |status| status.role == Role::InProgress);
+    if kind.policy.max_in_progress.is_some() && !kind.has_free_start(in_progress(writer, kind)?) {
+        return Ok(true);
+    }
+    if kind.policy.shared_limits.is_empty() {
+        return Ok(false);
+    }
+    let kinds: Vec<_> = writer.kinds().collect();
+    let kinds: Vec<_> = kinds.iter().map(|kind| &**kind).collect();
+    let reached = kind.reached_shared_limit(&kinds, |kind| in_progress(writer, kind))?;
+    Ok(reached.is_some())
 }
 
 /// Refuses statuses without limit queues: a claim would walk past tasks that may not start.

@@ -15,7 +15,7 @@ pub(crate) use id::LONGEST;
 pub use id::{TaskId, TaskKey};
 pub(crate) use id_serde::bytes_of;
 pub use index::IndexValue;
-pub use policy::{IndexLimit, Policy, QueueEnd, Rate, Retention};
+pub use policy::{IndexLimit, Policy, QueueEnd, Rate, Retention, SharedLimit};
 pub(crate) use task_ref::TaskRef;
 pub use value_type::ValueType;
 pub(crate) use value_type::{has_other_type, key_values};

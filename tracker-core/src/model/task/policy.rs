@@ -52,6 +52,8 @@ pub struct Policy {
     /// from which a claim starts them, whether or not they are due, paused or have dependencies. Tasks that start again, that are submitted and
     /// started in one call, and that follow from a success, a batch, a schedule or an import are counted, but not refused.
     pub max_waiting: Option<u64>,
+    /// Limits that the kind shares with other kinds of the file, by name.
+    pub shared_limits: Cow<'static, [SharedLimit]>,
 }
 
 impl Policy {
@@ -72,6 +74,7 @@ impl Policy {
         rate: None,
         max_in_progress: None,
         max_waiting: None,
+        shared_limits: Cow::Borrowed(&[]),
     };
 }
 
@@ -134,6 +137,19 @@ pub struct Retention {
 pub struct IndexLimit {
     /// The name of the indexed field.
     pub index: Cow<'static, str>,
+    /// How many at a time. At least 1.
+    pub most: u32,
+}
+
+/// At most so many tasks of all kinds that name this limit are in progress at a time.
+///
+/// Claims honour it: a task starts only if all limits of its kind allow it. A start by id does not, but what it starts is counted. If the kinds
+/// give different numbers, each kind starts tasks while fewer than its own number are in progress.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SharedLimit {
+    /// The name by which kinds share the limit. 1 to 128 bytes.
+    pub name: Cow<'static, str>,
     /// How many at a time. At least 1.
     pub most: u32,
 }

@@ -8,6 +8,7 @@ use super::{Header, NEVER, Rules};
 use crate::model::{
     dependency::Dependency,
     status::Role,
+    task::SharedLimit,
     time::{Micros, between, utc},
 };
 
@@ -61,6 +62,13 @@ pub enum Explanation {
         /// [`Policy::max_in_progress`](crate::task::Policy::max_in_progress) of the kind.
         most: u32,
     },
+    /// So many tasks of the kinds that share a limit are in progress as may be at once.
+    SharedLimit {
+        /// The name of the limit.
+        name: String,
+        /// How many tasks may be in progress.
+        most: u32,
+    },
     /// So many tasks of its kind have started as may in a period.
     RateReached {
         /// When the next one may.
@@ -99,6 +107,8 @@ pub(crate) struct StartContext {
     pub full: bool,
     /// Number of tasks of the kind that are in progress; 0 where the kind has no limit of them.
     pub in_progress: u64,
+    /// The shared limit of the kind that is reached.
+    pub shared_limit: Option<SharedLimit>,
     /// When the kind's rate lets the next task start, if not now.
     pub opens: Option<Micros>,
     pub ahead: u64,
@@ -146,6 +156,8 @@ impl Rules<'_> {
             Explanation::Limited { index: limit.index.to_string(), most: limit.most }
         } else if let Some(most) = self.policy.max_in_progress.filter(|most| context.in_progress >= u64::from(*most)) {
             Explanation::KindLimited { most }
+        } else if let Some(limit) = &context.shared_limit {
+            Explanation::SharedLimit { name: limit.name.to_string(), most: limit.most }
         } else if let Some(opens) = context.opens {
             Explanation::RateReached { until: utc(opens) }
         } else {
@@ -167,6 +179,12 @@ impl fmt::Display for Explanation {
             }
             Self::KindLimited { most } => {
                 write!(f, "it is limited: {most} tasks of its kind are in progress, and no more may be")
+            }
+            Self::SharedLimit { name, most } => {
+                write!(
+                    f,
+                    "it is limited: {most} tasks that share the limit {name:?} are in progress, and no more may be"
+                )
             }
             Self::RateReached { until } => {
                 write!(f, "it is limited: the rate of its kind is reached until {}", stamp(until))

@@ -6,7 +6,7 @@ use super::Encodable;
 use crate::model::{
     kind::Kind,
     status::{Graph, Role, StatusInfo},
-    task::{Backoff, IndexLimit, Policy, QueueEnd, Rate, Retention},
+    task::{Backoff, IndexLimit, Policy, QueueEnd, Rate, Retention, SharedLimit},
     time::micros_of,
 };
 
@@ -41,6 +41,7 @@ struct EncodedPolicy {
     interrupted_first: bool,
     max_in_progress: Option<u32>,
     max_waiting: Option<u64>,
+    shared_limits: Vec<(String, u32)>,
 }
 
 impl Encodable for Kind {
@@ -107,6 +108,7 @@ fn policy_record(policy: &Policy) -> EncodedPolicy {
         interrupted_first: policy.interrupted == QueueEnd::Front,
         max_in_progress: policy.max_in_progress,
         max_waiting: policy.max_waiting,
+        shared_limits: policy.shared_limits.iter().map(|limit| (limit.name.to_string(), limit.most)).collect(),
     }
 }
 
@@ -136,6 +138,8 @@ fn policy_of(record: EncodedPolicy) -> Result<Policy, &'static str> {
     policy.rate = record.rate.map(|(starts, period)| Rate { starts, period: span(period) });
     policy.max_in_progress = record.max_in_progress;
     policy.max_waiting = record.max_waiting;
+    policy.shared_limits =
+        record.shared_limits.into_iter().map(|(name, most)| SharedLimit { name: name.into(), most }).collect();
     policy.interrupted = if record.interrupted_first { QueueEnd::Front } else { QueueEnd::Back };
     Ok(policy)
 }

@@ -4,7 +4,14 @@ use redb::ReadableTable;
 
 use super::rows::Rows;
 use crate::{
-    model::{error::Result, kind::Kind, place::place_of_submission, task::TaskRef, time::Micros, transition::Header},
+    model::{
+        error::Result,
+        kind::Kind,
+        place::place_of_submission,
+        task::{SharedLimit, TaskRef},
+        time::Micros,
+        transition::Header,
+    },
     storage::{
         keys::{self, ClaimKey, CountKey, UpdatedKey},
         order::{StatusOrder, status_order},
@@ -230,6 +237,17 @@ impl<S: Source> Tables<S> {
         let range = self.indexes()?.range::<&[u8]>(first.as_slice()..=last.as_slice())?;
         let rows: Box<dyn Iterator<Item = _>> = if newest_first { Box::new(range.rev()) } else { Box::new(range) };
         rows.take(most).map(|entry| Ok(keys::index_seq(entry?.0.value()).unwrap_or(0))).collect()
+    }
+
+    /// The first shared limit of a kind that is reached.
+    pub(crate) fn reached_shared_limit(&mut self, kind: &Kind) -> Result<Option<SharedLimit>> {
+        if kind.policy.shared_limits.is_empty() {
+            return Ok(None);
+        }
+        let kinds = self.all_kinds()?;
+        let kinds: Vec<_> = kinds.all().map(|kind| &**kind).collect();
+        let in_progress = |kind: &Kind| Ok(kind.in_progress(&self.counts_of(kind.id)?));
+        Ok(kind.reached_shared_limit(&kinds, in_progress)?.cloned())
     }
 
     /// The kept counters of a kind.
