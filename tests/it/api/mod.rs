@@ -1,6 +1,7 @@
 //! Tests of the public calls.
 
 pub(crate) mod async_calls;
+mod attempt_span;
 pub(crate) mod batch_members;
 pub(crate) mod batches;
 pub(crate) mod capacity;

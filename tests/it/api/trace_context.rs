@@ -1,21 +1,5 @@
 //! Trace contexts of submitters: stored with the task, given to handlers, exported, and named in the span of each attempt.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    io::Error as IoError,
-    sync::{Arc, Mutex},
-};
-
-use tracing::{
-    Subscriber,
-    field::{Field, Visit},
-    span,
-};
-use tracing_subscriber::{
-    Layer,
-    layer::{Context, SubscriberExt as _},
-};
 use tracker_core::{
     Submission,
     submit::{SubmitOptions, TraceContext},
@@ -105,60 +89,17 @@ fn trace_context_survives_export_and_import() {
     sound(&other);
 }
 
-/// Keeps the fields of the spans named `attempt`.
-#[derive(Clone, Default)]
-struct AttemptSpans(Arc<Mutex<Vec<BTreeMap<String, String>>>>);
-
-struct Fields<'f>(&'f mut BTreeMap<String, String>);
-
-impl Visit for Fields<'_> {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name().to_owned(), value.to_owned());
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0.insert(field.name().to_owned(), format!("{value:?}"));
-    }
-}
-
-impl<S: Subscriber> Layer<S> for AttemptSpans {
-    fn on_new_span(&self, attributes: &span::Attributes<'_>, _: &span::Id, _: Context<'_, S>) {
-        if attributes.metadata().name() == "attempt" {
-            let mut fields = BTreeMap::new();
-            attributes.record(&mut Fields(&mut fields));
-            self.0.lock().unwrap().push(fields);
-        }
-    }
-}
-
 #[test]
-fn span_of_an_attempt_has_the_names_of_opentelemetry() {
+fn follow_up_task_continues_the_trace_context() {
     let (_, tracker) = tracker();
     let tasks = jobs(&tracker, &["plain"]);
-    tasks.submit_with(&job("a"), &traced(PARENT.parse().unwrap())).unwrap();
-    let spans = AttemptSpans::default();
-    let subscriber = tracing_subscriber::registry().with(spans.clone());
-    tracing::subscriber::with_default(subscriber, || {
-        for id in ["a", "plain"] {
-            tasks.run(id, |_| Ok::<_, IoError>(())).unwrap();
-        }
-    });
-    let expected = |id: &str| {
-        [
-            ("attempt", "1"),
-            ("id", id),
-            ("kind", "job"),
-            ("messaging.destination.name", "job"),
-            ("messaging.message.id", id),
-            ("messaging.operation.name", "process"),
-            ("messaging.operation.type", "process"),
-            ("messaging.system", "tracker"),
-            ("otel.kind", "consumer"),
-            ("otel.name", "process job"),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    };
-    let mut with_parent = BTreeMap::from(expected("a"));
-    with_parent.insert("traceparent".to_owned(), PARENT.to_owned());
-    assert_eq!(*spans.0.lock().unwrap(), [with_parent, expected("plain").into()]);
+    tasks.submit_with(&job("a"), &traced(context(1))).unwrap();
+    for (id, next) in [("a", "after-a"), ("plain", "after-plain")] {
+        let mut execution = tasks.start(id).unwrap();
+        execution.submit_next(&tasks, &job(next)).unwrap();
+        execution.succeed().unwrap();
+    }
+    let stored = |id| tasks.get(id).unwrap().unwrap().trace_context;
+    assert_eq!((stored("after-a"), stored("after-plain")), (Some(context(1)), None));
+    sound(&tracker);
 }

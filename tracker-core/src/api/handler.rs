@@ -128,7 +128,7 @@ pub(crate) fn run_handler<T: TrackedTask, R>(
     handler: impl FnOnce(&mut Execution<T>) -> R,
 ) -> thread::Result<R> {
     catch_unwind(AssertUnwindSafe(|| {
-        let _span = execution.span().entered();
+        let _span = execution.open_span().entered();
         handler(execution)
     }))
 }
@@ -263,6 +263,7 @@ fn finish_action<T: TrackedTask>(execution: &mut Execution<T>, left: &mut Left) 
         }
     }
     execution.set_asked();
+    execution.close_span((!asked).then_some((left.outcome, left.failure.as_ref())));
     action
 }
 

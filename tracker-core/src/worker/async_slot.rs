@@ -144,7 +144,7 @@ where
             }
         };
         let handler = async {
-            let span = execution.span();
+            let span = execution.open_span();
             (self.handler)(execution).instrument(span).await
         };
         let result = attempt::limited(handler, limit, elapsed, cancelled).await;

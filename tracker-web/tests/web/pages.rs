@@ -1,7 +1,10 @@
 //! Tests of the content of pages.
 
 use axum::http::StatusCode;
-use tracker_core::{TrackedTask as _, Tracker};
+use tracker_core::{
+    TrackedTask as _, Tracker,
+    submit::{SubmitOptions, TraceContext},
+};
 use tracker_web::{Dashboard, axum};
 
 use crate::{
@@ -64,6 +67,21 @@ async fn tasks_are_filtered_by_status_index_and_text() {
     let page = browser.read("/tasks?kind=download&status=50").await;
     assert!(page.contains("6 tasks match; this page shows 6."), "{page}");
     assert!(page.contains("404 not found"), "{page}");
+}
+
+#[tokio::test]
+async fn task_page_shows_the_trace_context_of_its_submit() {
+    let tracker = Tracker::in_memory().unwrap();
+    let downloads = tracker.tasks::<Download>().unwrap();
+    let traced = SubmitOptions::new().trace_context(TraceContext::new(7, 9, true).unwrap());
+    downloads.submit_with(&download(1), &traced).unwrap();
+    downloads.submit(&download(2)).unwrap();
+    let browser = Browser::enter(tracker, false).await;
+    let row = format!("<dt>Trace</dt><dd><code>00-{:032x}-{:016x}-01</code></dd>", 7, 9);
+    let page = browser.read("/task?kind=download&id=text:https://host/001").await;
+    assert!(page.contains(&row), "{row}: {page}");
+    let page = browser.read("/task?kind=download&id=text:https://host/002").await;
+    assert!(!page.contains("<dt>Trace"), "{page}");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! `Execution`: a claimed task with its lease. Made by claims and starts, given to handlers; writes through the engine while its lease
 //! holds, and gives the task back when it is dropped.
 
+mod attempt_span;
 mod outcomes;
 mod submitted;
 
@@ -53,6 +54,8 @@ pub struct Execution<T: TrackedTask> {
     crashes: u32,
     scheduled_at: Option<Micros>,
     trace: Option<Arc<TraceContext>>,
+    /// The span of the attempt while it is open; disabled where no handler of a worker or of `Tasks::run` runs.
+    span: tracing::Span,
     lease: Duration,
     /// Dropped before the execution where a worker ends an attempt: the drop of a user's value may panic.
     task: Option<T>,
@@ -123,6 +126,7 @@ impl<T: TrackedTask> Execution<T> {
             crashes: header.crashes,
             scheduled_at: header.scheduled_at,
             trace: header.trace,
+            span: tracing::Span::none(),
             lease: crate::model::time::between(0, lease),
             priority: decoded.priority(),
             task: Some(decoded),
@@ -285,13 +289,16 @@ impl<T: TrackedTask> Execution<T> {
     }
 
     /// Has another task submitted in the commit of this one's success; at most 1,000. The success is refused (`Invalid`)
-    /// if that is the same task unchanged: snooze a task to run it again, or submit a new id.
+    /// if that is the same task unchanged: snooze a task to run it again, or submit a new id. The new task continues the trace context
+    /// of this one.
     ///
     /// # Errors
     /// `Unwritable`, `TooLarge`, `Invalid`.
     pub fn submit_next<N: TrackedTask>(&mut self, tasks: &crate::api::tasks::Tasks<N>, task: &N) -> Result<()> {
         check_followers(self.next.len())?;
-        self.next.push(tasks.new_task(task)?);
+        let mut next = tasks.new_task(task)?;
+        next.submit.trace.clone_from(&self.trace);
+        self.next.push(next);
         Ok(())
     }
 

@@ -216,6 +216,7 @@ impl<T: TrackedTask> Execution<T> {
             // Nothing of it is stored: what becomes of the attempt is still open.
             self.asked = !error.is_refusal();
         })?;
+        self.record_end(outcome, failure.as_ref());
         self.ended = Some((outcome, failure));
         Ok(())
     }

@@ -5,7 +5,6 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     api::execution::Execution,
-    engine::run_log::TARGET,
     model::{task::TrackedTask, time::utc, trace_context::TraceContext},
 };
 
@@ -21,25 +20,5 @@ impl<T: TrackedTask> Execution<T> {
     #[must_use]
     pub fn trace_context(&self) -> Option<&TraceContext> {
         self.trace.as_deref()
-    }
-
-    /// The span of the attempt: its fields are named here, and by the semantic conventions of OpenTelemetry for messaging.
-    pub(crate) fn span(&self) -> tracing::Span {
-        let (kind, id, attempt) = (self.kind.name.as_str(), &self.id, self.attempt);
-        tracing::info_span!(
-            target: TARGET,
-            "attempt",
-            kind,
-            %id,
-            attempt,
-            traceparent = self.trace.as_deref().map(tracing::field::display),
-            otel.name = %format_args!("process {kind}"),
-            otel.kind = "consumer",
-            messaging.system = "tracker",
-            messaging.operation.name = "process",
-            messaging.operation.type = "process",
-            messaging.destination.name = kind,
-            messaging.message.id = %id,
-        )
     }
 }

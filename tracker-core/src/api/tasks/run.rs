@@ -122,7 +122,7 @@ impl<T: TrackedTask> AsyncTasks<T> {
         E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
     {
         let mut execution = self.start_with(id, options).await.map_err(RunError::from_start)?;
-        let span = execution.span();
+        let span = execution.open_span();
         let result = attempt::caught(async { handler(&mut execution).instrument(span).await }).await;
         let finished = finish_handler(&mut execution, result);
         store(Async, &mut execution, finished).await

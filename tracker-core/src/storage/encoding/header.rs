@@ -208,6 +208,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn header_without_trace_context_needs_no_further_byte() {
+        fn bytes(value: impl Encode) -> Vec<u8> {
+            let mut bytes = Vec::new();
+            bincode::encode_into_std_write(value, &mut bytes, bincode::config::standard()).unwrap();
+            bytes
+        }
+        // A header that could not hold a trace context would end with this option.
+        for scheduled_at in [None, Some(0), Some(i64::MAX)] {
+            assert_eq!(bytes(origin_record(scheduled_at, None)), bytes(scheduled_at), "{scheduled_at:?}");
+        }
+    }
+
+    #[test]
     fn each_flag_comes_back_alone() {
         let bare = Header {
             code: -1,
