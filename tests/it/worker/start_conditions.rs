@@ -112,7 +112,7 @@ fn condition_that_never_holds_is_refused_at_the_start() {
     let jobs = jobs(&tracker, &["a"]);
     refused(jobs.worker().start_when(CpuLoad::below(0.0)).run(|_| fine()), ErrorKind::Invalid);
     let pool = WorkerPool::new().serve(&jobs, |_| fine()).start_when(FreeMemory::at_least(u64::MAX));
-    refused(pool.run(), "never holds");
+    refused(pool.run(), "bytes of memory are never free");
     assert_eq!(jobs.counts().unwrap().get(Status::Pending), 1);
 }
 

@@ -103,7 +103,7 @@ commands! {
     Import(import::Args),
     Export(export::Args),
     #[cfg(unix)]
-    Run(run::Args),
+    Run(Box<run::Args>),
     #[cfg(unix)]
     Logs(run::logs::Args),
     #[cfg(unix)]

@@ -10,6 +10,7 @@ use super::{
     halt_condition::HaltCondition,
     line::Line,
     start_delay::DelayArg,
+    start_limits::{LoadArg, MemoryArg},
 };
 use crate::{error::CliError, file::FileArg, human_duration::HumanDuration};
 
@@ -58,6 +59,12 @@ pub struct Args {
     /// The shortest time between the starts of two commands: a number of seconds, or a duration such as 500ms
     #[arg(long, value_name = "SECONDS", default_value = "0")]
     pub(super) delay: DelayArg,
+    /// Starts commands only while the load of the machine is below this: a number, or a percentage of the processors such as 80%
+    #[arg(long, value_name = "LOAD")]
+    pub(super) load: Option<LoadArg>,
+    /// Starts commands only while so many bytes of memory are free, such as 1G; K, M, G, T, P are powers of 1024, k, m, g, t, p of 1000
+    #[arg(long, value_name = "SIZE")]
+    pub(super) memfree: Option<MemoryArg>,
     /// Stops early: soon,fail=3 (starts no more commands), now,fail=10% (also ends running commands), success, done
     #[arg(long, value_name = "WHEN", default_value = "never")]
     pub(super) halt: HaltCondition,

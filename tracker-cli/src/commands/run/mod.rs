@@ -32,6 +32,7 @@ pub mod signals;
 mod source;
 mod start_delay;
 mod start_error;
+mod start_limits;
 mod stored_output;
 mod submit_lines;
 mod template;
@@ -65,6 +66,7 @@ use self::{
     run_output::{OutputMode, RunOutput},
     runner::{RunState, Runner},
     start_delay::StartDelay,
+    start_limits::StartLimits,
     submit_lines::submit_lines,
     template::Template,
     terminal::Terminal,
@@ -112,6 +114,7 @@ impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
         let (template, input) = self.parse_command()?;
         let retry_rule = self.retry_rule()?;
+        let limits = StartLimits::new(self.load, self.memfree).map_err(CliError::usage)?;
         Line::set_policy(self.policy());
         if self.plan || self.dry_run {
             let plan = self.make_plan(&template, input)?;
@@ -134,7 +137,7 @@ impl Args {
         }
         let numbers = LineNumbers::new(&tracker, &tasks)?.traced(trace);
         let input = NumberedInput { input, numbers };
-        let ended = self.run_lines(&tasks, &template, input, (tags, retry_rule, joblog), output);
+        let ended = self.run_lines(&tasks, &template, input, (tags, retry_rule, joblog, limits), output);
         let summary = Summary::of(&tasks);
         let closed = tracker.close();
         let ended = ended.and_then(|exit| closed.map(|()| exit).map_err(CliError::from));
@@ -189,7 +192,7 @@ impl Args {
         tasks: &Tasks<Line>,
         template: &Template,
         NumberedInput { input, numbers }: NumberedInput<'_>,
-        (tags, retry_rule, joblog): (AttemptTags, RetryRule, Option<Joblog>),
+        (tags, retry_rule, joblog, limits): (AttemptTags, RetryRule, Option<Joblog>, StartLimits),
         output: &Output,
     ) -> Result<Exit, CliError> {
         let mode = match (output.is_json(), self.quiet) {
@@ -202,6 +205,7 @@ impl Args {
         if self.keep_order {
             run_output.keep_order(unfinished(tasks)?)?;
         }
+        let run_output = Arc::new(run_output);
         let runner = Runner {
             tasks,
             template,
@@ -236,6 +240,7 @@ impl Args {
             let jobs = if self.tty { NonZero::new(1) } else { self.jobs };
             let jobs = jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
             let worker = runner.tasks.worker().threads(jobs).keep_running().stopped_by(&runner.stop);
+            let worker = limits.apply(worker, &run_output);
             let done = threads.map(|_| worker.run(|line| runner.handle(line)));
             // Ends the thread that submits lines, also after an error.
             runner.stop.stop();

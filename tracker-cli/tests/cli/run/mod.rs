@@ -14,6 +14,7 @@ mod orphans;
 mod output_order;
 mod shell;
 mod signals;
+mod start_limits;
 mod starts;
 mod trace;
 mod tty;

@@ -38,11 +38,11 @@ impl CpuLoad {
     /// Whether a handler may start at this load average.
     fn decide(self, average: f64, processors: f64, recent: &RecentStarts<'_>) -> StartCheck {
         let unseen: f64 = recent.ages().map(|age| (-age.as_secs_f64() / AVERAGED_OVER).exp()).sum();
-        let load = (average + unseen) / processors;
-        if load < self.share {
+        let (load, limit) = (average + unseen, self.share * processors);
+        if load < limit {
             StartCheck::Ready
         } else {
-            StartCheck::wait(format!("the load is {load:.2} per processor, not below {}", self.share))
+            StartCheck::wait(format!("the load is {load:.2}, not below {limit:.2}"))
         }
     }
 }

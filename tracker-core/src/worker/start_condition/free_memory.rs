@@ -50,10 +50,13 @@ impl FreeMemory {
             return StartCheck::Ready;
         }
         let mib = |bytes: u64| bytes >> 20;
+        let reserved = match reserved {
+            0 => String::new(),
+            _ => format!(", {} MiB of them reserved for handlers that have just started", mib(reserved)),
+        };
         StartCheck::wait(format!(
-            "{} MiB of memory are free, and {} MiB of them reserved for handlers that have just started: less than {} MiB",
+            "{} MiB of memory are free{reserved}: less than {} MiB",
             mib(available),
-            mib(reserved),
             mib(self.bytes)
         ))
     }
@@ -71,7 +74,7 @@ impl StartCondition for FreeMemory {
         let total = memory("MemTotal:").map_err(Error::invalid)?;
         if self.bytes > total {
             return Err(Error::invalid(format!(
-                "FreeMemory::at_least({}) never holds: the machine has {total} bytes",
+                "{} bytes of memory are never free: the machine has {total} bytes",
                 self.bytes
             )));
         }
