@@ -107,6 +107,9 @@ pub struct Args {
     /// Begins each line of output with the line of input and a tab
     #[arg(long, conflicts_with = "tty")]
     pub(super) tag: bool,
+    /// Writes output to DIR/1/VALUE/stdout and stderr, in the layout of GNU parallel, and does not print it
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["tty", "keep_order", "tag"])]
+    pub(super) results: Option<PathBuf>,
     /// Appends ended lines to a log in the format of GNU parallel
     #[arg(long, value_name = "PATH")]
     pub(super) joblog: Option<PathBuf>,

@@ -24,6 +24,7 @@ mod process_groups;
 mod read_line;
 mod record;
 mod record_reader;
+mod results;
 mod run_end;
 mod run_output;
 mod runner;
@@ -62,6 +63,7 @@ use self::{
     orphans::{AttemptTags, kill_orphans},
     plan::{PlanOptions, RunPlan},
     process_groups::ProcessGroups,
+    results::Results,
     run_end::RunEnd,
     run_output::{OutputMode, RunOutput},
     runner::{RunState, Runner},
@@ -112,7 +114,7 @@ const CHECK_COMMAND: &str = "check the command after --; with --shell it is read
 
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
-        let (template, input) = self.parse_command()?;
+        let (template, input, names) = self.parse_command()?;
         let retry_rule = self.retry_rule()?;
         let limits = StartLimits::new(self.load, self.memfree).map_err(CliError::usage)?;
         Line::set_policy(self.policy());
@@ -126,6 +128,7 @@ impl Args {
             return Ok(Exit::Success);
         }
         let trace = self.traceparent.clone().or_else(trace::of_environment);
+        let results = self.results.as_deref().map(|folder| Results::open(folder, names)).transpose()?;
         let tracker = self.file.open_or_create()?;
         let tasks = tracker.tasks_as::<Line>(&self.name)?;
         let joblog = self.joblog.as_deref().map(|path| Joblog::open(path, &self.file.file)).transpose()?;
@@ -137,7 +140,7 @@ impl Args {
         }
         let numbers = LineNumbers::new(&tracker, &tasks)?.traced(trace);
         let input = NumberedInput { input, numbers };
-        let ended = self.run_lines(&tasks, &template, input, (tags, retry_rule, joblog, limits), output);
+        let ended = self.run_lines(&tasks, &template, input, (tags, retry_rule, joblog, results, limits), output);
         let summary = Summary::of(&tasks);
         let closed = tracker.close();
         let ended = ended.and_then(|exit| closed.map(|()| exit).map_err(CliError::from));
@@ -192,10 +195,16 @@ impl Args {
         tasks: &Tasks<Line>,
         template: &Template,
         NumberedInput { input, numbers }: NumberedInput<'_>,
-        (tags, retry_rule, joblog, limits): (AttemptTags, RetryRule, Option<Joblog>, StartLimits),
+        (tags, retry_rule, joblog, results, limits): (
+            AttemptTags,
+            RetryRule,
+            Option<Joblog>,
+            Option<Results>,
+            StartLimits,
+        ),
         output: &Output,
     ) -> Result<Exit, CliError> {
-        let mode = match (output.is_json(), self.quiet) {
+        let mode = match (output.is_json(), self.quiet || results.is_some()) {
             (true, _) => OutputMode::Json,
             (false, true) => OutputMode::Nothing,
             (false, false) => OutputMode::Output,
@@ -221,6 +230,7 @@ impl Args {
             tags,
             output: &run_output,
             joblog,
+            results,
             state: Mutex::new(RunState::default()),
         };
         stop_on_signals(&runner)?;

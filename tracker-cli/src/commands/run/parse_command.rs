@@ -11,14 +11,15 @@ use super::{
     columns::Columns,
     input::{Input, InputOptions},
     placeholder::with_positions,
+    results::ValueNames,
     source,
     template::{InputForm, Template},
 };
 use crate::error::CliError;
 
 impl Args {
-    /// Splits the arguments into the command and the input.
-    pub(super) fn parse_command(&self) -> Result<(Template, Input), CliError> {
+    /// Splits the arguments into the command and the input, with the names of its values.
+    pub(super) fn parse_command(&self) -> Result<(Template, Input, ValueNames), CliError> {
         let (command, sources) = source::split(&self.command).map_err(CliError::usage)?;
         if command.is_empty() && !self.shell {
             return Err(CliError::usage("no command: give one after --, or --shell to run the lines themselves"));
@@ -28,7 +29,8 @@ impl Args {
         }
         let count = sources.iter().flatten().count();
         let columns = Columns::new(self.colsep.as_deref(), self.csv).map_err(CliError::usage)?;
-        let form = self.input_form(count, columns.is_some());
+        let has_columns = columns.is_some();
+        let form = self.input_form(count, has_columns);
         let end = if self.null { 0 } else { b'\n' };
         let options =
             InputOptions { end, columns, has_header: self.header, max_lines: self.max_lines, fills: self.fill };
@@ -44,7 +46,13 @@ impl Args {
             // Checked before any line is stored.
             return Err(CliError::usage(format!("program {program:?} not found: {CHECK_COMMAND}")));
         }
-        Ok((template, input))
+        let takes_groups = self.fill || self.max_lines.is_some();
+        let per_line = match (has_columns, names.len()) {
+            (false, _) => Some(count),
+            (true, names) if takes_groups && names > 0 => Some(names),
+            (true, _) => None,
+        };
+        Ok((template, input, ValueNames { names, per_line }))
     }
 
     /// Describes how lines become values, for a number of sources.

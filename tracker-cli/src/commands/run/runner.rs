@@ -29,6 +29,7 @@ use super::{
     orphans::{AttemptTags, TAG},
     placeholder::PlaceholderValues,
     process_groups::ProcessGroups,
+    results::Results,
     run_output::RunOutput,
     start_delay::StartDelay,
     start_error::{StartError, is_passing},
@@ -59,6 +60,7 @@ pub struct Runner<'a> {
     pub tags: AttemptTags,
     pub output: &'a RunOutput,
     pub joblog: Option<Joblog>,
+    pub results: Option<Results>,
     pub state: Mutex<RunState>,
 }
 
@@ -224,6 +226,11 @@ impl Runner<'_> {
             // Ctrl-C on the terminal kills the command that has it; the user means the run.
             self.interrupted.store(true, Ordering::Relaxed);
             self.halt_now();
+            return Ok(Outcome::Release);
+        }
+        let written = self.results.as_ref().map_or(Ok(()), |results| results.write(line, &mut finished));
+        if let Err(error) = written {
+            self.stop_starting(error);
             return Ok(Outcome::Release);
         }
         let printed = self.output.print_output(line, &mut finished);

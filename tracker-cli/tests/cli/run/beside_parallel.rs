@@ -1,7 +1,12 @@
 //! Options and sources that have the meaning that they have in GNU parallel. Each expected output is also compared with the
 //! program itself where it is installed (`apt-get install parallel libtext-csv-perl`).
 
-use std::process::{Command, Stdio};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use crate::fixture::{Fixture, Ran};
 
@@ -22,15 +27,29 @@ const fn case(
     Case { options, command, input, expected }
 }
 
+fn has_parallel() -> bool {
+    let has_parallel = Command::new("parallel").arg("--version").output().is_ok_and(|ran| ran.status.success());
+    if !has_parallel {
+        eprintln!("skipped the comparison with GNU parallel: it is not installed");
+    }
+    has_parallel
+}
+
+fn run_parallel(fixture: &Fixture, arguments: &[&str], input: &str) -> Ran {
+    let mut parallel = Command::new("parallel");
+    parallel.args(arguments).current_dir(fixture.path(""));
+    let mut child = parallel.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // It may end before it has read all.
+    let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes());
+    child.wait_with_output().unwrap().into()
+}
+
 /// Runs both programs. `tracker run` reads each command without a shell and, if `shell`, with one.
 #[track_caller]
 fn compare(cases: &[Case], shells: &[bool]) {
     let fixture = Fixture::new();
     std::fs::write(fixture.path("letters"), "a\nb\n").unwrap();
-    let has_parallel = Command::new("parallel").arg("--version").output().is_ok_and(|ran| ran.status.success());
-    if !has_parallel {
-        eprintln!("skipped the comparison with GNU parallel: it is not installed");
-    }
+    let has_parallel = has_parallel();
     for (number, Case { options, command, input, expected }) in cases.iter().enumerate() {
         for shell in shells {
             let file = format!("{number}-{shell}.redb");
@@ -40,12 +59,7 @@ fn compare(cases: &[Case], shells: &[bool]) {
             assert_eq!((ran.out.as_str(), ran.err.as_str()), (*expected, ""), "{options:?} {command:?} shell: {shell}");
         }
         if has_parallel {
-            let mut parallel = Command::new("parallel");
-            parallel.args(["--will-cite", "-j1"]).args(*options).args(*command).current_dir(fixture.path(""));
-            let mut child =
-                parallel.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-            std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
-            let ran = Ran::from(child.wait_with_output().unwrap());
+            let ran = run_parallel(&fixture, &[&["--will-cite", "-j1"], *options, *command].concat(), input);
             assert_eq!((ran.out.as_str(), ran.err.as_str()), (*expected, ""), "parallel {options:?} {command:?}");
         }
     }
@@ -130,4 +144,59 @@ fn several_lines_per_command_match_gnu_parallel() {
         ],
         &[false],
     );
+}
+
+/// The files below a folder, with their content.
+fn tree(folder: &Path) -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            files.extend(tree(&entry.path()).into_iter().map(|(path, content)| (format!("{name}/{path}"), content)));
+        } else {
+            files.insert(name, fs::read_to_string(entry.path()).unwrap());
+        }
+    }
+    files
+}
+
+#[test]
+fn results_are_laid_out_as_by_gnu_parallel() {
+    let script = "echo {#}; echo bad >&2; exit 1";
+    let cases: &[(&[&str], &str, &[&str])] = &[
+        (
+            &["printf", "%s", "{}x", ":::", "a/b", "x y", "ü", "\\", "t\tn", "%"],
+            "",
+            &["1/%", "1/\\\\", "1/a\\_b", "1/t\\tn", "1/x y", "1/ü"],
+        ),
+        (&["echo", ":::", "1", "2", ":::", "x"], "", &["1/1/2/x", "1/2/2/x"]),
+        (&["--header", ":", "echo", "{x}", ":::", "y", "1", "2", ":::", "x", "3"], "", &["x/3/y/1", "x/3/y/2"]),
+        (&["--csv", "--header", ":", "echo", "{q}"], "q,p\n1,2\n", &["p/2/q/1"]),
+        (&["--colsep", ",", "echo", "{2}"], "a,b\nc\n", &["1/a/2/b", "1/c"]),
+        (&["-n", "2", "echo"], "1\n2\n3\n", &["1/1/1/2", "1/3"]),
+        (&["-X", "echo"], "1\n2\n", &["1/1/1/2"]),
+        (&[script, ":::", "z"], "", &["1/z"]),
+    ];
+    for (arguments, input, folders) in cases {
+        let fixture = Fixture::new();
+        let split = arguments.iter().position(|word| ["printf", "echo", script].contains(word)).unwrap();
+        let (options, command) = arguments.split_at(split);
+        let shell: &[&str] = if command[0] == script { &["--shell"] } else { &[] };
+        let words = [&["run", "jobs.redb", "-j1", "--results", "ours"], options, shell, &["--"], command].concat();
+        let ran = fixture.run_with_input(input.as_bytes(), &words);
+        assert_eq!((ran.out.as_str(), ran.code), ("", Some(i32::from(command[0] == script))), "{arguments:?}: {ran:?}");
+        let ours = tree(&fixture.path("ours"));
+        let found: Vec<_> = ours.keys().filter_map(|path| path.strip_suffix("/stdout")).collect();
+        assert_eq!(found, *folders, "{arguments:?}");
+        if has_parallel() {
+            let words = [&["--will-cite", "-j1", "--results", "theirs"], *arguments].concat();
+            let ran = run_parallel(&fixture, &words, input);
+            assert_eq!(
+                (ran.out.as_str(), ran.code),
+                ("", Some(i32::from(command[0] == script))),
+                "{arguments:?}: {ran:?}"
+            );
+            assert_eq!(ours, tree(&fixture.path("theirs")), "{arguments:?}");
+        }
+    }
 }

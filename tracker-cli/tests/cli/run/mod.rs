@@ -12,6 +12,7 @@ mod logs;
 mod notify;
 mod orphans;
 mod output_order;
+mod results;
 mod shell;
 mod signals;
 mod start_limits;
