@@ -44,6 +44,7 @@ pub(crate) mod submits;
 pub(crate) mod subscription_delivery;
 pub(crate) mod subscriptions;
 pub(crate) mod task_lifecycle;
+pub(crate) mod throttle;
 pub(crate) mod trace_context;
 pub(crate) mod typed_ids;
 pub(crate) mod unreadable;

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    ErrorKind, Record, TaskStatus, Tasks, TrackedTask, Tracker,
+    ErrorKind, Record, Submission, TaskStatus, Tasks, TrackedTask, Tracker,
     execution::Ticket,
     file::Sharing,
     record::AttemptStatus,
@@ -163,16 +163,17 @@ fn context() -> TraceContext {
     TraceContext::new(1 << 100, 2, true).unwrap().with_state("a=1").unwrap()
 }
 
+fn hourly() -> SubmitOptions {
+    SubmitOptions::new().throttle("hourly", Duration::from_secs(3_600))
+}
+
 /// Writes a file with every feature, under a manual clock.
 fn write(tracker: &Tracker, clock: &ManualClock) -> Ticket {
     let jobs = tracker.tasks::<then::Job>().unwrap().worker_name("the worker");
     let parts = tracker.tasks::<then::Part>().unwrap();
     jobs.submit_all((0..10).map(job)).unwrap();
-    jobs.submit_with(
-        &job(10),
-        &SubmitOptions::new().delay(Duration::from_secs(86_400)).priority(200).trace_context(context()),
-    )
-    .unwrap();
+    jobs.submit_with(&job(10), &hourly().delay(Duration::from_secs(86_400)).priority(200).trace_context(context()))
+        .unwrap();
     parts.submit_all((0..3).map(|number| then::Part { number, rows: vec![-1, 0, 1] })).unwrap();
     tracker.tasks().unwrap().submit(&note()).unwrap();
     let nightly = Schedule::cron("0 3 * * *").unwrap().time_zone("Europe/Berlin").unwrap();
@@ -292,6 +293,7 @@ fn check(bytes: &[u8], ticket: &str, what: &str) {
     assert_eq!(found["job 10"].priority, 200, "{what}");
     assert_eq!(found["job 10"].trace_context, Some(context()), "{what}");
     assert_eq!(found["job 9"].trace_context, None, "{what}");
+    assert_eq!(jobs.submit_with(&job(11), &hourly()).unwrap().submission, Submission::Throttled, "{what}");
     assert_eq!(jobs.query().index("host", "host 1").total().unwrap(), 4, "{what}");
     assert_eq!(jobs.get_by_key("key", &[&9_u32]).unwrap().unwrap().id.to_string(), "job 9", "{what}");
     let parts = tracker.tasks::<then::Part>().unwrap();
@@ -308,7 +310,7 @@ fn kept_files_of_this_format_are_read() {
     let writes = std::env::var_os("TRACKER_FIXTURES").is_some();
     for (name, bytes, ticket) in fresh() {
         check(&bytes, &ticket, "just written");
-        let path = folder().join(format!("format-9-{name}.redb"));
+        let path = folder().join(format!("format-10-{name}.redb"));
         if writes {
             fs::create_dir_all(folder()).unwrap();
             fs::write(&path, bytes).unwrap();
@@ -324,7 +326,7 @@ fn file_of_an_older_format_is_refused_by_name() {
     let copies = tempfile::tempdir().unwrap();
     for name in [
         "1-closed", "1-killed", "2-closed", "2-killed", "3-closed", "3-killed", "4-closed", "4-killed", "5-closed",
-        "5-killed", "6-closed", "6-killed", "7-closed", "7-killed", "8-closed", "8-killed",
+        "5-killed", "6-closed", "6-killed", "7-closed", "7-killed", "8-closed", "8-killed", "9-closed", "9-killed",
     ] {
         let path = copies.path().join(format!("{name}.redb"));
         let fixture = fs::read(folder().join(format!("format-{name}.redb"))).unwrap();
@@ -332,7 +334,12 @@ fn file_of_an_older_format_is_refused_by_name() {
         for opened in [Tracker::inspect(&path), Tracker::open(&path)] {
             let error = opened.expect_err("it has an older format");
             assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
-            for part in [&format!("format {}", &name[..1]), "format 9", "tracker export", "tracker import"] {
+            for part in [
+                &format!("format {}", name.split_once('-').unwrap().0),
+                "format 10",
+                "tracker export",
+                "tracker import",
+            ] {
                 assert!(error.to_string().contains(part), "{error}");
             }
         }
@@ -350,7 +357,7 @@ fn file_of_an_older_format_is_refused_by_name() {
 
 #[test]
 fn grown_struct_reads_tasks_of_its_old_form() {
-    let kept = fs::read(folder().join("format-9-closed.redb")).unwrap();
+    let kept = fs::read(folder().join("format-10-closed.redb")).unwrap();
     let tracker = opened(kept);
     let jobs = tracker.tasks::<now::Job>().unwrap();
     let found = all(&jobs);

@@ -19,5 +19,6 @@ pub(crate) mod recover;
 pub(crate) mod replaced;
 pub(crate) mod schedules;
 pub(crate) mod sharing;
+pub(crate) mod throttles;
 pub(crate) mod time_repair;
 pub(crate) mod verify;

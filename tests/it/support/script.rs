@@ -13,6 +13,7 @@ use tracker_core::{
     execution::Ticket,
     file::Sharing,
     redb_store::{OptionsExt, redb::TableDefinition},
+    schedule::ScheduleHandle,
     submit::SubmitOptions,
     time::ManualClock,
 };
@@ -209,6 +210,15 @@ impl Script {
         self.jobs().submit_with(&job(number), &options).map(drop)
     }
 
+    fn submit_throttled(&self, number: u32) -> Result<(), Error> {
+        let options = SubmitOptions::new().throttle("hourly", Duration::from_secs(3_600));
+        self.jobs().submit_with(&job(number), &options).map(drop)
+    }
+
+    fn schedule(&self) -> Result<ScheduleHandle, Error> {
+        Ok(self.tracker.schedule("distant")?.expect("a step before this one has added it"))
+    }
+
     fn stage(&mut self) -> Result<&mut Execution<Stage>, Error> {
         Ok(self.stage.as_mut().expect("one is due"))
     }
@@ -237,7 +247,7 @@ impl Script {
         self.stages.submit(&Stage { number: 1_000, rows: Vec::new() }).map(drop)
     }
 
-    /// A snapshot of all tasks and batches.
+    /// A snapshot of all tasks, batches and schedules.
     pub fn look(&self) -> Result<Snapshot, Error> {
         let mut look = Snapshot::default();
         if let Some(jobs) = &self.jobs {
@@ -250,6 +260,7 @@ impl Script {
         look.add(&self.visits)?;
         look.add(&self.chores)?;
         look.add_batches(&self.tracker)?;
+        look.add_schedules(&self.tracker)?;
         Ok(look)
     }
 }

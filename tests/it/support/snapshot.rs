@@ -1,4 +1,4 @@
-//! Describes all tasks and batches of a tracker as text, so that two states can be compared.
+//! Describes all tasks, batches and schedules of a tracker as text, so that two states can be compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,6 +57,7 @@ impl Snapshot {
         look.add(&tracker.tasks::<Visit>()?)?;
         look.add(&tracker.tasks::<Chore>()?)?;
         look.add_batches(tracker)?;
+        look.add_schedules(tracker)?;
         tracker.transaction(|tx| {
             for row in tx.table(TOTALS)?.iter()? {
                 let (name, number) = row?;
@@ -80,6 +81,14 @@ impl Snapshot {
             let standing = format!("sealed {} finished {:?}", info.sealed, info.finished_at);
             let seen = Seen { running: info.count(Role::InProgress) > 0, task: format!("{counts:?}"), standing };
             self.0.insert(format!("batch/{}", info.label), seen);
+        }
+        Ok(())
+    }
+
+    pub fn add_schedules(&mut self, tracker: &Tracker) -> Result<(), Error> {
+        for info in tracker.schedules()? {
+            let seen = Seen { running: false, task: info.name.clone(), standing: format!("{info:?}") };
+            self.0.insert(format!("schedule/{}", info.name), seen);
         }
         Ok(())
     }

@@ -30,6 +30,7 @@ struct Recovered {
     lost: Vec<LostTask>,
     batches_lost: Vec<String>,
     schedules_lost: Vec<String>,
+    throttles_lost: Vec<String>,
     earlier_commit: bool,
 }
 
@@ -50,12 +51,14 @@ impl Args {
             lost: lost.collect(),
             batches_lost: recovered.batches_lost,
             schedules_lost: recovered.schedules_lost,
+            throttles_lost: recovered.throttles_lost,
             earlier_commit: recovered.earlier_commit,
         };
         output.print(&recovered)?;
         let is_complete = recovered.lost.is_empty()
             && recovered.batches_lost.is_empty()
             && recovered.schedules_lost.is_empty()
+            && recovered.throttles_lost.is_empty()
             && !recovered.earlier_commit;
         Ok(if is_complete { Exit::Success } else { Exit::Findings })
     }
@@ -72,6 +75,9 @@ impl View for Recovered {
         }
         for what in &self.schedules_lost {
             out.line(TextStyle::Bad, &format!("lost: a schedule: {what}"))?;
+        }
+        for what in &self.throttles_lost {
+            out.line(TextStyle::Bad, &format!("lost: a throttle key: {what}"))?;
         }
         if self.earlier_commit {
             let text = "the last commit cannot be read: the new file has the state of the commit before it";

@@ -273,7 +273,14 @@ fn doctor_compact_and_recover_report_what_they_did() {
     let recovered = fixture.fine(&["recover", "jobs.redb", "again.redb"]);
     assert_eq!(
         recovered,
-        json!({ "tasks": 15, "lost": [], "batches_lost": [], "schedules_lost": [], "earlier_commit": false })
+        json!({
+            "tasks": 15,
+            "lost": [],
+            "batches_lost": [],
+            "schedules_lost": [],
+            "throttles_lost": [],
+            "earlier_commit": false
+        })
     );
     assert_eq!(fixture.fine(&["counts", "again.redb"]), fixture.fine(&["counts", "jobs.redb"]));
     assert_eq!(fixture.run(&["recover", "jobs.redb", "again.redb"]).code, Some(2), "nothing is overwritten");

@@ -32,11 +32,20 @@ pub(crate) const RATE: u32 = 10_000;
 
 /// Refuses ids that are empty or too long.
 pub(crate) fn check_id(id: &TaskKey) -> Result<()> {
-    if id.is_empty() && id.as_int().is_none() {
-        return Err(Error::invalid("the task's id is empty: give it at least one character"));
+    check_key("the task's id", id)
+}
+
+/// Refuses throttle keys that are empty or too long.
+pub(crate) fn check_throttle_key(key: &TaskKey) -> Result<()> {
+    check_key("the throttle key", key)
+}
+
+fn check_key(what: &str, key: &TaskKey) -> Result<()> {
+    if key.is_empty() && key.as_int().is_none() {
+        return Err(Error::invalid(format!("{what} is empty: give it at least one character")));
     }
-    match id.as_bytes().len() {
-        long if long > ID => Err(Error::too_large("the task's id", long, ID)),
+    match key.as_bytes().len() {
+        long if long > ID => Err(Error::too_large(what, long, ID)),
         _ => Ok(()),
     }
 }

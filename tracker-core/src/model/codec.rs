@@ -258,5 +258,5 @@ pub(crate) fn new_task<T: TrackedTask>(
         max_wait: None,
         trace: None,
     };
-    Ok(NewTask { kind: kind.id, id, indexes, uniques, payload, submit, dependencies: Vec::new() })
+    Ok(NewTask { kind: kind.id, id, indexes, uniques, payload, submit, throttle: None, dependencies: Vec::new() })
 }

@@ -20,6 +20,7 @@ pub(crate) mod schedule;
 pub(crate) mod status;
 pub(crate) mod task;
 pub(crate) mod task_row;
+pub(crate) mod throttle;
 pub(crate) mod time;
 pub(crate) mod trace_context;
 pub(crate) mod transition;

@@ -2,6 +2,7 @@
 
 use crate::model::{
     task::TaskKey,
+    throttle::Throttle,
     transition::{OnDependencyFailure, Submit},
 };
 
@@ -15,6 +16,7 @@ pub(crate) struct NewTask {
     pub uniques: Vec<Vec<u8>>,
     pub payload: Vec<u8>,
     pub submit: Submit,
+    pub throttle: Option<Throttle>,
     /// Its dependencies, if it is new or starts again.
     pub dependencies: Vec<NewDependency>,
 }

@@ -43,6 +43,7 @@ impl NewTask {
                 max_wait: None,
                 trace: None,
             },
+            throttle: None,
             dependencies: Vec::new(),
         }
     }

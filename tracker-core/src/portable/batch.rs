@@ -220,8 +220,16 @@ impl PortableFollowUp {
             trace: None,
         };
         let (indexes, uniques) = keyed.values;
-        let new =
-            NewTask { kind: kind.id, id, indexes, uniques, payload: keyed.payload, submit, dependencies: Vec::new() };
+        let new = NewTask {
+            kind: kind.id,
+            id,
+            indexes,
+            uniques,
+            payload: keyed.payload,
+            submit,
+            throttle: None,
+            dependencies: Vec::new(),
+        };
         Ok((new, keyed.guessed))
     }
 }

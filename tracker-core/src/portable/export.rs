@@ -10,6 +10,7 @@ use super::{
     dependency::PortableDependency,
     schedule::PortableSchedule,
     task::PortableTask,
+    throttle::PortableThrottle,
 };
 use crate::{
     api::{inspect::KindInfo, schema::Schema, tasks::Tasks, tracker::Tracker},
@@ -70,6 +71,7 @@ impl Tracker {
         for schedule in schedules {
             line(&mut out, &schedule)?;
         }
+        self.export_throttles(&kinds, &mut out)?;
         self.export_seals(&mut out)?;
         flush(&mut out)?;
         Ok(tasks)
@@ -80,6 +82,24 @@ impl Tracker {
             let follow_up = rows.follow_up(number)?;
             Ok(Some(PortableBatch::of(kinds, batch, follow_up.as_ref())))
         })
+    }
+
+    /// Writes a line for each throttle key whose period has not passed.
+    fn export_throttles(&self, kinds: &Kinds, out: &mut impl Write) -> Result<()> {
+        let now = self.shared.engine.now();
+        let mut after = None;
+        loop {
+            let after_key = after.as_ref().map(|(kind, key)| (*kind, key));
+            let rows = self.shared.engine.read(|rows| rows.throttles_after(after_key, BATCH))?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = Some((last.kind, last.key.clone()));
+            for row in rows {
+                let accepted = row.accepted?;
+                if accepted.end() > now {
+                    line(out, &PortableThrottle::of(kinds, row.kind, row.key, accepted))?;
+                }
+            }
+        }
     }
 
     fn export_seals(&self, out: &mut impl Write) -> Result<()> {

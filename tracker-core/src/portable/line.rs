@@ -1,4 +1,4 @@
-//! `PortableLine`: one line of an export: a kind, a batch, a task or a seal. Called by `export` and `import`; pure.
+//! `PortableLine`: one line of an export: a kind, a batch, a task, a schedule, a throttle key or a seal. Called by `export` and `import`; pure.
 
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -7,6 +7,7 @@ use super::{
     foreign::advice,
     schedule::PortableSchedule,
     task::PortableTask,
+    throttle::PortableThrottle,
 };
 use crate::{
     api::inspect::KindInfo,
@@ -19,6 +20,7 @@ pub(super) enum PortableLine {
     Batch(Box<PortableBatch>),
     Seal(PortableSeal),
     Schedule(Box<PortableSchedule>),
+    Throttle(Box<PortableThrottle>),
     Task(Box<PortableTask>),
 }
 
@@ -36,6 +38,7 @@ struct Sort {
     open_batch: Option<IgnoredAny>,
     seal_batch: Option<IgnoredAny>,
     add_schedule: Option<IgnoredAny>,
+    throttle: Option<IgnoredAny>,
 }
 
 impl PortableLine {
@@ -53,6 +56,8 @@ impl PortableLine {
             (serde_json::from_slice(text).map(Self::Seal), "")
         } else if sort.add_schedule.is_some() {
             (serde_json::from_slice(text).map(Self::Schedule), "")
+        } else if sort.throttle.is_some() {
+            (serde_json::from_slice(text).map(Self::Throttle), "")
         } else {
             (serde_json::from_slice(text).map(Self::Task), "; a task has at least an id and a payload")
         };
@@ -66,7 +71,8 @@ impl PortableLine {
 impl Sort {
     fn of(text: &[u8]) -> Self {
         // Most are tasks, and need no look before they are read.
-        let words: [&[u8]; 4] = [b"\"define\"", b"\"open_batch\"", b"\"seal_batch\"", b"\"add_schedule\""];
+        let words: [&[u8]; 5] =
+            [b"\"define\"", b"\"open_batch\"", b"\"seal_batch\"", b"\"add_schedule\"", b"\"throttle\""];
         let quotes = text.iter().enumerate().filter(|(_, byte)| **byte == b'"').map(|(at, _)| at);
         let mentions = |at: usize| text.get(at..).is_some_and(|rest| words.iter().any(|word| rest.starts_with(word)));
         if quotes.into_iter().any(mentions) {

@@ -13,6 +13,7 @@ mod newcomer;
 mod payload;
 mod schedule;
 mod task;
+mod throttle;
 mod timestamp;
 mod value;
 

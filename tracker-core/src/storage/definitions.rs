@@ -62,6 +62,10 @@ pub(crate) const BATCH_MEMBERS: TableDefinition<Fixed<{ MemberKey::LEN }>, ()> =
 pub(crate) const FOLLOW_UPS: TableDefinition<u64, Bytes> = TableDefinition::new("tracker.follow_ups");
 /// Name -> schedule.
 pub(crate) const SCHEDULES: TableDefinition<&str, Bytes> = TableDefinition::new("tracker.schedules");
+/// Kind and throttle key -> the submit that was accepted last.
+pub(crate) const THROTTLES: TableDefinition<Bytes, Bytes> = TableDefinition::new("tracker.throttles");
+/// The end of the period of an accepted submit, its kind and its throttle key.
+pub(crate) const THROTTLE_ENDS: TableDefinition<Bytes, ()> = TableDefinition::new("tracker.throttle_ends");
 /// In kinds with a limit: kind, limit key, then the place in the claim order, of each task that claims may start.
 pub(crate) const LIMIT_QUEUES: TableDefinition<Bytes, ()> = TableDefinition::new("tracker.limit_queues");
 /// In kinds with a limit: the places of the eligible heads -> the limit key.

@@ -221,6 +221,25 @@ pub(crate) fn id_key(kind: u32, id: &TaskKey) -> Vec<u8> {
     [&kind.to_be_bytes(), id.as_bytes()].concat()
 }
 
+/// Kind and id of a key that [`id_key`] made.
+pub(crate) fn split_id_key(key: &[u8]) -> Option<(u32, TaskKey)> {
+    let (kind, id) = key.split_first_chunk()?;
+    Some((u32::from_be_bytes(*kind), TaskKey::from_bytes(id)?))
+}
+
+/// The key of the end of a throttle period: the time, then the throttle key of its row.
+pub(crate) fn throttle_end_key(end: Micros, throttle_key: &[u8]) -> Vec<u8> {
+    let mut time = [0; Micros::LEN];
+    end.write(&mut time);
+    [&time, throttle_key].concat()
+}
+
+/// The time and the throttle key of a key that [`throttle_end_key`] made.
+pub(crate) fn split_throttle_end_key(key: &[u8]) -> Option<(Micros, &[u8])> {
+    let (time, throttle_key) = key.split_at_checked(Micros::LEN)?;
+    Some((Micros::read(time).0, throttle_key))
+}
+
 /// The key of a unique value: the kind, the key's number, then the value.
 pub(crate) fn unique_key(kind: u32, number: u16, value: &[u8]) -> Vec<u8> {
     [&kind.to_be_bytes()[..], &number.to_be_bytes(), value].concat()

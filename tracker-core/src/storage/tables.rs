@@ -110,6 +110,8 @@ tables! {
     batch_members: Fixed<{ MemberKey::LEN }> => () = BATCH_MEMBERS;
     follow_ups: u64 => Bytes = FOLLOW_UPS;
     schedules: &'static str => Bytes = SCHEDULES;
+    throttles: Bytes => Bytes = THROTTLES;
+    throttle_ends: Bytes => () = THROTTLE_ENDS;
     limit_queues: Bytes => () = LIMIT_QUEUES;
     limit_heads: Fixed<{ keys::ClaimKey::LEN }> => Bytes = LIMIT_HEADS;
     limit_in_use: Bytes => u64 = LIMIT_IN_USE;
@@ -140,7 +142,7 @@ pub(crate) fn init(txn: &WriteTransaction) -> Result<()> {
 const FORMAT_KEY: &str = "format";
 const FILE_STATE_KEY: &str = "file_state";
 /// The mark of a tracker file: a name, and the version of the format as the last byte.
-const FORMAT: &[u8; 8] = b"tracker\x09";
+const FORMAT: &[u8; 8] = b"tracker\x0a";
 
 impl<S: Source> Tables<S> {
     /// The transaction.

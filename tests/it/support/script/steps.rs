@@ -2,9 +2,10 @@
 
 use std::{io, time::Duration};
 
+use chrono::TimeDelta;
 use tracker_core::{
     Error, ErrorKind, Execution, batch::BatchOptions, dependency::OnDependencyFailure, execution::StartOptions,
-    redb_store::TransactionExt, submit::SubmitOptions,
+    redb_store::TransactionExt, schedule::Schedule, submit::SubmitOptions,
 };
 
 use super::{Chore, Job, LATER, LaterJob, Stage, Status, Step, Stored, TOTALS, in_parts, job, visit, whole};
@@ -179,6 +180,16 @@ pub const SCRIPT: &[Step] = &[
     whole("2 h pass", |script| script.pass(7_200)),
     whole("a claim frees what ran out, and its slot", |script| script.visit("late")),
     whole("a late visit succeeds", |script| script.visiting("late").succeed()),
+    whole("submit with a throttle", |script| script.submit_throttled(50)),
+    whole("a throttled submit is dropped", |script| script.submit_throttled(51)),
+    whole("add a schedule", |script| {
+        let schedule = Schedule::dates([script.tracker.now() + TimeDelta::days(40_000)])?;
+        let template = r#"{"name": "{id}", "host": "x", "key": 60, "etag": 0, "step": 0}"#;
+        script.tracker.add_schedule("distant", "job", &schedule, template).map(drop)
+    }),
+    whole("run its job now", |script| script.schedule()?.run_now().map(drop)),
+    whole("pause the schedule", |script| script.schedule()?.pause()),
+    whole("resume the schedule", |script| script.schedule()?.resume()),
     in_parts("prune", |script| script.jobs().prune().map(drop)),
     in_parts("prune visits", |script| script.visits.prune().map(drop)),
     in_parts("remove the tasks of the batch", |script| {
@@ -188,6 +199,10 @@ pub const SCRIPT: &[Step] = &[
     whole("nothing is left of the batch", |script| {
         script.tracker.prune_batches(Duration::ZERO)?;
         Ok(())
+    }),
+    whole("remove the schedule", |script| match script.tracker.schedule("distant")? {
+        Some(schedule) => schedule.remove(),
+        None => Ok(()),
     }),
     in_parts("compact", |script| script.tracker.compact().map(drop)),
     in_parts(LATER, |script| {

@@ -24,6 +24,8 @@ pub struct SubmitSummary {
     pub existing: u64,
     /// Tasks that start again, since their fingerprint changed.
     pub requeued: u64,
+    /// Tasks that were dropped by their throttle.
+    pub throttled: u64,
 }
 
 /// One result for each task of a part, or the error because of which no task of the part is stored.
@@ -41,6 +43,7 @@ impl SubmitSummary {
         match result {
             CommandResult::New => self.new += 1,
             CommandResult::Requeued => self.requeued += 1,
+            CommandResult::Throttled => self.throttled += 1,
             CommandResult::Existing | CommandResult::Applied => self.existing += 1,
         }
     }

@@ -14,6 +14,7 @@ use crate::{
         new_task::{DependencyRef, NewDependency},
         status::TaskStatus,
         task::TaskId,
+        throttle::Throttle,
         time::{Micros, micros_at, micros_of},
         trace_context::TraceContext,
         transition::OnDependencyFailure,
@@ -29,6 +30,7 @@ pub struct SubmitOptions {
     pub(super) batch: Option<u64>,
     pub(super) dependencies: Vec<NewDependency>,
     pub(super) trace: Option<Arc<TraceContext>>,
+    throttle: Option<Throttle>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +97,46 @@ impl SubmitOptions {
     #[must_use]
     pub fn debounce(mut self, delay: Duration, max_wait: Duration) -> Self {
         self.due = Some(Due::Debounced { delay, max_wait });
+        self
+    }
+
+    /// Throttles submits: of those with the same key, one is accepted per `period`, for all tasks of the kind and all processes. One that comes
+    /// within the period after an accepted one is dropped and answered with [`Submission::Throttled`](crate::Submission::Throttled) and the id
+    /// of the accepted task.
+    ///
+    /// - A task that exists already is answered as without a throttle, and takes no part in it. So a submit that is repeated after a lost
+    ///   answer is [`Submission::Existing`](crate::Submission::Existing). One that starts again with a changed fingerprint counts as a new one.
+    /// - The time of the accepted submit is stored in its commit. It stays if its task ends or is deleted.
+    /// - Where submits differ in their period, that of the accepted one counts.
+    /// - [`Tasks::submit_all_with`] uses one key for all its tasks, so that one of them is accepted.
+    /// - A relaxed submit is answered before it is known whether it is throttled.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
+    /// # use std::time::Duration;
+    /// # use tracker_core::{Submission, Tracker, submit::SubmitOptions, time::ManualClock};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let clock = ManualClock::new();
+    /// # let tracker = Tracker::options().clock(clock.clone()).in_memory()?;
+    /// # let jobs = tracker.tasks::<Job>()?;
+    /// // At most one message per user and hour.
+    /// let hourly = SubmitOptions::new().throttle("user-7", Duration::from_secs(3600));
+    /// assert_eq!(jobs.submit_with(&job("message-1"), &hourly)?.submission, Submission::New);
+    /// let second = jobs.submit_with(&job("message-2"), &hourly)?;
+    /// assert_eq!((second.submission, second.id.to_string().as_str()), (Submission::Throttled, "message-1"));
+    ///
+    /// clock.advance(Duration::from_secs(3600));
+    /// assert_eq!(jobs.submit_with(&job("message-2"), &hourly)?.submission, Submission::New);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The submit is refused with [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if `period` is less than a microsecond, the key is empty
+    /// or longer than 1,024 bytes, or the submit is debounced too.
+    #[must_use]
+    pub fn throttle(mut self, key: impl TaskId, period: Duration) -> Self {
+        self.throttle = Some(Throttle { key: key.to_key(), period: micros_of(period) });
         self
     }
 
@@ -213,6 +255,18 @@ impl SubmitOptions {
             Due::At(time) => micros_at(time),
             Due::In(delay) | Due::Debounced { delay, .. } => now.saturating_add(micros_of(delay)),
         })
+    }
+
+    /// The throttle, checked.
+    pub(super) fn checked_throttle(&self) -> Result<Option<Throttle>> {
+        let Some(throttle) = &self.throttle else { return Ok(None) };
+        throttle.check()?;
+        if matches!(self.due, Some(Due::Debounced { .. })) {
+            return Err(Error::invalid(
+                "a submit cannot be both throttled and debounced: the one drops later submits, the other delays the first",
+            ));
+        }
+        Ok(Some(throttle.clone()))
     }
 
     /// How long further submits can move the due time, if the submits are debounced.

@@ -25,7 +25,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Receipt {
-    /// The id of the row.
+    /// The id of the row. Of a submit that is throttled: the id of the task that was accepted.
     pub id: TaskKey,
     /// Whether it is new.
     pub submission: Submission,
@@ -51,6 +51,8 @@ pub enum Submission {
     Existing,
     /// It was there with another fingerprint, and starts again.
     Requeued,
+    /// It was dropped: another submit with its throttle key was accepted less than the period ago.
+    Throttled,
     /// Not known yet: the submit is in the queue, as [`Durability::Relaxed`](crate::file::Durability::Relaxed) asks.
     Queued,
 }
@@ -60,6 +62,7 @@ impl From<Submitted> for Receipt {
         let submission = match submitted.result {
             CommandResult::New => Submission::New,
             CommandResult::Requeued => Submission::Requeued,
+            CommandResult::Throttled => Submission::Throttled,
             CommandResult::Existing | CommandResult::Applied => Submission::Existing,
         };
         Self { id: submitted.id, submission }
@@ -184,6 +187,7 @@ impl<T: TrackedTask> Tasks<T> {
         let mut new = codec::new_task(self.shared.engine.codecs(), kind, task, due, options.priority)?;
         new.submit.batch = options.batch;
         new.submit.max_wait = options.max_wait()?;
+        new.throttle = options.checked_throttle()?;
         new.submit.trace.clone_from(&options.trace);
         new.dependencies.clone_from(&options.dependencies);
         Ok(new)

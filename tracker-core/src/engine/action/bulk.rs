@@ -13,6 +13,7 @@ use crate::{
         new_task::NewTask,
         task::{TaskId, TaskKey},
         task_row::TaskRow,
+        throttle::Throttle,
         transition::{CommandResult, Submit},
     },
     storage::encoding,
@@ -27,15 +28,16 @@ pub(crate) struct Prepared {
     /// The payload record.
     pub record: Vec<u8>,
     pub submit: Submit,
+    throttle: Option<Throttle>,
 }
 
 impl Prepared {
     pub(crate) fn new(new: NewTask) -> Result<Self> {
-        let NewTask { id, indexes, uniques, payload, submit, .. } = new;
+        let NewTask { id, indexes, uniques, payload, submit, throttle, .. } = new;
         let generated = id.is_none();
         let row = TaskRow { id: id.unwrap_or_else(|| Uuid::now_v7().to_key()), indexes, uniques, payload };
         let record = encoding::encode(&row)?;
-        Ok(Self { id: row.id, generated, indexes: row.indexes, record, submit })
+        Ok(Self { id: row.id, generated, indexes: row.indexes, record, submit, throttle })
     }
 
     /// The task as a submit of its own.
@@ -51,6 +53,7 @@ impl Prepared {
             uniques,
             payload,
             submit: self.submit.clone(),
+            throttle: self.throttle.clone(),
             dependencies: Vec::new(),
         })
     }
@@ -67,7 +70,8 @@ impl Action for SubmitMany {
 
     fn run(&self, writer: &mut Writer<'_>) -> Result<Self::Out> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
-        let new = if kind.is_plain() { writer.put_new(&kind, &self.tasks)? } else { vec![false; self.tasks.len()] };
+        let plain = kind.is_plain() && self.tasks.iter().all(|task| task.throttle.is_none());
+        let new = if plain { writer.put_new(&kind, &self.tasks)? } else { vec![false; self.tasks.len()] };
         let mut result = Vec::with_capacity(new.len());
         for (task, new) in self.tasks.iter().zip(new) {
             result.push(if new { Ok(CommandResult::New) } else { put_alone(writer, &kind, task)? });

@@ -13,6 +13,7 @@ use crate::{
         new_task::NewTask,
         task::{TaskId, TaskKey, TaskRef},
         task_row::TaskRow,
+        throttle::AcceptedSubmit,
         transition::{Command, CommandResult, Start},
     },
 };
@@ -79,28 +80,65 @@ impl NewTask {
     fn put_checked(&self, writer: &mut Writer<'_>, needs_room: bool) -> Result<Submitted> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
         let found = self.matching(writer, &kind)?;
+        let Some(throttle) = &self.throttle else { return self.put_found(writer, &kind, found, needs_room) };
+        if !self.brings_work(writer, found)? {
+            return self.put_found(writer, &kind, found, needs_room);
+        }
+        if let Some(AcceptedSubmit { id, .. }) = writer.throttling(kind.id, &throttle.key)? {
+            // A task that is deleted since has no number any more. No task has the number 0.
+            let task = writer.rows().with_id(kind.id, &id)?.unwrap_or(kind.task(0));
+            return Ok(Submitted { task, id, result: CommandResult::Throttled });
+        }
+        writer.all_or_nothing(|writer| {
+            let submitted = self.put_found(writer, &kind, found, needs_room)?;
+            writer.accept_submit(kind.id, throttle, &submitted.id)?;
+            Ok(submitted)
+        })
+    }
+
+    /// Whether the task is new or starts again with a changed fingerprint.
+    fn brings_work(&self, writer: &mut Writer<'_>, found: Option<TaskRef>) -> Result<bool> {
+        let Some(task) = found else { return Ok(true) };
+        let header = writer.known(task)?;
+        if !self.submit.changes(&header) {
+            return Ok(false);
+        }
+        match &self.id {
+            // One that a unique key finds under another id stays as it is.
+            Some(id) => Ok(writer.rows().task_row(task)?.id == *id),
+            None => Ok(true),
+        }
+    }
+
+    fn put_found(
+        &self,
+        writer: &mut Writer<'_>,
+        kind: &Kind,
+        found: Option<TaskRef>,
+        needs_room: bool,
+    ) -> Result<Submitted> {
         if found.is_none() && needs_room {
-            self.check_room(writer, &kind)?;
+            self.check_room(writer, kind)?;
         }
         match found {
-            None if self.dependencies.is_empty() => self.create(writer, &kind),
+            None if self.dependencies.is_empty() => self.create(writer, kind),
             None => writer.all_or_nothing(|writer| {
-                let submitted = self.create(writer, &kind)?;
-                writer.set_dependencies(&kind, submitted.task, &submitted.id, &self.dependencies)?;
+                let submitted = self.create(writer, kind)?;
+                writer.set_dependencies(kind, submitted.task, &submitted.id, &self.dependencies)?;
                 Ok(submitted)
             }),
             Some(task) if self.dependencies.is_empty() && self.submit.batch.is_none() => {
-                self.resubmit(writer, &kind, task)
+                self.resubmit(writer, kind, task)
             }
             Some(task) => writer.all_or_nothing(|writer| {
                 // First, while it still counts with its old role in the other batch.
                 if let Some(batch) = self.submit.batch {
                     let id = writer.rows().task_row(task)?.id;
-                    writer.join(&kind, task, &id, batch)?;
+                    writer.join(kind, task, &id, batch)?;
                 }
-                let submitted = self.resubmit(writer, &kind, task)?;
+                let submitted = self.resubmit(writer, kind, task)?;
                 if submitted.result == CommandResult::Requeued && !self.dependencies.is_empty() {
-                    writer.set_dependencies(&kind, task, &submitted.id, &self.dependencies)?;
+                    writer.set_dependencies(kind, task, &submitted.id, &self.dependencies)?;
                 }
                 Ok(submitted)
             }),
@@ -202,7 +240,7 @@ impl Action for SubmitGroup {
                 all.push(NewTask { dependencies: Vec::new(), ..new.clone() }.put_if_room(writer)?);
             }
             for (new, submitted) in self.0.iter().zip(&all).filter(|(new, _)| !new.dependencies.is_empty()) {
-                if submitted.result != CommandResult::Existing {
+                if matches!(submitted.result, CommandResult::New | CommandResult::Requeued) {
                     let kind = writer.kind(new.kind)?;
                     writer.set_dependencies(&kind, submitted.task, &submitted.id, &new.dependencies)?;
                 }

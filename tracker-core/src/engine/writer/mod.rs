@@ -10,6 +10,7 @@ mod numbers;
 mod propagation;
 mod rebuild;
 mod schedules;
+mod throttles;
 mod undo;
 
 use batches::BatchDeltas;

@@ -7,8 +7,9 @@ use crate::{
     model::{
         error::Result,
         kind::Kind,
-        task::TaskRef,
+        task::{TaskKey, TaskRef},
         task_row::TaskRow,
+        throttle::AcceptedSubmit,
         transition::{Header, OnDependencyFailure},
     },
     storage::{
@@ -22,6 +23,12 @@ pub(super) enum Undo {
     Task(Box<Written>),
     /// A dependency, as it was before.
     Dependency(DependencyKey, Option<OnDependencyFailure>),
+    /// The row of a throttle key, as it was before.
+    Throttle {
+        kind: u32,
+        key: TaskKey,
+        before: Option<AcceptedSubmit>,
+    },
 }
 
 /// A task before and after a write.
@@ -58,6 +65,9 @@ impl Writer<'_> {
                 match step {
                     Undo::Task(written) => self.take_back(&written)?,
                     Undo::Dependency(key, before) => drop(self.rows.put_dependency(key, before)?),
+                    Undo::Throttle { kind, key, before } => {
+                        self.rows.put_accepted_submit(kind, &key, before.as_ref())?;
+                    }
                 }
             }
             self.effects.may_start = may_start;

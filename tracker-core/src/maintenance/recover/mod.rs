@@ -19,6 +19,7 @@ use crate::{
         kind::Kind,
         schedule::row::ScheduleRow,
         task::{TaskKey, TaskRef},
+        throttle::AcceptedSubmit,
         transition::TimeShift,
     },
     storage::{
@@ -42,6 +43,8 @@ pub struct Recovered {
     pub batches_lost: Vec<String>,
     /// The errors of schedules that could not be read. A program that registers them stores them anew.
     pub schedules_lost: Vec<String>,
+    /// The errors of throttle keys that could not be read. The next submit with such a key is accepted.
+    pub throttles_lost: Vec<String>,
     /// Whether the latest commit could not be read, so that the copy was made from the commit before it. Changes of the latest
     /// commit are lost and are not listed in `lost`.
     pub earlier_commit: bool,
@@ -94,6 +97,7 @@ fn recover(from: &Path, into: &Path) -> Result<Recovered> {
         }
         dependencies::copy_needs(txn, &target, &dependents, &mut report)?;
         copy_schedules(txn, &target, &shift, &mut report)?;
+        copy_throttles(txn, &target, &shift, &mut report)?;
         // Lost tasks may have had higher fences than the copied ones.
         let state = guard("reading the next fence", || Tables::new(txn).file_state());
         if let Some(fence) = state.ok().map(|state| state.next_fence).filter(|fence| *fence < NUMBERS) {
@@ -175,6 +179,29 @@ fn copy_schedules(txn: &ReadTransaction, target: &Tracker, shift: &TimeShift, re
                     writer.put_schedule(&name, &ScheduleRow { anchor, ..row })?;
                 }
                 Err(error) => report.schedules_lost.push(error.to_string()),
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Copies the throttle keys.
+fn copy_throttles(txn: &ReadTransaction, target: &Tracker, shift: &TimeShift, report: &mut Recovered) -> Result<()> {
+    let found = match guard("reading the throttle keys", || Tables::new(txn).throttles_after(None, usize::MAX)) {
+        Ok(found) => found,
+        Err(error) => {
+            report.throttles_lost.push(error.to_string());
+            return Ok(());
+        }
+    };
+    target.shared.engine.user_transaction(|writer: &mut Writer<'_>| {
+        for row in found {
+            match row.accepted {
+                Ok(accepted) => {
+                    let at = shift.written(accepted.at);
+                    writer.put_accepted_submit(row.kind, &row.key, &AcceptedSubmit { at, ..accepted })?;
+                }
+                Err(error) => report.throttles_lost.push(error.to_string()),
             }
         }
         Ok(())

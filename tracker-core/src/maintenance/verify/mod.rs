@@ -3,6 +3,7 @@
 mod dependencies;
 #[cfg(test)]
 mod tests;
+mod throttles;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -81,6 +82,7 @@ fn verify(rows: &mut Tables<&ReadTransaction>) -> Result<Vec<Inconsistency>> {
     check_next(rows, &expected, last_fence, &mut found)?;
     expected.dependencies.compare(rows, &mut found)?;
     check_schedules(rows, &mut found)?;
+    throttles::check(rows, &mut found)?;
     Ok(found.0)
 }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use uuid::Uuid;
 
-use super::{AttemptNotes, Failure, Outcome, ResolveDependency};
+use super::{AttemptNotes, Failure, Header, Outcome, ResolveDependency};
 use crate::model::{time::Micros, trace_context::TraceContext};
 
 /// A command for one task. It carries tokens, fences and a random number, so that `decide` is deterministic.
@@ -116,6 +116,11 @@ pub(crate) struct Submit {
 }
 
 impl Submit {
+    /// Whether its fingerprint differs from that of the stored task. Without a fingerprint, a submit changes nothing.
+    pub fn changes(&self, stored: &Header) -> bool {
+        self.fingerprint.is_some() && self.fingerprint != stored.fingerprint
+    }
+
     /// The due time of a debounced submit, for a task that waits since a time.
     pub fn debounced_due(&self, since: Micros) -> Option<Micros> {
         Some(self.due?.min(since.saturating_add(self.max_wait?)))

@@ -89,6 +89,8 @@ pub(crate) enum CommandResult {
     New,
     Existing,
     Requeued,
+    /// The submit is dropped. Found before the rules decide.
+    Throttled,
 }
 
 impl Rules<'_> {

@@ -13,7 +13,7 @@ impl Rules<'_> {
                 ..Decision::of(self.fresh(submit))
             };
         };
-        let changed = submit.fingerprint.is_some() && submit.fingerprint != old.fingerprint;
+        let changed = submit.changes(old);
         let mut header = old.clone();
         let is_first = header.lease.is_none() && header.code == self.graph.start_of(0);
         // Without a fingerprint, each debounced submit is a change.

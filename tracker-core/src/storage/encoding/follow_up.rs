@@ -51,6 +51,7 @@ impl Encodable for NewTask {
                 max_wait: None,
                 trace: None,
             },
+            throttle: None,
             dependencies: Vec::new(),
         })
     }

@@ -12,6 +12,7 @@ mod header;
 mod kind;
 mod schedule;
 mod task_row;
+mod throttle;
 
 pub(crate) use dependency_end::{end_code, end_of, on_failure_code, on_failure_of};
 pub(crate) use kind::role_code;

@@ -9,5 +9,6 @@ pub(crate) mod scan;
 pub(crate) mod schedules;
 pub(crate) mod schema;
 pub(crate) mod task_rows;
+pub(crate) mod throttles;
 pub(crate) mod type_check;
 pub(crate) mod waiting;

@@ -9,6 +9,7 @@ use crate::{
         kind::Kind,
         task::{TaskKey, TaskRef},
         task_row::Progress,
+        throttle::AcceptedSubmit,
         time::Micros,
         transition::{Header, NEVER, StoredAttempt, TimeShift, times_of, times_of_attempt, times_of_batch},
     },
@@ -53,6 +54,9 @@ impl Tables<&WriteTransaction> {
         }
         for (_, schedule) in self.all_schedules()? {
             add(&mut [schedule.anchor].into_iter());
+        }
+        for row in self.throttles_after(None, usize::MAX)? {
+            add(&mut [row.accepted?.at].into_iter());
         }
         Ok(times)
     }
@@ -104,6 +108,13 @@ impl Tables<&WriteTransaction> {
             schedule.anchor = shift.written(schedule.anchor);
             schedule.next = Some(schedule.next.map_or(shift.now(), |next| next.min(shift.now())));
             self.put_schedule(&name, &schedule)?;
+        }
+        for row in self.throttles_after(None, usize::MAX)? {
+            let accepted = row.accepted?;
+            let at = shift.written(accepted.at);
+            if at != accepted.at {
+                self.put_accepted_submit(row.kind, &row.key, Some(&AcceptedSubmit { at, ..accepted }))?;
+            }
         }
         for (task, progress) in self.all_progress()? {
             let at = shift.written(progress.at);
