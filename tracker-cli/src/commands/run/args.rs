@@ -9,6 +9,7 @@ use super::{
     exit_codes::{ExitCodes, RetryRule},
     halt_condition::HaltCondition,
     line::Line,
+    scheduled,
     start_delay::DelayArg,
     start_limits::{LoadArg, MemoryArg},
 };
@@ -89,6 +90,9 @@ pub struct Args {
     /// As many lines for one command as fit; words with {} are repeated for each
     #[arg(short = 'X', conflicts_with = "shell")]
     pub(super) fill: bool,
+    /// Runs the commands of `tracker schedule add … -- COMMAND` at their times, until it is stopped
+    #[arg(long, conflicts_with_all = ["command", "shell", "null", "colsep", "csv", "header", "max_lines", "fill", "plan", "dry_run", "keep_order", "change_command", "traceparent"])]
+    pub(super) scheduled: bool,
     /// Retries lines that were given up in an earlier run
     #[arg(long)]
     pub(super) retry_failed: bool,
@@ -125,9 +129,9 @@ pub struct Args {
     /// The W3C trace context that is stored with new lines, for their commands [default: the environment variable TRACEPARENT]
     #[arg(long, value_name = "TRACEPARENT")]
     pub(super) traceparent: Option<TraceContext>,
-    /// The name of the kind, so that one file can hold several sets of lines
-    #[arg(long, value_name = "KIND", default_value = Line::KIND)]
-    pub(super) name: String,
+    /// The name of the kind, so that one file can hold several sets of lines [default: run, or scheduled with --scheduled]
+    #[arg(long, value_name = "KIND")]
+    pub(super) name: Option<String>,
     /// Continues with a command that differs from that of the earlier run
     #[arg(long)]
     pub(super) change_command: bool,
@@ -145,6 +149,12 @@ impl Args {
         policy.lease = Duration::from_secs(60);
         policy.backoff = self.backoff.0;
         policy
+    }
+
+    /// Returns the name of the kind.
+    pub(super) fn kind(&self) -> &str {
+        let default = if self.scheduled { scheduled::KIND } else { Line::KIND };
+        self.name.as_deref().unwrap_or(default)
     }
 
     pub(super) fn retry_rule(&self) -> Result<RetryRule, CliError> {

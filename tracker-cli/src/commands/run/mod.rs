@@ -28,6 +28,7 @@ mod results;
 mod run_end;
 mod run_output;
 mod runner;
+pub mod scheduled;
 mod script;
 pub mod signals;
 mod source;
@@ -63,7 +64,7 @@ use self::{
     orphans::{AttemptTags, kill_orphans},
     plan::{PlanOptions, RunPlan},
     process_groups::ProcessGroups,
-    results::Results,
+    results::{Results, ValueNames},
     run_end::RunEnd,
     run_output::{OutputMode, RunOutput},
     runner::{RunState, Runner},
@@ -114,12 +115,14 @@ const CHECK_COMMAND: &str = "check the command after --; with --shell it is read
 
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
-        let (template, input, names) = self.parse_command()?;
+        let given = (!self.scheduled).then(|| self.parse_command()).transpose()?;
         let retry_rule = self.retry_rule()?;
         let limits = StartLimits::new(self.load, self.memfree).map_err(CliError::usage)?;
         Line::set_policy(self.policy());
-        if self.plan || self.dry_run {
-            let plan = self.make_plan(&template, input)?;
+        if (self.plan || self.dry_run)
+            && let Some(given) = given
+        {
+            let plan = self.make_plan(&given.template, given.input)?;
             if self.plan || output.is_json() {
                 output.print(&plan)?;
             } else {
@@ -128,24 +131,37 @@ impl Args {
             return Ok(Exit::Success);
         }
         let trace = self.traceparent.clone().or_else(trace::of_environment);
+        let (template, input, names) = match given {
+            Some(given) => (Some(given.template), Some(given.input), given.names),
+            None => (None, None, ValueNames::default()),
+        };
         let results = self.results.as_deref().map(|folder| Results::open(folder, names)).transpose()?;
         let tracker = self.file.open_or_create()?;
-        let tasks = tracker.tasks_as::<Line>(&self.name)?;
+        let tasks = tracker.tasks_as::<Line>(self.kind())?;
         let joblog = self.joblog.as_deref().map(|path| Joblog::open(path, &self.file.file)).transpose()?;
         let tags = AttemptTags::of(&self.file.file)?;
         kill_orphans(&tags, &tasks)?;
-        self.check_command(&tasks, &template)?;
+        if let Some(template) = &template {
+            self.check_command(&tasks, template)?;
+        }
         if self.retry_failed {
             tasks.query().status(LineStatus::Exhausted).retry()?;
         }
-        let numbers = LineNumbers::new(&tracker, &tasks)?.traced(trace);
-        let input = NumberedInput { input, numbers };
-        let ended = self.run_lines(&tasks, &template, input, (tags, retry_rule, joblog, results, limits), output);
+        let numbered = |input| {
+            let numbers = LineNumbers::new(&tracker, &tasks)?.traced(trace);
+            Ok::<_, CliError>(NumberedInput { input, numbers })
+        };
+        let input = input.map(numbered).transpose()?;
+        if self.scheduled && !self.quiet && !output.is_json() {
+            eprintln!("tracker: {}", scheduled::start_message(&tracker, self.kind())?);
+        }
+        let ended =
+            self.run_lines(&tasks, template.as_ref(), input, (tags, retry_rule, joblog, results, limits), output);
         let summary = Summary::of(&tasks);
         let closed = tracker.close();
         let ended = ended.and_then(|exit| closed.map(|()| exit).map_err(CliError::from));
         if let Some(command) = &self.notify {
-            RunEnd::new(&self.file.file, &self.name, &ended, summary.ok()).notify(command);
+            RunEnd::new(&self.file.file, self.kind(), &ended, summary.ok()).notify(command);
         }
         ended
     }
@@ -153,8 +169,8 @@ impl Args {
     fn make_plan(&self, template: &Template, input: Input) -> Result<RunPlan, CliError> {
         let tracker = if self.file.file.exists() { Some(self.file.inspect()?) } else { None };
         let kinds = tracker.as_ref().map_or(Ok(Vec::new()), Tracker::kinds)?;
-        let known = tracker.as_ref().filter(|_| kinds.contains(&self.name));
-        let tasks = known.map(|tracker| tracker.tasks_as::<Line>(&self.name)).transpose()?;
+        let known = tracker.as_ref().filter(|_| kinds.iter().any(|kind| kind == self.kind()));
+        let tasks = known.map(|tracker| tracker.tasks_as::<Line>(self.kind())).transpose()?;
         let highest = match (known, &tasks) {
             (Some(tracker), Some(tasks)) => highest_given(tracker, tasks)?,
             _ => 0,
@@ -193,8 +209,8 @@ impl Args {
     fn run_lines(
         &self,
         tasks: &Tasks<Line>,
-        template: &Template,
-        NumberedInput { input, numbers }: NumberedInput<'_>,
+        template: Option<&Template>,
+        input: Option<NumberedInput<'_>>,
         (tags, retry_rule, joblog, results, limits): (
             AttemptTags,
             RetryRule,
@@ -210,7 +226,7 @@ impl Args {
             (false, false) => OutputMode::Output,
         };
         let terminal = self.tty.then(Terminal::open).transpose().map_err(|error| without_terminal(&error))?;
-        let mut run_output = RunOutput::new(mode, !self.tty, self.tag);
+        let mut run_output = RunOutput::new(mode, !self.tty && !self.scheduled, self.tag);
         if self.keep_order {
             run_output.keep_order(unfinished(tasks)?)?;
         }
@@ -237,15 +253,24 @@ impl Args {
         let counts = tasks.counts()?;
         let left = tasks.query().unfinished().total()?;
         run_output.begin(counts.total(), counts.total() - left);
-        if input.reads_stdin() && io::stdin().is_terminal() {
-            eprintln!("tracker: reading lines from the terminal; Ctrl-D ends the input");
-        }
-        let batches = input.read(template)?;
+        // Without input, the run continues until it is stopped.
+        let batches = match (input, template) {
+            (Some(NumberedInput { input, numbers }), Some(template)) => {
+                if input.reads_stdin() && io::stdin().is_terminal() {
+                    eprintln!("tracker: reading lines from the terminal; Ctrl-D ends the input");
+                }
+                Some((input.read(template)?, numbers))
+            }
+            _ => None,
+        };
         let done = thread::scope(|scope| {
             let runner = &runner;
             let threads =
                 thread::Builder::new().spawn_scoped(scope, || runner.groups.enforce_timeouts()).and_then(|_| {
-                    thread::Builder::new().spawn_scoped(scope, move || submit_lines(&batches, numbers, runner))
+                    let submit = |(batches, numbers)| {
+                        thread::Builder::new().spawn_scoped(scope, move || submit_lines(&batches, numbers, runner))
+                    };
+                    batches.map(submit).transpose()
                 });
             let jobs = if self.tty { NonZero::new(1) } else { self.jobs };
             let jobs = jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);

@@ -17,9 +17,16 @@ use super::{
 };
 use crate::error::CliError;
 
+/// The command of the arguments, its input and the names of its values.
+pub(super) struct GivenCommand {
+    pub template: Template,
+    pub input: Input,
+    pub names: ValueNames,
+}
+
 impl Args {
     /// Splits the arguments into the command and the input, with the names of its values.
-    pub(super) fn parse_command(&self) -> Result<(Template, Input, ValueNames), CliError> {
+    pub(super) fn parse_command(&self) -> Result<GivenCommand, CliError> {
         let (command, sources) = source::split(&self.command).map_err(CliError::usage)?;
         if command.is_empty() && !self.shell {
             return Err(CliError::usage("no command: give one after --, or --shell to run the lines themselves"));
@@ -52,7 +59,7 @@ impl Args {
             (true, names) if takes_groups && names > 0 => Some(names),
             (true, _) => None,
         };
-        Ok((template, input, ValueNames { names, per_line }))
+        Ok(GivenCommand { template, input, names: ValueNames { names, per_line } })
     }
 
     /// Describes how lines become values, for a number of sources.

@@ -1,6 +1,7 @@
 //! Runs the command of each line: the handler of the worker, and the state that its threads share.
 
 use std::{
+    borrow::Cow,
     collections::BTreeSet,
     error::Error as StdError,
     ffi::OsString,
@@ -14,6 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::SecondsFormat;
 use serde::Serialize;
 use signal_hook::consts::SIGINT;
 use tracker_core::{Execution, Outcome, Tasks, worker::StopHandle};
@@ -42,7 +44,8 @@ use crate::error::CliError;
 
 pub struct Runner<'a> {
     pub tasks: &'a Tasks<Line>,
-    pub template: &'a Template,
+    /// The command of all lines; absent if each line has its own.
+    pub template: Option<&'a Template>,
     /// The longest time for an attempt.
     pub timeout: Option<Duration>,
     /// The bytes of each output that are stored.
@@ -150,7 +153,8 @@ impl Runner<'_> {
         }
         let values = line.values().to_vec();
         let values = PlaceholderValues::new(&values, line.number, slot);
-        let command = self.template.fill(values);
+        let template = self.template.map_or_else(|| Cow::Owned(line.command.clone()), Cow::Borrowed);
+        let command = template.fill(values);
         let trace = line.trace_context().map(|context| [context.to_string(), context.state().to_owned()]);
         let mut environment = vec![
             ("TRACKER_NUMBER", line.number.to_string().into()),
@@ -158,6 +162,10 @@ impl Runner<'_> {
             ("TRACKER_SLOT", slot.to_string().into()),
             (TAG, self.tags.value(line)),
         ];
+        if let Some(at) = line.scheduled_at() {
+            let at = at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+            environment.extend([("TRACKER_SCHEDULED_AT", at.into()), ("TRACKER_ID", line.id().to_string().into())]);
+        }
         // A line without a trace context leaves the variables of the run to its command.
         environment.extend(trace.into_iter().flat_map(|texts| trace::VARIABLES.into_iter().zip(texts.map(Into::into))));
         let spec = CommandSpec {
@@ -167,7 +175,7 @@ impl Runner<'_> {
             terminal: self.terminal.as_ref(),
         };
         match self.run_when_possible(&spec) {
-            Ok(Some(finished)) => self.finish(line, finished, &self.template.command_line(values)),
+            Ok(Some(finished)) => self.finish(line, finished, &template.command_line(values)),
             Ok(None) => Ok(Outcome::Release),
             Err(error) => self.not_started(line, &command, error),
         }
@@ -241,7 +249,9 @@ impl Runner<'_> {
                 CommandFailed::new(command_status, &StoredOutput::default())
             ));
         }
-        line.command = self.template.clone();
+        if let Some(template) = self.template {
+            line.command = template.clone();
+        }
         let (stdout, stderr) =
             StoredOutput::read_both(&mut finished.stdout, &mut finished.stderr, self.keep, line.room())?;
         let result = RunResult { exit: finished.status.code(), signal: finished.status.signal(), stdout, stderr };
@@ -332,7 +342,9 @@ impl Runner<'_> {
         let program = command.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default();
         let text = error.to_string();
         match error {
-            StartError::Program(cause) if !is_passing(&cause) && self.template.has_fixed_program() => {
+            StartError::Program(cause)
+                if !is_passing(&cause) && self.template.is_some_and(Template::has_fixed_program) =>
+            {
                 // All lines would fail in the same way: they keep their attempts.
                 self.stop_starting(CliError::usage(format!(
                     "{program:?} cannot be executed ({cause}): {CHECK_COMMAND}"

@@ -28,6 +28,9 @@ pub struct Template {
     /// Words with a placeholder are repeated for each value (`-X`).
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub repeats_words: bool,
+    /// The words have no placeholders: a scheduled command gets no line of input.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub is_literal: bool,
 }
 
 /// How records become values.
@@ -80,7 +83,26 @@ impl Template {
                 String::from_utf8_lossy(name)
             ));
         }
-        Ok(Self { words, shell, input: form.description, repeats_words: form.fills })
+        Ok(Self { words, shell, input: form.description, repeats_words: form.fills, is_literal: false })
+    }
+
+    /// A scheduled command. Schedules replace their own placeholders, such as `{scheduled_at}`, when they submit it.
+    ///
+    /// # Errors
+    /// A word is not text, or a placeholder has no safe value where it is.
+    pub fn literal(words: &[OsString], shell: bool) -> Result<Self, String> {
+        if let Some(word) = words.iter().find(|word| word.to_str().is_none()) {
+            let word = word.display();
+            return Err(format!("{word} is not UTF-8: schedules store text; a script can name such a file"));
+        }
+        let words: Vec<_> = words.iter().map(|word| ByteText::from(word.as_os_str())).collect();
+        let line = String::from_utf8_lossy(&joined(&words)).into_owned();
+        match ["{schedule}", "{id}"].iter().find(|name| shell && line.contains(**name)) {
+            Some(name) => Err(format!(
+                "{name} has no safe value in a command for --shell: write \"$TRACKER_ID\", which is NAME@TIME"
+            )),
+            None => Ok(Self { words, shell, input: None, repeats_words: false, is_literal: true }),
+        }
     }
 
     /// Returns whether the program is the same for all lines.
@@ -90,7 +112,8 @@ impl Template {
 
     /// Returns the program if it is the same for all lines and does not exist.
     pub fn missing_program(&self) -> Option<String> {
-        let word = self.words.first().filter(|word| !self.shell && !has_placeholder(&word.0))?;
+        let is_known = |word: &&ByteText| !self.shell && (self.is_literal || !has_placeholder(&word.0));
+        let word = self.words.first().filter(is_known)?;
         let program = Path::new(OsStr::from_bytes(&word.0));
         let is_there = if word.0.contains(&b'/') {
             program.exists()
@@ -106,6 +129,9 @@ impl Template {
             return self.arguments(values).map(OsString::from_vec).collect();
         }
         let shell = || OsString::from("/bin/sh");
+        if self.is_literal {
+            return vec![shell(), "-c".into(), OsString::from_vec(joined(&self.words))];
+        }
         if self.is_line() {
             return vec![shell(), "-c".into(), OsString::from_vec(values.joined().into_owned())];
         }
@@ -119,7 +145,9 @@ impl Template {
     /// Returns the words of a command without a shell.
     fn arguments<'a>(&'a self, values: PlaceholderValues<'a>) -> impl Iterator<Item = Vec<u8>> + 'a {
         self.words.iter().flat_map(move |word| {
-            if self.is_repeated(word) {
+            if self.is_literal {
+                vec![word.0.clone()]
+            } else if self.is_repeated(word) {
                 values.each().flat_map(|value| replace(&word.0, value)).collect()
             } else {
                 replace(&word.0, values)
@@ -152,6 +180,9 @@ impl Template {
     pub fn command_line(&self, values: PlaceholderValues<'_>) -> Vec<u8> {
         if self.is_line() {
             return values.joined().into_owned();
+        }
+        if self.shell && self.is_literal {
+            return joined(&self.words);
         }
         if self.shell {
             return Script::new(&joined(&self.words)).command_line(values);

@@ -1,8 +1,10 @@
 //! `tracker schedule`: lists, adds and changes the schedules of a file.
 
+#[cfg(not(unix))]
+mod command;
 mod history;
 
-use std::{io, str::FromStr};
+use std::{ffi::OsString, io, str::FromStr};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -12,11 +14,13 @@ use tracker_core::{
     schedule::{CatchUp, Overlap, Schedule, ScheduleHandle, ScheduleInfo},
 };
 
+#[cfg(unix)]
+use crate::commands::run::scheduled as command;
 use crate::{
     bulk::BulkResult,
     error::CliError,
     exit::Exit,
-    file::FileArg,
+    file::{FileArg, FileControl},
     human_duration::HumanDuration,
     output::{Cell, Output, Table, TextStyle, TextWriter, View, time},
 };
@@ -96,12 +100,18 @@ struct AddArgs {
     /// An occurrence while an earlier one is unfinished: skip, queue, or cancel the earlier one
     #[arg(long, value_name = "RULE", default_value = "skip")]
     overlap: OverlapArg,
-    /// The kind of the tasks
-    #[arg(short, long, value_name = "KIND")]
-    kind: String,
+    /// The kind of the tasks [default: scheduled, for a command]
+    #[arg(short, long, value_name = "KIND", required_unless_present = "command")]
+    kind: Option<String>,
     /// The payload of each task as JSON; {scheduled_at}, {id}, {uuid} and {schedule} in its texts are replaced
-    #[arg(long, value_name = "JSON")]
-    payload: String,
+    #[arg(long, value_name = "JSON", required_unless_present = "command", conflicts_with = "command")]
+    payload: Option<String>,
+    /// Runs the command with /bin/sh
+    #[arg(long, requires = "command")]
+    shell: bool,
+    /// The command that `tracker run --scheduled` runs; {scheduled_at}, {id}, {uuid} and {schedule} are replaced
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
 }
 
 #[derive(clap::Args)]
@@ -193,13 +203,23 @@ fn found(tracker: &Tracker, name: &str) -> Result<ScheduleHandle, CliError> {
 impl AddArgs {
     fn run(&self, output: &Output) -> Result<Exit, CliError> {
         let schedule = self.schedule().map_err(|error| usage(&error))?;
-        let request = Request::AddSchedule {
-            name: self.name.clone(),
-            kind: self.kind.clone(),
-            schedule,
-            template: self.payload.clone(),
+        if let (Some(kind), Some(payload)) = (&self.kind, &self.payload) {
+            let request = self.request(kind, schedule, payload.clone());
+            return perform(self.file.open_for_changes()?, output, "added", &request);
+        }
+        let kind = self.kind.as_deref().unwrap_or(command::KIND);
+        let payload = command::payload(&self.command, self.shell)?;
+        let control = if self.file.file.exists() {
+            self.file.open_for_changes()?
+        } else {
+            FileControl::File(self.file.open_or_create()?)
         };
-        perform(&self.file, output, "added", &request)
+        command::store_kind(&control, kind)?;
+        perform(control, output, "added", &self.request(kind, schedule, payload))
+    }
+
+    fn request(&self, kind: &str, schedule: Schedule, template: String) -> Request {
+        Request::AddSchedule { name: self.name.clone(), kind: kind.to_owned(), schedule, template }
     }
 
     fn schedule(&self) -> tracker_core::Result<Schedule> {
@@ -220,7 +240,12 @@ impl AddArgs {
 
 impl NamesArgs {
     fn run(&self, output: &Output, action: &'static str, change: ScheduleChange) -> Result<Exit, CliError> {
-        perform(&self.file, output, action, &Request::Schedules { names: self.names.clone(), change })
+        perform(
+            self.file.open_for_changes()?,
+            output,
+            action,
+            &Request::Schedules { names: self.names.clone(), change },
+        )
     }
 }
 
@@ -229,8 +254,7 @@ fn usage(error: &Error) -> CliError {
 }
 
 /// Performs a request, on the file or through the process that has it open.
-fn perform(file: &FileArg, output: &Output, action: &'static str, request: &Request) -> Result<Exit, CliError> {
-    let control = file.open_for_changes()?;
+fn perform(control: FileControl, output: &Output, action: &'static str, request: &Request) -> Result<Exit, CliError> {
     let report = control.perform(request)?;
     control.close()?;
     let result = BulkResult {

@@ -13,6 +13,7 @@ mod notify;
 mod orphans;
 mod output_order;
 mod results;
+mod scheduled;
 mod shell;
 mod signals;
 mod start_limits;
