@@ -10,7 +10,7 @@ fn read(path: &str) -> Option<String> {
 
 /// The tests that a line names: what stands in backticks and begins with the name of a test program.
 fn named(line: &str) -> impl Iterator<Item = &str> {
-    let programs = ["systems::", "it::", "it_async::", "compile_fail::"];
+    let programs = ["systems::", "it::", "it_async::", "compile_fail::", "cli::"];
     line.split('`').skip(1).step_by(2).filter(move |code| programs.iter().any(|program| code.starts_with(program)))
 }
 
@@ -36,7 +36,8 @@ fn exists(test: &str) -> bool {
         return read(&format!("tests/compile_fail/{}.stderr", case.replace("::", "/"))).is_some();
     }
     let Some((file, function)) = test.rsplit_once("::") else { return false };
-    let source = read(&format!("tests/{}.rs", file.replace("::", "/")));
+    let folder = if file.starts_with("cli::") { "tracker-cli/tests" } else { "tests" };
+    let source = read(&format!("{folder}/{}.rs", file.replace("::", "/")));
     source.is_some_and(|source| tests_in(&source).contains(function))
 }
 
@@ -74,6 +75,7 @@ fn every_systems_test_is_in_moving() {
 fn missing_test_is_detected() {
     assert!(exists("systems::defects::submit_of_an_existing_task_never_resets_it"));
     assert!(exists("it_async::workers::idle_async_worker_sleeps") && exists("compile_fail::status::code_doubled"));
+    assert!(exists("cli::run::lines::lines_may_move_between_runs") && !exists("cli::run::lines::nobody"));
     for nobody in
         ["systems::defects::nobody", "systems::nobody::a", "it::support::kinds::job", "compile_fail::status::nobody"]
     {

@@ -4,6 +4,7 @@ mod attempts;
 mod beside_parallel;
 mod command_ends;
 mod command_output;
+mod documented;
 mod inputs;
 mod kills;
 mod line_numbers;
