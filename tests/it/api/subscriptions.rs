@@ -11,7 +11,7 @@ use tracker_core::{
     submit::SubmitOptions,
 };
 
-use crate::support::kinds::{MINUTE, Mail, Page, SECOND, job, jobs, mail, page, refused, sound, tracker};
+use crate::support::kinds::{MINUTE, Mail, Page, SECOND, Status, job, jobs, mail, page, refused, sound, tracker};
 
 fn heard(watch: &Subscription) -> Vec<(String, EventKind)> {
     std::iter::from_fn(|| match watch.try_next() {
@@ -23,6 +23,31 @@ fn heard(watch: &Subscription) -> Vec<(String, EventKind)> {
         _ => None,
     })
     .collect()
+}
+
+#[test]
+fn event_of_an_end_names_the_attempt_that_ended() {
+    let (_, tracker) = tracker();
+    let watch = tracker.subscribe();
+    let tasks = jobs(&tracker, &["a"]).worker_name("w");
+    // Attempts without an error are kept with the task until the next one ends.
+    tasks.claim().unwrap().unwrap().park(Status::OnHold).unwrap();
+    tasks.requeue("a").unwrap();
+    tasks.claim().unwrap().unwrap().release().unwrap();
+    tasks.claim().unwrap().unwrap().succeed().unwrap();
+    let claimed = || EventKind::Claimed { worker: "w".to_owned() };
+    let ended = |status| EventKind::Ended { status };
+    let expected = [
+        EventKind::Submitted,
+        claimed(),
+        ended(AttemptStatus::Parked),
+        EventKind::Changed,
+        claimed(),
+        EventKind::Changed,
+        claimed(),
+        ended(AttemptStatus::Succeeded),
+    ];
+    assert_eq!(heard(&watch), expected.map(|what| ("a".to_owned(), what)));
 }
 
 #[test]

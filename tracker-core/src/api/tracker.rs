@@ -168,7 +168,10 @@ impl Tracker {
         } else {
             let codecs = engine.codecs().clone();
             let values = Box::new(move |payload: &[u8]| codec::values::<T>(&codecs, payload));
-            engine.call(Register { spec, id_type: T::id_type(), values })?
+            let kind = engine.call(Register { spec, id_type: T::id_type(), values })?;
+            #[cfg(feature = "metrics")]
+            engine.register_metrics(&kind);
+            kind
         };
         #[cfg(feature = "schedules")]
         if !engine.file().is_read_only() {

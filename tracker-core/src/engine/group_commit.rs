@@ -154,6 +154,8 @@ impl Engine {
             Ok((dirty, result, effects)) => {
                 if dirty {
                     self.commits.end(quick);
+                    #[cfg(feature = "metrics")]
+                    self.metrics.count_commit();
                 }
                 self.learn(&effects);
                 Ok((result, effects))
@@ -176,6 +178,8 @@ impl Engine {
         });
         let (result, effects) = written?;
         self.commits.end(quick);
+        #[cfg(feature = "metrics")]
+        self.metrics.count_commit();
         self.learn(&effects);
         Ok((result, effects))
     }
@@ -230,6 +234,8 @@ impl Engine {
                 || tracing::debug!(%error, "the tracker closes: the next one that opens the file continues the propagation"),
             );
         }
+        #[cfg(feature = "metrics")]
+        self.metrics.add(&effects.counted, &self.kinds());
         self.publish_ends(&effects.ends);
         self.subscribers.publish(&effects.events);
     }

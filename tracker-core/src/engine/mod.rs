@@ -14,6 +14,8 @@ mod held_leases;
 mod job_thread;
 mod leading;
 mod options;
+#[cfg(feature = "metrics")]
+mod process_metrics;
 mod queued_action;
 mod repair_time;
 mod retention;
@@ -94,6 +96,8 @@ pub(crate) struct Engine {
     deferred: deferred::DeferredCalls,
     background: Mutex<Option<JoinHandle<()>>>,
     commits: group_commit::Commits,
+    #[cfg(feature = "metrics")]
+    metrics: process_metrics::ProcessMetrics,
     retention: retention::Retention,
     durability: Durability,
     /// Encode the payloads of tasks.
@@ -124,6 +128,8 @@ impl Engine {
             deferred: deferred::DeferredCalls::new(),
             background: Mutex::default(),
             commits: group_commit::Commits::default(),
+            #[cfg(feature = "metrics")]
+            metrics: process_metrics::ProcessMetrics::new(),
             retention: retention::Retention::new(options.prune_every, options.keep_batches),
             durability: options.durability,
             codecs: options.codecs,

@@ -93,7 +93,8 @@ impl RunLogEvent {
         command: &Command,
         enabled: RunLogLevel,
     ) -> Option<Self> {
-        let (old, new, ended) = (old?, decision.header.as_ref()?, decision.history.last());
+        let ended = decision.ended_attempt(old);
+        let (old, new) = (old?, decision.header.as_ref()?);
         if enabled < RunLogLevel::All && !may_fail(command) {
             return None;
         }

@@ -11,6 +11,7 @@ pub(crate) mod failure;
 pub(crate) mod file_state;
 pub(crate) mod kind;
 pub(crate) mod kinds;
+pub(crate) mod metric_family;
 pub(crate) mod new_task;
 pub(crate) mod payload;
 pub(crate) mod place;

@@ -2,12 +2,15 @@
 
 mod error_pattern;
 mod errors;
+mod gauges;
 mod info;
 mod leases;
 mod metrics;
 mod open_metrics;
 mod plan;
 mod query;
+#[cfg(feature = "metrics")]
+mod recorded_gauges;
 mod throughput;
 mod update;
 

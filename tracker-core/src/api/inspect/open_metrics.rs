@@ -2,8 +2,11 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use super::{KindMetrics, Metrics};
-use crate::model::transition::AttemptStatus;
+use super::{
+    Metrics,
+    gauges::{GaugeValue, Gauges, write_gauges},
+};
+use crate::model::metric_family::{MetricFamily, WINDOW_DURATION};
 
 /// The upper bounds of the buckets of durations, in seconds.
 const BOUNDS: [f64; 14] =
@@ -12,41 +15,10 @@ const BOUNDS: [f64; 14] =
 /// Renders the families one after the other: the samples of a family must stand together.
 pub(super) fn render(metrics: &Metrics) -> String {
     let mut text = Text(String::new());
-    text.family("tracker_tasks", "gauge", None, "Tasks by kind, step, status and role.");
+    write_gauges(metrics, &mut text);
+    text.family(&WINDOW_DURATION);
     for kind in &metrics.kinds {
-        for (status, count) in &kind.tasks {
-            let step = kind.steps.get(usize::from(status.step)).map_or("", String::as_str);
-            let labels =
-                [("kind", &*kind.kind), ("step", step), ("status", &status.name), ("role", status.role.name())];
-            text.sample("tracker_tasks", &labels, *count);
-        }
-    }
-    text.family("tracker_kind_paused", "gauge", None, "1 if no task of the kind is claimed until it is resumed.");
-    text.by_kind(metrics, "tracker_kind_paused", |kind| Some(u64::from(kind.paused)));
-    let help = "Age of the due task that has waited longest; absent if no task waits.";
-    text.family("tracker_oldest_waiting_seconds", "gauge", Some("seconds"), help);
-    text.by_kind(metrics, "tracker_oldest_waiting_seconds", |kind| kind.oldest_waiting.map(|age| age.as_secs_f64()));
-    text.family("tracker_leases", "gauge", None, "Tasks in progress.");
-    text.by_kind(metrics, "tracker_leases", |kind| Some(kind.leases));
-    text.family("tracker_expired_leases", "gauge", None, "Leases that have expired, at most 1,000.");
-    text.by_kind(metrics, "tracker_expired_leases", |kind| Some(kind.expired_leases));
-    let help = "Length of the time over which ended attempts are counted.";
-    text.family("tracker_window_seconds", "gauge", Some("seconds"), help);
-    text.by_kind(metrics, "tracker_window_seconds", |kind| {
-        Some((kind.throughput.until - kind.throughput.since).to_std().unwrap_or_default().as_secs_f64())
-    });
-    text.family("tracker_window_attempts", "gauge", None, "Attempts that ended within the window, by how they ended.");
-    for kind in &metrics.kinds {
-        for status in AttemptStatus::ALL {
-            let found = kind.throughput.statuses.iter().find(|(other, _)| *other == status);
-            let labels = [("kind", &*kind.kind), ("outcome", status.name())];
-            text.sample("tracker_window_attempts", &labels, found.map_or(0, |(_, count)| *count));
-        }
-    }
-    let help = "How long the attempts within the window ran that succeeded.";
-    text.family("tracker_window_duration_seconds", "gaugehistogram", Some("seconds"), help);
-    for kind in &metrics.kinds {
-        text.durations("tracker_window_duration_seconds", &kind.kind, &kind.throughput.durations);
+        text.durations(WINDOW_DURATION.name, &kind.kind, &kind.throughput.durations);
     }
     text.0.push_str("# EOF\n");
     text.0
@@ -54,8 +26,9 @@ pub(super) fn render(metrics: &Metrics) -> String {
 
 struct Text(String);
 
-impl Text {
-    fn family(&mut self, name: &str, kind: &str, unit: Option<&str>, help: &str) {
+impl Gauges for Text {
+    fn family(&mut self, family: &MetricFamily) {
+        let MetricFamily { name, kind, unit, help } = family;
         let _ = writeln!(self.0, "# TYPE {name} {kind}");
         if let Some(unit) = unit {
             let _ = writeln!(self.0, "# UNIT {name} {unit}");
@@ -63,6 +36,16 @@ impl Text {
         let _ = writeln!(self.0, "# HELP {name} {help}");
     }
 
+    fn gauge(&mut self, family: &MetricFamily, labels: &[(&'static str, &str)], value: GaugeValue) {
+        match value {
+            GaugeValue::Count(count) => self.sample(family.name, labels, count),
+            GaugeValue::Seconds(Some(time)) => self.sample(family.name, labels, time.as_secs_f64()),
+            GaugeValue::Seconds(None) => (),
+        }
+    }
+}
+
+impl Text {
     /// A number is printed by its `Debug` form: that of a float always has a dot, as the canonical form of `le` demands.
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Debug) {
         self.0.push_str(name);
@@ -87,19 +70,6 @@ impl Text {
             self.0.push('"');
         }
         let _ = writeln!(self.0, "}} {value:?}");
-    }
-
-    fn by_kind<V: std::fmt::Debug>(
-        &mut self,
-        metrics: &Metrics,
-        name: &str,
-        value: impl Fn(&KindMetrics) -> Option<V>,
-    ) {
-        for kind in &metrics.kinds {
-            if let Some(value) = value(kind) {
-                self.sample(name, &[("kind", &kind.kind)], value);
-            }
-        }
     }
 
     /// A histogram of a window: its numbers fall again, so it is a gauge histogram. The durations are sorted.

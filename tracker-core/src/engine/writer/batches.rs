@@ -166,7 +166,7 @@ impl Writer<'_> {
         if DependencyEnd::of(kind.rules(0).overall_role(new)).is_none() {
             return;
         }
-        let ended = decision.history.last().or(new.last.as_ref()).filter(|ended| ended.fence == lease.fence);
+        let ended = decision.ended_attempt(Some(old)).filter(|ended| ended.fence == lease.fence);
         if let Some(ended) = ended {
             let measured = ended.run.and_then(|run| Micros::try_from(run).ok());
             let delta = self.batches.delta(batch);

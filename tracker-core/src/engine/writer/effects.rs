@@ -4,6 +4,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use super::Writer;
+#[cfg(feature = "metrics")]
+use crate::engine::process_metrics::Counted;
 use crate::{
     engine::{
         ends::{Ends, TaskEnd},
@@ -30,6 +32,8 @@ pub(crate) struct CommitEffects {
     /// The tasks that have ended, or are deleted.
     pub ends: Ends,
     pub run_log: Vec<RunLogEvent>,
+    #[cfg(feature = "metrics")]
+    pub counted: Vec<Counted>,
     /// The change number of the file after this transaction.
     pub change: u64,
     /// Whether a task may have become startable, so that idle workers must wake up.
@@ -57,7 +61,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Adds the event of a decision, if there is a subscription.
+    /// Counts a decision, and adds its event if there is a subscription.
     pub(super) fn push_event(
         &mut self,
         kind: &Kind,
@@ -67,10 +71,12 @@ impl Writer<'_> {
         decision: &Decision,
         command: &Command,
     ) {
+        #[cfg(feature = "metrics")]
+        self.effects.counted.extend(Counted::of(kind.id, old, decision, command, self.now));
         if !self.context.is_subscribed {
             return;
         }
-        let ended = decision.history.last().or(decision.header.as_ref().and_then(|header| header.last.as_ref()));
+        let ended = decision.ended_attempt(old);
         let still_waits = decision.header.as_ref().is_some_and(|header| header.waits > 0);
         let what = match command {
             Command::ResolveDependency(_) if still_waits && decision.history.is_empty() => return,
@@ -105,9 +111,11 @@ impl Writer<'_> {
         self.effects.events.push(CommitEvent::of_task(task, event, ends_attempt));
     }
 
-    /// Adds the event of an imported task, if there is a subscription.
+    /// Counts an imported task, and adds its event if there is a subscription.
     #[cfg(feature = "json")]
     pub(super) fn push_imported(&mut self, kind: &Kind, task: TaskRef, id: &TaskKey, header: &Header) {
+        #[cfg(feature = "metrics")]
+        self.effects.counted.push(Counted::submitted(kind.id));
         if !self.context.is_subscribed {
             return;
         }

@@ -52,6 +52,8 @@ impl Writer<'_> {
         let (may_start, events, writes) = (self.effects.may_start, self.effects.events.len(), self.writes);
         let (propagations, cancelled) = (self.propagations.len(), self.effects.cancelled.len());
         let ends = self.effects.ends.len();
+        #[cfg(feature = "metrics")]
+        let counted = self.effects.counted.len();
         let outer = self.undo.replace(Vec::new());
         let result = work(self);
         let undo = self.undo.take().unwrap_or_default();
@@ -74,6 +76,8 @@ impl Writer<'_> {
             self.effects.events.truncate(events);
             self.effects.cancelled.truncate(cancelled);
             self.effects.ends.truncate(ends);
+            #[cfg(feature = "metrics")]
+            self.effects.counted.truncate(counted);
             self.propagations.truncate(propagations);
             self.writes = writes;
         }

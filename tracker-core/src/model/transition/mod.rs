@@ -226,6 +226,14 @@ impl Rules<'_> {
 }
 
 impl Decision {
+    /// Returns the attempt that ended by this command, if one did. An end without details stays in the header; the history then has the end
+    /// that it displaced.
+    pub(crate) fn ended_attempt(&self, old: Option<&Header>) -> Option<&StoredAttempt> {
+        let new = self.header.as_ref()?;
+        let is_recorded = new.ended != old.map_or(0, |old| old.ended);
+        is_recorded.then(|| new.last.as_ref().or(self.history.last())).flatten()
+    }
+
     fn of(header: Header) -> Self {
         Self { header: Some(header), history: Vec::new(), payload: PayloadChange::Keep, result: CommandResult::Applied }
     }
