@@ -13,6 +13,8 @@ pub(crate) mod hostile_numbers;
 pub(crate) mod json_lines;
 pub(crate) mod json_lines_batches;
 pub(crate) mod json_lines_move;
+#[cfg(target_os = "linux")]
+pub(crate) mod network_file_systems;
 pub(crate) mod permissions;
 pub(crate) mod recover;
 #[cfg(unix)]

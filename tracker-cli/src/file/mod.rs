@@ -8,6 +8,7 @@ mod kind_arg;
 mod output_file;
 
 use std::{
+    env,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -39,9 +40,17 @@ const CACHE: usize = 16 << 20;
 /// How long opening waits for a process that has just died.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Allows network file systems, if it is set to something else than nothing and `0`.
+const ALLOW_NETWORK_FILE_SYSTEM: &str = "TRACKER_ALLOW_NETWORK_FILE_SYSTEM";
+
+fn base_options() -> Options {
+    let allow = env::var_os(ALLOW_NETWORK_FILE_SYSTEM).is_some_and(|value| !value.is_empty() && value != "0");
+    Tracker::options().allow_network_file_system(allow)
+}
+
 fn options() -> Options {
     // A command has the file open for a moment only.
-    Tracker::options().cache_bytes(CACHE).live_commands(false)
+    base_options().cache_bytes(CACHE).live_commands(false)
 }
 
 impl FileArg {
@@ -53,7 +62,8 @@ impl FileArg {
 
     /// Opens the file as its only writer, in the default sharing mode. Creates it if it does not exist.
     pub fn open_or_create(&self) -> Result<Tracker, CliError> {
-        retry_while_locked(|| Tracker::open(&self.file)).map_err(|error| explain(&self.file, &error, Purpose::Write))
+        retry_while_locked(|| base_options().open(&self.file))
+            .map_err(|error| explain(&self.file, &error, Purpose::Write))
     }
 
     /// Sets the time of the file back. No other process may have the file open.

@@ -81,6 +81,18 @@ impl Options {
         self
     }
 
+    /// Opens a file on a network file system (NFS, SMB, 9p, sshfs and others) too; without this such a file is refused. Its locks may not
+    /// keep other computers out, so that two of them can write at once and damage the file, and an acknowledged call may be lost. Allow it
+    /// only where a single computer uses the file, and the server stores what a flush acknowledges.
+    ///
+    /// Linux and macOS are examined, other systems are not. The source of [`Tracker::recover`] and the
+    /// copy of [`Tracker::backup`] may be on any file system.
+    #[must_use]
+    pub fn allow_network_file_system(mut self, allow: bool) -> Self {
+        self.file.allow_network_file_system = allow;
+        self
+    }
+
     /// Where time comes from: the computer's clocks unless said otherwise.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {

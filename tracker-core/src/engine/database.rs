@@ -42,6 +42,7 @@ pub(super) type CommitId = (Uuid, u64);
 
 impl Database {
     pub(crate) fn open(place: Location, options: FileOptions, read_only: bool, patience: Duration) -> Result<Self> {
+        file::refuse_network_file_system(&place, &options)?;
         let database = Self::open_any_format(place, options, read_only, patience)?;
         database.check_format()?;
         Ok(database)

@@ -289,8 +289,7 @@ impl<T: TrackedTask> Execution<T> {
     }
 
     /// Has another task submitted in the commit of this one's success; at most 1,000. The success is refused (`Invalid`)
-    /// if that is the same task unchanged: snooze a task to run it again, or submit a new id. The new task continues the trace context
-    /// of this one.
+    /// if that is the same task unchanged: snooze a task to run it again, or submit a new id. The new one has this task's trace context.
     ///
     /// # Errors
     /// `Unwritable`, `TooLarge`, `Invalid`.

@@ -93,7 +93,7 @@ pub enum ErrorKind {
     ReadOnly,
     /// The file is no tracker file.
     Foreign,
-    /// The file has the format of another version of the library.
+    /// The file has the format of another version of the library, or is on a network file system.
     Unsupported,
     /// Bytes in the file are damaged.
     Corrupted,

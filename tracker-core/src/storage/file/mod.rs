@@ -6,6 +6,7 @@ mod backend;
 mod copy;
 mod create;
 mod fault;
+mod file_system;
 mod folder;
 mod guard;
 mod identity;
@@ -20,6 +21,7 @@ mod survey;
 mod tests;
 
 pub(crate) use copy::{Snapshot, snapshot, write as write_snapshot};
+pub(crate) use file_system::refuse_network_file_system;
 pub(crate) use guard::guard;
 pub(crate) use identity::{FileId, Identity};
 pub(crate) use inspect::{inspect, inspect_again};
@@ -61,11 +63,19 @@ pub(crate) struct FileOptions {
     pub check_on_open: bool,
     /// Called with the progress of a repair or a check, from 0 to 1.
     pub on_repair: Option<Arc<dyn Fn(f64) + Send + Sync>>,
+    /// Opens a file on a network file system too.
+    pub allow_network_file_system: bool,
 }
 
 impl Default for FileOptions {
     fn default() -> Self {
-        Self { sharing: Sharing::default(), cache_bytes: 64 << 20, check_on_open: false, on_repair: None }
+        Self {
+            sharing: Sharing::default(),
+            cache_bytes: 64 << 20,
+            check_on_open: false,
+            on_repair: None,
+            allow_network_file_system: false,
+        }
     }
 }
 
@@ -111,6 +121,7 @@ impl fmt::Debug for FileOptions {
             .field("cache_bytes", &self.cache_bytes)
             .field("check_on_open", &self.check_on_open)
             .field("on_repair", &self.on_repair.is_some())
+            .field("allow_network_file_system", &self.allow_network_file_system)
             .finish()
     }
 }
