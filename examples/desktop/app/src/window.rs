@@ -135,6 +135,7 @@ impl Window {
         for states in states.into_iter().chain([StateFilter::Cancelled]) {
             counts += &format!(" {} {}", states.name().to_lowercase(), jobs.count(states));
         }
+        counts += &format!(" threads {}", self.size.get());
         let theme = if context.theme() == Theme::Dark { "dark" } else { "light" };
         counts += &format!(" theme {theme}\n");
         if counts != self.counts && std::fs::write(file, &counts).is_ok() {
