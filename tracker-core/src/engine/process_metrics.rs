@@ -40,6 +40,7 @@ enum CountedEvent {
 }
 
 impl Counted {
+    #[cfg(feature = "json")]
     pub(super) fn submitted(kind: u32) -> Self {
         Self { kind, what: CountedEvent::Submitted }
     }
