@@ -36,6 +36,15 @@ struct Job {
     number: u32,
 }
 
+#[derive(TrackedTask, Serialize, Deserialize)]
+#[task(name = "render", status = Status, needs(mem = "size"))]
+struct Render {
+    #[task(id)]
+    number: u32,
+    #[task(index)]
+    size: u64,
+}
+
 /// Field names with their values as text.
 #[derive(Clone, Default, Debug, PartialEq)]
 struct Fields(BTreeMap<&'static str, String>);
@@ -140,6 +149,19 @@ fn check(recorder: &Recorder, way: &str) {
     assert!(recorder.current().is_none(), "{way}: the span is left");
 }
 
+/// Tasks above a budget are logged once, however often the threads claim.
+fn check_budget(recorder: &Recorder, tracker: &Tracker) {
+    let renders = tracker.tasks::<Render>().unwrap();
+    renders.submit_all((0..).zip([12, 1, 12, 2, 20]).map(|(number, size)| Render { number, size })).unwrap();
+    recorder.take();
+    let worker = renders.worker().threads(2).budget("mem", 4);
+    assert_eq!(worker.run(|_| Ok::<_, std::io::Error>(())).unwrap().succeeded, 2);
+    let text = "a task needs 12 of \"mem\", and the budget is 4: it does not start, and neither do others like it";
+    let told: Vec<_> = recorder.take().into_iter().filter(|(level, _)| *level == Level::WARN).collect();
+    let told: Vec<_> = told.iter().map(|(_, fields)| [fields.get("kind"), fields.get("message")]).collect();
+    assert_eq!(told, [["render", text]]);
+}
+
 #[test]
 fn worker_logs_failures_pauses_and_a_span_for_each_attempt() {
     let recorder = Recorder::default();
@@ -181,5 +203,6 @@ fn worker_logs_failures_pauses_and_a_span_for_each_attempt() {
         let told: Vec<_> = recorder.take().into_iter().filter(paused).collect();
         let told: Vec<_> = told.iter().map(|(level, fields)| (*level, fields.get("kind"))).collect();
         assert_eq!(told, [(Level::INFO, "job")]);
+        check_budget(&recorder, &tracker);
     }
 }

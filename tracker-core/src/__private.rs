@@ -4,7 +4,7 @@
 pub use serde::{Serialize, de::DeserializeOwned};
 pub use uuid::Uuid;
 
-pub use crate::model::task::ValueType;
+pub use crate::model::task::{AmountField, ValueType};
 
 use crate::model::status::{StatusGraph, TaskStatus};
 
@@ -52,3 +52,6 @@ pub fn join_encoded(values: &[Vec<u8>]) -> Vec<u8> {
     }
     joined
 }
+
+/// Compiles if the type of a field can hold an amount of a need.
+pub const fn check_amount<T: AmountField>() {}

@@ -69,6 +69,7 @@ pub mod file {
 pub mod inspect {
     pub use crate::{
         api::{
+            budget::ResourceBudget,
             inspect::{
                 BlockedGroup, BoundedCount, ErrorGroup, ErrorGroups, KindInfo, KindMetrics, LeasedTask, Metrics, Plan,
                 PlannedTask, Throughput, ThroughputMinute, WaitingTask,
@@ -143,8 +144,8 @@ pub mod task {
     pub use crate::{
         api::kind_name::KindName,
         model::task::{
-            Backoff, Fingerprint, IndexLimit, IndexValue, OldPayload, Policy, QueueEnd, Rate, Retention, SharedLimit,
-            TaskId, TaskKey, UniqueDef, UniqueInfo,
+            Backoff, Fingerprint, IndexLimit, IndexValue, Need, NeededAmount, OldPayload, Policy, QueueEnd, Rate,
+            Retention, SharedLimit, TaskId, TaskKey, UniqueDef, UniqueInfo,
         },
     };
 }

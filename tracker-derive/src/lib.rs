@@ -122,6 +122,7 @@ pub fn derive_task_status(input: TokenStream) -> TokenStream {
 /// | `rate = "10/s"` | how many tasks may start in a period, 1 to 10000: `"100/m"`, `"1/500ms"` |
 /// | `max_in_progress = 4` | how many tasks of the kind are in progress at once, from 1 |
 /// | `shared_limit(network = 4)` | how many tasks of all kinds that name this limit are in progress at once, from 1; several may be listed |
+/// | `needs(gpu = 1, mem = "size")` | how much of each named resource a task needs while it is in progress: a number from 1, or the name of an indexed field that holds it |
 /// | `max_waiting = 10_000` | how many tasks of the kind wait before submits are refused with `ErrorKind::Full`, from 1 |
 /// | `crate = ::path` | the path of `tracker-core`, if it is renamed or re-exported |
 ///

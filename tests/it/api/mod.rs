@@ -4,6 +4,7 @@ pub(crate) mod async_calls;
 mod attempt_span;
 pub(crate) mod batch_members;
 pub(crate) mod batches;
+pub(crate) mod budgets;
 pub(crate) mod capacity;
 pub(crate) mod changes;
 pub(crate) mod commits;

@@ -310,7 +310,7 @@ fn kept_files_of_this_format_are_read() {
     let writes = std::env::var_os("TRACKER_FIXTURES").is_some();
     for (name, bytes, ticket) in fresh() {
         check(&bytes, &ticket, "just written");
-        let path = folder().join(format!("format-10-{name}.redb"));
+        let path = folder().join(format!("format-11-{name}.redb"));
         if writes {
             fs::create_dir_all(folder()).unwrap();
             fs::write(&path, bytes).unwrap();
@@ -325,8 +325,26 @@ fn kept_files_of_this_format_are_read() {
 fn file_of_an_older_format_is_refused_by_name() {
     let copies = tempfile::tempdir().unwrap();
     for name in [
-        "1-closed", "1-killed", "2-closed", "2-killed", "3-closed", "3-killed", "4-closed", "4-killed", "5-closed",
-        "5-killed", "6-closed", "6-killed", "7-closed", "7-killed", "8-closed", "8-killed", "9-closed", "9-killed",
+        "1-closed",
+        "1-killed",
+        "2-closed",
+        "2-killed",
+        "3-closed",
+        "3-killed",
+        "4-closed",
+        "4-killed",
+        "5-closed",
+        "5-killed",
+        "6-closed",
+        "6-killed",
+        "7-closed",
+        "7-killed",
+        "8-closed",
+        "8-killed",
+        "9-closed",
+        "9-killed",
+        "10-closed",
+        "10-killed",
     ] {
         let path = copies.path().join(format!("{name}.redb"));
         let fixture = fs::read(folder().join(format!("format-{name}.redb"))).unwrap();
@@ -336,7 +354,7 @@ fn file_of_an_older_format_is_refused_by_name() {
             assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
             for part in [
                 &format!("format {}", name.split_once('-').unwrap().0),
-                "format 10",
+                "format 11",
                 "tracker export",
                 "tracker import",
             ] {
@@ -357,7 +375,7 @@ fn file_of_an_older_format_is_refused_by_name() {
 
 #[test]
 fn grown_struct_reads_tasks_of_its_old_form() {
-    let kept = fs::read(folder().join("format-10-closed.redb")).unwrap();
+    let kept = fs::read(folder().join("format-11-closed.redb")).unwrap();
     let tracker = opened(kept);
     let jobs = tracker.tasks::<now::Job>().unwrap();
     let found = all(&jobs);

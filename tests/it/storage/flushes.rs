@@ -158,6 +158,14 @@ const CASES: &[Case] = &[
         },
     },
     Case {
+        call: "`set_budget`, `remove_budget`",
+        commits: 1,
+        act: |bench, round| {
+            let amount = u64::try_from(round).unwrap() + 1;
+            bench.counted(|| bench.tracker.set_budget("mem", amount).unwrap())
+        },
+    },
+    Case {
         call: "`schedule` of a new or changed schedule; its `pause`, `resume`, `remove`, `run_now`; all occurrences that are due at once, up to 1,000 schedules",
         commits: 1,
         act: |bench, round| {

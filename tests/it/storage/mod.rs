@@ -1,6 +1,7 @@
 //! Tests of files: format, damage, recovery, sharing and JSON lines.
 
 pub(crate) mod backups;
+pub(crate) mod budgets;
 pub(crate) mod damage;
 #[cfg(unix)]
 pub(crate) mod damaged_files;

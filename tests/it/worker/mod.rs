@@ -1,5 +1,6 @@
 //! Tests of workers, leases and the handlers that they run.
 
+pub(crate) mod budgets;
 pub(crate) mod cancels;
 pub(crate) mod foreign_code;
 pub(crate) mod leases;

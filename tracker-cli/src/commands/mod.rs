@@ -3,6 +3,7 @@
 //! A new command needs a file here, its `mod`, and its line in the list below.
 
 mod backup;
+mod budget;
 mod cancel;
 mod compact;
 mod completions;
@@ -94,6 +95,7 @@ commands! {
     Pause(pause::Args),
     Resume(resume::Args),
     Schedule(schedule::Args),
+    Budget(budget::Args),
     Set(set::Args),
     #[command(name = "move")]
     Reorder(reorder::Args),

@@ -31,6 +31,7 @@ struct Recovered {
     batches_lost: Vec<String>,
     schedules_lost: Vec<String>,
     throttles_lost: Vec<String>,
+    budgets_lost: Option<String>,
     earlier_commit: bool,
 }
 
@@ -52,6 +53,7 @@ impl Args {
             batches_lost: recovered.batches_lost,
             schedules_lost: recovered.schedules_lost,
             throttles_lost: recovered.throttles_lost,
+            budgets_lost: recovered.budgets_lost,
             earlier_commit: recovered.earlier_commit,
         };
         output.print(&recovered)?;
@@ -59,6 +61,7 @@ impl Args {
             && recovered.batches_lost.is_empty()
             && recovered.schedules_lost.is_empty()
             && recovered.throttles_lost.is_empty()
+            && recovered.budgets_lost.is_none()
             && !recovered.earlier_commit;
         Ok(if is_complete { Exit::Success } else { Exit::Findings })
     }
@@ -78,6 +81,9 @@ impl View for Recovered {
         }
         for what in &self.throttles_lost {
             out.line(TextStyle::Bad, &format!("lost: a throttle key: {what}"))?;
+        }
+        if let Some(what) = &self.budgets_lost {
+            out.line(TextStyle::Bad, &format!("lost: the budgets: {what}"))?;
         }
         if self.earlier_commit {
             let text = "the last commit cannot be read: the new file has the state of the commit before it";

@@ -23,6 +23,8 @@ impl From<&Explanation> for ExplanationView {
             Explanation::Limited { .. } => "limited",
             Explanation::SharedLimit { .. } => "shared_limit",
             Explanation::KindLimited { .. } => "kind_limited",
+            Explanation::BudgetReached { .. } => "budget_reached",
+            Explanation::ExceedsBudget { .. } => "exceeds_budget",
             Explanation::RateReached { .. } => "rate_reached",
             Explanation::Queued { .. } => "ready",
             Explanation::Exhausted { .. } => "exhausted",

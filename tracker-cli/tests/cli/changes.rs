@@ -279,6 +279,7 @@ fn doctor_compact_and_recover_report_what_they_did() {
             "batches_lost": [],
             "schedules_lost": [],
             "throttles_lost": [],
+            "budgets_lost": null,
             "earlier_commit": false
         })
     );

@@ -1,6 +1,7 @@
 //! The program as it is run: what it prints, and how it ends.
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
+mod budgets;
 mod changes;
 #[cfg(unix)]
 mod color;

@@ -3,6 +3,7 @@
 #[cfg(feature = "tokio")]
 pub(crate) mod asynchronous;
 pub(crate) mod batch;
+pub(crate) mod budget;
 pub(crate) mod bulk;
 pub(crate) mod deferred;
 pub(crate) mod dependencies;

@@ -31,8 +31,8 @@ mod writer;
 
 pub(crate) use action::{
     Action, Claim, Claimed, Claims, Destination, FinishTask, Flush, MoveTask, OpenBatch, Pause, Prepared, Propagate,
-    Prune, PruneBatches, PrunedBatches, Register, RemoveBatch, Rescue, Rescued, Scope, Seal, StartById, SubmitAndStart,
-    SubmitGroup, SubmitMany, Submitted, Target, TaskCommand, Tidy,
+    Prune, PruneBatches, PrunedBatches, Register, RemoveBatch, Rescue, Rescued, Scope, Seal, SetBudget, StartById,
+    SubmitAndStart, SubmitGroup, SubmitMany, Submitted, Target, TaskCommand, Tidy,
 };
 #[cfg(feature = "schedules")]
 pub(crate) use action::{

@@ -6,10 +6,10 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::model::{
-    bounds::{RATE, check_kind},
+    bounds::{NAME, RATE, check_kind},
     error::{Error, ErrorKind, Reason, Refusal, Result},
     status::{Graph, Role, TaskStatus},
-    task::{Policy, Retention, SharedLimit, TaskKey, TaskRef, TrackedTask},
+    task::{Need, NeededAmount, Policy, Retention, SharedLimit, TaskKey, TaskRef, TrackedTask},
     time::Micros,
     transition::{Header, Rules},
 };
@@ -98,6 +98,8 @@ fn check_policy(name: &str, policy: &Policy, indexes: &[String]) -> Result<()> {
         "max_in_progress is 0, so that no task would start: give at least 1, or pause the kind"
     } else if !are_shared_limits_valid(&policy.shared_limits) {
         "a shared limit is 0, has a name that is empty or longer than 128 bytes, or is named twice: give each name once, and at least 1"
+    } else if let Some(wrong) = wrong_needs(policy, indexes) {
+        wrong
     } else if policy.max_waiting == Some(0) {
         "max_waiting is 0, so that every submit would be refused: give at least 1"
     } else {
@@ -106,10 +108,34 @@ fn check_policy(name: &str, policy: &Policy, indexes: &[String]) -> Result<()> {
     Err(Error::invalid(format!("kind {name:?}: {wrong}")))
 }
 
+/// Number of needs of a kind, at most.
+const MOST_NEEDS: usize = 8;
+
+fn wrong_needs(policy: &Policy, indexes: &[String]) -> Option<&'static str> {
+    let needs = &policy.needs;
+    let is_valid = |(number, need): (usize, &Need)| {
+        let is_named_before = needs.iter().take(number).any(|other| other.resource == need.resource);
+        (1..=NAME).contains(&need.resource.len()) && !is_named_before
+    };
+    let lacks_index =
+        |need: &Need| matches!(&need.amount, NeededAmount::Field(field) if !indexes.iter().any(|index| index == field));
+    if needs.len() > MOST_NEEDS || !(0..).zip(needs.iter()).all(is_valid) {
+        Some("it has more than 8 needs, or a resource whose name is empty, longer than 128 bytes, or given twice")
+    } else if needs.iter().any(|need| need.amount == NeededAmount::Fixed(0)) {
+        Some("it needs 0 of a resource: give at least 1, or remove the need")
+    } else if needs.iter().any(lacks_index) {
+        Some("a need names a field that has no index: mark the field with #[task(index)]")
+    } else if !needs.is_empty() && policy.limit.is_some() {
+        Some("it has needs and a limit per value of an index: keep one of them")
+    } else {
+        None
+    }
+}
+
 fn are_shared_limits_valid(limits: &[SharedLimit]) -> bool {
     (0..).zip(limits).all(|(number, limit)| {
         let is_named_before = limits.iter().take(number).any(|other| other.name == limit.name);
-        limit.most > 0 && (1..=128).contains(&limit.name.len()) && !is_named_before
+        limit.most > 0 && (1..=NAME).contains(&limit.name.len()) && !is_named_before
     })
 }
 
@@ -150,6 +176,11 @@ impl Kind {
         self.policy.retention.iter().flat_map(of).collect()
     }
 
+    /// Whether its waiting tasks stand in queues beside the claim order.
+    pub(crate) fn has_queues(&self) -> bool {
+        self.policy.limit.is_some() || self.has_needs()
+    }
+
     /// Whether claims find less than what is due.
     pub(crate) fn is_limited(&self) -> bool {
         self.policy.rate.is_some() || self.has_concurrency_limit()
@@ -157,7 +188,10 @@ impl Kind {
 
     /// Whether the end of an attempt can make another task startable.
     pub(crate) fn has_concurrency_limit(&self) -> bool {
-        self.policy.limit.is_some() || self.policy.max_in_progress.is_some() || !self.policy.shared_limits.is_empty()
+        self.policy.limit.is_some()
+            || self.policy.max_in_progress.is_some()
+            || !self.policy.shared_limits.is_empty()
+            || self.has_needs()
     }
 
     /// Number of tasks in progress, from the numbers of tasks by status code.
@@ -223,6 +257,10 @@ mod tests {
     use super::*;
     use crate::model::task::{IndexLimit, Rate};
 
+    fn needs(needs: &[(&'static str, NeededAmount)]) -> Cow<'static, [Need]> {
+        needs.iter().map(|(name, amount)| Need { resource: Cow::Borrowed(name), amount: amount.clone() }).collect()
+    }
+
     /// A kind with an index on its host, whose policy differs from the usual one in this.
     fn checked(change: impl FnOnce(&mut Policy)) -> Result<KindSpec> {
         let mut spec = KindSpec { indexes: vec!["host".to_owned()], ..KindSpec::sample() };
@@ -238,12 +276,16 @@ mod tests {
         limits.iter().map(|(name, most)| SharedLimit { name: Cow::Borrowed(name), most: *most }).collect()
     }
 
+    fn host() -> NeededAmount {
+        NeededAmount::Field(Cow::Borrowed("host"))
+    }
+
     /// The result of a change of a policy, and the text of its refusal.
     type Wrong = (fn(&mut Policy), &'static str);
 
     #[test]
     fn policy_out_of_range_is_refused_with_kind_and_range() {
-        let wrong: [Wrong; 17] = [
+        let wrong: [Wrong; 22] = [
             (|policy| policy.max_attempts = Some(0), "max_attempts is 0"),
             (|policy| policy.max_crashes = 0, "max_crashes is 0"),
             (|policy| policy.lease = Duration::from_micros(999), "the lease is shorter"),
@@ -270,6 +312,14 @@ mod tests {
             (|policy| policy.shared_limits = shared(&[("net", 0)]), "a shared limit is 0"),
             (|policy| policy.shared_limits = shared(&[("", 1)]), "a name that is empty"),
             (|policy| policy.shared_limits = shared(&[("net", 1), ("disk", 1), ("net", 2)]), "named twice"),
+            (|policy| policy.needs = needs(&[("", NeededAmount::Fixed(1))]), "whose name is empty"),
+            (|policy| policy.needs = needs(&[("gpu", NeededAmount::Fixed(1)), ("gpu", host())]), "given twice"),
+            (|policy| policy.needs = needs(&[("gpu", NeededAmount::Fixed(0))]), "it needs 0"),
+            (|policy| policy.needs = needs(&[("mem", NeededAmount::Field(Cow::Borrowed("port")))]), "no index"),
+            (
+                |policy| (policy.needs, policy.limit) = (needs(&[("mem", host())]), Some(limit("host", 1))),
+                "keep one of them",
+            ),
         ];
         for (change, words) in wrong {
             let refused = checked(change).map(|_| ()).unwrap_err();
@@ -280,7 +330,8 @@ mod tests {
 
     #[test]
     fn a_policy_at_the_edges_of_its_ranges_is_taken() {
-        let at_the_edges: [fn(&mut Policy); 7] = [
+        let at_the_edges: [fn(&mut Policy); 8] = [
+            |policy| policy.needs = needs(&[("gpu", NeededAmount::Fixed(u64::MAX)), ("mem", host())]),
             |policy| (policy.max_attempts, policy.max_crashes, policy.history) = (Some(1), 1, 1),
             |policy| policy.max_attempts = None,
             |policy| (policy.lease, policy.jitter) = (Duration::from_millis(1), 1.0),

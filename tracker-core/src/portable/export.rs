@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{
     batch::{PortableBatch, PortableSeal},
+    budget::PortableBudget,
     dependency::PortableDependency,
     schedule::PortableSchedule,
     task::PortableTask,
@@ -72,6 +73,9 @@ impl Tracker {
             line(&mut out, &schedule)?;
         }
         self.export_throttles(&kinds, &mut out)?;
+        for (set_budget, amount) in self.shared.engine.read(|rows| Ok(rows.stored_budgets()?.0))? {
+            line(&mut out, &PortableBudget { set_budget, amount })?;
+        }
         self.export_seals(&mut out)?;
         flush(&mut out)?;
         Ok(tasks)

@@ -257,6 +257,7 @@ fn put(
         }
         PortableLine::Schedule(line) => line.put(writer).map(|new| Put::Schedule { new }),
         PortableLine::Throttle(line) => line.put(writer).map(|()| Put::Nothing),
+        PortableLine::Budget(line) => line.put(writer).map(|()| Put::Nothing),
         PortableLine::Seal(line) => line.put(writer).map(|()| Put::Nothing),
         PortableLine::Task(line) => {
             let mut newcomer = ImportedTask::of(writer, *line, options.kind.as_ref())?;

@@ -1,9 +1,10 @@
-//! `PortableLine`: one line of an export: a kind, a batch, a task, a schedule, a throttle key or a seal. Called by `export` and `import`; pure.
+//! `PortableLine`: one line of an export: a kind, a batch, a task, a schedule, a throttle key, a budget or a seal. Called by `export` and `import`; pure.
 
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
     batch::{PortableBatch, PortableSeal},
+    budget::PortableBudget,
     foreign::advice,
     schedule::PortableSchedule,
     task::PortableTask,
@@ -21,6 +22,7 @@ pub(super) enum PortableLine {
     Seal(PortableSeal),
     Schedule(Box<PortableSchedule>),
     Throttle(Box<PortableThrottle>),
+    Budget(PortableBudget),
     Task(Box<PortableTask>),
 }
 
@@ -39,6 +41,7 @@ struct Sort {
     seal_batch: Option<IgnoredAny>,
     add_schedule: Option<IgnoredAny>,
     throttle: Option<IgnoredAny>,
+    set_budget: Option<IgnoredAny>,
 }
 
 impl PortableLine {
@@ -58,6 +61,8 @@ impl PortableLine {
             (serde_json::from_slice(text).map(Self::Schedule), "")
         } else if sort.throttle.is_some() {
             (serde_json::from_slice(text).map(Self::Throttle), "")
+        } else if sort.set_budget.is_some() {
+            (serde_json::from_slice(text).map(Self::Budget), "")
         } else {
             (serde_json::from_slice(text).map(Self::Task), "; a task has at least an id and a payload")
         };
@@ -71,8 +76,14 @@ impl PortableLine {
 impl Sort {
     fn of(text: &[u8]) -> Self {
         // Most are tasks, and need no look before they are read.
-        let words: [&[u8]; 5] =
-            [b"\"define\"", b"\"open_batch\"", b"\"seal_batch\"", b"\"add_schedule\"", b"\"throttle\""];
+        let words: [&[u8]; 6] = [
+            b"\"define\"",
+            b"\"open_batch\"",
+            b"\"seal_batch\"",
+            b"\"add_schedule\"",
+            b"\"throttle\"",
+            b"\"set_budget\"",
+        ];
         let quotes = text.iter().enumerate().filter(|(_, byte)| **byte == b'"').map(|(at, _)| at);
         let mentions = |at: usize| text.get(at..).is_some_and(|rest| words.iter().any(|word| rest.starts_with(word)));
         if quotes.into_iter().any(mentions) {

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod batch;
+mod budget;
 mod deferred;
 mod dependency;
 mod export;

@@ -66,13 +66,17 @@ pub(crate) const SCHEDULES: TableDefinition<&str, Bytes> = TableDefinition::new(
 pub(crate) const THROTTLES: TableDefinition<Bytes, Bytes> = TableDefinition::new("tracker.throttles");
 /// The end of the period of an accepted submit, its kind and its throttle key.
 pub(crate) const THROTTLE_ENDS: TableDefinition<Bytes, ()> = TableDefinition::new("tracker.throttle_ends");
-/// In kinds with a limit: kind, limit key, then the place in the claim order, of each task that claims may start.
+/// In kinds with a limit or needs: kind, limit key, then the place in the claim order, of each task that claims may start.
 pub(crate) const LIMIT_QUEUES: TableDefinition<Bytes, ()> = TableDefinition::new("tracker.limit_queues");
-/// In kinds with a limit: the places of the eligible heads -> the limit key.
+/// In kinds with a limit or needs: the places of the eligible heads -> the limit key.
 pub(crate) const LIMIT_HEADS: TableDefinition<Fixed<{ ClaimKey::LEN }>, Bytes> =
     TableDefinition::new("tracker.limit_heads");
-/// In kinds with a limit: kind and limit key -> number of tasks in progress.
+/// In kinds with a limit or needs: kind and limit key -> number of tasks in progress.
 pub(crate) const LIMIT_IN_USE: TableDefinition<Bytes, u64> = TableDefinition::new("tracker.limit_in_use");
+/// Name of a resource -> its budget.
+pub(crate) const BUDGETS: TableDefinition<&str, u64> = TableDefinition::new("tracker.budgets");
+/// In kinds with needs: kind and step -> sequence number of a task that did not fit into the budgets, and how many later tasks have started since.
+pub(crate) const OVERTAKEN: TableDefinition<(u32, u16), (u64, u32)> = TableDefinition::new("tracker.overtaken");
 /// In kinds with a rate: kind and number -> when a task started; a ring of as many as may start in a period.
 pub(crate) const RATE_STARTS: TableDefinition<Fixed<{ StartKey::LEN }>, i64> =
     TableDefinition::new("tracker.rate_starts");

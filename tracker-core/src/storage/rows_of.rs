@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use super::{
     keys::{self, ClaimKey, CountKey, MemberKey, UpdatedKey},
@@ -53,8 +53,9 @@ pub(crate) struct KeyRows<'p> {
     /// One row for each index, by its number.
     pub indexes: &'p [Vec<u8>],
     pub uniques: Vec<UniqueRow<'p>>,
-    /// The value that the concurrency limit counts; empty where the task is not limited.
-    pub limit_key: &'p [u8],
+    /// The queue in which the task waits: the value that the concurrency limit counts, or the amounts of resources that it needs; empty where
+    /// the task is not limited.
+    pub limit_key: Cow<'p, [u8]>,
 }
 
 /// A unique key that the task holds.
@@ -97,7 +98,7 @@ pub(crate) fn rows_of<'p>(
 }
 
 fn limit_place(kind: &Kind, header: &Header, claim_order: ClaimKey) -> LimitState {
-    if kind.limit().is_none() {
+    if !kind.has_queues() {
         LimitState::NotCounted
     } else if header.lease.is_some() {
         LimitState::InProgress
@@ -131,14 +132,22 @@ fn unique_rows<'p>(kind: &Kind, header: &Header, payload: PayloadKeys<'p>) -> Ve
         .collect()
 }
 
-fn limit_key<'p>(kind: &Kind, indexes: &'p [Vec<u8>]) -> &'p [u8] {
+fn limit_key<'p>(kind: &Kind, indexes: &'p [Vec<u8>]) -> Cow<'p, [u8]> {
+    if kind.has_needs() {
+        return Cow::Owned(kind.amounts(indexes).flat_map(u64::to_be_bytes).collect());
+    }
     let value = kind.limit().and_then(|(number, _)| indexes.get(number));
-    value.map(Vec::as_slice).filter(|value| *value != NONE).unwrap_or_default()
+    Cow::Borrowed(value.map(Vec::as_slice).filter(|value| *value != NONE).unwrap_or_default())
+}
+
+/// The amounts in the limit key of a kind with needs.
+pub(crate) fn amounts_of_key(limit_key: &[u8]) -> Vec<u64> {
+    limit_key.chunks_exact(8).filter_map(|amount| Some(u64::from_be_bytes(*amount.first_chunk()?))).collect()
 }
 
 impl Kind {
-    /// The limit key of a task: the value of the limited index. Empty where the task is not limited.
-    pub(crate) fn limit_key<'p>(&self, row: &'p TaskRow) -> &'p [u8] {
+    /// The limit key of a task: the value of the limited index, or its needs. Empty where the task is not limited.
+    pub(crate) fn limit_key<'p>(&self, row: &'p TaskRow) -> Cow<'p, [u8]> {
         limit_key(self, &row.indexes)
     }
 }
@@ -147,7 +156,7 @@ impl Kind {
 pub(crate) fn needs_keys(kind: &Kind, task: TaskRef, old: &Header, new: &Header) -> bool {
     let limit = |header: &Header| rows_of(kind, task, header, None).limit;
     (kind.has_passing_keys() && kind.is_finished(old) != kind.is_finished(new))
-        || (kind.limit().is_some() && limit(old) != limit(new))
+        || (kind.has_queues() && limit(old) != limit(new))
 }
 
 /// The rows of one limit key: they follow from the places of all tasks that have it.

@@ -70,7 +70,7 @@ where
     }
 
     async fn claim(&self, request: ClaimRequest) -> Result<()> {
-        let claims = calls::claim(&self.tasks.shared, claim_of(&self.tasks, &request)?).await?;
+        let claims = calls::claim(&self.tasks.shared, claim_of(self.pool, &self.tasks, &request)?).await?;
         self.pool.claimed(&self.tasks, request, claims)
     }
 
@@ -80,7 +80,7 @@ where
         let (shared, dispatching) = (&tasks.shared, &pool.dispatching);
         let kind = tasks.kind()?;
         if let Some(request) = claim {
-            let claim = claim_of(tasks, &request)?;
+            let claim = claim_of(pool, tasks, &request)?;
             dispatching.queue_claim(shared, request, claim, kind.is_limited());
         }
         let (fence, begun) = (task.owner.fence, task.is_begun());
@@ -168,7 +168,7 @@ where
         let (shared, pool) = (&self.tasks.shared, self.pool);
         let (stored, claims) = match &request {
             Some(request) => {
-                let claim = claim_of(&self.tasks, request)?;
+                let claim = claim_of(pool, &self.tasks, request)?;
                 let (stored, claims) = calls::finish_and_claim(shared, action, claim).await;
                 (stored, Some(claims?))
             }

@@ -106,7 +106,9 @@ impl<T: TrackedTask> AsyncWorker<T> {
         E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
     {
         self.settings.check()?;
-        let pool = PoolState::new(&self.settings, &self.tasks.shared, vec![self.tasks.kind()?.is_limited()]);
+        let kind = self.tasks.kind()?;
+        self.settings.check_budgets(std::slice::from_ref(&kind))?;
+        let pool = PoolState::new(&self.settings, &self.tasks.shared, vec![kind.is_limited()]);
         let _closing = Closing(pool.dispatching.clone());
         let run_slot = |slot| {
             let tasks = self.tasks.worker_name(&format!("pid {} slot {slot}", std::process::id()));

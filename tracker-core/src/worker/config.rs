@@ -1,9 +1,13 @@
 //! The options of a worker. Set by the builders in `mod.rs`, read by the drivers.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use super::{PoolSize, StopHandle, start_condition::StartConditions};
-use crate::model::error::{Error, Result};
+use crate::model::{
+    error::{Error, Result},
+    kind::Kind,
+    needs::Budgets,
+};
 
 /// The options of one worker or pool.
 #[derive(Clone, Debug)]
@@ -15,12 +19,13 @@ pub(crate) struct Settings {
     pub failure_rate: Option<f64>,
     pub timeout: Option<Duration>,
     pub start_conditions: StartConditions,
+    pub budgets: Budgets,
     /// Whether a cancelled async handler is only asked to end, and not dropped.
     #[cfg(feature = "tokio")]
     pub cancels_cooperatively: bool,
     pub stop: StopHandle,
     #[cfg(test)]
-    pub observed: std::sync::Arc<Observed>,
+    pub observed: Arc<Observed>,
 }
 
 /// The settings and counters of a test in the threads of a worker.
@@ -45,11 +50,12 @@ impl Default for Settings {
             failure_rate: None,
             timeout: None,
             start_conditions: StartConditions::default(),
+            budgets: Budgets::default(),
             #[cfg(feature = "tokio")]
             cancels_cooperatively: false,
             stop: StopHandle::default(),
             #[cfg(test)]
-            observed: std::sync::Arc::default(),
+            observed: Arc::default(),
         }
     }
 }
@@ -71,6 +77,26 @@ impl Settings {
         }
         if self.timeout == Some(Duration::ZERO) {
             return Err(Error::invalid("timeout(0) would fail every attempt: give a longer time, or none"));
+        }
+        Ok(())
+    }
+
+    /// Refuses budgets that start no task, and those that no kind of the pool needs.
+    pub(super) fn check_budgets(&self, kinds: &[Arc<Kind>]) -> Result<()> {
+        for (resource, amount) in &self.budgets.0 {
+            let mut needs = kinds.iter().flat_map(|kind| kind.policy.needs.iter()).map(|need| &*need.resource);
+            if !needs.any(|need| need == resource) {
+                let names: Vec<_> = kinds.iter().map(|kind| format!("{:?}", kind.name)).collect();
+                return Err(Error::invalid(format!(
+                    "budget({resource:?}) is of a resource that no kind of the pool needs ({}): write e.g. #[task(needs({resource} = 1))]",
+                    names.join(", ")
+                )));
+            }
+            if *amount == 0 {
+                return Err(Error::invalid(format!(
+                    "budget({resource:?}, 0) would start no task that needs it: give 1 or more"
+                )));
+            }
         }
         Ok(())
     }

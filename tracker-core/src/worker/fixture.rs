@@ -8,6 +8,7 @@ use crate::{
     engine::{Claim, Claimed, Claims, Register},
     model::{
         kind::KindSpec,
+        needs::Budgets,
         new_task::NewTask,
         transition::{Header, Start},
     },
@@ -52,7 +53,16 @@ impl Fixture {
             begun: false,
             chance: 0.5,
         };
-        Claim { kind: self.kind, start, most, begin: 0, prefetch_bytes: usize::MAX, isolated: false, held: true }
+        Claim {
+            kind: self.kind,
+            start,
+            most,
+            begin: 0,
+            prefetch_bytes: usize::MAX,
+            isolated: false,
+            budgets: Budgets::default(),
+            held: true,
+        }
     }
 
     /// Submits so many tasks, and claims them.

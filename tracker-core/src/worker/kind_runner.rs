@@ -4,6 +4,7 @@
 use std::{
     error::Error as StdError,
     fmt,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -22,6 +23,7 @@ use crate::{
     engine::{Claimed, FinishTask},
     model::{
         error::{ErrorKind, Result},
+        kind::Kind,
         task::TrackedTask,
         transition::Outcome,
     },
@@ -29,8 +31,8 @@ use crate::{
 
 /// One kind of a pool.
 pub(super) trait KindRunner: Sync {
-    /// Whether the kind has a limit or a rate.
-    fn is_limited(&self) -> Result<bool>;
+    /// The definition of the kind.
+    fn kind(&self) -> Result<Arc<Kind>>;
 
     /// The kind as one slot works on it. The name of the slot goes into the leases of what it claims.
     fn for_slot(&self, slot: usize) -> Box<dyn SlotRunner + '_>;
@@ -70,8 +72,8 @@ where
     R: IntoOutcome,
     E: Into<Box<dyn StdError + Send + Sync>> + fmt::Debug,
 {
-    fn is_limited(&self) -> Result<bool> {
-        Ok(self.tasks.kind()?.is_limited())
+    fn kind(&self) -> Result<Arc<Kind>> {
+        self.tasks.kind()
     }
 
     fn for_slot(&self, slot: usize) -> Box<dyn SlotRunner + '_> {
@@ -89,7 +91,7 @@ where
 {
     fn claim(&self, pool: &PoolState<'_>, request: ClaimRequest) -> Result<()> {
         let tasks = &self.tasks;
-        let claims = tasks.shared.engine.call(claim_of(tasks, &request)?)?;
+        let claims = tasks.shared.engine.call(claim_of(pool, tasks, &request)?)?;
         pool.claimed(tasks, request, claims)
     }
 
@@ -97,7 +99,7 @@ where
         let (slot, tasks) = (self.slot, &self.tasks);
         let kind = tasks.kind()?;
         if let Some(request) = claim {
-            let claim = claim_of(tasks, &request)?;
+            let claim = claim_of(pool, tasks, &request)?;
             pool.dispatching.queue_claim(&tasks.shared, request, claim, kind.is_limited());
         }
         let (fence, begun) = (task.owner.fence, task.is_begun());
@@ -159,7 +161,7 @@ fn store_synchronously<T: TrackedTask>(
     let engine = &tasks.shared.engine;
     let (stored, claims) = match &request {
         Some(request) => {
-            let (stored, claims) = engine.call_both(action, claim_of(tasks, request)?)?;
+            let (stored, claims) = engine.call_both(action, claim_of(pool, tasks, request)?)?;
             (stored, Some(claims?))
         }
         None => (engine.call(action), None),

@@ -138,6 +138,48 @@ macro_rules! settings {
             self
         }
 
+        /// Sets the budget of a resource that tasks need ([`Policy::needs`](crate::task::Policy::needs)): 1 or more, in the unit of the needs. A resource
+        /// without a budget holds nothing back.
+        ///
+        /// Tasks in progress of all kinds in the file count, also those that other pools or processes started: a machine has one memory. A task
+        /// that needs more than the budget is left out, which is logged once as a warning, and the worker does not wait for it.
+        ///
+        /// ```
+        /// # use serde::{Deserialize, Serialize};
+        /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
+        /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq)]
+        /// # enum Status {
+        /// #     #[status(code = 0, pending)]
+        /// #     Pending,
+        /// #     #[status(code = 1, in_progress)]
+        /// #     InProgress,
+        /// #     #[status(code = 2, succeeded)]
+        /// #     Succeeded,
+        /// # }
+        /// #[derive(TrackedTask, Serialize, Deserialize)]
+        /// #[task(status = Status, needs(mem = "size", gpu = 1))]
+        /// struct Render {
+        ///     #[task(id)]
+        ///     scene: String,
+        ///     #[task(index)]
+        ///     size: u64,
+        /// }
+        ///
+        /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+        /// # let tracker = Tracker::in_memory()?;
+        /// # let renders = tracker.tasks::<Render>()?;
+        /// renders.submit(&Render { scene: "a".to_owned(), size: 3 << 30 })?;
+        /// let worker = renders.worker().threads(8).budget("mem", 8 << 30).budget("gpu", 2);
+        /// assert_eq!(worker.run(|_| Ok::<_, std::io::Error>(()))?.succeeded, 1);
+        /// # Ok(())
+        /// # }
+        /// ```
+        #[must_use]
+        pub fn budget(mut self, resource: impl Into<String>, amount: u64) -> Self {
+            self.settings.budgets.0.insert(resource.into(), amount);
+            self
+        }
+
         /// Returns a handle that stops this worker, or shuts it down, from anywhere, such as a Ctrl-C handler.
         #[must_use]
         pub fn stop_handle(&self) -> $crate::worker::StopHandle {
@@ -207,7 +249,8 @@ impl<T: TrackedTask> Worker<T> {
     /// - a failure of the storage;
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if [`stop_after_failures`](Self::stop_after_failures) or
     ///   [`timeout`](Self::timeout) is zero, [`stop_at_failure_rate`](Self::stop_at_failure_rate) is not above 0 and at most 1, or
-    ///   [`threads`](Self::threads) is higher than [`PoolSize::MAX`], or a [start condition](StartCondition::validate) is refused;
+    ///   [`threads`](Self::threads) is higher than [`PoolSize::MAX`], a [start condition](StartCondition::validate) is refused, or a
+    ///   [`budget`](Self::budget) is zero or of a resource that no kind of the worker needs;
     /// - [`ErrorKind::Io`](crate::ErrorKind::Io) if the system refuses every thread at the start. Where it refuses some of them, the
     ///   worker logs a warning and runs on the others;
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if user code panicked outside an attempt, such as a clock.

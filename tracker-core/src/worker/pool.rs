@@ -77,7 +77,9 @@ impl<'a> WorkerPool<'a> {
         let Some(shared) = self.shared else { return Ok(Summary::default()) };
         // The threads would wait for the transaction, which waits for them.
         shared.engine.refuse_inside_transaction()?;
-        let limited = self.kinds.iter().map(|kind| kind.is_limited()).collect::<Result<_>>()?;
+        let kinds = self.kinds.iter().map(|kind| kind.kind()).collect::<Result<Vec<_>>>()?;
+        self.settings.check_budgets(&kinds)?;
+        let limited = kinds.iter().map(|kind| kind.is_limited()).collect();
         let pool = PoolState::new(&self.settings, &shared, limited);
         let closing = Closing(pool.dispatching.clone());
         let result = threads::run(&pool, &|slot| run_slot(&self.kinds, &shared, &pool, slot));

@@ -28,7 +28,8 @@ use crate::{
         contain,
         error::{Error, ErrorKind, Result},
         failure::failure_of,
-        task::TrackedTask,
+        needs::LackingResource,
+        task::{TaskRef, TrackedTask},
         transition::{Failure, Outcome},
     },
 };
@@ -40,6 +41,8 @@ pub(super) struct PoolState<'s> {
     summary: Mutex<Summary>,
     /// Whether the log was told that a kind is paused; one flag per kind.
     paused: Vec<AtomicBool>,
+    /// Whether the log was told that a task exceeds a budget.
+    exceeding: AtomicBool,
 }
 
 impl<'s> PoolState<'s> {
@@ -53,7 +56,14 @@ impl<'s> PoolState<'s> {
         let pool: Arc<dyn RunningPool> = dispatching.clone();
         shared.pools.add(&pool);
         let start_checker = StartChecker::new(settings.start_conditions.clone());
-        Self { settings, summary: Mutex::default(), paused, dispatching, start_checker }
+        Self {
+            settings,
+            summary: Mutex::default(),
+            paused,
+            exceeding: AtomicBool::default(),
+            dispatching,
+            start_checker,
+        }
     }
 
     pub(super) fn into_summary(self) -> Summary {
@@ -68,8 +78,26 @@ impl<'s> PoolState<'s> {
     pub(super) fn claimed<T: TrackedTask>(&self, tasks: &Tasks<T>, claim: ClaimRequest, claims: Claims) -> Result<()> {
         let kind = tasks.kind()?;
         self.log_pause(tasks.name(), claim.kind, claims.tasks.is_empty() && claims.held_back && kind.paused);
+        if let Some((task, lacking)) = &claims.exceeding {
+            self.log_exceeding(tasks.name(), *task, lacking);
+        }
         self.dispatching.claimed(&tasks.shared, claim, claims, kind.is_limited());
         Ok(())
+    }
+
+    /// Logs once that a task can never start.
+    fn log_exceeding(&self, kind: &str, task: TaskRef, lacking: &LackingResource) {
+        if self.exceeding.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let LackingResource { resource, amount, budget, .. } = lacking;
+        contain::log(|| {
+            tracing::warn!(
+                kind,
+                %task,
+                "a task needs {amount} of {resource:?}, and the budget is {budget}: it does not start, and neither do others like it"
+            );
+        });
     }
 
     /// Logs once that a kind is paused.
@@ -181,10 +209,15 @@ fn is_refusal(result: &Result<()>) -> bool {
 }
 
 /// The claim that a request asks for.
-pub(super) fn claim_of<T: TrackedTask>(tasks: &Tasks<T>, request: &ClaimRequest) -> Result<Claim> {
+pub(super) fn claim_of<T: TrackedTask>(
+    pool: &PoolState<'_>,
+    tasks: &Tasks<T>,
+    request: &ClaimRequest,
+) -> Result<Claim> {
     let start = tasks.start_command(&*tasks.kind()?, &StartOptions::default(), true)?;
     let ClaimRequest { most, begin, bytes, isolated, .. } = *request;
-    Ok(Claim { kind: tasks.kind_id(), start, most, begin, prefetch_bytes: bytes, isolated, held: true })
+    let budgets = pool.settings.budgets.clone();
+    Ok(Claim { kind: tasks.kind_id(), start, most, begin, prefetch_bytes: bytes, isolated, budgets, held: true })
 }
 
 /// Closes a pool when its driver ends, also when the future of an async worker is dropped.

@@ -6,7 +6,7 @@ use syn::{Data, DeriveInput, Fields, FieldsNamed, GenericParam, Generics, Path, 
 use super::{
     field::Field,
     header::{self, Header},
-    policy::Policy,
+    policy::{NeededAmount, Policy},
     unique::Unique,
 };
 use crate::{crate_path, errors::Errors, snake_case};
@@ -77,6 +77,7 @@ pub(super) fn check<'a>(declared: &'a Declaration<'a>, errors: &mut Errors) -> O
     let id = check_ids(declared, fields, errors);
     check_priorities(fields, errors);
     check_limits(fields, errors);
+    check_needs(header, fields, errors);
     let uniques = check_uniques(header, fields, errors);
     let version = check_version(header, errors);
     Some(Task {
@@ -148,6 +149,24 @@ fn check_priorities(fields: &[Field], errors: &mut Errors) {
 fn check_limits(fields: &[Field], errors: &mut Errors) {
     for (second, _) in fields.iter().filter_map(|field| field.limit.as_ref()).skip(1) {
         errors.on(second, "a task has one limit: keep `limit` on one field, which may combine two values");
+    }
+}
+
+fn check_needs(header: &Header, fields: &[Field], errors: &mut Errors) {
+    for (_, amount) in &header.policy.needs {
+        let NeededAmount::Field(name) = amount else { continue };
+        match fields.iter().find(|field| field.name == name.value()) {
+            Some(field) if field.index => {}
+            Some(field) => {
+                errors.on(name, format!("claims compare this amount: mark `{}` with `#[task(index)]`", field.name));
+            }
+            None => errors.on(name, format!("the task has no field `{}`", name.value())),
+        }
+    }
+    if let (Some(_), Some((limit, _))) =
+        (header.policy.needs.first(), fields.iter().find_map(|field| field.limit.as_ref()))
+    {
+        errors.on(limit, "a task has `needs` or a `limit`: keep one of them");
     }
 }
 

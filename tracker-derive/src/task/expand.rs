@@ -2,13 +2,13 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{DeriveInput, Path, WhereClause, parse_quote, spanned::Spanned};
+use syn::{DeriveInput, Path, WhereClause, ext::IdentExt, parse_quote, spanned::Spanned};
 
 use super::{
     bounds,
     check::{Declaration, Task},
     field::Field,
-    policy::{Attempts, Policy},
+    policy::{Attempts, NeededAmount, Policy},
     unique::Unique,
 };
 use crate::duration;
@@ -182,6 +182,7 @@ fn policy(task: &Task) -> TokenStream {
         ("limit", limit(task)),
         ("rate", policy.rate.map(|rate| rate.tokens(tracker_core))),
         ("shared_limits", shared_limits(task)),
+        ("needs", needs(task)),
         ("max_in_progress", policy.max_in_progress.map(|most| quote!(::core::option::Option::Some(#most)))),
         ("max_waiting", policy.max_waiting.map(|most| quote!(::core::option::Option::Some(#most)))),
     ];
@@ -222,6 +223,32 @@ fn shared_limits(task: &Task) -> Option<TokenStream> {
     });
     let owned = quote!(::std::borrow::Cow::Owned(::std::vec![#(#limits),*]));
     (!task.policy.shared_limits.is_empty()).then_some(owned)
+}
+
+fn needs(task: &Task) -> Option<TokenStream> {
+    let (tracker_core, needs) = (&task.tracker_core, &task.policy.needs);
+    let needed = needs.iter().map(|(resource, amount)| {
+        let resource = resource.unraw().to_string();
+        let amount = match amount {
+            NeededAmount::Fixed(amount) => quote!(Fixed(#amount)),
+            NeededAmount::Field(field) => quote!(Field(::std::borrow::Cow::Borrowed(#field))),
+        };
+        quote!(#tracker_core::task::Need {
+            resource: ::std::borrow::Cow::Borrowed(#resource),
+            amount: #tracker_core::task::NeededAmount::#amount,
+        })
+    });
+    let amount_fields = task.fields.iter().filter(|field| {
+        needs.iter().any(|(_, amount)| matches!(amount, NeededAmount::Field(name) if name.value() == field.name))
+    });
+    // Spanned on the type of the field, so that the compiler marks a type that holds no amount.
+    let checks = amount_fields
+        .map(|Field { ty, .. }| quote_spanned!(ty.span()=> #tracker_core::__private::check_amount::<#ty>();));
+    let owned = quote!({
+        #(#checks)*
+        ::std::borrow::Cow::Owned(::std::vec![#(#needed),*])
+    });
+    (!needs.is_empty()).then_some(owned)
 }
 
 fn limit(task: &Task) -> Option<TokenStream> {

@@ -1,7 +1,7 @@
 //! The names of the options of `#[task(…)]`, above the struct and above a field.
 
 /// The options above the struct.
-pub(super) const STRUCT_OPTIONS: [&str; 22] = [
+pub(super) const STRUCT_OPTIONS: [&str; 23] = [
     "name",
     "status",
     "id",
@@ -24,10 +24,11 @@ pub(super) const STRUCT_OPTIONS: [&str; 22] = [
     "max_in_progress",
     "max_waiting",
     "shared_limit",
+    "needs",
 ];
 
 /// The options above the struct that set the kind's policy.
-pub(super) const POLICY_OPTIONS: [&str; 15] = [
+pub(super) const POLICY_OPTIONS: [&str; 16] = [
     "max_attempts",
     "max_crashes",
     "interrupted",
@@ -43,6 +44,7 @@ pub(super) const POLICY_OPTIONS: [&str; 15] = [
     "max_in_progress",
     "max_waiting",
     "shared_limit",
+    "needs",
 ];
 
 /// The options above a field.

@@ -3,7 +3,7 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use proc_macro2::Ident;
-use syn::{Lit, LitInt};
+use syn::{Lit, LitInt, LitStr};
 
 use super::{backoff::Backoff, rate::Rate};
 use crate::{attribute::AttributeOption, duration, errors::Errors, suggest};
@@ -27,6 +27,14 @@ pub(super) struct Policy {
     pub max_waiting: Option<u64>,
     /// Names and numbers.
     pub shared_limits: Vec<(String, u32)>,
+    /// Resources and amounts.
+    pub needs: Vec<(Ident, NeededAmount)>,
+}
+
+/// The amount of a need: a number, or the name of the field that holds it.
+pub(super) enum NeededAmount {
+    Fixed(u64),
+    Field(LitStr),
 }
 
 /// The limit of failures in a row.
@@ -63,6 +71,7 @@ impl Policy {
             "startable" => self.startable = startable(option, errors),
             "rate" => self.rate = rate(option, errors),
             "shared_limit" => self.shared_limits = shared_limits(option, errors),
+            "needs" => self.needs = needs(option, errors),
             "max_in_progress" => {
                 self.max_in_progress = number(option, 1..=u32::MAX, "max_in_progress = 4", errors);
             }
@@ -209,6 +218,34 @@ fn shared_limits(option: &AttributeOption, errors: &mut Errors) -> Vec<(String, 
         }
     }
     limits
+}
+
+fn needs(option: &AttributeOption, errors: &mut Errors) -> Vec<(Ident, NeededAmount)> {
+    let mut needs: Vec<(Ident, NeededAmount)> = Vec::new();
+    for inner in option.list("resources and amounts", "gpu = 1, mem = \"size\"", errors).unwrap_or_default() {
+        if needs.iter().any(|(other, _)| other == inner.name()) {
+            errors.on(inner.name(), format!("`{}` is written twice: remove one", inner.name()));
+        } else if let Some(amount) = needed_amount(&inner, errors) {
+            needs.push((inner.name().clone(), amount));
+        }
+    }
+    needs
+}
+
+fn needed_amount(option: &AttributeOption, errors: &mut Errors) -> Option<NeededAmount> {
+    let what = "a whole number from 1, or the name of an indexed field in quotes";
+    let example = format!("{0} = 1` or `{0} = \"size\"", option.name());
+    match option.assigned::<Lit>(what, &example, errors)? {
+        Lit::Str(field) => return Some(NeededAmount::Field(field)),
+        Lit::Int(number) => {
+            if let Some(amount) = number.base10_parse().ok().filter(|amount| *amount > 0) {
+                return Some(NeededAmount::Fixed(amount));
+            }
+        }
+        _ => {}
+    }
+    errors.on(option.value(), format!("`{}` takes {what}: write `{example}`", option.name()));
+    None
 }
 
 fn not_terminal(name: &str) -> String {

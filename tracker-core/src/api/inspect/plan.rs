@@ -124,7 +124,9 @@ impl<T: Schema> Tasks<T> {
             for (ahead, key) in (0..).zip(&drawn.next) {
                 let shared_limit = shared_limit.clone();
                 let full = kind.limit().is_some() && rows.is_limited(&kind, key.task())?;
-                let context = StartContext { full, in_progress, shared_limit, opens, ahead, ..StartContext::default() };
+                let lacking = rows.lacking(&kind, key.task())?;
+                let context =
+                    StartContext { full, in_progress, shared_limit, lacking, opens, ahead, ..StartContext::default() };
                 next.extend(planned(rows, &kind, *key, now, &context)?);
             }
             Ok(Plan { paused: kind.paused, next, queued: drawn.queued, rest: drawn.rest })

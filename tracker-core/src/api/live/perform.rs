@@ -85,6 +85,13 @@ impl Tracker {
                 tasks.replace(id, *revision, &Payload::from_bytes(payload.clone()))?;
                 Ok(Report { changed: 1, refused: Vec::new() })
             }
+            Request::SetBudget { resource, amount } => {
+                match amount {
+                    Some(amount) => self.set_budget(resource, *amount)?,
+                    None => self.remove_budget(resource)?,
+                }
+                Ok(Report { changed: 1, refused: Vec::new() })
+            }
             #[cfg(feature = "schedules")]
             Request::Schedules { names, change } => {
                 // An unknown name is an error before any schedule is changed.
@@ -147,6 +154,7 @@ impl Tracker {
                     codes.into_iter().fold(tasks.query().changed_before(before), Query::code).total()
                 })
             }
+            Request::SetBudget { .. } => Ok(Vec::new()),
             #[cfg(feature = "schedules")]
             Request::Schedules { .. } | Request::AddSchedule { .. } => Ok(Vec::new()),
             Request::Replace { kind, id, .. } => Ok(count_each(vec![self.find(Some(kind), &id.clone().into())?])),

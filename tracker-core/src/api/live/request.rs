@@ -67,6 +67,13 @@ pub enum Request {
         #[serde(with = "byte_string")]
         payload: Vec<u8>,
     },
+    /// Stores the budget of a resource, as [`Tracker::set_budget`](crate::Tracker::set_budget), or removes it.
+    SetBudget {
+        /// The name of the resource.
+        resource: String,
+        /// The budget; `None` removes it.
+        amount: Option<u64>,
+    },
     /// Changes schedules by their names.
     #[cfg(feature = "schedules")]
     Schedules {

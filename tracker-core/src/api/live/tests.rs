@@ -140,6 +140,7 @@ fn all_requests() -> Vec<Request> {
         Request::Move { kind: None, ids: ids(), before: Some("8".into()) },
         Request::Rescue { kind: None, running_longer_than: Some(Duration::from_micros(7)) },
         Request::Prune { kind: None, statuses: vec!["40".into()], older_than: Duration::MAX },
+        Request::SetBudget { resource: "mem".into(), amount: Some(u64::MAX) },
         Request::Replace { kind: "job".into(), id: 7_u64.to_key(), revision: u32::MAX, payload: vec![0xff, 0] },
     ]);
     #[cfg(feature = "schedules")]

@@ -17,6 +17,7 @@ use crate::{
     model::{
         error::{Error, Reason, Result},
         kind::Kind,
+        needs::Budgets,
         status::TaskStatus,
         task::{TaskId, TrackedTask},
         transition::{Command, Start},
@@ -146,7 +147,8 @@ impl<T: TrackedTask> Tasks<T> {
     pub(crate) fn claim_command(&self, kind: &Kind, options: &StartOptions<T::Status>) -> Result<Claim> {
         let start = self.start_command(kind, options, true)?;
         let start = Start { steal_lease: false, force: false, reenter: None, ..start };
-        Ok(Claim { kind: self.kind, start, most: 1, begin: 1, prefetch_bytes: 0, isolated: true, held: false })
+        let budgets = Budgets::default();
+        Ok(Claim { kind: self.kind, start, most: 1, begin: 1, prefetch_bytes: 0, isolated: true, budgets, held: false })
     }
 
     /// Whether [`Tasks::start_with`] would be refused by the task's state as it is now, and why. Changes nothing. For

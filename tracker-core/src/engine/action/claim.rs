@@ -11,6 +11,7 @@ use crate::{
         contain,
         error::{Error, ErrorKind, Reason, Result},
         kind::Kind,
+        needs::{Budgets, LackingResource, Overtaken, StartChoice, choose_start},
         status::Role,
         task::{TaskKey, TaskRef},
         task_row::TaskRow,
@@ -54,6 +55,8 @@ pub(crate) struct Claim {
     pub prefetch_bytes: usize,
     /// Whether an isolated task may be claimed; it is then the only one.
     pub isolated: bool,
+    /// The budgets of the caller, beside those of the file.
+    pub budgets: Budgets,
     /// Whether a worker of this process holds the leases from the commit on, and removes each itself.
     pub held: bool,
 }
@@ -70,6 +73,8 @@ pub(crate) struct Claims {
     pub isolated_waits: bool,
     /// Due tasks may wait: the kind is paused, or a limit is reached.
     pub held_back: bool,
+    /// A due task that needs more of a resource than its budget, and is left out.
+    pub exceeding: Option<(TaskRef, LackingResource)>,
     /// The payload of the next task exceeds the rest of [`Claim::prefetch_bytes`].
     pub is_cut: bool,
     /// The time of the transaction.
@@ -98,11 +103,17 @@ impl Action for Claim {
         check_limit_queues(&kind, &codes)?;
         while claims.tasks.len() < self.most.max(1) {
             match writer.rows().next_ready(&kind, &codes, claims.now)? {
-                Ready::Now(_) if self.most == 0 => {
-                    claims.held_back = true;
-                    break;
-                }
-                Ready::Now(task) => {
+                Ready::Now(first) => {
+                    let chosen = if kind.has_needs() {
+                        self.choose(writer, &kind, &codes, &mut claims)?
+                    } else {
+                        Some(Chosen { task: first, overtaken: None, updates_overtaken: false })
+                    };
+                    let Some(Chosen { task, overtaken, updates_overtaken }) = chosen else { break };
+                    if self.most == 0 {
+                        claims.held_back = true;
+                        break;
+                    }
                     if is_limit_reached(writer, &kind)? {
                         claims.held_back = true;
                         break;
@@ -112,7 +123,12 @@ impl Action for Claim {
                         claims.due = Some(at);
                         break;
                     }
-                    if !self.take(writer, &kind, task, &mut claims)? {
+                    let claimed = claims.tasks.len();
+                    let goes_on = self.take(writer, &kind, task, &mut claims)?;
+                    if updates_overtaken && claims.tasks.len() > claimed {
+                        writer.rows().put_overtaken(&kind, self.start.step, overtaken)?;
+                    }
+                    if !goes_on {
                         break;
                     }
                 }
@@ -136,6 +152,38 @@ impl Action for Claim {
 }
 
 impl Claim {
+    /// Chooses the due task whose needs fit into the budgets. If none does, `claims` gets the reason.
+    fn choose(
+        &self,
+        writer: &mut Writer<'_>,
+        kind: &Kind,
+        codes: &[i32],
+        claims: &mut Claims,
+    ) -> Result<Option<Chosen>> {
+        let kinds: Vec<_> = writer.kinds().collect();
+        let rows = writer.rows();
+        let heads = rows.queue_heads(kind, codes, claims.now)?;
+        let budgets = rows.stored_budgets()?.lowest(&self.budgets);
+        let resources = budgets.resources(kind, &rows.amounts_in_use(&kinds)?);
+        let stored = rows.overtaken(kind, self.start.step)?;
+        let exceeding = heads.due.iter().find(|head| head.exceeded(&resources).is_some());
+        claims.exceeding = exceeding.and_then(|head| Some((head.task, LackingResource::of(kind, head, &resources)?)));
+        match choose_start(heads.due, &resources, stored) {
+            StartChoice::Start { task, overtaken } => {
+                Ok(Some(Chosen { task, overtaken, updates_overtaken: overtaken != stored }))
+            }
+            StartChoice::Wait => {
+                claims.held_back = true;
+                Ok(None)
+            }
+            StartChoice::Nothing => {
+                let possible = heads.later.iter().filter(|(_, head)| head.exceeded(&resources).is_none());
+                claims.due = possible.map(|(at, _)| *at).min();
+                Ok(None)
+            }
+        }
+    }
+
     /// Claims this task. False if no further one may be claimed now.
     fn take(&self, writer: &mut Writer<'_>, kind: &Kind, task: TaskRef, claims: &mut Claims) -> Result<bool> {
         let header = writer.known(task)?;
@@ -172,6 +220,15 @@ impl Claim {
     }
 }
 
+/// The task to claim.
+struct Chosen {
+    task: TaskRef,
+    /// What is stored of an overtaken task if the task starts.
+    overtaken: Option<Overtaken>,
+    /// Whether that differs from what is stored.
+    updates_overtaken: bool,
+}
+
 /// Whether as many tasks are in progress as the limits of the whole kind allow. Reads counters only where the kind has such a limit.
 fn is_limit_reached(writer: &mut Writer<'_>, kind: &Kind) -> Result<bool> {
     let in_progress =
@@ -188,12 +245,12 @@ fn is_limit_reached(writer: &mut Writer<'_>, kind: &Kind) -> Result<bool> {
     Ok(reached.is_some())
 }
 
-/// Refuses statuses without limit queues: a claim would walk past tasks that may not start.
+/// Refuses statuses without queues: a claim would walk past tasks that may not start.
 fn check_limit_queues(kind: &Kind, codes: &[i32]) -> Result<()> {
-    match codes.iter().find(|code| kind.limit().is_some() && !kind.is_claimable(**code)) {
+    match codes.iter().find(|code| kind.has_queues() && !kind.is_claimable(**code)) {
         None => Ok(()),
         Some(code) => Err(Error::invalid(format!(
-            "kind {:?} has a limit, and its claims start from the statuses that it declares: name the status with the code {code} in its `startable`, or start the task by its id",
+            "kind {:?} has a limit or needs, and its claims start from the statuses that it declares: name the status with the code {code} in its `startable`, or start the task by its id",
             kind.name
         ))),
     }

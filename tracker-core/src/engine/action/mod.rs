@@ -2,6 +2,7 @@
 //! and leaves no trace when it is refused.
 
 mod batch;
+mod budget;
 mod bulk;
 mod claim;
 mod finish;
@@ -15,6 +16,7 @@ mod submit;
 mod task;
 
 pub(crate) use batch::{OpenBatch, Propagate, PruneBatches, PrunedBatches, RemoveBatch, Seal};
+pub(crate) use budget::SetBudget;
 pub(crate) use bulk::{Prepared, SubmitMany};
 pub(crate) use claim::{Claim, Claimed, Claims, StartById};
 pub(crate) use finish::FinishTask;

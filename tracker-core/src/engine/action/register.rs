@@ -1,6 +1,6 @@
 //! Stores the definition of a kind when a type opens it, and rebuilds the rows that it changes.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use super::Action;
 use crate::{
@@ -155,10 +155,11 @@ impl Register {
     }
 }
 
-/// The kind without its limit, whose rows are derived anew afterwards.
+/// The kind without its limit and needs, whose rows are derived anew afterwards.
 fn unlimited(kind: &Kind) -> Kind {
     let mut kind = kind.clone();
     kind.policy.limit = None;
+    kind.policy.needs = Cow::default();
     kind
 }
 
@@ -167,7 +168,8 @@ fn limit_rows_differ(old: &Kind, new: &Kind) -> bool {
         let codes = kind.graph.statuses().iter().map(|status| status.code);
         codes.filter(|code| kind.is_claimable(*code)).collect::<Vec<_>>()
     };
-    old.policy.limit != new.policy.limit || (new.policy.limit.is_some() && claimable(old) != claimable(new))
+    (&old.policy.limit, &old.policy.needs) != (&new.policy.limit, &new.policy.needs)
+        || (new.has_queues() && claimable(old) != claimable(new))
 }
 
 fn orders_differ(old: &Kind, new: &Kind) -> bool {

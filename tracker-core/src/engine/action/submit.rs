@@ -119,6 +119,7 @@ impl NewTask {
     ) -> Result<Submitted> {
         if found.is_none() && needs_room {
             self.check_room(writer, kind)?;
+            self.check_needs(writer, kind)?;
         }
         match found {
             None if self.dependencies.is_empty() => self.create(writer, kind),
@@ -185,6 +186,19 @@ impl NewTask {
         let waiting = writer.count_where(kind, |status| kind.is_claimable(status.code))?;
         kind.check_room(waiting)
             .map_err(|reason| kind.refuse(self.id.clone().unwrap_or_else(|| "(new)".to_key()), reason))
+    }
+
+    /// Refuses a task that needs more of a resource than the budget that the file has.
+    fn check_needs(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<()> {
+        if !kind.has_needs() {
+            return Ok(());
+        }
+        let budgets = writer.rows().stored_budgets()?;
+        let exceeded = kind.policy.needs.iter().zip(kind.amounts(&self.indexes)).find_map(|(need, amount)| {
+            let budget = *budgets.0.get(&*need.resource).filter(|budget| amount > **budget)?;
+            Some(Reason::ExceedsBudget { resource: need.resource.to_string(), amount, budget })
+        });
+        exceeded.map_or(Ok(()), |reason| Err(kind.refuse(self.id.clone().unwrap_or_else(|| "(new)".to_key()), reason)))
     }
 
     /// Creates a task.

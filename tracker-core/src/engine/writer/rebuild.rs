@@ -82,7 +82,7 @@ impl Writer<'_> {
         self.mark_dirty();
         self.rows.clear_limit_rows(kind.id)?;
         let mut beyond = None;
-        while kind.limit().is_some() {
+        while kind.has_queues() {
             let tasks = self.rows.tasks_beyond(kind.id, beyond, 1_000)?;
             let Some(last) = tasks.last() else { break };
             beyond = Some(last.seq);

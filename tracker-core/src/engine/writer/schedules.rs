@@ -1,9 +1,19 @@
-//! Writes of schedules in a transaction. Called by the actions of schedules, recovery and import.
+//! Writes of schedules and budgets in a transaction. Called by their actions, recovery and import.
 
 use super::Writer;
 use crate::model::{error::Result, schedule::row::ScheduleRow};
 
 impl Writer<'_> {
+    /// Stores the budget of a resource, or removes it. Says whether there was one.
+    pub(crate) fn put_budget(&mut self, resource: &str, amount: Option<u64>) -> Result<bool> {
+        let existed = self.rows.put_budget(resource, amount)?;
+        if existed || amount.is_some() {
+            self.mark_dirty();
+            self.effects.may_start = true;
+        }
+        Ok(existed)
+    }
+
     pub(crate) fn put_schedule(&mut self, name: &str, row: &ScheduleRow) -> Result<()> {
         self.mark_dirty();
         self.rows.put_schedule(name, row)

@@ -45,6 +45,8 @@ pub struct Recovered {
     pub schedules_lost: Vec<String>,
     /// The errors of throttle keys that could not be read. The next submit with such a key is accepted.
     pub throttles_lost: Vec<String>,
+    /// The error of the budgets of resources if they could not be read. Set them anew.
+    pub budgets_lost: Option<String>,
     /// Whether the latest commit could not be read, so that the copy was made from the commit before it. Changes of the latest
     /// commit are lost and are not listed in `lost`.
     pub earlier_commit: bool,
@@ -98,6 +100,7 @@ fn recover(from: &Path, into: &Path) -> Result<Recovered> {
         dependencies::copy_needs(txn, &target, &dependents, &mut report)?;
         copy_schedules(txn, &target, &shift, &mut report)?;
         copy_throttles(txn, &target, &shift, &mut report)?;
+        copy_budgets(txn, &target, &mut report)?;
         // Lost tasks may have had higher fences than the copied ones.
         let state = guard("reading the next fence", || Tables::new(txn).file_state());
         if let Some(fence) = state.ok().map(|state| state.next_fence).filter(|fence| *fence < NUMBERS) {
@@ -206,6 +209,19 @@ fn copy_throttles(txn: &ReadTransaction, target: &Tracker, shift: &TimeShift, re
         }
         Ok(())
     })
+}
+
+/// Copies the budgets of resources.
+fn copy_budgets(txn: &ReadTransaction, target: &Tracker, report: &mut Recovered) -> Result<()> {
+    match guard("reading the budgets", || Tables::new(txn).stored_budgets()) {
+        Ok(budgets) => target.shared.engine.user_transaction(|writer: &mut Writer<'_>| {
+            budgets.0.iter().try_for_each(|(resource, amount)| writer.put_budget(resource, Some(*amount)).map(drop))
+        }),
+        Err(error) => {
+            report.budgets_lost = Some(error.to_string());
+            Ok(())
+        }
+    }
 }
 
 /// Tasks with unresolved dependencies: kind name and id, and the number of unresolved dependencies.

@@ -83,6 +83,7 @@ fn verify(rows: &mut Tables<&ReadTransaction>) -> Result<Vec<Inconsistency>> {
     expected.dependencies.compare(rows, &mut found)?;
     check_schedules(rows, &mut found)?;
     throttles::check(rows, &mut found)?;
+    check_budgets(rows, &mut found)?;
     Ok(found.0)
 }
 
@@ -114,6 +115,21 @@ fn check_schedules(rows: &mut Tables<&ReadTransaction>, found: &mut Found) -> Re
             Ok(row) if kinds.get(row.kind).is_some() => {}
             Ok(row) => found.add("tracker.schedules", format!("{name:?} is of kind {}, which is missing", row.kind)),
             Err(error) => found.add_error("tracker.schedules", error)?,
+        }
+    }
+    Ok(())
+}
+
+/// Reports budgets of 0, and overtaken tasks of a kind that the file does not have.
+fn check_budgets(rows: &mut Tables<&ReadTransaction>, found: &mut Found) -> Result<()> {
+    for (resource, _) in rows.stored_budgets()?.0.iter().filter(|(_, amount)| **amount == 0) {
+        found.add("tracker.budgets", format!("the budget of {resource:?} is 0"));
+    }
+    let kinds = rows.all_kinds()?;
+    for row in rows.overtaken_rows()?.iter()? {
+        let (kind, _) = row?.0.value();
+        if kinds.get(kind).is_none() {
+            found.add("tracker.overtaken", format!("kind {kind} is missing, and has a task"));
         }
     }
     Ok(())

@@ -115,6 +115,15 @@ pub enum Reason {
         /// [`Policy::max_waiting`](crate::task::Policy::max_waiting) of the kind.
         most: u64,
     },
+    /// The task needs more of a resource than its budget in the file.
+    ExceedsBudget {
+        /// The name of the resource.
+        resource: String,
+        /// What the task needs, rounded up.
+        amount: u64,
+        /// The budget.
+        budget: u64,
+    },
 }
 
 impl Reason {
@@ -138,7 +147,7 @@ impl Reason {
             | Self::KeyTaken { .. }
             | Self::OtherPriority { .. } => ErrorKind::Conflict,
             Self::Full { .. } => ErrorKind::Full,
-            Self::SubmitsItself | Self::MissingRole { .. } => ErrorKind::Invalid,
+            Self::SubmitsItself | Self::MissingRole { .. } | Self::ExceedsBudget { .. } => ErrorKind::Invalid,
         }
     }
 }
@@ -186,6 +195,12 @@ impl fmt::Display for Reason {
             Self::Sealed { batch } => write!(f, "the batch {batch:?} is sealed: reopen it to add tasks"),
             Self::OtherBatch { batch } => write!(f, "it belongs to the batch {batch:?}, which is not over"),
             Self::KeyTaken { other } => write!(f, "a unique key of it belongs to \"{other}\""),
+            Self::ExceedsBudget { resource, amount, budget } => {
+                write!(
+                    f,
+                    "it needs {amount} of {resource:?}, and the budget of the file is {budget}: raise the budget, or submit a smaller task"
+                )
+            }
             Self::Full { most } => {
                 write!(f, "{most} tasks of its kind wait, and no more may (max_waiting): submit it again later")
             }

@@ -273,7 +273,7 @@ pub(super) fn encode_int(value: i128, out: &mut Vec<u8>) {
 }
 
 /// `None` if [`encode_int`] does not write these bytes: a number has one form, so that no two ids are the same number.
-fn decode_int(bytes: &[u8]) -> Option<i128> {
+pub(super) fn decode_int(bytes: &[u8]) -> Option<i128> {
     let (head, digits) = bytes.split_first()?;
     let negative = *head < 0x80;
     let zero = if negative { 0xff } else { 0 };

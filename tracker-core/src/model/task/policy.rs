@@ -4,7 +4,7 @@ use std::{borrow::Cow, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::Backoff;
+use super::{Backoff, Need};
 use crate::model::{status::Role, time::micros_serde};
 
 /// The limits and habits of a kind. The latest opener's policy counts, and stands in the file.
@@ -54,6 +54,14 @@ pub struct Policy {
     pub max_waiting: Option<u64>,
     /// Limits that the kind shares with other kinds of the file, by name.
     pub shared_limits: Cow<'static, [SharedLimit]>,
+    /// The amounts of named resources that each task needs while it is in progress. At most 8.
+    ///
+    /// A resource can have a budget in the file ([`Tracker::set_budget`](crate::Tracker::set_budget)) and one of a pool
+    /// ([`Worker::budget`](crate::worker::Worker::budget)). Claims start the first task in claim order whose needs fit into the budgets beside those
+    /// of all tasks in progress in the file, of all kinds. The first task of a kind that does not fit is overtaken by at most 16 later ones of the
+    /// kind, and then no later one starts before it. A task that exceeds a budget is left out. A start by id does not look at budgets, but what it
+    /// starts is counted.
+    pub needs: Cow<'static, [Need]>,
 }
 
 impl Policy {
@@ -75,6 +83,7 @@ impl Policy {
         max_in_progress: None,
         max_waiting: None,
         shared_limits: Cow::Borrowed(&[]),
+        needs: Cow::Borrowed(&[]),
     };
 }
 

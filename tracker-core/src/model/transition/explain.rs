@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::{Header, NEVER, Rules};
 use crate::model::{
     dependency::Dependency,
+    needs::LackingResource,
     status::Role,
     task::SharedLimit,
     time::{Micros, between, utc},
@@ -69,6 +70,26 @@ pub enum Explanation {
         /// How many tasks may be in progress.
         most: u32,
     },
+    /// It needs more of a resource than its budget in the file leaves beside the tasks in progress.
+    BudgetReached {
+        /// The name of the resource.
+        resource: String,
+        /// What the task needs, rounded up.
+        amount: u64,
+        /// What the tasks in progress use.
+        in_use: u64,
+        /// The budget.
+        budget: u64,
+    },
+    /// It never starts: it needs more of a resource than its budget in the file.
+    ExceedsBudget {
+        /// The name of the resource.
+        resource: String,
+        /// What the task needs, rounded up.
+        amount: u64,
+        /// The budget.
+        budget: u64,
+    },
     /// So many tasks of its kind have started as may in a period.
     RateReached {
         /// When the next one may.
@@ -109,6 +130,8 @@ pub(crate) struct StartContext {
     pub in_progress: u64,
     /// The shared limit of the kind that is reached.
     pub shared_limit: Option<SharedLimit>,
+    /// The resource of which it does not get what it needs.
+    pub lacking: Option<LackingResource>,
     /// When the kind's rate lets the next task start, if not now.
     pub opens: Option<Micros>,
     pub ahead: u64,
@@ -158,6 +181,13 @@ impl Rules<'_> {
             Explanation::KindLimited { most }
         } else if let Some(limit) = &context.shared_limit {
             Explanation::SharedLimit { name: limit.name.to_string(), most: limit.most }
+        } else if let Some(lacking) = &context.lacking {
+            let LackingResource { resource, amount, in_use, budget } = lacking.clone();
+            if lacking.exceeds_budget() {
+                Explanation::ExceedsBudget { resource, amount, budget }
+            } else {
+                Explanation::BudgetReached { resource, amount, in_use, budget }
+            }
         } else if let Some(opens) = context.opens {
             Explanation::RateReached { until: utc(opens) }
         } else {
@@ -184,6 +214,15 @@ impl fmt::Display for Explanation {
                 write!(
                     f,
                     "it is limited: {most} tasks that share the limit {name:?} are in progress, and no more may be"
+                )
+            }
+            Self::BudgetReached { resource, amount, in_use, budget } => {
+                write!(f, "it needs {amount} of {resource:?}: {in_use} of {budget} are in use")
+            }
+            Self::ExceedsBudget { resource, amount, budget } => {
+                write!(
+                    f,
+                    "it needs {amount} of {resource:?}, and the budget is {budget}: raise the budget, or change the task"
                 )
             }
             Self::RateReached { until } => {

@@ -6,7 +6,7 @@ use super::Encodable;
 use crate::model::{
     kind::Kind,
     status::{Graph, Role, StatusInfo},
-    task::{Backoff, IndexLimit, Policy, QueueEnd, Rate, Retention, SharedLimit},
+    task::{Backoff, IndexLimit, Need, NeededAmount, Policy, QueueEnd, Rate, Retention, SharedLimit},
     time::micros_of,
 };
 
@@ -42,6 +42,8 @@ struct EncodedPolicy {
     max_in_progress: Option<u32>,
     max_waiting: Option<u64>,
     shared_limits: Vec<(String, u32)>,
+    /// Resource, fixed amount (0 for the amount of a field), and the name of the field.
+    needs: Vec<(String, u64, String)>,
 }
 
 impl Encodable for Kind {
@@ -109,7 +111,21 @@ fn policy_record(policy: &Policy) -> EncodedPolicy {
         max_in_progress: policy.max_in_progress,
         max_waiting: policy.max_waiting,
         shared_limits: policy.shared_limits.iter().map(|limit| (limit.name.to_string(), limit.most)).collect(),
+        needs: policy.needs.iter().map(need_record).collect(),
     }
+}
+
+fn need_record(need: &Need) -> (String, u64, String) {
+    let (amount, field) = match &need.amount {
+        NeededAmount::Fixed(amount) => (*amount, String::new()),
+        NeededAmount::Field(field) => (0, field.to_string()),
+    };
+    (need.resource.to_string(), amount, field)
+}
+
+fn need_of((resource, amount, field): (String, u64, String)) -> Need {
+    let amount = if amount == 0 { NeededAmount::Field(field.into()) } else { NeededAmount::Fixed(amount) };
+    Need { resource: resource.into(), amount }
 }
 
 fn policy_of(record: EncodedPolicy) -> Result<Policy, &'static str> {
@@ -140,6 +156,7 @@ fn policy_of(record: EncodedPolicy) -> Result<Policy, &'static str> {
     policy.max_waiting = record.max_waiting;
     policy.shared_limits =
         record.shared_limits.into_iter().map(|(name, most)| SharedLimit { name: name.into(), most }).collect();
+    policy.needs = record.needs.into_iter().map(need_of).collect();
     policy.interrupted = if record.interrupted_first { QueueEnd::Front } else { QueueEnd::Back };
     Ok(policy)
 }

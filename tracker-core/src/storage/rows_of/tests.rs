@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     model::{
         kind::KindSpec,
-        task::{IndexLimit, IndexValue as _, TaskId as _},
+        task::{IndexLimit, IndexValue as _, Need, NeededAmount, TaskId as _},
         transition::Lease,
     },
     storage::{
@@ -59,7 +59,7 @@ fn changes() -> impl Strategy<Value = Vec<(u64, Option<Traits>)>> {
     prop::collection::vec((0..5_u64, prop::option::weighted(0.9, traits())), 1..40)
 }
 
-/// Kinds with all sorts of keys: none, indexes, unique keys and a concurrency limit.
+/// Kinds with all sorts of keys: none, indexes, unique keys, needs and a concurrency limit.
 fn kind(sort: usize) -> Kind {
     let mut spec = KindSpec::sample();
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
@@ -69,6 +69,12 @@ fn kind(sort: usize) -> Kind {
         1 => spec.indexes = names(&["host", "size"]),
         2 => (spec.indexes, spec.uniques) = (names(&["host"]), vec![unique, while_unfinished]),
         3 => (spec.indexes, spec.uniques) = (names(&["size", "host"]), vec![while_unfinished]),
+        4 => {
+            spec.indexes = names(&["size", "host"]);
+            let amount = |resource, amount| Need { resource: Cow::Borrowed(resource), amount };
+            let size = NeededAmount::Field(Cow::Borrowed("size"));
+            spec.policy.needs = Cow::Owned(vec![amount("mem", size), amount("gpu", NeededAmount::Fixed(2))]);
+        }
         _ => {
             spec.indexes = names(&["size", "host"]);
             spec.policy.limit = Some(IndexLimit { index: Cow::Borrowed("host"), most: 1 });
@@ -281,7 +287,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
 
     #[test]
-    fn write_leaves_the_rows_of_all_tasks(sort in 0..5_usize, changes in changes()) {
+    fn write_leaves_the_rows_of_all_tasks(sort in 0..6_usize, changes in changes()) {
         with_tables(|tables| make(tables, &kind(sort), &mut Tasks::new(), &changes));
     }
 

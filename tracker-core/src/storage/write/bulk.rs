@@ -38,10 +38,10 @@ impl<'a> NewRow<'a> {
 }
 
 impl Kind {
-    /// Whether new tasks of this kind need no rows but their own, and none is refused: no unique keys, no limit per value of an index and no
+    /// Whether new tasks of this kind need no rows but their own, and none is refused: no unique keys, no queues beside the claim order and no
     /// `max_waiting`.
     pub(crate) fn is_plain(&self) -> bool {
-        self.uniques.is_empty() && self.limit().is_none() && self.policy.max_waiting.is_none()
+        self.uniques.is_empty() && !self.has_queues() && self.policy.max_waiting.is_none()
     }
 }
 

@@ -1,4 +1,5 @@
-//! Concurrency limits: at most N tasks with the same limit key (the value of an index) may be in progress at once. Each key has a
+//! Concurrency limits: at most N tasks with the same limit key (the value of an index) may be in progress at once. In a kind with needs, the
+//! limit key is what a task needs, and claims decide whether it fits. Each key has a
 //! queue of the tasks that a claim may start, beside the claim order. Until the limit is reached, the first task of the queue for
 //! each status and priority is an eligible head. Claims read only the heads. Called by `storage/write` for each changed task, and by claims.
 
@@ -10,6 +11,7 @@ use crate::{
     model::{
         error::{Error, Result},
         kind::Kind,
+        needs::Overtaken,
         task::TaskRef,
     },
     storage::{
@@ -20,8 +22,8 @@ use crate::{
 };
 
 /// The limit key of a task. `None` if its keys could not be computed, because its payload cannot be read.
-fn limit_key<'p>(rows: Option<&DerivedRows<'p>>) -> Option<&'p [u8]> {
-    rows?.keys.as_ref().map(|keys| keys.limit_key)
+fn limit_key<'r>(rows: Option<&'r DerivedRows<'_>>) -> Option<&'r [u8]> {
+    rows?.keys.as_ref().map(|keys| &*keys.limit_key)
 }
 
 impl<S: Source> Tables<S> {
@@ -42,7 +44,7 @@ impl<S: Source> Tables<S> {
     /// Whether the limit of the key of this task is reached.
     pub(crate) fn is_limited(&mut self, kind: &Kind, task: TaskRef) -> Result<bool> {
         let row = self.task_row(task)?;
-        self.is_limit_reached(kind, kind.limit_key(&row))
+        self.is_limit_reached(kind, &kind.limit_key(&row))
     }
 
     /// The first task of the queue for each status and priority. Empty while the limit is reached.
@@ -82,7 +84,7 @@ impl Tables<&WriteTransaction> {
         before: Option<&DerivedRows<'_>>,
         after: Option<&DerivedRows<'_>>,
     ) -> Result<()> {
-        if kind.limit().is_none() {
+        if !kind.has_queues() {
             return Ok(());
         }
         let state = |rows: Option<&DerivedRows<'_>>| rows.map_or(LimitState::NotCounted, |rows| rows.limit);
@@ -159,6 +161,24 @@ impl Tables<&WriteTransaction> {
         let value = value
             .ok_or_else(|| Error::corrupted("tracker.limit_heads", head.task(), "the head of a queue has no row"))?;
         Ok(value.value().to_vec())
+    }
+
+    /// Stores the task of a step that did not fit.
+    pub(crate) fn put_overtaken(&mut self, kind: &Kind, step: u16, overtaken: Option<Overtaken>) -> Result<()> {
+        match overtaken {
+            Some(Overtaken { task, times }) => drop(self.overtaken_rows()?.insert((kind.id, step), (task.seq, times))?),
+            None => drop(self.overtaken_rows()?.remove((kind.id, step))?),
+        }
+        Ok(())
+    }
+
+    /// Stores the budget of a resource, or removes it. Says whether there was one.
+    pub(crate) fn put_budget(&mut self, resource: &str, amount: Option<u64>) -> Result<bool> {
+        let former = match amount {
+            Some(amount) => self.budgets()?.insert(resource, amount)?,
+            None => self.budgets()?.remove(resource)?,
+        };
+        Ok(former.is_some())
     }
 
     /// Removes all limit rows of a kind.
