@@ -324,28 +324,7 @@ fn kept_files_of_this_format_are_read() {
 #[test]
 fn file_of_an_older_format_is_refused_by_name() {
     let copies = tempfile::tempdir().unwrap();
-    for name in [
-        "1-closed",
-        "1-killed",
-        "2-closed",
-        "2-killed",
-        "3-closed",
-        "3-killed",
-        "4-closed",
-        "4-killed",
-        "5-closed",
-        "5-killed",
-        "6-closed",
-        "6-killed",
-        "7-closed",
-        "7-killed",
-        "8-closed",
-        "8-killed",
-        "9-closed",
-        "9-killed",
-        "10-closed",
-        "10-killed",
-    ] {
+    for name in (1..=10).flat_map(|format| ["closed", "killed"].map(|state| format!("{format}-{state}"))) {
         let path = copies.path().join(format!("{name}.redb"));
         let fixture = fs::read(folder().join(format!("format-{name}.redb"))).unwrap();
         fs::write(&path, &fixture).unwrap();
