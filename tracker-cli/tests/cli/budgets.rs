@@ -21,7 +21,7 @@ fn budgets_are_set_listed_and_removed() {
     assert_eq!(ran.out, "resource  budget  in use\ngpu            2       0\nmem         9000       0\n");
     assert_eq!(fixture.fine(&["budget", "remove", "jobs.redb", "mem"])["changed"], 1);
     let ran = fixture.run(&["budget", "remove", "jobs.redb", "mem"]);
-    assert!(ran.code == Some(2) && ran.err.contains("there is no budget of \"mem\""), "{ran:?}");
+    assert!(ran.code == Some(1) && ran.err.contains("there is no budget of \"mem\""), "{ran:?}");
     let ran = fixture.run(&["budget", "set", "jobs.redb", "mem", "0"]);
     assert!(ran.code == Some(2) && ran.err.contains("0 is not in 1.."), "{ran:?}");
 }
