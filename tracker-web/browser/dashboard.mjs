@@ -94,6 +94,30 @@ test("an update keeps selected tasks and typed text", async ({ page, base }) => 
   assert.equal(await page.getByLabel("Text in id or error").inputValue(), "half typed");
 });
 
+test("a page is updated while the file does not change, and says if it cannot be", async ({ page, base }) => {
+  await page.clock.install();
+  await page.goto(`${base}/health`);
+  const status = page.locator("#live [role=status]");
+  const loads = [];
+  page.on("request", (request) => request.url().endsWith("/health") && loads.push(request.url()));
+  await page.context().setOffline(true);
+  await page.clock.fastForward(20_000);
+  await page.getByText(/^This page shows the state of .*: the program does not answer\.$/).waitFor();
+  await page.context().setOffline(false);
+  await page.clock.fastForward(20_000);
+  await page.waitForFunction(() => document.querySelector("#live [role=status]").textContent === "");
+
+  await page.getByRole("button", { name: "Pause updates" }).click();
+  assert.match(await status.innerText(), /updates are paused\.$/);
+  loads.length = 0;
+  await page.clock.fastForward(60_000);
+  assert.equal(loads.length, 0);
+  const loaded = page.waitForRequest(/\/health$/);
+  await page.getByRole("button", { name: "Resume updates" }).click();
+  await loaded;
+  assert.equal(await status.innerText(), "");
+});
+
 test("hostile text stays text", async ({ page, base }) => {
   page.on("dialog", () => assert.fail("a script of the file has run"));
   await page.goto(`${base}/tasks?kind=download&text=alert(1)`);

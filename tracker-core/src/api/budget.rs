@@ -29,6 +29,9 @@ impl Tracker {
     /// Claims start a task only if it fits. A task whose needs exceed a stored budget is refused at submit; one that waits already is left out.
     /// The end of an attempt and the expiry of its lease return what it used.
     ///
+    /// Amounts of fields count rounded up ([`NeededAmount::Field`](crate::task::NeededAmount::Field)). So that one task can use the whole budget,
+    /// give a rounded amount, such as 6, 7, 8, 10, 12, 14 or 16 GiB: a task that needs all of 9 GiB counts as 10 and is refused.
+    ///
     /// # Errors
     /// [`ErrorKind::Invalid`] for a budget of 0, or a name that is empty or longer than 128 bytes. Or a failure of the storage.
     pub fn set_budget(&self, resource: &str, amount: u64) -> Result<()> {

@@ -79,6 +79,11 @@ pub fn page(frame: &Frame, title: &str, current: &str, content: &Markup) -> Mark
                     @if let Some(reason) = &frame.read_only {
                         p.quiet.foot { "Read only: " (Text(reason)) "." }
                     }
+                    div #live.quiet.foot hidden {
+                        button type="button" { "Pause updates" }
+                        " "
+                        span role="status" {}
+                    }
                 }
             }
         }
