@@ -19,7 +19,10 @@ use tracing_subscriber::{
 };
 use tracker_core::{Execution, Outcome, submit::SubmitOptions};
 
-use crate::support::kinds::{Job, job, jobs, tracker};
+use crate::support::{
+    kinds::{Job, job, jobs, tracker},
+    subscriber::with_subscriber,
+};
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -68,7 +71,7 @@ impl<S: Subscriber> Layer<S> for AttemptSpans {
 /// Runs a closure on this thread and returns the spans of the attempts that it closed.
 fn spans(run: impl FnOnce()) -> Vec<Span> {
     let spans = AttemptSpans::default();
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(spans.clone()), run);
+    with_subscriber(tracing_subscriber::registry().with(spans.clone()), run);
     assert_eq!(*spans.open.lock().unwrap(), BTreeMap::new(), "each span is closed with its attempt");
     std::mem::take(&mut *spans.closed.lock().unwrap())
 }

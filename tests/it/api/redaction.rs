@@ -10,7 +10,10 @@ use std::{
 use tracing_subscriber::filter::LevelFilter;
 use tracker_core::{Execution, Options, Tracker, events::Subscription};
 
-use crate::support::kinds::{Page, page, sound};
+use crate::support::{
+    kinds::{Page, page, sound},
+    subscriber::with_subscriber,
+};
 
 const SECRET: &str = "hunter2";
 
@@ -96,7 +99,7 @@ fn redacted_secret_is_stored_and_logged_nowhere() {
         tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(move || writer.clone()).finish();
     // A second listener: with one alone, the first thread to come by decides for all whether a line is listened to.
     let _second = tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(std::io::sink).finish());
-    tracing::subscriber::with_default(subscriber, || {
+    with_subscriber(subscriber, || {
         let tracker = redacting().open(&path).unwrap();
         let watch: Subscription = tracker.subscribe();
         clean(say_everything(&tracker).as_bytes(), "the summary");

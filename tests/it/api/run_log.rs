@@ -8,11 +8,13 @@ use std::{
 
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
-use tracing::Dispatch;
 use tracing_subscriber::layer::SubscriberExt;
 use tracker_core::{Options, Tasks, TrackedTask, Tracker, events::RunLog, execution::StartOptions, time::ManualClock};
 
-use crate::support::kinds::{MINUTE, SECOND, Status, fine, sound};
+use crate::support::{
+    kinds::{MINUTE, SECOND, Status, fine, sound},
+    subscriber::with_subscriber,
+};
 
 /// Tried twice, once a minute.
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
@@ -53,10 +55,8 @@ fn told_after(
     tasks.submit(&Job { name: "one".to_owned() }).unwrap();
     before(&tasks);
     let text = Text::default();
-    // A second listener: with one alone, the first thread to come by decides for all whether a line is listened to.
-    let _second = Dispatch::new(tracing_subscriber::registry().with(RunLog::new(std::io::sink())));
     let listener = tracing_subscriber::registry().with(RunLog::new(text.clone()));
-    tracing::subscriber::with_default(listener, || scene(&tasks, &clock));
+    with_subscriber(listener, || scene(&tasks, &clock));
     let text = String::from_utf8(text.0.lock().unwrap().clone()).unwrap();
     assert_eq!(text.lines().collect::<Vec<_>>(), expected, "{text}");
     assert!(text.lines().all(|line| !line.starts_with('+') || line.chars().count() == 80), "{text}");

@@ -8,4 +8,5 @@ pub(crate) mod random;
 pub(crate) mod rows;
 pub(crate) mod script;
 pub(crate) mod snapshot;
+pub(crate) mod subscriber;
 pub(crate) mod test_disk;

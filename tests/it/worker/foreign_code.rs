@@ -13,7 +13,10 @@ use tracker_core::{
     time::{Clock, ClockReading, SystemClock},
 };
 
-use crate::support::kinds::{Job, Page, Status, job, page, sound};
+use crate::support::{
+    kinds::{Job, Page, Status, job, page, sound},
+    subscriber::with_subscriber,
+};
 
 /// Calls a function at every event, and counts them.
 #[derive(Clone)]
@@ -76,8 +79,7 @@ fn panicking_log_subscriber_disturbs_no_call() {
     let calls = Calls::new(|| panic!("the log's disk is full"));
     let events = calls.events.clone();
     // With one subscriber alone, tracing caches what the first thread says.
-    let _second = tracing::Dispatch::new(Calls::new(|| ()));
-    tracing::subscriber::with_default(calls, || use_both_kinds(&tracker, 0));
+    with_subscriber(calls, || use_both_kinds(&tracker, 0));
     assert!(events.load(SeqCst) >= 40, "{} events", events.load(SeqCst));
     use_both_kinds(&tracker, 10);
     sound(&tracker);
@@ -107,8 +109,7 @@ fn log_subscriber_may_call_the_tracker() {
         };
         busy.store(false, SeqCst);
     });
-    let _second = tracing::Dispatch::new(Calls::new(|| ()));
-    tracing::subscriber::with_default(calls, || {
+    with_subscriber(calls, || {
         let jobs = tracker.tasks::<Job>().unwrap();
         for number in 0..20 {
             jobs.submit(&job(&format!("job {number}"))).unwrap();
@@ -241,10 +242,9 @@ fn clock_whose_on_set_panics_opens_a_file() {
 fn panicking_log_subscriber_disturbs_no_open() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
-    let _second = tracing::Dispatch::new(Calls::new(|| ()));
     let calls = Calls::new(|| panic!("the log's disk is full"));
     let events = calls.events.clone();
-    tracing::subscriber::with_default(calls, || {
+    with_subscriber(calls, || {
         let tracker = Tracker::open(&path).unwrap();
         use_both_kinds(&tracker, 0);
         tracker.close().unwrap();
