@@ -7,8 +7,7 @@ use crate::{commands::Command, output::ColorChoice};
 /// Inspect and change a tracker file, live; run commands durably over lines of input
 ///
 /// Inspecting a file while its application runs needs no preparation: an application that opens the file in the default
-/// sharing mode lets others read it. Changing a file needs the application to be stopped, or to open the file with
-/// `Sharing::Writers`.
+/// sharing mode lets others read it. Changes are performed by the application that has the file open; without one, by this program.
 ///
 /// Exit codes: 0 for success, 1 if tasks failed or something was found, 2 for a wrong command line, 3 if the file cannot
 /// be used.

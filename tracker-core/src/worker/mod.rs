@@ -147,17 +147,10 @@ macro_rules! settings {
         /// ```
         /// # use serde::{Deserialize, Serialize};
         /// # use tracker_core::{TaskStatus, TrackedTask, Tracker};
-        /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq)]
-        /// # enum Status {
-        /// #     #[status(code = 0, pending)]
-        /// #     Pending,
-        /// #     #[status(code = 1, in_progress)]
-        /// #     InProgress,
-        /// #     #[status(code = 2, succeeded)]
-        /// #     Succeeded,
-        /// # }
+        /// # #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
+        /// # enum Status { Pending = 10, InProgress = 20, Failed = 30, Succeeded = 40 }
         /// #[derive(TrackedTask, Serialize, Deserialize)]
-        /// #[task(status = Status, needs(mem = "size", gpu = 1))]
+        /// #[task(name = "render", status = Status, needs(mem = "size", gpu = 1))]
         /// struct Render {
         ///     #[task(id)]
         ///     scene: String,
