@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let telemetry = Telemetry::install()?;
     let tracker = Tracker::open(path)?;
     let mails = tracker.tasks::<Mail>()?;
-    receive_request(&mails, &["ada@example.org", "nobody@example.org"])?;
+    receive_request(&mails, &["ada@example.org", "unknown@example.org"])?;
     mails.worker().run(send)?;
     tracker.metrics(Duration::from_secs(300), 5_000)?.record();
     tracker.close()?;
@@ -52,5 +52,5 @@ fn send(mail: &mut Execution<Mail>) -> io::Result<()> {
     if let Some(submitter) = mail.trace_context() {
         link_to(submitter);
     }
-    if mail.address.starts_with("nobody@") { Err(io::Error::other("there is no such mailbox")) } else { Ok(()) }
+    if mail.address.starts_with("unknown@") { Err(io::Error::other("there is no such mailbox")) } else { Ok(()) }
 }

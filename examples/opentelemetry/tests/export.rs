@@ -121,7 +121,7 @@ fn spans_and_metrics_arrive_at_a_collector() {
     };
     assert_eq!(end("ada@example.org"), (StatusCode::Unset as i32, String::new(), None));
     let failed = (StatusCode::Error as i32, "there is no such mailbox".to_owned(), Some("failed".to_owned()));
-    assert_eq!(end("nobody@example.org"), failed);
+    assert_eq!(end("unknown@example.org"), failed);
 
     let metrics: BTreeMap<String, Metric> = bodies("/v1/metrics")
         .into_iter()

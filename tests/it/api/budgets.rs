@@ -1,4 +1,4 @@
-//! Tests budgets of resources that the file has: which task a claim starts, against a look at every task, and what is refused.
+//! Tests budgets of resources that the file has: the task that a claim starts, against a look at every task, and the refusals.
 
 use std::collections::BTreeMap;
 
@@ -157,7 +157,7 @@ fn wrong_budget_of_the_file_is_refused() {
     assert_eq!(tracker.budgets().unwrap(), []);
 }
 
-/// What an amount of up to 16 counts.
+/// The rounded value of an amount of at most 16.
 fn rounded(size: u64) -> u64 {
     if size > 8 { size.next_multiple_of(2) } else { size }
 }
@@ -165,7 +165,7 @@ fn rounded(size: u64) -> u64 {
 /// The tasks as the test knows them.
 #[derive(Default)]
 struct Model {
-    /// In claim order: rank, due time, number; and what each needs.
+    /// In claim order: rank, due time, number; and the amounts that each needs.
     waiting: BTreeMap<(u8, i64, u32), u64>,
     /// The task that did not fit, and how many later ones have started since.
     overtaken: Option<(u32, u32)>,

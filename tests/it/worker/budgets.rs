@@ -1,4 +1,4 @@
-//! Tests what a worker starts within the budgets of resources that tasks need.
+//! Tests that a worker starts tasks only within the budgets of the resources that they need.
 
 use std::{
     sync::{
@@ -37,7 +37,7 @@ fn renders(tracker: &Tracker, sizes: &[u64]) -> Tasks<Render> {
     renders
 }
 
-/// What handlers use now, and the most that they used at once.
+/// The amount that handlers use now, and the largest amount that they used at once.
 #[derive(Debug, Default)]
 struct Usage {
     now: AtomicU64,
@@ -123,7 +123,7 @@ fn wrong_budget_is_refused_at_the_start() {
     assert_eq!(renders.counts().unwrap().get(Status::Pending), 1);
 }
 
-/// The same kind with other needs.
+/// The same kind, with different needs.
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[task(name = "render", status = Status, needs(threads = "size"))]
 struct ThreadedRender {

@@ -40,7 +40,7 @@ const CACHE: usize = 16 << 20;
 /// How long opening waits for a process that has just died.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Allows network file systems, if it is set to something else than nothing and `0`.
+/// Allows network file systems. An empty value and `0` count as not set.
 const ALLOW_NETWORK_FILE_SYSTEM: &str = "TRACKER_ALLOW_NETWORK_FILE_SYSTEM";
 
 fn base_options() -> Options {

@@ -17,7 +17,7 @@ pub struct ResourceBudget {
     pub resource: String,
     /// The budget, in the unit of the needs.
     pub amount: u64,
-    /// What the tasks in progress of all kinds need. More than the budget if tasks were started by their ids, or the budget was lowered.
+    /// The amount that the tasks in progress of all kinds need. It exceeds the budget if tasks were started by their ids, or the budget was lowered.
     pub in_use: u64,
 }
 
@@ -27,7 +27,7 @@ impl Tracker {
     /// holds.
     ///
     /// Claims start a task only if it fits. A task whose needs exceed a stored budget is refused at submit; one that waits already is left out.
-    /// The end of an attempt and the expiry of its lease return what it used.
+    /// The end of an attempt and the expiry of its lease return the amounts.
     ///
     /// Amounts of fields count rounded up ([`NeededAmount::Field`](crate::task::NeededAmount::Field)). So that one task can use the whole budget,
     /// give a rounded amount, such as 6, 7, 8, 10, 12, 14 or 16 GiB: a task that needs all of 9 GiB counts as 10 and is refused.

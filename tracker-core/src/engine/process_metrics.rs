@@ -18,7 +18,7 @@ use crate::model::{
     transition::{AttemptStatus, Command, Decision, Header},
 };
 
-/// What a transaction counts for a kind.
+/// One count that a transaction makes for a kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Counted {
     kind: u32,
@@ -45,7 +45,7 @@ impl Counted {
         Self { kind, what: CountedEvent::Submitted }
     }
 
-    /// Returns what a decision counts: the end of an attempt, and a new task or a start.
+    /// Returns the counts of a decision: the end of an attempt, and a new task or a start.
     pub(super) fn of(
         kind: u32,
         old: Option<&Header>,
@@ -103,7 +103,7 @@ impl ProcessMetrics {
         });
     }
 
-    /// Adds up what durable transactions have counted. The recorder is foreign code.
+    /// Adds up the counts of durable transactions. The recorder is foreign code.
     pub(super) fn add(&self, counted: &[Counted], kinds: &Kinds) {
         if counted.is_empty() {
             return;

@@ -21,7 +21,7 @@ pub(crate) struct ResourceUse {
     pub in_use: u64,
 }
 
-/// A due task and what it needs: one amount per need of the kind.
+/// A due task and its amounts: one per need of the kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Candidate {
     pub task: TaskRef,
@@ -89,7 +89,7 @@ impl Candidate {
     }
 }
 
-/// A resource of which a task does not get what it needs.
+/// A resource of which too little is free for a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LackingResource {
     pub resource: String,
@@ -130,7 +130,7 @@ impl Budgets {
         self
     }
 
-    /// The budgets of what a kind needs, with the amounts in use, in the order of its needs.
+    /// The budgets and the amounts in use of the resources that a kind needs, in the order of its needs.
     pub(crate) fn resources(&self, kind: &Kind, in_use: &BTreeMap<&str, u64>) -> Vec<ResourceUse> {
         let of = |need: &Need| ResourceUse {
             budget: self.0.get(&*need.resource).copied(),
@@ -158,7 +158,7 @@ impl Kind {
         !self.policy.needs.is_empty()
     }
 
-    /// What a task needs, one amount per need, from its encoded indexes.
+    /// The amounts of a task, one per need, from its encoded indexes.
     pub(crate) fn amounts<'k>(&'k self, indexes: &'k [Vec<u8>]) -> impl Iterator<Item = u64> + 'k {
         self.policy.needs.iter().map(move |need| match &need.amount {
             NeededAmount::Fixed(amount) => *amount,

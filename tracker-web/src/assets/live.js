@@ -19,7 +19,7 @@ function isUsed(part) {
   );
 }
 
-// Updates the page. Returns the reason if that is not possible, else null.
+// Updates the page. Returns the reason if that is not possible, otherwise null.
 async function update() {
   const response = await fetch(location.href, { redirect: "manual" });
   if (response.status === 403) return "its URL is not valid any more: open the one that the program has printed";

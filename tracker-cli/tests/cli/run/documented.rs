@@ -1,4 +1,4 @@
-//! The commands of `docs/moving.md` for users of GNU parallel: they run, and print what their comments say.
+//! The commands of `docs/moving.md` for users of GNU parallel: they run, and print the text of their comments.
 
 use std::{env, fs, path::Path, process::Command};
 

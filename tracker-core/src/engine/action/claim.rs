@@ -223,9 +223,9 @@ impl Claim {
 /// The task to claim.
 struct Chosen {
     task: TaskRef,
-    /// What is stored of an overtaken task if the task starts.
+    /// The overtaken task to store if the task starts.
     overtaken: Option<Overtaken>,
-    /// Whether that differs from what is stored.
+    /// Whether it differs from the stored one.
     updates_overtaken: bool,
 }
 

@@ -119,7 +119,7 @@ pub enum Reason {
     ExceedsBudget {
         /// The name of the resource.
         resource: String,
-        /// What the task needs, rounded up.
+        /// The amount that the task needs, rounded up.
         amount: u64,
         /// The budget.
         budget: u64,

@@ -44,7 +44,7 @@ pub struct Policy {
     pub rate: Option<Rate>,
     /// How many tasks of the kind may be in progress at once, in all steps together; `None` sets no limit. At least 1.
     ///
-    /// Claims honour it. A start by id does not, but what it starts is counted.
+    /// Claims honour it. A start by id does not, but its task is counted.
     pub max_in_progress: Option<u32>,
     /// How many tasks of the kind may wait; `None` sets no limit. At least 1.
     ///
@@ -59,8 +59,8 @@ pub struct Policy {
     /// A resource can have a budget in the file ([`Tracker::set_budget`](crate::Tracker::set_budget)) and one of a pool
     /// ([`Worker::budget`](crate::worker::Worker::budget)). Claims start the first task in claim order whose needs fit into the budgets beside those
     /// of all tasks in progress in the file, of all kinds. The first task of a kind that does not fit is overtaken by at most 16 later ones of the
-    /// kind, and then no later one starts before it. A task that exceeds a budget is left out. A start by id does not look at budgets, but what it
-    /// starts is counted.
+    /// kind, and then no later one starts before it. A task that exceeds a budget is left out. A start by id ignores budgets, but its task is
+    /// counted.
     pub needs: Cow<'static, [Need]>,
 }
 
@@ -139,7 +139,7 @@ pub struct Retention {
 /// At most so many tasks with the same value of an index are in progress at a time, in all steps together.
 ///
 /// Claims honour it: the tasks of a value whose limit is reached wait, and those of other values go on. A start by id
-/// does not, as it does not honour due times either, but what it starts is counted. Tasks whose value is `None` are not
+/// does not, as it does not honour due times either, but its task is counted. Tasks whose value is `None` are not
 /// limited.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -152,7 +152,7 @@ pub struct IndexLimit {
 
 /// At most so many tasks of all kinds that name this limit are in progress at a time.
 ///
-/// Claims honour it: a task starts only if all limits of its kind allow it. A start by id does not, but what it starts is counted. If the kinds
+/// Claims honour it: a task starts only if all limits of its kind allow it. A start by id does not, but its task is counted. If the kinds
 /// give different numbers, each kind starts tasks while fewer than its own number are in progress.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -74,9 +74,9 @@ pub enum Explanation {
     BudgetReached {
         /// The name of the resource.
         resource: String,
-        /// What the task needs, rounded up.
+        /// The amount that the task needs, rounded up.
         amount: u64,
-        /// What the tasks in progress use.
+        /// The amount that the tasks in progress use.
         in_use: u64,
         /// The budget.
         budget: u64,
@@ -85,7 +85,7 @@ pub enum Explanation {
     ExceedsBudget {
         /// The name of the resource.
         resource: String,
-        /// What the task needs, rounded up.
+        /// The amount that the task needs, rounded up.
         amount: u64,
         /// The budget.
         budget: u64,
@@ -130,7 +130,7 @@ pub(crate) struct StartContext {
     pub in_progress: u64,
     /// The shared limit of the kind that is reached.
     pub shared_limit: Option<SharedLimit>,
-    /// The resource of which it does not get what it needs.
+    /// The resource of which too little is free.
     pub lacking: Option<LackingResource>,
     /// When the kind's rate lets the next task start, if not now.
     pub opens: Option<Micros>,

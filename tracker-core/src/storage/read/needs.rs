@@ -1,4 +1,4 @@
-//! What claims of a kind with needs look at: the first due task of each queue, the amounts in use, and the task that did not fit.
+//! The rows that claims of a kind with needs read: the first due task of each queue, the amounts in use, and the task that did not fit.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -87,7 +87,7 @@ impl<S: Source> Tables<S> {
         Ok(Budgets(all.collect::<Result<_, _>>()?))
     }
 
-    /// The first resource of which a task of a kind does not get what it needs beside the tasks in progress, by the budgets that the file has.
+    /// The first resource of which the tasks in progress leave too little for a task of a kind, by the budgets that the file has.
     pub(crate) fn lacking(&mut self, kind: &Kind, task: TaskRef) -> Result<Option<LackingResource>> {
         if !kind.has_needs() {
             return Ok(None);

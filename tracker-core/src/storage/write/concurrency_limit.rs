@@ -1,5 +1,5 @@
 //! Concurrency limits: at most N tasks with the same limit key (the value of an index) may be in progress at once. In a kind with needs, the
-//! limit key is what a task needs, and claims decide whether it fits. Each key has a
+//! limit key holds the amounts that a task needs, and claims decide whether it fits. Each key has a
 //! queue of the tasks that a claim may start, beside the claim order. Until the limit is reached, the first task of the queue for
 //! each status and priority is an eligible head. Claims read only the heads. Called by `storage/write` for each changed task, and by claims.
 
