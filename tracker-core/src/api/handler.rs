@@ -1,4 +1,4 @@
-//! Bodies: what they may return, and what becomes of it.
+//! Handlers: the values that they may return, and the outcome that is stored for each. Called by `Tasks::run` and workers.
 
 use std::{
     any::Any,

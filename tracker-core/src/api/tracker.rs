@@ -215,7 +215,7 @@ impl Tracker {
     /// Runs `work` in one transaction: the calls of tasks made through it, and the caller's own redb tables, are all
     /// durable together or not at all. An error, a panic or a lost lease rolls everything back.
     ///
-    /// It runs on this thread, in a turn of its own: keep it short. Other calls of this tracker inside it are refused.
+    /// It runs on this thread, and other commits wait for it: keep it short. Other calls of this tracker inside it are refused.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));

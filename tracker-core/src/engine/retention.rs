@@ -1,4 +1,5 @@
-//! The retention of kinds, applied without a call: after opening, and then in idle moments of the background thread.
+//! `Retention`: deletes ended tasks and empty batches whose retention has passed, in idle moments of the background thread. `Tracker::open`
+//! requests a run if the file has more to delete. Intervals follow the monotonic clock of the system.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -11,8 +12,8 @@ use super::{
     writer::CommitEffects,
 };
 
-/// Number of tasks that one idle moment deletes, and of batches that it looks at. Calls meanwhile wait a few milliseconds.
-const BATCH: usize = 256;
+/// Number of tasks that one run deletes, and of batches that it examines, at most. Calls wait meanwhile, for a few milliseconds.
+const PER_RUN: usize = 256;
 
 /// When the retention is applied next.
 pub(super) struct Retention {
@@ -51,15 +52,16 @@ impl Engine {
         self.queue.wake_background();
     }
 
-    /// Applies the retention to one part of the tasks and batches. The caller leads, and logs the effects once it does not.
+    /// Applies the retention to one part of the tasks and batches. The caller is the leader, and logs the effects after it
+    /// has handed over the lead.
     pub(super) fn tidy(&self) -> CommitEffects {
         let Retention { keep_batches, batch, .. } = &self.retention;
         let beyond = *batch.lock().unwrap_or_else(PoisonError::into_inner);
-        let batches = PruneBatches { keep: *keep_batches, beyond, most: BATCH };
-        let (more, effects) = match self.write_for(&Tidy { most: BATCH, batches }) {
+        let batches = PruneBatches { keep: *keep_batches, beyond, most: PER_RUN };
+        let (more, effects) = match self.write_for(&Tidy { most: PER_RUN, batches }) {
             Ok((Tidied { tasks, next_batch }, effects)) => {
                 *batch.lock().unwrap_or_else(PoisonError::into_inner) = next_batch;
-                (tasks == BATCH || next_batch.is_some(), effects)
+                (tasks == PER_RUN || next_batch.is_some(), effects)
             }
             Err(error) => {
                 crate::model::contain::log(|| tracing::warn!(%error, "the retention could not be applied"));

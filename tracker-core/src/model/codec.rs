@@ -198,7 +198,7 @@ pub(crate) fn task_row<T: TrackedTask>(codecs: &PayloadCodecs, id: &TaskKey, tas
     sealed(codecs, plain_row(id, task)?)
 }
 
-/// A plain row as it is stored.
+/// Returns a plain row with its payload encoded by the payload codec of the tracker, if it has one.
 pub(crate) fn sealed(codecs: &PayloadCodecs, row: TaskRow) -> Result<TaskRow> {
     Ok(TaskRow { payload: codecs.seal(row.payload)?, ..row })
 }

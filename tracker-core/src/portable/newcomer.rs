@@ -1,4 +1,5 @@
-//! A task that an import brings, checked before it is stored. Called by `import` and `deferred`.
+//! `ImportedTask`: a task of an import, checked before it is stored. Called by `import`; `batch` uses its check of ids. Writes through the
+//! engine's writer.
 
 use std::sync::Arc;
 

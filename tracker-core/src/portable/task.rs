@@ -1,4 +1,5 @@
-//! `PortableTask`: a task as JSON, with all that is known of it. Called by `export`, `import` and the program; pure.
+//! `PortableTask`: a task as JSON, with all that is known of it. Called by `export`, `line`, `newcomer` and `batch`;
+//! pure.
 
 use std::sync::Arc;
 

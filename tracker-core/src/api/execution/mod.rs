@@ -68,7 +68,7 @@ pub struct Execution<T: TrackedTask> {
     next: Vec<NewTask>,
     begun: Duration,
     cancelled: Arc<AtomicBool>,
-    /// An outcome was asked for, or the execution was given out of hand: dropping it writes nothing.
+    /// An outcome was requested, or the execution was detached: dropping it writes nothing.
     asked: bool,
     /// A transaction that ended the attempt has committed.
     committed: Arc<AtomicBool>,
@@ -83,7 +83,7 @@ pub struct Execution<T: TrackedTask> {
 /// A claimed task that cannot be decoded.
 pub(crate) struct Unreadable {
     pub error: Error,
-    /// Puts it out of the line.
+    /// Marks the task as unreadable, so that no claim finds it.
     pub strand: TaskCommand,
 }
 
@@ -99,7 +99,7 @@ impl<T: TrackedTask> Execution<T> {
         self
     }
 
-    /// Takes what was claimed; what cannot be decoded is to be put out of the line.
+    /// Decodes a claimed task. On an error the caller runs the returned command, so that later claims skip the task.
     pub(crate) fn decode(shared: &Arc<Shared>, kind: &Arc<Kind>, claimed: Claimed) -> Result<Self, Box<Unreadable>> {
         let Claimed { task, owner, header, row } = claimed;
         let decoded = codec::decode_claimed(shared.engine.codecs(), &kind.name, &row.id, row.payload);
@@ -241,7 +241,7 @@ impl<T: TrackedTask> Execution<T> {
         TaskCommand { row, ..TaskCommand::new(self.kind.id, self.target(), command) }
     }
 
-    /// Hears the answer to a command about the lease.
+    /// Applies the answer to a command about the lease.
     fn commanded(&mut self, answer: Result<Option<Header>>) -> Result<()> {
         let header = answer.map_err(|error| self.lost_if_gone(error))?;
         if header.is_some_and(|header| header.cancel) {
@@ -292,7 +292,7 @@ impl<T: TrackedTask> Execution<T> {
     /// if that is the same task unchanged: snooze a task to run it again, or submit a new id. The new one has this task's trace context.
     ///
     /// # Errors
-    /// `Unwritable`, `TooLarge`, `Invalid`.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the new task cannot be stored, or if 1,000 tasks follow already.
     pub fn submit_next<N: TrackedTask>(&mut self, tasks: &crate::api::tasks::Tasks<N>, task: &N) -> Result<()> {
         check_followers(self.next.len())?;
         let mut next = tasks.new_task(task)?;

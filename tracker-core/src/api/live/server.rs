@@ -25,7 +25,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 #[cfg(feature = "json")]
 use super::lines::SentLines;
 use super::{
-    PATIENCE, address,
+    STEP_TIMEOUT, address,
     events::{self, EventSelection},
     frame::{self, Answer, Ask, Call, Reply},
     peer::{self, Timed},
@@ -203,7 +203,7 @@ fn write(stream: &UnixStream, answer: &Answer) -> Result<()> {
         let text = format!("the request was performed, but {error}: select fewer tasks");
         frame::encode(&Answer::Err((&Error::invalid(text)).into()), frame::LONGEST_ANSWER)
     })?;
-    Timed::new(stream, Some(PATIENCE)).write_all(&frame).map_err(|error| frame::broken(&error))
+    Timed::new(stream, Some(STEP_TIMEOUT)).write_all(&frame).map_err(|error| frame::broken(&error))
 }
 
 impl Connections {
@@ -267,7 +267,7 @@ impl Connections {
 
     /// Reads a call. An error in a place of the call is the answer; any other error ends the connection.
     fn read_call(stream: &UnixStream) -> Result<Result<Call>> {
-        let mut timed = Timed::new(stream, Some(PATIENCE));
+        let mut timed = Timed::new(stream, Some(STEP_TIMEOUT));
         let mut hello = [0; frame::HELLO];
         timed.write_all(&frame::hello()).map_err(|error| frame::broken(&error))?;
         timed.read_exact(&mut hello).map_err(|error| frame::broken(&error))?;

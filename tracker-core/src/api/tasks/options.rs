@@ -1,4 +1,5 @@
-//! `SubmitOptions` and `StartOptions`: what a submit and a start may be told. Plain data, read by `tasks`, `group` and `batch`.
+//! `SubmitOptions` and `StartOptions`: the options of submits and starts. Plain data, read by `tasks`, `group`, `transaction` and `deferred`;
+//! workers start with the default.
 
 use std::{sync::Arc, time::Duration};
 
@@ -202,8 +203,10 @@ impl SubmitOptions {
     /// ```
     ///
     /// # Errors
-    /// The submit is refused with `NotFound` if there is no such task, `Circle` if that one waits for this one, and
-    /// `MissingRole` if this one's status type lacks the status that `on_failure` leads to.
+    /// The submit is refused:
+    /// - with [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if there is no such task;
+    /// - with [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if that task depends on the submitted one (dependency cycle);
+    /// - with [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the status type of the submitted task lacks the status to which `on_failure` leads.
     #[must_use]
     pub fn after<N: Schema>(mut self, tasks: &Tasks<N>, id: impl TaskId, on_failure: OnDependencyFailure) -> Self {
         let on = DependencyRef::Task { kind: tasks.kind_id(), id: id.to_key() };

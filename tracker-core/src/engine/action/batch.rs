@@ -1,4 +1,5 @@
-//! Actions on batches, and the continuation of propagations.
+//! Actions on batches: open, seal, remove, prune. `Propagate` continues the propagations that did not fit into one commit. Called by `api`,
+//! the leader and the retention.
 
 use std::time::Duration;
 
@@ -98,7 +99,7 @@ impl Action for PruneBatches {
     }
 }
 
-/// Tells on what did not fit into the commit of an end.
+/// Continues the propagations that did not fit into the commit of the end.
 pub(crate) struct Propagate;
 
 impl Action for Propagate {

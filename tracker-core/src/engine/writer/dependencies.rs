@@ -1,5 +1,6 @@
-//! Dependencies in a write transaction: set when a task is submitted, resolved when a target ends, searched for cycles. The end
-//! of a target is propagated to its dependents in bounded parts.
+//! Dependencies in a write transaction: set by submits and imports, resolved when a target ends, searched for cycles. Each write of a task
+//! queues the end of that task; a bounded part of its dependents is resolved in the same commit, and the leader commits the rest by
+//! the action `Propagate`.
 
 use std::collections::HashSet;
 
@@ -105,7 +106,7 @@ impl Writer<'_> {
         Ok(DependencyEnd::of(self.kind(target.kind)?.rules(self.now).overall_role(&header)))
     }
 
-    /// Marks a target that has dependents: its end must look for them.
+    /// Marks a target as having dependents, so that its end is propagated.
     pub(super) fn watch(&mut self, target: TaskRef) -> Result<()> {
         if let Some(number) = target.batch() {
             return self.watch_batch(number);
@@ -199,7 +200,7 @@ impl Writer<'_> {
 
     /// Propagates all queued ends. The part beyond the bound of one commit is stored for the next.
     pub(super) fn propagate(&mut self) -> Result<()> {
-        // A dependent that ends by this is queued for the same loop. Writes that may be undone are propagated once they stand.
+        // A dependent that ends by this is queued for the same loop. Writes that may be reverted are propagated once they are final.
         if self.propagating || self.undo.is_some() || self.propagations.is_empty() {
             return Ok(());
         }

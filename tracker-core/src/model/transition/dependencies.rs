@@ -1,4 +1,4 @@
-//! Tasks that wait for others: how these stand, and what the waiting ones make of it.
+//! Dependencies: how a target ended, and the effect of that end on a dependent. Pure; part of `decide`, and used by the writer.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,7 @@ pub(crate) enum DependencyEnd {
 pub(crate) struct DependencyEffect {
     /// The dependency is resolved: the dependent no longer waits for it.
     pub resolved: bool,
+    /// How the dependent ends without a run. `None` if it may still start.
     pub set_aside: Option<SetAside>,
 }
 

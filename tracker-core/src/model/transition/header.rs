@@ -9,7 +9,7 @@ use crate::model::{time::Micros, trace_context::TraceContext};
 
 /// The due time of a task that no claim finds.
 pub(crate) const NEVER: Micros = Micros::MAX;
-/// Where the tasks stand in the line that wait for others: behind every due time.
+/// The position of tasks with dependencies in the claim order: after every due time.
 pub(crate) const WAITING: Micros = NEVER - 1;
 /// The position of paused tasks in the claim order: after every due time.
 pub(crate) const PAUSED: Micros = WAITING - 1;
@@ -53,7 +53,7 @@ pub(crate) struct Header {
     pub successor: bool,
     /// How many others it waits for.
     pub waits: u32,
-    /// Others may wait for it: its end is told to them.
+    /// Tasks may depend on it: its end is propagated to them.
     pub watched: bool,
     /// The batch that it belongs to.
     pub batch: Option<u64>,

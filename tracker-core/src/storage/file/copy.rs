@@ -1,4 +1,4 @@
-//! Copies the pages of a snapshot. Called by `backup`.
+//! Copies the pages of a snapshot into a new file. Called by `Tracker::backup` and, to begin the snapshot, by `engine::database`.
 
 use std::{
     fs::{self, File},

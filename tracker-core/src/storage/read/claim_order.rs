@@ -1,4 +1,5 @@
-//! The next task of the claim order, or of the eligible heads. Called by claims and by the inspection of plans.
+//! Reads of the claim order: the next task, also of the eligible heads, the first lease to expire, and positions. Called by claims, rescues,
+//! moves, look-ups and export.
 
 use std::{cmp::Ordering, ops::RangeBounds};
 
