@@ -153,7 +153,7 @@ impl<'a, 't> Transaction<'a, 't> {
             Some(task) => (task, id),
             None => return Err(kind.refuse(id, crate::model::error::Reason::NotFound)),
         };
-        let (header, now) = (self.writer.known(task)?, self.writer.now());
+        let (header, now) = (self.writer.indexed_header(task)?, self.writer.now());
         let (row, revision) = self.writer.rows().changeable(task, &header, now)?;
         let codecs = tasks.shared.engine.codecs();
         let mut value: T = codec::decode(codecs, tasks.name(), &id, &row.payload)?;

@@ -186,7 +186,7 @@ impl Claim {
 
     /// Claims this task. False if no further one may be claimed now.
     fn take(&self, writer: &mut Writer<'_>, kind: &Kind, task: TaskRef, claims: &mut Claims) -> Result<bool> {
-        let header = writer.known(task)?;
+        let header = writer.indexed_header(task)?;
         let isolated = header.is_isolated();
         if isolated && (!self.isolated || !claims.tasks.is_empty()) {
             claims.isolated_waits = true;

@@ -42,7 +42,7 @@ impl Action for Prune {
 }
 
 fn delete(writer: &mut Writer<'_>, kind: &Kind, task: TaskRef) -> Result<()> {
-    let header: Header = writer.known(task)?;
+    let header: Header = writer.indexed_header(task)?;
     let id = writer.rows().task_row(task)?.id;
     writer.decide(kind, task, Some(&header), &Command::Delete, None, &id)?;
     Ok(())

@@ -146,7 +146,7 @@ impl Writer<'_> {
 
     /// Adds an existing task to a batch.
     pub(crate) fn join(&mut self, kind: &Kind, task: TaskRef, id: &TaskKey, number: u64) -> Result<()> {
-        let header = self.known(task)?;
+        let header = self.indexed_header(task)?;
         if header.batch == Some(number) {
             return Ok(());
         }

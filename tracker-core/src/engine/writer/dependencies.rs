@@ -44,7 +44,7 @@ impl Writer<'_> {
             )));
         }
         self.clear_dependencies(task)?;
-        let header = self.known(task)?;
+        let header = self.indexed_header(task)?;
         let refuse = |reason| kind.refuse(id.clone(), reason);
         let (mut others, mut set_aside) = (0, None);
         for dependency in targets {
@@ -102,7 +102,7 @@ impl Writer<'_> {
         if let Some(number) = target.batch() {
             return Ok(self.batch_now(number)?.end());
         }
-        let header = self.known(target)?;
+        let header = self.indexed_header(target)?;
         Ok(DependencyEnd::of(self.kind(target.kind)?.rules(self.now).overall_role(&header)))
     }
 
@@ -111,7 +111,7 @@ impl Writer<'_> {
         if let Some(number) = target.batch() {
             return self.watch_batch(number);
         }
-        let header = self.known(target)?;
+        let header = self.indexed_header(target)?;
         if header.watched {
             return Ok(());
         }
@@ -292,7 +292,7 @@ impl Writer<'_> {
     }
 
     fn resolve_dependency(&mut self, dependent: TaskRef, effect: DependencyEffect, reason: String) -> Result<()> {
-        let (kind, header) = (self.kind(dependent.kind)?, self.known(dependent)?);
+        let (kind, header) = (self.kind(dependent.kind)?, self.indexed_header(dependent)?);
         let id = self.rows.task_row(dependent)?.id;
         let fence = if effect.set_aside.is_some() { self.take_fence()? } else { 0 };
         let command = Command::ResolveDependency(ResolveDependency { effect, fence, reason });

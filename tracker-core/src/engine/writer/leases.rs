@@ -53,7 +53,7 @@ impl Writer<'_> {
                     break;
                 }
                 after = Some(key);
-                let header = self.known(key.task())?;
+                let header = self.indexed_header(key.task())?;
                 let Some(lease) = &header.lease else { continue };
                 if self.holds(lease) {
                     let owner = Owner { fence: lease.fence, token: lease.token };

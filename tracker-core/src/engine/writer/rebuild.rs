@@ -87,7 +87,7 @@ impl Writer<'_> {
             let Some(last) = tasks.last() else { break };
             beyond = Some(last.seq);
             for task in tasks {
-                let (header, row) = (self.known(task)?, self.rows.task_row(task)?);
+                let (header, row) = (self.indexed_header(task)?, self.rows.task_row(task)?);
                 self.rows.replace_limit_rows(kind, None, Some(&rows_of(kind, task, &header, Some(row.keys()))))?;
             }
         }
