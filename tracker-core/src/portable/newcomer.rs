@@ -148,7 +148,7 @@ impl ImportedTask {
             if !found.is_empty() {
                 writer.set_dependencies(&self.kind, whole.task, &self.id, &found)?;
             }
-            deleted.into_iter().try_for_each(|on_failure| writer.miss_target(whole.task, on_failure))
+            deleted.into_iter().try_for_each(|on_failure| writer.apply_missing_target(whole.task, on_failure))
         });
         if let (Err(_), Some(number)) = (&put, made) {
             writer.remove_batch(number)?;

@@ -281,7 +281,7 @@ impl Writer<'_> {
 
     /// Applies the effect of a target that was deleted in the file from which a task is imported.
     #[cfg(feature = "json")]
-    pub(crate) fn miss_target(&mut self, dependent: TaskRef, on_failure: OnDependencyFailure) -> Result<()> {
+    pub(crate) fn apply_missing_target(&mut self, dependent: TaskRef, on_failure: OnDependencyFailure) -> Result<()> {
         let effect = DependencyEffect { resolved: false, ..on_failure.effect_of(DependencyEnd::Deleted) };
         if effect == DependencyEffect::NOTHING {
             return Ok(());
