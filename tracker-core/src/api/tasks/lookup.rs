@@ -160,7 +160,7 @@ impl<T: Schema> Tasks<T> {
     }
 
     /// Returns the header as the next write would find it: an expired lease that a worker of this process holds counts as renewed.
-    pub(super) fn revived(&self, rules: &Rules<'_>, header: Header) -> Header {
+    pub(super) fn with_renewed_lease(&self, rules: &Rules<'_>, header: Header) -> Header {
         let lives = |lease: &Lease| lease.has_expired(rules.now) && self.shared.engine.holds(lease);
         if header.lease.as_ref().is_some_and(lives) {
             return rules.renewed_by_owner(&header).unwrap_or(header);
@@ -178,7 +178,7 @@ impl<T: Schema> Tasks<T> {
                 .ok_or_else(|| kind.refuse(id.clone(), crate::model::error::Reason::NotFound))?;
             let header =
                 rows.header(task)?.ok_or_else(|| kind.refuse(id.clone(), crate::model::error::Reason::NotFound))?;
-            let header = self.revived(&kind.rules(now), header);
+            let header = self.with_renewed_lease(&kind.rules(now), header);
             let place = order_keys(&kind.graph, task, &header).claim_order;
             let step = kind.rules(now).status(&header).map_or(0, |status| status.step);
             // A task that waits in the last status of a step is claimed by the next step.

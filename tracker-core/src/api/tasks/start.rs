@@ -211,7 +211,7 @@ impl<T: TrackedTask> Tasks<T> {
         self.shared.engine.read(|rows| {
             let rules = kind.rules(now);
             let header = match rows.look_up(&kind, &id)? {
-                Some(task) => rows.header(task)?.map(|header| self.revived(&rules, header)),
+                Some(task) => rows.header(task)?.map(|header| self.with_renewed_lease(&rules, header)),
                 None => None,
             };
             rules.decide(header.as_ref(), &start).map(drop).map_err(|reason| kind.refuse(id.clone(), reason))

@@ -193,7 +193,7 @@ impl Claim {
             return Ok(false);
         }
         let begun = claims.tasks.len() < self.begin;
-        if !begun && !header.may_be_claimed_ahead() {
+        if !begun && !header.may_be_prefetched() {
             return Ok(false);
         }
         let row = match writer.rows().task_row(task) {

@@ -105,7 +105,7 @@ impl Header {
     ///
     /// A begin that is not on disk when the process dies is forgiven by that once: the rescue costs nothing, and leaves
     /// the task doubtful. So a task that kills its process is counted from its second time on, at the latest.
-    pub(crate) fn may_be_claimed_ahead(&self) -> bool {
+    pub(crate) fn may_be_prefetched(&self) -> bool {
         self.crashes == 0 && !self.doubtful
     }
 

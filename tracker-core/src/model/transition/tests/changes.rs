@@ -244,10 +244,7 @@ impl Case<'_> {
         let begins = self.start().is_some_and(|start| start.begun && !self.reenters());
         let expected = (self.found.doubtful || raised) && !fresh && !begins;
         ensure(new.doubtful == expected, &format!("doubtful is {}, should be {expected}", new.doubtful))?;
-        ensure(
-            !raised || fresh || !new.may_be_claimed_ahead(),
-            "claimed ahead again, and it may have killed its process",
-        )
+        ensure(!raised || fresh || !new.may_be_prefetched(), "claimed ahead again, and it may have killed its process")
     }
 
     /// The revision rises with the payload.
