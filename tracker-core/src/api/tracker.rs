@@ -23,8 +23,8 @@ use crate::{
         transaction::{EndedExecution, Transaction},
     },
     engine::{
-        Engine, EngineOptions, Flush, Pause, Propagate, PruneBatches, PrunedBatches, Register, Rescue, Rescued, Scope,
-        Tidy,
+        ApplyRetention, Engine, EngineOptions, Flush, Pause, Propagate, PruneBatches, PrunedBatches, Register, Rescue,
+        Rescued, Scope,
     },
     model::{
         codec,
@@ -110,11 +110,11 @@ impl Tracker {
             let alone = tracker.shared.engine.file().sharing() != Sharing::Writers;
             let scope = if alone { Scope::Foreign } else { Scope::Expired };
             let most = if tidies { 1_000 } else { 0 };
-            let tidy = Tidy { most, batches: PruneBatches { keep: keep_batches, beyond: None, most } };
-            let (freed, pruned) = tracker.shared.engine.call_both(Rescue { kind: None, scope }, tidy)?;
+            let retention = ApplyRetention { most, batches: PruneBatches { keep: keep_batches, beyond: None, most } };
+            let (freed, pruned) = tracker.shared.engine.call_both(Rescue { kind: None, scope }, retention)?;
             freed?;
             if tidies && pruned?.tasks == most {
-                tracker.shared.engine.tidy_soon();
+                tracker.shared.engine.apply_retention_soon();
             }
             if tracker.shared.engine.read(|rows| Ok(rows.first_pending_propagation()?.is_some()))? {
                 tracker.shared.engine.call(Propagate)?;
