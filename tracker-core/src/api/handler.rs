@@ -229,10 +229,10 @@ where
 
 /// Serializes and drops the task, and makes the action that ends the attempt. A panic of either fails the attempt.
 fn finish_action<T: TrackedTask>(execution: &mut Execution<T>, left: &mut Left) -> Option<Result<FinishTask>> {
-    let asked = execution.is_asked();
+    let is_settled = execution.is_settled();
     left.failure = left.failure.take().map(|failure| redacted(execution, failure));
     let mut action = None;
-    if !asked {
+    if !is_settled {
         let keep = matches!(left.outcome, Outcome::Succeed | Outcome::Snooze { .. } | Outcome::Park { .. });
         let made =
             guarded("the task's serialization", || execution.finish_of(left.outcome, left.failure.clone(), keep));
@@ -253,7 +253,7 @@ fn finish_action<T: TrackedTask>(execution: &mut Execution<T>, left: &mut Left) 
     }
     if let Err(panic) = guarded("the task's Drop", || execution.drop_task()) {
         let panic = redacted(execution, panic);
-        if asked {
+        if is_settled {
             contain::log(
                 || tracing::warn!(id = %execution.id(), error = panic.error, "a task panicked when it was dropped, after its end was stored"),
             );
@@ -262,8 +262,8 @@ fn finish_action<T: TrackedTask>(execution: &mut Execution<T>, left: &mut Left) 
             action = Some(execution.finish_of(left.outcome, left.failure.clone(), false));
         }
     }
-    execution.set_asked();
-    execution.close_span((!asked).then_some((left.outcome, left.failure.as_ref())));
+    execution.set_settled();
+    execution.close_span((!is_settled).then_some((left.outcome, left.failure.as_ref())));
     action
 }
 

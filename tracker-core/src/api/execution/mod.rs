@@ -69,7 +69,7 @@ pub struct Execution<T: TrackedTask> {
     begun: Duration,
     cancelled: Arc<AtomicBool>,
     /// An outcome was requested, or the execution was detached: dropping it writes nothing.
-    asked: bool,
+    settled: bool,
     /// A transaction that ended the attempt has committed.
     committed: Arc<AtomicBool>,
     /// The end of the attempt that the handler has stored itself.
@@ -135,7 +135,7 @@ impl<T: TrackedTask> Execution<T> {
             next: Vec::new(),
             begun: shared.engine.time().monotonic(),
             cancelled,
-            asked: false,
+            settled: false,
             committed: Arc::default(),
             ended: None,
             release_on_drop: false,
@@ -315,16 +315,16 @@ impl<T: TrackedTask> Execution<T> {
         &self.shared
     }
 
-    pub(crate) fn is_asked(&self) -> bool {
-        self.asked || self.committed.load(Ordering::Relaxed)
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled || self.committed.load(Ordering::Relaxed)
     }
 
     pub(crate) fn committed(&self) -> Arc<AtomicBool> {
         self.committed.clone()
     }
 
-    pub(crate) fn set_asked(&mut self) {
-        self.asked = true;
+    pub(crate) fn set_settled(&mut self) {
+        self.settled = true;
     }
 
     pub(crate) fn cancelled_flag(&self) -> Arc<AtomicBool> {
@@ -353,7 +353,7 @@ impl<T: TrackedTask> DerefMut for Execution<T> {
 impl<T: TrackedTask> Drop for Execution<T> {
     fn drop(&mut self) {
         self.shared.engine.held().end(self.owner.fence, &self.cancelled);
-        if self.is_asked() {
+        if self.is_settled() {
             return;
         }
         let panicked = thread::panicking();

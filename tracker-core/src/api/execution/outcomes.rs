@@ -188,7 +188,7 @@ calls! {
         let mut execution = execution;
         let detach = Command::Detach { owner: execution.owner };
         execution.command(port, detach, None).await.inspect_err(|_| execution.release_on_drop = true)?;
-        execution.asked = true;
+        execution.settled = true;
         Ok(Ticket::new(&execution.kind.name, &execution.id, execution.owner))
     }
 }
@@ -216,7 +216,7 @@ impl<T: TrackedTask> Execution<T> {
             finish.run(writer)?;
             Ok::<R, E>(result)
         })?;
-        self.asked = true;
+        self.settled = true;
         self.ended = Some((Outcome::Succeed, None));
         ended.tell();
         Ok(result)
@@ -243,7 +243,7 @@ impl<T: TrackedTask> Execution<T> {
     ) -> Result<()> {
         let failure = failure.map(|failure| self.shared.failure(failure));
         let finish = self.finish_of(outcome, failure.clone(), keep)?;
-        self.asked = true;
+        self.settled = true;
         let stored = port.call(&self.shared, finish).await;
         self.finished(outcome, failure, stored)
     }
@@ -257,7 +257,7 @@ impl<T: TrackedTask> Execution<T> {
     ) -> Result<()> {
         stored.inspect_err(|error| {
             // Nothing of it is stored: what becomes of the attempt is still open.
-            self.asked = !error.is_refusal();
+            self.settled = !error.is_refusal();
         })?;
         self.record_end(outcome, failure.as_ref());
         self.ended = Some((outcome, failure));
