@@ -292,13 +292,13 @@ pub struct StartOptions<S> {
     pub(super) steal_lease: bool,
     pub(super) force: bool,
     pub(super) token: Option<Uuid>,
-    pub(super) extra: Option<Vec<S>>,
+    pub(super) startable: Option<Vec<S>>,
     pub(super) lease: Option<Duration>,
 }
 
 impl<S> Default for StartOptions<S> {
     fn default() -> Self {
-        Self { steal_lease: false, force: false, token: None, extra: None, lease: None }
+        Self { steal_lease: false, force: false, token: None, startable: None, lease: None }
     }
 }
 
@@ -333,7 +333,7 @@ impl<S: TaskStatus> StartOptions<S> {
     /// Further statuses to start from; they replace the kind's.
     #[must_use]
     pub fn startable(mut self, statuses: impl IntoIterator<Item = S>) -> Self {
-        self.extra = Some(statuses.into_iter().collect());
+        self.startable = Some(statuses.into_iter().collect());
         self
     }
 

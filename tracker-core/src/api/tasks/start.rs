@@ -247,13 +247,13 @@ impl<T: TrackedTask> Tasks<T> {
         if lease < Duration::from_millis(1) {
             return Err(Error::invalid("the lease is shorter than a millisecond: give at least one"));
         }
-        let extra = match &options.extra {
-            Some(extra) => extra.iter().map(|status| status.code()).collect(),
+        let startable = match &options.startable {
+            Some(startable) => startable.iter().map(|status| status.code()).collect(),
             None => kind.policy.startable.to_vec(),
         };
         Ok(Start {
             step,
-            extra,
+            startable,
             fence: 0,
             token: Uuid::nil(),
             worker: self.worker.to_string(),

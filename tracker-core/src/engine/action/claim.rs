@@ -99,7 +99,7 @@ impl Action for Claim {
         }
         writer.sweep(&kind)?;
         let mut codes = kind.graph.startable(self.start.step);
-        codes.extend(self.start.extra.iter().filter(|code| !codes.contains(code)).copied().collect::<Vec<_>>());
+        codes.extend(self.start.startable.iter().filter(|code| !codes.contains(code)).copied().collect::<Vec<_>>());
         check_limit_queues(&kind, &codes)?;
         while claims.tasks.len() < self.most.max(1) {
             match writer.rows().next_ready(&kind, &codes, claims.now)? {

@@ -132,7 +132,7 @@ impl Submit {
 pub(crate) struct Start {
     pub step: u16,
     /// Codes of further statuses from which the task may start, besides those of the step.
-    pub extra: Vec<i32>,
+    pub startable: Vec<i32>,
     pub fence: u64,
     pub token: Uuid,
     pub worker: String,

@@ -53,7 +53,7 @@ impl Case<'_> {
         let within = |header: &Header| {
             policy.max_attempts.is_none_or(|most| header.failures < most) && header.crashes < policy.max_crashes
         };
-        let named = self.start().is_some_and(|start| start.extra.contains(&self.found.code));
+        let named = self.start().is_some_and(|start| start.startable.contains(&self.found.code));
         let excused = if self.terminal(&self.found) { named } else { !within(&self.found) };
         ensure(excused || self.terminal(new) || within(new), "no attempts left, and it may still run")
     }
@@ -99,7 +99,7 @@ impl Case<'_> {
     pub(super) fn stable(&self, new: &Header) -> Broken {
         let may = match self.command {
             Command::Requeue(_) => true,
-            Command::Start(start) => start.force || start.extra.contains(&self.found.code),
+            Command::Start(start) => start.force || start.startable.contains(&self.found.code),
             Command::Submit(submit) => is_change(submit),
             _ => false,
         };
@@ -194,7 +194,7 @@ impl Case<'_> {
             let shorter = lease.expires < held.expires;
             return ensure(same && !shorter && new.code == found.code, "the lease is another one");
         };
-        let named = graph.startable(start.step).contains(&found.code) || start.extra.contains(&found.code);
+        let named = graph.startable(start.step).contains(&found.code) || start.startable.contains(&found.code);
         let ready = found.due <= NOW && !found.unreadable && named;
         ensure(!start.is_claim || ready, "a claim of what is not due, not readable or not startable")?;
         let length = micros_of(start.lease);
@@ -267,7 +267,7 @@ impl Case<'_> {
         let closed = |start: &Start| {
             let named = self.rules.graph.startable(start.step).contains(&self.found.code);
             let waits = self.found.waits > 0 && !self.terminal(&self.found);
-            waits || self.given_up(&self.found) || !(named || start.extra.contains(&self.found.code))
+            waits || self.given_up(&self.found) || !(named || start.startable.contains(&self.found.code))
         };
         self.start().is_some_and(|start| self.found.lease.is_none() && closed(start))
     }

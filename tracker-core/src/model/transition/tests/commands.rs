@@ -76,7 +76,7 @@ fn submits() -> Vec<Command> {
 pub(super) fn start(machine: &Machine, step: u16) -> Start {
     Start {
         step,
-        extra: machine.policy.startable.to_vec(),
+        startable: machine.policy.startable.to_vec(),
         fence: NEXT,
         token: token(NEXT),
         worker: "next".to_owned(),
@@ -96,7 +96,7 @@ fn starts(machine: &Machine) -> Vec<Command> {
     for step in (0..).take(machine.graph.steps().len()) {
         let plain = || start(machine, step);
         let odd = |role: Role| matches!(role, Role::Parked | Role::Ignored | Role::Failed | Role::Succeeded);
-        let extra = machine.graph.statuses().iter().filter(|status| odd(status.role)).map(|status| status.code);
+        let startable = machine.graph.statuses().iter().filter(|status| odd(status.role)).map(|status| status.code);
         all.extend([
             Start { is_claim: true, ..plain() },
             Start { is_claim: true, begun: false, ..plain() },
@@ -106,7 +106,7 @@ fn starts(machine: &Machine) -> Vec<Command> {
             Start { force: true, steal_lease: true, ..plain() },
             Start { reenter: Some(token(HOLDER)), ..plain() },
             Start { reenter: Some(token(HOLDER - 1)), ..plain() },
-            Start { extra: extra.collect(), ..plain() },
+            Start { startable: startable.collect(), ..plain() },
         ]);
     }
     all.into_iter().map(Command::Start).collect()
