@@ -233,9 +233,10 @@ fn finish_action<T: TrackedTask>(execution: &mut Execution<T>, left: &mut Left) 
     left.failure = left.failure.take().map(|failure| redacted(execution, failure));
     let mut action = None;
     if !is_settled {
-        let keep = matches!(left.outcome, Outcome::Succeed | Outcome::Snooze { .. } | Outcome::Park { .. });
-        let made =
-            guarded("the task's serialization", || execution.finish_of(left.outcome, left.failure.clone(), keep));
+        let with_changes = matches!(left.outcome, Outcome::Succeed | Outcome::Snooze { .. } | Outcome::Park { .. });
+        let made = guarded("the task's serialization", || {
+            execution.finish_of(left.outcome, left.failure.clone(), with_changes)
+        });
         action = match made {
             // The handler has changed the id, or left a task that cannot be stored. No later call can ask again, so the
             // attempt has failed.

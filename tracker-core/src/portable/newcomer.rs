@@ -168,7 +168,7 @@ fn released(kind: &Kind, mut whole: TaskRows, now: i64) -> Result<TaskRows> {
     let finish = Finish {
         owner: Owner { fence: lease.fence, token: lease.token },
         outcome: Outcome::Release,
-        keep: false,
+        with_changes: false,
         priority: None,
         failure: None,
         remarks: AttemptNotes::default(),

@@ -223,14 +223,19 @@ impl<T: TrackedTask> Execution<T> {
     }
 
     /// Ends the attempt. Waits on the thread.
-    pub(crate) fn end(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<()> {
-        now(self.end_by(Blocking, outcome, failure, keep))
+    pub(crate) fn end(&mut self, outcome: Outcome, failure: Option<Failure>, with_changes: bool) -> Result<()> {
+        now(self.end_by(Blocking, outcome, failure, with_changes))
     }
 
     /// Ends the attempt. Waits in the future.
     #[cfg(feature = "tokio")]
-    pub(crate) async fn end_async(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<()> {
-        self.end_by(Async, outcome, failure, keep).await
+    pub(crate) async fn end_async(
+        &mut self,
+        outcome: Outcome,
+        failure: Option<Failure>,
+        with_changes: bool,
+    ) -> Result<()> {
+        self.end_by(Async, outcome, failure, with_changes).await
     }
 
     /// Ends the attempt.
@@ -239,10 +244,10 @@ impl<T: TrackedTask> Execution<T> {
         port: impl Port,
         outcome: Outcome,
         failure: Option<Failure>,
-        keep: bool,
+        with_changes: bool,
     ) -> Result<()> {
         let failure = failure.map(|failure| self.shared.failure(failure));
-        let finish = self.finish_of(outcome, failure.clone(), keep)?;
+        let finish = self.finish_of(outcome, failure.clone(), with_changes)?;
         self.settled = true;
         let stored = port.call(&self.shared, finish).await;
         self.finished(outcome, failure, stored)
@@ -265,8 +270,13 @@ impl<T: TrackedTask> Execution<T> {
     }
 
     /// The end of this attempt as an action; the failure is redacted.
-    pub(crate) fn finish_of(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<FinishTask> {
-        let row = if keep {
+    pub(crate) fn finish_of(
+        &mut self,
+        outcome: Outcome,
+        failure: Option<Failure>,
+        with_changes: bool,
+    ) -> Result<FinishTask> {
+        let row = if with_changes {
             let changed = Some(codec::plain_row(&self.id, self.task())?).filter(|row| row.payload != self.stored);
             changed.map(|row| codec::sealed(self.shared.engine.codecs(), row)).transpose()?
         } else {
@@ -282,12 +292,12 @@ impl<T: TrackedTask> Execution<T> {
         })
     }
 
-    pub(super) fn finish(&self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Finish {
+    pub(super) fn finish(&self, outcome: Outcome, failure: Option<Failure>, with_changes: bool) -> Finish {
         Finish {
             owner: self.owner,
             outcome,
-            keep,
-            priority: if keep { self.changed_priority() } else { None },
+            with_changes,
+            priority: if with_changes { self.changed_priority() } else { None },
             failure,
             remarks: self.remarks.clone(),
             run: u64::try_from(self.run_time().as_micros()).ok(),

@@ -155,7 +155,7 @@ pub(crate) struct Finish {
     pub owner: Owner,
     pub outcome: Outcome,
     /// Whether the changes of the handler are stored with the outcome.
-    pub keep: bool,
+    pub with_changes: bool,
     /// The new priority, if the stored task changes it.
     pub priority: Option<u8>,
     pub failure: Option<Failure>,

@@ -155,7 +155,7 @@ fn finishes(machine: &Machine) -> Vec<Command> {
             all.push(Command::Finish(Finish {
                 owner,
                 outcome: *outcome,
-                keep: *outcome == Outcome::Succeed,
+                with_changes: *outcome == Outcome::Succeed,
                 priority: None,
                 failure: failed.then(|| Failure::new("it broke")),
                 remarks: AttemptNotes::default(),

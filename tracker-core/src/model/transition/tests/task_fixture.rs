@@ -120,7 +120,7 @@ impl TaskFixture {
         self.ask(&Command::Finish(Finish {
             owner,
             outcome,
-            keep: false,
+            with_changes: false,
             priority: None,
             failure,
             remarks,

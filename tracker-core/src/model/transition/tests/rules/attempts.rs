@@ -35,7 +35,7 @@ fn attempt_stores_the_measured_run_time() {
     fixture.does(&Command::Finish(Finish {
         owner,
         outcome,
-        keep: false,
+        with_changes: false,
         priority: None,
         failure: None,
         remarks,
