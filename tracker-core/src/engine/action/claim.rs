@@ -141,7 +141,7 @@ impl Action for Claim {
                     claims.due = due;
                     break;
                 }
-                Ready::Nobody => break,
+                Ready::NoTask => break,
             }
         }
         if claims.tasks.is_empty() {

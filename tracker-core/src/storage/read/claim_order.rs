@@ -26,7 +26,7 @@ pub(crate) enum Ready {
     /// Due tasks wait for a concurrency limit. With the time when the next task of another limit key is due.
     HeldBack(Option<Micros>),
     /// No task waits.
-    Nobody,
+    NoTask,
 }
 
 impl<S: Source> Tables<S> {
@@ -98,7 +98,7 @@ impl<S: Source> Tables<S> {
         Ok(match (best, soonest) {
             (Some(key), _) => Ready::Now(key.task()),
             (None, Some(at)) => Ready::At(at),
-            (None, None) => Ready::Nobody,
+            (None, None) => Ready::NoTask,
         })
     }
 
