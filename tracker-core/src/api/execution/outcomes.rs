@@ -47,7 +47,7 @@ calls! {
     pub fn checkpoint() -> Result<()> {
         let row = codec::plain_row(&execution.id, execution.task())?;
         let payload = row.payload.clone();
-        let row = codec::sealed(execution.shared.engine.codecs(), row)?;
+        let row = codec::encoded_row(execution.shared.engine.codecs(), row)?;
         execution.forget_stored();
         let checkpoint = execution.checkpoint_command();
         execution.command(port, checkpoint, Some(row)).await?;
@@ -278,7 +278,7 @@ impl<T: TrackedTask> Execution<T> {
     ) -> Result<FinishTask> {
         let row = if with_changes {
             let changed = Some(codec::plain_row(&self.id, self.task())?).filter(|row| row.payload != self.stored);
-            changed.map(|row| codec::sealed(self.shared.engine.codecs(), row)).transpose()?
+            changed.map(|row| codec::encoded_row(self.shared.engine.codecs(), row)).transpose()?
         } else {
             None
         };
