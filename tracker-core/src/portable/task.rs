@@ -255,7 +255,7 @@ impl PortableTask {
             successor: self.successor.is_some(),
             doubtful: self.doubtful,
             waits: 0,
-            watched: false,
+            has_dependents: false,
             batch: None,
         };
         check(kind, &header)?;

@@ -88,9 +88,9 @@ impl Action for PruneBatches {
             pruned.next = batches.last().map(|(number, _)| *number);
         }
         for (number, _) in batches {
-            let stands = TaskRef::of_batch(number);
+            let target = TaskRef::of_batch(number);
             let spent = writer.batch_now(number)?.is_spent(then);
-            if spent && writer.rows().dependents_of(stands, None, 1)?.is_empty() {
+            if spent && writer.rows().dependents_of(target, None, 1)?.is_empty() {
                 writer.remove_batch(number)?;
                 pruned.pruned += 1;
             }

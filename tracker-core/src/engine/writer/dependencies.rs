@@ -63,7 +63,7 @@ impl Writer<'_> {
                 let before =
                     self.put_dependency(DependencyKey { from: task, to: target }, Some(dependency.on_failure))?;
                 others += u32::from(before.is_none());
-                self.watch(target)?;
+                self.mark_has_dependents(target)?;
             }
         }
         self.decide(kind, task, Some(&header), &Command::SetDependencyCount { dependencies: others }, None, id)?;
@@ -107,12 +107,12 @@ impl Writer<'_> {
     }
 
     /// Marks a target as having dependents, so that its end is propagated.
-    pub(super) fn watch(&mut self, target: TaskRef) -> Result<()> {
+    pub(super) fn mark_has_dependents(&mut self, target: TaskRef) -> Result<()> {
         if let Some(number) = target.batch() {
-            return self.watch_batch(number);
+            return self.mark_batch_has_dependents(number);
         }
         let header = self.indexed_header(target)?;
-        if header.watched {
+        if header.has_dependents {
             return Ok(());
         }
         let (kind, id) = (self.kind(target.kind)?, self.rows.task_row(target)?.id);
@@ -134,12 +134,12 @@ impl Writer<'_> {
             if goals.contains(&node) {
                 return Ok(Some(node));
             }
-            let (watched, batch) = match node.batch() {
-                Some(number) => (self.batch_now(number)?.watched, None),
-                None => self.header(node)?.map_or((false, None), |header| (header.watched, header.batch)),
+            let (has_dependents, batch) = match node.batch() {
+                Some(number) => (self.batch_now(number)?.has_dependents, None),
+                None => self.header(node)?.map_or((false, None), |header| (header.has_dependents, header.batch)),
             };
             let mut next: Vec<TaskRef> = batch.map(TaskRef::of_batch).into_iter().collect();
-            if watched {
+            if has_dependents {
                 next.extend(
                     self.rows.dependents_of(node, None, CYCLE_SEARCH_MAX)?.into_iter().map(|(dependent, _)| dependent),
                 );
@@ -188,7 +188,7 @@ impl Writer<'_> {
         if old.waits > 0 && new.is_none_or(|new| new.waits == 0) {
             self.clear_dependencies(task)?;
         }
-        if old.watched {
+        if old.has_dependents {
             let rules = kind.rules(self.now);
             let role = |header: &Header| rules.overall_role(header);
             if let Some(end) = DependencyEnd::between(Some(role(old)), new.map(role)) {

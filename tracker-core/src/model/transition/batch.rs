@@ -16,7 +16,7 @@ pub(crate) struct Batch {
     /// When it was over for the first time.
     pub finished: Option<Micros>,
     /// Others may wait for it.
-    pub watched: bool,
+    pub has_dependents: bool,
     /// The tasks that belong to it.
     pub members: Roles<u64>,
     /// The tasks that ended as its members, and have since been deleted or moved to another batch.

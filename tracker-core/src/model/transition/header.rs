@@ -54,7 +54,7 @@ pub(crate) struct Header {
     /// How many others it waits for.
     pub waits: u32,
     /// Tasks may depend on it: its end is propagated to them.
-    pub watched: bool,
+    pub has_dependents: bool,
     /// The batch that it belongs to.
     pub batch: Option<u64>,
     /// The nominal time of an occurrence of a schedule.

@@ -140,7 +140,7 @@ impl Rules<'_> {
             Command::Delete => self.delete(header),
             Command::SetDependencyCount { dependencies } => Ok(Self::wait_for(header, *dependencies)),
             Command::ResolveDependency(resolved) => Ok(self.resolve_dependency(header, resolved)),
-            Command::SetHasDependents(on) => Ok(Decision::of(Header { watched: *on, ..header.clone() })),
+            Command::SetHasDependents(on) => Ok(Decision::of(Header { has_dependents: *on, ..header.clone() })),
             Command::SetBatch { batch } => Ok(Decision::of(Header { batch: *batch, ..header.clone() })),
         }
     }
