@@ -1,4 +1,4 @@
-//! Dependencies as JSON. Called by `task`, `export`, `import`, `newcomer` and `deferred`; looks up targets, and opens a missing batch, through
+//! Dependencies as JSON. Called by `task`, `export`, `import`, `imported_task` and `deferred`; looks up targets, and opens a missing batch, through
 //! the engine's writer.
 
 use std::{fmt, sync::Arc};

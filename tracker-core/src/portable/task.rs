@@ -1,4 +1,4 @@
-//! `PortableTask`: a task as JSON, with all that is known of it. Called by `export`, `line`, `newcomer` and `batch`;
+//! `PortableTask`: a task as JSON, with all that is known of it. Called by `export`, `line`, `imported_task` and `batch`;
 //! pure.
 
 use std::sync::Arc;

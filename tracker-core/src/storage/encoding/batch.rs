@@ -36,9 +36,9 @@ impl Encodable for Batch {
             has_dependents: self.has_dependents,
             members: by_number(&self.members),
             gone: by_number(&self.gone),
-            ends: self.pace.ends,
-            each: self.pace.each,
-            last: self.pace.last,
+            ends: self.throughput.ends,
+            each: self.throughput.each,
+            last: self.throughput.last,
             refused: self.refused.clone(),
         }
     }
@@ -52,7 +52,7 @@ impl Encodable for Batch {
             has_dependents: record.has_dependents,
             members: by_role(&record.members),
             gone: by_role(&record.gone),
-            pace: CompletionRate { ends: record.ends, each: record.each, last: record.last },
+            throughput: CompletionRate { ends: record.ends, each: record.each, last: record.last },
             refused: record.refused,
         })
     }
