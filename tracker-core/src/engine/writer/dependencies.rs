@@ -46,7 +46,7 @@ impl Writer<'_> {
         self.clear_dependencies(task)?;
         let header = self.indexed_header(task)?;
         let refuse = |reason| kind.refuse(id.clone(), reason);
-        let (mut others, mut set_aside) = (0, None);
+        let (mut others, mut outcome) = (0, None);
         for dependency in targets {
             let (target, what) = self.find_target(dependency, &refuse)?;
             kind.rules(self.now).may_wait(&header, dependency.on_failure).map_err(refuse)?;
@@ -55,9 +55,9 @@ impl Writer<'_> {
             }
             let end = self.end_of(target)?;
             let effect = end.map(|end| (end, dependency.on_failure.effect_of(end)));
-            if let Some((end, DependencyEffect { set_aside: Some(how), .. })) = effect {
+            if let Some((end, DependencyEffect { outcome: Some(how), .. })) = effect {
                 let reason = Propagation { target, name: what, end }.reason();
-                set_aside.get_or_insert((how, reason));
+                outcome.get_or_insert((how, reason));
             }
             if effect.is_none_or(|(_, effect)| !effect.resolved) {
                 let before =
@@ -67,8 +67,8 @@ impl Writer<'_> {
             }
         }
         self.decide(kind, task, Some(&header), &Command::SetDependencyCount { dependencies: others }, None, id)?;
-        if let Some((how, reason)) = set_aside {
-            self.resolve_dependency(task, DependencyEffect { resolved: false, set_aside: Some(how) }, reason)?;
+        if let Some((how, reason)) = outcome {
+            self.resolve_dependency(task, DependencyEffect { resolved: false, outcome: Some(how) }, reason)?;
         }
         Ok(())
     }
@@ -294,7 +294,7 @@ impl Writer<'_> {
     fn resolve_dependency(&mut self, dependent: TaskRef, effect: DependencyEffect, reason: String) -> Result<()> {
         let (kind, header) = (self.kind(dependent.kind)?, self.indexed_header(dependent)?);
         let id = self.rows.task_row(dependent)?.id;
-        let fence = if effect.set_aside.is_some() { self.take_fence()? } else { 0 };
+        let fence = if effect.outcome.is_some() { self.take_fence()? } else { 0 };
         let command = Command::ResolveDependency(ResolveDependency { effect, fence, reason });
         self.decide(&kind, dependent, Some(&header), &command, None, &id)?;
         Ok(())

@@ -25,9 +25,9 @@ pub(crate) use batch::{Batch, BatchDelta, Roles};
 pub(crate) use command::{Command, Finish, Owner, Requeue, Start, Submit};
 pub(crate) use completion_rate::CompletionRate;
 pub(crate) use condition::Condition;
-pub use dependencies::OnDependencyFailure;
 #[cfg(test)]
-pub(crate) use dependencies::SetAside;
+pub(crate) use dependencies::DependentOutcome;
+pub use dependencies::OnDependencyFailure;
 pub(crate) use dependencies::{DependencyEffect, DependencyEnd, ResolveDependency};
 pub use explain::Explanation;
 pub(crate) use explain::StartContext;

@@ -9,7 +9,8 @@ use crate::model::{
     task::QueueEnd,
     time::micros_of,
     transition::{
-        AttemptStatus, Command, Decision, Header, Lease, Outcome, PayloadChange, Requeue, SetAside, Start, Submit,
+        AttemptStatus, Command, Decision, DependentOutcome, Header, Lease, Outcome, PayloadChange, Requeue, Start,
+        Submit,
     },
 };
 
@@ -29,7 +30,7 @@ impl Case<'_> {
         ensure(new.ended as usize == self.old.ended as usize + booked.len(), "ended is not the number of entries")?;
         let by_hand = match self.command {
             Command::Ignore { reason, .. } => !reason.is_empty(),
-            Command::ResolveDependency(resolved) => resolved.effect.set_aside.is_some() && !self.terminal(&self.found),
+            Command::ResolveDependency(resolved) => resolved.effect.outcome.is_some() && !self.terminal(&self.found),
             _ => false,
         };
         let has_details = self.finish().is_some_and(|finish| {
@@ -222,13 +223,13 @@ impl Case<'_> {
         };
         ensure(new.waits == waits, &format!("waits for {}, should be {waits}", new.waits))?;
         let Command::ResolveDependency(resolved) = self.command else { return Ok(()) };
-        let Some(how) = resolved.effect.set_aside.filter(|_| !self.terminal(found)) else {
+        let Some(how) = resolved.effect.outcome.filter(|_| !self.terminal(found)) else {
             return ensure(new.code == found.code && new.due == found.due, "moved, and heard of nothing bad");
         };
         let graph = self.rules.graph;
         let (first, second) = match how {
-            SetAside::Ignore => (Role::Ignored, Role::Cancelled),
-            SetAside::Cancel => (Role::Cancelled, Role::Ignored),
+            DependentOutcome::Ignore => (Role::Ignored, Role::Cancelled),
+            DependentOutcome::Cancel => (Role::Cancelled, Role::Ignored),
         };
         let code = |role| graph.code(self.home(found), role);
         let last = graph.after_last_failure(self.home(found));

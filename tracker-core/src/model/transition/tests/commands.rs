@@ -9,8 +9,8 @@ use crate::model::{
     status::Role,
     time::Micros,
     transition::{
-        AttemptNotes, Command, DependencyEffect, Failure, Finish, Header, Outcome, Owner, Requeue, ResolveDependency,
-        SetAside, Start, Submit,
+        AttemptNotes, Command, DependencyEffect, DependentOutcome, Failure, Finish, Header, Outcome, Owner, Requeue,
+        ResolveDependency, Start, Submit,
     },
 };
 
@@ -170,10 +170,10 @@ fn finishes(machine: &Machine) -> Vec<Command> {
 /// Commands that follow from other tasks. Only a task that was just submitted, without a lease, gets dependencies.
 fn of_others(header: Option<&Header>) -> Vec<Command> {
     let Some(header) = header else { return Vec::new() };
-    let resolve = |resolved, set_aside| {
+    let resolve = |resolved, outcome| {
         let reason = "the other one is exhausted".to_owned();
         Command::ResolveDependency(ResolveDependency {
-            effect: DependencyEffect { resolved, set_aside },
+            effect: DependencyEffect { resolved, outcome },
             fence: NEXT,
             reason,
         })
@@ -186,8 +186,8 @@ fn of_others(header: Option<&Header>) -> Vec<Command> {
     if header.waits > 0 {
         all.extend([
             resolve(true, None),
-            resolve(false, Some(SetAside::Ignore)),
-            resolve(true, Some(SetAside::Cancel)),
+            resolve(false, Some(DependentOutcome::Ignore)),
+            resolve(true, Some(DependentOutcome::Cancel)),
         ]);
     }
     all
