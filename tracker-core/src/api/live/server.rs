@@ -41,9 +41,9 @@ use crate::{
 };
 
 /// The most connections that are served at the same time. More wait to be accepted.
-const MOST: usize = 8;
+const CONNECTIONS_MAX: usize = 8;
 /// The most subscriptions that are served at the same time, besides the calls.
-const MOST_SUBSCRIPTIONS: usize = 32;
+const SUBSCRIPTIONS_MAX: usize = 32;
 /// How long the clients of subscriptions may take to read the last events when the file is closed.
 const LAST_EVENTS: Duration = Duration::from_millis(500);
 /// The pause after a connection could not be accepted, in milliseconds.
@@ -213,7 +213,9 @@ impl Connections {
 
     /// Waits until a further connection may be served. False when the server stops.
     fn wait_for_room(&self) -> bool {
-        let full = |open: &mut OpenConnections| open.streams.len() >= MOST + open.subscriptions.len() && !open.stopping;
+        let full = |open: &mut OpenConnections| {
+            open.streams.len() >= CONNECTIONS_MAX + open.subscriptions.len() && !open.stopping
+        };
         let open = self.changed.wait_while(self.lock(), full).unwrap_or_else(PoisonError::into_inner);
         !open.stopping
     }
@@ -301,8 +303,8 @@ impl Connections {
         if open.stopping {
             return Err(Error::new(ErrorKind::Closed, "the process is closing the file"));
         }
-        if open.subscriptions.len() >= MOST_SUBSCRIPTIONS {
-            let text = format!("{MOST_SUBSCRIPTIONS} other processes follow the events of this file: end one of them");
+        if open.subscriptions.len() >= SUBSCRIPTIONS_MAX {
+            let text = format!("{SUBSCRIPTIONS_MAX} other processes follow the events of this file: end one of them");
             return Err(Error::new(ErrorKind::Busy, text));
         }
         open.subscriptions.insert(number, subscription.handle());
