@@ -102,18 +102,18 @@ impl Tracker {
     }
 
     pub(crate) fn start(options: EngineOptions, redact: Option<Redact>) -> Result<Self> {
-        let (rescues, prunes) = (!options.read_only, options.prune_every.is_some());
+        let (rescues, applies_retention) = (!options.read_only, options.prune_every.is_some());
         let keep_batches = options.keep_batches;
         let engine = Engine::open(options)?;
         let tracker = Self { shared: Arc::new(Shared::new(engine, redact)) };
         if rescues {
             let alone = tracker.shared.engine.file().sharing() != Sharing::Writers;
             let scope = if alone { Scope::Foreign } else { Scope::Expired };
-            let most = if prunes { 1_000 } else { 0 };
+            let most = if applies_retention { 1_000 } else { 0 };
             let retention = ApplyRetention { most, batches: PruneBatches { keep: keep_batches, beyond: None, most } };
             let (freed, pruned) = tracker.shared.engine.call_both(Rescue { kind: None, scope }, retention)?;
             freed?;
-            if prunes && pruned?.tasks == most {
+            if applies_retention && pruned?.tasks == most {
                 tracker.shared.engine.apply_retention_soon();
             }
             if tracker.shared.engine.read(|rows| Ok(rows.first_pending_propagation()?.is_some()))? {

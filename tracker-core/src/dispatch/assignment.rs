@@ -270,7 +270,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         let pass = &mut self.slots[slot].pass;
         match found {
             Some(idle) if started == 0 && !self.stopping && (mode == Mode::Isolated || !was_isolated) => {
-                pass.add(&idle)
+                pass.add(&idle);
             }
             _ => pass.worked = true,
         }
