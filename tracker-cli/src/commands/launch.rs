@@ -2,8 +2,9 @@
 //!
 //! `tracker launch PARENT null|terminal PROGRAM ARGUMENT…` is started by `run` with a socket as its standard input. On
 //! Linux it asks the kernel to kill it when its parent dies. Then it waits for one byte on the socket, which the run writes
-//! after it has registered the process group. If the run dies before, the program never starts. The execution of the program
-//! closes the socket; on failure `launch` writes the error number to it.
+//! after it has registered the process group. Files may come with the byte: the program and its children inherit them, and with them the
+//! locks of their machine slots. If the run dies before, the program never starts. The execution of the program closes the socket; on
+//! failure `launch` writes the error number to it.
 //!
 //! It bypasses the command line parser, because it starts once per attempt.
 
@@ -11,10 +12,14 @@ use std::{
     env,
     ffi::{CString, OsStr, OsString},
     fs::File,
-    io::{self, Read, Write},
-    os::unix::{
-        ffi::{OsStrExt, OsStringExt},
-        net::UnixStream,
+    io::{self, IoSlice, IoSliceMut, Write},
+    mem::MaybeUninit,
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::{
+            ffi::{OsStrExt, OsStringExt},
+            net::UnixStream,
+        },
     },
     path::Path,
     process::ExitCode,
@@ -23,7 +28,11 @@ use std::{
 
 use nix::{errno::Errno, unistd::execv};
 use rustix::{
-    io::fcntl_dupfd_cloexec,
+    io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd},
+    net::{
+        RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+        recvmsg, sendmsg,
+    },
     process::{Pid, getppid},
     stdio::dup2_stdin,
 };
@@ -82,13 +91,60 @@ fn launch(socket: &mut UnixStream, mut arguments: impl Iterator<Item = OsString>
         dup2_stdin(File::open("/dev/null")?)?;
     }
     die_with_parent()?;
-    let mut registered = [0];
-    if socket.read(&mut registered)? == 0 || getppid() != parent {
+    let Some(inherited) = wait_for_release(socket)? else { return Ok(()) };
+    if getppid() != parent {
         return Ok(());
     }
     // The runtime ignores this signal, and an ignored signal stays ignored in the program; a handled one does not.
     signal_hook::flag::register(SIGPIPE, Arc::new(AtomicBool::new(false)))?;
-    Err(execute(program, &words).into())
+    let error = execute(program, &words);
+    drop(inherited);
+    Err(error.into())
+}
+
+/// The most files that come with a release.
+pub const MAX_FILES: usize = 16;
+
+/// Programs leave file descriptors from this number on alone; shells name those below.
+const FIRST_FREE: i32 = 10;
+
+/// Lets a launched process execute its program, which inherits these files.
+pub fn release(socket: &UnixStream, files: &[impl AsFd]) -> io::Result<()> {
+    let files: Vec<BorrowedFd<'_>> = files.iter().map(AsFd::as_fd).collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FILES))];
+    let mut attached = SendAncillaryBuffer::new(&mut space);
+    if !files.is_empty() && !attached.push(SendAncillaryMessage::ScmRights(&files)) {
+        return Err(io::Error::other("too many files for one message"));
+    }
+    sendmsg(socket, &[IoSlice::new(b"+")], &mut attached, SendFlags::empty())?;
+    Ok(())
+}
+
+/// Waits for [`release`]. Returns the files that the program inherits, or `None` if the run is gone.
+fn wait_for_release(socket: &UnixStream) -> io::Result<Option<Vec<OwnedFd>>> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FILES))];
+    let mut attached = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    let received = loop {
+        match recvmsg(socket, &mut [IoSliceMut::new(&mut byte)], &mut attached, RecvFlags::empty()) {
+            Err(rustix::io::Errno::INTR) => {}
+            received => break received?,
+        }
+    };
+    if received.bytes == 0 {
+        return Ok(None);
+    }
+    let mut files = Vec::new();
+    for message in attached.drain() {
+        if let RecvAncillaryMessage::ScmRights(received) = message {
+            for file in received {
+                let file = fcntl_dupfd_cloexec(file, FIRST_FREE)?;
+                fcntl_setfd(&file, FdFlags::empty())?;
+                files.push(file);
+            }
+        }
+    }
+    Ok(Some(files))
 }
 
 /// The kernel kills this process, and the program that it becomes, when the thread that started it ends.

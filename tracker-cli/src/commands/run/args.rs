@@ -10,6 +10,7 @@ use super::{
     halt_condition::HaltCondition,
     line::Line,
     scheduled,
+    slots::SlotsArg,
     start_delay::DelayArg,
     start_limits::{LoadArg, MemoryArg},
 };
@@ -66,6 +67,9 @@ pub struct Args {
     /// Starts commands only while so many bytes of memory are free, such as 1G; K, M, G, T, P are powers of 1024, k, m, g, t, p of 1000
     #[arg(long, value_name = "SIZE")]
     pub(super) memfree: Option<MemoryArg>,
+    /// Runs at most N commands at once, over all runs of this user on this machine that name NAME: gpu=2. Each NAME given needs a slot
+    #[arg(long, value_name = "NAME=N")]
+    pub(super) slots: Vec<SlotsArg>,
     /// Stops early: soon,fail=3 (starts no more commands), now,fail=10% (also ends running commands), success, done
     #[arg(long, value_name = "WHEN", default_value = "never")]
     pub(super) halt: HaltCondition,

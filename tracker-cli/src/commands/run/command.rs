@@ -4,7 +4,7 @@ use std::{
     env,
     ffi::OsString,
     fs::File,
-    io::{self, Read, Write},
+    io::{self, Read},
     os::{
         fd::OwnedFd,
         unix::{net::UnixStream, process::CommandExt},
@@ -22,6 +22,7 @@ use rustix::{
 
 use super::{
     process_groups::{Cause, ProcessGroups},
+    slots::HeldSlot,
     start_error::StartError,
     terminal::Terminal,
 };
@@ -35,6 +36,8 @@ pub struct CommandSpec<'a> {
     pub timeout: Option<Duration>,
     /// The terminal, if the command gets it.
     pub terminal: Option<&'a Terminal>,
+    /// The machine slots that its processes hold beside this one.
+    pub slots: &'a [HeldSlot],
 }
 
 /// A command that has ended, with its output.
@@ -100,7 +103,7 @@ impl CommandSpec<'_> {
         }
         let mut error = String::new();
         // A launcher that was killed meanwhile neither reads nor writes; its status has the reason.
-        let _ = socket.write_all(b"+").and_then(|()| socket.read_to_string(&mut error));
+        let _ = launch::release(&socket, self.slots).and_then(|()| socket.read_to_string(&mut error));
         match error.parse() {
             Ok(number) => Err(StartError::of_program(io::Error::from_raw_os_error(number))),
             Err(_) => Ok(()),

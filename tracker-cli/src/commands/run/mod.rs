@@ -1,6 +1,7 @@
 //! `tracker run`: a command for each line of input, durably. Its other files hold one part each.
 
 mod args;
+mod attempt_event;
 mod backoff;
 mod byte_text;
 mod columns;
@@ -31,6 +32,7 @@ mod runner;
 pub mod scheduled;
 mod script;
 pub mod signals;
+mod slots;
 mod source;
 mod start_delay;
 mod start_error;
@@ -68,6 +70,7 @@ use self::{
     run_end::RunEnd,
     run_output::{OutputMode, RunOutput},
     runner::{RunState, Runner},
+    slots::MachineSlots,
     start_delay::StartDelay,
     start_limits::StartLimits,
     submit_lines::submit_lines,
@@ -130,6 +133,7 @@ impl Args {
             }
             return Ok(Exit::Success);
         }
+        let slots = MachineSlots::open(&self.slots)?;
         let trace = self.traceparent.clone().or_else(trace::of_environment);
         let (template, input, names) = match given {
             Some(given) => (Some(given.template), Some(given.input), given.names),
@@ -155,8 +159,13 @@ impl Args {
         if self.scheduled && !self.quiet && !output.is_json() {
             eprintln!("tracker: {}", scheduled::start_message(&tracker, self.kind())?);
         }
-        let ended =
-            self.run_lines(&tasks, template.as_ref(), input, (tags, retry_rule, joblog, results, limits), output);
+        let ended = self.run_lines(
+            &tasks,
+            template.as_ref(),
+            input,
+            (tags, retry_rule, joblog, results, limits, slots),
+            output,
+        );
         let summary = Summary::of(&tasks);
         let closed = tracker.close();
         let ended = ended.and_then(|exit| closed.map(|()| exit).map_err(CliError::from));
@@ -211,12 +220,13 @@ impl Args {
         tasks: &Tasks<Line>,
         template: Option<&Template>,
         input: Option<NumberedInput<'_>>,
-        (tags, retry_rule, joblog, results, limits): (
+        (tags, retry_rule, joblog, results, limits, slots): (
             AttemptTags,
             RetryRule,
             Option<Joblog>,
             Option<Results>,
             StartLimits,
+            MachineSlots,
         ),
         output: &Output,
     ) -> Result<Exit, CliError> {
@@ -238,6 +248,7 @@ impl Args {
             keep: self.keep.into(),
             halt: self.halt,
             delay: StartDelay::new(self.delay.0),
+            slots,
             retry_rule,
             groups: Arc::new(ProcessGroups::new(self.grace.0)),
             stop: StopHandle::new(),

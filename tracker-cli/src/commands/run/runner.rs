@@ -16,12 +16,12 @@ use std::{
 };
 
 use chrono::SecondsFormat;
-use serde::Serialize;
 use signal_hook::consts::SIGINT;
 use tracker_core::{Execution, Outcome, Tasks, worker::StopHandle};
 
 use super::{
     CHECK_COMMAND,
+    attempt_event::AttemptEvent,
     command::{CommandSpec, FinishedCommand},
     command_status::{CommandFailed, CommandStatus},
     exit_codes::RetryRule,
@@ -33,6 +33,7 @@ use super::{
     process_groups::ProcessGroups,
     results::Results,
     run_output::RunOutput,
+    slots::{self, MachineSlots},
     start_delay::StartDelay,
     start_error::{StartError, is_passing},
     stored_output::StoredOutput,
@@ -52,6 +53,8 @@ pub struct Runner<'a> {
     pub keep: u64,
     pub halt: HaltCondition,
     pub delay: StartDelay,
+    /// The slots that each command needs, shared with other runs.
+    pub slots: MachineSlots,
     pub retry_rule: RetryRule,
     pub groups: Arc<ProcessGroups>,
     pub stop: StopHandle,
@@ -80,24 +83,6 @@ pub struct RunState {
 }
 
 type HandlerError = Box<dyn StdError + Send + Sync>;
-
-/// An attempt that has ended, as `--json` prints it.
-#[derive(Serialize)]
-struct AttemptEvent<'a> {
-    event: &'static str,
-    id: String,
-    number: u64,
-    line: String,
-    attempt: u32,
-    outcome: &'static str,
-    exit: Option<i32>,
-    signal: Option<i32>,
-    seconds: f64,
-    stdout: &'a str,
-    stderr: &'a str,
-    /// Why the command was not started.
-    error: Option<String>,
-}
 
 /// The delays between starts of a command when the system is short of resources. They double.
 const FIRST_DELAY: Duration = Duration::from_millis(20);
@@ -151,6 +136,11 @@ impl Runner<'_> {
         if let Some(bytes) = line.oversized {
             return self.not_started(line, &[], StartError::Oversized(bytes));
         }
+        let held = match self.slots.acquire(|| self.stop.is_stopped(), |reason| self.output.warn(reason)) {
+            Ok(Some(held)) => held,
+            Ok(None) => return Ok(Outcome::Release),
+            Err(error) => return self.not_started(line, &[], StartError::Slots(error)),
+        };
         let values = line.values().to_vec();
         let values = PlaceholderValues::new(&values, line.number, slot);
         let template = self.template.map_or_else(|| Cow::Owned(line.command.clone()), Cow::Borrowed);
@@ -166,6 +156,7 @@ impl Runner<'_> {
             let at = at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
             environment.extend([("TRACKER_SCHEDULED_AT", at.into()), ("TRACKER_ID", line.id().to_string().into())]);
         }
+        environment.extend(self.slots.variable(&held).map(|value| (slots::VARIABLE, value)));
         // A line without a trace context leaves the variables of the run to its command.
         environment.extend(trace.into_iter().flat_map(|texts| trace::VARIABLES.into_iter().zip(texts.map(Into::into))));
         let spec = CommandSpec {
@@ -173,8 +164,11 @@ impl Runner<'_> {
             environment: &environment,
             timeout: self.timeout,
             terminal: self.terminal.as_ref(),
+            slots: &held,
         };
-        match self.run_when_possible(&spec) {
+        let ran = self.run_when_possible(&spec);
+        drop(held);
+        match ran {
             Ok(Some(finished)) => self.finish(line, finished, &template.command_line(values)),
             Ok(None) => Ok(Outcome::Release),
             Err(error) => self.not_started(line, &command, error),
@@ -354,7 +348,7 @@ impl Runner<'_> {
             StartError::Program(_) => line.fail(error)?,
             // A further attempt could not start either.
             StartError::Words(_) | StartError::Oversized(_) => line.give_up(error)?,
-            StartError::Shortage(_) | StartError::Output(_) | StartError::System(_) => {
+            StartError::Shortage(_) | StartError::Output(_) | StartError::Slots(_) | StartError::System(_) => {
                 self.stop_starting(CliError::file(text));
                 return Ok(Outcome::Release);
             }
@@ -369,30 +363,5 @@ impl Runner<'_> {
         }
         self.count(line.number, status);
         Ok(Outcome::Succeed)
-    }
-}
-
-impl AttemptEvent<'_> {
-    /// An attempt without a result.
-    fn of(line: &Execution<Line>, status: LineStatus) -> Self {
-        let outcome = match status {
-            LineStatus::Succeeded => "succeeded",
-            LineStatus::Exhausted => "given_up",
-            _ => "failed",
-        };
-        Self {
-            event: "attempt",
-            id: line.id().to_string(),
-            number: line.number,
-            line: line.text.to_string(),
-            attempt: line.attempt(),
-            outcome,
-            exit: None,
-            signal: None,
-            seconds: 0.0,
-            stdout: "",
-            stderr: "",
-            error: None,
-        }
     }
 }

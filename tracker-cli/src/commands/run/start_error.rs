@@ -18,6 +18,8 @@ pub enum StartError {
     Oversized(u64),
     /// The files for its output cannot be created.
     Output(io::Error),
+    /// The files of machine slots.
+    Slots(io::Error),
     /// The process of the command, or the terminal.
     System(io::Error),
 }
@@ -41,10 +43,14 @@ impl StartError {
     }
 
     fn shortage_or(error: io::Error, other: impl FnOnce(io::Error) -> Self) -> Self {
-        let shortages = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE];
-        let is_shortage = Errno::from_io_error(&error).is_some_and(|errno| shortages.contains(&errno));
-        if is_shortage { Self::Shortage(error) } else { other(error) }
+        if is_shortage(&error) { Self::Shortage(error) } else { other(error) }
     }
+}
+
+/// Returns whether the system is short of processes, file descriptors or memory.
+pub fn is_shortage(error: &io::Error) -> bool {
+    let shortages = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE];
+    Errno::from_io_error(error).is_some_and(|errno| shortages.contains(&errno))
 }
 
 /// Returns whether the program may become executable: its file is being written.
@@ -72,6 +78,7 @@ impl fmt::Display for StartError {
                     folder.display()
                 )
             }
+            Self::Slots(error) => write!(f, "cannot use the files of --slots: {error}"),
             Self::System(error) => write!(f, "cannot start a process for the command: {error}"),
         }
     }

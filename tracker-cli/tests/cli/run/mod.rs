@@ -17,6 +17,7 @@ mod results;
 mod scheduled;
 mod shell;
 mod signals;
+mod slots;
 mod start_limits;
 mod starts;
 mod trace;

@@ -17,7 +17,7 @@ fn start(fixture: &Fixture, options: &[&str], command: &str, lines: &[&str]) -> 
 }
 
 /// The guard process of a run, which is one of its children.
-fn guard_of(run: &Child) -> Pid {
+pub(super) fn guard_of(run: &Child) -> Pid {
     let mut guard = None;
     until("the run has a guard", || {
         let threads = fs::read_dir(format!("/proc/{}/task", run.id())).unwrap().flatten();
