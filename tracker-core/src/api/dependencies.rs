@@ -1,4 +1,4 @@
-//! Reads of dependencies and dependents of a task. Called by users, and for their names by plans, `explain` and batches; reads only.
+//! Reads of dependencies and dependents of a task. Called by users, `inspect` and `portable`; reads only.
 
 use redb::ReadTransaction;
 
@@ -38,11 +38,7 @@ impl<T: Schema> Tasks<T> {
         })
     }
 
-    fn known<R>(
-        &self,
-        id: &TaskKey,
-        look: impl FnOnce(&mut Tables<&ReadTransaction>, TaskRef) -> Result<R>,
-    ) -> Result<R> {
+    fn known<R>(&self, id: &TaskKey, look: impl Fn(&mut Tables<&ReadTransaction>, TaskRef) -> Result<R>) -> Result<R> {
         let kind = self.kind()?;
         self.shared.engine.read(|rows| match rows.look_up(&kind, id)? {
             Some(task) => look(rows, task),

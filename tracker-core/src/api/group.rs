@@ -61,8 +61,7 @@ impl TaskGroup {
     /// Adds a task.
     ///
     /// # Errors
-    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the task has an empty id, a value above a size limit, or cannot
-    ///   be serialized.
+    /// `Unwritable`, `TooLarge`, `Invalid`.
     pub fn add<T: TrackedTask>(&mut self, tasks: &Tasks<T>, task: &T, options: &SubmitOptions) -> Result<()> {
         self.tasks.push(tasks.new_task_with(task, options)?);
         Ok(())

@@ -1,5 +1,7 @@
-//! The open database file: transactions on it, and its reopening after an error. Called by the
-//! engine, and by `maintenance` for a file without an engine.
+//! The open database file: transactions on it, and its reopening after an error. Called by the engine only.
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     cell::RefCell,
@@ -126,7 +128,17 @@ impl Database {
         Ok((held, self.handle.write().unwrap_or_else(PoisonError::into_inner)))
     }
 
-    pub(crate) fn read<R>(&self, look: impl FnOnce(&ReadTransaction) -> Result<R>) -> Result<R> {
+    /// Reads from a snapshot. After an error that stops redb for all threads, the thread that met it opens the file again; a read of
+    /// another thread that was stopped meanwhile is tried once more.
+    pub(crate) fn read<R>(&self, look: impl Fn(&ReadTransaction) -> Result<R>) -> Result<R> {
+        match self.read_once(&look) {
+            Err(error) if error.is_of_an_earlier_failure() => self.read_once(&look),
+            read => read,
+        }
+    }
+
+    /// Reads from a snapshot, and never a second time.
+    pub(crate) fn read_once<R>(&self, look: impl FnOnce(&ReadTransaction) -> Result<R>) -> Result<R> {
         let (held, handle) = self.handle()?;
         let read = guard("reading", || {
             let txn = match &*handle {

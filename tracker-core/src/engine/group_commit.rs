@@ -1,4 +1,4 @@
-//! Group commit: the leader commits the queued actions together, publishes the effects and answers the callers.
+//! One turn of the leader: commits the queued actions together, publishes the effects and answers the callers.
 
 use std::{
     sync::{

@@ -30,9 +30,9 @@ mod user_transaction;
 mod writer;
 
 pub(crate) use action::{
-    Action, ApplyRetention, Claim, Claimed, Claims, Destination, FinishTask, Flush, MoveTask, OpenBatch, Pause,
-    Prepared, Propagate, Prune, PruneBatches, PrunedBatches, Register, RemoveBatch, Rescue, Rescued, Scope, Seal,
-    SetBudget, StartById, SubmitAndStart, SubmitGroup, SubmitMany, Submitted, Target, TaskCommand,
+    Action, Claim, Claimed, Claims, Destination, FinishTask, Flush, MoveTask, OpenBatch, Pause, Prepared, Propagate,
+    Prune, PruneBatches, PrunedBatches, Register, RemoveBatch, Rescue, Rescued, Scope, Seal, SetBudget, StartById,
+    SubmitAndStart, SubmitGroup, SubmitMany, Submitted, Target, TaskCommand, Tidy,
 };
 #[cfg(feature = "schedules")]
 pub(crate) use action::{
@@ -326,7 +326,7 @@ impl Engine {
     }
 
     /// Reads from a snapshot. Keep it short: while a snapshot is open, the file cannot reuse pages.
-    pub(crate) fn read<R>(&self, look: impl FnOnce(&mut Tables<&ReadTransaction>) -> Result<R>) -> Result<R> {
+    pub(crate) fn read<R>(&self, look: impl Fn(&mut Tables<&ReadTransaction>) -> Result<R>) -> Result<R> {
         self.refuse_inside_transaction()?;
         self.database.read(|txn| look(&mut Tables::new(txn)))
     }

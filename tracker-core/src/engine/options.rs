@@ -1,4 +1,4 @@
-//! `EngineOptions`: how an engine is opened. Plain data; made by `api/options`, read by `Tracker::open` and `Engine::open`.
+//! `EngineOptions`: how an engine is opened. Plain data; made by `api` and `maintenance`.
 
 use std::time::Duration;
 

@@ -67,7 +67,7 @@ impl File {
         self.tracker.shared.engine.call(TaskCommand::new(self.kind.id, target, command)).unwrap();
     }
 
-    fn read<R>(&self, look: impl FnOnce(&mut Tables<&redb::ReadTransaction>) -> crate::Result<R>) -> R {
+    fn read<R>(&self, look: impl Fn(&mut Tables<&redb::ReadTransaction>) -> crate::Result<R>) -> R {
         self.tracker.shared.engine.read(look).unwrap()
     }
 

@@ -1,4 +1,4 @@
-//! The limits of sizes and counts: payloads, texts, names, kinds. Checked where a value is created or read from outside. Pure.
+//! How large things may be.
 
 use crate::model::{
     error::{Error, Result},

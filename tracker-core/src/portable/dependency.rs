@@ -1,5 +1,4 @@
-//! Dependencies as JSON. Called by `task`, `export`, `import`, `imported_task` and `deferred`; looks up targets, and opens a missing batch, through
-//! the engine's writer.
+//! Dependencies as JSON. Called by `task` and `deferred`; pure.
 
 use std::{fmt, sync::Arc};
 

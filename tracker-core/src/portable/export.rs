@@ -114,7 +114,7 @@ impl Tracker {
     fn each_batch<L: Serialize>(
         &self,
         out: &mut impl Write,
-        mut encode: impl FnMut(&mut Tables<&ReadTransaction>, u64, &Batch) -> Result<Option<L>>,
+        encode: impl Fn(&mut Tables<&ReadTransaction>, u64, &Batch) -> Result<Option<L>>,
     ) -> Result<()> {
         let mut beyond = None;
         loop {
@@ -141,8 +141,8 @@ impl Tracker {
         let (mut beyond, mut written) = (None, 0);
         let has_moved_tasks = self.shared.engine.read(|rows| rows.has_moved_tasks(kind))?;
         loop {
-            let lines = self.shared.engine.read(|rows| {
-                let (mut lines, mut bytes) = (Vec::new(), 0);
+            let (lines, last) = self.shared.engine.read(|rows| {
+                let (mut lines, mut bytes, mut last) = (Vec::new(), 0, beyond);
                 for task in rows.tasks_beyond(kind.id, beyond, BATCH)? {
                     if let Some(task_rows) = rows.task_rows(task)? {
                         let task_rows = if has_moved_tasks { task_rows.with_place(kind) } else { task_rows };
@@ -156,13 +156,14 @@ impl Tracker {
                         let dependencies = dependencies.into_iter().map(PortableDependency::of).collect();
                         lines.push(PortableTask { batch, dependencies, ..PortableTask::of(kind, &task_rows) });
                     }
-                    beyond = Some(task.seq);
+                    last = Some(task.seq);
                     if bytes >= BATCH_BYTES {
                         break;
                     }
                 }
-                Ok(lines)
+                Ok((lines, last))
             })?;
+            beyond = last;
             if lines.is_empty() {
                 return Ok(written);
             }

@@ -1,5 +1,4 @@
-//! `PortableTask`: a task as JSON, with all that is known of it. Called by `export`, `line`, `imported_task` and `batch`;
-//! pure.
+//! `PortableTask`: a task as JSON, with all that is known of it. Called by `export`, `import` and the program; pure.
 
 use std::sync::Arc;
 
@@ -255,7 +254,7 @@ impl PortableTask {
             successor: self.successor.is_some(),
             doubtful: self.doubtful,
             waits: 0,
-            has_dependents: false,
+            watched: false,
             batch: None,
         };
         check(kind, &header)?;

@@ -1,5 +1,4 @@
-//! `Settings`: the options of a worker. Set by the builders in `mod.rs` and `async_worker.rs`; read by the state of the pool and by both
-//! drivers (`threads.rs` for threads, `async_worker.rs` for futures).
+//! The options of a worker. Set by the builders in `mod.rs`, read by the drivers.
 
 use std::{io, sync::Arc, time::Duration};
 

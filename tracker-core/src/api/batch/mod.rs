@@ -1,4 +1,4 @@
-//! `Batch`: tasks with a label that end together, and its follow-up task. Called by users; acts through the engine.
+//! Groups of tasks with a label.
 
 mod info;
 
@@ -88,8 +88,7 @@ impl BatchOptions {
     /// because another task has its unique key, [`BatchInfo::follow_up_refused`] says so.
     ///
     /// # Errors
-    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the task has an empty id, a value above a size limit, or cannot
-    ///   be serialized.
+    /// `Unwritable`, `TooLarge`, `Invalid`.
     pub fn then<T: TrackedTask>(mut self, tasks: &Tasks<T>, task: &T) -> Result<Self> {
         self.follow_up = Some(tasks.new_task(task)?);
         Ok(self)

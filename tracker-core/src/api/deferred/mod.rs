@@ -102,7 +102,6 @@ impl<T: Schema> DeferredTasks<T> {
                 })
             });
             answerer.answer(result);
-            // A last handle closes the tracker: it is dropped once later calls are queued.
             Box::new(tasks)
         }));
         pending

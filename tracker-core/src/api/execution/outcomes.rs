@@ -1,5 +1,4 @@
-//! The calls of an execution that wait for a commit: renewals, checkpoints, and the outcomes of the attempt. Called by handlers and workers;
-//! `calls!` makes the blocking and the async form of each.
+//! The calls of an execution that wait: renewals, checkpoints, and the outcomes of the attempt.
 
 use std::{error::Error as StdError, time::Duration};
 
@@ -31,7 +30,7 @@ calls! {
     /// Extends the lease by its length from now.
     ///
     /// # Errors
-    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
+    /// `LeaseLost` if another worker has the task, or it has ended.
     pub fn renew() -> Result<()> {
         let renew = Command::Renew { owner: execution.owner, lease: None, begin: false };
         execution.command(port, renew, None).await
@@ -40,14 +39,11 @@ calls! {
     /// Stores the task as it is now, independent of the attempt's outcome.
     ///
     /// # Errors
-    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
-    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the changed task cannot be stored: its id was changed, it is too
-    ///   large, or it cannot be serialized.
-    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if another task has a unique key of the changed task.
+    /// `LeaseLost`, `Unwritable`, `TooLarge`, `Invalid` if the id was changed.
     pub fn checkpoint() -> Result<()> {
         let row = codec::plain_row(&execution.id, execution.task())?;
         let payload = row.payload.clone();
-        let row = codec::encoded_row(execution.shared.engine.codecs(), row)?;
+        let row = codec::sealed(execution.shared.engine.codecs(), row)?;
         execution.forget_stored();
         let checkpoint = execution.checkpoint_command();
         execution.command(port, checkpoint, Some(row)).await?;
@@ -59,12 +55,7 @@ calls! {
     /// Succeeds: the changed task, the status and the follow-up tasks are durable together when this returns.
     ///
     /// # Errors
-    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
-    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the changed task cannot be stored (its id was changed, it is too
-    ///   large, or it cannot be serialized), or if a follow-up task is this task itself, unchanged.
-    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if another task has a unique key of the changed task, or if the id
-    ///   and a unique key of a follow-up task belong to different tasks.
-    /// - The error of the storage, if the outcome could not be stored: the lease remains, and the call can be repeated.
+    /// `LeaseLost`; or the success could not be stored: then the lease stands and the same can be asked for again.
     pub fn succeed() -> Result<()> {
         execution.end_by(port, Outcome::Succeed, None, true).await
     }
@@ -72,8 +63,7 @@ calls! {
     /// Fails: tried again after the kind's delay while failures are left, else exhausted. Staged changes are dropped.
     ///
     /// # Errors
-    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
-    /// - The error of the storage, if the outcome could not be stored: the lease remains, and the call can be repeated.
+    /// As [`Execution::succeed`].
     pub fn fail(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<()> {
         let failure = failure_of(&*error.into());
         execution.end_by(port, Outcome::Fail { retry_in: None }, Some(failure), false).await
@@ -82,8 +72,7 @@ calls! {
     /// Fails like [`Execution::fail`], but is tried again after this delay.
     ///
     /// # Errors
-    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
-    /// - The error of the storage, if the outcome could not be stored: the lease remains, and the call can be repeated.
+    /// As [`Execution::succeed`].
     pub fn fail_retry_in(error: impl Into<Box<dyn StdError + Send + Sync>>, delay: Duration) -> Result<()> {
         let failure = failure_of(&*error.into());
         execution.end_by(port, Outcome::Fail { retry_in: Some(delay) }, Some(failure), false).await
@@ -92,11 +81,7 @@ calls! {
     /// Fails like [`Execution::fail`], but stores the staged changes.
     ///
     /// # Errors
-    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
-    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the changed task cannot be stored: its id was changed, it is too
-    ///   large, or it cannot be serialized.
-    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if another task has a unique key of the changed task.
-    /// - The error of the storage, if the outcome could not be stored: the lease remains, and the call can be repeated.
+    /// As [`Execution::succeed`].
     pub fn fail_with_changes(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<()> {
         let failure = failure_of(&*error.into());
         execution.end_by(port, Outcome::Fail { retry_in: None }, Some(failure), true).await
@@ -105,8 +90,7 @@ calls! {
     /// Fails for good: no further attempt makes sense.
     ///
     /// # Errors
-    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
-    /// - The error of the storage, if the outcome could not be stored: the lease remains, and the call can be repeated.
+    /// As [`Execution::succeed`].
     pub fn give_up(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<()> {
         let failure = failure_of(&*error.into());
         execution.end_by(port, Outcome::GiveUp, Some(failure), false).await
@@ -115,35 +99,24 @@ calls! {
     /// Gives up like [`Execution::give_up`], but stores the staged changes.
     ///
     /// # Errors
-    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
-    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the changed task cannot be stored: its id was changed, it is too
-    ///   large, or it cannot be serialized.
-    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if another task has a unique key of the changed task.
-    /// - The error of the storage, if the outcome could not be stored: the lease remains, and the call can be repeated.
+    /// As [`Execution::succeed`].
     pub fn give_up_with_changes(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<()> {
         let failure = failure_of(&*error.into());
         execution.end_by(port, Outcome::GiveUp, Some(failure), true).await
     }
 
-    /// Ends the task as ignored, with this reason in its history.
+    /// Sets the task aside, for this reason.
     ///
     /// # Errors
-    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
-    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the status type has no ignored status.
-    /// - The error of the storage, if the outcome could not be stored: the lease remains, and the call can be repeated.
+    /// As [`Execution::succeed`]; `MissingRole` where the status type has no ignored.
     pub fn ignore(reason: impl Into<String>) -> Result<()> {
         execution.end_by(port, Outcome::Ignore, Some(Failure::new(reason)), false).await
     }
 
-    /// Postpones the task: returns it to the status from which it was started, due after the delay, with its staged changes. The
-    /// attempt is not counted.
+    /// Puts the task off: back where it came from, due after the delay. The attempt is not counted.
     ///
     /// # Errors
-    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
-    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the changed task cannot be stored: its id was changed, it is too
-    ///   large, or it cannot be serialized.
-    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if another task has a unique key of the changed task.
-    /// - The error of the storage, if the outcome could not be stored: the lease remains, and the call can be repeated.
+    /// As [`Execution::succeed`].
     pub fn snooze(delay: Duration) -> Result<()> {
         execution.end_by(port, Outcome::Snooze { delay }, None, true).await
     }
@@ -151,21 +124,15 @@ calls! {
     /// Puts the task into a parked status, with its staged changes.
     ///
     /// # Errors
-    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
-    /// - [`ErrorKind::NotStartable`](crate::ErrorKind::NotStartable) if `status` is not a parked status.
-    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the changed task cannot be stored: its id was changed, it is too
-    ///   large, or it cannot be serialized.
-    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if another task has a unique key of the changed task.
-    /// - The error of the storage, if the outcome could not be stored: the lease remains, and the call can be repeated.
+    /// As [`Execution::succeed`]; `NotStartable` if the status is not a parked one.
     pub fn park(status: T::Status) -> Result<()> {
         execution.end_by(port, Outcome::Park { code: status.code() }, None, true).await
     }
 
-    /// Releases the task as if it had not been claimed.
+    /// Gives the task back as if it had not been claimed.
     ///
     /// # Errors
-    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
-    /// - The error of the storage, if the outcome could not be stored: the lease remains, and the call can be repeated.
+    /// As [`Execution::succeed`].
     pub fn release() -> Result<()> {
         execution.end_by(port, Outcome::Release, None, false).await
     }
@@ -180,15 +147,12 @@ calls! {
     /// expiry of the lease ends the execution.
     ///
     /// # Errors
-    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
-    /// - The error of the storage, if the ticket could not be stored.
-    ///
-    /// After an error no ticket exists, and the task is released as if it had not been claimed.
+    /// `LeaseLost`, or a failure of the storage: then no ticket exists, and the task is given back without cost.
     pub fn detach() -> Result<Ticket> {
         let mut execution = execution;
         let detach = Command::Detach { owner: execution.owner };
         execution.command(port, detach, None).await.inspect_err(|_| execution.release_on_drop = true)?;
-        execution.settled = true;
+        execution.asked = true;
         Ok(Ticket::new(&execution.kind.name, &execution.id, execution.owner))
     }
 }
@@ -197,14 +161,7 @@ impl<T: TrackedTask> Execution<T> {
     /// Succeeds together with the caller's own tables: all in one commit.
     ///
     /// # Errors
-    /// The error of `work`; and of the commit:
-    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
-    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the changed task cannot be stored: its id was changed, it is too
-    ///   large, or it cannot be serialized.
-    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if another task has a unique key of the changed task.
-    /// - The error of the storage, if the commit failed.
-    ///
-    /// After an error nothing is stored, and the lease remains.
+    /// As [`Execution::succeed`], or the error of `work`; then nothing is stored, and the lease stands.
     pub fn succeed_with<R, E: From<Error>>(
         &mut self,
         work: impl FnOnce(&mut Transaction<'_, '_>) -> Result<R, E>,
@@ -216,26 +173,21 @@ impl<T: TrackedTask> Execution<T> {
             finish.run(writer)?;
             Ok::<R, E>(result)
         })?;
-        self.settled = true;
+        self.asked = true;
         self.ended = Some((Outcome::Succeed, None));
         ended.tell();
         Ok(result)
     }
 
     /// Ends the attempt. Waits on the thread.
-    pub(crate) fn end(&mut self, outcome: Outcome, failure: Option<Failure>, with_changes: bool) -> Result<()> {
-        now(self.end_by(Blocking, outcome, failure, with_changes))
+    pub(crate) fn end(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<()> {
+        now(self.end_by(Blocking, outcome, failure, keep))
     }
 
     /// Ends the attempt. Waits in the future.
     #[cfg(feature = "tokio")]
-    pub(crate) async fn end_async(
-        &mut self,
-        outcome: Outcome,
-        failure: Option<Failure>,
-        with_changes: bool,
-    ) -> Result<()> {
-        self.end_by(Async, outcome, failure, with_changes).await
+    pub(crate) async fn end_async(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<()> {
+        self.end_by(Async, outcome, failure, keep).await
     }
 
     /// Ends the attempt.
@@ -244,16 +196,16 @@ impl<T: TrackedTask> Execution<T> {
         port: impl Port,
         outcome: Outcome,
         failure: Option<Failure>,
-        with_changes: bool,
+        keep: bool,
     ) -> Result<()> {
         let failure = failure.map(|failure| self.shared.failure(failure));
-        let finish = self.finish_of(outcome, failure.clone(), with_changes)?;
-        self.settled = true;
+        let finish = self.finish_of(outcome, failure.clone(), keep)?;
+        self.asked = true;
         let stored = port.call(&self.shared, finish).await;
         self.finished(outcome, failure, stored)
     }
 
-    /// Applies the answer to the stored end of the attempt.
+    /// Hears whether its end is stored.
     pub(crate) fn finished(
         &mut self,
         outcome: Outcome,
@@ -262,7 +214,7 @@ impl<T: TrackedTask> Execution<T> {
     ) -> Result<()> {
         stored.inspect_err(|error| {
             // Nothing of it is stored: what becomes of the attempt is still open.
-            self.settled = !error.is_refusal();
+            self.asked = !error.is_refusal();
         })?;
         self.record_end(outcome, failure.as_ref());
         self.ended = Some((outcome, failure));
@@ -270,15 +222,10 @@ impl<T: TrackedTask> Execution<T> {
     }
 
     /// The end of this attempt as an action; the failure is redacted.
-    pub(crate) fn finish_of(
-        &mut self,
-        outcome: Outcome,
-        failure: Option<Failure>,
-        with_changes: bool,
-    ) -> Result<FinishTask> {
-        let row = if with_changes {
+    pub(crate) fn finish_of(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<FinishTask> {
+        let row = if keep {
             let changed = Some(codec::plain_row(&self.id, self.task())?).filter(|row| row.payload != self.stored);
-            changed.map(|row| codec::encoded_row(self.shared.engine.codecs(), row)).transpose()?
+            changed.map(|row| codec::sealed(self.shared.engine.codecs(), row)).transpose()?
         } else {
             None
         };
@@ -292,12 +239,12 @@ impl<T: TrackedTask> Execution<T> {
         })
     }
 
-    pub(super) fn finish(&self, outcome: Outcome, failure: Option<Failure>, with_changes: bool) -> Finish {
+    pub(super) fn finish(&self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Finish {
         Finish {
             owner: self.owner,
             outcome,
-            with_changes,
-            priority: if with_changes { self.changed_priority() } else { None },
+            keep,
+            priority: if keep { self.changed_priority() } else { None },
             failure,
             remarks: self.remarks.clone(),
             run: u64::try_from(self.run_time().as_micros()).ok(),

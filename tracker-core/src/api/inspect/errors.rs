@@ -1,5 +1,4 @@
-//! Failures grouped by the pattern of their deepest cause. Called by users, the program and the dashboard; reads only, and
-//! examines a bounded number of tasks.
+//! Failures grouped by the pattern of their deepest cause. Called by users and the program; reads only, and looks at a bounded number of tasks.
 
 use std::collections::HashMap;
 
@@ -122,12 +121,11 @@ impl<T: Schema> Tasks<T> {
                     Ok(Search { limit: 1, ..search.clone() }.page(rows, &kind)?.0.is_empty())
                 })?;
             }
-            let (page, next) = self.shared.engine.read(|rows| {
+            let (page, read, next) = self.shared.engine.read(|rows| {
                 let kind = self.kind_in(rows)?;
                 let (found, next) = search.page(rows, &kind)?;
-                let mut page = Vec::with_capacity(found.len());
+                let (mut page, read) = (Vec::with_capacity(found.len()), found.len());
                 for (_, task) in found {
-                    looked_at += 1;
                     let Some(header) = rows.header(task)? else { continue };
                     let past = if header.ended > 0 { rows.past(task)? } else { Vec::new() };
                     let failed = past.into_iter().rev().find_map(|ended| Some((ended.failure?, ended.ended)));
@@ -136,8 +134,9 @@ impl<T: Schema> Tasks<T> {
                         && header.due != crate::model::transition::NEVER;
                     page.push((failure, at, retrying, rows.task_row(task)?.id));
                 }
-                Ok((page, next))
+                Ok((page, read, next))
             })?;
+            looked_at += read;
             for (failure, at, retrying, id) in page {
                 groups
                     .entry(error_pattern::pattern_of(&failure, &id.to_string()))

@@ -1,5 +1,4 @@
-//! Inspection of a file by tools that do not know the Rust types of its tasks: untyped look-ups, metrics, plans and changes of payloads.
-//! Called by users, the program and the dashboard.
+//! The tasks of a kind without their type: what a tool sees and does that was not built with it.
 
 mod error_pattern;
 mod errors;
@@ -82,8 +81,8 @@ impl Tasks<Untyped> {
         let forms = query::forms_of(text);
         self.shared.engine.read(|rows| {
             let mut found = Vec::new();
-            for bytes in forms {
-                if let Some(id) = TaskKey::from_bytes(&bytes)
+            for bytes in &forms {
+                if let Some(id) = TaskKey::from_bytes(bytes)
                     && rows.with_id(self.kind_id(), &id)?.is_some()
                 {
                     found.push(id);

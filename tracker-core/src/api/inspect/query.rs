@@ -1,5 +1,4 @@
-//! Queries without a type: statuses by name, index values as text. Called by users and `live/filter`; `Tasks::ids_written` uses
-//! the parser of values. Reads only.
+//! Queries without a type: index values given as text. Called by the program; reads only.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! `Throughput`: how fast attempts ended lately, and how long they ran. Called by users, the program and the dashboard; reads only.
+//! `Throughput`: how fast attempts ended lately, and how long they ran. Called by users and the program; reads only.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -101,22 +101,24 @@ impl<T: Schema> Tasks<T> {
         let mut search = Search { newest_first: true, since: Some(since), limit: most, ..Search::new() };
         let mut attempts = Vec::new();
         while search.limit > 0 {
-            let chunk = Search { limit: search.limit.min(1_000), ..search.clone() };
-            let next = self.shared.engine.read(|rows| {
+            let (ended, read, next) = self.shared.engine.read(|rows| {
                 let kind = self.kind_in(rows)?;
-                let chunk = Search { statuses: Some(ended_in(&kind.graph)), ..chunk };
+                let statuses = Some(ended_in(&kind.graph));
+                let chunk = Search { statuses, limit: search.limit.min(1_000), ..search.clone() };
                 let (found, next) = chunk.page(rows, &kind)?;
-                search.limit -= found.len();
+                let (mut ended, read) = (Vec::new(), found.len());
                 for (_, task) in found {
                     let Some(header) = rows.header(task)? else { continue };
                     // Where only the last attempt is known to the header, it is the only one.
                     if header.ended > u32::from(header.last.is_some()) {
-                        attempts.extend(rows.past(task)?.iter().map(brief));
+                        ended.extend(rows.past(task)?.iter().map(brief));
                     }
-                    attempts.extend(header.last.as_ref().map(brief));
+                    ended.extend(header.last.as_ref().map(brief));
                 }
-                Ok(next)
+                Ok((ended, read, next))
             })?;
+            attempts.extend(ended);
+            search.limit -= read;
             match next {
                 Some((at, _)) if search.limit == 0 => since = since.max(at),
                 Some(next) => search.after = Some(next),

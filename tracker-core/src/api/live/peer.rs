@@ -1,4 +1,4 @@
-//! The user at the other end of a connection, and reads and writes that end by a deadline. Called by `client`, `server` and `lines`.
+//! The user at the other end of a connection, and reads and writes that end by a deadline. Called by `client` and `server`.
 
 use std::{
     io::{self, Read, Write},

@@ -1,10 +1,9 @@
-//! `Query`: finds tasks by status, index, batch, time or text, and reads, counts or changes them. Created by `Tasks::query`; reads through
-//! `search`, and changes tasks in parts through `all`.
+//! Questions about many tasks, and what is done to all that they find.
 
 mod all;
 mod search;
 
-use search::EXAMINED_MAX;
+use search::LOOKS;
 pub(crate) use search::{Search, StatusFilter, named};
 
 use std::{fmt, time::Duration};
@@ -298,13 +297,13 @@ impl<'t, T: Schema> Query<'t, T> {
         loop {
             // One more than `most` tells whether there are more.
             let room = usize::try_from(most - count).unwrap_or(usize::MAX).saturating_add(1);
-            search.limit = room.min(EXAMINED_MAX);
+            search.limit = room.min(LOOKS);
             let (found, next) = self.tasks.shared.engine.read(|rows| {
                 let kind = self.tasks.kind_in(rows)?;
                 search.count(rows, &kind)
             })?;
             count = count.saturating_add(found);
-            read = read.saturating_add(if by_text { EXAMINED_MAX as u64 } else { 0 });
+            read = read.saturating_add(if by_text { LOOKS as u64 } else { 0 });
             match next {
                 None => return Ok(BoundedCount { count, exact: true }),
                 Some(_) if count > most || read >= most => {

@@ -1,4 +1,4 @@
-//! Submits many tasks, in parts of bounded memory; each part is one commit. Called by users.
+//! Many tasks at once, in parts of bounded memory.
 
 use std::{borrow::Borrow, sync::Arc};
 

@@ -55,7 +55,7 @@ impl FinishTask {
         let finish = Finish {
             owner,
             outcome,
-            with_changes: false,
+            keep: false,
             priority: None,
             failure,
             remarks: AttemptNotes::default(),

@@ -89,7 +89,7 @@ fn recover(from: &Path, into: &Path) -> Result<Recovered> {
     let mut report = Recovered { earlier_commit, ..Recovered::default() };
     // A time in the future, from damage or from a wrong clock, would advance the clock of the new file.
     let shift = TimeShift::to(target.shared.engine.now());
-    source.read(|txn| {
+    source.read_once(|txn| {
         let kinds = Tables::new(txn).all_kinds()?;
         let mut dependents = Dependents::new();
         let seals = dependencies::copy_batches(txn, &target, &shift, &mut report)?;

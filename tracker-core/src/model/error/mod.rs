@@ -228,6 +228,11 @@ impl Error {
         self.kind() == ErrorKind::Io || source.is_some_and(|source| source.is::<std::io::Error>())
     }
 
+    /// Whether redb refuses every call since an earlier one, perhaps of another thread, has failed.
+    pub(crate) fn is_of_an_earlier_failure(&self) -> bool {
+        self.0.source.as_ref().is_some_and(|source| source.is::<EarlierFailure>())
+    }
+
     /// Copies the error for one more of the callers whose commands shared a commit.
     pub(crate) fn share(&self) -> Self {
         let source = self.0.source.as_ref().map(|source| source.to_string().into());
@@ -239,6 +244,18 @@ impl Error {
         }))
     }
 }
+
+/// The source of an error that redb returns to every call after one that failed on the disk.
+#[derive(Debug)]
+pub(crate) struct EarlierFailure;
+
+impl fmt::Display for EarlierFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the disk failed in an earlier call")
+    }
+}
+
+impl StdError for EarlierFailure {}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! Time in microseconds, read from an injected `Clock`. `TimeKeeper` makes it never go back.
+//! Time: injected, never standing still, never going back.
 
 mod clock;
 mod manual;

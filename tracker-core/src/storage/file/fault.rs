@@ -7,7 +7,7 @@ use redb::{
     StorageError, TableError, TransactionError,
 };
 
-use crate::model::error::{Error, ErrorKind};
+use crate::model::error::{EarlierFailure, Error, ErrorKind};
 
 /// An error of redb or of the operating system in the tracker's words, before the path of the file is added.
 #[derive(Debug)]
@@ -157,9 +157,11 @@ impl From<StorageError> for Fault {
                 ErrorKind::Io,
                 "this storage cannot lock ranges of bytes, without which it cannot be shared; open it with Sharing::Exclusive",
             ),
-            StorageError::PreviousIo => {
-                Self::new(ErrorKind::Io, "an earlier failure of the disk has stopped this tracker; open it again")
-            }
+            StorageError::PreviousIo => Self {
+                kind: ErrorKind::Io,
+                text: "an earlier failure of the disk has stopped this tracker; open it again".to_owned(),
+                source: Some(EarlierFailure.into()),
+            },
             StorageError::DatabaseClosed => Self::new(ErrorKind::Closed, "the tracker is closed; open it again"),
             StorageError::LockPoisoned(place) => Self::new(
                 ErrorKind::Corrupted,

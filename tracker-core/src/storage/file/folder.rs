@@ -1,5 +1,4 @@
-//! The folder of a file, and its flush: a new name is durable only after it. Called by `create`, `copy`, `open`, `leftover` and
-//! `file_system`.
+//! The folder of a file, and its flush: a new name is durable only after it.
 
 use std::{io, path::Path};
 

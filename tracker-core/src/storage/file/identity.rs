@@ -1,5 +1,4 @@
-//! `Identity`: whether a path still leads to the file that was opened. Checked by writes, idle commits, close and backups. `FileId` also names
-//! the socket of live commands.
+//! Whether a path still leads to the file that was opened. Checked by writes, idle commits and close.
 
 use std::{
     fs, io,

@@ -1,5 +1,4 @@
-//! Reads of the claim order: the next task, also of the eligible heads, the first lease to expire, and positions. Called by claims, rescues,
-//! moves, look-ups and export.
+//! The next task of the claim order, or of the eligible heads. Called by claims and by the inspection of plans.
 
 use std::{cmp::Ordering, ops::RangeBounds};
 
@@ -26,7 +25,7 @@ pub(crate) enum Ready {
     /// Due tasks wait for a concurrency limit. With the time when the next task of another limit key is due.
     HeldBack(Option<Micros>),
     /// No task waits.
-    NoTask,
+    Nobody,
 }
 
 impl<S: Source> Tables<S> {
@@ -98,7 +97,7 @@ impl<S: Source> Tables<S> {
         Ok(match (best, soonest) {
             (Some(key), _) => Ready::Now(key.task()),
             (None, Some(at)) => Ready::At(at),
-            (None, None) => Ready::NoTask,
+            (None, None) => Ready::Nobody,
         })
     }
 

@@ -1,5 +1,4 @@
-//! Dependencies, pending propagations and batches: their rows, read and written. Called by the writer,
-//! its actions, `api`, recovery and `verify`.
+//! Dependencies, pending propagations and batches: their rows, read and written. Called by the writer, queries and `verify`.
 
 use std::ops::Bound;
 
@@ -27,9 +26,9 @@ use crate::{
 pub(crate) struct PendingPropagation {
     pub target: TaskRef,
     pub end: DependencyEnd,
-    /// The sequence number that was next when the target ended: dependents from it on were submitted later and saw the end themselves.
+    /// Only dependents with a sequence number below this one are concerned.
     pub before: u64,
-    /// The last dependent that was resolved: the next part continues after it.
+    /// The last dependent that it has reached.
     pub beyond: Option<TaskRef>,
 }
 

@@ -1,5 +1,4 @@
-//! Listings: tasks by number, status, time of the last change and index value. Called by queries,
-//! look-ups, plans, retention, the rebuild of a kind, export, `retime` and `verify`.
+//! Listings: tasks by number, status, time of the last change and index value. Called by queries and by retention.
 
 use redb::ReadableTable;
 

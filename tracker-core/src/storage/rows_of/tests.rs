@@ -116,7 +116,7 @@ fn header(traits: Traits) -> Header {
         unreadable,
         successor: false,
         waits,
-        has_dependents: false,
+        watched: false,
         batch,
         scheduled_at: None,
         trace: None,

@@ -1,5 +1,4 @@
-//! Rates: a ring of the latest start times of a kind, as many as may start in one period. Read by claims, `explain` and plans; written by
-//! claims and by a changed definition of the kind.
+//! Rates: a ring of the latest start times of a kind, as many as may start in one period. Called by claims.
 
 use redb::{ReadableTable, WriteTransaction};
 

@@ -35,7 +35,7 @@ impl ClaimedTask for Claimed {
     }
 }
 
-pub(super) struct SharedDispatcher {
+pub(super) struct Dispatching {
     state: Mutex<State>,
     /// Rises when slots that wait for the pool are to go on.
     pub wake_up: Signal,
@@ -66,7 +66,7 @@ pub(super) struct Answer {
     pub result: Result<()>,
 }
 
-impl SharedDispatcher {
+impl Dispatching {
     /// For one kind per element of `limited`, which says whether the kind has a limit or a rate.
     pub(super) fn new(
         settings: &Settings,
@@ -303,7 +303,7 @@ impl SharedDispatcher {
     }
 }
 
-impl RunningPool for SharedDispatcher {
+impl RunningPool for Dispatching {
     fn stop(&self) {
         self.halt();
     }

@@ -1,0 +1,83 @@
+//! Reads on a disk that fails once.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use redb::{StorageBackend, backends::InMemoryBackend};
+
+use super::*;
+
+/// Bytes that outlive their handles. The next read fails if `fails` is set.
+#[derive(Clone, Debug, Default)]
+struct Disk {
+    bytes: Arc<InMemoryBackend>,
+    fails: Arc<AtomicBool>,
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        self.bytes.len()
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        if self.fails.swap(false, SeqCst) { Err(io::Error::other("a fault")) } else { self.bytes.read(offset, out) }
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.bytes.set_len(len)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        self.bytes.sync_data()
+    }
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.bytes.write(offset, data)
+    }
+}
+
+/// A database without a cache, so that each read goes to the disk.
+fn database(disk: &Disk) -> Database {
+    let disk = disk.clone();
+    let place = Location::Backend(Arc::new(move || Ok(Box::new(disk.clone()))));
+    let options = FileOptions { sharing: Sharing::Exclusive, cache_bytes: 0, ..FileOptions::default() };
+    let database = Database::open(place, options, false, Duration::ZERO).unwrap();
+    // Drops the pages that the creation of the file has written.
+    database.reopen().unwrap();
+    database
+}
+
+fn state(txn: &ReadTransaction) -> Result<crate::model::file_state::FileState> {
+    Tables::new(txn).file_state()
+}
+
+/// Meets a fault as another thread that has not opened the file again yet.
+fn fail(database: &Database, disk: &Disk) {
+    let (_held, handle) = database.handle().unwrap();
+    let Some(Handle::Write(db)) = &*handle else { panic!("it is open for writing") };
+    let txn = db.begin_read().unwrap();
+    disk.fails.store(true, SeqCst);
+    let fault = state(&txn).err().unwrap();
+    assert!(fault.to_string().contains("a fault") && !fault.is_of_an_earlier_failure(), "{fault}");
+}
+
+#[test]
+fn read_after_a_fault_of_another_thread_is_tried_again() {
+    let disk = Disk::default();
+    let database = database(&disk);
+    for _ in 0..2 {
+        fail(&database, &disk);
+        let stopped = database.read_once(state).err().unwrap();
+        assert!(stopped.is_of_an_earlier_failure(), "{stopped}");
+        assert!(database.read_once(state).is_ok(), "the stopped read has opened the file again");
+        fail(&database, &disk);
+        assert!(database.read(state).is_ok());
+    }
+    disk.fails.store(true, SeqCst);
+    let fault = database.read(state).err().unwrap();
+    assert!(fault.to_string().contains("a fault"), "the read that meets the fault reports it: {fault}");
+    assert!(database.read(state).is_ok());
+}
