@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex,
-        mpsc::{Receiver, channel},
+        mpsc::{Receiver, Sender, channel},
     },
     thread,
     time::Duration,
@@ -15,7 +15,7 @@ use tracker_core::{
     events::Waited,
     file::{Durability, Sharing},
     submit::SubmitOptions,
-    time::ManualClock,
+    time::{Clock, ClockReading, ManualClock},
 };
 
 use crate::support::kinds::{
@@ -139,17 +139,33 @@ fn wait_is_woken_by_a_dependency_a_transaction_and_a_close() {
     refused(waited, ErrorKind::Closed);
 }
 
+/// A clock that reports when the thread `waits` reads it: a wait does so once it is registered.
+struct ReportingClock(ManualClock, Sender<()>);
+
+impl Clock for ReportingClock {
+    fn now(&self) -> ClockReading {
+        if thread::current().name() == Some("waits") {
+            // Only the first report is received.
+            let _ = self.1.send(());
+        }
+        self.0.now()
+    }
+}
+
 #[test]
 fn wait_reports_a_deleted_task() {
-    let (_, tracker) = tracker();
+    let (registers, registered) = channel();
+    let tracker = Tracker::options().clock(ReportingClock(ManualClock::new(), registers)).in_memory().unwrap();
     let jobs = jobs(&tracker, &["one"]);
-    let waited = wait_while(&tracker, "one", |jobs| {
+    let waited = thread::scope(|scope| {
+        let waits = thread::Builder::new().name("waits".to_owned());
+        let waits = waits.spawn_scoped(scope, || jobs.wait("one", LONG)).unwrap();
+        next(&registered);
         jobs.remove("one").unwrap();
         jobs.submit(&job("one")).unwrap();
+        waits.join().unwrap()
     });
-    // If the wait began late, it has found the second task.
-    assert!(matches!(waited.unwrap(), Waited::Deleted | Waited::TimedOut));
-    drop(jobs);
+    assert!(matches!(waited.unwrap(), Waited::Deleted), "and not the second task with the id");
 }
 
 #[test]
