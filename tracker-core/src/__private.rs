@@ -1,4 +1,5 @@
-//! Items that the code of the derives needs besides the public ones. Not part of the interface.
+//! Items that generated code of `tracker-derive` needs besides the public ones. Not part of the public interface. Look-ups and imports use
+//! `join_encoded` too.
 
 // Without a path to these through this crate, the compiler calls `TrackedTask` sealed where a `Serialize` is missing.
 pub use serde::{Serialize, de::DeserializeOwned};

@@ -93,7 +93,7 @@
 //!
 //! # Features
 //!
-//! `derive` (default): the derives. `tokio`: async bodies and calls; without it no runtime comes in. `json`: tasks as lines
+//! `derive` (default): the derives. `tokio`: async handlers and calls; without it no runtime comes in. `json`: tasks as lines
 //! of JSON, in and out. `schedules`: recurring tasks. `run-log`: a text log of each run, a layer for `tracing-subscriber`. Without it the same is
 //! told to `tracing` alone: events `started`, `ended` and `refused` of the target `tracker_core::run`, at the level `DEBUG`; the
 //! end of a failed attempt at `INFO`, that of a task that is given up at `WARN`. Each handler runs in a span `attempt`.

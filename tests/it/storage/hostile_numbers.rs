@@ -125,7 +125,7 @@ fn batches_with_the_largest_counters_are_listed() {
         let label = usize::try_from(batch.number()).unwrap();
         batch.skip(label);
         batch.number();
-        // Sealed, not finished, watched.
+        // Sealed, not finished, has dependents.
         batch.skip(3);
         for _ in 0..2 * Role::ALL.len() {
             batch.put(u64::MAX);

@@ -1,4 +1,4 @@
-//! Reads of dependencies and dependents of a task. Called by users, `inspect` and `portable`; reads only.
+//! Reads of dependencies and dependents of a task. Called by users, and for their names by plans, `explain` and batches; reads only.
 
 use redb::ReadTransaction;
 

@@ -61,7 +61,8 @@ impl TaskGroup {
     /// Adds a task.
     ///
     /// # Errors
-    /// `Unwritable`, `TooLarge`, `Invalid`.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the task has an empty id, a value above a size limit, or cannot
+    ///   be serialized.
     pub fn add<T: TrackedTask>(&mut self, tasks: &Tasks<T>, task: &T, options: &SubmitOptions) -> Result<()> {
         self.tasks.push(tasks.new_task_with(task, options)?);
         Ok(())

@@ -1,4 +1,4 @@
-//! Bodies: what they may return, and what becomes of it.
+//! Handlers: the values that they may return, and the outcome that is stored for each. Called by `Tasks::run` and workers.
 
 use std::{
     any::Any,
@@ -229,13 +229,14 @@ where
 
 /// Serializes and drops the task, and makes the action that ends the attempt. A panic of either fails the attempt.
 fn finish_action<T: TrackedTask>(execution: &mut Execution<T>, left: &mut Left) -> Option<Result<FinishTask>> {
-    let asked = execution.is_asked();
+    let is_settled = execution.is_settled();
     left.failure = left.failure.take().map(|failure| redacted(execution, failure));
     let mut action = None;
-    if !asked {
-        let keep = matches!(left.outcome, Outcome::Succeed | Outcome::Snooze { .. } | Outcome::Park { .. });
-        let made =
-            guarded("the task's serialization", || execution.finish_of(left.outcome, left.failure.clone(), keep));
+    if !is_settled {
+        let with_changes = matches!(left.outcome, Outcome::Succeed | Outcome::Snooze { .. } | Outcome::Park { .. });
+        let made = guarded("the task's serialization", || {
+            execution.finish_of(left.outcome, left.failure.clone(), with_changes)
+        });
         action = match made {
             // The handler has changed the id, or left a task that cannot be stored. No later call can ask again, so the
             // attempt has failed.
@@ -253,7 +254,7 @@ fn finish_action<T: TrackedTask>(execution: &mut Execution<T>, left: &mut Left) 
     }
     if let Err(panic) = guarded("the task's Drop", || execution.drop_task()) {
         let panic = redacted(execution, panic);
-        if asked {
+        if is_settled {
             contain::log(
                 || tracing::warn!(id = %execution.id(), error = panic.error, "a task panicked when it was dropped, after its end was stored"),
             );
@@ -262,8 +263,8 @@ fn finish_action<T: TrackedTask>(execution: &mut Execution<T>, left: &mut Left) 
             action = Some(execution.finish_of(left.outcome, left.failure.clone(), false));
         }
     }
-    execution.set_asked();
-    execution.close_span((!asked).then_some((left.outcome, left.failure.as_ref())));
+    execution.set_settled();
+    execution.close_span((!is_settled).then_some((left.outcome, left.failure.as_ref())));
     action
 }
 

@@ -173,7 +173,7 @@ impl Options {
         self
     }
 
-    /// Hears how far a repair is, from 0 to 1, where the file needs one.
+    /// Receives the progress of a repair, from 0 to 1, if the file needs one.
     #[must_use]
     pub fn on_repair(mut self, hear: impl Fn(f64) + Send + Sync + 'static) -> Self {
         self.file.on_repair = Some(Arc::new(hear));

@@ -1,5 +1,5 @@
-//! Pages of queries: a page with its rows and the tasks that could not be read, and the cursor after it. Made by `query` and
-//! `inspect`; plain data.
+//! Pages of queries: a page with its rows and the tasks that could not be read, and the cursor after it. Made by `query`;
+//! plain data.
 
 use std::{fmt, ops::Deref, str::FromStr};
 

@@ -66,7 +66,7 @@ pub struct Record<T, S> {
     pub scheduled_at: Option<DateTime<Utc>>,
     /// The trace context of the submitter.
     pub trace_context: Option<TraceContext>,
-    /// Whether a worker could not decode it; it is out of the line then.
+    /// Whether a worker could not decode it: no claim finds it then.
     pub unreadable: bool,
     /// Whether the task is paused: no claim finds it until [`Tasks::resume_task`](crate::Tasks::resume_task).
     pub paused: bool,

@@ -1,4 +1,4 @@
-//! The story of each run, for people: what the log tells of it, as text.
+//! `RunLog`: a `tracing` layer that writes the log of each run as text. Created by users; writes to the given writer.
 
 use std::{
     fmt,
@@ -17,11 +17,11 @@ use crate::engine::run_log::TARGET;
 /// How wide a banner is, in characters.
 const WIDTH: usize = 80;
 
-/// A layer for `tracing-subscriber` that writes the story of each run: a banner, the lock, how it ended and with which
+/// A layer for `tracing-subscriber` that writes a text log of each run: a banner, the lock, how it ended and with which
 /// status, and a closing banner; refused starts too, with their reason. Needs the feature `run-log`.
 ///
 /// It writes what the library tells `tracing` under the target `tracker_core::run` at the level `DEBUG`, when it is
-/// durable. Without a subscriber nothing is fields. Where many tasks run at once, the lines of one event stay together.
+/// durable. Without a subscriber nothing is recorded. Where many tasks run at once, the lines of one event stay together.
 ///
 /// ```
 /// use tracing_subscriber::layer::SubscriberExt;

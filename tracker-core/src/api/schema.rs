@@ -1,4 +1,4 @@
-//! `Schema`: what calls need to know of a kind, whether its type is at hand or not (`Untyped`). Implemented for every tracked task.
+//! `Schema`: how a `Tasks` handle knows its kind: from the Rust type, or from the file (`Untyped`). Implemented for every tracked task.
 
 use crate::model::{
     codec::{self, PayloadCodecs},
@@ -8,7 +8,7 @@ use crate::model::{
     task::{TaskKey, TrackedTask},
 };
 
-/// How the tasks of a kind are sealed: as the values of their type, or as [`Untyped`]. Nothing else implements it.
+/// The form in which tasks of a kind are read: values of their type, or [`Untyped`]. No other type implements it.
 pub trait Schema: sealed::Sealed {}
 
 /// In place of a type: the tasks of a kind as the file describes them. See [`Tracker::untyped`](crate::Tracker::untyped).

@@ -23,8 +23,8 @@ use crate::{
         transaction::{EndedExecution, Transaction},
     },
     engine::{
-        Engine, EngineOptions, Flush, Pause, Propagate, PruneBatches, PrunedBatches, Register, Rescue, Rescued, Scope,
-        Tidy,
+        ApplyRetention, Engine, EngineOptions, Flush, Pause, Propagate, PruneBatches, PrunedBatches, Register, Rescue,
+        Rescued, Scope,
     },
     model::{
         codec,
@@ -102,19 +102,19 @@ impl Tracker {
     }
 
     pub(crate) fn start(options: EngineOptions, redact: Option<Redact>) -> Result<Self> {
-        let (rescues, tidies) = (!options.read_only, options.prune_every.is_some());
+        let (rescues, applies_retention) = (!options.read_only, options.prune_every.is_some());
         let keep_batches = options.keep_batches;
         let engine = Engine::open(options)?;
         let tracker = Self { shared: Arc::new(Shared::new(engine, redact)) };
         if rescues {
             let alone = tracker.shared.engine.file().sharing() != Sharing::Writers;
             let scope = if alone { Scope::Foreign } else { Scope::Expired };
-            let most = if tidies { 1_000 } else { 0 };
-            let tidy = Tidy { most, batches: PruneBatches { keep: keep_batches, beyond: None, most } };
-            let (freed, pruned) = tracker.shared.engine.call_both(Rescue { kind: None, scope }, tidy)?;
+            let most = if applies_retention { 1_000 } else { 0 };
+            let retention = ApplyRetention { most, batches: PruneBatches { keep: keep_batches, beyond: None, most } };
+            let (freed, pruned) = tracker.shared.engine.call_both(Rescue { kind: None, scope }, retention)?;
             freed?;
-            if tidies && pruned?.tasks == most {
-                tracker.shared.engine.tidy_soon();
+            if applies_retention && pruned?.tasks == most {
+                tracker.shared.engine.apply_retention_soon();
             }
             if tracker.shared.engine.read(|rows| Ok(rows.first_pending_propagation()?.is_some()))? {
                 tracker.shared.engine.call(Propagate)?;
@@ -215,7 +215,7 @@ impl Tracker {
     /// Runs `work` in one transaction: the calls of tasks made through it, and the caller's own redb tables, are all
     /// durable together or not at all. An error, a panic or a lost lease rolls everything back.
     ///
-    /// It runs on this thread, in a turn of its own: keep it short. Other calls of this tracker inside it are refused.
+    /// It runs on this thread, and other commits wait for it: keep it short. Other calls of this tracker inside it are refused.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));

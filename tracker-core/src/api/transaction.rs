@@ -153,7 +153,7 @@ impl<'a, 't> Transaction<'a, 't> {
             Some(task) => (task, id),
             None => return Err(kind.refuse(id, crate::model::error::Reason::NotFound)),
         };
-        let (header, now) = (self.writer.known(task)?, self.writer.now());
+        let (header, now) = (self.writer.indexed_header(task)?, self.writer.now());
         let (row, revision) = self.writer.rows().changeable(task, &header, now)?;
         let codecs = tasks.shared.engine.codecs();
         let mut value: T = codec::decode(codecs, tasks.name(), &id, &row.payload)?;
@@ -198,7 +198,10 @@ impl<'a, 't> Transaction<'a, 't> {
     /// The success of an execution, in this transaction. If the transaction does not commit, the lease stands.
     ///
     /// # Errors
-    /// `LeaseLost`, `Unwritable`; `Invalid` if the transaction submits the task itself, without effect.
+    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the changed task cannot be stored (its id was changed, it is too
+    ///   large, or it cannot be serialized), or if the transaction submits the task itself, without effect.
+    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if another task has a unique key of the changed task.
     pub fn succeed<T: TrackedTask>(&mut self, execution: &mut crate::Execution<T>) -> Result<()> {
         let (task, _, _) = execution.owned();
         for submitted in &self.existing {

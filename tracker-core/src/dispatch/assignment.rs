@@ -24,17 +24,17 @@ impl<T: ClaimedTask> Dispatcher<T> {
         let stamp = self.stamp(signal);
         let assignment = self.slots[slot].assignment.as_mut()?;
         let (kind, mode) = (assignment.kind, assignment.mode);
-        if assignment.found.is_none() && mode != Mode::Alone && self.kinds[kind].empty == Some(stamp) {
+        if assignment.found.is_none() && mode != Mode::Isolated && self.kinds[kind].empty == Some(stamp) {
             // Another slot has found nothing since the last change.
             assignment.found = Some(Idle::default());
         }
         match mode {
             Mode::Prefetching => self.next_prefetched(slot, kind, signal, may_wait),
-            Mode::Strict | Mode::Alone => self.next_strict(slot, kind, signal),
+            Mode::Synchronous | Mode::Isolated => self.next_synchronous(slot, kind, signal),
         }
     }
 
-    fn next_strict(&mut self, slot: usize, kind: usize, signal: u64) -> Option<Action<T>> {
+    fn next_synchronous(&mut self, slot: usize, kind: usize, signal: u64) -> Option<Action<T>> {
         let is_leaving = self.is_leaving();
         let assignment = self.slots[slot].assignment.as_mut()?;
         if let Some(task) = assignment.task.take() {
@@ -46,7 +46,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
             self.begin_handler(slot, kind);
             return Some(Action::Start { kind, task, claim: None });
         }
-        let may_claim = assignment.mode == Mode::Alone || self.isolation == Isolation::None;
+        let may_claim = assignment.mode == Mode::Isolated || self.isolation == Isolation::None;
         if is_leaving || assignment.ends_next || assignment.found.is_some() || !may_claim {
             self.end_assignment(slot);
             return None;
@@ -148,7 +148,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
 
     /// A claim of one task by a slot that starts it itself. `stores` if it goes with the outcome of the slot's last task.
     fn claim_for_slot(&mut self, slot: usize, kind: usize, signal: u64, stores: bool) -> ClaimRequest {
-        let isolated = self.slots[slot].assignment.as_ref().is_some_and(|assignment| assignment.mode == Mode::Alone);
+        let isolated = self.slots[slot].assignment.as_ref().is_some_and(|assignment| assignment.mode == Mode::Isolated);
         let claim = ClaimRequest {
             kind,
             slot: Some(slot),
@@ -234,7 +234,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
             return Action::Store(Storing::Queued { kind, gathers: self.has_short_handlers() });
         }
         self.end_handler(slot);
-        let claims = mode == Mode::Strict
+        let claims = mode == Mode::Synchronous
             && !self.is_leaving()
             && self.isolation == Isolation::None
             && !self.prefetches(kind)
@@ -264,15 +264,17 @@ impl<T: ClaimedTask> Dispatcher<T> {
         self.assigned -= 1;
         self.kinds[kind].assigned -= 1;
         let was_isolated = self.isolation != Isolation::None;
-        if mode == Mode::Alone {
+        if mode == Mode::Isolated {
             self.isolation = Isolation::None;
         }
         let pass = &mut self.slots[slot].pass;
         match found {
-            Some(idle) if started == 0 && !self.stopping && (mode == Mode::Alone || !was_isolated) => pass.add(&idle),
+            Some(idle) if started == 0 && !self.stopping && (mode == Mode::Isolated || !was_isolated) => {
+                pass.add(&idle);
+            }
             _ => pass.worked = true,
         }
-        if mode == Mode::Alone || (was_isolated && self.assigned == 0) {
+        if mode == Mode::Isolated || (was_isolated && self.assigned == 0) {
             self.wake.sleeping = true;
         }
         if self.kinds.iter().any(KindQueue::has_ready) {

@@ -271,10 +271,10 @@ impl<T: ClaimedTask> Dispatcher<T> {
             Isolation::Waits if self.assigned > 0 => pass.blocked = true,
             Isolation::Waits => {
                 self.isolation = Isolation::Runs;
-                self.assign(slot, kind, Mode::Alone);
+                self.assign(slot, kind, Mode::Isolated);
             }
             Isolation::None if self.prefetches(kind) => self.assign(slot, kind, Mode::Prefetching),
-            Isolation::None => self.assign(slot, kind, Mode::Strict),
+            Isolation::None => self.assign(slot, kind, Mode::Synchronous),
         }
         None
     }

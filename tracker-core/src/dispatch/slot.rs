@@ -45,9 +45,9 @@ pub(super) enum Mode {
     /// Starts what the pool has prefetched, and does not wait for outcomes to be stored.
     Prefetching,
     /// Claims for itself, and starts the next task when the outcome of the last one is stored.
-    Strict,
-    /// As strict, with one task, which may be isolated: no other slot works on any kind.
-    Alone,
+    Synchronous,
+    /// Like `Synchronous`, for one task, which may be isolated: no other slot works on any kind.
+    Isolated,
 }
 
 impl<T> Slot<T> {

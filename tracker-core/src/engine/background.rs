@@ -31,7 +31,7 @@ fn step(engine: &Engine) -> bool {
         BackgroundStep::Quiet => {
             let leading = Leading::new(engine);
             if engine.retention.due_in().is_some_and(|left| left.is_zero()) {
-                let effects = engine.tidy();
+                let effects = engine.apply_retention();
                 drop(leading);
                 Engine::log_runs(&effects);
             } else {

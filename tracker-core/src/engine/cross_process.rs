@@ -1,4 +1,5 @@
-//! Changes by other processes, which are seen only by the change number in the file. Used by waits in the writers mode.
+//! Changes by other processes, which are seen only by the change number in the file. Used by waits if
+//! several processes write to the file (`Sharing::Writers`).
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},

@@ -1,4 +1,5 @@
-//! The open database file: transactions on it, and its reopening after an error. Called by the engine only.
+//! The open database file: transactions on it, and its reopening after an error. Called by the
+//! engine, and by `maintenance` for a file without an engine.
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! One turn of the leader: commits the queued actions together, publishes the effects and answers the callers.
+//! Group commit: the leader commits the queued actions together, publishes the effects and answers the callers.
 
 use std::{
     sync::{

@@ -1,4 +1,5 @@
-//! The lead of the group commit: one thread has it at a time, and hands it over even after a panic.
+//! `Leading`: this thread is the leader, which commits for all callers, until the value is dropped, also by a panic. Created by `group_commit`,
+//! `background` and `user_transaction`; `Engine` refuses a blocking call on a thread that leads.
 
 use std::cell::RefCell;
 

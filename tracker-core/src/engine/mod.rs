@@ -30,9 +30,9 @@ mod user_transaction;
 mod writer;
 
 pub(crate) use action::{
-    Action, Claim, Claimed, Claims, Destination, FinishTask, Flush, MoveTask, OpenBatch, Pause, Prepared, Propagate,
-    Prune, PruneBatches, PrunedBatches, Register, RemoveBatch, Rescue, Rescued, Scope, Seal, SetBudget, StartById,
-    SubmitAndStart, SubmitGroup, SubmitMany, Submitted, Target, TaskCommand, Tidy,
+    Action, ApplyRetention, Claim, Claimed, Claims, Destination, FinishTask, Flush, MoveTask, OpenBatch, Pause,
+    Prepared, Propagate, Prune, PruneBatches, PrunedBatches, Register, RemoveBatch, Rescue, Rescued, Scope, Seal,
+    SetBudget, StartById, SubmitAndStart, SubmitGroup, SubmitMany, Submitted, Target, TaskCommand,
 };
 #[cfg(feature = "schedules")]
 pub(crate) use action::{

@@ -1,4 +1,4 @@
-//! `EngineOptions`: how an engine is opened. Plain data; made by `api` and `maintenance`.
+//! `EngineOptions`: how an engine is opened. Plain data; made by `api/options`, read by `Tracker::open` and `Engine::open`.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! The retention of kinds, applied without a call: after opening, and then in idle moments of the background thread.
+//! `Retention`: deletes ended tasks and empty batches whose retention has passed, in idle moments of the background thread. `Tracker::open`
+//! requests a run if the file has more to delete. Intervals follow the monotonic clock of the system.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -7,12 +8,12 @@ use std::{
 
 use super::{
     Engine,
-    action::{PruneBatches, Tidied, Tidy},
+    action::{AppliedRetention, ApplyRetention, PruneBatches},
     writer::CommitEffects,
 };
 
-/// Number of tasks that one idle moment deletes, and of batches that it looks at. Calls meanwhile wait a few milliseconds.
-const BATCH: usize = 256;
+/// Number of tasks that one run deletes, and of batches that it examines, at most. Calls wait meanwhile, for a few milliseconds.
+const PER_RUN: usize = 256;
 
 /// When the retention is applied next.
 pub(super) struct Retention {
@@ -21,23 +22,24 @@ pub(super) struct Retention {
     /// How long batches without tasks are kept.
     keep_batches: Duration,
     next: Mutex<Option<Instant>>,
-    /// After which batch the next look begins.
+    /// The batch after which the next run continues.
     batch: Mutex<Option<u64>>,
 }
 
 impl Retention {
     pub(super) fn new(every: Option<Duration>, keep_batches: Duration) -> Self {
         let retention = Self { every, keep_batches, next: Mutex::default(), batch: Mutex::default() };
-        retention.looks_in(every);
+        retention.schedule_in(every);
         retention
     }
 
-    fn looks_in(&self, time: Option<Duration>) {
-        let next = time.and_then(|time| Instant::now().checked_add(time));
+    /// Sets the time until the next run; `None` if only calls delete.
+    fn schedule_in(&self, delay: Option<Duration>) {
+        let next = delay.and_then(|delay| Instant::now().checked_add(delay));
         *self.next.lock().unwrap_or_else(PoisonError::into_inner) = next;
     }
 
-    /// How long until the next look; `None` if there is none.
+    /// Time until the next run; `None` if none is scheduled.
     pub(super) fn due_in(&self) -> Option<Duration> {
         let next = *self.next.lock().unwrap_or_else(PoisonError::into_inner);
         next.map(|next| next.saturating_duration_since(Instant::now()))
@@ -46,20 +48,21 @@ impl Retention {
 
 impl Engine {
     /// Applies the retention in the next idle moment.
-    pub(crate) fn tidy_soon(&self) {
-        self.retention.looks_in(Some(Duration::ZERO));
+    pub(crate) fn apply_retention_soon(&self) {
+        self.retention.schedule_in(Some(Duration::ZERO));
         self.queue.wake_background();
     }
 
-    /// Applies the retention to one part of the tasks and batches. The caller leads, and logs the effects once it does not.
-    pub(super) fn tidy(&self) -> CommitEffects {
+    /// Applies the retention to one part of the tasks and batches. The caller is the leader, and logs the effects after it
+    /// has handed over the lead.
+    pub(super) fn apply_retention(&self) -> CommitEffects {
         let Retention { keep_batches, batch, .. } = &self.retention;
         let beyond = *batch.lock().unwrap_or_else(PoisonError::into_inner);
-        let batches = PruneBatches { keep: *keep_batches, beyond, most: BATCH };
-        let (more, effects) = match self.write_for(&Tidy { most: BATCH, batches }) {
-            Ok((Tidied { tasks, next_batch }, effects)) => {
+        let batches = PruneBatches { keep: *keep_batches, beyond, most: PER_RUN };
+        let (more, effects) = match self.write_for(&ApplyRetention { most: PER_RUN, batches }) {
+            Ok((AppliedRetention { tasks, next_batch }, effects)) => {
                 *batch.lock().unwrap_or_else(PoisonError::into_inner) = next_batch;
-                (tasks == BATCH || next_batch.is_some(), effects)
+                (tasks == PER_RUN || next_batch.is_some(), effects)
             }
             Err(error) => {
                 crate::model::contain::log(|| tracing::warn!(%error, "the retention could not be applied"));
@@ -67,7 +70,7 @@ impl Engine {
             }
         };
         // The rest in the next idle moment.
-        self.retention.looks_in(if more { Some(Duration::ZERO) } else { self.retention.every });
+        self.retention.schedule_in(if more { Some(Duration::ZERO) } else { self.retention.every });
         effects
     }
 }

@@ -1,4 +1,4 @@
-//! How large things may be.
+//! The limits of sizes and counts: payloads, texts, names, kinds. Checked where a value is created or read from outside. Pure.
 
 use crate::model::{
     error::{Error, Result},

@@ -195,11 +195,11 @@ pub(crate) fn own<T: TrackedTask>(payload: &[u8]) -> Option<Own> {
 
 /// The row of a task whose id is known, as it is stored; refused if the task says another one.
 pub(crate) fn task_row<T: TrackedTask>(codecs: &PayloadCodecs, id: &TaskKey, task: &T) -> Result<TaskRow> {
-    sealed(codecs, plain_row(id, task)?)
+    encoded_row(codecs, plain_row(id, task)?)
 }
 
-/// A plain row as it is stored.
-pub(crate) fn sealed(codecs: &PayloadCodecs, row: TaskRow) -> Result<TaskRow> {
+/// Returns a plain row with its payload encoded by the payload codec of the tracker, if it has one.
+pub(crate) fn encoded_row(codecs: &PayloadCodecs, row: TaskRow) -> Result<TaskRow> {
     Ok(TaskRow { payload: codecs.seal(row.payload)?, ..row })
 }
 

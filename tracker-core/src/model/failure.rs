@@ -1,4 +1,4 @@
-//! The stored form of an error or a panic.
+//! `Failure` from an error or a panic, as it is stored. Called by executions, `Tasks::run` and workers; runs user code (`Debug`), guarded.
 
 use std::error::Error as StdError;
 

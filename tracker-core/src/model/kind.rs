@@ -109,7 +109,7 @@ fn check_policy(name: &str, policy: &Policy, indexes: &[String]) -> Result<()> {
 }
 
 /// Number of needs of a kind, at most.
-const MOST_NEEDS: usize = 8;
+const NEEDS_MAX: usize = 8;
 
 fn wrong_needs(policy: &Policy, indexes: &[String]) -> Option<&'static str> {
     let needs = &policy.needs;
@@ -119,7 +119,7 @@ fn wrong_needs(policy: &Policy, indexes: &[String]) -> Option<&'static str> {
     };
     let lacks_index =
         |need: &Need| matches!(&need.amount, NeededAmount::Field(field) if !indexes.iter().any(|index| index == field));
-    if needs.len() > MOST_NEEDS || !(0..).zip(needs.iter()).all(is_valid) {
+    if needs.len() > NEEDS_MAX || !(0..).zip(needs.iter()).all(is_valid) {
         Some("it has more than 8 needs, or a resource whose name is empty, longer than 128 bytes, or given twice")
     } else if needs.iter().any(|need| need.amount == NeededAmount::Fixed(0)) {
         Some("it needs 0 of a resource: give at least 1, or remove the need")

@@ -8,7 +8,7 @@ use super::error::{Error, Result};
 /// The longest `tracestate` in bytes.
 const LONGEST_STATE: usize = 512;
 /// The most members of a `tracestate`.
-const MOST_MEMBERS: usize = 32;
+const MEMBERS_MAX: usize = 32;
 /// The length of a `traceparent` of version 00.
 const LENGTH: usize = 55;
 /// The flags that the recommendation defines: sampled, and random trace id.
@@ -71,8 +71,8 @@ impl TraceContext {
         if let Some(member) = members().find(|member| member.split_once('=').is_none_or(|(key, _)| key.is_empty())) {
             return invalid(format!("expected key=value, found {member:?}"));
         }
-        if members().count() > MOST_MEMBERS {
-            return invalid(format!("it has {} members, and at most {MOST_MEMBERS} are possible", members().count()));
+        if members().count() > MEMBERS_MAX {
+            return invalid(format!("it has {} members, and at most {MEMBERS_MAX} are possible", members().count()));
         }
         self.state = state;
         Ok(self)

@@ -116,7 +116,7 @@ impl PortableAttempt {
     }
 }
 
-/// Holds the texts of an attempt to the limits of those that come from bodies; room for the words of an earlier cut is left.
+/// Cuts the texts of an attempt at the limits that handlers have, plus 64 bytes for the note of an earlier cut.
 pub(super) fn bound(shared: &Shared, ended: &mut StoredAttempt) {
     let text = |text: String| shared.text(text, TEXT + 64);
     ended.worker = shorten(std::mem::take(&mut ended.worker), NAME + 64);

@@ -1,11 +1,11 @@
-//! Batches as JSON, with their counters and follow-up. Called by `line`, `export` and `import`; pure.
+//! Batches as JSON, with their counters and follow-up. Called by `line`, `export` and `import`; `put` writes through the engine's writer.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    newcomer::check_imported_id,
+    imported_task::check_imported_id,
     payload::{Keys, PortablePayload},
     task::HexNumber,
     timestamp::{Recorded, Timestamp},
@@ -91,16 +91,16 @@ const TASKS: u64 = u64::MAX / 2;
 impl PortableBatch {
     pub(super) fn of(kinds: &Kinds, batch: &Batch, follow_up: Option<&NewTask>) -> Self {
         let gone = Role::ALL.map(|role| (role, batch.gone[role as usize]));
-        let pace = batch.pace;
+        let rate = batch.throughput;
         Self {
             open_batch: batch.label.clone(),
             created: Some(Timestamp(batch.created)),
             finished: batch.finished.map(Timestamp),
             gone: gone.into_iter().filter(|(_, tasks)| *tasks > 0).collect(),
-            pace: (pace.ends > 0).then_some(PortableCompletionRate {
-                ends: pace.ends,
-                each_us: pace.each,
-                last: Timestamp(pace.last),
+            pace: (rate.ends > 0).then_some(PortableCompletionRate {
+                ends: rate.ends,
+                each_us: rate.each,
+                last: Timestamp(rate.last),
             }),
             follow_up: follow_up.and_then(|new| Some(PortableFollowUp::of(kinds.get(new.kind)?, new))),
             follow_up_refused: batch.refused.clone(),
@@ -124,7 +124,7 @@ impl PortableBatch {
             created,
             finished: self.finished.map(|stamp| recorded(stamp, "finished")).transpose()?,
             gone: gone(&self.gone)?,
-            pace: self.pace.map(|pace| pace.pace(times)).transpose()?.unwrap_or_default(),
+            throughput: self.pace.map(|pace| pace.completion_rate(times)).transpose()?.unwrap_or_default(),
             refused: self.follow_up_refused.map(|why| shared.text(why, TEXT + 64)),
             ..Batch::new(&self.open_batch, created)
         };
@@ -166,7 +166,7 @@ fn gone(counts: &BTreeMap<Role, u64>) -> Result<Roles<u64>> {
 }
 
 impl PortableCompletionRate {
-    fn pace(self, times: Recorded) -> Result<CompletionRate> {
+    fn completion_rate(self, times: Recorded) -> Result<CompletionRate> {
         if !(self.each_us.is_finite() && self.each_us >= 0.0) {
             return Err(Error::invalid("the pace's \"each_us\" is a number of microseconds, not below 0"));
         }

@@ -1,4 +1,5 @@
-//! Dependencies as JSON. Called by `task` and `deferred`; pure.
+//! Dependencies as JSON. Called by `task`, `export`, `import`, `imported_task` and `deferred`; looks up targets, and opens a missing batch, through
+//! the engine's writer.
 
 use std::{fmt, sync::Arc};
 

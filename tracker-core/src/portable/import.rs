@@ -8,9 +8,10 @@ use std::{
 use super::{
     deferred::DeferredLines,
     dependency::AwaitedDependency,
-    foreign, kind,
+    foreign,
+    imported_task::ImportedTask,
+    kind,
     line::{Numbered, PortableLine},
-    newcomer::ImportedTask,
 };
 use crate::{
     api::{
@@ -260,19 +261,19 @@ fn put(
         PortableLine::Budget(line) => line.put(writer).map(|()| Put::Nothing),
         PortableLine::Seal(line) => line.put(writer).map(|()| Put::Nothing),
         PortableLine::Task(line) => {
-            let mut newcomer = ImportedTask::of(writer, *line, options.kind.as_ref())?;
-            if newcomer.is_there(writer, shared)? {
+            let mut imported = ImportedTask::of(writer, *line, options.kind.as_ref())?;
+            if imported.is_there(writer, shared)? {
                 return Ok(Put::Task { new: false });
             }
-            if let Some(awaited) = newcomer.awaits(writer)? {
-                newcomer.reserve(writer)?;
-                let names = newcomer.names();
-                let line = PortableLine::Task(Box::new(newcomer.line));
+            if let Some(awaited) = imported.awaits(writer)? {
+                imported.reserve(writer)?;
+                let names = imported.names();
+                let line = PortableLine::Task(Box::new(imported.line));
                 held.add(awaited, Numbered { number, bytes, line }, names)?;
                 return Ok(Put::Nothing);
             }
-            let names = newcomer.names();
-            newcomer.put(writer, shared, options.future)?;
+            let names = imported.names();
+            imported.put(writer, shared, options.future)?;
             for name in &names {
                 held.wake(name);
             }

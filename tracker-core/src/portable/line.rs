@@ -1,4 +1,5 @@
-//! `PortableLine`: one line of an export: a kind, a batch, a task, a schedule, a throttle key, a budget or a seal. Called by `export` and `import`; pure.
+//! `PortableLine`: one line of JSON, read as a kind, a batch, a task, a schedule, a throttle key, a budget or a seal (which closes a batch).
+//! Called by `import` and `deferred`; pure. `export` writes the types of the lines directly.
 
 use serde::{Deserialize, de::IgnoredAny};
 

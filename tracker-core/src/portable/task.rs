@@ -1,4 +1,5 @@
-//! `PortableTask`: a task as JSON, with all that is known of it. Called by `export`, `import` and the program; pure.
+//! `PortableTask`: a task as JSON, with all that is known of it. Called by `export`, `line`, `imported_task` and `batch`;
+//! pure.
 
 use std::sync::Arc;
 
@@ -254,7 +255,7 @@ impl PortableTask {
             successor: self.successor.is_some(),
             doubtful: self.doubtful,
             waits: 0,
-            watched: false,
+            has_dependents: false,
             batch: None,
         };
         check(kind, &header)?;

@@ -1,4 +1,4 @@
-//! The tables of a tracker file. Their names start with `tracker.`, and so do no others.
+//! The tables of a tracker file. Their names start with `tracker.`, a prefix that user tables cannot have.
 
 use redb::TableDefinition;
 

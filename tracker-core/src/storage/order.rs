@@ -1,4 +1,5 @@
-//! The place of a task in the orders of its kind, as a function of its header. Called by `rows_of` and by queries.
+//! The place of a task in the orders of its kind, as a function of its header. Called by
+//! `rows_of`, look-ups, moves, plans and the reads of the claim order.
 
 use crate::{
     model::{

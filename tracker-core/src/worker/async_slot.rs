@@ -46,19 +46,19 @@ where
     pub(super) async fn run(self) -> Result<()> {
         let (pool, shared) = (self.pool, &self.tasks.shared);
         let engine = &shared.engine;
-        let mut guard = SlotGuard { dispatching: &pool.dispatching, slot: self.slot, exited: false };
+        let mut guard = SlotGuard { dispatcher: &pool.dispatcher, slot: self.slot, exited: false };
         let mut grant = StartGrant::new(&pool.start_checker);
         loop {
             pool.settings.count_step();
             // A future commits nothing itself, so it may wait at once.
-            let (action, wake_ups) = pool.dispatching.free(self.slot, true);
+            let (action, wake_ups) = pool.dispatcher.free(self.slot, true);
             grant.follow(&action, || engine.now());
             match action {
                 Action::Continue | Action::Lead | Action::Store(_) => {}
                 Action::Report => pool.report(shared)?,
-                Action::Wait => pool.dispatching.wake_up.changed(wake_ups, None).await,
+                Action::Wait => pool.dispatcher.wake_up.changed(wake_ups, None).await,
                 Action::Sleep(rest) => engine.wait_async(rest.seen, rest.duration(engine.now())).await,
-                Action::Check => pool.dispatching.checked(self.slot, grant.check(engine.now())),
+                Action::Check => pool.dispatcher.checked(self.slot, grant.check(engine.now())),
                 Action::Claim(request) => self.claim(request).await?,
                 Action::Start { task, claim, .. } => self.start(task, claim).await?,
                 Action::Release { kind, tasks } => pool.release(shared, kind, tasks)?,
@@ -77,11 +77,11 @@ where
     /// Sends a claim without waiting, runs the handler, and stores its outcome.
     async fn start(&self, task: Claimed, claim: Option<ClaimRequest>) -> Result<()> {
         let (tasks, pool) = (&self.tasks, self.pool);
-        let (shared, dispatching) = (&tasks.shared, &pool.dispatching);
+        let (shared, dispatcher) = (&tasks.shared, &pool.dispatcher);
         let kind = tasks.kind()?;
         if let Some(request) = claim {
             let claim = claim_of(pool, tasks, &request)?;
-            dispatching.queue_claim(shared, request, claim, kind.is_limited());
+            dispatcher.queue_claim(shared, request, claim, kind.is_limited());
         }
         let (fence, begun) = (task.owner.fence, task.is_begun());
         let mut execution: AsyncExecution<T> = match calls::execution(shared, &kind, task).await {
@@ -93,16 +93,16 @@ where
             Err(error) => return Err(error),
         };
         // The slot enforces the time limit itself: it drops the handler.
-        execution.set_pool(dispatching.clone());
-        dispatching.heartbeats.begin(self.slot, &execution, begun, None);
+        execution.set_pool(dispatcher.clone());
+        dispatcher.heartbeats.begin(self.slot, &execution, begun, None);
         let timeout = pool.settings.timeout.or(kind.policy.timeout);
         let (ended, run) = self.attempt(&mut execution, timeout).await;
         let EndedAttempt { action, failure, panicked } = ended;
         let action = action.transpose()?;
         let ended = action.as_ref().map(|action| FinishedAttempt::new(action, failure, panicked, run));
-        match (dispatching.finished(self.slot, None, action.is_some()), action, ended) {
+        match (dispatcher.finished(self.slot, None, action.is_some()), action, ended) {
             (Storing::Queued { kind, gathers }, Some(action), ended) => {
-                dispatching.queue_outcome(shared, (kind, gathers), action, ended)
+                dispatcher.queue_outcome(shared, (kind, gathers), action, ended)
             }
             (Storing::Synchronous { claim }, Some(action), Some(ended)) => {
                 self.store_synchronously(&mut execution, claim, action, &ended).await
@@ -110,12 +110,12 @@ where
             (storing, ..) => {
                 // The handler has stored an outcome itself.
                 let (outcome, failure) = execution.take_ended().unwrap_or((Outcome::Release, None));
-                dispatching.heartbeats.remove(shared, fence);
+                dispatcher.heartbeats.remove(shared, fence);
                 pool.count(&outcome, failure.as_ref(), panicked, run);
                 match storing {
                     Storing::Synchronous { claim: Some(request) } => self.claim(request).await,
                     Storing::Synchronous { claim: None } => {
-                        dispatching.stored_synchronously(self.slot);
+                        dispatcher.stored_synchronously(self.slot);
                         Ok(())
                     }
                     Storing::Queued { .. } => Ok(()),
@@ -174,7 +174,7 @@ where
             }
             None => (calls::queue(shared, action).await, None),
         };
-        pool.dispatching.heartbeats.remove(shared, ended.owner.fence);
+        pool.dispatcher.heartbeats.remove(shared, ended.owner.fence);
         // An error halts the pool: what was claimed with the outcome is given back with its delivery.
         if let Some(failure) = pool.stored(stored.map(drop), ended)? {
             execution.end_async(Outcome::Fail { retry_in: None }, Some(failure), false).await?;
@@ -182,7 +182,7 @@ where
         if let (Some(request), Some(claims)) = (request, claims.map(Delivery::take)) {
             return pool.claimed(&self.tasks, request, claims);
         }
-        pool.dispatching.stored_synchronously(self.slot);
+        pool.dispatcher.stored_synchronously(self.slot);
         Ok(())
     }
 }

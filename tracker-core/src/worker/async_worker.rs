@@ -109,31 +109,31 @@ impl<T: TrackedTask> AsyncWorker<T> {
         let kind = self.tasks.kind()?;
         self.settings.check_budgets(std::slice::from_ref(&kind))?;
         let pool = PoolState::new(&self.settings, &self.tasks.shared, vec![kind.is_limited()]);
-        let _closing = Closing(pool.dispatching.clone());
+        let _closing = Closing(pool.dispatcher.clone());
         let run_slot = |slot| {
             let tasks = self.tasks.worker_name(&format!("pid {} slot {slot}", std::process::id()));
             let (slot, pool) = (AsyncSlot { slot, tasks, handler: &handler, pool: &pool }.run(), &pool);
             // The last resort, as on a thread: a panic outside an attempt halts the worker with an error.
             async move { attempt::caught(slot).await.unwrap_or_else(|payload| threads::halt(pool, payload)) }
         };
-        let (mut slots, dispatching) = (Join::new(), &pool.dispatching);
+        let (mut slots, dispatcher) = (Join::new(), &pool.dispatcher);
         let open_until_over = async {
             loop {
-                let seen = dispatching.driver.seen();
-                let Some(opened) = dispatching.open_slots() else { break };
+                let seen = dispatcher.driver.seen();
+                let Some(opened) = dispatcher.open_slots() else { break };
                 for slot in opened {
                     slots.push(run_slot(slot));
                 }
                 tokio::select! {
                     never = &mut slots => match never {},
-                    () = dispatching.driver.changed(seen, None) => {}
+                    () = dispatcher.driver.changed(seen, None) => {}
                 }
             }
             slots.into_errors()
         };
         let ended = tokio::select! {
             ended = open_until_over => ended,
-            never = dispatching.heartbeats.renew() => match never {},
+            never = dispatcher.heartbeats.renew() => match never {},
         };
         pool.cause(first_cause(ended))?;
         Ok(pool.into_summary())

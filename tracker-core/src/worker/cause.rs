@@ -1,4 +1,5 @@
-//! The error that a pool returns of those that its slots met. Called by both drivers; pure.
+//! The error that a pool returns of those that its slots met. Called by both drivers (`threads.rs`, `async_worker.rs`) and `pool_state.rs`;
+//! pure.
 
 use crate::model::error::{ErrorKind, Result};
 

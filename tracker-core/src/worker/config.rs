@@ -1,4 +1,5 @@
-//! The options of a worker. Set by the builders in `mod.rs`, read by the drivers.
+//! `Settings`: the options of a worker. Set by the builders in `mod.rs` and `async_worker.rs`; read by the state of the pool and by both
+//! drivers (`threads.rs` for threads, `async_worker.rs` for futures).
 
 use std::{io, sync::Arc, time::Duration};
 

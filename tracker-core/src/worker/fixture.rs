@@ -40,7 +40,7 @@ impl Fixture {
     pub(super) fn claim(&self, most: usize) -> Claim {
         let start = Start {
             step: 0,
-            extra: Vec::new(),
+            startable: Vec::new(),
             fence: 0,
             token: uuid::Uuid::nil(),
             worker: "one".to_owned(),

@@ -100,7 +100,7 @@ where
         let kind = tasks.kind()?;
         if let Some(request) = claim {
             let claim = claim_of(pool, tasks, &request)?;
-            pool.dispatching.queue_claim(&tasks.shared, request, claim, kind.is_limited());
+            pool.dispatcher.queue_claim(&tasks.shared, request, claim, kind.is_limited());
         }
         let (fence, begun) = (task.owner.fence, task.is_begun());
         let mut execution: Execution<T> = match Execution::new(&tasks.shared, &kind, task) {
@@ -114,19 +114,19 @@ where
         // Until the handler starts, the attempt costs the task nothing.
         execution.release_on_drop = true;
         let timeout = pool.settings.timeout.or(kind.policy.timeout);
-        execution.set_pool(pool.dispatching.clone());
-        pool.dispatching.heartbeats.begin(slot, &execution, begun, timeout);
+        execution.set_pool(pool.dispatcher.clone());
+        pool.dispatcher.heartbeats.begin(slot, &execution, begun, timeout);
         // By the machine's clock, independent of the tracker's.
         let start = Instant::now();
-        let result = shutdown::inside(&pool.dispatching, || run_handler(&mut execution, self.handler));
+        let result = shutdown::inside(&pool.dispatcher, || run_handler(&mut execution, self.handler));
         let (took, run) = (start.elapsed(), execution.run_time());
         let EndedAttempt { action, failure, panicked } = end_attempt(&mut execution, result);
         let action = action.transpose()?;
         let ended = action.as_ref().map(|action| FinishedAttempt::new(action, failure, panicked, run));
-        let storing = pool.dispatching.finished(slot, Some(took), action.is_some());
+        let storing = pool.dispatcher.finished(slot, Some(took), action.is_some());
         match (storing, action, ended) {
             (Storing::Queued { kind, gathers }, Some(action), ended) => {
-                pool.dispatching.queue_outcome(&tasks.shared, (kind, gathers), action, ended)
+                pool.dispatcher.queue_outcome(&tasks.shared, (kind, gathers), action, ended)
             }
             (Storing::Synchronous { claim }, Some(action), Some(ended)) => {
                 store_synchronously(pool, slot, tasks, &mut execution, claim, (action, ended))
@@ -134,12 +134,12 @@ where
             (storing, ..) => {
                 // The handler has stored an outcome itself.
                 let (outcome, failure) = execution.take_ended().unwrap_or((Outcome::Release, None));
-                pool.dispatching.heartbeats.remove(&tasks.shared, fence);
+                pool.dispatcher.heartbeats.remove(&tasks.shared, fence);
                 pool.count(&outcome, failure.as_ref(), panicked, run);
                 match storing {
                     Storing::Synchronous { claim: Some(request) } => self.claim(pool, request),
                     Storing::Synchronous { claim: None } => {
-                        pool.dispatching.stored_synchronously(slot);
+                        pool.dispatcher.stored_synchronously(slot);
                         Ok(())
                     }
                     Storing::Queued { .. } => Ok(()),
@@ -166,7 +166,7 @@ fn store_synchronously<T: TrackedTask>(
         }
         None => (engine.call(action), None),
     };
-    pool.dispatching.heartbeats.remove(&tasks.shared, ended.owner.fence);
+    pool.dispatcher.heartbeats.remove(&tasks.shared, ended.owner.fence);
     let counted = pool.stored(stored.map(drop), &ended).and_then(|failure| match failure {
         Some(failure) => execution.end(Outcome::Fail { retry_in: None }, Some(failure), false),
         None => Ok(()),
@@ -174,7 +174,7 @@ fn store_synchronously<T: TrackedTask>(
     match (counted, request, claims) {
         (Ok(()), Some(request), Some(claims)) => pool.claimed(tasks, request, claims),
         (Ok(()), ..) => {
-            pool.dispatching.stored_synchronously(slot);
+            pool.dispatcher.stored_synchronously(slot);
             Ok(())
         }
         (Err(error), _, claims) => {

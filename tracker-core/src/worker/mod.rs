@@ -7,7 +7,6 @@ mod async_worker;
 mod background;
 mod cause;
 mod config;
-mod dispatching;
 mod finished_attempt;
 #[cfg(test)]
 mod fixture;
@@ -20,6 +19,7 @@ mod missing_tokio;
 mod pool;
 mod pool_size;
 mod pool_state;
+mod shared_dispatcher;
 mod start_condition;
 mod stop_handle;
 mod summary;

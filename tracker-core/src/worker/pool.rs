@@ -81,7 +81,7 @@ impl<'a> WorkerPool<'a> {
         self.settings.check_budgets(&kinds)?;
         let limited = kinds.iter().map(|kind| kind.is_limited()).collect();
         let pool = PoolState::new(&self.settings, &shared, limited);
-        let closing = Closing(pool.dispatching.clone());
+        let closing = Closing(pool.dispatcher.clone());
         let result = threads::run(&pool, &|slot| run_slot(&self.kinds, &shared, &pool, slot));
         let result = pool.cause(result);
         drop(closing);
@@ -98,22 +98,22 @@ fn run_slot(
     slot: usize,
 ) -> Result<()> {
     let engine = &shared.engine;
-    let mut guard = SlotGuard { dispatching: &pool.dispatching, slot, exited: false };
+    let mut guard = SlotGuard { dispatcher: &pool.dispatcher, slot, exited: false };
     let kinds: Vec<_> = kinds.iter().map(|kind| kind.for_slot(slot)).collect();
     let mut grant = StartGrant::new(&pool.start_checker);
     let mut may_wait = false;
     loop {
         pool.settings.count_step();
-        let (action, wake_ups) = pool.dispatching.free(slot, may_wait);
+        let (action, wake_ups) = pool.dispatcher.free(slot, may_wait);
         may_wait = false;
         grant.follow(&action, || engine.now());
         match action {
             Action::Continue | Action::Store(_) => {}
             Action::Report => pool.report(shared)?,
             Action::Lead => may_wait = !engine.lead_if_free(),
-            Action::Wait => pool.dispatching.wake_up.wait(wake_ups, None),
+            Action::Wait => pool.dispatcher.wake_up.wait(wake_ups, None),
             Action::Sleep(rest) => engine.wait(rest.seen, rest.duration(engine.now())),
-            Action::Check => pool.dispatching.checked(slot, grant.check(engine.now())),
+            Action::Check => pool.dispatcher.checked(slot, grant.check(engine.now())),
             Action::Claim(request) => kinds[request.kind].claim(pool, request)?,
             Action::Start { kind, task, claim } => kinds[kind].run(pool, task, claim)?,
             Action::Release { kind, tasks } => pool.release(shared, kind, tasks)?,

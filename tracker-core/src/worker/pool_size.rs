@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use super::dispatching::Dispatching;
+use super::shared_dispatcher::SharedDispatcher;
 use crate::model::error::{Error, Result};
 
 /// The number of handlers that a worker or pool runs at once: its threads, or the slots of an [`AsyncWorker`](super::AsyncWorker). It can
@@ -38,7 +38,7 @@ pub struct PoolSize(Arc<Mutex<State>>);
 struct State {
     slots: usize,
     /// The pool, once it has started.
-    pool: Option<Weak<Dispatching>>,
+    pool: Option<Weak<SharedDispatcher>>,
 }
 
 impl PoolSize {
@@ -93,7 +93,7 @@ impl PoolSize {
     }
 
     /// Creates the pool with this many slots, and connects it.
-    pub(super) fn start(&self, create: impl FnOnce(usize) -> Arc<Dispatching>) -> Arc<Dispatching> {
+    pub(super) fn start(&self, create: impl FnOnce(usize) -> Arc<SharedDispatcher>) -> Arc<SharedDispatcher> {
         let mut state = self.lock();
         let pool = create(state.slots);
         state.pool = Some(Arc::downgrade(&pool));

@@ -12,8 +12,8 @@ use std::{
 use super::{
     Settings, Summary,
     cause::first_cause,
-    dispatching::{Answer, Dispatching},
     finished_attempt::FinishedAttempt,
+    shared_dispatcher::{Answer, SharedDispatcher},
     start_condition::StartChecker,
 };
 use crate::{
@@ -36,7 +36,7 @@ use crate::{
 
 pub(super) struct PoolState<'s> {
     pub settings: &'s Settings,
-    pub dispatching: Arc<Dispatching>,
+    pub dispatcher: Arc<SharedDispatcher>,
     pub start_checker: StartChecker,
     summary: Mutex<Summary>,
     /// Whether the log was told that a kind is paused; one flag per kind.
@@ -49,11 +49,11 @@ impl<'s> PoolState<'s> {
     /// For one kind per element of `limited`.
     pub(super) fn new(settings: &'s Settings, shared: &Shared, limited: Vec<bool>) -> Self {
         let paused = limited.iter().map(|_| AtomicBool::new(false)).collect();
-        let create = |slots| Dispatching::new(settings, slots, &shared.engine.signal, limited);
-        let dispatching = settings.size.start(create);
+        let create = |slots| SharedDispatcher::new(settings, slots, &shared.engine.signal, limited);
+        let dispatcher = settings.size.start(create);
         // A stop that comes from here on is seen by the first step of each slot.
-        settings.stop.add(&dispatching);
-        let pool: Arc<dyn RunningPool> = dispatching.clone();
+        settings.stop.add(&dispatcher);
+        let pool: Arc<dyn RunningPool> = dispatcher.clone();
         shared.pools.add(&pool);
         let start_checker = StartChecker::new(settings.start_conditions.clone());
         Self {
@@ -61,7 +61,7 @@ impl<'s> PoolState<'s> {
             summary: Mutex::default(),
             paused,
             exceeding: AtomicBool::default(),
-            dispatching,
+            dispatcher,
             start_checker,
         }
     }
@@ -81,7 +81,7 @@ impl<'s> PoolState<'s> {
         if let Some((task, lacking)) = &claims.exceeding {
             self.log_exceeding(tasks.name(), *task, lacking);
         }
-        self.dispatching.claimed(&tasks.shared, claim, claims, kind.is_limited());
+        self.dispatcher.claimed(&tasks.shared, claim, claims, kind.is_limited());
         Ok(())
     }
 
@@ -115,10 +115,10 @@ impl<'s> PoolState<'s> {
 
     /// A task that was to start cannot be decoded.
     pub(super) fn unreadable(&self, shared: &Shared, slot: usize, fence: u64, took: Option<Duration>) {
-        self.dispatching.heartbeats.remove(shared, fence);
+        self.dispatcher.heartbeats.remove(shared, fence);
         shared.engine.held().give_back(fence);
         self.summary().unreadable += 1;
-        self.dispatching.unreadable(slot, took);
+        self.dispatcher.unreadable(slot, took);
     }
 
     /// Gives back, without waiting, tasks that have not started.
@@ -126,14 +126,14 @@ impl<'s> PoolState<'s> {
         let mut released = Ok(());
         for task in tasks {
             released =
-                released.and(self.dispatching.queue_outcome(shared, (kind, false), FinishTask::release(task), None));
+                released.and(self.dispatcher.queue_outcome(shared, (kind, false), FinishTask::release(task), None));
         }
         released
     }
 
     /// Counts the answers that have come, and queues a failure in place of each outcome that was refused.
     pub(super) fn report(&self, shared: &Arc<Shared>) -> Result<()> {
-        let answers = self.dispatching.take_answers().into_iter();
+        let answers = self.dispatcher.take_answers().into_iter();
         first_cause(answers.map(|answer| self.report_one(shared, answer)).collect::<Vec<_>>())
     }
 
@@ -142,7 +142,7 @@ impl<'s> PoolState<'s> {
         if let Some(failure) = self.stored(result, &ended)? {
             let outcome = Outcome::Fail { retry_in: None };
             let action = FinishTask::plain(ended.task, ended.id, ended.owner, outcome, Some(failure));
-            self.dispatching.queue_instead(shared, kind, action)?;
+            self.dispatcher.queue_instead(shared, kind, action)?;
         }
         Ok(())
     }
@@ -150,7 +150,7 @@ impl<'s> PoolState<'s> {
     /// The error of the slots, or its cause in an answer that no slot has counted: that the file is closed follows from another error.
     pub(super) fn cause(&self, result: Result<()>) -> Result<()> {
         let Err(error) = result else { return Ok(()) };
-        let unreported = self.dispatching.take_answers().into_iter().map(|answer| answer.result);
+        let unreported = self.dispatcher.take_answers().into_iter().map(|answer| answer.result);
         first_cause(once(Err(error)).chain(unreported.filter(|result| !is_refusal(result))))
     }
 
@@ -162,7 +162,7 @@ impl<'s> PoolState<'s> {
             Ok(()) => self.count(outcome, failure.as_ref(), *panicked, run),
             // The pool has stored the failure itself when the time was over.
             Err(error)
-                if error.kind() == ErrorKind::LeaseLost && self.dispatching.heartbeats.has_expired(owner.fence) =>
+                if error.kind() == ErrorKind::LeaseLost && self.dispatcher.heartbeats.has_expired(owner.fence) =>
             {
                 let failure = Failure::new("the attempt took longer than its time limit");
                 self.count(&Outcome::Fail { retry_in: None }, Some(&failure), false, run);
@@ -199,7 +199,7 @@ impl<'s> PoolState<'s> {
         let share = self.settings.failure_rate.is_some_and(|share| all >= 20 && failed as f64 >= share * all as f64);
         if share || self.settings.stop_after_failures.is_some_and(|most| failed >= most) {
             summary.halted = true;
-            self.dispatching.note_halt();
+            self.dispatcher.note_halt();
         }
     }
 }
@@ -221,7 +221,7 @@ pub(super) fn claim_of<T: TrackedTask>(
 }
 
 /// Closes a pool when its driver ends, also when the future of an async worker is dropped.
-pub(super) struct Closing(pub Arc<Dispatching>);
+pub(super) struct Closing(pub Arc<SharedDispatcher>);
 
 impl Drop for Closing {
     fn drop(&mut self) {
@@ -231,7 +231,7 @@ impl Drop for Closing {
 
 /// Ends the slot of a driver that does not come to [`Action::Exit`](crate::dispatch::Action::Exit): the others halt.
 pub(super) struct SlotGuard<'p> {
-    pub dispatching: &'p Dispatching,
+    pub dispatcher: &'p SharedDispatcher,
     pub slot: usize,
     pub exited: bool,
 }
@@ -239,8 +239,8 @@ pub(super) struct SlotGuard<'p> {
 impl Drop for SlotGuard<'_> {
     fn drop(&mut self) {
         if !self.exited {
-            self.dispatching.note_halt();
-            self.dispatching.abandon(self.slot);
+            self.dispatcher.note_halt();
+            self.dispatcher.abandon(self.slot);
         }
     }
 }

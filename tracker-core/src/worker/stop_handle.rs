@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::dispatching::Dispatching;
+use super::shared_dispatcher::SharedDispatcher;
 use crate::{
     api::{
         port::{Blocking, now},
@@ -26,7 +26,7 @@ pub struct StopHandle(Arc<Stop>);
 struct Stop {
     stopped: AtomicBool,
     finishing: AtomicBool,
-    pools: Mutex<Vec<Weak<Dispatching>>>,
+    pools: Mutex<Vec<Weak<SharedDispatcher>>>,
 }
 
 impl StopHandle {
@@ -94,7 +94,7 @@ impl StopHandle {
         self.wake();
     }
 
-    fn pools(&self) -> Vec<Arc<Dispatching>> {
+    fn pools(&self) -> Vec<Arc<SharedDispatcher>> {
         let pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
         pools.iter().filter_map(Weak::upgrade).collect()
     }
@@ -115,7 +115,7 @@ impl StopHandle {
         self.0.stopped.load(Ordering::Relaxed)
     }
 
-    pub(super) fn add(&self, pool: &Arc<Dispatching>) {
+    pub(super) fn add(&self, pool: &Arc<SharedDispatcher>) {
         let mut pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
         pools.retain(|pool| pool.strong_count() > 0);
         pools.push(Arc::downgrade(pool));

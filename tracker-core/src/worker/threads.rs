@@ -51,11 +51,11 @@ impl<'scope> Threads<'scope> {
         pool: &'scope PoolState<'_>,
         work: &'scope (impl Fn(usize) -> Result<()> + Sync),
     ) -> Result<()> {
-        let dispatching = &pool.dispatching;
+        let dispatcher = &pool.dispatcher;
         let mut is_start = true;
         loop {
-            let seen = dispatching.driver.seen();
-            let Some(slots) = dispatching.open_slots() else { return Ok(()) };
+            let seen = dispatcher.driver.seen();
+            let Some(slots) = dispatcher.open_slots() else { return Ok(()) };
             self.join_ended();
             if let Err(error) = self.start(scope, pool, work, &slots) {
                 if is_start && self.running.is_empty() {
@@ -67,7 +67,7 @@ impl<'scope> Threads<'scope> {
                 );
             }
             is_start = false;
-            dispatching.driver.wait(seen, None);
+            dispatcher.driver.wait(seen, None);
         }
     }
 
@@ -84,7 +84,7 @@ impl<'scope> Threads<'scope> {
             match spawn(scope, pool.settings, self.running.len() + 1, move || contained(pool, || work(slot))) {
                 Ok(thread) => self.running.push(thread),
                 Err(error) => {
-                    slots[started..].iter().for_each(|slot| pool.dispatching.abandon(*slot));
+                    slots[started..].iter().for_each(|slot| pool.dispatcher.abandon(*slot));
                     return Err(error);
                 }
             }
@@ -139,7 +139,7 @@ fn contained(pool: &PoolState<'_>, work: impl FnOnce() -> Result<()>) -> Result<
 pub(super) fn halt(pool: &PoolState<'_>, payload: Box<dyn Any + Send>) -> Result<()> {
     let text = failure_of_panic(&*payload).error;
     discard(payload);
-    pool.dispatching.halt();
+    pool.dispatcher.halt();
     Err(Error::new(ErrorKind::Invalid, format!("the worker has halted: user code panicked outside an attempt: {text}")))
 }
 
@@ -159,13 +159,13 @@ fn keep_alive(pool: &PoolState<'_>, done: &Done) {
     let mut ended = done.0.lock().unwrap_or_else(PoisonError::into_inner);
     while !*ended {
         ended =
-            done.1.wait_timeout(ended, pool.dispatching.heartbeats.pause()).unwrap_or_else(PoisonError::into_inner).0;
+            done.1.wait_timeout(ended, pool.dispatcher.heartbeats.pause()).unwrap_or_else(PoisonError::into_inner).0;
         if *ended {
             break;
         }
         drop(ended);
-        pool.dispatching.heartbeats.renew_due();
-        pool.dispatching.time_passed();
+        pool.dispatcher.heartbeats.renew_due();
+        pool.dispatcher.time_passed();
         ended = done.0.lock().unwrap_or_else(PoisonError::into_inner);
     }
 }

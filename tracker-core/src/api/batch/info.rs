@@ -23,7 +23,7 @@ pub struct BatchInfo {
     pub sealed: bool,
     /// When it was over for the first time.
     pub finished_at: Option<DateTime<Utc>>,
-    /// How long the open tasks will take at the pace of the last ones; `None` until a task has ended after a run.
+    /// How long the open tasks will take at the rate of the last ones; `None` until a task has ended after a run.
     pub eta: Option<Duration>,
     /// Why its follow-up task could not be submitted, if it could not.
     pub follow_up_refused: Option<String>,
@@ -41,7 +41,7 @@ impl BatchInfo {
             created_at: utc(state.created),
             sealed: state.sealed,
             finished_at: state.finished.map(utc),
-            eta: state.pace.time_for(coming),
+            eta: state.throughput.time_for(coming),
             counts: Role::ALL.map(|role| state.count(role)),
             open,
             label: state.label,

@@ -1,4 +1,4 @@
-//! Groups of tasks with a label.
+//! `Batch`: tasks with a label that end together, and its follow-up task. Called by users; acts through the engine.
 
 mod info;
 
@@ -88,7 +88,8 @@ impl BatchOptions {
     /// because another task has its unique key, [`BatchInfo::follow_up_refused`] says so.
     ///
     /// # Errors
-    /// `Unwritable`, `TooLarge`, `Invalid`.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the task has an empty id, a value above a size limit, or cannot
+    ///   be serialized.
     pub fn then<T: TrackedTask>(mut self, tasks: &Tasks<T>, task: &T) -> Result<Self> {
         self.follow_up = Some(tasks.new_task(task)?);
         Ok(self)

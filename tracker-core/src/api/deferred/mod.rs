@@ -102,6 +102,7 @@ impl<T: Schema> DeferredTasks<T> {
                 })
             });
             answerer.answer(result);
+            // A last handle closes the tracker: it is dropped once later calls are queued.
             Box::new(tasks)
         }));
         pending

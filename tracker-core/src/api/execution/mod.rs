@@ -68,8 +68,8 @@ pub struct Execution<T: TrackedTask> {
     next: Vec<NewTask>,
     begun: Duration,
     cancelled: Arc<AtomicBool>,
-    /// An outcome was asked for, or the execution was given out of hand: dropping it writes nothing.
-    asked: bool,
+    /// An outcome was requested, or the execution was detached: dropping it writes nothing.
+    settled: bool,
     /// A transaction that ended the attempt has committed.
     committed: Arc<AtomicBool>,
     /// The end of the attempt that the handler has stored itself.
@@ -83,7 +83,7 @@ pub struct Execution<T: TrackedTask> {
 /// A claimed task that cannot be decoded.
 pub(crate) struct Unreadable {
     pub error: Error,
-    /// Puts it out of the line.
+    /// Marks the task as unreadable, so that no claim finds it.
     pub strand: TaskCommand,
 }
 
@@ -99,7 +99,7 @@ impl<T: TrackedTask> Execution<T> {
         self
     }
 
-    /// Takes what was claimed; what cannot be decoded is to be put out of the line.
+    /// Decodes a claimed task. On an error the caller runs the returned command, so that later claims skip the task.
     pub(crate) fn decode(shared: &Arc<Shared>, kind: &Arc<Kind>, claimed: Claimed) -> Result<Self, Box<Unreadable>> {
         let Claimed { task, owner, header, row } = claimed;
         let decoded = codec::decode_claimed(shared.engine.codecs(), &kind.name, &row.id, row.payload);
@@ -135,7 +135,7 @@ impl<T: TrackedTask> Execution<T> {
             next: Vec::new(),
             begun: shared.engine.time().monotonic(),
             cancelled,
-            asked: false,
+            settled: false,
             committed: Arc::default(),
             ended: None,
             release_on_drop: false,
@@ -241,7 +241,7 @@ impl<T: TrackedTask> Execution<T> {
         TaskCommand { row, ..TaskCommand::new(self.kind.id, self.target(), command) }
     }
 
-    /// Hears the answer to a command about the lease.
+    /// Applies the answer to a command about the lease.
     fn commanded(&mut self, answer: Result<Option<Header>>) -> Result<()> {
         let header = answer.map_err(|error| self.lost_if_gone(error))?;
         if header.is_some_and(|header| header.cancel) {
@@ -292,7 +292,7 @@ impl<T: TrackedTask> Execution<T> {
     /// if that is the same task unchanged: snooze a task to run it again, or submit a new id. The new one has this task's trace context.
     ///
     /// # Errors
-    /// `Unwritable`, `TooLarge`, `Invalid`.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the new task cannot be stored, or if 1,000 tasks follow already.
     pub fn submit_next<N: TrackedTask>(&mut self, tasks: &crate::api::tasks::Tasks<N>, task: &N) -> Result<()> {
         check_followers(self.next.len())?;
         let mut next = tasks.new_task(task)?;
@@ -315,16 +315,16 @@ impl<T: TrackedTask> Execution<T> {
         &self.shared
     }
 
-    pub(crate) fn is_asked(&self) -> bool {
-        self.asked || self.committed.load(Ordering::Relaxed)
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled || self.committed.load(Ordering::Relaxed)
     }
 
     pub(crate) fn committed(&self) -> Arc<AtomicBool> {
         self.committed.clone()
     }
 
-    pub(crate) fn set_asked(&mut self) {
-        self.asked = true;
+    pub(crate) fn set_settled(&mut self) {
+        self.settled = true;
     }
 
     pub(crate) fn cancelled_flag(&self) -> Arc<AtomicBool> {
@@ -353,7 +353,7 @@ impl<T: TrackedTask> DerefMut for Execution<T> {
 impl<T: TrackedTask> Drop for Execution<T> {
     fn drop(&mut self) {
         self.shared.engine.held().end(self.owner.fence, &self.cancelled);
-        if self.is_asked() {
+        if self.is_settled() {
             return;
         }
         let panicked = thread::panicking();

@@ -1,4 +1,5 @@
-//! The calls of an execution that wait: renewals, checkpoints, and the outcomes of the attempt.
+//! The calls of an execution that wait for a commit: renewals, checkpoints, and the outcomes of the attempt. Called by handlers and workers;
+//! `calls!` makes the blocking and the async form of each.
 
 use std::{error::Error as StdError, time::Duration};
 
@@ -30,7 +31,7 @@ calls! {
     /// Extends the lease by its length from now.
     ///
     /// # Errors
-    /// `LeaseLost` if another worker has the task, or it has ended.
+    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
     pub fn renew() -> Result<()> {
         let renew = Command::Renew { owner: execution.owner, lease: None, begin: false };
         execution.command(port, renew, None).await
@@ -39,11 +40,14 @@ calls! {
     /// Stores the task as it is now, independent of the attempt's outcome.
     ///
     /// # Errors
-    /// `LeaseLost`, `Unwritable`, `TooLarge`, `Invalid` if the id was changed.
+    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the changed task cannot be stored: its id was changed, it is too
+    ///   large, or it cannot be serialized.
+    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if another task has a unique key of the changed task.
     pub fn checkpoint() -> Result<()> {
         let row = codec::plain_row(&execution.id, execution.task())?;
         let payload = row.payload.clone();
-        let row = codec::sealed(execution.shared.engine.codecs(), row)?;
+        let row = codec::encoded_row(execution.shared.engine.codecs(), row)?;
         execution.forget_stored();
         let checkpoint = execution.checkpoint_command();
         execution.command(port, checkpoint, Some(row)).await?;
@@ -55,7 +59,12 @@ calls! {
     /// Succeeds: the changed task, the status and the follow-up tasks are durable together when this returns.
     ///
     /// # Errors
-    /// `LeaseLost`; or the success could not be stored: then the lease stands and the same can be asked for again.
+    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the changed task cannot be stored (its id was changed, it is too
+    ///   large, or it cannot be serialized), or if a follow-up task is this task itself, unchanged.
+    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if another task has a unique key of the changed task, or if the id
+    ///   and a unique key of a follow-up task belong to different tasks.
+    /// - The error of the storage, if the outcome could not be stored: the lease remains, and the call can be repeated.
     pub fn succeed() -> Result<()> {
         execution.end_by(port, Outcome::Succeed, None, true).await
     }
@@ -63,7 +72,8 @@ calls! {
     /// Fails: tried again after the kind's delay while failures are left, else exhausted. Staged changes are dropped.
     ///
     /// # Errors
-    /// As [`Execution::succeed`].
+    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
+    /// - The error of the storage, if the outcome could not be stored: the lease remains, and the call can be repeated.
     pub fn fail(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<()> {
         let failure = failure_of(&*error.into());
         execution.end_by(port, Outcome::Fail { retry_in: None }, Some(failure), false).await
@@ -72,7 +82,8 @@ calls! {
     /// Fails like [`Execution::fail`], but is tried again after this delay.
     ///
     /// # Errors
-    /// As [`Execution::succeed`].
+    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
+    /// - The error of the storage, if the outcome could not be stored: the lease remains, and the call can be repeated.
     pub fn fail_retry_in(error: impl Into<Box<dyn StdError + Send + Sync>>, delay: Duration) -> Result<()> {
         let failure = failure_of(&*error.into());
         execution.end_by(port, Outcome::Fail { retry_in: Some(delay) }, Some(failure), false).await
@@ -81,7 +92,11 @@ calls! {
     /// Fails like [`Execution::fail`], but stores the staged changes.
     ///
     /// # Errors
-    /// As [`Execution::succeed`].
+    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the changed task cannot be stored: its id was changed, it is too
+    ///   large, or it cannot be serialized.
+    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if another task has a unique key of the changed task.
+    /// - The error of the storage, if the outcome could not be stored: the lease remains, and the call can be repeated.
     pub fn fail_with_changes(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<()> {
         let failure = failure_of(&*error.into());
         execution.end_by(port, Outcome::Fail { retry_in: None }, Some(failure), true).await
@@ -90,7 +105,8 @@ calls! {
     /// Fails for good: no further attempt makes sense.
     ///
     /// # Errors
-    /// As [`Execution::succeed`].
+    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
+    /// - The error of the storage, if the outcome could not be stored: the lease remains, and the call can be repeated.
     pub fn give_up(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<()> {
         let failure = failure_of(&*error.into());
         execution.end_by(port, Outcome::GiveUp, Some(failure), false).await
@@ -99,24 +115,35 @@ calls! {
     /// Gives up like [`Execution::give_up`], but stores the staged changes.
     ///
     /// # Errors
-    /// As [`Execution::succeed`].
+    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the changed task cannot be stored: its id was changed, it is too
+    ///   large, or it cannot be serialized.
+    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if another task has a unique key of the changed task.
+    /// - The error of the storage, if the outcome could not be stored: the lease remains, and the call can be repeated.
     pub fn give_up_with_changes(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<()> {
         let failure = failure_of(&*error.into());
         execution.end_by(port, Outcome::GiveUp, Some(failure), true).await
     }
 
-    /// Sets the task aside, for this reason.
+    /// Ends the task as ignored, with this reason in its history.
     ///
     /// # Errors
-    /// As [`Execution::succeed`]; `MissingRole` where the status type has no ignored.
+    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the status type has no ignored status.
+    /// - The error of the storage, if the outcome could not be stored: the lease remains, and the call can be repeated.
     pub fn ignore(reason: impl Into<String>) -> Result<()> {
         execution.end_by(port, Outcome::Ignore, Some(Failure::new(reason)), false).await
     }
 
-    /// Puts the task off: back where it came from, due after the delay. The attempt is not counted.
+    /// Postpones the task: returns it to the status from which it was started, due after the delay, with its staged changes. The
+    /// attempt is not counted.
     ///
     /// # Errors
-    /// As [`Execution::succeed`].
+    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the changed task cannot be stored: its id was changed, it is too
+    ///   large, or it cannot be serialized.
+    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if another task has a unique key of the changed task.
+    /// - The error of the storage, if the outcome could not be stored: the lease remains, and the call can be repeated.
     pub fn snooze(delay: Duration) -> Result<()> {
         execution.end_by(port, Outcome::Snooze { delay }, None, true).await
     }
@@ -124,15 +151,21 @@ calls! {
     /// Puts the task into a parked status, with its staged changes.
     ///
     /// # Errors
-    /// As [`Execution::succeed`]; `NotStartable` if the status is not a parked one.
+    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
+    /// - [`ErrorKind::NotStartable`](crate::ErrorKind::NotStartable) if `status` is not a parked status.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the changed task cannot be stored: its id was changed, it is too
+    ///   large, or it cannot be serialized.
+    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if another task has a unique key of the changed task.
+    /// - The error of the storage, if the outcome could not be stored: the lease remains, and the call can be repeated.
     pub fn park(status: T::Status) -> Result<()> {
         execution.end_by(port, Outcome::Park { code: status.code() }, None, true).await
     }
 
-    /// Gives the task back as if it had not been claimed.
+    /// Releases the task as if it had not been claimed.
     ///
     /// # Errors
-    /// As [`Execution::succeed`].
+    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
+    /// - The error of the storage, if the outcome could not be stored: the lease remains, and the call can be repeated.
     pub fn release() -> Result<()> {
         execution.end_by(port, Outcome::Release, None, false).await
     }
@@ -147,12 +180,15 @@ calls! {
     /// expiry of the lease ends the execution.
     ///
     /// # Errors
-    /// `LeaseLost`, or a failure of the storage: then no ticket exists, and the task is given back without cost.
+    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
+    /// - The error of the storage, if the ticket could not be stored.
+    ///
+    /// After an error no ticket exists, and the task is released as if it had not been claimed.
     pub fn detach() -> Result<Ticket> {
         let mut execution = execution;
         let detach = Command::Detach { owner: execution.owner };
         execution.command(port, detach, None).await.inspect_err(|_| execution.release_on_drop = true)?;
-        execution.asked = true;
+        execution.settled = true;
         Ok(Ticket::new(&execution.kind.name, &execution.id, execution.owner))
     }
 }
@@ -161,7 +197,14 @@ impl<T: TrackedTask> Execution<T> {
     /// Succeeds together with the caller's own tables: all in one commit.
     ///
     /// # Errors
-    /// As [`Execution::succeed`], or the error of `work`; then nothing is stored, and the lease stands.
+    /// The error of `work`; and of the commit:
+    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the changed task cannot be stored: its id was changed, it is too
+    ///   large, or it cannot be serialized.
+    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if another task has a unique key of the changed task.
+    /// - The error of the storage, if the commit failed.
+    ///
+    /// After an error nothing is stored, and the lease remains.
     pub fn succeed_with<R, E: From<Error>>(
         &mut self,
         work: impl FnOnce(&mut Transaction<'_, '_>) -> Result<R, E>,
@@ -173,21 +216,26 @@ impl<T: TrackedTask> Execution<T> {
             finish.run(writer)?;
             Ok::<R, E>(result)
         })?;
-        self.asked = true;
+        self.settled = true;
         self.ended = Some((Outcome::Succeed, None));
         ended.tell();
         Ok(result)
     }
 
     /// Ends the attempt. Waits on the thread.
-    pub(crate) fn end(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<()> {
-        now(self.end_by(Blocking, outcome, failure, keep))
+    pub(crate) fn end(&mut self, outcome: Outcome, failure: Option<Failure>, with_changes: bool) -> Result<()> {
+        now(self.end_by(Blocking, outcome, failure, with_changes))
     }
 
     /// Ends the attempt. Waits in the future.
     #[cfg(feature = "tokio")]
-    pub(crate) async fn end_async(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<()> {
-        self.end_by(Async, outcome, failure, keep).await
+    pub(crate) async fn end_async(
+        &mut self,
+        outcome: Outcome,
+        failure: Option<Failure>,
+        with_changes: bool,
+    ) -> Result<()> {
+        self.end_by(Async, outcome, failure, with_changes).await
     }
 
     /// Ends the attempt.
@@ -196,16 +244,16 @@ impl<T: TrackedTask> Execution<T> {
         port: impl Port,
         outcome: Outcome,
         failure: Option<Failure>,
-        keep: bool,
+        with_changes: bool,
     ) -> Result<()> {
         let failure = failure.map(|failure| self.shared.failure(failure));
-        let finish = self.finish_of(outcome, failure.clone(), keep)?;
-        self.asked = true;
+        let finish = self.finish_of(outcome, failure.clone(), with_changes)?;
+        self.settled = true;
         let stored = port.call(&self.shared, finish).await;
         self.finished(outcome, failure, stored)
     }
 
-    /// Hears whether its end is stored.
+    /// Applies the answer to the stored end of the attempt.
     pub(crate) fn finished(
         &mut self,
         outcome: Outcome,
@@ -214,7 +262,7 @@ impl<T: TrackedTask> Execution<T> {
     ) -> Result<()> {
         stored.inspect_err(|error| {
             // Nothing of it is stored: what becomes of the attempt is still open.
-            self.asked = !error.is_refusal();
+            self.settled = !error.is_refusal();
         })?;
         self.record_end(outcome, failure.as_ref());
         self.ended = Some((outcome, failure));
@@ -222,10 +270,15 @@ impl<T: TrackedTask> Execution<T> {
     }
 
     /// The end of this attempt as an action; the failure is redacted.
-    pub(crate) fn finish_of(&mut self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Result<FinishTask> {
-        let row = if keep {
+    pub(crate) fn finish_of(
+        &mut self,
+        outcome: Outcome,
+        failure: Option<Failure>,
+        with_changes: bool,
+    ) -> Result<FinishTask> {
+        let row = if with_changes {
             let changed = Some(codec::plain_row(&self.id, self.task())?).filter(|row| row.payload != self.stored);
-            changed.map(|row| codec::sealed(self.shared.engine.codecs(), row)).transpose()?
+            changed.map(|row| codec::encoded_row(self.shared.engine.codecs(), row)).transpose()?
         } else {
             None
         };
@@ -239,12 +292,12 @@ impl<T: TrackedTask> Execution<T> {
         })
     }
 
-    pub(super) fn finish(&self, outcome: Outcome, failure: Option<Failure>, keep: bool) -> Finish {
+    pub(super) fn finish(&self, outcome: Outcome, failure: Option<Failure>, with_changes: bool) -> Finish {
         Finish {
             owner: self.owner,
             outcome,
-            keep,
-            priority: if keep { self.changed_priority() } else { None },
+            with_changes,
+            priority: if with_changes { self.changed_priority() } else { None },
             failure,
             remarks: self.remarks.clone(),
             run: u64::try_from(self.run_time().as_micros()).ok(),

@@ -1,4 +1,5 @@
-//! Failures grouped by the pattern of their deepest cause. Called by users and the program; reads only, and looks at a bounded number of tasks.
+//! Failures grouped by the pattern of their deepest cause. Called by users, the program and the dashboard; reads only, and
+//! examines a bounded number of tasks.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! `KindInfo`: the definition of a kind as the file holds it. Called by users and the program; reads only.
+//! `KindInfo`: the definition of a kind as the file holds it. Called by users, the program and the dashboard; reads only.
 
 use serde::{Deserialize, Serialize};
 

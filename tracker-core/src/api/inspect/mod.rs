@@ -1,4 +1,5 @@
-//! The tasks of a kind without their type: what a tool sees and does that was not built with it.
+//! Inspection of a file by tools that do not know the Rust types of its tasks: untyped look-ups, metrics, plans and changes of payloads.
+//! Called by users, the program and the dashboard.
 
 mod error_pattern;
 mod errors;

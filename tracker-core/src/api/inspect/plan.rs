@@ -1,4 +1,4 @@
-//! `Plan`: what the next claims would start, and why other tasks would not start. Called by users and the program; reads only.
+//! `Plan`: what the next claims would start, and why other tasks would not start. Called by users, the program and the dashboard; reads only.
 
 use chrono::{DateTime, Utc};
 use redb::ReadTransaction;
@@ -28,10 +28,10 @@ use crate::{
 pub struct Plan {
     /// Whether the kind is paused: then nothing would be.
     pub paused: bool,
-    /// The line ahead: these would be claimed, in this order, but for those that a limit holds back. Of a pipeline, each
-    /// by a worker of its step.
+    /// The next tasks in claim order: they would be claimed, except those that a limit holds back. Each task of a pipeline
+    /// is claimed by a worker of its step.
     pub next: Vec<PlannedTask>,
-    /// How many are in line in all.
+    /// Number of all tasks that are due and startable.
     pub queued: BoundedCount,
     /// The others, by status and reason.
     pub rest: Vec<BlockedGroup>,
@@ -47,7 +47,7 @@ pub struct WaitingTask {
     pub since: DateTime<Utc>,
 }
 
-/// A task in the line ahead.
+/// A due task with its position in the claim order.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PlannedTask {
@@ -65,7 +65,7 @@ pub struct PlannedTask {
     pub attempts: u32,
     /// Failures in a row so far.
     pub failures: u32,
-    /// That it is in line, or which limit holds it back now.
+    /// That it waits for its claim, or which limit holds it back now.
     pub why: Explanation,
 }
 

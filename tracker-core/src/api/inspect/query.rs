@@ -1,4 +1,5 @@
-//! Queries without a type: index values given as text. Called by the program; reads only.
+//! Queries without a type: statuses by name, index values as text. Called by users and `live/filter`; `Tasks::ids_written` uses
+//! the parser of values. Reads only.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;

@@ -1,5 +1,5 @@
-//! Changes of a payload without its type: the new payload must have the fields of the stored one. Called by the program; acts through
-//! the engine.
+//! Changes of a payload without its type: the new payload must have the fields of the stored one. Called by `live/perform` and
+//! users; acts through the engine.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -47,8 +47,12 @@ impl Tasks<Untyped> {
     /// [`Record::revision`]: crate::Record::revision
     ///
     /// # Errors
-    /// `NotFound`; `Leased`; `Stale` if it was changed since; `Conflict` if another task has one of its unique keys; `Invalid`
-    /// if it would change what only its type can follow; `TooLarge`.
+    /// - [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.
+    /// - [`ErrorKind::Leased`](crate::ErrorKind::Leased) if a worker holds its lease.
+    /// - [`ErrorKind::Stale`](crate::ErrorKind::Stale) if it was changed since `revision`.
+    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if another task has one of its unique keys.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the payload is too large, or if only a program with
+    ///   the Rust type can make the change.
     pub fn replace(&self, id: impl TaskId, revision: u32, payload: &Payload) -> Result<()> {
         let id = id.to_key();
         check_bytes(payload.as_bytes())?;

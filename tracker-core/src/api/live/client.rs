@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 #[cfg(feature = "json")]
 use super::lines;
 use super::{
-    PATIENCE, address,
+    STEP_TIMEOUT, address,
     event_stream::EventStream,
     events::EventSelection,
     frame::{self, Answer, Ask, Call, Reply},
@@ -72,7 +72,7 @@ impl Client {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::caused(ErrorKind::Io, format!("{}: {error}", path.display()), error)),
         };
-        Self::find_in(address::directories(), file, PATIENCE)
+        Self::find_in(address::directories(), file, STEP_TIMEOUT)
     }
 
     /// As [`find`](Self::find). A process that accepts the connection answers within `patience`.
@@ -231,7 +231,7 @@ impl Client {
     fn ask(&self, stream: &UnixStream, ask: Ask) -> Result<()> {
         let call = frame::encode(&Call { file: self.file, ask }, frame::LONGEST_CALL)?;
         peer::check(stream)?;
-        let mut timed = Timed::new(stream, Some(PATIENCE));
+        let mut timed = Timed::new(stream, Some(STEP_TIMEOUT));
         let mut hello = [0; frame::HELLO];
         timed.write_all(&frame::hello()).map_err(|error| unsent(&error))?;
         timed.read_exact(&mut hello).map_err(|error| unsent(&error))?;

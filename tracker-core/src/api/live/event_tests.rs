@@ -5,7 +5,7 @@ use std::{io::Write as _, os::unix::net::UnixListener, thread};
 use super::{
     Client, EventSelection, EventStream, LiveEvent, address,
     frame::{self, Answer, Reply},
-    tests::{Fixture, Job, PATIENCE},
+    tests::{Fixture, Job, TEST_TIMEOUT},
 };
 use crate::{
     Result, Tracker,
@@ -169,7 +169,7 @@ fn stream_of_a_killed_process_ends_with_an_error() {
     });
     let directories = vec![fixture.socket().parent().unwrap().to_owned()];
     assert_eq!(fixture.socket().file_name().unwrap().to_str(), Some(address::socket_name(fixture.file()).as_str()));
-    let client = Client::find_in(directories, fixture.file(), PATIENCE).unwrap().unwrap();
+    let client = Client::find_in(directories, fixture.file(), TEST_TIMEOUT).unwrap().unwrap();
     let mut events = client.subscribe(&EventSelection::default()).unwrap();
     server.join().unwrap();
     assert_eq!(events.next().unwrap().unwrap_err().kind(), ErrorKind::Closed);

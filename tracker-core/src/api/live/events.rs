@@ -1,5 +1,5 @@
-//! Events as they travel to another process: `EventSelection` and `LiveEvent` for users, and `EventSender`, which writes a subscription to a
-//! connection. Called by `client` and `server`.
+//! Events as they travel to another process: `EventSelection` and `LiveEvent` for users and `frame`, and `send`, which writes the events of a
+//! subscription to a connection. `server` calls `send` on the thread of the connection.
 
 use serde::{Deserialize, Serialize};
 
@@ -47,8 +47,8 @@ mod sender {
 
     /// Number of events that wait for a slow reader, at most: a few megabytes.
     pub(in crate::api::live) const CAPACITY: usize = 1 << 14;
-    /// The frames of events that are ready are written together, up to about this many bytes.
-    const TOGETHER: usize = 1 << 16;
+    /// Bytes after which the frames of waiting events are written. The last frame may exceed it.
+    const WRITE_BYTES: usize = 1 << 16;
     /// How often a connection without events is checked for its end.
     const CHECK_EVERY: Duration = Duration::from_secs(1);
 
@@ -79,7 +79,7 @@ mod sender {
                 continue;
             };
             let mut frames = encode(event)?;
-            while frames.len() < TOGETHER
+            while frames.len() < WRITE_BYTES
                 && let Some(event) = subscription.try_next()
             {
                 frames.extend(encode(event)?);

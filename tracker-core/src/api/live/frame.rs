@@ -1,5 +1,6 @@
-//! The bytes that a client and a server of live commands exchange: a hello that names the version, then one frame in each direction, or one
-//! more pair for each part of the lines of an import, and one more answer for each event of a subscription. Pure: `client`, `server` and `lines` do the I/O.
+//! The protocol of live commands: its types and their bytes. Each side first sends a hello, which names the version. Then the client sends one
+//! call and the server one answer. An import adds a pair of frames for each part of its lines, a subscription an answer for each event.
+//! `client`, `server`, `lines`, `events` and `event_stream` open and write the connections; `read` reads a frame from any reader.
 
 use std::io::{self, Read};
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    PATIENCE,
+    STEP_TIMEOUT,
     frame::{self, Answer, Reply},
     peer::Timed,
 };
@@ -40,7 +40,7 @@ pub(super) fn send(stream: &UnixStream, mut lines: impl Read, timeout: Option<Du
         };
         let read = read.map_err(|error| Error::caused(ErrorKind::Io, "the lines cannot be read further", error))?;
         let frame = frame::frame(part.get(..read).unwrap_or_default(), PART)?;
-        let written = Timed::new(stream, Some(PATIENCE)).write_all(&frame);
+        let written = Timed::new(stream, Some(STEP_TIMEOUT)).write_all(&frame);
         written.map_err(|error| interrupted(&frame::broken(&error)))?;
     }
 }
@@ -70,7 +70,7 @@ impl<'s> SentLines<'s> {
 
     fn next_part(&self) -> Result<Vec<u8>> {
         let ask = frame::encode(&Answer::Ok(Reply::MoreLines), frame::LONGEST_ANSWER)?;
-        Timed::new(self.stream, Some(PATIENCE)).write_all(&ask).map_err(|error| frame::broken(&error))?;
+        Timed::new(self.stream, Some(STEP_TIMEOUT)).write_all(&ask).map_err(|error| frame::broken(&error))?;
         frame::read(&mut Timed::new(self.stream, Some(SLOWEST)), PART)
     }
 }

@@ -1,5 +1,6 @@
-//! Changes as values: requests that an operator makes, the function that performs them on an open tracker, and the socket through which
-//! other processes send them ("live commands").
+//! Live commands: changes that an operator requests, as values. `perform` runs a `Request` on an open tracker; `Client` sends it to the process
+//! that has the file open, whose `Server` listens on a Unix socket and performs it. Called by users, the program and the dashboard; `Shared`
+//! starts the server.
 
 #[cfg(unix)]
 mod event_stream;
@@ -38,9 +39,9 @@ pub use events::{EventSelection, LiveEvent};
 pub use request::ScheduleChange;
 pub use request::{KindCount, RefusedTask, Report, Request, SelectedId, Selection, TaskChange, TaskFilter};
 
-/// How long a process may take for the next step of a call: to accept a connection, to send a call, to take the answer.
+/// Time limit of each step of a call: accepting the connection, sending the call, reading the answer.
 #[cfg(unix)]
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+const STEP_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
 #[cfg(unix)]
 pub use client::Client;

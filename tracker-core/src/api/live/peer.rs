@@ -1,4 +1,4 @@
-//! The user at the other end of a connection, and reads and writes that end by a deadline. Called by `client` and `server`.
+//! The user at the other end of a connection, and reads and writes that end by a deadline. Called by `client`, `server` and `lines`.
 
 use std::{
     io::{self, Read, Write},

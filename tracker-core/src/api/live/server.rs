@@ -25,7 +25,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 #[cfg(feature = "json")]
 use super::lines::SentLines;
 use super::{
-    PATIENCE, address,
+    STEP_TIMEOUT, address,
     events::{self, EventSelection},
     frame::{self, Answer, Ask, Call, Reply},
     peer::{self, Timed},
@@ -41,9 +41,9 @@ use crate::{
 };
 
 /// The most connections that are served at the same time. More wait to be accepted.
-const MOST: usize = 8;
+const CONNECTIONS_MAX: usize = 8;
 /// The most subscriptions that are served at the same time, besides the calls.
-const MOST_SUBSCRIPTIONS: usize = 32;
+const SUBSCRIPTIONS_MAX: usize = 32;
 /// How long the clients of subscriptions may take to read the last events when the file is closed.
 const LAST_EVENTS: Duration = Duration::from_millis(500);
 /// The pause after a connection could not be accepted, in milliseconds.
@@ -203,7 +203,7 @@ fn write(stream: &UnixStream, answer: &Answer) -> Result<()> {
         let text = format!("the request was performed, but {error}: select fewer tasks");
         frame::encode(&Answer::Err((&Error::invalid(text)).into()), frame::LONGEST_ANSWER)
     })?;
-    Timed::new(stream, Some(PATIENCE)).write_all(&frame).map_err(|error| frame::broken(&error))
+    Timed::new(stream, Some(STEP_TIMEOUT)).write_all(&frame).map_err(|error| frame::broken(&error))
 }
 
 impl Connections {
@@ -213,7 +213,9 @@ impl Connections {
 
     /// Waits until a further connection may be served. False when the server stops.
     fn wait_for_room(&self) -> bool {
-        let full = |open: &mut OpenConnections| open.streams.len() >= MOST + open.subscriptions.len() && !open.stopping;
+        let full = |open: &mut OpenConnections| {
+            open.streams.len() >= CONNECTIONS_MAX + open.subscriptions.len() && !open.stopping
+        };
         let open = self.changed.wait_while(self.lock(), full).unwrap_or_else(PoisonError::into_inner);
         !open.stopping
     }
@@ -267,7 +269,7 @@ impl Connections {
 
     /// Reads a call. An error in a place of the call is the answer; any other error ends the connection.
     fn read_call(stream: &UnixStream) -> Result<Result<Call>> {
-        let mut timed = Timed::new(stream, Some(PATIENCE));
+        let mut timed = Timed::new(stream, Some(STEP_TIMEOUT));
         let mut hello = [0; frame::HELLO];
         timed.write_all(&frame::hello()).map_err(|error| frame::broken(&error))?;
         timed.read_exact(&mut hello).map_err(|error| frame::broken(&error))?;
@@ -301,8 +303,8 @@ impl Connections {
         if open.stopping {
             return Err(Error::new(ErrorKind::Closed, "the process is closing the file"));
         }
-        if open.subscriptions.len() >= MOST_SUBSCRIPTIONS {
-            let text = format!("{MOST_SUBSCRIPTIONS} other processes follow the events of this file: end one of them");
+        if open.subscriptions.len() >= SUBSCRIPTIONS_MAX {
+            let text = format!("{SUBSCRIPTIONS_MAX} other processes follow the events of this file: end one of them");
             return Err(Error::new(ErrorKind::Busy, text));
         }
         open.subscriptions.insert(number, subscription.handle());

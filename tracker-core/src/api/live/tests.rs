@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// A limit that no test reaches.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A server of a tracker in memory, for the file at `folder/file`.
 pub(super) struct Fixture {
@@ -75,7 +75,7 @@ impl Fixture {
     }
 
     pub(super) fn client(&self) -> Option<Client> {
-        Client::find_in(self.directories(), self.file(), PATIENCE).unwrap()
+        Client::find_in(self.directories(), self.file(), TEST_TIMEOUT).unwrap()
     }
 
     /// Submits the task "a".
@@ -299,7 +299,7 @@ fn client_refuses_a_server_of_another_version() {
             stream.write_all(b"trkl\0\0\0\x01").unwrap();
             drop(stream.read_to_end(&mut Vec::new()));
         });
-        let error = Client::find_in(vec![folder.clone()], fixture.file(), PATIENCE).unwrap_err();
+        let error = Client::find_in(vec![folder.clone()], fixture.file(), TEST_TIMEOUT).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.to_string().contains("speaks version 1 of live commands"), "{error}");
     });

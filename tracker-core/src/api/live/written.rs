@@ -1,4 +1,4 @@
-//! Finds tasks by ids as people write them, in all kinds of a file. Called by `perform` and by the program.
+//! Finds tasks by ids as people write them, in all kinds of a file. Called by `perform`, the program and the dashboard; reads only.
 
 use super::request::SelectedId;
 use crate::{

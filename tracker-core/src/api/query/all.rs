@@ -1,4 +1,4 @@
-//! Changes of every task that a query finds.
+//! Changes of every task that a query finds, in parts of bounded size. Called by users and `live/perform`; acts through the engine.
 
 use std::sync::Arc;
 

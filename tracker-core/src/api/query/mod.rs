@@ -1,9 +1,10 @@
-//! Questions about many tasks, and what is done to all that they find.
+//! `Query`: finds tasks by status, index, batch, time or text, and reads, counts or changes them. Created by `Tasks::query`; reads through
+//! `search`, and changes tasks in parts through `all`.
 
 mod all;
 mod search;
 
-use search::LOOKS;
+use search::EXAMINED_MAX;
 pub(crate) use search::{Search, StatusFilter, named};
 
 use std::{fmt, time::Duration};
@@ -297,13 +298,13 @@ impl<'t, T: Schema> Query<'t, T> {
         loop {
             // One more than `most` tells whether there are more.
             let room = usize::try_from(most - count).unwrap_or(usize::MAX).saturating_add(1);
-            search.limit = room.min(LOOKS);
+            search.limit = room.min(EXAMINED_MAX);
             let (found, next) = self.tasks.shared.engine.read(|rows| {
                 let kind = self.tasks.kind_in(rows)?;
                 search.count(rows, &kind)
             })?;
             count = count.saturating_add(found);
-            read = read.saturating_add(if by_text { LOOKS as u64 } else { 0 });
+            read = read.saturating_add(if by_text { EXAMINED_MAX as u64 } else { 0 });
             match next {
                 None => return Ok(BoundedCount { count, exact: true }),
                 Some(_) if count > most || read >= most => {

@@ -1,4 +1,5 @@
-//! `Search`: the filters of a query, and the walk over the rows that they select. Called by `query` and by bulk commands; reads only.
+//! `Search`: the filters of a query, and the walk over the rows that they select. Called by `query`, and by `inspect` for errors and
+//! throughput; reads only.
 
 use redb::ReadTransaction;
 
@@ -58,8 +59,8 @@ pub(crate) type Found = (Vec<(ListingPosition, TaskRef)>, Option<ListingPosition
 
 /// How many tasks a search takes from the tables at a time where it must look at each.
 const CHUNK: usize = 1_000;
-/// How many it looks at before it ends a page.
-pub(super) const LOOKS: usize = 10_000;
+/// Number of tasks that a search examines before it ends a page.
+pub(super) const EXAMINED_MAX: usize = 10_000;
 
 impl Search {
     pub(crate) fn new() -> Self {
@@ -109,7 +110,7 @@ impl Search {
             && self.by == By::Created
             && let Some((field, values)) = &self.index
         {
-            return self.by_index(rows, kind, (field, values), (&condition, self.after), (self.limit, LOOKS));
+            return self.by_index(rows, kind, (field, values), (&condition, self.after), (self.limit, EXAMINED_MAX));
         }
         if self.text.is_none() {
             let found = self.candidates(rows, kind, &condition, self.after, self.limit)?;
@@ -133,7 +134,7 @@ impl Search {
             if last {
                 return Ok((found, None));
             }
-            if looked >= LOOKS {
+            if looked >= EXAMINED_MAX {
                 break;
             }
         }

@@ -31,8 +31,8 @@ use crate::{
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// Time until a schedule is tried again after a failure of the storage, in microseconds.
 const RETRY: Micros = 60_000_000;
-/// Number of schedules that are advanced together.
-const TOGETHER: usize = 1_000;
+/// Number of schedules that one pass advances, at most.
+const SCHEDULES_PER_PASS: usize = 1_000;
 
 /// The schedules of an open tracker, shared by its handles.
 #[derive(Default)]
@@ -212,11 +212,11 @@ impl Scheduler {
         }
     }
 
-    /// Submits the due occurrences of schedules that this process can build, up to [`TOGETHER`].
+    /// Submits the due occurrences of schedules that this process can build, up to [`SCHEDULES_PER_PASS`].
     fn submit_due(&self, engine: &Engine, redact: Option<&Redact>, now: Micros) -> Pass {
         let (names, updates): (Vec<_>, _) = {
             let state = self.lock();
-            let due = state.queue.iter().take_while(|(start, _)| *start <= now).take(TOGETHER);
+            let due = state.queue.iter().take_while(|(start, _)| *start <= now).take(SCHEDULES_PER_PASS);
             (due.map(|(_, name)| name.clone()).collect(), state.updates)
         };
         let mut pass = Pass { due: names.len(), updates, now, error: None };

@@ -106,7 +106,9 @@ single_calls! {
     /// unless it succeeds.
     ///
     /// # Errors
-    /// `NotFound`; a refusal if it has ended; `MissingRole` if the status type has neither cancelled nor ignored.
+    /// - [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.
+    /// - [`ErrorKind::Ended`](crate::ErrorKind::Ended) if it has ended.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the status type has neither a cancelled nor an ignored status.
     pub fn cancel(&self, id: impl TaskId) -> Result<()> {
         tasks.command(id, Command::Cancel)
     }
@@ -114,7 +116,10 @@ single_calls! {
     /// Ignores a task without a lease. The reason goes into its history.
     ///
     /// # Errors
-    /// `NotFound`, `Leased`, a refusal if it has ended, `MissingRole`.
+    /// - [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.
+    /// - [`ErrorKind::Leased`](crate::ErrorKind::Leased) if a worker holds its lease.
+    /// - [`ErrorKind::Ended`](crate::ErrorKind::Ended) if it has ended.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the status type has no ignored status.
     pub fn ignore(&self, id: impl TaskId, reason: &str) -> Result<()> {
         let reason = tasks.shared.text(reason, TEXT);
         tasks.command(id, Command::Ignore { fence: 0, reason })

@@ -1,4 +1,4 @@
-//! Many tasks at once, in parts of bounded memory.
+//! Submits many tasks, in parts of bounded memory; each part is one commit. Called by users.
 
 use std::{borrow::Borrow, sync::Arc};
 

@@ -52,7 +52,7 @@ impl Counts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueuePosition {
-    /// How many tasks are before it in the line; 0 means that it is next.
+    /// Number of tasks before it in the claim order; 0 means that it is next.
     pub ahead: u64,
     /// How many tasks of its step are running.
     pub running: u64,
@@ -147,7 +147,7 @@ impl<T: Schema> Tasks<T> {
         Ok(self.explain_and_count(&id.to_key())?.0)
     }
 
-    /// Where this one stands in the line; `None` if it does not wait, is not due, or a limit holds it back.
+    /// Returns the position of a task in the claim order. `None` if it does not wait, is not due, or a limit holds it back.
     ///
     /// # Errors
     /// `NotFound`.
@@ -159,8 +159,8 @@ impl<T: Schema> Tasks<T> {
         }
     }
 
-    /// A header as the next writer finds it: a lease that a worker of this process lives by is renewed first.
-    pub(super) fn revived(&self, rules: &Rules<'_>, header: Header) -> Header {
+    /// Returns the header as the next write would find it: an expired lease that a worker of this process holds counts as renewed.
+    pub(super) fn with_renewed_lease(&self, rules: &Rules<'_>, header: Header) -> Header {
         let lives = |lease: &Lease| lease.has_expired(rules.now) && self.shared.engine.holds(lease);
         if header.lease.as_ref().is_some_and(lives) {
             return rules.renewed_by_owner(&header).unwrap_or(header);
@@ -178,10 +178,10 @@ impl<T: Schema> Tasks<T> {
                 .ok_or_else(|| kind.refuse(id.clone(), crate::model::error::Reason::NotFound))?;
             let header =
                 rows.header(task)?.ok_or_else(|| kind.refuse(id.clone(), crate::model::error::Reason::NotFound))?;
-            let header = self.revived(&kind.rules(now), header);
+            let header = self.with_renewed_lease(&kind.rules(now), header);
             let place = order_keys(&kind.graph, task, &header).claim_order;
             let step = kind.rules(now).status(&header).map_or(0, |status| status.step);
-            // A task that waits in the last status of a step belongs to the line of the next one.
+            // A task that waits in the last status of a step is claimed by the next step.
             let starts = |step: &u16| kind.graph.startable(*step).contains(&header.code);
             let step = [step, step.saturating_add(1)].into_iter().find(starts).unwrap_or(step);
             let codes = kind.graph.startable(step);

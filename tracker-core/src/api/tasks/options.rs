@@ -1,4 +1,5 @@
-//! `SubmitOptions` and `StartOptions`: what a submit and a start may be told. Plain data, read by `tasks`, `group` and `batch`.
+//! `SubmitOptions` and `StartOptions`: the options of submits and starts. Plain data, read by `tasks`, `group`, `transaction` and `deferred`;
+//! workers start with the default.
 
 use std::{sync::Arc, time::Duration};
 
@@ -202,8 +203,10 @@ impl SubmitOptions {
     /// ```
     ///
     /// # Errors
-    /// The submit is refused with `NotFound` if there is no such task, `Circle` if that one waits for this one, and
-    /// `MissingRole` if this one's status type lacks the status that `on_failure` leads to.
+    /// The submit is refused:
+    /// - with [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if there is no such task;
+    /// - with [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if that task depends on the submitted one (dependency cycle);
+    /// - with [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the status type of the submitted task lacks the status to which `on_failure` leads.
     #[must_use]
     pub fn after<N: Schema>(mut self, tasks: &Tasks<N>, id: impl TaskId, on_failure: OnDependencyFailure) -> Self {
         let on = DependencyRef::Task { kind: tasks.kind_id(), id: id.to_key() };
@@ -289,13 +292,13 @@ pub struct StartOptions<S> {
     pub(super) steal_lease: bool,
     pub(super) force: bool,
     pub(super) token: Option<Uuid>,
-    pub(super) extra: Option<Vec<S>>,
+    pub(super) startable: Option<Vec<S>>,
     pub(super) lease: Option<Duration>,
 }
 
 impl<S> Default for StartOptions<S> {
     fn default() -> Self {
-        Self { steal_lease: false, force: false, token: None, extra: None, lease: None }
+        Self { steal_lease: false, force: false, token: None, startable: None, lease: None }
     }
 }
 
@@ -330,7 +333,7 @@ impl<S: TaskStatus> StartOptions<S> {
     /// Further statuses to start from; they replace the kind's.
     #[must_use]
     pub fn startable(mut self, statuses: impl IntoIterator<Item = S>) -> Self {
-        self.extra = Some(statuses.into_iter().collect());
+        self.startable = Some(statuses.into_iter().collect());
         self
     }
 

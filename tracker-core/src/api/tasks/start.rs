@@ -1,4 +1,5 @@
-//! Starting tasks: the next one, one by its id, or one that a ticket stands for.
+//! Starts tasks: the next one in claim order, one by its id, or a detached execution by its ticket. Called by users; workers use
+//! `start_command`.
 
 use std::time::Duration;
 
@@ -29,8 +30,8 @@ calls! {
     impl[T: TrackedTask] Tasks<T> => self;
     impl[T: TrackedTask] AsyncTasks<T> => &self.tasks;
 
-    /// Takes the next task of the line: by priority, then due time, then submission. `None` if nothing is due,
-    /// or what is due is held back by a pause or a limit.
+    /// Claims the next task in claim order: by priority, then due time, then place. Returns `None` if no task is due, or if a
+    /// pause or a limit holds back the due tasks.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
@@ -49,16 +50,19 @@ calls! {
     /// ```
     ///
     /// # Errors
-    /// `Invalid` on a kind of several steps, `Unreadable` if the task cannot be decoded (it is then out of the line).
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the kind has several steps and none is chosen.
+    /// - [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the task cannot be decoded. Later claims skip it.
     pub fn claim() -> Result<Option<Execution<T>>>, async Result<Option<AsyncExecution<T>>> {
         Ok(tasks.claim_by(port, &StartOptions::default()).await?.map(Into::into))
     }
 
-    /// Takes the next task, with further statuses to start from or a lease of its own. The options about one task's
-    /// state have no meaning here.
+    /// Claims the next task with options: further statuses to start from, or another length of the lease. Options about the
+    /// state of one task (`steal_lease`, `force`, `reenter`) have no effect.
     ///
     /// # Errors
-    /// As [`Tasks::claim`].
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the kind has several steps and none is chosen, if the lease is
+    ///   shorter than a millisecond, or if a kind with a limit or needs does not declare one of the statuses as startable.
+    /// - [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the task cannot be decoded. Later claims skip it.
     pub fn claim_with(options: &StartOptions<T::Status>) -> Result<Option<Execution<T>>>, async Result<Option<AsyncExecution<T>>> {
         Ok(tasks.claim_by(port, options).await?.map(Into::into))
     }
@@ -66,7 +70,13 @@ calls! {
     /// Starts a task by its id, due or not.
     ///
     /// # Errors
-    /// A refusal that says why: see [`Reason`](crate::error::Reason).
+    /// - [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.
+    /// - [`ErrorKind::Leased`](crate::ErrorKind::Leased) if a worker holds its lease.
+    /// - [`ErrorKind::NotStartable`](crate::ErrorKind::NotStartable) if its status, its step or a dependency does not allow the
+    ///   start.
+    /// - [`ErrorKind::Ended`](crate::ErrorKind::Ended) if it has ended in a status that is not startable.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the kind has several steps and none is chosen.
+    /// - [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the task cannot be decoded. Later claims skip it.
     pub fn start(id: impl TaskId) -> Result<Execution<T>>, async Result<AsyncExecution<T>> {
         tasks.start_by(port, id, &StartOptions::default()).await.map(Into::into)
     }
@@ -90,15 +100,30 @@ calls! {
     /// ```
     ///
     /// # Errors
-    /// As [`Tasks::start`].
+    /// - [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.
+    /// - [`ErrorKind::Leased`](crate::ErrorKind::Leased) if a worker holds its lease, and `options` neither contain the token
+    ///   of that lease nor steal it.
+    /// - [`ErrorKind::NotStartable`](crate::ErrorKind::NotStartable) if its status, its step or a dependency does not allow the
+    ///   start.
+    /// - [`ErrorKind::Ended`](crate::ErrorKind::Ended) if it has ended in a status that is not startable, without `force`.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the kind has several steps and none is chosen, or if the lease is
+    ///   shorter than a millisecond.
+    /// - [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the task cannot be decoded. Later claims skip it.
     pub fn start_with(id: impl TaskId, options: &StartOptions<T::Status>) -> Result<Execution<T>>, async Result<AsyncExecution<T>> {
         tasks.start_by(port, id, options).await.map(Into::into)
     }
 
-    /// Puts a task in and starts it, in one commit: either both or neither.
+    /// Submits a task and starts it, in one commit: both or neither.
     ///
     /// # Errors
-    /// As [`Tasks::submit`] and [`Tasks::start`].
+    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if its id and a unique key belong to different tasks.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for an empty id, a value above a size limit, a task that cannot be
+    ///   serialized, or a kind with several steps of which none is chosen.
+    /// - [`ErrorKind::Leased`](crate::ErrorKind::Leased) if a worker holds its lease.
+    /// - [`ErrorKind::NotStartable`](crate::ErrorKind::NotStartable) if its status, its step or a dependency does not allow the
+    ///   start.
+    /// - [`ErrorKind::Ended`](crate::ErrorKind::Ended) if it has ended in a status that is not startable.
+    /// - [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the task cannot be decoded. Later claims skip it.
     pub fn submit_and_start(task: &T) -> Result<Execution<T>>, async Result<AsyncExecution<T>> {
         let kind = tasks.kind()?;
         let start = tasks.start_command(&kind, &StartOptions::default(), false)?;
@@ -108,11 +133,13 @@ calls! {
         execution(port, &tasks.shared, &kind, claimed).await.map(Into::into)
     }
 
-    /// Takes up the execution that a ticket stands for.
+    /// Resumes the detached execution that a ticket identifies.
     ///
     /// # Errors
-    /// `LeaseLost` if its lease ran out and was taken, or it was taken up already and ended; `NotFound`; `Invalid` if the
-    /// ticket is of another kind.
+    /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if the lease expired and another worker has the task, or the
+    ///   attempt has ended.
+    /// - [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task is gone.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the ticket is of another kind.
     pub fn resume_ticket(ticket: &Ticket) -> Result<Execution<T>>, async Result<AsyncExecution<T>> {
         let resume = tasks.resume_command(ticket)?;
         let claimed = port.start(&tasks.shared, resume, Ok).await?;
@@ -143,7 +170,7 @@ impl<T: TrackedTask> Tasks<T> {
         execution(port, &self.shared, &kind, claimed).await
     }
 
-    /// The claim of one task. The options about one task's state have no meaning in it.
+    /// The claim of one task. Ignores the options about the state of one task.
     pub(crate) fn claim_command(&self, kind: &Kind, options: &StartOptions<T::Status>) -> Result<Claim> {
         let start = self.start_command(kind, options, true)?;
         let start = Start { steal_lease: false, force: false, reenter: None, ..start };
@@ -169,7 +196,14 @@ impl<T: TrackedTask> Tasks<T> {
     /// ```
     ///
     /// # Errors
-    /// As [`Tasks::start_with`].
+    /// - [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.
+    /// - [`ErrorKind::Leased`](crate::ErrorKind::Leased) if a worker holds its lease, and `options` neither contain the token
+    ///   of that lease nor steal it.
+    /// - [`ErrorKind::NotStartable`](crate::ErrorKind::NotStartable) if its status, its step or a dependency does not allow the
+    ///   start.
+    /// - [`ErrorKind::Ended`](crate::ErrorKind::Ended) if it has ended in a status that is not startable, without `force`.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the kind has several steps and none is chosen, or if the lease is
+    ///   shorter than a millisecond.
     pub fn check_start(&self, id: impl TaskId, options: &StartOptions<T::Status>) -> Result<()> {
         let kind = self.kind()?;
         let start = Command::Start(self.start_command(&kind, options, false)?);
@@ -177,7 +211,7 @@ impl<T: TrackedTask> Tasks<T> {
         self.shared.engine.read(|rows| {
             let rules = kind.rules(now);
             let header = match rows.look_up(&kind, &id)? {
-                Some(task) => rows.header(task)?.map(|header| self.revived(&rules, header)),
+                Some(task) => rows.header(task)?.map(|header| self.with_renewed_lease(&rules, header)),
                 None => None,
             };
             rules.decide(header.as_ref(), &start).map(drop).map_err(|reason| kind.refuse(id.clone(), reason))
@@ -213,13 +247,13 @@ impl<T: TrackedTask> Tasks<T> {
         if lease < Duration::from_millis(1) {
             return Err(Error::invalid("the lease is shorter than a millisecond: give at least one"));
         }
-        let extra = match &options.extra {
-            Some(extra) => extra.iter().map(|status| status.code()).collect(),
+        let startable = match &options.startable {
+            Some(startable) => startable.iter().map(|status| status.code()).collect(),
             None => kind.policy.startable.to_vec(),
         };
         Ok(Start {
             step,
-            extra,
+            startable,
             fence: 0,
             token: Uuid::nil(),
             worker: self.worker.to_string(),
@@ -235,7 +269,7 @@ impl<T: TrackedTask> Tasks<T> {
     }
 }
 
-/// Takes an execution up, and reads what it is about.
+/// Resumes an execution and reads its task.
 struct Resume {
     command: TaskCommand,
     ticket: Ticket,

@@ -200,7 +200,7 @@ fn pools_of_two_kinds_keep_invariants_in_every_event_order() {
     };
     let mixed = Plan { limited: vec![true, false], ..plan("one limited kind", 2, 2, two(|_| ())) };
     explore_all(&[
-        plan("two strict kinds", 2, 0, two(|_| ())),
+        plan("two kinds without prefetch", 2, 0, two(|_| ())),
         mixed,
         plan("isolated task beside another kind", 2, 0, two(|task| task.isolated = true)),
         plan("isolated task beside a prefetched kind", 2, 2, two(|task| task.isolated = true)),

@@ -1,4 +1,5 @@
-//! Actions on batches, and the continuation of propagations.
+//! Actions on batches: open, seal, remove, prune. `Propagate` continues the propagations that did not fit into one commit. Called by `api`,
+//! the leader and the retention.
 
 use std::time::Duration;
 
@@ -87,9 +88,9 @@ impl Action for PruneBatches {
             pruned.next = batches.last().map(|(number, _)| *number);
         }
         for (number, _) in batches {
-            let stands = TaskRef::of_batch(number);
+            let target = TaskRef::of_batch(number);
             let spent = writer.batch_now(number)?.is_spent(then);
-            if spent && writer.rows().dependents_of(stands, None, 1)?.is_empty() {
+            if spent && writer.rows().dependents_of(target, None, 1)?.is_empty() {
                 writer.remove_batch(number)?;
                 pruned.pruned += 1;
             }
@@ -98,7 +99,7 @@ impl Action for PruneBatches {
     }
 }
 
-/// Tells on what did not fit into the commit of an end.
+/// Continues the propagations that did not fit into the commit of the end.
 pub(crate) struct Propagate;
 
 impl Action for Propagate {

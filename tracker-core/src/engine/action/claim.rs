@@ -99,7 +99,7 @@ impl Action for Claim {
         }
         writer.sweep(&kind)?;
         let mut codes = kind.graph.startable(self.start.step);
-        codes.extend(self.start.extra.iter().filter(|code| !codes.contains(code)).copied().collect::<Vec<_>>());
+        codes.extend(self.start.startable.iter().filter(|code| !codes.contains(code)).copied().collect::<Vec<_>>());
         check_limit_queues(&kind, &codes)?;
         while claims.tasks.len() < self.most.max(1) {
             match writer.rows().next_ready(&kind, &codes, claims.now)? {
@@ -141,7 +141,7 @@ impl Action for Claim {
                     claims.due = due;
                     break;
                 }
-                Ready::Nobody => break,
+                Ready::NoTask => break,
             }
         }
         if claims.tasks.is_empty() {
@@ -186,14 +186,14 @@ impl Claim {
 
     /// Claims this task. False if no further one may be claimed now.
     fn take(&self, writer: &mut Writer<'_>, kind: &Kind, task: TaskRef, claims: &mut Claims) -> Result<bool> {
-        let header = writer.known(task)?;
+        let header = writer.indexed_header(task)?;
         let isolated = header.is_isolated();
         if isolated && (!self.isolated || !claims.tasks.is_empty()) {
             claims.isolated_waits = true;
             return Ok(false);
         }
         let begun = claims.tasks.len() < self.begin;
-        if !begun && !header.may_be_claimed_ahead() {
+        if !begun && !header.may_be_prefetched() {
             return Ok(false);
         }
         let row = match writer.rows().task_row(task) {

@@ -55,7 +55,7 @@ impl FinishTask {
         let finish = Finish {
             owner,
             outcome,
-            keep: false,
+            with_changes: false,
             priority: None,
             failure,
             remarks: AttemptNotes::default(),

@@ -23,7 +23,7 @@ pub(crate) use finish::FinishTask;
 pub(crate) use order::{Destination, MoveTask};
 pub(crate) use register::{Pause, Register};
 pub(crate) use rescue::{Rescue, Rescued, Scope};
-pub(crate) use retention::{Prune, Tidied, Tidy};
+pub(crate) use retention::{AppliedRetention, ApplyRetention, Prune};
 #[cfg(feature = "schedules")]
 pub(crate) use schedule::{
     Advance, Advanced, BuiltOccurrence, ChangeSchedule, RegisterSchedule, ScheduleCommand, SubmitOccurrences,

@@ -93,7 +93,7 @@ impl MoveContext<'_> {
         let position = tasks.iter().position(|key| key.seq == next.seq).unwrap_or(tasks.len());
         tasks.insert(position, ClaimKey { seq: self.task.seq, ..next });
         for (key, place) in tasks.iter().zip(window.spread(tasks.len() as u64)) {
-            let header = writer.known(key.task())?;
+            let header = writer.indexed_header(key.task())?;
             let id = writer.rows().task_row(key.task())?.id;
             let command = Command::SetPlace { due: next.at, place: Some(place) };
             writer.decide(self.kind, key.task(), Some(&header), &command, None, &id)?;

@@ -69,7 +69,7 @@ impl Register {
     /// Makes tasks claimable again that an earlier type could not decode.
     fn restore_readable(&self, writer: &mut Writer<'_>, kind: &Arc<Kind>) -> Result<()> {
         for task in writer.rows().unreadable_tasks(kind)? {
-            let header = writer.known(task)?;
+            let header = writer.indexed_header(task)?;
             if header.unreadable
                 && let Ok(row) = writer.rows().task_row(task)
                 && (self.values)(&row.payload).is_some()
@@ -138,7 +138,7 @@ impl Register {
             let Some(last) = tasks.last() else { return Ok(()) };
             beyond = Some(last.seq);
             for task in tasks {
-                let header = &writer.known(task)?;
+                let header = &writer.indexed_header(task)?;
                 let row = &writer.rows().task_row(task)?;
                 let successor = if header.successor { writer.rows().successor(task)? } else { None };
                 let successor = successor.map(|row| self.keyed(&row));

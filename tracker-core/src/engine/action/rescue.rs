@@ -55,7 +55,7 @@ impl Rescue {
             let mut after = None;
             while let Some(key) = writer.rows().first_expiring(kind.id, status.code, after)? {
                 after = Some(key);
-                let header = writer.known(key.task())?;
+                let header = writer.indexed_header(key.task())?;
                 let Some(lease) = &header.lease else { continue };
                 if self.ends(writer, lease) {
                     let id = writer.rescue(kind, key.task(), &header, lease)?;

@@ -42,7 +42,7 @@ impl Action for Prune {
 }
 
 fn delete(writer: &mut Writer<'_>, kind: &Kind, task: TaskRef) -> Result<()> {
-    let header: Header = writer.known(task)?;
+    let header: Header = writer.indexed_header(task)?;
     let id = writer.rows().task_row(task)?.id;
     writer.decide(kind, task, Some(&header), &Command::Delete, None, &id)?;
     Ok(())
@@ -50,7 +50,7 @@ fn delete(writer: &mut Writer<'_>, kind: &Kind, task: TaskRef) -> Result<()> {
 
 /// Applies the retention of every kind, and deletes batches without tasks.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Tidy {
+pub(crate) struct ApplyRetention {
     /// Number of tasks in one transaction, at most.
     pub most: usize,
     pub batches: PruneBatches,
@@ -58,15 +58,15 @@ pub(crate) struct Tidy {
 
 /// Number of deleted tasks, and the batch after which the next call continues.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Tidied {
+pub(crate) struct AppliedRetention {
     pub tasks: usize,
     pub next_batch: Option<u64>,
 }
 
-impl Action for Tidy {
-    type Out = Tidied;
+impl Action for ApplyRetention {
+    type Out = AppliedRetention;
 
-    fn run(&self, writer: &mut Writer<'_>) -> Result<Tidied> {
+    fn run(&self, writer: &mut Writer<'_>) -> Result<AppliedRetention> {
         let mut pruned = 0;
         for kind in writer.kinds() {
             let rules = kind.retention();
@@ -74,6 +74,6 @@ impl Action for Tidy {
                 pruned += Prune { kind: kind.id, rules, most: self.most - pruned }.run(writer)?;
             }
         }
-        Ok(Tidied { tasks: pruned, next_batch: self.batches.run(writer)?.next })
+        Ok(AppliedRetention { tasks: pruned, next_batch: self.batches.run(writer)?.next })
     }
 }

@@ -99,7 +99,7 @@ impl NewTask {
     /// Whether the task is new or starts again with a changed fingerprint.
     fn brings_work(&self, writer: &mut Writer<'_>, found: Option<TaskRef>) -> Result<bool> {
         let Some(task) = found else { return Ok(true) };
-        let header = writer.known(task)?;
+        let header = writer.indexed_header(task)?;
         if !self.submit.changes(&header) {
             return Ok(false);
         }

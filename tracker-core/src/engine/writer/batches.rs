@@ -102,7 +102,7 @@ impl Writer<'_> {
         self.rows.remove_batch(number, &batch)?;
         self.batches.known.remove(&number);
         self.batches.deltas.remove(&number);
-        if batch.watched {
+        if batch.has_dependents {
             self.propagations.push_back(Propagation::of_batch(number, &batch.label, DependencyEnd::Deleted));
             self.propagate()?;
         }
@@ -119,10 +119,10 @@ impl Writer<'_> {
     }
 
     /// Marks a batch that has dependents.
-    pub(super) fn watch_batch(&mut self, number: u64) -> Result<()> {
+    pub(super) fn mark_batch_has_dependents(&mut self, number: u64) -> Result<()> {
         let batch = self.batch(number)?;
-        if !batch.watched {
-            batch.watched = true;
+        if !batch.has_dependents {
+            batch.has_dependents = true;
             self.mark_dirty();
             self.batches.delta(number);
         }
@@ -146,12 +146,12 @@ impl Writer<'_> {
 
     /// Adds an existing task to a batch.
     pub(crate) fn join(&mut self, kind: &Kind, task: TaskRef, id: &TaskKey, number: u64) -> Result<()> {
-        let header = self.known(task)?;
+        let header = self.indexed_header(task)?;
         if header.batch == Some(number) {
             return Ok(());
         }
         self.may_join(kind, id, Some(&header), number)?;
-        if self.batch(number)?.watched && self.find_cycle(TaskRef::of_batch(number), None, &[task])?.is_some() {
+        if self.batch(number)?.has_dependents && self.find_cycle(TaskRef::of_batch(number), None, &[task])?.is_some() {
             let what = batch_name(&self.batch(number)?.label);
             return Err(kind.refuse(id.clone(), Reason::Cycle { what }));
         }
@@ -194,7 +194,7 @@ impl Writer<'_> {
                 if end.first {
                     self.submit_follow_up(number)?;
                 }
-                if batch.watched {
+                if batch.has_dependents {
                     self.propagations.push_back(Propagation::of_batch(number, &batch.label, end.end));
                     self.propagate()?;
                 }

@@ -1,5 +1,6 @@
-//! Dependencies in a write transaction: set when a task is submitted, resolved when a target ends, searched for cycles. The end
-//! of a target is propagated to its dependents in bounded parts.
+//! Dependencies in a write transaction: set by submits and imports, resolved when a target ends, searched for cycles. Each write of a task
+//! queues the end of that task; a bounded part of its dependents is resolved in the same commit, and the leader commits the rest by
+//! the action `Propagate`.
 
 use std::collections::HashSet;
 
@@ -43,9 +44,9 @@ impl Writer<'_> {
             )));
         }
         self.clear_dependencies(task)?;
-        let header = self.known(task)?;
+        let header = self.indexed_header(task)?;
         let refuse = |reason| kind.refuse(id.clone(), reason);
-        let (mut others, mut set_aside) = (0, None);
+        let (mut others, mut outcome) = (0, None);
         for dependency in targets {
             let (target, what) = self.find_target(dependency, &refuse)?;
             kind.rules(self.now).may_wait(&header, dependency.on_failure).map_err(refuse)?;
@@ -54,20 +55,20 @@ impl Writer<'_> {
             }
             let end = self.end_of(target)?;
             let effect = end.map(|end| (end, dependency.on_failure.effect_of(end)));
-            if let Some((end, DependencyEffect { set_aside: Some(how), .. })) = effect {
+            if let Some((end, DependencyEffect { outcome: Some(how), .. })) = effect {
                 let reason = Propagation { target, name: what, end }.reason();
-                set_aside.get_or_insert((how, reason));
+                outcome.get_or_insert((how, reason));
             }
             if effect.is_none_or(|(_, effect)| !effect.resolved) {
                 let before =
                     self.put_dependency(DependencyKey { from: task, to: target }, Some(dependency.on_failure))?;
                 others += u32::from(before.is_none());
-                self.watch(target)?;
+                self.mark_has_dependents(target)?;
             }
         }
         self.decide(kind, task, Some(&header), &Command::SetDependencyCount { dependencies: others }, None, id)?;
-        if let Some((how, reason)) = set_aside {
-            self.resolve_dependency(task, DependencyEffect { resolved: false, set_aside: Some(how) }, reason)?;
+        if let Some((how, reason)) = outcome {
+            self.resolve_dependency(task, DependencyEffect { resolved: false, outcome: Some(how) }, reason)?;
         }
         Ok(())
     }
@@ -101,17 +102,17 @@ impl Writer<'_> {
         if let Some(number) = target.batch() {
             return Ok(self.batch_now(number)?.end());
         }
-        let header = self.known(target)?;
+        let header = self.indexed_header(target)?;
         Ok(DependencyEnd::of(self.kind(target.kind)?.rules(self.now).overall_role(&header)))
     }
 
-    /// Marks a target that has dependents: its end must look for them.
-    pub(super) fn watch(&mut self, target: TaskRef) -> Result<()> {
+    /// Marks a target as having dependents, so that its end is propagated.
+    pub(super) fn mark_has_dependents(&mut self, target: TaskRef) -> Result<()> {
         if let Some(number) = target.batch() {
-            return self.watch_batch(number);
+            return self.mark_batch_has_dependents(number);
         }
-        let header = self.known(target)?;
-        if header.watched {
+        let header = self.indexed_header(target)?;
+        if header.has_dependents {
             return Ok(());
         }
         let (kind, id) = (self.kind(target.kind)?, self.rows.task_row(target)?.id);
@@ -133,12 +134,12 @@ impl Writer<'_> {
             if goals.contains(&node) {
                 return Ok(Some(node));
             }
-            let (watched, batch) = match node.batch() {
-                Some(number) => (self.batch_now(number)?.watched, None),
-                None => self.header(node)?.map_or((false, None), |header| (header.watched, header.batch)),
+            let (has_dependents, batch) = match node.batch() {
+                Some(number) => (self.batch_now(number)?.has_dependents, None),
+                None => self.header(node)?.map_or((false, None), |header| (header.has_dependents, header.batch)),
             };
             let mut next: Vec<TaskRef> = batch.map(TaskRef::of_batch).into_iter().collect();
-            if watched {
+            if has_dependents {
                 next.extend(
                     self.rows.dependents_of(node, None, CYCLE_SEARCH_MAX)?.into_iter().map(|(dependent, _)| dependent),
                 );
@@ -187,7 +188,7 @@ impl Writer<'_> {
         if old.waits > 0 && new.is_none_or(|new| new.waits == 0) {
             self.clear_dependencies(task)?;
         }
-        if old.watched {
+        if old.has_dependents {
             let rules = kind.rules(self.now);
             let role = |header: &Header| rules.overall_role(header);
             if let Some(end) = DependencyEnd::between(Some(role(old)), new.map(role)) {
@@ -199,7 +200,7 @@ impl Writer<'_> {
 
     /// Propagates all queued ends. The part beyond the bound of one commit is stored for the next.
     pub(super) fn propagate(&mut self) -> Result<()> {
-        // A dependent that ends by this is queued for the same loop. Writes that may be undone are propagated once they stand.
+        // A dependent that ends by this is queued for the same loop. Writes that may be reverted are propagated once they are final.
         if self.propagating || self.undo.is_some() || self.propagations.is_empty() {
             return Ok(());
         }
@@ -280,7 +281,7 @@ impl Writer<'_> {
 
     /// Applies the effect of a target that was deleted in the file from which a task is imported.
     #[cfg(feature = "json")]
-    pub(crate) fn miss_target(&mut self, dependent: TaskRef, on_failure: OnDependencyFailure) -> Result<()> {
+    pub(crate) fn apply_missing_target(&mut self, dependent: TaskRef, on_failure: OnDependencyFailure) -> Result<()> {
         let effect = DependencyEffect { resolved: false, ..on_failure.effect_of(DependencyEnd::Deleted) };
         if effect == DependencyEffect::NOTHING {
             return Ok(());
@@ -291,9 +292,9 @@ impl Writer<'_> {
     }
 
     fn resolve_dependency(&mut self, dependent: TaskRef, effect: DependencyEffect, reason: String) -> Result<()> {
-        let (kind, header) = (self.kind(dependent.kind)?, self.known(dependent)?);
+        let (kind, header) = (self.kind(dependent.kind)?, self.indexed_header(dependent)?);
         let id = self.rows.task_row(dependent)?.id;
-        let fence = if effect.set_aside.is_some() { self.take_fence()? } else { 0 };
+        let fence = if effect.outcome.is_some() { self.take_fence()? } else { 0 };
         let command = Command::ResolveDependency(ResolveDependency { effect, fence, reason });
         self.decide(&kind, dependent, Some(&header), &command, None, &id)?;
         Ok(())

@@ -1,5 +1,5 @@
-//! Leases that ran out: they are ended, or renewed where a worker of this process still holds them. Called by claims, rescues
-//! and submits.
+//! Expired leases: they are ended, or renewed if a worker of this process still holds them. Called by the writer before each command,
+//! and by claims, starts, moves, submits and rescues.
 
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ impl Writer<'_> {
                     break;
                 }
                 after = Some(key);
-                let header = self.known(key.task())?;
+                let header = self.indexed_header(key.task())?;
                 let Some(lease) = &header.lease else { continue };
                 if self.holds(lease) {
                     let owner = Owner { fence: lease.fence, token: lease.token };

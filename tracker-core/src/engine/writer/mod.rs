@@ -216,7 +216,7 @@ impl<'t> Writer<'t> {
     }
 
     /// The header of a task that an index names.
-    pub(crate) fn known(&mut self, task: TaskRef) -> Result<Header> {
+    pub(crate) fn indexed_header(&mut self, task: TaskRef) -> Result<Header> {
         self.header(task)?.ok_or_else(|| Error::corrupted("tracker.headers", task, "an index names it, but it is gone"))
     }
 

@@ -87,7 +87,7 @@ impl Writer<'_> {
             let Some(last) = tasks.last() else { break };
             beyond = Some(last.seq);
             for task in tasks {
-                let (header, row) = (self.known(task)?, self.rows.task_row(task)?);
+                let (header, row) = (self.indexed_header(task)?, self.rows.task_row(task)?);
                 self.rows.replace_limit_rows(kind, None, Some(&rows_of(kind, task, &header, Some(row.keys()))))?;
             }
         }
@@ -146,9 +146,15 @@ impl Writer<'_> {
         let batch = task_rows.header.batch.filter(|batch| self.batch_now(*batch).is_ok());
         // A payload that waited and is lost was never submitted.
         let fingerprint = task_rows.header.fingerprint.filter(|_| !task_rows.lacks_successor());
-        let (successor, waits, watched) = (successor.as_ref(), 0, false);
-        let header =
-            Header { successor: successor.is_some(), fingerprint, waits, watched, batch, ..task_rows.header.clone() };
+        let (successor, waits, has_dependents) = (successor.as_ref(), 0, false);
+        let header = Header {
+            successor: successor.is_some(),
+            fingerprint,
+            waits,
+            has_dependents,
+            batch,
+            ..task_rows.header.clone()
+        };
         let fence = task_rows.fence();
         self.file_state.next_seq = self.file_state.next_seq.max(task.seq.saturating_add(1));
         self.file_state.next_fence = self.file_state.next_fence.max(fence.saturating_add(1));
@@ -188,7 +194,7 @@ impl Writer<'_> {
                 None => self.header(*target)?.is_some(),
             };
             if here {
-                self.watch(*target)?;
+                self.mark_has_dependents(*target)?;
             } else {
                 let end = DependencyEnd::Deleted;
                 let pending = PendingPropagation { target: *target, end, before: u64::MAX, beyond: None };

@@ -1,4 +1,5 @@
-//! The recorded changes of several steps of which either all stand or none. A failed step takes them back in reverse order.
+//! `Undo`: a log of the changes of several steps, which take effect together or not at all. If a step fails, the changes are reverted in
+//! reverse order. Used by submits, finishes, schedules, batches and imports.
 
 use std::sync::Arc;
 

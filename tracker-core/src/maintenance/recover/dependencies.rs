@@ -57,7 +57,7 @@ pub(super) fn copy_batches(
                 if batch.sealed {
                     seals.push(Seal { batch: number, sealed: true });
                 }
-                let batch = Batch { members: Roles::default(), watched: false, sealed: false, ..batch };
+                let batch = Batch { members: Roles::default(), has_dependents: false, sealed: false, ..batch };
                 target
                     .shared
                     .engine

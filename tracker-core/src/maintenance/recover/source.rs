@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How long another process may hold the file.
-const PATIENCE: Duration = Duration::from_secs(10);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Opens a damaged file to read from it. Where redb refuses the file (its length does not fit, or not all of its latest
 /// commit is there), the rows that are there are read without redb's checks: each row has a checksum of its own. Returns true
@@ -57,7 +57,7 @@ fn open_at(place: Location, sharing: Sharing) -> Result<Database> {
 
 fn open_any_format(place: Location, sharing: Sharing) -> Result<Database> {
     let options = FileOptions { sharing, ..FileOptions::default() };
-    Database::open_any_format(place, options, true, PATIENCE)
+    Database::open_any_format(place, options, true, BUSY_TIMEOUT)
 }
 
 /// Refuses a file of another format, and one whose kinds cannot be read.

@@ -24,7 +24,7 @@ use crate::{
 pub(super) struct DependencyCheck {
     tasks: BTreeSet<TaskRef>,
     waits: BTreeMap<TaskRef, u32>,
-    watched: BTreeSet<TaskRef>,
+    with_dependents: BTreeSet<TaskRef>,
     succeeded: BTreeSet<TaskRef>,
     members: BTreeSet<MemberKey>,
     counts: BTreeMap<u64, Roles<u64>>,
@@ -37,8 +37,8 @@ impl DependencyCheck {
         if header.waits > 0 {
             self.waits.insert(task, header.waits);
         }
-        if header.watched {
-            self.watched.insert(task);
+        if header.has_dependents {
+            self.with_dependents.insert(task);
         }
         if DependencyEnd::of(role) == Some(DependencyEnd::Satisfied) {
             self.succeeded.insert(task);
@@ -117,13 +117,13 @@ impl DependencyCheck {
 
     /// A batch stands among the tasks where it is waited for.
     fn add_batch(&mut self, number: u64, batch: &Batch, found: &mut Found) {
-        let stands = TaskRef::of_batch(number);
-        self.tasks.insert(stands);
-        if batch.watched {
-            self.watched.insert(stands);
+        let target = TaskRef::of_batch(number);
+        self.tasks.insert(target);
+        if batch.has_dependents {
+            self.with_dependents.insert(target);
         }
         if batch.end() == Some(DependencyEnd::Satisfied) {
-            self.succeeded.insert(stands);
+            self.succeeded.insert(target);
         }
         if batch.end().is_some() && batch.finished.is_none() {
             found.add("tracker.batches", format!("batch {number} is over, and does not know it"));
@@ -137,7 +137,7 @@ impl DependencyCheck {
             let dependency = DependencyKey::unpack(key.value());
             *waits.entry(dependency.from).or_default() += 1;
             if !propagating.contains(&dependency.to) {
-                if !self.tasks.contains(&dependency.to) || !self.watched.contains(&dependency.to) {
+                if !self.tasks.contains(&dependency.to) || !self.with_dependents.contains(&dependency.to) {
                     found.add("tracker.dependencies", format!("{dependency:?}: that one is gone, or does not know it"));
                 }
                 if self.succeeded.contains(&dependency.to) {

@@ -22,7 +22,7 @@ impl Action for Put {
 
     fn run(&self, writer: &mut Writer<'_>) -> Result<()> {
         let kind = writer.kind(self.0.kind)?;
-        let old = writer.known(self.0)?;
+        let old = writer.indexed_header(self.0)?;
         let mut new = old.clone();
         (self.1)(&mut new);
         // Says that there is something to commit.

@@ -1,5 +1,5 @@
 //! `StoredPayload`: the parts of stored payload bytes, which are the version of their type, the name of their codec, and the payload itself.
-//! Called wherever stored bytes are read or written; pure.
+//! Called by `codec` and `payload`; pure.
 
 /// A payload as it is stored. Without a prefix the bytes are plain MessagePack of version 1. The prefix is a byte that no MessagePack begins
 /// with, the version (`u16`, big-endian), the length of the codec's name, and the name.

@@ -1,4 +1,4 @@
-//! A payload as JSON and back. The forms of what JSON has not stand in the documentation of [`Payload`].
+//! A payload as JSON and back. The documentation of [`Payload`] describes the forms of values that JSON lacks.
 
 use std::{collections::HashSet, fmt};
 

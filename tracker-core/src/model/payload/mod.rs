@@ -60,7 +60,7 @@ impl Payload {
     /// The stored form of a value.
     ///
     /// # Errors
-    /// `Unwritable` if its serialization fails; `TooLarge`.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if its serialization fails, or if it is too large or nested too deep.
     pub fn of(value: &impl Serialize) -> Result<Self> {
         crate::model::codec::encode(value).map(Self)
     }

@@ -1,4 +1,5 @@
-//! `Node`: a MessagePack value without its type, read without recursion. Pure; bytes from disk may be anything.
+//! `Node`: a MessagePack value without its type. Reading recurses at most `DEPTH` levels and accepts any bytes, since a file may be damaged.
+//! Pure; called by `payload/json`, `portable` and `api/inspect/update`.
 
 use rmp::{Marker, encode};
 

@@ -1,4 +1,5 @@
-//! Integers that no payload can hold: readers of JSON make the float next to them, which is another number.
+//! Detects integers of more than 64 bits, which no payload can hold: a JSON reader would round them to a float. Called by `payload` and
+//! `portable/line`; pure.
 
 /// The first integer of a text of JSON that does not fit 64 bits. What is written as a float, or stands as `{"$f64": …}`, is
 /// none.

@@ -166,7 +166,7 @@ impl Graph {
         }
     }
 
-    /// The codes from which a step starts without any extra: its pending and failed, and where it has no pending, the
+    /// The codes from which a step starts by itself: its pending and failed, and where it has no pending, the
     /// succeeded of the step before.
     #[must_use]
     pub fn startable(&self, step: u16) -> Vec<i32> {

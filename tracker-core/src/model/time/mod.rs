@@ -1,4 +1,4 @@
-//! Time: injected, never standing still, never going back.
+//! Time in microseconds, read from an injected `Clock`. `TimeKeeper` makes it never go back.
 
 mod clock;
 mod manual;

@@ -15,13 +15,13 @@ pub(crate) struct Batch {
     pub sealed: bool,
     /// When it was over for the first time.
     pub finished: Option<Micros>,
-    /// Others may wait for it.
-    pub watched: bool,
+    /// Tasks may depend on it: its end is propagated to them.
+    pub has_dependents: bool,
     /// The tasks that belong to it.
     pub members: Roles<u64>,
     /// The tasks that ended as its members, and have since been deleted or moved to another batch.
     pub gone: Roles<u64>,
-    pub pace: CompletionRate,
+    pub throughput: CompletionRate,
     /// Why its follow-up task could not be submitted.
     pub refused: Option<String>,
 }
@@ -109,7 +109,7 @@ impl Batch {
             self.members[role] = self.members[role].saturating_add_signed(delta.members[role]);
             self.gone[role] = self.gone[role].saturating_add_signed(delta.gone[role]);
         }
-        self.pace.add(delta.ends, delta.ran, now);
+        self.throughput.add(delta.ends, delta.ran, now);
         self.sealed = delta.seal.unwrap_or(self.sealed);
         let end = self.end().filter(|end| Some(*end) != before)?;
         let first = self.finished.is_none();

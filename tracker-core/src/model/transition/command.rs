@@ -132,7 +132,7 @@ impl Submit {
 pub(crate) struct Start {
     pub step: u16,
     /// Codes of further statuses from which the task may start, besides those of the step.
-    pub extra: Vec<i32>,
+    pub startable: Vec<i32>,
     pub fence: u64,
     pub token: Uuid,
     pub worker: String,
@@ -155,7 +155,7 @@ pub(crate) struct Finish {
     pub owner: Owner,
     pub outcome: Outcome,
     /// Whether the changes of the handler are stored with the outcome.
-    pub keep: bool,
+    pub with_changes: bool,
     /// The new priority, if the stored task changes it.
     pub priority: Option<u8>,
     pub failure: Option<Failure>,

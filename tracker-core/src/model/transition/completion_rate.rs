@@ -52,18 +52,18 @@ mod tests {
 
     const SECOND: Micros = 1_000_000;
 
-    fn seconds(pace: CompletionRate, more: u64) -> f64 {
-        pace.time_for(more).unwrap().as_secs_f64().round()
+    fn seconds(rate: CompletionRate, more: u64) -> f64 {
+        rate.time_for(more).unwrap().as_secs_f64().round()
     }
 
     #[test]
     fn one_after_the_other_the_rest_takes_as_long_as_the_runs() {
-        let mut pace = CompletionRate::default();
-        assert_eq!(pace.time_for(5), None);
+        let mut rate = CompletionRate::default();
+        assert_eq!(rate.time_for(5), None);
         for end in 1..=10 {
-            pace.add(1, 10 * SECOND, end * 10 * SECOND);
+            rate.add(1, 10 * SECOND, end * 10 * SECOND);
         }
-        assert_eq!((pace.time_for(5), pace.time_for(0)), (Some(Duration::from_secs(50)), Some(Duration::ZERO)));
+        assert_eq!((rate.time_for(5), rate.time_for(0)), (Some(Duration::from_secs(50)), Some(Duration::ZERO)));
     }
 
     #[test]
@@ -80,21 +80,21 @@ mod tests {
 
     #[test]
     fn a_night_without_work_is_no_part_of_the_pace() {
-        let mut pace = CompletionRate::default();
-        pace.add(1, 10 * SECOND, 10 * SECOND);
-        pace.add(1, 10 * SECOND, 50_000 * SECOND);
-        assert_eq!(pace.time_for(1), Some(Duration::from_secs(10)));
+        let mut rate = CompletionRate::default();
+        rate.add(1, 10 * SECOND, 10 * SECOND);
+        rate.add(1, 10 * SECOND, 50_000 * SECOND);
+        assert_eq!(rate.time_for(1), Some(Duration::from_secs(10)));
     }
 
     #[test]
     fn what_became_slower_is_slower_after_a_while() {
-        let mut pace = CompletionRate::default();
+        let mut rate = CompletionRate::default();
         for end in 1..=1_000 {
-            pace.add(1, SECOND, end * SECOND);
+            rate.add(1, SECOND, end * SECOND);
         }
         for end in 1..=100 {
-            pace.add(1, 9 * SECOND, 1_000 * SECOND + end * 9 * SECOND);
+            rate.add(1, 9 * SECOND, 1_000 * SECOND + end * 9 * SECOND);
         }
-        assert!((seconds(pace, 10) - 90.0).abs() < 2.0);
+        assert!((seconds(rate, 10) - 90.0).abs() < 2.0);
     }
 }

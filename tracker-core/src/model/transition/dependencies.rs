@@ -1,4 +1,4 @@
-//! Tasks that wait for others: how these stand, and what the waiting ones make of it.
+//! Dependencies: how a target ended, and the effect of that end on a dependent. Pure; part of `decide`, and used by the writer.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,17 +38,18 @@ pub(crate) enum DependencyEnd {
 pub(crate) struct DependencyEffect {
     /// The dependency is resolved: the dependent no longer waits for it.
     pub resolved: bool,
-    pub set_aside: Option<SetAside>,
+    /// How the dependent ends without a run. `None` if it may still start.
+    pub outcome: Option<DependentOutcome>,
 }
 
 impl DependencyEffect {
     /// The dependent continues to wait.
-    pub(crate) const NOTHING: Self = Self { resolved: false, set_aside: None };
+    pub(crate) const NOTHING: Self = Self { resolved: false, outcome: None };
 }
 
 /// How a dependent ends whose dependency failed or was deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SetAside {
+pub(crate) enum DependentOutcome {
     Ignore,
     Cancel,
 }
@@ -66,12 +67,12 @@ impl OnDependencyFailure {
     pub const ALL: [Self; 4] = [Self::Wait, Self::Skip, Self::Cancel, Self::Run];
 
     pub(crate) fn effect_of(self, end: DependencyEnd) -> DependencyEffect {
-        let set_aside = match (self, end) {
+        let outcome = match (self, end) {
             (Self::Run, _) | (_, DependencyEnd::Satisfied) | (Self::Wait, DependencyEnd::Failed(_)) => None,
-            (Self::Wait, DependencyEnd::Deleted) | (Self::Skip, _) => Some(SetAside::Ignore),
-            (Self::Cancel, _) => Some(SetAside::Cancel),
+            (Self::Wait, DependencyEnd::Deleted) | (Self::Skip, _) => Some(DependentOutcome::Ignore),
+            (Self::Cancel, _) => Some(DependentOutcome::Cancel),
         };
-        DependencyEffect { resolved: self == Self::Run || !matches!(end, DependencyEnd::Failed(_)), set_aside }
+        DependencyEffect { resolved: self == Self::Run || !matches!(end, DependencyEnd::Failed(_)), outcome }
     }
 
     /// The word for it.
@@ -144,10 +145,10 @@ impl Rules<'_> {
         let mut history = Vec::new();
         header.waits = header.waits.saturating_sub(u32::from(resolved.effect.resolved));
         let open = header.lease.is_none() && DependencyEnd::of(self.overall_role(&header)).is_none();
-        if let Some(how) = resolved.effect.set_aside.filter(|_| open) {
+        if let Some(how) = resolved.effect.outcome.filter(|_| open) {
             let (roles, status) = match how {
-                SetAside::Ignore => ([Role::Ignored, Role::Cancelled], AttemptStatus::Ignored),
-                SetAside::Cancel => ([Role::Cancelled, Role::Ignored], AttemptStatus::Cancelled),
+                DependentOutcome::Ignore => ([Role::Ignored, Role::Cancelled], AttemptStatus::Ignored),
+                DependentOutcome::Cancel => ([Role::Cancelled, Role::Ignored], AttemptStatus::Cancelled),
             };
             let step = self.graph.status(header.code).map_or(0, |status| self.step_of(status));
             let ended = StoredAttempt {

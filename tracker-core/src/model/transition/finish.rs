@@ -81,7 +81,7 @@ impl Rules<'_> {
             None => self.apply_outcome(&mut header, &lease, finish)?,
         }
         let mut payload = self.take_successor(&mut header, next_due);
-        if payload == PayloadChange::Keep && finish.keep {
+        if payload == PayloadChange::Keep && finish.with_changes {
             payload = PayloadChange::Put;
             header.revision = header.revision.wrapping_add(1);
             header.priority = finish.priority.unwrap_or(header.priority);

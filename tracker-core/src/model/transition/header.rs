@@ -9,7 +9,7 @@ use crate::model::{time::Micros, trace_context::TraceContext};
 
 /// The due time of a task that no claim finds.
 pub(crate) const NEVER: Micros = Micros::MAX;
-/// Where the tasks stand in the line that wait for others: behind every due time.
+/// The position of tasks with dependencies in the claim order: after every due time.
 pub(crate) const WAITING: Micros = NEVER - 1;
 /// The position of paused tasks in the claim order: after every due time.
 pub(crate) const PAUSED: Micros = WAITING - 1;
@@ -53,8 +53,8 @@ pub(crate) struct Header {
     pub successor: bool,
     /// How many others it waits for.
     pub waits: u32,
-    /// Others may wait for it: its end is told to them.
-    pub watched: bool,
+    /// Tasks may depend on it: its end is propagated to them.
+    pub has_dependents: bool,
     /// The batch that it belongs to.
     pub batch: Option<u64>,
     /// The nominal time of an occurrence of a schedule.
@@ -105,7 +105,7 @@ impl Header {
     ///
     /// A begin that is not on disk when the process dies is forgiven by that once: the rescue costs nothing, and leaves
     /// the task doubtful. So a task that kills its process is counted from its second time on, at the latest.
-    pub(crate) fn may_be_claimed_ahead(&self) -> bool {
+    pub(crate) fn may_be_prefetched(&self) -> bool {
         self.crashes == 0 && !self.doubtful
     }
 

@@ -25,9 +25,9 @@ pub(crate) use batch::{Batch, BatchDelta, Roles};
 pub(crate) use command::{Command, Finish, Owner, Requeue, Start, Submit};
 pub(crate) use completion_rate::CompletionRate;
 pub(crate) use condition::Condition;
-pub use dependencies::OnDependencyFailure;
 #[cfg(test)]
-pub(crate) use dependencies::SetAside;
+pub(crate) use dependencies::DependentOutcome;
+pub use dependencies::OnDependencyFailure;
 pub(crate) use dependencies::{DependencyEffect, DependencyEnd, ResolveDependency};
 pub use explain::Explanation;
 pub(crate) use explain::StartContext;
@@ -140,7 +140,7 @@ impl Rules<'_> {
             Command::Delete => self.delete(header),
             Command::SetDependencyCount { dependencies } => Ok(Self::wait_for(header, *dependencies)),
             Command::ResolveDependency(resolved) => Ok(self.resolve_dependency(header, resolved)),
-            Command::SetHasDependents(on) => Ok(Decision::of(Header { watched: *on, ..header.clone() })),
+            Command::SetHasDependents(on) => Ok(Decision::of(Header { has_dependents: *on, ..header.clone() })),
             Command::SetBatch { batch } => Ok(Decision::of(Header { batch: *batch, ..header.clone() })),
         }
     }

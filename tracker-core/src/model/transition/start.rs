@@ -45,12 +45,12 @@ impl Rules<'_> {
 
     /// Whether the task may start from its status; true where only force opens the door.
     fn may_start(&self, header: &Header, status: &StatusInfo, start: &Start) -> Result<bool, Reason> {
-        let extra = start.extra.contains(&status.code);
+        let startable = start.startable.contains(&status.code);
         let own = self.graph.startable(start.step).contains(&status.code);
-        if !extra && !own && status.step != start.step {
+        if !startable && !own && status.step != start.step {
             return Err(self.wrong_step(status, start.step));
         }
-        if (extra || own) && !Self::given_up(header, status) {
+        if (startable || own) && !Self::given_up(header, status) {
             // An ended task starts in spite of its dependencies; so does any task with `force`.
             if header.waits > 0 && !self.graph.is_terminal(status) {
                 return if start.force { Ok(true) } else { Err(Reason::Waiting { others: header.waits }) };

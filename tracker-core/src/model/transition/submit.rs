@@ -76,7 +76,7 @@ impl Rules<'_> {
             paused: false,
             successor: false,
             waits: 0,
-            watched: false,
+            has_dependents: false,
             batch: submit.batch,
             scheduled_at: submit.scheduled_at,
             trace: submit.trace.clone(),

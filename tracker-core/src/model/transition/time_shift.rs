@@ -85,7 +85,7 @@ impl TimeShift {
         let mut shifted = batch.clone();
         shifted.created = self.written(batch.created);
         shifted.finished = batch.finished.map(|finished| self.written(finished));
-        shifted.pace.last = self.written(batch.pace.last);
+        shifted.throughput.last = self.written(batch.throughput.last);
         shifted
     }
 }
@@ -103,7 +103,7 @@ pub(crate) fn times_of_attempt(ended: &StoredAttempt) -> [Micros; 2] {
 
 /// The times that a batch states to have passed.
 pub(crate) fn times_of_batch(batch: &Batch) -> impl Iterator<Item = Micros> + '_ {
-    [batch.created, batch.pace.last].into_iter().chain(batch.finished)
+    [batch.created, batch.throughput.last].into_iter().chain(batch.finished)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub(crate) struct EncodedBatch {
     created: i64,
     sealed: bool,
     finished: Option<i64>,
-    watched: bool,
+    has_dependents: bool,
     /// By the numbers of the roles.
     members: [u64; Role::ALL.len()],
     gone: [u64; Role::ALL.len()],
@@ -33,12 +33,12 @@ impl Encodable for Batch {
             created: self.created,
             sealed: self.sealed,
             finished: self.finished,
-            watched: self.watched,
+            has_dependents: self.has_dependents,
             members: by_number(&self.members),
             gone: by_number(&self.gone),
-            ends: self.pace.ends,
-            each: self.pace.each,
-            last: self.pace.last,
+            ends: self.throughput.ends,
+            each: self.throughput.each,
+            last: self.throughput.last,
             refused: self.refused.clone(),
         }
     }
@@ -49,10 +49,10 @@ impl Encodable for Batch {
             created: record.created,
             sealed: record.sealed,
             finished: record.finished,
-            watched: record.watched,
+            has_dependents: record.has_dependents,
             members: by_role(&record.members),
             gone: by_role(&record.gone),
-            pace: CompletionRate { ends: record.ends, each: record.each, last: record.last },
+            throughput: CompletionRate { ends: record.ends, each: record.each, last: record.last },
             refused: record.refused,
         })
     }

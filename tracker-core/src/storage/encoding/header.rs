@@ -69,7 +69,7 @@ const CANCEL: u8 = 1;
 const UNREADABLE: u8 = 2;
 const SUCCESSOR: u8 = 4;
 const DOUBTFUL: u8 = 8;
-const WATCHED: u8 = 16;
+const HAS_DEPENDENTS: u8 = 16;
 const PAUSED: u8 = 32;
 
 fn flag(on: bool, bit: u8) -> u8 {
@@ -99,7 +99,7 @@ impl Encodable for Header {
                 | flag(self.unreadable, UNREADABLE)
                 | flag(self.successor, SUCCESSOR)
                 | flag(self.doubtful, DOUBTFUL)
-                | flag(self.watched, WATCHED)
+                | flag(self.has_dependents, HAS_DEPENDENTS)
                 | flag(self.paused, PAUSED),
             waits: self.waits,
             batch: self.batch,
@@ -129,7 +129,7 @@ impl Encodable for Header {
             paused: record.flags & PAUSED != 0,
             successor: record.flags & SUCCESSOR != 0,
             waits: record.waits,
-            watched: record.flags & WATCHED != 0,
+            has_dependents: record.flags & HAS_DEPENDENTS != 0,
             batch: record.batch,
             scheduled_at,
             trace,
@@ -242,7 +242,7 @@ mod tests {
             paused: false,
             successor: false,
             waits: 10,
-            watched: false,
+            has_dependents: false,
             batch: Some(11),
             scheduled_at: Some(12),
             trace: None,
@@ -256,7 +256,7 @@ mod tests {
             Header { unreadable: true, ..bare.clone() },
             Header { successor: true, ..bare.clone() },
             Header { doubtful: true, ..bare.clone() },
-            Header { watched: true, ..bare.clone() },
+            Header { has_dependents: true, ..bare.clone() },
             Header { paused: true, place: None, ..bare.clone() },
             Header { scheduled_at: None, ..bare.clone() },
             Header { trace: traced.clone(), ..bare.clone() },
@@ -266,7 +266,7 @@ mod tests {
                 unreadable: true,
                 successor: true,
                 doubtful: true,
-                watched: true,
+                has_dependents: true,
                 paused: true,
                 ..bare
             },

@@ -1,4 +1,4 @@
-//! Copies the pages of a snapshot. Called by `backup`.
+//! Copies the pages of a snapshot into a new file. Called by `Tracker::backup` and, to begin the snapshot, by `engine::database`.
 
 use std::{
     fs::{self, File},
@@ -21,7 +21,7 @@ use super::{
 use crate::model::error::{Error, ErrorKind, Result};
 
 /// How long a snapshot is tried for between the commits of another process.
-const PATIENCE: Duration = Duration::from_secs(10);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How many bytes are copied at a time.
 const PIECE: usize = 1 << 20;
@@ -41,7 +41,7 @@ pub(crate) fn snapshot(
 ) -> Result<Snapshot> {
     let source = source(place, identity)?;
     let header = || header_of(&*source).map_err(|error| Fault::from(error).at(place.name()));
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + BUSY_TIMEOUT;
     loop {
         let before = header()?;
         let held = begin()?;

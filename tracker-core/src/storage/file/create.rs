@@ -1,4 +1,4 @@
-//! Creates the file: whole or not at all, and never over another one. Called by `open`.
+//! Creates the file: whole or not at all, and never over another one. Called by `open`; `copy` uses `Draft` and `publish` for backups.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -26,7 +26,7 @@ use crate::model::{
 /// creation leaves a file that redb refuses for ever.
 pub(crate) fn create(path: &Path, options: &FileOptions, init: &dyn Fn(&Database) -> Result<()>) -> Result<bool> {
     let draft = Draft::begin(path)?;
-    let db = options.private().builder().create(&draft.path).map_err(|error| Fault::from(error).at(path))?;
+    let db = options.unshared().builder().create(&draft.path).map_err(|error| Fault::from(error).at(path))?;
     init(&db)?;
     db.close().map_err(|error| Fault::from(error).at(path))?;
     draft.file.sync_all().map_err(|error| Fault::from(error).at(path))?;
@@ -54,10 +54,10 @@ pub(crate) fn publish(from: &Path, to: &Path, link: impl FnOnce(&Path, &Path) ->
     }
 }
 
-/// Takes the name with an empty file, which only one can do, then renames over that.
+/// Reserves the name with an empty file, which only one process can create, then renames the finished file over it.
 ///
-/// An opener that sees the empty one waits for a moment and then refuses it, so no other process writes into it. A
-/// crash between the two steps leaves it: the next start says that it is empty and can be deleted.
+/// Another process that opens the empty file waits for a moment and then refuses it, so it does not write to it. A crash between
+/// the two steps leaves the empty file: the next open reports that it is empty and can be deleted.
 fn reserve(from: &Path, to: &Path) -> io::Result<bool> {
     match OpenOptions::new().write(true).create_new(true).open(to) {
         Ok(reservation) => drop(reservation),
@@ -70,7 +70,7 @@ fn reserve(from: &Path, to: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// The file under its temporary name, which goes when this does.
+/// A new file under a temporary name, which is deleted on drop.
 pub(crate) struct Draft {
     pub path: PathBuf,
     pub file: File,

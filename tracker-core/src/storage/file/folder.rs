@@ -1,4 +1,5 @@
-//! The folder of a file, and its flush: a new name is durable only after it.
+//! The folder of a file, and its flush: a new name is durable only after it. Called by `create`, `copy`, `open`, `leftover` and
+//! `file_system`.
 
 use std::{io, path::Path};
 

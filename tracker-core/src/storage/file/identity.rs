@@ -1,4 +1,5 @@
-//! Whether a path still leads to the file that was opened. Checked by writes, idle commits and close.
+//! `Identity`: whether a path still leads to the file that was opened. Checked by writes, idle commits, close and backups. `FileId` also names
+//! the socket of live commands.
 
 use std::{
     fs, io,

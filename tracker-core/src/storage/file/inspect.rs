@@ -21,7 +21,7 @@ use crate::model::{
 };
 
 /// For how long another process may hold the file that is to be repaired first.
-const PATIENCE: Duration = Duration::from_secs(5);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Opens the database for reading only.
 ///
@@ -40,7 +40,7 @@ pub(crate) fn inspect(place: &Location, options: &FileOptions) -> Result<ReadOnl
             }
             Location::Backend(_) => {}
         }
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + BUSY_TIMEOUT;
         loop {
             match open_read_only(place, options).map_err(|fault| fault.at(place.name()))? {
                 Some(db) => return Ok(db),

@@ -81,7 +81,7 @@ impl Default for FileOptions {
 
 impl FileOptions {
     /// Options for a database that no other process can see.
-    fn private(&self) -> Self {
+    fn unshared(&self) -> Self {
         Self { sharing: Sharing::Exclusive, check_on_open: false, on_repair: None, ..self.clone() }
     }
 

@@ -1,4 +1,5 @@
-//! The next task of the claim order, or of the eligible heads. Called by claims and by the inspection of plans.
+//! Reads of the claim order: the next task, also of the eligible heads, the first lease to expire, and positions. Called by claims, rescues,
+//! moves, look-ups and export.
 
 use std::{cmp::Ordering, ops::RangeBounds};
 
@@ -25,7 +26,7 @@ pub(crate) enum Ready {
     /// Due tasks wait for a concurrency limit. With the time when the next task of another limit key is due.
     HeldBack(Option<Micros>),
     /// No task waits.
-    Nobody,
+    NoTask,
 }
 
 impl<S: Source> Tables<S> {
@@ -97,7 +98,7 @@ impl<S: Source> Tables<S> {
         Ok(match (best, soonest) {
             (Some(key), _) => Ready::Now(key.task()),
             (None, Some(at)) => Ready::At(at),
-            (None, None) => Ready::Nobody,
+            (None, None) => Ready::NoTask,
         })
     }
 

@@ -1,4 +1,5 @@
-//! Dependencies, pending propagations and batches: their rows, read and written. Called by the writer, queries and `verify`.
+//! Dependencies, pending propagations and batches: their rows, read and written. Called by the writer,
+//! its actions, `api`, recovery and `verify`.
 
 use std::ops::Bound;
 
@@ -26,9 +27,9 @@ use crate::{
 pub(crate) struct PendingPropagation {
     pub target: TaskRef,
     pub end: DependencyEnd,
-    /// Only dependents with a sequence number below this one are concerned.
+    /// The sequence number that was next when the target ended: dependents from it on were submitted later and saw the end themselves.
     pub before: u64,
-    /// The last dependent that it has reached.
+    /// The last dependent that was resolved: the next part continues after it.
     pub beyond: Option<TaskRef>,
 }
 

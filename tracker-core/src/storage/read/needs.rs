@@ -1,4 +1,5 @@
-//! The rows that claims of a kind with needs read: the first due task of each queue, the amounts in use, and the task that did not fit.
+//! The rows of kinds with needs: the first due task of each queue, the amounts in use, the budgets, and the task that did not fit. Read by
+//! claims, submits, `explain`, plans, `verify`, recovery and export.
 
 use std::{collections::BTreeMap, sync::Arc};
 

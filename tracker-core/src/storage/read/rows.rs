@@ -1,5 +1,5 @@
-//! The rows of a range, held against the order of their keys. Where a key is damaged, a search leads past rows and to
-//! others that it did not ask for, and a listing that continues after the last row would never end.
+//! The rows of a range, checked against the order of their keys: a damaged key would make a search skip rows or return rows outside of the
+//! range, and a listing that continues after its last row would never end.
 
 use std::ops::{Bound, RangeBounds};
 

@@ -1,4 +1,4 @@
-//! A task with all its rows. Read by queries, export and recover.
+//! A task with all its rows. Read by look-ups, queries, submits that return the record, export, import, `retime` and recovery.
 
 use crate::{
     model::{

@@ -1,4 +1,5 @@
-//! Counts the waiting tasks of a status by when they are due. Called by the inspection of plans.
+//! Counts the waiting tasks of a status by when they are due. Called by plans and by the
+//! inspection of leases.
 
 use crate::{
     model::{

@@ -116,7 +116,7 @@ fn header(traits: Traits) -> Header {
         unreadable,
         successor: false,
         waits,
-        watched: false,
+        has_dependents: false,
         batch,
         scheduled_at: None,
         trace: None,

@@ -1,5 +1,5 @@
-//! The write of one task: header, payload, history and the difference of its derived rows. Called by the writer; nothing else
-//! writes these tables but `bulk`, which does the same for many new tasks.
+//! The write of one task: header, payload, history and the difference of its derived rows. Called by the writer and by `retime`. Besides
+//! this module, `bulk` writes these tables for many new tasks, and `retime` replaces rows of the history.
 
 use redb::WriteTransaction;
 

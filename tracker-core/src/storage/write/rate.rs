@@ -1,4 +1,5 @@
-//! Rates: a ring of the latest start times of a kind, as many as may start in one period. Called by claims.
+//! Rates: a ring of the latest start times of a kind, as many as may start in one period. Read by claims, `explain` and plans; written by
+//! claims and by a changed definition of the kind.
 
 use redb::{ReadableTable, WriteTransaction};
 

@@ -20,7 +20,7 @@ use crate::{
 /// How long starts are remembered, besides the latest one.
 const REMEMBERED: Duration = Duration::from_secs(60);
 /// How many starts are remembered at most.
-const MOST_REMEMBERED: usize = 10_000;
+const REMEMBERED_MAX: usize = 10_000;
 
 /// The start conditions of a pool that runs.
 #[derive(Debug, Default)]
@@ -101,7 +101,7 @@ impl StartChecker {
 impl CheckerState {
     fn add_start(&mut self, now: Micros) {
         let is_old = |at: &Micros| between(*at, now) >= REMEMBERED;
-        while self.starts.len() >= MOST_REMEMBERED || self.starts.front().is_some_and(is_old) {
+        while self.starts.len() >= REMEMBERED_MAX || self.starts.front().is_some_and(is_old) {
             self.starts.pop_front();
         }
         self.starts.push_back(now);

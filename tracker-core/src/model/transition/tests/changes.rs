@@ -9,7 +9,8 @@ use crate::model::{
     task::QueueEnd,
     time::micros_of,
     transition::{
-        AttemptStatus, Command, Decision, Header, Lease, Outcome, PayloadChange, Requeue, SetAside, Start, Submit,
+        AttemptStatus, Command, Decision, DependentOutcome, Header, Lease, Outcome, PayloadChange, Requeue, Start,
+        Submit,
     },
 };
 
@@ -29,7 +30,7 @@ impl Case<'_> {
         ensure(new.ended as usize == self.old.ended as usize + booked.len(), "ended is not the number of entries")?;
         let by_hand = match self.command {
             Command::Ignore { reason, .. } => !reason.is_empty(),
-            Command::ResolveDependency(resolved) => resolved.effect.set_aside.is_some() && !self.terminal(&self.found),
+            Command::ResolveDependency(resolved) => resolved.effect.outcome.is_some() && !self.terminal(&self.found),
             _ => false,
         };
         let has_details = self.finish().is_some_and(|finish| {
@@ -53,7 +54,7 @@ impl Case<'_> {
         let within = |header: &Header| {
             policy.max_attempts.is_none_or(|most| header.failures < most) && header.crashes < policy.max_crashes
         };
-        let named = self.start().is_some_and(|start| start.extra.contains(&self.found.code));
+        let named = self.start().is_some_and(|start| start.startable.contains(&self.found.code));
         let excused = if self.terminal(&self.found) { named } else { !within(&self.found) };
         ensure(excused || self.terminal(new) || within(new), "no attempts left, and it may still run")
     }
@@ -99,7 +100,7 @@ impl Case<'_> {
     pub(super) fn stable(&self, new: &Header) -> Broken {
         let may = match self.command {
             Command::Requeue(_) => true,
-            Command::Start(start) => start.force || start.extra.contains(&self.found.code),
+            Command::Start(start) => start.force || start.startable.contains(&self.found.code),
             Command::Submit(submit) => is_change(submit),
             _ => false,
         };
@@ -194,7 +195,7 @@ impl Case<'_> {
             let shorter = lease.expires < held.expires;
             return ensure(same && !shorter && new.code == found.code, "the lease is another one");
         };
-        let named = graph.startable(start.step).contains(&found.code) || start.extra.contains(&found.code);
+        let named = graph.startable(start.step).contains(&found.code) || start.startable.contains(&found.code);
         let ready = found.due <= NOW && !found.unreadable && named;
         ensure(!start.is_claim || ready, "a claim of what is not due, not readable or not startable")?;
         let length = micros_of(start.lease);
@@ -222,13 +223,13 @@ impl Case<'_> {
         };
         ensure(new.waits == waits, &format!("waits for {}, should be {waits}", new.waits))?;
         let Command::ResolveDependency(resolved) = self.command else { return Ok(()) };
-        let Some(how) = resolved.effect.set_aside.filter(|_| !self.terminal(found)) else {
+        let Some(how) = resolved.effect.outcome.filter(|_| !self.terminal(found)) else {
             return ensure(new.code == found.code && new.due == found.due, "moved, and heard of nothing bad");
         };
         let graph = self.rules.graph;
         let (first, second) = match how {
-            SetAside::Ignore => (Role::Ignored, Role::Cancelled),
-            SetAside::Cancel => (Role::Cancelled, Role::Ignored),
+            DependentOutcome::Ignore => (Role::Ignored, Role::Cancelled),
+            DependentOutcome::Cancel => (Role::Cancelled, Role::Ignored),
         };
         let code = |role| graph.code(self.home(found), role);
         let last = graph.after_last_failure(self.home(found));
@@ -244,10 +245,7 @@ impl Case<'_> {
         let begins = self.start().is_some_and(|start| start.begun && !self.reenters());
         let expected = (self.found.doubtful || raised) && !fresh && !begins;
         ensure(new.doubtful == expected, &format!("doubtful is {}, should be {expected}", new.doubtful))?;
-        ensure(
-            !raised || fresh || !new.may_be_claimed_ahead(),
-            "claimed ahead again, and it may have killed its process",
-        )
+        ensure(!raised || fresh || !new.may_be_prefetched(), "claimed ahead again, and it may have killed its process")
     }
 
     /// The revision rises with the payload.
@@ -270,7 +268,7 @@ impl Case<'_> {
         let closed = |start: &Start| {
             let named = self.rules.graph.startable(start.step).contains(&self.found.code);
             let waits = self.found.waits > 0 && !self.terminal(&self.found);
-            waits || self.given_up(&self.found) || !(named || start.extra.contains(&self.found.code))
+            waits || self.given_up(&self.found) || !(named || start.startable.contains(&self.found.code))
         };
         self.start().is_some_and(|start| self.found.lease.is_none() && closed(start))
     }

@@ -9,8 +9,8 @@ use crate::model::{
     status::Role,
     time::Micros,
     transition::{
-        AttemptNotes, Command, DependencyEffect, Failure, Finish, Header, Outcome, Owner, Requeue, ResolveDependency,
-        SetAside, Start, Submit,
+        AttemptNotes, Command, DependencyEffect, DependentOutcome, Failure, Finish, Header, Outcome, Owner, Requeue,
+        ResolveDependency, Start, Submit,
     },
 };
 
@@ -76,7 +76,7 @@ fn submits() -> Vec<Command> {
 pub(super) fn start(machine: &Machine, step: u16) -> Start {
     Start {
         step,
-        extra: machine.policy.startable.to_vec(),
+        startable: machine.policy.startable.to_vec(),
         fence: NEXT,
         token: token(NEXT),
         worker: "next".to_owned(),
@@ -96,7 +96,7 @@ fn starts(machine: &Machine) -> Vec<Command> {
     for step in (0..).take(machine.graph.steps().len()) {
         let plain = || start(machine, step);
         let odd = |role: Role| matches!(role, Role::Parked | Role::Ignored | Role::Failed | Role::Succeeded);
-        let extra = machine.graph.statuses().iter().filter(|status| odd(status.role)).map(|status| status.code);
+        let startable = machine.graph.statuses().iter().filter(|status| odd(status.role)).map(|status| status.code);
         all.extend([
             Start { is_claim: true, ..plain() },
             Start { is_claim: true, begun: false, ..plain() },
@@ -106,7 +106,7 @@ fn starts(machine: &Machine) -> Vec<Command> {
             Start { force: true, steal_lease: true, ..plain() },
             Start { reenter: Some(token(HOLDER)), ..plain() },
             Start { reenter: Some(token(HOLDER - 1)), ..plain() },
-            Start { extra: extra.collect(), ..plain() },
+            Start { startable: startable.collect(), ..plain() },
         ]);
     }
     all.into_iter().map(Command::Start).collect()
@@ -155,7 +155,7 @@ fn finishes(machine: &Machine) -> Vec<Command> {
             all.push(Command::Finish(Finish {
                 owner,
                 outcome: *outcome,
-                keep: *outcome == Outcome::Succeed,
+                with_changes: *outcome == Outcome::Succeed,
                 priority: None,
                 failure: failed.then(|| Failure::new("it broke")),
                 remarks: AttemptNotes::default(),
@@ -170,10 +170,10 @@ fn finishes(machine: &Machine) -> Vec<Command> {
 /// Commands that follow from other tasks. Only a task that was just submitted, without a lease, gets dependencies.
 fn of_others(header: Option<&Header>) -> Vec<Command> {
     let Some(header) = header else { return Vec::new() };
-    let resolve = |resolved, set_aside| {
+    let resolve = |resolved, outcome| {
         let reason = "the other one is exhausted".to_owned();
         Command::ResolveDependency(ResolveDependency {
-            effect: DependencyEffect { resolved, set_aside },
+            effect: DependencyEffect { resolved, outcome },
             fence: NEXT,
             reason,
         })
@@ -186,8 +186,8 @@ fn of_others(header: Option<&Header>) -> Vec<Command> {
     if header.waits > 0 {
         all.extend([
             resolve(true, None),
-            resolve(false, Some(SetAside::Ignore)),
-            resolve(true, Some(SetAside::Cancel)),
+            resolve(false, Some(DependentOutcome::Ignore)),
+            resolve(true, Some(DependentOutcome::Cancel)),
         ]);
     }
     all

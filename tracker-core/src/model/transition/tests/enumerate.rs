@@ -124,7 +124,7 @@ fn later(header: &Header, by: Micros) -> Header {
 fn normal(mut header: Header) -> Header {
     header.due = header.due.max(NOW);
     (header.created, header.updated, header.revision, header.ended) = (NOW, NOW, REVISION, 0);
-    (header.fingerprint, header.watched, header.batch, header.place) = (Some(1), false, None, Some(1));
+    (header.fingerprint, header.has_dependents, header.batch, header.place) = (Some(1), false, None, Some(1));
     if let Some(last) = &mut header.last {
         (last.fence, last.attempt, last.started, last.ended) = (HOLDER - 50, 0, 0, 0);
     }

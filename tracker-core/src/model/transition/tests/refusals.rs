@@ -71,7 +71,7 @@ impl Case<'_> {
             return if passes { elsewhere } else { Some("Leased") };
         }
         let own = self.rules.graph.startable(start.step).contains(&found.code);
-        let named = own || start.extra.contains(&found.code);
+        let named = own || start.startable.contains(&found.code);
         if named && !self.given_up(found) {
             if found.waits > 0 && !self.terminal(found) {
                 return (!start.force).then_some("Waiting");

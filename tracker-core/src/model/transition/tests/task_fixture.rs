@@ -86,7 +86,7 @@ impl TaskFixture {
         let owner = Owner { fence: self.fence, token: Uuid::from_u128(self.fence.into()) };
         let mut start = Start {
             step: 0,
-            extra: self.policy.startable.to_vec(),
+            startable: self.policy.startable.to_vec(),
             fence: owner.fence,
             token: owner.token,
             worker: format!("worker {}", self.fence),
@@ -120,7 +120,7 @@ impl TaskFixture {
         self.ask(&Command::Finish(Finish {
             owner,
             outcome,
-            keep: false,
+            with_changes: false,
             priority: None,
             failure,
             remarks,

@@ -239,7 +239,7 @@ fn startable_list_of_a_call_replaces_the_list_of_the_kind() {
     let (one, other) = (code(0, Role::Parked), code(0, Role::Parked) + 1);
     let mut fixture = TaskFixture::with(full(), |policy| policy.startable = vec![one].into());
     fixture.does(&Command::Move { code: one });
-    assert!(fixture.start(|start| start.extra = vec![other]).is_err());
+    assert!(fixture.start(|start| start.startable = vec![other]).is_err());
     fixture.claim();
     let mut fixture = TaskFixture::with(full(), |policy| policy.startable = vec![one].into());
     fixture.does(&Command::Move { code: other });

@@ -35,7 +35,7 @@ fn attempt_stores_the_measured_run_time() {
     fixture.does(&Command::Finish(Finish {
         owner,
         outcome,
-        keep: false,
+        with_changes: false,
         priority: None,
         failure: None,
         remarks,
@@ -181,7 +181,7 @@ fn snooze_and_release_cost_nothing_and_restore_the_status() {
     }
     assert_eq!(fixture.endings(), [AttemptStatus::Failed]);
     fixture.does(&Command::Move { code: code(0, Role::Parked) });
-    let owner = fixture.start(|start| start.extra = vec![code(0, Role::Parked)]).expect("an extra status");
+    let owner = fixture.start(|start| start.startable = vec![code(0, Role::Parked)]).expect("an extra status");
     fixture.end(owner, Outcome::Release);
     assert_eq!(fixture.role(), Role::Parked);
 }

@@ -190,7 +190,7 @@ fn task_that_kills_before_its_begin_is_stored_is_isolated() {
     let mut fixture = TaskFixture::with(full(), |policy| policy.max_crashes = 3);
     let mut deaths = 0;
     while fixture.role() != Role::Exhausted {
-        let begun = !fixture.task().may_be_claimed_ahead();
+        let begun = !fixture.task().may_be_prefetched();
         let owner = fixture.start(|start| start.begun = begun).expect("started");
         fixture.pass(LEASE);
         fixture.does(&Command::Rescue { fence: owner.fence, chance: 0.5 });
@@ -198,7 +198,7 @@ fn task_that_kills_before_its_begin_is_stored_is_isolated() {
     }
     assert_eq!((deaths, fixture.task().attempts, fixture.counters()), (4, 3, (0, 3)));
     fixture.requeue(false);
-    assert!(fixture.task().may_be_claimed_ahead(), "nothing is held against it");
+    assert!(fixture.task().may_be_prefetched(), "nothing is held against it");
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn startable_status_of_an_earlier_step_resets_failures() {
     run_in(&mut fixture, 0, FAIL);
     run_in(&mut fixture, 0, Outcome::Park { code: parked });
     assert_eq!(fixture.counters(), (1, 0));
-    let owner = fixture.start(|start| (start.step, start.extra) = (2, vec![parked])).expect("started");
+    let owner = fixture.start(|start| (start.step, start.startable) = (2, vec![parked])).expect("started");
     assert_eq!(fixture.counters(), (0, 0));
     fixture.end(owner, Outcome::Release);
     assert_eq!(fixture.role_in(0), Role::Parked);

@@ -25,7 +25,7 @@ fn due_after_failure(backoff: Backoff, jitter: f32, chance: f32) -> Micros {
     fixture.does(&Command::Finish(Finish {
         owner,
         outcome,
-        keep: false,
+        with_changes: false,
         priority: None,
         failure: None,
         remarks,

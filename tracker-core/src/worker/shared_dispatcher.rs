@@ -35,7 +35,7 @@ impl ClaimedTask for Claimed {
     }
 }
 
-pub(super) struct Dispatching {
+pub(super) struct SharedDispatcher {
     state: Mutex<State>,
     /// Rises when slots that wait for the pool are to go on.
     pub wake_up: Signal,
@@ -66,7 +66,7 @@ pub(super) struct Answer {
     pub result: Result<()>,
 }
 
-impl Dispatching {
+impl SharedDispatcher {
     /// For one kind per element of `limited`, which says whether the kind has a limit or a rate.
     pub(super) fn new(
         settings: &Settings,
@@ -303,7 +303,7 @@ impl Dispatching {
     }
 }
 
-impl RunningPool for Dispatching {
+impl RunningPool for SharedDispatcher {
     fn stop(&self) {
         self.halt();
     }

@@ -7,9 +7,9 @@ use crate::{
 };
 
 /// A pool of one slot that prefetches four tasks, and has claimed the first two.
-fn pool(fixture: &Fixture) -> (Arc<Dispatching>, Vec<Claimed>) {
+fn pool(fixture: &Fixture) -> (Arc<SharedDispatcher>, Vec<Claimed>) {
     let settings = Settings { prefetch: 4, ..Settings::default() };
-    let pool = Dispatching::new(&settings, 1, &fixture.tracker.shared.engine.signal, [false]);
+    let pool = SharedDispatcher::new(&settings, 1, &fixture.tracker.shared.engine.signal, [false]);
     assert_eq!(pool.open_slots(), Some(vec![0]));
     let (Action::Claim(request), _) = pool.free(0, true) else { panic!("nothing is claimed") };
     let claims = fixture.claimed(2);
@@ -18,7 +18,7 @@ fn pool(fixture: &Fixture) -> (Arc<Dispatching>, Vec<Claimed>) {
     (pool, claimed)
 }
 
-fn start(pool: &Dispatching) -> (Claimed, Option<ClaimRequest>) {
+fn start(pool: &SharedDispatcher) -> (Claimed, Option<ClaimRequest>) {
     let (Action::Start { task, claim, .. }, _) = pool.free(0, true) else { panic!("nothing starts") };
     (task, claim)
 }
@@ -72,7 +72,7 @@ fn closed_file_fails_a_queued_claim_and_a_slot_reports_it() {
 fn halt_ends_every_slot() {
     let fixture = Fixture::new();
     let settings = Settings { keep_running: true, ..Settings::default() };
-    let pool = Dispatching::new(&settings, 2, &fixture.tracker.shared.engine.signal, [false]);
+    let pool = SharedDispatcher::new(&settings, 2, &fixture.tracker.shared.engine.signal, [false]);
     assert_eq!(pool.open_slots(), Some(vec![0, 1]));
     let seen = pool.file_signal.seen();
     pool.halt();
@@ -91,7 +91,7 @@ fn pool_returns_the_cause_of_a_closed_file() {
     let io = || Err(Error::new(ErrorKind::Io, "the disk failed"));
     let answer = |results: [Result<()>; 2]| {
         let answers = results.map(|result| Answer { kind: 0, ended: None, result });
-        pool.dispatching.lock().answers.extend(answers);
+        pool.dispatcher.lock().answers.extend(answers);
     };
     let kind = |result: Result<()>| result.unwrap_err().kind();
     answer([closed(), io()]);

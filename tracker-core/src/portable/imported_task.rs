@@ -1,4 +1,5 @@
-//! A task that an import brings, checked before it is stored. Called by `import` and `deferred`.
+//! `ImportedTask`: a task of an import, checked before it is stored. Called by `import`; `batch` uses its check of ids. Writes through the
+//! engine's writer.
 
 use std::sync::Arc;
 
@@ -147,7 +148,7 @@ impl ImportedTask {
             if !found.is_empty() {
                 writer.set_dependencies(&self.kind, whole.task, &self.id, &found)?;
             }
-            deleted.into_iter().try_for_each(|on_failure| writer.miss_target(whole.task, on_failure))
+            deleted.into_iter().try_for_each(|on_failure| writer.apply_missing_target(whole.task, on_failure))
         });
         if let (Err(_), Some(number)) = (&put, made) {
             writer.remove_batch(number)?;
@@ -167,7 +168,7 @@ fn released(kind: &Kind, mut whole: TaskRows, now: i64) -> Result<TaskRows> {
     let finish = Finish {
         owner: Owner { fence: lease.fence, token: lease.token },
         outcome: Outcome::Release,
-        keep: false,
+        with_changes: false,
         priority: None,
         failure: None,
         remarks: AttemptNotes::default(),
