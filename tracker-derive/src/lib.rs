@@ -136,7 +136,7 @@ pub fn derive_task_status(input: TokenStream) -> TokenStream {
 /// |---|---|
 /// | `id` | the task's id; exactly one field, unless ids are generated |
 /// | `index` | can be queried together with the status |
-/// | `index, limit = 2` | at most so many tasks with the same value are in progress at a time; at most one field |
+/// | `index, limit = 2` | at most so many tasks with the same value are in progress at a time; on at most eight fields |
 /// | `unique` | a unique key of this field alone; listed after those above the struct |
 /// | `fingerprint` | a change of it at a re-submit starts the task anew; equal values are equal, for any order of a map or `HashSet` in them: see `Fingerprint` |
 /// | `fingerprint_with = path` | the same for what a function makes of the field: `fn path(field: &Type) -> impl Serialize` |

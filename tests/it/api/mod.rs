@@ -38,6 +38,7 @@ pub(crate) mod run_log;
 pub(crate) mod schedule_rules;
 pub(crate) mod schedules;
 pub(crate) mod schema;
+pub(crate) mod several_limits;
 pub(crate) mod size_limits;
 pub(crate) mod startable_statuses;
 pub(crate) mod starts;

@@ -10,6 +10,7 @@ use tracker_core::{
     ErrorKind, Record, Submission, TaskStatus, Tasks, TrackedTask, Tracker,
     execution::Ticket,
     file::Sharing,
+    inspect::Explanation,
     record::AttemptStatus,
     redb_store::OptionsExt,
     schedule::Schedule,
@@ -89,6 +90,18 @@ mod then {
         pub text: String,
     }
 
+    /// A task of a kind with two limits.
+    #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+    #[task(name = "fetch", status = Status, lease = "1h")]
+    pub struct Fetch {
+        #[task(id)]
+        pub number: u32,
+        #[task(index, limit = 1)]
+        pub host: String,
+        #[task(index, limit = 2)]
+        pub customer: u32,
+    }
+
     fn from_old(old: OldPayload<'_>) -> Result<Note, String> {
         Err(format!("{old:?}"))
     }
@@ -155,6 +168,10 @@ fn job(number: u32) -> then::Job {
     }
 }
 
+fn fetch(number: u32, host: &str, customer: u32) -> then::Fetch {
+    then::Fetch { number, host: host.to_owned(), customer }
+}
+
 fn note() -> then::Note {
     then::Note { number: 1, text: "of version 2".to_owned() }
 }
@@ -198,6 +215,12 @@ fn write(tracker: &Tracker, clock: &ManualClock) -> Ticket {
     tracker.flush().unwrap();
     jobs.submit(&then::Job { etag: 8, size: 1, ..job(8) }).unwrap();
     std::mem::forget(running);
+    // The first task holds host a, the second is parked, and the third overtakes it.
+    let fetches = tracker.tasks::<then::Fetch>().unwrap();
+    let all = [("a", 1), ("a", 1), ("b", 1), ("a", 3)].into_iter();
+    fetches.submit_all((0..).zip(all).map(|(number, (host, customer))| fetch(number, host, customer))).unwrap();
+    fetches.start(0).unwrap().detach().unwrap();
+    fetches.claim().unwrap().unwrap().succeed().unwrap();
     let mut part = parts.step("fetch").unwrap().claim().unwrap().unwrap();
     part.rows.push(2);
     part.succeed().unwrap();
@@ -242,7 +265,7 @@ fn check(bytes: &[u8], ticket: &str, what: &str) {
 
     let tracker = opened(bytes.to_vec());
     assert_eq!(tracker.verify().unwrap(), [], "{what}");
-    assert_eq!(tracker.kinds().unwrap(), ["job", "line", "note"], "{what}");
+    assert_eq!(tracker.kinds().unwrap(), ["job", "line", "note", "fetch"], "{what}");
     let [nightly] = &tracker.schedules().unwrap()[..] else { panic!("{what}: one schedule") };
     assert_eq!((nightly.kind.as_str(), nightly.timing.as_str()), ("job", "cron 0 3 * * * (Europe/Berlin)"), "{what}");
     assert_eq!(
@@ -296,6 +319,11 @@ fn check(bytes: &[u8], ticket: &str, what: &str) {
     assert_eq!(jobs.submit_with(&job(11), &hourly()).unwrap().submission, Submission::Throttled, "{what}");
     assert_eq!(jobs.query().index("host", "host 1").total().unwrap(), 4, "{what}");
     assert_eq!(jobs.get_by_key("key", &[&9_u32]).unwrap().unwrap().id.to_string(), "job 9", "{what}");
+    let fetches = tracker.tasks::<then::Fetch>().unwrap();
+    assert_eq!(fetches.explain(1).unwrap(), Explanation::Limited { index: "host".to_owned(), most: 1 }, "{what}");
+    assert!(fetches.claim().unwrap().is_none(), "{what}");
+    fetches.submit(&fetch(9, "c", 1)).unwrap();
+    assert_eq!(fetches.claim().unwrap().map(|held| held.number), Some(9), "{what}");
     let parts = tracker.tasks::<then::Part>().unwrap();
     assert_eq!(parts.counts().unwrap().get(then::Line::FetchSucceeded), 1, "{what}");
     assert_eq!(parts.step("load").unwrap().claim().unwrap().unwrap().rows, [-1, 0, 1, 2], "{what}");
@@ -310,7 +338,7 @@ fn kept_files_of_this_format_are_read() {
     let writes = std::env::var_os("TRACKER_FIXTURES").is_some();
     for (name, bytes, ticket) in fresh() {
         check(&bytes, &ticket, "just written");
-        let path = folder().join(format!("format-11-{name}.redb"));
+        let path = folder().join(format!("format-12-{name}.redb"));
         if writes {
             fs::create_dir_all(folder()).unwrap();
             fs::write(&path, bytes).unwrap();
@@ -324,7 +352,7 @@ fn kept_files_of_this_format_are_read() {
 #[test]
 fn file_of_an_older_format_is_refused_by_name() {
     let copies = tempfile::tempdir().unwrap();
-    for name in (1..=10).flat_map(|format| ["closed", "killed"].map(|state| format!("{format}-{state}"))) {
+    for name in (1..=11).flat_map(|format| ["closed", "killed"].map(|state| format!("{format}-{state}"))) {
         let path = copies.path().join(format!("{name}.redb"));
         let fixture = fs::read(folder().join(format!("format-{name}.redb"))).unwrap();
         fs::write(&path, &fixture).unwrap();
@@ -333,7 +361,7 @@ fn file_of_an_older_format_is_refused_by_name() {
             assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
             for part in [
                 &format!("format {}", name.split_once('-').unwrap().0),
-                "format 11",
+                "format 12",
                 "tracker export",
                 "tracker import",
             ] {
@@ -354,7 +382,7 @@ fn file_of_an_older_format_is_refused_by_name() {
 
 #[test]
 fn grown_struct_reads_tasks_of_its_old_form() {
-    let kept = fs::read(folder().join("format-11-closed.redb")).unwrap();
+    let kept = fs::read(folder().join("format-12-closed.redb")).unwrap();
     let tracker = opened(kept);
     let jobs = tracker.tasks::<now::Job>().unwrap();
     let found = all(&jobs);

@@ -26,6 +26,18 @@ struct Fetch {
     host: String,
 }
 
+/// Two limits.
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "crawl", status = Status)]
+struct Crawl {
+    #[task(id)]
+    number: u32,
+    #[task(index, limit = 1)]
+    host: String,
+    #[task(index, limit = 1)]
+    customer: String,
+}
+
 fn options() -> tracker_core::Options {
     Tracker::options().sharing(Sharing::Exclusive).clock(ManualClock::new())
 }
@@ -60,6 +72,18 @@ fn file(path: &Path) -> [u64; 2] {
     for _ in 0..3 {
         fetches.claim().unwrap().unwrap().detach().unwrap();
     }
+    let crawls = tracker.tasks::<Crawl>().unwrap();
+    let all = [("a", "x"), ("a", "y"), ("b", "x"), ("c", "z"), ("d", "z")];
+    let crawl = |(number, (host, customer)): (u32, (&str, &str))| Crawl {
+        number,
+        host: host.into(),
+        customer: customer.into(),
+    };
+    crawls.submit_all((0..).zip(all).map(crawl)).unwrap();
+    for _ in 0..2 {
+        crawls.claim().unwrap().unwrap().detach().unwrap();
+    }
+    assert!(crawls.claim().unwrap().is_none());
     let night = tracker.open_batch("night", &BatchOptions::new().then(&jobs, &job("report")).unwrap()).unwrap();
     jobs.submit_all_with(["one", "two"].map(job), &SubmitOptions::new().batch(&night)).unwrap();
     jobs.submit_with(&job("after all"), &SubmitOptions::new().after_batch(&night, OnDependencyFailure::Run)).unwrap();
@@ -69,7 +93,7 @@ fn file(path: &Path) -> [u64; 2] {
     jobs.run("only", |_| fine()).unwrap();
     sound(&tracker);
     let batches = [night.number(), day.number()];
-    drop((jobs, mails, pages, fetches, night, day));
+    drop((jobs, mails, pages, fetches, crawls, night, day));
     tracker.close().unwrap();
     batches
 }
@@ -156,6 +180,7 @@ fn verify_names_the_table_of_each_wrong_row() {
     table!("tracker.limit_queues", &[u8], (), clone, byte 1, missing "a place");
     table!("tracker.limit_in_use", &[u8], u64, clone, byte 1, missing "a slot", wrong number);
     table!("tracker.limit_heads", &[u8; 33], &[u8], as_slice, byte 1, missing "a front", wrong bytes);
+    table!("tracker.head_lists", &[u8], u32, clone, byte 1, missing "a head");
     table!("tracker.headers", &[u8; 12], &[u8], as_slice, byte 1, missing "a header", wrong bytes);
     table!("tracker.payloads", &[u8; 12], &[u8], as_slice, byte 1, missing "a body", wrong bytes);
     table!("tracker.successors", &[u8; 12], &[u8], as_slice, byte 1, missing "a body that waits", wrong bytes);

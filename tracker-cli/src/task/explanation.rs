@@ -21,6 +21,7 @@ impl From<&Explanation> for ExplanationView {
             Explanation::NotDue { .. } => "not_due",
             Explanation::Waiting { .. } => "waiting",
             Explanation::Limited { .. } => "limited",
+            Explanation::Reserved { .. } => "reserved",
             Explanation::SharedLimit { .. } => "shared_limit",
             Explanation::KindLimited { .. } => "kind_limited",
             Explanation::BudgetReached { .. } => "budget_reached",

@@ -32,8 +32,8 @@ impl File {
     fn new(limited: bool) -> Self {
         let clock = ManualClock::new();
         let tracker = Tracker::options().clock(clock.clone()).in_memory().unwrap();
-        let limit = limited.then_some(IndexLimit { index: Cow::Borrowed("host"), most: 2 });
-        let policy = Policy { limit, ..Policy::DEFAULT };
+        let limits = limited.then_some(IndexLimit { index: Cow::Borrowed("host"), most: 2 }).into_iter().collect();
+        let policy = Policy { limits, ..Policy::DEFAULT };
         let spec = KindSpec { indexes: vec!["host".to_owned()], policy, ..KindSpec::sample() };
         let kind = tracker.shared.engine.call(Register { spec, id_type: None, values: Box::new(|_| None) }).unwrap();
         Self { clock, tracker, kind }

@@ -9,7 +9,7 @@ use crate::model::{
     bounds::{NAME, RATE, check_kind},
     error::{Error, ErrorKind, Reason, Refusal, Result},
     status::{Graph, Role, TaskStatus},
-    task::{Need, NeededAmount, Policy, Retention, SharedLimit, TaskKey, TaskRef, TrackedTask},
+    task::{IndexLimit, Need, NeededAmount, Policy, Retention, SharedLimit, TaskKey, TaskRef, TrackedTask},
     time::Micros,
     transition::{Header, Rules},
 };
@@ -86,12 +86,8 @@ fn check_policy(name: &str, policy: &Policy, indexes: &[String]) -> Result<()> {
         "the history keeps 0 attempts: give at least 1"
     } else if policy.timeout.is_some_and(|limit| limit.is_zero()) {
         "the time limit is zero"
-    } else if policy
-        .limit
-        .as_ref()
-        .is_some_and(|limit| limit.most == 0 || !indexes.iter().any(|index| *index == limit.index))
-    {
-        "the limit is 0, or of a field that has no index: give at least 1, for a field with #[task(index)]"
+    } else if let Some(wrong) = wrong_limits(policy, indexes) {
+        wrong
     } else if policy.rate.is_some_and(|rate| !(1..=RATE).contains(&rate.starts) || rate.period.as_millis() == 0) {
         "the rate is not 1 to 10,000 starts in at least a millisecond"
     } else if policy.max_in_progress == Some(0) {
@@ -106,6 +102,22 @@ fn check_policy(name: &str, policy: &Policy, indexes: &[String]) -> Result<()> {
         return Ok(());
     };
     Err(Error::invalid(format!("kind {name:?}: {wrong}")))
+}
+
+/// Number of limits per value of an index, at most.
+const MOST_LIMITS: usize = 8;
+
+fn wrong_limits(policy: &Policy, indexes: &[String]) -> Option<&'static str> {
+    let limits = &policy.limits;
+    let is_named_before =
+        |(number, limit): (usize, &IndexLimit)| limits.iter().take(number).any(|other| other.index == limit.index);
+    if limits.iter().any(|limit| limit.most == 0 || !indexes.iter().any(|index| *index == limit.index)) {
+        Some("the limit is 0, or of a field that has no index: give at least 1, for a field with #[task(index)]")
+    } else if limits.len() > MOST_LIMITS || (0..).zip(limits.iter()).any(is_named_before) {
+        Some("it has more than 8 limits, or two of the same field: keep one for each field")
+    } else {
+        None
+    }
 }
 
 /// Number of needs of a kind, at most.
@@ -125,8 +137,6 @@ fn wrong_needs(policy: &Policy, indexes: &[String]) -> Option<&'static str> {
         Some("it needs 0 of a resource: give at least 1, or remove the need")
     } else if needs.iter().any(lacks_index) {
         Some("a need names a field that has no index: mark the field with #[task(index)]")
-    } else if !needs.is_empty() && policy.limit.is_some() {
-        Some("it has needs and a limit per value of an index: keep one of them")
     } else {
         None
     }
@@ -178,7 +188,7 @@ impl Kind {
 
     /// Whether its waiting tasks stand in queues beside the claim order.
     pub(crate) fn has_queues(&self) -> bool {
-        self.policy.limit.is_some() || self.has_needs()
+        !self.policy.limits.is_empty() || self.has_needs()
     }
 
     /// Whether claims find less than what is due.
@@ -188,7 +198,7 @@ impl Kind {
 
     /// Whether the end of an attempt can make another task startable.
     pub(crate) fn has_concurrency_limit(&self) -> bool {
-        self.policy.limit.is_some()
+        !self.policy.limits.is_empty()
             || self.policy.max_in_progress.is_some()
             || !self.policy.shared_limits.is_empty()
             || self.has_needs()
@@ -232,9 +242,14 @@ impl Kind {
         self.policy.max_in_progress.is_none_or(|most| in_progress < u64::from(most))
     }
 
-    /// The limit per value of an index: the field's number, and how many tasks at a time.
+    /// Whether a task can wait for one of several limits: the kind has several limits per value of an index, or one and needs.
+    pub(crate) fn has_limit_lists(&self) -> bool {
+        self.policy.limits.len() > 1 || (!self.policy.limits.is_empty() && self.has_needs())
+    }
+
+    /// The limit per value of an index in a kind without limit lists: the field's number, and how many tasks at a time.
     pub(crate) fn limit(&self) -> Option<(usize, u32)> {
-        let limit = self.policy.limit.as_ref()?;
+        let limit = self.policy.limits.first().filter(|_| !self.has_limit_lists())?;
         Some((self.indexes.iter().position(|index| *index == limit.index)?, limit.most))
     }
 
@@ -255,7 +270,7 @@ mod tests {
     use std::borrow::Cow;
 
     use super::*;
-    use crate::model::task::{IndexLimit, Rate};
+    use crate::model::task::Rate;
 
     fn needs(needs: &[(&'static str, NeededAmount)]) -> Cow<'static, [Need]> {
         needs.iter().map(|(name, amount)| Need { resource: Cow::Borrowed(name), amount: amount.clone() }).collect()
@@ -268,8 +283,8 @@ mod tests {
         spec.checked()
     }
 
-    fn limit(index: &'static str, most: u32) -> IndexLimit {
-        IndexLimit { index: Cow::Borrowed(index), most }
+    fn limits(limits: &[(&'static str, u32)]) -> Cow<'static, [IndexLimit]> {
+        limits.iter().map(|(index, most)| IndexLimit { index: Cow::Borrowed(index), most: *most }).collect()
     }
 
     fn shared(limits: &[(&'static str, u32)]) -> Cow<'static, [SharedLimit]> {
@@ -293,8 +308,9 @@ mod tests {
             (|policy| policy.jitter = 1.01, "the jitter is not"),
             (|policy| policy.history = 0, "the history keeps 0"),
             (|policy| policy.timeout = Some(Duration::ZERO), "the time limit is zero"),
-            (|policy| policy.limit = Some(limit("host", 0)), "the limit is 0"),
-            (|policy| policy.limit = Some(limit("port", 1)), "a field that has no index"),
+            (|policy| policy.limits = limits(&[("host", 0)]), "the limit is 0"),
+            (|policy| policy.limits = limits(&[("host", 1), ("port", 1)]), "a field that has no index"),
+            (|policy| policy.limits = limits(&[("host", 1), ("host", 2)]), "two of the same field"),
             (
                 |policy| policy.rate = Some(Rate { starts: 0, period: Duration::from_secs(1) }),
                 "the rate is not 1 to 10,000",
@@ -316,10 +332,6 @@ mod tests {
             (|policy| policy.needs = needs(&[("gpu", NeededAmount::Fixed(1)), ("gpu", host())]), "given twice"),
             (|policy| policy.needs = needs(&[("gpu", NeededAmount::Fixed(0))]), "it needs 0"),
             (|policy| policy.needs = needs(&[("mem", NeededAmount::Field(Cow::Borrowed("port")))]), "no index"),
-            (
-                |policy| (policy.needs, policy.limit) = (needs(&[("mem", host())]), Some(limit("host", 1))),
-                "keep one of them",
-            ),
         ];
         for (change, words) in wrong {
             let refused = checked(change).map(|_| ()).unwrap_err();
@@ -336,7 +348,7 @@ mod tests {
             |policy| policy.max_attempts = None,
             |policy| (policy.lease, policy.jitter) = (Duration::from_millis(1), 1.0),
             |policy| policy.timeout = Some(Duration::from_micros(1)),
-            |policy| policy.limit = Some(limit("host", 1)),
+            |policy| (policy.needs, policy.limits) = (needs(&[("mem", host())]), limits(&[("host", 1)])),
             |policy| policy.rate = Some(Rate { starts: 10_000, period: Duration::from_millis(1) }),
             |policy| (policy.max_in_progress, policy.max_waiting) = (Some(1), Some(1)),
         ];

@@ -73,6 +73,9 @@ pub(crate) const LIMIT_HEADS: TableDefinition<Fixed<{ ClaimKey::LEN }>, Bytes> =
     TableDefinition::new("tracker.limit_heads");
 /// In kinds with a limit or needs: kind and limit key -> number of tasks in progress.
 pub(crate) const LIMIT_IN_USE: TableDefinition<Bytes, u64> = TableDefinition::new("tracker.limit_in_use");
+/// In kinds with several limits: the lists of class heads ([`HeadList`](super::keys::HeadList)) -> how often later tasks of the value have overtaken
+/// the head; 0 except in the list of all heads with a value.
+pub(crate) const HEAD_LISTS: TableDefinition<Bytes, u32> = TableDefinition::new("tracker.head_lists");
 /// Name of a resource -> its budget.
 pub(crate) const BUDGETS: TableDefinition<&str, u64> = TableDefinition::new("tracker.budgets");
 /// In kinds with needs: kind and step -> sequence number of a task that did not fit into the budgets, and how many later tasks have started since.

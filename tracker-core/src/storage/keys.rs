@@ -268,6 +268,65 @@ pub(crate) fn limit_queue_key(prefix: &[u8], place: ClaimKey) -> Vec<u8> {
     [prefix, &place].concat()
 }
 
+/// A list of class heads. The number is the one in keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum HeadList {
+    /// The heads that no limit blocks, as far as claims have found out.
+    Ready = 0,
+    /// All heads with a limited value.
+    Waiting = 1,
+    /// The heads that a limited value blocks, or has blocked.
+    Parked = 2,
+    /// The heads with a limited value that were overtaken too often: no later task of the value starts before them.
+    Reserved = 3,
+}
+
+impl HeadList {
+    pub(crate) const ALL: [Self; 4] = [Self::Ready, Self::Waiting, Self::Parked, Self::Reserved];
+}
+
+/// The start of all keys of a list of a kind.
+pub(crate) fn head_lists_prefix(kind: u32, list: HeadList) -> Vec<u8> {
+    let mut prefix = kind.to_be_bytes().to_vec();
+    prefix.push(list as u8);
+    prefix
+}
+
+/// The start of all keys of a list of one limited value: kind, list, number of the limit, then the value behind its length. The amounts of
+/// the head's needs and its place in the claim order without the kind follow. The ready list has one value: limit 0, and no bytes.
+pub(crate) fn head_list_prefix(kind: u32, list: HeadList, limit: u16, value: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes();
+    [&head_lists_prefix(kind, list)[..], &limit.to_be_bytes(), &length, value].concat()
+}
+
+/// The parts of a key in a list of class heads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HeadListKey<'k> {
+    pub list: HeadList,
+    pub limit: u16,
+    pub value: &'k [u8],
+    pub amounts: &'k [u8],
+    pub place: ClaimKey,
+}
+
+impl<'k> HeadListKey<'k> {
+    pub(crate) fn split(key: &'k [u8]) -> Option<Self> {
+        let (kind, rest) = key.split_first_chunk()?;
+        let (list, rest) = rest.split_first()?;
+        let (limit, rest) = rest.split_first_chunk()?;
+        let (length, rest) = rest.split_first_chunk()?;
+        let (value, rest) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+        let amounts = rest.len().checked_sub(ClaimKey::LEN - u32::LEN)?;
+        Some(Self {
+            list: HeadList::ALL.into_iter().find(|known| *known as u8 == *list)?,
+            limit: u16::from_be_bytes(*limit),
+            value,
+            amounts: rest.get(..amounts)?,
+            place: limit_queue_place(u32::from_be_bytes(*kind), rest)?,
+        })
+    }
+}
+
 /// The place in the claim order that a key in the queue of a limit key names.
 pub(crate) fn limit_queue_place(kind: u32, key: &[u8]) -> Option<ClaimKey> {
     let place: &[u8; ClaimKey::LEN - 4] = key.last_chunk()?;
@@ -304,6 +363,10 @@ mod tests {
             let run = AttemptKey { task: key.task(), fence: key.seq };
             assert_eq!(AttemptKey::unpack(&run.pack()), run);
             assert_eq!(limit_queue_place(key.kind, &limit_queue_key(&limit_prefix(key.kind, b"a"), key)), Some(key));
+            let prefix = head_list_prefix(key.kind, HeadList::Parked, 3, b"a");
+            let listed = limit_queue_key(&[&prefix[..], b"12345678"].concat(), key);
+            let parts = HeadListKey { list: HeadList::Parked, limit: 3, value: b"a", amounts: b"12345678", place: key };
+            assert_eq!(HeadListKey::split(&listed), Some(parts));
             let count = CountKey { kind: key.kind, code: key.code };
             assert_eq!(CountKey::unpack(&count.pack()), count);
             let dependency = DependencyKey { from: key.task(), to: TaskRef { kind: key.kind / 2, seq: key.seq / 3 } };

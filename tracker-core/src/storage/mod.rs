@@ -5,6 +5,7 @@ pub(crate) mod definitions;
 pub(crate) mod encoding;
 pub(crate) mod file;
 pub(crate) mod keys;
+pub(crate) mod limit_class;
 pub(crate) mod order;
 pub(crate) mod read;
 pub(crate) mod rows_of;

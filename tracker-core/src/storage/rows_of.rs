@@ -1,5 +1,5 @@
 //! `rows_of`: the only function that derives rows. All rows of the order, listing, key, batch and limit tables that belong to a
-//! task follow from its kind, its header and the keys of its payload. Pure. Called by writes, `verify` and the rebuild of a kind.
+//! task, but those of `tracker.head_lists`, follow from its kind, its header and the keys of its payload. Pure. Called by writes, `verify` and the rebuild of a kind.
 
 #[cfg(test)]
 mod tests;
@@ -8,6 +8,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 
 use super::{
     keys::{self, ClaimKey, CountKey, MemberKey, UpdatedKey},
+    limit_class::{LimitClass, NONE},
     order::order_keys,
 };
 use crate::model::{
@@ -53,8 +54,8 @@ pub(crate) struct KeyRows<'p> {
     /// One row for each index, by its number.
     pub indexes: &'p [Vec<u8>],
     pub uniques: Vec<UniqueRow<'p>>,
-    /// The queue in which the task waits: the value that the concurrency limit counts, or the amounts of resources that it needs; empty where
-    /// the task is not limited.
+    /// The queue in which the task waits: the value that the concurrency limit counts, the amounts of resources that it needs, or its
+    /// [`LimitClass`]; empty where the task is not limited.
     pub limit_key: Cow<'p, [u8]>,
 }
 
@@ -75,9 +76,6 @@ pub(crate) enum LimitState {
     /// In progress: it counts towards the limit of its limit key.
     InProgress,
 }
-
-/// The encoding of `None`.
-const NONE: &[u8] = &[0];
 
 /// Derives the rows of a task.
 pub(crate) fn rows_of<'p>(
@@ -133,6 +131,9 @@ fn unique_rows<'p>(kind: &Kind, header: &Header, payload: PayloadKeys<'p>) -> Ve
 }
 
 fn limit_key<'p>(kind: &Kind, indexes: &'p [Vec<u8>]) -> Cow<'p, [u8]> {
+    if kind.has_limit_lists() {
+        return Cow::Owned(LimitClass::of(kind, indexes).pack());
+    }
     if kind.has_needs() {
         return Cow::Owned(kind.amounts(indexes).flat_map(u64::to_be_bytes).collect());
     }
@@ -150,6 +151,15 @@ impl Kind {
     pub(crate) fn limit_key<'p>(&self, row: &'p TaskRow) -> Cow<'p, [u8]> {
         limit_key(self, &row.indexes)
     }
+
+    /// The keys of the counters of a task in progress, behind the kind: its limit key; or each of its limited values, and its amounts.
+    pub(crate) fn in_use_keys<'k>(&self, limit_key: &'k [u8]) -> Vec<Cow<'k, [u8]>> {
+        if self.has_limit_lists() {
+            LimitClass::unpack(self, limit_key).in_use_keys().into_iter().map(Cow::Owned).collect()
+        } else {
+            vec![Cow::Borrowed(limit_key)]
+        }
+    }
 }
 
 /// Whether a change of a header can change rows that follow from the payload: its keys must then be read.
@@ -164,7 +174,6 @@ pub(crate) fn needs_keys(kind: &Kind, task: TaskRef, old: &Header, new: &Header)
 pub(crate) struct LimitRows {
     /// The keys of its queue.
     pub queue: BTreeSet<Vec<u8>>,
-    pub in_use: u64,
     /// The first task of its queue for each status and priority; none while the limit is reached.
     pub heads: BTreeSet<ClaimKey>,
 }
@@ -176,5 +185,5 @@ pub(crate) fn limit_rows_of(kind: &Kind, limit_key: &[u8], places: &BTreeSet<Cla
     let mut ranks = BTreeSet::new();
     let heads = places.iter().filter(|place| ranks.insert((place.code, place.rank)) && !full).copied().collect();
     let queue = places.iter().map(|place| keys::limit_queue_key(&prefix, *place)).collect();
-    LimitRows { queue, in_use, heads }
+    LimitRows { queue, heads }
 }

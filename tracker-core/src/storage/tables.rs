@@ -115,6 +115,7 @@ tables! {
     limit_queues: Bytes => () = LIMIT_QUEUES;
     limit_heads: Fixed<{ keys::ClaimKey::LEN }> => Bytes = LIMIT_HEADS;
     limit_in_use: Bytes => u64 = LIMIT_IN_USE;
+    head_lists: Bytes => u32 = HEAD_LISTS;
     budgets: &'static str => u64 = BUDGETS;
     overtaken_rows: (u32, u16) => (u64, u32) = OVERTAKEN;
     rate_starts: Fixed<{ StartKey::LEN }> => i64 = RATE_STARTS;
@@ -144,7 +145,7 @@ pub(crate) fn init(txn: &WriteTransaction) -> Result<()> {
 const FORMAT_KEY: &str = "format";
 const FILE_STATE_KEY: &str = "file_state";
 /// The mark of a tracker file: a name, and the version of the format as the last byte.
-const FORMAT: &[u8; 8] = b"tracker\x0b";
+const FORMAT: &[u8; 8] = b"tracker\x0c";
 
 impl<S: Source> Tables<S> {
     /// The transaction.

@@ -1,4 +1,4 @@
-//! Parses the struct and checks it as a whole: one id, one priority, one limit, distinct unique keys.
+//! Parses the struct and checks it as a whole: one id, one priority, at most eight limits, distinct unique keys.
 
 use proc_macro2::Ident;
 use syn::{Data, DeriveInput, Fields, FieldsNamed, GenericParam, Generics, Path, Type, ext::IdentExt};
@@ -10,6 +10,9 @@ use super::{
     unique::Unique,
 };
 use crate::{crate_path, errors::Errors, snake_case};
+
+/// Number of limits of a task, at most.
+const MOST_LIMITS: usize = 8;
 
 /// The parsed struct. `fields` is `None` unless it has named fields.
 pub(super) struct Declaration<'a> {
@@ -147,8 +150,8 @@ fn check_priorities(fields: &[Field], errors: &mut Errors) {
 }
 
 fn check_limits(fields: &[Field], errors: &mut Errors) {
-    for (second, _) in fields.iter().filter_map(|field| field.limit.as_ref()).skip(1) {
-        errors.on(second, "a task has one limit: keep `limit` on one field, which may combine two values");
+    for (ninth, _) in fields.iter().filter_map(|field| field.limit.as_ref()).skip(MOST_LIMITS) {
+        errors.on(ninth, format!("a task has at most {MOST_LIMITS} limits: remove `limit` from a field"));
     }
 }
 
@@ -162,11 +165,6 @@ fn check_needs(header: &Header, fields: &[Field], errors: &mut Errors) {
             }
             None => errors.on(name, format!("the task has no field `{}`", name.value())),
         }
-    }
-    if let (Some(_), Some((limit, _))) =
-        (header.policy.needs.first(), fields.iter().find_map(|field| field.limit.as_ref()))
-    {
-        errors.on(limit, "a task has `needs` or a `limit`: keep one of them");
     }
 }
 

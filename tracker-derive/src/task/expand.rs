@@ -179,7 +179,7 @@ fn policy(task: &Task) -> TokenStream {
         ("history", history.map(|value| quote!(#value))),
         ("startable", startable(task)),
         ("retention", retention(task)),
-        ("limit", limit(task)),
+        ("limits", limits(task)),
         ("rate", policy.rate.map(|rate| rate.tokens(tracker_core))),
         ("shared_limits", shared_limits(task)),
         ("needs", needs(task)),
@@ -251,13 +251,15 @@ fn needs(task: &Task) -> Option<TokenStream> {
     (!needs.is_empty()).then_some(owned)
 }
 
-fn limit(task: &Task) -> Option<TokenStream> {
-    let (tracker_core, name, most) =
-        task.fields.iter().find_map(|field| Some((&task.tracker_core, &field.name, field.limit.as_ref()?.1?)))?;
-    Some(quote!(::core::option::Option::Some(#tracker_core::task::IndexLimit {
-        index: ::std::borrow::Cow::Borrowed(#name),
-        most: #most,
-    })))
+fn limits(task: &Task) -> Option<TokenStream> {
+    let tracker_core = &task.tracker_core;
+    let limited = task.fields.iter().filter_map(|field| Some((&field.name, field.limit.as_ref()?.1?)));
+    let limits = limited.map(|(name, most)| {
+        quote!(#tracker_core::task::IndexLimit { index: ::std::borrow::Cow::Borrowed(#name), most: #most })
+    });
+    let limits: Vec<_> = limits.collect();
+    let owned = quote!(::std::borrow::Cow::Owned(::std::vec![#(#limits),*]));
+    (!limits.is_empty()).then_some(owned)
 }
 
 fn id_type(task: &Task) -> TokenStream {

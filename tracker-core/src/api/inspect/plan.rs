@@ -123,10 +123,17 @@ impl<T: Schema> Tasks<T> {
             let shared_limit = rows.reached_shared_limit(&kind)?;
             for (ahead, key) in (0..).zip(&drawn.next) {
                 let shared_limit = shared_limit.clone();
-                let full = kind.limit().is_some() && rows.is_limited(&kind, key.task())?;
+                let blocking = rows.blocking_limit(&kind, key.task())?;
                 let lacking = rows.lacking(&kind, key.task())?;
-                let context =
-                    StartContext { full, in_progress, shared_limit, lacking, opens, ahead, ..StartContext::default() };
+                let context = StartContext {
+                    blocking,
+                    in_progress,
+                    shared_limit,
+                    lacking,
+                    opens,
+                    ahead,
+                    ..StartContext::default()
+                };
                 next.extend(planned(rows, &kind, *key, now, &context)?);
             }
             Ok(Plan { paused: kind.paused, next, queued: drawn.queued, rest: drawn.rest })

@@ -190,11 +190,12 @@ impl<T: Schema> Tasks<T> {
             let counts = rows.counts_of(self.kind)?;
             let running = counts.iter().find(|(code, _)| Some(*code) == running).map_or(0, |(_, count)| *count);
             let dependencies = if header.waits > 0 { rows.named_dependencies(task, SOME)? } else { Vec::new() };
-            let full = kind.limit().is_some() && rows.is_limited(&kind, task)?;
+            let blocking = rows.blocking_limit(&kind, task)?;
             let (opens, in_progress) = (rows.rate_opens(&kind, now)?, kind.in_progress(&counts));
             let (shared_limit, lacking) = (rows.reached_shared_limit(&kind)?, rows.lacking(&kind, task)?);
             let paused = kind.paused;
-            let context = StartContext { paused, full, in_progress, shared_limit, lacking, opens, ahead, dependencies };
+            let context =
+                StartContext { paused, blocking, in_progress, shared_limit, lacking, opens, ahead, dependencies };
             Ok((kind.rules(now).explain(&header, &context), running))
         })
     }

@@ -151,9 +151,13 @@ impl<T: TrackedTask> Tasks<T> {
     async fn claim_by(&self, port: impl Port, options: &StartOptions<T::Status>) -> Result<Option<Execution<T>>> {
         let kind = self.kind()?;
         let claim = self.claim_command(&kind, options)?;
-        match port.claim(&self.shared, claim).await?.tasks.pop() {
-            Some(claimed) => execution(port, &self.shared, &kind, claimed).await.map(Some),
-            None => Ok(None),
+        loop {
+            let mut claims = port.claim(&self.shared, claim.clone()).await?;
+            match claims.tasks.pop() {
+                Some(claimed) => return execution(port, &self.shared, &kind, claimed).await.map(Some),
+                None if claims.is_unfinished() => {}
+                None => return Ok(None),
+            }
         }
     }
 

@@ -18,7 +18,10 @@ use crate::{
         time::Micros,
         transition::{Command, Header, Owner, PayloadChange, Start},
     },
-    storage::read::claim_order::Ready,
+    storage::{
+        order::order_keys,
+        read::{claim_order::Ready, head_lists::Overtake},
+    },
 };
 
 /// A task that the caller owns now.
@@ -65,7 +68,8 @@ pub(crate) struct Claim {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Claims {
     pub tasks: Vec<Claimed>,
-    /// When the next task is due, if none is now.
+    /// When the next task is due, if none is now. The time of the transaction if a further claim may find one: a claim looks at a bounded number
+    /// of tasks that limits hold back.
     pub due: Option<Micros>,
     /// When the first lease runs out, if nothing was found.
     pub expiry: Option<Micros>,
@@ -86,6 +90,11 @@ impl Claims {
     fn prefetch_bytes(&self, begin: usize) -> usize {
         self.tasks.iter().skip(begin).map(Claimed::bytes).sum()
     }
+
+    /// Whether a further claim may find a task now.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.due.is_some_and(|due| due <= self.now)
+    }
 }
 
 impl Action for Claim {
@@ -101,15 +110,16 @@ impl Action for Claim {
         let mut codes = kind.graph.startable(self.start.step);
         codes.extend(self.start.startable.iter().filter(|code| !codes.contains(code)).copied().collect::<Vec<_>>());
         check_limit_queues(&kind, &codes)?;
+        let mut moves = MOST_MOVES;
         while claims.tasks.len() < self.most.max(1) {
             match writer.rows().next_ready(&kind, &codes, claims.now)? {
                 Ready::Now(first) => {
-                    let chosen = if kind.has_needs() {
-                        self.choose(writer, &kind, &codes, &mut claims)?
+                    let chosen = if kind.has_needs() || kind.has_limit_lists() {
+                        self.choose(writer, &kind, &codes, &mut moves, &mut claims)?
                     } else {
-                        Some(Chosen { task: first, overtaken: None, updates_overtaken: false })
+                        Some(Chosen::first(first))
                     };
-                    let Some(Chosen { task, overtaken, updates_overtaken }) = chosen else { break };
+                    let Some(Chosen { task, overtaken, updates_overtaken, overtakes }) = chosen else { break };
                     if self.most == 0 {
                         claims.held_back = true;
                         break;
@@ -125,8 +135,11 @@ impl Action for Claim {
                     }
                     let claimed = claims.tasks.len();
                     let goes_on = self.take(writer, &kind, task, &mut claims)?;
-                    if updates_overtaken && claims.tasks.len() > claimed {
-                        writer.rows().put_overtaken(&kind, self.start.step, overtaken)?;
+                    if claims.tasks.len() > claimed {
+                        writer.rows().count_overtakes(&kind, &overtakes)?;
+                        if updates_overtaken {
+                            writer.rows().put_overtaken(&kind, self.start.step, overtaken)?;
+                        }
                     }
                     if !goes_on {
                         break;
@@ -151,26 +164,47 @@ impl Action for Claim {
     }
 }
 
+/// Number of heads of a kind with several limits that one claim parks, at most.
+const MOST_MOVES: usize = 256;
+
 impl Claim {
-    /// Chooses the due task whose needs fit into the budgets. If none does, `claims` gets the reason.
+    /// Chooses the first due task that no limit of the kind blocks, and whose needs fit into the budgets. If there is none, `claims` gets the
+    /// reason.
     fn choose(
         &self,
         writer: &mut Writer<'_>,
         kind: &Kind,
         codes: &[i32],
+        moves: &mut usize,
         claims: &mut Claims,
     ) -> Result<Option<Chosen>> {
         let kinds: Vec<_> = writer.kinds().collect();
+        let budgets = writer.rows().stored_budgets()?.lowest(&self.budgets);
+        let resources = budgets.resources(kind, &writer.rows().amounts_in_use(&kinds)?);
+        let heads = if kind.has_limit_lists() {
+            writer.unblocked_heads(kind, codes, &resources, moves)?
+        } else {
+            Some(writer.rows().queue_heads(kind, codes, claims.now)?)
+        };
+        let Some(heads) = heads else {
+            claims.due = Some(claims.now);
+            return Ok(None);
+        };
         let rows = writer.rows();
-        let heads = rows.queue_heads(kind, codes, claims.now)?;
-        let budgets = rows.stored_budgets()?.lowest(&self.budgets);
-        let resources = budgets.resources(kind, &rows.amounts_in_use(&kinds)?);
-        let stored = rows.overtaken(kind, self.start.step)?;
+        let stored = if kind.has_needs() { rows.overtaken(kind, self.start.step)? } else { None };
+        let is_blocked = kind.has_limit_lists() && (heads.due.is_empty() || rows.has_parked_heads(kind)?);
         let exceeding = heads.due.iter().find(|head| head.exceeded(&resources).is_some());
         claims.exceeding = exceeding.and_then(|head| Some((head.task, LackingResource::of(kind, head, &resources)?)));
         match choose_start(heads.due, &resources, stored) {
             StartChoice::Start { task, overtaken } => {
-                Ok(Some(Chosen { task, overtaken, updates_overtaken: overtaken != stored }))
+                let overtakes = if kind.has_limit_lists() {
+                    let header = writer.indexed_header(task)?;
+                    let start = order_keys(&kind.graph, task, &header).claim_order;
+                    writer.rows().overtakes(kind, codes, claims.now, start, &resources)?
+                } else {
+                    Vec::new()
+                };
+                Ok(Some(Chosen { task, overtaken, updates_overtaken: overtaken != stored, overtakes }))
             }
             StartChoice::Wait => {
                 claims.held_back = true;
@@ -179,6 +213,7 @@ impl Claim {
             StartChoice::Nothing => {
                 let possible = heads.later.iter().filter(|(_, head)| head.exceeded(&resources).is_none());
                 claims.due = possible.map(|(at, _)| *at).min();
+                claims.held_back |= is_blocked;
                 Ok(None)
             }
         }
@@ -227,6 +262,15 @@ struct Chosen {
     overtaken: Option<Overtaken>,
     /// Whether it differs from the stored one.
     updates_overtaken: bool,
+    /// The tasks of the same limited values that it overtakes.
+    overtakes: Vec<Overtake>,
+}
+
+impl Chosen {
+    /// A task that overtakes no other one.
+    fn first(task: TaskRef) -> Self {
+        Self { task, overtaken: None, updates_overtaken: false, overtakes: Vec::new() }
+    }
 }
 
 /// Whether as many tasks are in progress as the limits of the whole kind allow. Reads counters only where the kind has such a limit.

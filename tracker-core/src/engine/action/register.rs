@@ -158,7 +158,7 @@ impl Register {
 /// The kind without its limit and needs, whose rows are derived anew afterwards.
 fn unlimited(kind: &Kind) -> Kind {
     let mut kind = kind.clone();
-    kind.policy.limit = None;
+    kind.policy.limits = Cow::default();
     kind.policy.needs = Cow::default();
     kind
 }
@@ -168,7 +168,7 @@ fn limit_rows_differ(old: &Kind, new: &Kind) -> bool {
         let codes = kind.graph.statuses().iter().map(|status| status.code);
         codes.filter(|code| kind.is_claimable(*code)).collect::<Vec<_>>()
     };
-    (&old.policy.limit, &old.policy.needs) != (&new.policy.limit, &new.policy.needs)
+    (&old.policy.limits, &old.policy.needs) != (&new.policy.limits, &new.policy.needs)
         || (new.has_queues() && claimable(old) != claimable(new))
 }
 

@@ -312,7 +312,9 @@ impl<'t> Writer<'t> {
         }
         self.update_dependencies(kind, task, id, old, new)?;
         self.record_end(kind, task, old, new);
-        let frees = kind.has_concurrency_limit() && old.is_some_and(|header| header.lease.is_some());
+        // In a kind with several limits, a value can be reserved for a waiting task.
+        let holds = |header: &Header| header.lease.is_some() || kind.has_limit_lists();
+        let frees = kind.has_concurrency_limit() && old.is_some_and(holds);
         self.effects.may_start |=
             new.is_some_and(|header| header.lease.is_none() && (frees || !kind.is_finished(header)));
         Ok(())

@@ -8,6 +8,7 @@ use crate::{
         bounds::check_kinds,
         error::{Error, ErrorKind, Result},
         kind::{Kind, KindSpec},
+        needs::ResourceUse,
         new_task::NewTask,
         task::TaskRef,
         task_row::TaskRow,
@@ -15,7 +16,7 @@ use crate::{
     },
     storage::{
         keys::DependencyKey,
-        read::{dependencies::PendingPropagation, task_rows::TaskRows},
+        read::{dependencies::PendingPropagation, needs::QueueHeads, task_rows::TaskRows},
         rows_of::{DerivedRows, rows_of},
         write::change::TaskChange,
     },
@@ -75,6 +76,24 @@ impl Writer<'_> {
         }
         self.batches.recount(header, (old, new));
         Ok(())
+    }
+
+    /// The first due heads of a kind with several limits that no limit blocks. Parks blocked heads, at most `moves`; `None` if more are left.
+    pub(crate) fn unblocked_heads(
+        &mut self,
+        kind: &Kind,
+        codes: &[i32],
+        resources: &[ResourceUse],
+        moves: &mut usize,
+    ) -> Result<Option<QueueHeads>> {
+        let (now, allowed) = (self.now(), *moves);
+        // Without needs, no task exceeds a budget.
+        let ended = kind.has_needs() && self.rows.end_reservations(kind, resources)?;
+        let heads = self.rows.unblocked_heads(kind, codes, now, moves)?;
+        if ended || *moves < allowed {
+            self.mark_dirty();
+        }
+        Ok(heads)
     }
 
     /// Derives the limit rows of a kind anew.

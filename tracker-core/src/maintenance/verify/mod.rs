@@ -1,6 +1,7 @@
 //! Recomputes every index and counter from the tasks themselves.
 
 mod dependencies;
+mod head_lists;
 #[cfg(test)]
 mod tests;
 mod throttles;
@@ -84,6 +85,7 @@ fn verify(rows: &mut Tables<&ReadTransaction>) -> Result<Vec<Inconsistency>> {
     check_schedules(rows, &mut found)?;
     throttles::check(rows, &mut found)?;
     check_budgets(rows, &mut found)?;
+    head_lists::check(rows, &expected.limit_heads, &mut found)?;
     Ok(found.0)
 }
 
@@ -272,11 +274,11 @@ impl Expected {
 
     fn add_limits(&mut self, kind: &Kind, limits: &Limits) {
         for (key, (places, in_use)) in limits {
-            let LimitRows { queue, in_use, heads } = limit_rows_of(kind, key, places, *in_use);
+            let LimitRows { queue, heads } = limit_rows_of(kind, key, places, *in_use);
             self.limit_queues.extend(queue);
             self.limit_heads.extend(heads.into_iter().map(|place| (place, key.clone())));
-            if in_use > 0 {
-                self.limit_in_use.insert(keys::limit_prefix(kind.id, key), in_use);
+            for key in kind.in_use_keys(key).iter().filter(|_| *in_use > 0) {
+                *self.limit_in_use.entry(keys::limit_prefix(kind.id, key)).or_default() += in_use;
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Backoff, Need};
 use crate::model::{status::Role, time::micros_serde};
@@ -38,8 +38,9 @@ pub struct Policy {
     pub startable: Cow<'static, [i32]>,
     /// How long ended tasks are kept, by role.
     pub retention: Cow<'static, [Retention]>,
-    /// How many tasks with the same value of an index may be in progress at once.
-    pub limit: Option<IndexLimit>,
+    /// How many tasks with the same value of an index may be in progress at once, for each limited index. At most 8.
+    #[serde(alias = "limit", deserialize_with = "limits_of_any_form")]
+    pub limits: Cow<'static, [IndexLimit]>,
     /// How many tasks may start in a period.
     pub rate: Option<Rate>,
     /// How many tasks of the kind may be in progress at once, in all steps together; `None` sets no limit. At least 1.
@@ -78,7 +79,7 @@ impl Policy {
         history: 10,
         startable: Cow::Borrowed(&[]),
         retention: Cow::Borrowed(&[]),
-        limit: None,
+        limits: Cow::Borrowed(&[]),
         rate: None,
         max_in_progress: None,
         max_waiting: None,
@@ -141,6 +142,10 @@ pub struct Retention {
 /// Claims honour it: the tasks of a value whose limit is reached wait, and those of other values go on. A start by id
 /// does not, as it does not honour due times either, but its task is counted. Tasks whose value is `None` are not
 /// limited.
+///
+/// A kind can limit several indexes: a task starts only if the limits of all its values allow it. While a task waits for one of its values, later
+/// tasks use the others. The first due task of a value is overtaken at most 16 times by later tasks of the value, and then no later one
+/// starts before it. Tasks of other values go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IndexLimit {
@@ -148,6 +153,20 @@ pub struct IndexLimit {
     pub index: Cow<'static, str>,
     /// How many at a time. At least 1.
     pub most: u32,
+}
+
+/// Reads limits as they are written now, and the one limit or none that earlier versions wrote.
+fn limits_of_any_form<'de, D: Deserializer<'de>>(from: D) -> Result<Cow<'static, [IndexLimit]>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Limits {
+        Several(Vec<IndexLimit>),
+        One(Option<IndexLimit>),
+    }
+    Ok(match Limits::deserialize(from)? {
+        Limits::Several(limits) => limits.into(),
+        Limits::One(limit) => limit.into_iter().collect(),
+    })
 }
 
 /// At most so many tasks of all kinds that name this limit are in progress at a time.

@@ -9,7 +9,7 @@ use crate::model::{
     dependency::Dependency,
     needs::LackingResource,
     status::Role,
-    task::SharedLimit,
+    task::{IndexLimit, SharedLimit, TaskKey},
     time::{Micros, between, utc},
 };
 
@@ -57,6 +57,13 @@ pub enum Explanation {
         index: String,
         /// The limit.
         most: u32,
+    },
+    /// A value of this index is reserved for an earlier task, which later ones have overtaken as often as they may.
+    Reserved {
+        /// The indexed field.
+        index: String,
+        /// The task that starts first.
+        first: TaskKey,
     },
     /// So many tasks of its kind are in progress as may be at once.
     KindLimited {
@@ -124,8 +131,8 @@ pub enum Explanation {
 #[derive(Default)]
 pub(crate) struct StartContext {
     pub paused: bool,
-    /// Whether its value has no slot free.
-    pub full: bool,
+    /// The limit per value of an index that blocks it, and the task for which the value is reserved if the limit is not reached.
+    pub blocking: Option<(IndexLimit, Option<TaskKey>)>,
     /// Number of tasks of the kind that are in progress; 0 where the kind has no limit of them.
     pub in_progress: u64,
     /// The shared limit of the kind that is reached.
@@ -175,8 +182,12 @@ impl Rules<'_> {
             Explanation::Paused
         } else if header.due > self.now {
             Explanation::NotDue { at: utc(header.due), wait: between(self.now, header.due) }
-        } else if let Some(limit) = self.policy.limit.as_ref().filter(|_| context.full) {
-            Explanation::Limited { index: limit.index.to_string(), most: limit.most }
+        } else if let Some((limit, reserved_for)) = &context.blocking {
+            let index = limit.index.to_string();
+            match reserved_for {
+                Some(first) => Explanation::Reserved { index, first: first.clone() },
+                None => Explanation::Limited { index, most: limit.most },
+            }
         } else if let Some(most) = self.policy.max_in_progress.filter(|most| context.in_progress >= u64::from(*most)) {
             Explanation::KindLimited { most }
         } else if let Some(limit) = &context.shared_limit {
@@ -206,6 +217,12 @@ impl fmt::Display for Explanation {
             }
             Self::Limited { index, most } => {
                 write!(f, "it is limited: {most} with the same {index} are in progress, and no more may be")
+            }
+            Self::Reserved { index, first } => {
+                write!(
+                    f,
+                    "it waits for \"{first}\" with the same {index}, which later tasks have overtaken as often as they may"
+                )
             }
             Self::KindLimited { most } => {
                 write!(f, "it is limited: {most} tasks of its kind are in progress, and no more may be")

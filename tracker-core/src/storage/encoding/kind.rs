@@ -35,7 +35,7 @@ struct EncodedPolicy {
     history: u16,
     startable: Vec<i32>,
     retention: Vec<(u8, i64)>,
-    limit: Option<(String, u32)>,
+    limits: Vec<(String, u32)>,
     rate: Option<(u32, i64)>,
     /// Whether interrupted tasks go to the front.
     interrupted_first: bool,
@@ -105,7 +105,7 @@ fn policy_record(policy: &Policy) -> EncodedPolicy {
         history: policy.history,
         startable: policy.startable.to_vec(),
         retention: policy.retention.iter().map(|rule| (role_code(rule.role), micros_of(rule.keep))).collect(),
-        limit: policy.limit.as_ref().map(|limit| (limit.index.to_string(), limit.most)),
+        limits: policy.limits.iter().map(|limit| (limit.index.to_string(), limit.most)).collect(),
         rate: policy.rate.map(|rate| (rate.starts, micros_of(rate.period))),
         interrupted_first: policy.interrupted == QueueEnd::Front,
         max_in_progress: policy.max_in_progress,
@@ -150,7 +150,7 @@ fn policy_of(record: EncodedPolicy) -> Result<Policy, &'static str> {
     policy.history = record.history;
     policy.startable = record.startable.into();
     policy.retention = retention.collect::<Result<Vec<_>, &'static str>>()?.into();
-    policy.limit = record.limit.map(|(index, most)| IndexLimit { index: index.into(), most });
+    policy.limits = record.limits.into_iter().map(|(index, most)| IndexLimit { index: index.into(), most }).collect();
     policy.rate = record.rate.map(|(starts, period)| Rate { starts, period: span(period) });
     policy.max_in_progress = record.max_in_progress;
     policy.max_waiting = record.max_waiting;

@@ -4,6 +4,7 @@
 
 pub(crate) mod claim_order;
 pub(crate) mod dependencies;
+pub(crate) mod head_lists;
 pub(crate) mod needs;
 pub(crate) mod rows;
 pub(crate) mod scan;

@@ -17,6 +17,7 @@ use crate::{
     },
     storage::{
         keys::ClaimKey,
+        limit_class::counted_amounts,
         rows_of::amounts_of_key,
         tables::{Source, Tables},
     },
@@ -59,7 +60,7 @@ impl<S: Source> Tables<S> {
     pub(crate) fn amounts_in_use<'k>(&mut self, kinds: &'k [Arc<Kind>]) -> Result<BTreeMap<&'k str, u64>> {
         let mut in_use = BTreeMap::new();
         for kind in kinds.iter().filter(|kind| kind.has_needs()) {
-            for (amounts, tasks) in self.in_progress_by_needs(kind.id)? {
+            for (amounts, tasks) in self.in_progress_by_needs(kind)? {
                 for (need, amount) in kind.policy.needs.iter().zip(amounts) {
                     let sum: &mut u64 = in_use.entry(&*need.resource).or_default();
                     *sum = sum.saturating_add(amount.saturating_mul(tasks));
@@ -70,13 +71,15 @@ impl<S: Source> Tables<S> {
     }
 
     /// The amounts that the tasks in progress of a kind need, and how many tasks need the same.
-    fn in_progress_by_needs(&mut self, kind: u32) -> Result<Vec<(Vec<u64>, u64)>> {
-        let (first, end) = (kind.to_be_bytes(), kind.saturating_add(1).to_be_bytes());
+    fn in_progress_by_needs(&mut self, kind: &Kind) -> Result<Vec<(Vec<u64>, u64)>> {
+        let (first, end) = (kind.id.to_be_bytes(), kind.id.saturating_add(1).to_be_bytes());
         let mut found = Vec::new();
         for row in self.limit_in_use()?.range::<&[u8]>(&first[..]..&end[..])? {
             let (key, tasks) = row?;
             // The key begins with the kind and the length of the limit key.
-            found.push((amounts_of_key(key.value().get(8..).unwrap_or_default()), tasks.value()));
+            if let Some(amounts) = counted_amounts(kind, key.value().get(8..).unwrap_or_default()) {
+                found.push((amounts_of_key(amounts), tasks.value()));
+            }
         }
         Ok(found)
     }

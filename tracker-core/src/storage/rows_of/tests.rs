@@ -59,7 +59,7 @@ fn changes() -> impl Strategy<Value = Vec<(u64, Option<Traits>)>> {
     prop::collection::vec((0..5_u64, prop::option::weighted(0.9, traits())), 1..40)
 }
 
-/// Kinds with all sorts of keys: none, indexes, unique keys, needs and a concurrency limit.
+/// Kinds with all sorts of keys: none, indexes, unique keys, needs and concurrency limits.
 fn kind(sort: usize) -> Kind {
     let mut spec = KindSpec::sample();
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
@@ -75,12 +75,26 @@ fn kind(sort: usize) -> Kind {
             let size = NeededAmount::Field(Cow::Borrowed("size"));
             spec.policy.needs = Cow::Owned(vec![amount("mem", size), amount("gpu", NeededAmount::Fixed(2))]);
         }
+        5 => {
+            spec.indexes = names(&["size", "host"]);
+            spec.policy.limits = limits(&[("host", 1)]);
+        }
+        6 => {
+            spec.indexes = names(&["size", "host", "name"]);
+            spec.policy.limits = limits(&[("host", 1), ("name", 2)]);
+        }
         _ => {
             spec.indexes = names(&["size", "host"]);
-            spec.policy.limit = Some(IndexLimit { index: Cow::Borrowed("host"), most: 1 });
+            spec.policy.limits = limits(&[("host", 2)]);
+            let size = NeededAmount::Field(Cow::Borrowed("size"));
+            spec.policy.needs = Cow::Owned(vec![Need { resource: Cow::Borrowed("mem"), amount: size }]);
         }
     }
     spec.kind(KIND, false)
+}
+
+fn limits(limits: &[(&'static str, u32)]) -> Cow<'static, [IndexLimit]> {
+    limits.iter().map(|(index, most)| IndexLimit { index: Cow::Borrowed(index), most: *most }).collect()
 }
 
 fn header(traits: Traits) -> Header {
@@ -197,13 +211,17 @@ fn derived(kind: &Kind, tasks: &Tasks) -> Dump {
             LimitState::InProgress => limits.entry(keys.limit_key.to_vec()).or_default().1 += 1,
         }
     }
+    let mut counters: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
     for (key, (places, in_use)) in limits {
         let rows = limit_rows_of(kind, &key, &places, in_use);
         rows.queue.iter().for_each(|row| put("limit_queues", row, &[]));
         rows.heads.iter().for_each(|place| put("limit_heads", &place.pack(), &key));
-        if in_use > 0 {
-            put("limit_in_use", &keys::limit_prefix(KIND, &key), &in_use.to_le_bytes());
+        for key in kind.in_use_keys(&key).iter().filter(|_| in_use > 0) {
+            *counters.entry(keys::limit_prefix(KIND, key)).or_default() += in_use;
         }
+    }
+    for (key, in_use) in counters {
+        put("limit_in_use", &key, &in_use.to_le_bytes());
     }
     dump
 }
@@ -287,7 +305,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
 
     #[test]
-    fn write_leaves_the_rows_of_all_tasks(sort in 0..6_usize, changes in changes()) {
+    fn write_leaves_the_rows_of_all_tasks(sort in 0..8_usize, changes in changes()) {
         with_tables(|tables| make(tables, &kind(sort), &mut Tasks::new(), &changes));
     }
 

@@ -1,7 +1,8 @@
 //! Concurrency limits: at most N tasks with the same limit key (the value of an index) may be in progress at once. In a kind with needs, the
 //! limit key holds the amounts that a task needs, and claims decide whether it fits. Each key has a
 //! queue of the tasks that a claim may start, beside the claim order. Until the limit is reached, the first task of the queue for
-//! each status and priority is an eligible head. Claims read only the heads. Called by `storage/write` for each changed task, and by claims.
+//! each status and priority is an eligible head. Claims read only the heads. In a kind with several limits, the limit key is the class of a
+//! task, and `head_lists` says which heads may start. Called by `storage/write` for each changed task, and by claims.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +13,10 @@ use crate::{
         error::{Error, Result},
         kind::Kind,
         needs::Overtaken,
-        task::TaskRef,
     },
     storage::{
         keys::{self, ClaimKey},
+        limit_class::LimitClass,
         rows_of::{DerivedRows, LimitState},
         tables::{Source, Tables},
     },
@@ -39,12 +40,6 @@ impl<S: Source> Tables<S> {
     pub(crate) fn is_limit_reached(&mut self, kind: &Kind, limit_key: &[u8]) -> Result<bool> {
         let Some((_, most)) = kind.limit().filter(|_| !limit_key.is_empty()) else { return Ok(false) };
         Ok(self.in_use(kind, limit_key)? >= u64::from(most))
-    }
-
-    /// Whether the limit of the key of this task is reached.
-    pub(crate) fn is_limited(&mut self, kind: &Kind, task: TaskRef) -> Result<bool> {
-        let row = self.task_row(task)?;
-        self.is_limit_reached(kind, &kind.limit_key(&row))
     }
 
     /// The first task of the queue for each status and priority. Empty while the limit is reached.
@@ -108,48 +103,73 @@ impl Tables<&WriteTransaction> {
         for key in BTreeSet::from([old_key, new_key]) {
             old_heads.push((key, self.eligible_heads(kind, key)?));
         }
-        self.remove_state(kind, old_key, old_state)?;
+        let freed = self.remove_state(kind, old_key, old_state)?;
         self.add_state(kind, new_key, new_state)?;
         let mut new_heads = Vec::new();
         for (key, old) in old_heads {
             let new = self.eligible_heads(kind, key)?;
             for head in old.difference(&new) {
                 self.limit_heads()?.remove(&head.pack())?;
+                if kind.has_limit_lists() {
+                    self.unlist_head(kind, *head, &LimitClass::unpack(kind, key))?;
+                }
             }
             new_heads.extend(new.difference(&old).map(|head| (*head, key)));
         }
         // Inserted after all removals: if only the limit key of a task changes, both heads have the same claim key.
         for (head, key) in new_heads {
             self.limit_heads()?.insert(&head.pack(), key)?;
+            if kind.has_limit_lists() {
+                self.list_head(kind, head, &LimitClass::unpack(kind, key))?;
+            }
+        }
+        if kind.has_limit_lists() && !freed.is_empty() {
+            let class = LimitClass::unpack(kind, old_key);
+            for limited in class.limited().filter(|limited| freed.contains(&limited.in_use_key())) {
+                // A value that had room before has a ready head.
+                if self.in_use(kind, &limited.in_use_key())?.saturating_add(1) == limited.most(kind) {
+                    self.release_heads(kind, limited)?;
+                }
+            }
         }
         Ok(())
     }
 
-    fn remove_state(&mut self, kind: &Kind, limit_key: &[u8], state: LimitState) -> Result<()> {
-        let prefix = keys::limit_prefix(kind.id, limit_key);
+    /// Returns the keys of the counters that have fallen.
+    fn remove_state(&mut self, kind: &Kind, limit_key: &[u8], state: LimitState) -> Result<Vec<Vec<u8>>> {
+        let mut fallen = Vec::new();
         match state {
             LimitState::NotCounted => {}
             LimitState::Queued(key) => {
+                let prefix = keys::limit_prefix(kind.id, limit_key);
                 drop(self.limit_queues()?.remove(keys::limit_queue_key(&prefix, key).as_slice())?);
             }
-            LimitState::InProgress => match self.in_use(kind, limit_key)?.saturating_sub(1) {
-                0 => drop(self.limit_in_use()?.remove(prefix.as_slice())?),
-                in_use => drop(self.limit_in_use()?.insert(prefix.as_slice(), in_use)?),
-            },
+            LimitState::InProgress => {
+                for key in kind.in_use_keys(limit_key) {
+                    let prefix = keys::limit_prefix(kind.id, &key);
+                    match self.in_use(kind, &key)?.saturating_sub(1) {
+                        0 => drop(self.limit_in_use()?.remove(prefix.as_slice())?),
+                        in_use => drop(self.limit_in_use()?.insert(prefix.as_slice(), in_use)?),
+                    }
+                    fallen.push(key.into_owned());
+                }
+            }
         }
-        Ok(())
+        Ok(fallen)
     }
 
     fn add_state(&mut self, kind: &Kind, limit_key: &[u8], state: LimitState) -> Result<()> {
-        let prefix = keys::limit_prefix(kind.id, limit_key);
         match state {
             LimitState::NotCounted => {}
             LimitState::Queued(key) => {
+                let prefix = keys::limit_prefix(kind.id, limit_key);
                 drop(self.limit_queues()?.insert(keys::limit_queue_key(&prefix, key).as_slice(), ())?);
             }
             LimitState::InProgress => {
-                let in_use = self.in_use(kind, limit_key)?.saturating_add(1);
-                self.limit_in_use()?.insert(prefix.as_slice(), in_use)?;
+                for key in kind.in_use_keys(limit_key) {
+                    let in_use = self.in_use(kind, &key)?.saturating_add(1);
+                    self.limit_in_use()?.insert(keys::limit_prefix(kind.id, &key).as_slice(), in_use)?;
+                }
             }
         }
         Ok(())
@@ -188,6 +208,6 @@ impl Tables<&WriteTransaction> {
         self.limit_in_use()?.retain_in::<&[u8], _>(&first[..]..&end[..], |_, _| false)?;
         let (first, last) = (ClaimKey::first(kind, i32::MIN, 0).pack(), ClaimKey::last(kind, i32::MAX, u8::MAX).pack());
         self.limit_heads()?.retain_in::<&[u8; ClaimKey::LEN], _>(&first..=&last, |_, _| false)?;
-        Ok(())
+        self.clear_head_lists(kind)
     }
 }

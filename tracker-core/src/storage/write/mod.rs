@@ -4,5 +4,6 @@ pub(crate) mod bulk;
 pub(crate) mod change;
 pub(crate) mod concurrency_limit;
 mod derived_rows;
+pub(crate) mod head_lists;
 pub(crate) mod rate;
 pub(crate) mod retime;

@@ -1,4 +1,4 @@
-//! Two fields have a limit.
+//! Nine fields have a limit.
 use serde::{Deserialize, Serialize};
 use tracker_core::{TaskStatus, TrackedTask};
 
@@ -16,10 +16,24 @@ enum JobStatus {
 struct Job {
     #[task(id)]
     url: String,
-    #[task(index, limit = 2)]
-    host: String,
     #[task(index, limit = 1)]
+    host: String,
+    #[task(index, limit = 2)]
     user: String,
+    #[task(index, limit = 3)]
+    region: String,
+    #[task(index, limit = 4)]
+    queue: String,
+    #[task(index, limit = 5)]
+    disk: String,
+    #[task(index, limit = 6)]
+    printer: String,
+    #[task(index, limit = 7)]
+    customer: String,
+    #[task(index, limit = 8)]
+    license: String,
+    #[task(index, limit = 9)]
+    project: String,
 }
 
 fn main() {
