@@ -1,6 +1,7 @@
 //! Tests of the async interface.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod budgets;
 mod calls;
 mod cancels;
 mod prefetch;
