@@ -98,9 +98,19 @@ pub struct Visit {
     host: Option<String>,
 }
 
-/// Done by a worker that works ahead.
+/// Needs as much memory as its size.
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
-#[task(name = "chore", status = Status, lease = "1m", backoff = "fixed(1s)")]
+#[task(name = "load", status = Status, needs(mem = "size"), lease = "1m", backoff = "fixed(1s)")]
+pub struct Load {
+    #[task(id)]
+    number: u32,
+    #[task(index)]
+    size: u64,
+}
+
+/// Done by a worker that works ahead, within a budget of the file.
+#[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
+#[task(name = "chore", status = Status, needs(seats = 1), lease = "1m", backoff = "fixed(1s)")]
 pub struct Chore {
     #[task(id)]
     number: u32,
@@ -127,9 +137,11 @@ pub struct Script {
     stages: Tasks<Stage>,
     visits: Tasks<Visit>,
     chores: Tasks<Chore>,
+    loads: Tasks<Load>,
     hands: BTreeMap<&'static str, Execution<Job>>,
     stage: Option<Execution<Stage>>,
     visiting: BTreeMap<&'static str, Execution<Visit>>,
+    loading: BTreeMap<u32, Execution<Load>>,
     ticket: Option<Ticket>,
 }
 
@@ -172,9 +184,11 @@ impl Script {
             stages: tracker.tasks()?,
             visits: tracker.tasks()?,
             chores: tracker.tasks()?,
+            loads: tracker.tasks()?,
             hands: BTreeMap::new(),
             stage: None,
             visiting: BTreeMap::new(),
+            loading: BTreeMap::new(),
             ticket: None,
             tracker,
         })
@@ -233,6 +247,18 @@ impl Script {
         self.visiting.get_mut(name).expect("a step before this one has claimed it")
     }
 
+    /// Claims the load that fits, which must have this number.
+    fn load(&mut self, number: u32) -> Result<(), Error> {
+        let claimed = self.loads.claim()?.expect("one fits");
+        assert_eq!(claimed.number, number, "the first that fits");
+        self.loading.insert(number, claimed);
+        Ok(())
+    }
+
+    fn loading(&mut self, number: u32) -> &mut Execution<Load> {
+        self.loading.get_mut(&number).expect("a step before this one has claimed it")
+    }
+
     fn pass(&self, seconds: u64) -> Result<(), Error> {
         self.clock.advance(Duration::from_secs(seconds));
         Ok(())
@@ -247,7 +273,7 @@ impl Script {
         self.stages.submit(&Stage { number: 1_000, rows: Vec::new() }).map(drop)
     }
 
-    /// A snapshot of all tasks, batches and schedules.
+    /// A snapshot of all tasks, batches, schedules and budgets.
     pub fn look(&self) -> Result<Snapshot, Error> {
         let mut look = Snapshot::default();
         if let Some(jobs) = &self.jobs {
@@ -259,8 +285,10 @@ impl Script {
         look.add(&self.stages)?;
         look.add(&self.visits)?;
         look.add(&self.chores)?;
+        look.add(&self.loads)?;
         look.add_batches(&self.tracker)?;
         look.add_schedules(&self.tracker)?;
+        look.add_budgets(&self.tracker)?;
         Ok(look)
     }
 }

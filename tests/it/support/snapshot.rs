@@ -1,4 +1,4 @@
-//! Describes all tasks, batches and schedules of a tracker as text, so that two states can be compared.
+//! Describes all tasks, batches, schedules and budgets of a tracker as text, so that two states can be compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use tracker_core::{
 };
 
 use crate::support::{
-    script::{Chore, Job, LaterJob, Stage, Stored, TOTALS, Visit, open},
+    script::{Chore, Job, LaterJob, Load, Stage, Stored, TOTALS, Visit, open},
     test_disk::Disk,
 };
 
@@ -56,8 +56,10 @@ impl Snapshot {
         look.add(&tracker.tasks::<Stage>()?)?;
         look.add(&tracker.tasks::<Visit>()?)?;
         look.add(&tracker.tasks::<Chore>()?)?;
+        look.add(&tracker.tasks::<Load>()?)?;
         look.add_batches(tracker)?;
         look.add_schedules(tracker)?;
+        look.add_budgets(tracker)?;
         tracker.transaction(|tx| {
             for row in tx.table(TOTALS)?.iter()? {
                 let (name, number) = row?;
@@ -89,6 +91,15 @@ impl Snapshot {
         for info in tracker.schedules()? {
             let seen = Seen { running: false, task: info.name.clone(), standing: format!("{info:?}") };
             self.0.insert(format!("schedule/{}", info.name), seen);
+        }
+        Ok(())
+    }
+
+    /// The amounts in use follow from the tasks, and are verified.
+    pub fn add_budgets(&mut self, tracker: &Tracker) -> Result<(), Error> {
+        for budget in tracker.budgets()? {
+            let seen = Seen { running: false, task: budget.amount.to_string(), standing: String::new() };
+            self.0.insert(format!("budget/{}", budget.resource), seen);
         }
         Ok(())
     }

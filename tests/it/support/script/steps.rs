@@ -8,7 +8,7 @@ use tracker_core::{
     redb_store::TransactionExt, schedule::Schedule, submit::SubmitOptions,
 };
 
-use super::{Chore, Job, LATER, LaterJob, Stage, Status, Step, Stored, TOTALS, in_parts, job, visit, whole};
+use super::{Chore, Job, LATER, LaterJob, Load, Stage, Status, Step, Stored, TOTALS, in_parts, job, visit, whole};
 
 pub const SCRIPT: &[Step] = &[
     whole("submit", |script| script.jobs().submit(&job(0)).map(drop)),
@@ -180,6 +180,25 @@ pub const SCRIPT: &[Step] = &[
     whole("2 h pass", |script| script.pass(7_200)),
     whole("a claim frees what ran out, and its slot", |script| script.visit("late")),
     whole("a late visit succeeds", |script| script.visiting("late").succeed()),
+    whole("set a budget", |script| script.tracker.set_budget("mem", 4)),
+    in_parts("submit loads", |script| {
+        script.loads.submit_all((0..).zip([3, 2, 1]).map(|(number, size)| Load { number, size })).map(drop)
+    }),
+    whole("claim a load", |script| script.load(0)),
+    whole("claim past a load that does not fit", |script| script.load(2)),
+    whole("the budget holds back", |script| match script.loads.claim()? {
+        None => Ok(()),
+        Some(load) => panic!("load {} starts above the budget", load.number),
+    }),
+    whole("raise the budget", |script| script.tracker.set_budget("mem", 6)),
+    whole("claim the load that was overtaken", |script| script.load(1)),
+    whole("the failure of a load returns its need", |script| script.loading(0).fail("no luck")),
+    whole("a load succeeds", |script| script.loading(1).succeed()),
+    whole("another load is given up", |script| script.loading(2).give_up("never")),
+    whole("remove the budget", |script| match script.tracker.remove_budget("mem") {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }),
     whole("submit with a throttle", |script| script.submit_throttled(50)),
     whole("a throttled submit is dropped", |script| script.submit_throttled(51)),
     whole("add a schedule", |script| {
@@ -216,6 +235,7 @@ pub const SCRIPT: &[Step] = &[
         let job = LaterJob { name: "late".into(), host: "x".into(), step: 1, key: 99, colour: Some("red".into()) };
         script.later.as_ref().map_or(Ok(()), |later| later.submit(&job).map(drop))
     }),
+    whole("set the budget of a worker", |script| script.tracker.set_budget("seats", 4)),
     in_parts("submit chores", |script| {
         script.chores.submit_all((0..20).map(|number| Chore { number, done: false })).map(drop)
     }),
