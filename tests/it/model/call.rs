@@ -1,5 +1,7 @@
 //! One call of the tracker, encoded in four bytes, so that proptest and a fuzzer can generate and shrink it.
 
+/// How many kinds there are.
+pub const KINDS: u8 = 4;
 /// How many ids there are.
 pub const IDS: u8 = 6;
 
@@ -22,6 +24,18 @@ pub enum Call {
         id: u8,
         etag: u8,
         seconds: u8,
+    },
+    /// At most one with the key is accepted in the time.
+    SubmitThrottled {
+        kind: u8,
+        id: u8,
+        etag: u8,
+        key: u8,
+        seconds: u8,
+    },
+    /// The amount of memory that the tasks in progress may need; without a budget, it is not bounded.
+    SetBudget {
+        amount: Option<u8>,
     },
     Claim {
         kind: u8,
@@ -146,13 +160,17 @@ pub enum End {
 
 impl Call {
     pub fn of([what, a, b, c]: [u8; 4]) -> Self {
-        let (kind, id) = (a & 1, b % IDS);
-        match what % 46 {
+        let (kind, id) = (a % KINDS, b % IDS);
+        match what % 52 {
             0..5 => Self::Submit { kind, id, etag: c % 3 },
             5 => Self::SubmitDebounced { kind, id, etag: c % 3, seconds: 1 + c / 3 % 20 },
             6 => Self::SubmitLater { kind, id, seconds: c % 20, priority: c % 3 },
             7..12 => Self::Claim { kind, worker: c % 3 },
-            12 => Self::ClaimExtra { kind },
+            // Kinds with needs start from the statuses that they declare.
+            12 => Self::ClaimExtra { kind: a & 1 },
+            46..49 => Self::SubmitThrottled { kind, id, etag: c % 3, key: c / 3 % 2, seconds: 1 + c / 6 % 20 },
+            49 => Self::SetBudget { amount: Some(c % 24).filter(|amount| *amount > 0) },
+            50 => Self::Claim { kind: 2 + a % 2, worker: c % 3 },
             13 | 14 => {
                 Self::Start { kind, id, force: c & 1 > 0, steal_lease: c & 2 > 0, extra: c & 4 > 0, short: c & 8 > 0 }
             }
@@ -172,14 +190,14 @@ impl Call {
                 Self::End { held: a, end }
             }
             22 => Self::Renew { held: a },
-            23 => Self::Checkpoint { held: a, value: b },
+            23 => Self::Checkpoint { held: a, value: b % 30 },
             24 => Self::Detach { held: a },
             25 => Self::Resume { ticket: a },
             26 | 27 => Self::Requeue { kind, id },
             28 => Self::Cancel { kind, id },
             29 => Self::Ignore { kind, id },
             30 => Self::Move { kind, id, to_shelf: c & 1 > 0 },
-            31 => Self::Update { kind, id, value: c },
+            31 => Self::Update { kind, id, value: c % 30 },
             32 => Self::Remove { kind, id },
             33 => Self::Prune { kind },
             34 => {

@@ -1,12 +1,13 @@
 //! Compares the tracker with the model on random calls, with clock jumps both ways and crashes of the program: both
 //! must answer alike and hold the same tasks, and every index and counter must be right.
 //!
-//! `TRACKER_CASES=n` plays n sequences instead of 40, `TRACKER_CALLS=n` makes them up to n calls long instead of 80. A
+//! `TRACKER_CASES=n` plays n sequences instead of 40, `TRACKER_CALLS=n` makes them up to n calls long instead of 120. A
 //! sequence that fails is made as short as it can be, and kept to be played first from then on.
 
 mod call;
 mod kinds;
 mod reference;
+mod schedules;
 mod tracker_calls;
 
 use proptest::{collection::vec, prelude::*, test_runner::FileFailurePersistence};
@@ -43,7 +44,7 @@ fn random_calls_agree_with_the_model() {
         max_shrink_iters: 20_000,
         ..ProptestConfig::default()
     };
-    let most = setting_or("TRACKER_CALLS", 80) as usize;
+    let most = setting_or("TRACKER_CALLS", 120) as usize;
     proptest!(config, |(calls in vec(any::<[u8; 4]>(), 1..=most))| {
         if let Err(what) = play(&calls) {
             return Err(TestCaseError::fail(what));

@@ -5,12 +5,14 @@
 mod admin;
 #[path = "reference/executions.rs"]
 mod executions;
+#[path = "reference/needs.rs"]
+mod needs;
 #[path = "reference/order.rs"]
 mod order;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::call::Call;
+use super::call::{Call, KINDS};
 
 /// Seconds since the clock's beginning, in microseconds.
 pub type Time = i64;
@@ -49,6 +51,8 @@ pub struct Policy {
     pub keeps_succeeded: Option<Time>,
     pub max_waiting: Option<usize>,
     pub max_in_progress: Option<usize>,
+    /// The amount of memory that a task with this value needs.
+    pub need: Option<fn(u8) -> u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,9 +120,15 @@ pub struct HeldLease {
 }
 
 pub struct ReferenceModel {
-    policies: [Policy; 2],
-    pub tasks: [BTreeMap<u8, Task>; 2],
-    paused: [bool; 2],
+    policies: [Policy; KINDS as usize],
+    pub tasks: [BTreeMap<u8, Task>; KINDS as usize],
+    paused: [bool; KINDS as usize],
+    /// The memory that the tasks in progress may need.
+    budget: Option<u64>,
+    /// By kind: the number of the task that did not fit, and how many later ones have started since.
+    overtaken: [Option<(u64, u32)>; KINDS as usize],
+    /// By kind and key: until when no further submit is accepted.
+    throttled: BTreeMap<(u8, u8), Time>,
     pub held: Vec<HeldLease>,
     tickets: Vec<HeldLease>,
     wall: Time,
@@ -214,11 +224,14 @@ fn startable(state: State, extra: bool) -> bool {
 }
 
 impl ReferenceModel {
-    pub fn new(policies: [Policy; 2], wall: Time) -> Self {
+    pub fn new(policies: &[Policy; KINDS as usize], wall: Time) -> Self {
         Self {
-            policies,
-            tasks: [BTreeMap::new(), BTreeMap::new()],
-            paused: [false; 2],
+            policies: *policies,
+            tasks: Default::default(),
+            paused: Default::default(),
+            budget: None,
+            overtaken: Default::default(),
+            throttled: BTreeMap::new(),
             held: Vec::new(),
             tickets: Vec::new(),
             wall,
@@ -247,6 +260,7 @@ impl ReferenceModel {
             Call::Submit { kind, .. }
             | Call::SubmitLater { kind, .. }
             | Call::SubmitDebounced { kind, .. }
+            | Call::SubmitThrottled { kind, .. }
             | Call::Requeue { kind, .. }
             | Call::Cancel { kind, .. }
             | Call::Ignore { kind, .. }
@@ -287,6 +301,10 @@ impl ReferenceModel {
             Call::SubmitDebounced { kind, id, etag, seconds } => {
                 self.submit_debounced(kind, id, etag, now + Time::from(seconds) * SECOND)
             }
+            Call::SubmitThrottled { kind, id, etag, key, seconds } => {
+                self.submit_throttled(kind, id, etag, key, now + Time::from(seconds) * SECOND)
+            }
+            Call::SetBudget { amount } => self.set_budget(amount),
             Call::Claim { kind, worker } => self.claim(kind, Some(worker), false),
             Call::ClaimExtra { kind } => self.claim(kind, None, true),
             Call::Start { .. } => self.start(call),
@@ -340,14 +358,7 @@ impl ReferenceModel {
                 }
                 answer
             }
-            Call::Prune { kind } => {
-                let tasks = &mut self.tasks[usize::from(kind)];
-                let before = tasks.len();
-                if let Some(keep) = self.policies[usize::from(kind)].keeps_succeeded {
-                    tasks.retain(|_, task| task.state != State::Succeeded || task.updated >= now - keep);
-                }
-                Answer::Count((before - tasks.len()) as u64)
-            }
+            Call::Prune { kind } => self.prune(kind),
             Call::Rescue => self.rescue(None, |task| task.expired(now)),
             Call::RescueLong { kind, seconds } => self.rescue(Some(kind), |task| {
                 task.lease.as_ref().is_some_and(|lease| lease.started + Time::from(seconds) * SECOND < now)
@@ -370,16 +381,5 @@ impl ReferenceModel {
             }
             _ => self.reorder(call),
         }
-    }
-
-    fn rescue(&mut self, only: Option<u8>, which: impl Fn(&Task) -> bool) -> Answer {
-        let mut count = 0;
-        for (kind, tasks) in (0..).zip(&mut self.tasks) {
-            for task in tasks.values_mut().filter(|task| only.is_none_or(|only| only == kind) && which(task)) {
-                self.policies[usize::from(kind)].rescue(task, self.now);
-                count += 1;
-            }
-        }
-        Answer::Count(count)
     }
 }

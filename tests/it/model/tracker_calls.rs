@@ -1,4 +1,4 @@
-//! The tracker behind the calls of the model: two kinds with different policies.
+//! The tracker behind the calls of the model: kinds with different policies.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -15,7 +15,7 @@ use tracker_core::{
 
 use super::{
     call::{Call, End},
-    kinds::{Job, POLICIES, Plain, Task},
+    kinds::{FixedLoad, Job, Load, POLICIES, Plain, Task},
     reference::{Answer, EPOCH, MAX_WAIT, ReferenceModel, State},
 };
 use crate::support::test_disk::Disk;
@@ -98,6 +98,7 @@ impl<T: Task + 'static> Kind for Tasks<T> {
         let submission = |submission| match submission {
             Submission::New => Answer::Submitted("New"),
             Submission::Existing => Answer::Submitted("Existing"),
+            Submission::Throttled => Answer::Submitted("Throttled"),
             _ => Answer::Submitted("Requeued"),
         };
         match call {
@@ -109,6 +110,10 @@ impl<T: Task + 'static> Kind for Tasks<T> {
             Call::SubmitDebounced { id, etag, seconds, .. } => {
                 let delay = Duration::from_secs(seconds.into());
                 let options = SubmitOptions::new().debounce(delay, MAX_WAIT);
+                Ok(submission(self.submit_with(&T::new(id, etag), &options)?.submission))
+            }
+            Call::SubmitThrottled { id, etag, key, seconds, .. } => {
+                let options = SubmitOptions::new().throttle(key, Duration::from_secs(seconds.into()));
                 Ok(submission(self.submit_with(&T::new(id, etag), &options)?.submission))
             }
             Call::Requeue { id, .. } => self.requeue(id).map(|()| Answer::Done),
@@ -270,7 +275,7 @@ impl Pair {
             held: Vec::new(),
             tickets: Vec::new(),
             fence: 0,
-            model: ReferenceModel::new(POLICIES, wall),
+            model: ReferenceModel::new(&POLICIES, wall),
         };
         pair.open();
         pair
@@ -283,6 +288,8 @@ impl Pair {
         self.kinds = vec![
             Box::new(tracker.tasks::<Job>().expect("the type fits")),
             Box::new(tracker.tasks::<Plain>().expect("the type fits")),
+            Box::new(tracker.tasks::<Load>().expect("the type fits")),
+            Box::new(tracker.tasks::<FixedLoad>().expect("the type fits")),
         ];
         self.tracker = Some(tracker);
     }
@@ -303,6 +310,8 @@ impl Pair {
                 Some(Reason::NotFound) => Answer::Refused("NotFound"),
                 Some(Reason::Leased { .. }) => Answer::Refused("Leased"),
                 Some(Reason::Full { .. }) => Answer::Refused("Full"),
+                Some(Reason::ExceedsBudget { .. }) => Answer::Refused("ExceedsBudget"),
+                None if matches!(call, Call::SetBudget { amount: None }) => Answer::Refused("NoBudget"),
                 Some(Reason::LeaseLost) => Answer::Refused("LeaseLost"),
                 Some(Reason::NotStartable { .. } | Reason::NotEnterable { .. }) => Answer::Refused("NotStartable"),
                 _ => return Err(format!("{call:?} gave {error:?}")),
@@ -329,6 +338,13 @@ impl Pair {
         match call {
             Call::Advance { seconds } => self.clock.advance(Duration::from_secs(seconds.into())),
             Call::Jump { seconds } => self.clock.jump(TimeDelta::seconds(seconds.into())),
+            Call::SetBudget { amount } => {
+                let tracker = self.tracker.as_ref();
+                tracker.map_or(Ok(()), |tracker| match amount {
+                    Some(amount) => tracker.set_budget("mem", amount.into()),
+                    None => tracker.remove_budget("mem"),
+                })?;
+            }
             Call::Rescue => {
                 let rescued = self.tracker.as_ref().map_or(Ok(Vec::new()), Tracker::rescue)?;
                 return Ok(Answer::Count(rescued.len() as u64));

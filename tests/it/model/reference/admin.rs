@@ -12,6 +12,19 @@ impl ReferenceModel {
         self.submit_with(kind, id, etag, Some(due), None, Some(max_wait))
     }
 
+    /// Only a submit that brings work takes the key, or is dropped for it.
+    pub(super) fn submit_throttled(&mut self, kind: u8, id: u8, etag: u8, key: u8, end: Time) -> Answer {
+        let brings_work = self.tasks[usize::from(kind)].get(&id).is_none_or(|task| task.fingerprint != etag);
+        if brings_work && self.throttled.get(&(kind, key)).is_some_and(|end| self.now < *end) {
+            return Answer::Submitted("Throttled");
+        }
+        let answer = self.submit(kind, id, etag, None, None);
+        if brings_work && matches!(answer, Answer::Submitted(_)) {
+            self.throttled.insert((kind, key), end);
+        }
+        answer
+    }
+
     fn submit_with(
         &mut self,
         kind: u8,
@@ -27,6 +40,9 @@ impl ReferenceModel {
         let Some(task) = tasks.get_mut(&id) else {
             if self.policies[usize::from(kind)].max_waiting.is_some_and(|most| waiting >= most) {
                 return Answer::Refused("Full");
+            }
+            if self.budget.is_some_and(|budget| self.policies[usize::from(kind)].amount(0) > budget) {
+                return Answer::Refused("ExceedsBudget");
             }
             self.seq += 1;
             let task = Task {
@@ -103,6 +119,15 @@ impl ReferenceModel {
             }
             Err(why) => Answer::Refused(why),
         }
+    }
+
+    pub(super) fn prune(&mut self, kind: u8) -> Answer {
+        let (now, tasks) = (self.now, &mut self.tasks[usize::from(kind)]);
+        let before = tasks.len();
+        if let Some(keep) = self.policies[usize::from(kind)].keeps_succeeded {
+            tasks.retain(|_, task| task.state != State::Succeeded || task.updated >= now - keep);
+        }
+        Answer::Count((before - tasks.len()) as u64)
     }
 
     pub(super) fn cancel(&mut self, kind: u8, id: u8) -> Answer {

@@ -41,10 +41,9 @@ impl ReferenceModel {
         if policy.max_in_progress.is_some_and(|most| in_progress >= most) {
             return Answer::NoTask;
         }
-        let due = tasks.iter().filter(|(_, task)| startable(task.state, extra) && !task.paused && task.due <= now);
-        let first = due.min_by_key(|(_, task)| task.order());
-        let Some((id, task)) = first else { return Answer::NoTask };
-        let (id, from, due) = (*id, task.state, task.due);
+        let Some(id) = self.choose(kind, extra) else { return Answer::NoTask };
+        let task = &self.tasks[usize::from(kind)][&id];
+        let (from, due) = (task.state, task.due);
         // A released task never returns to a terminal status.
         let (from, due) = if from == State::Ignored { (State::Pending, now) } else { (from, due) };
         let worker = worker.map_or_else(|| "unnamed".to_owned(), |worker| format!("worker {worker}"));
@@ -183,5 +182,16 @@ impl ReferenceModel {
         // A refused outcome keeps the execution; the model drops it.
         self.held.remove(number);
         if end == End::Drop { Answer::Done } else { answer }
+    }
+
+    pub(super) fn rescue(&mut self, only: Option<u8>, which: impl Fn(&Task) -> bool) -> Answer {
+        let mut count = 0;
+        for (kind, tasks) in (0..).zip(&mut self.tasks) {
+            for task in tasks.values_mut().filter(|task| only.is_none_or(|only| only == kind) && which(task)) {
+                self.policies[usize::from(kind)].rescue(task, self.now);
+                count += 1;
+            }
+        }
+        Answer::Count(count)
     }
 }
