@@ -46,6 +46,32 @@ fn worker_starts_nothing_until_its_condition_holds() {
 }
 
 #[test]
+fn status_tells_the_condition_that_holds_back_a_worker() {
+    let (clock, tracker) = tracker();
+    let jobs = jobs(&tracker, &["a"]);
+    let open = Arc::new(AtomicBool::new(false));
+    let is_open = open.clone();
+    let condition = move || if is_open.load(SeqCst) { StartCheck::Ready } else { StartCheck::wait("closed") };
+    let worker = jobs.worker().start_when(condition).spawn(|_| fine()).unwrap();
+    let status = worker.start_status();
+    let blocking = loop {
+        match status.blocking() {
+            Some(blocking) => break blocking,
+            None => thread::yield_now(),
+        }
+    };
+    assert_eq!((blocking.condition.as_str(), blocking.reading.as_str()), ("start condition", "closed"));
+    assert!(!blocking.failed);
+    open.store(true, SeqCst);
+    while !worker.is_finished() {
+        clock.advance(SECOND);
+        thread::yield_now();
+    }
+    assert_eq!(worker.join().unwrap().succeeded, 1);
+    assert_eq!(status.blocking(), None);
+}
+
+#[test]
 fn worker_without_tasks_ends_though_no_task_may_start() {
     let (_, tracker) = tracker();
     let jobs = jobs(&tracker, &[]);

@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, fmt, io, thread, time::Duration};
 
-use super::{PoolSize, StopHandle, Summary, Worker, WorkerPool};
+use super::{PoolSize, StartStatus, StopHandle, Summary, Worker, WorkerPool};
 use crate::{
     api::{execution::Execution, handler::IntoOutcome, shutdown::Shutdown},
     model::{
@@ -19,6 +19,7 @@ use crate::{
 pub struct WorkerHandle {
     stop: StopHandle,
     size: PoolSize,
+    start_status: StartStatus,
     thread: thread::JoinHandle<Result<Summary>>,
 }
 
@@ -33,6 +34,12 @@ impl WorkerHandle {
     #[must_use]
     pub fn pool_size(&self) -> PoolSize {
         self.size.clone()
+    }
+
+    /// Returns the handle that tells which start condition lets no handler start.
+    #[must_use]
+    pub fn start_status(&self) -> StartStatus {
+        self.start_status.clone()
     }
 
     /// Has the worker run this many handlers at once, 0 to [`PoolSize::MAX`]. See [`PoolSize::resize`].
@@ -96,11 +103,12 @@ impl WorkerPool<'static> {
     pub fn spawn(self) -> Result<WorkerHandle> {
         self.settings.check()?;
         let (stop, size) = (self.settings.stop.clone(), self.settings.size.clone());
+        let start_status = self.settings.start_status.clone();
         let no_thread = |error: io::Error| {
             Error::caused(ErrorKind::Io, format!("cannot start a thread for the worker: {error}"), error)
         };
         let thread =
             thread::Builder::new().name("tracker-worker".to_owned()).spawn(|| self.run()).map_err(no_thread)?;
-        Ok(WorkerHandle { stop, size, thread })
+        Ok(WorkerHandle { stop, size, start_status, thread })
     }
 }

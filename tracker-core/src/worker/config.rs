@@ -3,7 +3,10 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use super::{PoolSize, StopHandle, start_condition::StartConditions};
+use super::{
+    PoolSize, StopHandle,
+    start_condition::{StartConditions, StartStatus},
+};
 use crate::model::{
     error::{Error, Result},
     kind::Kind,
@@ -20,6 +23,7 @@ pub(crate) struct Settings {
     pub failure_rate: Option<f64>,
     pub timeout: Option<Duration>,
     pub start_conditions: StartConditions,
+    pub start_status: StartStatus,
     pub budgets: Budgets,
     /// Whether a cancelled async handler is only asked to end, and not dropped.
     #[cfg(feature = "tokio")]
@@ -51,6 +55,7 @@ impl Default for Settings {
             failure_rate: None,
             timeout: None,
             start_conditions: StartConditions::default(),
+            start_status: StartStatus::default(),
             budgets: Budgets::default(),
             #[cfg(feature = "tokio")]
             cancels_cooperatively: false,

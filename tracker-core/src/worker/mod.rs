@@ -35,7 +35,9 @@ pub use background::WorkerHandle;
 pub(crate) use config::Settings;
 pub use pool::WorkerPool;
 pub use pool_size::PoolSize;
-pub use start_condition::{CpuLoad, FreeMemory, RecentStarts, StartCheck, StartCondition};
+pub use start_condition::{
+    BlockingCondition, CpuLoad, FreeMemory, RecentStarts, StartCheck, StartCondition, StartStatus,
+};
 pub use stop_handle::StopHandle;
 pub use summary::Summary;
 
@@ -183,6 +185,12 @@ macro_rules! settings {
         #[must_use]
         pub fn pool_size(&self) -> $crate::worker::PoolSize {
             self.settings.size.clone()
+        }
+
+        /// Returns a handle that tells, also while the worker runs, which start condition lets no handler start.
+        #[must_use]
+        pub fn start_status(&self) -> $crate::worker::StartStatus {
+            self.settings.start_status.clone()
         }
 
         /// Uses `handle`, so that one handle stops several workers.

@@ -55,7 +55,7 @@ impl<'s> PoolState<'s> {
         settings.stop.add(&dispatcher);
         let pool: Arc<dyn RunningPool> = dispatcher.clone();
         shared.pools.add(&pool);
-        let start_checker = StartChecker::new(settings.start_conditions.clone());
+        let start_checker = StartChecker::new(settings.start_conditions.clone(), settings.start_status.clone());
         Self {
             settings,
             summary: Mutex::default(),

@@ -124,6 +124,10 @@ impl<C: StartCondition, R: Fn(&str) + Send + Sync> StartCondition for Reported<C
         self.reports.add(&check, Instant::now());
         check
     }
+
+    fn name(&self) -> &str {
+        self.condition.name()
+    }
 }
 
 /// Reports the first check of each wait, at most once a minute.

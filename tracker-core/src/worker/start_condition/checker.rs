@@ -8,11 +8,11 @@ use std::{
     time::Duration,
 };
 
-use super::{RETRY, RecentStarts, SHORTEST_RETRY, StartCheck, StartConditions};
+use super::{BlockingCondition, RETRY, RecentStarts, SHORTEST_RETRY, StartCheck, StartConditions, StartStatus};
 use crate::{
     dispatch::{Action, Reading},
     model::{
-        contain::{self, contain},
+        contain,
         time::{Micros, between, micros_of},
     },
 };
@@ -26,6 +26,7 @@ const REMEMBERED_MAX: usize = 10_000;
 #[derive(Debug, Default)]
 pub(crate) struct StartChecker {
     conditions: StartConditions,
+    status: StartStatus,
     state: Mutex<CheckerState>,
 }
 
@@ -44,8 +45,9 @@ struct CheckerState {
 }
 
 impl StartChecker {
-    pub fn new(conditions: StartConditions) -> Self {
-        Self { conditions, state: Mutex::default() }
+    /// Tells `status` what each check finds.
+    pub fn new(conditions: StartConditions, status: StartStatus) -> Self {
+        Self { conditions, status, state: Mutex::default() }
     }
 
     /// Checks the conditions. A reading that is ready counts as a start until it is used up or withdrawn: so two slots do not use the same room.
@@ -56,14 +58,15 @@ impl StartChecker {
         }
         let started = state.starts.iter().rev().map(|at| between(*at, now));
         let ages: Vec<_> = repeat_n(Duration::ZERO, state.allowed).chain(started).collect();
-        let checked = contain(|| self.conditions.check(&RecentStarts { ages: &ages }));
-        let check = checked.unwrap_or_else(|panic| StartCheck::Failed { error: format!("it panicked: {panic}") });
+        let Some((condition, check)) = self.conditions.check(&RecentStarts { ages: &ages }) else {
+            (state.not_before, state.reason) = (None, None);
+            state.allowed += 1;
+            self.status.set(None);
+            return Reading::Ready;
+        };
+        let failed = matches!(check, StartCheck::Failed { .. });
         let (reason, retry_in) = match check {
-            StartCheck::Ready => {
-                (state.not_before, state.reason) = (None, None);
-                state.allowed += 1;
-                return Reading::Ready;
-            }
+            StartCheck::Ready => (String::new(), RETRY),
             StartCheck::Wait { reason, retry_in } => (reason, retry_in),
             StartCheck::Failed { error } => {
                 if !std::mem::replace(&mut state.has_warned, true) {
@@ -72,6 +75,7 @@ impl StartChecker {
                 (error, RETRY)
             }
         };
+        self.status.set(Some(BlockingCondition { condition, reading: reason.clone(), failed }));
         if state.reason.as_ref() != Some(&reason) {
             contain::log(|| tracing::debug!(reason, "no task starts now"));
             state.reason = Some(reason);
@@ -95,6 +99,12 @@ impl StartChecker {
         if self.conditions.delay.is_some() {
             state.not_before = None;
         }
+    }
+}
+
+impl Drop for StartChecker {
+    fn drop(&mut self) {
+        self.status.set(None);
     }
 }
 
@@ -166,7 +176,7 @@ mod tests {
     fn checker(condition: impl super::super::StartCondition + 'static) -> StartChecker {
         let mut conditions = StartConditions::default();
         conditions.add(condition);
-        StartChecker::new(conditions)
+        StartChecker::new(conditions, StartStatus::default())
     }
 
     #[test]
@@ -200,10 +210,45 @@ mod tests {
         assert_eq!(checker(|| false).check(0), Reading::NotBefore(SECOND));
     }
 
+    /// A condition with a name.
+    struct Battery(AtomicUsize);
+
+    impl super::super::StartCondition for Battery {
+        fn check(&self, _: &RecentStarts<'_>) -> StartCheck {
+            match self.0.fetch_add(1, SeqCst) {
+                0 => StartCheck::wait("20 % are left"),
+                1 => StartCheck::Failed { error: "no battery".to_owned() },
+                _ => StartCheck::Ready,
+            }
+        }
+
+        fn name(&self) -> &'static str {
+            "battery"
+        }
+    }
+
+    #[test]
+    fn status_names_the_condition_and_its_reading() {
+        let (mut conditions, status) = (StartConditions::default(), StartStatus::default());
+        conditions.add(|| true);
+        conditions.add(Battery(AtomicUsize::new(0)));
+        let checker = StartChecker::new(conditions, status.clone());
+        assert_eq!(status.blocking(), None);
+        let battery = |reading: &str, failed| {
+            Some(BlockingCondition { condition: "battery".to_owned(), reading: reading.to_owned(), failed })
+        };
+        checker.check(0);
+        assert_eq!(status.blocking(), battery("20 % are left", false));
+        checker.check(SECOND);
+        assert_eq!(status.blocking(), battery("no battery", true));
+        assert_eq!(checker.check(2 * SECOND), Reading::Ready);
+        assert_eq!(status.blocking(), None);
+    }
+
     #[test]
     fn delay_counts_from_the_last_start_that_took_place() {
         let conditions = StartConditions { delay: Some(Duration::from_secs(90)), ..StartConditions::default() };
-        let checker = StartChecker::new(conditions);
+        let checker = StartChecker::new(conditions, StartStatus::default());
         let mut grant = StartGrant::new(&checker);
         assert_eq!(grant.check(0), Reading::Ready);
         grant.follow::<()>(&Action::Exit, || 0);

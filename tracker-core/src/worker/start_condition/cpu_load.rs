@@ -55,6 +55,10 @@ impl StartCondition for CpuLoad {
         load_average().map(|average| self.decide(average, processors, recent)).into()
     }
 
+    fn name(&self) -> &'static str {
+        "CPU load"
+    }
+
     fn validate(&self) -> Result<()> {
         if !(self.share > 0.0 && self.share.is_finite()) {
             return Err(Error::invalid(format!(

@@ -67,6 +67,10 @@ impl StartCondition for FreeMemory {
         memory("MemAvailable:").map(|available| self.decide(available, recent)).into()
     }
 
+    fn name(&self) -> &'static str {
+        "free memory"
+    }
+
     fn validate(&self) -> Result<()> {
         if self.bytes == 0 {
             return Err(Error::invalid("FreeMemory::at_least(0) always holds: give the number of bytes to keep free"));

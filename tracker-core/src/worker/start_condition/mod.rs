@@ -4,14 +4,16 @@
 mod checker;
 mod cpu_load;
 mod free_memory;
+mod status;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 pub(super) use checker::{StartChecker, StartGrant};
 pub use cpu_load::CpuLoad;
 pub use free_memory::FreeMemory;
+pub use status::{BlockingCondition, StartStatus};
 
-use crate::model::error::Result;
+use crate::model::{contain::contain, error::Result};
 
 /// A condition that must hold before a worker starts a handler, for
 /// [`Worker::start_when`](super::Worker::start_when). Functions without arguments are conditions: they return a `bool`, a [`StartCheck`], or a
@@ -44,6 +46,11 @@ pub trait StartCondition: Send + Sync {
     /// Whether a handler may start now. `recent` has the starts of this worker. Called before each start, on the thread of a slot, or in the task
     /// of an async worker: it must not block. A panic counts as [`StartCheck::Failed`].
     fn check(&self, recent: &RecentStarts<'_>) -> StartCheck;
+
+    /// Returns the name of the condition for [`StartStatus`]: by default `start condition`.
+    fn name(&self) -> &str {
+        UNNAMED
+    }
 
     /// Refuses a condition that cannot be checked at all, before the worker starts.
     ///
@@ -85,6 +92,8 @@ pub enum StartCheck {
     },
 }
 
+/// The name of a condition that gives none.
+const UNNAMED: &str = "start condition";
 /// How long a worker waits before it checks a condition again that names no time.
 const RETRY: Duration = Duration::from_secs(1);
 /// The shortest time between two checks of a condition that does not hold.
@@ -169,14 +178,20 @@ impl StartConditions {
         self.conditions.iter().try_for_each(|condition| condition.validate())
     }
 
-    /// The first answer that lets no handler start, if there is one.
-    fn check(&self, recent: &RecentStarts<'_>) -> StartCheck {
+    /// The first answer that lets no handler start, with the name of its condition, if there is one.
+    fn check(&self, recent: &RecentStarts<'_>) -> Option<(String, StartCheck)> {
         let too_soon = self.delay.zip(recent.last()).filter(|(delay, age)| age < delay);
         if let Some((delay, age)) = too_soon {
-            return StartCheck::wait("the delay between two starts").retry_in(delay.saturating_sub(age));
+            let wait = StartCheck::wait("the delay between two starts").retry_in(delay.saturating_sub(age));
+            return Some(("delay between starts".to_owned(), wait));
         }
-        let checks = self.conditions.iter().map(|condition| condition.check(recent));
-        checks.into_iter().find(|check| *check != StartCheck::Ready).unwrap_or(StartCheck::Ready)
+        let blocking = |condition: &Arc<dyn StartCondition>| {
+            let checked = contain(|| condition.check(recent));
+            let check = checked.unwrap_or_else(|panic| StartCheck::Failed { error: format!("it panicked: {panic}") });
+            let name = || contain(|| condition.name().to_owned()).unwrap_or_else(|_| UNNAMED.to_owned());
+            (check != StartCheck::Ready).then(|| (name(), check))
+        };
+        self.conditions.iter().find_map(blocking)
     }
 }
 
