@@ -36,7 +36,8 @@ fn main() -> anyhow::Result<()> {
     })?;
     println!("{summary}");
     for record in downloads.query().by_creation().fetch()? {
-        println!("{:<14} {:?} after {} attempts", record.task.url, record.status, record.attempts);
+        let attempts = if record.attempts == 1 { "attempt" } else { "attempts" };
+        println!("{:<14} {:?} after {} {attempts}", record.task.url, record.status, record.attempts);
         for attempt in record.history.iter().filter_map(|attempt| attempt.failure.as_ref()) {
             println!("{:<14} └ {}", "", attempt.error);
         }

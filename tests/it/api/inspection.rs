@@ -41,7 +41,7 @@ fn inspector_with_another_role_of_a_used_status_is_refused() {
     let looking = Tracker::inspect(&path).unwrap();
     let refused = looking.tasks::<swapped::Job>().unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::SchemaMismatch);
-    assert!(refused.to_string().contains("1 tasks have the status Succeeded (code 40)"), "{refused}");
+    assert!(refused.to_string().contains("1 task has the status Succeeded (code 40)"), "{refused}");
     let record = looking.tasks::<written::Job>().unwrap().get("a").unwrap().unwrap();
     assert_eq!(record.status, written::Status::Succeeded);
     assert_eq!(tracker.verify().unwrap(), []);

@@ -8,7 +8,6 @@ use super::{Attempts, KindReport, OftenFailed, Report, SlowTask, chart};
 use crate::{
     human_duration::HumanDuration,
     output::number::{counted, grouped, percent},
-    task::position_in_bar,
 };
 
 const STYLE: &str = include_str!("page.css");
@@ -120,7 +119,7 @@ fn write_kind(out: &mut String, number: usize, kind: &KindReport) -> fmt::Result
 /// Writes the shares of the statuses, ended tasks first.
 fn write_bar(out: &mut String, kind: &KindReport) -> fmt::Result {
     let mut shares: Vec<_> = kind.counts.iter().filter(|(_, count)| *count > 0).collect();
-    shares.sort_by_key(|(status, _)| position_in_bar(status.role));
+    shares.sort_by_key(|(status, _)| status.role.position_in_bar());
     write!(out, "<div class=\"share\">")?;
     for (status, count) in shares {
         let (class, name) = (class(status), EscapedHtml(&status.name));

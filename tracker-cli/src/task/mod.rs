@@ -34,18 +34,6 @@ pub struct StatusView {
     pub means: Role,
 }
 
-/// Returns the position of a role in a bar: ended tasks are on the left.
-pub fn position_in_bar(role: Role) -> u8 {
-    match role {
-        Role::Succeeded => 0,
-        Role::Exhausted | Role::Ignored | Role::Cancelled => 1,
-        Role::Failed => 2,
-        Role::InProgress => 3,
-        Role::Parked => 4,
-        Role::Pending => 5,
-    }
-}
-
 /// A task as `list` and `show` print it.
 #[derive(Serialize)]
 pub struct TaskView {

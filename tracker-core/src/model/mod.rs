@@ -4,6 +4,7 @@
 pub(crate) mod bounds;
 pub(crate) mod codec;
 pub(crate) mod contain;
+pub(crate) mod counted;
 pub(crate) mod dependency;
 pub(crate) mod durability;
 pub(crate) mod error;

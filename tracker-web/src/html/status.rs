@@ -31,23 +31,11 @@ pub fn task_link(kind: &str, id: &TaskKey) -> Markup {
     html! { a.id href=(link("task", [("kind", kind), ("id", &written_id(id))])) { (Text(&id.to_string())) } }
 }
 
-/// The position of a role in a bar: ended tasks are on the left.
-pub fn position_in_bar(role: Role) -> u8 {
-    match role {
-        Role::Succeeded => 0,
-        Role::Exhausted | Role::Ignored | Role::Cancelled => 1,
-        Role::Failed => 2,
-        Role::InProgress => 3,
-        Role::Parked => 4,
-        Role::Pending => 5,
-    }
-}
-
 /// The shares of roles as a bar. The numbers beside it say the same, so that the bar is hidden from screen readers.
 pub fn bar(shares: &[(Role, u64)]) -> Markup {
     let total: u64 = shares.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count));
     let mut shares: Vec<_> = shares.iter().filter(|(_, count)| *count > 0).collect();
-    shares.sort_by_key(|(role, _)| position_in_bar(*role));
+    shares.sort_by_key(|(role, _)| role.position_in_bar());
     let mut start = 0;
     let mut parts = Vec::new();
     for (role, count) in shares {

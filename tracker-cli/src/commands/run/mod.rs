@@ -81,7 +81,7 @@ use crate::{
     error::CliError,
     exit::Exit,
     file::Holder,
-    output::{Output, escape_line},
+    output::{Output, escape_line, number},
 };
 
 /// The last event of a run in JSON: the counts of all lines in the file.
@@ -310,7 +310,8 @@ impl Args {
         let file = self.file.file.to_string_lossy();
         let file = escape_line(&file);
         if interrupted {
-            eprintln!("tracker: stopped; {} lines are left: the same command continues with them", summary.unfinished);
+            let left = number::counted(summary.unfinished, "line is left", "lines are left");
+            eprintln!("tracker: stopped; {left}: the same command continues");
             return Ok(Exit::Interrupted);
         }
         if summary.given_up > 0 {

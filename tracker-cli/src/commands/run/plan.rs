@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::CliError,
-    output::{Cell, Table, TextStyle, TextWriter, View},
+    output::{Cell, Table, TextStyle, TextWriter, View, number},
 };
 
 #[derive(Default, Serialize)]
@@ -108,7 +108,8 @@ impl RunPlan {
         });
         printed.and_then(|()| out.flush()).map_err(|error| CliError::printing("output", error))?;
         if self.earlier > 0 {
-            eprintln!("tracker: {} lines of earlier inputs would run too", self.earlier);
+            let lines = number::counted(self.earlier, "line", "lines");
+            eprintln!("tracker: {lines} of earlier inputs would run too");
         }
         Ok(())
     }

@@ -16,7 +16,6 @@ use super::{palette::Palette, truncate};
 use crate::{
     human_duration::HumanDuration,
     output::{TextStyle, number},
-    task::position_in_bar,
     top::{app::App, source::KindSnapshot},
 };
 
@@ -89,7 +88,7 @@ fn draw_kind(frame: &mut Frame<'_>, area: Rect, app: &App, kind: &KindSnapshot, 
 fn bar(kind: &KindSnapshot, all: u64, width: u16, palette: Palette) -> Line<'static> {
     let width = u64::from(width);
     let mut shares: Vec<_> = kind.counts.iter().collect();
-    shares.sort_by_key(|(status, _)| position_in_bar(status.role));
+    shares.sort_by_key(|(status, _)| status.role.position_in_bar());
     let mut spans = Vec::new();
     let (mut seen, mut drawn) = (0, 0);
     for (status, count) in shares {

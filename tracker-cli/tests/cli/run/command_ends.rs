@@ -49,7 +49,7 @@ fn ctrl_c_ends_commands_and_costs_no_attempt() {
         signal(&child, end);
         let ran = finish(child);
         assert_eq!(ran.code, Some(130), "{ran:?}");
-        assert!(ran.err.contains("1 lines are left: the same command continues with them"), "{}", ran.err);
+        assert!(ran.err.contains("1 line is left: the same command continues"), "{}", ran.err);
         until("the grandchild is gone", || !is_alive(grandchild));
         std::fs::remove_file(fixture.path("grandchild")).unwrap();
     }
@@ -68,7 +68,7 @@ fn command_that_exits_with_0_on_request_has_succeeded() {
     signal(&child, Signal::INT);
     let ran = finish(child);
     assert_eq!(ran.code, Some(130), "{ran:?}");
-    assert!(ran.err.contains("1 lines are left"), "{}", ran.err);
+    assert!(ran.err.contains("1 line is left"), "{}", ran.err);
     assert_eq!(fixture.lines("saved"), ["saved"]);
     let plan = fixture.plan(&["--shell", "--", command, ":::", "a", "b"]);
     assert_eq!((plan["done"].as_u64(), plan["run"][0]["line"].as_str()), (Some(1), Some("b")), "{plan}");

@@ -70,5 +70,5 @@ fn dry_run_changes_nothing() {
     let ran = run(&["--dry-run"]);
     assert_eq!((ran.out.as_str(), ran.err.as_str()), ("echo 'b c'\n", ""));
     let other = fixture.run(&["run", "jobs.redb", "--dry-run", "--", "echo", ":::", "a"]);
-    assert_eq!((other.out.as_str(), other.err.as_str()), ("", "tracker: 1 lines of earlier inputs would run too\n"));
+    assert_eq!((other.out.as_str(), other.err.as_str()), ("", "tracker: 1 line of earlier inputs would run too\n"));
 }

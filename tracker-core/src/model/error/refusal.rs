@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use super::ErrorKind;
-use crate::model::task::TaskKey;
+use crate::model::{counted::counted, task::TaskKey};
 
 /// A call that the state of a task refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,10 +163,9 @@ impl fmt::Display for Reason {
             Self::WrongStep { step, asked } => write!(f, "it stands in step {step:?}, not in {asked:?}"),
             Self::AlreadySucceeded => f.write_str("it has already succeeded; requeue it or start it with force"),
             Self::Exhausted { failures, crashes } => {
-                write!(
-                    f,
-                    "it is exhausted after {failures} failures and {crashes} crashes; requeue it or start it with force"
-                )
+                let failures = counted(*failures, "failure", "failures");
+                let crashes = counted(*crashes, "crash", "crashes");
+                write!(f, "it is exhausted after {failures} and {crashes}; requeue it or start it with force")
             }
             Self::Ignored => f.write_str("it is ignored; requeue it or start it with force"),
             Self::Cancelled => f.write_str("it is cancelled; requeue it or start it with force"),
@@ -202,7 +201,8 @@ impl fmt::Display for Reason {
                 )
             }
             Self::Full { most } => {
-                write!(f, "{most} tasks of its kind wait, and no more may (max_waiting): submit it again later")
+                let waiting = counted(*most, "task of its kind waits", "tasks of its kind wait");
+                write!(f, "{waiting}, and no more may (max_waiting): submit it again later")
             }
         }
     }

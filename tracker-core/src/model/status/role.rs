@@ -55,6 +55,23 @@ impl Role {
     }
 }
 
+impl Role {
+    /// The place of the role in a bar of the tasks of a kind, from 0: done first, then given up or set aside, failed, in progress, parked, and
+    /// waiting last. For the tools of the tracker.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn position_in_bar(self) -> u8 {
+        match self {
+            Self::Succeeded => 0,
+            Self::Exhausted | Self::Ignored | Self::Cancelled => 1,
+            Self::Failed => 2,
+            Self::InProgress => 3,
+            Self::Parked => 4,
+            Self::Pending => 5,
+        }
+    }
+}
+
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

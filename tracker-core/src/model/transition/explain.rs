@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Header, NEVER, Rules};
 use crate::model::{
+    counted::counted,
     dependency::Dependency,
     needs::LackingResource,
     status::Role,
@@ -216,7 +217,8 @@ impl fmt::Display for Explanation {
                 write!(f, "the lease of {worker} ran out at {}; the next claim or rescue frees it", stamp(since))
             }
             Self::Limited { index, most } => {
-                write!(f, "it is limited: {most} with the same {index} are in progress, and no more may be")
+                let are = if *most == 1 { "is" } else { "are" };
+                write!(f, "it is limited: {most} with the same {index} {are} in progress, and no more may be")
             }
             Self::Reserved { index, first } => {
                 write!(
@@ -225,13 +227,15 @@ impl fmt::Display for Explanation {
                 )
             }
             Self::KindLimited { most } => {
-                write!(f, "it is limited: {most} tasks of its kind are in progress, and no more may be")
+                let running = counted(*most, "task of its kind is", "tasks of its kind are");
+                write!(f, "it is limited: {running} in progress, and no more may be")
             }
             Self::SharedLimit { name, most } => {
-                write!(
-                    f,
-                    "it is limited: {most} tasks that share the limit {name:?} are in progress, and no more may be"
-                )
+                let running = match most {
+                    1 => format!("1 task that shares the limit {name:?} is"),
+                    _ => format!("{most} tasks that share the limit {name:?} are"),
+                };
+                write!(f, "it is limited: {running} in progress, and no more may be")
             }
             Self::BudgetReached { resource, amount, in_use, budget } => {
                 write!(f, "it needs {amount} of {resource:?}: {in_use} of {budget} are in use")

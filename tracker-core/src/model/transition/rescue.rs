@@ -1,7 +1,7 @@
 //! The end of a lease that ran out. Pure; part of `decide`, called by claims and by rescue.
 
 use super::{AttemptStatus, Decision, Failure, Header, Lease, PayloadChange, Rules, StoredAttempt};
-use crate::model::{error::Reason, task::QueueEnd, time::Micros};
+use crate::model::{counted::counted, error::Reason, task::QueueEnd, time::Micros};
 
 impl Rules<'_> {
     /// Ends the lease with this fence, whose owner is gone: a crash, a line in the history, and to the back of the queue, or to the
@@ -86,7 +86,11 @@ impl Rules<'_> {
 
     fn crash(&self, header: &Header, lease: &Lease, spent: bool) -> Failure {
         let text = rescue_text(lease, self.has_process_ended(lease));
-        let end = if spent { format!("; given up after {} crashes", header.crashes) } else { String::new() };
+        let end = if spent {
+            format!("; given up after {}", counted(header.crashes, "crash", "crashes"))
+        } else {
+            String::new()
+        };
         Failure::new(text + &end)
     }
 }

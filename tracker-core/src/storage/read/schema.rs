@@ -2,6 +2,7 @@
 
 use crate::{
     model::{
+        counted::counted,
         error::{Error, ErrorKind, Result},
         kind::Kind,
         status::Graph,
@@ -26,8 +27,11 @@ impl<S: Source> Tables<S> {
                 return Err(Error::new(
                     ErrorKind::SchemaMismatch,
                     format!(
-                        "kind {:?}: {tasks} tasks have the status {} (code {}), but {what}; put it back, or requeue or remove these tasks with the former type first",
-                        kind.name, was.name, was.code
+                        "kind {:?}: {} the status {} (code {}), but {what}; put it back, or requeue or remove these tasks with the former type first",
+                        kind.name,
+                        counted(tasks, "task has", "tasks have"),
+                        was.name,
+                        was.code
                     ),
                 ));
             }
