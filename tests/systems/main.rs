@@ -13,6 +13,9 @@ mod job_table;
 mod kinds;
 mod lease_defects;
 mod listener;
+#[allow(dead_code, reason = "the tests of the tracker use more of it")]
+#[path = "../it/support/place.rs"]
+mod place;
 mod processing_events;
 mod request_repository;
 mod rows;

@@ -56,6 +56,15 @@ pub mod execution {
     pub use crate::api::{tasks::StartOptions, ticket::Ticket};
 }
 
+/// What a store beside the file implements, such as a server. Not stable: it may change in any version.
+pub mod store {
+    pub use crate::api::store::OptionsExt;
+    pub use crate::storage::store::{
+        Access, Changes, ClaimPosition, Committed, Loaded, MemoryStore, NumberSeries, RowChange, RowValue, Store,
+        StoreState, StoreTable, StoreUnit, Want, store_conflict, store_error, task_of_key,
+    };
+}
+
 /// How processes share a file, when a submit counts as stored, and transactions over tasks and other tables.
 pub mod file {
     pub use crate::{

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tracker_core::{ErrorKind, Submission, Tracker, submit::SubmitOptions, time::ManualClock};
 
-use crate::support::kinds::{Job, MINUTE, Page, SECOND, Status, job, jobs, page, refused, sound, tracker};
+use crate::support::{
+    kinds::{Job, MINUTE, Page, SECOND, Status, job, jobs, page, refused, sound, tracker},
+    place::OpenInPlace as _,
+};
 
 fn settled() -> SubmitOptions {
     SubmitOptions::new().debounce(5 * SECOND, MINUTE)
@@ -78,7 +81,7 @@ fn burst_goes_on_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
     let clock = ManualClock::new();
-    let open = || Tracker::options().clock(clock.clone()).open(&path).unwrap();
+    let open = || Tracker::options().clock(clock.clone()).open_at(&path).unwrap();
     for _ in 0..15 {
         let tracker = open();
         let tasks = jobs(&tracker, &[]);

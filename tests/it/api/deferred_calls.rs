@@ -23,6 +23,7 @@ use tracker_core::{
 
 use crate::support::{
     kinds::{DAY, Job, MINUTE, Mail, Status, job, jobs, mail, refused, sound, tracker},
+    place::{self, OpenInPlace as _},
     script::open,
     test_disk::Disk,
 };
@@ -344,7 +345,7 @@ fn iterator_of_deferred_submits_runs_on_another_thread() {
 fn file_for_inspection_refuses_deferred_calls() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
-    jobs(&Tracker::open(&path).unwrap(), &["a"]);
-    let jobs = Tracker::inspect(&path).unwrap().tasks::<Job>().unwrap();
+    jobs(&place::open(&path).unwrap(), &["a"]);
+    let jobs = Tracker::options().inspect_at(&path).unwrap().tasks::<Job>().unwrap();
     refused(jobs.deferred(), ErrorKind::ReadOnly);
 }

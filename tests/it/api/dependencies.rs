@@ -6,7 +6,10 @@ use tracker_core::{
     execution::StartOptions, inspect::Explanation, record::AttemptStatus, submit::SubmitOptions,
 };
 
-use crate::support::kinds::{DAY, Import, Job, MINUTE, Mail, Status, job, jobs, mail, refused, sound, status, tracker};
+use crate::support::{
+    kinds::{DAY, Import, Job, MINUTE, Mail, Status, job, jobs, mail, refused, sound, status, tracker},
+    place,
+};
 
 pub(super) fn after(tasks: &Tasks<Job>, ids: &[&str], on_failure: OnDependencyFailure) -> SubmitOptions {
     ids.iter().fold(SubmitOptions::new(), |options, id| options.after(tasks, *id, on_failure))
@@ -357,12 +360,12 @@ fn dependencies_in_a_transaction_roll_back() {
 fn dependencies_survive_reopening_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.redb");
-    let tracker = Tracker::open(&path).unwrap();
+    let tracker = place::open(&path).unwrap();
     let tasks = jobs(&tracker, &["a"]);
     waits(&tasks, "b", &["a"], OnDependencyFailure::Skip);
     drop(tasks);
     tracker.close().unwrap();
-    let tracker = Tracker::open(&path).unwrap();
+    let tracker = place::open(&path).unwrap();
     let tasks = tracker.tasks::<Job>().unwrap();
     assert_eq!((next(&tasks), next(&tasks)), (Some("a".into()), Some("b".into())));
     sound(&tracker);

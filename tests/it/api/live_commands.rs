@@ -12,7 +12,10 @@ use tracker_core::{
     live::{Client, Report, Request, Selection, TaskChange},
 };
 
-use crate::support::kinds::{Job, Mail, Status, job, mail, refused, sound};
+use crate::support::{
+    kinds::{Job, Mail, Status, job, mail, refused, sound},
+    place::{self, OpenInPlace as _},
+};
 
 fn change(id: &str, change: TaskChange) -> Request {
     Request::Tasks { selection: Selection::Ids { kind: None, ids: vec![id.into()] }, change }
@@ -24,6 +27,9 @@ fn pause_all() -> Request {
 
 #[test]
 fn live_commands_are_served_where_others_cannot_write() {
+    if place::is_only_for_files("live commands are for one process that has the file open") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
     assert!(Client::find(&path).unwrap().is_none(), "there is no file");
@@ -33,7 +39,7 @@ fn live_commands_are_served_where_others_cannot_write() {
         (Tracker::options().sharing(Sharing::Writers), false),
         (Tracker::options().live_commands(false), false),
     ] {
-        let tracker = options.open(&path).unwrap();
+        let tracker = options.open_at(&path).unwrap();
         assert_eq!(Client::find(&path).unwrap().is_some(), served);
         tracker.close().unwrap();
         assert!(Client::find(&path).unwrap().is_none());
@@ -44,8 +50,11 @@ fn live_commands_are_served_where_others_cannot_write() {
 
 #[test]
 fn client_has_the_answers_of_the_tracker() {
+    if place::is_only_for_files("live commands are for one process that has the file open") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
-    let tracker = Tracker::open(folder.path().join("jobs.redb")).unwrap();
+    let tracker = place::open(folder.path().join("jobs.redb")).unwrap();
     let (jobs, mails) = (tracker.tasks::<Job>().unwrap(), tracker.tasks::<Mail>().unwrap());
     jobs.submit_all(["a", "b"].map(job)).unwrap();
     mails.submit(&mail(7)).unwrap();
@@ -69,8 +78,11 @@ fn client_has_the_answers_of_the_tracker() {
 
 #[test]
 fn clients_of_two_files_change_their_own() {
+    if place::is_only_for_files("live commands are for one process that has the file open") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
-    let open = |name| Tracker::open(folder.path().join(name)).unwrap();
+    let open = |name| place::open(folder.path().join(name)).unwrap();
     let trackers = [open("one.redb"), open("two.redb")];
     let jobs = trackers.each_ref().map(|tracker| tracker.tasks::<Job>().unwrap());
     for jobs in &jobs {
@@ -86,8 +98,11 @@ fn clients_of_two_files_change_their_own() {
 
 #[test]
 fn live_cancel_reaches_a_running_handler() {
+    if place::is_only_for_files("live commands are for one process that has the file open") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
-    let tracker = Tracker::open(folder.path().join("jobs.redb")).unwrap();
+    let tracker = place::open(folder.path().join("jobs.redb")).unwrap();
     let jobs = tracker.tasks::<Job>().unwrap();
     jobs.submit(&job("a")).unwrap();
     let (started, starts) = channel();
@@ -113,9 +128,12 @@ fn live_cancel_reaches_a_running_handler() {
 
 #[test]
 fn last_handle_closes_the_file_while_a_command_waits() {
+    if place::is_only_for_files("live commands are for one process that has the file open") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
-    let tracker = Tracker::open(&path).unwrap();
+    let tracker = place::open(&path).unwrap();
     tracker.tasks::<Job>().unwrap().submit(&job("a")).unwrap();
     let client = Client::find(&path).unwrap().unwrap();
     let (begun, begins) = channel();
@@ -140,7 +158,7 @@ fn last_handle_closes_the_file_while_a_command_waits() {
             Err(error) => assert!(matches!(error.kind(), ErrorKind::Closed | ErrorKind::OutcomeUnknown), "{error:?}"),
         }
     });
-    let again = Tracker::open(&path).unwrap();
+    let again = place::open(&path).unwrap();
     sound(&again);
     refused(Client::find(&path).unwrap().unwrap().perform(&change("b", TaskChange::Cancel)), ErrorKind::NotFound);
     again.close().unwrap();

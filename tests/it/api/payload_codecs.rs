@@ -15,6 +15,7 @@ use tracker_core::{
 
 use crate::support::{
     kinds::{Job, Status, fine, job, refused, sound},
+    place::OpenInPlace as _,
     test_disk::Disk,
 };
 
@@ -265,7 +266,7 @@ fn encoded_payload_is_migrated_exported_and_imported() {
 
 #[test]
 fn codec_without_a_usable_name_is_refused_at_open() {
-    let refuse = |options: Options| refused(options.in_memory(), ErrorKind::Invalid).to_string();
+    let refuse = |options: Options| refused(options.open_memory(), ErrorKind::Invalid).to_string();
     let long: &'static str = "x".repeat(65).leak();
     for (name, bytes) in [("", 0), (long, 65)] {
         let error = refuse(Tracker::options().payload_codec(Turned::new(name)));
@@ -273,5 +274,5 @@ fn codec_without_a_usable_name_is_refused_at_open() {
     }
     let error = refuse(Tracker::options().payload_codec(Turned::new("x")).payload_codec(Turned::new("x")));
     assert_eq!(error, "two payload codecs have the name \"x\": give each its own");
-    Tracker::options().payload_codec(Turned::new(&long[1..])).in_memory().unwrap();
+    Tracker::options().payload_codec(Turned::new(&long[1..])).open_memory().unwrap();
 }

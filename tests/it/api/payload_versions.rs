@@ -7,7 +7,10 @@ use tracker_core::{
     untyped::{Payload, Untyped},
 };
 
-use crate::support::kinds::{SECOND, Status, fine, refused, sound, tracker};
+use crate::support::{
+    kinds::{SECOND, Status, fine, refused, sound, tracker},
+    place::OpenInPlace as _,
+};
 
 /// The program of version 1.
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -203,7 +206,7 @@ fn export_and_import_keep_versions() {
     tracker.export(&mut lines).unwrap();
     let text = String::from_utf8(lines.clone()).unwrap();
     assert!(text.contains(r#""payload":{"$payload":[2,{"name":"two","host":"a","millis":3000}]}"#), "{text}");
-    let other = Tracker::options().clock(clock).in_memory().unwrap();
+    let other = Tracker::options().clock(clock).open_memory().unwrap();
     other.import(&lines[..]).unwrap();
     assert_eq!([stored(&other, "one").task.version(), stored(&other, "two").task.version()], [1, 2]);
     let tasks = other.tasks::<V2>().unwrap();

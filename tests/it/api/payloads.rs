@@ -3,9 +3,12 @@
 use std::{collections::HashMap, sync::Mutex};
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{ErrorKind, TrackedTask, Tracker, portable::ImportOptions, untyped::Payload};
+use tracker_core::{ErrorKind, TrackedTask, portable::ImportOptions, untyped::Payload};
 
-use crate::support::kinds::{Status, fine, refused, tracker};
+use crate::support::{
+    kinds::{Status, fine, refused, tracker},
+    place,
+};
 
 /// The levels of arrays and maps that a payload may have.
 const LEVELS: usize = 128;
@@ -123,7 +126,7 @@ fn payload_of(bytes: &[u8]) -> Payload {
 
 #[test]
 fn import_and_untyped_edit_refuse_what_is_nested_too_deep() {
-    let tracker = Tracker::in_memory().unwrap();
+    let tracker = place::in_memory().unwrap();
     drop(tracker.tasks::<Deep>().unwrap());
     for levels in [LEVELS + 1, 400, 1_000_000] {
         let error = refused(tracker.import(line(1, &nested(1, levels)).as_bytes()), ErrorKind::Invalid);

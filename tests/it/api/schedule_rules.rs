@@ -10,13 +10,16 @@ use tracker_core::{
 };
 
 use super::schedules::{HOUR, at, at_noon, build, hourly, pass};
-use crate::support::kinds::{DAY, Job, MINUTE, Status, sound};
+use crate::support::{
+    kinds::{DAY, Job, MINUTE, Status, sound},
+    place::OpenInPlace as _,
+};
 
 #[test]
 fn missed_occurrences_are_caught_up_as_defined_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::at(at("2026-06-01T12:00:00Z"));
-    let open = || Tracker::options().clock(clock.clone()).open(folder.path().join("file")).unwrap();
+    let open = || Tracker::options().clock(clock.clone()).open_at(folder.path().join("file")).unwrap();
     let rules = [
         ("skip", CatchUp::Skip, vec![]),
         ("latest", CatchUp::Latest, vec!["12:00"]),

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::support::{
     kinds::{DAY, Job, MINUTE, Mail, SECOND, Status, job, refused, sound},
+    place::OpenInPlace as _,
     random::setting,
 };
 
@@ -41,7 +42,7 @@ pub(super) fn at(text: &str) -> DateTime<Utc> {
 /// A tracker in memory at noon.
 pub(super) fn at_noon() -> (ManualClock, Tracker, Tasks<Job>) {
     let clock = ManualClock::at(at("2026-06-01T12:00:00Z"));
-    let tracker = Tracker::options().clock(clock.clone()).in_memory().unwrap();
+    let tracker = Tracker::options().clock(clock.clone()).open_memory().unwrap();
     let jobs = tracker.tasks().unwrap();
     (clock, tracker, jobs)
 }
@@ -138,7 +139,7 @@ fn pause_survives_restarts_and_a_changed_definition() {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::at(at("2026-06-01T12:00:00Z"));
     let open = || {
-        let tracker = Tracker::options().clock(clock.clone()).open(folder.path().join("file")).unwrap();
+        let tracker = Tracker::options().clock(clock.clone()).open_at(folder.path().join("file")).unwrap();
         let jobs: Tasks<Job> = tracker.tasks().unwrap();
         (tracker, jobs)
     };
@@ -241,7 +242,7 @@ fn history_lists_the_latest_occurrences_with_their_tasks() {
 fn template_is_filled_and_built_by_a_program_with_the_kind() {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::at(at("2026-06-01T12:00:00Z"));
-    let open = || Tracker::options().clock(clock.clone()).open(folder.path().join("file")).unwrap();
+    let open = || Tracker::options().clock(clock.clone()).open_at(folder.path().join("file")).unwrap();
     let tracker = open();
     refused(tracker.add_schedule("data", "job", &hourly(), "{}"), ErrorKind::NotFound);
     drop(tracker.tasks::<Job>().unwrap());
@@ -273,7 +274,7 @@ fn trackers_of_one_file_make_one_task_of_each_occurrence() {
     let clock = ManualClock::at(at("2026-06-01T12:00:00Z"));
     let open = || {
         let options = Tracker::options().clock(clock.clone()).sharing(Sharing::Writers);
-        let tracker = options.open(folder.path().join("file")).unwrap();
+        let tracker = options.open_at(folder.path().join("file")).unwrap();
         let jobs: Tasks<Job> = tracker.tasks().unwrap();
         (tracker, jobs)
     };

@@ -2,7 +2,10 @@
 
 use tracker_core::{Tracker, file::Sharing};
 
-use crate::support::kinds::{Job, Page, Status, fine, job, page, sound};
+use crate::support::{
+    kinds::{Job, Page, Status, fine, job, page, sound},
+    place::{self, OpenInPlace as _},
+};
 
 #[test]
 fn work_of_the_last_session_waits_until_it_is_resumed() {
@@ -10,7 +13,7 @@ fn work_of_the_last_session_waits_until_it_is_resumed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("jobs.redb");
         let options = || Tracker::options().sharing(sharing).start_paused(true);
-        let tracker = options().open(&path).unwrap();
+        let tracker = options().open_at(&path).unwrap();
         let jobs = tracker.tasks::<Job>().unwrap();
         jobs.submit_all([job("a"), job("b")]).unwrap();
         let mut first = jobs.claim().unwrap().expect("a kind that is new is not paused");
@@ -18,7 +21,7 @@ fn work_of_the_last_session_waits_until_it_is_resumed() {
         drop((first, jobs));
         tracker.close().unwrap();
 
-        let tracker = options().open(&path).unwrap();
+        let tracker = options().open_at(&path).unwrap();
         let jobs = tracker.tasks::<Job>().unwrap();
         let pages = tracker.tasks::<Page>().unwrap();
         pages.submit(&page("one", 1)).unwrap();
@@ -32,10 +35,10 @@ fn work_of_the_last_session_waits_until_it_is_resumed() {
         drop((jobs, pages));
         tracker.close().unwrap();
 
-        let plain = Tracker::options().sharing(sharing).open(&path).unwrap();
+        let plain = Tracker::options().sharing(sharing).open_at(&path).unwrap();
         assert!(plain.untyped("job").unwrap().info().is_ok_and(|info| !info.paused));
         drop(plain);
-        let paused = options().open(&path).unwrap();
+        let paused = options().open_at(&path).unwrap();
         assert!(paused.untyped("job").unwrap().info().is_ok_and(|info| info.paused));
     }
 }
@@ -44,8 +47,8 @@ fn work_of_the_last_session_waits_until_it_is_resumed() {
 fn inspected_file_is_not_paused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
-    let tracker = Tracker::open(&path).unwrap();
+    let tracker = place::open(&path).unwrap();
     let jobs = tracker.tasks::<Job>().unwrap();
-    drop(Tracker::options().start_paused(true).inspect(&path).unwrap());
+    drop(Tracker::options().start_paused(true).inspect_at(&path).unwrap());
     assert!(!jobs.info().unwrap().paused);
 }

@@ -2,12 +2,15 @@
 
 use tracker_core::{ErrorKind, Submission, Tracker, time::ManualClock};
 
-use crate::support::kinds::{Job, Status, job};
+use crate::support::{
+    kinds::{Job, Status, job},
+    place::OpenInPlace as _,
+};
 
 #[test]
 fn three_failures_exhaust_a_task_and_requeue_resets_it() {
     let clock = ManualClock::new();
-    let tracker = Tracker::options().clock(clock.clone()).in_memory().unwrap();
+    let tracker = Tracker::options().clock(clock.clone()).open_memory().unwrap();
     let jobs = tracker.tasks::<Job>().unwrap();
     assert_eq!(jobs.submit(&job("one")).unwrap().submission, Submission::New);
     assert_eq!(jobs.submit(&job("one")).unwrap().submission, Submission::Existing);

@@ -11,7 +11,10 @@ use tracker_core::{
 
 use uuid::Uuid;
 
-use crate::support::kinds::{Job, Mail, Status, job, jobs, mail, refused as refused_as, sound};
+use crate::support::{
+    kinds::{Job, Mail, Status, job, jobs, mail, refused as refused_as, sound},
+    place::{self, OpenInPlace as _},
+};
 
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug)]
 #[task(name = "parcel", status = Status, unique(label))]
@@ -39,7 +42,7 @@ fn refused<R: std::fmt::Debug>(result: Result<R, Error>, says: &[&str]) {
 
 #[test]
 fn id_of_another_type_is_refused_by_every_look_up() {
-    let tracker = Tracker::in_memory().unwrap();
+    let tracker = place::in_memory().unwrap();
     let jobs = jobs(&tracker, &["one", "two"]);
     let says = ["an integer", "texts", "\"job\""];
     refused(jobs.get(7u64), &says);
@@ -69,7 +72,7 @@ fn id_of_another_type_is_refused_by_every_look_up() {
 
 #[test]
 fn value_of_another_type_is_refused_by_index_and_key() {
-    let tracker = Tracker::in_memory().unwrap();
+    let tracker = place::in_memory().unwrap();
     let parcels = tracker.tasks::<Parcel>().unwrap();
     assert!(parcels.query().index("weight", "5").fetch().unwrap().is_empty(), "an empty kind has no type yet");
     parcels.submit_all((0..20).map(parcel)).unwrap();
@@ -87,7 +90,7 @@ fn value_of_another_type_is_refused_by_index_and_key() {
 fn changed_type_of_ids_is_refused_when_the_kind_is_opened() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
-    let tracker = Tracker::open(&path).unwrap();
+    let tracker = place::open(&path).unwrap();
     // A kind without tasks has no type of ids yet.
     drop(tracker.tasks_as::<Parcel>("job").unwrap());
     drop(jobs(&tracker, &["one"]));
@@ -102,14 +105,14 @@ fn changed_type_of_ids_is_refused_when_the_kind_is_opened() {
     assert_eq!(jobs.query().index("host", "a").total().unwrap(), 1);
     drop(jobs);
     tracker.close().unwrap();
-    let tracker = Tracker::inspect(&path).unwrap();
+    let tracker = Tracker::options().inspect_at(&path).unwrap();
     says(refused_as(tracker.tasks_as::<Parcel>("job"), ErrorKind::SchemaMismatch));
     assert!(tracker.tasks::<Job>().unwrap().get("one").unwrap().is_some());
 }
 
 #[test]
 fn value_of_another_type_is_refused_by_key_of_two_fields() {
-    let tracker = Tracker::in_memory().unwrap();
+    let tracker = place::in_memory().unwrap();
     let mails = tracker.tasks::<Mail>().unwrap();
     mails.submit_all([mail(7), mail(8)]).unwrap();
     assert!(mails.get_by_key("client_request", &[&"c", &8]).unwrap().is_some());
@@ -144,7 +147,7 @@ struct LaterVisit {
 
 #[test]
 fn keys_of_a_field_with_another_type_are_rebuilt_at_open() {
-    let tracker = Tracker::in_memory().unwrap();
+    let tracker = place::in_memory().unwrap();
     let visits = tracker.tasks::<Visit>().unwrap();
     for (number, name) in ["one", "two", "three"].into_iter().enumerate() {
         let id = Uuid::from_u128(number as u128);
@@ -187,7 +190,7 @@ struct LaterCall {
 #[test]
 fn keys_are_rebuilt_where_the_oldest_task_has_none() {
     for (host, line) in [(Some("a"), None), (None, Some("b"))] {
-        let tracker = Tracker::in_memory().unwrap();
+        let tracker = place::in_memory().unwrap();
         let calls = tracker.tasks::<Call>().unwrap();
         calls.submit(&Call { id: 1, host: None, line: None }).unwrap();
         calls.submit(&Call { id: 2, host: host.map(str::to_owned), line: line.map(str::to_owned) }).unwrap();
@@ -227,7 +230,7 @@ struct LaterPair {
 
 #[test]
 fn new_unique_key_does_not_conflict_with_the_one_it_replaces() {
-    let tracker = Tracker::in_memory().unwrap();
+    let tracker = place::in_memory().unwrap();
     let pairs = tracker.tasks::<Pair>().unwrap();
     for (id, left, right) in [(1, "a", "b"), (2, "b", "a")] {
         pairs.submit(&Pair { id, left: left.to_owned(), right: right.to_owned() }).unwrap();

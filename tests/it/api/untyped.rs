@@ -11,8 +11,9 @@ use tracker_core::{
     untyped::{Payload, Untyped},
 };
 
-use crate::support::kinds::{
-    DAY, Import, Job, MINUTE, Mail, SECOND, job, jobs, mail, one_of_each, refused, sound, tracker,
+use crate::{
+    support::kinds::{DAY, Import, Job, MINUTE, Mail, SECOND, job, jobs, mail, one_of_each, refused, sound, tracker},
+    support::place::{self, OpenInPlace as _},
 };
 
 const STATES: [&str; 8] = ["failed", "succeeded", "exhausted", "ignored", "cancelled", "parked", "leased", "pending"];
@@ -69,9 +70,9 @@ fn untyped_record_equals_the_typed_one() {
 fn untyped_inspector_follows_the_writer() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
-    let writer = Tracker::open(&path).unwrap();
+    let writer = place::open(&path).unwrap();
     one_of_each(&writer);
-    let looking = Tracker::inspect(&path).unwrap();
+    let looking = Tracker::options().inspect_at(&path).unwrap();
     let tasks = looking.untyped("job").unwrap();
     assert_eq!(tasks.counts().unwrap().total(), 8);
     assert_eq!(tasks.plan(10).unwrap().next.len(), 1);

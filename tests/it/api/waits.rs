@@ -18,8 +18,11 @@ use tracker_core::{
     time::{Clock, ClockReading, ManualClock},
 };
 
-use crate::support::kinds::{
-    Import, ImportStatus, Job, MINUTE, Status, fine, job, jobs, one_of_each, refused, sound, tracker,
+use crate::{
+    support::kinds::{
+        Import, ImportStatus, Job, MINUTE, Status, fine, job, jobs, one_of_each, refused, sound, tracker,
+    },
+    support::place::{self, OpenInPlace as _},
 };
 
 /// Long enough for any machine: a wait that is not woken fails the test.
@@ -213,10 +216,10 @@ fn wait_sees_an_end_by_another_process() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("shared.redb");
         let options = || Tracker::options().sharing(sharing).clock(ManualClock::new());
-        let working = options().open(&path).unwrap();
+        let working = options().open_at(&path).unwrap();
         let jobs = jobs(&working, &["one", "two"]);
         let waiting =
-            if sharing == Sharing::Writers { options().open(&path) } else { options().inspect(&path) }.unwrap();
+            if sharing == Sharing::Writers { options().open_at(&path) } else { options().inspect_at(&path) }.unwrap();
         for (name, removes) in [("one", false), ("two", true)] {
             let waited = wait_while(&waiting, name, |_| {
                 if removes {
@@ -365,12 +368,12 @@ fn callback_that_owns_the_tracker_keeps_it_open_until_close() {
 fn second_callback_and_inspected_file_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
-    let tracker = Tracker::open(&path).unwrap();
+    let tracker = place::open(&path).unwrap();
     let jobs = tracker.tasks::<Job>().unwrap();
     jobs.on_given_up(drop).unwrap();
     let error = refused(jobs.on_given_up(drop), ErrorKind::Invalid);
     assert!(error.to_string().contains("job"), "{error}");
     tracker.tasks_as::<Job>("other").unwrap().on_given_up(drop).unwrap();
-    let inspected = Tracker::inspect(&path).unwrap();
+    let inspected = Tracker::options().inspect_at(&path).unwrap();
     refused(inspected.tasks::<Job>().unwrap().on_given_up(drop), ErrorKind::ReadOnly);
 }

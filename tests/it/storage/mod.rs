@@ -22,6 +22,7 @@ pub(crate) mod recover;
 pub(crate) mod replaced;
 pub(crate) mod schedules;
 pub(crate) mod sharing;
+mod stores;
 pub(crate) mod throttles;
 pub(crate) mod time_repair;
 pub(crate) mod verify;

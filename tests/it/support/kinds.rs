@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use super::place::OpenInPlace as _;
 use serde::{Deserialize, Serialize};
 use tracker_core::{
     Error, ErrorKind, TaskStatus, Tasks, TrackedTask, Tracker,
@@ -112,7 +113,7 @@ pub fn page(url: &str, version: u32) -> Page {
 /// A tracker in memory, and its clock.
 pub fn tracker() -> (ManualClock, Tracker) {
     let clock = ManualClock::new();
-    let tracker = Tracker::options().clock(clock.clone()).in_memory().unwrap();
+    let tracker = Tracker::options().clock(clock.clone()).open_memory().unwrap();
     (clock, tracker)
 }
 

@@ -4,6 +4,7 @@
 pub(crate) mod child_process;
 pub(crate) mod disk_image;
 pub(crate) mod kinds;
+pub(crate) mod place;
 pub(crate) mod random;
 pub(crate) mod rows;
 pub(crate) mod script;

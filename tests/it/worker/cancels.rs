@@ -10,7 +10,10 @@ use std::{
 
 use tracker_core::{Execution, Tracker, file::Sharing, time::ManualClock};
 
-use crate::support::kinds::{Job, Page, Status, job, sound};
+use crate::support::{
+    kinds::{Job, Page, Status, job, sound},
+    place::OpenInPlace as _,
+};
 
 /// The next message; a test that would hang fails instead.
 fn next<T>(from: &Receiver<T>) -> T {
@@ -34,7 +37,7 @@ fn looks(
 #[test]
 fn cancel_reaches_a_running_handler_at_once() {
     // The clock stands still, so that no lease is renewed: nothing but the cancellation itself tells the handler.
-    let tracker = Tracker::options().clock(ManualClock::new()).in_memory().unwrap();
+    let tracker = Tracker::options().clock(ManualClock::new()).open_memory().unwrap();
     let (jobs, pages) = (tracker.tasks::<Job>().unwrap(), tracker.tasks::<Page>().unwrap());
     let names: Vec<_> = (0..20).map(|number| format!("job {number}")).collect();
     for name in &names {
@@ -86,7 +89,7 @@ fn cancel_by_another_process_reaches_a_handler() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("shared.redb");
     let clock = ManualClock::new();
-    let open = || Tracker::options().sharing(Sharing::Writers).clock(clock.clone()).open(&path).unwrap();
+    let open = || Tracker::options().sharing(Sharing::Writers).clock(clock.clone()).open_at(&path).unwrap();
     let (one, other) = (open(), open());
     let jobs = one.tasks::<Job>().unwrap();
     for number in 0..10 {

@@ -15,6 +15,7 @@ use tracker_core::{
 
 use crate::support::{
     kinds::{Job, Page, Status, job, page, sound},
+    place::{self, OpenInPlace as _},
     subscriber::with_subscriber,
 };
 
@@ -75,7 +76,7 @@ fn use_both_kinds(tracker: &Tracker, from: usize) {
 
 #[test]
 fn panicking_log_subscriber_disturbs_no_call() {
-    let tracker = Tracker::in_memory().unwrap();
+    let tracker = place::in_memory().unwrap();
     let calls = Calls::new(|| panic!("the log's disk is full"));
     let events = calls.events.clone();
     // With one subscriber alone, tracing caches what the first thread says.
@@ -87,7 +88,7 @@ fn panicking_log_subscriber_disturbs_no_call() {
 
 #[test]
 fn log_subscriber_may_call_the_tracker() {
-    let tracker = Tracker::in_memory().unwrap();
+    let tracker = place::in_memory().unwrap();
     let shared: Arc<OnceLock<Tracker>> = Arc::default();
     assert!(shared.set(tracker.clone()).is_ok());
     let (answered, refused) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
@@ -146,7 +147,7 @@ impl Clock for OddClock {
 #[test]
 fn clock_that_panics_or_calls_the_tracker_disturbs_no_call() {
     let clock = OddClock::default();
-    let tracker = Tracker::options().clock(clock.clone()).in_memory().unwrap();
+    let tracker = Tracker::options().clock(clock.clone()).open_memory().unwrap();
     assert!(clock.tracker.set(tracker.clone()).is_ok());
     use_both_kinds(&tracker, 0);
     let before = tracker.now();
@@ -167,7 +168,7 @@ fn clock_that_panics_at_once_leaves_no_wrong_time_in_the_file() {
     let path = folder.path().join("jobs.redb");
     let clock = OddClock::default();
     clock.panics.store(true, SeqCst);
-    let tracker = Tracker::options().clock(clock).open(&path).unwrap();
+    let tracker = Tracker::options().clock(clock).open_at(&path).unwrap();
     tracker.tasks::<Job>().unwrap().submit(&job("one")).unwrap();
     let created = tracker.tasks::<Job>().unwrap().get("one").unwrap().unwrap().created_at;
     assert!((chrono::Utc::now() - created).num_minutes().abs() < 10, "{created}");
@@ -200,7 +201,7 @@ fn claim_of_a_task_whose_deserialize_panics_makes_it_unreadable() {
         if redact {
             options = options.redact(|text: &mut String| assert!(!text.contains("ouch"), "redact is broken, too"));
         }
-        let tracker = options.in_memory().unwrap();
+        let tracker = options.open_memory().unwrap();
         let traps = tracker.tasks::<Trap>().unwrap();
         traps.submit(&Trap { number: 0, text: "trap".to_owned() }).unwrap();
         traps.submit_all((1..6).map(|number| Trap { number, text: "fine".to_owned() })).unwrap();
@@ -233,7 +234,7 @@ impl Clock for Stubborn {
 
 #[test]
 fn clock_whose_on_set_panics_opens_a_file() {
-    let tracker = Tracker::options().clock(Stubborn).in_memory().unwrap();
+    let tracker = Tracker::options().clock(Stubborn).open_memory().unwrap();
     use_both_kinds(&tracker, 0);
     sound(&tracker);
 }
@@ -245,11 +246,11 @@ fn panicking_log_subscriber_disturbs_no_open() {
     let calls = Calls::new(|| panic!("the log's disk is full"));
     let events = calls.events.clone();
     with_subscriber(calls, || {
-        let tracker = Tracker::open(&path).unwrap();
+        let tracker = place::open(&path).unwrap();
         use_both_kinds(&tracker, 0);
         tracker.close().unwrap();
         assert!(events.load(SeqCst) > 0);
-        Tracker::open(&path).unwrap().close().unwrap();
+        place::open(&path).unwrap().close().unwrap();
     });
-    sound(&Tracker::open(&path).unwrap());
+    sound(&place::open(&path).unwrap());
 }

@@ -7,8 +7,11 @@ use tracker_core::{
     ErrorKind, Execution, Tracker, error::Reason, execution::Ticket, inspect::Explanation, record::AttemptStatus,
 };
 
-use crate::support::kinds::{
-    DAY, Job, MINUTE, Mail, Page, SECOND, Status, job, jobs, mail, page, refused, sound, status, tracker,
+use crate::{
+    support::kinds::{
+        DAY, Job, MINUTE, Mail, Page, SECOND, Status, job, jobs, mail, page, refused, sound, status, tracker,
+    },
+    support::place::{self, OpenInPlace as _},
 };
 
 const TINY: Duration = Duration::from_micros(1);
@@ -75,7 +78,7 @@ fn stale_owner_cannot_change_the_task() {
             d.renew()
         },
         |d| {
-            let other = Tracker::in_memory()?.tasks::<Job>()?;
+            let other = place::in_memory()?.tasks::<Job>()?;
             d.submit_next(&other, &job("next"))?;
             d.succeed()
         },
@@ -172,7 +175,7 @@ fn ticket_outlives_the_tracker() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
     let clock = tracker_core::time::ManualClock::new();
-    let open = || Tracker::options().clock(clock.clone()).open(&path).unwrap();
+    let open = || Tracker::options().clock(clock.clone()).open_at(&path).unwrap();
     let first = open();
     let tasks = jobs(&first, &["a", "b", "c"]);
     let texts: Vec<_> =

@@ -11,17 +11,18 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{Outcome, TrackedTask, Tracker};
+use tracker_core::{Outcome, TrackedTask};
 
-use crate::support::kinds::{
-    Job, MINUTE, Mail, Page, SECOND, Status, fine, job, jobs, mail, page, sound, tracker, with_time,
+use crate::{
+    support::kinds::{Job, MINUTE, Mail, Page, SECOND, Status, fine, job, jobs, mail, page, sound, tracker, with_time},
+    support::place,
 };
 
 #[test]
 fn prefetch_runs_each_task_once_and_flushes_before_return() {
     for (threads, ahead) in [(1, 1), (1, 64), (8, 3), (8, 64), (3, 1_000)] {
         let folder = tempfile::tempdir().unwrap();
-        let tracker = Tracker::open(folder.path().join("mails.redb")).unwrap();
+        let tracker = place::open(folder.path().join("mails.redb")).unwrap();
         let mails = tracker.tasks::<Mail>().unwrap();
         mails.submit_all((0..1_000).map(mail)).unwrap();
         let done = Mutex::new(Vec::new());

@@ -3,16 +3,19 @@
 #[path = "../../fixtures/hostile.rs"]
 pub(crate) mod hostile;
 
-use tracker_core::{ErrorKind, Tracker, worker::RunError};
+use tracker_core::{ErrorKind, worker::RunError};
 
 use self::hostile::{FAULTS, Fault, Job, failure, handler, job};
-use crate::support::kinds::{Status, refused, sound};
+use crate::support::{
+    kinds::{Status, refused, sound},
+    place,
+};
 
 #[test]
 fn panic_of_user_code_fails_only_its_attempt() {
     for (fault, text) in FAULTS {
         for (threads, ahead) in [(1, 0), (2, 0), (2, 16)] {
-            let tracker = Tracker::in_memory().unwrap();
+            let tracker = place::in_memory().unwrap();
             let jobs = tracker.tasks::<Job>().unwrap();
             jobs.submit(&job(0, fault)).unwrap();
             jobs.submit_all((1..20).map(|number| job(number, Fault::None))).unwrap();
@@ -30,7 +33,7 @@ fn panic_of_user_code_fails_only_its_attempt() {
 #[test]
 fn panic_of_user_code_fails_a_single_run() {
     for (fault, text) in FAULTS {
-        let tracker = Tracker::in_memory().unwrap();
+        let tracker = place::in_memory().unwrap();
         let jobs = tracker.tasks::<Job>().unwrap();
         jobs.submit(&job(0, fault)).unwrap();
         if matches!(fault, Fault::PanicPayloadDrop | Fault::ErrorDrop) {
@@ -48,7 +51,7 @@ fn panic_of_user_code_fails_a_single_run() {
 
 #[test]
 fn unserializable_task_uses_up_its_attempts() {
-    let tracker = Tracker::in_memory().unwrap();
+    let tracker = place::in_memory().unwrap();
     let jobs = tracker.tasks::<Job>().unwrap();
     jobs.submit(&job(0, Fault::Unserializable)).unwrap();
     // The handler asks for the success itself, and passes the refusal on.
@@ -62,7 +65,7 @@ fn unserializable_task_uses_up_its_attempts() {
 
 #[test]
 fn settings_without_meaning_are_refused_by_run() {
-    let tracker = Tracker::in_memory().unwrap();
+    let tracker = place::in_memory().unwrap();
     let jobs = tracker.tasks::<Job>().unwrap();
     jobs.submit(&job(0, Fault::None)).unwrap();
     let workers = [

@@ -12,14 +12,14 @@ use std::{
 };
 
 use tracker_core::{
-    Tracker,
     events::{EventKind, Notification},
     execution::StartOptions,
     worker::{StopHandle, WorkerPool},
 };
 
-use crate::support::kinds::{
-    Job, MINUTE, Mail, Page, SECOND, Status, fine, job, jobs, mail, page, sound, tracker, with_time,
+use crate::{
+    support::kinds::{Job, MINUTE, Mail, Page, SECOND, Status, fine, job, jobs, mail, page, sound, tracker, with_time},
+    support::place,
 };
 
 /// Far longer than anything here takes.
@@ -49,7 +49,7 @@ fn worker_runs_one_task_per_thread() {
 #[test]
 fn eight_threads_run_2000_tasks_once_each() {
     let folder = tempfile::tempdir().unwrap();
-    let tracker = Tracker::open(folder.path().join("mails.redb")).unwrap();
+    let tracker = place::open(folder.path().join("mails.redb")).unwrap();
     let mails = tracker.tasks::<Mail>().unwrap();
     mails.submit_all((0..2_000).map(mail)).unwrap();
     let done = Mutex::new(Vec::new());
@@ -360,7 +360,7 @@ fn worker_waits_for_resume_and_then_returns() {
 /// By the computer's clock: only the time wakes the worker.
 #[test]
 fn worker_wakes_when_a_foreign_lease_expires() {
-    let tracker = Tracker::in_memory().unwrap();
+    let tracker = place::in_memory().unwrap();
     let mails = tracker.tasks::<Mail>().unwrap();
     mails.submit(&mail(1)).unwrap();
     let short = StartOptions::new().lease(std::time::Duration::from_millis(200));

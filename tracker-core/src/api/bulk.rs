@@ -1,12 +1,10 @@
 //! One action for each of many tasks, in parts of a thousand. Called by queries and batches; the engine commits each part.
 
-use redb::ReadTransaction;
-
 use super::shared::Shared;
 use crate::{
     engine::Action,
     model::{error::Result, task::TaskRef},
-    storage::tables::Tables,
+    storage::tables::{Reading, Tables},
 };
 
 /// How many tasks share a transaction.
@@ -19,7 +17,7 @@ impl Shared {
     pub(crate) fn change_each<A: Action>(
         &self,
         tasks: &[TaskRef],
-        actions: impl Fn(&mut Tables<&ReadTransaction>, &[TaskRef]) -> Result<Vec<A>>,
+        actions: impl Fn(&mut Tables<Reading<'_>>, &[TaskRef]) -> Result<Vec<A>>,
     ) -> Result<u64> {
         let mut changed = 0;
         for part in tasks.chunks(PART) {

@@ -1,7 +1,5 @@
 //! Reads of dependencies and dependents of a task. Called by users, and for their names by plans, `explain` and batches; reads only.
 
-use redb::ReadTransaction;
-
 use crate::model::dependency::{Dependency, DependencyTarget, TaskName};
 use crate::{
     api::{schema::Schema, tasks::Tasks},
@@ -11,7 +9,7 @@ use crate::{
         task::{TaskId, TaskKey, TaskRef},
         transition::OnDependencyFailure,
     },
-    storage::tables::{Source, Tables},
+    storage::tables::{Reading, Source, Tables},
 };
 
 impl<T: Schema> Tasks<T> {
@@ -38,7 +36,7 @@ impl<T: Schema> Tasks<T> {
         })
     }
 
-    fn known<R>(&self, id: &TaskKey, look: impl Fn(&mut Tables<&ReadTransaction>, TaskRef) -> Result<R>) -> Result<R> {
+    fn known<R>(&self, id: &TaskKey, look: impl Fn(&mut Tables<Reading<'_>>, TaskRef) -> Result<R>) -> Result<R> {
         let kind = self.kind()?;
         self.shared.engine.read(|rows| match rows.look_up(&kind, id)? {
             Some(task) => look(rows, task),

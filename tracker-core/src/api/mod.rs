@@ -28,6 +28,7 @@ pub(crate) mod schema;
 pub(crate) mod shared;
 pub(crate) mod shutdown;
 pub(crate) mod single_call;
+pub(crate) mod store;
 pub(crate) mod subscribe;
 pub(crate) mod tasks;
 pub(crate) mod ticket;

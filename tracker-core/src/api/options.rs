@@ -4,7 +4,7 @@ use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use crate::{
     api::{shared::Redact, tracker::Tracker},
-    engine::EngineOptions,
+    engine::{EngineOptions, Place},
     model::{
         codec::{PayloadCodec, PayloadCodecs},
         durability::Durability,
@@ -254,7 +254,7 @@ impl Options {
     /// # Errors
     /// The file is open elsewhere, no tracker file, newer, damaged, or the operating system refuses.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Tracker> {
-        self.start(Location::Path(path.as_ref().to_owned()), false)
+        self.start(Place::File(Location::Path(path.as_ref().to_owned())), false)
     }
 
     /// Opens the file only to look at it. It must exist; nothing in it is changed.
@@ -262,7 +262,7 @@ impl Options {
     /// # Errors
     /// As [`Options::open`].
     pub fn inspect(self, path: impl AsRef<Path>) -> Result<Tracker> {
-        self.start(Location::Path(path.as_ref().to_owned()), true)
+        self.start(Place::File(Location::Path(path.as_ref().to_owned())), true)
     }
 
     /// A tracker in memory: gone when it is closed.
@@ -271,10 +271,10 @@ impl Options {
     /// The background thread cannot be started.
     pub fn in_memory(mut self) -> Result<Tracker> {
         self.file.sharing = Sharing::Exclusive;
-        self.start(Location::Memory, false)
+        self.start(Place::File(Location::Memory), false)
     }
 
-    pub(crate) fn start(self, place: Location, read_only: bool) -> Result<Tracker> {
+    pub(crate) fn start(self, place: Place, read_only: bool) -> Result<Tracker> {
         let options = EngineOptions {
             place,
             file: self.file,

@@ -6,8 +6,9 @@ use redb::{Key, ReadOnlyTable, StorageBackend, Table, TableDefinition, TableErro
 
 use crate::{
     api::{options::Options, tracker::Tracker, transaction::Transaction},
+    engine::Place,
     model::error::{Error, ErrorKind, Result},
-    storage::{definitions::RESERVED, file::Location},
+    storage::{definitions::RESERVED, file::Location, tables::Reading},
 };
 
 /// Adds tables of redb to [`Transaction`].
@@ -15,7 +16,8 @@ pub trait TransactionExt<'t> {
     /// Opens a table of your own in this transaction. Names that start with `tracker.` are reserved.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name is reserved, the table holds other types, or it is already open in this transaction.
+    /// [`ErrorKind::Invalid`] if the name is reserved, the table holds other types, or it is already open in this transaction;
+    /// [`ErrorKind::Unsupported`] if the tracker is in a [store](crate::store).
     fn table<K: Key + 'static, V: Value + 'static>(
         &self,
         definition: TableDefinition<'_, K, V>,
@@ -28,7 +30,8 @@ impl<'t> TransactionExt<'t> for Transaction<'_, 't> {
         definition: TableDefinition<'_, K, V>,
     ) -> Result<Table<'t, K, V>> {
         check_name(&definition)?;
-        self.redb().open_table(definition).map_err(|error| table_error(&definition, error))
+        let txn = self.redb().ok_or_else(|| no_tables(&definition))?;
+        txn.open_table(definition).map_err(|error| table_error(&definition, error))
     }
 }
 
@@ -40,7 +43,8 @@ pub trait TrackerExt {
     /// The file does not reuse the pages of the snapshot until `read` returns: keep it short.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name is reserved, or the table holds other types.
+    /// [`ErrorKind::Invalid`] if the name is reserved, or the table holds other types; [`ErrorKind::Unsupported`] if the tracker is in a
+    /// [store](crate::store).
     fn read_table<K: Key + 'static, V: Value + 'static, R>(
         &self,
         definition: TableDefinition<'_, K, V>,
@@ -55,10 +59,13 @@ impl TrackerExt for Tracker {
         read: impl FnOnce(&ReadOnlyTable<K, V>) -> R,
     ) -> Result<Option<R>> {
         check_name(&definition)?;
-        let table = self.shared.engine.read(|tables| match tables.source().open_table(definition) {
-            Ok(table) => Ok(Some(table)),
-            Err(TableError::TableDoesNotExist(_)) => Ok(None),
-            Err(error) => Err(table_error(&definition, error)),
+        let table = self.shared.engine.read(|tables| {
+            let Reading::File(txn) = tables.source() else { return Err(no_tables(&definition)) };
+            match txn.open_table(definition) {
+                Ok(table) => Ok(Some(table)),
+                Err(TableError::TableDoesNotExist(_)) => Ok(None),
+                Err(error) => Err(table_error(&definition, error)),
+            }
         })?;
         Ok(table.as_ref().map(read))
     }
@@ -71,6 +78,17 @@ fn check_name(definition: &impl TableHandle) -> Result<()> {
         return Err(Error::invalid(format!("the table name {name:?} is reserved for the tracker: choose another")));
     }
     Ok(())
+}
+
+/// The tracker is not in a redb file.
+fn no_tables(definition: &impl TableHandle) -> Error {
+    let name = definition.name();
+    Error::new(
+        ErrorKind::Unsupported,
+        format!(
+            "cannot open your redb table {name:?}: this tracker is in a store that is no redb file; keep the table in a file of its own"
+        ),
+    )
 }
 
 fn table_error(definition: &impl TableHandle, error: TableError) -> Error {
@@ -106,6 +124,6 @@ impl OptionsExt for Options {
         self,
         make: impl Fn() -> io::Result<Box<dyn StorageBackend>> + Send + Sync + 'static,
     ) -> Result<Tracker> {
-        self.start(Location::Backend(Arc::new(make)), false)
+        self.start(Place::File(Location::Backend(Arc::new(make))), false)
     }
 }

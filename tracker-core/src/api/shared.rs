@@ -6,8 +6,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use redb::ReadTransaction;
-
 #[cfg(feature = "json")]
 use crate::model::task::ValueType;
 use crate::{
@@ -20,7 +18,10 @@ use crate::{
         kind::Kind,
         transition::Failure,
     },
-    storage::{file::Sharing, tables::Tables},
+    storage::{
+        file::Sharing,
+        tables::{Reading, Tables},
+    },
 };
 
 /// Removes secrets from texts before they are stored or logged.
@@ -156,7 +157,7 @@ impl Shared {
     }
 
     /// The kind as these rows describe it: another process may have changed it since this one looked.
-    pub(crate) fn kind_in(&self, rows: &mut Tables<&ReadTransaction>, id: u32) -> Result<Arc<Kind>> {
+    pub(crate) fn kind_in(&self, rows: &mut Tables<Reading<'_>>, id: u32) -> Result<Arc<Kind>> {
         let known = self.engine.kinds();
         if rows.file_state()?.schema == known.schema {
             return known.get(id).cloned().ok_or_else(gone);

@@ -336,7 +336,7 @@ impl Tracker {
     /// # Errors
     /// The file cannot be read.
     pub fn change_number(&self) -> Result<u64> {
-        self.shared.engine.read(|rows| Ok(rows.file_state()?.change))
+        self.shared.engine.change()
     }
 
     /// Gives free space back to the file system; true if there was any. Waits until no other call reads or writes.

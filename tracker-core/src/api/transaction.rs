@@ -24,14 +24,14 @@ use crate::{
         task::{TaskId, TaskRef, TrackedTask},
         transition::{Command, CommandResult, Requeue},
     },
-    storage::file::guard,
+    storage::{file::guard, tables::Writing},
 };
 
 /// One transaction over tasks and the caller's own tables. Made by [`Tracker::transaction`](crate::Tracker::transaction).
 pub struct Transaction<'a, 't> {
     shared: &'a Arc<Shared>,
     writer: &'a mut Writer<'t>,
-    txn: &'t WriteTransaction,
+    source: Writing<'t>,
     ended: &'a mut EndedExecution,
     /// The tasks that succeed in this transaction.
     ended_tasks: Vec<TaskRef>,
@@ -53,8 +53,8 @@ impl EndedExecution {
 
 impl<'a, 't> Transaction<'a, 't> {
     pub(crate) fn new(shared: &'a Arc<Shared>, writer: &'a mut Writer<'t>, ended: &'a mut EndedExecution) -> Self {
-        let txn = writer.rows().source();
-        Self { shared, writer, txn, ended, ended_tasks: Vec::new(), existing: Vec::new() }
+        let source = writer.rows().source();
+        Self { shared, writer, source, ended, ended_tasks: Vec::new(), existing: Vec::new() }
     }
 
     /// The transaction that ends with the success of this task.
@@ -63,9 +63,12 @@ impl<'a, 't> Transaction<'a, 't> {
         self
     }
 
-    /// The redb transaction below this one, for [`redb_store`](crate::redb_store).
-    pub(crate) fn redb(&self) -> &'t WriteTransaction {
-        self.txn
+    /// The redb transaction below this one, for [`redb_store`](crate::redb_store). `None` in a store.
+    pub(crate) fn redb(&self) -> Option<&'t WriteTransaction> {
+        match self.source {
+            Writing::File(txn) => Some(txn),
+            Writing::Store(_) => None,
+        }
     }
 
     fn run<A: Action>(&mut self, action: &A) -> Result<A::Out> {

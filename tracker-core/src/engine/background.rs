@@ -24,7 +24,7 @@ fn run(engine: &Engine) {
 
 /// Waits for the next step and runs it. False when the tracker closes.
 fn step(engine: &Engine) -> bool {
-    let settles_in = || if engine.database.in_memory() { None } else { engine.commits.settles_in() };
+    let settles_in = || engine.commits.settles_in().filter(|_| engine.database.is_repaired_at_open());
     let idles_in = || settles_in().into_iter().chain(engine.retention.due_in()).min();
     match engine.queue.next_background_step(idles_in) {
         BackgroundStep::Lead => engine.lead(),

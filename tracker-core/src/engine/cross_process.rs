@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Engine, writer::CommitEffects};
-use crate::storage::file::Sharing;
+use crate::{model::error::Result, storage::file::Sharing};
 
 /// Interval before the first look at the file; each one is double the last, up to the maximum.
 const POLL_MIN: Duration = Duration::from_millis(5);
@@ -94,11 +94,17 @@ impl Engine {
         }
     }
 
+    /// A number that differs after a commit of any process.
+    pub(crate) fn change(&self) -> Result<u64> {
+        self.refuse_inside_transaction()?;
+        self.database.change()
+    }
+
     /// Whether the signal has risen or another process has changed the file, which raises the signal.
     fn has_changed(&self, seen: u64) -> bool {
         if self.signal.seen() == seen {
             // A file that cannot be read is for the next call to report.
-            let change = self.read(|rows| Ok(rows.file_state()?.change));
+            let change = self.change();
             if change.is_ok_and(|change| change == self.known.get()) {
                 return false;
             }

@@ -11,6 +11,8 @@ use std::{
 use super::{
     Engine,
     action::{Action, Propagate},
+    conflict_retry::ConflictRetry,
+    database::{Written, store_time},
     leading::Leading,
     queued_action::{PendingAction, QueuedAction},
     run_log,
@@ -21,7 +23,7 @@ use crate::{
         contain,
         error::{Error, ErrorKind, Result},
     },
-    storage::file::guard,
+    storage::{file::guard, tables::Writing},
 };
 
 /// After this time without a commit, the next one makes opening after a crash instant. If the last one did not, an empty
@@ -117,41 +119,56 @@ impl Engine {
         if actions.is_empty() {
             return Ok(CommitEffects::default());
         }
-        self.write(|writer| {
-            for action in actions {
-                let before = writer.writes();
-                if !action.run(writer)
-                    && let Some(error) = action.fatal(writer.writes() != before)
-                {
-                    return Err(error);
+        let mut retry = ConflictRetry::default();
+        loop {
+            let committed = self.write(|writer| {
+                for action in &mut *actions {
+                    let before = writer.writes();
+                    if !action.run(writer)
+                        && let Some(error) = action.fatal(writer.writes() != before)
+                    {
+                        return Err(error);
+                    }
                 }
+                Ok(())
+            });
+            match committed {
+                Err(error) if retry.is_due(&error) => {}
+                committed => return committed.map(|((), effects)| effects),
             }
-            Ok(())
-        })
-        .map(|((), effects)| effects)
+        }
     }
 
     /// Runs one action as the leader and publishes its effects. The caller logs them with [`Self::log_runs`] once it has
     /// handed over the lead: a log subscriber may block.
     pub(super) fn write_for<A: Action>(&self, action: &A) -> Result<(A::Out, CommitEffects)> {
-        let (out, effects) = self.write(|writer| action.run(writer))?;
-        self.publish(&effects);
-        Ok((out, effects))
+        let mut retry = ConflictRetry::default();
+        loop {
+            match self.write(|writer| action.run(writer)) {
+                Err(error) if retry.is_due(&error) => {}
+                Err(error) => return Err(error),
+                Ok((out, effects)) => {
+                    self.publish(&effects);
+                    return Ok((out, effects));
+                }
+            }
+        }
     }
 
     /// Runs one write transaction of the leader.
     fn write<R>(&self, work: impl FnOnce(&mut Writer<'_>) -> Result<R>) -> Result<(R, CommitEffects)> {
         let (batch, quick) = self.commits.begin();
-        let written = self.database.write(quick, (self.instance, batch), |txn| {
+        let written = self.database.write(quick, (self.instance, batch), |source| {
             guard("writing", || {
-                let mut writer = self.writer(txn)?;
+                let mut writer = self.writer(source)?;
                 let result = work(&mut writer)?;
                 let (dirty, effects) = writer.finish(batch)?;
                 Ok((dirty, (dirty, result, effects)))
             })
         });
         match written {
-            Ok((dirty, result, effects)) => {
+            Ok(Written { result: (dirty, result, mut effects), change }) => {
+                effects.see_change(change);
                 if dirty {
                     self.commits.end(quick);
                     #[cfg(feature = "metrics")]
@@ -170,13 +187,14 @@ impl Engine {
         work: impl FnOnce(&mut Writer<'_>) -> Result<R, E>,
     ) -> Result<(R, CommitEffects), E> {
         let (batch, quick) = self.commits.begin();
-        let written = self.database.write(quick, (self.instance, batch), |txn| {
-            let mut writer = guard("writing", || self.writer(txn))?;
+        let written = self.database.write(quick, (self.instance, batch), |source| {
+            let mut writer = guard("writing", || self.writer(source))?;
             let result = work(&mut writer)?;
             let (_, effects) = guard("writing", || writer.finish_marked(batch))?;
             Ok::<_, E>((true, (result, effects)))
         });
-        let (result, effects) = written?;
+        let Written { result: (result, mut effects), change } = written?;
+        effects.see_change(change);
         self.commits.end(quick);
         #[cfg(feature = "metrics")]
         self.metrics.count_commit();
@@ -197,7 +215,7 @@ impl Engine {
         }
     }
 
-    fn writer<'t>(&self, txn: &'t redb::WriteTransaction) -> Result<Writer<'t>> {
+    fn writer<'t>(&self, source: Writing<'t>) -> Result<Writer<'t>> {
         let context = Context {
             instance: self.instance,
             held: self.held.clone(),
@@ -206,7 +224,10 @@ impl Engine {
             run_log_enabled: run_log::enabled_level(),
             known: self.known.get(),
         };
-        Writer::begin(txn, context, &self.kinds(), |clock_floor| self.time.now(clock_floor))
+        Writer::begin(source, context, &self.kinds(), |clock_floor| match store_time(source) {
+            Some(now) => self.time.follow(now),
+            None => self.time.now(clock_floor),
+        })
     }
 
     /// Reopens redb after an error of the storage where it needs that.
@@ -248,7 +269,7 @@ impl Engine {
             return;
         }
         let (batch, _) = self.commits.begin();
-        let committed = self.database.write::<(), Error>(true, (self.instance, batch), |_| Ok((true, ())));
+        let committed = self.database.write::<_, Error>(true, (self.instance, batch), |_| Ok((true, ())));
         self.commits.end(true);
         if let Err(error) = committed {
             contain::log(|| tracing::warn!(%error, "the commit that makes opening quick failed"));

@@ -3,7 +3,9 @@
 
 mod action;
 mod background;
+mod clock;
 mod commit_queue;
+mod conflict_retry;
 mod cross_process;
 mod database;
 mod deferred;
@@ -55,7 +57,6 @@ use std::{
     thread::JoinHandle,
 };
 
-use redb::ReadTransaction;
 use uuid::Uuid;
 
 use crate::{
@@ -65,13 +66,13 @@ use crate::{
         durability::Durability,
         error::{Error, Result},
         kinds::Kinds,
-        time::{Micros, TimeKeeper},
+        time::TimeKeeper,
         transition::Lease,
     },
-    storage::tables::Tables,
+    storage::tables::{Reading, Tables},
 };
 use commit_queue::CommitQueue;
-pub(crate) use database::Database;
+pub(crate) use database::{Database, FileDatabase, Place};
 use queued_action::{AnswerSlot, PendingAction, QueuedAction, Waiter};
 use subscription::Subscribers;
 
@@ -138,7 +139,7 @@ impl Engine {
         let kinds = engine.stored_kinds()?;
         engine.set_kinds(Arc::new(kinds));
         // The clock must not be behind the file. A read-only tracker makes no commits, so it learns the file's time only here.
-        engine.time.now(engine.read(|rows| Ok(rows.file_state()?.clock_floor))?);
+        engine.read(|rows| engine.see_time(rows).map(drop))?;
         if !options.read_only {
             *engine.background.lock().unwrap_or_else(PoisonError::into_inner) = Some(background::start(&engine)?);
         }
@@ -326,7 +327,7 @@ impl Engine {
     }
 
     /// Reads from a snapshot. Keep it short: while a snapshot is open, the file cannot reuse pages.
-    pub(crate) fn read<R>(&self, look: impl Fn(&mut Tables<&ReadTransaction>) -> Result<R>) -> Result<R> {
+    pub(crate) fn read<R>(&self, look: impl Fn(&mut Tables<Reading<'_>>) -> Result<R>) -> Result<R> {
         self.refuse_inside_transaction()?;
         self.database.read(|txn| look(&mut Tables::new(txn)))
     }
@@ -347,11 +348,6 @@ impl Engine {
 
     fn set_kinds(&self, kinds: Arc<Kinds>) {
         *self.kinds.write().unwrap_or_else(PoisonError::into_inner) = kinds;
-    }
-
-    /// The time now, for reads: never before a time that was returned.
-    pub(crate) fn now(&self) -> Micros {
-        self.time.now(Micros::MIN)
     }
 
     pub(crate) fn subscribe(&self, options: SubscriptionOptions) -> Subscription {

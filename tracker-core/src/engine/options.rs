@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use super::Place;
 use crate::{
     model::{codec::PayloadCodecs, durability::Durability, time::TimeKeeper},
-    storage::file::{FileOptions, Location},
+    storage::file::FileOptions,
 };
 
 /// How an engine is opened.
 pub(crate) struct EngineOptions {
-    pub place: Location,
+    pub place: Place,
     pub file: FileOptions,
     pub time: TimeKeeper,
     pub read_only: bool,

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::Database;
+use super::database::FileDatabase;
 use crate::{
     model::{
         error::{Error, Result},
@@ -25,7 +25,7 @@ const NAMED: usize = 1_000;
 
 /// Sets the time of a file that no other process has open to `now`, where it lies after that, in one commit with all times
 /// that lie after it.
-pub(crate) fn repair_time(database: &Database, now: Micros) -> Result<Retimed> {
+pub(crate) fn repair_time(database: &FileDatabase, now: Micros) -> Result<Retimed> {
     let instance = Uuid::new_v4();
     database.write(true, (instance, 1), |txn| {
         guard("repairing the time", || {

@@ -14,7 +14,7 @@ use crate::{
     },
     storage::{
         keys::{self, ClaimKey},
-        tables::Tables,
+        tables::{Reading, Tables},
     },
 };
 
@@ -67,7 +67,7 @@ impl File {
         self.tracker.shared.engine.call(TaskCommand::new(self.kind.id, target, command)).unwrap();
     }
 
-    fn read<R>(&self, look: impl Fn(&mut Tables<&redb::ReadTransaction>) -> crate::Result<R>) -> R {
+    fn read<R>(&self, look: impl Fn(&mut Tables<Reading<'_>>) -> crate::Result<R>) -> R {
         self.tracker.shared.engine.read(look).unwrap()
     }
 
@@ -146,7 +146,7 @@ fn limit_queue_holds_due_tasks_but_not_those_with_dependencies() {
     let last = file.submit("at the end of time", 0, Some(NEVER), &[]);
     file.submit("waits", 0, None, &["first"]);
     let queued = file.read(|rows| {
-        let keys = redb::ReadableTable::iter(rows.limit_queues()?)?;
+        let keys = rows.limit_queues()?.rows()?;
         keys.map(|row| Ok(keys::limit_queue_place(file.kind.id, row?.0.value()).unwrap()))
             .collect::<crate::Result<Vec<_>>>()
     });

@@ -5,7 +5,10 @@ use std::path::Path;
 use crate::{
     api::tracker::Tracker,
     model::error::{Error, Result},
-    storage::{file, tables::Tables},
+    storage::{
+        file,
+        tables::{Tables, Writing},
+    },
 };
 
 /// A copy that [`Tracker::backup`] made.
@@ -61,7 +64,7 @@ fn backup(tracker: &Tracker, into: &Path) -> Result<Backup> {
     let mut next_fence = 0;
     let bytes = file::write_snapshot(snapshot, into, |db| {
         let txn = db.begin_write()?;
-        let mut rows = Tables::new(&txn);
+        let mut rows = Tables::new(Writing::File(&txn));
         let mut state = rows.file_state()?;
         let fence = state.next_fence.checked_add(FENCES);
         state.next_fence =

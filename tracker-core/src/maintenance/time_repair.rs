@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::api::options::Options;
 use crate::{
     api::tracker::Tracker,
-    engine::{Database, Retimed, repair_time},
+    engine::{FileDatabase, Retimed, repair_time},
     model::{
         error::{Error, ErrorKind, Result},
         task::TaskKey,
@@ -124,7 +124,7 @@ fn repair(path: &Path, options: FileOptions, patience: Duration, clock: &Arc<dyn
     }
     // Exclusively: then every lease but those of tickets is one of a dead process, and no other process has a time in memory.
     let options = FileOptions { sharing: Sharing::Exclusive, ..options };
-    let database = Database::open(Location::Path(path.to_owned()), options, false, patience)?;
+    let database = FileDatabase::open(Location::Path(path.to_owned()), options, false, patience)?;
     let now = micros_at(clock.now().wall);
     let repaired = repair_time(&database, now);
     database.close()?;

@@ -2,7 +2,6 @@
 
 use std::{io::Write, sync::Arc};
 
-use redb::ReadTransaction;
 use serde::Serialize;
 
 use super::{
@@ -21,7 +20,7 @@ use crate::{
         kinds::Kinds,
         transition::Batch,
     },
-    storage::tables::Tables,
+    storage::tables::{Reading, Tables},
 };
 
 /// How many tasks are read from one snapshot: one that stays open keeps the file from reusing pages.
@@ -114,7 +113,7 @@ impl Tracker {
     fn each_batch<L: Serialize>(
         &self,
         out: &mut impl Write,
-        encode: impl Fn(&mut Tables<&ReadTransaction>, u64, &Batch) -> Result<Option<L>>,
+        encode: impl Fn(&mut Tables<Reading<'_>>, u64, &Batch) -> Result<Option<L>>,
     ) -> Result<()> {
         let mut beyond = None;
         loop {

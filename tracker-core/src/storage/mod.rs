@@ -9,5 +9,6 @@ pub(crate) mod limit_class;
 pub(crate) mod order;
 pub(crate) mod read;
 pub(crate) mod rows_of;
+pub(crate) mod store;
 pub(crate) mod tables;
 pub(crate) mod write;

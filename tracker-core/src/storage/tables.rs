@@ -5,9 +5,7 @@
 
 use std::{cmp::Ordering, collections::HashMap};
 
-use redb::{
-    AccessGuard, Key, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, Value, WriteTransaction,
-};
+use redb::{Key, ReadOnlyTable, ReadTransaction, ReadableTable, Table, Value, WriteTransaction};
 
 use super::read::rows::Rows;
 use crate::{
@@ -22,32 +20,67 @@ use crate::{
         transition::{Header, StoredAttempt},
     },
     storage::{
-        definitions::{self, Bytes, DependencyEndRow},
+        definitions::{self, Bytes, Definition, DependencyEndRow},
         encoding::{self, Encodable},
         keys::{self, AttemptKey, CountKey, DependencyKey, MemberKey, StartKey},
+        store::{NumberSeries, RowGuard, StoreKey, StoreRows, StoreState, StoredTable, WorkingSet},
     },
 };
 
-/// A transaction whose tables can be opened.
+/// A transaction whose tables can be opened: of the file, or the working set of a store.
 pub(crate) trait Source: Copy {
     type Table<K: Key + 'static, V: Value + 'static>: ReadableTable<K, V>;
 
-    fn open<K: Key + 'static, V: Value + 'static>(self, table: TableDefinition<K, V>) -> Result<Self::Table<K, V>>;
+    fn open<K: StoreKey, V: Value + 'static>(self, table: Definition<K, V>) -> Result<TableOf<Self, K, V>>;
+
+    /// The working set, if this is a store.
+    fn working_set(&self) -> Option<&WorkingSet>;
 }
 
-impl<'t> Source for &'t WriteTransaction {
+/// A table that a source has opened.
+pub(crate) type TableOf<S, K, V> = StoredTable<<S as Source>::Table<K, V>, K, V>;
+
+/// A transaction that writes.
+#[derive(Clone, Copy)]
+pub(crate) enum Writing<'t> {
+    File(&'t WriteTransaction),
+    Store(&'t WorkingSet),
+}
+
+/// A transaction that reads.
+#[derive(Clone, Copy)]
+pub(crate) enum Reading<'t> {
+    File(&'t ReadTransaction),
+    Store(&'t WorkingSet),
+}
+
+impl<'t> Source for Writing<'t> {
     type Table<K: Key + 'static, V: Value + 'static> = Table<'t, K, V>;
 
-    fn open<K: Key + 'static, V: Value + 'static>(self, table: TableDefinition<K, V>) -> Result<Table<'t, K, V>> {
-        Ok(self.open_table(table)?)
+    fn open<K: StoreKey, V: Value + 'static>(self, table: Definition<K, V>) -> Result<TableOf<Self, K, V>> {
+        match self {
+            Self::File(txn) => Ok(StoredTable::File(txn.open_table(table.file)?)),
+            Self::Store(set) => Ok(StoredTable::Store(StoreRows::new(set.clone(), table.store))),
+        }
+    }
+
+    fn working_set(&self) -> Option<&WorkingSet> {
+        if let Self::Store(set) = self { Some(set) } else { None }
     }
 }
 
-impl Source for &ReadTransaction {
+impl Source for Reading<'_> {
     type Table<K: Key + 'static, V: Value + 'static> = ReadOnlyTable<K, V>;
 
-    fn open<K: Key + 'static, V: Value + 'static>(self, table: TableDefinition<K, V>) -> Result<ReadOnlyTable<K, V>> {
-        Ok(self.open_table(table)?)
+    fn open<K: StoreKey, V: Value + 'static>(self, table: Definition<K, V>) -> Result<TableOf<Self, K, V>> {
+        match self {
+            Self::File(txn) => Ok(StoredTable::File(txn.open_table(table.file)?)),
+            Self::Store(set) => Ok(StoredTable::Store(StoreRows::new(set.clone(), table.store))),
+        }
+    }
+
+    fn working_set(&self) -> Option<&WorkingSet> {
+        if let Self::Store(set) = self { Some(set) } else { None }
     }
 }
 
@@ -66,7 +99,7 @@ macro_rules! tables {
         /// The tables of one transaction, opened when first needed: each opened table makes the commit slower.
         pub(crate) struct Tables<S: Source> {
             source: S,
-            $($name: Option<S::Table<$key, $value>>,)*
+            $($name: Option<TableOf<S, $key, $value>>,)*
         }
 
         impl<S: Source> Tables<S> {
@@ -74,14 +107,14 @@ macro_rules! tables {
                 Self { source, $($name: None,)* }
             }
 
-            $(pub(crate) fn $name(&mut self) -> Result<&mut S::Table<$key, $value>> {
+            $(pub(crate) fn $name(&mut self) -> Result<&mut TableOf<S, $key, $value>> {
                 let source = self.source;
                 opened(&mut self.$name, || source.open(definitions::$table))
             })*
         }
 
         /// Creates the tables of a new file.
-        fn create_all(tables: &mut Tables<&WriteTransaction>) -> Result<()> {
+        fn create_all(tables: &mut Tables<Writing<'_>>) -> Result<()> {
             $(tables.$name()?;)*
             Ok(())
         }
@@ -133,7 +166,7 @@ pub(crate) fn row_of<T: Encodable>(table: &str, task: TaskRef, bytes: &[u8]) -> 
 
 /// Creates every table and writes the initial rows of a new file.
 pub(crate) fn init(txn: &WriteTransaction) -> Result<()> {
-    let mut tables = Tables::new(txn);
+    let mut tables = Tables::new(Writing::File(txn));
     create_all(&mut tables)?;
     let file_state = encoding::encode(&FileState::new())?;
     let meta = tables.meta()?;
@@ -159,9 +192,9 @@ impl<S: Source> Tables<S> {
             ErrorKind::Foreign => FormatProblem::Foreign,
             _ => FormatProblem::Damaged(error),
         })?;
-        let format = meta.get(FORMAT_KEY).map_err(|error| FormatProblem::Damaged(error.into()))?;
+        let format = meta.get(FORMAT_KEY).map_err(FormatProblem::Damaged)?;
         let [name @ .., known] = FORMAT;
-        let (found, known) = match format.as_ref().map(AccessGuard::value).and_then(<[u8]>::split_last) {
+        let (found, known) = match format.as_ref().map(RowGuard::value).and_then(<[u8]>::split_last) {
             Some((found @ 1.., rest)) if rest == name => (*found, *known),
             _ => return Err(FormatProblem::Foreign),
         };
@@ -173,6 +206,10 @@ impl<S: Source> Tables<S> {
     }
 
     pub(crate) fn file_state(&mut self) -> Result<FileState> {
+        if let Some(set) = self.source.working_set() {
+            let StoreState { now, schema, change } = set.state();
+            return Ok(FileState { clock_floor: now.unwrap_or(0), schema, change, ..FileState::new() });
+        }
         let meta = self.meta()?;
         let bytes = meta
             .get(FILE_STATE_KEY)?
@@ -180,10 +217,19 @@ impl<S: Source> Tables<S> {
         row("tracker.meta", FILE_STATE_KEY, bytes.value())
     }
 
+    /// The next sequence number and the next fence.
+    pub(crate) fn next_numbers(&mut self) -> Result<(u64, u64)> {
+        if let Some(set) = self.source.working_set() {
+            return Ok((set.next_number(NumberSeries::Sequence)?, set.next_number(NumberSeries::Fence)?));
+        }
+        let state = self.file_state()?;
+        Ok((state.next_seq, state.next_fence))
+    }
+
     pub(crate) fn all_kinds(&mut self) -> Result<Kinds> {
         let schema = self.file_state()?.schema;
         let mut kinds = Vec::new();
-        for entry in self.kinds()?.iter()? {
+        for entry in self.kinds()?.rows()? {
             let (key, value) = entry?;
             let id = key.value();
             kinds.push(Kind { id, ..row("tracker.kinds", id, value.value())? });
@@ -284,8 +330,12 @@ pub(crate) enum FormatProblem {
     Damaged(Error),
 }
 
-impl Tables<&WriteTransaction> {
+impl Tables<Writing<'_>> {
+    /// Stores the state of the file. A store has its own.
     pub(crate) fn put_file_state(&mut self, file_state: &FileState) -> Result<()> {
+        if self.source.working_set().is_some() {
+            return Ok(());
+        }
         let bytes = encoding::encode(file_state)?;
         self.meta()?.insert(FILE_STATE_KEY, bytes.as_slice())?;
         Ok(())
@@ -306,13 +356,17 @@ impl Tables<&WriteTransaction> {
 
     /// Applies the counter differences of a transaction to the stored counters.
     pub(crate) fn add_counts(&mut self, differences: &HashMap<CountKey, i64>) -> Result<()> {
+        if let Some(set) = self.source.working_set() {
+            set.add_counts(differences);
+            return Ok(());
+        }
         let counts = self.counts()?;
         for (key, difference) in differences {
             let key = key.pack();
             let old = counts.get(&key)?.map_or(0, |count| count.value());
             match old.saturating_add_signed(*difference) {
-                0 => drop(counts.remove(&key)?),
-                new => drop(counts.insert(&key, new)?),
+                0 => counts.remove(&key)?,
+                new => counts.insert(&key, new)?,
             }
         }
         Ok(())

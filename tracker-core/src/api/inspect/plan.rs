@@ -1,7 +1,6 @@
 //! `Plan`: what the next claims would start, and why other tasks would not start. Called by users, the program and the dashboard; reads only.
 
 use chrono::{DateTime, Utc};
-use redb::ReadTransaction;
 
 use crate::{
     api::{schema::Schema, tasks::Tasks},
@@ -18,7 +17,7 @@ use crate::{
         keys::ClaimKey,
         order::{StatusOrder, status_order},
         read::{scan::ListingRange, waiting::WaitingCounts},
-        tables::Tables,
+        tables::{Reading, Tables},
     },
 };
 
@@ -213,7 +212,7 @@ fn startable(kind: &Kind) -> Vec<i32> {
 }
 
 fn planned(
-    rows: &mut Tables<&ReadTransaction>,
+    rows: &mut Tables<Reading<'_>>,
     kind: &Kind,
     key: ClaimKey,
     now: Micros,
@@ -245,7 +244,7 @@ struct Drawn<'k> {
 }
 
 impl Drawn<'_> {
-    fn add(&mut self, rows: &mut Tables<&ReadTransaction>, status: &StatusInfo, most: usize) -> Result<()> {
+    fn add(&mut self, rows: &mut Tables<Reading<'_>>, status: &StatusInfo, most: usize) -> Result<()> {
         let (kind, code) = (self.kind.id, status.code);
         let all = rows.count(kind, code)?;
         if all == 0 {
@@ -277,7 +276,7 @@ impl Drawn<'_> {
 
     fn put_by(
         &mut self,
-        rows: &mut Tables<&ReadTransaction>,
+        rows: &mut Tables<Reading<'_>>,
         status: &StatusInfo,
         amount: BoundedCount,
         first: Option<ClaimKey>,

@@ -10,7 +10,6 @@ pub(crate) use search::{Search, StatusFilter, named};
 use std::{fmt, time::Duration};
 
 use chrono::{DateTime, Utc};
-use redb::ReadTransaction;
 
 use crate::{
     api::{
@@ -29,7 +28,7 @@ use crate::{
         task::{IndexValue, TaskKey, TrackedTask},
         time::{Micros, micros_at, micros_of},
     },
-    storage::tables::Tables,
+    storage::tables::{Reading, Tables},
 };
 use search::By;
 
@@ -328,7 +327,7 @@ impl<'t, T: Schema> Query<'t, T> {
 
     fn records(
         codecs: &PayloadCodecs,
-        rows: &mut Tables<&ReadTransaction>,
+        rows: &mut Tables<Reading<'_>>,
         kind: &Kind,
         search: &Search,
     ) -> Result<Page<Record<T::Task, T::Status>>> {

@@ -1,8 +1,6 @@
 //! `Search`: the filters of a query, and the walk over the rows that they select. Called by `query`, and by `inspect` for errors and
 //! throughput; reads only.
 
-use redb::ReadTransaction;
-
 use crate::{
     model::{
         error::{Error, Result},
@@ -14,7 +12,7 @@ use crate::{
     },
     storage::{
         read::scan::{ListingPosition, ListingRange},
-        tables::Tables,
+        tables::{Reading, Tables},
     },
 };
 
@@ -104,7 +102,7 @@ impl Search {
     }
 
     /// One page.
-    pub(crate) fn page(&self, rows: &mut Tables<&ReadTransaction>, kind: &Kind) -> Result<Found> {
+    pub(crate) fn page(&self, rows: &mut Tables<Reading<'_>>, kind: &Kind) -> Result<Found> {
         let condition = self.condition(kind)?;
         if self.text.is_none()
             && self.by == By::Created
@@ -142,11 +140,7 @@ impl Search {
     }
 
     /// The number of tasks that match, without the limit; one page of the tasks that must be read, and where it ended.
-    pub(crate) fn count(
-        &self,
-        rows: &mut Tables<&ReadTransaction>,
-        kind: &Kind,
-    ) -> Result<(u64, Option<ListingPosition>)> {
+    pub(crate) fn count(&self, rows: &mut Tables<Reading<'_>>, kind: &Kind) -> Result<(u64, Option<ListingPosition>)> {
         let condition = self.condition(kind)?;
         let timeless = self.since.is_none() && self.until.is_none();
         if self.text.is_none() && timeless && self.index.is_none() && self.batch.is_none() {
@@ -158,7 +152,7 @@ impl Search {
         Ok((found.len() as u64, next))
     }
 
-    fn matches(&self, rows: &mut Tables<&ReadTransaction>, condition: &Condition, task: TaskRef) -> Result<bool> {
+    fn matches(&self, rows: &mut Tables<Reading<'_>>, condition: &Condition, task: TaskRef) -> Result<bool> {
         let Some(header) = rows.header(task)? else { return Ok(false) };
         if !condition.holds(&header) {
             return Ok(false);
@@ -179,7 +173,7 @@ impl Search {
     /// The next tasks in order, by what the tables order them by.
     fn candidates(
         &self,
-        rows: &mut Tables<&ReadTransaction>,
+        rows: &mut Tables<Reading<'_>>,
         kind: &Kind,
         condition: &Condition,
         after: Option<ListingPosition>,
@@ -242,7 +236,7 @@ impl Search {
     }
 
     /// The tasks whose index has one of the values, or the tasks of the batch, before the other conditions.
-    fn named(&self, rows: &mut Tables<&ReadTransaction>, kind: &Kind) -> Result<Vec<u64>> {
+    fn named(&self, rows: &mut Tables<Reading<'_>>, kind: &Kind) -> Result<Vec<u64>> {
         let Some((field, values)) = &self.index else {
             let members = self.batch.map_or(Ok(Vec::new()), |batch| rows.members_of(batch, Some(kind.id), usize::MAX));
             return Ok(members?.into_iter().map(|task| task.seq).collect());
@@ -263,7 +257,7 @@ impl Search {
     /// each value, and then gives the place where it stopped.
     fn by_index(
         &self,
-        rows: &mut Tables<&ReadTransaction>,
+        rows: &mut Tables<Reading<'_>>,
         kind: &Kind,
         (field, values): (&str, &[Vec<u8>]),
         (condition, after): (&Condition, Option<ListingPosition>),
@@ -311,7 +305,7 @@ impl Search {
     /// The tasks of the query among these.
     fn indexed(
         &self,
-        rows: &mut Tables<&ReadTransaction>,
+        rows: &mut Tables<Reading<'_>>,
         kind: &Kind,
         condition: &Condition,
     ) -> Result<Vec<(ListingPosition, TaskRef)>> {

@@ -174,7 +174,7 @@ impl Scheduler {
                 }
                 (state.updates, Some(state.change).filter(|_| !state.stale))
             };
-            let change = engine.read(|rows| Ok(rows.file_state()?.change))?;
+            let change = engine.change()?;
             if known == Some(change) {
                 return Ok(());
             }

@@ -19,8 +19,6 @@ pub use submit::{Receipt, Submission, SubmittedRecord};
 
 use std::{fmt, marker::PhantomData, sync::Arc};
 
-use redb::ReadTransaction;
-
 use crate::{
     api::{
         schema::Schema,
@@ -32,7 +30,7 @@ use crate::{
         kind::Kind,
         task::TrackedTask,
     },
-    storage::tables::Tables,
+    storage::tables::{Reading, Tables},
 };
 
 /// The tasks of one kind. Cheap to clone and to share.
@@ -70,7 +68,7 @@ impl<T: Schema> Tasks<T> {
     }
 
     /// The kind as these rows describe it.
-    pub(crate) fn kind_in(&self, rows: &mut Tables<&ReadTransaction>) -> Result<Arc<Kind>> {
+    pub(crate) fn kind_in(&self, rows: &mut Tables<Reading<'_>>) -> Result<Arc<Kind>> {
         self.shared.kind_in(rows, self.kind)
     }
 }

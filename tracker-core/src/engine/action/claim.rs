@@ -106,10 +106,12 @@ impl Action for Claim {
         if kind.paused {
             return Ok(claims);
         }
-        writer.sweep(&kind)?;
         let mut codes = kind.graph.startable(self.start.step);
         codes.extend(self.start.startable.iter().filter(|code| !codes.contains(code)).copied().collect::<Vec<_>>());
         check_limit_queues(&kind, &codes)?;
+        writer.rows().prefetch_claim(&kind, &codes, claims.now, self.most.max(1))?;
+        writer.sweep(&kind)?;
+        writer.rows().lock_claims(&kind)?;
         let mut moves = MOST_MOVES;
         while claims.tasks.len() < self.most.max(1) {
             match writer.rows().next_ready(&kind, &codes, claims.now)? {
@@ -351,10 +353,11 @@ fn lease(
     begun: bool,
 ) -> Result<Claimed> {
     let token = Uuid::new_v4();
-    let owner = Owner { fence: writer.next_fence(), token };
     let known =
         header.lease.as_ref().map(|lease| lease.fence).into_iter().chain(header.last.as_ref().map(|last| last.fence));
-    if known.max().is_some_and(|known| known >= owner.fence) {
+    let known = known.max();
+    let owner = Owner { fence: writer.next_fence(known)?, token };
+    if known.is_some_and(|known| known >= owner.fence) {
         return Err(Error::corrupted(
             "tracker.meta",
             "file_state",

@@ -180,6 +180,7 @@ impl Submitted {
 
 impl NewTask {
     fn check_room(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<()> {
+        writer.rows().lock_waiting(kind)?;
         if kind.policy.max_waiting.is_none() {
             return Ok(());
         }

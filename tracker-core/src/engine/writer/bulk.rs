@@ -10,8 +10,7 @@ use crate::{
 impl Writer<'_> {
     /// Writes the tasks whose ids are new. Returns for each task whether it was written; of tasks with the same id only the first is.
     pub(crate) fn put_new(&mut self, kind: &Kind, tasks: &[Prepared]) -> Result<Vec<bool>> {
-        let base = self.file_state.next_seq;
-        self.new_seqs(tasks.len())?;
+        let base = self.new_seqs(tasks.len())?;
         let mut ids: Vec<_> = (base..).zip(tasks).map(|(seq, task)| (keys::id_key(kind.id, &task.id), seq)).collect();
         ids.sort_unstable();
         ids.dedup_by(|one, before| one.0 == before.0);
@@ -42,7 +41,7 @@ impl Writer<'_> {
             }
         }
         if rows.is_empty() {
-            self.file_state.next_seq = base;
+            self.give_back_seqs(base);
         } else {
             self.mark_dirty();
             self.rows.apply_new(kind, &rows)?;

@@ -48,6 +48,16 @@ pub(crate) struct CommitEffects {
     pub kinds: Option<Arc<Kinds>>,
 }
 
+impl CommitEffects {
+    /// Takes over the change number that a store has given the commit. If other processes committed meanwhile, tasks may have become startable.
+    pub(crate) fn see_change(&mut self, change: Option<u64>) {
+        if let Some(change) = change {
+            self.may_start |= change != self.change;
+            self.change = change;
+        }
+    }
+}
+
 impl Writer<'_> {
     /// Records that a task ended, if a call in this process waits for ends.
     pub(super) fn record_end(&mut self, kind: &Kind, task: TaskRef, old: Option<&Header>, new: Option<&Header>) {

@@ -48,10 +48,7 @@ impl Writer<'_> {
         for status in kind.graph.statuses().iter().filter(|status| status.role == Role::InProgress) {
             let mut after = None;
             for _ in 0..SWEEP {
-                let Some(key) = self.rows.first_expiring(kind.id, status.code, after)? else { break };
-                if key.at > self.now {
-                    break;
-                }
+                let Some(key) = self.rows.first_expired(kind.id, status.code, self.now, after)? else { break };
                 after = Some(key);
                 let header = self.indexed_header(key.task())?;
                 let Some(lease) = &header.lease else { continue };

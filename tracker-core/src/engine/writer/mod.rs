@@ -25,7 +25,6 @@ use std::{
     sync::Arc,
 };
 
-use redb::WriteTransaction;
 use uuid::Uuid;
 
 use super::{
@@ -46,7 +45,11 @@ use crate::{
         time::Micros,
         transition::{Command, CommandResult, Decision, Header, PayloadChange, Rules},
     },
-    storage::{keys::CountKey, tables::Tables, write::change::TaskChange},
+    storage::{
+        keys::CountKey,
+        tables::{Tables, Writing},
+        write::change::TaskChange,
+    },
 };
 
 /// The parts of the engine that a transaction reads.
@@ -66,7 +69,7 @@ pub(crate) struct Context {
 
 /// One write transaction.
 pub(crate) struct Writer<'t> {
-    rows: Tables<&'t WriteTransaction>,
+    rows: Tables<Writing<'t>>,
     context: Context,
     file_state: FileState,
     kinds: Arc<Kinds>,
@@ -81,6 +84,8 @@ pub(crate) struct Writer<'t> {
     effects: CommitEffects,
     /// Number of writes so far: an action that failed after some has poisoned the transaction.
     writes: u64,
+    /// A fence that a store has assigned for the next claim.
+    reserved_fence: Option<u64>,
     /// Why the transaction cannot be committed any more.
     poisoned: Option<Error>,
     dirty: bool,
@@ -96,12 +101,12 @@ pub(crate) struct Decided {
 impl<'t> Writer<'t> {
     /// Reads the state of the file. Only the kinds of an unchanged schema are taken from memory.
     pub(crate) fn begin(
-        txn: &'t WriteTransaction,
+        source: Writing<'t>,
         context: Context,
         known: &Arc<Kinds>,
         time: impl FnOnce(Micros) -> Micros,
     ) -> Result<Self> {
-        let mut rows = Tables::new(txn);
+        let mut rows = Tables::new(source);
         let file_state = rows.file_state()?;
         let kinds = if file_state.schema == known.schema { known.clone() } else { Arc::new(rows.all_kinds()?) };
         let now = time(file_state.clock_floor);
@@ -125,6 +130,7 @@ impl<'t> Writer<'t> {
             propagating: false,
             effects,
             writes: 0,
+            reserved_fence: None,
             poisoned: None,
             dirty: false,
         })
@@ -156,7 +162,7 @@ impl<'t> Writer<'t> {
         self.finish(batch)
     }
 
-    pub(crate) fn rows(&mut self) -> &mut Tables<&'t WriteTransaction> {
+    pub(crate) fn rows(&mut self) -> &mut Tables<Writing<'t>> {
         &mut self.rows
     }
 

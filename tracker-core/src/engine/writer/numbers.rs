@@ -1,7 +1,16 @@
-//! The numbers that a file assigns: sequence numbers and fences. They only rise, so none is assigned twice.
+//! The numbers that a file or a store assigns: sequence numbers and fences. They only rise, so none is assigned twice.
 
 use super::Writer;
-use crate::model::error::{Error, Result};
+use crate::{
+    model::error::{Error, Result},
+    storage::{
+        store::{NumberSeries, WorkingSet},
+        tables::Source,
+    },
+};
+
+/// The next fence of a store may follow one that another process has assigned meanwhile: so often, it is asked for another.
+const FENCE_ATTEMPTS: usize = 4;
 
 impl Writer<'_> {
     /// Takes the number of a new task.
@@ -11,31 +20,80 @@ impl Writer<'_> {
 
     /// Takes `count` numbers for new tasks, and returns the first of them.
     pub(super) fn new_seqs(&mut self, count: usize) -> Result<u64> {
+        if let Some(set) = self.working_set() {
+            return set.take_numbers(NumberSeries::Sequence, count as u64);
+        }
         let first = self.file_state.next_seq;
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         self.file_state.next_seq = first.checked_add(count).ok_or_else(exhausted)?;
         Ok(first)
     }
 
-    /// The fence of the next claim; [`Self::use_fence`] takes it once the claim stands.
-    pub(crate) fn next_fence(&self) -> u64 {
-        self.file_state.next_fence
+    /// Takes back the numbers from `first` on, of which none was used. A store has lost them.
+    pub(super) fn give_back_seqs(&mut self, first: u64) {
+        if self.working_set().is_none() {
+            self.file_state.next_seq = first;
+        }
+    }
+
+    /// A number that no task has yet, and that each later task exceeds.
+    pub(super) fn next_seq(&mut self) -> Result<u64> {
+        if self.working_set().is_some() { self.new_seq() } else { Ok(self.file_state.next_seq) }
+    }
+
+    /// The fence of the next claim; [`Self::use_fence`] takes it once the claim stands. In a store it follows `known`, a fence that the
+    /// task has had.
+    pub(crate) fn next_fence(&mut self, known: Option<u64>) -> Result<u64> {
+        let Some(set) = self.working_set() else { return Ok(self.file_state.next_fence) };
+        let mut fence = self.reserved_fence.unwrap_or(0);
+        for _ in 0..FENCE_ATTEMPTS {
+            if fence > known.unwrap_or(0) {
+                break;
+            }
+            fence = set.take_numbers(NumberSeries::Fence, 1)?;
+        }
+        self.reserved_fence = Some(fence);
+        Ok(fence)
     }
 
     pub(crate) fn use_fence(&mut self) -> Result<()> {
+        if self.working_set().is_some() {
+            self.reserved_fence = None;
+            return Ok(());
+        }
         self.take_fence().map(drop)
     }
 
     pub(crate) fn take_fence(&mut self) -> Result<u64> {
+        if let Some(set) = self.working_set() {
+            return set.take_numbers(NumberSeries::Fence, 1);
+        }
         let fence = self.file_state.next_fence;
         self.file_state.next_fence = after(fence)?;
         Ok(fence)
     }
 
     /// Begins the fences at this one, where they would begin before it.
-    pub(crate) fn raise_fence(&mut self, fence: u64) {
+    pub(crate) fn raise_fence(&mut self, fence: u64) -> Result<()> {
         self.mark_dirty();
+        if let Some(set) = self.working_set() {
+            return set.raise_numbers(NumberSeries::Fence, fence);
+        }
         self.file_state.next_fence = self.file_state.next_fence.max(fence);
+        Ok(())
+    }
+
+    /// Begins the sequence numbers at this one, where they would begin before it.
+    pub(super) fn raise_seq(&mut self, seq: u64) -> Result<()> {
+        if let Some(set) = self.working_set() {
+            return set.raise_numbers(NumberSeries::Sequence, seq);
+        }
+        self.file_state.next_seq = self.file_state.next_seq.max(seq);
+        Ok(())
+    }
+
+    fn working_set(&mut self) -> Option<WorkingSet> {
+        self.rows.source().working_set().cloned()
     }
 }
 

@@ -175,10 +175,9 @@ impl Writer<'_> {
             ..task_rows.header.clone()
         };
         let fence = task_rows.fence();
-        self.file_state.next_seq = self.file_state.next_seq.max(task.seq.saturating_add(1));
-        self.file_state.next_fence = self.file_state.next_fence.max(fence.saturating_add(1));
+        self.raise_seq(task.seq.saturating_add(1))?;
+        self.raise_fence(fence.saturating_add(1))?;
         self.file_state.clock_floor = self.file_state.clock_floor.max(header.updated);
-        self.mark_dirty();
         let successor = successor.map(Some);
         let change =
             TaskChange { new: Some(&header), new_row: Some(row), history: past, successor, ..TaskChange::default() };
@@ -193,7 +192,7 @@ impl Writer<'_> {
 
     /// Writes a batch as another file had it, but for its tasks.
     pub(crate) fn restore_batch(&mut self, number: u64, batch: Batch, follow_up: Option<&NewTask>) -> Result<()> {
-        self.file_state.next_seq = self.file_state.next_seq.max(number.saturating_add(1));
+        self.raise_seq(number.saturating_add(1))?;
         self.put_new_batch(number, batch, follow_up)
     }
 

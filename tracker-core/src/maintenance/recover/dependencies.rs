@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use redb::{ReadTransaction, ReadableTable};
-
 use super::{Dependents, LostTask, Recovered};
 use crate::{
     api::tracker::Tracker,
@@ -14,8 +12,12 @@ use crate::{
         transition::{Batch, OnDependencyFailure, Roles, TimeShift},
     },
     storage::{
-        definitions, encoding::on_failure_of, file::guard, keys::DependencyKey, read::task_rows::NUMBERS,
-        tables::Tables,
+        definitions,
+        encoding::on_failure_of,
+        file::guard,
+        keys::DependencyKey,
+        read::task_rows::NUMBERS,
+        tables::{Reading, Source, Tables},
     },
 };
 
@@ -23,15 +25,15 @@ use crate::{
 ///
 /// Gives those back that no more tasks come into. They are to be sealed when all tasks are there, lest they be over before.
 pub(super) fn copy_batches(
-    txn: &ReadTransaction,
+    source: Reading<'_>,
     target: &Tracker,
     shift: &TimeShift,
     report: &mut Recovered,
 ) -> Result<Vec<Seal>> {
     let mut numbers = BTreeSet::new();
     let walked = walk("looking for batches", |backwards| {
-        let table = txn.open_table(definitions::BATCHES)?;
-        let mut range = table.iter()?;
+        let table = source.open(definitions::BATCHES)?;
+        let mut range = table.rows()?;
         while let Some(entry) = if backwards { range.next_back() } else { range.next() } {
             numbers.insert(entry?.0.value());
         }
@@ -44,7 +46,7 @@ pub(super) fn copy_batches(
     let mut seals = Vec::new();
     for number in numbers {
         let read = guard("reading a batch", || {
-            let mut rows = Tables::new(txn);
+            let mut rows = Tables::new(source);
             let batch = rows.batch(number)?.ok_or_else(|| Error::corrupted("tracker.batches", number, "it is gone"))?;
             if number >= NUMBERS {
                 return Err(Error::corrupted("tracker.batches", number, "its number is one that no file gives out"));
@@ -72,7 +74,7 @@ pub(super) fn copy_batches(
 /// Copies the dependencies of tasks. A dependency on a task that is lost counts as one on a deleted task. Reports each task of
 /// which a dependency cannot be read: it may start too early.
 pub(super) fn copy_needs(
-    txn: &ReadTransaction,
+    source: Reading<'_>,
     target: &Tracker,
     dependents: &Dependents,
     report: &mut Recovered,
@@ -80,8 +82,8 @@ pub(super) fn copy_needs(
     let mut dependencies: BTreeMap<TaskRef, BTreeMap<TaskRef, OnDependencyFailure>> = BTreeMap::new();
     // A missing dependency shows in the numbers that the headers hold.
     let _ = walk("looking for dependencies", |backwards| {
-        let table = txn.open_table(definitions::DEPENDENCIES)?;
-        let mut range = table.iter()?;
+        let table = source.open(definitions::DEPENDENCIES)?;
+        let mut range = table.rows()?;
         while let Some(entry) = if backwards { range.next_back() } else { range.next() } {
             let (key, value) = entry?;
             let key = DependencyKey::unpack(key.value());

@@ -9,8 +9,6 @@ use std::{
     sync::Arc,
 };
 
-use redb::ReadTransaction;
-
 use crate::{
     api::tracker::Tracker,
     engine::Writer,
@@ -26,7 +24,7 @@ use crate::{
         definitions,
         file::{Sharing, guard},
         read::task_rows::{NUMBERS, TaskRows},
-        tables::Tables,
+        tables::{Reading, Source, Tables},
     },
 };
 
@@ -89,25 +87,22 @@ fn recover(from: &Path, into: &Path) -> Result<Recovered> {
     let mut report = Recovered { earlier_commit, ..Recovered::default() };
     // A time in the future, from damage or from a wrong clock, would advance the clock of the new file.
     let shift = TimeShift::to(target.shared.engine.now());
-    source.read_once(|txn| {
-        let kinds = Tables::new(txn).all_kinds()?;
+    source.read_once(|source| {
+        let kinds = Tables::new(source).all_kinds()?;
         let mut dependents = Dependents::new();
-        let seals = dependencies::copy_batches(txn, &target, &shift, &mut report)?;
+        let seals = dependencies::copy_batches(source, &target, &shift, &mut report)?;
         for kind in kinds.all() {
             let kind: Arc<Kind> = target.shared.engine.user_transaction(|writer| writer.put_kind((**kind).clone()))?;
-            copy_kind(txn, &target, &kind, &shift, &mut report, &mut dependents)?;
+            copy_kind(source, &target, &kind, &shift, &mut report, &mut dependents)?;
         }
-        dependencies::copy_needs(txn, &target, &dependents, &mut report)?;
-        copy_schedules(txn, &target, &shift, &mut report)?;
-        copy_throttles(txn, &target, &shift, &mut report)?;
-        copy_budgets(txn, &target, &mut report)?;
+        dependencies::copy_needs(source, &target, &dependents, &mut report)?;
+        copy_schedules(source, &target, &shift, &mut report)?;
+        copy_throttles(source, &target, &shift, &mut report)?;
+        copy_budgets(source, &target, &mut report)?;
         // Lost tasks may have had higher fences than the copied ones.
-        let state = guard("reading the next fence", || Tables::new(txn).file_state());
+        let state = guard("reading the next fence", || Tables::new(source).file_state());
         if let Some(fence) = state.ok().map(|state| state.next_fence).filter(|fence| *fence < NUMBERS) {
-            target.shared.engine.user_transaction(|writer| {
-                writer.raise_fence(fence);
-                Ok::<_, Error>(())
-            })?;
+            target.shared.engine.user_transaction(|writer| writer.raise_fence(fence))?;
         }
         for seal in seals {
             target.shared.engine.call(seal)?;
@@ -120,7 +115,7 @@ fn recover(from: &Path, into: &Path) -> Result<Recovered> {
 }
 
 fn copy_kind(
-    txn: &ReadTransaction,
+    source: Reading<'_>,
     target: &Tracker,
     kind: &Arc<Kind>,
     shift: &TimeShift,
@@ -128,14 +123,14 @@ fn copy_kind(
     dependents: &mut Dependents,
 ) -> Result<()> {
     let mut batch = Vec::new();
-    let (tasks, cut_short) = candidates(txn, kind.id);
+    let (tasks, cut_short) = candidates(source, kind.id);
     if let Some(error) = cut_short {
         let what =
             format!("further tasks of this kind may be missing, since no table could be read to its end: {error}");
         report.lost.push(LostTask { kind: kind.name.clone(), id: None, what });
     }
     for task in tasks {
-        match guard("reading a task", || task_rows(txn, task)) {
+        match guard("reading a task", || task_rows(source, task)) {
             Ok((task_rows, history)) => {
                 if let Err(error) = history {
                     let what = format!("its history cannot be read: {error}");
@@ -153,7 +148,7 @@ fn copy_kind(
                 batch.push(task_rows.shifted(shift).with_place(kind));
             }
             Err(error) => {
-                let row = guard("reading a task", || Tables::new(txn).find_task_row(task)).ok().flatten();
+                let row = guard("reading a task", || Tables::new(source).find_task_row(task)).ok().flatten();
                 let lost = LostTask { kind: kind.name.clone(), id: row.map(|row| row.id), what: error.to_string() };
                 report.lost.push(lost);
             }
@@ -166,8 +161,8 @@ fn copy_kind(
 }
 
 /// Copies the schedules. Their latest occurrences are found by their ids, which stay.
-fn copy_schedules(txn: &ReadTransaction, target: &Tracker, shift: &TimeShift, report: &mut Recovered) -> Result<()> {
-    let found = match guard("reading the schedules", || Tables::new(txn).schedules_after(None, usize::MAX)) {
+fn copy_schedules(source: Reading<'_>, target: &Tracker, shift: &TimeShift, report: &mut Recovered) -> Result<()> {
+    let found = match guard("reading the schedules", || Tables::new(source).schedules_after(None, usize::MAX)) {
         Ok(found) => found,
         Err(error) => {
             report.schedules_lost.push(error.to_string());
@@ -189,8 +184,8 @@ fn copy_schedules(txn: &ReadTransaction, target: &Tracker, shift: &TimeShift, re
 }
 
 /// Copies the throttle keys.
-fn copy_throttles(txn: &ReadTransaction, target: &Tracker, shift: &TimeShift, report: &mut Recovered) -> Result<()> {
-    let found = match guard("reading the throttle keys", || Tables::new(txn).throttles_after(None, usize::MAX)) {
+fn copy_throttles(source: Reading<'_>, target: &Tracker, shift: &TimeShift, report: &mut Recovered) -> Result<()> {
+    let found = match guard("reading the throttle keys", || Tables::new(source).throttles_after(None, usize::MAX)) {
         Ok(found) => found,
         Err(error) => {
             report.throttles_lost.push(error.to_string());
@@ -212,8 +207,8 @@ fn copy_throttles(txn: &ReadTransaction, target: &Tracker, shift: &TimeShift, re
 }
 
 /// Copies the budgets of resources.
-fn copy_budgets(txn: &ReadTransaction, target: &Tracker, report: &mut Recovered) -> Result<()> {
-    match guard("reading the budgets", || Tables::new(txn).stored_budgets()) {
+fn copy_budgets(source: Reading<'_>, target: &Tracker, report: &mut Recovered) -> Result<()> {
+    match guard("reading the budgets", || Tables::new(source).stored_budgets()) {
         Ok(budgets) => target.shared.engine.user_transaction(|writer: &mut Writer<'_>| {
             budgets.0.iter().try_for_each(|(resource, amount)| writer.put_budget(resource, Some(*amount)).map(drop))
         }),
@@ -228,8 +223,8 @@ fn copy_budgets(txn: &ReadTransaction, target: &Tracker, report: &mut Recovered)
 type Dependents = BTreeMap<TaskRef, ((String, TaskKey), u32)>;
 
 /// Reads a task. The inner result is the error of its history, if the history cannot be read.
-fn task_rows(txn: &ReadTransaction, task: TaskRef) -> Result<(TaskRows, Result<()>)> {
-    let mut rows = Tables::new(txn);
+fn task_rows(source: Reading<'_>, task: TaskRef) -> Result<(TaskRows, Result<()>)> {
+    let mut rows = Tables::new(source);
     let header = rows.header(task)?.ok_or_else(|| Error::corrupted("tracker.headers", task, "it has no header"))?;
     let row = rows.task_row(task)?;
     // The task is kept even if its history or its pending payload cannot be read.
@@ -249,14 +244,14 @@ fn task_rows(txn: &ReadTransaction, task: TaskRef) -> Result<(TaskRows, Result<(
 
 /// Returns the sequence numbers of all tasks in the headers or the payloads. Each table is scanned forwards, and also backwards if
 /// the forward scan fails. Returns the first error too if no scan was complete.
-fn candidates(txn: &ReadTransaction, kind: u32) -> (BTreeSet<TaskRef>, Option<Error>) {
+fn candidates(source: Reading<'_>, kind: u32) -> (BTreeSet<TaskRef>, Option<Error>) {
     let mut found = BTreeSet::new();
     let (mut complete, mut refused) = (false, None);
     let (first, last) = (TaskRef { kind, seq: 0 }.pack(), TaskRef { kind, seq: u64::MAX }.pack());
     for table in [definitions::HEADERS, definitions::PAYLOADS] {
         for backwards in [false, true] {
             let walked = guard("looking for tasks", || {
-                let table = txn.open_table(table)?;
+                let table = source.open(table)?;
                 let mut range = table.range::<&[u8; TaskRef::LEN]>(&first..=&last)?;
                 while let Some(entry) = if backwards { range.next_back() } else { range.next() } {
                     found.insert(TaskRef::unpack(entry?.0.value()));
@@ -276,9 +271,9 @@ fn candidates(txn: &ReadTransaction, kind: u32) -> (BTreeSet<TaskRef>, Option<Er
 }
 
 /// Returns how many tasks the tables name.
-fn count_tasks(txn: &ReadTransaction) -> Result<usize> {
-    let kinds = Tables::new(txn).all_kinds()?;
-    Ok(kinds.all().map(|kind| candidates(txn, kind.id).0.len()).sum())
+fn count_tasks(source: Reading<'_>) -> Result<usize> {
+    let kinds = Tables::new(source).all_kinds()?;
+    Ok(kinds.all().map(|kind| candidates(source, kind.id).0.len()).sum())
 }
 
 fn store(target: &Tracker, kind: &Arc<Kind>, batch: &mut Vec<TaskRows>, report: &mut Recovered) -> Result<()> {

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use super::count_tasks;
 use crate::{
-    engine::Database,
+    engine::FileDatabase,
     model::error::{Error, ErrorKind, Result},
     storage::{
         file::{FileOptions, Location, Sharing, readings},
@@ -18,7 +18,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Opens a damaged file to read from it. Where redb refuses the file (its length does not fit, or not all of its latest
 /// commit is there), the rows that are there are read without redb's checks: each row has a checksum of its own. Returns true
 /// with it if it is read as of the commit before the latest one.
-pub(super) fn open(path: &Path) -> Result<(Database, bool)> {
+pub(super) fn open(path: &Path) -> Result<(FileDatabase, bool)> {
     let refused = match open_at(Location::Path(path.to_owned()), Sharing::Exclusive) {
         Ok(source) => return Ok((source, false)),
         Err(error) if is_damage(&error) => error,
@@ -26,7 +26,7 @@ pub(super) fn open(path: &Path) -> Result<(Database, bool)> {
     };
     // The commit with most tasks: of the latest one, some pages may be missing. As one that reads beside a writer: redb then
     // does not ask for the state of its allocator.
-    let mut best: Option<(usize, Database, bool)> = None;
+    let mut best: Option<(usize, FileDatabase, bool)> = None;
     for (place, earlier) in readings(path)?.into_iter().zip([false, true]) {
         let Ok(source) = open_any_format(place, Sharing::Readers) else { continue };
         if source.is_of_another_format() {
@@ -49,19 +49,19 @@ pub(super) fn open(path: &Path) -> Result<(Database, bool)> {
     Err(Error::new(refused.kind(), format!("{reason}; no commit in it can be read: restore a backup")))
 }
 
-fn open_at(place: Location, sharing: Sharing) -> Result<Database> {
+fn open_at(place: Location, sharing: Sharing) -> Result<FileDatabase> {
     let source = open_any_format(place, sharing)?;
     check(&source)?;
     Ok(source)
 }
 
-fn open_any_format(place: Location, sharing: Sharing) -> Result<Database> {
+fn open_any_format(place: Location, sharing: Sharing) -> Result<FileDatabase> {
     let options = FileOptions { sharing, ..FileOptions::default() };
-    Database::open_any_format(place, options, true, BUSY_TIMEOUT)
+    FileDatabase::open_any_format(place, options, true, BUSY_TIMEOUT)
 }
 
 /// Refuses a file of another format, and one whose kinds cannot be read.
-fn check(source: &Database) -> Result<()> {
+fn check(source: &FileDatabase) -> Result<()> {
     source.check_format()?;
     source.read(|txn| Tables::new(txn).all_kinds().map(drop))
 }

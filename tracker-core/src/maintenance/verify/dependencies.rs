@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use redb::{ReadTransaction, ReadableTable};
-
 use super::Found;
 use crate::{
     model::{
@@ -15,7 +13,7 @@ use crate::{
     storage::{
         definitions,
         keys::{DependencyKey, MemberKey},
-        tables::Tables,
+        tables::{Reading, Source, Tables},
     },
 };
 
@@ -49,21 +47,21 @@ impl DependencyCheck {
         }
     }
 
-    pub(super) fn compare(mut self, rows: &mut Tables<&ReadTransaction>, found: &mut Found) -> Result<()> {
-        let txn = rows.source();
+    pub(super) fn compare(mut self, rows: &mut Tables<Reading<'_>>, found: &mut Found) -> Result<()> {
+        let source = rows.source();
         let mut members = BTreeSet::new();
-        for entry in txn.open_table(definitions::BATCH_MEMBERS)?.iter()? {
+        for entry in source.open(definitions::BATCH_MEMBERS)?.rows()? {
             members.insert(MemberKey::unpack(entry?.0.value()));
         }
         found.differ("tracker.batch_members", &self.members, &members);
-        self.compare_batches(txn, rows, found)?;
-        let propagating = Self::propagating(txn)?;
-        self.compare_needs(txn, &propagating, found)
+        self.compare_batches(source, rows, found)?;
+        let propagating = Self::propagating(source)?;
+        self.compare_needs(source, &propagating, found)
     }
 
-    fn propagating(txn: &ReadTransaction) -> Result<BTreeSet<TaskRef>> {
+    fn propagating(source: Reading<'_>) -> Result<BTreeSet<TaskRef>> {
         let mut propagating = BTreeSet::new();
-        for entry in txn.open_table(definitions::PROPAGATIONS)?.iter()? {
+        for entry in source.open(definitions::PROPAGATIONS)?.rows()? {
             propagating.insert(TaskRef::unpack(entry?.0.value()));
         }
         Ok(propagating)
@@ -71,13 +69,13 @@ impl DependencyCheck {
 
     fn compare_batches(
         &mut self,
-        txn: &ReadTransaction,
-        rows: &mut Tables<&ReadTransaction>,
+        source: Reading<'_>,
+        rows: &mut Tables<Reading<'_>>,
         found: &mut Found,
     ) -> Result<()> {
         let mut labels = BTreeMap::new();
         let mut unfinished = BTreeSet::new();
-        for entry in txn.open_table(definitions::BATCHES)?.iter()? {
+        for entry in source.open(definitions::BATCHES)?.rows()? {
             let number = entry?.0.value();
             let batch = match rows.batch(number) {
                 Ok(Some(batch)) => batch,
@@ -101,12 +99,12 @@ impl DependencyCheck {
             found.add("tracker.batches", format!("batch {batch} is missing, and has tasks"));
         }
         let mut actual = BTreeMap::new();
-        for entry in txn.open_table(definitions::BATCH_LABELS)?.iter()? {
+        for entry in source.open(definitions::BATCH_LABELS)?.rows()? {
             let (label, number) = entry?;
             actual.insert(label.value().to_owned(), number.value());
         }
         found.differ_in("tracker.batch_labels", &labels, &actual);
-        for entry in txn.open_table(definitions::FOLLOW_UPS)?.iter()? {
+        for entry in source.open(definitions::FOLLOW_UPS)?.rows()? {
             let number = entry?.0.value();
             if !unfinished.contains(&number) {
                 found.add("tracker.follow_ups", format!("batch {number} is over or gone, and has one"));
@@ -130,9 +128,9 @@ impl DependencyCheck {
         }
     }
 
-    fn compare_needs(&self, txn: &ReadTransaction, propagating: &BTreeSet<TaskRef>, found: &mut Found) -> Result<()> {
+    fn compare_needs(&self, source: Reading<'_>, propagating: &BTreeSet<TaskRef>, found: &mut Found) -> Result<()> {
         let (mut dependencies, mut dependents, mut waits) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        for entry in txn.open_table(definitions::DEPENDENCIES)?.iter()? {
+        for entry in source.open(definitions::DEPENDENCIES)?.rows()? {
             let (key, on_failure) = entry?;
             let dependency = DependencyKey::unpack(key.value());
             *waits.entry(dependency.from).or_default() += 1;
@@ -146,7 +144,7 @@ impl DependencyCheck {
             }
             dependencies.insert(dependency, on_failure.value());
         }
-        for entry in txn.open_table(definitions::DEPENDENTS)?.iter()? {
+        for entry in source.open(definitions::DEPENDENTS)?.rows()? {
             let (key, on_failure) = entry?;
             dependents.insert(DependencyKey::unpack(key.value()).reversed(), on_failure.value());
         }

@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use redb::{ReadTransaction, ReadableTable};
-
 use super::Found;
 use crate::{
     model::{error::Result, kind::Kind},
@@ -12,7 +10,7 @@ use crate::{
         keys::{ClaimKey, HeadList, HeadListKey},
         limit_class::{LimitClass, LimitedValue},
         read::head_lists::{READY, is_reserved, listed_key},
-        tables::Tables,
+        tables::{Reading, Tables},
     },
 };
 
@@ -20,12 +18,12 @@ const TABLE: &str = "tracker.head_lists";
 
 /// Reports heads that are not listed as they should be. `heads` has the class of each head of all kinds.
 pub(super) fn check(
-    rows: &mut Tables<&ReadTransaction>,
+    rows: &mut Tables<Reading<'_>>,
     heads: &BTreeMap<ClaimKey, Vec<u8>>,
     found: &mut Found,
 ) -> Result<()> {
     let mut listed = BTreeMap::new();
-    for row in rows.head_lists()?.iter()? {
+    for row in rows.head_lists()?.rows()? {
         let (key, times) = row?;
         listed.insert(key.value().to_vec(), times.value());
     }

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use redb::ReadTransaction;
-
 use super::Found;
 use crate::{
     model::error::Result,
     storage::{
         keys::{id_key, split_throttle_end_key, throttle_end_key},
-        tables::Tables,
+        tables::{Reading, Tables},
     },
 };
 
@@ -17,7 +15,7 @@ const TABLE: &str = "tracker.throttles";
 const ENDS: &str = "tracker.throttle_ends";
 
 /// Reports rows that cannot be read or are of a missing kind, and a table of the ends that does not match.
-pub(super) fn check(rows: &mut Tables<&ReadTransaction>, found: &mut Found) -> Result<()> {
+pub(super) fn check(rows: &mut Tables<Reading<'_>>, found: &mut Found) -> Result<()> {
     let kinds = rows.all_kinds()?;
     let mut ends: BTreeSet<_> = rows.all_throttle_ends()?.into_iter().collect();
     let throttles = match rows.throttles_after(None, usize::MAX) {

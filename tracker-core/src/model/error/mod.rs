@@ -31,6 +31,8 @@ struct Inner {
     message: String,
     refusal: Option<Refusal>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    /// Two units of work competed for rows of a store: the unit can run again.
+    is_conflict: bool,
 }
 
 /// The reaction that an [`Error`] calls for: one kind for each.
@@ -129,7 +131,7 @@ impl Error {
     }
 
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), refusal: None, source: None }))
+        Self(Box::new(Inner { kind, message: message.into(), refusal: None, source: None, is_conflict: false }))
     }
 
     pub(crate) fn caused(
@@ -138,12 +140,18 @@ impl Error {
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
         let source = Some(source.into());
-        Self(Box::new(Inner { kind, message: message.into(), refusal: None, source }))
+        Self(Box::new(Inner { kind, message: message.into(), refusal: None, source, is_conflict: false }))
     }
 
     pub(crate) fn refused(refusal: Refusal) -> Self {
         let kind = refusal.reason.kind();
-        Self(Box::new(Inner { kind, message: refusal.to_string(), refusal: Some(refusal), source: None }))
+        Self(Box::new(Inner {
+            kind,
+            message: refusal.to_string(),
+            refusal: Some(refusal),
+            source: None,
+            is_conflict: false,
+        }))
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
@@ -165,6 +173,19 @@ impl Error {
                 "the file is damaged in table {table} at {key}: {what}; copy what is readable into a new file with Tracker::recover"
             ),
         )
+    }
+
+    /// Two units of work compete for rows of a store.
+    pub(crate) fn conflict(what: impl fmt::Display) -> Self {
+        let message = format!("another process is changing the same rows ({what}); try again");
+        let mut error = Self::new(ErrorKind::Busy, message);
+        error.0.is_conflict = true;
+        error
+    }
+
+    /// Whether the unit of work can run again, since another one was in its way.
+    pub(crate) fn is_conflict(&self) -> bool {
+        self.0.is_conflict
     }
 
     pub(crate) fn closed() -> Self {
@@ -241,6 +262,7 @@ impl Error {
             message: self.0.message.clone(),
             refusal: self.0.refusal.clone(),
             source,
+            is_conflict: self.0.is_conflict,
         }))
     }
 }

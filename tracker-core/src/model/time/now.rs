@@ -2,7 +2,10 @@
 
 use std::{
     cell::Cell,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -20,6 +23,8 @@ thread_local! {
 pub(crate) struct TimeKeeper {
     clock: Arc<dyn Clock>,
     last: Mutex<Option<LastReading>>,
+    /// Whether the time of a store counts, and this clock only measures what has passed since.
+    follows_store: AtomicBool,
 }
 
 #[derive(Clone, Copy)]
@@ -30,7 +35,7 @@ struct LastReading {
 
 impl TimeKeeper {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, last: Mutex::new(None) }
+        Self { clock, last: Mutex::new(None), follows_store: AtomicBool::new(false) }
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
@@ -45,9 +50,23 @@ impl TimeKeeper {
         let on = last.map_or(Micros::MIN, |last| {
             last.now.saturating_add(micros_of(seen.monotonic.saturating_sub(last.seen.monotonic)))
         });
-        let now = micros_at(seen.wall).max(clock_floor).max(on);
+        let follows_store = self.follows_store.load(Ordering::Relaxed) && on > Micros::MIN;
+        let wall = if follows_store { Micros::MIN } else { micros_at(seen.wall) };
+        let now = wall.max(clock_floor).max(on);
         // Another thread may have read the clock later and come here first.
         let seen = last.map_or(seen, |last| if last.seen.monotonic > seen.monotonic { last.seen } else { seen });
+        *last = Some(LastReading { now, seen });
+        now
+    }
+
+    /// Takes over the time of a store. From then on, the clock only measures what has passed since. Returns the time now, never before
+    /// any time this has given.
+    pub(crate) fn follow(&self, store_time: Micros) -> Micros {
+        let seen = self.reading();
+        let mut last = self.lock();
+        // The first time of the store also replaces one of the clock.
+        let is_first = !self.follows_store.swap(true, Ordering::Relaxed);
+        let now = last.filter(|_| !is_first).map_or(store_time, |last| last.now.max(store_time));
         *last = Some(LastReading { now, seen });
         now
     }

@@ -10,7 +10,7 @@ use crate::{
     storage::order::{StatusOrder, status_order},
 };
 use crate::{
-    model::{error::Result, kind::Kind, place::Window, task::TaskRef, time::Micros, transition::LATEST},
+    model::{error::Result, kind::Kind, place::Window, status::Role, task::TaskRef, time::Micros, transition::LATEST},
     storage::{
         keys::ClaimKey,
         tables::{Source, Tables},
@@ -50,6 +50,20 @@ impl<S: Source> Tables<S> {
         let first =
             Rows::of("tracker.limit_heads", self.limit_heads()?, from.pack()..=to.pack())?.next().transpose()?;
         Ok(first.map(|(key, _)| ClaimKey::unpack(key.value())))
+    }
+
+    /// Loads what a claim of up to `most` tasks reads from a store, in one round trip: the expired leases, and the first tasks of these statuses.
+    pub(crate) fn prefetch_claim(&mut self, kind: &Kind, codes: &[i32], now: Micros, most: usize) -> Result<()> {
+        let running = kind.graph.statuses().iter().filter(|status| status.role == Role::InProgress);
+        let expired = running.map(|status| {
+            (ClaimKey::first(kind.id, status.code, 0), ClaimKey::last_at(kind.id, status.code, 0, now), most)
+        });
+        let waiting = codes
+            .iter()
+            .map(|code| (ClaimKey::first(kind.id, *code, 0), ClaimKey::last(kind.id, *code, u8::MAX), most));
+        let ranges: Vec<_> =
+            expired.chain(waiting).map(|(first, last, most)| (first.pack(), last.pack(), most)).collect();
+        self.claim_order()?.prefetch_ranges(ranges.iter().map(|(first, last, most)| (first, last, *most)))
     }
 
     /// The next task of these statuses that is due and may start: by priority, then due time, then place.
@@ -182,11 +196,18 @@ impl<S: Source> Tables<S> {
 
     /// The lease of this in-progress status that runs out first, and when.
     pub(crate) fn first_expiring(&mut self, kind: u32, code: i32, after: Option<ClaimKey>) -> Result<Option<ClaimKey>> {
-        let from = match after {
-            Some(key) => ClaimKey { seq: key.seq.saturating_add(1), ..key },
-            None => ClaimKey::first(kind, code, 0),
-        };
-        self.first_between(from, ClaimKey::last(kind, code, 0))
+        self.first_between(next_place(kind, code, after), ClaimKey::last(kind, code, 0))
+    }
+
+    /// The lease of this in-progress status that ran out first, at `now` or before. Reads no other lease: a store locks what it loads.
+    pub(crate) fn first_expired(
+        &mut self,
+        kind: u32,
+        code: i32,
+        now: Micros,
+        after: Option<ClaimKey>,
+    ) -> Result<Option<ClaimKey>> {
+        self.first_between(next_place(kind, code, after), ClaimKey::last_at(kind, code, 0, now))
     }
 
     /// How many tasks of these statuses come before a place in the claim order.
@@ -207,5 +228,13 @@ impl<S: Source> Tables<S> {
             }
         }
         Ok(ahead)
+    }
+}
+
+/// The first place of a lease of an in-progress status, or the one after another place.
+fn next_place(kind: u32, code: i32, after: Option<ClaimKey>) -> ClaimKey {
+    match after {
+        Some(key) => ClaimKey { seq: key.seq.saturating_add(1), ..key },
+        None => ClaimKey::first(kind, code, 0),
     }
 }

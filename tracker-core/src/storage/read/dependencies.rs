@@ -3,8 +3,6 @@
 
 use std::ops::Bound;
 
-use redb::{ReadableTable, WriteTransaction};
-
 use super::rows::Rows;
 use crate::{
     model::{
@@ -17,7 +15,8 @@ use crate::{
         definitions::DependencyEndRow,
         encoding::{self, end_code, end_of, on_failure_code, on_failure_of},
         keys::{DependencyKey, MemberKey},
-        tables::{Source, Tables, row},
+        store::RowGuard,
+        tables::{Source, Tables, Writing, row},
         write::change::occupied,
     },
 };
@@ -63,7 +62,7 @@ impl<S: Source> Tables<S> {
 
     /// The first end that has not been propagated to all dependents yet.
     pub(crate) fn first_pending_propagation(&mut self) -> Result<Option<PendingPropagation>> {
-        let Some((key, value)) = self.propagations()?.first()? else { return Ok(None) };
+        let Some((key, value)) = self.propagations()?.rows()?.next().transpose()? else { return Ok(None) };
         pending_of(TaskRef::unpack(key.value()), value.value()).map(Some)
     }
 
@@ -79,12 +78,12 @@ impl<S: Source> Tables<S> {
 
     /// The batches with their numbers, the latest first.
     pub(crate) fn latest_batches(&mut self, most: usize) -> Result<Vec<(u64, Batch)>> {
-        self.batches()?.iter()?.rev().take(most).map(batch_of).collect()
+        self.batches()?.rows()?.rev().take(most).map(batch_of).collect()
     }
 
     /// Returns the highest number of a batch. The row itself is not decoded.
     pub(crate) fn last_batch_number(&mut self) -> Result<Option<u64>> {
-        Ok(self.batches()?.last()?.map(|(number, _)| number.value()))
+        Ok(self.batches()?.rows()?.next_back().transpose()?.map(|(number, _)| number.value()))
     }
 
     /// The batches with their numbers, in the order in which they were opened, beyond a number.
@@ -132,16 +131,16 @@ impl<S: Source> Tables<S> {
     }
 }
 
-type BatchRow<'r> = (redb::AccessGuard<'r, u64>, redb::AccessGuard<'r, &'static [u8]>);
+type BatchRow<'r> = (RowGuard<'r, u64>, RowGuard<'r, &'static [u8]>);
 
-fn batch_of(entry: Result<BatchRow<'_>, redb::StorageError>) -> Result<(u64, Batch)> {
+fn batch_of(entry: Result<BatchRow<'_>>) -> Result<(u64, Batch)> {
     let (key, value) = entry?;
     Ok((key.value(), row("tracker.batches", key.value(), value.value())?))
 }
 
 fn entry_of(
     table: &str,
-    (key, value): (redb::AccessGuard<'_, &[u8; DependencyKey::LEN]>, redb::AccessGuard<'_, u8>),
+    (key, value): (RowGuard<'_, &[u8; DependencyKey::LEN]>, RowGuard<'_, u8>),
 ) -> Result<(TaskRef, OnDependencyFailure)> {
     let key = DependencyKey::unpack(key.value());
     let on_failure = on_failure_of(value.value()).map_err(|what| Error::corrupted(table, key.from, what))?;
@@ -153,7 +152,7 @@ fn pending_of(target: TaskRef, (code, before, kind, seq): DependencyEndRow) -> R
     Ok(PendingPropagation { target, end, before, beyond: (kind > 0).then_some(TaskRef { kind, seq }) })
 }
 
-impl Tables<&WriteTransaction> {
+impl Tables<Writing<'_>> {
     pub(crate) fn put_dependency(
         &mut self,
         key: DependencyKey,
@@ -162,10 +161,10 @@ impl Tables<&WriteTransaction> {
         let reversed = key.reversed().pack();
         let before = if let Some(code) = on_failure.map(on_failure_code) {
             self.dependents()?.insert(&reversed, code)?;
-            self.dependency_rows()?.insert(&key.pack(), code)?
+            self.dependency_rows()?.replace(&key.pack(), code)?
         } else {
             self.dependents()?.remove(&reversed)?;
-            self.dependency_rows()?.remove(&key.pack())?
+            self.dependency_rows()?.take(&key.pack())?
         };
         let before = before.map(|code| on_failure_of(code.value()));
         before.transpose().map_err(|what| Error::corrupted("tracker.dependencies", key.from, what))
@@ -179,7 +178,7 @@ impl Tables<&WriteTransaction> {
 
     pub(crate) fn remove_pending_propagation(&mut self, target: TaskRef) -> Result<()> {
         // If a damaged table lists a row but cannot remove it, the row would be propagated again for ever.
-        match self.propagations()?.remove(&target.pack())? {
+        match self.propagations()?.take(&target.pack())? {
             Some(_) => Ok(()),
             None => Err(Error::corrupted("tracker.propagations", target, "its rows are out of order")),
         }
@@ -204,7 +203,7 @@ impl Tables<&WriteTransaction> {
     /// The tasks of a kind that will follow batches, each with its batch's number.
     pub(crate) fn follow_ups_of(&mut self, kind: u32) -> Result<Vec<(u64, NewTask)>> {
         let mut found = Vec::new();
-        for entry in self.follow_ups()?.iter()? {
+        for entry in self.follow_ups()?.rows()? {
             let (number, bytes) = entry?;
             let new: NewTask = row("tracker.follow_ups", number.value(), bytes.value())?;
             if new.kind == kind {
@@ -222,7 +221,7 @@ impl Tables<&WriteTransaction> {
 
     /// Removes and returns the follow-up task of a batch.
     pub(crate) fn take_follow_up(&mut self, number: u64) -> Result<Option<NewTask>> {
-        let bytes = self.follow_ups()?.remove(number)?;
+        let bytes = self.follow_ups()?.take(number)?;
         bytes.map(|bytes| row("tracker.follow_ups", number, bytes.value())).transpose()
     }
 

@@ -1,8 +1,6 @@
 //! Reads the lists of class heads, which kinds with several limits have: what blocks a head, and the first due heads of a list. A head is the first
 //! task of its class for a status and a priority. Called by claims and by explanations.
 
-use redb::ReadableTable;
-
 use crate::{
     model::{
         error::{Error, Result},

@@ -3,8 +3,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use redb::ReadableTable;
-
 use super::rows::Rows;
 use crate::{
     model::{
@@ -86,7 +84,7 @@ impl<S: Source> Tables<S> {
 
     /// The budgets that the file has.
     pub(crate) fn stored_budgets(&mut self) -> Result<Budgets> {
-        let rows = self.budgets()?.iter()?;
+        let rows = self.budgets()?.rows()?;
         let all = rows.map(|row| row.map(|(resource, amount)| (resource.value().to_owned(), amount.value())));
         Ok(Budgets(all.collect::<Result<_, _>>()?))
     }

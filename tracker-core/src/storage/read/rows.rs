@@ -3,25 +3,28 @@
 
 use std::ops::{Bound, RangeBounds};
 
-use redb::{AccessGuard, Range, ReadableTable, Value};
+use redb::{ReadableTable, Value};
 
-use crate::model::error::{Error, Result};
+use crate::{
+    model::error::{Error, Result},
+    storage::store::{RowGuard, RowRange, StoredTable},
+};
 
 pub(crate) struct Rows<'r, const N: usize, V: Value + 'static> {
     table: &'static str,
-    range: Range<'r, &'static [u8; N], V>,
+    range: RowRange<'r, &'static [u8; N], V>,
     bounds: (Bound<[u8; N]>, Bound<[u8; N]>),
     last: Option<[u8; N]>,
     newest_first: bool,
 }
 
-type Row<'r, const N: usize, V> = (AccessGuard<'r, &'static [u8; N]>, AccessGuard<'r, V>);
+type Row<'r, const N: usize, V> = (RowGuard<'r, &'static [u8; N]>, RowGuard<'r, V>);
 
 impl<'r, const N: usize, V: Value + 'static> Rows<'r, N, V> {
     /// The rows of a table, of this name, whose keys lie in a range.
     pub(crate) fn of(
         name: &'static str,
-        table: &'r impl ReadableTable<&'static [u8; N], V>,
+        table: &'r StoredTable<impl ReadableTable<&'static [u8; N], V>, &'static [u8; N], V>,
         range: impl RangeBounds<[u8; N]>,
     ) -> Result<Self> {
         let bounds = (range.start_bound().cloned(), range.end_bound().cloned());
@@ -49,7 +52,7 @@ impl<'r, const N: usize, V: Value + 'static> Iterator for Rows<'r, N, V> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let entry = if self.newest_first { self.range.next_back() } else { self.range.next() };
-        Some(entry?.map_err(Error::from).and_then(|(key, value)| self.check(*key.value()).map(|()| (key, value))))
+        Some(entry?.and_then(|(key, value)| self.check(*key.value()).map(|()| (key, value))))
     }
 }
 
@@ -68,7 +71,7 @@ mod tests {
         let write = db.begin_write().unwrap();
         drop(write.open_table(TABLE).unwrap());
         write.commit().unwrap();
-        let table = db.begin_read().unwrap().open_table(TABLE).unwrap();
+        let table = StoredTable::File(db.begin_read().unwrap().open_table(TABLE).unwrap());
         let mut rows = Rows::of("table", &table, [low]..=[high]).unwrap().newest_first(newest_first);
         keys.iter().map(|key| rows.check([*key]).is_ok()).collect()
     }

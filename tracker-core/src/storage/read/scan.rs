@@ -1,8 +1,6 @@
 //! Listings: tasks by number, status, time of the last change and index value. Called by queries,
 //! look-ups, plans, retention, the rebuild of a kind, export, `retime` and `verify`.
 
-use redb::ReadableTable;
-
 use super::rows::Rows;
 use crate::{
     model::{

@@ -2,8 +2,6 @@
 
 use std::ops::Bound;
 
-use redb::{ReadableTable, WriteTransaction};
-
 use crate::{
     model::{
         error::{Error, Result},
@@ -11,7 +9,7 @@ use crate::{
     },
     storage::{
         encoding,
-        tables::{Source, Tables},
+        tables::{Source, Tables, Writing},
     },
 };
 
@@ -47,7 +45,7 @@ impl<S: Source> Tables<S> {
     }
 }
 
-impl Tables<&WriteTransaction> {
+impl Tables<Writing<'_>> {
     pub(crate) fn put_schedule(&mut self, name: &str, row: &ScheduleRow) -> Result<()> {
         let bytes = encoding::encode_at(name.as_bytes(), row)?;
         self.schedules()?.insert(name, bytes.as_slice())?;
@@ -57,6 +55,6 @@ impl Tables<&WriteTransaction> {
     /// Deletes a schedule; says whether there was one.
     #[cfg(feature = "schedules")]
     pub(crate) fn remove_schedule(&mut self, name: &str) -> Result<bool> {
-        Ok(self.schedules()?.remove(name)?.is_some())
+        Ok(self.schedules()?.take(name)?.is_some())
     }
 }

@@ -2,8 +2,6 @@
 
 use std::ops::Bound;
 
-use redb::{ReadableTable, WriteTransaction};
-
 use crate::{
     model::{
         error::{Error, Result},
@@ -14,7 +12,7 @@ use crate::{
     storage::{
         encoding,
         keys::{id_key, split_id_key, split_throttle_end_key, throttle_end_key},
-        tables::{Source, Tables},
+        tables::{Source, Tables, Writing},
     },
 };
 
@@ -41,7 +39,7 @@ impl<S: Source> Tables<S> {
 
     /// The keys of the ends of all periods, in the order of time.
     pub(crate) fn all_throttle_ends(&mut self) -> Result<Vec<Vec<u8>>> {
-        self.throttle_ends()?.iter()?.map(|row| Ok(row?.0.value().to_vec())).collect()
+        self.throttle_ends()?.rows()?.map(|row| Ok(row?.0.value().to_vec())).collect()
     }
 
     /// Up to `most` rows in the order of their keys, after the one of a kind and a key.
@@ -59,7 +57,7 @@ impl<S: Source> Tables<S> {
     }
 }
 
-impl Tables<&WriteTransaction> {
+impl Tables<Writing<'_>> {
     /// Stores the submit that was accepted last with a throttle key, or removes the row.
     pub(crate) fn put_accepted_submit(
         &mut self,
@@ -71,10 +69,10 @@ impl Tables<&WriteTransaction> {
         let before = match accepted {
             Some(accepted) => {
                 let bytes = encoding::encode_at(&key, accepted)?;
-                let before = self.throttles()?.insert(key.as_slice(), bytes.as_slice())?;
+                let before = self.throttles()?.replace(key.as_slice(), bytes.as_slice())?;
                 before.map(|bytes| decoded(&key, bytes.value()))
             }
-            None => self.throttles()?.remove(key.as_slice())?.map(|bytes| decoded(&key, bytes.value())),
+            None => self.throttles()?.take(key.as_slice())?.map(|bytes| decoded(&key, bytes.value())),
         };
         // The end of a row that cannot be read stays until its time has passed.
         if let Some(Ok(before)) = before {

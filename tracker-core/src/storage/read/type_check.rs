@@ -1,7 +1,7 @@
 //! Look-ups by an id or a key of another type than the stored ones: an error that names both, instead of "not found". Called
 //! only after a miss, so that a hit costs nothing more.
 
-use redb::ReadableTable;
+use redb::{ReadableTable, Value};
 
 use crate::{
     model::{
@@ -11,6 +11,7 @@ use crate::{
     },
     storage::{
         keys,
+        store::StoredTable,
         tables::{Source, Tables},
     },
 };
@@ -138,8 +139,8 @@ fn check_value(kind: &Kind, what: &str, name: &str, stored: Option<ValueType>, v
 }
 
 /// The type of the values behind a prefix, where the first and the last one have the same.
-fn common_type<V: redb::Value + 'static>(
-    table: &impl ReadableTable<&'static [u8], V>,
+fn common_type<V: Value + 'static>(
+    table: &StoredTable<impl ReadableTable<&'static [u8], V>, &'static [u8], V>,
     prefix: &[u8],
     type_of: impl Fn(&[u8]) -> Option<ValueType>,
 ) -> Result<Option<ValueType>> {
@@ -160,8 +161,8 @@ fn end_of(prefix: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Returns the rest of the first and of the last key with a prefix.
-fn first_and_last<V: redb::Value + 'static>(
-    table: &impl ReadableTable<&'static [u8], V>,
+fn first_and_last<V: Value + 'static>(
+    table: &StoredTable<impl ReadableTable<&'static [u8], V>, &'static [u8], V>,
     prefix: &[u8],
 ) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
     let Some(end) = end_of(prefix) else { return Ok(None) };

@@ -6,7 +6,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use proptest::prelude::*;
-use redb::{Database, Key, ReadableTable, WriteTransaction, backends::InMemoryBackend};
+use redb::{Database, ReadableTable, backends::InMemoryBackend};
 use uuid::Uuid;
 
 use super::*;
@@ -18,7 +18,8 @@ use crate::{
     },
     storage::{
         encoding,
-        tables::{Tables, init},
+        store::{StoreKey, StoredTable},
+        tables::{Tables, Writing, init},
         write::{bulk::NewRow, change::TaskChange},
     },
 };
@@ -155,18 +156,19 @@ fn row(kind: &Kind, seq: u64, traits: Traits) -> TaskRow {
 /// Rows by table, as bytes.
 type Dump = BTreeMap<&'static str, BTreeMap<Vec<u8>, Vec<u8>>>;
 
-fn dump_table<K: Key + 'static, V: redb::Value + 'static>(
-    table: &impl ReadableTable<K, V>,
+fn dump_table<K: StoreKey, V: redb::Value + 'static>(
+    table: &StoredTable<impl ReadableTable<K, V>, K, V>,
 ) -> BTreeMap<Vec<u8>, Vec<u8>> {
-    let bytes = |row: Result<(redb::AccessGuard<'_, K>, redb::AccessGuard<'_, V>), redb::StorageError>| {
+    let mut dump = BTreeMap::new();
+    for row in table.rows().unwrap() {
         let (key, value) = row.unwrap();
-        (K::as_bytes(&key.value()).as_ref().to_vec(), V::as_bytes(&value.value()).as_ref().to_vec())
-    };
-    table.iter().unwrap().map(bytes).collect()
+        dump.insert(K::as_bytes(&key.value()).as_ref().to_vec(), V::as_bytes(&value.value()).as_ref().to_vec());
+    }
+    dump
 }
 
 /// All derived rows that are stored.
-fn stored(tables: &mut Tables<&WriteTransaction>) -> Dump {
+fn stored(tables: &mut Tables<Writing<'_>>) -> Dump {
     BTreeMap::from([
         ("claim_order", dump_table(tables.claim_order().unwrap())),
         ("updated", dump_table(tables.updated().unwrap())),
@@ -251,15 +253,15 @@ fn is_free(kind: &Kind, tasks: &Tasks, seq: u64, header: &Header, row: &TaskRow)
     tasks.iter().all(|(other, (header, row))| *other == seq || uniques(*other, header, row).is_disjoint(&entered))
 }
 
-fn with_tables(work: impl FnOnce(&mut Tables<&WriteTransaction>)) {
+fn with_tables(work: impl FnOnce(&mut Tables<Writing<'_>>)) {
     let db = Database::builder().create_with_backend(InMemoryBackend::new()).unwrap();
     let txn = db.begin_write().unwrap();
     init(&txn).unwrap();
-    work(&mut Tables::new(&txn));
+    work(&mut Tables::new(Writing::File(&txn)));
 }
 
 /// Makes changes as the writer does, which reads a payload only where a change needs it.
-fn make(tables: &mut Tables<&WriteTransaction>, kind: &Kind, tasks: &mut Tasks, changes: &[(u64, Option<Traits>)]) {
+fn make(tables: &mut Tables<Writing<'_>>, kind: &Kind, tasks: &mut Tasks, changes: &[(u64, Option<Traits>)]) {
     for (seq, traits) in changes {
         let task = kind.task(*seq);
         let known = tasks.get(seq).cloned();

@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use redb::{CursorError, Entry, Key, Table, Value, WriteTransaction};
+use redb::{CursorError, Entry, Key, Table, Value};
 
 use super::change::occupied;
 use crate::{
@@ -15,7 +15,8 @@ use crate::{
     storage::{
         encoding, keys,
         rows_of::{PayloadKeys, rows_of},
-        tables::Tables,
+        store::{StoreKey, StoredTable},
+        tables::{Tables, Writing},
     },
 };
 
@@ -45,10 +46,13 @@ impl Kind {
     }
 }
 
-impl Tables<&WriteTransaction> {
+impl Tables<Writing<'_>> {
     /// Stores the rows of ids that are new, and returns which were. The ids are sorted and unique.
     pub(crate) fn number(&mut self, ids: &[(Vec<u8>, u64)]) -> Result<Vec<bool>> {
-        let table = self.ids()?;
+        let table = match self.ids()? {
+            StoredTable::File(table) => table,
+            table @ StoredTable::Store(_) => return number_in_store(table, ids),
+        };
         let done = fill_gap(table, ids.iter().map(|(id, seq)| (id.as_slice(), *seq)))?;
         let mut new = vec![true; done];
         for (id, seq) in &ids[done..] {
@@ -131,11 +135,19 @@ fn bound(key: &[u8], record: &[u8]) -> Vec<u8> {
 }
 
 /// Inserts rows in the order of their keys; a row that is there already is damage.
-fn insert_sorted<'e, K: Key + 'static, V: Value + 'static>(
+fn insert_sorted<'e, K: StoreKey, V: Value + 'static>(
     name: &str,
-    table: &mut Table<'_, K, V>,
+    table: &mut StoredTable<Table<'_, K, V>, K, V>,
     rows: impl Iterator<Item = (K::SelfType<'e>, V::SelfType<'e>)> + Clone,
 ) -> Result<()> {
+    let StoredTable::File(table) = table else {
+        for (key, value) in rows {
+            if !table.insert_new(key, value)? {
+                return Err(occupied(name, "the number of a new task"));
+            }
+        }
+        return Ok(());
+    };
     let done = fill_gap(table, rows.clone())?;
     for (key, value) in rows.skip(done) {
         if table.insert(key, value)?.is_some() {
@@ -143,6 +155,23 @@ fn insert_sorted<'e, K: Key + 'static, V: Value + 'static>(
         }
     }
     Ok(())
+}
+
+/// [`Tables::number`] in a store: all rows are loaded at once.
+fn number_in_store(
+    table: &mut StoredTable<Table<'_, &'static [u8], u64>, &'static [u8], u64>,
+    ids: &[(Vec<u8>, u64)],
+) -> Result<Vec<bool>> {
+    table.prefetch(ids.iter().map(|(id, _)| id.as_slice()))?;
+    let mut new = Vec::with_capacity(ids.len());
+    for (id, seq) in ids {
+        let is_new = table.get(id.as_slice())?.is_none();
+        if is_new {
+            table.insert(id.as_slice(), seq)?;
+        }
+        new.push(is_new);
+    }
+    Ok(new)
 }
 
 /// Inserts rows page by page, as long as no stored row lies between them. Returns how many.

@@ -1,8 +1,6 @@
 //! The write of one task: header, payload, history and the difference of its derived rows. Called by the writer and by `retime`. Besides
 //! this module, `bulk` writes these tables for many new tasks, and `retime` replaces rows of the history.
 
-use redb::WriteTransaction;
-
 use crate::{
     model::{
         error::{Error, Result},
@@ -16,7 +14,7 @@ use crate::{
         keys::{AttemptKey, CountKey},
         read::rows::Rows,
         rows_of::{DerivedRows, needs_keys, rows_of},
-        tables::Tables,
+        tables::{Tables, Writing},
     },
 };
 
@@ -68,21 +66,21 @@ pub(crate) fn occupied(table: &str, place: impl std::fmt::Display) -> Error {
 /// The rows of a history: keys and records.
 pub(crate) type HistoryRows = Vec<([u8; AttemptKey::LEN], Vec<u8>)>;
 
-impl Tables<&WriteTransaction> {
+impl Tables<Writing<'_>> {
     /// Writes a task and all that is derived from it. Returns the counters that it leaves and enters.
     pub(crate) fn apply(&mut self, kind: &Kind, task: TaskRef, change: &TaskChange) -> Result<[Option<CountKey>; 2]> {
         let (before, after) = change.rows(kind, task);
         self.replace_rows(kind, task, before.as_ref(), after.as_ref())?;
         self.put_header(task, change.new, change.old.is_none())?;
         match (change.new, change.new_row) {
-            (None, _) => drop(self.payloads()?.remove(&task.pack())?),
+            (None, _) => self.payloads()?.remove(&task.pack())?,
             (Some(_), Some(row)) => self.put_row(task, row, change.old.is_none())?,
             (Some(_), None) => {}
         }
         self.apply_history(kind, task, change)?;
         match change.successor {
             Some(Some(row)) => self.put_successor(task, row)?,
-            Some(None) => drop(self.successors()?.remove(&task.pack())?),
+            Some(None) => self.successors()?.remove(&task.pack())?,
             None => {}
         }
         // The progress of an attempt is removed when the attempt ends.
@@ -101,8 +99,8 @@ impl Tables<&WriteTransaction> {
             self.headers()?.remove(&key)?;
             return Ok(());
         };
-        let before = self.headers()?.insert(&key, encoding::encode_at(&key, header)?.as_slice())?;
-        if is_new && before.is_some() { Err(occupied("tracker.headers", task)) } else { Ok(()) }
+        let inserted = self.headers()?.insert_new(&key, encoding::encode_at(&key, header)?.as_slice())?;
+        if is_new && !inserted { Err(occupied("tracker.headers", task)) } else { Ok(()) }
     }
 
     /// Writes the payload that waits for the end of the running attempt.
@@ -115,8 +113,8 @@ impl Tables<&WriteTransaction> {
     /// Writes the id, keys and payload of a task.
     pub(crate) fn put_row(&mut self, task: TaskRef, row: &TaskRow, is_new: bool) -> Result<()> {
         let key = task.pack();
-        let before = self.payloads()?.insert(&key, encoding::encode_at(&key, row)?.as_slice())?;
-        if is_new && before.is_some() { Err(occupied("tracker.payloads", task)) } else { Ok(()) }
+        let inserted = self.payloads()?.insert_new(&key, encoding::encode_at(&key, row)?.as_slice())?;
+        if is_new && !inserted { Err(occupied("tracker.payloads", task)) } else { Ok(()) }
     }
 
     fn apply_history(&mut self, kind: &Kind, task: TaskRef, change: &TaskChange) -> Result<()> {
@@ -164,6 +162,6 @@ impl Tables<&WriteTransaction> {
 
     fn clear_history(&mut self, task: TaskRef) -> Result<()> {
         let runs = AttemptKey::all(task);
-        Ok(self.history()?.retain_in::<&[u8; AttemptKey::LEN], _>(runs.start()..=runs.end(), |_, _| false)?)
+        self.history()?.remove_range::<&[u8; AttemptKey::LEN]>(runs.start()..=runs.end())
     }
 }

@@ -6,8 +6,6 @@
 
 use std::collections::BTreeSet;
 
-use redb::{ReadableTable, WriteTransaction};
-
 use crate::{
     model::{
         error::{Error, Result},
@@ -18,7 +16,7 @@ use crate::{
         keys::{self, ClaimKey},
         limit_class::LimitClass,
         rows_of::{DerivedRows, LimitState},
-        tables::{Source, Tables},
+        tables::{Source, Tables, Writing},
     },
 };
 
@@ -71,7 +69,7 @@ impl<S: Source> Tables<S> {
     }
 }
 
-impl Tables<&WriteTransaction> {
+impl Tables<Writing<'_>> {
     /// Updates the queues, the numbers of tasks in progress and the eligible heads after the limit key or the status of a task changed.
     pub(crate) fn replace_limit_rows(
         &mut self,
@@ -101,6 +99,7 @@ impl Tables<&WriteTransaction> {
         let new_key = new_key.unwrap_or(old_key);
         let mut old_heads = Vec::new();
         for key in BTreeSet::from([old_key, new_key]) {
+            self.lock_limit_key(kind, key)?;
             old_heads.push((key, self.eligible_heads(kind, key)?));
         }
         let freed = self.remove_state(kind, old_key, old_state)?;
@@ -142,14 +141,15 @@ impl Tables<&WriteTransaction> {
             LimitState::NotCounted => {}
             LimitState::Queued(key) => {
                 let prefix = keys::limit_prefix(kind.id, limit_key);
-                drop(self.limit_queues()?.remove(keys::limit_queue_key(&prefix, key).as_slice())?);
+                self.limit_queues()?.remove(keys::limit_queue_key(&prefix, key).as_slice())?;
             }
             LimitState::InProgress => {
                 for key in kind.in_use_keys(limit_key) {
                     let prefix = keys::limit_prefix(kind.id, &key);
                     match self.in_use(kind, &key)?.saturating_sub(1) {
-                        0 => drop(self.limit_in_use()?.remove(prefix.as_slice())?),
-                        in_use => drop(self.limit_in_use()?.insert(prefix.as_slice(), in_use)?),
+                        // In a store, the counter is also the lock of the queue.
+                        0 if self.source().working_set().is_none() => self.limit_in_use()?.remove(prefix.as_slice())?,
+                        in_use => self.limit_in_use()?.insert(prefix.as_slice(), in_use)?,
                     }
                     fallen.push(key.into_owned());
                 }
@@ -163,7 +163,7 @@ impl Tables<&WriteTransaction> {
             LimitState::NotCounted => {}
             LimitState::Queued(key) => {
                 let prefix = keys::limit_prefix(kind.id, limit_key);
-                drop(self.limit_queues()?.insert(keys::limit_queue_key(&prefix, key).as_slice(), ())?);
+                self.limit_queues()?.insert(keys::limit_queue_key(&prefix, key).as_slice(), ())?;
             }
             LimitState::InProgress => {
                 for key in kind.in_use_keys(limit_key) {
@@ -186,8 +186,8 @@ impl Tables<&WriteTransaction> {
     /// Stores the task of a step that did not fit.
     pub(crate) fn put_overtaken(&mut self, kind: &Kind, step: u16, overtaken: Option<Overtaken>) -> Result<()> {
         match overtaken {
-            Some(Overtaken { task, times }) => drop(self.overtaken_rows()?.insert((kind.id, step), (task.seq, times))?),
-            None => drop(self.overtaken_rows()?.remove((kind.id, step))?),
+            Some(Overtaken { task, times }) => self.overtaken_rows()?.insert((kind.id, step), (task.seq, times))?,
+            None => self.overtaken_rows()?.remove((kind.id, step))?,
         }
         Ok(())
     }
@@ -195,8 +195,8 @@ impl Tables<&WriteTransaction> {
     /// Stores the budget of a resource, or removes it. Says whether there was one.
     pub(crate) fn put_budget(&mut self, resource: &str, amount: Option<u64>) -> Result<bool> {
         let former = match amount {
-            Some(amount) => self.budgets()?.insert(resource, amount)?,
-            None => self.budgets()?.remove(resource)?,
+            Some(amount) => self.budgets()?.replace(resource, amount)?,
+            None => self.budgets()?.take(resource)?,
         };
         Ok(former.is_some())
     }
@@ -204,10 +204,10 @@ impl Tables<&WriteTransaction> {
     /// Removes all limit rows of a kind.
     pub(crate) fn clear_limit_rows(&mut self, kind: u32) -> Result<()> {
         let (first, end) = (kind.to_be_bytes(), kind.saturating_add(1).to_be_bytes());
-        self.limit_queues()?.retain_in::<&[u8], _>(&first[..]..&end[..], |_, ()| false)?;
-        self.limit_in_use()?.retain_in::<&[u8], _>(&first[..]..&end[..], |_, _| false)?;
+        self.limit_queues()?.remove_range::<&[u8]>(&first[..]..&end[..])?;
+        self.limit_in_use()?.remove_range::<&[u8]>(&first[..]..&end[..])?;
         let (first, last) = (ClaimKey::first(kind, i32::MIN, 0).pack(), ClaimKey::last(kind, i32::MAX, u8::MAX).pack());
-        self.limit_heads()?.retain_in::<&[u8; ClaimKey::LEN], _>(&first..=&last, |_, _| false)?;
+        self.limit_heads()?.remove_range::<&[u8; ClaimKey::LEN]>(&first..=&last)?;
         self.clear_head_lists(kind)
     }
 }

@@ -1,18 +1,16 @@
 //! Writes the difference of two row sets of one task. Called by the write of a task and by the rebuild of a kind; touches every
 //! derived table but the history.
 
-use redb::WriteTransaction;
-
 use crate::{
     model::{error::Result, kind::Kind, task::TaskRef},
     storage::{
         keys,
         rows_of::{DerivedRows, KeyRows, UniqueRow},
-        tables::Tables,
+        tables::{Tables, Writing},
     },
 };
 
-impl Tables<&WriteTransaction> {
+impl Tables<Writing<'_>> {
     /// Replaces the rows of a task. Where both sets exist, both or neither have the rows of keys: without them, these stay.
     pub(crate) fn replace_rows(
         &mut self,

@@ -3,8 +3,6 @@
 //! ready, and the next one when a ready head of the value goes. So no call moves all heads of a value, and the first head that may start
 //! is always ready, or comes after a ready head of its value that a claim looks at first.
 
-use redb::{ReadableTable, WriteTransaction};
-
 use crate::{
     model::{
         error::Result,
@@ -20,11 +18,11 @@ use crate::{
             needs::QueueHeads,
         },
         rows_of::amounts_of_key,
-        tables::Tables,
+        tables::{Tables, Writing},
     },
 };
 
-impl Tables<&WriteTransaction> {
+impl Tables<Writing<'_>> {
     /// Lists a new head of a class.
     pub(super) fn list_head(&mut self, kind: &Kind, head: ClaimKey, class: &LimitClass) -> Result<()> {
         for limited in class.limited() {
@@ -172,7 +170,7 @@ impl Tables<&WriteTransaction> {
     /// Removes all lists of a kind.
     pub(super) fn clear_head_lists(&mut self, kind: u32) -> Result<()> {
         let (first, end) = (kind.to_be_bytes(), kind.saturating_add(1).to_be_bytes());
-        Ok(self.head_lists()?.retain_in::<&[u8], _>(&first[..]..&end[..], |_, _| false)?)
+        self.head_lists()?.remove_range::<&[u8]>(&first[..]..&end[..])
     }
 
     fn put_listed(
@@ -196,7 +194,7 @@ impl Tables<&WriteTransaction> {
         head: ClaimKey,
     ) -> Result<Option<u32>> {
         let key = listed_key(kind, list, limited, amounts, head);
-        Ok(self.head_lists()?.remove(key.as_slice())?.map(|times| times.value()))
+        Ok(self.head_lists()?.take(key.as_slice())?.map(|times| times.value()))
     }
 }
 

@@ -5,5 +5,6 @@ pub(crate) mod change;
 pub(crate) mod concurrency_limit;
 mod derived_rows;
 pub(crate) mod head_lists;
+mod limit_lock;
 pub(crate) mod rate;
 pub(crate) mod retime;

@@ -1,8 +1,6 @@
 //! Rates: a ring of the latest start times of a kind, as many as may start in one period. Read by claims, `explain` and plans; written by
 //! claims and by a changed definition of the kind.
 
-use redb::{ReadableTable, WriteTransaction};
-
 use crate::{
     model::{
         error::Result,
@@ -12,7 +10,7 @@ use crate::{
     storage::{
         keys::StartKey,
         read::rows::Rows,
-        tables::{Source, Tables},
+        tables::{Source, Tables, Writing},
     },
 };
 
@@ -39,7 +37,7 @@ impl<S: Source> Tables<S> {
     }
 }
 
-impl Tables<&WriteTransaction> {
+impl Tables<Writing<'_>> {
     /// Counts a start.
     pub(crate) fn count_start(&mut self, kind: &Kind, now: Micros) -> Result<()> {
         let Some(rate) = kind.policy.rate else { return Ok(()) };
@@ -57,7 +55,7 @@ impl Tables<&WriteTransaction> {
         let rows = Rows::of("tracker.rate_starts", self.rate_starts()?, first..next)?;
         let mut starts = rows.map(|row| Ok(row?.1.value())).collect::<Result<Vec<_>>>()?;
         starts.sort_unstable();
-        self.rate_starts()?.retain_in::<&[u8; StartKey::LEN], _>(&first..=&next, |_, _| false)?;
+        self.rate_starts()?.remove_range::<&[u8; StartKey::LEN]>(&first..=&next)?;
         for at in starts {
             self.count_start(kind, at)?;
         }

@@ -1,7 +1,5 @@
 //! Replaces times that lie ahead in every row that states one. Called by the repair of a file's time.
 
-use redb::{ReadableTable, WriteTransaction};
-
 use super::{change::TaskChange, rate::NEXT};
 use crate::{
     model::{
@@ -17,7 +15,7 @@ use crate::{
         encoding::{self, Encodable},
         keys::{AttemptKey, StartKey},
         order::{StatusOrder, status_order},
-        tables::{Tables, row_of},
+        tables::{Tables, Writing, row_of},
     },
 };
 
@@ -34,7 +32,7 @@ const PAGE: usize = 1_000;
 
 type HistoryRows = Vec<([u8; AttemptKey::LEN], StoredAttempt)>;
 
-impl Tables<&WriteTransaction> {
+impl Tables<Writing<'_>> {
     /// The times after `now` that stand in the file as times that have passed.
     pub(crate) fn times_ahead(&mut self, now: Micros) -> Result<Vec<Micros>> {
         let mut times = Vec::new();
@@ -145,7 +143,7 @@ impl Tables<&WriteTransaction> {
 
     fn history_where(&mut self, wanted: impl Fn(&StoredAttempt) -> bool) -> Result<HistoryRows> {
         let mut found = Vec::new();
-        for entry in self.history()?.iter()? {
+        for entry in self.history()?.rows()? {
             let (key, value) = entry?;
             let ended = decoded("tracker.history", key.value(), value.value())?;
             if wanted(&ended) {
@@ -158,7 +156,7 @@ impl Tables<&WriteTransaction> {
     /// The starts that a rate counts and that lie after `now`.
     fn starts_ahead(&mut self, now: Micros) -> Result<Vec<(StartKey, Micros)>> {
         let mut found = Vec::new();
-        for entry in self.rate_starts()?.iter()? {
+        for entry in self.rate_starts()?.rows()? {
             let (key, at) = entry?;
             let key = StartKey::unpack(key.value());
             if key.number != NEXT && at.value() > now {
@@ -170,7 +168,7 @@ impl Tables<&WriteTransaction> {
 
     fn all_progress(&mut self) -> Result<Vec<(TaskRef, Progress)>> {
         let mut found = Vec::new();
-        for entry in self.progress_rows()?.iter()? {
+        for entry in self.progress_rows()?.rows()? {
             let (key, value) = entry?;
             let task = TaskRef::unpack(key.value());
             found.push((task, row_of("tracker.progress", task, value.value())?));

@@ -40,27 +40,27 @@ impl StorageBackend for Disk {
 }
 
 /// A database without a cache, so that each read goes to the disk.
-fn database(disk: &Disk) -> Database {
+fn database(disk: &Disk) -> FileDatabase {
     let disk = disk.clone();
     let place = Location::Backend(Arc::new(move || Ok(Box::new(disk.clone()))));
     let options = FileOptions { sharing: Sharing::Exclusive, cache_bytes: 0, ..FileOptions::default() };
-    let database = Database::open(place, options, false, Duration::ZERO).unwrap();
+    let database = FileDatabase::open(place, options, false, Duration::ZERO).unwrap();
     // Drops the pages that the creation of the file has written.
     database.reopen().unwrap();
     database
 }
 
-fn state(txn: &ReadTransaction) -> Result<crate::model::file_state::FileState> {
-    Tables::new(txn).file_state()
+fn state(source: Reading<'_>) -> Result<crate::model::file_state::FileState> {
+    Tables::new(source).file_state()
 }
 
 /// Meets a fault as another thread that has not opened the file again yet.
-fn fail(database: &Database, disk: &Disk) {
+fn fail(database: &FileDatabase, disk: &Disk) {
     let (_held, handle) = database.handle().unwrap();
     let Some(Handle::Write(db)) = &*handle else { panic!("it is open for writing") };
     let txn = db.begin_read().unwrap();
     disk.fails.store(true, SeqCst);
-    let fault = state(&txn).err().unwrap();
+    let fault = state(Reading::File(&txn)).err().unwrap();
     assert!(fault.to_string().contains("a fault") && !fault.is_of_an_earlier_failure(), "{fault}");
 }
 

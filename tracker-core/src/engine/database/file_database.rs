@@ -1,5 +1,5 @@
-//! The open database file: transactions on it, and its reopening after an error. Called by the
-//! engine, and by `maintenance` for a file without an engine.
+//! `FileDatabase`: the open redb file: transactions on it, and its reopening after an error. Called by `Database`, and by `maintenance`
+//! for a file without an engine.
 
 #[cfg(test)]
 mod tests;
@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use redb::{ReadTransaction, ReadableDatabase, TransactionError, WriteTransaction};
+use redb::{ReadableDatabase, TransactionError, WriteTransaction};
 use uuid::Uuid;
 
 use crate::{
@@ -21,13 +21,13 @@ use crate::{
     },
     storage::{
         file::{self, FileId, FileOptions, Identity, Location, OpenedFile, Sharing, Snapshot, guard},
-        tables::{FormatProblem, Tables},
+        tables::{FormatProblem, Reading, Tables, Writing},
     },
 };
 
 /// The open file. After an error that leaves redb unusable it is opened again, and the outcome of a failed commit is read from
 /// the file.
-pub(crate) struct Database {
+pub(crate) struct FileDatabase {
     place: Location,
     options: FileOptions,
     patience: Duration,
@@ -42,9 +42,9 @@ enum Handle {
 }
 
 /// Identifies a commit: the instance that makes it, and its number.
-pub(super) type CommitId = (Uuid, u64);
+pub(crate) type CommitId = (Uuid, u64);
 
-impl Database {
+impl FileDatabase {
     pub(crate) fn open(place: Location, options: FileOptions, read_only: bool, patience: Duration) -> Result<Self> {
         file::refuse_network_file_system(&place, &options)?;
         let database = Self::open_any_format(place, options, read_only, patience)?;
@@ -131,7 +131,7 @@ impl Database {
 
     /// Reads from a snapshot. After an error that stops redb for all threads, the thread that met it opens the file again; a read of
     /// another thread that was stopped meanwhile is tried once more.
-    pub(crate) fn read<R>(&self, look: impl Fn(&ReadTransaction) -> Result<R>) -> Result<R> {
+    pub(crate) fn read<R>(&self, look: impl Fn(Reading<'_>) -> Result<R>) -> Result<R> {
         match self.read_once(&look) {
             Err(error) if error.is_of_an_earlier_failure() => self.read_once(&look),
             read => read,
@@ -139,7 +139,7 @@ impl Database {
     }
 
     /// Reads from a snapshot, and never a second time.
-    pub(crate) fn read_once<R>(&self, look: impl FnOnce(&ReadTransaction) -> Result<R>) -> Result<R> {
+    pub(crate) fn read_once<R>(&self, look: impl FnOnce(Reading<'_>) -> Result<R>) -> Result<R> {
         let (held, handle) = self.handle()?;
         let read = guard("reading", || {
             let txn = match &*handle {
@@ -147,7 +147,7 @@ impl Database {
                 Some(Handle::Read(db)) => db.begin_read()?,
                 None => return Err(Error::closed()),
             };
-            look(&txn)
+            look(Reading::File(&txn))
         });
         drop((handle, held));
         // After a failure of the disk, or a page beyond the end of the file, redb refuses every call until it is reopened. Other
@@ -156,11 +156,11 @@ impl Database {
     }
 
     /// Runs `work` in a write transaction and commits it if `work` returns true. `quick` makes the next open after a crash instant.
-    pub(super) fn write<R, E: From<Error>>(
+    pub(crate) fn write<R, E: From<Error>>(
         &self,
         quick: bool,
         commit: CommitId,
-        work: impl FnOnce(&WriteTransaction) -> Result<(bool, R), E>,
+        work: impl FnOnce(Writing<'_>) -> Result<(bool, R), E>,
     ) -> Result<R, E> {
         let (held, handle) = self.handle()?;
         let db = match &*handle {
@@ -179,7 +179,7 @@ impl Database {
             }
         };
         txn.set_quick_repair(quick);
-        match work(&txn) {
+        match work(Writing::File(&txn)) {
             Ok((true, result)) => match guard("committing", || Ok(txn.commit()?)) {
                 Ok(()) => Ok(result),
                 Err(error) => {
@@ -238,7 +238,7 @@ impl Database {
     }
 
     /// Opens the file again after an error that leaves redb unusable.
-    pub(super) fn recover(&self, error: Error) -> Error {
+    pub(crate) fn recover(&self, error: Error) -> Error {
         if matches!(error.kind(), ErrorKind::Io | ErrorKind::NoSpace | ErrorKind::Corrupted) && !self.in_memory() {
             match self.reopen() {
                 Ok(()) => contain::log(|| tracing::warn!(%error, "the file was reopened after an error")),
@@ -326,7 +326,7 @@ thread_local! {
 struct Held;
 
 impl Held {
-    fn new(database: &Database) -> Result<Self> {
+    fn new(database: &FileDatabase) -> Result<Self> {
         let address = std::ptr::from_ref(database).addr();
         HELD.with_borrow_mut(|held| {
             if held.contains(&address) {

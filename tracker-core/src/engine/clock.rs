@@ -1,0 +1,23 @@
+//! The time of an engine: that of a clock of this process, never before the time of the file, or that of the store. Used by the engine
+//! and by reads of `api`.
+
+use super::{Engine, database::store_time};
+use crate::{
+    model::{error::Result, time::Micros},
+    storage::tables::{Source, Tables},
+};
+
+impl Engine {
+    /// The time now, never before that of the file or store.
+    pub(super) fn see_time<S: Source>(&self, rows: &mut Tables<S>) -> Result<Micros> {
+        match store_time(rows.source()) {
+            Some(now) => Ok(self.time.follow(now)),
+            None => Ok(self.time.now(rows.file_state()?.clock_floor)),
+        }
+    }
+
+    /// The time now, for reads: never before a time that was returned.
+    pub(crate) fn now(&self) -> Micros {
+        self.time.now(Micros::MIN)
+    }
+}

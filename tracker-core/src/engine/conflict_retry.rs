@@ -1,0 +1,66 @@
+//! `ConflictRetry`: whether a unit of work that competed with another one runs again, and the pause before. Used by the leader.
+
+use std::{thread, time::Duration};
+
+use crate::model::error::Error;
+use uuid::Uuid;
+
+/// A unit of work runs at most so many times.
+const ATTEMPTS_MAX: u32 = 20;
+
+/// The longest pause before a further attempt.
+const PAUSE_MAX: Duration = Duration::from_millis(50);
+
+/// The attempts of one unit of work.
+#[derive(Default)]
+pub(super) struct ConflictRetry {
+    conflicts: u32,
+}
+
+impl ConflictRetry {
+    /// Whether the unit runs again after this error. Pauses for a random time first, from the second conflict on.
+    pub(super) fn is_due(&mut self, error: &Error) -> bool {
+        if !error.is_conflict() {
+            return false;
+        }
+        self.conflicts += 1;
+        if self.conflicts >= ATTEMPTS_MAX {
+            return false;
+        }
+        if self.conflicts > 1 {
+            thread::sleep(self.longest_pause().mul_f32(jitter()));
+        }
+        true
+    }
+
+    /// Doubles with each conflict.
+    fn longest_pause(&self) -> Duration {
+        Duration::from_millis(1 << self.conflicts.min(10)).min(PAUSE_MAX)
+    }
+}
+
+/// A random number between 0 and 1.
+fn jitter() -> f32 {
+    let [first, ..] = Uuid::new_v4().into_bytes();
+    f32::from(first) / f32::from(u8::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_conflicts_run_again_and_not_for_ever() {
+        let mut retry = ConflictRetry::default();
+        assert!(!retry.is_due(&Error::closed()));
+        let conflict = Error::conflict("a test");
+        let again = (0..100).take_while(|_| retry.is_due(&conflict)).count();
+        assert_eq!(again, 19);
+    }
+
+    #[test]
+    fn pauses_double_up_to_their_limit() {
+        let pauses: Vec<_> = (1..10).map(|conflicts| ConflictRetry { conflicts }.longest_pause().as_millis()).collect();
+        assert_eq!(pauses, [2, 4, 8, 16, 32, 50, 50, 50, 50]);
+    }
+}

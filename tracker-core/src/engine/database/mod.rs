@@ -1,0 +1,151 @@
+//! `Database`: where a tracker keeps its rows: a redb file, or a store beside it. The engine and `maintenance` read and write
+//! through it.
+
+mod file_database;
+mod store_database;
+
+pub(crate) use file_database::{CommitId, FileDatabase};
+
+use std::{sync::Arc, time::Duration};
+
+use store_database::StoreDatabase;
+
+use crate::{
+    model::error::{Error, Result},
+    storage::{
+        file::{FileId, FileOptions, Location, Sharing, Snapshot},
+        store::Store,
+        tables::{Reading, Source, Tables, Writing},
+    },
+};
+
+/// Where a tracker is opened.
+#[derive(Clone)]
+pub(crate) enum Place {
+    File(Location),
+    Store(Arc<dyn Store>),
+}
+
+/// An open file or store.
+pub(crate) struct Database(Kind);
+
+enum Kind {
+    File(FileDatabase),
+    Store(StoreDatabase),
+}
+
+/// The result of a write, and the change number that a store has given its commit.
+pub(super) struct Written<R> {
+    pub result: R,
+    pub change: Option<u64>,
+}
+
+impl Database {
+    pub(crate) fn open(place: Place, options: FileOptions, read_only: bool, patience: Duration) -> Result<Self> {
+        Ok(Self(match place {
+            Place::File(location) => Kind::File(FileDatabase::open(location, options, read_only, patience)?),
+            Place::Store(store) => Kind::Store(StoreDatabase::new(store, read_only)),
+        }))
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        match &self.0 {
+            Kind::File(file) => file.is_read_only(),
+            Kind::Store(store) => store.is_read_only(),
+        }
+    }
+
+    /// How processes share the file. Any number of processes write to a store.
+    pub(crate) fn sharing(&self) -> Sharing {
+        match &self.0 {
+            Kind::File(file) => file.sharing(),
+            Kind::Store(_) => Sharing::Writers,
+        }
+    }
+
+    /// Whether idle commits can make the next open quick.
+    pub(crate) fn is_repaired_at_open(&self) -> bool {
+        matches!(&self.0, Kind::File(file) if !file.in_memory())
+    }
+
+    pub(crate) fn read<R>(&self, look: impl Fn(Reading<'_>) -> Result<R>) -> Result<R> {
+        match &self.0 {
+            Kind::File(file) => file.read(look),
+            Kind::Store(store) => store.read(look),
+        }
+    }
+
+    /// A number that differs after a commit of any process.
+    pub(crate) fn change(&self) -> Result<u64> {
+        match &self.0 {
+            Kind::File(file) => file.read(|txn| Ok(Tables::new(txn).file_state()?.change)),
+            Kind::Store(store) => store.change(),
+        }
+    }
+
+    /// Runs `work` in a write transaction and commits it if `work` returns true. `quick` makes the next open of a file after a crash
+    /// instant.
+    pub(super) fn write<R, E: From<Error>>(
+        &self,
+        quick: bool,
+        commit: CommitId,
+        work: impl FnOnce(Writing<'_>) -> Result<(bool, R), E>,
+    ) -> Result<Written<R>, E> {
+        match &self.0 {
+            Kind::File(file) => Ok(Written { result: file.write(quick, commit, work)?, change: None }),
+            Kind::Store(store) => store.write(commit, work).map(|(result, change)| Written { result, change }),
+        }
+    }
+
+    /// Opens the file again after an error that leaves redb unusable.
+    pub(super) fn recover(&self, error: Error) -> Error {
+        match &self.0 {
+            Kind::File(file) => file.recover(error),
+            Kind::Store(_) => error,
+        }
+    }
+
+    /// Identifies the file; `None` in memory and of a store.
+    pub(crate) fn file_id(&self) -> Option<FileId> {
+        match &self.0 {
+            Kind::File(file) => file.file_id(),
+            Kind::Store(_) => None,
+        }
+    }
+
+    /// Refuses to go on if the path leads to another file than the one that is open.
+    pub(crate) fn check_identity(&self) -> Result<()> {
+        match &self.0 {
+            Kind::File(file) => file.check_identity(),
+            Kind::Store(_) => Ok(()),
+        }
+    }
+
+    /// Begins a snapshot whose pages can be copied.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot> {
+        match &self.0 {
+            Kind::File(file) => file.snapshot(),
+            Kind::Store(store) => Err(store.refuse("a backup")),
+        }
+    }
+
+    /// Runs a call that needs the database for itself, without readers or writers.
+    pub(crate) fn alone<R>(&self, work: impl FnOnce(&mut redb::Database) -> Result<R>) -> Result<R> {
+        match &self.0 {
+            Kind::File(file) => file.alone(work),
+            Kind::Store(store) => Err(store.refuse("compaction")),
+        }
+    }
+
+    pub(crate) fn close(&self) -> Result<()> {
+        match &self.0 {
+            Kind::File(file) => file.close(),
+            Kind::Store(store) => store.close(),
+        }
+    }
+}
+
+/// The time of a store; `None` where the clock of this process counts.
+pub(super) fn store_time(source: impl Source) -> Option<crate::model::time::Micros> {
+    source.working_set().and_then(|set| set.state().now)
+}

@@ -1,0 +1,24 @@
+//! `RowGuard`: a key or a value that was read, from a page of the file or from a store. Used wherever rows are read.
+
+use redb::{AccessGuard, Value};
+
+/// A key or a value. Of the file it borrows the page.
+pub(crate) enum RowGuard<'r, V: Value + 'static> {
+    File(AccessGuard<'r, V>),
+    /// Bytes whose length was checked.
+    Store(Vec<u8>),
+}
+
+impl<V: Value + 'static> RowGuard<'_, V> {
+    /// Bytes of a store; `None` if their length is not that of the type.
+    pub(super) fn of_store(bytes: Vec<u8>) -> Option<Self> {
+        V::fixed_width().is_none_or(|width| width == bytes.len()).then_some(Self::Store(bytes))
+    }
+
+    pub(crate) fn value(&self) -> V::SelfType<'_> {
+        match self {
+            Self::File(guard) => guard.value(),
+            Self::Store(bytes) => V::from_bytes(bytes),
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! `WorkingSet`: the rows that a unit of work has loaded from a store, with its own changes over them. Made for each read and each
+//! write transaction on a store; loads what is missing.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    mem,
+    ops::Bound,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use uuid::Uuid;
+
+use super::{
+    Access, Changes, Committed, Loaded, NumberSeries, RowChange, RowValue, StoreState, StoreTable, StoreUnit, Want,
+    coverage::Coverage, row_range::after,
+};
+use crate::{
+    model::error::{Error, Result},
+    storage::keys::CountKey,
+};
+
+/// Number of rows that the first load of a range asks for.
+pub(crate) const FIRST_ROWS: usize = 8;
+
+/// A read forgets its rows after this number: it may go through a whole table.
+const KEPT_ROWS: usize = 100_000;
+
+/// The rows of one unit of work.
+#[derive(Clone)]
+pub(crate) struct WorkingSet {
+    state: StoreState,
+    access: Access,
+    rows: Arc<Mutex<Rows>>,
+}
+
+struct Rows {
+    /// `None` once the unit has ended.
+    unit: Option<Box<dyn StoreUnit>>,
+    tables: BTreeMap<StoreTable, TableRows>,
+    kept: usize,
+    counts: BTreeMap<Vec<u8>, i64>,
+    changes_kinds: bool,
+}
+
+#[derive(Default)]
+struct TableRows {
+    rows: BTreeMap<Vec<u8>, KnownRow>,
+    covered: Coverage,
+}
+
+/// A row whose value is known; `None` if there is no row.
+struct KnownRow {
+    value: Option<Vec<u8>>,
+    change: RowState,
+}
+
+/// What the unit has done to a row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum RowState {
+    Loaded,
+    Changed,
+    /// Inserted where the store had no row.
+    Inserted,
+}
+
+type Row = (Vec<u8>, Vec<u8>);
+
+impl WorkingSet {
+    pub(crate) fn new(unit: Box<dyn StoreUnit>, access: Access) -> Self {
+        let state = unit.state();
+        let rows =
+            Rows { unit: Some(unit), tables: BTreeMap::new(), kept: 0, counts: BTreeMap::new(), changes_kinds: false };
+        Self { state, access, rows: Arc::new(Mutex::new(rows)) }
+    }
+
+    /// The state of the store when the unit began.
+    pub(crate) fn state(&self) -> StoreState {
+        self.state
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Rows> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn get(&self, table: StoreTable, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        let mut rows = self.lock();
+        let value = rows.get(table, key)?;
+        Ok(if table == StoreTable::Counts { rows.counted(key, value) } else { value })
+    }
+
+    /// Loads the rows of a table that are not known yet, all at once.
+    pub(super) fn prefetch(&self, table: StoreTable, keys: impl Iterator<Item = Vec<u8>>) -> Result<()> {
+        let mut rows = self.lock();
+        let known = rows.tables.entry(table).or_default();
+        let keys: Vec<_> = keys.filter(|key| !known.knows(key)).collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let wants: Vec<_> = keys.iter().map(|key| Want::Row { table, key: key.clone() }).collect();
+        let loaded = rows.unit()?.load(&wants)?;
+        for (key, loaded) in keys.into_iter().zip(loaded) {
+            rows.learn_row(table, key, loaded);
+        }
+        Ok(())
+    }
+
+    /// Loads the first rows of several ranges that are not known yet, all at once: first key, first key behind the range, number of rows.
+    pub(super) fn prefetch_ranges(
+        &self,
+        table: StoreTable,
+        ranges: impl Iterator<Item = (Vec<u8>, Option<Vec<u8>>, usize)>,
+    ) -> Result<()> {
+        let mut rows = self.lock();
+        let known = rows.tables.entry(table).or_default();
+        let ranges: Vec<_> = ranges.filter(|(from, ..)| known.covered.end_from(from).is_none()).collect();
+        if ranges.is_empty() {
+            return Ok(());
+        }
+        let want = |(from, to, most): &(Vec<u8>, Option<Vec<u8>>, usize)| Want::Rows {
+            table,
+            from: from.clone(),
+            to: to.clone(),
+            newest_first: false,
+            most: (*most).max(1),
+        };
+        let wants: Vec<_> = ranges.iter().map(want).collect();
+        let loaded = rows.unit()?.load(&wants)?;
+        for ((from, to, _), loaded) in ranges.into_iter().zip(loaded) {
+            rows.learn_range(table, &from, to.as_deref(), false, loaded)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a row is known to exist. Loads nothing.
+    pub(super) fn has(&self, table: StoreTable, key: &[u8]) -> bool {
+        let rows = self.lock();
+        let row = rows.tables.get(&table).and_then(|known| known.rows.get(key));
+        row.is_some_and(|row| row.value.is_some())
+    }
+
+    /// The first row of a range, or the last one. Loads up to `most` rows where the rows are not known.
+    pub(super) fn next(
+        &self,
+        table: StoreTable,
+        from: &[u8],
+        to: Option<&[u8]>,
+        newest_first: bool,
+        most: usize,
+    ) -> Result<Option<Row>> {
+        let mut rows = self.lock();
+        let (mut from, mut to) = (from.to_vec(), to.map(<[u8]>::to_vec));
+        loop {
+            let known = rows.tables.entry(table).or_default();
+            match known.search(&mut from, &mut to, newest_first) {
+                Search::Found(row) => return Ok(Some(row)),
+                Search::Nothing => return Ok(None),
+                Search::Unknown => {}
+            }
+            if self.access == Access::Read && rows.kept > KEPT_ROWS {
+                rows.tables.clear();
+                rows.kept = 0;
+            }
+            let want = Want::Rows { table, from: from.clone(), to: to.clone(), newest_first, most };
+            let loaded = rows.load(want)?;
+            rows.learn_range(table, &from, to.as_deref(), newest_first, loaded)?;
+        }
+    }
+
+    /// Changes a row; `None` removes it.
+    pub(super) fn put(&self, table: StoreTable, key: Vec<u8>, value: Option<Vec<u8>>) {
+        let mut rows = self.lock();
+        rows.changes_kinds |= table == StoreTable::Kinds;
+        let known = rows.tables.entry(table).or_default();
+        let was_absent = match known.rows.get(&key) {
+            Some(row) => row.change == RowState::Inserted || row.change == RowState::Loaded && row.value.is_none(),
+            None => known.knows(&key),
+        };
+        let change = if was_absent { RowState::Inserted } else { RowState::Changed };
+        known.rows.insert(key, KnownRow { value, change });
+    }
+
+    /// Adds to the counters when the unit commits.
+    pub(crate) fn add_counts(&self, differences: &HashMap<CountKey, i64>) {
+        let mut rows = self.lock();
+        for (key, difference) in differences {
+            *rows.counts.entry(key.pack().to_vec()).or_default() += difference;
+        }
+    }
+
+    /// Assigns numbers that follow each other, and returns the first one.
+    pub(crate) fn take_numbers(&self, series: NumberSeries, count: u64) -> Result<u64> {
+        self.lock().unit()?.take_numbers(series, count)
+    }
+
+    /// A number that exceeds all that were assigned.
+    pub(crate) fn next_number(&self, series: NumberSeries) -> Result<u64> {
+        self.lock().unit()?.next_number(series)
+    }
+
+    /// Lets the numbers begin at `next`, where they would begin before it.
+    pub(crate) fn raise_numbers(&self, series: NumberSeries, next: u64) -> Result<()> {
+        self.lock().unit()?.raise_numbers(series, next)
+    }
+
+    /// Commits the changes. The unit has ended then.
+    pub(crate) fn commit(&self, commit: (Uuid, u64)) -> Result<Committed> {
+        let mut rows = self.lock();
+        let unit = rows.unit.take().ok_or_else(ended)?;
+        let schema = rows.changes_kinds.then_some(self.state.schema);
+        let counts = mem::take(&mut rows.counts).into_iter().filter(|(_, difference)| *difference != 0).collect();
+        let edited = mem::take(&mut rows.tables).into_iter().flat_map(|(table, known)| {
+            let changed = known.rows.into_iter().filter(|(_, row)| row.change != RowState::Loaded);
+            changed.map(move |(key, KnownRow { value, change })| {
+                let is_new = change == RowState::Inserted && value.is_some();
+                RowChange { table, key, value, is_new }
+            })
+        });
+        let changes = Changes { rows: edited.collect(), counts, schema, commit };
+        drop(rows);
+        unit.commit(changes)
+    }
+
+    /// Ends the unit and takes its changes back.
+    pub(crate) fn end(&self) {
+        let unit = self.lock().unit.take();
+        drop(unit);
+    }
+}
+
+fn ended() -> Error {
+    Error::invalid("this unit of work has ended: rows of it cannot be read any more")
+}
+
+enum Search {
+    Found(Row),
+    /// The range has no row.
+    Nothing,
+    /// The rows of the rest of the range are not known.
+    Unknown,
+}
+
+impl TableRows {
+    /// Whether it is known if there is a row with this key.
+    fn knows(&self, key: &[u8]) -> bool {
+        self.rows.contains_key(key) || self.covered.end_from(key).is_some()
+    }
+
+    /// Searches the known part of a range, and takes it off the range.
+    fn search(&self, from: &mut Vec<u8>, to: &mut Option<Vec<u8>>, newest_first: bool) -> Search {
+        if to.as_ref().is_some_and(|to| *from >= *to) {
+            return Search::Nothing;
+        }
+        let (low, high) = if newest_first {
+            let Some(start) = self.covered.start_before(to.as_deref()) else { return Search::Unknown };
+            (start.max(from.as_slice()).to_vec(), to.clone())
+        } else {
+            let Some(end) = self.covered.end_from(from) else { return Search::Unknown };
+            let end = match (end, to.as_deref()) {
+                (Some(end), Some(to)) => Some(end.min(to)),
+                (end, to) => end.or(to),
+            };
+            (from.clone(), end.map(<[u8]>::to_vec))
+        };
+        let upper = high.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut found = self.rows.range::<[u8], _>((Bound::Included(low.as_slice()), upper));
+        let exists = |(key, row): (&Vec<u8>, &KnownRow)| Some((key.clone(), row.value.clone()?));
+        let row = if newest_first { found.rev().find_map(exists) } else { found.find_map(exists) };
+        if let Some(row) = row {
+            return Search::Found(row);
+        }
+        let is_all = if newest_first { low == *from } else { high == *to };
+        if is_all {
+            return Search::Nothing;
+        }
+        if newest_first {
+            *to = Some(low);
+        } else if let Some(high) = high {
+            *from = high;
+        }
+        Search::Unknown
+    }
+}
+
+impl Rows {
+    fn get(&mut self, table: StoreTable, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        let known = self.tables.entry(table).or_default();
+        if let Some(row) = known.rows.get(key) {
+            return Ok(row.value.clone());
+        }
+        if known.knows(key) {
+            return Ok(None);
+        }
+        let loaded = self.load(Want::Row { table, key: key.to_vec() })?;
+        Ok(self.learn_row(table, key.to_vec(), loaded))
+    }
+
+    /// A counter with what the unit adds to it.
+    fn counted(&self, key: &[u8], stored: Option<Vec<u8>>) -> Option<Vec<u8>> {
+        let Some(difference) = self.counts.get(key) else { return stored };
+        let stored = stored.and_then(|value| value.as_slice().try_into().ok()).map_or(0, u64::from_le_bytes);
+        Some(stored.saturating_add_signed(*difference).to_le_bytes().to_vec())
+    }
+
+    fn unit(&mut self) -> Result<&mut Box<dyn StoreUnit>> {
+        self.unit.as_mut().ok_or_else(ended)
+    }
+
+    fn load(&mut self, want: Want) -> Result<Loaded> {
+        let mut loaded = self.unit()?.load(&[want])?;
+        Ok(loaded.pop().unwrap_or_default())
+    }
+
+    /// Remembers a row, unless it is known: the unit may have changed it.
+    fn learn(&mut self, table: StoreTable, key: Vec<u8>, value: Option<Vec<u8>>) {
+        self.kept += 1;
+        self.tables.entry(table).or_default().rows.entry(key).or_insert(KnownRow { value, change: RowState::Loaded });
+    }
+
+    /// Remembers the answer to the want of one row, and returns its value.
+    fn learn_row(&mut self, table: StoreTable, key: Vec<u8>, loaded: Loaded) -> Option<Vec<u8>> {
+        let value = loaded.rows.into_iter().find(|(found, _)| *found == key).map(|(_, value)| value);
+        self.learn(table, key, value.clone());
+        self.learn_related(loaded.related);
+        value
+    }
+
+    fn learn_related(&mut self, related: Vec<RowValue>) {
+        for RowValue { table, key, value } in related {
+            self.learn(table, key, value);
+        }
+    }
+
+    fn learn_range(
+        &mut self,
+        table: StoreTable,
+        from: &[u8],
+        to: Option<&[u8]>,
+        newest_first: bool,
+        loaded: Loaded,
+    ) -> Result<()> {
+        let last = loaded.rows.last().map(|(key, _)| key.clone());
+        let is_inside = |key: &[u8]| key >= from && to.is_none_or(|to| key < to);
+        if last.as_ref().is_some_and(|last| !is_inside(last)) || last.is_none() && !loaded.is_complete {
+            return Err(Error::corrupted(table.name(), "a range", "the store answered with rows of another range"));
+        }
+        for (key, value) in loaded.rows {
+            self.learn(table, key, Some(value));
+        }
+        self.learn_related(loaded.related);
+        let (start, end) = match last {
+            Some(last) if !loaded.is_complete && newest_first => (last, to.map(<[u8]>::to_vec)),
+            Some(last) if !loaded.is_complete => (from.to_vec(), Some(after(last))),
+            _ => (from.to_vec(), to.map(<[u8]>::to_vec)),
+        };
+        self.tables.entry(table).or_default().covered.add(start, end);
+        Ok(())
+    }
+}

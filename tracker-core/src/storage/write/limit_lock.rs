@@ -1,0 +1,56 @@
+//! Locks of limits in a store. Units of work run at the same time there, so a unit that reads how much of a limit is used locks the limit
+//! first. In a file, one transaction writes at a time: no lock is taken. Called by claims, submits and `concurrency_limit`.
+
+use crate::{
+    model::{error::Result, kind::Kind},
+    storage::{
+        keys,
+        tables::{Source, Tables, Writing},
+    },
+};
+
+/// The rows of locks in the table of limit counters have this number in place of a kind.
+const LOCKS: u32 = u32::MAX;
+
+impl Tables<Writing<'_>> {
+    /// Lets no other unit of work start tasks of the kind, or of kinds that share a limit or a budget with it, if the start depends on how
+    /// many tasks are in progress.
+    pub(crate) fn lock_claims(&mut self, kind: &Kind) -> Result<()> {
+        if kind.policy.max_in_progress.is_some() || kind.has_limit_lists() {
+            self.lock(&[b"k", &kind.id.to_be_bytes()[..]].concat())?;
+        }
+        if kind.has_needs() {
+            self.lock(b"budgets")?;
+        }
+        for limit in kind.policy.shared_limits.iter() {
+            self.lock(&[b"s", limit.name.as_bytes()].concat())?;
+        }
+        Ok(())
+    }
+
+    /// Lets no other unit of work submit tasks of a kind that bounds how many wait.
+    pub(crate) fn lock_waiting(&mut self, kind: &Kind) -> Result<()> {
+        if kind.policy.max_waiting.is_some() { self.lock(&[b"w", &kind.id.to_be_bytes()[..]].concat()) } else { Ok(()) }
+    }
+
+    /// Lets no other unit of work change the queue of a limit key.
+    pub(super) fn lock_limit_key(&mut self, kind: &Kind, limit_key: &[u8]) -> Result<()> {
+        if kind.has_limit_lists() {
+            // The heads of several keys are in one list.
+            self.lock(&[b"k", &kind.id.to_be_bytes()[..]].concat())?;
+        }
+        self.lock_row(&keys::limit_prefix(kind.id, limit_key))
+    }
+
+    fn lock(&mut self, name: &[u8]) -> Result<()> {
+        self.lock_row(&keys::limit_prefix(LOCKS, name))
+    }
+
+    /// A loaded row is locked, and a missing one is inserted: two units that insert it are in conflict.
+    fn lock_row(&mut self, key: &[u8]) -> Result<()> {
+        if self.source().working_set().is_some() && self.limit_in_use()?.get(key)?.is_none() {
+            self.limit_in_use()?.insert(key, 0)?;
+        }
+        Ok(())
+    }
+}
