@@ -1,0 +1,235 @@
+//! The address of a server, read from its URL. Pure apart from the environment of the process.
+
+use std::{env, fmt, path::PathBuf};
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"***\"")
+    }
+}
+
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Host {
+    Name(String),
+    /// The folder of a Unix socket.
+    Folder(PathBuf),
+}
+
+/// How a connection is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tls {
+    Disable,
+    /// If the server offers it; the server's certificate is not verified.
+    Prefer,
+    /// Always; the certificate is verified if `sslrootcert` names an authority.
+    Require,
+    /// Always; certificate and host name are verified.
+    Verify,
+}
+
+/// Server, database and login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    /// Tried in this order.
+    pub hosts: Vec<Host>,
+    pub port: u16,
+    pub user: String,
+    pub password: Option<Secret>,
+    pub database: String,
+    pub application: String,
+    pub tls: Tls,
+    pub root_certificate: Option<PathBuf>,
+    pub certificate: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+}
+
+impl Address {
+    /// Reads `postgres://user:password@host:port/database?sslmode=verify-full`. The message of an error does not repeat the URL, which may
+    /// hold a password.
+    pub(crate) fn parse(url: &str) -> Result<Self, String> {
+        let rest = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://"));
+        let rest = rest.ok_or("it must start with postgres://")?;
+        let (rest, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
+        let (login, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
+        let (user, password) = match login.split_once(':') {
+            Some((user, password)) => (user, Some(password)),
+            None => (login, None),
+        };
+        let mut address = Self {
+            hosts: Vec::new(),
+            port: 0,
+            user: decoded(user)?,
+            password: password.map(decoded).transpose()?.or_else(|| env::var("PGPASSWORD").ok()).map(Secret),
+            database: decoded(database)?,
+            application: "tracker".into(),
+            tls: Tls::Prefer,
+            root_certificate: None,
+            certificate: None,
+            key: None,
+        };
+        for part in hosts.split(',').filter(|part| !part.is_empty()) {
+            let (host, port) = host_and_port(part)?;
+            if let Some(port) = port {
+                address.set_port(port)?;
+            }
+            address.push_host(&decoded(host)?);
+        }
+        for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
+            let (name, value) =
+                parameter.split_once('=').ok_or_else(|| format!("parameter {parameter:?} has no value"))?;
+            address.set(name, decoded(value)?)?;
+        }
+        if address.hosts.is_empty() {
+            address.push_host("localhost");
+        }
+        if address.port == 0 {
+            address.port = 5432;
+        }
+        if address.user.is_empty() {
+            address.user = env::var("PGUSER").or_else(|_| env::var("USER")).map_err(|_| "it names no user")?;
+        }
+        if address.database.is_empty() {
+            address.database.clone_from(&address.user);
+        }
+        // The protocol ends texts with a zero byte.
+        let texts = [&address.user, &address.database, &address.application];
+        if texts.iter().any(|text| text.contains('\0')) {
+            return Err("a name in it has a zero byte".into());
+        }
+        Ok(address)
+    }
+
+    fn push_host(&mut self, host: &str) {
+        let is_folder = host.starts_with('/');
+        self.hosts.push(if is_folder { Host::Folder(host.into()) } else { Host::Name(host.to_owned()) });
+    }
+
+    fn set_port(&mut self, text: &str) -> Result<(), String> {
+        let port = text.parse().ok().filter(|port| *port != 0);
+        let port = port.ok_or_else(|| format!("port {text:?} is no number from 1 to 65535"))?;
+        if self.port != 0 && self.port != port {
+            return Err("its hosts have different ports, which is not supported".into());
+        }
+        self.port = port;
+        Ok(())
+    }
+
+    fn set(&mut self, name: &str, value: String) -> Result<(), String> {
+        match name {
+            "host" => value.split(',').for_each(|host| self.push_host(host)),
+            "port" => self.set_port(&value)?,
+            "user" => self.user = value,
+            "password" => self.password = Some(Secret(value)),
+            "dbname" => self.database = value,
+            "application_name" => self.application = value,
+            "sslmode" => {
+                self.tls = match value.as_str() {
+                    "disable" => Tls::Disable,
+                    "allow" | "prefer" => Tls::Prefer,
+                    "require" => Tls::Require,
+                    "verify-ca" | "verify-full" => Tls::Verify,
+                    _ => return Err(format!("sslmode {value:?} is none of disable, prefer, require, verify-full")),
+                }
+            }
+            "sslrootcert" => self.root_certificate = Some(value.into()),
+            "sslcert" => self.certificate = Some(value.into()),
+            "sslkey" => self.key = Some(value.into()),
+            _ => {
+                return Err(format!(
+                    "parameter {name:?} is not known: known are host, port, user, password, dbname, application_name, sslmode, sslrootcert, sslcert, sslkey"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Server, port and database, without the login.
+    pub(crate) fn name(&self) -> String {
+        let hosts = self.hosts.iter().map(|host| match host {
+            Host::Name(name) => name.clone(),
+            Host::Folder(folder) => folder.display().to_string(),
+        });
+        format!("postgres://{}:{}/{}", hosts.collect::<Vec<_>>().join(","), self.port, self.database)
+    }
+}
+
+/// Splits `host:port`; an IPv6 address stands in brackets.
+fn host_and_port(part: &str) -> Result<(&str, Option<&str>), String> {
+    if let Some(rest) = part.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']').ok_or("a host has no closing bracket")?;
+        return match rest.strip_prefix(':') {
+            Some(port) => Ok((host, Some(port))),
+            None if rest.is_empty() => Ok((host, None)),
+            None => Err("a host has text behind its bracket".into()),
+        };
+    }
+    Ok(part.split_once(':').map_or((part, None), |(host, port)| (host, Some(port))))
+}
+
+/// Replaces `%` and two hexadecimal digits by the byte that they name.
+fn decoded(text: &str) -> Result<String, String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        if *byte != b'%' {
+            bytes.push(*byte);
+            continue;
+        }
+        let (digits, after) = rest.split_first_chunk::<2>().ok_or("a % is not followed by two digits")?;
+        let digits = str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|c| c.is_ascii_hexdigit()));
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(byte.ok_or("a % is not followed by two hexadecimal digits")?);
+        rest = after;
+    }
+    String::from_utf8(bytes).map_err(|_| "an escaped text is not UTF-8".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn url_names_server_database_and_login() {
+        let address = Address::parse("postgresql://al%40ice:s%3Acret@db.example:6000/jobs?sslmode=disable").ok();
+        let address = address.as_ref();
+        assert_eq!(address.map(|a| (a.user.as_str(), a.database.as_str(), a.port)), Some(("al@ice", "jobs", 6000)));
+        assert_eq!(address.map(|a| a.hosts.as_slice()), Some(&[Host::Name("db.example".into())][..]));
+        assert_eq!(address.and_then(|a| a.password.clone()), Some(Secret("s:cret".into())));
+        assert_eq!(address.map(Address::name).as_deref(), Some("postgres://db.example:6000/jobs"));
+    }
+
+    #[test]
+    fn url_may_name_a_folder_several_hosts_or_ipv6() {
+        let hosts = |url| Address::parse(url).map(|address| (address.hosts, address.port));
+        assert_eq!(hosts("postgres://u@%2Frun%2Fpg/d"), Ok((vec![Host::Folder("/run/pg".into())], 5432)));
+        assert_eq!(hosts("postgres://u@/d?host=/run/pg&port=7"), Ok((vec![Host::Folder("/run/pg".into())], 7)));
+        let two = vec![Host::Name("a".into()), Host::Name("b".into())];
+        assert_eq!(hosts("postgres://u@a,b/d"), Ok((two, 5432)));
+        assert_eq!(hosts("postgres://u@[::1]:9/d"), Ok((vec![Host::Name("::1".into())], 9)));
+    }
+
+    #[test]
+    fn malformed_url_is_refused_without_its_password() {
+        for url in [
+            "mysql://u:hunter2@h/d",
+            "postgres://u:hunter2@h:x/d",
+            "postgres://u:hunter2@h:0/d",
+            "postgres://u:hunter2@[::1/d",
+            "postgres://u:hunter2%zz@h/d",
+            "postgres://u:hunter2%+1@h/d",
+            "postgres://u:hunter2@h/d?sslmode=maybe",
+            "postgres://u:hunter2@h/d?colour=red",
+            "postgres://u%00:hunter2@h/d",
+        ] {
+            let error = Address::parse(url).err();
+            assert!(error.as_ref().is_some_and(|error| !error.contains("hunter2")), "{url}: {error:?}");
+        }
+    }
+}

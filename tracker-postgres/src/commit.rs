@@ -1,0 +1,234 @@
+//! The commit of a unit of work: all changes and the end of the transaction in one pipeline, and the question whether a commit took effect
+//! whose connection broke.
+
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+
+use tracker_core::{
+    Error, ErrorKind,
+    store::{Changes, Committed, store_error},
+};
+
+use crate::{
+    edits::{Edits, PLAIN, PlainEdits, TaskEdit},
+    error,
+    keys::{self, Task},
+    pool::Slot,
+    sql::{Change, Plain, Sql},
+    store::{Pauses, Shared},
+    unit::change_number,
+    wire::{
+        connection::{Connection, Failed, Step},
+        error::WireError,
+        params::Params,
+    },
+};
+
+/// The counts of a kind and status are spread over so many rows.
+const SHARDS: u64 = 64;
+
+/// How a commit ended.
+pub(crate) enum End {
+    /// The transaction is over.
+    Committed(Committed),
+    /// The transaction is still open, and has changed nothing.
+    TakenBack(Result<Committed, Error>),
+    /// The commit may take effect or not.
+    Unknown(Error),
+}
+
+/// Commits. `change` is the number of commits before the unit.
+pub(crate) fn run(shared: &Shared, slot: &mut Slot, edits: &Edits<'_>, changes: &Changes, change: u64) -> End {
+    slot.batch += 1;
+    let mut steps = Steps::default();
+    if changes.schema.is_some() {
+        steps.push(Sql::LockSchema, Params::default());
+    }
+    steps.tasks(edits);
+    for plain in PLAIN {
+        if let Some(edits) = edits.plain.get(&(plain as usize)) {
+            steps.plain(plain, edits);
+        }
+    }
+    if let Some(schema) = changes.schema {
+        steps.push(Sql::Change(Change::RaiseSchema), Params::default().value(schema.cast_signed()));
+    }
+    // Last, since other connections may use the same shard.
+    steps.counts(edits, &changes.counts, shard(shared, slot));
+    let mark = Params::default().value(shared.process).value(slot.number).value(slot.epoch).value(slot.batch);
+    steps.push(Sql::Mark, mark);
+    let commit_at = steps.0.len();
+    steps.push(Sql::Commit, Params::default());
+    steps.push(Sql::ChangeNumber, Params::default());
+    steps.0.push(Step::Sync);
+
+    let Some(connection) = slot.connection.as_mut() else { return End::TakenBack(Ok(Committed::Conflict)) };
+    match connection.run(&steps.0) {
+        Ok(mut answers) => {
+            let change = change_number(answers.drain(commit_at + 1..).next()).unwrap_or(change + 1);
+            End::Committed(Committed::Done { change })
+        }
+        Err(Failed { step, .. }) if step > commit_at && step < steps.0.len() => {
+            End::Committed(Committed::Done { change: change + 1 })
+        }
+        Err(Failed { error, .. }) if !error.is_final() => End::TakenBack(refused(shared, error)),
+        Err(Failed { error, .. }) => resolve(shared, slot, &error),
+    }
+}
+
+fn refused(shared: &Shared, error: WireError) -> Result<Committed, Error> {
+    if error::is_conflict(&error) { Ok(Committed::Conflict) } else { Err(error::describe(&shared.name, error)) }
+}
+
+fn shard(shared: &Shared, slot: &Slot) -> i16 {
+    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(shared.process);
+    let shard = hash.wrapping_add(u64::from(slot.number.unsigned_abs())) % SHARDS;
+    i16::try_from(shard).unwrap_or(0)
+}
+
+/// Asks on a new connection whether the last commit of a slot took effect. The question raises the epoch of the slot: a server process that
+/// still works on the commit either holds the lock on the mark, and is waited for, or finds the new epoch, and refuses. So a commit that
+/// is reported as a conflict never takes effect later.
+fn resolve(shared: &Shared, slot: &mut Slot, cause: &WireError) -> End {
+    slot.connection = None;
+    slot.epoch += 1;
+    let deadline = shared.deadline();
+    let mut pauses = Pauses::default();
+    loop {
+        let (process, number, epoch) = (shared.process, slot.number, slot.epoch);
+        let result = shared.with_connection(slot, deadline, |connection| {
+            last_mark(connection, Params::default().value(process).value(number).value(epoch))
+        });
+        match result {
+            Ok((batch, change)) if batch == slot.batch => return End::Committed(Committed::Done { change }),
+            Ok(_) => return End::Committed(Committed::Conflict),
+            Err(error) if error::is_conflict(&error) && pauses.wait(deadline) => {}
+            Err(error) => {
+                let message = format!(
+                    "{}: a commit failed ({cause}), and the server cannot tell whether it took effect ({error}); open the tracker again",
+                    shared.name
+                );
+                return End::Unknown(store_error(ErrorKind::OutcomeUnknown, message, error));
+            }
+        }
+    }
+}
+
+fn last_mark(connection: &mut Connection<Sql>, params: Params) -> Result<(i64, u64), WireError> {
+    let steps = [Step::Run(Sql::LastMark, params), Step::Sync, Step::Run(Sql::ChangeNumber, Params::default()), Step::Sync];
+    let mut answers = connection.run(&steps).map_err(|failed| failed.error)?.into_iter();
+    let row = answers.next().and_then(|answer| answer.rows.into_iter().next());
+    let batch = row.ok_or(WireError::Protocol("a row is missing"))?.int8()?;
+    Ok((batch, change_number(answers.nth(1))?))
+}
+
+#[derive(Default)]
+struct Steps(Vec<Step<Sql>>);
+
+impl Steps {
+    fn push(&mut self, statement: Sql, params: Params) {
+        self.0.push(Step::Run(statement, params));
+    }
+
+    fn change(&mut self, change: Change, params: Params) {
+        self.push(Sql::Change(change), params);
+    }
+
+    fn tasks(&mut self, edits: &Edits<'_>) {
+        let tasks = &edits.tasks;
+        // In this order: the id of a task that is deleted may belong to another one from now on.
+        if !tasks.deleted.is_empty() {
+            let ids = |part: fn(&Task) -> i64| tasks.deleted.iter().map(part);
+            self.change(Change::DeleteTasks, Params::default().list(ids(|task| task.0)).list(ids(|task| task.1)));
+        }
+        if !tasks.updated.is_empty() {
+            let changes = tasks.updated.iter().map(|(_, edit)| changed_columns(edit));
+            self.change(Change::UpdateTasks, columns(&tasks.updated).list(changes));
+        }
+        if !tasks.inserted.is_empty() {
+            self.change(Change::InsertTasks, columns(&tasks.inserted));
+        }
+    }
+
+    fn plain(&mut self, plain: Plain, edits: &PlainEdits<'_>) {
+        if !edits.deleted.is_empty() {
+            let keys = || edits.deleted.iter().map(|(_, key)| *key);
+            let tables = edits.deleted.iter().map(|(table, _)| *table);
+            let params = match plain {
+                Plain::Rows => Params::default().list(tables).list(keys()),
+                _ => Params::default().list(keys()),
+            };
+            self.change(Change::Delete(plain), params);
+        }
+        for (change, rows) in [(Change::Insert(plain), &edits.inserted), (Change::Put(plain), &edits.put)] {
+            if rows.is_empty() {
+                continue;
+            }
+            let keys = || rows.iter().map(|(_, key, _)| *key);
+            let values = rows.iter().map(|(_, _, value)| *value);
+            let params = match plain {
+                Plain::Rows => Params::default().list(rows.iter().map(|(table, _, _)| *table)).list(keys()).list(values),
+                Plain::History => Params::default().list(keys()).list(values),
+                Plain::Indexes => Params::default().list(keys()),
+                Plain::UniqueKeys => {
+                    let kinds = keys().map(|key| keys::kind_of(tracker_core::store::StoreTable::UniqueKeys, key).unwrap_or(0));
+                    let seqs = rows.iter().map(|(_, key, value)| {
+                        keys::number_of(tracker_core::store::StoreTable::UniqueKeys, key, value).unwrap_or(0)
+                    });
+                    Params::default().list(keys()).list(kinds).list(seqs)
+                }
+            };
+            self.change(change, params);
+        }
+    }
+
+    fn counts(&mut self, edits: &Edits<'_>, differences: &[(Vec<u8>, i64)], shard: i16) {
+        if !edits.counts.is_empty() {
+            let keys = edits.counts.iter().map(|(key, _)| *key);
+            self.change(Change::DeleteCounts, Params::default().list(keys));
+            let set = || edits.counts.iter().filter_map(|(key, value)| Some((*key, (*value)?)));
+            let params = Params::default().list(set().map(|(key, _)| key)).list(set().map(|(_, value)| value));
+            self.change(Change::SetCounts, params);
+        }
+        // In the order of their keys, so that two commits on one shard do not wait for each other in a circle; each key once.
+        let mut sums = std::collections::BTreeMap::<&[u8], i64>::new();
+        for (key, difference) in differences {
+            *sums.entry(key).or_default() += difference;
+        }
+        sums.retain(|_, difference| *difference != 0);
+        if !sums.is_empty() {
+            let params = Params::default().list(sums.keys().copied()).list(sums.values().copied()).value(shard);
+            self.change(Change::AddCounts, params);
+        }
+    }
+}
+
+/// The bits of the columns that change, as the statement has them.
+fn changed_columns(edit: &TaskEdit<'_>) -> i32 {
+    let [header, payload, successor, progress] = edit.columns;
+    let edits = [edit.claim_key, edit.id_key, edit.updated_key, header, successor, progress, payload];
+    edits.iter().enumerate().filter(|(_, edit)| edit.is_some()).map(|(bit, _)| 1 << bit).sum()
+}
+
+/// The arrays of the columns, in the order of the statements.
+fn columns(tasks: &[(Task, TaskEdit<'_>)]) -> Params {
+    let claims = || {
+        tasks.iter().map(|(_, edit)| {
+            edit.claim_key.flatten().and_then(|key| Some(keys::claimed_task(key).ok()?.1))
+        })
+    };
+    let column = |index: usize| tasks.iter().map(move |(_, edit)| edit.columns.get(index).copied().flatten().flatten());
+    Params::default()
+        .list(tasks.iter().map(|((kind, _), _)| *kind))
+        .list(tasks.iter().map(|((_, seq), _)| *seq))
+        .optional_list(claims().map(|claim| claim.map(|claim| claim.status)))
+        .optional_list(claims().map(|claim| claim.map(|claim| i16::from(claim.priority))))
+        .optional_list(claims().map(|claim| claim.map(|claim| claim.at)))
+        .optional_list(tasks.iter().map(|(_, edit)| edit.claim_key.flatten()))
+        .optional_list(tasks.iter().map(|(_, edit)| edit.id_key.flatten()))
+        .optional_list(tasks.iter().map(|(_, edit)| edit.id_key.flatten().and_then(keys::text_of_id)))
+        .optional_list(tasks.iter().map(|(_, edit)| edit.updated_key.flatten()))
+        .optional_list(column(0))
+        .optional_list(column(2))
+        .optional_list(column(3))
+        .optional_list(column(1))
+}

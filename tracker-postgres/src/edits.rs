@@ -1,0 +1,221 @@
+//! The changes of a unit of work as edits of rows of the server. Pure.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use tracker_core::{
+    Error,
+    store::{RowValue, StoreTable},
+};
+
+use crate::{
+    keys::{self, Column, Place, Task},
+    sql::{Plain, TaskKey},
+};
+
+/// What a unit knows of a task that exists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct KnownTask {
+    pub id_key: Option<Vec<u8>>,
+    pub claim_key: Option<Vec<u8>>,
+    pub updated_key: Option<Vec<u8>>,
+    /// Which of [`Column::ALL`] have a value.
+    pub columns: [bool; 4],
+}
+
+/// What a unit knows from its loads. Its locks keep it true until the unit ends.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// `None` for a task that does not exist.
+    pub tasks: HashMap<Task, Option<KnownTask>>,
+    pub ids: HashMap<Vec<u8>, Option<Task>>,
+    /// Rows that did not exist.
+    pub absent: HashSet<(StoreTable, Vec<u8>)>,
+    /// Unique keys whose row the unit has locked.
+    pub unique_keys: HashSet<Vec<u8>>,
+    /// Sequence numbers that the unit has taken: no task has them.
+    pub taken: Vec<std::ops::Range<i64>>,
+}
+
+impl Known {
+    fn task(&self, task: Task) -> Option<Option<&KnownTask>> {
+        let is_new = || self.taken.iter().any(|range| range.contains(&task.1));
+        self.tasks.get(&task).map(Option::as_ref).or_else(|| is_new().then_some(None))
+    }
+}
+
+/// A change of a column: keep it, or replace it by a value or by nothing.
+type Edit<'r> = Option<Option<&'r [u8]>>;
+
+/// The changes of one task.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct TaskEdit<'r> {
+    pub id_key: Edit<'r>,
+    pub claim_key: Edit<'r>,
+    pub updated_key: Edit<'r>,
+    pub columns: [Edit<'r>; 4],
+}
+
+/// What becomes of tasks.
+#[derive(Debug, Default)]
+pub(crate) struct TaskEdits<'r> {
+    pub inserted: Vec<(Task, TaskEdit<'r>)>,
+    pub updated: Vec<(Task, TaskEdit<'r>)>,
+    pub deleted: Vec<Task>,
+}
+
+/// Rows of the tables of key and value.
+#[derive(Debug, Default)]
+pub(crate) struct PlainEdits<'r> {
+    /// Rows that were looked for and not there.
+    pub inserted: Vec<(i16, &'r [u8], &'r [u8])>,
+    pub put: Vec<(i16, &'r [u8], &'r [u8])>,
+    pub deleted: Vec<(i16, &'r [u8])>,
+}
+
+/// All changes of a unit.
+#[derive(Debug, Default)]
+pub(crate) struct Edits<'r> {
+    pub tasks: TaskEdits<'r>,
+    pub plain: BTreeMap<usize, PlainEdits<'r>>,
+    /// Counts that get a value, or are removed.
+    pub counts: Vec<(&'r [u8], Option<i64>)>,
+}
+
+pub(crate) const PLAIN: [Plain; 4] = [Plain::Rows, Plain::History, Plain::Indexes, Plain::UniqueKeys];
+
+/// What must be loaded before the changes can be grouped.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Missing {
+    pub tasks: BTreeSet<Task>,
+    pub ids: BTreeSet<Vec<u8>>,
+}
+
+/// The task that a changed row belongs to; `None` for another table, and for an id that is removed.
+fn task_of(row: &RowValue) -> Result<Option<Task>, Error> {
+    Ok(match keys::place(row.table)? {
+        Place::Column(_) => Some(keys::task(row.table, &row.key)?),
+        Place::Key(TaskKey::Claim) => Some(keys::claimed_task(&row.key)?.0),
+        Place::Key(TaskKey::Updated) => Some(keys::updated_task(&row.key)?),
+        Place::Key(TaskKey::Id) => match &row.value {
+            Some(value) => Some((keys::kind_of(row.table, &row.key)?, keys::number_of(row.table, &row.key, value)?)),
+            None => None,
+        },
+        Place::Counts | Place::Plain(..) => None,
+    })
+}
+
+/// The tasks and ids of changed rows of which nothing is known.
+pub(crate) fn missing(rows: &[RowValue], known: &Known) -> Result<Missing, Error> {
+    let mut missing = Missing::default();
+    for row in rows {
+        match task_of(row)? {
+            Some(task) if known.task(task).is_none() => drop(missing.tasks.insert(task)),
+            None if row.table == StoreTable::Ids && !known.ids.contains_key(&row.key) => {
+                missing.ids.insert(row.key.clone());
+            }
+            _ => {}
+        }
+    }
+    Ok(missing)
+}
+
+/// Groups changed rows. Nothing that they change is [`missing`].
+pub(crate) fn group<'r>(rows: &'r [RowValue], known: &Known) -> Result<Edits<'r>, Error> {
+    let mut tasks: BTreeMap<Task, TaskEdit<'r>> = BTreeMap::new();
+    let mut edits = Edits::default();
+    // Values first: a removed key is ignored if the task has got another one.
+    for row in rows.iter().filter(|row| row.value.is_some()) {
+        let value = row.value.as_deref();
+        let Some(task) = task_of(row)? else { continue };
+        let edit = tasks.entry(task).or_default();
+        match keys::place(row.table)? {
+            Place::Column(column) => edit.columns[column as usize] = Some(value),
+            Place::Key(key) => *edit.key(key) = Some(Some(row.key.as_slice())),
+            Place::Counts | Place::Plain(..) => {}
+        }
+        // An id that goes to another task leaves the one that had it.
+        if row.table == StoreTable::Ids
+            && let Some(Some(owner)) = known.ids.get(&row.key)
+            && *owner != task
+        {
+            tasks.entry(*owner).or_default().id_key.get_or_insert(None);
+        }
+    }
+    for row in rows {
+        match (keys::place(row.table)?, &row.value) {
+            (Place::Column(column), None) => {
+                let task = keys::task(row.table, &row.key)?;
+                tasks.entry(task).or_default().columns[column as usize] = Some(None);
+            }
+            (Place::Key(key), None) => {
+                let owner = match task_of(row)? {
+                    Some(task) => Some(task),
+                    None => known.ids.get(&row.key).copied().flatten(),
+                };
+                let Some(owner) = owner else { continue };
+                let stored = known.task(owner).flatten().and_then(|task| task.key(key));
+                if stored == Some(row.key.as_slice()) {
+                    tasks.entry(owner).or_default().key(key).get_or_insert(None);
+                }
+            }
+            (Place::Counts, value) => {
+                let number = value.as_ref().map(|value| keys::number_of(row.table, &row.key, value)).transpose()?;
+                edits.counts.push((&row.key, number));
+            }
+            (Place::Plain(plain, number), value) => {
+                let edits = edits.plain.entry(plain as usize).or_default();
+                match value {
+                    None => edits.deleted.push((number, &row.key)),
+                    Some(value) if known.absent.contains(&(row.table, row.key.clone())) => {
+                        edits.inserted.push((number, &row.key, value));
+                    }
+                    // A key that a rival has taken must not go to another task unseen.
+                    Some(value) if plain == Plain::UniqueKeys && !known.unique_keys.contains(&row.key) => {
+                        edits.inserted.push((number, &row.key, value));
+                    }
+                    Some(value) => edits.put.push((number, &row.key, value)),
+                }
+            }
+            (Place::Column(_) | Place::Key(_), Some(_)) => {}
+        }
+    }
+    for (task, edit) in tasks {
+        match known.task(task).flatten() {
+            Some(stored) if edit.leaves_nothing(stored) => edits.tasks.deleted.push(task),
+            Some(_) if edit == TaskEdit::default() => {}
+            Some(_) => edits.tasks.updated.push((task, edit)),
+            None if edit.leaves_nothing(&KnownTask::default()) => {}
+            None => edits.tasks.inserted.push((task, edit)),
+        }
+    }
+    Ok(edits)
+}
+
+impl<'r> TaskEdit<'r> {
+    fn key(&mut self, key: TaskKey) -> &mut Edit<'r> {
+        match key {
+            TaskKey::Id => &mut self.id_key,
+            TaskKey::Claim => &mut self.claim_key,
+            TaskKey::Updated => &mut self.updated_key,
+        }
+    }
+
+    /// Whether a task has no value left.
+    fn leaves_nothing(&self, stored: &KnownTask) -> bool {
+        let is_left = |edit: Edit, was: bool| edit.map_or(was, |value| value.is_some());
+        !is_left(self.id_key, stored.id_key.is_some())
+            && !is_left(self.claim_key, stored.claim_key.is_some())
+            && !is_left(self.updated_key, stored.updated_key.is_some())
+            && !self.columns.iter().zip(stored.columns).any(|(edit, was)| is_left(*edit, was))
+    }
+}
+
+impl KnownTask {
+    fn key(&self, key: TaskKey) -> Option<&[u8]> {
+        match key {
+            TaskKey::Id => self.id_key.as_deref(),
+            TaskKey::Claim => self.claim_key.as_deref(),
+            TaskKey::Updated => self.updated_key.as_deref(),
+        }
+    }
+}

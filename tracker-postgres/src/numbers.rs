@@ -1,0 +1,133 @@
+//! Numbers of tasks and fences: blocks that are taken along with a load.
+//!
+//! A number must be greater than all that were assigned to a row before that row was locked: a fence must exceed the fences of earlier
+//! owners, and the end of a task reaches exactly those dependents that were submitted before it. So a block is taken in the same round
+//! trip as a load, after its locks, and what is left of it is given up with the next load. How many numbers are taken along is learned
+//! from earlier units that loaded the same sorts of rows.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use tracker_core::store::{NumberSeries, StoreTable, Want};
+
+use crate::sql::Sequence;
+
+/// The most numbers that are taken along.
+const MOST: u64 = 4096;
+const SHAPES: usize = 16;
+
+pub(crate) const ALL: [Sequence; 2] = [Sequence::Task, Sequence::Fence];
+
+pub(crate) fn sequence(series: NumberSeries) -> Sequence {
+    match series {
+        NumberSeries::Sequence => Sequence::Task,
+        NumberSeries::Fence => Sequence::Fence,
+    }
+}
+
+/// What a load asks for, roughly. The default is that of a unit that has loaded nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shape(usize);
+
+impl Shape {
+    pub(crate) fn of(wants: &[Want]) -> Self {
+        wants.iter().fold(Self(8), |Self(bits), want| {
+            let (Want::Row { table, .. } | Want::Rows { table, .. }) = want;
+            Self(bits | match table {
+                StoreTable::ClaimOrder | StoreTable::LimitHeads => 1,
+                StoreTable::Ids => 2,
+                StoreTable::Headers => 4,
+                _ => 0,
+            })
+        })
+    }
+}
+
+/// How many numbers units took, by the shape of their last load.
+#[derive(Debug, Default)]
+pub(crate) struct Learned([[AtomicU64; 2]; SHAPES]);
+
+impl Learned {
+    /// How many numbers to take along.
+    pub(crate) fn expected(&self, shape: Shape, sequence: Sequence) -> u64 {
+        self.0.get(shape.0).map_or(0, |counts| counts[sequence as usize].load(Relaxed))
+    }
+
+    fn note(&self, shape: Shape, used: [u64; 2]) {
+        let Some(counts) = self.0.get(shape.0) else { return };
+        for (count, used) in counts.iter().zip(used) {
+            count.store(used.min(MOST), Relaxed);
+        }
+    }
+}
+
+/// The numbers that a unit has taken along.
+#[derive(Debug, Default)]
+pub(crate) struct Blocks {
+    shape: Shape,
+    /// The first number, and the first behind the last.
+    left: [(i64, i64); 2],
+    used: [u64; 2],
+}
+
+impl Blocks {
+    /// Begins the blocks of a load. Notes how many numbers were used since the one before.
+    pub(crate) fn begin(&mut self, shape: Shape, learned: &Learned) {
+        learned.note(self.shape, self.used);
+        *self = Self { shape, ..Self::default() };
+    }
+
+    /// Ends the last blocks.
+    pub(crate) fn end(&self, learned: &Learned) {
+        learned.note(self.shape, self.used);
+    }
+
+    /// Adds `count` numbers up to `last`.
+    pub(crate) fn fill(&mut self, sequence: Sequence, last: i64, count: u64) {
+        let count = i64::try_from(count).unwrap_or(0);
+        self.left[sequence as usize] = (last + 1 - count, last + 1);
+    }
+
+    /// Notes that `count` numbers are asked for, and returns the first of them if they are there.
+    pub(crate) fn take(&mut self, sequence: Sequence, count: u64) -> Option<i64> {
+        self.used[sequence as usize] += count;
+        let (first, end) = &mut self.left[sequence as usize];
+        let count = i64::try_from(count).ok()?;
+        if *end - *first < count {
+            return None;
+        }
+        let taken = *first;
+        *first += count;
+        Some(taken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn next_unit_takes_along_what_the_last_one_used() {
+        let learned = Learned::default();
+        let claim = Shape::of(&[Want::Rows {
+            table: StoreTable::ClaimOrder,
+            from: Vec::new(),
+            to: None,
+            newest_first: false,
+            most: 1,
+        }]);
+        let mut blocks = Blocks::default();
+        blocks.begin(claim, &learned);
+        assert_eq!(blocks.take(Sequence::Fence, 3), None);
+        blocks.end(&learned);
+        assert_eq!(learned.expected(claim, Sequence::Fence), 3);
+        assert_eq!(learned.expected(claim, Sequence::Task), 0);
+
+        blocks.begin(claim, &learned);
+        blocks.fill(Sequence::Fence, 12, 3);
+        assert_eq!(blocks.take(Sequence::Fence, 2), Some(10));
+        assert_eq!(blocks.take(Sequence::Fence, 2), None);
+        blocks.begin(Shape::default(), &learned);
+        assert_eq!(blocks.take(Sequence::Fence, 1), None);
+        assert_eq!(learned.expected(claim, Sequence::Fence), 4);
+    }
+}

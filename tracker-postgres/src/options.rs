@@ -1,0 +1,140 @@
+//! The options of a connection to a server.
+
+use std::{fmt, time::Duration};
+
+use tracker_core::{Error, ErrorKind, store::store_error};
+
+use crate::address::Address;
+
+/// How transactions of writing units are kept apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Isolation {
+    /// Locks on the rows that a unit of work loads keep it apart from others. Nothing is run twice because of rows that it has not loaded.
+    #[default]
+    ReadCommitted,
+    /// The server finds each conflict, also on rows that were not there. More units of work are run again.
+    Serializable,
+}
+
+/// Options of a connection to a server.
+///
+/// ```
+/// use std::time::Duration;
+/// use tracker_postgres::PostgresOptions;
+///
+/// # fn main() -> Result<(), tracker_core::Error> {
+/// let options = PostgresOptions::new("postgres://app:secret@db.example/jobs?sslmode=verify-full")?
+///     .schema("images")
+///     .connections(16)
+///     .busy_timeout(Duration::from_secs(60));
+/// assert!(!format!("{options:?}").contains("secret"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct PostgresOptions {
+    pub(crate) address: Address,
+    pub(crate) schema: String,
+    pub(crate) connections: usize,
+    pub(crate) busy_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) isolation: Isolation,
+    pub(crate) prepares: bool,
+    pub(crate) client_clock: bool,
+}
+
+impl PostgresOptions {
+    /// Options for the server that a URL names: `postgres://user:password@host:port/database`. Parts may be missing. Parameters behind a
+    /// `?`: `host` (also the folder of a Unix socket), `port`, `user`, `password`, `dbname`, `application_name`, `sslmode` (`disable`,
+    /// `prefer`, `require`, `verify-full`), `sslrootcert`, `sslcert`, `sslkey`. A password may also be in the environment variable
+    /// `PGPASSWORD`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the URL is malformed. The error does not repeat the URL.
+    pub fn new(url: &str) -> Result<Self, Error> {
+        let address = Address::parse(url).map_err(|what| {
+            let message = format!("the URL of the server is malformed: {what} (expected postgres://user@host/database)");
+            store_error(ErrorKind::Invalid, message, what)
+        })?;
+        Ok(Self {
+            address,
+            schema: "tracker".into(),
+            connections: 8,
+            busy_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(60),
+            isolation: Isolation::default(),
+            prepares: true,
+            client_clock: false,
+        })
+    }
+
+    /// The schema in which the tables of the tracker are. Trackers in different schemas share a database without sharing anything else.
+    /// Default: `tracker`.
+    pub fn schema(mut self, schema: impl Into<String>) -> Self {
+        self.schema = schema.into();
+        self
+    }
+
+    /// The most connections that are open at once, at least 1. A unit of work holds one while it runs. Default: 8.
+    pub fn connections(mut self, most: usize) -> Self {
+        self.connections = most.max(1);
+        self
+    }
+
+    /// How long a call waits for a connection, a lock, or a server that restarts, before it fails as
+    /// [`Busy`](ErrorKind::Busy) or [`Io`](ErrorKind::Io). Default: 30 s.
+    pub fn busy_timeout(mut self, timeout: Duration) -> Self {
+        self.busy_timeout = timeout;
+        self
+    }
+
+    /// How long a host may take to accept a connection. Default: 5 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        // The operating system refuses a timeout of zero.
+        self.connect_timeout = timeout.max(Duration::from_millis(1));
+        self
+    }
+
+    /// How long a transaction may be idle before the server ends it. So the locks of a machine that has lost its power are freed.
+    /// Raise it if user code inside a transaction takes longer. Default: 60 s.
+    pub fn idle_transaction_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// How writing transactions are kept apart. Default: [`Isolation::ReadCommitted`].
+    pub fn isolation(mut self, isolation: Isolation) -> Self {
+        self.isolation = isolation;
+        self
+    }
+
+    /// Whether statements are prepared once for each connection. Set it to `false` behind a pool that hands out another connection for each
+    /// transaction, such as PgBouncer in transaction mode; statements are then parsed with each use. Default: `true`.
+    pub fn prepared_statements(mut self, prepares: bool) -> Self {
+        self.prepares = prepares;
+        self
+    }
+
+    /// Whether the clock of this process counts instead of the server's. For tests with a clock of their own. Default: `false`.
+    pub fn client_clock(mut self, counts: bool) -> Self {
+        self.client_clock = counts;
+        self
+    }
+}
+
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOptions")
+            .field("server", &self.address.name())
+            .field("schema", &self.schema)
+            .field("connections", &self.connections)
+            .field("busy_timeout", &self.busy_timeout)
+            .field("isolation", &self.isolation)
+            .field("prepared_statements", &self.prepares)
+            .finish_non_exhaustive()
+    }
+}

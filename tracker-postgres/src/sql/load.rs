@@ -1,0 +1,192 @@
+//! Statements that load rows.
+
+use crate::wire::params::oid::{BYTEA, BYTEAS, INT2, INT8, INT8S};
+
+/// The columns of a task that are loaded, in this order.
+const COLUMNS: &str = "t.kind, t.seq, t.id_key, t.claim_key, t.updated_key, t.header, t.successor, t.progress, t.payload";
+
+/// A statement that loads rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Load {
+    /// Tasks of a kind, by sequence number.
+    Tasks(Lock),
+    /// Tasks by values of a key.
+    TasksWith(TaskKey, Lock),
+    /// Tasks by unique keys.
+    TasksOfUniqueKeys(Lock),
+    /// Tasks in a range of kind and sequence number; those only that have the column.
+    TaskRange { column: &'static str, newest_first: bool, lock: Lock },
+    /// Tasks in a range of a key.
+    TaskKeyRange(TaskKey, Range, Lock),
+    /// Rows by key.
+    Rows(Plain, Lock),
+    RowRange(Plain, Range, Lock),
+    /// Counts by key.
+    Counts,
+    CountRange(Range),
+}
+
+/// Whether rows are locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Lock {
+    None,
+    /// Waits for a unit that has locked a row.
+    Wait,
+    /// Skips rows that another unit has locked.
+    Skip,
+}
+
+/// A key of the table of tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum TaskKey {
+    Id,
+    Claim,
+    Updated,
+}
+
+/// A table whose rows are a key and a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Plain {
+    Rows,
+    History,
+    Indexes,
+    UniqueKeys,
+}
+
+/// The form of a range of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Range {
+    /// Whether it has an end.
+    pub ends: bool,
+    pub newest_first: bool,
+}
+
+impl Lock {
+    fn clause(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Wait => " FOR UPDATE OF t",
+            Self::Skip => " FOR UPDATE OF t SKIP LOCKED",
+        }
+    }
+}
+
+impl TaskKey {
+    pub(crate) fn column(self) -> &'static str {
+        match self {
+            Self::Id => "id_key",
+            Self::Claim => "claim_key",
+            Self::Updated => "updated_key",
+        }
+    }
+}
+
+impl Plain {
+    pub(crate) fn table(self) -> &'static str {
+        match self {
+            Self::Rows => "rows",
+            Self::History => "history",
+            Self::Indexes => "index_keys",
+            Self::UniqueKeys => "unique_keys",
+        }
+    }
+
+    fn value(self) -> &'static str {
+        match self {
+            Self::Rows | Self::History => "t.value",
+            Self::Indexes => "''::bytea",
+            Self::UniqueKeys => "pg_catalog.int8send(t.seq)",
+        }
+    }
+}
+
+fn order(newest_first: bool) -> &'static str {
+    if newest_first { " DESC" } else { "" }
+}
+
+impl Range {
+    /// The condition on a column, its order and its limit. Parameters: the start, the number of rows, the end if there is one.
+    fn clause(self, column: &str, condition: &str) -> String {
+        let end = if self.ends { format!(" AND {column} < $3") } else { String::new() };
+        format!(
+            "WHERE {column} >= $1{end}{condition} ORDER BY {column}{} LIMIT $2",
+            order(self.newest_first)
+        )
+    }
+
+    fn types(self) -> Vec<u32> {
+        let mut types = vec![BYTEA, INT8];
+        types.extend(self.ends.then_some(BYTEA));
+        types
+    }
+}
+
+impl Load {
+    pub(super) fn text(self, schema: &str) -> (String, Vec<u32>) {
+        let tasks = format!("SELECT {COLUMNS} FROM {schema}.tasks t");
+        match self {
+            Self::Tasks(lock) => (
+                format!("{tasks} WHERE t.kind = $1 AND t.seq = ANY($2) ORDER BY t.seq{}", lock.clause()),
+                vec![INT8, INT8S],
+            ),
+            Self::TasksWith(key, lock) => {
+                let column = key.column();
+                (format!("{tasks} WHERE t.{column} = ANY($1) ORDER BY t.{column}{}", lock.clause()), vec![BYTEAS])
+            }
+            Self::TasksOfUniqueKeys(lock) => (
+                format!(
+                    "SELECT {COLUMNS} FROM {schema}.unique_keys u JOIN {schema}.tasks t ON t.kind = u.kind AND t.seq = u.seq \
+                     WHERE u.key = ANY($1) ORDER BY t.seq{}",
+                    lock.clause()
+                ),
+                vec![BYTEAS],
+            ),
+            Self::TaskRange { column, newest_first, lock } => {
+                let order = order(newest_first);
+                (
+                    format!(
+                        "{tasks} WHERE (t.kind, t.seq) >= ($1, $2) AND (t.kind, t.seq) < ($3, $4) AND t.{column} IS NOT NULL \
+                         ORDER BY t.kind{order}, t.seq{order} LIMIT $5{}",
+                        lock.clause()
+                    ),
+                    vec![INT8; 5],
+                )
+            }
+            Self::TaskKeyRange(key, range, lock) => {
+                let range_clause = range.clause(&format!("t.{}", key.column()), "");
+                (format!("{tasks} {range_clause}{}", lock.clause()), range.types())
+            }
+            Self::Rows(plain, lock) => {
+                let (condition, mut types) = ("WHERE t.key = ANY($1)", vec![BYTEAS]);
+                let of_table = if plain == Plain::Rows { " AND t.tbl = $2" } else { "" };
+                types.extend((plain == Plain::Rows).then_some(INT2));
+                let (table, value) = (plain.table(), plain.value());
+                let lock = lock.clause();
+                (format!("SELECT t.key, {value} FROM {schema}.{table} t {condition}{of_table} ORDER BY t.key{lock}"), types)
+            }
+            Self::RowRange(plain, range, lock) => {
+                let mut types = range.types();
+                let of_table = match (plain, range.ends) {
+                    (Plain::Rows, true) => " AND t.tbl = $4",
+                    (Plain::Rows, false) => " AND t.tbl = $3",
+                    _ => "",
+                };
+                types.extend((plain == Plain::Rows).then_some(INT2));
+                let (table, value) = (plain.table(), plain.value());
+                let range_clause = range.clause("t.key", of_table);
+                (format!("SELECT t.key, {value} FROM {schema}.{table} t {range_clause}{}", lock.clause()), types)
+            }
+            Self::Counts => (
+                format!(
+                    "SELECT key, sum(value)::int8 FROM {schema}.counts WHERE key = ANY($1) \
+                     GROUP BY key HAVING sum(value) > 0"
+                ),
+                vec![BYTEAS],
+            ),
+            Self::CountRange(range) => {
+                let clause = range.clause("key", " GROUP BY key HAVING sum(value) > 0");
+                (format!("SELECT key, sum(value)::int8 FROM {schema}.counts {clause}"), range.types())
+            }
+        }
+    }
+}

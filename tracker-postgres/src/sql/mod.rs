@@ -1,0 +1,143 @@
+//! The statements of the store. Each loads or changes a set. Pure.
+//!
+//! Two of them hold a condition. If it does not hold they divide by zero, which takes back the transaction without a further round trip.
+
+mod change;
+mod load;
+
+pub(crate) use change::Change;
+pub(crate) use load::{Load, Lock, Plain, Range, TaskKey};
+
+use crate::wire::{
+    connection::Statement,
+    params::oid::{BYTEAS, INT4, INT8, TEXT, UUID},
+};
+
+/// A statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Sql {
+    /// Number of commits of all processes.
+    ChangeNumber,
+    Commit,
+    /// Whether the schema exists, and a table of the name `meta` in it.
+    Exists,
+    /// The mark of a tracker and the number of its last migration.
+    Layout,
+    /// Time and schema.
+    State,
+    /// Waits until no unit changes the kinds, and keeps others from it.
+    KeepSchema,
+    /// Waits for the end of the other writing units.
+    LockSchema,
+    /// Locks keys that may have no row.
+    LockKeys,
+    /// Takes numbers from a sequence.
+    Take(Sequence),
+    /// Marks the commit of a connection.
+    Mark,
+    /// Refuses a commit of a connection that is still under way, and returns the last one that took effect.
+    LastMark,
+    Load(Load),
+    Change(Change),
+}
+
+/// What a transaction may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Mode {
+    Read,
+    ReadCommitted,
+    Serializable,
+}
+
+/// A sequence of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Sequence {
+    Task,
+    Fence,
+}
+
+impl Mode {
+    pub(crate) fn begin(self) -> &'static str {
+        match self {
+            Self::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Self::ReadCommitted => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+            Self::Serializable => "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE",
+        }
+    }
+}
+
+/// A number that stands for a name of a lock. `schema` is the quoted name of the schema.
+pub(crate) fn lock_number(schema: &str, what: &str) -> String {
+    let name = format!("tracker:{what}:{schema}").replace('\'', "''");
+    format!("pg_catalog.hashtextextended('{name}', 0)")
+}
+
+impl Statement for Sql {
+    fn text(self, schema: &str) -> (String, Vec<u32>) {
+        let sql = |text: String| (text, Vec::new());
+        match self {
+            Self::ChangeNumber => sql(format!("SELECT coalesce(sum(commits), 0)::int8 FROM {schema}.marks")),
+            Self::Commit => sql("COMMIT".into()),
+            Self::Exists => (
+                "SELECT (SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = $1), \
+                 (SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                 WHERE n.nspname = $1 AND c.relname = 'meta')"
+                    .into(),
+                vec![TEXT],
+            ),
+            Self::Layout => sql(format!("SELECT mark, layout::int8 FROM {schema}.meta")),
+            Self::State => sql(format!(
+                "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8, schema FROM {schema}.meta"
+            )),
+            Self::KeepSchema => {
+                sql(format!("SELECT pg_catalog.pg_advisory_xact_lock_shared({})", lock_number(schema, "schema")))
+            }
+            Self::LockSchema => {
+                sql(format!("SELECT pg_catalog.pg_advisory_xact_lock({})", lock_number(schema, "schema")))
+            }
+            Self::LockKeys => (
+                format!(
+                    "SELECT pg_catalog.pg_advisory_xact_lock(number) FROM (SELECT DISTINCT pg_catalog.hashtextextended(\
+                     pg_catalog.encode(key, 'hex'), {}) AS number FROM unnest($1::bytea[]) AS k(key) ORDER BY number) AS numbers",
+                    lock_number(schema, "keys")
+                ),
+                vec![BYTEAS],
+            ),
+            // The lock is held for this statement only. It keeps the numbers of one call together: a sequence alone gives one at a time.
+            Self::Take(sequence) => {
+                let name = match sequence {
+                    Sequence::Task => "sequence",
+                    Sequence::Fence => "fence",
+                };
+                let lock = lock_number(schema, name);
+                let sequence = format!("'{}.{name}'::regclass", schema.replace('\'', "''"));
+                (
+                    format!(
+                        "SELECT pg_catalog.pg_advisory_lock({lock}), \
+                         pg_catalog.setval({sequence}, pg_catalog.nextval({sequence}) + $1 - 1), \
+                         pg_catalog.pg_advisory_unlock({lock})"
+                    ),
+                    vec![INT8],
+                )
+            }
+            Self::Mark => (
+                format!(
+                    "WITH marked AS (INSERT INTO {schema}.marks AS m (process, slot, epoch, batch, commits, at) \
+                     VALUES ($1, $2, $3, $4, 1, now()) ON CONFLICT (process, slot) DO UPDATE \
+                     SET batch = excluded.batch, commits = m.commits + 1, at = excluded.at \
+                     WHERE m.epoch = excluded.epoch RETURNING 1) SELECT 1 / count(*) FROM marked"
+                ),
+                vec![UUID, INT4, INT8, INT8],
+            ),
+            Self::LastMark => (
+                format!(
+                    "INSERT INTO {schema}.marks AS m (process, slot, epoch, batch, commits, at) VALUES ($1, $2, $3, 0, 0, now()) \
+                     ON CONFLICT (process, slot) DO UPDATE SET epoch = excluded.epoch RETURNING batch"
+                ),
+                vec![UUID, INT4, INT8],
+            ),
+            Self::Load(load) => load.text(schema),
+            Self::Change(change) => change.text(schema),
+        }
+    }
+}

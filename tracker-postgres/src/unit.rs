@@ -1,0 +1,225 @@
+//! One unit of work: a transaction of the server.
+
+use std::sync::Arc;
+
+use tracker_core::{
+    Error,
+    store::{Access, Changes, Committed, Loaded, NumberSeries, StoreState, StoreUnit, Want},
+};
+
+use crate::{
+    commit::{self, End},
+    edits::{self, Known, Missing},
+    error,
+    load::{Found, Plan},
+    numbers::{self, Blocks, Shape},
+    pool::Slot,
+    sql::{Sequence, Sql},
+    store::Shared,
+    wire::{
+        connection::{Answer, Connection, Failed, Step},
+        error::{Result as WireResult, WireError},
+        params::Params,
+    },
+};
+
+/// One unit of work.
+pub(crate) struct PostgresUnit {
+    shared: Arc<Shared>,
+    /// `None` after the end.
+    slot: Option<Slot>,
+    access: Access,
+    state: StoreState,
+    known: Known,
+    blocks: Blocks,
+}
+
+/// The number of commits in an answer.
+pub(crate) fn change_number(answer: Option<Answer>) -> WireResult<u64> {
+    let row = answer.and_then(|answer| answer.rows.into_iter().next());
+    let number = row.ok_or(WireError::Protocol("a row is missing"))?.int8()?;
+    Ok(number.cast_unsigned())
+}
+
+impl PostgresUnit {
+    pub(crate) fn begin(shared: &Arc<Shared>, access: Access) -> Result<Self, Error> {
+        let deadline = shared.deadline();
+        let mut slot = shared.slot(deadline)?;
+        let mut blocks = Blocks::default();
+        let result =
+            shared.with_connection(&mut slot, deadline, |connection| begin(shared, access, connection, &mut blocks));
+        match result {
+            Ok(state) => {
+                let known = Known::default();
+                Ok(Self { shared: Arc::clone(shared), slot: Some(slot), access, state, known, blocks })
+            }
+            Err(error) => {
+                // What has begun ends with the connection.
+                slot.connection = None;
+                shared.pool.give_back(slot);
+                Err(error::describe(&shared.name, error))
+            }
+        }
+    }
+
+    fn connection(&mut self) -> Result<&mut Connection<Sql>, Error> {
+        let name = &self.shared.name;
+        let connection = self.slot.as_mut().and_then(|slot| slot.connection.as_mut());
+        connection.ok_or_else(|| error::of_unit(name, WireError::Protocol("the connection has ended")))
+    }
+
+    fn run(&mut self, steps: &[Step<Sql>]) -> Result<Vec<Answer>, Error> {
+        let result = self.connection()?.run(steps);
+        result.map_err(|Failed { error, .. }| error::of_unit(&self.shared.name, error))
+    }
+
+    /// Loads what is wanted, and what is missing for a commit.
+    fn load_all(&mut self, wants: &[Want], missing: &Missing) -> Result<Vec<Loaded>, Error> {
+        let writes = self.access == Access::Write;
+        let mut plan = Plan::of(wants, missing, writes)?;
+        let loads = plan.steps.len();
+        let shape = Shape::of(wants);
+        if writes {
+            self.blocks.begin(shape, &self.shared.learned);
+            plan.steps.extend(prefetches(&self.shared, shape));
+        }
+        plan.steps.push(Step::Sync);
+        let mut answers = self.run(&plan.steps)?;
+        let taken = answers.split_off(loads);
+        let read = fill(&plan.steps, loads, taken, &mut self.blocks)
+            .and_then(|()| Found::read(&plan, wants, answers))
+            .map_err(|error| error::of_unit(&self.shared.name, error));
+        let mut found = read?;
+        if writes {
+            found.remember(wants, missing, &mut self.known)?;
+        }
+        found.answers(wants)
+    }
+}
+
+fn begin(
+    shared: &Shared,
+    access: Access,
+    connection: &mut Connection<Sql>,
+    blocks: &mut Blocks,
+) -> WireResult<StoreState> {
+    // Read before the transaction begins: its number is at most that of what the transaction sees, so that no change is overlooked. In
+    // a serializable transaction the read would be a conflict with each commit.
+    let mut steps = vec![
+        Step::Run(Sql::ChangeNumber, Params::default()),
+        Step::Sync,
+        Step::Script(shared.begin_script(shared.mode(access))),
+    ];
+    if access == Access::Write {
+        steps.push(Step::Run(Sql::KeepSchema, Params::default()));
+    }
+    let state_at = steps.len();
+    steps.push(Step::Run(Sql::State, Params::default()));
+    if access == Access::Write {
+        steps.extend(prefetches(shared, Shape::default()));
+    }
+    steps.push(Step::Sync);
+    let mut answers = connection.run(&steps).map_err(|failed| failed.error)?;
+    let taken = answers.split_off(state_at + 1);
+    *blocks = Blocks::default();
+    fill(&steps, state_at + 1, taken, blocks)?;
+    let state = answers.pop().and_then(|answer| answer.rows.into_iter().next());
+    let mut state = state.ok_or(WireError::Protocol("a row is missing"))?;
+    let (now, schema) = (state.int8()?, state.int8()?.cast_unsigned());
+    let change = change_number(answers.into_iter().next())?;
+    Ok(StoreState { now: (!shared.options.client_clock).then_some(now), schema, change })
+}
+
+/// Statements that take along the numbers that a unit of this shape is expected to need.
+fn prefetches(shared: &Shared, shape: Shape) -> Vec<Step<Sql>> {
+    let counts = numbers::ALL.map(|sequence| (sequence, shared.learned.expected(shape, sequence)));
+    counts.into_iter().filter(|(_, count)| *count > 0).map(|(sequence, count)| take(sequence, count)).collect()
+}
+
+fn take(sequence: Sequence, count: u64) -> Step<Sql> {
+    Step::Run(Sql::Take(sequence), Params::default().value(i64::try_from(count).unwrap_or(i64::MAX)))
+}
+
+/// Reads the numbers that the steps from `first` on have taken.
+fn fill(steps: &[Step<Sql>], first: usize, answers: Vec<Answer>, blocks: &mut Blocks) -> WireResult<()> {
+    for (step, answer) in steps.iter().skip(first).zip(answers) {
+        let Step::Run(Sql::Take(sequence), params) = step else { continue };
+        blocks.fill(*sequence, last_number(answer)?, params.last_int8());
+    }
+    Ok(())
+}
+
+fn last_number(answer: Answer) -> WireResult<i64> {
+    let row = answer.rows.into_iter().next().ok_or(WireError::Protocol("a row is missing"));
+    let mut row = row?;
+    row.bytes()?;
+    row.int8()
+}
+
+impl StoreUnit for PostgresUnit {
+    fn state(&self) -> StoreState {
+        self.state
+    }
+
+    fn take_numbers(&mut self, series: NumberSeries, count: u64) -> Result<u64, Error> {
+        let sequence = numbers::sequence(series);
+        let first = match self.blocks.take(sequence, count) {
+            Some(first) => first,
+            None => {
+                let answers = self.run(&[take(sequence, count), Step::Sync])?;
+                let answer = answers.into_iter().next().unwrap_or_default();
+                let last = last_number(answer).map_err(|error| error::of_unit(&self.shared.name, error))?;
+                last + 1 - i64::try_from(count).unwrap_or(0)
+            }
+        };
+        if sequence == Sequence::Task {
+            self.known.taken.push(first..first + i64::try_from(count).unwrap_or(0));
+        }
+        Ok(first.cast_unsigned())
+    }
+
+    fn load(&mut self, wants: &[Want]) -> Result<Vec<Loaded>, Error> {
+        if wants.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.load_all(wants, &Missing::default())
+    }
+
+    fn commit(mut self: Box<Self>, changes: Changes) -> Result<Committed, Error> {
+        let missing = edits::missing(&changes.rows, &self.known)?;
+        if missing != Missing::default() {
+            match self.load_all(&[], &missing) {
+                Err(error) if tracker_core::store::is_store_conflict(&error) => return Ok(Committed::Conflict),
+                result => drop(result?),
+            }
+        }
+        let edits = edits::group(&changes.rows, &self.known)?;
+        let Some(mut slot) = self.slot.take() else { return Ok(Committed::Conflict) };
+        match commit::run(&self.shared, &mut slot, &edits, &changes, self.state.change) {
+            End::Committed(committed) => {
+                self.blocks.end(&self.shared.learned);
+                self.shared.pool.give_back(slot);
+                Ok(committed)
+            }
+            End::TakenBack(result) => {
+                // The rollback is sent when the unit is dropped.
+                self.slot = Some(slot);
+                result
+            }
+            End::Unknown(error) => {
+                self.shared.pool.retire();
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Drop for PostgresUnit {
+    fn drop(&mut self) {
+        let Some(mut slot) = self.slot.take() else { return };
+        self.blocks.end(&self.shared.learned);
+        // Its answer is skipped by the next unit: nobody waits for it.
+        slot.connection.iter_mut().for_each(|connection| connection.send_only("ROLLBACK"));
+        self.shared.pool.give_back(slot);
+    }
+}

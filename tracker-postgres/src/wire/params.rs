@@ -1,0 +1,140 @@
+//! Parameters of a statement in the binary form of the server. Pure.
+
+use uuid::Uuid;
+
+/// Numbers of types, as the server's catalog has them.
+pub(crate) mod oid {
+    pub(crate) const BYTEA: u32 = 17;
+    pub(crate) const INT8: u32 = 20;
+    pub(crate) const INT2: u32 = 21;
+    pub(crate) const INT4: u32 = 23;
+    pub(crate) const TEXT: u32 = 25;
+    pub(crate) const INT2S: u32 = 1005;
+    pub(crate) const INT4S: u32 = 1007;
+    pub(crate) const TEXTS: u32 = 1009;
+    pub(crate) const BYTEAS: u32 = 1001;
+    pub(crate) const INT8S: u32 = 1016;
+    pub(crate) const UUID: u32 = 2950;
+}
+
+/// Parameters of one statement, in its order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Params {
+    pub(super) bytes: Vec<u8>,
+    pub(super) count: usize,
+}
+
+/// A value with a binary form of its own.
+pub(crate) trait Value {
+    const OID: u32;
+
+    fn append(&self, out: &mut Vec<u8>);
+}
+
+macro_rules! integers {
+    ($($integer:ty = $oid:ident,)*) => {
+        $(impl Value for $integer {
+            const OID: u32 = oid::$oid;
+
+            fn append(&self, out: &mut Vec<u8>) {
+                out.extend_from_slice(&self.to_be_bytes());
+            }
+        })*
+    };
+}
+
+integers! { i16 = INT2, i32 = INT4, i64 = INT8, }
+
+impl Value for &[u8] {
+    const OID: u32 = oid::BYTEA;
+
+    fn append(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self);
+    }
+}
+
+impl Value for &str {
+    const OID: u32 = oid::TEXT;
+
+    fn append(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.as_bytes());
+    }
+}
+
+impl Value for Uuid {
+    const OID: u32 = oid::UUID;
+
+    fn append(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.as_bytes());
+    }
+}
+
+/// Appends a value behind its length.
+fn append(out: &mut Vec<u8>, value: Option<impl FnOnce(&mut Vec<u8>)>) {
+    let Some(write) = value else { return out.extend_from_slice(&(-1_i32).to_be_bytes()) };
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    write(out);
+    let length = u32::try_from(out.len() - start - 4).unwrap_or(u32::MAX);
+    if let Some(field) = out.get_mut(start..start + 4) {
+        field.copy_from_slice(&length.to_be_bytes());
+    }
+}
+
+impl Params {
+    pub(crate) fn value<V: Value>(mut self, value: V) -> Self {
+        append(&mut self.bytes, Some(|out: &mut Vec<u8>| value.append(out)));
+        self.count += 1;
+        self
+    }
+
+    /// The last parameter if it is an `int8`.
+    pub(crate) fn last_int8(&self) -> u64 {
+        self.bytes.last_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+    }
+
+    /// An array.
+    pub(crate) fn list<V: Value>(self, values: impl IntoIterator<Item = V>) -> Self {
+        self.optional_list(values.into_iter().map(Some))
+    }
+
+    /// An array in which values may be missing.
+    pub(crate) fn optional_list<V: Value>(mut self, values: impl IntoIterator<Item = Option<V>>) -> Self {
+        let write = |out: &mut Vec<u8>| {
+            let start = out.len();
+            // One dimension, with missing values, of a type, of a length, from 1.
+            for field in [1, 1, V::OID, 0, 1] {
+                out.extend_from_slice(&field.to_be_bytes());
+            }
+            let mut length = 0_u32;
+            for value in values {
+                append(out, value.map(|value| move |out: &mut Vec<u8>| value.append(out)));
+                length += 1;
+            }
+            if let Some(field) = out.get_mut(start + 12..start + 16) {
+                field.copy_from_slice(&length.to_be_bytes());
+            }
+        };
+        append(&mut self.bytes, Some(write));
+        self.count += 1;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_stand_behind_their_length() {
+        let params = Params::default().value(1_i16).value(&b"ab"[..]);
+        assert_eq!((params.count, params.bytes.as_slice()), (2, &b"\0\0\0\x02\0\x01\0\0\0\x02ab"[..]));
+    }
+
+    #[test]
+    fn array_names_its_type_and_length() {
+        let params = Params::default().optional_list([Some(&b"a"[..]), None]);
+        let expected = b"\0\0\0\x1d\0\0\0\x01\0\0\0\x01\0\0\0\x11\0\0\0\x02\0\0\0\x01\0\0\0\x01a\xff\xff\xff\xff";
+        assert_eq!(params.bytes, expected);
+    }
+}

@@ -1,0 +1,67 @@
+//! Rows of a result in the binary form of the server. Pure.
+
+use super::error::{Result, WireError};
+
+/// A row of a result, read column by column.
+#[derive(Debug)]
+pub(crate) struct Row {
+    body: Vec<u8>,
+    at: usize,
+}
+
+impl Row {
+    /// A row from the body of its message, which starts with the number of columns.
+    pub(crate) fn new(body: Vec<u8>) -> Self {
+        Self { body, at: 2 }
+    }
+
+    /// The next column; `None` for NULL.
+    fn next(&mut self) -> Result<Option<&[u8]>> {
+        let short = || WireError::Protocol("a row is too short");
+        let rest = self.body.get(self.at..).ok_or_else(short)?;
+        let (length, _) = rest.split_first_chunk().ok_or_else(short)?;
+        self.at += 4;
+        let Ok(length) = usize::try_from(i32::from_be_bytes(*length)) else { return Ok(None) };
+        let start = self.at;
+        self.at += length;
+        self.body.get(start..start + length).map(Some).ok_or_else(short)
+    }
+
+    pub(crate) fn bytes(&mut self) -> Result<Option<Vec<u8>>> {
+        Ok(self.next()?.map(<[u8]>::to_vec))
+    }
+
+    /// A column that is never NULL.
+    pub(crate) fn some_bytes(&mut self) -> Result<Vec<u8>> {
+        self.bytes()?.ok_or(WireError::Protocol("a column is NULL"))
+    }
+
+    pub(crate) fn int8(&mut self) -> Result<i64> {
+        let field = self.next()?.ok_or(WireError::Protocol("a column is NULL"))?;
+        let field = field.try_into().map_err(|_| WireError::Protocol("a column has another type"))?;
+        Ok(i64::from_be_bytes(field))
+    }
+
+    pub(crate) fn text(&mut self) -> Result<String> {
+        String::from_utf8(self.some_bytes()?).map_err(|_| WireError::Protocol("a text is not UTF-8"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_read_in_order() {
+        let mut row = Row::new(b"\0\x03\0\0\0\x01a\xff\xff\xff\xff\0\0\0\x08\0\0\0\0\0\0\0\x07".to_vec());
+        assert!(matches!(row.bytes(), Ok(Some(bytes)) if bytes == b"a"));
+        assert!(matches!(row.bytes(), Ok(None)));
+        assert!(matches!(row.int8(), Ok(7)));
+        assert!(row.int8().is_err());
+    }
+
+    #[test]
+    fn cut_row_is_refused() {
+        assert!(Row::new(b"\0\x01\0\0\0\x05a".to_vec()).bytes().is_err());
+    }
+}

@@ -1,0 +1,104 @@
+//! The socket to the server: TCP or Unix, plain or encrypted.
+
+use std::{
+    io::{self, BufReader, Read, Write},
+    net::{TcpStream, ToSocketAddrs},
+    time::Duration,
+};
+
+use socket2::{SockRef, TcpKeepalive};
+
+use crate::address::{Address, Host, Tls};
+
+use super::{
+    error::{Result, WireError},
+    message,
+};
+
+/// When a server that is silent is asked for a sign of life, and how often.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+trait Stream: Read + Write + Send {}
+impl<S: Read + Write + Send> Stream for S {}
+
+/// A socket to the server.
+pub(crate) struct Socket(BufReader<Box<dyn Stream>>);
+
+impl Socket {
+    /// Connects to a host of an address, within `timeout`. Reads and writes fail after `silence`.
+    pub(crate) fn connect(address: &Address, host: &Host, timeout: Duration, silence: Duration) -> Result<Self> {
+        match host {
+            #[cfg(unix)]
+            Host::Folder(folder) => {
+                let path = folder.join(format!(".s.PGSQL.{}", address.port));
+                let stream = std::os::unix::net::UnixStream::connect(path)?;
+                stream.set_read_timeout(Some(silence))?;
+                stream.set_write_timeout(Some(silence))?;
+                Ok(Self::over(stream))
+            }
+            #[cfg(not(unix))]
+            Host::Folder(_) => Err(WireError::Login("a Unix socket needs a Unix system: name a host".into())),
+            Host::Name(name) => {
+                let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+                for target in (name.as_str(), address.port).to_socket_addrs()? {
+                    match TcpStream::connect_timeout(&target, timeout) {
+                        Ok(stream) => return Self::over_tcp(stream, address, name, silence),
+                        Err(error) => last = error,
+                    }
+                }
+                Err(last.into())
+            }
+        }
+    }
+
+    fn over_tcp(mut stream: TcpStream, address: &Address, name: &str, silence: Duration) -> Result<Self> {
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(silence))?;
+        stream.set_write_timeout(Some(silence))?;
+        let keep_alive = TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE);
+        SockRef::from(&stream).set_tcp_keepalive(&keep_alive)?;
+        if address.tls == Tls::Disable {
+            return Ok(Self::over(stream));
+        }
+        stream.write_all(&message::tls_request())?;
+        let mut answer = [0];
+        stream.read_exact(&mut answer)?;
+        match (answer, address.tls) {
+            #[cfg(feature = "tls")]
+            ([b'S'], _) => Ok(Self::over(super::tls::encrypt(stream, address, name)?)),
+            #[cfg(not(feature = "tls"))]
+            ([b'S'], _) => Err(WireError::Login(format!(
+                "{name} offers encryption, which this program was built without: enable the feature `tls`, or add sslmode=disable"
+            ))),
+            (_, Tls::Prefer) => Ok(Self::over(stream)),
+            _ => Err(WireError::Login(format!(
+                "{name} offers no encryption, which sslmode asks for: set ssl = on at the server, or sslmode=disable"
+            ))),
+        }
+    }
+
+    fn over(stream: impl Stream + 'static) -> Self {
+        Self(BufReader::with_capacity(16 << 10, Box::new(stream)))
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let stream = self.0.get_mut();
+        stream.write_all(bytes)?;
+        Ok(stream.flush()?)
+    }
+
+    /// Reads a message: its tag and its body.
+    pub(crate) fn read(&mut self) -> Result<(u8, Vec<u8>)> {
+        let mut head = [0; 5];
+        self.0.read_exact(&mut head)?;
+        let [tag, length @ ..] = head;
+        let length = message::body_length(length)?;
+        let mut body = Vec::new();
+        // Grows with what arrives: the length is not trusted.
+        let read = self.0.by_ref().take(length as u64).read_to_end(&mut body)?;
+        if read < length {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+        Ok((tag, body))
+    }
+}
