@@ -114,7 +114,8 @@ fn resolve(shared: &Shared, slot: &mut Slot, cause: &WireError) -> End {
 }
 
 fn last_mark(connection: &mut Connection<Sql>, params: Params) -> Result<(i64, u64), WireError> {
-    let steps = [Step::Run(Sql::LastMark, params), Step::Sync, Step::Run(Sql::ChangeNumber, Params::default()), Step::Sync];
+    let steps =
+        [Step::Run(Sql::LastMark, params), Step::Sync, Step::Run(Sql::ChangeNumber, Params::default()), Step::Sync];
     let mut answers = connection.run(&steps).map_err(|failed| failed.error)?.into_iter();
     let row = answers.next().and_then(|answer| answer.rows.into_iter().next());
     let batch = row.ok_or(WireError::Protocol("a row is missing"))?.int8()?;
@@ -166,11 +167,14 @@ impl Steps {
             let keys = || rows.iter().map(|(_, key, _)| *key);
             let values = rows.iter().map(|(_, _, value)| *value);
             let params = match plain {
-                Plain::Rows => Params::default().list(rows.iter().map(|(table, _, _)| *table)).list(keys()).list(values),
+                Plain::Rows => {
+                    Params::default().list(rows.iter().map(|(table, _, _)| *table)).list(keys()).list(values)
+                }
                 Plain::History => Params::default().list(keys()).list(values),
                 Plain::Indexes => Params::default().list(keys()),
                 Plain::UniqueKeys => {
-                    let kinds = keys().map(|key| keys::kind_of(tracker_core::store::StoreTable::UniqueKeys, key).unwrap_or(0));
+                    let kinds =
+                        keys().map(|key| keys::kind_of(tracker_core::store::StoreTable::UniqueKeys, key).unwrap_or(0));
                     let seqs = rows.iter().map(|(_, key, value)| {
                         keys::number_of(tracker_core::store::StoreTable::UniqueKeys, key, value).unwrap_or(0)
                     });
@@ -211,11 +215,8 @@ fn changed_columns(edit: &TaskEdit<'_>) -> i32 {
 
 /// The arrays of the columns, in the order of the statements.
 fn columns(tasks: &[(Task, TaskEdit<'_>)]) -> Params {
-    let claims = || {
-        tasks.iter().map(|(_, edit)| {
-            edit.claim_key.flatten().and_then(|key| Some(keys::claimed_task(key).ok()?.1))
-        })
-    };
+    let claims =
+        || tasks.iter().map(|(_, edit)| edit.claim_key.flatten().and_then(|key| Some(keys::claimed_task(key).ok()?.1)));
     let column = |index: usize| tasks.iter().map(move |(_, edit)| edit.columns.get(index).copied().flatten().flatten());
     Params::default()
         .list(tasks.iter().map(|((kind, _), _)| *kind))

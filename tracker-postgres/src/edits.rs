@@ -8,7 +8,7 @@ use tracker_core::{
 };
 
 use crate::{
-    keys::{self, Column, Place, Task},
+    keys::{self, Place, Task},
     sql::{Plain, TaskKey},
 };
 

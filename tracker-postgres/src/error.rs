@@ -2,7 +2,10 @@
 
 use std::io;
 
-use tracker_core::{Error, ErrorKind, store::{store_conflict, store_error}};
+use tracker_core::{
+    Error, ErrorKind,
+    store::{store_conflict, store_error},
+};
 
 use crate::wire::error::WireError;
 
@@ -53,9 +56,7 @@ pub(crate) fn describe(server: &str, error: WireError) -> Error {
                 ErrorKind::Invalid,
                 "the role lacks a right: grant what docs/postgres.md lists, or connect once with a role that may create the tables",
             ),
-            "25006" => {
-                (ErrorKind::ReadOnly, "the server is a read-only standby: name the primary server in the URL")
-            }
+            "25006" => (ErrorKind::ReadOnly, "the server is a read-only standby: name the primary server in the URL"),
             "53100" => (ErrorKind::NoSpace, "the disk of the server is full: free space there and try again"),
             "53200" => (ErrorKind::NoSpace, "the server has no memory left: free some and try again"),
             "53300" => (
@@ -68,10 +69,9 @@ pub(crate) fn describe(server: &str, error: WireError) -> Error {
             ),
             "55P03" => (ErrorKind::Busy, "a lock was not free in time: try again"),
             "57P01" | "57P02" | "57P03" => (ErrorKind::Io, "the server stops or starts: try again"),
-            "42P01" | "42703" | "42P07" | "42883" => (
-                ErrorKind::Foreign,
-                "a table does not look as the tracker made it: choose another schema",
-            ),
+            "42P01" | "42703" | "42P07" | "42883" => {
+                (ErrorKind::Foreign, "a table does not look as the tracker made it: choose another schema")
+            }
             _ => (ErrorKind::Io, "look into the log of the server"),
         },
     };

@@ -251,7 +251,9 @@ impl Found {
         let (header, successor, progress, payload) = (row.bytes()?, row.bytes()?, row.bytes()?, row.bytes()?);
         let columns = [header, payload, successor, progress];
         for (number, key) in [(TaskKey::Id, &id_key), (TaskKey::Claim, &claim_key), (TaskKey::Updated, &updated_key)] {
-            key.iter().for_each(|key| drop(self.by_key.insert((number as u8, key.clone()), task)));
+            if let Some(key) = key {
+                self.by_key.insert((number as u8, key.clone()), task);
+            }
         }
         self.tasks.insert(task, TaskRow { task, id_key, claim_key, updated_key, columns });
         Ok(task)
@@ -343,7 +345,9 @@ impl Found {
             known.ids.insert(id.to_vec(), self.by_key.get(&(TaskKey::Id as u8, id.to_vec())).copied());
         }
         for row in self.tasks.values() {
-            row.id_key.iter().for_each(|id| drop(known.ids.insert(id.clone(), Some(row.task))));
+            if let Some(id) = &row.id_key {
+                known.ids.insert(id.clone(), Some(row.task));
+            }
             known.tasks.insert(row.task, Some(row.known()));
         }
         let keys = self.plain.keys().filter(|(table, _)| *table == StoreTable::UniqueKeys);
@@ -387,9 +391,7 @@ impl TaskRow {
     /// The row of a table that this task has.
     fn of_table(&self, table: StoreTable) -> Option<(Vec<u8>, Vec<u8>)> {
         match keys::place(table).ok()? {
-            Place::Column(column) => {
-                Some((keys::task_key(self.task), self.columns[column as usize].clone()?))
-            }
+            Place::Column(column) => Some((keys::task_key(self.task), self.columns[column as usize].clone()?)),
             Place::Key(TaskKey::Id) => Some((self.id_key.clone()?, keys::number_value(self.task.1))),
             Place::Key(TaskKey::Claim) => Some((self.claim_key.clone()?, Vec::new())),
             Place::Key(TaskKey::Updated) => Some((self.updated_key.clone()?, Vec::new())),

@@ -32,12 +32,14 @@ impl Shape {
     pub(crate) fn of(wants: &[Want]) -> Self {
         wants.iter().fold(Self(8), |Self(bits), want| {
             let (Want::Row { table, .. } | Want::Rows { table, .. }) = want;
-            Self(bits | match table {
-                StoreTable::ClaimOrder | StoreTable::LimitHeads => 1,
-                StoreTable::Ids => 2,
-                StoreTable::Headers => 4,
-                _ => 0,
-            })
+            Self(
+                bits | match table {
+                    StoreTable::ClaimOrder | StoreTable::LimitHeads => 1,
+                    StoreTable::Ids => 2,
+                    StoreTable::Headers => 4,
+                    _ => 0,
+                },
+            )
         })
     }
 }

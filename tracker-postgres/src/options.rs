@@ -56,7 +56,8 @@ impl PostgresOptions {
     /// [`ErrorKind::Invalid`] if the URL is malformed. The error does not repeat the URL.
     pub fn new(url: &str) -> Result<Self, Error> {
         let address = Address::parse(url).map_err(|what| {
-            let message = format!("the URL of the server is malformed: {what} (expected postgres://user@host/database)");
+            let message =
+                format!("the URL of the server is malformed: {what} (expected postgres://user@host/database)");
             store_error(ErrorKind::Invalid, message, what)
         })?;
         Ok(Self {

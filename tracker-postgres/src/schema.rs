@@ -71,11 +71,7 @@ fn one_row(connection: &mut Connection<Sql>, statement: Sql, params: Params) -> 
 }
 
 /// The number of the last migration.
-fn read_layout(
-    connection: &mut Connection<Sql>,
-    server: &str,
-    schema: &str,
-) -> std::result::Result<usize, Error> {
+fn read_layout(connection: &mut Connection<Sql>, server: &str, schema: &str) -> std::result::Result<usize, Error> {
     let foreign = || {
         let message = format!(
             "{server}: the schema {schema:?} has a table meta of another program; choose another schema with PostgresOptions::schema"

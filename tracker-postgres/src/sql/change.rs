@@ -77,10 +77,7 @@ impl Change {
             Self::InsertTasks => {
                 let types = task_types();
                 let all = params(types.len());
-                (
-                    format!("INSERT INTO {schema}.tasks (kind, seq, {}) SELECT * FROM unnest({all})", names()),
-                    types,
-                )
+                (format!("INSERT INTO {schema}.tasks (kind, seq, {}) SELECT * FROM unnest({all})", names()), types)
             }
             Self::Delete(plain) => {
                 let table = plain.table();
@@ -104,7 +101,9 @@ impl Change {
             },
             Self::DeleteCounts => (format!("DELETE FROM {schema}.counts WHERE key = ANY($1)"), vec![BYTEAS]),
             Self::SetCounts => (
-                format!("INSERT INTO {schema}.counts (key, shard, value) SELECT key, 0, value FROM unnest($1, $2) AS e(key, value)"),
+                format!(
+                    "INSERT INTO {schema}.counts (key, shard, value) SELECT key, 0, value FROM unnest($1, $2) AS e(key, value)"
+                ),
                 vec![BYTEAS, INT8S],
             ),
             Self::AddCounts => (

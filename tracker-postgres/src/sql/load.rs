@@ -3,7 +3,8 @@
 use crate::wire::params::oid::{BYTEA, BYTEAS, INT2, INT8, INT8S};
 
 /// The columns of a task that are loaded, in this order.
-const COLUMNS: &str = "t.kind, t.seq, t.id_key, t.claim_key, t.updated_key, t.header, t.successor, t.progress, t.payload";
+const COLUMNS: &str =
+    "t.kind, t.seq, t.id_key, t.claim_key, t.updated_key, t.header, t.successor, t.progress, t.payload";
 
 /// A statement that loads rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,7 +16,11 @@ pub(crate) enum Load {
     /// Tasks by unique keys.
     TasksOfUniqueKeys(Lock),
     /// Tasks in a range of kind and sequence number; those only that have the column.
-    TaskRange { column: &'static str, newest_first: bool, lock: Lock },
+    TaskRange {
+        column: &'static str,
+        newest_first: bool,
+        lock: Lock,
+    },
     /// Tasks in a range of a key.
     TaskKeyRange(TaskKey, Range, Lock),
     /// Rows by key.
@@ -108,10 +113,7 @@ impl Range {
     /// The condition on a column, its order and its limit. Parameters: the start, the number of rows, the end if there is one.
     fn clause(self, column: &str, condition: &str) -> String {
         let end = if self.ends { format!(" AND {column} < $3") } else { String::new() };
-        format!(
-            "WHERE {column} >= $1{end}{condition} ORDER BY {column}{} LIMIT $2",
-            order(self.newest_first)
-        )
+        format!("WHERE {column} >= $1{end}{condition} ORDER BY {column}{} LIMIT $2", order(self.newest_first))
     }
 
     fn types(self) -> Vec<u32> {
@@ -162,7 +164,10 @@ impl Load {
                 types.extend((plain == Plain::Rows).then_some(INT2));
                 let (table, value) = (plain.table(), plain.value());
                 let lock = lock.clause();
-                (format!("SELECT t.key, {value} FROM {schema}.{table} t {condition}{of_table} ORDER BY t.key{lock}"), types)
+                (
+                    format!("SELECT t.key, {value} FROM {schema}.{table} t {condition}{of_table} ORDER BY t.key{lock}"),
+                    types,
+                )
             }
             Self::RowRange(plain, range, lock) => {
                 let mut types = range.types();

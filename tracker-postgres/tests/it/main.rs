@@ -1,0 +1,10 @@
+//! Tests of the store against a server that they start.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod claims;
+mod commits;
+mod numbers;
+mod rows;
+mod speed;
+mod starts;
+mod support;
