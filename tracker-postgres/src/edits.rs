@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use tracker_core::{
     Error,
-    store::{RowValue, StoreTable},
+    store::{RowChange, StoreTable},
 };
 
 use crate::{
@@ -28,8 +28,6 @@ pub(crate) struct Known {
     /// `None` for a task that does not exist.
     pub tasks: HashMap<Task, Option<KnownTask>>,
     pub ids: HashMap<Vec<u8>, Option<Task>>,
-    /// Rows that did not exist.
-    pub absent: HashSet<(StoreTable, Vec<u8>)>,
     /// Unique keys whose row the unit has locked.
     pub unique_keys: HashSet<Vec<u8>>,
     /// Sequence numbers that the unit has taken: no task has them.
@@ -91,7 +89,7 @@ pub(crate) struct Missing {
 }
 
 /// The task that a changed row belongs to; `None` for another table, and for an id that is removed.
-fn task_of(row: &RowValue) -> Result<Option<Task>, Error> {
+fn task_of(row: &RowChange) -> Result<Option<Task>, Error> {
     Ok(match keys::place(row.table)? {
         Place::Column(_) => Some(keys::task(row.table, &row.key)?),
         Place::Key(TaskKey::Claim) => Some(keys::claimed_task(&row.key)?.0),
@@ -105,7 +103,7 @@ fn task_of(row: &RowValue) -> Result<Option<Task>, Error> {
 }
 
 /// The tasks and ids of changed rows of which nothing is known.
-pub(crate) fn missing(rows: &[RowValue], known: &Known) -> Result<Missing, Error> {
+pub(crate) fn missing(rows: &[RowChange], known: &Known) -> Result<Missing, Error> {
     let mut missing = Missing::default();
     for row in rows {
         match task_of(row)? {
@@ -120,7 +118,7 @@ pub(crate) fn missing(rows: &[RowValue], known: &Known) -> Result<Missing, Error
 }
 
 /// Groups changed rows. Nothing that they change is [`missing`].
-pub(crate) fn group<'r>(rows: &'r [RowValue], known: &Known) -> Result<Edits<'r>, Error> {
+pub(crate) fn group<'r>(rows: &'r [RowChange], known: &Known) -> Result<Edits<'r>, Error> {
     let mut tasks: BTreeMap<Task, TaskEdit<'r>> = BTreeMap::new();
     let mut edits = Edits::default();
     // Values first: a removed key is ignored if the task has got another one.
@@ -166,7 +164,7 @@ pub(crate) fn group<'r>(rows: &'r [RowValue], known: &Known) -> Result<Edits<'r>
                 let edits = edits.plain.entry(plain as usize).or_default();
                 match value {
                     None => edits.deleted.push((number, &row.key)),
-                    Some(value) if known.absent.contains(&(row.table, row.key.clone())) => {
+                    Some(value) if row.is_new => {
                         edits.inserted.push((number, &row.key, value));
                     }
                     // A key that a rival has taken must not go to another task unseen.

@@ -332,9 +332,6 @@ impl Found {
             match keys::place(*table)? {
                 Place::Column(_) => drop(tasks.insert(keys::task(*table, key)?)),
                 Place::Key(TaskKey::Id) => drop(ids.insert(key)),
-                Place::Plain(..) if !self.plain.contains_key(&(*table, key.clone())) => {
-                    known.absent.insert((*table, key.clone()));
-                }
                 _ => {}
             }
         }

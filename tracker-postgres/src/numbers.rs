@@ -83,6 +83,19 @@ impl Blocks {
         learned.note(self.shape, self.used);
     }
 
+    /// The number that [`Self::take`] would return next.
+    pub(crate) fn peek(&mut self, sequence: Sequence) -> Option<i64> {
+        let (first, end) = self.left[sequence as usize];
+        let used = &mut self.used[sequence as usize];
+        *used = (*used).max(1);
+        (first < end).then_some(first)
+    }
+
+    /// Gives up what is left.
+    pub(crate) fn clear(&mut self) {
+        self.left = Default::default();
+    }
+
     /// Adds `count` numbers up to `last`.
     pub(crate) fn fill(&mut self, sequence: Sequence, last: i64, count: u64) {
         let count = i64::try_from(count).unwrap_or(0);

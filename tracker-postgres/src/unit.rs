@@ -73,6 +73,12 @@ impl PostgresUnit {
         result.map_err(|Failed { error, .. }| error::of_unit(&self.shared.name, error))
     }
 
+    /// Runs a statement that returns a number.
+    fn number(&mut self, statement: Sql, params: Params) -> Result<u64, Error> {
+        let answers = self.run(&[Step::Run(statement, params), Step::Sync])?;
+        change_number(answers.into_iter().next()).map_err(|error| error::of_unit(&self.shared.name, error))
+    }
+
     /// Loads what is wanted, and what is missing for a commit.
     fn load_all(&mut self, wants: &[Want], missing: &Missing) -> Result<Vec<Loaded>, Error> {
         let writes = self.access == Access::Write;
@@ -166,9 +172,9 @@ impl StoreUnit for PostgresUnit {
         let first = match self.blocks.take(sequence, count) {
             Some(first) => first,
             None => {
-                let answers = self.run(&[take(sequence, count), Step::Sync])?;
-                let answer = answers.into_iter().next().unwrap_or_default();
-                let last = last_number(answer).map_err(|error| error::of_unit(&self.shared.name, error))?;
+                let steps = [take(sequence, count), Step::Sync];
+                let last = self.run(&steps)?.into_iter().next().unwrap_or_default();
+                let last = last_number(last).map_err(|error| error::of_unit(&self.shared.name, error))?;
                 last + 1 - i64::try_from(count).unwrap_or(0)
             }
         };
@@ -176,6 +182,22 @@ impl StoreUnit for PostgresUnit {
             self.known.taken.push(first..first + i64::try_from(count).unwrap_or(0));
         }
         Ok(first.cast_unsigned())
+    }
+
+    fn next_number(&mut self, series: NumberSeries) -> Result<u64, Error> {
+        let sequence = numbers::sequence(series);
+        if let Some(next) = self.blocks.peek(sequence) {
+            return Ok(next.cast_unsigned());
+        }
+        self.number(Sql::Next(sequence), Params::default())
+    }
+
+    fn raise_numbers(&mut self, series: NumberSeries, next: u64) -> Result<(), Error> {
+        let sequence = numbers::sequence(series);
+        // What was taken along may be below.
+        self.blocks.clear();
+        let last = i64::try_from(next).unwrap_or(i64::MAX) - 1;
+        self.number(Sql::Raise(sequence), Params::default().value(last)).map(drop)
     }
 
     fn load(&mut self, wants: &[Want]) -> Result<Vec<Loaded>, Error> {
@@ -188,10 +210,7 @@ impl StoreUnit for PostgresUnit {
     fn commit(mut self: Box<Self>, changes: Changes) -> Result<Committed, Error> {
         let missing = edits::missing(&changes.rows, &self.known)?;
         if missing != Missing::default() {
-            match self.load_all(&[], &missing) {
-                Err(error) if tracker_core::store::is_store_conflict(&error) => return Ok(Committed::Conflict),
-                result => drop(result?),
-            }
+            self.load_all(&[], &missing)?;
         }
         let edits = edits::group(&changes.rows, &self.known)?;
         let Some(mut slot) = self.slot.take() else { return Ok(Committed::Conflict) };

@@ -33,6 +33,10 @@ pub(crate) enum Sql {
     LockKeys,
     /// Takes numbers from a sequence.
     Take(Sequence),
+    /// The number behind the last one of a sequence.
+    Next(Sequence),
+    /// Lets a sequence go on behind a number.
+    Raise(Sequence),
     /// Marks the commit of a connection.
     Mark,
     /// Refuses a commit of a connection that is still under way, and returns the last one that took effect.
@@ -54,6 +58,27 @@ pub(crate) enum Mode {
 pub(crate) enum Sequence {
     Task,
     Fence,
+}
+
+impl Sequence {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Task => "sequence",
+            Self::Fence => "fence",
+        }
+    }
+
+    /// A statement that sets the sequence to a value, in which `{}` stands for the sequence.
+    fn set(self, schema: &str, value: &str) -> (String, Vec<u32>) {
+        let lock = lock_number(schema, self.name());
+        let sequence = format!("'{}.{}'::regclass", schema.replace('\'', "''"), self.name());
+        let value = value.replace("{}", &sequence);
+        let sql = format!(
+            "SELECT pg_catalog.pg_advisory_lock({lock}), pg_catalog.setval({sequence}, {value}), \
+             pg_catalog.pg_advisory_unlock({lock})"
+        );
+        (sql, vec![INT8])
+    }
 }
 
 impl Mode {
@@ -104,21 +129,14 @@ impl Statement for Sql {
                 vec![BYTEAS],
             ),
             // The lock is held for this statement only. It keeps the numbers of one call together: a sequence alone gives one at a time.
-            Self::Take(sequence) => {
-                let name = match sequence {
-                    Sequence::Task => "sequence",
-                    Sequence::Fence => "fence",
-                };
-                let lock = lock_number(schema, name);
-                let sequence = format!("'{}.{name}'::regclass", schema.replace('\'', "''"));
-                (
-                    format!(
-                        "SELECT pg_catalog.pg_advisory_lock({lock}), \
-                         pg_catalog.setval({sequence}, pg_catalog.nextval({sequence}) + $1 - 1), \
-                         pg_catalog.pg_advisory_unlock({lock})"
-                    ),
-                    vec![INT8],
-                )
+            Self::Take(sequence) => sequence.set(schema, "pg_catalog.nextval({}) + $1 - 1"),
+            Self::Next(sequence) => {
+                sql(format!("SELECT last_value + is_called::int4 FROM {schema}.{}", sequence.name()))
+            }
+            Self::Raise(sequence) => {
+                let (text, types) = sequence.set(schema, "greatest(pg_catalog.nextval({}), $1)");
+                // Unlike that of `Take`, the result is only the number.
+                (format!("SELECT setval FROM ({text}) AS raised"), types)
             }
             Self::Mark => (
                 format!(

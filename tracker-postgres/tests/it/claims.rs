@@ -7,15 +7,12 @@ use std::{
     time::Duration,
 };
 
-use tracker_core::{
-    ErrorKind,
-    store::{Access, Changes, Committed, Store, StoreTable, is_store_conflict},
-};
+use tracker_core::store::{Access, Changes, Committed, Store, StoreTable};
 use tracker_postgres::{Isolation, PostgresStore};
 
 use crate::support::{
-    changes, claim_key, connect, done, first_rows, id_key, load_one, put, row, server_or_skip, task_key, value,
-    waiting_task,
+    changes, claim_key, connect, done, first_rows, id_key, is_conflict, load_one, new_value, put, row, server_or_skip,
+    task_key, value, waiting_task,
 };
 
 #[test]
@@ -70,7 +67,7 @@ fn drain(store: &PostgresStore) -> Vec<u64> {
         let (from, to) = (claim_key(1, 0, 0, i64::MIN, 0), claim_key(1, 1, 0, i64::MIN, 0));
         let loaded = match unit.load(&[first_rows(StoreTable::ClaimOrder, &from, Some(&to), 1)]) {
             Ok(mut loaded) => loaded.remove(0),
-            Err(error) if is_store_conflict(&error) => continue,
+            Err(error) if is_conflict(&error) => continue,
             Err(error) => panic!("{error}"),
         };
         let Some((key, _)) = loaded.rows.into_iter().next() else { break };
@@ -143,7 +140,7 @@ fn rival_with_the_same_key_conflicts() {
         let results: Vec<_> = units
             .into_iter()
             .zip(1_u64..)
-            .map(|(unit, seq)| unit.commit(changes(vec![value(table, &key, Some(&seq.to_le_bytes()))])).unwrap())
+            .map(|(unit, seq)| unit.commit(changes(vec![new_value(table, &key, &seq.to_le_bytes())])).unwrap())
             .collect();
         assert!(matches!(results[..], [Committed::Done { .. }, Committed::Conflict]), "{table:?}: {results:?}");
     }
@@ -190,10 +187,7 @@ fn circle_of_locks_is_a_conflict() {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     let errors: Vec<_> = results.into_iter().filter_map(Result::err).collect();
-    assert!(
-        matches!(&errors[..], [error] if is_store_conflict(error) && error.kind() == ErrorKind::Busy),
-        "{errors:?}"
-    );
+    assert!(matches!(&errors[..], [error] if is_conflict(error) ), "{errors:?}");
 }
 
 #[test]

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use tracker_core::{
     ErrorKind,
-    store::{Access, Committed, Store, StoreTable, is_store_conflict},
+    store::{Access, Committed, Store, StoreTable},
 };
 
 use crate::support::{
-    Cut, Proxy, changes, connect, done, load_one, new_schema, options, put, row, server_or_skip, task_key, value,
-    waiting_task,
+    Cut, Proxy, changes, connect, done, is_conflict, load_one, new_schema, options, put, row, server_or_skip, task_key,
+    value, waiting_task,
 };
 
 #[test]
@@ -58,7 +58,7 @@ fn cut_while_loading_is_a_conflict() {
     let mut unit = store.begin(Access::Write).unwrap();
     proxy.cut(Cut::Before(b"a-label"));
     let error = unit.load(&[row(StoreTable::BatchLabels, b"a-label")]).unwrap_err();
-    assert!(is_store_conflict(&error), "{error}");
+    assert!(is_conflict(&error), "{error}");
     drop(unit);
     put(&store, waiting_task(1));
 }
@@ -100,7 +100,7 @@ fn lock_that_is_held_too_long_is_a_conflict() {
     load_one(&mut one, row(StoreTable::Headers, &task_key(1, 1)));
     let mut two = store.begin(Access::Write).unwrap();
     let error = two.load(&[row(StoreTable::Headers, &task_key(1, 1))]).unwrap_err();
-    assert!(is_store_conflict(&error), "{error}");
+    assert!(is_conflict(&error), "{error}");
 }
 
 #[test]

@@ -59,3 +59,24 @@ fn number_after_a_load_exceeds_all_before_it() {
     unit.load(&[claims()]).unwrap();
     assert!(unit.take_numbers(NumberSeries::Fence, 1).unwrap() > fence);
 }
+
+#[test]
+fn raised_numbers_begin_behind_the_bound() {
+    let server = server_or_skip!();
+    let store = connect(&server.options());
+    let mut unit = store.begin(Access::Write).unwrap();
+    assert_eq!(unit.next_number(NumberSeries::Sequence).unwrap(), 1);
+    assert_eq!(unit.next_number(NumberSeries::Sequence).unwrap(), 1);
+    assert_eq!(unit.take_numbers(NumberSeries::Sequence, 1).unwrap(), 1);
+    unit.raise_numbers(NumberSeries::Sequence, 1000).unwrap();
+    assert_eq!(unit.next_number(NumberSeries::Sequence).unwrap(), 1000);
+    unit.raise_numbers(NumberSeries::Sequence, 5).unwrap();
+    let next = unit.next_number(NumberSeries::Sequence).unwrap();
+    assert!(next >= 1000);
+    assert_eq!(unit.take_numbers(NumberSeries::Sequence, 3).unwrap(), next);
+    assert_eq!(unit.next_number(NumberSeries::Sequence).unwrap(), next + 3);
+    assert_eq!(unit.next_number(NumberSeries::Fence).unwrap(), 1);
+    drop(unit);
+    let mut unit = store.begin(Access::Read).unwrap();
+    assert_eq!(unit.next_number(NumberSeries::Sequence).unwrap(), next + 3);
+}

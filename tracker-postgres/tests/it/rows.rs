@@ -6,8 +6,8 @@ use proptest::{prelude::*, test_runner::TestRunner};
 use tracker_core::store::{Access, Committed, Store, StoreTable, StoreUnit, Want};
 
 use crate::support::{
-    changes, claim_key, connect, done, first_rows, id_key, load_one, put, row, server_or_skip, task_key, value,
-    waiting_task,
+    changes, claim_key, connect, done, first_rows, id_key, load_one, put, related, row, server_or_skip, task_key,
+    value, waiting_task,
 };
 
 /// A key of a table, and its value, for a small number.
@@ -117,11 +117,11 @@ fn rows_of_a_task_come_together() {
         let loaded = load_one(&mut unit, want);
         assert_eq!(loaded.rows.len(), 1);
         for expected in [
-            value(StoreTable::Headers, &key, Some(b"header")),
-            value(StoreTable::Payloads, &key, Some(&[7; 200])),
-            value(StoreTable::Successors, &key, None),
-            value(StoreTable::Progress, &key, None),
-            value(StoreTable::Ids, &id_key(1, "task-9"), Some(&9_u64.to_le_bytes())),
+            related(StoreTable::Headers, &key, Some(b"header")),
+            related(StoreTable::Payloads, &key, Some(&[7; 200])),
+            related(StoreTable::Successors, &key, None),
+            related(StoreTable::Progress, &key, None),
+            related(StoreTable::Ids, &id_key(1, "task-9"), Some(&9_u64.to_le_bytes())),
         ] {
             assert!(loaded.related.contains(&expected), "{expected:?} is not in {loaded:?}");
         }

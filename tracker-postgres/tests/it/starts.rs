@@ -123,7 +123,7 @@ fn role_with_the_least_rights_works() {
                 "CREATE ROLE {role} LOGIN PASSWORD 'hunter2'; GRANT USAGE ON SCHEMA {schema} TO {role}; \
                  GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}; \
                  REVOKE DELETE, INSERT ON {schema}.meta FROM {role}; \
-                 GRANT USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}"
+                 GRANT SELECT, USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}"
             ),
         )
         .unwrap();

@@ -14,7 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tracker_core::store::{Access, Changes, Committed, Loaded, RowValue, StoreTable, StoreUnit, Want};
+use tracker_core::store::{Access, Changes, Committed, Loaded, RowChange, RowValue, StoreTable, StoreUnit, Want};
+use tracker_core::{Error, ErrorKind};
 use tracker_postgres::{PostgresOptions, PostgresStore};
 
 /// The password of the server's owner.
@@ -215,11 +216,25 @@ pub(crate) fn first_rows(table: StoreTable, from: &[u8], to: Option<&[u8]>, most
     Want::Rows { table, from: from.to_vec(), to: to.map(<[u8]>::to_vec), newest_first: false, most }
 }
 
-pub(crate) fn value(table: StoreTable, key: &[u8], value: Option<&[u8]>) -> RowValue {
+pub(crate) fn value(table: StoreTable, key: &[u8], value: Option<&[u8]>) -> RowChange {
+    RowChange { table, key: key.to_vec(), value: value.map(<[u8]>::to_vec), is_new: false }
+}
+
+/// A row that was looked for and not there.
+pub(crate) fn new_value(table: StoreTable, key: &[u8], bytes: &[u8]) -> RowChange {
+    RowChange { is_new: true, ..value(table, key, Some(bytes)) }
+}
+
+pub(crate) fn related(table: StoreTable, key: &[u8], value: Option<&[u8]>) -> RowValue {
     RowValue { table, key: key.to_vec(), value: value.map(<[u8]>::to_vec) }
 }
 
-pub(crate) fn changes(mut rows: Vec<RowValue>) -> Changes {
+/// Whether the unit of work that failed can run again.
+pub(crate) fn is_conflict(error: &Error) -> bool {
+    error.kind() == ErrorKind::Busy && error.to_string().contains("another process is changing the same rows")
+}
+
+pub(crate) fn changes(mut rows: Vec<RowChange>) -> Changes {
     rows.sort_by(|a, b| (a.table, &a.key).cmp(&(b.table, &b.key)));
     Changes { rows, ..Changes::default() }
 }
@@ -236,7 +251,7 @@ pub(crate) fn done(committed: Committed) -> u64 {
 }
 
 /// Commits rows in a unit of their own.
-pub(crate) fn put(store: &dyn tracker_core::store::Store, rows: Vec<RowValue>) {
+pub(crate) fn put(store: &dyn tracker_core::store::Store, rows: Vec<RowChange>) {
     done(store.begin(Access::Write).unwrap().commit(changes(rows)).unwrap());
 }
 
@@ -260,7 +275,7 @@ pub(crate) fn claim_key(kind: u32, status: i32, rank: u8, at: i64, seq: u64) -> 
 }
 
 /// The rows of a waiting task.
-pub(crate) fn waiting_task(seq: u64) -> Vec<RowValue> {
+pub(crate) fn waiting_task(seq: u64) -> Vec<RowChange> {
     let key = task_key(1, seq);
     vec![
         value(StoreTable::Headers, &key, Some(b"header")),
