@@ -1,6 +1,6 @@
 //! The changes of a unit of work as edits of rows of the server. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tracker_core::{
     Error,
@@ -28,8 +28,6 @@ pub(crate) struct Known {
     /// `None` for a task that does not exist.
     pub tasks: HashMap<Task, Option<KnownTask>>,
     pub ids: HashMap<Vec<u8>, Option<Task>>,
-    /// Unique keys whose row the unit has locked.
-    pub unique_keys: HashSet<Vec<u8>>,
     /// Sequence numbers that the unit has taken: no task has them.
     pub taken: Vec<std::ops::Range<i64>>,
 }
@@ -165,10 +163,6 @@ pub(crate) fn group<'r>(rows: &'r [RowChange], known: &Known) -> Result<Edits<'r
                 match value {
                     None => edits.deleted.push((number, &row.key)),
                     Some(value) if row.is_new => {
-                        edits.inserted.push((number, &row.key, value));
-                    }
-                    // A key that a rival has taken must not go to another task unseen.
-                    Some(value) if plain == Plain::UniqueKeys && !known.unique_keys.contains(&row.key) => {
                         edits.inserted.push((number, &row.key, value));
                     }
                     Some(value) => edits.put.push((number, &row.key, value)),

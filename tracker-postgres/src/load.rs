@@ -347,13 +347,6 @@ impl Found {
             }
             known.tasks.insert(row.task, Some(row.known()));
         }
-        let keys = self.plain.keys().filter(|(table, _)| *table == StoreTable::UniqueKeys);
-        known.unique_keys.extend(keys.map(|(_, key)| key.clone()));
-        for (index, rows) in &self.ranges {
-            if let Some(Want::Rows { table: StoreTable::UniqueKeys, .. }) = wants.get(*index) {
-                known.unique_keys.extend(rows.iter().map(|(key, _, _)| key.clone()));
-            }
-        }
         Ok(())
     }
 }

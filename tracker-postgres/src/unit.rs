@@ -237,8 +237,14 @@ impl Drop for PostgresUnit {
     fn drop(&mut self) {
         let Some(mut slot) = self.slot.take() else { return };
         self.blocks.end(&self.shared.learned);
-        // Its answer is skipped by the next unit: nobody waits for it.
-        slot.connection.iter_mut().for_each(|connection| connection.send_only("ROLLBACK"));
+        let Some(connection) = slot.connection.as_mut() else { return self.shared.pool.give_back(slot) };
+        match self.access {
+            // Its answer is skipped by the next unit: a unit that reads holds nothing that another one waits for.
+            Access::Read => connection.send_only("ROLLBACK"),
+            // The next unit of this process may use another connection, and must not skip a task that this one still locks. If the
+            // connection breaks, the server frees the locks when it notices.
+            Access::Write => drop(connection.script("ROLLBACK")),
+        }
         self.shared.pool.give_back(slot);
     }
 }

@@ -191,7 +191,7 @@ fn random_commits_leave_what_a_map_holds() {
             for Operation { table, number, is_put, is_loaded } in operations {
                 let table = StoreTable::ALL[table];
                 let (key, bytes) = sample(table, number);
-                if is_loaded || table == StoreTable::UniqueKeys {
+                if is_loaded {
                     let found = load_one(&mut unit, row(table, &key)).rows.pop();
                     prop_assert_eq!(
                         found,
