@@ -164,7 +164,7 @@ fn host_and_port(part: &str) -> Result<(&str, Option<&str>), String> {
     if let Some(rest) = part.strip_prefix('[') {
         let (host, rest) = rest.split_once(']').ok_or("a host has no closing bracket")?;
         return match rest.strip_prefix(':') {
-            Some(port) => Ok((host, Some(port))),
+            Some(number) => Ok((host, Some(number))),
             None if rest.is_empty() => Ok((host, None)),
             None => Err("a host has text behind its bracket".into()),
         };

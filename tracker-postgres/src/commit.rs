@@ -81,8 +81,8 @@ fn refused(shared: &Shared, error: WireError) -> Result<Committed, Error> {
 
 fn shard(shared: &Shared, slot: &Slot) -> i16 {
     let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(shared.process);
-    let shard = hash.wrapping_add(u64::from(slot.number.unsigned_abs())) % SHARDS;
-    i16::try_from(shard).unwrap_or(0)
+    let number = hash.wrapping_add(u64::from(slot.number.unsigned_abs())) % SHARDS;
+    i16::try_from(number).unwrap_or(0)
 }
 
 /// Asks on a new connection whether the last commit of a slot took effect. The question raises the epoch of the slot: a server process that

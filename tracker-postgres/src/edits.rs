@@ -33,6 +33,7 @@ pub(crate) struct Known {
 }
 
 impl Known {
+    #[expect(clippy::option_option, reason = "a task may be unknown, or known not to exist")]
     fn task(&self, task: Task) -> Option<Option<&KnownTask>> {
         let is_new = || self.taken.iter().any(|range| range.contains(&task.1));
         self.tasks.get(&task).map(Option::as_ref).or_else(|| is_new().then_some(None))

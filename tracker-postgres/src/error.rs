@@ -14,9 +14,8 @@ pub(crate) fn is_conflict(error: &WireError) -> bool {
     match error.code() {
         // serialization_failure, deadlock_detected; unique_violation: a rival has inserted the row; division_by_zero: a condition in a
         // statement did not hold (see `statements`); lock_not_available.
-        "40001" | "40P01" | "23505" | "22012" | "55P03" => true,
-        // A prepared statement is gone, or was prepared by another: a pool stands between. A table was altered by a migration.
-        "26000" | "42P05" | "0A000" => true,
+        // 26000, 42P05, 0A000: a prepared statement is gone, or was prepared by another, or its table was altered.
+        "40001" | "40P01" | "23505" | "22012" | "55P03" | "26000" | "42P05" | "0A000" => true,
         _ => error.is_final() && !matches!(error, WireError::Login(_)),
     }
 }

@@ -15,6 +15,7 @@ mod address;
 mod commit;
 mod edits;
 mod error;
+mod found;
 mod keys;
 mod load;
 mod numbers;

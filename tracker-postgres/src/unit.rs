@@ -11,7 +11,8 @@ use crate::{
     commit::{self, End},
     edits::{self, Known, Missing},
     error,
-    load::{Found, Plan},
+    found::Found,
+    load::Plan,
     numbers::{self, Blocks, Shape},
     pool::Slot,
     sql::{Sequence, Sql},
@@ -169,14 +170,13 @@ impl StoreUnit for PostgresUnit {
 
     fn take_numbers(&mut self, series: NumberSeries, count: u64) -> Result<u64, Error> {
         let sequence = numbers::sequence(series);
-        let first = match self.blocks.take(sequence, count) {
-            Some(first) => first,
-            None => {
-                let steps = [take(sequence, count), Step::Sync];
-                let last = self.run(&steps)?.into_iter().next().unwrap_or_default();
-                let last = last_number(last).map_err(|error| error::of_unit(&self.shared.name, error))?;
-                last + 1 - i64::try_from(count).unwrap_or(0)
-            }
+        let first = if let Some(first) = self.blocks.take(sequence, count) {
+            first
+        } else {
+            let steps = [take(sequence, count), Step::Sync];
+            let last = self.run(&steps)?.into_iter().next().unwrap_or_default();
+            let last = last_number(last).map_err(|error| error::of_unit(&self.shared.name, error))?;
+            last + 1 - i64::try_from(count).unwrap_or(0)
         };
         if sequence == Sequence::Task {
             self.known.taken.push(first..first + i64::try_from(count).unwrap_or(0));

@@ -98,8 +98,8 @@ impl<S: Statement> Connection<S> {
     ) -> Result<Self> {
         let mut socket = Socket::connect(address, host, timeout, silence)?;
         login::log_in(&mut socket, address)?;
-        let prepared = prepares.then(HashMap::new);
-        Ok(Self { socket, schema: schema.to_owned(), prepared, next: 0, unread: 0, is_broken: false })
+        let known = prepares.then(HashMap::new);
+        Ok(Self { socket, schema: schema.to_owned(), prepared: known, next: 0, unread: 0, is_broken: false })
     }
 
     /// Whether the connection cannot be used again.
@@ -186,18 +186,17 @@ impl<S: Statement> Connection<S> {
         params: &Params,
     ) {
         let known = self.prepared.as_ref().map(|prepared| prepared.get(&statement).or_else(|| texts.get(&statement)));
-        let name = match known {
-            Some(Some(number)) => format!("t{number}"),
-            Some(None) | None => {
-                let (sql, types) = statement.text(&self.schema);
-                let number = self.next;
-                self.next += 1;
-                let name = if known.is_some() { format!("t{number}") } else { String::new() };
-                texts.insert(statement, number);
-                message::parse(out, &name, &sql, &types);
-                expected.push_back(Expected::Prepared(statement, number));
-                name
-            }
+        let name = if let Some(Some(number)) = known {
+            format!("t{number}")
+        } else {
+            let (sql, types) = statement.text(&self.schema);
+            let number = self.next;
+            self.next += 1;
+            let name = if known.is_some() { format!("t{number}") } else { String::new() };
+            texts.insert(statement, number);
+            message::parse(out, &name, &sql, &types);
+            expected.push_back(Expected::Prepared(statement, number));
+            name
         };
         message::bind_and_execute(out, &name, params.count, &params.bytes);
     }

@@ -82,6 +82,7 @@ fn append(out: &mut Vec<u8>, value: Option<impl FnOnce(&mut Vec<u8>)>) {
 }
 
 impl Params {
+    #[expect(clippy::needless_pass_by_value, reason = "values are numbers and references")]
     pub(crate) fn value<V: Value>(mut self, value: V) -> Self {
         append(&mut self.bytes, Some(|out: &mut Vec<u8>| value.append(out)));
         self.count += 1;

@@ -125,6 +125,7 @@ impl Server {
         self.url_at(self.port, database)
     }
 
+    #[expect(clippy::unused_self, reason = "the owner of a server")]
     pub(crate) fn url_at(&self, port: u16, database: &str) -> String {
         format!("postgres://owner:{PASSWORD}@127.0.0.1:{port}/{database}?sslmode=disable")
     }
@@ -332,7 +333,7 @@ fn pass(mut client: TcpStream, mut server: TcpStream, cut: &std::sync::Mutex<Opt
     let is_mute = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let mute = std::sync::Arc::clone(&is_mute);
     let answers = thread::spawn(move || {
-        let mut buffer = [0; 64 << 10];
+        let mut buffer = vec![0; 64 << 10];
         while let Ok(count @ 1..) = from_server.read(&mut buffer) {
             if mute.load(Ordering::SeqCst) {
                 // The server has answered: what was sent has taken effect.
@@ -344,7 +345,7 @@ fn pass(mut client: TcpStream, mut server: TcpStream, cut: &std::sync::Mutex<Opt
         }
         drop(to_client.shutdown(std::net::Shutdown::Both));
     });
-    let mut buffer = [0; 64 << 10];
+    let mut buffer = vec![0; 64 << 10];
     while let Ok(count @ 1..) = client.read(&mut buffer) {
         let bytes = &buffer[..count];
         let mut planned = cut.lock().unwrap();

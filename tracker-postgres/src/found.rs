@@ -1,0 +1,227 @@
+//! The answers to the statements of a load, as rows of the interface. Pure.
+
+use std::collections::{BTreeSet, HashMap};
+
+use tracker_core::{
+    Error,
+    store::{Loaded, RowValue, StoreTable, Want},
+};
+
+use crate::{
+    edits::{Known, KnownTask, Missing},
+    keys::{self, Column, Place, Task},
+    load::{Plan, Source},
+    sql::TaskKey,
+    wire::{
+        connection::Answer,
+        error::{Result as WireResult, WireError},
+        row::Row,
+    },
+};
+
+/// A task as it was loaded.
+#[derive(Clone, Debug, Default)]
+struct TaskRow {
+    task: Task,
+    id_key: Option<Vec<u8>>,
+    claim_key: Option<Vec<u8>>,
+    updated_key: Option<Vec<u8>>,
+    columns: [Option<Vec<u8>>; 4],
+}
+
+/// Key, value and task of a row of a range.
+type RangeRow = (Vec<u8>, Vec<u8>, Option<Task>);
+
+/// What a load has found.
+#[derive(Default)]
+pub(crate) struct Found {
+    tasks: HashMap<Task, TaskRow>,
+    /// Tasks by each of their keys.
+    by_key: HashMap<(u8, Vec<u8>), Task>,
+    plain: HashMap<(StoreTable, Vec<u8>), Vec<u8>>,
+    ranges: HashMap<usize, Vec<RangeRow>>,
+}
+
+impl Found {
+    /// Reads the answers to the statements of a plan, which are the first ones of a pipeline.
+    pub(crate) fn read(plan: &Plan, wants: &[Want], answers: Vec<Answer>) -> WireResult<Self> {
+        let mut found = Self::default();
+        for (source, answer) in plan.sources.iter().zip(answers) {
+            for row in answer.rows {
+                match source {
+                    Source::Nothing => {}
+                    Source::Tasks => drop(found.task(row)?),
+                    Source::Plain(table) => {
+                        let (key, value) = key_and_value(*table, row)?;
+                        found.plain.insert((*table, key), value);
+                    }
+                    Source::Counts => {
+                        let (key, value) = count(row)?;
+                        found.plain.insert((StoreTable::Counts, key), value);
+                    }
+                    Source::Range(index) => {
+                        let Some(Want::Rows { table, .. }) = wants.get(*index) else { continue };
+                        let row = found.range_row(*table, row)?;
+                        found.ranges.entry(*index).or_default().push(row);
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn task(&mut self, mut row: Row) -> WireResult<Task> {
+        let task = (row.int8()?, row.int8()?);
+        let (id_key, claim_key, updated_key) = (row.bytes()?, row.bytes()?, row.bytes()?);
+        let (header, successor, progress, payload) = (row.bytes()?, row.bytes()?, row.bytes()?, row.bytes()?);
+        let columns = [header, payload, successor, progress];
+        for (number, key) in [(TaskKey::Id, &id_key), (TaskKey::Claim, &claim_key), (TaskKey::Updated, &updated_key)] {
+            if let Some(key) = key {
+                self.by_key.insert((number as u8, key.clone()), task);
+            }
+        }
+        self.tasks.insert(task, TaskRow { task, id_key, claim_key, updated_key, columns });
+        Ok(task)
+    }
+
+    fn range_row(&mut self, table: StoreTable, row: Row) -> WireResult<RangeRow> {
+        match keys::place(table) {
+            Ok(Place::Counts) => count(row).map(|(key, value)| (key, value, None)),
+            Ok(Place::Column(_) | Place::Key(_)) => {
+                let task = self.task(row)?;
+                let missing = WireError::Protocol("a column of a range is NULL");
+                let (key, value) = self.tasks.get(&task).and_then(|row| row.of_table(table)).ok_or(missing)?;
+                Ok((key, value, Some(task)))
+            }
+            _ => key_and_value(table, row).map(|(key, value)| (key, value, None)),
+        }
+    }
+
+    /// The task of a key of [`TaskKey`] in a table.
+    fn owner(&self, key: TaskKey, value: &[u8]) -> Option<&TaskRow> {
+        self.by_key.get(&(key as u8, value.to_vec())).and_then(|task| self.tasks.get(task))
+    }
+
+    /// The answers, one for each want.
+    pub(crate) fn answers(&mut self, wants: &[Want]) -> Result<Vec<Loaded>, Error> {
+        wants.iter().enumerate().map(|(index, want)| self.answer(index, want)).collect()
+    }
+
+    fn answer(&mut self, index: usize, want: &Want) -> Result<Loaded, Error> {
+        let mut related = Vec::new();
+        match want {
+            Want::Row { table, key } => {
+                let row = match keys::place(*table)? {
+                    Place::Column(_) => {
+                        let task = keys::task(*table, key)?;
+                        let row = self.tasks.get(&task);
+                        relate(task, row, &mut related);
+                        row.and_then(|row| row.of_table(*table))
+                    }
+                    Place::Key(task_key) => {
+                        let row = self.owner(task_key, key);
+                        if let Some(row) = row {
+                            relate(row.task, Some(row), &mut related);
+                        }
+                        row.and_then(|row| row.of_table(*table))
+                    }
+                    _ => {
+                        let value = self.plain.get(&(*table, key.clone()));
+                        if let (StoreTable::UniqueKeys, Some(value)) = (table, value) {
+                            let task = (keys::kind_of(*table, key)?, keys::number_of(*table, key, value)?);
+                            relate(task, self.tasks.get(&task), &mut related);
+                        }
+                        value.map(|value| (key.clone(), value.clone()))
+                    }
+                };
+                Ok(Loaded { rows: row.into_iter().collect(), is_complete: true, related })
+            }
+            Want::Rows { newest_first, most, .. } => {
+                let mut rows = self.ranges.remove(&index).unwrap_or_default();
+                let is_complete = rows.len() < *most;
+                // A row that a rival has changed since the statement began has its new key, and may be out of order.
+                rows.sort_by(|a, b| if *newest_first { b.0.cmp(&a.0) } else { a.0.cmp(&b.0) });
+                for task in rows.iter().filter_map(|(_, _, task)| *task) {
+                    relate(task, self.tasks.get(&task), &mut related);
+                }
+                let rows = rows.into_iter().map(|(key, value, _)| (key, value)).collect();
+                Ok(Loaded { rows, is_complete, related })
+            }
+        }
+    }
+
+    /// Remembers what the locks of a writing unit keep as it is.
+    pub(crate) fn remember(&self, wants: &[Want], missing: &Missing, known: &mut Known) -> Result<(), Error> {
+        let mut tasks: BTreeSet<Task> = missing.tasks.clone();
+        let mut ids: BTreeSet<&[u8]> = missing.ids.iter().map(Vec::as_slice).collect();
+        for want in wants {
+            let Want::Row { table, key } = want else { continue };
+            match keys::place(*table)? {
+                Place::Column(_) => drop(tasks.insert(keys::task(*table, key)?)),
+                Place::Key(TaskKey::Id) => drop(ids.insert(key)),
+                _ => {}
+            }
+        }
+        for task in tasks.iter().filter(|task| !self.tasks.contains_key(task)) {
+            known.tasks.insert(*task, None);
+        }
+        for id in ids {
+            known.ids.insert(id.to_vec(), self.by_key.get(&(TaskKey::Id as u8, id.to_vec())).copied());
+        }
+        for row in self.tasks.values() {
+            if let Some(id) = &row.id_key {
+                known.ids.insert(id.clone(), Some(row.task));
+            }
+            known.tasks.insert(row.task, Some(row.known()));
+        }
+        Ok(())
+    }
+}
+
+fn key_and_value(table: StoreTable, mut row: Row) -> WireResult<(Vec<u8>, Vec<u8>)> {
+    let (key, mut value) = (row.some_bytes()?, row.some_bytes()?);
+    if table == StoreTable::UniqueKeys {
+        // The server writes the number with its first byte first.
+        value.reverse();
+    }
+    Ok((key, value))
+}
+
+fn count(mut row: Row) -> WireResult<(Vec<u8>, Vec<u8>)> {
+    Ok((row.some_bytes()?, keys::number_value(row.int8()?)))
+}
+
+/// Adds the rows of a task, or that it has none.
+fn relate(task: Task, row: Option<&TaskRow>, related: &mut Vec<RowValue>) {
+    let key = keys::task_key(task);
+    for column in Column::ALL {
+        let value = row.and_then(|row| row.columns[column as usize].clone());
+        related.push(RowValue { table: column.table(), key: key.clone(), value });
+    }
+    if let Some(id_key) = row.and_then(|row| row.id_key.as_ref()) {
+        let value = Some(keys::number_value(task.1));
+        related.push(RowValue { table: StoreTable::Ids, key: id_key.clone(), value });
+    }
+}
+
+impl TaskRow {
+    /// The row of a table that this task has.
+    fn of_table(&self, table: StoreTable) -> Option<(Vec<u8>, Vec<u8>)> {
+        match keys::place(table).ok()? {
+            Place::Column(column) => Some((keys::task_key(self.task), self.columns[column as usize].clone()?)),
+            Place::Key(TaskKey::Id) => Some((self.id_key.clone()?, keys::number_value(self.task.1))),
+            Place::Key(TaskKey::Claim) => Some((self.claim_key.clone()?, Vec::new())),
+            Place::Key(TaskKey::Updated) => Some((self.updated_key.clone()?, Vec::new())),
+            Place::Counts | Place::Plain(..) => None,
+        }
+    }
+
+    fn known(&self) -> KnownTask {
+        KnownTask {
+            id_key: self.id_key.clone(),
+            claim_key: self.claim_key.clone(),
+            updated_key: self.updated_key.clone(),
+            columns: self.columns.each_ref().map(Option::is_some),
+        }
+    }
+}
