@@ -1,6 +1,6 @@
 //! Commits whose connection breaks, and servers that go away.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracker_core::{
     ErrorKind,
@@ -48,6 +48,38 @@ fn cut_after_the_commit_is_recognised_as_done() {
         let mut unit = store.begin(Access::Read).unwrap();
         assert_eq!(load_one(&mut unit, row(StoreTable::Headers, &key)).rows, [(key, b"new-header".to_vec())]);
     }
+}
+
+#[test]
+fn commit_reported_as_conflict_takes_no_effect_later() {
+    let server = server_or_skip!();
+    let proxy = Proxy::start(server.port);
+    let schema = new_schema();
+    let url = format!("{}&application_name=late", server.url_at(proxy.port, "postgres"));
+    let store = connect(&options(&url).schema(schema.clone()));
+    let rival = connect(&server.options().schema(schema));
+    let label = |bytes: &[u8]| vec![value(StoreTable::BatchLabels, b"label", Some(bytes))];
+    put(&rival, label(b"old"));
+    let mut holder = rival.begin(Access::Write).unwrap();
+    load_one(&mut holder, row(StoreTable::BatchLabels, b"label"));
+
+    // The server works on the commit, and waits for the rival, when the connection breaks.
+    proxy.cut(Cut::Client(b"too-late"));
+    let unit = store.begin(Access::Write).unwrap();
+    assert_eq!(unit.commit(changes(label(b"too-late"))).unwrap(), Committed::Conflict);
+    let active = || {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'late' AND state = 'active'";
+        server.psql("postgres", sql).unwrap()
+    };
+    assert_eq!(active(), "1");
+    drop(holder);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while active() != "0" {
+        assert!(Instant::now() < deadline, "the commit has not ended");
+    }
+    let mut unit = rival.begin(Access::Read).unwrap();
+    let rows = load_one(&mut unit, row(StoreTable::BatchLabels, b"label")).rows;
+    assert_eq!(rows, [(b"label".to_vec(), b"old".to_vec())]);
 }
 
 #[test]

@@ -299,6 +299,8 @@ pub(crate) enum Cut {
     Before(&'static [u8]),
     /// After this text has reached the server and was answered, before the answer arrives.
     After(&'static [u8]),
+    /// After this text was sent to the server, which does not learn of it.
+    Client(&'static [u8]),
 }
 
 impl Proxy {
@@ -359,6 +361,14 @@ fn pass(mut client: TcpStream, mut server: TcpStream, cut: &std::sync::Mutex<Opt
                 *planned = None;
                 is_mute.store(true, Ordering::SeqCst);
             }
+            Some(Cut::Client(text)) if has(text) => {
+                *planned = None;
+                is_mute.store(true, Ordering::SeqCst);
+                server.write_all(bytes).unwrap();
+                drop(client.shutdown(std::net::Shutdown::Both));
+                drop(planned);
+                return drop(answers.join());
+            }
             _ => {}
         }
         drop(planned);
@@ -368,5 +378,4 @@ fn pass(mut client: TcpStream, mut server: TcpStream, cut: &std::sync::Mutex<Opt
     }
     drop(client.shutdown(std::net::Shutdown::Both));
     drop(server.shutdown(std::net::Shutdown::Both));
-    drop(answers.join());
 }
