@@ -46,7 +46,12 @@ fn claim(store: &PostgresStore, most: usize) -> usize {
 #[ignore = "a measurement"]
 fn speed_of_units() {
     let server = server_or_skip!();
+    // Shows what the calls cost without the disk of the server.
+    let database = crate::support::new_schema();
+    server.psql("postgres", &format!("CREATE DATABASE {database}")).unwrap();
+    server.psql("postgres", &format!("ALTER DATABASE {database} SET synchronous_commit = off")).unwrap();
     for (name, options) in [
+        ("socket without flush", crate::support::options(&server.local_url(&database))),
         ("socket", server.options()),
         ("tcp", crate::support::options(&server.url("postgres")).schema(crate::support::new_schema())),
     ] {
