@@ -151,21 +151,21 @@ fn units_of_a_limit_key_follow_each_other() {
     let server = server_or_skip!();
     let store = connect(&server.options());
     let key = [0, 0, 0, 1, 0, 0, 0, 1, 9];
-    let barrier = Barrier::new(4);
+    let mut first = store.begin(Access::Write).unwrap();
+    // There is no row that could be locked.
+    assert_eq!(load_one(&mut first, row(StoreTable::LimitInUse, &key)).rows, []);
     thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                barrier.wait();
-                let mut unit = store.begin(Access::Write).unwrap();
-                let found = load_one(&mut unit, row(StoreTable::LimitInUse, &key)).rows;
-                let in_use = found.first().map_or(0, |(_, value)| u64::from_le_bytes(value[..].try_into().unwrap()));
-                let new = (in_use + 1).to_le_bytes();
-                done(unit.commit(changes(vec![value(StoreTable::LimitInUse, &key, Some(&new))])).unwrap());
-            });
-        }
+        let (sent, answer) = mpsc::channel();
+        let (store, key) = (&store, &key);
+        scope.spawn(move || {
+            let mut second = store.begin(Access::Write).unwrap();
+            sent.send(load_one(&mut second, row(StoreTable::LimitInUse, key)).rows).unwrap();
+        });
+        assert!(answer.recv_timeout(Duration::from_millis(200)).is_err(), "the second unit did not wait");
+        let one = 1_u64.to_le_bytes();
+        done(first.commit(changes(vec![value(StoreTable::LimitInUse, key, Some(&one))])).unwrap());
+        assert_eq!(answer.recv().unwrap(), [(key.to_vec(), one.to_vec())]);
     });
-    let mut unit = store.begin(Access::Read).unwrap();
-    assert_eq!(load_one(&mut unit, row(StoreTable::LimitInUse, &key)).rows[0].1, 4_u64.to_le_bytes());
 }
 
 #[test]
