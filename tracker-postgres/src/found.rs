@@ -40,6 +40,8 @@ pub(crate) struct Found {
     by_key: HashMap<(u8, Vec<u8>), Task>,
     plain: HashMap<(StoreTable, Vec<u8>), Vec<u8>>,
     ranges: HashMap<usize, Vec<RangeRow>>,
+    /// Number of rows of a range, locked ones too.
+    range_sizes: HashMap<usize, i64>,
 }
 
 impl Found {
@@ -58,6 +60,10 @@ impl Found {
                     Source::Counts => {
                         let (key, value) = count(row)?;
                         found.plain.insert((StoreTable::Counts, key), value);
+                    }
+                    Source::RangeSize(index) => {
+                        let mut row = row;
+                        found.range_sizes.insert(*index, row.int8()?);
                     }
                     Source::Range(index) => {
                         let Some(Want::Rows { table, .. }) = wants.get(*index) else { continue };
@@ -134,18 +140,20 @@ impl Found {
                         value.map(|value| (key.clone(), value.clone()))
                     }
                 };
-                Ok(Loaded { rows: row.into_iter().collect(), is_complete: true, related })
+                Ok(Loaded { rows: row.into_iter().collect(), is_complete: true, has_skipped: false, related })
             }
             Want::Rows { newest_first, most, .. } => {
                 let mut rows = self.ranges.remove(&index).unwrap_or_default();
                 let is_complete = rows.len() < *most;
+                let size = self.range_sizes.get(&index).and_then(|size| usize::try_from(*size).ok());
+                let has_skipped = size.is_some_and(|size| size > rows.len());
                 // A row that a rival has changed since the statement began has its new key, and may be out of order.
                 rows.sort_by(|a, b| if *newest_first { b.0.cmp(&a.0) } else { a.0.cmp(&b.0) });
                 for task in rows.iter().filter_map(|(_, _, task)| *task) {
                     relate(task, self.tasks.get(&task), &mut related);
                 }
                 let rows = rows.into_iter().map(|(key, value, _)| (key, value)).collect();
-                Ok(Loaded { rows, is_complete, related })
+                Ok(Loaded { rows, is_complete, has_skipped, related })
             }
         }
     }

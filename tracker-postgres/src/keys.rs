@@ -85,6 +85,7 @@ pub(crate) fn place(table: StoreTable) -> Result<Place, Error> {
         StoreTable::Budgets => 16,
         StoreTable::Overtaken => 17,
         StoreTable::RateStarts => 18,
+        StoreTable::HeadLists => 19,
         other => {
             let message = format!("the table {} is not known to this version of tracker-postgres", other.name());
             return Err(store_error(ErrorKind::Unsupported, message, "update tracker-postgres"));

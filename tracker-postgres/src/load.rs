@@ -24,6 +24,8 @@ pub(crate) enum Source {
     Counts,
     /// The want of this index.
     Range(usize),
+    /// Number of rows of the want of this index, locked ones too.
+    RangeSize(usize),
 }
 
 /// The statements of a load.
@@ -58,6 +60,7 @@ fn is_locked(table: StoreTable) -> bool {
             | StoreTable::BatchMembers
             | StoreTable::ThrottleEnds
             | StoreTable::LimitQueues
+            | StoreTable::HeadLists
     )
 }
 
@@ -65,10 +68,9 @@ fn row_lock(table: StoreTable, writes: bool) -> Lock {
     if writes && is_locked(table) { Lock::Wait } else { Lock::None }
 }
 
-/// Claims take what is free: they do not wait for tasks that another unit claims.
-fn range_lock(table: StoreTable, writes: bool) -> Lock {
+fn range_lock(table: StoreTable, writes: bool, skips_locked: bool) -> Lock {
     match table {
-        StoreTable::ClaimOrder | StoreTable::LimitHeads if writes => Lock::Skip,
+        StoreTable::ClaimOrder | StoreTable::LimitHeads if writes && skips_locked => Lock::Skip,
         _ => row_lock(table, writes),
     }
 }
@@ -93,9 +95,13 @@ impl Plan {
                     Place::Counts => drop(keys.counts.insert(key.clone())),
                     Place::Plain(..) => drop(keys.plain.entry(*table).or_default().insert(key.clone())),
                 },
-                Want::Rows { table, from, to, newest_first, most } => {
+                Want::Rows { table, from, to, newest_first, most, skips_locked } => {
                     let bounds = Bounds { from, to: to.as_deref(), newest_first: *newest_first, most: *most };
-                    ranges.push((index, range(*table, &bounds, writes)?));
+                    let lock = range_lock(*table, writes, *skips_locked);
+                    ranges.push((Source::Range(index), range(*table, &bounds, lock)?));
+                    if lock == Lock::Skip {
+                        ranges.push((Source::RangeSize(index), range_size(*table, &bounds)?));
+                    }
                 }
             }
         }
@@ -110,8 +116,8 @@ impl Plan {
             let params = Params::default().value(kind).list(seqs);
             plan.push(Load::Tasks(row_lock(StoreTable::Headers, writes)), params, Source::Tasks);
         }
-        for (index, (load, params)) in ranges {
-            plan.push(load, params, Source::Range(index));
+        for (source, (load, params)) in ranges {
+            plan.push(load, params, source);
         }
         if !keys.counts.is_empty() {
             let params = Params::default().list(keys.counts.iter().map(Vec::as_slice));
@@ -169,8 +175,20 @@ impl Bounds<'_> {
     }
 }
 
-fn range(table: StoreTable, bounds: &Bounds<'_>, writes: bool) -> Result<(Load, Params), Error> {
-    let lock = range_lock(table, writes);
+/// Counts the rows of a range of a table of which claims skip locked rows.
+fn range_size(table: StoreTable, bounds: &Bounds<'_>) -> Result<(Load, Params), Error> {
+    let params = Params::default().value(bounds.from).value(bounds.limit());
+    let params = match bounds.to {
+        Some(to) => params.value(to),
+        None => params,
+    };
+    Ok(match keys::place(table)? {
+        Place::Plain(Plain::Rows, number) => (Load::RowRangeSize(bounds.range()), params.value(number)),
+        _ => (Load::ClaimRangeSize(bounds.range()), params),
+    })
+}
+
+fn range(table: StoreTable, bounds: &Bounds<'_>, lock: Lock) -> Result<(Load, Params), Error> {
     let from_and_limit = || Params::default().value(bounds.from).value(bounds.limit());
     let with_end = |params: Params| match bounds.to {
         Some(to) => params.value(to),

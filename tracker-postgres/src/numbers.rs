@@ -128,6 +128,7 @@ mod tests {
             from: Vec::new(),
             to: None,
             newest_first: false,
+            skips_locked: true,
             most: 1,
         }]);
         let mut blocks = Blocks::default();

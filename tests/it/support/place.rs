@@ -1,43 +1,38 @@
-//! Where the trackers of a test are: in files and in memory of redb, or with `TRACKER_TEST_STORE=memory` in stores in memory, or with
-//! `TRACKER_TEST_STORE=postgres` in the server of `TRACKER_TEST_URL`. A test that asks for the same path twice finds the same tasks.
+//! Where the trackers of a test are: in files and in memory of redb; with `TRACKER_TEST_STORE=memory` in stores in memory; or with
+//! `TRACKER_TEST_STORE=postgres` and the feature `postgres` in the server of `TRACKER_TEST_URL`. A test that asks for the same path twice finds
+//! the same tasks.
 
 use std::{
     collections::HashMap,
     env,
     path::{Path, PathBuf},
-    process,
-    sync::{
-        LazyLock, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{LazyLock, Mutex},
 };
 
 use tracker_core::{
     Options, Result, Tracker,
     store::{MemoryStore, OptionsExt},
 };
-use tracker_postgres::{PostgresOptions, PostgresStore};
-
-/// The stores in memory that stand for files, by path.
-static STORES: LazyLock<Mutex<HashMap<PathBuf, MemoryStore>>> = LazyLock::new(Mutex::default);
-
-/// The schemas of the server that stand for files, by path.
-static SCHEMAS: LazyLock<Mutex<HashMap<PathBuf, String>>> = LazyLock::new(Mutex::default);
-static NEXT_SCHEMA: AtomicUsize = AtomicUsize::new(0);
 
 /// Which stores the tests use.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     File,
     Memory,
+    #[cfg(feature = "postgres")]
     Postgres,
 }
+
+/// The stores in memory that stand for files, by path.
+static STORES: LazyLock<Mutex<HashMap<PathBuf, MemoryStore>>> = LazyLock::new(Mutex::default);
 
 fn place() -> Place {
     match env::var("TRACKER_TEST_STORE").as_deref() {
         Ok("memory") => Place::Memory,
+        #[cfg(feature = "postgres")]
         Ok("postgres") => Place::Postgres,
-        _ => Place::File,
+        Ok(other) => panic!("TRACKER_TEST_STORE={other}: expected memory, or postgres with the feature postgres"),
+        Err(_) => Place::File,
     }
 }
 
@@ -46,23 +41,49 @@ pub(crate) fn is_store() -> bool {
     place() != Place::File
 }
 
-fn new_schema() -> String {
-    format!("t{}_{}", process::id(), NEXT_SCHEMA.fetch_add(1, Ordering::Relaxed))
-}
-
-/// A store in a schema of the server. The clocks of the tests count, not the server's.
-fn server(schema: String) -> Result<PostgresStore> {
-    let url = env::var("TRACKER_TEST_URL").unwrap();
-    PostgresStore::connect(&PostgresOptions::new(&url)?.schema(schema).connections(4).client_clock(true))
-}
-
 fn memory_at(path: &Path) -> MemoryStore {
     STORES.lock().unwrap().entry(path.to_owned()).or_default().clone()
 }
 
-fn server_at(path: &Path) -> Result<PostgresStore> {
-    let schema = SCHEMAS.lock().unwrap().entry(path.to_owned()).or_insert_with(new_schema).clone();
-    server(schema)
+/// Schemas of a server.
+#[cfg(feature = "postgres")]
+mod server {
+    use std::{
+        collections::HashMap,
+        env,
+        path::{Path, PathBuf},
+        process,
+        sync::{
+            LazyLock, Mutex,
+            atomic::{AtomicUsize, Ordering},
+        },
+    };
+
+    use tracker_core::Result;
+    use tracker_postgres::{PostgresOptions, PostgresStore};
+
+    /// The schemas that stand for files, by path.
+    static SCHEMAS: LazyLock<Mutex<HashMap<PathBuf, String>>> = LazyLock::new(Mutex::default);
+    static NEXT_SCHEMA: AtomicUsize = AtomicUsize::new(0);
+
+    fn new_schema() -> String {
+        format!("t{}_{}", process::id(), NEXT_SCHEMA.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A store in a schema of the server. The clocks of the tests count, not the server's.
+    fn in_schema(schema: String) -> Result<PostgresStore> {
+        let url = env::var("TRACKER_TEST_URL").expect("tracker-postgres/with_server sets TRACKER_TEST_URL");
+        PostgresStore::connect(&PostgresOptions::new(&url)?.schema(schema).connections(4).client_clock(true))
+    }
+
+    pub(super) fn new() -> Result<PostgresStore> {
+        in_schema(new_schema())
+    }
+
+    pub(super) fn at(path: &Path) -> Result<PostgresStore> {
+        let schema = SCHEMAS.lock().unwrap().entry(path.to_owned()).or_insert_with(new_schema).clone();
+        in_schema(schema)
+    }
 }
 
 /// Opens a tracker where the tests of this run keep theirs.
@@ -77,7 +98,8 @@ impl OpenInPlace for Options {
         match place() {
             Place::File => self.open(path),
             Place::Memory => self.open_store(memory_at(path.as_ref())),
-            Place::Postgres => self.open_store(server_at(path.as_ref())?),
+            #[cfg(feature = "postgres")]
+            Place::Postgres => self.open_store(server::at(path.as_ref())?),
         }
     }
 
@@ -85,7 +107,8 @@ impl OpenInPlace for Options {
         match place() {
             Place::File => self.inspect(path),
             Place::Memory => self.inspect_store(memory_at(path.as_ref())),
-            Place::Postgres => self.inspect_store(server_at(path.as_ref())?),
+            #[cfg(feature = "postgres")]
+            Place::Postgres => self.inspect_store(server::at(path.as_ref())?),
         }
     }
 
@@ -93,7 +116,8 @@ impl OpenInPlace for Options {
         match place() {
             Place::File => self.in_memory(),
             Place::Memory => self.open_store(MemoryStore::new()),
-            Place::Postgres => self.open_store(server(new_schema())?),
+            #[cfg(feature = "postgres")]
+            Place::Postgres => self.open_store(server::new()?),
         }
     }
 }

@@ -330,7 +330,39 @@ pub(crate) enum FormatProblem {
     Damaged(Error),
 }
 
+impl FormatProblem {
+    /// The error for a file or a store of this name.
+    pub(crate) fn error(self, name: impl std::fmt::Display) -> Error {
+        let unsupported = |what| Error::new(ErrorKind::Unsupported, what);
+        match self {
+            Self::Foreign => Error::new(
+                ErrorKind::Foreign,
+                format!(
+                    "{name}: this is a redb file of another program; give the path of a tracker file, or of none yet"
+                ),
+            ),
+            Self::Older { found, known } => unsupported(format!(
+                "{name}: it has format {found}, this version reads format {known}; export the tasks with the version of the tracker that wrote them (`tracker export`), and import them into a new place with this one (`tracker import`)"
+            )),
+            Self::Newer { found, known } => unsupported(format!(
+                "{name}: it has format {found}, this version reads format {known}; use a newer version of the tracker"
+            )),
+            Self::Damaged(error) => error,
+        }
+    }
+}
+
 impl Tables<Writing<'_>> {
+    /// Marks a new store with the format of its rows. False if it has a mark.
+    pub(crate) fn mark_format(&mut self) -> Result<bool> {
+        let meta = self.meta()?;
+        if meta.get(FORMAT_KEY)?.is_some() {
+            return Ok(false);
+        }
+        meta.insert(FORMAT_KEY, FORMAT.as_slice())?;
+        Ok(true)
+    }
+
     /// Stores the state of the file. A store has its own.
     pub(crate) fn put_file_state(&mut self, file_state: &FileState) -> Result<()> {
         if self.source.working_set().is_some() {

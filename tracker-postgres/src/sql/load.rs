@@ -26,6 +26,10 @@ pub(crate) enum Load {
     /// Rows by key.
     Rows(Plain, Lock),
     RowRange(Plain, Range, Lock),
+    /// Number of tasks in a range of the claim order.
+    ClaimRangeSize(Range),
+    /// Number of rows in a range of a table that shares its table with others.
+    RowRangeSize(Range),
     /// Counts by key.
     Counts,
     CountRange(Range),
@@ -180,6 +184,20 @@ impl Load {
                 let (table, value) = (plain.table(), plain.value());
                 let range_clause = range.clause("t.key", of_table);
                 (format!("SELECT t.key, {value} FROM {schema}.{table} t {range_clause}{}", lock.clause()), types)
+            }
+            Self::ClaimRangeSize(range) => {
+                let range_clause = range.clause("t.claim_key", "");
+                (
+                    format!("SELECT count(*) FROM (SELECT 1 FROM {schema}.tasks t {range_clause}) AS found"),
+                    range.types(),
+                )
+            }
+            Self::RowRangeSize(range) => {
+                let mut types = range.types();
+                types.push(INT2);
+                let of_table = if range.ends { " AND t.tbl = $4" } else { " AND t.tbl = $3" };
+                let range_clause = range.clause("t.key", of_table);
+                (format!("SELECT count(*) FROM (SELECT 1 FROM {schema}.rows t {range_clause}) AS found"), types)
             }
             Self::Counts => (
                 format!(

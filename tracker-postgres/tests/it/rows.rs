@@ -93,7 +93,8 @@ fn check_ranges(unit: &mut Box<dyn StoreUnit>, table: StoreTable, samples: &BTre
                 }
                 let is_complete = all.len() < most;
                 all.truncate(most);
-                let want = Want::Rows { table, from: from.clone(), to: to.clone(), newest_first, most };
+                let want =
+                    Want::Rows { table, from: from.clone(), to: to.clone(), newest_first, most, skips_locked: false };
                 let loaded = load_one(unit, want.clone());
                 assert_eq!((loaded.rows, loaded.is_complete), (all, is_complete), "{want:?}");
             }

@@ -214,7 +214,7 @@ pub(crate) fn row(table: StoreTable, key: &[u8]) -> Want {
 }
 
 pub(crate) fn first_rows(table: StoreTable, from: &[u8], to: Option<&[u8]>, most: usize) -> Want {
-    Want::Rows { table, from: from.to_vec(), to: to.map(<[u8]>::to_vec), newest_first: false, most }
+    Want::Rows { table, from: from.to_vec(), to: to.map(<[u8]>::to_vec), newest_first: false, most, skips_locked: true }
 }
 
 pub(crate) fn value(table: StoreTable, key: &[u8], value: Option<&[u8]>) -> RowChange {

@@ -21,6 +21,7 @@ use crate::{
     storage::{
         order::order_keys,
         read::{claim_order::Ready, head_lists::Overtake},
+        tables::Source as _,
     },
 };
 
@@ -100,7 +101,21 @@ impl Claims {
 impl Action for Claim {
     type Out = Claims;
 
+    /// In a store, a claim takes what is free: it does not wait for tasks that another process claims.
     fn run(&self, writer: &mut Writer<'_>) -> Result<Claims> {
+        let Some(set) = writer.rows().source().working_set().cloned() else { return self.claim(writer) };
+        set.skip_locked(true);
+        let claimed = self.claim(writer);
+        set.skip_locked(false);
+        let mut claims = claimed?;
+        // The other process may leave some of the tasks that it has locked.
+        claims.held_back |= claims.tasks.is_empty() && set.has_skipped();
+        Ok(claims)
+    }
+}
+
+impl Claim {
+    fn claim(&self, writer: &mut Writer<'_>) -> Result<Claims> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
         let mut claims = Claims { now: writer.now(), held_back: kind.paused, ..Claims::default() };
         if kind.paused {

@@ -82,29 +82,8 @@ impl FileDatabase {
 
     /// Refuses a file of another program or of another format.
     pub(crate) fn check_format(&self) -> Result<()> {
-        let name = self.place.name().display();
-        match self.read(|txn| Ok(Tables::new(txn).check_format()))? {
-            Ok(()) => Ok(()),
-            Err(FormatProblem::Foreign) => Err(Error::new(
-                ErrorKind::Foreign,
-                format!(
-                    "{name}: this is a redb file of another program; give the path of a tracker file, or of none yet"
-                ),
-            )),
-            Err(FormatProblem::Older { found, known }) => Err(Error::new(
-                ErrorKind::Unsupported,
-                format!(
-                    "{name}: it has format {found}, this version reads format {known}; export the tasks with the version of the tracker that wrote the file (`tracker export`), and import them into a new file with this one (`tracker import`)"
-                ),
-            )),
-            Err(FormatProblem::Newer { found, known }) => Err(Error::new(
-                ErrorKind::Unsupported,
-                format!(
-                    "{name}: it has format {found}, this version reads format {known}; use a newer version of the tracker"
-                ),
-            )),
-            Err(FormatProblem::Damaged(error)) => Err(error),
-        }
+        let checked = self.read(|txn| Ok(Tables::new(txn).check_format()))?;
+        checked.map_err(|problem| problem.error(self.place.name().display()))
     }
 
     pub(crate) fn is_read_only(&self) -> bool {

@@ -44,7 +44,7 @@ impl Database {
     pub(crate) fn open(place: Place, options: FileOptions, read_only: bool, patience: Duration) -> Result<Self> {
         Ok(Self(match place {
             Place::File(location) => Kind::File(FileDatabase::open(location, options, read_only, patience)?),
-            Place::Store(store) => Kind::Store(StoreDatabase::new(store, read_only)),
+            Place::Store(store) => Kind::Store(StoreDatabase::open(store, read_only)?),
         }))
     }
 

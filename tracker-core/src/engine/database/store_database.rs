@@ -3,11 +3,13 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::CommitId;
+use uuid::Uuid;
+
 use crate::{
     model::error::{Error, ErrorKind, Result},
     storage::{
         store::{Access, Committed, Store, WorkingSet},
-        tables::{Reading, Writing},
+        tables::{FormatProblem, Reading, Tables, Writing},
     },
 };
 
@@ -20,9 +22,28 @@ pub(super) struct StoreDatabase {
 }
 
 impl StoreDatabase {
-    pub(super) fn new(store: Arc<dyn Store>, read_only: bool) -> Self {
+    /// Opens a store, and marks a new one with the format of its rows. A store of another format is refused.
+    pub(super) fn open(store: Arc<dyn Store>, read_only: bool) -> Result<Self> {
         let name = store.name();
-        Self { store: RwLock::new(Some(store)), name, read_only }
+        let opened = Self { store: RwLock::new(Some(store)), name, read_only };
+        if !read_only {
+            let mark = |source: Writing<'_>| Ok::<_, Error>((Tables::new(source).mark_format()?, ()));
+            match opened.write((Uuid::new_v4(), 1), mark) {
+                Ok(_) => {}
+                // Another process has marked it.
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let checked = opened.read(|source| Ok(Tables::new(source).check_format()))?;
+        match checked {
+            Ok(()) => Ok(opened),
+            Err(FormatProblem::Foreign) => Err(Error::new(
+                ErrorKind::Foreign,
+                format!("{}: there is no tracker here yet; open it for writing first", opened.name),
+            )),
+            Err(problem) => Err(problem.error(&opened.name)),
+        }
     }
 
     pub(super) fn is_read_only(&self) -> bool {
@@ -78,5 +99,29 @@ impl StoreDatabase {
             ErrorKind::Unsupported,
             format!("{}: {what} is for a tracker file; use the tools of the server that holds this tracker", self.name),
         )
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::storage::store::MemoryStore;
+
+    #[test]
+    fn store_of_another_format_is_refused_by_name() {
+        let store = MemoryStore::new();
+        StoreDatabase::open(Arc::new(store.clone()), false).unwrap();
+        StoreDatabase::open(Arc::new(store.clone()), true).unwrap();
+        for (version, way_out) in [(1, "tracker export"), (255, "newer version")] {
+            store.set_format(version);
+            for read_only in [false, true] {
+                let error = StoreDatabase::open(Arc::new(store.clone()), read_only).err().unwrap();
+                assert_eq!(error.kind(), ErrorKind::Unsupported);
+                assert!(error.to_string().contains(way_out), "{error}");
+            }
+        }
+        let empty = StoreDatabase::open(Arc::new(MemoryStore::new()), true).err().unwrap();
+        assert_eq!(empty.kind(), ErrorKind::Foreign, "nothing to look at");
     }
 }

@@ -79,6 +79,14 @@ impl MemoryStore {
         self.0.conflict_every.store(n, Ordering::Relaxed);
     }
 
+    /// Replaces the mark of the format, as another version of the tracker would write it.
+    #[cfg(test)]
+    pub(crate) fn set_format(&self, version: u8) {
+        let mut data = lock(&self.0.data);
+        let mark = [b"tracker", &[version][..]].concat();
+        Arc::make_mut(&mut data).tables.entry(StoreTable::Meta).or_default().insert(b"format".to_vec(), mark);
+    }
+
     /// Number of loads so far.
     #[must_use]
     pub fn loads(&self) -> u64 {
@@ -195,9 +203,9 @@ impl Data {
         match want {
             Want::Row { table, key } => {
                 let rows = self.value(*table, key).map(|value| (key.clone(), value.clone())).into_iter().collect();
-                self.with_related(*table, Loaded { rows, is_complete: true, related: Vec::new() })
+                self.with_related(*table, Loaded { rows, is_complete: true, ..Loaded::default() })
             }
-            Want::Rows { table, from, to, newest_first, most } => {
+            Want::Rows { table, from, to, newest_first, most, skips_locked: _ } => {
                 let rows = self.tables.get(table).unwrap_or(&empty);
                 if to.as_ref().is_some_and(|to| to <= from) {
                     return Loaded { is_complete: true, ..Loaded::default() };
@@ -207,7 +215,7 @@ impl Data {
                 let range: &mut dyn Iterator<Item = _> = if *newest_first { &mut range.rev() } else { &mut { range } };
                 let rows: Vec<_> = range.take(*most).map(|(key, value)| (key.clone(), value.clone())).collect();
                 let is_complete = rows.len() < *most;
-                self.with_related(*table, Loaded { rows, is_complete, related: Vec::new() })
+                self.with_related(*table, Loaded { rows, is_complete, ..Loaded::default() })
             }
         }
     }

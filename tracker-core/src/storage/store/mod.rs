@@ -200,6 +200,8 @@ pub enum Want {
         newest_first: bool,
         /// Number of rows, at most; at least 1.
         most: usize,
+        /// Whether a writing unit skips rows that another unit has locked, and does not wait for them. Claims do.
+        skips_locked: bool,
     },
 }
 
@@ -208,8 +210,10 @@ pub enum Want {
 pub struct Loaded {
     /// The rows, in the order in which they were asked for.
     pub rows: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Whether the range has no further rows. Rows of [`StoreTable::ClaimOrder`] that another unit has locked do not count.
+    /// Whether the range has no further rows that are not locked.
     pub is_complete: bool,
+    /// Whether rows were skipped, since another unit has locked them.
+    pub has_skipped: bool,
     /// Rows that belong to the tasks of `rows` and were loaded with them; `None` for a row that does not exist.
     pub related: Vec<RowValue>,
 }

@@ -40,6 +40,8 @@ struct Rows {
     kept: usize,
     counts: BTreeMap<Vec<u8>, i64>,
     changes_kinds: bool,
+    skips_locked: bool,
+    has_skipped: bool,
 }
 
 #[derive(Default)]
@@ -68,8 +70,15 @@ type Row = (Vec<u8>, Vec<u8>);
 impl WorkingSet {
     pub(crate) fn new(unit: Box<dyn StoreUnit>, access: Access) -> Self {
         let state = unit.state();
-        let rows =
-            Rows { unit: Some(unit), tables: BTreeMap::new(), kept: 0, counts: BTreeMap::new(), changes_kinds: false };
+        let rows = Rows {
+            unit: Some(unit),
+            tables: BTreeMap::new(),
+            kept: 0,
+            counts: BTreeMap::new(),
+            changes_kinds: false,
+            skips_locked: false,
+            has_skipped: false,
+        };
         Self { state, access, rows: Arc::new(Mutex::new(rows)) }
     }
 
@@ -116,7 +125,9 @@ impl WorkingSet {
         if ranges.is_empty() {
             return Ok(());
         }
+        let skips_locked = rows.skips_locked;
         let want = |(from, to, most): &(Vec<u8>, Option<Vec<u8>>, usize)| Want::Rows {
+            skips_locked,
             table,
             from: from.clone(),
             to: to.clone(),
@@ -129,6 +140,16 @@ impl WorkingSet {
             rows.learn_range(table, &from, to.as_deref(), false, loaded)?;
         }
         Ok(())
+    }
+
+    /// Whether loads of ranges skip rows that another unit has locked, from now on.
+    pub(crate) fn skip_locked(&self, skips_locked: bool) {
+        self.lock().skips_locked = skips_locked;
+    }
+
+    /// Whether a load has skipped rows.
+    pub(crate) fn has_skipped(&self) -> bool {
+        self.lock().has_skipped
     }
 
     /// Whether a row is known to exist. Loads nothing.
@@ -160,7 +181,8 @@ impl WorkingSet {
                 rows.tables.clear();
                 rows.kept = 0;
             }
-            let want = Want::Rows { table, from: from.clone(), to: to.clone(), newest_first, most };
+            let skips_locked = rows.skips_locked;
+            let want = Want::Rows { table, from: from.clone(), to: to.clone(), newest_first, most, skips_locked };
             let loaded = rows.load(want)?;
             rows.learn_range(table, &from, to.as_deref(), newest_first, loaded)?;
         }
@@ -338,6 +360,7 @@ impl Rows {
         newest_first: bool,
         loaded: Loaded,
     ) -> Result<()> {
+        self.has_skipped |= loaded.has_skipped;
         let last = loaded.rows.last().map(|(key, _)| key.clone());
         let is_inside = |key: &[u8]| key >= from && to.is_none_or(|to| key < to);
         if last.as_ref().is_some_and(|last| !is_inside(last)) || last.is_none() && !loaded.is_complete {
