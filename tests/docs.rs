@@ -84,7 +84,15 @@ fn missing_test_is_detected() {
 }
 
 /// The folders in which a module path of the documents may lie.
-const ROOTS: [&str; 5] = ["tests", "tracker-core/src", "tracker-cli/src", "tracker-cli/tests", "tracker-web/tests"];
+const ROOTS: [&str; 7] = [
+    "tests",
+    "tracker-core/src",
+    "tracker-cli/src",
+    "tracker-cli/tests",
+    "tracker-web/tests",
+    "tracker-postgres/src",
+    "tracker-postgres/tests",
+];
 
 /// Whether a path such as `it::storage::files` or `engine::commit_queue::checked` names a module of a test.
 fn is_module(path: &str) -> bool {
@@ -141,6 +149,7 @@ fn missing_module_is_detected() {
     assert!(
         is_module("it::storage::files") && is_module("engine::commit_queue::checked") && is_module("cli::run::logs")
     );
+    assert!(is_module("it::commits") && is_module("pool"));
     assert!(!is_module("it::storage::none") && !is_module("engine::commit") && !is_module("none"));
 }
 
