@@ -13,9 +13,8 @@ use crate::{
     error,
     keys::{self, Task},
     pool::Slot,
+    shared::{Pauses, Shared, change_number},
     sql::{Change, Plain, Sql},
-    store::{Pauses, Shared},
-    unit::change_number,
     wire::{
         connection::{Connection, Failed, Step},
         error::WireError,
@@ -104,7 +103,7 @@ fn resolve(shared: &Shared, slot: &mut Slot, cause: &WireError) -> End {
             Err(error) if error::is_conflict(&error) && pauses.wait(deadline) => {}
             Err(error) => {
                 let message = format!(
-                    "{}: a commit failed ({cause}), and the server cannot tell whether it took effect ({error}); open the tracker again",
+                    "{}: a commit failed ({cause}), and the server cannot tell whether it took effect ({error}); look whether the change is stored",
                     shared.name
                 );
                 return End::Unknown(store_error(ErrorKind::OutcomeUnknown, message, error));

@@ -13,7 +13,7 @@ use crate::wire::error::WireError;
 pub(crate) fn is_conflict(error: &WireError) -> bool {
     match error.code() {
         // serialization_failure, deadlock_detected; unique_violation: a rival has inserted the row; division_by_zero: a condition in a
-        // statement did not hold (see `statements`); lock_not_available.
+        // statement did not hold (see `sql`); lock_not_available.
         // 26000, 42P05, 0A000: a prepared statement is gone, or was prepared by another, or its table was altered.
         "40001" | "40P01" | "23505" | "22012" | "55P03" | "26000" | "42P05" | "0A000" => true,
         _ => error.is_final() && !matches!(error, WireError::Login(_)),
@@ -27,9 +27,10 @@ pub(crate) fn may_come_back(error: &WireError) -> bool {
         WireError::Broken(_) | WireError::Protocol(_) => true,
         WireError::Login(_) => false,
         WireError::Server(error) => {
-            // 08: connection; 57P01 to 57P03: shutdown, crash, start; 53300: too many connections; 25006: a standby.
+            // 08: connection; 57P01 to 57P03: shutdown, crash, start; 53300: too many connections; 25006, 0A000: a standby, which begins
+            // no writing transaction.
             error.code.starts_with("08")
-                || matches!(error.code.as_str(), "57P01" | "57P02" | "57P03" | "53300" | "25006" | "25P03")
+                || matches!(error.code.as_str(), "57P01" | "57P02" | "57P03" | "53300" | "25006" | "0A000" | "25P03")
         }
     }
 }
@@ -55,7 +56,9 @@ pub(crate) fn describe(server: &str, error: WireError) -> Error {
                 ErrorKind::Invalid,
                 "the role lacks a right: grant what docs/postgres.md lists, or connect once with a role that may create the tables",
             ),
-            "25006" => (ErrorKind::ReadOnly, "the server is a read-only standby: name the primary server in the URL"),
+            "25006" | "0A000" => {
+                (ErrorKind::ReadOnly, "the server is a read-only standby: name the primary server in the URL")
+            }
             "53100" => (ErrorKind::NoSpace, "the disk of the server is full: free space there and try again"),
             "53200" => (ErrorKind::NoSpace, "the server has no memory left: free some and try again"),
             "53300" => (

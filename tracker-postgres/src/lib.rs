@@ -22,6 +22,7 @@ mod numbers;
 mod options;
 mod pool;
 mod schema;
+mod shared;
 mod sql;
 mod store;
 mod unit;

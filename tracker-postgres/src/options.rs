@@ -2,12 +2,9 @@
 
 use std::{fmt, time::Duration};
 
-use tracker_core::{
-    Error, ErrorKind, Options, Tracker,
-    store::{OptionsExt as _, store_error},
-};
+use tracker_core::{Error, ErrorKind, store::store_error};
 
-use crate::{address::Address, store::PostgresStore};
+use crate::address::Address;
 
 /// How transactions of writing units are kept apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,22 +71,6 @@ impl PostgresOptions {
             prepares: true,
             client_clock: false,
         })
-    }
-
-    /// Opens the tracker. The tables are made if they are missing.
-    ///
-    /// # Errors
-    /// As [`PostgresStore::connect`].
-    pub fn connect(&self) -> Result<Tracker, Error> {
-        self.open(Tracker::options())
-    }
-
-    /// Opens the tracker with options of its own, such as a clock. The options of files have no effect.
-    ///
-    /// # Errors
-    /// As [`PostgresStore::connect`].
-    pub fn open(&self, options: Options) -> Result<Tracker, Error> {
-        options.open_store(PostgresStore::connect(self)?)
     }
 
     /// The schema in which the tables of the tracker are. Trackers in different schemas share a database without sharing anything else.

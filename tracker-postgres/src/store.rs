@@ -1,68 +1,40 @@
 //! The store: connections to the server, and units of work over them.
 
-use std::{
-    fmt,
-    hash::{BuildHasher, RandomState},
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fmt, sync::Arc};
 
 use tracker_core::{
-    Error, ErrorKind,
-    store::{Access, Store, StoreUnit, store_error},
+    Error, Options, Tracker,
+    store::{Access, OptionsExt as _, Store, StoreUnit},
 };
 use uuid::Uuid;
 
 use crate::{
     error,
     numbers::Learned,
-    options::{Isolation, PostgresOptions},
-    pool::{NoSlot, Pool, Slot},
+    options::PostgresOptions,
+    pool::Pool,
     schema,
-    sql::{Mode, Sql},
+    shared::{Pauses, Shared, change_number},
+    sql::Sql,
     unit::PostgresUnit,
-    wire::{
-        connection::{Connection, Step},
-        error::WireError,
-        params::Params,
-    },
+    wire::{connection::Step, error::WireError, params::Params},
 };
-
-/// The pauses between attempts to reach the server.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-/// How much longer than a lock the answer to a statement may take.
-const GRACE: Duration = Duration::from_secs(60);
 
 /// A tracker's tables in a PostgreSQL server.
 pub struct PostgresStore {
     shared: Arc<Shared>,
 }
 
-/// What the units of a store share.
-pub(crate) struct Shared {
-    pub options: PostgresOptions,
-    /// Server and database, without credentials.
-    pub name: String,
-    /// The quoted name of the schema.
-    pub schema: String,
-    /// Names this store in the table of marks.
-    pub process: Uuid,
-    pub pool: Pool,
-    pub learned: Learned,
-}
-
 impl PostgresStore {
     /// Connects, and makes the tables if the schema has none.
     ///
     /// # Errors
-    /// - [`ErrorKind::Invalid`] if the login is refused, the database is missing, or the role lacks a right.
-    /// - [`ErrorKind::Io`] if no server answers.
-    /// - [`ErrorKind::Busy`] if the server has no connection free within [`PostgresOptions::busy_timeout`].
-    /// - [`ErrorKind::ReadOnly`] if the server is a standby.
-    /// - [`ErrorKind::Foreign`] if the schema holds tables of another program.
-    /// - [`ErrorKind::Unsupported`] if a newer version has changed the tables.
+    /// - [`ErrorKind::Invalid`](tracker_core::ErrorKind::Invalid) if the login is refused, the database is missing, or the role lacks a right.
+    /// - [`ErrorKind::Io`](tracker_core::ErrorKind::Io) if no server answers.
+    /// - [`ErrorKind::Busy`](tracker_core::ErrorKind::Busy) if the server has no connection free within [`PostgresOptions::busy_timeout`].
+    /// - [`ErrorKind::ReadOnly`](tracker_core::ErrorKind::ReadOnly) if the server is a standby.
+    /// - [`ErrorKind::Foreign`](tracker_core::ErrorKind::Foreign) if the schema holds tables of another program.
+    /// - [`ErrorKind::Unsupported`](tracker_core::ErrorKind::Unsupported) if a newer version has changed the tables.
     pub fn connect(options: &PostgresOptions) -> Result<Self, Error> {
         schema::check_name(&options.schema)?;
         let shared = Shared {
@@ -97,158 +69,21 @@ impl PostgresStore {
     }
 }
 
-impl Shared {
-    pub(crate) fn deadline(&self) -> Instant {
-        let now = Instant::now();
-        // A timeout beyond the clock's range never passes.
-        now.checked_add(self.options.busy_timeout).unwrap_or(now + Duration::from_secs(86_400 * 365))
+impl PostgresOptions {
+    /// Opens the tracker. The tables are made if they are missing.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::connect`].
+    pub fn connect(&self) -> Result<Tracker, Error> {
+        self.open(Tracker::options())
     }
 
-    /// Opens a connection to the first host that accepts one.
-    pub(crate) fn open(&self) -> Result<Connection<Sql>, WireError> {
-        let options = &self.options;
-        let silence = options.busy_timeout.saturating_add(GRACE);
-        let mut last = WireError::Login("the URL names no host".into());
-        for host in &options.address.hosts {
-            let opened = Connection::open(
-                &options.address,
-                host,
-                &self.schema,
-                options.prepares,
-                options.connect_timeout,
-                silence,
-            );
-            match opened {
-                Ok(mut connection) => {
-                    if options.prepares {
-                        self.set(&mut connection, "SET")?;
-                    }
-                    return Ok(connection);
-                }
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
-    }
-
-    /// Settings of a connection. The plans are made once, for tables of any size: a plan from the time when a table was empty would scan
-    /// it when it is full. A lock that is not free in time is a conflict, and a transaction of a machine that is gone ends.
-    fn settings(&self) -> [(&'static str, String); 8] {
-        let millis = |time: Duration| format!("'{}ms'", time.as_millis().clamp(1, 2_000_000_000));
-        [
-            ("plan_cache_mode", "force_generic_plan".into()),
-            ("enable_seqscan", "off".into()),
-            ("enable_bitmapscan", "off".into()),
-            ("enable_hashjoin", "off".into()),
-            ("enable_mergejoin", "off".into()),
-            ("jit", "off".into()),
-            ("lock_timeout", millis(self.options.busy_timeout)),
-            ("idle_in_transaction_session_timeout", millis(self.options.idle_timeout)),
-        ]
-    }
-
-    /// Applies the settings. A server of another make may not know some of them, and plans without them.
-    fn set(&self, connection: &mut Connection<Sql>, verb: &str) -> Result<(), WireError> {
-        let settings = self.settings().map(|(name, value)| format!("{verb} {name} = {value}"));
-        match connection.script(&settings.join("; ")) {
-            Err(error) if error.code() == "42704" => {
-                for setting in settings {
-                    match connection.script(&setting) {
-                        Err(error) if error.code() == "42704" => {}
-                        result => result?,
-                    }
-                }
-                Ok(())
-            }
-            result => result,
-        }
-    }
-
-    /// The script that begins a transaction.
-    pub(crate) fn begin_script(&self, mode: Mode) -> String {
-        let begin = mode.begin();
-        if self.options.prepares {
-            return begin.into();
-        }
-        // The next transaction may get another connection: nothing is set beyond this one.
-        let settings = self.settings().map(|(name, value)| format!("; SET LOCAL {name} = {value}"));
-        format!("{begin}{}", settings.concat())
-    }
-
-    pub(crate) fn mode(&self, access: Access) -> Mode {
-        match (access, self.options.isolation) {
-            (Access::Read, _) => Mode::Read,
-            (Access::Write, Isolation::ReadCommitted) => Mode::ReadCommitted,
-            (Access::Write, Isolation::Serializable) => Mode::Serializable,
-        }
-    }
-
-    pub(crate) fn slot(&self, deadline: Instant) -> Result<Slot, Error> {
-        self.pool.take(deadline).map_err(|reason| match reason {
-            NoSlot::Closed => {
-                store_error(ErrorKind::Closed, "the tracker is closed: open it again", "the connections have ended")
-            }
-            NoSlot::AllInUse => {
-                let most = self.options.connections;
-                let message = format!(
-                    "{}: all {most} connections of this process are in use: raise PostgresOptions::connections, or try again",
-                    self.name
-                );
-                store_error(ErrorKind::Busy, message, "no connection became free in time")
-            }
-        })
-    }
-
-    /// Runs `call` on a connection of the slot, and on new ones while the server is away, until the deadline. The call may run several times.
-    pub(crate) fn with_connection<T>(
-        &self,
-        slot: &mut Slot,
-        deadline: Instant,
-        mut call: impl FnMut(&mut Connection<Sql>) -> Result<T, WireError>,
-    ) -> Result<T, WireError> {
-        let mut pauses = Pauses::default();
-        loop {
-            let was_open = slot.connection.is_some();
-            let connection = match slot.connection.take() {
-                Some(connection) => Ok(connection),
-                None => self.open(),
-            };
-            let error = match connection {
-                Ok(mut connection) => match call(&mut connection) {
-                    Ok(result) => {
-                        slot.connection = Some(connection);
-                        return Ok(result);
-                    }
-                    Err(error) => error,
-                },
-                Err(error) => error,
-            };
-            // A connection that was idle may have broken meanwhile; that says nothing of the server.
-            let is_stale = was_open && error.is_final();
-            if !is_stale && (!error::may_come_back(&error) || !pauses.wait(deadline)) {
-                return Err(error);
-            }
-        }
-    }
-}
-
-/// Pauses that grow, each with a random part so that many processes do not come at once.
-#[derive(Default)]
-pub(crate) struct Pauses(u32);
-
-impl Pauses {
-    /// Waits. Returns `false` at once if the deadline has passed.
-    pub(crate) fn wait(&mut self, deadline: Instant) -> bool {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return false;
-        }
-        let pause = FIRST_PAUSE.saturating_mul(1 << self.0.min(6)).min(LONGEST_PAUSE);
-        self.0 += 1;
-        // A new state hashes with random keys.
-        let percent = u32::try_from(RandomState::new().hash_one(self.0) % 50).unwrap_or(0) + 50;
-        thread::sleep((pause * percent / 100).min(left));
-        true
+    /// Opens the tracker with options of its own, such as a clock. The options of files have no effect.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::connect`].
+    pub fn open(&self, options: Options) -> Result<Tracker, Error> {
+        options.open_store(PostgresStore::connect(self)?)
     }
 }
 
@@ -267,7 +102,7 @@ impl Store for PostgresStore {
         let result = self.shared.with_connection(&mut slot, deadline, |connection| {
             let steps = [Step::Run(Sql::ChangeNumber, Params::default()), Step::Sync];
             let answers = connection.run(&steps).map_err(|failed| failed.error)?;
-            crate::unit::change_number(answers.into_iter().next())
+            change_number(answers.into_iter().next())
         });
         self.shared.pool.give_back(slot);
         result.map_err(|error| error::describe(&self.shared.name, error))

@@ -15,8 +15,8 @@ use crate::{
     load::Plan,
     numbers::{self, Blocks, Shape},
     pool::Slot,
+    shared::{Shared, change_number},
     sql::{Sequence, Sql},
-    store::Shared,
     wire::{
         connection::{Answer, Connection, Failed, Step},
         error::{Result as WireResult, WireError},
@@ -33,13 +33,6 @@ pub(crate) struct PostgresUnit {
     state: StoreState,
     known: Known,
     blocks: Blocks,
-}
-
-/// The number of commits in an answer.
-pub(crate) fn change_number(answer: Option<Answer>) -> WireResult<u64> {
-    let row = answer.and_then(|answer| answer.rows.into_iter().next());
-    let number = row.ok_or(WireError::Protocol("a row is missing"))?.int8()?;
-    Ok(number.cast_unsigned())
 }
 
 impl PostgresUnit {
@@ -71,7 +64,13 @@ impl PostgresUnit {
 
     fn run(&mut self, steps: &[Step<Sql>]) -> Result<Vec<Answer>, Error> {
         let result = self.connection()?.run(steps);
-        result.map_err(|Failed { error, .. }| error::of_unit(&self.shared.name, error))
+        result.map_err(|Failed { error, .. }| {
+            if let Some(slot) = self.slot.as_mut().filter(|_| !error::is_conflict(&error)) {
+                // A statement that takes numbers and fails would keep the lock of their sequence.
+                slot.connection = None;
+            }
+            error::of_unit(&self.shared.name, error)
+        })
     }
 
     /// Runs a statement that returns a number.

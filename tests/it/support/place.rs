@@ -72,7 +72,8 @@ mod server {
 
     /// A store in a schema of the server. The clocks of the tests count, not the server's.
     fn in_schema(schema: String) -> Result<PostgresStore> {
-        let url = env::var("TRACKER_TEST_URL").expect("tracker-postgres/with_server sets TRACKER_TEST_URL");
+        let url = env::var("TRACKER_TEST_URL")
+            .unwrap_or_else(|_| panic!("set TRACKER_TEST_URL, as tracker-postgres/with_server does"));
         PostgresStore::connect(&PostgresOptions::new(&url)?.schema(schema).connections(4).client_clock(true))
     }
 

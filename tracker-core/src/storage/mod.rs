@@ -4,6 +4,7 @@
 pub(crate) mod definitions;
 pub(crate) mod encoding;
 pub(crate) mod file;
+pub(crate) mod format;
 pub(crate) mod keys;
 pub(crate) mod limit_class;
 pub(crate) mod order;

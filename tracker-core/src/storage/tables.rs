@@ -3,14 +3,14 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-use std::{cmp::Ordering, collections::HashMap};
+use std::collections::HashMap;
 
 use redb::{Key, ReadOnlyTable, ReadTransaction, ReadableTable, Table, Value, WriteTransaction};
 
 use super::read::rows::Rows;
 use crate::{
     model::{
-        error::{Error, ErrorKind, Result},
+        error::{Error, Result},
         file_state::FileState,
         kind::Kind,
         kinds::Kinds,
@@ -22,8 +22,9 @@ use crate::{
     storage::{
         definitions::{self, Bytes, Definition, DependencyEndRow},
         encoding::{self, Encodable},
+        format::{FORMAT, FORMAT_KEY},
         keys::{self, AttemptKey, CountKey, DependencyKey, MemberKey, StartKey},
-        store::{NumberSeries, RowGuard, StoreKey, StoreRows, StoreState, StoredTable, WorkingSet},
+        store::{NumberSeries, StoreKey, StoreRows, StoreState, StoredTable, WorkingSet},
     },
 };
 
@@ -175,34 +176,11 @@ pub(crate) fn init(txn: &WriteTransaction) -> Result<()> {
     Ok(())
 }
 
-const FORMAT_KEY: &str = "format";
 const FILE_STATE_KEY: &str = "file_state";
-/// The mark of a tracker file: a name, and the version of the format as the last byte.
-const FORMAT: &[u8; 8] = b"tracker\x0c";
-
 impl<S: Source> Tables<S> {
     /// The transaction.
     pub(crate) fn source(&self) -> S {
         self.source
-    }
-
-    /// Refuses a file that another program, an older version or a newer version wrote.
-    pub(crate) fn check_format(&mut self) -> Result<(), FormatProblem> {
-        let meta = self.meta().map_err(|error| match error.kind() {
-            ErrorKind::Foreign => FormatProblem::Foreign,
-            _ => FormatProblem::Damaged(error),
-        })?;
-        let format = meta.get(FORMAT_KEY).map_err(FormatProblem::Damaged)?;
-        let [name @ .., known] = FORMAT;
-        let (found, known) = match format.as_ref().map(RowGuard::value).and_then(<[u8]>::split_last) {
-            Some((found @ 1.., rest)) if rest == name => (*found, *known),
-            _ => return Err(FormatProblem::Foreign),
-        };
-        match found.cmp(&known) {
-            Ordering::Less => Err(FormatProblem::Older { found, known }),
-            Ordering::Equal => Ok(()),
-            Ordering::Greater => Err(FormatProblem::Newer { found, known }),
-        }
     }
 
     pub(crate) fn file_state(&mut self) -> Result<FileState> {
@@ -322,47 +300,7 @@ impl<S: Source> Tables<S> {
     }
 }
 
-/// Why this version cannot read a file.
-pub(crate) enum FormatProblem {
-    Foreign,
-    Older { found: u8, known: u8 },
-    Newer { found: u8, known: u8 },
-    Damaged(Error),
-}
-
-impl FormatProblem {
-    /// The error for a file or a store of this name.
-    pub(crate) fn error(self, name: impl std::fmt::Display) -> Error {
-        let unsupported = |what| Error::new(ErrorKind::Unsupported, what);
-        match self {
-            Self::Foreign => Error::new(
-                ErrorKind::Foreign,
-                format!(
-                    "{name}: this is a redb file of another program; give the path of a tracker file, or of none yet"
-                ),
-            ),
-            Self::Older { found, known } => unsupported(format!(
-                "{name}: it has format {found}, this version reads format {known}; export the tasks with the version of the tracker that wrote them (`tracker export`), and import them into a new place with this one (`tracker import`)"
-            )),
-            Self::Newer { found, known } => unsupported(format!(
-                "{name}: it has format {found}, this version reads format {known}; use a newer version of the tracker"
-            )),
-            Self::Damaged(error) => error,
-        }
-    }
-}
-
 impl Tables<Writing<'_>> {
-    /// Marks a new store with the format of its rows. False if it has a mark.
-    pub(crate) fn mark_format(&mut self) -> Result<bool> {
-        let meta = self.meta()?;
-        if meta.get(FORMAT_KEY)?.is_some() {
-            return Ok(false);
-        }
-        meta.insert(FORMAT_KEY, FORMAT.as_slice())?;
-        Ok(true)
-    }
-
     /// Stores the state of the file. A store has its own.
     pub(crate) fn put_file_state(&mut self, file_state: &FileState) -> Result<()> {
         if self.source.working_set().is_some() {

@@ -54,6 +54,12 @@ fn claims_skip_tasks_of_other_units() {
     assert_eq!((keys, is_complete), (vec![place(3), place(4), place(5)], false));
     let (_three, keys, is_complete) = claim(3);
     assert_eq!((keys, is_complete), (vec![place(6)], true));
+    let mut last = store.begin(Access::Write).unwrap();
+    let loaded = load_one(&mut last, first_rows(StoreTable::ClaimOrder, &[0, 0, 0, 1], Some(&[0, 0, 0, 2]), 8));
+    assert!(loaded.rows.is_empty() && loaded.has_skipped, "all are locked: {loaded:?}");
+    let loaded = load_one(&mut last, first_rows(StoreTable::ClaimOrder, &[0, 0, 0, 2], None, 8));
+    assert!(loaded.rows.is_empty() && !loaded.has_skipped, "there is none: {loaded:?}");
+    drop(last);
     drop(two);
     let (_four, keys, _) = claim(1);
     assert_eq!(keys, [place(3)]);

@@ -142,6 +142,16 @@ fn role_with_the_least_rights_works() {
     let error = unit.commit(crate::support::changes(rows)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
     put(&store, waiting_task(2));
+
+    // A statement that locks a sequence and then fails leaves no lock behind.
+    server.psql("postgres", &format!("REVOKE UPDATE ON ALL SEQUENCES IN SCHEMA {schema} FROM {role}")).unwrap();
+    let mut unit = store.begin(Access::Write).unwrap();
+    let error = unit.take_numbers(tracker_core::store::NumberSeries::Sequence, 1000).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    drop(unit);
+    let owner = connect(&server.options().schema(schema).busy_timeout(std::time::Duration::from_secs(5)));
+    let mut unit = owner.begin(Access::Write).unwrap();
+    assert!(unit.take_numbers(tracker_core::store::NumberSeries::Sequence, 1000).is_ok());
 }
 
 #[test]

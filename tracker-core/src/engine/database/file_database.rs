@@ -21,7 +21,8 @@ use crate::{
     },
     storage::{
         file::{self, FileId, FileOptions, Identity, Location, OpenedFile, Sharing, Snapshot, guard},
-        tables::{FormatProblem, Reading, Tables, Writing},
+        format::FormatProblem,
+        tables::{Reading, Tables, Writing},
     },
 };
 

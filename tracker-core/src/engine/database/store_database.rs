@@ -2,14 +2,15 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::CommitId;
+use super::{super::conflict_retry::ConflictRetry, CommitId};
 use uuid::Uuid;
 
 use crate::{
     model::error::{Error, ErrorKind, Result},
     storage::{
+        format::FormatProblem,
         store::{Access, Committed, Store, WorkingSet},
-        tables::{FormatProblem, Reading, Tables, Writing},
+        tables::{Reading, Tables, Writing},
     },
 };
 
@@ -28,11 +29,11 @@ impl StoreDatabase {
         let opened = Self { store: RwLock::new(Some(store)), name, read_only };
         if !read_only {
             let mark = |source: Writing<'_>| Ok::<_, Error>((Tables::new(source).mark_format()?, ()));
-            match opened.write((Uuid::new_v4(), 1), mark) {
-                Ok(_) => {}
-                // Another process has marked it.
-                Err(error) if error.is_conflict() => {}
-                Err(error) => return Err(error),
+            let mut retry = ConflictRetry::default();
+            while let Err(error) = opened.write((Uuid::new_v4(), 1), mark) {
+                if !retry.is_due(&error) {
+                    return Err(error);
+                }
             }
         }
         let checked = opened.read(|source| Ok(Tables::new(source).check_format()))?;

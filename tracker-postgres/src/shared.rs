@@ -1,0 +1,213 @@
+//! `Shared`: what the units of a store share: connections, their settings, and the waits for a server that is away. Used by units, commits
+//! and the store.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tracker_core::{
+    Error, ErrorKind,
+    store::{Access, store_error},
+};
+use uuid::Uuid;
+
+use crate::{
+    error,
+    numbers::Learned,
+    options::{Isolation, PostgresOptions},
+    pool::{NoSlot, Pool, Slot},
+    sql::{Mode, Sql},
+    wire::{
+        connection::{Answer, Connection},
+        error::{Result as WireResult, WireError},
+    },
+};
+
+/// The pauses between attempts to reach the server.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// How much longer than a lock the answer to a statement may take.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// What the units of a store share.
+pub(crate) struct Shared {
+    pub options: PostgresOptions,
+    /// Server and database, without credentials.
+    pub name: String,
+    /// The quoted name of the schema.
+    pub schema: String,
+    /// Names this store in the table of marks.
+    pub process: Uuid,
+    pub pool: Pool,
+    pub learned: Learned,
+}
+
+impl Shared {
+    pub(crate) fn deadline(&self) -> Instant {
+        let now = Instant::now();
+        // A timeout beyond the clock's range never passes.
+        now.checked_add(self.options.busy_timeout).unwrap_or(now + Duration::from_secs(86_400 * 365))
+    }
+
+    /// Opens a connection to the first host that accepts one; of several hosts, to the first that is no standby.
+    pub(crate) fn open(&self) -> Result<Connection<Sql>, WireError> {
+        let options = &self.options;
+        let silence = options.busy_timeout.saturating_add(GRACE);
+        let mut last = WireError::Login("the URL names no host".into());
+        let has_others = options.address.hosts.len() > 1;
+        for host in &options.address.hosts {
+            let opened = Connection::open(
+                &options.address,
+                host,
+                &self.schema,
+                options.prepares,
+                options.connect_timeout,
+                silence,
+            );
+            match opened {
+                Ok(mut connection) => {
+                    // A standby begins no writing transaction: the primary is among the other hosts.
+                    if has_others && let Err(error) = connection.script("BEGIN READ WRITE; ROLLBACK") {
+                        last = error;
+                        continue;
+                    }
+                    if options.prepares {
+                        self.set(&mut connection, "SET")?;
+                    }
+                    return Ok(connection);
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    /// Settings of a connection. The plans are made once, for tables of any size: a plan from the time when a table was empty would scan
+    /// it when it is full. A lock that is not free in time is a conflict, and a transaction of a machine that is gone ends.
+    fn settings(&self) -> [(&'static str, String); 8] {
+        let millis = |time: Duration| format!("'{}ms'", time.as_millis().clamp(1, 2_000_000_000));
+        [
+            ("plan_cache_mode", "force_generic_plan".into()),
+            ("enable_seqscan", "off".into()),
+            ("enable_bitmapscan", "off".into()),
+            ("enable_hashjoin", "off".into()),
+            ("enable_mergejoin", "off".into()),
+            ("jit", "off".into()),
+            ("lock_timeout", millis(self.options.busy_timeout)),
+            ("idle_in_transaction_session_timeout", millis(self.options.idle_timeout)),
+        ]
+    }
+
+    /// Applies the settings. A server of another make may not know some of them, and plans without them.
+    fn set(&self, connection: &mut Connection<Sql>, verb: &str) -> Result<(), WireError> {
+        let settings = self.settings().map(|(name, value)| format!("{verb} {name} = {value}"));
+        match connection.script(&settings.join("; ")) {
+            Err(error) if error.code() == "42704" => {
+                for setting in settings {
+                    match connection.script(&setting) {
+                        Err(error) if error.code() == "42704" => {}
+                        result => result?,
+                    }
+                }
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    /// The script that begins a transaction.
+    pub(crate) fn begin_script(&self, mode: Mode) -> String {
+        let begin = mode.begin();
+        if self.options.prepares {
+            return begin.into();
+        }
+        // The next transaction may get another connection: nothing is set beyond this one.
+        let settings = self.settings().map(|(name, value)| format!("; SET LOCAL {name} = {value}"));
+        format!("{begin}{}", settings.concat())
+    }
+
+    pub(crate) fn mode(&self, access: Access) -> Mode {
+        match (access, self.options.isolation) {
+            (Access::Read, _) => Mode::Read,
+            (Access::Write, Isolation::ReadCommitted) => Mode::ReadCommitted,
+            (Access::Write, Isolation::Serializable) => Mode::Serializable,
+        }
+    }
+
+    pub(crate) fn slot(&self, deadline: Instant) -> Result<Slot, Error> {
+        self.pool.take(deadline).map_err(|reason| match reason {
+            NoSlot::Closed => {
+                store_error(ErrorKind::Closed, "the tracker is closed: open it again", "the connections have ended")
+            }
+            NoSlot::AllInUse => {
+                let most = self.options.connections;
+                let message = format!(
+                    "{}: all {most} connections of this process are in use: raise PostgresOptions::connections, or try again",
+                    self.name
+                );
+                store_error(ErrorKind::Busy, message, "no connection became free in time")
+            }
+        })
+    }
+
+    /// Runs `call` on a connection of the slot, and on new ones while the server is away, until the deadline. The call may run several times.
+    pub(crate) fn with_connection<T>(
+        &self,
+        slot: &mut Slot,
+        deadline: Instant,
+        mut call: impl FnMut(&mut Connection<Sql>) -> Result<T, WireError>,
+    ) -> Result<T, WireError> {
+        let mut pauses = Pauses::default();
+        loop {
+            let was_open = slot.connection.is_some();
+            let connection = match slot.connection.take() {
+                Some(connection) => Ok(connection),
+                None => self.open(),
+            };
+            let error = match connection {
+                Ok(mut connection) => match call(&mut connection) {
+                    Ok(result) => {
+                        slot.connection = Some(connection);
+                        return Ok(result);
+                    }
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+            // A connection that was idle may have broken meanwhile; that says nothing of the server.
+            let is_stale = was_open && error.is_final();
+            if !is_stale && (!error::may_come_back(&error) || !pauses.wait(deadline)) {
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// Pauses that grow, each with a random part so that many processes do not come at once.
+#[derive(Default)]
+pub(crate) struct Pauses(u32);
+
+impl Pauses {
+    /// Waits. Returns `false` at once if the deadline has passed.
+    pub(crate) fn wait(&mut self, deadline: Instant) -> bool {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        let pause = FIRST_PAUSE.saturating_mul(1 << self.0.min(6)).min(LONGEST_PAUSE);
+        self.0 += 1;
+        // A new state hashes with random keys.
+        let percent = u32::try_from(RandomState::new().hash_one(self.0) % 50).unwrap_or(0) + 50;
+        thread::sleep((pause * percent / 100).min(left));
+        true
+    }
+}
+
+/// The number of commits in an answer.
+pub(crate) fn change_number(answer: Option<Answer>) -> WireResult<u64> {
+    let row = answer.and_then(|answer| answer.rows.into_iter().next());
+    let number = row.ok_or(WireError::Protocol("a row is missing"))?.int8()?;
+    Ok(number.cast_unsigned())
+}
