@@ -56,7 +56,7 @@ pub mod execution {
     pub use crate::api::{tasks::StartOptions, ticket::Ticket};
 }
 
-/// What a store beside the file implements, such as a server. Not stable: it may change in any version.
+/// The interface of a store beside the file, such as a server. Not stable: it may change in any version.
 pub mod store {
     pub use crate::api::store::OptionsExt;
     pub use crate::storage::store::{

@@ -12,7 +12,7 @@ use crate::{
     sql::{Plain, TaskKey},
 };
 
-/// What a unit knows of a task that exists.
+/// The keys and columns of a task that a unit has loaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KnownTask {
     pub id_key: Option<Vec<u8>>,
@@ -22,7 +22,7 @@ pub(crate) struct KnownTask {
     pub columns: [bool; 4],
 }
 
-/// What a unit knows from its loads. Its locks keep it true until the unit ends.
+/// The tasks and ids that a unit has loaded. Its locks keep them as they are until the unit ends.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     /// `None` for a task that does not exist.
@@ -52,7 +52,7 @@ pub(crate) struct TaskEdit<'r> {
     pub columns: [Edit<'r>; 4],
 }
 
-/// What becomes of tasks.
+/// The changes of tasks.
 #[derive(Debug, Default)]
 pub(crate) struct TaskEdits<'r> {
     pub inserted: Vec<(Task, TaskEdit<'r>)>,
@@ -80,7 +80,7 @@ pub(crate) struct Edits<'r> {
 
 pub(crate) const PLAIN: [Plain; 4] = [Plain::Rows, Plain::History, Plain::Indexes, Plain::UniqueKeys];
 
-/// What must be loaded before the changes can be grouped.
+/// The tasks and ids that must be loaded before the changes can be grouped.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Missing {
     pub tasks: BTreeSet<Task>,

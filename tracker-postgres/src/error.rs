@@ -40,7 +40,7 @@ pub(crate) fn of_unit(server: &str, error: WireError) -> Error {
     if is_conflict(&error) { store_conflict(error) } else { describe(server, error) }
 }
 
-/// What a person can do about an error.
+/// The error of the tracker, with the way out of it.
 pub(crate) fn describe(server: &str, error: WireError) -> Error {
     let (kind, what) = match &error {
         WireError::Broken(error) => (ErrorKind::Io, unreachable_because(error.kind())),

@@ -32,7 +32,7 @@ struct TaskRow {
 /// Key, value and task of a row of a range.
 type RangeRow = (Vec<u8>, Vec<u8>, Option<Task>);
 
-/// What a load has found.
+/// The rows that a load has found.
 #[derive(Default)]
 pub(crate) struct Found {
     tasks: HashMap<Task, TaskRow>,

@@ -35,7 +35,7 @@ pub(crate) struct Plan {
     pub sources: Vec<Source>,
 }
 
-/// What the wants ask for by key.
+/// The keys that the wants name.
 #[derive(Default)]
 struct Keys {
     tasks: BTreeMap<i64, BTreeSet<i64>>,

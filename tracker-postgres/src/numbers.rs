@@ -12,7 +12,7 @@ use tracker_core::store::{NumberSeries, StoreTable, Want};
 use crate::sql::Sequence;
 
 /// The most numbers that are taken along.
-const MOST: u64 = 4096;
+const TAKEN_MAX: u64 = 4096;
 const SHAPES: usize = 16;
 
 pub(crate) const ALL: [Sequence; 2] = [Sequence::Task, Sequence::Fence];
@@ -24,7 +24,7 @@ pub(crate) fn sequence(series: NumberSeries) -> Sequence {
     }
 }
 
-/// What a load asks for, roughly. The default is that of a unit that has loaded nothing.
+/// The sorts of rows that a load asks for. The default is that of a unit that has loaded nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Shape(usize);
 
@@ -57,7 +57,7 @@ impl Learned {
     fn note(&self, shape: Shape, used: [u64; 2]) {
         let Some(counts) = self.0.get(shape.0) else { return };
         for (count, used) in counts.iter().zip(used) {
-            count.store(used.min(MOST), Relaxed);
+            count.store(used.min(TAKEN_MAX), Relaxed);
         }
     }
 }

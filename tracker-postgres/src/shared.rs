@@ -1,4 +1,4 @@
-//! `Shared`: what the units of a store share: connections, their settings, and the waits for a server that is away. Used by units, commits
+//! `Shared`: the state that the units of a store share: connections, their settings, and the waits for a server that is away. Used by units, commits
 //! and the store.
 
 use std::{
@@ -31,7 +31,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// How much longer than a lock the answer to a statement may take.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// What the units of a store share.
+/// The state that the units of a store share.
 pub(crate) struct Shared {
     pub options: PostgresOptions,
     /// Server and database, without credentials.

@@ -48,7 +48,7 @@ impl PostgresUnit {
                 Ok(Self { shared: Arc::clone(shared), slot: Some(slot), access, state, known, blocks })
             }
             Err(error) => {
-                // What has begun ends with the connection.
+                // A transaction that has begun ends with the connection.
                 slot.connection = None;
                 shared.pool.give_back(slot);
                 Err(error::describe(&shared.name, error))
@@ -193,7 +193,7 @@ impl StoreUnit for PostgresUnit {
 
     fn raise_numbers(&mut self, series: NumberSeries, next: u64) -> Result<(), Error> {
         let sequence = numbers::sequence(series);
-        // What was taken along may be below.
+        // The numbers that were taken along may be below.
         self.blocks.clear();
         let last = i64::try_from(next).unwrap_or(i64::MAX) - 1;
         self.number(Sql::Raise(sequence), Params::default().value(last)).map(drop)

@@ -56,7 +56,7 @@ crawl!(
     "crawl"
 );
 crawl!(
-    /// The same, and as much memory as the budget has.
+    /// A file with these limits, whose tasks also need as much memory as the budget has.
     Parse,
     "parse",
     mem

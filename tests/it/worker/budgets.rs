@@ -123,7 +123,7 @@ fn wrong_budget_is_refused_at_the_start() {
     assert_eq!(renders.counts().unwrap().get(Status::Pending), 1);
 }
 
-/// The same kind, with different needs.
+/// A kind of the same name, with other needs.
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[task(name = "render", status = Status, needs(threads = "size"))]
 struct ThreadedRender {

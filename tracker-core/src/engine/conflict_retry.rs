@@ -2,8 +2,8 @@
 
 use std::{thread, time::Duration};
 
+use super::writer::Writer;
 use crate::model::error::Error;
-use uuid::Uuid;
 
 /// A unit of work runs at most so many times.
 const ATTEMPTS_MAX: u32 = 20;
@@ -28,7 +28,7 @@ impl ConflictRetry {
             return false;
         }
         if self.conflicts > 1 {
-            thread::sleep(self.longest_pause().mul_f32(jitter()));
+            thread::sleep(self.longest_pause().mul_f32(Writer::chance()));
         }
         true
     }
@@ -37,12 +37,6 @@ impl ConflictRetry {
     fn longest_pause(&self) -> Duration {
         Duration::from_millis(1 << self.conflicts.min(10)).min(PAUSE_MAX)
     }
-}
-
-/// A random number between 0 and 1.
-fn jitter() -> f32 {
-    let [first, ..] = Uuid::new_v4().into_bytes();
-    f32::from(first) / f32::from(u8::MAX)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::model::kind::Kind;
 /// The encoding of `None`.
 pub(super) const NONE: &[u8] = &[0];
 
-/// What decides beside the claim order whether a task may start.
+/// The limited values and needs of a task, which decide beside the claim order whether it may start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LimitClass {
     /// One value for each limit of the kind; empty where the task is not limited.

@@ -45,7 +45,7 @@ pub(crate) enum Sql {
     Change(Change),
 }
 
-/// What a transaction may do.
+/// Access and isolation of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Mode {
     Read,

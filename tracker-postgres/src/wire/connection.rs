@@ -66,7 +66,7 @@ pub(crate) struct Connection<S> {
     is_broken: bool,
 }
 
-/// What is expected from the server, in order.
+/// The answers that are expected from the server, in order.
 enum Expected<S> {
     Prepared(S, usize),
     Answer(usize),
@@ -138,7 +138,7 @@ impl<S: Statement> Connection<S> {
         for (index, step) in steps.iter().enumerate() {
             match step {
                 Step::Run(statement, params) => {
-                    // What follows an error in its part is skipped anyway.
+                    // The server skips the statements after an error in its part.
                     if failed.is_none() {
                         self.append(&mut out, &mut expected, &mut texts, *statement, params);
                         expected.push_back(Expected::Answer(index));
@@ -208,7 +208,7 @@ impl<S: Statement> Connection<S> {
         self.socket.write(bytes)
     }
 
-    /// Reads what is expected. After an error, the rest of its part is not expected any more; `failed` keeps the first one.
+    /// Reads what is expected. After an error, no answer to the rest of its part is expected; `failed` keeps the first one.
     fn read_expected(
         &mut self,
         expected: &mut VecDeque<Expected<S>>,

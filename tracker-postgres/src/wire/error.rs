@@ -17,7 +17,7 @@ pub(crate) enum WireError {
     Login(String),
 }
 
-/// What the server said.
+/// The message of the server.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ServerError {
     /// Five characters, such as `40001`.

@@ -1,4 +1,5 @@
-//! How long units take; run with `cargo test --release -p tracker-postgres speed -- --ignored --nocapture`.
+//! How long units take. `TRACKER_UNITS=500 cargo test --release -p tracker-postgres speed -- --nocapture` measures; without the number each
+//! unit runs a few times.
 
 use std::time::{Duration, Instant};
 
@@ -43,9 +44,10 @@ fn claim(store: &PostgresStore, most: usize) -> usize {
 }
 
 #[test]
-#[ignore = "a measurement"]
-fn speed_of_units() {
+#[expect(clippy::cast_precision_loss, reason = "rates are printed without fractions")]
+fn units_of_each_connection_are_measured() {
     let server = server_or_skip!();
+    let units: usize = std::env::var("TRACKER_UNITS").map_or(3, |units| units.parse().unwrap());
     // Shows what the calls cost without the disk of the server.
     let database = crate::support::new_schema();
     server.psql("postgres", &format!("CREATE DATABASE {database}")).unwrap();
@@ -56,37 +58,38 @@ fn speed_of_units() {
         ("tcp", crate::support::options(&server.url("postgres")).schema(crate::support::new_schema())),
     ] {
         let store = connect(&options);
-        let read = measure(500, || drop(store.begin(Access::Read).unwrap()));
-        let begin = measure(500, || drop(store.begin(Access::Write).unwrap()));
-        let empty = measure(500, || {
+        let read = measure(units, || drop(store.begin(Access::Read).unwrap()));
+        let begin = measure(units, || drop(store.begin(Access::Write).unwrap()));
+        let empty = measure(units, || {
             done(store.begin(Access::Write).unwrap().commit(Changes::default()).unwrap());
         });
         println!("{name}: read unit {read:?}, write unit {begin:?}, with empty commit {empty:?}");
         let mut next = 0;
-        let submit = measure(300, || {
+        let submit = measure(units, || {
             next += 1;
             put(&store, waiting_task(next));
         });
         let begin = Instant::now();
-        for _ in 0..30 {
+        let rounds = units.div_ceil(6);
+        for _ in 0..rounds {
             put(&store, (next + 1..=next + 1000).flat_map(waiting_task).collect());
             next += 1000;
         }
-        let bulk = 30_000.0 / begin.elapsed().as_secs_f64();
+        let bulk = (1000 * rounds) as f64 / begin.elapsed().as_secs_f64();
         println!("{name}: submit of 1 {submit:?}, bulk {bulk:.0} tasks/s");
-        let one = measure(300, || assert_eq!(claim(&store, 1), 1));
-        let many = measure(100, || assert_eq!(claim(&store, 64), 64));
+        let one = measure(units, || assert_eq!(claim(&store, 1), 1));
+        let many = measure(units, || assert_eq!(claim(&store, 64), 64));
         println!("{name}: claim of 1 {one:?}, of 64 {many:?}");
         for threads in [1, 2, 8] {
             let begin = Instant::now();
             std::thread::scope(|scope| {
                 for _ in 0..threads {
-                    scope.spawn(|| (0..400).for_each(|_| assert!(claim(&store, 1) == 1)));
+                    scope.spawn(|| (0..units).for_each(|_| assert!(claim(&store, 1) == 1)));
                 }
             });
             println!(
                 "{name}: {threads} threads {:.0} claims/s",
-                f64::from(threads * 400) / begin.elapsed().as_secs_f64()
+                (threads * units) as f64 / begin.elapsed().as_secs_f64()
             );
         }
     }

@@ -12,7 +12,7 @@ use crate::support::kinds::Status;
 /// Number of times that later tasks of a value overtake the first one, at most.
 pub const MOST_OVERTAKES: u32 = 16;
 
-/// What the rule reads of a task.
+/// The fields of a task that the rule reads.
 #[derive(Clone, Debug)]
 pub struct Parts {
     pub number: u32,

@@ -54,6 +54,9 @@ impl<S: Source> Tables<S> {
 
     /// Loads what a claim of up to `most` tasks reads from a store, in one round trip: the expired leases, and the first tasks of these statuses.
     pub(crate) fn prefetch_claim(&mut self, kind: &Kind, codes: &[i32], now: Micros, most: usize) -> Result<()> {
+        if self.source().working_set().is_none() {
+            return Ok(());
+        }
         let running = kind.graph.statuses().iter().filter(|status| status.role == Role::InProgress);
         let expired = running.map(|status| {
             (ClaimKey::first(kind.id, status.code, 0), ClaimKey::last_at(kind.id, status.code, 0, now), most)

@@ -7,7 +7,7 @@ pub(crate) trait StoreKey: Key + 'static {
     /// The bytes of a key, in the order of `memcmp`.
     fn to_store(key: &Self::SelfType<'_>) -> Vec<u8>;
 
-    /// The bytes of a key as redb has them. `None` if the bytes of the store are no key of this type.
+    /// The bytes of a key as redb has them. `None` if the bytes have another length, or are no text.
     fn to_redb(bytes: &[u8]) -> Option<Vec<u8>>;
 }
 

@@ -96,23 +96,23 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Begins a unit of work.
     ///
     /// # Errors
-    /// `Io` if the store cannot be reached.
+    /// - [`ErrorKind::Io`] if the store cannot be reached.
     fn begin(&self, access: Access) -> Result<Box<dyn StoreUnit>>;
 
     /// A number that differs after a commit of any process.
     ///
     /// # Errors
-    /// `Io` if the store cannot be reached.
+    /// - [`ErrorKind::Io`] if the store cannot be reached.
     fn change(&self) -> Result<u64>;
 
     /// Ends the connections.
     ///
     /// # Errors
-    /// `Io` if a connection cannot be ended in order.
+    /// - [`ErrorKind::Io`] if a connection cannot be ended in order.
     fn close(&self) -> Result<()>;
 }
 
-/// What a unit of work does.
+/// The access of a unit of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Reads one state of the store. Takes no locks.
@@ -127,34 +127,34 @@ pub trait StoreUnit: Send {
     fn state(&self) -> StoreState;
 
     /// Assigns `count` numbers that follow each other, and returns the first one. No number is assigned twice, and each is
-    /// greater than all that were assigned before the call.
+    /// greater than all that other units have assigned to the rows that this unit has loaded.
     ///
     /// # Errors
-    /// `Io` if the store cannot be reached.
+    /// - [`ErrorKind::Io`] if the store cannot be reached.
     fn take_numbers(&mut self, series: NumberSeries, count: u64) -> Result<u64>;
 
     /// A number that exceeds all that were assigned before the call.
     ///
     /// # Errors
-    /// `Io` if the store cannot be reached.
+    /// - [`ErrorKind::Io`] if the store cannot be reached.
     fn next_number(&mut self, series: NumberSeries) -> Result<u64>;
 
     /// Assigns no number below `next` from now on.
     ///
     /// # Errors
-    /// `Io` if the store cannot be reached.
+    /// - [`ErrorKind::Io`] if the store cannot be reached.
     fn raise_numbers(&mut self, series: NumberSeries, next: u64) -> Result<()>;
 
     /// Loads sets of rows, one answer for each want.
     ///
     /// # Errors
-    /// `Io` if the store cannot be reached.
+    /// - [`ErrorKind::Io`] if the store cannot be reached.
     fn load(&mut self, wants: &[Want]) -> Result<Vec<Loaded>>;
 
     /// Commits the changes, all or none.
     ///
     /// # Errors
-    /// `OutcomeUnknown` if the store cannot be reached after the changes were sent.
+    /// - [`ErrorKind::OutcomeUnknown`] if the store cannot be reached after the changes were sent.
     fn commit(self: Box<Self>, changes: Changes) -> Result<Committed>;
 }
 
@@ -247,7 +247,7 @@ pub struct RowChange {
 pub struct Changes {
     /// The changed rows, in the order of table and key, each once.
     pub rows: Vec<RowChange>,
-    /// What to add to the values of [`StoreTable::Counts`], by key.
+    /// Differences that are added to the values of [`StoreTable::Counts`], by key.
     pub counts: Vec<(Vec<u8>, i64)>,
     /// The schema that the unit began with, if it changes kinds: another unit must not have changed it since.
     pub schema: Option<u64>,

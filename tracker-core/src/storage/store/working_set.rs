@@ -56,7 +56,7 @@ struct KnownRow {
     change: RowState,
 }
 
-/// What the unit has done to a row.
+/// How the unit has changed a row.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum RowState {
     Loaded,
@@ -250,7 +250,7 @@ impl WorkingSet {
 }
 
 fn ended() -> Error {
-    Error::invalid("this unit of work has ended: rows of it cannot be read any more")
+    Error::invalid("this unit of work has ended: begin another one to read its rows")
 }
 
 enum Search {

@@ -34,7 +34,7 @@ impl Tables<Writing<'_>> {
         }
     }
 
-    /// Removes a task from the lists that is no head of its class any more. Its reservations end.
+    /// Removes a former head of its class from the lists. Its reservations end.
     pub(super) fn unlist_head(&mut self, kind: &Kind, head: ClaimKey, class: &LimitClass) -> Result<()> {
         let was_ready = self.remove_listed(kind, HeadList::Ready, READY, &class.amounts, head)?.is_some();
         let mut unreserved = Vec::new();
