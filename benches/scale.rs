@@ -159,6 +159,11 @@ fn measure(folder: &Path, count: usize, sharing: Sharing) -> Result<Column> {
     if let Some(memory) = resident() {
         add("resident memory", memory);
     }
+    let begun = Instant::now();
+    if !tracker.verify()?.is_empty() {
+        return Err("verify has found problems".into());
+    }
+    add("verify", millis(begun.elapsed()));
     jobs.submit(&job(number + 1))?;
     jobs.submit(&job(number + 2))?;
     add("open after SIGKILL, busy", killed(&path, sharing)?);
