@@ -21,6 +21,10 @@ pub struct Args {
     pub standstill: Duration,
     /// The folder of the queue's files.
     pub dir: PathBuf,
+    /// The database, for peers on a server.
+    pub url: String,
+    /// Number of tasks in the queue when the scenario begins, if it is not `tasks`.
+    pub filled: Option<u64>,
 }
 
 /// The scenarios of a peer.
@@ -34,6 +38,10 @@ pub enum Scenario {
     Fill,
     /// Runs the tasks of the queue until every status is terminal in the store.
     Drain,
+    /// Runs the tasks of the queue together with other processes, which the driver starts and stops.
+    Share,
+    /// Fills the queue with `filled` tasks, deletes them, and fills it with `tasks` tasks, so that dead rows stay.
+    Wear,
     /// Submits one task to an idle worker, again and again.
     Latency,
     /// Fills the queue and runs its tasks until killed.
@@ -44,11 +52,13 @@ pub enum Scenario {
     StaleEnd,
 }
 
-const NAMES: [(&str, Scenario); 8] = [
+const NAMES: [(&str, Scenario); 10] = [
     ("submit", Scenario::Submit),
     ("bulk", Scenario::Bulk),
     ("fill", Scenario::Fill),
     ("drain", Scenario::Drain),
+    ("share", Scenario::Share),
+    ("wear", Scenario::Wear),
     ("latency", Scenario::Latency),
     ("crash", Scenario::Crash),
     ("resume", Scenario::Resume),
@@ -84,6 +94,8 @@ impl Args {
             limit: Duration::from_secs(60),
             standstill: Duration::from_secs(60),
             dir: PathBuf::from("."),
+            url: String::new(),
+            filled: None,
         };
         while let Some(option) = words.next() {
             let value = words.next().ok_or_else(|| format!("{option} needs a value"))?;
@@ -95,10 +107,18 @@ impl Args {
                 "--seconds" => args.limit = Duration::from_secs(number(&option, &value)?),
                 "--standstill-seconds" => args.standstill = Duration::from_secs(number(&option, &value)?),
                 "--dir" => args.dir = PathBuf::from(value),
+                "--url" => args.url = value,
+                "--filled" => args.filled = Some(number(&option, &value)?),
                 _ => return Err(format!("unknown option {option}")),
             }
         }
         Ok(args)
+    }
+
+    /// Number of tasks in the queue when the scenario begins.
+    #[must_use]
+    pub fn filled(&self) -> u64 {
+        self.filled.unwrap_or(self.tasks)
     }
 }
 
@@ -118,7 +138,13 @@ mod tests {
     fn command_line_is_parsed() {
         let args = parse("drain --variant wal --tasks 5000 --workers 8 --handler-us 1000 --dir /tmp/x").unwrap();
         assert_eq!((args.scenario, args.variant.as_str(), args.tasks), (Scenario::Drain, "wal", 5000));
-        assert_eq!((args.workers, args.handler, args.dir), (8, Duration::from_millis(1), PathBuf::from("/tmp/x")));
+        assert_eq!((args.workers, args.handler, &args.dir), (8, Duration::from_millis(1), &PathBuf::from("/tmp/x")));
+        assert_eq!((args.filled(), args.url.as_str()), (5000, ""));
+        let args = parse("share --tasks 5000 --filled 9000 --url postgres://owner@%2Ftmp/bench").unwrap();
+        assert_eq!(
+            (args.scenario, args.filled(), args.url.as_str()),
+            (Scenario::Share, 9000, "postgres://owner@%2Ftmp/bench")
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The interface between the driver and a peer: `peer SCENARIO --variant V --tasks N --workers W --handler-us H --seconds S
-//! --dir D` runs one scenario on the queue in the folder D and prints one line of JSON.
+//! --dir D` runs one scenario on the queue in the folder D and prints one line of JSON. A peer on a server gets `--url U`.
 //!
 //! A peer implements [`Queue`] on its library and calls [`run`]. Scenarios, clocks and counting are the same for all
 //! peers.
@@ -11,6 +11,7 @@ mod handler_pool;
 mod handlers;
 mod report;
 mod scenarios;
+mod share;
 
 use std::{error::Error as StdError, ops::Range, sync::Arc};
 
@@ -80,6 +81,11 @@ pub trait Queue: Sized {
         Ok(None)
     }
 
+    /// Deletes every task that waits. Returns `false` if the peer is not measured with dead rows.
+    fn delete_all(&self) -> Result<bool, Error> {
+        Ok(false)
+    }
+
     /// Stops the workers and closes the queue, so that its file can be copied.
     fn close(self, workers: Option<Self::Workers>) -> Result<(), Error>;
 }
@@ -100,8 +106,44 @@ pub fn run<Q: Queue>() -> std::process::ExitCode {
             std::process::exit(0)
         }
         Err(error) => {
-            eprintln!("{error}");
+            eprintln!("{}", with_causes(error.as_ref()));
             std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error and its causes in one line. Some libraries name only the cause's kind in their own message.
+fn with_causes(error: &(dyn StdError + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause: &&(dyn StdError + 'static)| (*cause).source());
+    causes.fold(error.to_string(), |text, cause| {
+        let cause = cause.to_string();
+        if text.contains(&cause) { text } else { format!("{text}: {cause}") }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn error_names_each_cause_once() {
+        let error = Wrapped(std::io::Error::other("no such table"));
+        assert_eq!(with_causes(&error), "db error: no such table");
+        assert_eq!(with_causes(&std::io::Error::other("alone")), "alone");
+    }
+
+    #[derive(Debug)]
+    struct Wrapped(std::io::Error);
+
+    impl std::fmt::Display for Wrapped {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("db error")
+        }
+    }
+
+    impl StdError for Wrapped {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(&self.0)
         }
     }
 }

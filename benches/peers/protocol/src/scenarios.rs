@@ -6,7 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Args, Counts, Error, Handlers, Queue, Report, Scenario, handler_log::HandlerLog, handlers::Standstill};
+use crate::{
+    Args, Counts, Error, Handlers, Queue, Report, Scenario, handler_log::HandlerLog, handlers::Standstill, share,
+};
 
 /// Tasks whose handlers hang before the process is killed.
 const HANGING: std::ops::Range<u64> = 20..24;
@@ -20,6 +22,8 @@ pub(crate) fn run<Q: Queue>(args: &Args) -> Result<Report, Error> {
         Scenario::Bulk => bulk::<Q>(args),
         Scenario::Fill => fill::<Q>(args),
         Scenario::Drain => drain::<Q>(args),
+        Scenario::Share => share::run::<Q>(args),
+        Scenario::Wear => wear::<Q>(args),
         Scenario::Latency => latency::<Q>(args),
         Scenario::Crash => crash::<Q>(args),
         Scenario::Resume => resume::<Q>(args),
@@ -69,6 +73,19 @@ fn fill<Q: Queue>(args: &Args) -> Result<Report, Error> {
     Ok(Report { tasks: args.tasks, done, time: begun.elapsed(), ..Report::default() })
 }
 
+fn wear<Q: Queue>(args: &Args) -> Result<Report, Error> {
+    let queue = Q::open(args)?;
+    let begun = Instant::now();
+    let deadline = begun + args.limit;
+    submit_fastest(&queue, args.filled(), deadline)?;
+    if !queue.delete_all()? {
+        return Ok(Report { unsupported: true, ..Report::default() });
+    }
+    let done = submit_fastest(&queue, args.tasks, deadline)?;
+    queue.close(None)?;
+    Ok(Report { tasks: args.tasks, done, time: begun.elapsed(), ..Report::default() })
+}
+
 /// Submits by the bulk call, or one by one if there is none. Returns the number of submitted tasks.
 fn submit_fastest<Q: Queue>(queue: &Q, tasks: u64, deadline: Instant) -> Result<u64, Error> {
     let (mut done, supported) = submit_many(queue, tasks, deadline)?;
@@ -81,7 +98,7 @@ fn submit_fastest<Q: Queue>(queue: &Q, tasks: u64, deadline: Instant) -> Result<
 
 fn drain<Q: Queue>(args: &Args) -> Result<Report, Error> {
     let queue = Q::open(args)?;
-    let handlers = Arc::new(Handlers::new(args.handler, args.tasks, None));
+    let handlers = Arc::new(Handlers::new(args.handler, args.filled(), None));
     let begun = Instant::now();
     let deadline = begun + args.limit;
     let workers = queue.start(args.workers, &handlers)?;
@@ -104,7 +121,7 @@ fn drain<Q: Queue>(args: &Args) -> Result<Report, Error> {
 
 /// Reads the counts until every status is terminal, until the deadline, or until neither the counts nor `runs` change any
 /// more.
-fn wait_for_counts<Q: Queue>(
+pub(crate) fn wait_for_counts<Q: Queue>(
     queue: &Q,
     args: &Args,
     deadline: Instant,
