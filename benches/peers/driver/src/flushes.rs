@@ -17,7 +17,16 @@ pub fn can_count() -> bool {
 pub fn count(programs: &Path, row: &Row, scratch: &Scratch) -> Flushes {
     let fill = |tasks: u64, workers: u64| {
         let dir = scratch.empty(row.name)?;
-        let call = Call { scenario: "fill", tasks, workers, handler_us: 0, seconds: 20, standstill: 20, dir };
+        let call = Call {
+            scenario: "fill",
+            tasks,
+            workers,
+            handler_us: 0,
+            seconds: 20,
+            standstill: 20,
+            dir,
+            ..Call::default()
+        };
         call.run(programs, row, &[]).ok()?;
         Some(call)
     };

@@ -1,26 +1,33 @@
 //! Builds the peers, orders the runs and performs each of them.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
     time::{Duration, Instant},
 };
 
 use crate::{
     columns::Column,
-    crash,
     process::{Call, Report},
     results::{Measured, Outcome, Results, Sample},
     rows::{Row, Side, peers},
-    scratch::Scratch,
     spread::percentile,
 };
+
+/// The place where the queues of the peers are: files in folders, or databases of a server.
+pub trait Place {
+    /// Runs one row in one column.
+    fn cell(&self, row: &Row, column: Column, quick: bool) -> Result<Outcome, String>;
+
+    /// The time that filling queues has taken so far.
+    fn filling(&self) -> Duration;
+}
 
 /// The rows and limits of a measurement.
 pub struct Bench<'a> {
     pub rows: &'a [Row],
-    pub programs: PathBuf,
-    pub scratch: Scratch,
+    pub columns: &'a [Column],
+    pub place: &'a dyn Place,
     pub quick: bool,
     pub repetitions: u32,
     /// Repetitions that run even if the time is over.
@@ -54,11 +61,27 @@ pub fn build(home: &Path, rows: &[Row]) -> Vec<(String, String)> {
     not_built
 }
 
+/// The call of a column, without the place of its queue.
+pub fn call(column: Column, quick: bool) -> Call {
+    let extent = column.extent(quick);
+    Call {
+        scenario: column.scenario(),
+        tasks: extent.tasks,
+        workers: column.workers(),
+        handler_us: column.handler_us(),
+        seconds: extent.seconds,
+        standstill: extent.standstill,
+        filled: column.filled(),
+        ..Call::default()
+    }
+}
+
 /// Whether the row is measured in the column.
 pub fn applies(row: &Row, column: Column) -> bool {
     match column {
         Column::DrainMs | Column::Latency | Column::Crash => row.side != Side::Floor,
-        Column::Submit | Column::Bulk => !row.variant.ends_with("prefetch"),
+        Column::Submit | Column::Bulk | Column::ClaimSmall | Column::ClaimLarge => !row.variant.ends_with("prefetch"),
+        Column::ClaimDead => row.deletes,
         _ => true,
     }
 }
@@ -76,7 +99,7 @@ impl Bench<'_> {
                 break;
             }
             expected = Duration::ZERO;
-            for column in Column::ALL {
+            for column in self.columns.iter().copied() {
                 let mut rows: Vec<_> = self.rows.iter().filter(|row| applies(row, column)).collect();
                 let first = repetition as usize % rows.len().max(1);
                 rows.rotate_left(first);
@@ -84,56 +107,34 @@ impl Bench<'_> {
                     if column == Column::Crash && results.takes_long_after_a_crash(row.name) {
                         continue;
                     }
-                    let (begun, filling) = (Instant::now(), self.scratch.filling());
+                    let (begun, filling) = (Instant::now(), self.place.filling());
                     let outcome = match results.not_built.iter().find(|(peer, _)| peer == row.peer) {
                         Some((_, error)) => Outcome::Failed(format!("does not build: {error}")),
-                        None => self.cell(row, column).unwrap_or_else(Outcome::Failed),
+                        None => self.place.cell(row, column, self.quick).unwrap_or_else(Outcome::Failed),
                     };
                     eprintln!("{:>4}s  {}  {}  {outcome}", self.begun.elapsed().as_secs(), row.name, column.title());
                     results.samples.push(Sample { row: row.name.to_owned(), column, repetition, outcome });
                     if column != Column::Crash || !results.takes_long_after_a_crash(row.name) {
-                        expected += begun.elapsed().saturating_sub(self.scratch.filling() - filling);
+                        expected += begun.elapsed().saturating_sub(self.place.filling() - filling);
                     }
                 }
             }
         }
     }
-
-    fn cell(&self, row: &Row, column: Column) -> Result<Outcome, String> {
-        let extent = column.extent(self.quick);
-        let mut call = Call {
-            scenario: column.scenario(),
-            tasks: extent.tasks,
-            workers: column.workers(),
-            handler_us: column.handler_us(),
-            seconds: extent.seconds,
-            standstill: extent.standstill,
-            dir: PathBuf::new(),
-        };
-        if column.is_drain() {
-            let fill = |dir| {
-                let fill = Call { scenario: "fill", dir, seconds: extent.seconds * 2, ..call.clone() };
-                Ok(fill.run(&self.programs, row, &[])?.done)
-            };
-            (call.dir, call.tasks) = self.scratch.copy(&format!("{} {}", row.name, extent.tasks), fill)?;
-        } else {
-            call.dir = self.scratch.empty(row.name).ok_or("no folder for the queue")?;
-        }
-        if column == Column::Crash {
-            return crash::run(&self.programs, row, &call);
-        }
-        let report = call.run(&self.programs, row, &[])?;
-        Ok(if report.unsupported { Outcome::Unsupported } else { Outcome::Measured(measured(column, &report)) })
-    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "rates for people")]
-fn measured(column: Column, report: &Report) -> Measured {
+pub fn measured(column: Column, report: &Report) -> Measured {
     let milliseconds: Vec<f64> = report.latencies_us.iter().map(|latency| latency / 1000.0).collect();
     let value = if column == Column::Latency {
         percentile(&milliseconds, 0.5).unwrap_or(f64::INFINITY)
     } else {
-        report.done as f64 / report.seconds.max(1e-9)
+        let (done, seconds) = match report.handlers_seconds {
+            // The store has more tasks than run, and counting them can take as long as running some.
+            Some(seconds) if column.is_claim() => (report.runs, seconds),
+            _ => (report.done, report.seconds),
+        };
+        done as f64 / seconds.max(1e-9)
     };
     Measured {
         value,
@@ -155,6 +156,20 @@ mod tests {
     fn rate_counts_the_tasks_that_are_done() {
         let report = Report { tasks: 5000, done: 1000, seconds: 2.0, ..Report::default() };
         assert!((measured(Column::Drain8, &report).value - 500.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn rate_of_claims_leaves_out_the_count_of_the_store() {
+        let report = Report {
+            tasks: 4000,
+            done: 4100,
+            runs: 4200,
+            seconds: 9.0,
+            handlers_seconds: Some(2.0),
+            ..Report::default()
+        };
+        assert!((measured(Column::ClaimLarge, &report).value - 2100.0).abs() < 1e-9);
+        assert!((measured(Column::Drain8, &report).value - 4100.0 / 9.0).abs() < 1e-9);
     }
 
     #[test]

@@ -1,11 +1,10 @@
-//! Writes the part of docs/performance.md between the marks. The rest of that page is written by hand.
+//! Writes the part of a page between the marks, such as docs/performance.md. The rest of the page is written by hand.
 
 use std::{fmt::Write, fs, io, path::Path};
 
 use crate::{
-    chart,
     results::Results,
-    rows::Row,
+    rows::{GROUPS, Row},
     table::{durability, tables},
     verdict::{losses, targets},
 };
@@ -13,8 +12,8 @@ use crate::{
 const BEGIN: &str = "<!-- measured: begin -->";
 const END: &str = "<!-- measured: end -->";
 
-/// The measured part of the page, in Markdown.
-pub fn measured(results: &Results, rows: &[Row]) -> String {
+/// Command, machine and number of repetitions.
+pub fn heading(results: &Results) -> String {
     let machine = &results.machine;
     let mut text = String::new();
     let _ =
@@ -29,9 +28,19 @@ pub fn measured(results: &Results, rows: &[Row]) -> String {
         machine.rustc,
         machine.load.join(", ")
     );
+    if let Some(server) = &results.server {
+        let _ = writeln!(text, "{server}.\n");
+    }
     let _ = writeln!(text, "{}\n", repetitions(results));
+    text
+}
+
+/// The measured part of the page, in Markdown.
+pub fn measured(results: &Results, rows: &[Row]) -> String {
+    let mut text = heading(results);
+
     text.push_str("![Tasks per second](performance.svg)\n\n");
-    text.push_str(&tables(results, rows));
+    text.push_str(&tables(results, rows, GROUPS));
     text.push_str("### Where others are better\n\n");
     text.push_str(&losses(results, rows));
     text.push_str("\n### Targets\n\n");
@@ -63,10 +72,8 @@ pub fn replace(page: &str, measured: &str) -> Result<String, String> {
     Ok(format!("{head}{BEGIN}\n\n{measured}\n{END}{tail}"))
 }
 
-/// Writes `performance.md` and `performance.svg`.
-pub fn write(docs: &Path, results: &Results, rows: &[Row]) -> io::Result<()> {
-    let path = docs.join("performance.md");
-    let page = replace(&fs::read_to_string(&path)?, &measured(results, rows)).map_err(io::Error::other)?;
-    fs::write(path, page)?;
-    fs::write(docs.join("performance.svg"), chart::svg(results, rows))
+/// Writes the measured part of a page.
+pub fn write(path: &Path, measured: &str) -> io::Result<()> {
+    let page = replace(&fs::read_to_string(path)?, measured).map_err(io::Error::other)?;
+    fs::write(path, page)
 }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::rows::Row;
 
 /// One call of a peer's program.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Call {
     pub scenario: &'static str,
     pub tasks: u64,
@@ -22,7 +22,12 @@ pub struct Call {
     pub seconds: u64,
     /// The peer stops after so many seconds without progress.
     pub standstill: u64,
+    /// The folder of the queue, for a peer in a file.
     pub dir: PathBuf,
+    /// The database, for a peer on a server.
+    pub url: Option<String>,
+    /// Number of tasks in the queue, if it is not `tasks`.
+    pub filled: Option<u64>,
 }
 
 /// The line that a peer prints.
@@ -61,6 +66,12 @@ impl Call {
             command.args([word.to_owned(), number.to_string()]);
         }
         command.args(["--handler-us".to_owned(), self.handler_us.to_string()]).arg("--dir").arg(&self.dir);
+        if let Some(url) = &self.url {
+            command.args(["--url", url]);
+        }
+        if let Some(filled) = self.filled {
+            command.args(["--filled".to_owned(), filled.to_string()]);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -82,7 +93,7 @@ impl Call {
 }
 
 /// Reads to the end on a thread, so that a full pipe never blocks the peer. Keeps the first 16 KiB.
-fn gather(from: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
+pub fn gather(from: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
     thread::spawn(move || {
         let mut kept = Vec::new();
         if let Some(mut from) = from {
@@ -98,7 +109,7 @@ fn gather(from: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String
 }
 
 /// Returns whether the process succeeded, or `None` if it had to be killed.
-fn wait(child: &mut Child, deadline: Instant) -> Option<bool> {
+pub fn wait(child: &mut Child, deadline: Instant) -> Option<bool> {
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Some(status.success()),
@@ -112,7 +123,7 @@ fn wait(child: &mut Child, deadline: Instant) -> Option<bool> {
     }
 }
 
-fn first_line(text: &str) -> String {
+pub fn first_line(text: &str) -> String {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("thread "));
     let mut line = line.unwrap_or("the process failed without a message").to_owned();
     if line.chars().count() > 100 {

@@ -10,6 +10,9 @@ pub struct Results {
     pub command: String,
     pub begun: String,
     pub seconds: u64,
+    /// The server and its settings, for peers on a server.
+    #[serde(default)]
+    pub server: Option<String>,
     /// Number of repetitions asked for. Fewer ran if the time was short.
     #[serde(default)]
     pub repetitions: u32,
@@ -140,7 +143,12 @@ impl Results {
 
     /// The ratios of one row to another: the values of the same repetition divided.
     pub fn ratios(&self, row: &str, to: &str, column: Column) -> Vec<f64> {
-        let others = self.measured(to, column);
+        self.divided((row, column), (to, column))
+    }
+
+    /// The ratios of one cell to another: the values of the same repetition divided.
+    pub fn divided(&self, (row, column): (&str, Column), (to, other): (&str, Column)) -> Vec<f64> {
+        let others = self.measured(to, other);
         let same = |repetition: u32| others.iter().find(|(other, _)| *other == repetition);
         let ratio = |(repetition, measured): (u32, &Measured)| {
             same(repetition).filter(|(_, other)| other.value > 0.0).map(|(_, other)| measured.value / other.value)

@@ -1,4 +1,6 @@
-//! The rows of the table: each peer in each of its configurations.
+//! Rows and columns of the peers in files: each peer in each of its configurations.
+
+use crate::{columns::Column, table::Groups};
 
 /// One peer in one configuration.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +13,8 @@ pub struct Row {
     pub flush: Flush,
     /// The durability of a returned call, in words.
     pub durability: &'static str,
+    /// Whether the peer deletes tasks for the column with dead rows.
+    pub deletes: bool,
 }
 
 /// The side of a row in the comparison.
@@ -30,11 +34,11 @@ pub enum Flush {
     Not,
 }
 
-const fn row(name: &'static str, peer: &'static str, variant: &'static str) -> Row {
-    Row { name, peer, variant, side: Side::Peer, flush: Flush::Each, durability: "" }
+pub const fn row(name: &'static str, peer: &'static str, variant: &'static str) -> Row {
+    Row { name, peer, variant, side: Side::Peer, flush: Flush::Each, durability: "", deletes: false }
 }
 
-/// The row that all ratios refer to: the default sharing mode.
+/// The row that all ratios refer to: in files, the default sharing mode.
 pub const REFERENCE: &str = "tracker";
 /// The sharing mode with one flush per commit, as most peers have.
 pub const EXCLUSIVE: &str = "tracker, exclusive";
@@ -138,6 +142,25 @@ pub const ROWS: &[Row] = &[
         durability: "4 KiB written and flushed; W workers: W tasks in one",
         ..row("floor: write + fdatasync", "floors", "fdatasync")
     },
+];
+
+/// The columns of each table.
+pub const GROUPS: &Groups = &[
+    &[Column::Drain1, Column::Drain8, Column::Drain64, Column::DrainMs],
+    &[Column::Submit, Column::Bulk, Column::Latency],
+    &[Column::Crash],
+];
+
+/// The columns, in the order of their runs.
+pub const COLUMNS: [Column; 8] = [
+    Column::Submit,
+    Column::Bulk,
+    Column::Drain1,
+    Column::Drain8,
+    Column::Drain64,
+    Column::DrainMs,
+    Column::Latency,
+    Column::Crash,
 ];
 
 /// The floor that commits batches of the same size.

@@ -26,10 +26,6 @@ impl Scratch {
         Ok(Self { root, filled: Mutex::default(), filling: Mutex::default() })
     }
 
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
     /// The time that filling has taken so far.
     pub fn filling(&self) -> Duration {
         self.filling.lock().map_or(Duration::ZERO, |time| *time)
@@ -117,7 +113,7 @@ mod tests {
         let (copy, again) = scratch.copy("a row", |_| Err("filled twice".to_owned())).unwrap();
         assert_eq!((tasks, again, fs::read_to_string(copy.join("tasks")).unwrap()), (3, 3, "xyz".to_owned()));
         assert_eq!(fs::read_to_string(copy.join("log/1")).unwrap(), "abc");
-        let root = scratch.root().to_owned();
+        let root = scratch.root.clone();
         drop(scratch);
         assert!(!root.exists());
     }

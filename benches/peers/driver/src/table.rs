@@ -11,16 +11,12 @@ use crate::{
 };
 
 /// The columns of each table.
-const GROUPS: [&[Column]; 3] = [
-    &[Column::Drain1, Column::Drain8, Column::Drain64, Column::DrainMs],
-    &[Column::Submit, Column::Bulk, Column::Latency],
-    &[Column::Crash],
-];
+pub type Groups = [&'static [Column]];
 
 /// All tables, and the notes on single cells.
-pub fn tables(results: &Results, rows: &[Row]) -> String {
+pub fn tables(results: &Results, rows: &[Row], groups: &Groups) -> String {
     let mut text = String::new();
-    for group in GROUPS {
+    for group in groups {
         let mut titles: Vec<_> = group.iter().map(|column| column.title()).collect();
         let crash = group.contains(&Column::Crash);
         if crash {
@@ -119,7 +115,7 @@ fn remarks(column: Column, measured: &Measured) -> Vec<String> {
     if done < tasks {
         remarks.push(format!("{done} of {tasks} tasks when the run stopped"));
     }
-    if column.is_drain() && runs > tasks {
+    if column.is_drain() && !column.is_claim() && runs > tasks {
         remarks.push(format!("{runs} handlers ran for {tasks} tasks"));
     }
     if given_up > 0 {

@@ -4,7 +4,7 @@ use crate::{
     columns::Column,
     page,
     results::{Crash, Measured, Outcome, Results, Sample, StaleEnds},
-    rows::{EXCLUSIVE, ROWS, Row},
+    rows::{EXCLUSIVE, GROUPS, ROWS, Row},
     table::{number, tables},
     verdict::{losses, targets},
 };
@@ -47,7 +47,7 @@ fn line<'a>(text: &'a str, prefix: &str) -> &'a str {
 
 #[test]
 fn cell_has_median_spread_and_ratio() {
-    let text = tables(&results(), ROWS);
+    let text = tables(&results(), ROWS, GROUPS);
     assert!(line(&text, "| rustqueue |").contains("| 10,000 ±35 %, 0.25× |"), "{text}");
     assert!(line(&text, "| tracker |").contains("| 40,000 ±35 % |"), "the reference has no ratio to itself:\n{text}");
     assert!(line(&text, "| azums | **no** |").contains("fails \\*"), "{text}");
@@ -55,7 +55,7 @@ fn cell_has_median_spread_and_ratio() {
 
 #[test]
 fn notes_tell_failures_and_crashes() {
-    let text = tables(&results(), ROWS);
+    let text = tables(&results(), ROWS, GROUPS);
     assert_eq!(line(&text, "- azums"), "- azums, drain, 8 workers: database is locked.");
     let crash = text.lines().filter(|line| line.starts_with("| effectum | yes |")).nth(2);
     assert_eq!(
@@ -110,8 +110,8 @@ fn results_survive_their_file() {
     let mut results = results();
     results.samples.push(sample("taskmill", Column::Crash, 0, f64::INFINITY));
     let again: Results = serde_json::from_str(&serde_json::to_string(&results).unwrap()).unwrap();
-    assert_eq!(tables(&again, ROWS), tables(&results, ROWS));
-    assert!(tables(&again, ROWS).contains("| taskmill | **no** | not in time |"));
+    assert_eq!(tables(&again, ROWS, GROUPS), tables(&results, ROWS, GROUPS));
+    assert!(tables(&again, ROWS, GROUPS).contains("| taskmill | **no** | not in time |"));
 }
 
 #[test]

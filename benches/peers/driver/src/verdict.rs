@@ -60,11 +60,29 @@ pub fn losses(results: &Results, rows: &[Row]) -> String {
 }
 
 /// One line of the table of targets.
-struct Target {
+pub struct Target {
+    pub what: String,
+    pub need: f64,
+    pub have: Option<f64>,
+    pub against: String,
+}
+
+/// A target of one row of this tracker against the best of other rows.
+pub fn against(
+    results: &Results,
     what: String,
     need: f64,
-    have: Option<f64>,
-    against: String,
+    column: Column,
+    ours: &str,
+    others: &mut dyn Iterator<Item = &Row>,
+) -> Target {
+    let other = best(results, others, column, ours);
+    Target {
+        what,
+        need,
+        have: other.map(|(_, lead)| 1.0 / lead),
+        against: other.map_or_else(|| "none".to_owned(), |(row, _)| row.name.to_owned()),
+    }
 }
 
 /// The targets, as ratios of this run.
@@ -73,13 +91,7 @@ pub fn targets(results: &Results, rows: &[Row]) -> String {
     let flushed = |row: &&Row| is_compared(row) && row.flush == Flush::Each;
     let libraries = |row: &&Row| row.side == Side::Peer && row.flush == Flush::Each;
     let mut against = |what: &str, need: f64, column: Column, ours: &str, others: &mut dyn Iterator<Item = &Row>| {
-        let other = best(results, others, column, ours);
-        targets.push(Target {
-            what: what.to_owned(),
-            need,
-            have: other.map(|(_, lead)| 1.0 / lead),
-            against: other.map_or_else(|| "none".to_owned(), |(row, _)| row.name.to_owned()),
-        });
+        targets.push(self::against(results, what.to_owned(), need, column, ours, others));
     };
     let named = |name: &'static str| rows.iter().filter(move |row| row.name == name);
     let (one, eight, many) = (Column::Drain1, Column::Drain8, Column::Drain64);
@@ -95,8 +107,14 @@ pub fn targets(results: &Results, rows: &[Row]) -> String {
     against("submit, exclusive: SQLite by hand, FULL", 0.85, submit, EXCLUSIVE, &mut named(HAND_WRITTEN));
     against("bulk, exclusive: bare redb", 0.85, bulk, EXCLUSIVE, &mut named(BARE));
     against("bulk, exclusive: SQLite by hand, FULL", 0.9, bulk, EXCLUSIVE, &mut named(HAND_WRITTEN));
+    table_of(&targets)
+}
+
+/// The table of targets.
+pub fn table_of(targets: &[Target]) -> String {
     let mut text = String::from("| this tracker: compared with | at least | here | |\n|---|---:|---:|---|\n");
     for Target { what, need, have, against } in targets {
+        let (need, have) = (*need, *have);
         let (here, met) = match have {
             Some(have) if have >= need => (factor(have), "met"),
             Some(have) => (factor(have), "**missed**"),
