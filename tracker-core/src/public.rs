@@ -58,7 +58,7 @@ pub mod execution {
 
 /// The interface of a store beside the file, such as a server. Not stable: it may change in any version.
 pub mod store {
-    pub use crate::api::store::OptionsExt;
+    pub use crate::api::store::{OptionsExt, TrackerExt, Uncommitted};
     pub use crate::storage::store::{
         Access, Changes, ClaimPosition, Committed, Loaded, MemoryStore, NumberSeries, RowChange, RowValue, Store,
         StoreState, StoreTable, StoreUnit, Want, store_conflict, store_error, task_of_key,

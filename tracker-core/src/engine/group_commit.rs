@@ -23,7 +23,7 @@ use crate::{
         contain,
         error::{Error, ErrorKind, Result},
     },
-    storage::{file::guard, tables::Writing},
+    storage::{file::guard, store::StoreUnit, tables::Writing},
 };
 
 /// After this time without a commit, the next one makes opening after a crash instant. If the last one did not, an empty
@@ -187,12 +187,8 @@ impl Engine {
         work: impl FnOnce(&mut Writer<'_>) -> Result<R, E>,
     ) -> Result<(R, CommitEffects), E> {
         let (batch, quick) = self.commits.begin();
-        let written = self.database.write(quick, (self.instance, batch), |source| {
-            let mut writer = guard("writing", || self.writer(source))?;
-            let result = work(&mut writer)?;
-            let (_, effects) = guard("writing", || writer.finish_marked(batch))?;
-            Ok::<_, E>((true, (result, effects)))
-        });
+        let commit = (self.instance, batch);
+        let written = self.database.write(quick, commit, |source| self.run_user_transaction(source, batch, work));
         let Written { result: (result, mut effects), change } = written?;
         effects.see_change(change);
         self.commits.end(quick);
@@ -202,17 +198,52 @@ impl Engine {
         Ok((result, effects))
     }
 
+    /// [`Self::write_own`] in a unit of work that its owner commits after this call.
+    pub(super) fn write_in<R, E: From<Error>>(
+        &self,
+        unit: Box<dyn StoreUnit>,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<R, E>,
+    ) -> Result<(R, CommitEffects), E> {
+        let (batch, _) = self.commits.begin();
+        let commit = (self.instance, batch);
+        self.database.write_in(unit, commit, |source| self.run_user_transaction(source, batch, work))
+    }
+
+    fn run_user_transaction<R, E: From<Error>>(
+        &self,
+        source: Writing<'_>,
+        batch: u64,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<R, E>,
+    ) -> Result<(bool, (R, CommitEffects)), E> {
+        let mut writer = guard("writing", || self.writer(source))?;
+        let result = work(&mut writer)?;
+        let (_, effects) = guard("writing", || writer.finish_marked(batch))?;
+        Ok((true, (result, effects)))
+    }
+
     /// Updates the state in memory after a commit.
     fn learn(&self, effects: &CommitEffects) {
         self.known.set(effects);
+        self.learn_leases(effects);
+        if let Some(kinds) = &effects.kinds {
+            self.set_kinds(kinds.clone());
+        }
+    }
+
+    fn learn_leases(&self, effects: &CommitEffects) {
         effects.held.iter().for_each(|fence| self.held.add(*fence));
         if !effects.cancelled.is_empty() {
             effects.cancelled.iter().for_each(|fence| self.held.cancel(*fence));
             drop(contain::contain(|| self.held.cancels().raise()));
         }
-        if let Some(kinds) = &effects.kinds {
-            self.set_kinds(kinds.clone());
-        }
+    }
+
+    /// Learns and publishes the effects of a unit of work that its owner has committed. The number of that commit is not known, so that the next
+    /// look at the store finds a change.
+    pub(crate) fn publish_committed(&self, effects: &CommitEffects) {
+        self.learn_leases(effects);
+        self.publish(effects);
+        Self::log_runs(effects);
     }
 
     fn writer<'t>(&self, source: Writing<'t>) -> Result<Writer<'t>> {

@@ -50,7 +50,7 @@ pub(crate) use subscription::SubscriptionOptions;
 #[cfg(feature = "tokio")]
 pub use subscription::SubscriptionStream;
 pub use subscription::{Subscription, SubscriptionHandle};
-pub(crate) use writer::Writer;
+pub(crate) use writer::{CommitEffects, Writer};
 
 use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},

@@ -1,4 +1,5 @@
-//! A transaction that runs the caller's code, in its place in the commit queue, on the caller's thread.
+//! A transaction that runs the caller's code, on the caller's thread: in its place in the commit queue, or in a unit of work that the caller
+//! commits.
 
 use std::{
     cell::RefCell,
@@ -12,9 +13,12 @@ use super::{
     Engine,
     leading::Leading,
     queued_action::{QueuedAction, Waiter},
-    writer::Writer,
+    writer::{CommitEffects, Writer},
 };
-use crate::model::error::{Error, Result};
+use crate::{
+    model::error::{Error, Result},
+    storage::store::StoreUnit,
+};
 
 thread_local! {
     /// The instances that have a transaction open on this thread.
@@ -107,5 +111,18 @@ impl Engine {
         // The log comes last: a subscriber may block.
         Self::log_runs(&effects);
         Ok(result)
+    }
+    /// Runs `work` in a unit of work that its owner commits after this call. An error or a panic takes the unit back. The effects are for
+    /// [`Self::publish_committed`].
+    pub(crate) fn transaction_in<R, E: From<Error>>(
+        &self,
+        unit: Box<dyn StoreUnit>,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<R, E>,
+    ) -> Result<(R, CommitEffects), E> {
+        self.refuse_queueing()?;
+        self.write_in(unit, |writer| {
+            let _open = OpenGuard::new(self.instance);
+            work(writer)
+        })
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     model::error::{Error, Result},
     storage::{
         file::{FileId, FileOptions, Location, Sharing, Snapshot},
-        store::Store,
+        store::{Store, StoreUnit},
         tables::{Reading, Source, Tables, Writing},
     },
 };
@@ -95,6 +95,27 @@ impl Database {
             Kind::File(file) => Ok(Written { result: file.write(quick, commit, work)?, change: None }),
             Kind::Store(store) => store.write(commit, work).map(|(result, change)| Written { result, change }),
         }
+    }
+
+    /// The store; `None` of a file.
+    pub(crate) fn store(&self) -> Result<Option<Arc<dyn Store>>> {
+        match &self.0 {
+            Kind::File(_) => Ok(None),
+            Kind::Store(store) => store.store().map(Some),
+        }
+    }
+
+    /// [`Self::write`] in a unit of work of the store, which its owner commits after this call.
+    pub(super) fn write_in<R, E: From<Error>>(
+        &self,
+        unit: Box<dyn StoreUnit>,
+        commit: CommitId,
+        work: impl FnOnce(Writing<'_>) -> Result<(bool, R), E>,
+    ) -> Result<R, E> {
+        if self.store()?.is_none() {
+            return Err(Error::invalid("a unit of work of a store cannot change a tracker in a file").into());
+        }
+        StoreDatabase::write_in(unit, commit, work).map(|(result, _)| result)
     }
 
     /// Opens the file again after an error that leaves redb unusable.

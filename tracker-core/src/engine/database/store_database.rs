@@ -9,7 +9,7 @@ use crate::{
     model::error::{Error, ErrorKind, Result},
     storage::{
         format::FormatProblem,
-        store::{Access, Committed, Store, WorkingSet},
+        store::{Access, Committed, Store, StoreUnit, WorkingSet},
         tables::{Reading, Tables, Writing},
     },
 };
@@ -51,7 +51,8 @@ impl StoreDatabase {
         self.read_only
     }
 
-    fn store(&self) -> Result<Arc<dyn Store>> {
+    /// The store, unless it is closed.
+    pub(super) fn store(&self) -> Result<Arc<dyn Store>> {
         self.store.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(Error::closed)
     }
 
@@ -71,7 +72,16 @@ impl StoreDatabase {
         if self.read_only {
             return Err(Error::read_only().into());
         }
-        let set = WorkingSet::new(self.store()?.begin(Access::Write)?, Access::Write);
+        Self::write_in(self.store()?.begin(Access::Write)?, commit, work)
+    }
+
+    /// [`Self::write`] in a unit of work that has begun.
+    pub(super) fn write_in<R, E: From<Error>>(
+        unit: Box<dyn StoreUnit>,
+        commit: CommitId,
+        work: impl FnOnce(Writing<'_>) -> Result<(bool, R), E>,
+    ) -> Result<(R, Option<u64>), E> {
+        let set = WorkingSet::new(unit, Access::Write);
         // An error ends the unit too, also one that unwinds.
         let (changes, result) = work(Writing::Store(&set)).inspect_err(|_| set.end())?;
         if !changes {

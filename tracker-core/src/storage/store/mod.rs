@@ -16,7 +16,7 @@ pub(crate) use row_range::RowRange;
 pub(crate) use stored_table::{StoreRows, StoredTable};
 pub(crate) use working_set::WorkingSet;
 
-use std::fmt;
+use std::{any::Any, fmt};
 
 use uuid::Uuid;
 
@@ -89,7 +89,7 @@ tables! {
 /// A place where a tracker keeps its tasks, shared by any number of processes.
 ///
 /// The engine runs its rules in the client: a unit of work loads sets of rows, and commits the rows that it has changed.
-pub trait Store: fmt::Debug + Send + Sync + 'static {
+pub trait Store: Any + fmt::Debug + Send + Sync {
     /// The name of the store for messages, without credentials.
     fn name(&self) -> String;
 
