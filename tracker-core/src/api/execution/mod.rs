@@ -307,8 +307,10 @@ impl<T: TrackedTask> Execution<T> {
         self.shared.engine.time().monotonic().saturating_sub(self.begun)
     }
 
+    /// How the handler has ended the attempt, if it has. A transaction ends it as succeeded only.
     pub(crate) fn take_ended(&mut self) -> Option<(Outcome, Option<Failure>)> {
-        self.ended.take()
+        let committed = self.committed.load(Ordering::Relaxed);
+        self.ended.take().or_else(|| committed.then_some((Outcome::Succeed, None)))
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
