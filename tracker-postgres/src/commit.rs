@@ -38,21 +38,7 @@ pub(crate) enum End {
 /// Commits. `change` is the number of commits before the unit.
 pub(crate) fn run(shared: &Shared, slot: &mut Slot, edits: &Edits<'_>, changes: &Changes, change: u64) -> End {
     slot.batch += 1;
-    let mut steps = Steps::default();
-    if changes.schema.is_some() {
-        steps.push(Sql::LockSchema, Params::default());
-    }
-    steps.tasks(edits);
-    for plain in PLAIN {
-        if let Some(edits) = edits.plain.get(&(plain as usize)) {
-            steps.plain(plain, edits);
-        }
-    }
-    if let Some(schema) = changes.schema {
-        steps.push(Sql::Change(Change::RaiseSchema), Params::default().value(schema.cast_signed()));
-    }
-    // Last, since other connections may use the same shard.
-    steps.counts(edits, &changes.counts, shard(shared, slot));
+    let mut steps = Steps(statements(edits, changes, shard(shared, slot)));
     let mark = Params::default().value(shared.process).value(slot.number).value(slot.epoch).value(slot.batch);
     steps.push(Sql::Mark, mark);
     let commit_at = steps.0.len();
@@ -74,14 +60,43 @@ pub(crate) fn run(shared: &Shared, slot: &mut Slot, edits: &Edits<'_>, changes: 
     }
 }
 
+/// The statements of the changes, without a mark and the commit.
+pub(crate) fn statements(edits: &Edits<'_>, changes: &Changes, shard: i16) -> Vec<Step<Sql>> {
+    let mut steps = Steps::default();
+    if changes.schema.is_some() {
+        steps.push(Sql::LockSchema, Params::default());
+    }
+    steps.tasks(edits);
+    for plain in PLAIN {
+        if let Some(edits) = edits.plain.get(&(plain as usize)) {
+            steps.plain(plain, edits);
+        }
+    }
+    if let Some(schema) = changes.schema {
+        steps.push(Sql::Change(Change::RaiseSchema), Params::default().value(schema.cast_signed()));
+    }
+    // Last, since other connections may use the same shard.
+    steps.counts(edits, &changes.counts, shard);
+    steps.0
+}
+
 fn refused(shared: &Shared, error: WireError) -> Result<Committed, Error> {
     if error::is_conflict(&error) { Ok(Committed::Conflict) } else { Err(error::describe(&shared.name, error)) }
 }
 
 fn shard(shared: &Shared, slot: &Slot) -> i16 {
+    shard_of(shared, slot.number.unsigned_abs().into())
+}
+
+/// The shard of a transaction of the caller, by the slot of its mark. It is none of those that connections of trackers use: the
+/// transaction keeps its shard locked until the caller commits.
+pub(crate) fn caller_shard(shared: &Shared, slot: i64) -> i16 {
+    i16::try_from(SHARDS).unwrap_or(i16::MAX) + shard_of(shared, slot.unsigned_abs())
+}
+
+fn shard_of(shared: &Shared, number: u64) -> i16 {
     let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(shared.process);
-    let number = hash.wrapping_add(u64::from(slot.number.unsigned_abs())) % SHARDS;
-    i16::try_from(number).unwrap_or(0)
+    i16::try_from(hash.wrapping_add(number) % SHARDS).unwrap_or(0)
 }
 
 /// Asks on a new connection whether the last commit of a slot took effect. The question raises the epoch of the slot: a server process that

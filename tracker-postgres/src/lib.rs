@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod caller;
 mod commit;
 mod edits;
 mod error;
@@ -28,9 +29,11 @@ mod store;
 mod unit;
 mod wire;
 
+pub use caller::{SqlError, SqlRow, SqlTransaction, transaction_in};
 pub use options::{Isolation, PostgresOptions};
 pub use store::PostgresStore;
 
+pub use tracker_core::store::Uncommitted;
 use tracker_core::{Error, Tracker};
 
 /// Opens the tracker in the schema `tracker` of a server. The tables are made if they are missing. [`PostgresOptions`] has the form of the

@@ -3,6 +3,7 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
+    sync::atomic::AtomicI32,
     thread,
     time::{Duration, Instant},
 };
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     pub process: Uuid,
     pub pool: Pool,
     pub learned: Learned,
+    /// The slot of the next new mark of the caller's transactions; falls from -2.
+    pub next_caller: AtomicI32,
 }
 
 impl Shared {

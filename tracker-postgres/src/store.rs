@@ -1,6 +1,9 @@
 //! The store: connections to the server, and units of work over them.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicI32},
+};
 
 use tracker_core::{
     Error, Options, Tracker,
@@ -22,7 +25,7 @@ use crate::{
 
 /// A tracker's tables in a PostgreSQL server.
 pub struct PostgresStore {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl PostgresStore {
@@ -43,6 +46,7 @@ impl PostgresStore {
             process: Uuid::new_v4(),
             pool: Pool::new(options.connections),
             learned: Learned::default(),
+            next_caller: AtomicI32::new(-2),
             options: options.clone(),
         };
         let deadline = shared.deadline();

@@ -41,6 +41,12 @@ pub(crate) enum Sql {
     Mark,
     /// Refuses a commit of a connection that is still under way, and returns the last one that took effect.
     LastMark,
+    /// Makes a row of this process in the table of marks.
+    Introduce,
+    /// Isolation of the caller's transaction, whether it reads only, and the rows of this process that it sees in the table of marks.
+    Caller,
+    /// Marks the commit of a transaction of the caller, and returns the slot of the mark.
+    MarkCaller,
     Load(Load),
     Change(Change),
 }
@@ -153,6 +159,33 @@ impl Statement for Sql {
                      ON CONFLICT (process, slot) DO UPDATE SET epoch = excluded.epoch RETURNING batch"
                 ),
                 vec![UUID, INT4, INT8],
+            ),
+            Self::Introduce => (
+                format!(
+                    "INSERT INTO {schema}.marks (process, slot, epoch, batch, commits, at) VALUES ($1, -1, 0, 0, 0, now()) \
+                     ON CONFLICT (process, slot) DO NOTHING"
+                ),
+                vec![UUID],
+            ),
+            Self::Caller => (
+                format!(
+                    "SELECT current_setting('transaction_isolation'), current_setting('transaction_read_only'), \
+                     (SELECT count(*) FROM {schema}.marks WHERE process = $1)"
+                ),
+                vec![UUID],
+            ),
+            // Slot -1 has the introduction, which must not wait. A mark is locked until the caller commits: each transaction takes one that no other has locked, or adds one.
+            Self::MarkCaller => (
+                format!(
+                    "WITH free AS (SELECT slot FROM {schema}.marks WHERE process = $1 AND slot < -1 ORDER BY slot DESC LIMIT 1 \
+                     FOR UPDATE SKIP LOCKED), \
+                     used AS (UPDATE {schema}.marks m SET commits = m.commits + 1, at = now() FROM free \
+                     WHERE m.process = $1 AND m.slot = free.slot RETURNING m.slot), \
+                     added AS (INSERT INTO {schema}.marks (process, slot, epoch, batch, commits, at) \
+                     SELECT $1, $2, 0, 0, 1, now() WHERE NOT EXISTS (SELECT 1 FROM used) RETURNING slot) \
+                     SELECT slot::int8 FROM used UNION ALL SELECT slot::int8 FROM added"
+                ),
+                vec![UUID, INT4],
             ),
             Self::Load(load) => load.text(schema),
             Self::Change(change) => change.text(schema),

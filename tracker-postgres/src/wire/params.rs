@@ -89,6 +89,20 @@ impl Params {
         self
     }
 
+    /// The values, each without its length; `None` for NULL.
+    pub(crate) fn values(&self) -> Vec<Option<&[u8]>> {
+        let (mut rest, mut values) = (self.bytes.as_slice(), Vec::with_capacity(self.count));
+        while let Some((length, behind)) = rest.split_first_chunk() {
+            let value = usize::try_from(i32::from_be_bytes(*length)).ok();
+            let (value, behind) = value.map_or((None, Some(behind)), |length| {
+                behind.split_at_checked(length).map_or((None, None), |(value, behind)| (Some(value), Some(behind)))
+            });
+            values.push(value);
+            rest = behind.unwrap_or_default();
+        }
+        values
+    }
+
     /// The last parameter if it is an `int8`.
     pub(crate) fn last_int8(&self) -> u64 {
         self.bytes.last_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
@@ -130,6 +144,14 @@ mod tests {
     fn values_stand_behind_their_length() {
         let params = Params::default().value(1_i16).value(&b"ab"[..]);
         assert_eq!((params.count, params.bytes.as_slice()), (2, &b"\0\0\0\x02\0\x01\0\0\0\x02ab"[..]));
+    }
+
+    #[test]
+    fn values_are_split_at_their_lengths() {
+        let mut params = Params::default().value(1_i16).value(&b""[..]).value("ab");
+        append(&mut params.bytes, None::<fn(&mut Vec<u8>)>);
+        let expected = [Some(&[0, 1][..]), Some(&[][..]), Some(&b"ab"[..]), None];
+        assert_eq!(params.values(), expected);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Tests of the store against a server that they start.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[cfg(feature = "postgres")]
+mod callers;
 mod claims;
 mod commits;
 mod numbers;
