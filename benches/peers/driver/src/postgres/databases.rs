@@ -20,7 +20,7 @@ use crate::{
 const DATABASE: &str = "bench";
 
 /// Limit in seconds for filling a queue of a million tasks.
-const LONG_FILL: u64 = 600;
+const LONG_FILL: u64 = 1500;
 
 /// The databases of a measurement, and the programs of the peers.
 pub struct Databases {

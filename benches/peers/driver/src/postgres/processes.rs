@@ -218,8 +218,8 @@ mod tests {
             Self(folder)
         }
 
-        fn run(&self, tasks: u64, count: usize) -> Result<Report, String> {
-            let call = Call { scenario: "share", tasks, seconds: 20, standstill: 1, ..Call::default() };
+        fn run(&self, tasks: u64, count: usize, standstill: u64) -> Result<Report, String> {
+            let call = Call { scenario: "share", tasks, seconds: 20, standstill, ..Call::default() };
             run(&self.0, &row("fake", "fake", ""), &call, count)
         }
     }
@@ -236,21 +236,25 @@ mod tests {
     fn working() -> String {
         format!(
             "echo ready; read go; [ \"$go\" = go ] || exit 1; echo ran 1; echo ran 3\n\
-             while read line; do [ \"$line\" = count ] && echo counted 9; [ \"$line\" = stop ] && break; done\n\
+             while read line; do [ \"$line\" = count ] && echo counted 9 && echo >>\"$0.counts\"; [ \"$line\" = stop ] && break; done\n\
              echo \"{REPORT}\"\n"
         )
     }
 
     #[test]
     fn runs_of_all_processes_are_summed() {
-        let report = Fake::new("sum", &working()).run(9, 3).unwrap();
+        let (begun, fake) = (Instant::now(), Fake::new("sum", &working()));
+        let report = fake.run(9, 3, 20).unwrap();
         assert_eq!((report.tasks, report.done, report.runs, report.given_up), (9, 9, 9, 1));
+        assert!(begun.elapsed() < Duration::from_secs(15), "the run ends with the last handler");
+        let counts = fs::read_to_string(fake.0.join("peer-fake.counts")).unwrap();
+        assert_eq!(counts.lines().count(), 1, "one process reads the store, once");
     }
 
     #[test]
     fn standstill_ends_the_run() {
         let begun = Instant::now();
-        let report = Fake::new("still", &working()).run(10, 3).unwrap();
+        let report = Fake::new("still", &working()).run(10, 3, 1).unwrap();
         assert_eq!((report.tasks, report.done, report.runs), (10, 9, 9));
         assert!(begun.elapsed() < Duration::from_secs(15), "the limit is 20 s");
     }
@@ -258,7 +262,7 @@ mod tests {
     #[test]
     fn error_of_a_process_is_reported() {
         let fake = Fake::new("fails", "echo ready; read go; echo database is gone >&2; exit 1\n");
-        assert_eq!(fake.run(9, 2).unwrap_err(), "database is gone");
+        assert_eq!(fake.run(9, 2, 1).unwrap_err(), "database is gone");
     }
 
     #[test]
