@@ -22,6 +22,11 @@ pub const ROWS: &[Row] = &[
         ..row(PREFETCH, "tracker-postgres", "prefetch")
     },
     Row {
+        durability: "64 messages claimed at once, archived together after the handlers, which a crash repeats",
+        ..row("pgqrs, batch", "pgqrs", "batch")
+    },
+    Row { durability: "one commit per claim and one per end", ..row("pgqrs", "pgqrs", "single") },
+    Row {
         side: Side::HandWritten,
         durability: "one commit per claim and one per end; one connection per worker",
         deletes: true,
