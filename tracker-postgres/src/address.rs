@@ -41,6 +41,8 @@ pub(crate) struct Address {
     pub user: String,
     pub password: Option<Secret>,
     pub database: String,
+    /// The schema of the tables, if the URL names one.
+    pub schema: Option<String>,
     pub application: String,
     pub tls: Tls,
     pub root_certificate: Option<PathBuf>,
@@ -56,6 +58,10 @@ impl Address {
         let rest = rest.ok_or("it must start with postgres://")?;
         let (rest, parameters) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
+        // Otherwise a part of the password would be taken for a name, which messages repeat.
+        if !authority.contains('@') && (database.contains('@') || parameters.contains('@')) {
+            return Err("write / as %2F, ? as %3F and @ as %40 in its user, password and values".into());
+        }
         let (login, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
         let (user, password) = match login.split_once(':') {
             Some((user, password)) => (user, Some(password)),
@@ -67,6 +73,7 @@ impl Address {
             user: decoded(user)?,
             password: password.map(decoded).transpose()?.or_else(|| env::var("PGPASSWORD").ok()).map(Secret),
             database: decoded(database)?,
+            schema: None,
             application: "tracker".into(),
             tls: Tls::Prefer,
             root_certificate: None,
@@ -127,6 +134,7 @@ impl Address {
             "user" => self.user = value,
             "password" => self.password = Some(Secret(value)),
             "dbname" => self.database = value,
+            "schema" => self.schema = Some(value),
             "application_name" => self.application = value,
             "sslmode" => {
                 self.tls = match value.as_str() {
@@ -142,7 +150,7 @@ impl Address {
             "sslkey" => self.key = Some(value.into()),
             _ => {
                 return Err(format!(
-                    "parameter {name:?} is not known: known are host, port, user, password, dbname, application_name, sslmode, sslrootcert, sslcert, sslkey"
+                    "parameter {name:?} is not known: known are host, port, user, password, dbname, schema, application_name, sslmode, sslrootcert, sslcert, sslkey"
                 ));
             }
         }
@@ -203,6 +211,9 @@ mod tests {
         assert_eq!(address.map(|a| a.hosts.as_slice()), Some(&[Host::Name("db.example".into())][..]));
         assert_eq!(address.and_then(|a| a.password.clone()), Some(Secret("s:cret".into())));
         assert_eq!(address.map(Address::name).as_deref(), Some("postgres://db.example:6000/jobs"));
+        assert_eq!(address.map(|a| a.schema.clone()), Some(None));
+        let schema = Address::parse("postgres://u@h/d?schema=im%20ages").map(|address| address.schema);
+        assert_eq!(schema, Ok(Some("im ages".into())));
     }
 
     #[test]
@@ -227,6 +238,10 @@ mod tests {
             "postgres://u:hunter2@h/d?sslmode=maybe",
             "postgres://u:hunter2@h/d?colour=red",
             "postgres://u%00:hunter2@h/d",
+            "postgres://u:hunter2/x@h/d",
+            "postgres://u:7/hunter2@h/d",
+            "postgres://u:x?hunter2@h/d",
+            "postgres://u:x?hunter2=1@h/d",
         ] {
             let error = Address::parse(url).err();
             assert!(error.as_ref().is_some_and(|error| !error.contains("hunter2")), "{url}: {error:?}");

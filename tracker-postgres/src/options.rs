@@ -44,25 +44,27 @@ pub struct PostgresOptions {
     pub(crate) isolation: Isolation,
     pub(crate) prepares: bool,
     pub(crate) client_clock: bool,
+    pub(crate) creates: bool,
 }
 
 impl PostgresOptions {
     /// Options for the server that a URL names: `postgres://user:password@host:port/database`. Parts may be missing. Parameters behind a
-    /// `?`: `host` (also the folder of a Unix socket), `port`, `user`, `password`, `dbname`, `application_name`, `sslmode` (`disable`,
-    /// `prefer`, `require`, `verify-full`), `sslrootcert`, `sslcert`, `sslkey`. A password may also be in the environment variable
-    /// `PGPASSWORD`.
+    /// `?`: `host` (also the folder of a Unix socket), `port`, `user`, `password`, `dbname`, `schema` (as [`Self::schema`]), `application_name`,
+    /// `sslmode` (`disable`, `prefer`, `require`, `verify-full`), `sslrootcert`, `sslcert`, `sslkey`. A password may also be in the
+    /// environment variable `PGPASSWORD`.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the URL is malformed. The error does not repeat the URL.
     pub fn new(url: &str) -> Result<Self, Error> {
-        let address = Address::parse(url).map_err(|what| {
+        let mut address = Address::parse(url).map_err(|what| {
             let message =
                 format!("the URL of the server is malformed: {what} (expected postgres://user@host/database)");
             store_error(ErrorKind::Invalid, message, what)
         })?;
+        let schema = address.schema.take();
         Ok(Self {
             address,
-            schema: "tracker".into(),
+            schema: schema.unwrap_or_else(|| "tracker".into()),
             connections: 8,
             busy_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(5),
@@ -70,7 +72,24 @@ impl PostgresOptions {
             isolation: Isolation::default(),
             prepares: true,
             client_clock: false,
+            creates: true,
         })
+    }
+
+    /// Server, port, database and schema, without the login. For messages.
+    ///
+    /// ```
+    /// use tracker_postgres::PostgresOptions;
+    ///
+    /// # fn main() -> Result<(), tracker_core::Error> {
+    /// let options = PostgresOptions::new("postgres://app:secret@db.example/jobs?schema=images")?;
+    /// assert_eq!(options.name(), "postgres://db.example:5432/jobs?schema=images");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}?schema={}", self.address.name(), self.schema)
     }
 
     /// The schema in which the tables of the tracker are. Trackers in different schemas share a database without sharing anything else.
@@ -123,6 +142,13 @@ impl PostgresOptions {
     /// Whether the clock of this process counts instead of the server's. For tests with a clock of their own. Default: `false`.
     pub fn client_clock(mut self, counts: bool) -> Self {
         self.client_clock = counts;
+        self
+    }
+
+    /// Whether an open makes the tables if they are missing, or runs missing migrations. Without it, such an open fails as
+    /// [`NotFound`](ErrorKind::NotFound) or [`Unsupported`](ErrorKind::Unsupported). Default: `true`.
+    pub fn create_tables(mut self, creates: bool) -> Self {
+        self.creates = creates;
         self
     }
 }

@@ -4,6 +4,7 @@ use tracker_core::{Error, ErrorKind, store::store_error};
 
 use crate::{
     error,
+    options::PostgresOptions,
     sql::{self, Sql},
     wire::{
         connection::{Connection, Step},
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// The scripts that make the tables, in order. A released script never changes.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
+pub(crate) const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
 const MARK: &str = "tracker";
 /// How long the marks of a process are kept that does not commit.
 const KEPT: &str = "7 days";
@@ -37,13 +38,29 @@ pub(crate) fn check_name(name: &str) -> std::result::Result<(), Error> {
     Err(store_error(ErrorKind::Invalid, message, problem))
 }
 
-/// Makes the tables if they are missing or older, and refuses those of another program or of a newer version.
-pub(crate) fn prepare(connection: &mut Connection<Sql>, server: &str, schema: &str) -> std::result::Result<(), Error> {
+/// Makes the tables if they are missing or older, and refuses those of another program or of a newer version. Writes nothing if the options
+/// do not allow to create tables.
+pub(crate) fn prepare(
+    connection: &mut Connection<Sql>,
+    server: &str,
+    options: &PostgresOptions,
+) -> std::result::Result<(), Error> {
     let failed = |error: WireError| error::describe(server, error);
-    let layout = match exists(connection, schema).map_err(failed)? {
-        Exists { meta: true, .. } => Some(read_layout(connection, server, schema)?),
-        _ => None,
-    };
+    let schema = options.schema.as_str();
+    let layout = layout(connection, server, schema)?;
+    if !options.creates {
+        return match layout {
+            None => Err(missing(server, schema)),
+            Some(layout) if layout < MIGRATIONS.len() => {
+                let message = format!(
+                    "{server}: the tables in the schema {schema:?} have the layout {layout}, and this version needs {}: open them once with PostgresOptions::create_tables, which runs the migrations",
+                    MIGRATIONS.len()
+                );
+                Err(store_error(ErrorKind::Unsupported, message, "migrations are missing"))
+            }
+            Some(_) => Ok(()),
+        };
+    }
     if layout != Some(MIGRATIONS.len()) {
         let result = migrate(connection, server, schema);
         if result.is_err() {
@@ -52,6 +69,24 @@ pub(crate) fn prepare(connection: &mut Connection<Sql>, server: &str, schema: &s
         result?;
     }
     fold_marks(connection, &quoted(schema)).map_err(failed)
+}
+
+/// The number of the last migration; `None` if there are no tables.
+pub(crate) fn layout(
+    connection: &mut Connection<Sql>,
+    server: &str,
+    schema: &str,
+) -> std::result::Result<Option<usize>, Error> {
+    let found = exists(connection, schema).map_err(|error| error::describe(server, error))?;
+    if found.meta { read_layout(connection, server, schema).map(Some) } else { Ok(None) }
+}
+
+/// The error of an open that may not make the tables.
+pub(crate) fn missing(server: &str, schema: &str) -> Error {
+    let message = format!(
+        "{server}: there is no tracker in the schema {schema:?}: correct the schema, or open it once with PostgresOptions::create_tables"
+    );
+    store_error(ErrorKind::NotFound, message, "the tables are missing")
 }
 
 struct Exists {

@@ -19,6 +19,7 @@ use crate::{
     numbers::Learned,
     options::{Isolation, PostgresOptions},
     pool::{NoSlot, Pool, Slot},
+    schema,
     sql::{Mode, Sql},
     wire::{
         connection::{Answer, Connection},
@@ -48,6 +49,20 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// The state of a store without a connection yet.
+    pub(crate) fn new(options: &PostgresOptions) -> Result<Self, Error> {
+        schema::check_name(&options.schema)?;
+        Ok(Self {
+            name: options.address.name(),
+            schema: schema::quoted(&options.schema),
+            process: Uuid::new_v4(),
+            pool: Pool::new(options.connections),
+            learned: Learned::default(),
+            next_caller: AtomicI32::new(-2),
+            options: options.clone(),
+        })
+    }
+
     pub(crate) fn deadline(&self) -> Instant {
         let now = Instant::now();
         // A timeout beyond the clock's range never passes.

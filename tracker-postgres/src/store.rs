@@ -1,21 +1,15 @@
 //! The store: connections to the server, and units of work over them.
 
-use std::{
-    fmt,
-    sync::{Arc, atomic::AtomicI32},
-};
+use std::{fmt, sync::Arc};
 
 use tracker_core::{
     Error, Options, Tracker,
     store::{Access, OptionsExt as _, Store, StoreUnit},
 };
-use uuid::Uuid;
 
 use crate::{
     error,
-    numbers::Learned,
     options::PostgresOptions,
-    pool::Pool,
     schema,
     shared::{Pauses, Shared, change_number},
     sql::Sql,
@@ -29,7 +23,7 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects, and makes the tables if the schema has none.
+    /// Connects, and makes the tables if the schema has none, unless [`PostgresOptions::create_tables`] says otherwise.
     ///
     /// # Errors
     /// - [`ErrorKind::Invalid`](tracker_core::ErrorKind::Invalid) if the login is refused, the database is missing, or the role lacks a right.
@@ -37,25 +31,18 @@ impl PostgresStore {
     /// - [`ErrorKind::Busy`](tracker_core::ErrorKind::Busy) if the server has no connection free within [`PostgresOptions::busy_timeout`].
     /// - [`ErrorKind::ReadOnly`](tracker_core::ErrorKind::ReadOnly) if the server is a standby.
     /// - [`ErrorKind::Foreign`](tracker_core::ErrorKind::Foreign) if the schema holds tables of another program.
-    /// - [`ErrorKind::Unsupported`](tracker_core::ErrorKind::Unsupported) if a newer version has changed the tables.
+    /// - [`ErrorKind::Unsupported`](tracker_core::ErrorKind::Unsupported) if a newer version has changed the tables, or they lack a migration
+    ///   that this open may not run.
+    /// - [`ErrorKind::NotFound`](tracker_core::ErrorKind::NotFound) if there are no tables and this open may not make them.
     pub fn connect(options: &PostgresOptions) -> Result<Self, Error> {
-        schema::check_name(&options.schema)?;
-        let shared = Shared {
-            name: options.address.name(),
-            schema: schema::quoted(&options.schema),
-            process: Uuid::new_v4(),
-            pool: Pool::new(options.connections),
-            learned: Learned::default(),
-            next_caller: AtomicI32::new(-2),
-            options: options.clone(),
-        };
+        let shared = Shared::new(options)?;
         let deadline = shared.deadline();
         let mut slot = shared.slot(deadline)?;
         let mut pauses = Pauses::default();
         let result = loop {
             match shared.open() {
                 Ok(mut connection) => {
-                    let result = schema::prepare(&mut connection, &shared.name, &options.schema);
+                    let result = schema::prepare(&mut connection, &shared.name, options);
                     slot.connection = Some(connection);
                     break result;
                 }
@@ -88,6 +75,14 @@ impl PostgresOptions {
     /// As [`PostgresStore::connect`].
     pub fn open(&self, options: Options) -> Result<Tracker, Error> {
         options.open_store(PostgresStore::connect(self)?)
+    }
+
+    /// Opens the tracker only to look at it. Makes and changes nothing, so the role needs no right to write.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::connect`] without [`PostgresOptions::create_tables`].
+    pub fn inspect(&self, options: Options) -> Result<Tracker, Error> {
+        options.inspect_store(PostgresStore::connect(&self.clone().create_tables(false))?)
     }
 }
 
