@@ -13,11 +13,13 @@
 
 mod address;
 mod caller;
+mod check;
 mod commit;
 mod edits;
 mod error;
 mod found;
 mod keys;
+mod layout;
 mod load;
 mod numbers;
 mod options;
@@ -30,6 +32,7 @@ mod unit;
 mod wire;
 
 pub use caller::{SqlError, SqlRow, SqlTransaction, transaction_in};
+pub use check::{Finding, SchemaCheck};
 pub use options::{Isolation, PostgresOptions};
 pub use store::PostgresStore;
 

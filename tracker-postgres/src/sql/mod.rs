@@ -3,9 +3,11 @@
 //! Two of them hold a condition. If it does not hold they divide by zero, which takes back the transaction without a further round trip.
 
 mod change;
+mod check;
 mod load;
 
 pub(crate) use change::Change;
+pub(crate) use check::Check;
 pub(crate) use load::{Load, Lock, Plain, Range, TaskKey};
 
 use crate::wire::{
@@ -49,6 +51,7 @@ pub(crate) enum Sql {
     MarkCaller,
     Load(Load),
     Change(Change),
+    Check(Check),
 }
 
 /// Access and isolation of a transaction.
@@ -189,6 +192,7 @@ impl Statement for Sql {
             ),
             Self::Load(load) => load.text(schema),
             Self::Change(change) => change.text(schema),
+            Self::Check(check) => check.text(schema),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 #[cfg(feature = "postgres")]
 mod callers;
+mod check;
 mod claims;
 mod commits;
 mod numbers;
