@@ -27,7 +27,7 @@ mod report;
 mod task;
 mod top;
 
-use std::process::ExitCode;
+use std::{env, process::ExitCode};
 
 use clap::{CommandFactory, Parser};
 
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     if let Some(exit) = commands::launch::from_arguments() {
         return exit;
     }
-    let cli = Cli::parse();
+    let cli = parsed();
     let output = Output::new(cli.json, cli.color);
     match cli.command.run(&output, Cli::command) {
         Ok(exit) => exit.into(),
@@ -47,4 +47,9 @@ fn main() -> ExitCode {
             error.exit().into()
         }
     }
+}
+
+/// Reads the command line. The message about a mistake repeats arguments, so it is made from arguments without passwords.
+fn parsed() -> Cli {
+    Cli::try_parse().unwrap_or_else(|_| Cli::parse_from(file::without_secrets(env::args_os())))
 }

@@ -33,6 +33,7 @@ struct BackedUp {
 
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
+        self.file.file_only("backup", "use its tools such as pg_dump, or `tracker export`")?;
         let tracker = self.file.inspect()?;
         let backup = tracker.backup(&self.into)?;
         tracker.close()?;

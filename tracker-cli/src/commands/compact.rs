@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     error::CliError,
     exit::Exit,
-    file::FileArg,
+    file::{FileArg, open_shared},
     output::{Output, TextStyle, TextWriter, View, number},
 };
 
@@ -26,11 +26,13 @@ struct Compacted {
 
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
-        let tracker = self.file.open_shared()?;
-        let bytes_before = fs::metadata(&self.file.file)?.len();
+        let path =
+            self.file.file_only("compact", "autovacuum frees space; `VACUUM FULL` returns it to the file system")?;
+        let tracker = open_shared(path)?;
+        let bytes_before = fs::metadata(path)?.len();
         tracker.compact()?;
         tracker.close()?;
-        output.print(&Compacted { bytes_before, bytes_after: fs::metadata(&self.file.file)?.len() })?;
+        output.print(&Compacted { bytes_before, bytes_after: fs::metadata(path)?.len() })?;
         Ok(Exit::Success)
     }
 }

@@ -1,6 +1,6 @@
 //! `tracker doctor`: every check of a file in one command.
 
-use std::io;
+use std::{io, mem};
 
 use serde::Serialize;
 
@@ -9,14 +9,14 @@ use crate::{
     bulk::ConfirmArg,
     error::CliError,
     exit::Exit,
-    file::{ClockAhead, FileArg, Holder},
+    file::{FileArg, Holder, ServerCheck, ServerFinding},
     output::{Output, TextStyle, TextWriter, View},
     task::{CountsView, ScheduleProblem},
 };
 
-/// Checks a file and its tasks, and names the way out of each problem
+/// Checks a file, or the schema of a server, and its tasks, and names the way out of each problem
 ///
-/// Reads the whole file and changes nothing, unless --repair-time is given. Exit code 1 if there is a problem.
+/// Reads all tasks and changes nothing, unless --repair-time is given. Exit code 1 if there is a problem.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -32,12 +32,14 @@ pub struct Args {
 struct DoctorReport {
     /// The processes that have the file open; empty on systems other than Linux.
     opened_by: Vec<Holder>,
+    /// Null for a file.
+    server: Option<ServerCheck>,
     findings: Vec<Finding>,
 }
 
 #[derive(Serialize)]
 struct Finding {
-    /// The kind of tasks; empty if the finding is about the file.
+    /// The kind of tasks; empty if the finding is about the file or the server.
     kind: String,
     /// The finding in JSON.
     what: &'static str,
@@ -53,22 +55,45 @@ impl Args {
         if self.repair_time {
             return repair_time::run(&self.file, &self.confirm, output);
         }
+        let mut server = self.file.check_server()?;
+        let found = server.as_mut().map(|server| mem::take(&mut server.findings)).unwrap_or_default();
+        let of_server =
+            |found: ServerFinding| Finding { kind: String::new(), what: found.what, count: 1, text: found.text };
+        let mut findings: Vec<_> = found.into_iter().map(of_server).collect();
+        match self.examine(&mut findings) {
+            // A consequence of the findings.
+            Err(error) if server.is_some() && !findings.is_empty() => {
+                findings.push(Finding { kind: String::new(), what: "unusable", count: 1, text: error.to_string() })
+            }
+            examined => examined?,
+        }
+        let report = DoctorReport { opened_by: self.file.holders(), server, findings };
+        output.print(&report)?;
+        Ok(if report.findings.is_empty() { Exit::Success } else { Exit::Findings })
+    }
+
+    /// Examines the tasks.
+    fn examine(&self, findings: &mut Vec<Finding>) -> Result<(), CliError> {
         let tracker = self.file.inspect()?;
         let no_worker = self.file.has_no_worker();
-        let mut findings = Vec::new();
         let inconsistencies = tracker.verify()?;
         if let Some(first) = inconsistencies.first() {
+            let way_out = if self.file.is_server() {
+                "restore a backup of the server"
+            } else {
+                "copy what is readable with `tracker recover`"
+            };
             findings.push(Finding {
                 kind: String::new(),
                 what: "damaged",
                 count: inconsistencies.len() as u64,
                 text: format!(
-                    "{} rows do not match the tasks or cannot be read, first {first}: stop the application, and copy what is readable with `tracker recover`",
+                    "{} rows do not match the tasks or cannot be read, first {first}: stop the application, and {way_out}",
                     inconsistencies.len()
                 ),
             });
         }
-        if let Some(ahead) = ClockAhead::of(&tracker)? {
+        if let Some(ahead) = self.file.clock_ahead(&tracker)? {
             findings.push(Finding { kind: String::new(), what: "clock_ahead", count: 1, text: ahead.text });
         }
         for name in tracker.kinds()? {
@@ -90,14 +115,18 @@ impl Args {
             count: 1,
             text: problem.text,
         }));
-        let report = DoctorReport { opened_by: self.file.holders(), findings };
-        output.print(&report)?;
-        Ok(if report.findings.is_empty() { Exit::Success } else { Exit::Findings })
+        Ok(())
     }
 }
 
 impl View for DoctorReport {
     fn write(&self, out: &mut TextWriter<'_>) -> io::Result<()> {
+        if let Some(ServerCheck { version, layout, connections, max_connections, .. }) = &self.server {
+            let text = format!(
+                "PostgreSQL {version}, layout {layout}, {connections} of {max_connections} connections of the server in use"
+            );
+            out.line(TextStyle::Quiet, &text)?;
+        }
         for holder in &self.opened_by {
             out.line(TextStyle::Quiet, &format!("open in {holder}"))?;
         }

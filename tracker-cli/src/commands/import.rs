@@ -8,14 +8,14 @@ use tracker_core::portable::{ImportOptions, Imported};
 use crate::{
     error::CliError,
     exit::Exit,
-    file::{FileArg, FileControl},
+    file::FileArg,
     output::{Output, TextStyle, TextWriter, View, number},
 };
 
 /// Imports tasks from JSON lines
 ///
 /// docs/json-lines.md describes the lines; only an id and a payload are required. Existing tasks are not changed. The file
-/// is created if it does not exist.
+/// or the schema is created if it does not exist.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -70,11 +70,7 @@ impl Args {
             }
             None => Box::new(io::stdin().lock()),
         };
-        let control = if self.file.file.exists() {
-            self.file.open_for_changes()?
-        } else {
-            FileControl::File(self.file.open_or_create()?)
-        };
+        let control = self.file.open_or_create_for_changes()?;
         let Imported { new, existing, kinds, refused, errors, .. } =
             control.import(lines, &options).map_err(|error| match error.kind() {
                 tracker_core::ErrorKind::Invalid => CliError::refused(error.to_string()),

@@ -44,7 +44,10 @@ struct LostTask {
 
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
-        let recovered = Tracker::recover(&self.file.file, &self.into)?;
+        let recovered = {
+            let path = self.file.file_only("recover", "restore a backup of the server")?;
+            Tracker::recover(path, &self.into)?
+        };
         let lost = recovered.lost.into_iter();
         let lost = lost.map(|lost| LostTask { kind: lost.kind, id: lost.id.map(|id| id.to_string()), what: lost.what });
         let recovered = Recovered {

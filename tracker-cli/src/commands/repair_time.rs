@@ -10,7 +10,7 @@ use crate::{
     bulk::ConfirmArg,
     error::CliError,
     exit::Exit,
-    file::{ClockAhead, FileArg},
+    file::FileArg,
     output::{Output, TextStyle, TextWriter, View, number, time},
 };
 
@@ -33,8 +33,9 @@ struct Redated {
 }
 
 pub fn run(file: &FileArg, confirm: &ConfirmArg, output: &Output) -> Result<Exit, CliError> {
+    file.file_only("doctor --repair-time", "set its clock right: the server's clock counts")?;
     let tracker = file.inspect()?;
-    let (found, ahead) = (tracker.file_time()?, ClockAhead::of(&tracker)?);
+    let (found, ahead) = (tracker.file_time()?, file.clock_ahead(&tracker)?);
     tracker.close()?;
     if ahead.is_none() {
         let nothing = Repaired { before: found.stored, after: found.stored, tasks: 0, redated: Vec::new() };

@@ -41,7 +41,7 @@ struct Written<'a> {
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
         let tracker = self.file.inspect()?;
-        let report = Report::gather(&tracker, &self.file.file, self.limit)?;
+        let report = Report::gather(&tracker, &self.file.name(), self.limit)?;
         let html = report::page(&report);
         if self.out == Path::new("-") {
             io::stdout().lock().write_all(html.as_bytes())?;

@@ -44,7 +44,7 @@ impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
         let tracker = self.file.inspect()?;
         let (tasks, id) = self.kind.task(&tracker, &self.id)?;
-        let clock_ahead = ClockAhead::of(&tracker)?;
+        let clock_ahead = self.file.clock_ahead(&tracker)?;
         output.print(&TaskPage { clock_ahead, ..task_page(&tasks, &id, tracker.now())? })?;
         Ok(Exit::Success)
     }

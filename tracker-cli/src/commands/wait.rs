@@ -92,7 +92,7 @@ impl Args {
     fn end<'r>(&self, result: &'r WaitResult) -> WaitEnd<'r> {
         let task = result.task.as_ref();
         WaitEnd {
-            file: self.file.file.to_string_lossy().into_owned(),
+            file: self.file.name(),
             kind: &result.kind,
             id: &result.id,
             result: match task.map(|task| task.status.means) {

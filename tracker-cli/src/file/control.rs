@@ -1,4 +1,4 @@
-//! `FileControl`: the way in which a command changes a file. Every command that changes tasks sends its requests through it.
+//! `FileControl`: the way in which a command changes a tracker. Every command that changes tasks sends its requests through it.
 
 use std::io::Read;
 
@@ -12,10 +12,10 @@ use tracker_core::{
 use super::FileArg;
 use crate::error::CliError;
 
-/// Performs requests on a file.
+/// Performs requests on a tracker.
 pub enum FileControl {
-    /// This process has opened the file.
-    File(Tracker),
+    /// This process has opened the file, or the schema of a server.
+    Opened(Tracker),
     /// Another process has the file open, and performs them.
     Live(Client),
 }
@@ -24,7 +24,7 @@ impl FileControl {
     /// Performs a request.
     pub fn perform(&self, request: &Request) -> Result<Report, CliError> {
         match self {
-            Self::File(tracker) => Ok(tracker.perform(request)?),
+            Self::Opened(tracker) => Ok(tracker.perform(request)?),
             Self::Live(client) => Ok(client.perform(request)?),
         }
     }
@@ -32,7 +32,7 @@ impl FileControl {
     /// Counts the tasks that a request is about, by kind.
     pub fn count(&self, request: &Request) -> Result<Vec<KindCount>, CliError> {
         match self {
-            Self::File(tracker) => Ok(tracker.count(request)?),
+            Self::Opened(tracker) => Ok(tracker.count(request)?),
             Self::Live(client) => Ok(client.count(request)?),
         }
     }
@@ -40,7 +40,7 @@ impl FileControl {
     /// Imports lines. The error is that of the library: it tells an invalid line from a failure of the reader.
     pub fn import(&self, lines: impl Read, options: &ImportOptions) -> tracker_core::Result<Imported> {
         match self {
-            Self::File(tracker) => tracker.import_with(lines, options),
+            Self::Opened(tracker) => tracker.import_with(lines, options),
             Self::Live(client) => client.import(lines, options),
         }
     }
@@ -48,23 +48,23 @@ impl FileControl {
     /// The time of the tracker.
     pub fn now(&self) -> Result<DateTime<Utc>, CliError> {
         match self {
-            Self::File(tracker) => Ok(tracker.now()),
+            Self::Opened(tracker) => Ok(tracker.now()),
             Self::Live(client) => Ok(client.now()?),
         }
     }
 
-    /// Returns the file for reading.
+    /// Returns the tracker for reading.
     pub fn into_reader(self, file: &FileArg) -> Result<Tracker, CliError> {
         match self {
-            Self::File(tracker) => Ok(tracker),
+            Self::Opened(tracker) => Ok(tracker),
             Self::Live(_) => file.inspect(),
         }
     }
 
-    /// Closes the file, if this process has opened it.
+    /// Closes the tracker, if this process has opened it.
     pub fn close(self) -> Result<(), CliError> {
         match self {
-            Self::File(tracker) => Ok(tracker.close()?),
+            Self::Opened(tracker) => Ok(tracker.close()?),
             Self::Live(_) => Ok(()),
         }
     }

@@ -1,37 +1,49 @@
-//! Opening a tracker file for a command: to inspect it, to change it beside other processes, or alone. Errors name the
-//! process that is in the way.
+//! Opening a tracker for a command: to inspect it, to change it beside other processes, or alone. A URL of a server may stand in the place of
+//! a file. Errors name the process that is in the way.
 
 mod clock_ahead;
 mod control;
 mod holder;
 mod kind_arg;
 mod output_file;
+mod place;
+#[cfg_attr(not(feature = "postgres"), path = "without_server.rs")]
+mod server;
+mod server_check;
 
 use std::{
     env,
-    path::{Path, PathBuf},
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
 
 use tracker_core::{Error, ErrorKind, Options, Tracker, file::Sharing, live::Client, maintenance::TimeRepair};
 
-use self::holder::Access;
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
+
 pub use self::{
     clock_ahead::ClockAhead,
     control::FileControl,
     holder::Holder,
     kind_arg::KindArg,
     output_file::{Contents, Existing, OutputFile, private_temporary},
+    place::without_secrets,
+    server_check::{ServerCheck, ServerFinding},
 };
-use crate::error::{CliError, message};
+use self::{holder::Access, place::Place};
+use crate::{
+    error::{CliError, message},
+    output::escape_line,
+};
 
 /// The file argument of a command.
 #[derive(clap::Args, Clone)]
 pub struct FileArg {
-    /// The tracker file
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    /// The tracker file, or the URL of a PostgreSQL server: postgres://user@host/database?schema=NAME; `@` stands for TRACKER_URL
+    #[arg(value_name = "FILE", env = place::VARIABLE, hide_env_values = true)]
+    #[arg(value_parser = OsStringValueParser::new().try_map(Place::of_argument))]
+    place: Place,
 }
 
 /// The size of the cache in bytes: a command reads few pages.
@@ -54,53 +66,126 @@ fn options() -> Options {
 }
 
 impl FileArg {
-    /// Opens the file for reading only, beside other processes. Repairs it first if it was not closed.
-    pub fn inspect(&self) -> Result<Tracker, CliError> {
-        retry_while_locked(|| options().inspect(&self.file))
-            .map_err(|error| explain(&self.file, &error, Purpose::Inspect))
+    /// The file; `None` on a server.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.place {
+            Place::File(path) => Some(path),
+            Place::Server(_) => None,
+        }
     }
 
-    /// Opens the file as its only writer, in the default sharing mode. Creates it if it does not exist.
+    /// Returns the file, or refuses a server with what to use there.
+    pub fn file_only(&self, command: &str, instead: &str) -> Result<&Path, CliError> {
+        self.path().ok_or_else(|| CliError::usage(format!("`tracker {command}` is for files: on a server, {instead}")))
+    }
+
+    pub fn is_server(&self) -> bool {
+        self.path().is_none()
+    }
+
+    /// The path, or server, database and schema without the login.
+    pub fn name(&self) -> String {
+        match &self.place {
+            Place::File(path) => path.to_string_lossy().into_owned(),
+            Place::Server(url) => server::name(url),
+        }
+    }
+
+    /// The argument in the words of an advice.
+    pub fn word(&self) -> String {
+        match &self.place {
+            Place::File(path) => escape_line(&path.to_string_lossy()).into_owned(),
+            Place::Server(_) => "URL".to_owned(),
+        }
+    }
+
+    /// Returns whether the file exists. A server is taken to be there.
+    pub fn exists(&self) -> bool {
+        self.path().is_none_or(Path::exists)
+    }
+
+    /// Opens the tracker for reading only, beside other processes. Repairs a file first if it was not closed.
+    pub fn inspect(&self) -> Result<Tracker, CliError> {
+        match &self.place {
+            Place::File(path) => {
+                retry_while_locked(|| options().inspect(path)).map_err(|error| explain(path, &error, Purpose::Inspect))
+            }
+            Place::Server(url) => server::inspect(url),
+        }
+    }
+
+    /// Opens the file as its only writer, in the default sharing mode, or the schema of a server. Creates it if it does not exist.
     pub fn open_or_create(&self) -> Result<Tracker, CliError> {
-        retry_while_locked(|| base_options().open(&self.file))
-            .map_err(|error| explain(&self.file, &error, Purpose::Write))
+        match &self.place {
+            Place::File(path) => {
+                retry_while_locked(|| base_options().open(path)).map_err(|error| explain(path, &error, Purpose::Write))
+            }
+            Place::Server(url) => server::open(url, true),
+        }
+    }
+
+    /// Returns the control of a tracker, for changes. Creates it if it does not exist.
+    pub fn open_or_create_for_changes(&self) -> Result<FileControl, CliError> {
+        if self.is_server() || !self.exists() {
+            return Ok(FileControl::Opened(self.open_or_create()?));
+        }
+        self.open_for_changes()
     }
 
     /// Sets the time of the file back. No other process may have the file open.
     pub fn repair_time(&self) -> Result<TimeRepair, CliError> {
-        let repaired = retry_while_locked(|| options().repair_time(&self.file));
-        repaired.map_err(|error| explain(&self.file, &error, Purpose::Exclusive))
+        let path = self.file_only("doctor --repair-time", "set its clock right: the server's clock counts")?;
+        let repaired = retry_while_locked(|| options().repair_time(path));
+        repaired.map_err(|error| explain(path, &error, Purpose::Exclusive))
     }
 
-    /// Returns the other processes that have the file open and are visible to this user.
+    /// Returns how far the time of a file is ahead of the system clock. `None` if it is not, and on a server, whose clock counts.
+    pub fn clock_ahead(&self, tracker: &Tracker) -> Result<Option<ClockAhead>, CliError> {
+        if self.is_server() { Ok(None) } else { ClockAhead::of(tracker) }
+    }
+
+    /// Checks the schema of a server. `None` for a file.
+    pub fn check_server(&self) -> Result<Option<ServerCheck>, CliError> {
+        match &self.place {
+            Place::File(_) => Ok(None),
+            Place::Server(url) => server::check(url).map(Some),
+        }
+    }
+
+    /// Returns the other processes that have the file open and are visible to this user. Empty on a server.
     pub fn holders(&self) -> Vec<Holder> {
-        holder::holders(&self.file)
+        self.path().map(holder::holders).unwrap_or_default()
     }
 
-    /// Returns whether no process has the file open for writing. Always false on systems other than Linux.
+    /// Returns whether no process has the file open for writing. Always false on a server, and on systems other than Linux.
     pub fn has_no_worker(&self) -> bool {
-        cfg!(target_os = "linux") && !self.holders().iter().any(Holder::can_write)
+        cfg!(target_os = "linux") && !self.is_server() && !self.holders().iter().any(Holder::can_write)
     }
 
-    /// Returns the control of an existing file, for changes: the process that has the file open, if it serves live commands, or the file.
+    /// Returns the control of an existing tracker, for changes: the process that has the file open, if it serves live commands, or the file.
+    /// Any process can change the schema of a server.
     pub fn open_for_changes(&self) -> Result<FileControl, CliError> {
+        let path = match &self.place {
+            Place::File(path) => path,
+            Place::Server(url) => return Ok(FileControl::Opened(server::open(url, false)?)),
+        };
         let until = Instant::now() + LOCK_TIMEOUT;
         loop {
-            let client = Client::find(&self.file);
+            let client = Client::find(path);
             if let Ok(Some(client)) = client {
                 return Ok(FileControl::Live(client));
             }
-            match (self.try_open_shared(), client) {
-                (Ok(tracker), _) => return Ok(FileControl::File(tracker)),
+            match (try_open_shared(path), client) {
+                (Ok(tracker), _) => return Ok(FileControl::Opened(tracker)),
                 // A process that has just opened the file serves live commands a moment later.
                 (Err(error), Ok(None)) if error.kind() == ErrorKind::Busy && Instant::now() < until => {
                     thread::sleep(Duration::from_millis(20));
                 }
                 (Err(error), Err(refusal)) if error.kind() == ErrorKind::Busy => {
-                    let blocked = explain(&self.file, &error, Purpose::Write);
+                    let blocked = explain(path, &error, Purpose::Write);
                     return Err(CliError::file(format!("{blocked}; {refusal}")));
                 }
-                (Err(error), _) => return Err(explain(&self.file, &error, Purpose::Write)),
+                (Err(error), _) => return Err(explain(path, &error, Purpose::Write)),
             }
         }
     }
@@ -108,48 +193,49 @@ impl FileArg {
     /// Returns why no command can change the file now, and what makes it possible; `None` if they can.
     #[cfg(feature = "serve")]
     pub fn why_unchangeable(&self) -> Option<String> {
-        let client = Client::find(&self.file);
+        let path = self.path()?;
+        let client = Client::find(path);
         if let Ok(Some(_)) = client {
             return None;
         }
         let holders = self.holders().into_iter().filter(|holder| holder.access > Access::Writers);
-        let blocked = blocked_by(&self.file, Purpose::Write, &holders.collect::<Vec<_>>())?;
+        let blocked = blocked_by(path, Purpose::Write, &holders.collect::<Vec<_>>())?;
         Some(match client {
             Ok(_) => blocked,
             Err(refusal) => format!("{blocked}; {refusal}"),
         })
     }
+}
 
-    /// Returns why the process that has the file open for writing sends no events; `None` if there is no such process.
-    pub fn why_without_events(&self) -> Option<String> {
-        let holders: Vec<_> = self.holders().into_iter().filter(Holder::can_write).collect();
-        let holder = holders.iter().max_by_key(|holder| holder.access)?;
-        let path = self.file.display();
-        Some(match holder.access {
-            Access::Writers => format!(
-                "{path} is opened by {holder} with Sharing::Writers, which sends no events: start it with Sharing::Readers, the default"
-            ),
-            _ => format!("{path} is opened for writing by {holder}, {NOT_SERVED}"),
-        })
-    }
+/// Returns why the process that has the file open for writing sends no events; `None` if there is no such process.
+pub fn why_without_events(path: &Path) -> Option<String> {
+    let holders: Vec<_> = holder::holders(path).into_iter().filter(Holder::can_write).collect();
+    let holder = holders.iter().max_by_key(|holder| holder.access)?;
+    let path = path.display();
+    Some(match holder.access {
+        Access::Writers => format!(
+            "{path} is opened by {holder} with Sharing::Writers, which sends no events: start it with Sharing::Readers, the default"
+        ),
+        _ => format!("{path} is opened for writing by {holder}, {NOT_SERVED}"),
+    })
+}
 
-    /// Opens the file for a change that is no live command, alone or beside other writers. The file must exist.
-    pub fn open_shared(&self) -> Result<Tracker, CliError> {
-        self.try_open_shared().map_err(|error| explain(&self.file, &error, Purpose::WriteHere))
-    }
+/// Opens a file for a change that is no live command, alone or beside other writers. The file must exist.
+pub fn open_shared(path: &Path) -> Result<Tracker, CliError> {
+    try_open_shared(path).map_err(|error| explain(path, &error, Purpose::WriteHere))
+}
 
-    fn try_open_shared(&self) -> Result<Tracker, Error> {
-        if !self.file.exists() {
-            // The library's error names the missing file; opening for writing would create it.
-            options().inspect(&self.file)?;
-        }
-        // Leases of processes that are gone are released only by an open without other writers. So the file is opened
-        // alone for a moment, if possible.
-        if let Ok(alone) = options().open(&self.file) {
-            alone.close()?;
-        }
-        options().sharing(Sharing::Writers).open(&self.file)
+fn try_open_shared(path: &Path) -> Result<Tracker, Error> {
+    if !path.exists() {
+        // The library's error names the missing file; opening for writing would create it.
+        options().inspect(path)?;
     }
+    // Leases of processes that are gone are released only by an open without other writers. So the file is opened
+    // alone for a moment, if possible.
+    if let Ok(alone) = options().open(path) {
+        alone.close()?;
+    }
+    options().sharing(Sharing::Writers).open(path)
 }
 
 /// Retries an open for a second while another process has the file: a process that was just killed may hold its locks for

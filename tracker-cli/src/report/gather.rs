@@ -1,7 +1,5 @@
 //! Gathers a report from the tasks of a file.
 
-use std::path::Path;
-
 use tracker_core::{
     Tasks, Tracker,
     record::{Attempt, AttemptStatus},
@@ -24,7 +22,7 @@ const PAYLOAD: usize = 4_000;
 
 impl Report {
     /// Reads at most `limit` tasks of each kind, the latest first.
-    pub fn gather(tracker: &Tracker, file: &Path, limit: usize) -> Result<Self, CliError> {
+    pub fn gather(tracker: &Tracker, file: &str, limit: usize) -> Result<Self, CliError> {
         let kinds = tracker.kinds()?;
         let kinds = kinds.iter().map(|name| kind(&tracker.untyped(name)?, limit)).collect::<Result<_, CliError>>()?;
         Ok(Self { file: file.to_owned(), at: tracker.now(), kinds })

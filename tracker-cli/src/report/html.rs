@@ -43,7 +43,7 @@ impl fmt::Display for EscapedHtml<'_> {
 }
 
 fn write_page(out: &mut String, report: &Report) -> fmt::Result {
-    let file = report.file.display().to_string();
+    let file = report.file.clone();
     let file = EscapedHtml(&file);
     writeln!(
         out,

@@ -10,7 +10,7 @@ pub use durations::Durations;
 pub use html::page;
 pub use timeline::{Bar, Timeline};
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tracker_core::{inspect::ErrorGroups, status::StatusInfo};
@@ -19,7 +19,7 @@ use crate::output::number;
 
 /// The content of the page.
 pub struct Report {
-    pub file: PathBuf,
+    pub file: String,
     pub at: DateTime<Utc>,
     pub kinds: Vec<KindReport>,
 }

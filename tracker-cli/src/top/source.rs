@@ -85,7 +85,7 @@ impl TrackerSource {
     }
 
     pub fn name(&self) -> String {
-        self.file.file.display().to_string()
+        self.file.name()
     }
 
     pub fn now(&self) -> DateTime<Utc> {
@@ -161,7 +161,9 @@ impl TrackerSource {
         let is_paused = self.tracker()?.untyped(kind)?.info()?.paused;
         let (request, done) = action.request(kind, id, is_paused)?;
         // No process can change a file while it is open in the readers mode for sampling, not even this one.
-        if let Some(tracker) = self.tracker.take() {
+        if !self.file.is_server()
+            && let Some(tracker) = self.tracker.take()
+        {
             tracker.close()?;
         }
         self.seen = None;

@@ -41,7 +41,7 @@ impl Fixture {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tracker"));
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
-        command.env_remove("NO_COLOR").env("TERM", "xterm-256color");
+        command.env_remove("NO_COLOR").env_remove("TRACKER_URL").env("TERM", "xterm-256color");
         command
     }
 

@@ -34,6 +34,8 @@ mod screen_svg;
 mod screenshots;
 #[cfg(feature = "serve")]
 mod serve;
+#[cfg(all(unix, feature = "postgres"))]
+mod server;
 #[cfg(unix)]
 mod terminal;
 #[cfg(unix)]

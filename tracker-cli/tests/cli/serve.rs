@@ -13,7 +13,7 @@ use tracker_core::{Tracker, file::Sharing};
 use crate::{Fixture, running_app::RunningApp, sample};
 
 /// A running dashboard; killed with the test.
-struct Served {
+pub struct Served {
     process: Child,
     /// The address with its port.
     host: String,
@@ -22,7 +22,11 @@ struct Served {
 
 impl Served {
     fn start(fixture: &Fixture, arguments: &[&str]) -> Self {
-        let mut command = fixture.command(&[&["serve", "jobs.redb", "--json"], arguments].concat());
+        Self::start_on(fixture, "jobs.redb", arguments)
+    }
+
+    pub fn start_on(fixture: &Fixture, file: &str, arguments: &[&str]) -> Self {
+        let mut command = fixture.command(&[&["serve", file, "--json"], arguments].concat());
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -37,7 +41,7 @@ impl Served {
     }
 
     /// A whole response with its head.
-    fn send(&self, method: &str, path: &str, body: &str) -> String {
+    pub fn send(&self, method: &str, path: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(&self.host).unwrap();
         let (host, cookie, length) = (&self.host, &self.cookie, body.len());
         write!(

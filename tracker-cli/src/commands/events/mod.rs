@@ -4,6 +4,7 @@ mod event_line;
 mod stop;
 
 use std::{
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,8 +19,8 @@ use crate::{
     commands::run::signals,
     error::CliError,
     exit::Exit,
-    file::{FileArg, KindArg},
-    output::{Output, escape_line},
+    file::{FileArg, KindArg, why_without_events},
+    output::Output,
     task::TaskView,
 };
 
@@ -50,12 +51,16 @@ const PAGE: usize = 1_000;
 
 impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
+        let path = self.file.file_only(
+            "events",
+            "`tracker top` shows tasks live, and `tracker wait` waits for a task: events go from an application to the processes of its machine",
+        )?;
         let stop = Arc::new(Stop::default());
         let requested = stop.clone();
         signals::on_request_to_end(move || requested.request())
             .map_err(|error| CliError::file(format!("cannot handle signals: {error}")))?;
         while !stop.is_requested() {
-            let Some(client) = self.find_application(&stop)? else { break };
+            let Some(client) = self.find_application(path, &stop)? else { break };
             match self.follow(&client, &stop, output) {
                 Err(FollowError::Other(error)) => return Err(error),
                 Err(FollowError::Closed) | Ok(()) => {}
@@ -65,20 +70,20 @@ impl Args {
     }
 
     /// Waits for an application that has the file open. `None` if the command is asked to end.
-    fn find_application(&self, stop: &Stop) -> Result<Option<Client>, CliError> {
+    fn find_application(&self, path: &Path, stop: &Stop) -> Result<Option<Client>, CliError> {
         let mut next_check = Instant::now() + STARTUP;
         let (mut is_announced, mut is_blocked) = (false, false);
         loop {
-            if let Some(client) = Client::find(&self.file.file)? {
+            if let Some(client) = Client::find(path)? {
                 return Ok(Some(client));
             }
-            if !self.file.file.exists() {
+            if !path.exists() {
                 // The error names the missing file.
                 self.file.inspect()?;
             }
             if Instant::now() >= next_check {
                 next_check = Instant::now() + STARTUP;
-                match self.file.why_without_events() {
+                match why_without_events(path) {
                     Some(why) if is_blocked => return Err(CliError::file(why)),
                     // A process that has just opened the file serves others a moment later.
                     Some(_) => is_blocked = true,
@@ -86,8 +91,7 @@ impl Args {
                 }
                 if !is_blocked && !is_announced {
                     self.kind.all(&self.file.inspect()?)?;
-                    let file = self.file.file.to_string_lossy();
-                    eprintln!("tracker: no application has {} open: waiting for one", escape_line(&file));
+                    eprintln!("tracker: no application has {} open: waiting for one", self.file.word());
                     is_announced = true;
                 }
             }

@@ -9,12 +9,17 @@ use super::{
     exit_codes::{ExitCodes, RetryRule},
     halt_condition::HaltCondition,
     line::Line,
+    line_numbers::Numbering,
     scheduled,
     slots::SlotsArg,
     start_delay::DelayArg,
     start_limits::{LoadArg, MemoryArg},
 };
 use crate::{error::CliError, file::FileArg, human_duration::HumanDuration};
+
+/// The range of `--lease`.
+const SHORTEST_LEASE: Duration = Duration::from_secs(1);
+const LONGEST_LEASE: Duration = Duration::from_secs(86_400);
 
 /// Runs a command for each line of input, durably: like xargs, but resumable
 ///
@@ -34,7 +39,6 @@ use crate::{error::CliError, file::FileArg, human_duration::HumanDuration};
 #[derive(clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Args {
-    /// The tracker file; created if it does not exist
     #[command(flatten)]
     pub(super) file: FileArg,
     /// The number of commands that run at once [default: the number of processors]
@@ -52,6 +56,9 @@ pub struct Args {
     /// Gives up lines that fail with these exit codes at once: 1,64-78,signal,timeout
     #[arg(long, value_name = "CODES")]
     pub(super) give_up_on: Option<ExitCodes>,
+    /// How long lines of a run that died stay leased. On a server, other runs then run them; a file frees them when the next run starts
+    #[arg(long, value_name = "DURATION", default_value = "60s")]
+    pub(super) lease: HumanDuration,
     /// The longest time for an attempt; a longer one is ended and has failed
     #[arg(long, value_name = "DURATION")]
     pub(super) timeout: Option<HumanDuration>,
@@ -150,7 +157,7 @@ impl Args {
         policy.max_attempts = (self.attempts > 0).then_some(self.attempts);
         // A crash of the command does not crash this process, so crashes of this process are not bounded.
         policy.max_crashes = u32::MAX;
-        policy.lease = Duration::from_secs(60);
+        policy.lease = self.lease.0;
         policy.backoff = self.backoff.0;
         policy
     }
@@ -159,6 +166,24 @@ impl Args {
     pub(super) fn kind(&self) -> &str {
         let default = if self.scheduled { scheduled::KIND } else { Line::KIND };
         self.name.as_deref().unwrap_or(default)
+    }
+
+    /// How new lines are numbered.
+    pub(super) fn numbering(&self) -> Numbering {
+        if self.file.is_server() { Numbering::Placed } else { Numbering::Stored }
+    }
+
+    /// Refuses values out of range, and options without a meaning on a server.
+    pub(super) fn check_options(&self) -> Result<(), CliError> {
+        if !(SHORTEST_LEASE..=LONGEST_LEASE).contains(&self.lease.0) {
+            return Err(CliError::usage("--lease is from 1s to 1d: heartbeats extend it while the run lives"));
+        }
+        if self.keep_order && self.file.is_server() {
+            return Err(CliError::usage(
+                "--keep-order needs all lines in one run, and on a server other runs take lines too: sort the output by {#}, or use a file",
+            ));
+        }
+        Ok(())
     }
 
     pub(super) fn retry_rule(&self) -> Result<RetryRule, CliError> {

@@ -20,11 +20,12 @@ const HEAD: &[u8] = b"Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\t
 
 impl Joblog {
     /// Opens the log to append. Refuses the tracker file, and any other file that does not begin with the header.
-    pub fn open(path: &Path, tracker: &Path) -> Result<Self, CliError> {
+    pub fn open(path: &Path, tracker: Option<&Path>) -> Result<Self, CliError> {
         let failed = |error: io::Error| failed(path, &error);
         let mut file = OpenOptions::new().append(true).create(true).open(path).map_err(failed)?;
         let found = file.metadata().map_err(failed)?;
-        if fs::metadata(tracker).is_ok_and(|other| (other.dev(), other.ino()) == (found.dev(), found.ino())) {
+        let tracker = tracker.and_then(|tracker| fs::metadata(tracker).ok());
+        if tracker.is_some_and(|other| (other.dev(), other.ino()) == (found.dev(), found.ino())) {
             return Err(refused(path, "it is the tracker file itself"));
         }
         if found.len() == 0 {

@@ -1,4 +1,5 @@
-//! Numbers lines in the order in which they are first stored, in the transaction that stores them.
+//! Numbers lines. A file numbers them in the order in which they are first stored, in the transaction that stores them. On a server, where several
+//! runs store the same lines at once and there is no table for a counter, the number is the place in the input of the run that stores the line.
 
 use std::ops::Range;
 
@@ -25,8 +26,19 @@ pub struct LineNumbers<'a> {
     tracker: &'a Tracker,
     tasks: &'a Tasks<Line>,
     options: SubmitOptions,
-    /// The highest number of imported lines, or of a file without a record of it.
+    numbering: Numbering,
+    /// With [`Numbering::Stored`], the highest number of imported lines, or of a file without a record of it; otherwise the place of the last
+    /// line in the input.
     floor: u64,
+}
+
+/// How lines get their numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbering {
+    /// After the highest number that was ever given, which the file stores.
+    Stored,
+    /// By the place in the input.
+    Placed,
 }
 
 /// Why a transaction is rolled back.
@@ -45,8 +57,12 @@ impl From<Error> for Rollback {
 }
 
 impl<'a> LineNumbers<'a> {
-    pub fn new(tracker: &'a Tracker, tasks: &'a Tasks<Line>) -> Result<Self, Error> {
-        Ok(Self { tracker, tasks, options: SubmitOptions::new(), floor: newest(tasks)? })
+    pub fn new(tracker: &'a Tracker, tasks: &'a Tasks<Line>, numbering: Numbering) -> Result<Self, Error> {
+        let floor = match numbering {
+            Numbering::Stored => newest(tasks)?,
+            Numbering::Placed => 0,
+        };
+        Ok(Self { tracker, tasks, options: SubmitOptions::new(), numbering, floor })
     }
 
     /// Stores a trace context with new lines.
@@ -57,8 +73,16 @@ impl<'a> LineNumbers<'a> {
         self
     }
 
-    /// Stores new lines with their numbers in one commit. Returns the numbers of new lines.
+    /// Stores new lines with their numbers. Returns as many numbers as lines are new; with [`Numbering::Stored`] those of the new lines, which
+    /// are stored in one commit.
     pub fn submit(&mut self, lines: &mut [Line]) -> Result<Range<u64>, Error> {
+        if self.numbering == Numbering::Placed {
+            for (place, line) in (self.floor.saturating_add(1)..).zip(&mut *lines) {
+                line.number = place;
+            }
+            self.floor = self.floor.saturating_add(lines.len() as u64);
+            return Ok(0..self.tasks.submit_all_with(&*lines, &self.options)?.new);
+        }
         let mut is_known = self.tasks.counts()?.total() == 0;
         loop {
             match self.try_submit(lines, is_known) {
@@ -184,7 +208,7 @@ mod tests {
         // An earlier version numbered each run from 1.
         tasks.submit_all([line("a", 1), line("b", 2), line("c", 3), line("d", 1)]).unwrap();
         assert_eq!(highest_given(&tracker, &tasks).unwrap(), 3);
-        let mut numbers = LineNumbers::new(&tracker, &tasks).unwrap();
+        let mut numbers = LineNumbers::new(&tracker, &tasks, Numbering::Stored).unwrap();
         assert_eq!(numbers.submit(&mut [line("a", 0), line("e", 0)]).unwrap(), 4..5);
         assert_eq!((number(&tasks, "a"), number(&tasks, "e")), (1, 4));
     }
@@ -193,11 +217,27 @@ mod tests {
     fn numbers_of_deleted_lines_are_not_reused() {
         let tracker = Tracker::in_memory().unwrap();
         let tasks = tracker.tasks::<Line>().unwrap();
-        LineNumbers::new(&tracker, &tasks).unwrap().submit(&mut [line("a", 0), line("b", 0)]).unwrap();
+        LineNumbers::new(&tracker, &tasks, Numbering::Stored)
+            .unwrap()
+            .submit(&mut [line("a", 0), line("b", 0)])
+            .unwrap();
         tasks.query().remove().unwrap();
         assert_eq!(highest_given(&tracker, &tasks).unwrap(), 2);
-        LineNumbers::new(&tracker, &tasks).unwrap().submit(&mut [line("b", 0)]).unwrap();
+        LineNumbers::new(&tracker, &tasks, Numbering::Stored).unwrap().submit(&mut [line("b", 0)]).unwrap();
         assert_eq!(number(&tasks, "b"), 3);
+    }
+
+    #[test]
+    fn placed_lines_have_their_place_in_the_input() {
+        let tracker = Tracker::in_memory().unwrap();
+        let tasks = tracker.tasks::<Line>().unwrap();
+        let mut numbers = LineNumbers::new(&tracker, &tasks, Numbering::Placed).unwrap();
+        assert_eq!(numbers.submit(&mut [line("a", 0), line("b", 0)]).unwrap(), 0..2);
+        assert_eq!(numbers.submit(&mut [line("a", 0), line("c", 0)]).unwrap(), 0..1);
+        assert_eq!(["a", "b", "c"].map(|text| number(&tasks, text)), [1, 2, 4]);
+        let mut other = LineNumbers::new(&tracker, &tasks, Numbering::Placed).unwrap();
+        assert_eq!(other.submit(&mut [line("d", 0), line("b", 0)]).unwrap(), 0..1);
+        assert_eq!(["b", "d"].map(|text| number(&tasks, text)), [2, 1]);
     }
 
     #[test]
@@ -211,7 +251,7 @@ mod tests {
                 let barrier = &barrier;
                 scope.spawn(move || {
                     let tasks = tracker.tasks::<Line>().unwrap();
-                    let mut numbers = LineNumbers::new(tracker, &tasks).unwrap();
+                    let mut numbers = LineNumbers::new(tracker, &tasks, Numbering::Stored).unwrap();
                     barrier.wait();
                     for round in 0..20 {
                         let mut lines = [line(&format!("{name} {round}"), 0), line(&format!("both {round}"), 0)];

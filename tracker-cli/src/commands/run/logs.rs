@@ -63,7 +63,7 @@ impl Args {
         let tracker = self.file.inspect()?;
         let (kind, id) = self.kind.task(&tracker, &self.id)?;
         let lines = tracker.tasks_as::<Line>(kind.name()).map_err(|_| not_a_line(&id))?;
-        let tags = AttemptTags::of(&self.file.file)?;
+        let tags = AttemptTags::of(&self.file)?;
         let mut reader = LogReader { lines: &lines, id: &id, tags: &tags, printed: None };
         if output.is_json() {
             println!(

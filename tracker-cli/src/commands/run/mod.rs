@@ -62,7 +62,7 @@ use self::{
     input::Input,
     joblog::Joblog,
     line::{Line, LineStatus},
-    line_numbers::{LineNumbers, highest_given, unfinished},
+    line_numbers::{LineNumbers, Numbering, highest_given, unfinished},
     orphans::{AttemptTags, kill_orphans},
     plan::{PlanOptions, RunPlan},
     process_groups::ProcessGroups,
@@ -120,6 +120,7 @@ impl Args {
     pub fn run(&self, output: &Output) -> Result<Exit, CliError> {
         let given = (!self.scheduled).then(|| self.parse_command()).transpose()?;
         let retry_rule = self.retry_rule()?;
+        self.check_options()?;
         let limits = StartLimits::new(self.load, self.memfree).map_err(CliError::usage)?;
         Line::set_policy(self.policy());
         if (self.plan || self.dry_run)
@@ -142,8 +143,8 @@ impl Args {
         let results = self.results.as_deref().map(|folder| Results::open(folder, names)).transpose()?;
         let tracker = self.file.open_or_create()?;
         let tasks = tracker.tasks_as::<Line>(self.kind())?;
-        let joblog = self.joblog.as_deref().map(|path| Joblog::open(path, &self.file.file)).transpose()?;
-        let tags = AttemptTags::of(&self.file.file)?;
+        let joblog = self.joblog.as_deref().map(|path| Joblog::open(path, self.file.path())).transpose()?;
+        let tags = AttemptTags::of(&self.file)?;
         kill_orphans(&tags, &tasks)?;
         if let Some(template) = &template {
             self.check_command(&tasks, template)?;
@@ -152,7 +153,7 @@ impl Args {
             tasks.query().status(LineStatus::Exhausted).retry()?;
         }
         let numbered = |input| {
-            let numbers = LineNumbers::new(&tracker, &tasks)?.traced(trace);
+            let numbers = LineNumbers::new(&tracker, &tasks, self.numbering())?.traced(trace);
             Ok::<_, CliError>(NumberedInput { input, numbers })
         };
         let input = input.map(numbered).transpose()?;
@@ -170,25 +171,27 @@ impl Args {
         let closed = tracker.close();
         let ended = ended.and_then(|exit| closed.map(|()| exit).map_err(CliError::from));
         if let Some(command) = &self.notify {
-            RunEnd::new(&self.file.file, self.kind(), &ended, summary.ok()).notify(command);
+            RunEnd::new(self.file.name(), self.kind(), &ended, summary.ok()).notify(command);
         }
         ended
     }
 
     fn make_plan(&self, template: &Template, input: Input) -> Result<RunPlan, CliError> {
-        let tracker = if self.file.file.exists() { Some(self.file.inspect()?) } else { None };
+        let tracker = if self.file.exists() { Some(self.file.inspect()?) } else { None };
         let kinds = tracker.as_ref().map_or(Ok(Vec::new()), Tracker::kinds)?;
         let known = tracker.as_ref().filter(|_| kinds.iter().any(|kind| kind == self.kind()));
         let tasks = known.map(|tracker| tracker.tasks_as::<Line>(self.kind())).transpose()?;
+        let numbering = self.numbering();
         let highest = match (known, &tasks) {
-            (Some(tracker), Some(tasks)) => highest_given(tracker, tasks)?,
+            (Some(tracker), Some(tasks)) if numbering == Numbering::Stored => highest_given(tracker, tasks)?,
             _ => 0,
         };
         if let Some(tasks) = &tasks {
             self.refuse_other_command(tasks, template)?;
         }
-        let has_writer = self.file.holders().iter().any(Holder::can_write);
-        let options = PlanOptions { retry_failed: self.retry_failed, has_writer, highest };
+        // A server does not tell which processes are alive.
+        let has_writer = self.file.is_server() || self.file.holders().iter().any(Holder::can_write);
+        let options = PlanOptions { retry_failed: self.retry_failed, has_writer, numbering, highest };
         RunPlan::of(input.read(template)?, tasks.as_ref(), &options)
     }
 
@@ -208,7 +211,7 @@ impl Args {
             Some(newest) if newest.task.command != *template && !self.change_command => Err(CliError::usage(format!(
                 "the lines in {} belong to another command ({}): --change-command continues with the new one, --name KIND \
                  starts another set of lines",
-                escape_line(&self.file.file.to_string_lossy()),
+                escape_line(&self.file.name()),
                 newest.task.command
             ))),
             _ => Ok(()),
@@ -243,6 +246,7 @@ impl Args {
         let run_output = Arc::new(run_output);
         let runner = Runner {
             tasks,
+            is_shared: self.file.is_server(),
             template,
             timeout: self.timeout.map(|timeout| timeout.0),
             keep: self.keep.into(),
@@ -307,8 +311,7 @@ impl Args {
     fn finish(&self, runner: &Runner<'_>, interrupted: bool) -> Result<Exit, CliError> {
         let summary = Summary::of(runner.tasks)?;
         runner.output.print_event(&summary)?;
-        let file = self.file.file.to_string_lossy();
-        let file = escape_line(&file);
+        let file = self.file.word();
         if interrupted {
             let left = number::counted(summary.unfinished, "line is left", "lines are left");
             eprintln!("tracker: stopped; {left}: the same command continues");

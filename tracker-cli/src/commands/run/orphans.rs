@@ -9,28 +9,32 @@ use std::{
         ffi::{OsStrExt, OsStringExt},
         fs::MetadataExt,
     },
-    path::Path,
 };
 
 use tracker_core::{Execution, task::TaskKey};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::line::Line;
+use crate::file::FileArg;
 
 /// The environment variable that marks the processes of an attempt and is inherited by their children.
 ///
 /// Its value is a list, separated by spaces, because a command may itself be a `tracker run`. Each entry is
-/// `FILE:FENCE:ID`: device and inode of the tracker file in hexadecimal digits, the number of the claim, and the bytes
-/// of the task's key in hexadecimal digits.
+/// `FILE:FENCE:ID`: device and inode of the tracker file in hexadecimal digits, or `server-` and a hash of the server's name; the number of the
+/// claim; and the bytes of the task's key in hexadecimal digits.
 pub const TAG: &str = "TRACKER_RUN";
 
-/// The part of the tags that names the tracker file.
+/// The part of the tags that names the tracker.
 pub struct AttemptTags {
     file: String,
 }
 
 impl AttemptTags {
-    pub fn of(file: &Path) -> io::Result<Self> {
-        let file = fs::metadata(file)?;
+    pub fn of(file: &FileArg) -> io::Result<Self> {
+        let Some(path) = file.path() else {
+            return Ok(Self { file: format!("server-{:x}", xxh3_64(file.name().as_bytes())) });
+        };
+        let file = fs::metadata(path)?;
         Ok(Self { file: format!("{:x}-{:x}", file.dev(), file.ino()) })
     }
 

@@ -9,6 +9,7 @@ use super::{
     byte_text::ByteText,
     input::Batch,
     line::{Line, LineStatus},
+    line_numbers::Numbering,
     placeholder::PlaceholderValues,
 };
 use crate::{
@@ -59,6 +60,8 @@ pub struct PlanOptions {
     pub retry_failed: bool,
     /// A process has the file open for writing.
     pub has_writer: bool,
+    /// How lines are numbered.
+    pub numbering: Numbering,
     /// The highest number ever given to a line.
     pub highest: u64,
 }
@@ -72,7 +75,7 @@ impl RunPlan {
     ) -> Result<Self, CliError> {
         let mut plan = Self::default();
         let waiting = tasks.map_or(Ok(0), |tasks| tasks.query().unfinished().total())?;
-        let mut highest = options.highest;
+        let (mut highest, mut place) = (options.highest, 0_u64);
         for batch in batches {
             for line in batch? {
                 let known = match tasks {
@@ -80,13 +83,15 @@ impl RunPlan {
                     None => None,
                 };
                 let status = known.as_ref().map(|record| record.status);
-                let number = known.map_or_else(
-                    || {
+                place = place.saturating_add(1);
+                let number = match (known, options.numbering) {
+                    (Some(record), _) => record.task.number,
+                    (None, Numbering::Placed) => place,
+                    (None, Numbering::Stored) => {
                         highest = highest.saturating_add(1);
                         highest
-                    },
-                    |record| record.task.number,
-                );
+                    }
+                };
                 plan.add(&Line { number, ..line }, status, options);
             }
         }

@@ -1,7 +1,5 @@
 //! `RunEnd`: the end of a run as the command of `--notify` gets it. Called once, after the file is closed.
 
-use std::path::Path;
-
 use serde::Serialize;
 
 use super::Summary;
@@ -19,7 +17,7 @@ pub struct RunEnd<'a> {
 }
 
 impl<'a> RunEnd<'a> {
-    pub fn new(file: &Path, name: &'a str, ended: &Result<Exit, CliError>, summary: Option<Summary>) -> Self {
+    pub fn new(file: String, name: &'a str, ended: &Result<Exit, CliError>, summary: Option<Summary>) -> Self {
         let result = match ended {
             Ok(Exit::Success) => "succeeded",
             Ok(Exit::Interrupted) => "stopped",
@@ -27,7 +25,7 @@ impl<'a> RunEnd<'a> {
             Err(_) => "error",
         };
         let error = ended.as_ref().err().map(ToString::to_string);
-        Self { file: file.to_string_lossy().into_owned(), name, result, error, summary }
+        Self { file, name, result, error, summary }
     }
 
     /// Runs the command with the shell, and warns if it fails.

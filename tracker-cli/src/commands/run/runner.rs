@@ -45,6 +45,8 @@ use crate::error::CliError;
 
 pub struct Runner<'a> {
     pub tasks: &'a Tasks<Line>,
+    /// Runs in other processes claim lines too.
+    pub is_shared: bool,
     /// The command of all lines; absent if each line has its own.
     pub template: Option<&'a Template>,
     /// The longest time for an attempt.

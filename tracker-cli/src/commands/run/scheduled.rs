@@ -33,9 +33,9 @@ fn line(command: Template) -> Line {
     }
 }
 
-/// Stores the kind, if this process has opened the file.
+/// Stores the kind, if this process has opened the tracker.
 pub fn store_kind(control: &FileControl, kind: &str) -> Result<(), CliError> {
-    if let FileControl::File(tracker) = control {
+    if let FileControl::Opened(tracker) = control {
         drop(tracker.tasks_as::<Line>(kind)?);
     }
     Ok(())

@@ -209,11 +209,7 @@ impl AddArgs {
         }
         let kind = self.kind.as_deref().unwrap_or(command::KIND);
         let payload = command::payload(&self.command, self.shell)?;
-        let control = if self.file.file.exists() {
-            self.file.open_for_changes()?
-        } else {
-            FileControl::File(self.file.open_or_create()?)
-        };
+        let control = self.file.open_or_create_for_changes()?;
         command::store_kind(&control, kind)?;
         perform(control, output, "added", &self.request(kind, schedule, payload))
     }

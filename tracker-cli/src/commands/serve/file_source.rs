@@ -1,5 +1,5 @@
-//! `FileSource`: a file as the source of the dashboard. It is open for inspection; commands go through the process that has the file
-//! open, or open it for a moment.
+//! `FileSource`: a file or a server as the source of the dashboard. It is open for inspection; commands go through the process that has the
+//! file open, or open it for a moment.
 
 use std::{
     fs,
@@ -61,13 +61,14 @@ impl FileSource {
     }
 
     fn change(&self, request: &Request) -> Result<Report, CliError> {
-        if let Ok(Some(client)) = Client::find(&self.file.file) {
-            return Ok(client.perform(request)?);
-        }
         // Pages wait meanwhile: no process can change a file while this one has it open for inspection.
-        let mut state = self.lock();
-        if let Some((tracker, _)) = state.opened.take() {
-            tracker.close()?;
+        let mut state = None;
+        if let Some(path) = self.file.path() {
+            if let Ok(Some(client)) = Client::find(path) {
+                return Ok(client.perform(request)?);
+            }
+            let opened = state.insert(self.lock()).opened.take();
+            opened.map_or(Ok(()), |(tracker, _)| tracker.close())?;
         }
         let control = self.file.open_for_changes()?;
         let report = control.perform(request);
@@ -78,7 +79,7 @@ impl FileSource {
 
 impl Source for FileSource {
     fn name(&self) -> String {
-        self.file.file.display().to_string()
+        self.file.name()
     }
 
     fn tracker(&self) -> Result<Tracker, SourceError> {
@@ -101,8 +102,9 @@ impl Source for FileSource {
     }
 
     fn facts(&self) -> Vec<(String, String)> {
+        let Some(path) = self.file.path() else { return vec![("Server".to_owned(), self.name())] };
         let mut facts = vec![("File".to_owned(), self.name())];
-        if let Ok(found) = fs::metadata(&self.file.file) {
+        if let Ok(found) = fs::metadata(path) {
             facts.push(("Size".to_owned(), number::bytes(found.len())));
         }
         let holders: Vec<_> = self.file.holders().iter().map(ToString::to_string).collect();
@@ -116,7 +118,7 @@ fn file_id(file: &FileArg) -> FileId {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;
-        fs::metadata(&file.file).ok().map(|found| (found.dev(), found.ino()))
+        fs::metadata(file.path()?).ok().map(|found| (found.dev(), found.ino()))
     }
     #[cfg(not(unix))]
     {

@@ -6,7 +6,7 @@ mod throughput;
 
 pub use self::problem::Problem;
 
-use std::{fs, io, path::PathBuf, time::Duration};
+use std::{fs, io, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -35,8 +35,9 @@ pub struct Args {
 
 #[derive(Serialize)]
 struct Status {
-    file: PathBuf,
-    bytes: u64,
+    file: String,
+    /// Null on a server.
+    bytes: Option<u64>,
     /// The processes that have the file open; empty on systems other than Linux.
     opened_by: Vec<Holder>,
     /// Present if the time of the file is ahead of the system clock.
@@ -55,10 +56,10 @@ impl Args {
         let (kinds, now, no_worker) = (self.kind.all(&tracker)?, tracker.now(), self.file.has_no_worker());
         let kinds = kinds.iter().map(|tasks| KindStatus::of(tasks, window, no_worker)).collect::<Result<_, _>>()?;
         output.print(&Status {
-            bytes: fs::metadata(&self.file.file)?.len(),
+            bytes: self.file.path().map(fs::metadata).transpose()?.map(|found| found.len()),
             opened_by: self.file.holders(),
-            clock_ahead: ClockAhead::of(&tracker)?,
-            file: self.file.file.clone(),
+            clock_ahead: self.file.clock_ahead(&tracker)?,
+            file: self.file.name(),
             kinds,
             // Damage is reported by `doctor`.
             schedules: SchedulesStatus::of(&tracker.schedules().unwrap_or_default(), now),
@@ -70,8 +71,9 @@ impl Args {
 
 impl View for Status {
     fn write(&self, out: &mut TextWriter<'_>) -> io::Result<()> {
-        out.text(TextStyle::Strong, &self.file.display().to_string())?;
-        out.text(TextStyle::Quiet, &format!("  {}", number::bytes(self.bytes)))?;
+        out.text(TextStyle::Strong, &self.file)?;
+        let size = self.bytes.map_or_else(String::new, |bytes| format!("  {}", number::bytes(bytes)));
+        out.text(TextStyle::Quiet, &size)?;
         let holders: Vec<_> =
             self.opened_by.iter().filter(|holder| holder.can_write()).map(ToString::to_string).collect();
         let by = if holders.is_empty() { String::new() } else { format!(", opened by {}", holders.join(", ")) };

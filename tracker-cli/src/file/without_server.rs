@@ -1,0 +1,32 @@
+//! Stands in the place of `server.rs` in a program that is built without the feature `postgres`.
+
+use tracker_core::Tracker;
+
+use super::server_check::ServerCheck;
+use crate::error::CliError;
+
+/// Returns a name for messages.
+pub fn name(_: &str) -> String {
+    "the URL".to_owned()
+}
+
+/// Refuses.
+pub fn inspect(_: &str) -> Result<Tracker, CliError> {
+    Err(not_built())
+}
+
+/// Refuses.
+pub fn open(_: &str, _: bool) -> Result<Tracker, CliError> {
+    Err(not_built())
+}
+
+/// Refuses.
+pub fn check(_: &str) -> Result<ServerCheck, CliError> {
+    Err(not_built())
+}
+
+fn not_built() -> CliError {
+    CliError::usage(
+        "a URL needs a program with the feature `postgres`: `cargo install --path tracker-cli --features postgres`, or `postgres-tls` for encrypted connections",
+    )
+}
