@@ -12,9 +12,9 @@ use crate::{
     api::execution::Execution,
     engine::FinishTask,
     model::{
-        contain,
         error::{Error, ErrorKind, Result},
         failure::{failure_of, failure_of_panic},
+        panics,
         task::TrackedTask,
         transition::{Failure, Outcome},
         user_code::{failure_of_error, guarded, text_of},
@@ -255,7 +255,7 @@ fn finish_action<T: TrackedTask>(execution: &mut Execution<T>, left: &mut Left) 
     if let Err(panic) = guarded("the task's Drop", || execution.drop_task()) {
         let panic = redacted(execution, panic);
         if is_settled {
-            contain::log(
+            panics::log_guarded(
                 || tracing::warn!(id = %execution.id(), error = panic.error, "a task panicked when it was dropped, after its end was stored"),
             );
         } else {

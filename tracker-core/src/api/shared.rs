@@ -13,9 +13,9 @@ use crate::{
     engine::Engine,
     model::{
         bounds::{MANY, TEXT, cut, shorten},
-        contain,
         error::{Error, ErrorKind, Result},
         kind::Kind,
+        panics,
         transition::Failure,
     },
     storage::{
@@ -92,8 +92,8 @@ impl Shared {
         }
         match Server::start(Tracker { shared: Arc::new(self.view()) }, file) {
             Ok(server) => *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server),
-            Err(error) if error.kind() == ErrorKind::Unsupported => contain::log(|| tracing::debug!("{error}")),
-            Err(error) => contain::log(|| {
+            Err(error) if error.kind() == ErrorKind::Unsupported => panics::log_guarded(|| tracing::debug!("{error}")),
+            Err(error) => panics::log_guarded(|| {
                 tracing::warn!(%error, "live commands are not served: other processes cannot change tasks while the file is open");
             }),
         }

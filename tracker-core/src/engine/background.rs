@@ -5,8 +5,8 @@ use std::{sync::Arc, thread, thread::JoinHandle};
 
 use super::{Engine, commit_queue::BackgroundStep, leading::Leading};
 use crate::model::{
-    contain::contain,
     error::{Error, ErrorKind, Result},
+    panics::catch_panic,
 };
 
 pub(super) fn start(engine: &Arc<Engine>) -> Result<JoinHandle<()>> {
@@ -19,7 +19,7 @@ pub(super) fn start(engine: &Arc<Engine>) -> Result<JoinHandle<()>> {
 
 fn run(engine: &Engine) {
     // A panic in one step does not end the thread.
-    while contain(|| step(engine)).unwrap_or(true) {}
+    while catch_panic(|| step(engine)).unwrap_or(true) {}
 }
 
 /// Waits for the next step and runs it. False when the tracker closes.

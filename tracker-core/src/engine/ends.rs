@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{Engine, Signal, cross_process::PollIntervals};
-use crate::model::{contain, error::Result, status::Role, task::TaskRef};
+use crate::model::{error::Result, panics, status::Role, task::TaskRef};
 
 /// A task that has ended, or that is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl EndWaits {
         drop(waits);
         for signal in signals {
             // Wakers of async callers are foreign code.
-            drop(contain::contain(|| signal.raise()));
+            drop(panics::catch_panic(|| signal.raise()));
         }
     }
 }
@@ -161,7 +161,7 @@ impl GivenUpCallbacks {
     pub(super) fn clear(&self) {
         let registered = mem::take(&mut *self.lock());
         for callback in registered.into_values() {
-            drop(contain::contain(|| drop(callback)));
+            drop(panics::catch_panic(|| drop(callback)));
         }
     }
 }

@@ -20,8 +20,8 @@ use super::{
 };
 use crate::{
     model::{
-        contain,
         error::{Error, ErrorKind, Result},
+        panics,
     },
     storage::{file::guard, store::StoreUnit, tables::Writing},
 };
@@ -70,7 +70,7 @@ impl Engine {
         let leading = Leading::new(self);
         let mut actions = self.queue.take();
         let mut effects = Vec::new();
-        if let Err(panic) = contain::contain(|| self.commit_group(&mut actions, &mut effects)) {
+        if let Err(panic) = panics::catch_panic(|| self.commit_group(&mut actions, &mut effects)) {
             let error = Error::outcome_unknown(&format!("a panic while committing: {panic}"));
             for action in &mut actions {
                 action.fail(&error);
@@ -234,7 +234,7 @@ impl Engine {
         effects.held.iter().for_each(|fence| self.held.add(*fence));
         if !effects.cancelled.is_empty() {
             effects.cancelled.iter().for_each(|fence| self.held.cancel(*fence));
-            drop(contain::contain(|| self.held.cancels().raise()));
+            drop(panics::catch_panic(|| self.held.cancels().raise()));
         }
     }
 
@@ -269,7 +269,7 @@ impl Engine {
     /// Writes the events of runs to the log.
     pub(super) fn log_runs(effects: &CommitEffects) {
         for event in &effects.run_log {
-            contain::log(|| event.log());
+            panics::log_guarded(|| event.log());
         }
     }
 
@@ -277,12 +277,12 @@ impl Engine {
     pub(super) fn publish(&self, effects: &CommitEffects) {
         if effects.may_start {
             // Wakers of async callers are foreign code.
-            drop(contain::contain(|| self.signal.raise()));
+            drop(panics::catch_panic(|| self.signal.raise()));
         }
         if effects.propagation_pending
             && let Err(error) = self.queue.push_for_background(vec![PendingAction::discarding(Propagate)])
         {
-            contain::log(
+            panics::log_guarded(
                 || tracing::debug!(%error, "the tracker closes: the next one that opens the file continues the propagation"),
             );
         }
@@ -303,14 +303,14 @@ impl Engine {
         let committed = self.database.write::<_, Error>(true, (self.instance, batch), |_| Ok((true, ())));
         self.commits.end(true);
         if let Err(error) = committed {
-            contain::log(|| tracing::warn!(%error, "the commit that makes opening quick failed"));
+            panics::log_guarded(|| tracing::warn!(%error, "the commit that makes opening quick failed"));
         }
     }
 }
 
 /// Answers a caller. The waker of an async caller is foreign code.
 fn answer(action: Box<dyn QueuedAction>) {
-    drop(contain::contain(|| action.answer()));
+    drop(panics::catch_panic(|| action.answer()));
 }
 
 #[cfg(all(test, unix))]

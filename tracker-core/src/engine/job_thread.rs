@@ -8,8 +8,8 @@ use std::{
 };
 
 use crate::model::{
-    contain::{self, contain},
     error::{Error, ErrorKind, Result},
+    panics::{self, catch_panic},
 };
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -121,8 +121,8 @@ impl State {
 }
 
 fn run(job: Job) {
-    if let Err(panic) = contain(job) {
-        contain::log(|| tracing::warn!(panic, "a callback panicked"));
+    if let Err(panic) = catch_panic(job) {
+        panics::log_guarded(|| tracing::warn!(panic, "a callback panicked"));
     }
 }
 

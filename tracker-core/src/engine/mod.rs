@@ -62,10 +62,10 @@ use uuid::Uuid;
 use crate::{
     model::{
         codec::PayloadCodecs,
-        contain,
         durability::Durability,
         error::{Error, Result},
         kinds::Kinds,
+        panics,
         time::TimeKeeper,
         transition::Lease,
     },
@@ -234,7 +234,9 @@ impl Engine {
         self.held.give_back(claimed.owner.fence);
         let id = claimed.row.id.clone();
         if let Err(error) = self.post(FinishTask::release(claimed)) {
-            contain::log(|| tracing::warn!(%id, %error, "a claimed task that has not begun could not be given back"));
+            panics::log_guarded(
+                || tracing::warn!(%id, %error, "a claimed task that has not begun could not be given back"),
+            );
         }
     }
 

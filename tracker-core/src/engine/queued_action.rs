@@ -8,8 +8,8 @@ use super::{
     writer::Writer,
 };
 use crate::model::{
-    contain,
     error::{Error, Result},
+    panics,
 };
 
 /// An action of any type in the queue.
@@ -145,7 +145,7 @@ impl<A: Action> QueuedAction for PendingAction<A> {
             Answer::Callback(tell) => tell(out),
             Answer::Discard => {
                 if let Err(error) = out {
-                    contain::log(|| tracing::debug!(%error, "a change without a waiting caller was refused"));
+                    panics::log_guarded(|| tracing::debug!(%error, "a change without a waiting caller was refused"));
                 }
             }
         }

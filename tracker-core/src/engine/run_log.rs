@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use tracing::Level;
 
 use crate::model::{
-    contain::contain,
     error::Reason,
     kind::Kind,
+    panics::catch_panic,
     task::TaskKey,
     time::utc,
     transition::{AttemptStatus, Command, Decision, Header, NEVER, rescue_text},
@@ -40,7 +40,7 @@ pub(super) fn enabled_level() -> RunLogLevel {
             RunLogLevel::Nothing
         }
     };
-    contain(ask).unwrap_or(RunLogLevel::Nothing)
+    catch_panic(ask).unwrap_or(RunLogLevel::Nothing)
 }
 
 /// A start, an end or a refusal.

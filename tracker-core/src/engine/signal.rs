@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::model::{
-    contain::{self, contain},
+    panics::{self, catch_panic},
     time::Clock,
 };
 
@@ -87,8 +87,10 @@ impl Signal {
 /// Raises signals when a clock is set: waits that measure elapsed time do not notice it.
 pub(super) fn raise_when_set(clock: &dyn Clock, signals: [Arc<Signal>; 2]) {
     let raise = move || signals.iter().for_each(|signal| signal.raise());
-    if let Err(panic) = contain(|| clock.on_set(Arc::new(raise))) {
-        contain::log(|| tracing::warn!(panic, "Clock::on_set panicked: waits do not notice when the clock is set"));
+    if let Err(panic) = catch_panic(|| clock.on_set(Arc::new(raise))) {
+        panics::log_guarded(|| {
+            tracing::warn!(panic, "Clock::on_set panicked: waits do not notice when the clock is set");
+        });
     }
 }
 

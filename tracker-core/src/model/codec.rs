@@ -24,10 +24,10 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::model::{
     bounds::{check_id, check_payload, check_values},
-    contain::contain,
     error::{Error, ErrorKind, Result},
     kind::Kind,
     new_task::NewTask,
+    panics::catch_panic,
     task::{TaskKey, TrackedTask},
     task_row::{TaskRow, Values},
     time::Micros,
@@ -126,7 +126,7 @@ fn unreadable<T>(kind: &str, id: &TaskKey, error: ReadError) -> Error {
 
 fn decode_plain<T: TrackedTask>(kind: &str, id: &TaskKey, plain: &[u8]) -> Result<T> {
     let old = StoredPayload::read(plain).map(|stored| stored.version).filter(|version| *version < T::VERSION);
-    let read = contain(|| read_task::<T>(plain)).map_err(|panic| {
+    let read = catch_panic(|| read_task::<T>(plain)).map_err(|panic| {
         let code = old.map_or_else(
             || "its deserialization".to_owned(),
             |version| format!("the migration of its payload from version {version} to {}", T::VERSION),
@@ -158,7 +158,7 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, rmp_serde::de
 /// The values of the indexes and unique keys of a stored payload.
 pub(crate) fn values<T: TrackedTask>(codecs: &PayloadCodecs, payload: &[u8]) -> Option<Values> {
     let plain = codecs.open(payload).ok()?;
-    contain(|| {
+    catch_panic(|| {
         let task: T = read_task(&plain).ok()?;
         Some((task.index_values(), task.unique_values()))
     })
@@ -181,7 +181,7 @@ pub(crate) struct Own {
 /// The parts that a payload determines as its type; `None` if it cannot be decoded, or a codec has encoded it.
 #[cfg(feature = "json")]
 pub(crate) fn own<T: TrackedTask>(payload: &[u8]) -> Option<Own> {
-    contain(|| {
+    catch_panic(|| {
         let task: T = read_task(payload).ok()?;
         Some(Own {
             id: task.task_id(),

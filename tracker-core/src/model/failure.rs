@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use crate::model::{
-    contain::panic_text,
+    panics::panic_text,
     transition::Failure,
     user_code::{failure_of_error, text_of},
 };

@@ -3,7 +3,6 @@
 
 pub(crate) mod bounds;
 pub(crate) mod codec;
-pub(crate) mod contain;
 pub(crate) mod counted;
 pub(crate) mod dependency;
 pub(crate) mod durability;
@@ -15,6 +14,7 @@ pub(crate) mod kinds;
 pub(crate) mod metric_family;
 pub(crate) mod needs;
 pub(crate) mod new_task;
+pub(crate) mod panics;
 pub(crate) mod payload;
 pub(crate) mod place;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Runs user code so that its panic is a value.
+//! `guarded`: runs user code of an attempt, and returns its panic as a `Failure`. Called by handlers, workers and `failure`.
 //!
 //! An attempt calls user code in many places: the handler, the `Display`, `Debug` and `source` of its error, the `Serialize` of
 //! the task, and the `Drop` of each of these. A panic in any of them is the failure of the attempt, and must not end the thread.
@@ -8,11 +8,11 @@ use std::{
     fmt::{self, Write as _},
 };
 
-use crate::model::{bounds::MANY, contain::contain, transition::Failure};
+use crate::model::{bounds::MANY, panics::catch_panic, transition::Failure};
 
 /// Runs `code`. A panic becomes a failure whose text starts with `place`.
 pub(crate) fn guarded<R>(place: &str, code: impl FnOnce() -> R) -> Result<R, Failure> {
-    contain(code).map_err(|text| Failure { panicked: true, ..Failure::new(format!("{place} panicked: {text}")) })
+    catch_panic(code).map_err(|text| Failure { panicked: true, ..Failure::new(format!("{place} panicked: {text}")) })
 }
 
 /// Formats a value of the user. A panic, or an error of the implementation, replaces the rest of the text.

@@ -6,8 +6,8 @@ use super::{PoolSize, StartStatus, StopHandle, Summary, Worker, WorkerPool};
 use crate::{
     api::{execution::Execution, handler::IntoOutcome, shutdown::Shutdown},
     model::{
-        contain::discard,
         error::{Error, ErrorKind, Result},
+        panics::discard,
         task::TrackedTask,
     },
 };

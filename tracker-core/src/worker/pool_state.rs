@@ -25,10 +25,10 @@ use crate::{
     dispatch::ClaimRequest,
     engine::{Claim, Claimed, Claims, FinishTask},
     model::{
-        contain,
         error::{Error, ErrorKind, Result},
         failure::failure_of,
         needs::LackingResource,
+        panics,
         task::{TaskRef, TrackedTask},
         transition::{Failure, Outcome},
     },
@@ -91,7 +91,7 @@ impl<'s> PoolState<'s> {
             return;
         }
         let LackingResource { resource, amount, budget, .. } = lacking;
-        contain::log(|| {
+        panics::log_guarded(|| {
             tracing::warn!(
                 kind,
                 %task,
@@ -104,7 +104,7 @@ impl<'s> PoolState<'s> {
     fn log_pause(&self, kind: &str, number: usize, paused: bool) {
         let Some(logged) = self.paused.get(number) else { return };
         if logged.swap(paused, Ordering::Relaxed) != paused && paused {
-            contain::log(|| {
+            panics::log_guarded(|| {
                 tracing::info!(
                     kind,
                     "the kind is paused: the worker waits until Tasks::resume or `tracker resume` ends the pause"
@@ -168,7 +168,7 @@ impl<'s> PoolState<'s> {
                 self.count(&Outcome::Fail { retry_in: None }, Some(&failure), false, run);
             }
             Err(error) if error.kind() == ErrorKind::LeaseLost => {
-                contain::log(|| tracing::warn!(%error, "an attempt ended after its lease was lost"));
+                panics::log_guarded(|| tracing::warn!(%error, "an attempt ended after its lease was lost"));
                 self.summary().lost += 1;
             }
             // The task cannot have this outcome: that is its failure.

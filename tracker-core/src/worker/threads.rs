@@ -10,9 +10,9 @@ use std::{
 
 use super::{Settings, cause::first_cause, pool_state::PoolState};
 use crate::model::{
-    contain::{self, discard},
     error::{Error, ErrorKind, Result},
     failure::failure_of_panic,
+    panics::{self, discard},
 };
 
 /// Runs `work` on a thread for each slot that the pool opens, at the start and after each resize, and renews leases on one more. Returns
@@ -62,7 +62,7 @@ impl<'scope> Threads<'scope> {
                     return Err(no_thread(error));
                 }
                 let (threads, wanted) = (self.running.len(), pool.settings.size.get());
-                contain::log(
+                panics::log_guarded(
                     || tracing::warn!(%error, threads, wanted, "the system refuses further threads: the worker runs on those that it has"),
                 );
             }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crate::model::{contain::discard, user_code::guarded};
+use crate::model::{panics::discard, user_code::guarded};
 
 /// The longest sleep before the tracker's clock is asked again, where it is not the system's.
 const NAP: Duration = Duration::from_millis(100);

@@ -13,8 +13,8 @@ use crate::{
         tasks::{Receipt, SubmitOptions, SubmitSummary, Tasks},
     },
     model::{
-        contain::contain,
         error::{Error, Result},
+        panics::catch_panic,
         task::{TaskId, TrackedTask},
     },
 };
@@ -97,7 +97,7 @@ impl<T: Schema> DeferredTasks<T> {
         let tasks = self.tasks.clone();
         engine.defer_work(Box::new(move |ready| {
             let result = ready.and_then(|()| {
-                contain(|| work(&tasks)).unwrap_or_else(|panic| {
+                catch_panic(|| work(&tasks)).unwrap_or_else(|panic| {
                     Err(Error::invalid(format!("the work of a deferred call panicked: {panic}")))
                 })
             });

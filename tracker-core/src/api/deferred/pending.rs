@@ -13,8 +13,8 @@ use crate::{
     api::{shared::Shared, single_call::SingleCall},
     engine::{Action, Engine},
     model::{
-        contain::{self, contain},
         error::{Error, Result},
+        panics::{self, catch_panic},
     },
 };
 
@@ -76,13 +76,13 @@ impl<R: Send + 'static> Answerer<R> {
                 if let Err(error) = &result
                     && Arc::strong_count(&self.answer) == 1
                 {
-                    contain::log(|| tracing::debug!(%error, "a deferred call without a receiver was refused"));
+                    panics::log_guarded(|| tracing::debug!(%error, "a deferred call without a receiver was refused"));
                 }
                 *stage = Stage::Answered(result);
                 self.answer.answered.notify_all();
                 drop(stage);
                 if let Some(waker) = waker {
-                    drop(contain(|| waker.wake()));
+                    drop(catch_panic(|| waker.wake()));
                 }
             }
             Stage::Answered(_) | Stage::Taken => {}
@@ -206,7 +206,7 @@ impl<R> Future for Pending<R> {
                 *stage = Stage::Waiting(Some(context.waker().clone()));
                 drop(stage);
                 // A waker may be foreign code: it is dropped after the lock.
-                drop(contain(AssertUnwindSafe(|| drop(replaced))));
+                drop(catch_panic(AssertUnwindSafe(|| drop(replaced))));
                 Poll::Pending
             }
             Stage::Callback(_) | Stage::Taken => Poll::Ready(Err(taken())),

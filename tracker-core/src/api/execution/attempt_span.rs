@@ -7,7 +7,7 @@ use crate::{
     api::execution::Execution,
     engine::run_log::TARGET,
     model::{
-        contain,
+        panics,
         task::TrackedTask,
         transition::{AttemptStatus, Failure, Outcome},
     },
@@ -42,7 +42,7 @@ impl<T: TrackedTask> Execution<T> {
     /// Records how the attempt ends.
     pub(super) fn record_end(&self, outcome: Outcome, failure: Option<&Failure>) {
         let Some(error_type) = error_type(outcome, failure) else { return };
-        contain::log(|| {
+        panics::log_guarded(|| {
             self.span.record("otel.status_code", "error");
             self.span.record("error.type", error_type);
             if let Some(failure) = failure {
@@ -57,7 +57,7 @@ impl<T: TrackedTask> Execution<T> {
             self.record_end(outcome, failure);
         }
         let span = std::mem::replace(&mut self.span, Span::none());
-        contain::log(|| drop(span));
+        panics::log_guarded(|| drop(span));
     }
 }
 

@@ -26,10 +26,10 @@ use crate::{
     model::{
         bounds::{MANY, NAME, TEXT, check_followers, shorten},
         codec,
-        contain::{self, contain},
         error::{Error, ErrorKind, Result},
         kind::Kind,
         new_task::NewTask,
+        panics::{self, catch_panic},
         task::{TaskKey, TaskRef, TrackedTask},
         task_row::{Progress, TaskRow},
         time::Micros,
@@ -105,9 +105,9 @@ impl<T: TrackedTask> Execution<T> {
         let decoded = codec::decode_claimed(shared.engine.codecs(), &kind.name, &row.id, row.payload);
         let (decoded, stored): (T, _) = decoded.map_err(|error| {
             // The error text of serde may quote the payload.
-            let redacted = contain(|| shared.text(error.to_string(), TEXT));
+            let redacted = catch_panic(|| shared.text(error.to_string(), TEXT));
             let text = redacted.unwrap_or_else(|_| "its text was dropped: the function given to Options::redact panicked".to_owned());
-            contain::log(|| {
+            panics::log_guarded(|| {
                 tracing::error!(kind = kind.name, id = %row.id, error = text, "a task cannot be read: no claim takes it any more");
             });
             let target = Target::Known(task, row.id.clone());
@@ -270,7 +270,7 @@ impl<T: TrackedTask> Execution<T> {
             TaskCommand { progress: Some(progress), ..TaskCommand::new(self.kind.id, self.target(), command) };
         let update = UpdateProgress { command, cancelled: self.cancelled.clone() };
         if let Err(error) = self.shared.engine.post(update) {
-            contain::log(|| tracing::debug!(%error, "progress was not stored"));
+            panics::log_guarded(|| tracing::debug!(%error, "progress was not stored"));
         }
     }
 
@@ -368,7 +368,7 @@ impl<T: TrackedTask> Drop for Execution<T> {
         let finish = self.finish(outcome, failure, false);
         let action = FinishTask { task: self.task_ref, id: self.id.clone(), finish, row: None, next: Vec::new() };
         if let Err(error) = self.shared.engine.post(action) {
-            contain::log(|| tracing::warn!(%error, "an execution was dropped and its end could not be queued"));
+            panics::log_guarded(|| tracing::warn!(%error, "an execution was dropped and its end could not be queued"));
         }
     }
 }

@@ -9,10 +9,10 @@ use crate::{
     model::{
         bounds::{TEXT, shorten},
         codec::{self, PayloadCodecs},
-        contain::contain,
         error::{Error, Result},
         kind::Kind,
         new_task::NewTask,
+        panics::catch_panic,
         payload::Payload,
         schedule::occurrence::Occurrence,
         task::TrackedTask,
@@ -91,10 +91,10 @@ pub(super) fn build(
     work: impl FnOnce(&BuildContext<'_>, &Occurrence) -> Result<NewTask>,
 ) -> BuiltOccurrence {
     let occurrence = Occurrence::new(name, nominal);
-    let built = contain(|| work(context, &occurrence).map_err(|error: Error| error.to_string()));
+    let built = catch_panic(|| work(context, &occurrence).map_err(|error: Error| error.to_string()));
     let task = built.unwrap_or_else(|panic| Err(format!("the function that builds its tasks panicked: {panic}")));
     let task = task.map_err(|reason| {
-        let redacted = contain(|| {
+        let redacted = catch_panic(|| {
             let mut reason = reason;
             if let Some(redact) = context.redact {
                 redact(&mut reason);

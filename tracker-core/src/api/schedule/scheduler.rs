@@ -18,8 +18,8 @@ use crate::{
     api::shared::Redact,
     engine::{Advance, Advanced, BuiltOccurrence, Engine, SubmitOccurrences, unknown_schedule},
     model::{
-        contain::{self, contain},
         error::{Error, ErrorKind, Result},
+        panics::{self, catch_panic},
         schedule::{decide::due, row::ScheduleRow, timing::ScheduleTimes},
         task::TaskKey,
         time::{Micros, between},
@@ -53,8 +53,8 @@ struct Pass {
 
 /// Drops functions of the user, whose captured values may panic. No lock may be held.
 fn drop_builders(builders: impl IntoIterator<Item = Builder>) {
-    if let Err(panic) = contain(|| builders.into_iter().for_each(drop)) {
-        contain::log(|| tracing::warn!(panic, "dropping the function of a schedule panicked"));
+    if let Err(panic) = catch_panic(|| builders.into_iter().for_each(drop)) {
+        panics::log_guarded(|| tracing::warn!(panic, "dropping the function of a schedule panicked"));
     }
 }
 
@@ -117,7 +117,7 @@ impl Scheduler {
             let (scheduler, engine, redact) = (self.clone(), engine.clone(), redact.cloned());
             let spawned = thread::Builder::new()
                 .name("tracker-schedules".to_owned())
-                .spawn(move || while contain(|| scheduler.step(&engine, redact.as_ref())).unwrap_or(true) {});
+                .spawn(move || while catch_panic(|| scheduler.step(&engine, redact.as_ref())).unwrap_or(true) {});
             let spawned = spawned.map_err(|error| {
                 Error::caused(ErrorKind::Io, "the thread for schedules could not be started", error)
             })?;
@@ -149,7 +149,7 @@ impl Scheduler {
             return false;
         }
         if let Err(error) = self.reload(engine) {
-            contain::log(|| tracing::warn!(%error, "the schedules cannot be read: trying again"));
+            panics::log_guarded(|| tracing::warn!(%error, "the schedules cannot be read: trying again"));
             engine.schedule_signal.wait(seen, Some(LONGEST_SLEEP));
             return true;
         }
@@ -323,10 +323,12 @@ impl Scheduler {
     fn record(&self, name: &str, pass: &Pass, advanced: &Advanced) {
         self.set_start(name, pass, advanced.row.as_ref());
         for (_, id) in &advanced.submitted {
-            contain::log(|| tracing::debug!(schedule = name, %id, "an occurrence was submitted"));
+            panics::log_guarded(|| tracing::debug!(schedule = name, %id, "an occurrence was submitted"));
         }
         for (_, error) in &advanced.failed {
-            contain::log(|| tracing::warn!(schedule = name, error, "an occurrence could not be submitted: skipped"));
+            panics::log_guarded(|| {
+                tracing::warn!(schedule = name, error, "an occurrence could not be submitted: skipped");
+            });
         }
     }
 
@@ -334,7 +336,7 @@ impl Scheduler {
     fn postpone(&self, name: &str, pass: &mut Pass, error: Error) {
         self.lock().set_start(name, Some(pass.now.saturating_add(RETRY)));
         if error.kind() != ErrorKind::Closed {
-            contain::log(|| {
+            panics::log_guarded(|| {
                 tracing::warn!(schedule = name, %error, "a schedule could not be advanced: trying again in a minute");
             });
         }

@@ -7,7 +7,7 @@ use std::{
 
 use super::builder::{Builder, TemplateBuilder};
 use crate::model::{
-    contain,
+    panics,
     schedule::{
         decide::{Times as _, first_of},
         row::ScheduleRow,
@@ -68,7 +68,9 @@ pub(super) fn start_of(name: &str, row: &ScheduleRow) -> Option<Micros> {
 pub(super) fn calendar_of(name: &str, row: &ScheduleRow) -> Option<Calendar> {
     Calendar::of(&row.definition.timing, row.anchor)
         .inspect_err(|error| {
-            contain::log(|| tracing::warn!(schedule = name, %error, "a stored schedule cannot be read: skipped"));
+            panics::log_guarded(
+                || tracing::warn!(schedule = name, %error, "a stored schedule cannot be read: skipped"),
+            );
         })
         .ok()
 }

@@ -13,8 +13,8 @@ use crate::{
     },
     engine::{Engine, Flush},
     model::{
-        contain::{self, contain},
         error::{Error, Reason, Result},
+        panics::{self, catch_panic},
         task::{TaskId, TaskKey, TaskRef},
         transition::DependencyEnd,
     },
@@ -172,12 +172,12 @@ impl<T: Schema> Tasks<T> {
         let callback = move |engine: &Engine, task: TaskRef| {
             let record = record_of::<T>(engine, task);
             let called = match record {
-                Ok(Some(record)) => contain(AssertUnwindSafe(|| callback(record))),
+                Ok(Some(record)) => catch_panic(AssertUnwindSafe(|| callback(record))),
                 Ok(None) => Err("the task was deleted before the call".to_owned()),
                 Err(error) => Err(error.to_string()),
             };
             if let Err(error) = called {
-                contain::log(
+                panics::log_guarded(
                     || tracing::warn!(kind = &*name, %task, error, "the callback for a task that was given up failed"),
                 );
             }
@@ -195,7 +195,8 @@ fn record_of<T: Schema>(engine: &Engine, task: TaskRef) -> Result<Option<Record<
     let task_rows = engine.read(|rows| rows.task_rows(task))?;
     task_rows
         .map(|rows| {
-            contain(|| Record::of::<T>(engine.codecs(), &kind, rows)).unwrap_or_else(|panic| Err(Error::invalid(panic)))
+            catch_panic(|| Record::of::<T>(engine.codecs(), &kind, rows))
+                .unwrap_or_else(|panic| Err(Error::invalid(panic)))
         })
         .transpose()
 }

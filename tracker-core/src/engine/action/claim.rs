@@ -8,10 +8,10 @@ use super::{Action, Target};
 use crate::{
     engine::writer::Writer,
     model::{
-        contain,
         error::{Error, ErrorKind, Reason, Result},
         kind::Kind,
         needs::{Budgets, LackingResource, Overtaken, StartChoice, choose_start},
+        panics,
         status::Role,
         task::{TaskKey, TaskRef},
         task_row::TaskRow,
@@ -252,7 +252,7 @@ impl Claim {
             Ok(row) => row,
             // An unreadable task that is found again means further damage.
             Err(error) if error.kind() == ErrorKind::Corrupted && !header.unreadable => {
-                contain::log(
+                panics::log_guarded(
                     || tracing::error!(kind = kind.name, %task, %error, "a task cannot be read and is not claimed again"),
                 );
                 return writer.mark_unreadable(kind, task, &header).map(|()| true);

@@ -6,10 +6,10 @@ use super::Action;
 use crate::{
     engine::writer::{Redefined, Writer},
     model::{
-        contain,
         error::{ErrorKind, Result},
         kind::{Kind, KindSpec},
         new_task::NewTask,
+        panics,
         task::{TaskRef, ValueType, has_other_type},
         task_row::{TaskRow, Values},
         transition::Command,
@@ -112,7 +112,7 @@ impl Register {
     )]
     /// Replaces the rows of every task by those of the new definition. Follow-up tasks that are still to come get the new keys.
     fn rebuild(&self, writer: &mut Writer<'_>, old: &Kind, new: &Kind) -> Result<()> {
-        contain::log(|| {
+        panics::log_guarded(|| {
             tracing::info!(kind = new.name, "the kind's indexes, their types or its statuses changed: rebuilding");
         });
         self.redefine(writer, old, new, |writer, task| writer.remove_former_rows(task))?;

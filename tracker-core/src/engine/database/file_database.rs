@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use crate::{
     model::{
-        contain,
         error::{Error, ErrorKind, Result},
+        panics,
     },
     storage::{
         file::{self, FileId, FileOptions, Identity, Location, OpenedFile, Sharing, Snapshot, guard},
@@ -68,7 +68,7 @@ impl FileDatabase {
                 crate::storage::tables::init(&txn)?;
                 Ok(txn.commit()?)
             })?;
-            contain::log(|| tracing::debug!(created, "opened the file"));
+            panics::log_guarded(|| tracing::debug!(created, "opened the file"));
             Handle::Write(db)
         };
         let identity = Identity::of(&place)?;
@@ -207,7 +207,7 @@ impl FileDatabase {
     /// A commit failed and may be on disk: reads the outcome from the file.
     fn resolve(&self, commit: CommitId, error: Error) -> Result<()> {
         let error = error.about_file(self.place.name());
-        contain::log(|| tracing::error!(%error, "a commit failed: reopening the file to read its outcome"));
+        panics::log_guarded(|| tracing::error!(%error, "a commit failed: reopening the file to read its outcome"));
         self.reopen().map_err(|_| Error::outcome_unknown(&error.to_string()))?;
         let file_state = self.read(|txn| Tables::new(txn).file_state())?;
         if (file_state.instance, file_state.batch) == commit {
@@ -221,8 +221,10 @@ impl FileDatabase {
     pub(crate) fn recover(&self, error: Error) -> Error {
         if matches!(error.kind(), ErrorKind::Io | ErrorKind::NoSpace | ErrorKind::Corrupted) && !self.in_memory() {
             match self.reopen() {
-                Ok(()) => contain::log(|| tracing::warn!(%error, "the file was reopened after an error")),
-                Err(again) => contain::log(|| tracing::error!(%again, "the file could not be reopened after an error")),
+                Ok(()) => panics::log_guarded(|| tracing::warn!(%error, "the file was reopened after an error")),
+                Err(again) => {
+                    panics::log_guarded(|| tracing::error!(%again, "the file could not be reopened after an error"));
+                }
             }
         }
         error.about_file(self.place.name())
@@ -240,7 +242,7 @@ impl FileDatabase {
         if let Some(Handle::Write(db)) = handle.take()
             && let Err(error) = file::close(&self.place, db)
         {
-            contain::log(|| tracing::debug!(%error, "closing before reopening"));
+            panics::log_guarded(|| tracing::debug!(%error, "closing before reopening"));
         }
         *handle = Some(Handle::Write(file::open_existing(&self.place, &self.options)?));
         Ok(())

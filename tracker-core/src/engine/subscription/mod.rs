@@ -16,7 +16,7 @@ use std::{
 };
 
 use super::event::{CommitEvent, EventFilter, Notification};
-use crate::model::contain;
+use crate::model::panics;
 use queue::{Next, SubscriptionQueue};
 #[cfg(feature = "tokio")]
 pub use stream::SubscriptionStream;
@@ -178,7 +178,7 @@ impl SharedQueue {
 /// Wakes the tasks of streams. A waker is foreign code.
 fn wake(wakers: impl IntoIterator<Item = Waker>) {
     for waker in wakers {
-        drop(contain::contain(|| waker.wake()));
+        drop(panics::catch_panic(|| waker.wake()));
     }
 }
 

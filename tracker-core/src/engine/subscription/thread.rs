@@ -6,8 +6,8 @@ use super::{SharedQueue, Subscription, SubscriptionHandle};
 use crate::{
     engine::event::Notification,
     model::{
-        contain::{self, contain},
         error::{Error, ErrorKind, Result},
+        panics::{self, catch_panic},
     },
 };
 
@@ -47,9 +47,9 @@ impl Subscription {
         start(move || {
             let mut callback = callback;
             for notification in self {
-                log_panic(contain(AssertUnwindSafe(|| callback(notification))));
+                log_panic(catch_panic(AssertUnwindSafe(|| callback(notification))));
             }
-            log_panic(contain(AssertUnwindSafe(|| drop(callback))));
+            log_panic(catch_panic(AssertUnwindSafe(|| drop(callback))));
         })?;
         Ok(handle)
     }
@@ -67,10 +67,10 @@ impl Subscription {
         let queue = self.0.clone();
         start(move || {
             while queue.next_wake() {
-                log_panic(contain(AssertUnwindSafe(&wake)));
+                log_panic(catch_panic(AssertUnwindSafe(&wake)));
             }
-            log_panic(contain(AssertUnwindSafe(&wake)));
-            log_panic(contain(AssertUnwindSafe(|| drop(wake))));
+            log_panic(catch_panic(AssertUnwindSafe(&wake)));
+            log_panic(catch_panic(AssertUnwindSafe(|| drop(wake))));
         })
     }
 }
@@ -103,6 +103,6 @@ fn start(run: impl FnOnce() + Send + 'static) -> Result<()> {
 
 fn log_panic(called: Result<(), String>) {
     if let Err(panic) = called {
-        contain::log(|| tracing::warn!(panic, "the callback of a subscription panicked"));
+        panics::log_guarded(|| tracing::warn!(panic, "the callback of a subscription panicked"));
     }
 }

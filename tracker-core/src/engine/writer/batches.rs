@@ -8,10 +8,10 @@ use super::{
     propagation::{Propagation, batch_name},
 };
 use crate::model::{
-    contain,
     error::{Error, Reason, Result},
     kind::Kind,
     new_task::NewTask,
+    panics,
     task::{TaskKey, TaskRef},
     time::Micros,
     transition::{Batch, BatchDelta, Command, Decision, DependencyEnd, Header},
@@ -189,7 +189,7 @@ impl Writer<'_> {
                 ends.extend(end.map(|end| (number, batch, end)));
             }
             for (number, batch, end) in ends {
-                contain::log(|| tracing::debug!(batch = batch.label, number, "a batch has ended"));
+                panics::log_guarded(|| tracing::debug!(batch = batch.label, number, "a batch has ended"));
                 self.push_batch_end(number, &batch.label, end.end);
                 if end.first {
                     self.submit_follow_up(number)?;
@@ -211,7 +211,7 @@ impl Writer<'_> {
             Ok(_) => Ok(()),
             Err(error) if error.is_refusal() => {
                 let batch = self.batch(number)?;
-                contain::log(
+                panics::log_guarded(
                     || tracing::warn!(batch = batch.label, %error, "the follow-up task of a batch was refused"),
                 );
                 batch.refused = Some(error.to_string());

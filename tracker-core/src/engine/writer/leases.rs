@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::Writer;
 use crate::{
     model::{
-        contain,
         error::Result,
         kind::Kind,
+        panics,
         status::Role,
         task::{TaskKey, TaskRef},
         transition::{Command, Header, Lease, Owner},
@@ -70,7 +70,7 @@ impl Writer<'_> {
         let id = self.rows.task_row(task)?.id;
         let command = Command::Rescue { fence: lease.fence, chance: Self::chance() };
         self.decide(kind, task, Some(header), &command, None, &id)?;
-        contain::log(
+        panics::log_guarded(
             || tracing::info!(kind = kind.name, %id, worker = lease.worker, "rescued a task whose lease ended without an outcome"),
         );
         Ok(id)

@@ -34,11 +34,11 @@ use super::{
 };
 use crate::{
     model::{
-        contain,
         error::{Error, Reason, Result},
         file_state::FileState,
         kind::Kind,
         kinds::Kinds,
+        panics,
         status::StatusInfo,
         task::{TaskKey, TaskRef},
         task_row::{Progress, TaskRow},
@@ -295,7 +295,7 @@ impl<'t> Writer<'t> {
                 let other = self.rows.task_row(rival)?.id;
                 return Err(kind.refuse(id.clone(), Reason::KeyTaken { other }));
             }
-            contain::log(
+            panics::log_guarded(
                 || tracing::warn!(kind = kind.name, %id, "the changed task that waited has the unique key of another one: dropped"),
             );
             change.new_row = None;

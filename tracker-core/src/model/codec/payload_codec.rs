@@ -9,8 +9,8 @@ use super::{
 };
 use crate::model::{
     bounds::check_payload,
-    contain::contain,
     error::{Error, ErrorKind, Result},
+    panics::catch_panic,
 };
 
 /// Encodes payloads before they are stored, and decodes them when they are read: encryption, compression. Given to
@@ -57,7 +57,7 @@ impl PayloadCodecs {
     pub(crate) fn of(codecs: Vec<Arc<dyn PayloadCodec>>) -> Result<Self> {
         let mut named: Vec<NamedCodec> = Vec::with_capacity(codecs.len());
         for codec in codecs {
-            let name = contain(|| Arc::from(codec.name()))
+            let name = catch_panic(|| Arc::from(codec.name()))
                 .map_err(|panic| Error::invalid(format!("PayloadCodec::name panicked: {panic}")))?;
             let name: Arc<str> = name;
             if name.is_empty() || name.len() > NAME {
@@ -81,7 +81,7 @@ impl PayloadCodecs {
         let failed = |text: String| {
             Error::new(ErrorKind::Invalid, format!("the task cannot be stored, its encoding with {name:?} {text}"))
         };
-        let encoded = contain(|| codec.encode(bytes).map_err(|error| error.to_string()))
+        let encoded = catch_panic(|| codec.encode(bytes).map_err(|error| error.to_string()))
             .map_err(|panic| failed(format!("panicked: {panic}")))?
             .map_err(|text| failed(format!("failed: {text}")))?;
         let sealed = with_prefix(encoded, version, name);
@@ -97,7 +97,7 @@ impl PayloadCodecs {
             return Err(ReadError::Encoded(name.to_owned()));
         };
         let failed = |text: String| ReadError::Codec { name: name.to_owned(), text };
-        let plain = contain(|| codec.decode(bytes).map_err(|error| error.to_string()))
+        let plain = catch_panic(|| codec.decode(bytes).map_err(|error| error.to_string()))
             .map_err(|panic| failed(format!("panicked: {panic}")))?
             .map_err(|text| failed(format!("failed: {text}")))?;
         check_payload(&plain).map_err(|error| failed(format!("failed: {error}")))?;

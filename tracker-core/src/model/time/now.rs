@@ -12,7 +12,7 @@ use std::{
 use chrono::Utc;
 
 use super::{Clock, ClockReading, Micros, micros_at, micros_of};
-use crate::model::contain::{self, contain};
+use crate::model::panics::{self, catch_panic};
 
 thread_local! {
     /// Whether this thread is reading a clock.
@@ -86,9 +86,11 @@ impl TimeKeeper {
         if READING.replace(true) {
             return self.last_reading();
         }
-        let read = contain(|| self.clock.now());
+        let read = catch_panic(|| self.clock.now());
         let reading = read.unwrap_or_else(|panic| {
-            contain::log(|| tracing::warn!(panic, "the clock panicked: the last known time is used, or the system's"));
+            panics::log_guarded(|| {
+                tracing::warn!(panic, "the clock panicked: the last known time is used, or the system's");
+            });
             self.last_reading()
         });
         READING.set(false);

@@ -15,8 +15,8 @@ use super::{
     leftover::temporary_name,
 };
 use crate::model::{
-    contain,
     error::{ErrorKind, Result},
+    panics,
 };
 
 /// Creates the file at `path` with the contents that `init` writes, all of it or nothing at all, and never over
@@ -46,7 +46,7 @@ pub(crate) fn publish(from: &Path, to: &Path, link: impl FnOnce(&Path, &Path) ->
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => {
-            contain::log(
+            panics::log_guarded(
                 || tracing::debug!(path = %to.display(), %error, "no hard link here: reserving the name instead"),
             );
             reserve(from, to)
@@ -103,7 +103,7 @@ impl Drop for Draft {
         if let Err(error) = fs::remove_file(&self.path)
             && error.kind() != io::ErrorKind::NotFound
         {
-            contain::log(
+            panics::log_guarded(
                 || tracing::debug!(path = %self.path.display(), %error, "a temporary file could not be removed; a later start will"),
             );
         }

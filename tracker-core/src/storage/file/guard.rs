@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::model::{
-    contain::{self, panic_text},
     error::{Error, ErrorKind, Result},
+    panics::{self, panic_text},
 };
 
 /// Runs calls of redb, which may panic on a damaged file, and turns a panic into an error of kind `Corrupted`.
@@ -20,7 +20,7 @@ use crate::model::{
 pub(crate) fn guard<T>(doing: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic_text(&*panic);
-        contain::log(|| tracing::error!(doing, panic = text, "redb panicked"));
+        panics::log_guarded(|| tracing::error!(doing, panic = text, "redb panicked"));
         Err(Error::new(
             ErrorKind::Corrupted,
             format!(

@@ -12,8 +12,8 @@ use super::{Location, fault::Fault};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    contain,
     error::{ErrorKind, Result},
+    panics,
 };
 
 /// How often a process that writes all the time checks.
@@ -114,7 +114,7 @@ impl Identity {
         let was_lost = self.is_lost.swap(lost, Ordering::Relaxed);
         if !lost {
             if was_lost {
-                contain::log(|| tracing::info!(path = %self.path.display(), "the file is back under its path"));
+                panics::log_guarded(|| tracing::info!(path = %self.path.display(), "the file is back under its path"));
             }
             return Ok(());
         }
@@ -124,7 +124,7 @@ impl Identity {
         )
         .at(&self.path);
         if !was_lost {
-            contain::log(|| tracing::warn!(path = %self.path.display(), "{error}"));
+            panics::log_guarded(|| tracing::warn!(path = %self.path.display(), "{error}"));
         }
         Err(error)
     }

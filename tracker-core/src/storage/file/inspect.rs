@@ -16,8 +16,8 @@ use super::{
     survey::{Survey, survey},
 };
 use crate::model::{
-    contain,
     error::{Error, ErrorKind, Result},
+    panics,
 };
 
 /// For how long another process may hold the file that is to be repaired first.
@@ -79,7 +79,7 @@ fn repair(place: &Location, options: &FileOptions) -> Result<()> {
     match open_there(place, &options) {
         Ok(db) => {
             close(place, db)?;
-            contain::log(|| {
+            panics::log_guarded(|| {
                 tracing::info!(
                     path = %place.name().display(),
                     "the file had not been closed cleanly: it was opened for writing once to repair it"

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::folder::folder;
-use crate::model::contain;
+use crate::model::panics;
 
 /// Age after which a temporary file is abandoned: its creator has crashed.
 const ABANDONED: Duration = Duration::from_secs(60 * 60);
@@ -43,7 +43,7 @@ pub(crate) fn sweep(path: &Path) {
         let abandoned = found.modified().ok().and_then(|at| at.elapsed().ok()).is_some_and(|passed| passed > ABANDONED);
         if found.is_file() && abandoned {
             let removed = fs::remove_file(entry.path());
-            contain::log(|| match removed {
+            panics::log_guarded(|| match removed {
                 Ok(()) => tracing::info!(path = %entry.path().display(), "removed a file that a crashed creation left"),
                 Err(error) => {
                     tracing::debug!(path = %entry.path().display(), %error, "a left-over file could not be removed");

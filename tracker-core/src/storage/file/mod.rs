@@ -37,7 +37,7 @@ use std::{
 
 use redb::{Builder, StorageBackend};
 
-use crate::model::contain::{self, contain};
+use crate::model::panics::{self, catch_panic};
 
 /// Where the database lives.
 #[derive(Clone)]
@@ -94,8 +94,8 @@ impl FileOptions {
         if let Some(on_repair) = self.on_repair.clone() {
             builder.set_repair_callback(move |session| {
                 // Uncontained, a panic of the callback would be taken for a damaged file.
-                if let Err(panic) = contain(|| on_repair(session.progress())) {
-                    contain::log(|| tracing::warn!(panic, "the function given to Options::on_repair panicked"));
+                if let Err(panic) = catch_panic(|| on_repair(session.progress())) {
+                    panics::log_guarded(|| tracing::warn!(panic, "the function given to Options::on_repair panicked"));
                 }
             });
         }

@@ -13,8 +13,8 @@ use super::{
     survey::{Survey, survey},
 };
 use crate::model::{
-    contain,
     error::{Error, ErrorKind, Result},
+    panics,
 };
 
 /// An open database.
@@ -39,7 +39,9 @@ pub(crate) fn open_or_create(
             let db = open(place, options)?;
             if !created && let Err(error) = folder::sync(folder(path)) {
                 // Its creator may have crashed before the name was durable.
-                contain::log(|| tracing::warn!(path = %path.display(), %error, "the folder could not be flushed"));
+                panics::log_guarded(
+                    || tracing::warn!(path = %path.display(), %error, "the folder could not be flushed"),
+                );
             }
             Ok(OpenedFile { db, created })
         }

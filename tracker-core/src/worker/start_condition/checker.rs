@@ -12,7 +12,7 @@ use super::{BlockingCondition, RETRY, RecentStarts, SHORTEST_RETRY, StartCheck, 
 use crate::{
     dispatch::{Action, Reading},
     model::{
-        contain,
+        panics,
         time::{Micros, between, micros_of},
     },
 };
@@ -70,14 +70,16 @@ impl StartChecker {
             StartCheck::Wait { reason, retry_in } => (reason, retry_in),
             StartCheck::Failed { error } => {
                 if !std::mem::replace(&mut state.has_warned, true) {
-                    contain::log(|| tracing::warn!(error, "a start condition cannot be checked: no task starts"));
+                    panics::log_guarded(|| {
+                        tracing::warn!(error, "a start condition cannot be checked: no task starts");
+                    });
                 }
                 (error, RETRY)
             }
         };
         self.status.set(Some(BlockingCondition { condition, reading: reason.clone(), failed }));
         if state.reason.as_ref() != Some(&reason) {
-            contain::log(|| tracing::debug!(reason, "no task starts now"));
+            panics::log_guarded(|| tracing::debug!(reason, "no task starts now"));
             state.reason = Some(reason);
         }
         let at = now.saturating_add(micros_of(retry_in.max(SHORTEST_RETRY)));

@@ -13,7 +13,7 @@ pub use cpu_load::CpuLoad;
 pub use free_memory::FreeMemory;
 pub use status::{BlockingCondition, StartStatus};
 
-use crate::model::{contain::contain, error::Result};
+use crate::model::{error::Result, panics::catch_panic};
 
 /// A condition that must hold before a worker starts a handler, for
 /// [`Worker::start_when`](super::Worker::start_when). Functions without arguments are conditions: they return a `bool`, a [`StartCheck`], or a
@@ -186,9 +186,9 @@ impl StartConditions {
             return Some(("delay between starts".to_owned(), wait));
         }
         let blocking = |condition: &Arc<dyn StartCondition>| {
-            let checked = contain(|| condition.check(recent));
+            let checked = catch_panic(|| condition.check(recent));
             let check = checked.unwrap_or_else(|panic| StartCheck::Failed { error: format!("it panicked: {panic}") });
-            let name = || contain(|| condition.name().to_owned()).unwrap_or_else(|_| UNNAMED.to_owned());
+            let name = || catch_panic(|| condition.name().to_owned()).unwrap_or_else(|_| UNNAMED.to_owned());
             (check != StartCheck::Ready).then(|| (name(), check))
         };
         self.conditions.iter().find_map(blocking)

@@ -1,4 +1,5 @@
-//! Calls of foreign code: a panic of a subscriber, a clock or a deserializer ends here.
+//! `catch_panic` and `log_guarded`: calls of foreign code, such as a clock, a deserializer or a log subscriber, whose panic becomes an error.
+//! Called by all layers; touches no row and no file.
 
 use std::{
     any::Any,
@@ -6,7 +7,7 @@ use std::{
 };
 
 /// Runs foreign code. Returns the text of its panic as an error.
-pub(crate) fn contain<R>(code: impl FnOnce() -> R) -> Result<R, String> {
+pub(crate) fn catch_panic<R>(code: impl FnOnce() -> R) -> Result<R, String> {
     catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
         let text = panic_text(&*payload).to_owned();
         discard(payload);
@@ -21,9 +22,9 @@ pub(crate) fn discard(payload: Box<dyn Any + Send>) {
     }
 }
 
-/// Writes to the log. A panic of a subscriber is dropped: the log cannot report it.
-pub(crate) fn log(write: impl FnOnce()) {
-    drop(contain(write));
+/// Writes to the log or to a recorder of metrics. A panic of its subscriber is dropped: the log cannot report it.
+pub(crate) fn log_guarded(write: impl FnOnce()) {
+    drop(catch_panic(write));
 }
 
 /// The message of a panic.
