@@ -28,7 +28,7 @@ impl ConflictRetry {
             return false;
         }
         if self.conflicts > 1 {
-            thread::sleep(self.longest_pause().mul_f32(Writer::chance()));
+            thread::sleep(self.longest_pause().mul_f32(Writer::random_fraction()));
         }
         true
     }

@@ -173,7 +173,7 @@ fn released(kind: &Kind, mut whole: TaskRows, now: i64) -> Result<TaskRows> {
         failure: None,
         remarks: AttemptNotes::default(),
         run: None,
-        chance: 0.0,
+        random: 0.0,
     };
     let decided = kind.rules(now).decide(Some(&whole.header), &Command::Finish(finish));
     let decision = decided.map_err(|reason| kind.refuse(whole.row.id.clone(), reason))?;

@@ -51,7 +51,7 @@ impl Fixture {
             force: false,
             reenter: None,
             begun: false,
-            chance: 0.5,
+            random: 0.5,
         };
         Claim {
             kind: self.kind,

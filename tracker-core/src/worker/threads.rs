@@ -21,7 +21,7 @@ pub(super) fn run(pool: &PoolState<'_>, work: &(impl Fn(usize) -> Result<()> + S
     let done = Done::default();
     thread::scope(|scope| {
         let heartbeat = || {
-            contained(pool, || {
+            halt_on_panic(pool, || {
                 keep_alive(pool, &done);
                 Ok(())
             })
@@ -81,7 +81,7 @@ impl<'scope> Threads<'scope> {
     ) -> io::Result<()> {
         for (started, slot) in slots.iter().enumerate() {
             let slot = *slot;
-            match spawn(scope, pool.settings, self.running.len() + 1, move || contained(pool, || work(slot))) {
+            match spawn(scope, pool.settings, self.running.len() + 1, move || halt_on_panic(pool, || work(slot))) {
                 Ok(thread) => self.running.push(thread),
                 Err(error) => {
                     slots[started..].iter().for_each(|slot| pool.dispatcher.abandon(*slot));
@@ -131,7 +131,7 @@ fn no_thread(error: io::Error) -> Error {
 }
 
 /// Runs the work of one thread. A panic outside an attempt halts the pool with an error, so that no other thread waits for ever.
-fn contained(pool: &PoolState<'_>, work: impl FnOnce() -> Result<()>) -> Result<()> {
+fn halt_on_panic(pool: &PoolState<'_>, work: impl FnOnce() -> Result<()>) -> Result<()> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| halt(pool, payload))
 }
 

@@ -301,7 +301,7 @@ impl<T: TrackedTask> Execution<T> {
             failure,
             remarks: self.remarks.clone(),
             run: u64::try_from(self.run_time().as_micros()).ok(),
-            chance: 0.5,
+            random: 0.5,
         }
     }
 }

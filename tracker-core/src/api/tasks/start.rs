@@ -268,7 +268,7 @@ impl<T: TrackedTask> Tasks<T> {
             force: options.force,
             reenter: options.token,
             begun: true,
-            chance: 0.5,
+            random: 0.5,
         })
     }
 }

@@ -380,7 +380,7 @@ fn lease(
         ));
     }
     let command =
-        Command::Start(Start { token, fence: owner.fence, begun, chance: Writer::chance_of(token), ..start.clone() });
+        Command::Start(Start { token, fence: owner.fence, begun, random: Writer::fraction_of(token), ..start.clone() });
     let done = writer.decide(kind, task, Some(header), &command, None, &row.id)?;
     writer.use_fence()?;
     let (now, reenters) = (writer.now(), header.lease.as_ref().is_some_and(|lease| start.reenter == Some(lease.token)));

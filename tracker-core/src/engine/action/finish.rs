@@ -60,7 +60,7 @@ impl FinishTask {
             failure,
             remarks: AttemptNotes::default(),
             run: None,
-            chance: 0.5,
+            random: 0.5,
         };
         Self { task, id, finish, row: None, next: Vec::new() }
     }
@@ -69,8 +69,8 @@ impl FinishTask {
         let header = writer.header(self.task)?;
         let lost = || kind.refuse(self.id.clone(), Reason::LeaseLost);
         let waits = matches!(self.finish.outcome, Outcome::Fail { retry_in: None });
-        let chance = if waits { Writer::chance() } else { 0.5 };
-        let command = Command::Finish(Finish { chance, ..self.finish.clone() });
+        let random = if waits { Writer::random_fraction() } else { 0.5 };
+        let command = Command::Finish(Finish { random, ..self.finish.clone() });
         let done = writer.decide(kind, self.task, header.as_ref(), &command, self.row.as_ref(), &self.id);
         match done {
             Ok(done) => done.header.ok_or_else(lost),

@@ -68,7 +68,7 @@ impl Writer<'_> {
     /// Ends one lease. Returns the id of the task.
     pub(crate) fn rescue(&mut self, kind: &Kind, task: TaskRef, header: &Header, lease: &Lease) -> Result<TaskKey> {
         let id = self.rows.task_row(task)?.id;
-        let command = Command::Rescue { fence: lease.fence, chance: Self::chance() };
+        let command = Command::Rescue { fence: lease.fence, random: Self::random_fraction() };
         self.decide(kind, task, Some(header), &command, None, &id)?;
         panics::log_guarded(
             || tracing::info!(kind = kind.name, %id, worker = lease.worker, "rescued a task whose lease ended without an outcome"),

@@ -206,13 +206,13 @@ impl<'t> Writer<'t> {
         self.kind(id)
     }
 
-    /// A number between 0 and 1, for jitter.
-    pub(crate) fn chance() -> f32 {
-        Self::chance_of(Uuid::new_v4())
+    /// A random number from 0 to 1, for jitter.
+    pub(crate) fn random_fraction() -> f32 {
+        Self::fraction_of(Uuid::new_v4())
     }
 
-    /// A number between 0 and 1 that follows from random bytes.
-    pub(crate) fn chance_of(random: Uuid) -> f32 {
+    /// A number from 0 to 1 that follows from random bytes.
+    pub(crate) fn fraction_of(random: Uuid) -> f32 {
         let [one, other, ..] = random.into_bytes();
         f32::from(u16::from_le_bytes([one, other])) / f32::from(u16::MAX)
     }

@@ -25,7 +25,7 @@ pub struct Policy {
     pub lease: Duration,
     /// The delay before a failed task is due again.
     pub backoff: Backoff,
-    /// The share (0 to 1) of the delay that is left to chance, so that failures do not return in step.
+    /// The share (0 to 1) of the delay that is random, so that failures do not return in step.
     pub jitter: f32,
     /// The longest time that a worker gives one attempt; `None` sets no limit.
     #[serde(rename = "timeout_us", with = "micros_serde")]

@@ -35,8 +35,8 @@ pub(crate) enum Command {
     /// End an expired lease, or the lease of an owner that has died, if the task still has this fence.
     Rescue {
         fence: u64,
-        /// Between 0 and 1, for the jitter of the delay.
-        chance: f32,
+        /// A random number from 0 to 1, for the jitter of the delay.
+        random: f32,
     },
     /// Cancel the task; a running attempt is asked to stop.
     Cancel,
@@ -146,8 +146,8 @@ pub(crate) struct Start {
     pub reenter: Option<Uuid>,
     /// Whether the handler starts at once. False for a prefetched task.
     pub begun: bool,
-    /// Between 0 and 1, for the jitter of the delay.
-    pub chance: f32,
+    /// A random number from 0 to 1, for the jitter of the delay.
+    pub random: f32,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -162,8 +162,8 @@ pub(crate) struct Finish {
     pub remarks: AttemptNotes,
     /// The monotonic run time in microseconds.
     pub run: Option<u64>,
-    /// Between 0 and 1, for the jitter of the delay.
-    pub chance: f32,
+    /// A random number from 0 to 1, for the jitter of the delay.
+    pub random: f32,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

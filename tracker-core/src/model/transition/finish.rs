@@ -106,7 +106,7 @@ impl Rules<'_> {
                 } else {
                     let due = match retry_in {
                         Some(delay) => self.after(delay),
-                        None => self.retry_at(header.failures, finish.chance),
+                        None => self.retry_at(header.failures, finish.random),
                     };
                     header.enter(self.graph.after_failure(step), due, now);
                 }

@@ -127,7 +127,7 @@ impl Rules<'_> {
             Command::Resume { owner, instance, lease } => self.resume(header, owner, *instance, *lease),
             Command::Unreadable { owner } => self.unreadable(header, owner),
             Command::Readable => Ok(Self::readable(header)),
-            Command::Rescue { fence, chance } => self.rescue(header, *fence, *chance),
+            Command::Rescue { fence, random } => self.rescue(header, *fence, *random),
             Command::Cancel => self.cancel(header),
             Command::Ignore { fence, reason } => self.ignore(header, *fence, reason),
             Command::Requeue(requeue) => self.requeue(header, requeue),
@@ -147,8 +147,8 @@ impl Rules<'_> {
 
     /// Decides on a task whose lease has run out: first the rescue, then the command.
     fn decide_freed(&self, header: &Header, fence: u64, command: &Command) -> Result<Decision, Reason> {
-        let chance = if let Command::Start(start) = command { start.chance } else { 0.5 };
-        let rescued = self.decide(Some(header), &Command::Rescue { fence, chance })?;
+        let random = if let Command::Start(start) = command { start.random } else { 0.5 };
+        let rescued = self.decide(Some(header), &Command::Rescue { fence, random })?;
         let decision = self.decide(rescued.header.as_ref(), command)?;
         let mut history = rescued.history;
         history.extend(decision.history);
@@ -205,11 +205,11 @@ impl Rules<'_> {
         self.now.saturating_add(micros_of(delay)).min(LATEST)
     }
 
-    /// When a task is due that has failed or crashed `times` times in a row.
-    fn retry_at(&self, times: u32, chance: f32) -> Micros {
+    /// When a task is due that has failed or crashed `times` times in a row. `random` (0 to 1) selects the part of the jitter that is added.
+    fn retry_at(&self, times: u32, random: f32) -> Micros {
         let delay = self.policy.backoff.delay(times);
         let jitter = self.policy.jitter.clamp(0.0, 1.0);
-        let cut = f64::from(jitter * (1.0 - chance.clamp(0.0, 1.0)));
+        let cut = f64::from(jitter * (1.0 - random.clamp(0.0, 1.0)));
         // No cut where the product is no duration: a share that is not a number, a delay near the end of time.
         let cut = Duration::try_from_secs_f64(delay.as_secs_f64() * cut).unwrap_or(Duration::ZERO);
         self.after(delay.saturating_sub(cut))

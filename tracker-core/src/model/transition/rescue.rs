@@ -6,11 +6,11 @@ use crate::model::{counted::counted, error::Reason, task::QueueEnd, time::Micros
 impl Rules<'_> {
     /// Ends the lease with this fence, whose owner is gone: a crash, a line in the history, and to the back of the queue, or to the
     /// front where the kind says so and the process of the attempt has ended.
-    pub(super) fn rescue(&self, old: &Header, fence: u64, chance: f32) -> Result<Decision, Reason> {
+    pub(super) fn rescue(&self, old: &Header, fence: u64, random: f32) -> Result<Decision, Reason> {
         let lease = old.lease.clone().filter(|lease| lease.fence == fence).ok_or(Reason::LeaseLost)?;
         let mut header = old.clone();
         let mut history = Vec::new();
-        let payload = self.end_by_rescue(&mut header, &lease, chance, &mut history);
+        let payload = self.end_by_rescue(&mut header, &lease, random, &mut history);
         Ok(Decision { history, payload, ..Decision::of(header) })
     }
 
@@ -18,7 +18,7 @@ impl Rules<'_> {
         &self,
         header: &mut Header,
         lease: &Lease,
-        chance: f32,
+        random: f32,
         history: &mut Vec<StoredAttempt>,
     ) -> PayloadChange {
         let step = self.graph.status(header.code).map_or(0, |status| status.step);
@@ -52,7 +52,7 @@ impl Rules<'_> {
         } else if let Some(due) = self.former_place(header, lease) {
             header.enter(lease.from, due, self.now);
         } else {
-            header.enter(self.graph.after_failure(step), self.retry_at(header.crashes, chance), self.now);
+            header.enter(self.graph.after_failure(step), self.retry_at(header.crashes, random), self.now);
         }
         self.take_successor(header, next_due)
     }

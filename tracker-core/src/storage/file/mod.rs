@@ -93,7 +93,7 @@ impl FileOptions {
             .set_check_integrity_on_open(self.check_on_open);
         if let Some(on_repair) = self.on_repair.clone() {
             builder.set_repair_callback(move |session| {
-                // Uncontained, a panic of the callback would be taken for a damaged file.
+                // Without this, a panic of the callback would be reported as a damaged file.
                 if let Err(panic) = catch_panic(|| on_repair(session.progress())) {
                     panics::log_guarded(|| tracing::warn!(panic, "the function given to Options::on_repair panicked"));
                 }

@@ -38,8 +38,8 @@ pub(super) fn commands(machine: &Machine, header: Option<&Header>) -> Vec<Comman
     all.extend(by_hand(machine));
     let fence = header.and_then(|header| header.lease.as_ref()).map_or(HOLDER, |lease| lease.fence);
     all.extend(of_others(header));
-    all.push(Command::Rescue { fence, chance: 0.5 });
-    all.push(Command::Rescue { fence: HOLDER - 1, chance: 0.5 });
+    all.push(Command::Rescue { fence, random: 0.5 });
+    all.push(Command::Rescue { fence: HOLDER - 1, random: 0.5 });
     all
 }
 
@@ -87,7 +87,7 @@ pub(super) fn start(machine: &Machine, step: u16) -> Start {
         force: false,
         reenter: None,
         begun: true,
-        chance: 0.5,
+        random: 0.5,
     }
 }
 
@@ -160,7 +160,7 @@ fn finishes(machine: &Machine) -> Vec<Command> {
                 failure: failed.then(|| Failure::new("it broke")),
                 remarks: AttemptNotes::default(),
                 run: None,
-                chance: 0.5,
+                random: 0.5,
             }));
         }
     }

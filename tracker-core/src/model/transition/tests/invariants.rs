@@ -45,7 +45,7 @@ pub(super) fn check(
             .map_or(Ok(()), |decision| decision.header.as_ref().map_or(Ok(()), |new| shape(rules, new)));
     };
     let freed = !leaves_alone(command) && old.lease.as_ref().is_some_and(|lease| lease.expires <= NOW);
-    let rescue = Command::Rescue { fence: HOLDER, chance: 0.5 };
+    let rescue = Command::Rescue { fence: HOLDER, random: 0.5 };
     let rescued = if freed { rules.decide(Some(old), &rescue).ok().and_then(|decision| decision.header) } else { None };
     let case = Case { rules, command, old, found: rescued.unwrap_or_else(|| old.clone()), freed };
     let refused = result.as_ref().err().map(name);

@@ -97,7 +97,7 @@ impl TaskFixture {
             force: false,
             reenter: None,
             begun: true,
-            chance: 0.5,
+            random: 0.5,
         };
         choose(&mut start);
         self.ask(&Command::Start(start)).map(|_| owner)
@@ -125,7 +125,7 @@ impl TaskFixture {
             failure,
             remarks,
             run: None,
-            chance: 0.5,
+            random: 0.5,
         }))
     }
 
@@ -144,14 +144,14 @@ impl TaskFixture {
     pub fn crash(&mut self) {
         let owner = self.claim();
         self.pass(LEASE);
-        self.does(&Command::Rescue { fence: owner.fence, chance: 0.5 });
+        self.does(&Command::Rescue { fence: owner.fence, random: 0.5 });
     }
 
     /// Claims the task, and its process ends. The next one decides from now on, and claims as the first one did.
     pub fn interrupt(&mut self) {
         let owner = self.claim();
         self.instance = Uuid::from_u128(1);
-        self.does(&Command::Rescue { fence: owner.fence, chance: 0.5 });
+        self.does(&Command::Rescue { fence: owner.fence, random: 0.5 });
         self.instance = Uuid::nil();
     }
 

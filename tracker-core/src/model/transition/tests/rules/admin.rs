@@ -41,7 +41,7 @@ fn cancelled_while_it_runs_a_rescue_gives_cancelled_too() {
     let owner = fixture.claim();
     fixture.cancel();
     fixture.pass(LEASE);
-    fixture.does(&Command::Rescue { fence: owner.fence, chance: 0.5 });
+    fixture.does(&Command::Rescue { fence: owner.fence, random: 0.5 });
     assert_eq!((fixture.role(), fixture.endings()), (Role::Cancelled, vec![AttemptStatus::Crashed]));
 }
 

@@ -40,7 +40,7 @@ fn attempt_stores_the_measured_run_time() {
         failure: None,
         remarks,
         run: Some(70),
-        chance: 0.5,
+        random: 0.5,
     }));
     assert_eq!(fixture.task().last.as_ref().map(|ended| ended.run), Some(Some(70)));
 }

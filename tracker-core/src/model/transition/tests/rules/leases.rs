@@ -169,7 +169,7 @@ fn interrupted_task_that_was_to_start_later_is_due_now() {
     fixture.run(Outcome::Snooze { delay: LEASE });
     let owner = fixture.start(|_| ()).expect("started before its time");
     fixture.instance = Uuid::from_u128(1);
-    fixture.does(&Command::Rescue { fence: owner.fence, chance: 0.5 });
+    fixture.does(&Command::Rescue { fence: owner.fence, random: 0.5 });
     assert_eq!((fixture.role(), fixture.task().due), (Role::Pending, fixture.now));
 }
 
@@ -179,7 +179,7 @@ fn prefetched_task_that_never_began_is_rescued_without_cost() {
     let mut fixture = TaskFixture::of(full());
     let owner = fixture.start(|start| (start.is_claim, start.begun) = (true, false)).expect("claimed ahead");
     fixture.pass(LEASE);
-    fixture.does(&Command::Rescue { fence: owner.fence, chance: 0.5 });
+    fixture.does(&Command::Rescue { fence: owner.fence, random: 0.5 });
     assert_eq!((fixture.role(), fixture.task().attempts, fixture.counters()), (Role::Pending, 0, (0, 0)));
     assert_eq!((fixture.task().due, fixture.endings()), (fixture.now, vec![]));
 }
@@ -193,7 +193,7 @@ fn task_that_kills_before_its_begin_is_stored_is_isolated() {
         let begun = !fixture.task().may_be_prefetched();
         let owner = fixture.start(|start| start.begun = begun).expect("started");
         fixture.pass(LEASE);
-        fixture.does(&Command::Rescue { fence: owner.fence, chance: 0.5 });
+        fixture.does(&Command::Rescue { fence: owner.fence, random: 0.5 });
         deaths += 1;
     }
     assert_eq!((deaths, fixture.task().attempts, fixture.counters()), (4, 3, (0, 3)));
@@ -206,7 +206,7 @@ fn a_rescue_of_an_earlier_fence_touches_nothing() {
     let mut fixture = TaskFixture::of(full());
     let owner = fixture.claim();
     let before = fixture.task().clone();
-    assert_eq!(fixture.ask(&Command::Rescue { fence: owner.fence - 1, chance: 0.5 }), Err(Reason::LeaseLost));
+    assert_eq!(fixture.ask(&Command::Rescue { fence: owner.fence - 1, random: 0.5 }), Err(Reason::LeaseLost));
     assert_eq!(*fixture.task(), before);
 }
 

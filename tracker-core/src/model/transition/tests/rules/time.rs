@@ -17,7 +17,7 @@ use crate::model::{
 const SECOND: Duration = Duration::from_secs(1);
 
 /// When a task is due whose only attempt failed, counted from the failure.
-fn due_after_failure(backoff: Backoff, jitter: f32, chance: f32) -> Micros {
+fn due_after_failure(backoff: Backoff, jitter: f32, random: f32) -> Micros {
     let mut fixture = TaskFixture::with(full(), |policy| (policy.backoff, policy.jitter) = (backoff, jitter));
     let owner = fixture.claim();
     let remarks = AttemptNotes::default();
@@ -30,7 +30,7 @@ fn due_after_failure(backoff: Backoff, jitter: f32, chance: f32) -> Micros {
         failure: None,
         remarks,
         run: None,
-        chance,
+        random,
     }));
     fixture.task().due - fixture.now
 }
@@ -63,7 +63,7 @@ fn backoff_grows_with_failures_up_to_its_maximum() {
 #[test]
 fn jitter_takes_at_most_its_share_of_the_delay() {
     let delay = Backoff::Fixed(Duration::from_secs(100));
-    for (jitter, chance, seconds) in [
+    for (jitter, random, seconds) in [
         (0.0, 0.0, 100),
         (0.5, 1.0, 100),
         (0.5, 0.0, 50),
@@ -72,7 +72,7 @@ fn jitter_takes_at_most_its_share_of_the_delay() {
         (7.0, -3.0, 0),
         (1.0, 9.0, 100),
     ] {
-        assert_eq!(due_after_failure(delay, jitter, chance), seconds * 1_000_000, "{jitter} {chance}");
+        assert_eq!(due_after_failure(delay, jitter, random), seconds * 1_000_000, "{jitter} {random}");
     }
 }
 
@@ -92,8 +92,8 @@ fn jitter_that_is_not_a_number_takes_nothing() {
 #[test]
 fn backoff_beyond_the_last_time_is_clamped() {
     for jitter in [0.0, 0.5, 1.0] {
-        for chance in [0.0, 0.5, 1.0] {
-            let due = due_after_failure(Backoff::Fixed(Duration::MAX), jitter, chance);
+        for random in [0.0, 0.5, 1.0] {
+            let due = due_after_failure(Backoff::Fixed(Duration::MAX), jitter, random);
             assert!(due == 0 || due > 1_000_000_000_000_000_000, "{due}");
         }
     }
@@ -160,7 +160,7 @@ fn the_rules_hold_at_both_ends_of_time() {
         fixture.run(FAIL);
         let owner = fixture.claim();
         fixture.cancel();
-        fixture.does(&Command::Rescue { fence: owner.fence, chance: 0.5 });
+        fixture.does(&Command::Rescue { fence: owner.fence, random: 0.5 });
         assert_eq!((fixture.role(), fixture.counters()), (Role::Cancelled, (1, 1)), "{now}");
         fixture.requeue(false);
         assert!(matches!(fixture.explain(), Explanation::Queued { .. }));
