@@ -153,8 +153,8 @@ impl From<StoredAttempt> for Attempt {
             duration: measured.unwrap_or_else(|| between(ended.started, ended.ended)),
             status: ended.status,
             failure: ended.failure,
-            notes: ended.remarks.notes,
-            metrics: ended.remarks.metrics,
+            notes: ended.annotations.notes,
+            metrics: ended.annotations.metrics,
         }
     }
 }

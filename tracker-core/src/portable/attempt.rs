@@ -9,7 +9,7 @@ use crate::{
         bounds::{MANY, NAME, TEXT, cut, shorten},
         kind::Kind,
         payload::{Node, Payload},
-        transition::{AttemptNotes, AttemptStatus, Failure, StoredAttempt},
+        transition::{Annotations, AttemptStatus, Failure, StoredAttempt},
     },
 };
 
@@ -70,9 +70,9 @@ impl PortableAttempt {
             run_us: ended.run,
             status: Some(ended.status),
             failure: ended.failure.clone(),
-            notes: ended.remarks.notes.clone(),
+            notes: ended.annotations.notes.clone(),
             metrics: ended
-                .remarks
+                .annotations
                 .metrics
                 .iter()
                 .map(|(name, value)| (name.clone(), Payload::from_bytes(Node::F64(*value).bytes())))
@@ -108,7 +108,7 @@ impl PortableAttempt {
             run: self.run_us,
             status: self.status.unwrap_or(default),
             failure: self.failure,
-            remarks: AttemptNotes {
+            annotations: Annotations {
                 notes: self.notes,
                 metrics: self.metrics.into_iter().map(metric).collect::<Result<_, _>>()?,
             },
@@ -125,7 +125,7 @@ pub(super) fn bound(shared: &Shared, ended: &mut StoredAttempt) {
         failure.debug = text(std::mem::take(&mut failure.debug));
         failure.causes = cut(std::mem::take(&mut failure.causes), MANY).into_iter().map(text).collect();
     }
-    let remarks = &mut ended.remarks;
-    remarks.notes = cut(std::mem::take(&mut remarks.notes), MANY).into_iter().map(text).collect();
-    remarks.metrics.truncate(MANY);
+    let annotations = &mut ended.annotations;
+    annotations.notes = cut(std::mem::take(&mut annotations.notes), MANY).into_iter().map(text).collect();
+    annotations.metrics.truncate(MANY);
 }

@@ -17,7 +17,7 @@ use crate::{
         error::{Error, Result},
         kind::Kind,
         task::TaskKey,
-        transition::{AttemptNotes, Command, Finish, Outcome, Owner, PayloadChange},
+        transition::{Annotations, Command, Finish, Outcome, Owner, PayloadChange},
     },
     storage::read::{task_rows::TaskRows, type_check::check_id},
 };
@@ -171,7 +171,7 @@ fn released(kind: &Kind, mut whole: TaskRows, now: i64) -> Result<TaskRows> {
         with_changes: false,
         priority: None,
         failure: None,
-        remarks: AttemptNotes::default(),
+        annotations: Annotations::default(),
         run: None,
         random: 0.0,
     };

@@ -228,8 +228,8 @@ impl PortableTask {
                 "the fences of a history rise from attempt to attempt; leave them out to have them given".to_owned()
             );
         }
-        // The header holds the last attempt, if that has neither a failure nor remarks.
-        let plain = |ended: &StoredAttempt| ended.failure.is_none() && ended.remarks.is_empty();
+        // The header holds the last attempt, if that has neither a failure nor annotations.
+        let plain = |ended: &StoredAttempt| ended.failure.is_none() && ended.annotations.is_empty();
         let ended = self.ended.max(u32::try_from(past.len()).unwrap_or(u32::MAX));
         let last = past.pop_if(|ended| plain(ended));
         let header = Header {

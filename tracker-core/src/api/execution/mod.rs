@@ -34,7 +34,7 @@ use crate::{
         task_row::{Progress, TaskRow},
         time::Micros,
         trace_context::TraceContext,
-        transition::{AttemptNotes, Command, Failure, Header, Outcome, Owner},
+        transition::{Annotations, Command, Failure, Header, Outcome, Owner},
     },
 };
 
@@ -64,7 +64,7 @@ pub struct Execution<T: TrackedTask> {
     /// The plain payload as it is stored, so that what a handler leaves as it was is not written again. Empty if it would be stored in
     /// another form now.
     stored: Vec<u8>,
-    remarks: AttemptNotes,
+    annotations: Annotations,
     next: Vec<NewTask>,
     begun: Duration,
     cancelled: Arc<AtomicBool>,
@@ -131,7 +131,7 @@ impl<T: TrackedTask> Execution<T> {
             priority: decoded.priority(),
             task: Some(decoded),
             stored,
-            remarks: AttemptNotes::default(),
+            annotations: Annotations::default(),
             next: Vec::new(),
             begun: shared.engine.time().monotonic(),
             cancelled,
@@ -276,15 +276,15 @@ impl<T: TrackedTask> Execution<T> {
 
     /// Adds a note to the attempt's history, for every outcome. At most 100 notes of 16 KiB are kept.
     pub fn note(&mut self, text: impl Into<String>) {
-        if self.remarks.notes.len() < MANY {
-            self.remarks.notes.push(self.shared.text(text, TEXT));
+        if self.annotations.notes.len() < MANY {
+            self.annotations.notes.push(self.shared.text(text, TEXT));
         }
     }
 
     /// Stores a number in the attempt's history, for every outcome. At most 100 are kept.
     pub fn metric(&mut self, name: impl Into<String>, value: f64) {
-        if self.remarks.metrics.len() < MANY {
-            self.remarks.metrics.push((shorten(name.into(), NAME), value));
+        if self.annotations.metrics.len() < MANY {
+            self.annotations.metrics.push((shorten(name.into(), NAME), value));
         }
     }
 

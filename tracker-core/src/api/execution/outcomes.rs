@@ -299,7 +299,7 @@ impl<T: TrackedTask> Execution<T> {
             with_changes,
             priority: if with_changes { self.changed_priority() } else { None },
             failure,
-            remarks: self.remarks.clone(),
+            annotations: self.annotations.clone(),
             run: u64::try_from(self.run_time().as_micros()).ok(),
             random: 0.5,
         }

@@ -11,7 +11,7 @@ use crate::{
         new_task::NewTask,
         task::{TaskKey, TaskRef},
         task_row::TaskRow,
-        transition::{AttemptNotes, Command, Failure, Finish, Header, Outcome, Owner},
+        transition::{Annotations, Command, Failure, Finish, Header, Outcome, Owner},
     },
 };
 
@@ -58,7 +58,7 @@ impl FinishTask {
             with_changes: false,
             priority: None,
             failure,
-            remarks: AttemptNotes::default(),
+            annotations: Annotations::default(),
             run: None,
             random: 0.5,
         };

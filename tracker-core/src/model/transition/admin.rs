@@ -1,6 +1,6 @@
 //! Commands of an operator: cancel, ignore, requeue, move, update, delete.
 
-use super::{AttemptNotes, AttemptStatus, Decision, Failure, Header, PayloadChange, Requeue, Rules, StoredAttempt};
+use super::{Annotations, AttemptStatus, Decision, Failure, Header, PayloadChange, Requeue, Rules, StoredAttempt};
 use crate::model::{
     error::Reason,
     status::{Role, StatusInfo},
@@ -36,7 +36,7 @@ impl Rules<'_> {
                 run: None,
                 status: AttemptStatus::Ignored,
                 failure: Some(Failure::new(reason)),
-                remarks: AttemptNotes::default(),
+                annotations: Annotations::default(),
             };
             header.record_attempt(ended, &mut history);
         }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use uuid::Uuid;
 
-use super::{AttemptNotes, Failure, Header, Outcome, ResolveDependency};
+use super::{Annotations, Failure, Header, Outcome, ResolveDependency};
 use crate::model::{time::Micros, trace_context::TraceContext};
 
 /// A command for one task. It carries tokens, fences and a random number, so that `decide` is deterministic.
@@ -159,7 +159,7 @@ pub(crate) struct Finish {
     /// The new priority, if the stored task changes it.
     pub priority: Option<u8>,
     pub failure: Option<Failure>,
-    pub remarks: AttemptNotes,
+    pub annotations: Annotations,
     /// The monotonic run time in microseconds.
     pub run: Option<u64>,
     /// A random number from 0 to 1, for the jitter of the delay.

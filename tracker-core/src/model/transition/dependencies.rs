@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AttemptNotes, AttemptStatus, Decision, Failure, Header, Rules, StoredAttempt};
+use super::{Annotations, AttemptStatus, Decision, Failure, Header, Rules, StoredAttempt};
 use crate::model::{error::Reason, status::Role};
 
 /// The effect on a task of a dependency that ends without success: exhausted, ignored or cancelled.
@@ -161,7 +161,7 @@ impl Rules<'_> {
                 run: None,
                 status,
                 failure: Some(Failure::new(&resolved.reason)),
-                remarks: AttemptNotes::default(),
+                annotations: Annotations::default(),
             };
             header.record_attempt(ended, &mut history);
             match roles.into_iter().find_map(|role| self.graph.code(step, role)) {

@@ -61,14 +61,14 @@ impl Rules<'_> {
         let next_due = header.due_after(&lease);
         let mut history = Vec::new();
         let cancelled = if finish.outcome == Outcome::Succeed { None } else { self.called_off(old) };
-        let has_details = finish.failure.is_some() || !finish.remarks.is_empty();
+        let has_details = finish.failure.is_some() || !finish.annotations.is_empty();
         if finish.outcome.counts() || has_details || cancelled.is_some() {
             let status = if cancelled.is_some() { AttemptStatus::Cancelled } else { finish.outcome.attempt_status() };
             let silent = self.ended(old, &lease, status);
             let ended = StoredAttempt {
                 run: finish.run,
                 failure: finish.failure.clone(),
-                remarks: finish.remarks.clone(),
+                annotations: finish.annotations.clone(),
                 ..silent
             };
             header.record_attempt(ended, &mut history);

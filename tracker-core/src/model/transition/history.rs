@@ -18,17 +18,17 @@ pub(crate) struct StoredAttempt {
     pub run: Option<u64>,
     pub status: AttemptStatus,
     pub failure: Option<Failure>,
-    pub remarks: AttemptNotes,
+    pub annotations: Annotations,
 }
 
 /// The notes and metrics of a handler about its attempt.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct AttemptNotes {
+pub(crate) struct Annotations {
     pub notes: Vec<String>,
     pub metrics: Vec<(String, f64)>,
 }
 
-impl AttemptNotes {
+impl Annotations {
     pub(crate) fn is_empty(&self) -> bool {
         self.notes.is_empty() && self.metrics.is_empty()
     }
@@ -129,12 +129,12 @@ impl Failure {
 }
 
 impl Header {
-    /// Books the end of an attempt. What has nothing to tell stays in the header until the next one ends; what has is
-    /// written to the history at once.
+    /// Adds an attempt that has ended. One without a failure, notes and metrics stays in the header until the next one ends; any
+    /// other is added to the rows of the history at once.
     pub(super) fn record_attempt(&mut self, ended: StoredAttempt, rows: &mut Vec<StoredAttempt>) {
         self.ended = self.ended.saturating_add(1);
         rows.extend(self.last.take());
-        if ended.failure.is_none() && ended.remarks.is_empty() {
+        if ended.failure.is_none() && ended.annotations.is_empty() {
             self.last = Some(ended);
         } else {
             rows.push(ended);

@@ -33,7 +33,7 @@ pub use explain::Explanation;
 pub(crate) use explain::StartContext;
 pub use finish::Outcome;
 pub(crate) use header::{Header, LATEST, Lease, NEVER, PAUSED, WAITING};
-pub(crate) use history::{AttemptNotes, StoredAttempt};
+pub(crate) use history::{Annotations, StoredAttempt};
 pub use history::{AttemptStatus, Failure};
 pub(crate) use rescue::rescue_text;
 pub(crate) use time_shift::{TimeShift, times_of, times_of_attempt, times_of_batch};
@@ -205,7 +205,8 @@ impl Rules<'_> {
         self.now.saturating_add(micros_of(delay)).min(LATEST)
     }
 
-    /// When a task is due that has failed or crashed `times` times in a row. `random` (0 to 1) selects the part of the jitter that is added.
+    /// When a task is due that has failed or crashed `times` times in a row. The jitter cuts its whole
+    /// share of the delay for a `random` of 0, and nothing for 1.
     fn retry_at(&self, times: u32, random: f32) -> Micros {
         let delay = self.policy.backoff.delay(times);
         let jitter = self.policy.jitter.clamp(0.0, 1.0);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{
-    AttemptNotes, AttemptStatus, Decision, Header, LATEST, Lease, Owner, PayloadChange, Rules, Start, StoredAttempt,
+    Annotations, AttemptStatus, Decision, Header, LATEST, Lease, Owner, PayloadChange, Rules, Start, StoredAttempt,
 };
 use crate::model::{
     error::Reason,
@@ -144,7 +144,7 @@ impl Rules<'_> {
             run: None,
             status,
             failure: None,
-            remarks: AttemptNotes::default(),
+            annotations: Annotations::default(),
         }
     }
 

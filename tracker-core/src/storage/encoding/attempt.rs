@@ -3,7 +3,7 @@
 use bincode::{Decode, Encode};
 
 use super::Encodable;
-use crate::model::transition::{AttemptNotes, AttemptStatus, Failure, StoredAttempt};
+use crate::model::transition::{Annotations, AttemptStatus, Failure, StoredAttempt};
 
 #[derive(Encode, Decode)]
 pub(crate) struct EncodedAttempt {
@@ -47,8 +47,8 @@ impl Encodable for StoredAttempt {
                 debug: failure.debug.clone(),
                 panicked: failure.panicked,
             }),
-            notes: self.remarks.notes.clone(),
-            metrics: self.remarks.metrics.clone(),
+            notes: self.annotations.notes.clone(),
+            metrics: self.annotations.metrics.clone(),
         }
     }
 
@@ -69,7 +69,7 @@ impl Encodable for StoredAttempt {
                 debug: failure.debug,
                 panicked: failure.panicked,
             }),
-            remarks: AttemptNotes { notes: record.notes, metrics: record.metrics },
+            annotations: Annotations { notes: record.notes, metrics: record.metrics },
         })
     }
 }

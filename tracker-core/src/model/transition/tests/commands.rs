@@ -9,7 +9,7 @@ use crate::model::{
     status::Role,
     time::Micros,
     transition::{
-        AttemptNotes, Command, DependencyEffect, DependentOutcome, Failure, Finish, Header, Outcome, Owner, Requeue,
+        Annotations, Command, DependencyEffect, DependentOutcome, Failure, Finish, Header, Outcome, Owner, Requeue,
         ResolveDependency, Start, Submit,
     },
 };
@@ -158,7 +158,7 @@ fn finishes(machine: &Machine) -> Vec<Command> {
                 with_changes: *outcome == Outcome::Succeed,
                 priority: None,
                 failure: failed.then(|| Failure::new("it broke")),
-                remarks: AttemptNotes::default(),
+                annotations: Annotations::default(),
                 run: None,
                 random: 0.5,
             }));

@@ -11,7 +11,7 @@ use crate::model::{
     task::Policy,
     time::{Micros, micros_of},
     transition::{
-        AttemptNotes, AttemptStatus, Command, Decision, Explanation, Failure, Finish, Header, Outcome, Owner, Requeue,
+        Annotations, AttemptStatus, Command, Decision, Explanation, Failure, Finish, Header, Outcome, Owner, Requeue,
         Rules, Start, StartContext, StoredAttempt, Submit,
     },
 };
@@ -116,14 +116,14 @@ impl TaskFixture {
     pub fn finish(&mut self, owner: Owner, outcome: Outcome) -> Result<Decision, Reason> {
         let failed = matches!(outcome, Outcome::Fail { .. } | Outcome::GiveUp);
         let failure = failed.then(|| Failure::new("it broke"));
-        let remarks = AttemptNotes::default();
+        let annotations = Annotations::default();
         self.ask(&Command::Finish(Finish {
             owner,
             outcome,
             with_changes: false,
             priority: None,
             failure,
-            remarks,
+            annotations,
             run: None,
             random: 0.5,
         }))

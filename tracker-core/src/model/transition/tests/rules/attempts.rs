@@ -2,7 +2,7 @@ use crate::model::{
     error::Reason,
     status::Role,
     transition::{
-        AttemptNotes, AttemptStatus, Command, Explanation, Finish, NEVER, Outcome,
+        Annotations, AttemptStatus, Command, Explanation, Finish, NEVER, Outcome,
         tests::{
             machines::{code, full, no_exhausted, no_failed, only_failed},
             task_fixture::{FAIL, TaskFixture},
@@ -30,7 +30,7 @@ fn three_failures_of_three_are_failed_failed_exhausted() {
 fn attempt_stores_the_measured_run_time() {
     let mut fixture = TaskFixture::of(full());
     let owner = fixture.claim();
-    let remarks = AttemptNotes::default();
+    let annotations = Annotations::default();
     let outcome = Outcome::Succeed;
     fixture.does(&Command::Finish(Finish {
         owner,
@@ -38,7 +38,7 @@ fn attempt_stores_the_measured_run_time() {
         with_changes: false,
         priority: None,
         failure: None,
-        remarks,
+        annotations,
         run: Some(70),
         random: 0.5,
     }));

@@ -6,7 +6,7 @@ use crate::model::{
     task::Backoff,
     time::Micros,
     transition::{
-        AttemptNotes, Command, Explanation, Finish, LATEST, NEVER, Outcome, Requeue, Submit,
+        Annotations, Command, Explanation, Finish, LATEST, NEVER, Outcome, Requeue, Submit,
         tests::{
             machines::{full, only_failed},
             task_fixture::{FAIL, TaskFixture},
@@ -20,7 +20,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn due_after_failure(backoff: Backoff, jitter: f32, random: f32) -> Micros {
     let mut fixture = TaskFixture::with(full(), |policy| (policy.backoff, policy.jitter) = (backoff, jitter));
     let owner = fixture.claim();
-    let remarks = AttemptNotes::default();
+    let annotations = Annotations::default();
     let outcome = FAIL;
     fixture.does(&Command::Finish(Finish {
         owner,
@@ -28,7 +28,7 @@ fn due_after_failure(backoff: Backoff, jitter: f32, random: f32) -> Micros {
         with_changes: false,
         priority: None,
         failure: None,
-        remarks,
+        annotations,
         run: None,
         random,
     }));
