@@ -12,7 +12,7 @@ use super::{
     Engine,
     action::{Action, Propagate},
     conflict_retry::ConflictRetry,
-    database::{Written, store_time},
+    database::{WriteOutcome, store_time},
     leading::Leading,
     queued_action::{PendingAction, QueuedAction},
     run_log,
@@ -167,7 +167,7 @@ impl Engine {
             })
         });
         match written {
-            Ok(Written { result: (dirty, result, mut effects), change }) => {
+            Ok(WriteOutcome { result: (dirty, result, mut effects), change }) => {
                 effects.see_change(change);
                 if dirty {
                     self.commits.end(quick);
@@ -189,7 +189,7 @@ impl Engine {
         let (batch, quick) = self.commits.begin();
         let commit = (self.instance, batch);
         let written = self.database.write(quick, commit, |source| self.run_user_transaction(source, batch, work));
-        let Written { result: (result, mut effects), change } = written?;
+        let WriteOutcome { result: (result, mut effects), change } = written?;
         effects.see_change(change);
         self.commits.end(quick);
         #[cfg(feature = "metrics")]

@@ -39,13 +39,13 @@ impl Timestamp {
         if times.future || self.0.saturating_sub(times.now) <= AHEAD {
             return Ok(self.0);
         }
-        let (time, now) = (self.written(), Self(times.now).written());
+        let (time, now) = (self.to_text(), Self(times.now).to_text());
         Err(format!(
             "its time \"{field}\" is {time}, more than a day after now ({now}): correct the time or this computer's clock, or allow such times (`allow_future`)"
         ))
     }
 
-    fn written(self) -> String {
+    fn to_text(self) -> String {
         match self.calendar() {
             _ if self.0 == Micros::MAX => NEVER.to_owned(),
             Some(time) => time.to_rfc3339_opts(SecondsFormat::Micros, true),
@@ -62,7 +62,7 @@ impl Timestamp {
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         if self.0 == Micros::MAX || self.calendar().is_some() {
-            return to.serialize_str(&self.written());
+            return to.serialize_str(&self.to_text());
         }
         let mut map = to.serialize_map(Some(1))?;
         map.serialize_entry(MICROS, &self.0)?;

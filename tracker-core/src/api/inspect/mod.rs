@@ -74,7 +74,7 @@ impl Tracker {
 }
 
 impl Tasks<Untyped> {
-    /// The ids that people write like this: `7` may be the text, the number, or bytes. Few, and mostly one.
+    /// The ids of stored tasks that a person may type as this text: `7` can be a text, an integer or bytes. Mostly one.
     ///
     /// # Errors
     /// The file cannot be read.

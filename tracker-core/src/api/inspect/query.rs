@@ -1,5 +1,5 @@
 //! Queries without a type: statuses by name, index values as text. Called by users and `live/filter`; `Tasks::ids_written` uses
-//! the parser of values. Reads only.
+//! `forms_of`, the parser of typed values. Builds queries; touches no row.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -26,8 +26,8 @@ impl Query<'_, Untyped> {
         self.with_statuses([StatusFilter::Code(code)])
     }
 
-    /// Only tasks whose field has the value that people write like this, of any type: text, a number, a uuid,
-    /// `true`, a time as RFC 3339, bytes as text. The field must be marked `#[task(index)]`.
+    /// Only tasks whose field has the value that a person may type as this text, in any type: a text, an integer, a uuid, `true`,
+    /// a time as RFC 3339, or bytes. The field must be marked `#[task(index)]`.
     #[must_use]
     pub fn index_written(self, field: &str, value: &str) -> Self {
         let mut values = forms_of(value);
@@ -45,7 +45,7 @@ impl Query<'_, Untyped> {
     }
 }
 
-/// The encoded values that people write like this.
+/// The encoded values that a person may type as this text, one for each type that it fits.
 pub(super) fn forms_of(text: &str) -> Vec<Vec<u8>> {
     let mut forms = vec![text.encoded()];
     if let Ok(number) = text.parse::<i64>() {
@@ -56,12 +56,12 @@ pub(super) fn forms_of(text: &str) -> Vec<Vec<u8>> {
     if let Ok(uuid) = text.parse::<Uuid>() {
         forms.push(uuid.encoded());
     }
-    forms.extend(bytes_written(text).map(|bytes| bytes.to_key().as_bytes().to_vec()));
+    forms.extend(bytes_of_text(text).map(|bytes| bytes.to_key().as_bytes().to_vec()));
     forms
 }
 
-/// The bytes that a key's form for people stands for: text with `\xNN` for what is not text, and `\\` for a backslash.
-fn bytes_written(text: &str) -> Option<Vec<u8>> {
+/// Parses the display form of bytes: text with `\xNN` for each byte that is no text, and `\\` for a backslash.
+fn bytes_of_text(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {

@@ -13,7 +13,7 @@ mod filter;
 mod lines;
 mod perform;
 mod request;
-mod written;
+mod text_ids;
 
 #[cfg(unix)]
 mod address;

@@ -171,7 +171,7 @@ pub enum Selection {
 pub enum SelectedId {
     /// The exact id.
     Key(TaskKey),
-    /// The id as people write it: `7` for a number or a text, or `int:7` if several ids of different types look alike.
+    /// The text of the id: `7` for an integer or a text. If several ids of different types have this text, the type comes first: `int:7`.
     Written(String),
 }
 
@@ -234,14 +234,14 @@ pub struct KindCount {
 }
 
 impl From<&str> for SelectedId {
-    fn from(written: &str) -> Self {
-        Self::Written(written.to_owned())
+    fn from(text: &str) -> Self {
+        Self::Written(text.to_owned())
     }
 }
 
 impl From<String> for SelectedId {
-    fn from(written: String) -> Self {
-        Self::Written(written)
+    fn from(text: String) -> Self {
+        Self::Written(text)
     }
 }
 

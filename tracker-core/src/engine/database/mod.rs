@@ -35,7 +35,7 @@ enum Kind {
 }
 
 /// The result of a write, and the change number that a store has given its commit.
-pub(super) struct Written<R> {
+pub(super) struct WriteOutcome<R> {
     pub result: R,
     pub change: Option<u64>,
 }
@@ -90,10 +90,10 @@ impl Database {
         quick: bool,
         commit: CommitId,
         work: impl FnOnce(Writing<'_>) -> Result<(bool, R), E>,
-    ) -> Result<Written<R>, E> {
+    ) -> Result<WriteOutcome<R>, E> {
         match &self.0 {
-            Kind::File(file) => Ok(Written { result: file.write(quick, commit, work)?, change: None }),
-            Kind::Store(store) => store.write(commit, work).map(|(result, change)| Written { result, change }),
+            Kind::File(file) => Ok(WriteOutcome { result: file.write(quick, commit, work)?, change: None }),
+            Kind::Store(store) => store.write(commit, work).map(|(result, change)| WriteOutcome { result, change }),
         }
     }
 

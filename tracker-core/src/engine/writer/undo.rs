@@ -21,7 +21,7 @@ use crate::{
 
 /// A recorded change.
 pub(super) enum Undo {
-    Task(Box<Written>),
+    Task(Box<TaskUndo>),
     /// A dependency, as it was before.
     Dependency(DependencyKey, Option<OnDependencyFailure>),
     /// The row of a throttle key, as it was before.
@@ -33,7 +33,7 @@ pub(super) enum Undo {
 }
 
 /// A task before and after a write.
-pub(super) struct Written {
+pub(super) struct TaskUndo {
     kind: Arc<Kind>,
     task: TaskRef,
     old: Option<Header>,
@@ -91,7 +91,7 @@ impl Writer<'_> {
             Some(_) => Some(self.rows.successor(task)?),
             None => None,
         };
-        let undo = Written {
+        let undo = TaskUndo {
             kind: Arc::new(kind.clone()),
             task,
             old: change.old.cloned(),
@@ -106,7 +106,7 @@ impl Writer<'_> {
     }
 
     /// Writes a change in reverse.
-    fn take_back(&mut self, step: &Written) -> Result<()> {
+    fn take_back(&mut self, step: &TaskUndo) -> Result<()> {
         let gone = step.old.is_none();
         let change = TaskChange {
             old: step.new.as_ref(),

@@ -173,7 +173,7 @@ fn copy_schedules(source: Reading<'_>, target: &Tracker, shift: &TimeShift, repo
         for (name, row) in found {
             match row {
                 Ok(row) => {
-                    let anchor = shift.written(row.anchor);
+                    let anchor = shift.corrected(row.anchor);
                     writer.put_schedule(&name, &ScheduleRow { anchor, ..row })?;
                 }
                 Err(error) => report.schedules_lost.push(error.to_string()),
@@ -196,7 +196,7 @@ fn copy_throttles(source: Reading<'_>, target: &Tracker, shift: &TimeShift, repo
         for row in found {
             match row.accepted {
                 Ok(accepted) => {
-                    let at = shift.written(accepted.at);
+                    let at = shift.corrected(accepted.at);
                     writer.put_accepted_submit(row.kind, &row.key, &AcceptedSubmit { at, ..accepted })?;
                 }
                 Err(error) => report.throttles_lost.push(error.to_string()),

@@ -31,7 +31,7 @@ impl TimeShift {
         self.now
     }
 
-    /// The latest time that this gives for a time that was written.
+    /// The latest time that [`corrected`](Self::corrected) returns.
     pub(crate) fn end(&self) -> Micros {
         self.nth(self.later.len().saturating_sub(1))
     }
@@ -40,26 +40,26 @@ impl TimeShift {
         self.now.saturating_add(Micros::try_from(position).unwrap_or(Micros::MAX))
     }
 
-    /// The time in place of one that was written.
-    pub(crate) fn written(&self, time: Micros) -> Micros {
+    /// The time that replaces a recorded one.
+    pub(crate) fn corrected(&self, time: Micros) -> Micros {
         if time <= self.now { time } else { self.nth(self.later.partition_point(|later| *later < time)) }
     }
 
-    /// The due time in place of one that was stored at the time `written`. Where the wrong clock wrote it, the delay
-    /// counts from the time that takes its place. A due time that was set under a right clock stays.
-    pub(crate) fn due(&self, written: Micros, due: Micros) -> Micros {
-        if written <= self.now || due < written || due >= LATEST {
+    /// The due time that replaces `due`, which was stored at the time `stored_at`. If the wrong clock set it, its delay counts from the
+    /// corrected time. A due time that was set by a right clock stays.
+    pub(crate) fn due(&self, stored_at: Micros, due: Micros) -> Micros {
+        if stored_at <= self.now || due < stored_at || due >= LATEST {
             return due;
         }
-        self.written(written).saturating_add(due.saturating_sub(written)).min(LATEST)
+        self.corrected(stored_at).saturating_add(due.saturating_sub(stored_at)).min(LATEST)
     }
 
     pub(crate) fn header(&self, header: &Header) -> Header {
-        let written = if header.due < header.updated { header.created } else { header.updated };
+        let stored_at = if header.due < header.updated { header.created } else { header.updated };
         Header {
-            created: self.written(header.created),
-            updated: self.written(header.updated),
-            due: self.due(written, header.due),
+            created: self.corrected(header.created),
+            updated: self.corrected(header.updated),
+            due: self.due(stored_at, header.due),
             lease: header.lease.as_ref().map(|lease| self.lease(lease)),
             last: header.last.as_ref().map(|last| self.ended(last)),
             ..header.clone()
@@ -70,7 +70,7 @@ impl TimeShift {
     fn lease(&self, lease: &Lease) -> Lease {
         let longest = self.end().saturating_add(lease.length).min(LATEST);
         Lease {
-            started: self.written(lease.started),
+            started: self.corrected(lease.started),
             expires: lease.expires.min(longest),
             due: self.due(lease.started, lease.due),
             ..lease.clone()
@@ -78,14 +78,14 @@ impl TimeShift {
     }
 
     pub(crate) fn ended(&self, ended: &StoredAttempt) -> StoredAttempt {
-        StoredAttempt { started: self.written(ended.started), ended: self.written(ended.ended), ..ended.clone() }
+        StoredAttempt { started: self.corrected(ended.started), ended: self.corrected(ended.ended), ..ended.clone() }
     }
 
     pub(crate) fn batch(&self, batch: &Batch) -> Batch {
         let mut shifted = batch.clone();
-        shifted.created = self.written(batch.created);
-        shifted.finished = batch.finished.map(|finished| self.written(finished));
-        shifted.throughput.last = self.written(batch.throughput.last);
+        shifted.created = self.corrected(batch.created);
+        shifted.finished = batch.finished.map(|finished| self.corrected(finished));
+        shifted.throughput.last = self.corrected(batch.throughput.last);
         shifted
     }
 }
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn times_up_to_now_stay_and_later_ones_keep_their_order() {
         let shift = TimeShift::keeping_order(NOW, [9_000, 500, 70_000, 9_000, Micros::MAX]);
-        let times = [500, NOW, 9_000, 70_000, Micros::MAX].map(|time| shift.written(time));
+        let times = [500, NOW, 9_000, 70_000, Micros::MAX].map(|time| shift.corrected(time));
         assert_eq!(times, [500, NOW, NOW, NOW + 1, NOW + 2]);
         assert_eq!(shift.end(), NOW + 2);
     }
@@ -125,7 +125,7 @@ mod tests {
     fn shift_without_an_order_maps_later_times_to_now() {
         let shift = TimeShift::to(NOW);
         assert_eq!(
-            [Micros::MIN, NOW, NOW + 1, Micros::MAX].map(|time| shift.written(time)),
+            [Micros::MIN, NOW, NOW + 1, Micros::MAX].map(|time| shift.corrected(time)),
             [Micros::MIN, NOW, NOW, NOW]
         );
         assert_eq!(shift.end(), NOW);

@@ -99,23 +99,23 @@ impl Tables<Writing<'_>> {
             }
         }
         for (key, at) in self.starts_ahead(shift.now())? {
-            self.rate_starts()?.insert(&key.pack(), shift.written(at))?;
+            self.rate_starts()?.insert(&key.pack(), shift.corrected(at))?;
         }
         // Occurrences that were skipped under the wrong clock run at their times. The ids of those that were submitted are taken.
         for (name, mut schedule) in self.all_schedules()? {
-            schedule.anchor = shift.written(schedule.anchor);
+            schedule.anchor = shift.corrected(schedule.anchor);
             schedule.next = Some(schedule.next.map_or(shift.now(), |next| next.min(shift.now())));
             self.put_schedule(&name, &schedule)?;
         }
         for row in self.throttles_after(None, usize::MAX)? {
             let accepted = row.accepted?;
-            let at = shift.written(accepted.at);
+            let at = shift.corrected(accepted.at);
             if at != accepted.at {
                 self.put_accepted_submit(row.kind, &row.key, Some(&AcceptedSubmit { at, ..accepted }))?;
             }
         }
         for (task, progress) in self.all_progress()? {
-            let at = shift.written(progress.at);
+            let at = shift.corrected(progress.at);
             if at != progress.at {
                 self.put_progress(task, &Progress { at, ..progress })?;
             }

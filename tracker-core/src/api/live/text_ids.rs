@@ -1,4 +1,5 @@
-//! Finds tasks by ids as people write them, in all kinds of a file. Called by `perform`, the program and the dashboard; reads only.
+//! Finds a task by the text of its id, as a person types it, in one kind or in all. Called by `perform`, the program and the dashboard;
+//! reads only.
 
 use super::request::SelectedId;
 use crate::{
@@ -25,8 +26,8 @@ impl Tracker {
         names.iter().map(|name| self.untyped(name)).collect()
     }
 
-    /// Finds a task by its id as people write it, in the named kind or in every kind: `7`, or `int:7` if several ids of different types
-    /// look alike.
+    /// Finds a task by the text of its id, in the named kind or in every kind. `7` finds a text id and an integer id. If both exist, the type
+    /// comes first: `int:7` or `text:7`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
@@ -45,11 +46,11 @@ impl Tracker {
     /// kind.
     pub fn find_written(&self, kind: Option<&str>, id: &str) -> Result<(Tasks<Untyped>, TaskKey)> {
         let kinds = self.untyped_kinds(kind)?;
-        let mut found = written_in(&kinds, id)?;
+        let mut found = with_text(&kinds, id)?;
         if found.is_empty()
             && let Some((prefix, text)) = id.split_once(':')
         {
-            found = written_in(&kinds, text)?;
+            found = with_text(&kinds, text)?;
             found.retain(|(_, id)| type_of(id) == prefix);
         }
         only(found, id)
@@ -72,8 +73,8 @@ impl Tracker {
     }
 }
 
-/// Finds all tasks whose ids look like this text.
-fn written_in(kinds: &[Tasks<Untyped>], id: &str) -> Result<Vec<FoundTask>> {
+/// Finds all tasks whose ids a person may type as this text.
+fn with_text(kinds: &[Tasks<Untyped>], id: &str) -> Result<Vec<FoundTask>> {
     let mut found = Vec::new();
     for tasks in kinds {
         found.extend(tasks.ids_written(id)?.into_iter().map(|id| (tasks.clone(), id)));
