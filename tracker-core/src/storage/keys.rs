@@ -275,14 +275,14 @@ pub(crate) enum HeadList {
     Ready = 0,
     /// All heads with a limited value.
     Waiting = 1,
-    /// The heads that a limited value blocks, or has blocked.
-    Parked = 2,
+    /// The heads that a limited value blocks, or blocked when a claim last looked.
+    Blocked = 2,
     /// The heads with a limited value that were overtaken too often: no later task of the value starts before them.
     Reserved = 3,
 }
 
 impl HeadList {
-    pub(crate) const ALL: [Self; 4] = [Self::Ready, Self::Waiting, Self::Parked, Self::Reserved];
+    pub(crate) const ALL: [Self; 4] = [Self::Ready, Self::Waiting, Self::Blocked, Self::Reserved];
 }
 
 /// The start of all keys of a list of a kind.
@@ -363,9 +363,10 @@ mod tests {
             let run = AttemptKey { task: key.task(), fence: key.seq };
             assert_eq!(AttemptKey::unpack(&run.pack()), run);
             assert_eq!(limit_queue_place(key.kind, &limit_queue_key(&limit_prefix(key.kind, b"a"), key)), Some(key));
-            let prefix = head_list_prefix(key.kind, HeadList::Parked, 3, b"a");
+            let prefix = head_list_prefix(key.kind, HeadList::Blocked, 3, b"a");
             let listed = limit_queue_key(&[&prefix[..], b"12345678"].concat(), key);
-            let parts = HeadListKey { list: HeadList::Parked, limit: 3, value: b"a", amounts: b"12345678", place: key };
+            let parts =
+                HeadListKey { list: HeadList::Blocked, limit: 3, value: b"a", amounts: b"12345678", place: key };
             assert_eq!(HeadListKey::split(&listed), Some(parts));
             let count = CountKey { kind: key.kind, code: key.code };
             assert_eq!(CountKey::unpack(&count.pack()), count);

@@ -209,7 +209,7 @@ impl Claim {
         };
         let rows = writer.rows();
         let stored = if kind.has_needs() { rows.overtaken(kind, self.start.step)? } else { None };
-        let is_blocked = kind.has_limit_lists() && (heads.due.is_empty() || rows.has_parked_heads(kind)?);
+        let is_blocked = kind.has_limit_lists() && (heads.due.is_empty() || rows.has_blocked_heads(kind)?);
         let exceeding = heads.due.iter().find(|head| head.exceeded(&resources).is_some());
         claims.exceeding = exceeding.and_then(|head| Some((head.task, LackingResource::of(kind, head, &resources)?)));
         match choose_start(heads.due, &resources, stored) {

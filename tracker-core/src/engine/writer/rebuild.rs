@@ -78,7 +78,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// The first due heads of a kind with several limits that no limit blocks. Parks blocked heads, at most `moves`; `None` if more are left.
+    /// The first due heads of a kind with several limits that no limit blocks. Moves at most `moves` heads to the lists of blocked heads;
+    /// `None` if more are left. Called by claims.
     pub(crate) fn unblocked_heads(
         &mut self,
         kind: &Kind,

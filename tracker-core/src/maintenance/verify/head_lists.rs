@@ -1,5 +1,5 @@
-//! Checks the lists of class heads in kinds with several limits. Where a head is listed depends on earlier claims, so that the check holds the
-//! rules of `storage/write/head_lists.rs` against the rows.
+//! Checks the lists of class heads in kinds with several limits. The list of a head depends on earlier claims, so the check compares the
+//! rows with the rules of `storage/write/head_lists.rs`. Called by `verify`; reads only.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,7 +37,7 @@ pub(super) fn check(
         found.add(TABLE, format!("{key:?} belongs to no task"));
     }
     for key in known {
-        let Some(HeadListKey { list: HeadList::Parked, limit, value, amounts, place }) = HeadListKey::split(&key)
+        let Some(HeadListKey { list: HeadList::Blocked, limit, value, amounts, place }) = HeadListKey::split(&key)
         else {
             continue;
         };
@@ -45,11 +45,11 @@ pub(super) fn check(
         let limited = LimitedValue { limit, value };
         let range =
             (ClaimKey::first(place.kind, place.code, place.rank), ClaimKey::last(place.kind, place.code, place.rank));
-        let first = rows.first_listed(kind, (HeadList::Parked, limited), amounts, range)?;
+        let first = rows.first_listed(kind, (HeadList::Blocked, limited), amounts, range)?;
         if first.is_none_or(|(first, _)| first != place) || rows.is_blocked_by(kind, limited, place)? {
             continue;
         }
-        // Claims reach the parked head after a ready one of its value.
+        // Claims reach the blocked head after a ready one of its value.
         let like = |head: &ClaimKey| (head.kind, head.code, head.rank) == (place.kind, place.code, place.rank);
         let leads = |(head, class): (&ClaimKey, &Vec<u8>)| {
             let class = LimitClass::unpack(kind, class);
@@ -76,7 +76,7 @@ fn check_head(
     let key_in = |list, limited| listed_key(kind, list, limited, &class.amounts, head);
     let mut places = vec![key_in(HeadList::Ready, READY)];
     for limited in class.limited() {
-        places.push(key_in(HeadList::Parked, limited));
+        places.push(key_in(HeadList::Blocked, limited));
         let waiting = key_in(HeadList::Waiting, limited);
         let times = listed.get(&waiting).copied();
         if times.is_none() {
@@ -92,7 +92,7 @@ fn check_head(
     }
     places.retain(|key| listed.contains_key(key));
     if places.len() != 1 {
-        found.add(TABLE, format!("{} is listed {} times as ready or parked", head.task(), places.len()));
+        found.add(TABLE, format!("{} is listed {} times as ready or blocked", head.task(), places.len()));
     }
     known.extend(places);
 }

@@ -1,5 +1,6 @@
-//! Reads the lists of class heads, which kinds with several limits have: what blocks a head, and the first due heads of a list. A head is the first
-//! task of its class for a status and a priority. Called by claims and by explanations.
+//! Reads the lists of class heads, which kinds with several limits have: what blocks a head, and the first due heads of a list. A head is
+//! the first task of its class for a status and a priority; `amounts` are the needs of its class. Called by claims, look-ups, plans and
+//! `verify`; reads only.
 
 use crate::{
     model::{
@@ -51,7 +52,7 @@ pub(crate) fn listed_key(
     keys::limit_queue_key(&[&prefix, amounts].concat(), head)
 }
 
-/// The ready list stands for one value.
+/// The value under which the ready list keeps its heads: that list is not divided by values.
 pub(crate) const READY: LimitedValue<'static> = LimitedValue { limit: 0, value: &[] };
 
 /// The parts of a key in the lists of class heads.
@@ -263,9 +264,9 @@ impl<S: Source> Tables<S> {
         Ok(found)
     }
 
-    /// Whether a limit blocks some head of a kind, or has blocked it.
-    pub(crate) fn has_parked_heads(&mut self, kind: &Kind) -> Result<bool> {
-        let [first, end] = [HeadList::Parked, HeadList::Reserved].map(|list| keys::head_lists_prefix(kind.id, list));
+    /// Whether some head of a kind is in the list of the blocked heads.
+    pub(crate) fn has_blocked_heads(&mut self, kind: &Kind) -> Result<bool> {
+        let [first, end] = [HeadList::Blocked, HeadList::Reserved].map(|list| keys::head_lists_prefix(kind.id, list));
         Ok(self.head_lists()?.range::<&[u8]>(first.as_slice()..end.as_slice())?.next().is_some())
     }
 }

@@ -1,7 +1,11 @@
-//! Keeps the lists of class heads, in kinds with several limits. Each head is ready, or parked at a value that blocks it. Claims look at the
-//! ready heads, and park those that a value blocks since. When the value has room again, the first head that is parked at it becomes
-//! ready, and the next one when a ready head of the value goes. So no call moves all heads of a value, and the first head that may start
-//! is always ready, or comes after a ready head of its value that a claim looks at first.
+//! Writes the lists of class heads, in kinds with several limits. A head is the first task of its class; its values are the values of the
+//! limited fields, and its amounts are its needs. Called by `concurrency_limit` for each changed task, and by claims; writes
+//! `tracker.head_lists`.
+//!
+//! Each head is ready, or blocked by one of its values. Claims read the ready heads, and move those that a value blocks by now to the
+//! blocked list of that value. When the value has room again, its first blocked head becomes ready. The next one follows when a ready head
+//! of the value is removed. So no call moves all heads of a value, and the first head that may start is ready, or comes after a ready head
+//! of its value that a claim reads first.
 
 use crate::{
     model::{
@@ -23,13 +27,13 @@ use crate::{
 };
 
 impl Tables<Writing<'_>> {
-    /// Lists a new head of a class.
+    /// Adds a new head of a class to the lists.
     pub(super) fn list_head(&mut self, kind: &Kind, head: ClaimKey, class: &LimitClass) -> Result<()> {
         for limited in class.limited() {
             self.put_listed(kind, HeadList::Waiting, limited, &class.amounts, head)?;
         }
         match self.blocking_value(kind, class, head)? {
-            Some(limited) => self.put_listed(kind, HeadList::Parked, limited, &class.amounts, head),
+            Some(limited) => self.put_listed(kind, HeadList::Blocked, limited, &class.amounts, head),
             None => self.put_listed(kind, HeadList::Ready, READY, &class.amounts, head),
         }
     }
@@ -40,7 +44,7 @@ impl Tables<Writing<'_>> {
         let mut unreserved = Vec::new();
         for limited in class.limited() {
             self.remove_listed(kind, HeadList::Waiting, limited, &class.amounts, head)?;
-            self.remove_listed(kind, HeadList::Parked, limited, &class.amounts, head)?;
+            self.remove_listed(kind, HeadList::Blocked, limited, &class.amounts, head)?;
             if self.remove_listed(kind, HeadList::Reserved, limited, &class.amounts, head)?.is_some() {
                 unreserved.push(limited);
             }
@@ -55,13 +59,13 @@ impl Tables<Writing<'_>> {
         Ok(())
     }
 
-    /// Makes the first head ready that is parked at a value, for each needs, status and priority. Called when the value has room again.
+    /// Makes the first head ready that a value blocks, for each amounts, status and priority. Called when the value has room again.
     pub(super) fn release_heads(&mut self, kind: &Kind, limited: LimitedValue<'_>) -> Result<()> {
-        for amounts in self.listed_amounts(kind, HeadList::Parked, limited)? {
+        for amounts in self.listed_amounts(kind, HeadList::Blocked, limited)? {
             let mut from = Some(ClaimKey::first(kind.id, i32::MIN, 0));
             while let Some(first) = from {
                 let range = (first, ClaimKey::last(kind.id, i32::MAX, u8::MAX));
-                let Some((head, _)) = self.first_listed(kind, (HeadList::Parked, limited), &amounts, range)? else {
+                let Some((head, _)) = self.first_listed(kind, (HeadList::Blocked, limited), &amounts, range)? else {
                     break;
                 };
                 self.release_first(kind, limited, &amounts, head)?;
@@ -75,31 +79,31 @@ impl Tables<Writing<'_>> {
         Ok(())
     }
 
-    /// Makes the first head ready that is parked at a value and has these needs, and the status and priority of `like`, unless the value
-    /// blocks it still.
+    /// Makes the first head ready that a value blocks and that has these amounts and the status and priority of `like`. Does nothing if the
+    /// value has no room.
     fn release_first(&mut self, kind: &Kind, limited: LimitedValue<'_>, amounts: &[u8], like: ClaimKey) -> Result<()> {
         let range = (ClaimKey::first(kind.id, like.code, like.rank), ClaimKey::last(kind.id, like.code, like.rank));
-        let first = self.first_listed(kind, (HeadList::Parked, limited), amounts, range)?;
+        let first = self.first_listed(kind, (HeadList::Blocked, limited), amounts, range)?;
         let Some((head, _)) = first else { return Ok(()) };
         if !self.is_blocked_by(kind, limited, head)? {
-            self.remove_listed(kind, HeadList::Parked, limited, amounts, head)?;
+            self.remove_listed(kind, HeadList::Blocked, limited, amounts, head)?;
             self.put_listed(kind, HeadList::Ready, READY, amounts, head)?;
         }
         Ok(())
     }
 
-    /// Parks a ready head at the value that blocks it. The next heads of its other values become ready in its place.
-    fn park(&mut self, kind: &Kind, head: ClaimKey, class: &LimitClass, at: LimitedValue<'_>) -> Result<()> {
+    /// Moves a ready head to the blocked list of the value that blocks it. The next heads of its other values become ready in its place.
+    fn block(&mut self, kind: &Kind, head: ClaimKey, class: &LimitClass, at: LimitedValue<'_>) -> Result<()> {
         self.remove_listed(kind, HeadList::Ready, READY, &class.amounts, head)?;
-        self.put_listed(kind, HeadList::Parked, at, &class.amounts, head)?;
+        self.put_listed(kind, HeadList::Blocked, at, &class.amounts, head)?;
         for limited in class.limited().filter(|limited| *limited != at) {
             self.release_first(kind, limited, &class.amounts, head)?;
         }
         Ok(())
     }
 
-    /// The first due heads of these statuses that no value blocks, one for each needs. Parks those that a value blocks, at most `moves`;
-    /// `None` if there are more of them.
+    /// The first due heads of these statuses that no value blocks, one for each amounts. Moves those that a value blocks to its blocked list,
+    /// at most `moves`; `None` if there are more of them.
     pub(crate) fn unblocked_heads(
         &mut self,
         kind: &Kind,
@@ -125,7 +129,7 @@ impl Tables<Writing<'_>> {
                         return Ok(None);
                     }
                     *moves -= 1;
-                    self.park(kind, head, &class, blocking)?;
+                    self.block(kind, head, &class, blocking)?;
                 };
                 heads.later.extend(later.into_iter().map(|head| (head.at, candidate(head))));
             }
