@@ -234,7 +234,7 @@ fn recover_restores_several_limits() {
     let tracker = open(&path);
     let tasks = crawls(&tracker, &[("a", "x"), ("b", "x"), ("a", "y"), ("a", "z"), ("b", "z")]);
     claimed(&tasks).unwrap().detach().unwrap();
-    assert!(claimed(&tasks).is_some_and(|held| held.number == 2), "the second is parked");
+    assert!(claimed(&tasks).is_some_and(|held| held.number == 2), "the second is blocked");
     tracker.close().unwrap();
     Tracker::recover(&path, &into).unwrap();
     let tracker = open(&into);
@@ -246,7 +246,7 @@ fn recover_restores_several_limits() {
 #[test]
 fn worker_drains_many_classes_that_one_value_blocks() {
     let (_, tracker) = tracker();
-    // More classes than one claim parks: all wait for host a, and the last task for nothing.
+    // More classes than one claim moves to the blocked lists: all wait for host a, and the last task for nothing.
     let customers: Vec<_> = (0..700).map(|number| format!("customer {number}")).collect();
     let mut all: Vec<_> = customers.iter().map(|customer| ("a", customer.as_str())).collect();
     all.push(("b", "last"));

@@ -134,7 +134,7 @@ pub(crate) async fn execution<T: TrackedTask, P: Port>(
         Ok(execution) => return Ok(execution.released_on_drop(P::RELEASES_ON_DROP)),
         Err(unreadable) => *unreadable,
     };
-    port.call(shared, unreadable.strand).await?;
+    port.call(shared, unreadable.command).await?;
     Err(unreadable.error)
 }
 

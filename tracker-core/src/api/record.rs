@@ -86,7 +86,7 @@ pub struct LeaseInfo {
     pub since: DateTime<Utc>,
     /// Until when, unless it is renewed.
     pub until: DateTime<Utc>,
-    /// Whether a ticket stands for the execution.
+    /// Whether the execution was detached into a ticket.
     pub detached: bool,
 }
 

@@ -1,4 +1,4 @@
-//! `Ticket`: the text that stands for a detached execution. Pure; made by `Execution::detach`, read by `resume_ticket`.
+//! `Ticket`: a detached execution as text, which can be stored and resumed. Pure; made by `Execution::detach`, read by `resume_ticket`.
 
 use std::{fmt, str::FromStr};
 

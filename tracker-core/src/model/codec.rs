@@ -36,7 +36,7 @@ use crate::model::{
 use encoder::EncodeError;
 use field_sets::FieldSets;
 
-/// The bytes of a value that no type of a task stands for.
+/// The MessagePack bytes of a value that is not a task, such as an error.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
     encode_with(value, None)
 }

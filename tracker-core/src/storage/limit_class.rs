@@ -43,7 +43,7 @@ impl LimitClass {
         bytes
     }
 
-    /// The class of a limit key. Bytes that are missing stand for no limit and no needs.
+    /// The class of a limit key. Missing bytes mean no limit and no needs.
     pub(crate) fn unpack(kind: &Kind, bytes: &[u8]) -> Self {
         let mut rest = bytes;
         let values = kind.policy.limits.iter().map(|_| {

@@ -83,8 +83,8 @@ pub struct Execution<T: TrackedTask> {
 /// A claimed task that cannot be decoded.
 pub(crate) struct Unreadable {
     pub error: Error,
-    /// Marks the task as unreadable, so that no claim finds it.
-    pub strand: TaskCommand,
+    /// Marks the task as unreadable, so that claims skip it. The caller runs it.
+    pub command: TaskCommand,
 }
 
 impl<T: TrackedTask> Execution<T> {
@@ -111,7 +111,7 @@ impl<T: TrackedTask> Execution<T> {
                 tracing::error!(kind = kind.name, id = %row.id, error = text, "a task cannot be read: no claim takes it any more");
             });
             let target = Target::Known(task, row.id.clone());
-            Unreadable { error, strand: TaskCommand::new(kind.id, target, Command::Unreadable { owner }) }
+            Unreadable { error, command: TaskCommand::new(kind.id, target, Command::Unreadable { owner }) }
         })?;
         let lease = header.lease.as_ref().map_or(0, |lease| lease.length);
         let cancelled = Arc::new(AtomicBool::new(header.cancel));

@@ -42,8 +42,8 @@ impl Tracker {
     /// ```
     ///
     /// # Errors
-    /// As the calls that the request stands for. A task that is selected by its id and refuses is listed in the report instead, and
-    /// the others are changed. [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if a selected id has no task; then no task is changed.
+    /// As the calls that the request names. A task that is selected by its id and refuses the change is listed in the report, and the
+    /// others are changed. [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if a selected id has no task; then no task is changed.
     pub fn perform(&self, request: &Request) -> Result<Report> {
         match request {
             Request::Tasks { selection: Selection::Ids { kind, ids }, change } => {

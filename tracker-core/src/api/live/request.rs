@@ -50,7 +50,7 @@ pub enum Request {
     Prune {
         /// The kind; `None` for every kind.
         kind: Option<String>,
-        /// Only tasks in these statuses, by name or code. An empty list stands for every status in which tasks have ended.
+        /// Only tasks in these statuses, by name or code. An empty list means every status in which tasks have ended.
         statuses: Vec<String>,
         /// Only tasks that ended at least this long ago.
         older_than: Duration,

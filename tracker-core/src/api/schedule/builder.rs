@@ -1,5 +1,5 @@
-//! Builders: the functions that make the task of an occurrence, from the user's function or from a stored template. User code in
-//! them runs guarded, outside of locks and transactions.
+//! Builders: the functions that make the task of an occurrence, from the user's function or from a stored template. Called by the thread
+//! of `scheduler` and by `ScheduleHandle`; user code in them runs guarded, outside of locks and transactions.
 
 use std::{fmt::Write as _, sync::Arc};
 
@@ -38,7 +38,7 @@ pub(super) fn from_function<T: TrackedTask>(build: impl Fn(&Occurrence) -> T + S
     Arc::new(move |context, occurrence| new_task(context, occurrence, &build(occurrence)))
 }
 
-/// Makes a task from JSON text in which `{scheduled_at}`, `{id}` and `{schedule}` stand for the values of the occurrence.
+/// Makes a task from JSON text. `{scheduled_at}`, `{id}` and `{schedule}` in it are replaced by the values of the occurrence.
 pub(super) fn from_template<T: TrackedTask>(
     context: &BuildContext<'_>,
     occurrence: &Occurrence,

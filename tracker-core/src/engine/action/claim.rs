@@ -181,7 +181,7 @@ impl Claim {
     }
 }
 
-/// Number of heads of a kind with several limits that one claim parks, at most.
+/// Number of heads of a kind with several limits that one claim moves to the lists of blocked heads, at most.
 const MOST_MOVES: usize = 256;
 
 impl Claim {

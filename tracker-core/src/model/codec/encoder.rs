@@ -109,7 +109,7 @@ impl<'f> Encoder<'f> {
         Ok(())
     }
 
-    /// Opens the map of one entry that stands for a variant with data.
+    /// Opens a map of one entry, the form of a variant with data.
     fn open_variant(&mut self, variant: &str) -> Encoded {
         self.open_map(1)?;
         encode::write_str(&mut self.out, variant)?;

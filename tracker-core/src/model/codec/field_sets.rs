@@ -63,33 +63,33 @@ pub(super) struct FieldSets {
 }
 
 impl FieldSets {
-    /// None yet, of a payload of type `T`.
+    /// No sets yet, for a payload of type `T`.
     pub(super) fn of<T: 'static>() -> Self {
         let mut hasher = DefaultHasher::new();
         TypeId::of::<T>().hash(&mut hasher);
         Self { seed: hasher.finish(), structs: Vec::new(), flattened: Vec::new() }
     }
 
-    /// A struct of this name, without fields yet.
+    /// Begins the set of a struct of this name, without fields.
     pub(super) fn begin(&self, name: &'static str) -> Hashed {
         self.with_name(self.seed, name)
     }
 
-    /// One more field. The text of a name stays where it is, so that its address stands for it.
+    /// Adds a field. The hash takes the address of the name in place of its text: a static text does not move.
     #[expect(clippy::unused_self, reason = "a set is begun, extended and ended by the same value")]
     pub(super) fn with_name(&self, set: Hashed, name: &'static str) -> Hashed {
         let name = (name.as_ptr().addr() as u64) ^ (name.len() as u64).rotate_left(48);
         (set.rotate_left(5) ^ name).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
-    /// One more key of a map that stands for a struct with flattened fields, encoded.
+    /// Adds an encoded key of a struct with flattened fields.
     #[expect(clippy::unused_self, reason = "a set is begun, extended and ended by the same value")]
     pub(super) fn with_key(&self, set: Hashed, key: &[u8]) -> Hashed {
         xxh3_64_with_seed(key, set)
     }
 
     pub(super) fn end(&mut self, set: Hashed) {
-        // 0 stands for an empty slot.
+        // 0 marks an empty slot.
         if !STRUCTS.has(set | 1) {
             self.structs.push(set | 1);
         }

@@ -158,7 +158,7 @@ impl Node {
         }
     }
 
-    /// The value that JSON stands for; an unknown escape is an error that names it.
+    /// The value that JSON represents. An unknown escape is an error that names it.
     pub(crate) fn unescape(self) -> Result<Self, String> {
         if let Some((key, value)) = self.escaped() {
             return Self::of_escape(key, value);
@@ -225,7 +225,7 @@ fn float32(value: &Node) -> Result<f32, String> {
 }
 
 fn float64(value: &Node) -> Result<f64, String> {
-    #[expect(clippy::cast_precision_loss, reason = "a whole number stands for the nearest float")]
+    #[expect(clippy::cast_precision_loss, reason = "an integer is read as the nearest float")]
     match value {
         Node::F64(value) => Ok(*value),
         Node::Unsigned(value) => Ok(*value as f64),

@@ -29,7 +29,7 @@ use crate::model::{
 /// It is written and read by serde, to JSON for example, in a form that loses nothing. What MessagePack has and JSON has
 /// not is an object with one key that begins with `$`:
 ///
-/// | form | stands for |
+/// | form | value |
 /// |---|---|
 /// | `{"$bytes": "AP8="}` | a byte string, in base64; `u128` and `i128` are 16 of them |
 /// | `{"$f32": 0.5}` | a float of 32 bits |

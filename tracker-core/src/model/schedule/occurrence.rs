@@ -57,7 +57,7 @@ impl Occurrence {
         uuid::Builder::from_custom_bytes(xxh3_128(self.id().as_bytes()).to_be_bytes()).into_uuid()
     }
 
-    /// The id for a kind whose ids have this type; `None` stands for generated ids.
+    /// The id for a kind whose ids have this type; `None` if the ids are generated.
     pub(crate) fn key(&self, id_type: Option<ValueType>) -> TaskKey {
         if id_type == Some(ValueType::Text) { self.id().to_key() } else { self.uuid().to_key() }
     }

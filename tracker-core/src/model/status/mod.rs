@@ -28,7 +28,7 @@ pub trait TaskStatus: Copy + Send + Sync + 'static {
     /// Every status with its code, name, role and step, in the order of declaration.
     const GRAPH: StatusGraph;
 
-    /// The integer that stands for this status on disk.
+    /// The integer that is stored for this status.
     fn code(self) -> i32;
 
     /// The status of a code, if the enum has it.

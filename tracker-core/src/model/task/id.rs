@@ -60,7 +60,7 @@ pub(super) const TAG_STR: u8 = b's';
 pub(super) const TAG_UUID: u8 = b'u';
 
 impl TaskKey {
-    /// The bytes that stand for the id in the file: a tag, then the value.
+    /// The stored bytes of the id: a tag, then the value.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -1,4 +1,5 @@
-//! The serialized form of a `TaskKey`: the bytes that stand for the id in the file. Reading accepts only bytes that an id has.
+//! The serialized form of a `TaskKey`: its stored bytes. Reading accepts only bytes that an id can have. Used by serde for `TaskKey`, and by
+//! `payload/json` and `live/request`; pure.
 
 use std::fmt;
 

@@ -84,7 +84,7 @@ pub(crate) struct Lease {
     pub due: Micros,
     /// Whether the handler has begun; a task claimed ahead has not.
     pub begun: bool,
-    /// A ticket stands for the execution: only its expiry ends it.
+    /// Whether the execution was detached into a ticket. Then the lease outlives its process, until it expires.
     pub detached: bool,
 }
 

@@ -63,7 +63,7 @@ impl Coverage {
 mod tests {
     use super::*;
 
-    /// Coverage of single bytes, compared with a set of them: each byte stands for all keys that begin with it.
+    /// Coverage of single bytes, compared with a set of them: each byte means all keys that begin with it.
     fn check(ranges: &[(u8, Option<u8>)]) {
         let mut coverage = Coverage::default();
         let mut known = [false; 8];

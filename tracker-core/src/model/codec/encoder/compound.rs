@@ -65,7 +65,7 @@ pub(super) struct Entries<'e, 'f> {
     count: usize,
     /// Where each entry begins, if they are sorted at the end.
     begins: Option<Vec<usize>>,
-    /// The set of keys so far, where the map stands for a struct with flattened fields.
+    /// The set of keys so far, if the map is a struct with flattened fields.
     names: Option<u64>,
 }
 

@@ -118,7 +118,7 @@ impl Case<'_> {
             && (from.role != Role::Parked || self.rules.policy.startable.contains(&from.code))
     }
 
-    /// Whether the lease is of another tracker, and no ticket stands for it.
+    /// Whether the lease is of another tracker, and was not detached into a ticket.
     pub(super) fn process_ended(&self) -> bool {
         self.old.lease.as_ref().is_some_and(|lease| lease.instance != self.rules.instance && !lease.detached)
     }

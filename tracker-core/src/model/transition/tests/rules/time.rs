@@ -118,7 +118,7 @@ fn a_snooze_or_a_retry_for_ever_is_far_away_and_not_given_up() {
     }
 }
 
-/// The last time stands for a task that was given up; a due time that late gives no task up.
+/// The last time means that the task was given up; a due time that late gives no task up.
 #[test]
 fn task_due_at_the_last_time_is_not_given_up() {
     let due = Some(NEVER);
