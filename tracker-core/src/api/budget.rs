@@ -1,4 +1,5 @@
-//! Budgets of resources that the file has for all processes: stored, listed, removed. Claims and submits honour them.
+//! Budgets of resources that the file has for all processes: stored, listed, removed. Called by users and `live/perform`; reads rows, and
+//! writes through the engine. Claims and submits apply them.
 
 use super::tracker::Tracker;
 use crate::{

@@ -1,4 +1,4 @@
-//! `TaskGroup`: several tasks that are submitted in one commit. Called by users; acts through the engine.
+//! `TaskGroup`: several tasks that are submitted in one commit. Called by users; each group is one action of the engine.
 
 use std::{fmt, sync::Arc};
 

@@ -1,4 +1,5 @@
-//! Handlers: the values that they may return, and the outcome that is stored for each. Called by `Tasks::run` and workers.
+//! Handlers: the values that they may return, and the outcome that is stored for each. Called by `Tasks::run` and workers; runs user code,
+//! guarded, and touches no row.
 
 use std::{
     any::Any,

@@ -1,4 +1,4 @@
-//! `KindName`: the name of a kind made of parts. Pure.
+//! `KindName`: the name of a kind made of parts. Called by users; reads environment variables, and nothing else.
 
 use std::env;
 

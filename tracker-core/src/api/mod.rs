@@ -1,4 +1,5 @@
-//! The public calls: `Tracker`, `Tasks`, `Execution`, `Query`, `Batch` and their options, blocking and async.
+//! The public calls: `Tracker`, `Tasks`, `Execution`, `Query`, `Batch` and their options, blocking and async. Called by users, `worker`,
+//! `portable` and `maintenance`; acts through the engine.
 
 #[cfg(feature = "tokio")]
 pub(crate) mod asynchronous;

@@ -1,5 +1,5 @@
-//! Where a call waits for its answer: on the thread, or in a future. Each call of `api` that waits is written once, over a
-//! [`Port`]; the macro `calls!` makes the blocking and the async method of it, with one documentation text.
+//! A port is how a call waits for its answer: on the thread, or in a future. Each call of `api` that waits is written once, over a
+//! [`Port`]; the macro `calls!` makes its blocking and its async method, with one documentation text.
 
 use std::{
     future::ready,

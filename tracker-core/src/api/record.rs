@@ -1,4 +1,4 @@
-//! `Record`: a stored task with everything known of it. Made by look-ups, queries and subscriptions; plain data.
+//! `Record`: a stored task with everything known of it. Made by look-ups, queries, waits and submits that return the record; plain data.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,5 @@
-//! The calls that name types of redb, as extension traits: code that does not import them works with any store.
+//! The calls that name types of redb, as extension traits: code that does not import them works with any store. Called by users; opens
+//! tables of the user's own.
 
 use std::{io, sync::Arc};
 

@@ -1,4 +1,5 @@
-//! The state that all handles of an open tracker share.
+//! `Shared`: the state that all handles of an open tracker share: the engine, the running pools, the schedules, the open kinds and the
+//! server of live commands. Made by `Tracker`; its last drop stops the threads and closes the engine.
 
 use std::{
     any::TypeId,

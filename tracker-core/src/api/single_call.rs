@@ -1,5 +1,5 @@
-//! Calls that are one action. The macro `single_calls!` makes the blocking, the async and the deferred method of each from one definition: the
-//! action, and the function that makes the result of its answer.
+//! Calls that are one action. The macro `single_calls!` makes the blocking, the async and the deferred method of each from one definition:
+//! the action, and the function that makes the result of its answer. Used by `api/tasks/`.
 
 use crate::{
     api::{port::Port, shared::Shared},

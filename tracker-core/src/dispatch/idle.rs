@@ -1,4 +1,5 @@
-//! One pass of a slot over every kind, and how long the slot sleeps after a pass that found no task.
+//! `Idle` and `Pass`: one pass of a slot over every kind, and how long the slot sleeps after a pass that found no task. Used by the
+//! dispatcher and by the drivers; pure.
 
 use std::time::Duration;
 

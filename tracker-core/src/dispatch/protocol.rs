@@ -1,4 +1,4 @@
-//! The inputs and the effects of the dispatcher. Plain values.
+//! The inputs and the effects of the dispatcher. Plain values; made and read by `Dispatcher::step` and by the slots in `worker/`.
 
 use std::time::Duration;
 

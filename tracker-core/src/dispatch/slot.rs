@@ -1,4 +1,4 @@
-//! One place of a pool where a handler runs: a thread, or a future.
+//! `Slot`: the state of one place of a pool where a handler runs, a thread or a future. Kept by the dispatcher; pure.
 
 use super::{
     idle::{Idle, Pass},

@@ -1,4 +1,5 @@
-//! One attempt of an async handler: its panic is caught, and its time is limited.
+//! One attempt of an async handler: catches its panics, limits its time and ends it on cancellation. Called by `AsyncTasks::run` and async
+//! workers; polls user code, and touches no row.
 
 use std::{
     future::{pending, poll_fn},

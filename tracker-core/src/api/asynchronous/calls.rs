@@ -1,4 +1,5 @@
-//! The port of async calls: actions are queued, and their answers are awaited without a thread.
+//! The port of async calls: queues actions, and awaits their answers without a blocked thread. Called by the async form of each call and by
+//! async workers; acts through the engine.
 
 use std::{sync::Arc, time::Duration};
 

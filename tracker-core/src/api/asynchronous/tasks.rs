@@ -1,4 +1,4 @@
-//! The async twin of `Tasks`. Its calls are defined in `api/tasks/`, beside their blocking forms.
+//! `AsyncTasks`: the async twin of `Tasks`. Called by users. Its calls are defined in `api/tasks/`, beside their blocking forms.
 
 use std::{fmt, ops::Deref};
 

@@ -1,4 +1,5 @@
-//! The async twins of the handles besides `Tasks`: newtypes that deref to the blocking handle. Their calls are defined there.
+//! The async twins of the handles besides `Tasks`: newtypes that deref to the blocking handle. Called by users and async workers. Their
+//! calls are defined beside the blocking forms.
 
 use std::{
     fmt,

@@ -1,4 +1,4 @@
-//! `Batch`: tasks with a label that end together, and its follow-up task. Called by users; acts through the engine.
+//! `Batch`: tasks with a label that end together, and its follow-up task. Called by users; reads rows, and writes through the engine.
 
 mod info;
 

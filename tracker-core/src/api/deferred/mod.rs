@@ -1,5 +1,5 @@
-//! `DeferredTasks`: the calls of `Tasks` that return at once and report later, for programs without a runtime. Calls of one action are
-//! defined beside their blocking forms, by `single_calls!`.
+//! `DeferredTasks`: the calls of `Tasks` that return at once and report later, for programs without a runtime. Called by users; queues work
+//! in the engine and never waits for a commit. Calls of one action are defined beside their blocking forms, by `single_calls!`.
 
 mod pending;
 

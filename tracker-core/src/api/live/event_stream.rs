@@ -1,4 +1,4 @@
-//! `EventStream`: the client's end of a subscription to the events of another process. Made by `Client::subscribe`.
+//! `EventStream`: the client's end of a subscription to the events of another process. Made by `Client::subscribe`; reads the socket.
 
 use std::{
     fmt,

@@ -1,4 +1,4 @@
-//! Turns a `TaskFilter` into a query. Called by `perform` and by users.
+//! Turns a `TaskFilter` into a query. Called by `perform` and by users; touches no row.
 
 use super::request::TaskFilter;
 use crate::{

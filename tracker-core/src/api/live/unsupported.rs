@@ -1,4 +1,4 @@
-//! Live commands on systems without Unix sockets: every call says so.
+//! Live commands on systems without Unix sockets: each call fails with `Unsupported`. Called by users and `Shared` there.
 
 use std::{convert::Infallible, path::Path, time::Duration};
 

@@ -1,4 +1,4 @@
-//! `OccurrenceRecord`: an occurrence that a schedule submitted, with the status of its task. Read by `ScheduleHandle`.
+//! `OccurrenceRecord`: an occurrence that a schedule submitted, with the status of its task. Made by `ScheduleHandle`; reads only.
 
 use chrono::{DateTime, Utc};
 

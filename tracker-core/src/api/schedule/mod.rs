@@ -1,5 +1,5 @@
 //! Schedules: `Tasks::schedule` registers one with the function that builds its tasks, `ScheduleHandle` inspects and changes it. Called by
-//! users, the program and live commands.
+//! users, the program and live commands; reads rows, and writes through the engine.
 
 mod builder;
 mod history;

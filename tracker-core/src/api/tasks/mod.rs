@@ -1,4 +1,5 @@
-//! `Tasks`, the handle of one kind: one file for each group of calls.
+//! `Tasks`, the handle of one kind: one file for each group of calls. Called by users and workers; the handle itself reads only the kind's
+//! definition.
 
 mod admin;
 mod bulk;

@@ -1,4 +1,5 @@
-//! Changes of the claim order by an operator: priority, due time, moves and pauses of single tasks.
+//! Changes of the claim order by an operator: priority, due time, moves and pauses of single tasks. Called by users and `live/perform`;
+//! each call is one action of the engine.
 
 use chrono::{DateTime, Utc};
 

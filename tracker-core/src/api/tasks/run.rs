@@ -1,4 +1,4 @@
-//! Running a handler on one task: start by id, call, store the outcome.
+//! Runs a handler on one task: starts it by its id, calls the handler, stores the outcome. Called by users; acts through the engine.
 
 use std::{error::Error as StdError, fmt, panic::resume_unwind};
 

@@ -1,4 +1,5 @@
-//! Submits of single tasks, and what they found.
+//! Submits of single tasks, and their results. Called by users; `group`, `bulk`, `transaction` and `deferred` make their tasks here. Each
+//! submit is one action of the engine.
 
 use super::{SubmitOptions, Tasks};
 #[cfg(feature = "tokio")]
