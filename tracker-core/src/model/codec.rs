@@ -1,5 +1,5 @@
-//! Payloads: what of a task is stored, and how it is read again. MessagePack with field names, so that structs can change
-//! and tools can look inside.
+//! Encodes a task as its stored payload, and decodes it again. MessagePack with field names, so that structs can change and tools can look
+//! inside. Called by `api`, `portable` and `Register`; runs user code (serde, migrations, payload codecs), guarded, and touches no row.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
@@ -36,7 +36,7 @@ use crate::model::{
 use encoder::EncodeError;
 use field_sets::FieldSets;
 
-/// The MessagePack bytes of a value that is not a task, such as an error.
+/// The MessagePack bytes of a value without a version of its type: the payload that `Payload::new` makes.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
     encode_with(value, None)
 }

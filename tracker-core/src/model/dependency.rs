@@ -1,4 +1,5 @@
-//! A task or batch that another task waits for, by its name.
+//! `Dependency`: a task or batch that another task waits for, by its name. Made by `api/dependencies`, and read by users and `portable`;
+//! plain data.
 
 use std::fmt;
 

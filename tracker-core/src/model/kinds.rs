@@ -1,4 +1,5 @@
-//! `Kinds`: the definitions of kinds that this process knows, by number and by name. Kept by the engine.
+//! `Kinds`: the definitions of all kinds, by number and by name. Read by `storage/tables`, kept by the engine and copied by each write
+//! transaction; plain data.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,4 +1,5 @@
-//! The tables of a tracker file. Their names start with `tracker.`, a prefix that user tables cannot have.
+//! The tables of a tracker file. Their names start with `tracker.`, a prefix that user tables cannot have. Constants, used by
+//! `storage/tables`, `verify` and recovery.
 
 use redb::{Key, TableDefinition, Value};
 

@@ -1,5 +1,5 @@
-//! The redb file: keys, row encodings, tables, and the code that reads and writes them. The only module that knows bytes on
-//! disk.
+//! The redb file: keys, row encodings, tables, and the code that reads and writes them. The only module that knows bytes on disk. Called by
+//! the engine, and for reads and keys by `api`, `portable` and `maintenance`.
 
 pub(crate) mod definitions;
 pub(crate) mod encoding;

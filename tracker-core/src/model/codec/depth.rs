@@ -1,4 +1,4 @@
-//! How deep a payload is nested.
+//! `is_shallow`: whether a payload is nested less deep than the limit. Called by `codec` before it decodes; pure.
 
 use rmp::Marker;
 

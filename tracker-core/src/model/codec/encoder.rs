@@ -1,4 +1,5 @@
-//! Serializes values as MessagePack: structs are maps with field names, and nesting is limited.
+//! Serializes values as MessagePack: structs are maps with field names, and nesting is limited. Called by `codec`; pure, but for the user's
+//! `Serialize`.
 
 mod compound;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Whether a task that was encoded can be decoded again.
+//! Checks that a task that was encoded can be decoded again. Called by `codec`; runs the user's `Deserialize`, guarded.
 
 use std::{
     any::Any,

@@ -1,4 +1,5 @@
-//! The error of every call: a kind to branch on, a message for people, and the reason of a refusal. All layers make errors here.
+//! `Error`, the error of every call: a kind to branch on, a message for people, and the reason of a refusal. Made by all layers; plain
+//! data.
 
 mod refusal;
 

@@ -1,4 +1,4 @@
-//! Refusals: the reason why the state of a task does not allow a call. The transition rules and the actions give reasons.
+//! `Refusal` and `Reason`: why the state of a task does not allow a call. Made by the transition rules and the actions; plain data.
 
 use std::fmt;
 

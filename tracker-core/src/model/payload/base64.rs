@@ -1,4 +1,4 @@
-//! Base64 with the standard alphabet and padding (RFC 4648, section 4).
+//! Base64 with the standard alphabet and padding (RFC 4648, section 4). Called by `payload/json` and `portable/value`; pure.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

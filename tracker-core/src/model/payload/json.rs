@@ -1,4 +1,5 @@
-//! A payload as JSON and back. The documentation of [`Payload`] describes the forms of values that JSON lacks.
+//! A payload as JSON and back. The documentation of [`Payload`] describes the forms of values that JSON lacks. Called through serde by
+//! `api`, `portable` and live commands; pure.
 
 use std::{collections::HashSet, fmt};
 

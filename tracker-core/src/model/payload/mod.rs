@@ -1,4 +1,5 @@
-//! Payloads without their types: bytes of MessagePack that serde reads and writes as JSON.
+//! `Payload`: a payload without its type: bytes of MessagePack that serde reads and writes as JSON. Used by untyped handles, `portable` and
+//! schedules with a template; pure.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

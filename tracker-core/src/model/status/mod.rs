@@ -1,4 +1,4 @@
-//! A status type as the engine sees it: data about codes, roles and steps.
+//! A status type as the engine sees it: data about codes, roles and steps. Implemented by the derive; read by `Kind`. Plain data.
 
 mod graph;
 mod role;

@@ -1,4 +1,4 @@
-//! A tracked task as the engine sees it: an id, keys, a policy.
+//! `TrackedTask`: a task as the engine sees it: an id, keys, a policy. Implemented by the derive; used by all layers. Plain data.
 
 mod backoff;
 mod fingerprint;

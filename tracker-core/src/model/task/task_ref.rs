@@ -1,4 +1,4 @@
-//! The number of a task in a file: its kind and its sequence number.
+//! `TaskRef`: the number of a task in a file: its kind and its sequence number. Plain data, used by all layers as the key of a task.
 
 /// A task by the number of its kind and its sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,4 +1,5 @@
-//! `Clock`: where the time comes from, and the system's clock. Implemented by users and by `ManualClock`.
+//! `Clock`: where the time comes from, and the system's clock. Implemented by users and by `ManualClock`; called by `TimeKeeper`,
+//! `engine/signal` and the repair of the file's time.
 
 use std::{
     sync::{Arc, OnceLock},

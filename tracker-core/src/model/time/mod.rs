@@ -1,4 +1,4 @@
-//! Time in microseconds, read from an injected `Clock`. `TimeKeeper` makes it never go back.
+//! Time in microseconds, read from an injected `Clock`. `TimeKeeper` keeps it from going back. Used by all layers.
 
 mod clock;
 mod manual;

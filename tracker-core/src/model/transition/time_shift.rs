@@ -1,4 +1,4 @@
-//! Moves stored times after a wrong clock. Pure; called by the repair of the file's time.
+//! `TimeShift`: corrects stored times after a wrong clock. Pure; called by the repair of the file's time and by recovery.
 
 use super::{Batch, Header, LATEST, Lease, StoredAttempt};
 use crate::model::time::Micros;

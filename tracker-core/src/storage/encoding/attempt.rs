@@ -1,4 +1,4 @@
-//! The record of an attempt, in the history and in a header.
+//! The record of an attempt, in the history and in a header. Pure; part of `encoding`.
 
 use bincode::{Decode, Encode};
 

@@ -1,4 +1,4 @@
-//! The record of a batch.
+//! The record of a batch. Pure; part of `encoding`.
 
 use bincode::{Decode, Encode};
 

@@ -1,4 +1,4 @@
-//! The numbers of dependency ends and of their effects. Stable.
+//! The stored numbers of dependency ends and of their effects. They never change. Pure; used by the rows of dependencies and by recovery.
 
 use super::kind::{role_code, role_of};
 use crate::model::transition::{DependencyEnd, OnDependencyFailure};

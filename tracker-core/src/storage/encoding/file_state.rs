@@ -1,4 +1,4 @@
-//! The record of the file state.
+//! The record of the file state. Pure; part of `encoding`.
 
 use bincode::{Decode, Encode};
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! The record of the task that follows a batch.
+//! The record of the follow-up task of a batch. Pure; part of `encoding`.
 
 use bincode::{Decode, Encode};
 

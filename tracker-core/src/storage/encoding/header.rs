@@ -1,4 +1,4 @@
-//! The record of a header and its lease.
+//! The record of a header and its lease. Pure; part of `encoding`.
 
 use std::sync::Arc;
 

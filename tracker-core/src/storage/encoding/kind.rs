@@ -1,4 +1,4 @@
-//! The record of a kind and its policy.
+//! The record of a kind and its policy. Pure; part of `encoding`.
 
 use bincode::{Decode, Encode};
 

@@ -1,5 +1,5 @@
-//! The values of the tables: a version byte, the record, a checksum. The only module that turns values into records and back;
-//! used by `storage` and by bulk submits.
+//! The values of the tables: a version byte, the record, a checksum. The only module that turns values into records and back. Pure; used by
+//! `storage` and by bulk submits.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

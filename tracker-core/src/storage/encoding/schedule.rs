@@ -1,4 +1,4 @@
-//! The record of a schedule.
+//! The record of a schedule. Pure; part of `encoding`.
 
 use bincode::{Decode, Encode};
 

@@ -1,4 +1,4 @@
-//! The records of a payload with its keys, and of the progress of an attempt.
+//! The records of a payload with its keys, and of the progress of an attempt. Pure; part of `encoding`.
 
 use bincode::{Decode, Encode, config, error::EncodeError};
 

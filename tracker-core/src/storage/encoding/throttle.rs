@@ -1,4 +1,4 @@
-//! The record of an accepted submit with a throttle key.
+//! The record of an accepted submit with a throttle key. Pure; part of `encoding`.
 
 use bincode::{Decode, Encode};
 

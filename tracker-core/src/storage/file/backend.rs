@@ -1,4 +1,4 @@
-//! A boxed storage backend, for redb calls that take one by value.
+//! `Boxed`: a boxed storage backend, for redb calls that take one by value. Used by `open` and `inspect`; passes each call on.
 
 use std::{io, ops::Bound};
 

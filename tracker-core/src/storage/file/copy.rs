@@ -1,4 +1,5 @@
-//! Copies the pages of a snapshot into a new file. Called by `Tracker::backup` and, to begin the snapshot, by `engine::database`.
+//! Copies the pages of a snapshot into a new file. Called by `Tracker::backup` and, to begin the snapshot, by `engine::database`; writes
+//! only the new file.
 
 use std::{
     fs::{self, File},

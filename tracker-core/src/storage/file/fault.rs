@@ -1,4 +1,5 @@
-//! Errors of redb and of the operating system as errors of the tracker, with the path and the way out.
+//! `Fault`: an error of redb or of the operating system as an error of the tracker, with the path and advice. Made by all of
+//! `storage/file`; converted into `Error` where a call of redb fails.
 
 use std::{error::Error as StdError, io, path::Path};
 

@@ -1,4 +1,5 @@
-//! Turns a panic of redb into an error. Wraps every call that reads pages.
+//! `guard`: turns a panic of redb into an error. Wraps every call that reads or writes pages, in `storage/file`, the engine, user
+//! transactions and `maintenance`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

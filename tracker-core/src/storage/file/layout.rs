@@ -1,4 +1,4 @@
-//! redb's file header: the fields that `salvage` and `copy` read and write.
+//! `Layout`: redb's file header: the fields that `salvage` and `copy` read and write. Pure.
 
 use std::{io, ops::Range};
 

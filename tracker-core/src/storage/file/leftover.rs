@@ -1,4 +1,5 @@
-//! Temporary names of files under creation, and the removal of what crashed creations left.
+//! Temporary names of files under creation, and the removal of what crashed creations left. Called by `create` and `open`; deletes files in
+//! the folder of the database file.
 
 use std::{
     ffi::{OsStr, OsString},

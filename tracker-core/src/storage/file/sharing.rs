@@ -1,4 +1,5 @@
-//! How processes share the file.
+//! `Sharing`: how processes share the file. Plain data, given by users; read by the open of a file, the waits for other processes and the
+//! server of live commands.
 
 use redb::ConcurrencyMode;
 

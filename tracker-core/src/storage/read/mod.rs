@@ -1,4 +1,5 @@
-//! Reads from the tables of a transaction: claim order, listings, dependencies, whole tasks.
+//! Reads from the tables of a transaction: claim order, listings, dependencies, whole tasks. Called by the engine, `api`, `portable` and
+//! `maintenance`.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

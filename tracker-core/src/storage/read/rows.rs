@@ -1,5 +1,5 @@
-//! The rows of a range, checked against the order of their keys: a damaged key would make a search skip rows or return rows outside of the
-//! range, and a listing that continues after its last row would never end.
+//! `Rows`: the rows of a range, checked against the order of their keys. A damaged key would make a search skip rows or return rows outside
+//! of the range, and a listing that continues after its last row would never end. Used by the reads and writes of `storage`.
 
 use std::ops::{Bound, RangeBounds};
 

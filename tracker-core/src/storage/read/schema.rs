@@ -1,4 +1,4 @@
-//! Checks that a changed status type still knows the statuses in use. Called when a kind is opened.
+//! Checks that a changed status type still knows the statuses in use. Called by `Register` and `Tracker::tasks`; reads only.
 
 use crate::{
     model::{

@@ -1,5 +1,5 @@
-//! Look-ups by an id or a key of another type than the stored ones: an error that names both, instead of "not found". Called
-//! only after a miss, so that a hit costs nothing more.
+//! Look-ups by an id or a key of another type than the stored ones: an error that names both, instead of "not found". Called only after a
+//! miss, so that a hit costs nothing more; reads only.
 
 use redb::{ReadableTable, Value};
 

@@ -1,4 +1,4 @@
-//! Writes to the tables of a transaction: every row of a task is derived and written here.
+//! Writes to the tables of a transaction: every row of a task is derived and written here. Called by the engine's writer.
 
 pub(crate) mod bulk;
 pub(crate) mod change;

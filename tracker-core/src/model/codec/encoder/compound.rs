@@ -1,4 +1,4 @@
-//! Arrays and maps that are being written.
+//! Arrays and maps while the encoder writes them: their entries, and their length in front. Used by `encoder`; pure.
 
 use rmp::encode;
 use serde::{
