@@ -1,4 +1,5 @@
-//! `ConflictRetry`: whether a unit of work that competed with another one runs again, and the pause before. Used by the leader.
+//! `ConflictRetry`: whether a unit of work of a store that ended in a conflict runs again, and the pause before. Used by the leader
+//! (`group_commit`) and by `StoreDatabase`; sleeps, and touches no row.
 
 use std::{thread, time::Duration};
 

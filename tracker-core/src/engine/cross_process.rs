@@ -1,5 +1,5 @@
-//! Changes by other processes, which are seen only by the change number in the file. Used by waits if
-//! several processes write to the file (`Sharing::Writers`).
+//! Changes by other processes, which are seen only by the change number in the file. Used by waits and workers if several processes write
+//! to the file (`Sharing::Writers`); reads the file state.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},

@@ -1,4 +1,5 @@
-//! The public events of tasks, kinds and batches, and `CommitEvent`, the form in which a commit hands them to subscriptions.
+//! The public events of tasks, kinds and batches, and `CommitEvent`, the form in which a commit hands them to subscriptions. Made by
+//! `writer/effects`; read by subscriptions and live commands. Plain data.
 
 use std::{collections::HashSet, sync::Arc};
 

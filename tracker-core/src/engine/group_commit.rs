@@ -1,4 +1,5 @@
-//! Group commit: the leader commits the queued actions together, publishes the effects and answers the callers.
+//! Group commit: the leader runs the queued actions in one transaction, commits it, publishes the effects and answers the callers. Called
+//! by callers that lead, the background thread and user transactions; reads and writes the database.
 
 use std::{
     sync::{

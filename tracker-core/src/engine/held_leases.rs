@@ -1,4 +1,5 @@
-//! Registers the leases that workers of this process hold, and the attempts that can be cancelled. Shared by engine and workers.
+//! `HeldLeases`: the leases that workers of this process hold, and the attempts that can be cancelled. Shared by the writer, executions and
+//! workers; in memory only.
 
 use std::{
     collections::{HashMap, HashSet},

@@ -1,4 +1,5 @@
-//! Sets back the time of a file that a wrong clock set ahead.
+//! Sets back the time of a file that a wrong clock set ahead. Called by `maintenance/time_repair` on a file without an engine; writes in
+//! one commit.
 
 use uuid::Uuid;
 

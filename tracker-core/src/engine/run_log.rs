@@ -1,4 +1,5 @@
-//! The log of runs: starts, ends and refusals. Collected by the writer; logged once they are durable, before the caller continues.
+//! The log of runs: starts, ends and refusals of attempts. Collected by the writer; logged to `tracing` by the leader once they are
+//! durable, before the caller continues.
 
 use chrono::{DateTime, Utc};
 use tracing::Level;

@@ -1,4 +1,4 @@
-//! A number that threads and futures wait on until it rises.
+//! `Signal`: a number that threads and futures wait on until it rises. Used by the engine, by pools and by waits of `api`; in memory only.
 
 use std::{
     sync::{

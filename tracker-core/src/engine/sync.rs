@@ -1,5 +1,5 @@
-//! The locks of the commit queue: those of the standard library, or in its tests under `--cfg shuttle` those of a checker that tries
-//! many orders of threads.
+//! The locks of the commit queue: those of the standard library. In tests under `--cfg shuttle`, those of a checker that tries many orders
+//! of threads. Used by `commit_queue` and `queued_action`.
 
 #[cfg(not(all(test, shuttle)))]
 pub(super) use std::{

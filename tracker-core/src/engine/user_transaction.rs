@@ -1,5 +1,5 @@
-//! A transaction that runs the caller's code, on the caller's thread: in its place in the commit queue, or in a unit of work that the caller
-//! commits.
+//! A transaction that runs the caller's code, on the caller's thread: in its turn of the commit queue, or in a unit of work that the caller
+//! commits. Called by `Tracker::transaction`, `Execution::succeed_with`, `api/store`, import and recovery; reads and writes the database.
 
 use std::{
     cell::RefCell,

@@ -1,4 +1,5 @@
-//! The time that a file has reached, and its repair where a wrong clock set it ahead.
+//! The time that a file has reached, and its repair where a wrong clock set it ahead. Called by users and the program; the repair opens the
+//! file without an engine, and writes it in one commit.
 
 use std::{path::Path, sync::Arc, time::Duration};
 

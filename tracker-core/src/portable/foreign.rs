@@ -1,4 +1,4 @@
-//! Names the probable format of text that is not JSON lines, and states how to convert it.
+//! Names the probable format of text that is not JSON lines, and states how to convert it. Called by `line` and `import`; pure.
 
 /// The byte order mark, in UTF-8.
 pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";

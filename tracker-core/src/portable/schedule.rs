@@ -1,4 +1,4 @@
-//! `PortableSchedule`: a schedule as a JSON line. Called by `export` and `import`.
+//! `PortableSchedule`: a schedule as a JSON line. Called by `line`, `export` and `import`; `put` writes through the engine's writer.
 
 use serde::{Deserialize, Serialize};
 

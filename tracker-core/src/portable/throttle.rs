@@ -1,4 +1,5 @@
-//! `PortableThrottle`: the accepted submit of a throttle key as a JSON line. Called by `export` and `import`.
+//! `PortableThrottle`: the accepted submit of a throttle key as a JSON line. Called by `line`, `export` and `import`; `put` writes through
+//! the engine's writer.
 
 use serde::{Deserialize, Serialize};
 

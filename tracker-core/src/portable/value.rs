@@ -1,4 +1,5 @@
-//! `Value` and `PortableId`: keys and ids in JSON. Integers, bytes and other values that JSON lacks have a documented form. Pure.
+//! `Value` and `PortableId`: keys and ids in JSON. Integers, bytes and other values that JSON lacks have a documented form. Used by all
+//! lines; pure.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

@@ -1,4 +1,5 @@
-//! A worker whose handlers are futures, all in one tokio task.
+//! `AsyncWorker`: a worker whose handlers are futures, all in one tokio task. Called by users; the driver of async pools, which polls
+//! `async_slot`.
 
 use std::{error::Error as StdError, fmt};
 

@@ -1,4 +1,5 @@
-//! A worker or pool on a thread of its own, and the handle that ends it and returns its summary.
+//! `WorkerHandle`: a worker or pool on a thread of its own, and the handle that ends it and returns its summary. Called by users; starts
+//! the thread.
 
 use std::{error::Error as StdError, fmt, io, thread, time::Duration};
 

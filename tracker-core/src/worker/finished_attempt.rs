@@ -1,4 +1,5 @@
-//! The end of an attempt, kept until it is known to be stored and can be counted.
+//! `FinishedAttempt`: the end of an attempt, kept until it is known to be stored and can be counted. Made by slots, counted by
+//! `pool_state`; plain data.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A pool of threads: its options and its slots.
+//! `WorkerPool`: a pool of threads: its options and its slots. Called by users and by `Worker::run`; runs handlers.
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 

@@ -1,4 +1,5 @@
-//! The threads of a pool: started, watched for panics, and joined.
+//! The threads of a pool: started, watched for panics, and joined. Called by `pool`, as the driver for threads; runs the slots, and the
+//! heartbeat on one more thread.
 
 use std::{
     any::Any,

@@ -1,5 +1,5 @@
 //! Actions on batches: open, seal, remove, prune. `Propagate` continues the propagations that did not fit into one commit. Called by `api`,
-//! the leader and the retention.
+//! the leader and the retention; writes through the writer.
 
 use std::time::Duration;
 

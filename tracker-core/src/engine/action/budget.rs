@@ -1,4 +1,5 @@
-//! Stores or removes the budget of a resource.
+//! `SetBudget`: stores or removes the budget of a resource. Called by `Tracker::set_budget` and `remove_budget`; writes one row through the
+//! writer.
 
 use super::Action;
 use crate::{engine::writer::Writer, model::error::Result};

@@ -1,4 +1,5 @@
-//! Submits many tasks of a kind. Their payloads are encoded on the caller's thread.
+//! `SubmitMany`: submits many tasks of a kind, whose payloads were encoded on the caller's thread (`Prepared`). Called by
+//! `Tasks::submit_all`; writes through the writer.
 
 use std::sync::Arc;
 

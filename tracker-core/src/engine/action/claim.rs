@@ -1,4 +1,5 @@
-//! Claims the next tasks, or starts one by its id.
+//! `Claim` and `StartById`: claims the next tasks, or starts one by its id. Called by `api/tasks/start` and by workers; reads the claim
+//! order, ends expired leases, and writes through the writer.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The end of an attempt, with the tasks that follow from it.
+//! `FinishTask`: the end of an attempt, with the tasks that follow from it. Called by executions and workers; writes through the writer.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Moves a task in the claim order of its kind: to the front of its priority, or before another task.
+//! `MoveTask`: moves a task in the claim order of its kind, to the front of its priority or before another task. Called by
+//! `api/tasks/order` and `Query`; writes through the writer.
 
 use std::sync::Arc;
 

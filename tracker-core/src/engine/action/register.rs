@@ -1,4 +1,5 @@
-//! Stores the definition of a kind when a type opens it, and rebuilds the rows that it changes.
+//! `Register` stores the definition of a kind when a type opens it, and rebuilds the rows that it changes; `Pause` pauses a kind. Called by
+//! `Tracker::tasks` and `Tasks::pause`; reads and writes every task of a redefined kind.
 
 use std::{borrow::Cow, sync::Arc};
 

@@ -1,4 +1,5 @@
-//! Ends leases without an outcome: expired ones, those of other instances, or long ones.
+//! `Rescue`: ends leases without an outcome: expired ones, those of other instances, or long ones. Called by the open of a tracker and by
+//! the calls named `rescue…`; writes through the writer.
 
 use std::{sync::Arc, time::Duration};
 

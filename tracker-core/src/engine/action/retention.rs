@@ -1,4 +1,5 @@
-//! Deletes ended tasks, and batches without tasks, after their retention.
+//! `Prune` and `ApplyRetention`: delete ended tasks, and batches without tasks, after their retention. Called by `api/tasks/maintenance`
+//! and by the background thread; write through the writer.
 
 use std::{sync::Arc, time::Duration};
 

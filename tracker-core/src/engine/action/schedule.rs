@@ -1,4 +1,5 @@
-//! Actions on schedules: storing a definition, advancing it with the tasks of its due occurrences, pausing and removing it.
+//! Actions on schedules: storing a definition, advancing it with the tasks of its due occurrences, pausing and removing it. Called by
+//! `api/schedule`; writes through the writer.
 
 use std::sync::Arc;
 

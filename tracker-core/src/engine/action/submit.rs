@@ -1,4 +1,5 @@
-//! Submits one task, several with dependencies among them, or one that starts at once.
+//! Submits one task, several with dependencies among them (`SubmitGroup`), or one that starts at once (`SubmitAndStart`). Called by `api`,
+//! user transactions, and the actions that submit further tasks; writes through the writer.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Runs one command on one task.
+//! `TaskCommand`: runs one command on one task. Called by `api` and workers; writes through the writer.
 
 use std::sync::Arc;
 

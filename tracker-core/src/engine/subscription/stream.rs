@@ -1,4 +1,4 @@
-//! A subscription as a stream, for async programs (feature `tokio`).
+//! `SubscriptionStream`: a subscription as a stream, for async programs (feature `tokio`). Made by `Subscription::stream`; in memory only.
 
 use std::{
     fmt,

@@ -1,4 +1,5 @@
-//! Subscriptions that call user code: each has a thread of its own, so that code that blocks or panics delays nothing else.
+//! Subscriptions that call user code: each has a thread of its own, so that code that blocks or panics delays nothing else. Called by
+//! users; starts threads.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, thread, time::Instant};
 

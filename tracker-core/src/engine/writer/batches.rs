@@ -1,5 +1,5 @@
-//! Batches in a write transaction: their changes are gathered and written once at its end. The end of a batch submits its
-//! follow-up task and is propagated to its dependents.
+//! Batches in a write transaction: their changes are gathered and written once at its end. The end of a batch submits its follow-up task
+//! and is propagated to its dependents. Called by actions and by each write of a task; reads and writes the rows of batches.
 
 use std::collections::{HashMap, VecDeque};
 

@@ -1,4 +1,4 @@
-//! The write of many new tasks of a kind that has neither unique keys nor a limit, with one pass over each table.
+//! Writes many new tasks of a kind that has neither unique keys nor a limit, in one pass over each table. Called by `SubmitMany`.
 
 use super::Writer;
 use crate::{

@@ -1,4 +1,5 @@
-//! Kinds that get another definition, and tasks and batches that come from another file. Called by `Register`, import and recover.
+//! Kinds that get another definition, and tasks and batches that come from another file. Called by `Register`, import and recovery; reads
+//! and writes rows. `unblocked_heads` is the part of a claim that writes head lists.
 
 use std::{collections::BTreeMap, sync::Arc};
 

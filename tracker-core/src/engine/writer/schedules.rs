@@ -1,4 +1,4 @@
-//! Writes of schedules and budgets in a transaction. Called by their actions, recovery and import.
+//! Writes of schedules and budgets in a transaction. Called by their actions, recovery and import; one row for each call.
 
 use super::Writer;
 use crate::model::{error::Result, schedule::row::ScheduleRow};

@@ -1,4 +1,4 @@
-//! Throttle keys in a transaction. Called by submits, recovery and import.
+//! Throttle keys in a transaction. Called by submits, recovery and import; reads and writes their rows.
 
 use super::{Writer, undo::Undo};
 use crate::model::{

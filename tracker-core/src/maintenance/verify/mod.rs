@@ -1,4 +1,5 @@
-//! Recomputes every index and counter from the tasks themselves.
+//! `Tracker::verify`: recomputes every index and counter from the tasks themselves, and reports differences. Called by users and the
+//! program; reads every table, and writes nothing.
 
 mod dependencies;
 mod head_lists;
