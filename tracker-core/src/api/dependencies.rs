@@ -16,7 +16,7 @@ impl<T: Schema> Tasks<T> {
     /// Returns the unresolved dependencies of a task.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.
     pub fn dependencies(&self, id: impl TaskId) -> Result<Vec<Dependency>> {
         self.known(&id.to_key(), |rows, task| rows.named_dependencies(task, usize::MAX))
     }
@@ -24,7 +24,7 @@ impl<T: Schema> Tasks<T> {
     /// Which tasks wait for this one, at most so many.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.
     pub fn dependents(&self, id: impl TaskId, most: usize) -> Result<Vec<TaskName>> {
         let kinds = self.shared.engine.kinds();
         self.known(&id.to_key(), |rows, task| {

@@ -75,7 +75,7 @@ impl RunError {
     /// ```
     ///
     /// # Errors
-    /// Every error but the handler's.
+    /// The error itself, unless it is [`RunError::Handler`].
     pub fn skip_handler_error(self) -> Result<(), Self> {
         if matches!(self, Self::Handler(_)) { Ok(()) } else { Err(self) }
     }

@@ -50,7 +50,7 @@ impl KindName {
     /// The parts, joined with `/`; a `/` inside a part becomes `%2F`, a `%` becomes `%25`.
     ///
     /// # Errors
-    /// `Invalid`, naming every part that is missing and the variable that would have it.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if a part is missing. The error names each missing part and the variable that would have it.
     pub fn name(self) -> Result<String> {
         if self.missing.is_empty() {
             return Ok(self.parts.join("/"));

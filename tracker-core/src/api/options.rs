@@ -252,7 +252,11 @@ impl Options {
     /// works on it, tasks that a dead one held are free at once.
     ///
     /// # Errors
-    /// The file is open elsewhere, no tracker file, newer, damaged, or the operating system refuses.
+    /// - [`ErrorKind::Busy`](crate::ErrorKind::Busy) if another process has the file open.
+    /// - [`ErrorKind::Foreign`](crate::ErrorKind::Foreign) if it is no tracker file.
+    /// - [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if it has the format of another version, or is on a network file system.
+    /// - [`ErrorKind::Corrupted`](crate::ErrorKind::Corrupted) if it is damaged.
+    /// - [`ErrorKind::Io`](crate::ErrorKind::Io) if the operating system refuses the file or a thread.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Tracker> {
         self.start(Place::File(Location::Path(path.as_ref().to_owned())), false)
     }
@@ -268,7 +272,7 @@ impl Options {
     /// A tracker in memory: gone when it is closed.
     ///
     /// # Errors
-    /// The background thread cannot be started.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the background thread cannot be started.
     pub fn in_memory(mut self) -> Result<Tracker> {
         self.file.sharing = Sharing::Exclusive;
         self.start(Place::File(Location::Memory), false)

@@ -19,7 +19,7 @@ pub trait OptionsExt {
     /// Opens a tracker on a store. The options of files have no effect.
     ///
     /// # Errors
-    /// - [`ErrorKind::Io`](crate::ErrorKind::Io) if the store cannot be reached.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the store cannot be reached.
     fn open_store(self, store: impl Store) -> Result<Tracker>;
 
     /// Opens a tracker on a store only to look at it.

@@ -147,8 +147,9 @@ impl Tracker {
     /// The tasks of a type under a name of their own, so that one type can serve many use cases.
     ///
     /// # Errors
-    /// The name is empty or longer than 128 bytes, or open as another type; or tasks in the file have a status that the
-    /// type no longer knows, or knows in another role; or their ids have another type than the type declares.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the name is empty or longer than 128 bytes.
+    /// - [`ErrorKind::SchemaMismatch`](crate::ErrorKind::SchemaMismatch) if the kind is open as another type, if its tasks have a
+    ///   status that the type no longer has or has in another role, or if their ids have another type than the type declares.
     pub fn tasks_as<T: TrackedTask>(&self, name: &str) -> Result<Tasks<T>> {
         let opened = self.enter::<T>(name)?;
         let spec = KindSpec::of::<T>(name)?;
@@ -377,7 +378,7 @@ calls! {
     /// 1 to 256 bytes.
     ///
     /// # Errors
-    /// `Invalid` for a label that is empty or too long.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a label that is empty or longer than 256 bytes.
     pub fn open_batch(label: &str, options: &BatchOptions) -> Result<Batch>, async Result<AsyncBatch> {
         let number = port.call(&tracker.shared, options.open(label)?).await?;
         Ok(Batch::new(&tracker.shared, number, label).into())

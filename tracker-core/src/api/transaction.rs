@@ -131,7 +131,7 @@ impl<'a, 't> Transaction<'a, 't> {
     /// The task with this id as the transaction sees it.
     ///
     /// # Errors
-    /// `Unreadable`, or a failure of the storage.
+    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the task cannot be decoded as its type; or a failure of the storage.
     pub fn get<T: TrackedTask>(&mut self, tasks: &Tasks<T>, id: impl TaskId) -> Result<Option<T>> {
         let kind = self.writer.kind(tasks.kind_id())?;
         let rows = self.writer.rows();
@@ -143,7 +143,10 @@ impl<'a, 't> Transaction<'a, 't> {
     /// Replaces a task's payload.
     ///
     /// # Errors
-    /// `NotFound`, `Leased`, `Invalid` if the id was changed.
+    /// - [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.
+    /// - [`ErrorKind::Leased`](crate::ErrorKind::Leased) if a worker holds its lease.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the id was changed, or if the task is too large or cannot be serialized.
+    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if another task has a unique key of the changed task.
     pub fn update<T: TrackedTask>(
         &mut self,
         tasks: &Tasks<T>,

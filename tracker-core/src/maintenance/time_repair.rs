@@ -111,7 +111,7 @@ impl Options {
     /// ```
     ///
     /// # Errors
-    /// - [`ErrorKind::Busy`](crate::ErrorKind::Busy) if a process has the file open, be it to look.
+    /// - [`ErrorKind::Busy`](crate::ErrorKind::Busy) if a process has the file open, also for inspection.
     /// - [`ErrorKind::Corrupted`](crate::ErrorKind::Corrupted) if a row is damaged: recover the file first.
     /// - As [`Options::open`] otherwise; a missing file is not created.
     pub fn repair_time(self, path: impl AsRef<Path>) -> Result<TimeRepair> {

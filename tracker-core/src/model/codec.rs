@@ -36,7 +36,7 @@ use crate::model::{
 use encoder::EncodeError;
 use field_sets::FieldSets;
 
-/// The MessagePack bytes of a value without a version of its type: the payload that `Payload::new` makes.
+/// The MessagePack bytes of a value without a version of its type: the payload that `Payload::of` makes.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
     encode_with(value, None)
 }

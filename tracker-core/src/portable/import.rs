@@ -56,8 +56,9 @@ impl Tracker {
     /// ```
     ///
     /// # Errors
-    /// `Invalid`, with the number of the first line that cannot be read, what is wrong with it and what to do: the lines
-    /// before it stand. Else a failure of the storage or of the reader.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if a line cannot be imported. The error names the number of the first such
+    ///   line, what is wrong with it and what to do. The lines before it are stored.
+    /// - A failure of the storage or of the reader.
     pub fn import(&self, lines: impl Read) -> Result<Imported> {
         self.import_with(lines, &ImportOptions::new())
     }
@@ -65,7 +66,7 @@ impl Tracker {
     /// Imports lines that do not name their kind, or some of which may be wrong.
     ///
     /// # Errors
-    /// As [`Tracker::import`]; a line that cannot be read is none where the import goes on.
+    /// As [`Tracker::import`]. If the options say that the import continues after wrong lines, these are counted and cause no error.
     pub fn import_with(&self, lines: impl Read, options: &ImportOptions) -> Result<Imported> {
         let mut import = Import::new(self, options);
         let mut lines = std::io::BufReader::new(lines);

@@ -117,7 +117,7 @@ calls! {
     /// Says that no more tasks come: it is over as soon as those that are in it have ended, at once if there are none.
     ///
     /// # Errors
-    /// `Invalid` if it was removed.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the batch was removed.
     pub fn seal() -> Result<()> {
         port.call(&batch.shared, batch.sealing(true)).await
     }
@@ -125,7 +125,7 @@ calls! {
     /// Lets more tasks come into a sealed batch, until it is sealed again.
     ///
     /// # Errors
-    /// `Invalid` if it was removed.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the batch was removed.
     pub fn reopen() -> Result<()> {
         port.call(&batch.shared, batch.sealing(false)).await
     }
@@ -151,7 +151,7 @@ impl Batch {
     /// How far it is.
     ///
     /// # Errors
-    /// `Invalid` if it was removed.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the batch was removed.
     pub fn info(&self) -> Result<BatchInfo> {
         let state = self.shared.engine.read(|rows| rows.batch(self.number))?;
         let state = state.ok_or_else(|| Error::invalid(format!("the batch {:?} was removed", self.label)))?;

@@ -62,7 +62,7 @@ impl Tracker {
     /// ```
     ///
     /// # Errors
-    /// `Invalid`: the file has no such kind.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the file has no such kind.
     pub fn untyped(&self, kind: &str) -> Result<Tasks<Untyped>> {
         let kinds = self.shared.engine.stored_kinds()?;
         let found = kinds.by_name(kind).ok_or_else(|| {
@@ -96,7 +96,7 @@ impl Tasks<Untyped> {
     /// Moves a task between parked and startable statuses; the status by its name or the digits of its code.
     ///
     /// # Errors
-    /// As [`Tasks::move_to`] of a type; `Invalid` if there is no such status.
+    /// As [`Tasks::move_to`] of a type; [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the kind has no such status.
     pub fn move_to(&self, id: impl TaskId, status: &str) -> Result<()> {
         let code = named(&*self.stored_kind()?, status)?;
         now(self.command(id, Command::Move { code }).run(Blocking, &self.shared))
@@ -105,7 +105,7 @@ impl Tasks<Untyped> {
     /// Deletes the tasks of these statuses (by name or code) that ended longer ago than `keep`, in batches; says how many.
     ///
     /// # Errors
-    /// `Invalid` if there is no such status, or if it is not one in which tasks have ended.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the kind has no such status, or if tasks in it have not ended.
     pub fn prune_older_than(&self, statuses: &[&str], keep: Duration) -> Result<u64> {
         let kind = self.stored_kind()?;
         let mut rules = Vec::new();

@@ -119,7 +119,7 @@ impl Tracker {
     /// are counted too. Kinds without such tasks are left out, except for [`Request::Kinds`].
     ///
     /// # Errors
-    /// As [`perform`](Self::perform), before the first change.
+    /// As [`perform`](Self::perform) for what it checks before the first change: the kind, the statuses and the selected ids.
     pub fn count(&self, request: &Request) -> Result<Vec<KindCount>> {
         match request {
             Request::Tasks { selection: Selection::Ids { kind, ids }, .. } | Request::Move { kind, ids, .. } => {

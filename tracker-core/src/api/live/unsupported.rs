@@ -26,7 +26,7 @@ impl Client {
     /// Refused on this system.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`].
+    /// [`ErrorKind::Unsupported`] always: this system has no Unix sockets.
     pub fn find(_: impl AsRef<Path>) -> Result<Option<Self>> {
         Err(unsupported())
     }

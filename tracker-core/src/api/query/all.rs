@@ -100,9 +100,13 @@ impl<T: Schema> Query<'_, T> {
     /// tasks: tasks of another priority, and that task itself, stay where they are. See [`Tasks::move_before`](crate::Tasks::move_before).
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), [`ErrorKind::Leased`](crate::ErrorKind::Leased),
-    /// [`ErrorKind::Ended`](crate::ErrorKind::Ended) and [`ErrorKind::NotStartable`](crate::ErrorKind::NotStartable) as
-    /// [`Tasks::move_before`](crate::Tasks::move_before) for the other task. Then no task is moved. A failure of the storage.
+    /// If the other task cannot be a destination, no task is moved:
+    /// - [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if it does not exist.
+    /// - [`ErrorKind::Leased`](crate::ErrorKind::Leased) if a worker holds its lease.
+    /// - [`ErrorKind::Ended`](crate::ErrorKind::Ended) if it has ended.
+    /// - [`ErrorKind::NotStartable`](crate::ErrorKind::NotStartable) if it is parked, paused, unreadable, or waits for others.
+    ///
+    /// A failure of the storage is returned too; then tasks of earlier batches are moved.
     pub fn move_before(&self, other: impl TaskId) -> Result<u64> {
         let (other, now) = (other.to_key(), self.tasks.shared.engine.now());
         let next = self.tasks.shared.engine.read(|rows| {

@@ -234,7 +234,7 @@ impl<'t, T: Schema> Query<'t, T> {
     /// Only the ids.
     ///
     /// # Errors
-    /// `Invalid` if the field has no index.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the field of a condition has no index.
     pub fn ids(&self) -> Result<Vec<TaskKey>> {
         let ids = self.pages(|_, search| {
             self.tasks.shared.engine.read(|rows| {

@@ -95,8 +95,9 @@ impl Tracker {
     /// A schedule of this name that the file has already keeps its position, its pause and its counters.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the name or the payload cannot be used. [`ErrorKind::NotFound`] if the file has no such kind. As
-    /// [`Tasks::schedule`].
+    /// - As [`Tasks::schedule`].
+    /// - [`ErrorKind::Invalid`] if the template is not one value of JSON.
+    /// - [`ErrorKind::NotFound`] if the file has no such kind.
     pub fn add_schedule(&self, name: &str, kind: &str, schedule: &Schedule, template: &str) -> Result<ScheduleHandle> {
         Payload::from_json(template)?;
         let kinds = self.shared.engine.stored_kinds()?;

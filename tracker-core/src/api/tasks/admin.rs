@@ -44,7 +44,13 @@ calls! {
     /// ```
     ///
     /// # Errors
-    /// `NotFound`, `Leased`, `Invalid` if the id was changed, `NotStartable` if the task has a status that the kind does not define.
+    /// - [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.
+    /// - [`ErrorKind::Leased`](crate::ErrorKind::Leased) if a worker holds its lease.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if `change` has changed the id, or if the changed task is too large or
+    ///   cannot be serialized.
+    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if another task has a unique key of the changed task.
+    /// - [`ErrorKind::NotStartable`](crate::ErrorKind::NotStartable) if the task has a status that the kind does not define.
+    /// - [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the stored task cannot be decoded.
     pub fn update(id: impl TaskId, change: impl FnMut(&mut T)) -> Result<()> {
         let (id, mut change) = (id.to_key(), change);
         loop {
@@ -66,7 +72,10 @@ single_calls! {
     /// Moves a task between parked and startable statuses.
     ///
     /// # Errors
-    /// `NotFound`, `Leased`, a refusal if it has ended or the status is neither parked nor startable.
+    /// - [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.
+    /// - [`ErrorKind::Leased`](crate::ErrorKind::Leased) if a worker holds its lease.
+    /// - [`ErrorKind::Ended`](crate::ErrorKind::Ended) if it has ended.
+    /// - [`ErrorKind::NotStartable`](crate::ErrorKind::NotStartable) if `status` is neither parked nor startable.
     pub fn move_to(&self, id: impl TaskId, status: T::Status) -> Result<()> {
         tasks.command(id, Command::Move { code: status.code() })
     }
@@ -81,7 +90,9 @@ single_calls! {
     /// Makes a task startable again in its current step, and resets its counts of failures and crashes.
     ///
     /// # Errors
-    /// `NotFound`, `Leased`, `Conflict` if another unfinished task holds its unique key.
+    /// - [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.
+    /// - [`ErrorKind::Leased`](crate::ErrorKind::Leased) if a worker holds its lease.
+    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if another unfinished task holds its unique key.
     pub fn requeue(&self, id: impl TaskId) -> Result<()> {
         tasks.command(id, Command::Requeue(Requeue::default()))
     }
@@ -89,7 +100,9 @@ single_calls! {
     /// Requeues a task that has failed or was given up. Refuses tasks of every other status.
     ///
     /// # Errors
-    /// As [`Tasks::requeue`], and a refusal with the reason if the task has another status.
+    /// - As [`Tasks::requeue`].
+    /// - [`ErrorKind::Ended`](crate::ErrorKind::Ended) if the task has succeeded, or is ignored or cancelled.
+    /// - [`ErrorKind::NotStartable`](crate::ErrorKind::NotStartable) if it waits or is parked.
     pub fn retry(&self, id: impl TaskId) -> Result<()> {
         tasks.command(id, Command::Requeue(Requeue { failed_only: true, ..Requeue::default() }))
     }
@@ -128,7 +141,8 @@ single_calls! {
     /// Deletes a task without a lease, with its history.
     ///
     /// # Errors
-    /// `NotFound`, `Leased`.
+    /// - [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.
+    /// - [`ErrorKind::Leased`](crate::ErrorKind::Leased) if a worker holds its lease.
     pub fn remove(&self, id: impl TaskId) -> Result<()> {
         tasks.command(id, Command::Delete)
     }

@@ -113,8 +113,9 @@ calls! {
     /// ```
     ///
     /// # Errors
-    /// As [`Tasks::submit_all_with`]; `Sealed` if the batch of this label is sealed already and one of the tasks is not in it; `Invalid`
-    /// for a label that is empty or longer than 256 bytes. If a submit fails, an open batch stays open.
+    /// - As [`Tasks::submit_all_with`]. If a submit fails, an open batch stays open.
+    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if the batch of this label is sealed already and one of the tasks is not in it.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a label that is empty or longer than 256 bytes.
     pub fn submit_batch(label: &str, new: impl IntoIterator<Item = impl Borrow<T>>, options: &BatchOptions) -> Result<Batch>, async Result<AsyncBatch> {
         let number = port.call(&tasks.shared, options.open(label)?).await?;
         let batch = Batch::new(&tasks.shared, number, label);

@@ -62,7 +62,7 @@ impl<T: Schema> Tasks<T> {
     /// The task with this id, and all that is known of it.
     ///
     /// # Errors
-    /// `Unreadable` if it cannot be decoded.
+    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the task cannot be decoded as its type.
     pub fn get(&self, id: impl TaskId) -> Result<Option<Record<T::Task, T::Status>>> {
         let id = id.to_key();
         let found = self.shared.engine.read(|rows| {
@@ -77,7 +77,8 @@ impl<T: Schema> Tasks<T> {
     /// declared `while = unfinished` finds only unfinished tasks.
     ///
     /// # Errors
-    /// `Invalid` if there is no such key, or if it has other fields than the values given; `Unreadable` if the task cannot be decoded.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the kind has no such key, or if the key has other fields than the values given.
+    /// - [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the task cannot be decoded as its type.
     pub fn get_by_key(&self, key: &str, values: &[&dyn IndexValue]) -> Result<Option<Record<T::Task, T::Status>>> {
         let kind = self.kind()?;
         let number =
@@ -142,7 +143,7 @@ impl<T: Schema> Tasks<T> {
     /// ```
     ///
     /// # Errors
-    /// `NotFound`.
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.
     pub fn explain(&self, id: impl TaskId) -> Result<Explanation> {
         Ok(self.explain_and_count(&id.to_key())?.0)
     }
@@ -150,7 +151,7 @@ impl<T: Schema> Tasks<T> {
     /// Returns the position of a task in the claim order. `None` if it does not wait, is not due, or a limit holds it back.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.
     pub fn queue_position(&self, id: impl TaskId) -> Result<Option<QueuePosition>> {
         let (explanation, running) = self.explain_and_count(&id.to_key())?;
         match explanation {

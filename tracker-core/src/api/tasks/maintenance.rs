@@ -75,7 +75,7 @@ impl<T: TrackedTask> Tasks<T> {
     /// ```
     ///
     /// # Errors
-    /// `Invalid` if tasks go on from this status; a failure of the storage.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if tasks in this status have not ended; or a failure of the storage.
     pub fn prune_older_than(&self, status: T::Status, age: Duration) -> Result<u64> {
         let kind = self.kind()?;
         match kind.graph.status(status.code()) {

@@ -84,7 +84,7 @@ impl<T: TrackedTask> Tasks<T> {
     /// One step of a pipeline: claims, starts and workers of the result are about it.
     ///
     /// # Errors
-    /// `Invalid`: the status type has no such step.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the status type has no such step.
     pub fn step(&self, name: &str) -> Result<Self> {
         let kind = self.kind()?;
         let step = kind.graph.step_named(name).ok_or_else(|| {

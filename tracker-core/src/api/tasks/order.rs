@@ -26,8 +26,8 @@ single_calls! {
     /// to the next one. If a field of the payload holds the priority, the next change of that field sets the priority again.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if there is no such task, and
-    /// [`ErrorKind::Ended`](crate::ErrorKind::Ended) if the task has ended.
+    /// - [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.
+    /// - [`ErrorKind::Ended`](crate::ErrorKind::Ended) if it has ended.
     pub fn set_priority(&self, id: impl TaskId, priority: u8) -> Result<()> {
         tasks.command(id, Command::SetPriority(priority))
     }
@@ -36,8 +36,9 @@ single_calls! {
     /// same priority that became due later. A task that waits for others is not claimed before they have ended.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), [`ErrorKind::Leased`](crate::ErrorKind::Leased) while an attempt runs,
-    /// and [`ErrorKind::Ended`](crate::ErrorKind::Ended) if the task has ended.
+    /// - [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.
+    /// - [`ErrorKind::Leased`](crate::ErrorKind::Leased) if a worker holds its lease.
+    /// - [`ErrorKind::Ended`](crate::ErrorKind::Ended) if it has ended.
     pub fn set_due(&self, id: impl TaskId, due: DateTime<Utc>) -> Result<()> {
         tasks.command(id, Command::SetDue(micros_at(due)))
     }
@@ -59,9 +60,10 @@ single_calls! {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), [`ErrorKind::Leased`](crate::ErrorKind::Leased) while an attempt runs,
-    /// [`ErrorKind::Ended`](crate::ErrorKind::Ended) if the task has ended, and
-    /// [`ErrorKind::NotStartable`](crate::ErrorKind::NotStartable) if the task is parked, paused, unreadable, or waits for others.
+    /// - [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.
+    /// - [`ErrorKind::Leased`](crate::ErrorKind::Leased) if a worker holds its lease.
+    /// - [`ErrorKind::Ended`](crate::ErrorKind::Ended) if it has ended.
+    /// - [`ErrorKind::NotStartable`](crate::ErrorKind::NotStartable) if the task is parked, paused, unreadable, or waits for others.
     pub fn move_to_front(&self, id: impl TaskId) -> Result<()> {
         tasks.move_task(id, Destination::Front)
     }
@@ -79,7 +81,8 @@ single_calls! {
     /// claimed again. A start by id ([`Tasks::start`]) ignores the pause. The pause is stored in the file, and a requeue ends it.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), and [`ErrorKind::Ended`](crate::ErrorKind::Ended) if the task has ended.
+    /// - [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.
+    /// - [`ErrorKind::Ended`](crate::ErrorKind::Ended) if it has ended.
     pub fn pause_task(&self, id: impl TaskId) -> Result<()> {
         tasks.command(id, Command::SetPaused(true))
     }

@@ -42,7 +42,10 @@ impl<T: TrackedTask> Tasks<T> {
     /// ```
     ///
     /// # Errors
-    /// Refused, the handler's error, a lost lease, or a failure of the storage.
+    /// - [`RunError::Refused`] if the task cannot start, as for [`Tasks::start`].
+    /// - [`RunError::Handler`] with the error of `handler`, after it was stored as a failure.
+    /// - [`RunError::LeaseLost`] if the lease expired and another worker has the task: nothing was stored.
+    /// - [`RunError::Storage`] if the file cannot be read or written.
     ///
     /// # Panics
     /// With the panic of `handler`, after it was stored as a failure.

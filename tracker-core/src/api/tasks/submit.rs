@@ -101,8 +101,8 @@ calls! {
     /// Puts a task in with a due time or a priority of its own, into a batch, or after others.
     ///
     /// # Errors
-    /// As [`Tasks::submit`]; `Sealed`, or `Conflict` if it belongs to another batch that is not over; and those of
-    /// [`SubmitOptions::after`].
+    /// - As [`Tasks::submit`], and those of [`SubmitOptions::after`].
+    /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if the batch is sealed, or if the task belongs to another batch that is not over.
     pub fn submit_with(task: &T, options: &SubmitOptions) -> Result<Receipt> {
         tasks.submit_by(port, task, options).await
     }
@@ -123,7 +123,7 @@ calls! {
     /// ```
     ///
     /// # Errors
-    /// As [`Tasks::submit`]; `Unreadable` if the row cannot be decoded.
+    /// As [`Tasks::submit`]; [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the stored task cannot be decoded.
     pub fn submit_and_get(task: &T) -> Result<SubmittedRecord<T, T::Status>> {
         tasks.submit_and_get_by(port, task, &SubmitOptions::default()).await
     }
@@ -132,7 +132,7 @@ calls! {
     /// returns, with all options.
     ///
     /// # Errors
-    /// As [`Tasks::submit_with`]; `Unreadable` if the row cannot be decoded.
+    /// As [`Tasks::submit_with`]; [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the stored task cannot be decoded.
     pub fn submit_and_get_with(task: &T, options: &SubmitOptions) -> Result<SubmittedRecord<T, T::Status>> {
         tasks.submit_and_get_by(port, task, options).await
     }

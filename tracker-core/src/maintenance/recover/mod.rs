@@ -72,7 +72,9 @@ impl Tracker {
     /// opens it, and so may change it.
     ///
     /// # Errors
-    /// There is a file at `into` already; redb cannot open the damaged file at all; or a failure of the storage.
+    /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if there is a file at `into` already.
+    /// - As [`Options::inspect`](crate::Options::inspect) if redb cannot open the damaged file at all.
+    /// - A failure of the storage, if the new file cannot be written.
     pub fn recover(from: impl AsRef<Path>, into: impl AsRef<Path>) -> Result<Recovered> {
         recover(from.as_ref(), into.as_ref())
     }

@@ -72,7 +72,7 @@ impl OldPayload<'_> {
     /// Decodes it, as the type that it had in its version.
     ///
     /// # Errors
-    /// [`ErrorKind::Unreadable`] if it does not fit.
+    /// [`ErrorKind::Unreadable`] if the payload does not fit the type.
     pub fn decode<V: DeserializeOwned>(&self) -> Result<V> {
         read(self.bytes).map_err(|error| {
             let what = format!("it cannot be read as {}: {error}", std::any::type_name::<V>());

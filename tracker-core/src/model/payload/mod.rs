@@ -69,7 +69,7 @@ impl Payload {
     /// The value, as a type of the caller's.
     ///
     /// # Errors
-    /// `Unreadable` if it does not fit.
+    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the payload does not fit the type.
     pub fn to<T: DeserializeOwned>(&self) -> Result<T> {
         let what = || format!("the payload cannot be read as {}", std::any::type_name::<T>());
         let Some(plain) = StoredPayload::plain(&self.0) else {

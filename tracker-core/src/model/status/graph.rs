@@ -52,7 +52,8 @@ impl Graph {
     /// Checks the statuses of an enum.
     ///
     /// # Errors
-    /// A doubled code, a doubled or missing role, a step out of range, more than 1,024 statuses.
+    /// If two statuses have the same code or the same role in a step, a needed role is missing, a step is out of range, or there are more than
+    /// 1,024 statuses.
     pub fn of(graph: &StatusGraph) -> Result<Self, GraphError> {
         let statuses = graph.statuses.iter().map(|status| StatusInfo {
             code: status.code,

@@ -73,7 +73,7 @@ pub trait TrackedTask: Serialize + DeserializeOwned + Send + 'static {
     /// Makes a task of a payload of an earlier version.
     ///
     /// # Errors
-    /// Those of the function that `#[task(migrate = …)]` names. Without one, every earlier version is refused.
+    /// The error of the function that `#[task(migrate = …)]` names. Without such a function, every earlier version is an error.
     fn migrate(old: OldPayload<'_>) -> Result<Self, Box<dyn StdError + Send + Sync>> {
         Err(format!("{} has no migration from version {}", std::any::type_name::<Self>(), old.version()).into())
     }
