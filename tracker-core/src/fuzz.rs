@@ -18,7 +18,7 @@ use crate::{
 /// How many sorts of records there are.
 const SORTS: u8 = 8;
 
-/// Decodes a record of one of the sorts, and holds that what was decoded is encoded to bytes that say the same.
+/// Decodes a record of one of the types, and checks that its value is encoded to bytes that decode to the same value.
 ///
 /// # Panics
 /// If that does not hold.
@@ -76,7 +76,7 @@ pub fn keys(bytes: &[u8]) {
     }
 }
 
-/// Decodes a payload as a type, and holds that what was decoded is written and read again.
+/// Decodes a payload as a type, and checks that the value can be encoded and decoded again.
 ///
 /// # Panics
 /// If it is not.

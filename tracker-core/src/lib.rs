@@ -5,7 +5,7 @@
 //!
 //! # Guide
 //!
-//! **Define.** The enum's numbers are what stands on disk; its names say what each status means to the tracker, or an
+//! **Define.** The enum's numbers are stored; its names decide what each status means to the tracker, or an
 //! attribute does. The struct has an id, and any other fields that serde can write.
 //!
 //! ```
@@ -94,8 +94,8 @@
 //! # Features
 //!
 //! `derive` (default): the derives. `tokio`: async handlers and calls; without it no runtime comes in. `json`: tasks as lines
-//! of JSON, in and out. `schedules`: recurring tasks. `run-log`: a text log of each run, a layer for `tracing-subscriber`. Without it the same is
-//! told to `tracing` alone: events `started`, `ended` and `refused` of the target `tracker_core::run`, at the level `DEBUG`; the
+//! of JSON, in and out. `schedules`: recurring tasks. `run-log`: a text log of each run, a layer for `tracing-subscriber`. Without it the runs are
+//! reported to `tracing` alone: events `started`, `ended` and `refused` of the target `tracker_core::run`, at the level `DEBUG`; the
 //! end of a failed attempt at `INFO`, that of a task that is given up at `WARN`. Each handler runs in a span `attempt`.
 #![warn(missing_docs, missing_debug_implementations)]
 

@@ -4,7 +4,7 @@ use std::env;
 
 use crate::model::error::{Error, Result};
 
-/// A kind's name that is made of parts, such as a service and its processor: each is given, or stands in the environment.
+/// A kind's name that is made of parts, such as a service and its processor: each is given, or read from an environment variable.
 ///
 /// ```
 /// use tracker_core::task::KindName;
@@ -28,7 +28,7 @@ pub struct KindName {
 }
 
 impl KindName {
-    /// No parts yet.
+    /// A name without parts.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

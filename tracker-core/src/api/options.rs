@@ -60,7 +60,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// How processes share the file: [`Sharing::Readers`] unless said otherwise. All processes must say the same.
+    /// How processes share the file: [`Sharing::Readers`] by default. All processes must choose the same.
     #[must_use]
     pub fn sharing(mut self, sharing: Sharing) -> Self {
         self.file.sharing = sharing;

@@ -108,7 +108,7 @@ pub struct ProgressInfo {
     pub total: Option<u64>,
     /// In words.
     pub message: String,
-    /// When it was told.
+    /// When it was reported.
     pub at: DateTime<Utc>,
 }
 

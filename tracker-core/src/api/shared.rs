@@ -114,7 +114,7 @@ impl Shared {
         closed
     }
 
-    /// A text as it may be stored and told: without secrets, and of at most so many bytes.
+    /// A text as it may be stored, logged and published: without secrets, and of at most `most` bytes.
     pub(crate) fn text(&self, text: impl Into<String>, most: usize) -> String {
         let mut text = text.into();
         // Before it is cut: half a secret would not be known for one.

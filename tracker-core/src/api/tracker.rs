@@ -325,7 +325,7 @@ impl Tracker {
         Ok(rescued)
     }
 
-    /// The tracker's time: that of its clock, and never before a time that it has given or that stands in the file.
+    /// The tracker's time: that of its clock, and never before a time that it has returned or that is stored in the file.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         utc(self.shared.engine.now())

@@ -39,7 +39,7 @@ pub struct Transaction<'a, 't> {
     existing: Vec<Submitted>,
 }
 
-/// The executions that end with a transaction, to be told once it has committed.
+/// The executions that end with a transaction. They are marked as ended once it has committed.
 #[derive(Default)]
 pub(crate) struct EndedExecution(Vec<Arc<AtomicBool>>);
 
@@ -201,7 +201,7 @@ impl<'a, 't> Transaction<'a, 't> {
         Ok(())
     }
 
-    /// The success of an execution, in this transaction. If the transaction does not commit, the lease stands.
+    /// The success of an execution, in this transaction. If the transaction does not commit, the lease remains.
     ///
     /// # Errors
     /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.

@@ -58,7 +58,7 @@ pub enum Notification {
         succeeded: bool,
     },
     /// Number of events that were dropped because the subscriber was too slow; progress is never among them. Read the state of the tracker
-    /// to catch up. It can include the events that follow: each of them says again what was read, or is newer.
+    /// to catch up. It can include the events that follow: each of them repeats what was read, or is newer.
     Lagged(u64),
 }
 

@@ -107,7 +107,7 @@ impl Engine {
                 for action in actions {
                     match self.commit(std::slice::from_mut(action)) {
                         Ok(done) => effects.push(done),
-                        // The first error says why the file was closed.
+                        // The first error is the reason why the file was closed.
                         Err(error) if error.kind() == ErrorKind::Closed => action.fail(&first),
                         Err(error) => action.fail(&error),
                     }

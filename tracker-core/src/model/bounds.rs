@@ -103,7 +103,7 @@ pub(crate) fn check_values(values: &[Vec<u8>]) -> Result<()> {
     }
 }
 
-/// A text of at most `limit` bytes; one that was cut says so.
+/// Cuts a text to at most `limit` bytes. A text that was cut ends with a note of that.
 pub(crate) fn shorten(mut text: String, limit: usize) -> String {
     if text.len() <= limit {
         return text;
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn what_belongs_to_a_task_is_taken_up_to_its_limit() {
-        // One byte says of what type the id is.
+        // One byte is the type of the id.
         edge(1_024, |long| check_id(&"x".repeat(long - 1).to_key()));
         edge(16 << 20, |long| check_payload(&vec![0; long]));
         edge(1_024, |long| check_values(&[Vec::new(), vec![0; long]]));

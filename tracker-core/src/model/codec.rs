@@ -193,7 +193,7 @@ pub(crate) fn own<T: TrackedTask>(payload: &[u8]) -> Option<Own> {
     .ok()?
 }
 
-/// The row of a task whose id is known, as it is stored; refused if the task says another one.
+/// The stored row of a task whose id is known. Refused if the task has another id.
 pub(crate) fn task_row<T: TrackedTask>(codecs: &PayloadCodecs, id: &TaskKey, task: &T) -> Result<TaskRow> {
     encoded_row(codecs, plain_row(id, task)?)
 }
@@ -203,7 +203,7 @@ pub(crate) fn encoded_row(codecs: &PayloadCodecs, row: TaskRow) -> Result<TaskRo
     Ok(TaskRow { payload: codecs.seal(row.payload)?, ..row })
 }
 
-/// The row of a task whose id is known, with its plain payload; refused if the task says another one.
+/// The row of a task whose id is known, with its plain payload. Refused if the task has another id.
 pub(crate) fn plain_row<T: TrackedTask>(id: &TaskKey, task: &T) -> Result<TaskRow> {
     if let Some(own) = task.task_id()
         && own != *id

@@ -28,7 +28,7 @@ pub(crate) struct Kind {
     pub priority_field: Option<String>,
     pub policy: Policy,
     pub paused: bool,
-    /// Tasks came in without their type: what their keys are is known when it opens the kind.
+    /// Whether tasks were imported without their type. Then their keys are rebuilt when the type opens the kind.
     pub stale: bool,
 }
 
@@ -186,7 +186,7 @@ impl Kind {
         self.policy.retention.iter().flat_map(of).collect()
     }
 
-    /// Whether its waiting tasks stand in queues beside the claim order.
+    /// Whether its waiting tasks are in queues of limit keys, beside the claim order.
     pub(crate) fn has_queues(&self) -> bool {
         !self.policy.limits.is_empty() || self.has_needs()
     }
@@ -253,7 +253,7 @@ impl Kind {
         Some((self.indexes.iter().position(|index| *index == limit.index)?, limit.most))
     }
 
-    /// Whether claims start tasks from this status without being told to by the call.
+    /// Whether claims start tasks from this status, without an option of the call that allows it.
     pub(crate) fn is_claimable(&self, code: i32) -> bool {
         self.graph.status(code).is_some_and(|status| self.rules(0).is_claimable(status))
     }

@@ -80,7 +80,7 @@ impl PortableAttempt {
         }
     }
 
-    /// The attempt, with what is not told taken from the task; times that lie ahead are refused.
+    /// The stored attempt. Fields that the line lacks come from the task. Times in the future are refused.
     pub(super) fn ended(
         self,
         kind: &Kind,

@@ -26,11 +26,11 @@ use crate::{
     },
 };
 
-/// The line of a batch, which comes before its tasks: all that they do not say themselves.
+/// The line of a batch, which comes before its tasks: everything that the lines of its tasks lack.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PortableBatch {
-    /// Its label. More tasks come, until a [`PortableSeal`] says otherwise.
+    /// Its label. The batch is open until a [`PortableSeal`].
     pub open_batch: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     created: Option<Timestamp>,

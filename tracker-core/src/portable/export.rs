@@ -30,7 +30,7 @@ const BATCH_BYTES: usize = 8 << 20;
 
 impl Tracker {
     /// Writes everything as lines of JSON: the definitions of all kinds, the batches, the tasks of each kind in the order of
-    /// submission, each with its history, and which batches are sealed; says how many tasks. [`Tracker::import`] reads them. The form is described in
+    /// submission, each with its history, and which batches are sealed. Returns the number of tasks. [`Tracker::import`] reads them. The form is described in
     /// `docs/json-lines.md`.
     ///
     /// Each task is written as of one instant. Tasks that change meanwhile may be written as they were before or after.
@@ -175,7 +175,7 @@ impl Tracker {
 }
 
 impl<T: Schema> Tasks<T> {
-    /// Writes the kind as lines of JSON: its definition, then its tasks; says how many. See [`Tracker::export`]. Of a batch,
+    /// Writes the kind as lines of JSON: its definition, then its tasks. Returns the number of tasks. See [`Tracker::export`]. Of a batch,
     /// which may have tasks of other kinds, only its label is written.
     ///
     /// # Errors

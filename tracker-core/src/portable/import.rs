@@ -33,7 +33,7 @@ const LONGEST: u64 = 256 << 20;
 const ERRORS: usize = 100;
 
 impl Tracker {
-    /// Puts tasks in that stand in lines of JSON, as [`Tracker::export`] writes them or as `docs/json-lines.md` describes
+    /// Imports tasks from lines of JSON, as [`Tracker::export`] writes them or as `docs/json-lines.md` describes
     /// them; only an id and a payload are needed. A task whose id is there stays as it is, so that an import which was
     /// interrupted can run again. Each line goes in whole or not at all; about a thousand share a commit.
     ///
@@ -98,7 +98,7 @@ struct Import<'i> {
     lines: VecDeque<Numbered>,
     bytes: usize,
     held: DeferredLines,
-    /// Batches into which no more tasks come, once all lines are in.
+    /// Batches to seal when all lines are stored.
     seals: Vec<Numbered>,
     imported: Imported,
 }
@@ -241,7 +241,7 @@ impl<'i> Import<'i> {
     }
 }
 
-/// Does what a line says. Writes nothing if it is refused.
+/// Stores the value of a line. Writes nothing if it is refused.
 fn put(
     writer: &mut Writer<'_>,
     shared: &Shared,

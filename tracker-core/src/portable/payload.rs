@@ -19,7 +19,7 @@ use crate::model::{
 /// Values by the names of their indexes or unique keys.
 pub(super) type Keys = BTreeMap<String, Value>;
 
-/// A payload with its keys, which are found in it where they are not told.
+/// A payload with its keys. Keys that the line does not give are read from the payload.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PortablePayload {
@@ -63,7 +63,7 @@ impl PortablePayload {
         Self::of(kind, (&row.indexes, &row.uniques), &row.payload)
     }
 
-    /// The payload with its keys, of a task with this id; one of a task that has none yet may say its own.
+    /// The payload with its keys, of a task with this id. Without an id, the payload may have one.
     pub(super) fn keyed(self, kind: &Kind, id: Option<&TaskKey>, typed: Option<Typed>) -> Result<Keyed> {
         check_bytes(self.payload.as_bytes())?;
         let (indexes, uniques) = (self.indexes.unwrap_or_default(), self.uniques.unwrap_or_default());
@@ -103,7 +103,7 @@ fn known_only(given: &Keys, known: &Vec<&String>, what: &str) -> Result<()> {
     }
 }
 
-/// The keys that are told, and for the others what fields of their names probably are.
+/// The keys that the line gives. For each other key, the field of its name in the payload, if there is one.
 fn found(kind: &Kind, payload: &Payload, indexes: &Keys, uniques: &Keys) -> Values {
     let node = payload.node();
     let guess = |name: &str| Value::guess(node.as_ref().and_then(|node| Node::field(node, name)));

@@ -133,7 +133,7 @@ impl PortableSchedule {
         }
     }
 
-    /// Stores the schedule. One that the file has already stays as it is; says whether it is new.
+    /// Stores the schedule, unless the file has one of this name. Returns whether it is new.
     pub(super) fn put(self, writer: &mut Writer<'_>) -> Result<bool> {
         let name = self.add_schedule.clone();
         let kind = writer.kinds().find(|kind| kind.name == self.kind);

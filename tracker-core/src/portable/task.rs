@@ -82,7 +82,7 @@ pub(super) struct PortableTask {
     pub progress: Option<PortableProgress>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<History>,
-    /// Values by the names of the kind's indexes; found in the payload where they are not told.
+    /// Values by the names of the kind's indexes. Missing ones are read from the payload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub indexes: Option<Keys>,
     /// Values by the names of the kind's unique keys.
@@ -206,7 +206,7 @@ pub(super) struct PortableHistory {
 const FENCES: u64 = u64::MAX / 2;
 
 impl PortableTask {
-    /// The header and the history; what is not told is as of a task that is submitted now.
+    /// The header and the history. Fields that the line lacks are as in a task that is submitted now.
     pub(super) fn header_and_history(&mut self, kind: &Kind, times: Recorded) -> Result<PortableHistory, String> {
         let code = self.resolve(kind)?;
         let updated = self.updated.map_or(Ok(times.now), |stamp| stamp.recorded("updated", times))?;

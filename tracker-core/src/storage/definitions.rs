@@ -39,7 +39,7 @@ impl<K: Key + 'static, V: Value + 'static> Definition<K, V> {
 
 /// `format` and `file_state`.
 pub(crate) const META: Definition<&str, Bytes> = Definition::new("tracker.meta", StoreTable::Meta);
-/// Kind number -> what the file says of the kind.
+/// Kind number -> the definition of the kind.
 pub(crate) const KINDS: Definition<u32, Bytes> = Definition::new("tracker.kinds", StoreTable::Kinds);
 /// Task -> header.
 pub(crate) const HEADERS: Definition<Fixed<{ TaskRef::LEN }>, Bytes> =

@@ -51,7 +51,7 @@ struct RunningAttempt {
     began: Duration,
     renewed: Duration,
     cancelled: Arc<AtomicBool>,
-    /// Its handler has started, which the file does not say yet.
+    /// Its handler has started, and the file does not have that yet.
     unmarked: bool,
     /// The slot that runs its handler.
     slot: Option<usize>,

@@ -4,7 +4,7 @@ use crate::{api::tasks::Tasks, model::task::TrackedTask};
 
 /// Has no implementation and cannot be named outside this crate, so that a call that requires it never compiles: the feature
 /// only adds. The compiler prints the trait's name and no text of `diagnostic::on_unimplemented` for a method that exists
-/// with unsatisfied bounds, so that the name says what to do.
+/// with unsatisfied bounds, so its name is the advice.
 pub trait EnableFeatureTokio: TrackedTask {
     #[doc(hidden)]
     type Worker;

@@ -39,9 +39,9 @@ pub(super) struct PoolState<'s> {
     pub dispatcher: Arc<SharedDispatcher>,
     pub start_checker: StartChecker,
     summary: Mutex<Summary>,
-    /// Whether the log was told that a kind is paused; one flag per kind.
+    /// Whether the log has a line that a kind is paused; one flag per kind.
     paused: Vec<AtomicBool>,
-    /// Whether the log was told that a task exceeds a budget.
+    /// Whether the log has a line that a task exceeds a budget.
     exceeding: AtomicBool,
 }
 

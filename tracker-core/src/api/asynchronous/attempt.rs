@@ -39,7 +39,7 @@ pub(crate) async fn limited<R>(
     };
     match catch_unwind(AssertUnwindSafe(|| handler.set(None))) {
         Ok(()) => result,
-        // A panic of the handler itself says more than the one of the drop that follows it.
+        // A panic of the handler itself is the cause, and not the one of the drop that follows it.
         Err(payload) => match result {
             Some(Err(first)) => {
                 discard(payload);

@@ -32,7 +32,7 @@ use crate::{
 /// [`Tasks::submit_batch`](crate::Tasks::submit_batch) does all of that in one call. Sealed, it is over in
 /// the very commit that ends its last task: in that commit its follow-up task is submitted, once for all time, and the
 /// tasks become startable that [wait for it](crate::submit::SubmitOptions::after_batch). If a task of it is requeued afterwards, the
-/// batch is open again and will be over again: those that wait for it hear of that too, but no second follow-up comes.
+/// batch is open again and will be over again. That end is propagated to tasks that wait for it, but no second follow-up is submitted.
 ///
 /// A batch is known as long as there are tasks of it, and then until its record is deleted: by itself, as
 /// [`Options::keep_batches`](crate::Options::keep_batches) says, or by [`Batch::remove`]. Then its label is free for another
@@ -114,7 +114,7 @@ calls! {
     impl[] Batch => self;
     impl[] AsyncBatch => &self.0;
 
-    /// Says that no more tasks come: it is over as soon as those that are in it have ended, at once if there are none.
+    /// Closes the batch to further tasks. It is over when all its tasks have ended, and at once if it has none.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the batch was removed.
@@ -209,7 +209,7 @@ impl Batch {
         })
     }
 
-    /// Cancels all its tasks that have not ended, a thousand in a commit; says how many. Running ones are told, and end as
+    /// Cancels all its tasks that have not ended, a thousand in a commit. Returns how many. Running ones get a cancellation request, and end as
     /// cancelled unless they succeed.
     ///
     /// # Errors
@@ -218,7 +218,7 @@ impl Batch {
         self.command_all(&Command::Cancel, |_, _| true)
     }
 
-    /// Makes its tasks startable again that ended in one of these roles; says how many.
+    /// Makes its tasks startable again that ended in one of these roles. Returns how many.
     ///
     /// # Errors
     /// A failure of the storage.

@@ -50,7 +50,7 @@ pub struct KindMetrics {
 
 impl Tracker {
     /// Reads the numbers of all kinds for monitoring. Attempts are those of the last `window`, from at most `most` tasks of each kind, the latest
-    /// first: [`Throughput::since`] says from when on they were counted.
+    /// first: [`Throughput::since`] is the time from which they were counted.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));

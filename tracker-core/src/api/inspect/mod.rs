@@ -41,7 +41,7 @@ use crate::{
 };
 
 impl Tracker {
-    /// The tasks of a kind in the file, without their type: payloads are [`Payload`](crate::untyped::Payload), statuses are what the file says of
+    /// The tasks of a kind in the file, without their type: payloads are [`Payload`](crate::untyped::Payload), statuses are the definitions that the file has of
     /// them. For tools that look at any file and steer it; it works beside `Tasks` of the same kind.
     ///
     /// ```
@@ -102,7 +102,7 @@ impl Tasks<Untyped> {
         now(self.command(id, Command::Move { code }).run(Blocking, &self.shared))
     }
 
-    /// Deletes the tasks of these statuses (by name or code) that ended longer ago than `keep`, in batches; says how many.
+    /// Deletes the tasks of these statuses (by name or code) that ended longer ago than `keep`, in batches. Returns how many.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the kind has no such status, or if tasks in it have not ended.
@@ -122,7 +122,7 @@ impl Tasks<Untyped> {
         self.prune_by(&rules)
     }
 
-    /// The kind as it stands in the file now.
+    /// The kind as the file defines it now.
     pub(crate) fn stored_kind(&self) -> Result<Arc<Kind>> {
         self.shared.engine.read(|rows| self.kind_in(rows))
     }

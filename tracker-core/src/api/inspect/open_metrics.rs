@@ -12,7 +12,7 @@ use crate::model::metric_family::{MetricFamily, WINDOW_DURATION};
 const BOUNDS: [f64; 14] =
     [0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0, 900.0, 3_600.0, 21_600.0, 86_400.0];
 
-/// Renders the families one after the other: the samples of a family must stand together.
+/// Renders the families one after the other: the samples of a family must be consecutive.
 pub(super) fn render(metrics: &Metrics) -> String {
     let mut text = Text(String::new());
     write_gauges(metrics, &mut text);

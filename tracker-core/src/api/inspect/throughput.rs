@@ -130,7 +130,7 @@ impl<T: Schema> Tasks<T> {
     }
 }
 
-/// The statuses in which tasks stand after an attempt; that a retry waits in pending is only where there is no failed.
+/// The statuses that tasks have after an attempt; that a retry waits in pending is only where there is no failed.
 fn ended_in(graph: &Graph) -> Vec<StatusFilter> {
     let wanted = |status: &&crate::model::status::StatusInfo| {
         status.role != Role::Pending || graph.code(status.step, Role::Failed).is_none()

@@ -60,7 +60,7 @@ pub(super) fn filled(template: &str, occurrence: &Occurrence) -> String {
         .replace("{schedule}", &escaped(occurrence.schedule()))
 }
 
-/// Text as it stands between the quotes of a JSON string.
+/// A text, escaped for the inside of a JSON string.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {

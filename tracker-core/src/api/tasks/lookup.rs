@@ -48,7 +48,7 @@ impl Counts {
     }
 }
 
-/// Where a waiting task stands, as of one instant.
+/// The position of a waiting task in the claim order, at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueuePosition {

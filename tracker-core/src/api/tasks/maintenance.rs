@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl<T: Schema> Tasks<T> {
-    /// Frees the tasks of this kind whose leases ran out, and says which.
+    /// Frees the tasks of this kind whose leases ran out. Returns their ids.
     ///
     /// # Errors
     /// A failure of the storage.
@@ -35,7 +35,7 @@ impl<T: Schema> Tasks<T> {
         Ok(self.shared.engine.call(rescue)?.into_iter().map(|rescued| rescued.id).collect())
     }
 
-    /// Deletes what the kind's retention says, in batches that do not keep others waiting; says how many tasks went.
+    /// Deletes the tasks of this kind whose retention has passed, in batches that do not keep other calls waiting. Returns how many.
     ///
     /// # Errors
     /// A failure of the storage.
@@ -43,7 +43,7 @@ impl<T: Schema> Tasks<T> {
         self.prune_by(&self.kind()?.retention())
     }
 
-    /// Deletes tasks with these codes that ended so long ago, in batches; says how many.
+    /// Deletes tasks with these codes that ended so long ago, in batches. Returns how many.
     pub(crate) fn prune_by(&self, rules: &[(i32, Duration)]) -> Result<u64> {
         let mut pruned = 0;
         loop {
@@ -58,7 +58,7 @@ impl<T: Schema> Tasks<T> {
 
 impl<T: TrackedTask> Tasks<T> {
     /// Deletes the tasks of a terminal status that ended longer ago than this, independent of the kind's retention, in
-    /// batches; says how many.
+    /// batches. Returns how many.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));

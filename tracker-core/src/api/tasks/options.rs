@@ -162,14 +162,14 @@ impl SubmitOptions {
         self.durability.unwrap_or(tracker) == Durability::Relaxed
     }
 
-    /// Into a batch. One that is there already joins it too, unless it stands in another one that is not over.
+    /// Into a batch. A task that exists joins it too, unless it is in another batch that is not over.
     #[must_use]
     pub fn batch(mut self, batch: &Batch) -> Self {
         self.batch = Some(batch.number());
         self
     }
 
-    /// Only after another task, of any kind, has succeeded; `on_failure` says what becomes of this one if that one is
+    /// Only after another task, of any kind, has succeeded; `on_failure` decides what happens to this one if that one is
     /// exhausted, ignored or cancelled, or is so already. May be called for several, at most 1,000: it then waits for all.
     ///
     /// The task becomes startable in the commit that ends the last one that it waits for; if more than a thousand hear of
@@ -214,7 +214,7 @@ impl SubmitOptions {
         self
     }
 
-    /// Only after a batch is over and all its tasks have succeeded; `on_failure` says what becomes of the task if some have
+    /// Only after a batch is over and all its tasks have succeeded; `on_failure` decides what happens to the task if some have
     /// not. See [`SubmitOptions::after`].
     #[must_use]
     pub fn after_batch(mut self, batch: &Batch, on_failure: OnDependencyFailure) -> Self {

@@ -44,7 +44,7 @@ impl Action for Seal {
     }
 }
 
-/// Deletes a batch if it has no tasks any more; says whether it did.
+/// Deletes a batch if it has no tasks any more. Answers whether it did.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RemoveBatch(pub u64);
 

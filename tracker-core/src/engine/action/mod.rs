@@ -35,7 +35,7 @@ pub(crate) use task::{Target, TaskCommand};
 use super::writer::Writer;
 use crate::model::error::Result;
 
-/// Something to do in a transaction.
+/// A change that runs in a transaction.
 pub(crate) trait Action: Send + 'static {
     type Out: Send + 'static;
 
@@ -43,7 +43,7 @@ pub(crate) trait Action: Send + 'static {
     fn run(&self, writer: &mut Writer<'_>) -> Result<Self::Out>;
 }
 
-/// Nothing: its answer says that all before it is durable.
+/// Changes nothing. Its answer comes when all earlier actions are durable.
 pub(crate) struct Flush;
 
 impl Action for Flush {

@@ -1,6 +1,6 @@
 //! `SubscriptionQueue`: what one subscription still delivers. Pure: the caller passes the time. `subscription` keeps it behind a lock.
 //!
-//! Events stand in a queue of bounded length. Progress stands beside it, one value for each task, so that no amount of progress
+//! Events are kept in a queue of bounded length. Progress is kept beside it, one value for each task, so that no amount of progress
 //! displaces an event. Both carry numbers of one sequence, so that they are delivered in order.
 
 use std::{

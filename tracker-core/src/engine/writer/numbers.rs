@@ -43,7 +43,7 @@ impl Writer<'_> {
         if self.working_set().is_some() { self.new_seq() } else { Ok(self.file_state.next_seq) }
     }
 
-    /// The fence of the next claim; [`Self::use_fence`] takes it once the claim stands. In a store it follows `known`, a fence that the
+    /// The fence of the next claim; [`Self::use_fence`] takes it once the claim is written. In a store it follows `known`, a fence that the
     /// task has had.
     pub(crate) fn next_fence(&mut self, known: Option<u64>) -> Result<u64> {
         let Some(set) = self.working_set() else { return Ok(self.file_state.next_fence) };

@@ -4,7 +4,7 @@ use super::Writer;
 use crate::model::{error::Result, schedule::row::ScheduleRow};
 
 impl Writer<'_> {
-    /// Stores the budget of a resource, or removes it. Says whether there was one.
+    /// Stores the budget of a resource, or removes it. Returns whether there was one.
     pub(crate) fn put_budget(&mut self, resource: &str, amount: Option<u64>) -> Result<bool> {
         let existed = self.rows.put_budget(resource, amount)?;
         if existed || amount.is_some() {
@@ -19,7 +19,7 @@ impl Writer<'_> {
         self.rows.put_schedule(name, row)
     }
 
-    /// Deletes a schedule; says whether there was one.
+    /// Deletes a schedule. Returns whether there was one.
     #[cfg(feature = "schedules")]
     pub(crate) fn remove_schedule(&mut self, name: &str) -> Result<bool> {
         let removed = self.rows.remove_schedule(name)?;

@@ -47,8 +47,8 @@ pub(super) struct TaskUndo {
 }
 
 impl Writer<'_> {
-    /// Runs several steps of which either all stand or none. The steps may submit tasks; the last one may do anything. Ends are
-    /// propagated once all stand.
+    /// Runs several steps, all of which take effect or none. The steps may submit tasks; the last one may do anything. Ends are
+    /// propagated when all steps have succeeded.
     pub(crate) fn all_or_nothing<R>(&mut self, work: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
         let (may_start, events, writes) = (self.effects.may_start, self.effects.events.len(), self.writes);
         let (propagations, cancelled) = (self.propagations.len(), self.effects.cancelled.len());

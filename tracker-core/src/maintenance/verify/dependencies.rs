@@ -113,7 +113,7 @@ impl DependencyCheck {
         Ok(())
     }
 
-    /// A batch stands among the tasks where it is waited for.
+    /// Dependents wait for a batch as for a task: it has the place of a task here.
     fn add_batch(&mut self, number: u64, batch: &Batch, found: &mut Found) {
         let target = TaskRef::of_batch(number);
         self.tasks.insert(target);

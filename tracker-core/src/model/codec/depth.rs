@@ -51,7 +51,7 @@ impl Scan<'_> {
         }
     }
 
-    /// Skips a value; of an array or a map the beginning, and says how many values it has.
+    /// Skips a value. Of an array or a map, skips only the beginning and returns the number of its values.
     fn value(&mut self) -> Option<Value> {
         let [marker] = self.take()?;
         let skip = match Marker::from_u8(marker) {

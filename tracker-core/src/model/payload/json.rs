@@ -12,7 +12,7 @@ use serde::{
 use super::{Node, Payload, base64, from_base64};
 use crate::model::codec::{StoredPayload, with_prefix, with_version};
 
-/// How deep JSON may be nested: readers refuse more than 128 levels, and some stand around the payload.
+/// How deep JSON may be nested: readers refuse more than 128 levels, and an export puts some around the payload.
 const DEPTH: usize = 100;
 
 impl Serialize for Payload {
@@ -245,7 +245,7 @@ fn float64(value: &Node) -> Result<f64, String> {
     }
 }
 
-/// JSON as it stands, escapes and all.
+/// Any JSON, with its escapes unchanged.
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_any(Plain)

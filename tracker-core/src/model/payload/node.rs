@@ -18,7 +18,7 @@ pub(crate) enum Node {
     Text(String),
     Bytes(Vec<u8>),
     List(Vec<Node>),
-    /// In the order in which it stands; keys may be anything, and may come twice.
+    /// The entries in their order. A key may be any value, and may occur twice.
     Map(Vec<(Node, Node)>),
     Ext(i8, Vec<u8>),
 }

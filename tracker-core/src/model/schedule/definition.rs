@@ -169,7 +169,7 @@ impl Schedule {
         Ok(self)
     }
 
-    /// Sets what becomes of an occurrence while an earlier one is unfinished: it is skipped unless this says otherwise.
+    /// Sets what happens to an occurrence while an earlier one is unfinished. The default skips it.
     pub fn overlap(mut self, overlap: Overlap) -> Self {
         self.definition.overlap = overlap;
         self

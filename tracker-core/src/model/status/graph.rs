@@ -8,7 +8,7 @@ use super::{Role, StatusGraph};
 
 /// The statuses of a kind, checked and ready for the rules.
 ///
-/// Built from a [`StatusGraph`] or from what a file says of its kinds.
+/// Built from a [`StatusGraph`], or from the stored definition of a kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Graph {
     steps: Vec<Step>,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub enum Role {
     /// Waiting for its first start, or for the next one after a requeue.
     Pending,
-    /// Claimed: a lease says by whom and until when.
+    /// Claimed: its lease names the worker and the time until which it holds the task.
     InProgress,
     /// Ended badly, and due to be tried again.
     Failed,

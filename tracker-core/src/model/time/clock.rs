@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 pub struct ClockReading {
     /// The wall clock. It may jump, in both directions.
     pub wall: DateTime<Utc>,
-    /// The time since some fixed moment. It never goes back; it may stand still while a laptop sleeps.
+    /// The time since some fixed moment. It never goes back. It may stop while a laptop sleeps.
     pub monotonic: Duration,
 }
 

@@ -14,9 +14,9 @@ use crate::model::{error::Reason, status::Role};
 pub enum OnDependencyFailure {
     /// It goes on waiting, until the other one succeeds after all.
     Wait,
-    /// It is ignored, and its history says why.
+    /// It is ignored, with the reason in its history.
     Skip,
-    /// It is cancelled, and its history says why.
+    /// It is cancelled, with the reason in its history.
     Cancel,
     /// It runs nevertheless: all that counts is that the other one has ended.
     Run,

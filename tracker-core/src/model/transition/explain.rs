@@ -121,7 +121,7 @@ pub enum Explanation {
     Ignored,
     /// It is cancelled.
     Cancelled,
-    /// It stands in a status from which nothing starts it by itself.
+    /// It has a status from which no claim starts it.
     Parked {
         /// The status's name.
         status: String,

@@ -53,7 +53,7 @@ pub enum AttemptStatus {
     Parked,
     /// It was given back.
     Released,
-    /// Its lease ran out, and nothing says that its process has ended.
+    /// Its lease ran out. Whether its process has ended is not known.
     Crashed,
     /// A start with `steal_lease` took the task over.
     TakenOver,

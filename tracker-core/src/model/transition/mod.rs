@@ -156,7 +156,7 @@ impl Rules<'_> {
         Ok(Decision { history, payload, ..decision })
     }
 
-    /// The status in which a task stands.
+    /// The status of a task.
     pub(crate) fn status(&self, header: &Header) -> Result<&StatusInfo, Reason> {
         self.graph
             .status(header.code)
@@ -170,12 +170,12 @@ impl Rules<'_> {
         status.step + u16::from(waits)
     }
 
-    /// Whether some step starts from this status without being told to.
+    /// Whether claims of some step start tasks from this status by default.
     fn starts_by_itself(&self, status: &StatusInfo) -> bool {
         (0..).zip(self.graph.steps()).any(|(step, _)| self.graph.startable(step).contains(&status.code))
     }
 
-    /// Whether claims start tasks from this status without being told to by the call.
+    /// Whether claims start tasks from this status, without an option of the call that allows it.
     pub(crate) fn is_claimable(&self, status: &StatusInfo) -> bool {
         self.starts_by_itself(status) || self.policy.startable.contains(&status.code)
     }

@@ -68,7 +68,7 @@ impl Rules<'_> {
         PayloadChange::TakeSuccessor
     }
 
-    /// Whether an attempt that is rescued has ended with its process. A lease of this tracker that ran out says nothing of the process,
+    /// Whether an attempt that is rescued has ended with its process. A lease of this tracker that ran out does not mean that the process has ended,
     /// nor does a ticket, which outlives it.
     fn has_process_ended(&self, lease: &Lease) -> bool {
         lease.instance != self.instance && !lease.detached

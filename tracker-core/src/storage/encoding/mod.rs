@@ -23,9 +23,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::model::error::{Error, ErrorKind, Result};
 
-/// The version of the records in this file's tables; it stands in each of them.
+/// The version of the records in the tables, and their first byte.
 const VERSION: u8 = 1;
-/// The longest record that is decoded: the largest payload and all that can stand beside it.
+/// The longest record that is decoded: the largest payload and the largest fields beside it.
 const LONGEST: usize = 64 << 20;
 
 /// A domain type that is kept as a record.
@@ -40,7 +40,7 @@ pub(crate) trait Encodable: Sized {
         bincode::encode_into_std_write(self.to_encoded(), bytes, config::standard())
     }
 
-    /// The value of a record; an error says what in it cannot be.
+    /// The value of a record. The error names the field that is wrong.
     fn from_encoded(record: Self::Encoded) -> Result<Self, &'static str>;
 }
 
@@ -57,21 +57,21 @@ pub(crate) fn encode<T: Encodable>(value: &T) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The bytes of a value in the row of this key: should the key be damaged, or lead to another row, the checksum says so.
+/// The bytes of a value in the row of this key. The checksum covers the key: a damaged key, or a value in another row, does not fit it.
 pub(crate) fn encode_at<T: Encodable>(key: &[u8], value: &T) -> Result<Vec<u8>> {
     let mut bytes = encode(value)?;
     bind(&mut bytes, key);
     Ok(bytes)
 }
 
-/// Binds a record to the key of its row, or frees it again.
+/// Makes the checksum of a record cover the key of its row. A second call with the same key undoes that.
 pub(crate) fn bind(record: &mut [u8], key: &[u8]) {
     if let Some(sum) = record.last_chunk_mut::<4>() {
         sum.iter_mut().zip(checksum(key)).for_each(|(byte, other)| *byte ^= other);
     }
 }
 
-/// Fields of the fuzzer's, between a version and a checksum that fit.
+/// A record of the fuzzer's bytes, with the right version and checksum.
 #[cfg(any(fuzzing, test))]
 pub(crate) fn sealed(fields: &[u8]) -> Vec<u8> {
     let mut bytes = [&[VERSION], fields].concat();
@@ -80,7 +80,7 @@ pub(crate) fn sealed(fields: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The value of bytes, after their version and checksum were checked; an error says what is wrong with them.
+/// The value of bytes, after a check of their version and checksum. The error is the text of what is wrong with them.
 pub(crate) fn decode<T: Encodable>(bytes: &[u8]) -> Result<T, String> {
     decode_bound(bytes, [0; 4])
 }

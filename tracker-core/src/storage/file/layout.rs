@@ -62,7 +62,7 @@ impl Layout {
         self.0.iter_mut().skip(at).zip(number.to_le_bytes()).for_each(|(byte, new)| *byte = new);
     }
 
-    /// The pages of a full region, and those that stand before its data.
+    /// The number of pages of a full region, and of those before its data.
     fn region(&self) -> (u64, u64) {
         let before = self.number(REGION_HEADER_PAGES);
         (before + self.number(REGION_PAGES), before)

@@ -82,7 +82,7 @@ pub(crate) fn open_existing(place: &Location, options: &FileOptions) -> Result<D
     })
 }
 
-/// Closes the database and says whether that went well. After a panic inside redb, dropping the handle panics again, on
+/// Closes the database. Returns whether that succeeded. After a panic inside redb, dropping the handle panics again, on
 /// a poisoned lock: let it go through here, never while unwinding.
 pub(crate) fn close(place: &Location, db: Database) -> Result<()> {
     guard(&format!("closing {}", place.name().display()), || {

@@ -95,7 +95,7 @@ impl<S: Source> Tables<S> {
         let mut soonest: Option<Micros> = None;
         for &code in codes {
             let mut rank = 0;
-            // One look per priority that is in use: the first place of each says when it is due.
+            // One read per priority that is in use: its first place has its first due time.
             while let Some(key) = first(self, ClaimKey::first(kind, code, rank), ClaimKey::last(kind, code, u8::MAX))? {
                 if key.at <= now {
                     if best.is_none_or(|best| key.order() < best.order()) {

@@ -52,7 +52,7 @@ impl Tables<Writing<'_>> {
         Ok(())
     }
 
-    /// Deletes a schedule; says whether there was one.
+    /// Deletes a schedule. Returns whether there was one.
     #[cfg(feature = "schedules")]
     pub(crate) fn remove_schedule(&mut self, name: &str) -> Result<bool> {
         Ok(self.schedules()?.take(name)?.is_some())

@@ -75,7 +75,7 @@ impl<S: Source> Tables<S> {
 
     /// Refuses a value that has another type than all values of an index.
     pub(crate) fn check_index_type(&mut self, kind: &Kind, field: &str, number: u16, value: &[u8]) -> Result<()> {
-        // The value stands behind its length.
+        // The value follows its length.
         let stored = common_type(self.indexes()?, &prefix(kind.id, number), |key| ValueType::of(key.get(4..)?))?;
         check_value(kind, "index", field, stored, value)
     }

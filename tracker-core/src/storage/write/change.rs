@@ -23,7 +23,7 @@ use crate::{
 pub(crate) struct TaskChange<'a> {
     pub old: Option<&'a Header>,
     pub new: Option<&'a Header>,
-    /// The old payload; required where [`TaskChange::needs_old_row`] says so.
+    /// The old payload; required if [`TaskChange::needs_old_row`] is true.
     pub old_row: Option<&'a TaskRow>,
     /// The payload after, where it changes.
     pub new_row: Option<&'a TaskRow>,

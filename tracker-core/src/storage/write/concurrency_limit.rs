@@ -2,7 +2,7 @@
 //! limit key holds the amounts that a task needs, and claims decide whether it fits. Each key has a
 //! queue of the tasks that a claim may start, beside the claim order. Until the limit is reached, the first task of the queue for
 //! each status and priority is an eligible head. Claims read only the heads. In a kind with several limits, the limit key is the class of a
-//! task, and `head_lists` says which heads may start. Called by `storage/write` for each changed task, and by claims.
+//! task, and `head_lists` decides which heads may start. Called by `storage/write` for each changed task, and by claims.
 
 use std::collections::BTreeSet;
 
@@ -192,7 +192,7 @@ impl Tables<Writing<'_>> {
         Ok(())
     }
 
-    /// Stores the budget of a resource, or removes it. Says whether there was one.
+    /// Stores the budget of a resource, or removes it. Returns whether there was one.
     pub(crate) fn put_budget(&mut self, resource: &str, amount: Option<u64>) -> Result<bool> {
         let former = match amount {
             Some(amount) => self.budgets()?.replace(resource, amount)?,

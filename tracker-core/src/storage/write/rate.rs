@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// Where the number of the next start stands.
+/// The key of the row with the number of the next start.
 pub(crate) const NEXT: u32 = u32::MAX;
 
 impl<S: Source> Tables<S> {

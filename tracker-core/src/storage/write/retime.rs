@@ -1,4 +1,4 @@
-//! Replaces times that lie ahead in every row that states one. Called by the repair of a file's time.
+//! Corrects recorded times that lie in the future, in every row that has one. Called by the repair of a file's time.
 
 use super::{change::TaskChange, rate::NEXT};
 use crate::{
@@ -33,7 +33,7 @@ const PAGE: usize = 1_000;
 type HistoryRows = Vec<([u8; AttemptKey::LEN], StoredAttempt)>;
 
 impl Tables<Writing<'_>> {
-    /// The times after `now` that stand in the file as times that have passed.
+    /// The times after `now` that the file has recorded as past ones.
     pub(crate) fn times_ahead(&mut self, now: Micros) -> Result<Vec<Micros>> {
         let mut times = Vec::new();
         let mut add = |found: &mut dyn Iterator<Item = Micros>| times.extend(found.filter(|time| *time > now));
@@ -59,7 +59,7 @@ impl Tables<Writing<'_>> {
         Ok(times)
     }
 
-    /// Replaces the times in all rows as the shift says. Returns how many tasks have changed, and the first `most` of
+    /// Replaces the times in all rows by the corrected ones. Returns how many tasks have changed, and the first `most` of
     /// those that wait for another due time now.
     pub(crate) fn retime(&mut self, shift: &TimeShift, most: usize) -> Result<(u64, Vec<Redated>)> {
         let (mut changed, mut redated) = (0, Vec::new());

@@ -40,7 +40,7 @@ struct CheckerState {
     not_before: Option<Micros>,
     /// The logged reason why no handler starts.
     reason: Option<String>,
-    /// The log was told that a condition cannot be checked.
+    /// Whether the log has a line that a condition cannot be checked.
     has_warned: bool,
 }
 

@@ -59,7 +59,7 @@ pub(super) struct Entries<'e, 'f> {
     encoder: &'e mut Encoder<'f>,
     /// Where the first entry begins.
     start: usize,
-    /// The length was told; otherwise it is written in front of the entries at the end.
+    /// Whether serde gave the length. If not, it is written in front of the entries when they are complete.
     has_known_length: bool,
     is_map: bool,
     count: usize,
