@@ -1,4 +1,5 @@
-//! The queue of actions that wait for a commit, and its leader: a caller or the background thread. Does not touch the file.
+//! The queue of actions that wait for a commit, and its leader: a caller or the background thread. A relaxed action has no waiting caller.
+//! Used by the engine, its background thread and user transactions; does not touch the file.
 
 use std::{collections::VecDeque, sync::PoisonError, time::Duration};
 

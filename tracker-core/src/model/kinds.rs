@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::kind::Kind;
 
-/// The kinds of a file, as of one state of its schema.
+/// The kinds of a file, as of one version of their definitions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Kinds {
+    /// The number of that version: [`FileState::schema`](super::file_state::FileState::schema).
     pub schema: u64,
     by_id: BTreeMap<u32, Arc<Kind>>,
 }

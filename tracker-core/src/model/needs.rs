@@ -1,4 +1,5 @@
-//! Which of the due tasks of a kind starts when tasks need amounts of resources: `choose_start`. Pure. Called by claims.
+//! `choose_start`: which due task of a kind starts when tasks need amounts of resources. `Budgets` and `Overtaken` are its stored input.
+//! Pure. Called by claims; its types are used by the rows of needs and by explanations.
 
 #[cfg(test)]
 mod tests;

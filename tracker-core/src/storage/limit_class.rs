@@ -1,5 +1,5 @@
-//! `LimitClass`: the limited values and the needs of a task in a kind with several limits. Tasks of the same class start for the same reasons, so
-//! claims look only at the first of each class. Pure; used by `rows_of` and by the lists of class heads.
+//! `LimitClass`: the limited values and the needs of a task in a kind with several limits. The same values block all tasks of a class, so
+//! claims read only the first of each class. Pure; used by `rows_of`, `verify` and the lists of class heads.
 
 use crate::model::kind::Kind;
 

@@ -143,8 +143,8 @@ impl Register {
                 let row = &writer.rows().task_row(task)?;
                 let successor = if header.successor { writer.rows().successor(task)? } else { None };
                 let successor = successor.map(|row| self.keyed(&row));
-                let (later, successor) = (&self.keyed(row), successor.as_ref());
-                step(writer, &Redefined { old, new, task, header, row, later, successor })?;
+                let (new_row, successor) = (&self.keyed(row), successor.as_ref());
+                step(writer, &Redefined { old, new, task, header, old_row: row, new_row, successor })?;
             }
         }
     }

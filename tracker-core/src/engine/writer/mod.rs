@@ -74,8 +74,11 @@ pub(crate) struct Writer<'t> {
     file_state: FileState,
     kinds: Arc<Kinds>,
     now: Micros,
+    /// Differences of the counters of tasks by status. They are written at the end.
     counts: HashMap<CountKey, i64>,
+    /// The kinds whose expired leases this transaction has ended.
     swept: HashSet<u32>,
+    /// The changes of the steps that take effect together, while such steps run.
     undo: Option<Vec<Undo>>,
     batches: BatchDeltas,
     /// Ends that are still to be propagated.
@@ -88,6 +91,7 @@ pub(crate) struct Writer<'t> {
     reserved_fence: Option<u64>,
     /// Why the transaction cannot be committed any more.
     poisoned: Option<Error>,
+    /// Whether the transaction has changed a row.
     dirty: bool,
 }
 

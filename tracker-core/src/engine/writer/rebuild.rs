@@ -30,9 +30,10 @@ pub(crate) struct Redefined<'a> {
     pub new: &'a Kind,
     pub task: TaskRef,
     pub header: &'a Header,
-    /// Its payload with the keys of the old definition, and with those of the new one.
-    pub row: &'a TaskRow,
-    pub later: &'a TaskRow,
+    /// Its payload with the keys of the old definition.
+    pub old_row: &'a TaskRow,
+    /// The same payload with the keys of the new definition.
+    pub new_row: &'a TaskRow,
     /// The payload that waits for the end of the running attempt, with its new keys.
     pub successor: Option<&'a TaskRow>,
 }
@@ -40,8 +41,8 @@ pub(crate) struct Redefined<'a> {
 impl Redefined<'_> {
     /// The rows by the old definition, and by the new one.
     fn rows(&self) -> (DerivedRows<'_>, DerivedRows<'_>) {
-        let Self { old, new, task, header, row, later, .. } = *self;
-        (rows_of(old, task, header, Some(row.keys())), rows_of(new, task, header, Some(later.keys())))
+        let Self { old, new, task, header, old_row, new_row, .. } = *self;
+        (rows_of(old, task, header, Some(old_row.keys())), rows_of(new, task, header, Some(new_row.keys())))
     }
 }
 
@@ -56,7 +57,7 @@ impl Writer<'_> {
     /// Inserts the rows that a task has by the new definition of its kind and not by the old one. The former rows of all tasks
     /// are gone by then: a unique key of the new definition may have the bytes of another key of the old one.
     pub(crate) fn insert_later_rows(&mut self, redefined: &Redefined<'_>) -> Result<()> {
-        let Redefined { old, new, task, header, row, later, successor } = *redefined;
+        let Redefined { old, new, task, header, old_row, new_row, successor } = *redefined;
         let (before, after) = redefined.rows();
         if let Some(rival) = self.rows.rival(new.id, task, Some(&before), Some(&after))? {
             let other = self.rows.task_row(rival)?.id;
@@ -64,13 +65,13 @@ impl Writer<'_> {
                 ErrorKind::SchemaMismatch,
                 format!(
                     "kind {:?}: a unique key cannot be added, \"{}\" and \"{other}\" share its value",
-                    new.name, row.id
+                    new.name, old_row.id
                 ),
             ));
         }
         self.rows.insert_rows(new.id, task, Some(&before), Some(&after))?;
-        if row != later {
-            self.rows.put_row(task, later, false)?;
+        if old_row != new_row {
+            self.rows.put_row(task, new_row, false)?;
         }
         if let Some(successor) = successor {
             self.rows.put_successor(task, successor)?;
@@ -144,14 +145,14 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Takes the number of a task that is written later.
+    /// Takes a sequence number for a task that is written in a later step.
     #[cfg(feature = "json")]
     pub(crate) fn reserve_seq(&mut self) -> Result<u64> {
         self.mark_dirty();
         self.new_seq()
     }
 
-    /// Marks a kind whose keys are rebuilt when its type opens it: tasks came in without their type.
+    /// Marks a kind as stale: tasks were imported without their type, so its keys are rebuilt when the type opens the kind.
     #[cfg(feature = "json")]
     pub(crate) fn outdate(&mut self, kind: u32) -> Result<()> {
         let kind = self.kind(kind)?;
@@ -161,7 +162,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Writes a task as another file had it.
+    /// Writes a task of another file with its header, history and pending payload.
     pub(crate) fn restore(&mut self, kind: &Kind, task_rows: &TaskRows) -> Result<()> {
         let TaskRows { task, row, past, successor, .. } = task_rows;
         let batch = task_rows.header.batch.filter(|batch| self.batch_now(*batch).is_ok());
@@ -192,7 +193,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Writes a batch as another file had it, but for its tasks.
+    /// Writes a batch of another file, without its tasks.
     pub(crate) fn restore_batch(&mut self, number: u64, batch: Batch, follow_up: Option<&NewTask>) -> Result<()> {
         self.raise_seq(number.saturating_add(1))?;
         self.put_new_batch(number, batch, follow_up)

@@ -41,7 +41,7 @@ pub(crate) struct Header {
     pub ended: u32,
     pub fingerprint: Option<u64>,
     pub lease: Option<Lease>,
-    /// The latest attempt, where it ended without anything to say; it moves into the history when the next one ends.
+    /// The latest attempt, if it ended without a failure, notes and metrics. It moves into the history when the next one ends.
     pub last: Option<StoredAttempt>,
     /// The running attempt was asked to end as cancelled.
     pub cancel: bool,
@@ -51,7 +51,7 @@ pub(crate) struct Header {
     pub paused: bool,
     /// A changed payload waits for the end of the running attempt.
     pub successor: bool,
-    /// How many others it waits for.
+    /// Number of its unresolved dependencies.
     pub waits: u32,
     /// Tasks may depend on it: its end is propagated to them.
     pub has_dependents: bool,
@@ -74,7 +74,7 @@ pub(crate) struct Lease {
     pub instance: Uuid,
     /// When the task was claimed.
     pub started: Micros,
-    /// At this very instant the task is free.
+    /// At this instant the task is free.
     pub expires: Micros,
     /// How long a renewal extends it, in microseconds.
     pub length: Micros,

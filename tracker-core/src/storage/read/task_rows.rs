@@ -18,13 +18,13 @@ use crate::{
 /// Fences and sequence numbers of tasks from elsewhere are below this, so that a file never runs out of them.
 pub(crate) const NUMBERS: u64 = 1 << 63;
 
-/// A task with all its rows, before it is known as its type.
+/// A task with all its rows, without its Rust type.
 #[derive(Clone, Debug)]
 pub(crate) struct TaskRows {
     pub task: TaskRef,
     pub header: Header,
     pub row: TaskRow,
-    /// The attempts that the history holds, oldest first; the latest one may stand in the header instead.
+    /// The attempts in the history, oldest first. The latest one may be in the header instead.
     pub past: Vec<StoredAttempt>,
     pub progress: Option<Progress>,
     /// The payload that waits for the end of the running attempt.
