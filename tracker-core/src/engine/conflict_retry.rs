@@ -6,7 +6,7 @@ use std::{thread, time::Duration};
 use super::writer::Writer;
 use crate::model::error::Error;
 
-/// A unit of work runs at most so many times.
+/// Number of times that a unit of work runs, at most.
 const ATTEMPTS_MAX: u32 = 20;
 
 /// The longest pause before a further attempt.

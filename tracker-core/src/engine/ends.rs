@@ -91,12 +91,12 @@ pub(crate) struct EndWait<'e> {
     task: TaskRef,
     pub signal: Arc<Signal>,
     deadline: Option<Instant>,
-    /// The pauses between two looks at the file, where another process can end the task.
+    /// The pauses between two reads of the file, if another process can end the task.
     polls: Option<PollIntervals>,
 }
 
 impl EndWait<'_> {
-    /// How long the call waits for the signal before it looks again: `Some(None)` is without a bound, `None` is after the deadline.
+    /// How long the call waits for the signal before it reads again: `Some(None)` is without a bound, `None` is after the deadline.
     #[expect(clippy::option_option, reason = "outside: whether to wait; inside: the bound")]
     pub(crate) fn next_pause(&mut self) -> Option<Option<Duration>> {
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));

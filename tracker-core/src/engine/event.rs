@@ -89,7 +89,7 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// It was put in.
+    /// It was submitted.
     Submitted,
     /// A worker has it now.
     Claimed {
@@ -137,7 +137,7 @@ pub(crate) struct CommitEvent {
     pub notification: Notification,
     /// The task of an [`Event`].
     pub task: Option<TaskRef>,
-    /// Whether no attempt of the task goes on across the event: progress before it belongs to another attempt than progress after it.
+    /// Whether no attempt runs both before and after the event: progress before it and progress after it belong to different attempts.
     pub ends_attempt: bool,
 }
 

@@ -21,11 +21,11 @@ pub(crate) struct Retimed {
     pub redated: Vec<Redated>,
 }
 
-/// So many tasks with another due time are named.
+/// Number of tasks with another due time that the result names, at most.
 const NAMED: usize = 1_000;
 
-/// Sets the time of a file that no other process has open to `now`, where it lies after that, in one commit with all times
-/// that lie after it.
+/// Sets the time of a file to `now` if it is later, in one commit with all later times in its rows. No other process may have the file
+/// open.
 pub(crate) fn repair_time(database: &FileDatabase, now: Micros) -> Result<Retimed> {
     let instance = Uuid::new_v4();
     database.write(true, (instance, 1), |txn| {

@@ -16,7 +16,7 @@ use crate::model::{
 /// A number that rises, and that threads and futures wait on.
 #[derive(Debug, Default)]
 pub(crate) struct Signal {
-    /// Rises only under the lock, so that no thread misses it between its look and its wait.
+    /// Rises only under the lock, so that no thread misses it between its read and its wait.
     raised: AtomicU64,
     lock: Mutex<()>,
     condition: Condvar,
@@ -25,7 +25,7 @@ pub(crate) struct Signal {
 }
 
 impl Signal {
-    /// The number now. Read it before looking for work, so that nothing that comes meanwhile is missed.
+    /// The number now. A caller reads it before it looks for work, so that it misses no work that is added meanwhile.
     pub(crate) fn seen(&self) -> u64 {
         self.raised.load(Ordering::SeqCst)
     }

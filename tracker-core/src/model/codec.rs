@@ -244,7 +244,7 @@ pub(crate) fn new_task<T: TrackedTask>(
     let (indexes, uniques) = (task.index_values(), task.unique_values());
     check_values(&indexes)?;
     check_values(&uniques)?;
-    // First, since it refuses what is nested too deep.
+    // First, since it refuses a payload that is nested too deep.
     let payload = codecs.seal(encode_task(task)?)?;
     let named = priority.or(task.priority());
     let (priority, sets_priority) = (named.unwrap_or(kind.policy.priority), named.is_some());

@@ -23,7 +23,7 @@ impl TaskName {
     }
 }
 
-/// One that a task waits for.
+/// The task or batch that a task waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DependencyTarget {

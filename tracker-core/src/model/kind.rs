@@ -191,7 +191,7 @@ impl Kind {
         !self.policy.limits.is_empty() || self.has_needs()
     }
 
-    /// Whether claims find less than what is due.
+    /// Whether a limit, a rate or needs can keep a due task from a claim.
     pub(crate) fn is_limited(&self) -> bool {
         self.policy.rate.is_some() || self.has_concurrency_limit()
     }

@@ -21,7 +21,7 @@ pub(crate) struct NewTask {
     pub dependencies: Vec<NewDependency>,
 }
 
-/// One that a task waits for, and what becomes of it if that one ends without success.
+/// A dependency, and what happens to the dependent if it ends without success.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NewDependency {
     pub on: DependencyRef,

@@ -48,7 +48,7 @@ pub(super) struct PortableBatch {
     follow_up_refused: Option<String>,
 }
 
-/// No more tasks come into a batch. Comes after all tasks, lest it be over before.
+/// Seals a batch. The line follows all tasks, so that the batch is not over too early.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PortableSeal {
@@ -85,7 +85,7 @@ struct PortableFollowUp {
     payload: Payload,
 }
 
-/// More tasks than any batch has had.
+/// A number of tasks that no batch has.
 const TASKS: u64 = u64::MAX / 2;
 
 impl PortableBatch {

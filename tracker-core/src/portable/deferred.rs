@@ -12,7 +12,7 @@ const HELD_BYTES: usize = 64 << 20;
 /// How many members of a dependency cycle an error names.
 const CYCLE: usize = 10;
 
-/// Lines of tasks that wait for others which have not come yet: of another kind, or submitted later.
+/// Lines of tasks that wait for lines which have not been read yet: of another kind, or submitted later.
 #[derive(Default)]
 pub(super) struct DeferredLines {
     lines: HashMap<AwaitedDependency, Vec<HeldLine>>,
@@ -29,14 +29,14 @@ struct HeldLine {
 /// Why a name never came.
 #[derive(Clone, Copy)]
 enum Missing<'h> {
-    /// It, or the one that it waits for in the end, is in no line.
+    /// No line has it, or the line that it waits for in the end.
     Absent(&'h AwaitedDependency),
     /// It waits for itself, or for a cycle that this one is in.
     Cycle(&'h AwaitedDependency),
 }
 
 impl DeferredLines {
-    /// Holds a line, which others know by these names, until what it waits for comes; refused if too much is held already.
+    /// Holds a line until the line that it waits for is read. `names` are the names by which other lines wait for it. Refused if too many bytes are held.
     pub(super) fn add(
         &mut self,
         awaited: AwaitedDependency,
@@ -53,7 +53,7 @@ impl DeferredLines {
         Ok(())
     }
 
-    /// Something has come.
+    /// Releases the lines that wait for this task or batch, which is stored now.
     pub(super) fn wake(&mut self, name: &AwaitedDependency) {
         let held = self.lines.remove(name).unwrap_or_default();
         self.woken.extend(held.into_iter().map(|held| held.line));

@@ -198,7 +198,7 @@ impl<'i> Import<'i> {
                 if ends {
                     break;
                 }
-                // Before the next line: what it brought may be all that they waited for.
+                // Before the next line: it may be the last one that the held lines waited for.
                 while let Some(line) = held.next() {
                     lines.push_front(line);
                 }
@@ -219,7 +219,7 @@ impl<'i> Import<'i> {
         Ok(())
     }
 
-    /// Refuses the lines whose dependencies never came, and seals the batches whose tasks are all there.
+    /// Refuses the lines whose dependencies are in no line, and seals the batches whose tasks are all stored.
     fn finish(mut self) -> Result<Imported> {
         self.store()?;
         for (number, reason) in std::mem::take(&mut self.held).rest() {

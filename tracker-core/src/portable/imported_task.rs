@@ -122,7 +122,7 @@ impl ImportedTask {
         Ok(())
     }
 
-    /// Puts it in with its batch and those that it waits for.
+    /// Stores the task with its batch and its dependencies.
     fn put_tied(&self, writer: &mut Writer<'_>, mut whole: TaskRows) -> Result<()> {
         let mut made = None;
         if let Some(label) = &self.line.batch {

@@ -16,7 +16,7 @@ use crate::{
     model::payload::{too_wide, wide_integer},
 };
 
-/// A line of any sort.
+/// A line of any type.
 pub(super) enum PortableLine {
     Kind(Box<KindInfo>),
     Batch(Box<PortableBatch>),
@@ -34,7 +34,7 @@ pub(super) struct Numbered {
     pub line: PortableLine,
 }
 
-/// The fields that only lines of their sort have.
+/// The fields that name the type of a line: each occurs only in lines of its type.
 #[derive(Default, Deserialize)]
 struct Sort {
     define: Option<IgnoredAny>,
@@ -46,7 +46,7 @@ struct Sort {
 }
 
 impl PortableLine {
-    /// The line of a text; else what is wrong with it.
+    /// Parses a line. The error is the text of what is wrong with it.
     pub(super) fn read(text: &[u8]) -> Result<Self, String> {
         if let Some(integer) = wide_integer(text) {
             return Err(too_wide(integer));
@@ -76,7 +76,7 @@ impl PortableLine {
 
 impl Sort {
     fn of(text: &[u8]) -> Self {
-        // Most are tasks, and need no look before they are read.
+        // Most lines are tasks, and are parsed once: without one of these words, a line is a task.
         let words: [&[u8]; 6] = [
             b"\"define\"",
             b"\"open_batch\"",

@@ -18,7 +18,7 @@ pub(crate) fn is_shallow(bytes: &[u8]) -> bool {
 enum Value {
     /// All of it.
     TaskRows,
-    /// The beginning of an array or a map of so many values.
+    /// The header of an array or a map, and the number of its values.
     Open(u64),
 }
 

@@ -110,7 +110,7 @@ pub enum Reason {
         /// The id of the other task.
         other: TaskKey,
     },
-    /// As many tasks of the kind wait as may.
+    /// As many tasks of the kind wait as its `max_waiting` allows.
     Full {
         /// [`Policy::max_waiting`](crate::task::Policy::max_waiting) of the kind.
         most: u64,

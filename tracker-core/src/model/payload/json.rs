@@ -111,7 +111,7 @@ impl Serialize for Node {
     }
 }
 
-/// The name of a float that JSON has not; `None` for one that it has.
+/// The name of a float that JSON cannot represent; `None` for any other float.
 fn float_name(value: f64, bits: impl FnOnce() -> String) -> Option<String> {
     if value.is_finite() {
         None
@@ -125,7 +125,7 @@ fn float_name(value: f64, bits: impl FnOnce() -> String) -> Option<String> {
 }
 
 impl Node {
-    /// Whether a map is an object of JSON, and none that looks like an escape.
+    /// Whether a map can be a JSON object that does not look like an escape.
     fn is_object(&self) -> bool {
         let Self::Map(entries) = self else { return false };
         if let [(Self::Text(key), _)] = entries.as_slice() {

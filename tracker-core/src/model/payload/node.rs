@@ -185,7 +185,7 @@ impl<'b> Reader<'b> {
         Some(Node::Ext(kind, self.slice(length)?.to_vec()))
     }
 
-    /// Grows with what is there: a length that lies must not ask for memory.
+    /// Grows with the entries that are read: a wrong length must not allocate memory.
     fn list(&mut self, length: usize, depth: usize) -> Option<Node> {
         let mut items = Vec::new();
         for _ in 0..length {

@@ -43,7 +43,7 @@ const DATES: usize = 10_000;
 const SHORTEST: Duration = Duration::from_secs(1);
 /// The longest interval, in days.
 const LONGEST_DAYS: u64 = 36_500;
-/// So many occurrences of a definition are compared with its jitter.
+/// Number of occurrences of a definition that are compared with its jitter.
 const COMPARED: usize = 400;
 /// An instant from which definitions are checked: 2024-01-01 in UTC.
 const CHECKED_FROM: Micros = 1_704_067_200_000_000;

@@ -14,11 +14,11 @@ use crate::model::{
     time::{Micros, utc},
 };
 
-/// The nominal times of a timing, ready to be asked.
+/// The nominal times of a timing, parsed. A nominal time is a scheduled time before the jitter is added.
 #[derive(Clone, Debug)]
 pub(crate) enum Calendar {
     Cron(CronTimes),
-    /// Every so many microseconds after an instant.
+    /// At each multiple of `period` (in microseconds) after an instant.
     Every {
         period: Micros,
         anchor: Micros,

@@ -96,7 +96,7 @@ pub trait TrackedTask: Serialize + DeserializeOwned + Send + 'static {
 
     /// The encoded value of each unique key, in the order of [`Self::UNIQUES`].
     ///
-    /// An empty value binds no task: that of a key with an optional field that has no value.
+    /// An empty value belongs to no task: the value of a key with an optional field that is `None`.
     fn unique_values(&self) -> Vec<Vec<u8>>;
 
     /// The fingerprint of the fields that were marked so, or none.

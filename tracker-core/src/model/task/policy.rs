@@ -137,15 +137,15 @@ pub struct Retention {
     pub keep: Duration,
 }
 
-/// At most so many tasks with the same value of an index are in progress at a time, in all steps together.
+/// A limit on the tasks with the same value of an index that are in progress at a time, in all steps together.
 ///
-/// Claims honour it: the tasks of a value whose limit is reached wait, and those of other values go on. A start by id
-/// does not, as it does not honour due times either, but its task is counted. Tasks whose value is `None` are not
+/// Claims apply it: the tasks of a value whose limit is reached wait, and those of other values start. A start by id
+/// ignores it, as it ignores due times, but its task is counted. Tasks whose value is `None` are not
 /// limited.
 ///
 /// A kind can limit several indexes: a task starts only if the limits of all its values allow it. While a task waits for one of its values, later
 /// tasks use the others. The first due task of a value is overtaken at most 16 times by later tasks of the value, and then no later one
-/// starts before it. Tasks of other values go on.
+/// starts before it. Tasks of other values start as before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IndexLimit {
@@ -169,7 +169,7 @@ fn limits_of_any_form<'de, D: Deserializer<'de>>(from: D) -> Result<Cow<'static,
     })
 }
 
-/// At most so many tasks of all kinds that name this limit are in progress at a time.
+/// A limit on the tasks of all kinds that name it which are in progress at a time.
 ///
 /// Claims honour it: a task starts only if all limits of its kind allow it. A start by id does not, but its task is counted. If the kinds
 /// give different numbers, each kind starts tasks while fewer than its own number are in progress.
@@ -182,7 +182,7 @@ pub struct SharedLimit {
     pub most: u32,
 }
 
-/// At most so many tasks start in any period of this length.
+/// A limit on the tasks that start in any period of this length.
 ///
 /// Claims honour it. A start by id does not, but is counted. When the rate changes, the latest starts still count, as many
 /// as the one before allowed in its period.

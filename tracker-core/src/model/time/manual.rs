@@ -45,7 +45,7 @@ impl ManualClock {
         Self { state: Arc::new(Mutex::new(ManualClockState { now, wakes: Vec::new() })) }
     }
 
-    /// Lets time pass: both clocks go on.
+    /// Advances the wall clock and the monotonic clock.
     pub fn advance(&self, by: Duration) {
         self.set(|now| {
             now.monotonic += by;

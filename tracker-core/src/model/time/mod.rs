@@ -26,7 +26,7 @@ pub(crate) fn between(start: Micros, end: Micros) -> Duration {
     Duration::from_micros(u64::try_from(end.saturating_sub(start)).unwrap_or(0))
 }
 
-/// A time as people know it; what lies beyond chrono's calendar counts as its end.
+/// A time of chrono's calendar. A time outside of it counts as its first or last time.
 pub(crate) fn utc(at: Micros) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(at).unwrap_or(if at < 0 {
         DateTime::<Utc>::MIN_UTC

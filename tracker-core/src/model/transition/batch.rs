@@ -11,7 +11,7 @@ pub(crate) type Roles<N> = [N; Role::ALL.len()];
 pub(crate) struct Batch {
     pub label: String,
     pub created: Micros,
-    /// No more tasks come.
+    /// Whether the batch is sealed: it takes no more tasks.
     pub sealed: bool,
     /// When it was over for the first time.
     pub finished: Option<Micros>,

@@ -30,7 +30,7 @@ pub(crate) enum Command {
     Resume { owner: Owner, instance: Uuid, lease: Option<Duration> },
     /// Release a task whose payload cannot be decoded. Claims skip it from then on.
     Unreadable { owner: Owner },
-    /// Let claims take a task again whose payload can be decoded now.
+    /// End the mark of an unreadable task, whose payload can be decoded now.
     Readable,
     /// End an expired lease, or the lease of an owner that has died, if the task still has this fence.
     Rescue {
@@ -38,7 +38,7 @@ pub(crate) enum Command {
         /// A random number from 0 to 1, for the jitter of the delay.
         random: f32,
     },
-    /// Cancel the task; a running attempt is asked to stop.
+    /// Cancel the task. A running attempt gets a cancellation request.
     Cancel,
     /// Put the task into the status for ignored tasks.
     Ignore { fence: u64, reason: String },

@@ -8,17 +8,17 @@ use crate::model::{error::Reason, status::Role};
 /// The effect on a task of a dependency that ends without success: exhausted, ignored or cancelled.
 ///
 /// With every choice, a success of the other one always counts, also a late one after a requeue. If the other one is
-/// deleted before it has succeeded, it cannot come any more: tasks that would wait are skipped.
+/// deleted before it has succeeded, no success can follow, so a task with [`Wait`](Self::Wait) is skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnDependencyFailure {
-    /// It goes on waiting, until the other one succeeds after all.
+    /// It still waits, until the other one succeeds after a requeue.
     Wait,
     /// It is ignored, with the reason in its history.
     Skip,
     /// It is cancelled, with the reason in its history.
     Cancel,
-    /// It runs nevertheless: all that counts is that the other one has ended.
+    /// It runs: the end of the other one is enough.
     Run,
 }
 

@@ -52,7 +52,7 @@ pub enum Explanation {
         /// The first ones of them.
         dependencies: Vec<Dependency>,
     },
-    /// So many tasks with the same value of this index are in progress as may be at once.
+    /// As many tasks with the same value of this index are in progress as its limit allows.
     Limited {
         /// The indexed field.
         index: String,
@@ -66,12 +66,12 @@ pub enum Explanation {
         /// The task that starts first.
         first: TaskKey,
     },
-    /// So many tasks of its kind are in progress as may be at once.
+    /// As many tasks of its kind are in progress as the kind's limit allows.
     KindLimited {
         /// [`Policy::max_in_progress`](crate::task::Policy::max_in_progress) of the kind.
         most: u32,
     },
-    /// So many tasks of the kinds that share a limit are in progress as may be at once.
+    /// As many tasks of the kinds that share a limit are in progress as that limit allows.
     SharedLimit {
         /// The name of the limit.
         name: String,
@@ -98,12 +98,12 @@ pub enum Explanation {
         /// The budget.
         budget: u64,
     },
-    /// So many tasks of its kind have started as may in a period.
+    /// As many tasks of its kind have started in a period as the kind's rate allows.
     RateReached {
         /// When the next one may.
         until: DateTime<Utc>,
     },
-    /// It would be claimed: so many tasks are before it.
+    /// It would be claimed, after the tasks before it.
     Queued {
         /// How many are before it; 0 means that it is next.
         ahead: u64,

@@ -47,7 +47,7 @@ impl Outcome {
         }
     }
 
-    /// Whether the attempt counts; what is put off or given back costs nothing.
+    /// Whether the attempt counts. A snoozed or released attempt does not.
     fn counts(self) -> bool {
         !matches!(self, Self::Snooze { .. } | Self::Release)
     }
@@ -89,7 +89,7 @@ impl Rules<'_> {
         Ok(Decision { history, payload, ..Decision::of(header) })
     }
 
-    /// Where the outcome leads, and what it does to the counters.
+    /// Sets the status after the outcome, and the counters of failures and crashes.
     fn apply_outcome(&self, header: &mut Header, lease: &Lease, finish: &Finish) -> Result<(), Reason> {
         let step = self.status(header)?.step;
         let now = self.now;

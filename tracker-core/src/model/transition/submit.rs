@@ -4,7 +4,7 @@ use super::{CommandResult, Decision, Header, LATEST, PayloadChange, Rules, Submi
 use crate::model::status::Role;
 
 impl Rules<'_> {
-    /// Puts a task in. One that exists is never reset, unless its fingerprint changed.
+    /// Stores a new task. An existing one is never reset, unless its fingerprint changed.
     pub(super) fn submit(&self, header: Option<&Header>, submit: &Submit) -> Decision {
         let Some(old) = header else {
             return Decision {
