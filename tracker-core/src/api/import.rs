@@ -1,4 +1,5 @@
-//! The options and the result of an import. `portable` imports by them; live commands carry them. Plain data.
+//! `ImportOptions` and `Imported`: the options and the result of an import. Given to and returned by `portable/import` and live commands.
+//! Plain data.
 
 use serde::{Deserialize, Serialize};
 

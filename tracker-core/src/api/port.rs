@@ -1,5 +1,6 @@
 //! A port is how a call waits for its answer: on the thread, or in a future. Each call of `api` that waits is written once, over a
-//! [`Port`]; the macro `calls!` makes its blocking and its async method, with one documentation text.
+//! [`Port`]; the macro `calls!` makes its blocking and its async method, with one documentation text. Used by `api`; acts through the
+//! engine.
 
 use std::{
     future::ready,

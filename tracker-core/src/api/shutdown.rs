@@ -1,5 +1,5 @@
 //! The shutdown of worker pools: the pools that run on a tracker, the wait for their end, and the handlers that have not returned. Workers
-//! register here; `Tracker::shutdown` and the handles of workers call it.
+//! register here; called by `Tracker::shutdown` and the handles of workers. In memory only.
 
 use std::{
     cell::Cell,

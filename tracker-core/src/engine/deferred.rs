@@ -1,5 +1,5 @@
-//! Deferred calls: queued without waiting, in the order of the calls. Single actions go to the commit queue at once. Work that needs several commits
-//! runs on a thread of its own, and later calls are held until it has ended.
+//! Deferred calls: queued without waiting, in the order of the calls. Single actions go to the commit queue at once. Work that needs
+//! several commits runs on a thread of its own, and later calls are held until it has ended. Called by `api/deferred`.
 
 use std::{
     any::Any,

@@ -1,5 +1,5 @@
-//! Counters and histograms of this process, given to the recorder of the crate `metrics` (feature `metrics`). The writer lists what a
-//! transaction counts, the leader of the commit queue adds it up once the transaction is durable.
+//! Counters and histograms of this process, given to the recorder of the crate `metrics` (feature `metrics`). Called by the writer, which
+//! lists what a transaction counts, and by the leader, which adds it up once the transaction is durable. Touches no row.
 
 use std::{
     collections::HashMap,

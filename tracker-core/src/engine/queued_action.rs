@@ -1,4 +1,5 @@
-//! The entries of the commit queue: an action, and where its answer goes (a waiting thread, a callback, or nowhere).
+//! The entries of the commit queue: an action, and where its answer goes (a waiting thread, a callback, or nowhere). Made by `Engine`, run
+//! and answered by the leader.
 
 use std::sync::{Arc, PoisonError};
 

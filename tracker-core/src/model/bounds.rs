@@ -1,4 +1,5 @@
-//! The limits of sizes and counts: payloads, texts, names, kinds. Checked where a value is created or read from outside. Pure.
+//! The limits of sizes and counts: payloads, texts, names, kinds. Checked by `codec`, `api`, `portable` and the writer where a value is
+//! created or read from outside. Pure.
 
 use crate::model::{
     error::{Error, Result},

@@ -1,4 +1,4 @@
-//! `counted`: a number with its noun in messages. Pure.
+//! `counted`: a number with its noun in messages. Called by error messages and explanations; pure.
 
 /// A number with its noun in the singular or the plural: `1 task`, `2 tasks`.
 pub(crate) fn counted(number: impl Into<u64>, one: &str, many: &str) -> String {

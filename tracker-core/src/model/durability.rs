@@ -1,4 +1,4 @@
-//! `Durability`: whether a call waits for the flush of its commit. Plain data.
+//! `Durability`: whether a call waits for the flush of its commit. Given by users in options, read by the engine; plain data.
 
 /// When a call is answered: once it is on disk, or once it is queued.
 ///

@@ -1,5 +1,5 @@
-//! `Kind`: the definition of a kind as the engine works with it, and `KindSpec`, as the user's type states it. Plain data, checked when it
-//! is made.
+//! `Kind`: the definition of a kind as the engine works with it, and `KindSpec`, as the user's type states it. Used by all layers; plain
+//! data, checked when it is made.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A kind and its tasks, for tests of the layers that know no Rust type of a task.
+//! A kind and its tasks, for unit tests of the layers that know no Rust type of a task.
 
 use super::{kind::KindSpec, new_task::NewTask};
 use crate::model::{

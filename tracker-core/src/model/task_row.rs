@@ -1,4 +1,5 @@
-//! `TaskRow` and `Progress`: the payload of a task with its keys, and what its handler reported. Plain data, stored by `storage`.
+//! `TaskRow` and `Progress`: the payload of a task with its keys, and what its handler reported. Made by `codec` and handlers, stored by
+//! `storage`; plain data.
 
 use crate::model::{task::TaskKey, time::Micros};
 

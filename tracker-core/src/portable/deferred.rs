@@ -1,5 +1,5 @@
-//! Lines that wait for others, such as a task before its dependency, and the report of lines whose other line never comes. Called by
-//! `import`.
+//! `DeferredLines`: lines that wait for other lines, such as a task before its dependency, and the report of lines whose other line never
+//! comes. Called by `import`; in memory only.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,5 @@
-//! One slot of an async worker: performs what the dispatcher asks, as `pool.rs` does for a thread. Polled by `async_worker.rs`.
+//! One slot of an async worker: performs what the dispatcher asks, as `pool.rs` does for a thread. Polled by `async_worker.rs`; runs
+//! handlers, and acts through the engine.
 
 use std::{
     convert::Infallible, error::Error as StdError, fmt, future::pending, sync::atomic::Ordering, time::Duration,

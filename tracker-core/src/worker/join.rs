@@ -1,4 +1,4 @@
-//! Polls the slots of an async worker in one task. Only `async_worker.rs` uses it.
+//! Polls the slots of an async worker in one task. Used by `async_worker.rs` only; in memory only.
 
 use std::{
     convert::Infallible,

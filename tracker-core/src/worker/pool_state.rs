@@ -1,4 +1,5 @@
-//! The state that the slots of a pool share: settings, the dispatcher, and the summary of what was done. Used by both drivers.
+//! The state that the slots of a pool share: settings, the dispatcher, and the summary of what was done. Used by both drivers and their
+//! slots; stores outcomes through the engine.
 
 use std::{
     iter::once,

@@ -1,4 +1,4 @@
-//! `StopHandle`: stops worker pools from anywhere. Held by users and by the pools that it stops.
+//! `StopHandle`: stops worker pools from anywhere. Held by users and by the pools that it stops; in memory only.
 
 use std::{
     fmt,

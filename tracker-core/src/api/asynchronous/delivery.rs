@@ -1,5 +1,5 @@
-//! `Delivery`: the answer of a call to a future that may be gone. What was claimed for a dropped future is given back. Used by
-//! async calls and the tokio driver of workers.
+//! `Delivery`: the answer of a call to a future that may be gone. Tasks that were claimed for a dropped future are released through the
+//! engine. Used by async calls and by async workers.
 
 use std::{mem, sync::Arc};
 

@@ -1,4 +1,5 @@
-//! `Pending`: the answer of a deferred call, which comes later. Made by `DeferredTasks`; the committing thread answers it.
+//! `Pending`: the answer of a deferred call, which comes later. Made by `DeferredTasks`, read by users; the committing thread stores the
+//! answer in memory and wakes the reader.
 
 use std::{
     fmt, mem,

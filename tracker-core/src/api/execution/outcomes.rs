@@ -1,5 +1,5 @@
-//! The calls of an execution that wait for a commit: renewals, checkpoints, and the outcomes of the attempt. Called by handlers and workers;
-//! `calls!` makes the blocking and the async form of each.
+//! The calls of an execution that wait for a commit: renewals, checkpoints, and the outcomes of the attempt. Called by handlers and
+//! workers; each is one action of the engine. `calls!` makes the blocking and the async form of each.
 
 use std::{error::Error as StdError, time::Duration};
 

@@ -1,4 +1,4 @@
-//! `Metrics::record`: gives the gauges to the recorder of the crate `metrics`. Called by users.
+//! `Metrics::record`: gives the gauges to the recorder of the crate `metrics`. Called by users; touches no row.
 
 use metrics::{Label, Unit};
 

@@ -1,4 +1,5 @@
-//! The lines of an import on their way from the client to the server, one part at a time: `send` for `client`, `SentLines` for `server`.
+//! The lines of an import on their way from the client to the server, one part at a time. `client` calls `send`, and `server` reads from
+//! `SentLines`; both use the socket.
 
 use std::{
     io::{self, Read, Write as _},

@@ -1,4 +1,4 @@
-//! Submits many tasks, in parts of bounded memory; each part is one commit. Called by users.
+//! Submits many tasks, in parts of bounded memory; each part is one action of the engine. Called by users.
 
 use std::{borrow::Borrow, sync::Arc};
 

@@ -1,5 +1,5 @@
 //! Starts tasks: the next one in claim order, one by its id, or a detached execution by its ticket. Called by users; workers use
-//! `start_command`.
+//! `start_command`. Each start is one action of the engine.
 
 use std::time::Duration;
 

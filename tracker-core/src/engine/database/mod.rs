@@ -1,5 +1,5 @@
-//! `Database`: where a tracker keeps its rows: a redb file, or a store beside it. The engine and `maintenance` read and write
-//! through it.
+//! `Database`: where a tracker keeps its rows: a redb file, or a store beside it. Called by the engine and `maintenance`; reads and writes
+//! the file or the store.
 
 mod file_database;
 mod store_database;

@@ -1,4 +1,5 @@
-//! `Subscription`: what it still delivers, behind a lock, and the ways to wait for it. Filled by the leader after a commit; read by users.
+//! `Subscription`: what it still delivers, behind a lock, and the ways to wait for it. Filled by the leader after a commit; read by users
+//! and live commands. In memory only.
 
 mod queue;
 #[cfg(feature = "tokio")]

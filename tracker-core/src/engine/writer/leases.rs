@@ -1,5 +1,5 @@
-//! Expired leases: they are ended, or renewed if a worker of this process still holds them. Called by the writer before each command,
-//! and by claims, starts, moves, submits and rescues.
+//! Expired leases: they are ended, or renewed if a worker of this process still holds them. Called by the writer before each command, and
+//! by claims, starts, moves, submits and rescues; writes through `decide`.
 
 use std::sync::Arc;
 

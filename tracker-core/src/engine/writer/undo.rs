@@ -1,5 +1,5 @@
 //! `Undo`: a log of the changes of several steps, which take effect together or not at all. If a step fails, the changes are reverted in
-//! reverse order. Used by submits, finishes, schedules, batches and imports.
+//! reverse order. Used by submits, finishes, schedules, batches and imports; reads and writes the rows of their tasks.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! `Occurrence`: one run of a schedule, and the ids and the delay that follow from its name and nominal time. Pure.
+//! `Occurrence`: one run of a schedule, and the ids and the delay that follow from its name and nominal time. Made by `api/schedule`,
+//! submitted by `engine/action/schedule`; pure.
 
 use std::fmt;
 

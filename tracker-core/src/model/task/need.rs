@@ -1,4 +1,5 @@
-//! `Need`: how much of a named resource a task of a kind needs. Plain data in the policy; amounts of fields are read from the encoded indexes.
+//! `Need`: how much of a named resource a task of a kind needs. Plain data in the policy, read by `model/needs`; amounts of fields are read
+//! from the encoded indexes.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Durations as whole microseconds, for `#[serde(with)]` of a `Duration` or an `Option<Duration>`. Pure.
+//! Durations as whole microseconds, for `#[serde(with)]` of a `Duration` or an `Option<Duration>`. Used by policies; pure.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Time in microseconds, read from an injected `Clock`. `TimeKeeper` keeps it from going back. Used by all layers.
+//! Time in microseconds (`Micros`), read from an injected `Clock`. `TimeKeeper` keeps it from going back. Used by all layers; the
+//! conversions are pure.
 
 mod clock;
 mod manual;

@@ -1,4 +1,5 @@
-//! `TimeKeeper`: the tracker's time, which never goes back. Asks the clock without a lock; the clock may panic or call the tracker.
+//! `TimeKeeper`: the tracker's time, which never goes back. Called by the engine; reads the clock without a lock, since the clock may panic
+//! or call the tracker.
 
 use std::{
     cell::Cell,

@@ -1,4 +1,5 @@
-//! `CompletionRate`: how fast the tasks of a batch end, as a mean in which recent ends weigh more. Pure; stored with the batch.
+//! `CompletionRate`: how fast the tasks of a batch end, as a mean in which recent ends weigh more. Called by `batch`; pure, and stored with
+//! the batch.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! `Condition`: what a command expects of a task before it acts, such as its status or revision. Pure.
+//! `Condition`: what a command expects of a task before it acts, such as its status or revision. Made by `Query`, checked by the actions
+//! that change its tasks; pure.
 
 use super::Header;
 use crate::model::{status::Graph, time::Micros};

@@ -1,4 +1,5 @@
-//! `Header`: all fields of a task that the rules read and write, apart from its payload. Plain data, stored by `storage`.
+//! `Header`: all fields of a task that the rules read and write, apart from its payload. Made by the rules, stored by `storage`; plain
+//! data.
 
 use std::sync::Arc;
 

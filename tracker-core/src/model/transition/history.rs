@@ -1,4 +1,5 @@
-//! Attempts: the stored form, its notes, how an attempt ended, a failure. Plain data; written with the header's change.
+//! Attempts: the stored form, its notes and metrics, how an attempt ended, a failure. Made by the rules and by workers; plain data, written
+//! with the header's change.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! `Identity`: whether a path still leads to the file that was opened. Checked by writes, idle commits, close and backups. `FileId` also names
-//! the socket of live commands.
+//! `Identity`: whether a path still leads to the file that was opened. Checked by writes, idle commits, close and backups; reads metadata
+//! only. `FileId` also names the socket of live commands.
 
 use std::{
     fs, io,

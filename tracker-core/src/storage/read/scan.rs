@@ -1,5 +1,5 @@
-//! Listings: tasks by number, status, time of the last change and index value. Called by queries,
-//! look-ups, plans, retention, the rebuild of a kind, export, `retime` and `verify`.
+//! Listings: tasks by number, status, time of the last change and index value. Called by queries, look-ups, plans, retention, the rebuild
+//! of a kind, export, `retime` and `verify`; reads only.
 
 use super::rows::Rows;
 use crate::{

@@ -1,5 +1,4 @@
-//! Counts the waiting tasks of a status by when they are due. Called by plans and by the
-//! inspection of leases.
+//! Counts the waiting tasks of a status by when they are due. Called by plans and by the inspection of leases; reads only.
 
 use crate::{
     model::{

@@ -1,5 +1,5 @@
-//! `MemoryStore`: a store in the memory of one process. Serves tests of everything that works on a store, and trackers that share
-//! tasks without a file.
+//! `MemoryStore`: a store in the memory of one process. Used by tests of everything that works on a store, and by users whose trackers
+//! share tasks without a file.
 
 use std::{
     collections::BTreeMap,

@@ -1,8 +1,10 @@
-//! Concurrency limits: at most N tasks with the same limit key (the value of an index) may be in progress at once. In a kind with needs, the
-//! limit key holds the amounts that a task needs, and claims decide whether it fits. Each key has a
-//! queue of the tasks that a claim may start, beside the claim order. Until the limit is reached, the first task of the queue for
-//! each status and priority is an eligible head. Claims read only the heads. In a kind with several limits, the limit key is the class of a
-//! task, and `head_lists` decides which heads may start. Called by `storage/write` for each changed task, and by claims.
+//! Concurrency limits: at most N tasks with the same limit key (the value of an index) may be in progress at once. Called by
+//! `storage/write` for each changed task, and by claims; writes the limit tables.
+//!
+//! Each limit key has a queue of the tasks that a claim may start, beside the claim order. Until the limit is reached, the first task of
+//! the queue for each status and priority is an eligible head, and claims read only the heads. In a kind with needs, the limit key holds
+//! the amounts that a task needs, and claims decide whether it fits. In a kind with several limits, the limit key is the class of a task,
+//! and `head_lists` decides which heads may start.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! Corrects recorded times that lie in the future, in every row that has one. Called by the repair of a file's time.
+//! Corrects recorded times that lie in the future, in every row that has one. Called by the repair of a file's time; reads and writes every
+//! table with times.
 
 use super::{change::TaskChange, rate::NEXT};
 use crate::{

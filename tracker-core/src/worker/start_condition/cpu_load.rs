@@ -1,4 +1,4 @@
-//! `CpuLoad`: a start condition on the load of the machine. Reads `/proc/loadavg`.
+//! `CpuLoad`: a start condition on the load of the machine. Given by users, asked by the checker; reads `/proc/loadavg`.
 
 use std::{fs, num::NonZero, thread::available_parallelism};
 

@@ -1,4 +1,4 @@
-//! `FreeMemory`: a start condition on the memory of the machine. Reads `/proc/meminfo`.
+//! `FreeMemory`: a start condition on the memory of the machine. Given by users, asked by the checker; reads `/proc/meminfo`.
 
 use std::{fs, time::Duration};
 
