@@ -15,13 +15,13 @@ use crate::{
     },
 };
 
-/// The end of an attempt, with the tasks that follow from it: one commit, or nothing.
+/// The end of an attempt, with the tasks that follow from it. All of it takes effect, or nothing.
 #[derive(Clone, Debug)]
 pub(crate) struct FinishTask {
     pub task: TaskRef,
     pub id: TaskKey,
     pub finish: Finish,
-    /// The staged task, where it is stored.
+    /// The changed task, if the end stores it.
     pub row: Option<TaskRow>,
     pub next: Vec<NewTask>,
 }
@@ -50,7 +50,7 @@ impl FinishTask {
         Self::plain(task, row.id, owner, Outcome::Release, None)
     }
 
-    /// An end that stores nothing besides itself.
+    /// An end without changes of the task, notes, metrics and following tasks.
     pub(crate) fn plain(task: TaskRef, id: TaskKey, owner: Owner, outcome: Outcome, failure: Option<Failure>) -> Self {
         let finish = Finish {
             owner,

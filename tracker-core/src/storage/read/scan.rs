@@ -18,15 +18,15 @@ use crate::{
     },
 };
 
-/// Where a listing goes on: after the task with this time and number.
+/// The position after which a listing continues: the time and the number of a task.
 pub(crate) type ListingPosition = (Micros, u64);
 
-/// Which part of a listing by the time of the last change is asked for.
+/// The part of a listing by the time of the last change that a caller reads.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ListingRange {
-    /// Nothing that changed before.
+    /// Only tasks that changed at this time or later.
     pub since: Micros,
-    /// Nothing that changed at this time or later; the end of time bounds nothing.
+    /// Only tasks that changed before this time. `Micros::MAX` sets no bound.
     pub until: Micros,
     pub beyond: Option<ListingPosition>,
     pub newest_first: bool,
