@@ -100,7 +100,7 @@ impl<R> Uncommitted<R> {
     /// wake up, and subscribers get its events. If it is not called, an execution still counts as running here and its next call returns
     /// `LeaseLost`. Workers find new tasks all the same, as those of another process.
     pub fn committed(self) -> R {
-        self.ended.tell();
+        self.ended.mark_all();
         self.shared.engine.publish_committed(&self.effects);
         self.value
     }

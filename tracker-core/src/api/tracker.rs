@@ -196,7 +196,7 @@ impl Tracker {
         }
         let opened = Arc::new(OpenKind {
             #[cfg(feature = "json")]
-            typed: Some(codec::own::<T>),
+            typed: Some(codec::typed_parts::<T>),
             #[cfg(feature = "json")]
             id_type: T::id_type(),
         });
@@ -255,7 +255,7 @@ impl Tracker {
             .shared
             .engine
             .user_transaction(|writer| work(&mut Transaction::new(&self.shared, writer, &mut ended)))?;
-        ended.tell();
+        ended.mark_all();
         Ok(result)
     }
 
@@ -346,7 +346,7 @@ impl Tracker {
     /// A failure of the storage.
     pub fn compact(&self) -> Result<bool> {
         self.flush()?;
-        self.shared.engine.file().alone(|db| Ok(db.compact()?))
+        self.shared.engine.file().exclusively(|db| Ok(db.compact()?))
     }
 
     /// Returns when everything that was queued before is durable: progress, renewals, dropped executions.

@@ -44,7 +44,8 @@ pub struct Transaction<'a, 't> {
 pub(crate) struct EndedExecution(Vec<Arc<AtomicBool>>);
 
 impl EndedExecution {
-    pub(crate) fn tell(self) {
+    /// Marks the executions as ended, so that dropping them writes nothing.
+    pub(crate) fn mark_all(self) {
         for ended in self.0 {
             ended.store(true, Ordering::Relaxed);
         }

@@ -167,11 +167,11 @@ pub(crate) fn values<T: TrackedTask>(codecs: &PayloadCodecs, payload: &[u8]) -> 
 
 /// Decodes a payload as the type that is open under a kind's name.
 #[cfg(feature = "json")]
-pub(crate) type Typed = fn(&[u8]) -> Option<Own>;
+pub(crate) type Typed = fn(&[u8]) -> Option<TypedParts>;
 
 /// The parts of a task that its payload determines.
 #[cfg(feature = "json")]
-pub(crate) struct Own {
+pub(crate) struct TypedParts {
     pub id: Option<TaskKey>,
     pub values: Values,
     pub fingerprint: Option<u64>,
@@ -180,10 +180,10 @@ pub(crate) struct Own {
 
 /// The parts that a payload determines as its type; `None` if it cannot be decoded, or a codec has encoded it.
 #[cfg(feature = "json")]
-pub(crate) fn own<T: TrackedTask>(payload: &[u8]) -> Option<Own> {
+pub(crate) fn typed_parts<T: TrackedTask>(payload: &[u8]) -> Option<TypedParts> {
     catch_panic(|| {
         let task: T = read_task(payload).ok()?;
-        Some(Own {
+        Some(TypedParts {
             id: task.task_id(),
             values: (task.index_values(), task.unique_values()),
             fingerprint: task.fingerprint(),

@@ -130,7 +130,7 @@ impl PortableBatch {
         };
         let guessed = follow_up.as_ref().and_then(|(new, guessed)| guessed.then_some(new.kind));
         writer.add_batch(batch, follow_up.as_ref().map(|(new, _)| new))?;
-        guessed.map_or(Ok(()), |kind| writer.outdate(kind))?;
+        guessed.map_or(Ok(()), |kind| writer.mark_stale(kind))?;
         Ok(true)
     }
 }

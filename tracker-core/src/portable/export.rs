@@ -193,13 +193,13 @@ fn line(out: &mut impl Write, value: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_vec(value)
         .map_err(|error| Error::caused(ErrorKind::Invalid, "a line cannot be written as JSON", error))?;
     text.push(b'\n');
-    out.write_all(&text).map_err(unwritten)
+    out.write_all(&text).map_err(write_error)
 }
 
 fn flush(out: &mut impl Write) -> Result<()> {
-    out.flush().map_err(unwritten)
+    out.flush().map_err(write_error)
 }
 
-fn unwritten(error: std::io::Error) -> Error {
+fn write_error(error: std::io::Error) -> Error {
     Error::caused(ErrorKind::Io, "the lines cannot be written further", error)
 }

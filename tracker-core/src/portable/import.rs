@@ -263,7 +263,7 @@ fn put(
         PortableLine::Seal(line) => line.put(writer).map(|()| Put::Nothing),
         PortableLine::Task(line) => {
             let mut imported = ImportedTask::of(writer, *line, options.kind.as_ref())?;
-            if imported.is_there(writer, shared)? {
+            if imported.exists(writer, shared)? {
                 return Ok(Put::Task { new: false });
             }
             if let Some(awaited) = imported.awaits(writer)? {

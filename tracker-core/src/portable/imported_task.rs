@@ -61,12 +61,12 @@ impl ImportedTask {
     }
 
     /// Returns whether its id is there already. A new id of another type than the open type declares is refused.
-    pub(super) fn is_there(&self, writer: &mut Writer<'_>, shared: &Shared) -> Result<bool> {
-        let is_there = writer.rows().with_id(self.kind.id, &self.id)?.is_some();
-        if !is_there {
+    pub(super) fn exists(&self, writer: &mut Writer<'_>, shared: &Shared) -> Result<bool> {
+        let exists = writer.rows().with_id(self.kind.id, &self.id)?.is_some();
+        if !exists {
             check_imported_id(shared, &self.kind, &self.id)?;
         }
-        Ok(is_there)
+        Ok(exists)
     }
 
     /// The first of those it waits for that is not in the file.
@@ -112,18 +112,18 @@ impl ImportedTask {
         let whole = TaskRows { task, header, row: keyed.task_row(&self.id), past, progress: None, successor };
         let whole = released(kind, whole, now)?;
         if self.line.batch.is_none() && self.line.dependencies.is_empty() {
-            writer.admit(kind, &whole)?;
+            writer.put_imported(kind, &whole)?;
         } else {
-            self.put_tied(writer, whole)?;
+            self.put_with_dependencies(writer, whole)?;
         }
         if guessed {
-            writer.outdate(self.kind.id)?;
+            writer.mark_stale(self.kind.id)?;
         }
         Ok(())
     }
 
     /// Stores the task with its batch and its dependencies.
-    fn put_tied(&self, writer: &mut Writer<'_>, mut whole: TaskRows) -> Result<()> {
+    fn put_with_dependencies(&self, writer: &mut Writer<'_>, mut whole: TaskRows) -> Result<()> {
         let mut made = None;
         if let Some(label) = &self.line.batch {
             let (number, new) = numbered(writer, label)?;
@@ -144,7 +144,7 @@ impl ImportedTask {
                     None => deleted.push(on_failure),
                 }
             }
-            writer.admit(&self.kind, &whole)?;
+            writer.put_imported(&self.kind, &whole)?;
             if !found.is_empty() {
                 writer.set_dependencies(&self.kind, whole.task, &self.id, &found)?;
             }

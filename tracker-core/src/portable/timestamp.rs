@@ -78,7 +78,7 @@ impl<'de> Deserialize<'de> for Timestamp {
             (_, Node::Text(text)) if text == NEVER => Some(Micros::MAX),
             (_, Node::Text(text)) => DateTime::parse_from_rfc3339(text).ok().map(|time| micros_at(time.to_utc())),
             (_, number) => match number.whole() {
-                Some(micros) if !BARE.contains(&micros) => return Err(D::Error::custom(unclear(micros))),
+                Some(micros) if !BARE.contains(&micros) => return Err(D::Error::custom(ambiguous_number(micros))),
                 micros => micros,
             },
         };
@@ -91,7 +91,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 }
 
 /// Why a bare number is no time.
-fn unclear(number: Micros) -> String {
+fn ambiguous_number(number: Micros) -> String {
     let unit = match number.unsigned_abs() {
         100_000_000..100_000_000_000 => "; it looks like seconds: write it as text (`todate` in jq)",
         100_000_000_000..100_000_000_000_000 => {

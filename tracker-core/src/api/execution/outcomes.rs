@@ -218,7 +218,7 @@ impl<T: TrackedTask> Execution<T> {
         })?;
         self.settled = true;
         self.ended = Some((Outcome::Succeed, None));
-        ended.tell();
+        ended.mark_all();
         Ok(result)
     }
 

@@ -16,14 +16,14 @@ const PLACEHOLDERS: [&str; 8] = ["{id}", "{name}", "{number}", "{host}", "{path}
 /// The deepest cause of the failure with placeholders, for a task with this id.
 pub(super) fn pattern_of(failure: &Failure, id: &str) -> String {
     let texts = failure.causes.iter().rev().chain([&failure.error]);
-    let line = texts.map(|text| telling_line(text)).find(|line| !line.is_empty()).unwrap_or_default();
+    let line = texts.map(|text| first_informative_line(text)).find(|line| !line.is_empty()).unwrap_or_default();
     shorten(pattern(&line, id), LONGEST)
 }
 
 /// The error and its causes on one line. A cause that the text before already ends with is not repeated.
 pub(super) fn chain_of(failure: &Failure) -> String {
-    let mut chain = telling_line(&failure.error);
-    for cause in failure.causes.iter().map(|cause| telling_line(cause)) {
+    let mut chain = first_informative_line(&failure.error);
+    for cause in failure.causes.iter().map(|cause| first_informative_line(cause)) {
         if chain.len() < READ && !chain.ends_with(&cause) {
             if !chain.is_empty() {
                 chain.push_str(": ");
@@ -57,7 +57,7 @@ fn longer<'a>(one: &'a str, other: &'a str) -> &'a str {
 }
 
 /// The first line, or the last one of a Python traceback, without terminal control sequences.
-fn telling_line(text: &str) -> String {
+fn first_informative_line(text: &str) -> String {
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     let first = lines.next().unwrap_or_default();
     let line =

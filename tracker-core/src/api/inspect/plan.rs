@@ -166,7 +166,7 @@ impl<T: Schema> Tasks<T> {
             let kind = self.kind_in(rows)?;
             let mut waiting = Vec::new();
             for code in startable(&kind) {
-                waiting.extend(rows.line_first(kind.id, code, most)?);
+                waiting.extend(rows.first_places(kind.id, code, most)?);
             }
             waiting.sort_unstable_by_key(|key| key.order());
             waiting.truncate(most);
@@ -252,7 +252,7 @@ impl Drawn<'_> {
         }
         let waits = startable(self.kind).contains(&code);
         if !waits && status_order(&self.kind.graph, code) != StatusOrder::Leased {
-            let first = rows.line_first(kind, code, 1)?;
+            let first = rows.first_places(kind, code, 1)?;
             return self.put_by(rows, status, BoundedCount::exactly(all), first.first().copied());
         }
         let WaitingCounts { due, later, behind, paused, never } = rows.waiting(kind, code, self.now, COUNTED)?;

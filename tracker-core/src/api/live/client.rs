@@ -233,10 +233,10 @@ impl Client {
         peer::check(stream)?;
         let mut timed = Timed::new(stream, Some(STEP_TIMEOUT));
         let mut hello = [0; frame::HELLO];
-        timed.write_all(&frame::hello()).map_err(|error| unsent(&error))?;
-        timed.read_exact(&mut hello).map_err(|error| unsent(&error))?;
+        timed.write_all(&frame::hello()).map_err(|error| before_call(&error))?;
+        timed.read_exact(&mut hello).map_err(|error| before_call(&error))?;
         frame::check_hello(hello)?;
-        timed.write_all(&call).map_err(|error| unsent(&error))
+        timed.write_all(&call).map_err(|error| before_call(&error))
     }
 }
 
@@ -245,7 +245,7 @@ fn closed() -> Error {
 }
 
 /// The error of a connection that broke before the call was sent: a server that stops closes the connections that it has not served.
-fn unsent(error: &io::Error) -> Error {
+fn before_call(error: &io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => closed(),
         _ => frame::broken(error),

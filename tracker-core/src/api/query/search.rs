@@ -222,7 +222,7 @@ impl Search {
         }
         let mut found = Vec::new();
         for code in condition.codes_of(&kind.graph) {
-            for key in rows.line_of(kind.id, code)? {
+            for key in rows.places_of(kind.id, code)? {
                 found.push(((0, key.seq), key.task()));
             }
         }

@@ -41,8 +41,8 @@ impl Prepared {
         Ok(Self { id: row.id, generated, indexes: row.indexes, record, submit, throttle })
     }
 
-    /// The task as a submit of its own.
-    fn alone(&self, kind: &Kind) -> Result<NewTask> {
+    /// The task as a single submit, for tasks that the bulk write does not cover.
+    fn decoded_task(&self, kind: &Kind) -> Result<NewTask> {
         let row: TaskRow =
             encoding::decode(&self.record).map_err(|what| Error::corrupted("tracker.payloads", &self.id, what))?;
         let TaskRow { id, indexes, uniques, payload } = row;
@@ -83,7 +83,7 @@ impl Action for SubmitMany {
 
 /// The outer error concerns the transaction, the inner one the task.
 fn put_alone(writer: &mut Writer<'_>, kind: &Kind, task: &Prepared) -> Result<Result<CommandResult>> {
-    let new = task.alone(kind)?;
+    let new = task.decoded_task(kind)?;
     // The end of an expired lease stays, even if this submit is refused.
     new.free(writer)?;
     let before = writer.writes();

@@ -272,7 +272,7 @@ impl FileDatabase {
     }
 
     /// Runs a call that needs the database for itself, without readers or writers.
-    pub(crate) fn alone<R>(&self, work: impl FnOnce(&mut redb::Database) -> Result<R>) -> Result<R> {
+    pub(crate) fn exclusively<R>(&self, work: impl FnOnce(&mut redb::Database) -> Result<R>) -> Result<R> {
         let (held, mut handle) = self.handle_alone()?;
         let done = match &mut *handle {
             Some(Handle::Write(db)) => guard("maintaining the file", || work(db)),

@@ -151,9 +151,9 @@ impl Database {
     }
 
     /// Runs a call that needs the database for itself, without readers or writers.
-    pub(crate) fn alone<R>(&self, work: impl FnOnce(&mut redb::Database) -> Result<R>) -> Result<R> {
+    pub(crate) fn exclusively<R>(&self, work: impl FnOnce(&mut redb::Database) -> Result<R>) -> Result<R> {
         match &self.0 {
-            Kind::File(file) => file.alone(work),
+            Kind::File(file) => file.exclusively(work),
             Kind::Store(store) => Err(store.refuse("compaction")),
         }
     }

@@ -126,7 +126,7 @@ impl Writer<'_> {
 
     /// Writes an imported task whose id is new. Refused if another task has one of its unique keys.
     #[cfg(feature = "json")]
-    pub(crate) fn admit(&mut self, kind: &Kind, task_rows: &TaskRows) -> Result<()> {
+    pub(crate) fn put_imported(&mut self, kind: &Kind, task_rows: &TaskRows) -> Result<()> {
         let TaskRows { task, header, row, .. } = task_rows;
         if !task_rows.has_room() {
             return Err(Error::invalid(format!("\"{}\" has a fence of 2^63 or more, which no file gives out", row.id)));
@@ -154,7 +154,7 @@ impl Writer<'_> {
 
     /// Marks a kind as stale: tasks were imported without their type, so its keys are rebuilt when the type opens the kind.
     #[cfg(feature = "json")]
-    pub(crate) fn outdate(&mut self, kind: u32) -> Result<()> {
+    pub(crate) fn mark_stale(&mut self, kind: u32) -> Result<()> {
         let kind = self.kind(kind)?;
         if !kind.stale {
             self.put_kind(Kind { stale: true, ..(*kind).clone() })?;

@@ -60,7 +60,7 @@ impl Rules<'_> {
         let mut header = old.clone();
         let next_due = header.due_after(&lease);
         let mut history = Vec::new();
-        let cancelled = if finish.outcome == Outcome::Succeed { None } else { self.called_off(old) };
+        let cancelled = if finish.outcome == Outcome::Succeed { None } else { self.cancelled_status(old) };
         let has_details = finish.failure.is_some() || !finish.annotations.is_empty();
         if finish.outcome.counts() || has_details || cancelled.is_some() {
             let status = if cancelled.is_some() { AttemptStatus::Cancelled } else { finish.outcome.attempt_status() };
@@ -149,7 +149,7 @@ impl Rules<'_> {
     }
 
     /// The status in which a cancelled running task ends, unless it succeeds.
-    pub(super) fn called_off(&self, header: &Header) -> Option<i32> {
+    pub(super) fn cancelled_status(&self, header: &Header) -> Option<i32> {
         if header.cancel { self.cancelled(header).ok() } else { None }
     }
 
@@ -169,7 +169,7 @@ impl Rules<'_> {
         let mut header = header.clone();
         let next_due = header.due_after(&lease);
         header.attempts = header.attempts.saturating_sub(1);
-        match self.called_off(&header) {
+        match self.cancelled_status(&header) {
             Some(code) => header.enter(code, self.now, self.now),
             None => header.enter(lease.from, lease.due, self.now),
         }

@@ -27,7 +27,7 @@ impl Rules<'_> {
             // Claimed ahead, and not known to have begun: it costs nothing, and is not claimed ahead again.
             header.attempts = header.attempts.saturating_sub(1);
             header.doubtful = true;
-            match (self.called_off(header), self.former_place(header, lease)) {
+            match (self.cancelled_status(header), self.former_place(header, lease)) {
                 (Some(code), _) => header.enter(code, self.now, self.now),
                 (None, Some(due)) => header.enter(lease.from, due, self.now),
                 (None, None) => header.enter(lease.from, lease.due.max(self.now), self.now),
@@ -45,7 +45,7 @@ impl Rules<'_> {
             )
         };
         header.record_attempt(ended, history);
-        if let Some(code) = self.called_off(header) {
+        if let Some(code) = self.cancelled_status(header) {
             header.enter(code, self.now, self.now);
         } else if spent {
             self.exhaust(header, step);

@@ -26,7 +26,8 @@ use crate::model::{
 /// creation leaves a file that redb refuses for ever.
 pub(crate) fn create(path: &Path, options: &FileOptions, init: &dyn Fn(&Database) -> Result<()>) -> Result<bool> {
     let draft = Draft::begin(path)?;
-    let db = options.unshared().builder().create(&draft.path).map_err(|error| Fault::from(error).at(path))?;
+    let db =
+        options.for_private_database().builder().create(&draft.path).map_err(|error| Fault::from(error).at(path))?;
     init(&db)?;
     db.close().map_err(|error| Fault::from(error).at(path))?;
     draft.file.sync_all().map_err(|error| Fault::from(error).at(path))?;

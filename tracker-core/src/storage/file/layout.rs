@@ -130,7 +130,7 @@ impl Layout {
     }
 
     /// Makes the commit before the latest one the one that is read.
-    pub fn turn_back(&mut self) {
+    pub fn select_earlier_commit(&mut self) {
         self.set_flags(self.flags() ^ PRIMARY);
     }
 }

@@ -82,7 +82,7 @@ impl Default for FileOptions {
 
 impl FileOptions {
     /// Options for a database that no other process can see.
-    fn unshared(&self) -> Self {
+    fn for_private_database(&self) -> Self {
         Self { sharing: Sharing::Exclusive, check_on_open: false, on_repair: None, ..self.clone() }
     }
 

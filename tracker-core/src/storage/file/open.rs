@@ -54,7 +54,7 @@ pub(crate) fn open_or_create(
         Location::Backend(_) => {
             let db = open(place, options)?;
             // A backend has no temporary name: a creator that crashed before `init` left no table.
-            let created = is_bare(&db)?;
+            let created = has_no_tables(&db)?;
             if created {
                 init(&db)?;
             }
@@ -118,7 +118,8 @@ fn reopen_backend(factory: &Factory, options: &FileOptions) -> Result<Option<Dat
     Ok(Some(options.builder().create_with_backend(backend)?))
 }
 
-fn is_bare(db: &Database) -> Result<bool> {
+/// Whether a file has no table, so that it is a new one.
+fn has_no_tables(db: &Database) -> Result<bool> {
     let snapshot = db.begin_read()?;
     Ok(snapshot.list_tables()?.next().is_none() && snapshot.list_multimap_tables()?.next().is_none())
 }

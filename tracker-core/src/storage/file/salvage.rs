@@ -29,7 +29,7 @@ struct Salvage {
 pub(crate) fn readings(path: &Path) -> Result<[Location; 2]> {
     let layout = layout_of(path).map_err(|error| Fault::from(error).at(path))?;
     let mut earlier = layout.clone();
-    earlier.turn_back();
+    earlier.select_earlier_commit();
     Ok([layout, earlier].map(|layout| {
         let path = path.to_owned();
         Location::Backend(Arc::new(move || {

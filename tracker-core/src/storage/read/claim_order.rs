@@ -46,7 +46,7 @@ impl<S: Source> Tables<S> {
     }
 
     /// The first eligible head between two places.
-    fn first_front(&mut self, from: ClaimKey, to: ClaimKey) -> Result<Option<ClaimKey>> {
+    fn first_eligible(&mut self, from: ClaimKey, to: ClaimKey) -> Result<Option<ClaimKey>> {
         let first =
             Rows::of("tracker.limit_heads", self.limit_heads()?, from.pack()..=to.pack())?.next().transpose()?;
         Ok(first.map(|(key, _)| ClaimKey::unpack(key.value())))
@@ -74,7 +74,7 @@ impl<S: Source> Tables<S> {
         if kind.limit().is_none() {
             return self.next_of(kind.id, codes, now, Self::first_between);
         }
-        match self.next_of(kind.id, codes, now, Self::first_front)? {
+        match self.next_of(kind.id, codes, now, Self::first_eligible)? {
             Ready::Now(task) => Ok(Ready::Now(task)),
             later => Ok(match (later, self.next_of(kind.id, codes, now, Self::first_between)?) {
                 (Ready::At(at), Ready::Now(_)) => Ready::HeldBack(Some(at)),

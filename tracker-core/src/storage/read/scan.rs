@@ -114,7 +114,7 @@ impl<S: Source> Tables<S> {
             }
             StatusOrder::Leased => {
                 let mut found = Vec::new();
-                for key in self.line_of(kind.id, code)? {
+                for key in self.places_of(kind.id, code)? {
                     let position = (self.header(key.task())?.map_or(0, |header| header.updated), key.seq);
                     if range.bounds().is_some_and(|(low, high)| (low..=high).contains(&position)) {
                         found.push((position, key.task()));
@@ -161,7 +161,7 @@ impl<S: Source> Tables<S> {
     }
 
     /// All places of a status in the claim order.
-    pub(crate) fn line_of(&mut self, kind: u32, code: i32) -> Result<Vec<ClaimKey>> {
+    pub(crate) fn places_of(&mut self, kind: u32, code: i32) -> Result<Vec<ClaimKey>> {
         self.places(ClaimKey::first(kind, code, 0)..=ClaimKey::last(kind, code, u8::MAX))?.collect()
     }
 

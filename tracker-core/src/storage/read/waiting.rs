@@ -34,8 +34,8 @@ pub(crate) struct ClaimKeyCount {
 
 impl<S: Source> Tables<S> {
     /// The first places of a status, by priority and time.
-    pub(crate) fn line_first(&mut self, kind: u32, code: i32, most: usize) -> Result<Vec<ClaimKey>> {
-        self.line_between(ClaimKey::first(kind, code, 0), ClaimKey::last(kind, code, u8::MAX), most)
+    pub(crate) fn first_places(&mut self, kind: u32, code: i32, most: usize) -> Result<Vec<ClaimKey>> {
+        self.places_between(ClaimKey::first(kind, code, 0), ClaimKey::last(kind, code, u8::MAX), most)
     }
 
     /// The first places of a status that are due, by priority and time.
@@ -43,7 +43,7 @@ impl<S: Source> Tables<S> {
         let mut found = Vec::new();
         for rank in self.ranks(kind, code)? {
             let last = ClaimKey { at: now, ..ClaimKey::last(kind, code, rank) };
-            found.extend(self.line_between(ClaimKey::first(kind, code, rank), last, most - found.len())?);
+            found.extend(self.places_between(ClaimKey::first(kind, code, rank), last, most - found.len())?);
         }
         Ok(found)
     }
@@ -76,7 +76,7 @@ impl<S: Source> Tables<S> {
         Ok(())
     }
 
-    fn line_between(&mut self, first: ClaimKey, last: ClaimKey, most: usize) -> Result<Vec<ClaimKey>> {
+    fn places_between(&mut self, first: ClaimKey, last: ClaimKey, most: usize) -> Result<Vec<ClaimKey>> {
         self.places(first..=last)?.take(most).collect()
     }
 }
