@@ -67,7 +67,7 @@ impl Options {
         self
     }
 
-    /// Memory for pages of the file, in bytes: 64 MiB unless said otherwise.
+    /// Memory for pages of the file, in bytes: 64 MiB by default.
     #[must_use]
     pub fn cache_bytes(mut self, bytes: usize) -> Self {
         self.file.cache_bytes = bytes;
@@ -93,31 +93,31 @@ impl Options {
         self
     }
 
-    /// Where time comes from: the computer's clocks unless said otherwise.
+    /// Where time comes from: the computer's clocks by default.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// How long a write waits for another process that writes: 10 s unless said otherwise. Then it fails with `Busy`.
+    /// How long a write waits for another process that writes: 10 s by default. Then it fails with `Busy`.
     #[must_use]
     pub fn busy_timeout(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// How often what the kinds' retention says is deleted by itself: at opening, and then every minute in an idle moment
-    /// unless said otherwise; unfinished tasks never are. `None`: only by [`Tasks::prune`](crate::Tasks::prune).
+    /// How often the retention of the kinds is applied: at opening, and then in idle moments, every minute by default. Unfinished tasks
+    /// are never deleted. `None`: only [`Tasks::prune`](crate::Tasks::prune) applies it.
     #[must_use]
     pub fn prune_every(mut self, interval: Option<Duration>) -> Self {
         self.prune_every = interval;
         self
     }
 
-    /// How long a batch is known after it was over for the first time, once all of its tasks are deleted: 7 days unless said
-    /// otherwise. Its record then goes together with what the kinds' retention says, and its label is free again. A batch
-    /// that has tasks, is not over, or is waited for, stays. `Duration::MAX`: only
+    /// How long a batch is known after it was over for the first time, once all of its tasks are deleted: 7 days by
+    /// default. Its record is then deleted when the retention is applied, and its label is free again. A batch that has tasks, is not
+    /// over, or has dependents that wait, stays. `Duration::MAX`: only
     /// [`Tracker::prune_batches`](crate::Tracker::prune_batches) deletes records.
     #[must_use]
     pub fn keep_batches(mut self, keep: Duration) -> Self {
@@ -152,7 +152,7 @@ impl Options {
         self
     }
 
-    /// Whether other processes of the same user can change tasks while this tracker has the file open: yes unless said otherwise. They send
+    /// Whether other processes of the same user can change tasks while this tracker has the file open: yes by default. They send
     /// [`live::Request`](crate::live::Request)s with a [`live::Client`](crate::live::Client), as the program `tracker` does, which run in the
     /// commits of this tracker. The tracker serves them on a Unix socket in a directory that only this user can read. If that is impossible,
     /// a warning is logged and the file is open without it.
@@ -165,8 +165,8 @@ impl Options {
         self
     }
 
-    /// When submits are answered that do not say it themselves ([`SubmitOptions::durability`](crate::submit::SubmitOptions)):
-    /// when they are on disk, unless said otherwise.
+    /// When submits without a [`SubmitOptions::durability`](crate::submit::SubmitOptions) of their own are answered: when they are on
+    /// disk, by default.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
@@ -180,8 +180,8 @@ impl Options {
         self
     }
 
-    /// Sees every text about an attempt before it is stored, told to subscribers, counted or logged, and may take secrets out
-    /// of it: errors, their causes and `Debug` forms (backtraces are in these), panic messages, reasons, notes, messages of
+    /// Sees every text about an attempt before it is stored, published to subscribers, counted or logged, and can remove
+    /// secrets from it: errors, their causes and `Debug` forms (backtraces are in these), panic messages, reasons, notes, messages of
     /// progress. What a call returns to its caller, ids and payloads are as they are, and a panic's message is printed by
     /// the process's own panic hook.
     ///
@@ -261,7 +261,7 @@ impl Options {
         self.start(Place::File(Location::Path(path.as_ref().to_owned())), false)
     }
 
-    /// Opens the file only to look at it. It must exist; nothing in it is changed.
+    /// Opens the file for inspection only. It must exist; nothing in it is changed.
     ///
     /// # Errors
     /// As [`Options::open`].

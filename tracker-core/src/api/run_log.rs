@@ -20,7 +20,7 @@ const WIDTH: usize = 80;
 /// A layer for `tracing-subscriber` that writes a text log of each run: a banner, the lock, how it ended and with which
 /// status, and a closing banner; refused starts too, with their reason. Needs the feature `run-log`.
 ///
-/// It writes what the library tells `tracing` under the target `tracker_core::run` at the level `DEBUG`, when it is
+/// It writes the events that the library emits to `tracing` under the target `tracker_core::run` at the level `DEBUG`, when it is
 /// durable. Without a subscriber nothing is recorded. Where many tasks run at once, the lines of one event stay together.
 ///
 /// ```
@@ -31,8 +31,8 @@ const WIDTH: usize = 80;
 /// # let tracker = Tracker::in_memory()?;
 /// # let jobs = tracker.tasks::<Job>()?;
 /// # jobs.submit(&job("one"))?;
-/// let told = tracing_subscriber::registry().with(tracker_core::events::RunLog::new(std::io::stderr()));
-/// tracing::subscriber::with_default(told, || jobs.run("one", |_| Ok::<_, std::io::Error>(())))?;
+/// let log = tracing_subscriber::registry().with(tracker_core::events::RunLog::new(std::io::stderr()));
+/// tracing::subscriber::with_default(log, || jobs.run("one", |_| Ok::<_, std::io::Error>(())))?;
 /// // +----- start job "one" (1 Pending, attempt 1) ------------------------------------+
 /// // | trying to lock it, with status 2 (InProgress)
 /// // | locked by pid 1234 until 2026-01-01 12:05:00 UTC, fence 1

@@ -52,7 +52,7 @@ impl ImportedTask {
         batch.into_iter().chain([AwaitedDependency::Task(self.kind.name.clone(), self.id.clone())]).collect()
     }
 
-    /// Gives it its number now, so that it keeps its place among the others when it comes later.
+    /// Reserves its sequence number now, so that it keeps its place among the others when it is stored later.
     pub(super) fn reserve(&mut self, writer: &mut Writer<'_>) -> Result<()> {
         if self.line.reserved.is_none() {
             self.line.reserved = Some(writer.reserve_seq()?);
@@ -69,7 +69,7 @@ impl ImportedTask {
         Ok(exists)
     }
 
-    /// The first of those it waits for that is not in the file.
+    /// Its first dependency that is not in the file.
     pub(super) fn awaits(&self, writer: &mut Writer<'_>) -> Result<Option<AwaitedDependency>> {
         for dependency in &self.line.dependencies {
             let Some(awaited) = dependency.awaited()? else { continue };
@@ -80,7 +80,7 @@ impl ImportedTask {
         Ok(None)
     }
 
-    /// Puts the task in, whose id and those it waits for were looked for. Writes nothing if it is refused.
+    /// Stores the task. The caller has looked up its id and its dependencies. Writes nothing if it is refused.
     pub(super) fn put(mut self, writer: &mut Writer<'_>, shared: &Shared, future: bool) -> Result<()> {
         let typed = shared.typed(&self.kind.name);
         let (kind, line) = (&self.kind, &mut self.line);
@@ -162,7 +162,7 @@ pub(super) fn check_imported_id(shared: &Shared, kind: &Kind, id: &TaskKey) -> R
     shared.id_type(&kind.name).map_or(Ok(()), |declared| check_id("import", kind, id, declared))
 }
 
-/// The task with its attempt given back: the owner of its lease has none in this file.
+/// The task with its attempt released: the owner of its lease does not exist in this file.
 fn released(kind: &Kind, mut whole: TaskRows, now: i64) -> Result<TaskRows> {
     let Some(lease) = &whole.header.lease else { return Ok(whole) };
     let finish = Finish {

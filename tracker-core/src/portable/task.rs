@@ -92,7 +92,7 @@ pub(super) struct PortableTask {
     /// The payload that replaces the present one when the running attempt ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub successor: Option<PortablePayload>,
-    /// The number it was given while it waited for others to come.
+    /// The sequence number that was reserved while the line waited for other lines.
     #[serde(skip)]
     pub reserved: Option<u64>,
 }
@@ -113,7 +113,7 @@ pub(super) struct PortableLease {
     pub fence: u64,
     pub since: Timestamp,
     pub until: Timestamp,
-    /// Where the task goes if the attempt is given back.
+    /// The status of the task if the attempt is released.
     pub from: StatusRef,
     pub due: Timestamp,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -198,11 +198,11 @@ impl PortableTask {
 pub(super) struct PortableHistory {
     pub header: Header,
     pub past: Vec<StoredAttempt>,
-    /// Fences are to be given to the attempts.
+    /// Whether the attempts need fences of this file.
     pub fenceless: bool,
 }
 
-/// No fence of a file ever comes near it.
+/// A fence that no file reaches.
 const FENCES: u64 = u64::MAX / 2;
 
 impl PortableTask {
@@ -290,7 +290,7 @@ impl PortableTask {
     }
 }
 
-/// Refuses what no task can be.
+/// Refuses combinations of fields that no task can have.
 fn check(kind: &Kind, header: &Header) -> Result<(), String> {
     let status = kind.graph.status(header.code);
     let running = status.is_some_and(|status| status.role == crate::model::status::Role::InProgress);

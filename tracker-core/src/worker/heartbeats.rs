@@ -103,7 +103,7 @@ impl Heartbeats {
         }
     }
 
-    /// Gives back, without waiting, a task that was claimed and has not started.
+    /// Releases a task that was claimed and has not started, without waiting.
     pub(super) fn give_back(&self, claimed: Claimed) {
         let Some(run) = self.lock().remove(&claimed.owner.fence) else { return };
         run.shared.engine.give_back(claimed);

@@ -47,7 +47,7 @@ pub(super) struct PoolState<'s> {
 }
 
 impl<'s> PoolState<'s> {
-    /// For one kind per element of `limited`.
+    /// Makes the state for one kind per element of `limited`.
     pub(super) fn new(settings: &'s Settings, shared: &Shared, limited: Vec<bool>) -> Self {
         let paused = limited.iter().map(|_| AtomicBool::new(false)).collect();
         let create = |slots| SharedDispatcher::new(settings, slots, &shared.engine.signal, limited);
@@ -75,7 +75,7 @@ impl<'s> PoolState<'s> {
         self.summary.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in the answer to a claim for which a slot has waited.
+    /// Passes the answer of a claim, for which a slot has waited, to the dispatcher.
     pub(super) fn claimed<T: TrackedTask>(&self, tasks: &Tasks<T>, claim: ClaimRequest, claims: Claims) -> Result<()> {
         let kind = tasks.kind()?;
         self.log_pause(tasks.name(), claim.kind, claims.tasks.is_empty() && claims.held_back && kind.paused);
@@ -155,7 +155,7 @@ impl<'s> PoolState<'s> {
         first_cause(once(Err(error)).chain(unreported.filter(|result| !is_refusal(result))))
     }
 
-    /// Counts what became of the outcome of an attempt. Returns the failure to store instead if the outcome was refused.
+    /// Counts the stored outcome of an attempt. If the outcome was refused, returns the failure to store in its place.
     pub(super) fn stored(&self, stored: Result<()>, ended: &FinishedAttempt) -> Result<Option<Failure>> {
         let FinishedAttempt { owner, outcome, failure, panicked, run, .. } = ended;
         let run = *run;

@@ -54,7 +54,7 @@ struct State {
     dispatcher: Dispatcher<Claimed>,
     /// Answers that no slot has counted.
     answers: Vec<Answer>,
-    /// No slot is left: what a claim brings is given back.
+    /// Whether no slot is left. Then tasks that a claim returns are released.
     closed: bool,
 }
 
@@ -67,7 +67,7 @@ pub(super) struct Answer {
 }
 
 impl SharedDispatcher {
-    /// For one kind per element of `limited`, which says whether the kind has a limit or a rate.
+    /// Makes the dispatcher for one kind per element of `limited`: whether the kind has a limit or a rate.
     pub(super) fn new(
         settings: &Settings,
         slots: usize,
@@ -289,7 +289,7 @@ impl SharedDispatcher {
         self.step(&mut state, Input::Stored { kind, reports, failed });
     }
 
-    /// No slot is left. Gives back, without waiting, what has not started, now and when a claim brings it later.
+    /// Called when no slot is left. Releases the tasks that have not started, without waiting, and those that a later answer of a claim has.
     pub(super) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;

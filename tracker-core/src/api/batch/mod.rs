@@ -28,14 +28,14 @@ use crate::{
 
 /// A group of tasks with a label, of one kind or several. Opened by [`Tracker::open_batch`](crate::Tracker::open_batch).
 ///
-/// Tasks come in by [`SubmitOptions::batch`](crate::submit::SubmitOptions::batch) until the batch is sealed;
+/// Tasks join it by [`SubmitOptions::batch`](crate::submit::SubmitOptions::batch) until the batch is sealed;
 /// [`Tasks::submit_batch`](crate::Tasks::submit_batch) does all of that in one call. Sealed, it is over in
-/// the very commit that ends its last task: in that commit its follow-up task is submitted, once for all time, and the
+/// the commit that ends its last task: in that commit its follow-up task is submitted, once, and the
 /// tasks become startable that [wait for it](crate::submit::SubmitOptions::after_batch). If a task of it is requeued afterwards, the
 /// batch is open again and will be over again. That end is propagated to tasks that wait for it, but no second follow-up is submitted.
 ///
-/// A batch is known as long as there are tasks of it, and then until its record is deleted: by itself, as
-/// [`Options::keep_batches`](crate::Options::keep_batches) says, or by [`Batch::remove`]. Then its label is free for another
+/// A batch is known as long as there are tasks of it, and then until its record is deleted: after the time of
+/// [`Options::keep_batches`](crate::Options::keep_batches), or by [`Batch::remove`]. Then its label is free for another
 /// one.
 ///
 /// A task belongs to at most one batch. One that exists already, submitted again, joins the batch if the one that it was in
@@ -78,14 +78,14 @@ pub struct BatchOptions {
 }
 
 impl BatchOptions {
-    /// Nothing follows it.
+    /// Options of a batch without a follow-up task.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Has a task submitted in the commit in which the batch is over for the first time. If it cannot be submitted then,
-    /// because another task has its unique key, [`BatchInfo::follow_up_refused`] says so.
+    /// Sets the follow-up task, which is submitted in the commit in which the batch is over for the first time. If it cannot be
+    /// submitted, because another task has its unique key, [`BatchInfo::follow_up_refused`] is true.
     ///
     /// # Errors
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the task has an empty id, a value above a size limit, or cannot
@@ -101,7 +101,7 @@ impl BatchOptions {
     }
 }
 
-/// Refuses a label that is none.
+/// Refuses an empty or too long label.
 pub(crate) fn check_label(label: &str) -> Result<()> {
     if label.is_empty() || label.len() > 256 {
         return Err(Error::invalid(format!("the batch's label {label:?} must have 1 to 256 bytes")));
@@ -122,7 +122,7 @@ calls! {
         port.call(&batch.shared, batch.sealing(true)).await
     }
 
-    /// Lets more tasks come into a sealed batch, until it is sealed again.
+    /// Opens a sealed batch to further tasks, until it is sealed again.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the batch was removed.

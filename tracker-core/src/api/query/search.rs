@@ -55,7 +55,7 @@ pub(crate) enum By {
 /// The tasks of a page, and where the next page begins.
 pub(crate) type Found = (Vec<(ListingPosition, TaskRef)>, Option<ListingPosition>);
 
-/// How many tasks a search takes from the tables at a time where it must look at each.
+/// Number of tasks that a search reads from the tables at a time, if it must examine each.
 const CHUNK: usize = 1_000;
 /// Number of tasks that a search examines before it ends a page.
 pub(super) const EXAMINED_MAX: usize = 10_000;
@@ -229,7 +229,7 @@ impl Search {
         Ok(self.cut(found, after, most))
     }
 
-    /// The times asked for.
+    /// The range of times that the query states.
     fn range(&self) -> ListingRange {
         let until = self.until.unwrap_or(Micros::MAX);
         ListingRange { until, ..ListingRange::from(self.since.unwrap_or(Micros::MIN)) }
@@ -321,7 +321,7 @@ impl Search {
         Ok(found)
     }
 
-    /// In order, beyond the cursor, at most so many.
+    /// The tasks after the cursor in the order of the query, at most the limit.
     fn cut(
         &self,
         mut found: Vec<(ListingPosition, TaskRef)>,
