@@ -85,7 +85,7 @@ impl BatchOptions {
     }
 
     /// Sets the follow-up task, which is submitted in the commit in which the batch is over for the first time. If it cannot be
-    /// submitted, because another task has its unique key, [`BatchInfo::follow_up_refused`] is true.
+    /// submitted, because another task has its unique key, [`BatchInfo::follow_up_refused`] has the reason.
     ///
     /// # Errors
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the task has an empty id, a value above a size limit, or cannot
