@@ -39,7 +39,6 @@ use crate::{
 };
 
 /// A claimed task in the hands of its worker. It derefs to the task; changes are staged and stored with the success.
-///
 /// Where a field of the task hides a method, call it as `Execution::method(&mut execution)`.
 ///
 /// Dropped without an outcome, by an early return or a panic, the attempt has failed and its error says so. Dropping never
@@ -268,8 +267,7 @@ impl<T: TrackedTask> Execution<T> {
         let command = Command::Renew { owner: self.owner, lease: None, begin: false };
         let command =
             TaskCommand { progress: Some(progress), ..TaskCommand::new(self.kind.id, self.target(), command) };
-        let update = UpdateProgress { command, cancelled: self.cancelled.clone() };
-        if let Err(error) = self.shared.engine.post(update) {
+        if let Err(error) = self.shared.engine.post(UpdateProgress { command, cancelled: self.cancelled.clone() }) {
             panics::log_guarded(|| tracing::debug!(%error, "progress was not stored"));
         }
     }
