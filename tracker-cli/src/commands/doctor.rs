@@ -63,7 +63,7 @@ impl Args {
         match self.examine(&mut findings) {
             // A consequence of the findings.
             Err(error) if server.is_some() && !findings.is_empty() => {
-                findings.push(Finding { kind: String::new(), what: "unusable", count: 1, text: error.to_string() })
+                findings.push(Finding { kind: String::new(), what: "unusable", count: 1, text: error.to_string() });
             }
             examined => examined?,
         }
