@@ -61,7 +61,7 @@ pub mod store {
     pub use crate::api::store::{OptionsExt, TrackerExt, Uncommitted};
     pub use crate::storage::store::{
         Access, Changes, ClaimPosition, Committed, Loaded, MemoryStore, NumberSeries, RowChange, RowValue, Store,
-        StoreState, StoreTable, StoreUnit, Want, store_conflict, store_error, task_of_key,
+        StoreState, StoreTable, StoreUnit, StoredKind, StoredStatus, Want, store_conflict, store_error, task_of_key,
     };
 }
 

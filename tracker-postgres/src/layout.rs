@@ -11,40 +11,44 @@ pub(crate) struct Added {
 }
 
 /// In the order of the migrations.
-const ADDED: [Added; MIGRATIONS.len()] = [Added {
-    tables: &[
-        ("meta", "single boolean, mark text, layout integer, schema bigint"),
-        (
-            "tasks",
-            "kind bigint, seq bigint, status integer, priority smallint, at bigint, id_key bytea, id text, claim_key bytea, \
+const ADDED: [Added; MIGRATIONS.len()] = [
+    Added {
+        tables: &[
+            ("meta", "single boolean, mark text, layout integer, schema bigint"),
+            (
+                "tasks",
+                "kind bigint, seq bigint, status integer, priority smallint, at bigint, id_key bytea, id text, claim_key bytea, \
              updated_key bytea, header bytea, successor bytea, progress bytea, payload bytea",
-        ),
-        ("unique_keys", "key bytea, kind bigint, seq bigint"),
-        ("index_keys", "key bytea"),
-        ("history", "key bytea, value bytea"),
-        ("counts", "key bytea, shard smallint, value bigint"),
-        ("rows", "tbl smallint, key bytea, value bytea"),
-        (
-            "marks",
-            "process uuid, slot integer, epoch bigint, batch bigint, commits bigint, at timestamp with time zone",
-        ),
-    ],
-    names: &[
-        "meta_pkey",
-        "tasks_pkey",
-        "tasks_id_key",
-        "tasks_claim_key",
-        "tasks_updated_key",
-        "unique_keys_pkey",
-        "index_keys_pkey",
-        "history_pkey",
-        "counts_pkey",
-        "rows_pkey",
-        "marks_pkey",
-        "sequence",
-        "fence",
-    ],
-}];
+            ),
+            ("unique_keys", "key bytea, kind bigint, seq bigint"),
+            ("index_keys", "key bytea"),
+            ("history", "key bytea, value bytea"),
+            ("counts", "key bytea, shard smallint, value bigint"),
+            ("rows", "tbl smallint, key bytea, value bytea"),
+            (
+                "marks",
+                "process uuid, slot integer, epoch bigint, batch bigint, commits bigint, at timestamp with time zone",
+            ),
+        ],
+        names: &[
+            "meta_pkey",
+            "tasks_pkey",
+            "tasks_id_key",
+            "tasks_claim_key",
+            "tasks_updated_key",
+            "unique_keys_pkey",
+            "index_keys_pkey",
+            "history_pkey",
+            "counts_pkey",
+            "rows_pkey",
+            "marks_pkey",
+            "sequence",
+            "fence",
+        ],
+    },
+    // Functions, which the views use.
+    Added { tables: &[], names: &[] },
+];
 
 /// Returns the tables, columns and types of a layout.
 pub(crate) fn columns(layout: usize) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {

@@ -29,6 +29,7 @@ mod shared;
 mod sql;
 mod store;
 mod unit;
+mod views;
 mod wire;
 
 pub use caller::{SqlError, SqlRow, SqlTransaction, transaction_in};

@@ -14,6 +14,7 @@ use crate::{
     shared::{Pauses, Shared, change_number},
     sql::Sql,
     unit::PostgresUnit,
+    views,
     wire::{connection::Step, error::WireError, params::Params},
 };
 
@@ -42,7 +43,12 @@ impl PostgresStore {
         let result = loop {
             match shared.open() {
                 Ok(mut connection) => {
-                    let result = schema::prepare(&mut connection, &shared.name, options);
+                    let mut result = schema::prepare(&mut connection, &shared.name, options);
+                    // An open that may not make tables makes no views either.
+                    if result.is_ok() && options.creates {
+                        let refreshed = views::refresh(&mut connection, &shared.schema);
+                        result = refreshed.map_err(|error| error::describe(&shared.name, error));
+                    }
                     slot.connection = Some(connection);
                     break result;
                 }

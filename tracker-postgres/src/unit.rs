@@ -17,6 +17,7 @@ use crate::{
     pool::Slot,
     shared::{Shared, change_number},
     sql::{Sequence, Sql},
+    views,
     wire::{
         connection::{Answer, Connection, Failed, Step},
         error::{Result as WireResult, WireError},
@@ -216,6 +217,11 @@ impl StoreUnit for PostgresUnit {
         match commit::run(&self.shared, &mut slot, &edits, &changes, self.state.change) {
             End::Committed(committed) => {
                 self.blocks.end(&self.shared.learned);
+                if let (true, Some(connection)) = (changes.schema.is_some(), &mut slot.connection)
+                    && views::refresh(connection, &self.shared.schema).is_err()
+                {
+                    slot.connection = None;
+                }
                 self.shared.pool.give_back(slot);
                 Ok(committed)
             }

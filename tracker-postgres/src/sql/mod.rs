@@ -43,6 +43,10 @@ pub(crate) enum Sql {
     Mark,
     /// Refuses a commit of a connection that is still under way, and returns the last one that took effect.
     LastMark,
+    /// The rows of the kinds.
+    Kinds,
+    /// The names of the views, and their comments.
+    Views,
     /// Makes a row of this process in the table of marks.
     Introduce,
     /// Isolation of the caller's transaction, whether it reads only, and the rows of this process that it sees in the table of marks.
@@ -163,6 +167,14 @@ impl Statement for Sql {
                 ),
                 vec![UUID, INT4, INT8],
             ),
+            // The number of the table is that of `keys::place`.
+            Self::Kinds => sql(format!("SELECT key, value FROM {schema}.rows WHERE tbl = 2 ORDER BY key")),
+            Self::Views => sql(format!(
+                "SELECT c.relname::text, coalesce(pg_catalog.obj_description(c.oid, 'pg_class'), '') \
+                 FROM pg_catalog.pg_class c WHERE c.relkind = 'v' \
+                 AND c.relnamespace = (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = '{}.tasks'::regclass)",
+                schema.replace('\'', "''")
+            )),
             Self::Introduce => (
                 format!(
                     "INSERT INTO {schema}.marks (process, slot, epoch, batch, commits, at) VALUES ($1, -1, 0, 0, 0, now()) \

@@ -11,3 +11,4 @@ mod rows;
 mod speed;
 mod starts;
 mod support;
+mod views;

@@ -6,6 +6,7 @@ mod key;
 mod memory;
 mod row_guard;
 mod row_range;
+mod stored_kind;
 mod stored_table;
 mod working_set;
 
@@ -13,6 +14,7 @@ pub(crate) use key::StoreKey;
 pub use memory::MemoryStore;
 pub(crate) use row_guard::RowGuard;
 pub(crate) use row_range::RowRange;
+pub use stored_kind::{StoredKind, StoredStatus};
 pub(crate) use stored_table::{StoreRows, StoredTable};
 pub(crate) use working_set::WorkingSet;
 
