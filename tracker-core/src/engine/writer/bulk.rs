@@ -16,7 +16,7 @@ impl Writer<'_> {
         ids.dedup_by(|one, before| one.0 == before.0);
         self.writes += 1;
         let mut new = vec![false; tasks.len()];
-        for ((_, seq), is_new) in ids.iter().zip(self.rows.number(&ids)?) {
+        for ((_, seq), is_new) in ids.iter().zip(self.rows.insert_new_ids(&ids)?) {
             let at = usize::try_from(seq - base).unwrap_or(usize::MAX);
             if let Some(flag) = new.get_mut(at) {
                 *flag = is_new;

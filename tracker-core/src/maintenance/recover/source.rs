@@ -1,4 +1,4 @@
-//! Opens the damaged file in the first way in which it can be read. Called by `recover`; does not change that file.
+//! Opens the damaged file in the first way in which it can be read. Called by `recover`; reads that file, and never changes it.
 
 use std::{path::Path, time::Duration};
 
@@ -7,7 +7,7 @@ use crate::{
     engine::FileDatabase,
     model::error::{Error, ErrorKind, Result},
     storage::{
-        file::{FileOptions, Location, Sharing, readings},
+        file::{FileOptions, Location, Sharing, readable_commits},
         tables::Tables,
     },
 };
@@ -27,7 +27,7 @@ pub(super) fn open(path: &Path) -> Result<(FileDatabase, bool)> {
     // The commit with most tasks: of the latest one, some pages may be missing. As one that reads beside a writer: redb then
     // does not ask for the state of its allocator.
     let mut best: Option<(usize, FileDatabase, bool)> = None;
-    for (place, earlier) in readings(path)?.into_iter().zip([false, true]) {
+    for (place, earlier) in readable_commits(path)?.into_iter().zip([false, true]) {
         let Ok(source) = open_any_format(place, Sharing::Readers) else { continue };
         if source.is_of_another_format() {
             source.check_format()?;

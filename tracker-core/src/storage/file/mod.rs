@@ -27,7 +27,7 @@ pub(crate) use guard::guard;
 pub(crate) use identity::{FileId, Identity};
 pub(crate) use inspect::{inspect, inspect_again};
 pub(crate) use open::{OpenedFile, close, open_existing, open_or_create};
-pub(crate) use salvage::readings;
+pub(crate) use salvage::readable_commits;
 pub use sharing::Sharing;
 
 use std::{

@@ -1,4 +1,4 @@
-//! Presents a damaged file to redb as one that was closed. Called by `recover`; never writes to the file.
+//! Presents a damaged file to redb as one that was closed, without a write to the file. Called by `maintenance/recover`.
 
 use std::{
     fs::File,
@@ -25,8 +25,8 @@ struct Salvage {
     layout: Layout,
 }
 
-/// The readings of a damaged file, the more likely one first: its latest commit, and the one before it.
-pub(crate) fn readings(path: &Path) -> Result<[Location; 2]> {
+/// The two commits of a damaged file as files to read from, the more likely one first: the latest commit, and the one before it.
+pub(crate) fn readable_commits(path: &Path) -> Result<[Location; 2]> {
     let layout = layout_of(path).map_err(|error| Fault::from(error).at(path))?;
     let mut earlier = layout.clone();
     earlier.select_earlier_commit();

@@ -352,7 +352,7 @@ proptest! {
         let records: Vec<_> = tasks.values().map(|(_, row)| encoding::encode(row).unwrap()).collect();
         with_tables(|tables| {
             let ids: Vec<_> = tasks.iter().map(|(seq, (_, row))| (keys::id_key(KIND, &row.id), *seq)).collect();
-            assert!(tables.number(&ids).unwrap().into_iter().all(|is_new| is_new));
+            assert!(tables.insert_new_ids(&ids).unwrap().into_iter().all(|is_new| is_new));
             let rows: Vec<_> = tasks
                 .iter()
                 .zip(&records)

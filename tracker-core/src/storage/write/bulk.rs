@@ -1,4 +1,5 @@
-//! The write of many new tasks: the sorted union of their rows, table by table. Called by the bulk submit.
+//! The write of many new tasks: the sorted union of their rows, table by table. Called by `writer/bulk`; writes headers, payloads, ids and
+//! index rows.
 
 use std::ops::Bound;
 
@@ -48,10 +49,10 @@ impl Kind {
 
 impl Tables<Writing<'_>> {
     /// Stores the rows of ids that are new, and returns which were. The ids are sorted and unique.
-    pub(crate) fn number(&mut self, ids: &[(Vec<u8>, u64)]) -> Result<Vec<bool>> {
+    pub(crate) fn insert_new_ids(&mut self, ids: &[(Vec<u8>, u64)]) -> Result<Vec<bool>> {
         let table = match self.ids()? {
             StoredTable::File(table) => table,
-            table @ StoredTable::Store(_) => return number_in_store(table, ids),
+            table @ StoredTable::Store(_) => return insert_new_ids_in_store(table, ids),
         };
         let done = fill_gap(table, ids.iter().map(|(id, seq)| (id.as_slice(), *seq)))?;
         let mut new = vec![true; done];
@@ -157,8 +158,8 @@ fn insert_sorted<'e, K: StoreKey, V: Value + 'static>(
     Ok(())
 }
 
-/// [`Tables::number`] in a store: all rows are loaded at once.
-fn number_in_store(
+/// [`Tables::insert_new_ids`] in a store: all rows are loaded at once.
+fn insert_new_ids_in_store(
     table: &mut StoredTable<Table<'_, &'static [u8], u64>, &'static [u8], u64>,
     ids: &[(Vec<u8>, u64)],
 ) -> Result<Vec<bool>> {
