@@ -1,4 +1,5 @@
-//! The keys of the tables: fixed-width big-endian fields, so that bytes sort as the values do. Pure; used by all of `storage`.
+//! The keys of the tables: fixed-width big-endian fields, so that bytes sort as the values do. Pure; used by all of `storage`, and as
+//! values by the engine, `api` and `maintenance`.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

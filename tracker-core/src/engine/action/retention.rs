@@ -1,5 +1,5 @@
-//! `Prune` and `ApplyRetention`: delete ended tasks, and batches without tasks, after their retention. Called by `api/tasks/maintenance`
-//! and by the background thread; write through the writer.
+//! `Prune` and `ApplyRetention`: delete ended tasks, and batches without tasks, after their retention. Called by `api/tasks/maintenance`,
+//! by the open of a tracker and by the background thread; write through the writer.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,5 +1,5 @@
-//! Reads of the claim order: the next task, also of the eligible heads, the first lease to expire, and positions. Called by claims, rescues,
-//! moves, look-ups and export.
+//! Reads of the claim order: the next task, also of the eligible heads, the first lease to expire, and positions. Called by claims,
+//! rescues, moves, look-ups and export; reads only, and in a store locks the rows that it loads.
 
 use std::{cmp::Ordering, ops::RangeBounds};
 

@@ -38,7 +38,7 @@ impl<S: Source> Tables<S> {
         Ok(found)
     }
 
-    /// All schedules that can be read, in the order of their names.
+    /// All schedules, in the order of their names. A row that cannot be read is an error.
     pub(crate) fn all_schedules(&mut self) -> Result<Vec<(String, ScheduleRow)>> {
         let all = self.schedules_after(None, usize::MAX)?;
         all.into_iter().map(|(name, row)| Ok((name, row?))).collect()
