@@ -27,6 +27,10 @@ pub const ROWS: &[Row] = &[
     },
     Row { durability: "one commit per claim and one per end", ..row("pgqrs", "pgqrs", "single") },
     Row {
+        durability: "a transaction of three statements claims, another surrounds the handler and ends the task; a heartbeat is stored at its begin",
+        ..row("underway", "underway", "plain")
+    },
+    Row {
         side: Side::HandWritten,
         durability: "one commit per claim and one per end; one connection per worker",
         deletes: true,
