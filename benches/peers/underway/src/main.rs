@@ -42,10 +42,7 @@ struct Underway {
 }
 
 fn input(number: u64) -> Input {
-    Input {
-        number,
-        text: PAYLOAD.to_owned(),
-    }
+    Input { number, text: PAYLOAD.to_owned() }
 }
 
 impl Queue for Underway {
@@ -56,35 +53,22 @@ impl Queue for Underway {
         // A task in progress holds one connection and needs another for its heartbeat.
         let most = u32::try_from(args.workers)? * 2 + 4;
         let (pool, queue) = runtime.block_on(async {
-            let pool = PgPoolOptions::new()
-                .max_connections(most)
-                .connect(&args.url)
-                .await?;
+            let pool = PgPoolOptions::new().max_connections(most).connect(&args.url).await?;
             underway::run_migrations(&pool).await?;
-            let queue = underway::Queue::builder()
-                .name("jobs")
-                .pool(pool.clone())
-                .build()
-                .await?;
+            let queue = underway::Queue::builder().name("jobs").pool(pool.clone()).build().await?;
             Ok::<_, Error>((pool, Arc::new(queue)))
         })?;
-        Ok(Self {
-            runtime,
-            pool,
-            queue,
-        })
+        Ok(Self { runtime, pool, queue })
     }
 
     fn submit(&self, number: u64) -> Result<(), Error> {
-        self.runtime
-            .block_on(self.queue.enqueue(&self.pool, &Job(None), &input(number)))?;
+        self.runtime.block_on(self.queue.enqueue(&self.pool, &Job(None), &input(number)))?;
         Ok(())
     }
 
     fn submit_all(&self, numbers: Range<u64>) -> Result<bool, Error> {
         let inputs: Vec<_> = numbers.map(input).collect();
-        self.runtime
-            .block_on(self.queue.enqueue_multi(&self.pool, &Job(None), &inputs))?;
+        self.runtime.block_on(self.queue.enqueue_multi(&self.pool, &Job(None), &inputs))?;
         Ok(true)
     }
 
@@ -103,9 +87,7 @@ impl Queue for Underway {
 
     fn counts(&self) -> Result<Counts, Error> {
         let count = |statement: &'static str| -> Result<u64, Error> {
-            let counted: i64 = self
-                .runtime
-                .block_on(sqlx::query_scalar(statement).fetch_one(&self.pool))?;
+            let counted: i64 = self.runtime.block_on(sqlx::query_scalar(statement).fetch_one(&self.pool))?;
             Ok(counted.try_into()?)
         };
         Ok(Counts {
@@ -117,13 +99,9 @@ impl Queue for Underway {
     fn close(self, workers: Option<Self::Workers>) -> Result<(), Error> {
         if let Some((worker, task)) = workers {
             worker.shutdown();
-            let _ = self
-                .runtime
-                .block_on(async { tokio::time::timeout(Duration::from_secs(5), task).await });
+            let _ = self.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(5), task).await });
         }
-        let _ = self.runtime.block_on(async {
-            tokio::time::timeout(Duration::from_secs(1), self.pool.close()).await
-        });
+        let _ = self.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(1), self.pool.close()).await });
         Ok(())
     }
 }
