@@ -141,6 +141,8 @@ fn view_shows_payload_indexes_and_keys() {
         numbers.submit(&Number { id, mark: Uuid::nil() }).unwrap();
     }
     let ids = select(server, &format!("SELECT id, indexes->>'mark' FROM {schema}.v_number ORDER BY id::int8"));
+    let signed = select(server, &format!("SELECT array_agg({schema}.signed_of(n)) FROM generate_series(0, 4) AS n"));
+    assert_eq!(signed, "{0,-1,1,-2,2}");
     let nil = Uuid::nil();
     let expected = [-256, -1, 0, 255, i64::MAX].map(|id| format!("{id}|{nil}"));
     assert_eq!(ids, expected.join("\n"));
