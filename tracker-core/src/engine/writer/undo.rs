@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Writer;
 use crate::{
     model::{
-        error::Result,
+        error::{Error, Result},
         kind::Kind,
         task::{TaskKey, TaskRef},
         task_row::TaskRow,
@@ -63,16 +63,10 @@ impl Writer<'_> {
             if let Some(outer) = &mut self.undo {
                 outer.extend(undo);
             }
+        } else if let Err(error) = self.take_back_all(undo) {
+            // Nothing can be undone in a transaction that has failed as a whole. The first error says why it has.
+            return Err(result.err().filter(Error::stops_a_batch).unwrap_or(error));
         } else {
-            for step in undo.into_iter().rev() {
-                match step {
-                    Undo::Task(written) => self.take_back(&written)?,
-                    Undo::Dependency(key, before) => drop(self.rows.put_dependency(key, before)?),
-                    Undo::Throttle { kind, key, before } => {
-                        self.rows.put_accepted_submit(kind, &key, before.as_ref())?;
-                    }
-                }
-            }
             self.effects.may_start = may_start;
             self.effects.events.truncate(events);
             self.effects.cancelled.truncate(cancelled);
@@ -102,6 +96,19 @@ impl Writer<'_> {
             runs: if change.old.is_some() { self.rows.runs(task)? } else { HistoryRows::new() },
         };
         self.undo.get_or_insert_default().push(Undo::Task(Box::new(undo)));
+        Ok(())
+    }
+
+    fn take_back_all(&mut self, undo: Vec<Undo>) -> Result<()> {
+        for step in undo.into_iter().rev() {
+            match step {
+                Undo::Task(written) => self.take_back(&written)?,
+                Undo::Dependency(key, before) => drop(self.rows.put_dependency(key, before)?),
+                Undo::Throttle { kind, key, before } => {
+                    self.rows.put_accepted_submit(kind, &key, before.as_ref())?;
+                }
+            }
+        }
         Ok(())
     }
 
