@@ -56,7 +56,18 @@ impl StoreDatabase {
         self.store.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(Error::closed)
     }
 
-    pub(super) fn read<R>(&self, look: impl FnOnce(Reading<'_>) -> Result<R>) -> Result<R> {
+    /// Runs `look` on one state of the store, and again if the connection to the store breaks meanwhile.
+    pub(super) fn read<R>(&self, look: impl Fn(Reading<'_>) -> Result<R>) -> Result<R> {
+        let mut retry = ConflictRetry::default();
+        loop {
+            match self.read_once(&look) {
+                Err(error) if retry.is_due(&error) => {}
+                found => return found,
+            }
+        }
+    }
+
+    fn read_once<R>(&self, look: impl Fn(Reading<'_>) -> Result<R>) -> Result<R> {
         let set = WorkingSet::new(self.store()?.begin(Access::Read)?, Access::Read);
         let found = look(Reading::Store(&set));
         set.end();
