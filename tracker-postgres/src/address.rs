@@ -20,6 +20,13 @@ pub(crate) enum Host {
     Folder(PathBuf),
 }
 
+/// A server that a URL names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Server {
+    pub host: Host,
+    pub port: u16,
+}
+
 /// How a connection is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tls {
@@ -32,12 +39,11 @@ pub(crate) enum Tls {
     Verify,
 }
 
-/// Server, database and login.
+/// Servers, database and login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
     /// Tried in this order.
-    pub hosts: Vec<Host>,
-    pub port: u16,
+    pub servers: Vec<Server>,
     pub user: String,
     pub password: Option<Secret>,
     pub database: String,
@@ -68,8 +74,7 @@ impl Address {
             None => (login, None),
         };
         let mut address = Self {
-            hosts: Vec::new(),
-            port: 0,
+            servers: Vec::new(),
             user: decoded(user)?,
             password: password.map(decoded).transpose()?.or_else(|| env::var("PGPASSWORD").ok()).map(Secret),
             database: decoded(database)?,
@@ -80,24 +85,22 @@ impl Address {
             certificate: None,
             key: None,
         };
+        let mut places = Places::default();
         for part in hosts.split(',').filter(|part| !part.is_empty()) {
             let (host, port) = host_and_port(part)?;
-            if let Some(port) = port {
-                address.set_port(port)?;
-            }
-            address.push_host(&decoded(host)?);
+            places.add(&decoded(host)?, port.map(parsed_port).transpose()?);
         }
         for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
             let (name, value) =
                 parameter.split_once('=').ok_or_else(|| format!("parameter {parameter:?} has no value"))?;
-            address.set(name, decoded(value)?)?;
+            let value = decoded(value)?;
+            match name {
+                "host" => value.split(',').for_each(|host| places.add(host, None)),
+                "port" => places.ports = value.split(',').map(parsed_port).collect::<Result<_, _>>()?,
+                _ => address.set(name, value)?,
+            }
         }
-        if address.hosts.is_empty() {
-            address.push_host("localhost");
-        }
-        if address.port == 0 {
-            address.port = 5432;
-        }
+        address.servers = places.servers()?;
         if address.user.is_empty() {
             address.user = env::var("PGUSER").or_else(|_| env::var("USER")).map_err(|_| "it names no user")?;
         }
@@ -112,25 +115,8 @@ impl Address {
         Ok(address)
     }
 
-    fn push_host(&mut self, host: &str) {
-        let is_folder = host.starts_with('/');
-        self.hosts.push(if is_folder { Host::Folder(host.into()) } else { Host::Name(host.to_owned()) });
-    }
-
-    fn set_port(&mut self, text: &str) -> Result<(), String> {
-        let port = text.parse().ok().filter(|port| *port != 0);
-        let port = port.ok_or_else(|| format!("port {text:?} is no number from 1 to 65535"))?;
-        if self.port != 0 && self.port != port {
-            return Err("its hosts have different ports, which is not supported".into());
-        }
-        self.port = port;
-        Ok(())
-    }
-
     fn set(&mut self, name: &str, value: String) -> Result<(), String> {
         match name {
-            "host" => value.split(',').for_each(|host| self.push_host(host)),
-            "port" => self.set_port(&value)?,
             "user" => self.user = value,
             "password" => self.password = Some(Secret(value)),
             "dbname" => self.database = value,
@@ -159,12 +145,50 @@ impl Address {
 
     /// Server, port and database, without the login.
     pub(crate) fn name(&self) -> String {
-        let hosts = self.hosts.iter().map(|host| match host {
-            Host::Name(name) => name.clone(),
-            Host::Folder(folder) => folder.display().to_string(),
+        let servers = self.servers.iter().map(|Server { host, port }| match host {
+            Host::Name(name) => format!("{name}:{port}"),
+            Host::Folder(folder) => format!("{}:{port}", folder.display()),
         });
-        format!("postgres://{}:{}/{}", hosts.collect::<Vec<_>>().join(","), self.port, self.database)
+        format!("postgres://{}/{}", servers.collect::<Vec<_>>().join(","), self.database)
     }
+}
+
+/// The hosts and ports of a URL while it is read.
+#[derive(Default)]
+struct Places {
+    hosts: Vec<(Host, Option<u16>)>,
+    /// Those of the parameter `port`: one for all hosts, or one for each.
+    ports: Vec<u16>,
+}
+
+impl Places {
+    fn add(&mut self, host: &str, port: Option<u16>) {
+        let is_folder = host.starts_with('/');
+        self.hosts.push((if is_folder { Host::Folder(host.into()) } else { Host::Name(host.to_owned()) }, port));
+    }
+
+    fn servers(mut self) -> Result<Vec<Server>, String> {
+        if self.hosts.is_empty() {
+            self.add("localhost", None);
+        }
+        let (hosts, ports) = (self.hosts.len(), self.ports.len());
+        if ports > 1 && ports != hosts {
+            return Err(format!("it names {hosts} hosts and {ports} ports: name one port, or one for each host"));
+        }
+        let of_parameter = |index: usize| if ports == 1 { self.ports.first() } else { self.ports.get(index) };
+        let servers = self.hosts.into_iter().enumerate().map(|(index, (host, own))| match (own, of_parameter(index)) {
+            (Some(own), Some(other)) if own != *other => {
+                Err(format!("it names the ports {own} and {other} for one host"))
+            }
+            (own, other) => Ok(Server { host, port: own.or(other.copied()).unwrap_or(5432) }),
+        });
+        servers.collect()
+    }
+}
+
+fn parsed_port(text: &str) -> Result<u16, String> {
+    let port = text.parse().ok().filter(|port| *port != 0);
+    port.ok_or_else(|| format!("port {text:?} is no number from 1 to 65535"))
 }
 
 /// Splits `host:port`; an IPv6 address stands in brackets.
@@ -207,8 +231,8 @@ mod tests {
     fn url_names_server_database_and_login() {
         let address = Address::parse("postgresql://al%40ice:s%3Acret@db.example:6000/jobs?sslmode=disable").ok();
         let address = address.as_ref();
-        assert_eq!(address.map(|a| (a.user.as_str(), a.database.as_str(), a.port)), Some(("al@ice", "jobs", 6000)));
-        assert_eq!(address.map(|a| a.hosts.as_slice()), Some(&[Host::Name("db.example".into())][..]));
+        assert_eq!(address.map(|a| (a.user.as_str(), a.database.as_str())), Some(("al@ice", "jobs")));
+        assert_eq!(address.map(|a| a.servers.as_slice()), Some(&[named("db.example", 6000)][..]));
         assert_eq!(address.and_then(|a| a.password.clone()), Some(Secret("s:cret".into())));
         assert_eq!(address.map(Address::name).as_deref(), Some("postgres://db.example:6000/jobs"));
         assert_eq!(address.map(|a| a.schema.clone()), Some(None));
@@ -216,14 +240,34 @@ mod tests {
         assert_eq!(schema, Ok(Some("im ages".into())));
     }
 
+    fn named(name: &str, port: u16) -> Server {
+        Server { host: Host::Name(name.into()), port }
+    }
+
     #[test]
     fn url_may_name_a_folder_several_hosts_or_ipv6() {
-        let hosts = |url| Address::parse(url).map(|address| (address.hosts, address.port));
-        assert_eq!(hosts("postgres://u@%2Frun%2Fpg/d"), Ok((vec![Host::Folder("/run/pg".into())], 5432)));
-        assert_eq!(hosts("postgres://u@/d?host=/run/pg&port=7"), Ok((vec![Host::Folder("/run/pg".into())], 7)));
-        let two = vec![Host::Name("a".into()), Host::Name("b".into())];
-        assert_eq!(hosts("postgres://u@a,b/d"), Ok((two, 5432)));
-        assert_eq!(hosts("postgres://u@[::1]:9/d"), Ok((vec![Host::Name("::1".into())], 9)));
+        let servers = |url| Address::parse(url).map(|address| address.servers);
+        let folder = |port| vec![Server { host: Host::Folder("/run/pg".into()), port }];
+        assert_eq!(servers("postgres://u@%2Frun%2Fpg/d"), Ok(folder(5432)));
+        assert_eq!(servers("postgres://u@/d?host=/run/pg&port=7"), Ok(folder(7)));
+        assert_eq!(servers("postgres://u@a,b/d"), Ok(vec![named("a", 5432), named("b", 5432)]));
+        assert_eq!(servers("postgres://u@[::1]:9/d"), Ok(vec![named("::1", 9)]));
+        assert_eq!(servers("postgres://u@/d"), Ok(vec![named("localhost", 5432)]));
+    }
+
+    #[test]
+    fn each_host_has_its_own_port_or_that_of_all() {
+        let servers = |url| Address::parse(url).map(|address| address.servers);
+        let two = |one, other| Ok(vec![named("a", one), named("b", other)]);
+        assert_eq!(servers("postgres://u@a:1,b:2/d"), two(1, 2));
+        assert_eq!(servers("postgres://u@a:1,b/d"), two(1, 5432));
+        assert_eq!(servers("postgres://u@a,b/d?port=3"), two(3, 3));
+        assert_eq!(servers("postgres://u@/d?port=1,2&host=a,b"), two(1, 2));
+        for url in ["postgres://u@a,b/d?port=1,2,3", "postgres://u@a:1/d?port=2", "postgres://u@a/d?port=1,"] {
+            assert!(servers(url).is_err(), "{url}");
+        }
+        let name = Address::parse("postgres://u@a:1,b:2/d").map(|address| address.name());
+        assert_eq!(name.as_deref(), Ok("postgres://a:1,b:2/d"));
     }
 
     #[test]

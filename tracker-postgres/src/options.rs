@@ -112,7 +112,7 @@ impl PostgresOptions {
         self
     }
 
-    /// How long a host may take to accept a connection. Default: 5 s.
+    /// How long a host may take to accept a connection, and to answer each message of the login. Default: 5 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         // The operating system refuses a timeout of zero.
         self.connect_timeout = timeout.max(Duration::from_millis(1));

@@ -74,11 +74,11 @@ impl Shared {
         let options = &self.options;
         let silence = options.busy_timeout.saturating_add(GRACE);
         let mut last = WireError::Login("the URL names no host".into());
-        let has_others = options.address.hosts.len() > 1;
-        for host in &options.address.hosts {
+        let has_others = options.address.servers.len() > 1;
+        for server in &options.address.servers {
             let opened = Connection::open(
                 &options.address,
-                host,
+                server,
                 &self.schema,
                 options.prepares,
                 options.connect_timeout,

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::address::{Address, Host};
+use crate::address::{Address, Server};
 
 use super::{
     error::{Result, WireError},
@@ -90,14 +90,18 @@ impl<S> Expected<S> {
 impl<S: Statement> Connection<S> {
     pub(crate) fn open(
         address: &Address,
-        host: &Host,
+        server: &Server,
         schema: &str,
         prepares: bool,
         timeout: Duration,
         silence: Duration,
     ) -> Result<Self> {
-        let mut socket = Socket::connect(address, host, timeout, silence)?;
-        login::log_in(&mut socket, address)?;
+        let mut socket = Socket::connect(address, server, timeout)?;
+        let login = login::log_in(&mut socket, address);
+        #[cfg(feature = "tls")]
+        let login = login.map_err(super::tls::of_login);
+        login?;
+        socket.set_silence(silence)?;
         let known = prepares.then(HashMap::new);
         Ok(Self { socket, schema: schema.to_owned(), prepared: known, next: 0, unread: 0, is_broken: false })
     }

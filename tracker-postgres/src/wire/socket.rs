@@ -8,7 +8,7 @@ use std::{
 
 use socket2::{SockRef, TcpKeepalive};
 
-use crate::address::{Address, Host, Tls};
+use crate::address::{Address, Host, Server, Tls};
 
 use super::{
     error::{Result, WireError},
@@ -18,31 +18,55 @@ use super::{
 /// When a server that is silent is asked for a sign of life, and how often.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
-trait Stream: Read + Write + Send {}
-impl<S: Read + Write + Send> Stream for S {}
+trait Stream: Read + Write + Send {
+    /// Lets a read or a write fail after this time.
+    fn set_timeout(&self, timeout: Duration) -> io::Result<()>;
+}
+
+impl Stream for TcpStream {
+    fn set_timeout(&self, timeout: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(timeout))?;
+        self.set_write_timeout(Some(timeout))
+    }
+}
+
+#[cfg(unix)]
+impl Stream for std::os::unix::net::UnixStream {
+    fn set_timeout(&self, timeout: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(timeout))?;
+        self.set_write_timeout(Some(timeout))
+    }
+}
+
+#[cfg(feature = "tls")]
+impl Stream for super::tls::Encrypted {
+    fn set_timeout(&self, timeout: Duration) -> io::Result<()> {
+        self.sock.set_timeout(timeout)
+    }
+}
 
 /// A socket to the server.
 pub(crate) struct Socket(BufReader<Box<dyn Stream>>);
 
 impl Socket {
-    /// Connects to a host of an address, within `timeout`. Reads and writes fail after `silence`.
-    pub(crate) fn connect(address: &Address, host: &Host, timeout: Duration, silence: Duration) -> Result<Self> {
-        match host {
+    /// Connects to a server of an address, within `timeout`. Reads and writes fail after it too, so that a server which accepts a connection
+    /// and never answers does not hold up the next one.
+    pub(crate) fn connect(address: &Address, server: &Server, timeout: Duration) -> Result<Self> {
+        match &server.host {
             #[cfg(unix)]
             Host::Folder(folder) => {
-                let path = folder.join(format!(".s.PGSQL.{}", address.port));
+                let path = folder.join(format!(".s.PGSQL.{}", server.port));
                 let stream = std::os::unix::net::UnixStream::connect(path)?;
-                stream.set_read_timeout(Some(silence))?;
-                stream.set_write_timeout(Some(silence))?;
+                stream.set_timeout(timeout)?;
                 Ok(Self::over(stream))
             }
             #[cfg(not(unix))]
             Host::Folder(_) => Err(WireError::Login("a Unix socket needs a Unix system: name a host".into())),
             Host::Name(name) => {
                 let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-                for target in (name.as_str(), address.port).to_socket_addrs()? {
+                for target in (name.as_str(), server.port).to_socket_addrs()? {
                     match TcpStream::connect_timeout(&target, timeout) {
-                        Ok(stream) => return Self::over_tcp(stream, address, name, silence),
+                        Ok(stream) => return Self::over_tcp(stream, address, name, timeout),
                         Err(error) => last = error,
                     }
                 }
@@ -51,10 +75,9 @@ impl Socket {
         }
     }
 
-    fn over_tcp(mut stream: TcpStream, address: &Address, name: &str, silence: Duration) -> Result<Self> {
+    fn over_tcp(mut stream: TcpStream, address: &Address, name: &str, timeout: Duration) -> Result<Self> {
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(silence))?;
-        stream.set_write_timeout(Some(silence))?;
+        stream.set_timeout(timeout)?;
         let keep_alive = TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE);
         SockRef::from(&stream).set_tcp_keepalive(&keep_alive)?;
         if address.tls == Tls::Disable {
@@ -79,6 +102,11 @@ impl Socket {
 
     fn over(stream: impl Stream + 'static) -> Self {
         Self(BufReader::with_capacity(16 << 10, Box::new(stream)))
+    }
+
+    /// Lets a read or a write fail after a silence of the server.
+    pub(crate) fn set_silence(&self, silence: Duration) -> Result<()> {
+        Ok(self.0.get_ref().set_timeout(silence)?)
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {

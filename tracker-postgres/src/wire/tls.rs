@@ -13,12 +13,11 @@ use crate::address::{Address, Tls};
 
 use super::error::{Result, WireError};
 
+/// An encrypted connection.
+pub(super) type Encrypted = StreamOwned<ClientConnection, TcpStream>;
+
 /// Encrypts a connection on which the server has agreed to it.
-pub(super) fn encrypt(
-    mut stream: TcpStream,
-    address: &Address,
-    name: &str,
-) -> Result<StreamOwned<ClientConnection, TcpStream>> {
+pub(super) fn encrypt(mut stream: TcpStream, address: &Address, name: &str) -> Result<Encrypted> {
     let config = config(address).map_err(WireError::Login)?;
     let server = ServerName::try_from(name.to_owned())
         .map_err(|_| WireError::Login(format!("{name:?} is no name that a certificate can have")))?;
@@ -30,6 +29,17 @@ pub(super) fn encrypt(
         })?;
     }
     Ok(StreamOwned::new(session, stream))
+}
+
+/// The error of a login. The server checks the certificate of a client when the client has finished the handshake.
+pub(super) fn of_login(error: WireError) -> WireError {
+    let alert = match &error {
+        WireError::Broken(error) => error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()),
+        _ => None,
+    };
+    alert.map(ToString::to_string).map_or(error, |alert| {
+        WireError::Login(format!("the server refused the encryption: {alert}; correct sslcert and sslkey"))
+    })
 }
 
 fn failed(name: &str, error: &rustls::Error) -> WireError {
