@@ -87,6 +87,11 @@ impl Pool {
         self.freed.notify_one();
     }
 
+    /// Takes the connection of a slot that no unit uses. A connection belongs to no slot: a slot only counts the commits on it.
+    pub(crate) fn idle_connection(&self) -> Option<Connection<Sql>> {
+        self.lock().free.iter_mut().rev().find_map(|slot| slot.connection.take())
+    }
+
     /// Gives back a slot whose last commit has an unknown outcome: its number is not used again.
     pub(crate) fn retire(&self) {
         self.lock().in_use -= 1;

@@ -182,7 +182,11 @@ impl Shared {
             let was_open = slot.connection.is_some();
             let connection = match slot.connection.take() {
                 Some(connection) => Ok(connection),
-                None => self.open(),
+                // Where the server has no more, one that another unit is done with serves too.
+                None => self.open().or_else(|error| match error.code() {
+                    "53300" => self.pool.idle_connection().ok_or(error),
+                    _ => Err(error),
+                }),
             };
             let error = match connection {
                 Ok(mut connection) => match call(&mut connection) {
