@@ -115,7 +115,8 @@ fn resolve(shared: &Shared, slot: &mut Slot, cause: &WireError) -> End {
         match result {
             Ok((batch, change)) if batch == slot.batch => return End::Committed(Committed::Done { change }),
             Ok(_) => return End::Committed(Committed::Conflict),
-            Err(error) if error::is_conflict(&error) && pauses.wait(deadline) => {}
+            // Also after a refusal, such as by a statement timeout: the server may answer the next time.
+            Err(_) if pauses.wait(deadline) => {}
             Err(error) => {
                 let message = format!(
                     "{}: a commit failed ({cause}), and the server cannot tell whether it took effect ({error}); look whether the change is stored",

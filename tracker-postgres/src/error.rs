@@ -14,8 +14,9 @@ pub(crate) fn is_conflict(error: &WireError) -> bool {
     match error.code() {
         // serialization_failure, deadlock_detected; unique_violation: a rival has inserted the row; division_by_zero: a condition in a
         // statement did not hold (see `sql`); lock_not_available.
-        // 26000, 42P05, 0A000: a prepared statement is gone, or was prepared by another, or its table was altered.
-        "40001" | "40P01" | "23505" | "22012" | "55P03" | "26000" | "42P05" | "0A000" => true,
+        // 0A000: the table of a prepared statement was altered. 25P02: an earlier statement of the transaction was refused for such a reason;
+        // after any other refusal, the connection ends.
+        "40001" | "40P01" | "23505" | "22012" | "55P03" | "0A000" | "25P02" => true,
         _ => error.is_final() && !matches!(error, WireError::Login(_)),
     }
 }
@@ -33,6 +34,11 @@ pub(crate) fn may_come_back(error: &WireError) -> bool {
                 || matches!(error.code.as_str(), "57P01" | "57P02" | "57P03" | "53300" | "25006" | "0A000" | "25P03")
         }
     }
+}
+
+/// The error of a unit of work that could not begin. A server that was away for too long is no conflict.
+pub(crate) fn of_begin(server: &str, error: WireError) -> Error {
+    if may_come_back(&error) { describe(server, error) } else { of_unit(server, error) }
 }
 
 /// The error of a unit of work that has not sent its commit.
@@ -71,6 +77,10 @@ pub(crate) fn describe(server: &str, error: WireError) -> Error {
             ),
             "55P03" => (ErrorKind::Busy, "a lock was not free in time: try again"),
             "57P01" | "57P02" | "57P03" => (ErrorKind::Io, "the server stops or starts: try again"),
+            "26000" | "42P05" => (
+                ErrorKind::Invalid,
+                "a pool between hands out other connections: set PostgresOptions::prepared_statements(false)",
+            ),
             "42P01" | "42703" | "42P07" | "42883" => {
                 (ErrorKind::Foreign, "a table does not look as the tracker made it: choose another schema")
             }

@@ -52,7 +52,7 @@ impl PostgresUnit {
                 // A transaction that has begun ends with the connection.
                 slot.connection = None;
                 shared.pool.give_back(slot);
-                Err(error::describe(&shared.name, error))
+                Err(error::of_begin(&shared.name, error))
             }
         }
     }

@@ -133,6 +133,11 @@ fn lock_that_is_held_too_long_is_a_conflict() {
     let mut two = store.begin(Access::Write).unwrap();
     let error = two.load(&[row(StoreTable::Headers, &task_key(1, 1))]).unwrap_err();
     assert!(is_conflict(&error), "{error}");
+    // The rest of the unit is refused for the same reason.
+    let error = two.load(&[row(StoreTable::Headers, &task_key(1, 2))]).unwrap_err();
+    assert!(is_conflict(&error), "{error}");
+    let error = two.commit(changes(waiting_task(2))).unwrap_err();
+    assert!(is_conflict(&error), "{error}");
 }
 
 #[test]
