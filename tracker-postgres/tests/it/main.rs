@@ -6,7 +6,12 @@ mod callers;
 mod check;
 mod claims;
 mod commits;
+#[cfg(feature = "tls")]
+mod encryption;
 mod numbers;
+mod pool_between;
+mod refusals;
+mod restarts;
 mod rows;
 mod speed;
 mod starts;

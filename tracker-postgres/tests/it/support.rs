@@ -2,41 +2,30 @@
 #![allow(dead_code, reason = "tests use what they need")]
 
 use std::{
-    env, fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
     sync::OnceLock,
     sync::atomic::{AtomicU32, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tracker_core::store::{Access, Changes, Committed, Loaded, RowChange, RowValue, StoreTable, StoreUnit, Want};
 use tracker_core::{Error, ErrorKind};
 use tracker_postgres::{PostgresOptions, PostgresStore};
 
-/// The password of the server's owner.
-pub(crate) const PASSWORD: &str = "hunter2-owner";
+pub(crate) mod fault_proxy;
+pub(crate) mod job;
+pub(crate) mod server;
 
-/// A running server.
-pub(crate) struct Server {
-    folder: PathBuf,
-    programs: PathBuf,
-    pub port: u16,
-    is_root: bool,
-    /// Stops the server when its standard input ends, also if this process is killed.
-    _watchdog: Child,
-}
+pub(crate) use server::{PASSWORD, Server, free_port};
 
 static SERVER: OnceLock<Result<Server, String>> = OnceLock::new();
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// The server of this binary. Prints why there is none, and then the test has to end.
 pub(crate) fn server() -> Option<&'static Server> {
-    match SERVER.get_or_init(Server::start) {
+    match SERVER.get_or_init(|| Server::start(&[])) {
         Ok(server) => Some(server),
         Err(reason) => {
             println!("skipped: {reason}");
@@ -56,95 +45,10 @@ macro_rules! server_or_skip {
 }
 pub(crate) use server_or_skip;
 
-fn programs() -> Result<PathBuf, String> {
-    if let Some(folder) = env::var_os("TRACKER_POSTGRES_BIN") {
-        return Ok(folder.into());
-    }
-    let versions =
-        fs::read_dir("/usr/lib/postgresql").map_err(|_| "PostgreSQL is not installed (package postgresql)")?;
-    let folders = versions.filter_map(|entry| Some(entry.ok()?.path().join("bin")));
-    folders
-        .filter(|folder| folder.join("initdb").exists())
-        .max()
-        .ok_or_else(|| "PostgreSQL is not installed (package postgresql)".into())
-}
-
 impl Server {
-    fn start() -> Result<Self, String> {
-        let programs = programs()?;
-        let is_root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
-        let folder = env::temp_dir().join(format!("tracker-postgres-{}", std::process::id()));
-        fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-        // The server's user has to reach it.
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).map_err(|error| error.to_string())?;
-        let port = free_port();
-        let secret = folder.join("password");
-        fs::write(&secret, PASSWORD).map_err(|error| error.to_string())?;
-        fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).map_err(|error| error.to_string())?;
-        let data = folder.join("data");
-        let mut command = unprivileged(is_root, &programs.join("initdb"))?;
-        command.args(["--no-sync", "-U", "owner", "-E", "UTF8", "--locale=C", "--auth-local=trust"]);
-        command.arg("--auth-host=scram-sha-256").arg("--pwfile").arg(&secret).arg("-D").arg(&data);
-        let output = command.output().map_err(|error| error.to_string())?;
-        if !output.status.success() {
-            return Err(format!("initdb failed: {}", String::from_utf8_lossy(&output.stderr)));
-        }
-        let watchdog = launch(is_root, &programs, &folder, port)?;
-        let server = Self { folder, programs, port, is_root, _watchdog: watchdog };
-        server.wait_until_ready()?;
-        Ok(server)
-    }
-
-    fn wait_until_ready(&self) -> Result<(), String> {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while Instant::now() < deadline {
-            if self.psql("postgres", "SELECT 1").is_ok() {
-                return Ok(());
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-        let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-        Err(format!("the server did not start: {log}"))
-    }
-
-    /// Runs statements as the owner, and returns their output.
-    pub(crate) fn psql(&self, database: &str, sql: &str) -> Result<String, String> {
-        let mut command = Command::new(self.programs.join("psql"));
-        command.args(["-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", "-U", "owner", "-d", database, "-c", sql]);
-        command.arg("-h").arg(&self.folder).arg("-p").arg(self.port.to_string());
-        let output = command.output().map_err(|error| error.to_string())?;
-        if output.status.success() {
-            Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-        } else {
-            Err(String::from_utf8_lossy(&output.stderr).into_owned())
-        }
-    }
-
-    /// The URL of a database over TCP.
-    pub(crate) fn url(&self, database: &str) -> String {
-        self.url_at(self.port, database)
-    }
-
-    #[expect(clippy::unused_self, reason = "the owner of a server")]
-    pub(crate) fn url_at(&self, port: u16, database: &str) -> String {
-        format!("postgres://owner:{PASSWORD}@127.0.0.1:{port}/{database}?sslmode=disable")
-    }
-
-    /// The URL of a database over the Unix socket.
-    pub(crate) fn local_url(&self, database: &str) -> String {
-        format!("postgres://owner@/{database}?host={}&port={}", self.folder.display(), self.port)
-    }
-
     /// Options for a schema that no other test uses.
     pub(crate) fn options(&self) -> PostgresOptions {
         options(&self.local_url("postgres")).schema(new_schema())
-    }
-
-    /// Stops the server at once, as a crash does, or in order.
-    pub(crate) fn stop(&self, mode: &str) {
-        let mut command = unprivileged(self.is_root, &self.programs.join("pg_ctl")).unwrap();
-        command.args(["stop", "-w", "-m", mode, "-D"]).arg(self.folder.join("data"));
-        assert!(command.output().unwrap().status.success());
     }
 }
 
@@ -154,55 +58,6 @@ pub(crate) fn new_schema() -> String {
 
 pub(crate) fn options(url: &str) -> PostgresOptions {
     PostgresOptions::new(url).unwrap().busy_timeout(Duration::from_secs(10))
-}
-
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// A command of the server's package: the server refuses to run as root, so that it runs as its own user there.
-fn unprivileged(is_root: bool, program: &Path) -> Result<Command, String> {
-    if !is_root {
-        return Ok(Command::new(program));
-    }
-    let known = Command::new("id").arg("postgres").output().is_ok_and(|output| output.status.success());
-    if !known {
-        return Err("this is root, and there is no user postgres to run a server".into());
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]).arg(program);
-    command.current_dir("/");
-    Ok(command)
-}
-
-fn launch(is_root: bool, programs: &Path, folder: &Path, port: u16) -> Result<Child, String> {
-    let log = fs::File::create(folder.join("log")).map_err(|error| error.to_string())?;
-    let script = r#"exec 3<&0
-        "$@" </dev/null 3<&- &
-        server=$!
-        read -r _ <&3
-        kill -QUIT $server
-        wait $server
-        rm -rf "$FOLDER""#;
-    let server = unprivileged(is_root, &programs.join("postgres"))?;
-    let mut command = Command::new("sh");
-    command.args(["-c", script, "sh"]).arg(server.get_program()).args(server.get_args());
-    command.arg("-D").arg(folder.join("data"));
-    let settings = [
-        format!("port={port}"),
-        format!("unix_socket_directories={}", folder.display()),
-        "listen_addresses=127.0.0.1".into(),
-        "max_connections=60".into(),
-        "shared_buffers=64MB".into(),
-        "fsync=on".into(),
-        "deadlock_timeout=100ms".into(),
-    ];
-    for setting in &settings {
-        command.arg("-c").arg(setting);
-    }
-    command.env("FOLDER", folder).stdin(Stdio::piped());
-    command.stdout(log.try_clone().map_err(|error| error.to_string())?).stderr(log);
-    command.spawn().map_err(|error| error.to_string())
 }
 
 pub(crate) fn connect(options: &PostgresOptions) -> PostgresStore {
