@@ -71,6 +71,8 @@ fn child_process_runs_its_role() {
     match role.split_once(' ').unwrap_or((&role, "")) {
         ("kills", mode) => kills::run_child(&name, &file, mode),
         ("ownership", _) => ownership::run_child(&name, &file),
+        #[cfg(feature = "postgres")]
+        ("servers", _) => crate::servers::run_child(&name, &file),
         ("controls", what) => controls::run_child(&name, &file, what),
         _ => panic!("unknown role {role}"),
     }

@@ -8,6 +8,7 @@
 //! Each attack is bounded; these variables make it longer, or repeat it:
 //!
 //! - `TRACKER_KILLS=n`: kills in each sharing mode (`kills`).
+//! - `TRACKER_SERVER_KILLS=n`, `TRACKER_FAILOVERS=n`: with the feature `postgres`, kills of a server, and failovers (`servers`).
 //! - `TRACKER_ROUNDS=n`: calls of each client (`ownership`, `dropped_calls`), runs (`failing_disk`).
 //! - `TRACKER_VARIANTS=n`: changed files of each sort (`hostile_records`).
 //! - `TRACKER_SEED=n`: another seed than 1.
@@ -22,6 +23,9 @@ mod client;
 mod controls;
 mod dropped_calls;
 mod failing_disk;
+#[cfg(feature = "postgres")]
+#[path = "../../tracker-postgres/tests/it/support/fault_proxy.rs"]
+mod fault_proxy;
 mod hostile_records;
 #[cfg(unix)]
 mod kills;
@@ -30,6 +34,11 @@ mod log;
 mod model;
 mod ownership;
 mod random;
+#[cfg(feature = "postgres")]
+#[path = "../../tracker-postgres/tests/it/support/server.rs"]
+mod server;
+#[cfg(feature = "postgres")]
+mod servers;
 #[path = "../it/support/test_disk.rs"]
 #[allow(dead_code, clippy::unnecessary_wraps, reason = "it serves other tests, and stands in for a file")]
 mod test_disk;

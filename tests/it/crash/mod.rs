@@ -1,5 +1,7 @@
 //! Attacks: power cuts, disk faults, kills, clock jumps and random sequences of calls.
 
+#[cfg(feature = "postgres")]
+pub(crate) mod broken_connections;
 pub(crate) mod clock_jumps;
 pub(crate) mod disk_faults;
 pub(crate) mod interruptions;

@@ -3,6 +3,9 @@
 #[cfg(unix)]
 pub(crate) mod child_process;
 pub(crate) mod disk_image;
+#[cfg(feature = "postgres")]
+#[path = "../../../tracker-postgres/tests/it/support/fault_proxy.rs"]
+pub(crate) mod fault_proxy;
 pub(crate) mod kinds;
 pub(crate) mod place;
 pub(crate) mod random;

@@ -74,7 +74,10 @@ mod server {
     fn in_schema(schema: String) -> Result<PostgresStore> {
         let url = env::var("TRACKER_TEST_URL")
             .unwrap_or_else(|_| panic!("set TRACKER_TEST_URL, as tracker-postgres/with_server does"));
-        PostgresStore::connect(&PostgresOptions::new(&url)?.schema(schema).connections(4).client_clock(true))
+        // The connections of a pool between change with each transaction.
+        let prepares = env::var_os("TRACKER_PGBOUNCER").is_none();
+        let options = PostgresOptions::new(&url)?.schema(schema).connections(4).client_clock(true);
+        PostgresStore::connect(&options.prepared_statements(prepares))
     }
 
     pub(super) fn new() -> Result<PostgresStore> {

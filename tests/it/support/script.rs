@@ -132,6 +132,8 @@ fn visit(number: u32) -> Visit {
 pub struct Script {
     pub tracker: Tracker,
     pub clock: ManualClock,
+    /// Whether the tracker is a file, with tables of the program.
+    is_file: bool,
     jobs: Option<Tasks<Job>>,
     later: Option<Tasks<LaterJob>>,
     stages: Tasks<Stage>,
@@ -176,9 +178,14 @@ pub const LATER: &str = "a later program opens the kind";
 
 impl Script {
     pub fn open(disk: &Disk, sharing: Sharing, clock: &ManualClock) -> Result<Self, Error> {
-        let tracker = open(disk, sharing, clock)?;
+        Self::over(open(disk, sharing, clock)?, true, clock)
+    }
+
+    /// The program over a tracker that is open.
+    pub fn over(tracker: Tracker, is_file: bool, clock: &ManualClock) -> Result<Self, Error> {
         Ok(Self {
             clock: clock.clone(),
+            is_file,
             jobs: Some(tracker.tasks()?),
             later: None,
             stages: tracker.tasks()?,
