@@ -83,7 +83,7 @@
 //! | waiting for one task, alerts for given-up ones | [`Tasks::wait`], [`Tasks::on_given_up`] |
 //! | what comes next, errors, throughput | [`inspect`] |
 //! | a file whose types are not at hand | [`Tracker::untyped`], [`untyped`] |
-//! | a damaged file, backups, a wrong clock | [`maintenance`] |
+//! | a damaged file, backups, a wrong clock, another file or a server for the tasks | [`maintenance`] |
 //! | errors to branch on | [`ErrorKind`], [`error`] |
 //! | recurring tasks | [`Tasks::schedule`], [`schedule`] (feature `schedules`) |
 //! | async programs | [`asynchronous`] (feature `tokio`) |

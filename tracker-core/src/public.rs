@@ -121,7 +121,10 @@ pub mod record {
 pub mod redb_store {
     pub use redb;
 
-    pub use crate::api::redb_store::{OptionsExt, TrackerExt, TransactionExt};
+    pub use crate::{
+        api::redb_store::{OptionsExt, TrackerExt, TransactionExt},
+        maintenance::move_tasks::MovePlaceExt,
+    };
 }
 
 /// Recurring tasks: their times, and the treatment of missed and overlapping occurrences (feature `schedules`).

@@ -20,7 +20,7 @@ use crate::{
     options::{Isolation, PostgresOptions},
     pool::{NoSlot, Pool, Slot},
     schema,
-    sql::{Mode, Sql},
+    sql::{Mode, Sql, open_class},
     wire::{
         connection::{Answer, Connection},
         error::{Result as WireResult, WireError},
@@ -93,6 +93,7 @@ impl Shared {
                     }
                     if options.prepares {
                         self.set(&mut connection, "SET")?;
+                        self.enter(&mut connection)?;
                     }
                     return Ok(connection);
                 }
@@ -133,6 +134,18 @@ impl Shared {
             }
             result => result,
         }
+    }
+
+    /// Lets others see that this store is open. Each store has a lock of its own, which all of its connections share. Behind a pool that hands
+    /// out another connection for each transaction, a lock that outlasts one would stay with the wrong connection.
+    fn enter(&self, connection: &mut Connection<Sql>) -> Result<(), WireError> {
+        let (class, number) = (open_class(&self.schema), self.open_number().cast_signed());
+        connection.script(&format!("SELECT pg_catalog.pg_advisory_lock_shared({class}, {number})"))
+    }
+
+    /// The number of this store in [`Self::enter`].
+    pub(crate) fn open_number(&self) -> u32 {
+        self.process.as_fields().0
     }
 
     /// The script that begins a transaction.

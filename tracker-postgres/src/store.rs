@@ -66,6 +66,21 @@ impl PostgresStore {
     }
 }
 
+impl PostgresStore {
+    /// Runs a statement that returns a number, outside of a unit of work.
+    fn number(&self, statement: Sql, params: impl Fn() -> Params) -> Result<u64, Error> {
+        let deadline = self.shared.deadline();
+        let mut slot = self.shared.slot(deadline)?;
+        let result = self.shared.with_connection(&mut slot, deadline, |connection| {
+            let answers =
+                connection.run(&[Step::Run(statement, params()), Step::Sync]).map_err(|failed| failed.error)?;
+            change_number(answers.into_iter().next())
+        });
+        self.shared.pool.give_back(slot);
+        result.map_err(|error| error::describe(&self.shared.name, error))
+    }
+}
+
 impl PostgresOptions {
     /// Opens the tracker. The tables are made if they are missing.
     ///
@@ -97,20 +112,17 @@ impl Store for PostgresStore {
         self.shared.name.clone()
     }
 
+    fn others(&self) -> Result<u64, Error> {
+        let number = i64::from(self.shared.open_number());
+        self.number(Sql::Others, || Params::default().value(number))
+    }
+
     fn begin(&self, access: Access) -> Result<Box<dyn StoreUnit>, Error> {
         Ok(Box::new(PostgresUnit::begin(&self.shared, access)?))
     }
 
     fn change(&self) -> Result<u64, Error> {
-        let deadline = self.shared.deadline();
-        let mut slot = self.shared.slot(deadline)?;
-        let result = self.shared.with_connection(&mut slot, deadline, |connection| {
-            let steps = [Step::Run(Sql::ChangeNumber, Params::default()), Step::Sync];
-            let answers = connection.run(&steps).map_err(|failed| failed.error)?;
-            change_number(answers.into_iter().next())
-        });
-        self.shared.pool.give_back(slot);
-        result.map_err(|error| error::describe(&self.shared.name, error))
+        self.number(Sql::ChangeNumber, Params::default)
     }
 
     fn close(&self) -> Result<(), Error> {

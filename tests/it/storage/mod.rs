@@ -23,6 +23,8 @@ pub(crate) mod replaced;
 pub(crate) mod schedules;
 pub(crate) mod sharing;
 mod stores;
+mod stores_move;
+mod stores_move_faults;
 pub(crate) mod throttles;
 pub(crate) mod time_repair;
 pub(crate) mod verify;

@@ -11,6 +11,7 @@ use std::{
 
 use tracker_core::{
     Options, Result, Tracker,
+    maintenance::MovePlace,
     store::{MemoryStore, OptionsExt},
 };
 
@@ -66,12 +67,12 @@ mod server {
     static SCHEMAS: LazyLock<Mutex<HashMap<PathBuf, String>>> = LazyLock::new(Mutex::default);
     static NEXT_SCHEMA: AtomicUsize = AtomicUsize::new(0);
 
-    fn new_schema() -> String {
+    pub(super) fn new_schema() -> String {
         format!("t{}_{}", process::id(), NEXT_SCHEMA.fetch_add(1, Ordering::Relaxed))
     }
 
     /// A store in a schema of the server. The clocks of the tests count, not the server's.
-    fn in_schema(schema: String) -> Result<PostgresStore> {
+    pub(super) fn in_schema(schema: String) -> Result<PostgresStore> {
         let url = env::var("TRACKER_TEST_URL")
             .unwrap_or_else(|_| panic!("set TRACKER_TEST_URL, as tracker-postgres/with_server does"));
         // The connections of a pool between change with each transaction.
@@ -122,6 +123,48 @@ impl OpenInPlace for Options {
             Place::Memory => self.open_store(MemoryStore::new()),
             #[cfg(feature = "postgres")]
             Place::Postgres => self.open_store(server::new()?),
+        }
+    }
+}
+
+/// An empty store that a test opens several times: in the server with `TRACKER_TEST_STORE=postgres`, otherwise in memory.
+#[derive(Clone, Debug)]
+pub(crate) enum TestStore {
+    Memory(MemoryStore),
+    #[cfg(feature = "postgres")]
+    Schema(String),
+}
+
+impl TestStore {
+    pub(crate) fn new() -> Self {
+        match place() {
+            #[cfg(feature = "postgres")]
+            Place::Postgres => Self::Schema(server::new_schema()),
+            _ => Self::Memory(MemoryStore::new()),
+        }
+    }
+
+    pub(crate) fn open(&self, options: Options) -> Result<Tracker> {
+        match self {
+            Self::Memory(store) => options.open_store(store.clone()),
+            #[cfg(feature = "postgres")]
+            Self::Schema(schema) => options.open_store(server::in_schema(schema.clone())?),
+        }
+    }
+
+    pub(crate) fn inspect(&self, options: Options) -> Result<Tracker> {
+        match self {
+            Self::Memory(store) => options.inspect_store(store.clone()),
+            #[cfg(feature = "postgres")]
+            Self::Schema(schema) => options.inspect_store(server::in_schema(schema.clone())?),
+        }
+    }
+
+    pub(crate) fn place(&self) -> MovePlace {
+        match self {
+            Self::Memory(store) => MovePlace::store(store.clone()),
+            #[cfg(feature = "postgres")]
+            Self::Schema(schema) => MovePlace::store(server::in_schema(schema.clone()).unwrap()),
         }
     }
 }

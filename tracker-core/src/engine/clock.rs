@@ -4,7 +4,7 @@
 use super::{Engine, database::store_time};
 use crate::{
     model::{error::Result, time::Micros},
-    storage::tables::{Source, Tables},
+    storage::tables::{Reading, Source, Tables},
 };
 
 impl Engine {
@@ -14,6 +14,15 @@ impl Engine {
             Some(now) => Ok(self.time.follow(now)),
             None => Ok(self.time.now(rows.file_state()?.clock_floor)),
         }
+    }
+
+    /// Sees the time of a file or a store that was just opened, and refuses to write to a store from which tasks are moved.
+    pub(super) fn see_open(&self, rows: &mut Tables<Reading<'_>>) -> Result<()> {
+        // The move may have begun before the kinds were read. One that begins later changes the schema, which the writer notices.
+        if !self.database.is_read_only() && self.is_shared_by_writers() {
+            rows.refuse_while_moving()?;
+        }
+        self.see_time(rows).map(drop)
     }
 
     /// The time now, for reads: never before a time that was returned.

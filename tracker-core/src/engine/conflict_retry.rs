@@ -14,13 +14,13 @@ const PAUSE_MAX: Duration = Duration::from_millis(50);
 
 /// The attempts of one unit of work.
 #[derive(Default)]
-pub(super) struct ConflictRetry {
+pub(crate) struct ConflictRetry {
     conflicts: u32,
 }
 
 impl ConflictRetry {
     /// Whether the unit runs again after this error. Pauses for a random time first, from the second conflict on.
-    pub(super) fn is_due(&mut self, error: &Error) -> bool {
+    pub(crate) fn is_due(&mut self, error: &Error) -> bool {
         if !error.is_conflict() {
             return false;
         }

@@ -5,12 +5,13 @@ mod action;
 mod background;
 mod clock;
 mod commit_queue;
-mod conflict_retry;
+pub(crate) mod conflict_retry;
 mod cross_process;
 mod database;
 mod deferred;
 mod ends;
 mod event;
+mod free_leases;
 mod group_commit;
 mod held_leases;
 mod job_thread;
@@ -73,6 +74,7 @@ use crate::{
 };
 use commit_queue::CommitQueue;
 pub(crate) use database::{Database, FileDatabase, Place};
+pub(crate) use free_leases::free_leases;
 use queued_action::{AnswerSlot, PendingAction, QueuedAction, Waiter};
 use subscription::Subscribers;
 
@@ -139,7 +141,7 @@ impl Engine {
         let kinds = engine.stored_kinds()?;
         engine.set_kinds(Arc::new(kinds));
         // The clock must not be behind the file. A read-only tracker makes no commits, so it learns the file's time only here.
-        engine.read(|rows| engine.see_time(rows).map(drop))?;
+        engine.read(|rows| engine.see_open(rows))?;
         if !options.read_only {
             *engine.background.lock().unwrap_or_else(PoisonError::into_inner) = Some(background::start(&engine)?);
         }

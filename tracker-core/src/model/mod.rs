@@ -12,6 +12,7 @@ pub(crate) mod file_state;
 pub(crate) mod kind;
 pub(crate) mod kinds;
 pub(crate) mod metric_family;
+pub(crate) mod move_mark;
 pub(crate) mod needs;
 pub(crate) mod new_task;
 pub(crate) mod panics;

@@ -8,11 +8,21 @@ use super::{
     store::RowGuard,
     tables::{Source, Tables, Writing},
 };
-use crate::model::error::{Error, ErrorKind, Result};
+use crate::{
+    model::{
+        error::{Error, ErrorKind, Result},
+        move_mark::{MoveMark, MoveState},
+    },
+    storage::{encoding, tables::row},
+};
 
 pub(super) const FORMAT_KEY: &str = "format";
 /// The mark of a tracker file: a name, and the version of the format as the last byte.
 pub(super) const FORMAT: &[u8; 8] = b"tracker\x0c";
+/// In place of the version: the tasks are moved from here, or to here, as the row [`MOVE_KEY`] says. Versions of the tracker that do not know
+/// it take it for a newer format, and refuse the file too.
+const MOVING: u8 = u8::MAX;
+const MOVE_KEY: &str = "move";
 
 impl<S: Source> Tables<S> {
     /// Refuses a file that another program, an older version or a newer version wrote.
@@ -27,23 +37,63 @@ impl<S: Source> Tables<S> {
             Some((found @ 1.., rest)) if rest == name => (*found, *known),
             _ => return Err(FormatProblem::Foreign),
         };
-        match found.cmp(&known) {
-            Ordering::Less => Err(FormatProblem::Older { found, known }),
-            Ordering::Equal => Ok(()),
-            Ordering::Greater => Err(FormatProblem::Newer { found, known }),
+        drop(format);
+        if found == MOVING
+            && let Some(bytes) = meta.get(MOVE_KEY).map_err(FormatProblem::Damaged)?
+        {
+            let mark: MoveMark = row("tracker.meta", MOVE_KEY, bytes.value()).map_err(FormatProblem::Damaged)?;
+            compare(mark.format, known)?;
+            return Err(FormatProblem::Moving(mark));
+        }
+        compare(found, known)
+    }
+
+    /// Refuses a store whose tasks are moved from it or to it, unless it is only read.
+    pub(crate) fn refuse_while_moving(&mut self) -> Result<()> {
+        match self.check_format() {
+            Err(FormatProblem::Moving(mark)) => Err(moving(&mark, "the store")),
+            Err(FormatProblem::Damaged(error)) => Err(error),
+            _ => Ok(()),
         }
     }
 }
 
-/// Why this version cannot read a file.
+fn compare(found: u8, known: u8) -> Result<(), FormatProblem> {
+    match found.cmp(&known) {
+        Ordering::Less => Err(FormatProblem::Older { found, known }),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(FormatProblem::Newer { found, known }),
+    }
+}
+
+/// The version of the format of the rows that this version writes.
+pub(crate) fn current_format() -> u8 {
+    let [.., version] = *FORMAT;
+    version
+}
+
+/// Why this version cannot use a file.
 pub(crate) enum FormatProblem {
     Foreign,
-    Older { found: u8, known: u8 },
-    Newer { found: u8, known: u8 },
+    /// The tasks are moved from here, or to here.
+    Moving(MoveMark),
+    Older {
+        found: u8,
+        known: u8,
+    },
+    Newer {
+        found: u8,
+        known: u8,
+    },
     Damaged(Error),
 }
 
 impl FormatProblem {
+    /// Whether the rows can be read nevertheless: the tasks were moved away, and are still here as they were.
+    pub(crate) fn allows_reading(&self) -> bool {
+        matches!(self, Self::Moving(mark) if mark.is_readable())
+    }
+
     /// The error for a file or a store of this name.
     pub(crate) fn error(self, name: impl std::fmt::Display) -> Error {
         let unsupported = |what| Error::new(ErrorKind::Unsupported, what);
@@ -60,9 +110,25 @@ impl FormatProblem {
             Self::Newer { found, known } => unsupported(format!(
                 "{name}: it has format {found}, this version reads format {known}; use a newer version of the tracker"
             )),
+            Self::Moving(mark) => moving(&mark, name),
             Self::Damaged(error) => error,
         }
     }
+}
+
+fn moving(MoveMark { other, state, .. }: &MoveMark, name: impl std::fmt::Display) -> Error {
+    let message = match state {
+        MoveState::Left => format!(
+            "{name}: its tasks were moved to {other}; use that one, or undo the move here (`tracker move FROM --undo`) if nothing works there"
+        ),
+        MoveState::Leaving => format!(
+            "{name}: a move of its tasks to {other} has not ended; run it again (`tracker move FROM TO`), or undo it (`tracker move FROM --undo`)"
+        ),
+        MoveState::Arriving(_) => format!(
+            "{name}: a move of the tasks of {other} to here has not ended; run it again (`tracker move FROM TO`), or delete what is here and undo the move there (`tracker move FROM --undo`)"
+        ),
+    };
+    Error::new(ErrorKind::Moved, message)
 }
 
 impl Tables<Writing<'_>> {
@@ -74,5 +140,22 @@ impl Tables<Writing<'_>> {
         }
         meta.insert(FORMAT_KEY, FORMAT.as_slice())?;
         Ok(true)
+    }
+
+    /// Marks a file or a store as one end of a move: it is refused when it is opened for writing.
+    pub(crate) fn put_move_mark(&mut self, mark: &MoveMark) -> Result<()> {
+        let bytes = encoding::encode(mark)?;
+        let [name @ .., _] = FORMAT;
+        let meta = self.meta()?;
+        meta.insert(FORMAT_KEY, [&name[..], &[MOVING]].concat().as_slice())?;
+        meta.insert(MOVE_KEY, bytes.as_slice())?;
+        Ok(())
+    }
+
+    /// Makes the end of a move usable.
+    pub(crate) fn remove_move_mark(&mut self) -> Result<()> {
+        let meta = self.meta()?;
+        meta.insert(FORMAT_KEY, FORMAT.as_slice())?;
+        meta.remove(MOVE_KEY)
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod format;
 pub(crate) mod keys;
 pub(crate) mod limit_class;
 pub(crate) mod order;
+pub(crate) mod raw_rows;
 pub(crate) mod read;
 pub(crate) mod rows_of;
 pub(crate) mod store;

@@ -20,6 +20,8 @@ use crate::wire::{
 pub(crate) enum Sql {
     /// Number of commits of all processes.
     ChangeNumber,
+    /// Number of other stores that have the schema open.
+    Others,
     Commit,
     /// Whether the schema exists, and a table of the name `meta` in it.
     Exists,
@@ -110,11 +112,25 @@ pub(crate) fn lock_number(schema: &str, what: &str) -> String {
     format!("pg_catalog.hashtextextended('{name}', 0)")
 }
 
+/// The first number of the locks that the connections of open stores hold; the second one is that of the store. `schema` is quoted.
+pub(crate) fn open_class(schema: &str) -> String {
+    format!("pg_catalog.hashtext('tracker:open:{}')", schema.replace('\'', "''"))
+}
+
 impl Statement for Sql {
     fn text(self, schema: &str) -> (String, Vec<u32>) {
         let sql = |text: String| (text, Vec::new());
         match self {
             Self::ChangeNumber => sql(format!("SELECT coalesce(sum(commits), 0)::int8 FROM {schema}.marks")),
+            Self::Others => (
+                format!(
+                    "SELECT count(DISTINCT objid) FROM pg_catalog.pg_locks \
+                     WHERE locktype = 'advisory' AND objsubid = 2 AND classid::int8 = ({}::int8 & 4294967295) AND objid::int8 <> $1 \
+                     AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())",
+                    open_class(schema)
+                ),
+                vec![INT8],
+            ),
             Self::Commit => sql("COMMIT".into()),
             Self::Exists => (
                 "SELECT (SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = $1), \

@@ -9,6 +9,7 @@ mod commits;
 #[cfg(feature = "tls")]
 mod encryption;
 mod numbers;
+mod others;
 mod pool_between;
 mod refusals;
 mod restarts;

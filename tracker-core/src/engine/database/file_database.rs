@@ -84,7 +84,10 @@ impl FileDatabase {
     /// Refuses a file of another program or of another format.
     pub(crate) fn check_format(&self) -> Result<()> {
         let checked = self.read(|txn| Ok(Tables::new(txn).check_format()))?;
-        checked.map_err(|problem| problem.error(self.place.name().display()))
+        match checked {
+            Err(problem) if self.read_only && problem.allows_reading() => Ok(()),
+            checked => checked.map_err(|problem| problem.error(self.place.name().display())),
+        }
     }
 
     pub(crate) fn is_read_only(&self) -> bool {

@@ -13,7 +13,7 @@ use store_database::StoreDatabase;
 use crate::{
     model::error::{Error, Result},
     storage::{
-        file::{FileId, FileOptions, Location, Sharing, Snapshot},
+        file::{FileId, FileOptions, Location, Sharing, Snapshot, refuse_network_file_system},
         store::{Store, StoreUnit},
         tables::{Reading, Source, Tables, Writing},
     },
@@ -35,7 +35,7 @@ enum Kind {
 }
 
 /// The result of a write, and the change number that a store has given its commit.
-pub(super) struct WriteOutcome<R> {
+pub(crate) struct WriteOutcome<R> {
     pub result: R,
     pub change: Option<u64>,
 }
@@ -46,6 +46,25 @@ impl Database {
             Place::File(location) => Kind::File(FileDatabase::open(location, options, read_only, patience)?),
             Place::Store(store) => Kind::Store(StoreDatabase::open(store, read_only)?),
         }))
+    }
+
+    /// Opens a file or a store for writing that may have no tracker, or one of another format.
+    pub(crate) fn open_any_format(place: Place, options: FileOptions, patience: Duration) -> Result<Self> {
+        Ok(Self(match place {
+            Place::File(location) => {
+                refuse_network_file_system(&location, &options)?;
+                Kind::File(FileDatabase::open_any_format(location, options, false, patience)?)
+            }
+            Place::Store(store) => Kind::Store(StoreDatabase::open_any_format(store, false)?),
+        }))
+    }
+
+    /// Number of other trackers that have the store open. A file that is opened exclusively has none.
+    pub(crate) fn others(&self) -> Result<u64> {
+        match &self.0 {
+            Kind::File(_) => Ok(0),
+            Kind::Store(store) => store.others(),
+        }
     }
 
     pub(crate) fn is_read_only(&self) -> bool {
@@ -85,7 +104,7 @@ impl Database {
 
     /// Runs `work` in a write transaction and commits it if `work` returns true. `quick` makes the next open of a file after a crash
     /// instant.
-    pub(super) fn write<R, E: From<Error>>(
+    pub(crate) fn write<R, E: From<Error>>(
         &self,
         quick: bool,
         commit: CommitId,

@@ -25,26 +25,49 @@ pub(super) struct StoreDatabase {
 impl StoreDatabase {
     /// Opens a store, and marks a new one with the format of its rows. A store of another format is refused.
     pub(super) fn open(store: Arc<dyn Store>, read_only: bool) -> Result<Self> {
-        let name = store.name();
-        let opened = Self { store: RwLock::new(Some(store)), name, read_only };
-        if !read_only {
-            let mark = |source: Writing<'_>| Ok::<_, Error>((Tables::new(source).mark_format()?, ()));
-            let mut retry = ConflictRetry::default();
-            while let Err(error) = opened.write((Uuid::new_v4(), 1), mark) {
-                if !retry.is_due(&error) {
-                    return Err(error);
-                }
+        let opened = Self::open_any_format(store, read_only)?;
+        let checked = opened.mark_format().and_then(|()| opened.check_format());
+        if checked.is_err() {
+            drop(opened.close());
+        }
+        checked.map(|()| opened)
+    }
+
+    /// Opens a store that may have no tracker, or one of another format.
+    pub(super) fn open_any_format(store: Arc<dyn Store>, read_only: bool) -> Result<Self> {
+        store.open()?;
+        Ok(Self { name: store.name(), store: RwLock::new(Some(store)), read_only })
+    }
+
+    fn mark_format(&self) -> Result<()> {
+        if self.read_only {
+            return Ok(());
+        }
+        let mark = |source: Writing<'_>| Ok::<_, Error>((Tables::new(source).mark_format()?, ()));
+        let mut retry = ConflictRetry::default();
+        loop {
+            match self.write((Uuid::new_v4(), 1), mark) {
+                Err(error) if retry.is_due(&error) => {}
+                marked => return marked.map(drop),
             }
         }
-        let checked = opened.read(|source| Ok(Tables::new(source).check_format()))?;
-        match checked {
-            Ok(()) => Ok(opened),
+    }
+
+    fn check_format(&self) -> Result<()> {
+        match self.read(|source| Ok(Tables::new(source).check_format()))? {
+            Ok(()) => Ok(()),
+            Err(problem) if self.read_only && problem.allows_reading() => Ok(()),
             Err(FormatProblem::Foreign) => Err(Error::new(
                 ErrorKind::Foreign,
-                format!("{}: there is no tracker here yet; open it for writing first", opened.name),
+                format!("{}: there is no tracker here yet; open it for writing first", self.name),
             )),
-            Err(problem) => Err(problem.error(&opened.name)),
+            Err(problem) => Err(problem.error(&self.name)),
         }
+    }
+
+    /// Number of other trackers that have the store open.
+    pub(super) fn others(&self) -> Result<u64> {
+        self.store()?.others()
     }
 
     pub(super) fn is_read_only(&self) -> bool {

@@ -112,7 +112,13 @@ impl<'t> Writer<'t> {
     ) -> Result<Self> {
         let mut rows = Tables::new(source);
         let file_state = rows.file_state()?;
-        let kinds = if file_state.schema == known.schema { known.clone() } else { Arc::new(rows.all_kinds()?) };
+        let kinds = if file_state.schema == known.schema {
+            known.clone()
+        } else {
+            // The begin and the end of a move change the schema, so an open tracker notices before it writes.
+            rows.refuse_while_moving()?;
+            Arc::new(rows.all_kinds()?)
+        };
         let now = time(file_state.clock_floor);
         // A task that another process has changed since may be startable now.
         let may_start = file_state.change != context.known;

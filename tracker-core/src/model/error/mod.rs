@@ -55,6 +55,7 @@ struct Inner {
 /// | [`ReadOnly`](Self::ReadOnly) | open the file for writing |
 /// | [`Foreign`](Self::Foreign) | choose another file |
 /// | [`Unsupported`](Self::Unsupported) | use the version of the library that reads the file, to export its tasks |
+/// | [`Moved`](Self::Moved) | open the place that the message names, or let the move end |
 /// | [`Corrupted`](Self::Corrupted) | recover the file |
 /// | [`FileReplaced`](Self::FileReplaced) | open the file again, or copy what the open one holds |
 /// | [`NoSpace`](Self::NoSpace) | free space and try again |
@@ -98,6 +99,8 @@ pub enum ErrorKind {
     Foreign,
     /// The file has the format of another version of the library, or is on a network file system.
     Unsupported,
+    /// The tasks were moved to another file or server, or a move of them has not ended.
+    Moved,
     /// Bytes in the file are damaged.
     Corrupted,
     /// The file was removed, moved or replaced while it was open: no later open finds what is written to it.

@@ -10,6 +10,7 @@ mod file_state;
 mod follow_up;
 mod header;
 mod kind;
+mod move_mark;
 mod schedule;
 mod task_row;
 mod throttle;

@@ -46,6 +46,8 @@ struct Shared {
     fence: AtomicU64,
     commits: AtomicU64,
     loads: AtomicU64,
+    /// Number of trackers that have the store open.
+    open: AtomicU64,
     /// Every so many commits, one reports a conflict; 0 for none.
     conflict_every: AtomicU64,
 }
@@ -109,6 +111,15 @@ impl Store for MemoryStore {
         "memory".to_owned()
     }
 
+    fn open(&self) -> Result<()> {
+        self.0.open.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn others(&self) -> Result<u64> {
+        Ok(self.0.open.load(Ordering::Relaxed).saturating_sub(1))
+    }
+
     fn begin(&self, access: Access) -> Result<Box<dyn StoreUnit>> {
         let token = (access == Access::Write).then(|| WriteToken::take(&self.0));
         let data = lock(&self.0.data).clone();
@@ -120,6 +131,7 @@ impl Store for MemoryStore {
     }
 
     fn close(&self) -> Result<()> {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
         Ok(())
     }
 }

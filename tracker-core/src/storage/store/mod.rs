@@ -95,6 +95,20 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     /// The name of the store for messages, without credentials.
     fn name(&self) -> String;
 
+    /// Called once when a tracker opens the store, before all other calls. [`Store::close`] ends what it begins.
+    ///
+    /// # Errors
+    /// - [`ErrorKind::Io`] if the store cannot be reached.
+    fn open(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Number of other trackers that have the store open, in any process, as far as the store can tell.
+    ///
+    /// # Errors
+    /// - [`ErrorKind::Io`] if the store cannot be reached.
+    fn others(&self) -> Result<u64>;
+
     /// Begins a unit of work.
     ///
     /// # Errors

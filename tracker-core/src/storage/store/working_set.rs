@@ -201,6 +201,11 @@ impl WorkingSet {
         known.rows.insert(key, KnownRow { value, change });
     }
 
+    /// Lets other trackers read the kinds again before their next change, and check whether they may still write.
+    pub(crate) fn change_schema(&self) {
+        self.lock().changes_kinds = true;
+    }
+
     /// Adds to the counters when the unit commits.
     pub(crate) fn add_counts(&self, differences: &HashMap<CountKey, i64>) {
         let mut rows = self.lock();
