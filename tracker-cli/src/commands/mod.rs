@@ -23,6 +23,7 @@ pub mod launch;
 mod list;
 mod man;
 mod metrics;
+mod move_all;
 #[cfg(unix)]
 mod notify;
 mod pause;

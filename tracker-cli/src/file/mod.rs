@@ -5,6 +5,7 @@ mod clock_ahead;
 mod control;
 mod holder;
 mod kind_arg;
+mod moving;
 mod output_file;
 mod place;
 #[cfg_attr(not(feature = "postgres"), path = "without_server.rs")]

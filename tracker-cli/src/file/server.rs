@@ -1,8 +1,8 @@
 //! Trackers in the schemas of PostgreSQL servers. Called with the URL of an argument. `without_server.rs` stands in its place in a program
 //! that is built without the feature `postgres`.
 
-use tracker_core::{Error, Tracker};
-use tracker_postgres::PostgresOptions;
+use tracker_core::{Error, Tracker, maintenance::MovePlace};
+use tracker_postgres::{PostgresOptions, PostgresStore};
 
 use super::{
     options,
@@ -24,6 +24,12 @@ pub fn inspect(url: &str) -> Result<Tracker, CliError> {
 /// Opens a tracker for changes. Makes the tables if they are missing and `creates` is set.
 pub fn open(url: &str, creates: bool) -> Result<Tracker, CliError> {
     parsed(url)?.create_tables(creates).open(options()).map_err(|error| explain(&error))
+}
+
+/// Connects to one end of a move. Makes the tables if they are missing and `creates` is set.
+pub fn move_place(url: &str, creates: bool) -> Result<MovePlace, CliError> {
+    let store = PostgresStore::connect(&parsed(url)?.create_tables(creates)).map_err(|error| explain(&error))?;
+    Ok(MovePlace::store(store))
 }
 
 /// Checks the schema and its server. Changes nothing.

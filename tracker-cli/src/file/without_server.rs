@@ -1,6 +1,6 @@
 //! Stands in the place of `server.rs` in a program that is built without the feature `postgres`.
 
-use tracker_core::Tracker;
+use tracker_core::{Tracker, maintenance::MovePlace};
 
 use super::server_check::ServerCheck;
 use crate::error::CliError;
@@ -17,6 +17,11 @@ pub fn inspect(_: &str) -> Result<Tracker, CliError> {
 
 /// Refuses.
 pub fn open(_: &str, _: bool) -> Result<Tracker, CliError> {
+    Err(not_built())
+}
+
+/// Refuses.
+pub fn move_place(_: &str, _: bool) -> Result<MovePlace, CliError> {
     Err(not_built())
 }
 

@@ -15,6 +15,7 @@ mod generated;
 mod inspection;
 #[cfg(unix)]
 mod live;
+mod moves;
 mod open;
 #[cfg(unix)]
 mod output_files;

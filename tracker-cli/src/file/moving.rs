@@ -1,0 +1,43 @@
+//! Moving all tasks between the places that arguments name.
+
+use tracker_core::{
+    Error, ErrorKind,
+    maintenance::{MovePlace, MoveProgress, Moved},
+};
+
+use super::{FileArg, Purpose, explain, options, place::Place, server};
+use crate::error::CliError;
+
+impl FileArg {
+    /// Returns the place that an argument names.
+    pub fn of(text: &str) -> Result<Self, CliError> {
+        Ok(Self { place: Place::of_argument(text.into()).map_err(CliError::usage)? })
+    }
+
+    /// Moves all tasks to another place.
+    pub fn move_to(&self, to: &Self, progress: impl FnMut(&MoveProgress)) -> Result<Moved, CliError> {
+        let (from, into) = (self.move_place(false)?, to.move_place(true)?);
+        options().move_tasks(from, into, progress).map_err(|error| explain_move(&[self, to], error))
+    }
+
+    /// Makes the source of a move usable again.
+    pub fn undo_move(&self) -> Result<(), CliError> {
+        options().undo_move(self.move_place(false)?).map_err(|error| explain_move(&[self], error))
+    }
+
+    fn move_place(&self, creates: bool) -> Result<MovePlace, CliError> {
+        match &self.place {
+            Place::File(path) => Ok(MovePlace::file(path)),
+            Place::Server(url) => server::move_place(url, creates),
+        }
+    }
+}
+
+/// The error of a move. If another process has one of the files open, names it.
+fn explain_move(places: &[&FileArg], error: Error) -> CliError {
+    let mut open = places.iter().filter(|place| error.kind() == ErrorKind::Busy && !place.holders().is_empty());
+    match open.next().and_then(|place| place.path()) {
+        Some(path) => explain(path, &error, Purpose::Exclusive),
+        None => error.into(),
+    }
+}
