@@ -22,6 +22,18 @@ pub const ROWS: &[Row] = &[
         ..row(PREFETCH, "tracker-postgres", "prefetch")
     },
     Row {
+        durability: "100 jobs claimed at once; completions of 5 ms are stored together after the handlers, which a crash repeats",
+        ..row("graphile_worker, local queue", "graphile-worker", "local-queue")
+    },
+    Row {
+        durability: "one commit per claim and one per end, which deletes the job",
+        ..row("graphile_worker", "graphile-worker", "direct")
+    },
+    Row {
+        durability: "100 tasks claimed at once, results stored together after the handlers, which a crash repeats",
+        ..row("apalis", "apalis-postgres", "batch")
+    },
+    Row {
         durability: "64 messages claimed at once, archived together after the handlers, which a crash repeats",
         ..row("pgqrs, batch", "pgqrs", "batch")
     },
