@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use tracker_core::{
     Error, ErrorKind,
-    store::{Changes, Committed, store_error},
+    store::{Access, Changes, Committed, store_error},
 };
 
 use crate::{
@@ -14,9 +14,9 @@ use crate::{
     keys::{self, Task},
     pool::Slot,
     shared::{Pauses, Shared, change_number},
-    sql::{Change, Plain, Sql},
+    sql::{Change, Mode, Plain, Sql},
     wire::{
-        connection::{Connection, Failed, Step},
+        connection::{Answer, Connection, Failed, Step},
         error::WireError,
         params::Params,
     },
@@ -40,17 +40,25 @@ pub(crate) fn run(shared: &Shared, slot: &mut Slot, edits: &Edits<'_>, changes: 
     slot.batch += 1;
     let mut steps = Steps(statements(edits, changes, shard(shared, slot)));
     let mark = Params::default().value(shared.process).value(slot.number).value(slot.epoch).value(slot.batch);
-    steps.push(Sql::Mark, mark);
+    // A serializable transaction that counts the commits of others conflicts with each of them.
+    let counts_commits = shared.mode(Access::Write) != Mode::Serializable;
+    steps.push(Sql::Mark { counts_commits }, mark);
     let commit_at = steps.0.len();
     steps.push(Sql::Commit, Params::default());
-    steps.push(Sql::ChangeNumber, Params::default());
+    if !counts_commits {
+        steps.push(Sql::ChangeNumber, Params::default());
+    }
     steps.0.push(Step::Sync);
 
     let Some(connection) = slot.connection.as_mut() else { return End::TakenBack(Ok(Committed::Conflict)) };
     match connection.run(&steps.0) {
         Ok(mut answers) => {
-            let change = change_number(answers.drain(commit_at + 1..).next()).unwrap_or(change + 1);
-            End::Committed(Committed::Done { change })
+            let after = answers.drain(commit_at + 1..).next();
+            let marked = answers.drain(commit_at - 1..).next().map(Marked::read);
+            let Some(Ok(marked)) = marked else { return End::Committed(Committed::Done { change: change + 1 }) };
+            // The count of the mark is that before it.
+            let counted = if counts_commits { Ok(marked.commits + 1) } else { change_number(after) };
+            End::Committed(Committed::Done { change: counted.unwrap_or(change + 1) })
         }
         Err(Failed { step, .. }) if step > commit_at && step < steps.0.len() => {
             End::Committed(Committed::Done { change: change + 1 })
@@ -125,6 +133,21 @@ fn resolve(shared: &Shared, slot: &mut Slot, cause: &WireError) -> End {
                 return End::Unknown(store_error(ErrorKind::OutcomeUnknown, message, error));
             }
         }
+    }
+}
+
+/// The answer to the mark of a commit.
+struct Marked {
+    /// Number of commits before it, if they were counted.
+    commits: u64,
+}
+
+impl Marked {
+    fn read(answer: Answer) -> Result<Self, WireError> {
+        let row = answer.rows.into_iter().next();
+        let mut row = row.ok_or(WireError::Protocol("a row is missing"))?;
+        row.int8()?;
+        Ok(Self { commits: row.int8()?.cast_unsigned() })
     }
 }
 

@@ -61,11 +61,14 @@ impl Found {
                         let (key, value) = count(row)?;
                         found.plain.insert((StoreTable::Counts, key), value);
                     }
-                    Source::RangeSize(index) => {
+                    Source::Range(index) | Source::SkippingRange(index) => {
                         let mut row = row;
-                        found.range_sizes.insert(*index, row.int8()?);
-                    }
-                    Source::Range(index) => {
+                        if let Source::SkippingRange(_) = source
+                            && let Some(size) = row.maybe_int8()?
+                        {
+                            found.range_sizes.insert(*index, size);
+                            continue;
+                        }
                         let Some(Want::Rows { table, .. }) = wants.get(*index) else { continue };
                         let row = found.range_row(*table, row)?;
                         found.ranges.entry(*index).or_default().push(row);

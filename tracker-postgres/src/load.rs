@@ -24,8 +24,8 @@ pub(crate) enum Source {
     Counts,
     /// The want of this index.
     Range(usize),
-    /// Number of rows of the want of this index, locked ones too.
-    RangeSize(usize),
+    /// The want of this index, with the number of rows beside those that are skipped.
+    SkippingRange(usize),
 }
 
 /// The statements of a load.
@@ -98,10 +98,8 @@ impl Plan {
                 Want::Rows { table, from, to, newest_first, most, skips_locked } => {
                     let bounds = Bounds { from, to: to.as_deref(), newest_first: *newest_first, most: *most };
                     let lock = range_lock(*table, writes, *skips_locked);
-                    ranges.push((Source::Range(index), range(*table, &bounds, lock)?));
-                    if lock == Lock::Skip {
-                        ranges.push((Source::RangeSize(index), range_size(*table, &bounds)?));
-                    }
+                    let source = if lock == Lock::Skip { Source::SkippingRange(index) } else { Source::Range(index) };
+                    ranges.push((source, range(*table, &bounds, lock)?));
                 }
             }
         }
@@ -173,19 +171,6 @@ impl Bounds<'_> {
     fn range(&self) -> Range {
         Range { ends: self.to.is_some(), newest_first: self.newest_first }
     }
-}
-
-/// Counts the rows of a range of a table of which claims skip locked rows.
-fn range_size(table: StoreTable, bounds: &Bounds<'_>) -> Result<(Load, Params), Error> {
-    let params = Params::default().value(bounds.from).value(bounds.limit());
-    let params = match bounds.to {
-        Some(to) => params.value(to),
-        None => params,
-    };
-    Ok(match keys::place(table)? {
-        Place::Plain(Plain::Rows, number) => (Load::RowRangeSize(bounds.range()), params.value(number)),
-        _ => (Load::ClaimRangeSize(bounds.range()), params),
-    })
 }
 
 fn range(table: StoreTable, bounds: &Bounds<'_>, lock: Lock) -> Result<(Load, Params), Error> {

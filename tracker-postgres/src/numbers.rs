@@ -14,6 +14,8 @@ use crate::sql::Sequence;
 /// The most numbers that are taken along.
 const TAKEN_MAX: u64 = 4096;
 const SHAPES: usize = 16;
+/// With each unit that uses fewer numbers, this part of them is no longer taken along.
+const DECAY: u64 = 8;
 
 pub(crate) const ALL: [Sequence; 2] = [Sequence::Task, Sequence::Fence];
 
@@ -44,7 +46,7 @@ impl Shape {
     }
 }
 
-/// How many numbers units took, by the shape of their last load.
+/// How many numbers units took lately, by the shape of their last load.
 #[derive(Debug, Default)]
 pub(crate) struct Learned([[AtomicU64; 2]; SHAPES]);
 
@@ -57,7 +59,9 @@ impl Learned {
     fn note(&self, shape: Shape, used: [u64; 2]) {
         let Some(counts) = self.0.get(shape.0) else { return };
         for (count, used) in counts.iter().zip(used) {
-            count.store(used.min(TAKEN_MAX), Relaxed);
+            // Units vary in size. A number that is not used costs nothing, and one that is missing costs a round trip.
+            let before = count.load(Relaxed);
+            count.store(used.min(TAKEN_MAX).max(before - before.div_ceil(DECAY)), Relaxed);
         }
     }
 }
@@ -100,6 +104,20 @@ impl Blocks {
     pub(crate) fn fill(&mut self, sequence: Sequence, last: i64, count: u64) {
         let count = i64::try_from(count).unwrap_or(0);
         self.left[sequence as usize] = (last + 1 - count, last + 1);
+    }
+
+    /// How many numbers to ask the server for when `count` are missing. A unit that has taken many takes more.
+    pub(crate) fn missing(&self, sequence: Sequence, count: u64) -> u64 {
+        count.max(self.used[sequence as usize].min(TAKEN_MAX))
+    }
+
+    /// Adds `filled` numbers up to `last`, and returns the first of `count` numbers that are taken from them.
+    pub(crate) fn refill(&mut self, sequence: Sequence, last: i64, filled: u64, count: u64) -> i64 {
+        self.fill(sequence, last, filled);
+        let (first, _) = &mut self.left[sequence as usize];
+        let taken = *first;
+        *first += i64::try_from(count).unwrap_or(0);
+        taken
     }
 
     /// Notes that `count` numbers are asked for, and returns the first of them if they are there.
@@ -145,5 +163,41 @@ mod tests {
         blocks.begin(Shape::default(), &learned);
         assert_eq!(blocks.take(Sequence::Fence, 1), None);
         assert_eq!(learned.expected(claim, Sequence::Fence), 4);
+    }
+
+    #[test]
+    fn expected_numbers_fall_slowly_after_smaller_units() {
+        let (learned, shape) = (Learned::default(), Shape(9));
+        learned.note(shape, [0, 64]);
+        let expected: Vec<_> = (0..30)
+            .map(|_| {
+                learned.note(shape, [0, 1]);
+                learned.expected(shape, Sequence::Fence)
+            })
+            .collect();
+        assert_eq!(expected[..3], [56, 49, 42]);
+        assert_eq!(expected.last(), Some(&1));
+        learned.note(shape, [0, 10 * TAKEN_MAX]);
+        assert_eq!(learned.expected(shape, Sequence::Fence), TAKEN_MAX);
+    }
+
+    #[test]
+    fn unit_that_takes_many_numbers_asks_for_more_at_once() {
+        let mut blocks = Blocks::default();
+        let mut asked = 0;
+        let mut last = 0;
+        let taken: Vec<_> = (0..100)
+            .map(|_| {
+                blocks.take(Sequence::Fence, 1).unwrap_or_else(|| {
+                    asked += 1;
+                    let count = blocks.missing(Sequence::Fence, 1);
+                    last += count.cast_signed();
+                    blocks.refill(Sequence::Fence, last, count, 1)
+                })
+            })
+            .collect();
+        assert_eq!(taken, (1..=100).collect::<Vec<_>>());
+        assert_eq!(asked, 7);
+        assert_eq!(blocks.missing(Sequence::Task, 5000), 5000, "those of one call follow each other");
     }
 }

@@ -22,8 +22,9 @@ use crate::{
     schema,
     sql::{Mode, Sql, open_class},
     wire::{
-        connection::{Answer, Connection},
+        connection::{Answer, Connection, Step},
         error::{Result as WireResult, WireError},
+        params::Params,
     },
 };
 
@@ -148,15 +149,14 @@ impl Shared {
         self.process.as_fields().0
     }
 
-    /// The script that begins a transaction.
-    pub(crate) fn begin_script(&self, mode: Mode) -> String {
-        let begin = mode.begin();
+    /// The step that begins a transaction; it stands at the start of a pipeline or behind a `Sync`.
+    pub(crate) fn begin_step(&self, mode: Mode) -> Step<Sql> {
         if self.options.prepares {
-            return begin.into();
+            return Step::Run(Sql::Begin(mode), Params::default());
         }
         // The next transaction may get another connection: nothing is set beyond this one.
         let settings = self.settings().map(|(name, value)| format!("; SET LOCAL {name} = {value}"));
-        format!("{begin}{}", settings.concat())
+        Step::Script(format!("{}{}", mode.begin(), settings.concat()))
     }
 
     pub(crate) fn mode(&self, access: Access) -> Mode {

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use tracker_core::{
     Error, Options, Tracker,
-    store::{Access, OptionsExt as _, Store, StoreUnit},
+    store::{Access, Loaded, OptionsExt as _, Store, StoreUnit, Want},
 };
 
 use crate::{
@@ -118,7 +118,12 @@ impl Store for PostgresStore {
     }
 
     fn begin(&self, access: Access) -> Result<Box<dyn StoreUnit>, Error> {
-        Ok(Box::new(PostgresUnit::begin(&self.shared, access)?))
+        Ok(self.begin_and_load(access, &[])?.0)
+    }
+
+    fn begin_and_load(&self, access: Access, wants: &[Want]) -> Result<(Box<dyn StoreUnit>, Vec<Loaded>), Error> {
+        let (unit, loaded) = PostgresUnit::begin(&self.shared, access, wants)?;
+        Ok((Box::new(unit), loaded))
     }
 
     fn change(&self) -> Result<u64, Error> {

@@ -16,7 +16,7 @@ use crate::{
     numbers::{self, Blocks, Shape},
     pool::Slot,
     shared::{Shared, change_number},
-    sql::{Sequence, Sql},
+    sql::{Mode, Sequence, Sql},
     views,
     wire::{
         connection::{Answer, Connection, Failed, Step},
@@ -37,16 +37,27 @@ pub(crate) struct PostgresUnit {
 }
 
 impl PostgresUnit {
-    pub(crate) fn begin(shared: &Arc<Shared>, access: Access) -> Result<Self, Error> {
+    /// Begins a transaction, and loads the wanted rows in the same round trip.
+    pub(crate) fn begin(shared: &Arc<Shared>, access: Access, wants: &[Want]) -> Result<(Self, Vec<Loaded>), Error> {
+        let begin = Begin::new(shared, access, wants)?;
         let deadline = shared.deadline();
         let mut slot = shared.slot(deadline)?;
-        let mut blocks = Blocks::default();
-        let result =
-            shared.with_connection(&mut slot, deadline, |connection| begin(shared, access, connection, &mut blocks));
+        let result = shared.with_connection(&mut slot, deadline, |connection| begin.run(connection));
         match result {
-            Ok(state) => {
-                let known = Known::default();
-                Ok(Self { shared: Arc::clone(shared), slot: Some(slot), access, state, known, blocks })
+            Ok(Ok(answers)) => {
+                let unit = Self {
+                    shared: Arc::clone(shared),
+                    slot: Some(slot),
+                    access,
+                    state: answers.state,
+                    known: Known::default(),
+                    blocks: answers.blocks,
+                };
+                unit.first_load(&begin, wants, answers.loads)
+            }
+            Ok(Err(conflict)) => {
+                shared.pool.give_back(slot);
+                Err(error::of_unit(&shared.name, conflict))
             }
             Err(error) => {
                 // A transaction that has begun ends with the connection.
@@ -55,6 +66,25 @@ impl PostgresUnit {
                 Err(error::of_begin(&shared.name, error))
             }
         }
+    }
+
+    fn first_load(
+        mut self,
+        begin: &Begin<'_>,
+        wants: &[Want],
+        loads: Vec<Answer>,
+    ) -> Result<(Self, Vec<Loaded>), Error> {
+        let found = Found::read(&begin.plan, wants, loads).map_err(|error| error::of_unit(&self.shared.name, error))?;
+        let loaded = self.learn(found, wants, &Missing::default())?;
+        Ok((self, loaded))
+    }
+
+    /// Remembers the tasks that were found, and returns the answers to the wants.
+    fn learn(&mut self, mut found: Found, wants: &[Want], missing: &Missing) -> Result<Vec<Loaded>, Error> {
+        if self.access == Access::Write {
+            found.remember(wants, missing, &mut self.known)?;
+        }
+        found.answers(wants)
     }
 
     fn connection(&mut self) -> Result<&mut Connection<Sql>, Error> {
@@ -96,45 +126,85 @@ impl PostgresUnit {
         let read = fill(&plan.steps, loads, taken, &mut self.blocks)
             .and_then(|()| Found::read(&plan, wants, answers))
             .map_err(|error| error::of_unit(&self.shared.name, error));
-        let mut found = read?;
-        if writes {
-            found.remember(wants, missing, &mut self.known)?;
-        }
-        found.answers(wants)
+        self.learn(read?, wants, missing)
     }
 }
 
-fn begin(
-    shared: &Shared,
-    access: Access,
-    connection: &mut Connection<Sql>,
-    blocks: &mut Blocks,
-) -> WireResult<StoreState> {
-    // Read before the transaction begins: its number is at most that of what the transaction sees, so that no change is overlooked. In
-    // a serializable transaction the read would be a conflict with each commit.
-    let mut steps = vec![
-        Step::Run(Sql::ChangeNumber, Params::default()),
-        Step::Sync,
-        Step::Script(shared.begin_script(shared.mode(access))),
-    ];
-    if access == Access::Write {
-        steps.push(Step::Run(Sql::KeepSchema, Params::default()));
+/// The pipeline that begins a transaction.
+struct Begin<'s> {
+    shared: &'s Shared,
+    steps: Vec<Step<Sql>>,
+    /// What the first load finds; its steps are in `steps`.
+    plan: Plan,
+    shape: Shape,
+    /// Whether the number of commits is the answer to the first step. Otherwise it is in the state.
+    counts_first: bool,
+    /// The steps of the state, of the first load, and of the numbers that are taken along.
+    state_at: usize,
+    loads_at: usize,
+    numbers_at: usize,
+}
+
+/// The answers to a [`Begin`].
+struct Begun {
+    state: StoreState,
+    loads: Vec<Answer>,
+    blocks: Blocks,
+}
+
+impl<'s> Begin<'s> {
+    fn new(shared: &'s Shared, access: Access, wants: &[Want]) -> Result<Self, Error> {
+        let writes = access == Access::Write;
+        let mut plan = Plan::of(wants, &Missing::default(), writes)?;
+        let shape = if wants.is_empty() { Shape::default() } else { Shape::of(wants) };
+        let mode = shared.mode(access);
+        // A serializable transaction that counts the commits conflicts with each of them, so they are counted before it. The number is then at most
+        // that of what the transaction sees, so that no change is overlooked.
+        let counts_first = mode == Mode::Serializable;
+        let mut steps = Vec::new();
+        if counts_first {
+            steps.extend([Step::Run(Sql::ChangeNumber, Params::default()), Step::Sync]);
+        }
+        steps.push(shared.begin_step(mode));
+        if writes {
+            steps.push(Step::Run(Sql::KeepSchema, Params::default()));
+        }
+        let state_at = steps.len();
+        steps.push(Step::Run(Sql::State { counts_commits: !counts_first }, Params::default()));
+        let loads_at = steps.len();
+        steps.append(&mut plan.steps);
+        let numbers_at = steps.len();
+        // Behind the loads, since numbers must follow those that were assigned to the loaded rows.
+        if writes {
+            steps.extend(prefetches(shared, shape));
+        }
+        steps.push(Step::Sync);
+        Ok(Self { shared, steps, plan, shape, counts_first, state_at, loads_at, numbers_at })
     }
-    let state_at = steps.len();
-    steps.push(Step::Run(Sql::State, Params::default()));
-    if access == Access::Write {
-        steps.extend(prefetches(shared, Shape::default()));
+
+    /// Runs it. Returns the error inside if other units compete for the rows of the first load; the connection is kept then.
+    fn run(&self, connection: &mut Connection<Sql>) -> WireResult<WireResult<Begun>> {
+        let mut answers = match connection.run(&self.steps) {
+            Ok(answers) => answers,
+            Err(Failed { step, error }) if step >= self.loads_at && error::is_conflict(&error) && !error.is_final() => {
+                connection.script("ROLLBACK")?;
+                return Ok(Err(error));
+            }
+            Err(Failed { error, .. }) => return Err(error),
+        };
+        let mut blocks = Blocks::default();
+        blocks.begin(self.shape, &self.shared.learned);
+        fill(&self.steps, self.numbers_at, answers.split_off(self.numbers_at), &mut blocks)?;
+        let loads = answers.split_off(self.loads_at);
+        let state = answers.drain(self.state_at..).next().and_then(|answer| answer.rows.into_iter().next());
+        let mut state = state.ok_or(WireError::Protocol("a row is missing"))?;
+        let (now, schema, mut change) = (state.int8()?, state.int8()?.cast_unsigned(), state.int8()?.cast_unsigned());
+        if self.counts_first {
+            change = change_number(answers.into_iter().next())?;
+        }
+        let now = (!self.shared.options.client_clock).then_some(now);
+        Ok(Ok(Begun { state: StoreState { now, schema, change }, loads, blocks }))
     }
-    steps.push(Step::Sync);
-    let mut answers = connection.run(&steps).map_err(|failed| failed.error)?;
-    let taken = answers.split_off(state_at + 1);
-    *blocks = Blocks::default();
-    fill(&steps, state_at + 1, taken, blocks)?;
-    let state = answers.pop().and_then(|answer| answer.rows.into_iter().next());
-    let mut state = state.ok_or(WireError::Protocol("a row is missing"))?;
-    let (now, schema) = (state.int8()?, state.int8()?.cast_unsigned());
-    let change = change_number(answers.into_iter().next())?;
-    Ok(StoreState { now: (!shared.options.client_clock).then_some(now), schema, change })
 }
 
 /// Statements that take along the numbers that a unit of this shape is expected to need.
@@ -173,10 +243,11 @@ impl StoreUnit for PostgresUnit {
         let first = if let Some(first) = self.blocks.take(sequence, count) {
             first
         } else {
-            let steps = [take(sequence, count), Step::Sync];
+            let asked = self.blocks.missing(sequence, count);
+            let steps = [take(sequence, asked), Step::Sync];
             let last = self.run(&steps)?.into_iter().next().unwrap_or_default();
             let last = last_number(last).map_err(|error| error::of_unit(&self.shared.name, error))?;
-            last + 1 - i64::try_from(count).unwrap_or(0)
+            self.blocks.refill(sequence, last, asked, count)
         };
         if sequence == Sequence::Task {
             self.known.taken.push(first..first + i64::try_from(count).unwrap_or(0));

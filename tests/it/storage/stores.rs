@@ -142,5 +142,10 @@ fn common_calls_load_rows_in_few_round_trips() {
     check("success", 1, &mut || held.take().unwrap().succeed().unwrap());
     check("get", 2, &mut || drop(jobs.get("a").unwrap()));
     check("counts", 1, &mut || drop(jobs.counts().unwrap()));
-    check("worker of 101 tasks", 2 * 101 + 20, &mut || drop(jobs.worker().threads(1).run(|_| fine()).unwrap()));
+    // Each commit ends a task and claims the next one, and loads both at once.
+    check("worker of 101 tasks", 101 + 20, &mut || drop(jobs.worker().threads(1).run(|_| fine()).unwrap()));
+    jobs.submit_all((0..100).map(|n| job(&format!("m{n}")))).unwrap();
+    check("worker that prefetches 100 tasks", 30, &mut || {
+        jobs.worker().threads(1).prefetch(100).run(|_| fine()).unwrap();
+    });
 }

@@ -25,7 +25,7 @@ pub(crate) fn free_leases(database: &Database, time: &TimeKeeper) -> Result<()> 
     let instance = Uuid::new_v4();
     let mut retry = ConflictRetry::default();
     for batch in 1.. {
-        let freed = database.write(false, (instance, batch), |source| {
+        let freed = database.write(false, (instance, batch), &[], |source| {
             guard("freeing tasks", || {
                 let context = Context {
                     instance,

@@ -24,7 +24,12 @@ use crate::{
         error::{Error, ErrorKind, Result},
         panics,
     },
-    storage::{file::guard, store::StoreUnit, tables::Writing},
+    storage::{
+        file::guard,
+        read::expected_rows::ExpectedRows,
+        store::{StoreUnit, Want},
+        tables::Writing,
+    },
 };
 
 /// After this time without a commit, the next one makes opening after a crash instant. If the last one did not, an empty
@@ -122,7 +127,8 @@ impl Engine {
         }
         let mut retry = ConflictRetry::default();
         loop {
-            let committed = self.write(|writer| {
+            let wants = self.wants(actions.iter().map(|action| &**action));
+            let committed = self.write(&wants, |writer| {
                 for action in &mut *actions {
                     let before = writer.writes();
                     if !action.run(writer)
@@ -145,7 +151,7 @@ impl Engine {
     pub(super) fn write_for<A: Action>(&self, action: &A) -> Result<(A::Out, CommitEffects)> {
         let mut retry = ConflictRetry::default();
         loop {
-            match self.write(|writer| action.run(writer)) {
+            match self.write(&[], |writer| action.run(writer)) {
                 Err(error) if retry.is_due(&error) => {}
                 Err(error) => return Err(error),
                 Ok((out, effects)) => {
@@ -156,10 +162,21 @@ impl Engine {
         }
     }
 
-    /// Runs one write transaction of the leader.
-    fn write<R>(&self, work: impl FnOnce(&mut Writer<'_>) -> Result<R>) -> Result<(R, CommitEffects)> {
+    /// The rows that a store loads before the actions run.
+    fn wants<'a>(&self, actions: impl Iterator<Item = &'a dyn QueuedAction>) -> Vec<Want> {
+        if !matches!(self.database.store(), Ok(Some(_))) {
+            return Vec::new();
+        }
+        let (kinds, now) = (self.kinds(), self.now());
+        let mut rows = ExpectedRows::default();
+        actions.for_each(|action| action.expect_rows(&kinds, now, &mut rows));
+        rows.wants()
+    }
+
+    /// Runs one write transaction of the leader. In a store, it begins with the wanted rows.
+    fn write<R>(&self, wants: &[Want], work: impl FnOnce(&mut Writer<'_>) -> Result<R>) -> Result<(R, CommitEffects)> {
         let (batch, quick) = self.commits.begin();
-        let written = self.database.write(quick, (self.instance, batch), |source| {
+        let written = self.database.write(quick, (self.instance, batch), wants, |source| {
             guard("writing", || {
                 let mut writer = self.writer(source)?;
                 let result = work(&mut writer)?;
@@ -189,7 +206,7 @@ impl Engine {
     ) -> Result<(R, CommitEffects), E> {
         let (batch, quick) = self.commits.begin();
         let commit = (self.instance, batch);
-        let written = self.database.write(quick, commit, |source| self.run_user_transaction(source, batch, work));
+        let written = self.database.write(quick, commit, &[], |source| self.run_user_transaction(source, batch, work));
         let WriteOutcome { result: (result, mut effects), change } = written?;
         effects.see_change(change);
         self.commits.end(quick);
@@ -301,7 +318,7 @@ impl Engine {
             return;
         }
         let (batch, _) = self.commits.begin();
-        let committed = self.database.write::<_, Error>(true, (self.instance, batch), |_| Ok((true, ())));
+        let committed = self.database.write::<_, Error>(true, (self.instance, batch), &[], |_| Ok((true, ())));
         self.commits.end(true);
         if let Err(error) = committed {
             panics::log_guarded(|| tracing::warn!(%error, "the commit that makes opening quick failed"));

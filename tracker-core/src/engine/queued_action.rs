@@ -8,13 +8,20 @@ use super::{
     sync::{Condvar, Mutex, MutexGuard},
     writer::Writer,
 };
-use crate::model::{
-    error::{Error, Result},
-    panics,
+use crate::{
+    model::{
+        error::{Error, Result},
+        kinds::Kinds,
+        panics,
+        time::Micros,
+    },
+    storage::read::expected_rows::ExpectedRows,
 };
 
 /// An action of any type in the queue.
 pub(super) trait QueuedAction: Send {
+    /// As [`Action::expect_rows`].
+    fn expect_rows(&self, _kinds: &Kinds, _now: Micros, _rows: &mut ExpectedRows) {}
     /// Runs the action and keeps its answer. True if it succeeded.
     fn run(&mut self, writer: &mut Writer<'_>) -> bool;
     /// The error of the last run, if it concerns the whole transaction.
@@ -118,6 +125,10 @@ impl<A: Action> PendingAction<A> {
 }
 
 impl<A: Action> QueuedAction for PendingAction<A> {
+    fn expect_rows(&self, kinds: &Kinds, now: Micros, rows: &mut ExpectedRows) {
+        self.action.expect_rows(kinds, now, rows);
+    }
+
     fn run(&mut self, writer: &mut Writer<'_>) -> bool {
         let out = self.action.run(writer);
         let well = out.is_ok();

@@ -220,6 +220,12 @@ impl<S: Source> Tables<S> {
         bytes.map(|bytes| row_of("tracker.headers", task, bytes.value())).transpose()
     }
 
+    /// Loads headers that are read soon, all at once.
+    pub(crate) fn prefetch_headers(&mut self, tasks: impl IntoIterator<Item = TaskRef>) -> Result<()> {
+        let keys: Vec<_> = tasks.into_iter().map(TaskRef::pack).collect();
+        self.headers()?.prefetch(&keys)
+    }
+
     pub(crate) fn find_task_row(&mut self, task: TaskRef) -> Result<Option<TaskRow>> {
         let bytes = self.payloads()?.get(&task.pack())?;
         bytes.map(|bytes| row_of("tracker.payloads", task, bytes.value())).transpose()

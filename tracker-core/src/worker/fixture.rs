@@ -24,7 +24,11 @@ pub(super) struct Fixture {
 impl Fixture {
     pub(super) fn new() -> Self {
         let clock = ManualClock::new();
-        let tracker = Tracker::options().clock(clock.clone()).in_memory().unwrap();
+        Self::of(Tracker::options().clock(clock.clone()).in_memory().unwrap(), clock)
+    }
+
+    /// The fixture in a tracker that has this clock.
+    pub(super) fn of(tracker: Tracker, clock: ManualClock) -> Self {
         let spec = KindSpec::sample();
         let kind = tracker.shared.engine.call(Register { spec, id_type: None, values: Box::new(|_| None) }).unwrap().id;
         Self { tracker, clock, kind }

@@ -173,6 +173,7 @@ impl Heartbeats {
         let runs = self.runs();
         let read = shared.engine.read(|rows| {
             let mut cancelled = Vec::new();
+            rows.prefetch_headers(runs.iter().map(|run| run.task))?;
             for run in &runs {
                 let header = rows.header(run.task)?.filter(|header| header.cancel);
                 if header.and_then(|header| header.lease).is_some_and(|lease| lease.fence == run.owner.fence) {

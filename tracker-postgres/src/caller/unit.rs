@@ -55,7 +55,8 @@ impl CallerUnit {
         unit.command("SAVEPOINT").map_err(|error| unit.failed(error))?;
         unit.is_open = true;
         unit.check_transaction()?;
-        let steps = [Sql::KeepSchema, Sql::State].map(|statement| Step::Run(statement, Params::default()));
+        let steps = [Sql::KeepSchema, Sql::State { counts_commits: false }]
+            .map(|statement| Step::Run(statement, Params::default()));
         let mut answers = unit.run_all(&steps)?;
         let read = |mut row: Row| Ok((row.int8()?, row.int8()?.cast_unsigned()));
         let state = one_row(answers.pop()).and_then(read);

@@ -21,15 +21,11 @@ pub(crate) enum Load {
         newest_first: bool,
         lock: Lock,
     },
-    /// Tasks in a range of a key.
+    /// Tasks in a range of a key. The order of the rows does not count.
     TaskKeyRange(TaskKey, Range, Lock),
     /// Rows by key.
     Rows(Plain, Lock),
     RowRange(Plain, Range, Lock),
-    /// Number of tasks in a range of the claim order.
-    ClaimRangeSize(Range),
-    /// Number of rows in a range of a table that shares its table with others.
-    RowRangeSize(Range),
     /// Counts by key.
     Counts,
     CountRange(Range),
@@ -127,6 +123,20 @@ impl Range {
     }
 }
 
+/// Selects rows of a range. If it skips locked rows, an additional first column is NULL; it has a number only in a last row: how many rows the range
+/// has with the locked ones, up to the limit, or 0 if as many as the limit were found.
+fn select(columns: &str, count: usize, rows: &str, lock: Lock) -> String {
+    let found = format!("SELECT {columns} FROM {rows}{}", lock.clause());
+    if lock != Lock::Skip {
+        return found;
+    }
+    let nulls = ", NULL".repeat(count);
+    format!(
+        "WITH found AS MATERIALIZED ({found}) SELECT NULL::int8, f.* FROM found f UNION ALL SELECT \
+         CASE WHEN (SELECT count(*) FROM found) < $2 THEN (SELECT count(*) FROM (SELECT 1 FROM {rows}) AS r) ELSE 0 END{nulls}"
+    )
+}
+
 impl Load {
     pub(super) fn text(self, schema: &str) -> (String, Vec<u32>) {
         let tasks = format!("SELECT {COLUMNS} FROM {schema}.tasks t");
@@ -159,8 +169,9 @@ impl Load {
                 )
             }
             Self::TaskKeyRange(key, range, lock) => {
-                let range_clause = range.clause(&format!("t.{}", key.column()), "");
-                (format!("{tasks} {range_clause}{}", lock.clause()), range.types())
+                let clause = range.clause(&format!("t.{}", key.column()), "");
+                let rows = format!("{schema}.tasks t {clause}");
+                (select(COLUMNS, COLUMNS.split(',').count(), &rows, lock), range.types())
             }
             Self::Rows(plain, lock) => {
                 let (condition, mut types) = ("WHERE t.key = ANY($1)", vec![BYTEAS]);
@@ -181,23 +192,8 @@ impl Load {
                     _ => "",
                 };
                 types.extend((plain == Plain::Rows).then_some(INT2));
-                let (table, value) = (plain.table(), plain.value());
-                let range_clause = range.clause("t.key", of_table);
-                (format!("SELECT t.key, {value} FROM {schema}.{table} t {range_clause}{}", lock.clause()), types)
-            }
-            Self::ClaimRangeSize(range) => {
-                let range_clause = range.clause("t.claim_key", "");
-                (
-                    format!("SELECT count(*) FROM (SELECT 1 FROM {schema}.tasks t {range_clause}) AS found"),
-                    range.types(),
-                )
-            }
-            Self::RowRangeSize(range) => {
-                let mut types = range.types();
-                types.push(INT2);
-                let of_table = if range.ends { " AND t.tbl = $4" } else { " AND t.tbl = $3" };
-                let range_clause = range.clause("t.key", of_table);
-                (format!("SELECT count(*) FROM (SELECT 1 FROM {schema}.rows t {range_clause}) AS found"), types)
+                let rows = format!("{schema}.{} t {}", plain.table(), range.clause("t.key", of_table));
+                (select(&format!("t.key, {}", plain.value()), 2, &rows, lock), types)
             }
             Self::Counts => (
                 format!(

@@ -22,13 +22,16 @@ pub(crate) enum Sql {
     ChangeNumber,
     /// Number of other stores that have the schema open.
     Others,
+    Begin(Mode),
     Commit,
     /// Whether the schema exists, and a table of the name `meta` in it.
     Exists,
     /// The mark of a tracker and the number of its last migration.
     Layout,
-    /// Time and schema.
-    State,
+    /// Time and schema, and the number of commits that the transaction sees.
+    State {
+        counts_commits: bool,
+    },
     /// Waits until no unit changes the kinds, and keeps others from it.
     KeepSchema,
     /// Waits for the end of the other writing units.
@@ -41,8 +44,10 @@ pub(crate) enum Sql {
     Next(Sequence),
     /// Lets a sequence go on behind a number.
     Raise(Sequence),
-    /// Marks the commit of a connection.
-    Mark,
+    /// Marks the commit of a connection. May count the commits of all processes before it.
+    Mark {
+        counts_commits: bool,
+    },
     /// Refuses a commit of a connection that is still under way, and returns the last one that took effect.
     LastMark,
     /// The rows of the kinds.
@@ -117,11 +122,17 @@ pub(crate) fn open_class(schema: &str) -> String {
     format!("pg_catalog.hashtext('tracker:open:{}')", schema.replace('\'', "''"))
 }
 
+/// The number of commits of all processes, or 0 where it is not asked for.
+fn commits(schema: &str, is_counted: bool) -> String {
+    if is_counted { format!("(SELECT coalesce(sum(commits), 0)::int8 FROM {schema}.marks)") } else { "0::int8".into() }
+}
+
 impl Statement for Sql {
     fn text(self, schema: &str) -> (String, Vec<u32>) {
         let sql = |text: String| (text, Vec::new());
         match self {
-            Self::ChangeNumber => sql(format!("SELECT coalesce(sum(commits), 0)::int8 FROM {schema}.marks")),
+            Self::ChangeNumber => sql(format!("SELECT {}", commits(schema, true))),
+            Self::Begin(mode) => sql(mode.begin().into()),
             Self::Others => (
                 format!(
                     "SELECT count(DISTINCT objid) FROM pg_catalog.pg_locks \
@@ -140,8 +151,9 @@ impl Statement for Sql {
                 vec![TEXT],
             ),
             Self::Layout => sql(format!("SELECT mark, layout::int8 FROM {schema}.meta")),
-            Self::State => sql(format!(
-                "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8, schema FROM {schema}.meta"
+            Self::State { counts_commits } => sql(format!(
+                "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8, schema, {} FROM {schema}.meta",
+                commits(schema, counts_commits)
             )),
             Self::KeepSchema => {
                 sql(format!("SELECT pg_catalog.pg_advisory_xact_lock_shared({})", lock_number(schema, "schema")))
@@ -167,12 +179,13 @@ impl Statement for Sql {
                 // Unlike that of `Take`, the result is only the number.
                 (format!("SELECT setval FROM ({text}) AS raised"), types)
             }
-            Self::Mark => (
+            Self::Mark { counts_commits } => (
                 format!(
                     "WITH marked AS (INSERT INTO {schema}.marks AS m (process, slot, epoch, batch, commits, at) \
                      VALUES ($1, $2, $3, $4, 1, now()) ON CONFLICT (process, slot) DO UPDATE \
                      SET batch = excluded.batch, commits = m.commits + 1, at = excluded.at \
-                     WHERE m.epoch = excluded.epoch RETURNING 1) SELECT 1 / count(*) FROM marked"
+                     WHERE m.epoch = excluded.epoch RETURNING 1) SELECT 1 / count(*), {} FROM marked",
+                    commits(schema, counts_commits)
                 ),
                 vec![UUID, INT4, INT8, INT8],
             ),

@@ -47,10 +47,15 @@ impl Row {
         self.bytes()?.ok_or(WireError::Protocol("a column is NULL"))
     }
 
+    /// A column that is never NULL.
     pub(crate) fn int8(&mut self) -> Result<i64> {
-        let field = self.next()?.ok_or(WireError::Protocol("a column is NULL"))?;
+        self.maybe_int8()?.ok_or(WireError::Protocol("a column is NULL"))
+    }
+
+    pub(crate) fn maybe_int8(&mut self) -> Result<Option<i64>> {
+        let Some(field) = self.next()? else { return Ok(None) };
         let field = field.try_into().map_err(|_| WireError::Protocol("a column has another type"))?;
-        Ok(i64::from_be_bytes(field))
+        Ok(Some(i64::from_be_bytes(field)))
     }
 
     pub(crate) fn text(&mut self) -> Result<String> {

@@ -11,13 +11,15 @@ use crate::{
     model::{
         error::{Error, Result},
         kind::Kind,
+        kinds::Kinds,
         new_task::NewTask,
         task::{TaskId, TaskKey},
         task_row::TaskRow,
         throttle::Throttle,
+        time::Micros,
         transition::{CommandResult, Submit},
     },
-    storage::encoding,
+    storage::{encoding, read::expected_rows::ExpectedRows},
 };
 
 /// A task to be submitted, encoded on the thread of its caller.
@@ -68,6 +70,10 @@ pub(crate) struct SubmitMany {
 
 impl Action for SubmitMany {
     type Out = Vec<Result<CommandResult>>;
+
+    fn expect_rows(&self, _: &Kinds, _: Micros, rows: &mut ExpectedRows) {
+        self.tasks.iter().for_each(|task| rows.id(self.kind, &task.id));
+    }
 
     fn run(&self, writer: &mut Writer<'_>) -> Result<Self::Out> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;

@@ -1,27 +1,26 @@
-//! `Claim` and `StartById`: claims the next tasks, or starts one by its id. Called by `api/tasks/start` and by workers; reads the claim
-//! order, ends expired leases, and writes through the writer.
+//! `Claim`: claims the next tasks. Called by `api/tasks/start` and by workers; reads the claim order, ends expired leases, and writes through the
+//! writer.
 
 use std::sync::Arc;
 
-use uuid::Uuid;
-
-use super::{Action, Target};
+use super::{Action, start::lease};
 use crate::{
     engine::writer::Writer,
     model::{
-        error::{Error, ErrorKind, Reason, Result},
+        error::{Error, ErrorKind, Result},
         kind::Kind,
+        kinds::Kinds,
         needs::{Budgets, LackingResource, Overtaken, StartChoice, choose_start},
         panics,
         status::Role,
-        task::{TaskKey, TaskRef},
+        task::TaskRef,
         task_row::TaskRow,
         time::Micros,
-        transition::{Command, Header, Owner, PayloadChange, Start},
+        transition::{Header, Owner, Start},
     },
     storage::{
         order::order_keys,
-        read::{claim_order::Ready, head_lists::Overtake},
+        read::{claim_order::Ready, expected_rows::ExpectedRows, head_lists::Overtake},
         tables::Source as _,
     },
 };
@@ -102,6 +101,12 @@ impl Claims {
 impl Action for Claim {
     type Out = Claims;
 
+    fn expect_rows(&self, kinds: &Kinds, now: Micros, rows: &mut ExpectedRows) {
+        if let Some(kind) = kinds.get(self.kind) {
+            rows.claim(kind, &self.codes(kind), now, self.most.max(1));
+        }
+    }
+
     /// In a store, a claim takes what is free: it does not wait for tasks that another process claims.
     fn run(&self, writer: &mut Writer<'_>) -> Result<Claims> {
         let Some(set) = writer.rows().source().working_set().cloned() else { return self.claim(writer) };
@@ -116,14 +121,20 @@ impl Action for Claim {
 }
 
 impl Claim {
+    /// The codes of the statuses that it starts tasks from.
+    fn codes(&self, kind: &Kind) -> Vec<i32> {
+        let mut codes = kind.graph.startable(self.start.step);
+        codes.extend(self.start.startable.iter().filter(|code| !codes.contains(code)).copied().collect::<Vec<_>>());
+        codes
+    }
+
     fn claim(&self, writer: &mut Writer<'_>) -> Result<Claims> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
         let mut claims = Claims { now: writer.now(), held_back: kind.paused, ..Claims::default() };
         if kind.paused {
             return Ok(claims);
         }
-        let mut codes = kind.graph.startable(self.start.step);
-        codes.extend(self.start.startable.iter().filter(|code| !codes.contains(code)).copied().collect::<Vec<_>>());
+        let codes = self.codes(&kind);
         check_limit_queues(&kind, &codes)?;
         writer.rows().prefetch_claim(&kind, &codes, claims.now, self.most.max(1))?;
         writer.sweep(&kind)?;
@@ -326,70 +337,4 @@ fn next_expiry(writer: &mut Writer<'_>, kind: &Kind) -> Result<Option<Micros>> {
         first = first.into_iter().chain(key.map(|key| key.at)).min();
     }
     Ok(first)
-}
-
-/// Starts one task by its id.
-#[derive(Clone, Debug)]
-pub(crate) struct StartById {
-    pub kind: u32,
-    pub target: Target,
-    pub start: Start,
-}
-
-impl Action for StartById {
-    type Out = Claimed;
-
-    fn run(&self, writer: &mut Writer<'_>) -> Result<Claimed> {
-        let kind: Arc<Kind> = writer.kind(self.kind)?;
-        let (task, id) = self.target.find(writer, &kind)?;
-        let started = start(writer, &kind, task, &id, &self.start);
-        writer.end_lease_if_refused(&kind, task, started)
-    }
-}
-
-pub(super) fn start(
-    writer: &mut Writer<'_>,
-    kind: &Kind,
-    task: TaskRef,
-    id: &TaskKey,
-    start: &Start,
-) -> Result<Claimed> {
-    let header = writer.header(task)?.ok_or_else(|| kind.refuse(id.clone(), Reason::NotFound))?;
-    let row = writer.rows().task_row(task)?;
-    lease(writer, kind, task, &header, row, start, start.begun)
-}
-
-fn lease(
-    writer: &mut Writer<'_>,
-    kind: &Kind,
-    task: TaskRef,
-    header: &Header,
-    row: TaskRow,
-    start: &Start,
-    begun: bool,
-) -> Result<Claimed> {
-    let token = Uuid::new_v4();
-    let known =
-        header.lease.as_ref().map(|lease| lease.fence).into_iter().chain(header.last.as_ref().map(|last| last.fence));
-    let known = known.max();
-    let owner = Owner { fence: writer.next_fence(known)?, token };
-    if known.is_some_and(|known| known >= owner.fence) {
-        return Err(Error::corrupted(
-            "tracker.meta",
-            "file_state",
-            format_args!("its next fence is {}, and {task} has a later one", owner.fence),
-        ));
-    }
-    let command =
-        Command::Start(Start { token, fence: owner.fence, begun, random: Writer::fraction_of(token), ..start.clone() });
-    let done = writer.decide(kind, task, Some(header), &command, None, &row.id)?;
-    writer.use_fence()?;
-    let (now, reenters) = (writer.now(), header.lease.as_ref().is_some_and(|lease| start.reenter == Some(lease.token)));
-    if !reenters {
-        writer.rows().count_start(kind, now)?;
-    }
-    // The start may have ended an expired lease for which another payload waited.
-    let row = if done.payload == PayloadChange::TakeSuccessor { writer.rows().task_row(task)? } else { row };
-    let header = done.header.ok_or_else(|| kind.refuse(row.id.clone(), Reason::NotFound))?;
-    Ok(Claimed { task, owner, header, row })
 }

@@ -8,11 +8,14 @@ use crate::{
     model::{
         error::{ErrorKind, Reason, Result},
         kind::Kind,
+        kinds::Kinds,
         new_task::NewTask,
         task::{TaskKey, TaskRef},
         task_row::TaskRow,
+        time::Micros,
         transition::{Annotations, Command, Failure, Finish, Header, Outcome, Owner},
     },
+    storage::read::expected_rows::ExpectedRows,
 };
 
 /// The end of an attempt, with the tasks that follow from it. All of it takes effect, or nothing.
@@ -28,6 +31,11 @@ pub(crate) struct FinishTask {
 
 impl Action for FinishTask {
     type Out = Header;
+
+    fn expect_rows(&self, _: &Kinds, _: Micros, rows: &mut ExpectedRows) {
+        rows.task(self.task);
+        self.next.iter().for_each(|new| new.expect_keys(rows));
+    }
 
     fn run(&self, writer: &mut Writer<'_>) -> Result<Header> {
         let kind: Arc<Kind> = writer.kind(self.task.kind)?;

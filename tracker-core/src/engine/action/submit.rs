@@ -11,12 +11,15 @@ use crate::{
     model::{
         error::{Reason, Result},
         kind::Kind,
+        kinds::Kinds,
         new_task::NewTask,
         task::{TaskId, TaskKey, TaskRef},
         task_row::TaskRow,
         throttle::AcceptedSubmit,
+        time::Micros,
         transition::{Command, CommandResult, Start},
     },
+    storage::read::expected_rows::ExpectedRows,
 };
 
 /// The task that a submit found or created.
@@ -30,6 +33,14 @@ pub(crate) struct Submitted {
 impl NewTask {
     fn task_row(&self, id: TaskKey) -> TaskRow {
         TaskRow { id, indexes: self.indexes.clone(), uniques: self.uniques.clone(), payload: self.payload.clone() }
+    }
+
+    /// Expects reads of its id and its unique keys.
+    pub(super) fn expect_keys(&self, rows: &mut ExpectedRows) {
+        self.id.iter().for_each(|id| rows.id(self.kind, id));
+        for (number, value) in (0..).zip(&self.uniques).filter(|(_, value)| !value.is_empty()) {
+            rows.unique_key(self.kind, number, value);
+        }
     }
 
     /// The task with this id or one of these unique keys.
@@ -233,6 +244,10 @@ impl NewTask {
 impl Action for NewTask {
     type Out = Submitted;
 
+    fn expect_rows(&self, _: &Kinds, _: Micros, rows: &mut ExpectedRows) {
+        self.expect_keys(rows);
+    }
+
     fn run(&self, writer: &mut Writer<'_>) -> Result<Submitted> {
         self.free(writer)?;
         self.put_if_room(writer)
@@ -245,6 +260,10 @@ pub(crate) struct SubmitGroup(pub Vec<NewTask>);
 
 impl Action for SubmitGroup {
     type Out = Vec<Submitted>;
+
+    fn expect_rows(&self, _: &Kinds, _: Micros, rows: &mut ExpectedRows) {
+        self.0.iter().for_each(|new| new.expect_keys(rows));
+    }
 
     fn run(&self, writer: &mut Writer<'_>) -> Result<Vec<Submitted>> {
         for new in &self.0 {
@@ -275,12 +294,16 @@ pub(crate) struct SubmitAndStart {
 impl Action for SubmitAndStart {
     type Out = (Submitted, Claimed);
 
+    fn expect_rows(&self, _: &Kinds, _: Micros, rows: &mut ExpectedRows) {
+        self.new.expect_keys(rows);
+    }
+
     fn run(&self, writer: &mut Writer<'_>) -> Result<Self::Out> {
         self.new.free(writer)?;
         writer.all_or_nothing(|writer| {
             let submitted = self.new.put(writer)?;
             let kind = writer.kind(self.new.kind)?;
-            let claimed = super::claim::start(writer, &kind, submitted.task, &submitted.id, &self.start)?;
+            let claimed = super::start::start(writer, &kind, submitted.task, &submitted.id, &self.start)?;
             Ok((submitted, claimed))
         })
     }

@@ -8,10 +8,13 @@ use crate::{
     model::{
         error::{Reason, Result},
         kind::Kind,
+        kinds::Kinds,
         task::{TaskKey, TaskRef},
         task_row::{Progress, TaskRow},
+        time::Micros,
         transition::{Command, Condition, Header},
     },
+    storage::read::expected_rows::ExpectedRows,
 };
 
 /// The task of a command.
@@ -22,6 +25,13 @@ pub(crate) enum Target {
 }
 
 impl Target {
+    pub(super) fn expect_row(&self, kind: u32, rows: &mut ExpectedRows) {
+        match self {
+            Self::Known(task, _) => rows.task(*task),
+            Self::Id(id) => rows.id(kind, id),
+        }
+    }
+
     /// Finds the task and its id.
     pub(crate) fn find(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<(TaskRef, TaskKey)> {
         match self {
@@ -67,6 +77,10 @@ impl TaskCommand {
 impl Action for TaskCommand {
     /// The header afterwards; `None` if the task is gone.
     type Out = Option<Header>;
+
+    fn expect_rows(&self, _: &Kinds, _: Micros, rows: &mut ExpectedRows) {
+        self.target.expect_row(self.kind, rows);
+    }
 
     fn run(&self, writer: &mut Writer<'_>) -> Result<Option<Header>> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;

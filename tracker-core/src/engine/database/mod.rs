@@ -14,7 +14,7 @@ use crate::{
     model::error::{Error, Result},
     storage::{
         file::{FileId, FileOptions, Location, Sharing, Snapshot, refuse_network_file_system},
-        store::{Store, StoreUnit},
+        store::{Store, StoreUnit, Want},
         tables::{Reading, Source, Tables, Writing},
     },
 };
@@ -103,16 +103,19 @@ impl Database {
     }
 
     /// Runs `work` in a write transaction and commits it if `work` returns true. `quick` makes the next open of a file after a crash
-    /// instant.
+    /// instant. A store loads the wanted rows first.
     pub(crate) fn write<R, E: From<Error>>(
         &self,
         quick: bool,
         commit: CommitId,
+        wants: &[Want],
         work: impl FnOnce(Writing<'_>) -> Result<(bool, R), E>,
     ) -> Result<WriteOutcome<R>, E> {
         match &self.0 {
             Kind::File(file) => Ok(WriteOutcome { result: file.write(quick, commit, work)?, change: None }),
-            Kind::Store(store) => store.write(commit, work).map(|(result, change)| WriteOutcome { result, change }),
+            Kind::Store(store) => {
+                store.write(commit, wants, work).map(|(result, change)| WriteOutcome { result, change })
+            }
         }
     }
 

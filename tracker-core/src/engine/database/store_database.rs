@@ -9,7 +9,7 @@ use crate::{
     model::error::{Error, ErrorKind, Result},
     storage::{
         format::FormatProblem,
-        store::{Access, Committed, Store, StoreUnit, WorkingSet},
+        store::{Access, Committed, Store, StoreUnit, Want, WorkingSet},
         tables::{Reading, Tables, Writing},
     },
 };
@@ -46,7 +46,7 @@ impl StoreDatabase {
         let mark = |source: Writing<'_>| Ok::<_, Error>((Tables::new(source).mark_format()?, ()));
         let mut retry = ConflictRetry::default();
         loop {
-            match self.write((Uuid::new_v4(), 1), mark) {
+            match self.write((Uuid::new_v4(), 1), &[], mark) {
                 Err(error) if retry.is_due(&error) => {}
                 marked => return marked.map(drop),
             }
@@ -91,22 +91,24 @@ impl StoreDatabase {
     }
 
     fn read_once<R>(&self, look: impl Fn(Reading<'_>) -> Result<R>) -> Result<R> {
-        let set = WorkingSet::new(self.store()?.begin(Access::Read)?, Access::Read);
+        let set = WorkingSet::begin(&*self.store()?, Access::Read, &[])?;
         let found = look(Reading::Store(&set));
         set.end();
         found
     }
 
-    /// Runs `work` in a unit of work and commits it if `work` returns true. Returns the change number of the commit too.
+    /// Runs `work` in a unit of work and commits it if `work` returns true. The unit begins with the wanted rows. Returns the change number of the
+    /// commit too.
     pub(super) fn write<R, E: From<Error>>(
         &self,
         commit: CommitId,
+        wants: &[Want],
         work: impl FnOnce(Writing<'_>) -> Result<(bool, R), E>,
     ) -> Result<(R, Option<u64>), E> {
         if self.read_only {
             return Err(Error::read_only().into());
         }
-        Self::write_in(self.store()?.begin(Access::Write)?, commit, work)
+        Self::write_set(&WorkingSet::begin(&*self.store()?, Access::Write, wants)?, commit, work)
     }
 
     /// [`Self::write`] in a unit of work that has begun.
@@ -115,9 +117,16 @@ impl StoreDatabase {
         commit: CommitId,
         work: impl FnOnce(Writing<'_>) -> Result<(bool, R), E>,
     ) -> Result<(R, Option<u64>), E> {
-        let set = WorkingSet::new(unit, Access::Write);
+        Self::write_set(&WorkingSet::new(unit, Access::Write), commit, work)
+    }
+
+    fn write_set<R, E: From<Error>>(
+        set: &WorkingSet,
+        commit: CommitId,
+        work: impl FnOnce(Writing<'_>) -> Result<(bool, R), E>,
+    ) -> Result<(R, Option<u64>), E> {
         // An error ends the unit too, also one that unwinds.
-        let (changes, result) = work(Writing::Store(&set)).inspect_err(|_| set.end())?;
+        let (changes, result) = work(Writing::Store(set)).inspect_err(|_| set.end())?;
         if !changes {
             set.end();
             return Ok((result, None));

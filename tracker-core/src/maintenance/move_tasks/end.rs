@@ -126,7 +126,7 @@ impl End {
         loop {
             self.commits += 1;
             let commit = (self.instance, self.commits);
-            let written = self.database.write(false, commit, |source| {
+            let written = self.database.write(false, commit, &[], |source| {
                 guard("moving rows", || {
                     let mut rows = Tables::new(source);
                     let mut state = rows.file_state()?;

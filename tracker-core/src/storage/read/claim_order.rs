@@ -29,6 +29,23 @@ pub(crate) enum Ready {
     NoTask,
 }
 
+/// The ranges of the claim order that a claim of up to `most` tasks reads: the leases that have expired by `now`, and the first tasks of these statuses.
+/// First place, last place, number of tasks.
+pub(super) fn claim_ranges(
+    kind: &Kind,
+    codes: &[i32],
+    now: Micros,
+    most: usize,
+) -> impl Iterator<Item = (ClaimKey, ClaimKey, usize)> {
+    let kind_id = kind.id;
+    let running = kind.graph.statuses().iter().filter(|status| status.role == Role::InProgress);
+    let expired = running
+        .map(move |status| (ClaimKey::first(kind_id, status.code, 0), ClaimKey::last_at(kind_id, status.code, 0, now)));
+    let waiting =
+        codes.iter().map(move |code| (ClaimKey::first(kind_id, *code, 0), ClaimKey::last(kind_id, *code, u8::MAX)));
+    expired.chain(waiting).map(move |(first, last)| (first, last, most))
+}
+
 impl<S: Source> Tables<S> {
     /// The places of a range of the claim order.
     pub(crate) fn places(
@@ -57,15 +74,8 @@ impl<S: Source> Tables<S> {
         if self.source().working_set().is_none() {
             return Ok(());
         }
-        let running = kind.graph.statuses().iter().filter(|status| status.role == Role::InProgress);
-        let expired = running.map(|status| {
-            (ClaimKey::first(kind.id, status.code, 0), ClaimKey::last_at(kind.id, status.code, 0, now), most)
-        });
-        let waiting = codes
-            .iter()
-            .map(|code| (ClaimKey::first(kind.id, *code, 0), ClaimKey::last(kind.id, *code, u8::MAX), most));
         let ranges: Vec<_> =
-            expired.chain(waiting).map(|(first, last, most)| (first.pack(), last.pack(), most)).collect();
+            claim_ranges(kind, codes, now, most).map(|(first, last, most)| (first.pack(), last.pack(), most)).collect();
         self.claim_order()?.prefetch_ranges(ranges.iter().map(|(first, last, most)| (first, last, *most)))
     }
 

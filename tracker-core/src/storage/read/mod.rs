@@ -5,6 +5,7 @@
 
 pub(crate) mod claim_order;
 pub(crate) mod dependencies;
+pub(crate) mod expected_rows;
 pub(crate) mod head_lists;
 pub(crate) mod needs;
 pub(crate) mod rows;

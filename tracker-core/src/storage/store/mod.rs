@@ -13,7 +13,7 @@ mod working_set;
 pub(crate) use key::StoreKey;
 pub use memory::MemoryStore;
 pub(crate) use row_guard::RowGuard;
-pub(crate) use row_range::RowRange;
+pub(crate) use row_range::{RowRange, after as key_after};
 pub use stored_kind::{StoredKind, StoredStatus};
 pub(crate) use stored_table::{StoreRows, StoredTable};
 pub(crate) use working_set::WorkingSet;
@@ -114,6 +114,16 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     /// # Errors
     /// - [`ErrorKind::Io`] if the store cannot be reached.
     fn begin(&self, access: Access) -> Result<Box<dyn StoreUnit>>;
+
+    /// [`Self::begin`], and the first load of the unit. A server can do both in one round trip.
+    ///
+    /// # Errors
+    /// As [`Self::begin`] and [`StoreUnit::load`].
+    fn begin_and_load(&self, access: Access, wants: &[Want]) -> Result<(Box<dyn StoreUnit>, Vec<Loaded>)> {
+        let mut unit = self.begin(access)?;
+        let loaded = if wants.is_empty() { Vec::new() } else { unit.load(wants)? };
+        Ok((unit, loaded))
+    }
 
     /// A number that differs after a commit of any process.
     ///

@@ -57,7 +57,7 @@ impl<K: StoreKey, V: Value + 'static> StoreRange<K, V> {
 }
 
 /// The first key behind a key.
-pub(super) fn after(mut key: Vec<u8>) -> Vec<u8> {
+pub(crate) fn after(mut key: Vec<u8>) -> Vec<u8> {
     key.push(0);
     key
 }

@@ -11,8 +11,8 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    Access, Changes, Committed, Loaded, NumberSeries, RowChange, RowValue, StoreState, StoreTable, StoreUnit, Want,
-    coverage::Coverage, row_range::after,
+    Access, Changes, Committed, Loaded, NumberSeries, RowChange, RowValue, Store, StoreState, StoreTable, StoreUnit,
+    Want, coverage::Coverage, row_range::after,
 };
 use crate::{
     model::error::{Error, Result},
@@ -68,6 +68,15 @@ enum RowState {
 type Row = (Vec<u8>, Vec<u8>);
 
 impl WorkingSet {
+    /// Begins a unit of work, which knows the wanted rows.
+    pub(crate) fn begin(store: &dyn Store, access: Access, wants: &[Want]) -> Result<Self> {
+        let (unit, loaded) = store.begin_and_load(access, wants)?;
+        let set = Self::new(unit, access);
+        set.lock().learn_all(wants, loaded)?;
+        Ok(set)
+    }
+
+    /// A unit of work that has begun, of which nothing is known.
     pub(crate) fn new(unit: Box<dyn StoreUnit>, access: Access) -> Self {
         let state = unit.state();
         let rows = Rows {
@@ -101,16 +110,8 @@ impl WorkingSet {
     pub(super) fn prefetch(&self, table: StoreTable, keys: impl Iterator<Item = Vec<u8>>) -> Result<()> {
         let mut rows = self.lock();
         let known = rows.tables.entry(table).or_default();
-        let keys: Vec<_> = keys.filter(|key| !known.knows(key)).collect();
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let wants: Vec<_> = keys.iter().map(|key| Want::Row { table, key: key.clone() }).collect();
-        let loaded = rows.unit()?.load(&wants)?;
-        for (key, loaded) in keys.into_iter().zip(loaded) {
-            rows.learn_row(table, key, loaded);
-        }
-        Ok(())
+        let wants: Vec<_> = keys.filter(|key| !known.knows(key)).map(|key| Want::Row { table, key }).collect();
+        rows.load_all(&wants)
     }
 
     /// Loads the first rows of several ranges that are not known yet, all at once: first key, first key behind the range, number of rows.
@@ -120,26 +121,15 @@ impl WorkingSet {
         ranges: impl Iterator<Item = (Vec<u8>, Option<Vec<u8>>, usize)>,
     ) -> Result<()> {
         let mut rows = self.lock();
-        let known = rows.tables.entry(table).or_default();
-        let ranges: Vec<_> = ranges.filter(|(from, ..)| known.covered.end_from(from).is_none()).collect();
-        if ranges.is_empty() {
-            return Ok(());
-        }
         let skips_locked = rows.skips_locked;
-        let want = |(from, to, most): &(Vec<u8>, Option<Vec<u8>>, usize)| Want::Rows {
-            skips_locked,
-            table,
-            from: from.clone(),
-            to: to.clone(),
-            newest_first: false,
-            most: (*most).max(1),
+        let known = rows.tables.entry(table).or_default();
+        let ranges = ranges.filter(|(from, ..)| known.covered.end_from(from).is_none());
+        let want = |(from, to, most): (_, _, usize)| {
+            let most = most.max(1);
+            Want::Rows { skips_locked, table, from, to, newest_first: false, most }
         };
-        let wants: Vec<_> = ranges.iter().map(want).collect();
-        let loaded = rows.unit()?.load(&wants)?;
-        for ((from, to, _), loaded) in ranges.into_iter().zip(loaded) {
-            rows.learn_range(table, &from, to.as_deref(), false, loaded)?;
-        }
-        Ok(())
+        let wants: Vec<_> = ranges.map(want).collect();
+        rows.load_all(&wants)
     }
 
     /// Whether loads of ranges skip rows that another unit has locked, from now on.
@@ -335,6 +325,24 @@ impl Rows {
     fn load(&mut self, want: Want) -> Result<Loaded> {
         let mut loaded = self.unit()?.load(&[want])?;
         Ok(loaded.pop().unwrap_or_default())
+    }
+
+    fn load_all(&mut self, wants: &[Want]) -> Result<()> {
+        let loaded = if wants.is_empty() { Vec::new() } else { self.unit()?.load(wants)? };
+        self.learn_all(wants, loaded)
+    }
+
+    /// Remembers the answers to wants.
+    fn learn_all(&mut self, wants: &[Want], loaded: Vec<Loaded>) -> Result<()> {
+        for (want, loaded) in wants.iter().zip(loaded) {
+            match want {
+                Want::Row { table, key } => drop(self.learn_row(*table, key.clone(), loaded)),
+                Want::Rows { table, from, to, newest_first, .. } => {
+                    self.learn_range(*table, from, to.as_deref(), *newest_first, loaded)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Remembers a row, unless it is known: the unit may have changed it.

@@ -1,5 +1,13 @@
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use super::*;
-use crate::{model::time::Micros, worker::fixture::Fixture};
+use crate::{
+    Tracker,
+    model::time::{ManualClock, Micros},
+    storage::store::{MemoryStore, Store as _},
+    store::OptionsExt as _,
+    worker::fixture::Fixture,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -12,7 +20,11 @@ struct Scene {
 
 impl Scene {
     fn new(number: usize) -> Self {
-        let (fixture, running) = (Fixture::new(), Heartbeats::default());
+        Self::of(Fixture::new(), number)
+    }
+
+    fn of(fixture: Fixture, number: usize) -> Self {
+        let running = Heartbeats::default();
         let claimed = fixture.claimed(number).tasks;
         for claimed in &claimed {
             running.add_claimed(&fixture.tracker.shared, claimed);
@@ -116,4 +128,19 @@ fn an_attempt_has_its_whole_limit_and_no_more() {
     let fence = scene.claimed[0].owner.fence;
     assert!(scene.run(0).is_none() && scene.running.has_expired(fence));
     assert!(!scene.running.has_expired(fence), "its handler returns once");
+}
+
+#[test]
+fn leases_in_a_store_are_renewed_with_one_load_and_one_commit() {
+    let store = MemoryStore::new();
+    let clock = ManualClock::new();
+    let tracker = Tracker::options().clock(clock.clone()).open_store(store.clone()).unwrap();
+    let scene = Scene::of(Fixture::of(tracker, clock), 50);
+    let before = (0..50).map(|at| scene.expires(at)).collect::<Vec<_>>();
+    scene.fixture.clock.advance(SECOND * 20);
+    let (loads, change) = (store.loads(), store.change().unwrap());
+    scene.running.renew_due();
+    // One more looks for cancellations.
+    assert_eq!((store.loads() - loads, store.change().unwrap() - change), (2, 1));
+    assert!((0..50).all(|at| scene.expires(at) > before[at]));
 }
