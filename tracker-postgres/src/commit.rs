@@ -12,6 +12,7 @@ use crate::{
     edits::{Edits, PLAIN, PlainEdits, TaskEdit},
     error,
     keys::{self, Task},
+    listener,
     pool::Slot,
     shared::{Pauses, Shared, change_number},
     sql::{Change, Mode, Plain, Sql},
@@ -42,7 +43,8 @@ pub(crate) fn run(shared: &Shared, slot: &mut Slot, edits: &Edits<'_>, changes: 
     let mark = Params::default().value(shared.process).value(slot.number).value(slot.epoch).value(slot.batch);
     // A serializable transaction that counts the commits of others conflicts with each of them.
     let counts_commits = shared.mode(Access::Write) != Mode::Serializable;
-    steps.push(Sql::Mark { counts_commits }, mark);
+    let asks_listeners = changes.wakes_workers && shared.options.notifies;
+    steps.push(Sql::Mark { counts_commits, asks_listeners }, mark);
     let commit_at = steps.0.len();
     steps.push(Sql::Commit, Params::default());
     if !counts_commits {
@@ -56,6 +58,9 @@ pub(crate) fn run(shared: &Shared, slot: &mut Slot, edits: &Edits<'_>, changes: 
             let after = answers.drain(commit_at + 1..).next();
             let marked = answers.drain(commit_at - 1..).next().map(Marked::read);
             let Some(Ok(marked)) = marked else { return End::Committed(Committed::Done { change: change + 1 }) };
+            if marked.has_listeners {
+                connection.send_only(&listener::notify(&shared.schema, shared.process));
+            }
             // The count of the mark is that before it.
             let counted = if counts_commits { Ok(marked.commits + 1) } else { change_number(after) };
             End::Committed(Committed::Done { change: counted.unwrap_or(change + 1) })
@@ -140,6 +145,8 @@ fn resolve(shared: &Shared, slot: &mut Slot, cause: &WireError) -> End {
 struct Marked {
     /// Number of commits before it, if they were counted.
     commits: u64,
+    /// Whether a process listens for the commit.
+    has_listeners: bool,
 }
 
 impl Marked {
@@ -147,7 +154,7 @@ impl Marked {
         let row = answer.rows.into_iter().next();
         let mut row = row.ok_or(WireError::Protocol("a row is missing"))?;
         row.int8()?;
-        Ok(Self { commits: row.int8()?.cast_unsigned() })
+        Ok(Self { commits: row.int8()?.cast_unsigned(), has_listeners: row.int8()? != 0 })
     }
 }
 

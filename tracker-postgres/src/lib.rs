@@ -20,6 +20,7 @@ mod error;
 mod found;
 mod keys;
 mod layout;
+mod listener;
 mod load;
 mod numbers;
 mod options;

@@ -34,6 +34,7 @@ pub enum Isolation {
 /// ```
 #[derive(Clone)]
 #[must_use]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct PostgresOptions {
     pub(crate) address: Address,
     pub(crate) schema: String,
@@ -45,6 +46,8 @@ pub struct PostgresOptions {
     pub(crate) prepares: bool,
     pub(crate) client_clock: bool,
     pub(crate) creates: bool,
+    pub(crate) notifies: bool,
+    pub(crate) poll_interval: Duration,
 }
 
 impl PostgresOptions {
@@ -73,6 +76,8 @@ impl PostgresOptions {
             prepares: true,
             client_clock: false,
             creates: true,
+            notifies: true,
+            poll_interval: Duration::from_secs(1),
         })
     }
 
@@ -150,6 +155,24 @@ impl PostgresOptions {
     pub fn create_tables(mut self, creates: bool) -> Self {
         self.creates = creates;
         self
+    }
+
+    /// Whether waiting workers are woken by notifications of the server (`LISTEN`, `NOTIFY`), which takes one connection more while they wait.
+    /// Without them, or without [`Self::prepared_statements`], they ask for changes up to ten times per second. Default: `true`.
+    pub fn notifications(mut self, notifies: bool) -> Self {
+        self.notifies = notifies;
+        self
+    }
+
+    /// How long a waiting worker relies on notifications before it asks for changes itself, at least 5 ms. Default: 1 s.
+    pub fn poll_interval(mut self, interval: Duration) -> Self {
+        self.poll_interval = interval;
+        self
+    }
+
+    /// Whether a listener can be open: the next transaction keeps its connection.
+    pub(crate) fn listens(&self) -> bool {
+        self.notifies && self.prepares
     }
 }
 

@@ -70,10 +70,15 @@ impl Shared {
         now.checked_add(self.options.busy_timeout).unwrap_or(now + Duration::from_secs(86_400 * 365))
     }
 
+    /// How long the answer to a statement may take.
+    pub(crate) fn silence(&self) -> Duration {
+        self.options.busy_timeout.saturating_add(GRACE)
+    }
+
     /// Opens a connection to the first host that accepts one; of several hosts, to the first that is no standby.
     pub(crate) fn open(&self) -> Result<Connection<Sql>, WireError> {
         let options = &self.options;
-        let silence = options.busy_timeout.saturating_add(GRACE);
+        let silence = self.silence();
         let mut last = WireError::Login("the URL names no host".into());
         let has_others = options.address.servers.len() > 1;
         for server in &options.address.servers {

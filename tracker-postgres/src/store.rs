@@ -1,14 +1,15 @@
 //! The store: connections to the server, and units of work over them.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tracker_core::{
     Error, Options, Tracker,
-    store::{Access, Loaded, OptionsExt as _, Store, StoreUnit, Want},
+    store::{Access, Loaded, OptionsExt as _, Store, StoreListener, StoreUnit, Want},
 };
 
 use crate::{
     error,
+    listener::PostgresListener,
     options::PostgresOptions,
     schema,
     shared::{Pauses, Shared, change_number},
@@ -128,6 +129,15 @@ impl Store for PostgresStore {
 
     fn change(&self) -> Result<u64, Error> {
         self.number(Sql::ChangeNumber, Params::default)
+    }
+
+    fn listen(&self) -> Result<Option<Box<dyn StoreListener>>, Error> {
+        let listener = PostgresListener::open(&self.shared)?;
+        Ok(listener.map(|listener| Box::new(listener) as Box<dyn StoreListener>))
+    }
+
+    fn poll_interval(&self) -> Duration {
+        self.shared.options.poll_interval
     }
 
     fn close(&self) -> Result<(), Error> {

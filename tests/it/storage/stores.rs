@@ -3,15 +3,17 @@
 use std::{
     collections::BTreeSet,
     sync::{
-        Mutex,
-        atomic::{AtomicU32, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+        mpsc,
     },
     thread,
+    time::Duration,
 };
 
 use tracker_core::{
     Error, ErrorKind, Submission, Tracker,
-    store::{MemoryStore, OptionsExt as _},
+    store::{Access, MemoryStore, OptionsExt as _, Store, StoreListener, StoreUnit, store_error},
     time::ManualClock,
 };
 
@@ -148,4 +150,118 @@ fn common_calls_load_rows_in_few_round_trips() {
     check("worker that prefetches 100 tasks", 30, &mut || {
         jobs.worker().threads(1).prefetch(100).run(|_| fine()).unwrap();
     });
+}
+
+/// A store whose listeners and numbers of commits a test can hold back.
+#[derive(Clone, Debug)]
+struct Hearing {
+    store: MemoryStore,
+    /// The number of commits is always this one, if it is not 0.
+    frozen: Arc<AtomicU64>,
+    listens: Listens,
+    /// How often a listener was asked for.
+    asked: Arc<AtomicU32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listens {
+    Works,
+    /// Breaks at its first wait.
+    Breaks,
+    Fails,
+}
+
+struct Broken;
+
+impl StoreListener for Broken {
+    fn wait(&mut self, _: Duration) -> Result<bool, Error> {
+        Err(store_error(ErrorKind::Io, "the listener broke", "a test"))
+    }
+}
+
+impl Store for Hearing {
+    fn name(&self) -> String {
+        self.store.name()
+    }
+
+    fn open(&self) -> Result<(), Error> {
+        self.store.open()
+    }
+
+    fn others(&self) -> Result<u64, Error> {
+        self.store.others()
+    }
+
+    fn begin(&self, access: Access) -> Result<Box<dyn StoreUnit>, Error> {
+        self.store.begin(access)
+    }
+
+    fn change(&self) -> Result<u64, Error> {
+        match self.frozen.load(Ordering::SeqCst) {
+            0 => self.store.change(),
+            frozen => Ok(frozen),
+        }
+    }
+
+    fn listen(&self) -> Result<Option<Box<dyn StoreListener>>, Error> {
+        let opened = match self.listens {
+            Listens::Works => self.store.listen(),
+            Listens::Breaks => Ok(Some(Box::new(Broken) as Box<dyn StoreListener>)),
+            Listens::Fails => Broken.wait(Duration::ZERO).map(|_| None),
+        };
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        opened
+    }
+
+    fn poll_interval(&self) -> Duration {
+        Duration::from_secs(3600)
+    }
+
+    fn close(&self) -> Result<(), Error> {
+        self.store.close()
+    }
+}
+
+/// Submits from one tracker while a worker of another one has waited so long that it listens. Returns once the task has run.
+fn wake_idle_worker(listens: Listens) {
+    let hearing = Hearing { store: MemoryStore::new(), frozen: Arc::default(), listens, asked: Arc::default() };
+    let waiting = Tracker::options().open_store(hearing.clone()).unwrap();
+    let submitting = Tracker::options().open_store(hearing.store.clone()).unwrap();
+    let jobs = waiting.tasks::<Job>().unwrap();
+    let (sent, ran) = mpsc::channel();
+    let worker = jobs.worker().threads(2).keep_running();
+    let stop = worker.stop_handle();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            worker.run(|job| {
+                sent.send(job.name.clone()).unwrap();
+                fine()
+            })
+        });
+        while hearing.asked.load(Ordering::SeqCst) == 0 {
+            thread::yield_now();
+        }
+        if listens == Listens::Works {
+            // From now on, a worker that asks for changes sees none.
+            hearing.frozen.store(hearing.store.change().unwrap(), Ordering::SeqCst);
+        }
+        submitting.tasks::<Job>().unwrap().submit(&job("a")).unwrap();
+        assert_eq!(ran.recv_timeout(Duration::from_secs(20)).as_deref(), Ok("a"));
+        stop.stop();
+    });
+}
+
+#[test]
+fn idle_worker_starts_a_task_of_another_tracker_when_notified() {
+    wake_idle_worker(Listens::Works);
+}
+
+#[test]
+fn idle_worker_asks_for_changes_after_its_listener_broke() {
+    wake_idle_worker(Listens::Breaks);
+}
+
+#[test]
+fn idle_worker_asks_for_changes_if_it_cannot_listen() {
+    wake_idle_worker(Listens::Fails);
 }

@@ -6,24 +6,35 @@ use std::{
     time::Duration,
 };
 
-use super::{Engine, writer::CommitEffects};
+use super::{
+    Engine,
+    listening::{HeardWait, Listening},
+};
 use crate::{model::error::Result, storage::file::Sharing};
 
 /// Interval before the first look at the file; each one is double the last, up to the maximum.
 const POLL_MIN: Duration = Duration::from_millis(5);
 const POLL_MAX: Duration = Duration::from_millis(100);
 
-/// The change number up to which this process knows the file.
+/// What this process knows of the commits of others.
 #[derive(Default)]
-pub(super) struct KnownChange(AtomicU64);
+pub(super) struct CrossProcess {
+    /// The change number up to which this process knows the file.
+    known: AtomicU64,
+    listening: Listening,
+}
 
-impl KnownChange {
-    pub(super) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+impl CrossProcess {
+    pub(super) fn known(&self) -> u64 {
+        self.known.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set(&self, effects: &CommitEffects) {
-        self.0.store(effects.change, Ordering::Relaxed);
+    pub(super) fn set_known(&self, change: u64) {
+        self.known.store(change, Ordering::Relaxed);
+    }
+
+    pub(super) fn close(&self) {
+        self.listening.close();
     }
 }
 
@@ -47,10 +58,20 @@ impl PollIntervals {
 
     /// The next interval; `None` at the end of the wait.
     pub(super) fn next(&mut self) -> Option<Duration> {
-        let interval = self.left.map_or(self.interval, |left| left.min(self.interval));
+        self.next_within(POLL_MAX)
+    }
+
+    /// [`Self::next`], at most `longest`.
+    fn next_within(&mut self, longest: Duration) -> Option<Duration> {
+        let interval = self.left.map_or(self.interval, |left| left.min(self.interval)).min(longest);
         self.left = self.left.map(|left| left.saturating_sub(interval));
-        self.interval = (self.interval * 2).min(POLL_MAX);
+        self.interval = self.interval.saturating_mul(2).min(longest);
         (!interval.is_zero()).then_some(interval)
+    }
+
+    /// Whether the wait lasts for so long that a listener pays.
+    fn is_long(&self) -> bool {
+        self.interval >= POLL_MAX
     }
 }
 
@@ -70,8 +91,8 @@ impl Engine {
         if self.database.sharing() != Sharing::Writers {
             return self.signal.wait(seen, at_most);
         }
-        let mut intervals = PollIntervals::new(at_most);
-        while let Some(interval) = intervals.next() {
+        let mut polls = Polls::new(self, at_most);
+        while let Some(interval) = polls.next() {
             self.signal.wait(seen, Some(interval));
             if self.has_changed(seen) {
                 return;
@@ -85,8 +106,8 @@ impl Engine {
         if self.database.sharing() != Sharing::Writers {
             return self.signal.changed(seen, at_most).await;
         }
-        let mut intervals = PollIntervals::new(at_most);
-        while let Some(interval) = intervals.next() {
+        let mut polls = Polls::new(self, at_most);
+        while let Some(interval) = polls.next() {
             self.signal.changed(seen, Some(interval)).await;
             if self.has_changed(seen) {
                 return;
@@ -105,11 +126,34 @@ impl Engine {
         if self.signal.seen() == seen {
             // A file that cannot be read is for the next call to report.
             let change = self.change();
-            if change.is_ok_and(|change| change == self.known.get()) {
+            if change.as_ref().is_ok_and(|change| *change == self.cross_process.known()) {
                 return false;
             }
             self.signal.raise();
         }
         true
+    }
+}
+
+/// The looks of one wait at the change number. A wait that lasts is listened for where the store has listeners, and looks less often then.
+struct Polls<'e> {
+    engine: &'e Engine,
+    intervals: PollIntervals,
+    heard: Option<HeardWait>,
+}
+
+impl<'e> Polls<'e> {
+    fn new(engine: &'e Engine, at_most: Option<Duration>) -> Self {
+        Self { engine, intervals: PollIntervals::new(at_most), heard: None }
+    }
+
+    fn next(&mut self) -> Option<Duration> {
+        let Ok(Some(store)) = self.engine.database.store() else { return self.intervals.next() };
+        let listening = &self.engine.cross_process.listening;
+        let longest = if listening.hears() { store.poll_interval().max(POLL_MIN) } else { POLL_MAX };
+        if self.heard.is_none() && self.intervals.is_long() {
+            self.heard = Some(listening.join(store, &self.engine.signal));
+        }
+        self.intervals.next_within(longest)
     }
 }

@@ -241,7 +241,7 @@ impl Engine {
 
     /// Updates the state in memory after a commit.
     fn learn(&self, effects: &CommitEffects) {
-        self.known.set(effects);
+        self.cross_process.set_known(effects.change);
         self.learn_leases(effects);
         if let Some(kinds) = &effects.kinds {
             self.set_kinds(kinds.clone());
@@ -271,7 +271,7 @@ impl Engine {
             is_subscribed: self.subscribers.any(),
             lists_ends: self.lists_ends(),
             run_log_enabled: run_log::enabled_level(),
-            known: self.known.get(),
+            known: self.cross_process.known(),
         };
         Writer::begin(source, context, &self.kinds(), |clock_floor| match store_time(source) {
             Some(now) => self.time.follow(now),
@@ -293,7 +293,7 @@ impl Engine {
 
     /// Wakes waiting claims and publishes events, now that the changes are durable.
     pub(super) fn publish(&self, effects: &CommitEffects) {
-        if effects.may_start {
+        if effects.may_start || effects.others_committed {
             // Wakers of async callers are foreign code.
             drop(panics::catch_panic(|| self.signal.raise()));
         }

@@ -16,6 +16,7 @@ mod group_commit;
 mod held_leases;
 mod job_thread;
 mod leading;
+mod listening;
 mod options;
 #[cfg(feature = "metrics")]
 mod process_metrics;
@@ -105,7 +106,7 @@ pub(crate) struct Engine {
     durability: Durability,
     /// Encode the payloads of tasks.
     codecs: PayloadCodecs,
-    known: cross_process::KnownChange,
+    cross_process: cross_process::CrossProcess,
 }
 
 impl Engine {
@@ -136,7 +137,7 @@ impl Engine {
             retention: retention::Retention::new(options.prune_every, options.keep_batches),
             durability: options.durability,
             codecs: options.codecs,
-            known: cross_process::KnownChange::default(),
+            cross_process: cross_process::CrossProcess::default(),
         });
         let kinds = engine.stored_kinds()?;
         engine.set_kinds(Arc::new(kinds));
@@ -377,6 +378,7 @@ impl Engine {
             self.callbacks.settle();
         }
         self.queue.close();
+        self.cross_process.close();
         self.signal.raise();
         if let Some(background) = background {
             if background.thread().id() == std::thread::current().id() {

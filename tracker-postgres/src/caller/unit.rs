@@ -94,6 +94,16 @@ impl CallerUnit {
         Ok(Answer { rows: rows.into_iter().map(Row::of_columns).collect(), affected: 0 })
     }
 
+    /// Notifies waiting workers, also those of this process, when the caller commits.
+    fn notify(&self) -> Result<(), Error> {
+        let listens = self.run(Sql::Listeners, &Params::default()).map_err(|error| self.failed(error))?;
+        let listens = one_row(Some(listens)).and_then(|mut row| row.int8());
+        if listens.map_err(|error| error::of_unit(&self.shared.name, error))? != 0 {
+            self.run(Sql::Notify, &Params::default()).map_err(|error| self.failed(error))?;
+        }
+        Ok(())
+    }
+
     /// Runs a command about the savepoint.
     fn command(&self, verb: &str) -> Result<(), SqlError> {
         self.service.run(format!("{verb} {SAVEPOINT}"), Vec::new(), Params::default()).map(drop)
@@ -215,6 +225,9 @@ impl StoreUnit for CallerUnit {
         let slot = slot.map_err(|error| error::of_unit(&self.shared.name, error))?;
         let shard = commit::caller_shard(&self.shared, slot);
         self.run_all(&commit::statements(&edits, &changes, shard))?;
+        if changes.wakes_workers && self.shared.options.notifies {
+            self.notify()?;
+        }
         self.command("RELEASE SAVEPOINT").map_err(|error| self.failed(error))?;
         self.is_open = false;
         Ok(Committed::Done { change: self.state.change + 1 })

@@ -44,9 +44,10 @@ pub(crate) enum Sql {
     Next(Sequence),
     /// Lets a sequence go on behind a number.
     Raise(Sequence),
-    /// Marks the commit of a connection. May count the commits of all processes before it.
+    /// Marks the commit of a connection. May count the commits of all processes before it, and ask whether a process listens.
     Mark {
         counts_commits: bool,
+        asks_listeners: bool,
     },
     /// Refuses a commit of a connection that is still under way, and returns the last one that took effect.
     LastMark,
@@ -60,6 +61,10 @@ pub(crate) enum Sql {
     Caller,
     /// Marks the commit of a transaction of the caller, and returns the slot of the mark.
     MarkCaller,
+    /// 1 if a process listens, else 0.
+    Listeners,
+    /// Notifies the listeners when the transaction commits.
+    Notify,
     Load(Load),
     Change(Change),
     Check(Check),
@@ -127,7 +132,24 @@ fn commits(schema: &str, is_counted: bool) -> String {
     if is_counted { format!("(SELECT coalesce(sum(commits), 0)::int8 FROM {schema}.marks)") } else { "0::int8".into() }
 }
 
+/// Listeners share this lock while they listen.
+pub(crate) fn listeners_lock(schema: &str) -> String {
+    lock_number(schema, "listeners")
+}
+
+/// 1 if a process listens, else 0. Takes the lock of the listeners alone for a moment; two commits at once may take each other for a listener.
+fn listeners(schema: &str, is_asked: bool) -> String {
+    if !is_asked {
+        return "0::int8".into();
+    }
+    let lock = listeners_lock(schema);
+    format!(
+        "CASE WHEN NOT pg_catalog.pg_try_advisory_lock({lock}) THEN 1 WHEN pg_catalog.pg_advisory_unlock({lock}) THEN 0 ELSE 1 END::int8"
+    )
+}
+
 impl Statement for Sql {
+    #[expect(clippy::too_many_lines, reason = "each arm is one statement")]
     fn text(self, schema: &str) -> (String, Vec<u32>) {
         let sql = |text: String| (text, Vec::new());
         match self {
@@ -179,13 +201,14 @@ impl Statement for Sql {
                 // Unlike that of `Take`, the result is only the number.
                 (format!("SELECT setval FROM ({text}) AS raised"), types)
             }
-            Self::Mark { counts_commits } => (
+            Self::Mark { counts_commits, asks_listeners } => (
                 format!(
                     "WITH marked AS (INSERT INTO {schema}.marks AS m (process, slot, epoch, batch, commits, at) \
                      VALUES ($1, $2, $3, $4, 1, now()) ON CONFLICT (process, slot) DO UPDATE \
                      SET batch = excluded.batch, commits = m.commits + 1, at = excluded.at \
-                     WHERE m.epoch = excluded.epoch RETURNING 1) SELECT 1 / count(*), {} FROM marked",
-                    commits(schema, counts_commits)
+                     WHERE m.epoch = excluded.epoch RETURNING 1) SELECT 1 / count(*), {}, {} FROM marked",
+                    commits(schema, counts_commits),
+                    listeners(schema, asks_listeners)
                 ),
                 vec![UUID, INT4, INT8, INT8],
             ),
@@ -231,6 +254,8 @@ impl Statement for Sql {
                 ),
                 vec![UUID, INT4],
             ),
+            Self::Listeners => sql(format!("SELECT {}", listeners(schema, true))),
+            Self::Notify => sql(format!("NOTIFY {schema}")),
             Self::Load(load) => load.text(schema),
             Self::Change(change) => change.text(schema),
             Self::Check(check) => check.text(schema),

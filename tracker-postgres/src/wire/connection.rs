@@ -132,6 +132,24 @@ impl<S: Statement> Connection<S> {
         }
     }
 
+    /// Waits for a notification, at most `timeout`, and returns what it carries. Nothing else runs on the connection meanwhile.
+    pub(crate) fn notification(&mut self, timeout: Duration, silence: Duration) -> Result<Option<String>> {
+        let result = self.next_notification(timeout, silence);
+        self.noted(result)
+    }
+
+    fn next_notification(&mut self, timeout: Duration, silence: Duration) -> Result<Option<String>> {
+        while self.socket.has_data(timeout, silence)? {
+            let (tag, body) = self.socket.read()?;
+            match tag {
+                b'A' => return message::notification(&body).map(|payload| Some(payload.to_owned())),
+                b'E' => return Err(WireError::Server(message::server_error(&body))),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
     /// Runs a pipeline, and returns the answer to each step. The last step is a `Sync`.
     pub(crate) fn run(&mut self, steps: &[Step<S>]) -> Result<Vec<Answer>, Failed> {
         let mut answers: Vec<Answer> = steps.iter().map(|_| Answer::default()).collect();

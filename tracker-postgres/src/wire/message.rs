@@ -157,6 +157,14 @@ pub(crate) fn server_error(body: &[u8]) -> ServerError {
     error
 }
 
+/// What a notification carries.
+pub(crate) fn notification(body: &[u8]) -> Result<&str> {
+    let mut fields = Fields(body);
+    fields.int4()?;
+    fields.text()?;
+    fields.text()
+}
+
 /// The number of rows at the end of a command's tag, such as `UPDATE 3`.
 pub(crate) fn affected(body: &[u8]) -> u64 {
     let tag = body.strip_suffix(&[0]).unwrap_or(body);
@@ -194,6 +202,13 @@ mod tests {
         assert_eq!((error.code.as_str(), error.message.as_str(), error.is_fatal), ("57P01", "gone", true));
         assert_eq!(error.detail.as_deref(), Some("detail"));
         assert_eq!(server_error(b"C4000").code, "4000");
+    }
+
+    #[test]
+    fn notification_carries_its_payload_behind_process_and_channel() {
+        assert!(matches!(notification(b"\0\0\0\x07tracker\0one\0"), Ok("one")));
+        assert!(notification(b"\0\0\0\x07tracker\0one").is_err());
+        assert!(notification(b"\0\0").is_err());
     }
 
     #[test]

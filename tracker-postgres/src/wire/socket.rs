@@ -1,7 +1,7 @@
 //! The socket to the server: TCP or Unix, plain or encrypted.
 
 use std::{
-    io::{self, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     net::{TcpStream, ToSocketAddrs},
     time::Duration,
 };
@@ -107,6 +107,23 @@ impl Socket {
     /// Lets a read or a write fail after a silence of the server.
     pub(crate) fn set_silence(&self, silence: Duration) -> Result<()> {
         Ok(self.0.get_ref().set_timeout(silence)?)
+    }
+
+    /// Waits until something can be read, at most this long. Returns whether it can. Reads and writes fail after `silence` from then on.
+    pub(crate) fn has_data(&mut self, within: Duration, silence: Duration) -> Result<bool> {
+        if !self.0.buffer().is_empty() {
+            return Ok(true);
+        }
+        // The operating system refuses a timeout of zero.
+        self.0.get_ref().set_timeout(within.max(Duration::from_millis(1)))?;
+        let has_data = match self.0.fill_buf() {
+            Ok([]) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+            Ok(_) => true,
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => false,
+            Err(error) => return Err(error.into()),
+        };
+        self.0.get_ref().set_timeout(silence)?;
+        Ok(has_data)
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {

@@ -8,6 +8,7 @@ mod claims;
 mod commits;
 #[cfg(feature = "tls")]
 mod encryption;
+mod notifications;
 mod numbers;
 mod others;
 mod pool_between;

@@ -38,6 +38,8 @@ pub(crate) struct CommitEffects {
     pub change: u64,
     /// Whether a task may have become startable, so that idle workers must wake up.
     pub may_start: bool,
+    /// Whether other processes have committed since this one last saw the file: idle workers must wake up too.
+    pub others_committed: bool,
     /// Whether dependents are left to update: another commit must continue.
     pub propagation_pending: bool,
     /// Fences of attempts in this process that this transaction cancelled.
@@ -49,10 +51,10 @@ pub(crate) struct CommitEffects {
 }
 
 impl CommitEffects {
-    /// Takes over the change number that a store has given the commit. If other processes committed meanwhile, tasks may have become startable.
+    /// Takes over the change number that a store has given the commit, which tells whether other processes committed meanwhile.
     pub(crate) fn see_change(&mut self, change: Option<u64>) {
         if let Some(change) = change {
-            self.may_start |= change != self.change;
+            self.others_committed |= change != self.change;
             self.change = change;
         }
     }

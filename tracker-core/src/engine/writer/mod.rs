@@ -121,11 +121,16 @@ impl<'t> Writer<'t> {
         };
         let now = time(file_state.clock_floor);
         // A task that another process has changed since may be startable now.
-        let may_start = file_state.change != context.known;
+        let others_committed = file_state.change != context.known;
         let kinds_now = (file_state.schema != known.schema).then(|| kinds.clone());
         let ends = if context.lists_ends { Ends::Listed(Vec::new()) } else { Ends::Unlisted };
-        let effects =
-            CommitEffects { kinds: kinds_now, may_start, ends, change: file_state.change, ..CommitEffects::default() };
+        let effects = CommitEffects {
+            kinds: kinds_now,
+            others_committed,
+            ends,
+            change: file_state.change,
+            ..CommitEffects::default()
+        };
         Ok(Self {
             rows,
             context,
@@ -162,6 +167,11 @@ impl<'t> Writer<'t> {
             self.file_state.change = after(self.file_state.change)?;
             self.rows.put_file_state(&self.file_state)?;
             self.effects.change = self.file_state.change;
+            if self.effects.may_start
+                && let Some(set) = self.working_set()
+            {
+                set.wake_workers();
+            }
         }
         Ok((self.dirty, self.effects))
     }

@@ -94,7 +94,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn working_set(&mut self) -> Option<WorkingSet> {
+    pub(super) fn working_set(&self) -> Option<WorkingSet> {
         self.rows.source().working_set().cloned()
     }
 }

@@ -3,16 +3,18 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
+    fmt, mem,
     ops::Bound,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use super::{
-    Access, Changes, Committed, Loaded, NumberSeries, RowValue, Store, StoreState, StoreTable, StoreUnit, Want,
+    Access, Changes, Committed, Loaded, NumberSeries, RowValue, Store, StoreListener, StoreState, StoreTable,
+    StoreUnit, Want,
 };
 use crate::model::error::Result;
 
@@ -48,6 +50,9 @@ struct Shared {
     loads: AtomicU64,
     /// Number of trackers that have the store open.
     open: AtomicU64,
+    /// Number of commits that wake workers, for listeners.
+    wakes: Mutex<u64>,
+    woken: Condvar,
     /// Every so many commits, one reports a conflict; 0 for none.
     conflict_every: AtomicU64,
 }
@@ -130,9 +135,29 @@ impl Store for MemoryStore {
         Ok(lock(&self.0.data).change)
     }
 
+    fn listen(&self) -> Result<Option<Box<dyn StoreListener>>> {
+        let seen = *lock(&self.0.wakes);
+        Ok(Some(Box::new(MemoryListener { shared: self.0.clone(), seen })))
+    }
+
     fn close(&self) -> Result<()> {
         self.0.open.fetch_sub(1, Ordering::Relaxed);
         Ok(())
+    }
+}
+
+struct MemoryListener {
+    shared: Arc<Shared>,
+    /// The number of commits that it has heard of.
+    seen: u64,
+}
+
+impl StoreListener for MemoryListener {
+    fn wait(&mut self, timeout: Duration) -> Result<bool> {
+        let wakes = lock(&self.shared.wakes);
+        let woken = self.shared.woken.wait_timeout_while(wakes, timeout, |wakes| *wakes == self.seen);
+        let wakes = *woken.unwrap_or_else(PoisonError::into_inner).0;
+        Ok(mem::replace(&mut self.seen, wakes) != wakes)
     }
 }
 
@@ -186,21 +211,25 @@ impl StoreUnit for MemoryUnit {
         Ok(wants.iter().map(|want| self.data.answer(want)).collect())
     }
 
-    fn commit(self: Box<Self>, changes: Changes) -> Result<Committed> {
+    fn commit(mut self: Box<Self>, changes: Changes) -> Result<Committed> {
         let number = self.shared.commits.fetch_add(1, Ordering::Relaxed) + 1;
         let every = self.shared.conflict_every.load(Ordering::Relaxed);
-        let mut data = lock(&self.shared.data);
+        let shared = Arc::clone(&self.shared);
+        let mut data = lock(&shared.data);
         let schema_moved = changes.schema.is_some_and(|schema| schema != data.schema);
         let is_taken = changes.rows.iter().any(|row| row.is_new && data.value(row.table, &row.key).is_some());
         if self.token.is_none() || schema_moved || is_taken || every > 0 && number.is_multiple_of(every) {
             return Ok(Committed::Conflict);
         }
         // The snapshot of this unit is given up, so that the data need not be copied for it.
-        let Self { data: snapshot, token, .. } = *self;
-        drop(snapshot);
+        drop(mem::take(&mut self.data));
+        let wakes_workers = changes.wakes_workers;
         let change = Arc::make_mut(&mut data).apply(changes);
         drop(data);
-        drop(token);
+        if wakes_workers {
+            *lock(&self.shared.wakes) += 1;
+            self.shared.woken.notify_all();
+        }
         Ok(Committed::Done { change })
     }
 }

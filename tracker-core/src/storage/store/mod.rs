@@ -18,7 +18,7 @@ pub use stored_kind::{StoredKind, StoredStatus};
 pub(crate) use stored_table::{StoreRows, StoredTable};
 pub(crate) use working_set::WorkingSet;
 
-use std::{any::Any, fmt};
+use std::{any::Any, fmt, time::Duration};
 
 use uuid::Uuid;
 
@@ -131,11 +131,34 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     /// - [`ErrorKind::Io`] if the store cannot be reached.
     fn change(&self) -> Result<u64>;
 
+    /// Begins to listen for commits with [`Changes::wakes_workers`]. `None` if the store notifies nobody: waiting workers then ask for
+    /// [`change`](Self::change) up to ten times per second.
+    ///
+    /// # Errors
+    /// - [`ErrorKind::Io`] if the store cannot be reached.
+    fn listen(&self) -> Result<Option<Box<dyn StoreListener>>> {
+        Ok(None)
+    }
+
+    /// How long a waiting worker relies on a listener before it asks for [`change`](Self::change) itself. Default: 1 s.
+    fn poll_interval(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
     /// Ends the connections.
     ///
     /// # Errors
     /// - [`ErrorKind::Io`] if a connection cannot be ended in order.
     fn close(&self) -> Result<()>;
+}
+
+/// Hears of commits of other processes. Dropping it ends the listening.
+pub trait StoreListener: Send {
+    /// Waits for a commit with [`Changes::wakes_workers`] since the last call, at most `timeout`. Returns whether there may have been one.
+    ///
+    /// # Errors
+    /// - [`ErrorKind::Io`] if the store can no longer notify this listener.
+    fn wait(&mut self, timeout: Duration) -> Result<bool>;
 }
 
 /// The access of a unit of work.
@@ -279,6 +302,8 @@ pub struct Changes {
     pub schema: Option<u64>,
     /// The process and the number of its commit.
     pub commit: (Uuid, u64),
+    /// Whether a task may have become startable, so that waiting workers of other processes must look.
+    pub wakes_workers: bool,
 }
 
 /// The result of a commit.

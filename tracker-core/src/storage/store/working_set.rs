@@ -33,6 +33,7 @@ pub(crate) struct WorkingSet {
     rows: Arc<Mutex<Rows>>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the unit, and they change apart")]
 struct Rows {
     /// `None` once the unit has ended.
     unit: Option<Box<dyn StoreUnit>>,
@@ -40,6 +41,7 @@ struct Rows {
     kept: usize,
     counts: BTreeMap<Vec<u8>, i64>,
     changes_kinds: bool,
+    wakes_workers: bool,
     skips_locked: bool,
     has_skipped: bool,
 }
@@ -85,6 +87,7 @@ impl WorkingSet {
             kept: 0,
             counts: BTreeMap::new(),
             changes_kinds: false,
+            wakes_workers: false,
             skips_locked: false,
             has_skipped: false,
         };
@@ -204,6 +207,11 @@ impl WorkingSet {
         }
     }
 
+    /// The commit makes tasks startable, so that workers of other processes must look.
+    pub(crate) fn wake_workers(&self) {
+        self.lock().wakes_workers = true;
+    }
+
     /// Assigns numbers that follow each other, and returns the first one.
     pub(crate) fn take_numbers(&self, series: NumberSeries, count: u64) -> Result<u64> {
         self.lock().unit()?.take_numbers(series, count)
@@ -232,7 +240,8 @@ impl WorkingSet {
                 RowChange { table, key, value, is_new }
             })
         });
-        let changes = Changes { rows: edited.collect(), counts, schema, commit };
+        let wakes_workers = rows.wakes_workers;
+        let changes = Changes { rows: edited.collect(), counts, schema, commit, wakes_workers };
         drop(rows);
         unit.commit(changes)
     }
