@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn signal_rises_for_each_notification_and_when_the_listener_breaks() {
+    fn signal_rises_for_notifications_and_a_broken_listener() {
         let (listening, signal) = (Listening::default(), Arc::new(Signal::default()));
         let (store, listeners) = scripted();
         let _wait = listening.join(store, &signal);

@@ -195,7 +195,7 @@ fn worker_without_notifications_asks_for_changes() {
 }
 
 #[test]
-fn commit_notifies_only_if_a_task_may_start_and_a_process_listens() {
+fn commit_notifies_only_of_tasks_and_only_listeners() {
     let server = server_or_skip!();
     let (options, _) = options(server);
     let (store, other) = (connect(&options), connect(&options));

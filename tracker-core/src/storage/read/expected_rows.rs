@@ -85,7 +85,7 @@ mod tests {
     use crate::model::{kind::KindSpec, task::TaskId as _};
 
     #[test]
-    fn claims_of_a_kind_are_loaded_as_one_range_with_the_sum_of_their_tasks() {
+    fn claims_of_a_kind_are_loaded_as_one_range() {
         let kind = KindSpec::sample().kind(7, false);
         let mut expected = ExpectedRows::default();
         for most in [1, 3] {
