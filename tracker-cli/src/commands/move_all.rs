@@ -92,7 +92,7 @@ impl ProgressLine {
     fn show(&mut self, progress: &MoveProgress) {
         let Some(term) = &self.term else { return };
         let step = match progress.step {
-            MoveStep::Copy => "copying",
+            MoveStep::CopyRows => "copying",
             MoveStep::ReadSource => "comparing: reading the source",
             _ => "comparing: reading the target",
         };

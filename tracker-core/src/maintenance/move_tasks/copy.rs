@@ -42,7 +42,7 @@ pub(super) struct RowCopy<'m> {
 impl RowCopy<'_> {
     /// Copies the rows behind `copied`.
     pub(super) fn run(&mut self, copied: Option<CopiedRow>) -> Result<()> {
-        self.progress.step = MoveStep::Copy;
+        self.progress.step = MoveStep::CopyRows;
         let mut copied = copied;
         let first = copied.as_ref().map(|copied| copied.table.clone());
         for table in tables().skip_while(|table| first.as_ref().is_some_and(|first| table.name() != first)) {

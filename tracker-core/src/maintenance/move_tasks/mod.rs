@@ -167,7 +167,7 @@ fn move_tasks(from: &mut End, to: &mut End, time: &TimeKeeper, report: &mut dyn 
     };
     let kinds = from.read(|source| Tables::new(source).all_kinds())?;
     let all_tasks = from.read(count_tasks)?;
-    let progress = MoveProgress { step: MoveStep::Copy, tasks: 0, all_tasks };
+    let progress = MoveProgress { step: MoveStep::CopyRows, tasks: 0, all_tasks };
     let mark = |end: &End, state| MoveMark { id, other: end.name().to_owned(), format: current_format(), state };
     let arriving = mark(from, MoveState::Arriving(None));
     RowCopy { from, to: &mut *to, kinds: &kinds, mark: arriving, progress, report: &mut *report }.run(copied)?;

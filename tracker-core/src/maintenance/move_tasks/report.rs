@@ -17,7 +17,7 @@ pub struct MoveProgress {
 #[non_exhaustive]
 pub enum MoveStep {
     /// Copies rows from the source to the target.
-    Copy,
+    CopyRows,
     /// Reads all rows of the source for the comparison.
     ReadSource,
     /// Reads all rows of the target for the comparison.
