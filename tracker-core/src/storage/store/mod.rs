@@ -8,6 +8,7 @@ mod row_guard;
 mod row_range;
 mod stored_kind;
 mod stored_table;
+mod table_rows;
 mod working_set;
 
 pub(crate) use key::StoreKey;

@@ -4,7 +4,6 @@
 use std::{
     collections::{BTreeMap, HashMap},
     mem,
-    ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -12,7 +11,9 @@ use uuid::Uuid;
 
 use super::{
     Access, Changes, Committed, Loaded, NumberSeries, RowChange, RowValue, Store, StoreState, StoreTable, StoreUnit,
-    Want, coverage::Coverage, row_range::after,
+    Want,
+    row_range::after,
+    table_rows::{KnownRow, Row, RowState, Search, TableRows},
 };
 use crate::{
     model::error::{Error, Result},
@@ -45,29 +46,6 @@ struct Rows {
     skips_locked: bool,
     has_skipped: bool,
 }
-
-#[derive(Default)]
-struct TableRows {
-    rows: BTreeMap<Vec<u8>, KnownRow>,
-    covered: Coverage,
-}
-
-/// A row whose value is known; `None` if there is no row.
-struct KnownRow {
-    value: Option<Vec<u8>>,
-    change: RowState,
-}
-
-/// How the unit has changed a row.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum RowState {
-    Loaded,
-    Changed,
-    /// Inserted where the store had no row.
-    Inserted,
-}
-
-type Row = (Vec<u8>, Vec<u8>);
 
 impl WorkingSet {
     /// Begins a unit of work, which knows the wanted rows.
@@ -255,56 +233,6 @@ impl WorkingSet {
 
 fn ended() -> Error {
     Error::invalid("this unit of work has ended: begin another one to read its rows")
-}
-
-enum Search {
-    Found(Row),
-    /// The range has no row.
-    Nothing,
-    /// The rows of the rest of the range are not known.
-    Unknown,
-}
-
-impl TableRows {
-    /// Whether it is known if there is a row with this key.
-    fn knows(&self, key: &[u8]) -> bool {
-        self.rows.contains_key(key) || self.covered.end_from(key).is_some()
-    }
-
-    /// Searches the known part of a range, and takes it off the range.
-    fn search(&self, from: &mut Vec<u8>, to: &mut Option<Vec<u8>>, newest_first: bool) -> Search {
-        if to.as_ref().is_some_and(|to| *from >= *to) {
-            return Search::Nothing;
-        }
-        let (low, high) = if newest_first {
-            let Some(start) = self.covered.start_before(to.as_deref()) else { return Search::Unknown };
-            (start.max(from.as_slice()).to_vec(), to.clone())
-        } else {
-            let Some(end) = self.covered.end_from(from) else { return Search::Unknown };
-            let end = match (end, to.as_deref()) {
-                (Some(end), Some(to)) => Some(end.min(to)),
-                (end, to) => end.or(to),
-            };
-            (from.clone(), end.map(<[u8]>::to_vec))
-        };
-        let upper = high.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let mut found = self.rows.range::<[u8], _>((Bound::Included(low.as_slice()), upper));
-        let exists = |(key, row): (&Vec<u8>, &KnownRow)| Some((key.clone(), row.value.clone()?));
-        let row = if newest_first { found.rev().find_map(exists) } else { found.find_map(exists) };
-        if let Some(row) = row {
-            return Search::Found(row);
-        }
-        let is_all = if newest_first { low == *from } else { high == *to };
-        if is_all {
-            return Search::Nothing;
-        }
-        if newest_first {
-            *to = Some(low);
-        } else if let Some(high) = high {
-            *from = high;
-        }
-        Search::Unknown
-    }
 }
 
 impl Rows {
