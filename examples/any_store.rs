@@ -1,4 +1,4 @@
-//! The same program in memory, in a file and in a PostgreSQL server: one argument says where the tasks are.
+//! One program with its tasks in memory, in a file or in a PostgreSQL server. The argument names the place.
 //!
 //! `cargo run --example any_store -- memory`
 //! `cargo run --example any_store -- words.redb`

@@ -39,7 +39,7 @@ fn copy(disk: &Disk) -> Disk {
     Disk::with_bytes(disk.bytes())
 }
 
-/// What two moves of the same tasks must have in common. A server skips fences.
+/// The part of a result that is equal in all moves of the same tasks. Fences differ, since a server leaves gaps.
 fn result(mut moved: Moved) -> Moved {
     (moved.was_continued, moved.next_fence) = (false, 0);
     moved

@@ -1,4 +1,4 @@
-//! What the check of a server has found. Used by `doctor`.
+//! The findings of the check of a server. Used by `doctor`.
 
 use serde::Serialize;
 

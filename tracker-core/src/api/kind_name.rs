@@ -1,4 +1,4 @@
-//! `KindName`: the name of a kind made of parts. Called by users; reads environment variables, and nothing else.
+//! `KindName`: the name of a kind made of parts. Called by users; reads environment variables.
 
 use std::env;
 

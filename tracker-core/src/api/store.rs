@@ -80,8 +80,8 @@ impl TrackerExt for Tracker {
     }
 }
 
-/// What a transaction has done that its owner has not committed yet. Call [`committed`](Self::committed) after the commit. After a rollback,
-/// drop it: this process then knows nothing of the transaction.
+/// The changes of a transaction that its owner has not committed yet. Call [`committed`](Self::committed) after the commit. After a rollback,
+/// drop this value: the process then ignores the transaction.
 #[must_use = "call `committed` after the commit, so that this process learns of it"]
 pub struct Uncommitted<R> {
     shared: Arc<Shared>,

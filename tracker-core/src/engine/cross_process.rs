@@ -16,7 +16,7 @@ use crate::{model::error::Result, storage::file::Sharing};
 const POLL_MIN: Duration = Duration::from_millis(5);
 const POLL_MAX: Duration = Duration::from_millis(100);
 
-/// What this process knows of the commits of others.
+/// The commits of other processes that this one has seen, and the listener for further ones.
 #[derive(Default)]
 pub(super) struct CrossProcess {
     /// The change number up to which this process knows the file.

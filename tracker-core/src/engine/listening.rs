@@ -171,7 +171,7 @@ impl Listening {
     }
 }
 
-/// What one round of the thread did.
+/// The result of one round of the thread.
 enum Step {
     Opened(Option<Box<dyn StoreListener>>),
     /// Whether another process has committed.

@@ -34,7 +34,7 @@ pub(crate) struct RawTask {
     pub progress: Option<Vec<u8>>,
 }
 
-/// How much is read at once: it ends with the row that reaches one of the two.
+/// The size of one read, which ends with the row that reaches one of the two limits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Portion {
     pub rows: usize,

@@ -1,4 +1,4 @@
-//! Subscriptions that call user code: each has a thread of its own, so that code that blocks or panics delays nothing else. Called by
+//! Subscriptions that call user code. Each has a thread of its own, so code that blocks or panics stops only its own subscription. Called by
 //! users; starts threads.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, thread, time::Instant};

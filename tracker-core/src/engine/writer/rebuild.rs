@@ -32,7 +32,7 @@ pub(crate) struct Redefined<'a> {
     pub header: &'a Header,
     /// Its payload with the keys of the old definition.
     pub old_row: &'a TaskRow,
-    /// The same payload with the keys of the new definition.
+    /// The unchanged payload, with the keys of the new definition.
     pub new_row: &'a TaskRow,
     /// The payload that waits for the end of the running attempt, with its new keys.
     pub successor: Option<&'a TaskRow>,

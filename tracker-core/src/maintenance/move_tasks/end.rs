@@ -37,7 +37,7 @@ pub(super) struct End {
 /// A server notices a moment later that a tracker has closed.
 const CLOSING: Duration = Duration::from_secs(1);
 
-/// What is at one end of a move.
+/// The content of one end of a move.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// A store without a tracker.

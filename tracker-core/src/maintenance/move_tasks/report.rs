@@ -1,10 +1,10 @@
-//! What a move tells its caller, while it runs and at its end.
+//! The progress and the result of a move. Returned by `Options::move_tasks`; plain data.
 
-/// How far a move is: what the callback of [`Options::move_tasks`](crate::Options::move_tasks) receives.
+/// The progress of a move, which the callback of [`Options::move_tasks`](crate::Options::move_tasks) receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MoveProgress {
-    /// What the move does now.
+    /// The current step.
     pub step: MoveStep,
     /// Number of tasks that this call has finished in this step.
     pub tasks: u64,

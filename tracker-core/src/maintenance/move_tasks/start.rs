@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::end::Found;
 use crate::model::move_mark::{CopiedRow, MoveMark, MoveState};
 
-/// What a move does.
+/// The first step of a move.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Start {
     /// Copies all rows.

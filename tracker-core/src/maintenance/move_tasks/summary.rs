@@ -37,7 +37,7 @@ struct KindSummary {
     tasks: BTreeMap<i32, u64>,
 }
 
-/// What is compared.
+/// The compared numbers of one end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Counted<'s> {
     tasks: &'s BTreeMap<i32, u64>,

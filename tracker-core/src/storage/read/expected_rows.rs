@@ -58,7 +58,7 @@ impl ExpectedRows {
         }
     }
 
-    /// What a store loads.
+    /// The wants of a store that cover these rows.
     pub(crate) fn wants(self) -> Vec<Want> {
         let row = |table| move |key| Want::Row { table, key };
         let tasks = self.tasks.into_iter().map(|task| task.pack().to_vec());
