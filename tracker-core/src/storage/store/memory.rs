@@ -2,13 +2,14 @@
 //! share tasks without a file.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     fmt, mem,
     ops::Bound,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    thread::{self, ThreadId},
     time::Duration,
 };
 
@@ -47,7 +48,7 @@ struct Shared {
     sequence: AtomicU64,
     fence: AtomicU64,
     commits: AtomicU64,
-    loads: AtomicU64,
+    loads: Mutex<HashMap<ThreadId, u64>>,
     /// Number of trackers that have the store open.
     open: AtomicU64,
     /// Number of commits that wake workers, for listeners.
@@ -97,7 +98,13 @@ impl MemoryStore {
     /// Number of loads so far.
     #[must_use]
     pub fn loads(&self) -> u64 {
-        self.0.loads.load(Ordering::Relaxed)
+        lock(&self.0.loads).values().sum()
+    }
+
+    /// Number of loads so far by the calling thread, without those of the threads of a tracker.
+    #[must_use]
+    pub fn loads_of_this_thread(&self) -> u64 {
+        lock(&self.0.loads).get(&thread::current().id()).copied().unwrap_or_default()
     }
 }
 
@@ -207,7 +214,7 @@ impl StoreUnit for MemoryUnit {
     }
 
     fn load(&mut self, wants: &[Want]) -> Result<Vec<Loaded>> {
-        self.shared.loads.fetch_add(1, Ordering::Relaxed);
+        *lock(&self.shared.loads).entry(thread::current().id()).or_default() += 1;
         Ok(wants.iter().map(|want| self.data.answer(want)).collect())
     }
 
