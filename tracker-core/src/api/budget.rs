@@ -34,7 +34,7 @@ impl Tracker {
     /// give a rounded amount, such as 6, 7, 8, 10, 12, 14 or 16 GiB: a task that needs all of 9 GiB counts as 10 and is refused.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for a budget of 0, or a name that is empty or longer than 128 bytes. Or a failure of the storage.
+    /// [`ErrorKind::Invalid`] for a budget of 0, or a name that is empty or longer than 128 bytes. Or a [storage error](crate::ErrorKind#storage-errors).
     pub fn set_budget(&self, resource: &str, amount: u64) -> Result<()> {
         if !(1..=NAME).contains(&resource.len()) {
             return Err(Error::invalid(format!(
@@ -53,7 +53,7 @@ impl Tracker {
     /// Removes the budget of a resource from the file: it then holds nothing back.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if the file has no such budget. Or a failure of the storage.
+    /// [`ErrorKind::NotFound`] if the file has no such budget. Or a [storage error](crate::ErrorKind#storage-errors).
     pub fn remove_budget(&self, resource: &str) -> Result<()> {
         let existed = self.shared.engine.call(SetBudget { resource: resource.to_owned(), amount: None })?;
         if existed {

@@ -1,4 +1,5 @@
-//! One action for each of many tasks, in parts of a thousand. Called by queries and batches; the engine commits each part.
+//! `Shared::change_each`: one action for each of many tasks, in groups of a thousand. Called by queries and batches; the engine commits each
+//! group.
 
 use super::shared::Shared;
 use crate::{

@@ -56,7 +56,7 @@ pub enum RunError {
 
 impl RunError {
     /// Takes the handler's error for settled: the attempt is stored as failed, and the caller goes on. A refused start,
-    /// a lost lease and a failure of the storage stay errors.
+    /// a lost lease and a [storage error](crate::ErrorKind#storage-errors) stay errors.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));

@@ -242,7 +242,7 @@ impl Tracker {
     /// ```
     ///
     /// # Errors
-    /// The error of `work`, or a failure of the storage.
+    /// The error of `work`, or a [storage error](crate::ErrorKind#storage-errors).
     ///
     /// # Panics
     /// With the panic of `work`, after everything was rolled back.
@@ -290,7 +290,7 @@ impl Tracker {
     /// that no task waits for, and returns their number. [`Options::keep_batches`](crate::Options::keep_batches) has it done by itself.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn prune_batches(&self, age: Duration) -> Result<u64> {
         let mut looked_at = PruneBatches { keep: age, beyond: None, most: 1_000 };
         let mut all = 0;
@@ -312,7 +312,7 @@ impl Tracker {
     /// Frees the tasks of all kinds whose leases ran out. Claims do this by themselves for their own kind.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn rescue(&self) -> Result<Vec<TaskKey>> {
         Ok(self.rescue_with(None, Scope::Expired)?.into_iter().map(|rescued| rescued.id).collect())
     }
@@ -343,7 +343,7 @@ impl Tracker {
     /// Gives free space back to the file system; true if there was any. Waits until no other call reads or writes.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn compact(&self) -> Result<bool> {
         self.flush()?;
         self.shared.engine.file().exclusively(|db| Ok(db.compact()?))
@@ -352,7 +352,7 @@ impl Tracker {
     /// Returns when everything that was queued before is durable: progress, renewals, dropped executions.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn flush(&self) -> Result<()> {
         if self.shared.engine.file().is_read_only() {
             return Ok(());
@@ -363,7 +363,7 @@ impl Tracker {
     /// Commits what is queued and closes the file; every clone and handle of this tracker is closed with it.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn close(self) -> Result<()> {
         self.shared.close()
     }

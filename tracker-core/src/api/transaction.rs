@@ -132,7 +132,7 @@ impl<'a, 't> Transaction<'a, 't> {
     /// The task with this id as the transaction sees it.
     ///
     /// # Errors
-    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the task cannot be decoded as its type; or a failure of the storage.
+    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the task cannot be decoded as its type; or a [storage error](crate::ErrorKind#storage-errors).
     pub fn get<T: TrackedTask>(&mut self, tasks: &Tasks<T>, id: impl TaskId) -> Result<Option<T>> {
         let kind = self.writer.kind(tasks.kind_id())?;
         let rows = self.writer.rows();

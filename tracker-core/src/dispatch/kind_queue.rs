@@ -1,4 +1,5 @@
-//! The tasks of one kind that a pool has claimed but not started, and counters of tasks in flight. Used by the dispatcher of a pool; pure.
+//! `KindQueue`: the tasks of one kind that a pool has prefetched, and how many of its tasks are being claimed, run or stored. Used by the
+//! dispatcher of a pool; pure.
 
 use std::collections::VecDeque;
 

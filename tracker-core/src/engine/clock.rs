@@ -1,5 +1,5 @@
-//! The time of an engine: that of a clock of this process, never before the time of the file, or that of the store. Used by the engine
-//! and by reads of `api`.
+//! The time of an engine: that of a clock of this process, never before the time of the file, or that of the store. Called by the engine and by
+//! reads of `api`; reads the clock and the file state.
 
 use super::{Engine, database::store_time};
 use crate::{

@@ -1,5 +1,5 @@
-//! Ends of tasks, made known after their commit: wakes the calls that wait for one task, and hands tasks that were given up to the
-//! callbacks of their kinds. Calls of `api` register here, the leader of a commit publishes here. Nothing here reads the file.
+//! Publishes ends of tasks after their commit: wakes the calls that wait for one task, and hands tasks that were given up to the callbacks of
+//! their kinds. Calls of `api` register here; the leader of a commit publishes. In memory only.
 
 use std::{
     collections::HashMap,

@@ -1,5 +1,6 @@
-//! `Listening`: a thread that hears of commits of other processes while calls wait for tasks. Started by `cross_process`, and only on a store that has
-//! listeners. It shortens waits: each wait also asks for changes at intervals, so a commit that the thread does not hear of is seen later.
+//! `Listening`: a thread that learns of commits of other processes while calls wait for tasks. Started by `cross_process`, and only on a store
+//! that has listeners. It shortens waits: each wait also reads the change number at intervals, so a commit that the thread misses is seen
+//! later.
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},

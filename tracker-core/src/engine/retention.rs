@@ -1,5 +1,5 @@
-//! `Retention`: deletes ended tasks and empty batches whose retention has passed, in idle moments of the background thread. `Tracker::open`
-//! requests a run if the file has more to delete. Intervals follow the monotonic clock of the system.
+//! `Retention`: when the background thread deletes ended tasks and empty batches whose retention has passed: in idle moments, by the action
+//! `ApplyRetention`. `Tracker::open` requests a run if the file has more to delete. Intervals follow the monotonic clock of the system.
 
 use std::{
     sync::{Mutex, PoisonError},

@@ -1,4 +1,5 @@
-//! Operations on a whole file: verifying it, salvaging a damaged one, copying it, moving its tasks, repairing its time.
+//! Operations on a whole file: verify it, recover a damaged one, back it up, move its tasks, repair its time. Called by users and the CLI, as
+//! methods of `Tracker` and `Options`. `verify` and `backup` read an open tracker; the others open their files themselves and write them.
 
 pub(crate) mod backup;
 pub(crate) mod move_tasks;

@@ -1,4 +1,4 @@
-//! The time that a file has reached, and its repair where a wrong clock set it ahead. Called by users and the program; the repair opens the
+//! The time that a file has reached, and its repair where a wrong clock set it ahead. Called by users and the CLI; the repair opens the
 //! file without an engine, and writes it in one commit.
 
 use std::{path::Path, sync::Arc, time::Duration};

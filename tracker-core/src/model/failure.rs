@@ -1,4 +1,4 @@
-//! `Failure` from an error or a panic, as it is stored. Called by executions, `Tasks::run` and workers; runs user code (`Debug`), guarded.
+//! Makes a stored `Failure` from an error or a panic. Called by executions, `Tasks::run` and workers; runs user code (`Debug`), guarded.
 
 use std::error::Error as StdError;
 

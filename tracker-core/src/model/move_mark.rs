@@ -1,4 +1,5 @@
-//! `MoveMark`: the note in a file or a store whose tasks are moved, or to which tasks are moved. Plain data, stored by `storage`.
+//! `MoveMark`: the row that marks a file or a store whose tasks are moved away, or that receives them. Written by `maintenance/move_tasks`,
+//! checked by each open; plain data.
 
 use uuid::Uuid;
 
@@ -17,7 +18,7 @@ pub(crate) struct MoveMark {
 /// How far a move is, as one of its two places knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum MoveState {
-    /// The tasks of this place are being copied to the other one.
+    /// The tasks of this place are being copied to the other place.
     Leaving,
     /// The other place has all tasks of this one.
     Left,

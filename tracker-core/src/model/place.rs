@@ -1,5 +1,5 @@
-//! Places: the order of tasks with the same priority and due time. A task that was never moved has the place of its submission; a
-//! moved one has a place between its neighbours. Pure; used by the claim order and by the action that moves a task.
+//! The place of a task among tasks with the same priority and due time. A task that was never moved has the place of its submission; a moved
+//! one has a place between its neighbours. Used by the claim order and by the action that moves a task; pure.
 
 /// The distance between the places of two consecutive submits.
 const GAP: u64 = 1 << 20;

@@ -1,4 +1,5 @@
-//! A kind and its tasks, for unit tests of the layers that know no Rust type of a task.
+//! Samples for unit tests: a kind named `job` and tasks of it, for the layers that know no Rust type of a task. Plain data; compiled for tests
+//! only.
 
 use super::{kind::KindSpec, new_task::NewTask};
 use crate::model::{

@@ -1,4 +1,4 @@
-//! Throttled submits: the key and period of a submit, and the stored row of the accepted one. Pure; used by submits, storage and JSON lines.
+//! Throttled submits: the key and period of a submit, and the stored row of the accepted one. Used by submits, storage and JSON lines; pure.
 
 use super::{
     error::{Error, Result},

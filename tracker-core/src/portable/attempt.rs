@@ -1,4 +1,4 @@
-//! Attempts as JSON. Called by `task`; pure.
+//! The JSON form of attempts, with the conversions in both directions. Called by `task`; pure.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,5 @@
-//! Batches as JSON, with their counters and follow-up. Called by `line`, `export` and `import`; `put` writes through the engine's writer.
+//! The JSON form of batches, with their counters and follow-up. Called by `line`, `export` and `import`; `put` writes through the engine's
+//! writer.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! Dependencies as JSON. Called by `task`, `export`, `import`, `imported_task` and `deferred`; looks up targets, and opens a missing batch, through
-//! the engine's writer.
+//! The JSON form of dependencies. Called by `task`, `export`, `import`, `imported_task` and `deferred`; looks up tasks and batches, and opens a
+//! missing batch, through the engine's writer.
 
 use std::{fmt, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Export of tasks and batches as JSON lines. Called by users and the program; reads only.
+//! Export of tasks and batches as JSON lines. Called by users and the CLI; reads only.
 
 use std::{io::Write, sync::Arc};
 

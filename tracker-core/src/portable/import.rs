@@ -1,4 +1,4 @@
-//! Import of JSON lines. Called by users, the program and live commands; writes through the engine, and reports each line that it refuses.
+//! Import of JSON lines. Called by users, the CLI and live commands; writes through the engine, and reports each line that it refuses.
 
 use std::{
     collections::VecDeque,
@@ -58,7 +58,7 @@ impl Tracker {
     /// # Errors
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if a line cannot be imported. The error names the number of the first such
     ///   line, what is wrong with it and what to do. The lines before it are stored.
-    /// - A failure of the storage or of the reader.
+    /// - A [storage error](crate::ErrorKind#storage-errors), or an error of the reader.
     pub fn import(&self, lines: impl Read) -> Result<Imported> {
         self.import_with(lines, &ImportOptions::new())
     }

@@ -1,4 +1,4 @@
-//! Definitions of kinds: `KindInfo` as a line. Called by `import`; writes through the engine.
+//! The line of the definition of a kind, which is a `KindInfo`. Called by `import`; writes the definition through the engine.
 
 use crate::{
     api::inspect::KindInfo,

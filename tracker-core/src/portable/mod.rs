@@ -1,4 +1,5 @@
-//! Import and export of tasks as JSON lines, described in `docs/json-lines.md`.
+//! Import and export of tasks as JSON lines (feature `json`); `docs/json-lines.md` describes the lines. `export` reads an open tracker, and
+//! `import` writes through its engine; all other files convert one type of value, in memory. Called by users, the CLI and live commands.
 
 mod attempt;
 mod batch;

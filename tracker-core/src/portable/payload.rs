@@ -1,4 +1,4 @@
-//! Payloads as JSON, with the keys that the file derives from them. Called by `task`; pure.
+//! The JSON form of payloads, with the keys that the file derives from them. Called by `task`; pure.
 
 use std::collections::BTreeMap;
 

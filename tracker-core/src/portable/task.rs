@@ -1,5 +1,5 @@
-//! `PortableTask`: a task as JSON, with all that is known of it. Called by `export`, `line`, `imported_task` and `batch`;
-//! pure.
+//! `PortableTask`: the JSON form of a task: its fields, payload, keys, attempts and dependencies. Called by `export`, `line`, `imported_task`
+//! and `batch`; pure.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `Timestamp`: times as JSON. Numbers and texts that could mean two times are refused. Used by all lines; pure.
+//! `Timestamp`: the JSON form of times. Numbers and texts that could mean two times are refused. Used by all lines; pure.
 
 use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::SerializeMap};

@@ -71,7 +71,7 @@ pub(crate) const UPDATED: Definition<Fixed<{ UpdatedKey::LEN }>, ()> =
 /// Kind and status -> number of tasks.
 pub(crate) const COUNTS: Definition<Fixed<{ CountKey::LEN }>, u64> =
     Definition::new("tracker.counts", StoreTable::Counts);
-/// Waiting task, and the task or batch that it waits for -> the effect of a target that ends without success.
+/// Waiting task, and the task or batch that it waits for -> the effect of a dependency that ends without success.
 pub(crate) const DEPENDENCIES: Definition<Fixed<{ DependencyKey::LEN }>, u8> =
     Definition::new("tracker.dependencies", StoreTable::Dependencies);
 /// Target, then waiting task -> as in the table of dependencies.

@@ -1,4 +1,5 @@
-//! The mark of the format in a file or a store: written when it is new, checked when it is opened. Called by the engine's database.
+//! The number of the format in a file or a store: written when it is new, checked at each open. Called by the engine's database and by moves of
+//! all tasks.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

@@ -1,17 +1,17 @@
 //! `LimitClass`: the limited values and the needs of a task in a kind with several limits. The same values block all tasks of a class, so
-//! claims read only the first of each class. Pure; used by `rows_of`, `verify` and the lists of class heads.
+//! claims read only the first task of each class. Used by `rows_of`, `verify`, `concurrency_limit` and the head lists; pure.
 
 use crate::model::kind::Kind;
 
-/// The encoding of `None`.
+/// The stored bytes of an index value that is `None`.
 pub(super) const NONE: &[u8] = &[0];
 
-/// The limited values and needs of a task, which decide beside the claim order whether it may start.
+/// The limited values and needs of a task, which decide together with the claim order whether it may start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LimitClass {
     /// One value for each limit of the kind; empty where the task is not limited.
     values: Vec<Vec<u8>>,
-    /// The amounts of its needs, as they are stored.
+    /// The amounts of its needs: 8 bytes each, big-endian, in the order of the kind's needs.
     pub amounts: Vec<u8>,
 }
 
@@ -32,7 +32,7 @@ impl LimitClass {
         Self { values: values.collect(), amounts: kind.amounts(indexes).flat_map(u64::to_be_bytes).collect() }
     }
 
-    /// The limit key of the class: each value behind its length, then the amounts.
+    /// The limit key of the class: each value after its length in 4 bytes, then the amounts.
     pub(crate) fn pack(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         for value in &self.values {
@@ -66,23 +66,23 @@ impl LimitClass {
         all.filter(|limited| !limited.value.is_empty())
     }
 
-    /// The keys of the counters that count a task of this class while it is in progress, behind the kind.
+    /// The keys of the counters that count a task of this class while it is in progress, without the number of the kind that comes first.
     pub(crate) fn in_use_keys(&self) -> Vec<Vec<u8>> {
         let amounts = (!self.amounts.is_empty()).then(|| [&AMOUNTS[..], &self.amounts].concat());
         self.limited().map(LimitedValue::in_use_key).chain(amounts).collect()
     }
 }
 
-/// Comes before the amounts in the key of a counter; the number of a limit, plus 1, comes before a value.
+/// The prefix of amounts in the key of a counter. The prefix of a value is the number of its limit, plus 1.
 const AMOUNTS: [u8; 2] = [0, 0];
 
-/// The amounts that a counter is about, from its key behind the kind; `None` if it counts a value.
+/// The amounts in the key of a counter without the number of the kind. `None` if it counts a value.
 pub(crate) fn counted_amounts<'k>(kind: &Kind, key: &'k [u8]) -> Option<&'k [u8]> {
     if kind.has_limit_lists() { key.strip_prefix(&AMOUNTS) } else { Some(key) }
 }
 
 impl LimitedValue<'_> {
-    /// The key of the counter of tasks in progress with this value, behind the kind.
+    /// The key of the counter of tasks in progress with this value, without the number of the kind.
     pub(crate) fn in_use_key(self) -> Vec<u8> {
         [&self.limit.saturating_add(1).to_be_bytes()[..], self.value].concat()
     }

@@ -1,5 +1,5 @@
-//! The place of a task in the orders of its kind, as a function of its header. Called by
-//! `rows_of`, look-ups, moves, plans and the reads of the claim order.
+//! The position of a task in the claim order and in the order by last change, as a function of its header. Called by `rows_of`, look-ups,
+//! moves, plans and the reads of the claim order; pure.
 
 use crate::{
     model::{

@@ -1,4 +1,5 @@
-//! Rows of any table as bytes, which are the same in a file and in a store. Used where all rows are copied or compared.
+//! Rows of any table as bytes, which are the same in a file and in a store. Called by `maintenance/move_tasks`, which copies and compares all
+//! rows; reads and writes the tables of its transactions.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

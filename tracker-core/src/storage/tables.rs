@@ -1,5 +1,5 @@
-//! The tables of a transaction, opened when first needed, and reads and writes of single rows. Used by the reads and writes of
-//! `storage` and by the writer.
+//! `Tables`: the tables of a transaction, opened when first needed, with reads and writes of single rows. `Source` is the transaction itself:
+//! `Reading` or `Writing`, of a file or of a store. Used by `storage/read`, `storage/write` and the writer.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

@@ -93,7 +93,7 @@ impl<T: TrackedTask> AsyncWorker<T> {
     /// too, unless [`cancel_cooperatively`](Self::cancel_cooperatively) is set.
     ///
     /// # Errors
-    /// - A failure of the storage. All handlers have ended then.
+    /// - A [storage error](crate::ErrorKind#storage-errors). All handlers have ended then.
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if a setting is invalid, as for
     ///   [`Worker::run`](super::Worker::run).
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if user code panicked outside an attempt.

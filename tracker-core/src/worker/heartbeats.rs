@@ -1,5 +1,5 @@
-//! Renews the leases of the tasks that a pool has claimed, ends attempts at their time limit, and sees cancellations. The thread of
-//! `threads.rs` or the future of `async_worker.rs` calls it at intervals; slots register tasks.
+//! `Heartbeats`: renews the leases of the tasks that a pool has claimed, ends attempts at their time limit, and passes on cancellations. The
+//! thread of `threads.rs` or the future of `async_worker.rs` calls it at intervals; slots register tasks. Writes through the engine.
 
 #[cfg(test)]
 mod tests;

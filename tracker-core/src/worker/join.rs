@@ -1,4 +1,4 @@
-//! Polls the slots of an async worker in one task. Used by `async_worker.rs` only; in memory only.
+//! `Join`: polls the futures of the slots of an async worker inside one tokio task. Used by `async_worker.rs` only; in memory only.
 
 use std::{
     convert::Infallible,

@@ -1,5 +1,5 @@
-//! One kind of a pool of threads with its handler: claims, runs the handler, and stores its outcome, as the dispatcher asks. Called by
-//! the threads of `pool.rs`.
+//! `KindRunner`: one kind of a pool of threads with its handler: claims, runs the handler, and stores its outcome, as the dispatcher decides.
+//! Called by the threads of `pool.rs`.
 
 use std::{
     error::Error as StdError,

@@ -1,4 +1,5 @@
-//! Threads and async slots that claim tasks and run handlers: pools, stopping, summaries, and what a handler returns.
+//! Worker pools: threads, or futures of tokio, that claim tasks, run handlers and store outcomes. `Worker` and its options, which all workers
+//! share, are here. Called by users and the CLI; runs user code, and acts on the file through the engine.
 
 #[cfg(feature = "tokio")]
 mod async_slot;
@@ -247,7 +248,7 @@ impl<T: TrackedTask> Worker<T> {
     ///
     /// # Errors
     /// When an error is returned, all threads have ended:
-    /// - a failure of the storage;
+    /// - a [storage error](crate::ErrorKind#storage-errors);
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if [`stop_after_failures`](Self::stop_after_failures) or
     ///   [`timeout`](Self::timeout) is zero, [`stop_at_failure_rate`](Self::stop_at_failure_rate) is not above 0 and at most 1, or
     ///   [`threads`](Self::threads) is higher than [`PoolSize::MAX`], a [start condition](StartCondition::validate) is refused, or a

@@ -1,4 +1,5 @@
-//! `WorkerPool`: a pool of threads: its options and its slots. Called by users and by `Worker::run`; runs handlers.
+//! `WorkerPool`: a pool of threads for tasks of several kinds: its options, and what each thread does. Called by users and by `Worker::run`;
+//! runs handlers.
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! The state that the slots of a pool share: settings, the dispatcher, and the summary of what was done. Used by both drivers and their
+//! `PoolState`: what the slots of a pool share: settings, the dispatcher, start conditions, and the summary. Used by both drivers and their
 //! slots; stores outcomes through the engine.
 
 use std::{

@@ -1,5 +1,5 @@
-//! The dispatcher of a pool behind its lock, and what reaches it from other threads: wake-ups, answers, stops. Slots of both drivers and
-//! the commits that answer them call this. It queues actions, and never waits.
+//! `SharedDispatcher`: the dispatcher of a pool behind its lock, and the wake-ups, answers and stops that reach it from other threads. Called
+//! by the slots of both drivers and by the commits that answer them. It queues actions, and never waits.
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,5 @@
-//! The threads of a pool: started, watched for panics, and joined. Called by `pool`, as the driver for threads; runs the slots, and the
-//! heartbeat on one more thread.
+//! The driver of a pool of threads: starts a thread for each slot, halts the pool if one panics, and joins them. Called by `pool`; the
+//! heartbeat runs on one more thread.
 
 use std::{
     any::Any,

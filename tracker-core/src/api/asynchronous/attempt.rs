@@ -1,5 +1,5 @@
-//! One attempt of an async handler: catches its panics, limits its time and ends it on cancellation. Called by `AsyncTasks::run` and async
-//! workers; polls user code, and touches no row.
+//! Runs one attempt of an async handler: catches its panics, limits its time and ends it on cancellation. Called by `AsyncTasks::run` and async
+//! workers; polls user code, and stores nothing.
 
 use std::{
     future::{pending, poll_fn},

@@ -213,7 +213,7 @@ impl Batch {
     /// cancelled unless they succeed.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn cancel(&self) -> Result<u64> {
         self.command_all(&Command::Cancel, |_, _| true)
     }
@@ -221,7 +221,7 @@ impl Batch {
     /// Makes its tasks startable again that ended in one of these roles. Returns how many.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn requeue(&self, roles: &[Role]) -> Result<u64> {
         let wanted = |kind: &Kind, header: &Header| roles.contains(&kind.rules(0).overall_role(header));
         self.command_all(&Command::Requeue(Requeue::default()), wanted)
@@ -230,7 +230,7 @@ impl Batch {
     /// Deletes all its tasks without a lease, and then the batch itself if no task is left. Returns whether the batch was deleted.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn remove(&self) -> Result<bool> {
         self.command_all(&Command::Delete, |_, _| true)?;
         self.shared.engine.call(RemoveBatch(self.number))

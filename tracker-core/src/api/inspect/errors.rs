@@ -1,4 +1,4 @@
-//! Failures grouped by the pattern of their deepest cause. Called by users, the program and the dashboard; reads only, and
+//! Failures grouped by the pattern of their deepest cause. Called by users, the CLI and the dashboard; reads only, and
 //! examines a bounded number of tasks.
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! `KindInfo`: the definition of a kind as the file holds it. Called by users, the program and the dashboard, and used by `portable` as a
+//! `KindInfo`: the definition of a kind as the file holds it. Called by users, the CLI and the dashboard, and used by `portable` as a
 //! line; reads only.
 
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Tasks in progress and their leases. Called by users, the program and the dashboard; reads only.
+//! Tasks in progress and their leases. Called by users, the CLI and the dashboard; reads only.
 
 use crate::{
     api::{

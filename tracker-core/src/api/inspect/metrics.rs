@@ -1,4 +1,4 @@
-//! `Metrics`: the numbers of all kinds at one time, for monitoring. Called by users, the program and the dashboard; reads only.
+//! `Metrics`: the numbers of all kinds at one time, for monitoring. Called by users, the CLI and the dashboard; reads only.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 //! Inspection of a file by tools that do not know the Rust types of its tasks: untyped look-ups, metrics, plans and changes of payloads.
-//! Called by users, the program and the dashboard. Reads only, except moves, prunes and changes of payloads, which act through the engine.
+//! Called by users, the CLI and the dashboard. Reads only, except moves, prunes and changes of payloads, which act through the engine.
 
 mod error_pattern;
 mod errors;

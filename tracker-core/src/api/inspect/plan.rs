@@ -1,4 +1,4 @@
-//! `Plan`: what the next claims would start, and why other tasks would not start. Called by users, the program and the dashboard; reads only.
+//! `Plan`: what the next claims would start, and why other tasks would not start. Called by users, the CLI and the dashboard; reads only.
 
 use chrono::{DateTime, Utc};
 

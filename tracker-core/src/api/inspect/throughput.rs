@@ -1,4 +1,4 @@
-//! `Throughput`: how fast attempts ended lately, and how long they ran. Called by users, the program and the dashboard; reads only.
+//! `Throughput`: how fast attempts ended lately, and how long they ran. Called by users, the CLI and the dashboard; reads only.
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -1,5 +1,4 @@
-//! The lines of an import on their way from the client to the server, one part at a time. `client` calls `send`, and `server` reads from
-//! `SentLines`; both use the socket.
+//! The lines of an import through the socket, one part at a time. `client` sends them with `send`, and `server` reads them from `SentLines`.
 
 use std::{
     io::{self, Read, Write as _},

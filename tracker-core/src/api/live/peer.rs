@@ -1,4 +1,5 @@
-//! The user at the other end of a connection, and reads and writes that end by a deadline. Called by `client`, `server` and `lines`.
+//! Checks that the user at the other end of a connection may send commands, and `Timed`: reads and writes of a socket that end by a deadline.
+//! Called by `client`, `server` and `lines`.
 
 use std::{
     io::{self, Read, Write},

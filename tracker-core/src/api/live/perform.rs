@@ -1,4 +1,4 @@
-//! Performs requests on an open tracker, and counts the tasks that they are about. Called by users, the program and the server of live
+//! Performs requests on an open tracker, and counts the tasks that they are about. Called by users, the CLI and the server of live
 //! commands; acts through the calls of `Tasks`.
 
 use std::time::Duration;

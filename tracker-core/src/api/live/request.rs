@@ -1,4 +1,4 @@
-//! Changes that an operator asks for, as values: `Request` and its parts, and the answers. The program and the socket of live commands
+//! Changes that an operator asks for, as values: `Request` and its parts, and the answers. The CLI and the socket of live commands
 //! carry them; `perform` runs them. Plain data.
 
 use std::time::Duration;

@@ -78,7 +78,7 @@ struct OpenConnections {
 }
 
 impl Server {
-    /// Serves a file on the socket that is derived from its identity. `tracker` must not keep the file open.
+    /// Serves a file on the socket that is derived from its identity. `tracker` must be a handle that does not keep the file open.
     ///
     /// Only the process that has the file open for writing may call this, and [`stop`](Self::stop) before it closes the file: so no other
     /// process uses the socket's name.
@@ -269,7 +269,7 @@ impl Connections {
         }
     }
 
-    /// Reads a call. An error in a place of the call is the answer; any other error ends the connection.
+    /// Reads a call. An invalid call gives an error to answer with; any other error ends the connection.
     fn read_call(stream: &UnixStream) -> Result<Result<Call>> {
         let mut timed = Timed::new(stream, Some(STEP_TIMEOUT));
         let mut hello = [0; frame::HELLO];

@@ -1,4 +1,4 @@
-//! Finds a task by the text of its id, as a person types it, in one kind or in all. Called by `perform`, the program and the dashboard;
+//! Finds a task by the text of its id, as a person types it, in one kind or in all. Called by `perform`, the CLI and the dashboard;
 //! reads only.
 
 use super::request::SelectedId;

@@ -22,7 +22,7 @@ impl<T: Schema> Query<'_, T> {
     /// longer match the query, are skipped.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn requeue(&self) -> Result<u64> {
         self.command_all(&Command::Requeue(Requeue::default()))
     }
@@ -30,7 +30,7 @@ impl<T: Schema> Query<'_, T> {
     /// Requeues the tasks of the query that have failed or were given up, in batches. Returns their number.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn retry(&self) -> Result<u64> {
         self.command_all(&Command::Requeue(Requeue { failed_only: true, ..Requeue::default() }))
     }
@@ -38,7 +38,7 @@ impl<T: Schema> Query<'_, T> {
     /// Requeues all tasks of the query in the first step of a pipeline, in batches. Returns their number.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn requeue_from_start(&self) -> Result<u64> {
         self.command_all(&Command::Requeue(Requeue { from_start: true, ..Requeue::default() }))
     }
@@ -46,7 +46,7 @@ impl<T: Schema> Query<'_, T> {
     /// Deletes all tasks of the query without a lease, in batches. Returns their number.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn remove(&self) -> Result<u64> {
         self.command_all(&Command::Delete)
     }
@@ -54,7 +54,7 @@ impl<T: Schema> Query<'_, T> {
     /// Cancels all unfinished tasks of the query, in batches. Returns their number.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn cancel(&self) -> Result<u64> {
         self.command_all(&Command::Cancel)
     }
@@ -63,7 +63,7 @@ impl<T: Schema> Query<'_, T> {
     /// reason goes into their histories.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn ignore(&self, reason: &str) -> Result<u64> {
         self.command_all(&Command::Ignore { fence: 0, reason: self.tasks.shared.text(reason, TEXT) })
     }
@@ -71,7 +71,7 @@ impl<T: Schema> Query<'_, T> {
     /// Changes the priority of all unfinished tasks of the query, in batches. Returns their number. See [`Tasks::set_priority`](crate::Tasks::set_priority).
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn set_priority(&self, priority: u8) -> Result<u64> {
         self.command_all(&Command::SetPriority(priority))
     }
@@ -80,7 +80,7 @@ impl<T: Schema> Query<'_, T> {
     /// [`Tasks::set_due`](crate::Tasks::set_due).
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn set_due(&self, due: DateTime<Utc>) -> Result<u64> {
         self.command_all(&Command::SetDue(micros_at(due)))
     }
@@ -89,7 +89,7 @@ impl<T: Schema> Query<'_, T> {
     /// Returns the number of moved tasks. See [`Tasks::move_to_front`](crate::Tasks::move_to_front).
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn move_to_front(&self) -> Result<u64> {
         let mut tasks = self.all()?;
         tasks.reverse();
@@ -106,7 +106,7 @@ impl<T: Schema> Query<'_, T> {
     /// - [`ErrorKind::Ended`](crate::ErrorKind::Ended) if it has ended.
     /// - [`ErrorKind::NotStartable`](crate::ErrorKind::NotStartable) if it is parked, paused, unreadable, or waits for others.
     ///
-    /// A failure of the storage is returned too; then tasks of earlier batches are moved.
+    /// A [storage error](crate::ErrorKind#storage-errors). The tasks of earlier batches are moved then.
     pub fn move_before(&self, other: impl TaskId) -> Result<u64> {
         let (other, now) = (other.to_key(), self.tasks.shared.engine.now());
         let next = self.tasks.shared.engine.read(|rows| {
@@ -125,7 +125,7 @@ impl<T: Schema> Query<'_, T> {
     /// Pauses all unfinished tasks of the query, in batches. Returns their number. See [`Tasks::pause_task`](crate::Tasks::pause_task).
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn pause(&self) -> Result<u64> {
         self.command_all(&Command::SetPaused(true))
     }
@@ -133,7 +133,7 @@ impl<T: Schema> Query<'_, T> {
     /// Ends the pauses of all unfinished tasks of the query, in batches. Returns the number of these tasks.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn resume(&self) -> Result<u64> {
         self.command_all(&Command::SetPaused(false))
     }

@@ -1,4 +1,4 @@
-//! `ScheduleInfo`: a stored schedule as users and the program see it. Made by `ScheduleHandle` and `Tracker::schedules`; plain data.
+//! `ScheduleInfo`: a stored schedule as users and the CLI see it. Made by `ScheduleHandle` and `Tracker::schedules`; plain data.
 
 use std::fmt;
 

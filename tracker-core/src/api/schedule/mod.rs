@@ -1,5 +1,5 @@
 //! Schedules: `Tasks::schedule` registers one with the function that builds its tasks, `ScheduleHandle` inspects and changes it. Called by
-//! users, the program and live commands; reads rows, and writes through the engine.
+//! users, the CLI and live commands; reads rows, and writes through the engine.
 
 mod builder;
 mod history;
@@ -69,7 +69,7 @@ impl<T: TrackedTask> Tasks<T> {
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the name is empty or longer than 128 bytes, or if ids of the kind are integers or byte strings.
-    /// [`ErrorKind::SchemaMismatch`] if a schedule of this name makes tasks of another kind. Or a failure of the storage.
+    /// [`ErrorKind::SchemaMismatch`] if a schedule of this name makes tasks of another kind. Or a [storage error](crate::ErrorKind#storage-errors).
     pub fn schedule(
         &self,
         name: &str,
@@ -113,7 +113,7 @@ impl Tracker {
     /// The schedules of the file, in the order of their names.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn schedules(&self) -> Result<Vec<ScheduleInfo>> {
         self.schedules_after(None, usize::MAX)
     }
@@ -121,7 +121,7 @@ impl Tracker {
     /// At most `most` schedules in the order of their names, those after a name: a page of a long list.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn schedules_after(&self, after: Option<&str>, most: usize) -> Result<Vec<ScheduleInfo>> {
         self.shared.engine.read(|rows| {
             let kinds = rows.all_kinds()?;
@@ -133,7 +133,7 @@ impl Tracker {
     /// The schedule of this name, if there is one.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn schedule(&self, name: &str) -> Result<Option<ScheduleHandle>> {
         let found = self.shared.engine.read(|rows| rows.schedule(name))?;
         Ok(found.map(|_| ScheduleHandle { shared: self.shared.clone(), name: name.into() }))
@@ -143,7 +143,7 @@ impl Tracker {
     /// clock call it to know when it is done.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn submit_due_occurrences(&self) -> Result<()> {
         let Shared { engine, schedules, redact, .. } = &*self.shared;
         engine.refuse_inside_transaction()?;
@@ -195,7 +195,7 @@ impl ScheduleHandle {
     /// The schedule as it is stored.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if it was removed; a failure of the storage.
+    /// [`ErrorKind::NotFound`] if it was removed; or a [storage error](crate::ErrorKind#storage-errors).
     pub fn info(&self) -> Result<ScheduleInfo> {
         self.shared.engine.read(|rows| {
             let kinds = rows.all_kinds()?;

@@ -29,7 +29,7 @@ use crate::{
 
 /// Longest sleep: the system clock may be set and the machine may sleep, which no timeout notices.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
-/// Time until a schedule is tried again after a failure of the storage, in microseconds.
+/// Time until a schedule is tried again after a storage error, in microseconds.
 const RETRY: Micros = 60_000_000;
 /// Number of schedules that one pass advances, at most.
 const SCHEDULES_PER_PASS: usize = 1_000;
@@ -47,7 +47,7 @@ struct Pass {
     /// The number of updates when it began.
     updates: u64,
     now: Micros,
-    /// The first failure of the storage.
+    /// The first storage error.
     error: Option<Error>,
 }
 
@@ -332,7 +332,7 @@ impl Scheduler {
         }
     }
 
-    /// Tries a schedule again later, after a failure of the storage.
+    /// Tries a schedule again later, after a storage error.
     fn postpone(&self, name: &str, pass: &mut Pass, error: Error) {
         self.lock().set_start(name, Some(pass.now.saturating_add(RETRY)));
         if error.kind() != ErrorKind::Closed {

@@ -150,7 +150,7 @@ single_calls! {
     /// Stops claims of this kind until [`Tasks::resume`]. The pause is stored in the file.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn pause(&self) -> Result<()> {
         SingleCall::new(Pause { kind: tasks.kind, paused: true })
     }
@@ -158,7 +158,7 @@ single_calls! {
     /// Ends a pause.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn resume(&self) -> Result<()> {
         SingleCall::new(Pause { kind: tasks.kind, paused: false })
     }

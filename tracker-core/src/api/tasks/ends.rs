@@ -81,7 +81,7 @@ calls! {
     /// - [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the task has ended and cannot be decoded.
     /// - [`ErrorKind::Closed`](crate::ErrorKind::Closed) if the tracker is closed before the task has ended.
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) inside a [`Tracker::transaction`](crate::Tracker::transaction).
-    /// - A failure of the storage.
+    /// - A [storage error](crate::ErrorKind#storage-errors).
     ///
     /// # Panics
     /// The async call panics outside a tokio runtime whose time driver is enabled.

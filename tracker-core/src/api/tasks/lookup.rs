@@ -120,7 +120,7 @@ impl<T: Schema> Tasks<T> {
     /// How many tasks there are in each status: kept counters, no scan.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn counts(&self) -> Result<Counts> {
         let counts = self.shared.engine.read(|rows| rows.counts_of(self.kind))?;
         Ok(Counts { counts: counts.into_iter().collect() })

@@ -1,4 +1,4 @@
-//! Maintenance of one kind: rescue of expired leases and retention. Called by users and the program; acts through the engine.
+//! Maintenance of one kind: rescue of expired leases and retention. Called by users and the CLI; acts through the engine.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ impl<T: Schema> Tasks<T> {
     /// Frees the tasks of this kind whose leases ran out. Returns their ids.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn rescue(&self) -> Result<Vec<TaskKey>> {
         self.rescue_scope(Scope::Expired)
     }
@@ -25,7 +25,7 @@ impl<T: Schema> Tasks<T> {
     /// Frees the tasks that were claimed longer ago than this, leased or not, and fences their owners off.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn rescue_running_longer_than(&self, limit: Duration) -> Result<Vec<TaskKey>> {
         self.rescue_scope(Scope::RunningLongerThan(limit))
     }
@@ -38,7 +38,7 @@ impl<T: Schema> Tasks<T> {
     /// Deletes the tasks of this kind whose retention has passed, in batches that do not keep other calls waiting. Returns how many.
     ///
     /// # Errors
-    /// A failure of the storage.
+    /// A [storage error](crate::ErrorKind#storage-errors).
     pub fn prune(&self) -> Result<u64> {
         self.prune_by(&self.kind()?.retention())
     }
@@ -75,7 +75,7 @@ impl<T: TrackedTask> Tasks<T> {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if tasks in this status have not ended; or a failure of the storage.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if tasks in this status have not ended; or a [storage error](crate::ErrorKind#storage-errors).
     pub fn prune_older_than(&self, status: T::Status, age: Duration) -> Result<u64> {
         let kind = self.kind()?;
         match kind.graph.status(status.code()) {

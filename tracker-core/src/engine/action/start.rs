@@ -1,4 +1,5 @@
-//! Starts one task by its id, and the lease that a start or a claim gives.
+//! `StartById`: starts one task by its id, called by `api/tasks/start`. `start` and `lease` give a task to its new owner, also for claims and
+//! for submits that start at once. Writes through the writer.
 
 use std::sync::Arc;
 

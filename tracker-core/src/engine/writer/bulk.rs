@@ -1,4 +1,5 @@
-//! Writes many new tasks of a kind that has neither unique keys nor a limit, in one pass over each table. Called by `SubmitMany`.
+//! Writes many new tasks of a kind that has neither unique keys nor a limit, in one pass over each table. Called by the action `SubmitMany`;
+//! writes through `storage/write/bulk`.
 
 use super::Writer;
 use crate::{

@@ -1,6 +1,6 @@
-//! Dependencies in a write transaction: set by submits and imports, resolved when a target ends, searched for cycles. Each write of a task
-//! queues the end of that task; a bounded part of its dependents is resolved in the same commit, and the leader commits the rest by
-//! the action `Propagate`.
+//! Dependencies in a write transaction: set by submits and imports, resolved when the dependency ends, searched for cycles. Each write of a
+//! task queues the end of that task; a bounded part of its dependents is resolved in the same commit, and the leader commits the rest by the
+//! action `Propagate`.
 
 use std::collections::HashSet;
 
@@ -20,7 +20,7 @@ use crate::{
     storage::{keys::DependencyKey, read::dependencies::PendingPropagation},
 };
 
-/// Number of dependents that the end of a target reaches in its own commit, including those that end by it. Each of the
+/// Number of dependents that the end of a dependency reaches in its own commit, including those that end by it. Each of the
 /// commits that follow reaches as many.
 const PROPAGATIONS_PER_COMMIT: usize = 1_000;
 /// Number of dependencies that a task can have.
@@ -29,7 +29,7 @@ const DEPENDENCIES_MAX: usize = 1_000;
 const CYCLE_SEARCH_MAX: usize = 10_000;
 
 impl Writer<'_> {
-    /// Sets the dependencies of a task. A target that has succeeded is skipped; the chosen effect of a target that has ended
+    /// Sets the dependencies of a task. A dependency that has succeeded is skipped; the chosen effect of one that has ended
     /// otherwise takes place at once.
     pub(crate) fn set_dependencies(
         &mut self,
@@ -73,7 +73,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Finds the target of a dependency, and its name in messages.
+    /// Finds the task or batch that a dependency names, and its name in messages.
     fn find_target(
         &mut self,
         dependency: &NewDependency,
@@ -106,7 +106,7 @@ impl Writer<'_> {
         Ok(DependencyEnd::of(self.kind(target.kind)?.rules(self.now).overall_role(&header)))
     }
 
-    /// Marks a target as having dependents, so that its end is propagated.
+    /// Notes in the header of a dependency that it has dependents, so that its end is propagated.
     pub(super) fn mark_has_dependents(&mut self, target: TaskRef) -> Result<()> {
         if let Some(number) = target.batch() {
             return self.mark_batch_has_dependents(number);
@@ -279,7 +279,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Applies the effect of a target that was deleted in the file from which a task is imported.
+    /// Applies the effect of a dependency that was deleted in the file from which a task is imported.
     #[cfg(feature = "json")]
     pub(crate) fn apply_missing_target(&mut self, dependent: TaskRef, on_failure: OnDependencyFailure) -> Result<()> {
         let effect = DependencyEffect { resolved: false, ..on_failure.effect_of(DependencyEnd::Deleted) };

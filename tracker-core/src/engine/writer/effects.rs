@@ -1,5 +1,5 @@
-//! The effects of a transaction that are published once it is durable: events, ends of tasks, and wake-ups of other threads. The writer fills
-//! them, the leader of the commit queue publishes them.
+//! `CommitEffects`: the effects of a transaction that are published once it is durable: events, ends of tasks, and wake-ups of other threads.
+//! Filled by the writer, published by the leader; in memory only.
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! Expired leases: they are ended, or renewed if a worker of this process still holds them. Called by the writer before each command, and
-//! by claims, starts, moves, submits and rescues; writes through `decide`.
+//! Expired leases: ended, or renewed if a worker of this process still holds them. Called by the writer before each command, and by claims,
+//! starts, moves, submits and rescues; decides by the rules and writes the rows of the task.
 
 use std::sync::Arc;
 

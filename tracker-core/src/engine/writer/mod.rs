@@ -1,5 +1,5 @@
-//! One write transaction: finds tasks, has the rules decide, writes the decisions, and gathers what the commit makes known.
-//! Created by the leader of a commit group or a user transaction; used by actions.
+//! `Writer`: one write transaction: finds tasks, calls the rules, writes their decisions, and gathers the effects that are published after the
+//! commit. Created by the leader of a commit group or a user transaction; used by actions.
 
 mod batches;
 mod bulk;

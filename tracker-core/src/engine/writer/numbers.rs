@@ -1,6 +1,6 @@
-//! The numbers that a file or a store assigns: sequence numbers and fences. They only rise, so none is assigned twice. Called by the writer
-//! and its actions. Those of a file change in the file state in memory, which the end of the transaction writes; those of a store come from
-//! its sequences.
+//! The numbers that a file or a store assigns: sequence numbers and fences. They only rise, so none is assigned twice. Called by the writer and
+//! its actions. Those of a file change in the file state in memory, which the writer stores at the end of the transaction; those of a store
+//! come from its sequences.
 
 use super::Writer;
 use crate::{

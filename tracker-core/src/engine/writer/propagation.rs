@@ -1,9 +1,9 @@
-//! Ends of tasks and batches that are to be propagated to their dependents. Plain values; made by the writes of tasks and
-//! batches, used by `dependencies`.
+//! `Propagation`: the end of a task or a batch that is still to be propagated to its dependents. Made by the writes of tasks and batches, used
+//! by `dependencies`; plain data.
 
 use crate::model::{task::TaskRef, transition::DependencyEnd};
 
-/// The end of a task or a batch, and the name of that target in messages.
+/// The end of a task or a batch, and its name in messages.
 pub(super) struct Propagation {
     pub target: TaskRef,
     pub name: String,

@@ -1,5 +1,5 @@
-//! Kinds that get another definition, and tasks and batches that come from another file. Called by `Register`, import and recovery; reads
-//! and writes rows. `unblocked_heads` is the part of a claim that writes head lists.
+//! Writes of rows that no command decides: all tasks of a kind that gets another definition, and tasks and batches that come from another file.
+//! Called by `Register`, import and recovery. `unblocked_heads` is the part of a claim that writes head lists.
 
 use std::{collections::BTreeMap, sync::Arc};
 

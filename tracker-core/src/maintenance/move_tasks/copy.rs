@@ -1,4 +1,5 @@
-//! Copies all rows from one end to the other, in commits of bounded size. Each commit notes the last row that was copied.
+//! `RowCopy`: copies all rows from the source of a move to its target, in commits of bounded size. Each commit stores the key of the last row
+//! that was copied, so a move continues there. Called by `move_tasks`; reads the source, writes the target.
 
 use super::{MoveProgress, MoveStep, end::End};
 use crate::{

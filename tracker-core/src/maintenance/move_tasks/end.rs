@@ -1,4 +1,5 @@
-//! `End`: the source or the target of a move, open for this process alone, and its mark.
+//! `End`: the source or the target of a move, and the mark by which other processes and a continued move know of it. Opened for this process
+//! alone. Used by `move_tasks`; reads and writes the file or the store.
 
 use std::{
     path::absolute,

@@ -1,4 +1,5 @@
-//! Moves all tasks from a file or a store to another one: copies the rows, compares both ends, and marks the source.
+//! `Options::move_tasks`: moves all tasks from a file or a store to another one: copies the rows, compares both ends, and marks the source.
+//! Called by users and the CLI; opens both ends alone, and writes both.
 
 mod copy;
 mod end;

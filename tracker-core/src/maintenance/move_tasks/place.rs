@@ -1,4 +1,5 @@
-//! `MovePlace`: where a move begins or ends.
+//! `MovePlace`: a file or a store, named as the source or the target of a move. Made by users and the CLI, opened by `End`; opens nothing
+//! itself.
 
 use std::{fmt, io, path::Path, sync::Arc};
 

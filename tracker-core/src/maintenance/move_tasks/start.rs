@@ -1,4 +1,5 @@
-//! Where a move begins or continues, as the marks at its two ends say. Pure.
+//! Decides whether a move begins, continues after the last row that was copied, or is refused, from the marks at its two ends. Called by
+//! `move_tasks`; pure.
 
 use uuid::Uuid;
 

@@ -1,4 +1,5 @@
-//! `Summary`: counts and checksums of all rows of one end, by kind.
+//! `Summary`: counts and checksums of all rows of one end of a move, by kind. Two summaries are compared before the source is marked as moved.
+//! Called by `move_tasks`; reads every row and writes nothing.
 
 use std::collections::BTreeMap;
 

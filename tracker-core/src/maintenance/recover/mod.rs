@@ -1,4 +1,4 @@
-//! Copies the readable part of a damaged file into a new file. Called by users and the program; writes only the new file.
+//! `Tracker::recover`: copies the readable part of a damaged file into a new file. Called by users and the CLI; writes only the new file.
 
 mod dependencies;
 mod source;
@@ -74,7 +74,7 @@ impl Tracker {
     /// # Errors
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if there is a file at `into` already.
     /// - As [`Options::inspect`](crate::Options::inspect) if redb cannot open the damaged file at all.
-    /// - A failure of the storage, if the new file cannot be written.
+    /// - A [storage error](crate::ErrorKind#storage-errors) if the new file cannot be written.
     pub fn recover(from: impl AsRef<Path>, into: impl AsRef<Path>) -> Result<Recovered> {
         recover(from.as_ref(), into.as_ref())
     }

@@ -1,5 +1,5 @@
 //! `Tracker::verify`: recomputes every index and counter from the tasks themselves, and reports differences. Called by users and the
-//! program; reads every table, and writes nothing.
+//! CLI; reads every table, and writes nothing.
 
 mod dependencies;
 mod head_lists;

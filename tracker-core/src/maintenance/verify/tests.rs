@@ -1,3 +1,5 @@
+//! Tests that `verify` reports rows that contradict the header of their task.
+
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::{

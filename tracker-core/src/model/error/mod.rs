@@ -64,6 +64,11 @@ struct Inner {
 /// | [`OutcomeUnknown`](Self::OutcomeUnknown) | open the tracker again and look whether the change is stored |
 ///
 /// Where the state of a task refused the call, [`Error::refusal`] has the exact [`Reason`].
+///
+/// # Storage errors
+/// A call that reads or writes also fails if the file or the store does. Documentation of calls names these kinds a
+/// *storage error*: [`Io`](Self::Io), [`NoSpace`](Self::NoSpace), [`Corrupted`](Self::Corrupted), [`FileReplaced`](Self::FileReplaced),
+/// [`Busy`](Self::Busy), [`ReadOnly`](Self::ReadOnly), [`Closed`](Self::Closed) and [`OutcomeUnknown`](Self::OutcomeUnknown).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -1,3 +1,5 @@
+//! Tests of payloads: each value, and any bytes, survive a conversion to JSON and back.
+
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;

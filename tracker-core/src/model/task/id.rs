@@ -1,5 +1,5 @@
-//! `TaskId` and `TaskKey`: the types that an id may have, and the bytes that order and identify them. Used by all layers; pure.
-//! `TaskKey::from_bytes` reads bytes from disk and accepts only what `TaskId` writes.
+//! `TaskId`, the trait of types that an id may have, and `TaskKey`, the bytes that order and identify an id. Used by all layers; pure.
+//! `TaskKey::from_bytes` reads bytes from disk and accepts only those that `TaskId` writes.
 
 use std::{
     fmt,

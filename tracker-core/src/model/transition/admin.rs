@@ -1,4 +1,4 @@
-//! Commands of an operator: cancel, ignore, requeue, move, update, delete. Pure; part of `decide`.
+//! Commands of an operator: cancel, ignore, requeue, move, update, delete. Part of `decide`; pure.
 
 use super::{Annotations, AttemptStatus, Decision, Failure, Header, PayloadChange, Requeue, Rules, StoredAttempt};
 use crate::model::{

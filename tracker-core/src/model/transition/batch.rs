@@ -1,4 +1,4 @@
-//! How the end of a task changes the counters of its batch, and when a batch ends. Pure; called by the writer.
+//! `Batch`: the counters of a batch, how the end of a task changes them, and when the batch ends. Called by `engine/writer/batches`; pure.
 
 use super::{CompletionRate, DependencyEnd};
 use crate::model::{status::Role, time::Micros};

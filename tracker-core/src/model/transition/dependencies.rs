@@ -1,4 +1,4 @@
-//! Dependencies: how a target ended, and the effect of that end on a dependent. Pure; part of `decide`, and used by the writer.
+//! Dependencies: how a dependency ended, and the effect of that end on a dependent. Called by `decide` and by the writer; pure.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,18 +7,18 @@ use crate::model::{error::Reason, status::Role};
 
 /// The effect on a task of a dependency that ends without success: exhausted, ignored or cancelled.
 ///
-/// With every choice, a success of the other one always counts, also a late one after a requeue. If the other one is
+/// With every choice, a success of the dependency always counts, also a late one after a requeue. If the dependency is
 /// deleted before it has succeeded, no success can follow, so a task with [`Wait`](Self::Wait) is skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnDependencyFailure {
-    /// It still waits, until the other one succeeds after a requeue.
+    /// The task still waits, until the dependency succeeds after a requeue.
     Wait,
-    /// It is ignored, with the reason in its history.
+    /// The task is ignored, with the reason in its history.
     Skip,
-    /// It is cancelled, with the reason in its history.
+    /// The task is cancelled, with the reason in its history.
     Cancel,
-    /// It runs: the end of the other one is enough.
+    /// The task runs: any end of the dependency is enough.
     Run,
 }
 
@@ -75,7 +75,7 @@ impl OnDependencyFailure {
         DependencyEffect { resolved: self == Self::Run || !matches!(end, DependencyEnd::Failed(_)), outcome }
     }
 
-    /// The word for it.
+    /// Returns the name of the choice, such as `skip`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -88,7 +88,7 @@ impl OnDependencyFailure {
 }
 
 impl DependencyEnd {
-    /// The end that a role means to dependents.
+    /// The end that a role is to dependents. `None` if the task has not ended.
     pub(crate) fn of(role: Role) -> Option<Self> {
         match role {
             Role::Succeeded => Some(Self::Satisfied),
@@ -97,7 +97,7 @@ impl DependencyEnd {
         }
     }
 
-    /// The end that a change of the overall role makes known; `None` is a task that does not exist.
+    /// The end that is propagated when the overall role changes. `before` and `after` are `None` if the task does not exist.
     pub(crate) fn between(before: Option<Role>, after: Option<Role>) -> Option<Self> {
         let before = before?;
         match after.map(Self::of) {
@@ -135,8 +135,8 @@ impl Rules<'_> {
         }
     }
 
-    pub(super) fn wait_for(header: &Header, others: u32) -> Decision {
-        Decision::of(Header { waits: others, ..header.clone() })
+    pub(super) fn wait_for(header: &Header, dependencies: u32) -> Decision {
+        Decision::of(Header { waits: dependencies, ..header.clone() })
     }
 
     /// Applies the end of a dependency to a dependent. A dependent that has ended is not changed.

@@ -1,4 +1,4 @@
-//! The end of an attempt: `Outcome`, and the header that follows from it. Pure; part of `decide`.
+//! `Outcome`, which a handler returns, and the header that follows from it at the end of an attempt. Part of `decide`; pure.
 
 use std::time::Duration;
 

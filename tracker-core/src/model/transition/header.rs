@@ -1,5 +1,5 @@
-//! `Header`: all fields of a task that the rules read and write, apart from its payload. Made by the rules, stored by `storage`; plain
-//! data.
+//! `Header`: all fields of a task that the rules read and write: status, times, lease, counters and others, without the payload. Made by the
+//! rules, stored by `storage`; plain data.
 
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ pub(crate) struct Lease {
     pub from: i32,
     /// The due time that it had there.
     pub due: Micros,
-    /// Whether the handler has begun; a task claimed ahead has not.
+    /// Whether the handler has begun; a prefetched task has not.
     pub begun: bool,
     /// Whether the execution was detached into a ticket. Then the lease outlives its process, until it expires.
     pub detached: bool,

@@ -1,5 +1,5 @@
-//! Attempts: the stored form, its notes and metrics, how an attempt ended, a failure. Made by the rules and by workers; plain data, written
-//! with the header's change.
+//! The attempts of a task: `StoredAttempt`, `AttemptStatus`, `Failure`, and the notes and metrics of a handler. Made by the rules and by
+//! workers, stored with the change of the header; plain data.
 
 use serde::{Deserialize, Serialize};
 

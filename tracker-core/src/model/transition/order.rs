@@ -1,4 +1,4 @@
-//! Changes of the claim order by an operator: priority, due time, place, and the pause of one task. Pure; part of `decide`.
+//! Changes of the claim order by an operator: priority, due time, place, and the pause of one task. Part of `decide`; pure.
 
 use super::{Decision, Header, LATEST, Rules};
 use crate::model::{error::Reason, time::Micros};

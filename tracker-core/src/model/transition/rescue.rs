@@ -1,11 +1,12 @@
-//! The end of a lease that ran out. Pure; part of `decide`, called by claims and by rescue.
+//! The end of an expired lease whose owner did not report: a crash, or nothing for a task that was prefetched and not begun. `take_successor`
+//! starts a task again with the payload that was submitted during its run; `finish` calls it too. Part of `decide`; pure.
 
 use super::{AttemptStatus, Decision, Failure, Header, Lease, PayloadChange, Rules, StoredAttempt};
 use crate::model::{counted::counted, error::Reason, task::QueueEnd, time::Micros};
 
 impl Rules<'_> {
-    /// Ends the lease with this fence, whose owner is gone: a crash, a line in the history, and to the back of the queue, or to the
-    /// front where the kind says so and the process of the attempt has ended.
+    /// Ends the lease with this fence, whose owner is gone. Stores the attempt and counts a crash. The task goes to the back of the queue, or to
+    /// the front if the policy says so and the process of the attempt has ended.
     pub(super) fn rescue(&self, old: &Header, fence: u64, random: f32) -> Result<Decision, Reason> {
         let lease = old.lease.clone().filter(|lease| lease.fence == fence).ok_or(Reason::LeaseLost)?;
         let mut header = old.clone();
@@ -24,7 +25,7 @@ impl Rules<'_> {
         let step = self.graph.status(header.code).map_or(0, |status| status.step);
         let next_due = header.due_after(lease);
         if !lease.begun {
-            // Claimed ahead, and not known to have begun: it costs nothing, and is not claimed ahead again.
+            // Prefetched, and not known to have begun: no attempt is counted, and the task is not prefetched again.
             header.attempts = header.attempts.saturating_sub(1);
             header.doubtful = true;
             match (self.cancelled_status(header), self.former_place(header, lease)) {
@@ -57,7 +58,8 @@ impl Rules<'_> {
         self.take_successor(header, next_due)
     }
 
-    /// The end of a run for which a changed payload waits: the task starts again with it, at once or when a debounced submit is due.
+    /// Ends a run. If a payload was submitted during the run (the successor), the task starts again with it, at once or when a
+    /// debounced submit is due.
     pub(super) fn take_successor(&self, header: &mut Header, due: Option<i64>) -> PayloadChange {
         if !header.successor {
             return PayloadChange::Keep;

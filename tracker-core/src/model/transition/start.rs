@@ -1,4 +1,4 @@
-//! The start of an attempt: which statuses, steps and dependencies allow it, and why it is refused. Pure; part of `decide`.
+//! The start of an attempt: which statuses, steps and dependencies allow it, and why it is refused. Part of `decide`; pure.
 
 use std::time::Duration;
 
@@ -99,7 +99,7 @@ impl Rules<'_> {
         Ok(Decision::of(header))
     }
 
-    /// A live lease is taken away: an attempt and a line in the history, no failure.
+    /// Ends a lease that another owner holds: stores its attempt in the history, and counts no failure.
     fn take_over(&self, mut header: Header, lease: &Lease, start: &Start) -> Result<Decision, Reason> {
         self.same_step(&header, start)?;
         let mut history = Vec::new();

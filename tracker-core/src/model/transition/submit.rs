@@ -1,4 +1,4 @@
-//! A submit of a task that is new or exists. Pure; part of `decide`.
+//! The rules of a submit, for a task that is new or that exists. Part of `decide`; pure.
 
 use super::{CommandResult, Decision, Header, LATEST, PayloadChange, Rules, Submit};
 use crate::model::status::Role;

@@ -1,4 +1,4 @@
-//! The record of an attempt, in the history and in a header. Pure; part of `encoding`.
+//! The stored form of an attempt, in the history and in a header. Part of `encoding`; pure.
 
 use bincode::{Decode, Encode};
 

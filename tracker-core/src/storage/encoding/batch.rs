@@ -1,4 +1,4 @@
-//! The record of a batch. Pure; part of `encoding`.
+//! The stored form of `Batch`. Part of `encoding`; pure.
 
 use bincode::{Decode, Encode};
 

@@ -1,4 +1,4 @@
-//! The record of the file state. Pure; part of `encoding`.
+//! The stored form of `FileState`. Part of `encoding`; pure.
 
 use bincode::{Decode, Encode};
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! The record of the follow-up task of a batch. Pure; part of `encoding`.
+//! The stored form of the follow-up task of a batch. Part of `encoding`; pure.
 
 use bincode::{Decode, Encode};
 

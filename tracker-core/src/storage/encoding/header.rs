@@ -1,4 +1,4 @@
-//! The record of a header and its lease. Pure; part of `encoding`.
+//! The stored form of `Header` and its lease. Part of `encoding`; pure.
 
 use std::sync::Arc;
 

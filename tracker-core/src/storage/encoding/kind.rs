@@ -1,4 +1,4 @@
-//! The record of a kind and its policy. Pure; part of `encoding`.
+//! The stored form of `Kind` and its policy. Part of `encoding`; pure.
 
 use bincode::{Decode, Encode};
 

@@ -1,5 +1,5 @@
-//! The values of the tables: a version byte, the record, a checksum. The only module that turns values into records and back. Pure; used by
-//! `storage` and by bulk submits.
+//! The values of the tables: a version byte, the record in bincode, a checksum. The only module that turns values into bytes and back. Called
+//! by `storage`, which reads and writes rows, and by bulk submits; pure.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

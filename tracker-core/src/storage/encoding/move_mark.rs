@@ -1,4 +1,4 @@
-//! The record of a mark of a move.
+//! The stored form of `MoveMark`, which marks both ends of a move of all tasks. Part of `encoding`; pure.
 
 use bincode::{Decode, Encode};
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! The record of a schedule. Pure; part of `encoding`.
+//! The stored form of `ScheduleRow`. Part of `encoding`; pure.
 
 use bincode::{Decode, Encode};
 

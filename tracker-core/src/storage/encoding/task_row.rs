@@ -1,4 +1,4 @@
-//! The records of a payload with its keys, and of the progress of an attempt. Pure; part of `encoding`.
+//! The stored forms of `TaskRow`, a payload with its keys, and of `Progress`. Part of `encoding`; pure.
 
 use bincode::{Decode, Encode, config, error::EncodeError};
 

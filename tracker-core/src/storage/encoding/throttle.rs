@@ -1,4 +1,4 @@
-//! The record of an accepted submit with a throttle key. Pure; part of `encoding`.
+//! The stored form of an accepted submit with a throttle key. Part of `encoding`; pure.
 
 use bincode::{Decode, Encode};
 

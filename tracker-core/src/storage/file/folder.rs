@@ -1,4 +1,4 @@
-//! The folder of a file, and its flush: a new name is durable only after it. Called by `create`, `copy`, `open`, `leftover` and
+//! The folder of a file, and its flush (`sync`): a new name is durable only after it. Called by `create`, `copy`, `open`, `leftover` and
 //! `file_system`.
 
 use std::{io, path::Path};

@@ -1,5 +1,5 @@
-//! Dependencies, pending propagations and batches: their rows, read and written. Called by the writer,
-//! its actions, `api`, recovery and `verify`.
+//! The rows of dependencies, pending propagations and batches: reads, and writes of single rows. Called by the writer, its actions, `api`,
+//! recovery and `verify`.
 
 use std::ops::Bound;
 
@@ -26,7 +26,7 @@ use crate::{
 pub(crate) struct PendingPropagation {
     pub target: TaskRef,
     pub end: DependencyEnd,
-    /// The sequence number that was next when the target ended: dependents from it on were submitted later and saw the end themselves.
+    /// The sequence number that was next when the dependency ended: dependents from it on were submitted later and saw the end themselves.
     pub before: u64,
     /// The last dependent that was resolved: the next part continues after it.
     pub beyond: Option<TaskRef>,
@@ -36,7 +36,7 @@ pub(crate) struct PendingPropagation {
 const FIRST: TaskRef = TaskRef { kind: 0, seq: 0 };
 
 impl<S: Source> Tables<S> {
-    /// The targets of a task, `most` at most.
+    /// The dependencies of a task, `most` at most.
     pub(crate) fn dependencies_of(
         &mut self,
         dependent: TaskRef,

@@ -1,5 +1,5 @@
-//! Reads from the tables of a transaction: claim order, listings, dependencies, whole tasks. Called by the engine, `api`, `portable` and
-//! `maintenance`.
+//! Reads of many rows from the tables of a transaction: claim order, listings, dependencies, whole tasks. Methods of `Tables`, called by the
+//! engine, `api`, `portable` and `maintenance`. The files of small tables (`dependencies`, `schedules`, `throttles`) have their writes too.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

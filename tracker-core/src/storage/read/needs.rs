@@ -1,5 +1,5 @@
-//! The rows of kinds with needs: the first due task of each queue, the amounts in use, the budgets, and the task that did not fit. Read by
-//! claims, submits, `explain`, plans, `verify`, recovery and export.
+//! The rows of kinds with needs: the first due task of each queue, the amounts in use, the budgets, and the task that did not fit. Called by
+//! claims, submits, `explain`, plans, `verify`, recovery and export; reads only.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! The rows of schedules: reads and writes. Used by the engine, `api/schedule`, `portable` and `maintenance`.
+//! The rows of schedules: reads, and writes of single rows. Called by the engine, `api/schedule`, `portable` and `maintenance`.
 
 use std::ops::Bound;
 

@@ -1,4 +1,4 @@
-//! The rows of throttle keys: reads and writes. Used by the writer, `portable` and `maintenance`.
+//! The rows of throttle keys: reads, and writes of single rows. Called by the writer, `portable` and `maintenance`.
 
 use std::ops::Bound;
 

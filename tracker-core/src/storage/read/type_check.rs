@@ -1,5 +1,5 @@
-//! Look-ups by an id or a key of another type than the stored ones: an error that names both, instead of "not found". Called only after a
-//! miss, so that a hit costs nothing more; reads only.
+//! Look-ups by an id or a key whose type differs from the stored ones: an error that names both types, instead of "not found". Called after a
+//! look-up has found nothing, and when a type opens a kind. Reads at most the first and the last row of a kind or an index.
 
 use redb::{ReadableTable, Value};
 
@@ -50,8 +50,8 @@ impl<S: Source> Tables<S> {
         common_type(self.ids()?, &prefix, ValueType::of_id)
     }
 
-    /// A task for each index and unique key: the one of its last row. A `None` has no type and comes first, so the last
-    /// value has a type where any value has one.
+    /// Returns a task for each index and unique key of a kind: the task of the last row. `Register` compares its stored keys with those
+    /// that the type computes. `None` sorts first and has no type, so the last value has a type if any value has one.
     pub(crate) fn last_keyed(&mut self, kind: &Kind) -> Result<Vec<TaskRef>> {
         let mut tasks = Vec::new();
         for (number, _) in (0..).zip(&kind.indexes) {
@@ -109,7 +109,7 @@ impl<S: Source> Tables<S> {
     }
 }
 
-/// Refuses an id of another type than the ids of a kind.
+/// Refuses an id of another type than `own`, the type of the ids of a kind. `verb` is the call, for the message.
 pub(crate) fn check_id(verb: &str, kind: &Kind, id: &TaskKey, own: ValueType) -> Result<()> {
     match ValueType::of_id(id.as_bytes()) {
         Some(given) if given != own => Err(Error::invalid(format!(
@@ -138,7 +138,7 @@ fn check_value(kind: &Kind, what: &str, name: &str, stored: Option<ValueType>, v
     }
 }
 
-/// The type of the values behind a prefix, where the first and the last one have the same.
+/// The type of the values whose keys have a prefix. `None` if the types of the first and the last value differ.
 fn common_type<V: Value + 'static>(
     table: &StoredTable<impl ReadableTable<&'static [u8], V>, &'static [u8], V>,
     prefix: &[u8],
@@ -148,7 +148,7 @@ fn common_type<V: Value + 'static>(
     Ok(ends.and_then(|(first, last)| type_of(&first).filter(|first| Some(*first) == type_of(&last))))
 }
 
-/// The first key behind all keys with a prefix.
+/// The first key after all keys with a prefix.
 fn end_of(prefix: &[u8]) -> Option<Vec<u8>> {
     let mut end = prefix.to_vec();
     while let Some(last) = end.pop() {

@@ -1,4 +1,5 @@
-//! `Coverage`: the ranges of keys of which a unit of work knows all rows. Pure; used by the working set.
+//! `Coverage`: the ranges of keys whose rows a unit of work has loaded completely, so that a missing row there needs no load. Used by
+//! `TableRows`; pure.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! Keys of the tables as bytes that sort as the keys do. Pure; used by the tables of a store.
+//! `StoreKey`: converts a key of redb into bytes that sort as the keys do, and back. Called by `StoredTable`, the stores and `raw_rows`; pure.
 
 use redb::{Key, Value};
 

@@ -1,4 +1,5 @@
-//! `StoredKind`: the definition of a kind as a row has it, for stores that show their tasks to people. Pure.
+//! `StoredKind`: the definition of a kind, decoded from its row. Used by stores that show tasks to people, such as the views of
+//! `tracker-postgres`; pure.
 
 use crate::{
     model::{kind::Kind, status::Role},

@@ -1,4 +1,5 @@
-//! Writes to the tables of a transaction: every row of a task is derived and written here. Called by the engine's writer.
+//! Writes of tasks to the tables of a transaction: a change of a task writes its header and payload, and the difference of its derived rows.
+//! Methods of `Tables`, called by the engine's writer and by the repair of a file's time.
 
 pub(crate) mod bulk;
 pub(crate) mod change;

@@ -1,5 +1,5 @@
-//! Rates: a ring of the latest start times of a kind, as many as may start in one period. Read by claims, `explain` and plans; written by
-//! claims and by a changed definition of the kind.
+//! Start rates: a ring of the latest start times of a kind, as many as may start in one period. Read by claims, `explain` and plans; written by
+//! starts and by `Register`, in one table.
 
 use crate::{
     model::{
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// The key of the row with the number of the next start.
+/// The number, in the key, of the row that holds the number of the next start in the ring.
 pub(crate) const NEXT: u32 = u32::MAX;
 
 impl<S: Source> Tables<S> {
@@ -26,7 +26,7 @@ impl<S: Source> Tables<S> {
         Ok(next.filter(|next| *next < starts).unwrap_or(0))
     }
 
-    /// When the kind's rate lets the next task start; `None` if it may now.
+    /// The time from which the kind's rate lets the next task start. `None` if a task may start now.
     pub(crate) fn rate_opens(&mut self, kind: &Kind, now: Micros) -> Result<Option<Micros>> {
         let Some(rate) = kind.policy.rate else { return Ok(None) };
         let number = self.next_start(kind)?;
@@ -38,7 +38,7 @@ impl<S: Source> Tables<S> {
 }
 
 impl Tables<Writing<'_>> {
-    /// Counts a start.
+    /// Writes a start into the ring, over the oldest one.
     pub(crate) fn count_start(&mut self, kind: &Kind, now: Micros) -> Result<()> {
         let Some(rate) = kind.policy.rate else { return Ok(()) };
         let number = self.next_start(kind)?;
@@ -49,7 +49,7 @@ impl Tables<Writing<'_>> {
         Ok(())
     }
 
-    /// Fits the starts of a kind into the ring of its new rate: the latest still count.
+    /// Writes the ring again for a changed rate. The latest starts still count.
     pub(crate) fn refit_starts(&mut self, kind: &Kind) -> Result<()> {
         let [first, next] = [0, NEXT].map(|number| StartKey { kind: kind.id, number }.pack());
         let rows = Rows::of("tracker.rate_starts", self.rate_starts()?, first..next)?;

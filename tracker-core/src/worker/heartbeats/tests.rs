@@ -1,3 +1,5 @@
+//! Tests of the heartbeat: when it renews leases, ends attempts at their limit and passes on cancellations. On a tracker in memory.
+
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of the shared dispatcher: a closed pool, a closed file and a halt reach every slot. On a tracker in memory.
+
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of the threads of a pool: threads that the system refuses, resizes, panics, and the end of a pool.
+
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{

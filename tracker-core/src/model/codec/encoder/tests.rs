@@ -1,3 +1,5 @@
+//! Tests of the encoder: its bytes against those of `rmp-serde`, canonical bytes of sets and maps, and the limit of nesting.
+
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};

@@ -1,4 +1,4 @@
-//! The changes that each command may make, and those that it must make.
+//! The fields of a header that each command may change, and those that it must change. Called by `invariants`; pure.
 
 use super::{
     commands::{HOLDER, NEXT, NOW, RETRY, REVISION, SNOOZE, token},
@@ -245,7 +245,7 @@ impl Case<'_> {
         let begins = self.start().is_some_and(|start| start.begun && !self.reenters());
         let expected = (self.found.doubtful || raised) && !fresh && !begins;
         ensure(new.doubtful == expected, &format!("doubtful is {}, should be {expected}", new.doubtful))?;
-        ensure(!raised || fresh || !new.may_be_prefetched(), "claimed ahead again, and it may have killed its process")
+        ensure(!raised || fresh || !new.may_be_prefetched(), "prefetched again, and it may have killed its process")
     }
 
     /// The revision rises with the payload.

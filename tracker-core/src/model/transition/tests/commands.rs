@@ -1,4 +1,4 @@
-//! Every command that can be put to a task, in the forms that could make a difference.
+//! Every command that can be put to a task, in each form that could make a difference. Used by `enumerate`; plain values.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! The invariants after every command, independent of the code of the rules.
+//! The invariants of the rules, checked after each command that `enumerate` puts to a task. They are written apart from the rules, as a second
+//! opinion. `changes` and `refusals` hold further parts; pure.
 
 use super::commands::{HOLDER, NOW};
 use crate::model::{

@@ -1,4 +1,4 @@
-//! Small machines: graphs of every allowed shape with tight policies.
+//! Status graphs for tests: one of every allowed shape, with policies that end soon. Used by `enumerate` and by the tests in `rules/`.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Tests of the rules: one by one in `rules/`, and over every sequence of commands on small status graphs.
+//! Tests of the rules: by example in `rules/`, and over every sequence of commands on small status graphs, which `enumerate` explores. In
+//! memory only.
 
 mod changes;
 mod commands;

@@ -1,4 +1,4 @@
-//! Which refusal each command must meet, in the documented order.
+//! The refusal that each command must get, in the documented order of reasons. Called by `invariants`; pure.
 
 use super::{
     commands::{HOLDER, NOW, token},

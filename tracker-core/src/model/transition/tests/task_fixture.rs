@@ -1,4 +1,4 @@
-//! `TaskFixture`: one task, a clock that a test advances, and short names for the commands of the tests.
+//! `TaskFixture`: one task in memory, a clock that a test advances, and a method for each command. Used by the tests in `rules/`.
 
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Tests of files on a storage backend of the user: created, reopened, locked, and backends that fail.
+
 use std::{
     io,
     ops::Bound,

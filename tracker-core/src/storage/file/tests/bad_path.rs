@@ -1,3 +1,5 @@
+//! Tests of paths that are no tracker file: the error names the reason, and the path is left as it was.
+
 use std::fs;
 
 use tempfile::tempdir;

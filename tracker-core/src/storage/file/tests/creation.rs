@@ -1,3 +1,5 @@
+//! Tests of the creation of a file: complete or absent, also if it fails, crashes or competes with another one.
+
 use std::{
     ffi::OsStr,
     fs,

@@ -1,3 +1,5 @@
+//! Tests of truncated files and flipped bytes: an open reports them or reads what is right, without a panic.
+
 use std::fs;
 
 use tempfile::tempdir;

@@ -1,3 +1,5 @@
+//! Tests of opens for reading only: at rest, beside writers, after an unclean end, and during a repair.
+
 use std::{fs, path::PathBuf};
 
 use tempfile::{TempDir, tempdir};

@@ -1,3 +1,5 @@
+//! Tests of the lock of a file: exclusive, shared by writers, and free when its handle is dropped.
+
 use tempfile::tempdir;
 
 use super::*;

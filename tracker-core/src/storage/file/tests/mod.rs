@@ -1,4 +1,4 @@
-//! The database file, from outside: what opening it says and leaves behind.
+//! Tests of the database file: the result of each open and the files that it leaves behind. They write to temporary folders.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod backend;

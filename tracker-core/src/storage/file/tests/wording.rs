@@ -1,3 +1,5 @@
+//! Tests of the errors of redb and of the system: their kinds, causes and messages.
+
 use std::{error::Error as _, io, path::Path};
 
 use redb::{CommitError, CompactionError, DatabaseError, StorageError, TableError, TransactionError};

@@ -1,3 +1,5 @@
+//! Tests of the commands of an operator: cancel, ignore, requeue, retry, move and update.
+
 use crate::model::{
     error::Reason,
     status::Role,

@@ -1,3 +1,5 @@
+//! Tests of how attempts end, and of the counters of attempts, failures and crashes.
+
 use crate::model::{
     error::Reason,
     status::Role,

@@ -1,3 +1,5 @@
+//! Tests of when a batch ends, and of what its end tells its dependents.
+
 use crate::model::{
     status::Role,
     transition::{Batch, BatchDelta, DependencyEnd, batch::BatchEnd},

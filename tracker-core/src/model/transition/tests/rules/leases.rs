@@ -1,3 +1,5 @@
+//! Tests of leases: owners, re-entry, expiry, rescue, renewal, and tasks that were prefetched and not begun.
+
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -78,7 +80,7 @@ fn what_has_begun_has_begun_after_a_re_entry_too() {
 #[test]
 fn a_re_entry_puts_its_own_name_on_the_lease() {
     let mut fixture = TaskFixture::of(full());
-    let owner = fixture.start(|start| (start.is_claim, start.begun) = (true, false)).expect("claimed ahead");
+    let owner = fixture.start(|start| (start.is_claim, start.begun) = (true, false)).expect("prefetched");
     let here = Uuid::from_u128(7);
     fixture.start(|start| (start.reenter, start.instance) = (Some(owner.token), here)).expect("re-entered");
     let lease = fixture.task().lease.as_ref().expect("it runs");
@@ -177,7 +179,7 @@ fn interrupted_task_that_was_to_start_later_is_due_now() {
 #[test]
 fn prefetched_task_that_never_began_is_rescued_without_cost() {
     let mut fixture = TaskFixture::of(full());
-    let owner = fixture.start(|start| (start.is_claim, start.begun) = (true, false)).expect("claimed ahead");
+    let owner = fixture.start(|start| (start.is_claim, start.begun) = (true, false)).expect("prefetched");
     fixture.pass(LEASE);
     fixture.does(&Command::Rescue { fence: owner.fence, random: 0.5 });
     assert_eq!((fixture.role(), fixture.task().attempts, fixture.counters()), (Role::Pending, 0, (0, 0)));

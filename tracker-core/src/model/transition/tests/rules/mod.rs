@@ -1,6 +1,6 @@
-//! The rules, one path each.
+//! Tests of the rules by example: each test puts a few commands to one task of a `TaskFixture` and looks at its header. In memory only.
 
-#![expect(clippy::expect_used, reason = "a path one of whose steps is refused has failed")]
+#![expect(clippy::expect_used, reason = "a test whose command is refused fails")]
 
 mod admin;
 mod attempts;

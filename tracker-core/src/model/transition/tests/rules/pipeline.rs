@@ -1,3 +1,5 @@
+//! Tests of kinds with several steps: the status after each step, failures by step, and where a requeue or a cancel leads.
+
 use crate::model::{
     error::Reason,
     status::Role,
@@ -51,7 +53,7 @@ fn failures_belong_to_a_step() {
     assert_eq!(fixture.role_in(1), Role::Ignored, "its step has no exhausted");
 }
 
-/// With neither pending nor failed a step's failures lead back to the succeeded before it: they must be counted there.
+/// A step without `pending` and `failed` fails back to the `succeeded` of the step before. Its failures are counted there.
 #[test]
 fn attempts_end_in_a_step_that_fails_back_to_the_one_before() {
     let mut fixture = TaskFixture::of(bare_second_step());
@@ -76,7 +78,7 @@ fn requeue_keeps_the_step_and_from_start_resets_it() {
     assert_eq!(fixture.role_in(0), Role::Pending);
 }
 
-/// The succeeded before a step that has no pending is where that step's tasks wait: what has got so far stays there.
+/// The tasks of a step without `pending` wait in the `succeeded` of the step before. A requeue leaves them there.
 #[test]
 fn a_second_requeue_does_not_go_back_another_step() {
     let mut fixture = TaskFixture::of(pipeline());
@@ -90,7 +92,7 @@ fn a_second_requeue_does_not_go_back_another_step() {
 }
 
 #[test]
-fn what_waits_for_a_step_is_cancelled_and_ignored_in_that_step() {
+fn waiting_task_is_cancelled_and_ignored_in_its_next_step() {
     let mut fixture = TaskFixture::of(pipeline());
     run_in(&mut fixture, 0, Outcome::Succeed);
     fixture.cancel();
@@ -112,7 +114,7 @@ fn a_changed_fingerprint_goes_to_the_first_step() {
 }
 
 #[test]
-fn a_body_that_parks_in_another_step_leaves_its_failures_behind() {
+fn park_in_another_step_resets_failures() {
     let mut fixture = TaskFixture::of(pipeline());
     run_in(&mut fixture, 0, FAIL);
     run_in(&mut fixture, 0, Outcome::Park { code: code(2, Role::Parked) });

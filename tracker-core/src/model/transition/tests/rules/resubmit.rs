@@ -1,3 +1,5 @@
+//! Tests of submits of a task that exists: changed fingerprints, debounced submits, and the payload that waits for the end of a run.
+
 use crate::model::{
     status::Role,
     time::Micros,

@@ -1,3 +1,5 @@
+//! Tests of due times, backoff and jitter, and of times at both ends of the range.
+
 use std::time::Duration;
 
 use crate::model::{
