@@ -1,4 +1,5 @@
-//! The address of a server, read from its URL. Pure apart from the environment of the process.
+//! `Address`: the server, login, TLS and schema of a tracker, parsed from a URL. Called by `options`; reads environment variables, and opens
+//! nothing.
 
 use std::{env, fmt, path::PathBuf};
 

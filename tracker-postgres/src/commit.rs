@@ -1,5 +1,5 @@
-//! The commit of a unit of work: all changes and the end of the transaction in one pipeline, and the question whether a commit took effect
-//! whose connection broke.
+//! The commit of a unit of work: all changes and the end of the transaction in one pipeline. If the connection breaks, asks the server on a new
+//! one whether the commit is stored. Called by `unit`; `caller/unit` uses `statements`.
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 

@@ -1,4 +1,5 @@
-//! The changes of a unit of work as edits of rows of the server. Pure.
+//! `Edits`: the changes of a unit of work as edits of rows of the server, and `Known`, the rows that the unit has loaded. Made by `unit`, sent
+//! by `commit`; pure.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

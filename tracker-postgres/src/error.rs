@@ -1,4 +1,5 @@
-//! Errors of the server as errors of the tracker: what failed, on which server, and what to do. No message has credentials.
+//! Converts errors of the server into errors of the tracker: what failed, on which server, and what to do. Called by all modules; pure. No
+//! message has credentials.
 
 use std::io;
 

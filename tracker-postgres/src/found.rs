@@ -1,4 +1,5 @@
-//! The answers to the statements of a load, as rows of the interface. Pure.
+//! `Found`: the rows that a load returned, as rows of the interface of stores. Made by `unit` and `caller/unit` from the answers to a
+//! `load::Plan`; pure.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -1,4 +1,5 @@
-//! Keys of the interface as columns, and ranges of keys as ranges of columns. Pure.
+//! Converts keys of the interface of stores into columns of the server and back, and ranges of keys into ranges of columns. Called by `load`,
+//! `found`, `edits` and `commit`; pure.
 
 use tracker_core::{
     Error, ErrorKind,

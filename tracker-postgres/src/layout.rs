@@ -1,4 +1,4 @@
-//! What each migration adds to a schema, for `check`. A test compares it with a new schema.
+//! The tables, columns and names that each migration adds to a schema. Read by `check`; a test compares it with a new schema. Constants.
 
 use crate::schema::MIGRATIONS;
 

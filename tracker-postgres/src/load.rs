@@ -1,4 +1,4 @@
-//! Loads of a unit of work: the wanted sets as statements of one pipeline. Pure.
+//! `Plan`: the rows that a unit of work wants, as the statements of one pipeline. Made by `unit` and `caller/unit`, which run it; pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Numbers of tasks and fences: blocks that are taken along with a load.
+//! Sequence numbers of tasks and fences, assigned from blocks that are taken from the server along with a load. Called by `unit`.
 //!
 //! A number must be greater than all that were assigned to a row before that row was locked: a fence must exceed the fences of earlier
 //! owners, and the end of a task reaches exactly those dependents that were submitted before it. So a block is taken in the same round

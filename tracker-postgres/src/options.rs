@@ -1,4 +1,4 @@
-//! The options of a connection to a server.
+//! `PostgresOptions`: the options of a connection to a server. Set by users, read by the store and by `check`; connects to nothing by itself.
 
 use std::{fmt, time::Duration};
 

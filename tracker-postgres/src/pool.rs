@@ -1,4 +1,5 @@
-//! The connections of a process: a bounded number of slots, each with at most one connection.
+//! `Pool`: the connections of a process: a bounded number of slots, each with at most one connection. Used by `Shared`; calls wait for a free
+//! slot.
 
 use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},

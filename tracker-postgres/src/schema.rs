@@ -1,4 +1,5 @@
-//! The tables of a tracker in the server: created and migrated at the first start, checked at each.
+//! The tables of a tracker in the server: created and migrated at the first start, their layout checked at each. Called by the store when it is
+//! opened, with the SQL of `migrations/`.
 
 use tracker_core::{Error, ErrorKind, store::store_error};
 

@@ -1,5 +1,5 @@
-//! `Shared`: the state that the units of a store share: connections, their settings, and the waits for a server that is away. Used by units, commits
-//! and the store.
+//! `Shared`: the state that all units of work of a store share: the pool of connections, their settings, and the waits for a server that is
+//! away. Used by units, commits and the store; opens connections.
 
 use std::{
     hash::{BuildHasher, RandomState},

@@ -1,4 +1,5 @@
-//! The store: connections to the server, and units of work over them.
+//! `PostgresStore`: implements the store of tracker-core: begins units of work, listens for commits, opens and closes the connections. Made by
+//! users through `connect` and `PostgresOptions`; called by the engine.
 
 use std::{fmt, sync::Arc, time::Duration};
 

@@ -1,4 +1,5 @@
-//! One unit of work: a transaction of the server.
+//! `PostgresUnit`: one unit of work of the engine, which is one transaction of the server: begins it, locks and loads rows, and commits. Made
+//! by `store`; holds a slot of the pool until it ends.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! The view of each kind: what SQL users read. Made and replaced when a store is opened, and when a kind changes.
+//! The view of each kind, for people who read tasks by SQL. Created and replaced when a store is opened, and after a commit that changes a
+//! kind.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! `Dashboard`: the options of the dashboard, and the router that they make. Called by the program that mounts or serves it.
+//! `Dashboard`: the options of the dashboard, and the router that they make. Called by the service that mounts it or by `serve`.
 
 use std::{fmt, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! Server-sent events: tells pages that the file has changed. Each stream looks at the number of the last change at intervals; called by
-//! `routes`.
+//! Server-sent events: tells open pages that the file has changed. Called by `routes`; each stream reads the number of the last change at
+//! intervals.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 

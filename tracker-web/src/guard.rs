@@ -1,4 +1,5 @@
-//! The guard before every request: size, host, origin, token; and the headers of every response.
+//! The guard before every request: checks size, host, origin and token, and sets the headers of every response. Called by the router of
+//! `dashboard`; reads no task.
 
 use std::sync::Arc;
 

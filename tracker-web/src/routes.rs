@@ -1,4 +1,5 @@
-//! The pages and files of the dashboard, each by its path. All paths are flat, so that every link is relative.
+//! The routes of the dashboard: the handler of each page, form and file, by its path. Called by axum; reads through `site`. All paths are flat,
+//! so that every link is relative.
 
 use std::{sync::Arc, time::Duration};
 

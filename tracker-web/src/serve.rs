@@ -1,4 +1,5 @@
-//! A web server of its own for the dashboard (feature `serve`).
+//! `Dashboard::serve`: a web server for the dashboard (feature `serve`), for programs without one. Called by users and `tracker serve`; listens
+//! on a socket.
 
 use std::io;
 

@@ -1,4 +1,5 @@
-//! `Site`: the state of a mounted dashboard, and the reads of its pages beside the async threads. Called by `routes` and `guard`.
+//! `Site`: the state of a mounted dashboard. Runs the reads and commands of pages on blocking threads, beside the async ones. Called by
+//! `routes`, `events` and `guard`; reads and changes the tracker through `Source`.
 
 use std::{
     collections::VecDeque,

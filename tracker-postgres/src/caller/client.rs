@@ -1,4 +1,5 @@
-//! The crate `postgres` as the caller's client.
+//! Implements `SqlTransaction` for transactions of the crate `postgres` (feature `postgres`). Called by `caller/service`; runs statements on
+//! the caller's connection.
 
 use std::error::Error as StdError;
 

@@ -1,4 +1,5 @@
-//! Transactions of the caller's own database client: work of a tracker in them, which the caller commits with rows of its own.
+//! `transaction_in`: runs work of a tracker in a transaction of the caller's own database client, so that one commit stores it with rows of the
+//! caller. Called by users; never commits.
 
 #[cfg(feature = "postgres")]
 mod client;

@@ -1,4 +1,5 @@
-//! `Service`: passes the statements of a unit of work to the caller's transaction, which is borrowed on another thread.
+//! `Service`: passes the statements of a unit of work to the thread that has borrowed the caller's transaction, and the answers back. Used by
+//! `caller/mod` and `CallerUnit`.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 

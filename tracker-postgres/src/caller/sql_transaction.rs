@@ -1,5 +1,5 @@
-//! `SqlTransaction`: what a tracker needs of a transaction of the caller's database client. Implemented by users, and for the crate
-//! `postgres` here.
+//! `SqlTransaction`: the trait for a transaction of the caller's database client, with its rows and errors. Implemented by users, and for the
+//! crate `postgres` by `client`.
 
 use std::{error::Error as StdError, fmt};
 

@@ -1,5 +1,5 @@
 //! `CallerUnit`: a unit of work in the caller's transaction. Its commit runs the statements of the changes, and leaves the commit to the
-//! caller.
+//! caller. Made by `transaction_in`, used by the engine of tracker-core.
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 

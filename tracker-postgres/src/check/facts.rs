@@ -1,4 +1,4 @@
-//! What is known of a schema and its server, and the problems that follow from it. Pure.
+//! `Facts`: what `check` has read of a schema and its server, and `findings`, the problems that follow. Called by `check`; pure.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,4 +1,5 @@
-//! `PostgresOptions::check`: whether a schema and its server are as a tracker needs them. Loads the facts; `facts` judges them.
+//! `PostgresOptions::check`: finds out if a schema and its server are as a tracker needs them. Called by users and `tracker doctor`; reads
+//! catalogs and settings, and changes nothing. `facts` judges what was read.
 
 mod facts;
 

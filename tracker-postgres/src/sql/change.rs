@@ -1,4 +1,4 @@
-//! Statements that change rows.
+//! `Change`: the SQL of statements that change rows. Part of `Sql`; used by `commit`. Pure.
 
 use crate::wire::params::oid::{BYTEAS, INT2, INT2S, INT4S, INT8, INT8S, TEXTS};
 

@@ -1,5 +1,5 @@
-//! Statements that look at a schema and its server for [`crate::PostgresOptions::check`]. They lock nothing and need no right on the tables, except
-//! `Marks`. Pure.
+//! `Check`: the SQL of statements that read a schema and its server for [`crate::PostgresOptions::check`]. They lock nothing and need no right
+//! on the tables, except `Marks`. Part of `Sql`; pure.
 
 use crate::wire::params::oid::TEXT;
 

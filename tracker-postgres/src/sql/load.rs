@@ -1,4 +1,4 @@
-//! Statements that load rows.
+//! `Load`: the SQL of statements that lock and load rows. Part of `Sql`; used by `load`. Pure.
 
 use crate::wire::params::oid::{BYTEA, BYTEAS, INT2, INT8, INT8S};
 

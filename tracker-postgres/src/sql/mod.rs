@@ -1,4 +1,4 @@
-//! The statements of the store. Each loads or changes a set. Pure.
+//! `Sql`: all statements of the store, each of which loads or changes a set of rows. Used by every module that runs a statement; pure.
 //!
 //! Two of them hold a condition. If it does not hold they divide by zero, which takes back the transaction without a further round trip.
 

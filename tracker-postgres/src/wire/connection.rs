@@ -1,4 +1,5 @@
-//! A connection to the server, and pipelines of statements over it.
+//! `Connection`: a connection to the server, and pipelines of statements over it. Kept by `pool`; used by units, commits, the schema and the
+//! listener. Blocks the calling thread.
 
 use std::{
     collections::{HashMap, VecDeque},

@@ -1,4 +1,5 @@
-//! Why a call of the server failed.
+//! `WireError`: why a call of the server failed: the server refused, or the connection broke. Made by `wire`; converted by `crate::error`.
+//! Plain data.
 
 use std::{fmt, io};
 

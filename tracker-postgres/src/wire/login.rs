@@ -1,4 +1,5 @@
-//! The login: startup, authentication, and what the server says until it is ready.
+//! The login on a new connection: startup, authentication, and the messages of the server until it is ready. Called by `Connection`; writes to
+//! its socket.
 
 use postgres_protocol::authentication::{
     md5_hash,

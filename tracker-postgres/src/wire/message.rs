@@ -1,4 +1,5 @@
-//! Messages of the protocol (version 3.0) as bytes: those that are sent, and the frames and fields of those that arrive. Pure.
+//! Messages of the protocol (version 3.0) as bytes: builds those that are sent, and parses the frames and fields of those that arrive. Called
+//! by `connection` and `login`; pure.
 
 use super::error::{Result, ServerError, WireError};
 

@@ -1,4 +1,4 @@
-//! Parameters of a statement in the binary form of the server. Pure.
+//! `Params`: the parameters of a statement in the binary form of the server. Made by every module that runs a statement; pure.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! Rows of a result in the binary form of the server. Pure.
+//! `Row`: a row of a result in the binary form of the server, read column by column. Used by every module that reads an answer; pure.
 
 use super::error::{Result, WireError};
 

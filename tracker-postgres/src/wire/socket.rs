@@ -1,4 +1,4 @@
-//! The socket to the server: TCP or Unix, plain or encrypted.
+//! `Socket`: the socket to the server: TCP or Unix, plain or encrypted, with timeouts. Opened by `Connection`; reads and writes block.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},

@@ -1,4 +1,4 @@
-//! Encryption of a socket with rustls.
+//! Encrypts a socket with rustls (feature `tls`), and checks the certificate as the URL demands. Called by `Socket`.
 
 use std::{net::TcpStream, path::Path, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! The page of one batch with its tasks.
+//! The page of one batch with its tasks. Called by `routes` with a `BatchPage`; pure.
 
 use maud::{Markup, html};
 use tracker_core::batch::BatchInfo;

@@ -1,4 +1,4 @@
-//! The page of batches.
+//! The page of the latest batches. Called by `routes` with a `BatchesPage`; pure.
 
 use maud::{Markup, html};
 use tracker_core::{

@@ -1,4 +1,5 @@
-//! The forms of commands, and the page that asks before a command.
+//! The forms of commands on the pages of tasks and kinds, and the page that asks before a command is performed. Called by pages and `site`;
+//! pure.
 
 use maud::{Markup, html};
 use tracker_core::{

@@ -1,4 +1,4 @@
-//! The page of failures grouped by message.
+//! The page of failures grouped by message. Called by `routes` with an `ErrorsPage`; pure.
 
 use maud::{Markup, html};
 use tracker_core::inspect::{ErrorGroup, ErrorGroups};

@@ -1,4 +1,4 @@
-//! The page on the health of the file.
+//! The page on the health of the file. Called by `routes` with a `HealthPage`; pure.
 
 use maud::{Markup, html};
 

@@ -1,4 +1,4 @@
-//! The start page.
+//! The start page: all kinds with their progress. Called by `routes` with a `KindsPage`; pure.
 
 use maud::{Markup, html};
 use tracker_core::inspect::Throughput;

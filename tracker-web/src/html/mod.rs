@@ -1,4 +1,5 @@
-//! Pages as HTML. Pure functions of what `model` has read; maud escapes every value.
+//! Pages as HTML: each is a pure function of what `model` has read, and `Frame` is the page around it. Called by `routes` and `site`; maud
+//! escapes every value.
 
 pub mod batch;
 pub mod batches;

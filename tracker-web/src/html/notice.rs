@@ -1,4 +1,4 @@
-//! The result of a command, and the page of a failure.
+//! The result of a command above a page, and the page of a failure. Called by `site` and `Frame`; pure.
 
 use maud::{Markup, html};
 use tracker_core::live::Report;

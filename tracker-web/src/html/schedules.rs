@@ -1,4 +1,4 @@
-//! The page of schedules.
+//! The page of schedules, with forms to run, pause and remove them. Called by `routes` with a `SchedulesPage`; pure.
 
 use maud::{Markup, html};
 use tracker_core::schedule::OccurrenceRecord;

@@ -1,4 +1,4 @@
-//! Statuses, progress and links to tasks, as several pages show them.
+//! Statuses, progress bars and links to tasks, which several pages show. Called by pages; pure.
 
 use maud::{Markup, html};
 use tracker_core::{

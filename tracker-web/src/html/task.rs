@@ -1,4 +1,4 @@
-//! The page of one task.
+//! The page of one task. Called by `routes` with a `TaskPage`; pure.
 
 use maud::{Markup, html};
 use tracker_core::{

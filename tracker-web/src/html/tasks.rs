@@ -1,4 +1,4 @@
-//! The list of tasks of a kind, with its filter.
+//! The list of tasks of a kind, with its filter. Called by `routes` with a `TasksPage`; pure.
 
 use maud::{Markup, html};
 use tracker_core::status::Role;

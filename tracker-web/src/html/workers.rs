@@ -1,4 +1,4 @@
-//! The page of running tasks and their workers.
+//! The page of running tasks and their workers. Called by `routes` with a `WorkersPage`; pure.
 
 use maud::{Markup, html};
 use tracker_core::inspect::LeasedTask;

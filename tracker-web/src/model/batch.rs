@@ -1,4 +1,4 @@
-//! One batch: its counts, and a page of its tasks.
+//! `BatchPage`: the counts of one batch, and a page of its tasks. Called by `routes`; reads the tracker.
 
 use std::{collections::HashMap, time::Duration};
 

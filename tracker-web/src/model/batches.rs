@@ -1,4 +1,4 @@
-//! The latest batches.
+//! `BatchesPage`: the latest batches. Called by `routes`; reads the tracker.
 
 use tracker_core::{
     Tracker,

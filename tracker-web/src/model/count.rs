@@ -1,4 +1,4 @@
-//! `Count`: how many tasks a command is about, for the question before it.
+//! `Count`: how many tasks a command changes, for the question before it. Called by `site`; reads the tracker.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Failures grouped by message, of one kind or of all kinds.
+//! `ErrorsPage`: failures grouped by message, of one kind or of all kinds. Called by `routes`; reads the tracker.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The health of the file: its clock, and what needs a look in each kind.
+//! `HealthPage`: the health of the file: its clock, and problems of each kind. Called by `routes`; reads the tracker.
 
 use std::time::Duration;
 

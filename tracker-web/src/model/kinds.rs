@@ -1,4 +1,5 @@
-//! The start page: every kind with its counts, its throughput and its oldest waiting task.
+//! `KindsPage`: every kind with its counts, its throughput and its oldest waiting task. Called by `routes` for the start page; reads the
+//! tracker.
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -1,5 +1,5 @@
-//! The content of the pages as plain data, read through the public calls of tracker-core. Every read is bounded: no page costs more with
-//! more tasks, and no read transaction stays open while a page is written.
+//! The content of the pages as plain data, read through the public calls of tracker-core. Called by `routes` and `site`. Every read is bounded:
+//! no page costs more with more tasks, and no read transaction stays open while a page is written.
 
 pub mod batch;
 pub mod batches;

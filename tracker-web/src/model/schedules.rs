@@ -1,4 +1,4 @@
-//! The schedules with their latest occurrences.
+//! `SchedulesPage`: the schedules with their latest occurrences. Called by `routes`; reads the tracker.
 
 use tracker_core::{
     Tracker,

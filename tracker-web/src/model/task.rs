@@ -1,4 +1,5 @@
-//! One task: its record, why it is not running, what it waits for, and its payload as JSON up to a limit.
+//! `TaskPage`: one task: its record, why it is not running, its dependencies, and its payload as JSON up to a limit. Called by `routes`; reads
+//! the tracker.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,5 @@
-//! Tasks of a kind: the filter, a page of tasks by a cursor, and how far a search by text has looked.
+//! `TasksPage`: a page of the tasks of a kind that a filter selects, and how far a search by text has come. Called by `routes`; reads the
+//! tracker.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The running tasks and the workers that hold their leases.
+//! `WorkersPage`: the running tasks and the workers that hold their leases. Called by `routes`; reads the tracker.
 
 use std::collections::BTreeSet;
 
