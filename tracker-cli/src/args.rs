@@ -1,4 +1,4 @@
-//! The command line as a whole: the options of all commands, and the help of the program.
+//! `Cli`: the command line as a whole: the options of all commands, and the help of the program. Parsed by `main`.
 
 use clap::Parser;
 

@@ -1,4 +1,5 @@
-//! The options that select tasks: `--status`, `--role`, `--index`, `--within`, `--older-than`, `--containing`.
+//! `FilterArg`: the options that select tasks: `--status`, `--role`, `--index`, `--within`, `--older-than`, `--containing`. Used by `list`,
+//! `export` and bulk commands; pure.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tracker_core::{live::TaskFilter, status::Role};

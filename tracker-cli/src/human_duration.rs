@@ -1,4 +1,4 @@
-//! Durations as text: parsed from options, and shown in one or two units.
+//! `HumanDuration`: durations as text: parsed from options, and shown in one or two units. Used by all commands; pure.
 
 use std::{fmt, str::FromStr, time::Duration};
 

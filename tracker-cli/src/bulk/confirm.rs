@@ -1,4 +1,5 @@
-//! The question before many tasks are changed, and `--yes`.
+//! `ConfirmArg`: the question before many tasks are changed, and `--yes`. Called by bulk commands and others that change much; reads the
+//! terminal.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 

@@ -1,5 +1,5 @@
-//! The helper of commands that change many tasks: selects them, asks first, applies the change, reports. Used by `retry`,
-//! `requeue`, `cancel`, `ignore`, and in parts by `prune`, `rescue` and `doctor --repair-time`.
+//! The helper of commands that change many tasks: selects them, asks first, applies the change, reports. Called by `retry`, `requeue`,
+//! `cancel`, `ignore`, `pause`, `resume` and `set`, and in parts by `prune`, `rescue`, `move` and `doctor --repair-time`.
 
 mod confirm;
 mod result;

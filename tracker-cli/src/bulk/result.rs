@@ -1,4 +1,5 @@
-//! The answer of a command that changes tasks.
+//! `BulkResult`: the answer of a command that changes tasks: how many were changed, and which were refused. Made by commands from the report of
+//! a request.
 
 use std::io;
 

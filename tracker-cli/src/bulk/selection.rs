@@ -1,4 +1,5 @@
-//! The selection of tasks by ids, by a filter or by `--all`, and the run of a bulk command on it.
+//! `SelectionArg`: selects tasks by ids, by a filter or by `--all`, and runs a bulk command on them. Called by bulk commands; changes tasks
+//! through `FileControl`.
 
 use tracker_core::live::{Request, SelectedId, Selection, TaskChange};
 

@@ -1,4 +1,4 @@
-//! `tracker backup`.
+//! `tracker backup`: copies a file that may be in use. Reads the file, writes the copy.
 
 use std::{io, path::PathBuf};
 

@@ -1,4 +1,4 @@
-//! `tracker budget`: lists, sets and removes the budgets of resources that tasks need.
+//! `tracker budget`: lists, sets and removes the budgets of resources that tasks need. Reads the file; changes it through `FileControl`.
 
 use std::io;
 

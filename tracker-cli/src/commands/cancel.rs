@@ -1,4 +1,4 @@
-//! `tracker cancel`.
+//! `tracker cancel`: cancels tasks. A bulk command: changes the file through `bulk`.
 
 use tracker_core::live::TaskChange;
 

@@ -1,4 +1,4 @@
-//! `tracker compact`.
+//! `tracker compact`: makes a file smaller. Opens the file in this process and rewrites it.
 
 use std::{fs, io};
 

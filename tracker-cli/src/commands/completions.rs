@@ -1,4 +1,4 @@
-//! `tracker completions`: hidden from the help, called when the program is packaged.
+//! `tracker completions`: prints completions for a shell. Hidden from the help, called when the program is packaged; opens no file.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! `tracker counts`: the number of tasks by kind and status.
+//! `tracker counts`: the number of tasks by kind and status. Reads the file.
 
 use std::io;
 

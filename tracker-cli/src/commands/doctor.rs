@@ -1,4 +1,4 @@
-//! `tracker doctor`: every check of a file in one command.
+//! `tracker doctor`: every check of a file or a server in one command. Reads only; with `--repair-time`, `repair_time` writes.
 
 use std::{io, mem};
 

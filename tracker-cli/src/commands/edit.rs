@@ -1,4 +1,5 @@
-//! `tracker edit`: changes the payload of a task in an editor or from a file.
+//! `tracker edit`: changes the payload of a task in an editor or from a file. Starts the editor on a temporary file; changes the task through
+//! `FileControl`.
 
 use std::{
     env, fs,

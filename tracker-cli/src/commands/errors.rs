@@ -1,4 +1,4 @@
-//! `tracker errors`: failed tasks grouped by their errors.
+//! `tracker errors`: failed tasks grouped by their errors. Reads the file.
 
 use std::io;
 

@@ -1,4 +1,5 @@
-//! The hidden command `guard`: a process beside `run` that kills the commands of a killed run.
+//! The hidden command `guard`: a process beside `tracker run` that kills the commands of a killed run. Started by `run/guard_process`; reads
+//! its standard input, and kills process groups.
 
 use std::{
     collections::HashSet,

@@ -1,4 +1,4 @@
-//! `tracker ignore`.
+//! `tracker ignore`: ignores tasks, so that they do not start. A bulk command: changes the file through `bulk`.
 
 use tracker_core::live::TaskChange;
 

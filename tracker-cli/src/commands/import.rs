@@ -1,4 +1,4 @@
-//! `tracker import`.
+//! `tracker import`: stores tasks from JSON lines. Reads a file or the standard input; changes the tracker through `FileControl`.
 
 use std::{fs::File, io, path::PathBuf};
 

@@ -1,4 +1,4 @@
-//! `tracker list`.
+//! `tracker list`: the tasks that a filter selects, in pages. Reads the file.
 
 use std::io;
 

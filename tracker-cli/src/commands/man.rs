@@ -1,4 +1,5 @@
-//! `tracker man`: hidden from the help, called when the program is packaged.
+//! `tracker man`: writes the manual pages. Hidden from the help, called when the program is packaged; writes to a folder or the standard
+//! output.
 
 use std::{
     io,

@@ -1,4 +1,4 @@
-//! `tracker metrics`: the numbers of a file as OpenMetrics text.
+//! `tracker metrics`: the numbers of a file as OpenMetrics text. Reads the file.
 
 use std::{io, time::Duration};
 

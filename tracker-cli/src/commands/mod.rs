@@ -1,4 +1,5 @@
-//! One file per command, all of the same shape: `Args`, `run`, and the answer as a [`View`](crate::output::View).
+//! One file per command, all of the same shape: `Args`, `run`, and the answer as a [`View`](crate::output::View). `main` calls `run` of the
+//! chosen command through `Command::run`.
 //!
 //! A new command needs a file here, its `mod`, and its line in the list below.
 

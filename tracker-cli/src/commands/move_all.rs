@@ -1,4 +1,5 @@
-//! `tracker move FROM TO`, and `tracker move FROM --undo`.
+//! `tracker move FROM TO` and `tracker move FROM --undo`: moves all tasks to another file or server. Called by `reorder`; opens both ends alone
+//! and writes them.
 
 use std::{collections::BTreeMap, io};
 

@@ -1,4 +1,5 @@
-//! `--notify`: runs a command of the user when the work of `run` or `wait` has ended. Its failure is a warning.
+//! `--notify`: runs a command of the user when the work of `run` or `wait` has ended. Its failure is a warning. Called by both; starts a
+//! process.
 
 use std::{
     io::{self, Write},

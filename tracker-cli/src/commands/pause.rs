@@ -1,4 +1,4 @@
-//! `tracker pause`, and the change that it shares with `tracker resume`.
+//! `tracker pause`: pauses tasks or kinds, with the change that it shares with `tracker resume`. Changes the file through `bulk`.
 
 use tracker_core::live::TaskChange;
 

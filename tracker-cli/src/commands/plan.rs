@@ -1,4 +1,4 @@
-//! `tracker plan`.
+//! `tracker plan`: what the next claims would start, and why other tasks would not start. Reads the file.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! `tracker prune`.
+//! `tracker prune`: deletes tasks that have ended. Changes the file through `FileControl`.
 
 use tracker_core::live::Request;
 

@@ -1,4 +1,4 @@
-//! `tracker recover`.
+//! `tracker recover`: copies the readable part of a damaged file. Reads that file, writes a new one.
 
 use std::{io, path::PathBuf};
 

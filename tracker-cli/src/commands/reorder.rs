@@ -1,4 +1,4 @@
-//! `tracker move`: tasks in the claim order, or all tasks to another place.
+//! `tracker move`: moves tasks in the claim order, through `FileControl`, or all tasks to another place, by `move_all`.
 
 use tracker_core::live::{Request, SelectedId};
 

@@ -1,4 +1,4 @@
-//! `tracker doctor --repair-time`: sets the time of a file back to the system clock.
+//! `tracker doctor --repair-time`: sets the time of a file back to the system clock. Called by `doctor`; opens the file alone and writes it.
 
 use std::io;
 

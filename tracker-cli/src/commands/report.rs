@@ -1,4 +1,4 @@
-//! `tracker report`.
+//! `tracker report`: writes an HTML page about a file. Reads the file, and writes the page to a new file.
 
 use std::{
     io::{self, Write},

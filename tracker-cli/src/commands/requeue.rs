@@ -1,4 +1,4 @@
-//! `tracker requeue`.
+//! `tracker requeue`: makes tasks of any status startable again. A bulk command: changes the file through `bulk`.
 
 use tracker_core::live::TaskChange;
 

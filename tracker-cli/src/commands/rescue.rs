@@ -1,4 +1,4 @@
-//! `tracker rescue`.
+//! `tracker rescue`: ends leases whose owners are gone, or that run too long. Changes the file through `FileControl`.
 
 use tracker_core::live::Request;
 

@@ -1,4 +1,4 @@
-//! `tracker resume`.
+//! `tracker resume`: ends the pause of tasks or kinds. Changes the file through `bulk`.
 
 use super::pause;
 use crate::{bulk::SelectionArg, error::CliError, exit::Exit, output::Output};

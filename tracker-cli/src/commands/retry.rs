@@ -1,4 +1,4 @@
-//! `tracker retry`.
+//! `tracker retry`: makes failed tasks startable again. A bulk command: changes the file through `bulk`.
 
 use tracker_core::live::TaskChange;
 

@@ -1,4 +1,4 @@
-//! `tracker set`.
+//! `tracker set`: changes the priority or the due time of tasks. A bulk command: changes the file through `bulk`.
 
 use std::str::FromStr;
 

@@ -1,4 +1,4 @@
-//! `tracker show`: everything about one task.
+//! `tracker show`: everything about one task. Reads the file.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! `tracker top`.
+//! `tracker top`: the live view in the terminal, which the module `top` draws. Reads the file; keys change tasks.
 
 use std::{io::IsTerminal, time::Duration};
 

@@ -1,4 +1,4 @@
-//! `tracker verify`.
+//! `tracker verify`: recomputes every index and counter of a file, and prints what contradicts. Reads the file.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! `tracker wait`: waits until a task has ended.
+//! `tracker wait`: waits until tasks have ended. Reads the file.
 
 use std::{io, time::Duration};
 

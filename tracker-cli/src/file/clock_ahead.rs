@@ -1,4 +1,4 @@
-//! The finding that the time of a file is ahead of the system clock. Shown by `status`, `show` and `doctor`.
+//! `ClockAhead`: how far the time of a file is ahead of the system clock. Shown by `status`, `show` and `doctor`; reads the tracker.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! `FileControl`: the way in which a command changes a tracker. Every command that changes tasks sends its requests through it.
+//! `FileControl`: performs the requests of a command: on the tracker that this process has opened, or in the process that has the file open,
+//! through its socket. Every command that changes tasks uses it.
 
 use std::io::Read;
 

@@ -1,4 +1,4 @@
-//! The other processes that have a file open, found in /proc on Linux. Used for messages and by `status` and `doctor`.
+//! `Holder`: another process that has the file open, found in `/proc` on Linux. Called for error messages, and by `status` and `doctor`.
 
 use std::{fmt, path::Path};
 

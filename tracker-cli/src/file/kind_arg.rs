@@ -1,4 +1,4 @@
-//! The option `--kind`, and finding tasks by the ids that users type. Used by every command about tasks.
+//! `KindArg`: the option `--kind`, and finding tasks by the ids that users type. Used by every command about tasks; reads the tracker.
 
 use tracker_core::{Tasks, Tracker, task::TaskKey, untyped::Untyped};
 

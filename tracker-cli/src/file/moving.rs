@@ -1,4 +1,4 @@
-//! Moving all tasks between the places that arguments name.
+//! Moves all tasks between the places that arguments name. Called by `move_all`; opens and writes both.
 
 use tracker_core::{
     Error, ErrorKind,

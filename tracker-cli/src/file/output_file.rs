@@ -1,4 +1,5 @@
-//! The one way to write a file that the user named: complete or not at all, and readable by no more users than before.
+//! `OutputFile`: writes a file that the user named: complete or not at all, and readable by no more users than before. Called by `export`,
+//! `report`, `man` and others.
 
 use std::{
     error::Error as StdError,

@@ -1,5 +1,5 @@
-//! Trackers in the schemas of PostgreSQL servers. Called with the URL of an argument. `without_server.rs` stands in its place in a program
-//! that is built without the feature `postgres`.
+//! Opens trackers in the schemas of PostgreSQL servers. Called by `FileArg` with the URL of an argument; connects to the server.
+//! `without_server.rs` stands in its place in a program that is built without the feature `postgres`.
 
 use tracker_core::{Error, Tracker, maintenance::MovePlace};
 use tracker_postgres::{PostgresOptions, PostgresStore};

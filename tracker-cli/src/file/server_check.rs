@@ -1,4 +1,4 @@
-//! The findings of the check of a server. Used by `doctor`.
+//! `ServerCheck`: the findings of the check of a server. Made by `server`, printed by `doctor`; plain data.
 
 use serde::Serialize;
 

@@ -1,4 +1,5 @@
-//! Stands in the place of `server.rs` in a program that is built without the feature `postgres`.
+//! Stands in the place of `server.rs` in a program that is built without the feature `postgres`: refuses URLs. Called by `FileArg`; connects to
+//! nothing.
 
 use tracker_core::{Tracker, maintenance::MovePlace};
 

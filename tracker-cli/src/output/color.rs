@@ -1,4 +1,4 @@
-//! The choice of `--color`, and what a stream supports.
+//! `ColorChoice`: the choice of `--color`, and whether a stream supports colors. Used by `args` and `output`; reads the environment.
 
 use std::{env, io::IsTerminal};
 

@@ -1,4 +1,5 @@
-//! JSON with the characters escaped that a terminal would obey. Used for `--json`, exports and the text given to an editor.
+//! `EscapedJson`: JSON with the characters escaped that a terminal would obey. Used for `--json`, exports and the text given to an editor;
+//! pure.
 
 use std::{
     borrow::Cow,

@@ -1,4 +1,4 @@
-//! Pretty-printed JSON with a color for each type of value. Used by `show`.
+//! Pretty-printed JSON with a color for each type of value. Called by `show`; pure.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! Numbers, sizes, shares and bars as text.
+//! Numbers, sizes, percentages and bars as text. Called by commands, `report` and `top`; pure.
 
 /// Formats a number with a comma between groups of three digits.
 pub fn grouped(number: u64) -> String {

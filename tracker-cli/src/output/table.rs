@@ -1,4 +1,5 @@
-//! Tables of text. On a terminal the last column is cut to the width of the screen.
+//! `Table`: a table of text. On a terminal the last column is cut to the width of the screen. Used by commands that print rows; writes to a
+//! `TextWriter`.
 
 use std::io;
 

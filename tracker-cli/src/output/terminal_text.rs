@@ -1,4 +1,5 @@
-//! Escapes text from a file before it is printed: it may contain control sequences of terminals.
+//! Escapes text from a file before it is printed: it may contain control sequences of terminals. Called by `output` and by commands that print
+//! text; pure.
 
 use std::{borrow::Cow, fmt::Write};
 

@@ -1,4 +1,4 @@
-//! Styles of text and their colors: the 16 colors of the terminal, which fit dark and light themes.
+//! `TextStyle`: styles of text and their colors: the 16 colors of the terminal, which fit dark and light themes. Used by all that print; pure.
 
 use console::Style;
 use tracker_core::status::Role;

@@ -1,4 +1,4 @@
-//! Writes answers as text. Escapes control characters in everything that it is given.
+//! `TextWriter`: writes answers as text. Escapes control characters in all text that it is given. Given to each `View` by `Output`.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! Times as text: local time, and relative to now.
+//! Times as text: local time, and relative to now. Called by commands; reads the local time zone.
 
 use std::time::Duration;
 

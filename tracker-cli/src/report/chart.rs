@@ -1,4 +1,4 @@
-//! The chart of ended attempts as SVG.
+//! The chart of ended attempts as SVG. Called by `html`; pure.
 
 use std::{
     fmt::{self, Write},

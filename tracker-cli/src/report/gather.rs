@@ -1,4 +1,4 @@
-//! Gathers a report from the tasks of a file.
+//! Gathers a report from the tasks of a file. Called by `tracker report`; reads the tracker.
 
 use tracker_core::{
     Tasks, Tracker,

@@ -1,4 +1,4 @@
-//! Writes a report as one HTML page without scripts and external resources.
+//! Writes a report as one HTML page without scripts and external resources. Called by `tracker report`; pure, into the given writer.
 
 use std::fmt::{self, Write};
 

@@ -1,4 +1,4 @@
-//! Ended attempts over time, in bars of equal width.
+//! `Timeline`: ended attempts over time, in bars of equal width. Filled by `gather`, drawn by `chart`; pure.
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -1,4 +1,4 @@
-//! An attempt that has ended, as `show` prints it.
+//! `AttemptView`: an attempt that has ended, as `show` prints it. Pure.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! The counts of a kind as `counts`, `status` and `doctor` show them.
+//! `CountsView`: the counts of a kind as `counts`, `status` and `doctor` show them. Pure.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! Why a task is not running, as `show` and `plan` print it.
+//! `ExplanationView`: why a task is not running, as `show` and `plan` print it. Pure.
 
 use serde::Serialize;
 use tracker_core::inspect::Explanation;

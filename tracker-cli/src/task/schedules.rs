@@ -1,4 +1,4 @@
-//! The schedules of a file in `tracker status` and `tracker top`, and their problems for `tracker doctor`.
+//! The schedules of a file in `tracker status` and `tracker top`, and their problems for `tracker doctor`. Reads the tracker.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! The state of the live view, changed by keys and by the clock. Reads through `source`, drawn by `view`.
+//! `App`: the state of the live view, changed by keys and by the clock. Run by `top/mod`; reads through `source`, drawn by `view`.
 
 use std::{
     collections::HashMap,

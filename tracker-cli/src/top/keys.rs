@@ -1,4 +1,4 @@
-//! The keys of the live view and their help.
+//! `KeyAction`: the action of each key in the live view, and the help of keys. Called by `app`; pure.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 

@@ -1,4 +1,4 @@
-//! The selected line of a list.
+//! `ListSelection`: the selected line of a list. Changed by `app`, drawn by `view`; pure.
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListSelection {

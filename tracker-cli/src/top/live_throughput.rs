@@ -1,4 +1,5 @@
-//! The throughput of a kind while the live view runs, from the counts at each refresh.
+//! `LiveThroughput`: the throughput of a kind while the live view runs, from the counts at each refresh. Fed by `app`, drawn by
+//! `view/overview`; pure.
 
 use std::{
     collections::VecDeque,

@@ -1,4 +1,4 @@
-//! Reads the file for the live view, and runs admin actions on it. Called by `app`.
+//! `TrackerSource`: reads the file for the live view, and performs the actions of an operator through `FileControl`. Called by `app`.
 
 use chrono::{DateTime, Utc};
 use tracker_core::{

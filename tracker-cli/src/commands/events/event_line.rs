@@ -1,4 +1,4 @@
-//! `EventLine`: an event as the command prints it, one line each.
+//! `EventLine`: an event as `tracker events` prints it, one line each. Called by `events`; pure.
 
 use std::io;
 

@@ -1,4 +1,5 @@
-//! `tracker events`: prints the events of the application that has the file open, as they come.
+//! `tracker events`: prints the events of the application that has the file open, as they come. Reads its socket, and the file for the state at
+//! the start.
 
 mod event_line;
 mod stop;

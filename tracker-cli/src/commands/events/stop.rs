@@ -1,4 +1,5 @@
-//! `Stop`: the request to end `tracker events`, made by a signal while the command waits or prints.
+//! `Stop`: the request to end `tracker events`, made by a signal while the command waits or prints. Called by `events`; closes the stream of
+//! events.
 
 use std::{
     process,

@@ -1,4 +1,4 @@
-//! Tasks as CSV (RFC 4180) for spreadsheets.
+//! Tasks as CSV (RFC 4180) for spreadsheets. Called by `export`; writes to the given writer.
 
 use std::io::Write;
 

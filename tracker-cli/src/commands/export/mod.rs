@@ -1,4 +1,4 @@
-//! `tracker export`.
+//! `tracker export`: tasks as JSON lines or CSV. Reads the file, and writes the standard output or a new file.
 
 mod csv;
 

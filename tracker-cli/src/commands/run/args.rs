@@ -1,4 +1,4 @@
-//! The options of `tracker run`, and their checks.
+//! The options of `tracker run`, and their checks. Parsed by clap, read by `run/mod`; pure.
 
 use std::{ffi::OsString, num::NonZero, path::PathBuf, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The event of an attempt that has ended, as `--json` prints it. Made by `runner`.
+//! `AttemptEvent`: the end of an attempt, as `--json` prints it. Made by `runner`; plain data.
 
 use serde::Serialize;
 use tracker_core::Execution;

@@ -1,4 +1,4 @@
-//! The option `--backoff`.
+//! `BackoffArg`: the value of `--backoff`. Parsed for `args`; pure.
 
 use std::{str::FromStr, time::Duration};
 

@@ -1,4 +1,5 @@
-//! Bytes that are mostly text: lines, arguments, output of commands. Stored as text if they are UTF-8.
+//! `ByteText`: bytes that are mostly text, such as lines, arguments and output of commands. Stored as text if they are UTF-8. Used by all of
+//! `run`; pure.
 
 use std::{ffi::OsStr, fmt, os::unix::ffi::OsStrExt};
 

@@ -1,4 +1,4 @@
-//! Splits a line into columns: `--colsep` and `--csv`. Used by `record_reader`.
+//! `Columns`: splits a line into columns, for `--colsep` and `--csv`. Called by `record_reader`; pure.
 
 use regex::bytes::Regex;
 

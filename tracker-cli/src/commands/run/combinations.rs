@@ -1,4 +1,5 @@
-//! The combinations of several sources, in the order of GNU parallel: the last source varies fastest. Used by `input`.
+//! `Combinations`: the combinations of several sources, in the order of GNU parallel: the last source varies fastest. Called by `input`; reads
+//! the sources.
 
 use std::io;
 

@@ -1,4 +1,5 @@
-//! How a command ended: its exit code or signal, or why the run ended it.
+//! `CommandStatus`: how a command ended: its exit code or signal, or why the run ended it. Made by `runner`, read by `exit_codes` and `joblog`;
+//! plain data.
 
 use std::{error::Error as StdError, fmt, os::unix::process::ExitStatusExt, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The options `--retry-on` and `--give-up-on`: which failures of a command are retried. Used by `runner`.
+//! The options `--retry-on` and `--give-up-on`: which failures of a command are retried. Called by `runner`; pure.
 
 use std::{fmt, ops::RangeInclusive, str::FromStr};
 

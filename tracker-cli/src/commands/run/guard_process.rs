@@ -1,4 +1,5 @@
-//! The guard process, which kills the process groups of commands when this process dies.
+//! `GuardProcess`: starts the process `guard`, which kills the process groups of commands when this process dies, and tells it which groups
+//! exist. Called by `process_groups`; writes to a pipe.
 
 use std::{
     collections::HashSet,

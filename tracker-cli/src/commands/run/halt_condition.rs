@@ -1,4 +1,4 @@
-//! The option `--halt`: when a run ends early, in the words of GNU parallel.
+//! `HaltCondition`: the option `--halt`: when a run ends early, with the words of GNU parallel. Called by `runner` after each end; pure.
 
 use std::str::FromStr;
 

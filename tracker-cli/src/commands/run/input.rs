@@ -1,4 +1,5 @@
-//! Reads the sources on a thread of its own and makes lines of their records, in batches.
+//! `Input`: reads the sources on a thread of its own and makes lines of their records, in batches. Called by `run/mod` and `parse_command`;
+//! reads files and the standard input.
 
 use std::{
     collections::HashMap,

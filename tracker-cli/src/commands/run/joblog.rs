@@ -1,4 +1,5 @@
-//! The log of `--joblog`: a row for each line that has ended, in the format of GNU parallel.
+//! `Joblog`: the file of `--joblog`: a row for each line that has ended, in the format of GNU parallel. Called by `runner`; appends to that
+//! file.
 
 use std::{
     fs::{self, File, OpenOptions},

@@ -1,4 +1,5 @@
-//! The task of `tracker run`: a line of input, its command and the result of the last attempt.
+//! `Line`: the task of `tracker run`: a line of input, its command and the result of the last attempt. Stored in the tracker; used by all of
+//! `run`. Plain data.
 
 use std::{slice, sync::OnceLock};
 

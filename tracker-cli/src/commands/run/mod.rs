@@ -1,4 +1,5 @@
-//! `tracker run`: a command for each line of input, durably. Its other files hold one part each.
+//! `tracker run`: runs a command for each line of input, durably. This file opens the tracker, submits the lines and runs the worker; each
+//! other file is one part, and `runner` is the handler.
 
 mod args;
 mod attempt_event;

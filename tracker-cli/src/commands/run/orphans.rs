@@ -1,4 +1,5 @@
-//! Kills commands of a killed run that still run when the next run starts, found by a tag in their environment.
+//! Kills commands of an earlier, killed run, when the next run starts. Finds them by a tag in their environment. Called by `run/mod`; `logs`
+//! finds a running command by its tag. Reads `/proc`, and kills processes.
 
 use std::{
     env,

@@ -1,4 +1,5 @@
-//! The order of `--keep-order`: output of later lines is held in two files until earlier lines have ended. Used by `run_output`.
+//! `OutputOrder`: the order of `--keep-order`: output of later lines is held in two files until earlier lines have ended. Called by
+//! `run_output`; writes temporary files.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,4 +1,5 @@
-//! Reads the command and its sources from the arguments of `tracker run`, and refuses what they cannot mean.
+//! Reads the command and its sources from the arguments of `tracker run`, and refuses combinations without a meaning. Called by `run/mod`;
+//! opens the sources.
 
 use std::{
     io::{self, IsTerminal},

@@ -1,4 +1,5 @@
-//! Placeholders in commands: those of GNU parallel that are supported, their values, and the names of the others.
+//! `Placeholder`: the placeholders of GNU parallel that commands may have, their values, and the names of those that are refused. Called by
+//! `template` and `script`; pure.
 
 use std::{
     borrow::Cow,

@@ -1,4 +1,4 @@
-//! `tracker run --plan`: the lines that would run, and why.
+//! `tracker run --plan`: prints the lines that would run, and why. Called by `run/mod`; reads the file and the input, and starts nothing.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,5 @@
-//! The process groups of running commands: ends them at their timeout and when the run stops.
+//! `ProcessGroups`: the process groups of running commands: ends them at their timeout and when the run stops. Called by `command` and
+//! `run/mod`; kills processes.
 
 use std::{
     collections::HashMap,

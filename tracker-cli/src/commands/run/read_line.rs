@@ -1,4 +1,4 @@
-//! Reads lines of any length with bounded memory.
+//! `read_line`: reads lines of any length with bounded memory. Called by `record_reader`; reads the given source.
 
 use std::io::{self, BufRead};
 

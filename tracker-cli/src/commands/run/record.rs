@@ -1,4 +1,5 @@
-//! A record of an input: a line, or several lines that one command gets. Made by `record_reader`, `combinations` and `input`.
+//! `Record`: a record of an input: a line, or several lines that one command gets. Made by `record_reader`, `combinations` and `input`; plain
+//! data.
 
 use super::{byte_text::ByteText, read_line::beginning_and_hash};
 

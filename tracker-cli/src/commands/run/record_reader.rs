@@ -1,4 +1,4 @@
-//! Reads the records of one source: lines, split into columns where the options say so. Used by `input` and `combinations`.
+//! `RecordReader`: reads the records of one source: lines, split into columns if the options say so. Called by `input` and `combinations`.
 
 use std::{
     ffi::OsString,

@@ -1,4 +1,4 @@
-//! Prints the output of commands, events and the progress bar. Used by all threads of a run.
+//! `RunOutput`: prints the output of commands, events and the progress bar. Called by all threads of a run; a lock keeps their output apart.
 
 use std::{
     env,

@@ -1,4 +1,5 @@
-//! Runs the command of each line: the handler of the worker, and the state that its threads share.
+//! `Runner`: the handler of a run: runs the command of a line, and decides by its end between success, retry and giving up. Called by the
+//! threads of the worker; starts processes.
 
 use std::{
     borrow::Cow,

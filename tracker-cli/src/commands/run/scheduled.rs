@@ -1,4 +1,5 @@
-//! Commands on a schedule: `tracker schedule add … -- COMMAND` stores them as lines that `tracker run --scheduled` runs. Used by both.
+//! Commands on a schedule: `tracker schedule add … -- COMMAND` stores them as lines that `tracker run --scheduled` runs. Called by both;
+//! changes the file through `FileControl`.
 
 use std::ffi::OsString;
 

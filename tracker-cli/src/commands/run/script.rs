@@ -1,4 +1,4 @@
-//! A command line for `/bin/sh`, split at its placeholders. Used by `template` for `--shell`.
+//! A command line for `/bin/sh`, split at its placeholders. Called by `template` for `--shell`; pure.
 
 use std::{borrow::Cow, ops::Range};
 

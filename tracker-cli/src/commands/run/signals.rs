@@ -1,4 +1,5 @@
-//! Calls back on SIGINT, SIGTERM and SIGHUP, except for those that were ignored at start.
+//! Calls a function on SIGINT, SIGTERM and SIGHUP, except for those that were ignored at start. Called by `run/mod` and `events`; starts a
+//! thread.
 
 use std::{
     fs, io,

@@ -1,4 +1,5 @@
-//! The sources of lines on the command line, in the words of GNU parallel: `:::`, `:::+`, `::::` and `::::+`. Used by `input`.
+//! The sources of lines on the command line, with the words of GNU parallel: `:::`, `:::+`, `::::` and `::::+`. Called by `parse_command` and
+//! `input`; pure.
 
 use std::{ffi::OsString, path::PathBuf};
 

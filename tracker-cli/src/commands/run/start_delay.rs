@@ -1,4 +1,4 @@
-//! The option `--delay`: the shortest time between the starts of two commands. Used by `runner`.
+//! The option `--delay`: the shortest time between the starts of two commands. Called by `runner`, which waits; in memory only.
 
 use std::{
     str::FromStr,

@@ -1,4 +1,5 @@
-//! Why a command could not be started, and what follows for its line and for the run.
+//! `StartError`: why a command could not be started, and what follows for its line and for the run. Made by `command`, read by `runner`; plain
+//! data.
 
 use std::{env, error::Error as StdError, fmt, io};
 

@@ -1,4 +1,5 @@
-//! The options `--load` and `--memfree`: commands start only while the machine has room. Used by `run`; checked by the worker.
+//! The options `--load` and `--memfree`: commands start only while the machine has room. Made by `run/mod`; the worker checks them before each
+//! start.
 
 use std::{
     num::NonZero,

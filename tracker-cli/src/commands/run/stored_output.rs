@@ -1,4 +1,5 @@
-//! The output of a command that is stored: all of it, or its beginning and its end.
+//! `StoredOutput`: the output of a command that is stored: all of it, or its beginning and its end. Read from the output files by `runner`,
+//! printed by `logs`.
 
 use std::{
     fmt,

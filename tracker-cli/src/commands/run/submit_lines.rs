@@ -1,4 +1,4 @@
-//! Submits lines as the input delivers them.
+//! Submits lines as `input` delivers them. Called by `run/mod`; writes tasks through `LineNumbers`.
 
 use std::{
     sync::mpsc::{Receiver, RecvTimeoutError},

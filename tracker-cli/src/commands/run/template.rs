@@ -1,4 +1,4 @@
-//! The command with its placeholders, stored with each line.
+//! `Template`: the command with its placeholders, stored with each line. Made by `parse_command`, filled by `runner`; pure.
 
 use std::{
     env,

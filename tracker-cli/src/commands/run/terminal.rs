@@ -1,4 +1,4 @@
-//! The terminal that `--tty` gives to one command at a time.
+//! The terminal that `--tty` gives to one command at a time. Called by `command` and `runner`; opens `/dev/tty`.
 
 use std::{
     fs::{File, OpenOptions},

@@ -1,4 +1,5 @@
-//! The trace context in the environment of a run, which its new lines store and their commands get.
+//! The trace context in the environment of a run, which its new lines store and their commands get. Called by `run/mod` and `runner`; reads the
+//! environment.
 
 use std::env;
 

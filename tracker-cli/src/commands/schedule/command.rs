@@ -1,4 +1,4 @@
-//! Commands on a schedule, on systems where `tracker run` does not exist.
+//! Stands in the place of `run/scheduled` on systems without `tracker run`: refuses commands on a schedule. Called by `schedule`; pure.
 
 use std::ffi::OsString;
 

@@ -1,4 +1,4 @@
-//! `tracker schedule history`: the latest occurrences of a schedule.
+//! `tracker schedule history`: the latest occurrences of a schedule. Reads the file.
 
 use std::io;
 

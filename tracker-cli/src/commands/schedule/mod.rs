@@ -1,4 +1,4 @@
-//! `tracker schedule`: lists, adds and changes the schedules of a file.
+//! `tracker schedule`: lists, adds and changes the schedules of a file. Reads the file; changes it through `FileControl`.
 
 #[cfg(not(unix))]
 mod command;

@@ -1,4 +1,4 @@
-//! `tracker serve`: the dashboard of a file in a browser.
+//! `tracker serve`: the dashboard of a file in a browser. Opens a port; reads the file, and changes it through `FileSource`.
 
 #[cfg(feature = "serve")]
 mod file_source;

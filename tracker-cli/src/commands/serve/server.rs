@@ -1,4 +1,4 @@
-//! Listens, prints the URL, and serves until the process ends.
+//! Listens on the port, prints the URL, and serves the dashboard until the process ends. Called by `tracker serve`.
 
 use std::{
     io,

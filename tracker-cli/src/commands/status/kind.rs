@@ -1,4 +1,4 @@
-//! The progress of one kind.
+//! The progress of one kind, as `tracker status` prints it. Called by `status`; reads the tracker.
 
 use std::{collections::BTreeMap, io, time::Duration};
 

@@ -1,4 +1,4 @@
-//! `tracker status`: progress, throughput and problems of each kind.
+//! `tracker status`: progress, throughput and problems of each kind. Reads the file.
 
 mod kind;
 mod problem;

@@ -1,4 +1,4 @@
-//! Problems of a kind that `status` and `doctor` report, found from counters, leases and the plan.
+//! `Problem`: a problem of a kind that `status` and `doctor` report, found from counters, leases and the plan. Called by both.
 
 use serde::Serialize;
 use tracker_core::{

@@ -1,4 +1,4 @@
-//! The throughput of a kind over the last minutes, and the time left at that rate.
+//! The throughput of a kind over the last minutes, and the time left at that rate. Called by `status`; pure.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The screen of errors.
+//! Draws the screen of errors. Called by `view`; reads `App` only.
 
 use ratatui::{
     Frame,

@@ -1,4 +1,4 @@
-//! The footer: the filter text, a question, or the last message.
+//! Draws the footer: the filter text, a question, or the last message. Called by `view`; reads `App` only.
 
 use console::measure_text_width;
 use ratatui::{

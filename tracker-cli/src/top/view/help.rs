@@ -1,4 +1,4 @@
-//! The help window.
+//! Draws the help window. Called by `view`.
 
 use ratatui::{
     Frame,

@@ -1,4 +1,4 @@
-//! Draws the live view: a header, the screen and a footer.
+//! Draws the live view: a header, the screen and a footer. Called by `top/mod` after each change; reads `App`, never the file.
 
 mod errors;
 mod footer;

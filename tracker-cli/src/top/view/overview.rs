@@ -1,4 +1,4 @@
-//! The screen of all kinds, with the leases of the selected kind.
+//! Draws the screen of all kinds, with the leases of the selected kind. Called by `view`; reads `App` only.
 
 use ratatui::{
     Frame,

@@ -1,4 +1,4 @@
-//! Maps text styles to styles of the live view. Without color, only bold and reversed text is used.
+//! `Palette`: maps text styles to styles of the live view. Without color, only bold and reversed text is used. Used by all of `view`; pure.
 
 use ratatui::{
     style::{Color, Modifier, Style},

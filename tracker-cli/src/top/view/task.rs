@@ -1,4 +1,4 @@
-//! The screen of one task.
+//! Draws the screen of one task. Called by `view`; reads `App` only.
 
 use ratatui::{
     Frame,

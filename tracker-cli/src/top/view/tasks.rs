@@ -1,4 +1,4 @@
-//! The screen of the task list.
+//! Draws the screen of the task list. Called by `view`; reads `App` only.
 
 use console::measure_text_width;
 use ratatui::{

@@ -1,4 +1,4 @@
-//! Shortens text to a number of columns.
+//! Shortens text to a number of columns. Called by `view`; pure.
 
 use console::{measure_text_width, truncate_str};
 

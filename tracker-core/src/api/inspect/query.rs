@@ -1,4 +1,4 @@
-//! Queries without a type: statuses by name, index values as text. Called by users and `live/filter`; `Tasks::ids_from_text` uses `forms_of`,
+//! Queries without a type: statuses by name, index values as text. Called by users and `live/filter`; `Tasks::ids_written` uses `forms_of`,
 //! the parser of typed values. Builds queries; reads no row.
 
 use chrono::{DateTime, Utc};

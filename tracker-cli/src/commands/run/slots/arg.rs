@@ -1,4 +1,4 @@
-//! The value of `--slots`: a name and a number of slots.
+//! The value of `--slots`: a name and a number of slots. Parsed for `args`; pure.
 
 use std::str::FromStr;
 

@@ -1,4 +1,5 @@
-//! The folder that has the slots of a name: private to this user, and the same for all runs of a session.
+//! The folder that has the slots of a name: private to this user, and the same for all runs of a session. Called by `slots`; creates and checks
+//! folders.
 
 use std::{
     env,

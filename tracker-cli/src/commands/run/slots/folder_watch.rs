@@ -1,4 +1,5 @@
-//! Wakes a run when another one has written a file of a folder or closed it, which a killed process does too.
+//! Wakes a run when another one has written a file of a folder or closed it, which a killed process does too. Called by `slot_files`; blocks
+//! the calling thread.
 
 use std::{path::Path, thread, time::Duration};
 

@@ -1,4 +1,5 @@
-//! The slots of one name: the commands of this run take them in the order in which they ask.
+//! The slots of one name: the commands of this run take them in the order in which they ask. Called by `MachineSlots`; locks files through
+//! `slot_files`.
 
 use std::{
     collections::VecDeque,
