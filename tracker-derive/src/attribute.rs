@@ -1,4 +1,5 @@
-//! Parses the options of `#[status(…)]` and `#[task(…)]`, and reports malformed ones. Knows no option by name.
+//! `AttributeOption`: an option of `#[status(…)]` or `#[task(…)]`: parses them, and reports malformed ones. Called by every parser of
+//! attributes; knows no option by name. Pure.
 
 use std::fmt::Display;
 

@@ -1,4 +1,4 @@
-//! The path of `tracker-core` in generated code: the option `crate`.
+//! The path of `tracker-core` in generated code: the option `crate`. Called by both derives; pure.
 
 use quote::ToTokens;
 use syn::{Path, parse_quote};

@@ -1,4 +1,5 @@
-//! Durations in attributes: parsed by `tracker-duration`, refused if zero, and written as tokens.
+//! Durations in attributes: parsed by `tracker-duration`, refused if zero, and written as tokens. Called by `policy`, `backoff`, `rate` and
+//! `expand`; pure.
 
 use std::time::Duration;
 

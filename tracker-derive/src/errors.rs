@@ -1,4 +1,4 @@
-//! Collects the mistakes of an item, so that the compiler reports all of them at once. Used by every parser and check.
+//! `Errors`: collects the mistakes of an item, so that the compiler reports all of them at once. Used by every parser and check; pure.
 
 use std::fmt::Display;
 

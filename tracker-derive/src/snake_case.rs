@@ -1,4 +1,4 @@
-//! Converts names of structs into names of kinds.
+//! Converts names of structs into names of kinds. Called by `task/check`; pure.
 
 /// Converts `HttpDownload` and `HTTPDownload` to `http_download`.
 pub(crate) fn of(name: &str) -> String {

@@ -1,4 +1,4 @@
-//! Suggests the option that a misspelled one was meant to be. Used in error messages.
+//! Suggests the option that a misspelled one was meant to be. Called for error messages; pure.
 
 use std::fmt::Display;
 

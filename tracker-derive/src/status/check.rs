@@ -1,4 +1,4 @@
-//! Checks the declared statuses: codes, roles, steps.
+//! Checks the declared statuses: codes, roles, steps. Called by `status::derive`; makes the `StatusEnum` that `expand` writes. Pure.
 
 use proc_macro2::Ident;
 use syn::{Path, ext::IdentExt};

@@ -1,4 +1,4 @@
-//! The codes of statuses, which the file stores.
+//! `Code`: the numbers of statuses, which the file stores. Parsed by `parse`; `FreeCodes` proposes unused ones in error messages. Pure.
 
 use proc_macro2::Ident;
 use syn::{DataEnum, Expr, ExprLit, ExprUnary, Fields, Lit, LitInt, UnOp};

@@ -1,4 +1,4 @@
-//! Generates the impl of `TaskStatus`, or a placeholder for a faulty enum.
+//! Generates the impl of `TaskStatus`, or a placeholder for a faulty enum. Called by `status::derive`; pure.
 
 use proc_macro2::TokenStream;
 use quote::quote;

@@ -1,4 +1,4 @@
-//! `#[derive(TaskStatus)]`: parse, check, expand.
+//! `#[derive(TaskStatus)]`: parse, check, expand. Called by the compiler through `lib.rs`; pure.
 
 mod check;
 mod code;

@@ -1,4 +1,4 @@
-//! Parses the enum of statuses as it is written.
+//! Parses the enum of statuses as it is written. Called by `status::derive`; `check` finds contradictions. Pure.
 
 use proc_macro2::Ident;
 use syn::{Data, DataEnum, DeriveInput, LitStr, Path};

@@ -1,4 +1,4 @@
-//! Roles by the names of options and variants: the counterpart of `tracker_core::status::Role`.
+//! `Role`: roles by the names of options and variants: the counterpart of `tracker_core::status::Role`. Used by both derives; pure.
 
 use proc_macro2::{Ident, Span};
 

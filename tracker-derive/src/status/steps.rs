@@ -1,4 +1,4 @@
-//! Assigns the variants to the steps of a pipeline.
+//! Assigns the variants to the steps of a pipeline. Called by `check`; pure.
 
 use syn::LitStr;
 

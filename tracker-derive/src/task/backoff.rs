@@ -1,4 +1,4 @@
-//! The option `backoff`: the counterpart of `tracker_core::task::Backoff`.
+//! The option `backoff`: the counterpart of `tracker_core::task::Backoff`. Parsed for `policy`; pure.
 
 use std::time::Duration;
 

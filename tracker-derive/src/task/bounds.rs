@@ -1,4 +1,4 @@
-//! The where clause of the impl of a generic task.
+//! The where clause of the impl of a generic task. Called by `expand`; pure.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;

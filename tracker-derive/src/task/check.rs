@@ -1,4 +1,5 @@
-//! Parses the struct and checks it as a whole: one id, one priority, at most eight limits, distinct unique keys.
+//! Parses the struct and checks it as a whole: one id, one priority, at most eight limits, distinct unique keys. Called by `task::derive`;
+//! makes the `Task` that `expand` writes. Pure.
 
 use proc_macro2::Ident;
 use syn::{Data, DeriveInput, Fields, FieldsNamed, GenericParam, Generics, Path, Type, ext::IdentExt};

@@ -1,4 +1,4 @@
-//! Generates the impl of `TrackedTask`, or a placeholder for a faulty struct.
+//! Generates the impl of `TrackedTask`, or a placeholder for a faulty struct. Called by `task::derive`; pure.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};

@@ -1,4 +1,4 @@
-//! Parses the options above a field.
+//! `Field`: parses the options above a field. Called by `check`; pure.
 
 use proc_macro2::Ident;
 use syn::{Path, Type, ext::IdentExt};

@@ -1,4 +1,4 @@
-//! Parses the options above the struct.
+//! `Header`: parses the options above the struct. Called by `check`; pure.
 
 use proc_macro2::Ident;
 use syn::{Attribute, LitStr, Path, Type};

@@ -1,4 +1,4 @@
-//! `#[derive(TrackedTask)]`: parse, check, expand.
+//! `#[derive(TrackedTask)]`: parse, check, expand. Called by the compiler through `lib.rs`; pure.
 
 mod backoff;
 mod bounds;

@@ -1,4 +1,4 @@
-//! The names of the options of `#[task(…)]`, above the struct and above a field.
+//! The names of the options of `#[task(…)]`, above the struct and above a field. Read by parsers and error messages; constants.
 
 /// The options above the struct.
 pub(super) const STRUCT_OPTIONS: [&str; 23] = [

@@ -1,4 +1,4 @@
-//! Parses the options of the policy: limits, delays, priority, retention.
+//! `Policy`: parses the options of the policy: limits, delays, priority, retention. Called by `header`; pure.
 
 use std::{ops::RangeInclusive, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The option `rate`: the counterpart of `tracker_core::task::Rate`.
+//! The option `rate`: the counterpart of `tracker_core::task::Rate`. Parsed for `policy`; pure.
 
 use std::time::Duration;
 

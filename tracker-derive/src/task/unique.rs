@@ -1,4 +1,4 @@
-//! Parses unique keys.
+//! `Unique`: parses unique keys, above the struct and above a field. Called by `header` and `field`; pure.
 
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
