@@ -37,7 +37,7 @@ pub fn unique_encoded(value: Vec<u8>) -> Vec<u8> {
     if value == NO_VALUE { Vec::new() } else { value }
 }
 
-/// The value of a unique key of several fields; empty, which binds no task, if one of them has no value. Otherwise each encoded value behind its length (u32, little-endian), so that no
+/// The value of a unique key of several fields; empty, which binds no task, if one of them has no value. Otherwise each encoded value after its length (u32, little-endian), so that no
 /// two lists of values share their bytes.
 #[must_use]
 pub fn join_encoded(values: &[Vec<u8>]) -> Vec<u8> {

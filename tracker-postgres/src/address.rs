@@ -158,7 +158,7 @@ impl Address {
 #[derive(Default)]
 struct Places {
     hosts: Vec<(Host, Option<u16>)>,
-    /// Those of the parameter `port`: one for all hosts, or one for each.
+    /// The ports of the parameter `port`: one for all hosts, or one for each.
     ports: Vec<u16>,
 }
 

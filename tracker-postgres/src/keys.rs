@@ -149,7 +149,7 @@ pub(crate) fn number_of(table: StoreTable, key: &[u8], value: &[u8]) -> Result<i
         .ok_or_else(|| malformed(table, key))
 }
 
-/// The first task at or behind a bound, which may be shorter or longer than a key.
+/// The first task at or after a bound, which may be shorter or longer than a key.
 pub(crate) fn bound(bytes: &[u8]) -> Task {
     let (kept, is_longer) = (bytes.get(..12).unwrap_or(bytes), bytes.len() > 12);
     let mut key = [0; 12];
@@ -162,12 +162,12 @@ pub(crate) fn bound(bytes: &[u8]) -> Task {
     let seq = u64::from_be_bytes(seq).checked_add(u64::from(is_longer));
     match seq.and_then(|seq| i64::try_from(seq).ok()) {
         Some(seq) => (kind, seq),
-        // Beyond the numbers of a server: behind all tasks of the kind.
+        // Beyond the numbers of a server: after all tasks of the kind.
         None => (kind + 1, 0),
     }
 }
 
-/// The bound behind all tasks.
+/// The bound after all tasks.
 pub(crate) const END: Task = (1 << 32, 0);
 
 /// An id as text, if it is one that a column can hold. `key` is the key of an id: the kind, then a tag and the value.

@@ -2,7 +2,7 @@
 
 use crate::schema::MIGRATIONS;
 
-/// What a migration adds.
+/// The tables and names that a migration adds.
 pub(crate) struct Added {
     /// Tables, each with its columns and their types.
     pub tables: &'static [(&'static str, &'static str)],

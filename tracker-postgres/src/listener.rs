@@ -1,7 +1,7 @@
 //! `PostgresListener`: a connection on which the server notifies of commits of other processes (`LISTEN`), opened by `store`. `notify` sends
 //! the notification (`NOTIFY`) after a commit, for `commit` and `caller`. The channel has the name of the schema.
 //!
-//! A notification inside of a transaction would take a lock of the whole server until the commit is flushed. So it is sent behind the commit, and only
+//! A notification inside of a transaction would take a lock of the whole server until the commit is flushed. So it is sent after the commit, and only
 //! if a process listens: listeners share a lock, which a commit tries to take alone.
 
 use std::{

@@ -70,7 +70,7 @@ impl Learned {
 #[derive(Debug, Default)]
 pub(crate) struct Blocks {
     shape: Shape,
-    /// The first number, and the first behind the last.
+    /// The first number, and the first after the last.
     left: [(i64, i64); 2],
     used: [u64; 2],
 }

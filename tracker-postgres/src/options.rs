@@ -51,7 +51,7 @@ pub struct PostgresOptions {
 }
 
 impl PostgresOptions {
-    /// Options for the server that a URL names: `postgres://user:password@host:port/database`. Parts may be missing. Parameters behind a
+    /// Returns options for the server that a URL names: `postgres://user:password@host:port/database`. Parts may be missing. Parameters behind a
     /// `?`: `host` (also the folder of a Unix socket), `port`, `user`, `password`, `dbname`, `schema` (as [`Self::schema`]), `application_name`,
     /// `sslmode` (`disable`, `prefer`, `require`, `verify-full`), `sslrootcert`, `sslcert`, `sslkey`. A password may also be in the
     /// environment variable `PGPASSWORD`.
@@ -81,7 +81,7 @@ impl PostgresOptions {
         })
     }
 
-    /// Server, port, database and schema, without the login. For messages.
+    /// Returns server, port, database and schema, without the login. For messages.
     ///
     /// ```
     /// use tracker_postgres::PostgresOptions;
@@ -97,74 +97,74 @@ impl PostgresOptions {
         format!("{}?schema={}", self.address.name(), self.schema)
     }
 
-    /// The schema in which the tables of the tracker are. Trackers in different schemas share a database without sharing anything else.
+    /// Sets the schema in which the tables of the tracker are. Trackers in different schemas share a database without sharing anything else.
     /// Default: `tracker`.
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.schema = schema.into();
         self
     }
 
-    /// The most connections that are open at once, at least 1. A unit of work holds one while it runs. Default: 8.
+    /// Sets the most connections that are open at once, at least 1. A unit of work holds one while it runs. Default: 8.
     pub fn connections(mut self, most: usize) -> Self {
         self.connections = most.max(1);
         self
     }
 
-    /// How long a call waits for a connection, a lock, or a server that restarts, before it fails as
+    /// Sets how long a call waits for a connection, a lock, or a server that restarts, before it fails as
     /// [`Busy`](ErrorKind::Busy) or [`Io`](ErrorKind::Io). Default: 30 s.
     pub fn busy_timeout(mut self, timeout: Duration) -> Self {
         self.busy_timeout = timeout;
         self
     }
 
-    /// How long a host may take to accept a connection, and to answer each message of the login. Default: 5 s.
+    /// Sets how long a host may take to accept a connection, and to answer each message of the login. Default: 5 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         // The operating system refuses a timeout of zero.
         self.connect_timeout = timeout.max(Duration::from_millis(1));
         self
     }
 
-    /// How long a transaction may be idle before the server ends it. So the locks of a machine that has lost its power are freed.
+    /// Sets how long a transaction may be idle before the server ends it. So the locks of a machine that has lost its power are freed.
     /// Raise it if user code inside a transaction takes longer. Default: 60 s.
     pub fn idle_transaction_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
         self
     }
 
-    /// How writing transactions are kept apart. Default: [`Isolation::ReadCommitted`].
+    /// Sets how writing transactions are kept apart. Default: [`Isolation::ReadCommitted`].
     pub fn isolation(mut self, isolation: Isolation) -> Self {
         self.isolation = isolation;
         self
     }
 
-    /// Whether statements are prepared once for each connection. Set it to `false` behind a pool that hands out another connection for each
+    /// Sets whether statements are prepared once for each connection. Set it to `false` behind a pool that hands out another connection for each
     /// transaction, such as PgBouncer in transaction mode; statements are then parsed with each use. Default: `true`.
     pub fn prepared_statements(mut self, prepares: bool) -> Self {
         self.prepares = prepares;
         self
     }
 
-    /// Whether the clock of this process counts instead of the server's. For tests with a clock of their own. Default: `false`.
+    /// Sets whether the clock of this process counts instead of the server's. For tests with a clock of their own. Default: `false`.
     pub fn client_clock(mut self, counts: bool) -> Self {
         self.client_clock = counts;
         self
     }
 
-    /// Whether an open makes the tables if they are missing, or runs missing migrations. Without it, such an open fails as
+    /// Sets whether an open makes the tables if they are missing, or runs missing migrations. Without it, such an open fails as
     /// [`NotFound`](ErrorKind::NotFound) or [`Unsupported`](ErrorKind::Unsupported). Default: `true`.
     pub fn create_tables(mut self, creates: bool) -> Self {
         self.creates = creates;
         self
     }
 
-    /// Whether waiting workers are woken by notifications of the server (`LISTEN`, `NOTIFY`), which takes one connection more while they wait.
+    /// Sets whether waiting workers are woken by notifications of the server (`LISTEN`, `NOTIFY`), which takes one connection more while they wait.
     /// Without them, or without [`Self::prepared_statements`], they ask for changes up to ten times per second. Default: `true`.
     pub fn notifications(mut self, notifies: bool) -> Self {
         self.notifies = notifies;
         self
     }
 
-    /// How long a waiting worker relies on notifications before it asks for changes itself, at least 5 ms. Default: 1 s.
+    /// Sets how long a waiting worker relies on notifications before it asks for changes itself, at least 5 ms. Default: 1 s.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.poll_interval = interval;
         self

@@ -154,7 +154,7 @@ impl Shared {
         self.process.as_fields().0
     }
 
-    /// The step that begins a transaction; it stands at the start of a pipeline or behind a `Sync`.
+    /// The step that begins a transaction; it stands at the start of a pipeline or after a `Sync`.
     pub(crate) fn begin_step(&self, mode: Mode) -> Step<Sql> {
         if self.options.prepares {
             return Step::Run(Sql::Begin(mode), Params::default());

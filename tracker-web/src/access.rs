@@ -80,7 +80,7 @@ impl Access {
         self.token.as_ref().is_some_and(|token| is_equal(given, token))
     }
 
-    /// The header that stores the token for the pages below a path.
+    /// Returns the header that stores the token for the pages below a path.
     pub fn set_cookie(&self, path: &str) -> Option<String> {
         let token = self.token.as_ref()?;
         Some(format!("{}={token}; Path={path}; HttpOnly; SameSite=Strict", self.cookie))

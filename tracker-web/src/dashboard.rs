@@ -48,13 +48,13 @@ impl Dashboard {
         Self { source: Box::new(source), access: Access::new(), write: false, title: None }
     }
 
-    /// Whether the dashboard offers commands. By default it does not.
+    /// Sets whether the dashboard offers commands. By default it does not.
     pub fn write(mut self, allowed: bool) -> Self {
         self.write = allowed;
         self
     }
 
-    /// The name on every page. By default it is that of the source.
+    /// Sets the name on every page. By default it is that of the source.
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.title = Some(title.into());
         self
@@ -74,7 +74,7 @@ impl Dashboard {
         self
     }
 
-    /// The token that a URL must give once, as `?token=TOKEN`; `None` after [`without_token`](Self::without_token).
+    /// Returns the token that a URL must give once, as `?token=TOKEN`; `None` after [`without_token`](Self::without_token).
     #[must_use]
     pub fn token(&self) -> Option<&str> {
         self.access.token.as_deref()

@@ -27,7 +27,7 @@ impl Failure {
         Self::new(StatusCode::BAD_REQUEST, text)
     }
 
-    /// The state of the file, or its source, does not allow the command.
+    /// Creates a failure: the state of the file, or its source, does not allow the command.
     pub fn refused(text: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, text)
     }

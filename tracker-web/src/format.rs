@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use maud::{Markup, Render, html};
 use tracker_core::chrono::{DateTime, SecondsFormat, Utc};
 
-/// A number with its thousands apart: `1 234 567`, with narrow spaces that do not break.
+/// Formats a number with its thousands apart: `1 234 567`, with narrow spaces that do not break.
 pub fn number(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() * 2);
@@ -18,12 +18,12 @@ pub fn number(number: u64) -> String {
     out
 }
 
-/// `1 task`, `2 tasks`.
+/// Formats a number with its noun: `1 task`, `2 tasks`.
 pub fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(count), if count == 1 { one } else { many })
 }
 
-/// A size in bytes: `12.3 KiB`.
+/// Formats a size in bytes: `12.3 KiB`.
 pub fn bytes(count: usize) -> String {
     let sizes = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
     match sizes.iter().find(|(_, shift)| count >> shift > 0) {
@@ -56,12 +56,12 @@ impl fmt::Display for Span {
     }
 }
 
-/// The time between two instants, or zero.
+/// Returns the time between two instants, or zero.
 pub fn between(earlier: DateTime<Utc>, later: DateTime<Utc>) -> Duration {
     (later - earlier).to_std().unwrap_or_default()
 }
 
-/// A time relative to now: `3 min 2 s ago`, `in 5 min`. The exact time is in the title of the element.
+/// Formats a time relative to now: `3 min 2 s ago`, `in 5 min`. The exact time is in the title of the element.
 pub fn time(at: DateTime<Utc>, now: DateTime<Utc>) -> Markup {
     let exact = exact(at);
     let relative = match (now - at).to_std() {
@@ -72,7 +72,7 @@ pub fn time(at: DateTime<Utc>, now: DateTime<Utc>) -> Markup {
     html! { time datetime=(exact) title=(exact) { (relative) } }
 }
 
-/// A time in UTC to the second.
+/// Formats a time in UTC to the second.
 pub fn exact(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
@@ -103,7 +103,7 @@ pub fn is_hidden(char: char) -> bool {
     marks || char.is_control()
 }
 
-/// The first line of a text, at most so many characters.
+/// Returns the first line of a text, at most so many characters.
 pub fn first_line(text: &str, most: usize) -> String {
     let line = text.lines().next().unwrap_or_default();
     match line.char_indices().nth(most) {

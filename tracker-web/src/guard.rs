@@ -82,12 +82,12 @@ fn enter(site: &Site, request: &Request) -> Response {
     (StatusCode::SEE_OTHER, headers).into_response()
 }
 
-/// The path of the request in the program that mounts the dashboard.
+/// Returns the path of the request in the program that mounts the dashboard.
 pub fn original_path(request: &Request) -> &str {
     request.extensions().get::<OriginalUri>().map_or_else(|| request.uri().path(), |OriginalUri(uri)| Uri::path(uri))
 }
 
-/// The relative link from the root of the dashboard to its first page. A root without a final slash is a name in its folder.
+/// Returns the relative link from the root of the dashboard to its first page. A root without a final slash is a name in its folder.
 pub fn root_of(original: &str) -> String {
     match original.rsplit('/').next() {
         Some(last) if !last.is_empty() => format!("{last}/kinds"),

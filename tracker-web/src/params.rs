@@ -35,7 +35,7 @@ impl Params {
     }
 }
 
-/// A relative link to a page with its query string.
+/// Returns a relative link to a page with its query string.
 pub fn link<'p>(page: &str, pairs: impl IntoIterator<Item = (&'p str, &'p str)>) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     for (name, value) in pairs {
@@ -47,7 +47,7 @@ pub fn link<'p>(page: &str, pairs: impl IntoIterator<Item = (&'p str, &'p str)>)
     }
 }
 
-/// The form of an id in links and forms: its type and its value, which [`read_id`] reads back without loss. Browsers change line ends and
+/// Returns the form of an id in links and forms: its type and its value, which [`read_id`] reads back without loss. Browsers change line ends and
 /// control characters of a form, so an id with such characters is written by its bytes.
 pub fn written_id(id: &TaskKey) -> String {
     if let Some(text) = id.as_str().filter(|text| !text.contains(is_hidden)) {

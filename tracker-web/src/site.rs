@@ -146,7 +146,7 @@ impl Site {
         done.unwrap_or_else(|_| (StatusCode::INTERNAL_SERVER_ERROR, "the page could not be made").into_response())
     }
 
-    /// The number of the last change of the file; `None` if it cannot be read.
+    /// Returns the number of the last change of the file; `None` if it cannot be read.
     pub fn change_number(&self) -> Option<u64> {
         self.read(|tracker| Ok(tracker.change_number()?)).ok()
     }

@@ -41,7 +41,7 @@ use signal_hook::consts::SIGPIPE;
 /// The first argument that selects this command.
 pub const NAME: &str = "launch";
 
-/// What the program gets as its standard input.
+/// The standard input of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stdin {
     Null,

@@ -25,7 +25,7 @@ enum Target {
     Beside { file: NamedTempFile, replaces: bool },
 }
 
-/// What is done about a regular file that is there.
+/// Whether a regular file at the path is replaced.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
     /// The new file takes its place, and keeps its owner and its mode.
@@ -34,7 +34,7 @@ pub enum Existing {
     Keep,
 }
 
-/// What stands in a new file, and so who may read it.
+/// The contents of a new file, which decide who may read it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Contents {
     /// Payloads, errors or ids of tasks: only the owner may read them (mode 0600).

@@ -21,7 +21,7 @@ impl<T: Schema> Tasks<T> {
         self.known(&id.to_key(), |rows, task| rows.named_dependencies(task, usize::MAX))
     }
 
-    /// Which tasks wait for this one, at most so many.
+    /// Returns the tasks that wait for this one, at most `most`.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.

@@ -14,13 +14,13 @@ pub struct ImportOptions {
 
 #[cfg(feature = "json")]
 impl ImportOptions {
-    /// Each line names its kind; the first line that cannot be read ends the import.
+    /// Returns the default options: each line names its kind, and the first line that cannot be read ends the import.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The kind of lines that name none.
+    /// Sets the kind of lines that name none.
     #[must_use]
     pub fn kind(mut self, kind: &str) -> Self {
         self.kind = Some(kind.to_owned());

@@ -28,7 +28,7 @@ pub struct KindName {
 }
 
 impl KindName {
-    /// A name without parts.
+    /// Creates a name without parts.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -47,7 +47,7 @@ impl KindName {
         self
     }
 
-    /// The parts, joined with `/`; a `/` inside a part becomes `%2F`, a `%` becomes `%25`.
+    /// Returns the parts, joined with `/`; a `/` inside a part becomes `%2F`, a `%` becomes `%25`.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if a part is missing. The error names each missing part and the variable that would have it.

@@ -60,14 +60,14 @@ impl Default for Options {
 }
 
 impl Options {
-    /// How processes share the file: [`Sharing::Readers`] by default. All processes must choose the same.
+    /// Sets how processes share the file: [`Sharing::Readers`] by default. All processes must choose the same.
     #[must_use]
     pub fn sharing(mut self, sharing: Sharing) -> Self {
         self.file.sharing = sharing;
         self
     }
 
-    /// Memory for pages of the file, in bytes: 64 MiB by default.
+    /// Sets the memory for pages of the file, in bytes: 64 MiB by default.
     #[must_use]
     pub fn cache_bytes(mut self, bytes: usize) -> Self {
         self.file.cache_bytes = bytes;
@@ -93,21 +93,21 @@ impl Options {
         self
     }
 
-    /// Where time comes from: the computer's clocks by default.
+    /// Sets the clock: those of the system by default.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// How long a write waits for another process that writes: 10 s by default. Then it fails with `Busy`.
+    /// Sets how long a write waits for another process that writes: 10 s by default. Then it fails with `Busy`.
     #[must_use]
     pub fn busy_timeout(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// How often the retention of the kinds is applied: at opening, and then in idle moments, every minute by default. Unfinished tasks
+    /// Sets how often the retention of the kinds is applied: at opening, and then in idle moments, every minute by default. Unfinished tasks
     /// are never deleted. `None`: only [`Tasks::prune`](crate::Tasks::prune) applies it.
     #[must_use]
     pub fn prune_every(mut self, interval: Option<Duration>) -> Self {
@@ -115,7 +115,7 @@ impl Options {
         self
     }
 
-    /// How long a batch is known after it was over for the first time, once all of its tasks are deleted: 7 days by
+    /// Sets how long a batch is known after it was over for the first time, once all of its tasks are deleted: 7 days by
     /// default. Its record is then deleted when the retention is applied, and its label is free again. A batch that has tasks, is not
     /// over, or has dependents that wait, stays. `Duration::MAX`: only
     /// [`Tracker::prune_batches`](crate::Tracker::prune_batches) deletes records.
@@ -152,7 +152,7 @@ impl Options {
         self
     }
 
-    /// Whether other processes of the same user can change tasks while this tracker has the file open: yes by default. They send
+    /// Sets whether other processes of the same user can change tasks while this tracker has the file open: yes by default. They send
     /// [`live::Request`](crate::live::Request)s with a [`live::Client`](crate::live::Client), as the program `tracker` does, which run in the
     /// commits of this tracker. The tracker serves them on a Unix socket in a directory that only this user can read. If that is impossible,
     /// a warning is logged and the file is open without it.
@@ -165,7 +165,7 @@ impl Options {
         self
     }
 
-    /// When submits without a [`SubmitOptions::durability`](crate::submit::SubmitOptions) of their own are answered: when they are on
+    /// Sets when submits without a [`SubmitOptions::durability`](crate::submit::SubmitOptions) of their own are answered: when they are on
     /// disk, by default.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
@@ -269,7 +269,7 @@ impl Options {
         self.start(Place::File(Location::Path(path.as_ref().to_owned())), true)
     }
 
-    /// A tracker in memory: gone when it is closed.
+    /// Opens a tracker in memory, which is gone when it is closed.
     ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the background thread cannot be started.

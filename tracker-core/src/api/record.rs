@@ -91,7 +91,7 @@ pub struct LeaseInfo {
 }
 
 impl LeaseInfo {
-    /// Whether the lease still keeps others out at this time: at the very instant of its expiry the task is free.
+    /// Returns whether the lease still keeps others out at this time: at the very instant of its expiry the task is free.
     #[must_use]
     pub fn is_live(&self, at: DateTime<Utc>) -> bool {
         at < self.until

@@ -178,7 +178,7 @@ impl LoggedFields {
     }
 }
 
-/// Every line of a text behind a bar.
+/// Prefixes each line of a text with a bar.
 fn line(text: &mut String, said: &str) {
     for said in said.lines() {
         text.push_str("| ");

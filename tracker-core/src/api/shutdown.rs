@@ -61,7 +61,7 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Whether all handlers have returned, and all their outcomes are stored.
+    /// Returns whether all handlers have returned, and all their outcomes are stored.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.ended

@@ -91,7 +91,7 @@ pub struct Uncommitted<R> {
 }
 
 impl<R> Uncommitted<R> {
-    /// The result of the transaction.
+    /// Returns the result of the transaction.
     pub fn value(&self) -> &R {
         &self.value
     }

@@ -68,14 +68,14 @@ impl SubscriptionBuilder {
         self
     }
 
-    /// Time between two events of progress of one task, at least; 100 ms unless set, so at most 10 per second. Of the progress
+    /// Sets the shortest time between two events of progress of one task; 100 ms unless set, so at most 10 per second. Of the progress
     /// in between the latest is kept. `Duration::ZERO` sets no limit. Intervals over ten years count as ten years.
     pub fn progress_interval(mut self, interval: Duration) -> Self {
         self.options.progress_interval = interval;
         self
     }
 
-    /// Number of events other than progress that wait to be read, at most; 1,024 unless set. With 0 each event is reported as
+    /// Sets how many events, other than progress, may wait to be read; 1,024 unless set. With 0 each event is reported as
     /// [`Lagged`](crate::events::Notification::Lagged) only.
     pub fn capacity(mut self, events: usize) -> Self {
         self.options.capacity = events;

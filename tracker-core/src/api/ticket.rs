@@ -28,19 +28,19 @@ impl Ticket {
         Self { kind: kind.to_owned(), id: id.clone(), fence: owner.fence, token: owner.token }
     }
 
-    /// The kind's name.
+    /// Returns the kind's name.
     #[must_use]
     pub fn kind(&self) -> &str {
         &self.kind
     }
 
-    /// The task's id.
+    /// Returns the task's id.
     #[must_use]
     pub fn id(&self) -> &TaskKey {
         &self.id
     }
 
-    /// The number of the claim.
+    /// Returns the number of the claim.
     #[must_use]
     pub fn fence(&self) -> u64 {
         self.fence

@@ -87,7 +87,7 @@ impl Tracker {
         Options::default().inspect(path)
     }
 
-    /// A tracker in memory: gone when it is closed.
+    /// Opens a tracker in memory, which is gone when it is closed.
     ///
     /// # Errors
     /// As [`Options::in_memory`].
@@ -95,7 +95,7 @@ impl Tracker {
         Options::default().in_memory()
     }
 
-    /// The options with which a tracker can be opened.
+    /// Returns the options with which a tracker can be opened.
     #[must_use]
     pub fn options() -> Options {
         Options::default()
@@ -136,7 +136,7 @@ impl Tracker {
         self.shared.engine.call_all(pauses)?.into_iter().collect()
     }
 
-    /// The tasks of a type, under the name that the type declares.
+    /// Returns the tasks of a type, under the name that the type declares.
     ///
     /// # Errors
     /// As [`Tracker::tasks_as`].
@@ -144,7 +144,7 @@ impl Tracker {
         self.tasks_as(T::KIND)
     }
 
-    /// The tasks of a type under a name of their own, so that one type can serve many use cases.
+    /// Returns the tasks of a type under another kind name, so that one type can serve many use cases.
     ///
     /// # Errors
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the name is empty or longer than 128 bytes.
@@ -204,7 +204,7 @@ impl Tracker {
         Ok(opened)
     }
 
-    /// The names of the kinds in the file, in the order in which they came.
+    /// Returns the names of the kinds in the file, in the order in which they came.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -259,7 +259,7 @@ impl Tracker {
         Ok(result)
     }
 
-    /// The batch that has this label.
+    /// Returns the batch that has this label.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -268,7 +268,7 @@ impl Tracker {
         Ok(number.map(|number| Batch::new(&self.shared, number, label)))
     }
 
-    /// The batch that has this number.
+    /// Returns the batch that has this number.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -277,7 +277,7 @@ impl Tracker {
         Ok(batch.map(|batch| Batch::new(&self.shared, number, &batch.label)))
     }
 
-    /// The batches, the latest first, at most so many.
+    /// Returns the batches, the latest first, at most `most`.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -304,7 +304,7 @@ impl Tracker {
         }
     }
 
-    /// Tasks that are submitted together, and may wait for each other.
+    /// Creates a group of tasks that are submitted in one commit, and may depend on each other.
     pub fn group(&self) -> TaskGroup {
         TaskGroup::new(&self.shared)
     }
@@ -325,13 +325,13 @@ impl Tracker {
         Ok(rescued)
     }
 
-    /// The tracker's time: that of its clock, and never before a time that it has returned or that is stored in the file.
+    /// Returns the tracker's time: that of its clock, and never before a time that it has returned or that is stored in the file.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         utc(self.shared.engine.now())
     }
 
-    /// A number that rises with every commit that changed something, in any process: look at it to see whether a new look
+    /// Returns a number that rises with every commit that changed something, in any process: look at it to see whether a new look
     /// at the file is worthwhile.
     ///
     /// # Errors

@@ -83,7 +83,7 @@ impl<'a, 't> Transaction<'a, 't> {
         })
     }
 
-    /// [`Tasks::submit`].
+    /// Submits a task, as [`Tasks::submit`] does.
     ///
     /// # Errors
     /// As [`Tasks::submit`].
@@ -91,7 +91,7 @@ impl<'a, 't> Transaction<'a, 't> {
         self.submit_with(tasks, task, &SubmitOptions::default())
     }
 
-    /// [`Tasks::submit_with`].
+    /// Submits a task with options, as [`Tasks::submit_with`] does.
     ///
     /// # Errors
     /// As [`Tasks::submit_with`].
@@ -112,7 +112,7 @@ impl<'a, 't> Transaction<'a, 't> {
         Ok(submitted.into())
     }
 
-    /// [`Tracker::open_batch`](crate::Tracker::open_batch). If the transaction does not commit, there is no such batch.
+    /// Opens a batch, as [`Tracker::open_batch`](crate::Tracker::open_batch) does. If the transaction does not commit, there is no such batch.
     ///
     /// # Errors
     /// As [`Tracker::open_batch`](crate::Tracker::open_batch).
@@ -121,7 +121,7 @@ impl<'a, 't> Transaction<'a, 't> {
         Ok(Batch::new(self.shared, number, label))
     }
 
-    /// [`Batch::seal`]. What ends the batch follows when the transaction commits.
+    /// Seals a batch, as [`Batch::seal`] does. The batch ends, if it does, when the transaction commits.
     ///
     /// # Errors
     /// As [`Batch::seal`].
@@ -129,7 +129,7 @@ impl<'a, 't> Transaction<'a, 't> {
         self.run(&batch.sealing(true))
     }
 
-    /// The task with this id as the transaction sees it.
+    /// Returns the task with this id as the transaction sees it.
     ///
     /// # Errors
     /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the task cannot be decoded as its type; or a [storage error](crate::ErrorKind#storage-errors).
@@ -173,7 +173,7 @@ impl<'a, 't> Transaction<'a, 't> {
         Ok(())
     }
 
-    /// [`Tasks::requeue`].
+    /// Requeues a task, as [`Tasks::requeue`] does.
     ///
     /// # Errors
     /// As [`Tasks::requeue`].
@@ -181,7 +181,7 @@ impl<'a, 't> Transaction<'a, 't> {
         self.command(tasks, id, Command::Requeue(Requeue::default()))
     }
 
-    /// [`Tasks::cancel`].
+    /// Cancels a task, as [`Tasks::cancel`] does.
     ///
     /// # Errors
     /// As [`Tasks::cancel`].
@@ -189,7 +189,7 @@ impl<'a, 't> Transaction<'a, 't> {
         self.command(tasks, id, Command::Cancel)
     }
 
-    /// [`Tasks::remove`].
+    /// Deletes a task, as [`Tasks::remove`] does.
     ///
     /// # Errors
     /// As [`Tasks::remove`].
@@ -202,7 +202,7 @@ impl<'a, 't> Transaction<'a, 't> {
         Ok(())
     }
 
-    /// The success of an execution, in this transaction. If the transaction does not commit, the lease remains.
+    /// Ends an execution as a success, in this transaction. If the transaction does not commit, the lease remains.
     ///
     /// # Errors
     /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.

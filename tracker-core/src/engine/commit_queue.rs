@@ -82,7 +82,7 @@ impl QueueState {
         self.callers >= self.last
     }
 
-    /// Clears the deadlines of an empty queue. Actions behind a user transaction keep theirs.
+    /// Clears the deadlines of an empty queue. Actions after a user transaction keep theirs.
     fn clear_deadlines_if_empty(&mut self) {
         if self.actions.is_empty() {
             self.urgent = false;

@@ -167,7 +167,7 @@ fn mixed_callers() {
     run(&[twice, for_two, user_transaction, lead_if_free, mixed], 9);
 }
 
-/// A caller, a user transaction, and behind it an action without a waiting caller.
+/// A caller, a user transaction, and after it an action without a waiting caller.
 fn relaxed_action_last() {
     run(&[call, user_transaction, |queue, seen| queue.push_relaxed(relaxed(seen)).unwrap()], 3);
 }

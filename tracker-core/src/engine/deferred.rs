@@ -89,7 +89,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Queues an action behind the deferred calls before it, and calls `answer` with the outcome, on the thread that commits.
+    /// Queues an action after the deferred calls before it, and calls `answer` with the outcome, on the thread that commits.
     /// Returns at once. `answer` must not block.
     pub(crate) fn defer<A: Action>(self: &Arc<Self>, action: A, answer: impl FnOnce(Result<A::Out>) + Send + 'static) {
         self.defer_call(DeferredCall::Action(PendingAction::answering(action, answer)));

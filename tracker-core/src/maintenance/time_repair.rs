@@ -32,7 +32,7 @@ pub struct FileTime {
 }
 
 impl FileTime {
-    /// How far the file's time is ahead of the clock; zero where it is not.
+    /// Returns how far the file's time is ahead of the clock; zero where it is not.
     ///
     /// Up to a few milliseconds are usual. Where it is minutes or more, a clock was or is wrong, and
     /// [`Options::repair_time`](crate::Options::repair_time) helps.

@@ -78,31 +78,31 @@ impl TraceContext {
         Ok(self)
     }
 
-    /// The id of the trace, not 0. Its 16 bytes are those of the number, the most significant first.
+    /// Returns the id of the trace, not 0. Its 16 bytes are those of the number, the most significant first.
     #[must_use]
     pub fn trace_id(&self) -> u128 {
         self.trace_id
     }
 
-    /// The id of the span that submitted the task, not 0. Its 8 bytes are those of the number, the most significant first.
+    /// Returns the id of the span that submitted the task, not 0. Its 8 bytes are those of the number, the most significant first.
     #[must_use]
     pub fn parent_id(&self) -> u64 {
         self.parent_id
     }
 
-    /// Whether the submitter records the trace.
+    /// Returns whether the submitter records the trace.
     #[must_use]
     pub fn is_sampled(&self) -> bool {
         self.flags & 1 == 1
     }
 
-    /// The flags: bit 0 is set if the trace is sampled, bit 1 if its id is random.
+    /// Returns the flags: bit 0 is set if the trace is sampled, bit 1 if its id is random.
     #[must_use]
     pub fn flags(&self) -> u8 {
         self.flags
     }
 
-    /// The `tracestate`; empty if there is none.
+    /// Returns the `tracestate`; empty if there is none.
     #[must_use]
     pub fn state(&self) -> &str {
         &self.state

@@ -92,7 +92,7 @@ impl Value {
             .or_else(|| key.as_byte_string().map(|bytes| Self::Escape(Escape::Bytes(bytes.to_vec()))))
     }
 
-    /// The values of a unique key of several fields: each behind its length.
+    /// The values of a unique key of several fields: each after its length.
     fn read_list(mut encoded: &[u8]) -> Option<Self> {
         let mut values = Vec::new();
         while let Some((length, rest)) = encoded.split_first_chunk() {

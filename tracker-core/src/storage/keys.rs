@@ -246,7 +246,7 @@ pub(crate) fn unique_key(kind: u32, number: u16, value: &[u8]) -> Vec<u8> {
     [&kind.to_be_bytes()[..], &number.to_be_bytes(), value].concat()
 }
 
-/// The key of an indexed value: the kind, the field's number, the value behind its length, the sequence number.
+/// The key of an indexed value: the kind, the field's number, the value after its length, the sequence number.
 pub(crate) fn index_key(kind: u32, number: u16, value: &[u8], seq: u64) -> Vec<u8> {
     let length = u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes();
     [&kind.to_be_bytes()[..], &number.to_be_bytes(), &length, value, &seq.to_be_bytes()].concat()
@@ -257,7 +257,7 @@ pub(crate) fn index_seq(key: &[u8]) -> Option<u64> {
     key.last_chunk().map(|seq| u64::from_be_bytes(*seq))
 }
 
-/// The start of all keys of a limit key: the kind, then the value behind its length.
+/// The start of all keys of a limit key: the kind, then the value after its length.
 pub(crate) fn limit_prefix(kind: u32, value: &[u8]) -> Vec<u8> {
     let length = u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes();
     [&kind.to_be_bytes()[..], &length, value].concat()
@@ -293,7 +293,7 @@ pub(crate) fn head_lists_prefix(kind: u32, list: HeadList) -> Vec<u8> {
     prefix
 }
 
-/// The start of all keys of a list of one limited value: kind, list, number of the limit, then the value behind its length. The amounts of
+/// The start of all keys of a list of one limited value: kind, list, number of the limit, then the value after its length. The amounts of
 /// the head's needs and its place in the claim order without the kind follow. The ready list has one value: limit 0, and no bytes.
 pub(crate) fn head_list_prefix(kind: u32, list: HeadList, limit: u16, value: &[u8]) -> Vec<u8> {
     let length = u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes();

@@ -76,7 +76,7 @@ macro_rules! with_definition {
     };
 }
 
-/// The rows of a table behind a key, in order of their keys. Empty at the end of the table.
+/// The rows of a table after a key, in order of their keys. Empty at the end of the table.
 pub(crate) fn rows_after(
     source: Reading<'_>,
     table: StoreTable,
@@ -148,7 +148,7 @@ fn put<'r, K: StoreKey, V: Value + 'static>(
     Ok(())
 }
 
-/// The tasks behind a key, in order of kind and sequence number. Empty at the end.
+/// The tasks after a key, in order of kind and sequence number. Empty at the end.
 pub(crate) fn tasks_after(source: Reading<'_>, after: Option<&[u8]>, portion: Portion) -> Result<Vec<RawTask>> {
     let (headers, payloads) = (source.open(definitions::HEADERS)?, source.open(definitions::PAYLOADS)?);
     let (successors, progress) = (source.open(definitions::SUCCESSORS)?, source.open(definitions::PROGRESS)?);

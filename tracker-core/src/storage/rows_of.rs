@@ -152,7 +152,7 @@ impl Kind {
         limit_key(self, &row.indexes)
     }
 
-    /// The keys of the counters of a task in progress, behind the kind: its limit key; or each of its limited values, and its amounts.
+    /// The keys of the counters of a task in progress, without the number of the kind that comes first: its limit key; or each of its limited values, and its amounts.
     pub(crate) fn in_use_keys<'k>(&self, limit_key: &'k [u8]) -> Vec<Cow<'k, [u8]>> {
         if self.has_limit_lists() {
             LimitClass::unpack(self, limit_key).in_use_keys().into_iter().map(Cow::Owned).collect()

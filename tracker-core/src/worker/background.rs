@@ -59,7 +59,7 @@ impl WorkerHandle {
         self.stop.shutdown(within)
     }
 
-    /// Whether the worker has ended, so that [`join`](Self::join) does not wait.
+    /// Returns whether the worker has ended, so that [`join`](Self::join) does not wait.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.thread.is_finished()

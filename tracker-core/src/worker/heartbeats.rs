@@ -200,7 +200,7 @@ impl Heartbeats {
         for run in self.runs() {
             let now = run.now();
             if run.limit.is_some_and(|limit| now.saturating_sub(run.began) > limit) {
-                // Registered before the handler is told, and so before it can store an outcome.
+                // Registered before the handler is notified, and so before it can store an outcome.
                 self.expired.lock().unwrap_or_else(PoisonError::into_inner).insert(run.owner.fence);
                 if !run.expire(now) {
                     self.has_expired(run.owner.fence);
@@ -305,7 +305,7 @@ impl RunningAttempt {
         let outcome = Outcome::Fail { retry_in: None };
         let mut action = FinishTask::plain(self.task, self.id.clone(), self.owner, outcome, Some(failure));
         action.finish.run = u64::try_from(now.saturating_sub(self.began).as_micros()).ok();
-        // The handler is told when the failure is queued: an outcome that it stores then comes too late.
+        // The handler is notified when the failure is queued: an outcome that it stores then comes too late.
         let tell = || self.cancelled.store(true, Ordering::Relaxed);
         let stored: Result<_, Error> = self.shared.engine.call_then_notify(action, tell);
         if let Err(error) = &stored {

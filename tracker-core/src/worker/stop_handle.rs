@@ -109,7 +109,7 @@ impl StopHandle {
         self.0.finishing.load(Ordering::Acquire)
     }
 
-    /// Whether the workers were told to [`stop`](Self::stop).
+    /// Returns whether [`stop`](Self::stop) was called.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.0.stopped.load(Ordering::Relaxed)

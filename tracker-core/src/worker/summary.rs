@@ -30,13 +30,13 @@ pub struct Summary {
 const FINENESS: u32 = 16;
 
 impl Summary {
-    /// The number of all attempts.
+    /// Returns the number of all attempts.
     #[must_use]
     pub fn attempts(&self) -> u64 {
         self.succeeded + self.failed + self.other + self.lost
     }
 
-    /// The run time that a share (0 to 1) of the attempts did not exceed, within 5 %. Zero if there were no attempts.
+    /// Returns the run time that a share (0 to 1) of the attempts did not exceed, within 5 %. Zero if there were no attempts.
     #[must_use]
     pub fn percentile(&self, share: f64) -> Duration {
         let all: u64 = self.times.values().sum();

@@ -32,12 +32,12 @@ pub struct SqlError {
 }
 
 impl SqlError {
-    /// The error of a statement that the server has refused with a code of five characters, such as `40001`.
+    /// Creates the error of a statement that the server has refused with a code of five characters, such as `40001`.
     pub fn refused(code: impl Into<String>, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self { code: Some(code.into()), source: source.into() }
     }
 
-    /// The error of a connection that broke, or of a client.
+    /// Creates the error of a connection that broke, or of a client.
     pub fn broken(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self { code: None, source: source.into() }
     }

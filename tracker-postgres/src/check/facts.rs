@@ -20,7 +20,7 @@ const MANY_MARKS: i64 = 10_000;
 /// Dead rows below this cost little.
 const MANY_DEAD_ROWS: i64 = 1_000_000;
 
-/// What is known of the schema and the server.
+/// The facts that `check` has read of the schema and the server.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
     /// Quoted.

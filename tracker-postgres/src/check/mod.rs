@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// What [`PostgresOptions::check`] has found.
+/// The result of [`PostgresOptions::check`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SchemaCheck {

@@ -40,9 +40,9 @@ pub(crate) enum Sql {
     LockKeys,
     /// Takes numbers from a sequence.
     Take(Sequence),
-    /// The number behind the last one of a sequence.
+    /// The number after the last one of a sequence.
     Next(Sequence),
-    /// Lets a sequence go on behind a number.
+    /// Lets a sequence continue after a number.
     Raise(Sequence),
     /// Marks the commit of a connection. May count the commits of all processes before it, and ask whether a process listens.
     Mark {

@@ -31,7 +31,7 @@ pub(crate) trait Statement: Copy + Eq + Hash {
 pub(crate) enum Step<S> {
     /// Runs a statement.
     Run(S, Params),
-    /// Runs statements without parameters as a part of its own; it stands at the start or behind a `Sync`.
+    /// Runs statements without parameters as a part of its own; it stands at the start or after a `Sync`.
     Script(String),
     /// Ends a part: an error skips the steps up to here only.
     Sync,

@@ -110,7 +110,7 @@ pub(crate) fn terminate(out: &mut Vec<u8>) {
     message(out, b'X', |_| {});
 }
 
-/// The length of the body, from the four bytes behind the tag.
+/// The length of the body, from the four bytes after the tag.
 pub(crate) fn body_length(field: [u8; 4]) -> Result<usize> {
     let length = usize::try_from(u32::from_be_bytes(field)).unwrap_or(usize::MAX);
     match length.checked_sub(4) {
@@ -158,7 +158,7 @@ pub(crate) fn server_error(body: &[u8]) -> ServerError {
     error
 }
 
-/// What a notification carries.
+/// The contents of a notification.
 pub(crate) fn notification(body: &[u8]) -> Result<&str> {
     let mut fields = Fields(body);
     fields.int4()?;

@@ -69,7 +69,7 @@ impl Value for Uuid {
     }
 }
 
-/// Appends a value behind its length.
+/// Appends a value after its length.
 fn append(out: &mut Vec<u8>, value: Option<impl FnOnce(&mut Vec<u8>)>) {
     let Some(write) = value else { return out.extend_from_slice(&(-1_i32).to_be_bytes()) };
     let start = out.len();

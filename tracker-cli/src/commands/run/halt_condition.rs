@@ -28,7 +28,7 @@ enum Limit {
     Percent(u64),
 }
 
-/// What happens to running commands.
+/// The effect of a halt on running commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HaltAction {
     Soon,

@@ -31,7 +31,7 @@ enum PrintError {
     Stderr(io::Error),
 }
 
-/// What is printed for each command.
+/// The output that is printed for each command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputMode {
     /// Its output.

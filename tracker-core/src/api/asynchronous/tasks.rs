@@ -58,7 +58,7 @@ impl<T: TrackedTask> Tasks<T> {
 }
 
 impl<T: TrackedTask> AsyncTasks<T> {
-    /// The tasks for callers on threads.
+    /// Returns the tasks for callers on threads.
     #[must_use]
     pub fn tasks(&self) -> &Tasks<T> {
         &self.tasks

@@ -49,31 +49,31 @@ impl BatchInfo {
         }
     }
 
-    /// How many tasks count as a role.
+    /// Returns how many tasks count as a role.
     #[must_use]
     pub fn count(&self, role: Role) -> u64 {
         self.counts[role as usize]
     }
 
-    /// How many tasks there are.
+    /// Returns how many tasks there are.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.counts.iter().copied().fold(0, u64::saturating_add)
     }
 
-    /// How many tasks have not ended.
+    /// Returns how many tasks have not ended.
     #[must_use]
     pub fn open(&self) -> u64 {
         self.open
     }
 
-    /// Whether no more tasks come and all have ended.
+    /// Returns whether no more tasks come and all have ended.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.sealed && self.open == 0
     }
 
-    /// The share of tasks that have ended, from 0 to 1; 1 if there are none.
+    /// Returns the share of tasks that have ended, from 0 to 1; 1 if there are none.
     #[must_use]
     pub fn progress(&self) -> f64 {
         let count = |tasks: u64| f64::from(u32::try_from(tasks).unwrap_or(u32::MAX));

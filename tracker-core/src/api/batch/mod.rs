@@ -78,7 +78,7 @@ pub struct BatchOptions {
 }
 
 impl BatchOptions {
-    /// Options of a batch without a follow-up task.
+    /// Returns the options of a batch without a follow-up task.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -136,19 +136,19 @@ impl Batch {
         Self { shared: shared.clone(), number, label: label.into() }
     }
 
-    /// Its label.
+    /// Returns the label of the batch.
     #[must_use]
     pub fn label(&self) -> &str {
         &self.label
     }
 
-    /// Its number in the file.
+    /// Returns the number of the batch in the file.
     #[must_use]
     pub fn number(&self) -> u64 {
         self.number
     }
 
-    /// How far it is.
+    /// Returns the counters and times of the batch.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the batch was removed.
@@ -162,7 +162,7 @@ impl Batch {
         Seal { batch: self.number, sealed }
     }
 
-    /// Its tasks, kind by kind in the order of submission.
+    /// Returns the tasks of the batch, kind by kind in the order of submission.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -170,7 +170,7 @@ impl Batch {
         self.tasks_after(None, usize::MAX)
     }
 
-    /// At most `most` of its tasks in the order of [`Self::tasks`], those after one of them: a page of a large batch.
+    /// Returns a page of a large batch: at most `most` of its tasks after one of them, in the order of [`Self::tasks`].
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));

@@ -118,7 +118,7 @@ impl<R: Send + 'static> Pending<R> {
         pending
     }
 
-    /// Whether the result is there. Stays true after the result is taken.
+    /// Returns whether the result is there. Stays true after the result is taken.
     #[must_use]
     pub fn is_done(&self) -> bool {
         matches!(*self.answer.lock(), Stage::Answered(_) | Stage::Taken)

@@ -142,13 +142,13 @@ impl<T: TrackedTask> Execution<T> {
         })
     }
 
-    /// The task's id.
+    /// Returns the task's id.
     #[must_use]
     pub fn id(&self) -> &TaskKey {
         &self.id
     }
 
-    /// The task, where a field hides a method or the other way round.
+    /// Returns the task, for fields and methods that the execution hides.
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "no caller sees it panic")]
     #[expect(clippy::expect_used, reason = "the task is dropped early only after the handler has returned")]
@@ -156,7 +156,7 @@ impl<T: TrackedTask> Execution<T> {
         self.task.as_ref().expect("the task is there until the attempt ends")
     }
 
-    /// The task, to be changed.
+    /// Returns the task for a change, as [`Self::task`].
     #[expect(clippy::missing_panics_doc, reason = "no caller sees it panic")]
     #[expect(clippy::expect_used, reason = "the task is dropped early only after the handler has returned")]
     pub fn task_mut(&mut self) -> &mut T {
@@ -168,44 +168,44 @@ impl<T: TrackedTask> Execution<T> {
         drop(self.task.take());
     }
 
-    /// Which attempt of the task this is, from 1.
+    /// Returns the number of the attempt, from 1.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// How many leases of the task in a row ended without an outcome.
+    /// Returns how many leases of the task in a row ended without an outcome.
     #[must_use]
     pub fn crashes(&self) -> u32 {
         self.crashes
     }
 
-    /// The number of this claim: it rises over the whole file. Hand it to systems that can refuse late writers.
+    /// Returns the number of this claim, which rises over the whole file. Hand it to systems that can refuse late writers.
     #[must_use]
     pub fn fence(&self) -> u64 {
         self.owner.fence
     }
 
-    /// How long the lease lasts from each renewal.
+    /// Returns how long the lease lasts from each renewal.
     #[must_use]
     pub fn lease(&self) -> Duration {
         self.lease
     }
 
-    /// The token of the lease, with which its owner can start the task again.
+    /// Returns the token of the lease, with which its owner can start the task again.
     #[must_use]
     pub fn token(&self) -> uuid::Uuid {
         self.owner.token
     }
 
-    /// Whether this attempt is asked to end as cancelled. Set as soon as a cancellation by this process is stored; one by
+    /// Returns whether this attempt is asked to end as cancelled. Set as soon as a cancellation by this process is stored; one by
     /// another process is seen within a second by a worker, and else at the next renewal or progress.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
     }
 
-    /// Whether the worker that runs this handler is asked to end: by [`StopHandle`](crate::worker::StopHandle), by
+    /// Returns whether the worker that runs this handler is asked to end: by [`StopHandle`](crate::worker::StopHandle), by
     /// [`Tracker::shutdown`](crate::Tracker::shutdown), or by failures. A handler that returns
     /// [`Outcome::Release`] then costs its task nothing. An execution without a worker sees the shutdown of the tracker.
     #[must_use]
@@ -299,7 +299,7 @@ impl<T: TrackedTask> Execution<T> {
         Ok(())
     }
 
-    /// How long the attempt has been running.
+    /// Returns how long the attempt has been running.
     #[must_use]
     pub fn run_time(&self) -> Duration {
         self.shared.engine.time().monotonic().saturating_sub(self.begun)

@@ -9,13 +9,13 @@ use crate::{
 };
 
 impl<T: TrackedTask> Execution<T> {
-    /// The nominal time of the task, if it is an occurrence of a schedule: when it should run, however late it does.
+    /// Returns the nominal time of the task, if it is an occurrence of a schedule: when it should run, however late it does.
     #[must_use]
     pub fn scheduled_at(&self) -> Option<DateTime<Utc>> {
         self.scheduled_at.map(utc)
     }
 
-    /// The trace context of the code that submitted the task: see
+    /// Returns the trace context of the code that submitted the task: see
     /// [`SubmitOptions::trace_context`](crate::submit::SubmitOptions::trace_context).
     #[must_use]
     pub fn trace_context(&self) -> Option<&TraceContext> {

@@ -170,7 +170,7 @@ fn bracketed_host(rest: &str) -> Option<(&'static str, usize)> {
     Some(("{host}", end + 2 + if port > 0 { port + 1 } else { 0 }))
 }
 
-/// The word at the beginning, without punctuation behind it.
+/// The word at the beginning, without punctuation after it.
 fn word_of(rest: &str) -> &str {
     let plain =
         &rest[..rest.find(|letter: char| letter.is_whitespace() || "\"'`“”<>".contains(letter)).unwrap_or(rest.len())];
@@ -226,7 +226,7 @@ fn is_random(word: &str) -> bool {
         || letters && word.len() >= 16 && digits >= 3 && digits < word.len()
 }
 
-/// `2026-01-31`, also with a time behind it, or `12:34:56.789`.
+/// `2026-01-31`, also with a time after it, or `12:34:56.789`.
 fn is_time(word: &str) -> bool {
     let shape: String = word.chars().map(|letter| if letter.is_ascii_digit() { '0' } else { letter }).collect();
     shape.starts_with("0000-00-00") || shape.starts_with("00:00:00") || shape.starts_with("0000/00/00")
@@ -278,13 +278,13 @@ fn is_host(word: &str) -> bool {
     labels && (port == Some(true) || port.is_none() && domain)
 }
 
-/// Adds a word with its numbers replaced: those that begin the word or follow a sign. Digits behind a letter belong to a name, as in `utf8`.
+/// Adds a word with its numbers replaced: those that begin the word or follow a sign. Digits after a letter belong to a name, as in `utf8`.
 fn push_without_numbers(out: &mut String, line: &str, start: usize, word: &str) {
     if word.eq_ignore_ascii_case("utf-8") || word.eq_ignore_ascii_case("utf-16") {
         return out.push_str(word);
     }
     let mut at = 0;
-    // Whether the digits before were replaced: the unit behind them ends at the next digit, as in `1h30m`.
+    // Whether the digits before were replaced: the unit after them ends at the next digit, as in `1h30m`.
     let mut replaced = false;
     while let Some(letter) = word[at..].chars().next() {
         let (before, rest) = word.split_at(at);

@@ -41,7 +41,7 @@ pub struct ErrorGroup {
 }
 
 impl ErrorGroup {
-    /// The longest part of the message without a placeholder: a text for [`Query::containing`](crate::query::Query::containing) that finds the
+    /// Returns the longest part of the message without a placeholder: a text for [`Query::containing`](crate::query::Query::containing) that finds the
     /// tasks of the group, and possibly others.
     #[must_use]
     pub fn search_text(&self) -> &str {
@@ -88,7 +88,7 @@ impl ErrorPattern {
 }
 
 impl<T: Schema> Tasks<T> {
-    /// The tasks that have failed, or were given up, grouped by the deepest cause of their last error. Looks at no more than `most` of them, the
+    /// Groups the tasks that have failed, or were given up, by the deepest cause of their last error. Looks at no more than `most` of them, the
     /// latest first, since each costs a look at its history.
     ///
     /// ```

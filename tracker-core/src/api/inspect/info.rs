@@ -47,13 +47,13 @@ pub struct KindInfo {
 }
 
 impl KindInfo {
-    /// The status of a code.
+    /// Returns the status of a code.
     #[must_use]
     pub fn status(&self, code: i32) -> Option<&StatusInfo> {
         self.statuses.iter().find(|status| status.code == code)
     }
 
-    /// Whether tasks in this status have ended. A success in any step but the last one has not.
+    /// Returns whether tasks in this status have ended. A success in any step but the last one has not.
     #[must_use]
     pub fn has_ended(&self, status: &StatusInfo) -> bool {
         match status.role {
@@ -62,7 +62,7 @@ impl KindInfo {
         }
     }
 
-    /// The attempts that must still succeed until every task has ended: one for each step that a task has before it. Tasks that
+    /// Returns the attempts that must still succeed until every task has ended: one for each step that a task has before it. Tasks that
     /// wait for a person (parked), and those that were given up, count none.
     #[must_use]
     pub fn attempts_left(&self, counts: &Counts) -> u64 {

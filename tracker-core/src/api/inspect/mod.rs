@@ -41,7 +41,7 @@ use crate::{
 };
 
 impl Tracker {
-    /// The tasks of a kind in the file, without their type: payloads are [`Payload`](crate::untyped::Payload), statuses are the definitions that the file has of
+    /// Returns the tasks of a kind in the file without their type: payloads are [`Payload`](crate::untyped::Payload), statuses are the definitions that the file has of
     /// them. For tools that look at any file and steer it; it works beside `Tasks` of the same kind.
     ///
     /// ```
@@ -74,7 +74,7 @@ impl Tracker {
 }
 
 impl Tasks<Untyped> {
-    /// The ids of stored tasks that a person may type as this text: `7` can be a text, an integer or bytes. Mostly one.
+    /// Returns the ids of stored tasks that a person may type as this text: `7` can be a text, an integer or bytes. Mostly one.
     ///
     /// # Errors
     /// The file cannot be read.

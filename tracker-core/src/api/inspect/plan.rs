@@ -64,7 +64,7 @@ pub struct PlannedTask {
     pub attempts: u32,
     /// Failures in a row so far.
     pub failures: u32,
-    /// That it waits for its claim, or which limit holds it back now.
+    /// The explanation: the task waits for its claim, or a limit holds it back now.
     pub why: Explanation,
 }
 
@@ -140,7 +140,7 @@ impl<T: Schema> Tasks<T> {
     }
 
     /// Returns the ids of the tasks that wait, at most `most`, in the order in which claims start them. A pause of the kind, dependencies and
-    /// limits do not matter here: tasks that are due later come behind those of the same priority that are due, then paused tasks, then
+    /// limits do not matter here: tasks that are due later come after those of the same priority that are due, then paused tasks, then
     /// those that wait for others. Reads every task that it returns.
     ///
     /// ```

@@ -13,20 +13,20 @@ use crate::{
 };
 
 impl Query<'_, Untyped> {
-    /// Only tasks with this status, or one of those named by further calls: by its name, in upper or lower case, or by the
+    /// Selects tasks with this status, or one of those of further calls: by its name, in upper or lower case, or by the
     /// digits of its code. One that the kind has not is an error (`Invalid`) when the query is asked.
     #[must_use]
     pub fn status(self, status: &str) -> Self {
         self.with_statuses([StatusFilter::Named(status.to_owned())])
     }
 
-    /// Only tasks with the status of this code.
+    /// Selects tasks with the status of this code.
     #[must_use]
     pub fn code(self, code: i32) -> Self {
         self.with_statuses([StatusFilter::Code(code)])
     }
 
-    /// Only tasks whose field has the value that a person may type as this text, in any type: a text, an integer, a uuid, `true`,
+    /// Selects tasks whose field has the value that a person may type as this text, in any type: a text, an integer, a uuid, `true`,
     /// a time as RFC 3339, or bytes. The field must be marked `#[task(index)]`.
     #[must_use]
     pub fn index_written(self, field: &str, value: &str) -> Self {

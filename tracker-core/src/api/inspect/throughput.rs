@@ -36,7 +36,7 @@ pub struct Throughput {
     pub first_success: Option<DateTime<Utc>>,
     /// All of these attempts by how they ended, in the order of [`AttemptStatus::ALL`], without statuses that no attempt has.
     pub statuses: Vec<(AttemptStatus, u64)>,
-    /// Those minutes of it in which something ended, oldest first; each begins with a full minute of UTC.
+    /// The minutes of the period in which attempts ended, oldest first. Each begins with a full minute of UTC.
     pub minutes: Vec<ThroughputMinute>,
     /// How long the attempts that succeeded ran, shortest first.
     pub durations: Vec<Duration>,
@@ -66,7 +66,7 @@ impl Throughput {
         if seconds > 0.0 { float(self.succeeded.saturating_sub(1)) / seconds } else { 0.0 }
     }
 
-    /// The time in which so many attempts succeed at this rate, for example [`KindInfo::attempts_left`](super::KindInfo::attempts_left).
+    /// Returns the time in which so many attempts succeed at this rate, for example [`KindInfo::attempts_left`](super::KindInfo::attempts_left).
     /// `None` for no attempts, and without a rate.
     #[must_use]
     pub fn time_for(&self, attempts: u64) -> Option<Duration> {
@@ -74,7 +74,7 @@ impl Throughput {
         if attempts == 0 || rate <= 0.0 { None } else { Duration::try_from_secs_f64(float(attempts) / rate).ok() }
     }
 
-    /// The duration that so many percent (0 to 100) of the attempts that succeeded did not exceed; `None` if none did.
+    /// Returns the duration that `percent` (0 to 100) of the attempts that succeeded did not exceed; `None` if none did.
     #[must_use]
     pub fn percentile(&self, percent: u8) -> Option<Duration> {
         let rank = (self.durations.len() * usize::from(percent.min(100))).div_ceil(100);
@@ -90,7 +90,7 @@ fn float(count: u64) -> f64 {
 }
 
 impl<T: Schema> Tasks<T> {
-    /// How fast tasks have ended within the last `window`, and how long they ran, from their histories. Looks at no more
+    /// Returns how fast tasks have ended within the last `window`, and how long they ran, from their histories. Looks at no more
     /// than `most` tasks, the latest first, and then tells of the shorter time in which these ended.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ impl Tasks<Untyped> {
     ///
     /// The values of indexes follow their fields, and the priority follows the field marked with `#[task(priority)]`, as the file's definition of
     /// the kind names them. What cannot be followed without the task's type is refused: a change of
-    /// the id, of a field of a unique key, or of an indexed field whose form cannot be told. A type that computes its id or
+    /// the id, of a field of a unique key, or of an indexed field whose form is not known. A type that computes its id or
     /// its keys by hand from several fields should be changed by a program that knows it.
     ///
     /// ```

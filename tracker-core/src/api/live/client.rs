@@ -126,7 +126,7 @@ impl Client {
         }
     }
 
-    /// The time of the tracker: see [`Tracker::now`](crate::Tracker::now).
+    /// Returns the time of the tracker: see [`Tracker::now`](crate::Tracker::now).
     ///
     /// # Errors
     /// As [`count`](Self::count).

@@ -23,7 +23,7 @@ fn unsupported() -> Error {
 pub struct Client(Infallible);
 
 impl Client {
-    /// Refused on this system.
+    /// Refuses the call on this system.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] always: this system has no Unix sockets.
@@ -74,7 +74,7 @@ impl Client {
         match self.0 {}
     }
 
-    /// The time of the tracker.
+    /// Returns the time of the tracker.
     ///
     /// # Errors
     /// There is no client on this system.

@@ -44,13 +44,13 @@ pub struct Query<'t, T: Schema> {
 }
 
 impl<T: TrackedTask> Query<'_, T> {
-    /// Only tasks with this status, or one of those named by further calls.
+    /// Selects tasks with this status, or one of those of further calls.
     #[must_use]
     pub fn status(self, status: T::Status) -> Self {
         self.statuses([status])
     }
 
-    /// Only tasks with one of these statuses, or one of those named by further calls. An empty list matches no task.
+    /// Selects tasks with one of these statuses, or one of those of further calls. An empty list matches no task.
     #[must_use]
     pub fn statuses(self, statuses: impl IntoIterator<Item = T::Status>) -> Self {
         self.with_statuses(statuses.into_iter().map(|status| StatusFilter::Code(status.code())))
@@ -72,47 +72,47 @@ impl<'t, T: Schema> Query<'t, T> {
         self
     }
 
-    /// Only tasks whose status has this role, in any step. None, where no status of the kind has it.
+    /// Selects tasks whose status has this role, in any step. No task matches if no status of the kind has it.
     #[must_use]
     pub fn role(self, role: Role) -> Self {
         self.with_statuses([StatusFilter::Role(role)])
     }
 
-    /// Only tasks that have neither ended nor a lease: tasks that wait to
+    /// Selects tasks that have neither ended nor a lease: tasks that wait to
     /// start, those between two steps, and the parked ones.
     #[must_use]
     pub fn unfinished(self) -> Self {
         self.with_statuses([StatusFilter::Unfinished])
     }
 
-    /// Only tasks whose field has this value; the field must be marked `#[task(index)]`.
+    /// Selects tasks whose field has this value; the field must be marked `#[task(index)]`.
     #[must_use]
     pub fn index(self, field: &str, value: impl IndexValue) -> Self {
         self.among(field, vec![value.encoded()])
     }
 
-    /// Only tasks of this batch.
+    /// Selects tasks of this batch.
     #[must_use]
     pub fn batch(mut self, batch: &Batch) -> Self {
         self.search.batch = Some(batch.number());
         self
     }
 
-    /// Only tasks whose status last changed at this time or later.
+    /// Selects tasks whose status last changed at this time or later.
     #[must_use]
     pub fn changed_since(mut self, at: DateTime<Utc>) -> Self {
         self.search.since = Some(micros_at(at));
         self
     }
 
-    /// Only tasks whose status last changed no longer ago than this, counted from this call by the tracker's clock.
+    /// Selects tasks whose status last changed no longer ago than this, counted from this call by the tracker's clock.
     #[must_use]
     pub fn changed_within(mut self, ago: Duration) -> Self {
         self.search.since = Some(self.tasks.shared.engine.now().saturating_sub(micros_of(ago)));
         self
     }
 
-    /// Only tasks whose status last changed before this time.
+    /// Selects tasks whose status last changed before this time.
     #[must_use]
     pub fn changed_before(mut self, time: DateTime<Utc>) -> Self {
         self.search.until = Some(micros_at(time));
@@ -133,35 +133,35 @@ impl<'t, T: Schema> Query<'t, T> {
         })
     }
 
-    /// Only tasks whose id, or an error in their history, contains this text, in upper or lower case.
+    /// Selects tasks whose id, or an error in their history, contains this text, in upper or lower case.
     #[must_use]
     pub fn containing(mut self, text: &str) -> Self {
         self.search.text = Some(text.to_lowercase());
         self
     }
 
-    /// In the order of submission instead of the last change.
+    /// Orders tasks by their submission instead of their last change.
     #[must_use]
     pub fn by_creation(mut self) -> Self {
         self.search.by = By::Created;
         self
     }
 
-    /// Oldest first: the default.
+    /// Returns the oldest tasks first, the default.
     #[must_use]
     pub fn oldest_first(mut self) -> Self {
         self.search.newest_first = false;
         self
     }
 
-    /// Newest first.
+    /// Returns the newest tasks first.
     #[must_use]
     pub fn newest_first(mut self) -> Self {
         self.search.newest_first = true;
         self
     }
 
-    /// At most so many.
+    /// Returns at most `most` tasks.
     #[must_use]
     pub fn limit(mut self, most: usize) -> Self {
         self.search.limit = most;
@@ -176,7 +176,7 @@ impl<'t, T: Schema> Query<'t, T> {
         self
     }
 
-    /// The tasks, up to the limit. Tasks that cannot be decoded are listed in [`Page::unreadable`], and logged as a warning.
+    /// Returns the tasks, up to the limit. Tasks that cannot be decoded are listed in [`Page::unreadable`], and logged as a warning.
     ///
     /// # Errors
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the field has no index.
@@ -189,7 +189,7 @@ impl<'t, T: Schema> Query<'t, T> {
         Ok(page)
     }
 
-    /// The first of the tasks, if there is one.
+    /// Returns the first of the tasks, if there is one.
     ///
     /// # Errors
     /// As [`Query::fetch`]; [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the first one cannot be decoded.
@@ -201,7 +201,7 @@ impl<'t, T: Schema> Query<'t, T> {
         }
     }
 
-    /// The tasks, and where the next page begins.
+    /// Returns the tasks, and the cursor of the next page.
     ///
     /// # Errors
     /// As [`Query::fetch`].
@@ -231,7 +231,7 @@ impl<'t, T: Schema> Query<'t, T> {
         })
     }
 
-    /// Only the ids.
+    /// Returns the ids of the tasks.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the field of a condition has no index.

@@ -36,7 +36,7 @@ pub(crate) struct Search {
     pub after: Option<ListingPosition>,
 }
 
-/// The statuses that a query wants.
+/// The statuses that a query selects.
 #[derive(Clone, Debug)]
 pub(crate) enum StatusFilter {
     Code(i32),

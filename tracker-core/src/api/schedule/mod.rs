@@ -110,7 +110,7 @@ impl Tracker {
         store(&self.shared, name, stored.id, schedule, Source::Template(template.to_owned()))
     }
 
-    /// The schedules of the file, in the order of their names.
+    /// Returns the schedules of the file, in the order of their names.
     ///
     /// # Errors
     /// A [storage error](crate::ErrorKind#storage-errors).
@@ -118,7 +118,7 @@ impl Tracker {
         self.schedules_after(None, usize::MAX)
     }
 
-    /// At most `most` schedules in the order of their names, those after a name: a page of a long list.
+    /// Returns a page of a long list: at most `most` schedules after a name, in the order of their names.
     ///
     /// # Errors
     /// A [storage error](crate::ErrorKind#storage-errors).
@@ -130,7 +130,7 @@ impl Tracker {
         })
     }
 
-    /// The schedule of this name, if there is one.
+    /// Returns the schedule of this name, if there is one.
     ///
     /// # Errors
     /// A [storage error](crate::ErrorKind#storage-errors).
@@ -186,13 +186,13 @@ pub struct ScheduleHandle {
 }
 
 impl ScheduleHandle {
-    /// The name.
+    /// Returns the name of the schedule.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The schedule as it is stored.
+    /// Returns the schedule as it is stored.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if it was removed; or a [storage error](crate::ErrorKind#storage-errors).
@@ -208,7 +208,7 @@ impl ScheduleHandle {
         self.shared.engine.read(|rows| rows.schedule(&self.name))?.ok_or_else(|| unknown_schedule(&self.name))
     }
 
-    /// The next `count` nominal times. Fewer after the last one. Occurrences that are due and not submitted yet are not among them.
+    /// Returns the next `count` nominal times. Fewer after the last one. Occurrences that are due and not submitted yet are not among them.
     ///
     /// # Errors
     /// As [`Self::info`].
@@ -219,7 +219,7 @@ impl ScheduleHandle {
         Ok(row.next.map_or_else(Vec::new, |next| upcoming(&calendar, now.max(next.saturating_sub(1)), count)))
     }
 
-    /// The latest occurrences that were submitted, at most `most` of at most 100, the latest first.
+    /// Returns the latest occurrences that were submitted, at most `most` of at most 100, the latest first.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));

@@ -24,25 +24,25 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// How many tasks have a status.
+    /// Returns how many tasks have a status.
     #[must_use]
     pub fn get(&self, status: impl TaskStatus) -> u64 {
         self.counts.get(&status.code()).copied().unwrap_or(0)
     }
 
-    /// How many tasks have the status of this code.
+    /// Returns how many tasks have the status of this code.
     #[must_use]
     pub fn of_code(&self, code: i32) -> u64 {
         self.counts.get(&code).copied().unwrap_or(0)
     }
 
-    /// How many tasks there are in all.
+    /// Returns the number of all tasks.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.counts.values().copied().fold(0, u64::saturating_add)
     }
 
-    /// The codes in use with their numbers, by code.
+    /// Iterates over the codes in use and their numbers of tasks, by code.
     pub fn iter(&self) -> impl Iterator<Item = (i32, u64)> + '_ {
         self.counts.iter().map(|(code, count)| (*code, *count))
     }
@@ -59,7 +59,7 @@ pub struct QueuePosition {
 }
 
 impl<T: Schema> Tasks<T> {
-    /// The task with this id, and all that is known of it.
+    /// Returns the task with this id.
     ///
     /// # Errors
     /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the task cannot be decoded as its type.
@@ -73,7 +73,7 @@ impl<T: Schema> Tasks<T> {
         found.map(|(task_rows, kind)| Record::of::<T>(self.shared.engine.codecs(), &kind, task_rows)).transpose()
     }
 
-    /// The task that holds a unique key: its name (the fields' names joined with `_`) and the value of each field. A key
+    /// Returns the task that holds a unique key: its name (the fields' names joined with `_`) and the value of each field. A key
     /// declared `while = unfinished` finds only unfinished tasks.
     ///
     /// # Errors
@@ -117,7 +117,7 @@ impl<T: Schema> Tasks<T> {
         Query::new(self)
     }
 
-    /// How many tasks there are in each status: kept counters, no scan.
+    /// Returns how many tasks each status has. Reads stored counters.
     ///
     /// # Errors
     /// A [storage error](crate::ErrorKind#storage-errors).
@@ -126,7 +126,7 @@ impl<T: Schema> Tasks<T> {
         Ok(Counts { counts: counts.into_iter().collect() })
     }
 
-    /// Why a task is not running: a value, and a sentence by its `Display`.
+    /// Explains why a task is not running, as a value whose `Display` is a sentence.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));

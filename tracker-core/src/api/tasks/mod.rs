@@ -54,7 +54,7 @@ impl<T: Schema> Tasks<T> {
         Self { shared, kind: kind.id, name, step, worker, opened, types: PhantomData }
     }
 
-    /// The kind's name.
+    /// Returns the name of the kind.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -81,7 +81,7 @@ impl<T: TrackedTask> Tasks<T> {
         Self { worker: shorten(worker.to_owned(), NAME).into(), ..self.clone() }
     }
 
-    /// One step of a pipeline: claims, starts and workers of the result are about it.
+    /// Selects one step of a pipeline: claims, starts and workers of the result are limited to it.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the status type has no such step.

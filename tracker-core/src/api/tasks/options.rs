@@ -42,20 +42,20 @@ enum Due {
 }
 
 impl SubmitOptions {
-    /// Due at once, with the kind's priority.
+    /// Returns the default options: due at once, with the kind's priority.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Due at this time.
+    /// Sets the due time.
     #[must_use]
     pub fn at(mut self, time: DateTime<Utc>) -> Self {
         self.due = Some(Due::At(time));
         self
     }
 
-    /// Due after this time.
+    /// Sets the due time to `delay` after the submit.
     #[must_use]
     pub fn delay(mut self, delay: Duration) -> Self {
         self.due = Some(Due::In(delay));
@@ -141,16 +141,16 @@ impl SubmitOptions {
         self
     }
 
-    /// Higher first, 0 to 255.
+    /// Sets the priority, 0 to 255. A higher one is claimed first.
     #[must_use]
     pub fn priority(mut self, priority: u8) -> Self {
         self.priority = Some(priority);
         self
     }
 
-    /// When the submit is answered, in place of what the tracker was opened with. A relaxed one is told as
-    /// [`Submission::Queued`](crate::Submission::Queued). Tasks without an id of their own, but with unique keys, are
-    /// always answered when they are on disk: the receipt names the row. So are those of `submit_all_with`.
+    /// Sets when the submit is answered, in place of the option of the tracker. A relaxed submit is answered with
+    /// [`Submission::Queued`](crate::Submission::Queued). A task with a generated id and unique keys is always answered
+    /// when it is on disk, since the receipt names its row. So are the tasks of `submit_all_with`.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = Some(durability);
@@ -162,19 +162,19 @@ impl SubmitOptions {
         self.durability.unwrap_or(tracker) == Durability::Relaxed
     }
 
-    /// Into a batch. A task that exists joins it too, unless it is in another batch that is not over.
+    /// Adds the task to a batch. A task that exists joins the batch too, unless it is in another batch that is not over.
     #[must_use]
     pub fn batch(mut self, batch: &Batch) -> Self {
         self.batch = Some(batch.number());
         self
     }
 
-    /// Only after another task, of any kind, has succeeded; `on_failure` decides what happens to this one if that one is
-    /// exhausted, ignored or cancelled, or is so already. May be called for several, at most 1,000: it then waits for all.
+    /// Adds a dependency: the task waits until another task, of any kind, has succeeded. `on_failure` sets the effect on this task if the
+    /// dependency is exhausted, ignored or cancelled, or is so already. With several dependencies, at most 1,000, the task waits for all.
     ///
-    /// The task becomes startable in the commit that ends the last one that it waits for; if more than a thousand hear of
-    /// the same end, the rest in the commits right after it. What has succeeded stays fulfilled, even if it is requeued.
-    /// A task that exists already goes on as it was: only if it is new, or starts again, it waits.
+    /// The task becomes startable in the commit that ends its last dependency. If more than a thousand tasks depend on the same one, the
+    /// others follow in the next commits. A dependency that has succeeded stays satisfied, also if it is requeued. A task that exists
+    /// already is not changed: it waits only if it is new or starts again.
     ///
     /// ```
     /// # use serde::{Deserialize, Serialize};
@@ -214,8 +214,8 @@ impl SubmitOptions {
         self
     }
 
-    /// Only after a batch is over and all its tasks have succeeded; `on_failure` decides what happens to the task if some have
-    /// not. See [`SubmitOptions::after`].
+    /// Adds a dependency on a batch: the task waits until the batch is over and all its tasks have succeeded. `on_failure` sets the effect
+    /// if some have not. See [`SubmitOptions::after`].
     #[must_use]
     pub fn after_batch(mut self, batch: &Batch, on_failure: OnDependencyFailure) -> Self {
         self.dependencies.push(NewDependency { on: DependencyRef::Batch(batch.number()), on_failure });
@@ -248,7 +248,7 @@ impl SubmitOptions {
         self
     }
 
-    /// Whether the task has to do with others.
+    /// Whether the task joins a batch or depends on another task.
     pub(crate) fn joins_or_depends(&self) -> bool {
         self.batch.is_some() || !self.dependencies.is_empty()
     }
@@ -303,7 +303,7 @@ impl<S> Default for StartOptions<S> {
 }
 
 impl<S: TaskStatus> StartOptions<S> {
-    /// By the rules.
+    /// Returns the default options, with which all rules of the kind apply.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -316,28 +316,28 @@ impl<S: TaskStatus> StartOptions<S> {
         self
     }
 
-    /// Starts from any terminal status, with nothing held against the task. Does not imply [`Self::steal_lease`].
+    /// Starts the task from any terminal status, and resets its counters of failures and crashes. Does not imply [`Self::steal_lease`].
     #[must_use]
     pub fn force(mut self) -> Self {
         self.force = true;
         self
     }
 
-    /// Enters the caller's own lease again: a new token and fence, and the old guard is lost.
+    /// Enters the caller's own lease again, which gets a new token and fence. An execution of the old token has lost its lease.
     #[must_use]
     pub fn reenter(mut self, token: Uuid) -> Self {
         self.token = Some(token);
         self
     }
 
-    /// Further statuses to start from; they replace the kind's.
+    /// Sets further statuses from which the task may start, besides those of its step, in place of the further ones of the kind.
     #[must_use]
     pub fn startable(mut self, statuses: impl IntoIterator<Item = S>) -> Self {
         self.startable = Some(statuses.into_iter().collect());
         self
     }
 
-    /// How long the lease lasts instead of the kind's. At least 1 ms.
+    /// Sets how long the lease lasts, in place of the kind's. At least 1 ms.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = Some(lease);

@@ -87,7 +87,7 @@ impl<T: TrackedTask> Tasks<T> {
 
 #[cfg(feature = "tokio")]
 impl<T: TrackedTask> AsyncTasks<T> {
-    /// [`Tasks::run`](crate::Tasks::run) with an async handler. If the future is dropped, the handler is too, and the task is given
+    /// Runs an async handler on one task, as [`Tasks::run`](crate::Tasks::run) does. If the future is dropped, the handler is too, and the task is given
     /// back without cost.
     ///
     /// # Errors

@@ -182,7 +182,7 @@ impl<T: TrackedTask> Tasks<T> {
         Ok(Claim { kind: self.kind, start, most: 1, begin: 1, prefetch_bytes: 0, isolated: true, budgets, held: false })
     }
 
-    /// Whether [`Tasks::start_with`] would be refused by the task's state as it is now, and why. Changes nothing. For
+    /// Checks whether the current state of the task refuses [`Tasks::start_with`], and why. Changes nothing. For
     /// looking only: another worker may have the task by the time of the start, which then refuses.
     ///
     /// ```

@@ -64,9 +64,9 @@ impl Action for RemoveBatch {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PruneBatches {
     pub keep: Duration,
-    /// Those after this one are looked at, by its number.
+    /// The number of the batch after which the search begins.
     pub beyond: Option<u64>,
-    /// How many are looked at.
+    /// Number of batches to examine, at most.
     pub most: usize,
 }
 

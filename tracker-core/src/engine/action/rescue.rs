@@ -20,11 +20,11 @@ pub(crate) struct Rescue {
 /// Which leases a rescue ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// Those that ran out.
+    /// Leases that have expired.
     Expired,
-    /// Those that ran out, and those of all other instances: the file's lock proves that none of them lives.
+    /// Leases that have expired, and those of all other instances: the lock of the file proves that no other instance is open.
     Foreign,
-    /// Those that were claimed longer ago than this.
+    /// Leases that were claimed longer ago than this.
     RunningLongerThan(Duration),
 }
 

@@ -68,7 +68,7 @@ impl SubscriptionHandle {
         self.0.close();
     }
 
-    /// Whether the subscription is closed: by [`close`](Self::close), by its drop, or with the tracker.
+    /// Returns whether the subscription is closed: by [`close`](Self::close), by its drop, or with the tracker.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.lock().queue.is_closed()
@@ -203,7 +203,7 @@ impl Subscription {
         self.0.close();
     }
 
-    /// Whether the subscription is closed, by [`close`](Self::close) or with the tracker. After the tracker is closed, the events that
+    /// Returns whether the subscription is closed, by [`close`](Self::close) or with the tracker. After the tracker is closed, the events that
     /// were not read can still be read.
     #[must_use]
     pub fn is_closed(&self) -> bool {

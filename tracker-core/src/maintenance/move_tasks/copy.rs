@@ -41,7 +41,7 @@ pub(super) struct RowCopy<'m> {
 }
 
 impl RowCopy<'_> {
-    /// Copies the rows behind `copied`.
+    /// Copies the rows after `copied`.
     pub(super) fn run(&mut self, copied: Option<CopiedRow>) -> Result<()> {
         self.progress.step = MoveStep::CopyRows;
         let mut copied = copied;

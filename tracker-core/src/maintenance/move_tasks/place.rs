@@ -14,13 +14,13 @@ use crate::{
 pub struct MovePlace(pub(super) Place);
 
 impl MovePlace {
-    /// A tracker file.
+    /// Names a tracker file.
     #[must_use]
     pub fn file(path: impl AsRef<Path>) -> Self {
         Self(Place::File(Location::Path(path.as_ref().to_owned())))
     }
 
-    /// A store, such as a server. It is closed at the end of the call.
+    /// Names a store, such as a server. It is closed at the end of the call.
     #[must_use]
     pub fn store(store: impl Store) -> Self {
         Self(Place::Store(Arc::new(store)))

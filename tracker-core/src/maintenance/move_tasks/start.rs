@@ -11,7 +11,7 @@ use crate::model::move_mark::{CopiedRow, MoveMark, MoveState};
 pub(super) enum Start {
     /// Copies all rows.
     Begin,
-    /// Copies the rows behind the last one that was copied.
+    /// Copies the rows after the last one that was copied.
     Continue { id: Uuid, copied: Option<CopiedRow> },
 }
 

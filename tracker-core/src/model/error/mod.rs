@@ -127,13 +127,13 @@ impl Error {
         self.0.kind
     }
 
-    /// The refusal with its reason, where the call was refused.
+    /// Returns the refusal with its reason, where the call was refused.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
         self.0.refusal.as_ref()
     }
 
-    /// Whether the task's state refused the call, and not the storage or the arguments.
+    /// Returns whether the task's state refused the call, and not the storage or the arguments.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         self.0.refusal.is_some()

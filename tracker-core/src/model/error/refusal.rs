@@ -102,7 +102,7 @@ pub enum Reason {
     },
     /// The task belongs to another batch that is not over.
     OtherBatch {
-        /// That batch's label.
+        /// The label of the other batch.
         batch: String,
     },
     /// Another task holds one of the task's unique keys.
@@ -127,7 +127,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The error kind of this reason.
+    /// Returns the error kind of this reason.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {

@@ -58,7 +58,7 @@ impl Payload {
         Self(bytes)
     }
 
-    /// The stored form of a value.
+    /// Encodes a value in its stored form.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if its serialization fails, or if it is too large or nested too deep.
@@ -66,7 +66,7 @@ impl Payload {
         crate::model::codec::encode(value).map(Self)
     }
 
-    /// The value, as a type of the caller's.
+    /// Decodes the value into a type of the caller's.
     ///
     /// # Errors
     /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the payload does not fit the type.
@@ -130,7 +130,7 @@ impl Payload {
         serde_json::from_str(text).map_err(|error| Error::invalid(error.to_string()))
     }
 
-    /// The stored bytes: MessagePack, behind a prefix if it has another version than 1 or is encoded. See `docs/format.md`.
+    /// Returns the stored bytes: MessagePack, after a prefix if it has another version than 1 or is encoded. See `docs/format.md`.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -44,7 +44,7 @@ pub(crate) fn too_wide(integer: &str) -> String {
     )
 }
 
-/// The place behind the string that begins here.
+/// The place after the string that begins here.
 fn string_end(text: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(byte) = text.get(at) {

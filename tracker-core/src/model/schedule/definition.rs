@@ -175,7 +175,7 @@ impl Schedule {
         self
     }
 
-    /// The next nominal times after an instant. Intervals count from that instant.
+    /// Returns the next nominal times after an instant. Intervals count from that instant.
     #[must_use]
     pub fn next_runs(&self, after: DateTime<Utc>, count: usize) -> Vec<DateTime<Utc>> {
         let after = micros_at(after);

@@ -25,13 +25,13 @@ impl Occurrence {
         Self { schedule: schedule.to_owned(), scheduled_at }
     }
 
-    /// The name of the schedule.
+    /// Returns the name of the schedule.
     #[must_use]
     pub fn schedule(&self) -> &str {
         &self.schedule
     }
 
-    /// The nominal time: when the occurrence should run by its schedule, whenever it is submitted. The jitter is not in it.
+    /// Returns the nominal time: when the occurrence should run by its schedule, whenever it is submitted. The jitter is not in it.
     #[must_use]
     pub fn scheduled_at(&self) -> DateTime<Utc> {
         utc(self.scheduled_at)
@@ -46,13 +46,13 @@ impl Occurrence {
         self.scheduled_at
     }
 
-    /// The id of its task, if ids of the kind are text: the name and the nominal time, such as `nightly@2026-11-29T03:00:00Z`.
+    /// Returns the id of its task, if ids of the kind are text: the name and the nominal time, such as `nightly@2026-11-29T03:00:00Z`.
     #[must_use]
     pub fn id(&self) -> String {
         self.to_string()
     }
 
-    /// The id of its task, if ids of the kind are UUIDs: version 8, from the XXH3-128 hash of [`Self::id`].
+    /// Returns the id of its task, if ids of the kind are UUIDs: version 8, from the XXH3-128 hash of [`Self::id`].
     #[must_use]
     pub fn uuid(&self) -> Uuid {
         uuid::Builder::from_custom_bytes(xxh3_128(self.id().as_bytes()).to_be_bytes()).into_uuid()

@@ -80,7 +80,7 @@ pub(crate) struct ScheduleRow {
     pub last_error: Option<String>,
     /// The nominal times of the latest occurrences that were submitted, oldest first.
     pub recent: Vec<Micros>,
-    /// Those among the submitted ones that were unfinished when the schedule was last advanced.
+    /// The nominal times of the submitted occurrences that were unfinished when the schedule was last advanced.
     pub unfinished: Vec<Micros>,
 }
 

@@ -118,44 +118,44 @@ impl Graph {
         Ok(())
     }
 
-    /// Every status in the order of declaration.
+    /// Returns every status in the order of declaration.
     #[must_use]
     pub fn statuses(&self) -> &[StatusInfo] {
         &self.statuses
     }
 
-    /// The names of the steps in their order; one empty name where the kind has no steps.
+    /// Returns the names of the steps in their order; one empty name where the kind has no steps.
     #[must_use]
     pub fn steps(&self) -> impl ExactSizeIterator<Item = &str> {
         self.steps.iter().map(|step| step.name.as_str())
     }
 
-    /// The position of a step.
+    /// Returns the position of a step.
     #[must_use]
     pub fn step_named(&self, name: &str) -> Option<u16> {
         let at = self.steps.iter().position(|step| step.name == name)?;
         u16::try_from(at).ok()
     }
 
-    /// The status of a code.
+    /// Returns the status of a code.
     #[must_use]
     pub fn status(&self, code: i32) -> Option<&StatusInfo> {
         self.statuses.iter().find(|status| status.code == code)
     }
 
-    /// The code that has this role in this step.
+    /// Returns the code that has this role in this step.
     #[must_use]
     pub fn code(&self, step: u16, role: Role) -> Option<i32> {
         self.steps.get(usize::from(step))?.codes[role as usize]
     }
 
-    /// Whether this is the pipeline's last step.
+    /// Returns whether this is the pipeline's last step.
     #[must_use]
     pub fn is_last(&self, step: u16) -> bool {
         usize::from(step) + 1 >= self.steps.len()
     }
 
-    /// Whether tasks of this status have ended: only requeue, force or a changed fingerprint leads out.
+    /// Returns whether tasks of this status have ended: only requeue, force or a changed fingerprint leads out.
     ///
     /// The succeeded of a step that is not the last is not terminal: the next step starts from it.
     #[must_use]
@@ -167,7 +167,7 @@ impl Graph {
         }
     }
 
-    /// The codes from which a step starts by itself: its pending and failed, and where it has no pending, the
+    /// Returns the codes from which a step starts by itself: its pending and failed, and where it has no pending, the
     /// succeeded of the step before.
     #[must_use]
     pub fn startable(&self, step: u16) -> Vec<i32> {
@@ -176,7 +176,7 @@ impl Graph {
         first.into_iter().chain(self.code(step, Role::Failed)).collect()
     }
 
-    /// Where a task becomes startable again in a step: its pending; without one, the succeeded of the step before.
+    /// Returns where a task becomes startable again in a step: its pending; without one, the succeeded of the step before.
     #[must_use]
     pub fn start_of(&self, step: u16) -> i32 {
         let own = self.code(step, Role::Pending);
@@ -185,20 +185,20 @@ impl Graph {
         own.or_else(before).unwrap_or_else(|| self.statuses[0].code)
     }
 
-    /// Where a success in a step leads: the next step's pending where it has one, else this step's succeeded.
+    /// Returns where a success in a step leads: the next step's pending where it has one, else this step's succeeded.
     #[must_use]
     pub fn after_success(&self, step: u16) -> i32 {
         let next = if self.is_last(step) { None } else { self.code(step + 1, Role::Pending) };
         next.or_else(|| self.code(step, Role::Succeeded)).unwrap_or_else(|| self.start_of(step))
     }
 
-    /// Where a failure with attempts left leads: failed, or back to the start where the enum has no failed.
+    /// Returns where a failure with attempts left leads: failed, or back to the start where the enum has no failed.
     #[must_use]
     pub fn after_failure(&self, step: u16) -> i32 {
         self.code(step, Role::Failed).unwrap_or_else(|| self.start_of(step))
     }
 
-    /// Where a task ends that has no attempts left: exhausted, or ignored where the enum has no exhausted, or failed
+    /// Returns where a task ends that has no attempts left: exhausted, or ignored where the enum has no exhausted, or failed
     /// where it has neither.
     #[must_use]
     pub fn after_last_failure(&self, step: u16) -> i32 {

@@ -39,7 +39,7 @@ impl Role {
         Self::Parked,
     ];
 
-    /// The role's name as the derive, the file and the tools write it, e.g. `in_progress`.
+    /// Returns the role's name as the derive, the file and the tools write it, e.g. `in_progress`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -56,7 +56,7 @@ impl Role {
 }
 
 impl Role {
-    /// The place of the role in a bar of the tasks of a kind, from 0: done first, then given up or set aside, failed, in progress, parked, and
+    /// Returns the place of the role in a bar of the tasks of a kind, from 0: done first, then given up or set aside, failed, in progress, parked, and
     /// waiting last. For the tools of the tracker.
     #[doc(hidden)]
     #[must_use]

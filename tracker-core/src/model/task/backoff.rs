@@ -39,7 +39,7 @@ pub enum Backoff {
 }
 
 impl Backoff {
-    /// The delay after `failures` failures in a row (0 counts as 1), before jitter.
+    /// Returns the delay after `failures` failures in a row (0 counts as 1), before jitter.
     ///
     /// ```
     /// use std::time::Duration;

@@ -74,7 +74,7 @@ impl Fingerprint {
         self
     }
 
-    /// The fingerprint.
+    /// Returns the fingerprint.
     #[must_use]
     pub fn finish(self) -> u64 {
         self.hasher.digest()

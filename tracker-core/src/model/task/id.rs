@@ -60,13 +60,13 @@ pub(super) const TAG_STR: u8 = b's';
 pub(super) const TAG_UUID: u8 = b'u';
 
 impl TaskKey {
-    /// The stored bytes of the id: a tag, then the value.
+    /// Returns the stored bytes of the id: a tag, then the value.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The id of bytes that [`Self::as_bytes`] gave.
+    /// Returns the id of bytes that [`Self::as_bytes`] gave.
     ///
     /// Returns `None` if no id has these bytes: an unknown tag, text that is not UTF-8, an integer that is not in its
     /// shortest form, more bytes than the 1,024 that an id may have.
@@ -86,31 +86,31 @@ impl TaskKey {
         valid.then(|| Self(bytes.into()))
     }
 
-    /// Whether the value after the tag is empty: the empty string, no bytes.
+    /// Returns whether the value after the tag is empty: the empty string, no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.len() <= 1
     }
 
-    /// The text of an id that is a string.
+    /// Returns the text of an id that is a string.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         self.tagged(TAG_STR).and_then(|bytes| std::str::from_utf8(bytes).ok())
     }
 
-    /// The bytes of an id that is a byte string or a path.
+    /// Returns the bytes of an id that is a byte string or a path.
     #[must_use]
     pub fn as_byte_string(&self) -> Option<&[u8]> {
         self.tagged(TAG_BYTES)
     }
 
-    /// The number of an id that is an integer.
+    /// Returns the number of an id that is an integer.
     #[must_use]
     pub fn as_int(&self) -> Option<i128> {
         self.tagged(TAG_INT).and_then(decode_int)
     }
 
-    /// The uuid of an id that is one.
+    /// Returns the uuid of an id that is one.
     #[must_use]
     pub fn as_uuid(&self) -> Option<Uuid> {
         self.tagged(TAG_UUID).and_then(|bytes| Uuid::from_slice(bytes).ok())

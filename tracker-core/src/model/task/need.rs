@@ -15,7 +15,7 @@ use super::id::{TAG_INT, decode_int};
 pub struct Need {
     /// The name of the resource. 1 to 128 bytes.
     pub resource: Cow<'static, str>,
-    /// How much of it.
+    /// How much of the resource a task needs.
     pub amount: NeededAmount,
 }
 
@@ -24,7 +24,7 @@ pub struct Need {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum NeededAmount {
-    /// The same for each task of the kind. At least 1.
+    /// The same amount for each task of the kind. At least 1.
     Fixed(u64),
     /// The value of this indexed field, an unsigned integer or an `Option` of one; `None` needs nothing. It counts rounded up to three
     /// significant binary digits, so by less than a quarter too high: 1, 2, …, 8, 10, 12, 14, 16, 20, …

@@ -110,7 +110,7 @@ impl QueueEnd {
     /// Both ends.
     pub const ALL: [Self; 2] = [Self::Front, Self::Back];
 
-    /// The name of the end in attributes, files and JSON lines.
+    /// Returns the name of the end in attributes, files and JSON lines.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

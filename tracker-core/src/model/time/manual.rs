@@ -32,13 +32,13 @@ struct ManualClockState {
 }
 
 impl ManualClock {
-    /// A clock that shows 2030-01-01 00:00:00 UTC.
+    /// Creates a clock that shows 2030-01-01 00:00:00 UTC.
     #[must_use]
     pub fn new() -> Self {
         Self::at(DateTime::<Utc>::UNIX_EPOCH + TimeDelta::seconds(1_893_456_000))
     }
 
-    /// A clock that shows this time.
+    /// Creates a clock that shows this time.
     #[must_use]
     pub fn at(wall: DateTime<Utc>) -> Self {
         let now = ClockReading { wall, monotonic: Duration::ZERO };

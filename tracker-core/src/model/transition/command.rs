@@ -116,12 +116,12 @@ pub(crate) struct Submit {
 }
 
 impl Submit {
-    /// Whether its fingerprint differs from that of the stored task. Without a fingerprint, a submit changes nothing.
+    /// Returns whether its fingerprint differs from that of the stored task. Without a fingerprint, a submit changes nothing.
     pub fn changes(&self, stored: &Header) -> bool {
         self.fingerprint.is_some() && self.fingerprint != stored.fingerprint
     }
 
-    /// The due time of a debounced submit, for a task that waits since a time.
+    /// Returns the due time of a debounced submit, for a task that waits since a time.
     pub fn debounced_due(&self, since: Micros) -> Option<Micros> {
         Some(self.due?.min(since.saturating_add(self.max_wait?)))
     }

@@ -81,7 +81,7 @@ impl AttemptStatus {
         Self::Interrupted,
     ];
 
-    /// The word for it, e.g. `taken_over`.
+    /// Returns the name of the status, e.g. `taken_over`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -122,7 +122,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure that is just a text.
+    /// Creates a failure from a text.
     #[must_use]
     pub fn new(error: impl Into<String>) -> Self {
         Self { error: error.into(), ..Self::default() }

@@ -132,7 +132,7 @@ impl Rules<'_> {
         Ok(())
     }
 
-    /// The history line of an attempt that ends now without a word from its handler.
+    /// The stored form of an attempt that ends now without an outcome from its handler.
     pub(super) fn ended(&self, header: &Header, lease: &Lease, status: AttemptStatus) -> StoredAttempt {
         StoredAttempt {
             fence: lease.fence,

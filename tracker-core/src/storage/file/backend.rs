@@ -4,7 +4,7 @@ use std::{io, ops::Bound};
 
 use redb::{BackendError, StorageBackend};
 
-/// A boxed storage where redb wants one by value. Every method is passed on: a lock method that is not would fall back
+/// A boxed storage, for calls of redb that take one by value. Every method is passed on: a lock method that is not would fall back
 /// to redb's default, and locking would be lost without a word.
 #[derive(Debug)]
 pub(crate) struct Boxed(pub Box<dyn StorageBackend>);

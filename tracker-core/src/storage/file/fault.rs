@@ -27,13 +27,13 @@ impl Fault {
         Self { kind, text: text.into(), source: Some(source.into()) }
     }
 
-    /// The error, naming the file.
+    /// Returns the error, naming the file.
     pub fn at(self, path: &Path) -> Error {
         let text = format!("{}: {}", path.display(), self.text);
         Self { text, ..self }.into()
     }
 
-    /// The fault of a repair that an open for reading needed.
+    /// Returns the fault of a repair that an open for reading needed.
     pub fn in_repair(self) -> Self {
         match (self.kind, &self.source) {
             (ErrorKind::Io | ErrorKind::NoSpace, Some(source)) => Self {

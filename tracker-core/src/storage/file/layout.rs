@@ -37,7 +37,7 @@ const UNFLUSHED: u8 = 8;
 pub(crate) struct Layout([u8; HEADER]);
 
 impl Layout {
-    /// The header at the start of a file; an error of kind `InvalidData` where no redb file begins so.
+    /// Parses the header at the start of a file; an error of kind `InvalidData` where no redb file begins so.
     pub fn parse(header: &[u8; HEADER]) -> io::Result<Self> {
         let layout = Self(*header);
         if header.starts_with(MAGIC) && layout.number(PAGE_SIZE) > 0 && layout.number(REGION_PAGES) > 0 {
@@ -68,7 +68,7 @@ impl Layout {
         (before + self.number(REGION_PAGES), before)
     }
 
-    /// How long the file is by what the header states, in bytes.
+    /// Returns how long the file is by what the header states, in bytes.
     pub fn length(&self) -> u64 {
         let (region, before) = self.region();
         let trailing = match self.number(TRAILING_PAGES) {
@@ -91,7 +91,7 @@ impl Layout {
         self.put(TRAILING_PAGES, if rest == 0 { 0 } else { rest.saturating_sub(before).max(1) });
     }
 
-    /// Whether the latest commit is in the header, but not known to be on disk.
+    /// Returns whether the latest commit is in the header, but not known to be on disk.
     pub fn is_unflushed(&self) -> bool {
         self.flags() & UNFLUSHED != 0
     }

@@ -45,7 +45,7 @@ impl ExpectedRows {
         self.unique_keys.insert(keys::unique_key(kind, number, value));
     }
 
-    /// Expects a claim of up to `most` tasks. Claims of one kind add up: each takes the tasks behind those of the one before.
+    /// Expects a claim of up to `most` tasks. Claims of one kind add up: each takes the tasks after those of the one before.
     pub(crate) fn claim(&mut self, kind: &Kind, codes: &[i32], now: Micros, most: usize) {
         // Claims of other kinds read eligible heads.
         if kind.paused || kind.has_queues() {

@@ -24,14 +24,14 @@ use crate::{
 /// The first task of each queue of a kind with needs, for each status and priority.
 #[derive(Debug, Default)]
 pub(crate) struct QueueHeads {
-    /// Those that are due, in claim order.
+    /// The tasks that are due, in claim order.
     pub due: Vec<Candidate>,
-    /// The others, and when they are due.
+    /// The tasks that are due later, with their due times.
     pub later: Vec<(Micros, Candidate)>,
 }
 
 impl<S: Source> Tables<S> {
-    /// The first task of each queue, which claims look at in place of all tasks: those behind it need the same.
+    /// The first task of each queue, which claims look at in place of all tasks: those after it need the same.
     pub(crate) fn queue_heads(&mut self, kind: &Kind, codes: &[i32], now: Micros) -> Result<QueueHeads> {
         let mut keys = Vec::new();
         for &code in codes {

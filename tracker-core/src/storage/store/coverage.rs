@@ -6,7 +6,7 @@ use std::{
     ops::Bound::{Excluded, Included, Unbounded},
 };
 
-/// Disjoint ranges: first key -> first key behind the range, `None` for the end of the table.
+/// Disjoint ranges: first key -> first key after the range, `None` for the end of the table.
 #[derive(Debug, Default)]
 pub(super) struct Coverage(BTreeMap<Vec<u8>, Option<Vec<u8>>>);
 

@@ -76,7 +76,7 @@ struct Data {
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// Creates an empty store.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -95,13 +95,13 @@ impl MemoryStore {
         Arc::make_mut(&mut data).tables.entry(StoreTable::Meta).or_default().insert(b"format".to_vec(), mark);
     }
 
-    /// Number of loads so far.
+    /// Returns the number of loads so far.
     #[must_use]
     pub fn loads(&self) -> u64 {
         lock(&self.0.loads).values().sum()
     }
 
-    /// Number of loads so far by the calling thread, without those of the threads of a tracker.
+    /// Returns the number of loads so far by the calling thread, without those of the threads of a tracker.
     #[must_use]
     pub fn loads_of_this_thread(&self) -> u64 {
         lock(&self.0.loads).get(&thread::current().id()).copied().unwrap_or_default()

@@ -45,7 +45,7 @@ macro_rules! tables {
             /// All tables.
             pub const ALL: &[Self] = &[$(Self::$table,)*];
 
-            /// The name of the table, such as `headers`.
+            /// Returns the name of the table, such as `headers`.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -132,7 +132,7 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     /// - [`ErrorKind::Io`] if the store cannot be reached.
     fn change(&self) -> Result<u64>;
 
-    /// Begins to listen for commits with [`Changes::wakes_workers`]. `None` if the store notifies nobody: waiting workers then ask for
+    /// Begins to listen for commits with [`Changes::wakes_workers`]. `None` if the store has no notifications: waiting workers then read
     /// [`change`](Self::change) up to ten times per second.
     ///
     /// # Errors
@@ -153,7 +153,7 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     fn close(&self) -> Result<()>;
 }
 
-/// Hears of commits of other processes. Dropping it ends the listening.
+/// Waits for commits of other processes. Dropping it ends the listening.
 pub trait StoreListener: Send {
     /// Waits for a commit with [`Changes::wakes_workers`] since the last call, at most `timeout`. Returns whether there may have been one.
     ///
@@ -244,7 +244,7 @@ pub enum Want {
         table: StoreTable,
         /// The first key of the range.
         from: Vec<u8>,
-        /// The first key behind the range; `None` for the end of the table.
+        /// The first key after the range; `None` for the end of the table.
         to: Option<Vec<u8>>,
         /// Whether the range is read from its end.
         newest_first: bool,
@@ -323,7 +323,7 @@ impl StoreTable {
     /// The tables whose keys are tasks: kind and sequence number.
     pub const OF_TASKS: &[Self] = &[Self::Headers, Self::Payloads, Self::Successors, Self::Progress];
 
-    /// The key in [`Self::OF_TASKS`] of the task that a row belongs to. `None` if rows of this table belong to no task, or the row has
+    /// Returns the key in [`Self::OF_TASKS`] of the task that a row belongs to. `None` if rows of this table belong to no task, or the row has
     /// another length.
     #[must_use]
     pub fn task_of_row(self, key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
@@ -377,7 +377,7 @@ pub fn task_of_key(key: &[u8]) -> Option<(u32, u64)> {
     Some((kind, seq))
 }
 
-/// An error of a store.
+/// Creates an error of a store.
 pub fn store_error(
     kind: ErrorKind,
     message: impl Into<String>,
@@ -386,7 +386,7 @@ pub fn store_error(
     Error::caused(kind, message, source)
 }
 
-/// The error of a unit of work that competes with another one, as [`Committed::Conflict`]: the unit runs again.
+/// Creates the error of a unit of work that competes with another one, as [`Committed::Conflict`]: the unit runs again.
 #[must_use]
 pub fn store_conflict(what: impl fmt::Display) -> Error {
     Error::conflict(what)

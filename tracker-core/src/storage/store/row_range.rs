@@ -18,7 +18,7 @@ pub(crate) struct StoreRange<K, V> {
     set: WorkingSet,
     table: StoreTable,
     from: Vec<u8>,
-    /// The first key behind the range; `None` for the end of the table.
+    /// The first key after the range; `None` for the end of the table.
     to: Option<Vec<u8>>,
     /// Number of rows that the next load asks for.
     most: usize,
@@ -56,7 +56,7 @@ impl<K: StoreKey, V: Value + 'static> StoreRange<K, V> {
     }
 }
 
-/// The first key behind a key.
+/// The first key after a key.
 pub(crate) fn after(mut key: Vec<u8>) -> Vec<u8> {
     key.push(0);
     key

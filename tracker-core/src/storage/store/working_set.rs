@@ -95,7 +95,7 @@ impl WorkingSet {
         rows.load_all(&wants)
     }
 
-    /// Loads the first rows of several ranges that are not known yet, all at once: first key, first key behind the range, number of rows.
+    /// Loads the first rows of several ranges that are not known yet, all at once: first key, first key after the range, number of rows.
     pub(super) fn prefetch_ranges(
         &self,
         table: StoreTable,

@@ -123,7 +123,7 @@ fn the_wrapper_answers_as_the_storage_does() {
     boxed.close().unwrap();
 }
 
-/// Says which calls have reached it; or fails at all of them, when it is told to.
+/// Records the calls that reach it, or fails at all of them.
 #[derive(Clone, Debug, Default)]
 struct CountingBackend {
     bytes: Shared,

@@ -175,7 +175,7 @@ fn interrupted_task_that_was_to_start_later_is_due_now() {
     assert_eq!((fixture.role(), fixture.task().due), (Role::Pending, fixture.now));
 }
 
-/// A worker claims ahead and dies: the tasks whose bodies never began cost nothing, and still wait behind the others.
+/// A worker prefetches tasks and dies: tasks whose handlers never began lose no attempt, and wait after the others.
 #[test]
 fn prefetched_task_that_never_began_is_rescued_without_cost() {
     let mut fixture = TaskFixture::of(full());
@@ -186,7 +186,7 @@ fn prefetched_task_that_never_began_is_rescued_without_cost() {
     assert_eq!((fixture.task().due, fixture.endings()), (fixture.now, vec![]));
 }
 
-/// Its begin never reached the disk, however often its process dies: it is counted from the second time on.
+/// The begin of the handler is never stored before its process dies. Crashes are counted from the second one on.
 #[test]
 fn task_that_kills_before_its_begin_is_stored_is_isolated() {
     let mut fixture = TaskFixture::with(full(), |policy| policy.max_crashes = 3);

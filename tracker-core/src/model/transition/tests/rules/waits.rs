@@ -27,7 +27,7 @@ fn what_was_not_there_is_no_news() {
     assert_eq!(DependencyEnd::between(None, Some(Role::Succeeded)), None);
 }
 
-/// Those that have not heard yet hear it all at once.
+/// Ends that were not propagated yet are propagated as one.
 #[test]
 fn pending_success_outranks_a_later_end() {
     assert_eq!(DependencyEnd::Satisfied.and(DependencyEnd::Deleted), DependencyEnd::Satisfied);
