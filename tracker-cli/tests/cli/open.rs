@@ -21,7 +21,7 @@ fn file_is_inspected_beside_its_writer() {
 
 #[test]
 #[cfg(target_os = "linux")] // which tells who holds a file
-fn who_excludes_the_reader_is_named_with_what_to_do() {
+fn process_that_excludes_readers_is_named() {
     let fixture = Fixture::new();
     let writer = Tracker::options().sharing(Sharing::Exclusive).open(fixture.path("jobs.redb")).unwrap();
     let ran = fixture.run(&["verify", "jobs.redb"]);

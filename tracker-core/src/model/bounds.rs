@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_a_task_is_taken_up_to_its_limit() {
+    fn parts_of_a_task_are_accepted_up_to_their_limit() {
         // One byte is the type of the id.
         edge(1_024, |long| check_id(&"x".repeat(long - 1).to_key()));
         edge(16 << 20, |long| check_payload(&vec![0; long]));
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_a_kind_is_taken_up_to_its_limit() {
+    fn parts_of_a_kind_are_accepted_up_to_their_limit() {
         edge(256, |statuses| check_kind(&spec("job", statuses, "", 0, 0)));
         edge(64, |indexes| check_kind(&spec("job", 4, "", indexes, 0)));
         edge(64, |uniques| check_kind(&spec("job", 4, "", 0, uniques)));

@@ -28,7 +28,7 @@ fn command_that_changes_the_terminal_fails_with_its_reason() {
 }
 
 #[test]
-fn stop_by_hand_is_not_a_use_of_the_terminal() {
+fn external_stop_is_not_a_use_of_the_terminal() {
     let fixture = Fixture::new();
     let command = "(until grep -q '(sh) T' /proc/$$/stat; do :; done; kill -CONT $$) & kill -STOP $$; echo {} went on";
     let mut terminal = start(&fixture, &[], command);

@@ -135,7 +135,7 @@ fn floats_that_are_no_numbers_have_names() {
 }
 
 #[test]
-fn what_is_nested_too_deep_for_json_is_written_as_it_is() {
+fn too_deep_payload_is_written_as_messagepack() {
     let mut node = Node::Nil;
     for _ in 0..150 {
         node = Node::List(vec![node]);

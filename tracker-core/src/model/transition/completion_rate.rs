@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_became_slower_is_slower_after_a_while() {
+    fn rate_follows_a_slowdown() {
         let mut rate = CompletionRate::default();
         for end in 1..=1_000 {
             rate.add(1, SECOND, end * SECOND);

@@ -295,7 +295,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_is_told_in_the_unit_that_tells_most() {
+    fn explanation_shows_a_wait_in_a_fitting_unit() {
         for (seconds, text) in [(1, "1.0 s"), (3_600, "60 min"), (10_800, "3 h"), (604_800, "7 days")] {
             let why = Explanation::NotDue { at: DateTime::UNIX_EPOCH, wait: Duration::from_secs(seconds) };
             assert_eq!(why.to_string(), format!("it is due at 1970-01-01 00:00:00 UTC, in {text}"));

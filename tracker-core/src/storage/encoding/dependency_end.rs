@@ -45,7 +45,7 @@ mod tests {
     use crate::model::status::Role;
 
     #[test]
-    fn news_and_choices_come_back_from_their_numbers() {
+    fn dependency_ends_and_effects_round_trip() {
         let all =
             Role::ALL.map(DependencyEnd::Failed).into_iter().chain([DependencyEnd::Satisfied, DependencyEnd::Deleted]);
         for end in all {

@@ -87,7 +87,7 @@ mod tests {
     use crate::model::task::TaskId;
 
     #[test]
-    fn a_body_is_written_as_its_record_says() {
+    fn payload_row_has_the_bytes_of_its_record() {
         let row = TaskRow {
             id: "one".to_key(),
             indexes: vec![vec![1, 2], Vec::new()],

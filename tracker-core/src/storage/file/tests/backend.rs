@@ -75,7 +75,7 @@ fn a_backend_without_locks_cannot_be_shared() {
 }
 
 #[test]
-fn a_failing_factory_is_told() {
+fn failing_backend_factory_is_reported() {
     let place = Location::Backend(Arc::new(|| Err(io::Error::from(io::ErrorKind::StorageFull))));
     for error in [
         open_or_create(&place, &FileOptions::default(), &squares).unwrap_err(),
@@ -196,7 +196,7 @@ fn every_call_reaches_the_storage_and_every_failure_comes_back() {
 }
 
 #[test]
-fn a_storage_that_fails_when_it_is_closed_is_told() {
+fn failure_to_close_the_storage_is_reported() {
     let storage = CountingBackend::default();
     let given = storage.clone();
     let place = Location::Backend(Arc::new(move || Ok(Box::new(given.clone()))));

@@ -52,7 +52,7 @@ fn a_database_of_an_old_format_is_refused_by_its_version() {
 
 #[cfg(unix)]
 #[test]
-fn links_that_lead_to_each_other_are_told_as_such() {
+fn symlink_loop_is_reported() {
     let folder = tempdir().unwrap();
     let (one, other) = (folder.path().join("jobs.redb"), folder.path().join("other"));
     std::os::unix::fs::symlink(&one, &other).unwrap();
@@ -121,7 +121,7 @@ fn a_missing_folder_is_named() {
 }
 
 #[test]
-fn a_file_in_place_of_a_folder_is_told() {
+fn file_in_place_of_a_folder_is_reported() {
     let file = tempfile::NamedTempFile::new().unwrap();
     says(&refusal(&file.path().join("jobs.redb")), ErrorKind::Io, &["a part of the path is no folder"]);
 }
@@ -135,7 +135,7 @@ fn paths_without_a_file_name_are_refused() {
 }
 
 #[test]
-fn what_is_not_there_is_neither_reopened_nor_inspected() {
+fn missing_file_is_neither_reopened_nor_inspected() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
     let options = FileOptions::default();
@@ -146,7 +146,7 @@ fn what_is_not_there_is_neither_reopened_nor_inspected() {
 
 #[cfg(unix)]
 #[test]
-fn without_permission_the_error_says_what_is_needed() {
+fn missing_permission_is_named_in_the_error() {
     use std::os::unix::fs::PermissionsExt;
 
     let folder = tempdir().unwrap();

@@ -135,7 +135,7 @@ fn of_two_first_starts_that_do_not_share_one_is_refused() {
 }
 
 #[test]
-fn what_crashed_creations_left_is_removed_after_an_hour() {
+fn leftovers_of_creation_are_removed_after_an_hour() {
     const OLD: &str = ".jobs.redb.0b6f1d3e-1f0c-4f3c-9a50-5a5b1ad9b9a1.new";
     const YOUNG: &str = ".jobs.redb.7c2f1d3e-1f0c-4f3c-9a50-5a5b1ad9b9a1.new";
     let others = [

@@ -11,7 +11,7 @@ fn assert_reported(error: &Error, what: &str) {
 }
 
 #[test]
-fn a_file_cut_off_anywhere_is_told_or_whole() {
+fn truncated_file_is_reported_or_complete() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
     drop(open(&path, &shared(Sharing::Exclusive)).unwrap());
@@ -31,7 +31,7 @@ fn a_file_cut_off_anywhere_is_told_or_whole() {
 }
 
 #[test]
-fn an_unclean_file_cut_off_anywhere_is_told_or_whole() {
+fn truncated_unclean_file_is_reported_or_complete() {
     let folder = tempdir().unwrap();
     let (live, path) = (folder.path().join("live.redb"), folder.path().join("jobs.redb"));
     let opened = open(&live, &shared(Sharing::Exclusive)).unwrap();
@@ -92,7 +92,7 @@ fn flipped_bytes_never_get_past_the_check() {
 /// Only looked at: a write to a damaged file that was not checked can end the process, with a panic inside a destructor
 /// of redb's that runs because of another panic.
 #[test]
-fn looking_at_flipped_bytes_never_panics_out_of_the_guard() {
+fn inspection_of_flipped_bytes_never_panics() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
     drop(open(&path, &shared(Sharing::Readers)).unwrap());

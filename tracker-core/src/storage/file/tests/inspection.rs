@@ -21,7 +21,7 @@ fn unclean(sharing: Sharing) -> (TempDir, PathBuf) {
 }
 
 #[test]
-fn a_file_at_rest_is_looked_at_without_a_write() {
+fn closed_file_is_inspected_without_a_write() {
     for sharing in ALL {
         let folder = tempdir().unwrap();
         let path = folder.path().join("jobs.redb");
@@ -37,7 +37,7 @@ fn a_file_at_rest_is_looked_at_without_a_write() {
 }
 
 #[test]
-fn a_file_that_others_write_is_looked_at_where_they_share_it() {
+fn shared_file_is_inspected_beside_its_writers() {
     for sharing in ALL {
         let folder = tempdir().unwrap();
         let path = folder.path().join("jobs.redb");

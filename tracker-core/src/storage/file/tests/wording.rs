@@ -61,7 +61,7 @@ fn each_error_of_redb_has_its_kind() {
 }
 
 #[test]
-fn a_repair_that_cannot_be_made_is_told_as_such() {
+fn impossible_repair_is_reported() {
     let fault = fault::Fault::from(io::Error::from_raw_os_error(30)).in_repair();
     let error = fault.at(Path::new("jobs.redb"));
     assert_eq!(error.kind(), ErrorKind::Io);

@@ -95,7 +95,7 @@ fn cancel_and_ignore_refuse_only_terminal_tasks() {
 }
 
 #[test]
-fn ignoring_by_hand_leaves_a_line_that_says_why() {
+fn ignore_stores_an_attempt_with_its_reason() {
     let mut fixture = TaskFixture::of(full());
     fixture.run(FAIL);
     fixture.does(&ignore(9));
@@ -104,7 +104,7 @@ fn ignoring_by_hand_leaves_a_line_that_says_why() {
 }
 
 #[test]
-fn a_running_task_is_not_touched_by_hand() {
+fn running_task_refuses_commands_of_an_operator() {
     let mut fixture = TaskFixture::of(full());
     fixture.claim();
     let code = code(0, Role::Parked);
@@ -163,7 +163,7 @@ fn a_move_goes_between_parked_and_startable_and_nowhere_else() {
 
 /// A second step without a pending would start from the first one's succeeded; there is no second step.
 #[test]
-fn what_has_succeeded_in_the_last_step_is_not_in_line() {
+fn success_in_the_last_step_is_explained_as_such() {
     let mut fixture = TaskFixture::of(full());
     fixture.run(Outcome::Succeed);
     assert_eq!(fixture.explain(), Explanation::Succeeded);

@@ -36,7 +36,7 @@ fn a_batch_is_over_when_it_is_sealed_and_no_task_of_it_is_open() {
 }
 
 #[test]
-fn the_end_of_a_batch_tells_of_what_did_not_succeed() {
+fn batch_end_names_the_unsuccessful_role() {
     for missed in [Role::Exhausted, Role::Cancelled, Role::Ignored] {
         let mut batch = sealed(&[Role::Succeeded, missed]);
         assert_eq!(batch.end(), Some(DependencyEnd::Failed(missed)));
@@ -54,7 +54,7 @@ fn the_end_of_a_batch_tells_of_what_did_not_succeed() {
 }
 
 #[test]
-fn an_end_is_told_once_and_again_when_it_has_changed() {
+fn batch_end_is_reported_once_and_after_a_change() {
     let mut batch = sealed(&[Role::Exhausted]);
     assert_eq!(batch.apply(&BatchDelta::default(), 20), None);
     assert_eq!(moved(&mut batch, Some(Role::Exhausted), Some(Role::Pending), 30), None, "it is open again");

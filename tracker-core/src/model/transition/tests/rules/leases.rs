@@ -69,7 +69,7 @@ fn a_re_entry_names_the_step_in_which_the_task_runs() {
 
 /// A handler that re-enters has run before: a crash still counts, also before it starts again.
 #[test]
-fn what_has_begun_has_begun_after_a_re_entry_too() {
+fn begun_attempt_stays_begun_after_reentry() {
     let mut fixture = TaskFixture::of(full());
     let owner = fixture.claim();
     fixture.start(|start| (start.reenter, start.begun) = (Some(owner.token), false)).expect("re-entered");
@@ -100,7 +100,7 @@ fn at_the_very_instant_of_expiry_the_task_is_free() {
 }
 
 #[test]
-fn a_late_owner_whose_task_nobody_has_taken_is_still_its_owner() {
+fn expired_owner_of_an_unclaimed_task_is_still_owner() {
     let mut fixture = TaskFixture::of(full());
     let late = fixture.claim();
     fixture.pass(2 * LEASE);
@@ -112,7 +112,7 @@ fn a_late_owner_whose_task_nobody_has_taken_is_still_its_owner() {
 }
 
 #[test]
-fn a_rescued_task_goes_to_the_back_of_the_line_after_its_delay() {
+fn rescued_task_is_due_after_its_backoff() {
     let delay = Duration::from_secs(7);
     let mut fixture = TaskFixture::with(full(), |policy| policy.backoff = Backoff::Fixed(delay));
     fixture.crash();

@@ -13,7 +13,7 @@ use crate::model::{
 };
 
 #[test]
-fn what_was_deleted_is_new_again() {
+fn deleted_task_is_new_again() {
     let mut fixture = TaskFixture::of(full());
     fixture.run(Outcome::Succeed);
     fixture.does(&Command::Delete);
@@ -49,7 +49,7 @@ fn changed_fingerprint_requeues_ended_and_failed_tasks() {
 }
 
 #[test]
-fn a_changed_fingerprint_replaces_the_payload_of_what_waits() {
+fn changed_fingerprint_replaces_payload_of_waiting_task() {
     let mut fixture = TaskFixture::of(full());
     let decision = fixture.submit(2);
     assert_eq!((decision.result, decision.payload), (CommandResult::Existing, PayloadChange::Put));

@@ -3,7 +3,7 @@
 use crate::model::{status::Role, transition::DependencyEnd};
 
 #[test]
-fn only_an_end_that_differs_from_what_was_is_news() {
+fn only_a_changed_end_is_propagated() {
     let end = |before, after| DependencyEnd::between(Some(before), Some(after));
     assert_eq!(end(Role::InProgress, Role::Succeeded), Some(DependencyEnd::Satisfied));
     assert_eq!(end(Role::InProgress, Role::Ignored), Some(DependencyEnd::Failed(Role::Ignored)));
@@ -15,7 +15,7 @@ fn only_an_end_that_differs_from_what_was_is_news() {
 }
 
 #[test]
-fn what_is_deleted_is_gone_unless_its_success_was_heard() {
+fn deletion_is_an_end_unless_the_task_succeeded() {
     assert_eq!(DependencyEnd::between(Some(Role::Succeeded), None), None);
     for role in [Role::Pending, Role::Exhausted, Role::Cancelled] {
         assert_eq!(DependencyEnd::between(Some(role), None), Some(DependencyEnd::Deleted));
@@ -23,7 +23,7 @@ fn what_is_deleted_is_gone_unless_its_success_was_heard() {
 }
 
 #[test]
-fn what_was_not_there_is_no_news() {
+fn new_task_has_no_end_to_propagate() {
     assert_eq!(DependencyEnd::between(None, Some(Role::Succeeded)), None);
 }
 
