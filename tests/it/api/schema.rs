@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use tracker_core::{ErrorKind, TaskStatus, TrackedTask, batch::BatchOptions, inspect::Explanation, status::Role};
+use tracker_core::{
+    Error, ErrorKind, TaskStatus, TrackedTask, batch::BatchOptions, inspect::Explanation, status::Role,
+};
 
 use crate::support::kinds::{Import, Job, Mail, Status, job, jobs, mail, refused, sound, tracker};
 
@@ -50,6 +52,25 @@ fn removed_status_is_refused_while_in_use() {
     let later = tracker.tasks::<LaterJob>().unwrap();
     assert_eq!(later.claim().unwrap().unwrap().name, "c");
     sound(&tracker);
+}
+
+#[test]
+fn kind_that_was_opened_before_is_checked_again_where_it_has_changed() {
+    let (_, tracker) = tracker();
+    drop(tracker.tasks::<Job>().unwrap());
+    drop(tracker.tasks::<LaterJob>().unwrap());
+    let tasks = jobs(&tracker, &["a"]);
+    tasks.move_to("a", Status::OnHold).unwrap();
+    drop(tasks);
+    refused(tracker.tasks::<LaterJob>(), ErrorKind::SchemaMismatch);
+    for _ in 0..2 {
+        let tasks = tracker.tasks::<Job>().unwrap();
+        assert_eq!(tasks.get("a").unwrap().unwrap().status, Status::OnHold);
+        tracker.transaction(|_| Ok::<_, Error>(drop(refused(tracker.tasks::<Job>(), ErrorKind::Invalid)))).unwrap();
+    }
+    sound(&tracker);
+    tracker.clone().close().unwrap();
+    refused(tracker.tasks::<Job>(), ErrorKind::Closed);
 }
 
 #[test]

@@ -148,6 +148,7 @@ fn common_calls_load_rows_in_few_round_trips() {
     check("success", 1, &mut || held.take().unwrap().succeed().unwrap());
     check("get", 2, &mut || drop(jobs.get("a").unwrap()));
     check("counts", 1, &mut || drop(jobs.counts().unwrap()));
+    check("tasks of a kind that was opened before", 0, &mut || drop(tracker.tasks::<Job>().unwrap()));
     let check_worker = |what: &str, most: u64, run: &mut dyn FnMut()| check_by(MemoryStore::loads, what, most, run);
     // Each commit ends a task and claims the next one, and loads both at once.
     check_worker("worker of 101 tasks", 101 + 20, &mut || drop(jobs.worker().threads(1).run(|_| fine()).unwrap()));

@@ -36,7 +36,7 @@ pub(crate) struct Shared {
     /// The schedules, with the thread that submits their occurrences.
     #[cfg(feature = "schedules")]
     pub schedules: Arc<crate::api::schedule::Scheduler>,
-    /// The names that are open, each with the type that opened it.
+    /// The names that are or were open.
     pub open: Arc<Mutex<OpenKinds>>,
     /// Serves live commands.
     server: Mutex<Option<Server>>,
@@ -44,8 +44,17 @@ pub(crate) struct Shared {
     is_view: bool,
 }
 
-/// The names that are open, each with the type that opened it.
-type OpenKinds = HashMap<String, (TypeId, Weak<OpenKind>)>;
+/// The names that are or were open, each with the type that opened it last.
+type OpenKinds = HashMap<String, OpenName>;
+
+/// A name and the type that opened it last.
+pub(crate) struct OpenName {
+    pub type_id: TypeId,
+    /// Dead once no handle is left.
+    pub opened: Weak<OpenKind>,
+    /// The definition as it was stored when the type opened the name.
+    pub registered: Option<Arc<Kind>>,
+}
 
 /// A name that is open as some type, or without one.
 #[derive(Default)]
@@ -150,7 +159,7 @@ impl Shared {
     #[cfg(feature = "json")]
     fn opened(&self, name: &str) -> Option<Arc<OpenKind>> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.get(name).and_then(|(_, opened)| opened.upgrade())
+        open.get(name).and_then(|name| name.opened.upgrade())
     }
 
     pub(crate) fn kind(&self, id: u32) -> Result<Arc<Kind>> {

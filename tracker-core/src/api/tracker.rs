@@ -18,7 +18,7 @@ use crate::{
         group::TaskGroup,
         options::Options,
         port::{Port as _, calls},
-        shared::{OpenKind, Redact, Shared},
+        shared::{OpenKind, OpenName, Redact, Shared},
         tasks::Tasks,
         transaction::{EndedExecution, Transaction},
     },
@@ -29,7 +29,7 @@ use crate::{
     model::{
         codec,
         error::{Error, ErrorKind, Result},
-        kind::KindSpec,
+        kind::{Kind, KindSpec},
         task::{TaskKey, TrackedTask},
         time::utc,
     },
@@ -136,7 +136,8 @@ impl Tracker {
         self.shared.engine.call_all(pauses)?.into_iter().collect()
     }
 
-    /// Returns the tasks of a type, under the name that the type declares.
+    /// Returns the tasks of a type, under the name that the type declares. The first call checks the definition of the kind in a transaction; a further
+    /// one for the same type costs nothing, unless the definition has changed since.
     ///
     /// # Errors
     /// As [`Tracker::tasks_as`].
@@ -152,8 +153,11 @@ impl Tracker {
     ///   status that the type no longer has or has in another role, or if their ids have another type than the type declares.
     pub fn tasks_as<T: TrackedTask>(&self, name: &str) -> Result<Tasks<T>> {
         let opened = self.enter::<T>(name)?;
-        let spec = KindSpec::of::<T>(name)?;
         let engine = &self.shared.engine;
+        if let Some(kind) = self.registered(name)? {
+            return Ok(Tasks::new(self.shared.clone(), &kind, opened));
+        }
+        let spec = KindSpec::of::<T>(name)?;
         let kind = if engine.file().is_read_only() {
             let kind = engine.stored_kinds()?.by_name(name).cloned().ok_or_else(|| {
                 Error::new(
@@ -170,6 +174,7 @@ impl Tracker {
             let codecs = engine.codecs().clone();
             let values = Box::new(move |payload: &[u8]| codec::values::<T>(&codecs, payload));
             let kind = engine.call(Register { spec, id_type: T::id_type(), values })?;
+            self.note_registered::<T>(name, &kind);
             #[cfg(feature = "metrics")]
             engine.register_metrics(&kind);
             kind
@@ -183,10 +188,10 @@ impl Tracker {
 
     fn enter<T: TrackedTask>(&self, name: &str) -> Result<Arc<OpenKind>> {
         let mut open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((other, opened)) = open.get(name)
-            && let Some(opened) = opened.upgrade()
+        if let Some(entry) = open.get(name)
+            && let Some(opened) = entry.opened.upgrade()
         {
-            if *other == TypeId::of::<T>() {
+            if entry.type_id == TypeId::of::<T>() {
                 return Ok(opened);
             }
             return Err(Error::new(
@@ -200,8 +205,30 @@ impl Tracker {
             #[cfg(feature = "json")]
             id_type: T::id_type(),
         });
-        open.insert(name.to_owned(), (TypeId::of::<T>(), Arc::downgrade(&opened)));
+        let former = open.remove(name).filter(|entry| entry.type_id == TypeId::of::<T>());
+        let registered = former.and_then(|entry| entry.registered);
+        let entry = OpenName { type_id: TypeId::of::<T>(), opened: Arc::downgrade(&opened), registered };
+        open.insert(name.to_owned(), entry);
         Ok(opened)
+    }
+
+    /// The kind of a name that the type has opened before, unless its definition has changed since. To open it again needs no transaction.
+    fn registered(&self, name: &str) -> Result<Option<Arc<Kind>>> {
+        let open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let registered = open.get(name).and_then(|entry| entry.registered.clone());
+        drop(open);
+        let engine = &self.shared.engine;
+        let Some(kind) = registered else { return Ok(None) };
+        engine.refuse_calls()?;
+        let is_unchanged = |known: &Arc<Kind>| Arc::ptr_eq(known, &kind) || *known == kind;
+        Ok(engine.kinds().get(kind.id).is_some_and(is_unchanged).then_some(kind))
+    }
+
+    fn note_registered<T: TrackedTask>(&self, name: &str, kind: &Arc<Kind>) {
+        let mut open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = open.get_mut(name).filter(|entry| entry.type_id == TypeId::of::<T>()) {
+            entry.registered = Some(kind.clone());
+        }
     }
 
     /// Returns the names of the kinds in the file, in the order in which they came.

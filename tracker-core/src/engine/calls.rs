@@ -141,6 +141,12 @@ impl Engine {
         self.refuse_read_only()
     }
 
+    /// Refuses what [`Self::call`] would refuse, without a call.
+    pub(crate) fn refuse_calls(&self) -> Result<()> {
+        self.refuse_queueing()?;
+        self.queue.refuse_closed()
+    }
+
     /// Refuses a change of a file that was opened for reading.
     pub(super) fn refuse_read_only(&self) -> Result<()> {
         if self.database.is_read_only() { Err(Error::read_only()) } else { Ok(()) }

@@ -325,6 +325,10 @@ impl CommitQueue {
         drop(waiting);
     }
 
+    pub(super) fn refuse_closed(&self) -> Result<()> {
+        if self.lock().closed { Err(Error::closed()) } else { Ok(()) }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.lock().actions.is_empty()
     }
