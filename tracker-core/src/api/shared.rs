@@ -1,16 +1,10 @@
 //! `Shared`: the state that all handles of an open tracker share: the engine, the running pools, the schedules, the open kinds and the
 //! server of live commands. Made by `Tracker`; its last drop stops the threads and closes the engine.
 
-use std::{
-    any::TypeId,
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, Weak},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
-#[cfg(feature = "json")]
-use crate::model::task::ValueType;
 use crate::{
-    api::{live::Server, shutdown::Pools, tracker::Tracker},
+    api::{live::Server, open_kind::OpenKinds, shutdown::Pools, tracker::Tracker},
     engine::Engine,
     model::{
         bounds::{MANY, TEXT, cut, shorten},
@@ -42,29 +36,6 @@ pub(crate) struct Shared {
     server: Mutex<Option<Server>>,
     /// Handles of a view do not keep the file open.
     is_view: bool,
-}
-
-/// The names that are or were open, each with the type that opened it last.
-type OpenKinds = HashMap<String, OpenName>;
-
-/// A name and the type that opened it last.
-pub(crate) struct OpenName {
-    pub type_id: TypeId,
-    /// Dead once no handle is left.
-    pub opened: Weak<OpenKind>,
-    /// The definition as it was stored when the type opened the name.
-    pub registered: Option<Arc<Kind>>,
-}
-
-/// A name that is open as some type, or without one.
-#[derive(Default)]
-pub(crate) struct OpenKind {
-    /// Decodes a payload as the type.
-    #[cfg(feature = "json")]
-    pub typed: Option<crate::model::codec::Typed>,
-    /// The type of the ids, where the type declares one.
-    #[cfg(feature = "json")]
-    pub id_type: Option<ValueType>,
 }
 
 impl Shared {
@@ -142,24 +113,6 @@ impl Shared {
             debug: text(failure.debug),
             panicked: failure.panicked,
         }
-    }
-
-    /// Decodes a payload as the type that is open under a name.
-    #[cfg(feature = "json")]
-    pub(crate) fn typed(&self, name: &str) -> Option<crate::model::codec::Typed> {
-        self.opened(name)?.typed
-    }
-
-    /// The type of the ids that the type declares which is open under a name.
-    #[cfg(feature = "json")]
-    pub(crate) fn id_type(&self, name: &str) -> Option<ValueType> {
-        self.opened(name)?.id_type
-    }
-
-    #[cfg(feature = "json")]
-    fn opened(&self, name: &str) -> Option<Arc<OpenKind>> {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.get(name).and_then(|name| name.opened.upgrade())
     }
 
     pub(crate) fn kind(&self, id: u32) -> Result<Arc<Kind>> {

@@ -1,12 +1,6 @@
 //! `Tracker`: the open file, the entry to all other calls. Called by users; owns the engine through `Shared`.
 
-use std::{
-    any::TypeId,
-    fmt,
-    path::Path,
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 
@@ -18,7 +12,7 @@ use crate::{
         group::TaskGroup,
         options::Options,
         port::{Port as _, calls},
-        shared::{OpenKind, OpenName, Redact, Shared},
+        shared::{Redact, Shared},
         tasks::Tasks,
         transaction::{EndedExecution, Transaction},
     },
@@ -29,7 +23,7 @@ use crate::{
     model::{
         codec,
         error::{Error, ErrorKind, Result},
-        kind::{Kind, KindSpec},
+        kind::KindSpec,
         task::{TaskKey, TrackedTask},
         time::utc,
     },
@@ -152,9 +146,9 @@ impl Tracker {
     /// - [`ErrorKind::SchemaMismatch`](crate::ErrorKind::SchemaMismatch) if the kind is open as another type, if its tasks have a
     ///   status that the type no longer has or has in another role, or if their ids have another type than the type declares.
     pub fn tasks_as<T: TrackedTask>(&self, name: &str) -> Result<Tasks<T>> {
-        let opened = self.enter::<T>(name)?;
+        let opened = self.shared.enter::<T>(name)?;
         let engine = &self.shared.engine;
-        if let Some(kind) = self.registered(name)? {
+        if let Some(kind) = self.shared.registered(name)? {
             return Ok(Tasks::new(self.shared.clone(), &kind, opened));
         }
         let spec = KindSpec::of::<T>(name)?;
@@ -174,7 +168,7 @@ impl Tracker {
             let codecs = engine.codecs().clone();
             let values = Box::new(move |payload: &[u8]| codec::values::<T>(&codecs, payload));
             let kind = engine.call(Register { spec, id_type: T::id_type(), values })?;
-            self.note_registered::<T>(name, &kind);
+            self.shared.note_registered::<T>(name, &kind);
             #[cfg(feature = "metrics")]
             engine.register_metrics(&kind);
             kind
@@ -184,51 +178,6 @@ impl Tracker {
             crate::api::schedule::open_kind::<T>(&self.shared, kind.id)?;
         }
         Ok(Tasks::new(self.shared.clone(), &kind, opened))
-    }
-
-    fn enter<T: TrackedTask>(&self, name: &str) -> Result<Arc<OpenKind>> {
-        let mut open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = open.get(name)
-            && let Some(opened) = entry.opened.upgrade()
-        {
-            if entry.type_id == TypeId::of::<T>() {
-                return Ok(opened);
-            }
-            return Err(Error::new(
-                ErrorKind::SchemaMismatch,
-                format!("kind {name:?} is open as another type; drop its Tasks first, or use another name"),
-            ));
-        }
-        let opened = Arc::new(OpenKind {
-            #[cfg(feature = "json")]
-            typed: Some(codec::typed_parts::<T>),
-            #[cfg(feature = "json")]
-            id_type: T::id_type(),
-        });
-        let former = open.remove(name).filter(|entry| entry.type_id == TypeId::of::<T>());
-        let registered = former.and_then(|entry| entry.registered);
-        let entry = OpenName { type_id: TypeId::of::<T>(), opened: Arc::downgrade(&opened), registered };
-        open.insert(name.to_owned(), entry);
-        Ok(opened)
-    }
-
-    /// The kind of a name that the type has opened before, unless its definition has changed since. To open it again needs no transaction.
-    fn registered(&self, name: &str) -> Result<Option<Arc<Kind>>> {
-        let open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let registered = open.get(name).and_then(|entry| entry.registered.clone());
-        drop(open);
-        let engine = &self.shared.engine;
-        let Some(kind) = registered else { return Ok(None) };
-        engine.refuse_calls()?;
-        let is_unchanged = |known: &Arc<Kind>| Arc::ptr_eq(known, &kind) || *known == kind;
-        Ok(engine.kinds().get(kind.id).is_some_and(is_unchanged).then_some(kind))
-    }
-
-    fn note_registered<T: TrackedTask>(&self, name: &str, kind: &Arc<Kind>) {
-        let mut open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = open.get_mut(name).filter(|entry| entry.type_id == TypeId::of::<T>()) {
-            entry.registered = Some(kind.clone());
-        }
     }
 
     /// Returns the names of the kinds in the file, in the order in which they came.

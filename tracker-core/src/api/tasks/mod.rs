@@ -21,10 +21,7 @@ pub use submit::{Receipt, Submission, SubmittedRecord};
 use std::{fmt, marker::PhantomData, sync::Arc};
 
 use crate::{
-    api::{
-        schema::Schema,
-        shared::{OpenKind, Shared},
-    },
+    api::{open_kind::OpenKind, schema::Schema, shared::Shared},
     model::{
         bounds::{NAME, shorten},
         error::{Error, Result},

@@ -1,0 +1,106 @@
+//! `OpenKind`: a name of a kind that is open as some type, and what is known of names that were open. Called by `Tracker`; touches memory only.
+
+use std::{
+    any::TypeId,
+    collections::HashMap,
+    sync::{Arc, PoisonError, Weak},
+};
+
+#[cfg(feature = "json")]
+use crate::model::{codec, task::ValueType};
+use crate::{
+    api::shared::Shared,
+    model::{
+        error::{Error, ErrorKind, Result},
+        kind::Kind,
+        task::TrackedTask,
+    },
+};
+
+/// The names that are or were open, each with the type that opened it last.
+pub(super) type OpenKinds = HashMap<String, OpenName>;
+
+/// A name and the type that opened it last.
+pub(crate) struct OpenName {
+    pub type_id: TypeId,
+    /// Dead once no handle is left.
+    pub opened: Weak<OpenKind>,
+    /// The definition as it was stored when the type opened the name.
+    pub registered: Option<Arc<Kind>>,
+}
+
+/// A name that is open as some type, or without one.
+#[derive(Default)]
+pub(crate) struct OpenKind {
+    /// Decodes a payload as the type.
+    #[cfg(feature = "json")]
+    pub typed: Option<codec::Typed>,
+    /// The type of the ids, where the type declares one.
+    #[cfg(feature = "json")]
+    pub id_type: Option<ValueType>,
+}
+
+impl Shared {
+    pub(super) fn enter<T: TrackedTask>(&self, name: &str) -> Result<Arc<OpenKind>> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = open.get(name)
+            && let Some(opened) = entry.opened.upgrade()
+        {
+            if entry.type_id == TypeId::of::<T>() {
+                return Ok(opened);
+            }
+            return Err(Error::new(
+                ErrorKind::SchemaMismatch,
+                format!("kind {name:?} is open as another type; drop its Tasks first, or use another name"),
+            ));
+        }
+        let opened = Arc::new(OpenKind {
+            #[cfg(feature = "json")]
+            typed: Some(codec::typed_parts::<T>),
+            #[cfg(feature = "json")]
+            id_type: T::id_type(),
+        });
+        let former = open.remove(name).filter(|entry| entry.type_id == TypeId::of::<T>());
+        let registered = former.and_then(|entry| entry.registered);
+        let entry = OpenName { type_id: TypeId::of::<T>(), opened: Arc::downgrade(&opened), registered };
+        open.insert(name.to_owned(), entry);
+        Ok(opened)
+    }
+
+    /// The kind of a name that the type has opened before, unless its definition has changed since. To open it again needs no transaction.
+    pub(super) fn registered(&self, name: &str) -> Result<Option<Arc<Kind>>> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let registered = open.get(name).and_then(|entry| entry.registered.clone());
+        drop(open);
+        let engine = &self.engine;
+        let Some(kind) = registered else { return Ok(None) };
+        engine.refuse_calls()?;
+        let is_unchanged = |known: &Arc<Kind>| Arc::ptr_eq(known, &kind) || *known == kind;
+        Ok(engine.kinds().get(kind.id).is_some_and(is_unchanged).then_some(kind))
+    }
+
+    pub(super) fn note_registered<T: TrackedTask>(&self, name: &str, kind: &Arc<Kind>) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = open.get_mut(name).filter(|entry| entry.type_id == TypeId::of::<T>()) {
+            entry.registered = Some(kind.clone());
+        }
+    }
+
+    /// Decodes a payload as the type that is open under a name.
+    #[cfg(feature = "json")]
+    pub(crate) fn typed(&self, name: &str) -> Option<codec::Typed> {
+        self.opened(name)?.typed
+    }
+
+    /// The type of the ids that the type declares which is open under a name.
+    #[cfg(feature = "json")]
+    pub(crate) fn id_type(&self, name: &str) -> Option<ValueType> {
+        self.opened(name)?.id_type
+    }
+
+    #[cfg(feature = "json")]
+    fn opened(&self, name: &str) -> Option<Arc<OpenKind>> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.get(name).and_then(|name| name.opened.upgrade())
+    }
+}
