@@ -55,7 +55,7 @@ fn removed_status_is_refused_while_in_use() {
 }
 
 #[test]
-fn kind_that_was_opened_before_is_checked_again_where_it_has_changed() {
+fn kind_opened_before_is_checked_again_once_it_has_changed() {
     let (_, tracker) = tracker();
     drop(tracker.tasks::<Job>().unwrap());
     drop(tracker.tasks::<LaterJob>().unwrap());
