@@ -55,7 +55,7 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// Takes the handler's error for settled: the attempt is stored as failed, and the caller goes on. A refused start,
+    /// Ignores an error of the handler: the attempt is stored as failed, and the caller continues. A refused start,
     /// a lost lease and a [storage error](crate::ErrorKind#storage-errors) stay errors.
     ///
     /// ```

@@ -64,7 +64,7 @@ impl ImportOptions {
 pub struct Imported {
     /// Kinds that are new in the file.
     pub kinds: u64,
-    /// Batches that are new, where lines tell of them.
+    /// Number of new batches.
     pub batches: u64,
     /// Number of new schedules.
     pub schedules: u64,

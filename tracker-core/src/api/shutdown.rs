@@ -177,7 +177,7 @@ calls! {
     impl[] AsyncTracker => &self.0;
 
     /// Stops all workers of this tracker, and waits until they have ended, at most this long. Workers that are started later start no
-    /// handler. Handlers that return in time end as they say, and the result names the others; see
+    /// handler. Handlers that return in time end with their own outcome, and the result names the others; see
     /// [`StopHandle::shutdown`](crate::worker::StopHandle::shutdown). The file stays open: [`close`](Tracker::close) it afterwards.
     ///
     /// ```

@@ -146,7 +146,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         self.stopping
     }
 
-    /// Whether the pool goes on when nothing is left.
+    /// Whether the pool continues when nothing is left.
     pub(crate) fn keeps_running(&self) -> bool {
         self.bounds.keep_running
     }

@@ -37,7 +37,7 @@ pub(crate) enum Input<T> {
     TimePassed,
     /// No handler starts any more, and each slot ends when all is stored.
     Stop,
-    /// The pool ends when nothing is left, although it was to go on.
+    /// The pool ends when nothing is left, although it was to continue.
     EndWhenEmpty,
     /// The pool is to have this many slots. Those that are too many leave when they run no handler.
     Resize { slots: usize },
@@ -137,7 +137,7 @@ pub(crate) struct Found<T> {
     pub limited: bool,
 }
 
-/// Which other slots go on.
+/// The other slots that continue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Wake {
     /// How many of those that wait for the pool.

@@ -15,7 +15,7 @@ use crate::{
 
 /// A worker that runs in the background, started by [`Worker::spawn`] or [`WorkerPool::spawn`].
 ///
-/// If the handle is dropped, the worker goes on until it is stopped or the process ends.
+/// If the handle is dropped, the worker continues until it is stopped or the process ends.
 #[derive(Debug)]
 pub struct WorkerHandle {
     stop: StopHandle,

@@ -62,7 +62,7 @@ impl PoolSize {
     /// Has the pool run this many handlers at once, 0 to [`PoolSize::MAX`] (65,536). Does not wait.
     ///
     /// If the number falls, handlers that run are not disturbed: the first ones that return make room, and no handler starts before enough
-    /// have returned. If it rises, the pool starts threads at once. If the system refuses a thread, the pool logs a warning and goes on with
+    /// have returned. If it rises, the pool starts threads at once. If the system refuses a thread, the pool logs a warning and continues with
     /// the threads that it has; a further `resize` tries again.
     ///
     /// With 0 no handler starts. Tasks that were claimed in advance are released at no cost, the leases of the handlers that still run are

@@ -37,7 +37,7 @@ impl ClaimedTask for Claimed {
 
 pub(super) struct SharedDispatcher {
     state: Mutex<State>,
-    /// Rises when slots that wait for the pool are to go on.
+    /// Rises when slots that wait for the pool are to continue.
     pub wake_up: Signal,
     /// Rises when something may be startable in the file.
     pub file_signal: Arc<Signal>,

@@ -46,7 +46,7 @@ impl StopHandle {
     /// Stops the workers as [`stop`](Self::stop) does, and waits until they have ended, at most this long. `Duration::ZERO` stops without
     /// waiting, `Duration::MAX` waits without a bound.
     ///
-    /// Handlers that return in time end as they say. The result names the others. Their tasks stay leased, and they may still store
+    /// Handlers that return in time end with their own outcome. The result names the others. Their tasks stay leased, and they may still store
     /// their outcome, until the process ends; then the attempt is interrupted. [`run`](super::Worker::run) returns its summary when all its handlers have
     /// returned.
     ///

@@ -24,7 +24,7 @@ use unit::CallerUnit;
 /// Runs `work` in a transaction that is open in the caller's own database client, so that tasks and rows of the caller are stored together
 /// or not at all. The caller commits, and then calls [`Uncommitted::committed`].
 ///
-/// The work runs under a savepoint. After an error, a conflict or a panic it is taken back, and the caller's transaction goes on without
+/// The work runs under a savepoint. After an error, a conflict or a panic it is taken back, and the caller's transaction continues without
 /// it: roll back, or repeat the call in it.
 ///
 /// The transaction is of the database of the tracker, in any schema, and its isolation is READ COMMITTED. From this call to its end it

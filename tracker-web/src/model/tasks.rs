@@ -24,7 +24,7 @@ pub struct TasksPage {
     /// The tasks that match; `None` if counting would read every task.
     pub total: Option<BoundedCount>,
     pub next: Option<Cursor>,
-    /// Whether the page ended before it was full, and a link goes on.
+    /// Whether the page ended before it was full, and a link continues.
     pub is_cut: bool,
     pub now: DateTime<Utc>,
 }

@@ -138,7 +138,7 @@ impl<R: Send + 'static> Pending<R> {
         self.wait_until(None).unwrap_or_else(|| Err(Error::closed()))
     }
 
-    /// Waits for the result, at most this long. Returns `None` on timeout: the call goes on.
+    /// Waits for the result, at most this long. Returns `None` on timeout: the call continues.
     ///
     /// # Errors
     /// As [`Pending::wait`].

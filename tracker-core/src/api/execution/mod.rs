@@ -41,7 +41,7 @@ use crate::{
 /// A claimed task in the hands of its worker. It derefs to the task; changes are staged and stored with the success.
 /// Where a field of the task hides a method, call it as `Execution::method(&mut execution)`.
 ///
-/// Dropped without an outcome, by an early return or a panic, the attempt has failed and its error says so. Dropping never
+/// An execution that is dropped without an outcome, by an early return or a panic, has failed, with an error that names this reason. Dropping never
 /// waits for the disk.
 pub struct Execution<T: TrackedTask> {
     shared: Arc<Shared>,
@@ -382,7 +382,7 @@ impl<T: TrackedTask + fmt::Debug> fmt::Debug for Execution<T> {
     }
 }
 
-/// A command without a waiting caller. Its answer tells the execution about a cancellation.
+/// A command without a waiting caller. Its answer notifies the execution of a cancellation.
 struct UpdateProgress {
     command: TaskCommand,
     cancelled: Arc<AtomicBool>,

@@ -107,7 +107,7 @@ impl Server {
         Ok(Self { connections, socket, wake, accepting })
     }
 
-    /// Accepts no further connection, removes the socket and reads no further call. Calls that run go on.
+    /// Accepts no further connection, removes the socket and reads no further call. Calls that run continue.
     pub(crate) fn stop(self) -> StoppedServer {
         let Self { connections, socket, wake, accepting } = self;
         connections.lock().stopping = true;

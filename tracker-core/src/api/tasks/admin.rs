@@ -170,7 +170,7 @@ impl<T: Schema> Tasks<T> {
     }
 }
 
-/// The call of a command that tells nothing of the task.
+/// The call of a command that returns nothing about the task.
 type CommandCall = SingleCall<TaskCommand, fn(Option<Header>) -> Result<()>>;
 
 impl<T: TrackedTask> Tasks<T> {

@@ -22,7 +22,7 @@ single_calls! {
     impl[T: TrackedTask] AsyncTasks<T> => &self.tasks;
     impl[T: Schema] DeferredTasks<T> => &self.tasks;
 
-    /// Changes the priority of an unfinished task: 0 to 255, higher first. A running attempt goes on, and the new priority applies
+    /// Changes the priority of an unfinished task: 0 to 255, higher first. A running attempt continues, and the new priority applies
     /// to the next one. If a field of the payload holds the priority, the next change of that field sets the priority again.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ single_calls! {
         tasks.move_task(id, Destination::Before(other.to_key()))
     }
 
-    /// Pauses an unfinished task: no claim finds it until [`Tasks::resume_task`]. A running attempt goes on, and its task is not
+    /// Pauses an unfinished task: no claim finds it until [`Tasks::resume_task`]. A running attempt continues, and its task is not
     /// claimed again. A start by id ([`Tasks::start`]) ignores the pause. The pause is stored in the file, and a requeue ends it.
     ///
     /// # Errors

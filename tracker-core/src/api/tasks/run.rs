@@ -132,7 +132,7 @@ impl<T: TrackedTask> AsyncTasks<T> {
     }
 }
 
-/// Stores what a handler left, and tells it to the caller.
+/// Stores the outcome of a handler, and returns it to the caller.
 async fn store<T: TrackedTask>(
     port: impl Port,
     execution: &mut Execution<T>,

@@ -48,7 +48,7 @@ pub struct SubmittedRecord<T, S> {
 pub enum Submission {
     /// The task is new.
     New,
-    /// It was there, and goes on as it was. A changed fingerprint has replaced its payload, or waits for the end of its run.
+    /// The task existed, and continues unchanged. A changed fingerprint has replaced its payload, or waits for the end of its run.
     Existing,
     /// It was there with another fingerprint, and starts again.
     Requeued,

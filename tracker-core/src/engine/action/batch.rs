@@ -73,7 +73,7 @@ pub(crate) struct PruneBatches {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PrunedBatches {
     pub pruned: u64,
-    /// After which one to go on, if there are more.
+    /// The batch after which the next call continues, if there are more.
     pub next: Option<u64>,
 }
 

@@ -256,7 +256,7 @@ impl FileDatabase {
         self.identity.as_ref().map(Identity::file)
     }
 
-    /// Refuses to go on if the path leads to another file than the one that is open.
+    /// Returns an error if the path leads to another file than the one that is open.
     pub(crate) fn check_identity(&self) -> Result<()> {
         self.identity.as_ref().map_or(Ok(()), Identity::check)
     }

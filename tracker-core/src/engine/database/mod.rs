@@ -156,7 +156,7 @@ impl Database {
         }
     }
 
-    /// Refuses to go on if the path leads to another file than the one that is open.
+    /// Returns an error if the path leads to another file than the one that is open.
     pub(crate) fn check_identity(&self) -> Result<()> {
         match &self.0 {
             Kind::File(file) => file.check_identity(),

@@ -244,7 +244,7 @@ impl Writer<'_> {
         Ok(id.map_or_else(|| format!("a {}", kind.name), |id| format!("{} \"{id}\"", kind.name)))
     }
 
-    /// Propagates an end to `left` dependents at most, and stores what remains. `is_stored` says whether it is stored already.
+    /// Propagates an end to `left` dependents at most, and stores what remains. `is_stored` is whether it is stored already.
     fn propagate_pending(
         &mut self,
         mut pending: PendingPropagation,

@@ -97,7 +97,7 @@ impl End {
         self.read(|source| Ok(rows_after(source, table, None, Portion { rows: 1, bytes: 1 })?.is_empty()))
     }
 
-    /// Refuses to go on while other trackers have the place open.
+    /// Returns an error while other trackers have the place open.
     pub(super) fn refuse_others(&self) -> Result<()> {
         let until = Instant::now() + self.patience;
         let mut others = self.database.others()?;

@@ -46,7 +46,7 @@ impl CronTimes {
 fn next_of(cron: &Cron, after: &DateTime<Tz>) -> Option<Micros> {
     let next = match cron.find_next_occurrence(after, false) {
         Ok(next) => next,
-        // croner gives up in a gap of more than two hours, such as the day that Samoa left out in 2011. The search goes on after it.
+        // croner gives up in a gap of more than two hours, such as the day that Samoa left out in 2011. The search continues after it.
         Err(_) => (1..=48).find_map(|hours| {
             let later = after.checked_add_signed(TimeDelta::hours(hours))?;
             cron.find_next_occurrence(&later, true).ok()

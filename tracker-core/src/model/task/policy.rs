@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::{Backoff, Need};
 use crate::model::{status::Role, time::micros_serde};
 
-/// The limits and habits of a kind. The latest opener's policy counts, and stands in the file.
+/// The limits and defaults of a kind. The policy of the type that opened the kind last is stored in the file and applies.
 ///
 /// Serde writes durations in microseconds; a missing field has the default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

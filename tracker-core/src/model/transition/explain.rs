@@ -279,7 +279,7 @@ impl fmt::Display for Explanation {
     }
 }
 
-/// A wait in the one unit that tells most.
+/// A wait in one fitting unit.
 fn roughly(wait: Duration) -> String {
     let seconds = wait.as_secs_f64();
     match wait.as_secs() {

@@ -44,29 +44,29 @@ pub enum AttemptStatus {
     Succeeded,
     /// The handler failed, panicked, or was dropped without an outcome.
     Failed,
-    /// The handler said that no further attempt makes sense.
+    /// The handler gave up: no further attempt can succeed.
     GaveUp,
-    /// The task was set aside, by its handler or by hand.
+    /// The task was ignored, by its handler or by an operator.
     Ignored,
-    /// The handler put it off.
+    /// The handler postponed the task.
     Snoozed,
-    /// The handler put it into a status of the user's own.
+    /// The handler parked the task in a status of the user's own.
     Parked,
-    /// It was given back.
+    /// The task was released: it is startable as before the attempt.
     Released,
     /// Its lease ran out. Whether its process has ended is not known.
     Crashed,
     /// A start with `steal_lease` took the task over.
     TakenOver,
-    /// It was cancelled.
+    /// The attempt was cancelled.
     Cancelled,
-    /// Its process ended before it: by a crash, a kill, a power loss, or an exit that left its handler behind. It is no failure, and
-    /// counts as a crash.
+    /// Its process ended before the attempt: by a crash, a kill, a power loss, or an exit while the handler ran. Counts as a crash, and not
+    /// as a failure.
     Interrupted,
 }
 
 impl AttemptStatus {
-    /// All endings.
+    /// All statuses.
     pub const ALL: [Self; 11] = [
         Self::Succeeded,
         Self::Failed,
@@ -117,7 +117,7 @@ pub struct Failure {
     pub causes: Vec<String>,
     /// Its `Debug` form, bounded; an anyhow error's backtrace is in it.
     pub debug: String,
-    /// Whether it was a panic.
+    /// Whether the handler panicked.
     pub panicked: bool,
 }
 

@@ -1,5 +1,5 @@
-//! The rules: what a command makes of a task. Called by the engine's writer, and by `Tasks::check_start`, which writes nothing. One pure
-//! function over values: no clock, no file, no randomness.
+//! The rules: what a command makes of a task. Called by the engine's writer, by `Tasks::check_start`, which writes nothing, and by imports. One
+//! pure function over values: no clock, no file, no randomness.
 //!
 //! [`Rules::decide`] gets the task's header (or none), a command, the policy and the time, and gives a new header with
 //! what goes into the history, or the reason for a refusal. The caller applies the result.
@@ -90,7 +90,7 @@ pub(crate) enum CommandResult {
     New,
     Existing,
     Requeued,
-    /// The submit is dropped. Found before the rules decide.
+    /// The submit is dropped. The engine checks this before it calls the rules.
     Throttled,
 }
 

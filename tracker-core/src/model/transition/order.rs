@@ -4,7 +4,7 @@ use super::{Decision, Header, LATEST, Rules};
 use crate::model::{error::Reason, time::Micros};
 
 impl Rules<'_> {
-    /// Changes the priority of an unfinished task. A running attempt goes on.
+    /// Changes the priority of an unfinished task. A running attempt continues.
     pub(super) fn set_priority(&self, header: &Header, priority: u8) -> Result<Decision, Reason> {
         self.open(header)?;
         Ok(Decision::of(Header { priority, ..header.clone() }))
@@ -40,7 +40,7 @@ impl Rules<'_> {
         Ok(())
     }
 
-    /// Pauses or resumes an unfinished task. A running attempt goes on; a pause holds back the next one.
+    /// Pauses or resumes an unfinished task. A running attempt continues; a pause holds back the next one.
     pub(super) fn set_paused(&self, header: &Header, paused: bool) -> Result<Decision, Reason> {
         self.open(header)?;
         Ok(Decision::of(Header { paused, ..header.clone() }))

@@ -4,8 +4,8 @@ use std::{io, ops::Bound};
 
 use redb::{BackendError, StorageBackend};
 
-/// A boxed storage, for calls of redb that take one by value. Every method is passed on: a lock method that is not would fall back
-/// to redb's default, and locking would be lost without a word.
+/// A boxed storage, for calls of redb that take one by value. Passes on every method: a lock method that is missing here would silently
+/// use redb's default, which does not lock.
 #[derive(Debug)]
 pub(crate) struct Boxed(pub Box<dyn StorageBackend>);
 

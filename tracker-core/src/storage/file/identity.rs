@@ -93,7 +93,7 @@ impl Identity {
         FileId::of(found) == self.file
     }
 
-    /// Refuses to go on if the path leads to another file or to none. Looks once a second at most, and at each call
+    /// Returns an error if the path leads to another file or to none. Looks once a second at most, and at each call
     /// while the file is lost.
     pub(crate) fn check_now_and_then(&self) -> Result<()> {
         let passed = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -105,7 +105,7 @@ impl Identity {
         self.check()
     }
 
-    /// Refuses to go on if the path leads to another file or to none.
+    /// Returns an error if the path leads to another file or to none.
     pub(crate) fn check(&self) -> Result<()> {
         let lost = match fs::metadata(&self.path) {
             Ok(found) => !self.is(&found),

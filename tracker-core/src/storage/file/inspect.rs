@@ -73,7 +73,7 @@ fn open_read_only(place: &Location, options: &FileOptions) -> Result<Option<Read
     }
 }
 
-/// Has redb repair the file, or lets the process that is at it already go on for a moment.
+/// Has redb repair the file, or lets the process that is at it already continue for a moment.
 fn repair(place: &Location, options: &FileOptions) -> Result<()> {
     let options = FileOptions { check_on_open: false, ..options.clone() };
     match open_there(place, &options) {

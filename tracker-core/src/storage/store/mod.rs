@@ -104,7 +104,7 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// Number of other trackers that have the store open, in any process, as far as the store can tell.
+    /// Number of other trackers that have the store open, in any process, as far as the store knows.
     ///
     /// # Errors
     /// - [`ErrorKind::Io`] if the store cannot be reached.

@@ -55,7 +55,7 @@ pub trait StartCondition: Send + Sync {
     /// Refuses a condition that cannot be checked at all, before the worker starts.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a wrong value, and where the system does not tell what is checked.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a wrong value, and if the system lacks the value that is checked.
     fn validate(&self) -> Result<()> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! `StartStatus`: tells which start condition of a worker lets no handler start, and its reading. Written by the checker of the pool, read by users.
+//! `StartStatus`: the start condition of a worker that lets no handler start, and its reading. Written by the checker of the pool, read by users.
 
 use std::{
     fmt,
@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Tells which start condition of a worker lets no handler start. From `start_status` of the builders and of
-/// [`WorkerHandle`](crate::worker::WorkerHandle); clones tell the same.
+/// [`WorkerHandle`](crate::worker::WorkerHandle); clones share the state.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
