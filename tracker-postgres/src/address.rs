@@ -1,5 +1,5 @@
-//! `Address`: the server, login, TLS and schema of a tracker, parsed from a URL. Called by `options`; reads environment variables, and opens
-//! nothing.
+//! `Address`: the server, login, TLS and schema of a tracker, parsed from a URL. Made by `options`, used by `wire` to connect and log in. Reads
+//! environment variables, and opens nothing.
 
 use std::{env, fmt, path::PathBuf};
 

@@ -1,5 +1,5 @@
 //! The tables of a tracker in the server: created and migrated at the first start, their layout checked at each. Called by the store when it is
-//! opened, with the SQL of `migrations/`.
+//! opened, with the SQL of `migrations/`. `quoted` and `check_name` are for every module that names a schema.
 
 use tracker_core::{Error, ErrorKind, store::store_error};
 

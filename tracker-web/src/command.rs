@@ -1,4 +1,5 @@
-//! Commands of the forms: what a form asks for as a `Request`, the words for it, and the page that follows. Pure; called by `routes`.
+//! Commands of the forms: what a form asks for as a `Request`, the words for it, and the page that follows. Called by `site`, and for its
+//! choices by `html/command`; pure.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! `Failure`: why a page cannot be shown or a command cannot be performed, with its HTTP status. Made by `model` and `command`.
+//! `Failure`: why a page cannot be shown or a command cannot be performed, with its HTTP status. Made by `model`, `command`, `site` and
+//! `routes`; plain data.
 
 use axum::http::StatusCode;
 use tracker_core::{Error, ErrorKind};

@@ -1,4 +1,5 @@
-//! `Holder`: another process that has the file open, found in `/proc` on Linux. Called for error messages, and by `status` and `doctor`.
+//! `Holder`: another process that has the file open, found in `/proc` on Linux. Called for error messages, and by `status`, `doctor` and `run
+//! --plan`.
 
 use std::{fmt, path::Path};
 

@@ -1,5 +1,5 @@
 //! `OutputFile`: writes a file that the user named: complete or not at all, and readable by no more users than before. Called by `export`,
-//! `report`, `man` and others.
+//! `report` and `man`; `edit` uses its temporary files.
 
 use std::{
     error::Error as StdError,

@@ -1,5 +1,5 @@
 //! `ConflictRetry`: whether a unit of work of a store that ended in a conflict runs again, and the pause before. Used by the leader
-//! (`group_commit`) and by `StoreDatabase`; sleeps, and touches no row.
+//! (`group_commit`), `StoreDatabase`, `free_leases` and moves of all tasks; sleeps, and touches no row.
 
 use std::{thread, time::Duration};
 

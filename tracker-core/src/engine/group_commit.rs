@@ -1,5 +1,5 @@
-//! Group commit: the leader runs the queued actions in one transaction, commits it, publishes the effects and answers the callers. Called
-//! by callers that lead, the background thread and user transactions; reads and writes the database.
+//! Group commit: the leader runs the queued actions in one transaction, commits it, publishes the effects and answers the callers. Called by
+//! callers that lead, the background thread, user transactions and `api/store`; reads and writes the database.
 
 use std::{
     sync::{

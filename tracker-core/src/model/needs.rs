@@ -1,5 +1,5 @@
 //! `choose_start`: which due task of a kind starts when tasks need amounts of resources. `Budgets` and `Overtaken` are its stored input. Called
-//! by claims; its types are used by the rows of needs and by explanations. Pure.
+//! by claims; its types are used by submits, plans, workers and the rows of needs. Pure.
 
 #[cfg(test)]
 mod tests;

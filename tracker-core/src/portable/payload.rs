@@ -1,4 +1,4 @@
-//! The JSON form of payloads, with the keys that the file derives from them. Called by `task`; pure.
+//! The JSON form of payloads, with the keys that the file derives from them. Called by `task`, `batch` and `imported_task`; pure.
 
 use std::collections::BTreeMap;
 

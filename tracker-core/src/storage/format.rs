@@ -1,5 +1,5 @@
-//! The number of the format in a file or a store: written when it is new, checked at each open. Called by the engine's database and by moves of
-//! all tasks.
+//! The number of the format in a file or a store, and the mark of a move in its place: written when the file is new, checked at each open.
+//! Called by the engine's database and by `maintenance/move_tasks`.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

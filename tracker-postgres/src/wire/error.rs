@@ -1,5 +1,5 @@
-//! `WireError`: why a call of the server failed: the server refused, or the connection broke. Made by `wire`; converted by `crate::error`.
-//! Plain data.
+//! `WireError`: why a call of the server failed: the server refused, or the connection broke. Made by `wire`, read by commits and units, and
+//! converted by `crate::error`. Plain data.
 
 use std::{fmt, io};
 

@@ -1,4 +1,4 @@
-//! `Columns`: splits a line into columns, for `--colsep` and `--csv`. Called by `record_reader`; pure.
+//! `Columns`: splits a line into columns, for `--colsep` and `--csv`. Made by `parse_command`, called by `record_reader`; pure.
 
 use regex::bytes::Regex;
 

@@ -1,5 +1,5 @@
-//! `Rescue`: ends leases without an outcome: expired ones, those of other instances, or long ones. Called by the open of a tracker and by
-//! the calls named `rescue…`; writes through the writer.
+//! `Rescue`: ends leases without an outcome: expired ones, those of other instances, or long ones. Called by the open of a tracker, by the
+//! calls named `rescue…`, and by `free_leases`; writes through the writer.
 
 use std::{sync::Arc, time::Duration};
 

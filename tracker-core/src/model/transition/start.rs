@@ -1,4 +1,5 @@
-//! The start of an attempt: which statuses, steps and dependencies allow it, and why it is refused. Part of `decide`; pure.
+//! The start of an attempt: which statuses, steps and dependencies allow it, and why it is refused. Also renewals, checkpoints and detached
+//! executions. Part of `decide`; pure.
 
 use std::time::Duration;
 

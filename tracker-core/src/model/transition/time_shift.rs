@@ -1,4 +1,5 @@
-//! `TimeShift`: corrects stored times after a wrong clock. Pure; called by the repair of the file's time and by recovery.
+//! `TimeShift`: corrects stored times after a wrong clock. Called by `storage/write/retime`, which repairs the time of a file, and by recovery;
+//! pure.
 
 use super::{Batch, Header, LATEST, Lease, StoredAttempt};
 use crate::model::time::Micros;

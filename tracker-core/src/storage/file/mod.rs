@@ -1,5 +1,5 @@
-//! The database file: found, created, opened, locked, inspected and copied. Called by `engine::database` and `maintenance`. Touches files
-//! and pages, but no tables of the tracker.
+//! The database file: found, created, opened, locked, inspected and copied. Called by `engine::database` and `maintenance`, with the
+//! `FileOptions` of `api/options`. Touches files and pages, but no tables of the tracker.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

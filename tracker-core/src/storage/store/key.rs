@@ -1,4 +1,5 @@
-//! `StoreKey`: converts a key of redb into bytes that sort as the keys do, and back. Called by `StoredTable`, the stores and `raw_rows`; pure.
+//! `StoreKey`: converts a key of redb into bytes that sort as the keys do, and back. Called by `StoredTable`, `RowRange`, `raw_rows` and bulk
+//! writes for a table of a store; pure.
 
 use redb::{Key, Value};
 
