@@ -5,13 +5,13 @@ mod model;
 mod support;
 
 use libfuzzer_sys::fuzz_target;
-use model::{call::Call, side::Pair};
+use model::{call::Call, pair::Pair};
 
 fuzz_target!(|bytes: &[u8]| {
-    let mut pair = Pair::new();
+    let mut pair = Pair::on_disk();
     for call in bytes.as_chunks::<4>().0 {
         let call = Call::of(*call);
-        if let Err(what) = pair.play(call) {
+        if let Err(what) = pair.play(0, call) {
             panic!("{what}");
         }
     }

@@ -8,3 +8,5 @@ pub mod reference;
 pub mod call;
 #[path = "../../../tests/it/model/tracker_calls.rs"]
 pub mod tracker_calls;
+#[path = "../../../tests/it/model/pair.rs"]
+pub mod pair;

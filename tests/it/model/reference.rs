@@ -65,9 +65,11 @@ pub struct Lease {
     from: State,
     due: Time,
     pub detached: bool,
-    /// The program that had it has ended.
-    foreign: bool,
+    instance: Instance,
 }
+
+/// The number of an open tracker; another one after a restart.
+type Instance = u32;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
@@ -117,6 +119,7 @@ pub struct HeldLease {
     pub id: u8,
     owner: u64,
     etag: u8,
+    instance: Instance,
 }
 
 pub struct ReferenceModel {
@@ -137,6 +140,13 @@ pub struct ReferenceModel {
     seen: Time,
     seq: u64,
     owner: u64,
+    /// The open trackers.
+    instances: Vec<Instance>,
+    last_instance: Instance,
+    /// The tracker that plays.
+    instance: Instance,
+    /// Whether a tracker that is opened frees the tasks of others at once: none of them lives.
+    frees_at_open: bool,
 }
 
 impl Task {
@@ -203,9 +213,9 @@ impl Policy {
     }
 
     /// The lease ended without an outcome.
-    fn rescue(&self, task: &mut Task, now: Time) {
+    fn rescue(&self, task: &mut Task, now: Time, rescuer: Instance) {
         task.crashes += 1;
-        let interrupted = task.lease.as_ref().is_some_and(|lease| lease.foreign && !lease.detached);
+        let interrupted = task.lease.as_ref().is_some_and(|lease| lease.instance != rescuer && !lease.detached);
         task.end(if interrupted { "interrupted" } else { "crashed" });
         if task.cancel {
             task.enter(self.cancelled(), now, now);
@@ -224,7 +234,13 @@ fn startable(state: State, extra: bool) -> bool {
 }
 
 impl ReferenceModel {
+    /// A model of one tracker that has its file alone.
     pub fn new(policies: &[Policy; KINDS as usize], wall: Time) -> Self {
+        Self { frees_at_open: true, ..Self::of_trackers(1, policies, wall) }
+    }
+
+    /// A model of several trackers on one store.
+    pub fn of_trackers(count: u32, policies: &[Policy; KINDS as usize], wall: Time) -> Self {
         Self {
             policies: *policies,
             tasks: Default::default(),
@@ -240,6 +256,10 @@ impl ReferenceModel {
             seen: 0,
             seq: 0,
             owner: 0,
+            instances: (0..count).collect(),
+            last_instance: count,
+            instance: 0,
+            frees_at_open: false,
         }
     }
 
@@ -280,7 +300,9 @@ impl ReferenceModel {
         }
     }
 
-    pub fn play(&mut self, call: Call) -> Answer {
+    /// Plays a call through one of the trackers.
+    pub fn play(&mut self, tracker: usize, call: Call) -> Answer {
+        self.instance = self.instances[tracker];
         match call {
             Call::Advance { seconds } => {
                 self.wall += Time::from(seconds) * SECOND;
@@ -367,18 +389,7 @@ impl ReferenceModel {
                 self.paused[usize::from(kind)] = on;
                 Answer::Done
             }
-            Call::Restart => {
-                self.held.clear();
-                for lease in
-                    self.tasks.iter_mut().flat_map(|tasks| tasks.values_mut()).filter_map(|task| task.lease.as_mut())
-                {
-                    lease.foreign = true;
-                }
-                // The new program's time begins with its wall clock, which is set to what the last one had.
-                self.wall = self.now;
-                self.rescue(None, |task| task.expired(now) || task.lease.as_ref().is_some_and(|lease| !lease.detached));
-                Answer::Done
-            }
+            Call::Restart => self.restart(tracker),
             _ => self.reorder(call),
         }
     }

@@ -1,27 +1,22 @@
-//! The tracker behind the calls of the model: kinds with different policies.
+//! The calls of the model on the kinds of a tracker.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use chrono::{DateTime, TimeDelta};
+use chrono::DateTime;
 use tracker_core::{
-    Error, Execution, Submission, TaskStatus, Tasks, Tracker,
-    error::Reason,
+    Error, Execution, Submission, TaskStatus, Tasks,
     execution::{StartOptions, Ticket},
-    file::Sharing,
-    redb_store::OptionsExt,
     submit::SubmitOptions,
-    time::ManualClock,
 };
 
 use super::{
     call::{Call, End},
-    kinds::{FixedLoad, Job, Load, POLICIES, Plain, Task},
+    kinds::Task,
     reference::{Answer, EPOCH, MAX_WAIT, ReferenceModel, State},
 };
-use crate::support::test_disk::Disk;
 
 /// An execution of any kind.
-trait AnyExecution {
+pub trait AnyExecution {
     fn end(&mut self, end: End) -> Result<(), Error>;
     fn renew(&mut self) -> Result<(), Error>;
     fn checkpoint(&mut self, value: u8) -> Result<(), Error>;
@@ -79,17 +74,17 @@ impl<T: Task + 'static> AnyExecution for Execution<T> {
 }
 
 /// The claimed task: its id and the execution.
-type ClaimedTask = Option<(u8, Box<dyn AnyExecution>)>;
+pub type ClaimedTask = Option<(u8, Box<dyn AnyExecution>)>;
 
 /// A kind of any type.
-trait Kind {
+pub trait Kind {
     fn call(&self, call: Call) -> Result<Answer, Error>;
     fn take(&self, call: Call) -> Result<ClaimedTask, Error>;
     fn resume(&self, ticket: &Ticket) -> Result<Box<dyn AnyExecution>, Error>;
     fn look(&self) -> Result<BTreeMap<u8, String>, Error>;
 }
 
-fn number(id: &tracker_core::task::TaskKey) -> u8 {
+pub fn number(id: &tracker_core::task::TaskKey) -> u8 {
     id.as_int().and_then(|id| u8::try_from(id).ok()).expect("the ids are small numbers")
 }
 
@@ -232,7 +227,7 @@ fn words(
 }
 
 impl ReferenceModel {
-    fn look(&self, kind: usize) -> BTreeMap<u8, String> {
+    pub fn look(&self, kind: usize) -> BTreeMap<u8, String> {
         let words = |task: &super::reference::Task| {
             let lease = task.lease.as_ref().map(|lease| (lease.worker.clone(), lease.expires, lease.detached));
             words(
@@ -248,152 +243,5 @@ impl ReferenceModel {
             )
         };
         self.tasks[kind].iter().map(|(id, task)| (*id, words(task))).collect()
-    }
-}
-
-/// The tracker and the model, playing the same calls.
-pub struct Pair {
-    disk: Disk,
-    clock: ManualClock,
-    tracker: Option<Tracker>,
-    kinds: Vec<Box<dyn Kind>>,
-    held: Vec<Box<dyn AnyExecution>>,
-    tickets: Vec<(u8, Ticket)>,
-    fence: u64,
-    pub model: ReferenceModel,
-}
-
-impl Pair {
-    pub fn new() -> Self {
-        let clock = ManualClock::new();
-        let wall = tracker_core::time::Clock::now(&clock).wall.timestamp_micros();
-        let mut pair = Self {
-            disk: Disk::default(),
-            clock,
-            tracker: None,
-            kinds: Vec::new(),
-            held: Vec::new(),
-            tickets: Vec::new(),
-            fence: 0,
-            model: ReferenceModel::new(&POLICIES, wall),
-        };
-        pair.open();
-        pair
-    }
-
-    fn open(&mut self) {
-        let disk = self.disk.clone();
-        let options = Tracker::options().sharing(Sharing::Exclusive).prune_every(None).clock(self.clock.clone());
-        let tracker = options.open_backend(move || disk.open()).expect("the disk is well");
-        self.kinds = vec![
-            Box::new(tracker.tasks::<Job>().expect("the type fits")),
-            Box::new(tracker.tasks::<Plain>().expect("the type fits")),
-            Box::new(tracker.tasks::<Load>().expect("the type fits")),
-            Box::new(tracker.tasks::<FixedLoad>().expect("the type fits")),
-        ];
-        self.tracker = Some(tracker);
-    }
-
-    /// Both play a call; what differs, if anything does.
-    pub fn play(&mut self, call: Call) -> Result<(), String> {
-        let (wall, kind) = (self.model.wall(), self.model.kind_of(call));
-        let expected = self.model.play(call);
-        let answer = match self.really(call, self.model.wall() - wall, kind) {
-            Ok(answer) => answer,
-            Err(error) => match error.refusal().map(|refusal| &refusal.reason) {
-                Some(Reason::AlreadySucceeded) => Answer::Refused("AlreadySucceeded"),
-                Some(Reason::Exhausted { .. }) => Answer::Refused("Exhausted"),
-                Some(Reason::Ignored) => Answer::Refused("Ignored"),
-                Some(Reason::Cancelled) => Answer::Refused("Cancelled"),
-                Some(Reason::Paused) => Answer::Refused("Paused"),
-                Some(Reason::OtherPriority { .. }) => Answer::Refused("OtherPriority"),
-                Some(Reason::NotFound) => Answer::Refused("NotFound"),
-                Some(Reason::Leased { .. }) => Answer::Refused("Leased"),
-                Some(Reason::Full { .. }) => Answer::Refused("Full"),
-                Some(Reason::ExceedsBudget { .. }) => Answer::Refused("ExceedsBudget"),
-                None if matches!(call, Call::SetBudget { amount: None }) => Answer::Refused("NoBudget"),
-                Some(Reason::LeaseLost) => Answer::Refused("LeaseLost"),
-                Some(Reason::NotStartable { .. } | Reason::NotEnterable { .. }) => Answer::Refused("NotStartable"),
-                _ => return Err(format!("{call:?} gave {error:?}")),
-            },
-        };
-        if answer != expected {
-            return Err(format!("{call:?} was answered {answer:?} and should be {expected:?}"));
-        }
-        let tracker = self.tracker.as_ref().ok_or("it is closed")?;
-        tracker.flush().map_err(|error| error.to_string())?;
-        for (number, kind) in self.kinds.iter().enumerate() {
-            let (found, expected) = (kind.look().map_err(|error| error.to_string())?, self.model.look(number));
-            if found != expected {
-                return Err(format!("after {call:?}, kind {number} is\n{found:#?}\nand should be\n{expected:#?}"));
-            }
-        }
-        let differences = tracker.verify().map_err(|error| error.to_string())?;
-        if differences.is_empty() { Ok(()) } else { Err(format!("after {call:?}: {differences:?}")) }
-    }
-
-    /// The tracker plays a call. `jumped` is by how much the model has set the wall clock for it.
-    fn really(&mut self, call: Call, jumped: i64, kind: Option<u8>) -> Result<Answer, Error> {
-        let at = |held: u8, of: usize| usize::from(held) % of;
-        match call {
-            Call::Advance { seconds } => self.clock.advance(Duration::from_secs(seconds.into())),
-            Call::Jump { seconds } => self.clock.jump(TimeDelta::seconds(seconds.into())),
-            Call::SetBudget { amount } => {
-                let tracker = self.tracker.as_ref();
-                tracker.map_or(Ok(()), |tracker| match amount {
-                    Some(amount) => tracker.set_budget("mem", amount.into()),
-                    None => tracker.remove_budget("mem"),
-                })?;
-            }
-            Call::Rescue => {
-                let rescued = self.tracker.as_ref().map_or(Ok(Vec::new()), Tracker::rescue)?;
-                return Ok(Answer::Count(rescued.len() as u64));
-            }
-            Call::Restart => {
-                self.held.drain(..).for_each(AnyExecution::forget);
-                self.kinds.clear();
-                // A forgotten execution keeps a handle of the tracker, so the tracker is closed explicitly.
-                self.tracker.take().map_or(Ok(()), Tracker::close)?;
-                self.clock.jump(TimeDelta::microseconds(jumped));
-                self.open();
-            }
-            Call::End { .. } | Call::Renew { .. } | Call::Checkpoint { .. } | Call::Detach { .. }
-                if self.held.is_empty() =>
-            {
-                return Ok(Answer::Skipped);
-            }
-            Call::End { held, end } => {
-                let mut held = self.held.remove(at(held, self.held.len()));
-                held.end(end)?;
-            }
-            Call::Renew { held } => {
-                let at = at(held, self.held.len());
-                self.held[at].renew()?;
-            }
-            Call::Checkpoint { held, value } => {
-                let at = at(held, self.held.len());
-                self.held[at].checkpoint(value)?;
-            }
-            Call::Detach { held } => {
-                let held = self.held.remove(at(held, self.held.len()));
-                let ticket = held.detach()?;
-                self.tickets.push((kind.unwrap_or(0), ticket));
-            }
-            Call::Resume { .. } if self.tickets.is_empty() => return Ok(Answer::Skipped),
-            Call::Resume { ticket } => {
-                let (kind, ticket) = &self.tickets[at(ticket, self.tickets.len())];
-                self.held.push(self.kinds[usize::from(*kind)].resume(ticket)?);
-                return Ok(Answer::Claimed(number(ticket.id())));
-            }
-            Call::Claim { kind, .. } | Call::ClaimExtra { kind } | Call::Start { kind, .. } => {
-                let Some((id, held)) = self.kinds[usize::from(kind)].take(call)? else { return Ok(Answer::NoTask) };
-                assert!(held.fence() > self.fence, "the fence fell from {} to {}", self.fence, held.fence());
-                self.fence = held.fence();
-                self.held.push(held);
-                return Ok(Answer::Claimed(id));
-            }
-            other => return self.kinds[usize::from(kind.unwrap_or(0))].call(other),
-        }
-        Ok(Answer::Done)
     }
 }

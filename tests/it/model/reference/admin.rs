@@ -105,7 +105,7 @@ impl ReferenceModel {
         let Some(old) = self.tasks[usize::from(kind)].get_mut(&id) else { return Answer::Refused("NotFound") };
         // The end of an expired lease is stored, also if the call is then refused.
         if old.expired(now) {
-            policy.rescue(old, now);
+            policy.rescue(old, now, self.instance);
         }
         if old.lease.is_some() {
             return Answer::Refused("Leased");

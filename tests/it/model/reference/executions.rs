@@ -22,9 +22,9 @@ impl ReferenceModel {
             from,
             due,
             detached: false,
-            foreign: false,
+            instance: self.instance,
         });
-        self.held.push(HeldLease { kind, id, owner, etag: task.etag });
+        self.held.push(HeldLease { kind, id, owner, etag: task.etag, instance: self.instance });
         Answer::Claimed(id)
     }
 
@@ -35,7 +35,7 @@ impl ReferenceModel {
         }
         let tasks = &mut self.tasks[usize::from(kind)];
         for task in tasks.values_mut().filter(|task| task.expired(now)) {
-            policy.rescue(task, now);
+            policy.rescue(task, now, self.instance);
         }
         let in_progress = tasks.values().filter(|task| task.lease.is_some()).count();
         if policy.max_in_progress.is_some_and(|most| in_progress >= most) {
@@ -58,7 +58,7 @@ impl ReferenceModel {
         let mut task = old.clone();
         if task.expired(now) {
             // A crash that is found stands, also where the start is then refused.
-            policy.rescue(&mut task, now);
+            policy.rescue(&mut task, now, self.instance);
             self.tasks[usize::from(kind)].insert(id, task.clone());
         }
         let (from, due);
@@ -111,7 +111,8 @@ impl ReferenceModel {
         let Some(lease) = task.lease.as_mut().filter(|lease| lease.owner == held.owner) else {
             return Answer::Refused("LeaseLost");
         };
-        (lease.detached, lease.foreign) = (false, false);
+        (lease.detached, lease.instance) = (false, self.instance);
+        held.instance = self.instance;
         lease.expires = lease.expires.max(now + lease.length);
         held.etag = task.etag;
         self.held.push(held);
@@ -184,11 +185,26 @@ impl ReferenceModel {
         if end == End::Drop { Answer::Done } else { answer }
     }
 
+    /// A program dies and starts again.
+    pub(super) fn restart(&mut self, tracker: usize) -> Answer {
+        let (now, gone) = (self.now, self.instance);
+        self.held.retain(|held| held.instance != gone);
+        self.last_instance += 1;
+        self.instance = self.last_instance;
+        self.instances[tracker] = self.instance;
+        // The new program's time begins with its wall clock, which is set to what the last one had.
+        self.wall = now;
+        let frees = self.frees_at_open;
+        let is_freed = |lease: &Lease| frees && !lease.detached;
+        self.rescue(None, |task| task.expired(now) || task.lease.as_ref().is_some_and(is_freed));
+        Answer::Done
+    }
+
     pub(super) fn rescue(&mut self, only: Option<u8>, which: impl Fn(&Task) -> bool) -> Answer {
         let mut count = 0;
         for (kind, tasks) in (0..).zip(&mut self.tasks) {
             for task in tasks.values_mut().filter(|task| only.is_none_or(|only| only == kind) && which(task)) {
-                self.policies[usize::from(kind)].rescue(task, self.now);
+                self.policies[usize::from(kind)].rescue(task, self.now, self.instance);
                 count += 1;
             }
         }

@@ -89,7 +89,7 @@ impl ReferenceModel {
         };
         if let Some(why) = refused {
             if let Some(task) = tasks.get_mut(&id).filter(|task| task.expired(now)) {
-                self.policies[usize::from(kind)].rescue(task, now);
+                self.policies[usize::from(kind)].rescue(task, now, self.instance);
             }
             return Answer::Refused(why);
         }
