@@ -8,7 +8,7 @@ use tracker_core::live::{Request, Selection, TaskChange};
 use crate::{
     failure::Failure,
     model::tasks::Filter,
-    params::{Params, link, read_id, written_id},
+    params::{Params, id_param, link, parse_id_param},
 };
 
 /// A command of a form.
@@ -151,12 +151,12 @@ fn selection(form: &Params, kind: &str) -> Result<(Selection, String), Failure> 
     }
     let ids: Vec<_> = form
         .all("id")
-        .map(read_id)
+        .map(parse_id_param)
         .collect::<Option<_>>()
         .ok_or_else(|| Failure::invalid("the form has an id that no task can have"))?;
     let back = match ids.as_slice() {
         [] => return Err(Failure::invalid("no task is selected: mark tasks in the list, or choose all that match")),
-        [id] if form.get("from") == Some("task") => link("task", [("kind", kind), ("id", &written_id(id))]),
+        [id] if form.get("from") == Some("task") => link("task", [("kind", kind), ("id", &id_param(id))]),
         ids if ids.len() > SELECTED => {
             return Err(Failure::invalid(format!("more than {SELECTED} tasks are selected: use a filter")));
         }

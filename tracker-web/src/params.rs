@@ -47,9 +47,9 @@ pub fn link<'p>(page: &str, pairs: impl IntoIterator<Item = (&'p str, &'p str)>)
     }
 }
 
-/// Returns the form of an id in links and forms: its type and its value, which [`read_id`] reads back without loss. Browsers change line ends and
+/// Returns an id as a parameter of links and forms: its type and its value, which [`parse_id_param`] reads back without loss. Browsers change line ends and
 /// control characters of a form, so an id with such characters is written by its bytes.
-pub fn written_id(id: &TaskKey) -> String {
+pub fn id_param(id: &TaskKey) -> String {
     if let Some(text) = id.as_str().filter(|text| !text.contains(is_hidden)) {
         return format!("text:{text}");
     }
@@ -67,8 +67,8 @@ pub fn written_id(id: &TaskKey) -> String {
     hex
 }
 
-/// Reads the form that [`written_id`] makes; `None` for any other text.
-pub fn read_id(text: &str) -> Option<TaskKey> {
+/// Reads the form that [`id_param`] makes; `None` for any other text.
+pub fn parse_id_param(text: &str) -> Option<TaskKey> {
     let (form, value) = text.split_once(':')?;
     match form {
         "text" => Some(value.to_key()),
@@ -101,24 +101,24 @@ mod tests {
             [0xff_u8, 0, b'a'][..].to_key(),
         ];
         for id in ids {
-            let link = link("task", [("kind", "k"), ("id", &written_id(&id))]);
+            let link = link("task", [("kind", "k"), ("id", &id_param(&id))]);
             let params = Params::parse(link.split_once('?').map_or("", |(_, query)| query).as_bytes());
-            assert_eq!(params.get("id").and_then(read_id), Some(id.clone()), "{id:?} {link}");
+            assert_eq!(params.get("id").and_then(parse_id_param), Some(id.clone()), "{id:?} {link}");
         }
     }
 
     #[test]
     fn ids_that_browsers_would_change_are_written_by_bytes() {
         for id in ["a\r\nb", "\u{0}", "a\u{202e}b"] {
-            assert!(written_id(&id.to_key()).starts_with("key:"), "{id:?}");
+            assert!(id_param(&id.to_key()).starts_with("key:"), "{id:?}");
         }
-        assert_eq!(written_id(&"a/b c".to_key()), "text:a/b c");
+        assert_eq!(id_param(&"a/b c".to_key()), "text:a/b c");
     }
 
     #[test]
     fn malformed_ids_are_no_ids() {
         for text in ["", "7", "int:x", "uuid:7", "key:7", "key:zz", "key:00", "other:1", "key:\u{e9}"] {
-            assert_eq!(read_id(text), None, "{text:?}");
+            assert_eq!(parse_id_param(text), None, "{text:?}");
         }
     }
 

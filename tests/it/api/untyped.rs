@@ -127,13 +127,13 @@ fn untyped_ids_and_values_are_found_from_text() {
     tasks.update("b", |job| job.host = "h".into()).unwrap();
     tracker.tasks::<Mail>().unwrap().submit_all([7, 8].map(mail)).unwrap();
     let untyped = tracker.untyped("job").unwrap();
-    assert_eq!(ids(&untyped.query().index_written("host", "h")), ["b"]);
+    assert_eq!(ids(&untyped.query().index_text("host", "h")), ["b"]);
     assert_eq!(ids(&untyped.query().index("host", "a").by_creation()), ["a", "7"]);
-    refused(untyped.query().index_written("name", "a").fetch(), ErrorKind::Invalid);
-    assert_eq!(untyped.ids_written("7").unwrap()[0].as_str(), Some("7"));
+    refused(untyped.query().index_text("name", "a").fetch(), ErrorKind::Invalid);
+    assert_eq!(untyped.find_ids_by_text("7").unwrap()[0].as_str(), Some("7"));
     let mails = tracker.untyped("mail").unwrap();
-    assert_eq!(mails.ids_written("7").unwrap()[0].as_int(), Some(7));
-    assert!(mails.ids_written("9").unwrap().is_empty());
+    assert_eq!(mails.find_ids_by_text("7").unwrap()[0].as_int(), Some(7));
+    assert!(mails.find_ids_by_text("9").unwrap().is_empty());
 }
 
 #[test]

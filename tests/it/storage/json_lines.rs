@@ -386,6 +386,6 @@ fn lines_in_the_docs_are_imported() {
     let given_up = mails.query().status("Given up").first().unwrap().unwrap();
     let errors: Vec<_> = given_up.history.iter().map(|one| one.failure.as_ref().unwrap().error.as_str()).collect();
     assert_eq!(errors, ["connection reset", "550 no such user"]);
-    assert_eq!(mails.query().index_written("host", "a.example").total().unwrap(), 2);
+    assert_eq!(mails.query().index_text("host", "a.example").total().unwrap(), 2);
     sound(&tracker);
 }

@@ -35,6 +35,6 @@ impl KindArg {
 
     /// Finds the task with this id: `7`, or `int:7` if several ids of different types look alike.
     pub fn task(&self, tracker: &Tracker, id: &str) -> Result<(Tasks<Untyped>, TaskKey), CliError> {
-        Ok(tracker.find_written(self.kind.as_deref(), id)?)
+        Ok(tracker.find_by_id_text(self.kind.as_deref(), id)?)
     }
 }

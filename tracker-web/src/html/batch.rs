@@ -10,7 +10,7 @@ use super::{
 use crate::{
     format::{Text, number, time},
     model::batch::{BatchPage, Member},
-    params::{link, written_id},
+    params::{id_param, link},
 };
 
 pub fn batch(frame: &Frame, batch: &BatchPage) -> Markup {
@@ -72,7 +72,7 @@ fn row(member: &Member, batch: &BatchPage) -> Markup {
 
 fn next(batch: &BatchPage) -> Markup {
     let Some(next) = &batch.next else { return html! {} };
-    let id = written_id(&next.id);
+    let id = id_param(&next.id);
     let pairs = [("label", batch.batch.label.as_str()), ("kind", next.kind.as_str()), ("after", id.as_str())];
     html! { p.next { a rel="next" href=(link("batch", pairs)) { "Next page" } } }
 }

@@ -12,7 +12,7 @@ use crate::{
     command::{AGES, Command},
     format::{Text, counted, number},
     model::{count::Count, task::TaskPage, tasks::TasksPage},
-    params::{Params, written_id},
+    params::{Params, id_param},
 };
 
 /// The commands on selected tasks, or on all that match: name and label.
@@ -67,7 +67,7 @@ pub fn for_task(task: &TaskPage) -> Markup {
     html! {
         form.actions method="post" action="command" aria-label="Commands on the task" {
             input type="hidden" name="kind" value=(task.kind.name);
-            input type="hidden" name="id" value=(written_id(&record.id));
+            input type="hidden" name="id" value=(id_param(&record.id));
             input type="hidden" name="from" value="task";
             @if has_failed {
                 button type="submit" name="change" value="retry" { "Retry" }

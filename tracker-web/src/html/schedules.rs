@@ -7,7 +7,7 @@ use super::{Frame, page};
 use crate::{
     format::{Text, exact, number, time},
     model::schedules::{ScheduleSummary, SchedulesPage},
-    params::{link, written_id},
+    params::{id_param, link},
 };
 
 pub fn schedules(frame: &Frame, schedules: &SchedulesPage) -> Markup {
@@ -84,7 +84,7 @@ fn occurrence(kind: &str, one: &OccurrenceRecord, page: &SchedulesPage) -> Marku
             @match (&one.id, &one.status) {
                 (Some(id), Some(status)) => {
                     span class={ "dot " (status.role.name()) } aria-hidden="true" {}
-                    a.label href=(link("task", [("kind", kind), ("id", &written_id(id))])) { (time(one.scheduled_at, page.now)) }
+                    a.label href=(link("task", [("kind", kind), ("id", &id_param(id))])) { (time(one.scheduled_at, page.now)) }
                     span.quiet { (Text(&status.name)) }
                 }
                 _ => {

@@ -11,7 +11,7 @@ use tracker_core::{
 use crate::{
     format::{Text, number},
     model::shown_role,
-    params::{link, written_id},
+    params::{id_param, link},
 };
 
 /// A status as a badge. Its role is told by colour and, if the name differs, in words.
@@ -28,7 +28,7 @@ pub fn badge(status: &StatusInfo, kind: &KindInfo) -> Markup {
 
 /// A link to a task.
 pub fn task_link(kind: &str, id: &TaskKey) -> Markup {
-    html! { a.id href=(link("task", [("kind", kind), ("id", &written_id(id))])) { (Text(&id.to_string())) } }
+    html! { a.id href=(link("task", [("kind", kind), ("id", &id_param(id))])) { (Text(&id.to_string())) } }
 }
 
 /// The shares of roles as a bar. The numbers beside it say the same, so that the bar is hidden from screen readers.

@@ -16,7 +16,7 @@ use crate::{
         step_of,
         task::{NEIGHBOURS, TaskPage},
     },
-    params::{link, written_id},
+    params::{id_param, link},
 };
 
 pub fn task(frame: &Frame, task: &TaskPage) -> Markup {
@@ -103,7 +103,7 @@ fn target(dependency: &Dependency) -> Markup {
 
 fn payload(task: &TaskPage) -> Markup {
     let payload = &task.payload;
-    let raw = link("payload", [("kind", task.kind.name.as_str()), ("id", &written_id(&task.record.id))]);
+    let raw = link("payload", [("kind", task.kind.name.as_str()), ("id", &id_param(&task.record.id))]);
     html! {
         pre tabindex="0" aria-label="Payload as JSON" { code { (Text(&payload.text)) @if payload.is_cut { "…" } } }
         p.quiet {

@@ -13,7 +13,7 @@ use crate::{
         UntypedRecord, step_of,
         tasks::{Sort, TasksPage},
     },
-    params::{link, written_id},
+    params::{id_param, link},
 };
 
 /// The longest error in the list, in characters.
@@ -135,7 +135,7 @@ fn row(frame: &Frame, tasks: &TasksPage, record: &UntypedRecord) -> Markup {
         tr {
             @if frame.is_writable() {
                 td.check {
-                    input type="checkbox" name="id" value=(written_id(&record.id)) form="command" aria-label={ "Select " (Text(&id)) };
+                    input type="checkbox" name="id" value=(id_param(&record.id)) form="command" aria-label={ "Select " (Text(&id)) };
                 }
             }
             th scope="row" { (task_link(&tasks.kind.name, &record.id)) }

@@ -13,7 +13,7 @@ use tracker_core::{
 use super::{Budget, UntypedRecord};
 use crate::{
     failure::Failure,
-    params::{Params, read_id},
+    params::{Params, parse_id_param},
 };
 
 pub struct BatchPage {
@@ -61,7 +61,7 @@ impl BatchPage {
 /// The task after which the page begins.
 fn after(params: &Params) -> Result<Option<TaskName>, Failure> {
     let (Some(kind), Some(id)) = (params.get("kind"), params.get("after")) else { return Ok(None) };
-    let id = read_id(id).ok_or_else(|| Failure::invalid("the link has an id that no task can have"))?;
+    let id = parse_id_param(id).ok_or_else(|| Failure::invalid("the link has an id that no task can have"))?;
     Ok(Some(TaskName::new(kind, id)))
 }
 

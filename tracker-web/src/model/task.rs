@@ -15,7 +15,7 @@ use tracker_core::{
 use super::UntypedRecord;
 use crate::{
     failure::Failure,
-    params::{Params, link, read_id, written_id},
+    params::{Params, id_param, link, parse_id_param},
 };
 
 pub struct TaskPage {
@@ -48,7 +48,7 @@ pub const NEIGHBOURS: usize = 20;
 /// The task that a request names.
 pub fn named(params: &Params) -> Result<(&str, TaskKey), Failure> {
     let kind = params.get("kind").ok_or_else(|| Failure::invalid("name a kind, as in task?kind=NAME&id=text:ID"))?;
-    let id = params.get("id").and_then(read_id);
+    let id = params.get("id").and_then(parse_id_param);
     Ok((kind, id.ok_or_else(|| Failure::invalid("name a task by its id, as in task?kind=NAME&id=text:ID"))?))
 }
 
@@ -61,8 +61,8 @@ fn record(tracker: &Tracker, kind: &str, id: &TaskKey) -> Result<UntypedRecord, 
 /// The page of the task that has an id as people write it, in the named kind or in any.
 pub fn found(tracker: &Tracker, params: &Params) -> Result<String, Failure> {
     let id = params.get("id").ok_or_else(|| Failure::invalid("write the id of a task"))?;
-    let (tasks, id) = tracker.find_written(params.get("kind"), id.trim())?;
-    Ok(link("task", [("kind", tasks.name()), ("id", &written_id(&id))]))
+    let (tasks, id) = tracker.find_by_id_text(params.get("kind"), id.trim())?;
+    Ok(link("task", [("kind", tasks.name()), ("id", &id_param(&id))]))
 }
 
 impl TaskPage {

@@ -99,7 +99,7 @@ async fn task_page_shows_reason_payload_attempts_and_neighbours() {
 }
 
 #[tokio::test]
-async fn find_leads_to_the_task_with_the_written_id() {
+async fn find_leads_to_the_task_of_an_id_text() {
     let browser = Browser::enter(sample::tracker(), false).await;
     for (id, task) in [
         ("3", "task?kind=mail&id=int%3A3"),

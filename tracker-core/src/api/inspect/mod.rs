@@ -74,11 +74,11 @@ impl Tracker {
 }
 
 impl Tasks<Untyped> {
-    /// Returns the ids of stored tasks that a person may type as this text: `7` can be a text, an integer or bytes. Mostly one.
+    /// Finds the ids of stored tasks that a text can mean: `7` can be a text, an integer or bytes. Mostly one.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn ids_written(&self, text: &str) -> Result<Vec<TaskKey>> {
+    pub fn find_ids_by_text(&self, text: &str) -> Result<Vec<TaskKey>> {
         let forms = query::forms_of(text);
         self.shared.engine.read(|rows| {
             let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! Queries without a type: statuses by name, index values as text. Called by users and `live/filter`; `Tasks::ids_written` uses `forms_of`,
+//! Queries without a type: statuses by name, index values as text. Called by users and `live/filter`; `Tasks::find_ids_by_text` uses `forms_of`,
 //! the parser of typed values. Builds queries; reads no row.
 
 use chrono::{DateTime, Utc};
@@ -26,10 +26,10 @@ impl Query<'_, Untyped> {
         self.with_statuses([StatusFilter::Code(code)])
     }
 
-    /// Selects tasks whose field has the value that a person may type as this text, in any type: a text, an integer, a uuid, `true`,
+    /// Selects tasks whose field has a value that `value` can mean, in any type: a text, an integer, a uuid, `true`,
     /// a time as RFC 3339, or bytes. The field must be marked `#[task(index)]`.
     #[must_use]
-    pub fn index_written(self, field: &str, value: &str) -> Self {
+    pub fn index_text(self, field: &str, value: &str) -> Self {
         let mut values = forms_of(value);
         match value {
             "true" => values.push(true.encoded()),
@@ -45,7 +45,7 @@ impl Query<'_, Untyped> {
     }
 }
 
-/// The encoded values that a person may type as this text, one for each type that it fits.
+/// The encoded values that a text can mean, one for each type that it fits.
 pub(super) fn forms_of(text: &str) -> Vec<Vec<u8>> {
     let mut forms = vec![text.encoded()];
     if let Ok(number) = text.parse::<i64>() {

@@ -30,7 +30,7 @@ impl Tasks<Untyped> {
             query = query.role(*role);
         }
         if let Some((field, value)) = &filter.index {
-            query = query.index_written(field, value);
+            query = query.index_text(field, value);
         }
         if let Some(text) = &filter.containing {
             query = query.containing(text);

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The version of the calls and answers. A change of their types raises it.
-pub(super) const VERSION: u32 = 4;
+pub(super) const VERSION: u32 = 5;
 /// The most bytes of a call.
 pub(super) const LONGEST_CALL: usize = 1 << 20;
 /// The most bytes of an answer.

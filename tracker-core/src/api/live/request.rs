@@ -172,7 +172,7 @@ pub enum SelectedId {
     /// The exact id.
     Key(TaskKey),
     /// The text of the id: `7` for an integer or a text. If several ids of different types have this text, the type comes first: `int:7`.
-    Written(String),
+    Text(String),
 }
 
 /// Conditions on tasks, all of which must hold. The default has none.
@@ -235,13 +235,13 @@ pub struct KindCount {
 
 impl From<&str> for SelectedId {
     fn from(text: &str) -> Self {
-        Self::Written(text.to_owned())
+        Self::Text(text.to_owned())
     }
 }
 
 impl From<String> for SelectedId {
     fn from(text: String) -> Self {
-        Self::Written(text)
+        Self::Text(text)
     }
 }
 

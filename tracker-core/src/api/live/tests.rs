@@ -220,7 +220,7 @@ fn hello_of_another_version_or_protocol_is_refused_by_name() {
     hello[7] = 9;
     let error = frame::check_hello(hello).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.to_string().contains("version 9 of live commands, this one version 4"), "{error}");
+    assert!(error.to_string().contains("version 9 of live commands, this one version 5"), "{error}");
     assert_eq!(frame::check_hello(*b"HTTP/1.1").unwrap_err().kind(), ErrorKind::Foreign);
 }
 

@@ -1,4 +1,4 @@
-//! Finds a task by the text of its id, as a person types it, in one kind or in all. Called by `perform`, the CLI and the dashboard;
+//! Finds a task by the text of its id, such as an argument of a command, in one kind or in all. Called by `perform`, the CLI and the dashboard;
 //! reads only.
 
 use super::request::SelectedId;
@@ -35,7 +35,7 @@ impl Tracker {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let tracker = Tracker::in_memory()?;
     /// # tracker.tasks::<Job>()?.submit(&job("one"))?;
-    /// let (tasks, id) = tracker.find_written(None, "one")?;
+    /// let (tasks, id) = tracker.find_by_id_text(None, "one")?;
     /// assert_eq!((tasks.name(), id.as_str()), ("job", Some("one")));
     /// # Ok(())
     /// # }
@@ -44,7 +44,7 @@ impl Tracker {
     /// # Errors
     /// [`ErrorKind::NotFound`] if there is no such task, and [`ErrorKind::Invalid`] if several tasks have the id or the file has no such
     /// kind.
-    pub fn find_written(&self, kind: Option<&str>, id: &str) -> Result<(Tasks<Untyped>, TaskKey)> {
+    pub fn find_by_id_text(&self, kind: Option<&str>, id: &str) -> Result<(Tasks<Untyped>, TaskKey)> {
         let kinds = self.untyped_kinds(kind)?;
         let mut found = with_text(&kinds, id)?;
         if found.is_empty()
@@ -59,7 +59,7 @@ impl Tracker {
     /// Finds a selected task.
     pub(super) fn find(&self, kind: Option<&str>, id: &SelectedId) -> Result<FoundTask> {
         match id {
-            SelectedId::Written(text) => self.find_written(kind, text),
+            SelectedId::Text(text) => self.find_by_id_text(kind, text),
             SelectedId::Key(key) => {
                 let mut found = Vec::new();
                 for tasks in self.untyped_kinds(kind)? {
@@ -73,11 +73,11 @@ impl Tracker {
     }
 }
 
-/// Finds all tasks whose ids a person may type as this text.
+/// Finds all tasks whose ids this text can mean.
 fn with_text(kinds: &[Tasks<Untyped>], id: &str) -> Result<Vec<FoundTask>> {
     let mut found = Vec::new();
     for tasks in kinds {
-        found.extend(tasks.ids_written(id)?.into_iter().map(|id| (tasks.clone(), id)));
+        found.extend(tasks.find_ids_by_text(id)?.into_iter().map(|id| (tasks.clone(), id)));
     }
     Ok(found)
 }
