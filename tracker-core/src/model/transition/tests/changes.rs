@@ -1,8 +1,8 @@
 //! The fields of a header that each command may change, and those that it must change. Called by `invariants`; pure.
 
 use super::{
-    commands::{HOLDER, NEXT, NOW, RETRY, REVISION, SNOOZE, token},
-    invariants::{Broken, Case, ensure},
+    commands::{HOLDER_FENCE, NEXT, NOW, RETRY, REVISION, SNOOZE, token},
+    invariants::{Case, Checked, ensure},
 };
 use crate::model::{
     status::Role,
@@ -16,7 +16,7 @@ use crate::model::{
 
 impl Case<'_> {
     /// Earlier attempts stay first; fences rise; `ended` counts the recorded attempts; an attempt that costs nothing is not recorded.
-    pub(super) fn history(&self, decision: &Decision) -> Broken {
+    pub(super) fn history(&self, decision: &Decision) -> Checked {
         let mut all = decision.history.clone();
         let Some(new) = &decision.header else {
             return ensure(self.freed || all.is_empty(), "a delete books more than a crash");
@@ -42,14 +42,14 @@ impl Case<'_> {
         ensure(booked.len() == expected, &format!("{} entries are booked, should be {expected}", booked.len()))?;
         let right = booked.iter().all(|ended| {
             let by_hand = (NEXT, self.found.attempts);
-            let by_owner = (HOLDER, self.old.attempts);
+            let by_owner = (HOLDER_FENCE, self.old.attempts);
             (ended.fence, ended.attempt) == if ended.worker.starts_with("by ") { by_hand } else { by_owner }
         });
         ensure(right, "booked under another fence or as another attempt")
     }
 
     /// A task that may still run has failures and crashes left. A start that names a terminal status resets neither.
-    pub(super) fn limits(&self, new: &Header) -> Broken {
+    pub(super) fn limits(&self, new: &Header) -> Checked {
         let policy = self.rules.policy;
         let within = |header: &Header| {
             policy.max_attempts.is_none_or(|most| header.failures < most) && header.crashes < policy.max_crashes
@@ -60,7 +60,7 @@ impl Case<'_> {
     }
 
     /// attempts = claims − those given back.
-    pub(super) fn attempts(&self, new: &Header) -> Broken {
+    pub(super) fn attempts(&self, new: &Header) -> Checked {
         let claimed = self.start().is_some() && !self.reenters();
         let returned = match self.command {
             Command::Unreadable { .. } => true,
@@ -72,7 +72,7 @@ impl Case<'_> {
     }
 
     /// Failures and crashes, command by command.
-    pub(super) fn counters(&self, new: &Header) -> Broken {
+    pub(super) fn counters(&self, new: &Header) -> Checked {
         let (found, free) = (&self.found, self.found.lease.is_none());
         let kept = (found.failures, found.crashes);
         let expected = match self.command {
@@ -97,7 +97,7 @@ impl Case<'_> {
     }
 
     /// Terminal states change only by requeue, force, a changed fingerprint, or a start that names them.
-    pub(super) fn stable(&self, new: &Header) -> Broken {
+    pub(super) fn stable(&self, new: &Header) -> Checked {
         let may = match self.command {
             Command::Requeue(_) => true,
             Command::Start(start) => start.force || start.startable.contains(&self.found.code),
@@ -124,7 +124,7 @@ impl Case<'_> {
     }
 
     /// Where an attempt's end leads.
-    pub(super) fn endings(&self, decision: &Decision, new: &Header) -> Broken {
+    pub(super) fn endings(&self, decision: &Decision, new: &Header) -> Checked {
         let (graph, policy, found) = (self.rules.graph, self.rules.policy, &self.found);
         let step = self.status(found).step;
         let at = (new.code, new.due);
@@ -183,7 +183,7 @@ impl Case<'_> {
     }
 
     /// Which commands give a lease, and the end of the lease before it.
-    pub(super) fn leases(&self, new: &Header) -> Broken {
+    pub(super) fn leases(&self, new: &Header) -> Checked {
         let (found, graph) = (&self.found, self.rules.graph);
         let Some(lease) = &new.lease else {
             return ensure(found.lease.is_none() || self.ends(), "a lease is gone, and nobody ended it");
@@ -213,7 +213,7 @@ impl Case<'_> {
     }
 
     /// The number of dependencies, and the end of a task whose dependency fails.
-    pub(super) fn others(&self, new: &Header) -> Broken {
+    pub(super) fn others(&self, new: &Header) -> Checked {
         let found = &self.found;
         let waits = match self.command {
             Command::SetDependencyCount { dependencies } => *dependencies,
@@ -238,7 +238,7 @@ impl Case<'_> {
     }
 
     /// Doubt comes with the rescue of what was not known to have begun, and goes when it begins for certain or starts anew.
-    pub(super) fn doubts(&self, new: &Header) -> Broken {
+    pub(super) fn doubtful(&self, new: &Header) -> Checked {
         let raised = matches!(self.command, Command::Rescue { .. }) && !self.begun();
         let fresh =
             self.ends() && self.found.successor || matches!(self.command, Command::Requeue(_)) || self.restarts();
@@ -249,7 +249,7 @@ impl Case<'_> {
     }
 
     /// The revision rises with the payload.
-    pub(super) fn revisions(&self, decision: &Decision, new: &Header) -> Broken {
+    pub(super) fn revisions(&self, decision: &Decision, new: &Header) -> Checked {
         let waits = decision.payload == PayloadChange::PutSuccessor;
         let changes = !matches!(decision.payload, PayloadChange::Keep | PayloadChange::PutSuccessor);
         ensure(!waits || (new.successor && new.lease.is_some()), "a successor that does not wait for the run's end")?;

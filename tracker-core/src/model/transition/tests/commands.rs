@@ -17,7 +17,7 @@ use crate::model::{
 /// The moment at which every command is put; time passes by moving the header's times towards the past.
 pub(super) const NOW: Micros = 1_000_000_000;
 /// The fence and the token of the task's owner.
-pub(super) const HOLDER: u64 = 100;
+pub(super) const HOLDER_FENCE: u64 = 100;
 /// The fence, and the token, that a command brings with it.
 pub(super) const NEXT: u64 = 101;
 /// The revision at which every command finds a payload.
@@ -36,10 +36,10 @@ pub(super) fn commands(machine: &Machine, header: Option<&Header>) -> Vec<Comman
     all.extend(of_owners());
     all.extend(finishes(machine));
     all.extend(by_hand(machine));
-    let fence = header.and_then(|header| header.lease.as_ref()).map_or(HOLDER, |lease| lease.fence);
+    let fence = header.and_then(|header| header.lease.as_ref()).map_or(HOLDER_FENCE, |lease| lease.fence);
     all.extend(of_others(header));
     all.push(Command::Rescue { fence, random: 0.5 });
-    all.push(Command::Rescue { fence: HOLDER - 1, random: 0.5 });
+    all.push(Command::Rescue { fence: HOLDER_FENCE - 1, random: 0.5 });
     all
 }
 
@@ -104,8 +104,8 @@ fn starts(machine: &Machine) -> Vec<Command> {
             Start { steal_lease: true, ..plain() },
             Start { force: true, ..plain() },
             Start { force: true, steal_lease: true, ..plain() },
-            Start { reenter: Some(token(HOLDER)), ..plain() },
-            Start { reenter: Some(token(HOLDER - 1)), ..plain() },
+            Start { reenter: Some(token(HOLDER_FENCE)), ..plain() },
+            Start { reenter: Some(token(HOLDER_FENCE - 1)), ..plain() },
             Start { startable: startable.collect(), ..plain() },
         ]);
     }
@@ -114,8 +114,13 @@ fn starts(machine: &Machine) -> Vec<Command> {
 
 /// The owner of the task, and three other owners.
 pub(super) fn owners() -> [Owner; 4] {
-    [(HOLDER, HOLDER), (HOLDER - 1, HOLDER - 1), (HOLDER, HOLDER - 1), (HOLDER - 1, HOLDER)]
-        .map(|(fence, bearer)| Owner { fence, token: token(bearer) })
+    [
+        (HOLDER_FENCE, HOLDER_FENCE),
+        (HOLDER_FENCE - 1, HOLDER_FENCE - 1),
+        (HOLDER_FENCE, HOLDER_FENCE - 1),
+        (HOLDER_FENCE - 1, HOLDER_FENCE),
+    ]
+    .map(|(fence, bearer)| Owner { fence, token: token(bearer) })
 }
 
 fn of_owners() -> Vec<Command> {

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::{
-    commands::{HOLDER, NOW, REVISION, commands, token},
+    commands::{HOLDER_FENCE, NOW, REVISION, commands, token},
     invariants,
     machines::{Machine, machines},
 };
@@ -126,11 +126,11 @@ fn normal(mut header: Header) -> Header {
     (header.created, header.updated, header.revision, header.ended) = (NOW, NOW, REVISION, 0);
     (header.fingerprint, header.has_dependents, header.batch, header.place) = (Some(1), false, None, Some(1));
     if let Some(last) = &mut header.last {
-        (last.fence, last.attempt, last.started, last.ended) = (HOLDER - 50, 0, 0, 0);
+        (last.fence, last.attempt, last.started, last.ended) = (HOLDER_FENCE - 50, 0, 0, 0);
     }
     if let Some(lease) = &mut header.lease {
         header.due = NOW;
-        (lease.fence, lease.token, lease.started) = (HOLDER, token(HOLDER), NOW);
+        (lease.fence, lease.token, lease.started) = (HOLDER_FENCE, token(HOLDER_FENCE), NOW);
         lease.expires = lease.expires.max(NOW);
         lease.due = lease.due.max(NOW);
         "holder".clone_into(&mut lease.worker);

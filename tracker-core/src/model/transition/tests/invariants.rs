@@ -1,21 +1,21 @@
 //! The invariants of the rules, checked after each command that `enumerate` puts to a task. They are written apart from the rules, as a second
 //! opinion. `changes` and `refusals` hold further parts; pure.
 
-use super::commands::{HOLDER, NOW};
+use super::commands::{HOLDER_FENCE, NOW};
 use crate::model::{
     error::Reason,
     status::{Role, StatusInfo},
     transition::{Command, Decision, Finish, Header, LATEST, NEVER, Outcome, Owner, Rules, Start},
 };
 
-pub(super) type Broken = Result<(), String>;
+pub(super) type Checked = Result<(), String>;
 
 /// The name of the reason's variant.
 fn name(reason: &Reason) -> String {
     format!("{reason:?}").chars().take_while(|c| c.is_alphanumeric()).collect()
 }
 
-pub(super) fn ensure(holds: bool, what: &str) -> Broken {
+pub(super) fn ensure(holds: bool, what: &str) -> Checked {
     if holds { Ok(()) } else { Err(what.to_owned()) }
 }
 
@@ -36,7 +36,7 @@ pub(super) fn check(
     old: Option<&Header>,
     command: &Command,
     result: &Result<Decision, Reason>,
-) -> Broken {
+) -> Checked {
     let Some(old) = old else {
         let submitted = matches!(command, Command::Submit(_));
         ensure(submitted == result.is_ok(), "only a submit makes a task of nothing")?;
@@ -46,7 +46,7 @@ pub(super) fn check(
             .map_or(Ok(()), |decision| decision.header.as_ref().map_or(Ok(()), |new| shape(rules, new)));
     };
     let freed = !leaves_alone(command) && old.lease.as_ref().is_some_and(|lease| lease.expires <= NOW);
-    let rescue = Command::Rescue { fence: HOLDER, random: 0.5 };
+    let rescue = Command::Rescue { fence: HOLDER_FENCE, random: 0.5 };
     let rescued = if freed { rules.decide(Some(old), &rescue).ok().and_then(|decision| decision.header) } else { None };
     let case = Case { rules, command, old, found: rescued.unwrap_or_else(|| old.clone()), freed };
     let refused = result.as_ref().err().map(name);
@@ -65,7 +65,7 @@ pub(super) fn check(
     case.endings(decision, new)?;
     case.leases(new)?;
     case.others(new)?;
-    case.doubts(new)?;
+    case.doubtful(new)?;
     case.order(new)?;
     case.revisions(decision, new)
 }
@@ -99,7 +99,7 @@ fn owner(command: &Command) -> Option<&Owner> {
 }
 
 /// The invariants of a single header.
-fn shape(rules: &Rules<'_>, new: &Header) -> Broken {
+fn shape(rules: &Rules<'_>, new: &Header) -> Checked {
     let status = rules.graph.status(new.code).ok_or("the code is unknown")?;
     ensure(new.lease.is_some() == (status.role == Role::InProgress), "a lease and in_progress go together")?;
     ensure(new.lease.is_some() || !new.cancel, "a cancel flag outlives its lease")?;
@@ -124,7 +124,7 @@ impl Case<'_> {
 
     /// Only a move gives a place, and only the due time of the move keeps it. Only pauses and resumes, a requeue and the end of a
     /// task change whether it is paused.
-    fn order(&self, new: &Header) -> Broken {
+    fn order(&self, new: &Header) -> Checked {
         let place = match self.command {
             Command::SetPlace { due, place } => {
                 ensure(new.due == (*due).min(LATEST), "a move sets its due time")?;

@@ -1,7 +1,7 @@
 //! The refusal that each command must get, in the documented order of reasons. Called by `invariants`; pure.
 
 use super::{
-    commands::{HOLDER, NOW, token},
+    commands::{HOLDER_FENCE, NOW, token},
     invariants::Case,
 };
 use crate::model::{
@@ -19,7 +19,7 @@ impl Case<'_> {
         let unknown = |code: i32| graph.status(code).map_or(Some("MissingRole"), |_| None);
         let role = |code: i32| graph.status(code).map(|status| status.role);
         if let Some(owner) = self.owner() {
-            let owns = found.lease.is_some() && (owner.fence, owner.token) == (HOLDER, token(HOLDER));
+            let owns = found.lease.is_some() && (owner.fence, owner.token) == (HOLDER_FENCE, token(HOLDER_FENCE));
             let ends_cancelled = found.cancel;
             return match self.outcome() {
                 _ if !owns => Some("LeaseLost"),
@@ -33,7 +33,7 @@ impl Case<'_> {
         }
         match self.command {
             Command::Start(start) => self.refusal_of_start(start),
-            Command::Rescue { fence, .. } if held.is_none() || *fence != HOLDER => Some("LeaseLost"),
+            Command::Rescue { fence, .. } if held.is_none() || *fence != HOLDER_FENCE => Some("LeaseLost"),
             Command::Cancel if held.is_some() => missing(!has(Role::Cancelled) && !has(Role::Ignored)),
             Command::Cancel => self.ended().or(missing(!has(Role::Cancelled) && !has(Role::Ignored))),
             Command::Ignore { .. } => held.or(self.ended()).or(missing(!has(Role::Ignored))),

@@ -25,7 +25,7 @@ pub(super) struct TaskFixture {
     pub now: Micros,
     pub header: Option<Header>,
     fence: u64,
-    /// The open tracker that decides; leases are of the tracker nil.
+    /// The open tracker that decides. Leases belong to the tracker with the nil UUID.
     pub instance: Uuid,
     pub history: Vec<StoredAttempt>,
 }
@@ -53,7 +53,8 @@ impl TaskFixture {
         fixture
     }
 
-    pub fn ask(&mut self, command: &Command) -> Result<Decision, Reason> {
+    /// Applies a command: decides, and keeps the new header and the history.
+    pub fn try_apply(&mut self, command: &Command) -> Result<Decision, Reason> {
         let rules = Rules { graph: &self.graph, policy: &self.policy, now: self.now, instance: self.instance };
         let decision = rules.decide(self.header.as_ref(), command)?;
         self.history.extend(decision.history.clone());
@@ -61,14 +62,14 @@ impl TaskFixture {
         Ok(decision)
     }
 
-    /// Does what nothing may refuse.
-    pub fn does(&mut self, command: &Command) -> Decision {
-        self.ask(command).unwrap_or_else(|reason| panic!("{command:?} was refused: {reason}"))
+    /// Applies a command that must not be refused.
+    pub fn apply(&mut self, command: &Command) -> Decision {
+        self.try_apply(command).unwrap_or_else(|reason| panic!("{command:?} was refused: {reason}"))
     }
 
     /// Submits the task with this fingerprint.
     pub fn submit(&mut self, fingerprint: u64) -> Decision {
-        self.does(&Command::Submit(Submit {
+        self.apply(&Command::Submit(Submit {
             due: None,
             priority: 0,
             sets_priority: false,
@@ -100,15 +101,15 @@ impl TaskFixture {
             random: 0.5,
         };
         choose(&mut start);
-        self.ask(&Command::Start(start)).map(|_| owner)
+        self.try_apply(&Command::Start(start)).map(|_| owner)
     }
 
-    /// Takes the task from the line of a step.
+    /// Claims the task for a step.
     pub fn claim_in(&mut self, step: u16) -> Result<Owner, Reason> {
         self.start(|start| (start.step, start.is_claim) = (step, true))
     }
 
-    /// Takes the task from the line.
+    /// Claims the task for the first step.
     pub fn claim(&mut self) -> Owner {
         self.claim_in(0).unwrap_or_else(|reason| panic!("the claim was refused: {reason}"))
     }
@@ -117,7 +118,7 @@ impl TaskFixture {
         let failed = matches!(outcome, Outcome::Fail { .. } | Outcome::GiveUp);
         let failure = failed.then(|| Failure::new("it broke"));
         let annotations = Annotations::default();
-        self.ask(&Command::Finish(Finish {
+        self.try_apply(&Command::Finish(Finish {
             owner,
             outcome,
             with_changes: false,
@@ -129,39 +130,39 @@ impl TaskFixture {
         }))
     }
 
-    /// Ends an attempt, which nothing may refuse.
+    /// Ends an attempt. The outcome must not be refused.
     pub fn end(&mut self, owner: Owner, outcome: Outcome) -> Decision {
         self.finish(owner, outcome).unwrap_or_else(|reason| panic!("{outcome:?} was refused: {reason}"))
     }
 
-    /// Claims the task and ends the attempt so.
+    /// Claims the task and ends the attempt with this outcome.
     pub fn run(&mut self, outcome: Outcome) {
         let owner = self.claim();
         self.end(owner, outcome);
     }
 
-    /// Claims the task, and nothing is heard of it until its lease has run out.
+    /// Claims the task and ends its expired lease by a rescue.
     pub fn crash(&mut self) {
         let owner = self.claim();
         self.pass(LEASE);
-        self.does(&Command::Rescue { fence: owner.fence, random: 0.5 });
+        self.apply(&Command::Rescue { fence: owner.fence, random: 0.5 });
     }
 
-    /// Claims the task, and its process ends. The next one decides from now on, and claims as the first one did.
+    /// Claims the task and rescues it as another open tracker does: the process of the attempt has ended.
     pub fn interrupt(&mut self) {
         let owner = self.claim();
         self.instance = Uuid::from_u128(1);
-        self.does(&Command::Rescue { fence: owner.fence, random: 0.5 });
+        self.apply(&Command::Rescue { fence: owner.fence, random: 0.5 });
         self.instance = Uuid::nil();
     }
 
     pub fn requeue(&mut self, from_start: bool) {
-        self.does(&Command::Requeue(Requeue { from_start, ..Requeue::default() }));
+        self.apply(&Command::Requeue(Requeue { from_start, ..Requeue::default() }));
     }
 
-    /// Cancels the task by hand.
+    /// Cancels the task as an operator does.
     pub fn cancel(&mut self) {
-        self.does(&Command::Cancel);
+        self.apply(&Command::Cancel);
     }
 
     pub fn pass(&mut self, by: Duration) {
@@ -172,15 +173,15 @@ impl TaskFixture {
         self.header.as_ref().unwrap_or_else(|| panic!("the task is deleted"))
     }
 
-    /// The role in which the task stands; it must be one of the first step.
+    /// The role of the task's status, which must be in the first step.
     pub fn role(&self) -> Role {
         self.role_in(0)
     }
 
-    /// The role in which the task stands; it must be one of this step.
+    /// The role of the task's status, which must be in this step.
     pub fn role_in(&self, step: u16) -> Role {
         let status = self.graph.status(self.task().code).unwrap_or_else(|| panic!("an unknown code"));
-        assert_eq!(status.step, step, "it stands in {}", status.name);
+        assert_eq!(status.step, step, "its status is {}", status.name);
         status.role
     }
 
@@ -189,8 +190,8 @@ impl TaskFixture {
         (self.task().failures, self.task().crashes)
     }
 
-    /// How the attempts ended, the latest last.
-    pub fn endings(&self) -> Vec<AttemptStatus> {
+    /// The statuses of all ended attempts, the latest last.
+    pub fn attempt_statuses(&self) -> Vec<AttemptStatus> {
         self.history.iter().chain(&self.task().last).map(|ended| ended.status).collect()
     }
 
@@ -199,8 +200,8 @@ impl TaskFixture {
         rules.explain(self.task(), &StartContext::default())
     }
 
-    /// Moves the task by hand into this role of the first step.
+    /// Moves the task as an operator does, into this role of the first step.
     pub fn move_to(&mut self, role: Role) -> Result<Decision, Reason> {
-        self.ask(&Command::Move { code: code(0, role) })
+        self.try_apply(&Command::Move { code: code(0, role) })
     }
 }

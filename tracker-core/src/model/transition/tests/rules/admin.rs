@@ -25,7 +25,7 @@ fn cancelled_while_it_runs_every_end_but_success_is_cancelled() {
         fixture.cancel();
         fixture.end(owner, outcome);
         assert_eq!(
-            (fixture.role(), fixture.endings()),
+            (fixture.role(), fixture.attempt_statuses()),
             (Role::Cancelled, vec![AttemptStatus::Cancelled]),
             "{outcome:?}"
         );
@@ -43,8 +43,8 @@ fn cancelled_while_it_runs_a_rescue_gives_cancelled_too() {
     let owner = fixture.claim();
     fixture.cancel();
     fixture.pass(LEASE);
-    fixture.does(&Command::Rescue { fence: owner.fence, random: 0.5 });
-    assert_eq!((fixture.role(), fixture.endings()), (Role::Cancelled, vec![AttemptStatus::Crashed]));
+    fixture.apply(&Command::Rescue { fence: owner.fence, random: 0.5 });
+    assert_eq!((fixture.role(), fixture.attempt_statuses()), (Role::Cancelled, vec![AttemptStatus::Crashed]));
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn unreadable_task_cancelled_while_running_is_cancelled() {
     let mut fixture = TaskFixture::of(full());
     let owner = fixture.claim();
     fixture.cancel();
-    fixture.does(&Command::Unreadable { owner });
+    fixture.apply(&Command::Unreadable { owner });
     assert_eq!((fixture.role(), fixture.task().attempts), (Role::Cancelled, 0));
 }
 
@@ -62,9 +62,9 @@ fn cancel_falls_back_to_ignored_or_is_refused() {
     fixture.cancel();
     assert_eq!(fixture.role(), Role::Ignored);
     let mut fixture = TaskFixture::of(only_failed());
-    assert_eq!(fixture.ask(&Command::Cancel), Err(Reason::MissingRole { role: "cancelled" }));
+    assert_eq!(fixture.try_apply(&Command::Cancel), Err(Reason::MissingRole { role: "cancelled" }));
     fixture.claim();
-    assert_eq!(fixture.ask(&Command::Cancel), Err(Reason::MissingRole { role: "cancelled" }));
+    assert_eq!(fixture.try_apply(&Command::Cancel), Err(Reason::MissingRole { role: "cancelled" }));
     assert!(!fixture.task().cancel);
 }
 
@@ -73,8 +73,8 @@ fn cancel_falls_back_to_ignored_or_is_refused() {
 fn ended_task_is_refused_as_ended_without_the_role() {
     let mut fixture = TaskFixture::of(only_failed());
     fixture.run(Outcome::Succeed);
-    assert_eq!(fixture.ask(&Command::Cancel), Err(Reason::AlreadySucceeded));
-    assert_eq!(fixture.ask(&ignore(9)), Err(Reason::AlreadySucceeded));
+    assert_eq!(fixture.try_apply(&Command::Cancel), Err(Reason::AlreadySucceeded));
+    assert_eq!(fixture.try_apply(&ignore(9)), Err(Reason::AlreadySucceeded));
 }
 
 #[test]
@@ -83,14 +83,14 @@ fn cancel_and_ignore_refuse_only_terminal_tasks() {
         for (command, end) in [(Command::Cancel, Role::Cancelled), (ignore(9), Role::Ignored)] {
             let mut fixture = TaskFixture::of(full());
             fixture.move_to(role).expect("moved");
-            fixture.does(&command);
+            fixture.apply(&command);
             assert_eq!(fixture.role(), end);
-            assert!(fixture.ask(&command).is_err());
+            assert!(fixture.try_apply(&command).is_err());
         }
     }
     let mut fixture = TaskFixture::of(full());
     fixture.cancel();
-    assert_eq!(fixture.ask(&ignore(9)), Err(Reason::Cancelled));
+    assert_eq!(fixture.try_apply(&ignore(9)), Err(Reason::Cancelled));
     assert_eq!(fixture.start(|_| ()), Err(Reason::Cancelled));
 }
 
@@ -98,7 +98,7 @@ fn cancel_and_ignore_refuse_only_terminal_tasks() {
 fn ignore_stores_an_attempt_with_its_reason() {
     let mut fixture = TaskFixture::of(full());
     fixture.run(FAIL);
-    fixture.does(&ignore(9));
+    fixture.apply(&ignore(9));
     let lines: Vec<_> = fixture.history.iter().map(|ended| (ended.status, ended.fence)).collect();
     assert_eq!(lines, [(AttemptStatus::Failed, 1), (AttemptStatus::Ignored, 9)]);
 }
@@ -110,7 +110,7 @@ fn running_task_refuses_commands_of_an_operator() {
     let code = code(0, Role::Parked);
     for command in [ignore(9), Command::Move { code }, Command::Update { revision: 0, priority: None }, Command::Delete]
     {
-        assert!(matches!(fixture.ask(&command), Err(Reason::Leased { .. })), "{command:?}");
+        assert!(matches!(fixture.try_apply(&command), Err(Reason::Leased { .. })), "{command:?}");
     }
 }
 
@@ -132,19 +132,19 @@ fn requeue_forgives_failures_and_crashes_from_every_end() {
 fn retry_starts_failed_and_given_up_tasks_only() {
     let retry = Command::Requeue(Requeue { failed_only: true, ..Requeue::default() });
     let mut fixture = TaskFixture::of(full());
-    assert!(matches!(fixture.ask(&retry), Err(Reason::NotStartable { .. })));
+    assert!(matches!(fixture.try_apply(&retry), Err(Reason::NotStartable { .. })));
     for outcome in [FAIL, Outcome::GiveUp] {
         fixture.run(outcome);
-        fixture.does(&retry);
+        fixture.apply(&retry);
         assert_eq!((fixture.role(), fixture.counters()), (Role::Pending, (0, 0)));
     }
     for (outcome, reason) in [(Outcome::Succeed, Reason::AlreadySucceeded), (Outcome::Ignore, Reason::Ignored)] {
         fixture.run(outcome);
-        assert_eq!(fixture.ask(&retry).err(), Some(reason));
+        assert_eq!(fixture.try_apply(&retry).err(), Some(reason));
         fixture.requeue(false);
     }
     fixture.cancel();
-    assert_eq!(fixture.ask(&retry).err(), Some(Reason::Cancelled));
+    assert_eq!(fixture.try_apply(&retry).err(), Some(Reason::Cancelled));
 }
 
 #[test]
@@ -176,18 +176,18 @@ fn a_move_into_another_step_leaves_the_failures_behind() {
     fixture.run(FAIL);
     fixture.move_to(Role::Parked).expect("moved");
     assert_eq!(fixture.counters(), (1, 0));
-    fixture.does(&Command::Move { code: code(1, Role::Parked) });
+    fixture.apply(&Command::Move { code: code(1, Role::Parked) });
     assert_eq!(fixture.counters(), (0, 0));
 }
 
 #[test]
 fn an_update_holds_only_for_the_revision_that_was_read() {
     let mut fixture = TaskFixture::of(full());
-    fixture.does(&Command::Update { revision: 0, priority: None });
-    assert!(fixture.ask(&Command::Update { revision: 0, priority: None }).is_err());
-    fixture.does(&Command::Update { revision: 1, priority: None });
+    fixture.apply(&Command::Update { revision: 0, priority: None });
+    assert!(fixture.try_apply(&Command::Update { revision: 0, priority: None }).is_err());
+    fixture.apply(&Command::Update { revision: 1, priority: None });
     let owner = fixture.claim();
-    fixture.does(&Command::Checkpoint { owner, priority: None });
+    fixture.apply(&Command::Checkpoint { owner, priority: None });
     fixture.end(owner, FAIL);
     assert_eq!(fixture.task().revision, 3);
 }
@@ -195,24 +195,24 @@ fn an_update_holds_only_for_the_revision_that_was_read() {
 #[test]
 fn update_in_unknown_status_is_no_lost_revision() {
     let mut fixture = TaskFixture::of(full());
-    fixture.does(&Command::Update { revision: 0, priority: None });
+    fixture.apply(&Command::Update { revision: 0, priority: None });
     let stale = Command::Update { revision: 0, priority: None };
-    assert_eq!(fixture.ask(&stale).err(), Some(Reason::Stale));
+    assert_eq!(fixture.try_apply(&stale).err(), Some(Reason::Stale));
     fixture.header.as_mut().expect("a task").code = 99;
     let current = Command::Update { revision: 1, priority: None };
     let status = "in the unknown status 99".to_owned();
-    assert_eq!(fixture.ask(&current).err(), Some(Reason::NotStartable { status }));
+    assert_eq!(fixture.try_apply(&current).err(), Some(Reason::NotStartable { status }));
 }
 
 #[test]
 fn changed_payload_brings_its_priority_along() {
     let mut fixture = TaskFixture::of(full());
-    fixture.does(&Command::Update { revision: 0, priority: Some(7) });
+    fixture.apply(&Command::Update { revision: 0, priority: Some(7) });
     assert_eq!(fixture.task().priority, 7);
-    fixture.does(&Command::Update { revision: 1, priority: None });
+    fixture.apply(&Command::Update { revision: 1, priority: None });
     assert_eq!(fixture.task().priority, 7);
     let owner = fixture.claim();
-    fixture.does(&Command::Checkpoint { owner, priority: Some(8) });
+    fixture.apply(&Command::Checkpoint { owner, priority: Some(8) });
     assert_eq!(fixture.task().priority, 8);
     let submit = |sets_priority, fingerprint| {
         let fingerprint = Some(fingerprint);
@@ -227,12 +227,12 @@ fn changed_payload_brings_its_priority_along() {
             trace: None,
         })
     };
-    fixture.does(&submit(false, 1));
+    fixture.apply(&submit(false, 1));
     assert_eq!(fixture.task().priority, 8);
-    fixture.does(&submit(true, 2));
+    fixture.apply(&submit(true, 2));
     assert_eq!(fixture.task().priority, 3);
     // The payload of the next run waits: what the running attempt stores does not outlast it.
-    fixture.does(&Command::Checkpoint { owner, priority: Some(9) });
+    fixture.apply(&Command::Checkpoint { owner, priority: Some(9) });
     assert_eq!(fixture.task().priority, 3);
 }
 
@@ -240,10 +240,10 @@ fn changed_payload_brings_its_priority_along() {
 fn startable_list_of_a_call_replaces_the_list_of_the_kind() {
     let (one, other) = (code(0, Role::Parked), code(0, Role::Parked) + 1);
     let mut fixture = TaskFixture::with(full(), |policy| policy.startable = vec![one].into());
-    fixture.does(&Command::Move { code: one });
+    fixture.apply(&Command::Move { code: one });
     assert!(fixture.start(|start| start.startable = vec![other]).is_err());
     fixture.claim();
     let mut fixture = TaskFixture::with(full(), |policy| policy.startable = vec![one].into());
-    fixture.does(&Command::Move { code: other });
+    fixture.apply(&Command::Move { code: other });
     assert!(matches!(fixture.claim_in(0), Err(Reason::NotStartable { .. })));
 }

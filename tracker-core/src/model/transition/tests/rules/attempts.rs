@@ -24,7 +24,7 @@ fn three_failures_of_three_are_failed_failed_exhausted() {
     assert_eq!(roles, [Role::Failed, Role::Failed, Role::Exhausted]);
     assert_eq!((fixture.task().attempts, fixture.counters()), (3, (3, 0)));
     assert_eq!(fixture.start(|_| ()), Err(SPENT));
-    assert_eq!(fixture.endings(), [AttemptStatus::Failed; 3]);
+    assert_eq!(fixture.attempt_statuses(), [AttemptStatus::Failed; 3]);
 }
 
 /// The wall clock says when, and not how long: it may have been set in between.
@@ -34,7 +34,7 @@ fn attempt_stores_the_measured_run_time() {
     let owner = fixture.claim();
     let annotations = Annotations::default();
     let outcome = Outcome::Succeed;
-    fixture.does(&Command::Finish(Finish {
+    fixture.apply(&Command::Finish(Finish {
         owner,
         outcome,
         with_changes: false,
@@ -181,8 +181,8 @@ fn snooze_and_release_cost_nothing_and_restore_the_status() {
         fixture.run(outcome);
         assert_eq!((fixture.role(), fixture.task().attempts, fixture.counters()), (Role::Failed, 1, (1, 0)));
     }
-    assert_eq!(fixture.endings(), [AttemptStatus::Failed]);
-    fixture.does(&Command::Move { code: code(0, Role::Parked) });
+    assert_eq!(fixture.attempt_statuses(), [AttemptStatus::Failed]);
+    fixture.apply(&Command::Move { code: code(0, Role::Parked) });
     let owner = fixture.start(|start| start.startable = vec![code(0, Role::Parked)]).expect("an extra status");
     fixture.end(owner, Outcome::Release);
     assert_eq!(fixture.role(), Role::Parked);

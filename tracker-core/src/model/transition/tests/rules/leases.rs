@@ -26,7 +26,7 @@ fn only_fence_and_token_together_make_an_owner() {
     let old = fixture.task().clone();
     for stale in [Owner { fence: 0, ..owner }, Owner { token: Uuid::nil(), ..owner }] {
         assert_eq!(fixture.finish(stale, Outcome::Succeed), Err(Reason::LeaseLost));
-        assert_eq!(fixture.ask(&Command::Checkpoint { owner: stale, priority: None }), Err(Reason::LeaseLost));
+        assert_eq!(fixture.try_apply(&Command::Checkpoint { owner: stale, priority: None }), Err(Reason::LeaseLost));
     }
     assert_eq!(*fixture.task(), old);
 }
@@ -41,7 +41,7 @@ fn steal_lease_stores_an_attempt_and_no_failure() {
     );
     let taker = fixture.start(|start| start.steal_lease = true).expect("taken over");
     assert_eq!((fixture.task().attempts, fixture.counters()), (2, (0, 0)));
-    assert_eq!(fixture.endings(), [AttemptStatus::TakenOver]);
+    assert_eq!(fixture.attempt_statuses(), [AttemptStatus::TakenOver]);
     assert_eq!(fixture.finish(loser, FAIL), Err(Reason::LeaseLost));
     fixture.end(taker, Outcome::Succeed);
     let refused = fixture.start(|start| start.steal_lease = true);
@@ -53,7 +53,7 @@ fn a_re_entry_has_a_new_fence_and_the_same_attempt() {
     let mut fixture = TaskFixture::of(full());
     let before = fixture.claim();
     let after = fixture.start(|start| start.reenter = Some(before.token)).expect("re-entered");
-    assert_eq!((fixture.task().attempts, fixture.endings()), (1, vec![]));
+    assert_eq!((fixture.task().attempts, fixture.attempt_statuses()), (1, vec![]));
     assert_eq!(fixture.finish(before, Outcome::Succeed), Err(Reason::LeaseLost));
     fixture.end(after, Outcome::Succeed);
 }
@@ -104,7 +104,7 @@ fn expired_owner_of_an_unclaimed_task_is_still_owner() {
     let mut fixture = TaskFixture::of(full());
     let late = fixture.claim();
     fixture.pass(2 * LEASE);
-    fixture.does(&Command::Renew { owner: late, lease: None, begin: false });
+    fixture.apply(&Command::Renew { owner: late, lease: None, begin: false });
     assert!(matches!(fixture.start(|_| ()), Err(Reason::Leased { .. })));
     fixture.pass(2 * LEASE);
     fixture.end(late, Outcome::Succeed);
@@ -117,7 +117,7 @@ fn rescued_task_is_due_after_its_backoff() {
     let mut fixture = TaskFixture::with(full(), |policy| policy.backoff = Backoff::Fixed(delay));
     fixture.crash();
     assert_eq!((fixture.role(), fixture.task().due), (Role::Failed, fixture.now + 7_000_000));
-    assert_eq!(fixture.endings(), [AttemptStatus::Crashed]);
+    assert_eq!(fixture.attempt_statuses(), [AttemptStatus::Crashed]);
     assert!(fixture.claim_in(0).is_err());
     fixture.pass(delay);
     fixture.claim();
@@ -140,7 +140,7 @@ fn interrupted_attempt_counts_as_a_crash_and_no_failure() {
     }
     fixture.interrupt();
     assert_eq!((fixture.role(), fixture.counters()), (Role::Exhausted, (0, 3)), "crashes are bounded");
-    assert_eq!(fixture.endings(), [AttemptStatus::Interrupted; 3]);
+    assert_eq!(fixture.attempt_statuses(), [AttemptStatus::Interrupted; 3]);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn interrupted_task_goes_once_to_the_front_of_its_kind() {
     fixture.pass(delay);
     fixture.interrupt();
     assert_eq!((fixture.role(), fixture.task().due), (Role::Pending, due), "its former place, without a delay");
-    assert_eq!((fixture.counters(), fixture.endings()), ((0, 1), vec![AttemptStatus::Interrupted]));
+    assert_eq!((fixture.counters(), fixture.attempt_statuses()), ((0, 1), vec![AttemptStatus::Interrupted]));
     fixture.interrupt();
     assert_eq!(
         (fixture.role(), fixture.task().due),
@@ -162,7 +162,7 @@ fn interrupted_task_goes_once_to_the_front_of_its_kind() {
     // A lease that ran out says nothing of the process.
     let mut fixture = TaskFixture::with(full(), front);
     fixture.crash();
-    assert_eq!((fixture.role(), fixture.endings()), (Role::Failed, vec![AttemptStatus::Crashed]));
+    assert_eq!((fixture.role(), fixture.attempt_statuses()), (Role::Failed, vec![AttemptStatus::Crashed]));
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn interrupted_task_that_was_to_start_later_is_due_now() {
     fixture.run(Outcome::Snooze { delay: LEASE });
     let owner = fixture.start(|_| ()).expect("started before its time");
     fixture.instance = Uuid::from_u128(1);
-    fixture.does(&Command::Rescue { fence: owner.fence, random: 0.5 });
+    fixture.apply(&Command::Rescue { fence: owner.fence, random: 0.5 });
     assert_eq!((fixture.role(), fixture.task().due), (Role::Pending, fixture.now));
 }
 
@@ -181,9 +181,9 @@ fn prefetched_task_that_never_began_is_rescued_without_cost() {
     let mut fixture = TaskFixture::of(full());
     let owner = fixture.start(|start| (start.is_claim, start.begun) = (true, false)).expect("prefetched");
     fixture.pass(LEASE);
-    fixture.does(&Command::Rescue { fence: owner.fence, random: 0.5 });
+    fixture.apply(&Command::Rescue { fence: owner.fence, random: 0.5 });
     assert_eq!((fixture.role(), fixture.task().attempts, fixture.counters()), (Role::Pending, 0, (0, 0)));
-    assert_eq!((fixture.task().due, fixture.endings()), (fixture.now, vec![]));
+    assert_eq!((fixture.task().due, fixture.attempt_statuses()), (fixture.now, vec![]));
 }
 
 /// The begin of the handler is never stored before its process dies. Crashes are counted from the second one on.
@@ -195,7 +195,7 @@ fn task_that_kills_before_its_begin_is_stored_is_isolated() {
         let begun = !fixture.task().may_be_prefetched();
         let owner = fixture.start(|start| start.begun = begun).expect("started");
         fixture.pass(LEASE);
-        fixture.does(&Command::Rescue { fence: owner.fence, random: 0.5 });
+        fixture.apply(&Command::Rescue { fence: owner.fence, random: 0.5 });
         deaths += 1;
     }
     assert_eq!((deaths, fixture.task().attempts, fixture.counters()), (4, 3, (0, 3)));
@@ -208,7 +208,7 @@ fn a_rescue_of_an_earlier_fence_touches_nothing() {
     let mut fixture = TaskFixture::of(full());
     let owner = fixture.claim();
     let before = fixture.task().clone();
-    assert_eq!(fixture.ask(&Command::Rescue { fence: owner.fence - 1, random: 0.5 }), Err(Reason::LeaseLost));
+    assert_eq!(fixture.try_apply(&Command::Rescue { fence: owner.fence - 1, random: 0.5 }), Err(Reason::LeaseLost));
     assert_eq!(*fixture.task(), before);
 }
 
@@ -216,11 +216,11 @@ fn a_rescue_of_an_earlier_fence_touches_nothing() {
 fn a_renewal_never_shortens_unless_it_names_a_length() {
     let mut fixture = TaskFixture::of(full());
     let owner = fixture.claim();
-    fixture.does(&Command::Renew { owner, lease: Some(3 * LEASE), begin: false });
+    fixture.apply(&Command::Renew { owner, lease: Some(3 * LEASE), begin: false });
     let long = fixture.task().lease.as_ref().map(|lease| lease.expires);
-    fixture.does(&Command::Renew { owner, lease: None, begin: false });
+    fixture.apply(&Command::Renew { owner, lease: None, begin: false });
     assert_eq!(fixture.task().lease.as_ref().map(|lease| lease.expires), long);
-    fixture.does(&Command::Renew { owner, lease: Some(LEASE), begin: false });
+    fixture.apply(&Command::Renew { owner, lease: Some(LEASE), begin: false });
     assert!(fixture.task().lease.as_ref().map(|lease| lease.expires) < long);
 }
 
@@ -228,13 +228,13 @@ fn a_renewal_never_shortens_unless_it_names_a_length() {
 fn unreadable_task_is_released_and_not_claimable() {
     let mut fixture = TaskFixture::of(full());
     let owner = fixture.claim();
-    fixture.does(&Command::Unreadable { owner });
+    fixture.apply(&Command::Unreadable { owner });
     assert_eq!((fixture.role(), fixture.task().attempts), (Role::Pending, 0));
     assert!(matches!(fixture.claim_in(0), Err(Reason::NotStartable { .. })));
     let mut opened = TaskFixture::of(full());
     let owner = opened.claim();
-    opened.does(&Command::Unreadable { owner });
-    opened.does(&Command::Readable);
+    opened.apply(&Command::Unreadable { owner });
+    opened.apply(&Command::Readable);
     opened.claim();
     fixture.requeue(false);
     fixture.claim();

@@ -98,7 +98,7 @@ fn waiting_task_is_cancelled_and_ignored_in_its_next_step() {
     fixture.cancel();
     assert_eq!(fixture.role_in(1), Role::Cancelled);
     fixture.requeue(false);
-    fixture.does(&Command::Ignore { fence: 9, reason: String::new() });
+    fixture.apply(&Command::Ignore { fence: 9, reason: String::new() });
     assert_eq!(fixture.role_in(1), Role::Ignored);
     fixture.requeue(false);
     assert_eq!(fixture.role_in(0), Role::Succeeded);

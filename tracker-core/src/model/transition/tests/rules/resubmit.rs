@@ -16,7 +16,7 @@ use crate::model::{
 fn deleted_task_is_new_again() {
     let mut fixture = TaskFixture::of(full());
     fixture.run(Outcome::Succeed);
-    fixture.does(&Command::Delete);
+    fixture.apply(&Command::Delete);
     let decision = fixture.submit(1);
     assert_eq!((decision.result, decision.payload), (CommandResult::New, PayloadChange::Put));
 }
@@ -54,7 +54,7 @@ fn changed_fingerprint_replaces_payload_of_waiting_task() {
     let decision = fixture.submit(2);
     assert_eq!((decision.result, decision.payload), (CommandResult::Existing, PayloadChange::Put));
     assert_eq!((fixture.role(), fixture.task().revision), (Role::Pending, 1));
-    fixture.does(&Command::Move { code: code(0, Role::Parked) });
+    fixture.apply(&Command::Move { code: code(0, Role::Parked) });
     fixture.submit(3);
     assert_eq!(fixture.role(), Role::Parked);
 }
@@ -91,7 +91,7 @@ fn a_successor_starts_after_an_unreadable_payload_too() {
     let mut fixture = TaskFixture::of(full());
     let owner = fixture.claim();
     fixture.submit(2);
-    assert_eq!(fixture.does(&Command::Unreadable { owner }).payload, PayloadChange::TakeSuccessor);
+    assert_eq!(fixture.apply(&Command::Unreadable { owner }).payload, PayloadChange::TakeSuccessor);
     assert!(!fixture.task().unreadable && !fixture.task().successor);
     fixture.claim();
 }
@@ -129,7 +129,7 @@ fn debounced_submits_move_the_due_time_up_to_their_bound() {
     for (time, due) in [(0, 5), (4, 9), (8, 12), (11, 12), (20, 12)] {
         fixture.now = first + time * SECOND;
         let command = debounced(&fixture, Some(1));
-        let decision = fixture.does(&command);
+        let decision = fixture.apply(&command);
         assert_eq!((decision.result, decision.payload), (CommandResult::Existing, PayloadChange::Put));
         assert_eq!(fixture.task().due, first + due * SECOND, "{time}");
     }
@@ -142,7 +142,7 @@ fn debounced_submit_starts_an_ended_task_again_after_its_delay() {
         let mut fixture = TaskFixture::of(full());
         fixture.run(Outcome::Succeed);
         let command = debounced(&fixture, fingerprint);
-        let decision = fixture.does(&command);
+        let decision = fixture.apply(&command);
         assert_eq!(decision.result == CommandResult::Requeued, restarts, "{fingerprint:?}");
         if restarts {
             assert_eq!((fixture.role(), fixture.task().due), (Role::Pending, fixture.now + 5 * SECOND));
@@ -159,7 +159,7 @@ fn debounced_submit_of_a_running_task_waits_after_its_end() {
         let owner = fixture.claim();
         let start = fixture.now;
         let command = debounced(&fixture, None);
-        assert_eq!(fixture.does(&command).payload, PayloadChange::PutSuccessor);
+        assert_eq!(fixture.apply(&command).payload, PayloadChange::PutSuccessor);
         fixture.now += later * SECOND;
         fixture.end(owner, outcome);
         assert_eq!((fixture.role(), fixture.task().due), (Role::Pending, start + due * SECOND));

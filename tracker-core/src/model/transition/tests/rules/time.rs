@@ -24,7 +24,7 @@ fn due_after_failure(backoff: Backoff, jitter: f32, random: f32) -> Micros {
     let owner = fixture.claim();
     let annotations = Annotations::default();
     let outcome = FAIL;
-    fixture.does(&Command::Finish(Finish {
+    fixture.apply(&Command::Finish(Finish {
         owner,
         outcome,
         with_changes: false,
@@ -125,10 +125,10 @@ fn a_snooze_or_a_retry_for_ever_is_far_away_and_not_given_up() {
 fn task_due_at_the_last_time_is_not_given_up() {
     let due = Some(NEVER);
     let mut fixture = TaskFixture::of(full());
-    fixture.does(&Command::Requeue(Requeue { due, ..Requeue::default() }));
+    fixture.apply(&Command::Requeue(Requeue { due, ..Requeue::default() }));
     assert!(matches!(fixture.explain(), Explanation::NotDue { .. }));
-    fixture.does(&Command::Delete);
-    fixture.does(&Command::Submit(Submit {
+    fixture.apply(&Command::Delete);
+    fixture.apply(&Command::Submit(Submit {
         due,
         priority: 0,
         sets_priority: false,
@@ -146,7 +146,7 @@ fn task_due_at_the_last_time_is_not_given_up() {
 fn a_lease_for_ever_never_runs_out() {
     let mut fixture = TaskFixture::with(full(), |policy| policy.lease = Duration::MAX);
     let owner = fixture.claim();
-    fixture.does(&Command::Renew { owner, lease: None, begin: false });
+    fixture.apply(&Command::Renew { owner, lease: None, begin: false });
     fixture.now = LATEST - 1;
     assert!(matches!(fixture.start(|_| ()), Err(Reason::Leased { .. })));
     fixture.end(owner, Outcome::Succeed);
@@ -156,13 +156,13 @@ fn a_lease_for_ever_never_runs_out() {
 fn the_rules_hold_at_both_ends_of_time() {
     for now in [Micros::MIN, -1, 0, LATEST - 1] {
         let mut fixture = TaskFixture::of(full());
-        fixture.does(&Command::Delete);
+        fixture.apply(&Command::Delete);
         fixture.now = now;
         fixture.submit(1);
         fixture.run(FAIL);
         let owner = fixture.claim();
         fixture.cancel();
-        fixture.does(&Command::Rescue { fence: owner.fence, random: 0.5 });
+        fixture.apply(&Command::Rescue { fence: owner.fence, random: 0.5 });
         assert_eq!((fixture.role(), fixture.counters()), (Role::Cancelled, (1, 1)), "{now}");
         fixture.requeue(false);
         assert!(matches!(fixture.explain(), Explanation::Queued { .. }));
