@@ -8,5 +8,5 @@ fuzz_target!(|bytes: &[u8]| {
     let Some((sort, bytes)) = bytes.split_first() else { return };
     // As they come, and behind the checksum, which only chance would find.
     fuzz::record(*sort, bytes);
-    fuzz::record(*sort, &fuzz::sealed(bytes));
+    fuzz::record(*sort, &fuzz::record_of(bytes));
 });

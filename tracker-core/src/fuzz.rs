@@ -43,8 +43,8 @@ pub fn record(sort: u8, bytes: &[u8]) {
 
 /// The bytes of a record around these fields, with a version and a checksum that fit: past the first two checks.
 #[must_use]
-pub fn sealed(fields: &[u8]) -> Vec<u8> {
-    encoding::sealed(fields)
+pub fn record_of(fields: &[u8]) -> Vec<u8> {
+    encoding::record_of(fields)
 }
 
 /// Takes keys apart and puts them together again.
@@ -117,7 +117,7 @@ mod tests {
         #[test]
         fn records_of_any_bytes_are_read_or_refused(sort in 0..SORTS, bytes: Vec<u8>) {
             record(sort, &bytes);
-            record(sort, &sealed(&bytes));
+            record(sort, &record_of(&bytes));
         }
 
         #[test]

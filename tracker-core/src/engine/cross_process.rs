@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Engine,
-    listening::{HeardWait, Listening},
+    listening::{ListenedWait, Listening},
 };
 use crate::{model::error::Result, storage::file::Sharing};
 
@@ -135,24 +135,24 @@ impl Engine {
     }
 }
 
-/// The looks of one wait at the change number. A wait that lasts is listened for where the store has listeners, and looks less often then.
+/// The polls of the change number by one wait. A long wait uses the listener of the store, if there is one, and polls less often then.
 struct Polls<'e> {
     engine: &'e Engine,
     intervals: PollIntervals,
-    heard: Option<HeardWait>,
+    wait: Option<ListenedWait>,
 }
 
 impl<'e> Polls<'e> {
     fn new(engine: &'e Engine, at_most: Option<Duration>) -> Self {
-        Self { engine, intervals: PollIntervals::new(at_most), heard: None }
+        Self { engine, intervals: PollIntervals::new(at_most), wait: None }
     }
 
     fn next(&mut self) -> Option<Duration> {
         let Ok(Some(store)) = self.engine.database.store() else { return self.intervals.next() };
         let listening = &self.engine.cross_process.listening;
-        let longest = if listening.hears() { store.poll_interval().max(POLL_MIN) } else { POLL_MAX };
-        if self.heard.is_none() && self.intervals.is_long() {
-            self.heard = Some(listening.join(store, &self.engine.signal));
+        let longest = if listening.is_listening() { store.poll_interval().max(POLL_MIN) } else { POLL_MAX };
+        if self.wait.is_none() && self.intervals.is_long() {
+            self.wait = Some(listening.start_wait(store, &self.engine.signal));
         }
         self.intervals.next_within(longest)
     }

@@ -39,7 +39,7 @@ struct State {
     left: Option<Instant>,
     thread: Thread,
     /// Whether a listener is open.
-    hears: bool,
+    is_listening: bool,
     closed: bool,
 }
 
@@ -52,10 +52,10 @@ enum Thread {
     Refused,
 }
 
-/// A wait that is listened for until it is dropped.
-pub(super) struct HeardWait(Listening);
+/// A wait for which the thread listens until it is dropped.
+pub(super) struct ListenedWait(Listening);
 
-impl Drop for HeardWait {
+impl Drop for ListenedWait {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.waits -= 1;
@@ -69,25 +69,25 @@ impl Listening {
     }
 
     /// Whether commits of other processes raise the signal now.
-    pub(super) fn hears(&self) -> bool {
-        self.lock().hears
+    pub(super) fn is_listening(&self) -> bool {
+        self.lock().is_listening
     }
 
-    /// Listens for a wait. The signal rises when another process may have made a task startable.
-    pub(super) fn join(&self, store: Arc<dyn Store>, signal: &Arc<Signal>) -> HeardWait {
+    /// Listens until the returned wait is dropped. The signal rises when another process may have made a task startable.
+    pub(super) fn start_wait(&self, store: Arc<dyn Store>, signal: &Arc<Signal>) -> ListenedWait {
         let mut state = self.lock();
         state.waits += 1;
         if state.thread == Thread::None && !state.closed {
             let (this, signal) = (self.clone(), signal.clone());
             let run = move || {
                 drop(catch_panic(|| this.run(&*store, &signal)));
-                this.lock().hears = false;
+                this.lock().is_listening = false;
             };
             let started = thread::Builder::new().name("tracker-listener".to_owned()).spawn(run);
             state.thread = if started.is_ok() { Thread::Runs } else { Thread::Refused };
         }
         self.0.changed.notify_all();
-        HeardWait(self.clone())
+        ListenedWait(self.clone())
     }
 
     /// Ends the thread, soon.
@@ -106,15 +106,15 @@ impl Listening {
             }
             let step = match &mut listener {
                 None => store.listen().map(Step::Opened),
-                Some(listener) => listener.wait(SLICE).map(Step::Heard),
+                Some(listener) => listener.wait(SLICE).map(Step::Waited),
             };
             match step {
-                Ok(Step::Heard(false)) => {}
-                Ok(Step::Heard(true)) => raise(signal),
+                Ok(Step::Waited(false)) => {}
+                Ok(Step::Waited(true)) => raise(signal),
                 Ok(Step::Opened(Some(opened))) => {
                     listener = Some(opened);
                     retry = RETRY;
-                    self.lock().hears = true;
+                    self.lock().is_listening = true;
                     // Commits before the listener was open are looked for once.
                     raise(signal);
                 }
@@ -127,7 +127,7 @@ impl Listening {
                         || tracing::debug!(%error, "waiting workers ask the store for changes: it cannot notify them"),
                     );
                     let had_listener = listener.take().is_some();
-                    self.lock().hears = false;
+                    self.lock().is_listening = false;
                     if had_listener {
                         // The waits ask more often from now on.
                         raise(signal);
@@ -151,7 +151,7 @@ impl Listening {
                 return Some(true);
             }
             if is_open {
-                state.hears = false;
+                state.is_listening = false;
                 return Some(false);
             }
             state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -176,7 +176,7 @@ impl Listening {
 enum Step {
     Opened(Option<Box<dyn StoreListener>>),
     /// Whether another process has committed.
-    Heard(bool),
+    Waited(bool),
 }
 
 /// Wakers of async callers are foreign code.
@@ -195,7 +195,7 @@ mod tests {
         storage::store::{Access, StoreUnit},
     };
 
-    /// A store whose listeners are given by the test, and hear what the test sends.
+    /// A store whose listeners the test provides. They report the commits that the test sends.
     #[derive(Debug)]
     struct Scripted(Mutex<mpsc::Receiver<Result<Option<ScriptedListener>>>>);
 
@@ -206,7 +206,7 @@ mod tests {
         fn wait(&mut self, timeout: Duration) -> Result<bool> {
             match self.0.recv_timeout(timeout) {
                 Err(mpsc::RecvTimeoutError::Timeout) => Ok(false),
-                heard => heard.unwrap_or_else(|_| Err(lost())),
+                received => received.unwrap_or_else(|_| Err(lost())),
             }
         }
     }
@@ -251,23 +251,23 @@ mod tests {
     fn signal_rises_for_notifications_and_a_broken_listener() {
         let (listening, signal) = (Listening::default(), Arc::new(Signal::default()));
         let (store, listeners) = scripted();
-        let _wait = listening.join(store, &signal);
-        assert!(!listening.hears(), "it is not open yet");
-        let (commits, hears) = mpsc::channel();
+        let _wait = listening.start_wait(store, &signal);
+        assert!(!listening.is_listening(), "it is not open yet");
+        let (commits, notifications) = mpsc::channel();
         let mut seen = signal.seen();
         let mut rises = |is_open: bool| {
             signal.wait(seen, None);
             seen = signal.seen();
-            assert_eq!(listening.hears(), is_open);
+            assert_eq!(listening.is_listening(), is_open);
         };
-        listeners.send(Ok(Some(ScriptedListener(hears)))).unwrap();
+        listeners.send(Ok(Some(ScriptedListener(notifications)))).unwrap();
         rises(true);
         commits.send(Ok(true)).unwrap();
         rises(true);
         commits.send(Err(lost())).unwrap();
         rises(false);
-        let (_commits, hears) = mpsc::channel();
-        listeners.send(Ok(Some(ScriptedListener(hears)))).unwrap();
+        let (_commits, notifications) = mpsc::channel();
+        listeners.send(Ok(Some(ScriptedListener(notifications)))).unwrap();
         rises(true);
         listening.close();
     }
@@ -277,13 +277,13 @@ mod tests {
         let (listening, signal) = (Listening::default(), Arc::new(Signal::default()));
         let (store, listeners) = scripted();
         listeners.send(Ok(None)).unwrap();
-        let wait = listening.join(store.clone(), &signal);
+        let wait = listening.start_wait(store.clone(), &signal);
         while listening.lock().thread != Thread::Refused {
             thread::yield_now();
         }
         drop(wait);
-        let _wait = listening.join(store, &signal);
-        assert!(listening.lock().thread == Thread::Refused && !listening.hears());
+        let _wait = listening.start_wait(store, &signal);
+        assert!(listening.lock().thread == Thread::Refused && !listening.is_listening());
         assert_eq!(signal.seen(), 0);
     }
 
@@ -292,7 +292,7 @@ mod tests {
         let listening = Listening::default();
         listening.lock().waits = 1;
         assert_eq!(listening.next(false), Some(true));
-        drop(HeardWait(listening.clone()));
+        drop(ListenedWait(listening.clone()));
         assert_eq!(listening.next(true), Some(true), "the next wait may follow soon");
         listening.lock().left = Instant::now().checked_sub(2 * LINGER);
         if listening.lock().left.is_some() {

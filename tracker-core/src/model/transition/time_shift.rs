@@ -62,7 +62,7 @@ impl TimeShift {
             updated: self.corrected(header.updated),
             due: self.due(stored_at, header.due),
             lease: header.lease.as_ref().map(|lease| self.lease(lease)),
-            last: header.last.as_ref().map(|last| self.ended(last)),
+            last: header.last.as_ref().map(|last| self.attempt(last)),
             ..header.clone()
         }
     }
@@ -78,7 +78,7 @@ impl TimeShift {
         }
     }
 
-    pub(crate) fn ended(&self, ended: &StoredAttempt) -> StoredAttempt {
+    pub(crate) fn attempt(&self, ended: &StoredAttempt) -> StoredAttempt {
         StoredAttempt { started: self.corrected(ended.started), ended: self.corrected(ended.ended), ..ended.clone() }
     }
 

@@ -74,7 +74,7 @@ pub(crate) fn bind(record: &mut [u8], key: &[u8]) {
 
 /// A record of the fuzzer's bytes, with the right version and checksum.
 #[cfg(any(fuzzing, test))]
-pub(crate) fn sealed(fields: &[u8]) -> Vec<u8> {
+pub(crate) fn record_of(fields: &[u8]) -> Vec<u8> {
     let mut bytes = [&[VERSION], fields].concat();
     let sum = checksum(&bytes);
     bytes.extend_from_slice(&sum);

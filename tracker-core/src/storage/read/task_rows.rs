@@ -45,7 +45,7 @@ impl TaskRows {
 
     /// The task with the times that a shift gives it.
     pub(crate) fn shifted(self, shift: &TimeShift) -> Self {
-        let past = self.past.iter().map(|ended| shift.ended(ended)).collect();
+        let past = self.past.iter().map(|ended| shift.attempt(ended)).collect();
         Self { header: shift.header(&self.header), past, ..self }
     }
 

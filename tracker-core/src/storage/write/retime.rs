@@ -83,8 +83,8 @@ impl Tables<Writing<'_>> {
             }
             Ok(())
         })?;
-        for (key, ended) in self.history_where(|ended| shift.ended(ended) != *ended)? {
-            self.history()?.insert(&key, encoding::encode_at(&key, &shift.ended(&ended))?.as_slice())?;
+        for (key, ended) in self.history_where(|ended| shift.attempt(ended) != *ended)? {
+            self.history()?.insert(&key, encoding::encode_at(&key, &shift.attempt(&ended))?.as_slice())?;
         }
         for (number, batch) in self.batches_beyond(None, usize::MAX)? {
             if let Some(mut new) = self.follow_up(number)? {
