@@ -1,4 +1,5 @@
-//! Commands of an operator: cancel, ignore, requeue, move, update, delete. Part of `decide`; pure.
+//! Commands of an operator: cancel, ignore, requeue, move, update, delete. The other commands of an operator are in `order`, which uses the
+//! checks here. Part of `decide`; pure.
 
 use super::{Annotations, AttemptStatus, Decision, Failure, Header, PayloadChange, Requeue, Rules, StoredAttempt};
 use crate::model::{
@@ -14,14 +15,14 @@ impl Rules<'_> {
             header.cancel = true;
             return Ok(Decision::of(header));
         }
-        self.open(&header)?;
+        self.require_unended(&header)?;
         header.enter(self.cancelled(&header)?, self.now, self.now);
         Ok(Decision::of(header))
     }
 
     pub(super) fn ignore(&self, header: &Header, fence: u64, reason: &str) -> Result<Decision, Reason> {
-        let step = self.step_of(self.unleased(header)?);
-        self.open(header)?;
+        let step = self.step_of(self.require_unleased(header)?);
+        self.require_unended(header)?;
         let code = self.graph.code(step, Role::Ignored).ok_or_else(|| Self::missing(Role::Ignored))?;
         let mut header = header.clone();
         let mut history = Vec::new();
@@ -46,7 +47,7 @@ impl Rules<'_> {
 
     /// Makes a task startable again: its earlier failures no longer count, and its pause ends.
     pub(super) fn requeue(&self, header: &Header, requeue: &Requeue) -> Result<Decision, Reason> {
-        let status = self.unleased(header)?;
+        let status = self.require_unleased(header)?;
         if requeue.failed_only {
             Self::require_failed(status)?;
         }
@@ -74,12 +75,12 @@ impl Rules<'_> {
     /// Moves a task between parked and startable statuses.
     pub(super) fn move_to(&self, header: &Header, code: i32) -> Result<Decision, Reason> {
         let movable = |status: &StatusInfo| status.role == Role::Parked || self.starts_by_itself(status);
-        self.unleased(header)?;
-        self.open(header)?;
+        self.require_unleased(header)?;
+        self.require_unended(header)?;
         match self.graph.status(code) {
             Some(target) if movable(target) => {
                 let mut header = header.clone();
-                self.put_by(&mut header, code);
+                self.put_into(&mut header, code);
                 Ok(Decision::of(header))
             }
             Some(target) => Err(Reason::NotEnterable { status: target.name.clone() }),
@@ -88,7 +89,7 @@ impl Rules<'_> {
     }
 
     pub(super) fn update(&self, header: &Header, revision: u32, priority: Option<u8>) -> Result<Decision, Reason> {
-        self.unleased(header)?;
+        self.require_unleased(header)?;
         if header.revision != revision {
             return Err(Reason::Stale);
         }
@@ -100,12 +101,12 @@ impl Rules<'_> {
     }
 
     pub(super) fn delete(&self, header: &Header) -> Result<Decision, Reason> {
-        self.unleased(header)?;
+        self.require_unleased(header)?;
         Ok(Decision { header: None, ..Decision::of(header.clone()) })
     }
 
-    /// The status of a task without a lease.
-    pub(super) fn unleased(&self, header: &Header) -> Result<&StatusInfo, Reason> {
+    /// Returns the status of a task without a lease, and refuses a task with one.
+    pub(super) fn require_unleased(&self, header: &Header) -> Result<&StatusInfo, Reason> {
         match &header.lease {
             Some(lease) => Err(Self::leased(lease)),
             None => self.status(header),
@@ -113,7 +114,7 @@ impl Rules<'_> {
     }
 
     /// Refuses a task that has ended.
-    pub(super) fn open(&self, header: &Header) -> Result<(), Reason> {
+    pub(super) fn require_unended(&self, header: &Header) -> Result<(), Reason> {
         let status = self.status(header)?;
         if !self.graph.is_terminal(status) && !Self::given_up(header, status) {
             return Ok(());

@@ -9,28 +9,28 @@ use crate::model::{error::Reason, status::Role};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// Done: succeeded, or on to the next step.
+    /// The task succeeded, or continues with its next step.
     Succeed,
-    /// Failed: tried again after the policy's delay, or after this one, while failures are left.
+    /// The attempt failed. The task is tried again after the policy's delay, or after `retry_in`, until its failures are used up.
     Fail {
         /// The delay in place of the policy's.
         retry_in: Option<Duration>,
     },
-    /// Failed, and no further attempt makes sense.
+    /// The attempt failed, and no further attempt can succeed.
     GiveUp,
-    /// Set aside on purpose.
+    /// The task is ignored: it does not start again by itself.
     Ignore,
-    /// Not now: back where it came from, due after the delay; the attempt is not counted.
+    /// The task returns to its status before the attempt, due after the delay. The attempt is not counted.
     Snooze {
         /// How long to wait.
         delay: Duration,
     },
-    /// Into a status of the user's own.
+    /// The task is parked in a status of the user's own.
     Park {
         /// The code of a parked status.
         code: i32,
     },
-    /// Given back as if it had not been claimed.
+    /// The task is released, as if it had not been claimed.
     Release,
 }
 
@@ -64,12 +64,12 @@ impl Rules<'_> {
         let has_details = finish.failure.is_some() || !finish.annotations.is_empty();
         if finish.outcome.counts() || has_details || cancelled.is_some() {
             let status = if cancelled.is_some() { AttemptStatus::Cancelled } else { finish.outcome.attempt_status() };
-            let silent = self.ended(old, &lease, status);
+            let plain = self.ended(old, &lease, status);
             let ended = StoredAttempt {
                 run: finish.run,
                 failure: finish.failure.clone(),
                 annotations: finish.annotations.clone(),
-                ..silent
+                ..plain
             };
             header.record_attempt(ended, &mut history);
         }
@@ -120,13 +120,13 @@ impl Rules<'_> {
                 header.enter(code, now, now);
             }
             Outcome::Snooze { delay } => header.enter(lease.from, self.after(delay), now),
-            Outcome::Park { code } => self.put_by(header, self.parked(code)?),
+            Outcome::Park { code } => self.put_into(header, self.parked(code)?),
             Outcome::Release => header.enter(lease.from, lease.due, now),
         }
         Ok(())
     }
 
-    /// Gives the task up. Where the enum has only `failed` for it, no claim finds it there any more.
+    /// Gives the task up. If the kind has only `failed` for that, no claim finds the task any more.
     pub(super) fn exhaust(&self, header: &mut Header, step: u16) {
         let code = self.graph.after_last_failure(step);
         let ends = self.graph.status(code).is_some_and(|status| self.graph.is_terminal(status));
@@ -153,8 +153,8 @@ impl Rules<'_> {
         if header.cancel { self.cancelled(header).ok() } else { None }
     }
 
-    /// Puts a task into the status that the caller named. Failures and crashes belong to the step that it leaves by that.
-    pub(super) fn put_by(&self, header: &mut Header, code: i32) {
+    /// Puts a task into the status that the caller named. Another step begins without failures and crashes.
+    pub(super) fn put_into(&self, header: &mut Header, code: i32) {
         let step = |code| self.graph.status(code).map(|status| self.step_of(status));
         if step(header.code) != step(code) {
             header.failures = 0;
@@ -163,7 +163,7 @@ impl Rules<'_> {
         header.enter(code, self.now, self.now);
     }
 
-    /// Gives back a task that cannot be decoded, without cost, and takes it out of the claim order.
+    /// Releases a task that cannot be decoded. Counts no attempt, and lets no claim find the task.
     pub(super) fn unreadable(&self, header: &Header, owner: &Owner) -> Result<Decision, Reason> {
         let lease = Self::owned(header, owner)?.clone();
         let mut header = header.clone();

@@ -103,7 +103,7 @@ impl Rules<'_> {
             if new.due != old.due && !matches!(command, Command::SetPlace { .. }) {
                 new.place = None;
             }
-            new.paused &= self.open(new).is_ok();
+            new.paused &= self.require_unended(new).is_ok();
         }
         Ok(decision)
     }

@@ -6,14 +6,14 @@ use crate::model::{error::Reason, time::Micros};
 impl Rules<'_> {
     /// Changes the priority of an unfinished task. A running attempt continues.
     pub(super) fn set_priority(&self, header: &Header, priority: u8) -> Result<Decision, Reason> {
-        self.open(header)?;
+        self.require_unended(header)?;
         Ok(Decision::of(Header { priority, ..header.clone() }))
     }
 
     /// Changes the due time of an unfinished task without a lease. A task that waits for others is due then at the earliest.
     pub(super) fn set_due(&self, header: &Header, due: Micros) -> Result<Decision, Reason> {
-        self.unleased(header)?;
-        self.open(header)?;
+        self.require_unleased(header)?;
+        self.require_unended(header)?;
         Ok(Decision::of(Header { due: due.min(LATEST), ..header.clone() }))
     }
 
@@ -26,8 +26,8 @@ impl Rules<'_> {
     /// Refuses a task that has no place in the claim order: a leased, ended, parked, paused or unreadable one, and one that waits
     /// for others.
     pub(crate) fn check_movable(&self, header: &Header) -> Result<(), Reason> {
-        let status = self.unleased(header)?;
-        self.open(header)?;
+        let status = self.require_unleased(header)?;
+        self.require_unended(header)?;
         if header.waits > 0 {
             return Err(Reason::Waiting { others: header.waits });
         }
@@ -42,7 +42,7 @@ impl Rules<'_> {
 
     /// Pauses or resumes an unfinished task. A running attempt continues; a pause holds back the next one.
     pub(super) fn set_paused(&self, header: &Header, paused: bool) -> Result<Decision, Reason> {
-        self.open(header)?;
+        self.require_unended(header)?;
         Ok(Decision::of(Header { paused, ..header.clone() }))
     }
 }
