@@ -1,4 +1,5 @@
-//! Checks the sources: each module uses only itself and the modules before it, and names of tests are short.
+//! Checks the sources: each module uses only itself and the modules before it, names of tests are short, and each file has a header whose
+//! names exist.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -256,4 +257,60 @@ fn test_names_finds_every_form_of_test() {
     let code = "#[test]\nfn a() {}\nfn b() {}\n#[tokio::test(start_paused = true)]\n/// Text.\nasync fn c() {}\n\
                 #[::std::prelude::v1::test]\n#[ignore]\nfn d() {}\n#[cfg(test)]\nmod tests {}";
     assert_eq!(test_names(code), ["a", "c", "d"]);
+}
+
+/// The crates whose files begin with a header: what the file does, what calls it, and what it touches.
+const CRATES_WITH_HEADERS: [&str; 5] =
+    ["tracker-core", "tracker-derive", "tracker-cli", "tracker-web", "tracker-postgres"];
+
+/// Returns the first paragraph of the header of a file.
+fn header_of(text: &str) -> String {
+    let lines = text.lines().map_while(|line| line.strip_prefix("//!"));
+    lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
+}
+
+/// Returns the names of types, functions and modules that a header has between backticks. Other words there are no names: commands, SQL, paths.
+fn names_in(header: &str) -> impl Iterator<Item = &str> {
+    let quoted = header.split('`').skip(1).step_by(2);
+    let is_name = |text: &&str| {
+        let starts_as_type = text.starts_with(char::is_uppercase) && text.contains(char::is_lowercase);
+        (starts_as_type || text.contains('_')) && !text.contains([' ', '.'])
+    };
+    quoted.filter(is_name).flat_map(words)
+}
+
+#[test]
+fn each_file_has_a_header_whose_names_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for name in CRATES_WITH_HEADERS {
+        sources(&root.join(name).join("src"), &mut files);
+    }
+    let texts: Vec<_> = files.iter().map(|file| (file, fs::read_to_string(file).unwrap())).collect();
+    let code: Vec<_> = texts.iter().map(|(_, text)| code_of(text)).collect();
+    let mut known: BTreeSet<&str> = code.iter().flat_map(|code| words(code)).collect();
+    known.extend(files.iter().flat_map(|file| words(file.to_str().unwrap())));
+    let (mut count, mut wrong) = (0, Vec::new());
+    for (file, text) in &texts {
+        let (file, header) = (file.strip_prefix(root).unwrap().display(), header_of(text));
+        if header.is_empty() {
+            wrong.push(format!("{file}: no header"));
+        }
+        let names: Vec<_> = names_in(&header).collect();
+        count += names.len();
+        let unknown = names.into_iter().filter(|name| !known.contains(name));
+        wrong.extend(unknown.map(|name| format!("{file}: nothing is called {name:?}")));
+    }
+    assert!(count > 500, "{count} names were found in headers");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn names_in_finds_types_and_paths() {
+    let header = "Calls `Tasks::run`, `LISTEN`, `read_line`, `a.rs`, `api/live_x` and `tracker run`.";
+    assert_eq!(names_in(header).collect::<Vec<_>>(), ["Tasks", "run", "read_line", "api", "live_x"]);
 }
