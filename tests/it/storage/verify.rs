@@ -234,7 +234,7 @@ fn verify_checks_batches_and_dependencies() {
         assert_eq!(found(&followed, &expected), 1);
     }
     // One more that "waits" waits for, in both directions; its header knows of two.
-    for (to, expected) in [("free", "does not know it"), ("target", "that one has succeeded")] {
+    for (to, expected) in [("free", "not marked as having dependents"), ("target", "the dependency has succeeded")] {
         let waits = |txn: &WriteTransaction| {
             let of = |id: &str| {
                 let ids = txn.open_table(IDS).unwrap();

@@ -41,7 +41,7 @@ pub(super) struct CommitQueue {
 }
 
 #[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the queue, and they change apart")]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags of the queue")]
 struct QueueState {
     actions: VecDeque<Box<dyn QueuedAction>>,
     leading: bool,

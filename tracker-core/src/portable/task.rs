@@ -276,7 +276,7 @@ impl PortableTask {
         let named = self.status.as_ref().map(|status| status.code(kind)).transpose()?;
         let code = match (named, self.code) {
             (Some(one), Some(other)) if one != other => {
-                return Err(format!("its status has the code {one}, but the line says {other}: leave one out"));
+                return Err(format!("its status has the code {one}, but its field `code` is {other}: leave one out"));
             }
             (named, code) => named.or(code).unwrap_or_else(|| kind.graph.start_of(0)),
         };

@@ -56,7 +56,7 @@ impl DependencyCheck {
         found.differ("tracker.batch_members", &self.members, &members);
         self.compare_batches(source, rows, found)?;
         let propagating = Self::propagating(source)?;
-        self.compare_needs(source, &propagating, found)
+        self.compare_dependencies(source, &propagating, found)
     }
 
     fn propagating(source: Reading<'_>) -> Result<BTreeSet<TaskRef>> {
@@ -87,7 +87,10 @@ impl DependencyCheck {
             };
             let counts = self.counts.remove(&number).unwrap_or_default();
             if counts != batch.members {
-                found.add("tracker.batches", format!("batch {number} has {counts:?}, and says {:?}", batch.members));
+                found.add(
+                    "tracker.batches",
+                    format!("batch {number} has {counts:?}, but its row counts {:?}", batch.members),
+                );
             }
             self.add_batch(number, &batch, found);
             if batch.finished.is_none() {
@@ -124,11 +127,16 @@ impl DependencyCheck {
             self.succeeded.insert(target);
         }
         if batch.end().is_some() && batch.finished.is_none() {
-            found.add("tracker.batches", format!("batch {number} is over, and does not know it"));
+            found.add("tracker.batches", format!("batch {number} is over, but its row has no end"));
         }
     }
 
-    fn compare_needs(&self, source: Reading<'_>, propagating: &BTreeSet<TaskRef>, found: &mut Found) -> Result<()> {
+    fn compare_dependencies(
+        &self,
+        source: Reading<'_>,
+        propagating: &BTreeSet<TaskRef>,
+        found: &mut Found,
+    ) -> Result<()> {
         let (mut dependencies, mut dependents, mut waits) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for entry in source.open(definitions::DEPENDENCIES)?.rows()? {
             let (key, on_failure) = entry?;
@@ -136,10 +144,13 @@ impl DependencyCheck {
             *waits.entry(dependency.from).or_default() += 1;
             if !propagating.contains(&dependency.to) {
                 if !self.tasks.contains(&dependency.to) || !self.with_dependents.contains(&dependency.to) {
-                    found.add("tracker.dependencies", format!("{dependency:?}: that one is gone, or does not know it"));
+                    found.add(
+                        "tracker.dependencies",
+                        format!("{dependency:?}: the dependency is deleted, or not marked as having dependents"),
+                    );
                 }
                 if self.succeeded.contains(&dependency.to) {
-                    found.add("tracker.dependencies", format!("{dependency:?}: that one has succeeded"));
+                    found.add("tracker.dependencies", format!("{dependency:?}: the dependency has succeeded"));
                 }
             }
             dependencies.insert(dependency, on_failure.value());

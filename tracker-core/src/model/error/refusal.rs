@@ -188,7 +188,7 @@ impl fmt::Display for Reason {
                 write!(f, "it has another priority than \"{other}\": set the same priority first, then move it")
             }
             Self::MissingDependency { what } => {
-                write!(f, "it should wait for {what}, which does not exist: submit that one first, or both together")
+                write!(f, "it should wait for {what}, which does not exist: submit it first, or both together")
             }
             Self::Cycle { what } => write!(f, "it should wait for {what}, which waits for it itself"),
             Self::Sealed { batch } => write!(f, "the batch {batch:?} is sealed: reopen it to add tasks"),

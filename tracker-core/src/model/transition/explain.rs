@@ -117,7 +117,7 @@ pub enum Explanation {
     },
     /// It is done.
     Succeeded,
-    /// It is set aside.
+    /// It is ignored.
     Ignored,
     /// It is cancelled.
     Cancelled,

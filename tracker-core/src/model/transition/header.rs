@@ -22,7 +22,7 @@ const ISOLATED_AFTER: u32 = 2;
 
 /// The parts of a task that the rules read. Small, since every transition rewrites it.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, and they come and go apart")]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags of the task")]
 pub(crate) struct Header {
     pub code: i32,
     pub priority: u8,

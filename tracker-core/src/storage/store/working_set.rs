@@ -34,7 +34,7 @@ pub(crate) struct WorkingSet {
     rows: Arc<Mutex<Rows>>,
 }
 
-#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the unit, and they change apart")]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags of the unit")]
 struct Rows {
     /// `None` once the unit has ended.
     unit: Option<Box<dyn StoreUnit>>,
