@@ -66,7 +66,8 @@ fn kind_opened_before_is_checked_again_once_it_has_changed() {
     for _ in 0..2 {
         let tasks = tracker.tasks::<Job>().unwrap();
         assert_eq!(tasks.get("a").unwrap().unwrap().status, Status::OnHold);
-        tracker.transaction(|_| Ok::<_, Error>(drop(refused(tracker.tasks::<Job>(), ErrorKind::Invalid)))).unwrap();
+        let opened = tracker.transaction(|_| Ok::<_, Error>(refused(tracker.tasks::<Job>(), ErrorKind::Invalid)));
+        assert!(opened.unwrap().to_string().contains("transaction"));
     }
     sound(&tracker);
     tracker.clone().close().unwrap();

@@ -15,6 +15,7 @@ pub trait EnableFeatureTokio: TrackedTask {
 
 impl<T: TrackedTask> Tasks<T> {
     #[doc(hidden)]
+    #[must_use]
     pub fn async_worker(&self) -> T::Worker
     where
         T: EnableFeatureTokio,
