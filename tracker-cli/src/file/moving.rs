@@ -1,5 +1,7 @@
 //! Moves all tasks between the places that arguments name. Called by `move_all`; opens and writes both.
 
+use std::sync::mpsc::{Sender, channel};
+
 use tracker_core::{
     Error, ErrorKind,
     maintenance::{MovePlace, MoveProgress, Moved},
@@ -16,19 +18,27 @@ impl FileArg {
 
     /// Moves all tasks to another place.
     pub fn move_to(&self, to: &Self, progress: impl FnMut(&MoveProgress)) -> Result<Moved, CliError> {
-        let (from, into) = (self.move_place(false)?, to.move_place(true)?);
-        options().move_tasks(from, into, progress).map_err(|error| explain_move(&[self, to], error))
+        let (sender, connect_errors) = channel();
+        let (from, into) = (self.move_place(false, &sender)?, to.move_place(true, &sender)?);
+        // From here on, URLs are well-formed.
+        if self.is_server() && to.is_server() && self.name() == to.name() {
+            return Err(CliError::usage(format!("{}: source and target of the move are the same schema", self.name())));
+        }
+        let moved = options().move_tasks(from, into, progress);
+        moved.map_err(|error| connect_errors.try_recv().unwrap_or_else(|_| explain_move(&[self, to], error)))
     }
 
     /// Makes the source of a move usable again.
     pub fn undo_move(&self) -> Result<(), CliError> {
-        options().undo_move(self.move_place(false)?).map_err(|error| explain_move(&[self], error))
+        let (sender, connect_errors) = channel();
+        let undone = options().undo_move(self.move_place(false, &sender)?);
+        undone.map_err(|error| connect_errors.try_recv().unwrap_or_else(|_| explain_move(&[self], error)))
     }
 
-    fn move_place(&self, creates: bool) -> Result<MovePlace, CliError> {
+    fn move_place(&self, creates: bool, connect_errors: &Sender<CliError>) -> Result<MovePlace, CliError> {
         match &self.place {
             Place::File(path) => Ok(MovePlace::file(path)),
-            Place::Server(url) => server::move_place(url, creates),
+            Place::Server(url) => server::move_place(url, creates, connect_errors),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Opens trackers in the schemas of PostgreSQL servers. Called by `FileArg` with the URL of an argument; connects to the server.
 //! `without_server.rs` stands in its place in a program that is built without the feature `postgres`.
 
+use std::sync::mpsc::Sender;
+
 use tracker_core::{Error, Tracker, maintenance::MovePlace};
 use tracker_postgres::{PostgresOptions, PostgresStore};
 
@@ -26,10 +28,11 @@ pub fn open(url: &str, creates: bool) -> Result<Tracker, CliError> {
     parsed(url)?.create_tables(creates).open(options()).map_err(|error| explain(&error))
 }
 
-/// Connects to one end of a move. Makes the tables if they are missing and `creates` is set.
-pub fn move_place(url: &str, creates: bool) -> Result<MovePlace, CliError> {
-    let store = PostgresStore::connect(&parsed(url)?.create_tables(creates)).map_err(|error| explain(&error))?;
-    Ok(MovePlace::store(store))
+/// Returns one end of a move, which connects when the move begins and sends its error. Makes the tables if they are missing and `creates` is set.
+pub fn move_place(url: &str, creates: bool, errors: &Sender<CliError>) -> Result<MovePlace, CliError> {
+    let (options, errors) = (parsed(url)?.create_tables(creates), errors.clone());
+    let connect = move || PostgresStore::connect(&options).inspect_err(|error| drop(errors.send(explain(error))));
+    Ok(MovePlace::connect(connect))
 }
 
 /// Checks the schema and its server. Changes nothing.

@@ -1,6 +1,8 @@
 //! Stands in the place of `server.rs` in a program that is built without the feature `postgres`: refuses URLs. Called by `FileArg`; connects to
 //! nothing.
 
+use std::sync::mpsc::Sender;
+
 use tracker_core::{Tracker, maintenance::MovePlace};
 
 use super::server_check::ServerCheck;
@@ -22,7 +24,7 @@ pub fn open(_: &str, _: bool) -> Result<Tracker, CliError> {
 }
 
 /// Refuses.
-pub fn move_place(_: &str, _: bool) -> Result<MovePlace, CliError> {
+pub fn move_place(_: &str, _: bool, _: &Sender<CliError>) -> Result<MovePlace, CliError> {
     Err(not_built())
 }
 

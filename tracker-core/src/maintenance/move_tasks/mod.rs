@@ -16,19 +16,19 @@ use uuid::Uuid;
 use self::{
     copy::RowCopy,
     end::{End, Found},
+    place::Named,
     start::{Refused, Start, start},
     summary::Summary,
 };
 use crate::{
     api::options::Options,
-    engine::{Place, free_leases},
+    engine::free_leases,
     model::{
         error::{Error, ErrorKind, Result},
         move_mark::{MoveMark, MoveState},
         time::{Micros, TimeKeeper},
     },
     storage::{
-        file::Location,
         format::{FormatProblem, current_format},
         raw_rows::other_tables,
         store::NumberSeries,
@@ -95,7 +95,7 @@ impl Options {
             // A source that cannot be moved leaves no empty target behind.
             start(from.look()?, Found::Nothing).map_err(|refused| refused.error(from.name(), ""))?;
         }
-        let mut to = End::open(to.0, &self.file, self.patience)?;
+        let mut to = End::open(to.0.place()?, &self.file, self.patience)?;
         // The last commit is durable: both ends are closed when they are dropped, and an error of that changes nothing.
         move_tasks(&mut from, &mut to, &TimeKeeper::new(self.clock), &mut progress)
     }
@@ -131,24 +131,22 @@ impl Options {
     }
 
     fn open_source(&self, source: MovePlace) -> Result<End> {
-        if let Place::File(location) = &source.0
-            && is_missing(&source.0)
-        {
-            let name = location.name().display();
+        if let Some(path) = source.0.path().filter(|path| !path.exists()) {
+            let name = path.display();
             return Err(Error::new(ErrorKind::Io, format!("{name}: there is no file here; check the path")));
         }
-        End::open(source.0, &self.file, self.patience)
+        End::open(source.0.place()?, &self.file, self.patience)
     }
 }
 
 /// Whether this is a file that does not exist.
-fn is_missing(place: &Place) -> bool {
-    matches!(place, Place::File(Location::Path(path)) if !path.exists())
+fn is_missing(place: &Named) -> bool {
+    place.path().is_some_and(|path| !path.exists())
 }
 
 /// Refuses a file as the target of itself.
-fn check_paths(from: &Place, to: &Place) -> Result<()> {
-    if let (Place::File(Location::Path(from)), Place::File(Location::Path(to))) = (from, to)
+fn check_paths(from: &Named, to: &Named) -> Result<()> {
+    if let (Some(from), Some(to)) = (from.path(), to.path())
         && let (Ok(one), Ok(other)) = (from.canonicalize(), to.canonicalize())
         && one == other
     {
@@ -158,9 +156,10 @@ fn check_paths(from: &Place, to: &Place) -> Result<()> {
 }
 
 fn move_tasks(from: &mut End, to: &mut End, time: &TimeKeeper, report: &mut dyn FnMut(&MoveProgress)) -> Result<Moved> {
-    let start = start(from.look()?, to.look()?).map_err(|refused| refused.error(from.name(), to.name()))?;
+    // First, since the last commit of a killed move may still be under way in a server.
     from.refuse_others()?;
     to.refuse_others()?;
+    let start = start(from.look()?, to.look()?).map_err(|refused| refused.error(from.name(), to.name()))?;
     let was_continued = start != Start::Begin;
     let (id, copied) = match start {
         Start::Begin => (begin(from, to, time)?, None),
