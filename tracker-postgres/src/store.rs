@@ -111,7 +111,7 @@ impl PostgresOptions {
 
 impl Store for PostgresStore {
     fn name(&self) -> String {
-        self.shared.name.clone()
+        self.shared.options.name()
     }
 
     fn others(&self) -> Result<u64, Error> {
