@@ -3,6 +3,7 @@
 mod commands;
 mod doctor;
 mod errors;
+mod moves;
 mod run;
 mod secrets;
 mod views;

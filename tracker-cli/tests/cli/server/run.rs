@@ -11,7 +11,7 @@ use super::{Schema, schema_or_skip};
 use crate::fixture::{Ran, until};
 
 impl Schema {
-    fn spawn(&self, arguments: &[&str]) -> Child {
+    pub(super) fn spawn(&self, arguments: &[&str]) -> Child {
         self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
@@ -22,7 +22,7 @@ impl Schema {
     }
 }
 
-fn finish(child: Child) -> Ran {
+pub(super) fn finish(child: Child) -> Ran {
     child.wait_with_output().unwrap().into()
 }
 
