@@ -15,10 +15,15 @@ mod generated;
 mod inspection;
 #[cfg(unix)]
 mod live;
+#[cfg(unix)]
+mod move_kills;
 mod moves;
 mod open;
 #[cfg(unix)]
 mod output_files;
+#[path = "../../../tests/it/support/random.rs"]
+#[cfg(unix)]
+mod random;
 mod report;
 #[path = "../../../tests/it/support/rows.rs"]
 #[cfg(unix)]

@@ -3,6 +3,7 @@
 mod commands;
 mod doctor;
 mod errors;
+mod move_kills;
 mod moves;
 mod run;
 mod secrets;
