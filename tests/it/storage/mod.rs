@@ -24,6 +24,7 @@ pub(crate) mod schedules;
 pub(crate) mod sharing;
 mod stores;
 mod stores_move;
+mod stores_move_commits;
 mod stores_move_faults;
 pub(crate) mod throttles;
 pub(crate) mod time_repair;

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use tracker_core::{
     ErrorKind,
-    maintenance::{MovePlace, Moved},
+    maintenance::{MovePlace, MoveProgress, MoveStep, Moved},
     store::{MemoryStore, OptionsExt as _},
     time::ManualClock,
 };
@@ -20,7 +20,7 @@ use crate::support::{
 };
 
 /// Tasks in every state, and more than one commit copies.
-fn source(clock: &ManualClock, tasks: usize) -> Disk {
+pub(super) fn source(clock: &ManualClock, tasks: usize) -> Disk {
     let (_, nights) = nights();
     let disk = Disk::default();
     let tracker = open_disk(&disk, clock);
@@ -35,12 +35,12 @@ fn source(clock: &ManualClock, tasks: usize) -> Disk {
 }
 
 /// A copy of a disk.
-fn copy(disk: &Disk) -> Disk {
+pub(super) fn copy(disk: &Disk) -> Disk {
     Disk::with_bytes(disk.bytes())
 }
 
 /// The part of a result that is equal in all moves of the same tasks. Fences differ, since a server leaves gaps.
-fn result(mut moved: Moved) -> Moved {
+pub(super) fn result(mut moved: Moved) -> Moved {
     (moved.was_continued, moved.next_fence) = (false, 0);
     moved
 }
@@ -96,6 +96,27 @@ fn move_that_is_interrupted_after_any_commit_is_continued() {
         ends = nth;
     }
     assert!(ends > 12, "{ends} reports are too few to be interrupted");
+}
+
+#[test]
+fn continued_move_copies_only_what_is_left() {
+    let clock = ManualClock::new();
+    let from = source(&clock, 2_500);
+    let commits = |from: &Disk, to: &TestStore| {
+        let mut commits = 0;
+        let report = |progress: &MoveProgress| commits += u32::from(progress.step == MoveStep::CopyRows);
+        at(&clock).move_tasks(on(from), to.place(), report).unwrap();
+        commits
+    };
+    let all = commits(&copy(&from), &TestStore::new());
+    assert!(all > 15, "{all} commits");
+    // In the first table, within the tasks, and at the end.
+    for done in [1, 2, 3, all / 2, all] {
+        let (from, store) = (copy(&from), TestStore::new());
+        assert_eq!(interrupted(&clock, on(&from), store.place(), done as usize), None);
+        assert_eq!(commits(&from, &store), all - done, "{done} commits were done");
+        sound(&store.open(at(&clock)).unwrap());
+    }
 }
 
 #[test]

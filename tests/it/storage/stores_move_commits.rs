@@ -1,0 +1,302 @@
+//! Moves from and to a store that gets in the way: commits that fail, rows that are lost or altered, and trackers that are opened meanwhile.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+};
+
+use chrono::TimeDelta;
+use tracker_core::{
+    ErrorKind, Result,
+    file::Sharing,
+    maintenance::{MovePlace, Moved},
+    store::{
+        Access, Changes, Committed, Loaded, MemoryStore, NumberSeries, OptionsExt as _, Store, StoreState, StoreTable,
+        StoreUnit, Want, store_error,
+    },
+    time::ManualClock,
+};
+
+use super::{
+    stores_move::{at, moved, on, open_disk},
+    stores_move_faults::{copy, result, source},
+};
+use crate::support::{
+    kinds::{Job, MINUTE, SECOND, jobs, refused, sound},
+    script::{SCRIPT, Script},
+    test_disk::Disk,
+};
+
+/// How a commit ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Done,
+    /// It fails, and nothing is stored.
+    Fails,
+    /// It is stored, and fails nevertheless.
+    IsStoredAndFails,
+}
+
+type OnCommit = dyn Fn(u32, &mut Changes) -> Fate + Send + Sync;
+
+/// A store whose commits and open trackers a test decides on.
+#[derive(Clone)]
+struct InTheWay {
+    store: MemoryStore,
+    commits: Arc<AtomicU32>,
+    /// Called with the number of each commit, from 1 on.
+    on_commit: Arc<OnCommit>,
+    asked: Arc<AtomicU32>,
+    /// From this question on, another tracker has the store open; 0 for never.
+    opened_at: u32,
+}
+
+impl InTheWay {
+    fn new(store: &MemoryStore, on_commit: impl Fn(u32, &mut Changes) -> Fate + Send + Sync + 'static) -> Self {
+        let (commits, asked) = (Arc::default(), Arc::default());
+        Self { store: store.clone(), commits, on_commit: Arc::new(on_commit), asked, opened_at: 0 }
+    }
+}
+
+impl fmt::Debug for InTheWay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InTheWay").finish_non_exhaustive()
+    }
+}
+
+impl Store for InTheWay {
+    fn name(&self) -> String {
+        "in the way".to_owned()
+    }
+
+    fn others(&self) -> Result<u64> {
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        Ok(u64::from(self.opened_at > 0 && asked >= self.opened_at))
+    }
+
+    fn begin(&self, access: Access) -> Result<Box<dyn StoreUnit>> {
+        Ok(Box::new(Unit { unit: self.store.begin(access)?, store: self.clone() }))
+    }
+
+    fn change(&self) -> Result<u64> {
+        self.store.change()
+    }
+
+    fn close(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+struct Unit {
+    unit: Box<dyn StoreUnit>,
+    store: InTheWay,
+}
+
+impl StoreUnit for Unit {
+    fn state(&self) -> StoreState {
+        self.unit.state()
+    }
+
+    fn take_numbers(&mut self, series: NumberSeries, count: u64) -> Result<u64> {
+        self.unit.take_numbers(series, count)
+    }
+
+    fn next_number(&mut self, series: NumberSeries) -> Result<u64> {
+        self.unit.next_number(series)
+    }
+
+    fn raise_numbers(&mut self, series: NumberSeries, next: u64) -> Result<()> {
+        self.unit.raise_numbers(series, next)
+    }
+
+    fn load(&mut self, wants: &[Want]) -> Result<Vec<Loaded>> {
+        self.unit.load(wants)
+    }
+
+    fn commit(self: Box<Self>, mut changes: Changes) -> Result<Committed> {
+        let number = self.store.commits.fetch_add(1, Ordering::Relaxed) + 1;
+        let fate = (self.store.on_commit)(number, &mut changes);
+        if fate == Fate::Fails {
+            return Err(store_error(ErrorKind::Io, "the commit failed", "a test"));
+        }
+        let committed = self.unit.commit(changes)?;
+        if fate == Fate::IsStoredAndFails {
+            return Err(store_error(ErrorKind::Io, "the commit failed", "a test"));
+        }
+        Ok(committed)
+    }
+}
+
+/// A move between a store and a disk, in one of the directions.
+struct Between<'d> {
+    disk: &'d Disk,
+    from_store: bool,
+}
+
+impl Between<'_> {
+    fn attempt(&self, clock: &ManualClock, store: impl Store) -> Result<Moved> {
+        let (store, disk) = (MovePlace::store(store), on(self.disk));
+        let (from, to) = if self.from_store { (store, disk) } else { (disk, store) };
+        at(clock).busy_timeout(SECOND / 100).move_tasks(from, to, |_| ())
+    }
+}
+
+#[test]
+fn move_continues_after_any_commit_that_fails() {
+    let clock = ManualClock::new();
+    let first = source(&clock, 20);
+    let expected = result(moved(&clock, on(&copy(&first)), on(&Disk::default())));
+    for (fate, from_store) in
+        [(Fate::Fails, true), (Fate::Fails, false), (Fate::IsStoredAndFails, true), (Fate::IsStoredAndFails, false)]
+    {
+        let mut failed = 0;
+        for nth in 1.. {
+            let (store, disk) = (MemoryStore::new(), if from_store { Disk::default() } else { copy(&first) });
+            if from_store {
+                moved(&clock, on(&copy(&first)), MovePlace::store(store.clone()));
+            }
+            let between = Between { disk: &disk, from_store };
+            let failing = InTheWay::new(&store, move |number, _| if number == nth { fate } else { Fate::Done });
+            let Err(error) = between.attempt(&clock, failing) else { break };
+            assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+            failed = nth;
+            match between.attempt(&clock, store.clone()) {
+                Ok(moved) => assert_eq!(result(moved), expected, "commit {nth}"),
+                // The last commit was stored.
+                Err(error) => assert!(error.kind() == ErrorKind::Moved && fate == Fate::IsStoredAndFails, "{error}"),
+            }
+            let open_store = || at(&clock).open_store(store.clone());
+            if from_store {
+                refused(open_store(), ErrorKind::Moved);
+                sound(&open_disk(&disk, &clock));
+            } else {
+                sound(&open_store().unwrap());
+                let place = on(&disk);
+                refused(at(&clock).move_tasks(place, MovePlace::store(MemoryStore::new()), |_| ()), ErrorKind::Moved);
+            }
+        }
+        // At a source: the two marks. At a target: the tables, too.
+        assert!(failed >= if from_store { 2 } else { 12 }, "{failed} commits failed");
+    }
+}
+
+/// Tables without rows at both sources: they hold what is in progress or not yet applied, and the schedules.
+const NOT_FILLED: [StoreTable; 7] = [
+    StoreTable::Successors,
+    StoreTable::Progress,
+    StoreTable::Propagations,
+    StoreTable::Schedules,
+    StoreTable::LimitInUse,
+    StoreTable::HeadLists,
+    StoreTable::Overtaken,
+];
+
+/// A disk on which a script has used everything.
+fn everything(clock: &ManualClock) -> Disk {
+    let disk = Disk::default();
+    let mut script = Script::open(&disk, Sharing::default(), clock).unwrap();
+    for step in SCRIPT {
+        (step.act)(&mut script).unwrap();
+    }
+    drop(script);
+    disk
+}
+
+/// Drops the first row of a table from a commit, or alters its value. Returns whether there was one.
+fn alter(changes: &mut Changes, table: StoreTable, drops: bool) -> bool {
+    let Some(at) = changes.rows.iter().position(|row| row.table == table && row.value.is_some()) else { return false };
+    if drops {
+        changes.rows.remove(at);
+        return true;
+    }
+    match changes.rows[at].value.as_mut().and_then(|value| value.last_mut()) {
+        Some(byte) => *byte ^= 1,
+        None => return false,
+    }
+    true
+}
+
+#[test]
+fn row_that_is_lost_or_altered_on_the_way_is_found() {
+    let clock = ManualClock::new();
+    let disks = [everything(&clock), source(&clock, 5)];
+    let mut never_found = Vec::new();
+    for &table in StoreTable::ALL.iter().filter(|table| **table != StoreTable::Meta) {
+        let mut found = false;
+        for (disk, drops) in disks.iter().flat_map(|disk| [(disk, true), (disk, false)]) {
+            let altered = Arc::new(AtomicBool::new(false));
+            let noted = altered.clone();
+            let altering = InTheWay::new(&MemoryStore::new(), move |_, changes| {
+                noted.fetch_or(alter(changes, table, drops), Ordering::Relaxed);
+                Fate::Done
+            });
+            let disk = copy(disk);
+            let result = Between { disk: &disk, from_store: false }.attempt(&clock, altering);
+            if altered.load(Ordering::Relaxed) {
+                refused(result, ErrorKind::Corrupted);
+                at(&clock).undo_move(on(&disk)).unwrap();
+                sound(&open_disk(&disk, &clock));
+                found = true;
+            } else {
+                result.unwrap();
+            }
+        }
+        if !found {
+            never_found.push(table);
+        }
+    }
+    assert_eq!(never_found, NOT_FILLED);
+}
+
+#[test]
+fn tracker_that_is_opened_during_a_move_stops_it() {
+    let clock = ManualClock::new();
+    let first = source(&clock, 5);
+    for from_store in [true, false] {
+        let mut stopped = 0;
+        for opened_at in 1.. {
+            let (store, disk) = (MemoryStore::new(), if from_store { Disk::default() } else { copy(&first) });
+            if from_store {
+                moved(&clock, on(&copy(&first)), MovePlace::store(store.clone()));
+            }
+            let between = Between { disk: &disk, from_store };
+            let watched = InTheWay { opened_at, ..InTheWay::new(&store, |_, _| Fate::Done) };
+            let result = between.attempt(&clock, watched);
+            if result.is_ok() {
+                break;
+            }
+            refused(result, ErrorKind::Busy);
+            stopped += 1;
+            // The source can be used, and moved later.
+            if from_store {
+                sound(&at(&clock).open_store(store.clone()).unwrap());
+            } else {
+                sound(&open_disk(&disk, &clock));
+            }
+            assert!(!between.attempt(&clock, store).unwrap().was_continued);
+        }
+        // The last look is behind the marks.
+        assert_eq!(stopped, if from_store { 3 } else { 2 });
+    }
+}
+
+#[test]
+fn time_of_a_file_goes_on_behind_that_of_the_source() {
+    let (clock, store, disk) = (ManualClock::new(), MemoryStore::new(), Disk::default());
+    let tracker = at(&clock).open_store(store.clone()).unwrap();
+    jobs(&tracker, &["a"]);
+    tracker.close().unwrap();
+    clock.advance(MINUTE);
+    moved(&clock, MovePlace::store(store), on(&disk));
+    let then = at(&clock).in_memory().unwrap().now();
+    clock.jump(TimeDelta::hours(-1));
+    let second = Disk::default();
+    assert_eq!(open_disk(&disk, &clock).now(), then);
+    moved(&clock, on(&disk), on(&second));
+    let tracker = open_disk(&second, &clock);
+    assert_eq!(tracker.now(), then);
+    assert!(tracker.tasks::<Job>().unwrap().get("a").unwrap().unwrap().updated_at < then);
+}
