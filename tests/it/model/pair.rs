@@ -134,7 +134,9 @@ impl Pair {
             Call::Restart => {
                 let (gone, left): (Vec<_>, _) = self.held.drain(..).partition(|(owner, _)| *owner == tracker);
                 self.held = left;
-                gone.into_iter().for_each(|(_, held)| held.forget());
+                for (_, held) in gone {
+                    held.forget();
+                }
                 // A forgotten execution keeps a handle of the tracker, so the tracker is closed explicitly.
                 self.trackers[tracker].tracker.clone().close()?;
                 self.clock.jump(TimeDelta::microseconds(jumped));
