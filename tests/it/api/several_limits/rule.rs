@@ -41,6 +41,8 @@ pub struct Model {
     /// The task that did not fit into the budget, and how many later ones have started since.
     not_fitting: Option<(u32, u32)>,
     pub reservations: usize,
+    /// The tasks as the last update has seen them, until the next claim.
+    seen: Option<Seen>,
 }
 
 /// A task that is the first of its class for a status and a priority.
@@ -65,7 +67,9 @@ impl Waiting {
 }
 
 /// The waiting tasks in claim order, and the values and sizes of those in progress.
-fn look<T: Sample>(tasks: &Tasks<T>, clock: &ManualClock) -> (Vec<Waiting>, Vec<Parts>) {
+type Seen = (Vec<Waiting>, Vec<Parts>);
+
+fn look<T: Sample>(tasks: &Tasks<T>, clock: &ManualClock) -> Seen {
     let (mut waiting, mut running) = (Vec::new(), Vec::new());
     for (at, record) in tasks.query().by_creation().fetch().unwrap().into_iter().enumerate() {
         let parts = record.task.parts();
@@ -85,19 +89,24 @@ fn look<T: Sample>(tasks: &Tasks<T>, clock: &ManualClock) -> (Vec<Waiting>, Vec<
 }
 
 impl Model {
-    /// Forgets tasks that are no heads any more.
+    /// Forgets tasks that are no heads any more. To be called after each change.
     pub fn update<T: Sample>(&mut self, tasks: &Tasks<T>, clock: &ManualClock) {
-        let (waiting, _) = look(tasks, clock);
+        self.seen = None;
+        if self.overtaken.is_empty() {
+            return;
+        }
+        let (waiting, running) = look(tasks, clock);
         let mut queues = BTreeSet::new();
         let is_head =
             |waiting: &&Waiting| queues.insert((waiting.head.class.clone(), waiting.head.status, waiting.place().0));
         let heads: BTreeSet<Head> = waiting.iter().filter(is_head).map(|waiting| waiting.head.clone()).collect();
         self.overtaken.retain(|(_, _, head), _| heads.contains(head));
+        self.seen = Some((waiting, running));
     }
 
     /// The task that a claim must start.
     pub fn claim<T: Sample>(&mut self, tasks: &Tasks<T>, clock: &ManualClock, budget: u64) -> Option<u32> {
-        let (waiting, running) = look(tasks, clock);
+        let (waiting, running) = self.seen.take().unwrap_or_else(|| look(tasks, clock));
         let exceeds = |parts: &Parts| T::HAS_NEEDS && parts.size > budget;
         let exceeding: BTreeSet<Head> =
             waiting.iter().filter(|waiting| exceeds(&waiting.parts)).map(|waiting| waiting.head.clone()).collect();
