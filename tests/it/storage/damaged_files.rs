@@ -58,7 +58,7 @@ pub(super) fn open(disk: &Disk, check: bool) -> Result<Tracker, Error> {
 }
 
 /// A file with tasks in many states. Not closed cleanly, if so wanted.
-pub(super) fn file(clean: bool) -> Vec<u8> {
+fn file(clean: bool) -> Vec<u8> {
     let disk = Disk::default();
     let tracker = open(&disk, false).unwrap();
     let jobs = tracker.tasks::<Job>().unwrap();
@@ -84,19 +84,32 @@ pub(super) fn file(clean: bool) -> Vec<u8> {
     if clean { disk.bytes() } else { unclean }
 }
 
-/// A few bits flipped, most of them where something stands.
-pub(super) fn flipped(whole: &[u8], random: &mut Random) -> Vec<u8> {
-    let mut bytes = whole.to_vec();
-    let used: Vec<_> = (0..whole.len()).filter(|at| whole[*at] != 0).collect();
-    for _ in 0..=random.below(3) {
-        let at = match random.below(8) {
-            0 => random.below(320),
-            1 => random.below(whole.len()),
-            _ => used[random.below(used.len())],
-        };
-        bytes[at] ^= 1 << random.below(8);
+/// A file, and where something stands in it.
+pub(super) struct Whole {
+    bytes: Vec<u8>,
+    used: Vec<usize>,
+}
+
+impl Whole {
+    pub(super) fn file(clean: bool) -> Self {
+        let bytes = file(clean);
+        let used = (0..bytes.len()).filter(|at| bytes[*at] != 0).collect();
+        Self { bytes, used }
     }
-    bytes
+
+    /// A few bits flipped, most of them where something stands.
+    pub(super) fn flipped(&self, random: &mut Random) -> Vec<u8> {
+        let mut bytes = self.bytes.clone();
+        for _ in 0..=random.below(3) {
+            let at = match random.below(8) {
+                0 => random.below(320),
+                1 => random.below(bytes.len()),
+                _ => self.used[random.below(self.used.len())],
+            };
+            bytes[at] ^= 1 << random.below(8);
+        }
+        bytes
+    }
 }
 
 /// Every task that is shown is as it was stored.
@@ -211,11 +224,11 @@ pub(super) fn seed() -> u64 {
 #[test]
 fn flipped_bits_are_reported_or_harmless() {
     let folder = tempfile::tempdir().unwrap();
-    let files = [file(true), file(false)];
+    let files = [true, false].map(Whole::file);
     let mut tally = Tally::default();
     for variant in 0..variants() {
         let mut random = Random::new(seed() << 32 | variant);
-        let bytes = flipped(&files[random.below(2)], &mut random);
+        let bytes = files[random.below(2)].flipped(&mut random);
         examine(&bytes, folder.path(), &mut tally, &format!("seed {}, variant {variant}", seed()));
     }
     println!("{tally:?}");

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use tracker_core::{ErrorKind, Tracker, status::Role};
 
-use super::damaged_files::{Job, file, flipped, job, open, seed, variants};
+use super::damaged_files::{Job, Whole, job, open, seed, variants};
 use crate::support::{child_process, random::Random, test_disk::Disk};
 
 /// Works on the file as a program that trusts it: each call is answered or refused.
@@ -39,12 +39,12 @@ fn trust(bytes: Vec<u8>) {
 pub fn play(role: &str, path: &Path) {
     match role {
         "trust" => {
-            let files = [file(true), file(false)];
+            let files = [true, false].map(Whole::file);
             let first = fs::read_to_string(path).unwrap().trim().parse().unwrap();
             for variant in first..variants() {
                 fs::write(path, variant.to_string()).unwrap();
                 let mut random = Random::new(seed() << 32 | variant);
-                trust(flipped(&files[random.below(2)], &mut random));
+                trust(files[random.below(2)].flipped(&mut random));
             }
             fs::write(path, "done").unwrap();
         }

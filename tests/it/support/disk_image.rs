@@ -1,6 +1,9 @@
 //! Computes what a power cut leaves of a disk: everything flushed, and a random part of the rest.
 
-use crate::support::{random::Random, test_disk::Change};
+use crate::support::{
+    random::Random,
+    test_disk::{Change, resize},
+};
 
 /// The part of the unsynced data that a cut keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +83,7 @@ fn put_all(bytes: &mut Vec<u8>, changes: Vec<&Change>) {
 /// Makes a change, as far as its sectors are kept and lie within the file.
 fn put(bytes: &mut Vec<u8>, change: &Change, mut keeps: impl FnMut() -> bool) {
     match change {
-        Change::Resize(len) => bytes.resize(*len, 0),
+        Change::Resize(len) => resize(bytes, *len),
         Change::Write(at, data) => {
             let (mut at, mut data) = (*at, &data[..]);
             while !data.is_empty() {

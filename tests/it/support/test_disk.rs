@@ -148,6 +148,13 @@ impl Disk {
     }
 }
 
+/// Cuts `bytes`, or appends zeros. [`Vec::resize`] writes each byte alone in a build without optimisation, and files have a million.
+pub fn resize(bytes: &mut Vec<u8>, len: usize) {
+    let added = len.saturating_sub(bytes.len());
+    bytes.truncate(len);
+    bytes.extend_from_slice(&vec![0; added]);
+}
+
 impl State {
     /// Counts an operation; an error if it is the one that fails before it takes effect. True if it fails after that.
     fn begin(&mut self, operation: Operation) -> io::Result<bool> {
@@ -172,7 +179,7 @@ impl State {
         let fails = self.begin(operation)?;
         match &change {
             Change::Write(at, data) => self.bytes[*at..*at + data.len()].copy_from_slice(data),
-            Change::Resize(len) => self.bytes.resize(*len, 0),
+            Change::Resize(len) => resize(&mut self.bytes, *len),
             Change::Sync => {}
         }
         self.log.push(change);
