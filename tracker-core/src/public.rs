@@ -61,8 +61,8 @@ pub mod store {
     pub use crate::api::store::{OptionsExt, TrackerExt, Uncommitted};
     pub use crate::storage::store::{
         Access, Changes, ClaimPosition, Committed, Loaded, MemoryStore, NumberSeries, RowChange, RowValue, Store,
-        StoreListener, StoreState, StoreTable, StoreUnit, StoredKind, StoredStatus, Want, store_conflict, store_error,
-        task_of_key,
+        StoreListener, StoreState, StoreTable, StoreUnit, StoredKind, StoredStatus, TaskTimes, Want, store_conflict,
+        store_error, task_of_key,
     };
 }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use bincode::{Decode, Encode};
+use bincode::{Decode, Encode, config};
 use uuid::Uuid;
 
-use super::{Encodable, attempt::EncodedAttempt};
+use super::{Encodable, VERSION, attempt::EncodedAttempt};
 use crate::model::{
     trace_context::TraceContext,
     transition::{Header, Lease},
@@ -136,6 +136,15 @@ impl Encodable for Header {
             doubtful: record.flags & DOUBTFUL != 0,
         })
     }
+}
+
+/// The created and the updated time of a header, without a look at its checksum. `None` if it is cut short or of another version.
+pub(crate) fn times(bytes: &[u8]) -> Option<(i64, i64)> {
+    let fields = bytes.strip_prefix(&[VERSION])?;
+    // The first fields of `EncodedHeader`.
+    let ((_, _, created, updated), _): ((i32, u8, i64, i64), _) =
+        bincode::decode_from_slice(fields, config::standard()).ok()?;
+    Some((created, updated))
 }
 
 fn origin_record(scheduled_at: Option<i64>, trace: Option<&TraceContext>) -> EncodedOrigin {
@@ -272,6 +281,7 @@ mod tests {
             },
         ];
         for header in each {
+            assert_eq!(times(&super::super::encode(&header).unwrap()), Some((1, 2)));
             assert_eq!(Header::from_encoded(header.to_encoded()), Ok(header));
         }
     }

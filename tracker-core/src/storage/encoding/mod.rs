@@ -16,6 +16,7 @@ mod task_row;
 mod throttle;
 
 pub(crate) use dependency_end::{end_code, end_of, on_failure_code, on_failure_of};
+pub(crate) use header::times as header_times;
 pub(crate) use kind::role_code;
 pub(crate) use task_row::is_row_of;
 

@@ -9,6 +9,7 @@ mod row_range;
 mod stored_kind;
 mod stored_table;
 mod table_rows;
+mod task_times;
 mod working_set;
 
 pub(crate) use key::StoreKey;
@@ -17,6 +18,7 @@ pub(crate) use row_guard::RowGuard;
 pub(crate) use row_range::{RowRange, after as key_after};
 pub use stored_kind::{StoredKind, StoredStatus};
 pub(crate) use stored_table::{StoreRows, StoredTable};
+pub use task_times::TaskTimes;
 pub(crate) use working_set::WorkingSet;
 
 use std::{any::Any, fmt, time::Duration};
