@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use tracker_core::{
     Error, ErrorKind,
-    store::{Access, Changes, Committed, store_error},
+    store::{Access, Changes, Committed, TaskTimes, store_error},
 };
 
 use crate::{
@@ -13,13 +13,14 @@ use crate::{
     error,
     keys::{self, Task},
     listener,
+    load::index_values,
     pool::Slot,
     shared::{Pauses, Shared, change_number},
     sql::{Change, Mode, Plain, Sql},
     wire::{
         connection::{Answer, Connection, Failed, Step},
         error::WireError,
-        params::Params,
+        params::{Params, Timestamp},
     },
 };
 
@@ -201,6 +202,7 @@ impl Steps {
             let tables = edits.deleted.iter().map(|(table, _)| *table);
             let params = match plain {
                 Plain::Rows => Params::default().list(tables).list(keys()),
+                Plain::Indexes => index_values(keys()),
                 _ => Params::default().list(keys()),
             };
             self.change(Change::Delete(plain), params);
@@ -216,7 +218,7 @@ impl Steps {
                     Params::default().list(rows.iter().map(|(table, _, _)| *table)).list(keys()).list(values)
                 }
                 Plain::History => Params::default().list(keys()).list(values),
-                Plain::Indexes => Params::default().list(keys()),
+                Plain::Indexes => index_values(keys()),
                 Plain::UniqueKeys => {
                     let kinds =
                         keys().map(|key| keys::kind_of(tracker_core::store::StoreTable::UniqueKeys, key).unwrap_or(0));
@@ -263,6 +265,7 @@ fn columns(tasks: &[(Task, TaskEdit<'_>)]) -> Params {
     let claims =
         || tasks.iter().map(|(_, edit)| edit.claim_key.flatten().and_then(|key| Some(keys::claimed_task(key).ok()?.1)));
     let column = |index: usize| tasks.iter().map(move |(_, edit)| edit.columns.get(index).copied().flatten().flatten());
+    let times = || column(0).map(|header| header.and_then(TaskTimes::from_header));
     Params::default()
         .list(tasks.iter().map(|((kind, _), _)| *kind))
         .list(tasks.iter().map(|((_, seq), _)| *seq))
@@ -273,6 +276,8 @@ fn columns(tasks: &[(Task, TaskEdit<'_>)]) -> Params {
         .optional_list(tasks.iter().map(|(_, edit)| edit.id_key.flatten()))
         .optional_list(tasks.iter().map(|(_, edit)| edit.id_key.flatten().and_then(keys::text_of_id)))
         .optional_list(tasks.iter().map(|(_, edit)| edit.updated_key.flatten()))
+        .optional_list(times().map(|times| times.map(|times| Timestamp(times.created))))
+        .optional_list(times().map(|times| times.map(|times| Timestamp(times.updated))))
         .optional_list(column(0))
         .optional_list(column(2))
         .optional_list(column(3))

@@ -161,6 +161,10 @@ pub(crate) fn group<'r>(rows: &'r [RowChange], known: &Known) -> Result<Edits<'r
                 edits.counts.push((&row.key, number));
             }
             (Place::Plain(plain, number), value) => {
+                if plain == Plain::Indexes {
+                    // The commit splits the key.
+                    keys::index_value(&row.key)?;
+                }
                 let edits = edits.plain.entry(plain as usize).or_default();
                 match value {
                     None => edits.deleted.push((number, &row.key)),

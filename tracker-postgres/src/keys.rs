@@ -123,6 +123,33 @@ pub(crate) fn updated_task(key: &[u8]) -> Result<Task, Error> {
         .ok_or_else(|| malformed(StoreTable::Updated, key))
 }
 
+/// Splits a key of the indexes into the kind, number and value with its length, and the sequence number of the task.
+pub(crate) fn index_value(key: &[u8]) -> Result<(&[u8], i64), Error> {
+    key.split_last_chunk()
+        .filter(|(value, _)| index_start(value) == Some(value.len()))
+        .and_then(|(value, seq)| Some((value, i64::try_from(u64::from_be_bytes(*seq)).ok()?)))
+        .ok_or_else(|| malformed(StoreTable::Indexes, key))
+}
+
+/// The first place of the indexes at or after a bound, which may be shorter or longer than a key.
+pub(crate) fn index_bound(bytes: &[u8]) -> (&[u8], i64) {
+    let Some((start, seq)) = index_start(bytes).and_then(|length| bytes.split_at_checked(length)) else {
+        // Each key that has these bytes at its start, or sorts after them, has a value that does so.
+        return (bytes, 0);
+    };
+    let mut number = [0; 8];
+    number.iter_mut().zip(seq).for_each(|(byte, bound)| *byte = *bound);
+    // A key that is a prefix of the bound is before it. No task has the last number.
+    let number = u64::from_be_bytes(number).saturating_add(u64::from(seq.len() > number.len()));
+    (start, i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+/// The length of the part of a key of the indexes that ends with the value: kind, number, length and value.
+fn index_start(key: &[u8]) -> Option<usize> {
+    let length = u32::from_be_bytes(*key.get(6..10)?.first_chunk()?);
+    usize::try_from(length).ok()?.checked_add(10)
+}
+
 /// The kind at the start of a key.
 pub(crate) fn kind_of(table: StoreTable, key: &[u8]) -> Result<i64, Error> {
     let kind = key.first_chunk().ok_or_else(|| malformed(table, key))?;
@@ -200,6 +227,37 @@ mod tests {
             for task in tasks {
                 assert_eq!(task_key(task) >= *bytes, task >= bound(bytes), "{task:?} and {bytes:?}");
             }
+        }
+    }
+
+    #[test]
+    fn bounds_of_indexes_keep_the_order_of_bytes() {
+        let key = |number: u8, value: &[u8], seq: u64| {
+            let length = u32::try_from(value.len()).unwrap_or(0).to_be_bytes();
+            [&[0, 0, 0, 1, 0, number][..], &length, value, &seq.to_be_bytes()].concat()
+        };
+        let values = [&b""[..], b"a", b"b", b"aa", b"a\xff"];
+        let mut keys = Vec::new();
+        for (number, value) in [0, 1].into_iter().flat_map(|number| values.map(|value| (number, value))) {
+            keys.extend([0, 1, 255, 256, 1 << 40].map(|seq| key(number, value, seq)));
+        }
+        let mut bounds = keys.clone();
+        bounds.extend(keys.iter().flat_map(|key| (0..key.len()).filter_map(|end| Some(key.get(..end)?.to_vec()))));
+        bounds.extend(keys.iter().map(|key| [key, &[0][..]].concat()));
+        bounds.extend([vec![255; 30], vec![0; 30], key(1, b"b", u64::MAX)]);
+        for bytes in &bounds {
+            for key in &keys {
+                let place = index_value(key).ok();
+                assert_eq!(key >= bytes, place >= Some(index_bound(bytes)), "{key:?} and {bytes:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn index_key_of_another_form_is_refused() {
+        assert!(index_value(&[0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 7, 0, 0, 0, 0, 0, 0, 0, 1]).is_ok());
+        for key in [&[][..], &[7; 18], &[0; 17], &[0; 19], &[0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 255, 0, 0, 0, 0, 0, 0, 0]] {
+            assert!(index_value(key).is_err(), "{key:?}");
         }
     }
 

@@ -4,7 +4,7 @@ use crate::schema::MIGRATIONS;
 
 /// The tables and names that a migration adds.
 pub(crate) struct Added {
-    /// Tables, each with its columns and their types.
+    /// Tables, each with its new columns and their types.
     pub tables: &'static [(&'static str, &'static str)],
     /// Indexes and sequences.
     pub names: &'static [&'static str],
@@ -48,6 +48,13 @@ const ADDED: [Added; MIGRATIONS.len()] = [
     },
     // Functions, which the views use.
     Added { tables: &[], names: &[] },
+    Added {
+        tables: &[
+            ("tasks", "created timestamp with time zone, updated timestamp with time zone"),
+            ("index_keys", "seq bigint"),
+        ],
+        names: &[],
+    },
 ];
 
 /// Returns the tables, columns and types of a layout.

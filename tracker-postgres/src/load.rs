@@ -133,8 +133,13 @@ impl Plan {
         }
         for (table, keys) in &keys.plain {
             let Place::Plain(plain, number) = keys::place(*table)? else { continue };
-            let params = || Params::default().list(keys.iter().map(Vec::as_slice));
-            let of_table = if plain == Plain::Rows { params().value(number) } else { params() };
+            let keys = || keys.iter().map(Vec::as_slice);
+            let params = || Params::default().list(keys());
+            let of_table = match plain {
+                Plain::Rows => params().value(number),
+                Plain::Indexes => index_values(keys()),
+                Plain::History | Plain::UniqueKeys => params(),
+            };
             self.push(Load::Rows(plain, row_lock(*table, writes)), of_table, Source::Plain(*table));
             if plain == Plain::UniqueKeys {
                 let load = Load::TasksOfUniqueKeys(row_lock(StoreTable::Headers, writes));
@@ -154,6 +159,12 @@ impl Keys {
     fn add(&mut self, key: TaskKey, value: &[u8]) {
         self.by_key.entry(key as u8).or_insert_with(|| (key, BTreeSet::new())).1.insert(value.to_vec());
     }
+}
+
+/// The arrays of the parts of keys of the indexes. A key of another form is left out.
+pub(crate) fn index_values<'k>(keys: impl Iterator<Item = &'k [u8]> + Clone) -> Params {
+    let parts = keys.filter_map(|key| keys::index_value(key).ok());
+    Params::default().list(parts.clone().map(|(value, _)| value)).list(parts.map(|(_, seq)| seq))
 }
 
 struct Bounds<'w> {
@@ -187,6 +198,15 @@ fn range(table: StoreTable, bounds: &Bounds<'_>, lock: Lock) -> Result<(Load, Pa
         }
         Place::Key(key) => (Load::TaskKeyRange(key, bounds.range(), lock), with_end(from_and_limit())),
         Place::Counts => (Load::CountRange(bounds.range()), with_end(from_and_limit())),
+        Place::Plain(Plain::Indexes, _) => {
+            let (key, seq) = keys::index_bound(bounds.from);
+            let params = Params::default().value(key).value(bounds.limit()).value(seq);
+            let params = match bounds.to.map(keys::index_bound) {
+                Some((key, seq)) => params.value(key).value(seq),
+                None => params,
+            };
+            (Load::RowRange(Plain::Indexes, bounds.range(), lock), params)
+        }
         Place::Plain(plain, number) => {
             let params = with_end(from_and_limit());
             let params = if plain == Plain::Rows { params.value(number) } else { params };

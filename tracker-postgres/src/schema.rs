@@ -16,7 +16,8 @@ use crate::{
 };
 
 /// The scripts that make the tables, in order. A released script never changes.
-pub(crate) const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+pub(crate) const MIGRATIONS: [&str; 3] =
+    [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql"), include_str!("migrations/0003.sql")];
 const MARK: &str = "tracker";
 /// How long the marks of a process are kept that does not commit.
 const KEPT: &str = "7 days";

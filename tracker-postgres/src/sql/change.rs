@@ -1,6 +1,6 @@
 //! `Change`: the SQL of statements that change rows. Part of `Sql`; used by `commit`. Pure.
 
-use crate::wire::params::oid::{BYTEAS, INT2, INT2S, INT4S, INT8, INT8S, TEXTS};
+use crate::wire::params::oid::{BYTEAS, INT2, INT2S, INT4S, INT8, INT8S, TEXTS, TIMESTAMPTZS};
 
 use super::load::Plain;
 
@@ -24,7 +24,7 @@ pub(crate) enum Change {
 }
 
 /// The columns of a task that can change, with the bit that says so.
-const COLUMNS: [(&str, u8); 10] = [
+const COLUMNS: [(&str, u8); 12] = [
     ("status", 1),
     ("priority", 1),
     ("at", 1),
@@ -32,6 +32,8 @@ const COLUMNS: [(&str, u8); 10] = [
     ("id_key", 2),
     ("id", 2),
     ("updated_key", 4),
+    ("created", 8),
+    ("updated", 8),
     ("header", 8),
     ("successor", 16),
     ("progress", 32),
@@ -40,8 +42,8 @@ const PAYLOAD: (&str, u8) = ("payload", 64);
 
 /// The types of kinds, sequence numbers and the columns.
 fn task_types() -> Vec<u32> {
-    let mut types = vec![INT8S, INT8S, INT4S, INT2S, INT8S, BYTEAS, BYTEAS, TEXTS];
-    types.extend([BYTEAS; 5]);
+    let mut types = vec![INT8S, INT8S, INT4S, INT2S, INT8S, BYTEAS, BYTEAS, TEXTS, BYTEAS, TIMESTAMPTZS, TIMESTAMPTZS];
+    types.extend([BYTEAS; 4]);
     types
 }
 
@@ -81,20 +83,29 @@ impl Change {
             }
             Self::Delete(plain) => {
                 let table = plain.table();
-                if plain == Plain::Rows {
-                    let sql = format!(
-                        "DELETE FROM {schema}.{table} t USING unnest($1, $2) AS e(tbl, key) WHERE t.tbl = e.tbl AND t.key = e.key"
-                    );
-                    (sql, vec![INT2S, BYTEAS])
-                } else {
-                    (format!("DELETE FROM {schema}.{table} WHERE key = ANY($1)"), vec![BYTEAS])
+                match plain {
+                    Plain::Rows => (
+                        format!(
+                            "DELETE FROM {schema}.{table} t USING unnest($1, $2) AS e(tbl, key) WHERE t.tbl = e.tbl AND t.key = e.key"
+                        ),
+                        vec![INT2S, BYTEAS],
+                    ),
+                    Plain::Indexes => (
+                        format!(
+                            "DELETE FROM {schema}.{table} t USING unnest($1, $2) AS e(key, seq) WHERE t.key = e.key AND t.seq = e.seq"
+                        ),
+                        vec![BYTEAS, INT8S],
+                    ),
+                    Plain::History | Plain::UniqueKeys => {
+                        (format!("DELETE FROM {schema}.{table} WHERE key = ANY($1)"), vec![BYTEAS])
+                    }
                 }
             }
             Self::Insert(plain) => insert(schema, plain, ""),
             Self::Put(plain) => match plain {
                 Plain::Rows => insert(schema, plain, " ON CONFLICT (tbl, key) DO UPDATE SET value = excluded.value"),
                 Plain::History => insert(schema, plain, " ON CONFLICT (key) DO UPDATE SET value = excluded.value"),
-                Plain::Indexes => insert(schema, plain, " ON CONFLICT (key) DO NOTHING"),
+                Plain::Indexes => insert(schema, plain, " ON CONFLICT (key, seq) DO NOTHING"),
                 Plain::UniqueKeys => {
                     insert(schema, plain, " ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, seq = excluded.seq")
                 }
@@ -129,7 +140,7 @@ fn insert(schema: &str, plain: Plain, on_conflict: &str) -> (String, Vec<u32>) {
     let (columns, params, types) = match plain {
         Plain::Rows => ("tbl, key, value", "$1, $2, $3", vec![INT2S, BYTEAS, BYTEAS]),
         Plain::History => ("key, value", "$1, $2", vec![BYTEAS, BYTEAS]),
-        Plain::Indexes => ("key", "$1", vec![BYTEAS]),
+        Plain::Indexes => ("key, seq", "$1, $2", vec![BYTEAS, INT8S]),
         Plain::UniqueKeys => ("key, kind, seq", "$1, $2, $3", vec![BYTEAS, INT8S, INT8S]),
     };
     let table = plain.table();

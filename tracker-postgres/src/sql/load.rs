@@ -96,11 +96,12 @@ impl Plain {
         }
     }
 
-    fn value(self) -> &'static str {
+    /// Key and value, as the interface has them.
+    fn columns(self) -> &'static str {
         match self {
-            Self::Rows | Self::History => "t.value",
-            Self::Indexes => "''::bytea",
-            Self::UniqueKeys => "pg_catalog.int8send(t.seq)",
+            Self::Rows | Self::History => "t.key, t.value",
+            Self::Indexes => "t.key || pg_catalog.int8send(t.seq), ''::bytea",
+            Self::UniqueKeys => "t.key, pg_catalog.int8send(t.seq)",
         }
     }
 }
@@ -173,16 +174,30 @@ impl Load {
                 let rows = format!("{schema}.tasks t {clause}");
                 (select(COLUMNS, COLUMNS.split(',').count(), &rows, lock), range.types())
             }
+            Self::Rows(Plain::Indexes, lock) => (
+                format!(
+                    "SELECT {} FROM unnest($1, $2) AS e(key, seq) \
+                     JOIN {schema}.index_keys t ON t.key = e.key AND t.seq = e.seq ORDER BY t.key, t.seq{}",
+                    Plain::Indexes.columns(),
+                    lock.clause()
+                ),
+                vec![BYTEAS, INT8S],
+            ),
             Self::Rows(plain, lock) => {
                 let (condition, mut types) = ("WHERE t.key = ANY($1)", vec![BYTEAS]);
                 let of_table = if plain == Plain::Rows { " AND t.tbl = $2" } else { "" };
                 types.extend((plain == Plain::Rows).then_some(INT2));
-                let (table, value) = (plain.table(), plain.value());
+                let (table, columns) = (plain.table(), plain.columns());
                 let lock = lock.clause();
-                (
-                    format!("SELECT t.key, {value} FROM {schema}.{table} t {condition}{of_table} ORDER BY t.key{lock}"),
-                    types,
-                )
+                (format!("SELECT {columns} FROM {schema}.{table} t {condition}{of_table} ORDER BY t.key{lock}"), types)
+            }
+            Self::RowRange(Plain::Indexes, Range { ends, newest_first }, lock) => {
+                let (end, order) = (if ends { " AND (t.key, t.seq) < ($4, $5)" } else { "" }, order(newest_first));
+                let rows = format!(
+                    "{schema}.index_keys t WHERE (t.key, t.seq) >= ($1, $3){end} ORDER BY t.key{order}, t.seq{order} LIMIT $2"
+                );
+                let types = [BYTEA, INT8, INT8, BYTEA, INT8].into_iter().take(if ends { 5 } else { 3 });
+                (select(Plain::Indexes.columns(), 2, &rows, lock), types.collect())
             }
             Self::RowRange(plain, range, lock) => {
                 let mut types = range.types();
@@ -193,7 +208,7 @@ impl Load {
                 };
                 types.extend((plain == Plain::Rows).then_some(INT2));
                 let rows = format!("{schema}.{} t {}", plain.table(), range.clause("t.key", of_table));
-                (select(&format!("t.key, {}", plain.value()), 2, &rows, lock), types)
+                (select(plain.columns(), 2, &rows, lock), types)
             }
             Self::Counts => (
                 format!(

@@ -14,6 +14,8 @@ pub(crate) mod oid {
     pub(crate) const TEXTS: u32 = 1009;
     pub(crate) const BYTEAS: u32 = 1001;
     pub(crate) const INT8S: u32 = 1016;
+    pub(crate) const TIMESTAMPTZ: u32 = 1184;
+    pub(crate) const TIMESTAMPTZS: u32 = 1185;
     pub(crate) const UUID: u32 = 2950;
 }
 
@@ -66,6 +68,32 @@ impl Value for Uuid {
 
     fn append(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.as_bytes());
+    }
+}
+
+/// A `timestamptz`: microseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// The year 2000, from which the server counts.
+    const EPOCH: i64 = 946_684_800_000_000;
+    /// The first time of the server, as it counts.
+    const FIRST: i64 = -211_813_488_000_000_000;
+    /// Times from here on are infinity, as in the function `time_of` of the schema.
+    const INFINITY: i64 = 9_000_000_000_000_000_000;
+}
+
+impl Value for Timestamp {
+    const OID: u32 = oid::TIMESTAMPTZ;
+
+    fn append(&self, out: &mut Vec<u8>) {
+        let time = match self.0.saturating_sub(Self::EPOCH) {
+            _ if self.0 >= Self::INFINITY => i64::MAX,
+            time if time < Self::FIRST => i64::MIN,
+            time => time,
+        };
+        time.append(out);
     }
 }
 
@@ -152,6 +180,16 @@ mod tests {
         append(&mut params.bytes, None::<fn(&mut Vec<u8>)>);
         let expected = [Some(&[0, 1][..]), Some(&[][..]), Some(&b"ab"[..]), None];
         assert_eq!(params.values(), expected);
+    }
+
+    #[test]
+    fn times_outside_of_the_server_are_infinite() {
+        let bytes = |micros| Params::default().value(Timestamp(micros)).last_int8().cast_signed();
+        assert_eq!([0, 946_684_800_000_001].map(bytes), [-946_684_800_000_000, 1]);
+        assert_eq!([i64::MIN, i64::MAX].map(bytes), [i64::MIN, i64::MAX]);
+        assert_eq!(bytes(Timestamp::INFINITY - 1), Timestamp::INFINITY - 1 - Timestamp::EPOCH);
+        let first = Timestamp::FIRST + Timestamp::EPOCH;
+        assert_eq!([first - 1, first].map(bytes), [i64::MIN, Timestamp::FIRST]);
     }
 
     #[test]
