@@ -8,6 +8,8 @@ mod claims;
 mod commits;
 #[cfg(feature = "tls")]
 mod encryption;
+mod lookups;
+mod migrations;
 mod notifications;
 mod numbers;
 mod others;
