@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::borrow::Cow;
 
 use super::{
     keys::{self, ClaimKey, CountKey, MemberKey, UpdatedKey},
@@ -169,21 +169,29 @@ pub(crate) fn needs_keys(kind: &Kind, task: TaskRef, old: &Header, new: &Header)
         || (kind.has_queues() && limit(old) != limit(new))
 }
 
-/// The rows of one limit key: they follow from the places of all tasks that have it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LimitRows {
-    /// The keys of its queue.
-    pub queue: BTreeSet<Vec<u8>>,
-    /// The first task of its queue for each status and priority; none while the limit is reached.
-    pub heads: BTreeSet<ClaimKey>,
+/// The key of a task in the queue of its limit key.
+pub(crate) fn limit_queue_row(kind: &Kind, limit_key: &[u8], place: ClaimKey) -> Vec<u8> {
+    keys::limit_queue_key(&keys::limit_prefix(kind.id, limit_key), place)
 }
 
-/// Derives the rows of a limit key from the places of its tasks.
-pub(crate) fn limit_rows_of(kind: &Kind, limit_key: &[u8], places: &BTreeSet<ClaimKey>, in_use: u64) -> LimitRows {
-    let full = !limit_key.is_empty() && kind.limit().is_some_and(|(_, most)| in_use >= u64::from(most));
-    let prefix = keys::limit_prefix(kind.id, limit_key);
-    let mut ranks = BTreeSet::new();
-    let heads = places.iter().filter(|place| ranks.insert((place.code, place.rank)) && !full).copied().collect();
-    let queue = places.iter().map(|place| keys::limit_queue_key(&prefix, *place)).collect();
-    LimitRows { queue, heads }
+/// Finds the eligible heads of a limit key: the first task of its queue for each status and priority; none while the limit is reached.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EligibleHeads {
+    is_full: bool,
+    last: Option<(i32, u8)>,
+}
+
+impl EligibleHeads {
+    pub(crate) fn new(kind: &Kind, limit_key: &[u8], in_use: u64) -> Self {
+        let is_full = !limit_key.is_empty() && kind.limit().is_some_and(|(_, most)| in_use >= u64::from(most));
+        Self { is_full, last: None }
+    }
+
+    /// Whether the next place is that of an eligible head. Takes the places of the queue in ascending order.
+    pub(crate) fn is_next_head(&mut self, place: ClaimKey) -> bool {
+        let group = Some((place.code, place.rank));
+        let is_first = self.last != group;
+        self.last = group;
+        is_first && !self.is_full
+    }
 }

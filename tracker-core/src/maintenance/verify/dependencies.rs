@@ -1,8 +1,13 @@
-//! Checks batches and dependencies against the headers. Called by `verify`; reads only.
+//! The rows of batches and dependencies: gives those that follow from headers, and those that are stored, to a sink. Called by `verify`;
+//! reads only.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::Found;
+use super::{
+    Found,
+    comparison::{Comparison, Row, RowSink},
+    exact_rows::Target,
+};
 use crate::{
     model::{
         error::Result,
@@ -17,150 +22,136 @@ use crate::{
     },
 };
 
-/// The dependencies and batches according to the headers.
-#[derive(Default)]
-pub(super) struct DependencyCheck {
-    tasks: BTreeSet<TaskRef>,
-    waits: BTreeMap<TaskRef, u32>,
-    with_dependents: BTreeSet<TaskRef>,
-    succeeded: BTreeSet<TaskRef>,
-    members: BTreeSet<MemberKey>,
-    counts: BTreeMap<u64, Roles<u64>>,
+/// The tasks and batches whose end has not reached all dependents.
+pub(super) type Propagating = BTreeSet<TaskRef>;
+
+pub(super) fn propagating(rows: &mut Tables<Reading<'_>>) -> Result<Propagating> {
+    let source = rows.source();
+    let rows = source.open(definitions::PROPAGATIONS)?;
+    rows.rows()?.map(|row| Ok(TaskRef::unpack(row?.0.value()))).collect()
 }
 
-impl DependencyCheck {
-    pub(super) fn add(&mut self, kind: &Kind, task: TaskRef, header: &Header, member: Option<MemberKey>) {
-        let role = kind.rules(0).overall_role(header);
-        self.tasks.insert(task);
-        if header.waits > 0 {
-            self.waits.insert(task, header.waits);
-        }
-        if header.has_dependents {
-            self.with_dependents.insert(task);
-        }
-        if DependencyEnd::of(role) == Some(DependencyEnd::Satisfied) {
-            self.succeeded.insert(task);
-        }
-        if let Some(member) = member {
-            self.members.insert(member);
-            self.counts.entry(member.batch).or_default()[role as usize] += 1;
+fn count_key(batch: u64, role: u8) -> [u8; 9] {
+    let mut key = [role; 9];
+    key[..8].copy_from_slice(&batch.to_be_bytes());
+    key
+}
+
+/// Gives what the header of a task says of its dependencies, and of its batch. Counts the dependents with `propagating` only.
+pub(super) fn expect_task(
+    rows: &mut Tables<Reading<'_>>,
+    sink: &mut impl RowSink,
+    (kind, task, header): (&Kind, TaskRef, &Header),
+    member: Option<MemberKey>,
+    propagating: Option<&Propagating>,
+) -> Result<()> {
+    let role = kind.rules(0).overall_role(header);
+    if header.waits > 0 {
+        let waits = header.waits.into();
+        sink.store(Comparison::Waits, &task.pack(), Row::Rows(waits, waits));
+    }
+    if let Some(member) = member {
+        sink.expect(Comparison::BatchMembers, &member.pack(), Row::Key);
+        sink.expect(Comparison::BatchCounts, &count_key(member.batch, role as u8), Row::Part(1));
+    }
+    let target = Target { has_dependents: header.has_dependents, end: DependencyEnd::of(role) };
+    expect_target(rows, sink, task, target, propagating)
+}
+
+/// Gives the number of the dependents that may wait for a task or a batch.
+fn expect_target(
+    rows: &mut Tables<Reading<'_>>,
+    sink: &mut impl RowSink,
+    key: TaskRef,
+    target: Target,
+    propagating: Option<&Propagating>,
+) -> Result<()> {
+    let mut dependents = 0;
+    if target.is_awaited() && propagating.is_some_and(|propagating| !propagating.contains(&key)) {
+        let first = DependencyKey { from: key, to: TaskRef { kind: 0, seq: 0 } };
+        for row in rows.dependents()?.range::<&[u8; DependencyKey::LEN]>(&first.pack()..=&first.last().pack())? {
+            row?;
+            dependents += 1;
         }
     }
+    sink.expect(Comparison::Targets, &key.pack(), Row::Rows(dependents, target.pack()));
+    Ok(())
+}
 
-    pub(super) fn compare(mut self, rows: &mut Tables<Reading<'_>>, found: &mut Found) -> Result<()> {
-        let source = rows.source();
-        let mut members = BTreeSet::new();
-        for entry in source.open(definitions::BATCH_MEMBERS)?.rows()? {
-            members.insert(MemberKey::unpack(entry?.0.value()));
-        }
-        found.differ("tracker.batch_members", &self.members, &members);
-        self.compare_batches(source, rows, found)?;
-        let propagating = Self::propagating(source)?;
-        self.compare_dependencies(source, &propagating, found)
+/// Gives the rows of batches and dependencies. With `found` also reports batches that are unreadable or contradict themselves.
+pub(super) fn compare(
+    rows: &mut Tables<Reading<'_>>,
+    sink: &mut impl RowSink,
+    mut found: Option<&mut Found>,
+) -> Result<()> {
+    let source = rows.source();
+    let propagating = propagating(rows)?;
+    for entry in source.open(definitions::BATCH_MEMBERS)?.rows()? {
+        sink.store(Comparison::BatchMembers, entry?.0.value(), Row::Key);
     }
-
-    fn propagating(source: Reading<'_>) -> Result<BTreeSet<TaskRef>> {
-        let mut propagating = BTreeSet::new();
-        for entry in source.open(definitions::PROPAGATIONS)?.rows()? {
-            propagating.insert(TaskRef::unpack(entry?.0.value()));
-        }
-        Ok(propagating)
-    }
-
-    fn compare_batches(
-        &mut self,
-        source: Reading<'_>,
-        rows: &mut Tables<Reading<'_>>,
-        found: &mut Found,
-    ) -> Result<()> {
-        let mut labels = BTreeMap::new();
-        let mut unfinished = BTreeSet::new();
-        for entry in source.open(definitions::BATCHES)?.rows()? {
-            let number = entry?.0.value();
-            let batch = match rows.batch(number) {
-                Ok(Some(batch)) => batch,
-                Ok(None) => continue,
-                Err(error) => {
-                    found.add_error("tracker.batches", error)?;
-                    continue;
-                }
-            };
-            let counts = self.counts.remove(&number).unwrap_or_default();
-            if counts != batch.members {
-                found.add(
-                    "tracker.batches",
-                    format!("batch {number} has {counts:?}, but its row counts {:?}", batch.members),
-                );
-            }
-            self.add_batch(number, &batch, found);
-            if batch.finished.is_none() {
-                unfinished.insert(number);
-            }
-            labels.insert(batch.label, number);
-        }
-        for batch in self.counts.keys() {
-            found.add("tracker.batches", format!("batch {batch} is missing, and has tasks"));
-        }
-        let mut actual = BTreeMap::new();
-        for entry in source.open(definitions::BATCH_LABELS)?.rows()? {
-            let (label, number) = entry?;
-            actual.insert(label.value().to_owned(), number.value());
-        }
-        found.differ_in("tracker.batch_labels", &labels, &actual);
-        for entry in source.open(definitions::FOLLOW_UPS)?.rows()? {
-            let number = entry?.0.value();
-            if !unfinished.contains(&number) {
-                found.add("tracker.follow_ups", format!("batch {number} is over or gone, and has one"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Dependents wait for a batch as for a task: it has the place of a task here.
-    fn add_batch(&mut self, number: u64, batch: &Batch, found: &mut Found) {
-        let target = TaskRef::of_batch(number);
-        self.tasks.insert(target);
-        if batch.has_dependents {
-            self.with_dependents.insert(target);
-        }
-        if batch.end() == Some(DependencyEnd::Satisfied) {
-            self.succeeded.insert(target);
-        }
-        if batch.end().is_some() && batch.finished.is_none() {
-            found.add("tracker.batches", format!("batch {number} is over, but its row has no end"));
-        }
-    }
-
-    fn compare_dependencies(
-        &self,
-        source: Reading<'_>,
-        propagating: &BTreeSet<TaskRef>,
-        found: &mut Found,
-    ) -> Result<()> {
-        let (mut dependencies, mut dependents, mut waits) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        for entry in source.open(definitions::DEPENDENCIES)?.rows()? {
-            let (key, on_failure) = entry?;
-            let dependency = DependencyKey::unpack(key.value());
-            *waits.entry(dependency.from).or_default() += 1;
-            if !propagating.contains(&dependency.to) {
-                if !self.tasks.contains(&dependency.to) || !self.with_dependents.contains(&dependency.to) {
-                    found.add(
-                        "tracker.dependencies",
-                        format!("{dependency:?}: the dependency is deleted, or not marked as having dependents"),
-                    );
-                }
-                if self.succeeded.contains(&dependency.to) {
-                    found.add("tracker.dependencies", format!("{dependency:?}: the dependency has succeeded"));
+    for entry in source.open(definitions::BATCHES)?.rows()? {
+        let number = entry?.0.value();
+        match rows.batch(number) {
+            Ok(Some(batch)) => {
+                let counts_in = found.is_some().then_some(&propagating);
+                compare_batch(rows, sink, number, &batch, counts_in)?;
+                if let Some(found) = found.as_deref_mut()
+                    && batch.end().is_some()
+                    && batch.finished.is_none()
+                {
+                    found.add_to_batch(number, format!("batch {number} is over, but its row has no end"));
                 }
             }
-            dependencies.insert(dependency, on_failure.value());
+            Ok(None) => {}
+            Err(error) if error.is_of_the_disk() => return Err(error),
+            Err(error) => {
+                if let Some(found) = found.as_deref_mut() {
+                    found.add_to_batch(number, error.to_string());
+                }
+            }
         }
-        for entry in source.open(definitions::DEPENDENTS)?.rows()? {
-            let (key, on_failure) = entry?;
-            dependents.insert(DependencyKey::unpack(key.value()).reversed(), on_failure.value());
-        }
-        found.differ_in("tracker.dependents", &dependencies, &dependents);
-        found.differ_in("tracker.headers", &waits, &self.waits);
-        Ok(())
     }
+    for entry in source.open(definitions::BATCH_LABELS)?.rows()? {
+        let (label, number) = entry?;
+        sink.store(Comparison::BatchLabels, label.value().as_bytes(), Row::Number(number.value()));
+    }
+    for entry in source.open(definitions::FOLLOW_UPS)?.rows()? {
+        sink.store(Comparison::FollowUps, &entry?.0.value().to_be_bytes(), Row::Rows(1, 0));
+    }
+    for entry in source.open(definitions::DEPENDENCIES)?.rows()? {
+        let (key, on_failure) = entry?;
+        let dependency = DependencyKey::unpack(key.value());
+        sink.expect(Comparison::Waits, &dependency.from.pack(), Row::Part(1));
+        if !propagating.contains(&dependency.to) {
+            sink.store(Comparison::Targets, &dependency.reversed().pack(), Row::Rows(1, 0));
+        }
+        sink.expect(Comparison::Dependents, key.value(), Row::Number(on_failure.value().into()));
+    }
+    for entry in source.open(definitions::DEPENDENTS)?.rows()? {
+        let (key, on_failure) = entry?;
+        let dependency = DependencyKey::unpack(key.value()).reversed();
+        sink.store(Comparison::Dependents, &dependency.pack(), Row::Number(on_failure.value().into()));
+    }
+    Ok(())
+}
+
+/// Dependents wait for a batch as for a task: it has the place of a task here.
+fn compare_batch(
+    rows: &mut Tables<Reading<'_>>,
+    sink: &mut impl RowSink,
+    number: u64,
+    batch: &Batch,
+    propagating: Option<&Propagating>,
+) -> Result<()> {
+    let members: &Roles<u64> = &batch.members;
+    for (role, members) in (0..).zip(members) {
+        sink.store(Comparison::BatchCounts, &count_key(number, role), Row::Rows(*members, *members));
+    }
+    sink.expect(Comparison::BatchLabels, batch.label.as_bytes(), Row::Number(number));
+    if batch.finished.is_none() {
+        let has_follow_up = rows.follow_ups()?.get(number)?.is_some();
+        sink.expect(Comparison::FollowUps, &number.to_be_bytes(), Row::Rows(has_follow_up.into(), 0));
+    }
+    let target = Target { has_dependents: batch.has_dependents, end: batch.end() };
+    expect_target(rows, sink, TaskRef::of_batch(number), target, propagating)
 }

@@ -1,34 +1,34 @@
 //! `Tracker::verify`: recomputes every index and counter from the tasks themselves, and reports differences. Called by users and the
 //! CLI; reads every table, and writes nothing.
+//!
+//! The first pass sums hashes of the expected and of the stored rows (`fingerprints`). Where the sums of a bucket of rows differ, further passes
+//! compare the rows of such buckets one by one (`exact_rows`), so that a bounded number of rows is in memory.
 
+mod comparison;
 mod dependencies;
+#[cfg(test)]
+mod division_tests;
+mod exact_rows;
+mod fingerprints;
 mod head_lists;
+mod limit_heads;
+mod stored_rows;
+mod task_rows;
 #[cfg(test)]
 mod tests;
 mod throttles;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::{collections::BTreeMap, fmt};
 
-use dependencies::DependencyCheck;
+use comparison::{Comparison, Row, RowSink};
+use exact_rows::ExactRows;
+use fingerprints::Fingerprints;
+use limit_heads::{HeadSource, each_head};
 
 use crate::api::tracker::Tracker;
 use crate::{
-    model::{
-        error::{Error, Result},
-        kind::Kind,
-        status::Role,
-        task::TaskRef,
-        task_row::TaskRow,
-    },
-    storage::{
-        definitions,
-        keys::{self, AttemptKey, ClaimKey, CountKey, UpdatedKey},
-        rows_of::{DerivedRows, LimitRows, LimitState, limit_rows_of, rows_of},
-        tables::{Reading, Source, Tables},
-    },
+    model::error::{Error, Result},
+    storage::tables::{Reading, Tables},
 };
 
 /// Something in the file that does not follow from its tasks, or a row that cannot be read.
@@ -47,27 +47,24 @@ impl fmt::Display for Inconsistency {
     }
 }
 
-#[derive(Default)]
-struct Expected {
-    claim_order: BTreeSet<ClaimKey>,
-    updated: BTreeSet<UpdatedKey>,
-    ids: BTreeMap<Vec<u8>, u64>,
-    uniques: BTreeMap<Vec<u8>, u64>,
-    indexes: BTreeSet<Vec<u8>>,
-    counts: BTreeMap<CountKey, u64>,
-    limit_queues: BTreeSet<Vec<u8>>,
-    limit_in_use: BTreeMap<Vec<u8>, u64>,
-    limit_heads: BTreeMap<ClaimKey, Vec<u8>>,
-    tasks: BTreeSet<TaskRef>,
-    running: BTreeSet<TaskRef>,
-    successors: BTreeSet<TaskRef>,
-    ended: BTreeMap<TaskRef, u32>,
-    dependencies: DependencyCheck,
-    last_fence: u64,
+/// Number of rows that are compared in one pass: some 200 bytes of memory each.
+const COMPARED_ROWS: usize = 500_000;
+
+/// How `verify` divides its work.
+#[derive(Clone, Copy, Debug)]
+struct Division {
+    /// Number of rows that are compared in one pass.
+    rows: usize,
+    /// Whether rows are also compared one by one where the fingerprints are equal.
+    all: bool,
 }
 
 impl Tracker {
     /// Recomputes every index and counter from the tasks, and reports each difference. Empty for a sound file.
+    ///
+    /// Needs a few MiB of memory besides the cache for a sound file with any number of tasks, and up to some 100 MiB more to compare
+    /// rows of a damaged one. The first task of each class in kinds with several limits, the throttle keys, and all that it reports, are in
+    /// memory at once.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -77,23 +74,70 @@ impl Tracker {
 }
 
 fn verify(rows: &mut Tables<Reading<'_>>) -> Result<Vec<Inconsistency>> {
-    let mut found = Found(Vec::new());
-    let expected = expect(rows, &mut found)?;
-    let last_fence = compare(rows, &expected, &mut found)?.max(expected.last_fence);
-    check_next(rows, &expected, last_fence, &mut found)?;
-    expected.dependencies.compare(rows, &mut found)?;
+    Ok(verify_divided(rows, Division { rows: COMPARED_ROWS, all: false })?.0)
+}
+
+/// Returns what is wrong, and the highest number of rows that were held at once to compare them.
+fn verify_divided(rows: &mut Tables<Reading<'_>>, division: Division) -> Result<(Vec<Inconsistency>, usize)> {
+    let mut found = Found::default();
+    let mut sums = Fingerprints::new();
+    let last = task_rows::expect(rows, &mut sums, Some(&mut found))?;
+    let survey = stored_rows::store(rows, &mut sums)?;
+    dependencies::compare(rows, &mut sums, Some(&mut found))?;
+    let limits_are_sound = sums.is_equal(Comparison::LimitQueues) && sums.is_equal(Comparison::LimitInUse);
+    let head_source = if limits_are_sound && survey.limits_sorted && !division.all {
+        HeadSource::Queues
+    } else {
+        HeadSource::Tasks(division.rows)
+    };
+    let mut listed_heads = BTreeMap::new();
+    each_head(rows, head_source, |kind, head, limit_key| {
+        sums.expect(Comparison::LimitHeads, &head.pack(), Row::Bytes(limit_key));
+        if kind.has_limit_lists() {
+            listed_heads.insert(head, limit_key.to_vec());
+        }
+    })?;
+    let most_held = compare_exactly(rows, &sums, head_source, division, &mut found)?;
+    found.report(Comparison::ClaimOrder..=Comparison::LimitHeads);
+    check_next(rows, last.seq, last.fence.max(survey.last_fence), &mut found)?;
+    found.report(Comparison::BatchMembers..=Comparison::Waits);
     check_schedules(rows, &mut found)?;
     throttles::check(rows, &mut found)?;
     check_budgets(rows, &mut found)?;
-    head_lists::check(rows, &expected.limit_heads, &mut found)?;
-    Ok(found.0)
+    head_lists::check(rows, &listed_heads, &mut found)?;
+    Ok((found.all, most_held))
+}
+
+/// Compares the rows of the buckets whose fingerprints differ. Returns the highest number of rows that were held at once.
+fn compare_exactly(
+    rows: &mut Tables<Reading<'_>>,
+    sums: &Fingerprints,
+    head_source: HeadSource,
+    division: Division,
+    found: &mut Found,
+) -> Result<usize> {
+    let mut most_held = 0;
+    for part in sums.parts(division.all, division.rows) {
+        let mut exact = ExactRows::new(part);
+        task_rows::expect(rows, &mut exact, None)?;
+        stored_rows::store(rows, &mut exact)?;
+        dependencies::compare(rows, &mut exact, None)?;
+        if exact.takes(Comparison::LimitHeads) {
+            each_head(rows, head_source, |_, head, limit_key| {
+                exact.expect(Comparison::LimitHeads, &head.pack(), Row::Bytes(limit_key));
+            })?;
+        }
+        most_held = most_held.max(exact.held);
+        exact.report(found);
+    }
+    Ok(most_held)
 }
 
 /// Reports next numbers of the file that it has given out already.
-fn check_next(rows: &mut Tables<Reading<'_>>, expected: &Expected, last_fence: u64, found: &mut Found) -> Result<()> {
+fn check_next(rows: &mut Tables<Reading<'_>>, last_seq: Option<u64>, last_fence: u64, found: &mut Found) -> Result<()> {
     let (next_seq, next_fence) = rows.next_numbers()?;
     let batch = rows.last_batch_number()?;
-    if let Some(last) = expected.tasks.iter().map(|task| task.seq).chain(batch).max()
+    if let Some(last) = last_seq.max(batch)
         && last >= next_seq
     {
         found.add("tracker.meta", format!("the next number is {next_seq}, and {last} is given out"));
@@ -132,11 +176,28 @@ fn check_budgets(rows: &mut Tables<Reading<'_>>, found: &mut Found) -> Result<()
     Ok(())
 }
 
-struct Found(Vec<Inconsistency>);
+/// What is wrong.
+#[derive(Default)]
+struct Found {
+    all: Vec<Inconsistency>,
+    /// Differences that are not reported yet.
+    differences: Vec<(Comparison, Difference)>,
+}
+
+/// A difference of a comparison. They are reported in the order of these fields.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Difference {
+    /// Whether only the stored side has the row.
+    is_extra: bool,
+    key: Vec<u8>,
+    /// The place among the differences of a key.
+    step: u8,
+    what: String,
+}
 
 impl Found {
     fn add(&mut self, table: &str, what: impl fmt::Display) {
-        self.0.push(Inconsistency { table: table.to_owned(), what: what.to_string() });
+        self.all.push(Inconsistency { table: table.to_owned(), what: what.to_string() });
     }
 
     /// Reports a row that cannot be read. After a page that the disk did not have, nothing can be read any more.
@@ -148,190 +209,23 @@ impl Found {
         Ok(())
     }
 
-    /// Reports what is on one side only.
-    fn differ<K: Ord + fmt::Debug>(&mut self, table: &str, expected: &BTreeSet<K>, actual: &BTreeSet<K>) {
-        for key in expected.difference(actual) {
-            self.add(table, format!("{key:?} is missing"));
-        }
-        for key in actual.difference(expected) {
-            self.add(table, format!("{key:?} belongs to no task"));
-        }
+    fn add_difference(&mut self, comparison: Comparison, difference: Difference) {
+        self.differences.push((comparison, difference));
     }
 
-    fn differ_in<K: Ord + fmt::Debug, V: PartialEq + fmt::Debug>(
-        &mut self,
-        table: &str,
-        expected: &BTreeMap<K, V>,
-        actual: &BTreeMap<K, V>,
-    ) {
-        for (key, value) in expected {
-            if actual.get(key) != Some(value) {
-                self.add(table, format!("{key:?} is {:?} and should be {value:?}", actual.get(key)));
-            }
-        }
-        for (key, value) in actual {
-            if !expected.contains_key(key) {
-                self.add(table, format!("{key:?} is {value:?} and should not be"));
-            }
-        }
-    }
-}
-
-/// Derives the expected rows from headers and payloads.
-fn expect(rows: &mut Tables<Reading<'_>>, found: &mut Found) -> Result<Expected> {
-    let mut expected = Expected::default();
-    let kinds = rows.all_kinds()?;
-    for kind in kinds.all() {
-        let mut beyond = None;
-        let mut limits = Limits::new();
-        loop {
-            let tasks = rows.tasks_beyond(kind.id, beyond, 1_000)?;
-            let Some(last) = tasks.last() else { break };
-            beyond = Some(last.seq);
-            for task in tasks {
-                expected.tasks.insert(task);
-                let header = match rows.header(task) {
-                    Ok(Some(header)) => header,
-                    Ok(None) => continue,
-                    Err(error) => {
-                        found.add_error("tracker.headers", error)?;
-                        continue;
-                    }
-                };
-                let role = kind.graph.status(header.code).map(|status| status.role);
-                if role.is_none() || header.lease.is_some() != (role == Some(Role::InProgress)) {
-                    found.add("tracker.headers", format!("{task}: status {} does not fit its lease", header.code));
-                }
-                let fences =
-                    header.lease.iter().map(|lease| lease.fence).chain(header.last.iter().map(|last| last.fence));
-                expected.last_fence = fences.fold(expected.last_fence, u64::max);
-                if header.lease.is_some() {
-                    expected.running.insert(task);
-                }
-                if header.successor {
-                    expected.successors.insert(task);
-                }
-                expected.ended.insert(task, header.ended);
-                for (table, readable) in [
-                    ("tracker.history", rows.past(task).map(drop)),
-                    ("tracker.progress", rows.progress(task).map(drop)),
-                    ("tracker.successors", rows.successor(task).map(drop)),
-                ] {
-                    if let Err(error) = readable {
-                        found.add_error(table, error)?;
-                    }
-                }
-                let row = match rows.find_task_row(task) {
-                    Ok(row) => {
-                        if row.is_none() {
-                            found.add("tracker.payloads", format!("{task} has none"));
-                        }
-                        row
-                    }
-                    Err(error) => {
-                        found.add_error("tracker.payloads", error)?;
-                        None
-                    }
-                };
-                let derived = rows_of(kind, task, &header, row.as_ref().map(TaskRow::keys));
-                expected.dependencies.add(kind, task, &header, derived.member);
-                expected.add(task, &derived, &mut limits);
-            }
-        }
-        expected.add_limits(kind, &limits);
-    }
-    Ok(expected)
-}
-
-/// The tasks of a kind by limit key: the places in the queue, and how many are in progress.
-type Limits = BTreeMap<Vec<u8>, (BTreeSet<ClaimKey>, u64)>;
-
-impl Expected {
-    /// Adds the rows of a task.
-    fn add(&mut self, task: TaskRef, rows: &DerivedRows<'_>, limits: &mut Limits) {
-        self.claim_order.insert(rows.claim_order);
-        self.updated.extend(rows.updated);
-        *self.counts.entry(rows.count).or_default() += 1;
-        let Some(keys) = &rows.keys else { return };
-        self.ids.insert(keys::id_key(task.kind, keys.id), task.seq);
-        for row in &keys.uniques {
-            self.uniques.insert(keys::unique_key(task.kind, row.number, row.value), task.seq);
-        }
-        for (number, value) in (0..).zip(keys.indexes) {
-            self.indexes.insert(keys::index_key(task.kind, number, value, task.seq));
-        }
-        match rows.limit {
-            LimitState::NotCounted => {}
-            LimitState::Queued(place) => drop(limits.entry(keys.limit_key.to_vec()).or_default().0.insert(place)),
-            LimitState::InProgress => limits.entry(keys.limit_key.to_vec()).or_default().1 += 1,
-        }
+    /// Adds what is wrong with a batch in itself. It follows what is wrong with the number of its tasks.
+    fn add_to_batch(&mut self, batch: u64, what: String) {
+        let key = batch.to_be_bytes().to_vec();
+        self.add_difference(Comparison::BatchCounts, Difference { is_extra: false, key, step: 1, what });
     }
 
-    fn add_limits(&mut self, kind: &Kind, limits: &Limits) {
-        for (key, (places, in_use)) in limits {
-            let LimitRows { queue, heads } = limit_rows_of(kind, key, places, *in_use);
-            self.limit_queues.extend(queue);
-            self.limit_heads.extend(heads.into_iter().map(|place| (place, key.clone())));
-            for key in kind.in_use_keys(key).iter().filter(|_| *in_use > 0) {
-                *self.limit_in_use.entry(keys::limit_prefix(kind.id, key)).or_default() += in_use;
-            }
+    /// Reports the differences of some comparisons.
+    fn report(&mut self, comparisons: std::ops::RangeInclusive<Comparison>) {
+        self.differences.sort_unstable();
+        for (comparison, difference) in
+            self.differences.extract_if(.., |(comparison, _)| comparisons.contains(comparison))
+        {
+            self.all.push(Inconsistency { table: comparison.table().to_owned(), what: difference.what });
         }
     }
-}
-
-/// Compares the tables with the expected rows. Returns the highest fence of the history.
-fn compare(rows: &mut Tables<Reading<'_>>, expected: &Expected, found: &mut Found) -> Result<u64> {
-    let source = rows.source();
-    let mut last_fence = 0;
-    macro_rules! keys_of {
-        ($table:ident, $unpack:expr) => {{
-            let mut keys = BTreeSet::new();
-            for entry in source.open(definitions::$table)?.rows()? {
-                keys.insert($unpack(entry?.0.value()));
-            }
-            keys
-        }};
-    }
-    found.differ("tracker.claim_order", &expected.claim_order, &keys_of!(CLAIM_ORDER, ClaimKey::unpack));
-    found.differ("tracker.updated", &expected.updated, &keys_of!(UPDATED, UpdatedKey::unpack));
-    found.differ("tracker.indexes", &expected.indexes, &keys_of!(INDEXES, <[u8]>::to_vec));
-    found.differ("tracker.limit_queues", &expected.limit_queues, &keys_of!(LIMIT_QUEUES, <[u8]>::to_vec));
-    found.differ("tracker.successors", &expected.successors, &keys_of!(SUCCESSORS, TaskRef::unpack));
-    found.differ("tracker.headers", &keys_of!(PAYLOADS, TaskRef::unpack), &keys_of!(HEADERS, TaskRef::unpack));
-    found.differ("tracker.headers", &expected.tasks, &keys_of!(HEADERS, TaskRef::unpack));
-    for task in keys_of!(PROGRESS, TaskRef::unpack).difference(&expected.running) {
-        found.add("tracker.progress", format!("{task} does not run"));
-    }
-    for run in keys_of!(HISTORY, AttemptKey::unpack) {
-        last_fence = last_fence.max(run.fence);
-        if expected.ended.get(&run.task).is_none_or(|ended| *ended == 0) {
-            found.add("tracker.history", format!("{run:?} belongs to no attempt"));
-        }
-    }
-    macro_rules! map_of {
-        ($table:ident, $unpack:expr) => {{
-            let mut map = BTreeMap::new();
-            for entry in source.open(definitions::$table)?.rows()? {
-                let (key, value) = entry?;
-                map.insert($unpack(key.value()), value.value());
-            }
-            map
-        }};
-    }
-    found.differ_in("tracker.ids", &expected.ids, &map_of!(IDS, <[u8]>::to_vec));
-    found.differ_in("tracker.unique_keys", &expected.uniques, &map_of!(UNIQUE_KEYS, <[u8]>::to_vec));
-    let mut in_use = map_of!(LIMIT_IN_USE, <[u8]>::to_vec);
-    if source.working_set().is_some() {
-        // A store keeps the counter of a limit key as the lock of its queue.
-        in_use.retain(|_, tasks| *tasks > 0);
-    }
-    found.differ_in("tracker.limit_in_use", &expected.limit_in_use, &in_use);
-    found.differ_in("tracker.counts", &expected.counts, &map_of!(COUNTS, CountKey::unpack));
-    let mut heads = BTreeMap::new();
-    for entry in source.open(definitions::LIMIT_HEADS)?.rows()? {
-        let (key, value) = entry?;
-        heads.insert(ClaimKey::unpack(key.value()), value.value().to_vec());
-    }
-    found.differ_in("tracker.limit_heads", &expected.limit_heads, &heads);
-    Ok(last_fence)
 }

@@ -3,7 +3,10 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use proptest::prelude::*;
 use redb::{Database, ReadableTable, backends::InMemoryBackend};
@@ -215,9 +218,13 @@ fn derived(kind: &Kind, tasks: &Tasks) -> Dump {
     }
     let mut counters: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
     for (key, (places, in_use)) in limits {
-        let rows = limit_rows_of(kind, &key, &places, in_use);
-        rows.queue.iter().for_each(|row| put("limit_queues", row, &[]));
-        rows.heads.iter().for_each(|place| put("limit_heads", &place.pack(), &key));
+        let mut heads = EligibleHeads::new(kind, &key, in_use);
+        for place in places {
+            put("limit_queues", &limit_queue_row(kind, &key, place), &[]);
+            if heads.is_next_head(place) {
+                put("limit_heads", &place.pack(), &key);
+            }
+        }
         for key in kind.in_use_keys(&key).iter().filter(|_| in_use > 0) {
             *counters.entry(keys::limit_prefix(KIND, key)).or_default() += in_use;
         }

@@ -1,0 +1,119 @@
+//! `Fingerprints`: whether two sides have the same rows, in memory that does not depend on the number of rows. Pure; filled by the first
+//! pass of `verify`.
+
+use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
+
+use super::comparison::{Comparison, Row, RowSink};
+
+/// The rows of a comparison are divided by a hash of the key, so that a wrong row leads to an exact comparison of few.
+const BUCKETS: usize = 1_024;
+
+/// The rows of one bucket.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bucket {
+    /// The sum of the hashes of the expected rows, less that of the stored ones.
+    difference: u128,
+    /// Number of rows of both sides.
+    rows: u64,
+}
+
+/// Sums of row hashes. Sums do not depend on the order of the rows.
+pub(super) struct Fingerprints(Vec<Bucket>);
+
+/// Buckets whose rows are compared exactly in one pass, in ascending order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Part(Vec<usize>);
+
+impl Part {
+    /// Whether the rows of a key are compared in this pass.
+    pub(super) fn has(&self, comparison: Comparison, key: &[u8]) -> bool {
+        self.0.binary_search(&bucket_of(comparison, key)).is_ok()
+    }
+
+    /// Whether rows of a comparison are compared in this pass.
+    pub(super) fn takes(&self, comparison: Comparison) -> bool {
+        let first = comparison as usize * BUCKETS;
+        let next = self.0.partition_point(|bucket| *bucket < first);
+        self.0.get(next).is_some_and(|bucket| *bucket < first + BUCKETS)
+    }
+}
+
+/// The seed of the hashes of a comparison.
+fn seed(comparison: Comparison) -> u64 {
+    comparison as u64 + 1
+}
+
+fn bucket_of(comparison: Comparison, key: &[u8]) -> usize {
+    let hash = xxh3_64_with_seed(comparison.subject(key), seed(comparison));
+    #[expect(clippy::cast_possible_truncation, reason = "a number below `BUCKETS`")]
+    let bucket = (hash % BUCKETS as u64) as usize;
+    comparison as usize * BUCKETS + bucket
+}
+
+fn hash_of(comparison: Comparison, key: &[u8], row: Row<'_>) -> u128 {
+    let hash = xxh3_128_with_seed(comparison.counted(key), seed(comparison));
+    #[expect(clippy::cast_possible_truncation, reason = "half of the hash is the seed")]
+    let with = |value: &[u8]| hash.wrapping_add(xxh3_128_with_seed(value, hash as u64));
+    match row {
+        Row::Key => hash,
+        Row::Number(number) => with(&number.to_le_bytes()),
+        Row::Bytes(bytes) => with(bytes),
+        Row::Part(rows) | Row::Rows(rows, _) => hash.wrapping_mul(rows.into()),
+    }
+}
+
+impl Fingerprints {
+    pub(super) fn new() -> Self {
+        Self(vec![Bucket::default(); Comparison::ALL.len() * BUCKETS])
+    }
+
+    fn bucket(&mut self, comparison: Comparison, key: &[u8]) -> Option<&mut Bucket> {
+        let bucket = self.0.get_mut(bucket_of(comparison, key))?;
+        bucket.rows += 1;
+        Some(bucket)
+    }
+
+    /// Whether both sides of a comparison have the same rows.
+    pub(super) fn is_equal(&self, comparison: Comparison) -> bool {
+        self.0.iter().skip(comparison as usize * BUCKETS).take(BUCKETS).all(|bucket| bucket.difference == 0)
+    }
+
+    /// The buckets in which the sides differ, or all if `all`, in parts of up to `most` rows. A larger bucket has a part of its own.
+    pub(super) fn parts(&self, all: bool, most: usize) -> Vec<Part> {
+        let mut parts = Vec::new();
+        let (mut part, mut rows) = (Part::default(), 0);
+        for (at, bucket) in self.0.iter().enumerate() {
+            if bucket.rows == 0 || (bucket.difference == 0 && !all) {
+                continue;
+            }
+            if rows > 0 && rows + bucket.rows > most as u64 {
+                parts.push(std::mem::take(&mut part));
+                rows = 0;
+            }
+            part.0.push(at);
+            rows += bucket.rows;
+        }
+        if rows > 0 {
+            parts.push(part);
+        }
+        parts
+    }
+}
+
+impl RowSink for Fingerprints {
+    fn takes(&self, _: Comparison) -> bool {
+        true
+    }
+
+    fn expect(&mut self, comparison: Comparison, key: &[u8], row: Row<'_>) {
+        if let Some(bucket) = self.bucket(comparison, key) {
+            bucket.difference = bucket.difference.wrapping_add(hash_of(comparison, key, row));
+        }
+    }
+
+    fn store(&mut self, comparison: Comparison, key: &[u8], row: Row<'_>) {
+        if let Some(bucket) = self.bucket(comparison, key) {
+            bucket.difference = bucket.difference.wrapping_sub(hash_of(comparison, key, row));
+        }
+    }
+}

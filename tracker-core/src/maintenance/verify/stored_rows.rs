@@ -1,0 +1,85 @@
+//! The stored rows that follow from tasks: reads the tables, and gives their rows to a sink. Called by `verify`; reads only.
+
+use super::comparison::{Comparison, Row, RowSink};
+use crate::{
+    model::error::Result,
+    storage::{
+        definitions,
+        keys::AttemptKey,
+        tables::{Reading, Source, Tables},
+    },
+};
+
+/// What a sink does not keep of the stored rows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Survey {
+    /// The highest fence of the history.
+    pub last_fence: u64,
+    /// Whether the rows of the limit queues, and of the tasks in progress by limit key, are in the order of their keys.
+    pub limits_sorted: bool,
+}
+
+/// Counts the stored counter or number `value`, of which the other side has the parts.
+pub(super) fn whole(value: u64) -> Row<'static> {
+    // A row of 0 has no part, and should not be there.
+    if value == 0 { Row::Number(0) } else { Row::Rows(value, value) }
+}
+
+/// Gives the rows of the tables to a sink.
+pub(super) fn store(rows: &mut Tables<Reading<'_>>, sink: &mut impl RowSink) -> Result<Survey> {
+    let source = rows.source();
+    let mut survey = Survey { last_fence: 0, limits_sorted: true };
+    let mut last = Vec::new();
+    let mut check_order = |key: &[u8]| {
+        survey.limits_sorted &= last.is_empty() || last.as_slice() < key;
+        last.clear();
+        last.extend_from_slice(key);
+    };
+    macro_rules! each_row {
+        ($table:ident, $comparison:ident, |$key:ident, $value:ident| $work:expr) => {
+            if sink.takes(Comparison::$comparison) {
+                for entry in source.open(definitions::$table)?.rows()? {
+                    let (key, value) = entry?;
+                    let ($key, $value) = (&key.value()[..], value.value());
+                    $work
+                }
+            }
+        };
+        ($table:ident, $comparison:ident, $row:expr) => {
+            each_row!($table, $comparison, |key, value| sink.store(Comparison::$comparison, key, $row(value)))
+        };
+    }
+    let key_of = |()| Row::Key;
+    each_row!(CLAIM_ORDER, ClaimOrder, key_of);
+    each_row!(UPDATED, Updated, key_of);
+    each_row!(INDEXES, Indexes, key_of);
+    each_row!(LIMIT_QUEUES, LimitQueues, |key, _value| {
+        check_order(key);
+        sink.store(Comparison::LimitQueues, key, Row::Key);
+    });
+    each_row!(SUCCESSORS, Successors, |_| Row::Key);
+    each_row!(PAYLOADS, Payloads, |key, _value| sink.expect(Comparison::Payloads, key, Row::Key));
+    each_row!(HEADERS, Payloads, |key, _value| sink.store(Comparison::Payloads, key, Row::Key));
+    each_row!(HEADERS, Headers, |_| Row::Key);
+    each_row!(PROGRESS, Progress, |_| Row::Rows(1, 0));
+    each_row!(HISTORY, History, |key, _value| {
+        if let Ok(run) = key.try_into() {
+            survey.last_fence = survey.last_fence.max(AttemptKey::unpack(run).fence);
+        }
+        sink.store(Comparison::History, key, Row::Rows(1, 0));
+    });
+    each_row!(IDS, Ids, Row::Number);
+    each_row!(UNIQUE_KEYS, UniqueKeys, Row::Number);
+    let is_store = source.working_set().is_some();
+    check_order(&[]);
+    each_row!(LIMIT_IN_USE, LimitInUse, |key, value| {
+        check_order(key);
+        // A store keeps the counter of a limit key as the lock of its queue.
+        if value > 0 || !is_store {
+            sink.store(Comparison::LimitInUse, key, whole(value));
+        }
+    });
+    each_row!(COUNTS, Counts, whole);
+    each_row!(LIMIT_HEADS, LimitHeads, Row::Bytes);
+    Ok(survey)
+}
