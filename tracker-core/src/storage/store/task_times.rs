@@ -30,18 +30,18 @@ impl TaskTimes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::encoding::sealed;
+    use crate::storage::encoding::record_of;
 
     #[test]
     fn times_follow_status_and_priority() {
         // Status -1 and priority 7; then -2, and 7,232 in two bytes. The lowest bit of a number is its sign.
         let fields = [1, 7, 3, 251, 0x80, 0x38];
-        assert_eq!(TaskTimes::from_header(&sealed(&fields)), Some(TaskTimes { created: -2, updated: 7232 }));
+        assert_eq!(TaskTimes::from_header(&record_of(&fields)), Some(TaskTimes { created: -2, updated: 7232 }));
     }
 
     #[test]
     fn short_header_and_another_version_have_no_times() {
-        let bytes = sealed(&[1, 7, 3, 4]);
+        let bytes = record_of(&[1, 7, 3, 4]);
         assert_eq!(TaskTimes::from_header(&bytes[..4]), None);
         assert_eq!(TaskTimes::from_header(&[]), None);
         assert_eq!(TaskTimes::from_header(&[&[2], &bytes[1..]].concat()), None);
