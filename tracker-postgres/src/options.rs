@@ -97,7 +97,7 @@ impl PostgresOptions {
         format!("{}?schema={}", self.address.name(), self.schema)
     }
 
-    /// Sets the schema in which the tables of the tracker are. Trackers in different schemas share a database without sharing anything else.
+    /// Sets the schema in which the tables of the tracker are. Trackers in different schemas of a database share no tasks.
     /// Default: `tracker`.
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.schema = schema.into();

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use tracker_core::{
-    Error, ErrorKind, TaskStatus, TrackedTask, batch::BatchOptions, inspect::Explanation, status::Role,
-};
+use tracker_core::{Error, ErrorKind, TaskStatus, TrackedTask, batch::BatchOptions, status::Role};
 
-use crate::support::kinds::{Import, Job, Mail, Status, job, jobs, mail, refused, sound, tracker};
+use crate::support::kinds::{Import, Job, Mail, Status, job, jobs, refused, sound, tracker};
 
 /// The status without `Cancelled` and with another meaning of 80.
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
@@ -263,7 +261,6 @@ kind!(Added, Status, {
     #[task(id)] name: String,
 });
 kind!(Removed, Status, { #[task(id)] name: String, });
-kind!(Grown, Status, { #[task(id)] name: String, needed: u32, });
 
 /// Stores as one type and reads as another.
 fn evolve<A, B>(from: &A) -> B
@@ -340,53 +337,6 @@ fn every_serde_type_survives_a_round_trip() {
     assert_eq!(was, is);
     let moved: Rich = evolve(&Rich { source: Tagged::File { path: "/tmp/é".into() }, ..was });
     assert_eq!(moved.source, Tagged::File { path: "/tmp/é".into() });
-}
-
-#[test]
-fn unreadable_task_waits_for_a_matching_type() {
-    let (_, tracker) = tracker();
-    drop(jobs(&tracker, &["old 1", "old 2"]));
-    let mails = tracker.tasks::<Mail>().unwrap();
-    mails.submit(&mail(1)).unwrap();
-    let grown = tracker.tasks::<Grown>().unwrap();
-    grown.submit(&Grown { name: "new".to_owned(), needed: 1 }).unwrap();
-    let error = refused(grown.claim(), ErrorKind::Unreadable);
-    assert!(error.to_string().contains("old 1") && error.to_string().contains("needed"), "{error}");
-    refused(grown.get("old 2"), ErrorKind::Unreadable);
-    let page = grown.query().by_creation().fetch().unwrap();
-    assert_eq!((page.len(), page[0].task.needed, page.unreadable.len()), (1, 1, 2));
-    assert_eq!(grown.query().ids().unwrap().len(), 3);
-    assert_eq!(grown.query().by_creation().ids().unwrap().len(), 3);
-    assert_eq!(grown.explain("old 1").unwrap(), Explanation::Unreadable);
-    let summary = grown.worker().run(|_| crate::support::kinds::fine()).unwrap();
-    assert_eq!((summary.succeeded, summary.unreadable), (1, 1), "the others go on");
-    assert!(grown.claim().unwrap().is_none());
-    sound(&tracker);
-    drop(grown);
-    let tasks = tracker.tasks::<Job>();
-    // The task that succeeded has no `host`; that does not matter to the others.
-    let tasks = tasks.unwrap();
-    let mut first = tasks.claim().unwrap().unwrap();
-    assert_eq!((first.name.as_str(), first.attempt()), ("old 1", 1), "it cost nothing");
-    first.succeed().unwrap();
-    assert_eq!(tasks.claim().unwrap().unwrap().name, "old 2");
-    assert!(mails.claim().unwrap().is_some());
-    sound(&tracker);
-}
-
-#[test]
-fn requeue_makes_an_unreadable_task_claimable() {
-    let (_, tracker) = tracker();
-    drop(jobs(&tracker, &["old"]));
-    let grown = tracker.tasks::<Grown>().unwrap();
-    for _ in 0..2 {
-        refused(grown.claim(), ErrorKind::Unreadable);
-        assert!(grown.claim().unwrap().is_none());
-        grown.requeue("old").unwrap();
-    }
-    refused(grown.start("old"), ErrorKind::Unreadable);
-    grown.cancel("old").unwrap();
-    sound(&tracker);
 }
 
 kind!(ClientJob, Status, #[task(unique(client))] { #[task(id)] name: String, #[task(fingerprint)] version: u32, client: String, });

@@ -136,7 +136,7 @@ fn common_calls_load_rows_in_few_round_trips() {
     };
     // The thread of the schedules loads at times of its own.
     let check = |what: &str, most: u64, call: &mut dyn FnMut()| {
-        check_by(MemoryStore::loads_of_this_thread, what, most, call);
+        check_by(|_| MemoryStore::loads_of_this_thread(), what, most, call);
     };
     // A debug build reads each header once more.
     check("submit", 2, &mut || drop(jobs.submit(&job("a")).unwrap()));
@@ -156,6 +156,24 @@ fn common_calls_load_rows_in_few_round_trips() {
     check_worker("worker that prefetches 100 tasks", 30, &mut || {
         jobs.worker().threads(1).prefetch(100).run(|_| fine()).unwrap();
     });
+}
+
+#[test]
+fn changed_kind_is_checked_when_it_is_opened_again() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::new());
+    let (one, other) = (on(&store, &clock), on(&store, &clock));
+    let jobs = one.tasks::<Job>().unwrap();
+    let loads = || {
+        let before = MemoryStore::loads_of_this_thread();
+        drop(one.tasks::<Job>().unwrap());
+        MemoryStore::loads_of_this_thread() - before
+    };
+    assert_eq!(loads(), 0);
+    other.tasks::<Job>().unwrap().pause().unwrap();
+    // The next commit sees the change of the other tracker.
+    jobs.submit(&job("a")).unwrap();
+    assert!(loads() > 0);
+    assert_eq!(loads(), 0);
 }
 
 /// A store whose listeners and numbers of commits a test can hold back.

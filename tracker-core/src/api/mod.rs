@@ -15,7 +15,7 @@ pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod kind_name;
 pub(crate) mod live;
-pub(crate) mod open_kind;
+pub(crate) mod open_kinds;
 pub(crate) mod options;
 pub(crate) mod page;
 pub(crate) mod port;

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
-    api::{live::Server, open_kind::OpenKinds, shutdown::Pools, tracker::Tracker},
+    api::{live::Server, open_kinds::OpenKinds, shutdown::Pools, tracker::Tracker},
     engine::Engine,
     model::{
         bounds::{MANY, TEXT, cut, shorten},
@@ -31,7 +31,7 @@ pub(crate) struct Shared {
     #[cfg(feature = "schedules")]
     pub schedules: Arc<crate::api::schedule::Scheduler>,
     /// The names that are or were open.
-    pub open: Arc<Mutex<OpenKinds>>,
+    pub open: Arc<OpenKinds>,
     /// Serves live commands.
     server: Mutex<Option<Server>>,
     /// Handles of a view do not keep the file open.

@@ -146,9 +146,10 @@ impl Tracker {
     /// - [`ErrorKind::SchemaMismatch`](crate::ErrorKind::SchemaMismatch) if the kind is open as another type, if its tasks have a
     ///   status that the type no longer has or has in another role, or if their ids have another type than the type declares.
     pub fn tasks_as<T: TrackedTask>(&self, name: &str) -> Result<Tasks<T>> {
-        let opened = self.shared.enter::<T>(name)?;
+        let opened = self.shared.open.enter::<T>(name)?;
         let engine = &self.shared.engine;
-        if let Some(kind) = self.shared.registered(name)? {
+        if let Some(kind) = self.shared.open.registered(name, &engine.kinds()) {
+            engine.refuse_calls()?;
             return Ok(Tasks::new(self.shared.clone(), &kind, opened));
         }
         let spec = KindSpec::of::<T>(name)?;
@@ -168,7 +169,7 @@ impl Tracker {
             let codecs = engine.codecs().clone();
             let values = Box::new(move |payload: &[u8]| codec::values::<T>(&codecs, payload));
             let kind = engine.call(Register { spec, id_type: T::id_type(), values })?;
-            self.shared.note_registered::<T>(name, &kind);
+            self.shared.open.note_registered::<T>(name, &kind);
             #[cfg(feature = "metrics")]
             engine.register_metrics(&kind);
             kind

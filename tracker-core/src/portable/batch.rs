@@ -206,7 +206,7 @@ impl PortableFollowUp {
             check_imported_id(shared, &kind, id)?;
         }
         let line = PortablePayload { indexes: self.indexes, uniques: self.uniques, payload: self.payload };
-        let typed = shared.typed(&kind.name);
+        let typed = shared.open.typed(&kind.name);
         let own = typed.filter(|_| self.priority.is_none()).and_then(|typed| typed(line.payload.as_bytes()));
         let own = own.and_then(|own| own.priority);
         let keyed = line.keyed(&kind, id.as_ref(), typed)?;

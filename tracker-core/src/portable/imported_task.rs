@@ -82,7 +82,7 @@ impl ImportedTask {
 
     /// Stores the task. The caller has looked up its id and its dependencies. Writes nothing if it is refused.
     pub(super) fn put(mut self, writer: &mut Writer<'_>, shared: &Shared, future: bool) -> Result<()> {
-        let typed = shared.typed(&self.kind.name);
+        let typed = shared.open.typed(&self.kind.name);
         let (kind, line) = (&self.kind, &mut self.line);
         let now = writer.now();
         let PortableHistory { mut header, mut past, fenceless } =
@@ -159,7 +159,7 @@ impl ImportedTask {
 
 /// Refuses an id of another type than those of the type that is open. A kind that is not open may have ids of several types.
 pub(super) fn check_imported_id(shared: &Shared, kind: &Kind, id: &TaskKey) -> Result<()> {
-    shared.id_type(&kind.name).map_or(Ok(()), |declared| check_id("import", kind, id, declared))
+    shared.open.id_type(&kind.name).map_or(Ok(()), |declared| check_id("import", kind, id, declared))
 }
 
 /// The task with its attempt released: the owner of its lease does not exist in this file.

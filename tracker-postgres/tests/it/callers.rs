@@ -4,19 +4,10 @@ use std::{panic, thread, time::Duration};
 
 use postgres::{Client, IsolationLevel, NoTls};
 use serde::{Deserialize, Serialize};
-use tracker_core::{ErrorKind, Submission, TaskStatus, Tasks, TrackedTask, Tracker, execution::StartOptions};
+use tracker_core::{ErrorKind, Submission, Tasks, TrackedTask, Tracker, execution::StartOptions};
 use tracker_postgres::{PostgresOptions, transaction_in};
 
-use crate::support::{Server, new_schema, options, server_or_skip};
-
-#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
-    Pending = 10,
-    InProgress = 20,
-    Failed = 30,
-    Succeeded = 40,
-    Exhausted = 50,
-}
+use crate::support::{Server, job::Status, new_schema, options, server_or_skip};
 
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[task(name = "mail", status = Status)]

@@ -3,18 +3,9 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{TaskStatus, TrackedTask, Tracker, time::ManualClock, uuid::Uuid};
+use tracker_core::{TrackedTask, Tracker, time::ManualClock, uuid::Uuid};
 
-use crate::support::{Server, new_schema, server_or_skip};
-
-#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
-    Pending = 10,
-    InProgress = 20,
-    Failed = 30,
-    Succeeded = 40,
-    Exhausted = 50,
-}
+use crate::support::{Server, job::Status, new_schema, server_or_skip};
 
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, Default)]
 #[task(name = "part", status = Status, unique(shop, serial), unique(shop, code, serial))]

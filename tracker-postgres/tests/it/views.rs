@@ -3,20 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tracker_core::{
-    TaskStatus, TrackedTask, Tracker, file::PayloadCodec, submit::SubmitOptions, time::ManualClock, uuid::Uuid,
-};
+use tracker_core::{TrackedTask, Tracker, file::PayloadCodec, submit::SubmitOptions, time::ManualClock, uuid::Uuid};
 
-use crate::support::{Server, new_schema, server_or_skip};
-
-#[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
-    Pending = 10,
-    InProgress = 20,
-    Failed = 30,
-    Succeeded = 40,
-    Exhausted = 50,
-}
+use crate::support::{Server, job::Status, new_schema, server_or_skip};
 
 #[derive(TrackedTask, Serialize, Deserialize, Clone, Debug, Default)]
 #[task(name = "page", status = Status, unique(host, path))]
@@ -208,7 +197,9 @@ fn encoded_payload_is_shown_as_such() {
 }
 
 mod renamed {
-    use super::{Deserialize, Serialize, TaskStatus, TrackedTask};
+    use tracker_core::TaskStatus;
+
+    use super::{Deserialize, Serialize, TrackedTask};
 
     #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
     pub(super) enum NewStatus {

@@ -173,13 +173,13 @@ fn unusable_end_of_a_move_is_named_and_creates_nothing() {
     let login = format!("owner:{PASSWORD}");
     let malformed = format!("mysql://u:{PASSWORD}@h/d");
     let nowhere = url.replace("?host=/", "?host=/nowhere/");
-    let nobody = url.replace(&login, &format!("nobody:{PASSWORD}"));
+    let unknown_role = url.replace(&login, &format!("nobody:{PASSWORD}"));
     let missing = url.replace("/postgres?", "/missing?");
     for (wrong, code, words) in [
         (&malformed, 2, "must start with postgres://"),
         (&format!("{url}&colour=red"), 2, "parameter \"colour\" is not known"),
         (&nowhere, 3, "no server listens there"),
-        (&nobody, 3, "correct user and password in the URL"),
+        (&unknown_role, 3, "correct user and password in the URL"),
         (&missing, 3, "create the database"),
         (&format!("{url}&schema=pg_x"), 3, "cannot use the schema \"pg_x\""),
     ] {

@@ -21,7 +21,7 @@ pub use submit::{Receipt, Submission, SubmittedRecord};
 use std::{fmt, marker::PhantomData, sync::Arc};
 
 use crate::{
-    api::{open_kind::OpenKind, schema::Schema, shared::Shared},
+    api::{open_kinds::OpenKind, schema::Schema, shared::Shared},
     model::{
         bounds::{NAME, shorten},
         error::{Error, Result},

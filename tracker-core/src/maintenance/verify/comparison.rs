@@ -43,9 +43,9 @@ pub(super) enum Comparison {
     Waits,
 }
 
-/// What one side knows of a row besides its key.
+/// The content of a row on one side, besides its key.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Row<'v> {
+pub(super) enum RowContent<'v> {
     /// The row has no value.
     Key,
     Number(u64),
@@ -62,10 +62,10 @@ pub(super) trait RowSink {
     fn takes(&self, comparison: Comparison) -> bool;
 
     /// Receives a row that follows from tasks.
-    fn expect(&mut self, comparison: Comparison, key: &[u8], row: Row<'_>);
+    fn expect(&mut self, comparison: Comparison, key: &[u8], row: RowContent<'_>);
 
     /// Receives a stored row.
-    fn store(&mut self, comparison: Comparison, key: &[u8], row: Row<'_>);
+    fn store(&mut self, comparison: Comparison, key: &[u8], row: RowContent<'_>);
 }
 
 impl Comparison {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Found,
-    comparison::{Comparison, Row, RowSink},
+    comparison::{Comparison, RowContent, RowSink},
     exact_rows::Target,
 };
 use crate::{
@@ -48,11 +48,11 @@ pub(super) fn expect_task(
     let role = kind.rules(0).overall_role(header);
     if header.waits > 0 {
         let waits = header.waits.into();
-        sink.store(Comparison::Waits, &task.pack(), Row::Rows(waits, waits));
+        sink.store(Comparison::Waits, &task.pack(), RowContent::Rows(waits, waits));
     }
     if let Some(member) = member {
-        sink.expect(Comparison::BatchMembers, &member.pack(), Row::Key);
-        sink.expect(Comparison::BatchCounts, &count_key(member.batch, role as u8), Row::Part(1));
+        sink.expect(Comparison::BatchMembers, &member.pack(), RowContent::Key);
+        sink.expect(Comparison::BatchCounts, &count_key(member.batch, role as u8), RowContent::Part(1));
     }
     let target = Target { has_dependents: header.has_dependents, end: DependencyEnd::of(role) };
     expect_target(rows, sink, task, target, propagating)
@@ -74,7 +74,7 @@ fn expect_target(
             dependents += 1;
         }
     }
-    sink.expect(Comparison::Targets, &key.pack(), Row::Rows(dependents, target.pack()));
+    sink.expect(Comparison::Targets, &key.pack(), RowContent::Rows(dependents, target.pack()));
     Ok(())
 }
 
@@ -87,7 +87,7 @@ pub(super) fn compare(
     let source = rows.source();
     let propagating = propagating(rows)?;
     for entry in source.open(definitions::BATCH_MEMBERS)?.rows()? {
-        sink.store(Comparison::BatchMembers, entry?.0.value(), Row::Key);
+        sink.store(Comparison::BatchMembers, entry?.0.value(), RowContent::Key);
     }
     for entry in source.open(definitions::BATCHES)?.rows()? {
         let number = entry?.0.value();
@@ -113,24 +113,24 @@ pub(super) fn compare(
     }
     for entry in source.open(definitions::BATCH_LABELS)?.rows()? {
         let (label, number) = entry?;
-        sink.store(Comparison::BatchLabels, label.value().as_bytes(), Row::Number(number.value()));
+        sink.store(Comparison::BatchLabels, label.value().as_bytes(), RowContent::Number(number.value()));
     }
     for entry in source.open(definitions::FOLLOW_UPS)?.rows()? {
-        sink.store(Comparison::FollowUps, &entry?.0.value().to_be_bytes(), Row::Rows(1, 0));
+        sink.store(Comparison::FollowUps, &entry?.0.value().to_be_bytes(), RowContent::Rows(1, 0));
     }
     for entry in source.open(definitions::DEPENDENCIES)?.rows()? {
         let (key, on_failure) = entry?;
         let dependency = DependencyKey::unpack(key.value());
-        sink.expect(Comparison::Waits, &dependency.from.pack(), Row::Part(1));
+        sink.expect(Comparison::Waits, &dependency.from.pack(), RowContent::Part(1));
         if !propagating.contains(&dependency.to) {
-            sink.store(Comparison::Targets, &dependency.reversed().pack(), Row::Rows(1, 0));
+            sink.store(Comparison::Targets, &dependency.reversed().pack(), RowContent::Rows(1, 0));
         }
-        sink.expect(Comparison::Dependents, key.value(), Row::Number(on_failure.value().into()));
+        sink.expect(Comparison::Dependents, key.value(), RowContent::Number(on_failure.value().into()));
     }
     for entry in source.open(definitions::DEPENDENTS)?.rows()? {
         let (key, on_failure) = entry?;
         let dependency = DependencyKey::unpack(key.value()).reversed();
-        sink.store(Comparison::Dependents, &dependency.pack(), Row::Number(on_failure.value().into()));
+        sink.store(Comparison::Dependents, &dependency.pack(), RowContent::Number(on_failure.value().into()));
     }
     Ok(())
 }
@@ -145,12 +145,12 @@ fn compare_batch(
 ) -> Result<()> {
     let members: &Roles<u64> = &batch.members;
     for (role, members) in (0..).zip(members) {
-        sink.store(Comparison::BatchCounts, &count_key(number, role), Row::Rows(*members, *members));
+        sink.store(Comparison::BatchCounts, &count_key(number, role), RowContent::Rows(*members, *members));
     }
-    sink.expect(Comparison::BatchLabels, batch.label.as_bytes(), Row::Number(number));
+    sink.expect(Comparison::BatchLabels, batch.label.as_bytes(), RowContent::Number(number));
     if batch.finished.is_none() {
         let has_follow_up = rows.follow_ups()?.get(number)?.is_some();
-        sink.expect(Comparison::FollowUps, &number.to_be_bytes(), Row::Rows(has_follow_up.into(), 0));
+        sink.expect(Comparison::FollowUps, &number.to_be_bytes(), RowContent::Rows(has_follow_up.into(), 0));
     }
     let target = Target { has_dependents: batch.has_dependents, end: batch.end() };
     expect_target(rows, sink, TaskRef::of_batch(number), target, propagating)

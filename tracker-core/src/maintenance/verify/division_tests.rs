@@ -189,7 +189,7 @@ fn changed(path: &Path, work: impl FnOnce(&WriteTransaction)) {
     txn.commit().unwrap();
 }
 
-/// What is wrong in a file, and the highest number of rows that were held.
+/// The inconsistencies of a file, and the highest number of rows that were held.
 fn verified(path: &Path, rows: usize, all: bool) -> (Vec<Inconsistency>, usize) {
     let tracker = options().inspect(path).unwrap();
     tracker.shared.engine.read(|tables| verify_divided(tables, Division { rows, all })).unwrap()

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, fmt};
 
 use super::{
     Difference, Found,
-    comparison::{Comparison, Row, RowSink},
-    fingerprints::Part,
+    comparison::{Comparison, RowContent, RowSink},
+    fingerprints::BucketGroup,
 };
 use crate::{
     model::{
@@ -34,11 +34,11 @@ impl fmt::Debug for Value {
 }
 
 impl Value {
-    fn of(row: Row<'_>) -> Self {
+    fn of(row: RowContent<'_>) -> Self {
         match row {
-            Row::Key => Self::Key,
-            Row::Number(number) | Row::Part(number) | Row::Rows(_, number) => Self::Number(number),
-            Row::Bytes(bytes) => Self::Bytes(bytes.to_vec()),
+            RowContent::Key => Self::Key,
+            RowContent::Number(number) | RowContent::Part(number) | RowContent::Rows(_, number) => Self::Number(number),
+            RowContent::Bytes(bytes) => Self::Bytes(bytes.to_vec()),
         }
     }
 
@@ -57,14 +57,14 @@ type Rows = BTreeMap<Vec<u8>, Sides>;
 
 /// The rows of one part.
 pub(super) struct ExactRows {
-    part: Part,
+    part: BucketGroup,
     rows: BTreeMap<Comparison, Rows>,
     /// Number of keys.
     pub(super) held: usize,
 }
 
 impl ExactRows {
-    pub(super) fn new(part: Part) -> Self {
+    pub(super) fn new(part: BucketGroup) -> Self {
         Self { part, rows: BTreeMap::new(), held: 0 }
     }
 
@@ -98,16 +98,16 @@ impl RowSink for ExactRows {
         self.part.takes(comparison)
     }
 
-    fn expect(&mut self, comparison: Comparison, key: &[u8], row: Row<'_>) {
+    fn expect(&mut self, comparison: Comparison, key: &[u8], row: RowContent<'_>) {
         let Some(sides) = self.sides(comparison, key) else { return };
         let value = match (row, &sides.expected) {
-            (Row::Part(number), Some(before)) => Value::Number(before.number() + number),
+            (RowContent::Part(number), Some(before)) => Value::Number(before.number() + number),
             _ => Value::of(row),
         };
         sides.expected = Some(value);
     }
 
-    fn store(&mut self, comparison: Comparison, key: &[u8], row: Row<'_>) {
+    fn store(&mut self, comparison: Comparison, key: &[u8], row: RowContent<'_>) {
         if let Some(sides) = self.sides(comparison, key) {
             sides.stored = Some(Value::of(row));
         }
@@ -149,7 +149,7 @@ fn report_history(rows: &Rows, found: &mut Found) {
     }
 }
 
-/// What dependencies must know of a task or batch.
+/// A task or batch as the dependencies on it see it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target {
     pub has_dependents: bool,

@@ -3,7 +3,7 @@
 
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
-use super::comparison::{Comparison, Row, RowSink};
+use super::comparison::{Comparison, RowContent, RowSink};
 
 /// The rows of a comparison are divided by a hash of the key, so that a wrong row leads to an exact comparison of few.
 const BUCKETS: usize = 1_024;
@@ -22,9 +22,9 @@ pub(super) struct Fingerprints(Vec<Bucket>);
 
 /// Buckets whose rows are compared exactly in one pass, in ascending order.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Part(Vec<usize>);
+pub(super) struct BucketGroup(Vec<usize>);
 
-impl Part {
+impl BucketGroup {
     /// Whether the rows of a key are compared in this pass.
     pub(super) fn has(&self, comparison: Comparison, key: &[u8]) -> bool {
         self.0.binary_search(&bucket_of(comparison, key)).is_ok()
@@ -50,15 +50,15 @@ fn bucket_of(comparison: Comparison, key: &[u8]) -> usize {
     comparison as usize * BUCKETS + bucket
 }
 
-fn hash_of(comparison: Comparison, key: &[u8], row: Row<'_>) -> u128 {
+fn hash_of(comparison: Comparison, key: &[u8], row: RowContent<'_>) -> u128 {
     let hash = xxh3_128_with_seed(comparison.counted(key), seed(comparison));
     #[expect(clippy::cast_possible_truncation, reason = "half of the hash is the seed")]
     let with = |value: &[u8]| hash.wrapping_add(xxh3_128_with_seed(value, hash as u64));
     match row {
-        Row::Key => hash,
-        Row::Number(number) => with(&number.to_le_bytes()),
-        Row::Bytes(bytes) => with(bytes),
-        Row::Part(rows) | Row::Rows(rows, _) => hash.wrapping_mul(rows.into()),
+        RowContent::Key => hash,
+        RowContent::Number(number) => with(&number.to_le_bytes()),
+        RowContent::Bytes(bytes) => with(bytes),
+        RowContent::Part(rows) | RowContent::Rows(rows, _) => hash.wrapping_mul(rows.into()),
     }
 }
 
@@ -79,9 +79,9 @@ impl Fingerprints {
     }
 
     /// The buckets in which the sides differ, or all if `all`, in parts of up to `most` rows. A larger bucket has a part of its own.
-    pub(super) fn parts(&self, all: bool, most: usize) -> Vec<Part> {
+    pub(super) fn parts(&self, all: bool, most: usize) -> Vec<BucketGroup> {
         let mut parts = Vec::new();
-        let (mut part, mut rows) = (Part::default(), 0);
+        let (mut part, mut rows) = (BucketGroup::default(), 0);
         for (at, bucket) in self.0.iter().enumerate() {
             if bucket.rows == 0 || (bucket.difference == 0 && !all) {
                 continue;
@@ -105,13 +105,13 @@ impl RowSink for Fingerprints {
         true
     }
 
-    fn expect(&mut self, comparison: Comparison, key: &[u8], row: Row<'_>) {
+    fn expect(&mut self, comparison: Comparison, key: &[u8], row: RowContent<'_>) {
         if let Some(bucket) = self.bucket(comparison, key) {
             bucket.difference = bucket.difference.wrapping_add(hash_of(comparison, key, row));
         }
     }
 
-    fn store(&mut self, comparison: Comparison, key: &[u8], row: Row<'_>) {
+    fn store(&mut self, comparison: Comparison, key: &[u8], row: RowContent<'_>) {
         if let Some(bucket) = self.bucket(comparison, key) {
             bucket.difference = bucket.difference.wrapping_sub(hash_of(comparison, key, row));
         }

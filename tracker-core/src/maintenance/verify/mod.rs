@@ -20,7 +20,7 @@ mod throttles;
 
 use std::{collections::BTreeMap, fmt};
 
-use comparison::{Comparison, Row, RowSink};
+use comparison::{Comparison, RowContent, RowSink};
 use exact_rows::ExactRows;
 use fingerprints::Fingerprints;
 use limit_heads::{HeadSource, each_head};
@@ -63,8 +63,8 @@ impl Tracker {
     /// Recomputes every index and counter from the tasks, and reports each difference. Empty for a sound file.
     ///
     /// Needs a few MiB of memory besides the cache for a sound file with any number of tasks, and up to some 100 MiB more to compare
-    /// rows of a damaged one. The first task of each class in kinds with several limits, the throttle keys, and all that it reports, are in
-    /// memory at once.
+    /// rows of a damaged one. The first task of each class in kinds with several limits, the throttle keys, the ended tasks whose dependents are
+    /// not all updated yet, and all that it reports, are in memory at once.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -92,7 +92,7 @@ fn verify_divided(rows: &mut Tables<Reading<'_>>, division: Division) -> Result<
     };
     let mut listed_heads = BTreeMap::new();
     each_head(rows, head_source, |kind, head, limit_key| {
-        sums.expect(Comparison::LimitHeads, &head.pack(), Row::Bytes(limit_key));
+        sums.expect(Comparison::LimitHeads, &head.pack(), RowContent::Bytes(limit_key));
         if kind.has_limit_lists() {
             listed_heads.insert(head, limit_key.to_vec());
         }
@@ -124,7 +124,7 @@ fn compare_exactly(
         dependencies::compare(rows, &mut exact, None)?;
         if exact.takes(Comparison::LimitHeads) {
             each_head(rows, head_source, |_, head, limit_key| {
-                exact.expect(Comparison::LimitHeads, &head.pack(), Row::Bytes(limit_key));
+                exact.expect(Comparison::LimitHeads, &head.pack(), RowContent::Bytes(limit_key));
             })?;
         }
         most_held = most_held.max(exact.held);
@@ -176,7 +176,7 @@ fn check_budgets(rows: &mut Tables<Reading<'_>>, found: &mut Found) -> Result<()
     Ok(())
 }
 
-/// What is wrong.
+/// The inconsistencies so far.
 #[derive(Default)]
 struct Found {
     all: Vec<Inconsistency>,

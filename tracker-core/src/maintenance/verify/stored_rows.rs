@@ -1,6 +1,6 @@
 //! The stored rows that follow from tasks: reads the tables, and gives their rows to a sink. Called by `verify`; reads only.
 
-use super::comparison::{Comparison, Row, RowSink};
+use super::comparison::{Comparison, RowContent, RowSink};
 use crate::{
     model::error::Result,
     storage::{
@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// What a sink does not keep of the stored rows.
+/// Facts about the stored rows that a sink does not keep.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Survey {
     /// The highest fence of the history.
@@ -20,9 +20,9 @@ pub(super) struct Survey {
 }
 
 /// Counts the stored counter or number `value`, of which the other side has the parts.
-pub(super) fn whole(value: u64) -> Row<'static> {
+pub(super) fn whole(value: u64) -> RowContent<'static> {
     // A row of 0 has no part, and should not be there.
-    if value == 0 { Row::Number(0) } else { Row::Rows(value, value) }
+    if value == 0 { RowContent::Number(0) } else { RowContent::Rows(value, value) }
 }
 
 /// Gives the rows of the tables to a sink.
@@ -49,27 +49,34 @@ pub(super) fn store(rows: &mut Tables<Reading<'_>>, sink: &mut impl RowSink) -> 
             each_row!($table, $comparison, |key, value| sink.store(Comparison::$comparison, key, $row(value)))
         };
     }
-    let key_of = |()| Row::Key;
+    let key_of = |()| RowContent::Key;
     each_row!(CLAIM_ORDER, ClaimOrder, key_of);
     each_row!(UPDATED, Updated, key_of);
     each_row!(INDEXES, Indexes, key_of);
     each_row!(LIMIT_QUEUES, LimitQueues, |key, _value| {
         check_order(key);
-        sink.store(Comparison::LimitQueues, key, Row::Key);
+        sink.store(Comparison::LimitQueues, key, RowContent::Key);
     });
-    each_row!(SUCCESSORS, Successors, |_| Row::Key);
-    each_row!(PAYLOADS, Payloads, |key, _value| sink.expect(Comparison::Payloads, key, Row::Key));
-    each_row!(HEADERS, Payloads, |key, _value| sink.store(Comparison::Payloads, key, Row::Key));
-    each_row!(HEADERS, Headers, |_| Row::Key);
-    each_row!(PROGRESS, Progress, |_| Row::Rows(1, 0));
+    each_row!(SUCCESSORS, Successors, |_| RowContent::Key);
+    each_row!(PAYLOADS, Payloads, |key, _value| sink.expect(Comparison::Payloads, key, RowContent::Key));
+    let of_headers = [Comparison::Payloads, Comparison::Headers];
+    if of_headers.into_iter().any(|comparison| sink.takes(comparison)) {
+        for entry in source.open(definitions::HEADERS)?.rows()? {
+            let key = entry?.0;
+            for comparison in of_headers {
+                sink.store(comparison, key.value(), RowContent::Key);
+            }
+        }
+    }
+    each_row!(PROGRESS, Progress, |_| RowContent::Rows(1, 0));
     each_row!(HISTORY, History, |key, _value| {
         if let Ok(run) = key.try_into() {
             survey.last_fence = survey.last_fence.max(AttemptKey::unpack(run).fence);
         }
-        sink.store(Comparison::History, key, Row::Rows(1, 0));
+        sink.store(Comparison::History, key, RowContent::Rows(1, 0));
     });
-    each_row!(IDS, Ids, Row::Number);
-    each_row!(UNIQUE_KEYS, UniqueKeys, Row::Number);
+    each_row!(IDS, Ids, RowContent::Number);
+    each_row!(UNIQUE_KEYS, UniqueKeys, RowContent::Number);
     let is_store = source.working_set().is_some();
     check_order(&[]);
     each_row!(LIMIT_IN_USE, LimitInUse, |key, value| {
@@ -80,6 +87,6 @@ pub(super) fn store(rows: &mut Tables<Reading<'_>>, sink: &mut impl RowSink) -> 
         }
     });
     each_row!(COUNTS, Counts, whole);
-    each_row!(LIMIT_HEADS, LimitHeads, Row::Bytes);
+    each_row!(LIMIT_HEADS, LimitHeads, RowContent::Bytes);
     Ok(survey)
 }

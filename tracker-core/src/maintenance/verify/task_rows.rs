@@ -2,7 +2,7 @@
 
 use super::{
     Found,
-    comparison::{Comparison, Row, RowSink},
+    comparison::{Comparison, RowContent, RowSink},
     dependencies,
 };
 use crate::{
@@ -51,7 +51,7 @@ pub(super) fn expect(
     let propagating = dependencies::propagating(rows)?;
     for kind in rows.all_kinds()?.all() {
         each_task(rows, kind, |rows, task| {
-            sink.expect(Comparison::Headers, &task.pack(), Row::Key);
+            sink.expect(Comparison::Headers, &task.pack(), RowContent::Key);
             last.seq = last.seq.max(Some(task.seq));
             let header = match rows.header(task) {
                 Ok(Some(header)) => header,
@@ -120,40 +120,40 @@ fn expect_attempts(
     }
     let key = task.pack();
     if header.lease.is_some() {
-        sink.expect(Comparison::Progress, &key, Row::Rows(progress, 0));
+        sink.expect(Comparison::Progress, &key, RowContent::Rows(progress, 0));
     }
     if header.successor {
-        sink.expect(Comparison::Successors, &key, Row::Key);
+        sink.expect(Comparison::Successors, &key, RowContent::Key);
     }
     if header.ended > 0 {
-        sink.expect(Comparison::History, &key, Row::Rows(past, 0));
+        sink.expect(Comparison::History, &key, RowContent::Rows(past, 0));
     }
     Ok(())
 }
 
 fn expect_derived(sink: &mut impl RowSink, kind: &Kind, task: TaskRef, rows: &DerivedRows<'_>) {
-    sink.expect(Comparison::ClaimOrder, &rows.claim_order.pack(), Row::Key);
+    sink.expect(Comparison::ClaimOrder, &rows.claim_order.pack(), RowContent::Key);
     if let Some(updated) = rows.updated {
-        sink.expect(Comparison::Updated, &updated.pack(), Row::Key);
+        sink.expect(Comparison::Updated, &updated.pack(), RowContent::Key);
     }
-    sink.expect(Comparison::Counts, &rows.count.pack(), Row::Part(1));
+    sink.expect(Comparison::Counts, &rows.count.pack(), RowContent::Part(1));
     let Some(keys) = &rows.keys else { return };
-    sink.expect(Comparison::Ids, &keys::id_key(kind.id, keys.id), Row::Number(task.seq));
+    sink.expect(Comparison::Ids, &keys::id_key(kind.id, keys.id), RowContent::Number(task.seq));
     for row in &keys.uniques {
         let key = keys::unique_key(kind.id, row.number, row.value);
-        sink.expect(Comparison::UniqueKeys, &key, Row::Number(task.seq));
+        sink.expect(Comparison::UniqueKeys, &key, RowContent::Number(task.seq));
     }
     for (number, value) in (0..).zip(keys.indexes) {
-        sink.expect(Comparison::Indexes, &keys::index_key(kind.id, number, value, task.seq), Row::Key);
+        sink.expect(Comparison::Indexes, &keys::index_key(kind.id, number, value, task.seq), RowContent::Key);
     }
     match rows.limit {
         LimitState::NotCounted => {}
         LimitState::Queued(place) => {
-            sink.expect(Comparison::LimitQueues, &limit_queue_row(kind, &keys.limit_key, place), Row::Key);
+            sink.expect(Comparison::LimitQueues, &limit_queue_row(kind, &keys.limit_key, place), RowContent::Key);
         }
         LimitState::InProgress => {
             for key in kind.in_use_keys(&keys.limit_key) {
-                sink.expect(Comparison::LimitInUse, &keys::limit_prefix(kind.id, &key), Row::Part(1));
+                sink.expect(Comparison::LimitInUse, &keys::limit_prefix(kind.id, &key), RowContent::Part(1));
             }
         }
     }

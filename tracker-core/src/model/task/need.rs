@@ -24,7 +24,7 @@ pub struct Need {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum NeededAmount {
-    /// The same amount for each task of the kind. At least 1.
+    /// A fixed amount for each task of the kind. At least 1.
     Fixed(u64),
     /// The value of this indexed field, an unsigned integer or an `Option` of one; `None` needs nothing. It counts rounded up to three
     /// significant binary digits, so by less than a quarter too high: 1, 2, …, 8, 10, 12, 14, 16, 20, …

@@ -2,14 +2,14 @@
 //! share tasks without a file.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    cell::Cell,
+    collections::BTreeMap,
     fmt, mem,
     ops::Bound,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    thread::{self, ThreadId},
     time::Duration,
 };
 
@@ -40,6 +40,11 @@ use crate::model::error::Result;
 #[derive(Clone, Default)]
 pub struct MemoryStore(Arc<Shared>);
 
+thread_local! {
+    /// Number of loads by this thread.
+    static THREAD_LOADS: Cell<u64> = const { Cell::new(0) };
+}
+
 #[derive(Default)]
 struct Shared {
     data: Mutex<Arc<Data>>,
@@ -48,7 +53,7 @@ struct Shared {
     sequence: AtomicU64,
     fence: AtomicU64,
     commits: AtomicU64,
-    loads: Mutex<HashMap<ThreadId, u64>>,
+    loads: AtomicU64,
     /// Number of trackers that have the store open.
     open: AtomicU64,
     /// Number of commits that wake workers, for listeners.
@@ -98,13 +103,13 @@ impl MemoryStore {
     /// Returns the number of loads so far.
     #[must_use]
     pub fn loads(&self) -> u64 {
-        lock(&self.0.loads).values().sum()
+        self.0.loads.load(Ordering::Relaxed)
     }
 
-    /// Returns the number of loads so far by the calling thread, without those of the threads of a tracker.
+    /// Returns the number of loads so far by the calling thread, from all stores in memory. Those of the threads of a tracker do not count.
     #[must_use]
-    pub fn loads_of_this_thread(&self) -> u64 {
-        lock(&self.0.loads).get(&thread::current().id()).copied().unwrap_or_default()
+    pub fn loads_of_this_thread() -> u64 {
+        THREAD_LOADS.get()
     }
 }
 
@@ -214,7 +219,8 @@ impl StoreUnit for MemoryUnit {
     }
 
     fn load(&mut self, wants: &[Want]) -> Result<Vec<Loaded>> {
-        *lock(&self.shared.loads).entry(thread::current().id()).or_default() += 1;
+        self.shared.loads.fetch_add(1, Ordering::Relaxed);
+        THREAD_LOADS.set(THREAD_LOADS.get() + 1);
         Ok(wants.iter().map(|want| self.data.answer(want)).collect())
     }
 

@@ -140,9 +140,9 @@ fn leases_in_a_store_are_renewed_with_one_load_and_one_commit() {
     let scene = Scene::of(Fixture::of(tracker, clock), 50);
     let before = (0..50).map(|at| scene.expires(at)).collect::<Vec<_>>();
     scene.fixture.clock.advance(SECOND * 20);
-    let (loads, change) = (store.loads_of_this_thread(), store.change().unwrap());
+    let (loads, change) = (MemoryStore::loads_of_this_thread(), store.change().unwrap());
     scene.running.renew_due();
     // One more looks for cancellations.
-    assert_eq!((store.loads_of_this_thread() - loads, store.change().unwrap() - change), (2, 1));
+    assert_eq!((MemoryStore::loads_of_this_thread() - loads, store.change().unwrap() - change), (2, 1));
     assert!((0..50).all(|at| scene.expires(at) > before[at]));
 }

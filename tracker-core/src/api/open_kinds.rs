@@ -1,32 +1,32 @@
-//! `OpenKind`: a name of a kind that is open as some type, and what is known of names that were open. Called by `Tracker`; touches memory only.
+//! `OpenKinds`: the names of kinds that are open, each as one type, and the definitions of those that were open. Called by `Tracker` and
+//! `portable`; touches memory only.
 
 use std::{
     any::TypeId,
     collections::HashMap,
-    sync::{Arc, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 #[cfg(feature = "json")]
 use crate::model::{codec, task::ValueType};
-use crate::{
-    api::shared::Shared,
-    model::{
-        error::{Error, ErrorKind, Result},
-        kind::Kind,
-        task::TrackedTask,
-    },
+use crate::model::{
+    error::{Error, ErrorKind, Result},
+    kind::Kind,
+    kinds::Kinds,
+    task::TrackedTask,
 };
 
 /// The names that are or were open, each with the type that opened it last.
-pub(super) type OpenKinds = HashMap<String, OpenName>;
+#[derive(Default)]
+pub(crate) struct OpenKinds(Mutex<HashMap<String, OpenName>>);
 
 /// A name and the type that opened it last.
-pub(crate) struct OpenName {
-    pub type_id: TypeId,
+struct OpenName {
+    type_id: TypeId,
     /// Dead once no handle is left.
-    pub opened: Weak<OpenKind>,
+    opened: Weak<OpenKind>,
     /// The definition as it was stored when the type opened the name.
-    pub registered: Option<Arc<Kind>>,
+    registered: Option<Arc<Kind>>,
 }
 
 /// A name that is open as some type, or without one.
@@ -40,9 +40,14 @@ pub(crate) struct OpenKind {
     pub id_type: Option<ValueType>,
 }
 
-impl Shared {
+impl OpenKinds {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, OpenName>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens a name as a type. Refused while it is open as another type.
     pub(super) fn enter<T: TrackedTask>(&self, name: &str) -> Result<Arc<OpenKind>> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.lock();
         if let Some(entry) = open.get(name)
             && let Some(opened) = entry.opened.upgrade()
         {
@@ -67,20 +72,16 @@ impl Shared {
         Ok(opened)
     }
 
-    /// The kind of a name that the type has opened before, unless its definition has changed since. To open it again needs no transaction.
-    pub(super) fn registered(&self, name: &str) -> Result<Option<Arc<Kind>>> {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let registered = open.get(name).and_then(|entry| entry.registered.clone());
-        drop(open);
-        let engine = &self.engine;
-        let Some(kind) = registered else { return Ok(None) };
-        engine.refuse_calls()?;
-        let is_unchanged = |known: &Arc<Kind>| Arc::ptr_eq(known, &kind) || *known == kind;
-        Ok(engine.kinds().get(kind.id).is_some_and(is_unchanged).then_some(kind))
+    /// The kind of an open name that its type has opened before, unless the definition is another one in `kinds`.
+    pub(super) fn registered(&self, name: &str, kinds: &Kinds) -> Option<Arc<Kind>> {
+        let kind = self.lock().get(name)?.registered.clone()?;
+        let known = kinds.get(kind.id)?;
+        (Arc::ptr_eq(known, &kind) || *known == kind).then_some(kind)
     }
 
+    /// Remembers the definition with which a type has opened a name.
     pub(super) fn note_registered<T: TrackedTask>(&self, name: &str, kind: &Arc<Kind>) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.lock();
         if let Some(entry) = open.get_mut(name).filter(|entry| entry.type_id == TypeId::of::<T>()) {
             entry.registered = Some(kind.clone());
         }
@@ -100,7 +101,7 @@ impl Shared {
 
     #[cfg(feature = "json")]
     fn opened(&self, name: &str) -> Option<Arc<OpenKind>> {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = self.lock();
         open.get(name).and_then(|name| name.opened.upgrade())
     }
 }
