@@ -1,12 +1,14 @@
 //! Measures the cost of calls by the number of tasks in a file: `cargo bench --bench scale -- 10000 1000000` prints a
 //! column for each number, `cargo bench --bench scale -- churn 1000000` the size of a file that this many tasks pass
-//! through. The word `exclusive` measures the exclusive mode instead of the default. As a test it runs on a few tasks.
+//! through. The word `exclusive` measures the exclusive mode instead of the default. Each figure goes to standard error as soon
+//! as it is measured. As a test it runs on a few tasks.
 //!
 //! Figures are for comparing within one run; no test asserts a time.
 
 use std::{
-    io,
+    io::{self, BufRead, BufReader},
     path::Path,
+    process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
     time::{Duration, Instant},
@@ -102,18 +104,47 @@ fn size(path: &Path, tasks: usize) -> Result<String> {
     Ok(format!("{:.1} MiB, {of_users:.2}×", bytes as f64 / f64::from(1 << 20)))
 }
 
-/// The time to open a copy of the file as it is, which is what a killed process leaves.
-fn killed(path: &Path, sharing: Sharing) -> Result<String> {
-    let left = path.with_extension("left");
-    std::fs::copy(path, &left)?;
-    // Flushes the copy, so that its writes are not measured.
-    std::fs::File::open(&left)?.sync_all()?;
+/// The first argument of the process that [`leave_open`] runs in.
+const LEAVE_OPEN: &str = "leave-open";
+
+/// The time to open the file after a process has submitted to it, has been idle for a time, and was killed.
+fn open_after_kill(path: &Path, sharing: Sharing, idle: Duration) -> Result<String> {
+    let mut process = Command::new(std::env::current_exe()?)
+        .arg(LEAVE_OPEN)
+        .arg(path)
+        .args([format!("{sharing:?}"), idle.as_millis().to_string()])
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let output = process.stdout.take().ok_or("the process has no output")?;
+    let ready = BufReader::new(output).lines().next();
+    process.kill()?;
+    process.wait()?;
+    ready.ok_or("the process ended before it was killed")??;
     let begun = Instant::now();
-    let tracker = open(&left, sharing)?;
+    let tracker = open(path, sharing)?;
     let time = begun.elapsed();
     tracker.close()?;
-    std::fs::remove_file(&left)?;
     Ok(millis(time))
+}
+
+/// Submits to a file, is idle for a time, writes a line, and waits to be killed.
+fn leave_open(arguments: &[String]) -> Result<()> {
+    let [path, sharing, idle] = arguments else {
+        return Err("expected a path, a sharing mode and milliseconds".into());
+    };
+    let exclusive = format!("{:?}", Sharing::Exclusive);
+    let sharing = if *sharing == exclusive { Sharing::Exclusive } else { Sharing::Readers };
+    let tracker = open(Path::new(path), sharing)?;
+    let jobs = tracker.tasks::<Job>()?;
+    let tasks = usize::try_from(jobs.counts()?.total())?;
+    for number in [tasks, tasks + 1] {
+        jobs.submit(&Job { name: format!("left-{number}"), text: String::new() })?;
+    }
+    thread::sleep(Duration::from_millis(idle.parse()?));
+    println!("ready");
+    loop {
+        thread::park();
+    }
 }
 
 /// After this time without a commit, the tracker has prepared the file for an open without repair.
@@ -124,7 +155,10 @@ fn measure(folder: &Path, count: usize, sharing: Sharing) -> Result<Column> {
     let tracker = open(&path, sharing)?;
     let jobs = tracker.tasks::<Job>()?;
     let mut column = Column::new();
-    let mut add = |row, figure| column.push((row, figure));
+    let mut add = |row, figure: String| {
+        eprintln!("{count} tasks: {row}: {figure}");
+        column.push((row, figure));
+    };
     let begun = Instant::now();
     jobs.submit_all((0..count).map(job))?;
     add("submit in bulk", per_second(count, begun.elapsed()));
@@ -164,11 +198,14 @@ fn measure(folder: &Path, count: usize, sharing: Sharing) -> Result<Column> {
         return Err("verify has found problems".into());
     }
     add("verify", millis(begun.elapsed()));
-    jobs.submit(&job(number + 1))?;
-    jobs.submit(&job(number + 2))?;
-    add("open after SIGKILL, busy", killed(&path, sharing)?);
-    thread::sleep(IDLE);
-    add("open after SIGKILL, idle for 1 s", killed(&path, sharing)?);
+    if let Some(memory) = resident() {
+        add("resident memory after verify", memory);
+    }
+    tracker.close()?;
+    add("open after SIGKILL, busy", open_after_kill(&path, sharing, Duration::ZERO)?);
+    add("open after SIGKILL, idle for 1 s", open_after_kill(&path, sharing, IDLE)?);
+    let tracker = open(&path, sharing)?;
+    let jobs = tracker.tasks::<Job>()?;
     let (removal, pause) = remove(&jobs)?;
     add("remove succeeded tasks", removal);
     add("longest claim of another thread during the removal", millis(pause));
@@ -254,6 +291,9 @@ fn print_row(name: &str, figures: impl Iterator<Item = String>) {
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let measures = arguments.iter().any(|argument| argument == "--bench");
+    if arguments.first().is_some_and(|argument| argument == LEAVE_OPEN) {
+        return leave_open(&arguments[1..]);
+    }
     let asked = |word: &str| arguments.iter().any(|argument| argument == word);
     let mut counts: Vec<usize> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
     if counts.is_empty() {
