@@ -1,5 +1,5 @@
-//! `Shared::change_each`: one action for each of many tasks, in groups of a thousand. Called by queries and batches; the engine commits each
-//! group.
+//! `Shared::change_each`: runs one action for each of many tasks, in groups of a thousand. Called by `api/query` and `api/batch`; the engine
+//! commits each group.
 
 use super::shared::Shared;
 use crate::{
@@ -8,21 +8,21 @@ use crate::{
     storage::tables::{Reading, Tables},
 };
 
-/// How many tasks share a transaction.
-const PART: usize = 1_000;
+/// Number of tasks that share a transaction.
+const GROUP_SIZE: usize = 1_000;
 
 impl Shared {
-    /// Runs an action on each of the tasks, in order. `actions` makes those of one part from what the file contains.
+    /// Runs an action on each of the tasks, in order. `make_actions` builds the actions of one group from a read snapshot.
     ///
     /// Returns the number of actions that were not refused.
     pub(crate) fn change_each<A: Action>(
         &self,
         tasks: &[TaskRef],
-        actions: impl Fn(&mut Tables<Reading<'_>>, &[TaskRef]) -> Result<Vec<A>>,
+        make_actions: impl Fn(&mut Tables<Reading<'_>>, &[TaskRef]) -> Result<Vec<A>>,
     ) -> Result<u64> {
         let mut changed = 0;
-        for part in tasks.chunks(PART) {
-            let actions = self.engine.read(|rows| actions(rows, part))?;
+        for group in tasks.chunks(GROUP_SIZE) {
+            let actions = self.engine.read(|rows| make_actions(rows, group))?;
             for result in self.engine.call_all(actions)? {
                 match result {
                     Ok(_) => changed += 1,

@@ -256,7 +256,7 @@ fn finish_action<T: TrackedTask>(execution: &mut Execution<T>, left: &mut Left) 
     if let Err(panic) = guarded("the task's Drop", || execution.drop_task()) {
         let panic = redacted(execution, panic);
         if is_settled {
-            panics::log_guarded(
+            panics::log_catching_panics(
                 || tracing::warn!(id = %execution.id(), error = panic.error, "a task panicked when it was dropped, after its end was stored"),
             );
         } else {

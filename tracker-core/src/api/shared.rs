@@ -73,8 +73,10 @@ impl Shared {
         }
         match Server::start(Tracker { shared: Arc::new(self.view()) }, file) {
             Ok(server) => *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server),
-            Err(error) if error.kind() == ErrorKind::Unsupported => panics::log_guarded(|| tracing::debug!("{error}")),
-            Err(error) => panics::log_guarded(|| {
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                panics::log_catching_panics(|| tracing::debug!("{error}"));
+            }
+            Err(error) => panics::log_catching_panics(|| {
                 tracing::warn!(%error, "live commands are not served: other processes cannot change tasks while the file is open");
             }),
         }

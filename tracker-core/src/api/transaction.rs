@@ -24,7 +24,7 @@ use crate::{
         task::{TaskId, TaskRef, TrackedTask},
         transition::{Command, CommandResult, Requeue},
     },
-    storage::{file::guard, tables::Writing},
+    storage::{file::catch_redb_panic, tables::Writing},
 };
 
 /// One transaction over tasks and the caller's own tables. Made by [`Tracker::transaction`](crate::Tracker::transaction).
@@ -74,7 +74,7 @@ impl<'a, 't> Transaction<'a, 't> {
 
     fn run<A: Action>(&mut self, action: &A) -> Result<A::Out> {
         let before = self.writer.writes();
-        guard("writing", || action.run(self.writer)).inspect_err(|error| {
+        catch_redb_panic("writing", || action.run(self.writer)).inspect_err(|error| {
             // An action may be half done, or redb may have panicked: the transaction is not committed, even if the caller ignores the error.
             let damage = error.stops_a_batch() || error.kind() == ErrorKind::Corrupted;
             if damage || !error.is_refusal() && self.writer.writes() != before {

@@ -70,7 +70,7 @@ impl Engine {
         self.held.give_back(claimed.owner.fence);
         let id = claimed.row.id.clone();
         if let Err(error) = self.post(FinishTask::release(claimed)) {
-            panics::log_guarded(
+            panics::log_catching_panics(
                 || tracing::warn!(%id, %error, "a claimed task that has not begun could not be given back"),
             );
         }

@@ -18,7 +18,7 @@ use crate::{
         kinds::Kinds,
         time::TimeKeeper,
     },
-    storage::file::guard,
+    storage::file::catch_redb_panic,
 };
 
 /// Ends the leases in a file or a store that no tracker has open, as the open of a file does. Those of tickets stay.
@@ -27,7 +27,7 @@ pub(crate) fn free_leases(database: &Database, time: &TimeKeeper) -> Result<()> 
     let mut retry = ConflictRetry::default();
     for batch in 1.. {
         let freed = database.write(false, (instance, batch), &[], |source| {
-            guard("freeing tasks", || {
+            catch_redb_panic("freeing tasks", || {
                 let context = Context {
                     instance,
                     held: Arc::default(),

@@ -25,7 +25,7 @@ use crate::{
         panics,
     },
     storage::{
-        file::guard,
+        file::catch_redb_panic,
         read::expected_rows::ExpectedRows,
         store::{StoreUnit, Want},
         tables::Writing,
@@ -177,7 +177,7 @@ impl Engine {
     fn write<R>(&self, wants: &[Want], work: impl FnOnce(&mut Writer<'_>) -> Result<R>) -> Result<(R, CommitEffects)> {
         let (batch, quick) = self.commits.begin();
         let written = self.database.write(quick, (self.instance, batch), wants, |source| {
-            guard("writing", || {
+            catch_redb_panic("writing", || {
                 let mut writer = self.writer(source)?;
                 let result = work(&mut writer)?;
                 let (dirty, effects) = writer.finish(batch)?;
@@ -233,9 +233,9 @@ impl Engine {
         batch: u64,
         work: impl FnOnce(&mut Writer<'_>) -> Result<R, E>,
     ) -> Result<(bool, (R, CommitEffects)), E> {
-        let mut writer = guard("writing", || self.writer(source))?;
+        let mut writer = catch_redb_panic("writing", || self.writer(source))?;
         let result = work(&mut writer)?;
-        let (_, effects) = guard("writing", || writer.finish_marked(batch))?;
+        let (_, effects) = catch_redb_panic("writing", || writer.finish_marked(batch))?;
         Ok((true, (result, effects)))
     }
 
@@ -287,7 +287,7 @@ impl Engine {
     /// Writes the events of runs to the log.
     pub(super) fn log_runs(effects: &CommitEffects) {
         for event in &effects.run_log {
-            panics::log_guarded(|| event.log());
+            panics::log_catching_panics(|| event.log());
         }
     }
 
@@ -300,7 +300,7 @@ impl Engine {
         if effects.propagation_pending
             && let Err(error) = self.queue.push_for_background(vec![PendingAction::discarding(Propagate)])
         {
-            panics::log_guarded(
+            panics::log_catching_panics(
                 || tracing::debug!(%error, "the tracker closes: the next one that opens the file continues the propagation"),
             );
         }
@@ -321,7 +321,7 @@ impl Engine {
         let committed = self.database.write::<_, Error>(true, (self.instance, batch), &[], |_| Ok((true, ())));
         self.commits.end(true);
         if let Err(error) = committed {
-            panics::log_guarded(|| tracing::warn!(%error, "the commit that makes opening quick failed"));
+            panics::log_catching_panics(|| tracing::warn!(%error, "the commit that makes opening quick failed"));
         }
     }
 }

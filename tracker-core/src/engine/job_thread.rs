@@ -122,7 +122,7 @@ impl State {
 
 fn run(job: Job) {
     if let Err(panic) = catch_panic(job) {
-        panics::log_guarded(|| tracing::warn!(panic, "a callback panicked"));
+        panics::log_catching_panics(|| tracing::warn!(panic, "a callback panicked"));
     }
 }
 

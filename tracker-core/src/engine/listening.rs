@@ -123,7 +123,7 @@ impl Listening {
                     return;
                 }
                 Err(error) => {
-                    panics::log_guarded(
+                    panics::log_catching_panics(
                         || tracing::debug!(%error, "waiting workers ask the store for changes: it cannot notify them"),
                     );
                     let had_listener = listener.take().is_some();

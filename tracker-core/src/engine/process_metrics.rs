@@ -97,7 +97,7 @@ impl ProcessMetrics {
 
     /// Registers the metrics of a kind that the program opens, so that they begin with 0. Other kinds follow when they are first counted.
     fn register(&self, kind: &Kind) {
-        panics::log_guarded(|| {
+        panics::log_catching_panics(|| {
             let mut handles = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
             handles.entry(kind.id).or_insert_with(|| KindHandles::new(kind.name.clone()));
         });
@@ -108,7 +108,7 @@ impl ProcessMetrics {
         if counted.is_empty() {
             return;
         }
-        panics::log_guarded(|| {
+        panics::log_catching_panics(|| {
             let mut handles = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
             for Counted { kind, what } in counted {
                 let handles = handles.entry(*kind).or_insert_with(|| {
@@ -120,7 +120,7 @@ impl ProcessMetrics {
     }
 
     pub(super) fn count_commit(&self) {
-        panics::log_guarded(|| self.commits.increment(1));
+        panics::log_catching_panics(|| self.commits.increment(1));
     }
 }
 

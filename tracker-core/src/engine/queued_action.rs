@@ -157,7 +157,9 @@ impl<A: Action> QueuedAction for PendingAction<A> {
             Answer::Callback(tell) => tell(out),
             Answer::Discard => {
                 if let Err(error) = out {
-                    panics::log_guarded(|| tracing::debug!(%error, "a change without a waiting caller was refused"));
+                    panics::log_catching_panics(
+                        || tracing::debug!(%error, "a change without a waiting caller was refused"),
+                    );
                 }
             }
         }

@@ -10,7 +10,7 @@ use crate::{
         time::Micros,
         transition::TimeShift,
     },
-    storage::{file::guard, tables::Tables, write::retime::Redated},
+    storage::{file::catch_redb_panic, tables::Tables, write::retime::Redated},
 };
 
 /// The result of a repair.
@@ -29,7 +29,7 @@ const NAMED: usize = 1_000;
 pub(crate) fn repair_time(database: &FileDatabase, now: Micros) -> Result<Retimed> {
     let instance = Uuid::new_v4();
     database.write(true, (instance, 1), |txn| {
-        guard("repairing the time", || {
+        catch_redb_panic("repairing the time", || {
             let mut rows = Tables::new(txn);
             let mut state = rows.file_state()?;
             let before = state.clock_floor;

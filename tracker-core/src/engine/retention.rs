@@ -65,7 +65,9 @@ impl Engine {
                 (tasks == PER_RUN || next_batch.is_some(), effects)
             }
             Err(error) => {
-                crate::model::panics::log_guarded(|| tracing::warn!(%error, "the retention could not be applied"));
+                crate::model::panics::log_catching_panics(
+                    || tracing::warn!(%error, "the retention could not be applied"),
+                );
                 (false, CommitEffects::default())
             }
         };

@@ -88,7 +88,7 @@ impl Signal {
 pub(super) fn raise_when_set(clock: &dyn Clock, signals: [Arc<Signal>; 2]) {
     let raise = move || signals.iter().for_each(|signal| signal.raise());
     if let Err(panic) = catch_panic(|| clock.on_set(Arc::new(raise))) {
-        panics::log_guarded(|| {
+        panics::log_catching_panics(|| {
             tracing::warn!(panic, "Clock::on_set panicked: waits do not notice when the clock is set");
         });
     }

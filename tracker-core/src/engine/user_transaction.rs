@@ -1,5 +1,5 @@
-//! A transaction that runs the caller's code, on the caller's thread: in its turn of the commit queue, or in a unit of work that the caller
-//! commits. Called by `Tracker::transaction`, `Execution::succeed_with`, `api/store`, import and recovery; reads and writes the database.
+//! Runs the caller's code in a transaction, on the caller's thread: `user_transaction` waits for its place in the commit queue and commits;
+//! `transaction_in` uses a unit of work of a store, which the caller commits. Called by `Tracker::transaction`, `Execution::succeed_with`, `api/store`, import and recovery; reads and writes the database.
 
 use std::{
     cell::RefCell,
@@ -25,7 +25,7 @@ thread_local! {
     static OPEN: RefCell<Vec<Uuid>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Whether a transaction of this instance is open on this thread: another call would wait for its own thread.
+/// Whether a transaction of this instance is open on this thread. A further call on this thread would then wait for itself for ever.
 pub(super) fn is_open(instance: Uuid) -> bool {
     OPEN.with_borrow(|open| open.contains(&instance))
 }
@@ -45,7 +45,7 @@ impl Drop for OpenGuard {
     }
 }
 
-/// The place of a user transaction in the queue.
+/// The place of a user transaction in the commit queue. Its thread runs the transaction itself, so there is nothing to run or answer here.
 struct UserTransactionEntry(Arc<Waiter>);
 
 impl QueuedAction for UserTransactionEntry {
@@ -112,8 +112,9 @@ impl Engine {
         Self::log_runs(&effects);
         Ok(result)
     }
-    /// Runs `work` in a unit of work that its owner commits after this call. An error or a panic takes the unit back. The effects are for
-    /// [`Self::publish_committed`].
+
+    /// Runs `work` in a unit of work. An error or a panic rolls the unit back; otherwise the caller commits it, and then passes the effects
+    /// to [`Self::publish_committed`].
     pub(crate) fn transaction_in<R, E: From<Error>>(
         &self,
         unit: Box<dyn StoreUnit>,

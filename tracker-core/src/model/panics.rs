@@ -1,4 +1,4 @@
-//! `catch_panic` and `log_guarded`: calls of foreign code, such as a clock, a deserializer or a log subscriber, whose panic becomes an error.
+//! `catch_panic` and `log_catching_panics`: calls of foreign code, such as a clock, a deserializer or a log subscriber, whose panic becomes an error.
 //! Called by all layers; touches no row and no file.
 
 use std::{
@@ -23,7 +23,7 @@ pub(crate) fn discard(payload: Box<dyn Any + Send>) {
 }
 
 /// Writes to the log or to a recorder of metrics. A panic of its subscriber is dropped: the log cannot report it.
-pub(crate) fn log_guarded(write: impl FnOnce()) {
+pub(crate) fn log_catching_panics(write: impl FnOnce()) {
     drop(catch_panic(write));
 }
 

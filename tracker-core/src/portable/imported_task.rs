@@ -132,7 +132,7 @@ impl ImportedTask {
         }
         let put = writer.all_or_nothing(|writer| {
             if let Some(number) = whole.header.batch {
-                writer.may_join(&self.kind, &self.id, None, number)?;
+                writer.check_can_join(&self.kind, &self.id, None, number)?;
             }
             let (mut found, mut deleted) = (Vec::with_capacity(self.line.dependencies.len()), Vec::new());
             for dependency in &self.line.dependencies {

@@ -1,5 +1,5 @@
-//! The keys of the tables: fixed-width big-endian fields, so that bytes sort as the values do. Pure; used by all of `storage`, and as
-//! values by the engine, `api` and `maintenance`.
+//! The keys of the tables. Keys of fixed width have big-endian fields, so that their bytes sort as the values do; keys with an id or a value
+//! have variable width. Used by all of `storage`, and as values by the engine, `api` and `maintenance`. Pure.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
@@ -14,6 +14,7 @@ use crate::model::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct AttemptKey {
     pub task: TaskRef,
+    /// The fencing token of the attempt.
     pub fence: u64,
 }
 
@@ -21,11 +22,12 @@ pub(crate) struct AttemptKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ClaimKey {
     pub kind: u32,
+    /// The code of the status.
     pub code: i32,
     /// 255 less the priority: higher priorities come first.
     pub rank: u8,
     pub at: Micros,
-    /// Orders the tasks of the same time: by submission, unless an operator moved the task.
+    /// Orders tasks with the same time: the submission order, unless an operator moved the task.
     pub place: u64,
     pub seq: u64,
 }
@@ -60,7 +62,7 @@ pub(crate) struct MemberKey {
     pub task: TaskRef,
 }
 
-/// A start, by its place in the ring of a kind's latest ones.
+/// A start in the ring buffer of a kind's latest starts; `number` is its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct StartKey {
     pub kind: u32,
@@ -156,7 +158,7 @@ packed! {
     StartKey { kind: u32, number: u32 }
 }
 
-/// The kind number of batches where a key names a task: kinds begin with 1.
+/// Kind 0 marks a `TaskRef` that names a batch. Kinds of tasks begin with 1.
 const BATCHES: u32 = 0;
 
 impl TaskRef {
@@ -257,7 +259,7 @@ pub(crate) fn index_seq(key: &[u8]) -> Option<u64> {
     key.last_chunk().map(|seq| u64::from_be_bytes(*seq))
 }
 
-/// The start of all keys of a limit key: the kind, then the value after its length.
+/// The start of all keys of a limit key, which is a kind with one limited value: the kind, then the value after its length.
 pub(crate) fn limit_prefix(kind: u32, value: &[u8]) -> Vec<u8> {
     let length = u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes();
     [&kind.to_be_bytes()[..], &length, value].concat()
@@ -269,14 +271,15 @@ pub(crate) fn limit_queue_key(prefix: &[u8], place: ClaimKey) -> Vec<u8> {
     [prefix, &place].concat()
 }
 
-/// A list of class heads. The number is the one in keys.
+/// A list of class heads. A class is the tasks of a kind with the same limited values and needs; its head is the first of them. The
+/// discriminant is the number in keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum HeadList {
     /// The heads that no limit blocks, as far as claims have found out.
     Ready = 0,
     /// All heads with a limited value.
     Waiting = 1,
-    /// The heads that a limited value blocks, or blocked when a claim last looked.
+    /// The heads that a limited value blocked when a claim last looked at them.
     Blocked = 2,
     /// The heads with a limited value that were overtaken too often: no later task of the value starts before them.
     Reserved = 3,

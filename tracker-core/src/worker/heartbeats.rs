@@ -214,7 +214,7 @@ impl Heartbeats {
         let shared = first.shared.clone();
         match shared.engine.call_all(due.iter().map(|(run, _)| run.renewal()).collect()) {
             Ok(answers) => due.iter().zip(answers).for_each(|((run, now), answer)| self.renewed(run, *now, answer)),
-            Err(error) => panics::log_guarded(|| tracing::warn!(%error, "leases could not be renewed")),
+            Err(error) => panics::log_catching_panics(|| tracing::warn!(%error, "leases could not be renewed")),
         }
     }
 
@@ -288,7 +288,7 @@ impl RunningAttempt {
             }
             Err(error) => {
                 let lost = matches!(error.kind(), ErrorKind::LeaseLost | ErrorKind::NotFound);
-                panics::log_guarded(|| tracing::warn!(id = %self.id, %error, "a lease could not be renewed"));
+                panics::log_catching_panics(|| tracing::warn!(id = %self.id, %error, "a lease could not be renewed"));
                 // A passing error does not undo a cancellation.
                 self.cancelled.fetch_or(lost, Ordering::Relaxed);
                 if lost {
@@ -309,7 +309,7 @@ impl RunningAttempt {
         let tell = || self.cancelled.store(true, Ordering::Relaxed);
         let stored: Result<_, Error> = self.shared.engine.call_then_notify(action, tell);
         if let Err(error) = &stored {
-            panics::log_guarded(
+            panics::log_catching_panics(
                 || tracing::warn!(id = %self.id, %error, "the end of an attempt at its time limit could not be stored"),
             );
         }

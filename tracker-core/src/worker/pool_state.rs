@@ -92,7 +92,7 @@ impl<'s> PoolState<'s> {
             return;
         }
         let LackingResource { resource, amount, budget, .. } = lacking;
-        panics::log_guarded(|| {
+        panics::log_catching_panics(|| {
             tracing::warn!(
                 kind,
                 %task,
@@ -105,7 +105,7 @@ impl<'s> PoolState<'s> {
     fn log_pause(&self, kind: &str, number: usize, paused: bool) {
         let Some(logged) = self.paused.get(number) else { return };
         if logged.swap(paused, Ordering::Relaxed) != paused && paused {
-            panics::log_guarded(|| {
+            panics::log_catching_panics(|| {
                 tracing::info!(
                     kind,
                     "the kind is paused: the worker waits until Tasks::resume or `tracker resume` ends the pause"
@@ -169,7 +169,7 @@ impl<'s> PoolState<'s> {
                 self.count(&Outcome::Fail { retry_in: None }, Some(&failure), false, run);
             }
             Err(error) if error.kind() == ErrorKind::LeaseLost => {
-                panics::log_guarded(|| tracing::warn!(%error, "an attempt ended after its lease was lost"));
+                panics::log_catching_panics(|| tracing::warn!(%error, "an attempt ended after its lease was lost"));
                 self.summary().lost += 1;
             }
             // The task cannot have this outcome: that is its failure.

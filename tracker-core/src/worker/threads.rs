@@ -63,7 +63,7 @@ impl<'scope> Threads<'scope> {
                     return Err(no_thread(error));
                 }
                 let (threads, wanted) = (self.running.len(), pool.settings.size.get());
-                panics::log_guarded(
+                panics::log_catching_panics(
                     || tracing::warn!(%error, threads, wanted, "the system refuses further threads: the worker runs on those that it has"),
                 );
             }

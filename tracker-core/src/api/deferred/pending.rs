@@ -77,7 +77,9 @@ impl<R: Send + 'static> Answerer<R> {
                 if let Err(error) = &result
                     && Arc::strong_count(&self.answer) == 1
                 {
-                    panics::log_guarded(|| tracing::debug!(%error, "a deferred call without a receiver was refused"));
+                    panics::log_catching_panics(
+                        || tracing::debug!(%error, "a deferred call without a receiver was refused"),
+                    );
                 }
                 *stage = Stage::Answered(result);
                 self.answer.answered.notify_all();

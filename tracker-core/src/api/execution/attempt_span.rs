@@ -42,7 +42,7 @@ impl<T: TrackedTask> Execution<T> {
     /// Records how the attempt ends.
     pub(super) fn record_end(&self, outcome: Outcome, failure: Option<&Failure>) {
         let Some(error_type) = error_type(outcome, failure) else { return };
-        panics::log_guarded(|| {
+        panics::log_catching_panics(|| {
             self.span.record("otel.status_code", "error");
             self.span.record("error.type", error_type);
             if let Some(failure) = failure {
@@ -57,7 +57,7 @@ impl<T: TrackedTask> Execution<T> {
             self.record_end(outcome, failure);
         }
         let span = std::mem::replace(&mut self.span, Span::none());
-        panics::log_guarded(|| drop(span));
+        panics::log_catching_panics(|| drop(span));
     }
 }
 

@@ -106,7 +106,7 @@ impl<T: TrackedTask> Execution<T> {
             // The error text of serde may quote the payload.
             let redacted = catch_panic(|| shared.text(error.to_string(), TEXT));
             let text = redacted.unwrap_or_else(|_| "its text was dropped: the function given to Options::redact panicked".to_owned());
-            panics::log_guarded(|| {
+            panics::log_catching_panics(|| {
                 tracing::error!(kind = kind.name, id = %row.id, error = text, "a task cannot be read: no claim takes it any more");
             });
             let target = Target::Known(task, row.id.clone());
@@ -268,7 +268,7 @@ impl<T: TrackedTask> Execution<T> {
         let command =
             TaskCommand { progress: Some(progress), ..TaskCommand::new(self.kind.id, self.target(), command) };
         if let Err(error) = self.shared.engine.post(UpdateProgress { command, cancelled: self.cancelled.clone() }) {
-            panics::log_guarded(|| tracing::debug!(%error, "progress was not stored"));
+            panics::log_catching_panics(|| tracing::debug!(%error, "progress was not stored"));
         }
     }
 
@@ -366,7 +366,9 @@ impl<T: TrackedTask> Drop for Execution<T> {
         let finish = self.finish(outcome, failure, false);
         let action = FinishTask { task: self.task_ref, id: self.id.clone(), finish, row: None, next: Vec::new() };
         if let Err(error) = self.shared.engine.post(action) {
-            panics::log_guarded(|| tracing::warn!(%error, "an execution was dropped and its end could not be queued"));
+            panics::log_catching_panics(
+                || tracing::warn!(%error, "an execution was dropped and its end could not be queued"),
+            );
         }
     }
 }

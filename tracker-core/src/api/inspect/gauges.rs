@@ -1,4 +1,5 @@
-//! The gauges of `Metrics` as a sequence of values. Called by the text form and by the recorder of the feature `metrics`. Pure.
+//! Lists the gauges of `Metrics` with their labels and values. Called by `open_metrics` and, with the feature `metrics`, for the recorder of
+//! the crate `metrics`. Pure.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::model::{
 
 /// Receives the gauges, one family after the other.
 pub(super) trait Gauges {
-    /// The values until the next family belong to this one.
+    /// Starts a family. The following calls of `gauge` belong to it.
     fn family(&mut self, family: &MetricFamily);
     /// A label without text is the same as none.
     fn gauge(&mut self, family: &MetricFamily, labels: &[(&'static str, &str)], value: GaugeValue);

@@ -1,5 +1,5 @@
-//! `KindInfo`: the definition of a kind as the file holds it. Called by users, the CLI and the dashboard, and used by `portable` as a
-//! line; reads only.
+//! `KindInfo`: the definition of a kind as the file holds it. Called by users, the CLI and the dashboard; `portable`
+//! exports it as a line. Reads only.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ pub struct KindInfo {
     /// Its name.
     #[serde(rename = "define")]
     pub name: String,
-    /// The names of its steps in their order; one empty name where it has none.
+    /// The names of its steps in their order; `[""]` if it has none.
     #[serde(default = "no_steps", skip_serializing_if = "is_without_steps")]
     pub steps: Vec<String>,
     /// Its statuses in the order of their declaration; each names its step by position.
@@ -38,7 +38,7 @@ pub struct KindInfo {
     /// The field that holds the priority, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority_field: Option<String>,
-    /// Its limits and habits, as its latest opener declared them.
+    /// Its limits and settings, as declared by the program that opened the kind last.
     #[serde(default)]
     pub policy: Policy,
     /// Whether nothing is claimed from it until it is resumed.
@@ -53,7 +53,7 @@ impl KindInfo {
         self.statuses.iter().find(|status| status.code == code)
     }
 
-    /// Returns whether tasks in this status have ended. A success in any step but the last one has not.
+    /// Returns whether tasks in this status have ended. `Succeeded` ends a task only in the last step.
     #[must_use]
     pub fn has_ended(&self, status: &StatusInfo) -> bool {
         match status.role {
@@ -62,8 +62,8 @@ impl KindInfo {
         }
     }
 
-    /// Returns the attempts that must still succeed until every task has ended: one for each step that a task has before it. Tasks that
-    /// wait for a person (parked), and those that were given up, count none.
+    /// Returns the number of successful attempts that are still needed until every task has ended: one for each remaining step of a task.
+    /// Parked, given-up, ignored and cancelled tasks count 0.
     #[must_use]
     pub fn attempts_left(&self, counts: &Counts) -> u64 {
         let left = self.statuses.iter().map(|status| {

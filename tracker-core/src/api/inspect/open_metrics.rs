@@ -1,4 +1,4 @@
-//! The text form of `Metrics`: OpenMetrics 1.0. Called by `metrics`. Pure.
+//! Writes `Metrics` as text in the format OpenMetrics 1.0. Called by `metrics.rs`. Pure.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -57,7 +57,7 @@ impl Text {
                     '\\' => self.0.push_str("\\\\"),
                     '"' => self.0.push_str("\\\""),
                     '\n' => self.0.push_str("\\n"),
-                    // A terminal that shows the text must not obey it.
+                    // Replaced, so that a terminal does not interpret it.
                     letter
                         if letter.is_control()
                             || matches!(letter, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
@@ -72,7 +72,7 @@ impl Text {
         let _ = writeln!(self.0, "}} {value:?}");
     }
 
-    /// A histogram of a window: its numbers fall again, so it is a gauge histogram. The durations are sorted.
+    /// A histogram of a window: its counts can decrease, so it is a gauge histogram. The durations are sorted.
     fn durations(&mut self, name: &str, kind: &str, durations: &[Duration]) {
         let bucket = format!("{name}_bucket");
         for bound in BOUNDS {

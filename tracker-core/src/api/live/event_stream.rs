@@ -44,7 +44,7 @@ impl EventStreamHandle {
 }
 
 impl EventStream {
-    /// The events that follow the answer of the server on this connection.
+    /// Takes a connection on which the server has already answered `Subscribed`.
     pub(super) fn new(stream: UnixStream) -> Result<Self> {
         let broken = |error| frame::broken(&error);
         stream.set_read_timeout(None).map_err(broken)?;

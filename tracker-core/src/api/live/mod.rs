@@ -1,5 +1,5 @@
 //! Live commands: changes that an operator requests, as values. `perform` runs a `Request` on an open tracker; `Client` sends it to the process
-//! that has the file open, whose `Server` listens on a Unix socket and performs it. Called by users, the CLI and the dashboard; `Shared`
+//! that has the file open, whose `Server` listens on a Unix socket and performs it. `EventStream` receives that process's events. Called by users, the CLI and the dashboard; `Shared`
 //! starts the server.
 
 #[cfg(unix)]

@@ -103,7 +103,7 @@ impl Server {
             .name("tracker-live".to_owned())
             .spawn(move || accept_until_woken(&listener, &woken, &shared))
             .map_err(failed)?;
-        panics::log_guarded(|| tracing::debug!(socket = %socket.display(), "serving live commands"));
+        panics::log_catching_panics(|| tracing::debug!(socket = %socket.display(), "serving live commands"));
         Ok(Self { connections, socket, wake, accepting })
     }
 
@@ -115,7 +115,7 @@ impl Server {
         drop(wake);
         drop(accepting.join());
         if let Err(error) = fs::remove_file(&socket) {
-            panics::log_guarded(
+            panics::log_catching_panics(
                 || tracing::debug!(socket = %socket.display(), %error, "the socket was removed before"),
             );
         }
@@ -178,7 +178,7 @@ fn accept_until_woken(listener: &UnixListener, woken: &UnixStream, connections: 
         match accepted {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => {
-                panics::log_guarded(|| tracing::warn!(%error, "a live command could not be accepted"));
+                panics::log_catching_panics(|| tracing::warn!(%error, "a live command could not be accepted"));
                 // Short of file descriptors or threads, the next connection would fail at once.
                 let _ = poll(&mut [PollFd::new(woken.as_fd(), PollFlags::POLLIN)], PollTimeout::from(PAUSE));
             }
@@ -233,7 +233,7 @@ impl Connections {
         let shared = connections.clone();
         let thread = thread::Builder::new().name("tracker-live-call".to_owned()).spawn(move || {
             if let Err(panic) = catch_panic(|| shared.answer(number, &stream)) {
-                panics::log_guarded(|| tracing::error!(panic, "a live command panicked"));
+                panics::log_catching_panics(|| tracing::error!(panic, "a live command panicked"));
             }
             let mut open = shared.lock();
             open.streams.remove(&number);
@@ -250,7 +250,7 @@ impl Connections {
     /// Reads a call, performs it and answers.
     fn answer(&self, number: u64, stream: &UnixStream) {
         if let Err(error) = peer::check(stream) {
-            panics::log_guarded(|| tracing::warn!(%error, "a live command was refused"));
+            panics::log_catching_panics(|| tracing::warn!(%error, "a live command was refused"));
             return;
         }
         let answered = Self::read_call(stream).and_then(|call| match call.and_then(|call| self.check_file(call)) {
@@ -265,7 +265,7 @@ impl Connections {
             Err(error) => write(stream, &Answer::Err((&error).into())),
         });
         if let Err(error) = answered {
-            panics::log_guarded(|| tracing::debug!(%error, "a live command was not answered"));
+            panics::log_catching_panics(|| tracing::debug!(%error, "a live command was not answered"));
         }
     }
 

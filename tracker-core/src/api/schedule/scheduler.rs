@@ -54,7 +54,7 @@ struct Pass {
 /// Drops functions of the user, whose captured values may panic. No lock may be held.
 fn drop_builders(builders: impl IntoIterator<Item = Builder>) {
     if let Err(panic) = catch_panic(|| builders.into_iter().for_each(drop)) {
-        panics::log_guarded(|| tracing::warn!(panic, "dropping the function of a schedule panicked"));
+        panics::log_catching_panics(|| tracing::warn!(panic, "dropping the function of a schedule panicked"));
     }
 }
 
@@ -149,7 +149,7 @@ impl Scheduler {
             return false;
         }
         if let Err(error) = self.reload(engine) {
-            panics::log_guarded(|| tracing::warn!(%error, "the schedules cannot be read: trying again"));
+            panics::log_catching_panics(|| tracing::warn!(%error, "the schedules cannot be read: trying again"));
             engine.schedule_signal.wait(seen, Some(LONGEST_SLEEP));
             return true;
         }
@@ -323,10 +323,10 @@ impl Scheduler {
     fn record(&self, name: &str, pass: &Pass, advanced: &Advanced) {
         self.set_start(name, pass, advanced.row.as_ref());
         for (_, id) in &advanced.submitted {
-            panics::log_guarded(|| tracing::debug!(schedule = name, %id, "an occurrence was submitted"));
+            panics::log_catching_panics(|| tracing::debug!(schedule = name, %id, "an occurrence was submitted"));
         }
         for (_, error) in &advanced.failed {
-            panics::log_guarded(|| {
+            panics::log_catching_panics(|| {
                 tracing::warn!(schedule = name, error, "an occurrence could not be submitted: skipped");
             });
         }
@@ -336,7 +336,7 @@ impl Scheduler {
     fn postpone(&self, name: &str, pass: &mut Pass, error: Error) {
         self.lock().set_start(name, Some(pass.now.saturating_add(RETRY)));
         if error.kind() != ErrorKind::Closed {
-            panics::log_guarded(|| {
+            panics::log_catching_panics(|| {
                 tracing::warn!(schedule = name, %error, "a schedule could not be advanced: trying again in a minute");
             });
         }

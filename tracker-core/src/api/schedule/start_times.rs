@@ -68,7 +68,7 @@ pub(super) fn start_of(name: &str, row: &ScheduleRow) -> Option<Micros> {
 pub(super) fn calendar_of(name: &str, row: &ScheduleRow) -> Option<Calendar> {
     Calendar::of(&row.definition.timing, row.anchor)
         .inspect_err(|error| {
-            panics::log_guarded(
+            panics::log_catching_panics(
                 || tracing::warn!(schedule = name, %error, "a stored schedule cannot be read: skipped"),
             );
         })

@@ -177,7 +177,7 @@ impl<T: Schema> Tasks<T> {
                 Err(error) => Err(error.to_string()),
             };
             if let Err(error) = called {
-                panics::log_guarded(
+                panics::log_catching_panics(
                     || tracing::warn!(kind = &*name, %task, error, "the callback for a task that was given up failed"),
                 );
             }

@@ -91,9 +91,9 @@ impl Action for SubmitMany {
 fn put_alone(writer: &mut Writer<'_>, kind: &Kind, task: &Prepared) -> Result<Result<CommandResult>> {
     let new = task.decoded_task(kind)?;
     // The end of an expired lease stays, even if this submit is refused.
-    new.free(writer)?;
+    new.end_expired_leases(writer)?;
     let before = writer.writes();
-    match new.put_if_room(writer) {
+    match new.submit_if_room(writer) {
         Err(error) if writer.writes() != before || error.stops_a_batch() => Err(error),
         answer => Ok(answer.map(|submitted| submitted.result)),
     }

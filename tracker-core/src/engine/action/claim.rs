@@ -264,7 +264,7 @@ impl Claim {
             Ok(row) => row,
             // An unreadable task that is found again means further damage.
             Err(error) if error.kind() == ErrorKind::Corrupted && !header.unreadable => {
-                panics::log_guarded(
+                panics::log_catching_panics(
                     || tracing::error!(kind = kind.name, %task, %error, "a task cannot be read and is not claimed again"),
                 );
                 return writer.mark_unreadable(kind, task, &header).map(|()| true);

@@ -44,7 +44,7 @@ impl Action for FinishTask {
         }
         writer.all_or_nothing(|writer| {
             for new in &self.next {
-                new.put_within(writer, &[self.task])?;
+                new.submit_within(writer, &[self.task])?;
             }
             self.finish(writer, &kind)
         })

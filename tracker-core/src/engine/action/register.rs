@@ -113,7 +113,7 @@ impl Register {
     )]
     /// Replaces the rows of every task by those of the new definition. Follow-up tasks that are still to come get the new keys.
     fn rebuild(&self, writer: &mut Writer<'_>, old: &Kind, new: &Kind) -> Result<()> {
-        panics::log_guarded(|| {
+        panics::log_catching_panics(|| {
             tracing::info!(kind = new.name, "the kind's indexes, their types or its statuses changed: rebuilding");
         });
         self.redefine(writer, old, new, |writer, task| writer.remove_former_rows(task))?;

@@ -210,8 +210,8 @@ impl SubmitOccurrences {
 
 /// Submits a task. The inner error is a refusal, which has written nothing.
 fn put(writer: &mut Writer<'_>, new: &NewTask) -> Result<Result<TaskKey, String>> {
-    new.free(writer)?;
-    match writer.all_or_nothing(|writer| new.put(writer)) {
+    new.end_expired_leases(writer)?;
+    match writer.all_or_nothing(|writer| new.submit(writer)) {
         Ok(submitted) => Ok(Ok(submitted.id)),
         Err(error) if error.is_refusal() || error.kind() == ErrorKind::Invalid => Ok(Err(error.to_string())),
         Err(error) => Err(error),

@@ -1,5 +1,6 @@
-//! Submits one task, several with dependencies among them (`SubmitGroup`), or one that starts at once (`SubmitAndStart`). Called by `api`,
-//! user transactions, and the actions that submit further tasks; writes through the writer.
+//! Submits one task (`NewTask`), several with dependencies among them (`SubmitGroup`), or one that starts at once (`SubmitAndStart`): finds
+//! the task with this id or unique key, then creates it, submits it again, or leaves it. Called by `api`, user transactions, actions that
+//! submit further tasks, and `engine/writer/batches`; writes through the writer.
 
 use std::sync::Arc;
 
@@ -65,11 +66,11 @@ impl NewTask {
 }
 
 impl NewTask {
-    /// Ends the expired lease of a task that has one of the keys for unfinished tasks: that may finish the task.
-    pub(in crate::engine) fn free(&self, writer: &mut Writer<'_>) -> Result<()> {
+    /// Ends the expired leases of tasks that hold one of this task's keys for unfinished tasks. That may finish them, which frees the key.
+    pub(in crate::engine) fn end_expired_leases(&self, writer: &mut Writer<'_>) -> Result<()> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
-        for ((number, value), (_, passing)) in (0..).zip(&self.uniques).zip(&kind.uniques) {
-            if !passing || value.is_empty() {
+        for ((number, value), (_, while_unfinished)) in (0..).zip(&self.uniques).zip(&kind.uniques) {
+            if !while_unfinished || value.is_empty() {
                 continue;
             }
             if let Some(task) = writer.rows().with_unique(kind.id, number, value)? {
@@ -80,56 +81,56 @@ impl NewTask {
     }
 
     /// Submits the task if it exists or its kind has room for it.
-    pub(super) fn put_if_room(&self, writer: &mut Writer<'_>) -> Result<Submitted> {
-        self.put_checked(writer, true)
+    pub(super) fn submit_if_room(&self, writer: &mut Writer<'_>) -> Result<Submitted> {
+        self.submit_checking(writer, true)
     }
 
-    /// Submits the task as one of several steps of an action, also if as many tasks wait as may.
-    pub(in crate::engine) fn put(&self, writer: &mut Writer<'_>) -> Result<Submitted> {
-        self.put_checked(writer, false)
+    /// Submits the task as one of several steps of an action, without a check of `max_waiting` and of budgets.
+    pub(in crate::engine) fn submit(&self, writer: &mut Writer<'_>) -> Result<Submitted> {
+        self.submit_checking(writer, false)
     }
 
-    fn put_checked(&self, writer: &mut Writer<'_>, needs_room: bool) -> Result<Submitted> {
+    fn submit_checking(&self, writer: &mut Writer<'_>, checks_room: bool) -> Result<Submitted> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
         let found = self.matching(writer, &kind)?;
-        let Some(throttle) = &self.throttle else { return self.put_found(writer, &kind, found, needs_room) };
-        if !self.brings_work(writer, found)? {
-            return self.put_found(writer, &kind, found, needs_room);
+        let Some(throttle) = &self.throttle else { return self.submit_found(writer, &kind, found, checks_room) };
+        if !self.starts_a_run(writer, found)? {
+            return self.submit_found(writer, &kind, found, checks_room);
         }
-        if let Some(AcceptedSubmit { id, .. }) = writer.throttling(kind.id, &throttle.key)? {
-            // A task that is deleted since has no number any more. No task has the number 0.
+        if let Some(AcceptedSubmit { id, .. }) = writer.throttled_by(kind.id, &throttle.key)? {
+            // A task that was deleted since has no number. The answer then has number 0, which no task has.
             let task = writer.rows().with_id(kind.id, &id)?.unwrap_or(kind.task(0));
             return Ok(Submitted { task, id, result: CommandResult::Throttled });
         }
         writer.all_or_nothing(|writer| {
-            let submitted = self.put_found(writer, &kind, found, needs_room)?;
+            let submitted = self.submit_found(writer, &kind, found, checks_room)?;
             writer.accept_submit(kind.id, throttle, &submitted.id)?;
             Ok(submitted)
         })
     }
 
     /// Whether the task is new or starts again with a changed fingerprint.
-    fn brings_work(&self, writer: &mut Writer<'_>, found: Option<TaskRef>) -> Result<bool> {
+    fn starts_a_run(&self, writer: &mut Writer<'_>, found: Option<TaskRef>) -> Result<bool> {
         let Some(task) = found else { return Ok(true) };
         let header = writer.indexed_header(task)?;
         if !self.submit.changes(&header) {
             return Ok(false);
         }
         match &self.id {
-            // One that a unique key finds under another id stays as it is.
+            // A task found by a unique key, but with another id, is left unchanged: see `resubmit`.
             Some(id) => Ok(writer.rows().task_row(task)?.id == *id),
             None => Ok(true),
         }
     }
 
-    fn put_found(
+    fn submit_found(
         &self,
         writer: &mut Writer<'_>,
         kind: &Kind,
         found: Option<TaskRef>,
-        needs_room: bool,
+        checks_room: bool,
     ) -> Result<Submitted> {
-        if found.is_none() && needs_room {
+        if found.is_none() && checks_room {
             self.check_room(writer, kind)?;
             self.check_needs(writer, kind)?;
         }
@@ -160,9 +161,13 @@ impl NewTask {
 }
 
 impl NewTask {
-    /// Submits the task in the commit that ends `ended_tasks`. Refused if it is one of these and the submit has no effect.
-    pub(in crate::engine) fn put_within(&self, writer: &mut Writer<'_>, ended_tasks: &[TaskRef]) -> Result<Submitted> {
-        let submitted = self.put(writer)?;
+    /// Submits the task in the commit that ends `ended_tasks`. Refused if it is one of these and the submit would change nothing.
+    pub(in crate::engine) fn submit_within(
+        &self,
+        writer: &mut Writer<'_>,
+        ended_tasks: &[TaskRef],
+    ) -> Result<Submitted> {
+        let submitted = self.submit(writer)?;
         if !self.has_effect_on_existing() {
             submitted.check_within(writer, ended_tasks)?;
         }
@@ -181,8 +186,8 @@ impl Submitted {
         if self.result != CommandResult::Existing || !ended_tasks.contains(&self.task) {
             return Ok(());
         }
-        let runs_again = writer.header(self.task)?.is_some_and(|header| header.successor);
-        if runs_again {
+        let will_run_again = writer.header(self.task)?.is_some_and(|header| header.successor);
+        if will_run_again {
             Ok(())
         } else {
             Err(writer.kind(self.task.kind)?.refuse(self.id.clone(), Reason::SubmitsItself))
@@ -218,7 +223,7 @@ impl NewTask {
     fn create(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<Submitted> {
         let id = self.id.clone().unwrap_or_else(|| Uuid::now_v7().to_key());
         if let Some(batch) = self.submit.batch {
-            writer.may_join(kind, &id, None, batch)?;
+            writer.check_can_join(kind, &id, None, batch)?;
         }
         let task = kind.task(writer.new_seq()?);
         let row = self.task_row(id.clone());
@@ -230,7 +235,7 @@ impl NewTask {
     fn resubmit(&self, writer: &mut Writer<'_>, kind: &Kind, task: TaskRef) -> Result<Submitted> {
         let header = writer.header(task)?;
         let id = writer.rows().task_row(task)?.id;
-        // Found by a unique key under another id: the task stays as it is, since the payload holds its id.
+        // A task found by a unique key, but with another id, is left unchanged, since its payload holds its id.
         if self.id.as_ref().is_some_and(|own| *own != id) {
             return Ok(Submitted { task, id, result: CommandResult::Existing });
         }
@@ -249,8 +254,8 @@ impl Action for NewTask {
     }
 
     fn run(&self, writer: &mut Writer<'_>) -> Result<Submitted> {
-        self.free(writer)?;
-        self.put_if_room(writer)
+        self.end_expired_leases(writer)?;
+        self.submit_if_room(writer)
     }
 }
 
@@ -267,12 +272,12 @@ impl Action for SubmitGroup {
 
     fn run(&self, writer: &mut Writer<'_>) -> Result<Vec<Submitted>> {
         for new in &self.0 {
-            new.free(writer)?;
+            new.end_expired_leases(writer)?;
         }
         writer.all_or_nothing(|writer| {
             let mut all = Vec::with_capacity(self.0.len());
             for new in &self.0 {
-                all.push(NewTask { dependencies: Vec::new(), ..new.clone() }.put_if_room(writer)?);
+                all.push(NewTask { dependencies: Vec::new(), ..new.clone() }.submit_if_room(writer)?);
             }
             for (new, submitted) in self.0.iter().zip(&all).filter(|(new, _)| !new.dependencies.is_empty()) {
                 if matches!(submitted.result, CommandResult::New | CommandResult::Requeued) {
@@ -299,9 +304,9 @@ impl Action for SubmitAndStart {
     }
 
     fn run(&self, writer: &mut Writer<'_>) -> Result<Self::Out> {
-        self.new.free(writer)?;
+        self.new.end_expired_leases(writer)?;
         writer.all_or_nothing(|writer| {
-            let submitted = self.new.put(writer)?;
+            let submitted = self.new.submit(writer)?;
             let kind = writer.kind(self.new.kind)?;
             let claimed = super::start::start(writer, &kind, submitted.task, &submitted.id, &self.start)?;
             Ok((submitted, claimed))

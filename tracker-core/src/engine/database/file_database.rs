@@ -20,7 +20,7 @@ use crate::{
         panics,
     },
     storage::{
-        file::{self, FileId, FileOptions, Identity, Location, OpenedFile, Sharing, Snapshot, guard},
+        file::{self, FileId, FileOptions, Identity, Location, OpenedFile, Sharing, Snapshot, catch_redb_panic},
         format::FormatProblem,
         tables::{Reading, Tables, Writing},
     },
@@ -68,7 +68,7 @@ impl FileDatabase {
                 crate::storage::tables::init(&txn)?;
                 Ok(txn.commit()?)
             })?;
-            panics::log_guarded(|| tracing::debug!(created, "opened the file"));
+            panics::log_catching_panics(|| tracing::debug!(created, "opened the file"));
             Handle::Write(db)
         };
         let identity = Identity::of(&place)?;
@@ -124,7 +124,7 @@ impl FileDatabase {
     /// Reads from a snapshot, and never a second time.
     pub(crate) fn read_once<R>(&self, look: impl FnOnce(Reading<'_>) -> Result<R>) -> Result<R> {
         let (held, handle) = self.handle()?;
-        let read = guard("reading", || {
+        let read = catch_redb_panic("reading", || {
             let txn = match &*handle {
                 Some(Handle::Write(db)) => db.begin_read()?,
                 Some(Handle::Read(db)) => db.begin_read()?,
@@ -154,7 +154,7 @@ impl FileDatabase {
         if let Some(identity) = &self.identity {
             identity.check_now_and_then()?;
         }
-        let mut txn = match guard("beginning a transaction", || self.begin(db)) {
+        let mut txn = match catch_redb_panic("beginning a transaction", || self.begin(db)) {
             Ok(txn) => txn,
             Err(error) => {
                 drop((handle, held));
@@ -163,7 +163,7 @@ impl FileDatabase {
         };
         txn.set_quick_repair(quick);
         match work(Writing::File(&txn)) {
-            Ok((true, result)) => match guard("committing", || Ok(txn.commit()?)) {
+            Ok((true, result)) => match catch_redb_panic("committing", || Ok(txn.commit()?)) {
                 Ok(()) => Ok(result),
                 Err(error) => {
                     drop((handle, held));
@@ -172,11 +172,11 @@ impl FileDatabase {
                 }
             },
             Ok((false, result)) => {
-                guard("ending a transaction", || Ok(txn.abort()?))?;
+                catch_redb_panic("ending a transaction", || Ok(txn.abort()?))?;
                 Ok(result)
             }
             Err(error) => {
-                let aborted = guard("ending a transaction", || Ok(txn.abort()?));
+                let aborted = catch_redb_panic("ending a transaction", || Ok(txn.abort()?));
                 drop((handle, held));
                 if let Err(fault) = aborted {
                     drop(self.recover(fault));
@@ -210,7 +210,9 @@ impl FileDatabase {
     /// A commit failed and may be on disk: reads the outcome from the file.
     fn resolve(&self, commit: CommitId, error: Error) -> Result<()> {
         let error = error.about_file(self.place.name());
-        panics::log_guarded(|| tracing::error!(%error, "a commit failed: reopening the file to read its outcome"));
+        panics::log_catching_panics(
+            || tracing::error!(%error, "a commit failed: reopening the file to read its outcome"),
+        );
         self.reopen().map_err(|_| Error::outcome_unknown(&error.to_string()))?;
         let file_state = self.read(|txn| Tables::new(txn).file_state())?;
         if (file_state.instance, file_state.batch) == commit {
@@ -224,9 +226,13 @@ impl FileDatabase {
     pub(crate) fn recover(&self, error: Error) -> Error {
         if matches!(error.kind(), ErrorKind::Io | ErrorKind::NoSpace | ErrorKind::Corrupted) && !self.in_memory() {
             match self.reopen() {
-                Ok(()) => panics::log_guarded(|| tracing::warn!(%error, "the file was reopened after an error")),
+                Ok(()) => {
+                    panics::log_catching_panics(|| tracing::warn!(%error, "the file was reopened after an error"));
+                }
                 Err(again) => {
-                    panics::log_guarded(|| tracing::error!(%again, "the file could not be reopened after an error"));
+                    panics::log_catching_panics(
+                        || tracing::error!(%again, "the file could not be reopened after an error"),
+                    );
                 }
             }
         }
@@ -245,7 +251,7 @@ impl FileDatabase {
         if let Some(Handle::Write(db)) = handle.take()
             && let Err(error) = file::close(&self.place, db)
         {
-            panics::log_guarded(|| tracing::debug!(%error, "closing before reopening"));
+            panics::log_catching_panics(|| tracing::debug!(%error, "closing before reopening"));
         }
         *handle = Some(Handle::Write(file::open_existing(&self.place, &self.options)?));
         Ok(())
@@ -278,7 +284,7 @@ impl FileDatabase {
     pub(crate) fn exclusively<R>(&self, work: impl FnOnce(&mut redb::Database) -> Result<R>) -> Result<R> {
         let (held, mut handle) = self.handle_alone()?;
         let done = match &mut *handle {
-            Some(Handle::Write(db)) => guard("maintaining the file", || work(db)),
+            Some(Handle::Write(db)) => catch_redb_panic("maintaining the file", || work(db)),
             Some(Handle::Read(_)) => Err(Error::read_only()),
             None => Err(Error::closed()),
         };
@@ -295,7 +301,7 @@ impl FileDatabase {
                 file::close(&self.place, db)?;
                 self.check_identity()
             }
-            Some(Handle::Read(db)) => guard("closing", || Ok(db.close()?)),
+            Some(Handle::Read(db)) => catch_redb_panic("closing", || Ok(db.close()?)),
             None => Ok(()),
         }
     }

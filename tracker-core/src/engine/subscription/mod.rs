@@ -1,5 +1,5 @@
-//! `Subscription`: what it still delivers, behind a lock, and the ways to wait for it. Filled by the leader after a commit; read by users
-//! and live commands. In memory only.
+//! `Subscription`: the events that were not read yet, behind a lock, and the ways to wait for more. `Engine` fills it when it publishes a
+//! commit; users and the server of `api/live` read it. In memory only; reads may block.
 
 mod queue;
 #[cfg(feature = "tokio")]
@@ -26,9 +26,9 @@ pub use stream::SubscriptionStream;
 #[derive(Clone, Debug)]
 pub(crate) struct SubscriptionOptions {
     pub filter: EventFilter,
-    /// Number of events other than progress that wait, at most.
+    /// Maximum number of waiting events; progress is not counted.
     pub capacity: usize,
-    /// Time between two events of progress of one task, at least.
+    /// Minimum time between two events of progress of one task.
     pub progress_interval: Duration,
 }
 
@@ -49,7 +49,7 @@ impl Default for SubscriptionOptions {
 ///   yielded at most 10 times per second unless [`progress_interval`](crate::events::SubscriptionBuilder::progress_interval) says
 ///   otherwise. The progress of an attempt never follows the end of the attempt.
 /// - Only commits of this tracker are events, not those of other processes.
-/// - Each subscription has a queue of its own: two with the same filter, or the same callback, get every event twice in all.
+/// - Each subscription has its own queue. Two subscriptions with the same filter or callback both get every event.
 pub struct Subscription(Arc<SharedQueue>);
 
 impl fmt::Debug for Subscription {
@@ -68,7 +68,7 @@ impl SubscriptionHandle {
         self.0.close();
     }
 
-    /// Returns whether the subscription is closed: by [`close`](Self::close), by its drop, or with the tracker.
+    /// Returns whether the subscription is closed: by [`close`](Self::close), because it was dropped, or with the tracker.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.lock().queue.is_closed()
@@ -94,7 +94,7 @@ struct QueueState {
     /// The task that polls the subscription as a stream.
     waker: Option<Waker>,
     /// A read has found nothing since the callback of [`Subscription::on_ready`] was called last.
-    is_drained: bool,
+    was_found_empty: bool,
 }
 
 impl SharedQueue {
@@ -115,8 +115,8 @@ impl SharedQueue {
 
     fn pop(&self, state: &mut QueueState) -> Next<Arc<CommitEvent>> {
         let next = state.queue.pop(Instant::now());
-        if matches!(next, Next::Wait(_) | Next::Empty) && !state.is_drained {
-            state.is_drained = true;
+        if matches!(next, Next::Wait(_) | Next::Empty) && !state.was_found_empty {
+            state.was_found_empty = true;
             self.changed.notify_all();
         }
         next
@@ -252,7 +252,7 @@ impl Subscribers {
         }
         let queue = Arc::new(SharedQueue {
             filter,
-            state: Mutex::new(QueueState { queue, waker: None, is_drained: true }),
+            state: Mutex::new(QueueState { queue, waker: None, was_found_empty: true }),
             changed: Condvar::new(),
             is_open: AtomicBool::new(true),
         });

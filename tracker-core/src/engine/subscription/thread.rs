@@ -55,12 +55,12 @@ impl Subscription {
         Ok(handle)
     }
 
-    /// Calls `wake` when the subscription has something to read after a read found nothing, and when it is closed. Read
+    /// Calls `wake` once when the subscription has something to read after a read found nothing, and once when it is closed. Read
     /// until [`try_next`](Self::try_next) returns `None`: `wake` is not called again before that.
     ///
     /// It fits event loops that draw and read on their own thread, for example `move || context.request_repaint()` with egui. It is
-    /// called on a thread of its own, so it may block and panic. Every call of `on_ready` adds a callback with such a thread; only one of them
-    /// is called each time. The thread ends when the subscription is closed or dropped, or after the tracker is closed.
+    /// called on a thread of its own, so it may block and panic. Call `on_ready` once: with
+    /// several callbacks, each wake-up reaches only one of them. The thread ends when the subscription is closed or dropped, or after the tracker is closed.
     ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the system refuses the thread.
@@ -85,11 +85,12 @@ impl SharedQueue {
             if state.queue.is_closed() {
                 return false;
             }
-            if is_ready && state.is_drained {
-                state.is_drained = false;
+            if is_ready && state.was_found_empty {
+                state.was_found_empty = false;
                 return true;
             }
-            let due = if state.is_drained { state.queue.due() } else { None };
+            // When withheld progress becomes readable.
+            let due = if state.was_found_empty { state.queue.due() } else { None };
             state = self.wait(state, due);
         }
     }
@@ -104,6 +105,6 @@ fn start(run: impl FnOnce() + Send + 'static) -> Result<()> {
 
 fn log_panic(called: Result<(), String>) {
     if let Err(panic) = called {
-        panics::log_guarded(|| tracing::warn!(panic, "the callback of a subscription panicked"));
+        panics::log_catching_panics(|| tracing::warn!(panic, "the callback of a subscription panicked"));
     }
 }

@@ -130,7 +130,13 @@ impl Writer<'_> {
     }
 
     /// Refuses a task that cannot join a batch: the batch is sealed, or the task is in another one that has not ended.
-    pub(crate) fn may_join(&mut self, kind: &Kind, id: &TaskKey, header: Option<&Header>, number: u64) -> Result<()> {
+    pub(crate) fn check_can_join(
+        &mut self,
+        kind: &Kind,
+        id: &TaskKey,
+        header: Option<&Header>,
+        number: u64,
+    ) -> Result<()> {
         let batch = self.batch_now(number)?;
         if batch.sealed {
             return Err(kind.refuse(id.clone(), Reason::Sealed { batch: batch.label }));
@@ -150,7 +156,7 @@ impl Writer<'_> {
         if header.batch == Some(number) {
             return Ok(());
         }
-        self.may_join(kind, id, Some(&header), number)?;
+        self.check_can_join(kind, id, Some(&header), number)?;
         if self.batch(number)?.has_dependents && self.find_cycle(TaskRef::of_batch(number), None, &[task])?.is_some() {
             let what = batch_name(&self.batch(number)?.label);
             return Err(kind.refuse(id.clone(), Reason::Cycle { what }));
@@ -189,7 +195,7 @@ impl Writer<'_> {
                 ends.extend(end.map(|end| (number, batch, end)));
             }
             for (number, batch, end) in ends {
-                panics::log_guarded(|| tracing::debug!(batch = batch.label, number, "a batch has ended"));
+                panics::log_catching_panics(|| tracing::debug!(batch = batch.label, number, "a batch has ended"));
                 self.push_batch_end(number, &batch.label, end.end);
                 if end.first {
                     self.submit_follow_up(number)?;
@@ -206,12 +212,12 @@ impl Writer<'_> {
     /// Submits the follow-up task of a batch. The batch stores a refusal.
     fn submit_follow_up(&mut self, number: u64) -> Result<()> {
         let Some(new) = self.rows.take_follow_up(number)? else { return Ok(()) };
-        new.free(self)?;
-        match self.all_or_nothing(|writer| new.put(writer)) {
+        new.end_expired_leases(self)?;
+        match self.all_or_nothing(|writer| new.submit(writer)) {
             Ok(_) => Ok(()),
             Err(error) if error.is_refusal() => {
                 let batch = self.batch(number)?;
-                panics::log_guarded(
+                panics::log_catching_panics(
                     || tracing::warn!(batch = batch.label, %error, "the follow-up task of a batch was refused"),
                 );
                 batch.refused = Some(error.to_string());

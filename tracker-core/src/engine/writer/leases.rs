@@ -70,7 +70,7 @@ impl Writer<'_> {
         let id = self.rows.task_row(task)?.id;
         let command = Command::Rescue { fence: lease.fence, random: Self::random_fraction() };
         self.decide(kind, task, Some(header), &command, None, &id)?;
-        panics::log_guarded(
+        panics::log_catching_panics(
             || tracing::info!(kind = kind.name, %id, worker = lease.worker, "rescued a task whose lease ended without an outcome"),
         );
         Ok(id)

@@ -315,7 +315,7 @@ impl<'t> Writer<'t> {
                 let other = self.rows.task_row(rival)?.id;
                 return Err(kind.refuse(id.clone(), Reason::KeyTaken { other }));
             }
-            panics::log_guarded(
+            panics::log_catching_panics(
                 || tracing::warn!(kind = kind.name, %id, "the changed task that waited has the unique key of another one: dropped"),
             );
             change.new_row = None;

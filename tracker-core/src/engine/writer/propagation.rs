@@ -1,5 +1,5 @@
-//! `Propagation`: the end of a task or a batch that is still to be propagated to its dependents. Made by the writes of tasks and batches, used
-//! by `dependencies`; plain data.
+//! `Propagation`: a task or batch that has ended, whose dependents do not know it yet. Made by `batches` and `dependencies`, consumed by
+//! `dependencies` within one commit; the rest that a commit leaves is stored as a `PendingPropagation`. Plain data.
 
 use crate::model::{task::TaskRef, transition::DependencyEnd};
 
@@ -15,7 +15,7 @@ impl Propagation {
         Self { target: TaskRef::of_batch(number), name: batch_name(label), end }
     }
 
-    /// Why a dependent is set aside.
+    /// The reason stored with a dependent that is parked, cancelled or given up.
     pub(super) fn reason(&self) -> String {
         let name = &self.name;
         match self.end {

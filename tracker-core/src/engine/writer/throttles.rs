@@ -1,4 +1,5 @@
-//! Throttle keys in a transaction. Called by submits, recovery and import; reads and writes their rows.
+//! Accepts at most one submit per throttle key and period. Called by `engine/action/submit`, `maintenance/recover` and `portable`; reads and
+//! writes the rows of throttle keys.
 
 use super::{Writer, undo::Undo};
 use crate::model::{
@@ -7,12 +8,12 @@ use crate::model::{
     throttle::{AcceptedSubmit, Throttle},
 };
 
-/// How many rows whose period has passed each accepted submit removes: more than it adds.
+/// Number of rows with an ended period that each accepted submit removes. It adds one row, so the table shrinks.
 const REMOVALS: usize = 2;
 
 impl Writer<'_> {
-    /// The submit within whose period a submit comes now.
-    pub(crate) fn throttling(&mut self, kind: u32, key: &TaskKey) -> Result<Option<AcceptedSubmit>> {
+    /// The accepted submit that throttles this key now, if any.
+    pub(crate) fn throttled_by(&mut self, kind: u32, key: &TaskKey) -> Result<Option<AcceptedSubmit>> {
         let accepted = self.rows.accepted_submit(kind, key)?;
         Ok(accepted.filter(|accepted| accepted.throttles(self.now)))
     }

@@ -17,7 +17,7 @@ use crate::{
         move_mark::MoveMark,
     },
     storage::{
-        file::{FileOptions, Location, Sharing, guard},
+        file::{FileOptions, Location, Sharing, catch_redb_panic},
         format::FormatProblem,
         raw_rows::{Portion, rows_after},
         store::StoreTable,
@@ -128,7 +128,7 @@ impl End {
             self.commits += 1;
             let commit = (self.instance, self.commits);
             let written = self.database.write(false, commit, &[], |source| {
-                guard("moving rows", || {
+                catch_redb_panic("moving rows", || {
                     let mut rows = Tables::new(source);
                     let mut state = rows.file_state()?;
                     work(&mut rows, &mut state)?;

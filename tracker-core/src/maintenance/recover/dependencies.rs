@@ -14,7 +14,7 @@ use crate::{
     storage::{
         definitions,
         encoding::on_failure_of,
-        file::guard,
+        file::catch_redb_panic,
         keys::DependencyKey,
         read::task_rows::NUMBERS,
         tables::{Reading, Source, Tables},
@@ -45,7 +45,7 @@ pub(super) fn copy_batches(
     }
     let mut seals = Vec::new();
     for number in numbers {
-        let read = guard("reading a batch", || {
+        let read = catch_redb_panic("reading a batch", || {
             let mut rows = Tables::new(source);
             let batch = rows.batch(number)?.ok_or_else(|| Error::corrupted("tracker.batches", number, "it is gone"))?;
             if number >= NUMBERS {
@@ -112,5 +112,5 @@ pub(super) fn copy_needs(
 
 /// Reads a table from both of its ends, up to where it cannot be read. Returns the first error if neither reached the end.
 fn walk(what: &str, mut read: impl FnMut(bool) -> Result<()>) -> Result<()> {
-    guard(what, || read(false)).or_else(|error| guard(what, || read(true)).map_err(|_| error))
+    catch_redb_panic(what, || read(false)).or_else(|error| catch_redb_panic(what, || read(true)).map_err(|_| error))
 }

@@ -1,4 +1,5 @@
-//! `Tracker::recover`: copies the readable part of a damaged file into a new file. Called by users and the CLI; writes only the new file.
+//! `Tracker::recover`: copies the readable part of a damaged file into a new file. Called by users and the CLI. Writes the new file; redb repairs a
+//! damaged file that was not closed cleanly, which changes it too.
 
 mod dependencies;
 mod source;
@@ -22,7 +23,7 @@ use crate::{
     },
     storage::{
         definitions,
-        file::{Sharing, guard},
+        file::{Sharing, catch_redb_panic},
         read::task_rows::{NUMBERS, TaskRows},
         tables::{Reading, Source, Tables},
     },
@@ -102,7 +103,7 @@ fn recover(from: &Path, into: &Path) -> Result<Recovered> {
         copy_throttles(source, &target, &shift, &mut report)?;
         copy_budgets(source, &target, &mut report)?;
         // Lost tasks may have had higher fences than the copied ones.
-        let state = guard("reading the next fence", || Tables::new(source).file_state());
+        let state = catch_redb_panic("reading the next fence", || Tables::new(source).file_state());
         if let Some(fence) = state.ok().map(|state| state.next_fence).filter(|fence| *fence < NUMBERS) {
             target.shared.engine.user_transaction(|writer| writer.raise_fence(fence))?;
         }
@@ -132,7 +133,7 @@ fn copy_kind(
         report.lost.push(LostTask { kind: kind.name.clone(), id: None, what });
     }
     for task in tasks {
-        match guard("reading a task", || task_rows(source, task)) {
+        match catch_redb_panic("reading a task", || task_rows(source, task)) {
             Ok((task_rows, history)) => {
                 if let Err(error) = history {
                     let what = format!("its history cannot be read: {error}");
@@ -150,7 +151,7 @@ fn copy_kind(
                 batch.push(task_rows.shifted(shift).with_place(kind));
             }
             Err(error) => {
-                let row = guard("reading a task", || Tables::new(source).find_task_row(task)).ok().flatten();
+                let row = catch_redb_panic("reading a task", || Tables::new(source).find_task_row(task)).ok().flatten();
                 let lost = LostTask { kind: kind.name.clone(), id: row.map(|row| row.id), what: error.to_string() };
                 report.lost.push(lost);
             }
@@ -164,13 +165,14 @@ fn copy_kind(
 
 /// Copies the schedules. Their latest occurrences are found by their ids, which stay.
 fn copy_schedules(source: Reading<'_>, target: &Tracker, shift: &TimeShift, report: &mut Recovered) -> Result<()> {
-    let found = match guard("reading the schedules", || Tables::new(source).schedules_after(None, usize::MAX)) {
-        Ok(found) => found,
-        Err(error) => {
-            report.schedules_lost.push(error.to_string());
-            return Ok(());
-        }
-    };
+    let found =
+        match catch_redb_panic("reading the schedules", || Tables::new(source).schedules_after(None, usize::MAX)) {
+            Ok(found) => found,
+            Err(error) => {
+                report.schedules_lost.push(error.to_string());
+                return Ok(());
+            }
+        };
     target.shared.engine.user_transaction(|writer: &mut Writer<'_>| {
         for (name, row) in found {
             match row {
@@ -187,13 +189,14 @@ fn copy_schedules(source: Reading<'_>, target: &Tracker, shift: &TimeShift, repo
 
 /// Copies the throttle keys.
 fn copy_throttles(source: Reading<'_>, target: &Tracker, shift: &TimeShift, report: &mut Recovered) -> Result<()> {
-    let found = match guard("reading the throttle keys", || Tables::new(source).throttles_after(None, usize::MAX)) {
-        Ok(found) => found,
-        Err(error) => {
-            report.throttles_lost.push(error.to_string());
-            return Ok(());
-        }
-    };
+    let found =
+        match catch_redb_panic("reading the throttle keys", || Tables::new(source).throttles_after(None, usize::MAX)) {
+            Ok(found) => found,
+            Err(error) => {
+                report.throttles_lost.push(error.to_string());
+                return Ok(());
+            }
+        };
     target.shared.engine.user_transaction(|writer: &mut Writer<'_>| {
         for row in found {
             match row.accepted {
@@ -210,7 +213,7 @@ fn copy_throttles(source: Reading<'_>, target: &Tracker, shift: &TimeShift, repo
 
 /// Copies the budgets of resources.
 fn copy_budgets(source: Reading<'_>, target: &Tracker, report: &mut Recovered) -> Result<()> {
-    match guard("reading the budgets", || Tables::new(source).stored_budgets()) {
+    match catch_redb_panic("reading the budgets", || Tables::new(source).stored_budgets()) {
         Ok(budgets) => target.shared.engine.user_transaction(|writer: &mut Writer<'_>| {
             budgets.0.iter().try_for_each(|(resource, amount)| writer.put_budget(resource, Some(*amount)).map(drop))
         }),
@@ -230,12 +233,13 @@ fn task_rows(source: Reading<'_>, task: TaskRef) -> Result<(TaskRows, Result<()>
     let header = rows.header(task)?.ok_or_else(|| Error::corrupted("tracker.headers", task, "it has no header"))?;
     let row = rows.task_row(task)?;
     // The task is kept even if its history or its pending payload cannot be read.
-    let (past, history) = match guard("reading a history", || rows.past(task)) {
+    let (past, history) = match catch_redb_panic("reading a history", || rows.past(task)) {
         Ok(past) => (past, Ok(())),
         Err(error) => (Vec::new(), Err(error)),
     };
     let waits = header.successor;
-    let successor = if waits { guard("reading a payload", || rows.successor(task)).ok().flatten() } else { None };
+    let successor =
+        if waits { catch_redb_panic("reading a payload", || rows.successor(task)).ok().flatten() } else { None };
     let task_rows = TaskRows { task, header, row, past, progress: None, successor };
     if task_rows.has_room() {
         Ok((task_rows, history))
@@ -252,7 +256,7 @@ fn candidates(source: Reading<'_>, kind: u32) -> (BTreeSet<TaskRef>, Option<Erro
     let (first, last) = (TaskRef { kind, seq: 0 }.pack(), TaskRef { kind, seq: u64::MAX }.pack());
     for table in [definitions::HEADERS, definitions::PAYLOADS] {
         for backwards in [false, true] {
-            let walked = guard("looking for tasks", || {
+            let walked = catch_redb_panic("looking for tasks", || {
                 let table = source.open(table)?;
                 let mut range = table.range::<&[u8; TaskRef::LEN]>(&first..=&last)?;
                 while let Some(entry) = if backwards { range.next_back() } else { range.next() } {

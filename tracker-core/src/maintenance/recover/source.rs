@@ -1,4 +1,5 @@
-//! Opens the damaged file in the first way in which it can be read. Called by `recover`; reads that file, and never changes it.
+//! Opens the damaged file in the first way in which it can be read. Called by `recover`. Reads that file; redb repairs it first if it was not
+//! closed cleanly, which changes it.
 
 use std::{path::Path, time::Duration};
 
@@ -16,19 +17,19 @@ use crate::{
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Opens a damaged file to read from it. Where redb refuses the file (its length does not fit, or not all of its latest
-/// commit is there), the rows that are there are read without redb's checks: each row has a checksum of its own. Returns true
-/// with it if it is read as of the commit before the latest one.
+/// commit is there), the rows that are there are read without redb's checks, since each row has a checksum of its own. The flag is
+/// true if the data come from the commit before the latest one.
 pub(super) fn open(path: &Path) -> Result<(FileDatabase, bool)> {
     let refused = match open_at(Location::Path(path.to_owned()), Sharing::Exclusive) {
         Ok(source) => return Ok((source, false)),
         Err(error) if is_damage(&error) => error,
         Err(error) => return Err(error),
     };
-    // The commit with most tasks: of the latest one, some pages may be missing. As one that reads beside a writer: redb then
-    // does not ask for the state of its allocator.
+    // Pages of the latest commit may be missing, so the commit with more readable tasks is taken. It is opened as by a reader
+    // beside a writer, because redb then does not read the state of its allocator.
     let mut best: Option<(usize, FileDatabase, bool)> = None;
-    for (place, earlier) in readable_commits(path)?.into_iter().zip([false, true]) {
-        let Ok(source) = open_any_format(place, Sharing::Readers) else { continue };
+    for (location, earlier) in readable_commits(path)?.into_iter().zip([false, true]) {
+        let Ok(source) = open_any_format(location, Sharing::Readers) else { continue };
         if source.is_of_another_format() {
             source.check_format()?;
         }
@@ -49,15 +50,15 @@ pub(super) fn open(path: &Path) -> Result<(FileDatabase, bool)> {
     Err(Error::new(refused.kind(), format!("{reason}; no commit in it can be read: restore a backup")))
 }
 
-fn open_at(place: Location, sharing: Sharing) -> Result<FileDatabase> {
-    let source = open_any_format(place, sharing)?;
+fn open_at(location: Location, sharing: Sharing) -> Result<FileDatabase> {
+    let source = open_any_format(location, sharing)?;
     check(&source)?;
     Ok(source)
 }
 
-fn open_any_format(place: Location, sharing: Sharing) -> Result<FileDatabase> {
+fn open_any_format(location: Location, sharing: Sharing) -> Result<FileDatabase> {
     let options = FileOptions { sharing, ..FileOptions::default() };
-    FileDatabase::open_any_format(place, options, true, BUSY_TIMEOUT)
+    FileDatabase::open_any_format(location, options, true, BUSY_TIMEOUT)
 }
 
 /// Refuses a file of another format, and one whose kinds cannot be read.

@@ -1,5 +1,6 @@
-//! Checks the lists of class heads in kinds with several limits. The list of a head depends on earlier claims, so the check compares the
-//! rows with the rules of `storage/write/head_lists.rs`. Called by `verify`; reads only.
+//! Checks the lists of class heads in kinds with several limits: a class is the tasks with the same limited values and needs, its head the
+//! first of them. Which list a head is in depends on earlier claims and cannot be computed again, so this checks the rules that
+//! `storage/write/head_lists.rs` states. Called by `verify`; reads only.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,19 +25,19 @@ pub(super) fn check(
 ) -> Result<()> {
     let mut listed = BTreeMap::new();
     for row in rows.head_lists()?.rows()? {
-        let (key, times) = row?;
-        listed.insert(key.value().to_vec(), times.value());
+        let (key, overtakes) = row?;
+        listed.insert(key.value().to_vec(), overtakes.value());
     }
     let kinds = rows.all_kinds()?;
-    let mut known = BTreeSet::new();
+    let mut expected = BTreeSet::new();
     for (head, class) in heads {
         let Some(kind) = kinds.get(head.kind).filter(|kind| kind.has_limit_lists()) else { continue };
-        check_head(kind, *head, &LimitClass::unpack(kind, class), &listed, &mut known, found);
+        check_head(kind, *head, &LimitClass::unpack(kind, class), &listed, &mut expected, found);
     }
-    for key in listed.keys().filter(|key| !known.contains(*key)) {
+    for key in listed.keys().filter(|key| !expected.contains(*key)) {
         found.add(TABLE, format!("{key:?} belongs to no task"));
     }
-    for key in known {
+    for key in expected {
         let Some(HeadListKey { list: HeadList::Blocked, limit, value, amounts, place }) = HeadListKey::split(&key)
         else {
             continue;
@@ -49,16 +50,17 @@ pub(super) fn check(
         if first.is_none_or(|(first, _)| first != place) || rows.is_blocked_by(kind, limited, place)? {
             continue;
         }
-        // Claims reach the blocked head after a ready one of its value.
-        let like = |head: &ClaimKey| (head.kind, head.code, head.rank) == (place.kind, place.code, place.rank);
-        let leads = |(head, class): (&ClaimKey, &Vec<u8>)| {
+        // No error if an earlier ready head has the same value: claims look at that one first.
+        let has_same_priority =
+            |head: &ClaimKey| (head.kind, head.code, head.rank) == (place.kind, place.code, place.rank);
+        let is_ready_and_earlier = |(head, class): (&ClaimKey, &Vec<u8>)| {
             let class = LimitClass::unpack(kind, class);
-            like(head)
+            has_same_priority(head)
                 && class.amounts == amounts
                 && class.limited().any(|other| other == limited)
                 && listed.contains_key(&listed_key(kind, HeadList::Ready, READY, amounts, *head))
         };
-        if !heads.range(range.0..place).any(leads) {
+        if !heads.range(range.0..place).any(is_ready_and_earlier) {
             found.add(TABLE, format!("{key:?} waits for a value that has room"));
         }
     }
@@ -70,29 +72,31 @@ fn check_head(
     head: ClaimKey,
     class: &LimitClass,
     listed: &BTreeMap<Vec<u8>, u32>,
-    known: &mut BTreeSet<Vec<u8>>,
+    expected: &mut BTreeSet<Vec<u8>>,
     found: &mut Found,
 ) {
     let key_in = |list, limited| listed_key(kind, list, limited, &class.amounts, head);
-    let mut places = vec![key_in(HeadList::Ready, READY)];
+    let mut entries = vec![key_in(HeadList::Ready, READY)];
     for limited in class.limited() {
-        places.push(key_in(HeadList::Blocked, limited));
+        entries.push(key_in(HeadList::Blocked, limited));
         let waiting = key_in(HeadList::Waiting, limited);
-        let times = listed.get(&waiting).copied();
-        if times.is_none() {
+        let overtakes = listed.get(&waiting).copied();
+        if overtakes.is_none() {
             found.add(TABLE, format!("{waiting:?} is missing"));
         }
         let reserved = key_in(HeadList::Reserved, limited);
         let is_listed = listed.contains_key(&reserved);
-        if is_listed != times.is_some_and(is_reserved) {
-            found
-                .add(TABLE, format!("{reserved:?} is listed: {is_listed}, and the task was overtaken {times:?} times"));
+        if is_listed != overtakes.is_some_and(is_reserved) {
+            found.add(
+                TABLE,
+                format!("{reserved:?} is listed: {is_listed}, and the task was overtaken {overtakes:?} times"),
+            );
         }
-        known.extend([waiting, reserved]);
+        expected.extend([waiting, reserved]);
     }
-    places.retain(|key| listed.contains_key(key));
-    if places.len() != 1 {
-        found.add(TABLE, format!("{} is listed {} times as ready or blocked", head.task(), places.len()));
+    entries.retain(|key| listed.contains_key(key));
+    if entries.len() != 1 {
+        found.add(TABLE, format!("{} is listed {} times as ready or blocked", head.task(), entries.len()));
     }
-    known.extend(places);
+    expected.extend(entries);
 }

@@ -1,4 +1,5 @@
-//! Schedules of recurring tasks: the stored row, the rules that decide what is due, and the times of a definition. Pure: time is a value.
+//! Schedules of recurring tasks: the stored row, the rules that decide what is due, and the times of a definition. Called
+//! by `api/schedule`, `engine`, `storage` and `portable`. Pure: the current time is a parameter.
 
 #[cfg(feature = "schedules")]
 mod cron;

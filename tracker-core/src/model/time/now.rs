@@ -89,7 +89,7 @@ impl TimeKeeper {
         }
         let read = catch_panic(|| self.clock.now());
         let reading = read.unwrap_or_else(|panic| {
-            panics::log_guarded(|| {
+            panics::log_catching_panics(|| {
                 tracing::warn!(panic, "the clock panicked: the last known time is used, or the system's");
             });
             self.last_reading()

@@ -16,12 +16,12 @@ use super::{
     create::{Draft, publish},
     fault::Fault,
     folder::{self, folder},
-    guard::guard,
     layout::{HEADER, Layout},
+    redb_panic::catch_redb_panic,
 };
 use crate::model::error::{Error, ErrorKind, Result};
 
-/// How long a snapshot is tried for between the commits of another process.
+/// How long to retry while another process keeps committing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How many bytes are copied at a time.
@@ -31,38 +31,38 @@ const PIECE: usize = 1 << 20;
 pub(crate) struct Snapshot {
     source: Box<dyn StorageBackend>,
     layout: Layout,
-    held: ReadTransaction,
+    transaction: ReadTransaction,
 }
 
-/// Begins a snapshot of the database at a place, which `begin` reads.
+/// Takes a snapshot of the database at a location. `begin` starts the read transaction that keeps its pages.
 pub(crate) fn snapshot(
-    place: &Location,
+    location: &Location,
     identity: Option<&Identity>,
     begin: impl Fn() -> Result<ReadTransaction>,
 ) -> Result<Snapshot> {
-    let source = source(place, identity)?;
-    let header = || header_of(&*source).map_err(|error| Fault::from(error).at(place.name()));
+    let source = source(location, identity)?;
+    let header = || header_of(&*source).map_err(|error| Fault::from(error).at(location.name()));
     let until = Instant::now() + BUSY_TIMEOUT;
     loop {
         let before = header()?;
-        let held = begin()?;
+        let transaction = begin()?;
         let layout = header()?;
-        // The header changes with each commit: where it has not, the transaction reads the commit that it names.
+        // Each commit changes the header. If it is unchanged, the transaction reads the commit in the header.
         if layout == before && !layout.is_unflushed() {
-            return Ok(Snapshot { source, layout, held });
+            return Ok(Snapshot { source, layout, transaction });
         }
-        drop(held);
+        drop(transaction);
         if Instant::now() >= until {
             return Err(
-                Fault::new(ErrorKind::Busy, "another process commits without a pause; try again").at(place.name())
+                Fault::new(ErrorKind::Busy, "another process commits without a pause; try again").at(location.name())
             );
         }
         thread::yield_now();
     }
 }
 
-fn source(place: &Location, identity: Option<&Identity>) -> Result<Box<dyn StorageBackend>> {
-    match (place, identity) {
+fn source(location: &Location, identity: Option<&Identity>) -> Result<Box<dyn StorageBackend>> {
+    match (location, identity) {
         (Location::Path(path), Some(identity)) => {
             let at_path = |error: io::Error| Fault::from(error).at(path);
             let file = File::open(identity.path()).map_err(at_path)?;
@@ -71,7 +71,7 @@ fn source(place: &Location, identity: Option<&Identity>) -> Result<Box<dyn Stora
             }
             Ok(Box::new(FileBackend::new(file)?))
         }
-        (Location::Backend(factory), _) => factory().map_err(|error| Fault::from(error).at(place.name())),
+        (Location::Backend(factory), _) => factory().map_err(|error| Fault::from(error).at(location.name())),
         _ => Err(Error::invalid("a tracker in memory has no file to copy: export its tasks instead")),
     }
 }
@@ -82,10 +82,10 @@ fn header_of(source: &dyn StorageBackend) -> io::Result<Layout> {
     Layout::parse(&header)
 }
 
-/// Writes a snapshot to a new file, and has `adapt` change it before it gets its name. Every page is verified on the way.
+/// Writes a snapshot to a new file. Verifies every page, and calls `adapt` on the copy before it is published under its name.
 /// Returns the length of the new file, in bytes.
 pub(crate) fn write(snapshot: Snapshot, into: &Path, adapt: impl FnOnce(&Database) -> Result<()>) -> Result<u64> {
-    guard(&format!("copying to {}", into.display()), || {
+    catch_redb_panic(&format!("copying to {}", into.display()), || {
         let at_path = |error: io::Error| Fault::from(error).at(into);
         if fs::symlink_metadata(into).is_ok() {
             return Err(exists(into));
@@ -111,16 +111,16 @@ fn exists(into: &Path) -> Error {
     Fault::new(ErrorKind::Invalid, "there is a file already; give a new path").at(into)
 }
 
-/// Copies the pages, and lets go of the snapshot.
-fn copy(Snapshot { source, mut layout, held }: Snapshot, target: &mut File) -> io::Result<()> {
+/// Copies the pages, and ends the snapshot.
+fn copy(Snapshot { source, mut layout, transaction }: Snapshot, target: &mut File) -> io::Result<()> {
     let length = layout.length();
     let mut piece = vec![0; PIECE];
     let mut at = 0;
     while at < length {
-        // The file may have shrunk since: then its end held no page of the snapshot.
-        let there = source.len()?.saturating_sub(at).min(length - at);
+        // If the file has shrunk since, its end held no page of the snapshot.
+        let bytes_left = source.len()?.saturating_sub(at).min(length - at);
         let Some(part) =
-            piece.get_mut(..usize::try_from(there).unwrap_or(PIECE).min(PIECE)).filter(|part| !part.is_empty())
+            piece.get_mut(..usize::try_from(bytes_left).unwrap_or(PIECE).min(PIECE)).filter(|part| !part.is_empty())
         else {
             break;
         };
@@ -128,12 +128,12 @@ fn copy(Snapshot { source, mut layout, held }: Snapshot, target: &mut File) -> i
         target.write_all(part)?;
         at += part.len() as u64;
     }
-    // Fails if the database was closed or opened again meanwhile: then nothing kept the pages.
-    held.list_tables().map(drop).map_err(io::Error::other)?;
-    drop(held);
+    // Fails if the database was closed meanwhile, since nothing kept the pages then.
+    transaction.list_tables().map(drop).map_err(io::Error::other)?;
+    drop(transaction);
     source.close()?;
     target.set_len(length)?;
-    layout.detach();
+    layout.forget_allocator_state();
     target.seek(SeekFrom::Start(0))?;
     target.write_all(layout.bytes())
 }

@@ -47,7 +47,7 @@ pub(crate) fn publish(from: &Path, to: &Path, link: impl FnOnce(&Path, &Path) ->
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => {
-            panics::log_guarded(
+            panics::log_catching_panics(
                 || tracing::debug!(path = %to.display(), %error, "no hard link here: reserving the name instead"),
             );
             reserve(from, to)
@@ -104,7 +104,7 @@ impl Drop for Draft {
         if let Err(error) = fs::remove_file(&self.path)
             && error.kind() != io::ErrorKind::NotFound
         {
-            panics::log_guarded(
+            panics::log_catching_panics(
                 || tracing::debug!(path = %self.path.display(), %error, "a temporary file could not be removed; a later start will"),
             );
         }

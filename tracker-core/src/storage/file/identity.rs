@@ -114,7 +114,9 @@ impl Identity {
         let was_lost = self.is_lost.swap(lost, Ordering::Relaxed);
         if !lost {
             if was_lost {
-                panics::log_guarded(|| tracing::info!(path = %self.path.display(), "the file is back under its path"));
+                panics::log_catching_panics(
+                    || tracing::info!(path = %self.path.display(), "the file is back under its path"),
+                );
             }
             return Ok(());
         }
@@ -124,7 +126,7 @@ impl Identity {
         )
         .at(&self.path);
         if !was_lost {
-            panics::log_guarded(|| tracing::warn!(path = %self.path.display(), "{error}"));
+            panics::log_catching_panics(|| tracing::warn!(path = %self.path.display(), "{error}"));
         }
         Err(error)
     }

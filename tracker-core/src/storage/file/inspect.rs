@@ -11,8 +11,8 @@ use super::{
     FileOptions, Location,
     backend::Boxed,
     fault::Fault,
-    guard::guard,
     open::{close, missing, open_there},
+    redb_panic::catch_redb_panic,
     survey::{Survey, survey},
 };
 use crate::model::{
@@ -28,7 +28,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// redb refuses that after an unclean end. Then the file is opened for writing once, so that redb repairs it, and closed
 /// again; no record is touched. `check_on_open` has no meaning here.
 pub(crate) fn inspect(place: &Location, options: &FileOptions) -> Result<ReadOnlyDatabase> {
-    guard(&format!("opening {} to look at it", place.name().display()), || {
+    catch_redb_panic(&format!("opening {} to look at it", place.name().display()), || {
         match place {
             Location::Path(path) => {
                 if survey(path)? == Survey::Nothing {
@@ -53,7 +53,7 @@ pub(crate) fn inspect(place: &Location, options: &FileOptions) -> Result<ReadOnl
 
 /// [`inspect`] while this process has the file open for reading: without a repair, which would wait for itself.
 pub(crate) fn inspect_again(place: &Location, options: &FileOptions) -> Result<ReadOnlyDatabase> {
-    guard(&format!("opening {} to look at it", place.name().display()), || {
+    catch_redb_panic(&format!("opening {} to look at it", place.name().display()), || {
         open_read_only(place, options).map_err(|fault| fault.at(place.name()))?.ok_or_else(|| busy(place))
     })
 }
@@ -79,7 +79,7 @@ fn repair(place: &Location, options: &FileOptions) -> Result<()> {
     match open_there(place, &options) {
         Ok(db) => {
             close(place, db)?;
-            panics::log_guarded(|| {
+            panics::log_catching_panics(|| {
                 tracing::info!(
                     path = %place.name().display(),
                     "the file had not been closed cleanly: it was opened for writing once to repair it"

@@ -113,7 +113,7 @@ impl Layout {
 
     /// Makes it the header of a copy of all pages that a read transaction on the latest commit keeps. The tree of redb's
     /// own is none of them, so that the copy has none: redb builds its own anew when it repairs the copy.
-    pub fn detach(&mut self) {
+    pub fn forget_allocator_state(&mut self) {
         let [first, second] = SLOTS;
         let primary = if self.flags() & PRIMARY == 0 { first } else { second };
         let mut slot: Vec<u8> = self.0.iter().skip(primary).take(SLOT).copied().collect();

@@ -1,5 +1,5 @@
-//! The database file: found, created, opened, locked, inspected and copied. Called by `engine::database` and `maintenance`, with the
-//! `FileOptions` of `api/options`. Touches files and pages, but no tables of the tracker.
+//! The database file: found, created, opened, locked, inspected and copied. Called by `engine::database` and `maintenance`; `FileOptions`,
+//! `FileId` and `Sharing` are used by `engine` and `api` too. Touches files and pages, but no tables of the tracker.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
@@ -9,12 +9,12 @@ mod create;
 mod fault;
 mod file_system;
 mod folder;
-mod guard;
 mod identity;
 mod inspect;
 mod layout;
 mod leftover;
 mod open;
+mod redb_panic;
 mod salvage;
 mod sharing;
 mod survey;
@@ -23,10 +23,10 @@ mod tests;
 
 pub(crate) use copy::{Snapshot, snapshot, write as write_snapshot};
 pub(crate) use file_system::refuse_network_file_system;
-pub(crate) use guard::guard;
 pub(crate) use identity::{FileId, Identity};
 pub(crate) use inspect::{inspect, inspect_again};
 pub(crate) use open::{OpenedFile, close, open_existing, open_or_create};
+pub(crate) use redb_panic::catch_redb_panic;
 pub(crate) use salvage::readable_commits;
 pub use sharing::Sharing;
 
@@ -47,14 +47,14 @@ pub(crate) enum Location {
     Path(PathBuf),
     /// Memory: gone when it is closed.
     Memory,
-    /// A backend that the factory makes at each open.
+    /// A backend of the caller, which the factory opens.
     Backend(Factory),
 }
 
-/// Makes a storage of the caller's own. Each call gives a handle of its own to the same bytes.
+/// Opens the caller's storage backend. Each call returns a new handle to the same bytes.
 pub(crate) type Factory = Arc<dyn Fn() -> io::Result<Box<dyn StorageBackend>> + Send + Sync>;
 
-/// How to open it.
+/// How to open the database.
 #[derive(Clone)]
 pub(crate) struct FileOptions {
     pub sharing: Sharing,
@@ -96,7 +96,9 @@ impl FileOptions {
             builder.set_repair_callback(move |session| {
                 // Without this, a panic of the callback would be reported as a damaged file.
                 if let Err(panic) = catch_panic(|| on_repair(session.progress())) {
-                    panics::log_guarded(|| tracing::warn!(panic, "the function given to Options::on_repair panicked"));
+                    panics::log_catching_panics(|| {
+                        tracing::warn!(panic, "the function given to Options::on_repair panicked");
+                    });
                 }
             });
         }

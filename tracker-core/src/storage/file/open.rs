@@ -8,8 +8,8 @@ use super::{
     create::create,
     fault::Fault,
     folder::{self, folder},
-    guard::guard,
     leftover::sweep,
+    redb_panic::catch_redb_panic,
     survey::{Survey, survey},
 };
 use crate::model::{
@@ -32,14 +32,14 @@ pub(crate) fn open_or_create(
     options: &FileOptions,
     init: &dyn Fn(&Database) -> Result<()>,
 ) -> Result<OpenedFile> {
-    guard(&format!("opening {}", place.name().display()), || match place {
+    catch_redb_panic(&format!("opening {}", place.name().display()), || match place {
         Location::Path(path) => {
             let created = survey(path)? == Survey::Nothing && create(path, options, init)?;
             sweep(path);
             let db = open(place, options)?;
             if !created && let Err(error) = folder::sync(folder(path)) {
                 // Its creator may have crashed before the name was durable.
-                panics::log_guarded(
+                panics::log_catching_panics(
                     || tracing::warn!(path = %path.display(), %error, "the folder could not be flushed"),
                 );
             }
@@ -66,7 +66,7 @@ pub(crate) fn open_or_create(
 /// Opens the database for writing and never creates one. The handle that was there before must be gone, with all of
 /// its write transactions.
 pub(crate) fn open_existing(place: &Location, options: &FileOptions) -> Result<Database> {
-    guard(&format!("opening {}", place.name().display()), || match place {
+    catch_redb_panic(&format!("opening {}", place.name().display()), || match place {
         Location::Path(path) => {
             if survey(path)? == Survey::Nothing {
                 return Err(missing(place));
@@ -85,7 +85,7 @@ pub(crate) fn open_existing(place: &Location, options: &FileOptions) -> Result<D
 /// Closes the database. Returns whether that succeeded. After a panic inside redb, dropping the handle panics again, on
 /// a poisoned lock: let it go through here, never while unwinding.
 pub(crate) fn close(place: &Location, db: Database) -> Result<()> {
-    guard(&format!("closing {}", place.name().display()), || {
+    catch_redb_panic(&format!("closing {}", place.name().display()), || {
         db.close().map_err(|error| Fault::from(error).at(place.name()))
     })
 }

@@ -1,4 +1,4 @@
-//! `guard`: turns a panic of redb into an error. Wraps every call that reads or writes pages, in `storage/file`, the engine, user
+//! `catch_redb_panic`: turns a panic of redb into an error. Wraps every call that reads or writes pages, in `storage/file`, the engine, user
 //! transactions and `maintenance`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,10 +18,10 @@ use crate::model::{
 ///
 /// Values that `work` changed through references must not be trusted after such an error: abort the transaction, or
 /// reopen the file.
-pub(crate) fn guard<T>(doing: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(crate) fn catch_redb_panic<T>(doing: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic_text(&*panic);
-        panics::log_guarded(|| tracing::error!(doing, panic = text, "redb panicked"));
+        panics::log_catching_panics(|| tracing::error!(doing, panic = text, "redb panicked"));
         Err(Error::new(
             ErrorKind::Corrupted,
             format!(

@@ -70,7 +70,7 @@ impl StartChecker {
             StartCheck::Wait { reason, retry_in } => (reason, retry_in),
             StartCheck::Failed { error } => {
                 if !std::mem::replace(&mut state.has_warned, true) {
-                    panics::log_guarded(|| {
+                    panics::log_catching_panics(|| {
                         tracing::warn!(error, "a start condition cannot be checked: no task starts");
                     });
                 }
@@ -79,7 +79,7 @@ impl StartChecker {
         };
         self.status.set(Some(BlockingCondition { condition, reading: reason.clone(), failed }));
         if state.reason.as_ref() != Some(&reason) {
-            panics::log_guarded(|| tracing::debug!(reason, "no task starts now"));
+            panics::log_catching_panics(|| tracing::debug!(reason, "no task starts now"));
             state.reason = Some(reason);
         }
         let at = now.saturating_add(micros_of(retry_in.max(SHORTEST_RETRY)));

@@ -24,7 +24,7 @@ fn truncated_file_is_reported_or_complete() {
             fs::write(&path, &whole[..length]).unwrap();
             let error = open(&path, &options).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Corrupted, "{length} bytes: {error}");
-            let looked = guard("looking", || all_squares(&inspect(&place(&path), &options)?));
+            let looked = catch_redb_panic("looking", || all_squares(&inspect(&place(&path), &options)?));
             assert_eq!(looked.unwrap_err().kind(), ErrorKind::Corrupted, "{length} bytes");
         }
     }
@@ -39,7 +39,7 @@ fn truncated_unclean_file_is_reported_or_complete() {
     let whole = fs::read(&live).unwrap();
     for length in (9..whole.len()).step_by(30_011).chain((8192..whole.len()).step_by(16 * 4096)) {
         fs::write(&path, &whole[..length]).unwrap();
-        match guard("reading", || all_squares(&open(&path, &shared(Sharing::Exclusive))?.db)) {
+        match catch_redb_panic("reading", || all_squares(&open(&path, &shared(Sharing::Exclusive))?.db)) {
             // The last commit has one flush: redb may take it for one that was cut short, and go back by one.
             Ok(count) => assert!((500..=501).contains(&count), "{length} bytes: {count}"),
             Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupted, "{length} bytes: {error}"),
@@ -65,7 +65,7 @@ fn flipped_bytes_never_get_past_the_check() {
             flipped.push(at);
         }
         fs::write(&path, bytes).unwrap();
-        let read = guard("reading", || {
+        let read = catch_redb_panic("reading", || {
             let opened = open(&path, &checked())?;
             add(&opened.db, 500);
             let count = all_squares(&opened.db);
@@ -105,7 +105,7 @@ fn inspection_of_flipped_bytes_never_panics() {
         bytes[at] ^= 1 << dice.below(8);
         fs::write(&path, bytes).unwrap();
         if let Ok(looked) = inspect(&place(&path), &shared(Sharing::Readers)) {
-            let _ = guard("reading", || {
+            let _ = catch_redb_panic("reading", || {
                 let tx = looked.begin_read()?;
                 tx.open_table(NUMBERS)?.iter()?.try_for_each(|entry| entry.map(drop))?;
                 Ok(())
@@ -118,10 +118,10 @@ fn inspection_of_flipped_bytes_never_panics() {
 
 #[test]
 fn a_panic_becomes_an_error_with_its_text() {
-    let error = guard::<()>("counting", || panic!("page {} is gone", 7)).unwrap_err();
+    let error = catch_redb_panic::<()>("counting", || panic!("page {} is gone", 7)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupted);
     assert!(error.to_string().starts_with("redb panicked while counting (page 7 is gone)"), "{error}");
-    let error = guard::<()>("counting", || std::panic::panic_any(7)).unwrap_err();
+    let error = catch_redb_panic::<()>("counting", || std::panic::panic_any(7)).unwrap_err();
     assert!(error.to_string().contains("(the panic has no message)"));
-    assert_eq!(guard("counting", || Ok(7)).unwrap(), 7);
+    assert_eq!(catch_redb_panic("counting", || Ok(7)).unwrap(), 7);
 }
