@@ -1,5 +1,6 @@
-//! Encodes a task as its stored payload, and decodes it again. MessagePack with field names, so that structs can change and tools can look
-//! inside. Called by `api`, `portable` and `Register`; runs user code (serde, migrations, payload codecs), guarded, and touches no row.
+//! Encodes a task as its stored payload, MessagePack with field names, and decodes it again, so that structs can change and tools can look
+//! inside. Called by `api`, `portable/payload` and `model/payload`. Runs user code (serde, migrations, payload codecs), guarded, and
+//! touches no row.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
@@ -223,7 +224,7 @@ pub(crate) fn plain_row<T: TrackedTask>(id: &TaskKey, task: &T) -> Result<TaskRo
     Ok(row)
 }
 
-/// The new priority of a task whose value named another one before; `None` where it names the same.
+/// The new priority of a task whose value named another one before; `None` if the priority is unchanged.
 pub(crate) fn changed_priority<T: TrackedTask>(kind: &Kind, before: Option<u8>, task: &T) -> Option<u8> {
     let after = task.priority();
     (after != before).then(|| after.unwrap_or(kind.policy.priority))

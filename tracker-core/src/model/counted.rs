@@ -1,4 +1,5 @@
-//! `counted`: a number with its noun in messages. Called by error messages and explanations; pure.
+//! `counted` writes a number with its noun into a message ("1 task", "2 tasks"). Called by `model/error`, `model/transition` and
+//! `storage/read/schema`; pure.
 
 /// A number with its noun in the singular or the plural: `1 task`, `2 tasks`.
 pub(crate) fn counted(number: impl Into<u64>, one: &str, many: &str) -> String {

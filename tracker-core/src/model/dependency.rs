@@ -1,5 +1,5 @@
-//! `Dependency`: a task or batch that another task waits for, by its name. Made by `api/dependencies`, and read by users and `portable`;
-//! plain data.
+//! `Dependency` names a task or batch that another task waits for. Made by `api/dependencies`; read by users, `model/transition/explain`
+//! and `portable/dependency`; plain data.
 
 use std::fmt;
 

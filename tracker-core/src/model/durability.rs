@@ -1,4 +1,5 @@
-//! `Durability`: whether a call waits for the flush of its commit. Given by users in options, read by the engine; plain data.
+//! `Durability` states whether a call waits for the flush of its commit. Set by users in `api/options` and `api/tasks/options`, kept by
+//! `Engine`, read by `api/tasks/submit`; plain data.
 
 /// When a call is answered: once it is on disk, or once it is queued.
 ///

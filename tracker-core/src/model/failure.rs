@@ -1,4 +1,5 @@
-//! Makes a stored `Failure` from an error or a panic. Called by executions, `Tasks::run` and workers; runs user code (`Debug`), guarded.
+//! Makes a stored `Failure` from an error or a panic. Called by `api/execution`, `api/handler`, `api/tasks/run` and `worker`; runs user
+//! code (`Debug`), guarded.
 
 use std::error::Error as StdError;
 

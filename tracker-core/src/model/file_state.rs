@@ -1,4 +1,5 @@
-//! `FileState`: what each commit updates: the change number, the next numbers, the highest time seen. Plain data, stored by `storage`.
+//! `FileState` holds the numbers that each commit updates: the change number, the next numbers, the highest time seen. Changed by `Writer`
+//! and by `maintenance/move_tasks/end`, stored by `storage/tables`; plain data.
 
 use uuid::Uuid;
 

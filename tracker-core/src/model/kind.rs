@@ -1,5 +1,5 @@
-//! `Kind`: the definition of a kind as the engine works with it, and `KindSpec`, as the user's type states it. Used by all layers; plain
-//! data, checked when it is made.
+//! `Kind` is the definition of a kind, checked when it is made of a `KindSpec`, the form that the user's type gives. Used by `storage`,
+//! `engine`, `api`, `worker`, `portable` and `maintenance`; plain data.
 
 use std::time::Duration;
 
@@ -104,7 +104,7 @@ fn check_policy(name: &str, policy: &Policy, indexes: &[String]) -> Result<()> {
     Err(Error::invalid(format!("kind {name:?}: {wrong}")))
 }
 
-/// Number of limits per value of an index, at most.
+/// The highest number of limits per value of an index.
 const MOST_LIMITS: usize = 8;
 
 fn wrong_limits(policy: &Policy, indexes: &[String]) -> Option<&'static str> {
@@ -120,7 +120,7 @@ fn wrong_limits(policy: &Policy, indexes: &[String]) -> Option<&'static str> {
     }
 }
 
-/// Number of needs of a kind, at most.
+/// The highest number of needs of a kind.
 const NEEDS_MAX: usize = 8;
 
 fn wrong_needs(policy: &Policy, indexes: &[String]) -> Option<&'static str> {

@@ -1,11 +1,11 @@
-//! `Kinds`: the definitions of all kinds, by number and by name. Read by `storage/tables`, kept by the engine and copied by each write
-//! transaction; plain data.
+//! `Kinds` finds the definition of each kind by number and by name. Read by `storage/tables`, kept by `Engine`, copied by each `Writer`,
+//! and used by `engine`, `api`, `portable` and `maintenance/move_tasks`; plain data.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::kind::Kind;
 
-/// The kinds of a file, as of one version of their definitions.
+/// The kinds of a file, in one version of their definitions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Kinds {
     /// The number of that version: [`FileState::schema`](super::file_state::FileState::schema).

@@ -1,5 +1,5 @@
-//! Names, types, units and help texts of all metrics. Read by the OpenMetrics text and by the facade of the feature `metrics`, so that both
-//! feed the same dashboard.
+//! Names each metric, with its type, unit and help text. Read by `api/inspect` for the OpenMetrics text and by `engine/process_metrics` for
+//! the crate `metrics`, so that both feed the same dashboard. Constants.
 
 /// The metrics of one name.
 pub(crate) struct MetricFamily {

@@ -1,5 +1,5 @@
-//! `MoveMark`: the row that marks a file or a store whose tasks are moved away, or that receives them. Written by `maintenance/move_tasks`,
-//! checked by each open; plain data.
+//! `MoveMark` is the row that marks a file or a store whose tasks are moved away, or that receives them. Written by
+//! `maintenance/move_tasks`, checked by `storage/format` at each open; plain data.
 
 use uuid::Uuid;
 

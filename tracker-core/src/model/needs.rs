@@ -1,5 +1,5 @@
-//! `choose_start`: which due task of a kind starts when tasks need amounts of resources. `Budgets` and `Overtaken` are its stored input. Called
-//! by claims; its types are used by submits, plans, workers and the rows of needs. Pure.
+//! `choose_start` decides which due task of a kind starts when tasks need amounts of resources. Called by `engine/action/claim`; its types,
+//! such as the stored `Budgets`, are used by `storage`, `engine`, `api/tasks/start`, `worker` and `maintenance`. Pure.
 
 #[cfg(test)]
 mod tests;
@@ -55,7 +55,7 @@ enum Fit {
 }
 
 /// Chooses the first candidate in claim order that fits. The first one that does not fit now can be overtaken [`MAX_OVERTAKES`] times by later
-/// ones. Then no later task starts: the running ones end, and it fits. Candidates that exceed a budget are skipped.
+/// ones. Then no later task starts, so that the running ones end and it fits. Candidates that exceed a budget are skipped.
 pub(crate) fn choose_start(
     candidates: impl IntoIterator<Item = Candidate>,
     resources: &[ResourceUse],

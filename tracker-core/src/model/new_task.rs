@@ -1,4 +1,5 @@
-//! `NewTask`: a task that a submit brings, encoded and checked. Plain data; made by `api` and `portable`, read by the engine.
+//! `NewTask` is a task to be submitted, encoded and checked. Made by `api` and `portable` with `model/codec`, read by `engine`, and stored
+//! with a batch as its follow-up task; plain data.
 
 use crate::model::{
     task::TaskKey,
@@ -10,7 +11,7 @@ use crate::model::{
 #[derive(Clone, Debug)]
 pub(crate) struct NewTask {
     pub kind: u32,
-    /// `None` where ids are generated.
+    /// `None` if ids are generated.
     pub id: Option<TaskKey>,
     pub indexes: Vec<Vec<u8>>,
     pub uniques: Vec<Vec<u8>>,

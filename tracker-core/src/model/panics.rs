@@ -1,5 +1,5 @@
-//! `catch_panic` and `log_catching_panics`: calls of foreign code, such as a clock, a deserializer or a log subscriber, whose panic becomes an error.
-//! Called by all layers; touches no row and no file.
+//! `catch_panic` and `log_catching_panics` call foreign code, such as a clock, a deserializer or a log subscriber, and turn its panic into an
+//! error. Called by `model`, `storage/file`, `engine`, `api` and `worker`; touches no row and no file.
 
 use std::{
     any::Any,
@@ -15,14 +15,14 @@ pub(crate) fn catch_panic<R>(code: impl FnOnce() -> R) -> Result<R, String> {
     })
 }
 
-/// Drops the payload of a panic, which may panic itself. The payload of that second panic is leaked: each drop could panic again.
+/// Drops the payload of a panic, which may panic itself. The payload of that second panic is leaked, because each drop could panic again.
 pub(crate) fn discard(payload: Box<dyn Any + Send>) {
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(again);
     }
 }
 
-/// Writes to the log or to a recorder of metrics. A panic of its subscriber is dropped: the log cannot report it.
+/// Writes to the log or to a recorder of metrics. A panic of its subscriber is dropped, because the log cannot report it.
 pub(crate) fn log_catching_panics(write: impl FnOnce()) {
     drop(catch_panic(write));
 }

@@ -1,5 +1,5 @@
-//! The place of a task among tasks with the same priority and due time. A task that was never moved has the place of its submission; a moved
-//! one has a place between its neighbours. Used by the claim order and by the action that moves a task; pure.
+//! Computes the place of a task among tasks with the same priority and due time: that of its submission, or one between two neighbours
+//! after a move. Used by `engine/action/order`, `storage/order` and `storage/read`; pure.
 
 /// The distance between the places of two consecutive submits.
 const GAP: u64 = 1 << 20;

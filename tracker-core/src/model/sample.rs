@@ -1,5 +1,5 @@
-//! Samples for unit tests: a kind named `job` and tasks of it, for the layers that know no Rust type of a task. Plain data; compiled for tests
-//! only.
+//! Makes a kind named `job` and tasks of it for the unit tests of `engine`, `storage`, `maintenance` and `worker`. Plain data; compiled for
+//! tests only.
 
 use super::{kind::KindSpec, new_task::NewTask};
 use crate::model::{

@@ -1,5 +1,5 @@
-//! `TaskRow` and `Progress`: the payload of a task with its keys, and what its handler reported. Made by `codec` and handlers, stored by
-//! `storage`; plain data.
+//! `TaskRow` is the payload of a task with its keys, and `Progress` the latest report of its handler. Made by `model/codec`,
+//! `portable/payload` and `api/execution`, stored by `storage`, and read by `engine`, `api` and `maintenance/verify`; plain data.
 
 use crate::model::{task::TaskKey, time::Micros};
 

@@ -1,4 +1,5 @@
-//! Throttled submits: the key and period of a submit, and the stored row of the accepted one. Used by submits, storage and JSON lines; pure.
+//! `Throttle` is the key and the period of a throttled submit, and `AcceptedSubmit` the stored row of the submit that was accepted. Used by
+//! `api/tasks/options`, `engine`, `storage`, `portable` and `maintenance/recover`; pure.
 
 use super::{
     error::{Error, Result},

@@ -1,5 +1,5 @@
-//! `TraceContext`: the W3C trace context of the code that submitted a task. Stored in the header; given by users, and read by handlers and
-//! listings. Pure.
+//! `TraceContext` is the W3C trace context of the code that submitted a task. Given by users in `api/tasks/options`, kept in the header,
+//! and read by handlers, `api/record` and `portable/task`. Pure.
 
 use std::{fmt, str::FromStr};
 

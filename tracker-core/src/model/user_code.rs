@@ -1,4 +1,5 @@
-//! `guarded`: runs user code of an attempt, and returns its panic as a `Failure`. Called by handlers, workers and `failure`.
+//! `guarded` runs user code of an attempt, and returns its panic as a `Failure`. Called by `api/handler`, `api/asynchronous/attempt` and
+//! `model/failure`; touches no row.
 //!
 //! An attempt calls user code in many places: the handler, the `Display`, `Debug` and `source` of its error, the `Serialize` of
 //! the task, and the `Drop` of each of these. A panic in any of them is the failure of the attempt, and must not end the thread.
@@ -18,7 +19,7 @@ pub(crate) fn guarded<R>(place: &str, code: impl FnOnce() -> R) -> Result<R, Fai
 /// Formats a value of the user. A panic, or an error of the implementation, replaces the rest of the text.
 pub(crate) fn text_of(place: &str, value: fmt::Arguments<'_>) -> Result<String, Failure> {
     let mut text = String::new();
-    // Unlike `to_string`, `write!` does not panic where the implementation returns an error.
+    // Unlike `to_string`, `write!` does not panic if the implementation returns an error.
     let written = guarded(place, || text.write_fmt(value))?;
     if written.is_err() {
         let more = if text.is_empty() { "" } else { " " };

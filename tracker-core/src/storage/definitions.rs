@@ -1,5 +1,5 @@
-//! The tables of a tracker file. Their names start with `tracker.`, a prefix that user tables cannot have. Constants, used by
-//! `storage/tables`, `verify` and recovery.
+//! Defines the tables of a tracker file. Their names start with `tracker.`, a prefix that user tables cannot have. Used by
+//! `storage/tables`, `storage/raw_rows`, `maintenance/verify`, `maintenance/recover` and `api/redb_store`. Constants.
 
 use redb::{Key, TableDefinition, Value};
 

@@ -1,5 +1,5 @@
-//! The number of the format in a file or a store, and the mark of a move in its place: written when the file is new, checked at each open.
-//! Called by the engine's database and by `maintenance/move_tasks`.
+//! Writes the number of the format into a new file or store, or the mark of a move in its place, and checks it at each open. Called by
+//! `engine/database`, `engine/clock`, `Writer` and `maintenance/move_tasks`; reads and writes one row.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

@@ -1,5 +1,6 @@
-//! `LimitClass`: the limited values and the needs of a task in a kind with several limits. The same values block all tasks of a class, so
-//! claims read only the first task of each class. Used by `rows_of`, `verify`, `concurrency_limit` and the head lists; pure.
+//! `LimitClass` holds the limited values and the needs of a task in a kind with several limits. Tasks of a class have equal values and are blocked together,
+//! so claims read only the first task of each class. Used by `storage/rows_of`, `storage/read`, `storage/write` and
+//! `maintenance/verify/head_lists`; pure.
 
 use crate::model::kind::Kind;
 
@@ -9,7 +10,7 @@ pub(super) const NONE: &[u8] = &[0];
 /// The limited values and needs of a task, which decide together with the claim order whether it may start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LimitClass {
-    /// One value for each limit of the kind; empty where the task is not limited.
+    /// One value for each limit of the kind; empty if that limit does not limit the task.
     values: Vec<Vec<u8>>,
     /// The amounts of its needs: 8 bytes each, big-endian, in the order of the kind's needs.
     pub amounts: Vec<u8>,

@@ -1,5 +1,6 @@
-//! The redb file: keys, row encodings, tables, and the code that reads and writes them. The only module that knows bytes on disk. Called by
-//! the engine, and for reads and keys by `api`, `portable` and `maintenance`.
+//! Reads and writes the redb file or a store: keys, row encodings, tables. No other folder knows the bytes of rows on disk. Called by
+//! `engine`, and for reads and keys by `api`, `portable` and `maintenance`. Touches the file and the tables of a transaction; decides
+//! nothing.
 
 pub(crate) mod definitions;
 pub(crate) mod encoding;

@@ -1,5 +1,5 @@
-//! The position of a task in the claim order and in the order by last change, as a function of its header. Called by `rows_of`, look-ups,
-//! moves, plans and the reads of the claim order; pure.
+//! Computes the position of a task in the claim order and in the order by last change from its header. Called by `storage`,
+//! `engine/action/claim`, `engine/action/order`, `api/inspect/plan` and `api/tasks/lookup`; pure.
 
 use crate::{
     model::{
@@ -15,7 +15,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OrderKeys {
     pub claim_order: ClaimKey,
-    /// Only where the claim order does not hold the time of the last change.
+    /// Only if the claim order does not hold the time of the last change.
     pub updated: Option<UpdatedKey>,
 }
 

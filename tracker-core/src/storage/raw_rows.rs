@@ -1,5 +1,5 @@
-//! Rows of any table as bytes, which are the same in a file and in a store. Called by `maintenance/move_tasks`, which copies and compares all
-//! rows; reads and writes the tables of its transactions.
+//! Copies rows of any table as bytes, which are the same in a file and in a store. Called by `maintenance/move_tasks`, which copies and
+//! compares all rows; reads and writes the tables of its transactions.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
@@ -201,7 +201,7 @@ impl RawTask {
     }
 }
 
-/// Stores tasks with their rows in [`WITH_TASKS`]: a server keeps these in one row of its own, which is written once so.
+/// Stores tasks together with their rows in [`WITH_TASKS`], because a server keeps them in one row, which is then written once.
 pub(crate) fn put_tasks(target: Writing<'_>, kinds: &Kinds, tasks: &[RawTask]) -> Result<()> {
     for table in StoreTable::OF_TASKS {
         let rows = tasks.iter().filter_map(|task| {

@@ -1,5 +1,6 @@
-//! `rows_of`: the only function that derives rows. All rows of the order, listing, key, batch and limit tables that belong to a
-//! task, but those of `tracker.head_lists`, follow from its kind, its header and the keys of its payload. Pure. Called by writes, `verify` and the rebuild of a kind.
+//! `rows_of` is the only function that derives rows. All rows of the order, listing, key, batch and limit tables that belong to a task, but
+//! those of `tracker.head_lists`, follow from its kind, its header and the keys of its payload. Called by `storage`,
+//! `engine/writer/rebuild` and `maintenance/verify`; pure.
 
 #[cfg(test)]
 mod tests;
@@ -43,7 +44,7 @@ pub(crate) struct DerivedRows<'p> {
     pub count: CountKey,
     pub member: Option<MemberKey>,
     pub limit: LimitState,
-    /// `None` where the keys of the payload were not given.
+    /// `None` if the keys of the payload were not given.
     pub keys: Option<KeyRows<'p>>,
 }
 
@@ -55,7 +56,7 @@ pub(crate) struct KeyRows<'p> {
     pub indexes: &'p [Vec<u8>],
     pub uniques: Vec<UniqueRow<'p>>,
     /// The queue in which the task waits: the value that the concurrency limit counts, the amounts of resources that it needs, or its
-    /// [`LimitClass`]; empty where the task is not limited.
+    /// [`LimitClass`]; empty if the task is not limited.
     pub limit_key: Cow<'p, [u8]>,
 }
 
@@ -147,7 +148,7 @@ pub(crate) fn amounts_of_key(limit_key: &[u8]) -> Vec<u64> {
 }
 
 impl Kind {
-    /// The limit key of a task: the value of the limited index, or its needs. Empty where the task is not limited.
+    /// The limit key of a task: the value of the limited index, or its needs. Empty if the task is not limited.
     pub(crate) fn limit_key<'p>(&self, row: &'p TaskRow) -> Cow<'p, [u8]> {
         limit_key(self, &row.indexes)
     }

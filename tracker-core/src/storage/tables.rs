@@ -1,5 +1,6 @@
-//! `Tables`: the tables of a transaction, opened when first needed, with reads and writes of single rows. `Source` is the transaction itself:
-//! `Reading` or `Writing`, of a file or of a store. Used by `storage/read`, `storage/write` and the writer.
+//! `Tables` opens the tables of a transaction when they are first needed, and reads and writes single rows. `Source` is the transaction
+//! itself: `Reading` or `Writing`, of a file or of a store. Used by `storage`, `engine`, `api`, `worker/heartbeats`, `portable` and
+//! `maintenance`.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
@@ -97,7 +98,7 @@ fn opened<T>(slot: &mut Option<T>, open: impl FnOnce() -> Result<T>) -> Result<&
 /// Defines `Tables` with an accessor for each table, and `create_all`.
 macro_rules! tables {
     ($($name:ident: $key:ty => $value:ty = $table:ident;)*) => {
-        /// The tables of one transaction, opened when first needed: each opened table makes the commit slower.
+        /// The tables of one transaction, opened when first needed, because each opened table makes the commit slower.
         pub(crate) struct Tables<S: Source> {
             source: S,
             $($name: Option<TableOf<S, $key, $value>>,)*

@@ -1,4 +1,5 @@
-//! `is_shallow`: whether a payload is nested less deep than the limit. Called by `codec` before it decodes; pure.
+//! Decides whether a payload is nested less deep than the limit (`is_shallow`). Called by `model/codec` before it decodes; `encoder` uses
+//! the limit. Pure.
 
 use rmp::Marker;
 
@@ -8,9 +9,9 @@ pub(crate) const LEVELS: usize = 128;
 /// Whether arrays and maps are at most [`LEVELS`] deep in each other. Bytes that are not sound MessagePack are not
 /// judged: the decoder reports them.
 ///
-/// It does not recurse: the bytes may come from a hostile file.
+/// It does not recurse, because the bytes may come from a hostile file.
 pub(crate) fn is_shallow(bytes: &[u8]) -> bool {
-    // Each level takes a byte at least.
+    // Each level takes at least one byte.
     bytes.len() <= LEVELS || Scan { rest: bytes }.is_shallow() != Some(false)
 }
 

@@ -1,5 +1,5 @@
-//! Serializes values as MessagePack: structs are maps with field names, and nesting is limited. Called by `codec` for payloads, and by
-//! `model/task/fingerprint` for canonical bytes; pure, except for the user's `Serialize`.
+//! Serializes values as MessagePack: structs are maps with field names, and nesting is limited. Called by `model/codec` for payloads, and
+//! by `model/task/fingerprint` for canonical bytes. Pure, except for the user's `Serialize`.
 
 mod compound;
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! `FieldSets`: the sets of field names that this process has encoded and decoded again without an error. Used by `codec`, so that only a
-//! new set is checked; a static table in memory.
+//! `FieldSets` remembers the sets of field names that this process has encoded and decoded again without an error, so that only a new set
+//! is checked. Used by `model/codec` and `encoder`; a static table in memory.
 
 use std::{
     any::TypeId,
@@ -10,7 +10,7 @@ use std::{
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// The field names of a struct, as a hash of the task's type, the struct's name and the names in their order. Two sets
-/// that share a hash are taken for one: of a million sets, no two do in all likelihood.
+/// that share a hash are taken for one. Of a million sets, most likely no two share one.
 type Hashed = u64;
 
 /// Sets that were read back, of all types of the process. A full table reads no further sets back.
@@ -53,7 +53,7 @@ impl<const SLOTS: usize> Table<SLOTS> {
 }
 
 static STRUCTS: Table<4096> = Table::new();
-/// Keys of flattened maps may be different in every task: they have a table of their own, so that they displace nothing.
+/// Keys of flattened maps may be different in every task, so they have a separate table and displace nothing.
 static FLATTENED: Table<1024> = Table::new();
 
 /// The sets of field names in one payload that are new to this process.
@@ -76,7 +76,7 @@ impl FieldSets {
         self.with_name(self.seed, name)
     }
 
-    /// Adds a field. The hash takes the address of the name in place of its text: a static text does not move.
+    /// Adds a field. The hash takes the address of the name in place of its text, because a static text does not move.
     #[expect(clippy::unused_self, reason = "a set is begun, extended and ended by the same value")]
     pub(super) fn with_name(&self, set: Hashed, name: &'static str) -> Hashed {
         let name = (name.as_ptr().addr() as u64) ^ (name.len() as u64).rotate_left(48);

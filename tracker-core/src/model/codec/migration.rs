@@ -1,5 +1,5 @@
-//! Reads stored payloads as their type, those of an earlier version through the type's migration, and states why one cannot be read.
-//! Called by `codec`; runs user code, whose panics the callers catch.
+//! Reads stored payloads as their type, those of an earlier version through the type's migration, and states why one cannot be read. Called
+//! by `model/codec` and `payload_codec`; runs user code, whose panics the callers catch.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! `PayloadCodec`, the user's encoding of payloads, and `PayloadCodecs`, those of an open tracker. Called where payloads are stored and read; runs
-//! user code, whose panics it contains.
+//! `PayloadCodec` is the user's encoding of payloads, and `PayloadCodecs` holds those of an open tracker. Set in `api/options`, kept by
+//! `Engine`, and run by `model/codec`, to which `api` passes them. Runs user code, whose panics it contains.
 
 use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! `StoredPayload`: the parts of stored payload bytes, which are the version of their type, the name of their codec, and the payload itself.
-//! Called by `codec` and `payload`; pure.
+//! `StoredPayload` splits stored payload bytes into the version of their type, the name of their codec, and the payload itself. Used by
+//! `model/codec` and `model/payload`; pure.
 
 /// A payload as it is stored. Without a prefix the bytes are plain MessagePack of version 1. The prefix is a byte that no MessagePack begins
 /// with, the version (`u16`, big-endian), the length of the codec's name, and the name.
@@ -48,7 +48,7 @@ pub(crate) fn with_prefix(mut bytes: Vec<u8>, version: u16, codec: &str) -> Vec<
         return bytes;
     }
     let [high, low] = version.to_be_bytes();
-    // A codec's name has at most 64 bytes where one is given, and 255 where it was read.
+    // A codec's name has at most 64 bytes if it was given, and 255 if it was read.
     let length = u8::try_from(codec.len()).unwrap_or(u8::MAX);
     let prefix = [PREFIX, high, low, length].into_iter().chain(codec.bytes().take(usize::from(length)));
     bytes.splice(0..0, prefix);

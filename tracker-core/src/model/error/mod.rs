@@ -1,5 +1,5 @@
-//! `Error`, the error of every call: a kind to branch on, a message for people, and the reason of a refusal. Made by all layers; plain
-//! data.
+//! `Error` is the error of every call: a kind to branch on, a message for people, and the reason of a refusal. Made in all folders except
+//! `dispatch`; plain data.
 
 mod refusal;
 
@@ -127,7 +127,7 @@ impl Error {
         self.0.kind
     }
 
-    /// Returns the refusal with its reason, where the call was refused.
+    /// Returns the refusal with its reason, if the call was refused.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
         self.0.refusal.as_ref()

@@ -1,4 +1,5 @@
-//! `Refusal` and `Reason`: why the state of a task does not allow a call. Made by the transition rules and the actions; plain data.
+//! `Refusal` and `Reason` state why a task does not allow a call. Made by `model/transition`, `engine/action`, `engine/writer` and `api`;
+//! plain data.
 
 use std::fmt;
 

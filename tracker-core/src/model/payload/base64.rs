@@ -1,4 +1,5 @@
-//! Base64 with the standard alphabet and padding (RFC 4648, section 4). Called by `payload/json` and `portable/value`; pure.
+//! Encodes bytes as Base64 with the standard alphabet and padding (RFC 4648, section 4), and decodes them. Called by `model/payload/json`
+//! and `portable/value`; pure.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -14,7 +15,7 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// The bytes of a text; `None` where it is not what [`base64`] writes.
+/// The bytes of a text; `None` if [`base64`] does not write such a text.
 pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
     let (groups, rest) = text.as_bytes().as_chunks::<4>();
     if !rest.is_empty() {

@@ -1,5 +1,5 @@
-//! A payload as JSON and back. The documentation of [`Payload`] describes the forms of values that JSON lacks. Called through serde by
-//! `api`, `portable` and live commands; pure.
+//! Writes a payload as JSON and reads it back. The documentation of [`Payload`] describes the forms of values that JSON lacks. Called
+//! through serde by users, `api/live`, `api/schedule` and `portable`; pure.
 
 use std::{collections::HashSet, fmt};
 

@@ -1,5 +1,5 @@
-//! `Payload`: a payload without its type: bytes of MessagePack that serde reads and writes as JSON. Used by untyped handles, `portable` and
-//! schedules with a template; pure.
+//! `Payload` is a payload without its type: bytes of MessagePack that serde reads and writes as JSON. Used by `api/schema` for untyped
+//! handles, `api/inspect/update`, `api/live`, `api/schedule` for templates, and `portable`; pure.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
@@ -27,7 +27,7 @@ use crate::model::{
 
 /// A task of any type as it is stored: bytes of MessagePack.
 ///
-/// It is written and read by serde, to JSON for example, in a form that loses nothing. What MessagePack has and JSON has
+/// It is written and read by serde, to JSON for example, in a form that loses nothing. A value that MessagePack has and JSON has
 /// not is an object with one key that begins with `$`:
 ///
 /// | form | value |
@@ -39,7 +39,7 @@ use crate::model::{
 /// | `{"$map": [[1, "a"], [2, "b"]]}` | a map with keys that are not text, or come twice, or that would look like one of these forms |
 /// | `{"$payload": [2, {"url": "a"}]}` | a payload of version 2, see [`OldPayload`](crate::task::OldPayload) |
 /// | `{"$encoded": ["zstd", 1, "KLUv"]}` | a payload that a codec has encoded: its name, the version, the bytes, see [`PayloadCodec`](crate::file::PayloadCodec) |
-/// | `{"$msgpack": "…"}` | the whole payload, where it is nested too deep for JSON or is no sound MessagePack |
+/// | `{"$msgpack": "…"}` | the whole payload, if it is nested too deep for JSON or is no sound MessagePack |
 ///
 /// ```
 /// use tracker_core::untyped::Payload;
@@ -136,7 +136,7 @@ impl Payload {
         &self.0
     }
 
-    /// Its fields by name, where it is a map.
+    /// Its fields by name, if it is a map.
     pub(crate) fn node(&self) -> Option<Node> {
         Node::of_stored(&self.0)
     }

@@ -1,5 +1,5 @@
-//! `Node`: a MessagePack value without its type. Reading recurses at most `DEPTH` levels and accepts any bytes, since a file may be damaged.
-//! Pure; called by `payload/json`, `portable` and `api/inspect/update`.
+//! `Node` is a MessagePack value without its type. Reading recurses at most `DEPTH` levels and accepts any bytes, since a file may be
+//! damaged. Used by `model/payload`, `portable` and `api/inspect/update`; pure.
 
 use rmp::{Marker, encode};
 
@@ -27,14 +27,14 @@ pub(crate) enum Node {
 const DEPTH: usize = 200;
 
 impl Node {
-    /// The value of bytes; `None` where they are not exactly one sound value, or nested too deep.
+    /// The value of bytes; `None` if they are not exactly one sound value, or nested too deep.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader { rest: bytes };
         let node = reader.node(DEPTH)?;
         reader.rest.is_empty().then_some(node)
     }
 
-    /// The value of a stored payload of any version; `None` also where a codec has encoded it.
+    /// The value of a stored payload of any version; `None` also if a codec has encoded it.
     pub(crate) fn of_stored(stored: &[u8]) -> Option<Self> {
         StoredPayload::plain(stored).and_then(Self::read)
     }
@@ -185,7 +185,7 @@ impl<'b> Reader<'b> {
         Some(Node::Ext(kind, self.slice(length)?.to_vec()))
     }
 
-    /// Grows with the entries that are read: a wrong length must not allocate memory.
+    /// Grows with the entries that are read, because a wrong length must not allocate memory.
     fn list(&mut self, length: usize, depth: usize) -> Option<Node> {
         let mut items = Vec::new();
         for _ in 0..length {

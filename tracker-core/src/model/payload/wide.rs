@@ -1,5 +1,5 @@
-//! Detects integers of more than 64 bits, which no payload can hold: a JSON reader would round them to a float. Called by `payload` and
-//! `portable/line`; pure.
+//! Detects integers of more than 64 bits, which no payload can hold: a JSON reader would round them to a float. Called by `model/payload`
+//! and `portable/line`; pure.
 
 /// The first integer of a text of JSON that does not fit 64 bits. An integer that is written as a float, or as `{"$f64": …}`, is
 /// none.

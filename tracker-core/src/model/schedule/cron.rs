@@ -1,5 +1,5 @@
-//! `CronTimes`: the times of a cron expression in a zone. The only module that knows the cron parser and its rules where a zone changes
-//! its clock. Pure; called by `timing`.
+//! `CronTimes` finds the times of a cron expression in a time zone. No other file knows the cron parser and its rules for a zone that
+//! changes its clock. Called by `timing`; pure.
 
 use std::str::FromStr;
 
@@ -16,7 +16,7 @@ use crate::model::{
 ///
 /// croner has the rules of Vixie cron for one time of day: a time that the zone leaves out is the next valid instant, and one that the
 /// zone repeats is its first. It counts a list or range of times as a wildcard, which skips the first and has both of the second. As in
-/// Vixie cron, a list or range is a number of fixed times here, each with an expression of its own.
+/// Vixie cron, a list or range is a number of fixed times here, each with its own expression.
 #[derive(Clone, Debug)]
 pub(crate) struct CronTimes {
     expressions: Vec<Cron>,

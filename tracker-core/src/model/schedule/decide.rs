@@ -1,5 +1,5 @@
-//! The rules of a schedule: which occurrences are due, which of them are caught up, and what an unfinished earlier one changes.
-//! Pure; called by `api/schedule` before a commit and by the engine in it.
+//! Decides which occurrences of a schedule are due, which of them are caught up, and what an unfinished earlier one changes. Called by
+//! `api/schedule` before a commit and by `engine/action/schedule` in it; pure.
 
 use super::row::{CatchUp, OCCURRENCES, Overlap};
 use crate::model::time::Micros;
@@ -21,7 +21,7 @@ pub(crate) trait Times {
 pub(crate) struct Due {
     /// The nominal times to submit, oldest first.
     pub nominal: Vec<Micros>,
-    /// Number of occurrences that are not caught up, at most [`OCCURRENCES`].
+    /// Number of occurrences that are not caught up, up to [`OCCURRENCES`].
     pub missed: u64,
     /// The position after them.
     pub next: Option<Micros>,
@@ -54,14 +54,14 @@ pub(crate) fn first_of(position: Option<Micros>, times: &impl Times) -> Option<M
     times.next(position?.saturating_sub(1))
 }
 
-/// The started occurrences from `first` on, at most [`OCCURRENCES`].
+/// Up to [`OCCURRENCES`] started occurrences from `first` on.
 fn started_from(first: Micros, now: Micros, times: &impl Times) -> Vec<Micros> {
     std::iter::successors(Some(first), |last| times.next(*last).filter(|next| times.start_of(*next) <= now))
         .take(OCCURRENCES)
         .collect()
 }
 
-/// The latest `count` started occurrences, found by bisection: a gap of years with an occurrence each second is not walked.
+/// The latest `count` started occurrences, found by bisection, so that a gap of years with an occurrence each second is not walked.
 fn latest(count: usize, first: Micros, now: Micros, times: &impl Times) -> Vec<Micros> {
     let mut found = Vec::with_capacity(count);
     let mut before = Micros::MAX;
@@ -91,7 +91,7 @@ fn last_candidate(first: Micros, end: Micros, times: &impl Times, is_candidate: 
 /// How due occurrences are submitted beside unfinished earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Admission {
-    /// So many of the due occurrences are submitted: the latest.
+    /// The number of due occurrences that are submitted; these are the latest.
     pub count: usize,
     /// The unfinished ones are cancelled first.
     pub cancels: bool,

@@ -1,4 +1,5 @@
-//! `Schedule`: the definition of a schedule as users write it, checked when it is made. Plain data.
+//! `Schedule` is the definition of a schedule as users write it, checked when it is made. Made by users, read by `api/schedule`, which
+//! stores it, and by `api/live/request`; plain data.
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::model::{
     time::{Micros, micros_at, micros_of},
 };
 
-/// When occurrences run, and what becomes of missed and overlapping ones.
+/// The times at which occurrences run, and the treatment of missed and overlapping ones.
 ///
 /// ```
 /// use std::time::Duration;
@@ -53,7 +54,7 @@ impl Schedule {
     /// with the year last; also `@yearly`, `@monthly`, `@weekly`, `@daily` and `@hourly`. `L`, `W` and `#` are read as by croner.
     ///
     /// The expression is wall-clock time in its zone, which is UTC unless [`Self::time_zone`] names another. Where the clock is set
-    /// ahead, a fixed time that is left out runs once, at the next valid instant; where it is set back, a fixed time that is repeated
+    /// ahead, a fixed time that is left out runs once, at the next valid instant; if it is set back, a fixed time that is repeated
     /// runs once, the first time. Lists and ranges of up to 100 times a day are fixed times too. An expression with a wildcard or step
     /// in second, minute or hour skips the times that are left out, and runs in both repeated hours.
     ///
@@ -153,7 +154,7 @@ impl Schedule {
         self.checked()
     }
 
-    /// Sets what becomes of missed occurrences: the latest is submitted unless this says otherwise.
+    /// Sets the treatment of missed occurrences. By default the latest one is submitted.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if `max` is not 1 to 100.
@@ -169,7 +170,7 @@ impl Schedule {
         Ok(self)
     }
 
-    /// Sets what happens to an occurrence while an earlier one is unfinished. The default skips it.
+    /// Sets the treatment of an occurrence while an earlier one is unfinished. The default skips it.
     pub fn overlap(mut self, overlap: Overlap) -> Self {
         self.definition.overlap = overlap;
         self
@@ -183,7 +184,7 @@ impl Schedule {
             .map_or_else(|_| Vec::new(), |calendar| upcoming(&calendar, after, count))
     }
 
-    /// The definition, checked again: another process may have sent it.
+    /// The definition, checked again, because another process may have sent it.
     pub(crate) fn checked_definition(&self) -> Result<Definition> {
         Calendar::of(&self.definition.timing, 0)?;
         let schedule = self.clone().catch_up(self.definition.catch_up)?.checked()?;

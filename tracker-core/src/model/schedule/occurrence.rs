@@ -1,5 +1,5 @@
-//! `Occurrence`: one run of a schedule, and the ids and the delay that follow from its name and nominal time. Made by `api/schedule`,
-//! submitted by `engine/action/schedule`; pure.
+//! `Occurrence` is one run of a schedule, with the ids and the delay that follow from its name and scheduled time. Made by `api/schedule`
+//! and `timing`, submitted by `engine/action/schedule`; pure.
 
 use std::fmt;
 
@@ -76,7 +76,7 @@ impl Occurrence {
         )))
     }
 
-    /// The delay of the occurrence within a jitter, in microseconds: it follows from name and time, so that all processes agree.
+    /// The delay of the occurrence within a jitter, in microseconds. It follows from name and time, so that all processes agree.
     pub(crate) fn delay(name: &str, nominal: Micros, jitter: Micros) -> Micros {
         let Ok(jitter) = u64::try_from(jitter) else { return 0 };
         let seed = [name.as_bytes(), &nominal.to_be_bytes()].concat();
@@ -91,7 +91,7 @@ impl fmt::Display for Occurrence {
     }
 }
 
-/// A time in UTC, with a fraction of a second only where it has one.
+/// A time in UTC, with a fraction of a second only if it has one.
 pub(crate) fn rfc3339(at: Micros) -> String {
     utc(at).to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }

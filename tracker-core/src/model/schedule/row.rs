@@ -1,4 +1,5 @@
-//! `ScheduleRow`: a schedule as the file stores it. Plain data; written by the engine, read by `api`, `portable` and `maintenance`.
+//! `ScheduleRow` is a schedule as the file stores it. Written by `engine`, read by `api/schedule`, `portable/schedule` and
+//! `maintenance/recover`; plain data.
 
 use serde::{Deserialize, Serialize};
 

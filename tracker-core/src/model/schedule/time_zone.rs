@@ -1,4 +1,4 @@
-//! Time zones by their IANA name, with a suggestion for a name that does not exist. Pure; called by `timing`.
+//! Finds a time zone by its IANA name, and suggests one for a name that does not exist. Called by `timing`; pure.
 
 use std::str::FromStr;
 

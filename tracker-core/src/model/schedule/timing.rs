@@ -1,4 +1,4 @@
-//! `Calendar`: the nominal times of a timing. Pure; called by `definition` and by `api/schedule`.
+//! `Calendar` computes the times at which a schedule runs, before any delay. Called by `definition` and by `api/schedule`; pure.
 
 use chrono::{DateTime, Utc};
 

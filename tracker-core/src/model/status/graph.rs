@@ -1,4 +1,5 @@
-//! `Graph`: the statuses of a kind, their codes, roles and steps, checked when it is made. Pure; read by the transition rules.
+//! `Graph` holds the statuses of a kind with their codes, roles and steps, and checks them when it is made. Read by `model/transition`,
+//! `storage`, `engine`, `api`, `portable` and `worker/config`; pure.
 
 use std::fmt;
 
@@ -124,7 +125,7 @@ impl Graph {
         &self.statuses
     }
 
-    /// Returns the names of the steps in their order; one empty name where the kind has no steps.
+    /// Returns the names of the steps in their order; one empty name if the kind has no steps.
     #[must_use]
     pub fn steps(&self) -> impl ExactSizeIterator<Item = &str> {
         self.steps.iter().map(|step| step.name.as_str())
@@ -157,7 +158,7 @@ impl Graph {
 
     /// Returns whether tasks of this status have ended: only requeue, force or a changed fingerprint leads out.
     ///
-    /// The succeeded of a step that is not the last is not terminal: the next step starts from it.
+    /// The succeeded of a step that is not the last is not terminal, because the next step starts from it.
     #[must_use]
     pub fn is_terminal(&self, status: &StatusInfo) -> bool {
         match status.role {
@@ -167,7 +168,7 @@ impl Graph {
         }
     }
 
-    /// Returns the codes from which a step starts by itself: its pending and failed, and where it has no pending, the
+    /// Returns the codes from which a step starts by itself: its pending and failed, and if it has no pending, the
     /// succeeded of the step before.
     #[must_use]
     pub fn startable(&self, step: u16) -> Vec<i32> {
@@ -176,7 +177,7 @@ impl Graph {
         first.into_iter().chain(self.code(step, Role::Failed)).collect()
     }
 
-    /// Returns where a task becomes startable again in a step: its pending; without one, the succeeded of the step before.
+    /// Returns the status from which a task starts again in a step: its pending; without one, the succeeded of the step before.
     #[must_use]
     pub fn start_of(&self, step: u16) -> i32 {
         let own = self.code(step, Role::Pending);
@@ -185,21 +186,21 @@ impl Graph {
         own.or_else(before).unwrap_or_else(|| self.statuses[0].code)
     }
 
-    /// Returns where a success in a step leads: the next step's pending where it has one, else this step's succeeded.
+    /// Returns the status after a success in a step: the next step's pending if it has one, else this step's succeeded.
     #[must_use]
     pub fn after_success(&self, step: u16) -> i32 {
         let next = if self.is_last(step) { None } else { self.code(step + 1, Role::Pending) };
         next.or_else(|| self.code(step, Role::Succeeded)).unwrap_or_else(|| self.start_of(step))
     }
 
-    /// Returns where a failure with attempts left leads: failed, or back to the start where the enum has no failed.
+    /// Returns the status after a failure with attempts left: failed, or that of the start if the enum has no failed.
     #[must_use]
     pub fn after_failure(&self, step: u16) -> i32 {
         self.code(step, Role::Failed).unwrap_or_else(|| self.start_of(step))
     }
 
-    /// Returns where a task ends that has no attempts left: exhausted, or ignored where the enum has no exhausted, or failed
-    /// where it has neither.
+    /// Returns the last status of a task that has no attempts left: exhausted, or ignored if the enum has no exhausted, or failed
+    /// if it has neither.
     #[must_use]
     pub fn after_last_failure(&self, step: u16) -> i32 {
         [Role::Exhausted, Role::Ignored, Role::Failed]

@@ -1,4 +1,5 @@
-//! A status type as the engine sees it: data about codes, roles and steps. Implemented by the derive; read by `Kind`. Plain data.
+//! `TaskStatus` describes a status type to the tracker: data about codes, roles and steps. Implemented by the derive; read by `model/kind`
+//! and `api`, which convert codes to statuses. Plain data.
 
 mod graph;
 mod role;

@@ -1,4 +1,5 @@
-//! `Role`: what a status means to the tracker. Plain data, used by all layers.
+//! `Role` states the meaning of a status to the tracker, such as waiting or succeeded. Used by all other folders except `dispatch` and
+//! `worker`; plain data.
 
 use std::fmt;
 
@@ -20,7 +21,7 @@ pub enum Role {
     Exhausted,
     /// Set aside on purpose.
     Ignored,
-    /// Called off by hand.
+    /// Cancelled by an operator.
     Cancelled,
     /// A state of the user's own, from which only a call or the kind's policy starts a task.
     Parked,

@@ -1,4 +1,4 @@
-//! `Backoff`: the delay before the next attempt, by the number of failures. Pure; called by the transition rules.
+//! `Backoff` computes the delay before the next attempt from the number of failures. Part of `Policy`; called by `model/transition`. Pure.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! `Fingerprint`: a hash of the fields that decide whether a task counts as changed. Pure; called by the derive's code.
+//! `Fingerprint` hashes the fields that decide whether a task counts as changed. Called by the code that the derive generates; pure, except
+//! for the user's `Serialize`.
 
 use std::fmt;
 
@@ -63,7 +64,7 @@ impl Fingerprint {
         Self::default()
     }
 
-    /// Adds a field. A value that serde cannot write counts as absent: the submit of the task fails on it anyway.
+    /// Adds a field. A value that serde cannot write counts as absent, because the submit of the task fails on it anyway.
     #[must_use]
     pub fn field<T: Serialize + ?Sized>(mut self, name: &str, value: &T) -> Self {
         let bytes = encoder::canonical(value).unwrap_or_default();

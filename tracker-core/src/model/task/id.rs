@@ -1,5 +1,5 @@
-//! `TaskId`, the trait of types that an id may have, and `TaskKey`, the bytes that order and identify an id. Used by all layers; pure.
-//! `TaskKey::from_bytes` reads bytes from disk and accepts only those that `TaskId` writes.
+//! `TaskId` is the trait of types that an id may have, and `TaskKey` the bytes that order and identify an id. Used by all other folders
+//! except `dispatch`; pure. `TaskKey::from_bytes` reads bytes from disk and accepts only those that `TaskId` writes.
 
 use std::{
     fmt,
@@ -36,7 +36,7 @@ pub trait TaskId {
     /// The id as the file keeps it.
     fn to_key(&self) -> TaskKey;
 
-    /// The type of all ids of this type, where the library knows it.
+    /// The type of all ids of this type, if the library knows it.
     #[doc(hidden)]
     #[must_use]
     fn value_type() -> Option<ValueType>
@@ -272,7 +272,7 @@ pub(super) fn encode_int(value: i128, out: &mut Vec<u8>) {
     }
 }
 
-/// `None` if [`encode_int`] does not write these bytes: a number has one form, so that no two ids are the same number.
+/// `None` if [`encode_int`] does not write these bytes. A number has one form, so that no two ids are the same number.
 pub(super) fn decode_int(bytes: &[u8]) -> Option<i128> {
     let (head, digits) = bytes.split_first()?;
     let negative = *head < 0x80;

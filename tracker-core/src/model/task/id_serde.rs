@@ -1,5 +1,5 @@
-//! The serialized form of a `TaskKey`: its stored bytes. Reading accepts only bytes that an id can have. Used by serde for `TaskKey`, and by
-//! `payload/json` and `live/request`; pure.
+//! Serializes a `TaskKey` as its stored bytes, and reads only bytes that an id can have. Called by serde for `TaskKey`, and by
+//! `model/payload/json` and `api/live/request`; pure.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! `IndexValue`: the types that an index accepts, and their bytes in order. Called by the derive's code and by queries. Pure.
+//! `IndexValue` is implemented by the types that an index accepts, and writes their bytes in order. Called by the code that the derive
+//! generates, and by `api/query`, `api/inspect`, `api/tasks/lookup` and `portable/value`. Pure.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,7 @@ use uuid::Uuid;
 
 use super::id::{encode_bytes, encode_int, encode_str, encode_uuid};
 
-/// A value that an index or a unique key can hold: bytes that differ where values differ.
+/// A value that an index or a unique key can hold: different values have different bytes.
 ///
 /// Integers of every width encode by value, and in numeric order.
 #[diagnostic::on_unimplemented(

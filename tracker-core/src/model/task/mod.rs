@@ -1,4 +1,5 @@
-//! `TrackedTask`: a task as the engine sees it: an id, keys, a policy. Implemented by the derive; used by all layers. Plain data.
+//! `TrackedTask` describes the type of a task to the tracker: its id, its keys, its policy. Implemented by the derive; used by
+//! `model/codec`, `model/kind`, `api` and `worker`. Plain data.
 
 mod backoff;
 mod fingerprint;
@@ -55,7 +56,7 @@ pub trait TrackedTask: Serialize + DeserializeOwned + Send + 'static {
     /// The enum of its statuses.
     type Status: TaskStatus;
 
-    /// The kind's name where none is given: `tracker.tasks::<T>()`.
+    /// The kind's name if none is given: `tracker.tasks::<T>()`.
     const KIND: &'static str;
 
     /// The fields that have an index, by name. The position is the field's number.
@@ -81,10 +82,10 @@ pub trait TrackedTask: Serialize + DeserializeOwned + Send + 'static {
     /// Limits, lease, backoff, retention as declared.
     fn policy() -> Policy;
 
-    /// The task's id, or none where ids are generated (a uuid v7 at submit).
+    /// The task's id, or none if ids are generated (a uuid v7 at submit).
     fn task_id(&self) -> Option<TaskKey>;
 
-    /// The type of the ids, where the library knows it.
+    /// The type of the ids, if the library knows it.
     #[doc(hidden)]
     #[must_use]
     fn id_type() -> Option<ValueType> {

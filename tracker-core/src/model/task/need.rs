@@ -1,5 +1,5 @@
-//! `Need`: how much of a named resource a task of a kind needs. Plain data in the policy, read by `model/needs`; amounts of fields are read
-//! from the encoded indexes.
+//! `Need` states how much of a named resource a task of a kind needs. Plain data in `Policy`, read by `model/kind` and `model/needs`, which
+//! read the amount of a field from its encoded index.
 
 use std::borrow::Cow;
 
@@ -57,7 +57,7 @@ pub(crate) fn amount_of_value(value: &[u8]) -> u64 {
     amount.map_or(u64::MAX, rounded_up)
 }
 
-/// The smallest number of at most three significant binary digits that is not less. So few amounts differ, at most four per power of two.
+/// Rounds up to a number with at most three significant binary digits. So there are few different amounts: at most four per power of two.
 fn rounded_up(amount: u64) -> u64 {
     let dropped = (u64::BITS - amount.leading_zeros()).saturating_sub(3);
     let unit = 1_u64 << dropped;

@@ -1,4 +1,5 @@
-//! `Policy`: attempts, lease, backoff, retention, limits of a kind. Plain data, made by the derive and read by the transition rules.
+//! `Policy` holds the attempts, lease, backoff, retention and limits of a kind. Made by the derive; read by `model/transition`, `storage`,
+//! `engine`, `api`, `portable` and `worker` through `Kind`. Plain data.
 
 use std::{borrow::Cow, time::Duration};
 

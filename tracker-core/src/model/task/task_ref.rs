@@ -1,4 +1,5 @@
-//! `TaskRef`: the number of a task in a file: its kind and its sequence number. Plain data, used by all layers as the key of a task.
+//! `TaskRef` identifies a task in a file by its kind and its sequence number. Used by all other folders except `dispatch` and `portable`;
+//! plain data.
 
 /// A task by the number of its kind and its sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

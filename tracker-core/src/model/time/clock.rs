@@ -1,5 +1,5 @@
-//! `Clock`: where the time comes from, and the system's clock. Implemented by users and by `ManualClock`; called by `TimeKeeper`,
-//! `engine/signal` and the repair of the file's time.
+//! `Clock` tells the time; `SystemClock` is that of the system. Implemented by users and by `ManualClock`; called by `TimeKeeper`,
+//! `engine/signal` and `maintenance/time_repair`. Reads the system's clock and touches no file.
 
 use std::{
     sync::{Arc, OnceLock},

@@ -1,4 +1,4 @@
-//! `ManualClock`: a clock that tests set. Wakes waiting threads when it is set. Called by users in their tests; in memory only.
+//! `ManualClock` is a clock that tests set; it wakes waiting threads when it is set. Called by users in their tests; in memory only.
 
 use std::{
     fmt,

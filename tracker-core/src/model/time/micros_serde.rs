@@ -1,4 +1,5 @@
-//! Durations as whole microseconds, for `#[serde(with)]` of a `Duration` or an `Option<Duration>`. Used by policies; pure.
+//! Serializes durations as whole microseconds, for `#[serde(with)]` of a `Duration` or an `Option<Duration>`. Used by `Policy` and
+//! `Backoff`; pure.
 
 use std::time::Duration;
 

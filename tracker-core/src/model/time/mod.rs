@@ -1,5 +1,5 @@
-//! Time in microseconds (`Micros`), read from an injected `Clock`. `TimeKeeper` keeps it from going back. Used by all layers; the
-//! conversions are pure.
+//! Converts times to and from microseconds (`Micros`), which an injected `Clock` counts and `TimeKeeper` keeps from going back. Used by all
+//! other folders. The conversions here are pure; `clock` reads the system's clock.
 
 mod clock;
 mod manual;

@@ -1,5 +1,5 @@
-//! `TimeKeeper`: the tracker's time, which never goes back. Called by the engine; reads the clock without a lock, since the clock may panic
-//! or call the tracker.
+//! `TimeKeeper` tells the tracker's time, which never goes back. Made by `api/options`, called by `engine` and `maintenance/move_tasks`.
+//! Reads the clock without holding its lock, since the clock may panic or call the tracker.
 
 use std::{
     cell::Cell,
@@ -45,7 +45,7 @@ impl TimeKeeper {
 
     /// The time now, never before `clock_floor` nor before any time this has given.
     pub(crate) fn now(&self, clock_floor: Micros) -> Micros {
-        // Foreign code: not while the lock is held.
+        // The clock is foreign code, so it is not called while the lock is held.
         let seen = self.reading();
         let mut last = self.lock();
         let on = last.map_or(Micros::MIN, |last| {

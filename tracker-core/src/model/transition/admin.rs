@@ -1,5 +1,5 @@
-//! Commands of an operator: cancel, ignore, requeue, move, update, delete. The other commands of an operator are in `order`, which uses the
-//! checks here. Part of `decide`; pure.
+//! Decides the commands of an operator: cancel, ignore, requeue, move, update, delete. The other commands of an operator are in `order`,
+//! which uses the checks here. Called by `Rules::decide`; pure.
 
 use super::{Annotations, AttemptStatus, Decision, Failure, Header, PayloadChange, Requeue, Rules, StoredAttempt};
 use crate::model::{

@@ -1,4 +1,5 @@
-//! `Batch`: the counters of a batch, how the end of a task changes them, and when the batch ends. Called by `engine/writer/batches`; pure.
+//! `Batch` counts the tasks of a batch, and decides how the end of a task changes the counts and when the batch ends. Changed by
+//! `engine/writer/batches`; read by `engine/action/batch`, `api/batch`, `portable/batch` and `maintenance`. Pure.
 
 use super::{CompletionRate, DependencyEnd};
 use crate::model::{status::Role, time::Micros};
@@ -15,7 +16,7 @@ pub(crate) struct Batch {
     pub sealed: bool,
     /// When it was over for the first time.
     pub finished: Option<Micros>,
-    /// Tasks may depend on it: its end is propagated to them.
+    /// Tasks may depend on it, so its end is propagated to them.
     pub has_dependents: bool,
     /// The tasks that belong to it.
     pub members: Roles<u64>,

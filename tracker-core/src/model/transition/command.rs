@@ -1,4 +1,5 @@
-//! The commands that `decide` accepts: submit, start, finish, requeue and the others. Plain data, made by `api` and `worker`.
+//! `Command` lists the commands that `Rules::decide` accepts: submit, start, finish, requeue and the others. Made by `api`, `engine`,
+//! `worker/heartbeats` and `portable`; plain data.
 
 use std::{sync::Arc, time::Duration};
 
@@ -73,7 +74,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Whether the command ends an expired lease before it acts. Commands of the owner do not: a late owner keeps the task unless
+    /// Whether the command ends an expired lease before it acts. Commands of the owner do not, so that a late owner keeps the task unless
     /// another worker took it. A submit does not affect the running attempt.
     pub(crate) fn ends_expired_lease(&self) -> bool {
         matches!(

@@ -1,5 +1,5 @@
-//! `CompletionRate`: how fast the tasks of a batch end, as a mean in which recent ends weigh more. Called by `batch`; pure, and stored with
-//! the batch.
+//! `CompletionRate` measures how fast the tasks of a batch end, as a mean in which recent ends weigh more. Part of `Batch`, stored with it;
+//! also read by `portable/batch`. Pure.
 
 use std::time::Duration;
 

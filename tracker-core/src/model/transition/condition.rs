@@ -1,5 +1,5 @@
-//! `Condition`: what a command expects of a task before it acts, such as its status or revision. Made by `Query`, checked by the actions
-//! that change its tasks; pure.
+//! `Condition` states the status or revision that a task must have for a command. Made by `api/query`, checked by `engine/action/task` and
+//! `engine/action/order`; pure.
 
 use super::Header;
 use crate::model::{status::Graph, time::Micros};

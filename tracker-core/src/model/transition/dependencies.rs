@@ -1,4 +1,5 @@
-//! Dependencies: how a dependency ended, and the effect of that end on a dependent. Called by `decide` and by the writer; pure.
+//! Decides the effect that the end of a dependency has on a dependent. Called by `Rules::decide` and `engine/writer/dependencies`;
+//! `DependencyEnd` and `OnDependencyFailure` are used by all other folders except `dispatch` and `worker`. Pure.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! `Explanation`: why a task is not running, or what would start it. Pure; called by `Tasks::explain` and `inspect`.
+//! `Explanation` states why a task is not running, or what would start it. Made for `Tasks::explain` and `api/inspect/plan`; pure.
 
 use std::{fmt, time::Duration};
 
@@ -134,7 +134,7 @@ pub(crate) struct StartContext {
     pub paused: bool,
     /// The limit per value of an index that blocks it, and the task for which the value is reserved if the limit is not reached.
     pub blocking: Option<(IndexLimit, Option<TaskKey>)>,
-    /// Number of tasks of the kind that are in progress; 0 where the kind has no limit of them.
+    /// Number of tasks of the kind that are in progress; 0 if the kind does not limit it.
     pub in_progress: u64,
     /// The shared limit of the kind that is reached.
     pub shared_limit: Option<SharedLimit>,

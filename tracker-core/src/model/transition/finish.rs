@@ -1,4 +1,5 @@
-//! `Outcome`, which a handler returns, and the header that follows from it at the end of an attempt. Part of `decide`; pure.
+//! `Outcome` is the result that a handler returns; this file decides the header that follows from it at the end of an attempt. Used by
+//! `Rules::decide`, `api`, `worker` and `portable/imported_task`; pure.
 
 use std::time::Duration;
 
@@ -141,7 +142,7 @@ impl Rules<'_> {
         }
     }
 
-    /// Where a cancelled task of this step goes: cancelled, or ignored where the enum has no such status.
+    /// The status of a cancelled task of this step: cancelled, or ignored if the enum has no such status.
     pub(super) fn cancelled(&self, header: &Header) -> Result<i32, Reason> {
         let step = self.step_of(self.status(header)?);
         let code = self.graph.code(step, Role::Cancelled).or_else(|| self.graph.code(step, Role::Ignored));

@@ -1,5 +1,5 @@
-//! `Header`: all fields of a task that the rules read and write: status, times, lease, counters and others, without the payload. Made by the
-//! rules, stored by `storage`; plain data.
+//! `Header` holds all fields of a task that the rules read and write: status, times, lease, counters and others, without the payload.
+//! Changed by `model/transition`, stored by `storage`, read by `engine`, `api`, `worker`, `portable` and `maintenance/verify`; plain data.
 
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ pub(crate) struct Header {
     pub successor: bool,
     /// Number of its unresolved dependencies.
     pub waits: u32,
-    /// Tasks may depend on it: its end is propagated to them.
+    /// Tasks may depend on it, so its end is propagated to them.
     pub has_dependents: bool,
     /// The batch that it belongs to.
     pub batch: Option<u64>,
@@ -96,7 +96,7 @@ impl Lease {
 }
 
 impl Header {
-    /// Whether the task runs alone in its process, and never goes to the front of the queue: it may be what ends the process.
+    /// Whether the task runs alone in its process, and never goes to the front of the queue, because it may be the task that ends the process.
     pub(crate) fn is_isolated(&self) -> bool {
         self.crashes >= ISOLATED_AFTER
     }

@@ -1,5 +1,6 @@
-//! The attempts of a task: `StoredAttempt`, `AttemptStatus`, `Failure`, and the notes and metrics of a handler. Made by the rules and by
-//! workers, stored with the change of the header; plain data.
+//! Holds the attempts of a task: `StoredAttempt`, `AttemptStatus`, `Failure`, and the notes and metrics of a handler. Made by
+//! `model/transition`, `model/failure`, `api/execution`, `worker` and `portable`; stored by `storage` with the change of the header, and
+//! read by `engine` and `api`; plain data.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +16,7 @@ pub(crate) struct StoredAttempt {
     pub worker: String,
     pub started: Micros,
     pub ended: Micros,
-    /// The monotonic run time in microseconds, where the worker measured it.
+    /// The monotonic run time in microseconds, if the worker measured it.
     pub run: Option<u64>,
     pub status: AttemptStatus,
     pub failure: Option<Failure>,

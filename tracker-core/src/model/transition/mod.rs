@@ -1,5 +1,5 @@
-//! The rules: what a command makes of a task. Called by the engine's writer, by `Tasks::check_start`, which writes nothing, and by imports. One
-//! pure function over values: no clock, no file, no randomness.
+//! Decides the change that a command makes to a task. Called by `engine/writer`, `Tasks::check_start`, which writes nothing, and
+//! `portable/imported_task`. One pure function over values: no clock, no file, no randomness.
 //!
 //! [`Rules::decide`] gets the task's header (or none), a command, the policy and the time, and gives a new header with
 //! what goes into the history, or the reason for a refusal. The caller applies the result.
@@ -56,7 +56,7 @@ pub(crate) struct Rules<'a> {
     pub graph: &'a Graph,
     pub policy: &'a Policy,
     pub now: Micros,
-    /// The open tracker that decides; nil where nothing is decided. The process of a lease of another one has ended if it is rescued.
+    /// The open tracker that decides; nil if nothing is decided. The process that held a rescued lease of another tracker has ended.
     pub instance: Uuid,
 }
 
@@ -181,7 +181,7 @@ impl Rules<'_> {
         self.starts_by_itself(status) || self.policy.startable.contains(&status.code)
     }
 
-    /// Whether a task is given up where the enum has only `failed` for it.
+    /// Whether a task is given up and the enum has only `failed` for it.
     fn given_up(header: &Header, status: &StatusInfo) -> bool {
         status.role == Role::Failed && header.due == NEVER
     }
@@ -212,7 +212,7 @@ impl Rules<'_> {
         let delay = self.policy.backoff.delay(times);
         let jitter = self.policy.jitter.clamp(0.0, 1.0);
         let cut = f64::from(jitter * (1.0 - random.clamp(0.0, 1.0)));
-        // No cut where the product is no duration: a share that is not a number, a delay near the end of time.
+        // The delay stays as it is if the product is no duration: a share that is not a number, a delay near the end of time.
         let cut = Duration::try_from_secs_f64(delay.as_secs_f64() * cut).unwrap_or(Duration::ZERO);
         self.after(delay.saturating_sub(cut))
     }

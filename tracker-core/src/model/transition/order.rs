@@ -1,4 +1,5 @@
-//! Changes of the claim order by an operator: priority, due time, place, and the pause of one task. Part of `decide`; pure.
+//! Decides changes of the claim order by an operator: priority, due time, place, and the pause of one task. Called by `Rules::decide`;
+//! `api/query/all` and `engine/action/order` call `check_movable` before a move. Pure.
 
 use super::{Decision, Header, LATEST, Rules};
 use crate::model::{error::Reason, time::Micros};

@@ -1,5 +1,6 @@
-//! The end of an expired lease whose owner did not report: a crash, or nothing for a task that was prefetched and not begun. `take_successor`
-//! starts a task again with the payload that was submitted during its run; `finish` calls it too. Part of `decide`; pure.
+//! Ends an expired lease whose owner did not report: as a crash, or as nothing for a task that was prefetched and not begun.
+//! `take_successor` starts a task again with the payload that was submitted during its run; `finish` calls it too. Called by
+//! `Rules::decide`, and `rescue_text` by `engine/run_log`; pure.
 
 use super::{AttemptStatus, Decision, Failure, Header, Lease, PayloadChange, Rules, StoredAttempt};
 use crate::model::{counted::counted, error::Reason, task::QueueEnd, time::Micros};
@@ -25,7 +26,7 @@ impl Rules<'_> {
         let step = self.graph.status(header.code).map_or(0, |status| status.step);
         let next_due = header.due_after(lease);
         if !lease.begun {
-            // Prefetched, and not known to have begun: no attempt is counted, and the task is not prefetched again.
+            // It was prefetched, and is not known to have begun, so no attempt is counted, and the task is not prefetched again.
             header.attempts = header.attempts.saturating_sub(1);
             header.doubtful = true;
             match (self.cancelled_status(header), self.former_place(header, lease)) {
@@ -77,7 +78,7 @@ impl Rules<'_> {
     }
 
     /// The due time with which an interrupted task takes its former place in the claim order, before all tasks of its priority that have
-    /// not been claimed. `None` if it goes to the back: by the policy, or since it may be what ends the process, or cannot be claimed from there.
+    /// not been claimed. `None` if it goes to the back: because of the policy, because it may be the task that ends the process, or because it cannot be claimed from there.
     fn former_place(&self, header: &Header, lease: &Lease) -> Option<Micros> {
         let goes_first = self.policy.interrupted == QueueEnd::Front
             && self.has_process_ended(lease)

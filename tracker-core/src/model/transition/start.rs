@@ -1,5 +1,6 @@
-//! The start of an attempt: which statuses, steps and dependencies allow it, and why it is refused. Also renewals, checkpoints and detached
-//! executions. Part of `decide`; pure.
+//! Decides whether an attempt starts: which statuses, steps and dependencies allow it, and why it is refused. Also decides renewals,
+//! checkpoints and detached executions. Called by `Rules::decide`, and `renewed_by_owner` by `engine/writer/leases` and `api/tasks/lookup`;
+//! pure.
 
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ impl Rules<'_> {
         Ok(Decision::of(header))
     }
 
-    /// Whether the task may start from its status; true where only force opens the door.
+    /// Refuses a status from which the task may not start. Returns whether the start needs force.
     fn may_start(&self, header: &Header, status: &StatusInfo, start: &Start) -> Result<bool, Reason> {
         let startable = start.startable.contains(&status.code);
         let own = self.graph.startable(start.step).contains(&status.code);
@@ -167,7 +168,7 @@ impl Rules<'_> {
         Ok(Decision::of(Header { lease: Some(lease), ..header.clone() }))
     }
 
-    /// The header once its owner has renewed the lease now; `None` where there is none.
+    /// The header after its owner has renewed the lease now; `None` without a lease.
     pub(crate) fn renewed_by_owner(&self, header: &Header) -> Option<Header> {
         let lease = header.lease.as_ref()?;
         let owner = Owner { fence: lease.fence, token: lease.token };

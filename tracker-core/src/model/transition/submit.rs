@@ -1,4 +1,5 @@
-//! The rules of a submit, for a task that is new or that exists. Part of `decide`; pure.
+//! Decides a submit, for a task that is new or that exists. Called by `Rules::decide`, and `restart` by the rules of requeues and of
+//! `take_successor`; pure.
 
 use super::{CommandResult, Decision, Header, LATEST, PayloadChange, Rules, Submit};
 use crate::model::status::Role;

@@ -1,5 +1,5 @@
-//! `TimeShift`: corrects stored times after a wrong clock. Called by `storage/write/retime`, which repairs the time of a file, and by recovery;
-//! pure.
+//! `TimeShift` corrects stored times after a wrong clock. Made by `engine/repair_time` and `maintenance/recover`, applied by
+//! `storage/write/retime` and recovery; pure.
 
 use super::{Batch, Header, LATEST, Lease, StoredAttempt};
 use crate::model::time::Micros;
@@ -67,7 +67,7 @@ impl TimeShift {
         }
     }
 
-    /// A lease lasts at most its whole length from now on: its owner never loses time by that.
+    /// A lease lasts at most its whole length from now on, so its owner never loses time by that.
     fn lease(&self, lease: &Lease) -> Lease {
         let longest = self.end().saturating_add(lease.length).min(LATEST);
         Lease {

@@ -1,4 +1,5 @@
-//! The stored form of an attempt, in the history and in a header. Part of `encoding`; pure.
+//! Encodes an attempt, in the history and in a header. Used by `encoding/header` and, as `Encodable`, by all reads and writes of the
+//! history; pure.
 
 use bincode::{Decode, Encode};
 

@@ -1,4 +1,4 @@
-//! The stored form of `Batch`. Part of `encoding`; pure.
+//! Encodes `Batch`. Used as `Encodable` by the reads and writes of batches in `storage`; pure.
 
 use bincode::{Decode, Encode};
 

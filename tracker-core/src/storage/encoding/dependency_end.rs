@@ -1,4 +1,5 @@
-//! The stored numbers of dependency ends and of their effects. They never change. Pure; used by the rows of dependencies and by recovery.
+//! Encodes dependency ends and their effects as numbers, which never change. Used by `storage/read/dependencies` and `maintenance/recover`;
+//! pure.
 
 use super::kind::{role_code, role_of};
 use crate::model::transition::{DependencyEnd, OnDependencyFailure};

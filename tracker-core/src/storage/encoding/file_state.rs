@@ -1,4 +1,4 @@
-//! The stored form of `FileState`. Part of `encoding`; pure.
+//! Encodes `FileState`. Used as `Encodable` by `storage/tables`; pure.
 
 use bincode::{Decode, Encode};
 use uuid::Uuid;

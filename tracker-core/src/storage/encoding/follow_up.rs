@@ -1,4 +1,4 @@
-//! The stored form of the follow-up task of a batch. Part of `encoding`; pure.
+//! Encodes the follow-up task of a batch. Used as `Encodable` by `storage/read/dependencies`; pure.
 
 use bincode::{Decode, Encode};
 

@@ -1,4 +1,4 @@
-//! The stored form of `Header` and its lease. Part of `encoding`; pure.
+//! Encodes `Header` and its lease. Used as `Encodable` by `storage/tables`, `storage/write` and `storage/store/task_times`; pure.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The stored form of `Kind` and its policy. Part of `encoding`; pure.
+//! Encodes `Kind` and its policy. Used as `Encodable` by `storage/tables` and `storage/store/stored_kind`; pure.
 
 use bincode::{Decode, Encode};
 

@@ -1,5 +1,5 @@
-//! The values of the tables: a version byte, the record in bincode, a checksum. The only module that turns values into bytes and back. Called
-//! by `storage`, which reads and writes rows, and by bulk submits; pure.
+//! Turns the values of the tables into bytes and back: a version byte, the record in bincode, a checksum. No other module does so. Called
+//! by `storage`, which reads and writes rows, and by `engine/action/bulk`; pure.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
@@ -59,7 +59,7 @@ pub(crate) fn encode<T: Encodable>(value: &T) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The bytes of a value in the row of this key. The checksum covers the key: a damaged key, or a value in another row, does not fit it.
+/// The bytes of a value in the row of this key. The checksum covers the key, so that a damaged key, or a value in another row, does not fit it.
 pub(crate) fn encode_at<T: Encodable>(key: &[u8], value: &T) -> Result<Vec<u8>> {
     let mut bytes = encode(value)?;
     bind(&mut bytes, key);

@@ -1,4 +1,4 @@
-//! The stored form of `MoveMark`, which marks both ends of a move of all tasks. Part of `encoding`; pure.
+//! Encodes `MoveMark`, which marks both ends of a move of all tasks. Used by `storage/format`; pure.
 
 use bincode::{Decode, Encode};
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! The stored form of `ScheduleRow`. Part of `encoding`; pure.
+//! Encodes `ScheduleRow`. Used as `Encodable` by `storage/read/schedules` and `storage/write/retime`; pure.
 
 use bincode::{Decode, Encode};
 

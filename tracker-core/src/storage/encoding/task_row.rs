@@ -1,4 +1,5 @@
-//! The stored forms of `TaskRow`, a payload with its keys, and of `Progress`. Part of `encoding`; pure.
+//! Encodes `TaskRow`, a payload with its keys, and `Progress`. Used as `Encodable` by `storage/tables`, `storage/write` and
+//! `engine/action/bulk`; pure.
 
 use bincode::{Decode, Encode, config, error::EncodeError};
 

@@ -1,4 +1,4 @@
-//! The stored form of an accepted submit with a throttle key. Part of `encoding`; pure.
+//! Encodes an accepted submit with a throttle key. Used as `Encodable` by `storage/read/throttles` and `storage/write/retime`; pure.
 
 use bincode::{Decode, Encode};
 

@@ -1,4 +1,5 @@
-//! `Boxed`: a boxed storage backend, for redb calls that take one by value. Used by `open` and `inspect`; passes each call on.
+//! `Boxed` wraps a boxed storage backend for redb calls that take one by value. Used by `open` and `inspect`; passes each call on to the
+//! backend.
 
 use std::{io, ops::Bound};
 

@@ -1,5 +1,5 @@
-//! `Fault`: an error of redb or of the operating system as an error of the tracker, with the path and advice. Made by all of
-//! `storage/file`; converted into `Error` where a call of redb fails.
+//! `Fault` turns an error of redb or of the operating system into an error of the tracker, with the path and advice. Made in all of
+//! `storage/file`; an error of a redb call in another folder passes through it when `?` converts it into `Error`. Touches no file.
 
 use std::{error::Error as StdError, io, path::Path};
 

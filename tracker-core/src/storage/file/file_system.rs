@@ -1,4 +1,5 @@
-//! Detects network file systems, on which locks and flushes are not reliable. Called by `engine::database` once for each open.
+//! Refuses network file systems, on which locks and flushes are not reliable. Called by `engine/database` once for each open; reads
+//! metadata and the table of mounted file systems.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! The folder of a file, and its flush (`sync`): a new name is durable only after it. Called by `create`, `copy`, `open`, `leftover` and
-//! `file_system`.
+//! Finds the folder of a file and flushes it (`sync`), since a new name is durable only after that. Called by `create`, `copy`, `open`,
+//! `leftover` and `file_system`.
 
 use std::{io, path::Path};
 
@@ -11,7 +11,7 @@ pub(crate) fn folder(path: &Path) -> &Path {
     }
 }
 
-/// Makes the names in a folder durable, where the system and the file system know how.
+/// Makes the names in a folder durable, if the system and the file system can do so.
 pub(crate) fn sync(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     match std::fs::File::open(folder).and_then(|folder| folder.sync_all()) {

@@ -1,5 +1,5 @@
-//! `Identity`: whether a path still leads to the file that was opened. Checked by writes, idle commits, close and backups; reads metadata
-//! only. `FileId` also names the socket of live commands.
+//! `Identity` checks whether a path still leads to the file that was opened, and `FileId` identifies a file on its system. Used by
+//! `engine/database`, by `copy`, and by `api/live`, whose socket `FileId` names. Reads metadata only.
 
 use std::{
     fs, io,
@@ -69,7 +69,7 @@ impl FileId {
 }
 
 impl Identity {
-    /// The file at a place that was just opened; `None` where there is no path.
+    /// The file at a place that was just opened; `None` if there is no path.
     pub(crate) fn of(place: &Location) -> Result<Option<Self>> {
         let Location::Path(path) = place else { return Ok(None) };
         let at_path = |error: io::Error| Fault::from(error).at(path);
@@ -93,7 +93,7 @@ impl Identity {
         FileId::of(found) == self.file
     }
 
-    /// Returns an error if the path leads to another file or to none. Looks once a second at most, and at each call
+    /// Returns an error if the path leads to another file or to none. Looks at most once a second, and at each call
     /// while the file is lost.
     pub(crate) fn check_now_and_then(&self) -> Result<()> {
         let passed = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);

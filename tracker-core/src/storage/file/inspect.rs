@@ -1,4 +1,5 @@
-//! Opens the file for reading only, after a repair by redb where one is needed. Called by `engine::database`.
+//! Opens the file for reading only. If redb must repair it first, opens it once for writing, which changes pages but no record. Called by
+//! `engine/database`.
 
 use std::{
     thread,
@@ -51,7 +52,7 @@ pub(crate) fn inspect(place: &Location, options: &FileOptions) -> Result<ReadOnl
     })
 }
 
-/// [`inspect`] while this process has the file open for reading: without a repair, which would wait for itself.
+/// [`inspect`] while this process has the file open for reading, and without a repair, which would wait for itself.
 pub(crate) fn inspect_again(place: &Location, options: &FileOptions) -> Result<ReadOnlyDatabase> {
     catch_redb_panic(&format!("opening {} to look at it", place.name().display()), || {
         open_read_only(place, options).map_err(|fault| fault.at(place.name()))?.ok_or_else(|| busy(place))

@@ -1,4 +1,4 @@
-//! `Layout`: redb's file header: the fields that `salvage` and `copy` read and write. Pure.
+//! `Layout` parses and changes redb's file header as bytes in memory. Used by `salvage` and `copy`; pure.
 
 use std::{io, ops::Range};
 
@@ -37,7 +37,7 @@ const UNFLUSHED: u8 = 8;
 pub(crate) struct Layout([u8; HEADER]);
 
 impl Layout {
-    /// Parses the header at the start of a file; an error of kind `InvalidData` where no redb file begins so.
+    /// Parses the header at the start of a file; an error of kind `InvalidData` if no redb file begins so.
     pub fn parse(header: &[u8; HEADER]) -> io::Result<Self> {
         let layout = Self(*header);
         if header.starts_with(MAGIC) && layout.number(PAGE_SIZE) > 0 && layout.number(REGION_PAGES) > 0 {
@@ -106,7 +106,7 @@ impl Layout {
         }
     }
 
-    /// States that the file was closed cleanly: redb then reads it as it is.
+    /// States that the file was closed cleanly, so that redb reads it as it is.
     pub fn close(&mut self) {
         self.set_flags(self.flags() & !(UNCLEAN | UNFLUSHED));
     }

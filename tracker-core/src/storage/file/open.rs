@@ -1,4 +1,5 @@
-//! Opens and closes the database file. Called by `engine::database`; `create` makes a new file.
+//! Opens and closes the database file, and has `create` make a new one. Called by `engine/database` and `inspect`; takes the lock of the
+//! file, and may write to it (redb repairs it at open and closes it cleanly).
 
 use redb::{Database, ReadableDatabase, StorageBackend, backends::InMemoryBackend};
 
@@ -25,7 +26,7 @@ pub(crate) struct OpenedFile {
     pub created: bool,
 }
 
-/// Opens the database, and creates it where there is none. `init` writes the first content, into a file under a temporary
+/// Opens the database, and creates it if there is none. `init` writes the first content, into a file under a temporary
 /// name. If two processes create it at once, `init` runs in both and one of the results stays.
 pub(crate) fn open_or_create(
     place: &Location,
@@ -53,7 +54,7 @@ pub(crate) fn open_or_create(
         }
         Location::Backend(_) => {
             let db = open(place, options)?;
-            // A backend has no temporary name: a creator that crashed before `init` left no table.
+            // A backend has no temporary name, so a creator that crashed before `init` left no table.
             let created = has_no_tables(&db)?;
             if created {
                 init(&db)?;

@@ -1,5 +1,5 @@
-//! `catch_redb_panic`: turns a panic of redb into an error. Wraps every call that reads or writes pages, in `storage/file`, the engine, user
-//! transactions and `maintenance`.
+//! `catch_redb_panic` turns a panic of redb into an error. It wraps every call that reads or writes pages, in `storage/file`, `engine`,
+//! `api/transaction` and `maintenance`. Touches no file itself.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -1,4 +1,5 @@
-//! Presents a damaged file to redb as one that was closed, without a write to the file. Called by `maintenance/recover`.
+//! Presents a damaged file to redb as one that was closed, without a write to the file. Called by `maintenance/recover`; reads the file,
+//! and keeps changed pages in memory.
 
 use std::{
     fs::File,
@@ -18,7 +19,7 @@ use super::{
 use crate::model::error::Result;
 
 /// A damaged file as storage to read from: as long as its layout states, however long it is, and closed cleanly by what
-/// its header says. What the file lacks reads as zeros. Nothing is ever written to the file.
+/// its header says. Missing bytes read as zeros. Nothing is ever written to the file.
 #[derive(Debug)]
 struct Salvage {
     file: Mutex<File>,

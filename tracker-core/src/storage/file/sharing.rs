@@ -1,5 +1,5 @@
-//! `Sharing`: how processes share the file. Plain data, given by users; read by the open of a file, the waits for other processes and the
-//! server of live commands.
+//! `Sharing` states how processes share the file. Set by users in `api/options`; read by `storage/file`, `engine/database`,
+//! `engine/cross_process`, `api` and `maintenance`. Plain data.
 
 use redb::ConcurrencyMode;
 

@@ -1,4 +1,5 @@
-//! Finds out what is at a path before it is opened. Called by `open` and `inspect`; reads only metadata and the start of the file.
+//! Finds out what a path leads to before it is opened. Called by `open` and `inspect`; reads only metadata, and waits a moment for an empty
+//! file to be filled.
 
 use std::{
     fs::{self, FileType},
@@ -23,7 +24,7 @@ pub(crate) enum Survey {
     Nothing,
 }
 
-/// Looks what is at `path`. Done before it is opened, since opening a FIFO would wait for its other end for ever.
+/// Finds out what is at `path` before it is opened, because opening a FIFO would wait for its other end for ever.
 pub(crate) fn survey(path: &Path) -> Result<Survey> {
     let until = Instant::now() + FILLING;
     loop {

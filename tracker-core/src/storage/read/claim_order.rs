@@ -1,5 +1,6 @@
-//! Reads of the claim order: the next task, also of the eligible heads, the first lease to expire, and positions. Called by claims,
-//! rescues, moves, look-ups and export; reads only, and in a store locks the rows that it loads.
+//! Reads the claim order: the next task, also of the eligible heads, the first lease to expire, and positions. Called by `engine/action`,
+//! `engine/writer/leases`, `api/tasks/lookup`, `portable/export` and `storage/read`. Writes no row; a writing unit of work on a store locks
+//! the rows that it loads.
 
 use std::{cmp::Ordering, ops::RangeBounds};
 
@@ -105,7 +106,7 @@ impl<S: Source> Tables<S> {
         let mut soonest: Option<Micros> = None;
         for &code in codes {
             let mut rank = 0;
-            // One read per priority that is in use: its first place has its first due time.
+            // One read per priority that is in use, because its first place has its first due time.
             while let Some(key) = first(self, ClaimKey::first(kind, code, rank), ClaimKey::last(kind, code, u8::MAX))? {
                 if key.at <= now {
                     if best.is_none_or(|best| key.order() < best.order()) {
@@ -188,7 +189,7 @@ impl<S: Source> Tables<S> {
         Ok(found)
     }
 
-    /// Whether an operator has moved a waiting task of the kind to a place of its own.
+    /// Whether an operator has moved a waiting task of the kind.
     #[cfg(feature = "json")]
     pub(crate) fn has_moved_tasks(&mut self, kind: &Kind) -> Result<bool> {
         for status in kind.graph.statuses() {
@@ -212,7 +213,7 @@ impl<S: Source> Tables<S> {
         self.first_between(next_place(kind, code, after), ClaimKey::last(kind, code, 0))
     }
 
-    /// The lease of this in-progress status that ran out first, at `now` or before. Reads no other lease: a store locks what it loads.
+    /// The lease of this in-progress status that ran out first, at `now` or before. Reads no other lease, because a store locks the rows that it loads.
     pub(crate) fn first_expired(
         &mut self,
         kind: u32,

@@ -1,5 +1,5 @@
-//! The rows of dependencies, pending propagations and batches: reads, and writes of single rows. Called by the writer, its actions, `api`,
-//! recovery and `verify`.
+//! Reads the rows of dependencies, pending propagations and batches, and writes single ones. Called by `engine/writer`, `engine/action`,
+//! `api`, `storage/write/retime`, `portable` and `maintenance`.
 
 use std::ops::Bound;
 
@@ -36,7 +36,7 @@ pub(crate) struct PendingPropagation {
 const FIRST: TaskRef = TaskRef { kind: 0, seq: 0 };
 
 impl<S: Source> Tables<S> {
-    /// The dependencies of a task, `most` at most.
+    /// Up to `most` dependencies of a task.
     pub(crate) fn dependencies_of(
         &mut self,
         dependent: TaskRef,
@@ -47,7 +47,7 @@ impl<S: Source> Tables<S> {
         rows.take(most).map(|row| entry_of("tracker.dependencies", row?)).collect()
     }
 
-    /// The dependents of a task or a batch, `most` at most, that come after `beyond`.
+    /// Up to `most` dependents of a task or a batch that come after `beyond`.
     pub(crate) fn dependents_of(
         &mut self,
         target: TaskRef,

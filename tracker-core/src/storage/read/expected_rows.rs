@@ -1,5 +1,5 @@
-//! `ExpectedRows`: the rows of a store that the actions of a unit of work are expected to read, so that the store loads them in the round trip that
-//! begins the unit. A row that is missing here is loaded when it is read. Filled by actions; pure.
+//! `ExpectedRows` lists the rows that the actions of a unit of work are expected to read, so that a store loads them in the round trip that
+//! begins the unit. A row that is missing here is loaded when it is read. Filled by `engine/action`, read by `engine/group_commit`; pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// Number of tasks that are loaded in advance for the claims of a kind, at most.
+/// The most tasks that are loaded in advance for the claims of a kind.
 const CLAIMED_MAX: usize = 4096;
 
 /// How far the time of a store may be ahead of the estimate, in microseconds. Leases that expire in between are loaded too.

@@ -1,6 +1,6 @@
 //! Reads the lists of class heads, which kinds with several limits have: what blocks a head, and the first due heads of a list. A head is
-//! the first task of its class for a status and a priority; `amounts` are the needs of its class. Called by claims, look-ups, plans and
-//! `verify`; reads only.
+//! the first task of its class for a status and a priority. Called by `engine/action/claim`, `storage/write/head_lists`,
+//! `api/tasks/lookup`, `api/inspect/plan` and `maintenance/verify`; writes no row.
 
 use crate::{
     model::{
@@ -247,7 +247,7 @@ impl<S: Source> Tables<S> {
         Ok(found)
     }
 
-    /// Reserved heads of a kind, at most `most`: the key and the needs of each.
+    /// Up to `most` reserved heads of a kind: the key and the needs of each.
     pub(crate) fn reserved_heads(&mut self, kind: &Kind, most: usize) -> Result<Vec<(Vec<u8>, Candidate)>> {
         let first = keys::head_lists_prefix(kind.id, HeadList::Reserved);
         let mut end = first.clone();

@@ -1,5 +1,5 @@
-//! Reads of many rows from the tables of a transaction: claim order, listings, dependencies, whole tasks. Methods of `Tables`, called by the
-//! engine, `api`, `portable` and `maintenance`. The files of small tables (`dependencies`, `schedules`, `throttles`) have their writes too.
+//! Reads many rows from the tables of a transaction: claim order, listings, dependencies, whole tasks. Methods of `Tables`, called by
+//! `engine`, `api`, `portable` and `maintenance`. The files of small tables (`dependencies`, `schedules`, `throttles`) write them too.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

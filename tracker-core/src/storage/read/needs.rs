@@ -1,5 +1,5 @@
-//! The rows of kinds with needs: the first due task of each queue, the amounts in use, the budgets, and the task that did not fit. Called by
-//! claims, submits, `explain`, plans, `verify`, recovery and export; reads only.
+//! Reads the rows of kinds with needs: the first due task of each queue, the amounts in use, the budgets, and the task that did not fit.
+//! Called by `engine/action`, `engine/writer/rebuild`, `api`, `storage`, `portable` and `maintenance`; writes no row.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -31,7 +31,7 @@ pub(crate) struct QueueHeads {
 }
 
 impl<S: Source> Tables<S> {
-    /// The first task of each queue, which claims look at in place of all tasks: those after it need the same.
+    /// The first task of each queue, which claims look at in place of all tasks, because those after it need the same.
     pub(crate) fn queue_heads(&mut self, kind: &Kind, codes: &[i32], now: Micros) -> Result<QueueHeads> {
         let mut keys = Vec::new();
         for &code in codes {

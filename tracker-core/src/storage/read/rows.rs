@@ -1,5 +1,6 @@
-//! `Rows`: the rows of a range, checked against the order of their keys. A damaged key would make a search skip rows or return rows outside
-//! of the range, and a listing that continues after its last row would never end. Used by the reads and writes of `storage`.
+//! `Rows` iterates over a range and checks the rows against the order of their keys. A damaged key would make a search skip rows or return
+//! rows outside of the range, and a listing that continues after its last row would never end. Used by `storage/tables`, `storage/read` and
+//! `storage/write`.
 
 use std::ops::{Bound, RangeBounds};
 

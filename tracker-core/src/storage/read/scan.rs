@@ -1,5 +1,5 @@
-//! Listings: tasks by number, status, time of the last change and index value. Called by queries, look-ups, plans, retention, the rebuild
-//! of a kind, export, `retime` and `verify`; reads only.
+//! Lists tasks by number, status, time of the last change and index value. Called by `engine/action`, `engine/writer/rebuild`, `api/query`,
+//! `api/tasks/lookup`, `api/inspect/plan`, `storage`, `portable/export` and `maintenance/verify`; writes no row.
 
 use super::rows::Rows;
 use crate::{

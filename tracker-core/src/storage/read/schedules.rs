@@ -1,4 +1,5 @@
-//! The rows of schedules: reads, and writes of single rows. Called by the engine, `api/schedule`, `portable` and `maintenance`.
+//! Reads the rows of schedules, and writes single ones. Called by `engine/action/schedule`, `engine/writer/schedules`, `api/schedule`,
+//! `api/tracker`, `storage/write/retime`, `portable` and `maintenance`.
 
 use std::ops::Bound;
 

@@ -1,4 +1,5 @@
-//! Checks that a changed status type still knows the statuses in use. Called by `Register` and `Tracker::tasks`; reads only.
+//! Checks that a changed status type still knows the statuses in use. Called by `engine/action/register` and `Tracker::tasks`; reads
+//! counters, and writes no row.
 
 use crate::{
     model::{

@@ -1,4 +1,5 @@
-//! A task with all its rows. Read by look-ups, queries, submits that return the record, export, import, `retime` and recovery.
+//! `TaskRows` is a task with all its rows. Read by `api`, `storage/write/retime`, `portable` and `maintenance/recover`; written again by
+//! `engine/writer/rebuild`. Writes no row.
 
 use crate::{
     model::{
@@ -65,7 +66,7 @@ impl TaskRows {
 }
 
 impl<S: Source> Tables<S> {
-    /// All rows of a task; `None` where there is no such task.
+    /// All rows of a task; `None` if there is no such task.
     pub(crate) fn task_rows(&mut self, task: TaskRef) -> Result<Option<TaskRows>> {
         let Some(header) = self.header(task)? else { return Ok(None) };
         let past = if header.ended > 0 { self.past(task)? } else { Vec::new() };

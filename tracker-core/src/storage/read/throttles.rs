@@ -1,4 +1,5 @@
-//! The rows of throttle keys: reads, and writes of single rows. Called by the writer, `portable` and `maintenance`.
+//! Reads the rows of throttle keys, and writes single ones. Called by `engine/writer`, `storage/write/retime`, `portable` and
+//! `maintenance`.
 
 use std::ops::Bound;
 

@@ -1,5 +1,6 @@
-//! Look-ups by an id or a key whose type differs from the stored ones: an error that names both types, instead of "not found". Called after a
-//! look-up has found nothing, and when a type opens a kind. Reads at most the first and the last row of a kind or an index.
+//! Refuses look-ups by an id or a key whose type differs from the stored ones, with an error that names both types. Called by `api`,
+//! `engine/action`, `engine/writer/dependencies` and `portable/imported_task`, after a look-up has found nothing or when a type opens a
+//! kind. Reads the first and the last row of a kind or an index.
 
 use redb::{ReadableTable, Value};
 

@@ -1,4 +1,4 @@
-//! Counts the waiting tasks of a status by when they are due. Called by plans and by the inspection of leases; reads only.
+//! Counts the waiting tasks of a status by when they are due. Called by `api/inspect/plan` and `api/inspect/leases`; writes no row.
 
 use crate::{
     model::{

@@ -1,5 +1,5 @@
-//! `Coverage`: the ranges of keys whose rows a unit of work has loaded completely, so that a missing row there needs no load. Used by
-//! `TableRows`; pure.
+//! `Coverage` remembers the ranges of keys whose rows a unit of work has loaded completely, so that a missing row there needs no load. Used
+//! by `TableRows` and `WorkingSet`; pure.
 
 use std::{
     collections::BTreeMap,

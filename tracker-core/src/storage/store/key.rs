@@ -1,5 +1,5 @@
-//! `StoreKey`: converts a key of redb into bytes that sort as the keys do, and back. Called by `StoredTable`, `RowRange`, `raw_rows` and bulk
-//! writes for a table of a store; pure.
+//! `StoreKey` converts a key of redb into bytes that sort as the keys do, and back. Called by `StoredTable`, `RowRange`, `storage/tables`,
+//! `storage/raw_rows` and `storage/write/bulk`; pure.
 
 use redb::{Key, Value};
 

@@ -1,5 +1,5 @@
-//! `MemoryStore`: a store in the memory of one process. Used by tests of everything that works on a store, and by users whose trackers
-//! share tasks without a file.
+//! `MemoryStore` is a store in the memory of one process. Used by users whose trackers share tasks without a file, and by tests of
+//! everything that works on a store. Touches no file.
 
 use std::{
     cell::Cell,
@@ -87,7 +87,7 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// Lets every `n`th commit report a conflict, as a server does where units of work compete. 0 for none.
+    /// Lets every `n`th commit report a conflict, as a server does if units of work compete. 0 for none.
     pub fn conflict_every(&self, n: u64) {
         self.0.conflict_every.store(n, Ordering::Relaxed);
     }

@@ -1,5 +1,5 @@
-//! Stores beside the redb file: the interface that a back end implements, and the working set through which the engine reads and
-//! writes the rows of one unit of work. Used by `storage/tables` and by the engine's database; touches no file.
+//! Defines the interface `Store` that a back end beside the redb file implements, such as `tracker-postgres`, and the rows that it loads
+//! and changes. Used by `storage`, `engine`, `api/store` and `maintenance/move_tasks`; touches no file.
 
 mod coverage;
 mod key;
@@ -157,7 +157,7 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
 
 /// Waits for commits of other processes. Dropping it ends the listening.
 pub trait StoreListener: Send {
-    /// Waits for a commit with [`Changes::wakes_workers`] since the last call, at most `timeout`. Returns whether there may have been one.
+    /// Waits up to `timeout` for a commit with [`Changes::wakes_workers`] since the last call. Returns whether there may have been one.
     ///
     /// # Errors
     /// - [`ErrorKind::Io`] if the store can no longer notify this listener.
@@ -250,7 +250,7 @@ pub enum Want {
         to: Option<Vec<u8>>,
         /// Whether the range is read from its end.
         newest_first: bool,
-        /// Number of rows, at most; at least 1.
+        /// The most rows to load; at least 1.
         most: usize,
         /// Whether a writing unit skips rows that another unit has locked, and does not wait for them. Claims do.
         skips_locked: bool,

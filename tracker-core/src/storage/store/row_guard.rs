@@ -1,4 +1,5 @@
-//! `RowGuard`: a key or a value that was read, from a page of the file or from a store. Used wherever rows are read.
+//! `RowGuard` holds a key or a value that was read, from a page of the file or from a store. Returned by `StoredTable` and `RowRange` to
+//! all reads of rows in `storage`; loads nothing.
 
 use redb::{AccessGuard, Value};
 

@@ -1,4 +1,5 @@
-//! `RowRange`: the rows of a range of keys, from both ends. Made by `StoredTable`; loads the rows of a store when they are reached.
+//! `RowRange` iterates over the rows of a range of keys, from both ends. Made by `StoredTable`, read by `storage/read/rows`; loads the rows
+//! of a store when they are reached.
 
 use std::marker::PhantomData;
 

@@ -1,4 +1,4 @@
-//! `StoredKind`: the definition of a kind, decoded from its row. Used by stores that show tasks to people, such as the views of
+//! `StoredKind` decodes the definition of a kind from its row. Used by stores that show tasks to people, such as the views of
 //! `tracker-postgres`; pure.
 
 use crate::{

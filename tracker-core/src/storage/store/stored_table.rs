@@ -1,5 +1,5 @@
-//! `StoredTable`: a table of the file or of a store, with one set of calls. Opened by `storage/tables`; used by all reads and writes
-//! of rows.
+//! `StoredTable` is a table of the file or of a store, with one set of calls. Opened by `storage/tables`; used by all reads and writes of
+//! rows in `storage`, and through `Tables` by `maintenance`.
 
 use std::{
     borrow::Borrow,

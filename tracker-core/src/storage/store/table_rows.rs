@@ -1,4 +1,5 @@
-//! `TableRows`: the rows of one table that a unit of work knows, and the ranges in which it knows all rows. Used by `WorkingSet`; pure.
+//! `TableRows` holds the rows of one table that a unit of work knows, and the ranges in which it knows all rows. Used by `WorkingSet`;
+//! pure.
 
 use std::{collections::BTreeMap, ops::Bound};
 
@@ -23,7 +24,7 @@ pub(super) struct KnownRow {
 pub(super) enum RowState {
     Loaded,
     Changed,
-    /// Inserted where the store had no row.
+    /// Inserted: the store had no row with this key.
     Inserted,
 }
 

@@ -1,4 +1,4 @@
-//! `TaskTimes`: times of a task that a store may keep beside the bytes of its header. Pure.
+//! `TaskTimes` reads from the bytes of a header the times of a task that a store may keep beside them. Used by `tracker-postgres`; pure.
 
 use crate::storage::encoding;
 

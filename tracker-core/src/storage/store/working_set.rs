@@ -1,5 +1,5 @@
-//! `WorkingSet`: the rows that a unit of work has loaded from a store, with its own changes over them. Made for each read and each
-//! write transaction on a store; loads what is missing.
+//! `WorkingSet` keeps the rows that a unit of work has loaded from a store, with its own changes over them. Made by `engine/database` for
+//! each read and write transaction on a store; used by `storage`, `engine/writer` and `engine/action/claim`. Loads what is missing.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -23,7 +23,7 @@ use crate::{
 /// Number of rows that the first load of a range asks for.
 pub(crate) const FIRST_ROWS: usize = 8;
 
-/// A read forgets its rows after this number: it may go through a whole table.
+/// A read forgets its rows after this number, because it may go through a whole table.
 const KEPT_ROWS: usize = 100_000;
 
 /// The rows of one unit of work.
@@ -130,7 +130,7 @@ impl WorkingSet {
         row.is_some_and(|row| row.value.is_some())
     }
 
-    /// The first row of a range, or the last one. Loads up to `most` rows where the rows are not known.
+    /// The first row of a range, or the last one. Loads up to `most` rows if the rows are not known.
     pub(super) fn next(
         &self,
         table: StoreTable,
@@ -200,7 +200,7 @@ impl WorkingSet {
         self.lock().unit()?.next_number(series)
     }
 
-    /// Lets the numbers begin at `next`, where they would begin before it.
+    /// Lets the numbers begin at `next`, if they would begin before it.
     pub(crate) fn raise_numbers(&self, series: NumberSeries, next: u64) -> Result<()> {
         self.lock().unit()?.raise_numbers(series, next)
     }
@@ -282,7 +282,7 @@ impl Rows {
         Ok(())
     }
 
-    /// Remembers a row, unless it is known: the unit may have changed it.
+    /// Remembers a row, unless it is known, because the unit may have changed it.
     fn learn(&mut self, table: StoreTable, key: Vec<u8>, value: Option<Vec<u8>>) {
         self.kept += 1;
         self.tables.entry(table).or_default().rows.entry(key).or_insert(KnownRow { value, change: RowState::Loaded });

@@ -1,4 +1,4 @@
-//! The write of many new tasks: the sorted union of their rows, table by table. Called by `writer/bulk`; writes headers, payloads, ids and
+//! Writes many new tasks: the sorted union of their rows, table by table. Called by `engine/writer/bulk`; writes headers, payloads, ids and
 //! index rows.
 
 use std::ops::Bound;
@@ -73,7 +73,7 @@ impl Tables<Writing<'_>> {
         let keys: Vec<_> = rows.iter().map(|row| row.task.pack()).collect();
         let mut headers: Vec<([u8; TaskRef::LEN], Vec<u8>)> = Vec::with_capacity(rows.len());
         for (at, row) in rows.iter().enumerate() {
-            // Most headers are equal: their record differs only by the key that it is bound to.
+            // Most headers are equal, so that their records differ only by the key.
             let alike = at > 0 && rows[at - 1].header == row.header;
             let record = if alike {
                 let (key, mut record) = headers[at - 1].clone();

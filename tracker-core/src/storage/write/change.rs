@@ -1,5 +1,5 @@
-//! The write of one task: header, payload, history and the difference of its derived rows. Called by the writer and by `retime`. Besides
-//! this module, `bulk` writes these tables for many new tasks, and `retime` replaces rows of the history.
+//! Writes one task: header, payload, history and the difference of its derived rows. Called by `engine/writer` and `retime`. These tables
+//! are written here, by `bulk` for many new tasks, and by `retime` for rows of the history.
 
 use crate::{
     model::{
@@ -25,7 +25,7 @@ pub(crate) struct TaskChange<'a> {
     pub new: Option<&'a Header>,
     /// The old payload; required if [`TaskChange::needs_old_row`] is true.
     pub old_row: Option<&'a TaskRow>,
-    /// The payload after, where it changes.
+    /// The payload after the change, if it changes.
     pub new_row: Option<&'a TaskRow>,
     pub history: &'a [StoredAttempt],
     /// The payload that waits for the end of the running attempt: stored, removed or left as it is.
@@ -58,7 +58,7 @@ impl<'a> TaskChange<'a> {
     }
 }
 
-/// The error for a new row whose key is already taken: a counter in the file that assigns keys is wrong.
+/// The error for a new row whose key is already taken, because a counter in the file that assigns keys is wrong.
 pub(crate) fn occupied(table: &str, place: impl std::fmt::Display) -> Error {
     Error::corrupted(table, place, "a new row should go here, but a row is here already")
 }

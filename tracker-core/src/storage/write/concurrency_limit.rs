@@ -1,5 +1,6 @@
-//! Concurrency limits: at most N tasks with the same limit key (the value of an index) may be in progress at once. Called by
-//! `storage/write` for each changed task, and by claims; writes the limit tables.
+//! Keeps concurrency limits: at most N tasks with the same limit key (the value of an index) may be in progress at once. Called by
+//! `derived_rows` for each changed task, by `storage/read/head_lists`, `engine/action/claim`, `engine/writer/rebuild` and
+//! `engine/writer/schedules`; writes the limit tables, overtaken tasks and budgets.
 //!
 //! Each limit key has a queue of the tasks that a claim may start, beside the claim order. Until the limit is reached, the first task of
 //! the queue for each status and priority is an eligible head, and claims read only the heads. In a kind with needs, the limit key holds
@@ -117,7 +118,7 @@ impl Tables<Writing<'_>> {
             }
             new_heads.extend(new.difference(&old).map(|head| (*head, key)));
         }
-        // Inserted after all removals: if only the limit key of a task changes, both heads have the same claim key.
+        // Inserted after all removals, because both heads have the same claim key if only the limit key of a task changes.
         for (head, key) in new_heads {
             self.limit_heads()?.insert(&head.pack(), key)?;
             if kind.has_limit_lists() {

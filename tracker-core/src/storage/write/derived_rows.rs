@@ -1,5 +1,5 @@
-//! Writes the difference of two row sets of one task. Called by the write of a task and by the rebuild of a kind; writes the
-//! index tables, which `rows_of` derives.
+//! Writes the difference of two row sets of one task. Called by `change` and `engine/writer/rebuild`; writes the index tables, which
+//! `rows_of` derives, and the limit tables through `concurrency_limit`.
 
 use crate::{
     model::{error::Result, kind::Kind, task::TaskRef},

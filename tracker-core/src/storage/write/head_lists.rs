@@ -1,6 +1,6 @@
 //! Writes the lists of class heads, in kinds with several limits. A head is the first task of its class; its values are the values of the
-//! limited fields, and its amounts are its needs. Called by `concurrency_limit` for each changed task, and by claims; writes
-//! `tracker.head_lists`.
+//! limited fields, and its amounts are its needs. Called by `concurrency_limit` for each changed task, by `engine/action/claim` and by
+//! `engine/writer/rebuild`; writes `tracker.head_lists`.
 //!
 //! Each head is ready, or blocked by one of its values. Claims read the ready heads, and move those that a value blocks by now to the
 //! blocked list of that value. When the value has room again, its first blocked head becomes ready. The next one follows when a ready head

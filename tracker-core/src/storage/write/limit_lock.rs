@@ -1,5 +1,6 @@
-//! Locks of limits in a store. Units of work run at the same time there, so a unit that reads how much of a limit is used locks the limit
-//! first. In a file, one transaction writes at a time: no lock is taken. Called by claims, submits and `concurrency_limit`.
+//! Locks limits in a store, where units of work run at the same time: a unit that reads how much of a limit is used locks the limit first.
+//! Called by `engine/action/claim`, `engine/action/submit` and `concurrency_limit`. Loads or inserts a row that stands for the limit; takes
+//! no lock in a file.
 
 use crate::{
     model::{error::Result, kind::Kind},
@@ -61,7 +62,7 @@ impl Tables<Writing<'_>> {
         self.lock_row(&keys::limit_prefix(LOCKS, name))
     }
 
-    /// A loaded row is locked, and a missing one is inserted: two units that insert it are in conflict.
+    /// A loaded row is locked, and a missing one is inserted, so that two units that insert it are in conflict.
     fn lock_row(&mut self, key: &[u8]) -> Result<()> {
         if self.limit_in_use()?.get(key)?.is_none() {
             self.limit_in_use()?.insert(key, 0)?;

@@ -1,5 +1,5 @@
-//! Writes of tasks to the tables of a transaction: a change of a task writes its header and payload, and the difference of its derived rows.
-//! Methods of `Tables`, called by the engine's writer and by the repair of a file's time.
+//! Writes tasks to the tables of a transaction: header and payload of a changed task, and the difference of its derived rows. Methods of
+//! `Tables`, called by `engine/writer`, `engine/action` and `engine/repair_time`.
 
 pub(crate) mod bulk;
 pub(crate) mod change;

@@ -1,5 +1,5 @@
-//! Start rates: a ring of the latest start times of a kind, as many as may start in one period. Read by claims, `explain` and plans; written by
-//! starts and by `Register`, in one table.
+//! Keeps start rates: a ring of the latest start times of a kind, as many as may start in one period. Read by `engine/action/claim`,
+//! `api/inspect/plan` and `api/tasks/lookup`; written by `engine/action/start` and `engine/action/register`, in one table.
 
 use crate::{
     model::{
@@ -22,7 +22,7 @@ impl<S: Source> Tables<S> {
         let next = self.rate_starts()?.get(&StartKey { kind: kind.id, number: NEXT }.pack())?;
         let starts = kind.policy.rate.map_or(1, |rate| rate.starts);
         let next = next.and_then(|next| u32::try_from(next.value()).ok());
-        // A number beyond the ring is damage: the ring begins anew, as without a number.
+        // A number beyond the ring is damage, so the ring begins anew, as without a number.
         Ok(next.filter(|next| *next < starts).unwrap_or(0))
     }
 

@@ -1,5 +1,5 @@
-//! Corrects recorded times that lie in the future, in every row that has one. Called by the repair of a file's time; reads and writes every
-//! table with times.
+//! Corrects recorded times that lie in the future, in every row that has one. Called by `engine/repair_time`; reads and writes every table
+//! with times.
 
 use super::{change::TaskChange, rate::NEXT};
 use crate::{
@@ -124,7 +124,7 @@ impl Tables<Writing<'_>> {
         Ok((changed, redated))
     }
 
-    /// Goes through all tasks. What is done to one does not change its place among the others.
+    /// Calls `work` for all tasks. A change of one does not change its place among the others.
     fn each_task(&mut self, mut work: impl FnMut(&mut Self, &Kind, TaskRef, &Header) -> Result<()>) -> Result<()> {
         for kind in self.all_kinds()?.all() {
             let mut beyond = None;

@@ -1,4 +1,5 @@
-//! Arrays and maps while the encoder writes them: their entries, and their length in front. Used by `encoder`; pure.
+//! Collects the entries of an array or a map while `encoder` writes it, and puts their number in front. Used by `encoder`; pure, except for
+//! the user's `Serialize`.
 
 use rmp::encode;
 use serde::{
